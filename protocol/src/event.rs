@@ -1,0 +1,274 @@
+//! What the server may say: events, which happened in a room and have an id,
+//! and answers, which are for one member alone. Their JSON form stands here,
+//! their form for people in [`text`](crate::text).
+
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+/// A moment: milliseconds since 1970, UTC; in JSON as RFC 3339 with three
+/// decimals (`2026-11-22T18:59:00.123Z`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Time(i64);
+
+impl Time {
+    /// The moment so many milliseconds after 1970-01-01T00:00:00Z.
+    pub fn from_millis(millis: i64) -> Time {
+        Time(millis)
+    }
+
+    /// Milliseconds after 1970-01-01T00:00:00Z.
+    pub fn as_millis(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let timestamp =
+            jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        write!(formatter, "{timestamp:.3}")
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        let timestamp: jiff::Timestamp = text.parse().map_err(serde::de::Error::custom)?;
+        Ok(Time(timestamp.as_millisecond()))
+    }
+}
+
+/// Something that happened in a room and that its members are told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// A member said something.
+    Said {
+        /// The event's number in its room; they rise by one.
+        id: u64,
+        /// When it was said.
+        time: Time,
+        /// The room's name.
+        room: Arc<str>,
+        /// Who said it.
+        user: Arc<str>,
+        /// What was said: one line, or several with LF between them.
+        text: String,
+    },
+    /// Somebody came in.
+    Joined {
+        /// The event's number in its room.
+        id: u64,
+        /// When it was.
+        time: Time,
+        /// The room's name.
+        room: Arc<str>,
+        /// Who it was.
+        user: Arc<str>,
+    },
+    /// Somebody went.
+    Left {
+        /// The event's number in its room.
+        id: u64,
+        /// When it was.
+        time: Time,
+        /// The room's name.
+        room: Arc<str>,
+        /// Who it was.
+        user: Arc<str>,
+    },
+}
+
+impl Event {
+    /// The event's number in its room.
+    pub fn id(&self) -> u64 {
+        match self {
+            Event::Said { id, .. } | Event::Joined { id, .. } | Event::Left { id, .. } => *id,
+        }
+    }
+}
+
+/// Anything that the server sends to a JSON client, one object a line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ServerMessage<'a> {
+    /// The answer to `/json`: who speaks, and what may be sent.
+    Hello {
+        /// Always `madang`.
+        server: Cow<'a, str>,
+        /// The server's version.
+        version: Cow<'a, str>,
+        /// [`PROTOCOL_VERSION`](crate::limits::PROTOCOL_VERSION).
+        protocol: u32,
+        /// How much may be sent at once.
+        limits: Limits,
+    },
+    /// The login was accepted.
+    Welcome {
+        /// The name as everyone sees it.
+        user: Cow<'a, str>,
+        /// The room where one is now.
+        room: Cow<'a, str>,
+        /// The session's token.
+        session: Cow<'a, str>,
+        /// The id of one's own `joined`; the events that follow have higher ones.
+        id: u64,
+        /// How many members the room has, oneself among them.
+        members: usize,
+        /// Whether the session went on where it was cut.
+        resumed: bool,
+    },
+    /// The request with this nonce was carried out.
+    Ack {
+        /// The request's nonce.
+        nonce: Cow<'a, str>,
+        /// The id of the event that it became, if it became one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<u64>,
+    },
+    /// Something was refused.
+    Error {
+        /// What went wrong, in a word that programs compare.
+        code: Cow<'a, str>,
+        /// The same for people, in the session's language.
+        text: Cow<'a, str>,
+        /// The refused request's nonce, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
+    /// Words for the member alone, such as the answer to `/help`.
+    Notice {
+        /// One line, or several with LF between them.
+        text: Cow<'a, str>,
+        /// The nonce of the request that it answers, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
+    /// Who is in a room, in the order in which they came.
+    Who {
+        /// The room's name.
+        room: Cow<'a, str>,
+        /// How many there are in all.
+        count: usize,
+        /// Names; a long list comes in several messages.
+        members: Vec<Cow<'a, str>>,
+        /// Whether more names follow in another message.
+        more: bool,
+        /// The nonce of the request that it answers, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
+    /// These events were not delivered, since the client read too slowly.
+    Gap {
+        /// The room's name.
+        room: Cow<'a, str>,
+        /// The first id that is missing.
+        from: u64,
+        /// The last id that is missing.
+        to: u64,
+    },
+    /// The last message of a connection.
+    Bye {
+        /// Why it ends, in a word that programs compare.
+        reason: Cow<'a, str>,
+    },
+    /// What happened in the room.
+    #[serde(untagged)]
+    Event(Event),
+}
+
+/// The limits that `hello` tells, in bytes and columns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// [`LINE_BYTES`](crate::limits::LINE_BYTES).
+    pub line_bytes: usize,
+    /// [`MESSAGE_BYTES`](crate::limits::MESSAGE_BYTES).
+    pub message_bytes: usize,
+    /// [`CARRIER_BYTES`](crate::limits::CARRIER_BYTES).
+    pub carrier_bytes: usize,
+    /// [`NAME_COLUMNS`](crate::limits::NAME_COLUMNS).
+    pub name_columns: usize,
+}
+
+impl Limits {
+    /// The limits of this protocol version.
+    pub const CURRENT: Limits = Limits {
+        line_bytes: crate::limits::LINE_BYTES,
+        message_bytes: crate::limits::MESSAGE_BYTES,
+        carrier_bytes: crate::limits::CARRIER_BYTES,
+        name_columns: crate::limits::NAME_COLUMNS,
+    };
+}
+
+impl ServerMessage<'_> {
+    /// Reads one line from a server; `None` if it is of a type that this
+    /// version doesn't know, or not JSON.
+    pub fn parse(line: &str) -> Option<ServerMessage<'static>> {
+        serde_json::from_str(line).ok()
+    }
+}
+
+/// Appends `message` as one JSON line, with its LF.
+pub fn write_json_line(message: &impl Serialize, out: &mut Vec<u8>) {
+    serde_json::to_writer(&mut *out, message)
+        .expect("strings and numbers always have a JSON form, and a Vec takes all");
+    out.push(b'\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(message: &impl Serialize) -> String {
+        let mut out = Vec::new();
+        write_json_line(message, &mut out);
+        String::from_utf8(out).expect("JSON is UTF-8")
+    }
+
+    const TIME: Time = Time(1_795_373_940_123);
+
+    #[test]
+    fn events_have_the_form_of_the_specification() {
+        let said = Event::Said {
+            id: 42,
+            time: TIME,
+            room: "lobby".into(),
+            user: "alice".into(),
+            text: "hi".into(),
+        };
+        let line = r#"{"type":"said","id":42,"time":"2026-11-22T18:59:00.123Z","room":"lobby","user":"alice","text":"hi"}"#;
+        assert_eq!(json(&said), format!("{line}\n"));
+        assert_eq!(json(&ServerMessage::Event(said.clone())), format!("{line}\n"));
+        assert_eq!(ServerMessage::parse(line), Some(ServerMessage::Event(said)));
+    }
+
+    #[test]
+    fn whole_seconds_keep_their_decimals() {
+        assert_eq!(Time(1_795_373_940_000).to_string(), "2026-11-22T18:59:00.000Z");
+    }
+
+    #[test]
+    fn answers_leave_out_what_they_do_not_have() {
+        let ack = ServerMessage::Ack { nonce: "c1".into(), id: None };
+        assert_eq!(json(&ack), "{\"type\":\"ack\",\"nonce\":\"c1\"}\n");
+        let gap = ServerMessage::Gap { room: "lobby".into(), from: 50, to: 86 };
+        assert_eq!(json(&gap), "{\"type\":\"gap\",\"room\":\"lobby\",\"from\":50,\"to\":86}\n");
+        assert_eq!(
+            ServerMessage::parse(r#"{"type":"bye","reason":"quit","x":1}"#),
+            Some(ServerMessage::Bye { reason: "quit".into() })
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_is_passed_over() {
+        assert_eq!(ServerMessage::parse(r#"{"type":"firework","id":1}"#), None);
+        assert_eq!(ServerMessage::parse("hello"), None);
+    }
+}

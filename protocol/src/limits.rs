@@ -1,0 +1,31 @@
+//! Every limit of the wire, its unit in its name. What a server may set
+//! differently (rates, timeouts, bounds of memory) lives in the server's
+//! configuration instead.
+
+/// The protocol's version, as the greeting and `hello` give it.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// The port for lines over TCP.
+pub const LINES_PORT: u16 = 9009;
+
+/// The longest line of what is said, in bytes of UTF-8 without its line end.
+pub const LINE_BYTES: usize = 4_096;
+
+/// The longest message (several lines said at once), in bytes of UTF-8.
+pub const MESSAGE_BYTES: usize = 16 * 1_024;
+
+/// The longest carrier of a message (a JSON line with its line end), in bytes;
+/// as many bytes without a line end close the connection.
+pub const CARRIER_BYTES: usize = 64 * 1_024;
+
+/// The widest name, in terminal columns (a Hangul syllable takes two).
+pub const NAME_COLUMNS: usize = 24;
+
+/// The most combining marks on one letter of a name.
+pub const NAME_MARKS: usize = 4;
+
+/// The most combining marks on one character of what is said.
+pub const TEXT_MARKS: usize = 8;
+
+/// The longest nonce that a JSON client may give, in bytes.
+pub const NONCE_BYTES: usize = 64;

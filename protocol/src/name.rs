@@ -1,0 +1,601 @@
+//! Names: parsed once, impossible to hold invalid.
+//!
+//! What a name may be made of, which names are the same to the eye, and how to
+//! tell a person what is wrong with theirs. Who is here under which name is the
+//! server's business.
+
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use caseless::Caseless;
+use thiserror::Error;
+use unicode_normalization::UnicodeNormalization;
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
+use unicode_security::confusable_detection::skeleton;
+use unicode_width::UnicodeWidthChar;
+
+use crate::limits::{NAME_COLUMNS, NAME_MARKS};
+use crate::sanitize::is_mark;
+
+/// Names that nobody may have, nor one that looks like them.
+const RESERVED: [&str; 13] = [
+    "server",
+    "system",
+    "admin",
+    "administrator",
+    "operator",
+    "op",
+    "root",
+    "madang",
+    "서버",
+    "시스템",
+    "관리자",
+    "운영자",
+    "방장",
+];
+
+static RESERVED_KEYS: LazyLock<Vec<NameKey>> =
+    LazyLock::new(|| RESERVED.into_iter().flat_map(keys_of).collect());
+
+/// A user's name, as it is shown: NFC, 1 to [`NAME_COLUMNS`] columns of letters,
+/// marks, digits, `_`, `-` and `.`, the first a letter or a digit.
+///
+/// Cheap to clone. Equality is that of the shown characters; whether two names
+/// may be in use at once is another question, which [`keys`](Self::keys) answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserName(Arc<str>);
+
+impl UserName {
+    /// Reads a name from a line; white space around it is no part of it.
+    ///
+    /// # Errors
+    ///
+    /// The first of [`NameError`]'s variants, in their order, that applies.
+    pub fn parse(line: &str) -> Result<Self, NameError> {
+        let shown: String = line.trim().nfc().collect();
+        let first = shown.chars().next().ok_or(NameError::Empty)?;
+        if shown.contains(char::is_whitespace) {
+            let words: Vec<&str> = shown.split_whitespace().collect();
+            let proposal = Self::parse(&words.join("_")).ok();
+            return Err(NameError::Spaces { proposal });
+        }
+        if let Some(found) = shown.chars().find(|&c| !is_allowed(c)) {
+            return Err(NameError::Character { found });
+        }
+        if matches!(first, '_' | '-' | '.') || is_mark(first) {
+            return Err(NameError::Start { found: first });
+        }
+        let marks = longest_run_of_marks(&shown);
+        if marks > NAME_MARKS {
+            return Err(NameError::Marks { found: marks });
+        }
+        // Character by character, as terminals count: of a whole string, the crate
+        // says that any number of Khmer letters under one another takes one column.
+        let columns: usize = shown.chars().filter_map(|c| c.width()).sum();
+        if columns > NAME_COLUMNS {
+            return Err(NameError::Columns { found: columns });
+        }
+        if is_reserved(&keys_of(&shown)) {
+            return Err(NameError::Reserved);
+        }
+        Ok(Self(shown.into()))
+    }
+
+    /// The name as it is shown.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What a name is claimed by: two or three keys, no two the same. Two names
+    /// clash, and may not be in use at once, if they have any key in common.
+    ///
+    /// They are computed at each call (some microseconds), always the same for
+    /// the same name. A name that clashes may be its bearer's own, differently
+    /// written.
+    pub fn keys(&self) -> Vec<NameKey> {
+        keys_of(&self.0)
+    }
+}
+
+impl fmt::Display for UserName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// One of the [`keys`](UserName::keys) of a name, for a map of the names in use.
+/// Good for comparing only: it may look nothing like the name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NameKey(Kind);
+
+/// Why a name was refused. Says nothing back of what was refused, but the one
+/// character in question, and that by its number if it can't be seen.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NameError {
+    /// Nothing but white space: Enter was pressed too early.
+    #[error("the name is empty")]
+    Empty,
+    /// White space inside: a full name, or a sentence said at the wrong prompt.
+    #[error("a name can't have spaces")]
+    Spaces {
+        /// The name with `_` for each run of spaces, if that is a good name.
+        proposal: Option<UserName>,
+    },
+    /// Something that is no letter, mark, digit, `_`, `-` or `.`: punctuation, an
+    /// emoji, a control, a character that can't be seen.
+    #[error("a name can't have {}", visible(*found))]
+    Character {
+        /// The first such character.
+        found: char,
+    },
+    /// Begins with punctuation, or with a mark that has no letter to stand on.
+    #[error("a name can't begin with {}", visible(*found))]
+    Start {
+        /// The first character.
+        found: char,
+    },
+    /// A heap of marks on one letter ("Zalgo").
+    #[error("{found} marks on one letter of the name, at most {NAME_MARKS} are allowed")]
+    Marks {
+        /// The most marks on one letter.
+        found: usize,
+    },
+    /// Too wide.
+    #[error("the name is {found} columns wide, at most {NAME_COLUMNS} are allowed")]
+    Columns {
+        /// The name's width.
+        found: usize,
+    },
+    /// The server's own, or to be taken for it.
+    #[error("the name is reserved, or looks like one that is")]
+    Reserved,
+}
+
+impl NameError {
+    /// The word for it in a JSON `error`: `name_reserved` for a name that only the
+    /// server may have, `name_invalid` for one that is no name at all.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Reserved => "name_reserved",
+            _ => "name_invalid",
+        }
+    }
+
+    /// What to tell a person who reads English, in whole sentences.
+    pub fn message_en(&self) -> String {
+        match self {
+            Self::Empty => "The name is empty. Please type one.".to_owned(),
+            Self::Spaces { proposal: Some(name) } => {
+                format!("A name can't have spaces. How about {name} ?")
+            }
+            Self::Spaces { proposal: None } => {
+                "A name can't have spaces. Try _ in their place.".to_owned()
+            }
+            Self::Character { found } => format!(
+                "A name can have letters, digits and _ - . only (not: {}).",
+                visible(*found)
+            ),
+            Self::Start { found } => {
+                format!("A name must begin with a letter or a digit (not: {}).", visible(*found))
+            }
+            Self::Marks { found } => format!(
+                "There are {found} marks on one letter of that name. Please use at most {NAME_MARKS}."
+            ),
+            Self::Columns { found } => format!(
+                "That name is {found} columns wide. Please use at most {NAME_COLUMNS} \
+                 (Hangul takes 2 a letter)."
+            ),
+            Self::Reserved => "That name belongs to the server, or looks as if it did. \
+                 Please choose another."
+                .to_owned(),
+        }
+    }
+
+    /// What to tell a person who reads Korean, in whole sentences.
+    pub fn message_ko(&self) -> String {
+        match self {
+            Self::Empty => "이름이 비어 있습니다. 이름을 적어 주세요.".to_owned(),
+            Self::Spaces { proposal: Some(name) } => {
+                format!("이름에는 빈칸을 쓸 수 없습니다. {name} 은(는) 어떨까요?")
+            }
+            Self::Spaces { proposal: None } => {
+                "이름에는 빈칸을 쓸 수 없습니다. 빈칸 대신 _ 를 써 보세요.".to_owned()
+            }
+            Self::Character { found } => format!(
+                "이름에는 글자, 숫자, _ - . 만 쓸 수 있습니다 (쓸 수 없는 것: {}).",
+                visible(*found)
+            ),
+            Self::Start { found } => format!(
+                "이름은 글자나 숫자로 시작해야 합니다 (시작할 수 없는 것: {}).",
+                visible(*found)
+            ),
+            Self::Marks { found } => format!(
+                "글자 하나에 부호가 {found}개 붙어 있습니다. {NAME_MARKS}개까지만 붙여 주세요."
+            ),
+            Self::Columns { found } => format!(
+                "이름이 {found}칸으로 너무 깁니다. {NAME_COLUMNS}칸까지만 쓸 수 있습니다 \
+                 (한글은 한 글자에 2칸)."
+            ),
+            Self::Reserved => "서버가 쓰는 이름이거나 그렇게 보이는 이름입니다. \
+                 다른 이름을 골라 주세요."
+                .to_owned(),
+        }
+    }
+}
+
+/// A key of one kind never equals one of the other: a look is put together from
+/// stand-ins (`rn` for `m`, `l` for `I`), and whoever is really spelled like that
+/// looks like the name only if their looks say so.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Kind {
+    /// The NFKC case fold: `Alice`, `ALICE` and `ａｌｉｃｅ` have one.
+    Spelling(Box<str>),
+    /// The confusable skeleton (UTS #39 §4) of all that is not Hangul: `alice`
+    /// and `aIice` have one. Of Hangul, the skeleton says that 국가 is 구까.
+    Look(Box<str>),
+}
+
+fn keys_of(shown: &str) -> Vec<NameKey> {
+    let look = |run: &str| fold(&skeleton(run).collect::<String>());
+    let as_written = outside_hangul(shown, look);
+    // Capitals and small letters look like different things: ADMІN with a
+    // Cyrillic І is taken for ADMlN as written, for admin in small letters.
+    let in_small_letters = outside_hangul(shown, |run| look(&fold(run)));
+
+    let mut kinds = vec![Kind::Spelling(fold(shown).into())];
+    if in_small_letters != as_written {
+        kinds.push(Kind::Look(in_small_letters.into()));
+    }
+    kinds.push(Kind::Look(as_written.into()));
+    kinds.into_iter().map(NameKey).collect()
+}
+
+/// NFKC before and after, for folding may undo it.
+fn fold(text: &str) -> String {
+    text.nfkc().default_case_fold().nfkc().collect()
+}
+
+/// The text with each of its longest runs without Hangul changed.
+fn outside_hangul(text: &str, change: impl Fn(&str) -> String) -> String {
+    let mut changed = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (run, after) = rest.split_at(rest.find(is_hangul).unwrap_or(rest.len()));
+        changed.push_str(&change(run));
+        let (hangul, after) = after.split_at(after.find(|c| !is_hangul(c)).unwrap_or(after.len()));
+        changed.push_str(hangul);
+        rest = after;
+    }
+    changed
+}
+
+/// The letters of Script=Hangul: syllables, and jamo of every block.
+fn is_hangul(c: char) -> bool {
+    matches!(c,
+        '\u{1100}'..='\u{11FF}'
+        | '\u{3131}'..='\u{318E}'
+        | '\u{A960}'..='\u{A97C}'
+        | '\u{AC00}'..='\u{D7A3}'
+        | '\u{D7B0}'..='\u{D7FB}'
+        | '\u{FFA0}'..='\u{FFDC}')
+}
+
+/// Against these few names people write more than look-alikes: `adm1n`, `admln`.
+/// None of them has an `l` of its own, so every `l` of a look counts as an `i`.
+fn is_reserved(keys: &[NameKey]) -> bool {
+    keys.iter().any(|key| match &key.0 {
+        Kind::Spelling(_) => RESERVED_KEYS.contains(key),
+        Kind::Look(look) => {
+            let look = Kind::Look(look.replace('l', "i").into());
+            RESERVED_KEYS.contains(&NameKey(look))
+        }
+    })
+}
+
+fn is_allowed(c: char) -> bool {
+    matches!(c, '_' | '-' | '.')
+        || (!is_blank_letter(c)
+            && (matches!(
+                c.general_category_group(),
+                GeneralCategoryGroup::Letter | GeneralCategoryGroup::Mark
+            ) || c.general_category() == GeneralCategory::DecimalNumber))
+}
+
+/// The letters and marks of Default_Ignorable_Code_Point, which nobody sees: the
+/// grapheme joiner, Hangul and Khmer fillers, variation selectors. What else has
+/// the property (joiners, tags) is neither letter nor mark.
+fn is_blank_letter(c: char) -> bool {
+    matches!(c,
+        '\u{034F}'
+        | '\u{115F}'..='\u{1160}'
+        | '\u{17B4}'..='\u{17B5}'
+        | '\u{180B}'..='\u{180F}'
+        | '\u{3164}'
+        | '\u{FE00}'..='\u{FE0F}'
+        | '\u{FFA0}'
+        | '\u{E0100}'..='\u{E01EF}')
+}
+
+fn longest_run_of_marks(shown: &str) -> usize {
+    shown.split(|c| !is_mark(c)).map(|marks| marks.chars().count()).max().unwrap_or(0)
+}
+
+/// The character itself, or its number (U+200B) if it can't be seen or can't
+/// stand by itself.
+fn visible(c: char) -> String {
+    let seen = !matches!(
+        c.general_category_group(),
+        GeneralCategoryGroup::Other | GeneralCategoryGroup::Separator
+    );
+    if seen && !is_mark(c) && !is_blank_letter(c) {
+        return c.to_string();
+    }
+    format!("U+{:04X}", u32::from(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sanitize::sanitize_label;
+
+    #[track_caller]
+    fn name(line: &str) -> UserName {
+        UserName::parse(line).unwrap_or_else(|e| panic!("{line:?} was refused: {e}"))
+    }
+
+    #[track_caller]
+    fn check(line: &str, shown: &str) {
+        assert_eq!(name(line).as_str(), shown, "of {line:?}");
+    }
+
+    #[track_caller]
+    fn check_refused(line: &str, error: NameError) {
+        assert_eq!(UserName::parse(line), Err(error), "of {line:?}");
+    }
+
+    #[track_caller]
+    fn check_spaces(line: &str, proposed: Option<&str>) {
+        let proposal = proposed.map(name);
+        check_refused(line, NameError::Spaces { proposal });
+    }
+
+    /// Checked both ways, as a map of the names in use would.
+    #[track_caller]
+    fn clash(one: &str, other: &str) -> bool {
+        let (one, other) = (name(one).keys(), name(other).keys());
+        let clash = one.iter().any(|key| other.contains(key));
+        assert_eq!(clash, other.iter().any(|key| one.contains(key)));
+        clash
+    }
+
+    #[test]
+    fn good_names_are_shown_as_written_and_composed() {
+        let names = "alice Alice 홍길동 홍_길동 ㅋㅋㅋ ㅎㅏㄴ 손님-17 guest-17 007 a 김Alice \
+             a.b-c_d José Ωμέγα Привет 山田 さくら שלום हिन्दी ไทย adminton 국가 구까 각가 topology";
+        for shown in names.split_whitespace() {
+            check(shown, shown);
+        }
+        check("  alice \r\n", "alice");
+        check("\u{3000}홍길동\u{A0}", "홍길동");
+        check("\u{1112}\u{1161}\u{11AB}", "한");
+        check("e\u{301}", "é");
+    }
+
+    #[test]
+    fn nothing_is_no_name() {
+        check_refused("", NameError::Empty);
+        check_refused(" \t\u{3000}\r\n", NameError::Empty);
+    }
+
+    #[test]
+    fn spaces_are_answered_with_a_proposal() {
+        check_spaces("홍 길동", Some("홍_길동"));
+        check_spaces("  a \t b\u{3000}\u{2028}c ", Some("a_b_c"));
+        check_spaces("-a b", None);
+        check_spaces("a b!", None);
+        check_spaces("동해 물과 백두산이 마르고 닳도록", None);
+        check_spaces("\x1b[31m a", None);
+    }
+
+    #[test]
+    fn other_characters_are_refused() {
+        let seen = "![]/#@<\"\\🦀★²½Ⅷ①＿【";
+        let controls = "\0\x1B\x7F\u{9B}\u{AD}\u{200B}\u{200D}\u{202E}\u{2066}\u{FEFF}\u{E0041}";
+        let blank = "\u{34F}\u{115F}\u{1160}\u{17B4}\u{180B}\u{180F}\
+            \u{2800}\u{3164}\u{FE0F}\u{FFA0}\u{E0100}";
+        let no_characters = "\u{378}\u{E000}";
+        for found in [seen, controls, blank, no_characters].concat().chars() {
+            check_refused(&format!("a{found}b"), NameError::Character { found });
+            check_refused(&found.to_string(), NameError::Character { found });
+        }
+    }
+
+    #[test]
+    fn names_begin_with_a_letter_or_a_digit() {
+        for found in ['_', '-', '.', '\u{301}', '\u{20DD}', '\u{1161}'] {
+            check_refused(&format!("{found}a"), NameError::Start { found });
+        }
+    }
+
+    #[test]
+    fn marks_and_columns_are_limited() {
+        let mark = "\u{30D}";
+        check(&format!("a{}", mark.repeat(4)), &format!("a{}", mark.repeat(4)));
+        check_refused(&format!("xa{}b", mark.repeat(5)), NameError::Marks { found: 5 });
+        check_refused(&format!("하{}", "\u{1161}".repeat(50)), NameError::Marks { found: 50 });
+
+        check(&"a".repeat(24), &"a".repeat(24));
+        check_refused(&"a".repeat(25), NameError::Columns { found: 25 });
+        check(&"가".repeat(12), &"가".repeat(12));
+        check_refused(&"가".repeat(13), NameError::Columns { found: 26 });
+        // One under the other: 31 columns on a terminal, one to unicode-width's strings.
+        let khmer = "\u{1780}\u{17D2}".repeat(30) + "\u{1780}";
+        check_refused(&khmer, NameError::Columns { found: 31 });
+    }
+
+    #[test]
+    fn reserved_names_are_refused_and_what_looks_like_them() {
+        for line in RESERVED {
+            check_refused(line, NameError::Reserved);
+            check_refused(&line.to_uppercase(), NameError::Reserved);
+        }
+        let alike = "Root r00t R00T ｒｏｏｔ аdmin ADMІN ΑDMIN adrnin adm1n \
+             admln AdmIn ѕуѕtеm 0p ор 𝐬erver ｓеrver madanɡ \u{1109}\u{1165}버";
+        for line in alike.split_whitespace() {
+            check_refused(line, NameError::Reserved);
+        }
+    }
+
+    #[test]
+    fn no_reserved_name_has_an_l() {
+        for line in RESERVED {
+            assert!(!line.contains('l'), "{line}: see is_reserved");
+        }
+    }
+
+    #[test]
+    fn names_that_look_alike_clash() {
+        for (one, other) in [
+            ("alice", "alice"),
+            ("alice", "ALICE"),
+            ("alice", "aIice"),
+            ("alice", "аlice"),
+            ("alice", "ALІCE"),
+            ("alice", "ａｌｉｃｅ"),
+            ("mike", "rnike"),
+            ("bob", "b0b"),
+            ("Straße", "STRASSE"),
+            ("한", "\u{1112}\u{1161}\u{11AB}"),
+            ("ㅋㅋ", "ﾻﾻ"),
+            ("김Alice", "김аlice"),
+            ("alice김", "aIice김"),
+        ] {
+            assert!(clash(one, other), "{one} and {other}");
+        }
+    }
+
+    #[test]
+    fn names_that_only_seem_alike_do_not_clash() {
+        for (one, other) in [
+            ("국가", "구까"),
+            ("학교", "하꾜"),
+            ("각가", "가까"),
+            ("밥", "바ㅂ"),
+            ("ㅇㅇ", "oo"),
+            ("ㅋㅋ", "ㅋㅋㅋ"),
+            ("alice", "alice2"),
+            ("alice", "álice"),
+            ("a.b", "a_b"),
+            // The look of the one is the spelling of the other.
+            ("MIKE", "mlke"),
+        ] {
+            assert!(!clash(one, other), "{one} and {other}");
+        }
+    }
+
+    #[test]
+    fn keys_are_distinct() {
+        for line in ["alice", "ALICE", "홍길동", "ㅋㅋㅋ", "mike", "김Alice"] {
+            let keys = name(line).keys();
+            assert!((2..=3).contains(&keys.len()), "{keys:?}");
+            for (index, key) in keys.iter().enumerate() {
+                assert!(!keys[..index].contains(key), "{keys:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn errors_say_what_to_do_in_both_languages() {
+        #[track_caller]
+        fn check(line: &str, ko: &str, en: &str) {
+            let error = UserName::parse(line).expect_err("every line here is bad");
+            assert_eq!(error.message_ko(), ko);
+            assert_eq!(error.message_en(), en);
+        }
+        check(
+            "홍 길동",
+            "이름에는 빈칸을 쓸 수 없습니다. 홍_길동 은(는) 어떨까요?",
+            "A name can't have spaces. How about 홍_길동 ?",
+        );
+        check(
+            "a!",
+            "이름에는 글자, 숫자, _ - . 만 쓸 수 있습니다 (쓸 수 없는 것: !).",
+            "A name can have letters, digits and _ - . only (not: !).",
+        );
+        check(
+            "a\x1b[2J",
+            "이름에는 글자, 숫자, _ - . 만 쓸 수 있습니다 (쓸 수 없는 것: U+001B).",
+            "A name can have letters, digits and _ - . only (not: U+001B).",
+        );
+        check(
+            "\u{301}a",
+            "이름은 글자나 숫자로 시작해야 합니다 (시작할 수 없는 것: U+0301).",
+            "A name must begin with a letter or a digit (not: U+0301).",
+        );
+        check(
+            "가나다라마바사아자차카타파",
+            "이름이 26칸으로 너무 깁니다. 24칸까지만 쓸 수 있습니다 (한글은 한 글자에 2칸).",
+            "That name is 26 columns wide. Please use at most 24 (Hangul takes 2 a letter).",
+        );
+        check(
+            "관리자",
+            "서버가 쓰는 이름이거나 그렇게 보이는 이름입니다. 다른 이름을 골라 주세요.",
+            "That name belongs to the server, or looks as if it did. Please choose another.",
+        );
+    }
+
+    #[test]
+    fn codes_tell_reserved_from_invalid() {
+        assert_eq!(NameError::Reserved.code(), "name_reserved");
+        assert_eq!(NameError::Empty.code(), "name_invalid");
+        assert_eq!(NameError::Columns { found: 25 }.code(), "name_invalid");
+    }
+
+    /// Names and near-names, dense enough that many are good.
+    fn any_line() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            6 => "[a-zA-Z0-9가-힣]".prop_map(String::from),
+            1 => "[\\PC]".prop_map(String::from),
+            1 => any::<char>().prop_map(String::from),
+            2 => prop::sample::select(vec![
+                "_", "-", ".", " ", "\u{301}", "\u{30D}", "\u{1112}", "\u{1161}", "\u{11AB}", "ㅋ", "\u{3164}",
+                "\u{17D2}", "ك", "ﹰ", "ͺ", "ſ", "İ", "K", "ﬁ",
+            ]).prop_map(String::from),
+        ];
+        prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn every_name_is_fit_to_be_shown_and_parses_to_itself(line in any_line()) {
+            if let Ok(name) = UserName::parse(&line) {
+                prop_assert_eq!(sanitize_label(name.as_str()), name.as_str());
+                prop_assert!(!name.as_str().contains(['[', ']', ' ']));
+                prop_assert_eq!(UserName::parse(name.as_str()), Ok(name.clone()));
+                prop_assert!(name.as_str().len() <= NAME_COLUMNS * 4 * (1 + NAME_MARKS));
+            }
+        }
+
+        #[test]
+        fn every_error_is_fit_to_be_shown(line in any_line()) {
+            if let Err(error) = UserName::parse(&line) {
+                for text in [error.to_string(), error.message_ko(), error.message_en()] {
+                    prop_assert_eq!(sanitize_label(&text), text.as_str());
+                }
+            }
+        }
+
+        #[test]
+        fn case_never_makes_another_name(line in "[a-zA-Zа-яА-Яα-ωΑ-Ω가-힣0-9]{1,10}") {
+            let upper = UserName::parse(&line.to_uppercase());
+            if let (Ok(name), Ok(upper)) = (UserName::parse(&line), upper) {
+                let keys = upper.keys();
+                prop_assert!(name.keys().iter().any(|key| keys.contains(key)));
+            }
+        }
+    }
+}

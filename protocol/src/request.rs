@@ -1,0 +1,190 @@
+//! What a JSON client may send up, one object a line.
+//!
+//! Unknown fields are ignored; an unknown type or broken JSON is an error that
+//! is answered, never an end.
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits::NONCE_BYTES;
+
+/// One object from a JSON client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Request {
+    /// Asks for a name; the first thing that is sent.
+    Login {
+        /// The name that is asked for; none or an empty one asks for a guest name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// The room to begin in; the lobby if there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        room: Option<String>,
+        /// The token of a session to come back to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<String>,
+        /// Returned in the answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<String>,
+    },
+    /// Says `text` in the room; a slash at its front means nothing.
+    Say {
+        /// What is said: one line, or several.
+        text: String,
+        /// Returned in the answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<String>,
+    },
+    /// Gives a command, in the words of a line: `/who`.
+    Command {
+        /// The command with its slash.
+        line: String,
+        /// Returned in the answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<String>,
+    },
+}
+
+/// Why a line from a JSON client is no [`Request`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RequestErrorKind {
+    /// Not JSON, or not an object.
+    #[error("not a JSON object: {0}")]
+    NotJson(String),
+    /// An object without a type, or with one that is not known.
+    #[error("unknown type: use login, say or command")]
+    UnknownType,
+    /// A field is missing or has the wrong type.
+    #[error("failed to read the {kind} request: {cause}")]
+    BadField {
+        /// The request's type.
+        kind: &'static str,
+        /// What is wrong.
+        cause: String,
+    },
+    /// The nonce is too long to be kept.
+    #[error("nonce of {0} bytes, at most {NONCE_BYTES} are allowed")]
+    NonceTooLong(usize),
+}
+
+/// A refused request, with the nonce that came with it if one could be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestError {
+    /// What is wrong.
+    pub kind: RequestErrorKind,
+    /// The nonce to return.
+    pub nonce: Option<String>,
+}
+
+impl RequestErrorKind {
+    /// The `code` of the error that answers it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            RequestErrorKind::NotJson(_) => "bad_json",
+            RequestErrorKind::UnknownType => "unknown_type",
+            RequestErrorKind::BadField { .. } | RequestErrorKind::NonceTooLong(_) => "bad_request",
+        }
+    }
+}
+
+impl Request {
+    /// Reads one line.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`] says what is wrong, in words for the client's author.
+    pub fn parse(line: &str) -> Result<Request, RequestError> {
+        let request: Request = serde_json::from_str(line).map_err(|error| explain(line, &error))?;
+        match request.nonce() {
+            Some(nonce) if nonce.len() > NONCE_BYTES => {
+                Err(RequestError { kind: RequestErrorKind::NonceTooLong(nonce.len()), nonce: None })
+            }
+            _ => Ok(request),
+        }
+    }
+
+    /// The nonce that the answer returns.
+    pub fn nonce(&self) -> Option<&str> {
+        match self {
+            Request::Login { nonce, .. }
+            | Request::Say { nonce, .. }
+            | Request::Command { nonce, .. } => nonce.as_deref(),
+        }
+    }
+}
+
+/// Looks again at a line that failed: how far was it a request?
+fn explain(line: &str, error: &serde_json::Error) -> RequestError {
+    let object: serde_json::Map<String, serde_json::Value> = match serde_json::from_str(line) {
+        Ok(object) => object,
+        Err(error) => {
+            let kind = RequestErrorKind::NotJson(error.to_string());
+            return RequestError { kind, nonce: None };
+        }
+    };
+    let kind = match object.get("type").and_then(|value| value.as_str()) {
+        Some("login") => Some("login"),
+        Some("say") => Some("say"),
+        Some("command") => Some("command"),
+        _ => None,
+    };
+    let nonce = object.get("nonce").and_then(|value| value.as_str());
+    RequestError {
+        kind: match kind {
+            Some(kind) => RequestErrorKind::BadField { kind, cause: error.to_string() },
+            None => RequestErrorKind::UnknownType,
+        },
+        nonce: nonce.filter(|nonce| nonce.len() <= NONCE_BYTES).map(str::to_owned),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_read_and_unknown_fields_ignored() {
+        #[track_caller]
+        fn check(line: &str, expected: Request) {
+            assert_eq!(Request::parse(line), Ok(expected));
+        }
+        let text = "/not a command".to_owned();
+        check(
+            r#"{"type":"say","text":"/not a command","nonce":"c1","mood":{"a":[1]}}"#,
+            Request::Say { text, nonce: Some("c1".into()) },
+        );
+        check(
+            r#"{"name":"alice","type":"login","room":"lobby","history":20}"#,
+            Request::Login {
+                name: Some("alice".into()),
+                room: Some("lobby".into()),
+                session: None,
+                nonce: None,
+            },
+        );
+        check(
+            r#"{"type":"command","line":"/who"}"#,
+            Request::Command { line: "/who".into(), nonce: None },
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_and_the_nonce_returned() {
+        #[track_caller]
+        fn check(line: &str, code: &str, nonce: Option<&str>) {
+            let error = Request::parse(line).expect_err("refused");
+            assert_eq!((error.kind.code(), error.nonce.as_deref()), (code, nonce), "{error:?}");
+        }
+        check("hello", "bad_json", None);
+        check(r#"{"type":"say","text":"#, "bad_json", None);
+        check(r#"["say"]"#, "bad_json", None);
+        check(r#"{"text":"hi","nonce":"a"}"#, "unknown_type", Some("a"));
+        check(r#"{"type":"dance","nonce":"a"}"#, "unknown_type", Some("a"));
+        check(r#"{"type":"say","nonce":"a"}"#, "bad_request", Some("a"));
+        check(r#"{"type":"say","text":1,"nonce":"a"}"#, "bad_request", Some("a"));
+        check(r#"{"type":"say","text":"x","nonce":7}"#, "bad_request", None);
+        let nonce = "n".repeat(NONCE_BYTES + 1);
+        check(&format!(r#"{{"type":"say","text":"x","nonce":"{nonce}"}}"#), "bad_request", None);
+        // Depth is bounded by the JSON reader: a deep nest is an error, not a crash.
+        check(&"[".repeat(60_000), "bad_json", None);
+    }
+}

@@ -1,0 +1,226 @@
+//! Telnet on a chat port (RFC 854, 855, 860): commands are taken out of what a
+//! peer sends and answered, so that text is text; and the line editing that a
+//! peer which types by the character leaves to the other side.
+
+use std::borrow::Cow;
+
+use memchr::memchr;
+use unicode_segmentation::UnicodeSegmentation;
+
+const SE: u8 = 240;
+const IP: u8 = 244;
+const SB: u8 = 250;
+const WILL: u8 = 251;
+const WONT: u8 = 252;
+const DO: u8 = 253;
+const DONT: u8 = 254;
+const IAC: u8 = 255;
+
+/// The option that a telnet waits for after ^C, with its output muted.
+const TIMING_MARK: u8 = 6;
+
+/// A subnegotiation longer than this many bytes is taken to be over.
+const SUBNEGOTIATION_BYTES: usize = 1_024;
+
+/// The telnet side of one connection: bytes in, text bytes and answers out.
+///
+/// Every option is refused (DO with WONT, WILL with DONT), each once, so that
+/// two refusing sides cannot talk for ever.
+#[derive(Debug, Default)]
+pub struct Telnet {
+    state: State,
+    /// Made when the peer first sends an IAC, which most never do.
+    refused: Option<Box<Refused>>,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Text,
+    Command,
+    /// After WILL, WONT, DO or DONT: the option comes next.
+    Option(u8),
+    Subnegotiation {
+        bytes: usize,
+    },
+    SubnegotiationCommand {
+        bytes: usize,
+    },
+}
+
+/// Which options were refused already.
+#[derive(Debug)]
+struct Refused {
+    offered: [bool; 256],
+    requested: [bool; 256],
+}
+
+impl Telnet {
+    /// Moves the text of `bytes` to their front and returns its length; what
+    /// the peer must be answered is appended to `answers`.
+    pub fn filter(&mut self, bytes: &mut [u8], answers: &mut Vec<u8>) -> usize {
+        if matches!(self.state, State::Text) && memchr(IAC, bytes).is_none() {
+            return bytes.len();
+        }
+        let mut kept = 0;
+        for at in 0..bytes.len() {
+            let byte = bytes[at];
+            if self.step(byte, answers) {
+                bytes[kept] = byte;
+                kept += 1;
+            }
+        }
+        kept
+    }
+
+    /// Whether the peer has ever sent an IAC.
+    pub fn is_spoken(&self) -> bool {
+        self.refused.is_some()
+    }
+
+    /// Takes one byte; true if it is text.
+    fn step(&mut self, byte: u8, answers: &mut Vec<u8>) -> bool {
+        self.state = match (&self.state, byte) {
+            (State::Text, IAC) => {
+                self.refused.get_or_insert_with(|| {
+                    Box::new(Refused { offered: [false; 256], requested: [false; 256] })
+                });
+                State::Command
+            }
+            (State::Text, _) => return true,
+            (State::Command, IAC) => {
+                self.state = State::Text;
+                return true;
+            }
+            (State::Command, WILL | WONT | DO | DONT) => State::Option(byte),
+            (State::Command, SB) => State::Subnegotiation { bytes: 0 },
+            (State::Command, IP) => {
+                answers.extend_from_slice(&[IAC, WONT, TIMING_MARK]);
+                State::Text
+            }
+            (State::Command, _) => State::Text,
+            (&State::Option(verb), option) => {
+                self.refuse(verb, option, answers);
+                State::Text
+            }
+            (&State::Subnegotiation { bytes }, IAC) => State::SubnegotiationCommand { bytes },
+            (State::SubnegotiationCommand { .. }, SE) => State::Text,
+            (&(State::Subnegotiation { bytes } | State::SubnegotiationCommand { bytes }), _)
+                if bytes < SUBNEGOTIATION_BYTES =>
+            {
+                State::Subnegotiation { bytes: bytes + 1 }
+            }
+            (State::Subnegotiation { .. } | State::SubnegotiationCommand { .. }, _) => State::Text,
+        };
+        false
+    }
+
+    fn refuse(&mut self, verb: u8, option: u8, answers: &mut Vec<u8>) {
+        let Some(refused) = &mut self.refused else { return };
+        let (seen, answer) = match verb {
+            DO => (&mut refused.requested[usize::from(option)], WONT),
+            WILL => (&mut refused.offered[usize::from(option)], DONT),
+            _ => return,
+        };
+        // A telnet that was interrupted shows nothing until its mark is answered.
+        if !*seen || (verb == DO && option == TIMING_MARK) {
+            *seen = true;
+            answers.extend_from_slice(&[IAC, answer, option]);
+        }
+    }
+}
+
+/// Carries out the backspaces (BS, DEL) of a line that was typed by the
+/// character: each takes back one grapheme, a whole Hangul syllable or emoji.
+///
+/// Takes time quadratic in the length at worst; give it no line longer than
+/// [`LINE_BYTES`](crate::limits::LINE_BYTES).
+pub fn edit_line(line: &str) -> Cow<'_, str> {
+    if !line.contains(['\u{8}', '\u{7f}']) {
+        return Cow::Borrowed(line);
+    }
+    let mut edited = String::with_capacity(line.len());
+    for piece in line.split_inclusive(['\u{8}', '\u{7f}']) {
+        match piece.strip_suffix(['\u{8}', '\u{7f}']) {
+            None => edited.push_str(piece),
+            Some(text) => {
+                edited.push_str(text);
+                let last = edited.grapheme_indices(true).next_back();
+                edited.truncate(last.map_or(0, |(at, _)| at));
+            }
+        }
+    }
+    Cow::Owned(edited)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(bytes: &[u8], text: &[u8], answers: &[u8]) {
+        for cut in 0..=bytes.len() {
+            let mut telnet = Telnet::default();
+            let mut answered = Vec::new();
+            let mut kept = Vec::new();
+            for part in [&bytes[..cut], &bytes[cut..]] {
+                let mut part = part.to_vec();
+                let length = telnet.filter(&mut part, &mut answered);
+                kept.extend_from_slice(&part[..length]);
+            }
+            assert_eq!(kept, text, "cut at {cut}");
+            assert_eq!(answered, answers, "cut at {cut}");
+            assert_eq!(telnet.is_spoken(), bytes.contains(&IAC));
+        }
+    }
+
+    #[test]
+    fn text_passes_and_commands_do_not() {
+        check(b"hello\r\n", b"hello\r\n", b"");
+        check("안녕".as_bytes(), "안녕".as_bytes(), b"");
+        check(b"a\xff\xf1b", b"ab", b""); // NOP
+        check(b"a\xff\xffb", b"a\xffb", b""); // an escaped 255 is data, and no UTF-8
+    }
+
+    #[test]
+    fn each_option_is_refused_once() {
+        check(&[IAC, DO, 1, b'x', IAC, DO, 1], b"x", &[IAC, WONT, 1]);
+        check(&[IAC, WILL, 31, IAC, WILL, 31], b"", &[IAC, DONT, 31]);
+        check(&[IAC, DO, 3, IAC, WILL, 3], b"", &[IAC, WONT, 3, IAC, DONT, 3]);
+        check(&[IAC, WONT, 1, IAC, DONT, 1], b"", b"");
+    }
+
+    #[test]
+    fn an_interrupt_is_answered_every_time() {
+        let interrupt = [IAC, IP, IAC, DO, TIMING_MARK];
+        let answer = [IAC, WONT, TIMING_MARK, IAC, WONT, TIMING_MARK];
+        check(&interrupt, b"", &answer);
+        check(&interrupt.repeat(3), b"", &answer.repeat(3));
+    }
+
+    #[test]
+    fn subnegotiations_are_swallowed_and_bounded() {
+        check(&[b'a', IAC, SB, 31, 0, 80, IAC, IAC, 24, IAC, SE, b'b'], b"ab", b"");
+        let mut endless = vec![IAC, SB];
+        endless.extend([b'x'; SUBNEGOTIATION_BYTES + 1]);
+        endless.extend(b"text");
+        let mut telnet = Telnet::default();
+        let kept = telnet.filter(&mut endless, &mut Vec::new());
+        assert_eq!(&endless[..kept], b"text");
+    }
+
+    #[test]
+    fn backspace_takes_back_a_grapheme() {
+        #[track_caller]
+        fn check(typed: &str, line: &str) {
+            assert_eq!(edit_line(typed), line);
+        }
+        check("plain", "plain");
+        check("helo\u{8}lo", "hello");
+        check("\u{8}\u{7f}a", "a");
+        check("안녕\u{7f}양", "안양");
+        check("a👩‍👩‍👧\u{8}b", "ab");
+        check("ab\u{8}\u{8}\u{8}c", "c");
+        check("e\u{301}x\u{8}\u{8}", "");
+    }
+}
