@@ -1,0 +1,147 @@
+//! How many connections this process can hold, and what limits them.
+
+use madang_protocol::text::Lang;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Descriptors that are not connections: standard streams, pollers, the reserve.
+const OTHER_DESCRIPTORS: u64 = 16;
+
+/// Descriptors of one listener: its socket and its poller's.
+const LISTENER_DESCRIPTORS: u64 = 4;
+
+/// Threads that are not connections'.
+#[cfg(target_os = "linux")]
+const OTHER_THREADS: u64 = 32;
+
+/// The memory mappings of one Rust thread: its stack and its signal stack, each
+/// with a guard page. A thread that finds none left aborts the process.
+#[cfg(target_os = "linux")]
+const THREAD_MAPPINGS: u64 = 4;
+
+/// Mappings for everything else: binary, libraries, heaps.
+#[cfg(target_os = "linux")]
+const OTHER_MAPPINGS: u64 = 1_500;
+
+/// How many connections there may be, and why not more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capacity {
+    /// Connections at once.
+    pub connections: usize,
+    /// What limits them.
+    pub limit: Limit,
+}
+
+/// What limits the number of connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// `--max-connections`.
+    Flag,
+    /// This many open files for the process (`ulimit -n`).
+    Descriptors(u64),
+    /// This many memory mappings for the process (`vm.max_map_count`).
+    Mappings(u64),
+    /// This many threads for the system, the user or the control group.
+    Threads(u64),
+}
+
+impl Capacity {
+    /// Raises the soft limit of open files to the hard one and counts what the
+    /// process can hold with so many listeners; `wanted` lowers it further.
+    pub fn of_process(listeners: usize, wanted: Option<usize>) -> Capacity {
+        let descriptors = raise_descriptors();
+        let listeners = LISTENER_DESCRIPTORS * listeners as u64;
+        let free = descriptors.saturating_sub(OTHER_DESCRIPTORS + listeners);
+        let limits = [(free, Limit::Descriptors(descriptors))];
+        limits
+            .into_iter()
+            .chain(thread_limits())
+            .chain(wanted.map(|wanted| (wanted as u64, Limit::Flag)))
+            .min_by_key(|(connections, _)| *connections)
+            .map(|(connections, limit)| Capacity { connections: connections as usize, limit })
+            .expect("there is always the limit of descriptors")
+    }
+}
+
+impl Limit {
+    /// The limit in words.
+    pub fn text(self, lang: Lang) -> String {
+        match (self, lang) {
+            (Limit::Flag, _) => "--max-connections".into(),
+            (Limit::Descriptors(count), Lang::Ko) => {
+                format!("열 수 있는 파일 {count}개: ulimit -n")
+            }
+            (Limit::Descriptors(count), Lang::En) => format!("{count} open files: ulimit -n"),
+            (Limit::Mappings(count), Lang::Ko) => {
+                format!("메모리 매핑 {count}개: vm.max_map_count")
+            }
+            (Limit::Mappings(count), Lang::En) => {
+                format!("{count} memory mappings: vm.max_map_count")
+            }
+            (Limit::Threads(count), Lang::Ko) => format!("스레드 {count}개"),
+            (Limit::Threads(count), Lang::En) => format!("{count} threads"),
+        }
+    }
+}
+
+/// The limit of open files after it was raised as far as it goes.
+fn raise_descriptors() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, raised)
+    {
+        // macOS refuses more than kern.maxfilesperproc: what there is has to do.
+        tracing::debug!(%error, "failed to raise the limit of open files");
+    }
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+#[cfg(target_os = "linux")]
+fn thread_limits() -> Vec<(u64, Limit)> {
+    let mut limits = Vec::new();
+    if let Some(mappings) = read_number("/proc/sys/vm/max_map_count") {
+        let connections = mappings.saturating_sub(OTHER_MAPPINGS) / THREAD_MAPPINGS;
+        limits.push((connections, Limit::Mappings(mappings)));
+    }
+    let of_user =
+        getrlimit(Resource::Nproc).current.filter(|_| !rustix::process::getuid().is_root());
+    let of_system = ["/proc/sys/kernel/threads-max", "/proc/sys/kernel/pid_max"].map(read_number);
+    for threads in of_system.into_iter().chain([of_user, group_threads()]).flatten() {
+        limits.push((threads.saturating_sub(OTHER_THREADS), Limit::Threads(threads)));
+    }
+    limits
+}
+
+#[cfg(not(target_os = "linux"))]
+fn thread_limits() -> Vec<(u64, Limit)> {
+    let threads = getrlimit(Resource::Nproc).current;
+    threads.map(|threads| (threads, Limit::Threads(threads))).into_iter().collect()
+}
+
+/// The limit of the control group that a service manager or container gives.
+#[cfg(target_os = "linux")]
+fn group_threads() -> Option<u64> {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+    let group = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
+    read_number(&format!("/sys/fs/cgroup{group}/pids.max"))
+}
+
+#[cfg(target_os = "linux")]
+fn read_number(path: &str) -> Option<u64> {
+    std::fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_smallest_limit_holds() {
+        let all = Capacity::of_process(1, None);
+        assert!(all.connections > 0);
+        assert_ne!(all.limit, Limit::Flag);
+        let few = Capacity::of_process(1, Some(3));
+        assert_eq!(few, Capacity { connections: 3, limit: Limit::Flag });
+        assert_eq!(Capacity::of_process(1, Some(usize::MAX)), all);
+    }
+}

@@ -1,0 +1,206 @@
+//! The command line of `madang-server`. Nothing else reads flags.
+
+use std::{
+    fs,
+    net::{IpAddr, SocketAddr},
+    num::{NonZeroU32, NonZeroUsize},
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use anyhow::Context;
+use clap::{Parser, ValueEnum};
+use madang_protocol::{limits::LINES_PORT, sanitize::sanitize_line, text::Lang};
+
+use crate::{
+    config::{Config, Listen},
+    rate_limit::RateLimit,
+};
+
+/// The longest message of the day, in bytes.
+const MOTD_BYTES: usize = 16 * 1_024;
+
+/// A chat server that needs nothing but nc to talk to
+///
+/// Started without flags, it listens on port 9009 of every address of this
+/// machine and prints the lines by which people come in. Ctrl-C ends it.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 stopped by a signal, 1 failed, 2 wrong usage, 130 ended by a second Ctrl-C.\nDiagnostics go to stderr; RUST_LOG sets how much (default: info)."
+)]
+pub struct Cli {
+    /// Address to take lines over TCP at: ADDRESS:PORT, or a port alone for every address
+    /// of this machine (repeatable)
+    #[arg(long, env = "MADANG_LISTEN", value_name = "ADDR", value_delimiter = ',',
+          default_value = "[::]:9009", value_parser = parse_listen)]
+    listen: Vec<Listen>,
+
+    /// Language of the server's words, to who has not chosen one and to the operator
+    #[arg(long, env = "MADANG_LANG", value_name = "ko|en", default_value = "ko",
+          value_parser = Lang::from_str)]
+    lang: Lang,
+
+    /// Most connections at once; as many as this process can hold if not given
+    #[arg(long, env = "MADANG_MAX_CONNECTIONS", value_name = "N")]
+    max_connections: Option<NonZeroUsize>,
+
+    /// Most connections of one address; loopback and private addresses have no limit
+    #[arg(long, env = "MADANG_MAX_PER_ADDRESS", value_name = "N|off", default_value = "64",
+          value_parser = parse_or_off::<NonZeroUsize>)]
+    max_per_address: OrOff<NonZeroUsize>,
+
+    /// Lines per second that one connection may send in the long run; bursts of twice as
+    /// many pass at once, and what is above waits
+    #[arg(long, env = "MADANG_RATE_LIMIT", value_name = "LINES_PER_SECOND|off",
+          default_value = "10", value_parser = parse_or_off::<NonZeroU32>)]
+    rate_limit: OrOff<NonZeroU32>,
+
+    /// File with lines that everyone is shown before the prompt: UTF-8, at most 16 KiB
+    #[arg(long, env = "MADANG_MOTD", value_name = "FILE")]
+    motd: Option<PathBuf>,
+
+    /// Form of the diagnostics on stderr
+    #[arg(long, env = "MADANG_LOG_FORMAT", value_name = "text|json", default_value = "text")]
+    log_format: LogFormat,
+}
+
+/// The form of the diagnostics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A line for people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OrOff<T> {
+    On(T),
+    Off,
+}
+
+impl Cli {
+    /// The configuration that the flags ask for.
+    ///
+    /// # Errors
+    ///
+    /// If a file can't be read; the text names the flag.
+    pub fn config(&self) -> anyhow::Result<Config> {
+        Ok(Config {
+            listen: self.listen.clone(),
+            lang: self.lang,
+            max_connections: self.max_connections.map(NonZeroUsize::get),
+            max_per_address: self.max_per_address.on().map(NonZeroUsize::get),
+            rate_limit: self.rate_limit.on().map(|lines| RateLimit::per_second(lines.get())),
+            motd: self.motd.as_deref().map(read_motd).transpose()?,
+            ..Config::default()
+        })
+    }
+
+    /// The form of the diagnostics.
+    pub fn log_format(&self) -> LogFormat {
+        self.log_format
+    }
+}
+
+impl<T: Copy> OrOff<T> {
+    fn on(self) -> Option<T> {
+        match self {
+            OrOff::On(value) => Some(value),
+            OrOff::Off => None,
+        }
+    }
+}
+
+fn parse_listen(text: &str) -> Result<Listen, String> {
+    if let Ok(port) = text.parse() {
+        return Ok(Listen::Everywhere(port));
+    }
+    if let Ok(ip) = text.parse::<IpAddr>() {
+        return Ok(listen_at(SocketAddr::new(ip, LINES_PORT)));
+    }
+    text.parse().map(listen_at).map_err(|_| {
+        "not an address with a port, such as [::]:9009, 192.168.0.5:9009 or 9009".to_owned()
+    })
+}
+
+fn listen_at(address: SocketAddr) -> Listen {
+    match address.ip() {
+        IpAddr::V6(ip) if ip.is_unspecified() => Listen::Everywhere(address.port()),
+        _ => Listen::At(address),
+    }
+}
+
+fn parse_or_off<T: FromStr>(text: &str) -> Result<OrOff<T>, String> {
+    match text.parse() {
+        Ok(value) => Ok(OrOff::On(value)),
+        Err(_) if text == "off" => Ok(OrOff::Off),
+        Err(_) => Err("neither a number above 0 nor off".to_owned()),
+    }
+}
+
+fn read_motd(path: &Path) -> anyhow::Result<String> {
+    let read = || -> anyhow::Result<String> {
+        let size = fs::metadata(path)?.len();
+        anyhow::ensure!(
+            size <= MOTD_BYTES as u64,
+            "it has {size} bytes, at most {MOTD_BYTES} are allowed"
+        );
+        let text = String::from_utf8(fs::read(path)?).context("it is not UTF-8")?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let lines: Vec<_> = text.lines().map(sanitize_line).collect();
+        Ok(lines.join("\n"))
+    };
+    read().with_context(|| format!("--motd: failed to read {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_hold_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_flags_it_is_the_default_configuration() {
+        let config = Cli::parse_from(["madang-server"]).config().expect("no file to read");
+        assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
+    }
+
+    #[test]
+    fn addresses_are_read_in_every_form() {
+        #[track_caller]
+        fn check(text: &str, expected: Option<Listen>) {
+            assert_eq!(parse_listen(text).ok(), expected);
+        }
+        let at = |text: &str| Some(Listen::At(text.parse().expect("an address")));
+        check("9009", Some(Listen::Everywhere(9009)));
+        check("[::]:7", Some(Listen::Everywhere(7)));
+        check("::", Some(Listen::Everywhere(LINES_PORT)));
+        check("0.0.0.0:7", at("0.0.0.0:7"));
+        check("127.0.0.1", at("127.0.0.1:9009"));
+        check("[::1]:7", at("[::1]:7"));
+        check("localhost:7", None);
+        check("70000", None);
+        check("", None);
+    }
+
+    #[test]
+    fn off_and_numbers_are_told_apart() {
+        #[track_caller]
+        fn check(text: &str, expected: Option<Option<u32>>) {
+            let parsed = parse_or_off::<NonZeroU32>(text).ok();
+            assert_eq!(parsed.map(|value| value.on().map(NonZeroU32::get)), expected);
+        }
+        check("off", Some(None));
+        check("5", Some(Some(5)));
+        check("0", None);
+        check("-1", None);
+        check("OFF", None);
+    }
+}

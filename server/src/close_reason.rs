@@ -1,0 +1,72 @@
+//! Why a connection ends: noted once, told to its peer, logged once.
+
+use std::io;
+
+use madang_protocol::text::{Goodbye, Lang};
+
+/// Why a connection ends. The first that is noted stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CloseReason {
+    /// The server has told its peer why.
+    Told(Goodbye),
+    /// The peer is gone: reset, timed out, unreachable.
+    Lost(io::ErrorKind),
+    /// The peer did not read what waited for it.
+    Stalled,
+}
+
+impl From<io::Error> for CloseReason {
+    fn from(error: io::Error) -> CloseReason {
+        CloseReason::Lost(error.kind())
+    }
+}
+
+impl CloseReason {
+    /// The reason in a few words for the operator.
+    pub(crate) fn text(self, lang: Lang) -> String {
+        let goodbye = match self {
+            CloseReason::Told(goodbye) => goodbye,
+            CloseReason::Lost(kind) => {
+                return match lang {
+                    Lang::Ko => format!("연결 끊김: {kind}"),
+                    Lang::En => format!("connection lost: {kind}"),
+                };
+            }
+            CloseReason::Stalled => {
+                return match lang {
+                    Lang::Ko => "읽지 않음".into(),
+                    Lang::En => "does not read".into(),
+                };
+            }
+        };
+        let words = match (goodbye, lang) {
+            (Goodbye::Quit, Lang::Ko) => "나감",
+            (Goodbye::Quit, Lang::En) => "quit",
+            (Goodbye::Closed, Lang::Ko) => "상대가 닫음",
+            (Goodbye::Closed, Lang::En) => "closed by peer",
+            (Goodbye::Shutdown, Lang::Ko) => "서버 종료",
+            (Goodbye::Shutdown, Lang::En) => "server stops",
+            (Goodbye::LoginTimeout { seconds }, Lang::Ko) => {
+                return format!("{seconds}초 안에 로그인하지 않음");
+            }
+            (Goodbye::LoginTimeout { seconds }, Lang::En) => {
+                return format!("no login within {seconds} s");
+            }
+            (Goodbye::LoginTries, Lang::Ko) => "쓸 수 없는 이름을 거듭 보냄",
+            (Goodbye::LoginTries, Lang::En) => "too many unusable names",
+            (Goodbye::EndlessLine, Lang::Ko) => "끝나지 않는 줄",
+            (Goodbye::EndlessLine, Lang::En) => "endless line",
+            (Goodbye::Http, Lang::Ko) => "채팅이 아니라 HTTP",
+            (Goodbye::Http, Lang::En) => "HTTP, not chat",
+            (Goodbye::Tls, Lang::Ko) => "채팅이 아니라 TLS",
+            (Goodbye::Tls, Lang::En) => "TLS, not chat",
+            (Goodbye::ServerFull, Lang::Ko) => "서버가 가득 참",
+            (Goodbye::ServerFull, Lang::En) => "server is full",
+            (Goodbye::AddressFull, Lang::Ko) => "주소당 연결 수를 넘음",
+            (Goodbye::AddressFull, Lang::En) => "too many connections from the address",
+            (Goodbye::Internal, Lang::Ko) => "서버 오류",
+            (Goodbye::Internal, Lang::En) => "error of the server",
+        };
+        words.into()
+    }
+}

@@ -1,0 +1,109 @@
+//! Every limit and timeout of the server: meaning, unit and default in one place.
+
+use std::{
+    net::{Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+
+use madang_protocol::{limits::LINES_PORT, text::Lang};
+
+use crate::rate_limit::RateLimit;
+
+/// How a server runs. `Config::default()` is what `madang-server` does without flags.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where lines over TCP are taken. Default: port 9009 of every address.
+    pub listen: Vec<Listen>,
+    /// The language in which the server speaks to who has chosen none, and to
+    /// the operator. Default: Korean.
+    pub lang: Lang,
+    /// The most connections at once; `None` means as many as the process can hold.
+    /// Default: `None`.
+    pub max_connections: Option<usize>,
+    /// The most connections of one address; `None` means no limit. Loopback and
+    /// private addresses have none in any case. Default: 64.
+    pub max_per_address: Option<usize>,
+    /// The most connections of one address that have not logged in; has no
+    /// meaning without `max_per_address`. Default: 16.
+    pub max_logins_per_address: usize,
+    /// How much one connection may send; `None` means no limit.
+    /// Default: bursts of 20 lines and 64 KiB, then 10 lines and 16 KiB a second.
+    pub rate_limit: Option<RateLimit>,
+    /// What is shown between the greeting and the prompt: whole lines of text,
+    /// without the last line end. Default: nothing.
+    pub motd: Option<String>,
+    /// From connecting to having a name. Default: 60 s.
+    pub login_timeout: Duration,
+    /// How many names that are no names may be given. Default: 5.
+    pub login_tries: u32,
+    /// How long nothing may follow an unended first packet before its peer is
+    /// taken to end its lines with packets. Default: 250 ms.
+    pub packet_pause: Duration,
+    /// How long an unended first line may stand before its peer is told to press
+    /// Enter. Default: 10 s.
+    pub enter_hint_pause: Duration,
+    /// The most that waits for one connection, in bytes, an entry counting 64
+    /// more than its length. Default: 256 KiB.
+    pub outbox_bytes: usize,
+    /// The most that waits in all outboxes together before each that has anything
+    /// waiting skips, in bytes. Default: 256 MiB.
+    pub backlog_bytes: usize,
+    /// How long an entry may wait for its connection before that is ended.
+    /// Default: 30 s.
+    pub stall_timeout: Duration,
+    /// How long what waits may take to be sent when a connection ends. Default: 5 s.
+    pub drain_timeout: Duration,
+    /// How long a peer may take to close its side after the server closed its
+    /// own. Default: 1 s.
+    pub linger: Duration,
+    /// How long what waits may take to be sent when the server stops. Default: 3 s.
+    pub stop_timeout: Duration,
+    /// How many bytes the kernel takes for a connection before the outbox waits.
+    /// Default: 128 KiB.
+    pub unsent_bytes: u32,
+}
+
+/// An address to listen at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listen {
+    /// This port of every address of the machine, IPv6 and IPv4, or IPv4 alone
+    /// where there is no IPv6.
+    Everywhere(u16),
+    /// This address alone.
+    At(SocketAddr),
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            listen: vec![Listen::Everywhere(LINES_PORT)],
+            lang: Lang::Ko,
+            max_connections: None,
+            max_per_address: Some(64),
+            max_logins_per_address: 16,
+            rate_limit: Some(RateLimit::per_second(10)),
+            motd: None,
+            login_timeout: Duration::from_secs(60),
+            login_tries: 5,
+            packet_pause: Duration::from_millis(250),
+            enter_hint_pause: Duration::from_secs(10),
+            outbox_bytes: 256 * 1_024,
+            backlog_bytes: 256 * 1_024 * 1_024,
+            stall_timeout: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(5),
+            linger: Duration::from_secs(1),
+            stop_timeout: Duration::from_secs(3),
+            unsent_bytes: 128 * 1_024,
+        }
+    }
+}
+
+impl Listen {
+    /// The address as it is given to the system first.
+    pub fn address(self) -> SocketAddr {
+        match self {
+            Listen::Everywhere(port) => (Ipv6Addr::UNSPECIFIED, port).into(),
+            Listen::At(address) => address,
+        }
+    }
+}

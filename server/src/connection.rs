@@ -1,0 +1,360 @@
+//! One socket's life, on a thread of its own: greet, log in, converse, leave.
+
+use std::{
+    borrow::Cow,
+    convert::Infallible,
+    net::{IpAddr, TcpStream},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Instant,
+};
+
+use madang_protocol::{
+    command::{Command, Input},
+    event::ServerMessage,
+    limits::{LINE_BYTES, MESSAGE_BYTES},
+    name::UserName,
+    request::{Request, RequestError},
+    sanitize::{sanitize_line, sanitize_message},
+    telnet::edit_line,
+    text::{Goodbye, Lang, LineEnd, Notice},
+};
+
+use crate::{
+    answer::Answer,
+    batch::Form,
+    close_reason::CloseReason,
+    connections::Admission,
+    mailbox::{Ended, ROUND_BYTES},
+    outbox::Outbox,
+    rate_limit::Bucket,
+    room::Speech,
+    server::Shared,
+    sink::TcpSink,
+    transport::tcp::{LineReader, ReadOutcome},
+};
+
+/// A connection and who is behind it, owned by its thread.
+pub(crate) struct Connection {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) admission: Admission,
+    address: IpAddr,
+    pub(crate) reader: LineReader,
+    pub(crate) outbox: Arc<Outbox>,
+    bucket: Option<Bucket>,
+    pub(crate) lang: Lang,
+    pub(crate) json: bool,
+    /// Whether the peer is a telnet or types by the character.
+    is_terminal: bool,
+    pub(crate) user: Option<UserName>,
+    /// What was said and is not posted yet.
+    speeches: Vec<Speech>,
+    speech_bytes: usize,
+}
+
+impl Connection {
+    /// Takes over an accepted socket.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        admission: Admission,
+        stream: Arc<TcpStream>,
+        address: IpAddr,
+    ) -> Connection {
+        let lang = shared.config.lang;
+        let outbox = Outbox::new(
+            admission.number,
+            Form::Text(lang, LineEnd::Lf),
+            Box::new(TcpSink::new(stream.clone())),
+            shared.bounds.clone(),
+            shared.drainer.clone(),
+        );
+        admission.register(outbox.clone());
+        let bucket = shared.config.rate_limit.map(|limit| Bucket::new(limit, Instant::now()));
+        Connection {
+            shared,
+            admission,
+            address,
+            reader: LineReader::new(stream),
+            outbox,
+            bucket,
+            lang,
+            json: false,
+            is_terminal: false,
+            user: None,
+            speeches: Vec::new(),
+            speech_bytes: 0,
+        }
+    }
+
+    /// Lives the connection's life; returns when its socket may be closed.
+    pub(crate) fn run(mut self) {
+        let number = self.admission.number;
+        self.shared.console.connected(self.address, number);
+        let life = catch_unwind(AssertUnwindSafe(|| self.live()));
+        let reason = match life {
+            Ok(Err(reason)) => reason,
+            Ok(Ok(never)) => match never {},
+            Err(_) => CloseReason::Told(Goodbye::Internal),
+        };
+        // Who else wanted it gone wanted it first.
+        let reason = self.outbox.reason().unwrap_or(reason);
+        let user = self.leave(reason);
+        self.shared.console.closed(self.address, number, user.as_ref(), reason);
+
+        let now = Instant::now();
+        self.outbox.wait_drained(now + self.shared.config.drain_timeout);
+        if matches!(reason, CloseReason::Told(_)) {
+            self.reader.linger(Instant::now() + self.shared.config.linger);
+        }
+        self.outbox.release();
+    }
+
+    /// Leaves the room and frees the name.
+    fn leave(&mut self, reason: CloseReason) -> Option<UserName> {
+        let number = self.admission.number;
+        let goodbye = match reason {
+            CloseReason::Told(goodbye) => Answer::goodbye(self.form(), goodbye),
+            CloseReason::Lost(_) | CloseReason::Stalled => {
+                self.outbox.end(reason);
+                Vec::new()
+            }
+        };
+        let user = self.user.take();
+        match &user {
+            // The goodbye comes after all that was said before. A room that has
+            // ended has said its own.
+            Some(user) => {
+                let _ = self.shared.lobby.leave(number, reason, goodbye);
+                let present = self.shared.users.release(user);
+                self.shared.console.left(user, present);
+            }
+            None => self.outbox.close(reason, &goodbye),
+        }
+        user
+    }
+
+    /// Greets, logs in and converses until there is a reason to end.
+    fn live(&mut self) -> Result<Infallible, CloseReason> {
+        self.greet();
+        self.log_in()?;
+        self.admission.logged_in();
+        self.converse()
+    }
+
+    /// Says and does what the peer asks until there is a reason to end.
+    fn converse(&mut self) -> Result<Infallible, CloseReason> {
+        loop {
+            while let Some(line) = self.next_line(None)? {
+                self.take_line(line)?;
+            }
+            self.post_speeches()?;
+            if self.reader.at_end() {
+                return Err(CloseReason::Told(Goodbye::Closed));
+            }
+            self.outbox.wait_for_room();
+            self.read(None)?;
+        }
+    }
+
+    fn take_line(&mut self, line: Line) -> Result<(), CloseReason> {
+        let line = match line.text() {
+            Ok(line) => line,
+            Err(notice) => {
+                self.notice(&notice, None);
+                return Ok(());
+            }
+        };
+        if self.json {
+            return self.take_request(&line);
+        }
+        match Input::parse(&line) {
+            Input::Text(text) => {
+                let text = if text.len() == line.len() { line } else { text.to_owned() };
+                let text = sanitized(text);
+                if text.trim().is_empty() { Ok(()) } else { self.say(text, None) }
+            }
+            Input::Command(command) => {
+                self.post_speeches()?;
+                self.take_command(command, None)
+            }
+        }
+    }
+
+    fn take_request(&mut self, line: &str) -> Result<(), CloseReason> {
+        match Request::parse(line) {
+            Ok(Request::Say { text, nonce }) => match check_message(&text) {
+                Ok(text) => self.say(text, nonce),
+                Err(notice) => {
+                    self.notice(&notice, nonce.as_deref());
+                    Ok(())
+                }
+            },
+            Ok(Request::Command { line, nonce }) => {
+                self.post_speeches()?;
+                self.take_command(Command::parse(&line), nonce.as_deref())
+            }
+            Ok(Request::Login { nonce, .. }) => {
+                self.notice(&Notice::LoggedInAlready, nonce.as_deref());
+                Ok(())
+            }
+            Err(error) => {
+                self.refuse_request(error);
+                Ok(())
+            }
+        }
+    }
+
+    /// Puts what is said with what goes on the next post.
+    fn say(&mut self, text: String, nonce: Option<String>) -> Result<(), CloseReason> {
+        let speech = Speech { text, nonce };
+        self.speech_bytes += speech.bytes();
+        self.speeches.push(speech);
+        if self.speech_bytes >= ROUND_BYTES / 2 { self.post_speeches() } else { Ok(()) }
+    }
+
+    /// Posts what was said since the last post; all that one read brought travels
+    /// together.
+    pub(crate) fn post_speeches(&mut self) -> Result<(), CloseReason> {
+        if self.speeches.is_empty() {
+            return Ok(());
+        }
+        self.speech_bytes = 0;
+        let speeches = std::mem::take(&mut self.speeches);
+        self.shared
+            .lobby
+            .say(self.admission.number, speeches)
+            .map_err(|Ended| CloseReason::Told(Goodbye::Shutdown))
+    }
+
+    /// The next whole line, paid for; `None` until more is read. Posts what was
+    /// said before it waits for the rate limit, but not beyond `deadline`.
+    pub(crate) fn next_line(
+        &mut self,
+        deadline: Option<(Instant, CloseReason)>,
+    ) -> Result<Option<Line>, CloseReason> {
+        loop {
+            let found = self.reader.next_line_bytes();
+            let endless = |_| CloseReason::Told(Goodbye::EndlessLine);
+            let Some(bytes) = found.map_err(endless)? else { return Ok(None) };
+            let Some(bucket) = &mut self.bucket else { break };
+            let now = Instant::now();
+            let Err(wait) = bucket.charge(bytes, now) else { break };
+            self.post_speeches()?;
+            match deadline {
+                Some((deadline, timed_out)) if deadline < now + wait => {
+                    self.reader.pause(deadline.saturating_duration_since(now))?;
+                    return Err(timed_out);
+                }
+                _ => self.reader.pause(wait)?,
+            }
+        }
+        let (json, is_terminal) = (self.json, self.reader.is_terminal());
+        Ok(Some(Line::read(self.reader.take_line(), json, is_terminal)))
+    }
+
+    /// Reads once, and answers what telnet asks.
+    pub(crate) fn read(&mut self, deadline: Option<Instant>) -> Result<ReadOutcome, CloseReason> {
+        let outcome = self.reader.read(deadline)?;
+        let answers = self.reader.take_answers();
+        if !answers.is_empty() {
+            self.outbox.push(&answers);
+        }
+        if self.reader.is_terminal() && !self.is_terminal {
+            self.is_terminal = true;
+            self.outbox.change_form(self.form());
+        }
+        Ok(outcome)
+    }
+
+    /// The form that the peer takes.
+    pub(crate) fn form(&self) -> Form {
+        match (self.json, self.is_terminal) {
+            (true, _) => Form::Json,
+            (false, true) => Form::Text(self.lang, LineEnd::CrLf),
+            (false, false) => Form::Text(self.lang, LineEnd::Lf),
+        }
+    }
+
+    /// Begins an answer in the peer's form and language.
+    pub(crate) fn answer(&self) -> Answer {
+        Answer::new(self.form()).in_lang(self.lang)
+    }
+
+    /// Sends an answer.
+    pub(crate) fn send(&self, answer: Answer) {
+        self.outbox.push(&answer.into_bytes());
+    }
+
+    /// Sends a notice.
+    pub(crate) fn notice(&self, notice: &Notice<'_>, nonce: Option<&str>) {
+        let mut answer = self.answer();
+        answer.notice_to(notice, nonce);
+        self.send(answer);
+    }
+
+    /// Says what is wrong with a JSON line.
+    pub(crate) fn refuse_request(&self, error: RequestError) {
+        let mut answer = self.answer();
+        answer.message(&ServerMessage::Error {
+            code: error.kind.code().into(),
+            text: error.kind.to_string().into(),
+            nonce: error.nonce.map(Into::into),
+        });
+        self.send(answer);
+    }
+}
+
+/// A line that was read and paid for.
+pub(crate) enum Line {
+    /// It is text.
+    Text(String),
+    /// It is not UTF-8.
+    NotUtf8,
+    /// It is longer than a line of text may be; its length in bytes.
+    TooLong(usize),
+}
+
+impl Line {
+    fn read(bytes: &[u8], json: bool, is_terminal: bool) -> Line {
+        if !json && bytes.len() > LINE_BYTES {
+            return Line::TooLong(bytes.len());
+        }
+        match str::from_utf8(bytes) {
+            Err(_) => Line::NotUtf8,
+            Ok(line) if is_terminal && !json => Line::Text(edit_line(line).into_owned()),
+            Ok(line) => Line::Text(line.to_owned()),
+        }
+    }
+
+    /// The text, or what its sender must be told.
+    pub(crate) fn text(self) -> Result<String, Notice<'static>> {
+        match self {
+            Line::Text(text) => Ok(text),
+            Line::NotUtf8 => Err(Notice::NotUtf8),
+            Line::TooLong(bytes) => Err(Notice::LineTooLong { bytes }),
+        }
+    }
+}
+
+/// A message from a JSON client as it may be said.
+fn check_message(text: &str) -> Result<String, Notice<'static>> {
+    if text.len() > MESSAGE_BYTES {
+        return Err(Notice::MessageTooLong { bytes: text.len() });
+    }
+    if let Some(line) = text.split('\n').find(|line| line.len() > LINE_BYTES) {
+        return Err(Notice::LineTooLong { bytes: line.len() });
+    }
+    let text = sanitize_message(text.trim_end_matches(['\r', '\n']));
+    if text.trim().is_empty() {
+        return Err(Notice::NothingSaid);
+    }
+    Ok(text.into_owned())
+}
+
+/// `line` sanitized, in the same space if nothing had to change.
+fn sanitized(line: String) -> String {
+    match sanitize_line(&line) {
+        Cow::Borrowed(clean) if clean.len() == line.len() => line,
+        clean => clean.into_owned(),
+    }
+}

@@ -1,0 +1,248 @@
+//! The open connections: how many there may be, in all and of one address, and
+//! how each can be reached when the server stops.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr},
+    sync::Arc,
+    time::Instant,
+};
+
+use madang_protocol::text::Goodbye;
+
+use crate::{
+    outbox::Outbox,
+    sync::{Condvar, Mutex},
+};
+
+/// The table of open connections.
+pub(crate) struct Connections {
+    limits: ConnectionLimits,
+    table: Mutex<Table>,
+    /// Signalled when the last one has ended.
+    empty: Condvar,
+}
+
+/// How many connections there may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ConnectionLimits {
+    /// In all.
+    pub(crate) total: usize,
+    /// Of one address, if that is limited.
+    pub(crate) per_address: Option<usize>,
+    /// Of one address without a login, if that is limited.
+    pub(crate) logins_per_address: usize,
+}
+
+#[derive(Default)]
+struct Table {
+    last_number: u64,
+    count: usize,
+    outboxes: HashMap<u64, Arc<Outbox>>,
+    addresses: HashMap<IpAddr, PerAddress>,
+}
+
+#[derive(Debug, Default)]
+struct PerAddress {
+    connections: usize,
+    logins: usize,
+}
+
+/// An admitted connection. Dropped, it makes place for another.
+pub(crate) struct Admission {
+    connections: Arc<Connections>,
+    /// The connection's number; no two of a server are the same.
+    pub(crate) number: u64,
+    /// The address that its limits are counted under, if it is limited.
+    counted: Option<IpAddr>,
+    logging_in: bool,
+}
+
+impl Connections {
+    pub(crate) fn new(limits: ConnectionLimits) -> Arc<Connections> {
+        let (table, empty) = (Mutex::new(Table::default()), Condvar::new());
+        Arc::new(Connections { limits, table, empty })
+    }
+
+    /// Admits a connection from `address`.
+    ///
+    /// # Errors
+    ///
+    /// What to tell the peer, if there are too many already.
+    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Admission, Goodbye> {
+        let counted = self.limits.per_address.and_then(|most| Some((counted_as(address)?, most)));
+        let mut table = self.table.lock();
+        if table.count >= self.limits.total {
+            return Err(Goodbye::ServerFull);
+        }
+        if let Some((address, most)) = counted {
+            let per_address = table.addresses.entry(address).or_default();
+            if per_address.connections >= most
+                || per_address.logins >= self.limits.logins_per_address
+            {
+                return Err(Goodbye::AddressFull);
+            }
+            per_address.connections += 1;
+            per_address.logins += 1;
+        }
+        table.count += 1;
+        table.last_number += 1;
+        Ok(Admission {
+            connections: self.clone(),
+            number: table.last_number,
+            counted: counted.map(|(address, _)| address),
+            logging_in: true,
+        })
+    }
+
+    /// Every outbox that is registered now.
+    pub(crate) fn outboxes(&self) -> Vec<Arc<Outbox>> {
+        self.table.lock().outboxes.values().cloned().collect()
+    }
+
+    /// Blocks until there is no connection, or `deadline`; false in that case.
+    pub(crate) fn wait_empty(&self, deadline: Instant) -> bool {
+        let mut table = self.table.lock();
+        while table.count > 0 {
+            if self.empty.wait_until(&mut table, deadline).timed_out() {
+                return table.count == 0;
+            }
+        }
+        true
+    }
+}
+
+impl Admission {
+    /// Lets the connection be reached when the server stops.
+    pub(crate) fn register(&self, outbox: Arc<Outbox>) {
+        self.connections.table.lock().outboxes.insert(self.number, outbox);
+    }
+
+    /// The connection has logged in: it makes place for another login.
+    pub(crate) fn logged_in(&mut self) {
+        if std::mem::take(&mut self.logging_in)
+            && let Some(address) = self.counted
+            && let Some(per_address) = self.connections.table.lock().addresses.get_mut(&address)
+        {
+            per_address.logins -= 1;
+        }
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.logged_in();
+        let mut table = self.connections.table.lock();
+        table.outboxes.remove(&self.number);
+        table.count -= 1;
+        if let Some(address) = self.counted
+            && let Some(per_address) = table.addresses.get_mut(&address)
+        {
+            per_address.connections -= 1;
+            if per_address.connections == 0 {
+                table.addresses.remove(&address);
+            }
+        }
+        if table.count == 0 {
+            self.connections.empty.notify_all();
+        }
+    }
+}
+
+/// What an address is counted as: IPv4 in IPv6 as IPv4, IPv6 by its /64; `None`
+/// for loopback and private addresses, behind which a whole class may sit.
+fn counted_as(address: IpAddr) -> Option<IpAddr> {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            let exempt = v4.is_loopback() || v4.is_private() || v4.is_link_local();
+            (!exempt).then_some(IpAddr::V4(v4))
+        }
+        IpAddr::V6(v6) => {
+            let exempt = v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local();
+            let network = v6.to_bits() & !u128::from(u64::MAX);
+            (!exempt).then(|| IpAddr::V6(Ipv6Addr::from_bits(network)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connections(total: usize) -> Arc<Connections> {
+        let limits = ConnectionLimits { total, per_address: Some(4), logins_per_address: 2 };
+        Connections::new(limits)
+    }
+
+    #[track_caller]
+    fn refused(connections: &Arc<Connections>, address: &str) -> Option<Goodbye> {
+        let address = address.parse().expect("an address");
+        connections.admit(address).err()
+    }
+
+    fn admitted(connections: &Arc<Connections>, address: &str) -> Admission {
+        let address = address.parse().expect("an address");
+        connections.admit(address).unwrap_or_else(|refusal| panic!("{refusal:?}"))
+    }
+
+    #[test]
+    fn addresses_are_counted_by_their_owner() {
+        #[track_caller]
+        fn check(address: &str, expected: Option<&str>) {
+            let counted = counted_as(address.parse().expect("an address"));
+            assert_eq!(counted.map(|counted| counted.to_string()).as_deref(), expected);
+        }
+        check("127.0.0.1", None);
+        check("192.168.3.4", None);
+        check("172.20.0.1", None);
+        check("10.1.2.3", None);
+        check("::1", None);
+        check("fd00::1", None);
+        check("fe80::1", None);
+        check("::ffff:10.0.0.1", None);
+        check("203.0.113.9", Some("203.0.113.9"));
+        check("::ffff:203.0.113.9", Some("203.0.113.9"));
+        check("2001:db8:1:2:3:4:5:6", Some("2001:db8:1:2::"));
+    }
+
+    #[test]
+    fn one_address_has_its_limit_and_others_their_own() {
+        let connections = connections(100);
+        let mut open = Vec::new();
+        for _ in 0..2 {
+            let mut admission = admitted(&connections, "203.0.113.9");
+            assert_eq!(refused(&connections, "203.0.113.9"), None);
+            admission.logged_in();
+            open.push(admission);
+        }
+        let logging_in =
+            [admitted(&connections, "203.0.113.9"), admitted(&connections, "203.0.113.9")];
+        assert_eq!(refused(&connections, "203.0.113.9"), Some(Goodbye::AddressFull));
+        assert_eq!(refused(&connections, "203.0.113.10"), None);
+        drop(logging_in);
+        let _logging_in = admitted(&connections, "203.0.113.9");
+        let _another = admitted(&connections, "203.0.113.9");
+        assert_eq!(refused(&connections, "203.0.113.9"), Some(Goodbye::AddressFull));
+    }
+
+    #[test]
+    fn unfinished_logins_have_a_limit_of_their_own() {
+        let connections = connections(100);
+        let mut first = admitted(&connections, "203.0.113.9");
+        let _second = admitted(&connections, "203.0.113.9");
+        assert_eq!(refused(&connections, "203.0.113.9"), Some(Goodbye::AddressFull));
+        first.logged_in();
+        assert_eq!(refused(&connections, "203.0.113.9"), None);
+    }
+
+    #[test]
+    fn a_full_server_says_so_until_somebody_goes() {
+        let connections = connections(2);
+        let first = admitted(&connections, "127.0.0.1");
+        let _second = admitted(&connections, "127.0.0.1");
+        assert_eq!(refused(&connections, "127.0.0.1"), Some(Goodbye::ServerFull));
+        drop(first);
+        assert_eq!(refused(&connections, "127.0.0.1"), None);
+        assert!(!connections.wait_empty(Instant::now()));
+    }
+}

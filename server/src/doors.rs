@@ -1,0 +1,103 @@
+//! Where people come in: the lines that an operator reads out to them.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use madang_protocol::{limits::LINES_PORT, text::Lang};
+
+/// The addresses at which others reach a server that listens at `listening`:
+/// those of this machine if it listens everywhere, IPv4 first.
+pub fn reachable(listening: &[SocketAddr]) -> Vec<SocketAddr> {
+    let mut own: Vec<IpAddr> = if_addrs::get_if_addrs()
+        .unwrap_or_default()
+        .into_iter()
+        .map(|interface| interface.ip())
+        .filter(|address| !address.is_loopback() && !is_link_local(address))
+        .collect();
+    if own.is_empty() {
+        own.push(Ipv4Addr::LOCALHOST.into());
+    }
+    own.sort_by_key(|address| (address.is_ipv6(), *address));
+    own.dedup();
+    expand(listening, &own)
+}
+
+/// A link-local address means nothing without the name of an interface.
+fn is_link_local(address: &IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    }
+}
+
+fn expand(listening: &[SocketAddr], own: &[IpAddr]) -> Vec<SocketAddr> {
+    let mut reachable = Vec::new();
+    for address in listening {
+        if address.ip().is_unspecified() {
+            let fits = |ip: &&IpAddr| address.is_ipv6() || ip.is_ipv4();
+            let own = own.iter().filter(fits);
+            reachable.extend(own.map(|ip| SocketAddr::new(*ip, address.port())));
+        } else {
+            reachable.push(*address);
+        }
+    }
+    reachable
+}
+
+/// How to come in at `addresses`, for each program that people have.
+pub fn invitation(addresses: &[SocketAddr], lang: Lang) -> String {
+    let mut lines = vec![match lang {
+        Lang::Ko => "들어오는 길:".to_owned(),
+        Lang::En => "To come in:".to_owned(),
+    }];
+    for address in addresses {
+        let (ip, port) = (address.ip(), address.port());
+        let madang = match (ip, port) {
+            (ip, LINES_PORT) => format!("madang {ip}"),
+            _ => format!("madang {address}"),
+        };
+        let without_nc = match lang {
+            Lang::Ko => "nc가 없는 Windows에서",
+            Lang::En => "on Windows, which has no nc",
+        };
+        lines.push(format!("  nc {ip} {port}"));
+        lines.push(format!("  curl telnet://{address}   ({without_nc})"));
+        lines.push(format!("  {madang}"));
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listening_everywhere_is_each_address_of_the_machine() {
+        #[track_caller]
+        fn check(listening: &str, expected: &[&str]) {
+            let own = ["192.168.0.5", "2001:db8::5"].map(|ip| ip.parse().expect("an address"));
+            let listening = [listening.parse().expect("an address")];
+            let reachable: Vec<String> =
+                expand(&listening, &own).iter().map(SocketAddr::to_string).collect();
+            assert_eq!(reachable, expected);
+        }
+        check("[::]:9009", &["192.168.0.5:9009", "[2001:db8::5]:9009"]);
+        check("0.0.0.0:7", &["192.168.0.5:7"]);
+        check("127.0.0.1:7", &["127.0.0.1:7"]);
+    }
+
+    #[test]
+    fn every_program_has_its_line() {
+        let addresses =
+            ["192.168.0.5:9009", "[2001:db8::5]:80"].map(|a| a.parse().expect("an address"));
+        let text = invitation(&addresses, Lang::En);
+        for line in [
+            "  nc 192.168.0.5 9009\n",
+            "  curl telnet://192.168.0.5:9009 ",
+            "  madang 192.168.0.5\n",
+            "  nc 2001:db8::5 80\n",
+            "  madang [2001:db8::5]:80",
+        ] {
+            assert!(text.contains(line), "{line:?} is missing in {text}");
+        }
+    }
+}

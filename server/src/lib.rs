@@ -1,0 +1,67 @@
+//! The server of Madang: rooms, names, delivery.
+//!
+//! # Threads
+//!
+//! ```text
+//!   accept (1 per listener) ── spawns ──▶ connection (1 per socket)
+//!                                            │ reads, parses, sanitizes
+//!                                            ▼ posts
+//!                                  mailbox of the room ──▶ pump: whichever
+//!                                            connection posts first and finds
+//!                                            nobody pumping
+//!                                            │ one batch a round, rendered once
+//!                                            ▼ offers                per form
+//!        outbox ─ outbox ─ outbox ─ …  (1 per connection)
+//!           │ sends at once, without blocking; what the socket does not take waits
+//!           ▼ armed
+//!        drainer (1) ── sends the rest when the socket takes it; ends who stalls
+//!
+//!   console (1) ◀── lines for the operator, diagnostics
+//! ```
+//!
+//! Reading a line blocks one thread, its connection's. Telling a room blocks none.
+//!
+//! # Order of locks
+//!
+//! [`UserManager`](user_manager) → [`Mailbox`](mailbox) or the room's floor →
+//! [`Outbox`](outbox) → the drainer's table of who waits. Two of a kind are never
+//! held together, and none is held across anything that can block. The table of
+//! connections is taken alone.
+//!
+//! # Order of shutdown
+//!
+//! 1. The listeners: nobody comes any more.
+//! 2. The lobby closes its mailbox: what was accepted before is delivered, then
+//!    each member's goodbye, its outbox's last entry. Who has not logged in is
+//!    told likewise.
+//! 3. What waits is sent, for at most 3 s; then every socket is shut down, whose
+//!    thread wakes from its read and ends.
+//! 4. The drainer, then the console.
+
+pub mod cli;
+pub mod config;
+pub mod server;
+pub mod rate_limit;
+pub mod capacity;
+pub mod doors;
+pub mod console;
+
+mod listener;
+mod connections;
+mod connection;
+mod transport;
+mod login;
+mod commands;
+mod user_manager;
+mod room;
+mod mailbox;
+mod batch;
+mod answer;
+mod outbox;
+mod sink;
+mod drainer;
+mod close_reason;
+mod sync;
+
+#[cfg(all(test, feature = "shuttle"))]
+mod model;

@@ -1,0 +1,221 @@
+//! One listening socket and the thread that accepts from it.
+
+use std::{
+    fs::File,
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use madang_protocol::text::{Goodbye, Notice};
+use polling::{Event, Events, PollMode, Poller};
+use rustix::net::SendFlags;
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+
+use crate::{
+    close_reason::CloseReason,
+    config::{Config, Listen},
+    connection::Connection,
+    server::Shared,
+};
+
+/// How many connections the kernel completes before they are accepted.
+const BACKLOG: i32 = 1_024;
+
+/// The stack of a connection's thread. Only what is touched takes memory.
+const STACK_BYTES: usize = 256 * 1_024;
+
+/// The pause after an error, doubled with every further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A listener at work.
+pub(crate) struct Listener {
+    pub(crate) address: SocketAddr,
+    poller: Arc<Poller>,
+    stopping: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+/// Binds a socket and has it listen.
+///
+/// # Errors
+///
+/// The system's: the port in use, the address not this machine's.
+pub(crate) fn bind(listen: Listen) -> io::Result<TcpListener> {
+    match listen {
+        Listen::At(address) => bind_to(address),
+        Listen::Everywhere(port) => {
+            // A socket for IPv6 takes IPv4 too. Where there is no IPv6, the first
+            // attempt fails for that reason alone, and the second tells the truth.
+            let everywhere = [IpAddr::V6(Ipv6Addr::UNSPECIFIED), IpAddr::V4(Ipv4Addr::UNSPECIFIED)];
+            let [v6, v4] = everywhere.map(|address| SocketAddr::new(address, port));
+            match bind_to(v6) {
+                Err(error) if error.kind() != io::ErrorKind::AddrInUse => bind_to(v4),
+                bound => bound,
+            }
+        }
+    }
+}
+
+fn bind_to(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    // A server that is started again must not wait for the last one's remains.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+impl Listener {
+    /// Starts the thread that accepts. It ends at [`stop`](Self::stop), and no
+    /// error ends it.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no poller or no thread left.
+    // The socket lives in the accepting thread, which deletes it from the poller
+    // before it drops it.
+    #[allow(unsafe_code)]
+    pub(crate) fn start(socket: TcpListener, shared: Arc<Shared>) -> io::Result<Listener> {
+        let address = socket.local_addr()?;
+        let poller = Arc::new(Poller::new()?);
+        // SAFETY: as said above.
+        unsafe { poller.add_with_mode(&socket, Event::readable(0), PollMode::Level)? };
+        let stopping = Arc::new(AtomicBool::new(false));
+        let thread = std::thread::Builder::new().name("accept".into()).spawn({
+            let (poller, stopping) = (poller.clone(), stopping.clone());
+            move || {
+                Acceptor { socket: &socket, shared, reserve: reserve() }.run(&poller, &stopping);
+                if let Err(error) = poller.delete(&socket) {
+                    tracing::error!(%error, "failed to forget a listener");
+                }
+            }
+        })?;
+        Ok(Listener { address, poller, stopping, thread })
+    }
+
+    /// Stops accepting and closes the socket; blocks until that is done.
+    pub(crate) fn stop(self) {
+        self.stopping.store(true, Ordering::Release);
+        if let Err(error) = self.poller.notify() {
+            tracing::error!(%error, "failed to wake a listener");
+            return;
+        }
+        if self.thread.join().is_err() {
+            tracing::error!("a listener had panicked");
+        }
+    }
+}
+
+struct Acceptor<'a> {
+    socket: &'a TcpListener,
+    shared: Arc<Shared>,
+    /// A descriptor to spend on telling a peer that there is none for it.
+    reserve: Option<File>,
+}
+
+impl Acceptor<'_> {
+    fn run(&mut self, poller: &Poller, stopping: &AtomicBool) {
+        let mut events = Events::new();
+        let mut pause = FIRST_PAUSE;
+        while !stopping.load(Ordering::Acquire) {
+            match self.socket.accept() {
+                Ok((stream, address)) => {
+                    pause = FIRST_PAUSE;
+                    self.take(stream, address.ip());
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    events.clear();
+                    if let Err(error) = poller.wait(&mut events, None) {
+                        tracing::error!(%error, "failed to wait for connections");
+                        std::thread::sleep(pause);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    tracing::warn!(%error, pause_ms = pause.as_millis(), "failed to accept");
+                    self.refuse_with_reserve();
+                    std::thread::sleep(pause);
+                    pause = LONGEST_PAUSE.min(pause * 2);
+                }
+            }
+        }
+    }
+
+    /// Gives an accepted socket a thread, or says why not.
+    fn take(&mut self, stream: TcpStream, address: IpAddr) {
+        self.reserve = self.reserve.take().or_else(reserve);
+        let stream = Arc::new(stream);
+        let admission = match self.shared.connections.admit(address) {
+            Ok(admission) => admission,
+            Err(goodbye) => return self.refuse(&stream, address, goodbye),
+        };
+        if let Err(error) = set_options(&stream, &self.shared.config) {
+            // The peer may be gone already; its thread will find out.
+            tracing::debug!(%error, "failed to set a socket's options");
+        }
+        let name = format!("conn-{}", admission.number);
+        let connection = Connection::new(self.shared.clone(), admission, stream.clone(), address);
+        let builder = std::thread::Builder::new().name(name).stack_size(STACK_BYTES);
+        if let Err(error) = builder.spawn(move || connection.run()) {
+            tracing::warn!(%error, "failed to start a connection's thread");
+            self.refuse(&stream, address, Goodbye::ServerFull);
+        }
+    }
+
+    /// Tells a peer why it can't come in. What it has sent is read away, so that
+    /// closing does not reset the connection before the peer has read that.
+    fn refuse(&self, stream: &TcpStream, address: IpAddr, goodbye: Goodbye) {
+        let text = Notice::Goodbye(goodbye).text(self.shared.config.lang) + "\n";
+        let _ = rustix::net::send(stream, text.as_bytes(), SendFlags::DONTWAIT);
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let mut discarded = [0u8; 512];
+        let flags = rustix::net::RecvFlags::DONTWAIT;
+        while rustix::net::recv(stream, &mut discarded, flags).is_ok_and(|(count, _)| count > 0) {}
+        self.shared.console.refused(address, CloseReason::Told(goodbye));
+    }
+
+    /// Out of descriptors: spends the reserve on refusing one peer.
+    fn refuse_with_reserve(&mut self) {
+        if self.reserve.take().is_some()
+            && let Ok((stream, address)) = self.socket.accept()
+        {
+            self.refuse(&stream, address.ip(), Goodbye::ServerFull);
+        }
+        self.reserve = reserve();
+    }
+}
+
+fn reserve() -> Option<File> {
+    File::open("/dev/null").ok()
+}
+
+fn set_options(stream: &TcpStream, config: &Config) -> io::Result<()> {
+    // Elsewhere than on Linux an accepted socket takes this over from its listener.
+    stream.set_nonblocking(false)?;
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    let keepalive = TcpKeepalive::new()
+        .with_time(Duration::from_secs(60))
+        .with_interval(Duration::from_secs(15))
+        .with_retries(4);
+    socket.set_tcp_keepalive(&keepalive)?;
+    #[cfg(target_os = "linux")]
+    {
+        socket.set_tcp_user_timeout(Some(Duration::from_secs(60)))?;
+        socket.set_tcp_notsent_lowat(config.unsent_bytes)?;
+    }
+    #[cfg(not(target_os = "linux"))]
+    socket.set_send_buffer_size(config.unsent_bytes as usize)?;
+    Ok(())
+}

@@ -1,0 +1,269 @@
+//! The way in: the greeting, the prompt, and all that may be said before one has
+//! a name.
+
+use std::time::Instant;
+
+use madang_protocol::{
+    command::{Command, Input},
+    event::{Limits, ServerMessage},
+    limits::PROTOCOL_VERSION,
+    name::UserName,
+    request::Request,
+    text::{Goodbye, LineEnd, Notice},
+};
+
+use crate::{
+    batch::Form,
+    close_reason::CloseReason,
+    connection::{Connection, Line},
+    outbox::Pieces,
+    server::LOBBY,
+    transport::tcp::ReadOutcome,
+};
+
+/// The first byte of a TLS handshake.
+const TLS_HANDSHAKE: u8 = 0x16;
+
+impl Connection {
+    /// Says who speaks, and asks for a name, in one write.
+    pub(crate) fn greet(&mut self) {
+        let mut answer = self.answer();
+        answer.notice(&Notice::Greeting { version: env!("CARGO_PKG_VERSION") });
+        if let Some(motd) = &self.shared.config.motd {
+            answer.lines(motd, LineEnd::Lf);
+        }
+        answer.prompt(&Notice::LoginPrompt.text(self.lang));
+        self.send(answer);
+    }
+
+    /// Asks for a name until one was claimed and its bearer has joined.
+    pub(crate) fn log_in(&mut self) -> Result<(), CloseReason> {
+        let timeout = self.shared.config.login_timeout;
+        let timed_out = CloseReason::Told(Goodbye::LoginTimeout { seconds: timeout.as_secs() });
+        let deadline = Instant::now() + timeout;
+        let mut hint_at = None;
+        let mut tries_left = self.shared.config.login_tries;
+        let mut first_line = true;
+        loop {
+            while let Some(line) = self.next_line(Some((deadline, timed_out)))? {
+                hint_at = None;
+                let is_first = std::mem::take(&mut first_line);
+                if is_first && matches!(&line, Line::Text(line) if is_http_request(line)) {
+                    return Err(CloseReason::Told(Goodbye::Http));
+                }
+                if self.take_login_line(line, &mut tries_left)? {
+                    return Ok(());
+                }
+            }
+            if self.reader.at_end() {
+                return Err(CloseReason::Told(Goodbye::Closed));
+            }
+            let until = hint_at.map_or(deadline, |hint_at| deadline.min(hint_at));
+            match self.read(Some(until))? {
+                ReadOutcome::Something => {}
+                ReadOutcome::TimedOut if Instant::now() >= deadline => return Err(timed_out),
+                ReadOutcome::TimedOut => {
+                    self.notice(&Notice::PressEnter, None);
+                    hint_at = Some(deadline);
+                }
+            }
+            if self.reader.first_byte() == Some(TLS_HANDSHAKE) {
+                return Err(CloseReason::Told(Goodbye::Tls));
+            }
+            if self.reader.may_be_packets()
+                && self.reader.settle_framing(self.shared.config.packet_pause)?
+            {
+                self.outbox.change_pieces(Pieces::Lines);
+            }
+            if hint_at.is_none() && self.reader.holds_unfinished_line() {
+                hint_at = Some(Instant::now() + self.shared.config.enter_hint_pause);
+            }
+        }
+    }
+
+    /// Takes one line at the prompt; true if it has logged in.
+    fn take_login_line(&mut self, line: Line, tries_left: &mut u32) -> Result<bool, CloseReason> {
+        let line = match line.text() {
+            Ok(line) => line,
+            Err(notice) => {
+                self.refuse_login(&notice, None, tries_left)?;
+                return Ok(false);
+            }
+        };
+        if self.json {
+            return self.take_login_request(&line, tries_left);
+        }
+        // A byte order mark is what some Windows programs say first.
+        let line = line.trim_start_matches('\u{feff}').trim();
+        if line == "/json" {
+            self.become_json();
+            return Ok(false);
+        }
+        match Input::parse(line) {
+            Input::Text(name) => self.claim(name, None, tries_left),
+            Input::Command(command) => {
+                match command {
+                    Ok(Command::Who) => self.notice(&Notice::LoginFirst, None),
+                    command => self.take_command(command, None)?,
+                }
+                self.prompt();
+                Ok(false)
+            }
+        }
+    }
+
+    /// Takes one JSON line before the login; true if it has logged in.
+    fn take_login_request(
+        &mut self,
+        line: &str,
+        tries_left: &mut u32,
+    ) -> Result<bool, CloseReason> {
+        match Request::parse(line) {
+            Ok(Request::Login { name, room, session, nonce }) => {
+                let nonce = nonce.as_deref();
+                if session.is_some() {
+                    self.notice(&Notice::SessionUnknown, nonce);
+                } else if room.is_some_and(|room| room != LOBBY) {
+                    self.notice(&Notice::NoSuchRoom, nonce);
+                } else {
+                    return self.claim(name.as_deref().unwrap_or_default(), nonce, tries_left);
+                }
+            }
+            Ok(Request::Command { line, nonce }) => match Command::parse(&line) {
+                Ok(Command::Who) => self.notice(&Notice::LoginFirst, nonce.as_deref()),
+                command => self.take_command(command, nonce.as_deref())?,
+            },
+            Ok(Request::Say { nonce, .. }) => self.notice(&Notice::LoginFirst, nonce.as_deref()),
+            Err(error) => self.refuse_request(error),
+        }
+        Ok(false)
+    }
+
+    /// Claims a name, or a guest name if it is empty, and joins the lobby.
+    fn claim(
+        &mut self,
+        name: &str,
+        nonce: Option<&str>,
+        tries_left: &mut u32,
+    ) -> Result<bool, CloseReason> {
+        let (user, present) = if name.trim().is_empty() {
+            self.shared.users.claim_guest(self.lang)
+        } else {
+            let user = match UserName::parse(name) {
+                Ok(user) => user,
+                Err(error) => {
+                    self.refuse_login(&Notice::NameRefused(&error), nonce, tries_left)?;
+                    return Ok(false);
+                }
+            };
+            match self.shared.users.claim(&user) {
+                Ok(present) => (user, present),
+                Err(_) => {
+                    self.notice_and_prompt(&Notice::NameInUse, nonce);
+                    return Ok(false);
+                }
+            }
+        };
+        let token = if self.json { Some(new_token()?) } else { None };
+        self.user = Some(user.clone());
+        self.shared.console.joined(&user, present);
+        if self.shared.lobby.join(self.outbox.clone(), user.as_str(), token).is_err() {
+            return Err(CloseReason::Told(Goodbye::Shutdown));
+        }
+        if let Some(nonce) = nonce {
+            let mut answer = self.answer();
+            answer.ack(Some(nonce));
+            self.send(answer);
+        }
+        Ok(true)
+    }
+
+    /// Refuses what is no name, and asks again, but not for ever.
+    fn refuse_login(
+        &mut self,
+        notice: &Notice<'_>,
+        nonce: Option<&str>,
+        tries_left: &mut u32,
+    ) -> Result<(), CloseReason> {
+        *tries_left = tries_left.saturating_sub(1);
+        if *tries_left == 0 {
+            self.notice(notice, nonce);
+            return Err(CloseReason::Told(Goodbye::LoginTries));
+        }
+        self.notice_and_prompt(notice, nonce);
+        Ok(())
+    }
+
+    fn become_json(&mut self) {
+        self.json = true;
+        self.outbox.change_form(Form::Json);
+        let mut answer = self.answer();
+        // Ends the prompt, so that every object has a line of its own.
+        answer.prompt("\n");
+        answer.message(&ServerMessage::Hello {
+            server: "madang".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            protocol: PROTOCOL_VERSION,
+            limits: Limits::CURRENT,
+        });
+        self.send(answer);
+    }
+
+    /// Sends a notice, and to people the prompt again, in one write.
+    fn notice_and_prompt(&self, notice: &Notice<'_>, nonce: Option<&str>) {
+        let mut answer = self.answer();
+        answer.notice_to(notice, nonce);
+        if !self.json {
+            answer.prompt(&Notice::LoginPrompt.text(self.lang));
+        }
+        self.send(answer);
+    }
+
+    fn prompt(&self) {
+        let mut answer = self.answer();
+        answer.prompt(&Notice::LoginPrompt.text(self.lang));
+        self.send(answer);
+    }
+}
+
+/// Whether a first line is the request line of HTTP (RFC 9112 section 3).
+fn is_http_request(line: &str) -> bool {
+    let mut words = line.split(' ');
+    let (method, target, version) = (words.next(), words.next(), words.next());
+    let is_method = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_uppercase());
+    method.is_some_and(is_method)
+        && target.is_some_and(|target| !target.is_empty())
+        && version.is_some_and(|version| version.trim_end().starts_with("HTTP/"))
+        && words.next().is_none()
+}
+
+/// A new session's token: 128 random bits in hexadecimal.
+fn new_token() -> Result<String, CloseReason> {
+    let mut bits = [0; 16];
+    if let Err(error) = getrandom::fill(&mut bits) {
+        tracing::error!(%error, "failed to draw a token");
+        return Err(CloseReason::Told(Goodbye::Internal));
+    }
+    Ok(format!("{:032x}", u128::from_ne_bytes(bits)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn request_lines_are_told_from_names() {
+        #[track_caller]
+        fn check(line: &str, expected: bool) {
+            assert_eq!(is_http_request(line), expected);
+        }
+        check("GET / HTTP/1.1", true);
+        check("POST /a?b=c HTTP/1.0", true);
+        check("GET http://example.com/ HTTP/1.1", true);
+        check("GET", false);
+        check("GET /", false);
+        check("GET / HTTP/1.1 x", false);
+        check("alice", false);
+        check("홍 길 동", false);
+    }
+}

@@ -1,0 +1,212 @@
+//! What is posted to a room waits here for its round, and the duty to pump goes
+//! from hand to hand. Knows nothing of what is posted.
+//!
+//! # Guarantees
+//!
+//! 1. While anything waits, exactly one thread has the duty, or one thread waits
+//!    to take it over.
+//! 2. What is posted is taken once, in the order of the posts.
+//! 3. At most [`MAILBOX_BYTES`] wait: who posts more waits for the next round.
+//!    Posts of [`Urgency::Now`] never wait (there is one per member at most).
+//! 4. A round takes at most [`ROUND_BYTES`], but always one post.
+//! 5. A pump that is tired gives up the duty to the first thread that posts, at
+//!    the end of its round; until one comes, it goes on.
+//! 6. After [`close`](Mailbox::close) nothing is taken in; what waited is still
+//!    taken out.
+//! 7. A pump that panics gives up its duty.
+
+use std::{collections::VecDeque, mem};
+
+use crate::sync::{Condvar, Mutex, MutexGuard};
+
+/// The most that waits in a mailbox, as the posts count themselves.
+pub(crate) const MAILBOX_BYTES: usize = 256 * 1_024;
+
+/// The most that a round takes.
+pub(crate) const ROUND_BYTES: usize = 64 * 1_024;
+
+/// Whether a post waits when the mailbox is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    /// It waits for the next round.
+    Waits,
+    /// It never waits.
+    Now,
+}
+
+/// The room has ended and takes no posts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ended;
+
+/// Posts in their order, and whose turn it is to pump.
+#[derive(Debug)]
+pub(crate) struct Mailbox<P> {
+    state: Mutex<State<P>>,
+    /// Signalled when a round has been taken or the duty changes hands.
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State<P> {
+    posts: VecDeque<(usize, P)>,
+    waiting_bytes: usize,
+    duty: Duty,
+    closed: bool,
+    /// How many threads wait for `changed`.
+    waiting_threads: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Duty {
+    /// Nobody pumps; nothing waits.
+    Free,
+    /// A thread pumps.
+    Taken,
+    /// A thread pumps and would rather not.
+    Tired,
+    /// A thread pumps, and another waits to take over.
+    Wanted,
+    /// Given up for the thread that waits for it.
+    Offered,
+}
+
+impl<P> Mailbox<P> {
+    pub(crate) fn new() -> Mailbox<P> {
+        Mailbox {
+            state: Mutex::new(State {
+                posts: VecDeque::new(),
+                waiting_bytes: 0,
+                duty: Duty::Free,
+                closed: false,
+                waiting_threads: 0,
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Posts, and returns the duty to pump if it falls to the caller.
+    ///
+    /// Blocks while the mailbox is full, and until a tired pump's round is over.
+    ///
+    /// # Errors
+    ///
+    /// [`Ended`] after [`close`](Self::close).
+    pub(crate) fn post(
+        &self,
+        post: P,
+        bytes: usize,
+        urgency: Urgency,
+    ) -> Result<Option<Pump<'_, P>>, Ended> {
+        let mut state = self.state.lock();
+        // A full mailbox without a pump is one whose pump has panicked.
+        while urgency == Urgency::Waits
+            && !state.closed
+            && state.duty != Duty::Free
+            && !state.posts.is_empty()
+            && state.waiting_bytes + bytes > MAILBOX_BYTES
+        {
+            self.wait(&mut state);
+        }
+        if state.closed {
+            return Err(Ended);
+        }
+        Ok(self.push(state, post, bytes))
+    }
+
+    /// Posts the last post: nothing is taken in after it. Returns the duty to
+    /// pump if it falls to the caller. Waits only for a tired pump's round.
+    pub(crate) fn close(&self, last: P) -> Option<Pump<'_, P>> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return None;
+        }
+        state.closed = true;
+        self.push(state, last, 0)
+    }
+
+    fn push(
+        &self,
+        mut state: MutexGuard<'_, State<P>>,
+        post: P,
+        bytes: usize,
+    ) -> Option<Pump<'_, P>> {
+        state.posts.push_back((bytes, post));
+        state.waiting_bytes += bytes;
+        match state.duty {
+            Duty::Taken | Duty::Wanted | Duty::Offered => return None,
+            Duty::Free => {}
+            Duty::Tired => {
+                state.duty = Duty::Wanted;
+                while state.duty == Duty::Wanted {
+                    self.wait(&mut state);
+                }
+            }
+        }
+        state.duty = Duty::Taken;
+        Some(Pump { mailbox: self })
+    }
+
+    fn wait(&self, state: &mut MutexGuard<'_, State<P>>) {
+        state.waiting_threads += 1;
+        self.changed.wait(state);
+        state.waiting_threads -= 1;
+    }
+
+    fn signal(&self, state: &State<P>) {
+        if state.waiting_threads > 0 {
+            self.changed.notify_all();
+        }
+    }
+
+    fn give_up_duty(&self, state: &mut State<P>) {
+        state.duty = match state.duty {
+            Duty::Wanted => Duty::Offered,
+            _ => Duty::Free,
+        };
+        self.signal(state);
+    }
+}
+
+/// The duty to pump, which one thread at a time has.
+pub(crate) struct Pump<'a, P> {
+    mailbox: &'a Mailbox<P>,
+}
+
+impl<'a, P> Pump<'a, P> {
+    /// Moves what is to be done in the next round into `round`, and keeps the
+    /// duty; `None` if nothing waits or another thread takes over.
+    pub(crate) fn next_round(self, tired: bool, round: &mut Vec<P>) -> Option<Pump<'a, P>> {
+        let mut state = self.mailbox.state.lock();
+        if state.duty == Duty::Wanted || state.posts.is_empty() {
+            // Given up under the lock under which it was seen that nothing waits:
+            // no post can come in between and find a pump that has gone.
+            self.mailbox.give_up_duty(&mut state);
+            drop(state);
+            mem::forget(self);
+            return None;
+        }
+        if tired {
+            state.duty = Duty::Tired;
+        }
+        let mut bytes = 0;
+        while let Some((size, _)) = state.posts.front() {
+            if !round.is_empty() && bytes + size > ROUND_BYTES {
+                break;
+            }
+            bytes += size;
+            round.extend(state.posts.pop_front().map(|(_, post)| post));
+        }
+        state.waiting_bytes -= bytes;
+        self.mailbox.signal(&state);
+        drop(state);
+        Some(self)
+    }
+}
+
+/// Reached only by a pump that panics.
+impl<P> Drop for Pump<'_, P> {
+    fn drop(&mut self) {
+        let mut state = self.mailbox.state.lock();
+        self.mailbox.give_up_duty(&mut state);
+    }
+}

@@ -1,0 +1,481 @@
+//! What waits for one connection. The pump, the drainer and the connection's own
+//! thread put in and take out; none of them ever waits for the peer.
+//!
+//! # Guarantees
+//!
+//! 1. No call but [`wait_for_room`](Outbox::wait_for_room) and
+//!    [`wait_drained`](Outbox::wait_drained) blocks.
+//! 2. Nothing is reordered.
+//! 3. An entry whose first byte was sent is sent whole, or the connection ends.
+//! 4. While anything waits and the connection lives, its socket is armed or
+//!    somebody is sending under the lock: no wake-up is lost.
+//! 5. Past its bound, the shared entries that were not begun give way to one mark
+//!    that tells how many they were; private entries never do.
+//! 6. After [`close`](Outbox::close) it accepts nothing; after
+//!    [`end`](Outbox::end) it holds nothing.
+//! 7. The first [`CloseReason`] stays.
+
+use std::{
+    collections::VecDeque,
+    io::{self, IoSlice},
+    net::TcpStream,
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+
+use madang_protocol::text::Goodbye;
+
+use crate::{
+    batch::{Batch, Form, Mark, Rendered},
+    close_reason::CloseReason,
+    sink::{Sent, Sink},
+    sync::{Condvar, Mutex, MutexGuard},
+};
+
+/// What an entry counts in every outbox that holds it, beside its length.
+const ENTRY_BYTES: usize = 64;
+
+/// The most pieces that are sent in one system call.
+const PIECES: usize = 64;
+
+/// Waits for sockets that are full, on behalf of the outboxes.
+pub(crate) trait Waker: Send + Sync {
+    /// Has [`Outbox::drain`] called when the socket takes bytes again. Called
+    /// under the outbox's lock; `first` tells whether this socket was never
+    /// waited for.
+    fn arm(&self, outbox: &Arc<Outbox>, socket: Option<&TcpStream>, first: bool) -> io::Result<()>;
+
+    /// Nothing waits in the outbox any more; with `socket`, it is about to be
+    /// closed and was waited for before.
+    fn disarm(&self, number: u64, socket: Option<&TcpStream>);
+}
+
+/// The bounds that all outboxes of a server share.
+#[derive(Debug)]
+pub(crate) struct Bounds {
+    /// The most that waits in one outbox.
+    pub(crate) outbox_bytes: usize,
+    /// The most that waits in all before each skips that has anything waiting.
+    pub(crate) backlog_bytes: usize,
+    /// What waits in all of them now.
+    pub(crate) backlog: AtomicUsize,
+}
+
+/// The queue in front of one connection's sink.
+pub(crate) struct Outbox {
+    number: u64,
+    bounds: Arc<Bounds>,
+    waker: Arc<dyn Waker>,
+    state: Mutex<State>,
+    /// Signalled when private entries were sent and when the connection ends.
+    changed: Condvar,
+}
+
+struct State {
+    /// Empty once the socket is let go.
+    sink: Option<Box<dyn Sink>>,
+    form: Form,
+    pieces: Pieces,
+    phase: Phase,
+    reason: Option<CloseReason>,
+    queue: VecDeque<Entry>,
+    /// How much of the first entry was sent.
+    sent_bytes: usize,
+    /// What waits, each entry with [`ENTRY_BYTES`].
+    waiting_bytes: usize,
+    /// The part of it that private entries are.
+    private_bytes: usize,
+    /// Whether the socket was ever waited for.
+    known_to_waker: bool,
+}
+
+/// How much goes into one send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pieces {
+    /// As much as there is.
+    Batches,
+    /// One line: the peer takes what one read gives it for a message.
+    Lines,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// The goodbye was said: what waits is sent, nothing is accepted.
+    Closing,
+    /// The connection has ended.
+    Ended,
+}
+
+struct Entry {
+    body: Body,
+    since: Instant,
+}
+
+enum Body {
+    Shared { rendered: Arc<Rendered>, events: Range<u32> },
+    Private(Box<[u8]>),
+    Mark { mark: Mark, bytes: Vec<u8> },
+}
+
+impl Entry {
+    fn bytes(&self) -> &[u8] {
+        match &self.body {
+            Body::Shared { rendered, events } => rendered.bytes(events),
+            Body::Private(bytes) => bytes,
+            Body::Mark { bytes, .. } => bytes,
+        }
+    }
+}
+
+impl Outbox {
+    pub(crate) fn new(
+        number: u64,
+        form: Form,
+        sink: Box<dyn Sink>,
+        bounds: Arc<Bounds>,
+        waker: Arc<dyn Waker>,
+    ) -> Arc<Outbox> {
+        let state = State {
+            sink: Some(sink),
+            form,
+            pieces: Pieces::Batches,
+            phase: Phase::Open,
+            reason: None,
+            queue: VecDeque::new(),
+            sent_bytes: 0,
+            waiting_bytes: 0,
+            private_bytes: 0,
+            known_to_waker: false,
+        };
+        Arc::new(Outbox {
+            number,
+            bounds,
+            waker,
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        })
+    }
+
+    /// The connection's number; no two of a server are the same.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The form in which shared entries are put in.
+    pub(crate) fn form(&self) -> Form {
+        self.state.lock().form
+    }
+
+    /// Changes the form for what is put in from now on.
+    pub(crate) fn change_form(&self, form: Form) {
+        self.state.lock().form = form;
+    }
+
+    /// Changes how much goes into one send.
+    pub(crate) fn change_pieces(&self, pieces: Pieces) {
+        self.state.lock().pieces = pieces;
+    }
+
+    /// Puts in a range of a batch's events, which is not empty: sends it at once
+    /// if nothing waits.
+    pub(crate) fn offer(self: &Arc<Self>, batch: &mut Batch, events: Range<u32>, now: Instant) {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Open {
+            return;
+        }
+        let rendered = batch.rendered(state.form);
+        let bytes = rendered.bytes(&events);
+        let mut sent = 0;
+        if state.queue.is_empty() {
+            match state.send(bytes) {
+                Sent::Taken(count) if count == bytes.len() => return,
+                Sent::Taken(count) => sent = count,
+                Sent::Gone(error) => return self.end_locked(&mut state, CloseReason::from(error)),
+            }
+        }
+        let cost = bytes.len() + ENTRY_BYTES;
+        let body = Body::Shared { rendered: rendered.clone(), events };
+        self.enqueue(&mut state, Entry { body, since: now }, cost, sent);
+        let crowded = self.bounds.backlog.load(Ordering::Relaxed) > self.bounds.backlog_bytes;
+        if state.waiting_bytes > self.bounds.outbox_bytes || crowded {
+            self.skip(&mut state);
+        }
+    }
+
+    /// Puts in bytes for this connection alone, which are never skipped.
+    pub(crate) fn push(self: &Arc<Self>, bytes: &[u8]) {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Open {
+            self.push_locked(&mut state, bytes);
+        }
+    }
+
+    /// Puts in the goodbye (which may be empty) and accepts nothing afterwards.
+    pub(crate) fn close(self: &Arc<Self>, reason: CloseReason, goodbye: &[u8]) {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Open {
+            state.reason.get_or_insert(reason);
+            self.push_locked(&mut state, goodbye);
+            if state.phase == Phase::Open {
+                state.phase = Phase::Closing;
+            }
+            self.changed.notify_all();
+        }
+    }
+
+    /// Ends the connection at once: what waits is dropped, and the thread that
+    /// reads the socket wakes.
+    pub(crate) fn end(&self, reason: CloseReason) {
+        self.end_locked(&mut self.state.lock(), reason);
+    }
+
+    /// Lets the socket go, so that it is closed when its reader lets it go too.
+    pub(crate) fn release(&self) {
+        let mut state = self.state.lock();
+        self.end_locked(&mut state, CloseReason::Told(Goodbye::Closed));
+        if let Some(sink) = state.sink.take()
+            && state.known_to_waker
+        {
+            self.waker.disarm(self.number, sink.socket());
+        }
+    }
+
+    /// Why the connection ends, once that is known.
+    pub(crate) fn reason(&self) -> Option<CloseReason> {
+        self.state.lock().reason
+    }
+
+    /// Sends what the socket takes now; called by the drainer when it takes
+    /// anything again.
+    pub(crate) fn drain(self: &Arc<Self>) {
+        let mut state = self.state.lock();
+        while !state.queue.is_empty() {
+            match state.send_queued() {
+                (Sent::Taken(count), offered) => {
+                    self.take_out(&mut state, count);
+                    if count < offered {
+                        return self.arm(&mut state);
+                    }
+                }
+                (Sent::Gone(error), _) => {
+                    return self.end_locked(&mut state, CloseReason::from(error));
+                }
+            }
+        }
+    }
+
+    /// Since when the oldest entry waits; `None` if nothing does.
+    pub(crate) fn waiting_since(&self) -> Option<Instant> {
+        self.state.lock().queue.front().map(|entry| entry.since)
+    }
+
+    /// Blocks while private entries alone pass the bound; ends when they were
+    /// sent or the connection ends (at the latest when the drainer judges it
+    /// stalled).
+    pub(crate) fn wait_for_room(&self) {
+        let mut state = self.state.lock();
+        while state.phase == Phase::Open && state.private_bytes > self.bounds.outbox_bytes {
+            self.changed.wait(&mut state);
+        }
+    }
+
+    /// Blocks until the goodbye was put in and all was sent, or the connection
+    /// ended, or `deadline`; false in the last case.
+    pub(crate) fn wait_drained(&self, deadline: Instant) -> bool {
+        let mut state = self.state.lock();
+        while state.phase == Phase::Open || !state.queue.is_empty() {
+            if self.changed.wait_until(&mut state, deadline).timed_out() {
+                return state.phase != Phase::Open && state.queue.is_empty();
+            }
+        }
+        true
+    }
+
+    fn push_locked(self: &Arc<Self>, state: &mut MutexGuard<'_, State>, bytes: &[u8]) {
+        let mut sent = 0;
+        if state.queue.is_empty() {
+            if bytes.is_empty() {
+                return;
+            }
+            match state.send(bytes) {
+                Sent::Taken(count) => sent = count,
+                Sent::Gone(error) => return self.end_locked(state, CloseReason::from(error)),
+            }
+        }
+        if sent < bytes.len() {
+            let cost = bytes.len() + ENTRY_BYTES;
+            state.private_bytes += cost;
+            let entry = Entry { body: Body::Private(bytes.into()), since: Instant::now() };
+            self.enqueue(state, entry, cost, sent);
+        }
+    }
+
+    fn enqueue(
+        self: &Arc<Self>,
+        state: &mut MutexGuard<'_, State>,
+        entry: Entry,
+        cost: usize,
+        sent: usize,
+    ) {
+        state.waiting_bytes += cost;
+        self.bounds.backlog.fetch_add(cost, Ordering::Relaxed);
+        let was_empty = state.queue.is_empty();
+        state.queue.push_back(entry);
+        if was_empty {
+            state.sent_bytes = sent;
+            self.arm(state);
+        }
+    }
+
+    fn arm(self: &Arc<Self>, state: &mut MutexGuard<'_, State>) {
+        let first = !state.known_to_waker;
+        let socket = state.sink.as_ref().and_then(|sink| sink.socket());
+        match self.waker.arm(self, socket, first) {
+            Ok(()) => state.known_to_waker = true,
+            // Nobody would ever send what waits.
+            Err(error) => self.end_locked(state, CloseReason::from(error)),
+        }
+    }
+
+    /// Takes `count` sent bytes out of the front of the queue.
+    fn take_out(&self, state: &mut MutexGuard<'_, State>, count: usize) {
+        let mut count = state.sent_bytes + count;
+        while let Some(entry) = state.queue.front() {
+            let length = entry.bytes().len();
+            if count < length {
+                break;
+            }
+            count -= length;
+            let entry = state.queue.pop_front().expect("it was just looked at");
+            self.uncount(state, &entry);
+        }
+        state.sent_bytes = count;
+        if state.queue.is_empty() {
+            // The space of a burst is not kept for its next.
+            state.queue = VecDeque::new();
+            self.waker.disarm(self.number, None);
+        }
+        self.changed.notify_all();
+    }
+
+    fn uncount(&self, state: &mut MutexGuard<'_, State>, entry: &Entry) {
+        let cost = entry.bytes().len() + ENTRY_BYTES;
+        state.waiting_bytes -= cost;
+        self.bounds.backlog.fetch_sub(cost, Ordering::Relaxed);
+        if matches!(entry.body, Body::Private(_)) {
+            state.private_bytes -= cost;
+        }
+    }
+
+    /// Replaces every shared entry that was not begun, but the newest, by marks.
+    fn skip(&self, state: &mut MutexGuard<'_, State>) {
+        let begun = usize::from(state.sent_bytes > 0);
+        let newest = state.queue.len() - 1;
+        let form = state.form;
+        let mut kept: VecDeque<Entry> = VecDeque::new();
+        let mut open_mark: Option<usize> = None;
+        for (at, entry) in std::mem::take(&mut state.queue).into_iter().enumerate() {
+            if at < begun || at == newest || matches!(entry.body, Body::Private(_)) {
+                kept.push_back(entry);
+                continue;
+            }
+            self.uncount(state, &entry);
+            let mark = match entry.body {
+                Body::Shared { rendered, events } => rendered.mark(&events),
+                Body::Mark { mark, .. } => mark,
+                Body::Private(_) => unreachable!("kept above"),
+            };
+            match open_mark.and_then(|at| kept.get_mut(at)) {
+                Some(Entry { body: Body::Mark { mark: open, .. }, .. }) => open.extend(&mark),
+                _ => {
+                    open_mark = Some(kept.len());
+                    let body = Body::Mark { mark, bytes: Vec::new() };
+                    kept.push_back(Entry { body, since: entry.since });
+                }
+            }
+        }
+        if let Some(Entry { body: Body::Mark { mark, bytes }, .. }) =
+            open_mark.and_then(|at| kept.get_mut(at))
+        {
+            *bytes = mark.render(form);
+            let cost = bytes.len() + ENTRY_BYTES;
+            state.waiting_bytes += cost;
+            self.bounds.backlog.fetch_add(cost, Ordering::Relaxed);
+        }
+        state.queue = kept;
+    }
+
+    fn end_locked(&self, state: &mut MutexGuard<'_, State>, reason: CloseReason) {
+        state.reason.get_or_insert(reason);
+        if state.phase == Phase::Ended {
+            return;
+        }
+        state.phase = Phase::Ended;
+        if !state.queue.is_empty() {
+            self.waker.disarm(self.number, None);
+        }
+        self.bounds.backlog.fetch_sub(state.waiting_bytes, Ordering::Relaxed);
+        state.queue = VecDeque::new();
+        (state.sent_bytes, state.waiting_bytes, state.private_bytes) = (0, 0, 0);
+        if let Some(sink) = &mut state.sink {
+            sink.shut_down();
+        }
+        self.changed.notify_all();
+    }
+}
+
+impl State {
+    /// Offers `bytes`, which are not empty, to the sink in the pieces that its
+    /// peer needs.
+    fn send(&mut self, bytes: &[u8]) -> Sent {
+        match &mut self.sink {
+            Some(sink) => send_pieces(&mut **sink, bytes, self.pieces),
+            None => Sent::Taken(0),
+        }
+    }
+
+    /// Offers the front of the queue to the sink; also tells how much it offered.
+    fn send_queued(&mut self) -> (Sent, usize) {
+        let State { sink: Some(sink), queue, sent_bytes, pieces, .. } = self else {
+            return (Sent::Taken(0), 0);
+        };
+        let entries = match pieces {
+            Pieces::Batches => PIECES,
+            Pieces::Lines => 1,
+        };
+        let mut parts: Vec<&[u8]> = queue.iter().take(entries).map(Entry::bytes).collect();
+        parts[0] = &parts[0][*sent_bytes..];
+        let offered = parts.iter().map(|part| part.len()).sum();
+        let sent = match parts[..] {
+            [part] => send_pieces(&mut **sink, part, *pieces),
+            _ => {
+                let parts: Vec<IoSlice<'_>> = parts.into_iter().map(IoSlice::new).collect();
+                sink.send_all(&parts)
+            }
+        };
+        (sent, offered)
+    }
+}
+
+fn send_pieces(sink: &mut dyn Sink, bytes: &[u8], pieces: Pieces) -> Sent {
+    if pieces == Pieces::Batches {
+        return sink.send(bytes);
+    }
+    let mut taken = 0;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        match sink.send(line) {
+            Sent::Taken(count) if count == line.len() => taken += count,
+            Sent::Taken(count) => return Sent::Taken(taken + count),
+            gone => return gone,
+        }
+    }
+    Sent::Taken(taken)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,271 @@
+//! The outbox's guarantees, each on a socket that is none.
+
+use madang_protocol::{
+    event::{Event, Time},
+    text::{Lang, LineEnd},
+};
+use proptest::prelude::*;
+
+use super::*;
+use crate::sink::fake::FakeSocket;
+
+const FORM: Form = Form::Text(Lang::En, LineEnd::Lf);
+
+/// Notes what is armed; a test drains by itself.
+struct FakeWaker {
+    socket: Arc<FakeSocket>,
+}
+
+impl Waker for FakeWaker {
+    fn arm(&self, _: &Arc<Outbox>, _: Option<&TcpStream>, _: bool) -> io::Result<()> {
+        self.socket.change(|state| state.armed = true);
+        Ok(())
+    }
+
+    fn disarm(&self, _: u64, _: Option<&TcpStream>) {
+        self.socket.change(|state| state.armed = false);
+    }
+}
+
+struct Bench {
+    socket: Arc<FakeSocket>,
+    bounds: Arc<Bounds>,
+    outbox: Arc<Outbox>,
+    next_id: u64,
+}
+
+impl Bench {
+    /// An outbox of so many bytes before a socket with so much space.
+    fn new(outbox_bytes: usize, space: usize) -> Bench {
+        let socket = FakeSocket::with_space(space);
+        let bounds = Arc::new(Bounds {
+            outbox_bytes,
+            backlog_bytes: 1_000_000,
+            backlog: AtomicUsize::new(0),
+        });
+        let waker = Arc::new(FakeWaker { socket: socket.clone() });
+        let outbox = Outbox::new(1, FORM, socket.sink(), bounds.clone(), waker);
+        Bench { socket, bounds, outbox, next_id: 0 }
+    }
+
+    /// Offers a batch of so many events, whose lines are their ids.
+    fn offer(&mut self, events: u32) {
+        let mut batch = Batch::new("lobby".into());
+        for _ in 0..events {
+            let (id, text) = (self.next_id, self.next_id.to_string());
+            let (room, user) = ("lobby".into(), "u".into());
+            batch.push(Event::Said { id, time: Time::from_millis(0), room, user, text });
+            self.next_id += 1;
+        }
+        self.outbox.offer(&mut batch, 0..events, Instant::now());
+    }
+
+    /// Gives the socket space, and the outbox its wake-up if it is armed.
+    fn make_space(&self, space: usize) {
+        self.socket.change(|state| state.space = space);
+        let armed = std::mem::take(&mut self.socket.state.lock().armed);
+        if armed {
+            self.outbox.drain();
+        }
+    }
+
+    fn waiting(&self) -> (usize, bool) {
+        let backlog = self.bounds.backlog.load(Ordering::Relaxed);
+        assert_eq!(backlog, self.outbox.state.lock().waiting_bytes);
+        (backlog, self.socket.state.lock().armed)
+    }
+}
+
+#[test]
+fn what_the_socket_takes_is_sent_at_once_and_nothing_is_kept() {
+    let mut bench = Bench::new(1_000, 1_000);
+    bench.offer(2);
+    bench.outbox.push(b"answer\n");
+    assert_eq!(bench.socket.text(), "[u] 0\n[u] 1\nanswer\n");
+    assert_eq!(bench.socket.state.lock().taken.len(), 2);
+    assert_eq!(bench.waiting(), (0, false));
+    assert_eq!(Arc::strong_count(&bench.outbox), 1);
+}
+
+#[test]
+fn what_it_does_not_take_waits_armed_and_in_order() {
+    let mut bench = Bench::new(1_000, 9);
+    bench.offer(2);
+    bench.outbox.push(b"answer\n");
+    bench.offer(1);
+    assert_eq!(bench.socket.text(), "[u] 0\n[u]");
+    assert!(bench.waiting().1);
+    for _ in 0..20 {
+        bench.make_space(3);
+    }
+    assert_eq!(bench.socket.text(), "[u] 0\n[u] 1\nanswer\n[u] 2\n");
+    assert_eq!(bench.waiting(), (0, false));
+}
+
+#[test]
+fn a_slow_reader_is_skipped_and_told_and_keeps_its_answers() {
+    let mut bench = Bench::new(400, 3);
+    bench.offer(1); // begun: it stays whole
+    bench.offer(2);
+    bench.outbox.push(b"answer\n");
+    bench.offer(3);
+    for _ in 0..5 {
+        bench.offer(4);
+    }
+    let newest = bench.next_id - 4;
+    bench.make_space(usize::MAX);
+    let expected = format!(
+        "[u] 0\n-- {} lines skipped --\nanswer\n[u] {newest}\n[u] {}\n[u] {}\n[u] {}\n",
+        newest - 1,
+        newest + 1,
+        newest + 2,
+        newest + 3
+    );
+    assert_eq!(bench.socket.text(), expected);
+}
+
+#[test]
+fn a_json_reader_is_told_which_ids_it_missed() {
+    let mut bench = Bench::new(200, 0);
+    bench.outbox.change_form(Form::Json);
+    bench.offer(3);
+    bench.offer(2);
+    bench.offer(1);
+    bench.make_space(usize::MAX);
+    let text = bench.socket.text();
+    let gap =
+        "{\"type\":\"gap\",\"room\":\"lobby\",\"from\":0,\"to\":4}\n{\"type\":\"said\",\"id\":5,";
+    assert!(text.starts_with(gap), "{text}");
+}
+
+#[test]
+fn answers_pass_the_bound_and_hold_their_reader_back() {
+    let bench = Bench::new(100, 0);
+    for _ in 0..10 {
+        bench.outbox.push(&[b'x'; 100]);
+    }
+    assert!(bench.waiting().0 > 1_000);
+    let reader = std::thread::spawn({
+        let outbox = bench.outbox.clone();
+        move || outbox.wait_for_room()
+    });
+    bench.make_space(usize::MAX);
+    reader.join().expect("it was let go");
+    assert_eq!(bench.socket.text().len(), 1_000);
+}
+
+#[test]
+fn while_the_whole_server_is_behind_everyone_who_waits_skips() {
+    let mut bench = Bench::new(1_000_000, 0);
+    bench.offer(1);
+    bench.offer(1);
+    assert_eq!(bench.outbox.state.lock().queue.len(), 2);
+    bench.bounds.backlog.fetch_add(2_000_000, Ordering::Relaxed);
+    for _ in 0..5 {
+        bench.offer(1);
+    }
+    // The mark for what was skipped, and the newest.
+    assert_eq!(bench.outbox.state.lock().queue.len(), 2);
+}
+
+#[test]
+fn after_the_goodbye_nothing_is_accepted() {
+    let mut bench = Bench::new(1_000, 3);
+    bench.offer(1);
+    bench.outbox.close(CloseReason::Told(Goodbye::Quit), b"bye\n");
+    bench.offer(1);
+    bench.outbox.push(b"late\n");
+    bench.outbox.close(CloseReason::Stalled, b"again\n");
+    assert!(!bench.outbox.wait_drained(Instant::now()));
+    bench.make_space(usize::MAX);
+    assert!(bench.outbox.wait_drained(Instant::now()));
+    assert_eq!(bench.socket.text(), "[u] 0\nbye\n");
+    assert_eq!(bench.outbox.reason(), Some(CloseReason::Told(Goodbye::Quit)));
+}
+
+#[test]
+fn after_the_end_nothing_is_held() {
+    let mut bench = Bench::new(1_000, 3);
+    bench.offer(5);
+    bench.outbox.end(CloseReason::Stalled);
+    bench.outbox.end(CloseReason::Told(Goodbye::Quit));
+    bench.offer(1);
+    assert_eq!(bench.waiting(), (0, false));
+    assert!(bench.socket.state.lock().gone);
+    assert_eq!(bench.outbox.reason(), Some(CloseReason::Stalled));
+}
+
+#[test]
+fn a_socket_that_is_gone_ends_the_connection() {
+    let mut bench = Bench::new(1_000, 1_000);
+    bench.socket.change(|state| state.gone = true);
+    bench.offer(1);
+    let lost = CloseReason::Lost(io::ErrorKind::ConnectionReset);
+    assert_eq!(bench.outbox.reason(), Some(lost));
+}
+
+#[test]
+fn a_packet_peer_gets_each_line_in_a_send_of_its_own() {
+    let mut bench = Bench::new(1_000, 8);
+    bench.outbox.change_pieces(Pieces::Lines);
+    bench.offer(3);
+    bench.make_space(usize::MAX);
+    let taken = bench.socket.state.lock().taken.clone();
+    let sends: Vec<_> = taken.iter().map(|piece| str::from_utf8(piece)).collect();
+    assert_eq!(sends, [Ok("[u] 0\n"), Ok("[u"), Ok("] 1\n"), Ok("[u] 2\n")]);
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Offer(u32),
+    Push,
+    Space(usize),
+}
+
+proptest! {
+    /// Whatever the pace: lines are whole and in order, answers are all there, and
+    /// the marks count exactly what is missing where they stand.
+    #[test]
+    fn nothing_is_reordered_cut_or_lost_untold(
+        steps in proptest::collection::vec(
+            prop_oneof![
+                (1u32..20).prop_map(Step::Offer),
+                Just(Step::Push),
+                (0usize..200).prop_map(Step::Space),
+            ],
+            1..60,
+        ),
+    ) {
+        let mut bench = Bench::new(700, 50);
+        let mut answers = 0;
+        for step in steps {
+            match step {
+                Step::Offer(events) => bench.offer(events),
+                Step::Push => {
+                    bench.outbox.push(format!("answer {answers}\n").as_bytes());
+                    answers += 1;
+                }
+                Step::Space(space) => bench.make_space(space),
+            }
+            bench.waiting();
+        }
+        bench.make_space(usize::MAX);
+        prop_assert_eq!(bench.waiting(), (0, false));
+
+        let (mut next_id, mut next_answer) = (0u64, 0);
+        for line in bench.socket.text().lines() {
+            if let Some(id) = line.strip_prefix("[u] ") {
+                prop_assert_eq!(id.parse(), Ok(next_id));
+                next_id += 1;
+            } else if let Some(answer) = line.strip_prefix("answer ") {
+                prop_assert_eq!(answer.parse(), Ok(next_answer));
+                next_answer += 1;
+            } else {
+                let count = line.strip_prefix("-- ").and_then(|rest| rest.split(' ').next());
+                let count: u64 = count.and_then(|count| count.parse().ok()).expect("a mark");
+                next_id += count;
+            }
+        }
+        prop_assert_eq!((next_id, next_answer), (bench.next_id, answers));
+    }
+}

@@ -1,0 +1,120 @@
+//! A token bucket for what one connection may send. It delays reads; it never
+//! drops anything and ends nobody.
+
+use std::{
+    num::NonZeroU32,
+    time::{Duration, Instant},
+};
+
+use madang_protocol::limits::CARRIER_BYTES;
+
+/// How much may be sent at once and over time. Lines and bytes are counted both.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RateLimit {
+    /// Lines a second in the long run.
+    pub lines_per_second: f64,
+    /// Lines at once.
+    pub burst_lines: f64,
+    /// Bytes a second in the long run.
+    pub bytes_per_second: f64,
+    /// Bytes at once; never less than the longest carrier, which could not be
+    /// paid for otherwise.
+    pub burst_bytes: f64,
+}
+
+impl RateLimit {
+    /// `lines` a second and bursts of twice as many, with 1,638 bytes for each
+    /// (10 lines: 16 KiB a second, bursts of 20 lines and 64 KiB).
+    pub fn per_second(lines: u32) -> RateLimit {
+        let lines = f64::from(NonZeroU32::new(lines).map_or(1, NonZeroU32::get));
+        let carrier = CARRIER_BYTES as f64;
+        RateLimit {
+            lines_per_second: lines,
+            burst_lines: 2.0 * lines,
+            bytes_per_second: 0.025 * carrier * lines,
+            burst_bytes: carrier.max(0.1 * carrier * lines),
+        }
+    }
+}
+
+/// What one connection may still send now.
+#[derive(Debug)]
+pub(crate) struct Bucket {
+    limit: RateLimit,
+    lines: f64,
+    bytes: f64,
+    filled_at: Instant,
+}
+
+impl Bucket {
+    /// A full bucket.
+    pub(crate) fn new(limit: RateLimit, now: Instant) -> Bucket {
+        Bucket { limit, lines: limit.burst_lines, bytes: limit.burst_bytes, filled_at: now }
+    }
+
+    /// Charges a line of `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// How long to wait before the line can be paid for; nothing is charged then.
+    pub(crate) fn charge(&mut self, bytes: usize, now: Instant) -> Result<(), Duration> {
+        let passed = now.saturating_duration_since(self.filled_at).as_secs_f64();
+        self.filled_at = now;
+        self.lines = self.limit.burst_lines.min(self.lines + passed * self.limit.lines_per_second);
+        self.bytes = self.limit.burst_bytes.min(self.bytes + passed * self.limit.bytes_per_second);
+
+        let bytes = bytes as f64;
+        let lines_missing = (1.0 - self.lines) / self.limit.lines_per_second;
+        let bytes_missing = (bytes - self.bytes) / self.limit.bytes_per_second;
+        let wait = lines_missing.max(bytes_missing);
+        // Less than a microsecond is rounding, and a wait of zero would spin.
+        if wait > 1e-6 {
+            return Err(Duration::from_secs_f64(wait));
+        }
+        self.lines -= 1.0;
+        self.bytes -= bytes;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_as_documented() {
+        let limit = RateLimit::per_second(10);
+        assert_eq!(limit.burst_lines, 20.0);
+        assert_eq!(limit.bytes_per_second.round(), 16_384.0);
+        assert_eq!(limit.burst_bytes, 65_536.0);
+    }
+
+    #[test]
+    fn a_burst_passes_and_then_the_rate_holds() {
+        let mut now = Instant::now();
+        let mut bucket = Bucket::new(RateLimit::per_second(10), now);
+        for _ in 0..20 {
+            assert_eq!(bucket.charge(10, now), Ok(()));
+        }
+        let started = now;
+        for _ in 0..50 {
+            while let Err(wait) = bucket.charge(10, now) {
+                assert!(wait <= Duration::from_millis(101), "{wait:?}");
+                now += wait;
+            }
+        }
+        let passed = (now - started).as_secs_f64();
+        assert!((4.9..5.1).contains(&passed), "{passed}");
+    }
+
+    #[test]
+    fn bytes_are_charged_too_and_the_longest_carrier_can_be_paid_for() {
+        let mut now = Instant::now();
+        let mut bucket = Bucket::new(RateLimit::per_second(1), now);
+        for _ in 0..3 {
+            while let Err(wait) = bucket.charge(CARRIER_BYTES, now) {
+                now += wait;
+            }
+        }
+    }
+}

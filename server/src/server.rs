@@ -1,0 +1,164 @@
+//! The server as a whole: bind, one accepting thread per listener, stop, join.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicUsize},
+    thread::JoinHandle,
+    time::{Duration, Instant, SystemTime},
+};
+
+use madang_protocol::text::Goodbye;
+
+use crate::{
+    answer::Answer,
+    capacity::Capacity,
+    close_reason::CloseReason,
+    config::{Config, Listen},
+    connections::{ConnectionLimits, Connections},
+    console::Console,
+    drainer::Drainer,
+    listener::{self, Listener},
+    outbox::Bounds,
+    room::Room,
+    user_manager::UserManager,
+};
+
+/// The name of the room where everyone starts.
+pub(crate) const LOBBY: &str = "lobby";
+
+/// How long the threads of connections may take to end after their sockets were
+/// shut down.
+const JOIN_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What every connection's thread works with.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) console: Console,
+    pub(crate) bounds: Arc<Bounds>,
+    pub(crate) drainer: Arc<Drainer>,
+    pub(crate) connections: Arc<Connections>,
+    pub(crate) users: UserManager,
+    pub(crate) lobby: Room,
+}
+
+/// A running server. It runs until it is [stopped](Server::stop).
+pub struct Server {
+    shared: Arc<Shared>,
+    listeners: Vec<Listener>,
+    drainer_thread: JoinHandle<()>,
+    capacity: Capacity,
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another program listens there, or the address is not this machine's.
+    #[error("--listen: failed to listen at {address}: {cause}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// The system's words.
+        cause: io::Error,
+    },
+    /// The system has no threads, descriptors or memory left.
+    #[error("failed to start the server's threads: {0}")]
+    Threads(#[source] io::Error),
+}
+
+impl Server {
+    /// Binds every listener and starts the threads; returns when peers can connect.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; nothing is left running then.
+    pub fn start(config: Config, console: Console) -> Result<Server, StartError> {
+        let bind = |listen: &Listen| {
+            listener::bind(*listen)
+                .map_err(|cause| StartError::Listen { address: listen.address(), cause })
+        };
+        let sockets: Vec<_> = config.listen.iter().map(bind).collect::<Result<_, _>>()?;
+        let capacity = Capacity::of_process(sockets.len(), config.max_connections);
+        let (drainer, drainer_thread) =
+            Drainer::start(config.stall_timeout).map_err(StartError::Threads)?;
+        let bounds = Bounds {
+            outbox_bytes: config.outbox_bytes,
+            backlog_bytes: config.backlog_bytes,
+            backlog: AtomicUsize::new(0),
+        };
+        let limits = ConnectionLimits {
+            total: capacity.connections,
+            per_address: config.max_per_address,
+            logins_per_address: config.max_logins_per_address,
+        };
+        let shared = Arc::new(Shared {
+            config,
+            console,
+            bounds: Arc::new(bounds),
+            drainer,
+            connections: Connections::new(limits),
+            users: UserManager::default(),
+            lobby: Room::new(LOBBY, SystemTime::now()),
+        });
+        let mut server = Server { shared, listeners: Vec::new(), drainer_thread, capacity };
+        for socket in sockets {
+            match Listener::start(socket, server.shared.clone()) {
+                Ok(listener) => server.listeners.push(listener),
+                Err(error) => {
+                    server.stop();
+                    return Err(StartError::Threads(error));
+                }
+            }
+        }
+        Ok(server)
+    }
+
+    /// Where it listens, in the order of the configuration.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().map(|listener| listener.address).collect()
+    }
+
+    /// How many connections it can hold.
+    pub fn capacity(&self) -> Capacity {
+        self.capacity
+    }
+
+    /// Stops: takes no connection any more, says goodbye to everyone, sends what
+    /// waits for as long as the configuration allows, and ends every thread.
+    /// What was accepted from a member before is delivered. Returns whether all
+    /// threads of connections have ended.
+    pub fn stop(self) -> bool {
+        let Server { shared, listeners, drainer_thread, .. } = self;
+        listeners.into_iter().for_each(Listener::stop);
+
+        let reason = CloseReason::Told(Goodbye::Shutdown);
+        shared.lobby.stop();
+        let mut outboxes = shared.connections.outboxes();
+        for outbox in &outboxes {
+            // Members were told by their room; this is for who has none.
+            outbox.close(reason, &Answer::goodbye(outbox.form(), Goodbye::Shutdown));
+        }
+        let now = Instant::now();
+        outboxes.retain(|outbox| {
+            let drained = outbox.wait_drained(now);
+            if drained {
+                outbox.end(reason);
+            }
+            !drained
+        });
+        let deadline = now + shared.config.stop_timeout;
+        for outbox in outboxes {
+            outbox.wait_drained(deadline);
+            outbox.end(reason);
+        }
+        let all_ended = shared.connections.wait_empty(Instant::now() + JOIN_PATIENCE);
+        if !all_ended {
+            tracing::error!("connections are left behind");
+        }
+        shared.drainer.stop();
+        if drainer_thread.join().is_err() {
+            tracing::error!("the drainer had panicked");
+        }
+        all_ended
+    }
+}
