@@ -1,0 +1,158 @@
+//! One TCP connection: the receive thread, which turns the socket into a channel
+//! of bytes, and the sending half. What the bytes mean is decided elsewhere.
+
+use std::{
+    io::{self, Read, Write},
+    net::{Shutdown, TcpStream, ToSocketAddrs as _},
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, never};
+use socket2::{SockRef, TcpKeepalive};
+
+use crate::{address::Address, failure::Failure};
+
+/// For each address of the host.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A server that has not greeted as Madang by then is taken for another one.
+const GREETING_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A server that takes nothing for so long is lost.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a silent server is believed to be there, and how often it is then asked.
+const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+
+/// How a Madang server's first line begins.
+const GREETING: &[u8] = b"Madang/";
+
+const READ_BYTES: usize = 16 * 1_024;
+
+/// Reads that may wait for the main thread; then the socket's own buffer fills.
+const READS_WAITING: usize = 16;
+
+/// What the receive thread tells.
+pub(crate) enum Incoming {
+    /// One read, at most [`READ_BYTES`].
+    Bytes(Vec<u8>),
+    /// There will be no more: an end, or an error.
+    End(Option<io::Error>),
+}
+
+/// A connection and its receive thread, both ended when it is dropped.
+pub(crate) struct Connection {
+    stream: Arc<TcpStream>,
+    incoming: Receiver<Incoming>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What a server's first bytes say of it; they are held for whoever goes on.
+pub(crate) enum Greeting {
+    Madang(Vec<u8>),
+    Other(Vec<u8>),
+}
+
+impl Connection {
+    /// Connects to the first address of the host that answers.
+    pub(crate) fn open(address: &Address) -> Result<Connection, Failure> {
+        let addresses = (&*address.host, address.port)
+            .to_socket_addrs()
+            .map_err(|cause| Failure::UnknownHost { address: address.clone(), cause })?;
+        let mut cause = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        for socket_address in addresses {
+            let connected = TcpStream::connect_timeout(&socket_address, CONNECT_TIMEOUT)
+                .and_then(Connection::start);
+            match connected {
+                Ok(connection) => return Ok(connection),
+                Err(error) => cause = error,
+            }
+        }
+        Err(Failure::NotConnected { address: address.clone(), cause })
+    }
+
+    fn start(stream: TcpStream) -> io::Result<Connection> {
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
+        let keepalive =
+            TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL);
+        SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+
+        let stream = Arc::new(stream);
+        let (sender, incoming) = bounded(READS_WAITING);
+        let reading = Arc::clone(&stream);
+        let thread = thread::Builder::new()
+            .name("receive".into())
+            .spawn(move || receive(&reading, &sender))?;
+        Ok(Connection { stream, incoming, thread: Some(thread) })
+    }
+
+    /// What comes. Disconnected after [`Incoming::End`].
+    pub(crate) fn incoming(&self) -> &Receiver<Incoming> {
+        &self.incoming
+    }
+
+    /// Reads until it is clear whether a Madang server is there, for at most
+    /// [`GREETING_TIMEOUT`]. To be called once, first.
+    pub(crate) fn greeting(&self) -> Greeting {
+        let deadline = Instant::now() + GREETING_TIMEOUT;
+        let mut first = Vec::new();
+        while GREETING.starts_with(&first) && first.len() < GREETING.len() {
+            match self.incoming.recv_deadline(deadline) {
+                Ok(Incoming::Bytes(bytes)) => first.extend(bytes),
+                // The channel is disconnected now, which tells the end again.
+                Ok(Incoming::End(_)) | Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => break,
+            }
+        }
+        if first.starts_with(GREETING) { Greeting::Madang(first) } else { Greeting::Other(first) }
+    }
+
+    /// Sends all of `bytes`, in one write if the socket takes it; blocks for at
+    /// most [`WRITE_TIMEOUT`] a write. A connection that fails here ends, and
+    /// tells it as [`Incoming::End`] behind what had come before.
+    pub(crate) fn send(&self, bytes: &[u8]) {
+        if (&*self.stream).write_all(bytes).is_err() {
+            // It is gone already; this only makes sure that the read sees it too.
+            let _ = self.stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Tells the server that nothing more is sent; it may go on talking.
+    pub(crate) fn half_close(&self) {
+        // Where it fails, the connection has ended, and the receive thread tells.
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // The receive thread waits in one of two places: the channel, or the read.
+        self.incoming = never();
+        let _ = self.stream.shutdown(Shutdown::Both);
+        if let Some(thread) = self.thread.take() {
+            // It holds nothing that could panic, and this is no place to pass it on.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The receive thread: ends with the socket, or when nobody listens any more.
+fn receive(mut stream: &TcpStream, sender: &Sender<Incoming>) {
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        let incoming = match stream.read(&mut buffer) {
+            Ok(0) => Incoming::End(None),
+            Ok(count) => Incoming::Bytes(buffer[..count].to_vec()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => Incoming::End(Some(error)),
+        };
+        let is_end = matches!(incoming, Incoming::End(_));
+        if sender.send(incoming).is_err() || is_end {
+            return;
+        }
+    }
+}

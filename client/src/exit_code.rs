@@ -1,0 +1,54 @@
+//! What the process tells whoever started it.
+
+use std::process;
+
+/// How the process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// All was done; also if the reader of stdout went away.
+    Done = 0,
+    /// Some lines were not delivered, or stdin or stdout failed.
+    Failed = 1,
+    /// The command line was wrong.
+    Usage = 2,
+    /// The server was not reached.
+    NotConnected = 3,
+    /// The server did not take the name.
+    NameRefused = 4,
+    /// The server went away, or ended the connection.
+    Lost = 5,
+    /// Ctrl-C, as shells count it: 128 + SIGINT.
+    Interrupted = 130,
+}
+
+/// The table for `--help`.
+pub const HELP: &str = "\
+Exit codes:
+    0  done (also when the reader of the output has gone)
+    1  failed: a line was not delivered, or stdin or stdout could not be used
+    2  wrong usage
+    3  could not connect
+    4  name refused
+    5  connection lost
+  130  ended by Ctrl-C";
+
+impl From<ExitCode> for process::ExitCode {
+    fn from(code: ExitCode) -> process::ExitCode {
+        process::ExitCode::from(code as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_lists_every_code() {
+        let listed: Vec<u8> =
+            HELP.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect();
+        use ExitCode::*;
+        let codes = [Done, Failed, Usage, NotConnected, NameRefused, Lost, Interrupted];
+        assert_eq!(listed, codes.map(|code| code as u8));
+    }
+}

@@ -1,0 +1,126 @@
+//! Lines from stdin, on a thread of their own, each within bounds.
+
+use std::{io, thread};
+
+use crossbeam_channel::{Receiver, bounded};
+use madang_protocol::limits::LINE_BYTES;
+use memchr::memchr;
+
+/// One line, with its number, which counts from 1.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) number: u64,
+    pub(crate) text: Result<String, LineError>,
+}
+
+/// Why a line can't be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum LineError {
+    /// More than [`LINE_BYTES`].
+    TooLong {
+        bytes: usize,
+    },
+    NotUtf8,
+}
+
+/// Starts the thread that reads stdin; the channel is disconnected at the end of it.
+///
+/// The thread runs ahead of its reader by a line. It can't be woken from a read
+/// and ends with stdin or with the process.
+///
+/// # Errors
+///
+/// The thread can't be started.
+pub(crate) fn start() -> io::Result<Receiver<io::Result<Line>>> {
+    let (sender, receiver) = bounded(1);
+    thread::Builder::new().name("input".into()).spawn(move || {
+        let mut lines = Lines { reader: io::stdin().lock(), number: 0 };
+        while let Some(line) = lines.next().transpose() {
+            let failed = line.is_err();
+            if sender.send(line).is_err() || failed {
+                return;
+            }
+        }
+    })?;
+    Ok(receiver)
+}
+
+struct Lines<R> {
+    reader: R,
+    number: u64,
+}
+
+impl<R: io::BufRead> Lines<R> {
+    /// The next line; the last one needs no line end. `None` at the end.
+    fn next(&mut self) -> io::Result<Option<Line>> {
+        let mut kept = Vec::new();
+        let mut bytes = 0;
+        let ended = loop {
+            let available = match self.reader.fill_buf() {
+                Ok(available) => available,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            if available.is_empty() {
+                break false;
+            }
+            let end = memchr(b'\n', available);
+            let part = &available[..end.unwrap_or(available.len())];
+            // One more than may be sent, for the CR that is not counted.
+            let room = (LINE_BYTES + 1).saturating_sub(kept.len());
+            kept.extend_from_slice(&part[..part.len().min(room)]);
+            bytes += part.len();
+            let used = part.len() + usize::from(end.is_some());
+            self.reader.consume(used);
+            if end.is_some() {
+                break true;
+            }
+        };
+        if bytes == 0 && !ended {
+            return Ok(None);
+        }
+        self.number += 1;
+        if bytes == kept.len() && kept.last() == Some(&b'\r') {
+            kept.pop();
+            bytes -= 1;
+        }
+        let text = if bytes > LINE_BYTES {
+            Err(LineError::TooLong { bytes })
+        } else {
+            String::from_utf8(kept).map_err(|_| LineError::NotUtf8)
+        };
+        Ok(Some(Line { number: self.number, text }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_cut_counted_and_bounded() {
+        #[track_caller]
+        fn check(bytes: &[u8], expected: &[Result<&str, LineError>]) {
+            for capacity in [1, 7, 8_192] {
+                let reader = io::BufReader::with_capacity(capacity, bytes);
+                let mut lines = Lines { reader, number: 0 };
+                for (number, text) in (1..).zip(expected) {
+                    let line = lines.next().expect("bytes can be read").expect("there is a line");
+                    let text = text.clone().map(str::to_owned);
+                    assert_eq!(line, Line { number, text });
+                }
+                assert_eq!(lines.next().expect("bytes can be read"), None);
+            }
+        }
+        check(b"", &[]);
+        check(b"a\nb\r\nlast", &[Ok("a"), Ok("b"), Ok("last")]);
+        check(b"\n\r\nx\n", &[Ok(""), Ok(""), Ok("x")]);
+        check(b"\xb0\xa1\nok\n", &[Err(LineError::NotUtf8), Ok("ok")]);
+        let longest = "x".repeat(LINE_BYTES);
+        check(format!("{longest}\r\n{longest}").as_bytes(), &[Ok(&longest), Ok(&longest)]);
+        let too_long = Err(LineError::TooLong { bytes: LINE_BYTES + 1 });
+        check(format!("{longest}x\nok").as_bytes(), &[too_long, Ok("ok")]);
+        let far_too_long = Err(LineError::TooLong { bytes: 100_000 });
+        check(format!("{}\nok", "x".repeat(100_000)).as_bytes(), &[far_too_long, Ok("ok")]);
+    }
+}

@@ -1,0 +1,52 @@
+//! The binary: flags in, exit code out. Everything else is in the library.
+
+use std::{
+    io::{self, Write as _},
+    process,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use crossbeam_channel::{Receiver, bounded, never};
+use madang::{Server, cli::Options, exit_code::ExitCode, failure::Failure};
+
+fn main() -> process::ExitCode {
+    let options = match Options::parse() {
+        Ok(options) => options,
+        Err(code) => return code.into(),
+    };
+    let code = match run(&options) {
+        Ok(()) => ExitCode::Done,
+        Err(failure) => {
+            if let Some(text) = failure.text(options.lang()) {
+                // Who has closed stderr does not want to know.
+                let _ = writeln!(io::stderr(), "madang: {text}");
+            }
+            failure.exit_code()
+        }
+    };
+    code.into()
+}
+
+fn run(options: &Options) -> Result<(), Failure> {
+    // Until it is connected, an interrupt ends the process as it always does.
+    let server = Server::connect(&options.address, options.lang())?;
+    server.talk(options.name.clone(), interrupts())
+}
+
+/// The first Ctrl-C (or SIGTERM, SIGHUP) is a message here; the second ends at once.
+fn interrupts() -> Receiver<()> {
+    let (sender, receiver) = bounded(1);
+    let interrupted = AtomicBool::new(false);
+    let on_interrupt = move || {
+        if interrupted.swap(true, Ordering::Relaxed) {
+            process::exit(ExitCode::Interrupted as i32);
+        }
+        // Nobody listens any more: the process is about to end anyway.
+        let _ = sender.send(());
+    };
+    match ctrlc::set_handler(on_interrupt) {
+        Ok(()) => receiver,
+        // Without a handler, an interrupt ends the process without a goodbye.
+        Err(_) => never(),
+    }
+}

@@ -1,0 +1,78 @@
+//! UTF-8 from reads that cut where they like.
+
+use std::char::REPLACEMENT_CHARACTER;
+
+/// Turns reads into text; a character that a read cuts waits for its rest.
+#[derive(Debug, Default)]
+pub(crate) struct Utf8Decoder {
+    /// Between reads, at most three bytes: the beginning of one character.
+    undecoded: Vec<u8>,
+}
+
+impl Utf8Decoder {
+    /// The text of one more read. What is not UTF-8 becomes U+FFFD.
+    pub(crate) fn decode(&mut self, bytes: &[u8]) -> String {
+        self.undecoded.extend_from_slice(bytes);
+        let mut text = String::with_capacity(self.undecoded.len());
+        let mut done = 0;
+        for chunk in self.undecoded.utf8_chunks() {
+            text.push_str(chunk.valid());
+            done += chunk.valid().len();
+            let invalid = chunk.invalid();
+            let is_last = done + invalid.len() == self.undecoded.len();
+            if invalid.is_empty() || (is_last && is_beginning(invalid)) {
+                break;
+            }
+            text.push(REPLACEMENT_CHARACTER);
+            done += invalid.len();
+        }
+        self.undecoded.drain(..done);
+        text
+    }
+
+    /// Nothing more will come: U+FFFD for a character without its end.
+    pub(crate) fn finish(&mut self) -> &'static str {
+        let complete = self.undecoded.is_empty();
+        self.undecoded.clear();
+        if complete { "" } else { "\u{fffd}" }
+    }
+}
+
+/// Whether more bytes could make a character of `invalid`.
+fn is_beginning(invalid: &[u8]) -> bool {
+    str::from_utf8(invalid).is_err_and(|error| error.error_len().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(bytes: &[u8], expected: &str) {
+        for cut in 0..=bytes.len() {
+            let mut decoder = Utf8Decoder::default();
+            let mut text = decoder.decode(&bytes[..cut]);
+            text += &decoder.decode(&bytes[cut..]);
+            text += decoder.finish();
+            assert_eq!(text, expected, "cut at {cut}");
+        }
+        let mut decoder = Utf8Decoder::default();
+        let mut text: String = bytes.chunks(1).map(|byte| decoder.decode(byte)).collect();
+        text += decoder.finish();
+        assert_eq!(text, expected, "byte by byte");
+    }
+
+    #[test]
+    fn a_cut_character_stays_whole() {
+        check("로그인ID:".as_bytes(), "로그인ID:");
+        check("a👩‍👩‍👧b".as_bytes(), "a👩‍👩‍👧b");
+    }
+
+    #[test]
+    fn what_is_broken_is_shown_as_broken() {
+        check(b"a\xffb", "a\u{fffd}b");
+        check(b"\xb0\xa1\n", "\u{fffd}\u{fffd}\n"); // CP949
+        check(b"ok\xed\x95", "ok\u{fffd}");
+        check(b"\xf0\x9f\x91 x\xe2", "\u{fffd} x\u{fffd}");
+    }
+}

@@ -1,0 +1,187 @@
+//! The client as a child process, on pipes or on a terminal.
+
+use std::{
+    io::{Read, Write},
+    process::{Child, ChildStdout, Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::Instant,
+};
+
+use crate::{DEADLINE, fake_server::FakeServer};
+
+pub(crate) struct Client {
+    child: Child,
+    stdin: Option<Box<dyn Write>>,
+    stdout: Output,
+    /// Empty on a terminal, where stdout has it all.
+    stderr: Output,
+}
+
+/// How a client has ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Client {
+    /// On pipes, in English unless `args` say otherwise.
+    pub(crate) fn start(server: &FakeServer, args: &[&str]) -> Client {
+        Client::start_with(server, args, Output::collect)
+    }
+
+    /// On pipes; nobody reads the one from stdout, which is closed.
+    pub(crate) fn start_unread(server: &FakeServer, args: &[&str]) -> Client {
+        Client::start_with(server, args, |_closed| Output::collect(std::io::empty()))
+    }
+
+    fn start_with(
+        server: &FakeServer,
+        args: &[&str],
+        take: impl FnOnce(ChildStdout) -> Output,
+    ) -> Client {
+        let mut command = command(&server.address, args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary is built");
+        let stdin = child.stdin.take().expect("it is piped");
+        let stdout = take(child.stdout.take().expect("it is piped"));
+        let stderr = Output::collect(child.stderr.take().expect("it is piped"));
+        Client { child, stdin: Some(Box::new(stdin)), stdout, stderr }
+    }
+
+    /// On a terminal of its own.
+    #[cfg(unix)]
+    pub(crate) fn start_on_terminal(server: &FakeServer, args: &[&str]) -> Client {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("there are terminals");
+        grantpt(&ours).expect("it is ours");
+        unlockpt(&ours).expect("it is ours");
+        let name = ptsname(&ours, Vec::new()).expect("it has one");
+        let name = name.into_string().expect("it is ASCII");
+        let theirs = || {
+            let file = std::fs::File::options().read(true).write(true).open(&name);
+            file.expect("it was unlocked")
+        };
+        let mut command = command(&server.address, args);
+        command.stdin(theirs()).stdout(theirs()).stderr(theirs());
+        let child = command.spawn().expect("the binary is built");
+        // The command holds the child's side open; its end must be seen here.
+        drop(command);
+        let ours = std::fs::File::from(ours);
+        let stdin = ours.try_clone().expect("there are descriptors");
+        let stdout = Output::collect(ours);
+        let stderr = Output::collect(std::io::empty());
+        Client { child, stdin: Some(Box::new(stdin)), stdout, stderr }
+    }
+
+    /// Types, or pipes in, exactly `text`.
+    #[track_caller]
+    pub(crate) fn write(&mut self, text: impl AsRef<[u8]>) {
+        let stdin = self.stdin.as_mut().expect("the input has not ended");
+        stdin.write_all(text.as_ref()).expect("the client is there");
+    }
+
+    /// Nothing more comes from the pipe.
+    pub(crate) fn end_input(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Waits until stdout shows `text`, behind what was waited for before.
+    #[track_caller]
+    pub(crate) fn expect(&mut self, text: &str) {
+        let deadline = Instant::now() + DEADLINE;
+        while !self.stdout.text()[self.stdout.seen..].contains(text) {
+            let wait = deadline.saturating_duration_since(Instant::now());
+            let Ok(bytes) = self.stdout.chunks.recv_timeout(wait) else {
+                panic!("no {text:?} in {:#?}", self.stdout.text());
+            };
+            self.stdout.bytes.extend(bytes);
+        }
+        let shown = self.stdout.text();
+        let at = shown[self.stdout.seen..].find(text).expect("the loop has ended");
+        self.stdout.seen += at + text.len();
+    }
+
+    /// As Ctrl-C does.
+    #[cfg(unix)]
+    pub(crate) fn interrupt(&self) {
+        let id = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
+        let id = id.expect("a process has a number above zero");
+        rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it is our child");
+    }
+
+    /// Waits for the end of the process.
+    #[track_caller]
+    pub(crate) fn ended(mut self) -> Ended {
+        let deadline = Instant::now() + DEADLINE;
+        for output in [&mut self.stdout, &mut self.stderr] {
+            loop {
+                let wait = deadline.saturating_duration_since(Instant::now());
+                match output.chunks.recv_timeout(wait) {
+                    Ok(bytes) => output.bytes.extend(bytes),
+                    Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                    Err(mpsc::RecvTimeoutError::Timeout) => {
+                        let _ = self.child.kill();
+                        panic!("the client has not ended: {:#?}", output.text());
+                    }
+                }
+            }
+        }
+        let status = self.child.wait().expect("it is waited for once");
+        Ended { code: status.code(), stdout: self.stdout.text(), stderr: self.stderr.text() }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // Only what a failed test has left is still there.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(crate) fn command(address: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_madang"));
+    for variable in ["MADANG_HOST", "MADANG_NAME", "MADANG_LANG"] {
+        command.env_remove(variable);
+    }
+    command.env("LC_ALL", "C").arg(address).args(args);
+    command
+}
+
+struct Output {
+    chunks: mpsc::Receiver<Vec<u8>>,
+    bytes: Vec<u8>,
+    seen: usize,
+}
+
+impl Output {
+    fn collect(mut from: impl Read + Send + 'static) -> Output {
+        let (sender, chunks) = mpsc::channel();
+        thread::spawn(move || {
+            let mut buffer = [0; 4_096];
+            // A terminal whose other side has gone ends in an error.
+            while let Ok(count @ 1..) = from.read(&mut buffer) {
+                if sender.send(buffer[..count].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Output { chunks, bytes: Vec::new(), seen: 0 }
+    }
+
+    /// As text; a character that is not whole yet is left out, a broken one is not hidden.
+    #[track_caller]
+    fn text(&self) -> String {
+        match str::from_utf8(&self.bytes) {
+            Ok(text) => text.to_owned(),
+            Err(error) if error.error_len().is_none() => {
+                String::from_utf8_lossy(&self.bytes[..error.valid_up_to()]).into_owned()
+            }
+            Err(error) => panic!("the client has shown {:?}: {error}", self.bytes.utf8_chunks()),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! How it ends before it has begun, and when something else ends it.
+
+use std::{
+    net::TcpListener,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    client::{Client, command},
+    fake_server::FakeServer,
+};
+
+#[track_caller]
+fn check(address: &str, args: &[&str], code: i32, part: &str) {
+    let output = command(address, args).output().expect("the binary is built");
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    assert!(text.contains(part), "{text}");
+}
+
+#[test]
+fn what_cannot_work_is_explained() {
+    check("localhost", &["--help"], 0, "130  ended by Ctrl-C");
+    check("localhost", &["--version"], 0, "madang ");
+    check("localhost", &["--lang", "fr"], 2, "use ko or en");
+    check("host:0", &[], 2, "between 1 and 65535");
+    check("nowhere.invalid", &[], 3, "failed to find the host `nowhere.invalid`");
+    check("nowhere.invalid", &["--lang=ko"], 3, "호스트를 찾을 수 없습니다");
+}
+
+#[test]
+fn a_refused_connection_says_what_to_try() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    drop(listener);
+    check(&address, &[], 3, "is madang-server running there?");
+}
+
+#[test]
+fn a_server_that_is_full_is_heard() {
+    let server = FakeServer::start();
+    let client = Client::start(&server, &["--name", "bot"]);
+    let mut peer = server.accept();
+    peer.send("server is full\n");
+    peer.close();
+    let ended = client.ended();
+    assert_eq!((ended.code, &*ended.stdout), (Some(5), "server is full\n"));
+}
+
+#[test]
+fn a_server_that_goes_away_is_said() {
+    let server = FakeServer::start();
+    let client = Client::start(&server, &["--name", "bot", "--lang", "en"]);
+    let peer = server.accept_member("bot");
+    drop(peer);
+    let ended = client.ended();
+    let stderr = "madang: the server closed the connection\n";
+    assert_eq!((ended.code, &*ended.stderr), (Some(5), stderr));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_quits_first() {
+    let server = FakeServer::start();
+    let mut client = Client::start(&server, &["--name", "bot"]);
+    let mut peer = server.accept_member("bot");
+    peer.said("alice", "hello");
+    client.expect("[alice] hello\n");
+    client.interrupt();
+    peer.expect_quit();
+    assert_eq!(client.ended().code, Some(130));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_interrupt_waits_for_nothing() {
+    let server = FakeServer::start();
+    let mut client = Client::start(&server, &["--name", "bot"]);
+    let mut peer = server.accept_member("bot");
+    peer.said("alice", "hello");
+    client.expect("[alice] hello\n");
+    client.interrupt();
+    peer.expect("{\"type\":\"command\",\"line\":\"/quit\"}\n");
+    let interrupted_at = Instant::now();
+    client.interrupt();
+    assert_eq!(client.ended().code, Some(130));
+    assert!(interrupted_at.elapsed() < Duration::from_secs(2), "an answer is waited for as long");
+}

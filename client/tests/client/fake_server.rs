@@ -1,0 +1,172 @@
+//! A server that does what a test tells it, and nothing else.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{Shutdown, TcpListener, TcpStream},
+    sync::mpsc,
+    thread,
+};
+
+use crate::DEADLINE;
+
+/// A listener on a free port, each of whose connections is a [`Peer`].
+pub(crate) struct FakeServer {
+    pub(crate) address: String,
+    accepted: mpsc::Receiver<TcpStream>,
+}
+
+impl FakeServer {
+    pub(crate) fn start() -> FakeServer {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let address = listener.local_addr().expect("it is bound").to_string();
+        let (sender, accepted) = mpsc::channel();
+        // Ends with the test process.
+        thread::spawn(move || {
+            while let Ok((stream, _)) = listener.accept() {
+                if sender.send(stream).is_err() {
+                    return;
+                }
+            }
+        });
+        FakeServer { address, accepted }
+    }
+
+    /// The next client.
+    #[track_caller]
+    pub(crate) fn accept(&self) -> Peer {
+        let stream = self.accepted.recv_timeout(DEADLINE).expect("a client connects");
+        stream.set_read_timeout(Some(DEADLINE)).expect("the time is not zero");
+        stream.set_nodelay(true).expect("it is connected");
+        Peer { stream, unread: Vec::new() }
+    }
+
+    /// The next client, after the greeting and the change to JSON in English.
+    #[track_caller]
+    pub(crate) fn accept_json(&self) -> Peer {
+        let mut peer = self.accept();
+        peer.send("Madang/1 0.1.0\n로그인ID:");
+        peer.expect("/lang en\n/json\n");
+        peer.send("The server now speaks English to you.\nLogin ID:\n");
+        peer.send(concat!(
+            r#"{"type":"hello","server":"madang","version":"0.1.0","protocol":1,"#,
+            r#""limits":{"line_bytes":4096,"message_bytes":16384,"carrier_bytes":65536,"#,
+            r#""name_columns":24}}"#,
+            "\n"
+        ));
+        peer
+    }
+
+    /// The next client, logged in under the name that it asks for.
+    #[track_caller]
+    pub(crate) fn accept_member(&self, name: &str) -> Peer {
+        let mut peer = self.accept_json();
+        peer.expect(&format!("{{\"type\":\"login\",\"name\":\"{name}\",\"nonce\":\"0\"}}\n"));
+        peer.welcome(name);
+        peer
+    }
+}
+
+/// The server's side of one connection.
+pub(crate) struct Peer {
+    stream: TcpStream,
+    unread: Vec<u8>,
+}
+
+impl Peer {
+    #[track_caller]
+    pub(crate) fn send(&mut self, text: &str) {
+        self.send_bytes(text.as_bytes());
+    }
+
+    #[track_caller]
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).expect("the client is there");
+    }
+
+    #[track_caller]
+    pub(crate) fn welcome(&mut self, name: &str) {
+        self.send(&format!(
+            "{{\"type\":\"welcome\",\"user\":\"{name}\",\"room\":\"lobby\",\"session\":\"t\",\
+             \"id\":1,\"members\":1,\"resumed\":false}}\n"
+        ));
+    }
+
+    #[track_caller]
+    pub(crate) fn said(&mut self, user: &str, text: &str) {
+        self.send(&format!(
+            "{{\"type\":\"said\",\"id\":2,\"time\":\"2026-11-22T18:59:00.123Z\",\
+             \"room\":\"lobby\",\"user\":\"{user}\",\"text\":\"{text}\"}}\n"
+        ));
+    }
+
+    /// Exactly `text` comes next.
+    #[track_caller]
+    pub(crate) fn expect(&mut self, text: &str) {
+        while self.unread.len() < text.len() {
+            let read = self.read();
+            assert!(read, "the client sent {:?} and closed, not {text:?}", self.unread());
+        }
+        let rest = self.unread.split_off(text.len());
+        assert_eq!(self.unread(), text, "followed by {:?}", String::from_utf8_lossy(&rest));
+        self.unread = rest;
+    }
+
+    /// The next line, without its end.
+    #[track_caller]
+    pub(crate) fn line(&mut self) -> String {
+        loop {
+            if let Some(at) = self.unread.iter().position(|&byte| byte == b'\n') {
+                let rest = self.unread.split_off(at + 1);
+                let line = std::mem::replace(&mut self.unread, rest);
+                return String::from_utf8(line).expect("clients send UTF-8").trim_end().into();
+            }
+            let read = self.read();
+            assert!(read, "the client sent {:?} and closed", self.unread());
+        }
+    }
+
+    /// Whether anything more has arrived by now.
+    #[track_caller]
+    pub(crate) fn has_more(&mut self) -> bool {
+        self.stream.set_nonblocking(true).expect("it is connected");
+        let arrived = self.stream.peek(&mut [0]).is_ok();
+        self.stream.set_nonblocking(false).expect("it is connected");
+        arrived || !self.unread.is_empty()
+    }
+
+    /// The client says no more.
+    #[track_caller]
+    pub(crate) fn expect_end(&mut self) {
+        while self.read() {}
+        assert_eq!(self.unread(), "");
+    }
+
+    /// The client quits, as a member does.
+    #[track_caller]
+    pub(crate) fn expect_quit(mut self) {
+        self.expect("{\"type\":\"command\",\"line\":\"/quit\"}\n");
+        self.send("{\"type\":\"bye\",\"reason\":\"quit\"}\n");
+    }
+
+    /// Sends no more.
+    pub(crate) fn close(&self) {
+        self.stream.shutdown(Shutdown::Write).expect("it is connected");
+    }
+
+    fn unread(&self) -> String {
+        String::from_utf8_lossy(&self.unread).into()
+    }
+
+    /// Reads once; false at the end.
+    #[track_caller]
+    fn read(&mut self) -> bool {
+        let mut buffer = [0; 4_096];
+        match self.stream.read(&mut buffer) {
+            Ok(count) => {
+                self.unread.extend_from_slice(&buffer[..count]);
+                count > 0
+            }
+            Err(error) => panic!("after {:?}: {error}", self.unread()),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The conversation with a Madang server.
+
+use crate::{client::Client, fake_server::FakeServer};
+
+#[test]
+fn what_is_said_and_done_is_shown_in_the_clients_own_language() {
+    #[track_caller]
+    fn check(lang: &str, joined: &str, skipped: &str, who: &str) {
+        let server = FakeServer::start();
+        let mut client = Client::start(&server, &["--lang", lang, "--name", "앨리스"]);
+        let mut peer = server.accept();
+        peer.send("Madang/1 0.1.0\n로그인ID:");
+        peer.expect(&format!("/lang {lang}\n/json\n"));
+        peer.send("words in between\n{\"type\":\"hello\",\"server\":\"madang\",");
+        peer.send("\"version\":\"9\",\"protocol\":1,\"limits\":{\"line_bytes\":1,");
+        peer.send("\"message_bytes\":1,\"carrier_bytes\":1,\"name_columns\":1}}\n");
+        peer.expect("{\"type\":\"login\",\"name\":\"앨리스\",\"nonce\":\"0\"}\n");
+        peer.welcome("앨리스");
+        peer.send("{\"type\":\"joined\",\"id\":2,\"time\":\"2026-11-22T18:59:00.123Z\",");
+        peer.send("\"room\":\"lobby\",\"user\":\"bob\"}\n{\"type\":\"firework\"}\nnot JSON\n");
+        peer.send("{\"type\":\"gap\",\"room\":\"lobby\",\"from\":50,\"to\":86}\n");
+        peer.send("{\"type\":\"who\",\"room\":\"lobby\",\"count\":1,\"members\":[\"b\"],");
+        peer.send("\"more\":false}\n{\"type\":\"notice\",\"text\":\"one\\ntwo\"}\n");
+        peer.said("bob", "안녕\\n또");
+        client.expect("[bob] 또\n");
+        client.end_input();
+        peer.expect_quit();
+        let ended = client.ended();
+        let expected = format!("{joined}\n{skipped}\n{who}\none\ntwo\n[bob] 안녕\n[bob] 또\n");
+        assert_eq!((ended.code, &*ended.stdout, &*ended.stderr), (Some(0), &*expected, ""));
+    }
+    check("ko", "[bob]님이 입장했습니다.", "-- 37줄 건너뜀 --", "대화 참여자 1명: b");
+    check("en", "[bob] joined.", "-- 37 lines skipped --", "1 here: b");
+}
+
+#[test]
+fn a_greeting_may_come_byte_by_byte() {
+    let server = FakeServer::start();
+    let mut client = Client::start(&server, &[]);
+    let mut peer = server.accept();
+    for byte in b"Madang/" {
+        peer.send_bytes(&[*byte]);
+    }
+    peer.expect("/lang en\n/json\n");
+    client.end_input();
+}
+
+#[test]
+fn nothing_that_a_server_sends_reaches_the_terminal_raw() {
+    let server = FakeServer::start();
+    let client = Client::start(&server, &["--name", "bot"]);
+    let mut peer = server.accept_member("bot");
+    let evil = r"\u001b[2J\u001b]0;title\u0007\u009b31m\u202ered\r\u0000";
+    peer.said(&format!("a{evil}"), evil);
+    peer.send(&format!("{{\"type\":\"notice\",\"text\":\"{evil}\"}}\n"));
+    peer.send(&format!("{{\"type\":\"error\",\"code\":\"x\",\"text\":\"{evil}\"}}\n"));
+    peer.send(&format!("{{\"type\":\"bye\",\"reason\":\"{evil}\"}}\n"));
+    let ended = client.ended();
+    assert_eq!(ended.stdout, "[ared] red\nred\n");
+    assert_eq!(ended.stderr, "madang: red\nmadang: the server ended the connection: red\n");
+}
+
+#[test]
+fn a_line_without_an_end_is_not_collected() {
+    let server = FakeServer::start();
+    let client = Client::start(&server, &["--name", "bot"]);
+    let mut peer = server.accept_member("bot");
+    peer.send(&"x".repeat(64 * 1_024));
+    let ended = client.ended();
+    assert_eq!(ended.code, Some(5));
+    assert!(ended.stderr.contains("a line without an end"), "{ended:?}");
+}
