@@ -7,8 +7,8 @@
 //!
 //! A connection to TCP port 9009 carries lines of UTF-8. Towards the server a line
 //! ends with LF, CR LF or CR NUL; from the server with LF, or with CR LF to a peer
-//! that has sent a telnet IAC or types by the character. Every telnet option is
-//! refused, and no telnet command is ever text ([`telnet`]).
+//! that has sent a telnet IAC or types by the character. Every telnet option but
+//! binary transmission is refused, and no telnet command is ever text ([`telnet`]).
 //!
 //! The server begins, in one write:
 //!

@@ -16,6 +16,10 @@ const DO: u8 = 253;
 const DONT: u8 = 254;
 const IAC: u8 = 255;
 
+/// Eight bits a byte (RFC 856): without it, many a telnet clears the highest bit
+/// of what it shows and sends, and Hangul does not survive.
+const BINARY: u8 = 0;
+
 /// The option that a telnet waits for after ^C, with its output muted.
 const TIMING_MARK: u8 = 6;
 
@@ -24,13 +28,13 @@ const SUBNEGOTIATION_BYTES: usize = 1_024;
 
 /// The telnet side of one connection: bytes in, text bytes and answers out.
 ///
-/// Every option is refused (DO with WONT, WILL with DONT), each once, so that
-/// two refusing sides cannot talk for ever.
+/// Every option but binary transmission is refused (DO with WONT, WILL with
+/// DONT), each once, so that two sides that disagree cannot talk for ever.
 #[derive(Debug, Default)]
 pub struct Telnet {
     state: State,
     /// Made when the peer first sends an IAC, which most never do.
-    refused: Option<Box<Refused>>,
+    answered: Option<Box<Answered>>,
 }
 
 #[derive(Debug, Default)]
@@ -48,9 +52,9 @@ enum State {
     },
 }
 
-/// Which options were refused already.
+/// Which options were answered already.
 #[derive(Debug)]
-struct Refused {
+struct Answered {
     offered: [bool; 256],
     requested: [bool; 256],
 }
@@ -75,15 +79,15 @@ impl Telnet {
 
     /// Whether the peer has ever sent an IAC.
     pub fn is_spoken(&self) -> bool {
-        self.refused.is_some()
+        self.answered.is_some()
     }
 
     /// Takes one byte; true if it is text.
     fn step(&mut self, byte: u8, answers: &mut Vec<u8>) -> bool {
         self.state = match (&self.state, byte) {
             (State::Text, IAC) => {
-                self.refused.get_or_insert_with(|| {
-                    Box::new(Refused { offered: [false; 256], requested: [false; 256] })
+                self.answered.get_or_insert_with(|| {
+                    Box::new(Answered { offered: [false; 256], requested: [false; 256] })
                 });
                 State::Command
             }
@@ -100,7 +104,7 @@ impl Telnet {
             }
             (State::Command, _) => State::Text,
             (&State::Option(verb), option) => {
-                self.refuse(verb, option, answers);
+                self.answer(verb, option, answers);
                 State::Text
             }
             (&State::Subnegotiation { bytes }, IAC) => State::SubnegotiationCommand { bytes },
@@ -115,11 +119,13 @@ impl Telnet {
         false
     }
 
-    fn refuse(&mut self, verb: u8, option: u8, answers: &mut Vec<u8>) {
-        let Some(refused) = &mut self.refused else { return };
-        let (seen, answer) = match verb {
-            DO => (&mut refused.requested[usize::from(option)], WONT),
-            WILL => (&mut refused.offered[usize::from(option)], DONT),
+    fn answer(&mut self, verb: u8, option: u8, answers: &mut Vec<u8>) {
+        let Some(answered) = &mut self.answered else { return };
+        let (seen, answer) = match (verb, option) {
+            (DO, BINARY) => (&mut answered.requested[usize::from(option)], WILL),
+            (WILL, BINARY) => (&mut answered.offered[usize::from(option)], DO),
+            (DO, _) => (&mut answered.requested[usize::from(option)], WONT),
+            (WILL, _) => (&mut answered.offered[usize::from(option)], DONT),
             _ => return,
         };
         // A telnet that was interrupted shows nothing until its mark is answered.
@@ -188,6 +194,12 @@ mod tests {
         check(&[IAC, WILL, 31, IAC, WILL, 31], b"", &[IAC, DONT, 31]);
         check(&[IAC, DO, 3, IAC, WILL, 3], b"", &[IAC, WONT, 3, IAC, DONT, 3]);
         check(&[IAC, WONT, 1, IAC, DONT, 1], b"", b"");
+    }
+
+    #[test]
+    fn eight_bits_a_byte_are_agreed_to() {
+        check(&[IAC, DO, BINARY, IAC, DO, BINARY], b"", &[IAC, WILL, BINARY]);
+        check(&[IAC, WILL, BINARY, IAC, WILL, BINARY], b"", &[IAC, DO, BINARY]);
     }
 
     #[test]
