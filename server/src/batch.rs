@@ -10,7 +10,7 @@ use madang_protocol::{
 
 /// The form in which a connection takes what it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
+pub enum Form {
     /// Lines for people.
     Text(Lang, LineEnd),
     /// One JSON object a line.
@@ -34,7 +34,7 @@ impl Form {
 
 /// The events of a round in their order, and what has been rendered of them.
 #[derive(Debug)]
-pub(crate) struct Batch {
+pub struct Batch {
     room: Arc<str>,
     events: Vec<Event>,
     rendered: [Option<Arc<Rendered>>; Form::COUNT],
@@ -42,17 +42,22 @@ pub(crate) struct Batch {
 
 impl Batch {
     /// An empty batch for `room`.
-    pub(crate) fn new(room: Arc<str>) -> Batch {
+    pub fn new(room: Arc<str>) -> Batch {
         Batch { room, events: Vec::new(), rendered: [const { None }; Form::COUNT] }
     }
 
     /// Adds an event; its id is one above the last one's.
-    pub(crate) fn push(&mut self, event: Event) {
+    pub fn push(&mut self, event: Event) {
         self.events.push(event);
     }
 
+    /// Whether nothing has happened.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
     /// How many events it has.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.events.len()
     }
 
@@ -61,14 +66,14 @@ impl Batch {
     /// # Panics
     ///
     /// If it is empty: nothing is rendered for nothing.
-    pub(crate) fn rendered(&mut self, form: Form) -> &Arc<Rendered> {
+    pub fn rendered(&mut self, form: Form) -> &Arc<Rendered> {
         let Batch { room, events, rendered } = self;
         rendered[form.index()]
             .get_or_insert_with(|| Arc::new(Rendered::new(room.clone(), events, form)))
     }
 
     /// Empties it for the next round and keeps its space.
-    pub(crate) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.events.clear();
         self.rendered = [const { None }; Form::COUNT];
     }
@@ -76,7 +81,7 @@ impl Batch {
 
 /// A batch in one form: bytes, and where each event begins in them.
 #[derive(Debug)]
-pub(crate) struct Rendered {
+pub struct Rendered {
     room: Arc<str>,
     form: Form,
     first_id: u64,

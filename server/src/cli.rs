@@ -1,7 +1,8 @@
 //! The command line of `madang-server`. Nothing else reads flags.
 
 use std::{
-    fs,
+    fs::File,
+    io::Read,
     net::{IpAddr, SocketAddr},
     num::{NonZeroU32, NonZeroUsize},
     path::{Path, PathBuf},
@@ -42,7 +43,7 @@ pub struct Cli {
     lang: Lang,
 
     /// Most connections at once; as many as this process can hold if not given
-    #[arg(long, env = "MADANG_MAX_CONNECTIONS", value_name = "N")]
+    #[arg(long, env = "MADANG_MAX_CONNECTIONS", value_name = "N", value_parser = parse_count)]
     max_connections: Option<NonZeroUsize>,
 
     /// Most connections of one address; loopback and private addresses have no limit
@@ -81,6 +82,16 @@ enum OrOff<T> {
 }
 
 impl Cli {
+    /// Reads the command line and the environment. Help and version are texts to
+    /// print, and come as errors too.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, as clap says it; [`in_one_line`] shortens it.
+    pub fn read() -> Result<Cli, clap::Error> {
+        Cli::try_parse()
+    }
+
     /// The configuration that the flags ask for.
     ///
     /// # Errors
@@ -102,6 +113,15 @@ impl Cli {
     pub fn log_format(&self) -> LogFormat {
         self.log_format
     }
+}
+
+/// What is wrong with the command line, in one line that names the flag.
+pub fn in_one_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let cause: Vec<&str> =
+        text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let cause = cause.join(" ");
+    format!("{} (try --help)", cause.trim_start_matches("error: "))
 }
 
 impl<T: Copy> OrOff<T> {
@@ -132,6 +152,10 @@ fn listen_at(address: SocketAddr) -> Listen {
     }
 }
 
+fn parse_count(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "not a number above 0".to_owned())
+}
+
 fn parse_or_off<T: FromStr>(text: &str) -> Result<OrOff<T>, String> {
     match text.parse() {
         Ok(value) => Ok(OrOff::On(value)),
@@ -142,12 +166,14 @@ fn parse_or_off<T: FromStr>(text: &str) -> Result<OrOff<T>, String> {
 
 fn read_motd(path: &Path) -> anyhow::Result<String> {
     let read = || -> anyhow::Result<String> {
-        let size = fs::metadata(path)?.len();
+        // A pipe has no length to look at, and /dev/zero has no end.
+        let mut bytes = Vec::new();
+        File::open(path)?.take(MOTD_BYTES as u64 + 1).read_to_end(&mut bytes)?;
         anyhow::ensure!(
-            size <= MOTD_BYTES as u64,
-            "it has {size} bytes, at most {MOTD_BYTES} are allowed"
+            bytes.len() <= MOTD_BYTES,
+            "it has more than {MOTD_BYTES} bytes, the most that is allowed"
         );
-        let text = String::from_utf8(fs::read(path)?).context("it is not UTF-8")?;
+        let text = String::from_utf8(bytes).context("it is not UTF-8")?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let lines: Vec<_> = text.lines().map(sanitize_line).collect();
         Ok(lines.join("\n"))

@@ -87,22 +87,27 @@ impl Connection {
     }
 
     /// Lives the connection's life; returns when its socket may be closed.
-    pub(crate) fn run(mut self) {
-        let number = self.admission.number;
-        self.shared.console.connected(self.address, number);
-        let life = catch_unwind(AssertUnwindSafe(|| self.live()));
-        let reason = match life {
+    pub(crate) fn run(mut self: Box<Self>) {
+        self.shared.console.connected(self.address, self.admission.number);
+        let reason = match catch_unwind(AssertUnwindSafe(|| self.live())) {
             Ok(Err(reason)) => reason,
             Ok(Ok(never)) => match never {},
             Err(_) => CloseReason::Told(Goodbye::Internal),
         };
+        self.finish(reason);
+    }
+
+    /// Leaves, tells the operator, and sees to it that the peer gets the goodbye.
+    // Here and below: inlined, the frames of what is over would stay under what
+    // follows, and a page of stack in every thread with them.
+    #[inline(never)]
+    fn finish(mut self: Box<Self>, reason: CloseReason) {
         // Who else wanted it gone wanted it first.
         let reason = self.outbox.reason().unwrap_or(reason);
         let user = self.leave(reason);
-        self.shared.console.closed(self.address, number, user.as_ref(), reason);
+        self.shared.console.closed(self.address, self.admission.number, user.as_ref(), reason);
 
-        let now = Instant::now();
-        self.outbox.wait_drained(now + self.shared.config.drain_timeout);
+        self.outbox.wait_drained(Instant::now() + self.shared.config.drain_timeout);
         if matches!(reason, CloseReason::Told(_)) {
             self.reader.linger(Instant::now() + self.shared.config.linger);
         }
@@ -110,6 +115,7 @@ impl Connection {
     }
 
     /// Leaves the room and frees the name.
+    #[inline(never)]
     fn leave(&mut self, reason: CloseReason) -> Option<UserName> {
         let number = self.admission.number;
         let goodbye = match reason {
@@ -134,14 +140,17 @@ impl Connection {
     }
 
     /// Greets, logs in and converses until there is a reason to end.
+    #[inline(never)]
     fn live(&mut self) -> Result<Infallible, CloseReason> {
         self.greet();
-        self.log_in()?;
+        let login = self.log_in()?;
         self.admission.logged_in();
+        self.join(login)?;
         self.converse()
     }
 
     /// Says and does what the peer asks until there is a reason to end.
+    #[inline(never)]
     fn converse(&mut self) -> Result<Infallible, CloseReason> {
         loop {
             while let Some(line) = self.next_line(None)? {
@@ -180,6 +189,7 @@ impl Connection {
         }
     }
 
+    #[inline(never)]
     fn take_request(&mut self, line: &str) -> Result<(), CloseReason> {
         match Request::parse(line) {
             Ok(Request::Say { text, nonce }) => match check_message(&text) {
@@ -214,6 +224,7 @@ impl Connection {
 
     /// Posts what was said since the last post; all that one read brought travels
     /// together.
+    #[inline(never)]
     pub(crate) fn post_speeches(&mut self) -> Result<(), CloseReason> {
         if self.speeches.is_empty() {
             return Ok(());

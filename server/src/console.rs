@@ -20,8 +20,8 @@ use crate::close_reason::CloseReason;
 /// How many lines may wait to be written.
 const WAITING_LINES: usize = 4_096;
 
-/// How long the end of the server waits for a terminal that takes nothing.
-const STOP_PATIENCE: Duration = Duration::from_secs(1);
+/// How long the end of the server waits, twice, for a terminal that takes nothing.
+const STOP_PATIENCE: Duration = Duration::from_millis(300);
 
 /// Where the console's lines are written.
 pub struct Streams {
@@ -147,7 +147,7 @@ impl Console {
 
 impl ConsoleThread {
     /// Has the thread write what waits and end; gives up on a terminal that takes
-    /// nothing for a second.
+    /// nothing for half a second.
     pub fn stop(self) {
         let ConsoleThread { done, sender } = self;
         // An empty line of diagnostics is the sign to stop: other senders, in

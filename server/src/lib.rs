@@ -23,8 +23,8 @@
 //!
 //! # Order of locks
 //!
-//! [`UserManager`](user_manager) → [`Mailbox`](mailbox) or the room's floor →
-//! [`Outbox`](outbox) → the drainer's table of who waits. Two of a kind are never
+//! `UserManager` → `Mailbox`, or the room's floor → `Outbox` → the drainer's table
+//! of who waits. Two of a kind are never
 //! held together, and none is held across anything that can block. The table of
 //! connections is taken alone.
 //!
@@ -55,7 +55,7 @@ mod commands;
 mod user_manager;
 mod room;
 mod mailbox;
-mod batch;
+pub mod batch;
 mod answer;
 mod outbox;
 mod sink;

@@ -14,7 +14,7 @@ use std::{
 
 use madang_protocol::text::{Goodbye, Notice};
 use polling::{Event, Events, PollMode, Poller};
-use rustix::net::SendFlags;
+use rustix::{io::Errno, net::SendFlags};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::{
@@ -141,10 +141,18 @@ impl Acceptor<'_> {
                         std::thread::sleep(pause);
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // The peer has gone again before it was accepted.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted
+                    ) => {}
+                Err(error) if is_out_of_descriptors(&error) && self.refuse_with_reserve() => {
+                    tracing::warn!(%error, "refused a connection");
+                    pause = FIRST_PAUSE;
+                }
                 Err(error) => {
                     tracing::warn!(%error, pause_ms = pause.as_millis(), "failed to accept");
-                    self.refuse_with_reserve();
                     std::thread::sleep(pause);
                     pause = LONGEST_PAUSE.min(pause * 2);
                 }
@@ -165,7 +173,8 @@ impl Acceptor<'_> {
             tracing::debug!(%error, "failed to set a socket's options");
         }
         let name = format!("conn-{}", admission.number);
-        let connection = Connection::new(self.shared.clone(), admission, stream.clone(), address);
+        let connection =
+            Box::new(Connection::new(self.shared.clone(), admission, stream.clone(), address));
         let builder = std::thread::Builder::new().name(name).stack_size(STACK_BYTES);
         if let Err(error) = builder.spawn(move || connection.run()) {
             tracing::warn!(%error, "failed to start a connection's thread");
@@ -185,15 +194,28 @@ impl Acceptor<'_> {
         self.shared.console.refused(address, CloseReason::Told(goodbye));
     }
 
-    /// Out of descriptors: spends the reserve on refusing one peer.
-    fn refuse_with_reserve(&mut self) {
-        if self.reserve.take().is_some()
-            && let Ok((stream, address)) = self.socket.accept()
-        {
-            self.refuse(&stream, address.ip(), Goodbye::ServerFull);
+    /// Spends the reserve on refusing one peer; false if there is none to refuse
+    /// or no reserve to spend.
+    fn refuse_with_reserve(&mut self) -> bool {
+        if self.reserve.take().is_none() {
+            self.reserve = reserve();
+            return false;
         }
+        let refused = match self.socket.accept() {
+            Ok((stream, address)) => {
+                self.refuse(&stream, address.ip(), Goodbye::ServerFull);
+                true
+            }
+            Err(_) => false,
+        };
         self.reserve = reserve();
+        refused
     }
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    matches!(errno, Some(Errno::MFILE | Errno::NFILE))
 }
 
 fn reserve() -> Option<File> {

@@ -16,6 +16,7 @@ use crate::{
     batch::Form,
     close_reason::CloseReason,
     connection::{Connection, Line},
+    mailbox::Ended,
     outbox::Pieces,
     server::LOBBY,
     transport::tcp::ReadOutcome,
@@ -24,8 +25,15 @@ use crate::{
 /// The first byte of a TLS handshake.
 const TLS_HANDSHAKE: u8 = 0x16;
 
+/// A login that was accepted.
+pub(crate) struct Login {
+    /// What its `ack` returns.
+    nonce: Option<String>,
+}
+
 impl Connection {
     /// Says who speaks, and asks for a name, in one write.
+    #[inline(never)]
     pub(crate) fn greet(&mut self) {
         let mut answer = self.answer();
         answer.notice(&Notice::Greeting { version: env!("CARGO_PKG_VERSION") });
@@ -36,8 +44,9 @@ impl Connection {
         self.send(answer);
     }
 
-    /// Asks for a name until one was claimed and its bearer has joined.
-    pub(crate) fn log_in(&mut self) -> Result<(), CloseReason> {
+    /// Asks for a name until one was claimed.
+    #[inline(never)]
+    pub(crate) fn log_in(&mut self) -> Result<Login, CloseReason> {
         let timeout = self.shared.config.login_timeout;
         let timed_out = CloseReason::Told(Goodbye::LoginTimeout { seconds: timeout.as_secs() });
         let deadline = Instant::now() + timeout;
@@ -51,8 +60,8 @@ impl Connection {
                 if is_first && matches!(&line, Line::Text(line) if is_http_request(line)) {
                     return Err(CloseReason::Told(Goodbye::Http));
                 }
-                if self.take_login_line(line, &mut tries_left)? {
-                    return Ok(());
+                if let Some(login) = self.take_login_line(line, &mut tries_left)? {
+                    return Ok(login);
                 }
             }
             if self.reader.at_end() {
@@ -81,13 +90,18 @@ impl Connection {
         }
     }
 
-    /// Takes one line at the prompt; true if it has logged in.
-    fn take_login_line(&mut self, line: Line, tries_left: &mut u32) -> Result<bool, CloseReason> {
+    /// Takes one line at the prompt.
+    #[inline(never)]
+    fn take_login_line(
+        &mut self,
+        line: Line,
+        tries_left: &mut u32,
+    ) -> Result<Option<Login>, CloseReason> {
         let line = match line.text() {
             Ok(line) => line,
             Err(notice) => {
                 self.refuse_login(&notice, None, tries_left)?;
-                return Ok(false);
+                return Ok(None);
             }
         };
         if self.json {
@@ -97,7 +111,7 @@ impl Connection {
         let line = line.trim_start_matches('\u{feff}').trim();
         if line == "/json" {
             self.become_json();
-            return Ok(false);
+            return Ok(None);
         }
         match Input::parse(line) {
             Input::Text(name) => self.claim(name, None, tries_left),
@@ -107,17 +121,18 @@ impl Connection {
                     command => self.take_command(command, None)?,
                 }
                 self.prompt();
-                Ok(false)
+                Ok(None)
             }
         }
     }
 
-    /// Takes one JSON line before the login; true if it has logged in.
+    /// Takes one JSON line before the login.
+    #[inline(never)]
     fn take_login_request(
         &mut self,
         line: &str,
         tries_left: &mut u32,
-    ) -> Result<bool, CloseReason> {
+    ) -> Result<Option<Login>, CloseReason> {
         match Request::parse(line) {
             Ok(Request::Login { name, room, session, nonce }) => {
                 let nonce = nonce.as_deref();
@@ -136,16 +151,17 @@ impl Connection {
             Ok(Request::Say { nonce, .. }) => self.notice(&Notice::LoginFirst, nonce.as_deref()),
             Err(error) => self.refuse_request(error),
         }
-        Ok(false)
+        Ok(None)
     }
 
-    /// Claims a name, or a guest name if it is empty, and joins the lobby.
+    /// Claims a name, or a guest name if it is empty.
+    #[inline(never)]
     fn claim(
         &mut self,
         name: &str,
         nonce: Option<&str>,
         tries_left: &mut u32,
-    ) -> Result<bool, CloseReason> {
+    ) -> Result<Option<Login>, CloseReason> {
         let (user, present) = if name.trim().is_empty() {
             self.shared.users.claim_guest(self.lang)
         } else {
@@ -153,29 +169,35 @@ impl Connection {
                 Ok(user) => user,
                 Err(error) => {
                     self.refuse_login(&Notice::NameRefused(&error), nonce, tries_left)?;
-                    return Ok(false);
+                    return Ok(None);
                 }
             };
             match self.shared.users.claim(&user) {
                 Ok(present) => (user, present),
                 Err(_) => {
                     self.notice_and_prompt(&Notice::NameInUse, nonce);
-                    return Ok(false);
+                    return Ok(None);
                 }
             }
         };
-        let token = if self.json { Some(new_token()?) } else { None };
-        self.user = Some(user.clone());
         self.shared.console.joined(&user, present);
-        if self.shared.lobby.join(self.outbox.clone(), user.as_str(), token).is_err() {
-            return Err(CloseReason::Told(Goodbye::Shutdown));
-        }
-        if let Some(nonce) = nonce {
+        self.user = Some(user);
+        Ok(Some(Login { nonce: nonce.map(str::to_owned) }))
+    }
+
+    /// Joins the lobby under the name that was claimed.
+    #[inline(never)]
+    pub(crate) fn join(&mut self, login: Login) -> Result<(), CloseReason> {
+        let Some(user) = &self.user else { return Ok(()) };
+        let token = if self.json { Some(new_token()?) } else { None };
+        let joined = self.shared.lobby.join(self.outbox.clone(), user.as_str(), token);
+        joined.map_err(|Ended| CloseReason::Told(Goodbye::Shutdown))?;
+        if login.nonce.is_some() {
             let mut answer = self.answer();
-            answer.ack(Some(nonce));
+            answer.ack(login.nonce.as_deref());
             self.send(answer);
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Refuses what is no name, and asks again, but not for ever.

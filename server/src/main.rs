@@ -1,28 +1,46 @@
 //! The program `madang-server`: flags to a configuration, signals, exit codes.
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 use anyhow::Context;
-use clap::Parser;
-use crossbeam_channel::bounded;
 use madang_protocol::text::Lang;
 use madang_server::{
-    cli::{Cli, LogFormat},
+    cli::{Cli, LogFormat, in_one_line},
     console::{Console, Streams},
     doors,
     server::Server,
 };
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    iterator::Signals,
+};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::read() {
+        Ok(cli) => cli,
+        Err(text) if !text.use_stderr() => {
+            // A reader that has gone has read enough.
+            let _ = text.print();
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            complain(&in_one_line(&error));
+            return ExitCode::from(2);
+        }
+    };
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("madang-server: {error:#}");
+            complain(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says on stderr why the program ends, if anybody reads it.
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "madang-server: {text}");
 }
 
 fn run(cli: &Cli) -> anyhow::Result<()> {
@@ -31,15 +49,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     let (console, console_thread) = Console::start(lang, Streams::standard())
         .context("failed to start the console's thread")?;
     log_to(&console, cli.log_format());
-
-    let (signal_sender, signals) = bounded(1);
-    ctrlc::set_handler(move || {
-        // The channel holds one signal: a second finds it full, or nobody there.
-        if signal_sender.try_send(()).is_err() {
-            std::process::exit(130);
-        }
-    })
-    .context("failed to take signals")?;
+    let mut signals = Signals::new(ending_signals()).context("failed to take signals")?;
 
     let started = Server::start(config, console.clone());
     let server = match started {
@@ -50,9 +60,12 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         }
     };
     announce(&server, &console);
-    // The sender lives in the handler: this waits until there is a signal.
-    let _ = signals.recv();
-    drop(signals);
+    signals.forever().next();
+    std::thread::spawn(move || {
+        if signals.forever().next().is_some() {
+            std::process::exit(130);
+        }
+    });
     console.say(match lang {
         Lang::Ko => "--- 채팅 서버를 종료합니다.".into(),
         Lang::En => "--- The chat server stops.".into(),
@@ -60,6 +73,25 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     server.stop();
     console_thread.stop();
     Ok(())
+}
+
+/// The signals that end the server. A hang-up that `nohup` has it ignore stays
+/// ignored.
+fn ending_signals() -> Vec<i32> {
+    let mut signals = vec![SIGINT, SIGTERM];
+    if !is_ignored(SIGHUP) {
+        signals.push(SIGHUP);
+    }
+    signals
+}
+
+/// Whether the process was started with `signal` ignored; known on Linux alone,
+/// from the mask in /proc/self/status.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
 }
 
 /// Sends diagnostics, and panics with them, through the console's thread.

@@ -315,6 +315,7 @@ impl Outbox {
         }
     }
 
+    #[inline(never)]
     fn enqueue(
         self: &Arc<Self>,
         state: &mut MutexGuard<'_, State>,
@@ -373,6 +374,7 @@ impl Outbox {
     }
 
     /// Replaces every shared entry that was not begun, but the newest, by marks.
+    #[inline(never)]
     fn skip(&self, state: &mut MutexGuard<'_, State>) {
         let begun = usize::from(state.sent_bytes > 0);
         let newest = state.queue.len() - 1;
@@ -410,6 +412,7 @@ impl Outbox {
         state.queue = kept;
     }
 
+    #[inline(never)]
     fn end_locked(&self, state: &mut MutexGuard<'_, State>, reason: CloseReason) {
         state.reason.get_or_insert(reason);
         if state.phase == Phase::Ended {

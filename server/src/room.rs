@@ -227,6 +227,8 @@ impl Floor {
         self.tell(now);
     }
 
+    // Whoever posts pumps, on its own small stack: what is over leaves its frame.
+    #[inline(never)]
     fn apply(&mut self, post: Post, time: Time) {
         match post {
             Post::Join { member, token } => self.join(member, token, time),
@@ -239,6 +241,7 @@ impl Floor {
         }
     }
 
+    #[inline(never)]
     fn join(&mut self, mut member: Member, token: Option<String>, time: Time) {
         let (id, user) = (self.take_id(), member.user.clone());
         member.joined = id;
@@ -263,6 +266,7 @@ impl Floor {
         self.batch.push(Event::Joined { id, time, room: self.name.clone(), user });
     }
 
+    #[inline(never)]
     fn leave(&mut self, number: u64, reason: CloseReason, goodbye: Vec<u8>, time: Time) {
         let Some(place) = self.places.remove(&number) else { return };
         let member = self.members.swap_remove(place);
@@ -275,6 +279,7 @@ impl Floor {
         self.batch.push(Event::Left { id, time, room: self.name.clone(), user });
     }
 
+    #[inline(never)]
     fn say(&mut self, number: u64, speeches: Vec<Speech>, time: Time) {
         let Some(&place) = self.places.get(&number) else { return };
         let user = self.members[place].user.clone();
@@ -296,6 +301,7 @@ impl Floor {
         }
     }
 
+    #[inline(never)]
     fn who(&mut self, number: u64, nonce: Option<&str>) {
         let Some(&place) = self.places.get(&number) else { return };
         let mut members: Vec<(u64, &str)> =
@@ -323,6 +329,7 @@ impl Floor {
         self.answer(number, self.batch_len(), &bytes);
     }
 
+    #[inline(never)]
     fn stop(&mut self) {
         let reason = CloseReason::Told(Goodbye::Shutdown);
         let to = self.batch_len();
@@ -346,11 +353,14 @@ impl Floor {
     }
 
     /// Offers the batch to everyone.
+    #[inline(never)]
     fn tell(&mut self, now: Instant) {
         let Floor { members, leavers, batch, .. } = self;
         let to = u32::try_from(batch.len()).expect("a round is far below 2^32 events");
         for member in members.iter() {
-            offer(member, batch, to, now);
+            if !batch.is_empty() || !member.answers.is_empty() {
+                offer(member, batch, to, now);
+            }
         }
         for Leaver { member, to, reason, goodbye } in leavers.drain(..) {
             offer(&member, batch, to, now);

@@ -74,6 +74,8 @@ impl UserManager {
 }
 
 impl Names {
+    // Inlined, its frame would lie under the making of the keys, on a small stack.
+    #[inline(never)]
     fn claim(&mut self, keys: Vec<NameKey>) -> Option<usize> {
         if keys.iter().any(|key| self.keys.contains(key)) {
             return None;

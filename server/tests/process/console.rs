@@ -1,0 +1,144 @@
+//! The operator's terminal: what it shows, and that it can stop nobody.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::{
+    peer::Peer,
+    server_process::{ServerProcess, command},
+};
+
+/// Connections whose coming and going fill a pipe nobody reads (64 KiB) and all
+/// that the console lets wait before it (4,096 lines).
+const ENOUGH_CONNECTIONS: usize = 3_000;
+
+/// Two members come, talk and go.
+#[track_caller]
+fn expect_chat(server: &ServerProcess) {
+    let [mut one, mut other] = ["하나", "둘"].map(|name| Peer::join(server.address, name));
+    one.say("들려요?");
+    other.expect("[하나] 들려요?\n");
+    other.say("네");
+    one.expect("[둘] 네\n");
+    for mut member in [one, other] {
+        member.say("/quit");
+        member.expect_end();
+    }
+}
+
+#[test]
+fn who_comes_and_goes_is_shown_and_what_is_said_is_not() {
+    let mut command = command();
+    command.env("RUST_LOG", "trace");
+    let mut server = ServerProcess::start_as(&mut command);
+    let mut alice = Peer::join(server.address, "alice");
+    let mut bob = Peer::join(server.address, "bob");
+    alice.say("a secret of ours");
+    bob.expect("[alice] a secret of ours\n");
+    alice.say("/quit");
+    alice.expect_end();
+    server.out().expect("[127.0.0.1] 연결됨");
+    server.out().expect("+++ 대화 참여자 수 [1] · [alice] 입장\n");
+    server.out().expect("+++ 대화 참여자 수 [2] · [bob] 입장\n");
+    server.out().expect("--- 대화 참여자 수 [1] · [alice] 퇴장\n");
+    server.out().expect("[127.0.0.1] 접속종료");
+    server.signal(Signal::TERM);
+    assert_eq!(server.expect_exit(), 0);
+    server.out().expect_end();
+    server.err().expect_end();
+    for stream in [server.out().bytes().to_vec(), server.err().bytes().to_vec()] {
+        assert!(!String::from_utf8_lossy(&stream).contains("secret"), "{stream:?}");
+    }
+}
+
+#[test]
+fn no_peer_can_forge_a_line_or_reach_the_terminal() {
+    let names: [&[u8]; 8] = [
+        b"al\x1b[31mice",
+        b"alice\r[10.0.0.1] \xec\x97\xb0\xea\xb2\xb0\xeb\x90\xa8",
+        "alice\u{85}+++ 대화 참여자 수 [99]".as_bytes(),
+        "alice\u{2028}--- 채팅 서버를 종료합니다.".as_bytes(),
+        "\u{202e}ecila".as_bytes(),
+        b"\x07\x08\x9b31m",
+        b"\xbe\xc8\xb3\xe7",
+        b"[127.0.0.1] \xec\xa0\x91\xec\x86\x8d\xec\xa2\x85\xeb\xa3\x8c",
+    ];
+    let mut server = ServerProcess::start(&[]);
+    for name in names {
+        let mut peer = Peer::connect(server.address);
+        peer.expect("로그인ID:");
+        peer.send(&[name, b"\n"].concat());
+        peer.expect("로그인ID:");
+    }
+    let mut json = Peer::connect(server.address);
+    json.say("/json");
+    json.say(r#"{"type":"login","name":"alice\n+++ forged \u001b[31m"}"#);
+    json.expect("\"error\"");
+    let mut alice = Peer::join(server.address, "alice");
+    alice.say("\u{1b}]0;title\u{7}\r+++ forged");
+    alice.expect("forged\n");
+
+    server.signal(Signal::TERM);
+    assert_eq!(server.expect_exit(), 0);
+    let shown = server.out().expect_end() + &server.err().expect_end();
+    let control = shown.chars().find(|c| *c != '\n' && c.is_control());
+    assert_eq!(control, None, "{shown:?}");
+    for character in ['\u{2028}', '\u{2029}', '\u{202e}', '\u{fffd}'] {
+        assert!(!shown.contains(character), "{shown:?}");
+    }
+    for line in shown.lines() {
+        let own = ["[127.0.0.1] 연결됨 (#", "[127.0.0.1] 접속종료 (#"];
+        let of_alice =
+            ["+++ 대화 참여자 수 [1] · [alice] 입장", "--- 대화 참여자 수 [0] · [alice] 퇴장"];
+        assert!(
+            own.iter().any(|start| line.starts_with(start))
+                || of_alice.contains(&line)
+                || line == "--- 채팅 서버를 종료합니다.",
+            "{line:?} in {shown:?}"
+        );
+    }
+    assert_eq!(shown.matches("연결됨").count(), names.len() + 2, "{shown}");
+    assert_eq!(shown.matches("접속종료").count(), names.len() + 2, "{shown}");
+    assert_eq!(shown.matches("종료합니다").count(), 1, "{shown}");
+}
+
+#[test]
+fn a_closed_terminal_stops_nobody() {
+    let mut server = ServerProcess::start(&[]);
+    server.close_out();
+    expect_chat(&server);
+    expect_chat(&server);
+    server.signal(Signal::TERM);
+    assert_eq!(server.expect_exit(), 0);
+}
+
+/// Has the server write to its terminal more than that takes.
+fn block_terminal(server: &ServerProcess) {
+    for _ in 0..ENOUGH_CONNECTIONS {
+        Peer::connect(server.address).expect("로그인ID:");
+    }
+}
+
+#[test]
+fn a_blocked_terminal_stops_nobody_and_what_it_missed_is_counted() {
+    let mut server = ServerProcess::start(&[]);
+    block_terminal(&server);
+    expect_chat(&server);
+    server.out().expect("줄을 표시하지 못함 --\n");
+    expect_chat(&server);
+    server.out().expect("[하나] 입장\n");
+}
+
+#[test]
+fn a_blocked_terminal_does_not_keep_the_server_from_stopping() {
+    let mut server = ServerProcess::start(&[]);
+    block_terminal(&server);
+    let mut alice = Peer::join(server.address, "alice");
+    let signalled = Instant::now();
+    server.signal(Signal::TERM);
+    assert_eq!(alice.expect_end(), "서버를 종료합니다.\n");
+    assert_eq!(server.expect_exit(), 0);
+    let took = signalled.elapsed();
+    assert!(took < Duration::from_secs(5), "it took {took:?}");
+}

@@ -1,0 +1,159 @@
+//! Too few descriptors: refusals with a word, recovery, no busy loop.
+
+use std::{
+    collections::HashSet,
+    fs,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
+
+use crate::{
+    incoming::PATIENCE,
+    peer::Peer,
+    server_process::{ServerProcess, command_after},
+};
+
+/// What one may use of a second of processor time when there is nothing to do.
+const IDLE_CPU: Duration = Duration::from_millis(100);
+
+/// The processor time that a process has used.
+fn cpu_time(pid: Pid) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).expect("it runs");
+    // The name before the last parenthesis may hold anything (proc_pid_stat(5));
+    // user and system time are fields 14 and 15, and the state after it is 3.
+    let (_, fields) = stat.rsplit_once(')').expect("the name stands in parentheses");
+    let times = fields.split_whitespace().skip(11).take(2);
+    let ticks: u64 = times.map(|time| time.parse::<u64>().expect("a number")).sum();
+    Duration::from_millis(ticks * 1_000 / rustix::param::clock_ticks_per_second())
+}
+
+#[track_caller]
+fn expect_idle(pid: Pid) {
+    let before = cpu_time(pid);
+    std::thread::sleep(Duration::from_secs(1));
+    let used = cpu_time(pid) - before;
+    assert!(used <= IDLE_CPU, "it has used {used:?} in a second of nothing");
+}
+
+/// Connects until the server has a place again.
+#[track_caller]
+fn expect_place(address: SocketAddr) -> Peer {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let mut peer = Peer::connect(address);
+        match peer.expect_any(["로그인ID:", "server is full"]) {
+            (0, _) => return peer,
+            _ => assert!(Instant::now() < deadline, "it does not recover"),
+        }
+    }
+}
+
+#[test]
+fn two_hundred_peers_at_64_descriptors_are_taken_or_told() {
+    let mut server = ServerProcess::start_as(&mut command_after("ulimit -n 64"));
+    let said = String::from_utf8_lossy(server.out().bytes()).into_owned();
+    assert!(said.contains("64개: ulimit -n"), "{said}");
+
+    let peers: Vec<Peer> = (0..200).map(|_| Peer::connect(server.address)).collect();
+    let mut taken = Vec::new();
+    let mut told = 0;
+    for mut peer in peers {
+        match peer.expect_any(["로그인ID:", "server is full"]) {
+            (0, _) => taken.push(peer),
+            _ => {
+                peer.expect_end();
+                told += 1;
+            }
+        }
+    }
+    assert_eq!(taken.len() + told, 200);
+    assert!(said.contains(&format!("동시 연결 {}개까지", taken.len())), "{said}");
+    expect_idle(server.pid());
+
+    // Who is in can talk, and who is refused does not disturb it.
+    for (number, peer) in taken.iter_mut().enumerate() {
+        peer.say(&format!("peer-{number}"));
+        peer.expect(&format!("[peer-{number}]님이 입장했습니다.\n"));
+    }
+    taken[0].say("all here");
+    for peer in &mut taken {
+        peer.expect("[peer-0] all here\n");
+    }
+
+    // Who leaves makes place.
+    let places = taken.len() / 2;
+    taken.truncate(places);
+    let mut late: Vec<Peer> = (0..places).map(|_| expect_place(server.address)).collect();
+    late[0].say("late");
+    late[0].expect("[late]님이 입장했습니다.\n");
+    late[0].say("hi");
+    taken[0].expect("[late] hi\n");
+}
+
+/// Takes from a running server all descriptors but `spare`, behind its back: the
+/// number that it has worked out at its start is wrong from then on.
+fn leave_descriptors(pid: Pid, spare: usize) {
+    let folder = fs::read_dir(format!("/proc/{}/fd", pid.as_raw_pid())).expect("it runs");
+    let used: HashSet<u64> =
+        folder.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
+    // A new descriptor takes the lowest free number, which must be below the limit.
+    let first_refused = (0..).filter(|number| !used.contains(number)).nth(spare);
+    let limit = Rlimit { current: first_refused, maximum: first_refused };
+    prlimit(Some(pid), Resource::Nofile, limit).expect("a limit may be lowered");
+}
+
+/// Connects `count` peers, each of which is taken or told; returns who is taken.
+#[track_caller]
+fn connect(address: SocketAddr, count: usize) -> Vec<Peer> {
+    let mut taken = Vec::new();
+    for _ in 0..count {
+        let mut peer = Peer::connect(address);
+        match peer.expect_any(["로그인ID:", "server is full"]) {
+            (0, _) => taken.push(peer),
+            _ => drop(peer.expect_end()),
+        }
+    }
+    taken
+}
+
+#[test]
+fn without_descriptors_peers_are_told_and_the_server_recovers() {
+    let mut server = ServerProcess::start(&["--log-format", "json"]);
+    let mut member = Peer::join(server.address, "alice");
+    leave_descriptors(server.pid(), 2);
+
+    let taken = connect(server.address, 6);
+    assert_eq!(taken.len(), 2);
+    expect_idle(server.pid());
+    member.say("still here");
+    member.expect("[alice] still here\n");
+
+    drop(taken);
+    expect_place(server.address);
+
+    server.signal(Signal::TERM);
+    assert_eq!(server.expect_exit(), 0);
+    let diagnostics = server.err().expect_end();
+    assert!(!diagnostics.is_empty());
+    for line in diagnostics.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).expect("each line is JSON");
+        assert_eq!(line["level"], "WARN", "{line}");
+        assert!(line["timestamp"].is_string() && line["fields"].is_object(), "{line}");
+    }
+}
+
+#[test]
+fn without_descriptors_nobody_waits_long_for_a_word() {
+    let server = ServerProcess::start(&[]);
+    // Who is greeted knows that the server accepts, and has its reserve.
+    let mut member = Peer::connect(server.address);
+    member.expect("로그인ID:");
+    leave_descriptors(server.pid(), 0);
+    let started = Instant::now();
+    let taken = connect(server.address, 12);
+    let took = started.elapsed();
+    assert_eq!(taken.len(), 0);
+    assert!(took < Duration::from_secs(2), "12 refusals took {took:?}");
+}

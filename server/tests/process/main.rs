@@ -1,0 +1,17 @@
+//! The real binary as a child process: flags, exit codes, signals, descriptors,
+//! the operator's terminal, and (ignored without them) the real programs by which
+//! people come in. They live in this package because cargo builds its binary for
+//! them and says where it is. What goes over the wire is tested in `tests/`.
+
+mod incoming;
+mod peer;
+mod program;
+mod server_process;
+
+mod console;
+#[cfg(target_os = "linux")]
+mod descriptors;
+mod foreign_programs;
+mod startup;
+mod stopping;
+mod usage;

@@ -1,0 +1,75 @@
+//! `madang-server` as an operator starts it.
+
+use std::{
+    net::SocketAddr,
+    ops::{Deref, DerefMut},
+    process::{Command, Stdio},
+};
+
+use crate::program::Program;
+
+/// The binary that cargo has built for these tests.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_madang-server");
+
+/// A server that listens on a port of its own.
+pub(crate) struct ServerProcess {
+    program: Program,
+    pub(crate) address: SocketAddr,
+}
+
+/// The binary, without what the environment of the tests would tell it.
+pub(crate) fn command() -> Command {
+    isolated(Command::new(BINARY))
+}
+
+/// The binary, started by a shell that first runs `setup`.
+pub(crate) fn command_after(setup: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("{setup} && exec \"$0\" \"$@\""), BINARY]);
+    isolated(command)
+}
+
+fn isolated(mut command: Command) -> Command {
+    for (variable, _) in std::env::vars_os() {
+        let name = variable.to_string_lossy();
+        if name.starts_with("MADANG_") || name == "RUST_LOG" {
+            command.env_remove(variable);
+        }
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+impl ServerProcess {
+    /// Starts it with `flags`, on a free port of the loopback address.
+    #[track_caller]
+    pub(crate) fn start(flags: &[&str]) -> ServerProcess {
+        ServerProcess::start_as(command().args(flags))
+    }
+
+    /// Starts `command` on a free port of the loopback address, and waits until
+    /// it has said where people come in.
+    #[track_caller]
+    pub(crate) fn start_as(command: &mut Command) -> ServerProcess {
+        let mut program = Program::start(command.args(["--listen", "127.0.0.1:0"]));
+        program.out().expect("  nc 127.0.0.1 ");
+        let port = program.out().expect("\n");
+        let address = format!("127.0.0.1:{port}").parse().expect("nc is told a port");
+        program.out().expect(&format!("  madang {address}\n"));
+        ServerProcess { program, address }
+    }
+}
+
+impl Deref for ServerProcess {
+    type Target = Program;
+
+    fn deref(&self) -> &Program {
+        &self.program
+    }
+}
+
+impl DerefMut for ServerProcess {
+    fn deref_mut(&mut self) -> &mut Program {
+        &mut self.program
+    }
+}
