@@ -1,0 +1,34 @@
+//! What runs once for every round: rendering a batch, in each form.
+//! `cargo bench -p madang-server`
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use madang_protocol::{
+    event::{Event, Time},
+    text::{Lang, LineEnd},
+};
+use madang_server::batch::{Batch, Form};
+
+fn batch(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("batch");
+    for (name, form) in [("text", Form::Text(Lang::Ko, LineEnd::Lf)), ("json", Form::Json)] {
+        for events in [1, 512] {
+            group.throughput(Throughput::Elements(events));
+            group.bench_function(format!("{name}/{events}"), |bencher| {
+                let mut batch = Batch::new("lobby".into());
+                bencher.iter(|| {
+                    batch.clear();
+                    for id in 0..events {
+                        let (room, user) = ("lobby".into(), "alice".into());
+                        let (time, text) = (Time::from_millis(0), "x".repeat(64));
+                        batch.push(Event::Said { id, time, room, user, text });
+                    }
+                    batch.rendered(form).clone()
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, batch);
+criterion_main!(benches);
