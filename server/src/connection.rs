@@ -47,6 +47,8 @@ pub(crate) struct Connection {
     /// Whether the peer is a telnet or types by the character.
     is_terminal: bool,
     pub(crate) user: Option<UserName>,
+    /// Whether the lobby has taken it in.
+    pub(crate) joined: bool,
     /// What was said and is not posted yet.
     speeches: Vec<Speech>,
     speech_bytes: usize,
@@ -81,6 +83,7 @@ impl Connection {
             json: false,
             is_terminal: false,
             user: None,
+            joined: false,
             speeches: Vec::new(),
             speech_bytes: 0,
         }
@@ -125,16 +128,17 @@ impl Connection {
                 Vec::new()
             }
         };
-        let user = self.user.take();
-        match &user {
+        if self.joined {
             // The goodbye comes after all that was said before. A room that has
             // ended has said its own.
-            Some(user) => {
-                let _ = self.shared.lobby.leave(number, reason, goodbye);
-                let present = self.shared.users.release(user);
-                self.shared.console.left(user, present);
-            }
-            None => self.outbox.close(reason, &goodbye),
+            let _ = self.shared.lobby.leave(number, reason, goodbye);
+        } else {
+            self.outbox.close(reason, &goodbye);
+        }
+        let user = self.user.take();
+        if let Some(user) = &user {
+            let present = self.shared.users.release(user);
+            self.shared.console.left(user, present);
         }
         user
     }
@@ -160,8 +164,7 @@ impl Connection {
             if self.reader.at_end() {
                 return Err(CloseReason::Told(Goodbye::Closed));
             }
-            self.outbox.wait_for_room();
-            self.read(None)?;
+            self.read(None, None)?;
         }
     }
 
@@ -173,6 +176,8 @@ impl Connection {
                 return Ok(());
             }
         };
+        #[cfg(test)]
+        assert_ne!(line, tests::PANIC, "as the test asked");
         if self.json {
             return self.take_request(&line);
         }
@@ -243,13 +248,26 @@ impl Connection {
         &mut self,
         deadline: Option<(Instant, CloseReason)>,
     ) -> Result<Option<Line>, CloseReason> {
+        let endless = |_| CloseReason::Told(Goodbye::EndlessLine);
+        let Some(bytes) = self.reader.next_line_bytes().map_err(endless)? else {
+            return Ok(None);
+        };
+        self.pay(bytes, deadline)?;
+        let (json, is_terminal) = (self.json, self.reader.is_terminal());
+        Ok(Some(Line::read(self.reader.take_line(), json, is_terminal)))
+    }
+
+    /// Waits until the rate limit allows `bytes` more, and charges them. What was
+    /// said before is posted first.
+    fn pay(
+        &mut self,
+        bytes: usize,
+        deadline: Option<(Instant, CloseReason)>,
+    ) -> Result<(), CloseReason> {
         loop {
-            let found = self.reader.next_line_bytes();
-            let endless = |_| CloseReason::Told(Goodbye::EndlessLine);
-            let Some(bytes) = found.map_err(endless)? else { return Ok(None) };
-            let Some(bucket) = &mut self.bucket else { break };
+            let Some(bucket) = &mut self.bucket else { return Ok(()) };
             let now = Instant::now();
-            let Err(wait) = bucket.charge(bytes, now) else { break };
+            let Err(wait) = bucket.charge(bytes, now) else { return Ok(()) };
             self.post_speeches()?;
             match deadline {
                 Some((deadline, timed_out)) if deadline < now + wait => {
@@ -259,16 +277,24 @@ impl Connection {
                 _ => self.reader.pause(wait)?,
             }
         }
-        let (json, is_terminal) = (self.json, self.reader.is_terminal());
-        Ok(Some(Line::read(self.reader.take_line(), json, is_terminal)))
     }
 
-    /// Reads once, and answers what telnet asks.
-    pub(crate) fn read(&mut self, deadline: Option<Instant>) -> Result<ReadOutcome, CloseReason> {
-        let outcome = self.reader.read(deadline)?;
-        let answers = self.reader.take_answers();
+    /// Reads once, and answers what telnet asks, which is paid for like a line.
+    /// Blocks until something comes or `until`, and before that while the peer
+    /// does not read what it was answered.
+    pub(crate) fn read(
+        &mut self,
+        until: Option<Instant>,
+        deadline: Option<(Instant, CloseReason)>,
+    ) -> Result<ReadOutcome, CloseReason> {
+        self.outbox.wait_for_room();
+        let outcome = self.reader.read(until)?;
+        let (commands, answers) = self.reader.take_commands();
         if !answers.is_empty() {
             self.outbox.push(&answers);
+        }
+        if commands > 0 {
+            self.pay(commands, deadline)?;
         }
         if self.reader.is_terminal() && !self.is_terminal {
             self.is_terminal = true;
@@ -367,5 +393,53 @@ fn sanitized(line: String) -> String {
     match sanitize_line(&line) {
         Cow::Borrowed(clean) if clean.len() == line.len() => line,
         clean => clean.into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+
+    use crate::{
+        config::{Config, Listen},
+        console::{Console, Streams},
+        server::Server,
+    };
+
+    use super::*;
+
+    /// The line that makes a connection's thread panic.
+    pub(super) const PANIC: &str = "panic, please";
+
+    #[test]
+    fn a_panic_in_a_connection_costs_that_connection() {
+        let streams = Streams { out: Box::new(std::io::sink()), err: Box::new(std::io::sink()) };
+        let (console, _thread) = Console::start(Lang::En, streams).expect("a thread");
+        let listen = vec![Listen::At(([127, 0, 0, 1], 0).into())];
+        let config = Config { listen, lang: Lang::En, ..Config::default() };
+        let server = Server::start(config, console).expect("a free port");
+        let [mut alice, mut bob] = ["alice", "bob"].map(|name| {
+            let mut stream = TcpStream::connect(server.addresses()[0]).expect("it listens");
+            stream.set_read_timeout(Some(std::time::Duration::from_secs(10))).expect("not zero");
+            writeln!(stream, "{name}").expect("it reads");
+            BufReader::new(stream)
+        });
+        let expect = |reader: &mut BufReader<TcpStream>, expected: &str| {
+            let mut line = String::new();
+            while !line.ends_with(&format!("{expected}\n")) {
+                line.clear();
+                let count = reader.read_line(&mut line).expect("a line in time");
+                assert!(count > 0, "closed before {expected:?}");
+            }
+        };
+        for reader in [&mut alice, &mut bob] {
+            expect(reader, "[bob] joined.");
+        }
+        writeln!(alice.get_mut(), "{PANIC}").expect("it reads");
+        expect(&mut alice, "Closing after an error of the server.");
+        expect(&mut bob, "[alice] left.");
+        writeln!(bob.get_mut(), "still here").expect("it reads");
+        expect(&mut bob, "[bob] still here");
+        assert!(server.stop());
     }
 }

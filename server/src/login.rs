@@ -68,7 +68,7 @@ impl Connection {
                 return Err(CloseReason::Told(Goodbye::Closed));
             }
             let until = hint_at.map_or(deadline, |hint_at| deadline.min(hint_at));
-            match self.read(Some(until))? {
+            match self.read(Some(until), Some((deadline, timed_out)))? {
                 ReadOutcome::Something => {}
                 ReadOutcome::TimedOut if Instant::now() >= deadline => return Err(timed_out),
                 ReadOutcome::TimedOut => {
@@ -191,6 +191,7 @@ impl Connection {
         let Some(user) = &self.user else { return Ok(()) };
         let token = if self.json { Some(new_token()?) } else { None };
         let joined = self.shared.lobby.join(self.outbox.clone(), user.as_str(), token);
+        self.joined = joined.is_ok();
         joined.map_err(|Ended| CloseReason::Told(Goodbye::Shutdown))?;
         if login.nonce.is_some() {
             let mut answer = self.answer();

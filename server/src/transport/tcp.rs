@@ -24,6 +24,8 @@ pub(crate) struct LineReader {
     typing: Typing,
     /// What telnet must be answered; the connection sends it.
     answers: Vec<u8>,
+    /// How many bytes were no text but telnet's.
+    command_bytes: usize,
     first_byte: Option<u8>,
     at_end: bool,
 }
@@ -66,6 +68,7 @@ impl LineReader {
             framing: Framing::Unknown,
             typing: Typing::Unknown { characters: 0 },
             answers: Vec::new(),
+            command_bytes: 0,
             first_byte: None,
             at_end: false,
         }
@@ -97,6 +100,7 @@ impl LineReader {
         }
         self.first_byte.get_or_insert(spare[0]);
         let kept = self.telnet.filter(&mut spare[..count], &mut self.answers);
+        self.command_bytes += count - kept;
         let text = &spare[..kept];
         self.typing.observe(text);
         if self.framing == Framing::Unknown && kept > 0 {
@@ -172,9 +176,9 @@ impl LineReader {
         self.telnet.is_spoken() || self.typing == Typing::ByCharacter
     }
 
-    /// Takes what telnet must be answered.
-    pub(crate) fn take_answers(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.answers)
+    /// Takes how many bytes were telnet's, and what it must be answered.
+    pub(crate) fn take_commands(&mut self) -> (usize, Vec<u8>) {
+        (std::mem::take(&mut self.command_bytes), std::mem::take(&mut self.answers))
     }
 
     /// Waits for `pause` without reading; a reset or a shutdown of the socket
