@@ -224,7 +224,7 @@ impl Connection {
         let speech = Speech { text, nonce };
         self.speech_bytes += speech.bytes();
         self.speeches.push(speech);
-        if self.speech_bytes >= ROUND_BYTES / 2 { self.post_speeches() } else { Ok(()) }
+        if self.speech_bytes >= ROUND_BYTES { self.post_speeches() } else { Ok(()) }
     }
 
     /// Posts what was said since the last post; all that one read brought travels

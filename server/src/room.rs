@@ -38,7 +38,8 @@ use crate::{
 /// How long a thread pumps before it would rather hand over.
 const PUMP_PATIENCE: Duration = Duration::from_millis(20);
 
-/// What a post and what a message in it count in the mailbox beside their text.
+/// What a post counts in the mailbox beside what it carries, and what a message
+/// counts at least: short ones are longer once they are rendered.
 const POST_BYTES: usize = 64;
 
 /// How many names one line of an answer to `/who` holds.
@@ -63,7 +64,7 @@ pub(crate) struct Speech {
 impl Speech {
     /// What it counts in the mailbox.
     pub(crate) fn bytes(&self) -> usize {
-        self.text.len() + POST_BYTES
+        self.text.len().max(POST_BYTES)
     }
 }
 
