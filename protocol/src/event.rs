@@ -2,9 +2,11 @@
 //! and answers, which are for one member alone. Their JSON form stands here,
 //! their form for people in [`text`](crate::text).
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{borrow::Cow, fmt, io, sync::Arc};
 
 use serde::{Deserialize, Serialize};
+
+use crate::sanitize::{is_printable_ascii, is_unwanted};
 
 /// A moment: milliseconds since 1970, UTC; in JSON as RFC 3339 with three
 /// decimals (`2026-11-22T18:59:00.123Z`).
@@ -215,11 +217,42 @@ impl ServerMessage<'_> {
     }
 }
 
-/// Appends `message` as one JSON line, with its LF.
+/// Appends `message` as one JSON line, with its LF. Characters that a terminal
+/// might obey come out as `\u` escapes, whoever put them in: a nonce goes back as
+/// it came.
 pub fn write_json_line(message: &impl Serialize, out: &mut Vec<u8>) {
-    serde_json::to_writer(&mut *out, message)
+    let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Printable);
+    message
+        .serialize(&mut serializer)
         .expect("strings and numbers always have a JSON form, and a Vec takes all");
     out.push(b'\n');
+}
+
+/// Writes JSON without line breaks, and strings with nothing raw in them that
+/// [`is_unwanted`] names.
+struct Printable;
+
+impl serde_json::ser::Formatter for Printable {
+    fn write_string_fragment<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        if is_printable_ascii(fragment.as_bytes()) {
+            return writer.write_all(fragment.as_bytes());
+        }
+        let mut rest = fragment;
+        while let Some(at) = rest.find(is_unwanted) {
+            writer.write_all(&rest.as_bytes()[..at])?;
+            let mut following = rest[at..].chars();
+            let unwanted = following.next().expect("one was found there");
+            for unit in unwanted.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            rest = following.as_str();
+        }
+        writer.write_all(rest.as_bytes())
+    }
 }
 
 #[cfg(test)]
@@ -264,6 +297,18 @@ mod tests {
             ServerMessage::parse(r#"{"type":"bye","reason":"quit","x":1}"#),
             Some(ServerMessage::Bye { reason: "quit".into() })
         );
+    }
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_stands_raw_in_json() {
+        let nonce = "\u{1b}[31m \u{7f}\u{9b}\u{202e}\u{2028} 안녕 \"q\"";
+        let line = json(&ServerMessage::Ack { nonce: nonce.into(), id: None });
+        assert!(!line.trim_end().contains(is_unwanted), "{line:?}");
+        assert!(line.contains("안녕 \\\"q\\\""), "{line:?}");
+        let Some(ServerMessage::Ack { nonce: returned, .. }) = ServerMessage::parse(&line) else {
+            panic!("{line:?} is no ack");
+        };
+        assert_eq!(returned, nonce);
     }
 
     #[test]

@@ -100,7 +100,7 @@ fn is_fit(line: &str) -> bool {
 
 /// Looks at every byte, without an early way out, so that it compiles to vector
 /// instructions: most lines pass, and those that don't are short.
-fn is_printable_ascii(bytes: &[u8]) -> bool {
+pub(crate) fn is_printable_ascii(bytes: &[u8]) -> bool {
     bytes.iter().fold(true, |all, &byte| all & (matches!(byte, b' '..=b'~') | (byte == b'\t')))
 }
 
@@ -112,7 +112,7 @@ fn is_everyday(c: char) -> bool {
 
 /// What is never shown and may introduce a sequence: the controls but tab, the
 /// line and paragraph separators, the bidi embeddings, overrides and isolates.
-fn is_unwanted(c: char) -> bool {
+pub(crate) fn is_unwanted(c: char) -> bool {
     (c.is_control() && c != '\t') || matches!(c, '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 

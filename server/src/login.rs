@@ -22,9 +22,6 @@ use crate::{
     transport::tcp::ReadOutcome,
 };
 
-/// The first byte of a TLS handshake.
-const TLS_HANDSHAKE: u8 = 0x16;
-
 /// A login that was accepted.
 pub(crate) struct Login {
     /// What its `ack` returns.
@@ -54,12 +51,11 @@ impl Connection {
         let mut tries_left = self.shared.config.login_tries;
         let mut first_line = true;
         loop {
+            if first_line && self.reader.peek_line().is_some_and(is_http_request) {
+                return Err(CloseReason::Told(Goodbye::Http));
+            }
             while let Some(line) = self.next_line(Some((deadline, timed_out)))? {
-                hint_at = None;
-                let is_first = std::mem::take(&mut first_line);
-                if is_first && matches!(&line, Line::Text(line) if is_http_request(line)) {
-                    return Err(CloseReason::Told(Goodbye::Http));
-                }
+                (first_line, hint_at) = (false, None);
                 if let Some(login) = self.take_login_line(line, &mut tries_left)? {
                     return Ok(login);
                 }
@@ -76,7 +72,7 @@ impl Connection {
                     hint_at = Some(deadline);
                 }
             }
-            if self.reader.first_byte() == Some(TLS_HANDSHAKE) {
+            if self.reader.opens_tls() {
                 return Err(CloseReason::Told(Goodbye::Tls));
             }
             if self.reader.may_be_packets()
@@ -250,13 +246,14 @@ impl Connection {
 }
 
 /// Whether a first line is the request line of HTTP (RFC 9112 section 3).
-fn is_http_request(line: &str) -> bool {
-    let mut words = line.split(' ');
+fn is_http_request(line: &[u8]) -> bool {
+    let line = line.trim_ascii_end();
+    let mut words = line.split(|byte| *byte == b' ');
     let (method, target, version) = (words.next(), words.next(), words.next());
-    let is_method = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_uppercase());
+    let is_method = |word: &[u8]| !word.is_empty() && word.iter().all(u8::is_ascii_uppercase);
     method.is_some_and(is_method)
         && target.is_some_and(|target| !target.is_empty())
-        && version.is_some_and(|version| version.trim_end().starts_with("HTTP/"))
+        && version.is_some_and(|version| version.starts_with(b"HTTP/"))
         && words.next().is_none()
 }
 
@@ -278,7 +275,7 @@ mod tests {
     fn request_lines_are_told_from_names() {
         #[track_caller]
         fn check(line: &str, expected: bool) {
-            assert_eq!(is_http_request(line), expected);
+            assert_eq!(is_http_request(line.as_bytes()), expected);
         }
         check("GET / HTTP/1.1", true);
         check("POST /a?b=c HTTP/1.0", true);

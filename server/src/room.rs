@@ -21,6 +21,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use crossbeam_channel::{Sender, bounded};
 use madang_protocol::{
     event::{Event, ServerMessage, Time, write_json_line},
     text::{Goodbye, Notice},
@@ -87,7 +88,10 @@ enum Post {
         number: u64,
         nonce: Option<String>,
     },
-    Stop,
+    /// The sender is kept until everyone was told.
+    Stop {
+        done: Sender<()>,
+    },
     #[cfg(test)]
     Panic,
 }
@@ -124,6 +128,8 @@ struct Floor {
     /// Who has answers or joined in this round.
     touched: Vec<u64>,
     leavers: Vec<Leaver>,
+    /// Who waits for the room's end, when it has come.
+    stopped: Option<Sender<()>>,
 }
 
 impl Room {
@@ -143,6 +149,7 @@ impl Room {
                 posts: Vec::new(),
                 touched: Vec::new(),
                 leavers: Vec::new(),
+                stopped: None,
             }),
         }
     }
@@ -188,10 +195,15 @@ impl Room {
     }
 
     /// Ends the room: everyone is told goodbye, nobody that the others leave.
-    /// What was posted before is delivered; nothing is accepted afterwards.
-    pub(crate) fn stop(&self) {
-        if let Some(pump) = self.mailbox.close(Post::Stop) {
+    /// What was posted before is delivered; nothing is accepted afterwards. Blocks
+    /// until that is done, whoever pumps, or `deadline`.
+    pub(crate) fn stop(&self, deadline: Instant) {
+        let (done, is_done) = bounded(1);
+        if let Some(pump) = self.mailbox.close(Post::Stop { done }) {
             self.pump(pump);
+        }
+        if is_done.recv_deadline(deadline).is_err() {
+            tracing::error!("a room did not end in time");
         }
     }
 
@@ -236,7 +248,7 @@ impl Floor {
             Post::Leave { number, reason, goodbye } => self.leave(number, reason, goodbye, time),
             Post::Say { number, speeches } => self.say(number, speeches, time),
             Post::Who { number, nonce } => self.who(number, nonce.as_deref()),
-            Post::Stop => self.stop(),
+            Post::Stop { done } => self.stop(done),
             #[cfg(test)]
             Post::Panic => panic!("as the test asked"),
         }
@@ -331,7 +343,8 @@ impl Floor {
     }
 
     #[inline(never)]
-    fn stop(&mut self) {
+    fn stop(&mut self, done: Sender<()>) {
+        self.stopped = Some(done);
         let reason = CloseReason::Told(Goodbye::Shutdown);
         let to = self.batch_len();
         self.places.clear();
@@ -373,6 +386,9 @@ impl Floor {
                 self.members[place].from = 0;
                 self.members[place].answers = Vec::new();
             }
+        }
+        if let Some(stopped) = self.stopped.take() {
+            let _ = stopped.send(());
         }
     }
 

@@ -132,7 +132,8 @@ impl Server {
         listeners.into_iter().for_each(Listener::stop);
 
         let reason = CloseReason::Told(Goodbye::Shutdown);
-        shared.lobby.stop();
+        let deadline = Instant::now() + shared.config.stop_timeout;
+        shared.lobby.stop(deadline);
         let mut outboxes = shared.connections.outboxes();
         for outbox in &outboxes {
             // Members were told by their room; this is for who has none.
@@ -146,7 +147,6 @@ impl Server {
             }
             !drained
         });
-        let deadline = now + shared.config.stop_timeout;
         for outbox in outboxes {
             outbox.wait_drained(deadline);
             outbox.end(reason);

@@ -198,7 +198,7 @@ fn a_stopped_room_delivers_what_it_accepted_and_says_goodbye() {
     let alice = Person::join(1, &room, "alice");
     let bob = Person::join(2, &room, "bob");
     alice.say(&room, "last words");
-    room.stop();
+    room.stop(Instant::now() + Duration::from_secs(10));
     let speech = Speech { text: "too late".into(), nonce: None };
     assert_eq!(room.say(1, vec![speech]), Err(Ended));
     assert_eq!(room.leave(2, QUIT, Vec::new()), Err(Ended));

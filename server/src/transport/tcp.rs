@@ -14,6 +14,9 @@ use madang_protocol::{
 };
 use rustix::event::{PollFd, PollFlags, Timespec};
 
+/// The first byte of a TLS handshake.
+const TLS_HANDSHAKE: u8 = 0x16;
+
 /// Reads one connection. Each call blocks at most until its deadline, or until
 /// the socket is shut down from anywhere.
 pub(crate) struct LineReader {
@@ -26,7 +29,8 @@ pub(crate) struct LineReader {
     answers: Vec<u8>,
     /// How many bytes were no text but telnet's.
     command_bytes: usize,
-    first_byte: Option<u8>,
+    has_read: bool,
+    opens_tls: bool,
     at_end: bool,
 }
 
@@ -69,7 +73,8 @@ impl LineReader {
             typing: Typing::Unknown { characters: 0 },
             answers: Vec::new(),
             command_bytes: 0,
-            first_byte: None,
+            has_read: false,
+            opens_tls: false,
             at_end: false,
         }
     }
@@ -98,7 +103,12 @@ impl LineReader {
             self.at_end = true;
             return Ok(ReadOutcome::Something);
         }
-        self.first_byte.get_or_insert(spare[0]);
+        self.opens_tls |= !self.has_read && spare[0] == TLS_HANDSHAKE;
+        self.has_read = true;
+        if self.opens_tls {
+            // Random bytes: what looks like telnet in them is none.
+            return Ok(ReadOutcome::Something);
+        }
         let kept = self.telnet.filter(&mut spare[..count], &mut self.answers);
         self.command_bytes += count - kept;
         let text = &spare[..kept];
@@ -106,7 +116,7 @@ impl LineReader {
         if self.framing == Framing::Unknown && kept > 0 {
             let a_character = text.len() == 1 || is_one_character(text);
             let ended = text.contains(&b'\n') || text.ends_with(b"\r\0");
-            if a_character || ended {
+            if a_character || ended || self.telnet.is_spoken() {
                 self.framing = Framing::Lines;
             }
         }
@@ -146,6 +156,12 @@ impl LineReader {
         Ok((ended && !rest.is_empty()).then_some(rest.len()))
     }
 
+    /// The next line, if there is one, and leaves it where it is.
+    pub(crate) fn peek_line(&mut self) -> Option<&[u8]> {
+        let bytes = self.next_line_bytes().ok().flatten()?;
+        Some(&self.decoder.unfinished()[..bytes])
+    }
+
     /// Takes the line that [`next_line_bytes`](Self::next_line_bytes) has found.
     pub(crate) fn take_line(&mut self) -> &[u8] {
         match self.decoder.peek_line_bytes() {
@@ -165,9 +181,9 @@ impl LineReader {
         self.at_end
     }
 
-    /// The first byte that ever came.
-    pub(crate) fn first_byte(&self) -> Option<u8> {
-        self.first_byte
+    /// Whether the peer began with a TLS handshake.
+    pub(crate) fn opens_tls(&self) -> bool {
+        self.opens_tls
     }
 
     /// Whether the peer's lines may hold backspaces to be carried out, and want
