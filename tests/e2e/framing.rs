@@ -1,0 +1,443 @@
+//! Where a line ends, whoever sends it and however it is cut: `nc`, telnet, peers
+//! that never end a line, and those that took the port for another.
+
+use std::time::Duration;
+
+use madang_tests::{TestClient, TestServer};
+use serde_json::json;
+
+/// Longer than any test: whoever was not told apart before this waits for ever.
+const NEVER: Duration = Duration::from_secs(600);
+
+const IAC: u8 = 255;
+const DONT: u8 = 254;
+const DO: u8 = 253;
+const WONT: u8 = 252;
+const WILL: u8 = 251;
+const SB: u8 = 250;
+const IP: u8 = 244;
+const SE: u8 = 240;
+const ECHO: u8 = 1;
+const TIMING_MARK: u8 = 6;
+const NAWS: u8 = 31;
+
+#[test]
+fn lines_end_with_lf_cr_lf_or_cr_nul() {
+    for end in ["\n", "\r\n", "\r\0"] {
+        let server = TestServer::start(|_| {});
+        let mut alice = server.connect();
+        alice.expect("로그인ID:");
+        alice.send(format!("alice{end}one{end}{end}둘{end}//three{end}/quit{end}"));
+        alice.expect_next("[alice]님이 입장했습니다.\n");
+        alice.expect_next("[alice] one\n[alice] 둘\n[alice] /three\n").expect_closed();
+    }
+}
+
+#[test]
+fn line_ends_may_change_within_a_conversation() {
+    let server = TestServer::start(|_| {});
+    let mut alice = server.login("alice");
+    alice.send("a\r\nb\nc\r\0d\ne\r\n");
+    alice.expect_next("[alice] a\n[alice] b\n[alice] c\n[alice] d\n[alice] e\n");
+}
+
+#[test]
+fn a_lone_cr_is_a_control_like_any_other() {
+    let server = TestServer::start(|_| {});
+    let mut alice = server.login("alice");
+    alice.send("[bob]\rx\r\r\ny\n").expect_next("[alice] [bob]x\n[alice] y\n");
+}
+
+#[test]
+fn lines_may_come_byte_by_byte() {
+    for end in ["\n", "\r\n", "\r\0"] {
+        let server = TestServer::start(|_| {});
+        let mut client = server.connect();
+        client.expect("로그인ID:");
+        client.send_byte_by_byte(format!("홍길동{end}안녕 hello{end}/quit{end}"));
+        for line in ["[홍길동]님이 입장했습니다.", "[홍길동] 안녕 hello"] {
+            // Whoever sends letters one by one and then CR gets CR LF.
+            assert_eq!(client.expect_line().trim_end_matches('\r'), line);
+        }
+        client.expect_closed();
+    }
+}
+
+#[test]
+fn every_split_of_a_conversation_gives_the_same() {
+    for end in ["\n", "\r\n", "\r\0"] {
+        check_splits(&|name| format!("{name}{end}안녕 hi{end}//x{end}/quit{end}"));
+    }
+}
+
+#[test]
+fn every_split_of_a_json_conversation_gives_the_same() {
+    check_splits(&|name| {
+        let login = json!({"type": "login", "name": name});
+        let say = json!({"type": "say", "text": "안녕 hi"});
+        let slash = json!({"type": "say", "text": "/x"});
+        let quit = json!({"type": "command", "line": "/quit"});
+        format!("/json\n{login}\n{say}\n{slash}\n{quit}\n")
+    });
+}
+
+/// Has many talk at once, each under a name of its own: they send the same
+/// conversation in two pieces, each with the cut at another place. Who listens
+/// must see the same of all.
+#[track_caller]
+fn check_splits(conversation: &dyn Fn(&str) -> String) {
+    let server = TestServer::start(|config| config.packet_pause = NEVER);
+    let mut listener = server.login("listener");
+    let name = |cut: usize| format!("홍{cut:03}");
+    let length = conversation(&name(0)).len();
+    let mut clients: Vec<TestClient> = (0..=length).map(|_| server.connect()).collect();
+    for (cut, client) in clients.iter_mut().enumerate() {
+        client.send(&conversation(&name(cut)).as_bytes()[..cut]);
+    }
+    for client in &clients {
+        client.wait_until_read();
+    }
+    for (cut, client) in clients.iter_mut().enumerate() {
+        client.send(&conversation(&name(cut)).as_bytes()[cut..]);
+    }
+    let heard: Vec<String> = (0..4 * clients.len()).map(|_| listener.expect_line()).collect();
+    for (cut, client) in clients.iter_mut().enumerate() {
+        client.expect_rest();
+        let name = name(cut);
+        let own = format!("[{name}]");
+        let own: Vec<&String> = heard.iter().filter(|line| line.starts_with(&own)).collect();
+        let expected = ["님이 입장했습니다.", " 안녕 hi", " /x", "님이 퇴장했습니다."]
+            .map(|words| format!("[{name}]{words}"));
+        assert!(own.iter().copied().eq(&expected), "cut at {cut}: {own:?}");
+    }
+}
+
+#[test]
+fn a_last_line_without_a_line_end_counts() {
+    let server = TestServer::start(|_| {});
+    let mut bob = server.login("bob");
+    let mut alice = server.connect();
+    alice.expect("로그인ID:");
+    alice.send("alice\nfirst\nlast words");
+    alice.finish_sending();
+    bob.expect_next("[alice]님이 입장했습니다.\n[alice] first\n[alice] last words\n");
+    bob.expect_next("[alice]님이 퇴장했습니다.\n");
+    alice.expect_next("[alice]님이 입장했습니다.\n[alice] first\n[alice] last words\n");
+    alice.expect_closed();
+
+    // At the prompt too: `printf carol | nc host 9009` comes and goes.
+    let mut carol = server.connect();
+    carol.send("carol");
+    carol.finish_sending();
+    bob.expect_next("[carol]님이 입장했습니다.\n[carol]님이 퇴장했습니다.\n");
+}
+
+#[test]
+fn a_line_of_4096_bytes_is_said_and_a_longer_one_refused_with_a_word() {
+    let server = TestServer::start(|_| {});
+    let mut alice = server.login("alice");
+    let mut bob = server.login("bob");
+    alice.expect("[bob]님이 입장했습니다.\n");
+    let longest = "가".repeat(1_365) + "x";
+    assert_eq!(longest.len(), 4_096);
+    for end in ["\n", "\r\n"] {
+        alice.send(format!("{longest}{end}")).expect_next(format!("[alice] {longest}\n"));
+        bob.expect_next(format!("[alice] {longest}\n"));
+        alice.send(format!("{longest}y{end}"));
+        let word = alice.expect_line();
+        assert!(word.contains("4096") && word.contains("4097"), "{word}");
+    }
+    alice.send("x".repeat(65_535) + "\n");
+    assert!(alice.expect_line().contains("65535"));
+    alice.send("end\n").expect_next("[alice] end\n");
+    bob.expect_next("[alice] end\n");
+}
+
+#[test]
+fn a_line_that_does_not_end_closes_with_a_word() {
+    let server = TestServer::start(|config| config.packet_pause = NEVER);
+    let mut bob = server.login("bob");
+    let mut alice = server.login("alice");
+    bob.expect("[alice]님이 입장했습니다.\n");
+    alice.send("before\n").expect_next("[alice] before\n");
+    alice.send("x".repeat(65_536));
+    assert!(alice.expect_line().contains("65536"));
+    alice.expect_closed();
+    bob.expect_next("[alice] before\n[alice]님이 퇴장했습니다.\n");
+
+    let mut nobody = server.connect();
+    nobody.expect("로그인ID:");
+    nobody.send("y".repeat(65_536));
+    assert!(nobody.expect_line().contains("65536"));
+    nobody.expect_closed();
+}
+
+#[test]
+fn a_peer_that_never_ends_a_line_frames_by_packet() {
+    let server = TestServer::start(|config| config.packet_pause = Duration::from_millis(50));
+    let mut bob = server.login("bob");
+    let mut alice = server.connect();
+    alice.expect("로그인ID:");
+    alice.send("alice").expect_next("[alice]님이 입장했습니다.\n");
+    bob.expect_next("[alice]님이 입장했습니다.\n");
+    alice.send("hello").expect_next("[alice] hello\n");
+    alice.send("안녕").expect_next("[alice] 안녕\n");
+    alice.send("h").expect_next("[alice] h\n");
+    alice.send("두 줄\n한 번에").expect_next("[alice] 두 줄\n[alice] 한 번에\n");
+    alice.send("/who").expect_next("대화 참여자 2명: bob, alice\n");
+    alice.send("//quit").expect_next("[alice] /quit\n");
+    alice.send("/quit").expect_closed();
+    for line in ["hello", "안녕", "h", "두 줄", "한 번에", "/quit"] {
+        bob.expect_next(format!("[alice] {line}\n"));
+    }
+    bob.expect_next("[alice]님이 퇴장했습니다.\n");
+}
+
+#[test]
+fn a_packet_peer_may_try_another_name_at_the_prompt() {
+    let server = TestServer::start(|config| config.packet_pause = Duration::from_millis(50));
+    let _alice = server.login("alice");
+    let mut client = server.connect();
+    client.expect("로그인ID:");
+    client.send("alice").expect_next("이미 등록된 사용자입니다.\n로그인ID:");
+    client.send("홍길동").expect_next("[홍길동]님이 입장했습니다.\n");
+}
+
+#[test]
+fn a_packet_that_cuts_a_character_waits_for_the_rest() {
+    let server = TestServer::start(|config| config.packet_pause = Duration::from_millis(50));
+    let mut alice = server.connect();
+    alice.expect("로그인ID:");
+    alice.send("alice").expect_next("[alice]님이 입장했습니다.\n");
+    let text = "안녕".as_bytes();
+    for cut in [4, 5] {
+        alice.send(&text[..cut]).wait_until_read();
+        alice.send(&text[cut..]).expect_next("[alice] 안녕\n");
+    }
+}
+
+#[test]
+fn what_packet_peers_get_is_whole_lines_however_fast_they_come() {
+    let server = TestServer::start(|config| config.packet_pause = Duration::from_millis(50));
+    let mut bob = server.login("bob");
+    let mut alice = server.connect();
+    alice.expect("로그인ID:");
+    alice.send("alice").expect_next("[alice]님이 입장했습니다.\n");
+    bob.send("가나다라마바사\n".repeat(200));
+    for _ in 0..200 {
+        alice.expect_next("[bob] 가나다라마바사\n");
+    }
+}
+
+#[test]
+fn packet_peers_get_each_line_in_a_send_of_its_own() {
+    /// The kernel puts together what goes beyond its first congestion window.
+    const LINES: u32 = 8;
+    let server = TestServer::start(|config| config.packet_pause = Duration::from_millis(50));
+    let mut bob = server.login("bob");
+    let mut packets = server.connect();
+    packets.expect("로그인ID:");
+    packets.send("packets").expect_next("[packets]님이 입장했습니다.\n");
+    let mut lines = server.login("lines");
+    packets.expect("[lines]님이 입장했습니다.\n");
+
+    let before = (packets.received_segments(), lines.received_segments());
+    bob.send((0..LINES).map(|n| format!("{n}\n")).collect::<String>());
+    for n in 0..LINES {
+        packets.expect_next(format!("[bob] {n}\n"));
+        lines.expect_next(format!("[bob] {n}\n"));
+    }
+    let after = (packets.received_segments(), lines.received_segments());
+    let segments = |before: Option<u32>, after: Option<u32>| Some(after? - before?);
+    assert!(segments(before.0, after.0).is_none_or(|count| count == LINES), "{before:?} {after:?}");
+    assert!(segments(before.1, after.1).is_none_or(|count| count == 1), "{before:?} {after:?}");
+}
+
+#[test]
+fn a_second_piece_in_time_makes_a_line_of_the_first() {
+    let server = TestServer::start(|config| config.packet_pause = NEVER);
+    let mut alice = server.connect();
+    alice.expect("로그인ID:");
+    alice.send("ali").wait_until_read();
+    alice.send("ce").wait_until_read();
+    alice.send("\n").expect_next("[alice]님이 입장했습니다.\n");
+    alice.send("hel").wait_until_read();
+    alice.send("lo\n").expect_next("[alice] hello\n");
+}
+
+#[test]
+fn a_single_character_waits_and_is_told_to_press_enter() {
+    let server = TestServer::start(|config| {
+        config.packet_pause = Duration::from_millis(10);
+        config.enter_hint_pause = Duration::from_millis(200);
+    });
+    for first in ["a", "홍"] {
+        let mut client = server.connect();
+        client.expect("로그인ID:");
+        client.send(first).expect_next("이름을 입력하고 Enter 키를 누르세요.\n");
+        // Once, however long the line then takes.
+        client.expect_nothing_for(Duration::from_millis(300));
+        client.send("lice").wait_until_read();
+        client.send("\n").expect_next(format!("[{first}lice]님이 입장했습니다.\n"));
+        // Nobody is told so in the room.
+        client.send("x").expect_nothing_for(Duration::from_millis(300));
+        client.send("\n").expect_next(format!("[{first}lice] x\n"));
+    }
+}
+
+#[test]
+fn a_telnet_that_types_by_the_character_is_a_terminal_and_no_packet_peer() {
+    for enter in ["\r\n", "\r\0", "\r"] {
+        let server = TestServer::start(|config| config.packet_pause = Duration::from_millis(1));
+        let mut bob = server.login("bob");
+        let mut alice = server.connect();
+        alice.expect("로그인ID:");
+        alice.type_characters("alix\u{7f}ce");
+        alice.send(enter).wait_until_read();
+        if enter == "\r" {
+            alice.send("\n");
+        }
+        alice.expect_next("[alice]님이 입장했습니다.\r\n");
+        bob.expect_next("[alice]님이 입장했습니다.\n");
+        alice.type_characters("안녕\u{8}양\u{7f}\u{7f}\u{7f}\u{7f}좋다");
+        alice.send("\r\n").expect_next("[alice] 좋다\r\n");
+        bob.expect_next("[alice] 좋다\n");
+        alice.type_characters("/lang en");
+        alice.send("\r\n").expect_next("The server now speaks English to you.\r\n");
+        alice.type_characters("/who");
+        alice.send("\r\n").expect_next("2 here: bob, alice\r\n");
+        bob.send("/quit\n").expect_closed();
+        alice.expect_next("[bob] left.\r\n");
+    }
+}
+
+#[test]
+fn backspaces_of_who_sends_lines_are_controls() {
+    let server = TestServer::start(|_| {});
+    let mut alice = server.login("alice");
+    alice.send("ab\u{8}\u{7f}c\n").expect_next("[alice] abc\n");
+}
+
+#[test]
+fn telnet_options_are_refused_once_each_and_never_reach_text() {
+    let server = TestServer::start(|_| {});
+    let mut bob = server.login("bob");
+    let mut alice = server.connect();
+    alice.expect("로그인ID:");
+    alice.send([IAC, DO, ECHO, IAC, WILL, NAWS]);
+    alice.expect_next([IAC, WONT, ECHO, IAC, DONT, NAWS]);
+    alice.send([IAC, DO, ECHO, IAC, WILL, NAWS, IAC, WONT, 3, IAC, DONT, 3]);
+    alice.send([IAC, SB, NAWS, 0, 80, 0, b'\n', IAC, SE]);
+    alice.send("alice\r\n").expect_next("[alice]님이 입장했습니다.\r\n");
+    bob.expect_next("[alice]님이 입장했습니다.\n");
+
+    alice.send([b"hel".as_slice(), &[IAC, 241], b"lo\r\n"].concat());
+    alice.expect_next("[alice] hello\r\n");
+    bob.expect_next("[alice] hello\n");
+    alice.send([b"oops".as_slice(), &[0x7f; 4], b"fine\r\n"].concat());
+    alice.expect_next("[alice] fine\r\n");
+    bob.expect_next("[alice] fine\n");
+
+    // An escaped 255 is data, and data that is no UTF-8.
+    alice.send([b"x".as_slice(), &[IAC, IAC], b"y\r\n"].concat());
+    alice.expect_next("UTF-8이 아닙니다 / not UTF-8 (Windows: chcp 65001)\r\n");
+    bob.send("end\n").expect_next("[bob] end\n");
+    alice.expect_next("[bob] end\r\n");
+}
+
+#[test]
+fn who_speaks_telnet_ends_lines_and_is_no_packet_peer() {
+    let server = TestServer::start(|config| config.packet_pause = Duration::from_millis(1));
+    let mut alice = server.connect();
+    alice.expect("로그인ID:");
+    alice.send([IAC, WILL, NAWS]).expect_next([IAC, DONT, NAWS]);
+    // Pasted, and Enter comes later.
+    alice.send("ali").expect_nothing();
+    alice.send("ce\r\n").expect_next("[alice]님이 입장했습니다.\r\n");
+}
+
+#[test]
+fn telnet_commands_may_be_cut_anywhere() {
+    let server = TestServer::start(|_| {});
+    let mut alice = server.connect();
+    alice.expect("로그인ID:");
+    let mut bytes = vec![IAC, DO, ECHO, IAC, SB, NAWS, 0, IAC, IAC, 0, 24, IAC, SE];
+    bytes.extend(b"alice\r\n");
+    alice.send_byte_by_byte(&bytes);
+    alice.expect_next([IAC, WONT, ECHO]);
+    alice.expect_next("[alice]님이 입장했습니다.\r\n");
+}
+
+#[test]
+fn an_interrupt_is_answered_every_time_so_that_the_terminal_is_not_mute() {
+    let server = TestServer::start(|_| {});
+    let mut alice = server.login("alice");
+    for _ in 0..3 {
+        alice.send([IAC, IP]).expect_next([IAC, WONT, TIMING_MARK]);
+        alice.send([IAC, DO, TIMING_MARK]).expect_next([IAC, WONT, TIMING_MARK]);
+    }
+    alice.send("still here\r\n").expect("[alice] still here\r\n");
+}
+
+#[test]
+fn http_and_tls_are_answered_with_one_line_and_never_become_users() {
+    let server = TestServer::start(|config| config.packet_pause = Duration::from_millis(50));
+    let mut bob = server.login("bob");
+    let client_hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n\nalice\n";
+    let openings: [(&[u8], &str); 6] = [
+        (b"GET / HTTP/1.1\r\nHost: localhost:9009\r\nUser-Agent: x\r\n\r\n", "HTTP"),
+        (b"GET / HTTP/1.0\n\n", "HTTP"),
+        (b"POST /chat?x=1 HTTP/1.1\r\nContent-Length: 5\r\n\r\nalice", "HTTP"),
+        (b"OPTIONS * HTTP/1.1\r\n", "HTTP"),
+        (client_hello, "TLS"),
+        (b"\x16", "TLS"),
+    ];
+    for (opening, kind) in openings {
+        let mut peer = server.connect();
+        peer.expect("로그인ID:");
+        peer.send(opening);
+        let answer = peer.expect_rest();
+        assert_eq!(answer.matches('\n').count(), 1, "{answer:?}");
+        assert!(answer.ends_with('\n'), "{answer:?}");
+        let word = if kind == "TLS" { "TLS" } else { "웹" };
+        assert!(answer.contains(word), "{answer:?}");
+        server.console_expect(kind);
+    }
+    bob.send("/who\n").expect_next("대화 참여자 1명: bob\n");
+}
+
+#[test]
+fn a_request_that_is_no_line_of_text_is_one_all_the_same() {
+    let server = TestServer::start(|_| {});
+    let mut bob = server.login("bob");
+    let long = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(5_000));
+    for request in [long.as_bytes(), b"GET /\xb0\xa1 HTTP/1.1\r\n\r\n"] {
+        let mut peer = server.connect();
+        peer.expect("로그인ID:");
+        peer.send(request).expect("웹이 아니라");
+        peer.expect_line();
+        peer.expect_closed();
+    }
+    bob.send("/who\n").expect_next("대화 참여자 1명: bob\n");
+}
+
+#[test]
+fn a_tls_opening_is_not_read_as_telnet() {
+    let server = TestServer::start(|_| {});
+    let mut peer = server.connect();
+    peer.expect("로그인ID:");
+    // Random bytes, as every client hello has them.
+    peer.send([b"\x16\x03\x01\x02\x00".as_slice(), &[IAC, DO, ECHO, 7]].concat());
+    peer.expect_next("이 포트는 TLS를 쓰지 않습니다. TLS 없이 접속하세요.").expect_line();
+    peer.expect_closed();
+}
+
+#[test]
+fn a_request_line_is_only_one_at_the_first_line() {
+    let server = TestServer::start(|_| {});
+    let mut alice = server.login("alice");
+    alice.send("GET / HTTP/1.1\n").expect_next("[alice] GET / HTTP/1.1\n");
+    let mut bob = server.connect();
+    bob.expect("로그인ID:");
+    bob.send("GET\n").expect_next("[GET]님이 입장했습니다.\n");
+}

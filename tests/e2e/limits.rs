@@ -1,0 +1,188 @@
+//! How much one peer may take: time to log in, lines a second, connections.
+
+use std::{
+    io::Write,
+    time::{Duration, Instant},
+};
+
+use madang_server::rate_limit::RateLimit;
+use madang_tests::{DEADLINE, TestClient, TestServer};
+
+#[test]
+fn the_login_deadline_holds_against_a_peer_that_drips() {
+    let server = TestServer::start(|config| config.login_timeout = Duration::from_secs(1));
+    let mut client = server.connect();
+    let started = Instant::now();
+    client.expect("로그인ID:");
+    let mut drips = 0;
+    while !client.has_more_within(Duration::from_millis(20)) {
+        client.send("x");
+        drips += 1;
+    }
+    client.expect_next("1초 안에 로그인하지 않아 연결을 끊습니다.\n").expect_closed();
+    let passed = started.elapsed();
+    assert!(passed >= Duration::from_secs(1) && passed < Duration::from_secs(4), "{passed:?}");
+    assert!(drips > 5, "{drips}");
+    server.console_expect("(#1: 1초 안에 로그인하지 않음)\n");
+}
+
+#[test]
+fn the_login_deadline_holds_against_a_peer_that_talks() {
+    let server = TestServer::start(|config| config.login_timeout = Duration::from_secs(1));
+    let mut client = server.connect();
+    let started = Instant::now();
+    client.expect("로그인ID:");
+    let mut answer = String::from("먼저 이름을 입력하세요.");
+    while answer.ends_with("먼저 이름을 입력하세요.") {
+        client.try_send("/who\n");
+        answer = client.expect_line();
+        assert!(started.elapsed() < Duration::from_secs(4), "never closed");
+    }
+    assert!(answer.ends_with("1초 안에 로그인하지 않아 연결을 끊습니다."), "{answer}");
+    assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());
+}
+
+#[test]
+fn who_is_silent_is_closed_at_the_deadline_and_a_member_is_not() {
+    let server = TestServer::start(|config| config.login_timeout = Duration::from_secs(1));
+    let mut member = server.login("member");
+    let mut silent = server.connect();
+    silent.expect("로그인ID:");
+    silent.expect_next("1초 안에 로그인하지 않아 연결을 끊습니다.\n").expect_closed();
+    member.send("still here\n").expect_next("[member] still here\n");
+}
+
+#[test]
+fn the_rate_limit_delays_lines_and_drops_none() {
+    let limit =
+        RateLimit { lines_per_second: 50.0, burst_lines: 10.0, ..RateLimit::per_second(10) };
+    let server = TestServer::start(|config| config.rate_limit = Some(limit));
+    let mut bob = server.login("bob");
+    let mut alice = server.login("alice");
+    bob.expect("[alice]님이 입장했습니다.\n");
+    let started = Instant::now();
+    alice.send((0..60).map(|n| format!("line {n}\n")).collect::<String>());
+    // The burst, of which the name was a part.
+    for n in 0..9 {
+        bob.expect_next(format!("[alice] line {n}\n"));
+    }
+    let burst = started.elapsed();
+    for n in 9..60 {
+        bob.expect_next(format!("[alice] line {n}\n"));
+    }
+    let passed = started.elapsed();
+    // 51 lines more at 50 a second, less what came in while the burst was said.
+    assert!(passed >= Duration::from_millis(900), "{passed:?}, the burst {burst:?}");
+    assert!(passed < Duration::from_secs(5), "{passed:?}");
+    // Others say what they like meanwhile, and nobody was sent away.
+    alice.send("/quit\n").expect("line 59\n");
+    alice.expect_closed();
+}
+
+#[test]
+fn who_is_delayed_delays_nobody_else() {
+    let limit = RateLimit { lines_per_second: 0.1, burst_lines: 3.0, ..RateLimit::per_second(10) };
+    let server = TestServer::start(|config| config.rate_limit = Some(limit));
+    let mut bob = server.login("bob");
+    let mut alice = server.login("alice");
+    alice.send("1\n2\n3\n4\n").expect_next("[alice] 1\n[alice] 2\n");
+    bob.expect("[alice] 2\n");
+    bob.send("not hindered\n").expect_next("[bob] not hindered\n");
+    alice.expect_next("[bob] not hindered\n");
+}
+
+#[test]
+fn a_reset_ends_the_wait_of_who_is_delayed() {
+    let limit = RateLimit { lines_per_second: 0.1, burst_lines: 3.0, ..RateLimit::per_second(10) };
+    let server = TestServer::start(|config| config.rate_limit = Some(limit));
+    let mut bob = server.login("bob");
+    let mut alice = server.login("alice");
+    alice.send("1\n2\n3\n4\n").expect_next("[alice] 1\n[alice] 2\n");
+    alice.reset();
+    // Else it would be ten seconds to the next line.
+    let started = Instant::now();
+    bob.expect("[alice]님이 퇴장했습니다.\n");
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+#[test]
+fn stopping_ends_the_wait_of_who_is_delayed() {
+    let limit = RateLimit { lines_per_second: 0.1, burst_lines: 3.0, ..RateLimit::per_second(10) };
+    let mut server = TestServer::start(|config| config.rate_limit = Some(limit));
+    let mut alice = server.login("alice");
+    alice.send("1\n2\n3\n4\n").expect_next("[alice] 1\n[alice] 2\n");
+    let started = Instant::now();
+    server.stop();
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    alice.expect_next("서버를 종료합니다.\n").expect_closed();
+}
+
+#[test]
+fn answers_that_are_not_read_end_the_reading() {
+    const IAC: u8 = 255;
+    const IP: u8 = 244;
+    /// What goes out before both kernels' buffers are full, and much more.
+    const FLOOD_BYTES: usize = 128 << 20;
+    let limits = [None, Some(RateLimit::per_second(10))];
+    for (limit, log_in) in limits.into_iter().flat_map(|limit| [(limit, true), (limit, false)]) {
+        let server = TestServer::start(|config| config.rate_limit = limit);
+        let mut client = TestClient::connect_with_buffer(server.address(), 4 * 1_024);
+        if log_in {
+            client.login("alice");
+        } else {
+            client.expect("ID:");
+        }
+        // Each interrupt is answered, at once and every time.
+        let interrupts = [IAC, IP].repeat(32 * 1_024);
+        let mut stream = client.into_stream();
+        stream.set_write_timeout(Some(Duration::from_millis(500))).expect("it is connected");
+        let mut sent = 0;
+        while sent < FLOOD_BYTES && stream.write_all(&interrupts).is_ok() {
+            sent += interrupts.len();
+        }
+        assert!(sent < FLOOD_BYTES, "answers are held without end (member: {log_in}, {limit:?})");
+    }
+}
+
+#[test]
+fn a_peer_too_many_is_told_so_and_there_is_room_when_one_has_left() {
+    let server = TestServer::start(|config| config.max_connections = Some(2));
+    let mut alice = server.login("alice");
+    let bob = server.login("bob");
+    for _ in 0..3 {
+        let mut refused = server.connect();
+        let words = refused.expect_line();
+        assert!(words.contains("server is full"), "{words}");
+        refused.expect_closed();
+    }
+    // Who talks before it listens reads the refusal all the same.
+    let mut refused = server.connect();
+    refused.try_send("carol\n");
+    refused.expect("server is full");
+    server.console_expect("연결을 거절함 (서버가 가득 참)\n");
+    drop(bob);
+    alice.expect("[bob]님이 퇴장했습니다.\n");
+    // A moment passes between the leaving and the end of the connection.
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let mut carol = server.connect();
+        if carol.expect_line().starts_with("Madang/1 ") {
+            carol.login("carol");
+            break;
+        }
+        assert!(Instant::now() < deadline, "there is no room for ever");
+    }
+    alice.expect_next("[carol]님이 입장했습니다.\n");
+}
+
+#[test]
+fn loopback_is_exempt_from_the_limit_per_address() {
+    let server = TestServer::start(|config| {
+        config.max_per_address = Some(1);
+        config.max_logins_per_address = 1;
+    });
+    let clients: Vec<_> = (0..5).map(|_| server.connect()).collect();
+    for mut client in clients {
+        client.expect("로그인ID:");
+    }
+}

@@ -1,0 +1,13 @@
+//! End-to-end tests: what can be seen of Madang over real sockets and from real
+//! processes. One binary, a module per topic.
+
+mod conversation;
+mod json;
+mod framing;
+mod text;
+mod names;
+mod order;
+mod stall;
+mod limits;
+mod stop;
+mod dead;

@@ -1,0 +1,194 @@
+//! Who does not read is skipped and told how much, and dropped when it lasts; who
+//! does read notices nothing of it.
+
+use std::time::{Duration, Instant};
+
+use madang_tests::{DEADLINE, TestClient, TestServer};
+use serde_json::Value;
+
+/// What the kernel takes for a client that does not read, or about so.
+const SMALL_BUFFER: usize = 4 * 1_024;
+
+/// How many lines `talk` says in all, about 1 KiB each: much more than kernel and
+/// outbox take for one who does not read.
+const LINES: usize = 3_000;
+
+/// How many lines are said before all who read have read them.
+const BURST_LINES: usize = 50;
+
+fn words(line: usize) -> String {
+    format!("{line:06} {}", "안녕하세요 ".repeat(60))
+}
+
+/// Says all [`LINES`]; speaker and listeners read them as they come.
+#[track_caller]
+fn talk(speaker: &mut TestClient, listeners: &mut [TestClient]) {
+    for first in (0..LINES).step_by(BURST_LINES) {
+        let lines = first..first + BURST_LINES;
+        speaker.send(lines.clone().map(|line| words(line) + "\n").collect::<String>());
+        for line in lines {
+            let heard = format!("[speaker] {}\n", words(line));
+            speaker.expect_next(&heard);
+            for listener in &mut *listeners {
+                listener.expect_next(&heard);
+            }
+        }
+    }
+}
+
+/// A member with a small buffer, who reads nothing from now on.
+#[track_caller]
+fn login_stalled(server: &TestServer, name: &str) -> TestClient {
+    let mut client = TestClient::connect_with_buffer(server.address(), SMALL_BUFFER);
+    client.login(name);
+    client
+}
+
+#[test]
+fn slow_reader_is_skipped_and_marked_and_others_keep_order_and_pace() {
+    let server = TestServer::start(|_| {});
+    let mut slow = login_stalled(&server, "slow");
+    let mut speaker = server.login("speaker");
+    let mut listeners = [server.login("one"), server.login("two")];
+    speaker.expect("[two]님이 입장했습니다.\n");
+    listeners[0].expect("[two]님이 입장했습니다.\n");
+
+    let started = Instant::now();
+    talk(&mut speaker, &mut listeners);
+    // Half the time after which the one who stalls would be dropped: nobody waited.
+    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
+
+    slow.widen_buffer();
+    for name in ["speaker", "one", "two"] {
+        slow.expect_next(format!("[{name}]님이 입장했습니다.\n"));
+    }
+    speaker.send("end\n");
+    let (mut next, mut skipped, mut marks) = (0, 0, 0);
+    loop {
+        let line = slow.expect_line();
+        if line == "[speaker] end" {
+            break;
+        }
+        if let Some(mark) = line.strip_prefix("-- ") {
+            let count = mark.strip_suffix("줄 건너뜀 --").expect("a mark's words");
+            let count: usize = count.parse().expect("a mark's number");
+            (next, skipped, marks) = (next + count, skipped + count, marks + 1);
+        } else {
+            assert_eq!(line, format!("[speaker] {}", words(next)));
+            next += 1;
+        }
+    }
+    assert_eq!(next, LINES, "every line was sent or is counted in a mark");
+    assert!(skipped > LINES / 2, "{skipped} of {LINES} lines were skipped");
+    assert_eq!(marks, 1, "marks that meet become one");
+
+    // It is a member like any other again.
+    slow.send("back\n").expect_next("[slow] back\n");
+    listeners[1].expect_next("[speaker] end\n[slow] back\n");
+}
+
+#[test]
+fn a_gap_names_exactly_the_ids_that_are_missing() {
+    let server = TestServer::start(|_| {});
+    let mut slow = TestClient::connect_with_buffer(server.address(), SMALL_BUFFER);
+    let mut next_id = slow.login_json("slow")["id"].as_u64().expect("an id") + 1;
+    let mut speaker = server.login("speaker");
+    talk(&mut speaker, &mut []);
+
+    slow.widen_buffer();
+    assert_eq!(slow.expect_message("joined")["id"], next_id);
+    let first_line_id = next_id + 1;
+    next_id = first_line_id;
+    speaker.send("end\n");
+    let mut gaps = 0;
+    loop {
+        let message = slow.expect_json();
+        let id = |field: &str| message[field].as_u64().expect("an id");
+        match message["type"].as_str() {
+            Some("gap") => {
+                assert_eq!((id("from"), &message["room"]), (next_id, &Value::from("lobby")));
+                next_id = id("to") + 1;
+                gaps += 1;
+            }
+            Some("said") => {
+                assert_eq!(id("id"), next_id);
+                next_id += 1;
+                if message["text"] == "end" {
+                    break;
+                }
+                let line = usize::try_from(id("id") - first_line_id).expect("few lines");
+                assert_eq!(message["text"], words(line), "ids and lines agree");
+            }
+            _ => panic!("neither gap nor said: {message}"),
+        }
+    }
+    assert_eq!(next_id, first_line_id + LINES as u64 + 1);
+    assert_eq!(gaps, 1);
+}
+
+#[test]
+fn answers_to_a_slow_reader_are_never_skipped() {
+    let server = TestServer::start(|_| {});
+    let mut slow = TestClient::connect_with_buffer(server.address(), SMALL_BUFFER);
+    slow.login_json("slow");
+    let mut speaker = server.login("speaker");
+    // Behind what the kernel takes, and then flooded over.
+    talk(&mut speaker, &mut []);
+    for nonce in 0..20 {
+        slow.send(format!("{{\"type\":\"command\",\"line\":\"/who\",\"nonce\":\"{nonce}\"}}\n"));
+    }
+    slow.wait_until_read();
+    talk(&mut speaker, &mut []);
+    speaker.send("end\n");
+    slow.widen_buffer();
+    let mut acks = 0;
+    loop {
+        let message = slow.expect_json();
+        if message["type"] == "ack" {
+            assert_eq!(message["nonce"], acks.to_string());
+            acks += 1;
+        }
+        if message["text"] == "end" {
+            break;
+        }
+    }
+    assert_eq!(acks, 20);
+}
+
+#[test]
+fn who_never_reads_is_dropped_and_the_operator_is_told() {
+    let server = TestServer::start(|config| config.stall_timeout = Duration::from_millis(500));
+    let _slow = login_stalled(&server, "slow");
+    let mut speaker = server.login("speaker");
+    let mut listener = server.login("listener");
+    speaker.expect("[listener]님이 입장했습니다.\n");
+    let burst: String = (0..LINES).map(|line| words(line) + "\n").collect();
+    let started = Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(|| speaker.send(&burst));
+        // Others see the one go, amid all that is said.
+        listener.expect("[slow]님이 퇴장했습니다.\n");
+    });
+    let passed = started.elapsed();
+    assert!(passed >= Duration::from_millis(500) && passed < DEADLINE, "{passed:?}");
+    server.console_expect("(#1 slow: 읽지 않음)\n");
+    server.login_when_free("slow");
+}
+
+#[test]
+fn who_reads_slowly_but_steadily_is_not_dropped() {
+    let server = TestServer::start(|config| config.stall_timeout = Duration::from_millis(400));
+    let mut slow = login_stalled(&server, "slow");
+    let mut speaker = server.login("speaker");
+    let mut said = 0;
+    let started = Instant::now();
+    // Four times as long as one who reads nothing may stay.
+    while started.elapsed() < Duration::from_millis(1_600) {
+        speaker.send(words(said) + "\n");
+        speaker.expect_next(format!("[speaker] {}\n", words(said)));
+        said += 1;
+        slow.expect_line();
+    }
+    speaker.send("end\n");
+    slow.expect("[speaker] end\n");
+}

@@ -1,0 +1,152 @@
+//! The end of the server: a goodbye to all, after all that was accepted, in time.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use madang_tests::{TestClient, TestServer};
+use serde_json::{Value, json};
+
+/// The time within which a server has stopped, whoever does not read.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+
+const GOODBYE: &str = "서버를 종료합니다.\n";
+
+#[test]
+fn everyone_gets_a_goodbye_of_its_kind_as_the_last() {
+    let mut server = TestServer::start(|_| {});
+    let mut json = server.login_json("json");
+    let mut english = server.connect();
+    english.expect("ID:");
+    english.send("/lang en\n").login("english");
+    let mut text = server.login("text");
+    let mut at_prompt = server.connect();
+    at_prompt.expect("ID:");
+    let mut json_at_prompt = server.connect();
+    json_at_prompt.become_json();
+    text.send("last\n").expect("[text] last\n");
+
+    let started = Instant::now();
+    server.stop();
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+
+    for client in [&mut text, &mut at_prompt] {
+        client.expect_next(GOODBYE).expect_closed();
+    }
+    english.expect("[text] last\n");
+    english.expect_next("The server is shutting down.\n").expect_closed();
+    json.expect("\"last\"}\n");
+    for client in [&mut json, &mut json_at_prompt] {
+        client.expect_next("{\"type\":\"bye\",\"reason\":\"shutdown\"}\n").expect_closed();
+    }
+    assert!(TcpStream::connect(server.address()).is_err(), "nobody listens any more");
+}
+
+#[test]
+fn five_hundred_members_and_one_stalled_are_done_in_time() {
+    const MEMBERS: usize = 500;
+    const LINES: usize = 60;
+    let mut server = TestServer::start(|config| {
+        // So that a few lines stall who does not read, and nobody else.
+        config.unsent_bytes = 4 * 1_024;
+    });
+    let mut stalled = TestClient::connect_with_buffer(server.address(), 4 * 1_024);
+    stalled.login("stalled");
+    let mut members = server.gather(MEMBERS);
+    let line = |n: usize| format!("{n:03} {}", "안녕하세요 ".repeat(40));
+    let (speaker, others) = members.split_first_mut().expect("there are members");
+    speaker.send((0..LINES).map(|n| line(n) + "\n").collect::<String>());
+    let last = format!("[m000] {}\n", line(LINES - 1));
+    speaker.expect(&last);
+
+    let started = Instant::now();
+    server.stop();
+    let passed = started.elapsed();
+    assert!(passed <= STOP_LIMIT, "{passed:?}");
+    assert!(passed >= Duration::from_secs(3), "the stalled one was not stalled: {passed:?}");
+
+    speaker.expect_next(GOODBYE).expect_closed();
+    for member in others {
+        for n in 0..LINES {
+            member.expect_next(format!("[m000] {}\n", line(n)));
+        }
+        member.expect_next(GOODBYE).expect_closed();
+    }
+    assert!(server.console().contains("stalled"), "{}", server.console());
+}
+
+#[test]
+fn what_was_accepted_before_is_delivered_to_all_alike() {
+    let mut server = TestServer::start(|config| config.outbox_bytes = 64 << 20);
+    let mut witness = server.login("witness");
+    let listeners: Vec<JoinHandle<Vec<u8>>> = (0..20)
+        .map(|at| {
+            let mut listener = server.login_json(&format!("listener-{at}")).into_stream();
+            std::thread::spawn(move || {
+                let mut heard = Vec::new();
+                listener.read_to_end(&mut heard).expect("the server closes in order");
+                heard
+            })
+        })
+        .collect();
+    for speaker in server.gather(4) {
+        let mut speaker = speaker.into_stream();
+        let mut hearing = speaker.try_clone().expect("there is a descriptor left");
+        // Both end when the server does.
+        std::thread::spawn(move || while speaker.write_all(b"words\n").is_ok() {});
+        std::thread::spawn(move || std::io::copy(&mut hearing, &mut std::io::sink()));
+    }
+    witness.expect("words\n");
+    let started = Instant::now();
+    server.stop();
+    assert!(started.elapsed() <= STOP_LIMIT, "{:?}", started.elapsed());
+
+    let last_ids: Vec<u64> = listeners
+        .into_iter()
+        .map(|listener| last_id_before_bye(&listener.join().expect("it reads to the end")))
+        .collect();
+    assert!(last_ids.iter().all(|id| *id == last_ids[0]), "{last_ids:?}");
+}
+
+/// Goes through all that a listener heard: ids rise by one, and then comes the bye.
+#[track_caller]
+fn last_id_before_bye(heard: &[u8]) -> u64 {
+    let heard = std::str::from_utf8(heard).expect("the server sends UTF-8");
+    let mut lines = heard.lines().peekable();
+    let mut last_id = None;
+    while let Some(line) = lines.next() {
+        let message: Value = serde_json::from_str(line).expect("every line is whole");
+        if lines.peek().is_none() {
+            assert_eq!(message, json!({"type": "bye", "reason": "shutdown"}));
+            break;
+        }
+        let id = message["id"].as_u64().expect("an id");
+        assert!(last_id.is_none_or(|last| id == last + 1), "{message} after {last_id:?}");
+        last_id = Some(id);
+    }
+    last_id.expect("there were events")
+}
+
+#[test]
+fn leaves_are_not_announced_when_all_leave() {
+    let mut server = TestServer::start(|_| {});
+    let mut members = server.gather(20);
+    server.stop();
+    for member in &mut members {
+        member.expect_next(GOODBYE).expect_closed();
+    }
+    for at in 0..20 {
+        assert!(server.console().contains(&format!(" m{at:03}: 서버 종료)\n")));
+    }
+}
+
+#[test]
+fn a_server_without_connections_stops_at_once() {
+    let mut server = TestServer::start(|_| {});
+    let started = Instant::now();
+    server.stop();
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+}

@@ -1,0 +1,154 @@
+//! What may be said and what of it is shown: UTF-8 however it is cut, nothing else,
+//! and nothing that a terminal would obey.
+
+use madang_tests::{TestClient, TestServer};
+use serde_json::json;
+
+const NOT_UTF8: &str = "UTF-8이 아닙니다 / not UTF-8 (Windows: chcp 65001)\n";
+
+#[test]
+fn characters_cut_between_reads_stay_whole() {
+    let server = TestServer::start(|_| {});
+    let mut alice = server.login("alice");
+    let text = "안녕 👍🏽 é".as_bytes();
+    for cut in 1..text.len() {
+        alice.send(&text[..cut]).wait_until_read();
+        alice.send(&text[cut..]).send("\n").expect_next("[alice] 안녕 👍🏽 é\n");
+    }
+}
+
+#[test]
+fn what_is_not_utf8_is_refused_to_its_sender_alone() {
+    let server = TestServer::start(|_| {});
+    let mut alice = server.login("alice");
+    let mut bob = server.login("bob");
+    alice.expect("[bob]님이 입장했습니다.\n");
+    let broken: [&[u8]; 7] = [
+        b"\xbe\xc8\xb3\xe7\xc7\xcf\xbc\xbc\xbf\xe4", // 안녕하세요 in CP949
+        b"\x80",
+        b"abc\xc3\x28",
+        b"\xc0\xaf",         // an overlong slash
+        b"\xed\xa0\x80",     // a surrogate
+        b"\xf4\x90\x80\x80", // beyond U+10FFFF
+        "안".as_bytes().split_last().expect("three bytes").1,
+    ];
+    for line in broken {
+        alice.send([line, b"\n"].concat()).expect_next(NOT_UTF8);
+    }
+    // With CR LF, and amid lines that are good.
+    alice.send(b"one\n\xb0\xa1\r\ntwo\n");
+    alice.expect(NOT_UTF8);
+    alice.expect("[alice] two\n");
+    bob.expect_next("[alice] one\n[alice] two\n");
+}
+
+#[test]
+fn a_name_that_is_not_utf8_is_refused_and_asked_again() {
+    let server = TestServer::start(|_| {});
+    let mut client = server.connect();
+    client.expect("로그인ID:");
+    client.send(b"\xc8\xab\xb1\xe6\xb5\xbf\r\n").expect_next(format!("{NOT_UTF8}로그인ID:"));
+    client.send("홍길동\r\n").expect_next("[홍길동]님이 입장했습니다.\n");
+}
+
+#[test]
+fn what_is_said_is_shown_composed() {
+    let server = TestServer::start(|_| {});
+    let mut alice = server.login("alice");
+    alice.send("\u{1112}\u{1161}\u{11ab} e\u{301}\n").expect_next("[alice] 한 é\n");
+}
+
+#[test]
+fn nothing_that_a_terminal_would_obey_reaches_anyone() {
+    let server = TestServer::start(|_| {});
+    let mut speaker = server.login("speaker");
+    let mut json_speaker = server.login_json("json-speaker");
+    let mut listener = server.login("listener");
+    let mut json_listener = server.login_json("json-listener");
+    for client in [&mut speaker, &mut listener] {
+        client.expect("[json-listener]님이 입장했습니다.\n");
+    }
+    json_speaker.expect_message("joined");
+    json_speaker.expect_message("joined");
+
+    let mut check = |said: &str, shown: &str| {
+        speaker.send(format!("{said}\n"));
+        speaker.expect_next(format!("[speaker] {shown}\n"));
+        listener.expect_next(format!("[speaker] {shown}\n"));
+        json_listener.expect_said("speaker", shown);
+        json_speaker.expect_said("speaker", shown);
+
+        json_speaker.send_json(json!({"type": "say", "text": said}));
+        speaker.expect_next(format!("[json-speaker] {shown}\n"));
+        listener.expect_next(format!("[json-speaker] {shown}\n"));
+        json_listener.expect_said("json-speaker", shown);
+        json_speaker.expect_said("json-speaker", shown);
+    };
+    check("\u{1b}[31mred\u{1b}[0m", "red");
+    check("\u{1b}]0;title\u{7}x", "x");
+    check("\u{1b}]8;;http://a\u{1b}\\link", "link");
+    check("\u{1b}Pq#0\u{1b}\\x", "x");
+    check("\u{9b}2Jclear", "clear");
+    check("\u{9d}0;title\u{9c}x", "x");
+    check("be\u{7}ll\u{0}s\u{7f}", "bells");
+    check("a\u{b}b\u{c}c\u{85}d", "abcd");
+    check("a\u{2028}[bob] b\u{2029}c", "a[bob] bc");
+    check("user\u{202e}gnp.exe\u{202c}", "usergnp.exe");
+    check("\u{2066}a\u{2067}b\u{2068}c\u{2069}d", "abcd");
+    check("tab\tkept", "tab\tkept");
+    check("x\u{1b}", "x");
+    check(&format!("z{}", "\u{300}".repeat(50)), &format!("z{}", "\u{300}".repeat(8)));
+    check("👨\u{200d}👩\u{200d}👧 ❤\u{fe0f}", "👨\u{200d}👩\u{200d}👧 ❤\u{fe0f}");
+    check_console(&server);
+}
+
+#[test]
+fn nothing_is_left_of_a_line_of_controls_and_nothing_is_said() {
+    let server = TestServer::start(|_| {});
+    let mut alice = server.login("alice");
+    alice.send("\u{1b}[2J\u{202e}\u{7}\nend\n").expect_next("[alice] end\n");
+}
+
+#[test]
+fn names_and_commands_bring_nothing_to_a_terminal_either() {
+    let server = TestServer::start(|config| config.login_tries = 100);
+    let mut client = server.connect();
+    client.expect("로그인ID:");
+    let wrong = [
+        "\u{1b}[31mred",
+        "a\u{9b}b",
+        "a\u{202e}b",
+        "a\u{2028}b",
+        "a\u{7}b",
+        "a\rb",
+        "/\u{1b}[31m",
+        "/\u{202e}quit",
+    ];
+    for name in wrong {
+        client.send(format!("{name}\n"));
+        assert_clean(&mut client, "로그인ID:");
+    }
+    client.send("alice\n").expect_next("[alice]");
+    client.send("/\u{1b}]0;x\u{7}who\n/who\n");
+    assert_clean(&mut client, "alice\n");
+    check_console(&server);
+}
+
+#[track_caller]
+fn assert_clean(client: &mut TestClient, end: &str) {
+    let answer = client.expect(end);
+    let unwanted = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    assert!(!answer.contains(unwanted), "{answer:?}");
+}
+
+/// Nothing but printable lines, each as the server writes them.
+#[track_caller]
+fn check_console(server: &TestServer) {
+    for line in server.console().lines() {
+        assert!(!line.contains(char::is_control), "{line:?}");
+        assert!(line.starts_with("[127.0.0.1] ") || line.starts_with("+++ "), "{line:?}");
+    }
+}

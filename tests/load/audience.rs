@@ -1,0 +1,27 @@
+//! What is told of what the members hear: each part of a run listens for what it needs.
+
+use crate::{clock::Nanos, text::Lines};
+
+/// Who listens to what the members hear, all told in the order in which it came.
+pub(crate) trait Audience {
+    /// A member heard texts; their bytes were read at `read`.
+    fn said(&mut self, member: usize, lines: Lines, read: Nanos);
+
+    /// A member heard a line with a text that is not whole.
+    fn garbled(&mut self, member: usize);
+
+    /// A member was told something else.
+    fn told(&mut self, member: usize, news: News);
+}
+
+/// What members are told besides what was said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// This member itself is in.
+    Entered,
+    Joined(usize),
+    Left(usize),
+    Skipped(u64),
+    /// The connection has ended, after this member had left.
+    Ended,
+}

@@ -1,0 +1,103 @@
+//! Before the work: does everyone hear, and has everyone spoken?
+
+use anyhow::{Result, bail};
+
+use crate::{
+    audience::{Audience, News},
+    clock::Nanos,
+    crowd::Crowd,
+    patience::Patience,
+    plan::Plan,
+    progress::Progress,
+    text::{Kind, Lines, Said},
+};
+
+/// How long the first call waits for its answer before it is said again, and then twice as long.
+const FIRST_WAIT: Nanos = 200_000_000;
+
+struct Call {
+    /// The number of the call that is being heard.
+    number: u32,
+    /// How many members have heard it.
+    heard: usize,
+    /// For each member, the number of the call it heard last, plus one.
+    last: Vec<u32>,
+    wrong: u64,
+}
+
+impl Audience for Call {
+    fn said(&mut self, member: usize, lines: Lines, _read: Nanos) {
+        let said = lines.first;
+        if said.kind != Kind::Call {
+            return;
+        }
+        // No caller says two lines at once.
+        self.wrong += u64::from(lines.count - 1);
+        if said.number == self.number && self.last[member] <= said.number {
+            self.heard += 1;
+        } else if said.number > self.number || self.last[member] > said.number {
+            self.wrong += 1;
+        }
+        self.last[member] = self.last[member].max(said.number + 1);
+    }
+
+    fn garbled(&mut self, _member: usize) {
+        self.wrong += 1;
+    }
+
+    fn told(&mut self, _member: usize, _news: News) {}
+}
+
+/// Makes sure that everyone hears everyone in their room; with `roll_call` each member says one
+/// line, strictly one after the other, so that the server has done its work once for each.
+///
+/// Some servers take a member in before it hears what is said: the first call in each room is
+/// repeated until everyone has heard it. All later calls must come exactly once. Gives the
+/// number of deliveries that did not.
+pub(crate) fn call(
+    plan: &Plan,
+    crowd: &mut Crowd,
+    patience: &mut Patience,
+    progress: &mut Progress,
+) -> Result<u64> {
+    let clock = crowd.clock();
+    let mut call = Call { number: 0, heard: 0, last: vec![0; plan.members], wrong: 0 };
+    let echoes = plan.protocol.protocol().echoes();
+    let callers = if plan.roll_call { plan.members } else { plan.rooms };
+    for caller in 0..callers {
+        let is_first = caller < plan.rooms;
+        let in_room =
+            (0..plan.members).filter(|&member| plan.room_of(member) == plan.room_of(caller));
+        let listeners = in_room.count() - usize::from(!echoes);
+        let mut wait = FIRST_WAIT;
+        let mut again_at = clock.now();
+        call.heard = 0;
+        patience.renew();
+        while call.heard < listeners {
+            let now = clock.now();
+            if now >= again_at {
+                call.number += 1;
+                call.heard = 0;
+                crowd.say(
+                    caller,
+                    Said {
+                        kind: Kind::Call,
+                        speaker: caller as u32,
+                        number: call.number,
+                        due: now,
+                    },
+                );
+                crowd.flush(caller)?;
+                again_at = if is_first { now + wait } else { Nanos::MAX };
+                wait *= 2;
+            }
+            patience.hear(u64::from(call.number) + call.heard as u64);
+            if let Some(why) = patience.is_over() {
+                bail!("{why}: {} of {listeners} members hear member {caller}", call.heard);
+            }
+            progress.show(|| format!("calling the roll: {caller} of {callers}"));
+            crowd.poll(patience.end().min(again_at), &mut call)?;
+        }
+    }
+    Ok(call.wrong)
+}

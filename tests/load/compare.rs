@@ -1,0 +1,162 @@
+//! Madang and every peer that is here, side by side.
+//!
+//! Each server is started anew for each run, held to one core with this program on another, and
+//! gives way to the next after one run: what the machine does meanwhile meets all alike.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::{
+    chart,
+    cli::CompareFlags,
+    comparison::{Comparison, Contestant, Run},
+    limits,
+    machine::Machine,
+    peer::{Kind, Peer, Whereabouts},
+    progress::Progress,
+    report::Report,
+    run::run,
+    server::{Cores, Server},
+    table,
+    works::Work,
+};
+
+/// Runs every work against every server, writes table, chart and raw figures, and gives whether
+/// everything that Madang delivered was right.
+pub(crate) fn compare(flags: &CompareFlags) -> Result<bool> {
+    ensure!(flags.turns > 0, "--turns 0 measures nothing");
+    limits::allow_descriptors(0)?;
+    limits::sharpen_timers();
+    let cores = match flags.cores {
+        Some(cores) => cores,
+        None => first_two_cores()?,
+    };
+    let (peers, absent) = find_peers(flags)?;
+    let mut progress = Progress::new();
+    for absent in &absent {
+        progress.note(&format!("absent: {absent}"));
+    }
+    let mut comparison = Comparison {
+        date: jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string(),
+        command: own_command(),
+        machine: Machine::this(),
+        turns: flags.turns,
+        seconds: flags.seconds,
+        servers: peers.iter().map(contestant).collect(),
+        absent,
+        runs: Vec::new(),
+    };
+    for &work in &flags.works {
+        for turn in 1..=flags.turns {
+            for peer in peers.iter().filter(|peer| work.suits(peer)) {
+                let run = take_turn(work, peer, turn, flags, cores, &mut progress);
+                progress.note(&outcome(&run));
+                comparison.runs.push(run);
+            }
+        }
+    }
+    progress.end();
+    write(&comparison, flags)?;
+    Ok(!comparison.runs.iter().any(|run| run.kind == Kind::Madang && run.failure.is_some()))
+}
+
+fn first_two_cores() -> Result<Cores> {
+    match limits::cores()?[..] {
+        [server, tool, ..] => Ok(Cores { server, tool }),
+        _ => bail!("there is one core only: server and load generator need one each"),
+    }
+}
+
+fn find_peers(flags: &CompareFlags) -> Result<(Vec<Peer>, Vec<String>)> {
+    let whereabouts = Whereabouts {
+        madang: &flags.madang,
+        peer_command: flags.peer_command.as_deref(),
+        peer_port: flags.peer_port,
+    };
+    let kinds = if flags.peers.is_empty() { Kind::all_by_default() } else { flags.peers.clone() };
+    let (mut peers, mut absent) = (Vec::new(), Vec::new());
+    for kind in kinds {
+        match Peer::find(kind, &whereabouts)? {
+            Ok(peer) => peers.push(peer),
+            Err(why) => absent.push(why),
+        }
+    }
+    ensure!(!peers.is_empty(), "no server is here: {}", absent.join("; "));
+    Ok((peers, absent))
+}
+
+fn contestant(peer: &Peer) -> Contestant {
+    let version = peer.version.clone();
+    Contestant { name: peer.name, version, command: peer.template.clone(), kind: peer.kind }
+}
+
+fn take_turn(
+    work: Work,
+    peer: &Peer,
+    turn: usize,
+    flags: &CompareFlags,
+    cores: Cores,
+    progress: &mut Progress,
+) -> Run {
+    progress.begin(format!("{} {} {turn}/{}: ", work.name(), peer.name, flags.turns));
+    let mut reports: Vec<Report> = Vec::new();
+    let mut failure = None;
+    for plan in work.plans(peer, flags.seconds) {
+        let report = Server::start(&peer.command, peer.address, Some(cores)).and_then(|server| {
+            let mut report = run(&plan, Some(server.process()?), progress)?;
+            report.start_seconds = Some(server.started_in.as_secs_f64());
+            Ok(report)
+        });
+        match report {
+            Ok(report) => {
+                failure = failure.or(report.failure());
+                reports.push(report);
+            }
+            Err(error) => {
+                failure = Some(format!("{error:#}"));
+                break;
+            }
+        }
+    }
+    Run { work, kind: peer.kind, server: peer.name, turn, reports, failure }
+}
+
+/// What a turn came to, in a line.
+fn outcome(run: &Run) -> String {
+    let figures = run.work.figures().iter().filter_map(|figure| (figure.take)(&run.reports));
+    let figures: Vec<String> = figures.map(|figure| figure.to_string()).collect();
+    let remarks = run.reports.iter().flat_map(|report| &report.remarks).cloned();
+    let failure = run.failure.iter().map(|failure| format!("failed: {failure}"));
+    let notes: String = remarks.chain(failure).map(|note| format!("; {note}")).collect();
+    format!("{} {} {}: {}{notes}", run.work.name(), run.server, run.turn, figures.join(", "))
+}
+
+fn write(comparison: &Comparison, flags: &CompareFlags) -> Result<()> {
+    let date = comparison.date.split(' ').next().unwrap_or("load");
+    let name = flags.name.as_deref().unwrap_or(date);
+    let (chart_name, raw_name) = (format!("{name}.svg"), format!("{name}.json"));
+    let raw =
+        serde_json::to_string_pretty(comparison).context("failed to write the figures as JSON")?;
+    fs::create_dir_all(&flags.into)
+        .with_context(|| format!("failed to make `{}`", flags.into.display()))?;
+    let page = table::page(comparison, &chart_name, &raw_name);
+    write_file(&flags.into.join(format!("{name}.md")), &page)?;
+    write_file(&flags.into.join(&chart_name), &chart::chart(comparison))?;
+    write_file(&flags.into.join(&raw_name), &(raw + "\n"))?;
+    print!("{page}");
+    Ok(())
+}
+
+fn write_file(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("failed to write `{}`", path.display()))
+}
+
+/// The command that makes these figures again.
+fn own_command() -> String {
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .map(|word| if word.contains(' ') { format!("'{word}'") } else { word })
+        .collect();
+    format!("cargo run --release -p madang-tests --bin load -- {}", arguments.join(" "))
+}

@@ -1,0 +1,237 @@
+//! What arrived at a member, cut into what was said and what else the server told.
+//!
+//! Everything here is per delivery, so it is cheap: lines of one protocol have one shape, and
+//! once that shape is known the next text is looked for only where it must stand, and those that
+//! follow on it are taken together. Whatever
+//! does not stand there is cut at its line end and read with care. No sockets here.
+
+use crate::{
+    name,
+    protocol::Protocol,
+    text::{Lines, Said, Wording},
+};
+
+/// The next thing heard.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Sound<'a> {
+    /// Texts of this run.
+    Said(Lines),
+    /// A line with a text of this run that is not whole, or stands under another's name.
+    Garbled(&'a [u8]),
+    /// Any other line, without its end.
+    Line(&'a [u8]),
+}
+
+/// The ears of all members, which all learn the same shape.
+pub(crate) struct Ear {
+    wording: Wording,
+    /// Bytes of the text's own line before the text.
+    lead_bytes: usize,
+    /// Bytes after the text, the line end included; 0 as long as no text has been heard.
+    tail_bytes: usize,
+    signed: bool,
+}
+
+impl Ear {
+    pub(crate) fn new(wording: Wording, protocol: &dyn Protocol) -> Self {
+        Self { wording, lead_bytes: 0, tail_bytes: 0, signed: protocol.signs_lines() }
+    }
+
+    /// The first sound in `bytes` and how many bytes it took; `None` if more must arrive first.
+    ///
+    /// `header` is what stands before every text's line in this protocol and room.
+    #[inline]
+    pub(crate) fn next<'a>(
+        &mut self,
+        protocol: &dyn Protocol,
+        header: &[u8],
+        bytes: &'a [u8],
+    ) -> Option<(Sound<'a>, usize)> {
+        if let Some(found) = self.next_of_known_shape(header, bytes) {
+            return Some(found);
+        }
+        self.next_line(protocol, bytes)
+    }
+
+    #[inline]
+    fn next_of_known_shape<'a>(
+        &self,
+        header: &[u8],
+        bytes: &'a [u8],
+    ) -> Option<(Sound<'a>, usize)> {
+        let text_at = header.len() + self.lead_bytes;
+        let tail_at = text_at + self.wording.text_bytes();
+        let end = tail_at + self.tail_bytes;
+        if self.tail_bytes == 0 || bytes.len() < end || bytes[end - 1] != b'\n' {
+            return None;
+        }
+        if !header.is_empty() && !bytes.starts_with(header) {
+            return None;
+        }
+        let said = self.wording.read(&bytes[text_at..tail_at])?;
+        if self.signed && !is_signed(&bytes[header.len()..text_at], said) {
+            return None;
+        }
+        let count = self.wording.count_frames(said, bytes, text_at, end);
+        Some((Sound::Said(Lines { first: said, count }), end * count as usize))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn next_line<'a>(
+        &mut self,
+        protocol: &dyn Protocol,
+        bytes: &'a [u8],
+    ) -> Option<(Sound<'a>, usize)> {
+        let end = protocol.line_end(bytes)?;
+        let line = bytes[..end].strip_suffix(b"\n").unwrap_or(&bytes[..end]);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let Some(text_at) = self.wording.find(line) else {
+            return Some((Sound::Line(line), end));
+        };
+        let tail_at = text_at + self.wording.text_bytes();
+        let said = line
+            .get(text_at..tail_at)
+            .and_then(|text| self.wording.read(text))
+            .filter(|&said| !self.signed || is_signed(&line[..text_at], said));
+        let Some(said) = said else {
+            return Some((Sound::Garbled(line), end));
+        };
+        (self.lead_bytes, self.tail_bytes) = (text_at, end - tail_at);
+        Some((Sound::Said(Lines { first: said, count: 1 }), end))
+    }
+}
+
+/// Whether the line begins `[name] ` with the name of who says it, and nothing else.
+#[inline]
+fn is_signed(lead: &[u8], said: Said) -> bool {
+    let [b'[', name @ .., b']', b' '] = lead else {
+        return false;
+    };
+    name::parse(name) == Some(said.speaker as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{protocol, text::Kind};
+
+    const SAID: Said = Said { kind: Kind::Talk, speaker: 3, number: 5, due: 7 };
+
+    fn text(wording: &Wording) -> String {
+        let mut text = Vec::new();
+        wording.write(SAID, &mut text);
+        String::from_utf8(text).unwrap()
+    }
+
+    /// Hears `stream` in one piece, then cut in two at every place, and wants the same sounds.
+    #[track_caller]
+    fn check(protocol: protocol::Choice, stream: &str, sounds: &[&str]) {
+        let wording = Wording::new(64, 0x5A5);
+        let stream = stream.replace("TEXT", &text(&wording));
+        for cut in 0..stream.len() {
+            let protocol = protocol.protocol();
+            let header = protocol.header(0, wording.text_bytes());
+            let mut ear = Ear::new(wording.clone(), protocol);
+            let mut heard = Vec::new();
+            let mut waiting = Vec::new();
+            for part in [&stream.as_bytes()[..cut], &stream.as_bytes()[cut..]] {
+                waiting.extend_from_slice(part);
+                let mut at = 0;
+                while let Some((sound, used)) = ear.next(protocol, &header, &waiting[at..]) {
+                    match sound {
+                        Sound::Said(lines) => {
+                            assert_eq!(lines, Lines { first: SAID, count: 1 });
+                            heard.push("said".to_owned());
+                        }
+                        Sound::Garbled(_) => heard.push("garbled".to_owned()),
+                        Sound::Line(line) => heard.push(String::from_utf8_lossy(line).into_owned()),
+                    }
+                    at += used;
+                }
+                waiting.drain(..at);
+            }
+            // Where the cut falls inside a header its lines come singly: they say nothing.
+            heard.retain(|line| {
+                !line.starts_with(['>', '$'])
+                    && !line.starts_with("MSG")
+                    && line != "message"
+                    && line != "r00000"
+            });
+            assert_eq!(heard, sounds, "cut at {cut}");
+            assert_eq!(waiting, b"", "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn madang_lines_are_told_apart_from_notices() {
+        check(
+            protocol::Choice::Madang,
+            "Madang/1\n[m00003] TEXT\n[m00003] TEXT\n[m00004]님이 입장했습니다.\n[m00003] TEXT\n-- 2 lines skipped --\n",
+            &[
+                "Madang/1",
+                "said",
+                "said",
+                "[m00004]님이 입장했습니다.",
+                "said",
+                "-- 2 lines skipped --",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_line_under_another_s_name_is_garbled() {
+        check(
+            protocol::Choice::Madang,
+            "[m00003] TEXT\n[m00004] TEXT\nx[m00003] TEXT\n[m00003] TEXT!\n",
+            &["said", "garbled", "garbled", "said"],
+        );
+    }
+
+    #[test]
+    fn half_a_text_is_garbled() {
+        let wording = Wording::new(64, 0x5A5);
+        let half = &text(&wording)[..30];
+        check(
+            protocol::Choice::Plain,
+            &format!("TEXT\n{half}TEXT\nTEXT\n"),
+            &["said", "garbled", "said"],
+        );
+    }
+
+    #[test]
+    fn peers_texts_are_heard() {
+        let text = "TEXT";
+        check(protocol::Choice::Plain, &format!("{text}\n{text}\n"), &["said", "said"]);
+        check(
+            protocol::Choice::Ncat,
+            &format!("<announce> hi\n<user9> {text}\n<user10> {text}\n{text}\n"),
+            &["<announce> hi", "said", "said", "said"],
+        );
+        check(
+            protocol::Choice::Nats,
+            &format!("PING\r\nMSG r00000 1 63\r\n{text}\r\nMSG r00000 1 63\r\n{text}\r\nPONG\r\n"),
+            &["PING", "said", "said", "PONG"],
+        );
+        let push = format!(">3\r\n$7\r\nmessage\r\n$6\r\nr00000\r\n$63\r\n{text}\r\n");
+        check(
+            protocol::Choice::Redis,
+            &format!("{push}:4\r\n{push}{push}"),
+            &["said", ":4", "said", "said"],
+        );
+        check(
+            protocol::Choice::MadangJson,
+            &format!(
+                "{{\"type\":\"ack\"}}\n{{\"type\":\"said\",\"text\":\"{text}\"}}\n{{\"text\":\"{text}\",\"id\":1}}\n"
+            ),
+            &["{\"type\":\"ack\"}", "said", "said"],
+        );
+        check(
+            protocol::Choice::Seed,
+            &format!(
+                "[m00003]님이 입장했습니다.[m00003] {text}\n[m00004]님이 퇴장했습니다.[m00003] {text}\n"
+            ),
+            &["[m00003]님이 입장했습니다.", "said", "[m00004]님이 퇴장했습니다.", "said"],
+        );
+    }
+}

@@ -1,0 +1,113 @@
+//! One member: how far its login is, and what of its bytes is still to be read or sent.
+//!
+//! The socket is read and written by the crowd; here is what the bytes mean to the member.
+
+use std::os::fd::OwnedFd;
+
+use anyhow::{Result, bail};
+
+use crate::{
+    audience::{Audience, News},
+    protocol::{Heard, Protocol, Question},
+};
+
+/// How far a member is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Connecting,
+    LoggingIn,
+    In,
+    /// In, and reads no more.
+    Stalled,
+    /// Has closed its half and reads what still comes.
+    Leaving,
+    Gone,
+}
+
+/// One connection to the server under load.
+pub(crate) struct Member {
+    pub(crate) socket: OwnedFd,
+    pub(crate) state: State,
+    pub(crate) room: usize,
+    /// The beginning of a line whose end has not come.
+    pub(crate) carry: Vec<u8>,
+    /// What the socket has not taken yet.
+    pub(crate) unsent: Vec<u8>,
+}
+
+impl Member {
+    /// A member that has begun to connect.
+    pub(crate) fn new(socket: OwnedFd, room: usize) -> Self {
+        Self { socket, state: State::Connecting, room, carry: Vec::new(), unsent: Vec::new() }
+    }
+
+    /// Begins to log in: the connection stands.
+    pub(crate) fn begin(
+        &mut self,
+        protocol: &dyn Protocol,
+        index: usize,
+        audience: &mut impl Audience,
+    ) {
+        self.state = State::LoggingIn;
+        self.unsent.extend_from_slice(&protocol.opening(self.room));
+        if protocol.enters_by_connecting() {
+            self.enter(index, audience);
+        }
+    }
+
+    /// Answers what stands without a line end, if that is a prompt; gives whether it was.
+    pub(crate) fn answer_prompt(
+        &mut self,
+        protocol: &dyn Protocol,
+        index: usize,
+        rest: &[u8],
+    ) -> bool {
+        let is_prompt = self.state == State::LoggingIn && protocol.is_prompt(rest);
+        if is_prompt {
+            self.answer(protocol, index, Question::Prompt);
+        }
+        is_prompt
+    }
+
+    /// Does what a line without a text asks for, and tells the audience the rest.
+    ///
+    /// # Errors
+    ///
+    /// If the server won't have this member, or what it said.
+    pub(crate) fn hear(
+        &mut self,
+        protocol: &dyn Protocol,
+        index: usize,
+        line: &[u8],
+        audience: &mut impl Audience,
+    ) -> Result<()> {
+        match protocol.hear(line) {
+            Heard::Asked(question) => self.answer(protocol, index, question),
+            Heard::Entered => self.enter(index, audience),
+            Heard::Joined(joined) => {
+                if joined == index {
+                    self.enter(index, audience);
+                }
+                audience.told(index, News::Joined(joined));
+            }
+            Heard::Left(left) => audience.told(index, News::Left(left)),
+            Heard::Skipped(lines) => audience.told(index, News::Skipped(lines)),
+            Heard::Refused(words) if self.state != State::Leaving => {
+                bail!("the server refused member {index}: {}", String::from_utf8_lossy(words));
+            }
+            Heard::Refused(_) | Heard::Other => {}
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, protocol: &dyn Protocol, index: usize, question: Question) {
+        self.unsent.extend_from_slice(&protocol.answer(question, index, self.room));
+    }
+
+    fn enter(&mut self, index: usize, audience: &mut impl Audience) {
+        if self.state == State::LoggingIn {
+            self.state = State::In;
+            audience.told(index, News::Entered);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! How long a run waits for what must come.
+
+use std::time::Duration;
+
+use crate::clock::{Clock, Nanos, nanos};
+
+/// Bounds a run: by how long nothing comes, and by how long it takes in all.
+pub(crate) struct Patience {
+    clock: Clock,
+    silence: Duration,
+    limit: Duration,
+    heard: u64,
+    heard_at: Nanos,
+}
+
+impl Patience {
+    pub(crate) fn new(clock: Clock, silence: Duration, limit: Duration) -> Self {
+        Self { clock, silence, limit, heard: 0, heard_at: clock.now() }
+    }
+
+    /// Says how much has come so far; more or less than last time is a sign of life.
+    pub(crate) fn hear(&mut self, heard: u64) {
+        if heard != self.heard {
+            self.heard = heard;
+            self.heard_at = self.clock.now();
+        }
+    }
+
+    /// Begins to wait anew.
+    pub(crate) fn renew(&mut self) {
+        self.heard_at = self.clock.now();
+    }
+
+    /// When waiting ends if nothing comes.
+    pub(crate) fn end(&self) -> Nanos {
+        (self.heard_at + nanos(self.silence)).min(nanos(self.limit))
+    }
+
+    /// Why waiting is over, if it is.
+    pub(crate) fn is_over(&self) -> Option<String> {
+        let now = self.clock.now();
+        if now >= nanos(self.limit) {
+            return Some(format!(
+                "the run took longer than --time-limit {} s",
+                self.limit.as_secs_f64()
+            ));
+        }
+        (now >= self.end())
+            .then(|| format!("nothing came for --patience {} s", self.silence.as_secs_f64()))
+    }
+}

@@ -1,0 +1,141 @@
+//! A comparison as a Markdown page.
+
+use std::fmt::Write as _;
+
+use crate::{
+    comparison::{Cell, Comparison},
+    works::{FLOOD_LINES, LINE_BYTES},
+};
+
+/// The whole page; `chart` is the file name of the chart it shows, `raw` of the raw figures.
+pub(crate) fn page(comparison: &Comparison, chart: &str, raw: &str) -> String {
+    let mut page = String::new();
+    write_page(&mut page, comparison, chart, raw).expect("writing to a string does not fail");
+    page
+}
+
+fn write_page(
+    page: &mut String,
+    comparison: &Comparison,
+    chart: &str,
+    raw: &str,
+) -> std::fmt::Result {
+    let Comparison { date, machine, turns, seconds, runs, .. } = comparison;
+    writeln!(page, "# Load, {date}\n\n![The figures as bars]({chart})\n")?;
+    write_table(page, comparison)?;
+    let reports = || runs.iter().flat_map(|run| &run.reports);
+    let held_up = reports().filter(|report| report.is_held_up()).count();
+    if held_up > 0 {
+        let all = reports().count();
+        writeln!(
+            page,
+            "\n**In {held_up} of {all} runs the machine was busy with something else: measure again.**"
+        )?;
+    }
+    writeln!(
+        page,
+        "\n\
+A figure is the median of {turns} turns of {seconds} s, ± how far off the farthest turn was. ≥: the load
+generator was the bottleneck, the server can do better. –: not this server's work.
+
+- Machine: {}, {} cores, Linux {}, TCP congestion control {}.
+- Each server is started anew for each turn, all servers in turn, and held to one core, the load
+  generator to another. Lines have {LINE_BYTES} bytes, their end included. A flood has {FLOOD_LINES} lines in
+  flight over all speakers, or fewer where a server that passes on what it reads would cut lines.
+- Every delivery was checked: a figure is shown only if none was missing, doubled, out of order or
+  garbled in any turn.",
+        machine.processor, machine.cores, machine.kernel, machine.congestion_control
+    )?;
+    for server in &comparison.servers {
+        let version =
+            if server.version.is_empty() { String::new() } else { format!(" {}", server.version) };
+        writeln!(page, "- {}{version}: `{}`", server.name, server.command)?;
+    }
+    for absent in &comparison.absent {
+        writeln!(page, "- Absent: {absent}")?;
+    }
+    writeln!(page, "- Made with `{}`; every run is in [{raw}]({raw}).", comparison.command)
+}
+
+fn write_table(page: &mut String, comparison: &Comparison) -> std::fmt::Result {
+    let names: Vec<&str> = comparison.servers.iter().map(|server| server.name).collect();
+    writeln!(page, "| work | {} | madang reaches |", names.join(" | "))?;
+    writeln!(page, "|---|{}---|", "---:|".repeat(names.len()))?;
+    for work in comparison.works() {
+        for figure in work.figures() {
+            write!(page, "| {} |", figure.title)?;
+            for server in &comparison.servers {
+                write!(page, " {} |", cell_text(&comparison.cell(work, figure, server.kind)))?;
+            }
+            let verdicts: Vec<String> = comparison
+                .verdicts(work, figure)
+                .into_iter()
+                .map(|verdict| {
+                    format!("{} {}", if verdict.is_reached { "✓" } else { "✗" }, verdict.words)
+                })
+                .collect();
+            writeln!(page, " {} |", verdicts.join("<br>"))?;
+        }
+    }
+    write_failures(page, comparison)
+}
+
+/// Each reason once, with the works it stopped.
+fn write_failures(page: &mut String, comparison: &Comparison) -> std::fmt::Result {
+    let mut failures: Vec<(&str, &str, Vec<String>)> = Vec::new();
+    for run in &comparison.runs {
+        let Some(failure) = &run.failure else { continue };
+        let work = run.work.name();
+        match failures.iter_mut().find(|(server, why, _)| (*server, *why) == (run.server, failure))
+        {
+            Some((.., works)) if works.contains(&work) => {}
+            Some((.., works)) => works.push(work),
+            None => failures.push((run.server, failure, vec![work])),
+        }
+    }
+    if !failures.is_empty() {
+        writeln!(page, "\nFailed:\n")?;
+    }
+    for (server, failure, works) in failures {
+        let failure = failure.replace(['<', '>', '|', '\n'], " ");
+        writeln!(page, "- {server}, {}: {failure}", works.join(", "))?;
+    }
+    Ok(())
+}
+
+fn cell_text(cell: &Cell) -> String {
+    match cell {
+        Cell::Measured(measured) => {
+            let at_least = if measured.is_bound_by_tool { "≥ " } else { "" };
+            let spread = 100.0 * measured.spread();
+            let spread = if spread >= 0.5 { format!(" ±{spread:.0} %") } else { String::new() };
+            format!("{at_least}{}{spread}", measured.median)
+        }
+        Cell::Failed(_) => "failed".to_owned(),
+        Cell::NotDone => "–".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{comparison::tests::flood, peer::Kind};
+
+    #[test]
+    fn the_table_has_a_column_for_each_server_and_a_row_for_each_figure() {
+        let comparison =
+            flood(&[(Kind::Madang, &[9e6, 10e6, 11e6]), (Kind::Floor, &[12e6]), (Kind::Nats, &[])]);
+        let page = page(&comparison, "x.svg", "x.json");
+        for wanted in [
+            "![The figures as bars](x.svg)",
+            "| work | madang | floor | nats-server | madang reaches |\n|---|---:|---:|---:|---|\n",
+            "| flood, 1 speaks, 100 members: deliveries | 10.0 M/s ±10 % | 12.0 M/s | failed | ✓ 0.83 × floor, wants ≥ 0.80 |\n",
+            "| flood, 1 speaks, 100 members: server CPU per delivery | 0.100 µs ±11 % | 0.083 µs | failed |  |\n",
+            "- nats-server, flood-1: it  fell  over\n",
+            "- Absent: peer: no --peer-command was given\n",
+            "- Made with `load compare`; every run is in [x.json](x.json).",
+        ] {
+            assert!(page.contains(wanted), "{wanted}\nis not in\n{page}");
+        }
+    }
+}

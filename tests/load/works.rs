@@ -1,0 +1,336 @@
+//! The works that servers are compared by, and the figures taken from them.
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use crate::{
+    peer::{Kind, Peer},
+    plan::{Length, Pace, Plan},
+    quantity::Quantity,
+    report::{Report, TalkReport},
+};
+
+/// Length of every line, its end included.
+pub(crate) const LINE_BYTES: usize = 64;
+
+/// Lines in flight in a flood, over all speakers: enough that every server always has work, and
+/// with what servers add to a line far less than they keep for one member (256 KiB in Madang,
+/// 64 MiB in NATS, 8 MiB in Redis), so that none has a reason to skip or drop. The same for all
+/// servers, but for those that would cut lines: see [`Plan::widest_window`].
+pub(crate) const FLOOD_LINES: u32 = 2_000;
+
+/// One of the works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Work {
+    OneLine,
+    #[value(name = "flood-1")]
+    Flood1,
+    #[value(name = "flood-10")]
+    Flood10,
+    Steady,
+    #[value(name = "crowd-2000")]
+    Crowd2000,
+    #[value(name = "crowd-10000")]
+    Crowd10000,
+    Idle,
+    Stalled,
+}
+
+/// A figure taken from the runs of a work, one row of the table.
+pub(crate) struct Figure {
+    pub(crate) title: &'static str,
+    pub(crate) better: Better,
+    /// Takes the figure from the reports of one turn, in the order of [`Work::plans`].
+    pub(crate) take: fn(&[Report]) -> Option<Quantity>,
+    pub(crate) reach: &'static [Reach],
+}
+
+/// Which of two figures is the better one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Better {
+    Less,
+    More,
+}
+
+/// What Madang is to reach.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Reach {
+    /// A figure that is no worse than this.
+    Value(f64),
+    /// A figure that is no worse than this many times the best one of these.
+    Times(f64, &'static [Kind]),
+}
+
+impl Work {
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// What is run for this work against one server, in this order.
+    pub(crate) fn plans(self, peer: &Peer, seconds: f64) -> Vec<Plan> {
+        let plan = Plan {
+            protocol: peer.protocol,
+            address: peer.address,
+            members: 100,
+            speakers: 1,
+            stalled: 0,
+            rooms: 1,
+            line_bytes: LINE_BYTES,
+            pace: Pace::Window(1),
+            length: Length::Seconds(seconds),
+            warmup: Duration::from_millis(500),
+            connecting: None,
+            join_storm: false,
+            roll_call: false,
+            idle: None,
+            mass_leave: false,
+            patience: Duration::from_secs(10),
+            time_limit: Duration::from_secs(120),
+        };
+        let flood = |speakers: u32| {
+            let pace = Pace::Window((FLOOD_LINES / speakers).min(plan.widest_window()));
+            Plan { speakers: speakers as usize, pace, ..plan.clone() }
+        };
+        let crowd = |members| Plan {
+            members,
+            speakers: 0,
+            join_storm: true,
+            mass_leave: true,
+            ..plan.clone()
+        };
+        match self {
+            Work::OneLine => vec![plan],
+            Work::Flood1 => vec![flood(1)],
+            Work::Flood10 => vec![flood(10)],
+            Work::Steady => {
+                vec![Plan { members: 1_000, speakers: 100, pace: Pace::Rate(1_000.0), ..plan }]
+            }
+            Work::Crowd2000 => vec![crowd(2_000)],
+            Work::Crowd10000 => vec![crowd(10_000)],
+            Work::Idle => vec![Plan {
+                members: 2_000,
+                speakers: 0,
+                roll_call: true,
+                idle: Some(Duration::from_secs(1)),
+                ..plan
+            }],
+            Work::Stalled => {
+                let without = Plan { members: 200, ..flood(1) };
+                vec![without.clone(), Plan { stalled: 1, ..without }]
+            }
+        }
+    }
+
+    /// Whether this server can do this work at all.
+    pub(crate) fn suits(self, peer: &Peer) -> bool {
+        let members = match self {
+            Work::OneLine | Work::Flood1 | Work::Flood10 => 100,
+            Work::Stalled => 200,
+            Work::Steady => 1_000,
+            Work::Crowd2000 | Work::Idle => 2_000,
+            Work::Crowd10000 => 10_000,
+        };
+        let is_crowd = matches!(self, Work::Crowd2000 | Work::Crowd10000);
+        members <= peer.most_members && (!is_crowd || peer.protocol.protocol().announces())
+    }
+
+    /// The figures taken from this work.
+    pub(crate) fn figures(self) -> &'static [Figure] {
+        match self {
+            Work::OneLine => ONE_LINE,
+            Work::Flood1 => FLOOD_1,
+            Work::Flood10 => FLOOD_10,
+            Work::Steady => STEADY,
+            Work::Crowd2000 => CROWD_2000,
+            Work::Crowd10000 => CROWD_10000,
+            Work::Idle => IDLE,
+            Work::Stalled => STALLED,
+        }
+    }
+}
+
+const ONE_LINE: &[Figure] = &[Figure {
+    title: "1 speaks, one line at a time, 100 members: server CPU per delivery",
+    better: Better::Less,
+    take: cpu_per_delivery,
+    reach: &[Reach::Times(1.10, &[Kind::Floor])],
+}];
+
+const FLOOD_REACH: &[Reach] =
+    &[Reach::Times(2.0, &[Kind::Nats, Kind::Redis]), Reach::Times(0.8, &[Kind::Floor])];
+
+const FLOOD_1: &[Figure] = &[
+    Figure {
+        title: "flood, 1 speaks, 100 members: deliveries",
+        better: Better::More,
+        take: deliveries_per_second,
+        reach: FLOOD_REACH,
+    },
+    Figure {
+        title: "flood, 1 speaks, 100 members: server CPU per delivery",
+        better: Better::Less,
+        take: cpu_per_delivery,
+        reach: &[],
+    },
+];
+
+const FLOOD_10: &[Figure] = &[
+    Figure {
+        title: "flood, 10 speak, 100 members: deliveries",
+        better: Better::More,
+        take: deliveries_per_second,
+        reach: FLOOD_REACH,
+    },
+    Figure {
+        title: "flood, 10 speak, 100 members: server CPU per delivery",
+        better: Better::Less,
+        take: cpu_per_delivery,
+        reach: &[],
+    },
+];
+
+const STEADY: &[Figure] = &[
+    Figure {
+        title: "1,000 lines/s, 100 speak, 1,000 members: latency p99",
+        better: Better::Less,
+        take: |reports| Some(Quantity::Micros(talk(reports)?.latency?.p99_us)),
+        reach: &[Reach::Times(1.2, &[Kind::Redis])],
+    },
+    Figure {
+        title: "1,000 lines/s, 100 speak, 1,000 members: latency p99.9",
+        better: Better::Less,
+        take: |reports| Some(Quantity::Micros(talk(reports)?.latency?.p999_us)),
+        reach: &[Reach::Times(2.0, &[Kind::Redis])],
+    },
+];
+
+const CROWD_2000: &[Figure] = &[
+    Figure {
+        title: "2,000 log in, each told of each",
+        better: Better::Less,
+        take: told_of_each,
+        reach: &[Reach::Value(1.0)],
+    },
+    Figure { title: "2,000 leave at once", better: Better::Less, take: all_left, reach: &[] },
+];
+
+const CROWD_10000: &[Figure] = &[
+    Figure {
+        title: "10,000 log in, each told of each",
+        better: Better::Less,
+        take: told_of_each,
+        reach: &[Reach::Value(15.0)],
+    },
+    Figure {
+        title: "10,000 leave at once",
+        better: Better::Less,
+        take: all_left,
+        reach: &[Reach::Value(15.0)],
+    },
+];
+
+const IDLE: &[Figure] = &[
+    Figure {
+        title: "2,000 idle, after each has spoken: resident memory a member",
+        better: Better::Less,
+        take: |reports| {
+            Some(Quantity::Bytes(first(reports)?.server.as_ref()?.resident_bytes_per_member))
+        },
+        reach: &[Reach::Value(16.0 * 1024.0)],
+    },
+    Figure {
+        title: "2,000 idle: threads a member",
+        better: Better::Less,
+        take: |reports| {
+            let (report, server) = (first(reports)?, first(reports)?.server.as_ref()?);
+            Some(growth_per_member(report, server.before.threads, server.full.threads))
+        },
+        reach: &[Reach::Value(1.0)],
+    },
+    Figure {
+        title: "2,000 idle: descriptors a member",
+        better: Better::Less,
+        take: |reports| {
+            let (report, server) = (first(reports)?, first(reports)?.server.as_ref()?);
+            Some(growth_per_member(report, server.before.descriptors, server.full.descriptors))
+        },
+        reach: &[Reach::Value(1.0)],
+    },
+];
+
+const STALLED: &[Figure] = &[Figure {
+    title: "one of 200 never reads: deliveries to the others, of what they are without it",
+    better: Better::More,
+    take: |reports| {
+        let [without, with] = reports else { return None };
+        let rate = |report: &Report| {
+            let readers = (report.members - report.stalled) as f64;
+            Some(report.talk.as_ref()?.deliveries_per_second / readers)
+        };
+        Some(Quantity::Percent(100.0 * rate(with)? / rate(without)?))
+    },
+    reach: &[Reach::Value(95.0)],
+}];
+
+fn first(reports: &[Report]) -> Option<&Report> {
+    reports.first()
+}
+
+fn talk(reports: &[Report]) -> Option<&TalkReport> {
+    first(reports)?.talk.as_ref()
+}
+
+fn cpu_per_delivery(reports: &[Report]) -> Option<Quantity> {
+    talk(reports)?.server_cpu_us_per_delivery.map(Quantity::Micros)
+}
+
+fn deliveries_per_second(reports: &[Report]) -> Option<Quantity> {
+    Some(Quantity::PerSecond(talk(reports)?.deliveries_per_second))
+}
+
+fn told_of_each(reports: &[Report]) -> Option<Quantity> {
+    first(reports)?.told_of_each_seconds.map(Quantity::Seconds)
+}
+
+fn all_left(reports: &[Report]) -> Option<Quantity> {
+    first(reports)?.leave_seconds.map(Quantity::Seconds)
+}
+
+/// Rounded to hundredths: a thread for the whole server is none for a member.
+fn growth_per_member(report: &Report, before: u64, full: u64) -> Quantity {
+    let growth = full.saturating_sub(before) as f64 / report.members as f64;
+    Quantity::Number((growth * 100.0).round() / 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_work_s_plans_can_be_run_against_every_server_it_suits() {
+        for kind in Kind::value_variants() {
+            let peer = Peer::for_test(*kind);
+            for work in Work::value_variants() {
+                assert!(!work.figures().is_empty());
+                if work.suits(&peer) {
+                    for plan in work.plans(&peer, 1.0) {
+                        plan.check().unwrap_or_else(|error| panic!("{work:?} {kind:?}: {error}"));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_flood_stays_below_what_madang_keeps_for_one_member() {
+        let peer = Peer::for_test(Kind::Madang);
+        for work in [Work::Flood1, Work::Flood10, Work::Stalled] {
+            for plan in work.plans(&peer, 1.0) {
+                let Pace::Window(window) = plan.pace else { panic!("{work:?} is no flood") };
+                let in_flight = plan.speakers * window as usize * (LINE_BYTES + "[m00000] ".len());
+                assert!(in_flight < 256 * 1024 * 3 / 4, "{work:?}: {in_flight} bytes");
+            }
+        }
+    }
+}

@@ -1,0 +1,461 @@
+//! A peer over a real TCP socket, which says what it got when it did not get what
+//! it expected.
+
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::{Shutdown, SocketAddr, TcpStream},
+    time::{Duration, Instant},
+};
+
+use memchr::memmem;
+use serde_json::{Value, json};
+use socket2::{Domain, SockRef, Socket, Type};
+
+use crate::{
+    DEADLINE, QUIET, kernel,
+    transcript::{Direction, Escaped, Transcript},
+};
+
+/// A connection to a server, from the peer's side.
+///
+/// Every `expect…` fails the test if what must come has not after [`DEADLINE`].
+/// What it takes is gone: the next one looks at what comes after it. When the test
+/// has failed, the transcript is printed as the client is dropped.
+pub struct TestClient {
+    stream: TcpStream,
+    unread: Vec<u8>,
+    at_end: Option<End>,
+    label: String,
+    transcript: Transcript,
+}
+
+/// How the server's side has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// In order.
+    Closed,
+    /// What was not read is lost.
+    Reset,
+}
+
+impl TestClient {
+    /// Connects.
+    ///
+    /// # Panics
+    ///
+    /// If nobody listens there.
+    #[track_caller]
+    pub fn connect(address: SocketAddr) -> TestClient {
+        TestClient::new(TcpStream::connect(address).expect("the server listens"))
+    }
+
+    /// Connects with a receive buffer of about so many bytes, which bounds what
+    /// the kernel takes for a client that does not read.
+    ///
+    /// # Panics
+    ///
+    /// If nobody listens there.
+    #[track_caller]
+    pub fn connect_with_buffer(address: SocketAddr, bytes: usize) -> TestClient {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)
+            .expect("there is a descriptor left");
+        socket.set_recv_buffer_size(bytes).expect("the size is allowed");
+        socket.connect(&address.into()).expect("the server listens");
+        TestClient::new(socket.into())
+    }
+
+    #[track_caller]
+    fn new(stream: TcpStream) -> TestClient {
+        // What is sent in pieces goes out in pieces.
+        stream.set_nodelay(true).expect("it is connected");
+        let port = stream.local_addr().expect("it is connected").port();
+        let label = format!("port {port}");
+        let transcript = Transcript::new();
+        TestClient { stream, unread: Vec::new(), at_end: None, label, transcript }
+    }
+
+    /// Sends text or bytes, as they are.
+    ///
+    /// # Panics
+    ///
+    /// If the connection has ended.
+    #[track_caller]
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut TestClient {
+        if !self.try_send(bytes) {
+            self.fail("the connection has ended, and nothing can be sent");
+        }
+        self
+    }
+
+    /// Sends text or bytes; false if the connection has ended.
+    pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        let sent = self.stream.write_all(bytes.as_ref());
+        self.transcript.add(Direction::Sent, bytes.as_ref());
+        if let Err(error) = &sent {
+            self.transcript.add(Direction::Happened, error.to_string().as_bytes());
+        }
+        sent.is_ok()
+    }
+
+    /// Waits until the server has read all that was sent, so that the next piece
+    /// comes with a read of its own.
+    #[track_caller]
+    pub fn wait_until_read(&self) -> &TestClient {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let addresses = (self.stream.local_addr(), self.stream.peer_addr());
+            // A connection that was reset has no addresses; nothing waits in it.
+            let (Ok(own), Ok(server)) = addresses else { return self };
+            match kernel::has_been_read(own, server) {
+                Ok(true) => return self,
+                Ok(false) if Instant::now() < deadline => std::thread::yield_now(),
+                Ok(false) => self.fail("the server did not read what was sent"),
+                Err(error) => self.fail(&format!("the kernel does not tell: {error}")),
+            }
+        }
+    }
+
+    /// In how many pieces all that came so far was sent, or a few more; `None`
+    /// where the kernel does not count them.
+    #[track_caller]
+    pub fn received_segments(&self) -> Option<u32> {
+        let addresses = (self.stream.local_addr(), self.stream.peer_addr());
+        let (Ok(own), Ok(server)) = addresses else { self.fail("not connected") };
+        kernel::received_segments(own, server)
+            .unwrap_or_else(|error| self.fail(&format!("the kernel does not tell: {error}")))
+    }
+
+    /// Sends each byte alone, the next when the server has read the last.
+    #[track_caller]
+    pub fn send_byte_by_byte(&mut self, bytes: impl AsRef<[u8]>) {
+        for byte in bytes.as_ref() {
+            self.send([*byte]).wait_until_read();
+        }
+    }
+
+    /// Sends each character alone, as a terminal does that is not in line mode.
+    #[track_caller]
+    pub fn type_characters(&mut self, text: &str) {
+        for character in text.chars() {
+            self.send(character.to_string()).wait_until_read();
+        }
+    }
+
+    /// Closes the sending side alone.
+    #[track_caller]
+    pub fn finish_sending(&mut self) {
+        self.transcript.add(Direction::Happened, b"FIN");
+        if let Err(error) = self.stream.shutdown(Shutdown::Write) {
+            self.fail(&format!("failed to close the sending side: {error}"));
+        }
+    }
+
+    /// Resets the connection: the server gets RST instead of FIN.
+    pub fn reset(self) {
+        SockRef::from(&self.stream)
+            .set_linger(Some(Duration::ZERO))
+            .expect("a socket takes the option");
+    }
+
+    /// Lets the kernel take more from now on.
+    pub fn widen_buffer(&self) {
+        SockRef::from(&self.stream)
+            .set_recv_buffer_size(1 << 20)
+            .expect("a socket takes the option");
+    }
+
+    /// The socket itself, for tests that read faster than this client would;
+    /// nothing may be unread.
+    #[track_caller]
+    pub fn into_stream(mut self) -> TcpStream {
+        assert!(self.unread.is_empty(), "unread: {}", Escaped(&self.unread));
+        let placeholder = self.stream.try_clone().expect("there is a descriptor left");
+        std::mem::replace(&mut self.stream, placeholder)
+    }
+
+    /// Waits for `text`, wherever it comes, takes all up to its end, and returns
+    /// what came before it.
+    #[track_caller]
+    pub fn expect(&mut self, text: impl AsRef<[u8]>) -> String {
+        let text = text.as_ref();
+        let deadline = Instant::now() + DEADLINE;
+        let mut searched = 0;
+        loop {
+            if let Some(offset) = memmem::find(&self.unread[searched..], text) {
+                let before = self.take_text(searched + offset);
+                self.take(text.len());
+                return before;
+            }
+            searched = (self.unread.len() + 1).saturating_sub(text.len());
+            if !self.fill(deadline) {
+                self.fail(&format!("expected {}", Escaped(text)));
+            }
+        }
+    }
+
+    /// Exactly `text` comes next.
+    #[track_caller]
+    pub fn expect_next(&mut self, text: impl AsRef<[u8]>) -> &mut TestClient {
+        let text = text.as_ref();
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let length = text.len().min(self.unread.len());
+            if self.unread[..length] != text[..length] {
+                self.fail(&format!("expected {} next", Escaped(text)));
+            }
+            if length == text.len() {
+                self.take(length);
+                return self;
+            }
+            if !self.fill(deadline) {
+                self.fail(&format!("expected {} next", Escaped(text)));
+            }
+        }
+    }
+
+    /// The next line, without its LF.
+    #[track_caller]
+    pub fn expect_line(&mut self) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        let mut searched = 0;
+        loop {
+            if let Some(offset) = memchr::memchr(b'\n', &self.unread[searched..]) {
+                let line = self.take_text(searched + offset);
+                self.take(1);
+                return line;
+            }
+            searched = self.unread.len();
+            if !self.fill(deadline) {
+                self.fail("expected a line");
+            }
+        }
+    }
+
+    /// What one read brings, all of it; nothing may have been read ahead.
+    #[track_caller]
+    pub fn expect_read(&mut self) -> String {
+        assert!(self.unread.is_empty(), "unread: {}", Escaped(&self.unread));
+        if !self.fill(Instant::now() + DEADLINE) {
+            self.fail("expected anything");
+        }
+        self.take_text(self.unread.len())
+    }
+
+    /// Whether anything comes within `pause`, or the connection ends.
+    pub fn has_more_within(&mut self, pause: Duration) -> bool {
+        !self.unread.is_empty() || self.fill(Instant::now() + pause) || self.at_end.is_some()
+    }
+
+    /// Nothing comes for a [short time](QUIET). Where the client can have an
+    /// answer instead, waiting for that says more and takes less time.
+    #[track_caller]
+    pub fn expect_nothing(&mut self) {
+        self.expect_nothing_for(QUIET);
+    }
+
+    /// Nothing comes for so long.
+    #[track_caller]
+    pub fn expect_nothing_for(&mut self, pause: Duration) {
+        if self.has_more_within(pause) {
+            self.fail("expected nothing");
+        }
+    }
+
+    /// The server closes in order, and nothing comes before that.
+    #[track_caller]
+    pub fn expect_closed(&mut self) {
+        let rest = self.expect_rest();
+        if !rest.is_empty() {
+            self.fail(&format!("expected an end, not {}", Escaped(rest.as_bytes())));
+        }
+    }
+
+    /// Waits until the server closes in order, and returns what comes before that.
+    #[track_caller]
+    pub fn expect_rest(&mut self) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        while self.fill(deadline) {}
+        if self.at_end != Some(End::Closed) {
+            self.fail("expected an end");
+        }
+        self.take_text(self.unread.len())
+    }
+
+    /// Waits for the prompt, gives `name` and waits for being told of oneself.
+    #[track_caller]
+    pub fn login(&mut self, name: &str) -> &mut TestClient {
+        self.label = name.to_owned();
+        self.expect("ID:");
+        self.send(format!("{name}\n"));
+        self.expect(format!("[{name}]"));
+        self.expect("\n");
+        self
+    }
+
+    /// Changes to JSON at the prompt, takes the hello, and returns it.
+    #[track_caller]
+    pub fn become_json(&mut self) -> Value {
+        self.expect("ID:");
+        self.send("/json\n");
+        self.expect_next("\n");
+        self.expect_message("hello")
+    }
+
+    /// Changes to JSON, logs in, waits for being told of oneself, and returns the
+    /// welcome.
+    #[track_caller]
+    pub fn login_json(&mut self, name: &str) -> Value {
+        self.label = name.to_owned();
+        self.become_json();
+        self.send_json(json!({"type": "login", "name": name}));
+        let welcome = self.expect_message("welcome");
+        let joined = self.expect_message("joined");
+        assert_eq!(joined["user"], welcome["user"], "the first event is one's own");
+        assert_eq!(joined["id"], welcome["id"], "the first event is one's own");
+        welcome
+    }
+
+    /// Sends one object as a line.
+    #[track_caller]
+    pub fn send_json(&mut self, message: Value) {
+        self.send(format!("{message}\n"));
+    }
+
+    /// The next line, as JSON.
+    #[track_caller]
+    pub fn expect_json(&mut self) -> Value {
+        let line = self.expect_line();
+        match serde_json::from_str(&line) {
+            Ok(message) => message,
+            Err(error) => self.fail(&format!("expected JSON, not {line:?}: {error}")),
+        }
+    }
+
+    /// The next line, which is a message of type `kind`.
+    #[track_caller]
+    pub fn expect_message(&mut self, kind: &str) -> Value {
+        let message = self.expect_json();
+        if message["type"] != kind {
+            self.fail(&format!("expected a {kind} next, not {message}"));
+        }
+        message
+    }
+
+    /// The next line, which is `user` saying `text`; returns its id.
+    #[track_caller]
+    pub fn expect_said(&mut self, user: &str, text: &str) -> u64 {
+        let said = self.expect_message("said");
+        if said["user"] != user || said["text"] != text {
+            self.fail(&format!("expected {user:?} saying {text:?}, not {said}"));
+        }
+        said["id"].as_u64().unwrap_or_else(|| self.fail("expected an id"))
+    }
+
+    /// The next line, which is an error with this `code` and `nonce`; returns its
+    /// words.
+    #[track_caller]
+    pub fn expect_error(&mut self, code: &str, nonce: Option<&str>) -> String {
+        let error = self.expect_message("error");
+        if error["code"] != code || error.get("nonce").and_then(Value::as_str) != nonce {
+            self.fail(&format!("expected an error {code} with nonce {nonce:?}, not {error}"));
+        }
+        error["text"].as_str().unwrap_or_else(|| self.fail("expected words")).to_owned()
+    }
+
+    /// Reads once; false at the end of the connection and at `deadline`.
+    fn fill(&mut self, deadline: Instant) -> bool {
+        if self.at_end.is_some() {
+            return false;
+        }
+        let mut buffer = vec![0; 64 * 1_024];
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            self.stream.set_read_timeout(Some(left)).expect("the time is not zero");
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return self.end(End::Closed, "closed by the server"),
+                Ok(count) => {
+                    self.transcript.add(Direction::Received, &buffer[..count]);
+                    self.unread.extend_from_slice(&buffer[..count]);
+                    return true;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // The time is over, or nearly: the loop looks.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                Err(error) => return self.end(End::Reset, &error.to_string()),
+            }
+        }
+    }
+
+    fn end(&mut self, end: End, words: &str) -> bool {
+        self.at_end = Some(end);
+        self.transcript.add(Direction::Happened, words.as_bytes());
+        false
+    }
+
+    fn take(&mut self, count: usize) -> Vec<u8> {
+        let rest = self.unread.split_off(count);
+        std::mem::replace(&mut self.unread, rest)
+    }
+
+    #[track_caller]
+    fn take_text(&mut self, count: usize) -> String {
+        match String::from_utf8(self.take(count)) {
+            Ok(text) => text,
+            Err(error) => self.fail(&format!("not UTF-8: {}", Escaped(error.as_bytes()))),
+        }
+    }
+
+    /// Fails the test. The transcript follows when the client is dropped.
+    #[track_caller]
+    fn fail(&self, what: &str) -> ! {
+        let unread = &self.unread[..self.unread.len().min(1_024)];
+        panic!("{}: {what}\nunread: {} (end: {:?})", self.label, Escaped(unread), self.at_end);
+    }
+}
+
+impl Drop for TestClient {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("-- {} --\n{}", self.label, self.transcript);
+        }
+    }
+}
+
+/// Reads until `lines` many lines have come, and returns all that came by then:
+/// the quickest reader there is, for floods.
+///
+/// # Panics
+///
+/// If they have not come after `patience`.
+#[track_caller]
+pub fn read_lines(mut stream: &TcpStream, lines: usize, patience: Duration) -> Vec<u8> {
+    let deadline = Instant::now() + patience;
+    let mut all = Vec::new();
+    let mut buffer = vec![0; 256 * 1_024];
+    let mut counted = 0;
+    while counted < lines {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            panic!("{counted} of {lines} lines after {patience:?}: {}", tail(&all));
+        }
+        stream.set_read_timeout(Some(left)).expect("the time is not zero");
+        match stream.read(&mut buffer) {
+            Ok(0) => panic!("closed after {counted} of {lines} lines: {}", tail(&all)),
+            Ok(count) => {
+                counted += memchr::memchr_iter(b'\n', &buffer[..count]).count();
+                all.extend_from_slice(&buffer[..count]);
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error) => panic!("{error} after {counted} of {lines} lines: {}", tail(&all)),
+        }
+    }
+    all
+}
+
+fn tail(bytes: &[u8]) -> Escaped<'_> {
+    Escaped(&bytes[bytes.len().saturating_sub(200)..])
+}

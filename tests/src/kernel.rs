@@ -1,0 +1,160 @@
+//! What the kernel knows and sockets don't tell: whether the other side of a
+//! connection has read what it was sent, and in how many pieces something came.
+
+#[cfg(target_os = "linux")]
+pub(crate) use linux::{has_been_read, received_segments};
+
+/// Elsewhere than on Linux nothing tells: what is sent in pieces may be read as
+/// one, and a test of that shows less than it could.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn has_been_read(
+    _from: std::net::SocketAddr,
+    _to: std::net::SocketAddr,
+) -> std::io::Result<bool> {
+    Ok(true)
+}
+
+/// As above.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn received_segments(
+    _local: std::net::SocketAddr,
+    _remote: std::net::SocketAddr,
+) -> std::io::Result<Option<u32>> {
+    Ok(None)
+}
+
+/// Asks by netlink (sock_diag(7)), since `/proc/net/tcp` takes long to read where
+/// many connections are or were.
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::{
+        io::{self, ErrorKind, Read, Write},
+        net::{IpAddr, SocketAddr},
+    };
+
+    use socket2::{Domain, Protocol, Socket, Type};
+
+    const AF_NETLINK: i32 = 16;
+    const NETLINK_SOCK_DIAG: i32 = 4;
+    const SOCK_DIAG_BY_FAMILY: u16 = 20;
+    const NLMSG_ERROR: u16 = 2;
+    const NLM_F_REQUEST: u16 = 1;
+    const AF_INET: u8 = 2;
+    const AF_INET6: u8 = 10;
+    const IPPROTO_TCP: u8 = 6;
+    const TCP_LISTEN: u8 = 10;
+
+    /// Asks for the attribute `INET_DIAG_INFO`, which is a `struct tcp_info`.
+    const WITH_INFO: u8 = 1 << (INET_DIAG_INFO - 1);
+    const INET_DIAG_INFO: u16 = 2;
+
+    /// `struct nlmsghdr` and `struct inet_diag_req_v2`.
+    const REQUEST_BYTES: u32 = 16 + 56;
+
+    /// Where in the answer (`struct nlmsghdr`, `struct inet_diag_msg`) what stands.
+    const KIND: usize = 4;
+    const STATE: usize = 17;
+    const UNREAD: usize = 72;
+    const UNACKNOWLEDGED: usize = 76;
+    const ATTRIBUTES: usize = 88;
+
+    /// Where in `struct tcp_info` the field `tcpi_data_segs_in` stands.
+    const DATA_SEGMENTS_IN: usize = 152;
+
+    /// Whether all that went from `from` to `to` has been read there; true as well
+    /// if a side is not there any more.
+    ///
+    /// Two looks, since one is no moment: what was acknowledged at the first has
+    /// come to the other side before the second.
+    pub(crate) fn has_been_read(from: SocketAddr, to: SocketAddr) -> io::Result<bool> {
+        let here = look_up(from, to)?;
+        if here.is_some_and(|found| found.unacknowledged > 0) {
+            return Ok(false);
+        }
+        Ok(look_up(to, from)?.is_none_or(|found| found.unread == 0))
+    }
+
+    /// How many segments with data have come from `remote` to `local`; `None` if
+    /// the connection is not there any more.
+    ///
+    /// What was sent at once may come in several segments, and on a loopback what
+    /// was sent one after the other comes so.
+    pub(crate) fn received_segments(
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) -> io::Result<Option<u32>> {
+        Ok(look_up(local, remote)?.and_then(|found| found.data_segments_in))
+    }
+
+    /// What there is to know of a socket.
+    struct Found {
+        /// Bytes.
+        unacknowledged: u32,
+        /// Bytes.
+        unread: u32,
+        data_segments_in: Option<u32>,
+    }
+
+    /// Looks up the socket that is connected from `local` to `remote`.
+    fn look_up(local: SocketAddr, remote: SocketAddr) -> io::Result<Option<Found>> {
+        let protocol = Some(Protocol::from(NETLINK_SOCK_DIAG));
+        let mut netlink = Socket::new(Domain::from(AF_NETLINK), Type::DGRAM, protocol)?;
+        netlink.write_all(&request(local, remote))?;
+        let mut answer = [0; 1_024];
+        let length = netlink.read(&mut answer)?;
+        let u16_at = |at: usize| u16::from_ne_bytes([answer[at], answer[at + 1]]);
+        let u32_at = |at: usize| {
+            u32::from_ne_bytes([answer[at], answer[at + 1], answer[at + 2], answer[at + 3]])
+        };
+        if u16_at(KIND) == NLMSG_ERROR {
+            let error = io::Error::from_raw_os_error(u32_at(16).cast_signed().wrapping_neg());
+            return if error.kind() == ErrorKind::NotFound { Ok(None) } else { Err(error) };
+        }
+        if length < UNACKNOWLEDGED + 4 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        // Where the connection is gone, the listener at its address is found.
+        if answer[STATE] == TCP_LISTEN {
+            return Ok(None);
+        }
+        let mut attribute = ATTRIBUTES;
+        let mut data_segments_in = None;
+        while attribute + 4 <= length {
+            let (size, kind) = (u16_at(attribute), u16_at(attribute + 2));
+            if kind == INET_DIAG_INFO && usize::from(size) >= 4 + DATA_SEGMENTS_IN + 4 {
+                data_segments_in = Some(u32_at(attribute + 4 + DATA_SEGMENTS_IN));
+            }
+            attribute += usize::from(size).next_multiple_of(4).max(4);
+        }
+        Ok(Some(Found {
+            unacknowledged: u32_at(UNACKNOWLEDGED),
+            unread: u32_at(UNREAD),
+            data_segments_in,
+        }))
+    }
+
+    fn request(local: SocketAddr, remote: SocketAddr) -> Vec<u8> {
+        let mut request = Vec::new();
+        request.extend(REQUEST_BYTES.to_ne_bytes());
+        request.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
+        request.extend(NLM_F_REQUEST.to_ne_bytes());
+        request.extend([0; 8]); // sequence, port
+        let family = if local.is_ipv4() { AF_INET } else { AF_INET6 };
+        request.extend([family, IPPROTO_TCP, WITH_INFO, 0]);
+        request.extend(u32::MAX.to_ne_bytes()); // any state
+        request.extend(local.port().to_be_bytes());
+        request.extend(remote.port().to_be_bytes());
+        for address in [local.ip(), remote.ip()] {
+            match address {
+                IpAddr::V4(v4) => {
+                    request.extend(v4.octets());
+                    request.extend([0; 12]);
+                }
+                IpAddr::V6(v6) => request.extend(v6.octets()),
+            }
+        }
+        request.extend([0; 4]); // any interface
+        request.extend([0xff; 8]); // no cookie
+        request
+    }
+}

@@ -1,0 +1,23 @@
+//! The harness of the end-to-end tests: a server inside the test's own process,
+//! and clients that speak to it over real sockets. A test that fails prints what
+//! every client of it sent and was sent.
+//!
+//! Nothing here sleeps for a fixed time: each wait is for a thing, with a
+//! [`DEADLINE`]. What it knows of the kernel beside the sockets' own calls stands
+//! in `kernel.rs`.
+
+use std::time::Duration;
+
+pub use client::{TestClient, read_lines};
+pub use server::TestServer;
+
+mod server;
+mod client;
+mod transcript;
+mod kernel;
+
+/// How long a test waits for what must come.
+pub const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long a test waits for what must not come.
+pub const QUIET: Duration = Duration::from_millis(100);

@@ -1,0 +1,194 @@
+//! A server inside the test's process, on a free port, whose console is kept.
+
+use std::{
+    io::{self, Write},
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Condvar, Mutex, PoisonError},
+    time::Instant,
+};
+
+use madang_server::{
+    config::{Config, Listen},
+    console::{Console, ConsoleThread, Streams},
+    server::Server,
+};
+
+use crate::{DEADLINE, client::TestClient};
+
+/// What a test's server says if a connection's thread has panicked.
+const INTERNAL_ERRORS: [&str; 2] = ["서버 오류", "error of the server"];
+
+/// A running server. It stops when it is dropped, and the test fails if one of
+/// its connections has not ended then, or has panicked before.
+pub struct TestServer {
+    address: SocketAddr,
+    screen: Screen,
+    running: Option<(Server, ConsoleThread)>,
+}
+
+impl TestServer {
+    /// Starts a server as `change` wants it: without that, the default one, but on
+    /// a free port of 127.0.0.1 and without a rate limit.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    #[track_caller]
+    pub fn start(change: impl FnOnce(&mut Config)) -> TestServer {
+        let mut config = Config {
+            listen: vec![Listen::At((Ipv4Addr::LOCALHOST, 0).into())],
+            rate_limit: None,
+            ..Config::default()
+        };
+        change(&mut config);
+        let screen = Screen::default();
+        let streams = Streams { out: Box::new(screen.clone()), err: Box::new(screen.clone()) };
+        let (console, console_thread) =
+            Console::start(config.lang, streams).expect("there is a thread for the console");
+        let server = Server::start(config, console).expect("the server starts");
+        let address = server.addresses()[0];
+        TestServer { address, screen, running: Some((server, console_thread)) }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A new client, to whom nothing was said yet.
+    #[track_caller]
+    pub fn connect(&self) -> TestClient {
+        TestClient::connect(self.address)
+    }
+
+    /// A new client, logged in and told so, in lines.
+    #[track_caller]
+    pub fn login(&self, name: &str) -> TestClient {
+        let mut client = self.connect();
+        client.login(name);
+        client
+    }
+
+    /// A new client, logged in and told so, in JSON.
+    #[track_caller]
+    pub fn login_json(&self, name: &str) -> TestClient {
+        let mut client = self.connect();
+        client.login_json(name);
+        client
+    }
+
+    /// So many new clients, logged in as `m000`, `m001` and so on, each told of
+    /// itself and of all who came after it.
+    #[track_caller]
+    pub fn gather(&self, count: usize) -> Vec<TestClient> {
+        let name = |at: usize| format!("[m{at:03}]");
+        let mut clients: Vec<TestClient> =
+            (0..count).map(|at| self.login(&format!("m{at:03}"))).collect();
+        for (at, client) in clients.iter_mut().enumerate() {
+            for later in at + 1..count {
+                client.expect_next(name(later));
+                client.expect_line();
+            }
+        }
+        clients
+    }
+
+    /// Logs in under a name that was just given up: the others are told of a
+    /// leaving before the name is free, so this asks until it is.
+    #[track_caller]
+    pub fn login_when_free(&self, name: &str) -> TestClient {
+        let deadline = Instant::now() + DEADLINE;
+        let mut client = self.connect();
+        client.expect("ID:");
+        loop {
+            client.send(format!("{name}\n"));
+            let answer = client.expect_line();
+            if answer.starts_with(&format!("[{name}]")) {
+                return client;
+            }
+            assert!(Instant::now() < deadline, "{name} stays in use: {answer}");
+            client.expect("ID:");
+        }
+    }
+
+    /// Waits until the console has shown `text`.
+    ///
+    /// # Panics
+    ///
+    /// If it has not after [`DEADLINE`].
+    #[track_caller]
+    pub fn console_expect(&self, text: &str) {
+        let deadline = Instant::now() + DEADLINE;
+        let mut shown = self.screen.lock();
+        while !shown.contains(text) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "the console did not show {text:?}, but:\n{shown}");
+            shown = self
+                .screen
+                .changed
+                .wait_timeout(shown, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    /// All that the console has shown, standard output and error together.
+    pub fn console(&self) -> String {
+        self.screen.lock().clone()
+    }
+
+    /// Stops the server; blocks until that is done.
+    ///
+    /// # Panics
+    ///
+    /// If a connection did not end, or has panicked.
+    #[track_caller]
+    pub fn stop(&mut self) {
+        let Some((server, console_thread)) = self.running.take() else { return };
+        let all_ended = server.stop();
+        console_thread.stop();
+        assert!(all_ended, "connections did not end; the console:\n{}", self.console());
+        for error in INTERNAL_ERRORS {
+            assert!(!self.console().contains(error), "the console:\n{}", self.console());
+        }
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return self.stop();
+        }
+        if let Some((server, console_thread)) = self.running.take() {
+            server.stop();
+            console_thread.stop();
+        }
+        eprintln!("-- console --\n{}", self.console());
+    }
+}
+
+/// Stands for the operator's terminal.
+#[derive(Clone, Default)]
+struct Screen {
+    text: Arc<Mutex<String>>,
+    changed: Arc<Condvar>,
+}
+
+impl Screen {
+    fn lock(&self) -> std::sync::MutexGuard<'_, String> {
+        // A test that has failed while it looked at the screen still prints it.
+        self.text.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Write for Screen {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.lock().push_str(&String::from_utf8_lossy(bytes));
+        self.changed.notify_all();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
