@@ -79,7 +79,7 @@
 //! The events of a room are numbered. Its first id is the microsecond of the
 //! room's making, and they rise by one. Answers to one member have no id. Events
 //! that a slow reader was not sent are told as a `gap` of ids, or to people as
-//! `-- 37 lines skipped --`.
+//! `-- 37줄 건너뜀 --` or `-- 37 lines skipped --`.
 //!
 //! # Limits
 //!

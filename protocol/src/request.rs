@@ -117,7 +117,7 @@ fn explain(line: &str, error: &serde_json::Error) -> RequestError {
     let object: serde_json::Map<String, serde_json::Value> = match serde_json::from_str(line) {
         Ok(object) => object,
         Err(error) => {
-            let kind = RequestErrorKind::NotJson(error.to_string());
+            let kind = RequestErrorKind::NotJson(cause(&error));
             return RequestError { kind, nonce: None };
         }
     };
@@ -130,11 +130,17 @@ fn explain(line: &str, error: &serde_json::Error) -> RequestError {
     let nonce = object.get("nonce").and_then(|value| value.as_str());
     RequestError {
         kind: match kind {
-            Some(kind) => RequestErrorKind::BadField { kind, cause: error.to_string() },
+            Some(kind) => RequestErrorKind::BadField { kind, cause: cause(error) },
             None => RequestErrorKind::UnknownType,
         },
         nonce: nonce.filter(|nonce| nonce.len() <= NONCE_BYTES).map(str::to_owned),
     }
+}
+
+/// What the JSON reader says, which may quote the line: cut, so that the answer is
+/// no longer than what it answers.
+fn cause(error: &serde_json::Error) -> String {
+    error.to_string().chars().take(200).collect()
 }
 
 #[cfg(test)]

@@ -9,6 +9,9 @@ const OTHER_DESCRIPTORS: u64 = 16;
 /// Descriptors of one listener: its socket and its poller's.
 const LISTENER_DESCRIPTORS: u64 = 4;
 
+/// What macOS allows a process that has no hard limit of open files.
+const OPEN_MAX: u64 = 10_240;
+
 /// Threads that are not connections'.
 #[cfg(target_os = "linux")]
 const OTHER_THREADS: u64 = 32;
@@ -86,12 +89,13 @@ impl Limit {
 /// The limit of open files after it was raised as far as it goes.
 fn raise_descriptors() -> u64 {
     let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    if limit.current != limit.maximum
-        && let Err(error) = setrlimit(Resource::Nofile, raised)
-    {
-        // macOS refuses more than kern.maxfilesperproc: what there is has to do.
-        tracing::debug!(%error, "failed to raise the limit of open files");
+    // Where the hard limit is no limit, macOS takes no more than OPEN_MAX for the soft.
+    let wanted = [limit.maximum, Some(limit.maximum.unwrap_or(u64::MAX).min(OPEN_MAX))];
+    for current in wanted.into_iter().filter(|wanted| *wanted != limit.current) {
+        match setrlimit(Resource::Nofile, Rlimit { current, maximum: limit.maximum }) {
+            Ok(()) => break,
+            Err(error) => tracing::debug!(%error, "failed to raise the limit of open files"),
+        }
     }
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }

@@ -51,8 +51,8 @@ pub struct Cli {
           value_parser = parse_or_off::<NonZeroUsize>)]
     max_per_address: OrOff<NonZeroUsize>,
 
-    /// Lines per second that one connection may send in the long run; bursts of twice as
-    /// many pass at once, and what is above waits
+    /// Lines per second that one connection may send in the long run, with 1,638 bytes for
+    /// each; bursts of twice as many lines and of 64 KiB pass at once, what is above waits
     #[arg(long, env = "MADANG_RATE_LIMIT", value_name = "LINES_PER_SECOND|off",
           default_value = "10", value_parser = parse_or_off::<NonZeroU32>)]
     rate_limit: OrOff<NonZeroU32>,

@@ -22,7 +22,12 @@ impl Connection {
             Ok(Command::Help) => self.answer_with(&Notice::Help, nonce),
             Ok(Command::Lang(lang)) => self.change_lang(lang, nonce),
             Ok(Command::Who) => return self.who(nonce),
-            Ok(Command::Quit) => return Err(CloseReason::Told(Goodbye::Quit)),
+            Ok(Command::Quit) => {
+                let mut answer = self.answer();
+                answer.ack(nonce);
+                self.send(answer);
+                return Err(CloseReason::Told(Goodbye::Quit));
+            }
             Err(error) => self.notice(&Notice::CommandRefused(&error), nonce),
         }
         Ok(())

@@ -37,7 +37,6 @@ use crate::{
 /// A connection and who is behind it, owned by its thread.
 pub(crate) struct Connection {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) admission: Admission,
     address: IpAddr,
     pub(crate) reader: LineReader,
     pub(crate) outbox: Arc<Outbox>,
@@ -52,6 +51,8 @@ pub(crate) struct Connection {
     /// What was said and is not posted yet.
     speeches: Vec<Speech>,
     speech_bytes: usize,
+    /// Last, so that its place is given away when the socket is closed.
+    pub(crate) admission: Admission,
 }
 
 impl Connection {
@@ -222,7 +223,12 @@ impl Connection {
     /// Puts what is said with what goes on the next post.
     fn say(&mut self, text: String, nonce: Option<String>) -> Result<(), CloseReason> {
         let speech = Speech { text, nonce };
-        self.speech_bytes += speech.bytes();
+        let bytes = speech.bytes();
+        if let Some(bucket) = &mut self.bucket {
+            // One message of many short lines is many lines to its readers.
+            bucket.owe(bytes.saturating_sub(speech.text.len()));
+        }
+        self.speech_bytes += bytes;
         self.speeches.push(speech);
         if self.speech_bytes >= ROUND_BYTES { self.post_speeches() } else { Ok(()) }
     }
@@ -253,6 +259,7 @@ impl Connection {
             return Ok(None);
         };
         self.pay(bytes, deadline)?;
+        self.outbox.wait_for_space(deadline.map(|(deadline, _)| deadline));
         let (json, is_terminal) = (self.json, self.reader.is_terminal());
         Ok(Some(Line::read(self.reader.take_line(), json, is_terminal)))
     }
@@ -287,7 +294,7 @@ impl Connection {
         until: Option<Instant>,
         deadline: Option<(Instant, CloseReason)>,
     ) -> Result<ReadOutcome, CloseReason> {
-        self.outbox.wait_for_room();
+        self.outbox.wait_for_space(until);
         let outcome = self.reader.read(until)?;
         let (commands, answers) = self.reader.take_commands();
         if !answers.is_empty() {
@@ -418,12 +425,6 @@ mod tests {
         let listen = vec![Listen::At(([127, 0, 0, 1], 0).into())];
         let config = Config { listen, lang: Lang::En, ..Config::default() };
         let server = Server::start(config, console).expect("a free port");
-        let [mut alice, mut bob] = ["alice", "bob"].map(|name| {
-            let mut stream = TcpStream::connect(server.addresses()[0]).expect("it listens");
-            stream.set_read_timeout(Some(std::time::Duration::from_secs(10))).expect("not zero");
-            writeln!(stream, "{name}").expect("it reads");
-            BufReader::new(stream)
-        });
         let expect = |reader: &mut BufReader<TcpStream>, expected: &str| {
             let mut line = String::new();
             while !line.ends_with(&format!("{expected}\n")) {
@@ -432,9 +433,14 @@ mod tests {
                 assert!(count > 0, "closed before {expected:?}");
             }
         };
-        for reader in [&mut alice, &mut bob] {
-            expect(reader, "[bob] joined.");
-        }
+        let [mut alice, mut bob] = ["alice", "bob"].map(|name| {
+            let mut stream = TcpStream::connect(server.addresses()[0]).expect("it listens");
+            stream.set_read_timeout(Some(std::time::Duration::from_secs(10))).expect("not zero");
+            writeln!(stream, "{name}").expect("it reads");
+            let mut reader = BufReader::new(stream);
+            expect(&mut reader, &format!("[{name}] joined."));
+            reader
+        });
         writeln!(alice.get_mut(), "{PANIC}").expect("it reads");
         expect(&mut alice, "Closing after an error of the server.");
         expect(&mut bob, "[alice] left.");

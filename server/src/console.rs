@@ -41,6 +41,8 @@ impl Streams {
 enum Output {
     Out(String),
     Err(Vec<u8>),
+    /// Nothing follows: other senders, in tracing, live as long as the process.
+    Stop,
 }
 
 /// The sending side of the console.
@@ -147,12 +149,10 @@ impl Console {
 
 impl ConsoleThread {
     /// Has the thread write what waits and end; gives up on a terminal that takes
-    /// nothing for half a second.
+    /// nothing for a while.
     pub fn stop(self) {
         let ConsoleThread { done, sender } = self;
-        // An empty line of diagnostics is the sign to stop: other senders, in
-        // tracing, live as long as the process.
-        if sender.send_timeout(Output::Err(Vec::new()), STOP_PATIENCE).is_ok() {
+        if sender.send_timeout(Output::Stop, STOP_PATIENCE).is_ok() {
             let _ = done.recv_timeout(STOP_PATIENCE);
         }
     }
@@ -197,10 +197,11 @@ fn write_lines(lines: &Receiver<Output>, streams: Streams, lost_lines: &AtomicU6
         // A stream that was closed is nobody's loss but its reader's.
         let _ = match output {
             Output::Out(text) => write_text(&mut *out, &text),
-            Output::Err(line) if line.is_empty() => return,
+            Output::Stop => return,
             Output::Err(line) => {
                 let text = String::from_utf8_lossy(&line);
-                write_text(&mut *err, text.trim_end_matches('\n'))
+                // One event, one line, whatever stands in it.
+                write_text(&mut *err, &text.trim_end_matches('\n').replace('\n', " "))
             }
         };
         if lines.is_empty() {

@@ -5,6 +5,7 @@ use std::{
     collections::HashMap,
     io,
     net::TcpStream,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use madang_protocol::text::Goodbye;
 use polling::{Event, Events, Poller};
 
 use crate::{
@@ -71,8 +73,10 @@ impl Drainer {
             }
             for event in events.iter() {
                 let outbox = self.waiting.lock().get(&(event.key as u64)).cloned();
-                if let Some(outbox) = outbox {
-                    outbox.drain();
+                if let Some(outbox) = outbox
+                    && catch_unwind(AssertUnwindSafe(|| outbox.drain())).is_err()
+                {
+                    outbox.end(CloseReason::Told(Goodbye::Internal));
                 }
             }
             let now = Instant::now();

@@ -23,7 +23,7 @@
 //!
 //! # Order of locks
 //!
-//! `UserManager` → `Mailbox`, or the room's floor → `Outbox` → the drainer's table
+//! `UserManager` → the room's floor → its `Mailbox` → `Outbox` → the drainer's table
 //! of who waits. Two of a kind are never
 //! held together, and none is held across anything that can block. The table of
 //! connections is taken alone.

@@ -30,6 +30,9 @@ const BACKLOG: i32 = 1_024;
 /// The stack of a connection's thread. Only what is touched takes memory.
 const STACK_BYTES: usize = 256 * 1_024;
 
+/// How many times the input of a refused peer is read, 512 bytes each.
+const DISCARDED_READS: usize = 128;
+
 /// The pause after an error, doubled with every further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -104,13 +107,18 @@ impl Listener {
         Ok(Listener { address, poller, stopping, thread })
     }
 
-    /// Stops accepting and closes the socket; blocks until that is done.
-    pub(crate) fn stop(self) {
+    /// Has the thread end.
+    pub(crate) fn wake(&self) {
         self.stopping.store(true, Ordering::Release);
+        self.thread.thread().unpark();
         if let Err(error) = self.poller.notify() {
             tracing::error!(%error, "failed to wake a listener");
-            return;
         }
+    }
+
+    /// Stops accepting and closes the socket; blocks until that is done.
+    pub(crate) fn stop(self) {
+        self.wake();
         if self.thread.join().is_err() {
             tracing::error!("a listener had panicked");
         }
@@ -135,11 +143,7 @@ impl Acceptor<'_> {
                     self.take(stream, address.ip());
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    events.clear();
-                    if let Err(error) = poller.wait(&mut events, None) {
-                        tracing::error!(%error, "failed to wait for connections");
-                        std::thread::sleep(pause);
-                    }
+                    wait_for_peers(poller, &mut events);
                 }
                 // The peer has gone again before it was accepted.
                 Err(error)
@@ -147,13 +151,19 @@ impl Acceptor<'_> {
                         error.kind(),
                         io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted
                     ) => {}
-                Err(error) if is_out_of_descriptors(&error) && self.refuse_with_reserve() => {
-                    tracing::warn!(%error, "refused a connection");
+                Err(error) if is_out_of_descriptors(&error) && self.reserve.is_some() => {
+                    if self.refuse_with_reserve() {
+                        tracing::warn!(%error, "refused a connection");
+                    } else {
+                        // Linux looks for a descriptor before it looks for a peer.
+                        wait_for_peers(poller, &mut events);
+                    }
                     pause = FIRST_PAUSE;
                 }
                 Err(error) => {
                     tracing::warn!(%error, pause_ms = pause.as_millis(), "failed to accept");
-                    std::thread::sleep(pause);
+                    std::thread::park_timeout(pause);
+                    self.reserve = self.reserve.take().or_else(reserve);
                     pause = LONGEST_PAUSE.min(pause * 2);
                 }
             }
@@ -190,17 +200,18 @@ impl Acceptor<'_> {
         let _ = stream.shutdown(std::net::Shutdown::Write);
         let mut discarded = [0u8; 512];
         let flags = rustix::net::RecvFlags::DONTWAIT;
-        while rustix::net::recv(stream, &mut discarded, flags).is_ok_and(|(count, _)| count > 0) {}
+        for _ in 0..DISCARDED_READS {
+            let read = rustix::net::recv(stream, &mut discarded, flags);
+            if !read.is_ok_and(|(count, _)| count > 0) {
+                break;
+            }
+        }
         self.shared.console.refused(address, CloseReason::Told(goodbye));
     }
 
-    /// Spends the reserve on refusing one peer; false if there is none to refuse
-    /// or no reserve to spend.
+    /// Spends the reserve on refusing one peer; false if there is none to refuse.
     fn refuse_with_reserve(&mut self) -> bool {
-        if self.reserve.take().is_none() {
-            self.reserve = reserve();
-            return false;
-        }
+        self.reserve = None;
         let refused = match self.socket.accept() {
             Ok((stream, address)) => {
                 self.refuse(&stream, address.ip(), Goodbye::ServerFull);
@@ -210,6 +221,15 @@ impl Acceptor<'_> {
         };
         self.reserve = reserve();
         refused
+    }
+}
+
+/// Blocks until somebody connects, or the listener is to stop.
+fn wait_for_peers(poller: &Poller, events: &mut Events) {
+    events.clear();
+    if let Err(error) = poller.wait(events, None) {
+        tracing::error!(%error, "failed to wait for connections");
+        std::thread::park_timeout(FIRST_PAUSE);
     }
 }
 
@@ -240,4 +260,27 @@ fn set_options(stream: &TcpStream, config: &Config) -> io::Result<()> {
     #[cfg(not(target_os = "linux"))]
     socket.set_send_buffer_size(config.unsent_bytes as usize)?;
     Ok(())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_that_is_silently_gone_is_found_out() {
+        let listener = bind(Listen::At(([127, 0, 0, 1], 0).into())).expect("a free port");
+        listener.set_nonblocking(false).expect("it can block");
+        let _peer = TcpStream::connect(listener.local_addr().expect("it is bound"));
+        let (stream, _) = listener.accept().expect("somebody has connected");
+        set_options(&stream, &Config::default()).expect("they are known");
+        let socket = SockRef::from(&stream);
+        let minute = Duration::from_secs(60);
+        assert!(socket.keepalive().is_ok_and(|on| on));
+        assert_eq!(socket.tcp_keepalive_time().ok(), Some(minute));
+        assert_eq!(socket.tcp_keepalive_interval().ok(), Some(minute / 4));
+        assert_eq!(socket.tcp_keepalive_retries().ok(), Some(4));
+        assert_eq!(socket.tcp_user_timeout().ok(), Some(Some(minute)));
+        assert_eq!(socket.tcp_notsent_lowat().ok(), Some(128 * 1_024));
+        assert!(socket.tcp_nodelay().is_ok_and(|on| on));
+    }
 }

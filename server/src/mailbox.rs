@@ -98,7 +98,8 @@ impl<P> Mailbox<P> {
         urgency: Urgency,
     ) -> Result<Option<Pump<'_, P>>, Ended> {
         let mut state = self.state.lock();
-        // A full mailbox without a pump is one whose pump has panicked.
+        // One post finds space in an empty mailbox, however long it is; and without a
+        // pump, waiting would be for nothing.
         while urgency == Urgency::Waits
             && !state.closed
             && state.duty != Duty::Free
@@ -208,5 +209,115 @@ impl<P> Drop for Pump<'_, P> {
     fn drop(&mut self) {
         let mut state = self.mailbox.state.lock();
         self.mailbox.give_up_duty(&mut state);
+    }
+}
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use std::{
+        panic::{AssertUnwindSafe, catch_unwind},
+        sync::Arc,
+        thread,
+    };
+
+    use super::*;
+
+    /// Posts, and returns the duty, which falls to whoever posts first.
+    #[track_caller]
+    fn first_post(mailbox: &Mailbox<u32>, post: u32, bytes: usize) -> Pump<'_, u32> {
+        mailbox.post(post, bytes, Urgency::Waits).expect("it is open").expect("nobody pumps")
+    }
+
+    #[track_caller]
+    fn beside_a_pump(mailbox: &Mailbox<u32>, post: u32, bytes: usize) {
+        assert!(mailbox.post(post, bytes, Urgency::Now).is_ok_and(|duty| duty.is_none()));
+    }
+
+    #[test]
+    fn a_round_takes_what_fits_and_one_post_at_least() {
+        let mailbox = Mailbox::new();
+        let pump = first_post(&mailbox, 0, ROUND_BYTES + 1);
+        for post in 1..=3 {
+            beside_a_pump(&mailbox, post, ROUND_BYTES / 2);
+        }
+        let mut pump = Some(pump);
+        let mut rounds = Vec::new();
+        loop {
+            let mut round = Vec::new();
+            pump = pump.and_then(|pump| pump.next_round(false, &mut round));
+            if pump.is_none() {
+                break;
+            }
+            rounds.push(round);
+        }
+        assert_eq!(rounds, [vec![0], vec![1, 2], vec![3]]);
+    }
+
+    #[test]
+    fn a_full_mailbox_holds_its_speaker_until_the_next_round() {
+        let mailbox = Arc::new(Mailbox::new());
+        let pump = first_post(&mailbox, 0, MAILBOX_BYTES);
+        let speaker = thread::spawn({
+            let mailbox = mailbox.clone();
+            move || mailbox.post(1, 1, Urgency::Waits).is_ok_and(|duty| duty.is_none())
+        });
+        while mailbox.state.lock().waiting_threads == 0 {
+            thread::yield_now();
+        }
+        // A leave does not wait for what a speaker waits for.
+        beside_a_pump(&mailbox, 2, 1);
+        let mut round = Vec::new();
+        let pump = pump.next_round(false, &mut round).expect("something waited");
+        assert_eq!(round, [0]);
+        assert!(speaker.join().expect("it does not panic"));
+        round.clear();
+        pump.next_round(false, &mut round).expect("something waited");
+        assert_eq!(round, [2, 1]);
+    }
+
+    #[test]
+    fn a_tired_pump_hands_over_to_the_first_who_posts() {
+        let mailbox = Arc::new(Mailbox::new());
+        let mut round = Vec::new();
+        let pump = first_post(&mailbox, 0, 1).next_round(true, &mut round);
+        let pump = pump.expect("until one posts, it goes on");
+        let successor = thread::spawn({
+            let mailbox = mailbox.clone();
+            move || {
+                let duty = mailbox.post(1, 1, Urgency::Waits).expect("it is open");
+                let mut round = Vec::new();
+                duty.expect("it takes over").next_round(false, &mut round).expect("its own post");
+                round
+            }
+        });
+        while mailbox.state.lock().duty != Duty::Wanted {
+            thread::yield_now();
+        }
+        assert!(pump.next_round(true, &mut round).is_none(), "another wants it");
+        assert_eq!(successor.join().expect("it does not panic"), [1]);
+    }
+
+    #[test]
+    fn a_pump_that_panics_gives_up_its_duty() {
+        let mailbox = Mailbox::new();
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            let _pump = first_post(&mailbox, 0, 1);
+            panic!("as the test asked");
+        }));
+        assert!(panicked.is_err());
+        let mut round = Vec::new();
+        first_post(&mailbox, 1, 1).next_round(false, &mut round).expect("something waits");
+        assert_eq!(round, [0, 1]);
+    }
+
+    #[test]
+    fn after_closing_nothing_is_taken_in() {
+        let mailbox = Mailbox::new();
+        let pump = first_post(&mailbox, 0, 1);
+        assert!(mailbox.close(9).is_none());
+        assert!(matches!(mailbox.post(1, 1, Urgency::Now), Err(Ended)));
+        let mut round = Vec::new();
+        assert!(pump.next_round(false, &mut round).is_some());
+        assert_eq!(round, [0, 9]);
     }
 }

@@ -61,7 +61,8 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     };
     announce(&server, &console);
     signals.forever().next();
-    std::thread::spawn(move || {
+    // Without a thread for it, a second signal changes nothing.
+    let _ = std::thread::Builder::new().name("signals".into()).spawn(move || {
         if signals.forever().next().is_some() {
             std::process::exit(130);
         }
@@ -104,6 +105,7 @@ fn log_to(console: &Console, format: LogFormat) {
     }
     std::panic::set_hook(Box::new(|panic| {
         let thread = std::thread::current();
+        let panic = panic.to_string().replace('\n', " ");
         tracing::error!(thread = thread.name(), "{panic}");
     }));
 }

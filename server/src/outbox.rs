@@ -3,7 +3,7 @@
 //!
 //! # Guarantees
 //!
-//! 1. No call but [`wait_for_room`](Outbox::wait_for_room) and
+//! 1. No call but [`wait_for_space`](Outbox::wait_for_space) and
 //!    [`wait_drained`](Outbox::wait_drained) blocks.
 //! 2. Nothing is reordered.
 //! 3. An entry whose first byte was sent is sent whole, or the connection ends.
@@ -201,6 +201,9 @@ impl Outbox {
         let cost = bytes.len() + ENTRY_BYTES;
         let body = Body::Shared { rendered: rendered.clone(), events };
         self.enqueue(&mut state, Entry { body, since: now }, cost, sent);
+        if state.phase != Phase::Open {
+            return;
+        }
         let crowded = self.bounds.backlog.load(Ordering::Relaxed) > self.bounds.backlog_bytes;
         if state.waiting_bytes > self.bounds.outbox_bytes || crowded {
             self.skip(&mut state);
@@ -232,6 +235,14 @@ impl Outbox {
     /// reads the socket wakes.
     pub(crate) fn end(&self, reason: CloseReason) {
         self.end_locked(&mut self.state.lock(), reason);
+    }
+
+    /// Tells the peer that nothing follows what was sent; it may still send, and
+    /// close its side in peace.
+    pub(crate) fn shut_down_write(&self) {
+        if let Some(sink) = &mut self.state.lock().sink {
+            sink.shut_down_write();
+        }
     }
 
     /// Lets the socket go, so that it is closed when its reader lets it go too.
@@ -275,12 +286,18 @@ impl Outbox {
     }
 
     /// Blocks while private entries alone pass the bound; ends when they were
-    /// sent or the connection ends (at the latest when the drainer judges it
-    /// stalled).
-    pub(crate) fn wait_for_room(&self) {
+    /// sent, at `deadline`, or when the connection ends (at the latest when the
+    /// drainer judges it stalled).
+    pub(crate) fn wait_for_space(&self, deadline: Option<Instant>) {
         let mut state = self.state.lock();
         while state.phase == Phase::Open && state.private_bytes > self.bounds.outbox_bytes {
-            self.changed.wait(&mut state);
+            match deadline {
+                None => self.changed.wait(&mut state),
+                Some(deadline) if self.changed.wait_until(&mut state, deadline).timed_out() => {
+                    return;
+                }
+                Some(_) => {}
+            }
         }
     }
 

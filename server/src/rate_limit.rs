@@ -75,6 +75,12 @@ impl Bucket {
         self.bytes -= bytes;
         Ok(())
     }
+
+    /// Charges `bytes` more of what was let through already; the next line waits
+    /// for them.
+    pub(crate) fn owe(&mut self, bytes: usize) {
+        self.bytes -= bytes as f64;
+    }
 }
 
 #[cfg(test)]
@@ -105,6 +111,16 @@ mod tests {
         }
         let passed = (now - started).as_secs_f64();
         assert!((4.9..5.1).contains(&passed), "{passed}");
+    }
+
+    #[test]
+    fn what_is_owed_holds_the_next_line_back() {
+        let now = Instant::now();
+        let mut bucket = Bucket::new(RateLimit::per_second(10), now);
+        bucket.owe(2 * CARRIER_BYTES);
+        let wait = bucket.charge(0, now).expect_err("a carrier is owed");
+        assert!((3.9..4.1).contains(&wait.as_secs_f64()), "{wait:?}");
+        assert_eq!(bucket.charge(0, now + wait), Ok(()));
     }
 
     #[test]

@@ -39,9 +39,13 @@ use crate::{
 /// How long a thread pumps before it would rather hand over.
 const PUMP_PATIENCE: Duration = Duration::from_millis(20);
 
-/// What a post counts in the mailbox beside what it carries, and what a message
-/// counts at least: short ones are longer once they are rendered.
+/// What a post counts in the mailbox beside what it carries, and what each line of
+/// a message counts at least: short ones are longer once they are rendered.
 const POST_BYTES: usize = 64;
+
+/// What a question for the members counts in the mailbox: its answer takes the
+/// pump as long as a round of many lines does, where there are many.
+const WHO_BYTES: usize = 4 * 1_024;
 
 /// How many names one line of an answer to `/who` holds.
 const NAMES_PER_LINE: usize = 50;
@@ -65,7 +69,7 @@ pub(crate) struct Speech {
 impl Speech {
     /// What it counts in the mailbox.
     pub(crate) fn bytes(&self) -> usize {
-        self.text.len().max(POST_BYTES)
+        self.text.split('\n').map(|line| line.len().max(POST_BYTES)).sum()
     }
 }
 
@@ -191,7 +195,7 @@ impl Room {
     /// Answers a member who is here, after all that it posted before. May wait
     /// for a round, and may pump.
     pub(crate) fn who(&self, number: u64, nonce: Option<String>) -> Result<(), Ended> {
-        self.post(Post::Who { number, nonce }, POST_BYTES, Urgency::Waits)
+        self.post(Post::Who { number, nonce }, WHO_BYTES, Urgency::Waits)
     }
 
     /// Ends the room: everyone is told goodbye, nobody that the others leave.
@@ -378,7 +382,7 @@ impl Floor {
         }
         for Leaver { member, to, reason, goodbye } in leavers.drain(..) {
             offer(&member, batch, to, now);
-            member.outbox.close(reason, &goodbye);
+            guarded(&member, || member.outbox.close(reason, &goodbye));
         }
         batch.clear();
         for number in self.touched.drain(..) {
@@ -405,7 +409,7 @@ impl Floor {
 
 /// Offers a member its part of the batch, and its answers at their places.
 fn offer(member: &Member, batch: &mut Batch, to: u32, now: Instant) {
-    let offer = AssertUnwindSafe(|| {
+    guarded(member, || {
         let mut from = member.from;
         for (at, answer) in &member.answers {
             offer_events(&member.outbox, batch, from..*at, now);
@@ -414,7 +418,11 @@ fn offer(member: &Member, batch: &mut Batch, to: u32, now: Instant) {
         }
         offer_events(&member.outbox, batch, from..to, now);
     });
-    if catch_unwind(offer).is_err() {
+}
+
+/// Does something to a member's outbox; a panic costs that member.
+fn guarded(member: &Member, action: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(action)).is_err() {
         tracing::error!(user = %member.user, "an outbox panicked; its connection is ended");
         member.outbox.end(CloseReason::Told(Goodbye::Internal));
     }

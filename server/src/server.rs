@@ -27,6 +27,9 @@ use crate::{
 /// The name of the room where everyone starts.
 pub(crate) const LOBBY: &str = "lobby";
 
+/// How long peers may take to close their side after the server's goodbye.
+const CLOSE_PATIENCE: Duration = Duration::from_millis(300);
+
 /// How long the threads of connections may take to end after their sockets were
 /// shut down.
 const JOIN_PATIENCE: Duration = Duration::from_secs(1);
@@ -129,28 +132,34 @@ impl Server {
     /// threads of connections have ended.
     pub fn stop(self) -> bool {
         let Server { shared, listeners, drainer_thread, .. } = self;
+        let started = Instant::now();
+        listeners.iter().for_each(Listener::wake);
         listeners.into_iter().for_each(Listener::stop);
 
         let reason = CloseReason::Told(Goodbye::Shutdown);
-        let deadline = Instant::now() + shared.config.stop_timeout;
+        let deadline = started + shared.config.stop_timeout;
         shared.lobby.stop(deadline);
-        let mut outboxes = shared.connections.outboxes();
+        let outboxes = shared.connections.outboxes();
         for outbox in &outboxes {
             // Members were told by their room; this is for who has none.
             outbox.close(reason, &Answer::goodbye(outbox.form(), Goodbye::Shutdown));
         }
+        // First who waits for nothing, then who has to be waited for.
         let now = Instant::now();
-        outboxes.retain(|outbox| {
-            let drained = outbox.wait_drained(now);
-            if drained {
+        let (drained, waiting): (Vec<_>, Vec<_>) =
+            outboxes.iter().partition(|outbox| outbox.wait_drained(now));
+        drained.iter().for_each(|outbox| outbox.shut_down_write());
+        for outbox in waiting {
+            if outbox.wait_drained(deadline) {
+                outbox.shut_down_write();
+            } else {
                 outbox.end(reason);
             }
-            !drained
-        });
-        for outbox in outboxes {
-            outbox.wait_drained(deadline);
-            outbox.end(reason);
         }
+        // A socket that is shut down for reading resets a peer that still sends,
+        // and a reset may overtake the goodbye: it gets a moment to close first.
+        shared.connections.wait_empty(Instant::now() + CLOSE_PATIENCE);
+        outboxes.iter().for_each(|outbox| outbox.end(reason));
         let all_ended = shared.connections.wait_empty(Instant::now() + JOIN_PATIENCE);
         if !all_ended {
             tracing::error!("connections are left behind");

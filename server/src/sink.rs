@@ -29,6 +29,9 @@ pub(crate) trait Sink: Send {
     /// Offers several pieces at once, of which the first is not empty.
     fn send_all(&mut self, pieces: &[IoSlice<'_>]) -> Sent;
 
+    /// Ends the direction towards the peer, after what was sent.
+    fn shut_down_write(&mut self);
+
     /// Ends the connection in both directions; its reader wakes.
     fn shut_down(&mut self);
 
@@ -61,6 +64,10 @@ impl Sink for TcpSink {
             let mut control = SendAncillaryBuffer::default();
             rustix::net::sendmsg(&*self.stream, pieces, &mut control, FLAGS)
         })
+    }
+
+    fn shut_down_write(&mut self) {
+        let _ = self.stream.shutdown(Shutdown::Write);
     }
 
     fn shut_down(&mut self) {
@@ -155,6 +162,8 @@ pub(crate) mod fake {
         fn send_all(&mut self, pieces: &[IoSlice<'_>]) -> Sent {
             self.send(&pieces.iter().flat_map(|piece| piece.iter().copied()).collect::<Vec<u8>>())
         }
+
+        fn shut_down_write(&mut self) {}
 
         fn shut_down(&mut self) {
             self.socket.change(|state| state.gone = true);

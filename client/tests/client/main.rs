@@ -1,4 +1,5 @@
-//! The real `madang` against a small server that each test plays itself.
+//! The real `madang` against a small server that each test plays itself, and
+//! against the real one.
 
 mod client;
 mod fake_server;
@@ -7,6 +8,8 @@ mod ends;
 mod json;
 mod pipe;
 mod plain;
+#[cfg(unix)]
+mod real_server;
 #[cfg(unix)]
 mod terminal;
 

@@ -147,7 +147,7 @@ fn answers_pass_the_bound_and_hold_their_reader_back() {
     assert!(bench.waiting().0 > 1_000);
     let reader = std::thread::spawn({
         let outbox = bench.outbox.clone();
-        move || outbox.wait_for_room()
+        move || outbox.wait_for_space(None)
     });
     bench.make_space(usize::MAX);
     reader.join().expect("it was let go");

@@ -114,9 +114,9 @@ impl LineReader {
         let text = &spare[..kept];
         self.typing.observe(text);
         if self.framing == Framing::Unknown && kept > 0 {
-            let a_character = text.len() == 1 || is_one_character(text);
+            let a_key = is_one_key(text);
             let ended = text.contains(&b'\n') || text.ends_with(b"\r\0");
-            if a_character || ended || self.telnet.is_spoken() {
+            if a_key || ended || self.telnet.is_spoken() {
                 self.framing = Framing::Lines;
             }
         }
@@ -247,6 +247,14 @@ fn is_one_character(text: &[u8]) -> bool {
     std::str::from_utf8(text).is_ok_and(|text| text.chars().nth(1).is_none())
 }
 
+/// Whether one read may be one key of a terminal: a character, in whatever
+/// encoding, or the sequence of an arrow or function key.
+fn is_one_key(text: &[u8]) -> bool {
+    let is_control = text.first().is_some_and(u8::is_ascii_control);
+    let is_foreign = text.len() < 4 && std::str::from_utf8(text).is_err();
+    is_control || is_foreign || is_one_character(text)
+}
+
 /// Whether `bytes` end in the middle of a character.
 fn cuts_character(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
@@ -261,6 +269,10 @@ fn wait_readable(stream: &TcpStream, deadline: Instant) -> io::Result<bool> {
 fn poll(fds: &mut [PollFd<'_>], deadline: Instant) -> io::Result<bool> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            // A peer that always has something to say moves no deadline.
+            return Ok(false);
+        }
         let timeout = Timespec {
             tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: left.subsec_nanos().into(),
