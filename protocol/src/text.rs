@@ -182,6 +182,16 @@ pub enum Goodbye {
     LoginTries,
     /// A line without an end.
     EndlessLine,
+    /// What came breaks the rules of WebSocket (RFC 6455).
+    BrokenFrame,
+    /// A WebSocket message that is not text.
+    NotText,
+    /// A WebSocket text message that is not UTF-8.
+    NotUtf8,
+    /// A WebSocket message that is too long, or in too many fragments.
+    MessageTooBig,
+    /// A WebSocket message whose end did not come in time.
+    UnfinishedMessage,
     /// Not a chat peer but a web browser or the like.
     Http,
     /// Not a chat peer but TLS.
@@ -204,11 +214,31 @@ impl Goodbye {
             Goodbye::LoginTimeout { .. } => "login_timeout",
             Goodbye::LoginTries => "login_tries",
             Goodbye::EndlessLine => "endless_line",
+            Goodbye::BrokenFrame => "protocol_error",
+            Goodbye::NotText => "not_text",
+            Goodbye::NotUtf8 => "not_utf8",
+            Goodbye::MessageTooBig => "message_too_big",
+            Goodbye::UnfinishedMessage => "unfinished_message",
             Goodbye::Http => "http",
             Goodbye::Tls => "tls",
             Goodbye::ServerFull => "server_full",
             Goodbye::AddressFull => "address_full",
             Goodbye::Internal => "internal_error",
+        }
+    }
+
+    /// The code of the Close frame that says the same (RFC 6455 section 7.4.1).
+    pub fn close_code(self) -> u16 {
+        match self {
+            Goodbye::Quit | Goodbye::Closed => 1000,
+            Goodbye::Shutdown => 1001,
+            Goodbye::BrokenFrame | Goodbye::EndlessLine | Goodbye::Http | Goodbye::Tls => 1002,
+            Goodbye::NotText => 1003,
+            Goodbye::NotUtf8 => 1007,
+            Goodbye::LoginTimeout { .. } | Goodbye::LoginTries | Goodbye::UnfinishedMessage => 1008,
+            Goodbye::MessageTooBig => 1009,
+            Goodbye::Internal => 1011,
+            Goodbye::ServerFull | Goodbye::AddressFull => 1013,
         }
     }
 }
@@ -290,6 +320,13 @@ impl Notice<'_> {
                 Goodbye::EndlessLine => {
                     format!("{CARRIER_BYTES}바이트 안에 줄이 끝나지 않아 연결을 끊습니다.")
                 }
+                Goodbye::BrokenFrame => "WebSocket 규칙에 맞지 않아 연결을 끊습니다.".into(),
+                Goodbye::NotText => "글이 아닌 메시지를 받아 연결을 끊습니다.".into(),
+                Goodbye::NotUtf8 => "UTF-8이 아닌 메시지를 받아 연결을 끊습니다.".into(),
+                Goodbye::MessageTooBig => "너무 긴 메시지를 받아 연결을 끊습니다.".into(),
+                Goodbye::UnfinishedMessage => {
+                    "메시지가 제시간에 끝나지 않아 연결을 끊습니다.".into()
+                }
                 Goodbye::Http => {
                     "이곳은 웹이 아니라 채팅 포트입니다. nc나 madang으로 접속하세요.".into()
                 }
@@ -349,6 +386,11 @@ impl Notice<'_> {
                 Goodbye::EndlessLine => {
                     format!("No line end within {CARRIER_BYTES} bytes; closing.")
                 }
+                Goodbye::BrokenFrame => "That breaks the rules of WebSocket; closing.".into(),
+                Goodbye::NotText => "Only text messages are taken here; closing.".into(),
+                Goodbye::NotUtf8 => "A message was not UTF-8; closing.".into(),
+                Goodbye::MessageTooBig => "A message was too long; closing.".into(),
+                Goodbye::UnfinishedMessage => "A message did not end in time; closing.".into(),
                 Goodbye::Http => {
                     "This is a chat port, not a web page; connect with nc or madang.".into()
                 }

@@ -6,11 +6,19 @@ use madang_protocol::{
     event::{Event, Time},
     text::{Lang, LineEnd},
 };
-use madang_server::batch::{Batch, Form};
+use madang_server::{
+    batch::{Batch, Form},
+    carrier::Carrier,
+};
 
 fn batch(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("batch");
-    for (name, form) in [("text", Form::Text(Lang::Ko, LineEnd::Lf)), ("json", Form::Json)] {
+    let text = Form::Text(Lang::Ko, LineEnd::Lf);
+    for (name, form, carrier) in [
+        ("text", text, Carrier::Lines),
+        ("json", Form::Json, Carrier::Lines),
+        ("websocket", text, Carrier::WebSocket),
+    ] {
         for events in [1, 512] {
             group.throughput(Throughput::Elements(events));
             group.bench_function(format!("{name}/{events}"), |bencher| {
@@ -22,7 +30,7 @@ fn batch(criterion: &mut Criterion) {
                         let (time, text) = (Time::from_millis(0), "x".repeat(64));
                         batch.push(Event::Said { id, time, room, user, text });
                     }
-                    batch.rendered(form).clone()
+                    batch.rendered(form, carrier).clone()
                 });
             });
         }

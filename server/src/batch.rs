@@ -8,6 +8,8 @@ use madang_protocol::{
     text::{Lang, LineEnd, Notice, write_event},
 };
 
+use crate::{carrier::Carrier, transport::websocket::frame};
+
 /// The form in which a connection takes what it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
@@ -18,16 +20,20 @@ pub enum Form {
 }
 
 impl Form {
-    /// How many forms there are.
-    const COUNT: usize = 5;
+    /// How many wire forms there are: lines in every form, and messages, which have
+    /// no line ends.
+    const COUNT: usize = 8;
 
-    fn index(self) -> usize {
-        match self {
-            Form::Text(Lang::Ko, LineEnd::Lf) => 0,
-            Form::Text(Lang::Ko, LineEnd::CrLf) => 1,
-            Form::Text(Lang::En, LineEnd::Lf) => 2,
-            Form::Text(Lang::En, LineEnd::CrLf) => 3,
-            Form::Json => 4,
+    fn index(self, carrier: Carrier) -> usize {
+        match (carrier, self) {
+            (Carrier::WebSocket, Form::Text(Lang::Ko, _)) => 5,
+            (Carrier::WebSocket, Form::Text(Lang::En, _)) => 6,
+            (Carrier::WebSocket, Form::Json) => 7,
+            (_, Form::Text(Lang::Ko, LineEnd::Lf)) => 0,
+            (_, Form::Text(Lang::Ko, LineEnd::CrLf)) => 1,
+            (_, Form::Text(Lang::En, LineEnd::Lf)) => 2,
+            (_, Form::Text(Lang::En, LineEnd::CrLf)) => 3,
+            (_, Form::Json) => 4,
         }
     }
 }
@@ -61,15 +67,15 @@ impl Batch {
         self.events.len()
     }
 
-    /// Its bytes in `form`; rendered at the first call.
+    /// Its bytes in `form` as `carrier` has them; rendered at the first call.
     ///
     /// # Panics
     ///
     /// If it is empty: nothing is rendered for nothing.
-    pub fn rendered(&mut self, form: Form) -> &Arc<Rendered> {
+    pub fn rendered(&mut self, form: Form, carrier: Carrier) -> &Arc<Rendered> {
         let Batch { room, events, rendered } = self;
-        rendered[form.index()]
-            .get_or_insert_with(|| Arc::new(Rendered::new(room.clone(), events, form)))
+        rendered[form.index(carrier)]
+            .get_or_insert_with(|| Arc::new(Rendered::new(room.clone(), events, form, carrier)))
     }
 
     /// Empties it for the next round and keeps its space.
@@ -84,6 +90,7 @@ impl Batch {
 pub struct Rendered {
     room: Arc<str>,
     form: Form,
+    carrier: Carrier,
     first_id: u64,
     bytes: Vec<u8>,
     /// Where each event ends.
@@ -91,18 +98,27 @@ pub struct Rendered {
 }
 
 impl Rendered {
-    fn new(room: Arc<str>, events: &[Event], form: Form) -> Rendered {
+    fn new(room: Arc<str>, events: &[Event], form: Form, carrier: Carrier) -> Rendered {
         let first_id = events.first().expect("a batch that is rendered has events").id();
         let mut bytes = Vec::with_capacity(events.len() * 128);
         let mut ends = Vec::with_capacity(events.len());
+        let mut lines = Vec::new();
         for event in events {
-            match form {
-                Form::Text(lang, line_end) => write_event(event, lang, line_end, &mut bytes),
-                Form::Json => write_json_line(event, &mut bytes),
+            match carrier {
+                Carrier::Lines | Carrier::Http => write_lines(event, form, &mut bytes),
+                Carrier::WebSocket => {
+                    lines.clear();
+                    let form = match form {
+                        Form::Text(lang, _) => Form::Text(lang, LineEnd::Lf),
+                        Form::Json => Form::Json,
+                    };
+                    write_lines(event, form, &mut lines);
+                    frame::write_lines(&lines, &mut bytes);
+                }
             }
             ends.push(u32::try_from(bytes.len()).expect("a round is far below 4 GiB"));
         }
-        Rendered { room, form, first_id, bytes, ends }
+        Rendered { room, form, carrier, first_id, bytes, ends }
     }
 
     /// The bytes of a range of events.
@@ -121,7 +137,7 @@ impl Rendered {
     /// The mark that stands for a range of events which are not sent.
     pub(crate) fn mark(&self, events: &Range<u32>) -> Mark {
         let lines = match self.form {
-            Form::Text(..) => self.bytes(events).iter().filter(|byte| **byte == b'\n').count(),
+            Form::Text(..) => self.carrier.count_lines(self.bytes(events)),
             Form::Json => events.len(),
         };
         Mark {
@@ -130,6 +146,13 @@ impl Rendered {
             from: self.first_id + u64::from(events.start),
             to: self.first_id + u64::from(events.end) - 1,
         }
+    }
+}
+
+fn write_lines(event: &Event, form: Form, out: &mut Vec<u8>) {
+    match form {
+        Form::Text(lang, line_end) => write_event(event, lang, line_end, out),
+        Form::Json => write_json_line(event, out),
     }
 }
 

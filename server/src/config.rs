@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use madang_protocol::{limits::LINES_PORT, text::Lang};
+use madang_protocol::{
+    limits::{CARRIER_BYTES, LINES_PORT},
+    text::Lang,
+};
 
 use crate::rate_limit::RateLimit;
 
@@ -53,14 +56,59 @@ pub struct Config {
     pub stall_timeout: Duration,
     /// How long what waits may take to be sent when a connection ends. Default: 5 s.
     pub drain_timeout: Duration,
+    /// The same for a WebSocket connection, whose goodbye is a Close frame.
+    /// Default: 2 s.
+    pub close_timeout: Duration,
     /// How long a peer may take to close its side after the server closed its
     /// own. Default: 1 s.
     pub linger: Duration,
     /// How long what waits may take to be sent when the server stops. Default: 3 s.
     pub stop_timeout: Duration,
+    /// What a WebSocket connection of the chat may send, and when it is asked
+    /// whether it lives.
+    pub websocket: WebSocketLimits,
     /// How many bytes the kernel takes for a connection before the outbox waits.
     /// Default: 128 KiB.
     pub unsent_bytes: u32,
+}
+
+/// The limits of one WebSocket connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WebSocketLimits {
+    /// The longest message, in bytes, however it is fragmented. Default: 64 KiB.
+    pub message_bytes: usize,
+    /// The most fragments of one message. Default: 256.
+    pub fragments: usize,
+    /// From a message's first byte to its last. Default: 10 s.
+    pub assembly_timeout: Duration,
+    /// How often the peer is sent a ping. Default: 25 s.
+    pub ping_interval: Duration,
+    /// How long nothing may come after a ping has been sent. Default: 10 s.
+    pub pong_timeout: Duration,
+    /// What is done with a binary message. Default: it is refused.
+    pub binary: Binary,
+}
+
+/// What is done with binary WebSocket messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binary {
+    /// The connection is closed with 1003.
+    Refused,
+    /// They are taken as text messages are.
+    Taken,
+}
+
+impl Default for WebSocketLimits {
+    fn default() -> WebSocketLimits {
+        WebSocketLimits {
+            message_bytes: CARRIER_BYTES,
+            fragments: 256,
+            assembly_timeout: Duration::from_secs(10),
+            ping_interval: Duration::from_secs(25),
+            pong_timeout: Duration::from_secs(10),
+            binary: Binary::Refused,
+        }
+    }
 }
 
 /// An address to listen at.
@@ -91,8 +139,10 @@ impl Default for Config {
             backlog_bytes: 256 * 1_024 * 1_024,
             stall_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(5),
+            close_timeout: Duration::from_secs(2),
             linger: Duration::from_secs(1),
             stop_timeout: Duration::from_secs(3),
+            websocket: WebSocketLimits::default(),
             unsent_bytes: 128 * 1_024,
         }
     }

@@ -3,7 +3,7 @@
 use std::{
     borrow::Cow,
     convert::Infallible,
-    net::{IpAddr, TcpStream},
+    net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Instant,
@@ -16,7 +16,6 @@ use madang_protocol::{
     name::UserName,
     request::{Request, RequestError},
     sanitize::{sanitize_line, sanitize_message},
-    telnet::edit_line,
     text::{Goodbye, Lang, LineEnd, Notice},
 };
 
@@ -30,15 +29,14 @@ use crate::{
     rate_limit::Bucket,
     room::Speech,
     server::Shared,
-    sink::TcpSink,
-    transport::tcp::{LineReader, ReadOutcome},
+    transport::{Line, ReadOutcome, Reader},
 };
 
 /// A connection and who is behind it, owned by its thread.
 pub(crate) struct Connection {
     pub(crate) shared: Arc<Shared>,
     address: IpAddr,
-    pub(crate) reader: LineReader,
+    pub(crate) reader: Reader,
     pub(crate) outbox: Arc<Outbox>,
     bucket: Option<Bucket>,
     pub(crate) lang: Lang,
@@ -56,32 +54,27 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Takes over an accepted socket.
+    /// Takes over a socket: the one side of it that reads, and the other, whose form
+    /// tells whether the peer speaks JSON from the beginning.
     pub(crate) fn new(
         shared: Arc<Shared>,
         admission: Admission,
-        stream: Arc<TcpStream>,
         address: IpAddr,
+        reader: Reader,
+        outbox: Arc<Outbox>,
     ) -> Connection {
         let lang = shared.config.lang;
-        let outbox = Outbox::new(
-            admission.number,
-            Form::Text(lang, LineEnd::Lf),
-            Box::new(TcpSink::new(stream.clone())),
-            shared.bounds.clone(),
-            shared.drainer.clone(),
-        );
-        admission.register(outbox.clone());
+        let json = outbox.form() == Form::Json;
         let bucket = shared.config.rate_limit.map(|limit| Bucket::new(limit, Instant::now()));
         Connection {
             shared,
             admission,
             address,
-            reader: LineReader::new(stream),
+            reader,
             outbox,
             bucket,
             lang,
-            json: false,
+            json,
             is_terminal: false,
             user: None,
             joined: false,
@@ -111,7 +104,7 @@ impl Connection {
         let user = self.leave(reason);
         self.shared.console.closed(self.address, self.admission.number, user.as_ref(), reason);
 
-        self.outbox.wait_drained(Instant::now() + self.shared.config.drain_timeout);
+        self.outbox.wait_drained(Instant::now() + self.reader.drain_timeout(&self.shared.config));
         if matches!(reason, CloseReason::Told(_)) {
             self.reader.linger(Instant::now() + self.shared.config.linger);
         }
@@ -183,6 +176,15 @@ impl Connection {
             return self.take_request(&line);
         }
         match Input::parse(&line) {
+            // From WebSocket: several lines that belong together.
+            Input::Text(text) if text.contains('\n') => match check_message(text) {
+                Ok(text) => self.say(text, None),
+                Err(Notice::NothingSaid) => Ok(()),
+                Err(notice) => {
+                    self.notice(&notice, None);
+                    Ok(())
+                }
+            },
             Input::Text(text) => {
                 let text = if text.len() == line.len() { line } else { text.to_owned() };
                 let text = sanitized(text);
@@ -254,14 +256,16 @@ impl Connection {
         &mut self,
         deadline: Option<(Instant, CloseReason)>,
     ) -> Result<Option<Line>, CloseReason> {
-        let endless = |_| CloseReason::Told(Goodbye::EndlessLine);
-        let Some(bytes) = self.reader.next_line_bytes().map_err(endless)? else {
-            return Ok(None);
-        };
-        self.pay(bytes, deadline)?;
-        self.outbox.wait_for_space(deadline.map(|(deadline, _)| deadline));
-        let (json, is_terminal) = (self.json, self.reader.is_terminal());
-        Ok(Some(Line::read(self.reader.take_line(), json, is_terminal)))
+        loop {
+            let Some(bytes) = self.reader.next_line_bytes().map_err(CloseReason::Told)? else {
+                return Ok(None);
+            };
+            self.pay(bytes, deadline)?;
+            self.outbox.wait_for_space(deadline.map(|(deadline, _)| deadline));
+            if let Some(line) = self.reader.take_line(self.json) {
+                return Ok(Some(line));
+            }
+        }
     }
 
     /// Waits until the rate limit allows `bytes` more, and charges them. What was
@@ -348,39 +352,7 @@ impl Connection {
     }
 }
 
-/// A line that was read and paid for.
-pub(crate) enum Line {
-    /// It is text.
-    Text(String),
-    /// It is not UTF-8.
-    NotUtf8,
-    /// It is longer than a line of text may be; its length in bytes.
-    TooLong(usize),
-}
-
-impl Line {
-    fn read(bytes: &[u8], json: bool, is_terminal: bool) -> Line {
-        if !json && bytes.len() > LINE_BYTES {
-            return Line::TooLong(bytes.len());
-        }
-        match str::from_utf8(bytes) {
-            Err(_) => Line::NotUtf8,
-            Ok(line) if is_terminal && !json => Line::Text(edit_line(line).into_owned()),
-            Ok(line) => Line::Text(line.to_owned()),
-        }
-    }
-
-    /// The text, or what its sender must be told.
-    pub(crate) fn text(self) -> Result<String, Notice<'static>> {
-        match self {
-            Line::Text(text) => Ok(text),
-            Line::NotUtf8 => Err(Notice::NotUtf8),
-            Line::TooLong(bytes) => Err(Notice::LineTooLong { bytes }),
-        }
-    }
-}
-
-/// A message from a JSON client as it may be said.
+/// A message of several lines as it may be said.
 fn check_message(text: &str) -> Result<String, Notice<'static>> {
     if text.len() > MESSAGE_BYTES {
         return Err(Notice::MessageTooLong { bytes: text.len() });
@@ -405,7 +377,10 @@ fn sanitized(line: String) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead, BufReader, Write};
+    use std::{
+        io::{BufRead, BufReader, Write},
+        net::TcpStream,
+    };
 
     use crate::{
         config::{Config, Listen},

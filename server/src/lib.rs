@@ -56,6 +56,7 @@ mod user_manager;
 mod room;
 mod mailbox;
 pub mod batch;
+pub mod carrier;
 mod answer;
 mod outbox;
 mod sink;

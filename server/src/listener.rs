@@ -22,6 +22,7 @@ use crate::{
     config::{Config, Listen},
     connection::Connection,
     server::Shared,
+    transport::{Reader, tcp::LineReader},
 };
 
 /// How many connections the kernel completes before they are accepted.
@@ -183,8 +184,10 @@ impl Acceptor<'_> {
             tracing::debug!(%error, "failed to set a socket's options");
         }
         let name = format!("conn-{}", admission.number);
+        let outbox = self.shared.new_outbox(&admission, stream.clone());
+        let reader = Reader::Lines(LineReader::new(stream.clone()));
         let connection =
-            Box::new(Connection::new(self.shared.clone(), admission, stream.clone(), address));
+            Box::new(Connection::new(self.shared.clone(), admission, address, reader, outbox));
         let builder = std::thread::Builder::new().name(name).stack_size(STACK_BYTES);
         if let Err(error) = builder.spawn(move || connection.run()) {
             tracing::warn!(%error, "failed to start a connection's thread");

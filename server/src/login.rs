@@ -15,11 +15,11 @@ use madang_protocol::{
 use crate::{
     batch::Form,
     close_reason::CloseReason,
-    connection::{Connection, Line},
+    connection::Connection,
     mailbox::Ended,
     outbox::Pieces,
     server::LOBBY,
-    transport::tcp::ReadOutcome,
+    transport::{Line, ReadOutcome},
 };
 
 /// A login that was accepted.
@@ -32,6 +32,9 @@ impl Connection {
     /// Says who speaks, and asks for a name, in one write.
     #[inline(never)]
     pub(crate) fn greet(&mut self) {
+        if self.json {
+            return self.say_hello("");
+        }
         let mut answer = self.answer();
         answer.notice(&Notice::Greeting { version: env!("CARGO_PKG_VERSION") });
         if let Some(motd) = &self.shared.config.motd {
@@ -216,9 +219,14 @@ impl Connection {
     fn become_json(&mut self) {
         self.json = true;
         self.outbox.change_form(Form::Json);
-        let mut answer = self.answer();
         // Ends the prompt, so that every object has a line of its own.
-        answer.prompt("\n");
+        self.say_hello("\n");
+    }
+
+    /// Says in JSON who speaks, after what ends the prompt.
+    fn say_hello(&mut self, prompt_end: &str) {
+        let mut answer = self.answer();
+        answer.prompt(prompt_end);
         answer.message(&ServerMessage::Hello {
             server: "madang".into(),
             version: env!("CARGO_PKG_VERSION").into(),

@@ -2,25 +2,27 @@
 
 use std::{
     io,
-    net::SocketAddr,
+    net::{SocketAddr, TcpStream},
     sync::{Arc, atomic::AtomicUsize},
     thread::JoinHandle,
     time::{Duration, Instant, SystemTime},
 };
 
-use madang_protocol::text::Goodbye;
+use madang_protocol::text::{Goodbye, LineEnd};
 
 use crate::{
     answer::Answer,
+    batch::Form,
     capacity::Capacity,
     close_reason::CloseReason,
     config::{Config, Listen},
-    connections::{ConnectionLimits, Connections},
+    connections::{Admission, ConnectionLimits, Connections},
     console::Console,
     drainer::Drainer,
     listener::{self, Listener},
-    outbox::Bounds,
+    outbox::{Bounds, Outbox},
     room::Room,
+    sink::TcpSink,
     user_manager::UserManager,
 };
 
@@ -67,6 +69,22 @@ pub enum StartError {
     /// The system has no threads, descriptors or memory left.
     #[error("failed to start the server's threads: {0}")]
     Threads(#[source] io::Error),
+}
+
+impl Shared {
+    /// The outbox of a new connection, which is reached there when the server
+    /// stops. It carries lines for people until it is told otherwise.
+    pub(crate) fn new_outbox(&self, admission: &Admission, stream: Arc<TcpStream>) -> Arc<Outbox> {
+        let outbox = Outbox::new(
+            admission.number,
+            Form::Text(self.config.lang, LineEnd::Lf),
+            Box::new(TcpSink::new(stream)),
+            self.bounds.clone(),
+            self.drainer.clone(),
+        );
+        admission.register(outbox.clone());
+        outbox
+    }
 }
 
 impl Server {

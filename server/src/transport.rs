@@ -1,3 +1,278 @@
-//! Where a connection's bytes become lines. Writing is the outbox's.
+//! The seam: how a connection's bytes become lines, whatever carries them. Nothing
+//! above this module knows which way a peer has come; writing is the outbox's.
+
+use std::{
+    io::{self, Read},
+    net::{Shutdown, TcpStream},
+    time::{Duration, Instant},
+};
+
+use madang_protocol::text::{Goodbye, Notice};
+use rustix::event::{PollFd, PollFlags, Timespec};
+
+use self::{tcp::LineReader, websocket::MessageReader};
+use crate::config::Config;
 
 pub(crate) mod tcp;
+#[allow(dead_code, reason = "its listener is the next change")]
+pub(crate) mod websocket;
+
+/// Reads one connection. Each call blocks at most until its deadline, or until
+/// the socket is shut down from anywhere.
+pub(crate) enum Reader {
+    /// Lines over TCP.
+    Lines(LineReader),
+    #[allow(dead_code, reason = "its listener is the next change")]
+    /// WebSocket: a text message is a line, or several that belong together.
+    Messages(Box<MessageReader>),
+}
+
+/// What a read brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReadOutcome {
+    /// Bytes, or the end.
+    Something,
+    /// Nothing until the deadline.
+    TimedOut,
+}
+
+/// How the peer has ended its side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PeerEnd {
+    /// FIN: it sends no more, or somebody here has shut the socket down.
+    Closed,
+    /// A Close frame, with its code if it had one (RFC 6455 section 7.1.5).
+    CloseFrame(Option<u16>),
+    /// The connection is gone: reset, timed out, unreachable.
+    Lost,
+}
+
+/// A line that was read and paid for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// It is text: one line, or from WebSocket several with LF between them.
+    Text(String),
+    /// It is not UTF-8.
+    NotUtf8,
+    /// It is longer than a line of text may be; its length in bytes.
+    TooLong(usize),
+    /// All its lines together are longer than a message may be.
+    MessageTooLong(usize),
+}
+
+impl Line {
+    /// The text, or what its sender must be told.
+    pub(crate) fn text(self) -> Result<String, Notice<'static>> {
+        match self {
+            Line::Text(text) => Ok(text),
+            Line::NotUtf8 => Err(Notice::NotUtf8),
+            Line::TooLong(bytes) => Err(Notice::LineTooLong { bytes }),
+            Line::MessageTooLong(bytes) => Err(Notice::MessageTooLong { bytes }),
+        }
+    }
+}
+
+impl Reader {
+    /// Reads once; blocks until something comes, the peer closes its side, the
+    /// socket is shut down, or `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// The socket's.
+    pub(crate) fn read(&mut self, deadline: Option<Instant>) -> io::Result<ReadOutcome> {
+        match self {
+            Reader::Lines(reader) => reader.read(deadline),
+            Reader::Messages(reader) => reader.read(deadline),
+        }
+    }
+
+    /// What must be paid for before the next line, or whatever else the peer has
+    /// sent whole, may be taken: its length in bytes. `None` until more is read.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing that follows can be read.
+    pub(crate) fn next_line_bytes(&mut self) -> Result<Option<usize>, Goodbye> {
+        match self {
+            Reader::Lines(reader) => {
+                reader.next_line_bytes().map_err(|_endless| Goodbye::EndlessLine)
+            }
+            Reader::Messages(reader) => reader.next_message_bytes(),
+        }
+    }
+
+    /// Takes what [`next_line_bytes`](Self::next_line_bytes) has found, as JSON or
+    /// as a person's; `None` if that was no line but a control frame, which is
+    /// answered here.
+    pub(crate) fn take_line(&mut self, json: bool) -> Option<Line> {
+        match self {
+            Reader::Lines(reader) => Some(reader.take_checked_line(json)),
+            Reader::Messages(reader) => reader.take_line(json),
+        }
+    }
+
+    /// The next line of a peer that may be no chat peer, and leaves it where it is.
+    pub(crate) fn peek_line(&mut self) -> Option<&[u8]> {
+        match self {
+            Reader::Lines(reader) => reader.peek_line(),
+            Reader::Messages(_) => None,
+        }
+    }
+
+    /// How the peer has ended its side, once it has.
+    pub(crate) fn peer_end(&self) -> Option<PeerEnd> {
+        match self {
+            Reader::Lines(reader) => reader.peer_end(),
+            Reader::Messages(reader) => reader.peer_end(),
+        }
+    }
+
+    /// Whether nothing can be read any more.
+    pub(crate) fn at_end(&self) -> bool {
+        self.peer_end().is_some()
+    }
+
+    /// Whether the peer began with a TLS handshake.
+    pub(crate) fn opens_tls(&self) -> bool {
+        match self {
+            Reader::Lines(reader) => reader.opens_tls(),
+            Reader::Messages(_) => false,
+        }
+    }
+
+    /// Whether it must be found out if the peer ends its lines with packets.
+    pub(crate) fn may_be_packets(&self) -> bool {
+        match self {
+            Reader::Lines(reader) => reader.may_be_packets(),
+            Reader::Messages(_) => false,
+        }
+    }
+
+    /// Finds it out: waits for `pause`, and returns whether it does.
+    ///
+    /// # Errors
+    ///
+    /// The socket's.
+    pub(crate) fn settle_framing(&mut self, pause: Duration) -> io::Result<bool> {
+        match self {
+            Reader::Lines(reader) => reader.settle_framing(pause),
+            Reader::Messages(_) => Ok(false),
+        }
+    }
+
+    /// Whether somebody has typed something and not ended it with Enter.
+    pub(crate) fn holds_unfinished_line(&self) -> bool {
+        match self {
+            Reader::Lines(reader) => reader.holds_unfinished_line(),
+            Reader::Messages(_) => false,
+        }
+    }
+
+    /// Whether the peer wants CR LF.
+    pub(crate) fn is_terminal(&self) -> bool {
+        match self {
+            Reader::Lines(reader) => reader.is_terminal(),
+            Reader::Messages(_) => false,
+        }
+    }
+
+    /// Takes how many bytes were telnet's, and what it must be answered.
+    pub(crate) fn take_commands(&mut self) -> (usize, Vec<u8>) {
+        match self {
+            Reader::Lines(reader) => reader.take_commands(),
+            Reader::Messages(_) => (0, Vec::new()),
+        }
+    }
+
+    /// Waits for `pause` without reading; a reset or a shutdown of the socket
+    /// ends the wait.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is gone.
+    pub(crate) fn pause(&self, pause: Duration) -> io::Result<()> {
+        let mut fds = [PollFd::new(self.stream(), PollFlags::empty())];
+        if poll(&mut fds, Instant::now() + pause)? {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        Ok(())
+    }
+
+    /// How long what waits may take to be sent when the connection ends.
+    pub(crate) fn drain_timeout(&self, config: &Config) -> Duration {
+        match self {
+            Reader::Lines(_) => config.drain_timeout,
+            Reader::Messages(_) => config.close_timeout,
+        }
+    }
+
+    /// Closes the server's side and gives the peer until `deadline` to close its
+    /// own.
+    pub(crate) fn linger(&self, deadline: Instant) {
+        linger(self.stream(), deadline);
+    }
+
+    fn stream(&self) -> &TcpStream {
+        match self {
+            Reader::Lines(reader) => reader.stream(),
+            Reader::Messages(reader) => reader.stream(),
+        }
+    }
+}
+
+/// Closes the server's side of `stream` and gives the peer until `deadline` to
+/// close its own: a socket that is closed with input unread resets, and the reset
+/// may overtake the goodbye.
+pub(crate) fn linger(mut stream: &TcpStream, deadline: Instant) {
+    if stream.shutdown(Shutdown::Write).is_err() {
+        return;
+    }
+    let mut discarded = [0; 512];
+    while matches!(wait_readable(stream, deadline), Ok(true)) {
+        match stream.read(&mut discarded) {
+            Ok(count) if count > 0 => {}
+            _ => return,
+        }
+    }
+}
+
+/// Reads once, as far as `space` goes; blocks until something comes.
+fn read_once(mut stream: &TcpStream, space: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match stream.read(space) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
+}
+
+/// Blocks until `stream` has something to read (its end too), or `deadline`;
+/// false in that case.
+fn wait_readable(stream: &TcpStream, deadline: Instant) -> io::Result<bool> {
+    poll(&mut [PollFd::new(stream, PollFlags::IN)], deadline)
+}
+
+/// Whether `stream` has something to read now.
+fn is_readable(stream: &TcpStream) -> io::Result<bool> {
+    let mut fds = [PollFd::new(stream, PollFlags::IN)];
+    Ok(rustix::event::poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? > 0)
+}
+
+fn poll(fds: &mut [PollFd<'_>], deadline: Instant) -> io::Result<bool> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            // A peer that always has something to say moves no deadline.
+            return Ok(false);
+        }
+        let timeout = Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        };
+        match rustix::event::poll(fds, Some(&timeout)) {
+            Ok(ready) => return Ok(ready > 0),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

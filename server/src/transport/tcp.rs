@@ -2,17 +2,19 @@
 //! ending a line found out.
 
 use std::{
-    io::{self, Read},
-    net::{Shutdown, TcpStream},
+    io,
+    net::TcpStream,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use madang_protocol::{
+    limits::LINE_BYTES,
     line::{LineDecoder, LineTooLong},
-    telnet::Telnet,
+    telnet::{Telnet, edit_line},
 };
-use rustix::event::{PollFd, PollFlags, Timespec};
+
+use super::{Line, PeerEnd, ReadOutcome, read_once, wait_readable};
 
 /// The first byte of a TLS handshake.
 const TLS_HANDSHAKE: u8 = 0x16;
@@ -31,7 +33,7 @@ pub(crate) struct LineReader {
     command_bytes: usize,
     has_read: bool,
     opens_tls: bool,
-    at_end: bool,
+    end: Option<PeerEnd>,
 }
 
 /// How the peer ends its lines.
@@ -54,15 +56,6 @@ enum Typing {
     ByCharacter,
 }
 
-/// What a read brought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ReadOutcome {
-    /// Bytes, or the end.
-    Something,
-    /// Nothing until the deadline.
-    TimedOut,
-}
-
 impl LineReader {
     pub(crate) fn new(stream: Arc<TcpStream>) -> LineReader {
         LineReader {
@@ -75,7 +68,7 @@ impl LineReader {
             command_bytes: 0,
             has_read: false,
             opens_tls: false,
-            at_end: false,
+            end: None,
         }
     }
 
@@ -86,23 +79,26 @@ impl LineReader {
     ///
     /// The socket's.
     pub(crate) fn read(&mut self, deadline: Option<Instant>) -> io::Result<ReadOutcome> {
-        if let Some(deadline) = deadline
-            && !wait_readable(&self.stream, deadline)?
-        {
+        let ready = match deadline {
+            Some(deadline) => wait_readable(&self.stream, deadline),
+            None => Ok(true),
+        };
+        if matches!(ready, Ok(false)) {
             return Ok(ReadOutcome::TimedOut);
         }
         let spare = self.decoder.spare();
-        let count = loop {
-            match (&*self.stream).read(spare) {
-                Ok(count) => break count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+        let read = ready.and_then(|_| read_once(&self.stream, spare));
+        let count = match read {
+            Ok(count) if count > 0 => count,
+            Ok(_) => {
+                self.end = Some(PeerEnd::Closed);
+                return Ok(ReadOutcome::Something);
+            }
+            Err(error) => {
+                self.end = Some(PeerEnd::Lost);
+                return Err(error);
             }
         };
-        if count == 0 {
-            self.at_end = true;
-            return Ok(ReadOutcome::Something);
-        }
         self.opens_tls |= !self.has_read && spare[0] == TLS_HANDSHAKE;
         self.has_read = true;
         if self.opens_tls {
@@ -152,7 +148,8 @@ impl LineReader {
             return Ok(Some(bytes));
         }
         let rest = self.decoder.unfinished();
-        let ended = self.at_end || (self.framing == Framing::Packets && !cuts_character(rest));
+        let ended = self.peer_end().is_some()
+            || (self.framing == Framing::Packets && !cuts_character(rest));
         Ok((ended && !rest.is_empty()).then_some(rest.len()))
     }
 
@@ -163,7 +160,7 @@ impl LineReader {
     }
 
     /// Takes the line that [`next_line_bytes`](Self::next_line_bytes) has found.
-    pub(crate) fn take_line(&mut self) -> &[u8] {
+    fn take_line(&mut self) -> &[u8] {
         match self.decoder.peek_line_bytes() {
             Ok(Some(_)) => self.decoder.next_line().ok().flatten(),
             _ => self.decoder.finish_line(),
@@ -176,9 +173,23 @@ impl LineReader {
         !self.decoder.unfinished().is_empty()
     }
 
-    /// Whether the peer has closed its side, or the socket was shut down.
-    pub(crate) fn at_end(&self) -> bool {
-        self.at_end
+    /// Takes that line as JSON, or as what a person typed.
+    pub(crate) fn take_checked_line(&mut self, json: bool) -> Line {
+        let is_terminal = self.is_terminal();
+        let bytes = self.take_line();
+        if !json && bytes.len() > LINE_BYTES {
+            return Line::TooLong(bytes.len());
+        }
+        match str::from_utf8(bytes) {
+            Err(_) => Line::NotUtf8,
+            Ok(line) if is_terminal && !json => Line::Text(edit_line(line).into_owned()),
+            Ok(line) => Line::Text(line.to_owned()),
+        }
+    }
+
+    /// How the peer has ended its side, once it has.
+    pub(crate) fn peer_end(&self) -> Option<PeerEnd> {
+        self.end
     }
 
     /// Whether the peer began with a TLS handshake.
@@ -197,34 +208,8 @@ impl LineReader {
         (std::mem::take(&mut self.command_bytes), std::mem::take(&mut self.answers))
     }
 
-    /// Waits for `pause` without reading; a reset or a shutdown of the socket
-    /// ends the wait.
-    ///
-    /// # Errors
-    ///
-    /// When the connection is gone.
-    pub(crate) fn pause(&self, pause: Duration) -> io::Result<()> {
-        let mut fds = [PollFd::new(&*self.stream, PollFlags::empty())];
-        if poll(&mut fds, Instant::now() + pause)? {
-            return Err(io::ErrorKind::ConnectionReset.into());
-        }
-        Ok(())
-    }
-
-    /// Closes the server's side and gives the peer until `deadline` to close its
-    /// own: a socket that is closed with input unread resets, and the reset may
-    /// overtake the goodbye.
-    pub(crate) fn linger(&mut self, deadline: Instant) {
-        if self.stream.shutdown(Shutdown::Write).is_err() {
-            return;
-        }
-        let mut discarded = [0; 512];
-        while matches!(wait_readable(&self.stream, deadline), Ok(true)) {
-            match (&*self.stream).read(&mut discarded) {
-                Ok(count) if count > 0 => {}
-                _ => return,
-            }
-        }
+    pub(super) fn stream(&self) -> &TcpStream {
+        &self.stream
     }
 }
 
@@ -258,29 +243,4 @@ fn is_one_key(text: &[u8]) -> bool {
 /// Whether `bytes` end in the middle of a character.
 fn cuts_character(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
-}
-
-/// Blocks until `stream` has something to read (its end too), or `deadline`;
-/// false in that case.
-fn wait_readable(stream: &TcpStream, deadline: Instant) -> io::Result<bool> {
-    poll(&mut [PollFd::new(stream, PollFlags::IN)], deadline)
-}
-
-fn poll(fds: &mut [PollFd<'_>], deadline: Instant) -> io::Result<bool> {
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            // A peer that always has something to say moves no deadline.
-            return Ok(false);
-        }
-        let timeout = Timespec {
-            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: left.subsec_nanos().into(),
-        };
-        match rustix::event::poll(fds, Some(&timeout)) {
-            Ok(ready) => return Ok(ready > 0),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
 }

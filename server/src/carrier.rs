@@ -1,0 +1,88 @@
+//! What carries what a connection is told. All that is said is made as lines;
+//! here they get the form in which they travel.
+
+use std::borrow::Cow;
+
+use crate::{close_reason::CloseReason, transport::websocket::frame};
+
+/// How one connection's bytes are carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// As they are.
+    Lines,
+    /// HTTP that has not become anything else: it has no words for people.
+    Http,
+    /// WebSocket: each line is a text message without its line end.
+    WebSocket,
+}
+
+impl Carrier {
+    /// `lines` as they travel.
+    pub(crate) fn carry(self, lines: &[u8]) -> Cow<'_, [u8]> {
+        match self {
+            Carrier::Lines => Cow::Borrowed(lines),
+            Carrier::Http => Cow::Borrowed(b""),
+            Carrier::WebSocket => {
+                let mut frames = Vec::with_capacity(lines.len() + 16);
+                frame::write_lines(lines, &mut frames);
+                Cow::Owned(frames)
+            }
+        }
+    }
+
+    /// How many lines are carried in `bytes`.
+    pub(crate) fn count_lines(self, bytes: &[u8]) -> usize {
+        match self {
+            Carrier::Lines => bytes.iter().filter(|byte| **byte == b'\n').count(),
+            Carrier::Http => 0,
+            Carrier::WebSocket => frame::count(bytes),
+        }
+    }
+
+    /// A goodbye as it travels, with the end that the carrier itself has: on
+    /// WebSocket a Close frame, which answers the peer's if that came first.
+    pub(crate) fn carry_goodbye(
+        self,
+        lines: &[u8],
+        reason: CloseReason,
+        close_frame: Option<Option<u16>>,
+    ) -> Cow<'_, [u8]> {
+        let mut bytes = self.carry(lines);
+        if self == Carrier::WebSocket {
+            let (code, words) = match (close_frame, reason) {
+                (Some(code), _) => (code, ""),
+                (None, CloseReason::Told(goodbye)) => (Some(goodbye.close_code()), goodbye.code()),
+                // Nobody is there who could read it.
+                (None, CloseReason::Lost(_) | CloseReason::Stalled) => return bytes,
+            };
+            frame::write_close(code, words, bytes.to_mut());
+        }
+        bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use madang_protocol::text::Goodbye;
+
+    use super::*;
+
+    #[test]
+    fn a_goodbye_ends_in_a_close_frame_that_answers_the_peers() {
+        #[track_caller]
+        fn check(reason: CloseReason, close_frame: Option<Option<u16>>, expected: &[u8]) {
+            let carried = Carrier::WebSocket.carry_goodbye(b"x\n", reason, close_frame);
+            assert_eq!(&*carried, [b"\x81\x01x", expected].concat());
+        }
+        let shutdown = CloseReason::Told(Goodbye::Shutdown);
+        check(shutdown, None, b"\x88\x0a\x03\xe9shutdown");
+        check(shutdown, Some(Some(4000)), b"\x88\x02\x0f\xa0");
+        check(shutdown, Some(None), b"\x88\x00");
+        check(CloseReason::Lost(ErrorKind::TimedOut), None, b"");
+        for carrier in [Carrier::Lines, Carrier::Http] {
+            assert_eq!(carrier.carry_goodbye(b"x\n", shutdown, None), carrier.carry(b"x\n"));
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Messages from a WebSocket peer (RFC 6455): control frames answered, and the
+//! peer asked from time to time whether it lives. The handshake was done before.
+
+use std::{
+    io,
+    net::TcpStream,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use madang_protocol::{
+    limits::{LINE_BYTES, MESSAGE_BYTES},
+    text::Goodbye,
+};
+
+pub(crate) mod decoder;
+pub(crate) mod frame;
+
+use self::decoder::{Decoder, Incoming};
+use super::{Line, PeerEnd, ReadOutcome, is_readable, read_once, wait_readable};
+use crate::{config::WebSocketLimits, outbox::Outbox};
+
+/// How often it is looked whether a ping has left that could not be sent at once.
+const LEAVING_PAUSE: Duration = Duration::from_secs(1);
+
+/// Reads one connection, and puts what must be answered into its outbox.
+pub(crate) struct MessageReader {
+    stream: Arc<TcpStream>,
+    outbox: Arc<Outbox>,
+    decoder: Decoder,
+    limits: WebSocketLimits,
+    /// Since when something is there that has not ended.
+    part_since: Option<Instant>,
+    /// It did not end in time.
+    unfinished: bool,
+    ping_at: Instant,
+    pong: Pong,
+    end: Option<PeerEnd>,
+}
+
+/// What the last ping has led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pong {
+    /// Something came after it, or there was none yet.
+    Heard,
+    /// It waits in the outbox: whether the peer reads is the drainer's to judge.
+    /// To be looked at again then.
+    Leaving(Instant),
+    /// It has left; until then, something must come.
+    Due(Instant),
+}
+
+/// A message, whatever its kind.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Message {
+    /// UTF-8.
+    Text(String),
+    /// Any bytes; only where the limits allow it.
+    Binary(Vec<u8>),
+}
+
+impl MessageReader {
+    /// A reader of `stream`, whose peer has sent `first` already.
+    pub(crate) fn new(
+        stream: Arc<TcpStream>,
+        outbox: Arc<Outbox>,
+        limits: WebSocketLimits,
+        first: &[u8],
+    ) -> MessageReader {
+        MessageReader {
+            stream,
+            outbox,
+            decoder: Decoder::new(limits, first),
+            limits,
+            part_since: None,
+            unfinished: false,
+            ping_at: Instant::now() + limits.ping_interval,
+            pong: Pong::Heard,
+            end: None,
+        }
+    }
+
+    /// Reads once, and pings while it waits; blocks until something comes, the peer
+    /// closes its side, the socket is shut down, or `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// The socket's; `TimedOut` if a ping was not answered.
+    pub(crate) fn read(&mut self, deadline: Option<Instant>) -> io::Result<ReadOutcome> {
+        let read = self.wait(deadline).and_then(|outcome| match outcome {
+            ReadOutcome::Something if !self.unfinished => self.read_now(),
+            outcome => Ok(outcome),
+        });
+        if read.is_err() {
+            self.end = Some(PeerEnd::Lost);
+        }
+        read
+    }
+
+    fn wait(&mut self, deadline: Option<Instant>) -> io::Result<ReadOutcome> {
+        let part_deadline = if self.decoder.holds_part() {
+            let since = self.part_since.get_or_insert_with(Instant::now);
+            Some(*since + self.limits.assembly_timeout)
+        } else {
+            self.part_since = None;
+            None
+        };
+        loop {
+            let now = Instant::now();
+            if part_deadline.is_some_and(|deadline| deadline <= now) {
+                self.unfinished = true;
+                return Ok(ReadOutcome::Something);
+            }
+            if deadline.is_some_and(|deadline| deadline <= now) {
+                return Ok(ReadOutcome::TimedOut);
+            }
+            self.see_to_life(now)?;
+            let life = match self.pong {
+                Pong::Heard => self.ping_at,
+                Pong::Leaving(at) | Pong::Due(at) => at,
+            };
+            let until = [deadline, part_deadline].into_iter().flatten().fold(life, Instant::min);
+            if wait_readable(&self.stream, until)? {
+                return Ok(ReadOutcome::Something);
+            }
+        }
+    }
+
+    /// Pings when it is time, and finds out who does not answer.
+    fn see_to_life(&mut self, now: Instant) -> io::Result<()> {
+        let after_leaving = |outbox: &Outbox| match outbox.waiting_since() {
+            None => Pong::Due(now + self.limits.pong_timeout),
+            Some(_) => Pong::Leaving(now + LEAVING_PAUSE),
+        };
+        match self.pong {
+            Pong::Heard if self.ping_at <= now => {
+                self.ping_at = now + self.limits.ping_interval;
+                self.outbox.push_bytes(&frame::PING);
+                self.pong = after_leaving(&self.outbox);
+            }
+            Pong::Leaving(at) if at <= now => self.pong = after_leaving(&self.outbox),
+            // The answer may have come while the rate limit kept us from reading.
+            Pong::Due(at) if at <= now && !is_readable(&self.stream)? => {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn read_now(&mut self) -> io::Result<ReadOutcome> {
+        match read_once(&self.stream, self.decoder.spare())? {
+            0 => self.end = Some(PeerEnd::Closed),
+            count => {
+                self.decoder.filled(count);
+                self.pong = Pong::Heard;
+            }
+        }
+        Ok(ReadOutcome::Something)
+    }
+
+    /// The length of the next message or control frame, which must be paid for.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing that follows can be read.
+    pub(crate) fn next_message_bytes(&mut self) -> Result<Option<usize>, Goodbye> {
+        if self.unfinished {
+            return Err(Goodbye::UnfinishedMessage);
+        }
+        match self.end {
+            // Nothing follows a Close frame (section 5.5.1).
+            Some(PeerEnd::CloseFrame(_)) => Ok(None),
+            _ => self.decoder.next_bytes(),
+        }
+    }
+
+    /// Takes what [`next_message_bytes`](Self::next_message_bytes) has found;
+    /// `None` if that was a control frame, which is answered here.
+    pub(crate) fn take_message(&mut self) -> Option<Message> {
+        let incoming = self.decoder.take();
+        // What follows has its own time.
+        self.part_since = self.part_since.filter(|_| self.decoder.is_assembling());
+        match incoming? {
+            Incoming::Text(text) => return Some(Message::Text(text)),
+            Incoming::Binary(bytes) => return Some(Message::Binary(bytes)),
+            Incoming::Ping(payload) => self.outbox.push_bytes(&frame::pong(&payload)),
+            Incoming::Pong => {}
+            Incoming::Close(code) => {
+                self.outbox.note_close_frame(code);
+                self.end = Some(PeerEnd::CloseFrame(code));
+            }
+        }
+        None
+    }
+
+    /// Takes it as what a JSON client or a person says.
+    pub(crate) fn take_line(&mut self, json: bool) -> Option<Line> {
+        Some(match self.take_message()? {
+            Message::Text(text) if json => Line::Text(text),
+            Message::Text(text) => line_of(text),
+            // The limits of a chat don't allow it.
+            Message::Binary(_) => Line::NotUtf8,
+        })
+    }
+
+    /// How the peer has ended its side, once it has.
+    pub(crate) fn peer_end(&self) -> Option<PeerEnd> {
+        self.end
+    }
+
+    pub(super) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+}
+
+/// What a person has sent as one message: a line, or several.
+fn line_of(mut text: String) -> Line {
+    // Some programs send the line end that their user has typed.
+    text.truncate(text.trim_end_matches(['\r', '\n']).len());
+    if let Some(line) = text.split('\n').find(|line| line.len() > LINE_BYTES) {
+        return Line::TooLong(line.len());
+    }
+    if text.len() > MESSAGE_BYTES {
+        return Line::MessageTooLong(text.len());
+    }
+    Line::Text(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_a_line_or_several_within_the_limits() {
+        #[track_caller]
+        fn check(text: &str, expected: Line) {
+            assert_eq!(line_of(text.to_owned()), expected);
+        }
+        check("hi", Line::Text("hi".into()));
+        check("hi\r\n", Line::Text("hi".into()));
+        check("a\n/quit", Line::Text("a\n/quit".into()));
+        check("", Line::Text(String::new()));
+        let longest = "x".repeat(LINE_BYTES);
+        check(&longest, Line::Text(longest.clone()));
+        check(&format!("{longest}x\n"), Line::TooLong(LINE_BYTES + 1));
+        let lines = [longest.as_str(); 4].join("\n");
+        check(&lines, Line::MessageTooLong(MESSAGE_BYTES + 3));
+    }
+}

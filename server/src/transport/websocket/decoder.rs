@@ -1,0 +1,490 @@
+//! Bytes to messages (RFC 6455): an incremental decoder that owns the read buffer
+//! and knows neither sockets nor clocks.
+
+use std::io::Cursor;
+
+use madang_protocol::text::Goodbye;
+use tungstenite::protocol::frame::{
+    FrameHeader,
+    coding::{CloseCode, Control, Data, OpCode},
+};
+
+use crate::config::{Binary, WebSocketLimits};
+
+/// The size of the buffer before anything was read, and again once little is.
+const SMALL_BYTES: usize = 1_024;
+
+/// The most that one read takes in.
+const LARGE_BYTES: usize = 64 * 1_024;
+
+/// The longest payload of a control frame (section 5.5).
+const CONTROL_BYTES: u64 = 125;
+
+/// Something that the peer has sent whole.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Incoming {
+    Text(String),
+    Binary(Vec<u8>),
+    Ping(Vec<u8>),
+    Pong,
+    /// A Close frame, with its code if it has one.
+    Close(Option<u16>),
+}
+
+/// Assembles messages from frames, however these are chunked, fragmented and
+/// interleaved with control frames.
+///
+/// Fill it with [`spare`](Self::spare) and [`filled`](Self::filled), empty it
+/// with [`next_bytes`](Self::next_bytes) and [`take`](Self::take). The buffer
+/// starts small, doubles when a read fills it and halves when reads are small
+/// again; a message takes the space that has come of it.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    limits: WebSocketLimits,
+    /// All of it is initialised; `start..end` is what waits.
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    last_read_filled: bool,
+    /// The frame whose payload is being read.
+    frame: Option<Frame>,
+    /// The payload of that frame, if it is a control frame.
+    control: Vec<u8>,
+    message: Option<Message>,
+    /// What was found and not taken yet.
+    found: Option<Incoming>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    opcode: OpCode,
+    is_final: bool,
+    mask: [u8; 4],
+    /// How much of the payload was read.
+    read: usize,
+    length: usize,
+}
+
+/// A message that has begun.
+#[derive(Debug, Default)]
+struct Message {
+    is_text: bool,
+    payload: Vec<u8>,
+    /// How much of a text is known to be UTF-8.
+    checked: usize,
+    fragments: usize,
+}
+
+impl Decoder {
+    /// A decoder for a peer who has sent `first` already.
+    pub(crate) fn new(limits: WebSocketLimits, first: &[u8]) -> Decoder {
+        let mut buffer = vec![0; first.len().max(SMALL_BYTES)];
+        buffer[..first.len()].copy_from_slice(first);
+        Decoder {
+            limits,
+            buffer,
+            start: 0,
+            end: first.len(),
+            last_read_filled: false,
+            frame: None,
+            control: Vec::new(),
+            message: None,
+            found: None,
+        }
+    }
+
+    /// The space for the next read. To be called when
+    /// [`next_bytes`](Self::next_bytes) has found nothing more: no more than a
+    /// header waits then.
+    pub(crate) fn spare(&mut self) -> &mut [u8] {
+        let read = self.end;
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        let size = self.buffer.len();
+        if self.last_read_filled && size < LARGE_BYTES {
+            self.buffer.resize(size * 2, 0);
+        } else if size > SMALL_BYTES && read < size / 4 {
+            self.buffer.truncate((size / 2).max(SMALL_BYTES));
+            self.buffer.shrink_to_fit();
+        }
+        &mut self.buffer[self.end..]
+    }
+
+    /// Takes the first `count` bytes of [`spare`](Self::spare) as read.
+    pub(crate) fn filled(&mut self, count: usize) {
+        self.end += count;
+        self.last_read_filled = self.end == self.buffer.len();
+    }
+
+    /// Whether something has begun to come and not ended.
+    pub(crate) fn holds_part(&self) -> bool {
+        self.is_assembling() || self.start < self.end
+    }
+
+    /// Whether a message or frame has begun of which part was looked at already.
+    pub(crate) fn is_assembling(&self) -> bool {
+        self.message.is_some() || self.frame.is_some()
+    }
+
+    /// The length of what was sent whole and is to be taken next; `None` until
+    /// more is read.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection must be closed. The decoder is of no use afterwards.
+    pub(crate) fn next_bytes(&mut self) -> Result<Option<usize>, Goodbye> {
+        if self.found.is_none() {
+            self.found = self.decode()?;
+        }
+        Ok(self.found.as_ref().map(|found| match found {
+            Incoming::Text(text) => text.len(),
+            Incoming::Binary(bytes) | Incoming::Ping(bytes) => bytes.len(),
+            Incoming::Pong | Incoming::Close(_) => 0,
+        }))
+    }
+
+    /// Takes what [`next_bytes`](Self::next_bytes) has found.
+    pub(crate) fn take(&mut self) -> Option<Incoming> {
+        self.found.take()
+    }
+
+    fn decode(&mut self) -> Result<Option<Incoming>, Goodbye> {
+        loop {
+            let Some(mut frame) = self.frame.take() else {
+                match self.read_header()? {
+                    Some(frame) => self.frame = Some(frame),
+                    None => return Ok(None),
+                }
+                continue;
+            };
+            self.read_payload(&mut frame)?;
+            if frame.read < frame.length {
+                self.frame = Some(frame);
+                return Ok(None);
+            }
+            if let Some(found) = self.finish_frame(&frame)? {
+                return Ok(Some(found));
+            }
+        }
+    }
+
+    fn read_header(&mut self) -> Result<Option<Frame>, Goodbye> {
+        let mut cursor = Cursor::new(&self.buffer[self.start..self.end]);
+        let parsed = FrameHeader::parse(&mut cursor).map_err(|_opcode| Goodbye::BrokenFrame)?;
+        let Some((header, length)) = parsed else { return Ok(None) };
+        let header_bytes = cursor.position() as usize;
+
+        let FrameHeader { is_final, rsv1, rsv2, rsv3, opcode, mask } = header;
+        let minimal = header.len(length) == header_bytes && length <= i64::MAX as u64;
+        let Some(mask) = mask.filter(|_| minimal && !rsv1 && !rsv2 && !rsv3) else {
+            return Err(Goodbye::BrokenFrame);
+        };
+        self.check_place(opcode, is_final, length)?;
+        let length = usize::try_from(length).map_err(|_| Goodbye::MessageTooBig)?;
+        self.start += header_bytes;
+        Ok(Some(Frame { opcode, is_final, mask, read: 0, length }))
+    }
+
+    /// Whether a frame may come now; begins the message that it begins.
+    fn check_place(&mut self, opcode: OpCode, is_final: bool, length: u64) -> Result<(), Goodbye> {
+        let message = match (opcode, &mut self.message) {
+            (OpCode::Control(_), _) if is_final && length <= CONTROL_BYTES => return Ok(()),
+            (OpCode::Data(Data::Continue), Some(message)) => message,
+            (OpCode::Data(Data::Text | Data::Binary), none @ None) => {
+                let is_text = opcode == OpCode::Data(Data::Text);
+                if !is_text && self.limits.binary == Binary::Refused {
+                    return Err(Goodbye::NotText);
+                }
+                none.insert(Message { is_text, ..Message::default() })
+            }
+            _ => return Err(Goodbye::BrokenFrame),
+        };
+        message.fragments += 1;
+        let left = self.limits.message_bytes - message.payload.len();
+        if message.fragments > self.limits.fragments || length > left as u64 {
+            return Err(Goodbye::MessageTooBig);
+        }
+        Ok(())
+    }
+
+    /// Moves what has come of the payload to where it is assembled.
+    fn read_payload(&mut self, frame: &mut Frame) -> Result<(), Goodbye> {
+        let count = (self.end - self.start).min(frame.length - frame.read);
+        let payload = &mut self.buffer[self.start..self.start + count];
+        unmask(payload, frame.mask, frame.read);
+        self.start += count;
+        frame.read += count;
+        match (frame.opcode, &mut self.message) {
+            (OpCode::Data(_), Some(message)) => {
+                message.payload.extend_from_slice(payload);
+                message.check_so_far()
+            }
+            _ => {
+                self.control.extend_from_slice(payload);
+                Ok(())
+            }
+        }
+    }
+
+    fn finish_frame(&mut self, frame: &Frame) -> Result<Option<Incoming>, Goodbye> {
+        Ok(Some(match frame.opcode {
+            OpCode::Data(_) => {
+                let Some(message) = self.message.take_if(|_| frame.is_final) else {
+                    return Ok(None);
+                };
+                if message.is_text {
+                    let text = String::from_utf8(message.payload);
+                    Incoming::Text(text.map_err(|_| Goodbye::NotUtf8)?)
+                } else {
+                    Incoming::Binary(message.payload)
+                }
+            }
+            OpCode::Control(Control::Close) => {
+                Incoming::Close(read_close(&std::mem::take(&mut self.control))?)
+            }
+            OpCode::Control(Control::Ping) => Incoming::Ping(std::mem::take(&mut self.control)),
+            OpCode::Control(_) => {
+                self.control = Vec::new();
+                Incoming::Pong
+            }
+        }))
+    }
+}
+
+impl Message {
+    /// Looks at what has come of a text that is not whole yet: what can't become
+    /// UTF-8 any more is not waited for.
+    fn check_so_far(&mut self) -> Result<(), Goodbye> {
+        if self.is_text {
+            match str::from_utf8(&self.payload[self.checked..]) {
+                Ok(text) => self.checked += text.len(),
+                Err(error) if error.error_len().is_none() => self.checked += error.valid_up_to(),
+                Err(_) => return Err(Goodbye::NotUtf8),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The code of a Close frame (section 5.5.1).
+fn read_close(payload: &[u8]) -> Result<Option<u16>, Goodbye> {
+    match payload {
+        [] => Ok(None),
+        [high, low, reason @ ..] => {
+            let code = u16::from_be_bytes([*high, *low]);
+            if !CloseCode::from(code).is_allowed() {
+                return Err(Goodbye::BrokenFrame);
+            }
+            str::from_utf8(reason).map_err(|_| Goodbye::NotUtf8)?;
+            Ok(Some(code))
+        }
+        [_] => Err(Goodbye::BrokenFrame),
+    }
+}
+
+/// Takes the mask off (section 5.3) a piece of payload before which `at` bytes came.
+fn unmask(piece: &mut [u8], mut mask: [u8; 4], at: usize) {
+    mask.rotate_left(at % 4);
+    for four in piece.chunks_mut(4) {
+        for (byte, mask) in four.iter_mut().zip(mask) {
+            *byte ^= mask;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LIMITS: fn() -> WebSocketLimits = || WebSocketLimits {
+        message_bytes: 1_000,
+        fragments: 4,
+        binary: Binary::Taken,
+        ..WebSocketLimits::default()
+    };
+
+    /// A masked frame, the first byte as it is.
+    fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+        const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+        let mut out = vec![first];
+        match payload.len() {
+            length @ ..126 => out.push(0x80 | length as u8),
+            length => {
+                out.push(0x80 | 126);
+                out.extend_from_slice(&(length as u16).to_be_bytes());
+            }
+        }
+        out.extend_from_slice(&MASK);
+        out.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+        out
+    }
+
+    /// All that comes of `chunks`, and what ended it.
+    fn decode<'a>(
+        chunks: impl IntoIterator<Item = &'a [u8]>,
+    ) -> (Vec<Incoming>, Option<Goodbye>, bool) {
+        let mut decoder = Decoder::new(LIMITS(), b"");
+        let mut all = Vec::new();
+        for mut chunk in chunks {
+            while !chunk.is_empty() {
+                let spare = decoder.spare();
+                let count = spare.len().min(chunk.len());
+                spare[..count].copy_from_slice(&chunk[..count]);
+                decoder.filled(count);
+                chunk = &chunk[count..];
+                loop {
+                    match decoder.next_bytes() {
+                        Ok(Some(_)) => all.extend(decoder.take()),
+                        Ok(None) => break,
+                        Err(goodbye) => return (all, Some(goodbye), true),
+                    }
+                }
+            }
+        }
+        (all, None, decoder.holds_part())
+    }
+
+    #[track_caller]
+    fn check(frames: &[Vec<u8>], expected: &[Incoming], goodbye: Option<Goodbye>) {
+        let bytes = frames.concat();
+        let whole = decode([&bytes[..]]);
+        assert_eq!((&whole.0[..], whole.1), (expected, goodbye));
+        assert_eq!(decode(bytes.chunks(1)), whole, "byte by byte");
+        for cut in 0..bytes.len() {
+            assert_eq!(decode([&bytes[..cut], &bytes[cut..]]), whole, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn messages_are_assembled() {
+        use Incoming::{Binary, Close, Ping, Pong, Text};
+        let text = |text: &str| Text(text.into());
+        check(&[frame(0x81, b""), frame(0x81, "안녕".as_bytes())], &[text(""), text("안녕")], None);
+        check(&[frame(0x82, b"\xff\0")], &[Binary(b"\xff\0".into())], None);
+        check(&[frame(0x81, &[b'x'; 300])], &[text(&"x".repeat(300))], None);
+        check(
+            &[frame(0x01, "안".as_bytes()), frame(0x00, b"\xeb"), frame(0x80, b"\x85\x95")],
+            &[text("안녕")],
+            None,
+        );
+        check(
+            &[frame(0x02, b"a"), frame(0x89, b"ping"), frame(0x8a, b""), frame(0x80, b"b")],
+            &[Ping(b"ping".into()), Pong, Binary(b"ab".into())],
+            None,
+        );
+        check(&[frame(0x88, b"")], &[Close(None)], None);
+        check(&[frame(0x88, b"\x03\xe8bye")], &[Close(Some(1000))], None);
+        check(&[frame(0x88, b"\x0f\xa1")], &[Close(Some(4001))], None);
+        check(&[frame(0x81, &[b'x'; 1_000])], &[text(&"x".repeat(1_000))], None);
+    }
+
+    #[test]
+    fn what_breaks_the_rules_is_told_apart() {
+        use Goodbye::{BrokenFrame, MessageTooBig, NotUtf8};
+        #[track_caller]
+        fn refused(frames: &[Vec<u8>], goodbye: Goodbye) {
+            check(frames, &[], Some(goodbye));
+        }
+        for reserved in [0x83, 0x87, 0x8b, 0x8f, 0xc1, 0xa1, 0x91, 0xc9] {
+            refused(&[frame(reserved, b"x")], BrokenFrame);
+        }
+        refused(&[vec![0x81, 1, b'x']], BrokenFrame);
+        refused(&[frame(0x09, b"")], BrokenFrame);
+        refused(&[frame(0x89, &[0; 126])], BrokenFrame);
+        refused(&[frame(0x80, b"x")], BrokenFrame);
+        refused(&[frame(0x01, b"x"), frame(0x81, b"x")], BrokenFrame);
+        refused(&[frame(0x88, b"\x03")], BrokenFrame);
+        for code in [0u16, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000] {
+            refused(&[frame(0x88, &code.to_be_bytes())], BrokenFrame);
+        }
+        // Longer ways to say a length than it needs, and the highest bit.
+        refused(&[vec![0x81, 0xfe, 0, 1, 0, 0, 0, 0, b'x']], BrokenFrame);
+        refused(&[vec![0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]], BrokenFrame);
+
+        refused(&[vec![0x81, 0xff, 0x7f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]], MessageTooBig);
+        refused(&[frame(0x81, &[b'x'; 1_001])], MessageTooBig);
+        refused(&[frame(0x01, &[b'x'; 600]), frame(0x00, &[b'x'; 401])], MessageTooBig);
+        let fragments: Vec<_> =
+            [0x01, 0, 0, 0, 0].into_iter().map(|first| frame(first, b"")).collect();
+        refused(&fragments, MessageTooBig);
+
+        refused(&[frame(0x81, b"\xff")], NotUtf8);
+        refused(&[frame(0x81, b"\xed\xa0\x80")], NotUtf8);
+        refused(&[frame(0x81, b"\xe2\x82")], NotUtf8);
+        refused(&[frame(0x88, b"\x03\xe8\xff")], NotUtf8);
+    }
+
+    #[test]
+    fn a_text_that_can_not_become_utf8_is_not_waited_for() {
+        let mut decoder = Decoder::new(LIMITS(), &frame(0x01, b"ab\xff"));
+        assert_eq!(decoder.next_bytes(), Err(Goodbye::NotUtf8));
+        let part = &frame(0x81, b"ab\xffcd")[..9];
+        assert_eq!(Decoder::new(LIMITS(), part).next_bytes(), Err(Goodbye::NotUtf8));
+    }
+
+    #[test]
+    fn binary_messages_are_refused_where_text_is_talked() {
+        let limits = WebSocketLimits { binary: Binary::Refused, ..LIMITS() };
+        let mut decoder = Decoder::new(limits, &frame(0x82, b"x")[..6]);
+        assert_eq!(decoder.next_bytes(), Err(Goodbye::NotText));
+    }
+
+    #[test]
+    fn a_part_is_held_until_it_is_whole() {
+        let bytes = [frame(0x01, b"a"), frame(0x89, b""), frame(0x80, b"b")].concat();
+        for length in 1..bytes.len() {
+            let (_, goodbye, holds_part) = decode([&bytes[..length]]);
+            assert_eq!((goodbye, holds_part), (None, true), "{length} bytes");
+        }
+        assert!(!decode([&bytes[..]]).2);
+    }
+
+    #[test]
+    fn the_buffer_grows_for_a_burst_and_shrinks_after_it() {
+        let mut decoder = Decoder::new(LIMITS(), b"");
+        let ping = frame(0x89, b"");
+        let mut read = |most: usize| {
+            let spare = decoder.spare();
+            let count = spare.len().min(most) / ping.len() * ping.len();
+            spare[..count].copy_from_slice(&ping.repeat(count / ping.len()));
+            let filled = most > spare.len();
+            decoder.filled(count);
+            decoder.last_read_filled |= filled;
+            while decoder.next_bytes().is_ok_and(|found| found.is_some()) {
+                decoder.take();
+            }
+            decoder.buffer.len()
+        };
+        let grown = (0..10).map(|_| read(usize::MAX)).max();
+        assert_eq!(grown, Some(LARGE_BYTES));
+        let sizes: Vec<usize> = (0..10).map(|_| read(12)).collect();
+        assert_eq!(sizes.last(), Some(&SMALL_BYTES), "{sizes:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_chunking_of_any_bytes_gives_the_same(
+            frames in proptest::collection::vec(
+                (prop_oneof![Just(0x81u8), Just(0x01), Just(0x80), Just(0x89), any::<u8>()],
+                 proptest::collection::vec(any::<u8>(), 0..200)), 0..8),
+            cuts in proptest::collection::vec(1usize..70, 1..20),
+        ) {
+            let bytes: Vec<u8> =
+                frames.iter().flat_map(|(first, payload)| frame(*first, payload)).collect();
+            let mut rest = &bytes[..];
+            let mut chunks = Vec::new();
+            for cut in cuts.iter().cycle() {
+                if rest.is_empty() {
+                    break;
+                }
+                let (chunk, after) = rest.split_at((*cut).min(rest.len()));
+                chunks.push(chunk);
+                rest = after;
+            }
+            prop_assert_eq!(decode(chunks), decode([&bytes[..]]));
+        }
+    }
+}
