@@ -1,16 +1,35 @@
-//! Where a server is: `HOST`, `HOST:PORT`, `[IPv6]:PORT`, or a bare IPv6 address.
+//! Where a server is, and which of its doors and rooms: `HOST`, `HOST:PORT`,
+//! `[IPv6]:PORT`, `madang://HOST/ROOM`, or the link of a room, `http://HOST:PORT/#KEY`.
 
 use std::{fmt, net::Ipv6Addr, str::FromStr};
 
 use madang_protocol::limits::LINES_PORT;
 
-/// A host, by name or by number, and a port.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A host, by name or by number, a port, and what to ask for there.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Address {
+    /// Which of the server's doors it is.
+    pub door: Door,
     /// The host; an IPv6 address stands without brackets.
     pub host: String,
     /// The port, never 0.
     pub port: u16,
+    /// The room to begin in, as `/join` takes it: a name, or `#` and a key.
+    pub room: Option<String>,
+}
+
+/// How a server is talked to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Door {
+    /// Lines over TCP.
+    Lines,
+    /// WebSocket, below a path that begins and ends with a slash.
+    Web {
+        /// The path.
+        path: String,
+        /// Whether over TLS (`https`).
+        tls: bool,
+    },
 }
 
 /// Why a text is no [`Address`].
@@ -28,52 +47,99 @@ pub enum AddressError {
     /// A character that no host has.
     #[error("`{0}` is not a host; write HOST or HOST:PORT, as in localhost:{LINES_PORT}")]
     BadHost(String),
+    /// A link of a kind that leads to no chat.
+    #[error("`{0}://` leads to no chat; use madang://HOST/ROOM, http://HOST/#KEY or HOST")]
+    BadScheme(String),
+    /// What follows the host makes no sense.
+    #[error("failed to read `{0}` in the link; write madang://HOST/ROOM or http://HOST/#KEY")]
+    BadPath(String),
 }
 
 impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Address, AddressError> {
-        if is_ipv6(text) {
-            return Ok(Address { host: text.to_owned(), port: LINES_PORT });
-        }
-        let (host, port) = match text.strip_prefix('[') {
-            Some(rest) => {
-                let bad = || AddressError::BadIpv6(text.to_owned());
-                let (host, after) = rest.split_once(']').ok_or_else(bad)?;
-                if !is_ipv6(host) {
-                    return Err(bad());
-                }
-                match after.strip_prefix(':') {
-                    Some(port) => (host, Some(port)),
-                    None if after.is_empty() => (host, None),
-                    None => return Err(bad()),
-                }
-            }
-            None => {
-                let (host, port) = match text.rsplit_once(':') {
-                    Some((host, port)) => (host, Some(port)),
-                    None => (text, None),
+        let Some((scheme, rest)) = text.split_once("://") else {
+            let (host, port) = host_and_port(text, LINES_PORT)?;
+            return Ok(Address { door: Door::Lines, host, port, room: None });
+        };
+        let (rest, key) = match rest.split_once('#') {
+            Some((rest, key)) => (rest, Some(key).filter(|key| !key.is_empty())),
+            None => (rest, None),
+        };
+        let (authority, path) = match rest.split_once('/') {
+            Some((authority, path)) => (authority, path),
+            None => (rest, ""),
+        };
+        let key = key.map(|key| format!("#{key}"));
+        let bad_path = || AddressError::BadPath(path.to_owned());
+        match scheme.to_ascii_lowercase().as_str() {
+            "madang" => {
+                let (host, port) = host_and_port(authority, LINES_PORT)?;
+                let name = percent_decoded(path.trim_end_matches('/')).ok_or_else(bad_path)?;
+                let room = match (key, name) {
+                    (key, name) if name.is_empty() => key,
+                    (None, name) if !name.contains('/') => Some(name),
+                    _ => return Err(bad_path()),
                 };
-                let strange = |c: char| c.is_whitespace() || c.is_control() || "/:[]@#".contains(c);
-                if host.contains(strange) {
-                    return Err(AddressError::BadHost(text.to_owned()));
-                }
-                (host, port)
+                Ok(Address { door: Door::Lines, host, port, room })
             }
-        };
-        if host.is_empty() {
-            return Err(AddressError::NoHost);
+            scheme @ ("http" | "https") => {
+                let tls = scheme == "https";
+                let (host, port) = host_and_port(authority, if tls { 443 } else { 80 })?;
+                if path.contains(|c: char| c.is_whitespace() || c.is_control() || c == '?') {
+                    return Err(bad_path());
+                }
+                let slash = if path.is_empty() || path.ends_with('/') { "" } else { "/" };
+                let door = Door::Web { path: format!("/{path}{slash}"), tls };
+                Ok(Address { door, host, port, room: key })
+            }
+            other => Err(AddressError::BadScheme(other.to_owned())),
         }
-        let port = match port {
-            None => LINES_PORT,
-            Some(port) => match port.parse() {
-                Ok(0) | Err(_) => return Err(AddressError::BadPort(port.to_owned())),
-                Ok(number) => number,
-            },
-        };
-        Ok(Address { host: host.to_owned(), port })
     }
+}
+
+/// Reads `HOST`, `HOST:PORT`, `[IPv6]`, `[IPv6]:PORT` or a bare IPv6 address.
+fn host_and_port(text: &str, default_port: u16) -> Result<(String, u16), AddressError> {
+    if is_ipv6(text) {
+        return Ok((text.to_owned(), default_port));
+    }
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let bad = || AddressError::BadIpv6(text.to_owned());
+            let (host, after) = rest.split_once(']').ok_or_else(bad)?;
+            if !is_ipv6(host) {
+                return Err(bad());
+            }
+            match after.strip_prefix(':') {
+                Some(port) => (host, Some(port)),
+                None if after.is_empty() => (host, None),
+                None => return Err(bad()),
+            }
+        }
+        None => {
+            let (host, port) = match text.rsplit_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (text, None),
+            };
+            let strange = |c: char| c.is_whitespace() || c.is_control() || "/:[]@#".contains(c);
+            if host.contains(strange) {
+                return Err(AddressError::BadHost(text.to_owned()));
+            }
+            (host, port)
+        }
+    };
+    if host.is_empty() {
+        return Err(AddressError::NoHost);
+    }
+    let port = match port {
+        None => default_port,
+        Some(port) => match port.parse() {
+            Ok(0) | Err(_) => return Err(AddressError::BadPort(port.to_owned())),
+            Ok(number) => number,
+        },
+    };
+    Ok((host.to_owned(), port))
 }
 
 /// Whether `text` is an IPv6 address, perhaps with a zone (`fe80::1%eth0`, RFC 4007 §11).
@@ -83,9 +149,33 @@ fn is_ipv6(text: &str) -> bool {
         && zone.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
+/// Reads `%EB%A7%88` as the characters that it stands for (RFC 3986 §2.1).
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => {
+                let mut digit = || char::from(rest.next()?).to_digit(16);
+                u8::try_from(digit()? << 4 | digit()?).ok()?
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// Without the room: its key is for nobody who only reads along.
+impl fmt::Debug for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Address({:?}, {self})", self.door)
+    }
+}
+
+/// The host and the port, as people are told where it failed.
 impl fmt::Display for Address {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Address { host, port } = self;
+        let Address { host, port, .. } = self;
         if host.contains(':') {
             write!(formatter, "[{host}]:{port}")
         } else {
@@ -98,11 +188,18 @@ impl fmt::Display for Address {
 mod tests {
     use super::*;
 
+    #[track_caller]
+    fn check(text: &str, door: Door, host: &str, port: u16, room: Option<&str>) {
+        let address: Address = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
+        let found = (&address.door, &*address.host, address.port, address.room.as_deref());
+        assert_eq!(found, (&door, host, port, room), "{text}");
+    }
+
     #[test]
     fn addresses_are_read() {
         #[track_caller]
         fn check(text: &str, host: &str, port: u16) {
-            assert_eq!(text.parse(), Ok(Address { host: host.into(), port }));
+            super::tests::check(text, Door::Lines, host, port, None);
         }
         check("localhost", "localhost", 9009);
         check("chat.example.org:80", "chat.example.org", 80);
@@ -113,6 +210,22 @@ mod tests {
         check("fe80::1%eth0", "fe80::1%eth0", 9009);
         check("[fe80::1%eth0]:1", "fe80::1%eth0", 1);
         check("마당.example", "마당.example", 9009);
+    }
+
+    #[test]
+    fn links_are_read() {
+        let lines = Door::Lines;
+        check("madang://chat", lines.clone(), "chat", 9009, None);
+        check("madang://chat/", lines.clone(), "chat", 9009, None);
+        check("MADANG://[::1]:9010/수학", lines.clone(), "::1", 9010, Some("수학"));
+        check("madang://chat/%EC%88%98%ED%95%99/", lines.clone(), "chat", 9009, Some("수학"));
+        check("madang://chat/#7zzzz-0abcd", lines, "chat", 9009, Some("#7zzzz-0abcd"));
+
+        let web = |path: &str, tls| Door::Web { path: path.into(), tls };
+        check("http://192.168.0.12:9998/#k", web("/", false), "192.168.0.12", 9998, Some("#k"));
+        check("http://chat", web("/", false), "chat", 80, None);
+        check("https://chat.example/a/b/#k", web("/a/b/", true), "chat.example", 443, Some("#k"));
+        check("https://chat.example/a#", web("/a/", true), "chat.example", 443, None);
     }
 
     #[test]
@@ -129,15 +242,24 @@ mod tests {
         check("[::1", AddressError::BadIpv6("[::1".into()));
         check("[::1]9009", AddressError::BadIpv6("[::1]9009".into()));
         check("[host]:1", AddressError::BadIpv6("[host]:1".into()));
-        check("http://host:9998/", AddressError::BadHost("http://host:9998/".into()));
+        check("host/room", AddressError::BadHost("host/room".into()));
         check("1:2:3", AddressError::BadHost("1:2:3".into()));
         check("two words", AddressError::BadHost("two words".into()));
+        check("ftp://host", AddressError::BadScheme("ftp".into()));
+        check("http:///#k", AddressError::NoHost);
+        check("madang://host/a/b", AddressError::BadPath("a/b".into()));
+        check("madang://host/a#k", AddressError::BadPath("a".into()));
+        check("madang://host/%ff", AddressError::BadPath("%ff".into()));
+        check("madang://host/%4", AddressError::BadPath("%4".into()));
+        check("http://host/a b", AddressError::BadPath("a b".into()));
     }
 
     #[test]
-    fn what_is_shown_can_be_read_again() {
+    fn what_is_shown_can_be_read_again_and_gives_no_key_away() {
         for text in ["localhost:9009", "[::1]:9009", "[fe80::1%eth0]:1"] {
             assert_eq!(text.parse::<Address>().map(|address| address.to_string()), Ok(text.into()));
         }
+        let address: Address = "madang://chat/#secret".parse().expect("a link");
+        assert!(!format!("{address} {address:?}").contains("secret"));
     }
 }

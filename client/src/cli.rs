@@ -1,20 +1,34 @@
 //! The command line. Nothing else knows how flags are read.
 
-use clap::Parser as _;
+use std::{env, io, num::NonZeroU64, path::PathBuf};
+
+use clap::{CommandFactory as _, Parser as _, builder::FalseyValueParser};
+use clap_complete::Shell;
 use madang_protocol::text::Lang;
 
 use crate::{
     address::Address,
-    exit_code::{self, ExitCode},
+    clock::TimeFormat,
+    exit_code::{ExitCode, exit_codes},
+    style::ColorChoice,
     words,
 };
 
 const ABOUT: &str = "\
 Talk on a Madang chat server, or on any other that speaks lines.
 
-On a terminal, type and press Enter; /help lists the commands, /quit or Ctrl-D leaves. \
-In a pipe, each line of the input is said, and the server has confirmed all of them \
-before madang exits: echo hi | madang HOST --name bot";
+On a terminal, type and press Enter; /help lists the commands, Tab completes them, /quit or \
+Ctrl-D leaves. In a pipe, each line of the input is said, and the server has confirmed all of \
+them before madang exits:
+
+  make 2>&1 | madang HOST --name ci --room build";
+
+/// What help ends with.
+const AFTER_HELP: &str = concat!(
+    "Each flag is also a variable of the environment: --no-reconnect is MADANG_NO_RECONNECT.\n\n",
+    exit_codes!(),
+    "\n\nmadang completions SHELL prints the completions for a shell, madang man the manual page."
+);
 
 /// What the command line asks for.
 #[derive(Debug, clap::Parser)]
@@ -23,13 +37,14 @@ before madang exits: echo hi | madang HOST --name bot";
     version,
     about = "Talk on a Madang chat server, or on any other that speaks lines",
     long_about = ABOUT,
-    after_help = exit_code::HELP,
+    after_help = AFTER_HELP,
     max_term_width = 100
 )]
 pub struct Options {
-    /// The server, by default localhost:9009, and port 9009 on any other host; IPv6 as `[::1]:9009`
+    /// The server: HOST, HOST:PORT, `[::1]:9009`, madang://HOST/ROOM, or the link of a room; by
+    /// default localhost:9009, and port 9009 on any other host
     #[arg(
-        value_name = "HOST[:PORT]",
+        value_name = "ADDRESS",
         env = "MADANG_HOST",
         hide_env_values = true,
         default_value = "localhost:9009",
@@ -42,10 +57,113 @@ pub struct Options {
     #[arg(long, env = "MADANG_NAME", hide_env_values = true, value_parser = parse_name)]
     pub name: Option<String>,
 
+    /// The room to begin in: a name, a link or #KEY; by default the address's, else the lobby
+    #[arg(long, env = "MADANG_ROOM", hide_env_values = true, value_parser = parse_name)]
+    pub room: Option<String>,
+
     /// The language of the client and of what the server says to it, by default the locale's: ko
     /// or en
     #[arg(long, value_name = "ko|en", env = "MADANG_LANG", hide_env_values = true)]
     lang: Option<Lang>,
+
+    /// Encrypt the lines with TLS
+    #[arg(long, env = "MADANG_TLS", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    pub tls: bool,
+
+    /// With TLS: trust the certificates in this PEM file too
+    #[arg(long, value_name = "FILE", env = "MADANG_CA", hide_env_values = true)]
+    pub ca: Option<PathBuf>,
+
+    /// When to use colours
+    #[arg(
+        long,
+        value_name = "WHEN",
+        env = "MADANG_COLOR",
+        hide_env_values = true,
+        default_value = "auto"
+    )]
+    pub color: ColorChoice,
+
+    /// How to show times, by default minutes on a terminal and never in a pipe
+    #[arg(long, value_name = "FORM", env = "MADANG_TIME", hide_env_values = true)]
+    pub time: Option<TimeFormat>,
+
+    /// When to ring the terminal's bell
+    #[arg(
+        long,
+        value_name = "WHEN",
+        env = "MADANG_BELL",
+        hide_env_values = true,
+        default_value = "mention"
+    )]
+    pub bell: Bell,
+
+    /// End when the connection is lost, instead of coming back
+    #[arg(long, env = "MADANG_NO_RECONNECT", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    pub no_reconnect: bool,
+
+    /// Say the whole of stdin as one message
+    #[arg(long, env = "MADANG_BLOCK", hide_env_values = true, value_parser = FalseyValueParser::new(), conflicts_with_all = ["read", "commands"], help_heading = "In a pipe")]
+    pub block: bool,
+
+    /// Take lines of stdin that begin with a slash for commands, as on a terminal
+    #[arg(long, env = "MADANG_COMMANDS", hide_env_values = true, value_parser = FalseyValueParser::new(), conflicts_with = "read", help_heading = "In a pipe")]
+    pub commands: bool,
+
+    /// Say nothing: print what is said until Ctrl-C
+    #[arg(long, env = "MADANG_READ", hide_env_values = true, value_parser = FalseyValueParser::new(), help_heading = "In a pipe")]
+    pub read: bool,
+
+    /// With --read: end after so many messages
+    #[arg(
+        long,
+        value_name = "N",
+        env = "MADANG_COUNT",
+        hide_env_values = true,
+        requires = "read",
+        help_heading = "In a pipe"
+    )]
+    pub count: Option<NonZeroU64>,
+
+    /// With --read: print events as JSON, one a line
+    #[arg(long, env = "MADANG_JSON", hide_env_values = true, value_parser = FalseyValueParser::new(), requires = "read", help_heading = "In a pipe")]
+    pub json: bool,
+
+    /// With --read: begin after the event of this id, as far as the server remembers
+    #[arg(
+        long,
+        value_name = "ID",
+        env = "MADANG_SINCE",
+        hide_env_values = true,
+        requires = "read",
+        help_heading = "In a pipe"
+    )]
+    pub since: Option<u64>,
+}
+
+/// When the terminal's bell is rung.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Bell {
+    /// Never.
+    Never,
+    /// When one's name is called, and for whispers.
+    Mention,
+    /// For everything that anyone else says.
+    All,
+}
+
+/// What is printed instead of talking. No host is called `man`, and one that is can
+/// be reached as `man:9009`.
+#[derive(Debug, clap::Parser)]
+#[command(name = "madang", disable_help_subcommand = true)]
+enum Print {
+    /// Prints the completions of these flags for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Prints the manual page, in roff
+    Man,
 }
 
 impl Options {
@@ -55,17 +173,42 @@ impl Options {
     ///
     /// The code to exit with, after help, the version, or what is wrong was printed.
     pub fn parse() -> Result<Options, ExitCode> {
-        Options::try_parse().map_err(|error| {
-            // Where it can't be printed, the exit code still tells.
-            let _ = error.print();
-            if error.use_stderr() { ExitCode::Usage } else { ExitCode::Done }
-        })
+        let first = env::args_os().nth(1).unwrap_or_default();
+        if first == "completions" || first == "man" {
+            let print = Print::try_parse().map_err(refusal)?;
+            return Err(match print.print(&mut io::stdout()) {
+                Ok(()) => ExitCode::Done,
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::Done,
+                Err(_) => ExitCode::Failed,
+            });
+        }
+        Options::try_parse().map_err(refusal)
     }
 
     /// The language in which to speak.
     pub fn lang(&self) -> Lang {
         self.lang.unwrap_or_else(|| words::lang_of_locale(sys_locale::get_locale().as_deref()))
     }
+}
+
+impl Print {
+    fn print(self, out: &mut impl io::Write) -> io::Result<()> {
+        let mut text = Vec::new();
+        match self {
+            Print::Completions { shell } => {
+                clap_complete::generate(shell, &mut Options::command(), "madang", &mut text);
+            }
+            Print::Man => clap_mangen::Man::new(Options::command()).render(&mut text)?,
+        }
+        out.write_all(&text)
+    }
+}
+
+/// Prints help, the version, or what is wrong.
+fn refusal(error: clap::Error) -> ExitCode {
+    // Where it can't be printed, the exit code still tells.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::Usage } else { ExitCode::Done }
 }
 
 /// Which names are good is the server's to say; but to a server without JSON a
@@ -83,7 +226,35 @@ mod tests {
 
     #[test]
     fn the_definitions_are_consistent() {
-        <Options as clap::CommandFactory>::command().debug_assert();
+        Options::command().debug_assert();
+        Print::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_is_a_variable_too() {
+        let command = Options::command();
+        for flag in command.get_arguments().filter(|flag| flag.get_long().is_some()) {
+            let name = flag.get_long().expect("they were chosen by it");
+            if !matches!(name, "help" | "version") {
+                let variable = format!("MADANG_{}", name.to_uppercase().replace('-', "_"));
+                assert_eq!(flag.get_env().and_then(|env| env.to_str()), Some(&*variable));
+            }
+        }
+    }
+
+    #[test]
+    fn completions_and_the_manual_are_printed() {
+        #[track_caller]
+        fn check(args: &[&str], parts: &[&str]) {
+            let print = Print::try_parse_from([&["madang"], args].concat()).expect("it prints");
+            let mut text = Vec::new();
+            print.print(&mut text).expect("a Vec takes all");
+            let text = String::from_utf8(text).expect("it is UTF-8");
+            assert!(parts.iter().all(|part| text.contains(part)), "{text}");
+        }
+        check(&["completions", "bash"], &["_madang()", "--no-reconnect"]);
+        check(&["completions", "zsh"], &["#compdef madang"]);
+        check(&["man"], &[".TH madang 1", "MADANG_COLOR", "name refused"]);
     }
 
     #[test]
@@ -112,5 +283,10 @@ mod tests {
         check(&["--name", "a\n/quit"], Err("--name"));
         check(&["host:99999"], Err("between 1 and 65535"));
         check(&["a", "b"], Err("unexpected argument"));
+        check(&["--count", "3"], Err("--read"));
+        check(&["--read", "--count", "0"], Err("--count"));
+        check(&["--read", "--block"], Err("--block"));
+        check(&["--color", "pink"], Err("auto, always, never"));
+        check(&["--bell=mention", "--time=seconds"], Ok(("localhost:9009", None, None)));
     }
 }

@@ -1,5 +1,6 @@
-//! One TCP connection: the receive thread, which turns the socket into a channel
-//! of bytes, and the sending half. What the bytes mean is decided elsewhere.
+//! One connection: the receive thread, which turns what comes into a channel of
+//! bytes, and the sending half, behind which any kind of connection may stand. What
+//! the bytes mean is decided elsewhere.
 
 use std::{
     io::{self, Read, Write},
@@ -12,7 +13,10 @@ use std::{
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, never};
 use socket2::{SockRef, TcpKeepalive};
 
-use crate::{address::Address, failure::Failure};
+use crate::{
+    address::{Address, Door},
+    failure::Failure,
+};
 
 /// For each address of the host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,9 +47,23 @@ pub(crate) enum Incoming {
     End(Option<io::Error>),
 }
 
+/// How bytes go out on a connection of some kind, from any thread. What comes in is
+/// the receive thread's, which is started with it.
+trait Carrier: Send + Sync {
+    /// Sends all of `bytes`: whole lines, each with its LF, or a part of one towards a
+    /// server that does not speak JSON. Blocks for at most [`WRITE_TIMEOUT`] a write.
+    fn send(&self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Tells the server that nothing more is sent.
+    fn half_close(&self) -> io::Result<()>;
+
+    /// Ends the connection both ways, and so the receive thread's read.
+    fn shut_down(&self);
+}
+
 /// A connection and its receive thread, both ended when it is dropped.
 pub(crate) struct Connection {
-    stream: Arc<TcpStream>,
+    carrier: Arc<dyn Carrier>,
     incoming: Receiver<Incoming>,
     thread: Option<JoinHandle<()>>,
 }
@@ -59,13 +77,16 @@ pub(crate) enum Greeting {
 impl Connection {
     /// Connects to the first address of the host that answers.
     pub(crate) fn open(address: &Address) -> Result<Connection, Failure> {
+        if address.door != Door::Lines {
+            return Err(Failure::NoSuchDoor { address: address.clone() });
+        }
         let addresses = (&*address.host, address.port)
             .to_socket_addrs()
             .map_err(|cause| Failure::UnknownHost { address: address.clone(), cause })?;
         let mut cause = io::Error::from(io::ErrorKind::AddrNotAvailable);
         for socket_address in addresses {
             let connected = TcpStream::connect_timeout(&socket_address, CONNECT_TIMEOUT)
-                .and_then(Connection::start);
+                .and_then(Connection::over_tcp);
             match connected {
                 Ok(connection) => return Ok(connection),
                 Err(error) => cause = error,
@@ -74,20 +95,28 @@ impl Connection {
         Err(Failure::NotConnected { address: address.clone(), cause })
     }
 
-    fn start(stream: TcpStream) -> io::Result<Connection> {
+    /// Lines over TCP.
+    fn over_tcp(stream: TcpStream) -> io::Result<Connection> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
         let keepalive =
             TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL);
         SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
-
         let stream = Arc::new(stream);
-        let (sender, incoming) = bounded(READS_WAITING);
         let reading = Arc::clone(&stream);
-        let thread = thread::Builder::new()
-            .name("receive".into())
-            .spawn(move || receive(&reading, &sender))?;
-        Ok(Connection { stream, incoming, thread: Some(thread) })
+        Connection::start(stream, move |sender| receive(&reading, &sender))
+    }
+
+    /// Any kind: `receive` is the receive thread's work, and ends with the
+    /// connection, which it tells, or when nobody listens any more.
+    fn start(
+        carrier: Arc<dyn Carrier>,
+        receive: impl FnOnce(Sender<Incoming>) + Send + 'static,
+    ) -> io::Result<Connection> {
+        let (sender, incoming) = bounded(READS_WAITING);
+        let thread =
+            thread::Builder::new().name("receive".into()).spawn(move || receive(sender))?;
+        Ok(Connection { carrier, incoming, thread: Some(thread) })
     }
 
     /// What comes. Disconnected after [`Incoming::End`].
@@ -115,16 +144,31 @@ impl Connection {
     /// most [`WRITE_TIMEOUT`] a write. A connection that fails here ends, and
     /// tells it as [`Incoming::End`] behind what had come before.
     pub(crate) fn send(&self, bytes: &[u8]) {
-        if (&*self.stream).write_all(bytes).is_err() {
+        if self.carrier.send(bytes).is_err() {
             // It is gone already; this only makes sure that the read sees it too.
-            let _ = self.stream.shutdown(Shutdown::Both);
+            self.carrier.shut_down();
         }
     }
 
     /// Tells the server that nothing more is sent; it may go on talking.
     pub(crate) fn half_close(&self) {
         // Where it fails, the connection has ended, and the receive thread tells.
-        let _ = self.stream.shutdown(Shutdown::Write);
+        let _ = self.carrier.half_close();
+    }
+}
+
+impl Carrier for TcpStream {
+    fn send(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut stream = self;
+        stream.write_all(bytes)
+    }
+
+    fn half_close(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+
+    fn shut_down(&self) {
+        let _ = self.shutdown(Shutdown::Both);
     }
 }
 
@@ -132,7 +176,7 @@ impl Drop for Connection {
     fn drop(&mut self) {
         // The receive thread waits in one of two places: the channel, or the read.
         self.incoming = never();
-        let _ = self.stream.shutdown(Shutdown::Both);
+        self.carrier.shut_down();
         if let Some(thread) = self.thread.take() {
             // It holds nothing that could panic, and this is no place to pass it on.
             let _ = thread.join();
@@ -140,7 +184,7 @@ impl Drop for Connection {
     }
 }
 
-/// The receive thread: ends with the socket, or when nobody listens any more.
+/// The receive thread over TCP: ends with the socket, or when nobody listens any more.
 fn receive(mut stream: &TcpStream, sender: &Sender<Incoming>) {
     let mut buffer = vec![0; READ_BYTES];
     loop {

@@ -22,8 +22,10 @@ pub enum ExitCode {
     Interrupted = 130,
 }
 
-/// The table for `--help`.
-pub const HELP: &str = "\
+/// The table for `--help`, as a literal.
+macro_rules! exit_codes {
+    () => {
+        "\
 Exit codes:
     0  done (also when the reader of the output has gone)
     1  failed: a line was not delivered, or stdin or stdout could not be used
@@ -31,7 +33,11 @@ Exit codes:
     3  could not connect
     4  name refused
     5  connection lost
-  130  ended by Ctrl-C";
+  130  ended by Ctrl-C"
+    };
+}
+
+pub(crate) use exit_codes;
 
 impl From<ExitCode> for process::ExitCode {
     fn from(code: ExitCode) -> process::ExitCode {
@@ -45,8 +51,10 @@ mod tests {
 
     #[test]
     fn the_help_lists_every_code() {
-        let listed: Vec<u8> =
-            HELP.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect();
+        let listed: Vec<u8> = exit_codes!()
+            .lines()
+            .filter_map(|line| line.split_whitespace().next()?.parse().ok())
+            .collect();
         use ExitCode::*;
         let codes = [Done, Failed, Usage, NotConnected, NameRefused, Lost, Interrupted];
         assert_eq!(listed, codes.map(|code| code as u8));

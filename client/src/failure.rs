@@ -3,8 +3,9 @@
 use std::io;
 
 use madang_protocol::{
+    notice::{Goodbye, Notice},
     sanitize::sanitize_line,
-    text::{Goodbye, Lang, Notice},
+    text::Lang,
 };
 
 use crate::{address::Address, exit_code::ExitCode};
@@ -26,12 +27,19 @@ pub enum Failure {
         /// What the last one said.
         cause: io::Error,
     },
+    /// This client can't go through the door that the address names.
+    NoSuchDoor {
+        /// What was asked for.
+        address: Address,
+    },
     /// It greets as Madang does, but there was no hello.
     NoHello,
     /// The server did not take the name, for the reason that it gave.
     NameRefused(String),
     /// The connection ended; the cause is there if it ended in an error.
     Lost(Option<io::Error>),
+    /// The connection came back too late: the session had ended.
+    SessionOver,
     /// A request was not answered for a long time.
     Silent,
     /// The server said goodbye first, for a reason in a word.
@@ -55,13 +63,16 @@ impl Failure {
     /// The exit code that tells it.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Failure::UnknownHost { .. } | Failure::NotConnected { .. } | Failure::NoHello => {
-                ExitCode::NotConnected
-            }
+            Failure::UnknownHost { .. }
+            | Failure::NotConnected { .. }
+            | Failure::NoSuchDoor { .. }
+            | Failure::NoHello => ExitCode::NotConnected,
             Failure::NameRefused(_) => ExitCode::NameRefused,
-            Failure::Lost(_) | Failure::Silent | Failure::Bye(_) | Failure::EndlessLine => {
-                ExitCode::Lost
-            }
+            Failure::Lost(_)
+            | Failure::SessionOver
+            | Failure::Silent
+            | Failure::Bye(_)
+            | Failure::EndlessLine => ExitCode::Lost,
             Failure::Stdout(cause) if cause.kind() == io::ErrorKind::BrokenPipe => ExitCode::Done,
             Failure::Undelivered { .. } | Failure::Stdin(_) | Failure::Stdout(_) => {
                 ExitCode::Failed
@@ -73,6 +84,19 @@ impl Failure {
     /// Whether there is no connection left on which to say goodbye.
     pub(crate) fn ends_connection(&self) -> bool {
         self.exit_code() == ExitCode::Lost
+    }
+
+    /// Whether the connection ended in a way that says nothing against another one.
+    pub(crate) fn invites_return(&self) -> bool {
+        match self {
+            Failure::Lost(_) | Failure::Silent => true,
+            Failure::Bye(reason) => {
+                [Goodbye::Shutdown, Goodbye::Internal, Goodbye::ServerFull, Goodbye::AddressFull]
+                    .iter()
+                    .any(|goodbye| goodbye.code() == reason)
+            }
+            _ => false,
+        }
     }
 
     /// One line for people, fit for a terminal; `None` where there is nothing to explain.
@@ -108,6 +132,10 @@ impl Failure {
                 ),
                 _ => format!("{address}에 연결할 수 없습니다: {cause}"),
             },
+            Failure::NoSuchDoor { address } => format!(
+                "{address}에 웹 주소로는 아직 접속할 수 없습니다. \
+                 madang HOST나 madang://HOST/ROOM으로 접속해 보세요"
+            ),
             Failure::NoHello => {
                 "서버가 인사만 하고 /json에 답하지 않습니다. `nc`로 접속해 보세요".into()
             }
@@ -116,6 +144,7 @@ impl Failure {
             }
             Failure::Lost(None) => "서버가 연결을 끊었습니다".into(),
             Failure::Lost(Some(cause)) => format!("서버와의 연결이 끊어졌습니다: {cause}"),
+            Failure::SessionOver => "연결이 너무 오래 끊겨 있어 세션이 끝났습니다".into(),
             Failure::Silent => "서버가 오랫동안 답하지 않아 연결을 끊습니다".into(),
             Failure::Bye(reason) => {
                 format!("서버가 연결을 끝냈습니다: {}", goodbye(reason, Lang::Ko))
@@ -146,6 +175,10 @@ impl Failure {
                 ),
                 _ => format!("failed to connect to {address}: {cause}"),
             },
+            Failure::NoSuchDoor { address } => format!(
+                "failed to connect to {address}: web addresses can't be talked to yet; \
+                 try madang HOST, or madang://HOST/ROOM"
+            ),
             Failure::NoHello => {
                 "the server greets but does not answer /json; try `nc` instead".into()
             }
@@ -154,6 +187,9 @@ impl Failure {
             }
             Failure::Lost(None) => "the server closed the connection".into(),
             Failure::Lost(Some(cause)) => format!("the connection to the server was lost: {cause}"),
+            Failure::SessionOver => {
+                "the connection was lost for too long; the session has ended".into()
+            }
             Failure::Silent => "the server has not answered for a long time; leaving".into(),
             Failure::Bye(reason) => {
                 format!("the server ended the connection: {}", goodbye(reason, Lang::En))
@@ -170,20 +206,23 @@ impl Failure {
 
 /// The sentence for a `bye`'s reason; the reason itself if it is not known here.
 fn goodbye(reason: &str, lang: Lang) -> String {
-    const KNOWN: [Goodbye; 6] = [
+    const KNOWN: [Goodbye; 11] = [
         Goodbye::Quit,
         Goodbye::Shutdown,
         Goodbye::LoginTries,
         Goodbye::EndlessLine,
+        Goodbye::MessageTooBig,
         Goodbye::ServerFull,
+        Goodbye::AddressFull,
+        Goodbye::Banned,
+        Goodbye::Replaced,
         Goodbye::Internal,
+        Goodbye::Closed,
     ];
     match (KNOWN.into_iter().find(|known| known.code() == reason), reason, lang) {
         (Some(known), _, _) => Notice::Goodbye(known).text(lang),
         (None, "login_timeout", Lang::Ko) => "제시간에 이름을 입력하지 않았습니다.".into(),
         (None, "login_timeout", Lang::En) => "No name was given in time.".into(),
-        (None, "replaced", Lang::Ko) => "다른 곳에서 이어서 접속했습니다.".into(),
-        (None, "replaced", Lang::En) => "The session goes on elsewhere.".into(),
         (None, other, _) => other.to_owned(),
     }
 }
@@ -200,7 +239,7 @@ mod tests {
             assert!(parts.iter().all(|part| text.contains(part)), "{text}");
             assert!(!text.contains(['\n', '\x1b']), "{text}");
         }
-        let address = Address { host: "chat".into(), port: 9009 };
+        let address = "chat".parse().expect("an address");
         let cause = io::ErrorKind::ConnectionRefused.into();
         let refused = Failure::NotConnected { address, cause };
         check(&refused, Lang::En, &["chat:9009", "is madang-server running there?", "9009"]);

@@ -1,9 +1,12 @@
 //! Lines from stdin, on a thread of their own, each within bounds.
 
-use std::{io, thread};
+use std::{
+    io::{self, Read as _},
+    thread,
+};
 
 use crossbeam_channel::{Receiver, bounded};
-use madang_protocol::limits::LINE_BYTES;
+use madang_protocol::limits::{LINE_BYTES, MESSAGE_BYTES};
 use memchr::memchr;
 
 /// One line, with its number, which counts from 1.
@@ -20,20 +23,42 @@ pub(crate) enum LineError {
     TooLong {
         bytes: usize,
     },
+    /// More than [`MESSAGE_BYTES`] in all.
+    MessageTooLong {
+        bytes: usize,
+    },
     NotUtf8,
 }
 
+/// What is sent as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// Each line by itself.
+    Line,
+    /// The whole input.
+    Block,
+}
+
+/// Lines that may wait for the main thread; then the pipe fills, and who writes to it
+/// waits.
+const LINES_WAITING: usize = 256;
+
 /// Starts the thread that reads stdin; the channel is disconnected at the end of it.
 ///
-/// The thread runs ahead of its reader by a line. It can't be woken from a read
-/// and ends with stdin or with the process.
+/// The thread runs ahead of its reader by [`LINES_WAITING`] lines. It can't be woken
+/// from a read and ends with stdin or with the process.
 ///
 /// # Errors
 ///
 /// The thread can't be started.
-pub(crate) fn start() -> io::Result<Receiver<io::Result<Line>>> {
-    let (sender, receiver) = bounded(1);
+pub(crate) fn start(unit: Unit) -> io::Result<Receiver<io::Result<Line>>> {
+    let (sender, receiver) = bounded(LINES_WAITING);
     thread::Builder::new().name("input".into()).spawn(move || {
+        if unit == Unit::Block {
+            // Nobody may wait for it any more.
+            let _ = sender.send(read_block(io::stdin().lock()));
+            return;
+        }
         let mut lines = Lines { reader: io::stdin().lock(), number: 0 };
         while let Some(line) = lines.next().transpose() {
             let failed = line.is_err();
@@ -43,6 +68,30 @@ pub(crate) fn start() -> io::Result<Receiver<io::Result<Line>>> {
         }
     })?;
     Ok(receiver)
+}
+
+/// All of the input, without the line ends at its end, as if it were one line.
+fn read_block(mut reader: impl io::Read) -> io::Result<Line> {
+    let mut kept = Vec::new();
+    reader.by_ref().take(2 * MESSAGE_BYTES as u64).read_to_end(&mut kept)?;
+    let rest = io::copy(&mut reader, &mut io::sink())?;
+    let text = match String::from_utf8(kept) {
+        Ok(text) => {
+            let text = text.replace("\r\n", "\n");
+            let text = text.trim_end_matches('\n');
+            let bytes = text.len() + usize::try_from(rest).unwrap_or(usize::MAX / 2);
+            match text.split('\n').map(str::len).find(|bytes| *bytes > LINE_BYTES) {
+                _ if bytes > MESSAGE_BYTES => Err(LineError::MessageTooLong { bytes }),
+                Some(bytes) => Err(LineError::TooLong { bytes }),
+                None => Ok(text.to_owned()),
+            }
+        }
+        Err(_) if rest > 0 => Err(LineError::MessageTooLong {
+            bytes: 2 * MESSAGE_BYTES + usize::try_from(rest).unwrap_or(usize::MAX / 2),
+        }),
+        Err(_) => Err(LineError::NotUtf8),
+    };
+    Ok(Line { number: 1, text })
 }
 
 struct Lines<R> {
@@ -96,6 +145,28 @@ impl<R: io::BufRead> Lines<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_block_is_one_message_within_bounds() {
+        #[track_caller]
+        fn check(bytes: &[u8], expected: Result<&str, LineError>) {
+            let line = read_block(bytes).expect("bytes can be read");
+            assert_eq!(line, Line { number: 1, text: expected.map(str::to_owned) });
+        }
+        check(b"one\r\n\n two\n\n", Ok("one\n\n two"));
+        check(b"", Ok(""));
+        check(b"\xb0\xa1", Err(LineError::NotUtf8));
+        check(
+            "x".repeat(LINE_BYTES + 1).as_bytes(),
+            Err(LineError::TooLong { bytes: LINE_BYTES + 1 }),
+        );
+        let lines = "xxxxxxx\n".repeat(MESSAGE_BYTES / 8);
+        check(lines.as_bytes(), Ok(lines.trim_end()));
+        let bytes = 5 * MESSAGE_BYTES;
+        let long = "xxxxxxxx\n".repeat(bytes / 9 + 1);
+        let bytes = long.len();
+        check(format!("{long}x").as_bytes(), Err(LineError::MessageTooLong { bytes: bytes + 1 }));
+    }
 
     #[test]
     fn lines_are_cut_counted_and_bounded() {

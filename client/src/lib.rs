@@ -1,33 +1,46 @@
 //! The terminal client of Madang.
 //!
 //! ```text
-//!                    ┌────────── main thread: one select! ──────────┐
-//! stdin ─ thread ──▶ │ app    a person, and a Madang server         │ ──▶ stdout
-//!  (input)  lines    │ pipe   a program, and a Madang server        │     (stdio)
-//!                    │ plain  either, and any other line server     │
-//! Ctrl-C ──────────▶ └──────────────────────────────────────────────┘
-//!                          ▲ bytes                    │ requests, lines
-//!                    receive thread              sending half
-//!                          └─────── connection ───────┘
+//!                              ┌────────── main thread: one select! ──────────┐
+//! keyboard ─ editor thread ──▶ │ app    a person, and a Madang server         │ ─▶ screen ─┐
+//! stdin ──── input thread ───▶ │ pipe   a program, and a Madang server        │ ─▶ stdout  │
+//! Ctrl-C ────────────────────▶ │ plain  either, and any other line server     │ ─▶ stdout  │
+//!                              └──────────────────────────────────────────────┘            │
+//!                                  ▲ bytes                  │ requests, lines              │
+//!                            receive thread            sending half              printer thread,
+//!                                  └────── connection ──────┘              or the editor's own
 //! ```
 //!
 //! All channels are bounded: what the main thread has no time for waits in the
 //! kernel, and so at the other end. The receive thread ends with its
-//! connection; the one that reads stdin can't be woken and ends with the
-//! process. `session` is what a Madang server is asked and answers;
-//! `render` makes words of it, and `words` are the client's own.
+//! connection; those that read the keyboard or stdin can't be woken and end with the
+//! process. A `link` is a connection that speaks JSON, a `session` is who one
+//! is across links; `render` makes lines of what a server says, and `words` are the
+//! client's own. What the terminal shows while a line is typed is `screen`'s.
 
 pub mod address;
 pub mod cli;
+pub mod clock;
 pub mod exit_code;
 pub mod failure;
+pub mod style;
 
 mod connection;
+mod link;
 mod session;
+mod reconnect;
 
 mod app;
 mod pipe;
+mod watch;
 mod plain;
+
+mod editor;
+mod completion;
+mod history;
+mod screen;
+mod layout;
+mod interrupts;
 
 mod input;
 mod render;
@@ -35,15 +48,24 @@ mod stdio;
 mod utf8;
 mod words;
 
+use std::io::{self, IsTerminal as _};
+
 use crossbeam_channel::Receiver;
 use madang_protocol::text::Lang;
 
+pub use crate::interrupts::is_own_interrupt;
 use crate::{
     address::Address,
+    cli::Options,
+    clock::{Clock, TimeFormat},
     connection::{Connection, Greeting},
     failure::Failure,
-    session::Session,
+    input::Unit,
+    link::Link,
+    render::{Form, Renderer},
     stdio::{Kind, Stdio},
+    style::Palette,
+    words::Words,
 };
 
 /// A server that is connected, and in which language it is talked to.
@@ -53,7 +75,7 @@ pub struct Server {
 }
 
 enum Peer {
-    Madang(Session),
+    Madang(Link),
     /// Any other line server, and what it said first.
     Lines(Connection, Vec<u8>),
 }
@@ -70,7 +92,7 @@ impl Server {
     pub fn connect(address: &Address, lang: Lang) -> Result<Server, Failure> {
         let connection = Connection::open(address)?;
         let peer = match connection.greeting() {
-            Greeting::Madang(first) => Peer::Madang(Session::open(connection, &first, lang)?),
+            Greeting::Madang(first) => Peer::Madang(Link::open(connection, &first, lang)?),
             Greeting::Other(first) => Peer::Lines(connection, first),
         };
         Ok(Server { peer, lang })
@@ -82,14 +104,51 @@ impl Server {
     /// # Errors
     ///
     /// Everything but a conversation that ended as wished.
-    pub fn talk(self, name: Option<String>, interrupts: Receiver<()>) -> Result<(), Failure> {
-        let mut stdio = Stdio::open(self.lang, interrupts)?;
-        let result = match (self.peer, stdio.kind) {
-            (Peer::Madang(session), Kind::Terminal) => app::run(session, name, &mut stdio),
-            (Peer::Madang(session), Kind::Pipe) => pipe::run(session, name, &mut stdio),
-            (Peer::Lines(connection, first), _) => plain::run(connection, &first, name, &mut stdio),
-        };
-        stdio.finish();
-        result
+    pub fn talk(self, options: &Options, interrupts: Receiver<()>) -> Result<(), Failure> {
+        let lang = self.lang;
+        let kind =
+            if io::stdin().is_terminal() && !options.block { Kind::Terminal } else { Kind::Pipe };
+        let unit = if options.block { Unit::Block } else { Unit::Line };
+        let palette = Palette::choose(options.color, &io::stdout());
+        match self.peer {
+            Peer::Madang(link) if options.read => watch::run(
+                link,
+                options,
+                renderer(options, lang, palette, Form::Program),
+                interrupts,
+            ),
+            Peer::Madang(link) if kind == Kind::Terminal && editor::is_possible() => {
+                let renderer = renderer(options, lang, palette, Form::Person);
+                app::run(link, options, renderer, palette, interrupts)
+            }
+            Peer::Madang(link) => {
+                let renderer = renderer(options, lang, palette, Form::Program);
+                let mut stdio = Stdio::open(kind, unit, lang, interrupts)?;
+                let result = pipe::run(link, options, renderer, &mut stdio);
+                stdio.finish();
+                result
+            }
+            Peer::Lines(connection, first) => {
+                let mut stdio = Stdio::open(kind, unit, lang, interrupts)?;
+                if options.room.is_some() || options.address.room.is_some() {
+                    stdio.remark(&Words::NoRooms.text(lang));
+                }
+                let result = plain::run(connection, &first, options.name.clone(), &mut stdio);
+                stdio.finish();
+                result
+            }
+        }
     }
+}
+
+/// Makes lines as `options` have it, or as befits the `form`.
+fn renderer(options: &Options, lang: Lang, palette: Palette, form: Form) -> Renderer {
+    let (time, form) = match (options.time, form) {
+        (Some(TimeFormat::Never), form) => (TimeFormat::Never, form),
+        // Who asks for times wants lines as a person sees them.
+        (Some(time), _) => (time, Form::Person),
+        (None, Form::Person) => (TimeFormat::Minutes, Form::Person),
+        (None, Form::Program) => (TimeFormat::Never, Form::Program),
+    };
+    Renderer::new(lang, palette, Clock::new(time), form)
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, bounded, never};
-use madang::{Server, cli::Options, exit_code::ExitCode, failure::Failure};
+use madang::{Server, cli::Options, exit_code::ExitCode, failure::Failure, is_own_interrupt};
 
 fn main() -> process::ExitCode {
     let options = match Options::parse() {
@@ -30,7 +30,7 @@ fn main() -> process::ExitCode {
 fn run(options: &Options) -> Result<(), Failure> {
     // Until it is connected, an interrupt ends the process as it always does.
     let server = Server::connect(&options.address, options.lang())?;
-    server.talk(options.name.clone(), interrupts())
+    server.talk(options, interrupts())
 }
 
 /// The first Ctrl-C (or SIGTERM, SIGHUP) is a message here; the second ends at once.
@@ -38,6 +38,9 @@ fn interrupts() -> Receiver<()> {
     let (sender, receiver) = bounded(1);
     let interrupted = AtomicBool::new(false);
     let on_interrupt = move || {
+        if is_own_interrupt() {
+            return;
+        }
         if interrupted.swap(true, Ordering::Relaxed) {
             process::exit(ExitCode::Interrupted as i32);
         }

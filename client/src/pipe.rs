@@ -1,111 +1,340 @@
 //! A program in front of a Madang server: every line of the input is said, in
 //! order, and all of them are confirmed before the end.
+//!
+//! Lines that wait together travel together, as one message: a server that takes so
+//! many messages a second holds the program back as little as it can.
 
-use std::io;
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
-use crossbeam_channel::{never, select};
+use crossbeam_channel::{at, never, select};
 use madang_protocol::{
     command::{Command, Input},
     event::ServerMessage,
+    limits::{LINE_BYTES, MESSAGE_BYTES},
+    request::Request,
+    sanitize::sanitize_message,
 };
 
 use crate::{
+    cli::Options,
     connection::Incoming,
     failure::Failure,
-    input::Line,
-    render::render,
-    session::{LOGIN, Session},
-    stdio::Stdio,
+    input::{Line, LineError},
+    link::Link,
+    reconnect::Reconnect,
+    render::Renderer,
+    session::{LOGIN, Session, Wanted},
+    stdio::{Kind, Stdio},
     words::Words,
 };
 
+/// Messages that may be without an answer. The fewer, the more lines travel together
+/// when the server is slow; one less than this is enough to keep a fast one busy.
+const WINDOW: usize = 4;
+
+/// How long a line waits for others to travel with.
+const LINGER: Duration = Duration::from_millis(2);
+
+/// A connection that has not come back by then does not: its session has ended.
+const GIVE_UP: Duration = Duration::from_secs(60);
+
 struct Pipe<'a> {
+    options: &'a Options,
     session: Session,
     stdio: &'a mut Stdio,
+    renderer: Renderer,
     logged_in: bool,
     input_ended: bool,
+    /// The next message, and since when it waits.
+    batch: Option<(Batch, Instant)>,
+    /// A line that did not fit into it.
+    held: Option<Line>,
+    /// Which lines each message without an answer has, oldest first.
+    lines: VecDeque<(u64, Span)>,
+    /// Since when there has been no connection.
+    lost: Option<(Reconnect, Instant)>,
 }
 
-/// Delivers stdin under `name`, or a guest's; shows what is said meanwhile.
-/// Quits before it returns, unless the connection has ended.
+/// Lines of the input by their numbers, the first and the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    first: u64,
+    last: u64,
+}
+
+/// Lines that travel together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Batch {
+    text: String,
+    span: Span,
+    /// A command, which travels alone.
+    is_command: bool,
+}
+
+impl Batch {
+    fn new(line: Line, text: String, is_command: bool) -> Batch {
+        Batch { text, span: Span { first: line.number, last: line.number }, is_command }
+    }
+
+    /// Takes another line, if it may travel along and there is room.
+    fn add(&mut self, other: Batch) -> Result<(), Batch> {
+        let bytes = self.text.len() + "\n".len() + other.text.len();
+        if self.is_command || other.is_command || bytes > MESSAGE_BYTES {
+            return Err(other);
+        }
+        self.text.push('\n');
+        self.text.push_str(&other.text);
+        self.span.last = other.span.last;
+        Ok(())
+    }
+}
+
+/// Delivers stdin under the name of `options`, or a guest's; shows what is said
+/// meanwhile. Quits before it returns, unless the connection has ended.
 pub(crate) fn run(
-    session: Session,
-    name: Option<String>,
+    link: Link,
+    options: &Options,
+    mut renderer: Renderer,
     stdio: &mut Stdio,
 ) -> Result<(), Failure> {
-    let mut pipe = Pipe { session, stdio, logged_in: false, input_ended: false };
-    let result = pipe.deliver(&name.unwrap_or_default());
-    let Pipe { session, stdio, .. } = &mut pipe;
-    match &result {
-        Err(failure) if failure.ends_connection() => {
-            if let Some((first, last)) = session.unanswered().filter(|&(first, _)| first != LOGIN) {
-                stdio.remark(&Words::Unconfirmed { first, last }.text(stdio.lang));
-            }
+    if stdio.kind == Kind::Terminal {
+        stdio.show(link.motd())?;
+    }
+    let wanted = Wanted {
+        name: options.name.clone().unwrap_or_default(),
+        room: options.room.clone().or_else(|| options.address.room.clone()),
+        history: Some(0),
+    };
+    renderer.me.clone_from(&wanted.name);
+    let mut pipe = Pipe {
+        options,
+        session: Session::new(link, wanted, WINDOW),
+        stdio,
+        renderer,
+        logged_in: false,
+        input_ended: false,
+        batch: None,
+        held: None,
+        lines: VecDeque::new(),
+        lost: None,
+    };
+    let result = pipe.deliver();
+    let Pipe { session, stdio, renderer, lines, lost, .. } = &mut pipe;
+    let is_gone = matches!(&result, Err(failure) if failure.ends_connection());
+    if is_gone || lost.is_some() {
+        if let (Some((_, first)), Some((_, last))) = (lines.front(), lines.back()) {
+            let unconfirmed = Words::Unconfirmed { first: first.first, last: last.last };
+            stdio.remark(&unconfirmed.text(stdio.lang));
         }
+    } else {
         // What comes after the end is shown if it can be, and missed by nobody.
-        _ => session.leave(|message| drop(stdio.show(&render(message, stdio.lang)))),
+        session.leave("/quit", |received| {
+            if let Some(message) = &received.message {
+                let _ = stdio.show_fit(&renderer.render(message).text);
+            }
+        });
     }
     result.and_then(|()| stdio.outcome())
 }
 
 impl Pipe<'_> {
-    fn deliver(&mut self, name: &str) -> Result<(), Failure> {
-        self.session.login(name);
+    fn deliver(&mut self) -> Result<(), Failure> {
+        self.session.login(&self.options.name.clone().unwrap_or_default());
         loop {
-            if self.input_ended && self.session.unanswered().is_none() {
+            let is_done = self.input_ended && self.batch.is_none() && self.held.is_none();
+            if is_done && self.session.unanswered().len() == 0 {
                 return Ok(());
             }
-            let takes_lines = self.logged_in && !self.input_ended && !self.session.is_full();
+            let takes_lines = self.logged_in && !self.input_ended && self.held.is_none();
             let lines = if takes_lines { self.stdio.lines.clone() } else { never() };
+            let links = self.lost.as_ref().map_or_else(never, |(lost, _)| lost.links().clone());
+            let timer = self.next_moment().map_or_else(never, at);
             select! {
                 recv(lines) -> line => match line {
-                    Ok(line) => self.send(line)?,
+                    Ok(line) => self.take(line.map_err(Failure::Stdin)?),
                     Err(_) => self.input_ended = true,
                 },
                 recv(self.session.incoming()) -> incoming => {
-                    self.heard(incoming.unwrap_or(Incoming::End(None)))?;
+                    let heard = self.heard(incoming.unwrap_or(Incoming::End(None)));
+                    self.or_reconnect(heard)?;
                 }
+                recv(links) -> link => match link {
+                    Ok(link) => {
+                        self.lost = None;
+                        self.session.relink(link);
+                    }
+                    Err(_) => return Err(Failure::Lost(None)),
+                },
                 recv(self.stdio.interrupts) -> _ => return Err(self.stdio.interrupted()),
-                recv(self.session.silence()) -> _ => return Err(Failure::Silent),
+                recv(self.session.silence()) -> _ => self.or_reconnect(Err(Failure::Silent))?,
+                recv(timer) -> _ => {}
+            }
+            if self.lost.as_ref().is_some_and(|(_, since)| since.elapsed() >= GIVE_UP) {
+                return Err(Failure::SessionOver);
+            }
+            self.send_batch();
+        }
+    }
+
+    /// When the batch has waited for long enough, or the connection for too long.
+    fn next_moment(&self) -> Option<Instant> {
+        let given_up = self.lost.as_ref().map(|(_, since)| *since + GIVE_UP);
+        let full = self.session.is_full();
+        let sent = self.batch.as_ref().filter(|_| !full).map(|(_, since)| *since + LINGER);
+        given_up.into_iter().chain(sent).min()
+    }
+
+    /// Puts a line into the batch, or holds it until that has gone.
+    fn take(&mut self, line: Line) {
+        let text = match &line.text {
+            Ok(text) => sanitize_message(text).into_owned(),
+            Err(error) => {
+                self.stdio.refuse(line.number, &Words::Refused(error).text(self.stdio.lang));
+                return;
+            }
+        };
+        if text.trim().is_empty() {
+            return;
+        }
+        // Making it fit to be said may have made it longer.
+        let longest = text.split('\n').map(str::len).max().unwrap_or(0);
+        if longest > LINE_BYTES {
+            let error = LineError::TooLong { bytes: longest };
+            self.stdio.refuse(line.number, &Words::Refused(&error).text(self.stdio.lang));
+            return;
+        }
+        let takes_commands = self.options.commands || self.stdio.kind == Kind::Terminal;
+        let is_command = takes_commands && text.starts_with('/');
+        if is_command && matches!(Input::parse(&text), Input::Command(Ok(Command::Quit(_)))) {
+            self.input_ended = true;
+            return;
+        }
+        let new = Batch::new(line, text, is_command);
+        match &mut self.batch {
+            None => self.batch = Some((new, Instant::now())),
+            Some((batch, _)) => {
+                if let Err(Batch { text, span, .. }) = batch.add(new) {
+                    self.held = Some(Line { number: span.first, text: Ok(text) });
+                }
             }
         }
     }
 
-    fn send(&mut self, line: io::Result<Line>) -> Result<(), Failure> {
-        let Line { number, text } = line.map_err(Failure::Stdin)?;
-        match text {
-            Err(error) => {
-                self.stdio.refuse(number, &Words::Refused(&error).text(self.stdio.lang));
+    /// Sends what waits, if it may go and has no more to wait for.
+    fn send_batch(&mut self) {
+        while !self.session.is_full() && self.logged_in {
+            let is_due = |(_, since): &(Batch, Instant)| since.elapsed() >= LINGER;
+            let ready = self.held.is_some() || self.input_ended;
+            if !self.batch.as_ref().is_some_and(|batch| ready || is_due(batch)) {
+                return;
             }
-            Ok(text) if Input::parse(&text) == Input::Command(Ok(Command::Quit)) => {
-                self.input_ended = true;
+            let Some((Batch { text, span, is_command }, _)) = self.batch.take() else {
+                return;
+            };
+            let number = if is_command {
+                self.session.ask_line(&text)
+            } else {
+                self.session.ask(|nonce| Request::Say { text, nonce })
+            };
+            self.lines.push_back((number, span));
+            if let Some(line) = self.held.take() {
+                self.take(line);
             }
-            Ok(text) if text.trim().is_empty() => {}
-            Ok(text) => self.session.send_line(number, &text),
         }
-        Ok(())
     }
 
     fn heard(&mut self, incoming: Incoming) -> Result<(), Failure> {
         let mut said = String::new();
-        for message in self.session.take(incoming)? {
-            let settled = self.session.settle(&message);
-            match (&message, settled) {
-                (ServerMessage::Welcome { .. }, _) => self.logged_in = true,
-                (ServerMessage::Error { text, .. }, Some(LOGIN)) => {
+        for received in self.session.take(incoming)? {
+            let Some(message) = &received.message else {
+                continue;
+            };
+            let number = self.session.settle(message).map(|asked| asked.number);
+            let span = number.and_then(|number| self.settle(number));
+            match (message, number) {
+                (ServerMessage::Welcome { user, .. }, _) => {
+                    self.logged_in = true;
+                    self.renderer.me = user.clone().into_owned();
+                    self.session.flush();
+                }
+                (ServerMessage::Error { text, .. }, Some(LOGIN)) if !self.logged_in => {
                     return Err(Failure::NameRefused(text.clone().into_owned()));
                 }
-                (ServerMessage::Error { text, .. }, Some(number)) => {
-                    self.stdio.refuse(number, text);
+                // The session has ended: what was sent in it can't be confirmed any more.
+                (ServerMessage::Error { .. }, Some(LOGIN)) => return Err(Failure::SessionOver),
+                (ServerMessage::Error { text, .. }, Some(_)) => {
+                    for line in span.map_or(0..=0, |span| span.first..=span.last) {
+                        self.stdio.refuse(line, text);
+                    }
                 }
                 (ServerMessage::Error { text, .. }, None) => self.stdio.remark(text),
                 (ServerMessage::Bye { reason }, _) => {
-                    self.stdio.show(&said)?;
+                    self.stdio.show_fit(&said)?;
                     return Err(Failure::Bye(reason.clone().into_owned()));
                 }
-                _ => said += &render(&message, self.stdio.lang),
+                _ => said += &self.renderer.render(message).text,
             }
         }
-        self.stdio.show(&said)
+        self.stdio.show_fit(&said)
+    }
+
+    fn settle(&mut self, number: u64) -> Option<Span> {
+        let at = self.lines.iter().position(|(waiting, _)| *waiting == number)?;
+        self.lines.remove(at).map(|(_, span)| span)
+    }
+
+    /// Goes on without a connection if `result` says that it was lost.
+    fn or_reconnect(&mut self, result: Result<(), Failure>) -> Result<(), Failure> {
+        match result {
+            Err(failure @ (Failure::Lost(_) | Failure::Silent))
+                if self.logged_in && !self.options.no_reconnect && self.may_come_back() =>
+            {
+                self.session.unlink();
+                let since = self.lost.take().map_or_else(Instant::now, |(_, since)| since);
+                let back = Reconnect::start(&self.options.address, self.stdio.lang);
+                self.lost = Some((back, since));
+                let why = failure.text(self.stdio.lang).unwrap_or_default();
+                self.stdio.remark(&Words::PipeReconnecting { why: &why }.text(self.stdio.lang));
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Whether there is anything to come back for.
+    fn may_come_back(&self) -> bool {
+        let is_done = self.input_ended && self.batch.is_none() && self.held.is_none();
+        !is_done || self.session.unanswered().len() > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(number: u64, text: &str, is_command: bool) -> Batch {
+        Batch::new(Line { number, text: Ok(text.into()) }, text.into(), is_command)
+    }
+
+    #[test]
+    fn lines_travel_together_up_to_a_message() {
+        let mut first = batch(3, "one", false);
+        assert_eq!(first.add(batch(5, "two", false)), Ok(()));
+        assert_eq!((&*first.text, first.span), ("one\ntwo", Span { first: 3, last: 5 }));
+        let long = "x".repeat(MESSAGE_BYTES - first.text.len());
+        assert_eq!(first.add(batch(6, &long, false)), Err(batch(6, &long, false)));
+        assert_eq!(first.add(batch(6, &long[1..], false)), Ok(()));
+        assert_eq!(first.text.len(), MESSAGE_BYTES);
+    }
+
+    #[test]
+    fn commands_travel_alone() {
+        let mut text = batch(1, "one", false);
+        assert!(text.add(batch(2, "/who", true)).is_err());
+        let mut command = batch(1, "/who", true);
+        assert!(command.add(batch(2, "two", false)).is_err());
     }
 }

@@ -1,60 +1,326 @@
-//! A Madang server's messages as lines for people; pure. They become fit for a
-//! terminal where they are shown, in [`stdio`](crate::stdio).
+//! A Madang server's messages as lines for people. Everything in them that came from
+//! a server is made fit for a terminal here, before it gets its colours.
 
+use anstyle::Style;
 use madang_protocol::{
-    event::ServerMessage,
-    text::{Lang, LineEnd, Notice, write_event},
+    command::{COMMANDS, CommandSpec},
+    event::{Event, ServerMessage, Stamp, Time},
+    notice::{Invitation, Notice},
+    sanitize::{sanitize_label, sanitize_line, sanitize_message},
+    text::{Lang, LineEnd, write_event},
 };
 
-use crate::words::Words;
+use crate::{
+    clock::Clock,
+    style::{Palette, paint},
+    words::Words,
+};
 
-/// The lines of `message`, each with its LF; empty if it tells people nothing.
-pub(crate) fn render(message: &ServerMessage<'_>, lang: Lang) -> String {
-    let mut text = match message {
-        ServerMessage::Event(event) => {
-            let mut lines = Vec::new();
-            write_event(event, lang, LineEnd::Lf, &mut lines);
-            return String::from_utf8(lines).expect("it is made of strings alone");
+/// For whom lines are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A person: a time and a mark before each line.
+    Person,
+    /// A program: the lines as `nc` would show them.
+    Program,
+}
+
+/// How much a line wants to be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) enum Attention {
+    #[default]
+    None,
+    /// Somebody said something.
+    Said,
+    /// Somebody called oneself.
+    Called,
+}
+
+/// Lines, each with its LF.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) text: String,
+    pub(crate) attention: Attention,
+}
+
+/// Makes lines of messages.
+pub(crate) struct Renderer {
+    pub(crate) lang: Lang,
+    palette: Palette,
+    clock: Clock,
+    form: Form,
+    /// One's own name, once there is one.
+    pub(crate) me: String,
+}
+
+impl Renderer {
+    pub(crate) fn new(lang: Lang, palette: Palette, clock: Clock, form: Form) -> Renderer {
+        Renderer { lang, palette, clock, form, me: String::new() }
+    }
+
+    /// The lines of `message`; none if it tells people nothing.
+    pub(crate) fn render(&mut self, message: &ServerMessage<'_>) -> Shown {
+        let notice = |text: String| Shown { text, attention: Attention::None };
+        match message {
+            ServerMessage::Event(event) => self.event(event),
+            ServerMessage::History { events, .. } => {
+                let mut text = String::new();
+                for event in events {
+                    text += &self.event(event).text;
+                }
+                // What is past calls nobody.
+                notice(text)
+            }
+            ServerMessage::Whisper { time, user, text, .. } => self.whisper(*time, user, text),
+            ServerMessage::Notice { text, .. } => notice(self.notice(text)),
+            ServerMessage::Error { text, .. } => notice(self.alarm(text)),
+            ServerMessage::Who { count, members, .. } => {
+                let names: Vec<&str> = members.iter().map(|name| &**name).collect();
+                notice(self.notice(&Notice::Who { count: *count, names: &names }.text(self.lang)))
+            }
+            ServerMessage::Rooms { rooms, .. } => {
+                notice(self.notice(&Notice::Rooms(rooms).text(self.lang)))
+            }
+            ServerMessage::Whois { user, room, since, away, .. } => {
+                let millis = Clock::now().as_millis().saturating_sub(since.as_millis());
+                let seconds = u64::try_from(millis / 1_000).unwrap_or(0);
+                let whois = Notice::Whois { user, room: room.as_deref(), seconds, away: *away };
+                notice(self.notice(&whois.text(self.lang)))
+            }
+            ServerMessage::Invite { link, madang, nc, encrypted, qr, .. } => {
+                let invitation = Invitation {
+                    link: link.as_deref(),
+                    madang,
+                    nc: nc.first().map_or("", |nc| nc),
+                    join: nc.get(1).map(|join| &**join),
+                    encrypted: *encrypted,
+                    qr: qr.as_deref(),
+                };
+                notice(self.notice(&Notice::Invite(invitation).text(self.lang)))
+            }
+            ServerMessage::Ignored { users, .. } => {
+                let names: Vec<&str> = users.iter().map(|name| &**name).collect();
+                notice(self.notice(&Notice::Hidden(&names).text(self.lang)))
+            }
+            ServerMessage::Pong { token, .. } => {
+                notice(self.notice(&Notice::Pong(token.as_deref()).text(self.lang)))
+            }
+            ServerMessage::Gap { from, to, .. } | ServerMessage::PrivateGap { from, to } => {
+                let events = to.saturating_sub(*from).saturating_add(1);
+                let lines = usize::try_from(events).unwrap_or(usize::MAX);
+                notice(self.notice(&Notice::Skipped { lines }.text(self.lang)))
+            }
+            ServerMessage::Welcome { user, room, members, topic, .. } => {
+                let welcome = Words::Welcome {
+                    user,
+                    room: room.as_deref(),
+                    members: *members,
+                    topic: topic.as_deref(),
+                };
+                notice(self.notice(&welcome.text(self.lang)))
+            }
+            ServerMessage::Entered { room, members, topic, .. } => {
+                let topic = topic.as_deref();
+                let entered = Notice::Entered { room, members: *members, topic };
+                notice(self.notice(&entered.text(self.lang)))
+            }
+            ServerMessage::Hello { .. } | ServerMessage::Ack { .. } | ServerMessage::Bye { .. } => {
+                Shown::default()
+            }
         }
-        ServerMessage::Notice { text, .. } | ServerMessage::Error { text, .. } => {
-            text.clone().into_owned()
+    }
+
+    /// A remark of the client's own, or of the server to oneself.
+    pub(crate) fn notice(&self, text: &str) -> String {
+        remark(text, self.palette.dim())
+    }
+
+    /// Something that went wrong.
+    pub(crate) fn alarm(&self, text: &str) -> String {
+        remark(text, self.palette.alarm())
+    }
+
+    /// What oneself whispered, as the server tells it.
+    pub(crate) fn own_whisper(&self, text: &str) -> String {
+        let time = self.clock.show(Clock::now());
+        self.lines(&time, Mark::Own, text, |line| paint(self.palette.whisper(), line))
+    }
+
+    fn whisper(&mut self, time: Time, user: &str, text: &str) -> Shown {
+        let user = sanitize_label(user);
+        let text = Notice::Whispered { user: &user, text: &sanitize_message(text) }.text(self.lang);
+        let mut shown = self.day(time);
+        let time = self.clock.show(time);
+        shown +=
+            &self.lines(&time, Mark::Called, &text, |line| paint(self.palette.whisper(), line));
+        Shown { text: shown, attention: Attention::Called }
+    }
+
+    fn event(&mut self, event: &Event) -> Shown {
+        let Stamp { time, .. } = *event.stamp();
+        let mut text = self.day(time);
+        let stamp = self.clock.show(time);
+        let attention = match event {
+            Event::Said { user, text: words, me, .. } => {
+                let user = sanitize_label(user);
+                let words = sanitize_message(words);
+                let (shown, attention) = self.said(&stamp, &user, &words, *me);
+                text += &shown;
+                attention
+            }
+            Event::Announced { .. } => {
+                text += &self.lines(&stamp, Mark::Called, &told(event, self.lang), |line| {
+                    paint(self.palette.mention(), line)
+                });
+                Attention::Called
+            }
+            other => {
+                text += &self.lines(&stamp, Mark::None, &told(other, self.lang), |line| {
+                    paint(self.palette.dim(), line)
+                });
+                Attention::None
+            }
+        };
+        Shown { text, attention }
+    }
+
+    fn said(&self, stamp: &str, user: &str, words: &str, me: bool) -> (String, Attention) {
+        let is_own = user == self.me;
+        let (mark, attention) = if is_own {
+            (Mark::Own, Attention::None)
+        } else if mentions(words, &self.me) {
+            (Mark::Called, Attention::Called)
+        } else {
+            (Mark::None, Attention::Said)
+        };
+        let event = Event::Said {
+            stamp: Stamp { id: 0, time: Time::from_millis(0), room: "".into() },
+            user: user.into(),
+            text: words.to_owned(),
+            me,
+        };
+        let name = if is_own { self.palette.own_name() } else { self.palette.name(user) };
+        // `[name] ` or `* name `, as the protocol has it.
+        let prefix_bytes = if me { "* ".len() } else { "[".len() };
+        let text = self.lines(stamp, mark, &told(&event, self.lang), |line| {
+            let (before, rest) = line.split_at(prefix_bytes);
+            let (user, rest) = rest.split_at(user.len());
+            let rest = match mark {
+                Mark::Called => paint(self.palette.mention(), rest),
+                Mark::None | Mark::Own => rest.to_owned(),
+            };
+            format!("{before}{}{rest}", paint(name, user))
+        });
+        (text, attention)
+    }
+
+    /// The line that tells of another day, if `time` is of one.
+    fn day(&mut self, time: Time) -> String {
+        match self.clock.change_of_day(time, self.lang) {
+            Some(day) => self.notice(&format!("-- {day} --")),
+            None => String::new(),
         }
-        ServerMessage::Who { count, members, .. } => {
-            let names: Vec<&str> = members.iter().map(|name| &**name).collect();
-            Notice::Who { count: *count, names: &names }.text(lang)
+    }
+
+    /// `text`, line by line: the first with the time, all with the mark.
+    fn lines(&self, time: &str, mark: Mark, text: &str, style: impl Fn(&str) -> String) -> String {
+        let mut shown = String::with_capacity(text.len() + 32);
+        let width = self.clock.show(Time::from_millis(0)).len();
+        for (index, line) in text.split('\n').enumerate() {
+            if self.form == Form::Person {
+                let time = if index == 0 { time } else { "" };
+                shown += &paint(self.palette.dim(), &format!("{time:width$}"));
+                shown += &match mark {
+                    Mark::None => " ".to_owned(),
+                    Mark::Own => ">".to_owned(),
+                    Mark::Called => paint(self.palette.mark(), "*"),
+                };
+            }
+            shown += &style(&sanitize_line(line));
+            shown.push('\n');
         }
-        ServerMessage::Gap { from, to, .. } => {
-            let events = to.saturating_sub(*from).saturating_add(1);
-            Notice::Skipped { lines: usize::try_from(events).unwrap_or(usize::MAX) }.text(lang)
-        }
-        ServerMessage::Welcome { user, room, members, .. } => {
-            Words::Welcome { user, room, members: *members }.text(lang)
-        }
-        ServerMessage::Hello { .. } | ServerMessage::Ack { .. } | ServerMessage::Bye { .. } => {
-            return String::new();
-        }
-    };
-    text.push('\n');
+        shown
+    }
+}
+
+/// Lines that are between oneself and the server or the client: at no time, unmarked.
+fn remark(text: &str, style: Style) -> String {
+    text.split('\n').map(|line| paint(style, &sanitize_line(line)) + "\n").collect()
+}
+
+/// What stands before a line, with colours or without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    None,
+    /// `>`: one has said it.
+    Own,
+    /// `*`: one is meant.
+    Called,
+}
+
+/// The lines by which people are told of `event`, with LF between them.
+fn told(event: &Event, lang: Lang) -> String {
+    let mut lines = Vec::new();
+    write_event(event, lang, LineEnd::Lf, &mut lines);
+    let mut text = String::from_utf8(lines).expect("it is made of strings alone");
+    text.truncate(text.trim_end_matches('\n').len());
     text
+}
+
+/// Whether `text` calls `name`: as a word of its own, with or without `@`, in any
+/// case. A particle that is written right behind it is no part of it (`앨리스야`).
+fn mentions(text: &str, name: &str) -> bool {
+    if name.is_empty() {
+        return false;
+    }
+    let (text, name) = (text.to_lowercase(), name.to_lowercase());
+    let is_hangul = |c: char| matches!(c, '가'..='힣');
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(&name).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + name.len()..].chars().next();
+        before.is_none_or(|c| !is_word(c)) && after.is_none_or(|c| !is_word(c) || is_hangul(c))
+    })
+}
+
+/// Whether a line is a whisper, so that it and its answer are shown as one.
+pub(crate) fn is_whisper(line: &str) -> bool {
+    let command = line.split_whitespace().next().unwrap_or_default().to_lowercase();
+    let is = |spec: &CommandSpec| spec.name == command || spec.alias == command;
+    COMMANDS.iter().any(|spec| is(spec) && matches!(spec.name, "/msg" | "/reply"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::TimeFormat;
+
+    fn message(json: &str) -> ServerMessage<'static> {
+        ServerMessage::parse(json).expect("it is known")
+    }
+
+    fn renderer(lang: Lang, palette: Palette, form: Form) -> Renderer {
+        let mut renderer = Renderer::new(lang, palette, Clock::new(TimeFormat::Never), form);
+        renderer.me = "me".into();
+        renderer
+    }
+
+    #[track_caller]
+    fn check(json: &str, korean: &str, english: &str) {
+        let text = |lang| renderer(lang, Palette::Plain, Form::Program).render(&message(json)).text;
+        assert_eq!(text(Lang::Ko), korean);
+        assert_eq!(text(Lang::En), english);
+    }
+
+    fn said(user: &str, text: &str) -> String {
+        format!(
+            r#"{{"type":"said","id":1,"time":"2026-11-22T18:59:00Z","room":"lobby","user":"{user}","text":"{text}"}}"#
+        )
+    }
 
     #[test]
     fn messages_become_lines() {
-        #[track_caller]
-        fn check(json: &str, korean: &str, english: &str) {
-            let message = ServerMessage::parse(json).expect("it is known");
-            assert_eq!(render(&message, Lang::Ko), korean);
-            assert_eq!(render(&message, Lang::En), english);
-        }
-        check(
-            r#"{"type":"said","id":1,"time":"2026-11-22T18:59:00Z","room":"lobby","user":"a","text":"1\n2"}"#,
-            "[a] 1\n[a] 2\n",
-            "[a] 1\n[a] 2\n",
-        );
+        check(&said("a", r"1\n2"), "[a] 1\n[a] 2\n", "[a] 1\n[a] 2\n");
         check(
             r#"{"type":"joined","id":1,"time":"2026-11-22T18:59:00Z","room":"lobby","user":"a"}"#,
             "[a]님이 입장했습니다.\n",
@@ -77,7 +343,83 @@ mod tests {
             "-- 1줄 건너뜀 --\n",
             "-- 1 line skipped --\n",
         );
+        check(
+            r#"{"type":"whisper","private":1,"time":"2026-11-22T18:59:00Z","user":"a","text":"psst"}"#,
+            "[귓속말 a] psst\n",
+            "[whisper a] psst\n",
+        );
         check(r#"{"type":"ack","nonce":"1","id":3}"#, "", "");
         check(r#"{"type":"bye","reason":"quit"}"#, "", "");
+    }
+
+    #[test]
+    fn lines_are_marked_by_whom_they_concern() {
+        #[track_caller]
+        fn check(user: &str, text: &str, expected: &str, attention: Attention) {
+            let mut renderer = renderer(Lang::En, Palette::Plain, Form::Person);
+            let shown = renderer.render(&message(&said(user, text)));
+            assert_eq!(shown, Shown { text: expected.into(), attention });
+        }
+        check("bob", "hi", " [bob] hi\n", Attention::Said);
+        check("me", "hi", ">[me] hi\n", Attention::None);
+        check("bob", "hi me", "*[bob] hi me\n", Attention::Called);
+        check("bob", r"1\n2", " [bob] 1\n [bob] 2\n", Attention::Said);
+    }
+
+    #[test]
+    fn names_are_heard_as_words() {
+        #[track_caller]
+        fn check(text: &str, name: &str, expected: bool) {
+            assert_eq!(mentions(text, name), expected, "{text} {name}");
+        }
+        check("hi Alice!", "alice", true);
+        check("@alice", "alice", true);
+        check("malice", "alice", false);
+        check("alices", "alice", false);
+        check("alice2", "alice", false);
+        check("앨리스야 안녕", "앨리스", true);
+        check("alice야", "alice", true);
+        check("왕앨리스", "앨리스", false);
+        check("hi", "", false);
+    }
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_gets_through() {
+        let evil = r"\u001b[2J\u001b]0;title\u0007\u009b31m\u202ered\r\u0000";
+        for json in [
+            said(&format!("a{evil}"), evil),
+            format!(r#"{{"type":"notice","text":"{evil}"}}"#),
+            format!(r#"{{"type":"error","code":"x","text":"{evil}"}}"#),
+            format!(
+                r#"{{"type":"who","room":"{evil}","count":1,"members":["{evil}"],"more":false}}"#
+            ),
+            format!(
+                r#"{{"type":"rooms","rooms":[{{"room":"{evil}","members":1,"topic":"{evil}"}}],"more":false}}"#
+            ),
+            format!(r#"{{"type":"entered","room":"{evil}","id":1,"members":1,"topic":"{evil}"}}"#),
+            format!(
+                r#"{{"type":"whisper","private":1,"time":"2026-11-22T18:59:00Z","user":"{evil}","text":"{evil}"}}"#
+            ),
+            format!(
+                r#"{{"type":"topic","id":1,"time":"2026-11-22T18:59:00Z","room":"{evil}","user":"{evil}","topic":"{evil}"}}"#
+            ),
+            format!(
+                r#"{{"type":"invite","room":"x","link":"{evil}","madang":"{evil}","nc":["{evil}","{evil}"],"encrypted":false,"qr":"{evil}"}}"#
+            ),
+        ] {
+            let text =
+                renderer(Lang::En, Palette::Plain, Form::Person).render(&message(&json)).text;
+            let is_bad = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+            assert!(text.contains("red") && !text.contains(is_bad), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn colours_end_with_their_line() {
+        let mut renderer = renderer(Lang::En, Palette::Many, Form::Person);
+        let shown = renderer.render(&message(&said("bob", r"one\ntwo"))).text;
+        for line in shown.lines() {
+            assert!(line.contains('\x1b') && !line.ends_with('m'), "{line:?}");
+        }
     }
 }

@@ -1,5 +1,8 @@
-//! A session with a Madang server over JSON lines: what is asked, what is
-//! answered, and what is still waited for. Shows nothing.
+//! Who one is on a Madang server, across connections: the token, the place in the
+//! room, and what was asked and is not answered. Shows nothing.
+//!
+//! What is asked goes out once on each connection, in order, under the same nonce
+//! each time: a server to which the session comes back carries it out once.
 
 use std::{
     collections::VecDeque,
@@ -9,18 +12,15 @@ use std::{
 use crossbeam_channel::{Receiver, at, never};
 use madang_protocol::{
     command::Input,
-    event::{ServerMessage, write_json_line},
-    line::{LineDecoder, LineTooLong},
+    event::{Event, ServerMessage},
     request::Request,
-    text::{Lang, Notice},
 };
 
 use crate::{
-    connection::{Connection, Incoming},
+    connection::Incoming,
     failure::Failure,
+    link::{Link, Received},
 };
-
-const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A request that has waited so long while nothing at all came is not answered.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
@@ -28,240 +28,331 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long the server may take to close after `/quit`.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Requests that may be without an answer; then no line is read from stdin, so
-/// that a long input waits where it is instead of filling somebody's memory.
-const UNANSWERED: usize = 32;
-
-/// The most of the server's message of the day that is kept.
-const MOTD_BYTES: usize = 16 * 1_024;
-
-/// The number of the login among the requests; lines of stdin count from 1.
+/// The number of the login among the requests; all others are higher.
 pub(crate) const LOGIN: u64 = 0;
 
-/// A connection that speaks JSON, logged in or about to.
+/// What one wants to be and where.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wanted {
+    /// Empty for a guest's.
+    pub(crate) name: String,
+    /// As `/join` takes it; the lobby if there is none.
+    pub(crate) room: Option<String>,
+    /// How many events of before; as many as people are shown if there is none.
+    pub(crate) history: Option<usize>,
+}
+
+/// A session, with or without a connection at the moment.
 pub(crate) struct Session {
-    connection: Connection,
-    decoder: LineDecoder,
-    motd: String,
-    /// The numbers of the requests without an answer, oldest first; each is its nonce.
-    unanswered: VecDeque<u64>,
+    link: Option<Link>,
+    wanted: Wanted,
+    /// Nothing but the login goes out before it is accepted.
+    logged_in: bool,
+    token: Option<String>,
+    room: Option<String>,
+    /// The last event of the room, and the last private one, that have come.
+    last: u64,
+    last_private: u64,
+    /// Without an answer, oldest first; the first `sent` went out on this connection.
+    requests: VecDeque<Asked>,
+    sent: usize,
+    /// Requests that may be out at once; the others wait here.
+    window: usize,
+    next_number: u64,
     /// Since when an answer is late: the last sign of life, or the request.
     waiting_since: Instant,
 }
 
+/// A request without an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// Its nonce.
+    pub(crate) number: u64,
+    pub(crate) request: Request,
+    /// It may have arrived, on this connection or on an earlier one.
+    pub(crate) was_sent: bool,
+}
+
 impl Session {
-    /// Turns a connection that has greeted with `first` to JSON. Blocks for at
-    /// most [`HELLO_TIMEOUT`].
-    pub(crate) fn open(
-        connection: Connection,
-        first: &[u8],
-        lang: Lang,
-    ) -> Result<Session, Failure> {
-        let deadline = Instant::now() + HELLO_TIMEOUT;
-        connection.send(format!("/lang {lang}\n/json\n").as_bytes());
-        let mut session = Session {
-            connection,
-            decoder: LineDecoder::default(),
-            motd: String::new(),
-            unanswered: VecDeque::new(),
+    /// A session that is about to log in.
+    pub(crate) fn new(link: Link, wanted: Wanted, window: usize) -> Session {
+        Session {
+            link: Some(link),
+            wanted,
+            logged_in: false,
+            token: None,
+            room: None,
+            last: 0,
+            last_private: 0,
+            requests: VecDeque::new(),
+            sent: 0,
+            window,
+            next_number: LOGIN + 1,
             waiting_since: Instant::now(),
-        };
-        let mut preamble = Preamble::Greeting;
-        let mut bytes = first.to_vec();
-        loop {
-            for line in session.decode(&bytes)? {
-                if let Some(ServerMessage::Hello { .. }) = ServerMessage::parse(&line) {
-                    return Ok(session);
-                }
-                preamble = preamble.next(&line, &mut session.motd);
-            }
-            bytes = match session.connection.incoming().recv_deadline(deadline) {
-                Ok(Incoming::Bytes(bytes)) if Instant::now() < deadline => bytes,
-                Ok(Incoming::End(cause)) => return Err(Failure::Lost(cause)),
-                _ => return Err(Failure::NoHello),
-            };
         }
     }
 
-    /// What the operator has to say to everyone who comes: whole lines, or nothing.
-    pub(crate) fn motd(&self) -> &str {
-        &self.motd
+    /// What comes; each item is for [`take`](Self::take). Nothing without a connection.
+    pub(crate) fn incoming(&self) -> Receiver<Incoming> {
+        self.link.as_ref().map_or_else(never, |link| link.incoming().clone())
     }
 
-    /// What comes; each item is for [`take`](Self::take).
-    pub(crate) fn incoming(&self) -> &Receiver<Incoming> {
-        self.connection.incoming()
+    /// Whether there is a connection.
+    pub(crate) fn is_linked(&self) -> bool {
+        self.link.is_some()
     }
 
-    /// Reads the messages of which `incoming` brought the end. What is not
-    /// known is left out.
+    /// Whether a login has ever been accepted.
+    pub(crate) fn was_welcomed(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// Reads the messages of which `incoming` brought the end, without the events
+    /// that had come before.
     ///
     /// # Errors
     ///
     /// The connection has ended, or what comes has no end.
-    pub(crate) fn take(
-        &mut self,
-        incoming: Incoming,
-    ) -> Result<Vec<ServerMessage<'static>>, Failure> {
-        let bytes = match incoming {
-            Incoming::Bytes(bytes) => bytes,
-            Incoming::End(cause) => return Err(Failure::Lost(cause)),
+    pub(crate) fn take(&mut self, incoming: Incoming) -> Result<Vec<Received>, Failure> {
+        let Some(link) = &mut self.link else {
+            return Ok(Vec::new());
         };
+        let mut received = link.take(incoming)?;
         self.waiting_since = Instant::now();
-        let lines = self.decode(&bytes)?;
-        Ok(lines.iter().filter_map(|line| ServerMessage::parse(line)).collect())
+        received.retain(|received| received.message.as_ref().is_none_or(|m| self.is_new(m)));
+        Ok(received)
     }
 
-    /// The lines that `bytes` complete; those that aren't UTF-8 are left out.
-    fn decode(&mut self, mut bytes: &[u8]) -> Result<Vec<String>, Failure> {
-        let mut lines = Vec::new();
-        while !bytes.is_empty() {
-            let spare = self.decoder.spare();
-            let count = spare.len().min(bytes.len());
-            spare[..count].copy_from_slice(&bytes[..count]);
-            self.decoder.filled(count);
-            bytes = &bytes[count..];
-            while let Some(line) =
-                self.decoder.next_line().map_err(|LineTooLong| Failure::EndlessLine)?
-            {
-                lines.extend(str::from_utf8(line).map(str::to_owned));
+    /// Notes where in the room's order one is; false for what has come before.
+    fn is_new(&mut self, message: &ServerMessage<'_>) -> bool {
+        match message {
+            ServerMessage::Welcome { user, room, session, id, resumed, .. } => {
+                self.logged_in = true;
+                self.token = Some(session.clone().into_owned());
+                self.wanted.name = user.clone().into_owned();
+                self.room = room.as_deref().map(str::to_owned);
+                if !resumed {
+                    self.last = 0;
+                    self.last_private = 0;
+                }
+                // Coming back before one's own `joined` has come.
+                self.last = self.last.max(if *resumed { *id } else { 0 });
+                true
             }
+            ServerMessage::Entered { room, .. } => {
+                self.room = Some(room.clone().into_owned());
+                self.last = 0;
+                true
+            }
+            ServerMessage::Whisper { private, .. } => {
+                let is_new = *private > self.last_private;
+                self.last_private = self.last_private.max(*private);
+                is_new
+            }
+            ServerMessage::Event(event) => {
+                if self.room.as_deref() != Some(&*event.stamp().room) {
+                    return true;
+                }
+                if event.id() <= self.last {
+                    return false;
+                }
+                self.last = event.id();
+                if let Event::Renamed { user, to, .. } = event
+                    && **user == *self.wanted.name
+                {
+                    self.wanted.name = to.as_ref().to_owned();
+                }
+                true
+            }
+            _ => true,
         }
-        Ok(lines)
+    }
+
+    /// One is in no room any more.
+    pub(crate) fn leave_room(&mut self) {
+        self.room = None;
     }
 
     /// Asks for a name; an empty one asks for a guest name.
     pub(crate) fn login(&mut self, name: &str) {
+        name.clone_into(&mut self.wanted.name);
         let name = (!name.is_empty()).then(|| name.to_owned());
-        self.request(LOGIN, |nonce| Request::Login { name, room: None, session: None, nonce });
-    }
-
-    /// Sends line `number` of stdin: a command, or something to say.
-    pub(crate) fn send_line(&mut self, number: u64, line: &str) {
-        self.request(number, |nonce| match Input::parse(line) {
-            Input::Text(text) => Request::Say { text: text.to_owned(), nonce },
-            Input::Command(_) => Request::Command { line: line.to_owned(), nonce },
+        self.send_login(Request::Login {
+            name,
+            room: self.wanted.room.clone(),
+            history: self.wanted.history,
+            session: None,
+            last: None,
+            last_private: None,
+            nonce: Some(LOGIN.to_string()),
         });
     }
 
-    fn request(&mut self, number: u64, request: impl FnOnce(Option<String>) -> Request) {
-        if self.unanswered.is_empty() {
+    /// Where a new session would begin from now on, as `/join` takes it.
+    pub(crate) fn set_room(&mut self, room: Option<String>) {
+        self.wanted.room = room;
+    }
+
+    /// The connection has ended; what was sent on it may have arrived or not.
+    pub(crate) fn unlink(&mut self) {
+        self.link = None;
+        self.logged_in = false;
+        self.sent = 0;
+        self.requests.retain(|asked| asked.number != LOGIN);
+    }
+
+    /// Comes back on another connection: as the session that it was, if it was one.
+    pub(crate) fn relink(&mut self, link: Link) {
+        self.link = Some(link);
+        let Some(token) = self.token.clone() else {
+            return self.login(&self.wanted.name.clone());
+        };
+        self.send_login(Request::Login {
+            name: None,
+            room: self.room.clone(),
+            history: None,
+            session: Some(token),
+            last: Some(self.last),
+            last_private: Some(self.last_private),
+            nonce: Some(LOGIN.to_string()),
+        });
+    }
+
+    /// The server has no such session any more: begins a new one under the same name.
+    /// Returns what was sent in the old one and may have been carried out or not; it
+    /// is not asked again.
+    pub(crate) fn begin_anew(&mut self) -> VecDeque<Asked> {
+        self.token = None;
+        let (sent, unsent) = self.requests.drain(..).partition(|asked: &Asked| asked.was_sent);
+        self.requests = unsent;
+        self.sent = 0;
+        self.login(&self.wanted.name.clone());
+        sent
+    }
+
+    fn send_login(&mut self, request: Request) {
+        self.requests.retain(|asked| asked.number != LOGIN);
+        self.requests.push_front(Asked { number: LOGIN, request, was_sent: true });
+        self.sent = 1;
+        self.waiting_since = Instant::now();
+        if let (Some(link), Some(login)) = (&self.link, self.requests.front()) {
+            link.send([&login.request]);
+        }
+    }
+
+    /// Asks for what `request` makes of a nonce, as soon as it can be; its number.
+    pub(crate) fn ask(&mut self, request: impl FnOnce(Option<String>) -> Request) -> u64 {
+        let number = self.next_number;
+        self.next_number += 1;
+        let request = request(Some(number.to_string()));
+        self.requests.push_back(Asked { number, request, was_sent: false });
+        self.flush();
+        number
+    }
+
+    /// Says or commands what a person has typed.
+    pub(crate) fn ask_line(&mut self, line: &str) -> u64 {
+        self.ask(|nonce| match Input::parse(line) {
+            Input::Text(text) => Request::Say { text: text.to_owned(), nonce },
+            Input::Command(_) => Request::Command { line: line.to_owned(), nonce },
+        })
+    }
+
+    /// Sends what may go out by now.
+    pub(crate) fn flush(&mut self) {
+        if !self.logged_in {
+            return;
+        }
+        let Some(link) = &self.link else {
+            return;
+        };
+        let until = self.window.min(self.requests.len());
+        if until <= self.sent {
+            return;
+        }
+        if self.sent == 0 {
             self.waiting_since = Instant::now();
         }
-        self.unanswered.push_back(number);
-        self.send(&request(Some(number.to_string())));
+        let going = self.requests.range_mut(self.sent..until);
+        link.send(going.map(|asked| {
+            asked.was_sent = true;
+            &asked.request
+        }));
+        self.sent = until;
     }
 
-    fn send(&self, request: &Request) {
-        let mut bytes = Vec::new();
-        write_json_line(request, &mut bytes);
-        self.connection.send(&bytes);
-    }
-
-    /// Which request `message` answers, if it does; it is then waited for no more.
-    pub(crate) fn settle(&mut self, message: &ServerMessage<'_>) -> Option<u64> {
+    /// Which request `message` answers, if it does; it is then waited for no more,
+    /// and another may go out.
+    pub(crate) fn settle(&mut self, message: &ServerMessage<'_>) -> Option<Asked> {
         let number = match message {
             ServerMessage::Welcome { .. } => LOGIN,
-            ServerMessage::Ack { nonce, .. }
-            | ServerMessage::Error { nonce: Some(nonce), .. }
-            | ServerMessage::Notice { nonce: Some(nonce), .. }
-            | ServerMessage::Who { nonce: Some(nonce), more: false, .. } => nonce.parse().ok()?,
+            ServerMessage::Ack { nonce, .. } | ServerMessage::Error { nonce: Some(nonce), .. } => {
+                nonce.parse().ok()?
+            }
             _ => return None,
         };
-        let at = self.unanswered.iter().position(|&waiting| waiting == number)?;
-        self.unanswered.remove(at)
+        let at = self.requests.iter().position(|asked| asked.number == number)?;
+        let asked = self.requests.remove(at);
+        if at < self.sent {
+            self.sent -= 1;
+        }
+        self.flush();
+        asked
     }
 
-    /// The first and last of the requests without an answer.
-    pub(crate) fn unanswered(&self) -> Option<(u64, u64)> {
-        Some((*self.unanswered.front()?, *self.unanswered.back()?))
+    /// Waits for the answer to request `number` no more.
+    pub(crate) fn forget(&mut self, number: u64) {
+        let Some(at) = self.requests.iter().position(|asked| asked.number == number) else {
+            return;
+        };
+        self.requests.remove(at);
+        if at < self.sent {
+            self.sent -= 1;
+        }
     }
 
-    /// Whether another request has to wait for answers.
+    /// What has no answer yet, oldest first.
+    pub(crate) fn unanswered(&self) -> impl ExactSizeIterator<Item = &Asked> {
+        self.requests.iter()
+    }
+
+    /// Whether another request would wait here before it goes out.
     pub(crate) fn is_full(&self) -> bool {
-        self.unanswered.len() >= UNANSWERED
+        self.requests.len() >= self.window
     }
 
     /// Receives once when an answer has been late for too long.
     pub(crate) fn silence(&self) -> Receiver<Instant> {
-        if self.unanswered.is_empty() { never() } else { at(self.waiting_since + ANSWER_TIMEOUT) }
+        if self.link.is_none() || self.sent == 0 {
+            never()
+        } else {
+            at(self.waiting_since + ANSWER_TIMEOUT)
+        }
     }
 
-    /// Quits, and reads to the end, so that the name is free when the process
-    /// ends; what still comes is for `show`. Blocks for at most [`LEAVE_TIMEOUT`].
-    pub(crate) fn leave(&mut self, mut show: impl FnMut(&ServerMessage<'_>)) {
-        self.send(&Request::Command { line: "/quit".into(), nonce: None });
+    /// Quits with `line`, and reads to the end, so that the name is free when the
+    /// process ends; what still comes is for `show`. Blocks for at most
+    /// [`LEAVE_TIMEOUT`].
+    pub(crate) fn leave(&mut self, line: &str, mut show: impl FnMut(&Received)) {
+        let Some(link) = &mut self.link else {
+            return;
+        };
+        link.send([&Request::Command { line: line.into(), nonce: None }]);
         let deadline = Instant::now() + LEAVE_TIMEOUT;
         while let Ok(incoming) = self.incoming().recv_deadline(deadline) {
-            let Ok(messages) = self.take(incoming) else {
+            let Ok(received) = self.take(incoming) else {
                 return;
             };
-            for message in messages {
-                if let ServerMessage::Bye { .. } = message {
+            for received in received {
+                if let Some(ServerMessage::Bye { .. }) = received.message {
                     return;
                 }
-                show(&message);
+                show(&received);
             }
             // A server that never stops is not waited for either.
             if Instant::now() >= deadline {
                 return;
             }
         }
-    }
-}
-
-/// Where in a server's lines before `hello` one is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Preamble {
-    /// The first line is the greeting.
-    Greeting,
-    /// Until the prompt, everything is the message of the day.
-    Motd,
-    /// The answers to what the client itself asked.
-    Answers,
-}
-
-impl Preamble {
-    /// Where one is after `line`, which goes to `motd` if it belongs there.
-    fn next(self, line: &str, motd: &mut String) -> Preamble {
-        let is_prompt = |lang| line.starts_with(&*Notice::LoginPrompt.text(lang));
-        match self {
-            Preamble::Greeting => Preamble::Motd,
-            Preamble::Answers => Preamble::Answers,
-            Preamble::Motd if is_prompt(Lang::Ko) || is_prompt(Lang::En) => Preamble::Answers,
-            Preamble::Motd => {
-                if motd.len() + line.len() < MOTD_BYTES {
-                    motd.push_str(line);
-                    motd.push('\n');
-                }
-                Preamble::Motd
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_message_of_the_day_is_kept_of_what_comes_before_hello() {
-        #[track_caller]
-        fn check(lines: &[&str], expected: &str) {
-            let mut motd = String::new();
-            let mut preamble = Preamble::Greeting;
-            for line in lines {
-                preamble = preamble.next(line, &mut motd);
-            }
-            assert_eq!(motd, expected);
-        }
-        let answers = ["로그인ID:The server now speaks English to you.", "Login ID:"];
-        check(&[&["Madang/1 0.1.0"], &answers[..]].concat(), "");
-        check(
-            &[&["Madang/1 0.1.0", "Welcome,", "", "all"], &answers[..]].concat(),
-            "Welcome,\n\nall\n",
-        );
-        let long = "x".repeat(MOTD_BYTES);
-        check(&["Madang/1 0.1.0", &long, "short"], "short\n");
     }
 }

@@ -11,7 +11,7 @@ use madang_protocol::{
 
 use crate::{
     failure::Failure,
-    input::{self, Line},
+    input::{self, Line, Unit},
     words::Words,
 };
 
@@ -38,12 +38,16 @@ pub(crate) struct Stdio {
 
 impl Stdio {
     /// Starts to read stdin.
-    pub(crate) fn open(lang: Lang, interrupts: Receiver<()>) -> Result<Stdio, Failure> {
-        let kind = if io::stdin().is_terminal() { Kind::Terminal } else { Kind::Pipe };
+    pub(crate) fn open(
+        kind: Kind,
+        unit: Unit,
+        lang: Lang,
+        interrupts: Receiver<()>,
+    ) -> Result<Stdio, Failure> {
         Ok(Stdio {
             kind,
             lang,
-            lines: input::start().map_err(Failure::Stdin)?,
+            lines: input::start(unit).map_err(Failure::Stdin)?,
             interrupts,
             reader_gone: false,
             at_line_start: true,
@@ -58,10 +62,18 @@ impl Stdio {
     /// stdout fails. A reader that has gone is an error only for a person: lines
     /// in a pipe are still to be delivered, and what is said is then not shown.
     pub(crate) fn show(&mut self, text: &str) -> Result<(), Failure> {
-        if text.is_empty() || self.reader_gone {
+        self.show_fit(&sanitize_message(text))
+    }
+
+    /// Writes `fit`, which is fit for a terminal and may have colours, to stdout at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`show`](Self::show).
+    pub(crate) fn show_fit(&mut self, fit: &str) -> Result<(), Failure> {
+        if fit.is_empty() || self.reader_gone {
             return Ok(());
         }
-        let fit = sanitize_message(text);
         let mut stdout = io::stdout().lock();
         match stdout.write_all(fit.as_bytes()).and_then(|()| stdout.flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe && self.kind == Kind::Pipe => {

@@ -1,7 +1,7 @@
 //! What the client itself says, in Korean and in English. What a failure says
 //! stands in [`failure`](crate::failure), what happens in a room in the protocol.
 
-use madang_protocol::text::{Lang, Notice};
+use madang_protocol::{notice::Notice, sanitize::sanitize_label, text::Lang};
 
 use crate::input::LineError;
 
@@ -11,7 +11,37 @@ pub(crate) enum Words<'a> {
     /// Asks for a name, on the line on which it is then typed.
     AskName,
     /// Logged in.
-    Welcome { user: &'a str, room: &'a str, members: usize },
+    Welcome {
+        user: &'a str,
+        /// None if one was removed from it while away.
+        room: Option<&'a str>,
+        members: usize,
+        topic: Option<&'a str>,
+    },
+    /// The prompt: where one is, and with how many.
+    Prompt { room: Option<&'a str>, members: usize },
+    /// The prompt without a connection.
+    PromptOffline { room: Option<&'a str> },
+    /// Asks whether so much was really meant, on the line on which that is answered.
+    AskPaste { lines: usize },
+    /// Ctrl-C was pressed on an empty line.
+    AgainToLeave,
+    /// The connection is gone; it is being looked for again.
+    Reconnecting { why: &'a str },
+    /// The same, to a program.
+    PipeReconnecting { why: &'a str },
+    /// The connection is back.
+    Back,
+    /// So much was said meanwhile; it follows.
+    WhileAway { lines: usize },
+    /// The session has ended meanwhile; a new one was begun.
+    BackAnew,
+    /// A line waits for the connection.
+    Queued { text: &'a str },
+    /// No more lines can wait for the connection.
+    QueueFull,
+    /// It is not known whether this has arrived.
+    Uncertain { text: &'a str },
     /// A line can't be sent.
     Refused(&'a LineError),
     /// What is wrong with a line of the input.
@@ -22,6 +52,8 @@ pub(crate) enum Words<'a> {
     GuestName { number: u32 },
     /// A server without JSON has not asked for the name that was given.
     NameNotAsked,
+    /// A server without JSON has no rooms.
+    NoRooms,
 }
 
 impl Words<'_> {
@@ -35,10 +67,37 @@ impl Words<'_> {
     fn korean(self) -> String {
         match self {
             Words::AskName => "이름 (그냥 Enter를 누르면 손님): ".into(),
-            Words::Welcome { user, room, members } => {
+            Words::Welcome { user, room: Some(room), members, topic } => {
+                let topic = topic.map(|topic| format!("\n-- 주제: {topic} --")).unwrap_or_default();
                 format!(
-                    "-- {user} 이름으로 {room} 방에 들어왔습니다. 대화 참여자 {members}명, 도움말 /help --"
+                    "-- {room} 방의 {user}님, {members}명: 쓰고 Enter, 도움말 /help, 나가기 Ctrl-D --{topic}"
                 )
+            }
+            Words::Welcome { user, room: None, .. } => {
+                format!("-- {user} 이름으로 돌아왔지만 방에서 나와 있습니다. 로비로 가려면 /leave --")
+            }
+            Words::Prompt { room: Some(room), members } => {
+                format!("[{} {members}] ", sanitize_label(room))
+            }
+            Words::Prompt { room: None, .. } => "[-] ".into(),
+            Words::PromptOffline { room } => {
+                format!("[{} 끊김] ", sanitize_label(room.unwrap_or("-")))
+            }
+            Words::AskPaste { lines } => format!("{lines}줄을 보낼까요? [y/N] "),
+            Words::AgainToLeave => "-- 나가려면 Ctrl-C를 한 번 더 또는 Ctrl-D를 누르세요 --".into(),
+            Words::Reconnecting { why } => {
+                format!("-- {why}. 다시 연결하고 있습니다. 쓰던 글은 그대로 있습니다 (나가려면 Ctrl-D) --")
+            }
+            Words::PipeReconnecting { why } => format!("{why}. 다시 연결하고 있습니다"),
+            Words::Back => "-- 다시 연결되었습니다. 놓친 것이 없습니다 --".into(),
+            Words::WhileAway { lines } => format!("-- 없는 동안 {lines}줄 --"),
+            Words::BackAnew => {
+                "-- 다시 연결되었지만 너무 오래 끊겨 새로 들어왔습니다. 놓친 말이 있을 수 있습니다 --".into()
+            }
+            Words::Queued { text } => format!("-- 다시 연결되면 보냅니다: {text} --"),
+            Words::QueueFull => "-- 기다리는 줄이 너무 많아 보내지 않았습니다 --".into(),
+            Words::Uncertain { text } => {
+                format!("-- 전달되었는지 알 수 없어 다시 보내지 않았습니다: {text} --")
             }
             Words::Refused(error) => refused(error, Lang::Ko),
             Words::AtLine { number, what } => format!("{number}번째 줄: {what}"),
@@ -50,14 +109,48 @@ impl Words<'_> {
             }
             Words::GuestName { number } => format!("손님-{number}"),
             Words::NameNotAsked => "서버가 이름을 묻지 않아 --name을 쓰지 않습니다".into(),
+            Words::NoRooms => "이 서버에는 방이 없어 방을 고르지 않습니다".into(),
         }
     }
 
     fn english(self) -> String {
         match self {
             Words::AskName => "Name (just Enter for a guest's): ".into(),
-            Words::Welcome { user, room, members } => {
-                format!("-- you are {user}, in {room}; {members} here; /help lists the commands --")
+            Words::Welcome { user, room: Some(room), members, topic } => {
+                let topic =
+                    topic.map(|topic| format!("\n-- topic: {topic} --")).unwrap_or_default();
+                format!(
+                    "-- {user} in {room}, {members} here: type to talk, /help helps, Ctrl-D leaves --{topic}"
+                )
+            }
+            Words::Welcome { user, room: None, .. } => {
+                format!("-- you are {user} again, but in no room; /leave goes to the lobby --")
+            }
+            Words::Prompt { room: Some(room), members } => {
+                format!("[{} {members}] ", sanitize_label(room))
+            }
+            Words::Prompt { room: None, .. } => "[-] ".into(),
+            Words::PromptOffline { room } => {
+                format!("[{} offline] ", sanitize_label(room.unwrap_or("-")))
+            }
+            Words::AskPaste { lines } => format!("send {lines} lines? [y/N] "),
+            Words::AgainToLeave => "-- Ctrl-C again, or Ctrl-D, to leave --".into(),
+            Words::Reconnecting { why } => {
+                format!("-- {why}; reconnecting, what you type is kept (Ctrl-D leaves) --")
+            }
+            Words::PipeReconnecting { why } => format!("{why}; reconnecting"),
+            Words::Back => "-- connected again; nothing was missed --".into(),
+            Words::WhileAway { lines: 1 } => "-- 1 line while you were away --".into(),
+            Words::WhileAway { lines } => format!("-- {lines} lines while you were away --"),
+            Words::BackAnew => {
+                "-- connected again, too late to go on: this is a new session, and something may \
+                 have been missed --"
+                    .into()
+            }
+            Words::Queued { text } => format!("-- will be sent once connected: {text} --"),
+            Words::QueueFull => "-- too many lines wait already; this one was not sent --".into(),
+            Words::Uncertain { text } => {
+                format!("-- may have been delivered or not, and was not sent again: {text} --")
             }
             Words::Refused(error) => refused(error, Lang::En),
             Words::AtLine { number, what } => format!("line {number}: {what}"),
@@ -69,6 +162,7 @@ impl Words<'_> {
             }
             Words::GuestName { number } => format!("guest-{number}"),
             Words::NameNotAsked => "the server asked for no name; --name is not used".into(),
+            Words::NoRooms => "this server has no rooms; the room is not used".into(),
         }
     }
 }
@@ -77,6 +171,7 @@ impl Words<'_> {
 fn refused(error: &LineError, lang: Lang) -> String {
     match *error {
         LineError::TooLong { bytes } => Notice::LineTooLong { bytes }.text(lang),
+        LineError::MessageTooLong { bytes } => Notice::MessageTooLong { bytes }.text(lang),
         LineError::NotUtf8 => Notice::NotUtf8.text(lang),
     }
 }

@@ -6,7 +6,7 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use madang_protocol::{
     command::Input,
-    event::{Event, Time, write_json_line},
+    event::{Event, Stamp, Time, write_json_line},
     limits::CARRIER_BYTES,
     line::LineDecoder,
     request::Request,
@@ -59,13 +59,12 @@ fn parse(criterion: &mut Criterion) {
 
 fn render(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("render");
-    let event = Event::Said {
+    let stamp = Stamp {
         id: 1_795_380_874_462_193,
         time: Time::from_millis(1_795_373_940_123),
         room: "lobby".into(),
-        user: "다람쥐".into(),
-        text: ASCII.into(),
     };
+    let event = Event::Said { stamp, user: "다람쥐".into(), text: ASCII.into(), me: false };
     let mut out = Vec::new();
     group.bench_function("text", |bencher| {
         bencher.iter(|| {

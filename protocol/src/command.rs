@@ -1,7 +1,18 @@
 //! What a person may say: text, or a command with a slash before it. One table
-//! gives every command's names, arguments and help; all doors share it.
+//! gives every command's names, arguments, help and who may use it; all doors, the
+//! operator's console and the client's completion share it.
 
-use crate::text::Lang;
+use std::{net::IpAddr, time::Duration};
+
+use crate::{
+    name::{NameError, UserName},
+    room::{Destination, DestinationError, RoomName},
+    text::Lang,
+};
+
+pub use table::COMMANDS;
+
+mod table;
 
 /// A line that a member typed, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,7 +20,7 @@ pub enum Input<'a> {
     /// Words for the room.
     Text(&'a str),
     /// A command, or why there is none.
-    Command(Result<Command, CommandError>),
+    Command(Result<Command<'a>, CommandError>),
 }
 
 impl<'a> Input<'a> {
@@ -23,29 +34,114 @@ impl<'a> Input<'a> {
     }
 }
 
-/// A command, its arguments read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Command {
-    /// Lists the commands.
-    Help,
-    /// Leaves, and ends the connection.
-    Quit,
-    /// Lists who is in the room.
-    Who,
+/// A command, its arguments read. Text in it is as it was typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command<'a> {
+    /// Lists the commands, or explains one.
+    Help(Option<&'static CommandSpec>),
+    /// Leaves, with or without words, and ends the connection.
+    Quit(Option<&'a str>),
+    /// Lists who is in a room; without one, in one's own.
+    Who(Option<RoomName>),
+    /// Tells about somebody.
+    Whois(UserName),
+    /// Lists the public rooms.
+    Rooms,
+    /// Goes to another room.
+    Join(Destination),
+    /// Goes back to the lobby.
+    Leave,
+    /// Makes a private room, perhaps with a topic, and goes there.
+    New(Option<&'a str>),
+    /// Tells how others come into this room.
+    Invite {
+        /// Whether to draw a QR code too.
+        qr: bool,
+    },
+    /// Whispers to somebody.
+    Msg(UserName, &'a str),
+    /// Whispers to who whispered last.
+    Reply(&'a str),
+    /// Changes one's name.
+    Nick(UserName),
+    /// Tells what one does.
+    Me(&'a str),
+    /// Tells the room's topic, or sets it.
+    Topic(Option<&'a str>),
+    /// Shows what was said before; how many lines.
+    History(Option<usize>),
+    /// Hides what somebody says, or lists whom one hides.
+    Ignore(Option<UserName>),
+    /// Hides somebody no more.
+    Unignore(UserName),
     /// Changes the language in which the server speaks to this member.
     Lang(Lang),
+    /// Is answered after everything this member sent before.
+    Ping(Option<&'a str>),
+    /// Removes somebody from the room.
+    Kick(UserName),
+    /// Keeps somebody from speaking, perhaps for a time.
+    Mute(UserName, Option<Duration>),
+    /// Lets somebody speak again.
+    Unmute(UserName),
+    /// Lets nobody new in.
+    Lock,
+    /// Lets people in again.
+    Unlock,
+    /// How many members the room may have.
+    Limit(usize),
+    /// Closes the room for all.
+    End,
+    /// Makes somebody the owner.
+    Owner(UserName),
+    /// Keeps a name or an address out of the server, perhaps for a time.
+    Ban(Banned, Option<Duration>),
+    /// Lets it in again.
+    Unban(Banned),
+    /// Lists what is banned.
+    Bans,
+    /// Says something to everyone, as the server.
+    Say(&'a str),
+    /// Stops the server.
+    Stop,
+}
+
+/// What a ban keeps out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Banned {
+    /// A name, and whatever could be taken for it.
+    Name(UserName),
+    /// An address.
+    Address(IpAddr),
 }
 
 /// Why a line is no [`Command`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CommandError {
-    /// There is no such command.
+    /// There is no such command for whoever asks.
     Unknown {
         /// The known name that comes nearest.
         nearest: &'static str,
     },
     /// The command is known and its arguments are not right.
     Usage(&'static CommandSpec),
+    /// The new name of a person or a room is none.
+    Name(NameError),
+    /// Nobody can have the name of the person who is meant.
+    Nobody,
+    /// No private room can have the key.
+    NoRoom,
+}
+
+/// Who may give a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Everyone.
+    Member,
+    /// Who made a private room, there.
+    Owner,
+    /// Who sits at the server's console.
+    Operator,
 }
 
 /// One row of the table of commands.
@@ -57,8 +153,20 @@ pub struct CommandSpec {
     pub alias: &'static str,
     /// The arguments as help shows them; empty if there are none.
     pub arguments: &'static str,
+    /// Who may use it. An owner is a member too.
+    pub roles: &'static [Role],
+    /// What it does, in one line, in Korean and in English.
     help: [&'static str; 2],
-    parse: fn(&str) -> Option<Command>,
+    parse: for<'a> fn(&'a str) -> Result<Command<'a>, ArgumentError>,
+}
+
+/// What is wrong with a command's arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum ArgumentError {
+    Usage,
+    Name(NameError),
+    Nobody,
+    NoRoom,
 }
 
 /// Rows are told apart by their names.
@@ -83,75 +191,167 @@ impl CommandSpec {
     pub fn usage(&self) -> String {
         format!("{} {}", self.name, self.arguments).trim_end().to_owned()
     }
+
+    /// The command of this name, which may lack its slash and be in any case.
+    pub fn find(name: &str) -> Option<&'static CommandSpec> {
+        let name = name.trim_start_matches('/').to_lowercase();
+        COMMANDS.iter().find(|spec| spec.name[1..] == name || spec.alias[1..] == name)
+    }
+
+    /// Whether the operator may use it, at the console.
+    pub fn is_operators(&self) -> bool {
+        self.roles.contains(&Role::Operator)
+    }
+
+    /// Whether a member may use it, if only as the owner of a room.
+    pub fn is_members(&self) -> bool {
+        self.roles.contains(&Role::Member) || self.roles.contains(&Role::Owner)
+    }
 }
 
-/// Every command, in the order in which help lists them.
-pub static COMMANDS: &[CommandSpec] = &[
-    CommandSpec {
-        name: "/help",
-        alias: "/도움말",
-        arguments: "",
-        help: ["명령 목록을 보여 줍니다", "lists the commands"],
-        parse: |_| Some(Command::Help),
-    },
-    CommandSpec {
-        name: "/who",
-        alias: "/누구",
-        arguments: "",
-        help: ["지금 있는 사람을 보여 줍니다", "lists who is here"],
-        parse: |_| Some(Command::Who),
-    },
-    CommandSpec {
-        name: "/lang",
-        alias: "/언어",
-        arguments: "ko|en",
-        help: [
-            "서버가 나에게 쓰는 언어를 바꿉니다",
-            "changes the language in which the server speaks to you",
-        ],
-        parse: |arguments| arguments.parse().ok().map(Command::Lang),
-    },
-    CommandSpec {
-        name: "/quit",
-        alias: "/나가기",
-        arguments: "",
-        help: ["나갑니다", "leaves"],
-        parse: |_| Some(Command::Quit),
-    },
-];
-
-impl Command {
-    /// Reads a line that begins with a slash. Case and white space around the
-    /// words don't matter.
+impl<'a> Command<'a> {
+    /// Reads a member's line that begins with a slash. Case and white space around
+    /// the words don't matter.
     ///
     /// # Errors
     ///
-    /// [`CommandError`] names the nearest command, or the right usage.
-    pub fn parse(line: &str) -> Result<Command, CommandError> {
-        let line = line.trim();
-        let (word, arguments) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-        let word = word.to_lowercase();
-        match COMMANDS.iter().find(|spec| spec.name == word || spec.alias == word) {
-            Some(spec) => (spec.parse)(arguments.trim()).ok_or(CommandError::Usage(spec)),
-            None => Err(CommandError::Unknown { nearest: nearest(&word) }),
+    /// [`CommandError`]; what only the operator may use is unknown here.
+    pub fn parse(line: &'a str) -> Result<Command<'a>, CommandError> {
+        parse(line, CommandSpec::is_members)
+    }
+
+    /// Reads a line of the operator's; the slash may be missing.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`]; what only members may use is unknown here.
+    pub fn parse_operators(line: &'a str) -> Result<Command<'a>, CommandError> {
+        parse(line, CommandSpec::is_operators)
+    }
+}
+
+fn parse(line: &str, may_use: impl Fn(&CommandSpec) -> bool) -> Result<Command<'_>, CommandError> {
+    let line = line.trim();
+    let (word, arguments) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    let Some(spec) = CommandSpec::find(word).filter(|spec| may_use(spec)) else {
+        return Err(CommandError::Unknown { nearest: nearest(word, may_use) });
+    };
+    (spec.parse)(arguments.trim()).map_err(|error| match error {
+        ArgumentError::Usage => CommandError::Usage(spec),
+        ArgumentError::Name(error) => CommandError::Name(error),
+        ArgumentError::Nobody => CommandError::Nobody,
+        ArgumentError::NoRoom => CommandError::NoRoom,
+    })
+}
+
+/// The known name that takes the fewest edits to make `word` of.
+fn nearest(word: &str, may_use: impl Fn(&CommandSpec) -> bool) -> &'static str {
+    // Only the beginning counts: a pasted path costs no more than a typing error.
+    let word: String = word.to_lowercase().chars().take(16).collect();
+    COMMANDS
+        .iter()
+        .filter(|spec| may_use(spec))
+        .flat_map(|spec| [spec.name, spec.alias])
+        .min_by_key(|name| strsim::damerau_levenshtein(name, &word))
+        .expect("everyone may use some command")
+}
+
+/// The name of somebody who should be here.
+fn person(text: &str) -> Result<UserName, ArgumentError> {
+    match UserName::parse(text) {
+        Ok(name) => Ok(name),
+        Err(NameError::Empty | NameError::Spaces { .. }) => Err(ArgumentError::Usage),
+        Err(_) => Err(ArgumentError::Nobody),
+    }
+}
+
+/// A name that somebody wants to have.
+fn new_name(text: &str) -> Result<UserName, ArgumentError> {
+    if text.is_empty() {
+        return Err(ArgumentError::Usage);
+    }
+    UserName::parse(text).map_err(ArgumentError::Name)
+}
+
+/// A person, and then words for them.
+fn person_and_text(text: &str) -> Result<(UserName, &str), ArgumentError> {
+    let (name, text) = text.split_once(char::is_whitespace).ok_or(ArgumentError::Usage)?;
+    Ok((person(name)?, words(text)?))
+}
+
+/// Words, of which there must be some.
+fn words(text: &str) -> Result<&str, ArgumentError> {
+    optional(text.trim()).ok_or(ArgumentError::Usage)
+}
+
+fn optional(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
+/// Splits off a duration at the end, if one stands there.
+fn with_duration(text: &str) -> Result<(&str, Option<Duration>), ArgumentError> {
+    match text.split_once(char::is_whitespace) {
+        None => Ok((text, None)),
+        Some((first, rest)) => {
+            let duration = duration(rest.trim()).ok_or(ArgumentError::Usage)?;
+            Ok((first, Some(duration)))
         }
     }
 }
 
-/// The known name that takes the fewest edits to make `word` of.
-fn nearest(word: &str) -> &'static str {
-    // Only the beginning counts: a pasted path costs no more than a typing error.
-    let word: String = word.chars().take(16).collect();
-    COMMANDS
-        .iter()
-        .flat_map(|spec| [spec.name, spec.alias])
-        .min_by_key(|name| strsim::damerau_levenshtein(name, &word))
-        .expect("the table has rows")
+/// Reads `30s`, `10m`, `2h`, `1d`; nothing and more than a year is none.
+fn duration(text: &str) -> Option<Duration> {
+    const YEAR: u64 = 365 * 86_400;
+    let unit = text.chars().next_back()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return None,
+    };
+    let count: u64 = text[..text.len() - 1].parse().ok()?;
+    let seconds = count.checked_mul(seconds).filter(|seconds| (1..=YEAR).contains(seconds))?;
+    Some(Duration::from_secs(seconds))
+}
+
+fn room(text: &str) -> Result<RoomName, ArgumentError> {
+    RoomName::parse(text).map_err(ArgumentError::Name)
+}
+
+fn destination(text: &str) -> Result<Destination, ArgumentError> {
+    if text.is_empty() {
+        return Err(ArgumentError::Usage);
+    }
+    Destination::parse(text).map_err(|error| match error {
+        DestinationError::Name(error) => ArgumentError::Name(error),
+        DestinationError::Key(_) => ArgumentError::NoRoom,
+    })
+}
+
+fn banned(text: &str) -> Result<Banned, ArgumentError> {
+    match text.parse::<IpAddr>() {
+        Ok(address) => Ok(Banned::Address(address.to_canonical())),
+        Err(_) => Ok(Banned::Name(person(text)?)),
+    }
+}
+
+fn count(text: &str) -> Result<usize, ArgumentError> {
+    text.parse().ok().filter(|count| *count > 0).ok_or(ArgumentError::Usage)
+}
+
+/// Nothing may follow, though a word too many of most commands is no mistake.
+fn nothing<'a>(text: &str, command: Command<'a>) -> Result<Command<'a>, ArgumentError> {
+    if text.is_empty() { Ok(command) } else { Err(ArgumentError::Usage) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn name(text: &str) -> UserName {
+        UserName::parse(text).expect("a name")
+    }
 
     #[test]
     fn lines_are_text_or_commands() {
@@ -163,12 +363,61 @@ mod tests {
         check("//home", Input::Text("/home"));
         check("///", Input::Text("//"));
         check(" /who", Input::Text(" /who"));
-        check("/who", Input::Command(Ok(Command::Who)));
-        check("/WHO  ", Input::Command(Ok(Command::Who)));
-        check("/누구", Input::Command(Ok(Command::Who)));
-        check("/quit now", Input::Command(Ok(Command::Quit)));
-        check("/lang  en ", Input::Command(Ok(Command::Lang(Lang::En))));
-        check("/언어 KO", Input::Command(Ok(Command::Lang(Lang::Ko))));
+        check("/who", Input::Command(Ok(Command::Who(None))));
+    }
+
+    #[test]
+    fn commands_are_read() {
+        #[track_caller]
+        fn check(line: &str, expected: Command<'_>) {
+            assert_eq!(Command::parse(line), Ok(expected), "{line}");
+        }
+        check("/WHO  ", Command::Who(None));
+        check("/누구 수학", Command::Who(RoomName::parse("수학").ok()));
+        check("/quit", Command::Quit(None));
+        check("/나가기 see  you ", Command::Quit(Some("see  you")));
+        check("/lang  en ", Command::Lang(Lang::En));
+        check("/언어 KO", Command::Lang(Lang::Ko));
+        check("/help", Command::Help(None));
+        check("/help /MSG", Command::Help(CommandSpec::find("/msg")));
+        check("/도움말 귓", Command::Help(CommandSpec::find("/msg")));
+        check("/msg bob  psst, you", Command::Msg(name("bob"), "psst, you"));
+        check("/귓 홍길동 a\nb", Command::Msg(name("홍길동"), "a\nb"));
+        check("/reply ok", Command::Reply("ok"));
+        check("/join 로비", Command::Join(Destination::Public(RoomName::lobby())));
+        check("/invite", Command::Invite { qr: false });
+        check("/invite QR", Command::Invite { qr: true });
+        check("/mute bob 10m", Command::Mute(name("bob"), Some(Duration::from_secs(600))));
+        check("/mute bob", Command::Mute(name("bob"), None));
+        check("/limit 30", Command::Limit(30));
+        check("/history", Command::History(None));
+        check("/history 50", Command::History(Some(50)));
+        check("/topic", Command::Topic(None));
+        check("/ignore", Command::Ignore(None));
+        check("/ping t1", Command::Ping(Some("t1")));
+    }
+
+    #[test]
+    fn the_operators_commands_are_the_operators() {
+        assert_eq!(Command::parse_operators("say  hi all"), Ok(Command::Say("hi all")));
+        assert_eq!(Command::parse_operators("/stop"), Ok(Command::Stop));
+        let v4 = Banned::Address(IpAddr::from([192, 0, 2, 7]));
+        assert_eq!(
+            Command::parse_operators("/ban ::ffff:192.0.2.7 1h"),
+            Ok(Command::Ban(v4.clone(), Some(Duration::from_secs(3_600))))
+        );
+        assert_eq!(Command::parse_operators("/unban 192.0.2.7"), Ok(Command::Unban(v4)));
+        assert_eq!(
+            Command::parse_operators("/ban bob"),
+            Ok(Command::Ban(Banned::Name(name("bob")), None))
+        );
+        for line in ["/stop", "/ban bob", "/say hi"] {
+            assert!(matches!(Command::parse(line), Err(CommandError::Unknown { .. })), "{line}");
+        }
+        for line in ["/msg bob hi", "/nick x", "/lock"] {
+            let parsed = Command::parse_operators(line);
+            assert!(matches!(parsed, Err(CommandError::Unknown { .. })), "{line}");
+        }
     }
 
     #[test]
@@ -188,12 +437,41 @@ mod tests {
 
     #[test]
     fn wrong_arguments_name_the_usage() {
-        for line in ["/lang", "/lang fr", "/lang en ko"] {
-            let Err(CommandError::Usage(spec)) = Command::parse(line) else {
-                panic!("{line} was accepted");
-            };
-            assert_eq!(spec.usage(), "/lang ko|en");
+        #[track_caller]
+        fn check(line: &str, usage: &str) {
+            match Command::parse(line) {
+                Err(CommandError::Usage(spec)) => assert_eq!(spec.usage(), usage, "{line}"),
+                other => panic!("{line}: {other:?}"),
+            }
         }
+        for line in ["/lang", "/lang fr", "/lang en ko"] {
+            check(line, "/lang ko|en");
+        }
+        check("/msg", "/msg NAME TEXT");
+        check("/msg bob", "/msg NAME TEXT");
+        check("/msg bob  ", "/msg NAME TEXT");
+        check("/join", "/join ROOM|LINK|#KEY");
+        check("/nick", "/nick NAME");
+        check("/limit 0", "/limit N");
+        check("/limit -1", "/limit N");
+        check("/history x", "/history [N]");
+        check("/help dance", "/help [CMD]");
+        check("/invite qrs", "/invite [qr]");
+        for duration in ["10", "0s", "m", "-1m", "1y", "400d", "99999999999999999999d", "10m x"] {
+            check(&format!("/mute bob {duration}"), "/mute NAME [30s|10m|2h|1d]");
+        }
+    }
+
+    #[test]
+    fn names_that_nobody_can_have_are_told_from_new_ones() {
+        assert_eq!(Command::parse("/msg a! hi"), Err(CommandError::Nobody));
+        assert_eq!(Command::parse("/whois admin"), Err(CommandError::Nobody));
+        assert_eq!(Command::parse("/nick admin"), Err(CommandError::Name(NameError::Reserved)));
+        assert_eq!(Command::parse("/join #123"), Err(CommandError::NoRoom));
+        assert!(matches!(
+            Command::parse("/join a b"),
+            Err(CommandError::Name(NameError::Spaces { .. }))
+        ));
     }
 
     #[test]
@@ -205,5 +483,13 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn somebody_may_use_every_command() {
+        for spec in COMMANDS {
+            assert!(!spec.roles.is_empty() && spec.roles.is_sorted(), "{}", spec.name);
+            assert!(spec.help.iter().all(|help| !help.is_empty()), "{}", spec.name);
+        }
     }
 }

@@ -47,53 +47,205 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
-/// Something that happened in a room and that its members are told.
+/// What every event has: its place in the order of its room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// The event's number in its room; they rise by one.
+    pub id: u64,
+    /// When it happened.
+    pub time: Time,
+    /// The room's name, or its mark if it is private.
+    pub room: Arc<str>,
+}
+
+/// Something that happened in a room and that its members are told. Where `by` is
+/// missing, the operator did it, or time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
     /// A member said something.
     Said {
-        /// The event's number in its room; they rise by one.
-        id: u64,
-        /// When it was said.
-        time: Time,
-        /// The room's name.
-        room: Arc<str>,
+        /// Its place in the room's order.
+        #[serde(flatten)]
+        stamp: Stamp,
         /// Who said it.
         user: Arc<str>,
         /// What was said: one line, or several with LF between them.
         text: String,
+        /// Whether it tells what the speaker does (`/me`).
+        #[serde(default, skip_serializing_if = "is_false")]
+        me: bool,
     },
     /// Somebody came in.
     Joined {
-        /// The event's number in its room.
-        id: u64,
-        /// When it was.
-        time: Time,
-        /// The room's name.
-        room: Arc<str>,
+        /// Its place in the room's order.
+        #[serde(flatten)]
+        stamp: Stamp,
         /// Who it was.
         user: Arc<str>,
     },
     /// Somebody went.
     Left {
-        /// The event's number in its room.
-        id: u64,
-        /// When it was.
-        time: Time,
-        /// The room's name.
-        room: Arc<str>,
+        /// Its place in the room's order.
+        #[serde(flatten)]
+        stamp: Stamp,
         /// Who it was.
+        user: Arc<str>,
+        /// The last word of who quit, if there was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+    },
+    /// Somebody was removed, and is a member no more.
+    Kicked {
+        /// Its place in the room's order.
+        #[serde(flatten)]
+        stamp: Stamp,
+        /// Who it was.
+        user: Arc<str>,
+        /// Who did it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Arc<str>>,
+    },
+    /// Somebody has another name now.
+    Renamed {
+        /// Its place in the room's order.
+        #[serde(flatten)]
+        stamp: Stamp,
+        /// The name until now.
+        user: Arc<str>,
+        /// The name from now on.
+        to: Arc<str>,
+    },
+    /// The room has another topic.
+    Topic {
+        /// Its place in the room's order.
+        #[serde(flatten)]
+        stamp: Stamp,
+        /// Who set it.
+        user: Arc<str>,
+        /// The topic.
+        topic: Arc<str>,
+    },
+    /// Somebody may not speak.
+    Muted {
+        /// Its place in the room's order.
+        #[serde(flatten)]
+        stamp: Stamp,
+        /// Who it is.
+        user: Arc<str>,
+        /// For how long; until it is lifted if there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seconds: Option<u64>,
+        /// Who did it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Arc<str>>,
+    },
+    /// Somebody may speak again.
+    Unmuted {
+        /// Its place in the room's order.
+        #[serde(flatten)]
+        stamp: Stamp,
+        /// Who it is.
+        user: Arc<str>,
+        /// Who did it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Arc<str>>,
+    },
+    /// Nobody new may come in.
+    Locked {
+        /// Its place in the room's order.
+        #[serde(flatten)]
+        stamp: Stamp,
+        /// Who did it.
+        user: Arc<str>,
+    },
+    /// People may come in again.
+    Unlocked {
+        /// Its place in the room's order.
+        #[serde(flatten)]
+        stamp: Stamp,
+        /// Who did it.
+        user: Arc<str>,
+    },
+    /// The room has a limit of members.
+    Limited {
+        /// Its place in the room's order.
+        #[serde(flatten)]
+        stamp: Stamp,
+        /// Who set it.
+        user: Arc<str>,
+        /// The most members.
+        limit: usize,
+    },
+    /// The room has another owner.
+    Owner {
+        /// Its place in the room's order.
+        #[serde(flatten)]
+        stamp: Stamp,
+        /// Who it is from now on.
+        user: Arc<str>,
+    },
+    /// The operator told everyone something.
+    Announced {
+        /// Its place in the room's order.
+        #[serde(flatten)]
+        stamp: Stamp,
+        /// The words.
+        text: String,
+    },
+    /// The room was closed; it has no members any more.
+    Ended {
+        /// Its place in the room's order.
+        #[serde(flatten)]
+        stamp: Stamp,
+        /// Who closed it.
         user: Arc<str>,
     },
 }
 
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 impl Event {
+    /// Its place in the order of its room.
+    pub fn stamp(&self) -> &Stamp {
+        match self {
+            Event::Said { stamp, .. }
+            | Event::Joined { stamp, .. }
+            | Event::Left { stamp, .. }
+            | Event::Kicked { stamp, .. }
+            | Event::Renamed { stamp, .. }
+            | Event::Topic { stamp, .. }
+            | Event::Muted { stamp, .. }
+            | Event::Unmuted { stamp, .. }
+            | Event::Locked { stamp, .. }
+            | Event::Unlocked { stamp, .. }
+            | Event::Limited { stamp, .. }
+            | Event::Owner { stamp, .. }
+            | Event::Announced { stamp, .. }
+            | Event::Ended { stamp, .. } => stamp,
+        }
+    }
+
     /// The event's number in its room.
     pub fn id(&self) -> u64 {
-        match self {
-            Event::Said { id, .. } | Event::Joined { id, .. } | Event::Left { id, .. } => *id,
-        }
+        self.stamp().id
+    }
+
+    /// Whether somebody said it: what who comes later is shown.
+    pub fn is_said(&self) -> bool {
+        matches!(self, Event::Said { .. } | Event::Announced { .. })
+    }
+
+    /// About how many bytes it takes.
+    pub fn size_bytes(&self) -> usize {
+        let text = match self {
+            Event::Said { text, .. } | Event::Announced { text, .. } => text.len(),
+            Event::Left { text, .. } => text.as_ref().map_or(0, String::len),
+            _ => 0,
+        };
+        size_of::<Event>() + text
     }
 }
 
@@ -116,16 +268,53 @@ pub enum ServerMessage<'a> {
     Welcome {
         /// The name as everyone sees it.
         user: Cow<'a, str>,
-        /// The room where one is now.
-        room: Cow<'a, str>,
+        /// The room where one is now; none if one was removed from it while away.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        room: Option<Cow<'a, str>>,
         /// The session's token.
         session: Cow<'a, str>,
-        /// The id of one's own `joined`; the events that follow have higher ones.
+        /// The events that follow have higher ids: that of one's own `joined`, or,
+        /// coming back, the last one that the client has.
         id: u64,
         /// How many members the room has, oneself among them.
         members: usize,
+        /// The room's topic, if it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        topic: Option<Cow<'a, str>>,
+        /// Who owns the room, if it is private.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<Cow<'a, str>>,
         /// Whether the session went on where it was cut.
         resumed: bool,
+    },
+    /// One is in another room now.
+    Entered {
+        /// The room's name, or its mark if it is private.
+        room: Cow<'a, str>,
+        /// The id of one's own `joined`.
+        id: u64,
+        /// How many members it has, oneself among them.
+        members: usize,
+        /// The room's topic, if it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        topic: Option<Cow<'a, str>>,
+        /// Who owns the room, if it is private.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<Cow<'a, str>>,
+        /// The nonce of the request that it answers, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
+    /// Somebody said something to this member alone.
+    Whisper {
+        /// Its number among the session's private events; they rise by one from 1.
+        private: u64,
+        /// When it was said.
+        time: Time,
+        /// Who said it.
+        user: Cow<'a, str>,
+        /// What was said: one line, or several with LF between them.
+        text: Cow<'a, str>,
     },
     /// The request with this nonce was carried out.
     Ack {
@@ -167,7 +356,92 @@ pub enum ServerMessage<'a> {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<Cow<'a, str>>,
     },
-    /// These events were not delivered, since the client read too slowly.
+    /// The public rooms.
+    Rooms {
+        /// Some of them; a long list comes in several messages.
+        rooms: Vec<RoomSummary<'a>>,
+        /// Whether more rooms follow in another message.
+        more: bool,
+        /// The nonce of the request that it answers, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
+    /// What may be known about somebody.
+    Whois {
+        /// Who it is.
+        user: Cow<'a, str>,
+        /// The public room where they are.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        room: Option<Cow<'a, str>>,
+        /// Since when they are on the server.
+        since: Time,
+        /// Whether their connection is cut and may come back.
+        away: bool,
+        /// The nonce of the request that it answers, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
+    /// How others come into this room.
+    Invite {
+        /// The room's name, or its mark if it is private.
+        room: Cow<'a, str>,
+        /// The room's key, if it is private.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<Cow<'a, str>>,
+        /// The link for browsers, if the server has a door for them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link: Option<Cow<'a, str>>,
+        /// The command for terminals.
+        madang: Cow<'a, str>,
+        /// The command for who has nothing but nc, and what to type then.
+        nc: Vec<Cow<'a, str>>,
+        /// Whether nobody on the path can read along.
+        encrypted: bool,
+        /// The link, or else the key, as a QR code in half blocks; lines with LF.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        qr: Option<Cow<'a, str>>,
+        /// The nonce of the request that it answers, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
+    /// What happened before, oldest first.
+    History {
+        /// The room's name, or its mark if it is private.
+        room: Cow<'a, str>,
+        /// Some of it; much comes in several messages.
+        events: Vec<Cow<'a, Event>>,
+        /// Whether more follows in another message.
+        more: bool,
+        /// The nonce of the request that it answers, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
+    /// Whom this member hides.
+    Ignored {
+        /// Their names; the client hides what they say in rooms.
+        users: Vec<Cow<'a, str>>,
+        /// The nonce of the request that it answers, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
+    /// The answer to `/ping`, after all that was sent before.
+    Pong {
+        /// What `/ping` came with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<Cow<'a, str>>,
+        /// The nonce of the request that it answers, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
+    /// These private events are not kept any more.
+    PrivateGap {
+        /// The first number that is missing.
+        from: u64,
+        /// The last number that is missing.
+        to: u64,
+    },
+    /// These events were not delivered, since the client read too slowly or was
+    /// away for too long; what is kept of them can be asked for.
     Gap {
         /// The room's name.
         room: Cow<'a, str>,
@@ -184,6 +458,18 @@ pub enum ServerMessage<'a> {
     /// What happened in the room.
     #[serde(untagged)]
     Event(Event),
+}
+
+/// A public room in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomSummary<'a> {
+    /// Its name.
+    pub room: Cow<'a, str>,
+    /// How many members it has.
+    pub members: usize,
+    /// Its topic, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<Cow<'a, str>>,
 }
 
 /// The limits that `hello` tells, in bytes and columns.
@@ -269,13 +555,8 @@ mod tests {
 
     #[test]
     fn events_have_the_form_of_the_specification() {
-        let said = Event::Said {
-            id: 42,
-            time: TIME,
-            room: "lobby".into(),
-            user: "alice".into(),
-            text: "hi".into(),
-        };
+        let stamp = Stamp { id: 42, time: TIME, room: "lobby".into() };
+        let said = Event::Said { stamp, user: "alice".into(), text: "hi".into(), me: false };
         let line = r#"{"type":"said","id":42,"time":"2026-11-22T18:59:00.123Z","room":"lobby","user":"alice","text":"hi"}"#;
         assert_eq!(json(&said), format!("{line}\n"));
         assert_eq!(json(&ServerMessage::Event(said.clone())), format!("{line}\n"));

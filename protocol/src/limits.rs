@@ -29,3 +29,9 @@ pub const TEXT_MARKS: usize = 8;
 
 /// The longest nonce that a JSON client may give, in bytes.
 pub const NONCE_BYTES: usize = 64;
+
+/// The longest topic of a room, and last word of who quits, in bytes.
+pub const TOPIC_BYTES: usize = 400;
+
+/// How much of what was said before is shown to who comes into a room, in events.
+pub const SHOWN_EVENTS: usize = 20;

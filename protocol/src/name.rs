@@ -52,29 +52,7 @@ impl UserName {
     ///
     /// The first of [`NameError`]'s variants, in their order, that applies.
     pub fn parse(line: &str) -> Result<Self, NameError> {
-        let shown: String = line.trim().nfc().collect();
-        let first = shown.chars().next().ok_or(NameError::Empty)?;
-        if shown.contains(char::is_whitespace) {
-            let words: Vec<&str> = shown.split_whitespace().collect();
-            let proposal = Self::parse(&words.join("_")).ok();
-            return Err(NameError::Spaces { proposal });
-        }
-        if let Some(found) = shown.chars().find(|&c| !is_allowed(c)) {
-            return Err(NameError::Character { found });
-        }
-        if matches!(first, '_' | '-' | '.') || is_mark(first) {
-            return Err(NameError::Start { found: first });
-        }
-        let marks = longest_run_of_marks(&shown);
-        if marks > NAME_MARKS {
-            return Err(NameError::Marks { found: marks });
-        }
-        // Character by character, as terminals count: of a whole string, the crate
-        // says that any number of Khmer letters under one another takes one column.
-        let columns: usize = shown.chars().filter_map(|c| c.width()).sum();
-        if columns > NAME_COLUMNS {
-            return Err(NameError::Columns { found: columns });
-        }
+        let shown = parse_shown(line)?;
         if is_reserved(&keys_of(&shown)) {
             return Err(NameError::Reserved);
         }
@@ -94,6 +72,12 @@ impl UserName {
     /// written.
     pub fn keys(&self) -> Vec<NameKey> {
         keys_of(&self.0)
+    }
+
+    /// The one of the [`keys`](Self::keys) that only the same name has, in whatever
+    /// case: by it, a person is found.
+    pub fn spelling(&self) -> NameKey {
+        spelling_of(&self.0)
     }
 }
 
@@ -235,6 +219,43 @@ enum Kind {
     Look(Box<str>),
 }
 
+/// Reads what is made as a name is, its meaning aside: a room's name too.
+///
+/// # Errors
+///
+/// Every variant of [`NameError`] but the last.
+pub(crate) fn parse_shown(line: &str) -> Result<String, NameError> {
+    let shown: String = line.trim().nfc().collect();
+    let first = shown.chars().next().ok_or(NameError::Empty)?;
+    if shown.contains(char::is_whitespace) {
+        let words: Vec<&str> = shown.split_whitespace().collect();
+        let proposal = UserName::parse(&words.join("_")).ok();
+        return Err(NameError::Spaces { proposal });
+    }
+    if let Some(found) = shown.chars().find(|&c| !is_allowed(c)) {
+        return Err(NameError::Character { found });
+    }
+    if matches!(first, '_' | '-' | '.') || is_mark(first) {
+        return Err(NameError::Start { found: first });
+    }
+    let marks = longest_run_of_marks(&shown);
+    if marks > NAME_MARKS {
+        return Err(NameError::Marks { found: marks });
+    }
+    // Character by character, as terminals count: of a whole string, the crate
+    // says that any number of Khmer letters under one another takes one column.
+    let columns: usize = shown.chars().filter_map(|c| c.width()).sum();
+    if columns > NAME_COLUMNS {
+        return Err(NameError::Columns { found: columns });
+    }
+    Ok(shown)
+}
+
+/// How a name is spelled, whoever bears it.
+pub(crate) fn spelling_of(shown: &str) -> NameKey {
+    NameKey(Kind::Spelling(fold(shown).into()))
+}
+
 fn keys_of(shown: &str) -> Vec<NameKey> {
     let look = |run: &str| fold(&skeleton(run).collect::<String>());
     let as_written = outside_hangul(shown, look);
@@ -242,7 +263,7 @@ fn keys_of(shown: &str) -> Vec<NameKey> {
     // Cyrillic І is taken for ADMlN as written, for admin in small letters.
     let in_small_letters = outside_hangul(shown, |run| look(&fold(run)));
 
-    let mut kinds = vec![Kind::Spelling(fold(shown).into())];
+    let mut kinds = vec![spelling_of(shown).0];
     if in_small_letters != as_written {
         kinds.push(Kind::Look(in_small_letters.into()));
     }
@@ -251,7 +272,7 @@ fn keys_of(shown: &str) -> Vec<NameKey> {
 }
 
 /// NFKC before and after, for folding may undo it.
-fn fold(text: &str) -> String {
+pub(crate) fn fold(text: &str) -> String {
     text.nfkc().default_case_fold().nfkc().collect()
 }
 

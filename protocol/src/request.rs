@@ -16,12 +16,23 @@ pub enum Request {
         /// The name that is asked for; none or an empty one asks for a guest name.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<String>,
-        /// The room to begin in; the lobby if there is none.
+        /// The room to begin in, as `/join` takes it; the lobby if there is none.
+        /// Coming back, the room that `last` belongs to.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         room: Option<String>,
+        /// How much of what was said before to show: at most so many events; as many
+        /// as people are shown if there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        history: Option<usize>,
         /// The token of a session to come back to.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         session: Option<String>,
+        /// Coming back, the id of the last event that the client has.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        last: Option<u64>,
+        /// Coming back, the number of the last private event that the client has.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        last_private: Option<u64>,
         /// Returned in the answer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<String>,
@@ -30,6 +41,18 @@ pub enum Request {
     Say {
         /// What is said: one line, or several.
         text: String,
+        /// Returned in the answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<String>,
+    },
+    /// Asks for what happened in the room before.
+    History {
+        /// Only events with lower ids; the newest if there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<u64>,
+        /// At most so many events; all that are kept if there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<usize>,
         /// Returned in the answer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<String>,
@@ -51,7 +74,7 @@ pub enum RequestErrorKind {
     #[error("not a JSON object: {0}")]
     NotJson(String),
     /// An object without a type, or with one that is not known.
-    #[error("unknown type: use login, say or command")]
+    #[error("unknown type: use login, say, command or history")]
     UnknownType,
     /// A field is missing or has the wrong type.
     #[error("failed to read the {kind} request: {cause}")]
@@ -107,6 +130,7 @@ impl Request {
         match self {
             Request::Login { nonce, .. }
             | Request::Say { nonce, .. }
+            | Request::History { nonce, .. }
             | Request::Command { nonce, .. } => nonce.as_deref(),
         }
     }
@@ -124,6 +148,7 @@ fn explain(line: &str, error: &serde_json::Error) -> RequestError {
     let kind = match object.get("type").and_then(|value| value.as_str()) {
         Some("login") => Some("login"),
         Some("say") => Some("say"),
+        Some("history") => Some("history"),
         Some("command") => Some("command"),
         _ => None,
     };
@@ -163,9 +188,28 @@ mod tests {
             Request::Login {
                 name: Some("alice".into()),
                 room: Some("lobby".into()),
+                history: Some(20),
                 session: None,
+                last: None,
+                last_private: None,
                 nonce: None,
             },
+        );
+        check(
+            r#"{"type":"login","session":"t","room":"lobby","last":41,"last_private":3}"#,
+            Request::Login {
+                name: None,
+                room: Some("lobby".into()),
+                history: None,
+                session: Some("t".into()),
+                last: Some(41),
+                last_private: Some(3),
+                nonce: None,
+            },
+        );
+        check(
+            r#"{"type":"history","before":50}"#,
+            Request::History { before: Some(50), limit: None, nonce: None },
         );
         check(
             r#"{"type":"command","line":"/who"}"#,

@@ -3,7 +3,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use madang_protocol::{
-    event::{Event, Time},
+    event::{Event, Stamp, Time},
     text::{Lang, LineEnd},
 };
 use madang_server::{
@@ -24,11 +24,12 @@ fn batch(criterion: &mut Criterion) {
             group.bench_function(format!("{name}/{events}"), |bencher| {
                 let mut batch = Batch::new("lobby".into());
                 bencher.iter(|| {
-                    batch.clear();
+                    drop(batch.drain());
                     for id in 0..events {
                         let (room, user) = ("lobby".into(), "alice".into());
                         let (time, text) = (Time::from_millis(0), "x".repeat(64));
-                        batch.push(Event::Said { id, time, room, user, text });
+                        let stamp = Stamp { id, time, room };
+                        batch.push(Event::Said { stamp, user, text, me: false }, 1);
                     }
                     batch.rendered(form, carrier).clone()
                 });

@@ -2,7 +2,8 @@
 
 use madang_protocol::{
     event::{ServerMessage, write_json_line},
-    text::{Goodbye, Lang, LineEnd, Notice},
+    notice::{Goodbye, Notice},
+    text::{Lang, LineEnd},
 };
 
 use crate::batch::Form;
@@ -44,6 +45,16 @@ impl Answer {
             (Form::Text(..), _) => answer.notice(&Notice::Goodbye(goodbye)),
         }
         answer.into_bytes()
+    }
+
+    /// The form in which it is rendered.
+    pub(crate) fn form(&self) -> Form {
+        self.form
+    }
+
+    /// Adds what is rendered already: whole lines.
+    pub(crate) fn bytes(&mut self, lines: &[u8]) {
+        self.bytes.extend_from_slice(lines);
     }
 
     /// Adds a notice as lines for people, or as a JSON notice.

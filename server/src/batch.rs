@@ -5,7 +5,8 @@ use std::{ops::Range, sync::Arc};
 
 use madang_protocol::{
     event::{Event, ServerMessage, write_json_line},
-    text::{Lang, LineEnd, Notice, write_event},
+    notice::Notice,
+    text::{Lang, LineEnd, write_event},
 };
 
 use crate::{carrier::Carrier, transport::websocket::frame};
@@ -22,9 +23,9 @@ pub enum Form {
 impl Form {
     /// How many wire forms there are: lines in every form, and messages, which have
     /// no line ends.
-    const COUNT: usize = 8;
+    pub(crate) const COUNT: usize = 8;
 
-    fn index(self, carrier: Carrier) -> usize {
+    pub(crate) fn index(self, carrier: Carrier) -> usize {
         match (carrier, self) {
             (Carrier::WebSocket, Form::Text(Lang::Ko, _)) => 5,
             (Carrier::WebSocket, Form::Text(Lang::En, _)) => 6,
@@ -43,18 +44,28 @@ impl Form {
 pub struct Batch {
     room: Arc<str>,
     events: Vec<Event>,
+    /// The session that each event comes from; 0 if none does.
+    speakers: Vec<u64>,
     rendered: [Option<Arc<Rendered>>; Form::COUNT],
 }
 
 impl Batch {
     /// An empty batch for `room`.
     pub fn new(room: Arc<str>) -> Batch {
-        Batch { room, events: Vec::new(), rendered: [const { None }; Form::COUNT] }
+        let rendered = [const { None }; Form::COUNT];
+        Batch { room, events: Vec::new(), speakers: Vec::new(), rendered }
     }
 
-    /// Adds an event; its id is one above the last one's.
-    pub fn push(&mut self, event: Event) {
+    /// Adds an event that comes from the session `speaker`, or from none if that is
+    /// 0; its id is one above the last one's.
+    pub fn push(&mut self, event: Event, speaker: u64) {
         self.events.push(event);
+        self.speakers.push(speaker);
+    }
+
+    /// What has happened.
+    pub(crate) fn events(&self) -> &[Event] {
+        &self.events
     }
 
     /// Whether nothing has happened.
@@ -73,15 +84,39 @@ impl Batch {
     ///
     /// If it is empty: nothing is rendered for nothing.
     pub fn rendered(&mut self, form: Form, carrier: Carrier) -> &Arc<Rendered> {
-        let Batch { room, events, rendered } = self;
+        let Batch { room, events, rendered, .. } = self;
         rendered[form.index(carrier)]
-            .get_or_insert_with(|| Arc::new(Rendered::new(room.clone(), events, form, carrier)))
+            .get_or_insert_with(|| Arc::new(Rendered::new(room.clone(), &*events, form, carrier)))
     }
 
-    /// Empties it for the next round and keeps its space.
-    pub fn clear(&mut self) {
-        self.events.clear();
+    /// What is left of a range of events without those that `is_hidden` names by
+    /// their speaker; `None` if none of them is hidden.
+    pub(crate) fn without(
+        &self,
+        range: &Range<u32>,
+        is_hidden: impl Fn(u64, &Event) -> bool,
+        form: Form,
+        carrier: Carrier,
+    ) -> Option<Rendered> {
+        let range = range.start as usize..range.end as usize;
+        let events = || self.events[range.clone()].iter().zip(&self.speakers[range.clone()]);
+        let is_hidden = |(event, speaker): &(&Event, &u64)| is_hidden(**speaker, event);
+        if !events().any(|event| is_hidden(&event)) {
+            return None;
+        }
+        let parts = events().filter(|event| !is_hidden(event)).map(|(event, _)| {
+            let mut lines = Vec::new();
+            write_lines(event, form, &mut lines);
+            Part { lines, first_id: event.id(), last_id: event.id() }
+        });
+        Some(Rendered::of_parts(self.room.clone(), parts.collect(), form, carrier))
+    }
+
+    /// Empties it for the next round, keeps its space, and gives out what happened.
+    pub fn drain(&mut self) -> impl ExactSizeIterator<Item = Event> + '_ {
+        self.speakers.clear();
         self.rendered = [const { None }; Form::COUNT];
+        self.events.drain(..)
     }
 }
 
@@ -91,15 +126,44 @@ pub struct Rendered {
     room: Arc<str>,
     form: Form,
     carrier: Carrier,
-    first_id: u64,
+    ids: Ids,
     bytes: Vec<u8>,
     /// Where each event ends.
     ends: Vec<u32>,
 }
 
+#[derive(Debug)]
+enum Ids {
+    /// One after the other from this one on.
+    From(u64),
+    /// The first and the last of each part.
+    OfParts(Vec<(u64, u64)>),
+}
+
+/// Lines that are sent or skipped together.
+pub(crate) struct Part {
+    /// As they are before they are carried.
+    pub(crate) lines: Vec<u8>,
+    /// The id of the first event in it.
+    pub(crate) first_id: u64,
+    /// The id of the last one.
+    pub(crate) last_id: u64,
+}
+
 impl Rendered {
-    fn new(room: Arc<str>, events: &[Event], form: Form, carrier: Carrier) -> Rendered {
-        let first_id = events.first().expect("a batch that is rendered has events").id();
+    /// Events whose ids rise by one.
+    ///
+    /// # Panics
+    ///
+    /// If there are none.
+    pub(crate) fn new<'a>(
+        room: Arc<str>,
+        events: impl IntoIterator<Item = &'a Event, IntoIter: ExactSizeIterator>,
+        form: Form,
+        carrier: Carrier,
+    ) -> Rendered {
+        let mut events = events.into_iter().peekable();
+        let first_id = events.peek().expect("what is rendered has events").id();
         let mut bytes = Vec::with_capacity(events.len() * 128);
         let mut ends = Vec::with_capacity(events.len());
         let mut lines = Vec::new();
@@ -118,7 +182,28 @@ impl Rendered {
             }
             ends.push(u32::try_from(bytes.len()).expect("a round is far below 4 GiB"));
         }
-        Rendered { room, form, carrier, first_id, bytes, ends }
+        Rendered { room, form, carrier, ids: Ids::From(first_id), bytes, ends }
+    }
+
+    /// Parts of what happened before, each in the place of one event.
+    pub(crate) fn of_parts(
+        room: Arc<str>,
+        parts: Vec<Part>,
+        form: Form,
+        carrier: Carrier,
+    ) -> Rendered {
+        let (mut bytes, mut ends, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+        for Part { lines, first_id, last_id } in parts {
+            bytes.extend_from_slice(&carrier.carry(&lines));
+            ends.push(u32::try_from(bytes.len()).expect("a history is far below 4 GiB"));
+            ids.push((first_id, last_id));
+        }
+        Rendered { room, form, carrier, ids: Ids::OfParts(ids), bytes, ends }
+    }
+
+    /// How many events or parts it has.
+    pub(crate) fn len(&self) -> u32 {
+        u32::try_from(self.ends.len()).expect("there are fewer than bytes")
     }
 
     /// The bytes of a range of events.
@@ -140,16 +225,18 @@ impl Rendered {
             Form::Text(..) => self.carrier.count_lines(self.bytes(events)),
             Form::Json => events.len(),
         };
-        Mark {
-            room: self.room.clone(),
-            lines,
-            from: self.first_id + u64::from(events.start),
-            to: self.first_id + u64::from(events.end) - 1,
-        }
+        let (from, to) = match &self.ids {
+            Ids::From(first) => {
+                (first + u64::from(events.start), first + u64::from(events.end) - 1)
+            }
+            Ids::OfParts(ids) => (ids[events.start as usize].0, ids[events.end as usize - 1].1),
+        };
+        Mark { room: self.room.clone(), lines, from, to }
     }
 }
 
-fn write_lines(event: &Event, form: Form, out: &mut Vec<u8>) {
+/// Appends the lines by which a connection of this form is told of `event`.
+pub(crate) fn write_lines(event: &Event, form: Form, out: &mut Vec<u8>) {
     match form {
         Form::Text(lang, line_end) => write_event(event, lang, line_end, out),
         Form::Json => write_json_line(event, out),

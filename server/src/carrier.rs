@@ -65,7 +65,7 @@ impl Carrier {
 mod tests {
     use std::io::ErrorKind;
 
-    use madang_protocol::text::Goodbye;
+    use madang_protocol::notice::Goodbye;
 
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use madang_protocol::text::{Goodbye, Lang};
+use madang_protocol::{notice::Goodbye, text::Lang};
 
 /// Why a connection ends. The first that is noted stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +74,10 @@ impl CloseReason {
             (Goodbye::ServerFull, Lang::En) => "server is full",
             (Goodbye::AddressFull, Lang::Ko) => "주소당 연결 수를 넘음",
             (Goodbye::AddressFull, Lang::En) => "too many connections from the address",
+            (Goodbye::Banned, Lang::Ko) => "추방됨",
+            (Goodbye::Banned, Lang::En) => "banned",
+            (Goodbye::Replaced, Lang::Ko) => "다른 연결이 이어받음",
+            (Goodbye::Replaced, Lang::En) => "taken over by another connection",
             (Goodbye::Internal, Lang::Ko) => "서버 오류",
             (Goodbye::Internal, Lang::En) => "error of the server",
         };

@@ -32,6 +32,15 @@ pub struct Config {
     /// How much one connection may send; `None` means no limit.
     /// Default: bursts of 20 lines and 64 KiB, then 10 lines and 16 KiB a second.
     pub rate_limit: Option<RateLimit>,
+    /// The most rooms, the lobby aside. Default: 10,000.
+    pub max_rooms: usize,
+    /// How many rooms one address may make in a minute; loopback and private addresses
+    /// have no limit. Default: 10.
+    pub rooms_per_minute: usize,
+    /// How long a room without members lasts. Default: 60 s.
+    pub empty_room_window: Duration,
+    /// How long a JSON session without a connection lasts. Default: 60 s.
+    pub resume_window: Duration,
     /// What is shown between the greeting and the prompt: whole lines of text,
     /// without the last line end. Default: nothing.
     pub motd: Option<String>,
@@ -130,6 +139,10 @@ impl Default for Config {
             max_per_address: Some(64),
             max_logins_per_address: 16,
             rate_limit: Some(RateLimit::per_second(10)),
+            max_rooms: 10_000,
+            rooms_per_minute: 10,
+            empty_room_window: Duration::from_secs(60),
+            resume_window: Duration::from_secs(60),
             motd: None,
             login_timeout: Duration::from_secs(60),
             login_tries: 5,

@@ -14,9 +14,11 @@ use madang_protocol::{
     event::ServerMessage,
     limits::{LINE_BYTES, MESSAGE_BYTES},
     name::UserName,
+    notice::{Goodbye, Notice},
     request::{Request, RequestError},
+    room::Destination,
     sanitize::{sanitize_line, sanitize_message},
-    text::{Goodbye, Lang, LineEnd, Notice},
+    text::{Lang, LineEnd},
 };
 
 use crate::{
@@ -24,12 +26,15 @@ use crate::{
     batch::Form,
     close_reason::CloseReason,
     connections::Admission,
-    mailbox::{Ended, ROUND_BYTES},
+    mailbox::ROUND_BYTES,
     outbox::Outbox,
     rate_limit::Bucket,
-    room::Speech,
+    refusal::Refusal,
+    room::{self, Ending, Going, Room, Speech},
     server::Shared,
-    transport::{Line, ReadOutcome, Reader},
+    session::Session,
+    timekeeper::Due,
+    transport::{Line, PeerEnd, ReadOutcome, Reader},
 };
 
 /// A connection and who is behind it, owned by its thread.
@@ -43,9 +48,14 @@ pub(crate) struct Connection {
     pub(crate) json: bool,
     /// Whether the peer is a telnet or types by the character.
     is_terminal: bool,
-    pub(crate) user: Option<UserName>,
-    /// Whether the lobby has taken it in.
-    pub(crate) joined: bool,
+    /// Who it is, once that is known.
+    pub(crate) session: Option<Arc<Session>>,
+    /// Where it says what it says; its pump knows whether it is a member.
+    pub(crate) room: Option<Arc<Room>>,
+    /// Where who has no name yet wants to go.
+    pub(crate) destination: Option<Destination>,
+    /// The last word of who quits.
+    pub(crate) last_word: Option<String>,
     /// What was said and is not posted yet.
     speeches: Vec<Speech>,
     speech_bytes: usize,
@@ -76,8 +86,10 @@ impl Connection {
             lang,
             json,
             is_terminal: false,
-            user: None,
-            joined: false,
+            session: None,
+            room: None,
+            destination: None,
+            last_word: None,
             speeches: Vec::new(),
             speech_bytes: 0,
         }
@@ -111,7 +123,7 @@ impl Connection {
         self.outbox.release();
     }
 
-    /// Leaves the room and frees the name.
+    /// Ends the session, or lets it go for another connection to take it over.
     #[inline(never)]
     fn leave(&mut self, reason: CloseReason) -> Option<UserName> {
         let number = self.admission.number;
@@ -122,28 +134,50 @@ impl Connection {
                 Vec::new()
             }
         };
-        if self.joined {
-            // The goodbye comes after all that was said before. A room that has
-            // ended has said its own.
-            let _ = self.shared.lobby.leave(number, reason, goodbye);
-        } else {
+        let Some(session) = self.session.take() else {
             self.outbox.close(reason, &goodbye);
+            return None;
+        };
+        let name = session.name();
+        session.detach(number);
+        if self.may_come_back(&session, reason) {
+            self.outbox.close(reason, &goodbye);
+            if let Some(since) = self.shared.users.let_go(&session, number) {
+                let until = since + self.shared.config.resume_window;
+                let due = Due::Session(Arc::downgrade(&session), since);
+                self.shared.timekeeper.schedule(until, due);
+            }
+        } else if self.shared.users.close(&session, number) {
+            let (outbox, text) = (self.outbox.clone(), self.last_word.take());
+            let ending = Ending { outbox, reason, goodbye: goodbye.clone(), text };
+            let room = self.room.take();
+            // The goodbye comes after all that was said before, unless there is no
+            // room to say it.
+            let said = self.shared.end_session(&session, room, Going::Ends(ending));
+            if !said && session.room().is_none() {
+                self.outbox.close(reason, &goodbye);
+            }
         }
-        let user = self.user.take();
-        if let Some(user) = &user {
-            let present = self.shared.users.release(user);
-            self.shared.console.left(user, present);
-        }
-        user
+        Some(name)
+    }
+
+    /// Whether the session outlives this connection for a while.
+    fn may_come_back(&self, session: &Session, reason: CloseReason) -> bool {
+        let ends = matches!(
+            reason,
+            CloseReason::Told(Goodbye::Quit | Goodbye::Shutdown | Goodbye::Banned)
+        );
+        // Who closes a WebSocket in order is done with it (RFC 6455 section 7.4.1).
+        let done = self.reader.peer_end() == Some(PeerEnd::CloseFrame(Some(1000)));
+        session.token.is_some() && !ends && !done
     }
 
     /// Greets, logs in and converses until there is a reason to end.
     #[inline(never)]
     fn live(&mut self) -> Result<Infallible, CloseReason> {
         self.greet();
-        let login = self.log_in()?;
+        self.log_in()?;
         self.admission.logged_in();
-        self.join(login)?;
         self.converse()
     }
 
@@ -154,7 +188,7 @@ impl Connection {
             while let Some(line) = self.next_line(None)? {
                 self.take_line(line)?;
             }
-            self.post_speeches()?;
+            self.post_speeches();
             if self.reader.at_end() {
                 return Err(CloseReason::Told(Goodbye::Closed));
             }
@@ -175,24 +209,44 @@ impl Connection {
         if self.json {
             return self.take_request(&line);
         }
-        match Input::parse(&line) {
-            // From WebSocket: several lines that belong together.
-            Input::Text(text) if text.contains('\n') => match check_message(text) {
-                Ok(text) => self.say(text, None),
-                Err(Notice::NothingSaid) => Ok(()),
-                Err(notice) => {
-                    self.notice(&notice, None);
-                    Ok(())
-                }
-            },
-            Input::Text(text) => {
-                let text = if text.len() == line.len() { line } else { text.to_owned() };
-                let text = sanitized(text);
-                if text.trim().is_empty() { Ok(()) } else { self.say(text, None) }
+        let text = match Input::parse(&line) {
+            Input::Text(text) => text,
+            Input::Command(_) => {
+                self.post_speeches();
+                return self.take_command_line(&line, None);
             }
-            Input::Command(command) => {
-                self.post_speeches()?;
-                self.take_command(command, None)
+        };
+        if text.contains('\n') {
+            // From WebSocket: several lines that belong together.
+            match check_message(text) {
+                Ok(text) => self.say(text, false, None),
+                Err(Notice::NothingSaid) => {}
+                Err(notice) => self.notice(&notice, None),
+            }
+            return Ok(());
+        }
+        let text = if text.len() == line.len() { line } else { text.to_owned() };
+        let text = sanitized(text);
+        if !text.trim().is_empty() {
+            self.say(text, false, None);
+        }
+        Ok(())
+    }
+
+    /// Carries out a command that was read as a line, or says why not.
+    pub(crate) fn take_command_line(
+        &mut self,
+        line: &str,
+        nonce: Option<&str>,
+    ) -> Result<(), CloseReason> {
+        let word = line.split_whitespace().next().unwrap_or_default();
+        match check_message(line) {
+            // A name that only sanitizing makes a command's is none.
+            Ok(_) if sanitize_line(word) != word => self.take_command(Command::parse(word), nonce),
+            Ok(line) => self.take_command(Command::parse(&line), nonce),
+            Err(notice) => {
+                self.notice(&notice, nonce);
+                Ok(())
             }
         }
     }
@@ -201,30 +255,28 @@ impl Connection {
     fn take_request(&mut self, line: &str) -> Result<(), CloseReason> {
         match Request::parse(line) {
             Ok(Request::Say { text, nonce }) => match check_message(&text) {
-                Ok(text) => self.say(text, nonce),
-                Err(notice) => {
-                    self.notice(&notice, nonce.as_deref());
-                    Ok(())
-                }
+                Ok(text) => self.say(text, false, nonce),
+                Err(notice) => self.notice(&notice, nonce.as_deref()),
             },
             Ok(Request::Command { line, nonce }) => {
-                self.post_speeches()?;
-                self.take_command(Command::parse(&line), nonce.as_deref())
+                self.post_speeches();
+                return self.take_command_line(&line, nonce.as_deref());
+            }
+            Ok(Request::History { before, limit, nonce }) => {
+                self.post_speeches();
+                self.ask_for_history(before, limit, nonce.as_deref());
             }
             Ok(Request::Login { nonce, .. }) => {
                 self.notice(&Notice::LoggedInAlready, nonce.as_deref());
-                Ok(())
             }
-            Err(error) => {
-                self.refuse_request(error);
-                Ok(())
-            }
+            Err(error) => self.refuse_request(error),
         }
+        Ok(())
     }
 
     /// Puts what is said with what goes on the next post.
-    fn say(&mut self, text: String, nonce: Option<String>) -> Result<(), CloseReason> {
-        let speech = Speech { text, nonce };
+    pub(crate) fn say(&mut self, text: String, me: bool, nonce: Option<String>) {
+        let speech = Speech { text, me, nonce };
         let bytes = speech.bytes();
         if let Some(bucket) = &mut self.bucket {
             // One message of many short lines is many lines to its readers.
@@ -232,22 +284,25 @@ impl Connection {
         }
         self.speech_bytes += bytes;
         self.speeches.push(speech);
-        if self.speech_bytes >= ROUND_BYTES { self.post_speeches() } else { Ok(()) }
+        if self.speech_bytes >= ROUND_BYTES {
+            self.post_speeches();
+        }
     }
 
     /// Posts what was said since the last post; all that one read brought travels
     /// together.
     #[inline(never)]
-    pub(crate) fn post_speeches(&mut self) -> Result<(), CloseReason> {
+    pub(crate) fn post_speeches(&mut self) {
         if self.speeches.is_empty() {
-            return Ok(());
+            return;
         }
         self.speech_bytes = 0;
         let speeches = std::mem::take(&mut self.speeches);
-        self.shared
-            .lobby
-            .say(self.admission.number, speeches)
-            .map_err(|Ended| CloseReason::Told(Goodbye::Shutdown))
+        let Some(session) = &self.session else { return };
+        match &self.room {
+            Some(room) => room.say(session, speeches),
+            None => room::refuse(session, &speeches, Refusal::NoMember),
+        }
     }
 
     /// The next whole line, paid for; `None` until more is read. Posts what was
@@ -279,7 +334,7 @@ impl Connection {
             let Some(bucket) = &mut self.bucket else { return Ok(()) };
             let now = Instant::now();
             let Err(wait) = bucket.charge(bytes, now) else { return Ok(()) };
-            self.post_speeches()?;
+            self.post_speeches();
             match deadline {
                 Some((deadline, timed_out)) if deadline < now + wait => {
                     self.reader.pause(deadline.saturating_duration_since(now))?;

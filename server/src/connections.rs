@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use madang_protocol::text::Goodbye;
+use madang_protocol::notice::Goodbye;
 
 use crate::{
     outbox::Outbox,
@@ -38,8 +38,13 @@ pub(crate) struct ConnectionLimits {
 struct Table {
     last_number: u64,
     count: usize,
-    outboxes: HashMap<u64, Arc<Outbox>>,
+    open: HashMap<u64, Open>,
     addresses: HashMap<IpAddr, PerAddress>,
+}
+
+struct Open {
+    outbox: Arc<Outbox>,
+    address: IpAddr,
 }
 
 #[derive(Debug, Default)]
@@ -53,6 +58,7 @@ pub(crate) struct Admission {
     connections: Arc<Connections>,
     /// The connection's number; no two of a server are the same.
     pub(crate) number: u64,
+    address: IpAddr,
     /// The address that its limits are counted under, if it is limited.
     counted: Option<IpAddr>,
     logging_in: bool,
@@ -90,6 +96,7 @@ impl Connections {
         Ok(Admission {
             connections: self.clone(),
             number: table.last_number,
+            address: address.to_canonical(),
             counted: counted.map(|(address, _)| address),
             logging_in: true,
         })
@@ -97,7 +104,12 @@ impl Connections {
 
     /// Every outbox that is registered now.
     pub(crate) fn outboxes(&self) -> Vec<Arc<Outbox>> {
-        self.table.lock().outboxes.values().cloned().collect()
+        self.table.lock().open.values().map(|open| open.outbox.clone()).collect()
+    }
+
+    /// The address from which a connection has come.
+    pub(crate) fn address_of(&self, connection: u64) -> Option<IpAddr> {
+        self.table.lock().open.get(&connection).map(|open| open.address)
     }
 
     /// Blocks until there is no connection, or `deadline`; false in that case.
@@ -115,7 +127,13 @@ impl Connections {
 impl Admission {
     /// Lets the connection be reached when the server stops.
     pub(crate) fn register(&self, outbox: Arc<Outbox>) {
-        self.connections.table.lock().outboxes.insert(self.number, outbox);
+        let open = Open { outbox, address: self.address };
+        self.connections.table.lock().open.insert(self.number, open);
+    }
+
+    /// The address that its limits are counted under; none if it has no limits.
+    pub(crate) fn counted(&self) -> Option<IpAddr> {
+        self.counted
     }
 
     /// The connection has logged in: it makes place for another login.
@@ -133,7 +151,7 @@ impl Drop for Admission {
     fn drop(&mut self) {
         self.logged_in();
         let mut table = self.connections.table.lock();
-        table.outboxes.remove(&self.number);
+        table.open.remove(&self.number);
         table.count -= 1;
         if let Some(address) = self.counted
             && let Some(per_address) = table.addresses.get_mut(&address)

@@ -137,6 +137,27 @@ impl Console {
         });
     }
 
+    pub(crate) fn resumed(&self, user: &UserName, number: u64) {
+        self.say(match self.lang {
+            Lang::Ko => format!("=== [{user}] 다시 이어짐 (#{number})"),
+            Lang::En => format!("=== [{user}] came back (#{number})"),
+        });
+    }
+
+    pub(crate) fn renamed(&self, user: &UserName, to: &UserName) {
+        self.say(match self.lang {
+            Lang::Ko => format!("=== [{user}] 이름을 [{to}](으)로 바꿈"),
+            Lang::En => format!("=== [{user}] is now [{to}]"),
+        });
+    }
+
+    pub(crate) fn room_ended(&self, room: &str) {
+        self.say(match self.lang {
+            Lang::Ko => format!("=== {room} 방이 끝남"),
+            Lang::En => format!("=== the room {room} has ended"),
+        });
+    }
+
     fn put(&self, output: Output) {
         match self.sender.try_send(output) {
             Ok(()) | Err(TrySendError::Disconnected(_)) => {}

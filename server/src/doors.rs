@@ -7,6 +7,12 @@ use madang_protocol::{limits::LINES_PORT, text::Lang};
 /// The addresses at which others reach a server that listens at `listening`:
 /// those of this machine if it listens everywhere, IPv4 first.
 pub fn reachable(listening: &[SocketAddr]) -> Vec<SocketAddr> {
+    expand(listening, &own_addresses())
+}
+
+/// The addresses by which others reach this machine, IPv4 first; localhost alone if
+/// there is no network.
+pub(crate) fn own_addresses() -> Vec<IpAddr> {
     let mut own: Vec<IpAddr> = if_addrs::get_if_addrs()
         .unwrap_or_default()
         .into_iter()
@@ -18,7 +24,7 @@ pub fn reachable(listening: &[SocketAddr]) -> Vec<SocketAddr> {
     }
     own.sort_by_key(|address| (address.is_ipv6(), *address));
     own.dedup();
-    expand(listening, &own)
+    own
 }
 
 /// A link-local address means nothing without the name of an interface.

@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use madang_protocol::text::Goodbye;
+use madang_protocol::notice::Goodbye;
 use polling::{Event, Events, Poller};
 
 use crate::{

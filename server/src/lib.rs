@@ -16,6 +16,7 @@
 //!           ▼ armed
 //!        drainer (1) ── sends the rest when the socket takes it; ends who stalls
 //!
+//!   timekeeper (1) ── ends what only time ends: sessions, rooms, mutes
 //!   console (1) ◀── lines for the operator, diagnostics
 //! ```
 //!
@@ -23,17 +24,17 @@
 //!
 //! # Order of locks
 //!
-//! `UserManager` → the room's floor → its `Mailbox` → `Outbox` → the drainer's table
-//! of who waits. Two of a kind are never
-//! held together, and none is held across anything that can block. The table of
-//! connections is taken alone.
+//! `UserManager` or `Rooms` → a room's floor → its `Mailbox` → its status → a
+//! `Session` → `Outbox` → the drainer's table of who waits. Two of a kind are never
+//! held together, and none is held across anything that can block. The tables of
+//! connections, bans and deadlines are taken alone, or last.
 //!
 //! # Order of shutdown
 //!
 //! 1. The listeners: nobody comes any more.
-//! 2. The lobby closes its mailbox: what was accepted before is delivered, then
-//!    each member's goodbye, its outbox's last entry. Who has not logged in is
-//!    told likewise.
+//! 2. The timekeeper. Then every room closes its mailbox: what was accepted before is
+//!    delivered, then each member's goodbye, its outbox's last entry. Who is in no
+//!    room is told likewise.
 //! 3. What waits is sent, for at most 3 s; then every socket is shut down, whose
 //!    thread wakes from its read and ends.
 //! 4. The drainer, then the console.
@@ -45,22 +46,32 @@ pub mod rate_limit;
 pub mod capacity;
 pub mod doors;
 pub mod console;
+pub mod operator;
 
 mod listener;
 mod connections;
+mod bans;
 mod connection;
 mod transport;
 mod login;
 mod commands;
+mod invite;
+mod room_allowance;
 mod user_manager;
+mod session;
+mod rooms;
 mod room;
+mod refusal;
 mod mailbox;
 pub mod batch;
-pub mod carrier;
+mod history;
 mod answer;
+pub mod carrier;
 mod outbox;
 mod sink;
 mod drainer;
+mod timekeeper;
+mod clock;
 mod close_reason;
 mod sync;
 

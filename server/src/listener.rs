@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use madang_protocol::text::{Goodbye, Notice};
+use madang_protocol::notice::{Goodbye, Notice};
 use polling::{Event, Events, PollMode, Poller};
 use rustix::{io::Errno, net::SendFlags};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
@@ -175,6 +175,9 @@ impl Acceptor<'_> {
     fn take(&mut self, stream: TcpStream, address: IpAddr) {
         self.reserve = self.reserve.take().or_else(reserve);
         let stream = Arc::new(stream);
+        if self.shared.bans.bans_address(address) {
+            return self.refuse(&stream, address, Goodbye::Banned);
+        }
         let admission = match self.shared.connections.admit(address) {
             Ok(admission) => admission,
             Err(goodbye) => return self.refuse(&stream, address, goodbye),

@@ -1,29 +1,44 @@
 //! The way in: the greeting, the prompt, and all that may be said before one has
 //! a name.
 
-use std::time::Instant;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use madang_protocol::{
-    command::{Command, Input},
+    command::Input,
     event::{Limits, ServerMessage},
-    limits::PROTOCOL_VERSION,
+    limits::{PROTOCOL_VERSION, SHOWN_EVENTS},
     name::UserName,
+    notice::{Goodbye, Notice},
     request::Request,
-    text::{Goodbye, LineEnd, Notice},
+    room::{Destination, DestinationError, LOBBY},
+    text::LineEnd,
 };
 
 use crate::{
+    answer::Answer,
     batch::Form,
+    clock,
     close_reason::CloseReason,
     connection::Connection,
-    mailbox::Ended,
     outbox::Pieces,
-    server::LOBBY,
+    room::{Coming, Greeting, Last},
+    session::Session,
     transport::{Line, ReadOutcome},
+    user_manager::NoSession,
 };
 
-/// A login that was accepted.
-pub(crate) struct Login {
+/// How long a session may take to be let go by the connection that has it.
+const TAKE_OVER: Duration = Duration::from_secs(5);
+
+/// What a login asks for beside a name.
+struct NewLogin {
+    /// Where to go; the lobby if there is none.
+    destination: Option<Destination>,
+    /// How much of what was said before is shown, in events.
+    shown: usize,
     /// What its `ack` returns.
     nonce: Option<String>,
 }
@@ -44,9 +59,9 @@ impl Connection {
         self.send(answer);
     }
 
-    /// Asks for a name until one was claimed.
+    /// Asks for a name until one was claimed, and its bearer is in a room.
     #[inline(never)]
-    pub(crate) fn log_in(&mut self) -> Result<Login, CloseReason> {
+    pub(crate) fn log_in(&mut self) -> Result<(), CloseReason> {
         let timeout = self.shared.config.login_timeout;
         let timed_out = CloseReason::Told(Goodbye::LoginTimeout { seconds: timeout.as_secs() });
         let deadline = Instant::now() + timeout;
@@ -59,8 +74,9 @@ impl Connection {
             }
             while let Some(line) = self.next_line(Some((deadline, timed_out)))? {
                 (first_line, hint_at) = (false, None);
-                if let Some(login) = self.take_login_line(line, &mut tries_left)? {
-                    return Ok(login);
+                self.take_login_line(line, &mut tries_left)?;
+                if self.session.is_some() {
+                    return Ok(());
                 }
             }
             if self.reader.at_end() {
@@ -91,17 +107,10 @@ impl Connection {
 
     /// Takes one line at the prompt.
     #[inline(never)]
-    fn take_login_line(
-        &mut self,
-        line: Line,
-        tries_left: &mut u32,
-    ) -> Result<Option<Login>, CloseReason> {
+    fn take_login_line(&mut self, line: Line, tries_left: &mut u32) -> Result<(), CloseReason> {
         let line = match line.text() {
             Ok(line) => line,
-            Err(notice) => {
-                self.refuse_login(&notice, None, tries_left)?;
-                return Ok(None);
-            }
+            Err(notice) => return self.refuse_login(&notice, None, tries_left),
         };
         if self.json {
             return self.take_login_request(&line, tries_left);
@@ -110,94 +119,208 @@ impl Connection {
         let line = line.trim_start_matches('\u{feff}').trim();
         if line == "/json" {
             self.become_json();
-            return Ok(None);
+            return Ok(());
         }
         match Input::parse(line) {
-            Input::Text(name) => self.claim(name, None, tries_left),
-            Input::Command(command) => {
-                match command {
-                    Ok(Command::Who) => self.notice(&Notice::LoginFirst, None),
-                    command => self.take_command(command, None)?,
-                }
+            Input::Text(name) => {
+                let destination = self.destination.take();
+                let login = NewLogin { destination, shown: SHOWN_EVENTS, nonce: None };
+                self.claim(name, login, tries_left)
+            }
+            Input::Command(_) => {
+                self.take_command_line(line, None)?;
                 self.prompt();
-                Ok(None)
+                Ok(())
             }
         }
     }
 
     /// Takes one JSON line before the login.
     #[inline(never)]
-    fn take_login_request(
-        &mut self,
-        line: &str,
-        tries_left: &mut u32,
-    ) -> Result<Option<Login>, CloseReason> {
+    fn take_login_request(&mut self, line: &str, tries_left: &mut u32) -> Result<(), CloseReason> {
         match Request::parse(line) {
-            Ok(Request::Login { name, room, session, nonce }) => {
-                let nonce = nonce.as_deref();
-                if session.is_some() {
-                    self.notice(&Notice::SessionUnknown, nonce);
-                } else if room.is_some_and(|room| room != LOBBY) {
-                    self.notice(&Notice::NoSuchRoom, nonce);
-                } else {
-                    return self.claim(name.as_deref().unwrap_or_default(), nonce, tries_left);
-                }
+            Ok(Request::Login {
+                session: Some(token), room, last, last_private, nonce, ..
+            }) => {
+                let last_private = last_private.unwrap_or_default();
+                self.come_back(&token, room.as_deref(), last, last_private, nonce.as_deref())?;
             }
-            Ok(Request::Command { line, nonce }) => match Command::parse(&line) {
-                Ok(Command::Who) => self.notice(&Notice::LoginFirst, nonce.as_deref()),
-                command => self.take_command(command, nonce.as_deref())?,
-            },
-            Ok(Request::Say { nonce, .. }) => self.notice(&Notice::LoginFirst, nonce.as_deref()),
+            Ok(Request::Login { name, room, history, session: None, nonce, .. }) => {
+                let destination = room.as_deref().or(Some(LOBBY)).map(Destination::parse);
+                let destination = match destination.transpose() {
+                    Ok(destination) => destination,
+                    Err(DestinationError::Name(error)) => {
+                        self.notice(&Notice::NameRefused(&error), nonce.as_deref());
+                        return Ok(());
+                    }
+                    Err(DestinationError::Key(_)) => {
+                        self.notice(&Notice::NoSuchRoom, nonce.as_deref());
+                        return Ok(());
+                    }
+                };
+                let shown = history.unwrap_or(SHOWN_EVENTS);
+                let login = NewLogin { destination, shown, nonce };
+                return self.claim(name.as_deref().unwrap_or_default(), login, tries_left);
+            }
+            Ok(Request::Command { line, nonce }) => {
+                self.take_command_line(&line, nonce.as_deref())?;
+            }
+            Ok(Request::Say { nonce, .. } | Request::History { nonce, .. }) => {
+                self.notice(&Notice::LoginFirst, nonce.as_deref());
+            }
             Err(error) => self.refuse_request(error),
         }
-        Ok(None)
+        Ok(())
     }
 
-    /// Claims a name, or a guest name if it is empty.
+    /// Claims a name, or a guest name if it is empty, and goes to the room. What is
+    /// refused is said, and may be tried again.
     #[inline(never)]
     fn claim(
         &mut self,
         name: &str,
-        nonce: Option<&str>,
+        login: NewLogin,
         tries_left: &mut u32,
-    ) -> Result<Option<Login>, CloseReason> {
-        let (user, present) = if name.trim().is_empty() {
-            self.shared.users.claim_guest(self.lang)
+    ) -> Result<(), CloseReason> {
+        let nonce = login.nonce.as_deref();
+        let number = self.admission.number;
+        let wanted = login.destination.as_ref().filter(|wanted| !is_lobby(wanted));
+        if let Some(Err(notice)) = wanted.map(|wanted| self.check_destination(wanted)) {
+            self.notice_and_prompt(&notice, nonce);
+            return Ok(());
+        }
+        let token = if self.json { Some(new_token()?) } else { None };
+        let now = clock::now();
+        let session = if name.trim().is_empty() {
+            self.shared.users.claim_guest(self.lang, token, number, now)
         } else {
             let user = match UserName::parse(name) {
                 Ok(user) => user,
                 Err(error) => {
-                    self.refuse_login(&Notice::NameRefused(&error), nonce, tries_left)?;
-                    return Ok(None);
+                    return self.refuse_login(&Notice::NameRefused(&error), nonce, tries_left);
                 }
             };
-            match self.shared.users.claim(&user) {
-                Ok(present) => (user, present),
+            if self.shared.bans.bans_name(&user) {
+                return self.refuse_login(&Notice::NameBanned, nonce, tries_left);
+            }
+            match self.shared.users.claim(&user, token, number, now) {
+                Ok(session) => session,
                 Err(_) => {
                     self.notice_and_prompt(&Notice::NameInUse, nonce);
-                    return Ok(None);
+                    return Ok(());
                 }
             }
         };
-        self.shared.console.joined(&user, present);
-        self.user = Some(user);
-        Ok(Some(Login { nonce: nonce.map(str::to_owned) }))
+        self.shared.console.joined(&session.name(), self.shared.users.present());
+        self.session = Some(session.clone());
+        self.enter_first(&session, login)
     }
 
-    /// Joins the lobby under the name that was claimed.
+    /// Goes to the first room of a new session.
     #[inline(never)]
-    pub(crate) fn join(&mut self, login: Login) -> Result<(), CloseReason> {
-        let Some(user) = &self.user else { return Ok(()) };
-        let token = if self.json { Some(new_token()?) } else { None };
-        let joined = self.shared.lobby.join(self.outbox.clone(), user.as_str(), token);
-        self.joined = joined.is_ok();
-        joined.map_err(|Ended| CloseReason::Told(Goodbye::Shutdown))?;
-        if login.nonce.is_some() {
+    fn enter_first(&mut self, session: &Arc<Session>, login: NewLogin) -> Result<(), CloseReason> {
+        let NewLogin { destination, shown, nonce } = login;
+        // Who takes what one read gives it for a message gets no history.
+        let shown = if self.outbox.pieces() == Pieces::Lines { 0 } else { shown };
+        let greeting = || Greeting::Welcome { token: session.token.clone() };
+        let coming = |connection: &Connection| Coming {
+            session: session.clone(),
+            outbox: connection.outbox.clone(),
+            greeting: greeting(),
+            shown,
+        };
+        match destination.filter(|wanted| !is_lobby(wanted)) {
+            None => {
+                let lobby = self.shared.rooms.lobby.clone();
+                lobby.join(coming(self)).map_err(|_| CloseReason::Told(Goodbye::Shutdown))?;
+                self.room = Some(lobby);
+            }
+            Some(wanted) => match self.enter(&wanted, || coming(self)) {
+                Ok(room) => self.room = Some(room),
+                Err(refusal) => {
+                    self.welcome_nowhere(session, false, 0);
+                    self.notice(&refusal, nonce.as_deref());
+                    self.notice(&Notice::NoRoom, None);
+                    return Ok(());
+                }
+            },
+        }
+        if nonce.is_some() {
             let mut answer = self.answer();
-            answer.ack(login.nonce.as_deref());
+            answer.ack(nonce.as_deref());
             self.send(answer);
         }
         Ok(())
+    }
+
+    /// Comes back to a session: takes it over from whatever connection had it, and is
+    /// told what that missed.
+    #[inline(never)]
+    fn come_back(
+        &mut self,
+        token: &str,
+        room: Option<&str>,
+        last: Option<u64>,
+        last_private: u64,
+        nonce: Option<&str>,
+    ) -> Result<(), CloseReason> {
+        let dismiss = |session: &Session| {
+            if let Some(outbox) = session.outbox() {
+                let goodbye = Answer::goodbye(outbox.form(), Goodbye::Replaced);
+                outbox.dismiss(CloseReason::Told(Goodbye::Replaced), &goodbye);
+            }
+        };
+        let number = self.admission.number;
+        let session = match self.shared.users.take_over(token, number, TAKE_OVER, dismiss) {
+            Ok(session) => session,
+            Err(NoSession) => {
+                self.notice(&Notice::SessionUnknown, nonce);
+                return Ok(());
+            }
+        };
+        self.session = Some(session.clone());
+        self.room = session.room();
+        let resumed = self.room.as_ref().is_some_and(|current| {
+            let coming = Coming {
+                session: session.clone(),
+                outbox: self.outbox.clone(),
+                greeting: Greeting::Welcome { token: session.token.clone() },
+                shown: 0,
+            };
+            // An id belongs to the room that the client was in.
+            let event = last.filter(|_| room == Some(&*current.name));
+            current.resume(coming, Last { event, private: last_private }).is_ok()
+        });
+        if !resumed {
+            self.room = None;
+            self.welcome_nowhere(&session, true, last_private);
+            self.notice(&Notice::NoRoom, None);
+        }
+        self.shared.console.resumed(&session.name(), number);
+        if nonce.is_some() {
+            let mut answer = self.answer();
+            answer.ack(nonce);
+            self.send(answer);
+        }
+        Ok(())
+    }
+
+    /// Welcomes who is in no room.
+    fn welcome_nowhere(&self, session: &Session, resumed: bool, last_private: u64) {
+        let mut answer = self.answer();
+        if self.json {
+            answer.message(&ServerMessage::Welcome {
+                user: session.name().as_str().into(),
+                room: None,
+                session: session.token.as_deref().unwrap_or_default().into(),
+                id: 0,
+                members: 0,
+                topic: None,
+                owner: None,
+                resumed,
+            });
+        }
+        session.attach(self.outbox.clone(), answer.into_bytes(), last_private);
     }
 
     /// Refuses what is no name, and asks again, but not for ever.
@@ -263,6 +386,10 @@ fn is_http_request(line: &[u8]) -> bool {
         && target.is_some_and(|target| !target.is_empty())
         && version.is_some_and(|version| version.starts_with(b"HTTP/"))
         && words.next().is_none()
+}
+
+fn is_lobby(destination: &Destination) -> bool {
+    matches!(destination, Destination::Public(name) if name.is_lobby())
 }
 
 /// A new session's token: 128 random bits in hexadecimal.

@@ -34,9 +34,9 @@ pub(crate) enum Urgency {
     Now,
 }
 
-/// The room has ended and takes no posts.
+/// The room has ended and takes no posts: this one comes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ended;
+pub(crate) struct Ended<P = ()>(pub(crate) P);
 
 /// Posts in their order, and whose turn it is to pump.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ impl<P> Mailbox<P> {
         post: P,
         bytes: usize,
         urgency: Urgency,
-    ) -> Result<Option<Pump<'_, P>>, Ended> {
+    ) -> Result<Option<Pump<'_, P>>, Ended<P>> {
         let mut state = self.state.lock();
         // One post finds space in an empty mailbox, however long it is; and without a
         // pump, waiting would be for nothing.
@@ -109,7 +109,7 @@ impl<P> Mailbox<P> {
             self.wait(&mut state);
         }
         if state.closed {
-            return Err(Ended);
+            return Err(Ended(post));
         }
         Ok(self.push(state, post, bytes))
     }
@@ -122,7 +122,25 @@ impl<P> Mailbox<P> {
             return None;
         }
         state.closed = true;
+        self.signal(&state);
         self.push(state, last, 0)
+    }
+
+    /// Takes nothing in any more if nobody pumps, nothing waits and `condition`
+    /// holds, which may take a lock; whether it did, or was closed already.
+    pub(crate) fn close_if(&self, condition: impl FnOnce() -> bool) -> bool {
+        let mut state = self.state.lock();
+        let idle = state.duty == Duty::Free && state.posts.is_empty();
+        state.closed |= idle && condition();
+        state.closed
+    }
+
+    /// Takes nothing in any more; what waits is still taken out. For the pump.
+    pub(crate) fn shut(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        // Who waits for space waits for nothing.
+        self.signal(&state);
     }
 
     fn push(
@@ -315,7 +333,7 @@ mod tests {
         let mailbox = Mailbox::new();
         let pump = first_post(&mailbox, 0, 1);
         assert!(mailbox.close(9).is_none());
-        assert!(matches!(mailbox.post(1, 1, Urgency::Now), Err(Ended)));
+        assert!(matches!(mailbox.post(1, 1, Urgency::Now), Err(Ended(1))));
         let mut round = Vec::new();
         assert!(pump.next_round(false, &mut round).is_some());
         assert_eq!(round, [0, 9]);

@@ -8,6 +8,7 @@ use madang_server::{
     cli::{Cli, LogFormat, in_one_line},
     console::{Console, Streams},
     doors,
+    operator::{self, Outcome},
     server::Server,
 };
 use signal_hook::{
@@ -60,6 +61,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         }
     };
     announce(&server, &console);
+    listen_to_operator(&server);
     signals.forever().next();
     // Without a thread for it, a second signal changes nothing.
     let _ = std::thread::Builder::new().name("signals".into()).spawn(move || {
@@ -74,6 +76,22 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     server.stop();
     console_thread.stop();
     Ok(())
+}
+
+/// Starts the thread that takes the operator's commands. Without it, or without a
+/// terminal, there is no operator.
+fn listen_to_operator(server: &Server) {
+    let operator = server.operator();
+    let _ = std::thread::Builder::new().name("operator".into()).spawn(move || {
+        operator::read_terminal(&std::io::stdin(), |line| {
+            let outcome = operator.take_line(line);
+            if outcome == Outcome::Stops {
+                // As a signal from outside would.
+                let _ = signal_hook::low_level::raise(SIGTERM);
+            }
+            outcome
+        });
+    });
 }
 
 /// The signals that end the server. A hang-up that `nohup` has it ignore stays

@@ -10,8 +10,9 @@ use std::{
 };
 
 use madang_protocol::{
-    event::{Event, Time},
-    text::{Goodbye, Lang, LineEnd},
+    event::{Event, Stamp, Time},
+    notice::Goodbye,
+    text::{Lang, LineEnd},
 };
 use shuttle::{rand::Rng, thread};
 
@@ -149,7 +150,8 @@ fn whatever_waits_is_sent_when_the_socket_takes_it() {
                         let mut batch = Batch::new("lobby".into());
                         let (room, user, text) = ("lobby".into(), "u".into(), id.to_string());
                         let time = Time::from_millis(0);
-                        batch.push(Event::Said { id, time, room, user, text });
+                        let stamp = Stamp { id, time, room };
+                        batch.push(Event::Said { stamp, user, text, me: false }, 1);
                         outbox.offer(&mut batch, 0..1, Instant::now());
                     }
                     outbox.close(CloseReason::Told(Goodbye::Quit), b"bye\n");

@@ -27,7 +27,7 @@ use std::{
     time::Instant,
 };
 
-use madang_protocol::text::Goodbye;
+use madang_protocol::{event::Event, notice::Goodbye};
 
 use crate::{
     batch::{Batch, Form, Mark, Rendered},
@@ -177,6 +177,17 @@ impl Outbox {
         self.state.lock().form
     }
 
+    /// The form, and what carries it.
+    pub(crate) fn form_and_carrier(&self) -> (Form, Carrier) {
+        let state = self.state.lock();
+        (state.form, state.carrier)
+    }
+
+    /// Whether it accepts anything.
+    pub(crate) fn is_open(&self) -> bool {
+        self.state.lock().phase == Phase::Open
+    }
+
     /// Changes the form for what is put in from now on.
     pub(crate) fn change_form(&self, form: Form) {
         self.state.lock().form = form;
@@ -193,6 +204,11 @@ impl Outbox {
         self.state.lock().close_frame = Some(code);
     }
 
+    /// How much goes into one send.
+    pub(crate) fn pieces(&self) -> Pieces {
+        self.state.lock().pieces
+    }
+
     /// Changes how much goes into one send.
     pub(crate) fn change_pieces(&self, pieces: Pieces) {
         self.state.lock().pieces = pieces;
@@ -201,11 +217,59 @@ impl Outbox {
     /// Puts in a range of a batch's events, which is not empty: sends it at once
     /// if nothing waits.
     pub(crate) fn offer(self: &Arc<Self>, batch: &mut Batch, events: Range<u32>, now: Instant) {
-        let mut state = self.state.lock();
+        let state = self.state.lock();
+        if state.phase == Phase::Open {
+            let rendered = batch.rendered(state.form, state.carrier);
+            self.offer_locked(state, rendered, events, now);
+        }
+    }
+
+    /// Likewise, without the events that `is_hidden` names.
+    pub(crate) fn offer_without(
+        self: &Arc<Self>,
+        batch: &mut Batch,
+        events: Range<u32>,
+        is_hidden: impl Fn(u64, &Event) -> bool,
+        now: Instant,
+    ) {
+        let state = self.state.lock();
         if state.phase != Phase::Open {
             return;
         }
-        let rendered = batch.rendered(state.form, state.carrier);
+        match batch.without(&events, is_hidden, state.form, state.carrier) {
+            None => {
+                let rendered = batch.rendered(state.form, state.carrier);
+                self.offer_locked(state, rendered, events, now);
+            }
+            Some(rendered) if rendered.len() > 0 => {
+                let events = 0..rendered.len();
+                self.offer_locked(state, &Arc::new(rendered), events, now);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Puts in a part of what was rendered for this connection's form and carrier;
+    /// an empty part is nothing.
+    pub(crate) fn offer_rendered(
+        self: &Arc<Self>,
+        rendered: &Arc<Rendered>,
+        part: Range<u32>,
+        now: Instant,
+    ) {
+        let state = self.state.lock();
+        if state.phase == Phase::Open && !part.is_empty() {
+            self.offer_locked(state, rendered, part, now);
+        }
+    }
+
+    fn offer_locked(
+        self: &Arc<Self>,
+        mut state: MutexGuard<'_, State>,
+        rendered: &Arc<Rendered>,
+        events: Range<u32>,
+        now: Instant,
+    ) {
         let bytes = rendered.bytes(&events);
         let mut sent = 0;
         if state.queue.is_empty() {
@@ -236,6 +300,19 @@ impl Outbox {
         }
     }
 
+    /// Puts in lines for this connection alone, if there is space for them; false if
+    /// there is none or the connection ends.
+    pub(crate) fn try_push(self: &Arc<Self>, lines: &[u8]) -> bool {
+        let mut state = self.state.lock();
+        let cost = lines.len() + ENTRY_BYTES;
+        let fits = state.private_bytes + cost <= self.bounds.outbox_bytes;
+        if state.phase == Phase::Open && fits {
+            let bytes = state.carrier.carry(lines);
+            self.push_locked(&mut state, &bytes);
+        }
+        state.phase == Phase::Open && fits
+    }
+
     /// Puts in bytes that are the carrier's own, as they are.
     pub(crate) fn push_bytes(self: &Arc<Self>, bytes: &[u8]) {
         let mut state = self.state.lock();
@@ -256,6 +333,13 @@ impl Outbox {
             }
             self.changed.notify_all();
         }
+    }
+
+    /// Says goodbye as far as the socket takes it now, and ends the connection at
+    /// once, for somebody else than its thread.
+    pub(crate) fn dismiss(self: &Arc<Self>, reason: CloseReason, goodbye: &[u8]) {
+        self.close(reason, goodbye);
+        self.end(reason);
     }
 
     /// Ends the connection at once: what waits is dropped, and the thread that

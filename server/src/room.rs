@@ -1,5 +1,5 @@
-//! A room: members, the order of what happens among them, and the pump that
-//! tells each of it. Knows neither sockets nor names' uniqueness.
+//! A room: its mailbox, the pump that empties it, and what may be asked of it. What
+//! the pump works on is the [`floor`]. Knows neither sockets nor names' uniqueness.
 //!
 //! # Guarantees
 //!
@@ -8,33 +8,34 @@
 //! 2. The ids of a room's events rise by one, from the microsecond of its making.
 //! 3. One round is one batch: a member is offered once what happened in it.
 //! 4. A listener is never waited for; a speaker may wait for its own room.
-//! 5. A round posts to no other room and takes no lock but outboxes' own.
+//! 5. A round posts to no other room and takes no lock but sessions' and outboxes'.
 //! 6. A panic in a post costs that post; a panic in an offer costs that member.
-//! 7. A member's leave carries its goodbye: it is the last that the member gets,
-//!    after all that was posted before.
+//! 7. A leave that ends a connection carries its goodbye: it is the last that the
+//!    member gets, after all that was posted before.
+//! 8. A room that has ended takes nobody in and has no members.
 
 use std::{
-    collections::HashMap,
-    ops::Range,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
 use crossbeam_channel::{Sender, bounded};
-use madang_protocol::{
-    event::{Event, ServerMessage, Time, write_json_line},
-    text::{Goodbye, Notice},
-};
+use madang_protocol::room::RoomKey;
 
 use crate::{
-    answer::Answer,
-    batch::{Batch, Form},
     close_reason::CloseReason,
     mailbox::{Ended, Mailbox, Pump, Urgency},
     outbox::Outbox,
+    refusal::Refusal,
+    session::{Hidden, Session},
     sync::Mutex,
 };
+
+use floor::Floor;
+
+mod floor;
+mod members;
+mod moderation;
 
 /// How long a thread pumps before it would rather hand over.
 const PUMP_PATIENCE: Duration = Duration::from_millis(20);
@@ -43,18 +44,50 @@ const PUMP_PATIENCE: Duration = Duration::from_millis(20);
 /// a message counts at least: short ones are longer once they are rendered.
 const POST_BYTES: usize = 64;
 
-/// What a question for the members counts in the mailbox: its answer takes the
-/// pump as long as a round of many lines does, where there are many.
-const WHO_BYTES: usize = 4 * 1_024;
-
-/// How many names one line of an answer to `/who` holds.
-const NAMES_PER_LINE: usize = 50;
+/// What a question counts in the mailbox: its answer takes the pump as long as a
+/// round of many lines does, where there is much to tell.
+const QUESTION_BYTES: usize = 4 * 1_024;
 
 /// A room.
 pub(crate) struct Room {
+    /// No two of a server are the same.
+    pub(crate) number: u64,
+    /// As events name it: the name, or the mark of a private room.
+    pub(crate) name: Arc<str>,
+    /// By which a private room is reached.
+    pub(crate) key: Option<RoomKey>,
     mailbox: Mailbox<Post>,
     /// Locked by the pump alone, for as long as it pumps.
     floor: Mutex<Floor>,
+    /// As of the end of the last round.
+    status: Mutex<Status>,
+}
+
+/// What may be known of a room from outside.
+#[derive(Debug, Clone)]
+pub(crate) struct Status {
+    pub(crate) members: usize,
+    pub(crate) topic: Option<Arc<str>>,
+    /// The session that owns it, if it is private.
+    pub(crate) owner: Option<u64>,
+    /// Whether nobody new may come in.
+    pub(crate) locked: bool,
+    /// The most members, if the owner has set that.
+    pub(crate) limit: Option<usize>,
+    /// Since when it has had no members.
+    pub(crate) empty_since: Option<Instant>,
+}
+
+impl Status {
+    /// Whether `session` could come in.
+    pub(crate) fn admits(&self, session: u64) -> Result<(), Refusal> {
+        match self.limit {
+            _ if self.owner == Some(session) => Ok(()),
+            _ if self.locked => Err(Refusal::Locked),
+            Some(limit) if self.members >= limit => Err(Refusal::Full { limit }),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Something that a member says.
@@ -62,6 +95,8 @@ pub(crate) struct Room {
 pub(crate) struct Speech {
     /// One line, or several; sanitized.
     pub(crate) text: String,
+    /// Whether it tells what the speaker does.
+    pub(crate) me: bool,
     /// What its `ack` returns.
     pub(crate) nonce: Option<String>,
 }
@@ -73,24 +108,36 @@ impl Speech {
     }
 }
 
-/// What is asked of the pump. Members are known by their connection's number.
+/// What is asked of the pump. Members are known by their session's number.
 enum Post {
     Join {
-        member: Member,
-        token: Option<String>,
+        coming: Coming,
+        room: Arc<Room>,
+        answer: Option<Answered>,
+    },
+    Resume {
+        coming: Coming,
+        last: Last,
+        answer: Answered,
     },
     Leave {
-        number: u64,
-        reason: CloseReason,
-        goodbye: Vec<u8>,
+        session: u64,
+        going: Going,
     },
     Say {
-        number: u64,
+        session: Arc<Session>,
         speeches: Vec<Speech>,
     },
-    Who {
-        number: u64,
+    Ask {
+        session: Arc<Session>,
+        outbox: Arc<Outbox>,
+        question: Question,
         nonce: Option<String>,
+    },
+    Act {
+        by: By,
+        action: Action,
+        answer: Option<Answered>,
     },
     /// The sender is kept until everyone was told.
     Stop {
@@ -100,120 +147,245 @@ enum Post {
     Panic,
 }
 
-struct Member {
-    outbox: Arc<Outbox>,
-    user: Arc<str>,
-    /// The id of its joining.
-    joined: u64,
-    /// The first event of the batch that it is told of.
-    from: u32,
-    /// What it alone is told in this round, before the event of that number.
-    answers: Vec<(u32, Vec<u8>)>,
+/// Told, after everyone has been, what became of a post.
+type Answered = Sender<Result<(), Refusal>>;
+
+/// Who comes in, and how.
+pub(crate) struct Coming {
+    pub(crate) session: Arc<Session>,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) greeting: Greeting,
+    /// How many events that were said before are shown.
+    pub(crate) shown: usize,
 }
 
-/// A member who left in this round.
-struct Leaver {
-    member: Member,
-    /// The first event of the batch that it is not told of.
-    to: u32,
-    reason: CloseReason,
-    goodbye: Vec<u8>,
+/// What one is told who comes into a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Greeting {
+    /// One has just logged in; programs are given their token.
+    Welcome { token: Option<String> },
+    /// One comes from another room; what the request's answer returns.
+    Entered { nonce: Option<String> },
 }
 
-/// What the pump works on.
-struct Floor {
-    name: Arc<str>,
-    next_id: u64,
-    members: Vec<Member>,
-    /// Where in `members` the member of a connection's number is.
-    places: HashMap<u64, usize>,
-    batch: Batch,
-    posts: Vec<Post>,
-    /// Who has answers or joined in this round.
-    touched: Vec<u64>,
-    leavers: Vec<Leaver>,
-    /// Who waits for the room's end, when it has come.
-    stopped: Option<Sender<()>>,
+/// What a client that comes back has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Last {
+    /// The id of the last event of this room, if it has any.
+    pub(crate) event: Option<u64>,
+    /// The number of the last private event.
+    pub(crate) private: u64,
+}
+
+/// How a member leaves.
+pub(crate) enum Going {
+    /// With its connection.
+    Ends(Ending),
+    /// Alone, since nothing connects it any more.
+    Expires,
+    /// To another room; told when it has been told all of this one.
+    Moves(Answered),
+}
+
+/// How a connection ends.
+pub(crate) struct Ending {
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) reason: CloseReason,
+    pub(crate) goodbye: Vec<u8>,
+    /// The last word of who quits.
+    pub(crate) text: Option<String>,
+}
+
+/// What a member may ask of the room, or somebody else of a public one.
+pub(crate) enum Question {
+    Who,
+    Topic,
+    History { before: Option<u64>, limit: usize },
+    Ping { token: Option<String> },
+}
+
+/// Who does something to a room.
+#[derive(Clone)]
+pub(crate) enum By {
+    Member(Arc<Session>),
+    Operator,
+    /// Nobody: it was due.
+    Time,
+}
+
+/// What is done to a room or its members.
+pub(crate) enum Action {
+    /// Sets the topic; an empty one is none.
+    Topic(Arc<str>),
+    /// Gives the one who asks another name.
+    Rename(Arc<str>),
+    Kick(Arc<Session>),
+    /// Keeps somebody from speaking; the operator does that everywhere, and here
+    /// only tells of it.
+    Mute(Arc<Session>, Option<Duration>),
+    Unmute(Arc<Session>),
+    Lock,
+    Unlock,
+    Limit(usize),
+    End,
+    Owner(Arc<Session>),
+    /// The session of this number has ended; if it was the owner's, another's is.
+    OwnerGone(u64),
+    /// What the one who asks hides is this now.
+    Hide(Arc<[Hidden]>),
+    /// Says something as the server.
+    Announce(String),
 }
 
 impl Room {
-    /// An empty room, made at `now`.
-    pub(crate) fn new(name: &str, now: SystemTime) -> Room {
+    /// An empty room, made at `now`: a private one with its key and its owner.
+    pub(crate) fn new(
+        number: u64,
+        name: &str,
+        private: Option<(RoomKey, u64)>,
+        topic: Option<Arc<str>>,
+        now: SystemTime,
+    ) -> Room {
         let name: Arc<str> = name.into();
         let since_1970 = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        // Below 2^53, which JSON numbers hold exactly, until the year 2255.
+        let first_id = since_1970.as_micros() as u64;
+        let owner = private.map(|(_, owner)| owner);
+        let floor = Floor::new(number, name.clone(), first_id, private.is_some(), owner, topic);
         Room {
+            number,
+            name,
+            key: private.map(|(key, _)| key),
             mailbox: Mailbox::new(),
-            floor: Mutex::new(Floor {
-                name: name.clone(),
-                // Below 2^53, which JSON numbers hold exactly, until the year 2255.
-                next_id: since_1970.as_micros() as u64,
-                members: Vec::new(),
-                places: HashMap::new(),
-                batch: Batch::new(name),
-                posts: Vec::new(),
-                touched: Vec::new(),
-                leavers: Vec::new(),
-                stopped: None,
-            }),
+            status: Mutex::new(floor.status()),
+            floor: Mutex::new(floor),
         }
     }
 
-    /// Brings a member in; a JSON client's `welcome` carries `token`. May wait for
-    /// a round, and may pump.
+    /// What may be known from outside, as of the last round.
+    pub(crate) fn status(&self) -> Status {
+        self.status.lock().clone()
+    }
+
+    /// Brings a member into a room that never ends. May wait for a round, and may
+    /// pump; does not wait to be told.
     ///
     /// # Errors
     ///
-    /// [`Ended`] if the room takes nobody any more; likewise below.
-    pub(crate) fn join(
-        &self,
-        outbox: Arc<Outbox>,
-        user: &str,
-        token: Option<String>,
-    ) -> Result<(), Ended> {
-        let user = user.into();
-        let member = Member { outbox, user, joined: 0, from: 0, answers: Vec::new() };
-        self.post(Post::Join { member, token }, POST_BYTES, Urgency::Waits)
+    /// [`Ended`] if the server stops.
+    pub(crate) fn join(self: &Arc<Self>, coming: Coming) -> Result<(), Ended> {
+        let post = Post::Join { coming, room: self.clone(), answer: None };
+        self.post(post, POST_BYTES, Urgency::Waits)
     }
 
-    /// Takes a member out and closes its outbox with `goodbye`. Never waits for
-    /// space; may pump.
-    pub(crate) fn leave(
-        &self,
-        number: u64,
-        reason: CloseReason,
-        goodbye: Vec<u8>,
-    ) -> Result<(), Ended> {
-        self.post(Post::Leave { number, reason, goodbye }, POST_BYTES, Urgency::Now)
+    /// Brings a member in and blocks until it is, or is refused. May pump.
+    ///
+    /// # Errors
+    ///
+    /// Why it may not come in; likewise below.
+    pub(crate) fn enter(self: &Arc<Self>, coming: Coming) -> Result<(), Refusal> {
+        let room = self.clone();
+        self.ask(Urgency::Waits, |answer| Post::Join { coming, room, answer: Some(answer) })
     }
 
-    /// Says something. May wait for a round, and may pump.
-    pub(crate) fn say(&self, number: u64, speeches: Vec<Speech>) -> Result<(), Ended> {
+    /// Gives a member's place to another connection of the same session, tells it
+    /// what it missed, and blocks until that is done. May pump.
+    pub(crate) fn resume(&self, coming: Coming, last: Last) -> Result<(), Refusal> {
+        self.ask(Urgency::Waits, |answer| Post::Resume { coming, last, answer })
+    }
+
+    /// Takes a member out. Never waits for space; may pump. Who is no member is only
+    /// told the goodbye.
+    ///
+    /// # Errors
+    ///
+    /// [`Ended`] if the room takes no posts any more; likewise below.
+    pub(crate) fn leave(&self, session: u64, going: Going) -> Result<(), Ended> {
+        self.post(Post::Leave { session, going }, POST_BYTES, Urgency::Now)
+    }
+
+    /// Takes a member out who goes to another room, and blocks until it has been told
+    /// all that it is told of this one. May pump.
+    pub(crate) fn leave_for_another(&self, session: u64) {
+        // A room that has ended has no members.
+        let _ =
+            self.ask(Urgency::Now, |answer| Post::Leave { session, going: Going::Moves(answer) });
+    }
+
+    /// Says something. May wait for a round, and may pump. Who is no member, or may
+    /// not speak, is told so.
+    pub(crate) fn say(&self, session: &Arc<Session>, speeches: Vec<Speech>) {
         let bytes = POST_BYTES + speeches.iter().map(Speech::bytes).sum::<usize>();
-        self.post(Post::Say { number, speeches }, bytes, Urgency::Waits)
+        let post = Post::Say { session: session.clone(), speeches };
+        match self.mailbox.post(post, bytes, Urgency::Waits) {
+            Ok(Some(pump)) => self.pump(pump),
+            Ok(None) => {}
+            Err(Ended(Post::Say { session, speeches })) => {
+                refuse(&session, &speeches, Refusal::NoMember);
+            }
+            Err(Ended(_)) => {}
+        }
     }
 
-    /// Answers a member who is here, after all that it posted before. May wait
-    /// for a round, and may pump.
-    pub(crate) fn who(&self, number: u64, nonce: Option<String>) -> Result<(), Ended> {
-        self.post(Post::Who { number, nonce }, WHO_BYTES, Urgency::Waits)
+    /// Has a question answered to `outbox`: to a member after all that it posted
+    /// before. May wait for a round, and may pump.
+    pub(crate) fn answer(
+        &self,
+        session: &Arc<Session>,
+        outbox: &Arc<Outbox>,
+        question: Question,
+        nonce: Option<String>,
+    ) -> Result<(), Ended> {
+        let (session, outbox) = (session.clone(), outbox.clone());
+        let post = Post::Ask { session, outbox, question, nonce };
+        self.post(post, QUESTION_BYTES, Urgency::Waits)
     }
 
-    /// Ends the room: everyone is told goodbye, nobody that the others leave.
-    /// What was posted before is delivered; nothing is accepted afterwards. Blocks
-    /// until that is done, whoever pumps, or `deadline`.
+    /// Does something to the room or its members, and blocks until everyone was told.
+    /// May pump.
+    pub(crate) fn act(&self, by: By, action: Action) -> Result<(), Refusal> {
+        self.ask(Urgency::Waits, |answer| Post::Act { by, action, answer: Some(answer) })
+    }
+
+    /// The same for what nobody waits for. Never waits for space; may pump.
+    pub(crate) fn act_now(&self, by: By, action: Action) -> Result<(), Ended> {
+        self.post(Post::Act { by, action, answer: None }, POST_BYTES, Urgency::Now)
+    }
+
+    /// Ends the room if it has been empty since `before`; else tells since when it
+    /// has, if it is.
+    pub(crate) fn end_if_empty(&self, before: Instant) -> Result<(), Option<Instant>> {
+        let is_empty = || self.status.lock().empty_since;
+        let ended = self.mailbox.close_if(|| is_empty().is_some_and(|since| since <= before));
+        if ended { Ok(()) } else { Err(is_empty()) }
+    }
+
+    /// Ends the room with the server: everyone is told goodbye, nobody that the
+    /// others leave. What was posted before is delivered; nothing is accepted
+    /// afterwards. Blocks until that is done, whoever pumps, or `deadline`.
     pub(crate) fn stop(&self, deadline: Instant) {
         let (done, is_done) = bounded(1);
+        // Dropped, with the sender in it, if the room has ended already.
         if let Some(pump) = self.mailbox.close(Post::Stop { done }) {
             self.pump(pump);
         }
-        if is_done.recv_deadline(deadline).is_err() {
-            tracing::error!("a room did not end in time");
+        if let Err(crossbeam_channel::RecvTimeoutError::Timeout) = is_done.recv_deadline(deadline) {
+            tracing::error!(room = %self.name, "a room did not end in time");
         }
     }
 
+    fn ask(&self, urgency: Urgency, post: impl FnOnce(Answered) -> Post) -> Result<(), Refusal> {
+        let (answer, answered) = bounded(1);
+        self.post(post(answer), POST_BYTES, urgency).map_err(|Ended(())| Refusal::Ended)?;
+        // Dropped unanswered if the room has ended, or the post has panicked.
+        answered.recv().unwrap_or(Err(Refusal::Ended))
+    }
+
     fn post(&self, post: Post, bytes: usize, urgency: Urgency) -> Result<(), Ended> {
-        if let Some(pump) = self.mailbox.post(post, bytes, urgency)? {
-            self.pump(pump);
+        match self.mailbox.post(post, bytes, urgency) {
+            Ok(Some(pump)) => self.pump(pump),
+            Ok(None) => {}
+            Err(Ended(_)) => return Err(Ended(())),
         }
         Ok(())
     }
@@ -222,221 +394,37 @@ impl Room {
         let mut floor = self.floor.lock();
         let started = Instant::now();
         let mut now = started;
-        while let Some(duty) = pump.next_round(now - started > PUMP_PATIENCE, &mut floor.posts) {
+        while let Some(duty) = pump.next_round(now - started > PUMP_PATIENCE, floor.posts()) {
             pump = duty;
-            floor.round(Instant::now());
+            let answers = floor.round(Instant::now());
             now = Instant::now();
+            if floor.take_changed() {
+                *self.status.lock() = floor.status();
+            }
+            if floor.has_ended() {
+                self.mailbox.shut();
+            }
+            for (answer, result) in answers {
+                // Whoever waited and has gone does not want to know.
+                let _ = answer.send(result);
+            }
         }
     }
 }
 
-impl Floor {
-    /// Walks the posts in their order, then tells everyone once.
-    fn round(&mut self, now: Instant) {
-        let time = wall_clock();
-        let mut posts = std::mem::take(&mut self.posts);
-        for post in posts.drain(..) {
-            if catch_unwind(AssertUnwindSafe(|| self.apply(post, time))).is_err() {
-                tracing::error!(room = %self.name, "a post panicked and was dropped");
-            }
+/// Tells who can't speak why, once, or for each request that has a nonce.
+pub(crate) fn refuse(session: &Session, speeches: &[Speech], refusal: Refusal) {
+    session.tell(|answer| {
+        let notice = refusal.notice();
+        let nonces: Vec<&str> =
+            speeches.iter().filter_map(|speech| speech.nonce.as_deref()).collect();
+        for nonce in &nonces {
+            answer.notice_to(&notice, Some(nonce));
         }
-        self.posts = posts;
-        self.tell(now);
-    }
-
-    // Whoever posts pumps, on its own small stack: what is over leaves its frame.
-    #[inline(never)]
-    fn apply(&mut self, post: Post, time: Time) {
-        match post {
-            Post::Join { member, token } => self.join(member, token, time),
-            Post::Leave { number, reason, goodbye } => self.leave(number, reason, goodbye, time),
-            Post::Say { number, speeches } => self.say(number, speeches, time),
-            Post::Who { number, nonce } => self.who(number, nonce.as_deref()),
-            Post::Stop { done } => self.stop(done),
-            #[cfg(test)]
-            Post::Panic => panic!("as the test asked"),
+        if nonces.len() < speeches.len() {
+            answer.notice_to(&notice, None);
         }
-    }
-
-    #[inline(never)]
-    fn join(&mut self, mut member: Member, token: Option<String>, time: Time) {
-        let (id, user) = (self.take_id(), member.user.clone());
-        member.joined = id;
-        member.from = self.batch_len();
-        let number = member.outbox.number();
-        self.places.insert(number, self.members.len());
-        self.members.push(member);
-        self.touched.push(number);
-        if let Some(token) = token {
-            let mut welcome = Vec::new();
-            let message = ServerMessage::Welcome {
-                user: (&*user).into(),
-                room: (&*self.name).into(),
-                session: token.into(),
-                id,
-                members: self.members.len(),
-                resumed: false,
-            };
-            write_json_line(&message, &mut welcome);
-            self.answer(number, self.batch_len(), &welcome);
-        }
-        self.batch.push(Event::Joined { id, time, room: self.name.clone(), user });
-    }
-
-    #[inline(never)]
-    fn leave(&mut self, number: u64, reason: CloseReason, goodbye: Vec<u8>, time: Time) {
-        let Some(place) = self.places.remove(&number) else { return };
-        let member = self.members.swap_remove(place);
-        if let Some(moved) = self.members.get(place) {
-            self.places.insert(moved.outbox.number(), place);
-        }
-        let user = member.user.clone();
-        self.leavers.push(Leaver { member, to: self.batch_len(), reason, goodbye });
-        let id = self.take_id();
-        self.batch.push(Event::Left { id, time, room: self.name.clone(), user });
-    }
-
-    #[inline(never)]
-    fn say(&mut self, number: u64, speeches: Vec<Speech>, time: Time) {
-        let Some(&place) = self.places.get(&number) else { return };
-        let user = self.members[place].user.clone();
-        let mut acks = Vec::new();
-        for Speech { text, nonce } in speeches {
-            let id = self.take_id();
-            if let Some(nonce) = nonce {
-                write_json_line(
-                    &ServerMessage::Ack { nonce: nonce.into(), id: Some(id) },
-                    &mut acks,
-                );
-            }
-            let (room, user) = (self.name.clone(), user.clone());
-            self.batch.push(Event::Said { id, time, room, user, text });
-        }
-        if !acks.is_empty() {
-            // All acks of a round go before its batch: two sends, not one for each.
-            self.answer(number, self.members[place].from, &acks);
-        }
-    }
-
-    #[inline(never)]
-    fn who(&mut self, number: u64, nonce: Option<&str>) {
-        let Some(&place) = self.places.get(&number) else { return };
-        let mut members: Vec<(u64, &str)> =
-            self.members.iter().map(|member| (member.joined, &*member.user)).collect();
-        members.sort_unstable();
-        let names: Vec<&str> = members.into_iter().map(|(_, user)| user).collect();
-
-        let form = self.members[place].outbox.form();
-        let count = names.len();
-        let mut answer = Answer::new(form);
-        for (at, names) in names.chunks(NAMES_PER_LINE).enumerate() {
-            match form {
-                Form::Text(..) => answer.notice(&Notice::Who { count, names }),
-                Form::Json => answer.message(&ServerMessage::Who {
-                    room: (&*self.name).into(),
-                    count,
-                    members: names.iter().map(|name| (*name).into()).collect(),
-                    more: (at + 1) * NAMES_PER_LINE < count,
-                    nonce: nonce.map(Into::into),
-                }),
-            }
-        }
-        answer.ack(nonce);
-        let bytes = answer.into_bytes();
-        self.answer(number, self.batch_len(), &bytes);
-    }
-
-    #[inline(never)]
-    fn stop(&mut self, done: Sender<()>) {
-        self.stopped = Some(done);
-        let reason = CloseReason::Told(Goodbye::Shutdown);
-        let to = self.batch_len();
-        self.places.clear();
-        for member in std::mem::take(&mut self.members) {
-            let goodbye = Answer::goodbye(member.outbox.form(), Goodbye::Shutdown);
-            self.leavers.push(Leaver { member, to, reason, goodbye });
-        }
-    }
-
-    /// Has a member told something in this round, before the event of that number.
-    fn answer(&mut self, number: u64, at: u32, bytes: &[u8]) {
-        let Some(&place) = self.places.get(&number) else { return };
-        let answers = &mut self.members[place].answers;
-        let after = answers.partition_point(|(other, _)| *other <= at);
-        match after.checked_sub(1).map(|last| &mut answers[last]) {
-            Some((last, answer)) if *last == at => answer.extend_from_slice(bytes),
-            _ => answers.insert(after, (at, bytes.to_vec())),
-        }
-        self.touched.push(number);
-    }
-
-    /// Offers the batch to everyone.
-    #[inline(never)]
-    fn tell(&mut self, now: Instant) {
-        let Floor { members, leavers, batch, .. } = self;
-        let to = u32::try_from(batch.len()).expect("a round is far below 2^32 events");
-        for member in members.iter() {
-            if !batch.is_empty() || !member.answers.is_empty() {
-                offer(member, batch, to, now);
-            }
-        }
-        for Leaver { member, to, reason, goodbye } in leavers.drain(..) {
-            offer(&member, batch, to, now);
-            guarded(&member, || member.outbox.close(reason, &goodbye));
-        }
-        batch.clear();
-        for number in self.touched.drain(..) {
-            if let Some(&place) = self.places.get(&number) {
-                self.members[place].from = 0;
-                self.members[place].answers = Vec::new();
-            }
-        }
-        if let Some(stopped) = self.stopped.take() {
-            let _ = stopped.send(());
-        }
-    }
-
-    fn take_id(&mut self) -> u64 {
-        let id = self.next_id;
-        self.next_id += 1;
-        id
-    }
-
-    fn batch_len(&self) -> u32 {
-        u32::try_from(self.batch.len()).expect("a round is far below 2^32 events")
-    }
-}
-
-/// Offers a member its part of the batch, and its answers at their places.
-fn offer(member: &Member, batch: &mut Batch, to: u32, now: Instant) {
-    guarded(member, || {
-        let mut from = member.from;
-        for (at, answer) in &member.answers {
-            offer_events(&member.outbox, batch, from..*at, now);
-            member.outbox.push(answer);
-            from = *at;
-        }
-        offer_events(&member.outbox, batch, from..to, now);
     });
-}
-
-/// Does something to a member's outbox; a panic costs that member.
-fn guarded(member: &Member, action: impl FnOnce()) {
-    if catch_unwind(AssertUnwindSafe(action)).is_err() {
-        tracing::error!(user = %member.user, "an outbox panicked; its connection is ended");
-        member.outbox.end(CloseReason::Told(Goodbye::Internal));
-    }
-}
-
-fn offer_events(outbox: &Arc<Outbox>, batch: &mut Batch, events: Range<u32>, now: Instant) {
-    if !events.is_empty() {
-        outbox.offer(batch, events, now);
-    }
-}
-
-fn wall_clock() -> Time {
-    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Time::from_millis(since_1970.as_millis() as i64)
 }
 
 #[cfg(test)]

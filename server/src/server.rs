@@ -5,13 +5,14 @@ use std::{
     net::{SocketAddr, TcpStream},
     sync::{Arc, atomic::AtomicUsize},
     thread::JoinHandle,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
-use madang_protocol::text::{Goodbye, LineEnd};
+use madang_protocol::{notice::Goodbye, text::LineEnd};
 
 use crate::{
     answer::Answer,
+    bans::Bans,
     batch::Form,
     capacity::Capacity,
     close_reason::CloseReason,
@@ -19,15 +20,18 @@ use crate::{
     connections::{Admission, ConnectionLimits, Connections},
     console::Console,
     drainer::Drainer,
+    invite::Doors,
     listener::{self, Listener},
+    operator::Operator,
     outbox::{Bounds, Outbox},
-    room::Room,
+    room::{Action, By, Going, Room},
+    room_allowance::RoomAllowance,
+    rooms::Rooms,
+    session::Session,
     sink::TcpSink,
+    timekeeper::{self, Due, Timekeeper},
     user_manager::UserManager,
 };
-
-/// The name of the room where everyone starts.
-pub(crate) const LOBBY: &str = "lobby";
 
 /// How long peers may take to close their side after the server's goodbye.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(300);
@@ -44,7 +48,11 @@ pub(crate) struct Shared {
     pub(crate) drainer: Arc<Drainer>,
     pub(crate) connections: Arc<Connections>,
     pub(crate) users: UserManager,
-    pub(crate) lobby: Room,
+    pub(crate) rooms: Rooms,
+    pub(crate) room_allowance: RoomAllowance,
+    pub(crate) bans: Bans,
+    pub(crate) timekeeper: Timekeeper,
+    pub(crate) doors: Doors,
 }
 
 /// A running server. It runs until it is [stopped](Server::stop).
@@ -52,6 +60,7 @@ pub struct Server {
     shared: Arc<Shared>,
     listeners: Vec<Listener>,
     drainer_thread: JoinHandle<()>,
+    timekeeper_thread: JoinHandle<()>,
     capacity: Capacity,
 }
 
@@ -85,6 +94,27 @@ impl Shared {
         admission.register(outbox.clone());
         outbox
     }
+
+    /// Ends a session to which nobody comes back: it leaves `room`, its rooms get
+    /// other owners, its name is free. Returns whether a room has taken the leaving,
+    /// and with it the end of its connection.
+    pub(crate) fn end_session(
+        &self,
+        session: &Session,
+        room: Option<Arc<Room>>,
+        going: Going,
+    ) -> bool {
+        let taken = room.as_ref().is_some_and(|room| room.leave(session.number, going).is_ok());
+        for room in room.into_iter().chain(session.take_owned()) {
+            // A room that has ended needs no owner.
+            let _ = room.act_now(By::Time, Action::OwnerGone(session.number));
+            let at = Instant::now() + self.config.empty_room_window;
+            self.timekeeper.schedule(at, Due::Room(Arc::downgrade(&room)));
+        }
+        let name = session.name();
+        self.console.left(&name, self.users.end(session));
+        taken
+    }
 }
 
 impl Server {
@@ -112,16 +142,30 @@ impl Server {
             per_address: config.max_per_address,
             logins_per_address: config.max_logins_per_address,
         };
+        let lines = sockets.first().and_then(|socket| socket.local_addr().ok());
+        let doors = Doors { lines, ..Doors::default() };
         let shared = Arc::new(Shared {
-            config,
             console,
             bounds: Arc::new(bounds),
             drainer,
             connections: Connections::new(limits),
             users: UserManager::default(),
-            lobby: Room::new(LOBBY, SystemTime::now()),
+            rooms: Rooms::new(config.max_rooms),
+            room_allowance: RoomAllowance::new(config.rooms_per_minute),
+            bans: Bans::default(),
+            timekeeper: Timekeeper::default(),
+            doors,
+            config,
         });
-        let mut server = Server { shared, listeners: Vec::new(), drainer_thread, capacity };
+        let timekeeper_thread = match timekeeper::start(shared.clone()) {
+            Ok(thread) => thread,
+            Err(error) => {
+                shared.drainer.stop();
+                return Err(StartError::Threads(error));
+            }
+        };
+        let mut server =
+            Server { shared, listeners: Vec::new(), drainer_thread, timekeeper_thread, capacity };
         for socket in sockets {
             match Listener::start(socket, server.shared.clone()) {
                 Ok(listener) => server.listeners.push(listener),
@@ -139,6 +183,11 @@ impl Server {
         self.listeners.iter().map(|listener| listener.address).collect()
     }
 
+    /// Who carries out the operator's commands.
+    pub fn operator(&self) -> Operator {
+        Operator::new(self.shared.clone())
+    }
+
     /// How many connections it can hold.
     pub fn capacity(&self) -> Capacity {
         self.capacity
@@ -149,14 +198,18 @@ impl Server {
     /// What was accepted from a member before is delivered. Returns whether all
     /// threads of connections have ended.
     pub fn stop(self) -> bool {
-        let Server { shared, listeners, drainer_thread, .. } = self;
+        let Server { shared, listeners, drainer_thread, timekeeper_thread, .. } = self;
         let started = Instant::now();
         listeners.iter().for_each(Listener::wake);
         listeners.into_iter().for_each(Listener::stop);
+        shared.timekeeper.stop();
+        if timekeeper_thread.join().is_err() {
+            tracing::error!("the timekeeper had panicked");
+        }
 
         let reason = CloseReason::Told(Goodbye::Shutdown);
         let deadline = started + shared.config.stop_timeout;
-        shared.lobby.stop(deadline);
+        shared.rooms.all().iter().for_each(|room| room.stop(deadline));
         let outboxes = shared.connections.outboxes();
         for outbox in &outboxes {
             // Members were told by their room; this is for who has none.

@@ -3,11 +3,11 @@
 
 use std::{
     io::{self, Read},
-    net::{Shutdown, TcpStream},
+    net::{Shutdown, SocketAddr, TcpStream},
     time::{Duration, Instant},
 };
 
-use madang_protocol::text::{Goodbye, Notice};
+use madang_protocol::notice::{Goodbye, Notice};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use self::{tcp::LineReader, websocket::MessageReader};
@@ -196,6 +196,11 @@ impl Reader {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
         Ok(())
+    }
+
+    /// The address of this server by which the peer has come.
+    pub(crate) fn local_address(&self) -> Option<SocketAddr> {
+        self.stream().local_addr().ok()
     }
 
     /// How long what waits may take to be sent when the connection ends.

@@ -1,118 +1,377 @@
-//! Who is here under which name: the only place where names are claimed.
+//! Who is here under which name: the only place where names are claimed, and where a
+//! session goes from one connection to the next. Which rooms exist, [`Rooms`] knows.
+//!
+//! # Guarantees
+//!
+//! 1. A name has one bearer. It is claimed before its bearer joins a room, and given
+//!    up only after its leaving was posted: a room sees one go before the next comes.
+//! 2. A session is held by one connection at a time, or by none while that is cut.
+//! 3. Once a session ends, nobody comes back to it.
+//!
+//! [`Rooms`]: crate::rooms::Rooms
 
-use std::collections::HashSet;
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use madang_protocol::{
+    event::Time,
     name::{NameKey, UserName},
     text::Lang,
 };
 
-use crate::sync::Mutex;
+use crate::{
+    session::Session,
+    sync::{Condvar, Mutex},
+};
 
-/// The names in use. A name is claimed before its bearer joins a room, and
-/// released only after its leaving was posted: the room sees one bearer go
-/// before the next comes.
-#[derive(Debug, Default)]
+/// The sessions, and the names in use.
+#[derive(Default)]
 pub(crate) struct UserManager {
-    names: Mutex<Names>,
+    table: Mutex<Table>,
+    /// Signalled when a connection has let a session go.
+    let_go: Condvar,
 }
 
-#[derive(Debug, Default)]
-struct Names {
+#[derive(Default)]
+struct Table {
     /// Every key of every name in use.
-    keys: HashSet<NameKey>,
-    count: usize,
+    names: HashMap<NameKey, Arc<Session>>,
+    sessions: HashMap<u64, Entry>,
+    tokens: HashMap<String, Arc<Session>>,
+    last_number: u64,
     last_guest: u64,
+}
+
+struct Entry {
+    session: Arc<Session>,
+    holder: Holder,
+}
+
+/// Who holds a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holder {
+    /// The connection of this number.
+    Connection(u64),
+    /// Nobody since then.
+    Nobody(Instant),
+    /// It is about to end.
+    Ending,
 }
 
 /// The name, or one that looks the same, is in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NameInUse;
 
+/// Why nobody comes back to a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoSession;
+
 impl UserManager {
-    /// Claims a name and returns how many are in use now.
+    /// Claims a name for a new session, held by `connection`.
     ///
     /// # Errors
     ///
     /// [`NameInUse`] if it, or one that could be mistaken for it, is claimed.
-    pub(crate) fn claim(&self, name: &UserName) -> Result<usize, NameInUse> {
+    pub(crate) fn claim(
+        &self,
+        name: &UserName,
+        token: Option<String>,
+        connection: u64,
+        now: Time,
+    ) -> Result<Arc<Session>, NameInUse> {
         let keys = name.keys();
-        self.names.lock().claim(keys).ok_or(NameInUse)
+        self.table.lock().claim(keys, name, token, connection, now).ok_or(NameInUse)
     }
 
-    /// Claims a free guest name (`손님-17`, `guest-17`), and returns it with how
-    /// many names are in use now.
-    pub(crate) fn claim_guest(&self, lang: Lang) -> (UserName, usize) {
+    /// Claims a free guest name (`손님-17`, `guest-17`).
+    pub(crate) fn claim_guest(
+        &self,
+        lang: Lang,
+        token: Option<String>,
+        connection: u64,
+        now: Time,
+    ) -> Arc<Session> {
         let word = match lang {
             Lang::Ko => "손님",
             Lang::En => "guest",
         };
         loop {
             let number = {
-                let mut names = self.names.lock();
-                names.last_guest += 1;
-                names.last_guest
+                let mut table = self.table.lock();
+                table.last_guest += 1;
+                table.last_guest
             };
             let name = UserName::parse(&format!("{word}-{number}"))
                 .expect("a word, a hyphen and at most 16 digits are a name");
-            if let Ok(count) = self.claim(&name) {
-                return (name, count);
+            if let Ok(session) = self.claim(&name, token.clone(), connection, now) {
+                return session;
             }
         }
     }
 
-    /// Releases a claimed name and returns how many are in use now.
-    pub(crate) fn release(&self, name: &UserName) -> usize {
-        let keys = name.keys();
-        let mut names = self.names.lock();
-        for key in keys {
-            names.keys.remove(&key);
-        }
-        names.count -= 1;
-        names.count
+    /// How many sessions there are.
+    pub(crate) fn present(&self) -> usize {
+        self.table.lock().sessions.len()
     }
-}
 
-impl Names {
-    // Inlined, its frame would lie under the making of the keys, on a small stack.
-    #[inline(never)]
-    fn claim(&mut self, keys: Vec<NameKey>) -> Option<usize> {
-        if keys.iter().any(|key| self.keys.contains(key)) {
+    /// Who has this name, in whatever case.
+    pub(crate) fn find(&self, name: &UserName) -> Option<Arc<Session>> {
+        self.table.lock().names.get(&name.spelling()).cloned()
+    }
+
+    /// All sessions.
+    pub(crate) fn sessions(&self) -> Vec<Arc<Session>> {
+        self.table.lock().sessions.values().map(|entry| entry.session.clone()).collect()
+    }
+
+    /// Claims another name for a session beside its own, until one of the two is
+    /// [given up](Self::give_up).
+    ///
+    /// # Errors
+    ///
+    /// [`NameInUse`] if somebody else's could be mistaken for it.
+    pub(crate) fn claim_another(
+        &self,
+        session: &Arc<Session>,
+        name: &UserName,
+    ) -> Result<(), NameInUse> {
+        let keys = name.keys();
+        let mut table = self.table.lock();
+        let is_others = |key: &NameKey| {
+            table.names.get(key).is_some_and(|bearer| bearer.number != session.number)
+        };
+        if keys.iter().any(is_others) {
+            return Err(NameInUse);
+        }
+        table.names.extend(keys.into_iter().map(|key| (key, session.clone())));
+        Ok(())
+    }
+
+    /// Gives up `name`, which a session has claimed beside the one that it has now.
+    pub(crate) fn give_up(&self, session: &Session, name: &UserName) {
+        let (kept, mut keys) = (session.name().keys(), name.keys());
+        keys.retain(|key| !kept.contains(key));
+        let mut table = self.table.lock();
+        for key in keys {
+            table.names.remove(&key);
+        }
+    }
+
+    /// Hands the session of this token to `connection`. If another one holds it,
+    /// `dismiss` must see to it that it ends; blocks until it has let the session go,
+    /// or for `patience`.
+    ///
+    /// # Errors
+    ///
+    /// [`NoSession`] if there is none, or it was not let go.
+    pub(crate) fn take_over(
+        &self,
+        token: &str,
+        connection: u64,
+        patience: Duration,
+        dismiss: impl Fn(&Session),
+    ) -> Result<Arc<Session>, NoSession> {
+        let deadline = Instant::now() + patience;
+        let session = self.table.lock().tokens.get(token).cloned().ok_or(NoSession)?;
+        dismiss(&session);
+        let mut table = self.table.lock();
+        loop {
+            let entry = table.sessions.get_mut(&session.number).ok_or(NoSession)?;
+            match entry.holder {
+                Holder::Nobody(_) => {
+                    entry.holder = Holder::Connection(connection);
+                    return Ok(session);
+                }
+                Holder::Ending => return Err(NoSession),
+                Holder::Connection(_) => {}
+            }
+            if self.let_go.wait_until(&mut table, deadline).timed_out() {
+                return Err(NoSession);
+            }
+        }
+    }
+
+    /// `connection` holds a session no more, and somebody may come back to it. Returns
+    /// since when; `None` if another one holds it.
+    pub(crate) fn let_go(&self, session: &Session, connection: u64) -> Option<Instant> {
+        let now = Instant::now();
+        let mut table = self.table.lock();
+        let entry = table.sessions.get_mut(&session.number)?;
+        if entry.holder != Holder::Connection(connection) {
             return None;
         }
-        self.keys.extend(keys);
-        self.count += 1;
-        Some(self.count)
+        entry.holder = Holder::Nobody(now);
+        self.let_go.notify_all();
+        Some(now)
+    }
+
+    /// Nobody comes back to a session from now on, if nobody has since `since`;
+    /// whether that is so.
+    pub(crate) fn expire(&self, session: &Session, since: Instant) -> bool {
+        let mut table = self.table.lock();
+        let Some(entry) = table.sessions.get_mut(&session.number) else { return false };
+        let expires = entry.holder == Holder::Nobody(since);
+        if expires {
+            entry.holder = Holder::Ending;
+        }
+        expires
+    }
+
+    /// Nobody comes back to a session from now on, which its connection ends; false if
+    /// another one holds it.
+    pub(crate) fn close(&self, session: &Session, connection: u64) -> bool {
+        let mut table = self.table.lock();
+        let Some(entry) = table.sessions.get_mut(&session.number) else { return false };
+        let closes = entry.holder == Holder::Connection(connection);
+        if closes {
+            entry.holder = Holder::Ending;
+            self.let_go.notify_all();
+        }
+        closes
+    }
+
+    /// Ends a session, whose leaving was posted: its name is free. Returns how many
+    /// are left.
+    pub(crate) fn end(&self, session: &Session) -> usize {
+        let keys = session.name().keys();
+        let mut table = self.table.lock();
+        for key in keys {
+            table.names.remove(&key);
+        }
+        if let Some(token) = &session.token {
+            table.tokens.remove(token);
+        }
+        table.sessions.remove(&session.number);
+        table.sessions.len()
     }
 }
 
-#[cfg(test)]
+impl Table {
+    // Inlined, its frame would lie under the making of the keys, on a small stack.
+    #[inline(never)]
+    fn claim(
+        &mut self,
+        keys: Vec<NameKey>,
+        name: &UserName,
+        token: Option<String>,
+        connection: u64,
+        now: Time,
+    ) -> Option<Arc<Session>> {
+        if keys.iter().any(|key| self.names.contains_key(key)) {
+            return None;
+        }
+        self.last_number += 1;
+        let session = Session::new(self.last_number, name.clone(), token.clone(), now);
+        let session = Arc::new(session);
+        self.names.extend(keys.into_iter().map(|key| (key, session.clone())));
+        self.tokens.extend(token.map(|token| (token, session.clone())));
+        let entry = Entry { session: session.clone(), holder: Holder::Connection(connection) };
+        self.sessions.insert(session.number, entry);
+        Some(session)
+    }
+}
+
+#[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
     use super::*;
+
+    const NOW: fn() -> Time = || Time::from_millis(0);
+    const PATIENCE: Duration = Duration::from_secs(10);
 
     fn name(text: &str) -> UserName {
         UserName::parse(text).expect("a name")
     }
 
+    fn claim(users: &UserManager, text: &str) -> Arc<Session> {
+        users.claim(&name(text), Some(text.into()), 1, NOW()).unwrap_or_else(|_| panic!("{text}"))
+    }
+
+    fn is_taken(users: &UserManager, text: &str) -> bool {
+        users.claim(&name(text), None, 2, NOW()).map(|session| users.end(&session)).is_err()
+    }
+
     #[test]
-    fn a_name_has_one_bearer_until_it_is_released() {
+    fn a_name_has_one_bearer_until_it_is_given_up() {
         let users = UserManager::default();
-        assert_eq!(users.claim(&name("alice")), Ok(1));
+        let alice = claim(&users, "alice");
         for taken in ["alice", "ALICE", "aIice"] {
-            assert_eq!(users.claim(&name(taken)), Err(NameInUse), "{taken}");
+            assert!(is_taken(&users, taken), "{taken}");
         }
-        assert_eq!(users.claim(&name("국가")), Ok(2));
-        assert_eq!(users.claim(&name("구까")), Ok(3));
-        assert_eq!(users.release(&name("alice")), 2);
-        assert_eq!(users.claim(&name("aIice")), Ok(3));
+        claim(&users, "국가");
+        claim(&users, "구까");
+        assert_eq!(users.present(), 3);
+        assert_eq!(users.end(&alice), 2);
+        assert!(!is_taken(&users, "aIice"));
+    }
+
+    #[test]
+    fn people_are_found_in_whatever_case_but_not_by_their_look() {
+        let users = UserManager::default();
+        let alice = claim(&users, "Alice");
+        let found = |text| users.find(&name(text)).map(|session| session.number);
+        assert_eq!(found("ALICE"), Some(alice.number));
+        assert_eq!(found("aIice"), None);
     }
 
     #[test]
     fn a_guest_name_passes_over_those_in_use() {
         let users = UserManager::default();
-        assert_eq!(users.claim(&name("손님-2")), Ok(1));
-        let guests: Vec<String> =
-            (0..3).map(|_| users.claim_guest(Lang::Ko).0.to_string()).collect();
+        claim(&users, "손님-2");
+        let guests: Vec<String> = (0..3)
+            .map(|_| users.claim_guest(Lang::Ko, None, 1, NOW()).name().to_string())
+            .collect();
         assert_eq!(guests, ["손님-1", "손님-3", "손님-4"]);
+    }
+
+    #[test]
+    fn another_name_is_ones_own_before_the_old_one_is_free() {
+        let users = UserManager::default();
+        let alice = claim(&users, "alice");
+        claim(&users, "bob");
+        assert!(users.claim_another(&alice, &name("b0b")).is_err());
+        users.claim_another(&alice, &name("carol")).expect("it is free");
+        assert!(is_taken(&users, "alice") && is_taken(&users, "carol"));
+        alice.rename(name("carol"));
+        users.give_up(&alice, &name("alice"));
+        assert!(!is_taken(&users, "alice") && is_taken(&users, "carol"));
+        // What looks like one's own name is one's own.
+        users.claim_another(&alice, &name("CAROL")).expect("it is hers");
+        users.give_up(&alice, &name("CAROL"));
+        assert!(is_taken(&users, "carol"));
+    }
+
+    #[test]
+    fn a_session_goes_to_the_next_connection_once_it_is_let_go() {
+        let users = Arc::new(UserManager::default());
+        let alice = claim(&users, "alice");
+        let next = std::thread::spawn({
+            let users = users.clone();
+            move || users.take_over("alice", 7, PATIENCE, |_| {}).map(|session| session.number)
+        });
+        assert_eq!(users.let_go(&alice, 5), None, "it is not this one's");
+        assert!(users.let_go(&alice, 1).is_some());
+        assert_eq!(next.join().expect("no panic"), Ok(alice.number));
+        assert_eq!(users.let_go(&alice, 1), None, "it is another's now");
+        assert!(!users.close(&alice, 1));
+    }
+
+    #[test]
+    fn nobody_comes_back_to_what_ends() {
+        let users = UserManager::default();
+        let take = |token: &str| users.take_over(token, 9, PATIENCE, |_| {}).is_ok();
+        assert!(!take("alice"));
+        let alice = claim(&users, "alice");
+        let since = users.let_go(&alice, 1).expect("it was held");
+        assert!(take("alice"));
+        assert!(!users.expire(&alice, since), "somebody came back");
+        let since = users.let_go(&alice, 9).expect("it was held");
+        assert!(users.expire(&alice, since));
+        assert!(!take("alice"));
+        assert!(is_taken(&users, "alice"), "until it has left its room");
+        users.end(&alice);
+        assert!(!is_taken(&users, "alice"));
     }
 }

@@ -278,7 +278,7 @@ fn a_single_character_waits_and_is_told_to_press_enter() {
         // Once, however long the line then takes.
         client.expect_nothing_for(Duration::from_millis(300));
         client.send("lice").wait_until_read();
-        client.send("\n").expect_next(format!("[{first}lice]님이 입장했습니다.\n"));
+        client.send("\n").expect(format!("[{first}lice]님이 입장했습니다.\n"));
         // Nobody is told so in the room.
         client.send("x").expect_nothing_for(Duration::from_millis(300));
         client.send("\n").expect_next(format!("[{first}lice] x\n"));
@@ -439,5 +439,6 @@ fn a_request_line_is_only_one_at_the_first_line() {
     alice.send("GET / HTTP/1.1\n").expect_next("[alice] GET / HTTP/1.1\n");
     let mut bob = server.connect();
     bob.expect("로그인ID:");
-    bob.send("GET\n").expect_next("[GET]님이 입장했습니다.\n");
+    bob.send("GET\n").expect_next("-- 지난 말 1줄 --\n[alice] GET / HTTP/1.1\n");
+    bob.expect_next("[GET]님이 입장했습니다.\n");
 }

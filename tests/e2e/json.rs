@@ -160,10 +160,11 @@ fn a_login_with_a_nonce_is_acknowledged() {
 }
 
 #[test]
-fn other_rooms_and_sessions_are_not_there() {
+fn sessions_and_private_rooms_that_are_not_there_are_refused() {
     let server = TestServer::start(|_| {});
     let mut client = json_client(&server);
-    client.send_json(json!({"type": "login", "name": "alice", "room": "수학", "nonce": "1"}));
+    let key = format!("#{}", "0".repeat(26));
+    client.send_json(json!({"type": "login", "name": "alice", "room": key, "nonce": "1"}));
     client.expect_error("no_such_room", Some("1"));
     client.send_json(json!({"type": "login", "session": "x", "last": 41, "nonce": "2"}));
     client.expect_error("session_unknown", Some("2"));
@@ -359,12 +360,12 @@ fn each_line_of_a_message_is_a_line_under_its_speakers_name() {
 #[test]
 fn a_message_may_have_4096_bytes_a_line_and_16_kib_in_all() {
     #[track_caller]
-    fn say(alice: &mut TestClient, text: &str) {
-        alice.send_json(json!({"type": "say", "text": text, "nonce": "n"}));
+    fn say(alice: &mut TestClient, text: &str, nonce: &str) {
+        alice.send_json(json!({"type": "say", "text": text, "nonce": nonce}));
     }
     #[track_caller]
-    fn check_said(alice: &mut TestClient, text: &str) {
-        say(alice, text);
+    fn check_said(alice: &mut TestClient, text: &str, nonce: &str) {
+        say(alice, text, nonce);
         alice.expect_message("ack");
         alice.expect_said("alice", text);
     }
@@ -372,15 +373,15 @@ fn a_message_may_have_4096_bytes_a_line_and_16_kib_in_all() {
     let mut alice = server.login_json("alice");
     let longest_line = "가".repeat(1_365) + "x";
     assert_eq!(longest_line.len(), 4_096);
-    check_said(&mut alice, &longest_line);
-    say(&mut alice, &format!("short\n{longest_line}y"));
-    assert!(alice.expect_error("line_too_long", Some("n")).contains("4097"));
+    check_said(&mut alice, &longest_line, "1");
+    say(&mut alice, &format!("short\n{longest_line}y"), "2");
+    assert!(alice.expect_error("line_too_long", Some("2")).contains("4097"));
 
     let longest_message = ("x".repeat(4_095) + "\n").repeat(3) + &"x".repeat(4_096);
     assert_eq!(longest_message.len(), 16_384);
-    check_said(&mut alice, &longest_message);
-    say(&mut alice, &format!("y\n{}", &longest_message[1..]));
-    assert!(alice.expect_error("message_too_long", Some("n")).contains("16385"));
+    check_said(&mut alice, &longest_message, "3");
+    say(&mut alice, &format!("y\n{}", &longest_message[1..]), "4");
+    assert!(alice.expect_error("message_too_long", Some("4")).contains("16385"));
 }
 
 #[test]

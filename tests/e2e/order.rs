@@ -108,7 +108,8 @@ fn who_comes_in_the_middle_of_a_flood_is_told_all_from_its_coming_on() {
         .map(|at| {
             let mut visitor = server.connect();
             visitor.become_json();
-            visitor.send_json(json!({"type": "login", "name": format!("visitor-{at}")}));
+            let name = format!("visitor-{at}");
+            visitor.send_json(json!({"type": "login", "name": name, "history": 0}));
             visitor
         })
         .collect();

@@ -287,9 +287,15 @@ impl TestClient {
         self.label = name.to_owned();
         self.expect("ID:");
         self.send(format!("{name}\n"));
-        self.expect(format!("[{name}]"));
-        self.expect("\n");
+        self.expect_joined(name);
         self
+    }
+
+    /// Waits for being told in lines that `name` has come.
+    #[track_caller]
+    pub fn expect_joined(&mut self, name: &str) {
+        let lines = [format!("[{name}]님이 입장했습니다."), format!("[{name}] joined.")];
+        while !lines.contains(&self.expect_line()) {}
     }
 
     /// Changes to JSON at the prompt, takes the hello, and returns it.

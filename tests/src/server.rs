@@ -103,7 +103,11 @@ impl TestServer {
         loop {
             client.send(format!("{name}\n"));
             let answer = client.expect_line();
-            if answer.starts_with(&format!("[{name}]")) {
+            if answer.starts_with(&format!("[{name}]님이 입장")) {
+                return client;
+            }
+            if answer.starts_with("-- ") {
+                client.expect_joined(name);
                 return client;
             }
             assert!(Instant::now() < deadline, "{name} stays in use: {answer}");

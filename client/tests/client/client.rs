@@ -1,8 +1,8 @@
-//! The client as a child process, on pipes or on a terminal.
+//! The client as a child process, on pipes.
 
 use std::{
     io::{Read, Write},
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::mpsc,
     thread,
     time::Instant,
@@ -12,9 +12,8 @@ use crate::{DEADLINE, fake_server::FakeServer};
 
 pub(crate) struct Client {
     child: Child,
-    stdin: Option<Box<dyn Write>>,
+    stdin: Option<ChildStdin>,
     stdout: Output,
-    /// Empty on a terminal, where stdout has it all.
     stderr: Output,
 }
 
@@ -48,36 +47,10 @@ impl Client {
         let stdin = child.stdin.take().expect("it is piped");
         let stdout = take(child.stdout.take().expect("it is piped"));
         let stderr = Output::collect(child.stderr.take().expect("it is piped"));
-        Client { child, stdin: Some(Box::new(stdin)), stdout, stderr }
+        Client { child, stdin: Some(stdin), stdout, stderr }
     }
 
-    /// On a terminal of its own.
-    #[cfg(unix)]
-    pub(crate) fn start_on_terminal(server: &FakeServer, args: &[&str]) -> Client {
-        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
-        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("there are terminals");
-        grantpt(&ours).expect("it is ours");
-        unlockpt(&ours).expect("it is ours");
-        let name = ptsname(&ours, Vec::new()).expect("it has one");
-        let name = name.into_string().expect("it is ASCII");
-        let theirs = || {
-            let file = std::fs::File::options().read(true).write(true).open(&name);
-            file.expect("it was unlocked")
-        };
-        let mut command = command(&server.address, args);
-        command.stdin(theirs()).stdout(theirs()).stderr(theirs());
-        let child = command.spawn().expect("the binary is built");
-        // The command holds the child's side open; its end must be seen here.
-        drop(command);
-        let ours = std::fs::File::from(ours);
-        let stdin = ours.try_clone().expect("there are descriptors");
-        let stdout = Output::collect(ours);
-        let stderr = Output::collect(std::io::empty());
-        Client { child, stdin: Some(Box::new(stdin)), stdout, stderr }
-    }
-
-    /// Types, or pipes in, exactly `text`.
+    /// Pipes in exactly `text`.
     #[track_caller]
     pub(crate) fn write(&mut self, text: impl AsRef<[u8]>) {
         let stdin = self.stdin.as_mut().expect("the input has not ended");
@@ -145,10 +118,14 @@ impl Drop for Client {
 
 pub(crate) fn command(address: &str, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_madang"));
-    for variable in ["MADANG_HOST", "MADANG_NAME", "MADANG_LANG"] {
-        command.env_remove(variable);
+    for (variable, _) in std::env::vars_os() {
+        if variable.to_string_lossy().starts_with("MADANG_") {
+            command.env_remove(variable);
+        }
     }
-    command.env("LC_ALL", "C").arg(address).args(args);
+    // An empty name: nothing is kept of what the tests type.
+    command.env("MADANG_HISTORY", "").env("LC_ALL", "C").env_remove("NO_COLOR");
+    command.arg(address).args(args);
     command
 }
 

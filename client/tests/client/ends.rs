@@ -25,6 +25,10 @@ fn what_cannot_work_is_explained() {
     check("localhost", &["--version"], 0, "madang ");
     check("localhost", &["--lang", "fr"], 2, "use ko or en");
     check("host:0", &[], 2, "between 1 and 65535");
+    check("http://localhost:9/#k", &[], 3, "web addresses can't be talked to yet");
+    check("completions", &["bash"], 0, "_madang()");
+    check("completions", &["cobol"], 2, "bash");
+    check("man", &[], 0, ".TH madang 1");
     check("nowhere.invalid", &[], 3, "failed to find the host `nowhere.invalid`");
     check("nowhere.invalid", &["--lang=ko"], 3, "호스트를 찾을 수 없습니다");
 }
@@ -51,7 +55,7 @@ fn a_server_that_is_full_is_heard() {
 #[test]
 fn a_server_that_goes_away_is_said() {
     let server = FakeServer::start();
-    let client = Client::start(&server, &["--name", "bot", "--lang", "en"]);
+    let client = Client::start(&server, &["--name", "bot", "--no-reconnect"]);
     let peer = server.accept_member("bot");
     drop(peer);
     let ended = client.ended();

@@ -7,6 +7,8 @@ use std::{
     thread,
 };
 
+use madang_protocol::request::Request;
+
 use crate::DEADLINE;
 
 /// A listener on a free port, each of whose connections is a [`Peer`].
@@ -37,7 +39,7 @@ impl FakeServer {
         let stream = self.accepted.recv_timeout(DEADLINE).expect("a client connects");
         stream.set_read_timeout(Some(DEADLINE)).expect("the time is not zero");
         stream.set_nodelay(true).expect("it is connected");
-        Peer { stream, unread: Vec::new() }
+        Peer { stream, unread: Vec::new(), last_id: 1 }
     }
 
     /// The next client, after the greeting and the change to JSON in English.
@@ -60,7 +62,7 @@ impl FakeServer {
     #[track_caller]
     pub(crate) fn accept_member(&self, name: &str) -> Peer {
         let mut peer = self.accept_json();
-        peer.expect(&format!("{{\"type\":\"login\",\"name\":\"{name}\",\"nonce\":\"0\"}}\n"));
+        peer.expect_login(&format!("\"name\":\"{name}\""));
         peer.welcome(name);
         peer
     }
@@ -70,6 +72,8 @@ impl FakeServer {
 pub(crate) struct Peer {
     stream: TcpStream,
     unread: Vec<u8>,
+    /// The lobby's last event.
+    pub(crate) last_id: u64,
 }
 
 impl Peer {
@@ -91,12 +95,62 @@ impl Peer {
         ));
     }
 
+    /// The session goes on where the client has it.
+    #[track_caller]
+    pub(crate) fn resume(&mut self, name: &str, last: u64) {
+        self.last_id = last;
+        self.send(&format!(
+            "{{\"type\":\"welcome\",\"user\":\"{name}\",\"room\":\"lobby\",\"session\":\"t\",\
+             \"id\":{last},\"members\":1,\"resumed\":true}}\n"
+        ));
+    }
+
     #[track_caller]
     pub(crate) fn said(&mut self, user: &str, text: &str) {
+        self.event("said", &format!("\"user\":\"{user}\",\"text\":\"{text}\""));
+    }
+
+    /// The lobby's next event.
+    #[track_caller]
+    pub(crate) fn event(&mut self, kind: &str, fields: &str) {
+        self.last_id += 1;
         self.send(&format!(
-            "{{\"type\":\"said\",\"id\":2,\"time\":\"2026-11-22T18:59:00.123Z\",\
-             \"room\":\"lobby\",\"user\":\"{user}\",\"text\":\"{text}\"}}\n"
+            "{{\"type\":\"{kind}\",\"id\":{},\"time\":\"2026-11-22T18:59:00.123Z\",\
+             \"room\":\"lobby\",{fields}}}\n",
+            self.last_id
         ));
+    }
+
+    /// The client logs in, with `fields` among others; the whole request.
+    #[track_caller]
+    pub(crate) fn expect_login(&mut self, fields: &str) -> String {
+        let line = self.line();
+        assert!(line.starts_with("{\"type\":\"login\",") && line.contains(fields), "{line}");
+        assert!(line.ends_with("\"nonce\":\"0\"}"), "{line}");
+        line
+    }
+
+    /// The client says something, and is told that it was said.
+    #[track_caller]
+    pub(crate) fn expect_say(&mut self) -> String {
+        let (text, nonce) = self.say();
+        self.ack(&nonce);
+        text
+    }
+
+    /// The client says something, which is not answered: the text and the nonce.
+    #[track_caller]
+    pub(crate) fn say(&mut self) -> (String, String) {
+        let line = self.line();
+        match Request::parse(&line) {
+            Ok(Request::Say { text, nonce: Some(nonce) }) => (text, nonce),
+            _ => panic!("the client sent {line}"),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn ack(&mut self, nonce: &str) {
+        self.send(&format!("{{\"type\":\"ack\",\"nonce\":\"{nonce}\"}}\n"));
     }
 
     /// Exactly `text` comes next.

@@ -14,10 +14,10 @@ fn what_is_said_and_done_is_shown_in_the_clients_own_language() {
         peer.send("words in between\n{\"type\":\"hello\",\"server\":\"madang\",");
         peer.send("\"version\":\"9\",\"protocol\":1,\"limits\":{\"line_bytes\":1,");
         peer.send("\"message_bytes\":1,\"carrier_bytes\":1,\"name_columns\":1}}\n");
-        peer.expect("{\"type\":\"login\",\"name\":\"앨리스\",\"nonce\":\"0\"}\n");
+        peer.expect_login("\"name\":\"앨리스\",\"history\":0");
         peer.welcome("앨리스");
-        peer.send("{\"type\":\"joined\",\"id\":2,\"time\":\"2026-11-22T18:59:00.123Z\",");
-        peer.send("\"room\":\"lobby\",\"user\":\"bob\"}\n{\"type\":\"firework\"}\nnot JSON\n");
+        peer.event("joined", "\"user\":\"bob\"");
+        peer.send("{\"type\":\"firework\"}\nnot JSON\n");
         peer.send("{\"type\":\"gap\",\"room\":\"lobby\",\"from\":50,\"to\":86}\n");
         peer.send("{\"type\":\"who\",\"room\":\"lobby\",\"count\":1,\"members\":[\"b\"],");
         peer.send("\"more\":false}\n{\"type\":\"notice\",\"text\":\"one\\ntwo\"}\n");

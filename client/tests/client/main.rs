@@ -3,16 +3,22 @@
 
 mod client;
 mod fake_server;
+#[cfg(unix)]
+mod terminal;
 
 mod ends;
 mod json;
 mod pipe;
+mod watch;
 mod plain;
 #[cfg(unix)]
-mod real_server;
+mod naming;
 #[cfg(unix)]
-mod terminal;
-
+mod editing;
+#[cfg(unix)]
+mod coming_back;
+#[cfg(unix)]
+mod real_server;
 use std::time::Duration;
 
 /// The longest that any test waits for any one thing.

@@ -1,52 +1,158 @@
 //! stdin is no terminal: lines are delivered before the end, all and in order.
 
-use crate::{client::Client, fake_server::FakeServer};
+use crate::{
+    client::Client,
+    fake_server::{FakeServer, Peer},
+};
 
-#[test]
-fn the_end_waits_for_every_line_to_be_confirmed() {
-    let server = FakeServer::start();
-    let mut client = Client::start(&server, &["--name", "bot"]);
-    client.write("하나\r\n\n  \n//home\n/who\nlast");
-    client.end_input();
-    let mut peer = server.accept_member("bot");
-    peer.expect("{\"type\":\"say\",\"text\":\"하나\",\"nonce\":\"1\"}\n");
-    peer.expect("{\"type\":\"say\",\"text\":\"/home\",\"nonce\":\"4\"}\n");
-    peer.expect("{\"type\":\"command\",\"line\":\"/who\",\"nonce\":\"5\"}\n");
-    peer.expect("{\"type\":\"say\",\"text\":\"last\",\"nonce\":\"6\"}\n");
-    for answer in [
-        "{\"type\":\"ack\",\"nonce\":\"1\",\"id\":2}\n{\"type\":\"ack\",\"nonce\":\"4\"}\n",
-        "{\"type\":\"notice\",\"text\":\"nobody\",\"nonce\":\"5\"}\n",
-        "{\"type\":\"ack\",\"nonce\":\"6\",\"id\":4}\n",
-    ] {
-        peer.send(answer);
+/// What the client says, until it has said so many lines; all of it is acked.
+#[track_caller]
+fn lines_said(peer: &mut Peer, count: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    while lines.len() < count {
+        lines.extend(peer.expect_say().lines().map(str::to_owned));
     }
-    peer.expect_quit();
-    let ended = client.ended();
-    assert_eq!((ended.code, &*ended.stdout, &*ended.stderr), (Some(0), "nobody\n", ""));
+    lines
 }
 
 #[test]
-fn a_slow_server_holds_the_input_back() {
+fn every_line_is_said_as_it_stands_and_confirmed_before_the_end() {
     let server = FakeServer::start();
     let mut client = Client::start(&server, &["--name", "bot"]);
-    let lines: String = (1..=100).map(|number| format!("{number}\n")).collect();
-    client.write(lines);
+    client.write("하나\r\n\n  \n//home\n/quit\n\x1b[31mred\x1b[0m\n\x1b[K\nlast");
     client.end_input();
     let mut peer = server.accept_member("bot");
-    let say = |number| format!("{{\"type\":\"say\",\"text\":\"{number}\",\"nonce\":\"{number}\"}}");
-    for number in 1..=32 {
-        assert_eq!(peer.line(), say(number));
+    let lines = lines_said(&mut peer, 5);
+    assert_eq!(lines, ["하나", "//home", "/quit", "red", "last"]);
+    peer.expect_quit();
+    let ended = client.ended();
+    assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
+}
+
+#[test]
+fn the_end_waits_for_the_last_answer() {
+    let server = FakeServer::start();
+    let mut client = Client::start(&server, &["--name", "bot"]);
+    client.write("hi\n");
+    client.end_input();
+    let mut peer = server.accept_member("bot");
+    let (text, nonce) = peer.say();
+    assert_eq!(text, "hi");
+    peer.said("bot", "hi");
+    client.expect("[bot] hi\n");
+    assert!(!peer.has_more(), "it quits only when all is answered");
+    peer.ack(&nonce);
+    peer.expect_quit();
+    assert_eq!(client.ended().code, Some(0));
+}
+
+#[test]
+fn commands_are_given_if_that_is_wished() {
+    let server = FakeServer::start();
+    let mut client = Client::start(&server, &["--name", "bot", "--commands"]);
+    client.write("a\n/who\nb\n//c\n/나가기\nnot said\n");
+    let mut peer = server.accept_member("bot");
+    assert_eq!(peer.expect_say(), "a");
+    peer.expect("{\"type\":\"command\",\"line\":\"/who\",\"nonce\":\"2\"}\n");
+    peer.send("{\"type\":\"notice\",\"text\":\"nobody\",\"nonce\":\"2\"}\n");
+    peer.ack("2");
+    assert_eq!(peer.expect_say(), "b");
+    assert_eq!(peer.expect_say(), "/c");
+    peer.expect_quit();
+    let ended = client.ended();
+    assert_eq!(ended.code, Some(0));
+    assert!(ended.stdout.ends_with("nobody\n"), "{ended:?}");
+}
+
+#[test]
+fn a_slow_server_holds_the_input_back_and_lines_travel_together() {
+    let server = FakeServer::start();
+    let mut client = Client::start(&server, &["--name", "bot"]);
+    let mut peer = server.accept_member("bot");
+    let mut unacked = Vec::new();
+    // Four messages may be without an answer; they are waited for one by one, so
+    // that no two of these lines travel together.
+    for number in 1..=4 {
+        client.write(format!("{number}\n"));
+        let (text, nonce) = peer.say();
+        assert_eq!(text, number.to_string());
+        unacked.push(nonce);
     }
-    for number in 33..=100 {
-        assert!(!peer.has_more(), "nothing comes before an answer does");
-        peer.send(&format!("{{\"type\":\"ack\",\"nonce\":\"{}\"}}\n", number - 32));
-        assert_eq!(peer.line(), say(number));
-    }
-    for number in 69..=100 {
-        peer.send(&format!("{{\"type\":\"ack\",\"nonce\":\"{number}\"}}\n"));
+    client.write("5\n6\n7\n");
+    client.end_input();
+    peer.said("bot", "1");
+    client.expect("[bot] 1\n");
+    assert!(!peer.has_more(), "nothing comes before an answer does");
+    peer.ack(&unacked[0]);
+    assert_eq!(peer.expect_say(), "5\n6\n7");
+    for nonce in &unacked[1..] {
+        peer.ack(nonce);
     }
     peer.expect_quit();
     assert_eq!(client.ended().code, Some(0));
+}
+
+#[test]
+fn a_message_is_never_longer_than_it_may_be() {
+    let server = FakeServer::start();
+    let mut client = Client::start(&server, &["--name", "bot"]);
+    let line = "x".repeat(1_000);
+    let mut peer = server.accept_member("bot");
+    client.write(format!("{line}\n").repeat(100));
+    client.end_input();
+    let mut lines = 0;
+    while lines < 100 {
+        let text = peer.expect_say();
+        assert!(text.len() <= 16 * 1_024, "{} bytes", text.len());
+        assert!(text.lines().all(|said| said == line));
+        lines += text.lines().count();
+    }
+    assert_eq!(lines, 100);
+    peer.expect_quit();
+    assert_eq!(client.ended().code, Some(0));
+}
+
+#[test]
+fn a_block_is_one_message() {
+    let server = FakeServer::start();
+    let mut client = Client::start(&server, &["--name", "bot", "--block"]);
+    client.write("fn main() {\n\n    /quit\n}\n\n");
+    client.end_input();
+    let mut peer = server.accept_member("bot");
+    assert_eq!(peer.expect_say(), "fn main() {\n\n    /quit\n}");
+    peer.expect_quit();
+    assert_eq!(client.ended().code, Some(0));
+}
+
+#[test]
+fn a_block_that_is_too_long_is_refused() {
+    let server = FakeServer::start();
+    let mut client = Client::start(&server, &["--name", "bot", "--block"]);
+    client.write("0123456\n".repeat(2_049));
+    client.end_input();
+    server.accept_member("bot").expect_quit();
+    let ended = client.ended();
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("16384") && ended.stderr.contains("16391"), "{ended:?}");
+}
+
+#[test]
+fn the_room_is_where_one_begins() {
+    #[track_caller]
+    fn check(suffix: &str, args: &[&str], room: &str) {
+        let mut server = FakeServer::start();
+        server.address = format!("madang://{}{suffix}", server.address);
+        let mut client = Client::start(&server, args);
+        client.end_input();
+        let mut peer = server.accept_json();
+        peer.expect_login(&format!("\"room\":\"{room}\",\"history\":0"));
+        peer.welcome("guest-1");
+        peer.expect_quit();
+        assert_eq!(client.ended().code, Some(0));
+    }
+    check("/수학", &[], "수학");
+    check("/#7zzzz-0abcd", &[], "#7zzzz-0abcd");
+    check("/수학", &["--room", "math"], "math");
 }
 
 #[test]
@@ -54,14 +160,18 @@ fn lines_that_cannot_be_sent_are_named_and_fail_it() {
     let server = FakeServer::start();
     let mut client = Client::start(&server, &["--name", "bot"]);
     let mut input = "x".repeat(4_097).into_bytes();
-    input.extend_from_slice(b"\n\xb0\xa1\ngood\nbad\n");
+    input.extend_from_slice(b"\n\xb0\xa1\n");
     client.write(input);
-    client.end_input();
     let mut peer = server.accept_member("bot");
-    peer.expect("{\"type\":\"say\",\"text\":\"good\",\"nonce\":\"3\"}\n");
-    peer.expect("{\"type\":\"say\",\"text\":\"bad\",\"nonce\":\"4\"}\n");
-    peer.send("{\"type\":\"error\",\"code\":\"x\",\"text\":\"No.\",\"nonce\":\"4\"}\n");
-    peer.send("{\"type\":\"ack\",\"nonce\":\"3\",\"id\":2}\n");
+    client.write("good\n");
+    assert_eq!(peer.expect_say(), "good");
+    client.write("bad\n");
+    let (text, nonce) = peer.say();
+    assert_eq!(text, "bad");
+    peer.send(&format!(
+        "{{\"type\":\"error\",\"code\":\"x\",\"text\":\"No.\",\"nonce\":\"{nonce}\"}}\n"
+    ));
+    client.end_input();
     peer.expect_quit();
     let ended = client.ended();
     assert_eq!(ended.code, Some(1), "{ended:?}");
@@ -78,7 +188,7 @@ fn a_refused_name_ends_it_with_its_own_code() {
     let mut client = Client::start(&server, &["--name", "bot"]);
     client.write("hi\n");
     let mut peer = server.accept_json();
-    peer.expect("{\"type\":\"login\",\"name\":\"bot\",\"nonce\":\"0\"}\n");
+    peer.expect_login("\"name\":\"bot\"");
     peer.send(
         "{\"type\":\"error\",\"code\":\"name_taken\",\"text\":\"In use.\",\"nonce\":\"0\"}\n",
     );
@@ -94,18 +204,9 @@ fn without_a_name_a_guest_name_is_asked_for() {
     let mut client = Client::start(&server, &[]);
     client.end_input();
     let mut peer = server.accept_json();
-    peer.expect("{\"type\":\"login\",\"nonce\":\"0\"}\n");
+    assert!(!peer.expect_login("").contains("name"));
     peer.welcome("guest-1");
     peer.expect_quit();
-    assert_eq!(client.ended().code, Some(0));
-}
-
-#[test]
-fn quit_in_the_input_ends_it() {
-    let server = FakeServer::start();
-    let mut client = Client::start(&server, &["--name", "bot"]);
-    client.write("/나가기\nnot said\n");
-    server.accept_member("bot").expect_quit();
     assert_eq!(client.ended().code, Some(0));
 }
 
@@ -117,9 +218,9 @@ fn lines_are_delivered_even_if_nobody_reads_the_output() {
     peer.said("alice", "hello");
     client.write("hi\n");
     client.end_input();
-    peer.expect("{\"type\":\"say\",\"text\":\"hi\",\"nonce\":\"1\"}\n");
+    let (_, nonce) = peer.say();
     peer.said("bot", "hi");
-    peer.send("{\"type\":\"ack\",\"nonce\":\"1\",\"id\":2}\n");
+    peer.ack(&nonce);
     peer.expect_quit();
     let ended = client.ended();
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
@@ -129,13 +230,15 @@ fn lines_are_delivered_even_if_nobody_reads_the_output() {
 fn a_server_that_goes_away_leaves_lines_unconfirmed() {
     let server = FakeServer::start();
     let mut client = Client::start(&server, &["--name", "bot"]);
-    client.write("1\n2\n3\n");
-    client.end_input();
     let mut peer = server.accept_member("bot");
-    for _ in 0..3 {
-        peer.line();
+    client.write("1\n");
+    peer.expect_say();
+    client.write("2\n3\n");
+    let (text, _) = peer.say();
+    let last = 1 + text.lines().count();
+    if last == 2 {
+        peer.say();
     }
-    peer.send("{\"type\":\"ack\",\"nonce\":\"1\",\"id\":2}\n");
     peer.send("{\"type\":\"bye\",\"reason\":\"shutdown\"}\n");
     peer.close();
     let ended = client.ended();
@@ -143,4 +246,53 @@ fn a_server_that_goes_away_leaves_lines_unconfirmed() {
     let stderr = "madang: lines 2 to 3 were sent but not all confirmed\n\
                   madang: the server ended the connection: The server is shutting down.\n";
     assert_eq!(ended.stderr, stderr);
+}
+
+#[test]
+fn what_was_not_confirmed_is_sent_again_under_the_same_nonce() {
+    let server = FakeServer::start();
+    let mut client = Client::start(&server, &["--name", "bot"]);
+    let mut peer = server.accept_member("bot");
+    client.write("1\n");
+    let first = peer.say();
+    peer.said("bot", "1");
+    drop(peer);
+    client.write("2\n");
+    client.end_input();
+    let mut peer = server.accept_json();
+    let login = "\"room\":\"lobby\",\"session\":\"t\",\"last\":2,\"last_private\":0";
+    assert!(!peer.expect_login(login).contains("name"));
+    peer.resume("bot", 2);
+    assert_eq!(peer.say(), first);
+    let second = peer.say();
+    assert_eq!(second.0, "2");
+    assert_ne!(second.1, first.1);
+    peer.ack(&first.1);
+    peer.ack(&second.1);
+    peer.expect_quit();
+    let ended = client.ended();
+    assert_eq!(ended.code, Some(0));
+    assert!(ended.stderr.contains("reconnecting"), "{ended:?}");
+}
+
+#[test]
+fn a_session_that_is_over_confirms_nothing_any_more() {
+    let server = FakeServer::start();
+    let mut client = Client::start(&server, &["--name", "bot"]);
+    let mut peer = server.accept_member("bot");
+    client.write("1\n");
+    peer.say();
+    drop(peer);
+    let mut peer = server.accept_json();
+    peer.expect_login("\"session\":\"t\"");
+    peer.send(
+        "{\"type\":\"error\",\"code\":\"session_unknown\",\"text\":\"No.\",\"nonce\":\"0\"}\n",
+    );
+    let ended = client.ended();
+    assert_eq!(ended.code, Some(5));
+    assert!(
+        ended.stderr.contains("line 1 was sent but not confirmed")
+            && ended.stderr.contains("too long"),
+        "{ended:?}"
+    );
 }

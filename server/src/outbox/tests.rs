@@ -1,7 +1,7 @@
 //! The outbox's guarantees, each on a socket that is none.
 
 use madang_protocol::{
-    event::{Event, Time},
+    event::{Event, Stamp, Time},
     text::{Lang, LineEnd},
 };
 use proptest::prelude::*;
@@ -54,7 +54,8 @@ impl Bench {
         for _ in 0..events {
             let (id, text) = (self.next_id, self.next_id.to_string());
             let (room, user) = ("lobby".into(), "u".into());
-            batch.push(Event::Said { id, time: Time::from_millis(0), room, user, text });
+            let stamp = Stamp { id, time: Time::from_millis(0), room };
+            batch.push(Event::Said { stamp, user, text, me: false }, 1);
             self.next_id += 1;
         }
         self.outbox.offer(&mut batch, 0..events, Instant::now());

@@ -2,10 +2,16 @@
 
 use std::sync::atomic::AtomicUsize;
 
-use madang_protocol::text::{Lang, LineEnd};
+use madang_protocol::{
+    event::Time,
+    name::UserName,
+    notice::Goodbye,
+    text::{Lang, LineEnd},
+};
 
 use super::*;
 use crate::{
+    batch::Form,
     outbox::{Bounds, Waker},
     sink::fake::FakeSocket,
 };
@@ -30,29 +36,74 @@ const TEXT: Form = Form::Text(Lang::En, LineEnd::Lf);
 const QUIT: CloseReason = CloseReason::Told(Goodbye::Quit);
 
 struct Person {
-    number: u64,
+    session: Arc<Session>,
     socket: Arc<FakeSocket>,
     outbox: Arc<Outbox>,
 }
 
+fn connect(connection: u64, form: Form) -> (Arc<FakeSocket>, Arc<Outbox>) {
+    let socket = FakeSocket::with_space(usize::MAX);
+    let bounds = Bounds { outbox_bytes: 1_000, backlog_bytes: 1_000, backlog: AtomicUsize::new(0) };
+    let outbox = Outbox::new(connection, form, socket.sink(), Arc::new(bounds), Arc::new(NoWaker));
+    (socket, outbox)
+}
+
 impl Person {
-    fn new(number: u64, form: Form) -> Person {
-        let socket = FakeSocket::with_space(usize::MAX);
-        let bounds =
-            Bounds { outbox_bytes: 1_000, backlog_bytes: 1_000, backlog: AtomicUsize::new(0) };
-        let outbox = Outbox::new(number, form, socket.sink(), Arc::new(bounds), Arc::new(NoWaker));
-        Person { number, socket, outbox }
+    fn new(number: u64, name: &str, form: Form) -> Person {
+        let (socket, outbox) = connect(number, form);
+        let name = UserName::parse(name).expect("a name");
+        let token = (form == Form::Json).then(|| format!("token-{number}"));
+        let session = Arc::new(Session::new(number, name, token, Time::from_millis(0)));
+        Person { session, socket, outbox }
     }
 
-    fn join(number: u64, room: &Room, name: &str) -> Person {
-        let person = Person::new(number, TEXT);
-        room.join(person.outbox.clone(), name, None).expect("the room is open");
+    fn join(number: u64, room: &Arc<Room>, name: &str) -> Person {
+        let person = Person::new(number, name, TEXT);
+        room.enter(person.coming()).expect("the room is open");
         person
     }
 
+    /// Logging in.
+    fn coming(&self) -> Coming {
+        Coming {
+            session: self.session.clone(),
+            outbox: self.outbox.clone(),
+            greeting: Greeting::Welcome { token: self.session.token.clone() },
+            shown: 20,
+        }
+    }
+
+    fn joins(&self, room: &Arc<Room>) -> Post {
+        Post::Join { coming: self.coming(), room: room.clone(), answer: None }
+    }
+
+    fn says(&self, text: &str) -> Post {
+        self.says_with(text, None)
+    }
+
+    fn says_with(&self, text: &str, nonce: Option<&str>) -> Post {
+        let nonce = nonce.map(Into::into);
+        let speeches = vec![Speech { text: text.into(), me: false, nonce }];
+        Post::Say { session: self.session.clone(), speeches }
+    }
+
+    fn leaves(&self) -> Post {
+        Post::Leave { session: self.session.number, going: self.going() }
+    }
+
+    fn going(&self) -> Going {
+        let outbox = self.outbox.clone();
+        Going::Ends(Ending { outbox, reason: QUIT, goodbye: b"bye\n".to_vec(), text: None })
+    }
+
+    fn asks(&self, question: Question) -> Post {
+        let (session, outbox) = (self.session.clone(), self.outbox.clone());
+        Post::Ask { session, outbox, question, nonce: None }
+    }
+
     fn say(&self, room: &Room, text: &str) {
-        let speech = Speech { text: text.into(), nonce: None };
-        room.say(self.number, vec![speech]).expect("the room is open");
+        let speech = Speech { text: text.into(), me: false, nonce: None };
+        room.say(&self.session, vec![speech]);
     }
 
     #[track_caller]
@@ -61,26 +112,16 @@ impl Person {
     }
 }
 
-fn room() -> Room {
-    Room::new("lobby", SystemTime::UNIX_EPOCH + Duration::from_micros(1_000))
+fn room() -> Arc<Room> {
+    let made = SystemTime::UNIX_EPOCH + Duration::from_micros(1_000);
+    Arc::new(Room::new(0, "lobby", None, None, made))
 }
 
 /// Puts posts into one round.
 fn one_round(room: &Room, posts: Vec<Post>) {
     let mut floor = room.floor.lock();
-    floor.posts = posts;
+    *floor.posts() = posts;
     floor.round(Instant::now());
-}
-
-fn join(person: &Person, name: &str, token: Option<&str>) -> Post {
-    let (outbox, user) = (person.outbox.clone(), name.into());
-    let member = Member { outbox, user, joined: 0, from: 0, answers: Vec::new() };
-    Post::Join { member, token: token.map(Into::into) }
-}
-
-fn say(number: u64, text: &str, nonce: Option<&str>) -> Post {
-    let speech = Speech { text: text.into(), nonce: nonce.map(Into::into) };
-    Post::Say { number, speeches: vec![speech] }
 }
 
 #[test]
@@ -89,7 +130,7 @@ fn everyone_is_told_of_everything_from_joining_to_leaving() {
     let alice = Person::join(1, &room, "alice");
     let bob = Person::join(2, &room, "bob");
     alice.say(&room, "hi");
-    room.leave(2, QUIT, b"bye\n".to_vec()).expect("the room is open");
+    room.leave(2, bob.going()).expect("the room is open");
     alice.say(&room, "alone");
     alice.heard("[alice] joined.\n[bob] joined.\n[alice] hi\n[bob] left.\n[alice] alone\n");
     bob.heard("[bob] joined.\n[alice] hi\nbye\n");
@@ -98,46 +139,56 @@ fn everyone_is_told_of_everything_from_joining_to_leaving() {
 #[test]
 fn who_joins_or_leaves_within_a_round_is_told_of_its_part_once() {
     let room = room();
-    let [alice, bob, carol] = [1, 2, 3].map(|number| Person::new(number, TEXT));
+    let [alice, bob, carol] =
+        [(1, "alice"), (2, "bob"), (3, "carol")].map(|(at, name)| Person::new(at, name, TEXT));
     one_round(
         &room,
         vec![
-            join(&alice, "alice", None),
-            say(1, "one", None),
-            join(&bob, "bob", None),
-            say(1, "two", None),
-            Post::Leave { number: 1, reason: QUIT, goodbye: b"bye\n".to_vec() },
-            join(&carol, "carol", None),
-            say(2, "three", None),
+            alice.joins(&room),
+            alice.says("one"),
+            bob.joins(&room),
+            alice.says("two"),
+            alice.leaves(),
+            carol.joins(&room),
+            bob.says("three"),
         ],
     );
     alice.heard("[alice] joined.\n[alice] one\n[bob] joined.\n[alice] two\nbye\n");
-    bob.heard("[bob] joined.\n[alice] two\n[alice] left.\n[carol] joined.\n[bob] three\n");
-    carol.heard("[carol] joined.\n[bob] three\n");
-    assert_eq!(bob.socket.state.lock().taken.len(), 1, "one batch, one send");
-    one_round(&room, vec![say(3, "next", None)]);
+    // History up to its place, and the batch from there on.
+    bob.heard(
+        "-- 1 earlier line --\n[alice] one\n\
+         [bob] joined.\n[alice] two\n[alice] left.\n[carol] joined.\n[bob] three\n",
+    );
+    carol.heard("-- 2 earlier lines --\n[alice] one\n[alice] two\n[carol] joined.\n[bob] three\n");
+    assert_eq!(alice.socket.state.lock().taken.len(), 2, "one batch, one send, and a goodbye");
+    one_round(&room, vec![carol.says("next")]);
     assert!(carol.socket.text().ends_with("[bob] three\n[carol] next\n"));
 }
 
 #[test]
 fn a_thousand_joins_in_a_round_cost_a_member_one_send() {
     let room = room();
-    let people: Vec<Person> = (0..1_000).map(|number| Person::new(number, TEXT)).collect();
-    let joins = people.iter().map(|person| join(person, &format!("n{}", person.number), None));
-    one_round(&room, joins.collect());
+    let people: Vec<Person> =
+        (0..1_000).map(|number| Person::new(number, &format!("n{number}"), TEXT)).collect();
+    one_round(&room, people.iter().map(|person| person.joins(&room)).collect());
     for person in &people {
         assert_eq!(person.socket.state.lock().taken.len(), 1);
-        assert_eq!(person.socket.text().lines().count(), 1_000 - person.number as usize);
+        let number = person.session.number as usize;
+        assert_eq!(person.socket.text().lines().count(), 1_000 - number);
     }
 }
 
 #[test]
 fn ids_rise_by_one_from_the_microsecond_of_the_rooms_making() {
     let room = room();
-    let alice = Person::new(1, Form::Json);
+    let alice = Person::new(1, "alice", Form::Json);
     one_round(
         &room,
-        vec![join(&alice, "alice", Some("t")), say(1, "a", Some("n1")), say(1, "b", Some("n2"))],
+        vec![
+            alice.joins(&room),
+            alice.says_with("a", Some("n1")),
+            alice.says_with("b", Some("n2")),
+        ],
     );
     let text = alice.socket.text();
     let ids: Vec<&str> = text.lines().filter_map(|line| line.split("\"id\":").nth(1)).collect();
@@ -150,10 +201,7 @@ fn ids_rise_by_one_from_the_microsecond_of_the_rooms_making() {
 fn an_answer_comes_after_what_its_asker_said_before() {
     let room = room();
     let alice = Person::join(1, &room, "alice");
-    one_round(
-        &room,
-        vec![say(1, "one", None), Post::Who { number: 1, nonce: None }, say(1, "two", None)],
-    );
+    one_round(&room, vec![alice.says("one"), alice.asks(Question::Who), alice.says("two")]);
     alice.heard("[alice] joined.\n[alice] one\n1 here: alice\n[alice] two\n");
 }
 
@@ -162,7 +210,7 @@ fn a_long_list_of_names_comes_in_several_lines_in_the_order_of_joining() {
     let room = room();
     let people: Vec<Person> =
         (0..120).map(|number| Person::join(number, &room, &format!("n{number}"))).collect();
-    room.who(119, None).expect("the room is open");
+    one_round(&room, vec![people[119].asks(Question::Who)]);
     let text = people[119].socket.text();
     let lines: Vec<&str> = text.lines().skip(1).collect();
     assert_eq!(lines.len(), 3);
@@ -174,7 +222,7 @@ fn a_long_list_of_names_comes_in_several_lines_in_the_order_of_joining() {
 fn a_panic_in_a_post_costs_that_post() {
     let room = room();
     let alice = Person::join(1, &room, "alice");
-    one_round(&room, vec![say(1, "before", None), Post::Panic, say(1, "after", None)]);
+    one_round(&room, vec![alice.says("before"), Post::Panic, alice.says("after")]);
     alice.say(&room, "later");
     alice.heard("[alice] joined.\n[alice] before\n[alice] after\n[alice] later\n");
 }
@@ -199,8 +247,36 @@ fn a_stopped_room_delivers_what_it_accepted_and_says_goodbye() {
     let bob = Person::join(2, &room, "bob");
     alice.say(&room, "last words");
     room.stop(Instant::now() + Duration::from_secs(10));
-    let speech = Speech { text: "too late".into(), nonce: None };
-    assert_eq!(room.say(1, vec![speech]), Err(Ended));
-    assert_eq!(room.leave(2, QUIT, Vec::new()), Err(Ended));
+    alice.say(&room, "too late");
+    assert_eq!(room.leave(2, Going::Expires), Err(Ended(())));
     bob.heard("[bob] joined.\n[alice] last words\nThe server is shutting down.\n");
+}
+
+#[test]
+fn who_comes_back_is_told_exactly_what_it_missed() {
+    // 1000 alice joins, 1001 bob joins, 1002 and 1003 in the history, 1004 and 1005 in
+    // the round in which she comes back.
+    for last in [1_000, 1_001, 1_002, 1_003, 1_004] {
+        let room = room();
+        let alice = Person::new(1, "alice", Form::Json);
+        room.enter(alice.coming()).expect("the room is open");
+        let bob = Person::join(2, &room, "bob");
+        bob.say(&room, "id 1002");
+        bob.say(&room, "id 1003");
+        let (socket, outbox) = connect(7, Form::Json);
+        let coming = Coming { outbox, ..alice.coming() };
+        let (answer, answered) = bounded(1);
+        let last_event = Last { event: Some(last), private: 0 };
+        let back = Post::Resume { coming, last: last_event, answer };
+        one_round(&room, vec![bob.says("id 1004"), back, bob.says("id 1005")]);
+        assert!(answered.try_recv().is_err(), "the pump answers after the round");
+        let text = socket.text();
+        let mut lines = text.lines();
+        let welcome = lines.next().unwrap_or_default();
+        assert!(welcome.contains("\"resumed\":true"), "{text}");
+        assert!(welcome.contains(&format!("\"id\":{last},")), "{text}");
+        let ids: Vec<u64> =
+            lines.filter_map(|line| line.split("\"id\":").nth(1)?.get(..4)?.parse().ok()).collect();
+        assert_eq!(ids, (last + 1..=1_005).collect::<Vec<u64>>(), "after {last}: {text}");
+    }
 }

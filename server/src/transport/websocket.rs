@@ -10,7 +10,7 @@ use std::{
 
 use madang_protocol::{
     limits::{LINE_BYTES, MESSAGE_BYTES},
-    text::Goodbye,
+    notice::Goodbye,
 };
 
 pub(crate) mod decoder;

@@ -3,7 +3,7 @@
 
 use std::io::Cursor;
 
-use madang_protocol::text::Goodbye;
+use madang_protocol::notice::Goodbye;
 use tungstenite::protocol::frame::{
     FrameHeader,
     coding::{CloseCode, Control, Data, OpCode},

@@ -1,0 +1,138 @@
+//! Local times: of a line, and of a day that has changed.
+
+use jiff::{
+    Timestamp,
+    civil::{Date, Weekday},
+    tz::TimeZone,
+};
+use madang_protocol::{event::Time, text::Lang};
+
+/// Whether lines are shown with their times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum TimeFormat {
+    /// No times, and no days.
+    Never,
+    /// `18:59`.
+    Minutes,
+    /// `18:59:03`.
+    Seconds,
+}
+
+/// Shows moments in the time zone of the machine.
+pub(crate) struct Clock {
+    zone: TimeZone,
+    format: TimeFormat,
+    /// The day of the last line that was shown.
+    day: Date,
+}
+
+impl Clock {
+    /// A clock in whose view today has been said already.
+    pub(crate) fn new(format: TimeFormat) -> Clock {
+        Clock::in_zone(format, TimeZone::system(), Timestamp::now())
+    }
+
+    fn in_zone(format: TimeFormat, zone: TimeZone, now: Timestamp) -> Clock {
+        let day = now.to_zoned(zone.clone()).date();
+        Clock { zone, format, day }
+    }
+
+    /// The present moment, as a server would tell it.
+    pub(crate) fn now() -> Time {
+        Time::from_millis(Timestamp::now().as_millisecond())
+    }
+
+    /// `18:59`, or nothing where times aren't shown.
+    pub(crate) fn show(&self, time: Time) -> String {
+        let zoned = self.zoned(time);
+        match self.format {
+            TimeFormat::Never => String::new(),
+            TimeFormat::Minutes => zoned.strftime("%H:%M").to_string(),
+            TimeFormat::Seconds => zoned.strftime("%H:%M:%S").to_string(),
+        }
+    }
+
+    /// The words for the day of `time`, if the line before was of another one.
+    pub(crate) fn change_of_day(&mut self, time: Time, lang: Lang) -> Option<String> {
+        let day = self.zoned(time).date();
+        if day == self.day || self.format == TimeFormat::Never {
+            return None;
+        }
+        self.day = day;
+        Some(date(day, lang))
+    }
+
+    fn zoned(&self, time: Time) -> jiff::Zoned {
+        // Only a moment thousands of years away is none; it is a server's joke.
+        Timestamp::from_millisecond(time.as_millis())
+            .unwrap_or_default()
+            .to_zoned(self.zone.clone())
+    }
+}
+
+fn date(day: Date, lang: Lang) -> String {
+    let (year, month, date) = (day.year(), day.month(), day.day());
+    let index = usize::from(day.weekday().to_monday_zero_offset().unsigned_abs());
+    match lang {
+        Lang::Ko => {
+            let weekday = ["월", "화", "수", "목", "금", "토", "일"][index];
+            format!("{year}년 {month}월 {date}일 {weekday}요일")
+        }
+        Lang::En => {
+            let weekday = match day.weekday() {
+                Weekday::Monday => "Monday",
+                Weekday::Tuesday => "Tuesday",
+                Weekday::Wednesday => "Wednesday",
+                Weekday::Thursday => "Thursday",
+                Weekday::Friday => "Friday",
+                Weekday::Saturday => "Saturday",
+                Weekday::Sunday => "Sunday",
+            };
+            format!("{weekday}, {}", day.strftime("%-d %B %Y"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(text: &str) -> Time {
+        let timestamp: Timestamp = text.parse().expect("a moment");
+        Time::from_millis(timestamp.as_millisecond())
+    }
+
+    fn clock(format: TimeFormat) -> Clock {
+        let seoul = TimeZone::fixed(jiff::tz::offset(9));
+        Clock::in_zone(format, seoul, "2026-11-22T03:00:00Z".parse().expect("a moment"))
+    }
+
+    #[test]
+    fn times_are_local() {
+        let evening = time("2026-11-22T18:59:03.123Z");
+        assert_eq!(clock(TimeFormat::Minutes).show(evening), "03:59");
+        assert_eq!(clock(TimeFormat::Seconds).show(evening), "03:59:03");
+        assert_eq!(clock(TimeFormat::Never).show(evening), "");
+    }
+
+    #[test]
+    fn a_day_is_told_when_it_changes() {
+        let mut clock = clock(TimeFormat::Minutes);
+        let mut at = |text, lang| clock.change_of_day(time(text), lang);
+        assert_eq!(at("2026-11-22T14:59:59Z", Lang::En), None);
+        assert_eq!(
+            at("2026-11-22T15:00:00Z", Lang::En).as_deref(),
+            Some("Monday, 23 November 2026")
+        );
+        assert_eq!(at("2026-11-22T15:00:01Z", Lang::En), None);
+        assert_eq!(
+            at("2026-11-21T15:00:01Z", Lang::Ko).as_deref(),
+            Some("2026년 11월 22일 일요일")
+        );
+        assert_eq!(
+            super::tests::clock(TimeFormat::Never)
+                .change_of_day(time("2020-01-01T00:00:00Z"), Lang::En),
+            None
+        );
+    }
+}

@@ -1,0 +1,270 @@
+//! The line being typed: one thread that reads the keyboard with rustyline, one line
+//! for each time it is asked for one.
+//!
+//! What is shown meanwhile is [`screen`](crate::screen)'s, what Tab knows is
+//! [`completion`](crate::completion)'s.
+
+use std::{
+    borrow::Cow,
+    env,
+    io::{self, IsTerminal as _},
+    sync::Arc,
+    thread,
+};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use rustyline::{
+    CompletionType, Config, Context, Editor as Rustyline, ExternalPrinter as _,
+    completion::{Completer, Pair},
+    config::{BellStyle, ColorMode, Configurer as _},
+    error::ReadlineError,
+    highlight::{CmdKind, Highlighter},
+    hint::Hinter,
+    history::{History as _, MemHistory},
+    validate::Validator,
+};
+
+use crate::{
+    completion::{self, Hint, Vocabulary},
+    interrupts,
+    screen::{Interruption, Screen, WAKE},
+    style::{Palette, paint},
+};
+
+/// Lines of earlier runs and of this one that can be called back.
+pub(crate) const REMEMBERED_LINES: usize = 1_000;
+
+/// Asks for a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// Something to say, behind the screen's prompt; what stands there already, before
+    /// the cursor.
+    Line(String),
+    /// The answer to a question, which stays on the screen.
+    Question(String),
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) enum Typed {
+    /// A line, and Enter; several lines if they were pasted.
+    Line(String),
+    /// Ctrl-C.
+    Cleared {
+        /// Whether there was something to clear.
+        had_text: bool,
+    },
+    /// Ctrl-D on an empty line, or the terminal is gone.
+    End,
+    /// [`Screen::cancel`] was called.
+    Cancelled,
+    /// The keyboard can't be read.
+    Failed(io::Error),
+}
+
+/// The editor's thread, as others see it. It can't be joined: a read of the keyboard
+/// ends with its line, or with the process.
+pub(crate) struct Editor {
+    asks: Sender<Ask>,
+    typed: Receiver<Typed>,
+}
+
+impl Editor {
+    /// Starts the thread, and the one that prints above its line. `remembered` are
+    /// lines of earlier runs, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// stdin or stdout is no terminal, or not one in which a line can be edited.
+    pub(crate) fn start(
+        screen: &Arc<Screen>,
+        vocabulary: Arc<Vocabulary>,
+        palette: Palette,
+        remembered: Vec<String>,
+    ) -> io::Result<Editor> {
+        let config = Config::builder()
+            .max_history_size(REMEMBERED_LINES)
+            .and_then(|config| config.history_ignore_dups(true))
+            .map_err(into_io)?
+            .completion_type(CompletionType::List)
+            // Nothing is printed while more keys are waited for, so none are.
+            .completion_show_all_if_ambiguous(true)
+            .completion_prompt_limit(usize::MAX)
+            .bell_style(BellStyle::None)
+            // Whether there are colours is our own business, and all painting is ours.
+            .color_mode(ColorMode::Forced)
+            .build();
+        let mut history = MemHistory::with_config(&config);
+        for line in remembered {
+            history.add_owned(line).map_err(into_io)?;
+        }
+        let mut rustyline = Rustyline::with_history(config, history).map_err(into_io)?;
+        // Some terminals take the overlay of an input method away when a frame of
+        // synchronized output ends, and a painting is one write anyway.
+        rustyline.enable_synchronized_output(false);
+        let mut printer = rustyline.create_external_printer().map_err(into_io)?;
+        screen.start_printer(move || printer.print(WAKE.into()).is_ok())?;
+        rustyline.set_helper(Some(Helper { screen: Arc::clone(screen), vocabulary, palette }));
+
+        let (asks, asked) = bounded(1);
+        let (sender, typed) = bounded(1);
+        let screen = Arc::clone(screen);
+        thread::Builder::new().name("editor".into()).spawn(move || {
+            for ask in asked {
+                if sender.send(read(&mut rustyline, &screen, ask)).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Editor { asks, typed })
+    }
+
+    /// Asks for one line. It comes, or why there is none, as [`typed`](Self::typed).
+    pub(crate) fn ask(&self, ask: Ask) {
+        // A thread that has ended has told its last.
+        let _ = self.asks.send(ask);
+    }
+
+    /// What was typed, one for each [`ask`](Self::ask).
+    pub(crate) fn typed(&self) -> &Receiver<Typed> {
+        &self.typed
+    }
+}
+
+/// Whether stdin and stdout are a terminal on which a line can be edited.
+pub(crate) fn is_possible() -> bool {
+    let term = env::var("TERM").unwrap_or_default();
+    let is_dumb = ["dumb", "cons25", "emacs"].contains(&&*term.to_lowercase());
+    io::stdin().is_terminal() && io::stdout().is_terminal() && !is_dumb
+}
+
+/// Reads one line, beginning it anew whenever its prompt has to change.
+fn read(editor: &mut Rustyline<Helper, MemHistory>, screen: &Screen, ask: Ask) -> Typed {
+    let (question, mut left) = match ask {
+        Ask::Line(text) => (None, text),
+        Ask::Question(question) => (Some(question), String::new()),
+    };
+    let mut right = String::new();
+    loop {
+        let prompt = screen.begin_line(question.as_deref());
+        let (columns, rows) = editor.dimensions().unwrap_or((80, 24));
+        if let Some(helper) = editor.helper() {
+            helper.vocabulary.set_dimensions(columns, rows);
+        }
+        let result = editor.readline_with_initial(&prompt, (&left, &right));
+        let columns = editor.dimensions().map_or(columns, |(columns, _)| columns);
+        let erase = question.is_none();
+        let accepted = result.as_ref().ok().map(String::as_str);
+        let (typed, interruption) = screen.end_line(accepted, columns, erase);
+        interrupts::forget_own_interrupt();
+        match (result, interruption) {
+            (Ok(line), _) => {
+                if erase && !line.trim().is_empty() {
+                    // It is kept in memory, where nothing can fail.
+                    let _ = editor.add_history_entry(line.as_str());
+                }
+                return Typed::Line(line);
+            }
+            (Err(ReadlineError::Interrupted), Some(Interruption::NewPrompt)) => {
+                let cursor = typed.text.floor_char_boundary(typed.cursor);
+                let (before, behind) = typed.text.split_at(cursor);
+                (left, right) = (before.to_owned(), behind.to_owned());
+            }
+            (Err(ReadlineError::Interrupted), Some(Interruption::Cancelled)) => {
+                return Typed::Cancelled;
+            }
+            (Err(ReadlineError::Interrupted), None) => {
+                return Typed::Cleared { had_text: !typed.text.is_empty() };
+            }
+            (Err(ReadlineError::Eof), _) => return Typed::End,
+            (Err(error), _) => return Typed::Failed(into_io(error)),
+        }
+    }
+}
+
+fn into_io(error: ReadlineError) -> io::Error {
+    match error {
+        ReadlineError::Io(error) => error,
+        #[cfg(unix)]
+        ReadlineError::Errno(errno) => io::Error::from_raw_os_error(errno as i32),
+        other => io::Error::other(other.to_string()),
+    }
+}
+
+/// What rustyline asks while a line is typed; all on its own thread.
+struct Helper {
+    screen: Arc<Screen>,
+    vocabulary: Arc<Vocabulary>,
+    palette: Palette,
+}
+
+impl rustyline::Helper for Helper {}
+
+impl Validator for Helper {}
+
+impl Completer for Helper {
+    type Candidate = Pair;
+
+    fn complete(
+        &self,
+        line: &str,
+        cursor: usize,
+        _: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<Pair>)> {
+        let (start, candidates) = self.vocabulary.complete(line, cursor);
+        let pairs = candidates
+            .into_iter()
+            .map(|candidate| Pair { display: candidate.shown, replacement: candidate.replacement });
+        Ok((start, pairs.collect()))
+    }
+}
+
+impl rustyline::hint::Hint for Hint {
+    fn display(&self) -> &str {
+        &self.shown
+    }
+
+    fn completion(&self) -> Option<&str> {
+        self.completion.as_deref()
+    }
+}
+
+impl Hinter for Helper {
+    type Hint = Hint;
+
+    fn hint(&self, line: &str, cursor: usize, _: &Context<'_>) -> Option<Hint> {
+        self.screen.note_typed(line, cursor);
+        let hint = completion::hint(line, cursor);
+        self.screen.note_hint(hint.as_ref().map_or("", |hint| &hint.shown));
+        hint
+    }
+}
+
+impl Highlighter for Helper {
+    /// Controls that were pasted are not for the terminal to obey.
+    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
+        let is_unwanted = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+        if line.contains(is_unwanted) {
+            return Cow::Owned(line.replace(is_unwanted, ""));
+        }
+        Cow::Borrowed(line)
+    }
+
+    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(
+        &'s self,
+        prompt: &'p str,
+        is_default: bool,
+    ) -> Cow<'b, str> {
+        Cow::Owned(self.screen.paint_prompt((!is_default).then_some(prompt)))
+    }
+
+    fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
+        Cow::Owned(paint(self.palette.dim(), hint))
+    }
+
+    /// Tells where the cursor is; nothing is to be painted anew for it.
+    fn highlight_char(&self, line: &str, cursor: usize, _: CmdKind) -> bool {
+        self.screen.note_typed(line, cursor);
+        false
+    }
+}

@@ -1,0 +1,173 @@
+//! A connection to a Madang server that speaks JSON: requests out, messages in, and
+//! how it ends. Knows no name and no room.
+
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+use madang_protocol::{
+    event::{ServerMessage, write_json_line},
+    line::{LineDecoder, LineTooLong},
+    notice::Notice,
+    request::Request,
+    text::Lang,
+};
+
+use crate::{
+    connection::{Connection, Incoming},
+    failure::Failure,
+};
+
+const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most of the server's message of the day that is kept.
+const MOTD_BYTES: usize = 16 * 1_024;
+
+/// A connection that has been turned to JSON.
+pub(crate) struct Link {
+    connection: Connection,
+    decoder: LineDecoder,
+    motd: String,
+}
+
+/// One line from the server.
+pub(crate) struct Received {
+    /// As it came.
+    pub(crate) line: String,
+    /// What it says, if this version knows it.
+    pub(crate) message: Option<ServerMessage<'static>>,
+}
+
+impl Link {
+    /// Turns a connection that has greeted with `first` to JSON. Blocks for at
+    /// most [`HELLO_TIMEOUT`].
+    pub(crate) fn open(connection: Connection, first: &[u8], lang: Lang) -> Result<Link, Failure> {
+        let deadline = Instant::now() + HELLO_TIMEOUT;
+        connection.send(format!("/lang {lang}\n/json\n").as_bytes());
+        let mut link = Link { connection, decoder: LineDecoder::default(), motd: String::new() };
+        let mut preamble = Preamble::Greeting;
+        let mut bytes = first.to_vec();
+        loop {
+            for line in link.decode(&bytes)? {
+                if let Some(ServerMessage::Hello { .. }) = ServerMessage::parse(&line) {
+                    return Ok(link);
+                }
+                preamble = preamble.next(&line, &mut link.motd);
+            }
+            bytes = match link.incoming().recv_deadline(deadline) {
+                Ok(Incoming::Bytes(bytes)) if Instant::now() < deadline => bytes,
+                Ok(Incoming::End(cause)) => return Err(Failure::Lost(cause)),
+                _ => return Err(Failure::NoHello),
+            };
+        }
+    }
+
+    /// What the operator has to say to everyone who comes: whole lines, or nothing.
+    pub(crate) fn motd(&self) -> &str {
+        &self.motd
+    }
+
+    /// What comes; each item is for [`take`](Self::take).
+    pub(crate) fn incoming(&self) -> &Receiver<Incoming> {
+        self.connection.incoming()
+    }
+
+    /// Reads the messages of which `incoming` brought the end.
+    ///
+    /// # Errors
+    ///
+    /// The connection has ended, or what comes has no end.
+    pub(crate) fn take(&mut self, incoming: Incoming) -> Result<Vec<Received>, Failure> {
+        let bytes = match incoming {
+            Incoming::Bytes(bytes) => bytes,
+            Incoming::End(cause) => return Err(Failure::Lost(cause)),
+        };
+        let lines = self.decode(&bytes)?.into_iter();
+        Ok(lines.map(|line| Received { message: ServerMessage::parse(&line), line }).collect())
+    }
+
+    /// Sends requests, in one write if the socket takes it. A failure is told as the
+    /// end of what comes.
+    pub(crate) fn send<'a>(&self, requests: impl IntoIterator<Item = &'a Request>) {
+        let mut bytes = Vec::new();
+        for request in requests {
+            write_json_line(request, &mut bytes);
+        }
+        if !bytes.is_empty() {
+            self.connection.send(&bytes);
+        }
+    }
+
+    /// The lines that `bytes` complete; those that aren't UTF-8 are left out.
+    fn decode(&mut self, mut bytes: &[u8]) -> Result<Vec<String>, Failure> {
+        let mut lines = Vec::new();
+        while !bytes.is_empty() {
+            let spare = self.decoder.spare();
+            let count = spare.len().min(bytes.len());
+            spare[..count].copy_from_slice(&bytes[..count]);
+            self.decoder.filled(count);
+            bytes = &bytes[count..];
+            while let Some(line) =
+                self.decoder.next_line().map_err(|LineTooLong| Failure::EndlessLine)?
+            {
+                lines.extend(str::from_utf8(line).map(str::to_owned));
+            }
+        }
+        Ok(lines)
+    }
+}
+
+/// Where in a server's lines before `hello` one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Preamble {
+    /// The first line is the greeting.
+    Greeting,
+    /// Until the prompt, everything is the message of the day.
+    Motd,
+    /// The answers to what the client itself asked.
+    Answers,
+}
+
+impl Preamble {
+    /// Where one is after `line`, which goes to `motd` if it belongs there.
+    fn next(self, line: &str, motd: &mut String) -> Preamble {
+        let is_prompt = |lang| line.starts_with(&*Notice::LoginPrompt.text(lang));
+        match self {
+            Preamble::Greeting => Preamble::Motd,
+            Preamble::Answers => Preamble::Answers,
+            Preamble::Motd if is_prompt(Lang::Ko) || is_prompt(Lang::En) => Preamble::Answers,
+            Preamble::Motd => {
+                if motd.len() + line.len() < MOTD_BYTES {
+                    motd.push_str(line);
+                    motd.push('\n');
+                }
+                Preamble::Motd
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_message_of_the_day_is_kept_of_what_comes_before_hello() {
+        #[track_caller]
+        fn check(lines: &[&str], expected: &str) {
+            let mut motd = String::new();
+            let mut preamble = Preamble::Greeting;
+            for line in lines {
+                preamble = preamble.next(line, &mut motd);
+            }
+            assert_eq!(motd, expected);
+        }
+        let answers = ["로그인ID:The server now speaks English to you.", "Login ID:"];
+        check(&[&["Madang/1 0.1.0"], &answers[..]].concat(), "");
+        check(
+            &[&["Madang/1 0.1.0", "Welcome,", "", "all"], &answers[..]].concat(),
+            "Welcome,\n\nall\n",
+        );
+        let long = "x".repeat(MOTD_BYTES);
+        check(&["Madang/1 0.1.0", &long, "short"], "short\n");
+    }
+}

@@ -1,0 +1,285 @@
+//! What the terminal shows: lines that scroll by above, and the prompt of the line
+//! that is being typed below them.
+//!
+//! Two threads write to a terminal: the editor's while a line is typed, the
+//! printer's while none is. What arrives waits here until one of them takes it, and
+//! that is what keeps it whole and in order:
+//!
+//! 1. While a line is typed, what waits is put before the prompt whenever the editor
+//!    paints the prompt, by nobody else and in no other way. The printer only wakes
+//!    the editor, by an external print that itself shows nothing.
+//! 2. While no line is typed, the printer writes under the lock under which a line
+//!    begins and ends.
+//! 3. The editor is woken at most once in [`PAUSE`]: a flood costs no more paintings
+//!    than a screen can show, and an input method that composes a syllable at the
+//!    cursor is left alone in between.
+//!
+//! While the editor reads keys for something else (a search, a page of completions)
+//! it prints nothing; what waits is then bounded by whoever asks [`is_full`].
+//!
+//! [`is_full`]: Screen::is_full
+
+use std::{
+    io::{self, Write as _},
+    mem,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::{
+    layout::{columns_of, rows_below},
+    style::{Palette, paint},
+};
+
+/// Time between two wakings of the editor.
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// More waits only if it has come already.
+const WAITING_BYTES: usize = 4 * 1_024 * 1_024;
+
+/// What wakes the editor: nothing to be seen. It goes where the prompt began; from
+/// there one row up, and one down again.
+pub(crate) const WAKE: &str = "\x1b[A\n";
+
+/// The screen that the threads share.
+pub(crate) struct Screen {
+    state: Mutex<State>,
+    changed: Condvar,
+    palette: Palette,
+}
+
+#[derive(Default)]
+struct State {
+    /// Whole lines that nobody has written yet.
+    waiting: String,
+    /// The prompt as it should be, and as it was when the line began.
+    prompt: String,
+    shown_prompt: String,
+    /// A line is being typed, from before its first painting to after its last.
+    typing: bool,
+    /// It answers a question, which stands where the prompt does.
+    asking: bool,
+    /// The first painting was: the editor has the terminal and its signals.
+    painted: bool,
+    /// What has been typed of it.
+    typed: TypedSoFar,
+    /// Why the line is being interrupted, if we do it.
+    interruption: Option<Interruption>,
+    /// There is nobody to print for any more.
+    closed: bool,
+}
+
+/// A line as far as it has been typed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct TypedSoFar {
+    pub(crate) text: String,
+    /// Where the cursor stands, in bytes.
+    pub(crate) cursor: usize,
+    /// What the editor shows behind it.
+    pub(crate) hint: String,
+}
+
+/// Why we end a line that a person has not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Interruption {
+    /// The prompt has another width now: begin again with what was typed.
+    NewPrompt,
+    /// Nothing is to be typed any more.
+    Cancelled,
+}
+
+impl Screen {
+    /// An empty screen, with no line being typed.
+    pub(crate) fn new(palette: Palette) -> Arc<Screen> {
+        Arc::new(Screen { state: Mutex::default(), changed: Condvar::new(), palette })
+    }
+
+    /// Shows `text`, which is made of whole lines and fit for a terminal. Returns at once.
+    pub(crate) fn show(&self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let mut state = self.state.lock();
+        state.waiting.push_str(text);
+        if !text.ends_with('\n') {
+            state.waiting.push('\n');
+        }
+        self.changed.notify_one();
+    }
+
+    /// Whether so much waits that no more should be fetched for now.
+    pub(crate) fn is_full(&self) -> bool {
+        self.state.lock().waiting.len() >= WAITING_BYTES
+    }
+
+    /// Changes the prompt, at once if nothing moves by it; else as soon as the line
+    /// that is typed can be begun anew.
+    pub(crate) fn set_prompt(&self, prompt: String) {
+        let mut state = self.state.lock();
+        if state.prompt != prompt {
+            state.prompt = prompt;
+            self.changed.notify_one();
+        }
+    }
+
+    /// Ends the line that is being typed, if there is one.
+    pub(crate) fn cancel(&self) {
+        let mut state = self.state.lock();
+        state.interruption = Some(Interruption::Cancelled);
+        if state.typing && state.painted {
+            crate::interrupts::interrupt_editor();
+        }
+    }
+
+    /// Writes what still waits. Nothing is printed after that.
+    pub(crate) fn close(&self) -> io::Result<()> {
+        let mut state = self.state.lock();
+        state.closed = true;
+        self.changed.notify_one();
+        write_out(&mem::take(&mut state.waiting))
+    }
+
+    /// The printer's work, until the screen is closed: `wake` wakes the editor, and
+    /// blocks while it is busy.
+    fn print(&self, mut wake: impl FnMut() -> bool) {
+        let mut printed_at = Instant::now().checked_sub(PAUSE);
+        loop {
+            let mut state = self.state.lock();
+            while !state.closed && state.waiting.is_empty() && !state.wants_painting() {
+                self.changed.wait(&mut state);
+            }
+            if state.closed {
+                return;
+            }
+            let rest = printed_at.map_or(Duration::ZERO, |at| PAUSE.saturating_sub(at.elapsed()));
+            if !rest.is_zero() {
+                drop(state);
+                thread::sleep(rest);
+                printed_at = None;
+                continue;
+            }
+            if state.typing {
+                drop(state);
+                if !wake() {
+                    return;
+                }
+            } else if write_out(&mem::take(&mut state.waiting)).is_err() {
+                // The editor will find out, and say so.
+                return;
+            }
+            printed_at = Some(Instant::now());
+        }
+    }
+
+    /// Starts the printer. `wake` fails when there is no editor any more.
+    ///
+    /// # Errors
+    ///
+    /// The thread can't be started.
+    pub(crate) fn start_printer(
+        self: &Arc<Screen>,
+        wake: impl FnMut() -> bool + Send + 'static,
+    ) -> io::Result<()> {
+        let screen = Arc::clone(self);
+        thread::Builder::new().name("printer".into()).spawn(move || screen.print(wake))?;
+        Ok(())
+    }
+
+    /// Editor: a line begins; the prompt for it.
+    pub(crate) fn begin_line(&self, question: Option<&str>) -> String {
+        let mut state = self.state.lock();
+        state.typing = true;
+        state.painted = false;
+        state.asking = question.is_some();
+        state.typed = TypedSoFar::default();
+        state.shown_prompt = question.map_or_else(|| state.prompt.clone(), str::to_owned);
+        state.shown_prompt.clone()
+    }
+
+    /// Editor: what is to be painted where the prompt stands, for the line or, if
+    /// the editor has a prompt of its `own`, for that.
+    pub(crate) fn paint_prompt(&self, own: Option<&str>) -> String {
+        let mut state = self.state.lock();
+        state.painted = true;
+        let mut painting = mem::take(&mut state.waiting);
+        match own {
+            Some(own) => painting += own,
+            None => {
+                if state.prompt_is_old() {
+                    if columns_of(&state.prompt) == columns_of(&state.shown_prompt) {
+                        state.shown_prompt = state.prompt.clone();
+                    } else if state.interruption.is_none() {
+                        state.interruption = Some(Interruption::NewPrompt);
+                        crate::interrupts::interrupt_editor();
+                    }
+                }
+                painting += &paint(self.palette.prompt(), &state.shown_prompt);
+            }
+        }
+        painting
+    }
+
+    /// Editor: what has been typed by now.
+    pub(crate) fn note_typed(&self, text: &str, cursor: usize) {
+        let mut state = self.state.lock();
+        if state.typed.text != text {
+            text.clone_into(&mut state.typed.text);
+        }
+        state.typed.cursor = cursor;
+    }
+
+    /// Editor: what it shows behind what has been typed.
+    pub(crate) fn note_hint(&self, hint: &str) {
+        hint.clone_into(&mut self.state.lock().typed.hint);
+    }
+
+    /// Editor: the line has ended, in `columns`, and the cursor stands below it. If
+    /// `erase`, it is taken off the screen. Tells how far it had come, and whether it
+    /// was we who ended it.
+    pub(crate) fn end_line(
+        &self,
+        accepted: Option<&str>,
+        columns: u16,
+        erase: bool,
+    ) -> (TypedSoFar, Option<Interruption>) {
+        let mut state = self.state.lock();
+        let typed = mem::take(&mut state.typed);
+        let mut output = String::new();
+        if erase {
+            let text = match accepted {
+                Some(text) => text.to_owned(),
+                None => format!("{}{}", typed.text, typed.hint),
+            };
+            let rows = rows_below(&state.shown_prompt, &text, columns);
+            output = format!("\x1b[{rows}A\r\x1b[J");
+        }
+        output += &mem::take(&mut state.waiting);
+        state.typing = false;
+        // An error is met again by the next line.
+        let _ = write_out(&output);
+        (typed, state.interruption.take())
+    }
+}
+
+impl State {
+    fn prompt_is_old(&self) -> bool {
+        !self.asking && self.prompt != self.shown_prompt
+    }
+
+    /// Whether the editor has to paint though nothing waits to be shown.
+    fn wants_painting(&self) -> bool {
+        self.typing && self.painted && self.prompt_is_old() && self.interruption.is_none()
+    }
+}
+
+fn write_out(text: &str) -> io::Result<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}

@@ -1,0 +1,243 @@
+//! A program that listens: what is said goes to stdout, as lines or as JSON, until it
+//! is enough. Nothing is read from stdin, and nothing said.
+
+use std::io::{self, Write as _};
+
+use crossbeam_channel::{Receiver, never, select};
+use madang_protocol::{
+    event::{Event, ServerMessage, write_json_line},
+    request::Request,
+    sanitize::sanitize_line,
+};
+
+use crate::{
+    cli::Options,
+    connection::Incoming,
+    failure::Failure,
+    link::{Link, Received},
+    reconnect::Reconnect,
+    render::Renderer,
+    session::{LOGIN, Session, Wanted},
+};
+
+/// Requests that may be without an answer; there is one at most.
+const WINDOW: usize = 4;
+
+struct Watch<'a> {
+    options: &'a Options,
+    session: Session,
+    renderer: Renderer,
+    /// Messages that are still to come, if they are counted.
+    left: Option<u64>,
+    /// The event behind which to go on, once there is one.
+    since: Option<u64>,
+    /// The request for what was before, and what has come since it was sent.
+    asked: Option<(u64, Vec<Received>)>,
+    reconnect: Option<Reconnect>,
+}
+
+/// Prints what is said until `options.count` messages have come, an interrupt, or the
+/// end. Quits before it returns, unless the connection has ended.
+pub(crate) fn run(
+    link: Link,
+    options: &Options,
+    renderer: Renderer,
+    interrupts: Receiver<()>,
+) -> Result<(), Failure> {
+    let wanted = Wanted {
+        name: options.name.clone().unwrap_or_default(),
+        room: options.room.clone().or_else(|| options.address.room.clone()),
+        history: Some(0),
+    };
+    let mut watch = Watch {
+        options,
+        session: Session::new(link, wanted, WINDOW),
+        renderer,
+        left: options.count.map(u64::from),
+        since: options.since,
+        asked: None,
+        reconnect: None,
+    };
+    let result = watch.listen(&interrupts);
+    if !matches!(&result, Err(failure) if failure.ends_connection()) {
+        watch.session.leave("/quit", |_| {});
+    }
+    result
+}
+
+impl Watch<'_> {
+    fn listen(&mut self, interrupts: &Receiver<()>) -> Result<(), Failure> {
+        self.session.login(&self.options.name.clone().unwrap_or_default());
+        while self.left != Some(0) {
+            let links =
+                self.reconnect.as_ref().map_or_else(never, |reconnect| reconnect.links().clone());
+            select! {
+                recv(self.session.incoming()) -> incoming => {
+                    let heard = self.heard(incoming.unwrap_or(Incoming::End(None)));
+                    self.or_reconnect(heard)?;
+                }
+                recv(links) -> link => match link {
+                    Ok(link) => {
+                        self.reconnect = None;
+                        self.session.relink(link);
+                    }
+                    Err(_) => return Err(Failure::Lost(None)),
+                },
+                recv(interrupts) -> _ => return Err(Failure::Interrupted),
+                recv(self.session.silence()) -> _ => self.or_reconnect(Err(Failure::Silent))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn heard(&mut self, incoming: Incoming) -> Result<(), Failure> {
+        let mut out = Vec::new();
+        for received in self.session.take(incoming)? {
+            let asked = received.message.as_ref().and_then(|message| self.session.settle(message));
+            let number = asked.map(|asked| asked.number);
+            match &received.message {
+                Some(ServerMessage::Welcome { resumed, .. }) => self.welcomed(*resumed),
+                Some(ServerMessage::Error { text, code, .. }) if number == Some(LOGIN) => {
+                    if code != "session_unknown" {
+                        return Err(Failure::NameRefused(text.clone().into_owned()));
+                    }
+                    self.session.begin_anew();
+                }
+                Some(ServerMessage::Bye { reason }) => {
+                    write(&out)?;
+                    return Err(Failure::Bye(reason.clone().into_owned()));
+                }
+                Some(ServerMessage::History { events, .. }) => {
+                    self.print_earlier(events.iter().map(|event| &**event), &mut out);
+                }
+                _ if number.is_some() && self.asked.as_ref().map(|(asked, _)| *asked) == number => {
+                    let (_, came) = self.asked.take().unwrap_or_default();
+                    for received in came {
+                        self.print(&received, &mut out);
+                    }
+                }
+                _ => match &mut self.asked {
+                    Some((_, came)) => came.push(received),
+                    None => self.print(&received, &mut out),
+                },
+            }
+        }
+        write(&out)
+    }
+
+    fn welcomed(&mut self, resumed: bool) {
+        self.session.flush();
+        if let (Some(_), false) = (self.since, resumed) {
+            let request = |nonce| Request::History { before: None, limit: None, nonce };
+            self.asked = Some((self.session.ask(request), Vec::new()));
+        }
+    }
+
+    /// Prints what happened before one came, as far as it was asked for, and what is
+    /// missing of it.
+    fn print_earlier<'e>(&mut self, events: impl Iterator<Item = &'e Event>, out: &mut Vec<u8>) {
+        if self.asked.is_none() {
+            return;
+        }
+        for event in events {
+            let since = self.since.unwrap_or(0);
+            if event.id() <= since {
+                continue;
+            }
+            if event.id() > since + 1 {
+                let room = event.stamp().room.to_string().into();
+                let gap = ServerMessage::Gap { room, from: since + 1, to: event.id() - 1 };
+                self.print_message(&gap, out);
+            }
+            self.print_message(&ServerMessage::Event(event.clone()), out);
+        }
+    }
+
+    /// Prints a line as it came, or what it says.
+    fn print(&mut self, received: &Received, out: &mut Vec<u8>) {
+        match &received.message {
+            Some(message) => {
+                if let ServerMessage::Event(event) = message
+                    && self.since.is_some_and(|since| event.id() <= since)
+                {
+                    return;
+                }
+                if self.options.json && is_event(message) && self.left != Some(0) {
+                    // As it came: with what this version does not know.
+                    out.extend_from_slice(sanitize_line(&received.line).as_bytes());
+                    out.push(b'\n');
+                    self.note(message);
+                } else {
+                    self.print_message(message, out);
+                }
+            }
+            None if self.options.json && received.line.starts_with('{') => {
+                out.extend_from_slice(sanitize_line(&received.line).as_bytes());
+                out.push(b'\n');
+            }
+            None => {}
+        }
+    }
+
+    fn print_message(&mut self, message: &ServerMessage<'_>, out: &mut Vec<u8>) {
+        if self.left == Some(0) || !is_event(message) {
+            return;
+        }
+        if self.options.json {
+            write_json_line(message, out);
+        } else {
+            out.extend_from_slice(self.renderer.render(message).text.as_bytes());
+        }
+        self.note(message);
+    }
+
+    /// Counts a message, and remembers how far one has come.
+    fn note(&mut self, message: &ServerMessage<'_>) {
+        if let (ServerMessage::Event(event), Some(since)) = (message, &mut self.since) {
+            *since = event.id().max(*since);
+        }
+        let is_message = match message {
+            ServerMessage::Event(event) => event.is_said(),
+            ServerMessage::Whisper { .. } => true,
+            _ => false,
+        };
+        if let (true, Some(left)) = (is_message, &mut self.left) {
+            *left -= 1;
+        }
+    }
+
+    /// Goes on without a connection if `result` says that it was lost.
+    fn or_reconnect(&mut self, result: Result<(), Failure>) -> Result<(), Failure> {
+        match result {
+            Err(failure)
+                if failure.invites_return()
+                    && !self.options.no_reconnect
+                    && self.session.was_welcomed() =>
+            {
+                self.session.unlink();
+                self.asked = None;
+                self.reconnect = Some(Reconnect::start(&self.options.address, self.renderer.lang));
+                Ok(())
+            }
+            other => other,
+        }
+    }
+}
+
+/// What is printed: what happens, and what is missing of it. What else a server says
+/// is between it and us: the token, above all.
+fn is_event(message: &ServerMessage<'_>) -> bool {
+    matches!(
+        message,
+        ServerMessage::Event(_)
+            | ServerMessage::Whisper { .. }
+            | ServerMessage::Gap { .. }
+            | ServerMessage::PrivateGap { .. }
+    )
+}
+
+/// Writes to stdout. A reader that has gone is the end, and no failure.
+fn write(out: &[u8]) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(out).and_then(|()| stdout.flush()).map_err(Failure::Stdout)
+}

@@ -1,0 +1,143 @@
+//! On a terminal: the connection is lost and comes back.
+
+use crate::{
+    fake_server::{FakeServer, Peer},
+    terminal::{CTRL_D, ENTER, Terminal},
+};
+
+const LOST: &str =
+    "-- the server closed the connection; reconnecting, what you type is kept (Ctrl-D leaves) --";
+
+#[track_caller]
+fn start(args: &[&str]) -> (FakeServer, Terminal, Peer) {
+    let server = FakeServer::start();
+    let args = [&["--name", "me"], args].concat();
+    let mut terminal = Terminal::start(&server, &args);
+    let peer = server.accept_member("me");
+    terminal.expect_last(&["[lobby 1]"]);
+    (server, terminal, peer)
+}
+
+/// The client asks whether all has come, and is told that it has.
+#[track_caller]
+fn pong(peer: &mut Peer) {
+    let line = peer.line();
+    let nonce = line.strip_prefix("{\"type\":\"command\",\"line\":\"/ping\",\"nonce\":\"");
+    let nonce = nonce.unwrap_or_else(|| panic!("not a ping: {line}")).trim_end_matches("\"}");
+    peer.send(&format!("{{\"type\":\"pong\",\"nonce\":\"{nonce}\"}}\n"));
+    peer.ack(nonce);
+}
+
+#[test]
+fn what_was_missed_is_counted_and_shown_once_and_what_was_typed_is_kept() {
+    let (server, mut terminal, mut peer) = start(&[]);
+    peer.said("bob", "before");
+    terminal.expect_row(" [bob] before");
+    terminal.type_text("쓰던");
+    terminal.expect_last(&["[lobby 1] 쓰던"]);
+    drop(peer);
+    terminal.expect_last(&["[lobby offline] 쓰던"]);
+    let mut peer = server.accept_json();
+    peer.expect_login("\"room\":\"lobby\",\"session\":\"t\",\"last\":2,\"last_private\":0");
+    peer.resume("me", 1);
+    peer.said("bob", "before");
+    peer.said("bob", "one\\ntwo");
+    peer.event("joined", "\"user\":\"carol\"");
+    peer.send("{\"type\":\"whisper\",\"private\":1,\"time\":\"2026-11-22T18:59:00.123Z\",");
+    peer.send("\"user\":\"bob\",\"text\":\"psst\"}\n");
+    pong(&mut peer);
+    terminal.expect_last(&[
+        "-- 3 lines while you were away --",
+        " [bob] one",
+        " [bob] two",
+        " [carol] joined.",
+        "*[whisper bob] psst",
+        "[lobby 2] 쓰던",
+    ]);
+    let shown = terminal.scrolled();
+    assert_eq!(shown.iter().filter(|row| *row == " [bob] before").count(), 1, "{shown:?}");
+    assert!(!shown.join("\n").contains("pong"), "{shown:?}");
+    terminal.type_text(ENTER);
+    assert_eq!(peer.expect_say(), "쓰던");
+}
+
+#[test]
+fn what_is_said_meanwhile_is_sent_once() {
+    let (server, mut terminal, mut peer) = start(&[]);
+    terminal.enter("sent, not answered");
+    let (_, nonce) = peer.say();
+    drop(peer);
+    terminal.expect_last(&["[lobby offline]"]);
+    terminal.enter("said offline");
+    terminal.expect_row("-- will be sent once connected: said offline --");
+    let mut peer = server.accept_json();
+    peer.expect_login("\"session\":\"t\"");
+    peer.resume("me", 1);
+    let (text, again) = peer.say();
+    assert_eq!((&*text, again), ("sent, not answered", nonce.clone()));
+    peer.ack(&nonce);
+    assert_eq!(peer.expect_say(), "said offline");
+    pong(&mut peer);
+    terminal.expect_last(&["-- connected again; nothing was missed --", "[lobby 1]"]);
+    // A second loss sends nothing again.
+    drop(peer);
+    let mut peer = server.accept_json();
+    peer.expect_login("\"session\":\"t\"");
+    peer.resume("me", 1);
+    pong(&mut peer);
+    terminal.enter("next");
+    assert_eq!(peer.expect_say(), "next");
+}
+
+#[test]
+fn a_session_that_has_ended_is_begun_anew_and_doubts_are_told() {
+    let (server, mut terminal, mut peer) = start(&[]);
+    terminal.enter("in doubt");
+    peer.say();
+    drop(peer);
+    terminal.expect_last(&["[lobby offline]"]);
+    terminal.enter("said offline");
+    let mut peer = server.accept_json();
+    peer.expect_login("\"session\":\"t\"");
+    peer.send(
+        "{\"type\":\"error\",\"code\":\"session_unknown\",\"text\":\"No.\",\"nonce\":\"0\"}\n",
+    );
+    peer.expect_login("\"name\":\"me\"");
+    peer.welcome("me");
+    assert_eq!(peer.expect_say(), "said offline");
+    terminal.expect_row("-- may have been delivered or not, and was not sent again: in doubt --");
+    terminal.expect_last(&["[lobby 1]"]);
+}
+
+#[test]
+fn a_session_that_was_taken_over_stays_there() {
+    let (_server, mut terminal, mut peer) = start(&[]);
+    peer.send("{\"type\":\"bye\",\"reason\":\"replaced\"}\n");
+    peer.close();
+    assert_eq!(terminal.ended(), 5);
+    terminal.expect_last(&[
+        "madang: the server ended the connection: Another connection has taken this sessi",
+        "on over.",
+    ]);
+}
+
+#[test]
+fn without_reconnecting_a_lost_connection_is_the_end() {
+    let (_server, mut terminal, peer) = start(&["--no-reconnect"]);
+    terminal.type_text("쓰던");
+    terminal.expect_last(&["[lobby 1] 쓰던"]);
+    drop(peer);
+    assert_eq!(terminal.ended(), 5);
+    terminal.expect_last(&["madang: the server closed the connection"]);
+}
+
+#[test]
+fn one_can_leave_while_there_is_no_connection() {
+    let (server, mut terminal, peer) = start(&[]);
+    drop(peer);
+    terminal.expect_screen("the loss", |rows| rows.concat().contains(LOST));
+    terminal.expect_last(&["[lobby offline]"]);
+    terminal.type_text(CTRL_D);
+    assert_eq!(terminal.ended(), 0);
+    drop(server);
+}

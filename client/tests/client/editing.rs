@@ -1,0 +1,337 @@
+//! On a terminal: a line is typed while others arrive.
+
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    fake_server::{FakeServer, Peer},
+    terminal::{BACKSPACE, CTRL_C, CTRL_R, END, ENTER, LEFT, TAB, Terminal, UP},
+};
+
+/// Somebody in the lobby, at the prompt.
+#[track_caller]
+fn start(args: &[&str], columns: u16, rows: u16) -> (FakeServer, Terminal, Peer) {
+    start_with(args, columns, rows, &[])
+}
+
+#[track_caller]
+fn start_with(
+    args: &[&str],
+    columns: u16,
+    rows: u16,
+    variables: &[(&str, &str)],
+) -> (FakeServer, Terminal, Peer) {
+    let server = FakeServer::start();
+    let args = [&["--name", "me"], args].concat();
+    let mut terminal = Terminal::start_sized(&server.address, &args, columns, rows, variables);
+    let peer = server.accept_member("me");
+    terminal.expect_screen("the prompt", |rows| rows.last().is_some_and(|row| row == "[lobby 1]"));
+    (server, terminal, peer)
+}
+
+const PLAIN: [&str; 4] = ["--time", "never", "--color", "never"];
+
+#[test]
+fn what_arrives_scrolls_above_a_half_typed_hangul_line() {
+    for (columns, rows) in [(80, 24), (40, 10)] {
+        let (_server, mut terminal, mut peer) = start(&PLAIN, columns, rows);
+        terminal.type_text("반쯤 쓴 줄");
+        terminal.expect_last(&["[lobby 1] 반쯤 쓴 줄"]);
+        for number in 1..=30 {
+            peer.said("bob", &format!("{number}번째"));
+        }
+        terminal.expect_last(&[" [bob] 29번째", " [bob] 30번째", "[lobby 1] 반쯤 쓴 줄"]);
+        assert_eq!(terminal.cursor().1, 20);
+        terminal.type_text(" 더");
+        terminal.type_text(BACKSPACE);
+        terminal.type_text(BACKSPACE);
+        terminal.type_text(BACKSPACE);
+        terminal.expect_last(&["[lobby 1] 반쯤 쓴"]);
+        terminal.type_text(ENTER);
+        assert_eq!(peer.expect_say(), "반쯤 쓴 ");
+        peer.said("me", "반쯤 쓴");
+        terminal.expect_last(&[" [bob] 30번째", ">[me] 반쯤 쓴", "[lobby 1]"]);
+    }
+}
+
+#[test]
+fn a_syllable_is_one_key_and_decomposed_ones_are_too() {
+    let (_server, mut terminal, mut peer) = start(&PLAIN, 80, 24);
+    terminal.type_text("\u{1112}\u{1161}\u{11ab}글👨‍👩‍👧x");
+    for _ in 0..3 {
+        terminal.type_text(BACKSPACE);
+    }
+    terminal.type_text(ENTER);
+    assert_eq!(peer.expect_say(), "\u{1112}\u{1161}\u{11ab}");
+}
+
+#[test]
+fn wide_characters_wrap_whole_at_the_edge() {
+    let (_server, mut terminal, mut peer) = start(&PLAIN, 40, 10);
+    // 30 columns are left in the first row: one, and fourteen and a half syllables.
+    terminal.type_text("x가나다라마바사아자차카타파하갸냐");
+    terminal.expect_last(&["[lobby 1] x가나다라마바사아자차카타파하", "갸냐"]);
+    assert_eq!(terminal.cursor().1, 4);
+    peer.said("bob", "끼어듭니다");
+    terminal.expect_last(&[" [bob] 끼어듭니다", "[lobby 1] x가나다라마바사아자차카타파하", "갸냐"]);
+    for _ in 0..3 {
+        terminal.type_text(LEFT);
+    }
+    terminal.type_text("!");
+    terminal.expect_last(&["[lobby 1] x가나다라마바사아자차카타파!하", "갸냐"]);
+    terminal.type_text(ENTER);
+    assert_eq!(peer.expect_say(), "x가나다라마바사아자차카타파!하갸냐");
+    peer.said("me", "끝");
+    terminal.expect_last(&[" [bob] 끼어듭니다", ">[me] 끝", "[lobby 1]"]);
+}
+
+#[test]
+fn a_line_that_fills_its_row_is_taken_off_whole() {
+    let (_server, mut terminal, mut peer) = start(&PLAIN, 40, 10);
+    peer.said("bob", "above");
+    terminal.expect_last(&[" [bob] above", "[lobby 1]"]);
+    let line = "x".repeat(30);
+    terminal.enter(&line);
+    assert_eq!(peer.expect_say(), line);
+    terminal.expect_last(&[" [bob] above", "[lobby 1]"]);
+}
+
+#[test]
+fn a_resized_window_keeps_the_line() {
+    let (_server, mut terminal, mut peer) = start(&PLAIN, 80, 24);
+    terminal.type_text("한글로 쓰던 긴 줄이 창을 좁혀도 그대로 있습니다");
+    terminal.expect_row("[lobby 1] 한글로 쓰던 긴 줄이 창을 좁혀도 그대로 있습니다");
+    terminal.resize(40, 10);
+    terminal.type_text("!");
+    peer.said("bob", "hi");
+    terminal.expect_screen("the line in two rows", |rows| {
+        rows.ends_with(&[
+            " [bob] hi".into(),
+            "[lobby 1] 한글로 쓰던 긴 줄이 창을 좁혀".into(),
+            "도 그대로 있습니다!".into(),
+        ])
+    });
+    terminal.type_text(ENTER);
+    assert_eq!(peer.expect_say(), "한글로 쓰던 긴 줄이 창을 좁혀도 그대로 있습니다!");
+}
+
+#[test]
+fn tab_completes_commands_names_and_rooms() {
+    let (_server, mut terminal, mut peer) = start(&PLAIN, 80, 24);
+    terminal.type_text("/whoi");
+    terminal.expect_row("[lobby 1] /whois NAME");
+    terminal.type_text(TAB);
+    terminal.expect_row("[lobby 1] /whois NAME");
+    terminal.type_text("\x15/누");
+    terminal.type_text(TAB);
+    terminal.expect_row("[lobby 1] /누구 [ROOM]");
+
+    peer.said("앨리스", "hi");
+    peer.said("alice", "hi");
+    terminal.type_text("\x15@a");
+    terminal.type_text(TAB);
+    peer.expect("{\"type\":\"command\",\"line\":\"/who\",\"nonce\":\"1\"}\n");
+    peer.send("{\"type\":\"who\",\"room\":\"lobby\",\"count\":4,\"more\":false,\"nonce\":\"1\",");
+    peer.send("\"members\":[\"me\",\"alina\",\"alice\",\"앨리스\"]}\n");
+    peer.ack("1");
+    // The latest speaker first; what the client asked for itself is not shown.
+    terminal.expect_row("@alice  @alina");
+    terminal.expect_last(&["[lobby 4] @ali"]);
+    assert!(!terminal.rows().join("\n").contains("4 here"), "{:?}", terminal.rows());
+    terminal.type_text("n");
+    terminal.type_text(TAB);
+    terminal.expect_last(&["[lobby 4] @alina"]);
+
+    terminal.type_text("\x15/join 수");
+    terminal.type_text(TAB);
+    peer.expect("{\"type\":\"command\",\"line\":\"/rooms\",\"nonce\":\"2\"}\n");
+    peer.send("{\"type\":\"rooms\",\"rooms\":[{\"room\":\"수학\",\"members\":3}],");
+    peer.send("\"more\":false,\"nonce\":\"2\"}\n");
+    peer.ack("2");
+    terminal.expect_last(&["[lobby 4] /join 수학"]);
+}
+
+#[test]
+fn a_short_paste_is_one_message() {
+    let (_server, mut terminal, mut peer) = start(&PLAIN, 80, 24);
+    terminal.paste("하나\n/quit\n셋\n");
+    terminal.type_text(ENTER);
+    assert_eq!(peer.expect_say(), "하나\n/quit\n셋");
+}
+
+#[test]
+fn a_long_paste_is_asked_about_and_given_back() {
+    let (_server, mut terminal, mut peer) = start(&PLAIN, 80, 24);
+    let lines: Vec<String> = (1..=14).map(|number| format!("줄 {number}")).collect();
+    let text = lines.join("\n");
+    terminal.paste(&text);
+    terminal.expect_row("줄 14");
+    terminal.type_text(ENTER);
+    terminal.expect_last(&["send 14 lines? [y/N]"]);
+    terminal.enter("n");
+    terminal.expect_screen("the paste again", |rows| rows.last().is_some_and(|row| row == "줄 14"));
+    assert!(!peer.has_more(), "nothing was said");
+    terminal.type_text(ENTER);
+    terminal.expect_last(&["send 14 lines? [y/N]"]);
+    terminal.enter("ㅛ");
+    assert_eq!(peer.expect_say(), text);
+}
+
+#[test]
+fn a_line_that_is_too_long_is_given_back() {
+    let (_server, mut terminal, mut peer) = start(&PLAIN, 80, 24);
+    terminal.paste(&"x".repeat(4_100));
+    terminal.type_text(ENTER);
+    terminal.expect_raw("yours had 4100 and was not sent.");
+    terminal.expect_raw("[lobby 1] xxx");
+    for _ in 0..10 {
+        terminal.type_text(BACKSPACE);
+    }
+    terminal.type_text(ENTER);
+    assert_eq!(peer.expect_say(), "x".repeat(4_090));
+}
+
+#[test]
+fn a_search_in_a_flood_loses_nothing_and_neither_does_the_line() {
+    let (_server, mut terminal, mut peer) = start(&PLAIN, 80, 24);
+    for line in ["안녕하세요", "나중에"] {
+        terminal.enter(line);
+        peer.expect_say();
+    }
+    terminal.type_text("쓰던");
+    terminal.expect_last(&["[lobby 1] 쓰던"]);
+    let began = Instant::now();
+    for number in 0..3_000 {
+        peer.said("bob", &format!("{number}"));
+        match number {
+            500 => terminal.type_text(CTRL_R),
+            600 => terminal.type_text("안녕"),
+            // What was found is taken into the line, and the flood goes on.
+            2_000 => terminal.type_text(END),
+            2_100 => terminal.type_text("!"),
+            _ => {}
+        }
+        // A thousand a second.
+        while began.elapsed() < Duration::from_millis(number) {
+            std::thread::yield_now();
+        }
+    }
+    terminal.expect_last(&[" [bob] 2999", "[lobby 1] 안녕하세요!"]);
+    let said: Vec<String> =
+        terminal.scrolled().into_iter().filter(|row| row.starts_with(" [bob] ")).collect();
+    let expected: Vec<String> = (0..3_000).map(|number| format!(" [bob] {number}")).collect();
+    assert_eq!(said, expected);
+    terminal.type_text(ENTER);
+    assert_eq!(peer.expect_say(), "안녕하세요!");
+}
+
+#[test]
+fn the_prompt_tells_room_and_count_and_keeps_the_line() {
+    let (_server, mut terminal, mut peer) = start(&PLAIN, 80, 24);
+    terminal.type_text("쓰던 말");
+    terminal.type_text(LEFT);
+    terminal.type_text(LEFT);
+    terminal.expect_row("[lobby 1] 쓰던 말");
+    for number in 2..=12 {
+        peer.event("joined", &format!("\"user\":\"u{number}\""));
+    }
+    terminal.expect_last(&["[lobby 12] 쓰던 말"]);
+    terminal.type_text("긴 ");
+    terminal.expect_last(&["[lobby 12] 쓰던긴  말"]);
+    peer.event("left", "\"user\":\"u2\"");
+    terminal.expect_last(&["[lobby 11] 쓰던긴  말"]);
+    terminal.type_text(CTRL_C);
+    terminal.expect_last(&["[lobby 11]"]);
+    terminal.enter("/join 수학");
+    peer.expect("{\"type\":\"command\",\"line\":\"/join 수학\",\"nonce\":\"1\"}\n");
+    peer.send("{\"type\":\"entered\",\"room\":\"수학\",\"id\":1,\"members\":3,");
+    peer.send("\"topic\":\"극한\",\"nonce\":\"1\"}\n{\"type\":\"ack\",\"nonce\":\"1\"}\n");
+    terminal.expect_last(&["-- you are in 수학; 3 here, topic: 극한 --", "[수학 3]"]);
+}
+
+#[test]
+fn names_have_colours_own_lines_a_mark_and_calls_a_bell() {
+    let (_server, mut terminal, mut peer) = start(&["--time", "never"], 80, 24);
+    peer.said("me", "mine");
+    peer.said("bob", "hello");
+    terminal.expect_row(" [bob] hello");
+    assert_eq!(terminal.bells(), 0);
+    peer.said("bob", "hello me");
+    terminal.expect_row("*[bob] hello me");
+    assert_eq!(terminal.bells(), 1);
+    let at = |terminal: &Terminal, row: &str| {
+        let rows = terminal.rows();
+        u16::try_from(rows.iter().position(|shown| shown == row).expect("it is shown"))
+            .expect("a screen is small")
+    };
+    let own = terminal.cell(at(&terminal, ">[me] mine"), 2);
+    assert!(own.bold());
+    let bob = terminal.cell(at(&terminal, " [bob] hello"), 2);
+    assert_ne!(bob.fgcolor(), vt100::Color::Default);
+    let again = terminal.cell(at(&terminal, "*[bob] hello me"), 2);
+    assert_eq!(again.fgcolor(), bob.fgcolor());
+    assert!(terminal.cell(at(&terminal, "*[bob] hello me"), 8).bold());
+    peer.event("joined", "\"user\":\"carol\"");
+    terminal.expect_row(" [carol] joined.");
+    let dim = terminal.cell(at(&terminal, " [carol] joined."), 2);
+    assert_ne!(dim.fgcolor(), vt100::Color::Default);
+}
+
+#[test]
+fn colours_and_bells_are_off_where_they_are_not_wanted() {
+    #[track_caller]
+    fn check(args: &[&str], variables: &[(&str, &str)]) {
+        let args = [args, &["--bell", "never"]].concat();
+        let (_server, mut terminal, mut peer) = start_with(&args, 80, 24, variables);
+        peer.said("bob", "hello me");
+        terminal.expect_screen("the line", |rows| {
+            rows.iter().any(|row| row.ends_with("*[bob] hello me"))
+        });
+        terminal.type_text("/to");
+        terminal.expect_screen("the hint", |rows| {
+            rows.last().is_some_and(|row| row == "[lobby 1] /topic [TEXT]")
+        });
+        assert!(!terminal.raw().contains("\x1b[0m"), "{:?}", terminal.raw());
+        assert!(!terminal.raw().contains("\x1b[1m"), "{:?}", terminal.raw());
+        assert!(!terminal.raw().contains("\x1b[38;5"), "{:?}", terminal.raw());
+        assert_eq!(terminal.bells(), 0);
+    }
+    check(&["--color", "never"], &[]);
+    check(&[], &[("NO_COLOR", "1")]);
+}
+
+#[test]
+fn what_is_typed_comes_back_in_another_run_but_not_what_was_private() {
+    let folder = std::env::temp_dir().join(format!("madang-typed-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder");
+    let path: PathBuf = folder.join("history");
+    let variables = [("MADANG_HISTORY", path.to_str().expect("it is UTF-8"))];
+    let (_server, mut terminal, mut peer) = start_with(&PLAIN, 80, 24, &variables);
+    terminal.enter("공개");
+    peer.expect_say();
+    terminal.enter("/msg bob psst");
+    assert!(peer.line().contains("/msg bob psst"));
+    peer.ack("2");
+    terminal.enter("/new");
+    assert!(peer.line().contains("/new"));
+    peer.send("{\"type\":\"entered\",\"room\":\"private-k3f9\",\"id\":1,\"members\":1,");
+    peer.send("\"owner\":\"me\",\"nonce\":\"3\"}\n{\"type\":\"ack\",\"nonce\":\"3\"}\n");
+    terminal.expect_last(&["[private-k3f9 1]"]);
+    terminal.enter("비밀");
+    peer.expect_say();
+    // In the same run, it can be called back.
+    terminal.type_text(UP);
+    terminal.expect_last(&["[private-k3f9 1] 비밀"]);
+    drop(terminal);
+    assert_eq!(fs::read_to_string(&path).expect("it was written"), "공개\n/new\n");
+
+    let (_server, mut terminal, _peer) = start_with(&PLAIN, 80, 24, &variables);
+    terminal.type_text(UP);
+    terminal.expect_last(&["[lobby 1] /new [TITLE]"]);
+    terminal.type_text(UP);
+    terminal.expect_last(&["[lobby 1] 공개"]);
+    fs::remove_dir_all(&folder).expect("it is ours");
+}

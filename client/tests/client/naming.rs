@@ -1,0 +1,126 @@
+//! On a terminal: names are asked for, and ends are told.
+
+use crate::{
+    fake_server::FakeServer,
+    terminal::{CTRL_C, CTRL_D, ENTER, Terminal},
+};
+
+const QUESTION: &str = "Name (just Enter for a guest's):";
+
+#[test]
+fn a_name_is_asked_for_until_one_is_taken() {
+    let server = FakeServer::start();
+    let mut terminal = Terminal::start(&server, &[]);
+    let mut peer = server.accept_json();
+    terminal.expect_row(QUESTION);
+    terminal.enter("bob");
+    peer.expect("{\"type\":\"login\",\"name\":\"bob\",\"nonce\":\"0\"}\n");
+    peer.send(
+        "{\"type\":\"error\",\"code\":\"name_taken\",\"text\":\"In use.\",\"nonce\":\"0\"}\n",
+    );
+    terminal.expect_last(&[&format!("{QUESTION} bob"), "In use.", QUESTION]);
+    terminal.type_text(ENTER);
+    peer.expect("{\"type\":\"login\",\"nonce\":\"0\"}\n");
+    peer.welcome("guest-7");
+    let welcome = "-- guest-7 in lobby, 1 here: type to talk, /help helps, Ctrl-D leaves --";
+    terminal.expect_last(&[welcome, "[lobby 1]"]);
+    terminal.enter("hello");
+    let (text, nonce) = peer.say();
+    assert_eq!(text, "hello");
+    peer.send(&format!(
+        "{{\"type\":\"error\",\"code\":\"x\",\"text\":\"Not that.\",\"nonce\":\"{nonce}\"}}\n"
+    ));
+    terminal.expect_last(&["Not that.", "[lobby 1]"]);
+    terminal.enter("/quit bye");
+    peer.expect("{\"type\":\"command\",\"line\":\"/quit bye\"}\n");
+    peer.close();
+    assert_eq!(terminal.ended(), 0);
+}
+
+#[test]
+fn a_name_of_the_command_line_that_is_refused_is_asked_for() {
+    let server = FakeServer::start();
+    let mut terminal = Terminal::start(&server, &["--name", "bob", "--lang", "ko"]);
+    let mut peer = server.accept();
+    peer.send("Madang/1 0.1.0\n어서 오세요\n로그인ID:");
+    peer.expect("/lang ko\n/json\n");
+    peer.send("이제 한국어로 안내합니다.\n로그인ID:\n{\"type\":\"hello\",\"server\":\"madang\",");
+    peer.send("\"version\":\"9\",\"protocol\":1,\"limits\":{\"line_bytes\":1,");
+    peer.send("\"message_bytes\":1,\"carrier_bytes\":1,\"name_columns\":1}}\n");
+    peer.expect("{\"type\":\"login\",\"name\":\"bob\",\"nonce\":\"0\"}\n");
+    peer.send("{\"type\":\"error\",\"code\":\"name_taken\",\"text\":\"이미.\",\"nonce\":\"0\"}\n");
+    let question = "이름 (그냥 Enter를 누르면 손님):";
+    terminal.expect_last(&["어서 오세요", "이미.", question]);
+    terminal.type_text(CTRL_D);
+    peer.expect_quit();
+    assert_eq!(terminal.ended(), 0);
+    assert!(terminal.raw().ends_with('\n'), "the shell's prompt has a line of its own");
+}
+
+#[test]
+fn ctrl_d_leaves_after_all_is_answered() {
+    let server = FakeServer::start();
+    let mut terminal = Terminal::start(&server, &["--name", "bob"]);
+    let mut peer = server.accept_member("bob");
+    terminal.expect_row("[lobby 1]");
+    terminal.enter("hi");
+    terminal.type_text(CTRL_D);
+    assert_eq!(peer.expect_say(), "hi");
+    peer.expect_quit();
+    assert_eq!(terminal.ended(), 0);
+}
+
+#[test]
+fn ctrl_c_clears_a_line_and_twice_leaves() {
+    let server = FakeServer::start();
+    let mut terminal = Terminal::start(&server, &["--name", "bob"]);
+    let peer = server.accept_member("bob");
+    terminal.expect_row("[lobby 1]");
+    terminal.type_text("never said");
+    terminal.expect_row("[lobby 1] never said");
+    terminal.type_text(CTRL_C);
+    terminal.expect_last(&["[lobby 1]"]);
+    assert!(!terminal.rows().join("\n").contains("never"), "{:?}", terminal.rows());
+    terminal.type_text(CTRL_C);
+    terminal.expect_last(&["-- Ctrl-C again, or Ctrl-D, to leave --", "[lobby 1]"]);
+    terminal.type_text(CTRL_C);
+    peer.expect_quit();
+    assert_eq!(terminal.ended(), 130);
+}
+
+#[test]
+fn a_goodbye_while_a_name_is_typed_is_explained() {
+    let server = FakeServer::start();
+    let mut terminal = Terminal::start(&server, &[]);
+    let mut peer = server.accept_json();
+    terminal.expect_row(QUESTION);
+    terminal.type_text("bo");
+    terminal.expect_row(&format!("{QUESTION} bo"));
+    peer.send("{\"type\":\"bye\",\"reason\":\"login_timeout\"}\n");
+    peer.close();
+    assert_eq!(terminal.ended(), 5);
+    terminal.expect_last(&[
+        &format!("{QUESTION} bo"),
+        "madang: the server ended the connection: No name was given in time.",
+    ]);
+}
+
+#[test]
+fn a_line_server_is_shown_as_it_comes_and_typed_to() {
+    let server = FakeServer::start();
+    let mut terminal = Terminal::start(&server, &[]);
+    let mut peer = server.accept();
+    peer.send("로그인ID:");
+    terminal.expect_row("로그인ID:");
+    terminal.type_text("alice\n");
+    peer.expect("alice\n");
+    peer.send("[alice]님이 입장했습니다.");
+    terminal
+        .expect_screen("the answer", |rows| rows.concat().contains("[alice]님이 입장했습니다."));
+    terminal.type_text("안녕\n");
+    peer.expect("안녕\n");
+    terminal.type_text(CTRL_D);
+    peer.expect_end();
+    peer.close();
+    assert_eq!(terminal.ended(), 0);
+}

@@ -1,0 +1,462 @@
+//! What the server says to one person alone, in Korean and in English. Every
+//! `match` is exhaustive, so that no language lacks a sentence.
+
+use unicode_width::UnicodeWidthStr;
+
+use crate::{
+    command::{COMMANDS, CommandError, CommandSpec, Role},
+    event::RoomSummary,
+    name::NameError,
+    text::Lang,
+};
+
+pub use invitation::Invitation;
+
+mod english;
+mod invitation;
+mod korean;
+
+/// Said in both languages: whose bytes are not UTF-8 may read neither well.
+const NOT_UTF8: &str = "UTF-8이 아닙니다 / not UTF-8 (Windows: chcp 65001)";
+
+/// A sentence of the server for one person. Those that end in a line end are
+/// whole lines; only the prompt is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice<'a> {
+    /// The first line of every connection.
+    Greeting {
+        /// The server's version.
+        version: &'a str,
+    },
+    /// Asks for a name; the only text without a line end.
+    LoginPrompt,
+    /// The name is taken.
+    NameInUse,
+    /// The name is not a name.
+    NameRefused(&'a NameError),
+    /// The first line was not ended; how to end one.
+    PressEnter,
+    /// The list of commands that this one may use.
+    Help(Role),
+    /// What one command is for.
+    HelpOn(&'a CommandSpec),
+    /// A command that is not known or not complete.
+    CommandRefused(&'a CommandError),
+    /// A command that has to wait until one has a name.
+    LoginFirst,
+    /// The language was changed to the one in which this is said.
+    LangSet,
+    /// Who is here: the number, then the names.
+    Who {
+        /// How many there are in all.
+        count: usize,
+        /// The names.
+        names: &'a [&'a str],
+    },
+    /// The line is longer than a line may be.
+    LineTooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// The message is longer than a message may be.
+    MessageTooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// Nothing is left of what was said.
+    NothingSaid,
+    /// The line is not UTF-8.
+    NotUtf8,
+    /// Lines that a slow reader was not sent.
+    Skipped {
+        /// How many.
+        lines: usize,
+    },
+    /// The session to come back to is not there (any more).
+    SessionUnknown,
+    /// No such room, or no key of one.
+    NoSuchRoom,
+    /// At the prompt: the room where one will be once one has a name.
+    RoomChosen {
+        /// Its name, or its mark if it is private.
+        room: &'a str,
+    },
+    /// One is in another room now.
+    Entered {
+        /// Its name, or its mark if it is private.
+        room: &'a str,
+        /// How many members it has.
+        members: usize,
+        /// Its topic, if it has one.
+        topic: Option<&'a str>,
+    },
+    /// The private room was made.
+    RoomMade,
+    /// One is there already.
+    InRoomAlready,
+    /// One is in no room; how to get into one.
+    NoRoom,
+    /// The room takes nobody new.
+    RoomLocked,
+    /// The room has as many members as it may have.
+    RoomFull {
+        /// How many that is.
+        limit: usize,
+    },
+    /// The server has as many rooms as it may have.
+    TooManyRooms {
+        /// How many that is.
+        limit: usize,
+    },
+    /// This address has made too many rooms; how long to wait.
+    RoomsTooFast {
+        /// In seconds.
+        seconds: u64,
+    },
+    /// Lines that were said before follow.
+    Earlier {
+        /// How many.
+        lines: usize,
+    },
+    /// Nothing was said before.
+    NothingEarlier,
+    /// The public rooms, and how many members each has.
+    Rooms(&'a [RoomSummary<'a>]),
+    /// What may be known about somebody.
+    Whois {
+        /// Who it is.
+        user: &'a str,
+        /// The public room where they are.
+        room: Option<&'a str>,
+        /// For how long they have been on the server, in seconds.
+        seconds: u64,
+        /// Whether their connection is cut.
+        away: bool,
+    },
+    /// Nobody has that name.
+    Nobody,
+    /// Nobody in this room has that name.
+    NotHere,
+    /// Somebody said something to this member alone.
+    Whispered {
+        /// Who it was.
+        user: &'a str,
+        /// What was said, in one line or several.
+        text: &'a str,
+    },
+    /// What was whispered has arrived.
+    WhisperSent {
+        /// Where.
+        user: &'a str,
+        /// What was said.
+        text: &'a str,
+        /// Whether it waits for them to come back.
+        away: bool,
+    },
+    /// There is no place for more whispers to them now.
+    WhisperRefused {
+        /// Who does not read.
+        user: &'a str,
+    },
+    /// They hide whatever this member says.
+    Ignored {
+        /// Who they are.
+        user: &'a str,
+    },
+    /// Nobody has whispered yet.
+    NoWhisper,
+    /// To oneself, nothing like this can be done.
+    Oneself,
+    /// This is one's name already.
+    NameKept,
+    /// The room's topic.
+    TopicIs(&'a str),
+    /// The room has no topic.
+    NoTopic,
+    /// The text is longer than it may be.
+    TextTooLong {
+        /// Its length in bytes.
+        bytes: usize,
+        /// The most.
+        limit: usize,
+    },
+    /// Somebody is hidden now.
+    Hiding {
+        /// Who it is.
+        user: &'a str,
+    },
+    /// Somebody is hidden no more.
+    Showing {
+        /// Who it is.
+        user: &'a str,
+    },
+    /// Who is hidden.
+    Hidden(&'a [&'a str]),
+    /// As many are hidden as may be.
+    TooManyHidden {
+        /// How many that is.
+        limit: usize,
+    },
+    /// The answer to `/ping`.
+    Pong(Option<&'a str>),
+    /// One may not speak now.
+    Muted {
+        /// For how much longer, in seconds; until it is lifted if there is none.
+        seconds: Option<u64>,
+    },
+    /// Only the owner of a private room may do this.
+    OwnerOnly,
+    /// It is as asked for already.
+    Already,
+    /// The name is banned.
+    NameBanned,
+    /// How others come into this room.
+    Invite(Invitation<'a>),
+    /// Already logged in.
+    LoggedInAlready,
+    /// Why the server closes the connection.
+    Goodbye(Goodbye),
+}
+
+/// Why the server closes a connection, as its peer is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goodbye {
+    /// The member quit.
+    Quit,
+    /// The peer has closed its side.
+    Closed,
+    /// The server stops.
+    Shutdown,
+    /// No name within the time for it.
+    LoginTimeout {
+        /// The time for it, in seconds.
+        seconds: u64,
+    },
+    /// Too many names that are no names.
+    LoginTries,
+    /// A line without an end.
+    EndlessLine,
+    /// What came breaks the rules of WebSocket (RFC 6455).
+    BrokenFrame,
+    /// A WebSocket message that is not text.
+    NotText,
+    /// A WebSocket text message that is not UTF-8.
+    NotUtf8,
+    /// A WebSocket message that is too long, or in too many fragments.
+    MessageTooBig,
+    /// A WebSocket message whose end did not come in time.
+    UnfinishedMessage,
+    /// Not a chat peer but a web browser or the like.
+    Http,
+    /// Not a chat peer but TLS.
+    Tls,
+    /// The server holds as many connections as it can.
+    ServerFull,
+    /// The address holds as many connections as one may.
+    AddressFull,
+    /// The name or the address is banned.
+    Banned,
+    /// Another connection has taken the session over.
+    Replaced,
+    /// An error of the server's own.
+    Internal,
+}
+
+impl Goodbye {
+    /// The `reason` of the JSON `bye`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Goodbye::Quit => "quit",
+            Goodbye::Closed => "closed",
+            Goodbye::Shutdown => "shutdown",
+            Goodbye::LoginTimeout { .. } => "login_timeout",
+            Goodbye::LoginTries => "login_tries",
+            Goodbye::EndlessLine => "endless_line",
+            Goodbye::BrokenFrame => "protocol_error",
+            Goodbye::NotText => "not_text",
+            Goodbye::NotUtf8 => "not_utf8",
+            Goodbye::MessageTooBig => "message_too_big",
+            Goodbye::UnfinishedMessage => "unfinished_message",
+            Goodbye::Http => "http",
+            Goodbye::Tls => "tls",
+            Goodbye::ServerFull => "server_full",
+            Goodbye::AddressFull => "address_full",
+            Goodbye::Banned => "banned",
+            Goodbye::Replaced => "replaced",
+            Goodbye::Internal => "internal_error",
+        }
+    }
+
+    /// The code of the Close frame that says the same (RFC 6455 section 7.4.1).
+    pub fn close_code(self) -> u16 {
+        match self {
+            Goodbye::Quit | Goodbye::Closed => 1000,
+            Goodbye::Shutdown => 1001,
+            Goodbye::BrokenFrame | Goodbye::EndlessLine | Goodbye::Http | Goodbye::Tls => 1002,
+            Goodbye::NotText => 1003,
+            Goodbye::NotUtf8 => 1007,
+            Goodbye::LoginTimeout { .. }
+            | Goodbye::LoginTries
+            | Goodbye::UnfinishedMessage
+            | Goodbye::Banned => 1008,
+            Goodbye::MessageTooBig => 1009,
+            Goodbye::Internal => 1011,
+            Goodbye::ServerFull | Goodbye::AddressFull => 1013,
+            Goodbye::Replaced => 4001,
+        }
+    }
+}
+
+impl Notice<'_> {
+    /// The `code` of the JSON error that says the same; `None` where it is no error.
+    pub fn code(&self) -> Option<&'static str> {
+        Some(match self {
+            Notice::NameInUse => "name_taken",
+            Notice::NameRefused(error) => error.code(),
+            Notice::CommandRefused(CommandError::Unknown { .. }) => "unknown_command",
+            Notice::CommandRefused(CommandError::Usage(_)) => "usage",
+            Notice::CommandRefused(CommandError::Name(error)) => error.code(),
+            Notice::CommandRefused(CommandError::Nobody) | Notice::Nobody => "nobody",
+            Notice::CommandRefused(CommandError::NoRoom) => "no_such_room",
+            Notice::InRoomAlready => "in_room_already",
+            Notice::NoRoom => "no_room",
+            Notice::RoomLocked => "room_locked",
+            Notice::RoomFull { .. } => "room_full",
+            Notice::TooManyRooms { .. } => "too_many_rooms",
+            Notice::RoomsTooFast { .. } => "rooms_too_fast",
+            Notice::NotHere => "not_here",
+            Notice::WhisperRefused { .. } => "whisper_refused",
+            Notice::Ignored { .. } => "ignored",
+            Notice::NoWhisper => "no_whisper",
+            Notice::Oneself => "oneself",
+            Notice::NameKept | Notice::Already => "already",
+            Notice::TextTooLong { .. } => "text_too_long",
+            Notice::TooManyHidden { .. } => "too_many_hidden",
+            Notice::Muted { .. } => "muted",
+            Notice::OwnerOnly => "owner_only",
+            Notice::NameBanned => "name_banned",
+            Notice::LoginFirst => "login_first",
+            Notice::LineTooLong { .. } => "line_too_long",
+            Notice::MessageTooLong { .. } => "message_too_long",
+            Notice::NothingSaid => "nothing_said",
+            Notice::NotUtf8 => "not_utf8",
+            Notice::SessionUnknown => "session_unknown",
+            Notice::NoSuchRoom => "no_such_room",
+            Notice::LoggedInAlready => "logged_in_already",
+            Notice::Greeting { .. }
+            | Notice::LoginPrompt
+            | Notice::PressEnter
+            | Notice::Help(_)
+            | Notice::HelpOn(_)
+            | Notice::LangSet
+            | Notice::Who { .. }
+            | Notice::Skipped { .. }
+            | Notice::RoomChosen { .. }
+            | Notice::Entered { .. }
+            | Notice::RoomMade
+            | Notice::Earlier { .. }
+            | Notice::NothingEarlier
+            | Notice::Rooms(_)
+            | Notice::Whois { .. }
+            | Notice::Whispered { .. }
+            | Notice::WhisperSent { .. }
+            | Notice::TopicIs(_)
+            | Notice::NoTopic
+            | Notice::Hiding { .. }
+            | Notice::Showing { .. }
+            | Notice::Hidden(_)
+            | Notice::Pong(_)
+            | Notice::Invite(_)
+            | Notice::Goodbye(_) => return None,
+        })
+    }
+
+    /// The words, without the last line end; several lines have LF between them.
+    pub fn text(&self, lang: Lang) -> String {
+        match lang {
+            Lang::Ko => korean::text(self),
+            Lang::En => english::text(self),
+        }
+    }
+}
+
+/// The commands that `role` may use, the owner's with the members'.
+fn help(role: Role, lang: Lang) -> String {
+    let (title, owners, say, say_help) = match lang {
+        Lang::Ko => ("명령:", "비공개 방의 방장은:", "//말", "'/말'이라고 말합니다"),
+        Lang::En => ("Commands:", "The owner of a private room:", "//text", "says '/text'"),
+    };
+    let of = |role: Role| {
+        COMMANDS.iter().filter(move |spec| spec.roles.contains(&role)).map(move |spec| {
+            let names = format!("{}, {}", spec.usage(), spec.alias);
+            row(&names, spec.help(lang))
+        })
+    };
+    let mut lines = vec![title.to_owned()];
+    lines.extend(of(role));
+    if role == Role::Member {
+        lines.push(row(say, say_help));
+        lines.push(owners.to_owned());
+        lines.extend(of(Role::Owner));
+    }
+    lines.join("\n")
+}
+
+fn row(names: &str, help: &str) -> String {
+    let padding = 26usize.saturating_sub(names.width());
+    format!("  {names}{:padding$}  {help}", "")
+}
+
+fn help_on(spec: &CommandSpec, lang: Lang) -> String {
+    format!("{}, {}: {}", spec.usage(), spec.alias, spec.help(lang))
+}
+
+/// Each line with `prefix` before it, so that none can be taken for another's.
+fn prefixed(prefix: &str, text: &str) -> String {
+    let lines: Vec<String> = text.split('\n').map(|line| format!("{prefix}{line}")).collect();
+    lines.join("\n")
+}
+
+fn rooms_list(rooms: &[RoomSummary<'_>], title: &str, members: impl Fn(usize) -> String) -> String {
+    let mut text = title.to_owned();
+    for room in rooms {
+        let topic = room.topic.as_ref().map(|topic| format!(" · {topic}")).unwrap_or_default();
+        text.push_str(&format!("\n  {} ({}){topic}", room.room, members(room.members)));
+    }
+    text
+}
+
+/// About how long, in whole units, rounded up so that it is never nothing.
+fn about(seconds: u64, lang: Lang) -> String {
+    let unit = match seconds {
+        0..120 => 1,
+        120..7_200 => 60,
+        7_200..172_800 => 3_600,
+        _ => 86_400,
+    };
+    crate::text::span(seconds.max(1).div_ceil(unit) * unit, lang)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_greeting_begins_as_specified_in_every_language() {
+        for lang in [Lang::Ko, Lang::En] {
+            let greeting = Notice::Greeting { version: "0.1.0" }.text(lang);
+            assert!(greeting.starts_with("Madang/1 "), "{greeting}");
+            assert!(greeting.contains("/help") && !greeting.contains('\n'), "{greeting}");
+        }
+    }
+
+    #[test]
+    fn help_lists_every_command() {
+        for lang in [Lang::Ko, Lang::En] {
+            let help = Notice::Help(Role::Member).text(lang);
+            for spec in COMMANDS.iter().filter(|spec| spec.is_members()) {
+                assert!(help.contains(&spec.usage()) && help.contains(spec.help(lang)), "{help}");
+            }
+        }
+    }
+}

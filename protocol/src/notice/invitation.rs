@@ -1,0 +1,55 @@
+//! How others come into a room, as people are told.
+
+use crate::text::Lang;
+
+/// What `/invite` tells, in the order in which it is told. What is missing does not
+/// apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Invitation<'a> {
+    /// The link for browsers and for `madang`.
+    pub link: Option<&'a str>,
+    /// The command for terminals.
+    pub madang: &'a str,
+    /// The command for who has nothing but nc.
+    pub nc: &'a str,
+    /// What they type at the prompt, before their name; nothing for the lobby.
+    pub join: Option<&'a str>,
+    /// Whether nobody on the path can read along.
+    pub encrypted: bool,
+    /// The QR code, in lines.
+    pub qr: Option<&'a str>,
+}
+
+impl Invitation<'_> {
+    /// The lines, without the last line end.
+    pub(super) fn text(&self, lang: Lang) -> String {
+        let (browser, type_first, warning) = match lang {
+            Lang::Ko => (
+                "브라우저",
+                "이름을 묻거든 먼저",
+                "이 길은 암호화되지 않습니다. 도중에서 링크와 말을 읽을 수 있습니다.",
+            ),
+            Lang::En => (
+                "browser",
+                "at the prompt, first",
+                "This path is not encrypted: who is on it can read the link and all words.",
+            ),
+        };
+        let mut lines = Vec::new();
+        if let Some(link) = self.link {
+            lines.push(format!("  {browser}: {link}"));
+        }
+        lines.push(format!("  madang: {}", self.madang));
+        match self.join {
+            Some(join) => lines.push(format!("  nc: {}   ({type_first}: {join})", self.nc)),
+            None => lines.push(format!("  nc: {}", self.nc)),
+        }
+        if !self.encrypted {
+            lines.push(warning.to_owned());
+        }
+        if let Some(qr) = self.qr {
+            lines.push(qr.to_owned());
+        }
+        lines.join("\n")
+    }
+}

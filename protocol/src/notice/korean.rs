@@ -1,0 +1,157 @@
+//! Every notice in Korean.
+
+use crate::{
+    command::CommandError,
+    limits::{CARRIER_BYTES, LINE_BYTES, MESSAGE_BYTES, PROTOCOL_VERSION},
+    text::Lang,
+};
+
+use super::{Goodbye, NOT_UTF8, Notice, about, help, help_on, prefixed, rooms_list};
+
+pub(super) fn text(notice: &Notice<'_>) -> String {
+    match notice {
+        Notice::Greeting { version } => format!(
+            "Madang/{PROTOCOL_VERSION} {version} (마당) · 도움말: /help · English: /lang en"
+        ),
+        Notice::LoginPrompt => "로그인ID:".into(),
+        Notice::NameInUse => "이미 등록된 사용자입니다.".into(),
+        Notice::NameRefused(error) => error.message_ko(),
+        Notice::PressEnter => "이름을 입력하고 Enter 키를 누르세요.".into(),
+        Notice::Help(role) => help(*role, Lang::Ko),
+        Notice::HelpOn(spec) => help_on(spec, Lang::Ko),
+        Notice::CommandRefused(CommandError::Unknown { nearest }) => {
+            format!("없는 명령입니다. 혹시 {nearest} 인가요? (명령 목록: /help)")
+        }
+        Notice::CommandRefused(CommandError::Usage(spec)) => {
+            format!("사용법: {}", spec.usage())
+        }
+        Notice::CommandRefused(CommandError::Name(error)) => error.message_ko(),
+        Notice::CommandRefused(CommandError::Nobody) | Notice::Nobody => {
+            "그런 이름을 쓰는 사람이 없습니다. (지금 있는 사람: /who)".into()
+        }
+        Notice::CommandRefused(CommandError::NoRoom) | Notice::NoSuchRoom => {
+            "그런 방이 없습니다. 링크가 틀렸거나 방이 끝났습니다.".into()
+        }
+        Notice::LoginFirst => "먼저 이름을 입력하세요.".into(),
+        Notice::LangSet => "이제 한국어로 안내합니다.".into(),
+        Notice::Who { count, names } => format!("대화 참여자 {count}명: {}", names.join(", ")),
+        Notice::LineTooLong { bytes } => {
+            format!("한 줄은 {LINE_BYTES}바이트까지입니다. (보낸 줄: {bytes}바이트)")
+        }
+        Notice::MessageTooLong { bytes } => {
+            format!("한 번에 {MESSAGE_BYTES}바이트까지 말할 수 있습니다. (보낸 말: {bytes}바이트)")
+        }
+        Notice::NothingSaid => "보낼 말이 없습니다.".into(),
+        Notice::NotUtf8 => NOT_UTF8.into(),
+        Notice::Skipped { lines } => format!("-- {lines}줄 건너뜀 --"),
+        Notice::SessionUnknown => "이어 갈 세션이 없습니다. 이름으로 로그인하세요.".into(),
+        Notice::RoomChosen { room } => {
+            format!("이름을 입력하면 {room} 방으로 들어갑니다.")
+        }
+        Notice::Entered { room, members, topic } => {
+            let topic = topic.map(|topic| format!(", 주제: {topic}")).unwrap_or_default();
+            format!("-- {room} 방에 들어왔습니다. 대화 참여자 {members}명{topic} --")
+        }
+        Notice::RoomMade => {
+            "-- 비공개 방을 만들었습니다. 초대하는 링크: /invite, 로비로 돌아가기: /leave --".into()
+        }
+        Notice::InRoomAlready => "이미 그 방에 있습니다.".into(),
+        Notice::NoRoom => {
+            "지금은 어느 방에도 없습니다. 로비로: /leave, 다른 방으로: /join 방 (방 목록: /rooms)"
+                .into()
+        }
+        Notice::RoomLocked => "방이 잠겨 있어 들어갈 수 없습니다.".into(),
+        Notice::RoomFull { limit } => format!("방의 정원 {limit}명이 찼습니다."),
+        Notice::TooManyRooms { limit } => {
+            format!("서버에 방이 너무 많습니다. ({limit}개까지) 잠시 뒤 다시 해 보세요.")
+        }
+        Notice::RoomsTooFast { seconds } => {
+            format!("방을 너무 자주 만들었습니다. {seconds}초 뒤 다시 해 보세요.")
+        }
+        Notice::Earlier { lines } => format!("-- 지난 말 {lines}줄 --"),
+        Notice::NothingEarlier => "지난 말이 없습니다.".into(),
+        Notice::Rooms(rooms) => {
+            rooms_list(rooms, "공개된 방:", |members| format!("{members}명"))
+        }
+        Notice::Whois { user, room, seconds, away } => {
+            let place = match room {
+                Some(room) => format!("{room} 방"),
+                None => "공개된 방에는 없음".into(),
+            };
+            let away = if *away { ", 연결이 끊겨 있음" } else { "" };
+            format!("{user}: {place}, 접속한 지 {}{away}", about(*seconds, Lang::Ko))
+        }
+        Notice::NotHere => "이 방에 그런 사람이 없습니다. (지금 있는 사람: /who)".into(),
+        Notice::Whispered { user, text } => prefixed(&format!("[귓속말 {user}] "), text),
+        Notice::WhisperSent { user, text, away } => {
+            let sent = prefixed(&format!("[귓속말 → {user}] "), text);
+            match away {
+                true => {
+                    format!("{sent}\n{user}님은 연결이 끊겨 있습니다. 다시 이어지면 전해집니다.")
+                }
+                false => sent,
+            }
+        }
+        Notice::WhisperRefused { user } => {
+            format!("{user}님이 읽지 않아 귓속말을 전하지 못했습니다.")
+        }
+        Notice::Ignored { user } => format!("{user}님은 내 말을 가려 두었습니다."),
+        Notice::NoWhisper => "아직 받은 귓속말이 없습니다.".into(),
+        Notice::Oneself => "자기 자신에게는 할 수 없습니다.".into(),
+        Notice::NameKept => "이미 그 이름입니다.".into(),
+        Notice::TopicIs(topic) => format!("주제: {topic}"),
+        Notice::NoTopic => "주제가 없습니다. /topic 주제 로 정할 수 있습니다.".into(),
+        Notice::TextTooLong { bytes, limit } => {
+            format!("{limit}바이트까지 쓸 수 있습니다. (보낸 글: {bytes}바이트)")
+        }
+        Notice::Hiding { user } => {
+            format!("{user}님의 말을 가립니다. 다시 보기: /unignore {user}")
+        }
+        Notice::Showing { user } => format!("{user}님의 말을 다시 봅니다."),
+        Notice::Hidden([]) => "가린 사람이 없습니다.".into(),
+        Notice::Hidden(users) => format!("가린 사람: {}", users.join(", ")),
+        Notice::TooManyHidden { limit } => format!("{limit}명까지 가릴 수 있습니다."),
+        Notice::Pong(None) => "퐁".into(),
+        Notice::Pong(Some(token)) => format!("퐁 {token}"),
+        Notice::Muted { seconds: None } => "지금은 말할 수 없습니다. 말이 막혀 있습니다.".into(),
+        Notice::Muted { seconds: Some(seconds) } => {
+            format!("지금은 말할 수 없습니다. {} 남았습니다.", about(*seconds, Lang::Ko))
+        }
+        Notice::OwnerOnly => "비공개 방의 방장만 할 수 있습니다.".into(),
+        Notice::Already => "이미 그렇게 되어 있습니다.".into(),
+        Notice::NameBanned => "그 이름은 이 서버에서 쓸 수 없습니다.".into(),
+        Notice::Invite(invitation) => invitation.text(Lang::Ko),
+        Notice::LoggedInAlready => "이미 로그인했습니다.".into(),
+        Notice::Goodbye(goodbye) => match goodbye {
+            Goodbye::Quit => "안녕히 가세요.".into(),
+            Goodbye::Closed => "연결이 끝났습니다.".into(),
+            Goodbye::Shutdown => "서버를 종료합니다.".into(),
+            Goodbye::LoginTimeout { seconds } => {
+                format!("{seconds}초 안에 로그인하지 않아 연결을 끊습니다.")
+            }
+            Goodbye::LoginTries => "쓸 수 없는 이름이 계속되어 연결을 끊습니다.".into(),
+            Goodbye::EndlessLine => {
+                format!("{CARRIER_BYTES}바이트 안에 줄이 끝나지 않아 연결을 끊습니다.")
+            }
+            Goodbye::BrokenFrame => "WebSocket 규칙에 맞지 않아 연결을 끊습니다.".into(),
+            Goodbye::NotText => "글이 아닌 메시지를 받아 연결을 끊습니다.".into(),
+            Goodbye::NotUtf8 => "UTF-8이 아닌 메시지를 받아 연결을 끊습니다.".into(),
+            Goodbye::MessageTooBig => "너무 긴 메시지를 받아 연결을 끊습니다.".into(),
+            Goodbye::UnfinishedMessage => "메시지가 제시간에 끝나지 않아 연결을 끊습니다.".into(),
+            Goodbye::Http => {
+                "이곳은 웹이 아니라 채팅 포트입니다. nc나 madang으로 접속하세요.".into()
+            }
+            Goodbye::Tls => "이 포트는 TLS를 쓰지 않습니다. TLS 없이 접속하세요.".into(),
+            Goodbye::ServerFull => {
+                "서버가 가득 찼습니다. 잠시 뒤 다시 접속하세요. / server is full".into()
+            }
+            Goodbye::AddressFull => {
+                "이 주소에서 온 연결이 너무 많습니다. / too many connections from your address"
+                    .into()
+            }
+            Goodbye::Banned => "운영자가 이 서버에 들어오지 못하게 했습니다. / banned".into(),
+            Goodbye::Replaced => "다른 연결이 이 세션을 이어받았습니다.".into(),
+            Goodbye::Internal => "서버 오류로 연결을 끊습니다.".into(),
+        },
+    }
+}

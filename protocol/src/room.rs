@@ -1,0 +1,288 @@
+//! Rooms as they are named: a public room by its name, a private one by its key,
+//! which nobody can guess. Parsed once, impossible to hold invalid. Which rooms
+//! exist is the server's business.
+
+use std::{fmt, sync::Arc};
+
+use crate::name::{NameError, NameKey, fold, parse_shown, spelling_of};
+
+/// The name of the room where everyone starts.
+pub const LOBBY: &str = "lobby";
+
+/// How Korean speakers call it.
+const LOBBY_IN_KOREAN: &str = "로비";
+
+/// What the public mark of a private room begins with, and no name may.
+const MARK_PREFIX: &str = "private-";
+
+/// The digits of Crockford's base 32: no I, L, O or U.
+const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// How many digits a key has.
+const KEY_DIGITS: usize = 26;
+
+/// How many digits a mark has after its prefix.
+const MARK_DIGITS: usize = 4;
+
+/// The name of a public room: made as a [`UserName`](crate::name::UserName) is.
+/// Nothing else may be called as the lobby is; `로비` is the lobby.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomName(Arc<str>);
+
+impl RoomName {
+    /// The lobby's.
+    pub fn lobby() -> RoomName {
+        RoomName(LOBBY.into())
+    }
+
+    /// Reads a name; white space around it is no part of it.
+    ///
+    /// # Errors
+    ///
+    /// [`NameError`] as for the name of a person; [`NameError::Reserved`] for what
+    /// could be taken for the mark of a private room.
+    pub fn parse(text: &str) -> Result<RoomName, NameError> {
+        let name = RoomName(parse_shown(text)?.into());
+        if name.is_lobby() {
+            return Ok(RoomName::lobby());
+        }
+        if fold(name.as_str()).starts_with(MARK_PREFIX) {
+            return Err(NameError::Reserved);
+        }
+        Ok(name)
+    }
+
+    /// The name as it is shown.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is the lobby's.
+    pub fn is_lobby(&self) -> bool {
+        [LOBBY, LOBBY_IN_KOREAN].iter().any(|lobby| spelling_of(lobby) == self.key())
+    }
+
+    /// What the room is known by: the same for `Math`, `MATH` and `ｍａｔｈ`.
+    pub fn key(&self) -> NameKey {
+        spelling_of(&self.0)
+    }
+}
+
+impl fmt::Display for RoomName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// The key of a private room: 128 bits, as 26 digits of Crockford's base 32 in
+/// groups (`0abcd-efgh0-…`). Read without regard to case and hyphens, O as 0, I and
+/// L as 1.
+///
+/// Whoever holds it may come in: it is shown on purpose alone, by
+/// [`show`](Self::show), and never by `Debug`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RoomKey(u128);
+
+/// The text is no key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a room's key has {KEY_DIGITS} letters and digits")]
+pub struct NoKey;
+
+impl RoomKey {
+    /// The key of these bits, which must be random.
+    pub fn from_bits(bits: u128) -> RoomKey {
+        RoomKey(bits)
+    }
+
+    /// Reads a key, without the `#` before it.
+    ///
+    /// # Errors
+    ///
+    /// [`NoKey`].
+    pub fn parse(text: &str) -> Result<RoomKey, NoKey> {
+        let mut bits: u128 = 0;
+        let mut digits = 0;
+        for character in text.trim().chars().filter(|c| *c != '-') {
+            let digit = match character.to_ascii_lowercase() {
+                'o' => 0,
+                'i' | 'l' => 1,
+                c => DIGITS.iter().position(|digit| char::from(*digit) == c).ok_or(NoKey)?,
+            };
+            digits += 1;
+            // The first digit has three bits, the others five.
+            if digits > KEY_DIGITS || bits >> 123 != 0 {
+                return Err(NoKey);
+            }
+            bits = bits << 5 | digit as u128;
+        }
+        if digits == KEY_DIGITS { Ok(RoomKey(bits)) } else { Err(NoKey) }
+    }
+
+    /// The key in groups of five, the last of six.
+    pub fn show(&self) -> String {
+        let mut shown = String::with_capacity(KEY_DIGITS + 4);
+        for at in 0..KEY_DIGITS {
+            if at > 0 && at % 5 == 0 && at < KEY_DIGITS - 1 {
+                shown.push('-');
+            }
+            shown.push(digit(self.0 >> (5 * (KEY_DIGITS - 1 - at))));
+        }
+        shown
+    }
+}
+
+impl fmt::Debug for RoomKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RoomKey(..)")
+    }
+}
+
+/// The public mark by which a private room goes in events and logs
+/// (`private-k3f9`), of 20 bits that tell nothing of its key.
+pub fn private_mark(bits: u32) -> String {
+    let digits = (0..MARK_DIGITS).map(|at| digit(u128::from(bits >> (5 * at))));
+    MARK_PREFIX.chars().chain(digits).collect()
+}
+
+/// Whether `room`, as an event names it, is a private room's mark.
+pub fn is_private(room: &str) -> bool {
+    room.starts_with(MARK_PREFIX)
+}
+
+fn digit(bits: u128) -> char {
+    char::from(DIGITS[(bits & 31) as usize])
+}
+
+/// Where somebody wants to go: `수학`, `#KEY`, or a link that ends in `#KEY`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// A public room.
+    Public(RoomName),
+    /// A private room.
+    Private(RoomKey),
+}
+
+/// Why a text is no [`Destination`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DestinationError {
+    /// Not the name of a room.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// What follows the `#` is no key.
+    #[error(transparent)]
+    Key(#[from] NoKey),
+}
+
+impl Destination {
+    /// Reads a destination.
+    ///
+    /// # Errors
+    ///
+    /// [`DestinationError`].
+    pub fn parse(text: &str) -> Result<Destination, DestinationError> {
+        match text.rsplit_once('#') {
+            Some((_, key)) => Ok(Destination::Private(RoomKey::parse(key)?)),
+            None => Ok(Destination::Public(RoomName::parse(text)?)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const KEY: &str = "7zzzz-0abcd-efghj-kmnpq-rstvwx";
+
+    fn key(text: &str) -> RoomKey {
+        RoomKey::parse(text).unwrap_or_else(|NoKey| panic!("{text:?} was refused"))
+    }
+
+    #[test]
+    fn keys_are_read_as_people_write_them() {
+        assert_eq!(key(KEY).show(), KEY);
+        for text in [
+            "7ZZZZ0ABCDEFGHJKMNPQRSTVWX",
+            " 7zzzz-oabcd-efghj-kmnpq-rstvwx\n",
+            "7-z-zzzOABCDEFGHJKMNPQRSTVWX",
+        ] {
+            assert_eq!(key(text), key(KEY), "{text}");
+        }
+        assert_eq!(
+            key(&"I".repeat(26).replacen('I', "0", 1)),
+            key(&"0L1l1".repeat(6)[..26].replace('0', "1").replacen('1', "0", 1))
+        );
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused() {
+        for text in [
+            "",
+            "7zzzz-0abcd-efghj-kmnpq-rstvw",
+            "7zzzz-0abcd-efghj-kmnpq-rstvwxy",
+            // Above 128 bits.
+            "8zzzz-0abcd-efghj-kmnpq-rstvwx",
+            "7zzzz-0abcd-efghj-kmnpq-rstvwu",
+            "7zzzz-0abcd-efghj-kmnpq-rstvw한",
+        ] {
+            assert_eq!(RoomKey::parse(text), Err(NoKey), "{text}");
+        }
+        assert_eq!(RoomKey::parse(&"1".repeat(60_000)), Err(NoKey));
+    }
+
+    #[test]
+    fn debug_does_not_give_a_key_away() {
+        assert_eq!(format!("{:?}", Destination::Private(key(KEY))), "Private(RoomKey(..))");
+    }
+
+    #[test]
+    fn destinations_are_names_keys_and_links() {
+        #[track_caller]
+        fn check(text: &str, expected: Destination) {
+            assert_eq!(Destination::parse(text), Ok(expected));
+        }
+        let room = |text: &str| Destination::Public(RoomName(text.into()));
+        check("수학", room("수학"));
+        check(" Math ", room("Math"));
+        check("lobby", room("lobby"));
+        check("LOBBY", room("lobby"));
+        check("로비", room("lobby"));
+        check(&format!("#{KEY}"), Destination::Private(key(KEY)));
+        for link in ["http://192.168.0.5:9998/#", "https://chat.example/a/b/#", "madang://h/#"] {
+            check(&format!("{link}{KEY}"), Destination::Private(key(KEY)));
+        }
+        assert_eq!(Destination::parse("#"), Err(DestinationError::Key(NoKey)));
+        assert_eq!(Destination::parse(""), Err(NameError::Empty.into()));
+        assert_eq!(
+            Destination::parse("http://h/"),
+            Err(NameError::Character { found: ':' }.into())
+        );
+    }
+
+    #[test]
+    fn no_public_room_looks_private() {
+        for name in ["private-k3f9", "Private-x", "ＰＲＩＶＡＴＥ-x"] {
+            assert!(RoomName::parse(name).is_err(), "{name}");
+        }
+        let mark = private_mark(0b_00001_00010_00011_00100);
+        assert_eq!(mark, "private-4321");
+        assert!(is_private(&mark) && !is_private(LOBBY));
+    }
+
+    #[test]
+    fn rooms_are_the_same_in_any_case() {
+        let name = |text| RoomName::parse(text).expect("a name");
+        assert_eq!(name("Math").key(), name("ｍＡＴＨ").key());
+        assert_ne!(name("국가").key(), name("구까").key());
+        assert!(!name("lobby2").is_lobby());
+    }
+
+    proptest! {
+        #[test]
+        fn every_key_is_read_as_it_is_shown(bits in any::<u128>()) {
+            let key = RoomKey::from_bits(bits);
+            prop_assert_eq!(RoomKey::parse(&key.show()), Ok(key));
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Whom the operator keeps out: names, and addresses. Kept in memory alone, until
+//! lifted, or for a time; nobody is ever banned by the server itself.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+
+use madang_protocol::{
+    command::Banned,
+    name::{NameKey, UserName},
+};
+
+use crate::sync::Mutex;
+
+/// The bans in force.
+#[derive(Default)]
+pub(crate) struct Bans {
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    names: Vec<BannedName>,
+    addresses: HashMap<IpAddr, Option<Instant>>,
+}
+
+struct BannedName {
+    name: UserName,
+    keys: Vec<NameKey>,
+    until: Option<Instant>,
+}
+
+/// A ban as the operator is told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ban {
+    pub(crate) banned: Banned,
+    /// For how much longer, if not until it is lifted.
+    pub(crate) left: Option<Duration>,
+}
+
+impl Bans {
+    /// Bans something, for a time or until that is lifted.
+    pub(crate) fn ban(&self, banned: Banned, time: Option<Duration>) {
+        let until = time.and_then(|time| Instant::now().checked_add(time));
+        let mut table = self.table.lock();
+        match banned {
+            Banned::Address(address) => {
+                table.addresses.insert(address.to_canonical(), until);
+            }
+            Banned::Name(name) => {
+                let keys = name.keys();
+                table.names.retain(|other| other.name != name);
+                table.names.push(BannedName { name, keys, until });
+            }
+        }
+    }
+
+    /// Lifts a ban; false if there is none.
+    pub(crate) fn unban(&self, banned: &Banned) -> bool {
+        let mut table = self.table.lock();
+        table.expire();
+        match banned {
+            Banned::Address(address) => table.addresses.remove(&address.to_canonical()).is_some(),
+            Banned::Name(name) => {
+                let (count, spelling) = (table.names.len(), name.spelling());
+                table.names.retain(|banned| !banned.keys.contains(&spelling));
+                table.names.len() < count
+            }
+        }
+    }
+
+    /// Whether a name, or one that could be mistaken for it, is banned.
+    pub(crate) fn bans_name(&self, name: &UserName) -> bool {
+        let mut table = self.table.lock();
+        table.expire();
+        if table.names.is_empty() {
+            return false;
+        }
+        let keys = name.keys();
+        table.names.iter().any(|banned| keys.iter().any(|key| banned.keys.contains(key)))
+    }
+
+    /// Whether an address is banned.
+    pub(crate) fn bans_address(&self, address: IpAddr) -> bool {
+        let mut table = self.table.lock();
+        table.expire();
+        table.addresses.contains_key(&address.to_canonical())
+    }
+
+    /// All bans.
+    pub(crate) fn list(&self) -> Vec<Ban> {
+        let now = Instant::now();
+        let mut table = self.table.lock();
+        table.expire();
+        let left =
+            |until: &Option<Instant>| until.map(|until| until.saturating_duration_since(now));
+        let names = table.names.iter().map(|banned| Ban {
+            banned: Banned::Name(banned.name.clone()),
+            left: left(&banned.until),
+        });
+        let mut addresses: Vec<_> = table.addresses.iter().collect();
+        addresses.sort();
+        let addresses = addresses
+            .into_iter()
+            .map(|(address, until)| Ban { banned: Banned::Address(*address), left: left(until) });
+        names.chain(addresses).collect()
+    }
+}
+
+impl Table {
+    fn expire(&mut self) {
+        let now = Instant::now();
+        let lasts = |until: &Option<Instant>| until.is_none_or(|until| until > now);
+        self.names.retain(|banned| lasts(&banned.until));
+        self.addresses.retain(|_, until| lasts(until));
+    }
+}
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> UserName {
+        UserName::parse(text).expect("a name")
+    }
+
+    #[test]
+    fn a_banned_name_is_banned_with_what_looks_like_it_until_it_is_lifted() {
+        let bans = Bans::default();
+        bans.ban(Banned::Name(name("alice")), None);
+        for banned in ["alice", "ALICE", "aIice"] {
+            assert!(bans.bans_name(&name(banned)), "{banned}");
+        }
+        assert!(!bans.bans_name(&name("bob")));
+        assert!(bans.unban(&Banned::Name(name("Alice"))));
+        assert!(!bans.bans_name(&name("alice")));
+        assert!(!bans.unban(&Banned::Name(name("alice"))));
+    }
+
+    #[test]
+    fn addresses_are_banned_in_every_form_and_for_a_time() {
+        let bans = Bans::default();
+        let address = |text: &str| -> IpAddr { text.parse().expect("an address") };
+        bans.ban(Banned::Address(address("::ffff:192.0.2.1")), None);
+        bans.ban(Banned::Address(address("192.0.2.2")), Some(Duration::ZERO));
+        bans.ban(Banned::Address(address("192.0.2.3")), Some(Duration::from_secs(3_600)));
+        assert!(bans.bans_address(address("192.0.2.1")));
+        assert!(!bans.bans_address(address("192.0.2.2")), "its time is over");
+        let list = bans.list();
+        assert_eq!(list.len(), 2);
+        assert_eq!(list[0].left, None);
+        assert!(list[1].left.is_some_and(|left| left <= Duration::from_secs(3_600)));
+    }
+}

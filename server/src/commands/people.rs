@@ -1,0 +1,163 @@
+//! Commands about people: who they are, what is said to them alone, what they are
+//! called, whom one hides.
+
+use std::sync::Arc;
+
+use madang_protocol::{event::ServerMessage, name::UserName, notice::Notice, room::is_private};
+
+use crate::{
+    batch::Form,
+    clock,
+    connection::Connection,
+    refusal::Refusal,
+    room::Action,
+    session::{MOST_HIDDEN, Session, Whispered},
+};
+
+impl Connection {
+    pub(super) fn whois(&self, name: &UserName, nonce: Option<&str>) {
+        let Some(session) = self.shared.users.find(name) else {
+            return self.notice(&Notice::Nobody, nonce);
+        };
+        let (user, room, away) = (session.name(), session.room(), session.is_away());
+        let user = user.as_str();
+        let room = room.as_ref().map(|room| &*room.name).filter(|room| !is_private(room));
+        let millis = clock::now().as_millis() - session.since.as_millis();
+        let mut answer = self.answer();
+        match answer.form() {
+            Form::Text(..) => {
+                let seconds = u64::try_from(millis / 1_000).unwrap_or_default();
+                answer.notice(&Notice::Whois { user, room, seconds, away });
+            }
+            Form::Json => answer.message(&ServerMessage::Whois {
+                user: user.into(),
+                room: room.map(Into::into),
+                since: session.since,
+                away,
+                nonce: nonce.map(Into::into),
+            }),
+        }
+        answer.ack(nonce);
+        self.send(answer);
+    }
+
+    pub(super) fn whisper(
+        &self,
+        session: &Arc<Session>,
+        name: &UserName,
+        text: &str,
+        nonce: Option<&str>,
+    ) {
+        let Some(other) = self.shared.users.find(name) else {
+            return self.notice(&Notice::Nobody, nonce);
+        };
+        if other.number == session.number {
+            return self.notice(&Notice::Oneself, nonce);
+        }
+        if session.is_silenced() {
+            return self.notice(&Refusal::Muted { seconds: None }.notice(), nonce);
+        }
+        let user = other.name();
+        let user = user.as_str();
+        let outcome = other.whisper(session, &session.name(), text, clock::now());
+        let away = match outcome {
+            Whispered::Sent => false,
+            Whispered::Kept => true,
+            Whispered::Refused => return self.notice(&Notice::WhisperRefused { user }, nonce),
+            Whispered::Hidden => return self.notice(&Notice::Ignored { user }, nonce),
+        };
+        if away || !self.json {
+            self.notice(&Notice::WhisperSent { user, text, away }, nonce);
+        }
+        self.done(nonce);
+    }
+
+    pub(super) fn reply(&self, session: &Arc<Session>, text: &str, nonce: Option<&str>) {
+        match session.last_whisperer() {
+            Some(name) => self.whisper(session, &name, text, nonce),
+            None => self.notice(&Notice::NoWhisper, nonce),
+        }
+    }
+
+    pub(super) fn rename(&mut self, session: &Arc<Session>, name: &UserName, nonce: Option<&str>) {
+        let old = session.name();
+        if old == *name {
+            return self.notice(&Notice::NameKept, nonce);
+        }
+        if self.shared.bans.bans_name(name) {
+            return self.notice(&Notice::NameBanned, nonce);
+        }
+        if self.shared.users.claim_another(session, name).is_err() {
+            return self.notice(&Notice::NameInUse, nonce);
+        }
+        let told = match self.act(session, Action::Rename(name.as_str().into())) {
+            // There is no room where anybody had to be told.
+            Err(Refusal::NoMember | Refusal::Ended) if !session.is_silenced() => Ok(()),
+            told => told,
+        };
+        match told {
+            Ok(()) => {
+                session.rename(name.clone());
+                self.shared.users.give_up(session, &old);
+                self.shared.console.renamed(&old, name);
+                self.done(nonce);
+            }
+            Err(refusal) => {
+                self.shared.users.give_up(session, name);
+                self.settle(Err(refusal), nonce);
+            }
+        }
+    }
+
+    pub(super) fn ignore(
+        &self,
+        session: &Arc<Session>,
+        name: Option<&UserName>,
+        nonce: Option<&str>,
+    ) {
+        let Some(name) = name else { return self.list_hidden(session, nonce) };
+        let Some(other) = self.shared.users.find(name) else {
+            return self.notice(&Notice::Nobody, nonce);
+        };
+        if other.number == session.number {
+            return self.notice(&Notice::Oneself, nonce);
+        }
+        let user = other.name();
+        if !session.hide(other.number, &user) {
+            return self.notice(&Notice::TooManyHidden { limit: MOST_HIDDEN }, nonce);
+        }
+        self.tell_room_of_hidden(session);
+        self.notice(&Notice::Hiding { user: user.as_str() }, nonce);
+        self.done(nonce);
+    }
+
+    pub(super) fn unignore(&self, session: &Arc<Session>, name: &UserName, nonce: Option<&str>) {
+        let other = self.shared.users.find(name).map(|other| other.number);
+        if !session.show(other, name) {
+            return self.notice(&Notice::Already, nonce);
+        }
+        self.tell_room_of_hidden(session);
+        self.notice(&Notice::Showing { user: name.as_str() }, nonce);
+        self.done(nonce);
+    }
+
+    fn tell_room_of_hidden(&self, session: &Arc<Session>) {
+        // Who is in no room is shown nothing anyway, and takes it along to the next.
+        let _ = self.act(session, Action::Hide(session.hidden()));
+    }
+
+    fn list_hidden(&self, session: &Session, nonce: Option<&str>) {
+        let names = session.hidden_names();
+        let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+        let mut answer = self.answer();
+        match answer.form() {
+            Form::Text(..) => answer.notice(&Notice::Hidden(&names)),
+            Form::Json => answer.message(&ServerMessage::Ignored {
+                users: names.into_iter().map(Into::into).collect(),
+                nonce: nonce.map(Into::into),
+            }),
+        }
+        answer.ack(nonce);
+        self.send(answer);
+    }
+}

@@ -1,0 +1,329 @@
+//! Commands about rooms: going to one, making one, asking about one.
+
+use std::{sync::Arc, time::Instant};
+
+use madang_protocol::{
+    event::{RoomSummary, ServerMessage},
+    limits::{SHOWN_EVENTS, TOPIC_BYTES},
+    notice::Notice,
+    room::{Destination, RoomName},
+};
+
+use super::one_line;
+use crate::{
+    batch::Form,
+    connection::Connection,
+    invite,
+    mailbox::Ended,
+    refusal::Refusal,
+    room::{Action, By, Coming, Greeting, Question, Room},
+    rooms::NotMade,
+    session::Session,
+    timekeeper::Due,
+};
+
+/// How many public rooms are listed, those with the most members.
+const LISTED_ROOMS: usize = 200;
+
+/// How many rooms one JSON message lists.
+const ROOMS_PER_MESSAGE: usize = 50;
+
+/// How many events `/history` shows without a number.
+const HISTORY_EVENTS: usize = 50;
+
+/// How often a room that has just ended is looked for again.
+const TRIES: usize = 3;
+
+impl Connection {
+    /// Who has no name yet chooses the room for when they have one.
+    pub(super) fn choose_room(&mut self, destination: Destination, nonce: Option<&str>) {
+        match self.check_destination(&destination) {
+            Ok(room) => {
+                self.answer_with(&Notice::RoomChosen { room: &room }, nonce);
+                self.destination = Some(destination);
+            }
+            Err(notice) => self.notice(&notice, nonce),
+        }
+    }
+
+    /// Whether somebody who is new could go there: the room's name, or why not.
+    pub(crate) fn check_destination(
+        &self,
+        destination: &Destination,
+    ) -> Result<Arc<str>, Notice<'static>> {
+        match (self.shared.rooms.find(destination), destination) {
+            (Some(room), _) => {
+                room.status().admits(0).map_err(Refusal::notice)?;
+                Ok(room.name.clone())
+            }
+            (None, Destination::Public(name)) => Ok(name.as_str().into()),
+            (None, Destination::Private(_)) => Err(Notice::NoSuchRoom),
+        }
+    }
+
+    /// Goes into a room, which is made if it is public and there is none, and blocks
+    /// until that has happened.
+    pub(crate) fn enter(
+        &self,
+        destination: &Destination,
+        coming: impl Fn() -> Coming,
+    ) -> Result<Arc<Room>, Notice<'static>> {
+        for _ in 0..TRIES {
+            let room = match (self.shared.rooms.find(destination), destination) {
+                (Some(room), _) => room,
+                (None, Destination::Public(name)) => self.make_public(name)?,
+                (None, Destination::Private(_)) => return Err(Notice::NoSuchRoom),
+            };
+            match room.enter(coming()) {
+                Ok(()) => return Ok(room),
+                Err(Refusal::Ended) => {}
+                Err(refusal) => return Err(refusal.notice()),
+            }
+        }
+        Err(Notice::NoSuchRoom)
+    }
+
+    pub(super) fn join(
+        &mut self,
+        session: &Arc<Session>,
+        destination: &Destination,
+        nonce: Option<&str>,
+    ) {
+        let there = self.shared.rooms.find(destination);
+        let current = session.room();
+        let same = |room: &Arc<Room>| current.as_ref().is_some_and(|it| Arc::ptr_eq(it, room));
+        if there.as_ref().is_some_and(same) {
+            return self.notice(&Notice::InRoomAlready, nonce);
+        }
+        let ready = match (&there, destination) {
+            (Some(room), _) => room.status().admits(session.number).map_err(Refusal::notice),
+            // Made before the old one is left: it may be refused.
+            (None, Destination::Public(name)) => self.make_public(name).map(|_| ()),
+            (None, Destination::Private(_)) => Err(Notice::NoSuchRoom),
+        };
+        match ready {
+            Ok(()) => self.go_to(session, destination, nonce),
+            Err(notice) => self.notice(&notice, nonce),
+        }
+    }
+
+    pub(super) fn leave_room(&mut self, session: &Arc<Session>, nonce: Option<&str>) {
+        let lobby = &self.shared.rooms.lobby;
+        if session.room().is_some_and(|room| Arc::ptr_eq(&room, lobby)) {
+            return self.notice(&Notice::InRoomAlready, nonce);
+        }
+        self.go_to(session, &Destination::Public(RoomName::lobby()), nonce);
+    }
+
+    pub(super) fn make_room(
+        &mut self,
+        session: &Arc<Session>,
+        topic: Option<&str>,
+        nonce: Option<&str>,
+    ) {
+        let Some(topic) = self.check_topic(topic.unwrap_or_default(), nonce) else { return };
+        let topic = Some(topic).filter(|topic| !topic.is_empty());
+        let made = self
+            .allow_room()
+            .and_then(|()| self.shared.rooms.make_private(session.number, topic).map_err(not_made));
+        let room = match made {
+            Ok(room) => room,
+            Err(notice) => return self.notice(&notice, nonce),
+        };
+        self.end_when_empty(&room);
+        session.own(Arc::downgrade(&room));
+        if let Some(key) = room.key {
+            self.go_to(session, &Destination::Private(key), nonce);
+        }
+        if !self.json && self.room.as_ref().is_some_and(|current| Arc::ptr_eq(current, &room)) {
+            self.notice(&Notice::RoomMade, None);
+        }
+    }
+
+    /// Leaves the room where the session is, if it is in one, and goes to another.
+    fn go_to(&mut self, session: &Arc<Session>, destination: &Destination, nonce: Option<&str>) {
+        if let Some(old) = self.room.take() {
+            old.leave_for_another(session.number);
+            self.end_when_empty(&old);
+        }
+        let entered = self.enter(destination, || Coming {
+            session: session.clone(),
+            outbox: self.outbox.clone(),
+            greeting: Greeting::Entered { nonce: nonce.map(str::to_owned) },
+            shown: SHOWN_EVENTS,
+        });
+        match entered {
+            Ok(room) => {
+                self.room = Some(room);
+                self.done(nonce);
+            }
+            Err(notice) => {
+                self.notice(&notice, nonce);
+                self.notice(&Notice::NoRoom, None);
+            }
+        }
+    }
+
+    fn make_public(&self, name: &RoomName) -> Result<Arc<Room>, Notice<'static>> {
+        self.allow_room()?;
+        let room = self.shared.rooms.make_public(name).map_err(not_made)?;
+        self.end_when_empty(&room);
+        Ok(room)
+    }
+
+    fn allow_room(&self) -> Result<(), Notice<'static>> {
+        let Some(address) = self.admission.counted() else { return Ok(()) };
+        let taken = self.shared.room_allowance.take(address, Instant::now());
+        taken.map_err(|wait| Notice::RoomsTooFast { seconds: wait.as_secs() + 1 })
+    }
+
+    /// Has a room looked at when it may have been empty for long enough.
+    fn end_when_empty(&self, room: &Arc<Room>) {
+        let at = Instant::now() + self.shared.config.empty_room_window;
+        self.shared.timekeeper.schedule(at, Due::Room(Arc::downgrade(room)));
+    }
+
+    pub(super) fn who(&mut self, room: Option<&RoomName>, nonce: Option<&str>) {
+        let Some(room) = room else { return self.ask(Question::Who, nonce) };
+        let destination = Destination::Public(room.clone());
+        match (self.shared.rooms.find(&destination), &self.session) {
+            (Some(room), Some(session)) => {
+                let nonce = nonce.map(str::to_owned);
+                if let Err(Ended(())) = room.answer(session, &self.outbox, Question::Who, nonce) {
+                    self.notice(&Notice::NoSuchRoom, None);
+                }
+            }
+            _ => self.notice(&Notice::NoSuchRoom, nonce),
+        }
+    }
+
+    pub(super) fn list_rooms(&self, nonce: Option<&str>) {
+        let rooms = self.shared.rooms.public();
+        let mut rooms: Vec<_> = rooms.iter().map(|room| (room, room.status())).collect();
+        // The lobby first, whoever is there.
+        rooms[1..].sort_by_key(|(_, status)| std::cmp::Reverse(status.members));
+        let rooms: Vec<RoomSummary<'_>> = rooms
+            .iter()
+            .take(LISTED_ROOMS)
+            .map(|(room, status)| RoomSummary {
+                room: (&*room.name).into(),
+                members: status.members,
+                topic: status.topic.as_deref().map(Into::into),
+            })
+            .collect();
+        let mut answer = self.answer();
+        match answer.form() {
+            Form::Text(..) => answer.notice(&Notice::Rooms(&rooms)),
+            Form::Json => {
+                let mut chunks = rooms.chunks(ROOMS_PER_MESSAGE).peekable();
+                while let Some(chunk) = chunks.next() {
+                    answer.message(&ServerMessage::Rooms {
+                        rooms: chunk.to_vec(),
+                        more: chunks.peek().is_some(),
+                        nonce: nonce.map(Into::into),
+                    });
+                }
+            }
+        }
+        answer.ack(nonce);
+        self.send(answer);
+    }
+
+    pub(super) fn invite(&self, qr: bool, nonce: Option<&str>) {
+        let Some(room) = &self.room else { return self.notice(&Notice::NoRoom, nonce) };
+        let came_by = self.reader.local_address();
+        let invitation = invite::invitation(room, came_by, &self.shared.doors, qr);
+        let mut answer = self.answer();
+        match answer.form() {
+            Form::Text(..) => answer.notice(&Notice::Invite(invitation.for_people())),
+            Form::Json => answer.message(&invitation.message(&room.name, nonce)),
+        }
+        answer.ack(nonce);
+        self.send(answer);
+    }
+
+    pub(super) fn topic(
+        &mut self,
+        session: &Arc<Session>,
+        topic: Option<&str>,
+        nonce: Option<&str>,
+    ) {
+        let Some(topic) = topic else { return self.ask(Question::Topic, nonce) };
+        // A hyphen alone clears it.
+        let topic = if topic == "-" { "" } else { topic };
+        let Some(topic) = self.check_topic(topic, nonce) else { return };
+        let result = self.act(session, Action::Topic(topic));
+        self.settle(result, nonce);
+    }
+
+    /// The topic as it may be set; what is wrong with it is said.
+    fn check_topic(&self, topic: &str, nonce: Option<&str>) -> Option<Arc<str>> {
+        let topic = one_line(topic);
+        if topic.len() > TOPIC_BYTES {
+            let (bytes, limit) = (topic.len(), TOPIC_BYTES);
+            self.notice(&Notice::TextTooLong { bytes, limit }, nonce);
+            return None;
+        }
+        Some(topic.into())
+    }
+
+    /// Asks for what happened before the id `before`.
+    pub(crate) fn ask_for_history(
+        &mut self,
+        before: Option<u64>,
+        limit: Option<usize>,
+        nonce: Option<&str>,
+    ) {
+        let limit = limit.unwrap_or(HISTORY_EVENTS);
+        self.ask(Question::History { before, limit }, nonce);
+    }
+
+    pub(super) fn ping(&mut self, token: Option<&str>, nonce: Option<&str>) {
+        let token = token.map(one_line);
+        if self.room.is_some() {
+            return self.ask(Question::Ping { token }, nonce);
+        }
+        // In no room, nothing waits to be answered before.
+        let mut answer = self.answer();
+        match answer.form() {
+            Form::Text(..) => answer.notice(&Notice::Pong(token.as_deref())),
+            Form::Json => answer.message(&ServerMessage::Pong {
+                token: token.map(Into::into),
+                nonce: nonce.map(Into::into),
+            }),
+        }
+        answer.ack(nonce);
+        self.send(answer);
+    }
+
+    /// Has the room answer, after all that was said before.
+    fn ask(&mut self, question: Question, nonce: Option<&str>) {
+        let asked = match (&self.room, &self.session) {
+            (Some(room), Some(session)) if is_member(session, room) => {
+                room.answer(session, &self.outbox, question, nonce.map(str::to_owned))
+            }
+            _ => Err(Ended(())),
+        };
+        if let Err(Ended(())) = asked {
+            self.notice(&Notice::NoRoom, nonce);
+        }
+    }
+
+    /// Does something to the room and blocks until everyone was told.
+    pub(super) fn act(&self, session: &Arc<Session>, action: Action) -> Result<(), Refusal> {
+        let room = self.room.as_ref().ok_or(Refusal::NoMember)?;
+        room.act(By::Member(session.clone()), action)
+    }
+}
+
+/// Whether a session is where its connection thinks: it may have been removed.
+fn is_member(session: &Session, room: &Room) -> bool {
+    session.room().is_none_or(|current| current.number == room.number)
+}
+
+fn not_made(error: NotMade) -> Notice<'static> {
+    match error {
+        NotMade::TooMany { limit } => Notice::TooManyRooms { limit },
+        NotMade::NoBits => Notice::NoSuchRoom,
+    }
+}

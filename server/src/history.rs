@@ -1,0 +1,340 @@
+//! What a room remembers: its last events, in memory alone. Knows what to show to
+//! who comes in, what somebody missed who comes back, and what is asked for.
+
+use std::{collections::VecDeque, ops::Range, sync::Arc};
+
+use jiff::{Timestamp, tz::TimeZone};
+use madang_protocol::{
+    event::{Event, ServerMessage, Time, write_json_line},
+    limits::SHOWN_EVENTS,
+    notice::Notice,
+};
+
+use crate::{
+    answer::Answer,
+    batch::{Form, Part, Rendered, write_lines},
+    carrier::Carrier,
+};
+
+/// The most events that are kept.
+const EVENTS: usize = 200;
+
+/// The most bytes that they take.
+const EVENT_BYTES: usize = 256 * 1_024;
+
+/// A message with events holds so many bytes of them, or one.
+const MESSAGE_BYTES: usize = 32 * 1_024;
+
+/// The last events of a room, whose ids rise by one.
+pub(crate) struct History {
+    room: Arc<str>,
+    events: VecDeque<Event>,
+    bytes: usize,
+    /// What is shown to who comes in, until something is said again.
+    shown: [Option<Arc<Rendered>>; Form::COUNT],
+    /// All events, until there is another.
+    whole: [Option<Arc<Rendered>>; Form::COUNT],
+}
+
+impl History {
+    /// Nothing has happened in `room`.
+    pub(crate) fn new(room: Arc<str>) -> History {
+        History {
+            room,
+            events: VecDeque::new(),
+            bytes: 0,
+            shown: [const { None }; Form::COUNT],
+            whole: [const { None }; Form::COUNT],
+        }
+    }
+
+    /// Takes in what has happened in a round. Of more than is kept, the first go.
+    pub(crate) fn extend(&mut self, events: impl ExactSizeIterator<Item = Event>) {
+        let passed_over = events.len().saturating_sub(EVENTS);
+        let mut anything = false;
+        for event in events.skip(passed_over) {
+            anything = true;
+            if event.is_said() {
+                self.shown = [const { None }; Form::COUNT];
+            }
+            self.bytes += event.size_bytes();
+            self.events.push_back(event);
+        }
+        while self.events.len() > EVENTS || self.bytes > EVENT_BYTES {
+            self.pop();
+        }
+        if anything {
+            self.whole = [const { None }; Form::COUNT];
+        }
+    }
+
+    fn pop(&mut self) {
+        if let Some(event) = self.events.pop_front() {
+            self.bytes -= event.size_bytes();
+            if event.is_said() {
+                self.shown = [const { None }; Form::COUNT];
+            }
+        }
+    }
+
+    /// What to show to who comes in: the last `count` events that were said, up to
+    /// the end of `current`, which has happened since.
+    pub(crate) fn shown(
+        &mut self,
+        current: &[Event],
+        count: usize,
+        form: Form,
+        carrier: Carrier,
+    ) -> Arc<Rendered> {
+        let usual = count == SHOWN_EVENTS && !current.iter().any(Event::is_said);
+        let place = form.index(carrier);
+        if let Some(shown) = self.shown[place].as_ref().filter(|_| usual) {
+            return shown.clone();
+        }
+        let mut events: Vec<&Event> =
+            self.newest_first(current).filter(|event| event.is_said()).take(count).collect();
+        events.reverse();
+        let parts = match form {
+            Form::Text(..) => text_part(&events, form).into_iter().collect(),
+            Form::Json => json_parts(&self.room, &events, None),
+        };
+        let shown = Arc::new(Rendered::of_parts(self.room.clone(), parts, form, carrier));
+        if usual {
+            self.shown[place] = Some(shown.clone());
+        }
+        shown
+    }
+
+    /// All events, of which there are some, rendered as they happened.
+    pub(crate) fn whole(&mut self, form: Form, carrier: Carrier) -> Arc<Rendered> {
+        let History { room, events, whole, .. } = self;
+        whole[form.index(carrier)]
+            .get_or_insert_with(|| Arc::new(Rendered::new(room.clone(), &*events, form, carrier)))
+            .clone()
+    }
+
+    /// Where in the history the events after `last` are, none if it has none.
+    pub(crate) fn after(&self, last: u64) -> Range<u32> {
+        let first = self.events.front().map_or(0, Event::id);
+        let end = u32::try_from(self.events.len()).expect("few are kept");
+        let start = last.saturating_add(1).saturating_sub(first).min(u64::from(end));
+        // At most `end`, which is one.
+        start as u32..end
+    }
+
+    /// The id of the oldest event that is kept, or happened since as `current`.
+    pub(crate) fn oldest(&self, current: &[Event]) -> Option<u64> {
+        self.events.front().or(current.first()).map(Event::id)
+    }
+
+    /// Answers who asks for the last `limit` events before the id `before`: all of
+    /// them to programs, to people what was said, with times.
+    pub(crate) fn answer(
+        &self,
+        current: &[Event],
+        before: Option<u64>,
+        limit: usize,
+        nonce: Option<&str>,
+        answer: &mut Answer,
+    ) {
+        let form = answer.form();
+        let is_meant = |event: &&Event| {
+            before.is_none_or(|before| event.id() < before)
+                && (form == Form::Json || event.is_said())
+        };
+        let mut events: Vec<&Event> =
+            self.newest_first(current).filter(is_meant).take(limit).collect();
+        events.reverse();
+        match form {
+            Form::Json if events.is_empty() => answer.message(&ServerMessage::History {
+                room: (&*self.room).into(),
+                events: Vec::new(),
+                more: false,
+                nonce: nonce.map(Into::into),
+            }),
+            Form::Json => {
+                for part in json_parts(&self.room, &events, nonce) {
+                    answer.bytes(&part.lines);
+                }
+            }
+            Form::Text(..) if events.is_empty() => answer.notice(&Notice::NothingEarlier),
+            Form::Text(..) => {
+                let zone = TimeZone::system();
+                let today = Timestamp::now().to_zoned(zone.clone()).date();
+                for event in events {
+                    let time = clock(event.stamp().time, &zone, today);
+                    let mut lines = Vec::new();
+                    write_lines(event, form, &mut lines);
+                    for line in lines.split_inclusive(|byte| *byte == b'\n') {
+                        answer.bytes(time.as_bytes());
+                        answer.bytes(line);
+                    }
+                }
+            }
+        }
+    }
+
+    fn newest_first<'a>(&'a self, current: &'a [Event]) -> impl Iterator<Item = &'a Event> {
+        current.iter().rev().chain(self.events.iter().rev())
+    }
+}
+
+/// The time of day in the server's zone, with the day if that is not today.
+fn clock(time: Time, zone: &TimeZone, today: jiff::civil::Date) -> String {
+    let timestamp = Timestamp::from_millisecond(time.as_millis()).unwrap_or_default();
+    let zoned = timestamp.to_zoned(zone.clone());
+    let format = if zoned.date() == today { "%H:%M " } else { "%m-%d %H:%M " };
+    zoned.strftime(format).to_string()
+}
+
+fn text_part(events: &[&Event], form: Form) -> Option<Part> {
+    let Form::Text(lang, line_end) = form else { return None };
+    let (first, last) = (events.first()?, events.last()?);
+    let mut said = Vec::new();
+    for event in events {
+        write_lines(event, form, &mut said);
+    }
+    let count = said.iter().filter(|byte| **byte == b'\n').count();
+    let header = Notice::Earlier { lines: count }.text(lang);
+    let lines = [header.as_bytes(), line_end.as_str().as_bytes(), &said].concat();
+    Some(Part { lines, first_id: first.id(), last_id: last.id() })
+}
+
+/// Messages of JSON, none much longer than [`MESSAGE_BYTES`].
+fn json_parts(room: &str, events: &[&Event], nonce: Option<&str>) -> Vec<Part> {
+    let mut rest = events;
+    let mut parts = Vec::new();
+    while let (Some(first), Some(_)) = (rest.first(), rest.last()) {
+        let mut bytes = 0;
+        let fits = |event: &&&Event| {
+            bytes += event.size_bytes();
+            bytes <= MESSAGE_BYTES
+        };
+        let count = rest.iter().take_while(fits).count().max(1);
+        let (taken, after) = rest.split_at(count);
+        let message = ServerMessage::History {
+            room: room.into(),
+            events: taken.iter().map(|event| std::borrow::Cow::Borrowed(*event)).collect(),
+            more: !after.is_empty(),
+            nonce: nonce.map(Into::into),
+        };
+        let mut lines = Vec::new();
+        write_json_line(&message, &mut lines);
+        let last_id = taken.last().unwrap_or(first).id();
+        parts.push(Part { lines, first_id: first.id(), last_id });
+        rest = after;
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use madang_protocol::{
+        event::Stamp,
+        text::{Lang, LineEnd},
+    };
+
+    use super::*;
+
+    const TEXT: Form = Form::Text(Lang::En, LineEnd::Lf);
+
+    fn event(id: u64, text: Option<&str>) -> Event {
+        let stamp = Stamp { id, time: Time::from_millis(0), room: "lobby".into() };
+        let user = "bob".into();
+        match text {
+            Some(text) => Event::Said { stamp, user, text: text.into(), me: false },
+            None => Event::Joined { stamp, user },
+        }
+    }
+
+    fn history(events: Vec<Event>) -> History {
+        let mut history = History::new("lobby".into());
+        history.extend(events.into_iter());
+        history
+    }
+
+    fn shown(history: &mut History, current: &[Event], count: usize, form: Form) -> String {
+        let shown = history.shown(current, count, form, Carrier::Lines);
+        String::from_utf8(shown.bytes(&(0..shown.len())).to_vec()).expect("UTF-8")
+    }
+
+    #[test]
+    fn who_comes_is_shown_what_was_said_last_and_nothing_else() {
+        let mut events: Vec<Event> = (0..30).map(|id| event(id, Some(&format!("l{id}")))).collect();
+        events.push(event(30, None));
+        let mut history = history(events);
+        let text = shown(&mut history, &[], SHOWN_EVENTS, TEXT);
+        assert!(text.starts_with("-- 20 earlier lines --\n[bob] l10\n"), "{text}");
+        assert!(text.ends_with("[bob] l29\n"), "{text}");
+
+        let current = [event(31, Some("now")), event(32, None)];
+        let text = shown(&mut history, &current, 2, TEXT);
+        assert_eq!(text, "-- 2 earlier lines --\n[bob] l29\n[bob] now\n");
+        // What is kept for others is not what this one was shown.
+        let text = shown(&mut history, &[], SHOWN_EVENTS, TEXT);
+        assert!(text.ends_with("[bob] l29\n"), "{text}");
+        assert_eq!(shown(&mut history, &[], 0, TEXT), "");
+
+        history.extend(current.into_iter());
+        let text = shown(&mut history, &[], SHOWN_EVENTS, TEXT);
+        assert!(text.ends_with("[bob] l29\n[bob] now\n"), "{text}");
+    }
+
+    #[test]
+    fn only_so_much_is_kept() {
+        let mut many = history((0..1_000).map(|id| event(id, None)).collect());
+        assert_eq!((many.events.len(), many.oldest(&[])), (EVENTS, Some(800)));
+        many.extend((1_000..1_010).map(|id| event(id, None)).collect::<Vec<_>>().into_iter());
+        assert_eq!((many.events.len(), many.oldest(&[])), (EVENTS, Some(810)));
+
+        let long = "x".repeat(16 * 1_024);
+        let large = history((0..100).map(|id| event(id, Some(&long))).collect());
+        assert!(large.bytes <= EVENT_BYTES && large.events.len() == 15, "{}", large.events.len());
+        let bytes: usize = large.events.iter().map(Event::size_bytes).sum();
+        assert_eq!(large.bytes, bytes);
+    }
+
+    #[test]
+    fn what_follows_an_id_is_found() {
+        let history = history((100..110).map(|id| event(id, None)).collect());
+        assert_eq!(history.after(99), 0..10);
+        assert_eq!(history.after(3), 0..10);
+        assert_eq!(history.after(104), 5..10);
+        assert_eq!(history.after(109), 10..10);
+        assert_eq!(history.after(u64::MAX), 10..10);
+        assert_eq!(History::new("x".into()).after(7), 0..0);
+    }
+
+    #[test]
+    fn messages_of_events_are_short_enough_for_every_client() {
+        let long = "\"".repeat(16 * 1_024);
+        let mut history = history((0..15).map(|id| event(id, Some(&long))).collect());
+        let text = shown(&mut history, &[], SHOWN_EVENTS, Form::Json);
+        assert!(text.lines().all(|line| line.len() < 64 * 1_024));
+        let (last, others) = text
+            .lines()
+            .collect::<Vec<_>>()
+            .split_last()
+            .map(|(l, o)| (*l, o.to_vec()))
+            .expect("lines");
+        assert!(others.iter().all(|line| line.contains("\"more\":true")));
+        assert!(last.contains("\"more\":false"));
+    }
+
+    #[test]
+    fn what_is_asked_for_comes_with_times_to_people_and_whole_to_programs() {
+        let history = history(vec![event(1, Some("a")), event(2, None), event(3, Some("b"))]);
+        let mut answer = Answer::new(TEXT);
+        history.answer(&[], None, 10, None, &mut answer);
+        let text = String::from_utf8(answer.into_bytes()).expect("UTF-8");
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2);
+        assert!(lines[0].ends_with(" [bob] a") && lines[0].contains(':'), "{text}");
+
+        let mut answer = Answer::new(Form::Json);
+        history.answer(&[], Some(3), 10, Some("n"), &mut answer);
+        let text = String::from_utf8(answer.into_bytes()).expect("UTF-8");
+        assert!(text.contains("\"joined\"") && !text.contains("\"b\""), "{text}");
+        assert!(text.contains("\"nonce\":\"n\""), "{text}");
+    }
+}

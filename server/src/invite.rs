@@ -1,0 +1,199 @@
+//! How others come into a room: the link, and the lines for who has no browser. The
+//! only place from which a room's key goes out.
+
+use std::net::{IpAddr, SocketAddr};
+
+use madang_protocol::{event::ServerMessage, limits::LINES_PORT, notice::Invitation, room::LOBBY};
+use qrcode::{QrCode, render::unicode::Dense1x2};
+
+use crate::{doors, room::Room};
+
+/// Where this server is reached.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Doors {
+    /// Where lines are taken.
+    pub(crate) lines: Option<SocketAddr>,
+    /// Where browsers are, and whether that is encrypted.
+    pub(crate) web: Option<SocketAddr>,
+    /// What browsers are told instead, where something stands before this server.
+    pub(crate) public_url: Option<String>,
+}
+
+/// All that `/invite` tells.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Invite {
+    key: Option<String>,
+    link: Option<String>,
+    madang: String,
+    nc: String,
+    join: Option<String>,
+    encrypted: bool,
+    qr: Option<String>,
+}
+
+/// How others come into `room`, told to a member who came by the address `came_by`.
+pub(crate) fn invitation(
+    room: &Room,
+    came_by: Option<SocketAddr>,
+    doors: &Doors,
+    qr: bool,
+) -> Invite {
+    let host = host(came_by);
+    let key = room.key.map(|key| key.show());
+    let fragment = key.as_ref().map(|key| format!("#{key}")).unwrap_or_default();
+    let lines_port = doors.lines.map_or(LINES_PORT, |address| address.port());
+    let base = match (&doors.public_url, doors.web) {
+        (Some(url), _) => Some(format!("{}/", url.trim_end_matches('/'))),
+        (None, Some(web)) => Some(format!("http://{}/", SocketAddr::new(host, web.port()))),
+        (None, None) => None,
+    };
+    let link = base.map(|base| base + &fragment);
+    let is_lobby = &*room.name == LOBBY;
+    let at = SocketAddr::new(host, lines_port);
+    let madang = match (&link, &key) {
+        (Some(link), Some(_)) => format!("madang {link}"),
+        (None, Some(_)) => format!("madang madang://{at}/{fragment}"),
+        (_, None) if is_lobby && lines_port == LINES_PORT => format!("madang {host}"),
+        (_, None) if is_lobby => format!("madang {at}"),
+        (_, None) => format!("madang madang://{at}/{}", room.name),
+    };
+    let join = match &key {
+        Some(key) => Some(format!("/join #{key}")),
+        None => (!is_lobby).then(|| format!("/join {}", room.name)),
+    };
+    let coded = link.clone().unwrap_or_else(|| format!("madang://{at}/{fragment}"));
+    Invite {
+        encrypted: link.as_ref().is_some_and(|link| link.starts_with("https:")),
+        key,
+        link,
+        madang,
+        nc: format!("nc {host} {lines_port}"),
+        join,
+        qr: qr.then(|| draw(&coded)).flatten(),
+    }
+}
+
+impl Invite {
+    /// The same for people.
+    pub(crate) fn for_people(&self) -> Invitation<'_> {
+        Invitation {
+            link: self.link.as_deref(),
+            madang: &self.madang,
+            nc: &self.nc,
+            join: self.join.as_deref(),
+            encrypted: self.encrypted,
+            qr: self.qr.as_deref(),
+        }
+    }
+
+    /// The same for programs.
+    pub(crate) fn message<'a>(
+        &'a self,
+        room: &'a str,
+        nonce: Option<&'a str>,
+    ) -> ServerMessage<'a> {
+        ServerMessage::Invite {
+            room: room.into(),
+            key: self.key.as_deref().map(Into::into),
+            link: self.link.as_deref().map(Into::into),
+            madang: self.madang.as_str().into(),
+            nc: std::iter::once(&self.nc).chain(&self.join).map(|line| line.into()).collect(),
+            encrypted: self.encrypted,
+            qr: self.qr.as_deref().map(Into::into),
+            nonce: nonce.map(Into::into),
+        }
+    }
+}
+
+/// The address by which others reach this server: that by which the member came, or
+/// one of this machine's that others reach if the member is on it.
+fn host(came_by: Option<SocketAddr>) -> IpAddr {
+    let ip = came_by.map(|address| address.ip().to_canonical());
+    match ip {
+        Some(ip) if !ip.is_loopback() => ip,
+        _ => doors::own_addresses()[0],
+    }
+}
+
+/// A QR code in half blocks, light on dark as terminals are, in lines.
+fn draw(text: &str) -> Option<String> {
+    let code = QrCode::with_error_correction_level(text, qrcode::EcLevel::L).ok()?;
+    let (dark, light) = (Dense1x2::Light, Dense1x2::Dark);
+    Some(code.render::<Dense1x2>().dark_color(dark).light_color(light).build())
+}
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use std::time::SystemTime;
+
+    use madang_protocol::room::RoomKey;
+
+    use super::*;
+
+    const KEY: &str = "00000-00000-00000-00000-000001";
+
+    fn room(name: &str, is_private: bool) -> Room {
+        let private = is_private.then(|| (RoomKey::from_bits(1), 1));
+        Room::new(1, name, private, None, SystemTime::now())
+    }
+
+    fn address(text: &str) -> Option<SocketAddr> {
+        Some(text.parse().expect("an address"))
+    }
+
+    fn doors() -> Doors {
+        Doors { lines: address("[::]:9009"), web: address("[::]:9998"), public_url: None }
+    }
+
+    #[test]
+    fn a_private_room_is_reached_by_its_key_in_every_way() {
+        let came_by = address("192.0.2.5:9009");
+        let invite = invitation(&room("private-k3f9", true), came_by, &doors(), false);
+        let link = format!("http://192.0.2.5:9998/#{KEY}");
+        assert_eq!(invite.link.as_deref(), Some(&*link));
+        assert_eq!(invite.madang, format!("madang {link}"));
+        assert_eq!(invite.nc, "nc 192.0.2.5 9009");
+        assert_eq!(invite.join, Some(format!("/join #{KEY}")));
+        assert!(!invite.encrypted && invite.qr.is_none());
+    }
+
+    #[test]
+    fn what_stands_before_the_server_decides() {
+        let url = Some("https://chat.example/madang/".to_owned());
+        let doors = Doors { public_url: url, ..doors() };
+        let invite = invitation(&room("private-k3f9", true), None, &doors, true);
+        assert_eq!(invite.link, Some(format!("https://chat.example/madang/#{KEY}")));
+        assert!(invite.encrypted);
+        let qr = invite.qr.expect("it was asked for");
+        assert!(
+            qr.lines()
+                .all(|line| line.chars().count()
+                    == qr.lines().next().map_or(0, |l| l.chars().count()))
+        );
+        assert!(qr.lines().count() < 24, "{qr}");
+    }
+
+    #[test]
+    fn without_a_door_for_browsers_there_is_no_link() {
+        let doors = Doors { web: None, lines: address("[::]:7000"), public_url: None };
+        let came_by = address("[2001:db8::5]:7000");
+        let invite = invitation(&room("private-k3f9", true), came_by, &doors, false);
+        assert_eq!(invite.link, None);
+        assert_eq!(invite.madang, format!("madang madang://[2001:db8::5]:7000/#{KEY}"));
+        let public = invitation(&room("수학", false), came_by, &doors, false);
+        assert_eq!(public.madang, "madang madang://[2001:db8::5]:7000/수학");
+        assert_eq!(public.join.as_deref(), Some("/join 수학"));
+        let lobby = invitation(&room("lobby", false), came_by, &doors, false);
+        assert_eq!((lobby.madang.as_str(), lobby.join), ("madang [2001:db8::5]:7000", None));
+    }
+
+    #[test]
+    fn nobody_is_sent_to_localhost_while_there_is_a_network() {
+        let invite = invitation(&room("lobby", false), address("127.0.0.1:9009"), &doors(), false);
+        let own = doors::own_addresses()[0];
+        assert_eq!(invite.nc, format!("nc {own} 9009"));
+        let mapped = address("[::ffff:192.0.2.5]:9009");
+        let invite = invitation(&room("lobby", false), mapped, &doors(), false);
+        assert_eq!(invite.nc, "nc 192.0.2.5 9009");
+    }
+}

@@ -1,0 +1,295 @@
+//! The operator: whoever sits at the server's terminal. Lines typed there are
+//! commands. No terminal, or the end of its input, just means no operator.
+
+use std::{
+    io::{self, IsTerminal, Stdin},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use madang_protocol::{
+    command::{Banned, Command, CommandError, Role},
+    line::LineDecoder,
+    name::UserName,
+    notice::{Goodbye, Notice},
+    room::{Destination, RoomName},
+    sanitize::sanitize_line,
+    text::{Lang, span},
+};
+use rustix::{
+    event::{PollFd, PollFlags},
+    process::getpgrp,
+    termios::tcgetpgrp,
+};
+
+use crate::{
+    answer::Answer,
+    bans::Ban,
+    close_reason::CloseReason,
+    console::Console,
+    refusal::Refusal,
+    room::{Action, By, Room},
+    server::Shared,
+    session::Session,
+    timekeeper::Due,
+};
+
+/// How long to leave a terminal alone that others have the foreground of.
+const BACKGROUND_PAUSE: Duration = Duration::from_millis(500);
+
+/// Carries out the operator's commands.
+pub struct Operator {
+    shared: Arc<Shared>,
+}
+
+/// Whether the server goes on after a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It does.
+    GoesOn,
+    /// The operator wants it to stop.
+    Stops,
+}
+
+impl Operator {
+    pub(crate) fn new(shared: Arc<Shared>) -> Operator {
+        Operator { shared }
+    }
+
+    /// Carries out one line, and says on the console what has come of it.
+    pub fn take_line(&self, line: &str) -> Outcome {
+        let line = sanitize_line(line);
+        if line.trim().is_empty() {
+            return Outcome::GoesOn;
+        }
+        match Command::parse_operators(&line) {
+            Ok(Command::Stop) => return Outcome::Stops,
+            Ok(command) => self.carry_out(command),
+            Err(error) => self.tell(&Notice::CommandRefused(&error)),
+        }
+        Outcome::GoesOn
+    }
+
+    fn carry_out(&self, command: Command<'_>) {
+        match command {
+            Command::Help(None) => self.tell(&Notice::Help(Role::Operator)),
+            Command::Help(Some(spec)) => self.tell(&Notice::HelpOn(spec)),
+            Command::Who(room) => self.who(room),
+            Command::Rooms => self.list_rooms(),
+            Command::Kick(name) => self.act_on(&name, Action::Kick),
+            Command::Mute(name, time) => self.mute(&name, time),
+            Command::Unmute(name) => self.unmute(&name),
+            Command::Ban(banned, time) => self.ban(banned, time),
+            Command::Unban(banned) if self.shared.bans.unban(&banned) => self.done(),
+            Command::Unban(_) => self.tell(&Notice::Already),
+            Command::Bans => self.list_bans(),
+            Command::Say(text) => self.announce(text),
+            // The table knows no others as the operator's.
+            _ => self.tell(&Notice::CommandRefused(&CommandError::Nobody)),
+        }
+    }
+
+    fn console(&self) -> &Console {
+        &self.shared.console
+    }
+
+    fn tell(&self, notice: &Notice<'_>) {
+        self.console().say(notice.text(self.console().lang()));
+    }
+
+    fn done(&self) {
+        self.console().say("ok".into());
+    }
+
+    fn settle(&self, result: Result<(), Refusal>) {
+        match result {
+            Ok(()) => self.done(),
+            Err(refusal) => self.tell(&refusal.notice()),
+        }
+    }
+
+    fn find(&self, name: &UserName) -> Option<Arc<Session>> {
+        let found = self.shared.users.find(name);
+        if found.is_none() {
+            self.tell(&Notice::CommandRefused(&CommandError::Nobody));
+        }
+        found
+    }
+
+    /// Who is where: in one room, or in all.
+    fn who(&self, room: Option<RoomName>) {
+        let room = match room.map(|room| self.shared.rooms.find(&Destination::Public(room))) {
+            Some(None) => return self.tell(&Notice::NoSuchRoom),
+            Some(found) => found,
+            None => None,
+        };
+        let lang = self.console().lang();
+        let mut people: Vec<(String, String)> = self
+            .shared
+            .users
+            .sessions()
+            .iter()
+            .filter_map(|session| describe(session, room.as_deref(), lang))
+            .collect();
+        people.sort();
+        let names: Vec<String> =
+            people.into_iter().map(|(place, person)| format!("  {place}: {person}")).collect();
+        let count = names.len();
+        let title = match lang {
+            Lang::Ko => format!("대화 참여자 {count}명"),
+            Lang::En => format!("{count} here"),
+        };
+        self.console().say([vec![title], names].concat().join("\n"));
+    }
+
+    fn list_rooms(&self) {
+        let lines = self.shared.rooms.all().into_iter().map(|room| {
+            let status = room.status();
+            let topic = status.topic.map(|topic| format!(" · {topic}")).unwrap_or_default();
+            format!("  {} ({}){topic}", room.name, status.members)
+        });
+        self.console().say(lines.collect::<Vec<_>>().join("\n"));
+    }
+
+    /// Does something to somebody in the room where they are.
+    fn act_on(&self, name: &UserName, action: impl FnOnce(Arc<Session>) -> Action) {
+        let Some(session) = self.find(name) else { return };
+        match session.room() {
+            Some(room) => self.settle(room.act(By::Operator, action(session))),
+            None => self.tell(&Notice::NotHere),
+        }
+    }
+
+    fn mute(&self, name: &UserName, time: Option<Duration>) {
+        let Some(session) = self.find(name) else { return };
+        let until = time.and_then(|time| Instant::now().checked_add(time));
+        session.silence(until);
+        if let Some(until) = until {
+            let due = Due::Silence(Arc::downgrade(&session), until);
+            self.shared.timekeeper.schedule(until, due);
+        }
+        self.announce_to_room_of(&session, Action::Mute(session.clone(), time));
+    }
+
+    fn unmute(&self, name: &UserName) {
+        let Some(session) = self.find(name) else { return };
+        session.end_silence(None);
+        self.announce_to_room_of(&session, Action::Unmute(session.clone()));
+    }
+
+    /// Tells the room where somebody is of what holds everywhere.
+    fn announce_to_room_of(&self, session: &Session, action: Action) {
+        let told = session.room().map(|room| room.act(By::Operator, action));
+        // Who is in no room has nobody who had to be told.
+        self.settle(told.unwrap_or(Ok(())).or(Ok(())));
+    }
+
+    fn ban(&self, banned: Banned, time: Option<Duration>) {
+        self.shared.bans.ban(banned.clone(), time);
+        let sessions = self.shared.users.sessions();
+        let mut addresses = Vec::new();
+        for session in sessions {
+            let Some(outbox) = session.outbox() else { continue };
+            let address = self.shared.connections.address_of(outbox.number());
+            let is_meant = match &banned {
+                Banned::Name(_) => self.shared.bans.bans_name(&session.name()),
+                Banned::Address(banned) => address == Some(*banned),
+            };
+            if is_meant {
+                let goodbye = Answer::goodbye(outbox.form(), Goodbye::Banned);
+                outbox.dismiss(CloseReason::Told(Goodbye::Banned), &goodbye);
+                addresses.extend(address.map(|address| format!("{} ({address})", session.name())));
+            }
+        }
+        self.done();
+        if !addresses.is_empty() {
+            self.console().say(match self.console().lang() {
+                Lang::Ko => format!("내보냄: {}", addresses.join(", ")),
+                Lang::En => format!("removed: {}", addresses.join(", ")),
+            });
+        }
+    }
+
+    fn list_bans(&self) {
+        let lang = self.console().lang();
+        let lines: Vec<String> = self
+            .shared
+            .bans
+            .list()
+            .into_iter()
+            .map(|Ban { banned, left }| {
+                let what = match banned {
+                    Banned::Name(name) => name.to_string(),
+                    Banned::Address(address) => address.to_string(),
+                };
+                let left = left.map(|left| format!(" ({})", span(left.as_secs() + 1, lang)));
+                format!("  {what}{}", left.unwrap_or_default())
+            })
+            .collect();
+        self.console().say(match (lines.is_empty(), lang) {
+            (false, _) => lines.join("\n"),
+            (true, Lang::Ko) => "추방한 이름이나 주소가 없습니다.".into(),
+            (true, Lang::En) => "Nothing is banned.".into(),
+        });
+    }
+
+    fn announce(&self, text: &str) {
+        for room in self.shared.rooms.all() {
+            // A room that has just ended has nobody to tell.
+            let _ = room.act_now(By::Operator, Action::Announce(text.to_owned()));
+        }
+        self.done();
+    }
+}
+
+/// Where somebody is and who it is, unless it is not `room`.
+fn describe(session: &Session, room: Option<&Room>, lang: Lang) -> Option<(String, String)> {
+    let current = session.room();
+    if room.is_some_and(|room| current.as_ref().is_none_or(|it| it.number != room.number)) {
+        return None;
+    }
+    let place = current.map_or_else(|| "-".to_owned(), |room| room.name.to_string());
+    let away = match (session.is_away(), lang) {
+        (false, _) => "",
+        (true, Lang::Ko) => " (연결 끊김)",
+        (true, Lang::En) => " (away)",
+    };
+    Some((place, format!("{}{away}", session.name())))
+}
+
+/// Reads the operator's lines from a terminal and gives them to `take`, until that
+/// says no more or the input ends. Blocks for all that time, and nothing wakes it but
+/// the terminal. A server in the background reads nothing: that would stop it.
+pub fn read_terminal(stdin: &Stdin, mut take: impl FnMut(&str) -> Outcome) {
+    if !stdin.is_terminal() {
+        return;
+    }
+    let mut decoder = LineDecoder::default();
+    loop {
+        match read_line(stdin, &mut decoder) {
+            Ok(Some(line)) if take(&line) == Outcome::GoesOn => {}
+            _ => return,
+        }
+    }
+}
+
+/// The next line; none at the end.
+fn read_line(stdin: &Stdin, decoder: &mut LineDecoder) -> io::Result<Option<String>> {
+    loop {
+        match decoder.next_line() {
+            Ok(Some(line)) => return Ok(Some(String::from_utf8_lossy(line).into_owned())),
+            Ok(None) => {}
+            Err(_endless) => return Ok(None),
+        }
+        rustix::event::poll(&mut [PollFd::new(stdin, PollFlags::IN)], None)?;
+        if tcgetpgrp(stdin)? != getpgrp() {
+            std::thread::sleep(BACKGROUND_PAUSE);
+            continue;
+        }
+        let count = rustix::io::read(stdin, decoder.spare())?;
+        if count == 0 {
+            return Ok(None);
+        }
+        decoder.filled(count);
+    }
+}

@@ -1,0 +1,43 @@
+//! Why a room or a session does not do what it was asked; told to who asked only.
+
+use madang_protocol::notice::Notice;
+
+/// Why something was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The room has ended.
+    Ended,
+    /// Who asks is no member.
+    NoMember,
+    /// Who is meant is no member.
+    NotHere,
+    /// Nobody new may come in.
+    Locked,
+    /// There are as many members as there may be.
+    Full { limit: usize },
+    /// Only the owner may do this.
+    OwnerOnly,
+    /// To oneself, this can't be done.
+    Oneself,
+    /// It is as asked for already.
+    Already,
+    /// Who asks may not speak, perhaps for so many seconds more.
+    Muted { seconds: Option<u64> },
+}
+
+impl Refusal {
+    /// The words for it.
+    pub(crate) fn notice(self) -> Notice<'static> {
+        match self {
+            Refusal::Ended => Notice::NoSuchRoom,
+            Refusal::NoMember => Notice::NoRoom,
+            Refusal::NotHere => Notice::NotHere,
+            Refusal::Locked => Notice::RoomLocked,
+            Refusal::Full { limit } => Notice::RoomFull { limit },
+            Refusal::OwnerOnly => Notice::OwnerOnly,
+            Refusal::Oneself => Notice::Oneself,
+            Refusal::Already => Notice::Already,
+            Refusal::Muted { seconds } => Notice::Muted { seconds },
+        }
+    }
+}

@@ -1,0 +1,497 @@
+//! What the pump works on: it walks the posts of a round in their order, then tells
+//! everyone once. What the owner and the operator do stands in `moderation`.
+
+use std::{
+    collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Instant,
+};
+
+use crossbeam_channel::Sender;
+use madang_protocol::{
+    event::{Event, ServerMessage, Stamp, Time, write_json_line},
+    notice::{Goodbye, Notice},
+    room::LOBBY,
+};
+
+use super::{
+    Answered, Coming, Ending, Going, Greeting, Last, Post, Question, Room, Speech, Status,
+    members::{Leaver, Member, Members},
+    refuse,
+};
+use crate::{
+    answer::Answer,
+    batch::{Batch, Form},
+    clock,
+    close_reason::CloseReason,
+    history::History,
+    outbox::Outbox,
+    refusal::Refusal,
+    session::Session,
+};
+
+/// How many names one line of an answer to `/who` holds.
+const NAMES_PER_LINE: usize = 50;
+
+/// A room as its pump has it.
+pub(super) struct Floor {
+    pub(super) number: u64,
+    pub(super) name: Arc<str>,
+    pub(super) is_private: bool,
+    next_id: u64,
+    /// The time of the round.
+    time: Time,
+    pub(super) now: Instant,
+    pub(super) members: Members,
+    pub(super) batch: Batch,
+    history: History,
+    posts: Vec<Post>,
+    leavers: Vec<Leaver>,
+    /// What became of posts in this round, for those who wait for it.
+    answers: Vec<(Answered, Result<(), Refusal>)>,
+    pub(super) topic: Option<Arc<str>>,
+    pub(super) owner: Option<u64>,
+    pub(super) locked: bool,
+    pub(super) limit: Option<usize>,
+    /// Sessions that may not speak, and until when if that is known.
+    pub(super) muted: HashMap<u64, Option<Instant>>,
+    empty_since: Option<Instant>,
+    /// Whether anything has changed that may be known from outside.
+    pub(super) changed: bool,
+    ended: bool,
+    /// Who waits for the room's end, when it has come.
+    stopped: Option<Sender<()>>,
+}
+
+impl Floor {
+    pub(super) fn new(
+        number: u64,
+        name: Arc<str>,
+        first_id: u64,
+        is_private: bool,
+        owner: Option<u64>,
+        topic: Option<Arc<str>>,
+    ) -> Floor {
+        let now = Instant::now();
+        Floor {
+            number,
+            name: name.clone(),
+            is_private,
+            next_id: first_id,
+            time: clock::now(),
+            now,
+            members: Members::default(),
+            batch: Batch::new(name.clone()),
+            history: History::new(name),
+            posts: Vec::new(),
+            leavers: Vec::new(),
+            answers: Vec::new(),
+            topic,
+            owner,
+            locked: false,
+            limit: None,
+            muted: HashMap::new(),
+            empty_since: Some(now),
+            changed: false,
+            ended: false,
+            stopped: None,
+        }
+    }
+
+    /// Where the posts of the next round are put.
+    pub(super) fn posts(&mut self) -> &mut Vec<Post> {
+        &mut self.posts
+    }
+
+    /// What may be known from outside.
+    pub(super) fn status(&self) -> Status {
+        Status {
+            members: self.members.len(),
+            topic: self.topic.clone(),
+            owner: self.owner,
+            locked: self.locked,
+            limit: self.limit,
+            empty_since: self.empty_since,
+        }
+    }
+
+    /// Whether that has changed since the last time.
+    pub(super) fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Whether the room takes no posts any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Does what the posts ask for in their order, then tells everyone once. Returns
+    /// what became of the posts that somebody waits for.
+    pub(super) fn round(&mut self, now: Instant) -> Vec<(Answered, Result<(), Refusal>)> {
+        self.time = clock::now();
+        self.now = now;
+        let mut posts = std::mem::take(&mut self.posts);
+        for post in posts.drain(..) {
+            if catch_unwind(AssertUnwindSafe(|| self.apply(post))).is_err() {
+                tracing::error!(room = %self.name, "a post panicked and was dropped");
+            }
+        }
+        self.posts = posts;
+        self.tell();
+        std::mem::take(&mut self.answers)
+    }
+
+    // Whoever posts pumps, on its own small stack: what is over leaves its frame.
+    #[inline(never)]
+    fn apply(&mut self, post: Post) {
+        match post {
+            Post::Join { coming, room, answer } => {
+                let result = self.join(coming, room);
+                self.answers.extend(answer.map(|answer| (answer, result)));
+            }
+            Post::Resume { coming, last, answer } => {
+                let result = self.resume(coming, last);
+                self.answers.push((answer, result));
+            }
+            Post::Leave { session, going } => self.leave(session, going),
+            Post::Say { session, speeches } => self.say(&session, speeches),
+            Post::Ask { session, outbox, question, nonce } => {
+                self.answer(&session, &outbox, question, nonce.as_deref());
+            }
+            Post::Act { by, action, answer } => {
+                let result = self.act(by, action);
+                self.answers.extend(answer.map(|answer| (answer, result)));
+            }
+            Post::Stop { done } => self.stop(done),
+            #[cfg(test)]
+            Post::Panic => panic!("as the test asked"),
+        }
+    }
+
+    #[inline(never)]
+    fn join(&mut self, coming: Coming, room: Arc<Room>) -> Result<(), Refusal> {
+        let Coming { session, outbox, greeting, shown } = coming;
+        let (number, new) = (session.number, session.clone());
+        if self.ended {
+            return Err(Refusal::Ended);
+        }
+        if self.members.of(number).is_some() {
+            return Err(Refusal::Already);
+        }
+        self.status().admits(number)?;
+        let user: Arc<str> = session.name().as_str().into();
+        let stamp = self.stamp();
+        session.enter(room);
+        let earlier = (shown > 0).then(|| {
+            let (form, carrier) = outbox.form_and_carrier();
+            let shown = self.history.shown(self.batch.events(), shown, form, carrier);
+            let all = 0..shown.len();
+            (shown, all)
+        });
+        self.members.insert(Member {
+            hidden: session.hidden(),
+            session,
+            outbox: outbox.clone(),
+            user: user.clone(),
+            joined: stamp.id,
+            from: self.batch_len(),
+            earlier,
+            answers: Vec::new(),
+        });
+        (self.empty_since, self.changed) = (None, true);
+        let is_new = matches!(greeting, Greeting::Welcome { .. });
+        let welcome = self.greeting(&outbox, greeting, &user, stamp.id);
+        if is_new {
+            // At once, before anybody whispers to the new connection.
+            new.attach(outbox, welcome, 0);
+        } else if !welcome.is_empty() {
+            self.members.answer(number, self.batch_len(), &welcome);
+        }
+        self.batch.push(Event::Joined { stamp, user }, number);
+        if self.is_private && self.owner.is_none() {
+            self.make_owner(number);
+        }
+        Ok(())
+    }
+
+    /// What one is told first who comes in.
+    #[inline(never)]
+    fn greeting(&self, outbox: &Outbox, greeting: Greeting, user: &str, id: u64) -> Vec<u8> {
+        let mut answer = Answer::new(outbox.form());
+        let room = &*self.name;
+        let members = self.members.len();
+        let (topic, owner) = (self.topic.as_deref(), self.owner_name());
+        match (answer.form(), greeting) {
+            (Form::Json, Greeting::Welcome { token }) => {
+                answer.message(&ServerMessage::Welcome {
+                    user: user.into(),
+                    room: Some(room.into()),
+                    session: token.unwrap_or_default().into(),
+                    id,
+                    members,
+                    topic: topic.map(Into::into),
+                    owner: owner.map(Into::into),
+                    resumed: false,
+                });
+            }
+            (Form::Json, Greeting::Entered { nonce }) => {
+                answer.message(&ServerMessage::Entered {
+                    room: room.into(),
+                    id,
+                    members,
+                    topic: topic.map(Into::into),
+                    owner: owner.map(Into::into),
+                    nonce: nonce.as_deref().map(Into::into),
+                });
+            }
+            // The lobby greets nobody: the seed did not.
+            (Form::Text(..), Greeting::Welcome { .. }) if room == LOBBY => {}
+            (Form::Text(..), _) => answer.notice(&Notice::Entered { room, members, topic }),
+        }
+        answer.into_bytes()
+    }
+
+    #[inline(never)]
+    fn resume(&mut self, coming: Coming, last: Last) -> Result<(), Refusal> {
+        let Coming { session, outbox, greeting, .. } = coming;
+        let (number, owner) = (session.number, self.owner_name().map(str::to_owned));
+        let members = self.members.len();
+        let (next_id, batch_len) = (self.next_id, self.batch_len());
+        let oldest = self.history.oldest(self.batch.events());
+        let Some(member) = self.members.touch(number) else { return Err(Refusal::NoMember) };
+        // Who has nothing of this room has its own joining to learn first.
+        let last = Last { event: Some(last.event.unwrap_or(member.joined - 1)), ..last };
+        let last_event = last.event.unwrap_or_default().min(next_id - 1);
+        let mut lines = Vec::new();
+        let token = match greeting {
+            Greeting::Welcome { token } => token.unwrap_or_default(),
+            Greeting::Entered { .. } => String::new(),
+        };
+        let welcome = ServerMessage::Welcome {
+            user: (&*member.user).into(),
+            room: Some((&*self.name).into()),
+            session: token.into(),
+            id: last_event,
+            members,
+            topic: self.topic.as_deref().map(Into::into),
+            owner: owner.map(Into::into),
+            resumed: true,
+        };
+        write_json_line(&welcome, &mut lines);
+        let first_missing = last_event + 1;
+        match oldest {
+            Some(oldest) if first_missing < oldest => {
+                let room = (&*self.name).into();
+                let gap = ServerMessage::Gap { room, from: first_missing, to: oldest - 1 };
+                write_json_line(&gap, &mut lines);
+            }
+            _ => {}
+        }
+        session.attach(outbox.clone(), lines, last.private);
+        let (form, carrier) = outbox.form_and_carrier();
+        member.outbox = outbox;
+        member.answers.clear();
+        let missing = self.history.after(last_event);
+        member.earlier =
+            (!missing.is_empty()).then(|| (self.history.whole(form, carrier), missing));
+        // The batch's first event has the id that followed the history's last.
+        let first_of_batch = next_id - u64::from(batch_len);
+        let seen = first_missing.saturating_sub(first_of_batch);
+        member.from = u32::try_from(seen).unwrap_or(u32::MAX).min(batch_len);
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn leave(&mut self, session: u64, going: Going) {
+        let (ending, moved) = match going {
+            Going::Ends(ending) => (Some(ending), None),
+            Going::Moves(answer) => (None, Some(answer)),
+            Going::Expires => (None, None),
+        };
+        let may_speak =
+            self.members.of(session).is_some_and(|it| self.check_may_speak(&it.session).is_ok());
+        if moved.is_none() {
+            self.muted.remove(&session);
+        }
+        self.answers.extend(moved.map(|answer| (answer, Ok(()))));
+        let Some(member) = self.members.remove(session) else {
+            if let Some(Ending { outbox, reason, goodbye, .. }) = ending {
+                outbox.close(reason, &goodbye);
+            }
+            return;
+        };
+        member.session.exit(self.number);
+        let text = ending.as_ref().and_then(|ending| ending.text.clone());
+        let text = text.filter(|_| may_speak);
+        let (stamp, user) = (self.stamp(), member.user.clone());
+        self.count_out();
+        let to = self.batch_len();
+        self.leavers.push(Leaver { member, to, after: Vec::new(), ending });
+        self.batch.push(Event::Left { stamp, user, text }, session);
+    }
+
+    /// One member fewer is left.
+    fn count_out(&mut self) {
+        self.changed = true;
+        if self.members.len() == 0 {
+            self.empty_since = Some(self.now);
+        }
+    }
+
+    /// Sees a member off that was taken out without having asked for it: it is told
+    /// of that with the events before `to`, and then how to go on.
+    pub(super) fn see_off(&mut self, member: Member, to: u32) {
+        member.session.exit(self.number);
+        self.count_out();
+        let mut answer = Answer::new(member.outbox.form());
+        if answer.form() != Form::Json {
+            answer.notice(&Notice::NoRoom);
+        }
+        self.leavers.push(Leaver { member, to, after: answer.into_bytes(), ending: None });
+    }
+
+    /// Ends the room after what has happened in it so far, for all.
+    pub(super) fn end(&mut self) {
+        let to = self.batch_len();
+        self.ended = true;
+        for member in self.members.remove_all() {
+            self.see_off(member, to);
+        }
+    }
+
+    #[inline(never)]
+    fn say(&mut self, session: &Arc<Session>, speeches: Vec<Speech>) {
+        let number = session.number;
+        let user = match self.members.of(number) {
+            Some(member) => member.user.clone(),
+            None => return refuse(session, &speeches, Refusal::NoMember),
+        };
+        if let Err(refusal) = self.check_may_speak(session) {
+            return refuse(session, &speeches, refusal);
+        }
+        let mut acks = Vec::new();
+        for Speech { text, me, nonce } in speeches {
+            let known = nonce.as_deref().and_then(|nonce| session.knows_nonce(nonce));
+            let id = known.unwrap_or(Some(self.next_id));
+            if let Some(nonce) = nonce {
+                if known.is_none() {
+                    session.note_nonce(&nonce, id);
+                }
+                write_json_line(&ServerMessage::Ack { nonce: nonce.into(), id }, &mut acks);
+            }
+            if known.is_none() {
+                let (stamp, user) = (self.stamp(), user.clone());
+                self.batch.push(Event::Said { stamp, user, text, me }, number);
+            }
+        }
+        if !acks.is_empty() {
+            // All acks of a round go before its batch: two sends, not one for each.
+            let from = self.members.of(number).map_or(0, |member| member.from);
+            self.members.answer(number, from, &acks);
+        }
+    }
+
+    #[inline(never)]
+    fn answer(
+        &mut self,
+        session: &Session,
+        outbox: &Arc<Outbox>,
+        question: Question,
+        nonce: Option<&str>,
+    ) {
+        let mut answer = Answer::new(outbox.form());
+        match question {
+            Question::Who => self.who(&mut answer, nonce),
+            Question::Topic => match &self.topic {
+                Some(topic) => answer.notice_to(&Notice::TopicIs(topic), nonce),
+                None => answer.notice_to(&Notice::NoTopic, nonce),
+            },
+            Question::History { before, limit } => {
+                self.history.answer(self.batch.events(), before, limit, nonce, &mut answer);
+            }
+            Question::Ping { token } => match answer.form() {
+                Form::Text(..) => answer.notice(&Notice::Pong(token.as_deref())),
+                Form::Json => answer.message(&ServerMessage::Pong {
+                    token: token.map(Into::into),
+                    nonce: nonce.map(Into::into),
+                }),
+            },
+        }
+        answer.ack(nonce);
+        let bytes = answer.into_bytes();
+        if self.members.of(session.number).is_some_and(|member| Arc::ptr_eq(&member.outbox, outbox))
+        {
+            self.members.answer(session.number, self.batch_len(), &bytes);
+        } else {
+            outbox.push(&bytes);
+        }
+    }
+
+    #[inline(never)]
+    fn who(&self, answer: &mut Answer, nonce: Option<&str>) {
+        let mut members: Vec<(u64, &str)> =
+            self.members.iter().map(|member| (member.joined, &*member.user)).collect();
+        members.sort_unstable();
+        let names: Vec<&str> = members.into_iter().map(|(_, user)| user).collect();
+        let count = names.len();
+        // Nobody is a list too.
+        let chunks = names.chunks(NAMES_PER_LINE).chain((count == 0).then_some(&[][..]));
+        for (at, names) in chunks.enumerate() {
+            match answer.form() {
+                Form::Text(..) => answer.notice(&Notice::Who { count, names }),
+                Form::Json => answer.message(&ServerMessage::Who {
+                    room: (&*self.name).into(),
+                    count,
+                    members: names.iter().map(|name| (*name).into()).collect(),
+                    more: (at + 1) * NAMES_PER_LINE < count,
+                    nonce: nonce.map(Into::into),
+                }),
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn stop(&mut self, done: Sender<()>) {
+        self.stopped = Some(done);
+        self.ended = true;
+        let reason = CloseReason::Told(Goodbye::Shutdown);
+        let to = self.batch_len();
+        for member in self.members.remove_all() {
+            let outbox = member.outbox.clone();
+            let goodbye = Answer::goodbye(outbox.form(), Goodbye::Shutdown);
+            let ending = Some(Ending { outbox, reason, goodbye, text: None });
+            self.leavers.push(Leaver { member, to, after: Vec::new(), ending });
+        }
+    }
+
+    /// Offers the batch to everyone, and gives it to the history.
+    #[inline(never)]
+    fn tell(&mut self) {
+        let (to, now) = (self.batch_len(), self.now);
+        self.members.tell(&mut self.batch, to, now);
+        for leaver in self.leavers.drain(..) {
+            leaver.tell(&mut self.batch, now);
+        }
+        self.history.extend(self.batch.drain());
+        if let Some(stopped) = self.stopped.take() {
+            let _ = stopped.send(());
+        }
+    }
+
+    /// The place of the next event.
+    pub(super) fn stamp(&mut self) -> Stamp {
+        let id = self.next_id;
+        self.next_id += 1;
+        Stamp { id, time: self.time, room: self.name.clone() }
+    }
+
+    pub(super) fn batch_len(&self) -> u32 {
+        u32::try_from(self.batch.len()).expect("a round is far below 2^32 events")
+    }
+
+    /// The owner, if it is here.
+    fn owner_name(&self) -> Option<&str> {
+        self.owner.and_then(|owner| self.members.of(owner)).map(|member| &*member.user)
+    }
+}

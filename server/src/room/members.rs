@@ -1,0 +1,190 @@
+//! Who is in a room: found by session, in no order but that of their joining.
+
+use std::{
+    collections::HashMap,
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Instant,
+};
+
+use madang_protocol::notice::Goodbye;
+
+use crate::{
+    batch::{Batch, Rendered},
+    close_reason::CloseReason,
+    outbox::Outbox,
+    session::{Hidden, Session},
+};
+
+use super::Ending;
+
+/// A member.
+pub(super) struct Member {
+    pub(super) session: Arc<Session>,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) user: Arc<str>,
+    /// The id of its joining.
+    pub(super) joined: u64,
+    /// Whom it hides.
+    pub(super) hidden: Arc<[Hidden]>,
+    /// The first event of the batch that it is told of.
+    pub(super) from: u32,
+    /// What happened before the batch and is told before it.
+    pub(super) earlier: Option<(Arc<Rendered>, Range<u32>)>,
+    /// What it alone is told in this round, before the event of that number.
+    pub(super) answers: Vec<(u32, Vec<u8>)>,
+}
+
+/// A member who left in this round.
+pub(super) struct Leaver {
+    pub(super) member: Member,
+    /// The first event of the batch that it is not told of.
+    pub(super) to: u32,
+    /// What it is told after that.
+    pub(super) after: Vec<u8>,
+    /// How its connection ends, if that does.
+    pub(super) ending: Option<Ending>,
+}
+
+/// The members of a room.
+#[derive(Default)]
+pub(super) struct Members {
+    members: Vec<Member>,
+    /// Where in `members` the member of a session's number is.
+    places: HashMap<u64, usize>,
+    /// Who has answers or came in this round.
+    touched: Vec<u64>,
+}
+
+impl Members {
+    pub(super) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter()
+    }
+
+    pub(super) fn of(&self, session: u64) -> Option<&Member> {
+        self.places.get(&session).map(|place| &self.members[*place])
+    }
+
+    /// The member, which has something of its own in this round.
+    pub(super) fn touch(&mut self, session: u64) -> Option<&mut Member> {
+        let place = *self.places.get(&session)?;
+        self.touched.push(session);
+        Some(&mut self.members[place])
+    }
+
+    pub(super) fn insert(&mut self, member: Member) {
+        let session = member.session.number;
+        self.places.insert(session, self.members.len());
+        self.touched.push(session);
+        self.members.push(member);
+    }
+
+    pub(super) fn remove(&mut self, session: u64) -> Option<Member> {
+        let place = self.places.remove(&session)?;
+        let member = self.members.swap_remove(place);
+        if let Some(moved) = self.members.get(place) {
+            self.places.insert(moved.session.number, place);
+        }
+        Some(member)
+    }
+
+    pub(super) fn remove_all(&mut self) -> Vec<Member> {
+        self.places.clear();
+        std::mem::take(&mut self.members)
+    }
+
+    /// Who has been here for the longest time.
+    pub(super) fn eldest(&self) -> Option<&Member> {
+        self.members.iter().min_by_key(|member| member.joined)
+    }
+
+    /// Has a member told something in this round, before the event of that number.
+    pub(super) fn answer(&mut self, session: u64, at: u32, bytes: &[u8]) {
+        let Some(member) = self.touch(session) else { return };
+        let answers = &mut member.answers;
+        let after = answers.partition_point(|(other, _)| *other <= at);
+        match after.checked_sub(1).map(|last| &mut answers[last]) {
+            Some((last, answer)) if *last == at => answer.extend_from_slice(bytes),
+            _ => answers.insert(after, (at, bytes.to_vec())),
+        }
+    }
+
+    /// Offers everyone its part of the batch, which has `to` events.
+    pub(super) fn tell(&mut self, batch: &mut Batch, to: u32, now: Instant) {
+        for member in &self.members {
+            if to > 0 || !member.answers.is_empty() || member.earlier.is_some() {
+                member.tell(batch, to, now);
+            }
+        }
+        for session in self.touched.drain(..) {
+            if let Some(&place) = self.places.get(&session) {
+                let member = &mut self.members[place];
+                (member.from, member.earlier, member.answers) = (0, None, Vec::new());
+            }
+        }
+    }
+}
+
+impl Member {
+    /// Offers it its part of the batch up to the event `to`, and what it alone is
+    /// told at its place.
+    pub(super) fn tell(&self, batch: &mut Batch, to: u32, now: Instant) {
+        self.guarded(|| {
+            let mut answers = self.answers.iter().peekable();
+            while let Some((_, answer)) = answers.next_if(|(at, _)| *at <= self.from) {
+                self.outbox.push(answer);
+            }
+            if let Some((rendered, part)) = &self.earlier {
+                self.outbox.offer_rendered(rendered, part.clone(), now);
+            }
+            let mut from = self.from;
+            for (at, answer) in answers {
+                self.offer(batch, from..*at, now);
+                self.outbox.push(answer);
+                from = *at;
+            }
+            self.offer(batch, from..to, now);
+        });
+    }
+
+    fn offer(&self, batch: &mut Batch, events: Range<u32>, now: Instant) {
+        if events.is_empty() {
+            return;
+        }
+        if self.hidden.is_empty() || self.session.token.is_some() {
+            // Programs hide for themselves.
+            return self.outbox.offer(batch, events, now);
+        }
+        let hides = |speaker, event: &_| Hidden::hides_event(&self.hidden, speaker, event);
+        self.outbox.offer_without(batch, events, hides, now);
+    }
+
+    /// Does something to its outbox; a panic costs this member.
+    pub(super) fn guarded(&self, action: impl FnOnce()) {
+        if catch_unwind(AssertUnwindSafe(action)).is_err() {
+            tracing::error!(user = %self.user, "an outbox panicked; its connection is ended");
+            self.outbox.end(CloseReason::Told(Goodbye::Internal));
+        }
+    }
+}
+
+impl Leaver {
+    /// Tells it all that it is still told.
+    pub(super) fn tell(self, batch: &mut Batch, now: Instant) {
+        let Leaver { member, to, after, ending } = self;
+        member.tell(batch, to, now);
+        member.guarded(|| {
+            if !after.is_empty() {
+                member.outbox.push(&after);
+            }
+            if let Some(Ending { outbox, reason, goodbye, .. }) = ending {
+                outbox.close(reason, &goodbye);
+            }
+        });
+    }
+}

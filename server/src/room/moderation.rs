@@ -1,0 +1,221 @@
+//! What the owner of a private room, the operator and time do to a room, and what
+//! its members do to it that is not saying something.
+
+use std::{sync::Arc, time::Instant};
+
+use madang_protocol::event::Event;
+
+use super::{Action, By, floor::Floor};
+use crate::{refusal::Refusal, session::Session};
+
+impl Floor {
+    /// Does what is asked, and announces it in one line, or says why not.
+    #[inline(never)]
+    pub(super) fn act(&mut self, by: By, action: Action) -> Result<(), Refusal> {
+        if self.has_ended() {
+            return Err(Refusal::Ended);
+        }
+        match action {
+            Action::Topic(topic) => self.set_topic(&by, topic),
+            Action::Rename(to) => self.rename(&by, to),
+            Action::Hide(hidden) => {
+                let (number, _) = self.member(&by)?;
+                self.members.touch(number).ok_or(Refusal::NoMember)?.hidden = hidden;
+                Ok(())
+            }
+            Action::OwnerGone(session) => {
+                self.owner_gone(session);
+                Ok(())
+            }
+            Action::Announce(text) => {
+                let stamp = self.stamp();
+                self.batch.push(Event::Announced { stamp, text }, 0);
+                Ok(())
+            }
+            Action::Kick(session) => self.kick(&by, &session),
+            Action::Mute(session, time) => self.mute(&by, &session, time),
+            Action::Unmute(session) => self.unmute(&by, &session),
+            Action::Lock => self.set_locked(&by, true),
+            Action::Unlock => self.set_locked(&by, false),
+            Action::Limit(limit) => {
+                let user = self.check_owner(&by)?;
+                (self.limit, self.changed) = (Some(limit), true);
+                let stamp = self.stamp();
+                let user = user.unwrap_or_default();
+                self.batch.push(Event::Limited { stamp, user, limit }, 0);
+                Ok(())
+            }
+            Action::End => {
+                let user = self.check_owner(&by)?.unwrap_or_default();
+                let stamp = self.stamp();
+                self.batch.push(Event::Ended { stamp, user }, 0);
+                self.end();
+                Ok(())
+            }
+            Action::Owner(session) => self.hand_over(&by, &session),
+        }
+    }
+
+    /// Whether a session may say something here; for members whoever owns the room.
+    pub(super) fn check_may_speak(&self, session: &Session) -> Result<(), Refusal> {
+        if session.is_silenced() {
+            return Err(Refusal::Muted { seconds: None });
+        }
+        if self.muted.is_empty() {
+            return Ok(());
+        }
+        match self.muted.get(&session.number) {
+            None => Ok(()),
+            Some(None) => Err(Refusal::Muted { seconds: None }),
+            Some(Some(until)) => {
+                let left = until.saturating_duration_since(self.now);
+                Err(Refusal::Muted { seconds: Some(left.as_secs() + 1) })
+            }
+        }
+    }
+
+    /// Makes a member the owner, and tells of it.
+    pub(super) fn make_owner(&mut self, session: u64) {
+        let Some(member) = self.members.of(session) else { return };
+        if let Some(room) = member.session.room() {
+            member.session.own(Arc::downgrade(&room));
+        }
+        let user = member.user.clone();
+        (self.owner, self.changed) = (Some(session), true);
+        let stamp = self.stamp();
+        self.batch.push(Event::Owner { stamp, user }, 0);
+    }
+
+    /// Who asks, if it is a member: its session's number and its name.
+    fn member(&self, by: &By) -> Result<(u64, Arc<str>), Refusal> {
+        let By::Member(session) = by else { return Err(Refusal::NoMember) };
+        let member = self.members.of(session.number).ok_or(Refusal::NoMember)?;
+        Ok((session.number, member.user.clone()))
+    }
+
+    /// The name of who asks, if it is the owner of this room; none for the operator,
+    /// who may do the same.
+    fn check_owner(&self, by: &By) -> Result<Option<Arc<str>>, Refusal> {
+        if let By::Operator = by {
+            return Ok(None);
+        }
+        let (number, user) = self.member(by)?;
+        if self.owner == Some(number) { Ok(Some(user)) } else { Err(Refusal::OwnerOnly) }
+    }
+
+    fn set_topic(&mut self, by: &By, topic: Arc<str>) -> Result<(), Refusal> {
+        let (number, user) = self.member(by)?;
+        let By::Member(session) = by else { return Err(Refusal::NoMember) };
+        self.check_may_speak(session)?;
+        let new = Some(topic.clone()).filter(|topic| !topic.is_empty());
+        if new == self.topic {
+            return Err(Refusal::Already);
+        }
+        (self.topic, self.changed) = (new, true);
+        let stamp = self.stamp();
+        self.batch.push(Event::Topic { stamp, user, topic }, number);
+        Ok(())
+    }
+
+    fn rename(&mut self, by: &By, to: Arc<str>) -> Result<(), Refusal> {
+        let (number, user) = self.member(by)?;
+        let By::Member(session) = by else { return Err(Refusal::NoMember) };
+        self.check_may_speak(session)?;
+        self.members.touch(number).ok_or(Refusal::NoMember)?.user = to.clone();
+        let stamp = self.stamp();
+        self.batch.push(Event::Renamed { stamp, user, to }, number);
+        Ok(())
+    }
+
+    fn kick(&mut self, by: &By, session: &Session) -> Result<(), Refusal> {
+        let by_name = self.check_owner(by)?;
+        check_other(by, session)?;
+        let member = self.members.remove(session.number).ok_or(Refusal::NotHere)?;
+        let (stamp, user) = (self.stamp(), member.user.clone());
+        self.batch.push(Event::Kicked { stamp, user, by: by_name }, 0);
+        let to = self.batch_len();
+        self.see_off(member, to);
+        Ok(())
+    }
+
+    fn mute(
+        &mut self,
+        by: &By,
+        session: &Session,
+        time: Option<std::time::Duration>,
+    ) -> Result<(), Refusal> {
+        let by_name = self.check_owner(by)?;
+        check_other(by, session)?;
+        let user = self.members.of(session.number).ok_or(Refusal::NotHere)?.user.clone();
+        if by_name.is_some() {
+            let until: Option<Instant> = time.and_then(|time| self.now.checked_add(time));
+            self.muted.insert(session.number, until);
+        }
+        let seconds = time.map(|time| time.as_secs());
+        let stamp = self.stamp();
+        self.batch.push(Event::Muted { stamp, user, seconds, by: by_name }, 0);
+        Ok(())
+    }
+
+    /// Lifts a mute: the owner's when it is asked for, by time when it is due.
+    fn unmute(&mut self, by: &By, session: &Session) -> Result<(), Refusal> {
+        let by_name = match by {
+            By::Time => None,
+            _ => self.check_owner(by)?,
+        };
+        let muted = self.muted.get(&session.number);
+        let is_due = |until: &Option<Instant>| until.is_some_and(|until| until <= self.now);
+        match (by, muted) {
+            (By::Time, Some(until)) if !is_due(until) => return Err(Refusal::Already),
+            (By::Member(_), None) => return Err(Refusal::Already),
+            _ => {}
+        }
+        self.muted.remove(&session.number);
+        if let Some(member) = self.members.of(session.number) {
+            let user = member.user.clone();
+            let stamp = self.stamp();
+            self.batch.push(Event::Unmuted { stamp, user, by: by_name }, 0);
+        }
+        Ok(())
+    }
+
+    fn set_locked(&mut self, by: &By, locked: bool) -> Result<(), Refusal> {
+        let user = self.check_owner(by)?.unwrap_or_default();
+        if self.locked == locked {
+            return Err(Refusal::Already);
+        }
+        (self.locked, self.changed) = (locked, true);
+        let stamp = self.stamp();
+        let event = match locked {
+            true => Event::Locked { stamp, user },
+            false => Event::Unlocked { stamp, user },
+        };
+        self.batch.push(event, 0);
+        Ok(())
+    }
+
+    fn hand_over(&mut self, by: &By, session: &Session) -> Result<(), Refusal> {
+        self.check_owner(by)?;
+        check_other(by, session)?;
+        self.members.of(session.number).ok_or(Refusal::NotHere)?;
+        self.make_owner(session.number);
+        Ok(())
+    }
+
+    fn owner_gone(&mut self, session: u64) {
+        if self.owner != Some(session) {
+            return;
+        }
+        match self.members.eldest().map(|member| member.session.number) {
+            Some(eldest) => self.make_owner(eldest),
+            None => (self.owner, self.changed) = (None, true),
+        }
+    }
+}
+
+fn check_other(by: &By, session: &Session) -> Result<(), Refusal> {
+    match by {
+        By::Member(own) if own.number == session.number => Err(Refusal::Oneself),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,245 @@
+//! Which rooms exist: the lobby, the public ones by their names, the private ones by
+//! their keys. What happens in one is the room's.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use madang_protocol::{
+    name::NameKey,
+    room::{Destination, LOBBY, RoomKey, RoomName, private_mark},
+};
+
+use crate::{room::Room, sync::Mutex};
+
+/// The rooms of a server.
+pub(crate) struct Rooms {
+    /// Where everyone starts; it never ends.
+    pub(crate) lobby: Arc<Room>,
+    /// The most rooms, the lobby aside.
+    limit: usize,
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    public: HashMap<NameKey, Arc<Room>>,
+    private: HashMap<RoomKey, Arc<Room>>,
+    /// The marks of the private rooms.
+    marks: HashSet<Arc<str>>,
+    last_number: u64,
+}
+
+/// Why no room is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotMade {
+    /// There are as many as there may be.
+    TooMany { limit: usize },
+    /// The system has no random bits.
+    NoBits,
+}
+
+/// What became of an empty room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It has ended.
+    Ended,
+    /// It has members, or had some a moment ago: it will be looked at again when they
+    /// have gone.
+    Lives,
+    /// It has not been empty for long enough; when it will have been.
+    Waits(Instant),
+}
+
+impl Rooms {
+    /// Has the lobby alone.
+    pub(crate) fn new(limit: usize) -> Rooms {
+        let lobby = Arc::new(Room::new(0, LOBBY, None, None, SystemTime::now()));
+        Rooms { lobby, limit, table: Mutex::new(Table::default()) }
+    }
+
+    /// The room where somebody wants to go, if it exists.
+    pub(crate) fn find(&self, destination: &Destination) -> Option<Arc<Room>> {
+        match destination {
+            Destination::Public(name) if name.is_lobby() => Some(self.lobby.clone()),
+            Destination::Public(name) => self.table.lock().public.get(&name.key()).cloned(),
+            Destination::Private(key) => self.table.lock().private.get(key).cloned(),
+        }
+    }
+
+    /// Makes a public room, unless somebody else just has.
+    ///
+    /// # Errors
+    ///
+    /// [`NotMade::TooMany`].
+    pub(crate) fn make_public(&self, name: &RoomName) -> Result<Arc<Room>, NotMade> {
+        let key = name.key();
+        let mut table = self.table.lock();
+        if let Some(room) = table.public.get(&key) {
+            return Ok(room.clone());
+        }
+        table.check(self.limit)?;
+        table.last_number += 1;
+        let room = Room::new(table.last_number, name.as_str(), None, None, SystemTime::now());
+        let room = Arc::new(room);
+        table.public.insert(key, room.clone());
+        Ok(room)
+    }
+
+    /// Makes a private room for the session `owner`.
+    ///
+    /// # Errors
+    ///
+    /// [`NotMade`].
+    pub(crate) fn make_private(
+        &self,
+        owner: u64,
+        topic: Option<Arc<str>>,
+    ) -> Result<Arc<Room>, NotMade> {
+        let key = RoomKey::from_bits(u128::from_ne_bytes(random()?));
+        let mut table = self.table.lock();
+        table.check(self.limit)?;
+        let mark = loop {
+            let mark: Arc<str> = private_mark(u32::from_ne_bytes(random()?)).into();
+            if table.marks.insert(mark.clone()) {
+                break mark;
+            }
+        };
+        table.last_number += 1;
+        let number = table.last_number;
+        let room = Room::new(number, &mark, Some((key, owner)), topic, SystemTime::now());
+        let room = Arc::new(room);
+        table.private.insert(key, room.clone());
+        Ok(room)
+    }
+
+    /// Ends a room that has been empty for `window`. The lobby never is.
+    pub(crate) fn end_if_empty(&self, room: &Arc<Room>, window: Duration) -> Fate {
+        if Arc::ptr_eq(room, &self.lobby) {
+            return Fate::Lives;
+        }
+        let mut table = self.table.lock();
+        let now = Instant::now();
+        let before = now.checked_sub(window).unwrap_or(now);
+        match room.end_if_empty(before) {
+            Ok(()) => {
+                table.remove(room);
+                Fate::Ended
+            }
+            Err(None) => Fate::Lives,
+            // Somebody is at its door: it is looked at again in a while.
+            Err(Some(since)) => Fate::Waits((since + window).max(now + Duration::from_millis(10))),
+        }
+    }
+
+    /// Forgets a room that has ended.
+    pub(crate) fn remove(&self, room: &Room) {
+        self.table.lock().remove(room);
+    }
+
+    /// The public rooms, the lobby first, the others by their names.
+    pub(crate) fn public(&self) -> Vec<Arc<Room>> {
+        let mut rooms: Vec<_> = self.table.lock().public.values().cloned().collect();
+        rooms.sort_by(|one, other| one.name.cmp(&other.name));
+        rooms.insert(0, self.lobby.clone());
+        rooms
+    }
+
+    /// The private rooms, by their marks.
+    pub(crate) fn private(&self) -> Vec<Arc<Room>> {
+        let mut rooms: Vec<_> = self.table.lock().private.values().cloned().collect();
+        rooms.sort_by(|one, other| one.name.cmp(&other.name));
+        rooms
+    }
+
+    /// All rooms.
+    pub(crate) fn all(&self) -> Vec<Arc<Room>> {
+        [self.public(), self.private()].concat()
+    }
+}
+
+impl Table {
+    fn check(&self, limit: usize) -> Result<(), NotMade> {
+        if self.public.len() + self.private.len() >= limit {
+            return Err(NotMade::TooMany { limit });
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, room: &Room) {
+        match room.key {
+            Some(key) => {
+                self.private.remove(&key);
+                self.marks.remove(&room.name);
+            }
+            None => {
+                // Another one may have its name by now.
+                self.public.retain(|_, other| other.number != room.number);
+            }
+        }
+    }
+}
+
+fn random<const BYTES: usize>() -> Result<[u8; BYTES], NotMade> {
+    let mut bits = [0; BYTES];
+    match getrandom::fill(&mut bits) {
+        Ok(()) => Ok(bits),
+        Err(error) => {
+            tracing::error!(%error, "failed to draw random bits");
+            Err(NotMade::NoBits)
+        }
+    }
+}
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use super::*;
+
+    fn public(name: &str) -> Destination {
+        Destination::parse(name).expect("a destination")
+    }
+
+    #[test]
+    fn rooms_are_found_by_name_in_any_case_and_by_key() {
+        let rooms = Rooms::new(10);
+        assert!(rooms.find(&public("로비")).is_some_and(|room| Arc::ptr_eq(&room, &rooms.lobby)));
+        assert!(rooms.find(&public("Math")).is_none());
+        let math = rooms.make_public(&RoomName::parse("Math").expect("a name")).expect("space");
+        assert!(rooms.find(&public("MATH")).is_some_and(|room| Arc::ptr_eq(&room, &math)));
+        let private = rooms.make_private(1, None).expect("space");
+        let key = private.key.expect("it is private");
+        let found = rooms.find(&Destination::Private(key));
+        assert!(found.is_some_and(|room| Arc::ptr_eq(&room, &private)));
+        assert!(rooms.find(&Destination::Private(RoomKey::from_bits(1))).is_none());
+        let names = rooms.public().iter().map(|room| room.name.to_string()).collect::<Vec<_>>();
+        assert_eq!(names, ["lobby", "Math"]);
+    }
+
+    #[test]
+    fn there_are_only_so_many() {
+        let rooms = Rooms::new(2);
+        let name = |text| RoomName::parse(text).expect("a name");
+        let made = rooms.make_public(&name("a")).expect("space");
+        rooms.make_private(1, None).expect("space");
+        let too_many = Some(NotMade::TooMany { limit: 2 });
+        assert_eq!(rooms.make_public(&name("b")).err(), too_many);
+        assert_eq!(rooms.make_private(1, None).err(), too_many);
+        assert!(rooms.make_public(&name("A")).is_ok(), "it is there already");
+        assert_eq!(rooms.end_if_empty(&made, Duration::ZERO), Fate::Ended);
+        assert!(rooms.make_public(&name("b")).is_ok());
+    }
+
+    #[test]
+    fn a_room_ends_when_it_has_been_empty_for_a_while() {
+        let rooms = Rooms::new(10);
+        let room = rooms.make_private(1, None).expect("space");
+        let hour = Duration::from_secs(3_600);
+        assert!(matches!(rooms.end_if_empty(&room, hour), Fate::Waits(_)));
+        assert_eq!(rooms.end_if_empty(&room, Duration::ZERO), Fate::Ended);
+        let key = room.key.expect("it is private");
+        assert!(rooms.find(&Destination::Private(key)).is_none());
+        assert_eq!(rooms.end_if_empty(&rooms.lobby, Duration::ZERO), Fate::Lives);
+    }
+}

@@ -1,0 +1,367 @@
+//! Who someone is: a name, a room, and what was said to them alone. A session that
+//! speaks JSON outlives its connection for a while, to be taken over by the next.
+//!
+//! # Guarantees
+//!
+//! 1. One connection at a time holds a session; the next gets it when that has let
+//!    it go ([`UserManager`](crate::user_manager::UserManager) hands it over).
+//! 2. A whisper reaches the outbox that is attached, or waits for the next one, or is
+//!    refused: it is never lost and never comes twice.
+//! 3. The lock of a session is held for moments, and of other locks only an outbox's
+//!    is taken under it.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use madang_protocol::{
+    event::{Event, ServerMessage, Time, write_json_line},
+    name::UserName,
+    notice::Notice,
+};
+
+use crate::{answer::Answer, outbox::Outbox, room::Room, sync::Mutex};
+
+/// How many private events are kept for who comes back.
+const PRIVATE_EVENTS: usize = 64;
+
+/// How many nonces are kept to know a repeated one by.
+const NONCES: usize = 256;
+
+/// How many people one may hide.
+pub(crate) const MOST_HIDDEN: usize = 100;
+
+/// Somebody on the server.
+pub(crate) struct Session {
+    /// No two of a server are the same.
+    pub(crate) number: u64,
+    /// Since when they are here.
+    pub(crate) since: Time,
+    /// By which a JSON client comes back; text members have none.
+    pub(crate) token: Option<String>,
+    /// Whether the operator keeps them from speaking.
+    silenced: AtomicBool,
+    state: Mutex<State>,
+}
+
+struct State {
+    name: UserName,
+    /// The connection that is told; none while they are away.
+    outbox: Option<Arc<Outbox>>,
+    room: Option<Arc<Room>>,
+    /// The private rooms that they own.
+    owned: Vec<Weak<Room>>,
+    hidden: Arc<[Hidden]>,
+    last_whisperer: Option<UserName>,
+    silenced_until: Option<Instant>,
+    /// What only clients that come back need.
+    memory: Option<Box<Memory>>,
+}
+
+#[derive(Default)]
+struct Memory {
+    last_private: u64,
+    /// The last private events, as lines of JSON; the newest has `last_private`.
+    privates: VecDeque<Vec<u8>>,
+    /// Nonces of what was carried out, and the id that it got if it got one.
+    nonces: HashMap<Arc<str>, Option<u64>>,
+    nonces_in_order: VecDeque<Arc<str>>,
+}
+
+/// Somebody who is hidden: by their session, and by their name if they come again.
+#[derive(Debug, Clone)]
+pub(crate) struct Hidden {
+    session: u64,
+    name: Arc<str>,
+}
+
+impl Hidden {
+    /// Whether what `session` says under `name` is hidden by one of `hidden`.
+    pub(crate) fn hides(hidden: &[Hidden], session: u64, name: &str) -> bool {
+        hidden.iter().any(|hidden| hidden.session == session || *hidden.name == *name)
+    }
+
+    /// Whether `event`, which comes from `session`, is hidden. Only what people say
+    /// is.
+    pub(crate) fn hides_event(hidden: &[Hidden], session: u64, event: &Event) -> bool {
+        matches!(event, Event::Said { user, .. } if Hidden::hides(hidden, session, user))
+    }
+}
+
+/// What became of a whisper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whispered {
+    /// It was sent.
+    Sent,
+    /// It waits for them to come back.
+    Kept,
+    /// There is no space for it.
+    Refused,
+    /// They hide who whispers.
+    Hidden,
+}
+
+impl Session {
+    /// A session under a claimed name. Who has a `token` may come back by it.
+    pub(crate) fn new(number: u64, name: UserName, token: Option<String>, since: Time) -> Session {
+        let memory = token.is_some().then(Box::default);
+        Session {
+            number,
+            since,
+            token,
+            silenced: AtomicBool::new(false),
+            state: Mutex::new(State {
+                name,
+                outbox: None,
+                room: None,
+                owned: Vec::new(),
+                hidden: Arc::new([]),
+                last_whisperer: None,
+                silenced_until: None,
+                memory,
+            }),
+        }
+    }
+
+    pub(crate) fn name(&self) -> UserName {
+        self.state.lock().name.clone()
+    }
+
+    pub(crate) fn rename(&self, name: UserName) {
+        self.state.lock().name = name;
+    }
+
+    /// The room of which they are a member.
+    pub(crate) fn room(&self) -> Option<Arc<Room>> {
+        self.state.lock().room.clone()
+    }
+
+    /// They are a member of `room` now; called by its pump.
+    pub(crate) fn enter(&self, room: Arc<Room>) {
+        self.state.lock().room = Some(room);
+    }
+
+    /// They are no member of `room` any more, if they still were; called by its pump.
+    pub(crate) fn exit(&self, room: u64) {
+        let mut state = self.state.lock();
+        if state.room.as_ref().is_some_and(|current| current.number == room) {
+            state.room = None;
+        }
+    }
+
+    /// Whether their connection is cut.
+    pub(crate) fn is_away(&self) -> bool {
+        self.state.lock().outbox.is_none()
+    }
+
+    /// The connection that is told.
+    pub(crate) fn outbox(&self) -> Option<Arc<Outbox>> {
+        self.state.lock().outbox.clone()
+    }
+
+    /// From now on, `outbox` is told: first `welcome`, then what was whispered after
+    /// the private event `last`.
+    pub(crate) fn attach(&self, outbox: Arc<Outbox>, welcome: Vec<u8>, last: u64) {
+        let mut state = self.state.lock();
+        let mut lines = welcome;
+        if let Some(memory) = &state.memory {
+            memory.write_after(last, &mut lines);
+        }
+        if !lines.is_empty() {
+            outbox.push(&lines);
+        }
+        state.outbox = Some(outbox);
+    }
+
+    /// Nobody is told from now on, if that was `outbox`'s connection.
+    pub(crate) fn detach(&self, connection: u64) {
+        let mut state = self.state.lock();
+        if state.outbox.as_ref().is_some_and(|outbox| outbox.number() == connection) {
+            state.outbox = None;
+        }
+    }
+
+    /// Tells them something alone, if they are here.
+    pub(crate) fn tell(&self, write: impl FnOnce(&mut Answer)) {
+        if let Some(outbox) = self.outbox() {
+            let mut answer = Answer::new(outbox.form());
+            write(&mut answer);
+            outbox.push(&answer.into_bytes());
+        }
+    }
+
+    /// Whispers to them.
+    pub(crate) fn whisper(
+        &self,
+        from: &Session,
+        from_name: &UserName,
+        text: &str,
+        time: Time,
+    ) -> Whispered {
+        let mut state = self.state.lock();
+        if Hidden::hides(&state.hidden, from.number, from_name.as_str()) {
+            return Whispered::Hidden;
+        }
+        let State { outbox, memory, last_whisperer, .. } = &mut *state;
+        let line = memory.as_ref().map(|memory| {
+            let mut line = Vec::new();
+            let message = ServerMessage::Whisper {
+                private: memory.last_private + 1,
+                time,
+                user: from_name.as_str().into(),
+                text: text.into(),
+            };
+            write_json_line(&message, &mut line);
+            line
+        });
+        let outcome = match (&*outbox, &line) {
+            (Some(outbox), Some(line)) if outbox.try_push(line) => Whispered::Sent,
+            (Some(outbox), None) => {
+                let mut answer = Answer::new(outbox.form());
+                let user = from_name.as_str();
+                answer.notice(&Notice::Whispered { user, text });
+                if !outbox.try_push(&answer.into_bytes()) {
+                    return Whispered::Refused;
+                }
+                Whispered::Sent
+            }
+            // Who ends may come back; who does not read is full.
+            (Some(outbox), Some(_)) if outbox.is_open() => return Whispered::Refused,
+            (None, None) => return Whispered::Refused,
+            (_, Some(_)) => Whispered::Kept,
+        };
+        if let (Some(memory), Some(line)) = (memory, line) {
+            memory.keep(line);
+        }
+        *last_whisperer = Some(from_name.clone());
+        outcome
+    }
+
+    /// Who whispered last.
+    pub(crate) fn last_whisperer(&self) -> Option<UserName> {
+        self.state.lock().last_whisperer.clone()
+    }
+
+    /// Whether what came with this nonce was carried out already; the id that it got
+    /// if it got one.
+    pub(crate) fn knows_nonce(&self, nonce: &str) -> Option<Option<u64>> {
+        self.state.lock().memory.as_ref()?.nonces.get(nonce).copied()
+    }
+
+    /// What came with this nonce was carried out.
+    pub(crate) fn note_nonce(&self, nonce: &str, id: Option<u64>) {
+        if let Some(memory) = &mut self.state.lock().memory {
+            memory.note_nonce(nonce, id);
+        }
+    }
+
+    /// Whom they hide.
+    pub(crate) fn hidden(&self) -> Arc<[Hidden]> {
+        self.state.lock().hidden.clone()
+    }
+
+    /// The names of whom they hide.
+    pub(crate) fn hidden_names(&self) -> Vec<Arc<str>> {
+        self.state.lock().hidden.iter().map(|hidden| hidden.name.clone()).collect()
+    }
+
+    /// Hides somebody; false if they hide as many as they may.
+    pub(crate) fn hide(&self, session: u64, name: &UserName) -> bool {
+        let mut state = self.state.lock();
+        if Hidden::hides(&state.hidden, session, name.as_str()) {
+            return true;
+        }
+        let more = Hidden { session, name: name.as_str().into() };
+        if state.hidden.len() < MOST_HIDDEN {
+            state.hidden = state.hidden.iter().cloned().chain([more]).collect();
+            return true;
+        }
+        false
+    }
+
+    /// Hides somebody no more; false if they did not.
+    pub(crate) fn show(&self, session: Option<u64>, name: &UserName) -> bool {
+        let mut state = self.state.lock();
+        let count = state.hidden.len();
+        let is_kept =
+            |hidden: &&Hidden| session != Some(hidden.session) && *hidden.name != *name.as_str();
+        state.hidden = state.hidden.iter().filter(is_kept).cloned().collect();
+        state.hidden.len() < count
+    }
+
+    /// They own `room` from now on.
+    pub(crate) fn own(&self, room: Weak<Room>) {
+        let mut state = self.state.lock();
+        state.owned.retain(|owned| owned.strong_count() > 0);
+        state.owned.push(room);
+    }
+
+    /// The rooms that they own, or did.
+    pub(crate) fn take_owned(&self) -> Vec<Arc<Room>> {
+        let owned = std::mem::take(&mut self.state.lock().owned);
+        owned.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Whether the operator keeps them from speaking.
+    pub(crate) fn is_silenced(&self) -> bool {
+        self.silenced.load(Ordering::Relaxed)
+    }
+
+    /// Keeps them from speaking, until then or until it is lifted.
+    pub(crate) fn silence(&self, until: Option<Instant>) {
+        let mut state = self.state.lock();
+        state.silenced_until = until;
+        self.silenced.store(true, Ordering::Relaxed);
+    }
+
+    /// Lets them speak again; false if they might anyway. With `due`, only what was
+    /// to last until then.
+    pub(crate) fn end_silence(&self, due: Option<Instant>) -> bool {
+        let mut state = self.state.lock();
+        if due.is_some() && state.silenced_until != due {
+            return false;
+        }
+        state.silenced_until = None;
+        self.silenced.swap(false, Ordering::Relaxed)
+    }
+}
+
+impl Memory {
+    fn keep(&mut self, line: Vec<u8>) {
+        self.last_private += 1;
+        self.privates.push_back(line);
+        if self.privates.len() > PRIVATE_EVENTS {
+            self.privates.pop_front();
+        }
+    }
+
+    /// Writes the private events after number `last`, and a gap for those not kept.
+    fn write_after(&self, last: u64, lines: &mut Vec<u8>) {
+        let last = last.min(self.last_private);
+        let oldest = self.last_private + 1 - self.privates.len() as u64;
+        if last + 1 < oldest {
+            write_json_line(&ServerMessage::PrivateGap { from: last + 1, to: oldest - 1 }, lines);
+        }
+        let passed_over = (last + 1).saturating_sub(oldest);
+        for line in self.privates.iter().skip(passed_over as usize) {
+            lines.extend_from_slice(line);
+        }
+    }
+
+    fn note_nonce(&mut self, nonce: &str, id: Option<u64>) {
+        let nonce: Arc<str> = nonce.into();
+        if self.nonces.insert(nonce.clone(), id).is_none() {
+            self.nonces_in_order.push_back(nonce);
+        }
+        if self.nonces_in_order.len() > NONCES
+            && let Some(oldest) = self.nonces_in_order.pop_front()
+        {
+            self.nonces.remove(&oldest);
+        }
+    }
+}
