@@ -8,6 +8,9 @@ pub const PROTOCOL_VERSION: u32 = 1;
 /// The port for lines over TCP.
 pub const LINES_PORT: u16 = 9009;
 
+/// The port for WebSocket and HTTP.
+pub const WEB_PORT: u16 = 9998;
+
 /// The longest line of what is said, in bytes of UTF-8 without its line end.
 pub const LINE_BYTES: usize = 4_096;
 

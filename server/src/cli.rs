@@ -11,11 +11,19 @@ use std::{
 
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
-use madang_protocol::{limits::LINES_PORT, sanitize::sanitize_line, text::Lang};
+use madang_protocol::{
+    limits::{LINES_PORT, WEB_PORT},
+    sanitize::sanitize_line,
+    text::Lang,
+};
 
 use crate::{
     config::{Config, Listen},
     rate_limit::RateLimit,
+    transport::http::{
+        origin::{Origin, PublicUrl},
+        proxy::Network,
+    },
 };
 
 /// The longest message of the day, in bytes.
@@ -23,8 +31,9 @@ const MOTD_BYTES: usize = 16 * 1_024;
 
 /// A chat server that needs nothing but nc to talk to
 ///
-/// Started without flags, it listens on port 9009 of every address of this
-/// machine and prints the lines by which people come in. Ctrl-C ends it.
+/// Started without flags, it listens on port 9009 (lines) and 9998 (WebSocket) of
+/// every address of this machine and prints the lines by which people come in.
+/// Ctrl-C ends it.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 #[command(
@@ -34,8 +43,33 @@ pub struct Cli {
     /// Address to take lines over TCP at: ADDRESS:PORT, or a port alone for every address
     /// of this machine (repeatable)
     #[arg(long, env = "MADANG_LISTEN", value_name = "ADDR", value_delimiter = ',',
-          default_value = "[::]:9009", value_parser = parse_listen)]
+          default_value = "[::]:9009", value_parser = |text: &str| parse_listen(text, LINES_PORT))]
     listen: Vec<Listen>,
+
+    /// Address to take WebSocket and HTTP at, likewise (repeatable)
+    #[arg(long, env = "MADANG_WEB", value_name = "ADDR", value_delimiter = ',',
+          default_value = "[::]:9998", value_parser = |text: &str| parse_listen(text, WEB_PORT))]
+    web: Vec<Listen>,
+
+    /// Take neither WebSocket nor HTTP
+    #[arg(long)]
+    no_web: bool,
+
+    /// Address of the page as people see it, if a proxy gives it another one, such as
+    /// <https://example.org/chat/>; pages from there may chat
+    #[arg(long, env = "MADANG_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<PublicUrl>,
+
+    /// Origin of another page that may chat, as in <https://example.org>, or null for
+    /// pages opened from a file (repeatable); this server's own may when its host is an IP
+    /// address, localhost, this machine's name or *.local
+    #[arg(long, env = "MADANG_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    allow_origin: Vec<Origin>,
+
+    /// Proxies that are believed in X-Forwarded-For whose connection they pass on: addresses
+    /// or ranges, as in 127.0.0.1 or 10.0.0.0/8 (repeatable)
+    #[arg(long, env = "MADANG_TRUST_PROXY", value_name = "CIDR", value_delimiter = ',')]
+    trust_proxy: Vec<Network>,
 
     /// Language of the server's words, to who has not chosen one and to the operator
     #[arg(long, env = "MADANG_LANG", value_name = "ko|en", default_value = "ko",
@@ -100,6 +134,10 @@ impl Cli {
     pub fn config(&self) -> anyhow::Result<Config> {
         Ok(Config {
             listen: self.listen.clone(),
+            web: if self.no_web { Vec::new() } else { self.web.clone() },
+            public_url: self.public_url.clone(),
+            allow_origin: self.allow_origin.clone(),
+            trust_proxy: self.trust_proxy.clone(),
             lang: self.lang,
             max_connections: self.max_connections.map(NonZeroUsize::get),
             max_per_address: self.max_per_address.on().map(NonZeroUsize::get),
@@ -133,15 +171,18 @@ impl<T: Copy> OrOff<T> {
     }
 }
 
-fn parse_listen(text: &str) -> Result<Listen, String> {
+fn parse_listen(text: &str, default_port: u16) -> Result<Listen, String> {
     if let Ok(port) = text.parse() {
         return Ok(Listen::Everywhere(port));
     }
     if let Ok(ip) = text.parse::<IpAddr>() {
-        return Ok(listen_at(SocketAddr::new(ip, LINES_PORT)));
+        return Ok(listen_at(SocketAddr::new(ip, default_port)));
     }
     text.parse().map(listen_at).map_err(|_| {
-        "not an address with a port, such as [::]:9009, 192.168.0.5:9009 or 9009".to_owned()
+        format!(
+            "not an address with a port, such as [::]:{default_port}, \
+             192.168.0.5:{default_port} or {default_port}"
+        )
     })
 }
 
@@ -202,7 +243,7 @@ mod tests {
     fn addresses_are_read_in_every_form() {
         #[track_caller]
         fn check(text: &str, expected: Option<Listen>) {
-            assert_eq!(parse_listen(text).ok(), expected);
+            assert_eq!(parse_listen(text, LINES_PORT).ok(), expected);
         }
         let at = |text: &str| Some(Listen::At(text.parse().expect("an address")));
         check("9009", Some(Listen::Everywhere(9009)));

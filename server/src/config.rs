@@ -1,22 +1,39 @@
 //! Every limit and timeout of the server: meaning, unit and default in one place.
 
 use std::{
-    net::{Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
 use madang_protocol::{
-    limits::{CARRIER_BYTES, LINES_PORT},
+    limits::{CARRIER_BYTES, LINES_PORT, WEB_PORT},
     text::Lang,
 };
 
-use crate::rate_limit::RateLimit;
+use crate::{
+    rate_limit::RateLimit,
+    transport::http::{
+        origin::{Origin, PublicUrl},
+        proxy::Network,
+    },
+};
 
 /// How a server runs. `Config::default()` is what `madang-server` does without flags.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where lines over TCP are taken. Default: port 9009 of every address.
     pub listen: Vec<Listen>,
+    /// Where HTTP and WebSocket are taken. Default: port 9998 of every address.
+    pub web: Vec<Listen>,
+    /// The address of the page as people see it, if a proxy gives it another one.
+    /// Pages from there may open a chat. Default: none.
+    pub public_url: Option<PublicUrl>,
+    /// What other pages may open a chat, beside those that this server has served
+    /// under an IP address or a local name. Default: none.
+    pub allow_origin: Vec<Origin>,
+    /// Proxies that are believed who it is whose connection they pass on.
+    /// Default: none.
+    pub trust_proxy: Vec<Network>,
     /// The language in which the server speaks to who has chosen none, and to
     /// the operator. Default: Korean.
     pub lang: Lang,
@@ -46,6 +63,8 @@ pub struct Config {
     pub motd: Option<String>,
     /// From connecting to having a name. Default: 60 s.
     pub login_timeout: Duration,
+    /// From connecting to the end of an HTTP request's head. Default: 10 s.
+    pub head_timeout: Duration,
     /// How many names that are no names may be given. Default: 5.
     pub login_tries: u32,
     /// How long nothing may follow an unended first packet before its peer is
@@ -76,6 +95,8 @@ pub struct Config {
     /// What a WebSocket connection of the chat may send, and when it is asked
     /// whether it lives.
     pub websocket: WebSocketLimits,
+    /// What `/echo` does.
+    pub echo: EchoConfig,
     /// How many bytes the kernel takes for a connection before the outbox waits.
     /// Default: 128 KiB.
     pub unsent_bytes: u32,
@@ -96,6 +117,21 @@ pub struct WebSocketLimits {
     pub pong_timeout: Duration,
     /// What is done with a binary message. Default: it is refused.
     pub binary: Binary,
+}
+
+/// What `/echo` does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EchoConfig {
+    /// What stands before each text that comes back. Default: `echo : `.
+    pub prefix: String,
+    /// What may be sent. Default: as in the chat.
+    pub websocket: WebSocketLimits,
+}
+
+impl Default for EchoConfig {
+    fn default() -> EchoConfig {
+        EchoConfig { prefix: "echo : ".into(), websocket: WebSocketLimits::default() }
+    }
 }
 
 /// What is done with binary WebSocket messages.
@@ -134,6 +170,10 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             listen: vec![Listen::Everywhere(LINES_PORT)],
+            web: vec![Listen::Everywhere(WEB_PORT)],
+            public_url: None,
+            allow_origin: Vec::new(),
+            trust_proxy: Vec::new(),
             lang: Lang::Ko,
             max_connections: None,
             max_per_address: Some(64),
@@ -145,6 +185,7 @@ impl Default for Config {
             resume_window: Duration::from_secs(60),
             motd: None,
             login_timeout: Duration::from_secs(60),
+            head_timeout: Duration::from_secs(10),
             login_tries: 5,
             packet_pause: Duration::from_millis(250),
             enter_hint_pause: Duration::from_secs(10),
@@ -156,8 +197,22 @@ impl Default for Config {
             linger: Duration::from_secs(1),
             stop_timeout: Duration::from_secs(3),
             websocket: WebSocketLimits::default(),
+            echo: EchoConfig::default(),
             unsent_bytes: 128 * 1_024,
         }
+    }
+}
+
+impl Config {
+    /// Every origin whose pages may open a chat, whatever Host they name.
+    pub(crate) fn allowed_origins(&self) -> Vec<Origin> {
+        let public = self.public_url.iter().map(|url| &url.origin);
+        public.chain(&self.allow_origin).cloned().collect()
+    }
+
+    /// Whether `address` is a trusted proxy's.
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
+        self.trust_proxy.iter().any(|network| network.contains(address))
     }
 }
 

@@ -453,7 +453,8 @@ mod tests {
         let streams = Streams { out: Box::new(std::io::sink()), err: Box::new(std::io::sink()) };
         let (console, _thread) = Console::start(Lang::En, streams).expect("a thread");
         let listen = vec![Listen::At(([127, 0, 0, 1], 0).into())];
-        let config = Config { listen, lang: Lang::En, ..Config::default() };
+        let web = Vec::new();
+        let config = Config { listen, web, lang: Lang::En, ..Config::default() };
         let server = Server::start(config, console).expect("a free port");
         let expect = |reader: &mut BufReader<TcpStream>, expected: &str| {
             let mut line = String::new();

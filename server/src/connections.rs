@@ -76,20 +76,21 @@ impl Connections {
     ///
     /// What to tell the peer, if there are too many already.
     pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Admission, Goodbye> {
-        let counted = self.limits.per_address.and_then(|most| Some((counted_as(address)?, most)));
+        let mut admission = self.admit_proxied(address)?;
+        admission.count_under(address)?;
+        Ok(admission)
+    }
+
+    /// Admits a connection that the proxy at `address` has passed on, of which it is
+    /// not known yet whose it is.
+    ///
+    /// # Errors
+    ///
+    /// What to tell the peer, if there are too many already.
+    pub(crate) fn admit_proxied(self: &Arc<Self>, address: IpAddr) -> Result<Admission, Goodbye> {
         let mut table = self.table.lock();
         if table.count >= self.limits.total {
             return Err(Goodbye::ServerFull);
-        }
-        if let Some((address, most)) = counted {
-            let per_address = table.addresses.entry(address).or_default();
-            if per_address.connections >= most
-                || per_address.logins >= self.limits.logins_per_address
-            {
-                return Err(Goodbye::AddressFull);
-            }
-            per_address.connections += 1;
-            per_address.logins += 1;
         }
         table.count += 1;
         table.last_number += 1;
@@ -97,7 +98,7 @@ impl Connections {
             connections: self.clone(),
             number: table.last_number,
             address: address.to_canonical(),
-            counted: counted.map(|(address, _)| address),
+            counted: None,
             logging_in: true,
         })
     }
@@ -125,6 +126,33 @@ impl Connections {
 }
 
 impl Admission {
+    /// The connection is one of `address`; counts it there, if it was not counted
+    /// before.
+    ///
+    /// # Errors
+    ///
+    /// What to tell the peer, if its address has too many already.
+    pub(crate) fn count_under(&mut self, address: IpAddr) -> Result<(), Goodbye> {
+        let ConnectionLimits { per_address: most, logins_per_address, .. } =
+            self.connections.limits;
+        let mut table = self.connections.table.lock();
+        self.address = address.to_canonical();
+        if let Some(open) = table.open.get_mut(&self.number) {
+            open.address = self.address;
+        }
+        let (None, Some(most), Some(address)) = (self.counted, most, counted_as(address)) else {
+            return Ok(());
+        };
+        let per_address = table.addresses.entry(address).or_default();
+        if per_address.connections >= most || per_address.logins >= logins_per_address {
+            return Err(Goodbye::AddressFull);
+        }
+        per_address.connections += 1;
+        per_address.logins += usize::from(self.logging_in);
+        self.counted = Some(address);
+        Ok(())
+    }
+
     /// Lets the connection be reached when the server stops.
     pub(crate) fn register(&self, outbox: Arc<Outbox>) {
         let open = Open { outbox, address: self.address };
@@ -241,6 +269,23 @@ mod tests {
         let _logging_in = admitted(&connections, "203.0.113.9");
         let _another = admitted(&connections, "203.0.113.9");
         assert_eq!(refused(&connections, "203.0.113.9"), Some(Goodbye::AddressFull));
+    }
+
+    #[test]
+    fn who_comes_through_a_proxy_is_counted_once_known() {
+        let connections = connections(100);
+        let proxy = "10.0.0.1".parse().expect("an address");
+        let mut unknown: Vec<Admission> = (0..4)
+            .map(|_| connections.admit_proxied(proxy).unwrap_or_else(|_| panic!("full")))
+            .collect();
+        let address = "203.0.113.9".parse().expect("an address");
+        assert_eq!(unknown[0].count_under(address), Ok(()));
+        assert_eq!(unknown[1].count_under(address), Ok(()));
+        assert_eq!(unknown[2].count_under(address), Err(Goodbye::AddressFull));
+        // It is known already.
+        assert_eq!(unknown[1].count_under("203.0.113.10".parse().expect("an address")), Ok(()));
+        unknown.truncate(1);
+        assert_eq!(refused(&connections, "203.0.113.9"), None);
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use madang_protocol::{limits::LINES_PORT, text::Lang};
 
+use crate::transport::http::origin::PublicUrl;
+
 /// The addresses at which others reach a server that listens at `listening`:
 /// those of this machine if it listens everywhere, IPv4 first.
 pub fn reachable(listening: &[SocketAddr]) -> Vec<SocketAddr> {
@@ -49,8 +51,14 @@ fn expand(listening: &[SocketAddr], own: &[IpAddr]) -> Vec<SocketAddr> {
     reachable
 }
 
-/// How to come in at `addresses`, for each program that people have.
-pub fn invitation(addresses: &[SocketAddr], lang: Lang) -> String {
+/// How to come in at `addresses` with lines and at `web` with WebSocket, for each
+/// program that people have; `public_url` is what a proxy makes of `web`.
+pub fn invitation(
+    addresses: &[SocketAddr],
+    web: &[SocketAddr],
+    public_url: Option<&PublicUrl>,
+    lang: Lang,
+) -> String {
     let mut lines = vec![match lang {
         Lang::Ko => "들어오는 길:".to_owned(),
         Lang::En => "To come in:".to_owned(),
@@ -68,6 +76,10 @@ pub fn invitation(addresses: &[SocketAddr], lang: Lang) -> String {
         lines.push(format!("  nc {ip} {port}"));
         lines.push(format!("  curl telnet://{address}   ({without_nc})"));
         lines.push(format!("  {madang}"));
+    }
+    let web = web.iter().map(|address| format!("http://{address}/"));
+    for url in web.chain(public_url.map(PublicUrl::to_string)) {
+        lines.push(format!("  madang {url}   (WebSocket)"));
     }
     lines.join("\n")
 }
@@ -95,13 +107,17 @@ mod tests {
     fn every_program_has_its_line() {
         let addresses =
             ["192.168.0.5:9009", "[2001:db8::5]:80"].map(|a| a.parse().expect("an address"));
-        let text = invitation(&addresses, Lang::En);
+        let web = ["192.168.0.5:9998".parse().expect("an address")];
+        let public_url = "https://example.org/chat".parse().ok();
+        let text = invitation(&addresses, &web, public_url.as_ref(), Lang::En);
         for line in [
             "  nc 192.168.0.5 9009\n",
             "  curl telnet://192.168.0.5:9009 ",
             "  madang 192.168.0.5\n",
             "  nc 2001:db8::5 80\n",
-            "  madang [2001:db8::5]:80",
+            "  madang [2001:db8::5]:80\n",
+            "  madang http://192.168.0.5:9998/   (WebSocket)\n",
+            "  madang https://example.org/chat/   (WebSocket)",
         ] {
             assert!(text.contains(line), "{line:?} is missing in {text}");
         }

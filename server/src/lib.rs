@@ -3,7 +3,8 @@
 //! # Threads
 //!
 //! ```text
-//!   accept (1 per listener) ── spawns ──▶ connection (1 per socket)
+//!   accept (1 per listener) ── spawns ──▶ connection (1 per socket; on the web port
+//!                                            │ after its request)
 //!                                            │ reads, parses, sanitizes
 //!                                            ▼ posts
 //!                                  mailbox of the room ──▶ pump: whichever
@@ -52,8 +53,11 @@ mod listener;
 mod connections;
 mod bans;
 mod connection;
-mod transport;
+pub mod transport;
 mod login;
+mod web;
+mod assets;
+mod echo;
 mod commands;
 mod invite;
 mod room_allowance;

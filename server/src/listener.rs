@@ -21,8 +21,14 @@ use crate::{
     close_reason::CloseReason,
     config::{Config, Listen},
     connection::Connection,
+    connections::Admission,
     server::Shared,
-    transport::{Reader, tcp::LineReader},
+    transport::{
+        Reader,
+        http::{self, Method},
+        tcp::LineReader,
+    },
+    web::{self, WebConnection},
 };
 
 /// How many connections the kernel completes before they are accepted.
@@ -38,9 +44,19 @@ const DISCARDED_READS: usize = 128;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// What comes in at a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// Lines over TCP.
+    Lines,
+    /// HTTP and WebSocket.
+    Web,
+}
+
 /// A listener at work.
 pub(crate) struct Listener {
     pub(crate) address: SocketAddr,
+    pub(crate) door: Door,
     poller: Arc<Poller>,
     stopping: Arc<AtomicBool>,
     thread: JoinHandle<()>,
@@ -90,7 +106,11 @@ impl Listener {
     // The socket lives in the accepting thread, which deletes it from the poller
     // before it drops it.
     #[allow(unsafe_code)]
-    pub(crate) fn start(socket: TcpListener, shared: Arc<Shared>) -> io::Result<Listener> {
+    pub(crate) fn start(
+        socket: TcpListener,
+        door: Door,
+        shared: Arc<Shared>,
+    ) -> io::Result<Listener> {
         let address = socket.local_addr()?;
         let poller = Arc::new(Poller::new()?);
         // SAFETY: as said above.
@@ -99,13 +119,14 @@ impl Listener {
         let thread = std::thread::Builder::new().name("accept".into()).spawn({
             let (poller, stopping) = (poller.clone(), stopping.clone());
             move || {
-                Acceptor { socket: &socket, shared, reserve: reserve() }.run(&poller, &stopping);
+                Acceptor { socket: &socket, door, shared, reserve: reserve() }
+                    .run(&poller, &stopping);
                 if let Err(error) = poller.delete(&socket) {
                     tracing::error!(%error, "failed to forget a listener");
                 }
             }
         })?;
-        Ok(Listener { address, poller, stopping, thread })
+        Ok(Listener { address, door, poller, stopping, thread })
     }
 
     /// Has the thread end.
@@ -128,6 +149,7 @@ impl Listener {
 
 struct Acceptor<'a> {
     socket: &'a TcpListener,
+    door: Door,
     shared: Arc<Shared>,
     /// A descriptor to spend on telling a peer that there is none for it.
     reserve: Option<File>,
@@ -175,10 +197,15 @@ impl Acceptor<'_> {
     fn take(&mut self, stream: TcpStream, address: IpAddr) {
         self.reserve = self.reserve.take().or_else(reserve);
         let stream = Arc::new(stream);
-        if self.shared.bans.bans_address(address) {
+        let is_proxy = self.door == Door::Web && self.shared.config.trusts(address);
+        if !is_proxy && self.shared.bans.bans_address(address) {
             return self.refuse(&stream, address, Goodbye::Banned);
         }
-        let admission = match self.shared.connections.admit(address) {
+        let admitted = match is_proxy {
+            true => self.shared.connections.admit_proxied(address),
+            false => self.shared.connections.admit(address),
+        };
+        let admission = match admitted {
             Ok(admission) => admission,
             Err(goodbye) => return self.refuse(&stream, address, goodbye),
         };
@@ -187,12 +214,9 @@ impl Acceptor<'_> {
             tracing::debug!(%error, "failed to set a socket's options");
         }
         let name = format!("conn-{}", admission.number);
-        let outbox = self.shared.new_outbox(&admission, stream.clone());
-        let reader = Reader::Lines(LineReader::new(stream.clone()));
-        let connection =
-            Box::new(Connection::new(self.shared.clone(), admission, address, reader, outbox));
+        let run = connection(self.door, self.shared.clone(), admission, stream.clone(), address);
         let builder = std::thread::Builder::new().name(name).stack_size(STACK_BYTES);
-        if let Err(error) = builder.spawn(move || connection.run()) {
+        if let Err(error) = builder.spawn(run) {
             tracing::warn!(%error, "failed to start a connection's thread");
             self.refuse(&stream, address, Goodbye::ServerFull);
         }
@@ -201,8 +225,11 @@ impl Acceptor<'_> {
     /// Tells a peer why it can't come in. What it has sent is read away, so that
     /// closing does not reset the connection before the peer has read that.
     fn refuse(&self, stream: &TcpStream, address: IpAddr, goodbye: Goodbye) {
-        let text = Notice::Goodbye(goodbye).text(self.shared.config.lang) + "\n";
-        let _ = rustix::net::send(stream, text.as_bytes(), SendFlags::DONTWAIT);
+        let words = match self.door {
+            Door::Lines => (Notice::Goodbye(goodbye).text(self.shared.config.lang) + "\n").into(),
+            Door::Web => http::refusal(&web::refusal_of(goodbye), Method::Get),
+        };
+        let _ = rustix::net::send(stream, &words, SendFlags::DONTWAIT);
         let _ = stream.shutdown(std::net::Shutdown::Write);
         let mut discarded = [0u8; 512];
         let flags = rustix::net::RecvFlags::DONTWAIT;
@@ -227,6 +254,29 @@ impl Acceptor<'_> {
         };
         self.reserve = reserve();
         refused
+    }
+}
+
+/// What the thread of a connection that came in at `door` is to do.
+fn connection(
+    door: Door,
+    shared: Arc<Shared>,
+    admission: Admission,
+    stream: Arc<TcpStream>,
+    address: IpAddr,
+) -> Box<dyn FnOnce() + Send> {
+    match door {
+        Door::Lines => {
+            let outbox = shared.new_outbox(&admission, stream.clone());
+            let reader = Reader::Lines(LineReader::new(stream));
+            let connection = Connection::new(shared, admission, address, reader, outbox);
+            let connection = Box::new(connection);
+            Box::new(|| connection.run())
+        }
+        Door::Web => {
+            let connection = WebConnection::new(shared, admission, stream, address);
+            Box::new(|| connection.run())
+        }
     }
 }
 

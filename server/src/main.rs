@@ -10,6 +10,7 @@ use madang_server::{
     doors,
     operator::{self, Outcome},
     server::Server,
+    transport::http::origin::PublicUrl,
 };
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
@@ -46,7 +47,7 @@ fn complain(text: &str) {
 
 fn run(cli: &Cli) -> anyhow::Result<()> {
     let config = cli.config()?;
-    let lang = config.lang;
+    let (lang, public_url) = (config.lang, config.public_url.clone());
     let (console, console_thread) = Console::start(lang, Streams::standard())
         .context("failed to start the console's thread")?;
     log_to(&console, cli.log_format());
@@ -60,7 +61,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
             return Err(error.into());
         }
     };
-    announce(&server, &console);
+    announce(&server, public_url.as_ref(), &console);
     listen_to_operator(&server);
     signals.forever().next();
     // Without a thread for it, a second signal changes nothing.
@@ -129,7 +130,7 @@ fn log_to(console: &Console, format: LogFormat) {
 }
 
 /// Tells the operator that the server runs, how to end it, and where to come in.
-fn announce(server: &Server, console: &Console) {
+fn announce(server: &Server, public_url: Option<&PublicUrl>, console: &Console) {
     let lang = console.lang();
     let capacity = server.capacity();
     let (connections, limit) = (capacity.connections, capacity.limit.text(lang));
@@ -146,5 +147,6 @@ fn announce(server: &Server, console: &Console) {
              +++ Up to {connections} connections at once ({limit})"
         ),
     });
-    console.say(doors::invitation(&doors::reachable(&server.addresses()), lang));
+    let [lines, web] = [server.addresses(), server.web_addresses()].map(|a| doors::reachable(&a));
+    console.say(doors::invitation(&lines, &web, public_url, lang));
 }

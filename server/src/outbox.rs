@@ -194,7 +194,6 @@ impl Outbox {
     }
 
     /// Changes what carries all that is put in from now on; lines at first.
-    #[allow(dead_code, reason = "its user is the next change")]
     pub(crate) fn change_carrier(&self, carrier: Carrier) {
         self.state.lock().carrier = carrier;
     }

@@ -21,7 +21,7 @@ use crate::{
     console::Console,
     drainer::Drainer,
     invite::Doors,
-    listener::{self, Listener},
+    listener::{self, Door, Listener},
     operator::Operator,
     outbox::{Bounds, Outbox},
     room::{Action, By, Going, Room},
@@ -30,6 +30,7 @@ use crate::{
     session::Session,
     sink::TcpSink,
     timekeeper::{self, Due, Timekeeper},
+    transport::http::origin::PublicUrl,
     user_manager::UserManager,
 };
 
@@ -43,6 +44,8 @@ const JOIN_PATIENCE: Duration = Duration::from_secs(1);
 /// What every connection's thread works with.
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    /// The name of this machine.
+    pub(crate) own_name: String,
     pub(crate) console: Console,
     pub(crate) bounds: Arc<Bounds>,
     pub(crate) drainer: Arc<Drainer>,
@@ -68,8 +71,10 @@ pub struct Server {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Another program listens there, or the address is not this machine's.
-    #[error("--listen: failed to listen at {address}: {cause}")]
+    #[error("{flag}: failed to listen at {address}: {cause}")]
     Listen {
+        /// The flag that asks for it.
+        flag: &'static str,
         /// Where.
         address: SocketAddr,
         /// The system's words.
@@ -124,11 +129,19 @@ impl Server {
     ///
     /// [`StartError`]; nothing is left running then.
     pub fn start(config: Config, console: Console) -> Result<Server, StartError> {
-        let bind = |listen: &Listen| {
-            listener::bind(*listen)
-                .map_err(|cause| StartError::Listen { address: listen.address(), cause })
+        let doors = config.listen.iter().map(|listen| (Door::Lines, listen));
+        let doors = doors.chain(config.web.iter().map(|listen| (Door::Web, listen)));
+        let bind = |(door, listen): (Door, &Listen)| match listener::bind(*listen) {
+            Ok(socket) => Ok((door, socket)),
+            Err(cause) => {
+                let flag = match door {
+                    Door::Lines => "--listen",
+                    Door::Web => "--web",
+                };
+                Err(StartError::Listen { flag, address: listen.address(), cause })
+            }
         };
-        let sockets: Vec<_> = config.listen.iter().map(bind).collect::<Result<_, _>>()?;
+        let sockets: Vec<_> = doors.map(bind).collect::<Result<_, _>>()?;
         let capacity = Capacity::of_process(sockets.len(), config.max_connections);
         let (drainer, drainer_thread) =
             Drainer::start(config.stall_timeout).map_err(StartError::Threads)?;
@@ -142,9 +155,17 @@ impl Server {
             per_address: config.max_per_address,
             logins_per_address: config.max_logins_per_address,
         };
-        let lines = sockets.first().and_then(|socket| socket.local_addr().ok());
-        let doors = Doors { lines, ..Doors::default() };
+        let first = |of: Door| {
+            let (_, socket) = sockets.iter().find(|(door, _)| *door == of)?;
+            socket.local_addr().ok()
+        };
+        let doors = Doors {
+            lines: first(Door::Lines),
+            web: first(Door::Web),
+            public_url: config.public_url.as_ref().map(PublicUrl::to_string),
+        };
         let shared = Arc::new(Shared {
+            own_name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             console,
             bounds: Arc::new(bounds),
             drainer,
@@ -166,8 +187,8 @@ impl Server {
         };
         let mut server =
             Server { shared, listeners: Vec::new(), drainer_thread, timekeeper_thread, capacity };
-        for socket in sockets {
-            match Listener::start(socket, server.shared.clone()) {
+        for (door, socket) in sockets {
+            match Listener::start(socket, door, server.shared.clone()) {
                 Ok(listener) => server.listeners.push(listener),
                 Err(error) => {
                     server.stop();
@@ -178,9 +199,19 @@ impl Server {
         Ok(server)
     }
 
-    /// Where it listens, in the order of the configuration.
+    /// Where it takes lines, in the order of the configuration.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().map(|listener| listener.address).collect()
+        self.addresses_of(Door::Lines)
+    }
+
+    /// Where it takes HTTP and WebSocket, in the order of the configuration.
+    pub fn web_addresses(&self) -> Vec<SocketAddr> {
+        self.addresses_of(Door::Web)
+    }
+
+    fn addresses_of(&self, door: Door) -> Vec<SocketAddr> {
+        let of_door = self.listeners.iter().filter(|listener| listener.door == door);
+        of_door.map(|listener| listener.address).collect()
     }
 
     /// Who carries out the operator's commands.

@@ -14,7 +14,7 @@ use self::{tcp::LineReader, websocket::MessageReader};
 use crate::config::Config;
 
 pub(crate) mod tcp;
-#[allow(dead_code, reason = "its listener is the next change")]
+pub mod http;
 pub(crate) mod websocket;
 
 /// Reads one connection. Each call blocks at most until its deadline, or until
@@ -22,7 +22,6 @@ pub(crate) mod websocket;
 pub(crate) enum Reader {
     /// Lines over TCP.
     Lines(LineReader),
-    #[allow(dead_code, reason = "its listener is the next change")]
     /// WebSocket: a text message is a line, or several that belong together.
     Messages(Box<MessageReader>),
 }
@@ -191,11 +190,7 @@ impl Reader {
     ///
     /// When the connection is gone.
     pub(crate) fn pause(&self, pause: Duration) -> io::Result<()> {
-        let mut fds = [PollFd::new(self.stream(), PollFlags::empty())];
-        if poll(&mut fds, Instant::now() + pause)? {
-            return Err(io::ErrorKind::ConnectionReset.into());
-        }
-        Ok(())
+        self::pause(self.stream(), pause)
     }
 
     /// The address of this server by which the peer has come.
@@ -223,6 +218,33 @@ impl Reader {
             Reader::Messages(reader) => reader.stream(),
         }
     }
+}
+
+/// Waits for `pause` without reading; a reset or a shutdown of the socket ends the
+/// wait.
+///
+/// # Errors
+///
+/// When the connection is gone.
+pub(crate) fn pause(stream: &TcpStream, pause: Duration) -> io::Result<()> {
+    let mut fds = [PollFd::new(stream, PollFlags::empty())];
+    if poll(&mut fds, Instant::now() + pause)? {
+        return Err(io::ErrorKind::ConnectionReset.into());
+    }
+    Ok(())
+}
+
+/// Reads once, as far as `space` goes; blocks until something comes, or `deadline`:
+/// `None` in that case.
+pub(crate) fn read_until(
+    stream: &TcpStream,
+    space: &mut [u8],
+    deadline: Instant,
+) -> io::Result<Option<usize>> {
+    if !wait_readable(stream, deadline)? {
+        return Ok(None);
+    }
+    read_once(stream, space).map(Some)
 }
 
 /// Closes the server's side of `stream` and gives the peer until `deadline` to

@@ -92,7 +92,7 @@ impl Kind {
         Ok(match self {
             Kind::Madang | Kind::MadangJson => words(
                 whereabouts.madang.to_string_lossy().into_owned(),
-                "--listen {address} --rate-limit off --max-per-address off",
+                "--listen {address} --no-web --rate-limit off --max-per-address off",
             ),
             Kind::Floor => {
                 let own = std::env::current_exe().context("failed to find this program")?;

@@ -22,13 +22,14 @@ const INTERNAL_ERRORS: [&str; 2] = ["서버 오류", "error of the server"];
 /// its connections has not ended then, or has panicked before.
 pub struct TestServer {
     address: SocketAddr,
+    web_address: Option<SocketAddr>,
     screen: Screen,
     running: Option<(Server, ConsoleThread)>,
 }
 
 impl TestServer {
     /// Starts a server as `change` wants it: without that, the default one, but on
-    /// a free port of 127.0.0.1 and without a rate limit.
+    /// free ports of 127.0.0.1 and without a rate limit.
     ///
     /// # Panics
     ///
@@ -37,6 +38,7 @@ impl TestServer {
     pub fn start(change: impl FnOnce(&mut Config)) -> TestServer {
         let mut config = Config {
             listen: vec![Listen::At((Ipv4Addr::LOCALHOST, 0).into())],
+            web: vec![Listen::At((Ipv4Addr::LOCALHOST, 0).into())],
             rate_limit: None,
             ..Config::default()
         };
@@ -47,12 +49,23 @@ impl TestServer {
             Console::start(config.lang, streams).expect("there is a thread for the console");
         let server = Server::start(config, console).expect("the server starts");
         let address = server.addresses()[0];
-        TestServer { address, screen, running: Some((server, console_thread)) }
+        let web_address = server.web_addresses().first().copied();
+        TestServer { address, web_address, screen, running: Some((server, console_thread)) }
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it takes HTTP and WebSocket.
+    ///
+    /// # Panics
+    ///
+    /// If it was told to take neither.
+    #[track_caller]
+    pub fn web_address(&self) -> SocketAddr {
+        self.web_address.expect("it has a web port")
     }
 
     /// A new client, to whom nothing was said yet.

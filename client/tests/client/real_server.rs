@@ -20,7 +20,7 @@ fn what_is_piped_in_has_been_heard_when_it_exits() {
     let streams = Streams { out: Box::new(std::io::sink()), err: Box::new(std::io::sink()) };
     let (console, _thread) = Console::start(Lang::En, streams).expect("a thread");
     let listen = vec![Listen::At(([127, 0, 0, 1], 0).into())];
-    let server = Server::start(Config { listen, ..Config::default() }, console);
+    let server = Server::start(Config { listen, web: Vec::new(), ..Config::default() }, console);
     let server = server.expect("a free port");
     let address = server.addresses()[0];
 

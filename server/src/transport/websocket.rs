@@ -15,6 +15,7 @@ use madang_protocol::{
 
 pub(crate) mod decoder;
 pub(crate) mod frame;
+pub(crate) mod handshake;
 
 use self::decoder::{Decoder, Incoming};
 use super::{Line, PeerEnd, ReadOutcome, is_readable, read_once, wait_readable};
@@ -209,7 +210,8 @@ impl MessageReader {
         self.end
     }
 
-    pub(super) fn stream(&self) -> &TcpStream {
+    /// The socket.
+    pub(crate) fn stream(&self) -> &TcpStream {
         &self.stream
     }
 }

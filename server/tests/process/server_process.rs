@@ -36,6 +36,8 @@ fn isolated(mut command: Command) -> Command {
             command.env_remove(variable);
         }
     }
+    // Many run at once.
+    command.env("MADANG_WEB", "127.0.0.1:0");
     command.stdin(Stdio::null());
     command
 }
@@ -56,6 +58,7 @@ impl ServerProcess {
         let port = program.out().expect("\n");
         let address = format!("127.0.0.1:{port}").parse().expect("nc is told a port");
         program.out().expect(&format!("  madang {address}\n"));
+        program.out().expect("  (WebSocket)\n");
         ServerProcess { program, address }
     }
 }

@@ -17,7 +17,8 @@ fn every_address_of_this_machine_is_said_for_every_program() {
         .map(|interface| interface.ip())
         .collect();
 
-    let mut server = Program::start(command().args(["--listen", "0", "--lang", "en"]));
+    let flags = ["--listen", "0", "--web", "0", "--lang", "en"];
+    let mut server = Program::start(command().args(flags));
     let before = server.out().expect("To come in:\n");
     assert!(before.contains("Ctrl-C"), "{before}");
     server.out().expect("  nc ");

@@ -14,8 +14,12 @@ use crate::{
 };
 
 /// Each flag with its variable, its default, and a value that it does not take.
-const FLAGS: [(&str, &str, Option<&str>, &str); 7] = [
+const FLAGS: [(&str, &str, Option<&str>, &str); 11] = [
     ("--listen", "MADANG_LISTEN", Some("[::]:9009"), "localhost:9009"),
+    ("--web", "MADANG_WEB", Some("[::]:9998"), "localhost:9998"),
+    ("--public-url", "MADANG_PUBLIC_URL", None, "chat.example.org"),
+    ("--allow-origin", "MADANG_ALLOW_ORIGIN", None, "example.org"),
+    ("--trust-proxy", "MADANG_TRUST_PROXY", None, "10.0.0.0/99"),
     ("--lang", "MADANG_LANG", Some("ko"), "fr"),
     ("--max-connections", "MADANG_MAX_CONNECTIONS", None, "0"),
     ("--max-per-address", "MADANG_MAX_PER_ADDRESS", Some("64"), "many"),
@@ -75,11 +79,14 @@ impl Drop for TestFile {
 
 #[test]
 fn help_tells_of_every_flag_its_variable_and_default() {
-    let Run { exit_code, out: help, err } = run(command().arg("--help"));
+    let help = run(command().env_remove("MADANG_WEB").arg("--help"));
+    let Run { exit_code, out: help, err } = help;
     assert_eq!((exit_code, err.as_str()), (0, ""));
     assert_eq!(help.matches("[env: MADANG_").count(), FLAGS.len(), "{help}");
     let mut sections = help.split("\n      --");
     sections.next().expect("the words before the first flag");
+    // It takes no value.
+    let sections = sections.filter(|section| !section.starts_with("no-web"));
     for (section, (flag, variable, default, _)) in sections.zip(FLAGS) {
         assert_eq!(section.split(' ').next(), flag.strip_prefix("--"), "{help}");
         assert!(section.contains(&format!("[env: {variable}=]")), "{section}");

@@ -1,0 +1,104 @@
+//! `/echo`: each message comes back. The first WebSocket program of many a learner
+//! talks to it, and it shows what of a proxy's way works. No login, no rooms.
+
+use std::{
+    convert::Infallible,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Instant,
+};
+
+use madang_protocol::notice::Goodbye;
+
+use crate::{
+    close_reason::CloseReason,
+    connections::Admission,
+    outbox::Outbox,
+    rate_limit::Bucket,
+    server::Shared,
+    transport::{
+        linger, pause,
+        websocket::{Message, MessageReader, frame},
+    },
+};
+
+/// A connection that echoes.
+pub(crate) struct Echo {
+    shared: Arc<Shared>,
+    reader: MessageReader,
+    outbox: Arc<Outbox>,
+    bucket: Option<Bucket>,
+    /// Last, so that its place is given away when the socket is closed.
+    _admission: Admission,
+}
+
+impl Echo {
+    /// Goes on with a connection that has become WebSocket.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        admission: Admission,
+        reader: MessageReader,
+        outbox: Arc<Outbox>,
+    ) -> Echo {
+        let bucket = shared.config.rate_limit.map(|limit| Bucket::new(limit, Instant::now()));
+        Echo { shared, reader, outbox, bucket, _admission: admission }
+    }
+
+    /// Lives the connection's life; returns when its socket may be closed.
+    pub(crate) fn run(mut self: Box<Self>) {
+        let reason = match catch_unwind(AssertUnwindSafe(|| self.echo())) {
+            Ok(Err(reason)) => reason,
+            Ok(Ok(never)) => match never {},
+            Err(_) => CloseReason::Told(Goodbye::Internal),
+        };
+        let config = &self.shared.config;
+        match reason {
+            CloseReason::Told(_) => {
+                self.outbox.close(reason, b"");
+                self.outbox.wait_drained(Instant::now() + config.close_timeout);
+                linger(self.reader.stream(), Instant::now() + config.linger);
+            }
+            CloseReason::Lost(_) | CloseReason::Stalled => self.outbox.end(reason),
+        }
+        self.outbox.release();
+    }
+
+    fn echo(&mut self) -> Result<Infallible, CloseReason> {
+        loop {
+            while let Some(bytes) = self.reader.next_message_bytes().map_err(CloseReason::Told)? {
+                self.pay(bytes)?;
+                self.outbox.wait_for_space(None);
+                if let Some(message) = self.reader.take_message() {
+                    self.answer(&message);
+                }
+            }
+            if self.reader.peer_end().is_some() {
+                return Err(CloseReason::Told(Goodbye::Closed));
+            }
+            self.outbox.wait_for_space(None);
+            self.reader.read(None)?;
+        }
+    }
+
+    /// Waits until the rate limit allows `bytes` more, and charges them.
+    fn pay(&mut self, bytes: usize) -> Result<(), CloseReason> {
+        while let Some(bucket) = &mut self.bucket
+            && let Err(wait) = bucket.charge(bytes, Instant::now())
+        {
+            pause(self.reader.stream(), wait)?;
+        }
+        Ok(())
+    }
+
+    fn answer(&self, message: &Message) {
+        let prefix = self.shared.config.echo.prefix.as_bytes();
+        let mut bytes = Vec::new();
+        match message {
+            Message::Text(text) => {
+                frame::write_text(&[prefix, text.as_bytes()].concat(), &mut bytes);
+            }
+            Message::Binary(payload) => frame::write_binary(payload, &mut bytes),
+        }
+        self.outbox.push_bytes(&bytes);
+    }
+}

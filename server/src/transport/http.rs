@@ -1,0 +1,285 @@
+//! The little of HTTP/1.1 that the web port speaks (RFC 9110, RFC 9112): one head
+//! in, one answer out, and the connection closes or becomes WebSocket. Bytes and
+//! values only: who reads and sends them stands elsewhere.
+
+use std::fmt::Write as _;
+
+pub mod origin;
+pub mod proxy;
+
+/// The longest head, in bytes.
+pub(crate) const HEAD_BYTES: usize = 8 * 1_024;
+
+/// The most headers.
+const HEADERS: usize = 64;
+
+/// What an answer begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    Ok,
+    BadRequest,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    RequestTimeout,
+    UriTooLong,
+    UpgradeRequired,
+    TooManyRequests,
+    HeadersTooLarge,
+    ServiceUnavailable,
+}
+
+/// A request that is not granted, and why, in a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) status: Status,
+    pub(crate) reason: String,
+}
+
+/// The head of a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) method: Method,
+    /// The path of the target, without its query.
+    pub(crate) path: String,
+    /// Whether it is HTTP/1.1 and not an older version.
+    pub(crate) is_current: bool,
+    headers: Vec<(String, String)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    Get,
+    Head,
+    Other,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: Status, reason: impl Into<String>) -> Refusal {
+        Refusal { status, reason: reason.into() }
+    }
+}
+
+impl Head {
+    /// Reads a head at the front of `bytes`, and returns its length too; `None`
+    /// until more is read.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, or that it is too long.
+    // Inlined, the table of headers would lie under all that follows.
+    #[inline(never)]
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, Refusal> {
+        let mut headers = vec![httparse::EMPTY_HEADER; HEADERS];
+        let mut request = httparse::Request::new(&mut headers);
+        let length = match request.parse(bytes) {
+            Ok(httparse::Status::Complete(length)) if length <= HEAD_BYTES => length,
+            Ok(httparse::Status::Partial) if bytes.len() < HEAD_BYTES => return Ok(None),
+            Ok(_) if request.path.is_none() => {
+                return Err(Refusal::new(Status::UriTooLong, "the target is too long"));
+            }
+            Ok(_) => {
+                let reason = format!("the head has more than {HEAD_BYTES} bytes");
+                return Err(Refusal::new(Status::HeadersTooLarge, reason));
+            }
+            Err(httparse::Error::TooManyHeaders) => {
+                let reason = format!("the head has more than {HEADERS} headers");
+                return Err(Refusal::new(Status::HeadersTooLarge, reason));
+            }
+            Err(error) => return Err(Refusal::new(Status::BadRequest, error.to_string())),
+        };
+        let bad = |reason| Refusal::new(Status::BadRequest, reason);
+        let method = match request.method {
+            Some("GET") => Method::Get,
+            Some("HEAD") => Method::Head,
+            _ => Method::Other,
+        };
+        let target = request.path.unwrap_or_default();
+        let path = path_of(target).ok_or_else(|| bad("the target is no path"))?;
+        let is_current = request.version == Some(1);
+        let headers = request
+            .headers
+            .iter()
+            .map(|header| {
+                let value = str::from_utf8(header.value).map_err(|_| bad("a header is no text"))?;
+                Ok((header.name.to_owned(), value.trim().to_owned()))
+            })
+            .collect::<Result<_, Refusal>>()?;
+        let head = Head { method, path: path.to_owned(), is_current, headers };
+        if is_current && head.values("Host").count() != 1 {
+            return Err(bad("there must be one Host"));
+        }
+        Ok(Some((head, length)))
+    }
+
+    /// The values of the headers of that name, in their order.
+    pub(crate) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let named = move |(other, _): &&(String, String)| other.eq_ignore_ascii_case(name);
+        self.headers.iter().filter(named).map(|(_, value)| value.as_str())
+    }
+
+    /// The value of the one header of that name; `None` if there is not one.
+    pub(crate) fn value<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        let mut values = self.values(name);
+        values.next().filter(|_| values.next().is_none())
+    }
+
+    /// The words of a list that may be spread over several headers (RFC 9110
+    /// section 5.6.1).
+    pub(crate) fn list<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.values(name).flat_map(|value| value.split(',')).map(str::trim)
+    }
+
+    /// The last segment of the path, which names what is wanted: any prefix may
+    /// stand before it.
+    pub(crate) fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+/// The path of a request's target (RFC 9112 section 3.2).
+fn path_of(target: &str) -> Option<&str> {
+    let path = match target.split_once("://") {
+        Some(("http" | "https", rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
+        _ => target,
+    };
+    let end = path.find(['?', '#']).unwrap_or(path.len());
+    path.starts_with('/').then(|| &path[..end])
+}
+
+impl Status {
+    fn line(self) -> &'static str {
+        match self {
+            Status::Ok => "200 OK",
+            Status::BadRequest => "400 Bad Request",
+            Status::Forbidden => "403 Forbidden",
+            Status::NotFound => "404 Not Found",
+            Status::MethodNotAllowed => "405 Method Not Allowed",
+            Status::RequestTimeout => "408 Request Timeout",
+            Status::UriTooLong => "414 URI Too Long",
+            Status::UpgradeRequired => "426 Upgrade Required",
+            Status::TooManyRequests => "429 Too Many Requests",
+            Status::HeadersTooLarge => "431 Request Header Fields Too Large",
+            Status::ServiceUnavailable => "503 Service Unavailable",
+        }
+    }
+
+    /// The headers that belong to it.
+    fn headers(self) -> &'static str {
+        match self {
+            Status::MethodNotAllowed => "Allow: GET, HEAD\r\n",
+            Status::UpgradeRequired => "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
+            Status::TooManyRequests | Status::ServiceUnavailable => "Retry-After: 10\r\n",
+            _ => "",
+        }
+    }
+}
+
+/// A whole answer, after which the connection closes; to HEAD without the body.
+pub(crate) fn response(status: Status, content_type: &str, body: &[u8], method: Method) -> Vec<u8> {
+    let mut head = String::new();
+    let connection = if status == Status::UpgradeRequired { "close, Upgrade" } else { "close" };
+    write!(
+        head,
+        "HTTP/1.1 {}\r\nDate: {}\r\nServer: Madang\r\nConnection: {connection}\r\n{}\
+         Content-Type: {content_type}\r\nContent-Length: {}\r\nCache-Control: no-cache\r\n\
+         X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n\r\n",
+        status.line(),
+        jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT"),
+        status.headers(),
+        body.len(),
+    )
+    .expect("a String takes all");
+    let mut response = head.into_bytes();
+    if method != Method::Head {
+        response.extend_from_slice(body);
+    }
+    response
+}
+
+/// The answer to what is not granted.
+pub(crate) fn refusal(refusal: &Refusal, method: Method) -> Vec<u8> {
+    let Refusal { status, reason } = refusal;
+    let body = format!("{}: {reason}\n", status.line());
+    response(*status, "text/plain; charset=utf-8", body.as_bytes(), method)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(request: &str) -> Head {
+        let parsed = Head::parse(request.as_bytes());
+        parsed.expect("it is right").expect("it is whole").0
+    }
+
+    #[test]
+    fn a_head_is_read_whole_and_the_rest_is_left() {
+        let request = "GET /a/b/ws?x=/y HTTP/1.1\r\nHost: h\r\nA: 1, 2\r\na:  3 \r\n\r\nrest";
+        let (head, length) =
+            Head::parse(request.as_bytes()).expect("it is right").expect("it is whole");
+        assert_eq!(&request[length..], "rest");
+        assert_eq!((head.method, head.is_current, head.name()), (Method::Get, true, "ws"));
+        assert_eq!(head.values("A").collect::<Vec<_>>(), ["1, 2", "3"]);
+        assert_eq!(head.list("A").collect::<Vec<_>>(), ["1", "2", "3"]);
+        assert_eq!((head.value("Host"), head.value("A"), head.value("B")), (Some("h"), None, None));
+        for length in 0..length {
+            assert_eq!(Head::parse(&request.as_bytes()[..length]), Ok(None), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn the_last_segment_names_what_is_wanted() {
+        #[track_caller]
+        fn check(target: &str, name: &str) {
+            assert_eq!(head(&format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n")).name(), name);
+        }
+        check("/", "");
+        check("/chat/", "");
+        check("/chat", "chat");
+        check("/?a=/b", "");
+        check("/prefix/of/any/length/healthz", "healthz");
+        check("http://host/x/ws", "ws");
+        check("http://host", "");
+    }
+
+    #[test]
+    fn what_is_wrong_gets_its_status() {
+        #[track_caller]
+        fn check(request: &str, expected: Status) {
+            let error = Head::parse(request.as_bytes()).expect_err("it is wrong");
+            assert_eq!(error.status, expected, "{}", error.reason);
+        }
+        let get = "GET / HTTP/1.1\r\nHost: h\r\n";
+        check("hello\r\n\r\n", Status::BadRequest);
+        check("\u{16}\u{3}\u{1}", Status::BadRequest);
+        check("GET / HTTP/2.0\r\n\r\n", Status::BadRequest);
+        check("GET / HTTP/1.1\r\n\r\n", Status::BadRequest);
+        check(&format!("{get}Host: other\r\n\r\n"), Status::BadRequest);
+        check(&format!("{get}A b: c\r\n\r\n"), Status::BadRequest);
+        check("GET * HTTP/1.1\r\nHost: h\r\n\r\n", Status::BadRequest);
+        check("GET ftp://h/ HTTP/1.1\r\nHost: h\r\n\r\n", Status::BadRequest);
+        check(&format!("GET /{}", "x".repeat(HEAD_BYTES)), Status::UriTooLong);
+        check(&format!("{get}A: {}", "x".repeat(HEAD_BYTES)), Status::HeadersTooLarge);
+        check(&format!("{get}{}\r\n", "A: b\r\n".repeat(HEADERS)), Status::HeadersTooLarge);
+        // 64 of them are not too many.
+        head(&format!("{get}{}\r\n", "A: b\r\n".repeat(HEADERS - 1)));
+        head("GET / HTTP/1.0\r\n\r\n");
+    }
+
+    #[test]
+    fn an_answer_tells_its_length_and_closes() {
+        let answer = response(Status::Ok, "text/plain", b"hi", Method::Get);
+        let answer = String::from_utf8(answer).expect("it is text");
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\nDate: "), "{answer}");
+        assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
+        assert!(answer.contains("\r\nContent-Length: 2\r\n"), "{answer}");
+        assert!(answer.ends_with("\r\n\r\nhi"), "{answer}");
+        let head = response(Status::Ok, "text/plain", b"hi", Method::Head);
+        assert!(head.ends_with(b"\r\n\r\n"));
+        let refused = refusal(&Refusal::new(Status::UpgradeRequired, "why"), Method::Get);
+        let refused = String::from_utf8(refused).expect("it is text");
+        assert!(refused.contains("\r\nSec-WebSocket-Version: 13\r\n"), "{refused}");
+        assert!(refused.ends_with("426 Upgrade Required: why\n"), "{refused}");
+    }
+}

@@ -1,0 +1,115 @@
+//! How an HTTP connection becomes a WebSocket connection (RFC 6455 section 4.2).
+
+use tungstenite::handshake::derive_accept_key;
+
+use crate::transport::http::{Head, Method, Refusal, Status};
+
+/// The subprotocol of those who speak JSON.
+pub(crate) const JSON: &str = "madang.json.v1";
+
+/// Whether a request wants to become WebSocket, rightly or not.
+pub(crate) fn is_wanted(head: &Head) -> bool {
+    let upgrade = head.list("Upgrade").any(|word| word.eq_ignore_ascii_case("websocket"));
+    upgrade || head.value("Sec-WebSocket-Key").is_some()
+}
+
+/// The answer that makes it WebSocket.
+///
+/// # Errors
+///
+/// What is wrong with the request.
+pub(crate) fn accept(head: &Head, subprotocol: Option<&str>) -> Result<Vec<u8>, Refusal> {
+    let has = |name, word: &str| head.list(name).any(|other| other.eq_ignore_ascii_case(word));
+    if head.method != Method::Get {
+        return Err(Refusal::new(Status::MethodNotAllowed, "a WebSocket is asked for with GET"));
+    }
+    if !head.is_current || !has("Upgrade", "websocket") || !has("Connection", "upgrade") {
+        return Err(Refusal::new(Status::UpgradeRequired, "this is for WebSocket alone"));
+    }
+    if head.value("Sec-WebSocket-Version") != Some("13") {
+        return Err(Refusal::new(Status::UpgradeRequired, "WebSocket is spoken in version 13"));
+    }
+    let Some(key) = head.value("Sec-WebSocket-Key").filter(|key| is_key(key)) else {
+        let reason = "Sec-WebSocket-Key must be 16 bytes in base64";
+        return Err(Refusal::new(Status::BadRequest, reason));
+    };
+    let subprotocol = subprotocol
+        .map(|subprotocol| format!("Sec-WebSocket-Protocol: {subprotocol}\r\n"))
+        .unwrap_or_default();
+    let answer = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {}\r\n{subprotocol}\r\n",
+        derive_accept_key(key.as_bytes())
+    );
+    Ok(answer.into_bytes())
+}
+
+/// Whether a client offers the subprotocol of JSON.
+pub(crate) fn offers_json(head: &Head) -> bool {
+    head.list("Sec-WebSocket-Protocol").any(|offered| offered == JSON)
+}
+
+/// Whether it is 16 bytes in base64: 22 digits and the padding.
+fn is_key(key: &str) -> bool {
+    key.strip_suffix("==").is_some_and(|digits| {
+        let is_digit = |b: u8| b.is_ascii_alphanumeric() || b"+/".contains(&b);
+        digits.len() == 22 && digits.bytes().all(is_digit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The request of RFC 6455 section 1.3, with one part replaced.
+    fn request(from: &str, to: &str) -> Head {
+        let request = "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n\
+            Connection: keep-alive, Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+            Sec-WebSocket-Version: 13\r\n\r\n";
+        assert!(request.contains(from), "{from} is not in it");
+        let request = request.replacen(from, to, 1);
+        Head::parse(request.as_bytes()).expect("it is right").expect("it is whole").0
+    }
+
+    #[test]
+    fn the_handshake_is_the_one_of_the_standard() {
+        let answer = accept(&request("", ""), Some(JSON)).expect("it is right");
+        let answer = String::from_utf8(answer).expect("it is text");
+        assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
+        assert!(answer.contains("\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
+        assert!(answer.ends_with("\r\nSec-WebSocket-Protocol: madang.json.v1\r\n\r\n"), "{answer}");
+        let answer = accept(&request("", ""), None).expect("it is right");
+        assert!(!answer.windows(8).any(|part| part == b"Protocol:"));
+    }
+
+    #[test]
+    fn what_is_wrong_gets_its_status() {
+        #[track_caller]
+        fn check(from: &str, to: &str, expected: Status) {
+            let refusal = accept(&request(from, to), None).expect_err("it is wrong");
+            assert_eq!(refusal.status, expected, "{to}");
+        }
+        check("GET", "POST", Status::MethodNotAllowed);
+        check("HTTP/1.1", "HTTP/1.0", Status::UpgradeRequired);
+        check("websocket", "h2c", Status::UpgradeRequired);
+        check("keep-alive, Upgrade", "close", Status::UpgradeRequired);
+        check("Version: 13", "Version: 8", Status::UpgradeRequired);
+        check("Sec-WebSocket-Version: 13\r\n", "", Status::UpgradeRequired);
+        check("dGhlIHNhbXBsZSBub25jZQ==", "short", Status::BadRequest);
+        check("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZ!==", Status::BadRequest);
+        check("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", "", Status::BadRequest);
+    }
+
+    #[test]
+    fn json_is_offered_in_a_list() {
+        #[track_caller]
+        fn check(offered: &str, expected: bool) {
+            let header = format!("Sec-WebSocket-Protocol: {offered}\r\nHost");
+            assert_eq!(offers_json(&request("Host", &header)), expected);
+        }
+        check("madang.json.v1", true);
+        check("chat, madang.json.v1", true);
+        check("madang.json.v2", false);
+        check("MADANG.JSON.V1", false);
+    }
+}
