@@ -11,3 +11,4 @@ mod stall;
 mod limits;
 mod stop;
 mod dead;
+mod rfc6455;

@@ -231,6 +231,18 @@ impl TestClient {
         }
     }
 
+    /// Exactly so many bytes.
+    #[track_caller]
+    pub fn expect_bytes(&mut self, count: usize) -> Vec<u8> {
+        let deadline = Instant::now() + DEADLINE;
+        while self.unread.len() < count {
+            if !self.fill(deadline) {
+                self.fail(&format!("expected {count} bytes"));
+            }
+        }
+        self.take(count)
+    }
+
     /// What one read brings, all of it; nothing may have been read ahead.
     #[track_caller]
     pub fn expect_read(&mut self) -> String {
@@ -415,9 +427,14 @@ impl TestClient {
         }
     }
 
+    /// Calls the client something in what it prints.
+    pub(crate) fn call(&mut self, label: &str) {
+        self.label = label.to_owned();
+    }
+
     /// Fails the test. The transcript follows when the client is dropped.
     #[track_caller]
-    fn fail(&self, what: &str) -> ! {
+    pub(crate) fn fail(&self, what: &str) -> ! {
         let unread = &self.unread[..self.unread.len().min(1_024)];
         panic!("{}: {what}\nunread: {} (end: {:?})", self.label, Escaped(unread), self.at_end);
     }

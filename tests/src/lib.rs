@@ -10,9 +10,11 @@ use std::time::Duration;
 
 pub use client::{TestClient, read_lines};
 pub use server::TestServer;
+pub use websocket::{Frame, WebSocketClient, frame};
 
 mod server;
 mod client;
+mod websocket;
 mod transcript;
 mod kernel;
 

@@ -8,12 +8,12 @@ use std::{
 };
 
 use madang_server::{
-    config::{Config, Listen},
+    config::{Binary, Config, Listen},
     console::{Console, ConsoleThread, Streams},
     server::Server,
 };
 
-use crate::{DEADLINE, client::TestClient};
+use crate::{DEADLINE, client::TestClient, websocket::WebSocketClient};
 
 /// What a test's server says if a connection's thread has panicked.
 const INTERNAL_ERRORS: [&str; 2] = ["서버 오류", "error of the server"];
@@ -53,6 +53,21 @@ impl TestServer {
         TestServer { address, web_address, screen, running: Some((server, console_thread)) }
     }
 
+    /// Starts a server whose `/echo` gives back every message as it came, text and
+    /// binary, up to 16 MiB.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    #[track_caller]
+    pub fn start_verbatim_echo() -> TestServer {
+        TestServer::start(|config| {
+            config.echo.prefix = String::new();
+            config.echo.websocket.message_bytes = 16 << 20;
+            config.echo.websocket.binary = Binary::Taken;
+        })
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -86,6 +101,28 @@ impl TestServer {
     #[track_caller]
     pub fn login_json(&self, name: &str) -> TestClient {
         let mut client = self.connect();
+        client.login_json(name);
+        client
+    }
+
+    /// A new client over WebSocket, to whom nothing was said yet, in lines.
+    #[track_caller]
+    pub fn connect_websocket(&self) -> WebSocketClient {
+        WebSocketClient::open(self.web_address(), "/", &[])
+    }
+
+    /// A new client over WebSocket, logged in and told so, in lines.
+    #[track_caller]
+    pub fn login_websocket(&self, name: &str) -> WebSocketClient {
+        let mut client = self.connect_websocket();
+        client.login(name);
+        client
+    }
+
+    /// A new client over WebSocket, logged in and told so, in JSON.
+    #[track_caller]
+    pub fn login_websocket_json(&self, name: &str) -> WebSocketClient {
+        let mut client = WebSocketClient::open_json(self.web_address());
         client.login_json(name);
         client
     }

@@ -1,0 +1,238 @@
+//! A WebSocket peer that makes its own frames (RFC 6455), right ones and wrong ones.
+
+use std::{net::SocketAddr, time::Duration};
+
+use serde_json::{Value, json};
+
+use crate::client::TestClient;
+
+/// The handshake of RFC 6455 section 1.3.
+const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+/// Any will do for a server that looks at what it unmasks.
+const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+
+/// A connection to a server's web port that has become WebSocket.
+///
+/// Pings are answered and passed over by every `expect…` but
+/// [`expect_frame`](Self::expect_frame).
+pub struct WebSocketClient {
+    client: TestClient,
+}
+
+/// A frame from the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// FIN, the reserved bits and the opcode.
+    pub first: u8,
+    /// What is in it.
+    pub payload: Vec<u8>,
+}
+
+/// The bytes of a masked frame: `first` is FIN, the reserved bits and the opcode.
+pub fn frame(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
+    let payload = payload.as_ref();
+    let mut bytes = vec![first];
+    match payload.len() {
+        length @ ..126 => bytes.push(0x80 | length as u8),
+        length @ ..0x1_0000 => {
+            bytes.push(0x80 | 126);
+            bytes.extend_from_slice(&(length as u16).to_be_bytes());
+        }
+        length => {
+            bytes.push(0x80 | 127);
+            bytes.extend_from_slice(&(length as u64).to_be_bytes());
+        }
+    }
+    bytes.extend_from_slice(&MASK);
+    bytes.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    bytes
+}
+
+impl WebSocketClient {
+    /// Connects, asks for `path` with more headers than it needs, and takes the
+    /// server's consent.
+    ///
+    /// # Panics
+    ///
+    /// If nobody listens there, or the server does not consent.
+    #[track_caller]
+    pub fn open(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> WebSocketClient {
+        let mut client = TestClient::connect(address);
+        client.send(WebSocketClient::request(address, path, headers));
+        let head = client.expect("\r\n\r\n");
+        if !head.starts_with("HTTP/1.1 101 ") || !head.contains(ACCEPT) {
+            client.fail(&format!("expected consent, not {head}"));
+        }
+        WebSocketClient { client }
+    }
+
+    /// Connects to speak JSON.
+    #[track_caller]
+    pub fn open_json(address: SocketAddr) -> WebSocketClient {
+        WebSocketClient::open(address, "/", &[("Sec-WebSocket-Protocol", "madang.json.v1")])
+    }
+
+    /// The request that [`open`](Self::open) sends.
+    pub fn request(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> String {
+        let more: String =
+            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        format!(
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\n\
+             Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: {KEY}\r\n{more}\r\n"
+        )
+    }
+
+    /// The connection under it.
+    pub fn raw(&mut self) -> &mut TestClient {
+        &mut self.client
+    }
+
+    /// Sends a text message in one frame.
+    #[track_caller]
+    pub fn send(&mut self, text: &str) -> &mut WebSocketClient {
+        self.send_frame(0x81, text)
+    }
+
+    /// Sends an object as a message.
+    #[track_caller]
+    pub fn send_json(&mut self, message: &Value) -> &mut WebSocketClient {
+        self.send(&message.to_string())
+    }
+
+    /// Sends a frame of any kind.
+    #[track_caller]
+    pub fn send_frame(&mut self, first: u8, payload: impl AsRef<[u8]>) -> &mut WebSocketClient {
+        self.client.send(frame(first, payload));
+        self
+    }
+
+    /// Sends a Close frame.
+    #[track_caller]
+    pub fn send_close(&mut self, code: u16) -> &mut WebSocketClient {
+        self.send_frame(0x88, code.to_be_bytes())
+    }
+
+    /// The next frame, whatever it is.
+    #[track_caller]
+    pub fn expect_frame(&mut self) -> Frame {
+        let head = self.client.expect_bytes(2);
+        let length = match head[1] {
+            126 => u16::from_be_bytes(self.client.expect_bytes(2).try_into().expect("two")).into(),
+            127 => u64::from_be_bytes(self.client.expect_bytes(8).try_into().expect("eight")),
+            length @ ..126 => length.into(),
+            masked => self.client.fail(&format!("a masked frame, or worse: {masked:#x}")),
+        };
+        let length = usize::try_from(length).expect("it is no more than memory has");
+        Frame { first: head[0], payload: self.client.expect_bytes(length) }
+    }
+
+    /// The next frame that is no Ping.
+    #[track_caller]
+    fn expect_answer(&mut self) -> Frame {
+        loop {
+            let frame = self.expect_frame();
+            match frame.first {
+                0x89 => _ = self.send_frame(0x8a, frame.payload),
+                _ => return frame,
+            }
+        }
+    }
+
+    /// The next message, which is text.
+    #[track_caller]
+    pub fn expect_message(&mut self) -> String {
+        let Frame { first, payload } = self.expect_answer();
+        match String::from_utf8(payload) {
+            Ok(text) if first == 0x81 => text,
+            other => self.client.fail(&format!("expected text, not {first:#x} {other:?}")),
+        }
+    }
+
+    /// Exactly this message comes next.
+    #[track_caller]
+    pub fn expect_next(&mut self, text: &str) -> &mut WebSocketClient {
+        let message = self.expect_message();
+        if message != text {
+            self.client.fail(&format!("expected {text:?} next, not {message:?}"));
+        }
+        self
+    }
+
+    /// Waits for this message, whatever comes before it.
+    #[track_caller]
+    pub fn expect(&mut self, text: &str) -> &mut WebSocketClient {
+        while self.expect_message() != text {}
+        self
+    }
+
+    /// The next message, as JSON of type `kind`.
+    #[track_caller]
+    pub fn expect_json(&mut self, kind: &str) -> Value {
+        let text = self.expect_message();
+        match serde_json::from_str::<Value>(&text) {
+            Ok(message) if message["type"] == kind => message,
+            _ => self.client.fail(&format!("expected a {kind}, not {text}")),
+        }
+    }
+
+    /// A Close frame comes next, with nothing but pings before it; then, when it is
+    /// answered, the connection ends in order. Returns its code.
+    #[track_caller]
+    pub fn expect_close(&mut self) -> Option<u16> {
+        let code = self.expect_close_answer();
+        // It may have been sent before this side has read the server's.
+        self.client.try_send(frame(0x88, code.unwrap_or(1000).to_be_bytes()));
+        self.client.expect_closed();
+        code
+    }
+
+    /// The same where this side has sent its Close frame already.
+    #[track_caller]
+    pub fn expect_closed(&mut self) -> Option<u16> {
+        let code = self.expect_close_answer();
+        self.client.expect_closed();
+        code
+    }
+
+    #[track_caller]
+    fn expect_close_answer(&mut self) -> Option<u16> {
+        let Frame { first, payload } = self.expect_answer();
+        if first != 0x88 {
+            self.client.fail(&format!("expected a Close frame, not {first:#x} {payload:?}"));
+        }
+        let (code, reason) = payload.split_first_chunk()?;
+        assert!(str::from_utf8(reason).is_ok_and(|reason| reason.len() <= 123), "{reason:?}");
+        Some(u16::from_be_bytes(*code))
+    }
+
+    /// Nothing comes for so long.
+    #[track_caller]
+    pub fn expect_nothing_for(&mut self, pause: Duration) {
+        self.client.expect_nothing_for(pause);
+    }
+
+    /// Logs in with lines, and waits for being told of oneself.
+    #[track_caller]
+    pub fn login(&mut self, name: &str) -> &mut WebSocketClient {
+        self.client.call(name);
+        while !self.expect_message().ends_with("ID:") {}
+        self.send(name);
+        while !self.expect_message().starts_with(&format!("[{name}]")) {}
+        self
+    }
+
+    /// Logs in with JSON, waits for being told of oneself, and returns the welcome.
+    #[track_caller]
+    pub fn login_json(&mut self, name: &str) -> Value {
+        self.client.call(name);
+        self.expect_json("hello");
+        self.send_json(&json!({"type": "login", "name": name}));
+        let welcome = self.expect_json("welcome");
+        let joined = self.expect_json("joined");
+        assert_eq!(joined["id"], welcome["id"], "the first event is one's own");
+        welcome
+    }
+}
