@@ -11,4 +11,5 @@ mod stall;
 mod limits;
 mod stop;
 mod dead;
+mod doors;
 mod rfc6455;

@@ -59,7 +59,23 @@ impl WebSocketClient {
     /// If nobody listens there, or the server does not consent.
     #[track_caller]
     pub fn open(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> WebSocketClient {
-        let mut client = TestClient::connect(address);
+        WebSocketClient::upgrade(TestClient::connect(address), address, path, headers)
+    }
+
+    /// Connects with a receive buffer of about so many bytes.
+    #[track_caller]
+    pub fn open_with_buffer(address: SocketAddr, bytes: usize) -> WebSocketClient {
+        let client = TestClient::connect_with_buffer(address, bytes);
+        WebSocketClient::upgrade(client, address, "/", &[])
+    }
+
+    #[track_caller]
+    fn upgrade(
+        mut client: TestClient,
+        address: SocketAddr,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> WebSocketClient {
         client.send(WebSocketClient::request(address, path, headers));
         let head = client.expect("\r\n\r\n");
         if !head.starts_with("HTTP/1.1 101 ") || !head.contains(ACCEPT) {
@@ -83,6 +99,11 @@ impl WebSocketClient {
              Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
              Sec-WebSocket-Key: {KEY}\r\n{more}\r\n"
         )
+    }
+
+    /// Resets the connection under it.
+    pub fn reset(self) {
+        self.client.reset();
     }
 
     /// The connection under it.
