@@ -169,7 +169,9 @@ impl Rendered {
         let mut lines = Vec::new();
         for event in events {
             match carrier {
-                Carrier::Lines | Carrier::Http => write_lines(event, form, &mut bytes),
+                Carrier::Lines | Carrier::Http | Carrier::Echo => {
+                    write_lines(event, form, &mut bytes)
+                }
                 Carrier::WebSocket => {
                     lines.clear();
                     let form = match form {

@@ -14,6 +14,9 @@ pub enum Carrier {
     Http,
     /// WebSocket: each line is a text message without its line end.
     WebSocket,
+    /// WebSocket of which every message is an echo: what the server says to people
+    /// is no part of it.
+    Echo,
 }
 
 impl Carrier {
@@ -21,7 +24,7 @@ impl Carrier {
     pub(crate) fn carry(self, lines: &[u8]) -> Cow<'_, [u8]> {
         match self {
             Carrier::Lines => Cow::Borrowed(lines),
-            Carrier::Http => Cow::Borrowed(b""),
+            Carrier::Http | Carrier::Echo => Cow::Borrowed(b""),
             Carrier::WebSocket => {
                 let mut frames = Vec::with_capacity(lines.len() + 16);
                 frame::write_lines(lines, &mut frames);
@@ -35,7 +38,7 @@ impl Carrier {
         match self {
             Carrier::Lines => bytes.iter().filter(|byte| **byte == b'\n').count(),
             Carrier::Http => 0,
-            Carrier::WebSocket => frame::count(bytes),
+            Carrier::WebSocket | Carrier::Echo => frame::count(bytes),
         }
     }
 
@@ -48,7 +51,7 @@ impl Carrier {
         close_frame: Option<Option<u16>>,
     ) -> Cow<'_, [u8]> {
         let mut bytes = self.carry(lines);
-        if self == Carrier::WebSocket {
+        if matches!(self, Carrier::WebSocket | Carrier::Echo) {
             let (code, words) = match (close_frame, reason) {
                 (Some(code), _) => (code, ""),
                 (None, CloseReason::Told(goodbye)) => (Some(goodbye.close_code()), goodbye.code()),
@@ -81,6 +84,8 @@ mod tests {
         check(shutdown, Some(Some(4000)), b"\x88\x02\x0f\xa0");
         check(shutdown, Some(None), b"\x88\x00");
         check(CloseReason::Lost(ErrorKind::TimedOut), None, b"");
+        let echo = Carrier::Echo.carry_goodbye(b"x\n", shutdown, None);
+        assert_eq!(&*echo, b"\x88\x0a\x03\xe9shutdown");
         for carrier in [Carrier::Lines, Carrier::Http] {
             assert_eq!(carrier.carry_goodbye(b"x\n", shutdown, None), carrier.carry(b"x\n"));
         }

@@ -193,17 +193,24 @@ impl WebConnection {
         } else {
             self.outbox.change_form(Form::Text(config.lang, LineEnd::Lf));
         }
-        Ok(Next::Chat(self.upgrade(&answer, rest, config.websocket)))
+        Ok(Next::Chat(self.upgrade(&answer, rest, Carrier::WebSocket, config.websocket)))
     }
 
     fn open_echo(&mut self, head: &Head, rest: &[u8]) -> Result<Next, Refusal> {
         let answer = handshake::accept(head, None)?;
-        Ok(Next::Echo(self.upgrade(&answer, rest, self.shared.config.echo.websocket)))
+        let limits = self.shared.config.echo.websocket;
+        Ok(Next::Echo(self.upgrade(&answer, rest, Carrier::Echo, limits)))
     }
 
-    fn upgrade(&self, answer: &[u8], rest: &[u8], limits: WebSocketLimits) -> Box<MessageReader> {
+    fn upgrade(
+        &self,
+        answer: &[u8],
+        rest: &[u8],
+        carrier: Carrier,
+        limits: WebSocketLimits,
+    ) -> Box<MessageReader> {
         self.outbox.push_bytes(answer);
-        self.outbox.change_carrier(Carrier::WebSocket);
+        self.outbox.change_carrier(carrier);
         let (stream, outbox) = (self.stream.clone(), self.outbox.clone());
         Box::new(MessageReader::new(stream, outbox, limits, rest))
     }

@@ -12,4 +12,6 @@ mod limits;
 mod stop;
 mod dead;
 mod doors;
+mod web;
+mod hostile;
 mod rfc6455;

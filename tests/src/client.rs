@@ -231,6 +231,18 @@ impl TestClient {
         }
     }
 
+    /// The socket, to be written to in other ways than this client does.
+    pub fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// The next bytes, so many, which stay where they are; fewer at the end.
+    pub(crate) fn peek_bytes(&mut self, count: usize, pause: Duration) -> &[u8] {
+        let deadline = Instant::now() + pause;
+        while self.unread.len() < count && self.fill(deadline) {}
+        &self.unread[..count.min(self.unread.len())]
+    }
+
     /// Exactly so many bytes.
     #[track_caller]
     pub fn expect_bytes(&mut self, count: usize) -> Vec<u8> {

@@ -1,0 +1,173 @@
+//! WebSocket peers that mean no good, or no longer live: each gets the right code
+//! and its end, and nobody else is hindered.
+
+use std::time::{Duration, Instant};
+
+use madang_server::rate_limit::RateLimit;
+use madang_tests::{DEADLINE, Frame, TestServer, WebSocketClient, frame};
+
+/// Each bad thing is sent to the chat with a name and without, and to the echo.
+#[test]
+fn bad_frames_are_answered_with_their_code() {
+    let server = TestServer::start(|_| {});
+    let mut member = server.login("member");
+    let endless_fragments: Vec<u8> = std::iter::once(frame(0x01, "x"))
+        .chain((0..256).map(|_| frame(0x00, "")))
+        .flatten()
+        .collect();
+    let too_long = [0x01, 0x00].map(|first| frame(first, vec![b'x'; 40_000])).concat();
+    let length = |length: u64| [&[0x81, 0xff][..], &length.to_be_bytes(), b"mask"].concat();
+    let cases: [(&str, Vec<u8>, u16); 12] = [
+        ("a fragment too many", endless_fragments, 1009),
+        ("fragments that grow too long", too_long, 1009),
+        ("a control frame of 126 bytes", frame(0x89, [0; 126]), 1002),
+        ("a fragmented control frame", frame(0x09, ""), 1002),
+        ("a length of 2^63", length(1 << 63), 1002),
+        ("a length of 2^62", length(1 << 62), 1009),
+        ("a message too long", frame(0x81, vec![b'x'; (64 << 10) + 1]), 1009),
+        ("no mask", b"\x81\x02hi".to_vec(), 1002),
+        ("not UTF-8", frame(0x81, b"\xff"), 1007),
+        ("binary", frame(0x82, "hi"), 1003),
+        ("a reserved bit", frame(0xc1, "hi"), 1002),
+        ("a reserved opcode", frame(0x83, "hi"), 1002),
+    ];
+    for (at, (what, bytes, code)) in cases.into_iter().enumerate() {
+        let name = format!("bad{at}");
+        let clients = [
+            server.login_websocket(&name),
+            server.connect_websocket(),
+            WebSocketClient::open_json(server.web_address()),
+            WebSocketClient::open(server.web_address(), "/echo", &[]),
+        ];
+        for mut client in clients {
+            client.raw().try_send(&bytes);
+            while client.peek_is_message() {
+                client.expect_message();
+            }
+            assert_eq!(client.expect_close(), Some(code), "{what}");
+        }
+        member.expect(format!("[{name}]님이 퇴장했습니다.\n"));
+    }
+    member.send("unharmed\n").expect_next("[member] unharmed\n");
+}
+
+#[test]
+fn a_message_has_its_time_and_dripping_moves_no_deadline() {
+    let server = TestServer::start(|config| {
+        config.websocket.assembly_timeout = Duration::from_secs(1);
+    });
+    let mut member = server.login("member");
+    let mut fragments = server.login_websocket("fragments");
+    let mut drips = server.login_websocket("drips");
+    let started = Instant::now();
+    fragments.send_frame(0x01, "never");
+    let slow = frame(0x81, "a message that takes its time, and more than that");
+    for byte in slow.iter().chain(std::iter::repeat(&b'x')) {
+        if drips.raw().has_more_within(Duration::from_millis(50)) && !drips.peek_is_message() {
+            break;
+        }
+        while drips.peek_is_message() {
+            drips.expect_message();
+        }
+        drips.raw().try_send([*byte]);
+        // A ping in between is answered, and ends no message.
+        fragments.raw().try_send(frame(0x89, ""));
+        assert!(started.elapsed() < DEADLINE, "it is never closed");
+    }
+    assert_eq!(drips.expect_close(), Some(1008));
+    while fragments.peek_first() == 0x8a || fragments.peek_is_message() {
+        fragments.expect_frame();
+    }
+    assert_eq!(fragments.expect_close(), Some(1008));
+    let passed = started.elapsed();
+    assert!((1..4).contains(&passed.as_secs()), "{passed:?}");
+    member.expect("[fragments]님이 퇴장했습니다.\n");
+}
+
+#[test]
+fn messages_that_end_in_time_are_each_given_theirs() {
+    let server = TestServer::start(|config| {
+        config.websocket.assembly_timeout = Duration::from_millis(600);
+    });
+    let mut client = server.login_websocket("alice");
+    // The end of one and the beginning of the next come together, for longer than one
+    // may take.
+    let started = Instant::now();
+    client.send_frame(0x01, "0");
+    let mut said = 0;
+    while started.elapsed() < Duration::from_millis(1_500) {
+        client.expect_nothing_for(Duration::from_millis(100));
+        let both = [frame(0x80, ""), frame(0x01, (said + 1).to_string())].concat();
+        client.raw().send(both);
+        client.expect_next(&format!("[alice] {said}"));
+        said += 1;
+    }
+    assert!(said > 5, "{said}");
+}
+
+#[test]
+fn who_does_not_answer_a_ping_is_gone() {
+    let server = TestServer::start(|config| {
+        config.websocket.ping_interval = Duration::from_millis(100);
+        config.websocket.pong_timeout = Duration::from_millis(500);
+    });
+    let mut member = server.login("member");
+    let mut dead = server.login_websocket("dead");
+    let mut alive = server.login_websocket("alive");
+    member.expect("[alive]님이 입장했습니다.\n");
+    let started = Instant::now();
+    let ping = Frame { first: 0x89, payload: Vec::new() };
+    while dead.peek_is_message() {
+        dead.expect_frame();
+    }
+    assert_eq!(dead.expect_frame(), ping);
+    // Anything that comes counts as life, not an answer alone.
+    while !member.has_more_within(Duration::from_millis(20)) {
+        alive.send("").expect_nothing_but_pings();
+        assert!(started.elapsed() < DEADLINE, "it is never missed");
+    }
+    member.expect_next("[dead]님이 퇴장했습니다.\n");
+    assert!(started.elapsed() >= Duration::from_millis(500), "{:?}", started.elapsed());
+    dead.raw().expect_closed();
+    server.console_expect("dead: 연결 끊김");
+    alive.send("here").expect("[alive] here");
+}
+
+#[test]
+fn control_frames_are_charged_like_lines() {
+    let limit =
+        RateLimit { lines_per_second: 50.0, burst_lines: 10.0, ..RateLimit::per_second(10) };
+    for path in ["/", "/echo"] {
+        let server = TestServer::start(|config| config.rate_limit = Some(limit));
+        let mut client = WebSocketClient::open(server.web_address(), path, &[]);
+        while client.peek_is_message() {
+            client.expect_message();
+        }
+        let started = Instant::now();
+        for at in 0..60u8 {
+            client.raw().send(frame(if at % 2 == 0 { 0x89 } else { 0x8a }, [at]));
+        }
+        for at in (0..60u8).step_by(2) {
+            assert_eq!(client.expect_frame(), Frame { first: 0x8a, payload: vec![at] });
+        }
+        let passed = started.elapsed();
+        assert!(passed >= Duration::from_millis(900), "{path}: {passed:?}");
+        assert!(passed < Duration::from_secs(5), "{path}: {passed:?}");
+    }
+}
+
+#[test]
+fn pings_whose_answers_are_not_read_end_the_reading() {
+    let server = TestServer::start(|_| {});
+    let mut client = WebSocketClient::open_with_buffer(server.web_address(), 4 * 1_024);
+    let pings = frame(0x89, [b'x'; 125]).repeat(500);
+    let stream = client.raw().stream();
+    stream.set_write_timeout(Some(Duration::from_millis(500))).expect("it is connected");
+    let mut sent = 0;
+    // Much more than both kernels' buffers take.
+    const FLOOD_BYTES: usize = 128 << 20;
+    while sent < FLOOD_BYTES && std::io::Write::write_all(&mut &*stream, &pings).is_ok() {
+        sent += pings.len();
+    }
+    assert!(sent < FLOOD_BYTES, "answers are held without end");
+}

@@ -1,0 +1,223 @@
+//! The web port before anything has become WebSocket: what may be asked, what is
+//! refused, and who is behind a proxy.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::{Duration, Instant},
+};
+
+use madang_server::{config::Listen, transport::http::origin::Origin};
+use madang_tests::{DEADLINE, TestClient, TestServer, WebSocketClient};
+
+/// Sends a request and returns the whole answer, after which the server has closed.
+#[track_caller]
+fn answer(address: SocketAddr, request: &str) -> String {
+    let mut client = TestClient::connect(address);
+    client.send(request);
+    client.expect_rest()
+}
+
+#[track_caller]
+fn get(server: &TestServer, target: &str) -> String {
+    answer(server.web_address(), &format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+}
+
+#[test]
+fn resources_are_found_below_any_prefix() {
+    let server = TestServer::start(|_| {});
+    #[track_caller]
+    fn check(server: &TestServer, target: &str, status: &str, body: &str) {
+        let answer = get(server, target);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{target}: {answer}");
+        assert!(answer.contains(body), "{target}: {answer}");
+        assert!(answer.contains("\r\nConnection: close"), "{answer}");
+    }
+    check(&server, "/", "200", "WebSocket");
+    check(&server, "/chat/?utm=x", "200", "WebSocket");
+    check(&server, "http://localhost/", "200", "WebSocket");
+    check(&server, "/healthz", "200", "ok\n");
+    check(&server, "/any/prefix/healthz", "200", "ok\n");
+    check(&server, "/none", "404", "404 Not Found");
+    check(&server, "/healthz/", "200", "WebSocket");
+    check(&server, "/../../etc/passwd", "404", "404 Not Found");
+    for name in ["ws", "echo"] {
+        check(&server, &format!("/{name}"), "426", "\r\nSec-WebSocket-Version: 13\r\n");
+    }
+}
+
+#[test]
+fn requests_that_are_wrong_get_their_status_and_an_end() {
+    let server = TestServer::start(|_| {});
+    #[track_caller]
+    fn check(server: &TestServer, request: &str, status: &str) {
+        let answer = answer(server.web_address(), request);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+    let host = "Host: localhost\r\n";
+    check(&server, "hello\r\n\r\n", "400");
+    check(&server, "\u{16}\u{3}\u{1}\u{2}", "400");
+    check(&server, "GET / HTTP/1.1\r\n\r\n", "400");
+    check(&server, &format!("POST / HTTP/1.1\r\n{host}Content-Length: 2\r\n\r\nhi"), "405");
+    check(&server, &format!("DELETE /none HTTP/1.1\r\n{host}\r\n"), "404");
+    check(&server, &format!("GET /{} HTTP/1.1\r\n", "x".repeat(9_000)), "414");
+    check(&server, &format!("GET / HTTP/1.1\r\n{host}A: {}\r\n\r\n", "x".repeat(9_000)), "431");
+    check(&server, &format!("GET / HTTP/1.1\r\n{host}{}\r\n", "A: b\r\n".repeat(70)), "431");
+    check(&server, "GET / HTTP/1.0\r\n\r\n", "200");
+
+    let upgrade = WebSocketClient::request(server.web_address(), "/", &[]);
+    check(&server, &upgrade.replace("Version: 13", "Version: 8"), "426");
+    check(&server, &upgrade.replace("Connection: Upgrade", "Connection: close"), "426");
+    check(&server, &upgrade.replace("dGhlIHNhbXBsZSBub25jZQ==", "x"), "400");
+    check(&server, &upgrade.replace("GET / ", "POST / "), "405");
+    check(&server, &upgrade.replace("GET / ", "GET /none "), "404");
+}
+
+#[test]
+fn head_is_answered_without_a_body() {
+    let server = TestServer::start(|_| {});
+    let answer = answer(server.web_address(), "HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\n"), "{answer}");
+    assert!(!answer.contains("Content-Length: 0\r\n"), "{answer}");
+}
+
+#[test]
+fn a_head_has_its_time_and_dripping_moves_no_deadline() {
+    let server = TestServer::start(|config| config.head_timeout = Duration::from_secs(1));
+    let mut silent = TestClient::connect(server.web_address());
+    let mut dripping = TestClient::connect(server.web_address());
+    let started = Instant::now();
+    for byte in "GET / HTTP/1.1\r\nX: ".bytes().chain(std::iter::repeat(b'x')) {
+        if dripping.has_more_within(Duration::from_millis(20)) {
+            break;
+        }
+        dripping.try_send([byte]);
+        assert!(started.elapsed() < DEADLINE, "it is never closed");
+    }
+    assert!(dripping.expect_rest().starts_with("HTTP/1.1 408 "));
+    assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());
+    // Who has said nothing is told nothing.
+    silent.expect_closed();
+}
+
+#[test]
+fn pages_may_chat_by_their_origin() {
+    let server = TestServer::start(|config| {
+        config.public_url = "https://chat.example.org/prefix/".parse().ok();
+        config.allow_origin = vec!["http://other.example".parse().expect("an origin")];
+    });
+    let web = server.web_address();
+    let own = format!("http://{web}");
+    for origin in [own.as_str(), "https://chat.example.org", "http://other.example:80"] {
+        WebSocketClient::open(web, "/", &[("Origin", origin)]);
+    }
+    for origin in ["http://evil.example", "null", "http://chat.example.org"] {
+        let request = WebSocketClient::request(web, "/ws", &[("Origin", origin)]);
+        let answer = answer(web, &request);
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+        assert!(answer.ends_with(&format!("--allow-origin {origin}\n")), "{answer}");
+        // The practice server is everyone's.
+        let mut echo = WebSocketClient::open(web, "/echo", &[("Origin", origin)]);
+        echo.send("안녕").expect_next("echo : 안녕");
+    }
+    // A rebound name: its page and our host agree.
+    let host = format!("Host: {web}");
+    let request = WebSocketClient::request(web, "/", &[("Origin", "http://evil.example")]);
+    let answer = answer(web, &request.replace(&host, "Host: evil.example"));
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+}
+
+#[test]
+fn pages_from_files_may_chat_where_that_is_allowed() {
+    let server = TestServer::start(|config| config.allow_origin = vec![Origin::Null]);
+    WebSocketClient::open(server.web_address(), "/", &[("Origin", "null")]);
+}
+
+#[test]
+fn only_json_is_agreed_to_as_a_subprotocol() {
+    let server = TestServer::start(|_| {});
+    let web = server.web_address();
+    for (offered, agreed) in
+        [("madang.json.v1", true), ("chat, madang.json.v1", true), ("chat", false)]
+    {
+        let mut client = TestClient::connect(web);
+        client.send(WebSocketClient::request(web, "/", &[("Sec-WebSocket-Protocol", offered)]));
+        let head = client.expect("\r\n\r\n");
+        assert_eq!(head.contains("\r\nSec-WebSocket-Protocol: madang.json.v1"), agreed, "{head}");
+        assert!(!head.contains("Sec-WebSocket-Extensions"), "{head}");
+    }
+}
+
+#[test]
+fn what_follows_the_request_at_once_is_not_lost() {
+    let server = TestServer::start(|_| {});
+    let web = server.web_address();
+    let mut bytes = WebSocketClient::request(web, "/echo", &[]).into_bytes();
+    bytes.extend(madang_tests::frame(0x81, "early"));
+    let mut client = TestClient::connect(web);
+    client.send(bytes);
+    client.expect("\r\n\r\n");
+    client.expect_next(b"\x81\x0cecho : early");
+}
+
+#[test]
+fn a_trusted_proxy_is_believed_whose_connection_it_passes_on() {
+    let server = TestServer::start(|config| {
+        config.trust_proxy = vec!["127.0.0.0/8".parse().expect("a range")];
+        config.max_per_address = Some(2);
+    });
+    let web = server.web_address();
+    let open = |from: &'static str| WebSocketClient::open(web, "/", &[("X-Forwarded-For", from)]);
+    let mut alice = open("198.51.100.1, 203.0.113.9");
+    alice.login("alice");
+    server.console_expect("[203.0.113.9] 연결됨 (#1)\n");
+    let _another = open("203.0.113.9");
+    let header = [("X-Forwarded-For", "203.0.113.9")];
+    let refused = answer(web, &WebSocketClient::request(web, "/", &header));
+    assert!(refused.starts_with("HTTP/1.1 429 "), "{refused}");
+    // Others behind the same proxy have their own places.
+    let _other = open("203.0.113.10");
+}
+
+#[test]
+fn without_trust_nobody_is_believed() {
+    let server = TestServer::start(|_| {});
+    let header = [("X-Forwarded-For", "203.0.113.9")];
+    let _client = WebSocketClient::open(server.web_address(), "/", &header);
+    server.console_expect("[127.0.0.1] 연결됨 (#1)\n");
+}
+
+#[test]
+fn a_full_server_says_so_in_http_too() {
+    let server = TestServer::start(|config| config.max_connections = Some(1));
+    let _member = server.login("member");
+    let refused = get(&server, "/");
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    assert!(refused.ends_with("the server is full\n"), "{refused}");
+}
+
+#[test]
+fn several_addresses_and_none_can_be_listened_at() {
+    let free = Listen::At((Ipv4Addr::LOCALHOST, 0).into());
+    let server = TestServer::start(|config| {
+        config.web = vec![free, Listen::Everywhere(0)];
+        config.listen = vec![free];
+    });
+    assert!(get(&server, "/healthz").ends_with("ok\n"));
+    let server = TestServer::start(|config| config.web = Vec::new());
+    server.login("alice");
+}
+
+#[test]
+fn stopping_does_not_wait_for_who_has_not_asked_yet() {
+    let mut server = TestServer::start(|_| {});
+    let mut waiting: Vec<TestClient> =
+        (0..3).map(|_| TestClient::connect(server.web_address())).collect();
+    waiting[0].send("GET / HT").wait_until_read();
+    let mut echo = WebSocketClient::open(server.web_address(), "/echo", &[]);
+    echo.send("x").expect_next("echo : x");
+    let started = Instant::now();
+    server.stop();
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    waiting.iter_mut().for_each(TestClient::expect_closed);
+    assert_eq!(echo.expect_close(), Some(1001));
+}
