@@ -15,3 +15,5 @@ mod doors;
 mod web;
 mod hostile;
 mod rfc6455;
+mod peers;
+mod deploy;

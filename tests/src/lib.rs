@@ -9,12 +9,14 @@
 use std::time::Duration;
 
 pub use client::{TestClient, read_lines};
+pub use program::{Program, TestFolder};
 pub use server::TestServer;
 pub use websocket::{Frame, WebSocketClient, frame};
 
 mod server;
 mod client;
 mod websocket;
+mod program;
 mod transcript;
 mod kernel;
 

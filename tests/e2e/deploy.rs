@@ -1,0 +1,220 @@
+//! As it is deployed: behind a real nginx, with the configuration that is shipped,
+//! over TLS, and with the one that many have copied from an article; and as a service.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    path::PathBuf,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use madang_server::config::{Config, Listen};
+use madang_tests::{DEADLINE, Program, TestClient, TestFolder, TestServer, WebSocketClient};
+
+use crate::peers::python;
+
+const SHIPPED: &str = include_str!("../../server/deploy/nginx.conf");
+
+/// As in the article: a prefix stripped by the trailing slash, no Host header set.
+const ARTICLE: &str = r#"
+upstream pythonchattingserver {
+        server chattingserver:7777;
+}
+
+server {
+    location /websocket/ {
+        proxy_pass http://pythonchattingserver/;
+        proxy_http_version 1.1;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header Connection "upgrade";
+        proxy_read_timeout 86400;
+    }
+}
+"#;
+
+/// A running nginx.
+struct Nginx {
+    address: SocketAddr,
+    /// Of the certificate that stands for a real one.
+    certificate: PathBuf,
+    _program: Program,
+    _folder: TestFolder,
+}
+
+/// An address of the loopback interface at which nobody listens now.
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("it is bound")
+}
+
+impl Nginx {
+    /// The configuration that is shipped, in front of `web`.
+    #[track_caller]
+    fn shipped(web: SocketAddr) -> Nginx {
+        Nginx::start(|folder, address| {
+            let replaced = [
+                ("listen 443 ssl;", format!("listen {address} ssl;")),
+                ("listen [::]:443 ssl;", String::new()),
+                ("http://127.0.0.1:9998/", format!("http://{web}/")),
+                ("/etc/letsencrypt/live/chat.example.org", folder.path().display().to_string()),
+            ];
+            replaced.into_iter().fold(SHIPPED.to_owned(), |conf, (from, to)| {
+                assert!(conf.contains(from), "{from} is not in it");
+                conf.replace(from, &to)
+            })
+        })
+    }
+
+    /// The article's, in front of `web`.
+    #[track_caller]
+    fn article(web: SocketAddr) -> Nginx {
+        Nginx::start(|_, address| {
+            ARTICLE
+                .replace("chattingserver:7777", &web.to_string())
+                .replace("location", &format!("listen {address};\n    location"))
+        })
+    }
+
+    #[track_caller]
+    fn start(site: impl FnOnce(&TestFolder, SocketAddr) -> String) -> Nginx {
+        let folder = TestFolder::new();
+        let address = free_address();
+        let path = folder.path().display();
+        let certificate = folder.path().join("fullchain.pem");
+        let mut openssl = Command::new("openssl");
+        openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]);
+        openssl.args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]);
+        openssl.arg("-keyout").arg(folder.path().join("privkey.pem"));
+        openssl.arg("-out").arg(&certificate);
+        Program::start(&mut openssl).expect_success(DEADLINE);
+        let site = site(&folder, address);
+        let conf = format!(
+            "daemon off; master_process off; pid {path}/pid; error_log stderr;\n\
+             events {{}}\n\
+             http {{\n\
+             access_log off; client_body_temp_path {path}/body; proxy_temp_path {path}/proxy;\n\
+             fastcgi_temp_path {path}/fastcgi; uwsgi_temp_path {path}/uwsgi;\n\
+             scgi_temp_path {path}/scgi;\n\
+             {site}\n}}\n"
+        );
+        let conf = folder.write("nginx.conf", &conf);
+        let mut nginx = Command::new("nginx");
+        nginx.arg("-p").arg(folder.path()).arg("-c").arg(conf);
+        let program = Program::start(&mut nginx);
+        let deadline = Instant::now() + DEADLINE;
+        while TcpStream::connect(address).is_err() {
+            assert!(Instant::now() < deadline, "nginx does not listen");
+            std::thread::yield_now();
+        }
+        Nginx { address, certificate, _program: program, _folder: folder }
+    }
+}
+
+fn behind_proxy(config: &mut Config) {
+    config.trust_proxy = vec!["127.0.0.1".parse().expect("a range")];
+    config.public_url = "https://chat.example.org/madang/".parse().ok();
+}
+
+/// Has a program chat through TLS and the proxy, after so many seconds of silence.
+#[track_caller]
+fn chat_through(nginx: &Nginx, server: &TestServer, form: &str, silent_seconds: u64) {
+    let mut host = server.login("host");
+    let url = format!("wss://localhost:{}/madang/", nginx.address.port());
+    let mut command = python("chat_websockets.py");
+    command.args([&url, "proxied", form, &silent_seconds.to_string()]).arg(&nginx.certificate);
+    let program = Program::start(&mut command);
+    let deadline = Instant::now() + Duration::from_secs(silent_seconds) + DEADLINE;
+    while !host.has_more_within(Duration::from_secs(1)) {
+        assert!(Instant::now() < deadline, "it never begins");
+    }
+    host.expect("[proxied] 안녕하세요\n");
+    host.send("어서 오세요\n").expect_next("[host] 어서 오세요\n");
+    program.expect_success(DEADLINE);
+    host.expect_next("[proxied]님이 퇴장했습니다.\n");
+    host.send("/quit\n").expect_closed();
+}
+
+#[test]
+#[ignore = "needs nginx, openssl and tests/peers/.venv"]
+fn the_shipped_configuration_carries_chat_over_tls() {
+    let server = TestServer::start(behind_proxy);
+    let nginx = Nginx::shipped(server.web_address());
+    for form in ["lines", "json"] {
+        chat_through(&nginx, &server, form, 0);
+    }
+}
+
+#[test]
+#[ignore = "needs nginx, openssl and tests/peers/.venv, and more than a minute"]
+fn seventy_five_idle_seconds_end_nothing() {
+    let server = TestServer::start(|config| {
+        behind_proxy(config);
+        config.login_timeout = Duration::from_secs(120);
+    });
+    let nginx = Nginx::shipped(server.web_address());
+    chat_through(&nginx, &server, "json", 75);
+}
+
+#[test]
+#[ignore = "needs nginx and openssl"]
+fn the_articles_configuration_carries_chat_with_a_public_url() {
+    const PAGE: &str = "https://chatting.lostcatbox.com";
+    let server = TestServer::start(|config| {
+        config.public_url = format!("{PAGE}/websocket/").parse().ok();
+    });
+    let nginx = Nginx::article(server.web_address());
+    let path = "/websocket/";
+    let mut alice = WebSocketClient::open(nginx.address, path, &[("Origin", PAGE)]);
+    alice.login("alice");
+    let mut bob = WebSocketClient::open(nginx.address, "/websocket/ws", &[("Origin", PAGE)]);
+    bob.login("bob");
+    alice.expect("[bob]님이 입장했습니다.");
+    alice.send("안녕").expect_next("[alice] 안녕");
+    bob.expect_next("[alice] 안녕").send_close(1000);
+    assert_eq!(bob.expect_closed(), Some(1000));
+    alice.expect_next("[bob]님이 퇴장했습니다.");
+    // Another page is refused, with what would allow it, through the proxy too.
+    let mut other = TestClient::connect(nginx.address);
+    let origin = [("Origin", "https://evil.example")];
+    other.send(WebSocketClient::request(nginx.address, path, &origin));
+    let answer = other.expect("--allow-origin https://evil.example\n");
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    // The page's own resources, and the probe of one's proxy.
+    let mut probe = WebSocketClient::open(nginx.address, "/websocket/echo", &[]);
+    probe.send("hi").expect_next("echo : hi");
+}
+
+#[test]
+#[ignore = "needs nginx and openssl"]
+fn a_restart_is_a_goodbye_and_then_a_welcome() {
+    let web = free_address();
+    let start = || {
+        TestServer::start(|config| {
+            behind_proxy(config);
+            config.web = vec![Listen::At(web)];
+        })
+    };
+    let mut server = start();
+    let nginx = Nginx::article(web);
+    let mut alice = WebSocketClient::open(nginx.address, "/websocket/", &[]);
+    alice.login("alice");
+    server.stop();
+    alice.expect("서버를 종료합니다.");
+    assert_eq!(alice.expect_close(), Some(1001));
+    let _server = start();
+    let mut alice = WebSocketClient::open(nginx.address, "/websocket/", &[]);
+    alice.login("alice").send("back").expect_next("[alice] back");
+}
+
+#[test]
+#[ignore = "needs systemd-analyze"]
+fn the_service_is_one_that_systemd_takes() {
+    let folder = TestFolder::new();
+    let unit = include_str!("../../server/deploy/madang.service");
+    // The program need not be installed where the test runs.
+    let unit = unit.replace("/usr/local/bin/madang-server", "/bin/true");
+    let path = folder.write("madang.service", &unit);
+    let mut command = Command::new("systemd-analyze");
+    command.args(["verify", "--man=no"]).arg(path);
+    assert_eq!(Program::start(&mut command).expect_success(DEADLINE), "");
+}

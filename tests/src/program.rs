@@ -1,0 +1,121 @@
+//! Programs from outside that a test runs: their output is told when they fail.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
+};
+
+/// A running program, killed when it is dropped.
+pub struct Program {
+    child: Option<Child>,
+    command: String,
+}
+
+impl Program {
+    /// Starts it, with its output kept.
+    ///
+    /// # Panics
+    ///
+    /// If it can't be started.
+    #[track_caller]
+    pub fn start(command: &mut Command) -> Program {
+        let shown = format!("{command:?}");
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("failed to start {shown}: {error}"));
+        Program { child: Some(child), command: shown }
+    }
+
+    /// Waits until it has ended well, for at most `patience`, and returns what it
+    /// has written to stdout.
+    ///
+    /// # Panics
+    ///
+    /// If it fails, or does not end.
+    #[track_caller]
+    pub fn expect_success(mut self, patience: Duration) -> String {
+        let deadline = Instant::now() + patience;
+        let mut child = self.child.take().expect("it is taken once");
+        let ended = loop {
+            match child.try_wait().expect("it is a child") {
+                Some(_) => break true,
+                None if Instant::now() >= deadline => break false,
+                None => std::thread::sleep(Duration::from_millis(5)),
+            }
+        };
+        if !ended {
+            let _ = child.kill();
+        }
+        let Output { status, stdout, stderr } = child.wait_with_output().expect("it has ended");
+        let [stdout, stderr] =
+            [stdout, stderr].map(|out| String::from_utf8_lossy(&out).into_owned());
+        let shown = &self.command;
+        assert!(ended, "{shown} does not end\nstdout: {stdout}\nstderr: {stderr}");
+        assert!(status.success(), "{shown}: {status}\nstdout: {stdout}\nstderr: {stderr}");
+        stdout
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            if let (true, Ok(output)) = (std::thread::panicking(), child.wait_with_output()) {
+                eprintln!("-- {} --\n{}", self.command, String::from_utf8_lossy(&output.stderr));
+            }
+        }
+    }
+}
+
+/// A folder of a test's own, gone when it is dropped.
+pub struct TestFolder(PathBuf);
+
+impl TestFolder {
+    /// An empty folder.
+    ///
+    /// # Panics
+    ///
+    /// If it can't be made.
+    #[track_caller]
+    pub fn new() -> TestFolder {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("madang-{}-{number}", std::process::id()));
+        std::fs::create_dir(&path).expect("there is room for a folder");
+        TestFolder(path)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Writes a file into it, and returns where that is.
+    ///
+    /// # Panics
+    ///
+    /// If it can't be written.
+    #[track_caller]
+    pub fn write(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.0.join(name);
+        std::fs::write(&path, content).expect("the folder is there");
+        path
+    }
+}
+
+impl Default for TestFolder {
+    fn default() -> TestFolder {
+        TestFolder::new()
+    }
+}
+
+impl Drop for TestFolder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
