@@ -74,6 +74,50 @@
 //! ← {"type":"bye","reason":"quit"}
 //! ```
 //!
+//! # WebSocket
+//!
+//! Port 9998 takes HTTP/1.1, one request a connection. The last segment of the path
+//! decides what becomes of it, so that a proxy may put any prefix before it:
+//!
+//! | segment | is |
+//! |---|---|
+//! | empty | the page; with an upgrade the chat |
+//! | `ws` | the chat |
+//! | `echo` | each text message comes back after `echo : `; no login, from any page |
+//! | `healthz` | `ok` |
+//!
+//! An upgrade (RFC 6455, version 13) that offers the subprotocol `madang.json.v1` is
+//! agreed to speak JSON: `hello` comes at once, and each object is one text message,
+//! both ways, as above but without the line end. Without it, each line of the server
+//! is one text message, the prompt too, and each text message to the server is what
+//! is said at once: one line, or several, which stay one message and of which none
+//! but the first can begin a command.
+//!
+//! A message has at most 64 KiB in at most 256 fragments, which come within 10 s.
+//! There is no compression. The server pings every 25 s and takes anything that
+//! comes for life; nothing within 10 s after a ping has left ends the connection.
+//! Pings of the peer are answered, and count like lines for the rate limit.
+//!
+//! The server's last frame is a Close frame, in JSON after `bye`. Its reason is the
+//! word of `bye`:
+//!
+//! | code | when |
+//! |---|---|
+//! | 1000 | the member quit |
+//! | 1001 | the server stops |
+//! | 1002 | a frame breaks the rules: no mask, reserved bits, a long control frame, … |
+//! | 1003 | a binary message |
+//! | 1007 | a text message is not UTF-8 |
+//! | 1008 | no login in time or in five tries; a message did not end in time |
+//! | 1009 | a message is too long, or in too many fragments |
+//! | 1011 | an error of the server |
+//! | the peer's own | it has closed first |
+//!
+//! What is wrong before the upgrade is answered in HTTP: 400 for what is no request,
+//! 403 for a page that may not chat here, 404, 405, 408 after 10 s, 414 and 431 for
+//! more than 8 KiB or 64 headers, 426 for a handshake of another version, 429 and 503
+//! where there is no place.
+//!
 //! # Ids
 //!
 //! The events of a room are numbered. Its first id is the microsecond of the
