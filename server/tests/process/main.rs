@@ -11,6 +11,8 @@ mod server_process;
 mod console;
 #[cfg(target_os = "linux")]
 mod descriptors;
+#[cfg(target_os = "linux")]
+mod crowd;
 mod foreign_programs;
 mod startup;
 mod stopping;

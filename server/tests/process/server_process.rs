@@ -15,6 +15,7 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_madang-server");
 pub(crate) struct ServerProcess {
     program: Program,
     pub(crate) address: SocketAddr,
+    pub(crate) web_address: SocketAddr,
 }
 
 /// The binary, without what the environment of the tests would tell it.
@@ -58,8 +59,10 @@ impl ServerProcess {
         let port = program.out().expect("\n");
         let address = format!("127.0.0.1:{port}").parse().expect("nc is told a port");
         program.out().expect(&format!("  madang {address}\n"));
-        program.out().expect("  (WebSocket)\n");
-        ServerProcess { program, address }
+        program.out().expect("  madang http://");
+        let web_address = program.out().expect("/   (WebSocket)\n");
+        let web_address = web_address.parse().expect("madang is told an address");
+        ServerProcess { program, address, web_address }
     }
 }
 

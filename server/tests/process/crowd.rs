@@ -1,0 +1,110 @@
+//! Five hundred at the web port at once who mean no good: what they may cost, and that
+//! others talk meanwhile.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+use rustix::process::Pid;
+
+use crate::{incoming::PATIENCE, peer::Peer, server_process::ServerProcess};
+
+const CROWD: usize = 500;
+
+/// What one of them may cost: the longest message and the read buffer, which a flood
+/// makes as long, and the thread with its stack as a debug build uses it.
+const MEMBER_KIB: usize = 2 * 64 + 64;
+
+/// The time that a message and a head may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// An upgrade, and after it what is no message yet and as much as one may be.
+fn endless_message() -> Vec<u8> {
+    let mut bytes = b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
+        Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        .to_vec();
+    // Without FIN, masked with nothing, and not all of it.
+    bytes.extend([0x01, 0xff]);
+    bytes.extend(65_536u64.to_be_bytes());
+    bytes.extend([0; 4]);
+    bytes.extend([b'x'; 65_500]);
+    bytes
+}
+
+fn resident_kib(pid: Pid) -> usize {
+    let status = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_pid()));
+    let status = status.expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    number.expect("it has a resident size")
+}
+
+/// All that a connection is sent until it ends, whichever way.
+#[track_caller]
+fn read_to_end(mut stream: TcpStream) -> Vec<u8> {
+    let patience = DEADLINE + PATIENCE;
+    stream.set_read_timeout(Some(patience)).expect("the time is not zero");
+    let mut all = Vec::new();
+    match stream.read_to_end(&mut all) {
+        Ok(_) => all,
+        Err(error) => panic!("{error} after {}", String::from_utf8_lossy(&all)),
+    }
+}
+
+#[test]
+fn five_hundred_unfinished_cost_little_and_hinder_nobody() {
+    let mut server = ServerProcess::start(&[]);
+    let mut alice = Peer::join(server.address, "alice");
+    let mut bob = Peer::join(server.address, "bob");
+    let before = resident_kib(server.pid());
+    let message = endless_message();
+    let connect = || TcpStream::connect(server.web_address).expect("it takes connections");
+    let started = Instant::now();
+    let mut heads = Vec::new();
+    let mut messages = Vec::new();
+    for _ in 0..CROWD / 2 {
+        let mut stream = connect();
+        stream.write_all(b"G").expect("it reads");
+        heads.push(stream);
+        let mut stream = connect();
+        stream.write_all(&message).expect("it reads");
+        messages.push(stream);
+    }
+    let mut longest = Duration::ZERO;
+    let mut most = before;
+    // A byte a second from each, which moves no deadline.
+    while started.elapsed() < DEADLINE - Duration::from_secs(1) {
+        let asked = Instant::now();
+        alice.say("들려요?");
+        bob.expect("[alice] 들려요?\n");
+        longest = longest.max(asked.elapsed());
+        most = most.max(resident_kib(server.pid()));
+        for stream in heads.iter_mut().chain(&mut messages) {
+            let _ = stream.write_all(b"E");
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    let cost = most.saturating_sub(before) / CROWD;
+    assert!(cost <= MEMBER_KIB, "{cost} KiB each");
+    assert!(longest < Duration::from_secs(2), "a word took {longest:?}");
+
+    for stream in heads {
+        let answer = String::from_utf8_lossy(&read_to_end(stream)).into_owned();
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    }
+    for stream in messages {
+        let answer = read_to_end(stream);
+        let close = [&b"\x88"[..], &[20], &1008u16.to_be_bytes(), b"unfinished_message"].concat();
+        assert!(answer.ends_with(&close), "{}", String::from_utf8_lossy(&answer));
+    }
+    let passed = started.elapsed();
+    assert!(passed < DEADLINE + PATIENCE, "they had {passed:?}");
+    bob.say("네");
+    alice.expect("[bob] 네\n");
+    server.signal(rustix::process::Signal::TERM);
+    assert_eq!(server.expect_exit(), 0);
+}
