@@ -12,6 +12,8 @@ use madang_protocol::{
     command::{Command, Input},
     event::{Event, ServerMessage},
     limits::{LINE_BYTES, MESSAGE_BYTES},
+    name::{NameKey, UserName},
+    notice::Notice,
     request::Request,
     room::is_private,
 };
@@ -94,7 +96,10 @@ struct App<'a> {
     room: Option<String>,
     members: usize,
     owner: Option<String>,
-    ignored: HashSet<String>,
+    /// Whom one does not want to hear.
+    ignored: HashSet<NameKey>,
+    /// Who whispered last.
+    whisperer: Option<String>,
 
     reconnect: Option<Reconnect>,
     catch_up: Option<CatchUp>,
@@ -153,6 +158,7 @@ pub(crate) fn run(
         members: 0,
         owner: None,
         ignored: HashSet::new(),
+        whisperer: None,
         reconnect: None,
         catch_up: None,
     };
@@ -383,15 +389,10 @@ impl App<'_> {
             let is_silent = self.is_silent(message, asked.as_ref());
             self.note(message, asked.as_ref());
             if !is_silent && !self.hides(message) {
-                let one = match (message, self.asked_by(message)) {
-                    (ServerMessage::Notice { text, .. }, Some(Request::Command { line, .. }))
-                        if is_whisper(line) =>
-                    {
-                        let text = self.renderer.own_whisper(text);
-                        Shown { text, attention: Attention::None }
-                    }
-                    _ => self.renderer.render(message),
-                };
+                let mut one = self.renderer.render(message);
+                if let (ServerMessage::Ack { .. }, Some(asked)) = (message, &asked) {
+                    one.text = self.render_done(&asked.request);
+                }
                 match &mut self.catch_up {
                     Some(catch_up) if !matches!(message, ServerMessage::Welcome { .. }) => {
                         catch_up.lines += missed_lines(message);
@@ -412,11 +413,22 @@ impl App<'_> {
         Ok(())
     }
 
-    /// The request that `message` carries the nonce of and that is not done by it.
-    fn asked_by(&self, message: &ServerMessage<'_>) -> Option<&Request> {
-        let number: u64 = nonce_of(message)?.parse().ok()?;
-        let asked = self.session.unanswered().find(|asked| asked.number == number);
-        asked.map(|asked| &asked.request)
+    /// What is shown of a request that was carried out, if nothing else tells of it.
+    fn render_done(&self, request: &Request) -> String {
+        let Request::Command { line, .. } = request else {
+            return String::new();
+        };
+        let lang = self.renderer.lang;
+        let sent = |user: &str, text| {
+            let sent = Notice::WhisperSent { user, text, away: false };
+            self.renderer.own_whisper(&sent.text(lang))
+        };
+        match Command::parse(line) {
+            Ok(Command::Msg(user, text)) => sent(user.as_str(), text),
+            Ok(Command::Reply(text)) => sent(self.whisperer.as_deref().unwrap_or("?"), text),
+            Ok(Command::New(_)) => self.renderer.notice(&Notice::RoomMade.text(lang)),
+            _ => String::new(),
+        }
     }
 
     /// Whether `message` answers what the client itself wanted to know.
@@ -431,7 +443,9 @@ impl App<'_> {
     /// Whether one doesn't want to hear who speaks.
     fn hides(&self, message: &ServerMessage<'_>) -> bool {
         match message {
-            ServerMessage::Event(Event::Said { user, .. }) => self.ignored.contains(&**user),
+            ServerMessage::Event(Event::Said { user, .. }) if !self.ignored.is_empty() => {
+                UserName::parse(user).is_ok_and(|user| self.ignored.contains(&user.spelling()))
+            }
             _ => false,
         }
     }
@@ -454,30 +468,50 @@ impl App<'_> {
                 self.login_refused(code, text);
             }
             ServerMessage::Ack { .. } => {
-                // The key by which one came in is the way back in, too.
-                if let Some(Asked { request: Request::Command { line, .. }, .. }) = asked
-                    && let Ok(Command::Join(_)) = Command::parse(line)
-                {
-                    let room = line.split_whitespace().nth(1).map(str::to_owned);
-                    self.session.set_room(room);
+                if let Some(Asked { request: Request::Command { line, .. }, .. }) = asked {
+                    self.note_done(line);
                 }
             }
-            ServerMessage::Who { room, count, members, more, .. }
-                if self.room.as_deref() == Some(&**room) =>
-            {
-                self.members = *count;
-                let names = members.iter().map(|name| name.clone().into_owned());
-                self.vocabulary.learn_members(names, !more);
+            ServerMessage::Invite { key: Some(key), .. } => {
+                self.session.set_room(Some(format!("#{key}")));
+            }
+            ServerMessage::Who { room, count, members, more, .. } => {
+                if self.room.as_deref() == Some(&**room) {
+                    self.members = *count;
+                    let names = members.iter().map(|name| name.clone().into_owned());
+                    self.vocabulary.learn_members(names, !more);
+                }
             }
             ServerMessage::Rooms { rooms, more, .. } => {
                 let names = rooms.iter().map(|room| room.room.clone().into_owned());
                 self.vocabulary.learn_rooms(names, !more);
             }
             ServerMessage::Ignored { users, .. } => {
-                self.ignored = users.iter().map(|user| user.clone().into_owned()).collect();
+                let names = users.iter().filter_map(|user| UserName::parse(user).ok());
+                self.ignored = names.map(|name| name.spelling()).collect();
             }
-            ServerMessage::Whisper { user, .. } => self.vocabulary.spoke(user),
+            ServerMessage::Whisper { user, .. } => {
+                self.vocabulary.spoke(user);
+                self.whisperer = Some(user.clone().into_owned());
+            }
             ServerMessage::Event(event) => self.note_event(event),
+            _ => {}
+        }
+    }
+
+    /// A command was carried out.
+    fn note_done(&mut self, line: &str) {
+        match Command::parse(line) {
+            // The key by which one came in is the way back in, too.
+            Ok(Command::Join(_)) => {
+                self.session.set_room(line.split_whitespace().nth(1).map(str::to_owned));
+            }
+            Ok(Command::Ignore(Some(user))) => {
+                self.ignored.insert(user.spelling());
+            }
+            Ok(Command::Unignore(user)) => {
+                self.ignored.remove(&user.spelling());
+            }
             _ => {}
         }
     }

@@ -63,12 +63,15 @@ impl Renderer {
         let notice = |text: String| Shown { text, attention: Attention::None };
         match message {
             ServerMessage::Event(event) => self.event(event),
-            ServerMessage::History { events, .. } => {
+            ServerMessage::History { events, nonce, .. } => {
                 let mut text = String::new();
                 for event in events {
                     text += &self.event(event).text;
                 }
                 // What is past calls nobody.
+                if events.is_empty() && nonce.is_some() {
+                    text = self.notice(&Notice::NothingEarlier.text(self.lang));
+                }
                 notice(text)
             }
             ServerMessage::Whisper { time, user, text, .. } => self.whisper(*time, user, text),
