@@ -4,6 +4,8 @@
 mod client;
 mod fake_server;
 #[cfg(unix)]
+mod proxy;
+#[cfg(unix)]
 mod terminal;
 
 mod ends;

@@ -2,46 +2,293 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    net::TcpStream,
-    process::{Command, Stdio},
+    net::{SocketAddr, TcpStream},
+    process::{Child, Command, Stdio},
+    time::Instant,
 };
 
 use madang_protocol::text::Lang;
 use madang_server::{
     config::{Config, Listen},
-    console::{Console, Streams},
+    console::{Console, ConsoleThread, Streams},
     server::Server,
 };
 
-use crate::DEADLINE;
+use crate::{
+    DEADLINE, client,
+    proxy::Proxy,
+    terminal::{ENTER, Terminal},
+};
+
+/// A server in this process, without a rate limit. It stops when it is dropped.
+struct RealServer {
+    running: Option<(Server, ConsoleThread)>,
+    address: SocketAddr,
+}
+
+impl RealServer {
+    #[track_caller]
+    fn start() -> RealServer {
+        let streams = Streams { out: Box::new(std::io::sink()), err: Box::new(std::io::sink()) };
+        let (console, thread) = Console::start(Lang::En, streams).expect("a thread");
+        let listen = vec![Listen::At(([127, 0, 0, 1], 0).into())];
+        let config = Config { listen, lang: Lang::En, rate_limit: None, ..Config::default() };
+        let server = Server::start(config, console).expect("a free port");
+        let address = server.addresses()[0];
+        RealServer { running: Some((server, thread)), address }
+    }
+}
+
+impl Drop for RealServer {
+    fn drop(&mut self) {
+        if let Some((server, _console)) = self.running.take() {
+            server.stop();
+        }
+    }
+}
+
+/// Somebody with `nc` in the lobby.
+struct Watcher {
+    stream: TcpStream,
+    lines: std::io::Lines<BufReader<TcpStream>>,
+}
+
+impl Watcher {
+    #[track_caller]
+    fn start(address: SocketAddr, name: &str) -> Watcher {
+        let stream = TcpStream::connect(address).expect("it listens");
+        stream.set_read_timeout(Some(DEADLINE)).expect("not zero");
+        (&stream).write_all(format!("{name}\n").as_bytes()).expect("it reads");
+        let lines = BufReader::new(stream.try_clone().expect("descriptors")).lines();
+        let mut watcher = Watcher { stream, lines };
+        watcher.expect(&format!("[{name}] joined."));
+        watcher
+    }
+
+    #[track_caller]
+    fn line(&mut self) -> String {
+        self.lines.next().expect("the server is there").expect("a line in time")
+    }
+
+    /// Reads on to a line that ends in `end`.
+    #[track_caller]
+    fn expect(&mut self, end: &str) {
+        while !self.line().ends_with(end) {}
+    }
+
+    #[track_caller]
+    fn say(&self, line: &str) {
+        (&self.stream).write_all(format!("{line}\n").as_bytes()).expect("it reads");
+    }
+}
+
+#[track_caller]
+fn pipe(address: &str, args: &[&str]) -> Child {
+    let mut command: Command = client::command(address, args);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("the client starts")
+}
+
+#[track_caller]
+fn terminal(address: &str, args: &[&str]) -> Terminal {
+    let args = [&["--time", "never", "--color", "never"], args].concat();
+    Terminal::start_sized(address, &args, 80, 24, &[])
+}
 
 #[test]
 fn what_is_piped_in_has_been_heard_when_it_exits() {
-    let streams = Streams { out: Box::new(std::io::sink()), err: Box::new(std::io::sink()) };
-    let (console, _thread) = Console::start(Lang::En, streams).expect("a thread");
-    let listen = vec![Listen::At(([127, 0, 0, 1], 0).into())];
-    let server = Server::start(Config { listen, web: Vec::new(), ..Config::default() }, console);
-    let server = server.expect("a free port");
-    let address = server.addresses()[0];
-
-    let watcher = TcpStream::connect(address).expect("it listens");
-    watcher.set_read_timeout(Some(DEADLINE)).expect("not zero");
-    (&watcher).write_all("/lang en\nwatcher\n".as_bytes()).expect("it reads");
-    let mut lines = BufReader::new(watcher).lines().map(|line| line.expect("a line in time"));
-    assert!(lines.any(|line| line.ends_with("[watcher] joined.")));
-
-    let mut client = Command::new(env!("CARGO_BIN_EXE_madang"))
-        .args([&address.to_string(), "--name", "봇", "--lang", "en"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the client starts");
+    let server = RealServer::start();
+    let mut watcher = Watcher::start(server.address, "watcher");
+    let mut client = pipe(&server.address.to_string(), &["--name", "봇"]);
     client.stdin.take().expect("it is piped").write_all("안녕\nbye".as_bytes()).expect("it reads");
     let output = client.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "[봇] joined.\n[봇] 안녕\n[봇] bye\n");
     for expected in ["[봇] joined.", "[봇] 안녕", "[봇] bye", "[봇] left."] {
-        assert_eq!(lines.next().as_deref(), Some(expected));
+        assert_eq!(watcher.line(), expected);
     }
-    assert!(server.stop());
+}
+
+#[test]
+fn what_is_said_in_a_room_is_read_there() {
+    let server = RealServer::start();
+    let mut talker = pipe(&format!("madang://{}/수학", server.address), &["--name", "a"]);
+    let mut stdin = talker.stdin.take().expect("it is piped");
+    let mut said = BufReader::new(talker.stdout.take().expect("it is piped")).lines();
+    let mut line = move || said.next().expect("it talks").expect("a line");
+    writeln!(stdin, "first").expect("it reads");
+    assert_eq!([line(), line()], ["[a] joined.", "[a] first"]);
+    let args = ["--read", "--room", "수학", "--count", "1", "--name", "w"];
+    let reader = pipe(&server.address.to_string(), &args);
+    assert_eq!(line(), "[w] joined.");
+    writeln!(stdin, "second").expect("it reads");
+    let output = reader.wait_with_output().expect("it ends");
+    // No history, unless it was asked for.
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "[w] joined.\n[a] second\n");
+    let args = ["--read", "--room", "수학", "--count", "2", "--since", "1", "--json"];
+    let output = pipe(&server.address.to_string(), &args).wait_with_output().expect("it ends");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.starts_with("{\"type\":\"gap\",\"room\":\"수학\",\"from\":2,"), "{text}");
+    assert!(text.contains("\"text\":\"first\"") && text.contains("\"text\":\"second\""), "{text}");
+    drop(stdin);
+    assert_eq!(talker.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn a_private_room_is_reached_by_its_link() {
+    let server = RealServer::start();
+    let address = server.address.to_string();
+    let mut alice = terminal(&address, &["--name", "alice"]);
+    alice.expect_last(&["[lobby 1]"]);
+    alice.enter("/new secret");
+    alice.expect_screen("the private room", |rows| {
+        rows.last().is_some_and(|row| row.starts_with("[private-") && row.ends_with(" 1]"))
+    });
+    alice.enter("/invite");
+    alice.expect_raw("madang madang://");
+    alice.expect_screen("the invitation", |rows| rows.concat().contains("not encrypted"));
+    let shown = alice.rows().concat();
+    let key = shown.split("/#").nth(1).expect("the link has a key").get(..30).expect("it is long");
+    let mut bob = terminal(&format!("madang://{address}/#{key}"), &["--name", "bob"]);
+    bob.expect_screen("the room", |rows| {
+        rows.last().is_some_and(|row| row.starts_with("[private-") && row.ends_with(" 2]"))
+    });
+    bob.enter("찾았다");
+    alice.expect_row(" [bob] 찾았다");
+    alice.enter("/msg bob psst");
+    alice.expect_screen("the own whisper", |rows| {
+        rows.iter().any(|row| row.starts_with(">[whisper"))
+    });
+    bob.expect_row("*[whisper alice] psst");
+    alice.enter("/kick bob");
+    bob.expect_last(&[" -- [alice] removed [bob] --", "[-]"]);
+    bob.enter("/leave");
+    bob.expect_screen("the lobby", |rows| rows.last().is_some_and(|row| row == "[lobby 1]"));
+}
+
+#[test]
+fn a_talk_through_a_proxy_that_cuts_is_whole() {
+    const CUTS: usize = 8;
+    const LINES: usize = 30;
+
+    let server = RealServer::start();
+    let proxy = Proxy::start(server.address);
+    let mut watcher = Watcher::start(server.address, "bob");
+    let mut alice = terminal(&proxy.address, &["--name", "alice"]);
+    alice.expect_last(&["[lobby 2]"]);
+    watcher.expect("[alice] joined.");
+    let mut heard = Vec::new();
+    for round in 0..CUTS {
+        for line in 0..LINES {
+            watcher.say(&format!("b{round}-{line}"));
+            if line == LINES / 2 {
+                proxy.cut();
+            }
+            if line % 10 == 0 {
+                watcher.say(&format!("/msg alice w{round}-{line}"));
+                alice.enter(&format!("a{round}-{line}"));
+            }
+        }
+        // She is back when this is heard: no cut costs more than the server remembers.
+        let last = format!("[alice] a{round}-{}", (LINES - 1) / 10 * 10);
+        while heard.last() != Some(&last) {
+            heard.push(watcher.line());
+        }
+    }
+    watcher.say("the end");
+    alice.expect_raw(" [bob] the end");
+    alice.enter("my end");
+    loop {
+        let line = watcher.line();
+        if line == "[alice] my end" {
+            break;
+        }
+        heard.push(line);
+    }
+    let of = |prefix: &str, line: usize, round: usize| format!("{prefix}{round}-{line}");
+    let rounds = |prefix: &'static str, step: usize| {
+        (0..CUTS).flat_map(move |round| {
+            (0..LINES).step_by(step).map(move |line| of(prefix, line, round))
+        })
+    };
+    let said = |lines: &[String], prefix: &str| -> Vec<String> {
+        lines.iter().filter_map(|line| line.strip_prefix(prefix)).map(str::to_owned).collect()
+    };
+    // What alice said while she was away, once each and in her order.
+    assert_eq!(said(&heard, "[alice] "), rounds("a", 10).collect::<Vec<_>>());
+    assert!(!heard.iter().any(|line| line.contains("left.") || line.contains("joined.")));
+    let shown = alice.scrolled();
+    let mut expected: Vec<String> = rounds("b", 1).collect();
+    expected.push("the end".into());
+    assert_eq!(said(&shown, " [bob] "), expected);
+    assert_eq!(said(&shown, "*[whisper bob] "), rounds("w", 10).collect::<Vec<_>>());
+    alice.type_text(ENTER);
+}
+
+#[test]
+fn a_pipe_through_a_proxy_that_cuts_delivers_everything_once() {
+    const LINES: usize = 4_000;
+
+    let server = RealServer::start();
+    let proxy = Proxy::start(server.address);
+    let mut watcher = Watcher::start(server.address, "bob");
+    let mut client = pipe(&proxy.address, &["--name", "ci"]);
+    watcher.expect("[ci] joined.");
+    let mut stdin = client.stdin.take().expect("it is piped");
+    let lines: String = (0..LINES).map(|line| format!("{line}\n")).collect();
+    let writer = std::thread::spawn(move || stdin.write_all(lines.as_bytes()));
+    let mut cuts = 0;
+    for line in 0..LINES {
+        assert_eq!(watcher.line(), format!("[ci] {line}"));
+        if line % 500 == 250 {
+            cuts += proxy.cut();
+        }
+    }
+    writer.join().expect("it does not panic").expect("all is read");
+    let output = client.wait_with_output().expect("it ends");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(cuts > 0 && stderr.contains("reconnecting"), "{cuts} cuts: {stderr}");
+}
+
+/// The highest resident memory of a process so far, in KiB.
+#[cfg(target_os = "linux")]
+fn peak_memory(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_hundred_thousand_lines_are_delivered_in_order_and_little_is_kept() {
+    const LINES: usize = 100_000;
+
+    let server = RealServer::start();
+    let mut watcher = Watcher::start(server.address, "bob");
+    let mut client = pipe(&server.address.to_string(), &["--name", "ci"]);
+    let mut stdin = client.stdin.take().expect("it is piped");
+    let mut stdout = client.stdout.take().expect("it is piped");
+    watcher.expect("[ci] joined.");
+    let writer = std::thread::spawn(move || {
+        for line in 0..LINES {
+            writeln!(stdin, "{line} made this line")?;
+        }
+        std::io::Result::Ok(())
+    });
+    let reader = std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
+    let began = Instant::now();
+    let mut at_a_tenth = 0;
+    for line in 0..LINES {
+        assert_eq!(watcher.line(), format!("[ci] {line} made this line"));
+        if line == LINES / 10 {
+            at_a_tenth = peak_memory(client.id()).expect("it runs");
+        }
+    }
+    let at_the_end = peak_memory(client.id()).unwrap_or(at_a_tenth);
+    writer.join().expect("it does not panic").expect("all is read");
+    reader.join().expect("it does not panic").expect("a pipe can be read");
+    assert_eq!(client.wait().expect("it ends").code(), Some(0));
+    assert!(began.elapsed() < 3 * DEADLINE, "{:?}", began.elapsed());
+    assert!(at_the_end < at_a_tenth + 2_048, "{at_a_tenth} KiB, then {at_the_end} KiB");
 }
