@@ -87,8 +87,9 @@
 //! | `healthz` | `ok` |
 //!
 //! An upgrade (RFC 6455, version 13) that offers the subprotocol `madang.json.v1` is
-//! agreed to speak JSON: `hello` comes at once, and each object is one text message,
-//! both ways, as above but without the line end. Without it, each line of the server
+//! agreed to speak JSON: `hello` comes at once, then the message of the day as a
+//! `notice` if there is one, and each object is one text message, both ways, as above
+//! but without the line end. Without it, each line of the server
 //! is one text message, the prompt too, and each text message to the server is what
 //! is said at once: one line, or several, which stay one message and of which none
 //! but the first can begin a command.

@@ -48,7 +48,13 @@ impl Connection {
     #[inline(never)]
     pub(crate) fn greet(&mut self) {
         if self.json {
-            return self.say_hello("");
+            self.say_hello("");
+            if let Some(motd) = &self.shared.config.motd {
+                let mut answer = self.answer();
+                answer.message(&ServerMessage::Notice { text: motd.into(), nonce: None });
+                self.send(answer);
+            }
+            return;
         }
         let mut answer = self.answer();
         answer.notice(&Notice::Greeting { version: env!("CARGO_PKG_VERSION") });

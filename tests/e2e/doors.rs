@@ -281,6 +281,14 @@ fn words_for_one_member_are_a_message_a_line() {
 }
 
 #[test]
+fn json_is_told_the_message_of_the_day_too() {
+    let server = TestServer::start(|config| config.motd = Some("Welcome!\nBe kind.".into()));
+    let mut client = WebSocketClient::open_json(server.web_address());
+    client.expect_json("hello");
+    assert_eq!(client.expect_json("notice")["text"], "Welcome!\nBe kind.");
+}
+
+#[test]
 fn json_begins_at_once_and_a_goodbye_is_its_last_message() {
     let mut server = TestServer::start(|_| {});
     let mut client = WebSocketClient::open_json(server.web_address());
