@@ -32,6 +32,17 @@ pub enum Door {
     },
 }
 
+impl Door {
+    /// The port where none is given.
+    pub fn default_port(&self) -> u16 {
+        match self {
+            Door::Lines => LINES_PORT,
+            Door::Web { tls: false, .. } => 80,
+            Door::Web { tls: true, .. } => 443,
+        }
+    }
+}
+
 /// Why a text is no [`Address`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {

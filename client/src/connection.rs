@@ -16,6 +16,7 @@ use socket2::{SockRef, TcpKeepalive};
 use crate::{
     address::{Address, Door},
     failure::Failure,
+    websocket,
 };
 
 /// For each address of the host.
@@ -49,7 +50,7 @@ pub(crate) enum Incoming {
 
 /// How bytes go out on a connection of some kind, from any thread. What comes in is
 /// the receive thread's, which is started with it.
-trait Carrier: Send + Sync {
+pub(crate) trait Carrier: Send + Sync {
     /// Sends all of `bytes`: whole lines, each with its LF, or a part of one towards a
     /// server that does not speak JSON. Blocks for at most [`WRITE_TIMEOUT`] a write.
     fn send(&self, bytes: &[u8]) -> io::Result<()>;
@@ -64,8 +65,18 @@ trait Carrier: Send + Sync {
 /// A connection and its receive thread, both ended when it is dropped.
 pub(crate) struct Connection {
     carrier: Arc<dyn Carrier>,
+    speaks: Speaks,
     incoming: Receiver<Incoming>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// How a server speaks from the beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    /// In lines for people; a Madang server can be turned to JSON.
+    Lines,
+    /// In JSON: it has agreed to that already, and is a Madang server.
+    Json,
 }
 
 /// What a server's first bytes say of it; they are held for whoever goes on.
@@ -77,7 +88,7 @@ pub(crate) enum Greeting {
 impl Connection {
     /// Connects to the first address of the host that answers.
     pub(crate) fn open(address: &Address) -> Result<Connection, Failure> {
-        if address.door != Door::Lines {
+        if matches!(address.door, Door::Web { tls: true, .. }) {
             return Err(Failure::NoSuchDoor { address: address.clone() });
         }
         let addresses = (&*address.host, address.port)
@@ -86,7 +97,7 @@ impl Connection {
         let mut cause = io::Error::from(io::ErrorKind::AddrNotAvailable);
         for socket_address in addresses {
             let connected = TcpStream::connect_timeout(&socket_address, CONNECT_TIMEOUT)
-                .and_then(Connection::over_tcp);
+                .and_then(|stream| Connection::over(stream, address));
             match connected {
                 Ok(connection) => return Ok(connection),
                 Err(error) => cause = error,
@@ -95,28 +106,39 @@ impl Connection {
         Err(Failure::NotConnected { address: address.clone(), cause })
     }
 
-    /// Lines over TCP.
-    fn over_tcp(stream: TcpStream) -> io::Result<Connection> {
+    /// Has a socket carry what the door of `address` takes.
+    fn over(stream: TcpStream, address: &Address) -> io::Result<Connection> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
         let keepalive =
             TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL);
         SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+        if let Door::Web { path, .. } = &address.door {
+            let (sending, receiving) = websocket::open(stream, &address.to_string(), path)?;
+            let receive = move |sender: Sender<Incoming>| receiving.receive(&sender);
+            return Connection::start(sending, Speaks::Json, receive);
+        }
         let stream = Arc::new(stream);
         let reading = Arc::clone(&stream);
-        Connection::start(stream, move |sender| receive(&reading, &sender))
+        Connection::start(stream, Speaks::Lines, move |sender| receive(&reading, &sender))
     }
 
     /// Any kind: `receive` is the receive thread's work, and ends with the
     /// connection, which it tells, or when nobody listens any more.
     fn start(
         carrier: Arc<dyn Carrier>,
+        speaks: Speaks,
         receive: impl FnOnce(Sender<Incoming>) + Send + 'static,
     ) -> io::Result<Connection> {
         let (sender, incoming) = bounded(READS_WAITING);
         let thread =
             thread::Builder::new().name("receive".into()).spawn(move || receive(sender))?;
-        Ok(Connection { carrier, incoming, thread: Some(thread) })
+        Ok(Connection { carrier, speaks, incoming, thread: Some(thread) })
+    }
+
+    /// How the server speaks from the beginning.
+    pub(crate) fn speaks(&self) -> Speaks {
+        self.speaks
     }
 
     /// What comes. Disconnected after [`Incoming::End`].
@@ -127,6 +149,9 @@ impl Connection {
     /// Reads until it is clear whether a Madang server is there, for at most
     /// [`GREETING_TIMEOUT`]. To be called once, first.
     pub(crate) fn greeting(&self) -> Greeting {
+        if self.speaks == Speaks::Json {
+            return Greeting::Madang(Vec::new());
+        }
         let deadline = Instant::now() + GREETING_TIMEOUT;
         let mut first = Vec::new();
         while GREETING.starts_with(&first) && first.len() < GREETING.len() {

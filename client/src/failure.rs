@@ -123,7 +123,8 @@ impl Failure {
             Failure::NotConnected { address, cause } => match cause.kind() {
                 io::ErrorKind::ConnectionRefused => format!(
                     "{address}에 연결할 수 없습니다: 연결이 거부되었습니다. \
-                     그곳에 madang-server가 실행 중인가요? 포트는 따로 주지 않으면 9009입니다"
+                     그곳에 madang-server가 실행 중인가요? 포트는 따로 주지 않으면 {}입니다",
+                    address.door.default_port()
                 ),
                 io::ErrorKind::TimedOut => format!(
                     "{address}에 연결할 수 없습니다: 응답이 없습니다. \
@@ -133,8 +134,8 @@ impl Failure {
                 _ => format!("{address}에 연결할 수 없습니다: {cause}"),
             },
             Failure::NoSuchDoor { address } => format!(
-                "{address}에 웹 주소로는 아직 접속할 수 없습니다. \
-                 madang HOST나 madang://HOST/ROOM으로 접속해 보세요"
+                "{address}에 https://로는 아직 접속할 수 없습니다(TLS 미지원). \
+                 http:// 링크나 madang HOST로 접속해 보세요"
             ),
             Failure::NoHello => {
                 "서버가 인사만 하고 /json에 답하지 않습니다. `nc`로 접속해 보세요".into()
@@ -166,7 +167,8 @@ impl Failure {
             Failure::NotConnected { address, cause } => match cause.kind() {
                 io::ErrorKind::ConnectionRefused => format!(
                     "failed to connect to {address}: connection refused; \
-                     is madang-server running there? the port is 9009 unless another was given"
+                     is madang-server running there? the port is {} unless another was given",
+                    address.door.default_port()
                 ),
                 io::ErrorKind::TimedOut => format!(
                     "failed to connect to {address}: no answer; \
@@ -176,8 +178,8 @@ impl Failure {
                 _ => format!("failed to connect to {address}: {cause}"),
             },
             Failure::NoSuchDoor { address } => format!(
-                "failed to connect to {address}: web addresses can't be talked to yet; \
-                 try madang HOST, or madang://HOST/ROOM"
+                "failed to connect to {address}: https:// is not supported yet by this build; \
+                 try an http:// link, or madang HOST"
             ),
             Failure::NoHello => {
                 "the server greets but does not answer /json; try `nc` instead".into()

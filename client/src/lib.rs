@@ -26,6 +26,7 @@ pub mod failure;
 pub mod style;
 
 mod connection;
+mod websocket;
 mod link;
 mod session;
 mod reconnect;

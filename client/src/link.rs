@@ -13,11 +13,14 @@ use madang_protocol::{
 };
 
 use crate::{
-    connection::{Connection, Incoming},
+    connection::{Connection, Incoming, Speaks},
     failure::Failure,
 };
 
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The nonce of the first request to a server that speaks JSON from the beginning.
+const LANG_NONCE: &str = "lang";
 
 /// The most of the server's message of the day that is kept.
 const MOTD_BYTES: usize = 16 * 1_024;
@@ -38,20 +41,30 @@ pub(crate) struct Received {
 }
 
 impl Link {
-    /// Turns a connection that has greeted with `first` to JSON. Blocks for at
-    /// most [`HELLO_TIMEOUT`].
+    /// Turns a connection that has greeted with `first` to JSON, where it does not
+    /// speak that already. Blocks for at most [`HELLO_TIMEOUT`].
     pub(crate) fn open(connection: Connection, first: &[u8], lang: Lang) -> Result<Link, Failure> {
         let deadline = Instant::now() + HELLO_TIMEOUT;
-        connection.send(format!("/lang {lang}\n/json\n").as_bytes());
+        let speaks = connection.speaks();
         let mut link = Link { connection, decoder: LineDecoder::default(), motd: String::new() };
-        let mut preamble = Preamble::Greeting;
+        let mut preamble = match speaks {
+            Speaks::Lines => Preamble::Greeting,
+            Speaks::Json => Preamble::Hello,
+        };
+        match speaks {
+            Speaks::Lines => link.connection.send(format!("/lang {lang}\n/json\n").as_bytes()),
+            Speaks::Json => {
+                let (line, nonce) = (format!("/lang {lang}"), Some(LANG_NONCE.to_owned()));
+                link.send([&Request::Command { line, nonce }]);
+            }
+        }
         let mut bytes = first.to_vec();
         loop {
             for line in link.decode(&bytes)? {
-                if let Some(ServerMessage::Hello { .. }) = ServerMessage::parse(&line) {
+                preamble = preamble.next(&line, &mut link.motd);
+                if preamble == Preamble::Over {
                     return Ok(link);
                 }
-                preamble = preamble.next(&line, &mut link.motd);
             }
             bytes = match link.incoming().recv_deadline(deadline) {
                 Ok(Incoming::Bytes(bytes)) if Instant::now() < deadline => bytes,
@@ -116,33 +129,63 @@ impl Link {
     }
 }
 
-/// Where in a server's lines before `hello` one is.
+/// Where in what a server says before one may log in one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Preamble {
     /// The first line is the greeting.
     Greeting,
     /// Until the prompt, everything is the message of the day.
     Motd,
-    /// The answers to what the client itself asked.
+    /// The answers to what the client itself asked, and then the hello.
     Answers,
+    /// The first line is the hello: the server speaks JSON from the beginning.
+    Hello,
+    /// After that, its message of the day, and the answer to what the client asked.
+    Notices,
+    /// That was all.
+    Over,
 }
 
 impl Preamble {
     /// Where one is after `line`, which goes to `motd` if it belongs there.
     fn next(self, line: &str, motd: &mut String) -> Preamble {
+        let message = ServerMessage::parse(line);
+        match (self, message) {
+            (Preamble::Hello, Some(ServerMessage::Hello { .. })) => return Preamble::Notices,
+            (Preamble::Hello, _) => return Preamble::Hello,
+            (Preamble::Notices, Some(ServerMessage::Notice { text, nonce: None })) => {
+                keep(motd, &text);
+                return Preamble::Notices;
+            }
+            (
+                Preamble::Notices,
+                Some(
+                    ServerMessage::Ack { nonce, .. }
+                    | ServerMessage::Error { nonce: Some(nonce), .. },
+                ),
+            ) if nonce == LANG_NONCE => return Preamble::Over,
+            (Preamble::Notices, _) => return Preamble::Notices,
+            (_, Some(ServerMessage::Hello { .. })) => return Preamble::Over,
+            _ => {}
+        }
         let is_prompt = |lang| line.starts_with(&*Notice::LoginPrompt.text(lang));
         match self {
             Preamble::Greeting => Preamble::Motd,
-            Preamble::Answers => Preamble::Answers,
             Preamble::Motd if is_prompt(Lang::Ko) || is_prompt(Lang::En) => Preamble::Answers,
             Preamble::Motd => {
-                if motd.len() + line.len() < MOTD_BYTES {
-                    motd.push_str(line);
-                    motd.push('\n');
-                }
+                keep(motd, line);
                 Preamble::Motd
             }
+            other => other,
         }
+    }
+}
+
+/// Adds lines to the message of the day, unless it grows too long.
+fn keep(motd: &mut String, lines: &str) {
+    if motd.len() + lines.len() < MOTD_BYTES {
+        motd.push_str(lines);
+        motd.push('\n');
     }
 }
 
@@ -167,6 +210,8 @@ mod tests {
             &[&["Madang/1 0.1.0", "Welcome,", "", "all"], &answers[..]].concat(),
             "Welcome,\n\nall\n",
         );
+        let hello = r#"{"type":"hello","server":"madang","version":"0","protocol":1,"limits":{"line_bytes":1,"message_bytes":1,"carrier_bytes":1,"name_columns":1}}"#;
+        check(&["Madang/1 0.1.0", "Welcome", "로그인ID:", hello, "x"], "Welcome\n");
         let long = "x".repeat(MOTD_BYTES);
         check(&["Madang/1 0.1.0", &long, "short"], "short\n");
     }

@@ -21,6 +21,9 @@ mod editing;
 mod coming_back;
 #[cfg(unix)]
 mod real_server;
+#[cfg(unix)]
+mod websocket;
+
 use std::time::Duration;
 
 /// The longest that any test waits for any one thing.
