@@ -50,7 +50,8 @@ impl Carrier {
         reason: CloseReason,
         close_frame: Option<Option<u16>>,
     ) -> Cow<'_, [u8]> {
-        let mut bytes = self.carry(lines);
+        // Who has closed reads nothing more (RFC 6455 section 5.5.1).
+        let mut bytes = self.carry(if close_frame.is_some() { b"" } else { lines });
         if matches!(self, Carrier::WebSocket | Carrier::Echo) {
             let (code, words) = match (close_frame, reason) {
                 (Some(code), _) => (code, ""),
@@ -77,7 +78,8 @@ mod tests {
         #[track_caller]
         fn check(reason: CloseReason, close_frame: Option<Option<u16>>, expected: &[u8]) {
             let carried = Carrier::WebSocket.carry_goodbye(b"x\n", reason, close_frame);
-            assert_eq!(&*carried, [b"\x81\x01x", expected].concat());
+            let words: &[u8] = if close_frame.is_some() { b"" } else { b"\x81\x01x" };
+            assert_eq!(&*carried, [words, expected].concat());
         }
         let shutdown = CloseReason::Told(Goodbye::Shutdown);
         check(shutdown, None, b"\x88\x0a\x03\xe9shutdown");

@@ -329,6 +329,67 @@ fn who_closes_has_left_however_it_closed() {
     watcher.expect_next("[four]님이 퇴장했습니다.\n");
 }
 
+/// Comes back to a session, and returns the connection and its welcome.
+#[track_caller]
+fn come_back(server: &TestServer, welcome: &Value) -> (WebSocketClient, Value) {
+    let mut client = WebSocketClient::open_json(server.web_address());
+    client.expect_json("hello");
+    client.send_json(&json!({
+        "type": "login", "session": welcome["session"], "room": "lobby", "last": welcome["id"],
+        "last_private": 0,
+    }));
+    let welcome = client.expect_json("welcome");
+    (client, welcome)
+}
+
+#[test]
+fn a_json_session_outlives_every_end_but_1000() {
+    let server = TestServer::start(|_| {});
+    let mut watcher = server.login("watcher");
+    let ends: [fn(WebSocketClient); 3] = [
+        |mut client| {
+            client.send_close(1001);
+            assert_eq!(client.expect_closed(), Some(1001));
+        },
+        |mut client| {
+            client.raw().finish_sending();
+            client.expect_json("bye");
+            client.expect_close();
+        },
+        WebSocketClient::reset,
+    ];
+    let mut client = WebSocketClient::open_json(server.web_address());
+    let welcome = client.login_json("alice");
+    watcher.expect_next("[alice]님이 입장했습니다.\n");
+    for (round, end) in ends.into_iter().enumerate() {
+        end(client);
+        watcher.send(format!("{round}\n")).expect_next(format!("[watcher] {round}\n"));
+        let resumed;
+        (client, resumed) = come_back(&server, &welcome);
+        assert_eq!((&resumed["user"], &resumed["resumed"]), (&json!("alice"), &json!(true)));
+        // All that was said since the login, whatever came on earlier connections.
+        for earlier in 0..=round {
+            assert_eq!(client.expect_json("said")["text"], earlier.to_string());
+        }
+    }
+    client.send_close(1000);
+    assert_eq!(client.expect_closed(), Some(1000));
+    watcher.expect_next("[alice]님이 퇴장했습니다.\n");
+}
+
+#[test]
+fn who_is_taken_over_is_closed_with_4001() {
+    let server = TestServer::start(|_| {});
+    let mut first = WebSocketClient::open_json(server.web_address());
+    let welcome = first.login_json("alice");
+    let (mut second, resumed) = come_back(&server, &welcome);
+    assert_eq!(resumed["resumed"], true);
+    assert_eq!(first.expect_json("bye")["reason"], "replaced");
+    assert_eq!(first.expect_close(), Some(4001));
+    second.send_json(&json!({"type": "say", "text": "still me"}));
+    assert_eq!(second.expect_json("said")["user"], "alice");
+}
+
 #[test]
 fn a_slow_reader_is_told_how_many_messages_it_missed() {
     let server = TestServer::start(|config| config.outbox_bytes = 16 * 1_024);

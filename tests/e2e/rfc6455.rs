@@ -1,6 +1,6 @@
 //! The rules of WebSocket, as the public Autobahn test suite checks them against an
-//! echo that gives back what it got: the cases of its sections 1 to 7 and 10, by
-//! their numbers.
+//! echo that gives back what it got: the cases of its sections 1 to 7 and 10 by their
+//! numbers, and those of section 9 with some sizes left out.
 
 use std::time::Duration;
 
@@ -199,12 +199,7 @@ fn section_5_fragments_are_put_together_and_control_frames_come_between() {
 
 /// A text as one frame, and each byte of it as a fragment.
 fn whole_and_by_byte(payload: &[u8]) -> [Vec<Vec<u8>>; 2] {
-    let fragments = payload.iter().enumerate().map(|(at, byte)| {
-        let kind = if at == 0 { TEXT } else { CONTINUATION };
-        let fin = if at + 1 == payload.len() { 0 } else { FIN };
-        frame(kind - fin, [*byte])
-    });
-    [vec![text(payload)], fragments.collect()]
+    [vec![text(payload)], fragments(TEXT, payload, 1)]
 }
 
 #[test]
@@ -398,31 +393,64 @@ fn section_7_codes_that_may_be_sent_are_told_from_others() {
     }
 }
 
+/// A message in fragments of so many bytes.
+fn fragments(kind: u8, payload: &[u8], bytes: usize) -> Vec<Vec<u8>> {
+    let count = payload.len().div_ceil(bytes);
+    let pieces = payload.chunks(bytes).enumerate();
+    let fragments = pieces.map(|(at, piece)| {
+        let kind = if at == 0 { kind } else { CONTINUATION };
+        let fin = if at + 1 == count { 0 } else { FIN };
+        frame(kind - fin, piece)
+    });
+    fragments.collect()
+}
+
 #[test]
 fn section_10_a_message_in_many_fragments_is_echoed() {
     let server = TestServer::start_verbatim_echo();
     let payload = vec![b'*'; 65_536];
-    let mut pieces = payload.chunks(1_300).peekable();
-    let mut frames = Vec::new();
-    while let Some(piece) = pieces.next() {
-        let kind = if frames.is_empty() { TEXT } else { CONTINUATION };
-        let fin = if pieces.peek().is_some() { FIN } else { 0 };
-        frames.push(frame(kind - fin, piece));
-    }
+    let frames = fragments(TEXT, &payload, 1_300);
     check(&server, "10.1.1", Whole, &frames, &[(TEXT, &payload)], NORMAL);
 }
 
 #[test]
-fn sixteen_mebibytes_are_echoed() {
+fn section_9_messages_of_every_size_are_echoed() {
+    const KIB: usize = 1 << 10;
+    const MIB: usize = 1 << 20;
     let server = TestServer::start_verbatim_echo();
-    for (kind, byte) in [(TEXT, b'*'), (BINARY, 0xfe)] {
-        let payload = vec![byte; 16 << 20];
-        // Sent by a thread of its own: the echo begins when all has come, but both
-        // sides' buffers are smaller than that.
-        check(&server, "9", Whole, &[frame(kind, &payload)], &[(kind, &payload)], NORMAL);
+    for (section, kind, byte) in [("9.1", TEXT, b'*'), ("9.2", BINARY, 0xfe)] {
+        for size in [64 * KIB, 256 * KIB, MIB, 4 * MIB, 8 * MIB, 16 * MIB] {
+            let payload = vec![byte; size];
+            check(&server, section, Whole, &[frame(kind, &payload)], &[(kind, &payload)], NORMAL);
+        }
         let mut client = WebSocketClient::open(server.web_address(), "/echo", &[]);
-        client.raw().try_send(&frame(kind, [payload, vec![byte]].concat())[..1 << 20]);
+        client.raw().try_send(&frame(kind, vec![byte; 16 * MIB + 1])[..MIB]);
         assert_eq!(client.expect_close(), Some(1009));
+    }
+    for (section, kind, byte) in [("9.3", TEXT, b'*'), ("9.4", BINARY, 0xfe)] {
+        let payload = vec![byte; 4 * MIB];
+        for size in [64, KIB, 16 * KIB, 256 * KIB, 4 * MIB] {
+            let fragments = fragments(kind, &payload, size);
+            check(&server, section, Whole, &fragments, &[(kind, &payload)], NORMAL);
+        }
+    }
+    for (section, kind, byte) in [("9.5", TEXT, b'*'), ("9.6", BINARY, 0xfe)] {
+        let payload = vec![byte; MIB];
+        for chop in [64, 512, 2_048] {
+            let frames = [frame(kind, &payload)];
+            check(&server, section, Bytes(chop), &frames, &[(kind, &payload)], NORMAL);
+        }
+    }
+    for (section, kind, byte) in [("9.7", TEXT, b'*'), ("9.8", BINARY, 0xfe)] {
+        eprintln!("case {section}");
+        let mut client = WebSocketClient::open(server.web_address(), "/echo", &[]);
+        for size in [0, 16, 64, 256, KIB, 4 * KIB] {
+            let payload = vec![byte; size];
+            for _ in 0..100 {
+                client.send_frame(kind, &payload);
+                assert_eq!(client.expect_frame(), Frame { first: kind, payload: payload.clone() });
+            }
+        }
     }
 }
 

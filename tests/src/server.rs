@@ -54,7 +54,7 @@ impl TestServer {
     }
 
     /// Starts a server whose `/echo` gives back every message as it came, text and
-    /// binary, up to 16 MiB.
+    /// binary, up to 16 MiB in any number of fragments.
     ///
     /// # Panics
     ///
@@ -64,6 +64,7 @@ impl TestServer {
         TestServer::start(|config| {
             config.echo.prefix = String::new();
             config.echo.websocket.message_bytes = 16 << 20;
+            config.echo.websocket.fragments = usize::MAX;
             config.echo.websocket.binary = Binary::Taken;
         })
     }
