@@ -140,13 +140,16 @@ impl Connection {
         };
         let name = session.name();
         session.detach(number);
-        if self.may_come_back(&session, reason) {
+        let address = self.admission.counted();
+        let away = self
+            .may_come_back(&session, reason)
+            .then(|| self.shared.users.let_go(&session, number, address))
+            .flatten();
+        if let Some(since) = away {
             self.outbox.close(reason, &goodbye);
-            if let Some(since) = self.shared.users.let_go(&session, number) {
-                let until = since + self.shared.config.resume_window;
-                let due = Due::Session(Arc::downgrade(&session), since);
-                self.shared.timekeeper.schedule(until, due);
-            }
+            let until = since + self.shared.config.resume_window;
+            let due = Due::Session(Arc::downgrade(&session), since);
+            self.shared.timekeeper.schedule(until, due);
         } else if self.shared.users.close(&session, number) {
             let (outbox, text) = (self.outbox.clone(), self.last_word.take());
             let ending = Ending { outbox, reason, goodbye: goodbye.clone(), text };

@@ -38,13 +38,15 @@ pub(crate) fn invitation(
     doors: &Doors,
     qr: bool,
 ) -> Invite {
-    let host = host(came_by);
+    let host = host(came_by, doors.lines);
     let key = room.key.map(|key| key.show());
     let fragment = key.as_ref().map(|key| format!("#{key}")).unwrap_or_default();
     let lines_port = doors.lines.map_or(LINES_PORT, |address| address.port());
     let base = match (&doors.public_url, doors.web) {
         (Some(url), _) => Some(format!("{}/", url.trim_end_matches('/'))),
-        (None, Some(web)) => Some(format!("http://{}/", SocketAddr::new(host, web.port()))),
+        (None, Some(web)) => {
+            Some(format!("http://{}/", SocketAddr::new(self::host(came_by, Some(web)), web.port())))
+        }
         (None, None) => None,
     };
     let link = base.map(|base| base + &fragment);
@@ -105,12 +107,14 @@ impl Invite {
     }
 }
 
-/// The address by which others reach this server: that by which the member came, or
-/// one of this machine's that others reach if the member is on it.
-fn host(came_by: Option<SocketAddr>) -> IpAddr {
+/// The address by which others reach a door of this server: that by which the member
+/// came, or one of this machine's that others reach if the member is on it; where the
+/// door is at one address alone, that.
+fn host(came_by: Option<SocketAddr>, door: Option<SocketAddr>) -> IpAddr {
     let ip = came_by.map(|address| address.ip().to_canonical());
-    match ip {
-        Some(ip) if !ip.is_loopback() => ip,
+    match (door.map(|door| door.ip()), ip) {
+        (Some(door), _) if !door.is_unspecified() => door,
+        (_, Some(ip)) if !ip.is_loopback() => ip,
         _ => doors::own_addresses()[0],
     }
 }
@@ -185,6 +189,13 @@ mod tests {
         assert_eq!(public.join.as_deref(), Some("/join 수학"));
         let lobby = invitation(&room("lobby", false), came_by, &doors, false);
         assert_eq!((lobby.madang.as_str(), lobby.join), ("madang [2001:db8::5]:7000", None));
+    }
+
+    #[test]
+    fn a_door_at_one_address_is_at_that_address() {
+        let doors = Doors { lines: address("127.0.0.1:9009"), web: None, public_url: None };
+        let invite = invitation(&room("lobby", false), address("127.0.0.1:9009"), &doors, false);
+        assert_eq!(invite.nc, "nc 127.0.0.1 9009");
     }
 
     #[test]

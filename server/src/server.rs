@@ -31,7 +31,7 @@ use crate::{
     sink::TcpSink,
     timekeeper::{self, Due, Timekeeper},
     transport::http::origin::PublicUrl,
-    user_manager::UserManager,
+    user_manager::{AwayLimits, UserManager},
 };
 
 /// How long peers may take to close their side after the server's goodbye.
@@ -150,6 +150,7 @@ impl Server {
             backlog_bytes: config.backlog_bytes,
             backlog: AtomicUsize::new(0),
         };
+        let away = AwayLimits { total: capacity.connections, per_address: config.max_per_address };
         let limits = ConnectionLimits {
             total: capacity.connections,
             per_address: config.max_per_address,
@@ -170,7 +171,7 @@ impl Server {
             bounds: Arc::new(bounds),
             drainer,
             connections: Connections::new(limits),
-            users: UserManager::default(),
+            users: UserManager::new(away),
             rooms: Rooms::new(config.max_rooms),
             room_allowance: RoomAllowance::new(config.rooms_per_minute),
             bans: Bans::default(),

@@ -30,6 +30,9 @@ use crate::{answer::Answer, outbox::Outbox, room::Room, sync::Mutex};
 /// How many private events are kept for who comes back.
 const PRIVATE_EVENTS: usize = 64;
 
+/// The most bytes that they take, but for the newest.
+const PRIVATE_BYTES: usize = 256 * 1_024;
+
 /// How many nonces are kept to know a repeated one by.
 const NONCES: usize = 256;
 
@@ -68,6 +71,7 @@ struct Memory {
     last_private: u64,
     /// The last private events, as lines of JSON; the newest has `last_private`.
     privates: VecDeque<Vec<u8>>,
+    private_bytes: usize,
     /// Nonces of what was carried out, and the id that it got if it got one.
     nonces: HashMap<Arc<str>, Option<u64>>,
     nonces_in_order: VecDeque<Arc<str>>,
@@ -334,9 +338,13 @@ impl Session {
 impl Memory {
     fn keep(&mut self, line: Vec<u8>) {
         self.last_private += 1;
+        self.private_bytes += line.len();
         self.privates.push_back(line);
-        if self.privates.len() > PRIVATE_EVENTS {
-            self.privates.pop_front();
+        while self.privates.len() > PRIVATE_EVENTS
+            || (self.privates.len() > 1 && self.private_bytes > PRIVATE_BYTES)
+        {
+            let oldest = self.privates.pop_front();
+            self.private_bytes -= oldest.map_or(0, |line| line.len());
         }
     }
 

@@ -12,6 +12,7 @@
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -28,11 +29,21 @@ use crate::{
 };
 
 /// The sessions, and the names in use.
-#[derive(Default)]
 pub(crate) struct UserManager {
+    limits: AwayLimits,
     table: Mutex<Table>,
     /// Signalled when a connection has let a session go.
     let_go: Condvar,
+}
+
+/// How many sessions may wait for a connection. Who comes and goes without an end
+/// would fill the memory with them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AwayLimits {
+    /// In all.
+    pub(crate) total: usize,
+    /// Of one address, if that is limited.
+    pub(crate) per_address: Option<usize>,
 }
 
 #[derive(Default)]
@@ -43,11 +54,16 @@ struct Table {
     tokens: HashMap<String, Arc<Session>>,
     last_number: u64,
     last_guest: u64,
+    /// How many sessions nobody holds, in all and by the address of who held them.
+    away: usize,
+    away_by_address: HashMap<IpAddr, usize>,
 }
 
 struct Entry {
     session: Arc<Session>,
     holder: Holder,
+    /// The address under which it is counted while nobody holds it.
+    away_from: Option<IpAddr>,
 }
 
 /// Who holds a session.
@@ -70,6 +86,10 @@ pub(crate) struct NameInUse;
 pub(crate) struct NoSession;
 
 impl UserManager {
+    pub(crate) fn new(limits: AwayLimits) -> UserManager {
+        UserManager { limits, table: Mutex::default(), let_go: Condvar::new() }
+    }
+
     /// Claims a name for a new session, held by `connection`.
     ///
     /// # Errors
@@ -183,6 +203,8 @@ impl UserManager {
             match entry.holder {
                 Holder::Nobody(_) => {
                     entry.holder = Holder::Connection(connection);
+                    let address = entry.away_from.take();
+                    table.count_back(address);
                     return Ok(session);
                 }
                 Holder::Ending => return Err(NoSession),
@@ -194,16 +216,29 @@ impl UserManager {
         }
     }
 
-    /// `connection` holds a session no more, and somebody may come back to it. Returns
-    /// since when; `None` if another one holds it.
-    pub(crate) fn let_go(&self, session: &Session, connection: u64) -> Option<Instant> {
+    /// `connection`, which is counted under `address`, holds a session no more, and
+    /// somebody may come back to it. Returns since when; `None` if another one holds
+    /// it, or too many sessions wait already.
+    pub(crate) fn let_go(
+        &self,
+        session: &Session,
+        connection: u64,
+        address: Option<IpAddr>,
+    ) -> Option<Instant> {
         let now = Instant::now();
         let mut table = self.table.lock();
+        let away_there = address.and_then(|address| table.away_by_address.get(&address));
+        let is_full = table.away >= self.limits.total
+            || self.limits.per_address.zip(away_there).is_some_and(|(most, away)| *away >= most);
         let entry = table.sessions.get_mut(&session.number)?;
-        if entry.holder != Holder::Connection(connection) {
+        if entry.holder != Holder::Connection(connection) || is_full {
             return None;
         }
-        entry.holder = Holder::Nobody(now);
+        (entry.holder, entry.away_from) = (Holder::Nobody(now), address);
+        table.away += 1;
+        if let Some(address) = address {
+            *table.away_by_address.entry(address).or_default() += 1;
+        }
         self.let_go.notify_all();
         Some(now)
     }
@@ -216,6 +251,8 @@ impl UserManager {
         let expires = entry.holder == Holder::Nobody(since);
         if expires {
             entry.holder = Holder::Ending;
+            let address = entry.away_from.take();
+            table.count_back(address);
         }
         expires
     }
@@ -250,6 +287,19 @@ impl UserManager {
 }
 
 impl Table {
+    /// One session fewer waits for a connection.
+    fn count_back(&mut self, address: Option<IpAddr>) {
+        self.away -= 1;
+        if let Some(address) = address
+            && let Some(away) = self.away_by_address.get_mut(&address)
+        {
+            *away -= 1;
+            if *away == 0 {
+                self.away_by_address.remove(&address);
+            }
+        }
+    }
+
     // Inlined, its frame would lie under the making of the keys, on a small stack.
     #[inline(never)]
     fn claim(
@@ -268,7 +318,8 @@ impl Table {
         let session = Arc::new(session);
         self.names.extend(keys.into_iter().map(|key| (key, session.clone())));
         self.tokens.extend(token.map(|token| (token, session.clone())));
-        let entry = Entry { session: session.clone(), holder: Holder::Connection(connection) };
+        let holder = Holder::Connection(connection);
+        let entry = Entry { session: session.clone(), holder, away_from: None };
         self.sessions.insert(session.number, entry);
         Some(session)
     }
@@ -280,6 +331,10 @@ mod tests {
 
     const NOW: fn() -> Time = || Time::from_millis(0);
     const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn users() -> UserManager {
+        UserManager::new(AwayLimits { total: 3, per_address: Some(2) })
+    }
 
     fn name(text: &str) -> UserName {
         UserName::parse(text).expect("a name")
@@ -295,7 +350,7 @@ mod tests {
 
     #[test]
     fn a_name_has_one_bearer_until_it_is_given_up() {
-        let users = UserManager::default();
+        let users = users();
         let alice = claim(&users, "alice");
         for taken in ["alice", "ALICE", "aIice"] {
             assert!(is_taken(&users, taken), "{taken}");
@@ -309,7 +364,7 @@ mod tests {
 
     #[test]
     fn people_are_found_in_whatever_case_but_not_by_their_look() {
-        let users = UserManager::default();
+        let users = users();
         let alice = claim(&users, "Alice");
         let found = |text| users.find(&name(text)).map(|session| session.number);
         assert_eq!(found("ALICE"), Some(alice.number));
@@ -318,7 +373,7 @@ mod tests {
 
     #[test]
     fn a_guest_name_passes_over_those_in_use() {
-        let users = UserManager::default();
+        let users = users();
         claim(&users, "손님-2");
         let guests: Vec<String> = (0..3)
             .map(|_| users.claim_guest(Lang::Ko, None, 1, NOW()).name().to_string())
@@ -328,7 +383,7 @@ mod tests {
 
     #[test]
     fn another_name_is_ones_own_before_the_old_one_is_free() {
-        let users = UserManager::default();
+        let users = users();
         let alice = claim(&users, "alice");
         claim(&users, "bob");
         assert!(users.claim_another(&alice, &name("b0b")).is_err());
@@ -345,33 +400,50 @@ mod tests {
 
     #[test]
     fn a_session_goes_to_the_next_connection_once_it_is_let_go() {
-        let users = Arc::new(UserManager::default());
+        let users = Arc::new(users());
         let alice = claim(&users, "alice");
         let next = std::thread::spawn({
             let users = users.clone();
             move || users.take_over("alice", 7, PATIENCE, |_| {}).map(|session| session.number)
         });
-        assert_eq!(users.let_go(&alice, 5), None, "it is not this one's");
-        assert!(users.let_go(&alice, 1).is_some());
+        assert_eq!(users.let_go(&alice, 5, None), None, "it is not this one's");
+        assert!(users.let_go(&alice, 1, None).is_some());
         assert_eq!(next.join().expect("no panic"), Ok(alice.number));
-        assert_eq!(users.let_go(&alice, 1), None, "it is another's now");
+        assert_eq!(users.let_go(&alice, 1, None), None, "it is another's now");
         assert!(!users.close(&alice, 1));
     }
 
     #[test]
     fn nobody_comes_back_to_what_ends() {
-        let users = UserManager::default();
+        let users = users();
         let take = |token: &str| users.take_over(token, 9, PATIENCE, |_| {}).is_ok();
         assert!(!take("alice"));
         let alice = claim(&users, "alice");
-        let since = users.let_go(&alice, 1).expect("it was held");
+        let since = users.let_go(&alice, 1, None).expect("it was held");
         assert!(take("alice"));
         assert!(!users.expire(&alice, since), "somebody came back");
-        let since = users.let_go(&alice, 9).expect("it was held");
+        let since = users.let_go(&alice, 9, None).expect("it was held");
         assert!(users.expire(&alice, since));
         assert!(!take("alice"));
         assert!(is_taken(&users, "alice"), "until it has left its room");
         users.end(&alice);
         assert!(!is_taken(&users, "alice"));
+    }
+
+    #[test]
+    fn only_so_many_sessions_wait_for_a_connection() {
+        let users = users();
+        let [one, other] = [[192, 0, 2, 1], [192, 0, 2, 2]].map(|ip| Some(IpAddr::from(ip)));
+        let sessions = ["a1", "a2", "a3", "a4", "a5"].map(|name| claim(&users, name));
+        let waits = |at: usize, address| users.let_go(&sessions[at], 1, address);
+        assert!(waits(0, one).is_some());
+        let since = waits(1, one).expect("there is place");
+        assert!(waits(2, one).is_none(), "too many of one address");
+        assert!(waits(2, other).is_some());
+        assert!(waits(3, None).is_none(), "too many in all");
+        assert!(users.take_over("a1", 7, PATIENCE, |_| {}).is_ok());
+        assert!(users.expire(&sessions[1], since));
+        assert!(waits(3, one).is_some());
+        assert!(waits(4, one).is_some());
     }
 }
