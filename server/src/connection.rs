@@ -319,7 +319,7 @@ impl Connection {
                 return Ok(None);
             };
             self.pay(bytes, deadline)?;
-            self.outbox.wait_for_space(deadline.map(|(deadline, _)| deadline));
+            self.outbox.wait_for_space(deadline.map(|(deadline, _)| deadline))?;
             if let Some(line) = self.reader.take_line(self.json) {
                 return Ok(Some(line));
             }
@@ -356,7 +356,7 @@ impl Connection {
         until: Option<Instant>,
         deadline: Option<(Instant, CloseReason)>,
     ) -> Result<ReadOutcome, CloseReason> {
-        self.outbox.wait_for_space(until);
+        self.outbox.wait_for_space(until)?;
         let outcome = self.reader.read(until)?;
         let (commands, answers) = self.reader.take_commands();
         if !answers.is_empty() {

@@ -67,7 +67,7 @@ impl Echo {
         loop {
             while let Some(bytes) = self.reader.next_message_bytes().map_err(CloseReason::Told)? {
                 self.pay(bytes)?;
-                self.outbox.wait_for_space(None);
+                self.outbox.wait_for_space(None)?;
                 if let Some(message) = self.reader.take_message() {
                     self.answer(&message);
                 }
@@ -75,7 +75,7 @@ impl Echo {
             if self.reader.peer_end().is_some() {
                 return Err(CloseReason::Told(Goodbye::Closed));
             }
-            self.outbox.wait_for_space(None);
+            self.outbox.wait_for_space(None)?;
             self.reader.read(None)?;
         }
     }

@@ -398,17 +398,23 @@ impl Outbox {
     /// Blocks while private entries alone pass the bound; ends when they were
     /// sent, at `deadline`, or when the connection ends (at the latest when the
     /// drainer judges it stalled).
-    pub(crate) fn wait_for_space(&self, deadline: Option<Instant>) {
+    ///
+    /// # Errors
+    ///
+    /// Why the connection ends, once that is known: nothing that it says counts any
+    /// more.
+    pub(crate) fn wait_for_space(&self, deadline: Option<Instant>) -> Result<(), CloseReason> {
         let mut state = self.state.lock();
         while state.phase == Phase::Open && state.private_bytes > self.bounds.outbox_bytes {
             match deadline {
                 None => self.changed.wait(&mut state),
                 Some(deadline) if self.changed.wait_until(&mut state, deadline).timed_out() => {
-                    return;
+                    break;
                 }
                 Some(_) => {}
             }
         }
+        state.reason.map_or(Ok(()), Err)
     }
 
     /// Blocks until the goodbye was put in and all was sent, or the connection
