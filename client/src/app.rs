@@ -15,7 +15,7 @@ use madang_protocol::{
     name::{NameKey, UserName},
     notice::Notice,
     request::Request,
-    room::is_private,
+    room::{RoomKey, is_private},
 };
 
 use crate::{
@@ -52,6 +52,9 @@ const CANCEL_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A second Ctrl-C within this time, with nothing typed in between, leaves.
 const AGAIN: Duration = Duration::from_secs(5);
+
+/// After a gap, the members are counted anew if there were no more than this.
+const COUNTED_MEMBERS: usize = 500;
 
 /// A paste of more lines is asked about.
 const UNASKED_LINES: usize = 5;
@@ -255,7 +258,7 @@ impl App<'_> {
         }
         match (typed, self.stage.clone()) {
             (Typed::Failed(error), _) => return Err(Failure::Stdin(error)),
-            (Typed::Cancelled, _) => {}
+            (Typed::Cancelled { text }, _) => self.initial = text,
             (Typed::End, Stage::Pasting(text)) | (Typed::Cleared { .. }, Stage::Pasting(text)) => {
                 self.give_back(text);
             }
@@ -365,7 +368,7 @@ impl App<'_> {
     /// private room or to one person, or with a private room's key in it.
     fn remember(&self, line: &str) {
         let is_private = self.room.as_deref().is_none_or(is_private);
-        if !is_private && !is_whisper(line) && !line.contains('#') {
+        if !is_private && !is_whisper(line) && !has_key(line) {
             self.history.add(line);
         }
     }
@@ -472,15 +475,19 @@ impl App<'_> {
                     self.note_done(line);
                 }
             }
+            ServerMessage::Gap { .. } if self.members <= COUNTED_MEMBERS => {
+                // Who came and went in it is not known.
+                self.fulfil(Ok(Wish::Members));
+            }
             ServerMessage::Invite { key: Some(key), .. } => {
                 self.session.set_room(Some(format!("#{key}")));
             }
-            ServerMessage::Who { room, count, members, more, .. } => {
-                if self.room.as_deref() == Some(&**room) {
-                    self.members = *count;
-                    let names = members.iter().map(|name| name.clone().into_owned());
-                    self.vocabulary.learn_members(names, !more);
-                }
+            ServerMessage::Who { room, count, members, more, .. }
+                if self.room.as_deref() == Some(&**room) =>
+            {
+                self.members = *count;
+                let names = members.iter().map(|name| name.clone().into_owned());
+                self.vocabulary.learn_members(names, !more);
             }
             ServerMessage::Rooms { rooms, more, .. } => {
                 let names = rooms.iter().map(|room| room.room.clone().into_owned());
@@ -512,6 +519,8 @@ impl App<'_> {
             Ok(Command::Unignore(user)) => {
                 self.ignored.remove(&user.spelling());
             }
+            // Who wants another language from the server wants it from us as well.
+            Ok(Command::Lang(lang)) => self.renderer.lang = lang,
             _ => {}
         }
     }
@@ -520,8 +529,8 @@ impl App<'_> {
         match event {
             Event::Said { user, .. } => self.vocabulary.spoke(user),
             Event::Joined { user, .. } => {
-                // One's own is counted by the welcome.
-                if **user != *self.renderer.me {
+                // One's own is counted by the welcome, and so is what was missed before it.
+                if **user != *self.renderer.me && self.catch_up.is_none() {
                     self.members += 1;
                 }
                 self.vocabulary.came(user);
@@ -548,7 +557,9 @@ impl App<'_> {
     }
 
     fn gone(&mut self, user: &str) {
-        self.members = self.members.saturating_sub(1);
+        if self.catch_up.is_none() {
+            self.members = self.members.saturating_sub(1);
+        }
         self.vocabulary.went(user);
     }
 
@@ -752,6 +763,14 @@ fn spoken(request: &Request) -> Option<&str> {
 
 fn is_quit(line: &str) -> bool {
     matches!(Input::parse(line), Input::Command(Ok(Command::Quit(_))))
+}
+
+/// Whether a private room's key stands in `line`, by itself or in a link.
+fn has_key(line: &str) -> bool {
+    line.split('#').skip(1).any(|rest| {
+        let word = rest.split_whitespace().next().unwrap_or_default();
+        RoomKey::parse(word).is_ok()
+    })
 }
 
 /// The nonce that `message` carries, if it answers a request without ending it.

@@ -57,7 +57,10 @@ pub(crate) enum Typed {
     /// Ctrl-D on an empty line, or the terminal is gone.
     End,
     /// [`Screen::cancel`] was called.
-    Cancelled,
+    Cancelled {
+        /// What had been typed.
+        text: String,
+    },
     /// The keyboard can't be read.
     Failed(io::Error),
 }
@@ -171,7 +174,7 @@ fn read(editor: &mut Rustyline<Helper, MemHistory>, screen: &Screen, ask: Ask) -
                 (left, right) = (before.to_owned(), behind.to_owned());
             }
             (Err(ReadlineError::Interrupted), Some(Interruption::Cancelled)) => {
-                return Typed::Cancelled;
+                return Typed::Cancelled { text: typed.text };
             }
             (Err(ReadlineError::Interrupted), None) => {
                 return Typed::Cleared { had_text: !typed.text.is_empty() };

@@ -32,6 +32,8 @@ pub enum Failure {
         /// What was asked for.
         address: Address,
     },
+    /// Encryption was asked for, which this client can't do.
+    NoTls,
     /// It greets as Madang does, but there was no hello.
     NoHello,
     /// The server did not take the name, for the reason that it gave.
@@ -66,6 +68,7 @@ impl Failure {
             Failure::UnknownHost { .. }
             | Failure::NotConnected { .. }
             | Failure::NoSuchDoor { .. }
+            | Failure::NoTls
             | Failure::NoHello => ExitCode::NotConnected,
             Failure::NameRefused(_) => ExitCode::NameRefused,
             Failure::Lost(_)
@@ -137,6 +140,9 @@ impl Failure {
                 "{address}에 https://로는 아직 접속할 수 없습니다(TLS 미지원). \
                  http:// 링크나 madang HOST로 접속해 보세요"
             ),
+            Failure::NoTls => {
+                "암호화된 연결(--tls)은 아직 할 수 없어 연결하지 않습니다. ssh -L 9009:localhost:9009 HOST를 써 보세요".into()
+            }
             Failure::NoHello => {
                 "서버가 인사만 하고 /json에 답하지 않습니다. `nc`로 접속해 보세요".into()
             }
@@ -181,6 +187,9 @@ impl Failure {
                 "failed to connect to {address}: https:// is not supported yet by this build; \
                  try an http:// link, or madang HOST"
             ),
+            Failure::NoTls => "did not connect: encrypted connections (--tls) can't be made yet; \
+                 try ssh -L 9009:localhost:9009 HOST"
+                .into(),
             Failure::NoHello => {
                 "the server greets but does not answer /json; try `nc` instead".into()
             }

@@ -8,19 +8,41 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// SIGINT is on its way to the editor, by our own doing.
 static OWN_INTERRUPT: AtomicBool = AtomicBool::new(false);
 
-/// Ends the line that is being typed.
+/// The editor's thread, for signals.
 #[cfg(unix)]
-pub(crate) fn interrupt_editor() {
-    use rustix::process::{Signal, getpid, kill_process};
-
-    OWN_INTERRUPT.store(true, Ordering::SeqCst);
-    // A process may always send itself a signal.
-    let _ = kill_process(getpid(), Signal::INT);
-}
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EditorThread(nix::sys::pthread::Pthread);
 
 /// There is no such way on Windows: the line ends when Enter is pressed.
 #[cfg(not(unix))]
-pub(crate) fn interrupt_editor() {}
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EditorThread;
+
+impl EditorThread {
+    /// The thread that calls it, and that must not end while it is kept.
+    #[cfg(unix)]
+    pub(crate) fn current() -> EditorThread {
+        EditorThread(nix::sys::pthread::pthread_self())
+    }
+
+    /// As on Unix.
+    #[cfg(not(unix))]
+    pub(crate) fn current() -> EditorThread {
+        EditorThread
+    }
+
+    /// Ends the line that is being typed. SIGINT goes to that thread, not to the
+    /// process: only so does it end a read of the keyboard, and is there before the
+    /// thread goes on when it is the thread itself that asks for it.
+    pub(crate) fn interrupt(self) {
+        #[cfg(unix)]
+        {
+            OWN_INTERRUPT.store(true, Ordering::SeqCst);
+            // It does not fail for a thread that is there and a signal that exists.
+            let _ = nix::sys::pthread::pthread_kill(self.0, nix::sys::signal::Signal::SIGINT);
+        }
+    }
+}
 
 /// The editor has ended its line, whatever for.
 pub(crate) fn forget_own_interrupt() {

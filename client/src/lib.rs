@@ -56,7 +56,6 @@ use madang_protocol::text::Lang;
 
 pub use crate::interrupts::is_own_interrupt;
 use crate::{
-    address::Address,
     cli::Options,
     clock::{Clock, TimeFormat},
     connection::{Connection, Greeting},
@@ -90,7 +89,12 @@ impl Server {
     /// # Errors
     ///
     /// The host is unknown or not reached, or it greeted and then said no more.
-    pub fn connect(address: &Address, lang: Lang) -> Result<Server, Failure> {
+    pub fn connect(options: &Options) -> Result<Server, Failure> {
+        let (address, lang) = (&options.address, options.lang());
+        if options.tls || options.ca.is_some() {
+            // Better no talk than one that others can read.
+            return Err(Failure::NoTls);
+        }
         let connection = Connection::open(address)?;
         let peer = match connection.greeting() {
             Greeting::Madang(first) => Peer::Madang(Link::open(connection, &first, lang)?),

@@ -29,7 +29,7 @@ fn main() -> process::ExitCode {
 
 fn run(options: &Options) -> Result<(), Failure> {
     // Until it is connected, an interrupt ends the process as it always does.
-    let server = Server::connect(&options.address, options.lang())?;
+    let server = Server::connect(options)?;
     server.talk(options, interrupts())
 }
 

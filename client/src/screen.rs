@@ -30,6 +30,7 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 
 use crate::{
+    interrupts::EditorThread,
     layout::{columns_of, rows_below},
     style::{Palette, paint},
 };
@@ -58,6 +59,8 @@ struct State {
     /// The prompt as it should be, and as it was when the line began.
     prompt: String,
     shown_prompt: String,
+    /// Who has typed the last line.
+    editor: Option<EditorThread>,
     /// A line is being typed, from before its first painting to after its last.
     typing: bool,
     /// It answers a question, which stands where the prompt does.
@@ -129,8 +132,8 @@ impl Screen {
     pub(crate) fn cancel(&self) {
         let mut state = self.state.lock();
         state.interruption = Some(Interruption::Cancelled);
-        if state.typing && state.painted {
-            crate::interrupts::interrupt_editor();
+        if let (true, true, Some(editor)) = (state.typing, state.painted, state.editor) {
+            editor.interrupt();
         }
     }
 
@@ -191,6 +194,7 @@ impl Screen {
     /// Editor: a line begins; the prompt for it.
     pub(crate) fn begin_line(&self, question: Option<&str>) -> String {
         let mut state = self.state.lock();
+        state.editor = Some(EditorThread::current());
         state.typing = true;
         state.painted = false;
         state.asking = question.is_some();
@@ -213,7 +217,7 @@ impl Screen {
                         state.shown_prompt = state.prompt.clone();
                     } else if state.interruption.is_none() {
                         state.interruption = Some(Interruption::NewPrompt);
-                        crate::interrupts::interrupt_editor();
+                        state.editor.inspect(|editor| editor.interrupt());
                     }
                 }
                 painting += &paint(self.palette.prompt(), &state.shown_prompt);

@@ -81,9 +81,11 @@ impl Client {
     /// As Ctrl-C does.
     #[cfg(unix)]
     pub(crate) fn interrupt(&self) {
-        let id = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
+        use nix::{sys::signal, unistd::Pid};
+
+        let id = i32::try_from(self.child.id()).map(Pid::from_raw);
         let id = id.expect("a process has a number above zero");
-        rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it is our child");
+        signal::kill(id, signal::Signal::SIGINT).expect("it is our child");
     }
 
     /// Waits for the end of the process.

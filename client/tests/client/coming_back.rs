@@ -52,7 +52,7 @@ fn what_was_missed_is_counted_and_shown_once_and_what_was_typed_is_kept() {
         " [bob] two",
         " [carol] joined.",
         "*[whisper bob] psst",
-        "[lobby 2] 쓰던",
+        "[lobby 1] 쓰던",
     ]);
     let shown = terminal.scrolled();
     assert_eq!(shown.iter().filter(|row| *row == " [bob] before").count(), 1, "{shown:?}");

@@ -26,6 +26,7 @@ fn what_cannot_work_is_explained() {
     check("localhost", &["--lang", "fr"], 2, "use ko or en");
     check("host:0", &[], 2, "between 1 and 65535");
     check("https://localhost:9/#k", &[], 3, "https:// is not supported yet by this build");
+    check("localhost:9", &["--tls"], 3, "did not connect");
     check("completions", &["bash"], 0, "_madang()");
     check("completions", &["cobol"], 2, "bash");
     check("man", &[], 0, ".TH madang 1");

@@ -4,7 +4,9 @@ use std::{
     io::{BufRead, BufReader, Write},
     net::{SocketAddr, TcpStream},
     process::{Child, Command, Stdio},
-    time::Instant,
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
 };
 
 use madang_protocol::text::Lang;
@@ -20,6 +22,9 @@ use crate::{
     terminal::{ENTER, Terminal},
 };
 
+/// Between two looks at what else is to be done.
+const PAUSE: Duration = Duration::from_millis(5);
+
 /// A server in this process, without a rate limit. It stops when it is dropped.
 struct RealServer {
     running: Option<(Server, ConsoleThread)>,
@@ -32,7 +37,13 @@ impl RealServer {
         let streams = Streams { out: Box::new(std::io::sink()), err: Box::new(std::io::sink()) };
         let (console, thread) = Console::start(Lang::En, streams).expect("a thread");
         let listen = vec![Listen::At(([127, 0, 0, 1], 0).into())];
-        let config = Config { listen, lang: Lang::En, rate_limit: None, ..Config::default() };
+        let config = Config {
+            listen,
+            web: Vec::new(),
+            lang: Lang::En,
+            rate_limit: None,
+            ..Config::default()
+        };
         let server = Server::start(config, console).expect("a free port");
         let address = server.addresses()[0];
         RealServer { running: Some((server, thread)), address }
@@ -50,16 +61,24 @@ impl Drop for RealServer {
 /// Somebody with `nc` in the lobby.
 struct Watcher {
     stream: TcpStream,
-    lines: std::io::Lines<BufReader<TcpStream>>,
+    lines: mpsc::Receiver<String>,
 }
 
 impl Watcher {
     #[track_caller]
     fn start(address: SocketAddr, name: &str) -> Watcher {
         let stream = TcpStream::connect(address).expect("it listens");
-        stream.set_read_timeout(Some(DEADLINE)).expect("not zero");
         (&stream).write_all(format!("{name}\n").as_bytes()).expect("it reads");
-        let lines = BufReader::new(stream.try_clone().expect("descriptors")).lines();
+        let reader = BufReader::new(stream.try_clone().expect("descriptors"));
+        let (sender, lines) = mpsc::channel();
+        // Ends with the connection.
+        thread::spawn(move || {
+            for line in reader.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
         let mut watcher = Watcher { stream, lines };
         watcher.expect(&format!("[{name}] joined."));
         watcher
@@ -67,7 +86,23 @@ impl Watcher {
 
     #[track_caller]
     fn line(&mut self) -> String {
-        self.lines.next().expect("the server is there").expect("a line in time")
+        self.lines.recv_timeout(DEADLINE).expect("a line in time")
+    }
+
+    /// The next line; looks at `terminal` meanwhile.
+    #[track_caller]
+    fn line_beside(&mut self, terminal: &mut Terminal) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            terminal.look();
+            match self.lines.recv_timeout(PAUSE) {
+                Ok(line) => return line,
+                Err(error) if Instant::now() >= deadline => {
+                    panic!("no line: {error}, beside\n{}", terminal.scrolled().join("\n"));
+                }
+                Err(_) => {}
+            }
+        }
     }
 
     /// Reads on to a line that ends in `end`.
@@ -192,7 +227,8 @@ fn a_talk_through_a_proxy_that_cuts_is_whole() {
         // She is back when this is heard: no cut costs more than the server remembers.
         let last = format!("[alice] a{round}-{}", (LINES - 1) / 10 * 10);
         while heard.last() != Some(&last) {
-            heard.push(watcher.line());
+            // A terminal that nobody reads stops whoever writes to it.
+            heard.push(watcher.line_beside(&mut alice));
         }
     }
     watcher.say("the end");
@@ -236,7 +272,7 @@ fn a_pipe_through_a_proxy_that_cuts_delivers_everything_once() {
     watcher.expect("[ci] joined.");
     let mut stdin = client.stdin.take().expect("it is piped");
     let lines: String = (0..LINES).map(|line| format!("{line}\n")).collect();
-    let writer = std::thread::spawn(move || stdin.write_all(lines.as_bytes()));
+    let writer = thread::spawn(move || stdin.write_all(lines.as_bytes()));
     let mut cuts = 0;
     for line in 0..LINES {
         assert_eq!(watcher.line(), format!("[ci] {line}"));
@@ -270,13 +306,13 @@ fn a_hundred_thousand_lines_are_delivered_in_order_and_little_is_kept() {
     let mut stdin = client.stdin.take().expect("it is piped");
     let mut stdout = client.stdout.take().expect("it is piped");
     watcher.expect("[ci] joined.");
-    let writer = std::thread::spawn(move || {
+    let writer = thread::spawn(move || {
         for line in 0..LINES {
             writeln!(stdin, "{line} made this line")?;
         }
         std::io::Result::Ok(())
     });
-    let reader = std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
+    let reader = thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
     let began = Instant::now();
     let mut at_a_tenth = 0;
     for line in 0..LINES {

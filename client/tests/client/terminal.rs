@@ -198,7 +198,7 @@ impl Terminal {
     }
 
     /// Takes what has been written by now.
-    fn look(&mut self) {
+    pub(crate) fn look(&mut self) {
         let mut buffer = [0; 4_096];
         loop {
             match self.session.try_read(&mut buffer) {
