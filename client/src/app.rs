@@ -56,6 +56,9 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// After a gap, the members are counted anew if there were no more than this.
 const COUNTED_MEMBERS: usize = 500;
 
+/// The code of the answer to who comes back to a session that is not there.
+pub(crate) const SESSION_UNKNOWN: &str = "session_unknown";
+
 /// A paste of more lines is asked about.
 const UNASKED_LINES: usize = 5;
 
@@ -437,7 +440,10 @@ impl App<'_> {
     /// Whether `message` answers what the client itself wanted to know.
     fn is_silent(&mut self, message: &ServerMessage<'_>, asked: Option<&Asked>) -> bool {
         if let Some(Asked { number, .. }) = asked {
-            return self.silent.remove(number);
+            // That the session is over is told in our own words.
+            let is_over =
+                matches!(message, ServerMessage::Error { code, .. } if code == SESSION_UNKNOWN);
+            return self.silent.remove(number) || is_over;
         }
         let number = nonce_of(message).and_then(|nonce| nonce.parse().ok());
         number.is_some_and(|number: u64| self.silent.contains(&number))
@@ -600,7 +606,7 @@ impl App<'_> {
         match self.stage {
             // Still on the screen is what was asked, and the answer is shown below it.
             Stage::LoggingIn => self.stage = Stage::Naming,
-            _ if code == "session_unknown" => {
+            _ if code == SESSION_UNKNOWN => {
                 for lost in self.session.begin_anew() {
                     if let Some(text) = spoken(&lost.request) {
                         self.alarm(Words::Uncertain { text });
@@ -640,7 +646,8 @@ impl App<'_> {
         self.session.unlink();
         if self.reconnect.is_none() {
             let why = failure.text(self.renderer.lang).unwrap_or_default();
-            let text = Words::Reconnecting { why: &why }.text(self.renderer.lang);
+            let why = why.trim_end_matches('.');
+            let text = Words::Reconnecting { why }.text(self.renderer.lang);
             self.screen.show(&self.renderer.alarm(&text));
         }
         self.reconnect = Some(Reconnect::start(&self.options.address, self.renderer.lang));

@@ -297,7 +297,8 @@ impl Pipe<'_> {
                 let back = Reconnect::start(&self.options.address, self.stdio.lang);
                 self.lost = Some((back, since));
                 let why = failure.text(self.stdio.lang).unwrap_or_default();
-                self.stdio.remark(&Words::PipeReconnecting { why: &why }.text(self.stdio.lang));
+                let why = why.trim_end_matches('.');
+                self.stdio.remark(&Words::PipeReconnecting { why }.text(self.stdio.lang));
                 Ok(())
             }
             other => other,

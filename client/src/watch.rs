@@ -11,6 +11,7 @@ use madang_protocol::{
 };
 
 use crate::{
+    app::SESSION_UNKNOWN,
     cli::Options,
     connection::Incoming,
     failure::Failure,
@@ -98,7 +99,7 @@ impl Watch<'_> {
             match &received.message {
                 Some(ServerMessage::Welcome { resumed, .. }) => self.welcomed(*resumed),
                 Some(ServerMessage::Error { text, code, .. }) if number == Some(LOGIN) => {
-                    if code != "session_unknown" {
+                    if code != SESSION_UNKNOWN {
                         return Err(Failure::NameRefused(text.clone().into_owned()));
                     }
                     self.session.begin_anew();

@@ -92,7 +92,7 @@ impl Words<'_> {
             Words::Back => "-- 다시 연결되었습니다. 놓친 것이 없습니다 --".into(),
             Words::WhileAway { lines } => format!("-- 없는 동안 {lines}줄 --"),
             Words::BackAnew => {
-                "-- 다시 연결되었지만 너무 오래 끊겨 새로 들어왔습니다. 놓친 말이 있을 수 있습니다 --".into()
+                "-- 다시 연결되었지만 그 사이 세션이 끝나 새로 들어왔습니다. 놓친 말이 있을 수 있습니다 --".into()
             }
             Words::Queued { text } => format!("-- 다시 연결되면 보냅니다: {text} --"),
             Words::QueueFull => "-- 기다리는 줄이 너무 많아 보내지 않았습니다 --".into(),
@@ -143,7 +143,7 @@ impl Words<'_> {
             Words::WhileAway { lines: 1 } => "-- 1 line while you were away --".into(),
             Words::WhileAway { lines } => format!("-- {lines} lines while you were away --"),
             Words::BackAnew => {
-                "-- connected again, too late to go on: this is a new session, and something may \
+                "-- connected again, but the session had ended: this is a new one, and something may \
                  have been missed --"
                     .into()
             }
