@@ -120,12 +120,12 @@ impl Renderer {
                     members: *members,
                     topic: topic.as_deref(),
                 };
-                notice(self.notice(&welcome.text(self.lang)))
+                notice(remark(&welcome.text(self.lang), Style::new()))
             }
             ServerMessage::Entered { room, members, topic, .. } => {
                 let topic = topic.as_deref();
                 let entered = Notice::Entered { room, members: *members, topic };
-                notice(self.notice(&entered.text(self.lang)))
+                notice(remark(&entered.text(self.lang), Style::new()))
             }
             ServerMessage::Hello { .. } | ServerMessage::Ack { .. } | ServerMessage::Bye { .. } => {
                 Shown::default()
