@@ -94,7 +94,7 @@ impl Renderer {
                 let invitation = Invitation {
                     link: link.as_deref(),
                     madang,
-                    nc: nc.first().map_or("", |nc| nc),
+                    nc: nc.first().map(|nc| &**nc),
                     join: nc.get(1).map(|join| &**join),
                     encrypted: *encrypted,
                     qr: qr.as_deref(),

@@ -169,6 +169,11 @@ pub enum Notice<'a> {
     Oneself,
     /// This is one's name already.
     NameKept,
+    /// One's name from now on, where nobody else is told.
+    Renamed {
+        /// The name.
+        user: &'a str,
+    },
     /// The room's topic.
     TopicIs(&'a str),
     /// The room has no topic.
@@ -360,6 +365,7 @@ impl Notice<'_> {
             | Notice::Whois { .. }
             | Notice::Whispered { .. }
             | Notice::WhisperSent { .. }
+            | Notice::Renamed { .. }
             | Notice::TopicIs(_)
             | Notice::NoTopic
             | Notice::Hiding { .. }

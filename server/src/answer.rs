@@ -30,7 +30,10 @@ impl Answer {
 
     /// The same with `lang` for the words inside JSON.
     pub(crate) fn in_lang(self, lang: Lang) -> Answer {
-        Answer { lang, ..self }
+        match self.form {
+            Form::Text(..) => self,
+            Form::Json => Answer { lang, ..self },
+        }
     }
 
     /// The bytes of a goodbye; empty where its peer needs no words.

@@ -105,6 +105,9 @@ impl Connection {
 
     fn change_lang(&mut self, lang: Lang, nonce: Option<&str>) {
         self.lang = lang;
+        if let Some(session) = &self.session {
+            session.change_lang(lang);
+        }
         self.outbox.change_form(self.form());
         self.answer_with(&Notice::LangSet, nonce);
     }

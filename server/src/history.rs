@@ -14,6 +14,8 @@ use crate::{
     answer::Answer,
     batch::{Form, Part, Rendered, write_lines},
     carrier::Carrier,
+    clock,
+    session::Hidden,
 };
 
 /// The most events that are kept.
@@ -34,6 +36,17 @@ pub(crate) struct History {
     shown: [Option<Arc<Rendered>>; Form::COUNT],
     /// All events, until there is another.
     whole: [Option<Arc<Rendered>>; Form::COUNT],
+}
+
+/// What somebody wants to know of what happened before.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Asked<'a> {
+    /// Only events with lower ids.
+    pub(crate) before: Option<u64>,
+    /// At most so many.
+    pub(crate) limit: usize,
+    /// Whom they hide.
+    pub(crate) hidden: &'a [Hidden],
 }
 
 impl History {
@@ -78,21 +91,27 @@ impl History {
     }
 
     /// What to show to who comes in: the last `count` events that were said, up to
-    /// the end of `current`, which has happened since.
+    /// the end of `current`, which has happened since; to people nothing of whom they
+    /// hide.
     pub(crate) fn shown(
         &mut self,
         current: &[Event],
         count: usize,
+        hidden: &[Hidden],
         form: Form,
         carrier: Carrier,
     ) -> Arc<Rendered> {
-        let usual = count == SHOWN_EVENTS && !current.iter().any(Event::is_said);
+        // Programs hide for themselves.
+        let hidden = if form == Form::Json { &[] } else { hidden };
+        let usual =
+            count == SHOWN_EVENTS && hidden.is_empty() && !current.iter().any(Event::is_said);
         let place = form.index(carrier);
         if let Some(shown) = self.shown[place].as_ref().filter(|_| usual) {
             return shown.clone();
         }
+        let is_shown = |event: &&Event| event.is_said() && !Hidden::hides_past(hidden, event);
         let mut events: Vec<&Event> =
-            self.newest_first(current).filter(|event| event.is_said()).take(count).collect();
+            self.newest_first(current).filter(is_shown).take(count).collect();
         events.reverse();
         let parts = match form {
             Form::Text(..) => text_part(&events, form).into_iter().collect(),
@@ -127,23 +146,23 @@ impl History {
         self.events.front().or(current.first()).map(Event::id)
     }
 
-    /// Answers who asks for the last `limit` events before the id `before`: all of
-    /// them to programs, to people what was said, with times.
+    /// Answers who asks for what happened before: all of it to programs, to people
+    /// what was said by whom they don't hide, with times.
     pub(crate) fn answer(
         &self,
         current: &[Event],
-        before: Option<u64>,
-        limit: usize,
+        asked: Asked<'_>,
         nonce: Option<&str>,
         answer: &mut Answer,
     ) {
         let form = answer.form();
         let is_meant = |event: &&Event| {
-            before.is_none_or(|before| event.id() < before)
-                && (form == Form::Json || event.is_said())
+            asked.before.is_none_or(|before| event.id() < before)
+                && (form == Form::Json
+                    || (event.is_said() && !Hidden::hides_past(asked.hidden, event)))
         };
         let mut events: Vec<&Event> =
-            self.newest_first(current).filter(is_meant).take(limit).collect();
+            self.newest_first(current).filter(is_meant).take(asked.limit).collect();
         events.reverse();
         match form {
             Form::Json if events.is_empty() => answer.message(&ServerMessage::History {
@@ -159,10 +178,10 @@ impl History {
             }
             Form::Text(..) if events.is_empty() => answer.notice(&Notice::NothingEarlier),
             Form::Text(..) => {
-                let zone = TimeZone::system();
+                let zone = clock::zone();
                 let today = Timestamp::now().to_zoned(zone.clone()).date();
                 for event in events {
-                    let time = clock(event.stamp().time, &zone, today);
+                    let time = time_of_day(event.stamp().time, zone, today);
                     let mut lines = Vec::new();
                     write_lines(event, form, &mut lines);
                     for line in lines.split_inclusive(|byte| *byte == b'\n') {
@@ -180,7 +199,7 @@ impl History {
 }
 
 /// The time of day in the server's zone, with the day if that is not today.
-fn clock(time: Time, zone: &TimeZone, today: jiff::civil::Date) -> String {
+fn time_of_day(time: Time, zone: &TimeZone, today: jiff::civil::Date) -> String {
     let timestamp = Timestamp::from_millisecond(time.as_millis()).unwrap_or_default();
     let zoned = timestamp.to_zoned(zone.clone());
     let format = if zoned.date() == today { "%H:%M " } else { "%m-%d %H:%M " };
@@ -254,7 +273,7 @@ mod tests {
     }
 
     fn shown(history: &mut History, current: &[Event], count: usize, form: Form) -> String {
-        let shown = history.shown(current, count, form, Carrier::Lines);
+        let shown = history.shown(current, count, &[], form, Carrier::Lines);
         String::from_utf8(shown.bytes(&(0..shown.len())).to_vec()).expect("UTF-8")
     }
 
@@ -325,14 +344,15 @@ mod tests {
     fn what_is_asked_for_comes_with_times_to_people_and_whole_to_programs() {
         let history = history(vec![event(1, Some("a")), event(2, None), event(3, Some("b"))]);
         let mut answer = Answer::new(TEXT);
-        history.answer(&[], None, 10, None, &mut answer);
+        history.answer(&[], Asked { limit: 10, ..Asked::default() }, None, &mut answer);
         let text = String::from_utf8(answer.into_bytes()).expect("UTF-8");
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 2);
         assert!(lines[0].ends_with(" [bob] a") && lines[0].contains(':'), "{text}");
 
         let mut answer = Answer::new(Form::Json);
-        history.answer(&[], Some(3), 10, Some("n"), &mut answer);
+        let before = Asked { before: Some(3), limit: 10, hidden: &[] };
+        history.answer(&[], before, Some("n"), &mut answer);
         let text = String::from_utf8(answer.into_bytes()).expect("UTF-8");
         assert!(text.contains("\"joined\"") && !text.contains("\"b\""), "{text}");
         assert!(text.contains("\"nonce\":\"n\""), "{text}");

@@ -25,7 +25,7 @@ pub(crate) struct Invite {
     key: Option<String>,
     link: Option<String>,
     madang: String,
-    nc: String,
+    nc: Option<String>,
     join: Option<String>,
     encrypted: bool,
     qr: Option<String>,
@@ -38,24 +38,22 @@ pub(crate) fn invitation(
     doors: &Doors,
     qr: bool,
 ) -> Invite {
-    let host = host(came_by, doors.lines);
     let key = room.key.map(|key| key.show());
     let fragment = key.as_ref().map(|key| format!("#{key}")).unwrap_or_default();
-    let lines_port = doors.lines.map_or(LINES_PORT, |address| address.port());
-    let base = match (&doors.public_url, doors.web) {
+    let lines = doors.lines.and_then(|door| reached(door, came_by));
+    let web = doors.web.and_then(|door| reached(door, came_by));
+    let base = match (&doors.public_url, web) {
         (Some(url), _) => Some(format!("{}/", url.trim_end_matches('/'))),
-        (None, Some(web)) => {
-            Some(format!("http://{}/", SocketAddr::new(self::host(came_by, Some(web)), web.port())))
-        }
+        (None, Some(web)) => Some(format!("http://{web}/")),
         (None, None) => None,
     };
     let link = base.map(|base| base + &fragment);
     let is_lobby = &*room.name == LOBBY;
-    let at = SocketAddr::new(host, lines_port);
+    let at = lines.unwrap_or_else(|| SocketAddr::new(host(came_by), LINES_PORT));
     let madang = match (&link, &key) {
         (Some(link), Some(_)) => format!("madang {link}"),
         (None, Some(_)) => format!("madang madang://{at}/{fragment}"),
-        (_, None) if is_lobby && lines_port == LINES_PORT => format!("madang {host}"),
+        (_, None) if is_lobby && at.port() == LINES_PORT => format!("madang {}", at.ip()),
         (_, None) if is_lobby => format!("madang {at}"),
         (_, None) => format!("madang madang://{at}/{}", room.name),
     };
@@ -69,7 +67,7 @@ pub(crate) fn invitation(
         key,
         link,
         madang,
-        nc: format!("nc {host} {lines_port}"),
+        nc: lines.map(|lines| format!("nc {} {}", lines.ip(), lines.port())),
         join,
         qr: qr.then(|| draw(&coded)).flatten(),
     }
@@ -81,7 +79,7 @@ impl Invite {
         Invitation {
             link: self.link.as_deref(),
             madang: &self.madang,
-            nc: &self.nc,
+            nc: self.nc.as_deref(),
             join: self.join.as_deref(),
             encrypted: self.encrypted,
             qr: self.qr.as_deref(),
@@ -99,7 +97,12 @@ impl Invite {
             key: self.key.as_deref().map(Into::into),
             link: self.link.as_deref().map(Into::into),
             madang: self.madang.as_str().into(),
-            nc: std::iter::once(&self.nc).chain(&self.join).map(|line| line.into()).collect(),
+            nc: self
+                .nc
+                .iter()
+                .flat_map(|nc| std::iter::once(nc).chain(&self.join))
+                .map(Into::into)
+                .collect(),
             encrypted: self.encrypted,
             qr: self.qr.as_deref().map(Into::into),
             nonce: nonce.map(Into::into),
@@ -107,14 +110,23 @@ impl Invite {
     }
 }
 
-/// The address by which others reach a door of this server: that by which the member
-/// came, or one of this machine's that others reach if the member is on it; where the
-/// door is at one address alone, that.
-fn host(came_by: Option<SocketAddr>, door: Option<SocketAddr>) -> IpAddr {
+/// Where others reach a door of this server, if they do: a door that is open to this
+/// machine alone is none for a member who is elsewhere.
+fn reached(door: SocketAddr, came_by: Option<SocketAddr>) -> Option<SocketAddr> {
+    let is_here = came_by.is_none_or(|address| address.ip().to_canonical().is_loopback());
+    match door.ip().to_canonical() {
+        ip if ip.is_unspecified() => Some(SocketAddr::new(host(came_by), door.port())),
+        ip if ip.is_loopback() && !is_here => None,
+        ip => Some(SocketAddr::new(ip, door.port())),
+    }
+}
+
+/// The address by which others reach this machine: that by which the member came, or
+/// one of this machine's that others reach if the member is on it.
+fn host(came_by: Option<SocketAddr>) -> IpAddr {
     let ip = came_by.map(|address| address.ip().to_canonical());
-    match (door.map(|door| door.ip()), ip) {
-        (Some(door), _) if !door.is_unspecified() => door,
-        (_, Some(ip)) if !ip.is_loopback() => ip,
+    match ip {
+        Some(ip) if !ip.is_loopback() => ip,
         _ => doors::own_addresses()[0],
     }
 }
@@ -156,7 +168,7 @@ mod tests {
         let link = format!("http://192.0.2.5:9998/#{KEY}");
         assert_eq!(invite.link.as_deref(), Some(&*link));
         assert_eq!(invite.madang, format!("madang {link}"));
-        assert_eq!(invite.nc, "nc 192.0.2.5 9009");
+        assert_eq!(invite.nc.as_deref(), Some("nc 192.0.2.5 9009"));
         assert_eq!(invite.join, Some(format!("/join #{KEY}")));
         assert!(!invite.encrypted && invite.qr.is_none());
     }
@@ -192,19 +204,29 @@ mod tests {
     }
 
     #[test]
-    fn a_door_at_one_address_is_at_that_address() {
-        let doors = Doors { lines: address("127.0.0.1:9009"), web: None, public_url: None };
-        let invite = invitation(&room("lobby", false), address("127.0.0.1:9009"), &doors, false);
-        assert_eq!(invite.nc, "nc 127.0.0.1 9009");
-    }
-
-    #[test]
     fn nobody_is_sent_to_localhost_while_there_is_a_network() {
         let invite = invitation(&room("lobby", false), address("127.0.0.1:9009"), &doors(), false);
         let own = doors::own_addresses()[0];
-        assert_eq!(invite.nc, format!("nc {own} 9009"));
+        assert_eq!(invite.nc, Some(format!("nc {own} 9009")));
         let mapped = address("[::ffff:192.0.2.5]:9009");
         let invite = invitation(&room("lobby", false), mapped, &doors(), false);
-        assert_eq!(invite.nc, "nc 192.0.2.5 9009");
+        assert_eq!(invite.nc.as_deref(), Some("nc 192.0.2.5 9009"));
+    }
+
+    #[test]
+    fn a_door_that_is_open_at_one_address_is_reached_there() {
+        #[track_caller]
+        fn check(door: &str, came_by: &str, expected: Option<&str>) {
+            let door = address(door).expect("an address");
+            assert_eq!(reached(door, address(came_by)), expected.and_then(address));
+        }
+        check("192.0.2.7:7000", "192.0.2.5:9998", Some("192.0.2.7:7000"));
+        check("127.0.0.1:7000", "127.0.0.1:7000", Some("127.0.0.1:7000"));
+        check("127.0.0.1:7000", "192.0.2.5:9998", None);
+        check("[::]:7000", "192.0.2.5:9998", Some("192.0.2.5:7000"));
+        let doors = Doors { lines: address("127.0.0.1:9009"), ..doors() };
+        let invite = invitation(&room("lobby", false), address("192.0.2.5:9998"), &doors, false);
+        assert_eq!(invite.nc, None);
+        assert!(!format!("{invite:?}").contains("127.0.0.1"), "{invite:?}");
     }
 }

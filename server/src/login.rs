@@ -129,7 +129,8 @@ impl Connection {
         }
         match Input::parse(line) {
             Input::Text(name) => {
-                let destination = self.destination.take();
+                // Kept for the next name, if this one is refused.
+                let destination = self.destination.clone();
                 let login = NewLogin { destination, shown: SHOWN_EVENTS, nonce: None };
                 self.claim(name, login, tries_left)
             }
@@ -192,6 +193,7 @@ impl Connection {
         let number = self.admission.number;
         let wanted = login.destination.as_ref().filter(|wanted| !is_lobby(wanted));
         if let Some(Err(notice)) = wanted.map(|wanted| self.check_destination(wanted)) {
+            self.destination = None;
             self.notice_and_prompt(&notice, nonce);
             return Ok(());
         }
@@ -218,6 +220,7 @@ impl Connection {
             }
         };
         self.shared.console.joined(&session.name(), self.shared.users.present());
+        session.change_lang(self.lang);
         self.session = Some(session.clone());
         self.enter_first(&session, login)
     }
@@ -226,6 +229,7 @@ impl Connection {
     #[inline(never)]
     fn enter_first(&mut self, session: &Arc<Session>, login: NewLogin) -> Result<(), CloseReason> {
         let NewLogin { destination, shown, nonce } = login;
+        self.destination = None;
         // Who takes what one read gives it for a message gets no history.
         let shown = if self.outbox.pieces() == Pieces::Lines { 0 } else { shown };
         let greeting = || Greeting::Welcome { token: session.token.clone() };
@@ -284,6 +288,7 @@ impl Connection {
                 return Ok(());
             }
         };
+        self.lang = session.lang();
         self.session = Some(session.clone());
         self.room = session.room();
         let resumed = self.room.as_ref().is_some_and(|current| {

@@ -24,6 +24,7 @@ use madang_protocol::room::RoomKey;
 
 use crate::{
     close_reason::CloseReason,
+    invite::Invite,
     mailbox::{Ended, Mailbox, Pump, Urgency},
     outbox::Outbox,
     refusal::Refusal,
@@ -196,12 +197,21 @@ pub(crate) struct Ending {
     pub(crate) text: Option<String>,
 }
 
-/// What a member may ask of the room, or somebody else of a public one.
+/// What a member may ask of the room.
 pub(crate) enum Question {
     Who,
+    /// The same for somebody who need not be a member: of a public room.
+    WhoThere,
     Topic,
-    History { before: Option<u64>, limit: usize },
-    Ping { token: Option<String> },
+    History {
+        before: Option<u64>,
+        limit: usize,
+    },
+    Ping {
+        token: Option<String>,
+    },
+    /// How others come in, as it was found out for who asks.
+    Invite(Invite),
 }
 
 /// Who does something to a room.
@@ -328,7 +338,7 @@ impl Room {
     }
 
     /// Has a question answered to `outbox`: to a member after all that it posted
-    /// before. May wait for a round, and may pump.
+    /// before; who is none is told that. May wait for a round, and may pump.
     pub(crate) fn answer(
         &self,
         session: &Arc<Session>,

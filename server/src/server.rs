@@ -15,6 +15,7 @@ use crate::{
     bans::Bans,
     batch::Form,
     capacity::Capacity,
+    clock,
     close_reason::CloseReason,
     config::{Config, Listen},
     connections::{Admission, ConnectionLimits, Connections},
@@ -142,6 +143,8 @@ impl Server {
             }
         };
         let sockets: Vec<_> = doors.map(bind).collect::<Result<_, _>>()?;
+        // Here is stack enough for reading it.
+        clock::zone();
         let capacity = Capacity::of_process(sockets.len(), config.max_connections);
         let (drainer, drainer_thread) =
             Drainer::start(config.stall_timeout).map_err(StartError::Threads)?;

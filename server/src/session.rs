@@ -23,6 +23,7 @@ use madang_protocol::{
     event::{Event, ServerMessage, Time, write_json_line},
     name::UserName,
     notice::Notice,
+    text::Lang,
 };
 
 use crate::{answer::Answer, outbox::Outbox, room::Room, sync::Mutex};
@@ -54,13 +55,14 @@ pub(crate) struct Session {
 
 struct State {
     name: UserName,
+    lang: Lang,
     /// The connection that is told; none while they are away.
     outbox: Option<Arc<Outbox>>,
     room: Option<Arc<Room>>,
     /// The private rooms that they own.
     owned: Vec<Weak<Room>>,
     hidden: Arc<[Hidden]>,
-    last_whisperer: Option<UserName>,
+    last_whisperer: Weak<Session>,
     silenced_until: Option<Instant>,
     /// What only clients that come back need.
     memory: Option<Box<Memory>>,
@@ -95,6 +97,12 @@ impl Hidden {
     pub(crate) fn hides_event(hidden: &[Hidden], session: u64, event: &Event) -> bool {
         matches!(event, Event::Said { user, .. } if Hidden::hides(hidden, session, user))
     }
+
+    /// The same for what is only known by its speaker's name any more.
+    pub(crate) fn hides_past(hidden: &[Hidden], event: &Event) -> bool {
+        // No session has the number 0.
+        Hidden::hides_event(hidden, 0, event)
+    }
 }
 
 /// What became of a whisper.
@@ -121,11 +129,12 @@ impl Session {
             silenced: AtomicBool::new(false),
             state: Mutex::new(State {
                 name,
+                lang: Lang::default(),
                 outbox: None,
                 room: None,
                 owned: Vec::new(),
                 hidden: Arc::new([]),
-                last_whisperer: None,
+                last_whisperer: Weak::new(),
                 silenced_until: None,
                 memory,
             }),
@@ -138,6 +147,16 @@ impl Session {
 
     pub(crate) fn rename(&self, name: UserName) {
         self.state.lock().name = name;
+    }
+
+    /// The language in which the server speaks to them.
+    pub(crate) fn lang(&self) -> Lang {
+        self.state.lock().lang
+    }
+
+    /// The server speaks `lang` to them from now on.
+    pub(crate) fn change_lang(&self, lang: Lang) {
+        self.state.lock().lang = lang;
     }
 
     /// The room of which they are a member.
@@ -193,7 +212,7 @@ impl Session {
     /// Tells them something alone, if they are here.
     pub(crate) fn tell(&self, write: impl FnOnce(&mut Answer)) {
         if let Some(outbox) = self.outbox() {
-            let mut answer = Answer::new(outbox.form());
+            let mut answer = Answer::new(outbox.form()).in_lang(self.lang());
             write(&mut answer);
             outbox.push(&answer.into_bytes());
         }
@@ -202,7 +221,7 @@ impl Session {
     /// Whispers to them.
     pub(crate) fn whisper(
         &self,
-        from: &Session,
+        from: &Arc<Session>,
         from_name: &UserName,
         text: &str,
         time: Time,
@@ -242,13 +261,14 @@ impl Session {
         if let (Some(memory), Some(line)) = (memory, line) {
             memory.keep(line);
         }
-        *last_whisperer = Some(from_name.clone());
+        *last_whisperer = Arc::downgrade(from);
         outcome
     }
 
-    /// Who whispered last.
-    pub(crate) fn last_whisperer(&self) -> Option<UserName> {
-        self.state.lock().last_whisperer.clone()
+    /// Who whispered last, whatever they are called now; none if nobody has, or if
+    /// they have gone.
+    pub(crate) fn last_whisperer(&self) -> Option<Arc<Session>> {
+        self.state.lock().last_whisperer.upgrade()
     }
 
     /// Whether what came with this nonce was carried out already; the id that it got

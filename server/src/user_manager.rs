@@ -142,6 +142,11 @@ impl UserManager {
         self.table.lock().names.get(&name.spelling()).cloned()
     }
 
+    /// Whether a session has not ended.
+    pub(crate) fn has(&self, session: &Session) -> bool {
+        self.table.lock().sessions.contains_key(&session.number)
+    }
+
     /// All sessions.
     pub(crate) fn sessions(&self) -> Vec<Arc<Session>> {
         self.table.lock().sessions.values().map(|entry| entry.session.clone()).collect()

@@ -93,9 +93,10 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             format!("{user} does not read; the whisper was not delivered.")
         }
         Notice::Ignored { user } => format!("{user} hides what you say."),
-        Notice::NoWhisper => "Nobody has whispered to you yet.".into(),
+        Notice::NoWhisper => "Nobody who is here has whispered to you.".into(),
         Notice::Oneself => "You can't do that to yourself.".into(),
         Notice::NameKept => "That is your name already.".into(),
+        Notice::Renamed { user } => format!("Your name is {user} now."),
         Notice::TopicIs(topic) => format!("Topic: {topic}"),
         Notice::NoTopic => "There is no topic; /topic TEXT sets one.".into(),
         Notice::TextTooLong { bytes, limit } => {

@@ -10,8 +10,8 @@ pub struct Invitation<'a> {
     pub link: Option<&'a str>,
     /// The command for terminals.
     pub madang: &'a str,
-    /// The command for who has nothing but nc.
-    pub nc: &'a str,
+    /// The command for who has nothing but nc, if lines are taken where others come.
+    pub nc: Option<&'a str>,
     /// What they type at the prompt, before their name; nothing for the lobby.
     pub join: Option<&'a str>,
     /// Whether nobody on the path can read along.
@@ -26,12 +26,12 @@ impl Invitation<'_> {
         let (browser, type_first, warning) = match lang {
             Lang::Ko => (
                 "브라우저",
-                "이름을 묻거든 먼저",
+                "로그인ID를 묻거든 먼저",
                 "이 길은 암호화되지 않습니다. 도중에서 링크와 말을 읽을 수 있습니다.",
             ),
             Lang::En => (
                 "browser",
-                "at the prompt, first",
+                "then, before the name",
                 "This path is not encrypted: who is on it can read the link and all words.",
             ),
         };
@@ -40,9 +40,10 @@ impl Invitation<'_> {
             lines.push(format!("  {browser}: {link}"));
         }
         lines.push(format!("  madang: {}", self.madang));
-        match self.join {
-            Some(join) => lines.push(format!("  nc: {}   ({type_first}: {join})", self.nc)),
-            None => lines.push(format!("  nc: {}", self.nc)),
+        if let Some(nc) = self.nc {
+            lines.push(format!("  nc: {nc}"));
+            // On a line of its own, which is easy to copy.
+            lines.extend(self.join.map(|join| format!("    {type_first}: {join}")));
         }
         if !self.encrypted {
             lines.push(warning.to_owned());

@@ -96,9 +96,10 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             format!("{user}님이 읽지 않아 귓속말을 전하지 못했습니다.")
         }
         Notice::Ignored { user } => format!("{user}님은 내 말을 가려 두었습니다."),
-        Notice::NoWhisper => "아직 받은 귓속말이 없습니다.".into(),
+        Notice::NoWhisper => "답할 귓속말이 없거나, 귓속말한 사람이 나갔습니다.".into(),
         Notice::Oneself => "자기 자신에게는 할 수 없습니다.".into(),
         Notice::NameKept => "이미 그 이름입니다.".into(),
+        Notice::Renamed { user } => format!("이제 이름은 {user}입니다."),
         Notice::TopicIs(topic) => format!("주제: {topic}"),
         Notice::NoTopic => "주제가 없습니다. /topic 주제 로 정할 수 있습니다.".into(),
         Notice::TextTooLong { bytes, limit } => {

@@ -48,9 +48,13 @@ impl Connection {
         text: &str,
         nonce: Option<&str>,
     ) {
-        let Some(other) = self.shared.users.find(name) else {
-            return self.notice(&Notice::Nobody, nonce);
-        };
+        match self.shared.users.find(name) {
+            Some(other) => self.whisper_to(session, &other, text, nonce),
+            None => self.notice(&Notice::Nobody, nonce),
+        }
+    }
+
+    fn whisper_to(&self, session: &Arc<Session>, other: &Session, text: &str, nonce: Option<&str>) {
         if other.number == session.number {
             return self.notice(&Notice::Oneself, nonce);
         }
@@ -74,8 +78,10 @@ impl Connection {
 
     pub(super) fn reply(&self, session: &Arc<Session>, text: &str, nonce: Option<&str>) {
         match session.last_whisperer() {
-            Some(name) => self.whisper(session, &name, text, nonce),
-            None => self.notice(&Notice::NoWhisper, nonce),
+            Some(other) if self.shared.users.has(&other) => {
+                self.whisper_to(session, &other, text, nonce);
+            }
+            _ => self.notice(&Notice::NoWhisper, nonce),
         }
     }
 
@@ -90,23 +96,20 @@ impl Connection {
         if self.shared.users.claim_another(session, name).is_err() {
             return self.notice(&Notice::NameInUse, nonce);
         }
-        let told = match self.act(session, Action::Rename(name.as_str().into())) {
-            // There is no room where anybody had to be told.
-            Err(Refusal::NoMember | Refusal::Ended) if !session.is_silenced() => Ok(()),
-            told => told,
-        };
-        match told {
-            Ok(()) => {
-                session.rename(name.clone());
-                self.shared.users.give_up(session, &old);
-                self.shared.console.renamed(&old, name);
-                self.done(nonce);
-            }
-            Err(refusal) => {
-                self.shared.users.give_up(session, name);
-                self.settle(Err(refusal), nonce);
-            }
+        let told = self.act(session, Action::Rename(name.as_str().into()));
+        // In no room, there is nobody else who has to be told.
+        let is_alone = matches!(told, Err(Refusal::NoMember | Refusal::Ended));
+        if told.is_err() && (!is_alone || session.is_silenced()) {
+            self.shared.users.give_up(session, name);
+            return self.settle(told, nonce);
         }
+        session.rename(name.clone());
+        self.shared.users.give_up(session, &old);
+        self.shared.console.renamed(&old, name);
+        if is_alone {
+            self.notice(&Notice::Renamed { user: name.as_str() }, nonce);
+        }
+        self.done(nonce);
     }
 
     pub(super) fn ignore(

@@ -189,7 +189,9 @@ impl Connection {
         match (self.shared.rooms.find(&destination), &self.session) {
             (Some(room), Some(session)) => {
                 let nonce = nonce.map(str::to_owned);
-                if let Err(Ended(())) = room.answer(session, &self.outbox, Question::Who, nonce) {
+                if let Err(Ended(())) =
+                    room.answer(session, &self.outbox, Question::WhoThere, nonce)
+                {
                     self.notice(&Notice::NoSuchRoom, None);
                 }
             }
@@ -229,17 +231,11 @@ impl Connection {
         self.send(answer);
     }
 
-    pub(super) fn invite(&self, qr: bool, nonce: Option<&str>) {
+    pub(super) fn invite(&mut self, qr: bool, nonce: Option<&str>) {
         let Some(room) = &self.room else { return self.notice(&Notice::NoRoom, nonce) };
         let came_by = self.reader.local_address();
-        let invitation = invite::invitation(room, came_by, &self.shared.doors, qr);
-        let mut answer = self.answer();
-        match answer.form() {
-            Form::Text(..) => answer.notice(&Notice::Invite(invitation.for_people())),
-            Form::Json => answer.message(&invitation.message(&room.name, nonce)),
-        }
-        answer.ack(nonce);
-        self.send(answer);
+        let invite = invite::invitation(room, came_by, &self.shared.doors, qr);
+        self.ask(Question::Invite(invite), nonce);
     }
 
     pub(super) fn topic(
@@ -299,7 +295,7 @@ impl Connection {
     /// Has the room answer, after all that was said before.
     fn ask(&mut self, question: Question, nonce: Option<&str>) {
         let asked = match (&self.room, &self.session) {
-            (Some(room), Some(session)) if is_member(session, room) => {
+            (Some(room), Some(session)) => {
                 room.answer(session, &self.outbox, question, nonce.map(str::to_owned))
             }
             _ => Err(Ended(())),
@@ -314,11 +310,6 @@ impl Connection {
         let room = self.room.as_ref().ok_or(Refusal::NoMember)?;
         room.act(By::Member(session.clone()), action)
     }
-}
-
-/// Whether a session is where its connection thinks: it may have been removed.
-fn is_member(session: &Session, room: &Room) -> bool {
-    session.room().is_none_or(|current| current.number == room.number)
 }
 
 fn not_made(error: NotMade) -> Notice<'static> {

@@ -25,7 +25,7 @@ use crate::{
     batch::{Batch, Form},
     clock,
     close_reason::CloseReason,
-    history::History,
+    history::{Asked, History},
     outbox::Outbox,
     refusal::Refusal,
     session::Session,
@@ -183,18 +183,19 @@ impl Floor {
         let user: Arc<str> = session.name().as_str().into();
         let stamp = self.stamp();
         session.enter(room);
+        let hidden = session.hidden();
         let earlier = (shown > 0).then(|| {
             let (form, carrier) = outbox.form_and_carrier();
-            let shown = self.history.shown(self.batch.events(), shown, form, carrier);
+            let shown = self.history.shown(self.batch.events(), shown, &hidden, form, carrier);
             let all = 0..shown.len();
             (shown, all)
         });
         self.members.insert(Member {
-            hidden: session.hidden(),
             session,
             outbox: outbox.clone(),
             user: user.clone(),
             joined: stamp.id,
+            hidden,
             from: self.batch_len(),
             earlier,
             answers: Vec::new(),
@@ -400,15 +401,22 @@ impl Floor {
         question: Question,
         nonce: Option<&str>,
     ) {
-        let mut answer = Answer::new(outbox.form());
+        let mut answer = Answer::new(outbox.form()).in_lang(session.lang());
+        let member = self.members.of(session.number);
+        if member.is_none() && !matches!(question, Question::WhoThere) {
+            answer.notice_to(&Refusal::NoMember.notice(), nonce);
+            return outbox.push(&answer.into_bytes());
+        }
         match question {
-            Question::Who => self.who(&mut answer, nonce),
+            Question::Who | Question::WhoThere => self.who(&mut answer, nonce),
             Question::Topic => match &self.topic {
                 Some(topic) => answer.notice_to(&Notice::TopicIs(topic), nonce),
                 None => answer.notice_to(&Notice::NoTopic, nonce),
             },
             Question::History { before, limit } => {
-                self.history.answer(self.batch.events(), before, limit, nonce, &mut answer);
+                let hidden = session.hidden();
+                let asked = Asked { before, limit, hidden: &hidden };
+                self.history.answer(self.batch.events(), asked, nonce, &mut answer);
             }
             Question::Ping { token } => match answer.form() {
                 Form::Text(..) => answer.notice(&Notice::Pong(token.as_deref())),
@@ -417,11 +425,14 @@ impl Floor {
                     nonce: nonce.map(Into::into),
                 }),
             },
+            Question::Invite(invite) => match answer.form() {
+                Form::Text(..) => answer.notice(&Notice::Invite(invite.for_people())),
+                Form::Json => answer.message(&invite.message(&self.name, nonce)),
+            },
         }
         answer.ack(nonce);
         let bytes = answer.into_bytes();
-        if self.members.of(session.number).is_some_and(|member| Arc::ptr_eq(&member.outbox, outbox))
-        {
+        if member.is_some_and(|member| Arc::ptr_eq(&member.outbox, outbox)) {
             self.members.answer(session.number, self.batch_len(), &bytes);
         } else {
             outbox.push(&bytes);
