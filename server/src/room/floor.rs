@@ -317,8 +317,11 @@ impl Floor {
         }
         self.answers.extend(moved.map(|answer| (answer, Ok(()))));
         let Some(member) = self.members.remove(session) else {
-            if let Some(Ending { outbox, reason, goodbye, .. }) = ending {
-                outbox.close(reason, &goodbye);
+            let Some(ending) = ending else { return };
+            match self.leaver(session) {
+                // First what it is still told of this round.
+                Some(leaver) => leaver.ending = Some(ending),
+                None => ending.outbox.close(ending.reason, &ending.goodbye),
             }
             return;
         };
@@ -330,6 +333,11 @@ impl Floor {
         let to = self.batch_len();
         self.leavers.push(Leaver { member, to, after: Vec::new(), ending });
         self.batch.push(Event::Left { stamp, user, text }, session);
+    }
+
+    /// Who was taken out in this round, and is still to be told so.
+    fn leaver(&mut self, session: u64) -> Option<&mut Leaver> {
+        self.leavers.iter_mut().find(|leaver| leaver.member.session.number == session)
     }
 
     /// One member fewer is left.
@@ -434,6 +442,8 @@ impl Floor {
         let bytes = answer.into_bytes();
         if member.is_some_and(|member| Arc::ptr_eq(&member.outbox, outbox)) {
             self.members.answer(session.number, self.batch_len(), &bytes);
+        } else if let Some(leaver) = self.leaver(session.number) {
+            leaver.after.extend_from_slice(&bytes);
         } else {
             outbox.push(&bytes);
         }

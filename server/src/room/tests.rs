@@ -16,6 +16,9 @@ use crate::{
     sink::fake::FakeSocket,
 };
 
+mod coming_back;
+mod moderating;
+
 /// Sockets of these tests are never full.
 struct NoWaker;
 
@@ -96,6 +99,24 @@ impl Person {
         Going::Ends(Ending { outbox, reason: QUIT, goodbye: b"bye\n".to_vec(), text: None })
     }
 
+    /// Going to another room. The answer is not waited for.
+    fn moves(&self) -> Post {
+        Post::Leave { session: self.session.number, going: Going::Moves(bounded(1).0) }
+    }
+
+    fn acts(&self, action: Action) -> Post {
+        Post::Act { by: self.by(), action, answer: None }
+    }
+
+    fn by(&self) -> By {
+        By::Member(self.session.clone())
+    }
+
+    /// Does something to the room.
+    fn act(&self, room: &Room, action: Action) -> Result<(), Refusal> {
+        room.act(self.by(), action)
+    }
+
     fn asks(&self, question: Question) -> Post {
         let (session, outbox) = (self.session.clone(), self.outbox.clone());
         Post::Ask { session, outbox, question, nonce: None }
@@ -117,11 +138,21 @@ fn room() -> Arc<Room> {
     Arc::new(Room::new(0, "lobby", None, None, made))
 }
 
+/// A private room of the session 1, whose first id is 1000.
+fn private_room() -> Arc<Room> {
+    let made = SystemTime::UNIX_EPOCH + Duration::from_micros(1_000);
+    Arc::new(Room::new(7, "private-k3f9", Some((RoomKey::from_bits(1), 1)), None, made))
+}
+
 /// Puts posts into one round.
 fn one_round(room: &Room, posts: Vec<Post>) {
     let mut floor = room.floor.lock();
     *floor.posts() = posts;
     floor.round(Instant::now());
+    *room.status.lock() = floor.status();
+    if floor.has_ended() {
+        room.mailbox.shut();
+    }
 }
 
 #[test]
@@ -253,30 +284,75 @@ fn a_stopped_room_delivers_what_it_accepted_and_says_goodbye() {
 }
 
 #[test]
-fn who_comes_back_is_told_exactly_what_it_missed() {
-    // 1000 alice joins, 1001 bob joins, 1002 and 1003 in the history, 1004 and 1005 in
-    // the round in which she comes back.
-    for last in [1_000, 1_001, 1_002, 1_003, 1_004] {
-        let room = room();
-        let alice = Person::new(1, "alice", Form::Json);
-        room.enter(alice.coming()).expect("the room is open");
-        let bob = Person::join(2, &room, "bob");
-        bob.say(&room, "id 1002");
-        bob.say(&room, "id 1003");
-        let (socket, outbox) = connect(7, Form::Json);
-        let coming = Coming { outbox, ..alice.coming() };
-        let (answer, answered) = bounded(1);
-        let last_event = Last { event: Some(last), private: 0 };
-        let back = Post::Resume { coming, last: last_event, answer };
-        one_round(&room, vec![bob.says("id 1004"), back, bob.says("id 1005")]);
-        assert!(answered.try_recv().is_err(), "the pump answers after the round");
-        let text = socket.text();
-        let mut lines = text.lines();
-        let welcome = lines.next().unwrap_or_default();
-        assert!(welcome.contains("\"resumed\":true"), "{text}");
-        assert!(welcome.contains(&format!("\"id\":{last},")), "{text}");
-        let ids: Vec<u64> =
-            lines.filter_map(|line| line.split("\"id\":").nth(1)?.get(..4)?.parse().ok()).collect();
-        assert_eq!(ids, (last + 1..=1_005).collect::<Vec<u64>>(), "after {last}: {text}");
+fn who_goes_to_another_room_is_told_all_of_this_one_and_no_goodbye() {
+    let room = room();
+    let [alice, bob] = [(1, "alice"), (2, "bob")].map(|(at, name)| Person::join(at, &room, name));
+    one_round(&room, vec![alice.says("go"), bob.moves(), alice.says("gone")]);
+    bob.heard("[bob] joined.\n[alice] go\n");
+    assert!(alice.socket.text().ends_with("[alice] go\n[bob] left.\n[alice] gone\n"));
+    assert!(bob.session.room().is_none() && bob.outbox.is_open());
+    bob.say(&room, "still here?");
+    assert!(bob.socket.text().contains("You are in no room now."), "{}", bob.socket.text());
+    assert!(!alice.socket.text().contains("still here?"));
+}
+
+#[test]
+fn what_is_asked_of_the_room_in_which_one_is_not_is_answered_too() {
+    let (lobby, other) = (room(), private_room());
+    let alice = Person::join(1, &lobby, "alice");
+    let bob = Person::join(2, &other, "bob");
+    other.answer(&alice.session, &alice.outbox, Question::Who, None).expect("it is open");
+    alice.heard("[alice] joined.\n1 here: bob\n");
+    bob.say(&other, "hi");
+    assert!(!alice.socket.text().contains("hi"));
+}
+
+#[test]
+fn who_is_hidden_is_not_heard_by_who_hides_it_and_by_all_others() {
+    let room = room();
+    let [alice, bob, carol] =
+        [(1, "alice"), (2, "bob"), (3, "carol")].map(|(at, name)| Person::join(at, &room, name));
+    let json = Person::new(4, "dave", Form::Json);
+    room.enter(json.coming()).expect("the room is open");
+    for person in [&alice, &json] {
+        assert!(person.session.hide(2, &bob.session.name()));
+        person.act(&room, Action::Hide(person.session.hidden())).expect("a member");
     }
+    one_round(&room, vec![carol.says("1"), bob.says("2"), carol.says("3")]);
+    assert!(alice.socket.text().ends_with("[carol] 1\n[carol] 3\n"), "{}", alice.socket.text());
+    assert!(carol.socket.text().ends_with("[carol] 1\n[bob] 2\n[carol] 3\n"));
+    // Programs hide for themselves.
+    assert!(json.socket.text().contains("\"text\":\"2\""));
+    // Only what it says is hidden.
+    bob.act(&room, Action::Rename("rob".into())).expect("a member");
+    bob.say(&room, "4");
+    room.leave(2, bob.going()).expect("the room is open");
+    let text = alice.socket.text();
+    assert!(text.ends_with("-- [bob] is now [rob] --\n[rob] left.\n"), "{text}");
+
+    assert!(alice.session.show(Some(2), &bob.session.name()));
+    alice.act(&room, Action::Hide(alice.session.hidden())).expect("a member");
+    let bob = Person::join(5, &room, "bob");
+    bob.say(&room, "back");
+    assert!(alice.socket.text().ends_with("[bob] back\n"));
+}
+
+#[test]
+fn a_repeated_nonce_is_acknowledged_with_its_id_and_says_nothing() {
+    let room = room();
+    let alice = Person::new(1, "alice", Form::Json);
+    room.enter(alice.coming()).expect("the room is open");
+    let bob = Person::join(2, &room, "bob");
+    one_round(&room, vec![alice.says_with("hi", Some("c1"))]);
+    one_round(&room, vec![alice.says_with("hi", Some("c1")), alice.says_with("ho", Some("c2"))]);
+    // Within one round too.
+    one_round(&room, vec![alice.says_with("x", Some("c3")), alice.says_with("x", Some("c3"))]);
+    bob.heard("[bob] joined.\n[alice] hi\n[alice] ho\n[alice] x\n");
+    let text = alice.socket.text();
+    let acks: Vec<&str> = text.lines().filter(|line| line.contains("\"ack\"")).collect();
+    assert_eq!(
+        acks,
+        [("c1", 1_002), ("c1", 1_002), ("c2", 1_003), ("c3", 1_004), ("c3", 1_004)]
+            .map(|(nonce, id)| format!("{{\"type\":\"ack\",\"nonce\":\"{nonce}\",\"id\":{id}}}"))
+    );
 }

@@ -1,0 +1,134 @@
+//! Who comes back gets its place and exactly what it missed.
+
+use super::*;
+
+/// Comes back by another connection: the post, and what its socket takes.
+fn back(person: &Person, event: Option<u64>, private: u64) -> (Post, Arc<FakeSocket>) {
+    let (socket, outbox) = connect(70, Form::Json);
+    let coming = Coming { outbox, ..person.coming() };
+    let answer = bounded(1).0;
+    (Post::Resume { coming, last: Last { event, private }, answer }, socket)
+}
+
+/// The ids of the events after the welcome.
+#[track_caller]
+fn ids(text: &str) -> Vec<u64> {
+    let ids = text.lines().skip(1).filter_map(|line| line.split("\"id\":").nth(1));
+    ids.map(|rest| rest.split([',', '}']).next()?.parse().ok())
+        .collect::<Option<_>>()
+        .unwrap_or_else(|| panic!("{text}"))
+}
+
+/// 1000 alice comes, 1001 bob, then he has said as much.
+fn alice_and_bob(room: &Arc<Room>, said: u64) -> (Person, Person) {
+    let alice = Person::new(1, "alice", Form::Json);
+    room.enter(alice.coming()).expect("the room is open");
+    let bob = Person::join(2, room, "bob");
+    for id in 1_002..1_002 + said {
+        bob.say(room, &format!("id {id}"));
+    }
+    (alice, bob)
+}
+
+#[test]
+fn who_comes_back_is_told_exactly_what_it_missed() {
+    // 1002 and 1003 are in the history, 1004 to 1006 in the round in which she comes
+    // back: before that, and after.
+    #[track_caller]
+    fn check(last: Option<u64>, first_missing: u64) {
+        let room = room();
+        let (alice, bob) = alice_and_bob(&room, 2);
+        let (back, socket) = back(&alice, last, 0);
+        one_round(&room, vec![bob.says("id 1004"), bob.says("id 1005"), back, bob.says("id 1006")]);
+        let text = socket.text();
+        let welcome = text.lines().next().unwrap_or_default();
+        assert!(welcome.contains("\"resumed\":true"), "{text}");
+        assert!(welcome.contains(&format!("\"id\":{},", first_missing - 1)), "{text}");
+        assert_eq!(ids(&text), (first_missing..=1_006).collect::<Vec<u64>>(), "{last:?}: {text}");
+        assert!(!text.contains("\"gap\""), "{text}");
+        // The old connection is told nothing more, the new one everything.
+        let before = alice.socket.text();
+        bob.say(&room, "id 1007");
+        assert_eq!(alice.socket.text(), before);
+        assert_eq!(ids(&socket.text()).last(), Some(&1_007));
+    }
+    for last in 1_000..=1_005 {
+        check(Some(last), last + 1);
+    }
+    // Who has nothing gets its own joining first.
+    check(None, 1_000);
+    // What this room has not given yet is not waited for: 1005 was the last.
+    check(Some(1_006), 1_006);
+    check(Some(u64::MAX), 1_006);
+}
+
+#[test]
+fn what_is_not_kept_any_more_is_told_as_a_gap() {
+    let room = room();
+    let (alice, bob) = alice_and_bob(&room, 300);
+    let (post, socket) = back(&alice, Some(1_001), 0);
+    one_round(&room, vec![post]);
+    let text = socket.text();
+    let gap = text.lines().nth(1).unwrap_or_default();
+    assert_eq!(gap, r#"{"type":"gap","room":"lobby","from":1002,"to":1101}"#);
+    let events: String = text.lines().skip(2).collect::<Vec<_>>().join("\n");
+    assert_eq!(ids(&format!("\n{events}")), (1_102..=1_301).collect::<Vec<u64>>());
+
+    // The id of a former life of the room is smaller than all of this one.
+    let (post, socket) = back(&alice, Some(7), 0);
+    one_round(&room, vec![post]);
+    assert!(socket.text().contains(r#""from":8,"to":1101}"#), "{}", socket.text());
+
+    // A round that is longer than the history.
+    let (post, socket) = back(&alice, Some(1_301), 0);
+    let says = (0..300).map(|at| bob.says(&format!("n{at}")));
+    one_round(&room, says.chain([post]).collect());
+    assert_eq!(ids(&socket.text()), (1_302..=1_601).collect::<Vec<u64>>());
+}
+
+#[test]
+fn who_comes_back_is_told_what_was_whispered_before_what_was_said() {
+    let room = room();
+    let (alice, bob) = alice_and_bob(&room, 1);
+    alice.session.detach(1);
+    let bobs = bob.session.name();
+    for text in ["one", "two"] {
+        alice.session.whisper(&bob.session, &bobs, text, Time::from_millis(0));
+    }
+    let (post, socket) = back(&alice, Some(1_001), 1);
+    one_round(&room, vec![post]);
+    let text = socket.text();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    assert!(lines[1].contains("\"private\":2") && lines[1].contains("\"two\""), "{text}");
+    assert!(lines[2].contains("id 1002"), "{text}");
+}
+
+#[test]
+fn who_was_taken_out_meanwhile_has_no_place_to_come_back_to() {
+    let room = room();
+    let (alice, bob) = alice_and_bob(&room, 1);
+    room.act(By::Operator, Action::Kick(alice.session.clone())).expect("she is here");
+    let (_, outbox) = connect(70, Form::Json);
+    let coming = Coming { outbox, ..alice.coming() };
+    let last = Last { event: Some(1_000), private: 0 };
+    assert_eq!(room.resume(coming, last), Err(Refusal::NoMember));
+    bob.say(&room, "gone");
+    assert!(bob.socket.text().ends_with("-- the operator removed [alice] --\n[bob] gone\n"));
+}
+
+#[test]
+fn a_place_outlives_its_connection_with_all_that_belongs_to_it() {
+    let room = private_room();
+    let alice = Person::new(1, "alice", Form::Json);
+    room.enter(alice.coming()).expect("the room is open");
+    let bob = Person::join(2, &room, "bob");
+    alice.session.detach(1);
+    alice.outbox.end(CloseReason::Stalled);
+    bob.say(&room, "anyone?");
+    let (post, socket) = back(&alice, Some(1_001), 0);
+    one_round(&room, vec![post]);
+    assert!(socket.text().contains("\"owner\":\"alice\""), "{}", socket.text());
+    alice.act(&room, Action::Lock).expect("she still owns it");
+    bob.heard("-- you are in private-k3f9; 2 here --\n[bob] joined.\n[bob] anyone?\n-- [alice] locked the room --\n");
+}

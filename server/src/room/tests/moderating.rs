@@ -1,0 +1,230 @@
+//! What owner, operator and time do to a room, and the order in which it is told.
+
+use super::*;
+
+/// A private room with its owner alice, then bob and carol.
+fn three() -> (Arc<Room>, [Person; 3]) {
+    let room = private_room();
+    let people =
+        [(1, "alice"), (2, "bob"), (3, "carol")].map(|(at, name)| Person::join(at, &room, name));
+    (room, people)
+}
+
+/// What somebody heard after `start`.
+#[track_caller]
+fn heard_after(person: &Person, start: &str) -> String {
+    let text = person.socket.text();
+    match text.split_once(start) {
+        Some((_, rest)) => rest.to_owned(),
+        None => panic!("no {start:?} in {text}"),
+    }
+}
+
+#[test]
+fn who_is_kicked_is_told_up_to_there_and_may_ask_to_come_again() {
+    let (room, [alice, bob, carol]) = three();
+    let kick = alice.acts(Action::Kick(bob.session.clone()));
+    one_round(&room, vec![carol.says("before"), bob.says("hm"), kick, carol.says("after")]);
+    let kicked = "-- [alice] removed [bob] --\n";
+    let told = format!("[carol] before\n[bob] hm\n{kicked}[carol] after\n");
+    assert!(alice.socket.text().ends_with(&told), "{}", alice.socket.text());
+    let after = heard_after(&bob, kicked);
+    assert!(after.starts_with("You are in no room now.") && after.lines().count() == 1, "{after}");
+    assert!(bob.session.room().is_none() && bob.outbox.is_open());
+    assert_eq!(room.status().members, 2);
+    room.enter(Coming { greeting: Greeting::Entered { nonce: None }, ..bob.coming() })
+        .expect("the room is not locked");
+    bob.say(&room, "again");
+    assert!(carol.socket.text().ends_with("[bob] joined.\n[bob] again\n"));
+}
+
+#[test]
+fn who_is_kicked_and_quits_in_one_round_is_told_all_before_the_goodbye() {
+    let (room, [alice, bob, carol]) = three();
+    let kick = alice.acts(Action::Kick(bob.session.clone()));
+    let ping = bob.asks(Question::Ping { token: None });
+    one_round(&room, vec![bob.says("one"), carol.says("two"), kick, ping, bob.leaves()]);
+    let end = heard_after(&bob, "[bob] one\n[carol] two\n-- [alice] removed [bob] --\n");
+    let lines: Vec<&str> = end.lines().collect();
+    assert!(lines[0].starts_with("You are in no room now."), "{end}");
+    assert_eq!(lines[1..], ["pong", "bye"]);
+    assert_eq!(bob.outbox.reason(), Some(QUIT));
+    assert!(!alice.socket.text().contains("[bob] left."));
+}
+
+#[test]
+fn a_room_that_is_closed_tells_everyone_and_takes_nobody() {
+    let (room, [alice, bob, carol]) = three();
+    let (answer, answered) = bounded(1);
+    let dave = Person::new(4, "dave", TEXT);
+    let joins = Post::Join { coming: dave.coming(), room: room.clone(), answer: Some(answer) };
+    let end = alice.acts(Action::End);
+    one_round(&room, vec![bob.says("last"), end, joins, carol.says("late"), carol.leaves()]);
+    for person in [&alice, &bob] {
+        let after = heard_after(person, "[bob] last\n-- [alice] closed the room --\n");
+        assert!(after.starts_with("You are in no room now."), "{after}");
+        assert!(!after.contains("left.") && !after.contains("late"), "{after}");
+        assert!(person.session.room().is_none() && person.outbox.is_open());
+    }
+    let carols = carol.socket.text();
+    assert!(
+        carols.contains("-- [alice] closed the room --\n") && carols.ends_with("bye\n"),
+        "{carols}"
+    );
+    assert!(answered.recv().is_err() || dave.socket.text().is_empty());
+    assert_eq!(room.enter(dave.coming()), Err(Refusal::Ended));
+    assert_eq!(room.act(alice.by(), Action::Lock), Err(Refusal::Ended));
+    bob.say(&room, "hello?");
+    assert!(bob.socket.text().matches("You are in no room now.").count() == 2);
+    dave.heard("");
+}
+
+#[test]
+fn only_the_owner_and_the_operator_moderate() {
+    let (room, [alice, bob, _carol]) = three();
+    let lobby = super::room();
+    let dave = Person::join(4, &lobby, "dave");
+    type Asked<'a> = &'a dyn Fn() -> Action;
+    let actions: [Asked; 7] = [
+        &|| Action::Kick(alice.session.clone()),
+        &|| Action::Mute(alice.session.clone(), None),
+        &|| Action::Unmute(alice.session.clone()),
+        &|| Action::Lock,
+        &|| Action::Limit(2),
+        &|| Action::Owner(alice.session.clone()),
+        &|| Action::End,
+    ];
+    for action in actions {
+        assert_eq!(bob.act(&room, action()), Err(Refusal::OwnerOnly));
+        assert_eq!(dave.act(&room, action()), Err(Refusal::NoMember));
+        assert_eq!(dave.act(&lobby, action()), Err(Refusal::OwnerOnly), "the lobby has none");
+    }
+    for action in [&actions[0], &actions[1], &actions[5]] {
+        assert_eq!(alice.act(&room, action()), Err(Refusal::Oneself));
+    }
+    assert_eq!(alice.act(&room, Action::Kick(dave.session.clone())), Err(Refusal::NotHere));
+    assert!(!bob.socket.text().contains("removed"));
+    room.act(By::Operator, Action::Kick(alice.session.clone())).expect("the operator may");
+    assert!(bob.socket.text().ends_with("-- the operator removed [alice] --\n"));
+}
+
+#[test]
+fn who_is_muted_says_nothing_by_any_way_until_it_is_lifted() {
+    let (room, [alice, bob, carol]) = three();
+    let ten = Duration::from_secs(600);
+    alice.act(&room, Action::Mute(bob.session.clone(), Some(ten))).expect("she owns it");
+    bob.say(&room, "psst");
+    let muted = |result| matches!(result, Err(Refusal::Muted { seconds: Some(500..=601) }));
+    assert!(muted(bob.act(&room, Action::Topic("psst".into()))));
+    assert!(muted(bob.act(&room, Action::Rename("psst".into()))));
+    assert!(
+        bob.socket.text().ends_with("You may not speak now; 10 min to go.\n"),
+        "{}",
+        bob.socket.text()
+    );
+    // Leaving for another room and coming back does not lift it.
+    room.leave_for_another(2);
+    room.enter(bob.coming()).expect("the room is open");
+    bob.say(&room, "psst");
+    // It was not due yet.
+    assert_eq!(room.act(By::Time, Action::Unmute(bob.session.clone())), Err(Refusal::Already));
+    bob.say(&room, "psst");
+    alice.act(&room, Action::Unmute(bob.session.clone())).expect("she owns it");
+    assert_eq!(alice.act(&room, Action::Unmute(bob.session.clone())), Err(Refusal::Already));
+    bob.say(&room, "at last");
+    assert!(carol.socket.text().ends_with("-- [bob] may speak again --\n[bob] at last\n"));
+    assert!(!carol.socket.text().contains("psst"));
+
+    alice.act(&room, Action::Mute(bob.session.clone(), Some(Duration::ZERO))).expect("she owns it");
+    room.act(By::Time, Action::Unmute(bob.session.clone())).expect("it is due");
+    bob.say(&room, "and again");
+    assert!(carol.socket.text().ends_with("[bob] and again\n"));
+}
+
+#[test]
+fn the_last_word_of_who_is_muted_is_not_said() {
+    let (room, [alice, bob, carol]) = three();
+    alice.act(&room, Action::Mute(bob.session.clone(), None)).expect("she owns it");
+    for person in [&bob, &carol] {
+        let Going::Ends(ending) = person.going() else { unreachable!("as it is made") };
+        let ending = Ending { text: Some("so long".into()), ..ending };
+        room.leave(person.session.number, Going::Ends(ending)).expect("the room is open");
+    }
+    assert!(alice.socket.text().ends_with("[bob] left.\n[carol] left. (so long)\n"));
+}
+
+#[test]
+fn whom_the_operator_mutes_says_nothing_anywhere() {
+    let (room, [_, bob, carol]) = three();
+    bob.session.silence(None);
+    room.act(By::Operator, Action::Mute(bob.session.clone(), None)).expect("the operator may");
+    bob.say(&room, "psst");
+    assert!(carol.socket.text().ends_with("-- the operator muted [bob] --\n"));
+    let lobby = super::room();
+    bob.session.exit(room.number);
+    lobby.enter(bob.coming()).expect("the lobby is open");
+    bob.say(&lobby, "psst");
+    assert!(!bob.socket.text().contains("[bob] psst"));
+    assert!(bob.session.end_silence(None));
+    bob.say(&lobby, "well");
+    assert!(bob.socket.text().ends_with("[bob] well\n"));
+}
+
+#[test]
+fn a_locked_or_full_room_takes_nobody_new_but_its_owner() {
+    let (room, [alice, bob, _]) = three();
+    let dave = Person::new(4, "dave", TEXT);
+    alice.act(&room, Action::Lock).expect("she owns it");
+    assert_eq!(alice.act(&room, Action::Lock), Err(Refusal::Already));
+    assert_eq!(room.enter(dave.coming()), Err(Refusal::Locked));
+    room.leave_for_another(1);
+    room.enter(alice.coming()).expect("it is hers");
+    alice.act(&room, Action::Unlock).expect("she owns it");
+    alice.act(&room, Action::Limit(3)).expect("she owns it");
+    assert_eq!(room.enter(dave.coming()), Err(Refusal::Full { limit: 3 }));
+    room.leave(2, bob.going()).expect("the room is open");
+    room.enter(dave.coming()).expect("there is space");
+    assert_eq!(room.enter(dave.coming()), Err(Refusal::Already));
+}
+
+#[test]
+fn who_has_been_here_for_the_longest_time_owns_the_room_after_its_owner() {
+    let (room, [alice, bob, carol]) = three();
+    // In the order of coming, not of numbers.
+    room.leave_for_another(2);
+    room.enter(bob.coming()).expect("the room is open");
+    room.leave(1, alice.going()).expect("the room is open");
+    assert_eq!(bob.act(&room, Action::Lock), Err(Refusal::OwnerOnly), "her session may last");
+    room.act(By::Time, Action::OwnerGone(1)).expect("it is open");
+    assert!(bob.socket.text().ends_with("[alice] left.\n-- [carol] owns the room now --\n"));
+    room.act(By::Time, Action::OwnerGone(1)).expect("it is open");
+    carol.act(&room, Action::Owner(bob.session.clone())).expect("she owns it now");
+    assert_eq!(carol.act(&room, Action::Lock), Err(Refusal::OwnerOnly));
+    bob.act(&room, Action::Lock).expect("he owns it now");
+    let owned: Vec<u64> = bob.session.take_owned().iter().map(|room| room.number).collect();
+    assert_eq!(owned, [room.number]);
+
+    // Nobody is left: the next who comes owns it.
+    bob.act(&room, Action::Unlock).expect("he owns it now");
+    room.leave(2, bob.going()).expect("the room is open");
+    room.leave(3, carol.going()).expect("the room is open");
+    room.act(By::Time, Action::OwnerGone(2)).expect("it is open");
+    let dave = Person::join(4, &room, "dave");
+    dave.act(&room, Action::Lock).expect("he owns it");
+    assert!(dave.socket.text().contains("[dave] joined.\n-- [dave] owns the room now --\n"));
+}
+
+#[test]
+fn an_empty_room_ends_only_if_it_was_empty_before() {
+    let room = private_room();
+    let before = Instant::now();
+    let alice = Person::join(1, &room, "alice");
+    assert_eq!(room.end_if_empty(Instant::now()), Err(None));
+    room.leave(1, alice.going()).expect("the room is open");
+    let since = room.status().empty_since.expect("it is empty");
+    assert_eq!(room.end_if_empty(before), Err(Some(since)));
+    assert_eq!(room.end_if_empty(since), Ok(()));
+    let bob = Person::new(2, "bob", TEXT);
+    assert_eq!(room.enter(bob.coming()), Err(Refusal::Ended));
+    bob.heard("");
+}
