@@ -30,7 +30,7 @@ use crate::{
     rooms::Rooms,
     session::Session,
     sink::TcpSink,
-    timekeeper::{self, Due, Timekeeper},
+    timekeeper::{self, Timekeeper},
     transport::http::origin::PublicUrl,
     user_manager::{AwayLimits, UserManager},
 };
@@ -114,8 +114,7 @@ impl Shared {
         for room in room.into_iter().chain(session.take_owned()) {
             // A room that has ended needs no owner.
             let _ = room.act_now(By::Time, Action::OwnerGone(session.number));
-            let at = Instant::now() + self.config.empty_room_window;
-            self.timekeeper.schedule(at, Due::Room(Arc::downgrade(&room)));
+            self.end_when_empty(&room);
         }
         let name = session.name();
         self.console.left(&name, self.users.end(session));

@@ -3,8 +3,7 @@
 //! never waits for a room.
 
 use std::{
-    cmp::Ordering,
-    collections::BinaryHeap,
+    collections::{BTreeMap, HashMap},
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Weak},
@@ -32,7 +31,10 @@ pub(crate) enum Due {
     Silence(Weak<Session>, Instant),
 }
 
-/// What is to come.
+/// Of more than this, what has lost its object is forgotten before it is due.
+const FEW: usize = 1_024;
+
+/// What is to come: of one kind and for one object, what was scheduled last.
 #[derive(Default)]
 pub(crate) struct Timekeeper {
     state: Mutex<State>,
@@ -42,43 +44,70 @@ pub(crate) struct Timekeeper {
 
 #[derive(Default)]
 struct State {
-    to_come: BinaryHeap<Deadline>,
+    /// In the order in which it is due; what is due at one time, as it was scheduled.
+    to_come: BTreeMap<Place, Due>,
+    places: HashMap<Object, Place>,
+    last_number: u64,
+    /// Of how many more what has lost its object is looked for.
+    many: usize,
     stopping: bool,
 }
 
-struct Deadline {
-    at: Instant,
-    due: Due,
-}
+type Place = (Instant, u64);
 
-/// The earliest is the greatest.
-impl Ord for Deadline {
-    fn cmp(&self, other: &Deadline) -> Ordering {
-        other.at.cmp(&self.at)
+/// What a due is about: its kind, and where its room or session lies in memory, where
+/// nothing else can lie while the due is to come.
+type Object = (u8, usize, usize);
+
+impl Due {
+    fn object(&self) -> Object {
+        match self {
+            Due::Session(session, _) => (0, session.as_ptr().addr(), 0),
+            Due::Room(room) => (1, room.as_ptr().addr(), 0),
+            Due::Mute(room, session) => (2, room.as_ptr().addr(), session.as_ptr().addr()),
+            Due::Silence(session, _) => (3, session.as_ptr().addr(), 0),
+        }
+    }
+
+    /// Whether what it is about is gone.
+    fn is_vain(&self) -> bool {
+        match self {
+            Due::Session(session, _) | Due::Silence(session, _) => session.strong_count() == 0,
+            Due::Room(room) => room.strong_count() == 0,
+            Due::Mute(room, session) => room.strong_count() == 0 || session.strong_count() == 0,
+        }
     }
 }
 
-impl PartialOrd for Deadline {
-    fn partial_cmp(&self, other: &Deadline) -> Option<Ordering> {
-        Some(self.cmp(other))
+impl State {
+    fn forget_vain(&mut self) {
+        let State { to_come, places, .. } = self;
+        to_come.retain(|_, due| {
+            let is_vain = due.is_vain();
+            if is_vain {
+                places.remove(&due.object());
+            }
+            !is_vain
+        });
+        self.many = to_come.len() * 2;
     }
 }
-
-impl PartialEq for Deadline {
-    fn eq(&self, other: &Deadline) -> bool {
-        self.at == other.at
-    }
-}
-
-impl Eq for Deadline {}
 
 impl Timekeeper {
-    /// Has `due` done at `at`.
+    /// Has `due` done at `at`, instead of what was to be done before of the same kind
+    /// for the same object.
     pub(crate) fn schedule(&self, at: Instant, due: Due) {
         let mut state = self.state.lock();
-        let earliest = state.to_come.peek().is_none_or(|next| at < next.at);
-        state.to_come.push(Deadline { at, due });
-        if earliest {
+        if state.to_come.len() >= state.many.max(FEW) {
+            state.forget_vain();
+        }
+        state.last_number += 1;
+        let (object, place) = (due.object(), (at, state.last_number));
+        if let Some(former) = state.places.insert(object, place) {
+            state.to_come.remove(&former);
+        }
+        state.to_come.insert(place, due);
+        if state.to_come.first_key_value().is_some_and(|(first, _)| *first == place) {
             self.changed.notify_all();
         }
     }
@@ -96,10 +125,12 @@ impl Timekeeper {
             if state.stopping {
                 return None;
             }
-            match state.to_come.peek().map(|next| next.at) {
+            match state.to_come.first_key_value().map(|((at, _), _)| *at) {
                 None => self.changed.wait(&mut state),
                 Some(at) if at <= Instant::now() => {
-                    return state.to_come.pop().map(|next| next.due);
+                    let (_, due) = state.to_come.pop_first()?;
+                    state.places.remove(&due.object());
+                    return Some(due);
                 }
                 Some(at) => {
                     self.changed.wait_until(&mut state, at);
@@ -125,6 +156,22 @@ pub(crate) fn start(shared: Arc<Shared>) -> io::Result<JoinHandle<()>> {
 }
 
 impl Shared {
+    /// Has a room looked at when it may have been empty for long enough.
+    pub(crate) fn end_when_empty(&self, room: &Arc<Room>) {
+        let at = Instant::now() + self.config.empty_room_window;
+        self.timekeeper.schedule(at, Due::Room(Arc::downgrade(room)));
+    }
+
+    fn end_if_empty(&self, room: &Arc<Room>) {
+        match self.rooms.end_if_empty(room, self.config.empty_room_window) {
+            Fate::Ended => self.console.room_ended(&room.name),
+            Fate::Lives => {}
+            Fate::Waits(until) => {
+                self.timekeeper.schedule(until, Due::Room(Arc::downgrade(room)));
+            }
+        }
+    }
+
     fn carry_out(&self, due: Due) {
         match due {
             Due::Session(session, since) => {
@@ -136,13 +183,7 @@ impl Shared {
             }
             Due::Room(room) => {
                 if let Some(room) = room.upgrade() {
-                    match self.rooms.end_if_empty(&room, self.config.empty_room_window) {
-                        Fate::Ended => self.console.room_ended(&room.name),
-                        Fate::Lives => {}
-                        Fate::Waits(until) => {
-                            self.timekeeper.schedule(until, Due::Room(Arc::downgrade(&room)));
-                        }
-                    }
+                    self.end_if_empty(&room);
                 }
             }
             Due::Mute(room, session) => {
@@ -159,5 +200,94 @@ impl Shared {
                 }
             }
         }
+    }
+}
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use std::{
+        thread,
+        time::{Duration, SystemTime},
+    };
+
+    use madang_protocol::{event::Time, name::UserName};
+
+    use super::*;
+
+    fn session(number: u64) -> Arc<Session> {
+        let name = UserName::parse("alice").expect("a name");
+        Arc::new(Session::new(number, name, None, Time::from_millis(0)))
+    }
+
+    fn room(number: u64) -> Arc<Room> {
+        Arc::new(Room::new(number, "room", None, None, SystemTime::now()))
+    }
+
+    /// The number of the session or room whose time has come.
+    fn next(timekeeper: &Timekeeper) -> Option<u64> {
+        Some(match timekeeper.next()? {
+            Due::Session(session, _) | Due::Silence(session, _) => session.upgrade()?.number,
+            Due::Room(room) | Due::Mute(room, _) => room.upgrade()?.number,
+        })
+    }
+
+    #[test]
+    fn what_is_due_comes_in_the_order_of_its_time() {
+        let (timekeeper, now) = (Timekeeper::default(), Instant::now());
+        let sessions = [1, 2, 3, 4].map(session);
+        for (session, after) in sessions.iter().zip([30, 10, 20, 10]) {
+            let at = now - Duration::from_millis(100 - after);
+            timekeeper.schedule(at, Due::Session(Arc::downgrade(session), now));
+        }
+        assert_eq!([(); 4].map(|()| next(&timekeeper)), [2, 4, 3, 1].map(Some));
+        timekeeper.stop();
+        assert_eq!(next(&timekeeper), None);
+    }
+
+    #[test]
+    fn an_earlier_deadline_wakes_who_waits_for_a_later_one() {
+        let timekeeper = Arc::new(Timekeeper::default());
+        let (late, early) = (room(1), room(2));
+        let hour = Instant::now() + Duration::from_secs(3_600);
+        timekeeper.schedule(hour, Due::Room(Arc::downgrade(&late)));
+        let waiting = thread::spawn({
+            let timekeeper = timekeeper.clone();
+            move || [next(&timekeeper), next(&timekeeper)]
+        });
+        timekeeper.schedule(Instant::now(), Due::Room(Arc::downgrade(&early)));
+        // What is scheduled last is what counts, earlier or later.
+        timekeeper.schedule(Instant::now(), Due::Room(Arc::downgrade(&late)));
+        assert_eq!(waiting.join().expect("no panic"), [Some(2), Some(1)]);
+    }
+
+    #[test]
+    fn however_often_something_is_scheduled_it_is_kept_once_and_due_at_the_last_time() {
+        let (timekeeper, room, alice) = (Timekeeper::default(), room(7), session(1));
+        let (now, weak) = (Instant::now(), Arc::downgrade(&room));
+        let hour = now + Duration::from_secs(3_600);
+        for _ in 0..10_000 {
+            timekeeper.schedule(now, Due::Room(weak.clone()));
+            timekeeper.schedule(now, Due::Mute(weak.clone(), Arc::downgrade(&alice)));
+            timekeeper.schedule(now, Due::Silence(Arc::downgrade(&alice), now));
+        }
+        timekeeper.schedule(hour, Due::Room(weak));
+        assert_eq!(timekeeper.state.lock().to_come.len(), 3);
+        assert_eq!(timekeeper.state.lock().places.len(), 3);
+        assert!(matches!(timekeeper.next(), Some(Due::Mute(..))));
+        assert!(matches!(timekeeper.next(), Some(Due::Silence(..))));
+        assert_eq!(timekeeper.state.lock().to_come.len(), 1, "the room's is to come");
+    }
+
+    #[test]
+    fn what_has_lost_its_object_is_not_kept_until_it_is_due() {
+        let (timekeeper, room) = (Timekeeper::default(), room(7));
+        let year = Instant::now() + Duration::from_secs(365 * 86_400);
+        for number in 0..10_000 {
+            let puppet = session(number);
+            let due = Due::Mute(Arc::downgrade(&room), Arc::downgrade(&puppet));
+            timekeeper.schedule(year, due);
+        }
+        let state = timekeeper.state.lock();
+        assert!(state.to_come.len() <= FEW && state.places.len() == state.to_come.len());
     }
 }

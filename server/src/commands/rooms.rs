@@ -19,7 +19,6 @@ use crate::{
     room::{Action, By, Coming, Greeting, Question, Room},
     rooms::NotMade,
     session::Session,
-    timekeeper::Due,
 };
 
 /// How many public rooms are listed, those with the most members.
@@ -130,7 +129,7 @@ impl Connection {
             Ok(room) => room,
             Err(notice) => return self.notice(&notice, nonce),
         };
-        self.end_when_empty(&room);
+        self.shared.end_when_empty(&room);
         session.own(Arc::downgrade(&room));
         if let Some(key) = room.key {
             self.go_to(session, &Destination::Private(key), nonce);
@@ -144,7 +143,7 @@ impl Connection {
     fn go_to(&mut self, session: &Arc<Session>, destination: &Destination, nonce: Option<&str>) {
         if let Some(old) = self.room.take() {
             old.leave_for_another(session.number);
-            self.end_when_empty(&old);
+            self.shared.end_when_empty(&old);
         }
         let entered = self.enter(destination, || Coming {
             session: session.clone(),
@@ -167,7 +166,7 @@ impl Connection {
     fn make_public(&self, name: &RoomName) -> Result<Arc<Room>, Notice<'static>> {
         self.allow_room()?;
         let room = self.shared.rooms.make_public(name).map_err(not_made)?;
-        self.end_when_empty(&room);
+        self.shared.end_when_empty(&room);
         Ok(room)
     }
 
@@ -175,12 +174,6 @@ impl Connection {
         let Some(address) = self.admission.counted() else { return Ok(()) };
         let taken = self.shared.room_allowance.take(address, Instant::now());
         taken.map_err(|wait| Notice::RoomsTooFast { seconds: wait.as_secs() + 1 })
-    }
-
-    /// Has a room looked at when it may have been empty for long enough.
-    fn end_when_empty(&self, room: &Arc<Room>) {
-        let at = Instant::now() + self.shared.config.empty_room_window;
-        self.shared.timekeeper.schedule(at, Due::Room(Arc::downgrade(room)));
     }
 
     pub(super) fn who(&mut self, room: Option<&RoomName>, nonce: Option<&str>) {
