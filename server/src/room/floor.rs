@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, Weak},
     time::Instant,
 };
 
@@ -34,6 +34,13 @@ use crate::{
 /// How many names one line of an answer to `/who` holds.
 const NAMES_PER_LINE: usize = 50;
 
+/// A session that may not speak.
+pub(super) struct Muted {
+    pub(super) session: Weak<Session>,
+    /// Until when, if that is known.
+    pub(super) until: Option<Instant>,
+}
+
 /// A room as its pump has it.
 pub(super) struct Floor {
     pub(super) number: u64,
@@ -54,8 +61,8 @@ pub(super) struct Floor {
     pub(super) owner: Option<u64>,
     pub(super) locked: bool,
     pub(super) limit: Option<usize>,
-    /// Sessions that may not speak, and until when if that is known.
-    pub(super) muted: HashMap<u64, Option<Instant>>,
+    /// Sessions that may not speak, here or after they have been elsewhere.
+    pub(super) muted: HashMap<u64, Muted>,
     empty_since: Option<Instant>,
     /// Whether anything has changed that may be known from outside.
     pub(super) changed: bool,

@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Instant};
 
 use madang_protocol::event::Event;
 
-use super::{Action, By, floor::Floor};
+use super::{
+    Action, By,
+    floor::{Floor, Muted},
+};
 use crate::{refusal::Refusal, session::Session};
 
 impl Floor {
@@ -64,7 +67,7 @@ impl Floor {
         if self.muted.is_empty() {
             return Ok(());
         }
-        match self.muted.get(&session.number) {
+        match self.muted.get(&session.number).map(|muted| muted.until) {
             None => Ok(()),
             Some(None) => Err(Refusal::Muted { seconds: None }),
             Some(Some(until)) => {
@@ -141,15 +144,19 @@ impl Floor {
     fn mute(
         &mut self,
         by: &By,
-        session: &Session,
+        session: &Arc<Session>,
         time: Option<std::time::Duration>,
     ) -> Result<(), Refusal> {
         let by_name = self.check_owner(by)?;
         check_other(by, session)?;
-        let user = self.members.of(session.number).ok_or(Refusal::NotHere)?.user.clone();
+        let number = session.number;
+        let user = self.members.of(number).ok_or(Refusal::NotHere)?.user.clone();
         if by_name.is_some() {
             let until: Option<Instant> = time.and_then(|time| self.now.checked_add(time));
-            self.muted.insert(session.number, until);
+            // Who went elsewhere and ended there has left its entry.
+            self.muted.retain(|_, muted| muted.session.strong_count() > 0);
+            let session = Arc::downgrade(session);
+            self.muted.insert(number, Muted { session, until });
         }
         let seconds = time.map(|time| time.as_secs());
         let stamp = self.stamp();
@@ -164,9 +171,9 @@ impl Floor {
             _ => self.check_owner(by)?,
         };
         let muted = self.muted.get(&session.number);
-        let is_due = |until: &Option<Instant>| until.is_some_and(|until| until <= self.now);
+        let is_due = |muted: &Muted| muted.until.is_some_and(|until| until <= self.now);
         match (by, muted) {
-            (By::Time, Some(until)) if !is_due(until) => return Err(Refusal::Already),
+            (By::Time, Some(muted)) if !is_due(muted) => return Err(Refusal::Already),
             (By::Member(_), None) => return Err(Refusal::Already),
             _ => {}
         }

@@ -142,6 +142,17 @@ fn who_is_muted_says_nothing_by_any_way_until_it_is_lifted() {
 }
 
 #[test]
+fn who_was_muted_and_has_ended_elsewhere_is_not_remembered() {
+    let (room, [alice, ..]) = three();
+    for number in 10..30 {
+        let puppet = Person::join(number, &room, &format!("puppet-{number}"));
+        alice.act(&room, Action::Mute(puppet.session.clone(), None)).expect("she owns it");
+        room.leave_for_another(number);
+    }
+    assert_eq!(room.floor.lock().muted.len(), 1);
+}
+
+#[test]
 fn the_last_word_of_who_is_muted_is_not_said() {
     let (room, [alice, bob, carol]) = three();
     alice.act(&room, Action::Mute(bob.session.clone(), None)).expect("she owns it");
