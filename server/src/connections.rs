@@ -113,6 +113,18 @@ impl Connections {
         self.table.lock().open.get(&connection).map(|open| open.address)
     }
 
+    /// The outbox of a connection, once it is registered.
+    pub(crate) fn outbox_of(&self, connection: u64) -> Option<Arc<Outbox>> {
+        self.table.lock().open.get(&connection).map(|open| open.outbox.clone())
+    }
+
+    /// The outboxes of all connections from an address, logged in or not.
+    pub(crate) fn outboxes_from(&self, address: IpAddr) -> Vec<Arc<Outbox>> {
+        let table = self.table.lock();
+        let open = table.open.values().filter(|open| open.address == address.to_canonical());
+        open.map(|open| open.outbox.clone()).collect()
+    }
+
     /// Blocks until there is no connection, or `deadline`; false in that case.
     pub(crate) fn wait_empty(&self, deadline: Instant) -> bool {
         let mut table = self.table.lock();

@@ -274,8 +274,8 @@ impl Connection {
         last_private: u64,
         nonce: Option<&str>,
     ) -> Result<(), CloseReason> {
-        let dismiss = |session: &Session| {
-            if let Some(outbox) = session.outbox() {
+        let dismiss = |connection: u64| {
+            if let Some(outbox) = self.shared.connections.outbox_of(connection) {
                 let goodbye = Answer::goodbye(outbox.form(), Goodbye::Replaced);
                 outbox.dismiss(CloseReason::Told(Goodbye::Replaced), &goodbye);
             }
@@ -291,6 +291,10 @@ impl Connection {
         self.lang = session.lang();
         self.session = Some(session.clone());
         self.room = session.room();
+        if self.shared.bans.bans_name(&session.name()) {
+            // It was banned while nobody held it.
+            return Err(CloseReason::Told(Goodbye::Banned));
+        }
         let resumed = self.room.as_ref().is_some_and(|current| {
             let coming = Coming {
                 session: session.clone(),

@@ -27,6 +27,7 @@ use crate::{
     bans::Ban,
     close_reason::CloseReason,
     console::Console,
+    outbox::Outbox,
     refusal::Refusal,
     room::{Action, By, Room},
     server::Shared,
@@ -155,7 +156,11 @@ impl Operator {
     fn act_on(&self, name: &UserName, action: impl FnOnce(Arc<Session>) -> Action) {
         let Some(session) = self.find(name) else { return };
         match session.room() {
-            Some(room) => self.settle(room.act(By::Operator, action(session))),
+            Some(room) => {
+                self.settle(room.act(By::Operator, action(session)));
+                // Perhaps nobody is left whose going would see to that.
+                self.shared.end_when_empty(&room);
+            }
             None => self.tell(&Notice::NotHere),
         }
     }
@@ -186,6 +191,10 @@ impl Operator {
 
     fn ban(&self, banned: Banned, time: Option<Duration>) {
         self.shared.bans.ban(banned.clone(), time);
+        let dismiss = |outbox: &Arc<Outbox>| {
+            let goodbye = Answer::goodbye(outbox.form(), Goodbye::Banned);
+            outbox.dismiss(CloseReason::Told(Goodbye::Banned), &goodbye);
+        };
         let sessions = self.shared.users.sessions();
         let mut addresses = Vec::new();
         for session in sessions {
@@ -193,13 +202,16 @@ impl Operator {
             let address = self.shared.connections.address_of(outbox.number());
             let is_meant = match &banned {
                 Banned::Name(_) => self.shared.bans.bans_name(&session.name()),
-                Banned::Address(banned) => address == Some(*banned),
+                Banned::Address(banned) => address == Some(banned.to_canonical()),
             };
             if is_meant {
-                let goodbye = Answer::goodbye(outbox.form(), Goodbye::Banned);
-                outbox.dismiss(CloseReason::Told(Goodbye::Banned), &goodbye);
+                dismiss(&outbox);
                 addresses.extend(address.map(|address| format!("{} ({address})", session.name())));
             }
+        }
+        if let Banned::Address(address) = banned {
+            // Those too who have no name yet.
+            self.shared.connections.outboxes_from(address).iter().for_each(dismiss);
         }
         self.done();
         if !addresses.is_empty() {

@@ -186,8 +186,8 @@ impl UserManager {
     }
 
     /// Hands the session of this token to `connection`. If another one holds it,
-    /// `dismiss` must see to it that it ends; blocks until it has let the session go,
-    /// or for `patience`.
+    /// `dismiss` is called with its number and must see to it that it ends; blocks
+    /// until it has let the session go, or for `patience`.
     ///
     /// # Errors
     ///
@@ -197,11 +197,11 @@ impl UserManager {
         token: &str,
         connection: u64,
         patience: Duration,
-        dismiss: impl Fn(&Session),
+        dismiss: impl Fn(u64),
     ) -> Result<Arc<Session>, NoSession> {
         let deadline = Instant::now() + patience;
         let session = self.table.lock().tokens.get(token).cloned().ok_or(NoSession)?;
-        dismiss(&session);
+        let mut dismissed = None;
         let mut table = self.table.lock();
         loop {
             let entry = table.sessions.get_mut(&session.number).ok_or(NoSession)?;
@@ -213,6 +213,15 @@ impl UserManager {
                     return Ok(session);
                 }
                 Holder::Ending => return Err(NoSession),
+                Holder::Connection(holder) if dismissed != Some(holder) => {
+                    // Whoever takes it first of several who come at once, goes for
+                    // the next. Without the lock: dismissing takes others.
+                    drop(table);
+                    dismiss(holder);
+                    dismissed = Some(holder);
+                    table = self.table.lock();
+                    continue;
+                }
                 Holder::Connection(_) => {}
             }
             if self.let_go.wait_until(&mut table, deadline).timed_out() {
@@ -416,6 +425,35 @@ mod tests {
         assert_eq!(next.join().expect("no panic"), Ok(alice.number));
         assert_eq!(users.let_go(&alice, 1, None), None, "it is another's now");
         assert!(!users.close(&alice, 1));
+    }
+
+    #[test]
+    fn of_several_who_come_at_once_each_goes_for_the_next() {
+        let users = Arc::new(users());
+        let alice = claim(&users, "alice");
+        let (dismiss, dismissed) = std::sync::mpsc::channel();
+        let comers: Vec<_> = (7..10)
+            .map(|connection| {
+                let (users, dismiss) = (users.clone(), dismiss.clone());
+                std::thread::spawn(move || {
+                    let dismiss = |holder| dismiss.send(holder).expect("the test listens");
+                    users.take_over("alice", connection, PATIENCE, dismiss).is_ok()
+                })
+            })
+            .collect();
+        // As the thread of a connection does that was dismissed; the last stays.
+        let mut dismissals = 0;
+        let mut gone = Vec::new();
+        while gone.len() < 3 {
+            let holder = dismissed.recv_timeout(PATIENCE).expect("who holds it is dismissed");
+            dismissals += 1;
+            if !gone.contains(&holder) {
+                users.let_go(&alice, holder, None).expect("it holds the session");
+                gone.push(holder);
+            }
+        }
+        assert!(comers.into_iter().all(|comer| comer.join().expect("no panic")));
+        assert!(gone[0] == 1 && (3..=6).contains(&dismissals), "{gone:?}");
     }
 
     #[test]
