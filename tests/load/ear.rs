@@ -22,19 +22,36 @@ pub(crate) enum Sound<'a> {
     Line(&'a [u8]),
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LastByte {
+    /// This one.
+    Is(u8),
+    /// The text's: a frame ends without one of its own.
+    OfText,
+}
+
 /// The ears of all members, which all learn the same shape.
 pub(crate) struct Ear {
     wording: Wording,
     /// Bytes of the text's own line before the text.
     lead_bytes: usize,
-    /// Bytes after the text, the line end included; 0 as long as no text has been heard.
+    /// Bytes after the text, the line end included.
     tail_bytes: usize,
+    /// The last byte of a line, where it is not the text's own; none as long as no text has
+    /// been heard.
+    last_byte: Option<LastByte>,
     signed: bool,
 }
 
 impl Ear {
     pub(crate) fn new(wording: Wording, protocol: &dyn Protocol) -> Self {
-        Self { wording, lead_bytes: 0, tail_bytes: 0, signed: protocol.signs_lines() }
+        Self {
+            wording,
+            lead_bytes: 0,
+            tail_bytes: 0,
+            last_byte: None,
+            signed: protocol.signs_lines(),
+        }
     }
 
     /// The first sound in `bytes` and how many bytes it took; `None` if more must arrive first.
@@ -50,7 +67,7 @@ impl Ear {
         if let Some(found) = self.next_of_known_shape(header, bytes) {
             return Some(found);
         }
-        self.next_line(protocol, bytes)
+        self.next_line(protocol, header, bytes)
     }
 
     #[inline]
@@ -62,7 +79,13 @@ impl Ear {
         let text_at = header.len() + self.lead_bytes;
         let tail_at = text_at + self.wording.text_bytes();
         let end = tail_at + self.tail_bytes;
-        if self.tail_bytes == 0 || bytes.len() < end || bytes[end - 1] != b'\n' {
+        let last_byte = self.last_byte?;
+        if bytes.len() < end {
+            return None;
+        }
+        if let LastByte::Is(last) = last_byte
+            && bytes[end - 1] != last
+        {
             return None;
         }
         if !header.is_empty() && !bytes.starts_with(header) {
@@ -81,6 +104,7 @@ impl Ear {
     fn next_line<'a>(
         &mut self,
         protocol: &dyn Protocol,
+        header: &[u8],
         bytes: &'a [u8],
     ) -> Option<(Sound<'a>, usize)> {
         let end = protocol.line_end(bytes)?;
@@ -90,16 +114,27 @@ impl Ear {
             return Some((Sound::Line(line), end));
         };
         let tail_at = text_at + self.wording.text_bytes();
+        let lead = line.get(header_bytes(header, line)..text_at).unwrap_or_default();
         let said = line
             .get(text_at..tail_at)
             .and_then(|text| self.wording.read(text))
-            .filter(|&said| !self.signed || is_signed(&line[..text_at], said));
+            .filter(|&said| !self.signed || is_signed(lead, said));
         let Some(said) = said else {
             return Some((Sound::Garbled(line), end));
         };
-        (self.lead_bytes, self.tail_bytes) = (text_at, end - tail_at);
+        // Where the header is lines of its own, it is not in this one.
+        self.lead_bytes = text_at - header_bytes(header, line);
+        self.tail_bytes = end - tail_at;
+        let of_text = LastByte::OfText;
+        self.last_byte = Some(if end == tail_at { of_text } else { LastByte::Is(bytes[end - 1]) });
         Some((Sound::Said(Lines { first: said, count: 1 }), end))
     }
+}
+
+/// How much of the line is its header: all of it where a frame's header begins it, nothing
+/// where the header is lines of its own.
+fn header_bytes(header: &[u8], line: &[u8]) -> usize {
+    if !header.is_empty() && line.starts_with(header) { header.len() } else { 0 }
 }
 
 /// Whether the line begins `[name] ` with the name of who says it, and nothing else.
@@ -177,6 +212,35 @@ mod tests {
                 "-- 2 lines skipped --",
             ],
         );
+    }
+
+    #[test]
+    fn frames_are_heard_as_lines_are() {
+        // 9 bytes of name and 63 of text are `H` (72); a text alone is `?`.
+        let text = "TEXT";
+        for (choice, stream) in [
+            (protocol::Choice::MadangWs, format!("\u{81}H[m00003] {text}")),
+            (protocol::Choice::WsPlain, format!("\u{81}?{text}")),
+            (
+                protocol::Choice::MadangWsJson,
+                format!("\u{81}V{{\"type\":\"said\",\"u\":{text}}}..."),
+            ),
+        ] {
+            let wording = Wording::new(64, 0x5A5);
+            let frame: Vec<u8> =
+                stream.replace(text, &self::text(&wording)).chars().map(|c| c as u8).collect();
+            let bytes = frame.repeat(3);
+            let protocol = choice.protocol();
+            let header = protocol.header(0, wording.text_bytes());
+            let mut ear = Ear::new(wording, protocol);
+            let (mut at, mut said) = (0, 0);
+            while let Some((Sound::Said(lines), used)) = ear.next(protocol, &header, &bytes[at..]) {
+                assert_eq!(lines.first, SAID, "{choice}");
+                said += lines.count;
+                at += used;
+            }
+            assert_eq!((said, at), (3, bytes.len()), "{choice}");
+        }
     }
 
     #[test]

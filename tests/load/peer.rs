@@ -21,6 +21,7 @@ pub(crate) enum Kind {
     Nats,
     Redis,
     Ncat,
+    Bun,
     /// The one of `--peer-command`.
     Peer,
 }
@@ -35,6 +36,8 @@ pub(crate) struct Peer {
     /// More members than this it does not take.
     pub(crate) most_members: usize,
     pub(crate) address: SocketAddr,
+    /// Where it takes WebSocket, if it does.
+    pub(crate) web: Option<SocketAddr>,
     /// Program and arguments, with its port.
     pub(crate) command: Vec<String>,
     /// The same for a reader, without.
@@ -67,6 +70,7 @@ impl Kind {
             Kind::Nats => "nats-server",
             Kind::Redis => "Redis",
             Kind::Ncat => "ncat --chat",
+            Kind::Bun => "Bun",
             Kind::Peer => "peer",
         }
     }
@@ -79,6 +83,7 @@ impl Kind {
             Kind::Nats => Choice::Nats,
             Kind::Redis => Choice::Redis,
             Kind::Ncat => Choice::Ncat,
+            Kind::Bun => Choice::WsPlain,
             Kind::Peer => Choice::Seed,
         }
     }
@@ -92,7 +97,7 @@ impl Kind {
         Ok(match self {
             Kind::Madang | Kind::MadangJson => words(
                 whereabouts.madang.to_string_lossy().into_owned(),
-                "--listen {address} --no-web --rate-limit off --max-per-address off",
+                "--listen {address} --web {web} --rate-limit off --max-per-address off",
             ),
             Kind::Floor => {
                 let own = std::env::current_exe().context("failed to find this program")?;
@@ -104,6 +109,10 @@ impl Kind {
                 "--bind 127.0.0.1 --port {port} --save \"\" --appendonly no",
             ),
             Kind::Ncat => words("ncat".into(), "--chat -m 1010 -l 127.0.0.1 {port}"),
+            Kind::Bun => {
+                let script = concat!(env!("CARGO_MANIFEST_DIR"), "/load/bun.js");
+                vec!["bun".into(), script.into(), "{port}".into()]
+            }
             Kind::Peer => match whereabouts.peer_command {
                 Some(command) => command.split_whitespace().map(str::to_owned).collect(),
                 None => Vec::new(),
@@ -130,6 +139,7 @@ impl Peer {
         let template = match kind {
             // Where this program lies says nothing about the floor.
             Kind::Floor => format!("load {}", command[1..].join(" ")),
+            Kind::Bun => "bun tests/load/bun.js {port}".into(),
             _ => command
                 .iter()
                 .map(|word| if word.is_empty() { "''" } else { word })
@@ -140,8 +150,15 @@ impl Peer {
         if let (Kind::Peer, Some(port)) = (kind, whereabouts.peer_port) {
             address.set_port(port);
         }
+        let web = match kind {
+            Kind::Madang | Kind::MadangJson => Some(free_address()?),
+            Kind::Bun => Some(address),
+            _ => None,
+        };
         let command = command.iter().map(|word| {
+            let web = web.as_ref().map_or_else(String::new, SocketAddr::to_string);
             word.replace("{address}", &address.to_string())
+                .replace("{web}", &web)
                 .replace("{port}", &address.port().to_string())
         });
         Ok(Ok(Self {
@@ -150,8 +167,9 @@ impl Peer {
             version,
             protocol: kind.protocol(),
             most_members: if kind == Kind::Ncat { MOST_SELECTED } else { usize::MAX },
-            address,
             command: command.collect(),
+            address,
+            web,
             template,
         }))
     }
@@ -165,6 +183,8 @@ impl Peer {
             protocol: kind.protocol(),
             most_members: if kind == Kind::Ncat { MOST_SELECTED } else { usize::MAX },
             address: SocketAddr::from(([127, 0, 0, 1], 9009)),
+            web: matches!(kind, Kind::Madang | Kind::Bun)
+                .then(|| SocketAddr::from(([127, 0, 0, 1], 9998))),
             command: vec!["program".into()],
             template: "program".into(),
         }

@@ -10,6 +10,7 @@ mod ncat;
 mod plain;
 mod redis;
 mod seed;
+mod websocket;
 
 use std::fmt;
 
@@ -27,6 +28,12 @@ pub(crate) enum Choice {
     Madang,
     /// Madang's JSON lines: what its terminal client speaks
     MadangJson,
+    /// Madang's lines over WebSocket
+    MadangWs,
+    /// Madang's JSON over WebSocket
+    MadangWsJson,
+    /// WebSocket messages without a login that come back to everyone: Bun, as `bun.js` has it
+    WsPlain,
     /// nats-server
     Nats,
     /// Redis pub/sub, RESP3
@@ -44,6 +51,9 @@ impl Choice {
         match self {
             Choice::Madang => &lines::Lines,
             Choice::MadangJson => &json::Json,
+            Choice::MadangWs => &websocket::WebSocketLines,
+            Choice::MadangWsJson => &websocket::WebSocketJson,
+            Choice::WsPlain => &websocket::WebSocketPlain,
             Choice::Nats => &nats::Nats,
             Choice::Redis => &redis::Redis,
             Choice::Plain => &plain::Plain,
@@ -212,7 +222,8 @@ mod tests {
         check(Choice::Madang, "[홍길동]님이 입장했습니다.", Other);
         check(Choice::Madang, "[m00042] I joined.", Other);
         check(Choice::Madang, "-- 37 lines skipped --", Skipped(37));
-        check(Choice::Madang, "-- 37줄을 건너뛰었습니다 --", Skipped(37));
+        check(Choice::Madang, "-- 37줄 건너뜀 --", Skipped(37));
+        check(Choice::Madang, "-- 20 earlier lines --", Other);
         check(
             Choice::Madang,
             "이미 등록된 사용자입니다.",

@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use crate::{
     peer::{Kind, Peer},
     plan::{Length, Pace, Plan},
+    protocol::Choice,
     quantity::Quantity,
     report::{Report, TalkReport},
 };
@@ -35,6 +36,13 @@ pub(crate) enum Work {
     Crowd10000,
     Idle,
     Stalled,
+    /// The same over WebSocket, each server's own way of telling everyone.
+    WsOneLine,
+    #[value(name = "ws-flood-1")]
+    WsFlood1,
+    #[value(name = "ws-flood-10")]
+    WsFlood10,
+    WsIdle,
 }
 
 /// A figure taken from the runs of a work, one row of the table.
@@ -69,9 +77,14 @@ impl Work {
 
     /// What is run for this work against one server, in this order.
     pub(crate) fn plans(self, peer: &Peer, seconds: f64) -> Vec<Plan> {
+        let (protocol, address) = match (self.is_websocket(), peer.web) {
+            (true, Some(web)) if peer.kind == Kind::Madang => (Choice::MadangWs, web),
+            (true, Some(web)) => (peer.protocol, web),
+            _ => (peer.protocol, peer.address),
+        };
         let plan = Plan {
-            protocol: peer.protocol,
-            address: peer.address,
+            protocol,
+            address,
             members: 100,
             speakers: 1,
             stalled: 0,
@@ -104,15 +117,15 @@ impl Work {
             // takes the connection for an interactive one), and that moves work from the
             // listener to the server: 3.45 µs a delivery become 3.91 on the floor. A login
             // sends something; the floor has none.
-            Work::OneLine => vec![Plan { roll_call: true, ..plan }],
-            Work::Flood1 => vec![flood(1)],
-            Work::Flood10 => vec![flood(10)],
+            Work::OneLine | Work::WsOneLine => vec![Plan { roll_call: true, ..plan }],
+            Work::Flood1 | Work::WsFlood1 => vec![flood(1)],
+            Work::Flood10 | Work::WsFlood10 => vec![flood(10)],
             Work::Steady => {
                 vec![Plan { members: 1_000, speakers: 100, pace: Pace::Rate(1_000.0), ..plan }]
             }
             Work::Crowd2000 => vec![crowd(2_000)],
             Work::Crowd10000 => vec![crowd(10_000)],
-            Work::Idle => vec![Plan {
+            Work::Idle | Work::WsIdle => vec![Plan {
                 members: 2_000,
                 speakers: 0,
                 roll_call: true,
@@ -130,13 +143,25 @@ impl Work {
     pub(crate) fn suits(self, peer: &Peer) -> bool {
         let members = match self {
             Work::OneLine | Work::Flood1 | Work::Flood10 => 100,
+            Work::WsOneLine | Work::WsFlood1 | Work::WsFlood10 => 100,
             Work::Stalled => 200,
             Work::Steady => 1_000,
-            Work::Crowd2000 | Work::Idle => 2_000,
+            Work::Crowd2000 | Work::Idle | Work::WsIdle => 2_000,
             Work::Crowd10000 => 10_000,
         };
         let is_crowd = matches!(self, Work::Crowd2000 | Work::Crowd10000);
-        members <= peer.most_members && (!is_crowd || peer.protocol.protocol().announces())
+        let is_spoken = match peer.kind {
+            Kind::Bun => self.is_websocket(),
+            Kind::Madang => true,
+            _ => !self.is_websocket(),
+        };
+        is_spoken
+            && members <= peer.most_members
+            && (!is_crowd || peer.protocol.protocol().announces())
+    }
+
+    fn is_websocket(self) -> bool {
+        matches!(self, Work::WsOneLine | Work::WsFlood1 | Work::WsFlood10 | Work::WsIdle)
     }
 
     /// The figures taken from this work.
@@ -150,6 +175,10 @@ impl Work {
             Work::Crowd10000 => CROWD_10000,
             Work::Idle => IDLE,
             Work::Stalled => STALLED,
+            Work::WsOneLine => WS_ONE_LINE,
+            Work::WsFlood1 => WS_FLOOD_1,
+            Work::WsFlood10 => WS_FLOOD_10,
+            Work::WsIdle => WS_IDLE,
         }
     }
 }
@@ -275,6 +304,38 @@ const STALLED: &[Figure] = &[Figure {
         Some(Quantity::Percent(100.0 * rate(with)? / rate(without)?))
     },
     reach: &[Reach::Value(95.0)],
+}];
+
+const WS_ONE_LINE: &[Figure] = &[Figure {
+    title: "WebSocket, 1 speaks, one line at a time, 100 members: server CPU per delivery",
+    better: Better::Less,
+    take: cpu_per_delivery,
+    reach: &[Reach::Times(1.2, &[Kind::Bun])],
+}];
+
+const WS_FLOOD_REACH: &[Reach] = &[Reach::Times(1.5, &[Kind::Bun])];
+
+const WS_FLOOD_1: &[Figure] = &[Figure {
+    title: "WebSocket flood, 1 speaks, 100 members: deliveries",
+    better: Better::More,
+    take: deliveries_per_second,
+    reach: WS_FLOOD_REACH,
+}];
+
+const WS_FLOOD_10: &[Figure] = &[Figure {
+    title: "WebSocket flood, 10 speak, 100 members: deliveries",
+    better: Better::More,
+    take: deliveries_per_second,
+    reach: WS_FLOOD_REACH,
+}];
+
+const WS_IDLE: &[Figure] = &[Figure {
+    title: "WebSocket, 2,000 idle, after each has spoken: resident memory a member",
+    better: Better::Less,
+    take: |reports| {
+        Some(Quantity::Bytes(first(reports)?.server.as_ref()?.resident_bytes_per_member))
+    },
+    reach: &[Reach::Value(24.0 * 1024.0)],
 }];
 
 fn first(reports: &[Report]) -> Option<&Report> {

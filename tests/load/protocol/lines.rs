@@ -11,6 +11,9 @@ pub(super) struct Lines;
 /// What a person is asked at the door, in both languages.
 pub(super) const PROMPTS: [&str; 2] = ["로그인ID:", "Login ID:"];
 
+/// How a line ends that stands for others.
+const SKIPPED: [&str; 2] = [" skipped --", "줄 건너뜀 --"];
+
 /// Words of the server that end a login.
 const REFUSALS: [&str; 3] =
     ["이미 등록된 사용자입니다.", "That name is already in use.", "server is full"];
@@ -24,7 +27,7 @@ impl Protocol for Lines {
         if line.starts_with(b"[") {
             return hear_notice(line);
         }
-        if line.starts_with(b"-- ") {
+        if SKIPPED.iter().any(|skipped| line.ends_with(skipped.as_bytes())) {
             return number_after(line, b"-- ").map_or(Heard::Other, Heard::Skipped);
         }
         if REFUSALS.iter().any(|refusal| line.starts_with(refusal.as_bytes())) {
