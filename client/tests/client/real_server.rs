@@ -29,6 +29,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 struct RealServer {
     running: Option<(Server, ConsoleThread)>,
     address: SocketAddr,
+    web_address: SocketAddr,
 }
 
 impl RealServer {
@@ -36,17 +37,17 @@ impl RealServer {
     fn start() -> RealServer {
         let streams = Streams { out: Box::new(std::io::sink()), err: Box::new(std::io::sink()) };
         let (console, thread) = Console::start(Lang::En, streams).expect("a thread");
-        let listen = vec![Listen::At(([127, 0, 0, 1], 0).into())];
+        let free = vec![Listen::At(([127, 0, 0, 1], 0).into())];
         let config = Config {
-            listen,
-            web: Vec::new(),
+            listen: free.clone(),
+            web: free,
             lang: Lang::En,
             rate_limit: None,
             ..Config::default()
         };
         let server = Server::start(config, console).expect("a free port");
-        let address = server.addresses()[0];
-        RealServer { running: Some((server, thread)), address }
+        let (address, web_address) = (server.addresses()[0], server.web_addresses()[0]);
+        RealServer { running: Some((server, thread)), address, web_address }
     }
 }
 
@@ -263,12 +264,25 @@ fn a_talk_through_a_proxy_that_cuts_is_whole() {
 
 #[test]
 fn a_pipe_through_a_proxy_that_cuts_delivers_everything_once() {
-    const LINES: usize = 4_000;
-
     let server = RealServer::start();
     let proxy = Proxy::start(server.address);
+    deliver_everything(&server, &proxy, &proxy.address);
+}
+
+#[test]
+fn a_pipe_over_websocket_does_so_too() {
+    let server = RealServer::start();
+    let proxy = Proxy::start(server.web_address);
+    deliver_everything(&server, &proxy, &format!("http://{}/prefix/", proxy.address));
+}
+
+/// Has the client say many lines at `address` while the proxy there cuts.
+#[track_caller]
+fn deliver_everything(server: &RealServer, proxy: &Proxy, address: &str) {
+    const LINES: usize = 4_000;
+
     let mut watcher = Watcher::start(server.address, "bob");
-    let mut client = pipe(&proxy.address, &["--name", "ci"]);
+    let mut client = pipe(address, &["--name", "ci"]);
     watcher.expect("[ci] joined.");
     let mut stdin = client.stdin.take().expect("it is piped");
     let lines: String = (0..LINES).map(|line| format!("{line}\n")).collect();
