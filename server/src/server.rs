@@ -136,7 +136,7 @@ impl Server {
             Err(cause) => {
                 let flag = match door {
                     Door::Lines => "--listen",
-                    Door::Web => "--web",
+                    Door::Web => "--web (--no-web does without)",
                 };
                 Err(StartError::Listen { flag, address: listen.address(), cause })
             }

@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use madang_protocol::{notice::Goodbye, text::LineEnd};
+use madang_protocol::notice::Goodbye;
 
 use crate::{
     assets,
@@ -190,8 +190,6 @@ impl WebConnection {
         let answer = handshake::accept(head, json)?;
         if json.is_some() {
             self.outbox.change_form(Form::Json);
-        } else {
-            self.outbox.change_form(Form::Text(config.lang, LineEnd::Lf));
         }
         Ok(Next::Chat(self.upgrade(&answer, rest, Carrier::WebSocket, config.websocket)))
     }

@@ -173,6 +173,16 @@ fn a_port_in_use_is_named_with_its_cause() {
 }
 
 #[test]
+fn a_web_port_in_use_is_named_with_what_to_do() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("it is bound").to_string();
+    let line = failure(command().args(["--listen", "127.0.0.1:0", "--web", &address]));
+    for part in ["--web", "--no-web", &address, "in use"] {
+        assert!(line.contains(part), "{part} is missing in {line}");
+    }
+}
+
+#[test]
 fn an_address_of_another_machine_is_named_with_its_cause() {
     // Reserved for documentation (RFC 5737).
     let line = failure(command().args(["--listen", "203.0.113.77:0"]));
