@@ -181,11 +181,13 @@ fn a_private_room_is_reached_by_its_link() {
         rows.last().is_some_and(|row| row.starts_with("[private-") && row.ends_with(" 1]"))
     });
     alice.enter("/invite");
-    alice.expect_raw("madang madang://");
+    alice.expect_raw("madang http://");
     alice.expect_screen("the invitation", |rows| rows.concat().contains("not encrypted"));
     let shown = alice.rows().concat();
     let key = shown.split("/#").nth(1).expect("the link has a key").get(..30).expect("it is long");
-    let mut bob = terminal(&format!("madang://{address}/#{key}"), &["--name", "bob"]);
+    // Bob comes by the link, over WebSocket.
+    let link = format!("http://{}/#{key}", server.web_address);
+    let mut bob = terminal(&link, &["--name", "bob"]);
     bob.expect_screen("the room", |rows| {
         rows.last().is_some_and(|row| row.starts_with("[private-") && row.ends_with(" 2]"))
     });
