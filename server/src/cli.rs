@@ -37,7 +37,7 @@ const MOTD_BYTES: usize = 16 * 1_024;
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 stopped by a signal, 1 failed, 2 wrong usage, 130 ended by a second Ctrl-C.\nDiagnostics go to stderr; RUST_LOG sets how much (default: info)."
+    after_help = "Exit codes: 0 stopped by a signal, 1 failed, 2 wrong usage, 130 ended by a second Ctrl-C.\nDiagnostics go to stderr; RUST_LOG sets how much (default: info).\nmadang-server completions SHELL prints the completions for a shell, madang-server man the manual page."
 )]
 pub struct Cli {
     /// Address to take lines over TCP at: ADDRESS:PORT, or a port alone for every address

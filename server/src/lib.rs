@@ -41,6 +41,7 @@
 //! 4. The drainer, then the console.
 
 pub mod cli;
+pub mod manual;
 pub mod config;
 pub mod server;
 pub mod rate_limit;

@@ -8,6 +8,7 @@ use madang_server::{
     cli::{Cli, LogFormat, in_one_line},
     console::{Console, Streams},
     doors,
+    manual::Manual,
     operator::{self, Outcome},
     server::Server,
     transport::http::origin::PublicUrl,
@@ -19,6 +20,9 @@ use signal_hook::{
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
+    if let Some(manual) = Manual::asked(std::env::args_os()) {
+        return print(manual);
+    }
     let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(text) if !text.use_stderr() => {
@@ -37,6 +41,29 @@ fn main() -> ExitCode {
             complain(&format!("{error:#}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Prints a part of the manual, or what is wrong with how it was asked for.
+fn print(manual: Result<Manual, clap::Error>) -> ExitCode {
+    let manual = match manual {
+        Ok(manual) => manual,
+        Err(text) if !text.use_stderr() => {
+            // A reader that has gone has read enough.
+            let _ = text.print();
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            complain(&in_one_line(&error));
+            return ExitCode::from(2);
+        }
+    };
+    match std::io::stdout().write_all(&manual.text()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            complain(&format!("failed to write to stdout: {error}"));
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
     }
 }
 
