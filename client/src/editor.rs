@@ -149,7 +149,9 @@ fn read(editor: &mut Rustyline<Helper, MemHistory>, screen: &Screen, ask: Ask) -
     };
     let mut right = String::new();
     loop {
-        let prompt = screen.begin_line(question.as_deref());
+        let Some(prompt) = screen.begin_line(question.as_deref()) else {
+            return Typed::Cancelled { text: left + &right };
+        };
         let (columns, rows) = editor.dimensions().unwrap_or((80, 24));
         if let Some(helper) = editor.helper() {
             helper.vocabulary.set_dimensions(columns, rows);

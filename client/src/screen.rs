@@ -128,7 +128,7 @@ impl Screen {
         }
     }
 
-    /// Ends the line that is being typed, if there is one.
+    /// Ends the line that is being typed, or else the next one as it begins.
     pub(crate) fn cancel(&self) {
         let mut state = self.state.lock();
         state.interruption = Some(Interruption::Cancelled);
@@ -191,23 +191,31 @@ impl Screen {
         Ok(())
     }
 
-    /// Editor: a line begins; the prompt for it.
-    pub(crate) fn begin_line(&self, question: Option<&str>) -> String {
+    /// Editor: a line begins; the prompt for it. `None` if nothing is to be typed any
+    /// more.
+    pub(crate) fn begin_line(&self, question: Option<&str>) -> Option<String> {
         let mut state = self.state.lock();
+        if state.interruption.take() == Some(Interruption::Cancelled) {
+            return None;
+        }
         state.editor = Some(EditorThread::current());
         state.typing = true;
         state.painted = false;
         state.asking = question.is_some();
         state.typed = TypedSoFar::default();
         state.shown_prompt = question.map_or_else(|| state.prompt.clone(), str::to_owned);
-        state.shown_prompt.clone()
+        Some(state.shown_prompt.clone())
     }
 
     /// Editor: what is to be painted where the prompt stands, for the line or, if
     /// the editor has a prompt of its `own`, for that.
     pub(crate) fn paint_prompt(&self, own: Option<&str>) -> String {
         let mut state = self.state.lock();
-        state.painted = true;
+        let is_first = !mem::replace(&mut state.painted, true);
+        if is_first && state.interruption == Some(Interruption::Cancelled) {
+            // It was cancelled before there was anybody who could be interrupted.
+            state.editor.inspect(|editor| editor.interrupt());
+        }
         let mut painting = mem::take(&mut state.waiting);
         match own {
             Some(own) => painting += own,

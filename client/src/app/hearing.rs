@@ -1,0 +1,252 @@
+//! What a server says: shown, and learned from, of where one is and with whom.
+
+use madang_protocol::{
+    command::Command,
+    event::{Event, ServerMessage},
+    name::UserName,
+    notice::Notice,
+    request::Request,
+    room::is_private,
+};
+
+use super::{App, SESSION_UNKNOWN, returning::missed_lines};
+use crate::{
+    completion::Wish,
+    connection::Incoming,
+    failure::Failure,
+    render::Shown,
+    session::{Asked, LOGIN},
+};
+
+/// After a gap, the members are counted anew if there were no more than this.
+const COUNTED_MEMBERS: usize = 500;
+
+impl App<'_> {
+    pub(super) fn heard(&mut self, incoming: Incoming) -> Result<(), Failure> {
+        let mut shown = Shown::default();
+        for received in self.session.take(incoming)? {
+            let Some(message) = &received.message else {
+                continue;
+            };
+            let asked = self.session.settle(message);
+            if let Some(Asked { number, .. }) = &asked
+                && self.held.is_some_and(|(held, _)| held == *number)
+            {
+                self.held = None;
+            }
+            if let ServerMessage::Bye { reason } = message {
+                self.show(shown);
+                return Err(Failure::Bye(reason.clone().into_owned()));
+            }
+            let is_silent = self.is_silent(message, asked.as_ref());
+            self.note(message, asked.as_ref());
+            if !is_silent && !self.hides(message) {
+                let mut one = self.renderer.render(message);
+                if let (ServerMessage::Ack { .. }, Some(asked)) = (message, &asked) {
+                    one.text = self.render_done(&asked.request);
+                }
+                match &mut self.catch_up {
+                    Some(catch_up) if !matches!(message, ServerMessage::Welcome { .. }) => {
+                        catch_up.lines += missed_lines(message);
+                        add(&mut catch_up.shown, one);
+                    }
+                    Some(_) => {}
+                    None => add(&mut shown, one),
+                }
+            }
+            let barrier = self.catch_up.as_ref().map(|catch_up| catch_up.barrier);
+            if asked.is_some_and(|asked| Some(asked.number) == barrier) {
+                self.show(std::mem::take(&mut shown));
+                self.show_missed();
+            }
+        }
+        self.show(shown);
+        self.update_prompt();
+        Ok(())
+    }
+
+    /// What is shown of a request that was carried out, if nothing else tells of it.
+    fn render_done(&self, request: &Request) -> String {
+        let Request::Command { line, .. } = request else {
+            return String::new();
+        };
+        let lang = self.renderer.lang;
+        let sent = |user: &str, text| {
+            let sent = Notice::WhisperSent { user, text, away: false };
+            self.renderer.own_whisper(&sent.text(lang))
+        };
+        match Command::parse(line) {
+            Ok(Command::Msg(user, text)) => sent(user.as_str(), text),
+            Ok(Command::Reply(text)) => sent(self.whisperer.as_deref().unwrap_or("?"), text),
+            Ok(Command::New(_)) => self.renderer.notice(&Notice::RoomMade.text(lang)),
+            _ => String::new(),
+        }
+    }
+
+    /// Whether `message` answers what the client itself wanted to know.
+    fn is_silent(&mut self, message: &ServerMessage<'_>, asked: Option<&Asked>) -> bool {
+        if let Some(Asked { number, .. }) = asked {
+            // That the session is over is told in our own words.
+            let is_over =
+                matches!(message, ServerMessage::Error { code, .. } if code == SESSION_UNKNOWN);
+            return self.silent.remove(number) || is_over;
+        }
+        let number = nonce_of(message).and_then(|nonce| nonce.parse().ok());
+        number.is_some_and(|number: u64| self.silent.contains(&number))
+    }
+
+    /// Whether one doesn't want to hear who speaks.
+    fn hides(&self, message: &ServerMessage<'_>) -> bool {
+        match message {
+            ServerMessage::Event(Event::Said { user, .. }) if !self.ignored.is_empty() => {
+                UserName::parse(user).is_ok_and(|user| self.ignored.contains(&user.spelling()))
+            }
+            _ => false,
+        }
+    }
+
+    /// Learns from `message` where one is, and with whom.
+    fn note(&mut self, message: &ServerMessage<'_>, asked: Option<&Asked>) {
+        match message {
+            ServerMessage::Welcome { user, room, members, owner, resumed, .. } => {
+                self.renderer.me = user.clone().into_owned();
+                self.enter(room.as_deref(), *members, owner.as_deref());
+                self.welcomed(*resumed);
+            }
+            ServerMessage::Entered { room, members, owner, .. } => {
+                self.enter(Some(room), *members, owner.as_deref());
+                self.session.set_room((!is_private(room)).then(|| room.clone().into_owned()));
+            }
+            ServerMessage::Error { code, text, .. }
+                if asked.is_some_and(|asked| asked.number == LOGIN) =>
+            {
+                self.login_refused(code, text);
+            }
+            ServerMessage::Ack { .. } => {
+                if let Some(Asked { request: Request::Command { line, .. }, .. }) = asked {
+                    self.note_done(line);
+                }
+            }
+            ServerMessage::Gap { .. } if self.members <= COUNTED_MEMBERS => {
+                // Who came and went in it is not known.
+                self.fulfil(Ok(Wish::Members));
+            }
+            ServerMessage::Invite { key: Some(key), .. } => {
+                self.session.set_room(Some(format!("#{key}")));
+            }
+            ServerMessage::Who { room, count, members, more, .. }
+                if self.room.as_deref() == Some(&**room) =>
+            {
+                self.members = *count;
+                let names = members.iter().map(|name| name.clone().into_owned());
+                self.vocabulary.learn_members(names, !more);
+            }
+            ServerMessage::Rooms { rooms, more, .. } => {
+                let names = rooms.iter().map(|room| room.room.clone().into_owned());
+                self.vocabulary.learn_rooms(names, !more);
+            }
+            ServerMessage::Ignored { users, .. } => {
+                let names = users.iter().filter_map(|user| UserName::parse(user).ok());
+                self.ignored = names.map(|name| name.spelling()).collect();
+            }
+            ServerMessage::Whisper { user, .. } => {
+                self.vocabulary.spoke(user);
+                self.whisperer = Some(user.clone().into_owned());
+            }
+            ServerMessage::Event(event) => self.note_event(event),
+            _ => {}
+        }
+    }
+
+    /// A command was carried out.
+    fn note_done(&mut self, line: &str) {
+        match Command::parse(line) {
+            // The key by which one came in is the way back in, too.
+            Ok(Command::Join(_)) => {
+                self.session.set_room(line.split_whitespace().nth(1).map(str::to_owned));
+            }
+            Ok(Command::Ignore(Some(user))) => {
+                self.ignored.insert(user.spelling());
+            }
+            Ok(Command::Unignore(user)) => {
+                self.ignored.remove(&user.spelling());
+            }
+            // Who wants another language from the server wants it from us as well.
+            Ok(Command::Lang(lang)) => self.renderer.lang = lang,
+            _ => {}
+        }
+    }
+
+    fn note_event(&mut self, event: &Event) {
+        match event {
+            Event::Said { user, .. } => self.vocabulary.spoke(user),
+            Event::Joined { user, .. } => {
+                // One's own is counted by the welcome, and so is what was missed before it.
+                if **user != *self.renderer.me && self.catch_up.is_none() {
+                    self.members += 1;
+                }
+                self.vocabulary.came(user);
+            }
+            Event::Left { user, .. } => self.gone(user),
+            Event::Kicked { user, .. } if **user == *self.renderer.me => self.be_nowhere(),
+            Event::Kicked { user, .. } => self.gone(user),
+            Event::Ended { .. } => self.be_nowhere(),
+            Event::Renamed { user, to, .. } => {
+                self.vocabulary.renamed(user, to);
+                if **user == *self.renderer.me {
+                    self.renderer.me = to.as_ref().to_owned();
+                }
+                if self.owner.as_deref() == Some(&**user) {
+                    self.owner = Some(to.as_ref().to_owned());
+                }
+            }
+            Event::Owner { user, .. } => {
+                self.owner = Some(user.as_ref().to_owned());
+                self.vocabulary.set_owner(**user == *self.renderer.me);
+            }
+            _ => {}
+        }
+    }
+
+    fn gone(&mut self, user: &str) {
+        if self.catch_up.is_none() {
+            self.members = self.members.saturating_sub(1);
+        }
+        self.vocabulary.went(user);
+    }
+
+    pub(super) fn enter(&mut self, room: Option<&str>, members: usize, owner: Option<&str>) {
+        self.room = room.map(str::to_owned);
+        self.members = members;
+        self.owner = owner.map(str::to_owned);
+        let me = self.renderer.me.clone();
+        self.vocabulary.enter(&me, room, owner == Some(&*me));
+    }
+
+    pub(super) fn be_nowhere(&mut self) {
+        self.enter(None, 0, None);
+        self.session.leave_room();
+        self.session.set_room(None);
+    }
+}
+
+pub(super) fn add(shown: &mut Shown, one: Shown) {
+    shown.text += &one.text;
+    shown.attention = shown.attention.max(one.attention);
+}
+
+/// The nonce that `message` carries, if it answers a request without ending it.
+fn nonce_of<'a>(message: &'a ServerMessage<'_>) -> Option<&'a str> {
+    match message {
+        ServerMessage::Notice { nonce, .. }
+        | ServerMessage::Who { nonce, .. }
+        | ServerMessage::Rooms { nonce, .. }
+        | ServerMessage::Whois { nonce, .. }
+        | ServerMessage::Invite { nonce, .. }
+        | ServerMessage::History { nonce, .. }
+        | ServerMessage::Ignored { nonce, .. }
+        | ServerMessage::Entered { nonce, .. }
+        | ServerMessage::Pong { nonce, .. } => nonce.as_deref(),
+        _ => None,
+    }
+}

@@ -1,0 +1,134 @@
+//! Logging in, losing the connection, and coming back.
+
+use std::time::{Duration, Instant};
+
+use madang_protocol::{
+    event::{Event, ServerMessage},
+    request::Request,
+};
+
+use super::{App, SESSION_UNKNOWN, Stage};
+use crate::{failure::Failure, link::Link, reconnect::Reconnect, render::Shown, words::Words};
+
+/// How long what was missed is collected, so as to be counted before it is shown.
+const CATCH_UP_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What has come since the way back was found, until the server has told all.
+pub(super) struct CatchUp {
+    /// The `/ping` that is answered behind it.
+    pub(super) barrier: u64,
+    pub(super) until: Instant,
+    pub(super) lines: usize,
+    pub(super) shown: Shown,
+}
+
+impl App<'_> {
+    /// Logged in, for the first time or again.
+    pub(super) fn welcomed(&mut self, resumed: bool) {
+        if self.stage == Stage::LoggingIn {
+            self.stage = Stage::Talking;
+        }
+        if resumed {
+            let barrier =
+                self.session.ask(|nonce| Request::Command { line: "/ping".into(), nonce });
+            self.silent.insert(barrier);
+            self.catch_up = Some(CatchUp {
+                barrier,
+                until: Instant::now() + CATCH_UP_PATIENCE,
+                lines: 0,
+                shown: Shown::default(),
+            });
+        }
+        self.session.flush();
+    }
+
+    pub(super) fn login_refused(&mut self, code: &str, text: &str) {
+        match self.stage {
+            // Still on the screen is what was asked, and the answer is shown below it.
+            Stage::LoggingIn => self.stage = Stage::Naming,
+            _ if code == SESSION_UNKNOWN => {
+                for lost in self.session.begin_anew() {
+                    if let Some(text) = spoken(&lost.request) {
+                        self.alarm(Words::Uncertain { text });
+                    }
+                }
+                self.remark(Words::BackAnew);
+            }
+            // The name was taken by somebody else meanwhile.
+            _ => {
+                self.screen.show(&self.renderer.alarm(text));
+                self.stage = Stage::Naming;
+                if self.asked {
+                    self.screen.cancel();
+                }
+            }
+        }
+    }
+
+    /// Goes on without a connection if `result` says that it was lost.
+    pub(super) fn or_reconnect(&mut self, result: Result<(), Failure>) -> Result<(), Failure> {
+        let failure = match result {
+            Err(failure) if failure.invites_return() => failure,
+            other => return other,
+        };
+        let was_in = !matches!(self.stage, Stage::Naming | Stage::LoggingIn);
+        if self.options.no_reconnect || !was_in || matches!(self.stage, Stage::Leaving(_)) {
+            return Err(failure);
+        }
+        self.show_missed_so_far();
+        self.session.unlink();
+        if self.reconnect.is_none() {
+            let why = failure.text(self.renderer.lang).unwrap_or_default();
+            let why = why.trim_end_matches('.');
+            let text = Words::Reconnecting { why }.text(self.renderer.lang);
+            self.screen.show(&self.renderer.alarm(&text));
+        }
+        self.reconnect = Some(Reconnect::start(&self.options.address, self.renderer.lang));
+        self.held = None;
+        self.update_prompt();
+        Ok(())
+    }
+
+    pub(super) fn relink(&mut self, link: Link) {
+        self.reconnect = None;
+        self.session.relink(link);
+    }
+
+    /// Shows what was missed while there was no connection, and how much that was.
+    pub(super) fn show_missed(&mut self) {
+        let Some(CatchUp { lines, shown, .. }) = self.catch_up.take() else {
+            return;
+        };
+        self.remark(if lines == 0 { Words::Back } else { Words::WhileAway { lines } });
+        self.show(shown);
+    }
+
+    /// A connection that was lost again in the middle of catching up.
+    fn show_missed_so_far(&mut self) {
+        if let Some(catch_up) = self.catch_up.take() {
+            self.silent.remove(&catch_up.barrier);
+            self.session.forget(catch_up.barrier);
+            self.show(catch_up.shown);
+        }
+    }
+}
+
+/// Lines that a person will have missed: what others said.
+pub(super) fn missed_lines(message: &ServerMessage<'_>) -> usize {
+    match message {
+        ServerMessage::Event(Event::Said { text, .. } | Event::Announced { text, .. }) => {
+            text.split('\n').count()
+        }
+        ServerMessage::Whisper { text, .. } => text.split('\n').count(),
+        _ => 0,
+    }
+}
+
+/// What a person would know a request by.
+fn spoken(request: &Request) -> Option<&str> {
+    match request {
+        Request::Say { text, .. } => text.lines().next(),
+        Request::Command { line, .. } if line != "/ping" => Some(line),
+        _ => None,
+    }
+}

@@ -1,0 +1,161 @@
+//! What a person does: names, lines, pastes, Ctrl-C.
+
+use std::time::{Duration, Instant};
+
+use madang_protocol::{
+    command::{Command, Input},
+    limits::{LINE_BYTES, MESSAGE_BYTES},
+    request::Request,
+    room::{RoomKey, is_private},
+};
+
+use super::{App, Stage};
+use crate::{editor::Typed, failure::Failure, input::LineError, render::is_whisper, words::Words};
+
+/// Lines that may wait for a connection, or for answers.
+const QUEUED_LINES: usize = 100;
+
+/// A command may change the prompt: the next line waits so long for its answer.
+const COMMAND_PATIENCE: Duration = Duration::from_millis(300);
+
+/// A second Ctrl-C within this time, with nothing typed in between, leaves.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// A paste of more lines is asked about.
+const UNASKED_LINES: usize = 5;
+
+impl App<'_> {
+    pub(super) fn typed(&mut self, typed: Typed) -> Result<(), Failure> {
+        let typed_anything = matches!(typed, Typed::Line(_) | Typed::Cleared { had_text: true });
+        if typed_anything {
+            self.cleared_at = None;
+        }
+        match (typed, self.stage.clone()) {
+            (Typed::Failed(error), _) => return Err(Failure::Stdin(error)),
+            (Typed::Cancelled { text }, _) => self.initial = text,
+            (Typed::End, Stage::Pasting(text)) | (Typed::Cleared { .. }, Stage::Pasting(text)) => {
+                self.give_back(text);
+            }
+            (Typed::End, _) => self.stage = Stage::Leaving("/quit".into()),
+            (Typed::Cleared { had_text: true }, _) => {}
+            (Typed::Cleared { had_text: false }, _) => {
+                if self.cleared_at.is_some_and(|at| at.elapsed() < AGAIN) {
+                    return Err(Failure::Interrupted);
+                }
+                self.cleared_at = Some(Instant::now());
+                self.remark(Words::AgainToLeave);
+            }
+            (Typed::Line(name), Stage::Naming) => {
+                let name = name.trim();
+                if is_quit(name) {
+                    self.stage = Stage::Leaving("/quit".into());
+                } else {
+                    self.stage = Stage::LoggingIn;
+                    self.session.login(name);
+                }
+            }
+            (Typed::Line(answer), Stage::Pasting(text)) => {
+                // ㅛ is what the key of `y` writes while Hangul is on.
+                if ["y", "yes", "ㅛ", "네", "예"].contains(&&*answer.trim().to_lowercase()) {
+                    self.stage = Stage::Talking;
+                    self.say(text);
+                } else {
+                    self.give_back(text);
+                }
+            }
+            (Typed::Line(line), _) => self.line(line),
+        }
+        Ok(())
+    }
+
+    /// A line, or several that were pasted.
+    fn line(&mut self, line: String) {
+        let line = line.trim_end_matches('\n').replace('\r', "");
+        if line.trim().is_empty() {
+            return;
+        }
+        let too_long = line.split('\n').map(str::len).find(|bytes| *bytes > LINE_BYTES);
+        if let Some(bytes) = too_long {
+            self.alarm(Words::Refused(&LineError::TooLong { bytes }));
+            return self.give_back(line);
+        }
+        if line.len() > MESSAGE_BYTES {
+            self.alarm(Words::Refused(&LineError::MessageTooLong { bytes: line.len() }));
+            return self.give_back(line);
+        }
+        if line.contains('\n') {
+            if line.lines().count() > UNASKED_LINES {
+                self.stage = Stage::Pasting(line);
+            } else {
+                self.say(line);
+            }
+            return;
+        }
+        self.remember(&line);
+        if is_quit(&line) {
+            self.stage = Stage::Leaving(line);
+            return;
+        }
+        if self.has_no_room(&line) {
+            return;
+        }
+        let number = self.session.ask_line(&line);
+        if matches!(Input::parse(&line), Input::Command(_)) && self.session.is_linked() {
+            self.held = Some((number, Instant::now() + COMMAND_PATIENCE));
+        }
+        self.tell_if_queued(&line);
+    }
+
+    /// Several lines as one message, none of which is a command.
+    fn say(&mut self, text: String) {
+        self.remember(&text);
+        if self.has_no_room(&text) {
+            return;
+        }
+        let message = text.clone();
+        self.session.ask(|nonce| Request::Say { text: message, nonce });
+        self.tell_if_queued(&text);
+    }
+
+    fn give_back(&mut self, text: String) {
+        self.stage = Stage::Talking;
+        self.initial = text;
+    }
+
+    /// Whether so much waits already that `text` can't; it is then given back.
+    fn has_no_room(&mut self, text: &str) -> bool {
+        let is_full = self.session.unanswered().len() >= QUEUED_LINES;
+        if is_full {
+            self.alarm(Words::QueueFull);
+            self.give_back(text.to_owned());
+        }
+        is_full
+    }
+
+    fn tell_if_queued(&mut self, text: &str) {
+        if !self.session.is_linked() {
+            self.remark(Words::Queued { text: text.lines().next().unwrap_or_default() });
+        }
+    }
+
+    /// Keeps a line for later runs, unless it is nobody else's business: said in a
+    /// private room or to one person, or with a private room's key in it.
+    fn remember(&self, line: &str) {
+        let is_private = self.room.as_deref().is_none_or(is_private);
+        if !is_private && !is_whisper(line) && !has_key(line) {
+            self.history.add(line);
+        }
+    }
+}
+
+fn is_quit(line: &str) -> bool {
+    matches!(Input::parse(line), Input::Command(Ok(Command::Quit(_))))
+}
+
+/// Whether a private room's key stands in `line`, by itself or in a link.
+fn has_key(line: &str) -> bool {
+    line.split('#').skip(1).any(|rest| {
+        let word = rest.split_whitespace().next().unwrap_or_default();
+        RoomKey::parse(word).is_ok()
+    })
+}
