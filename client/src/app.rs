@@ -75,7 +75,8 @@ struct App<'a> {
     held: Option<(u64, Instant)>,
     /// Requests of the client's own, of which nothing is shown.
     silent: HashSet<u64>,
-    cleared_at: Option<Instant>,
+    /// When Ctrl-C was pressed on an empty line, if nothing has been typed since.
+    interrupted_at: Option<Instant>,
 
     room: Option<String>,
     members: usize,
@@ -128,7 +129,7 @@ pub(crate) fn run(
         initial: String::new(),
         held: None,
         silent: HashSet::new(),
-        cleared_at: None,
+        interrupted_at: None,
         room: None,
         members: 0,
         owner: None,

@@ -14,7 +14,8 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rustyline::{
-    CompletionType, Config, Context, Editor as Rustyline, ExternalPrinter as _,
+    Cmd, CompletionType, ConditionalEventHandler, Config, Context, Editor as Rustyline, Event,
+    EventContext, EventHandler, ExternalPrinter as _, KeyEvent, Movement,
     completion::{Completer, Pair},
     config::{BellStyle, ColorMode, Configurer as _},
     error::ReadlineError,
@@ -49,10 +50,10 @@ pub(crate) enum Ask {
 pub(crate) enum Typed {
     /// A line, and Enter; several lines if they were pasted.
     Line(String),
-    /// Ctrl-C.
-    Cleared {
-        /// Whether there was something to clear.
-        had_text: bool,
+    /// Ctrl-C, with nothing to clear.
+    Interrupted {
+        /// Whether a Ctrl-C just before had cleared the line.
+        again: bool,
     },
     /// Ctrl-D on an empty line, or the terminal is gone.
     End,
@@ -107,6 +108,8 @@ impl Editor {
         rustyline.enable_synchronized_output(false);
         let mut printer = rustyline.create_external_printer().map_err(into_io)?;
         screen.start_printer(move || printer.print(WAKE.into()).is_ok())?;
+        let ctrl_c = CtrlC { screen: Arc::clone(screen) };
+        rustyline.bind_sequence(KeyEvent::ctrl('C'), EventHandler::Conditional(Box::new(ctrl_c)));
         rustyline.set_helper(Some(Helper { screen: Arc::clone(screen), vocabulary, palette }));
 
         let (asks, asked) = bounded(1);
@@ -163,6 +166,7 @@ fn read(editor: &mut Rustyline<Helper, MemHistory>, screen: &Screen, ask: Ask) -
         let (typed, interruption) = screen.end_line(accepted, columns, erase);
         interrupts::forget_own_interrupt();
         match (result, interruption) {
+            (Ok(_), Some(Interruption::CtrlC { again })) => return Typed::Interrupted { again },
             (Ok(line), _) => {
                 if erase && !line.trim().is_empty() {
                     // It is kept in memory, where nothing can fail.
@@ -178,8 +182,9 @@ fn read(editor: &mut Rustyline<Helper, MemHistory>, screen: &Screen, ask: Ask) -
             (Err(ReadlineError::Interrupted), Some(Interruption::Cancelled)) => {
                 return Typed::Cancelled { text: typed.text };
             }
-            (Err(ReadlineError::Interrupted), None) => {
-                return Typed::Cleared { had_text: !typed.text.is_empty() };
+            // A signal from outside does what the key does.
+            (Err(ReadlineError::Interrupted), _) => {
+                return Typed::Interrupted { again: false };
             }
             (Err(ReadlineError::Eof), _) => return Typed::End,
             (Err(error), _) => return Typed::Failed(into_io(error)),
@@ -193,6 +198,22 @@ fn into_io(error: ReadlineError) -> io::Error {
         #[cfg(unix)]
         ReadlineError::Errno(errno) => io::Error::from_raw_os_error(errno as i32),
         other => io::Error::other(other.to_string()),
+    }
+}
+
+/// Ctrl-C clears the line, or ends an empty one. It is not left to rustyline, whose
+/// interrupts forget what has been typed behind them already.
+struct CtrlC {
+    screen: Arc<Screen>,
+}
+
+impl ConditionalEventHandler for CtrlC {
+    fn handle(&self, _: &Event, _: u16, _: bool, line: &EventContext<'_>) -> Option<Cmd> {
+        if self.screen.ctrl_c(line.line()) {
+            Some(Cmd::AcceptLine)
+        } else {
+            Some(Cmd::Kill(Movement::WholeBuffer))
+        }
     }
 }
 

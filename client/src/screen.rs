@@ -38,6 +38,9 @@ use crate::{
 /// Time between two wakings of the editor.
 const PAUSE: Duration = Duration::from_millis(25);
 
+/// A second Ctrl-C within this time means more than the first.
+pub(crate) const AGAIN: Duration = Duration::from_secs(5);
+
 /// More waits only if it has come already.
 const WAITING_BYTES: usize = 4 * 1_024 * 1_024;
 
@@ -69,7 +72,9 @@ struct State {
     painted: bool,
     /// What has been typed of it.
     typed: TypedSoFar,
-    /// Why the line is being interrupted, if we do it.
+    /// When Ctrl-C cleared the line, if nothing has been typed since.
+    cleared_at: Option<Instant>,
+    /// Why the line ends, if not with what was typed.
     interruption: Option<Interruption>,
     /// There is nobody to print for any more.
     closed: bool,
@@ -85,13 +90,18 @@ pub(crate) struct TypedSoFar {
     pub(crate) hint: String,
 }
 
-/// Why we end a line that a person has not ended.
+/// Why a line ends that was not entered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Interruption {
     /// The prompt has another width now: begin again with what was typed.
     NewPrompt,
     /// Nothing is to be typed any more.
     Cancelled,
+    /// Ctrl-C was pressed on an empty line.
+    CtrlC {
+        /// Right after one that had cleared it.
+        again: bool,
+    },
 }
 
 impl Screen {
@@ -234,9 +244,25 @@ impl Screen {
         painting
     }
 
+    /// Editor: Ctrl-C was pressed on `line`. Whether that ends it; else it is to be
+    /// cleared.
+    pub(crate) fn ctrl_c(&self, line: &str) -> bool {
+        let mut state = self.state.lock();
+        if !line.is_empty() {
+            state.cleared_at = Some(Instant::now());
+            return false;
+        }
+        let again = state.cleared_at.take().is_some_and(|at| at.elapsed() < AGAIN);
+        state.interruption.get_or_insert(Interruption::CtrlC { again });
+        true
+    }
+
     /// Editor: what has been typed by now.
     pub(crate) fn note_typed(&self, text: &str, cursor: usize) {
         let mut state = self.state.lock();
+        if !text.is_empty() {
+            state.cleared_at = None;
+        }
         if state.typed.text != text {
             text.clone_into(&mut state.typed.text);
         }

@@ -10,7 +10,10 @@ use madang_protocol::{
 };
 
 use super::{App, Stage};
-use crate::{editor::Typed, failure::Failure, input::LineError, render::is_whisper, words::Words};
+use crate::{
+    editor::Typed, failure::Failure, input::LineError, render::is_whisper, screen::AGAIN,
+    words::Words,
+};
 
 /// Lines that may wait for a connection, or for answers.
 const QUEUED_LINES: usize = 100;
@@ -18,31 +21,25 @@ const QUEUED_LINES: usize = 100;
 /// A command may change the prompt: the next line waits so long for its answer.
 const COMMAND_PATIENCE: Duration = Duration::from_millis(300);
 
-/// A second Ctrl-C within this time, with nothing typed in between, leaves.
-const AGAIN: Duration = Duration::from_secs(5);
-
 /// A paste of more lines is asked about.
 const UNASKED_LINES: usize = 5;
 
 impl App<'_> {
     pub(super) fn typed(&mut self, typed: Typed) -> Result<(), Failure> {
-        let typed_anything = matches!(typed, Typed::Line(_) | Typed::Cleared { had_text: true });
-        if typed_anything {
-            self.cleared_at = None;
-        }
+        let interrupted_at = self.interrupted_at.take();
         match (typed, self.stage.clone()) {
             (Typed::Failed(error), _) => return Err(Failure::Stdin(error)),
             (Typed::Cancelled { text }, _) => self.initial = text,
-            (Typed::End, Stage::Pasting(text)) | (Typed::Cleared { .. }, Stage::Pasting(text)) => {
+            (Typed::End, Stage::Pasting(text))
+            | (Typed::Interrupted { .. }, Stage::Pasting(text)) => {
                 self.give_back(text);
             }
             (Typed::End, _) => self.stage = Stage::Leaving("/quit".into()),
-            (Typed::Cleared { had_text: true }, _) => {}
-            (Typed::Cleared { had_text: false }, _) => {
-                if self.cleared_at.is_some_and(|at| at.elapsed() < AGAIN) {
+            (Typed::Interrupted { again }, _) => {
+                if again || interrupted_at.is_some_and(|at| at.elapsed() < AGAIN) {
                     return Err(Failure::Interrupted);
                 }
-                self.cleared_at = Some(Instant::now());
+                self.interrupted_at = Some(Instant::now());
                 self.remark(Words::AgainToLeave);
             }
             (Typed::Line(name), Stage::Naming) => {

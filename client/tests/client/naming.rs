@@ -74,16 +74,33 @@ fn ctrl_d_leaves_after_all_is_answered() {
 fn ctrl_c_clears_a_line_and_twice_leaves() {
     let server = FakeServer::start();
     let mut terminal = Terminal::start(&server, &["--name", "bob"]);
+    let mut peer = server.accept_member("bob");
+    terminal.expect_row("[lobby 1]");
+    terminal.type_text("never said");
+    terminal.expect_row("[lobby 1] never said");
+    // What is typed behind it is not lost, though it all comes at once.
+    terminal.type_text(&format!("{CTRL_C}안녕"));
+    terminal.expect_last(&["[lobby 1] 안녕"]);
+    assert!(!terminal.rows().join("\n").contains("never"), "{:?}", terminal.rows());
+    terminal.type_text(ENTER);
+    assert_eq!(peer.expect_say(), "안녕");
+    terminal.expect_last(&["[lobby 1]"]);
+    terminal.type_text(CTRL_C);
+    terminal.expect_last(&["-- Ctrl-C again, or Ctrl-D, to leave --", "[lobby 1]"]);
+    terminal.type_text(CTRL_C);
+    peer.expect_quit();
+    assert_eq!(terminal.ended(), 130);
+}
+
+#[test]
+fn ctrl_c_on_a_line_and_again_leaves() {
+    let server = FakeServer::start();
+    let mut terminal = Terminal::start(&server, &["--name", "bob"]);
     let peer = server.accept_member("bob");
     terminal.expect_row("[lobby 1]");
     terminal.type_text("never said");
     terminal.expect_row("[lobby 1] never said");
-    terminal.type_text(CTRL_C);
-    terminal.expect_last(&["[lobby 1]"]);
-    assert!(!terminal.rows().join("\n").contains("never"), "{:?}", terminal.rows());
-    terminal.type_text(CTRL_C);
-    terminal.expect_last(&["-- Ctrl-C again, or Ctrl-D, to leave --", "[lobby 1]"]);
-    terminal.type_text(CTRL_C);
+    terminal.type_text(&format!("{CTRL_C}{CTRL_C}"));
     peer.expect_quit();
     assert_eq!(terminal.ended(), 130);
 }
