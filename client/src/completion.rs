@@ -7,7 +7,10 @@
 use std::{collections::VecDeque, time::Duration};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use madang_protocol::command::{COMMANDS, CommandSpec, Role};
+use madang_protocol::{
+    command::{COMMANDS, CommandSpec, Role},
+    sanitize::sanitize_label,
+};
 use parking_lot::{Condvar, Mutex};
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -82,11 +85,11 @@ impl Vocabulary {
     /// One is in a room, under a name; who else is there is not known yet.
     pub(crate) fn enter(&self, me: &str, room: Option<&str>, is_owner: bool) {
         let mut known = self.known.lock();
-        me.clone_into(&mut known.me);
+        known.me = fit(me);
         known.is_owner = is_owner;
         known.members = None;
         known.speakers.clear();
-        known.rooms.extend(room.map(str::to_owned));
+        known.rooms.extend(room.map(fit));
         known.rooms.sort_unstable();
         known.rooms.dedup();
     }
@@ -98,47 +101,51 @@ impl Vocabulary {
 
     /// Somebody spoke.
     pub(crate) fn spoke(&self, name: &str) {
+        let name = fit(name);
         let mut known = self.known.lock();
-        known.speakers.retain(|speaker| speaker != name);
-        known.speakers.push_front(name.to_owned());
+        known.speakers.retain(|speaker| *speaker != name);
+        known.speakers.push_front(name);
         known.speakers.truncate(SPEAKERS);
     }
 
     /// Somebody came.
     pub(crate) fn came(&self, name: &str) {
+        let name = fit(name);
         let mut known = self.known.lock();
-        if let Some(members) = known.members.as_mut().filter(|all| !all.iter().any(|m| m == name)) {
-            members.push(name.to_owned());
+        if let Some(members) = known.members.as_mut().filter(|all| !all.contains(&name)) {
+            members.push(name);
         }
     }
 
     /// Somebody went.
     pub(crate) fn went(&self, name: &str) {
+        let name = fit(name);
         let mut known = self.known.lock();
-        known.speakers.retain(|speaker| speaker != name);
+        known.speakers.retain(|speaker| *speaker != name);
         if let Some(members) = &mut known.members {
-            members.retain(|member| member != name);
+            members.retain(|member| *member != name);
         }
     }
 
     /// Somebody has another name.
     pub(crate) fn renamed(&self, from: &str, to: &str) {
+        let (from, to) = (fit(from), fit(to));
         let mut known = self.known.lock();
         if known.me == from {
-            to.clone_into(&mut known.me);
+            known.me.clone_from(&to);
         }
         let Known { speakers, members, .. } = &mut *known;
         for name in speakers.iter_mut().chain(members.iter_mut().flatten()) {
-            if name == from {
-                to.clone_into(name);
+            if *name == from {
+                name.clone_from(&to);
             }
         }
     }
 
     /// These are the members of the room, or some of them and then others.
-    pub(crate) fn learn_members(&self, names: impl Iterator<Item = String>, is_last: bool) {
+    pub(crate) fn learn_members<'n>(&self, names: impl Iterator<Item = &'n str>, is_last: bool) {
         let mut known = self.known.lock();
-        known.members.get_or_insert_default().extend(names);
+        known.members.get_or_insert_default().extend(names.map(fit));
         if is_last {
             known.answers += 1;
             self.answered.notify_all();
@@ -151,9 +158,9 @@ impl Vocabulary {
     }
 
     /// These are the public rooms, or some of them.
-    pub(crate) fn learn_rooms(&self, names: impl Iterator<Item = String>, is_last: bool) {
+    pub(crate) fn learn_rooms<'n>(&self, names: impl Iterator<Item = &'n str>, is_last: bool) {
         let mut known = self.known.lock();
-        known.rooms.extend(names);
+        known.rooms.extend(names.map(fit));
         known.rooms.sort_unstable();
         known.rooms.dedup();
         if is_last {
@@ -182,7 +189,7 @@ impl Vocabulary {
         }
         let known = self.known.lock();
         let mut candidates = known.candidates(kind, typed);
-        fit(&mut candidates, known.columns, known.rows);
+        cut_to_screen(&mut candidates, known.columns, known.rows);
         (start, candidates)
     }
 
@@ -322,13 +329,18 @@ fn command_candidate(spec: &'static CommandSpec, typed: &str) -> Option<Candidat
     Some(Candidate { shown, replacement: format!("{name}{space}") })
 }
 
+/// A name as a server gave it, fit to be shown and typed.
+fn fit(name: &str) -> String {
+    sanitize_label(name).into_owned()
+}
+
 /// As words are compared: composed, in small letters.
 fn folded(word: &str) -> String {
     word.nfc().collect::<String>().to_lowercase()
 }
 
 /// Cuts a list to what the terminal can show without a page that waits for a key.
-fn fit(candidates: &mut Vec<Candidate>, columns: u16, rows: u16) {
+fn cut_to_screen(candidates: &mut Vec<Candidate>, columns: u16, rows: u16) {
     let widest = |all: &[Candidate]| {
         all.iter().map(|candidate| columns_of(&candidate.shown) + 2).max().unwrap_or(1)
     };
@@ -392,10 +404,10 @@ mod tests {
         let (vocabulary, _wishes) = Vocabulary::new();
         vocabulary.enter("me", Some("lobby"), false);
         let members = ["alina", "me", "alice", "앨리스", "bob"];
-        vocabulary.learn_members(members.map(str::to_owned).into_iter(), true);
+        vocabulary.learn_members(members.into_iter(), true);
         vocabulary.spoke("alice");
         vocabulary.spoke("bob");
-        vocabulary.learn_rooms(["수학", "math"].map(str::to_owned).into_iter(), true);
+        vocabulary.learn_rooms(["수학", "math"].into_iter(), true);
         vocabulary
     }
 
@@ -451,12 +463,24 @@ mod tests {
     #[test]
     fn a_list_is_cut_to_the_screen() {
         let (vocabulary, _wishes) = Vocabulary::new();
-        let names = (0..500).map(|number| format!("a-rather-long-name-{number}"));
-        vocabulary.learn_members(names, true);
+        let names: Vec<String> =
+            (0..500).map(|number| format!("a-rather-long-name-{number}")).collect();
+        vocabulary.learn_members(names.iter().map(String::as_str), true);
         vocabulary.set_dimensions(40, 10);
         assert_eq!(vocabulary.complete("a", 1).1.len(), 8);
         vocabulary.set_dimensions(80, 24);
         assert_eq!(vocabulary.complete("a", 1).1.len(), 66);
+    }
+
+    #[test]
+    fn names_are_fit_for_a_terminal_before_they_get_there() {
+        let (vocabulary, _wishes) = Vocabulary::new();
+        vocabulary.learn_members(["a\u{1b}[2Jb\n"].into_iter(), true);
+        vocabulary.spoke("a\u{9b}31mc");
+        vocabulary.came("a\u{7}d");
+        let (_, candidates) = vocabulary.complete("a", 1);
+        let replacements: Vec<String> = candidates.into_iter().map(|c| c.replacement).collect();
+        assert_eq!(replacements, ["ac ", "ab ", "ad "]);
     }
 
     #[test]

@@ -294,7 +294,11 @@ impl Pipe<'_> {
             {
                 self.session.unlink();
                 let since = self.lost.take().map_or_else(Instant::now, |(_, since)| since);
-                let back = Reconnect::start(&self.options.address, self.stdio.lang);
+                let back = Reconnect::start(
+                    &self.options.address,
+                    self.stdio.lang,
+                    self.session.fruitless_links(),
+                );
                 self.lost = Some((back, since));
                 let why = failure.text(self.stdio.lang).unwrap_or_default();
                 let why = why.trim_end_matches('.');

@@ -25,14 +25,13 @@ pub(crate) struct Reconnect {
 }
 
 impl Reconnect {
-    /// Starts to try. Without a thread for it, there will be no link: the channel is
-    /// disconnected.
-    pub(crate) fn start(address: &Address, lang: Lang) -> Reconnect {
+    /// Starts to try, as late as if `tries` had been in vain already. Without a thread
+    /// for it, there will be no link: the channel is disconnected.
+    pub(crate) fn start(address: &Address, lang: Lang, mut tries: u32) -> Reconnect {
         let (dropped, is_dropped) = bounded::<()>(0);
         let (sender, links) = bounded(1);
         let address = address.clone();
         let spawned = thread::Builder::new().name("reconnect".into()).spawn(move || {
-            let mut tries = 0;
             loop {
                 let wait = wait_before(tries, random());
                 if is_dropped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
@@ -43,7 +42,7 @@ impl Reconnect {
                     let _ = sender.send(link);
                     return;
                 }
-                tries += 1;
+                tries = tries.saturating_add(1);
             }
         });
         // Its sender went with it.

@@ -48,6 +48,8 @@ pub(crate) struct Session {
     wanted: Wanted,
     /// Nothing but the login goes out before it is accepted.
     logged_in: bool,
+    /// Links since the last one on which it was accepted.
+    fruitless: u32,
     token: Option<String>,
     room: Option<String>,
     /// The last event of the room, and the last private one, that have come.
@@ -80,6 +82,7 @@ impl Session {
             link: Some(link),
             wanted,
             logged_in: false,
+            fruitless: 0,
             token: None,
             room: None,
             last: 0,
@@ -107,6 +110,11 @@ impl Session {
         self.token.is_some()
     }
 
+    /// How many links were made since one was good for anything.
+    pub(crate) fn fruitless_links(&self) -> u32 {
+        self.fruitless
+    }
+
     /// Reads the messages of which `incoming` brought the end, without the events
     /// that had come before.
     ///
@@ -128,6 +136,7 @@ impl Session {
         match message {
             ServerMessage::Welcome { user, room, session, id, resumed, .. } => {
                 self.logged_in = true;
+                self.fruitless = 0;
                 self.token = Some(session.clone().into_owned());
                 self.wanted.name = user.clone().into_owned();
                 self.room = room.as_deref().map(str::to_owned);
@@ -204,6 +213,7 @@ impl Session {
     /// Comes back on another connection: as the session that it was, if it was one.
     pub(crate) fn relink(&mut self, link: Link) {
         self.link = Some(link);
+        self.fruitless = self.fruitless.saturating_add(1);
         let Some(token) = self.token.clone() else {
             return self.login(&self.wanted.name.clone());
         };

@@ -217,7 +217,11 @@ impl Watch<'_> {
             {
                 self.session.unlink();
                 self.asked = None;
-                self.reconnect = Some(Reconnect::start(&self.options.address, self.renderer.lang));
+                self.reconnect = Some(Reconnect::start(
+                    &self.options.address,
+                    self.renderer.lang,
+                    self.session.fruitless_links(),
+                ));
                 Ok(())
             }
             other => other,

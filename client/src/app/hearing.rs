@@ -138,12 +138,10 @@ impl App<'_> {
                 if self.room.as_deref() == Some(&**room) =>
             {
                 self.members = *count;
-                let names = members.iter().map(|name| name.clone().into_owned());
-                self.vocabulary.learn_members(names, !more);
+                self.vocabulary.learn_members(members.iter().map(|name| &**name), !more);
             }
             ServerMessage::Rooms { rooms, more, .. } => {
-                let names = rooms.iter().map(|room| room.room.clone().into_owned());
-                self.vocabulary.learn_rooms(names, !more);
+                self.vocabulary.learn_rooms(rooms.iter().map(|room| &*room.room), !more);
             }
             ServerMessage::Ignored { users, .. } => {
                 let names = users.iter().filter_map(|user| UserName::parse(user).ok());

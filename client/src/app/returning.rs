@@ -83,7 +83,11 @@ impl App<'_> {
             let text = Words::Reconnecting { why }.text(self.renderer.lang);
             self.screen.show(&self.renderer.alarm(&text));
         }
-        self.reconnect = Some(Reconnect::start(&self.options.address, self.renderer.lang));
+        self.reconnect = Some(Reconnect::start(
+            &self.options.address,
+            self.renderer.lang,
+            self.session.fruitless_links(),
+        ));
         self.held = None;
         self.update_prompt();
         Ok(())
