@@ -2,6 +2,7 @@
 //! processes. One binary, a module per topic.
 
 mod conversation;
+mod commands;
 mod json;
 mod framing;
 mod text;

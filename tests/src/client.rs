@@ -322,6 +322,32 @@ impl TestClient {
         while !lines.contains(&self.expect_line()) {}
     }
 
+    /// Makes a private room in lines, goes there, and returns its key.
+    #[track_caller]
+    pub fn make_room(&mut self) -> String {
+        self.send("/new\n").expect("/leave");
+        self.expect("\n");
+        self.invite_key()
+    }
+
+    /// Asks in lines for the key of the private room, and takes the answer.
+    #[track_caller]
+    pub fn invite_key(&mut self) -> String {
+        self.send("/invite\n").expect("/join #");
+        let key = self.expect_line();
+        self.expect_line();
+        key
+    }
+
+    /// Says in lines at the prompt where to go, then who it is, and waits for being
+    /// told of itself there.
+    #[track_caller]
+    pub fn login_to(&mut self, destination: &str, name: &str) -> &mut TestClient {
+        self.expect("ID:");
+        self.send(format!("/join {destination}\n"));
+        self.login(name)
+    }
+
     /// Changes to JSON at the prompt, takes the hello, and returns it.
     #[track_caller]
     pub fn become_json(&mut self) -> Value {

@@ -128,6 +128,15 @@ impl TestServer {
         client
     }
 
+    /// Two new clients in the lobby, told of themselves and of each other, in lines.
+    #[track_caller]
+    pub fn login_two(&self, first: &str, second: &str) -> (TestClient, TestClient) {
+        let mut one = self.login(first);
+        let other = self.login(second);
+        one.expect_joined(second);
+        (one, other)
+    }
+
     /// So many new clients, logged in as `m000`, `m001` and so on, each told of
     /// itself and of all who came after it.
     #[track_caller]
@@ -164,6 +173,17 @@ impl TestServer {
             assert!(Instant::now() < deadline, "{name} stays in use: {answer}");
             client.expect("ID:");
         }
+    }
+
+    /// Gives the server a line as its operator would.
+    ///
+    /// # Panics
+    ///
+    /// If it was stopped.
+    #[track_caller]
+    pub fn operate(&self, line: &str) {
+        let (server, _) = self.running.as_ref().expect("it runs");
+        server.operator().take_line(line);
     }
 
     /// Waits until the console has shown `text`.
