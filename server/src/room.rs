@@ -60,8 +60,8 @@ pub(crate) struct Room {
     mailbox: Mailbox<Post>,
     /// Locked by the pump alone, for as long as it pumps.
     floor: Mutex<Floor>,
-    /// As of the end of the last round.
-    status: Mutex<Status>,
+    /// As it was when members were last told of anything.
+    status: Arc<Mutex<Status>>,
 }
 
 /// What may be known of a room from outside.
@@ -267,12 +267,12 @@ impl Room {
             name,
             key: private.map(|(key, _)| key),
             mailbox: Mailbox::new(),
-            status: Mutex::new(floor.status()),
+            status: floor.published_status(),
             floor: Mutex::new(floor),
         }
     }
 
-    /// What may be known from outside, as of the last round.
+    /// What may be known from outside, as of the last round that was told of.
     pub(crate) fn status(&self) -> Status {
         self.status.lock().clone()
     }
@@ -408,9 +408,6 @@ impl Room {
             pump = duty;
             let answers = floor.round(Instant::now());
             now = Instant::now();
-            if floor.take_changed() {
-                *self.status.lock() = floor.status();
-            }
             if floor.has_ended() {
                 self.mailbox.shut();
             }

@@ -163,7 +163,8 @@ impl TestServer {
         loop {
             client.send(format!("{name}\n"));
             let answer = client.expect_line();
-            if answer.starts_with(&format!("[{name}]님이 입장")) {
+            let joined = [format!("[{name}]님이 입장했습니다."), format!("[{name}] joined.")];
+            if joined.contains(&answer) {
                 return client;
             }
             if answer.starts_with("-- ") {

@@ -29,6 +29,7 @@ use crate::{
     outbox::Outbox,
     refusal::Refusal,
     session::Session,
+    sync::Mutex,
 };
 
 /// How many names one line of an answer to `/who` holds.
@@ -66,6 +67,7 @@ pub(super) struct Floor {
     empty_since: Option<Instant>,
     /// Whether anything has changed that may be known from outside.
     pub(super) changed: bool,
+    published: Arc<Mutex<Status>>,
     ended: bool,
     /// Who waits for the room's end, when it has come.
     stopped: Option<Sender<()>>,
@@ -81,6 +83,14 @@ impl Floor {
         topic: Option<Arc<str>>,
     ) -> Floor {
         let now = Instant::now();
+        let published = Status {
+            members: 0,
+            topic: topic.clone(),
+            owner,
+            locked: false,
+            limit: None,
+            empty_since: Some(now),
+        };
         Floor {
             number,
             name: name.clone(),
@@ -101,6 +111,7 @@ impl Floor {
             muted: HashMap::new(),
             empty_since: Some(now),
             changed: false,
+            published: Arc::new(Mutex::new(published)),
             ended: false,
             stopped: None,
         }
@@ -111,8 +122,12 @@ impl Floor {
         &mut self.posts
     }
 
-    /// What may be known from outside.
-    pub(super) fn status(&self) -> Status {
+    /// What may be known from outside, for whoever wants to look.
+    pub(super) fn published_status(&self) -> Arc<Mutex<Status>> {
+        self.published.clone()
+    }
+
+    fn status(&self) -> Status {
         Status {
             members: self.members.len(),
             topic: self.topic.clone(),
@@ -121,11 +136,6 @@ impl Floor {
             limit: self.limit,
             empty_since: self.empty_since,
         }
-    }
-
-    /// Whether that has changed since the last time.
-    pub(super) fn take_changed(&mut self) -> bool {
-        std::mem::take(&mut self.changed)
     }
 
     /// Whether the room takes no posts any more.
@@ -145,6 +155,10 @@ impl Floor {
             }
         }
         self.posts = posts;
+        // Before anyone is told: who hears that the room is open may come in.
+        if std::mem::take(&mut self.changed) {
+            *self.published.lock() = self.status();
+        }
         self.tell();
         std::mem::take(&mut self.answers)
     }
