@@ -211,7 +211,7 @@ fn msg_reaches_one_and_reply_goes_back_whatever_they_are_called_now() {
         alice.send("/nick alicia\n").expect_line();
         bob.expect_line();
         // Somebody else under the old name is not who whispered.
-        let mut other = server.login("alice");
+        let mut other = server.login_when_free("alice");
         alice.expect_joined("alice");
         bob.expect_joined("alice");
         check(&mut bob, "/답 알았어", say("[귓속말 → alicia] 알았어", "[whisper → alicia] 알았어"));
@@ -255,7 +255,7 @@ fn nick_changes_a_name_for_all_and_frees_the_old_one() {
         bob.expect_next(renamed);
         alice.send("나야\n").expect_next("[앨리스] 나야\n");
         bob.expect_next("[앨리스] 나야\n");
-        let _new = server.login("alice");
+        let _new = server.login_when_free("alice");
         alice.expect_joined("alice");
         let in_use = say("이미 등록된 사용자입니다.", "That name is already in use.");
         for name in ["bob", "B0B", "ALICE"] {

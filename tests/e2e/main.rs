@@ -3,6 +3,8 @@
 
 mod conversation;
 mod commands;
+mod moderation;
+mod private;
 mod json;
 mod framing;
 mod text;

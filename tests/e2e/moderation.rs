@@ -1,0 +1,298 @@
+//! What the owner of a private room may do, who is the owner, and who is told.
+
+use std::time::Duration;
+
+use madang_protocol::text::Lang;
+use madang_tests::{TestClient, TestServer};
+
+use crate::commands::in_both_languages;
+
+const NO_ROOM: (&str, &str) = (
+    "지금은 어느 방에도 없습니다. 로비로: /leave, 다른 방으로: /join 방 (방 목록: /rooms)\n",
+    "You are in no room now. To the lobby: /leave, to another: /join ROOM (/rooms lists them)\n",
+);
+
+/// A private room of alice's, where bob is, and its key.
+#[track_caller]
+fn private_room(server: &TestServer) -> (TestClient, TestClient, String) {
+    let mut alice = server.login("alice");
+    let key = alice.make_room();
+    let mut bob = server.connect();
+    bob.login_to(&format!("#{key}"), "bob");
+    alice.expect_joined("bob");
+    (alice, bob, key)
+}
+
+/// What happens in `room` and everyone in it is told.
+#[track_caller]
+fn check_told(members: &mut [&mut TestClient], line: &str) {
+    for member in members {
+        member.expect_next(format!("{line}\n"));
+    }
+}
+
+#[test]
+fn kick_removes_from_the_room_and_from_all_that_is_said_there() {
+    in_both_languages(|server, say| {
+        let (mut alice, mut bob, key) = private_room(server);
+        alice.send("secret\n");
+        check_told(&mut [&mut alice, &mut bob], "[alice] secret");
+        alice.send("/kick BOB\n");
+        let kicked = say("-- [alice]님이 [bob]님을 내보냈습니다 --", "-- [alice] removed [bob] --");
+        check_told(&mut [&mut alice, &mut bob], kicked);
+        let no_room = say(NO_ROOM.0, NO_ROOM.1);
+        bob.expect_next(no_room);
+        for line in ["hello?", "/who", "/topic", "/topic x", "/history", "/invite", "/me x"] {
+            bob.send(format!("{line}\n")).expect_next(no_room);
+        }
+        bob.send("/ping\n").expect_next(say("지금은", "You are"));
+        bob.expect_line();
+        bob.send("/nick robert\n");
+        bob.expect_next(say("이제 이름은 robert입니다.\n", "Your name is robert now.\n"));
+        alice.send("still secret\n").expect_next("[alice] still secret\n");
+        bob.send("/leave\n").expect_joined("robert");
+        // The link still leads there.
+        bob.send(format!("/join #{key}\n")).expect_joined("robert");
+        alice.expect_joined("robert");
+    });
+}
+
+#[test]
+fn mute_keeps_from_speaking_in_the_room_until_it_is_over() {
+    in_both_languages(|server, say| {
+        let (mut alice, mut bob, key) = private_room(server);
+        alice.send("/mute bob 10m\n");
+        let muted = say(
+            "-- [alice]님이 [bob]님의 말을 10분 동안 막았습니다 --",
+            "-- [alice] muted [bob] for 10 min --",
+        );
+        check_told(&mut [&mut alice, &mut bob], muted);
+        let refused = say(
+            "지금은 말할 수 없습니다. 10분 남았습니다.\n",
+            "You may not speak now; 10 min to go.\n",
+        );
+        for line in ["hm", "/me hm", "/topic hm", "/nick hm"] {
+            bob.send(format!("{line}\n")).expect_next(refused);
+        }
+        // Going out and in again changes nothing.
+        bob.send("/leave\n").expect_joined("bob");
+        bob.send("free\n").expect_next("[bob] free\n");
+        bob.send(format!("/join #{key}\n")).expect_joined("bob");
+        alice.expect_line();
+        alice.expect_joined("bob");
+        bob.send("hm\n").expect_next(refused);
+        alice.send("/unmute bob\n");
+        let unmuted = say("-- [bob]님이 다시 말할 수 있습니다 --", "-- [bob] may speak again --");
+        check_told(&mut [&mut alice, &mut bob], unmuted);
+        bob.send("ah\n");
+        check_told(&mut [&mut alice, &mut bob], "[bob] ah");
+        alice
+            .send("/unmute bob\n")
+            .expect_next(say("이미 그렇게 되어 있습니다.\n", "It is so already.\n"));
+
+        alice.send("/mute bob 1s\n").expect_line();
+        bob.expect_line();
+        check_told(&mut [&mut alice, &mut bob], unmuted);
+        alice.send("/mute bob\n");
+        let muted = say("-- [alice]님이 [bob]님의 말을 막았습니다 --", "-- [alice] muted [bob] --");
+        check_told(&mut [&mut alice, &mut bob], muted);
+        bob.send("hm\n").expect_next(say(
+            "지금은 말할 수 없습니다. 말이 막혀 있습니다.\n",
+            "You may not speak now; you are muted.\n",
+        ));
+        bob.send("/quit not this either\n").expect_closed();
+        alice.expect_next(say("[bob]님이 퇴장했습니다.\n", "[bob] left.\n"));
+    });
+}
+
+#[test]
+fn lock_and_limit_let_nobody_new_in() {
+    in_both_languages(|server, say| {
+        let (mut alice, mut bob, key) = private_room(server);
+        alice.send("/lock\n");
+        let locked = say("-- [alice]님이 방을 잠갔습니다 --", "-- [alice] locked the room --");
+        check_told(&mut [&mut alice, &mut bob], locked);
+        let already = say("이미 그렇게 되어 있습니다.\n", "It is so already.\n");
+        alice.send("/lock\n").expect_next(already);
+        let refused = say(
+            "방이 잠겨 있어 들어갈 수 없습니다.\n",
+            "The room is locked; nobody new may come in.\n",
+        );
+        let mut carol = server.connect();
+        carol.expect("ID:");
+        carol.send(format!("/join #{key}\n")).expect_next(refused);
+        carol.login("carol");
+        carol.send(format!("/join #{key}\nstill here\n")).expect_next(refused);
+        carol.expect_next("[carol] still here\n");
+        // The owner may come back.
+        alice.send("/leave\n").expect_joined("alice");
+        bob.expect_line();
+        alice.send(format!("/join #{key}\n")).expect_joined("alice");
+        bob.expect_joined("alice");
+        alice.send("/unlock\n");
+        let unlocked =
+            say("-- [alice]님이 방의 잠금을 풀었습니다 --", "-- [alice] unlocked the room --");
+        check_told(&mut [&mut alice, &mut bob], unlocked);
+        alice.send("/unlock\n").expect_next(already);
+
+        alice.send("/limit 2\n");
+        let limited = say(
+            "-- [alice]님이 정원을 2명으로 정했습니다 --",
+            "-- [alice] limited the room to 2 --",
+        );
+        check_told(&mut [&mut alice, &mut bob], limited);
+        carol.expect_joined("alice");
+        carol.expect_line();
+        carol.send(format!("/join #{key}\n")).expect_next(say(
+            "방의 정원 2명이 찼습니다.\n",
+            "The room is full; it may have 2 members.\n",
+        ));
+        alice.send("/limit 3\n").expect_line();
+        carol.send(format!("/join #{key}\n")).expect_joined("carol");
+        alice.send("/limit 0\n");
+        alice.expect(say("사용법: /limit N\n", "Usage: /limit N\n"));
+    });
+}
+
+#[test]
+fn end_closes_the_room_for_all_and_for_good() {
+    in_both_languages(|server, say| {
+        let (mut alice, mut bob, key) = private_room(server);
+        alice.send("/end\n");
+        let ended = say("-- [alice]님이 방을 닫았습니다 --", "-- [alice] closed the room --");
+        let no_room = say(NO_ROOM.0, NO_ROOM.1);
+        check_told(&mut [&mut alice, &mut bob], ended);
+        for member in [&mut alice, &mut bob] {
+            member.expect_next(no_room);
+            for line in ["hello?", "/who", "/history", "/invite", "/end", "/lock", "/ping"] {
+                member.send(format!("{line}\n"));
+                let answer = member.expect_line() + "\n";
+                let pong = say("퐁\n", "pong\n");
+                assert!(answer == no_room || (line == "/ping" && answer == pong), "{answer}");
+            }
+            member.send(format!("/join #{key}\n")).expect_next(say(
+                "그런 방이 없습니다. 링크가 틀렸거나 방이 끝났습니다.\n",
+                "There is no such room; the link is wrong, or the room has ended.\n",
+            ));
+            member.send("/leave\n").expect(say(" 방에 들어왔습니다.", "-- you are in lobby;"));
+        }
+        server.console_expect(say(" 방이 끝남\n", " has ended\n"));
+    });
+}
+
+#[test]
+fn only_the_owner_may_and_only_with_others_who_are_here() {
+    in_both_languages(|server, say| {
+        let (mut alice, mut bob, _key) = private_room(server);
+        let _carol = server.login("carol");
+        let owner_only = say(
+            "비공개 방의 방장만 할 수 있습니다.\n",
+            "Only the owner of a private room may do that.\n",
+        );
+        for line in [
+            "/kick alice",
+            "/mute alice",
+            "/unmute alice",
+            "/lock",
+            "/unlock",
+            "/limit 5",
+            "/end",
+            "/owner bob",
+        ] {
+            bob.send(format!("{line}\n")).expect_next(owner_only);
+        }
+        let not_here = say(
+            "이 방에 그런 사람이 없습니다. (지금 있는 사람: /who)\n",
+            "Nobody in this room has that name. (/who lists who is here)\n",
+        );
+        let nobody = say(
+            "그런 이름을 쓰는 사람이 없습니다. (지금 있는 사람: /who)\n",
+            "Nobody has that name. (/who lists who is here)\n",
+        );
+        let oneself = say("자기 자신에게는 할 수 없습니다.\n", "You can't do that to yourself.\n");
+        for command in ["/kick", "/mute", "/owner"] {
+            alice.send(format!("{command} carol\n")).expect_next(not_here);
+            alice.send(format!("{command} dave\n")).expect_next(nobody);
+            alice.send(format!("{command} alice\n")).expect_next(oneself);
+            alice.send(format!("{command}\n")).expect_next(say("사용법: ", "Usage: "));
+            alice.expect_line();
+        }
+        // In a public room, nobody is the owner, not even who made it.
+        bob.send("/join math\n").expect_joined("bob");
+        bob.send("/lock\n").expect_next(owner_only);
+        bob.send("/leave\n").expect_joined("bob");
+        bob.send("/kick carol\n").expect_next(owner_only);
+    });
+}
+
+#[test]
+fn owner_hands_the_room_over() {
+    in_both_languages(|server, say| {
+        let (mut alice, mut bob, _key) = private_room(server);
+        alice.send("/owner bob\n");
+        let owner = say("-- [bob]님이 방장이 되었습니다 --", "-- [bob] owns the room now --");
+        check_told(&mut [&mut alice, &mut bob], owner);
+        alice.send("/lock\n").expect_next(say("비공개 방의 방장만", "Only the owner"));
+        bob.send("/내보내기 alice\n");
+        bob.expect_next(say(
+            "-- [bob]님이 [alice]님을 내보냈습니다 --\n",
+            "-- [bob] removed [alice] --\n",
+        ));
+    });
+}
+
+#[test]
+fn who_has_been_there_longest_owns_the_room_when_its_owner_has_gone() {
+    in_both_languages(|server, say| {
+        let (mut alice, mut bob, key) = private_room(server);
+        let mut carol = server.connect();
+        carol.login_to(&format!("#{key}"), "carol");
+        bob.expect_joined("carol");
+        // Who goes out and comes again is the youngest.
+        bob.send("/leave\n").expect_joined("bob");
+        carol.expect_line();
+        bob.send(format!("/join #{key}\n")).expect_joined("bob");
+        carol.expect_joined("bob");
+        let own = |name: &str| {
+            let (korean, english) = (
+                format!("-- [{name}]님이 방장이 되었습니다 --"),
+                format!("-- [{name}] owns the room now --"),
+            );
+            say(&korean, &english).to_owned()
+        };
+        // The owner in another room is still the owner; gone from the server, not.
+        alice.send("/leave\n").expect("[alice]");
+        carol.expect_line();
+        bob.expect_line();
+        alice.send(format!("/join #{key}\n/lock\n/unlock\n/quit\n"));
+        for member in [&mut bob, &mut carol] {
+            member.expect_joined("alice");
+            member.expect(say("잠금을 풀었습니다 --\n", "unlocked the room --\n"));
+            member.expect_next(say("[alice]님이 퇴장했습니다.\n", "[alice] left.\n"));
+            member.expect_next(own("carol") + "\n");
+        }
+        drop(carol);
+        bob.expect_line();
+        bob.expect_next(own("bob") + "\n");
+        drop(bob);
+        // Who comes into a room that nobody owns owns it.
+        let mut dave = server.connect();
+        server.console_expect("#2 bob");
+        dave.login_to(&format!("#{key}"), "dave");
+        dave.expect_next(own("dave") + "\n");
+    });
+}
+
+#[test]
+fn an_ended_mute_is_told_once_whoever_ends_it() {
+    let server = TestServer::start(|config| config.lang = Lang::En);
+    let (mut alice, mut bob, _key) = private_room(&server);
+    alice.send("/mute bob 1s\n/unmute bob\n/mute bob 1d\n");
+    for line in ["-- [alice] muted [bob] for 1 s --", "-- [bob] may speak again --"] {
+        check_told(&mut [&mut alice, &mut bob], line);
+    }
+    check_told(&mut [&mut alice, &mut bob], "-- [alice] muted [bob] for 1 d --");
+    // The deadline of the first mute ends nothing of the second.
+    bob.expect_nothing_for(Duration::from_millis(1_500));
+    bob.send("hm\n").expect_next("You may not speak now; 1 d to go.\n");
+}

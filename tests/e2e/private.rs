@@ -1,0 +1,344 @@
+//! Private rooms: made for a link, reached by it alone, gone when their people are.
+
+use std::time::Duration;
+
+use madang_protocol::room::RoomKey;
+use madang_tests::{TestClient, TestServer};
+use serde_json::{Value, json};
+
+use crate::commands::in_both_languages;
+
+/// How long the rooms of these tests outlive their last member.
+const WINDOW: Duration = Duration::from_millis(300);
+
+/// Has a private room made in JSON; its mark and its key.
+#[track_caller]
+fn make_room_json(client: &mut TestClient) -> (String, String) {
+    client.send_json(json!({"type": "command", "line": "/new"}));
+    let mark = client.expect_message("entered")["room"].as_str().expect("a name").to_owned();
+    client.expect_message("joined");
+    client.send_json(json!({"type": "command", "line": "/invite"}));
+    let key = client.expect_message("invite")["key"].as_str().expect("a key").to_owned();
+    (mark, key)
+}
+
+#[test]
+fn an_evening_of_two_in_a_private_room() {
+    in_both_languages(|server, say| {
+        let mut lobby = server.login("lobbyist");
+        let mut alice = server.login("alice");
+        lobby.expect_joined("alice");
+
+        alice.send("/new 비밀 작전\n");
+        let line = alice.expect_line();
+        let mark = line.split_once("private-").expect("a mark").1[..4].to_owned();
+        assert!(line.contains(say("1명, 주제: 비밀 작전", "1 here, topic: 비밀 작전")), "{line}");
+        alice.expect_joined("alice");
+        alice.expect_next(say(
+            "-- 비공개 방을 만들었습니다. 초대하는 링크: /invite, 로비로 돌아가기: /leave --\n",
+            "-- the private room is made; /invite gives its link, /leave goes back --\n",
+        ));
+        lobby.expect_next(say("[alice]님이 퇴장했습니다.\n", "[alice] left.\n"));
+        let key = alice.invite_key();
+        assert!(RoomKey::parse(&key).is_ok_and(|parsed| parsed.show() == key), "{key}");
+
+        // By a whole link, in capitals, without hyphens.
+        let mut bob = server.connect();
+        let link = format!("http://192.0.2.1:9998/#{}", key.replace('-', "").to_uppercase());
+        bob.login_to(&link, "bob");
+        alice.expect_joined("bob");
+        for (speaker, text) in [(0, "왔구나"), (1, "응"), (0, "/me 문을 닫는다"), (1, "작전은?")]
+        {
+            let (name, client) =
+                [("alice", &mut alice), ("bob", &mut bob)].into_iter().nth(speaker).expect("two");
+            client.send(format!("{text}\n"));
+            let told = match text.strip_prefix("/me ") {
+                Some(deed) => format!("* {name} {deed}\n"),
+                None => format!("[{name}] {text}\n"),
+            };
+            alice.expect_next(&told);
+            bob.expect_next(&told);
+        }
+        lobby.send("/rooms\n/whois bob\n/who\n/ping\n");
+        let seen = lobby.expect(say("퐁\n", "pong\n"));
+        assert!(!seen.contains("private") && !seen.contains("작전"), "{seen}");
+
+        // One goes to the lobby, and comes back to what was said.
+        bob.send("/leave\n").expect_joined("bob");
+        lobby.expect_joined("bob");
+        alice.expect_line();
+        bob.send(format!("/join #{key}\n"));
+        bob.expect(say("-- 지난 말 4줄 --\n", "-- 4 earlier lines --\n"));
+        bob.expect_next("[alice] 왔구나\n[bob] 응\n* alice 문을 닫는다\n[bob] 작전은?\n");
+        bob.expect_joined("bob");
+        alice.expect_joined("bob");
+        lobby.expect_line();
+        bob.send("/quit 잘 자\n").expect_closed();
+        alice.expect_next(say("[bob]님이 퇴장했습니다. (잘 자)\n", "[bob] left. (잘 자)\n"));
+        alice.send("/end\n").expect(say("방을 닫았습니다", "closed the room"));
+        server.console_expect(&format!("private-{mark}"));
+        lobby.send("/ping\n").expect_next(say("퐁\n", "pong\n"));
+    });
+}
+
+#[test]
+fn a_wrong_an_expired_and_an_ended_key_get_one_answer() {
+    let server = TestServer::start(|config| config.empty_room_window = WINDOW);
+    let mut alice = server.login("alice");
+    let ended = alice.make_room();
+    alice.send("/end\n").expect("/rooms)\n");
+    let mut bob = server.login("bob");
+    let expired = bob.make_room();
+    bob.send("/leave\n").expect_joined("bob");
+    server.console_expect("방이 끝남\n");
+    while server.console().matches("방이 끝남").count() < 2 {
+        std::thread::yield_now();
+    }
+    let wrong = RoomKey::from_bits(7).show();
+    let keys =
+        [&wrong[..], &ended, &expired, "7", "", "가나다", &"z".repeat(26), &"1".repeat(4_000)];
+    let mut json = server.login_json("carol");
+    bob.expect_joined("carol");
+    let mut new_json = server.connect();
+    new_json.become_json();
+    let mut new = server.connect();
+    new.expect("ID:");
+    let mut answers = Vec::new();
+    for key in keys {
+        bob.send(format!("/join #{key}\n"));
+        answers.push(bob.expect_line());
+        bob.send(format!("/join http://192.0.2.1:9998/#{key}\n"));
+        answers.push(bob.expect_line());
+        new.send(format!("/join #{key}\n"));
+        answers.push(new.expect("로그인ID:").trim_end().to_owned());
+        json.send_json(json!({"type": "command", "line": format!("/join #{key}"), "nonce": "n"}));
+        answers.push(json.expect_error("no_such_room", Some("n")));
+        let login =
+            json!({"type": "login", "name": "dave", "room": format!("#{key}"), "nonce": "n"});
+        new_json.send_json(login);
+        answers.push(new_json.expect_error("no_such_room", Some("n")));
+    }
+    answers.dedup();
+    assert_eq!(answers, ["그런 방이 없습니다. 링크가 틀렸거나 방이 끝났습니다."]);
+    // Nobody has moved.
+    bob.send("here\n").expect_next("[bob] here\n");
+}
+
+#[test]
+fn a_room_is_gone_with_its_history_a_while_after_its_last_member() {
+    let server = TestServer::start(|config| config.empty_room_window = WINDOW);
+    let mut alice = server.login_json("alice");
+    let (mark, key) = make_room_json(&mut alice);
+    // A repeated nonce would only be acknowledged.
+    let join = |nonce| json!({"type": "command", "line": format!("/join #{key}"), "nonce": nonce});
+    // Within the window it is as it was.
+    alice.send_json(json!({"type": "say", "text": "remembered"}));
+    alice.expect_said("alice", "remembered");
+    alice.send_json(json!({"type": "command", "line": "/leave"}));
+    alice.expect_message("entered");
+    alice.expect_message("joined");
+    alice.send_json(join("1"));
+    let entered = alice.expect_message("entered");
+    assert_eq!((&entered["room"], &entered["owner"]), (&json!(mark), &json!("alice")));
+    assert_eq!(alice.expect_message("history")["events"][0]["text"], "remembered");
+    alice.expect_message("joined");
+    alice.expect_message("ack");
+    // Beyond it, it is not.
+    alice.send_json(json!({"type": "command", "line": "/leave"}));
+    alice.expect_message("entered");
+    alice.expect_message("joined");
+    server.console_expect(&format!("=== {mark} 방이 끝남\n"));
+    alice.send_json(join("2"));
+    alice.expect_error("no_such_room", Some("2"));
+}
+
+#[test]
+fn who_comes_by_link_is_never_seen_in_the_lobby() {
+    let server = TestServer::start(|_| {});
+    let mut lobby = server.login_json("lobbyist");
+    let mut alice = server.login_json("alice");
+    lobby.expect_message("joined");
+    let (mark, key) = make_room_json(&mut alice);
+    lobby.expect_message("left");
+    let mut text = server.connect();
+    text.login_to(&format!("#{key}"), "bob");
+    let mut json = server.connect();
+    json.become_json();
+    json.send_json(json!({"type": "login", "name": "carol", "room": format!("x/#{key}")}));
+    let welcome = json.expect_message("welcome");
+    assert_eq!((&welcome["room"], &welcome["owner"]), (&json!(mark), &json!("alice")));
+    json.expect_message("joined");
+    text.send("/quit\n").expect("[carol]");
+    json.expect_message("left");
+    drop(json);
+    server.console_expect("(#4 carol: ");
+    lobby.send_json(json!({"type": "command", "line": "/ping"}));
+    lobby.expect_message("pong");
+}
+
+#[test]
+fn invite_tells_every_way_in_and_that_it_is_not_encrypted() {
+    in_both_languages(|server, say| {
+        let mut alice = server.login("alice");
+        let (port, web) = (server.address().port(), server.web_address().port());
+        let warning = say(
+            "이 길은 암호화되지 않습니다. 도중에서 링크와 말을 읽을 수 있습니다.\n",
+            "This path is not encrypted: who is on it can read the link and all words.\n",
+        );
+        let browser = say("브라우저", "browser");
+        alice.send("/invite\n").expect_next(format!(
+            "  {browser}: http://127.0.0.1:{web}/\n  madang: madang 127.0.0.1:{port}\n  \
+             nc: nc 127.0.0.1 {port}\n{warning}"
+        ));
+        let key = alice.make_room();
+        let link = format!("http://127.0.0.1:{web}/#{key}");
+        let first = say("로그인ID를 묻거든 먼저", "then, before the name");
+        let ways = format!(
+            "  {browser}: {link}\n  madang: madang {link}\n  nc: nc 127.0.0.1 {port}\n    \
+             {first}: /join #{key}\n{warning}"
+        );
+        alice.send("/초대\n").expect_next(&ways);
+        alice.send("/invite qr\n/ping\n").expect_next(&ways);
+        let qr = alice.expect(say("퐁\n", "pong\n"));
+        let lines: Vec<&str> = qr.lines().collect();
+        let width = lines[0].chars().count();
+        assert!(lines.len() < 24 && width < 48, "{qr}");
+        assert!(lines.iter().all(|line| line.chars().count() == width), "{qr}");
+        assert!(qr.chars().all(|c| "█▀▄ \n".contains(c)), "{qr}");
+        alice.send("/invite me\n");
+        alice.expect_next(say("사용법: /invite [qr]\n", "Usage: /invite [qr]\n"));
+    });
+}
+
+#[test]
+fn invite_for_programs_has_the_same_in_fields() {
+    let server = TestServer::start(|config| {
+        config.public_url = Some("https://chat.example/madang/".parse().expect("a URL"));
+    });
+    let mut alice = server.login_json("alice");
+    let (mark, key) = make_room_json(&mut alice);
+    alice.send_json(json!({"type": "command", "line": "/invite", "nonce": "i"}));
+    let port = server.address().port();
+    assert_eq!(
+        alice.expect_json(),
+        json!({
+            "type": "invite", "room": mark, "key": key, "nonce": "i", "encrypted": true,
+            "link": format!("https://chat.example/madang/#{key}"),
+            "madang": format!("madang https://chat.example/madang/#{key}"),
+            "nc": [format!("nc 127.0.0.1 {port}"), format!("/join #{key}")],
+        })
+    );
+    assert_eq!(alice.expect_json(), json!({"type": "ack", "nonce": "i"}));
+}
+
+#[test]
+fn the_key_goes_out_in_invite_alone() {
+    let server = TestServer::start(|config| config.empty_room_window = WINDOW);
+    let mut outside = server.login("outside");
+    let mut outside_json = server.login_json("outside-json");
+    outside.expect_joined("outside-json");
+    let mut alice = server.login_json("alice");
+    let (mark, key) = make_room_json(&mut alice);
+    let mut bob = server.connect();
+    let mut seen = String::new();
+    bob.expect("ID:");
+    bob.send(format!("/join #{key}\nbob\n"));
+    seen += &bob.expect("[bob]");
+    bob.expect_line();
+    alice.expect_message("joined");
+    // All that a member may do, and a mistake of each kind with the key in it.
+    let lines = [
+        "안녕",
+        "/me waves",
+        "/topic 주제",
+        "/topic",
+        "/who",
+        "/whois alice",
+        "/rooms",
+        "/history",
+        "/nick robert",
+        "/msg alice psst",
+        "/ignore alice",
+        "/ignore",
+        "/ping",
+        "/help",
+        "/help join",
+        "/lock",
+    ];
+    for line in lines {
+        bob.send(format!("{line}\n"));
+    }
+    for line in
+        ["/jion #KEY", "/join x#KEY x", "/who #KEY", "/nick #KEY", "/help #KEY", "/msg #KEY x"]
+    {
+        bob.send(format!("{}\n", line.replace("KEY", &key)));
+    }
+    bob.send("/ping end\n");
+    seen += &bob.expect("퐁 end\n");
+    for line in [
+        "/topic t",
+        "/mute robert 1m",
+        "/unmute robert",
+        "/lock",
+        "/unlock",
+        "/limit 9",
+        "/owner robert",
+        "/who",
+        "/history",
+        "/rooms",
+        "/whois robert",
+        "/quix #KEY",
+    ] {
+        let line = line.replace("KEY", &key);
+        alice.send_json(json!({"type": "command", "line": line}));
+    }
+    alice.send_json(json!({"type": "history"}));
+    alice.send_json(json!({"type": "login", "room": format!("#{key}"), "name": "x"}));
+    alice.send_json(json!({"type": "say", "room": format!("#{key}")}));
+    alice.send_json(json!({"type": format!("#{key}")}));
+    alice.send_json(json!({"type": "command", "line": "/ping", "nonce": "end"}));
+    seen += &alice.expect(r#""pong","nonce":"end"#);
+    bob.send("/end\n/quit\n");
+    seen += &bob.expect_rest();
+    server.console_expect(&format!("{mark} 방이 끝남"));
+    for line in ["/who", "/rooms", "/whois alice", "/history"] {
+        outside.send(format!("{line}\n"));
+        outside_json.send_json(json!({"type": "command", "line": line}));
+        server.operate(line);
+    }
+    outside.send("/ping\n");
+    seen += &outside.expect("퐁\n");
+    outside_json.send_json(json!({"type": "command", "line": "/ping"}));
+    seen += &outside_json.expect("pong");
+    server.console_expect(&mark[..4]);
+    seen += &server.console();
+
+    let bare = |text: &str| text.replace('-', "").to_lowercase();
+    assert!(seen.contains(&mark) && seen.contains("안녕"), "the test looks at what was sent");
+    // Any eight characters of it would be too many.
+    let (seen, key) = (bare(&seen), bare(&key));
+    for at in 0..=key.len() - 8 {
+        assert!(!seen.contains(&key[at..at + 8]), "{} in {seen}", &key[at..at + 8]);
+    }
+}
+
+#[test]
+fn a_member_who_knows_only_the_mark_does_not_come_in() {
+    let server = TestServer::start(|_| {});
+    let mut alice = server.login_json("alice");
+    let (mark, _key) = make_room_json(&mut alice);
+    let mut bob = server.login_json("bob");
+    for line in [format!("/join {mark}"), format!("/join #{mark}"), format!("/who {mark}")] {
+        bob.send_json(json!({"type": "command", "line": line, "nonce": "n"}));
+        let error = bob.expect_message("error");
+        assert_eq!(error["nonce"], "n", "{error}");
+    }
+    let login = |room: &str| json!({"type": "login", "name": "carol", "room": room, "nonce": "n"});
+    let mut carol = server.connect();
+    carol.become_json();
+    for room in [mark.clone(), format!("#{mark}")] {
+        carol.send_json(login(&room));
+        let error: Value = carol.expect_message("error");
+        assert_eq!(error["nonce"], "n", "{error}");
+    }
+}
