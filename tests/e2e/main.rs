@@ -8,6 +8,8 @@ mod private;
 mod json;
 mod framing;
 mod text;
+mod terminal;
+mod forgery;
 mod names;
 mod order;
 mod stall;

@@ -357,13 +357,13 @@ impl TestClient {
         self.expect_message("hello")
     }
 
-    /// Changes to JSON, logs in, waits for being told of oneself, and returns the
-    /// welcome.
+    /// Changes to JSON, logs in without history, waits for being told of oneself, and
+    /// returns the welcome.
     #[track_caller]
     pub fn login_json(&mut self, name: &str) -> Value {
         self.label = name.to_owned();
         self.become_json();
-        self.send_json(json!({"type": "login", "name": name}));
+        self.send_json(json!({"type": "login", "name": name, "history": 0}));
         let welcome = self.expect_message("welcome");
         let joined = self.expect_message("joined");
         assert_eq!(joined["user"], welcome["user"], "the first event is one's own");
