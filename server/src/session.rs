@@ -393,3 +393,221 @@ impl Memory {
         }
     }
 }
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use std::{io, net::TcpStream, sync::atomic::AtomicUsize};
+
+    use madang_protocol::{
+        notice::Goodbye,
+        text::{Lang, LineEnd},
+    };
+
+    use super::*;
+    use crate::{
+        batch::Form,
+        close_reason::CloseReason,
+        outbox::{Bounds, Waker},
+        sink::fake::FakeSocket,
+    };
+
+    struct QuietWaker;
+
+    impl Waker for QuietWaker {
+        fn arm(&self, _: &Arc<Outbox>, _: Option<&TcpStream>, _: bool) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn disarm(&self, _: u64, _: Option<&TcpStream>) {}
+    }
+
+    const TEXT: Form = Form::Text(Lang::En, LineEnd::Lf);
+    const NOW: fn() -> Time = || Time::from_millis(0);
+
+    fn session(number: u64, name: &str, form: Form) -> Session {
+        let name = UserName::parse(name).expect("a name");
+        let token = (form == Form::Json).then(|| format!("token-{number}"));
+        Session::new(number, name, token, NOW())
+    }
+
+    fn connect(connection: u64, form: Form) -> (Arc<FakeSocket>, Arc<Outbox>) {
+        let socket = FakeSocket::with_space(usize::MAX);
+        let bounds =
+            Bounds { outbox_bytes: 1_000, backlog_bytes: 1_000, backlog: AtomicUsize::new(0) };
+        let waker = Arc::new(QuietWaker);
+        let outbox = Outbox::new(connection, form, socket.sink(), Arc::new(bounds), waker);
+        (socket, outbox)
+    }
+
+    fn whisper(to: &Session, text: &str) -> Whispered {
+        let bob = session(2, "bob", TEXT);
+        to.whisper(&bob, &bob.name(), text, NOW())
+    }
+
+    /// The numbers and texts of the whispers that a client got, and its gaps.
+    fn private(socket: &FakeSocket) -> Vec<String> {
+        let text = socket.text();
+        let messages = text.lines().filter_map(|line| {
+            let message: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            match message["type"].as_str()? {
+                "whisper" => Some(format!("{} {}", message["private"], message["text"])),
+                "private_gap" => Some(format!("gap {}-{}", message["from"], message["to"])),
+                _ => None,
+            }
+        });
+        messages.collect()
+    }
+
+    #[test]
+    fn a_whisper_is_sent_or_kept_or_refused() {
+        #[track_caller]
+        fn check(
+            form: Form,
+            prepare: impl FnOnce(&Session, &FakeSocket, &Arc<Outbox>),
+            expected: Whispered,
+        ) {
+            let alice = session(1, "alice", form);
+            let (socket, outbox) = connect(1, form);
+            alice.attach(outbox.clone(), b"\n".to_vec(), 0);
+            prepare(&alice, &socket, &outbox);
+            assert_eq!(whisper(&alice, "psst"), expected, "{form:?}");
+            let replies_to = alice.last_whisperer().map(|name| name.to_string());
+            let is_known = matches!(expected, Whispered::Sent | Whispered::Kept);
+            assert_eq!(replies_to, is_known.then(|| "bob".to_owned()), "{form:?}");
+            assert_eq!(socket.text().contains("psst"), expected == Whispered::Sent, "{form:?}");
+        }
+        let full = |_: &Session, socket: &FakeSocket, outbox: &Arc<Outbox>| {
+            socket.change(|state| state.space = 0);
+            outbox.push(&[b'x'; 1_000]);
+        };
+        let ended =
+            |_: &Session, _: &FakeSocket, outbox: &Arc<Outbox>| outbox.end(CloseReason::Stalled);
+        let said_goodbye = |_: &Session, _: &FakeSocket, outbox: &Arc<Outbox>| {
+            outbox.close(CloseReason::Told(Goodbye::Closed), b"");
+        };
+        let away = |alice: &Session, _: &FakeSocket, _: &Arc<Outbox>| alice.detach(1);
+        let hiding = |alice: &Session, _: &FakeSocket, _: &Arc<Outbox>| {
+            // By the session or by the name.
+            assert!(alice.hide(7, &UserName::parse("bob").expect("a name")));
+        };
+        let nothing = |_: &Session, _: &FakeSocket, _: &Arc<Outbox>| {};
+        for form in [TEXT, Form::Json] {
+            check(form, nothing, Whispered::Sent);
+            check(form, full, Whispered::Refused);
+            check(form, hiding, Whispered::Hidden);
+        }
+        check(Form::Json, ended, Whispered::Kept);
+        check(Form::Json, said_goodbye, Whispered::Kept);
+        check(Form::Json, away, Whispered::Kept);
+        check(TEXT, ended, Whispered::Refused);
+        check(TEXT, away, Whispered::Refused);
+    }
+
+    #[test]
+    fn the_next_connection_is_told_what_the_last_one_does_not_have() {
+        #[track_caller]
+        fn check(last: u64, expected: &[&str]) {
+            let alice = session(1, "alice", Form::Json);
+            let (first, outbox) = connect(1, Form::Json);
+            alice.attach(outbox, Vec::new(), 0);
+            whisper(&alice, "one");
+            whisper(&alice, "two");
+            alice.detach(1);
+            whisper(&alice, "three");
+            let (second, outbox) = connect(2, Form::Json);
+            alice.attach(outbox, b"{\"type\":\"welcome\"}\n".to_vec(), last);
+            assert!(second.text().starts_with("{\"type\":\"welcome\"}\n"));
+            // The thread of the first connection is late.
+            alice.detach(1);
+            whisper(&alice, "four");
+            assert_eq!(private(&first), ["1 \"one\"", "2 \"two\""]);
+            assert_eq!(private(&second), expected, "after {last}");
+        }
+        check(0, &["1 \"one\"", "2 \"two\"", "3 \"three\"", "4 \"four\""]);
+        check(1, &["2 \"two\"", "3 \"three\"", "4 \"four\""]);
+        check(2, &["3 \"three\"", "4 \"four\""]);
+        check(3, &["4 \"four\""]);
+        // It can't have what was not whispered yet.
+        check(u64::MAX, &["4 \"four\""]);
+    }
+
+    #[test]
+    fn of_many_whispers_the_last_are_kept_and_the_others_are_a_gap() {
+        #[track_caller]
+        fn check(count: usize, bytes: usize, last: u64, first: &str, kept: usize) {
+            let alice = session(1, "alice", Form::Json);
+            for _ in 0..count {
+                assert_eq!(whisper(&alice, &"x".repeat(bytes)), Whispered::Kept);
+            }
+            let mut lines = Vec::new();
+            let state = alice.state.lock();
+            let memory = state.memory.as_ref().expect("it has a token");
+            memory.write_after(last, &mut lines);
+            let held: usize = memory.privates.iter().map(Vec::len).sum();
+            assert_eq!(held, memory.private_bytes);
+            let text = String::from_utf8(lines).expect("UTF-8");
+            assert!(text.starts_with(first), "{}", &text[..text.len().min(80)]);
+            assert_eq!(text.matches("\"whisper\"").count(), kept);
+        }
+        let gap = |to| format!("{{\"type\":\"private_gap\",\"from\":1,\"to\":{to}}}\n");
+        check(64, 1, 0, "{\"type\":\"whisper\",\"private\":1,", 64);
+        check(65, 1, 0, &gap(1), 64);
+        check(200, 1, 0, &gap(136), 64);
+        check(200, 1, 136, "{\"type\":\"whisper\",\"private\":137,", 64);
+        check(200, 1, 199, "{\"type\":\"whisper\",\"private\":200,", 1);
+        check(200, 1, 200, "", 0);
+        check(0, 1, 5, "", 0);
+        check(64, 16_000, 0, &gap(48), 16);
+        check(2, 300_000, 0, &gap(1), 1);
+    }
+
+    #[test]
+    fn the_last_nonces_are_known_with_their_ids() {
+        let alice = session(1, "alice", Form::Json);
+        for at in 0..=NONCES as u64 {
+            alice.note_nonce(&format!("n{at}"), Some(at));
+        }
+        assert_eq!(alice.knows_nonce("n0"), None, "it was long ago");
+        assert_eq!(alice.knows_nonce("n1"), Some(Some(1)));
+        alice.note_nonce("command", None);
+        assert_eq!(alice.knows_nonce("command"), Some(None));
+        // A noted one does not push others out.
+        alice.note_nonce("command", None);
+        assert_eq!(alice.knows_nonce("n1"), None);
+        assert_eq!(alice.knows_nonce("n2"), Some(Some(2)));
+        let text = session(2, "bob", TEXT);
+        text.note_nonce("n", None);
+        assert_eq!(text.knows_nonce("n"), None, "nobody comes back to it");
+    }
+
+    #[test]
+    fn only_so_many_are_hidden() {
+        let alice = session(1, "alice", TEXT);
+        let name = |at: usize| UserName::parse(&format!("n{at}")).expect("a name");
+        for at in 0..MOST_HIDDEN {
+            assert!(alice.hide(at as u64 + 10, &name(at)));
+        }
+        assert!(!alice.hide(5, &name(999)));
+        assert!(alice.hide(10, &name(0)), "it is hidden already");
+        assert!(!alice.show(None, &name(999)));
+        assert!(alice.show(None, &name(3)));
+        assert!(alice.hide(5, &name(999)));
+        assert_eq!(alice.hidden_names().len(), MOST_HIDDEN);
+    }
+
+    #[test]
+    fn a_silence_ends_when_it_is_due_unless_it_was_prolonged() {
+        let alice = session(1, "alice", TEXT);
+        let now = Instant::now();
+        let later = now + std::time::Duration::from_secs(60);
+        alice.silence(Some(now));
+        alice.silence(Some(later));
+        assert!(!alice.end_silence(Some(now)) && alice.is_silenced());
+        assert!(alice.end_silence(Some(later)) && !alice.is_silenced());
+        assert!(!alice.end_silence(Some(later)));
+        alice.silence(None);
+        assert!(!alice.end_silence(Some(later)) && alice.is_silenced());
+        assert!(alice.end_silence(None) && !alice.is_silenced());
+        assert!(!alice.end_silence(None));
+    }
+}
