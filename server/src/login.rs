@@ -27,7 +27,7 @@ use crate::{
     room::{Coming, Greeting, Last},
     session::Session,
     transport::{Line, ReadOutcome},
-    user_manager::NoSession,
+    user_manager::NotTaken,
 };
 
 /// How long a session may take to be let go by the connection that has it.
@@ -283,10 +283,11 @@ impl Connection {
         let number = self.admission.number;
         let session = match self.shared.users.take_over(token, number, TAKE_OVER, dismiss) {
             Ok(session) => session,
-            Err(NoSession) => {
+            Err(NotTaken::NoSession) => {
                 self.notice(&Notice::SessionUnknown, nonce);
                 return Ok(());
             }
+            Err(NotTaken::Replaced) => return Err(CloseReason::Told(Goodbye::Replaced)),
         };
         self.lang = session.lang();
         self.session = Some(session.clone());

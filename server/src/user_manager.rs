@@ -62,6 +62,8 @@ struct Table {
 struct Entry {
     session: Arc<Session>,
     holder: Holder,
+    /// How many connections have asked to take it over.
+    requests: u64,
     /// The address under which it is counted while nobody holds it.
     away_from: Option<IpAddr>,
 }
@@ -81,9 +83,14 @@ enum Holder {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NameInUse;
 
-/// Why nobody comes back to a session.
+/// Why a connection does not get a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NoSession;
+pub(crate) enum NotTaken {
+    /// There is none, or it was not let go.
+    NoSession,
+    /// Another connection has asked for it since.
+    Replaced,
+}
 
 impl UserManager {
     pub(crate) fn new(limits: AwayLimits) -> UserManager {
@@ -187,45 +194,48 @@ impl UserManager {
 
     /// Hands the session of this token to `connection`. If another one holds it,
     /// `dismiss` is called with its number and must see to it that it ends; blocks
-    /// until it has let the session go, or for `patience`.
+    /// until it has let the session go, or for `patience`. Of several connections that
+    /// want it, the last that asked gets it.
     ///
     /// # Errors
     ///
-    /// [`NoSession`] if there is none, or it was not let go.
+    /// [`NotTaken`].
     pub(crate) fn take_over(
         &self,
         token: &str,
         connection: u64,
         patience: Duration,
-        dismiss: impl Fn(u64),
-    ) -> Result<Arc<Session>, NoSession> {
+        dismiss: impl FnOnce(u64),
+    ) -> Result<Arc<Session>, NotTaken> {
         let deadline = Instant::now() + patience;
-        let session = self.table.lock().tokens.get(token).cloned().ok_or(NoSession)?;
-        let mut dismissed = None;
         let mut table = self.table.lock();
+        let session = table.tokens.get(token).cloned().ok_or(NotTaken::NoSession)?;
+        let entry = table.sessions.get_mut(&session.number).ok_or(NotTaken::NoSession)?;
+        entry.requests += 1;
+        let request = entry.requests;
+        if let Holder::Connection(holder) = entry.holder {
+            // Who asked before gives up.
+            self.let_go.notify_all();
+            // Without the lock: dismissing takes others.
+            drop(table);
+            dismiss(holder);
+            table = self.table.lock();
+        }
         loop {
-            let entry = table.sessions.get_mut(&session.number).ok_or(NoSession)?;
+            let entry = table.sessions.get_mut(&session.number).ok_or(NotTaken::NoSession)?;
             match entry.holder {
+                Holder::Ending => return Err(NotTaken::NoSession),
+                _ if entry.requests != request => return Err(NotTaken::Replaced),
                 Holder::Nobody(_) => {
                     entry.holder = Holder::Connection(connection);
                     let address = entry.away_from.take();
                     table.count_back(address);
                     return Ok(session);
                 }
-                Holder::Ending => return Err(NoSession),
-                Holder::Connection(holder) if dismissed != Some(holder) => {
-                    // Whoever takes it first of several who come at once, goes for
-                    // the next. Without the lock: dismissing takes others.
-                    drop(table);
-                    dismiss(holder);
-                    dismissed = Some(holder);
-                    table = self.table.lock();
-                    continue;
-                }
                 Holder::Connection(_) => {}
             }
             if self.let_go.wait_until(&mut table, deadline).timed_out() {
-                return Err(NoSession);
+                return Err(NotTaken::NoSession);
             }
         }
     }
@@ -333,7 +343,7 @@ impl Table {
         self.names.extend(keys.into_iter().map(|key| (key, session.clone())));
         self.tokens.extend(token.map(|token| (token, session.clone())));
         let holder = Holder::Connection(connection);
-        let entry = Entry { session: session.clone(), holder, away_from: None };
+        let entry = Entry { session: session.clone(), holder, requests: 0, away_from: None };
         self.sessions.insert(session.number, entry);
         Some(session)
     }
@@ -428,32 +438,26 @@ mod tests {
     }
 
     #[test]
-    fn of_several_who_come_at_once_each_goes_for_the_next() {
+    fn of_several_who_come_at_once_the_last_gets_it() {
         let users = Arc::new(users());
         let alice = claim(&users, "alice");
         let (dismiss, dismissed) = std::sync::mpsc::channel();
         let comers: Vec<_> = (7..10)
             .map(|connection| {
                 let (users, dismiss) = (users.clone(), dismiss.clone());
-                std::thread::spawn(move || {
+                let comer = std::thread::spawn(move || {
                     let dismiss = |holder| dismiss.send(holder).expect("the test listens");
-                    users.take_over("alice", connection, PATIENCE, dismiss).is_ok()
-                })
+                    users.take_over("alice", connection, PATIENCE, dismiss).map(|it| it.number)
+                });
+                assert_eq!(dismissed.recv_timeout(PATIENCE), Ok(1), "it has asked");
+                comer
             })
             .collect();
-        // As the thread of a connection does that was dismissed; the last stays.
-        let mut dismissals = 0;
-        let mut gone = Vec::new();
-        while gone.len() < 3 {
-            let holder = dismissed.recv_timeout(PATIENCE).expect("who holds it is dismissed");
-            dismissals += 1;
-            if !gone.contains(&holder) {
-                users.let_go(&alice, holder, None).expect("it holds the session");
-                gone.push(holder);
-            }
-        }
-        assert!(comers.into_iter().all(|comer| comer.join().expect("no panic")));
-        assert!(gone[0] == 1 && (3..=6).contains(&dismissals), "{gone:?}");
+        users.let_go(&alice, 1, None).expect("it was held");
+        let results: Vec<_> =
+            comers.into_iter().map(|comer| comer.join().expect("no panic")).collect();
+        assert_eq!(results, [Err(NotTaken::Replaced), Err(NotTaken::Replaced), Ok(alice.number)]);
+        assert!(users.let_go(&alice, 9, None).is_some());
     }
 
     #[test]
