@@ -6,6 +6,8 @@ mod commands;
 mod moderation;
 mod private;
 mod json;
+mod coming_back;
+mod cut_off;
 mod framing;
 mod text;
 mod terminal;

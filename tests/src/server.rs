@@ -194,9 +194,19 @@ impl TestServer {
     /// If it has not after [`DEADLINE`].
     #[track_caller]
     pub fn console_expect(&self, text: &str) {
+        self.console_expect_count(text, 1);
+    }
+
+    /// Waits until the console has shown `text` so many times.
+    ///
+    /// # Panics
+    ///
+    /// If it has not after [`DEADLINE`].
+    #[track_caller]
+    pub fn console_expect_count(&self, text: &str, count: usize) {
         let deadline = Instant::now() + DEADLINE;
         let mut shown = self.screen.lock();
-        while !shown.contains(text) {
+        while shown.matches(text).count() < count {
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(!left.is_zero(), "the console did not show {text:?}, but:\n{shown}");
             shown = self
