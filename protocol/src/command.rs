@@ -160,6 +160,27 @@ pub struct CommandSpec {
     parse: for<'a> fn(&'a str) -> Result<Command<'a>, ArgumentError>,
 }
 
+/// The rows that a member may use, as JSON for programs that complete them: a list of
+/// `{"name", "alias", "arguments", "ko", "en", "owner"}`, the last for those that only
+/// the owner of a private room may use.
+pub fn table_as_json() -> Vec<u8> {
+    let rows: Vec<_> = COMMANDS
+        .iter()
+        .filter(|spec| spec.is_members())
+        .map(|spec| {
+            serde_json::json!({
+                "name": spec.name,
+                "alias": spec.alias,
+                "arguments": spec.arguments,
+                "ko": spec.help(Lang::Ko),
+                "en": spec.help(Lang::En),
+                "owner": !spec.roles.contains(&Role::Member),
+            })
+        })
+        .collect();
+    serde_json::Value::from(rows).to_string().into_bytes()
+}
+
 /// What is wrong with a command's arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum ArgumentError {
@@ -483,6 +504,21 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn programs_are_given_what_members_may_use() {
+        let rows: Vec<serde_json::Value> =
+            serde_json::from_slice(&table_as_json()).expect("it is JSON");
+        let row = |name: &str| rows.iter().find(|row| row["name"] == name);
+        assert_eq!(rows.len(), COMMANDS.iter().filter(|spec| spec.is_members()).count());
+        let msg = row("/msg").expect("it is a member's");
+        assert_eq!((&msg["alias"], &msg["arguments"]), (&"/귓".into(), &"NAME TEXT".into()));
+        assert_eq!(
+            (&msg["owner"], &row("/lock").expect("an owner's")["owner"]),
+            (&false.into(), &true.into())
+        );
+        assert_eq!(row("/ban"), None);
     }
 
     #[test]

@@ -1,7 +1,18 @@
-//! What the web port serves to browsers as it stands: each file by its name, the
-//! last segment of the path. Made part of the program when it is built.
+//! What the web port serves to browsers as it stands: each file of `server/web` by its
+//! name, the last segment of the path. Made part of the program when it is built.
+
+use std::sync::LazyLock;
+
+use madang_protocol::command;
+
+const HTML: &str = "text/html; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const PICTURE: &str = "image/svg+xml";
+const JSON: &str = "application/json";
 
 /// A file.
+#[derive(Clone, Copy)]
 pub(crate) struct Asset {
     /// Its name; empty for the page itself.
     pub(crate) name: &'static str,
@@ -11,15 +22,103 @@ pub(crate) struct Asset {
     pub(crate) bytes: &'static [u8],
 }
 
-const ASSETS: &[Asset] = &[Asset {
-    name: "",
-    content_type: "text/plain; charset=utf-8",
-    bytes: "Madang (마당): 채팅에는 WebSocket으로 접속하세요. / \
-            This port takes chat over WebSocket: madang http://HOST:PORT/\n"
-        .as_bytes(),
-}];
+/// A file of that type in `server/web`.
+macro_rules! file {
+    ($content_type:expr, $file:literal) => {
+        file!($content_type, $file, as $file)
+    };
+    ($content_type:expr, $file:literal, as $name:literal) => {
+        Asset {
+            name: $name,
+            content_type: $content_type,
+            bytes: include_bytes!(concat!("../web/", $file)),
+        }
+    };
+}
+
+const FILES: &[Asset] = &[
+    file!(HTML, "index.html", as ""),
+    file!(PICTURE, "icon.svg"),
+    file!(STYLE, "look.css"),
+    file!(STYLE, "room.css"),
+    file!(SCRIPT, "main.js"),
+    file!(SCRIPT, "connection.js"),
+    file!(SCRIPT, "state.js"),
+    file!(SCRIPT, "entry.js"),
+    file!(SCRIPT, "log.js"),
+    file!(SCRIPT, "row.js"),
+    file!(SCRIPT, "text.js"),
+    file!(SCRIPT, "composer.js"),
+    file!(SCRIPT, "commands.js"),
+    file!(SCRIPT, "side.js"),
+    file!(SCRIPT, "invite.js"),
+    file!(SCRIPT, "qr.js"),
+    file!(SCRIPT, "dialogs.js"),
+    file!(SCRIPT, "attention.js"),
+    file!(SCRIPT, "memory.js"),
+    file!(SCRIPT, "names.js"),
+    file!(SCRIPT, "words.js"),
+    file!(SCRIPT, "dom.js"),
+];
+
+/// The commands that a member may give, for the page's completion.
+static COMMAND_TABLE: LazyLock<Vec<u8>> = LazyLock::new(command::table_as_json);
 
 /// The file of that name.
-pub(crate) fn find(name: &str) -> Option<&'static Asset> {
-    ASSETS.iter().find(|asset| asset.name == name)
+pub(crate) fn find(name: &str) -> Option<Asset> {
+    match name {
+        "commands.json" => {
+            Some(Asset { name: "commands.json", content_type: JSON, bytes: &COMMAND_TABLE })
+        }
+        _ => FILES.iter().find(|asset| asset.name == name).copied(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_page_is_served_and_asks_for_nothing_else() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
+        for file in fs::read_dir(&folder).expect("the page's folder") {
+            let file = file.expect("it is readable").path();
+            let name = file.file_name().and_then(|name| name.to_str()).expect("a plain name");
+            if file.is_dir() {
+                continue;
+            }
+            let asset = find(if name == "index.html" { "" } else { name }).expect(name);
+            let text = str::from_utf8(asset.bytes).expect("it is text");
+            for before in [" src=\"", " href=\"", " from \"./", " fetch(\""] {
+                for (at, _) in text.match_indices(before) {
+                    let rest = &text[at + before.len()..];
+                    let wanted = &rest[..rest.find('"').expect("it ends")];
+                    let is_known = wanted == "healthz" || find(wanted).is_some();
+                    assert!(is_known, "{name} asks for {wanted}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_page_has_nothing_that_its_policy_forbids() {
+        let page = str::from_utf8(find("").expect("the page").bytes).expect("it is text");
+        for forbidden in [" style=", "<style", " onclick=", "javascript:", "://"] {
+            assert!(!page.contains(forbidden), "{forbidden}");
+        }
+        assert_eq!(
+            page.matches("<script").count(),
+            page.matches("<script type=\"module\" src=").count()
+        );
+        for file in FILES.iter().filter(|file| file.content_type == SCRIPT) {
+            let text = str::from_utf8(file.bytes).expect("it is text");
+            for forbidden in
+                ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("]
+            {
+                assert!(!text.contains(forbidden), "{}: {forbidden}", file.name);
+            }
+        }
+    }
 }

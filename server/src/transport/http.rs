@@ -175,6 +175,12 @@ impl Status {
     }
 }
 
+/// What a page from here may do: run this server's own scripts and styles, and speak to
+/// this server. `'self'` holds for WebSocket too (CSP 3 section 6.7.2.8).
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+    require-trusted-types-for 'script'; trusted-types 'none'";
+
 /// A whole answer, after which the connection closes; to HEAD without the body.
 pub(crate) fn response(status: Status, content_type: &str, body: &[u8], method: Method) -> Vec<u8> {
     let mut head = String::new();
@@ -183,7 +189,8 @@ pub(crate) fn response(status: Status, content_type: &str, body: &[u8], method: 
         head,
         "HTTP/1.1 {}\r\nDate: {}\r\nServer: Madang\r\nConnection: {connection}\r\n{}\
          Content-Type: {content_type}\r\nContent-Length: {}\r\nCache-Control: no-cache\r\n\
-         X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n\r\n",
+         X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n\
+         Content-Security-Policy: {POLICY}\r\n\r\n",
         status.line(),
         jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT"),
         status.headers(),

@@ -1,0 +1,60 @@
+// How a page that nobody looks at asks to be looked at: the number of unread messages
+// in its title, and notifications where they are allowed.
+
+import { word } from "./words.js";
+
+const CHOICE = "madang.notify";
+
+export class Attention {
+  #unread = 0;
+  #title = "";
+
+  constructor() {
+    document.addEventListener("visibilitychange", () => this.#seen());
+    addEventListener("focus", () => this.#seen());
+  }
+
+  /** Whether this page may show any: browsers allow it over https alone. */
+  get possible() {
+    return isSecureContext && "Notification" in globalThis && Notification.permission !== "denied";
+  }
+
+  get on() {
+    return this.possible && Notification.permission === "granted" && localStorage.getItem(CHOICE) === "on";
+  }
+
+  async toggle() {
+    if (this.on) localStorage.setItem(CHOICE, "off");
+    else if ((await Notification.requestPermission()) === "granted") localStorage.setItem(CHOICE, "on");
+  }
+
+  /** Where one is. */
+  setTitle(title) {
+    this.#title = title;
+    this.#show();
+  }
+
+  /** Something was said. */
+  news(entry) {
+    if (entry.own || !["said", "whisper", "announced"].includes(entry.kind)) return;
+    if (document.hasFocus() && !document.hidden) return;
+    this.#unread += 1;
+    this.#show();
+    if (this.on && (entry.mention || entry.kind === "whisper")) {
+      const notification = new Notification(entry.user, { body: entry.text.slice(0, 200), tag: "madang", icon: "icon.svg" });
+      notification.onclick = () => { window.focus(); notification.close(); };
+    }
+  }
+
+  #seen() {
+    if (document.hidden) return;
+    this.#unread = 0;
+    this.#show();
+  }
+
+  #show() {
+    const unread = this.#unread > 0 ? `(${this.#unread}) ` : "";
+    const title = this.#title ? `${this.#title} · ${word("title")}` : word("title");
+    document.title = unread + title;
+  }
+}

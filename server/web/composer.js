@@ -1,0 +1,183 @@
+// The field for what one wants to say: sends with Enter, grows with its text, completes
+// commands and names, and never sends a syllable that is still being composed.
+
+import { completions } from "./commands.js";
+import { byId, element } from "./dom.js";
+import { lang, word } from "./words.js";
+
+/** How many earlier lines the up arrow brings back. */
+const REMEMBERED = 50;
+
+export class Composer {
+  #state;
+  #onSend;
+  #form = byId("composer");
+  #field = byId("text");
+  #list = byId("completions");
+  #offers = [];
+  #chosen = 0;
+  #composing = false;
+  #sendWhenComposed = false;
+  #earlier = [];
+  #at = 0;
+  /** Whom what is written is whispered to, if it is. */
+  whisperTo = null;
+
+  /** `onSend` takes the text, and says what is wrong with it if something is. */
+  constructor(state, onSend) {
+    this.#state = state;
+    this.#onSend = onSend;
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#send();
+    });
+    const field = this.#field;
+    field.addEventListener("compositionstart", () => { this.#composing = true; });
+    field.addEventListener("compositionend", () => {
+      this.#composing = false;
+      if (!this.#sendWhenComposed) return;
+      this.#sendWhenComposed = false;
+      // The last syllable is in the field only after this event.
+      setTimeout(() => this.#send());
+    });
+    field.addEventListener("input", () => this.#changed());
+    field.addEventListener("keydown", (event) => this.#key(event));
+    field.addEventListener("blur", () => setTimeout(() => this.#offer([]), 150));
+    byId("end-whisper").addEventListener("click", () => this.whisper(null));
+  }
+
+  focus() {
+    // On a phone this would open the keyboard over the conversation.
+    if (matchMedia("(pointer: fine)").matches) this.#field.focus();
+  }
+
+  /** Puts words at the cursor. */
+  insert(text) {
+    this.#field.setRangeText(text, this.#field.selectionStart, this.#field.selectionEnd, "end");
+    this.#field.focus();
+    this.#changed();
+  }
+
+  /** Whispers to somebody from now on, or to nobody. */
+  whisper(name) {
+    this.whisperTo = name;
+    byId("whisper-mode").hidden = name === null;
+    if (name !== null) byId("whisper-to").textContent = word("whisperTo", name);
+    this.#form.classList.toggle("whispering", name !== null);
+    this.#field.focus();
+  }
+
+  /** The words that stand in the empty field. */
+  prompt(text) {
+    this.#field.placeholder = text;
+  }
+
+  refuse(text) {
+    byId("composer-error").textContent = text;
+  }
+
+  #send() {
+    if (this.#composing) {
+      // A button was pressed on while a syllable was open: it ends first.
+      this.#sendWhenComposed = true;
+      this.#field.blur();
+      this.#field.focus();
+      return;
+    }
+    const text = this.#field.value.replace(/\s+$/u, "");
+    if (!text.trim()) return;
+    const wrong = this.#onSend(text, this.whisperTo);
+    this.refuse(wrong ?? "");
+    if (wrong) return;
+    if (this.#earlier.at(-1) !== text) this.#earlier.push(text);
+    this.#earlier = this.#earlier.slice(-REMEMBERED);
+    this.#at = this.#earlier.length;
+    this.#field.value = "";
+    this.#changed();
+    this.#field.focus();
+  }
+
+  #key(event) {
+    // 229: the key belongs to the input method (Safari says no more than this).
+    if (event.isComposing || event.keyCode === 229) return;
+    if (this.#offers.length > 0 && this.#keyInList(event)) return;
+    if (event.key === "Enter" && !event.shiftKey && !event.altKey && !event.ctrlKey) {
+      event.preventDefault();
+      this.#send();
+    } else if (event.key === "Escape" && this.whisperTo !== null) {
+      this.whisper(null);
+    } else if (event.key === "ArrowUp" && (this.#field.value === "" || this.#field.value === this.#earlier[this.#at])) {
+      if (this.#at === 0) return;
+      event.preventDefault();
+      this.#recall(this.#at - 1);
+    } else if (event.key === "ArrowDown" && this.#at < this.#earlier.length && this.#field.value === this.#earlier[this.#at]) {
+      event.preventDefault();
+      this.#recall(this.#at + 1);
+    }
+  }
+
+  #recall(at) {
+    this.#at = at;
+    this.#field.value = this.#earlier[at] ?? "";
+    this.#grow();
+  }
+
+  #keyInList(event) {
+    const { key } = event;
+    const isWhole = this.#field.value.includes(" ");
+    if (key === "ArrowDown" || key === "ArrowUp") {
+      this.#choose(this.#chosen + (key === "ArrowDown" ? 1 : -1));
+    } else if (key === "Tab" && !event.shiftKey) {
+      this.#take(this.#offers[this.#chosen]);
+    } else if (key === "Enter" && !isWhole && this.#field.value !== this.#offers[this.#chosen].insert.trim()) {
+      this.#take(this.#offers[this.#chosen]);
+    } else if (key === "Escape") {
+      this.#offer([]);
+    } else {
+      return false;
+    }
+    event.preventDefault();
+    return true;
+  }
+
+  #changed() {
+    this.#grow();
+    this.refuse("");
+    const { value, selectionStart, selectionEnd } = this.#field;
+    const before = selectionStart === selectionEnd ? value.slice(0, selectionStart) : "";
+    const isMany = value.includes("\n");
+    this.#offer(isMany && value.startsWith("/") ? [] : completions(before, this.#state.members, lang()));
+  }
+
+  #grow() {
+    this.#field.style.height = "auto";
+    this.#field.style.height = `${this.#field.scrollHeight}px`;
+  }
+
+  #offer(offers) {
+    this.#offers = offers;
+    this.#list.hidden = offers.length === 0;
+    this.#field.setAttribute("aria-expanded", String(offers.length > 0));
+    this.#list.replaceChildren(...offers.map((offer, index) => element(
+      "li",
+      { role: "option", id: `completion-${index}`, onpointerdown: (event) => { event.preventDefault(); this.#take(offer); } },
+      element("span", { class: "completion" }, offer.label),
+      element("span", { class: "help" }, offer.help),
+    )));
+    if (offers.length > 0) this.#choose(0);
+    else this.#field.removeAttribute("aria-activedescendant");
+  }
+
+  #choose(index) {
+    this.#chosen = (index + this.#offers.length) % this.#offers.length;
+    [...this.#list.children].forEach((item, at) => item.setAttribute("aria-selected", String(at === this.#chosen)));
+    this.#list.children[this.#chosen].scrollIntoView({ block: "nearest" });
+    this.#field.setAttribute("aria-activedescendant", `completion-${this.#chosen}`);
+  }
+
+  #take(offer) {
+    this.#field.setRangeText(offer.insert, offer.from, this.#field.selectionStart, "end");
+    this.#field.focus();
+    this.#changed();
+  }
+}

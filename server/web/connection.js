@@ -1,0 +1,235 @@
+// The WebSocket: opens it, opens it again after it was lost, finds out whether it still
+// lives, and sees to it that what was asked is asked once. What the messages mean is
+// the business of others.
+
+/** The first pause before it is tried again; each is twice the one before. */
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 15_000;
+
+/** How long a probe may stay without an answer. */
+const PROBE_MS = 4_000;
+
+/** After so long without a word, the server is asked for one. */
+const SILENCE_MS = 40_000;
+
+/** How long an opening may take. */
+const OPENING_MS = 10_000;
+
+/** The subprotocol in which each message is a JSON object. */
+export const SUBPROTOCOL = "madang.json.v1";
+
+/** The close code of a connection whose session another one has taken over. */
+export const REPLACED = 4001;
+
+/** The pause before the attempt after `failures` of them, with `random` in [0, 1). */
+export function pause(failures, random) {
+  const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures);
+  return longest / 2 + (longest / 2) * random;
+}
+
+/** The address of the chat that belongs to a page. */
+export function chatAddress(page) {
+  const url = new URL("ws", page);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  url.hash = "";
+  url.search = "";
+  return url.href;
+}
+
+export class Connection {
+  #url;
+  #Socket;
+  #socket = null;
+  #failures = 0;
+  #retry = null;
+  #deadline = null;
+  #silence = null;
+  #probing = false;
+  #ready = false;
+  #stopped = true;
+  #nonces = 0;
+  #prefix;
+  /** Requests that wait for their answers, in their order, by nonce. */
+  #waiting = new Map();
+
+  /**
+   * `handlers`: `open` (say who you are), `message`, `answer` (a request and what
+   * became of it), `change` (of `status`), `stop` (why it is not opened again).
+   */
+  constructor(url, handlers, Socket = globalThis.WebSocket) {
+    this.#url = url;
+    this.#Socket = Socket;
+    this.handlers = handlers;
+    this.#prefix = [...crypto.getRandomValues(new Uint8Array(6))]
+      .map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    /** `closed`, `opening`, `open` or `waiting`. */
+    this.status = "closed";
+    this.everOpened = false;
+  }
+
+  get failures() {
+    return this.#failures;
+  }
+
+  start() {
+    this.#stopped = false;
+    this.#open();
+  }
+
+  /** Ends it for good. */
+  stop() {
+    this.#stopped = true;
+    this.#drop(1000);
+    clearTimeout(this.#retry);
+    this.#waiting.clear();
+    this.#become("closed");
+  }
+
+  /** What was said and has no answer yet, in its order. */
+  unanswered() {
+    return [...this.#waiting.values()].filter((request) => request.keep);
+  }
+
+  /** Sends a request at once, in this connection or never. Returns its nonce. */
+  ask(request, purpose) {
+    const nonce = this.#nonce();
+    this.#waiting.set(nonce, { nonce, request, purpose, keep: false, sent: true });
+    this.#send({ ...request, nonce });
+    return nonce;
+  }
+
+  /** Sends a request when that is possible, again if its answer was lost. */
+  submit(request, purpose) {
+    const nonce = this.#nonce();
+    const waiting = { nonce, request, purpose, keep: true, sent: false };
+    this.#waiting.set(nonce, waiting);
+    if (this.#ready) this.#sendWaiting(waiting);
+    return waiting;
+  }
+
+  /** Takes back what waits. */
+  withdraw(nonce) {
+    this.#waiting.delete(nonce);
+  }
+
+  /** The server knows who this is: what waits may go, and what has no answer again. */
+  ready() {
+    this.#ready = true;
+    this.#failures = 0;
+    for (const waiting of this.#waiting.values()) {
+      if (waiting.keep) this.#sendWaiting(waiting);
+    }
+  }
+
+  /** Something may have happened to the network, or to this page: finds out. */
+  probe() {
+    if (this.#stopped) return;
+    if (this.status === "waiting") {
+      clearTimeout(this.#retry);
+      this.#open();
+    } else if (this.status === "open" && this.#ready && !this.#probing) {
+      this.#probing = true;
+      this.ask({ type: "command", line: "/ping" }, "probe");
+      this.#expect(PROBE_MS);
+    }
+  }
+
+  #nonce() {
+    this.#nonces += 1;
+    return `${this.#prefix}-${this.#nonces}`;
+  }
+
+  #open() {
+    this.#become("opening");
+    this.#ready = false;
+    this.#probing = false;
+    for (const [nonce, { keep }] of this.#waiting) {
+      if (!keep) this.#waiting.delete(nonce);
+    }
+    const socket = new this.#Socket(this.#url, SUBPROTOCOL);
+    this.#socket = socket;
+    this.#expect(OPENING_MS);
+    socket.onopen = () => {
+      clearTimeout(this.#deadline);
+      this.everOpened = true;
+      this.#become("open");
+      this.handlers.open();
+    };
+    socket.onmessage = ({ data }) => this.#receive(data);
+    socket.onclose = ({ code }) => this.#lost(code);
+  }
+
+  #receive(data) {
+    this.#probing = false;
+    clearTimeout(this.#deadline);
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => this.probe(), SILENCE_MS);
+    let message;
+    try {
+      message = JSON.parse(data);
+    } catch {
+      return;
+    }
+    const waiting = message.nonce === undefined ? undefined : this.#waiting.get(message.nonce);
+    if (waiting) {
+      const settled = message.type === "ack" || message.type === "error";
+      if (settled) this.#waiting.delete(message.nonce);
+      if (this.handlers.answer(waiting, message)) return;
+    }
+    if (message.type === "bye") this.bye = message.reason;
+    this.handlers.message(message);
+  }
+
+  #lost(code) {
+    const { bye } = this;
+    this.bye = undefined;
+    this.#drop();
+    if (this.#stopped) return;
+    const final = code === REPLACED ? "replaced" : ["replaced", "quit", "banned"].find((it) => it === bye);
+    if (final) {
+      this.#stopped = true;
+      this.#become("closed");
+      this.handlers.stop(final);
+      return;
+    }
+    this.#become("waiting");
+    const wait = pause(this.#failures, Math.random());
+    this.#failures += 1;
+    this.#retry = setTimeout(() => this.#open(), wait);
+    this.handlers.change(this.status);
+  }
+
+  /** Lets go of the socket: a dead one may not say for minutes that it is closed. */
+  #drop(code) {
+    clearTimeout(this.#deadline);
+    clearTimeout(this.#silence);
+    const socket = this.#socket;
+    this.#socket = null;
+    this.#ready = false;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close(code);
+  }
+
+  /** Anything must come within `ms`, or the socket is taken for dead. */
+  #expect(ms) {
+    clearTimeout(this.#deadline);
+    this.#deadline = setTimeout(() => this.#lost(1006), ms);
+  }
+
+  #sendWaiting(waiting) {
+    waiting.sent = true;
+    this.#send({ ...waiting.request, nonce: waiting.nonce });
+    this.#expect(PROBE_MS * 2);
+  }
+
+  #send(message) {
+    if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(message));
+  }
+
+  #become(status) {
+    if (this.status === status) return;
+    this.status = status;
+    this.handlers.change(status);
+  }
+}

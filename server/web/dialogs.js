@@ -1,0 +1,93 @@
+// Small windows: a question, what can be done with a person or with the room, and why
+// the conversation stopped.
+
+import { byId, element } from "./dom.js";
+import { word } from "./words.js";
+
+/** Asks for words, or for a yes if `value` is null; answers null for no. */
+export function ask(text, value, yes) {
+  const dialog = byId("question");
+  const field = byId("question-value");
+  byId("question-text").textContent = text;
+  byId("question-yes").textContent = yes;
+  field.hidden = value === null;
+  field.value = value ?? "";
+  dialog.returnValue = "";
+  dialog.showModal();
+  (value === null ? byId("question-yes") : field).focus();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes" ? field.value.trim() : null), { once: true });
+  });
+}
+
+/** What can be done with a person. `act` has `whisper`, `mention` and `command`. */
+export function showPerson(state, name, act) {
+  const dialog = byId("person");
+  const isSelf = name === state.user;
+  const isHere = state.members.has(name);
+  const tools = state.isOwner && !isSelf && isHere ? [
+    ["kick", () => act.command(`/kick ${name}`)],
+    state.muted.has(name) ? ["unmute", () => act.command(`/unmute ${name}`)] : ["mute", () => act.command(`/mute ${name} 10m`)],
+    ["makeOwner", () => act.command(`/owner ${name}`)],
+  ] : [];
+  const actions = isSelf ? [["rename", act.rename]] : [
+    ["whisper", () => act.whisper(name)],
+    ["mention", () => act.mention(name)],
+    state.ignored.has(name) ? ["unignore", () => act.command(`/unignore ${name}`)] : ["ignore", () => act.command(`/ignore ${name}`)],
+  ];
+  byId("person-name").textContent = name;
+  byId("person-actions").replaceChildren(...buttons(dialog, actions), ...owners(dialog, tools));
+  dialog.showModal();
+}
+
+/** All that has no button of its own on the page. */
+export function showMore(state, attention, act) {
+  const dialog = byId("more");
+  const tools = state.isOwner ? [
+    state.locked ? ["unlock", () => act.command("/unlock")] : ["lock", () => act.command("/lock")],
+    ["limit", act.limit],
+    ["end", act.end],
+  ] : [];
+  const actions = [
+    ["rename", act.rename],
+    ["setTopic", act.topic],
+    attention.possible && [attention.on ? "notificationsOff" : "notifications", () => attention.toggle()],
+    ["help", () => act.command("/help")],
+    ["language", act.language],
+    ["quit", act.quit],
+  ].filter(Boolean);
+  byId("more-actions").replaceChildren(...buttons(dialog, actions), ...owners(dialog, tools));
+  dialog.showModal();
+}
+
+/** Says that it goes no further here; `action` is `[word, function]` if something helps. */
+export function showStopped(text, action) {
+  const dialog = byId("stopped");
+  byId("stopped-text").textContent = text;
+  const button = byId("stopped-action");
+  button.hidden = !action;
+  if (action) {
+    button.textContent = word(action[0]);
+    button.onclick = () => {
+      dialog.close();
+      action[1]();
+    };
+  }
+  dialog.oncancel = (event) => event.preventDefault();
+  if (!dialog.open) dialog.showModal();
+}
+
+function owners(dialog, tools) {
+  return tools.length > 0 ? [element("h3", {}, word("ownersTools")), ...buttons(dialog, tools)] : [];
+}
+
+function buttons(dialog, actions) {
+  return actions.map(([name, run]) => element("button", {
+    type: "button",
+    class: ["quit", "end", "kick"].includes(name) ? "grave" : null,
+    onclick: () => {
+      dialog.close();
+      run();
+    },
+  }, word(name)));
+}

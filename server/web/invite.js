@@ -1,0 +1,73 @@
+// How others come into the room: the link, its QR code, and the lines for terminals, in
+// a dialog and on the classroom's wall.
+
+import { byId, element, qrPicture } from "./dom.js";
+import { qrCode } from "./qr.js";
+import { word } from "./words.js";
+
+/**
+ * The link to a room: the address at which this page was reached, which others reach
+ * too, unless it is this machine alone; then the one that the server knows.
+ */
+export function linkTo(invite, page) {
+  const url = new URL("./", page);
+  const isHere = /^(localhost|127\.|\[::1\])/u.test(url.hostname);
+  if (isHere && invite.link) return invite.link;
+  url.hash = invite.key ? `#${invite.key}` : "";
+  return url.href;
+}
+
+/** The lines for people at terminals. */
+export function lines(invite, link) {
+  const [nc, join] = invite.nc;
+  const [, host, port] = nc.split(" ");
+  const curl = `curl telnet://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const madang = invite.key ? `madang ${link}` : invite.madang;
+  return [madang, nc, curl, join].filter(Boolean);
+}
+
+/** Fills the dialog and shows it. */
+export function showInvite(invite) {
+  fillInvite(invite);
+  byId("invite").showModal();
+  byId("copy-link").focus();
+}
+
+/** Puts the way into a room wherever it is shown. */
+export function fillInvite(invite) {
+  const link = linkTo(invite, location.href);
+  const modules = qrCode(link);
+  const code = () => (modules ? qrPicture(modules, word("qrLabel")) : "");
+  byId("invite-text").textContent = word(invite.key ? "invitePrivate" : "inviteLobby");
+  byId("invite-code").replaceChildren(code());
+  byId("invite-link").value = link;
+  byId("copy-link").textContent = word("copy");
+  byId("invite-plain").hidden = link.startsWith("https:");
+  byId("invite-lines").replaceChildren(...lines(invite, link).map((line) => element("li", {}, element("code", {}, line))));
+  byId("wall-code").replaceChildren(code());
+  byId("wall-link").textContent = link.replace(/^https?:\/\//u, "");
+  byId("wall-lines").textContent = invite.nc[0];
+}
+
+/** Has the button copy the link, as well as the page may. */
+export function prepareCopying() {
+  byId("copy-link").addEventListener("click", async () => {
+    const field = byId("invite-link");
+    field.focus();
+    field.select();
+    byId("copy-link").textContent = word((await copy(field.value)) ? "copied" : "selected");
+  });
+}
+
+/** Without https there is no clipboard; the old way copies what is selected. */
+async function copy(text) {
+  try {
+    if (navigator.clipboard) {
+      await navigator.clipboard.writeText(text);
+      return true;
+    }
+    return document.execCommand("copy");
+  } catch {
+    return false;
+  }
+}

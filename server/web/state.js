@@ -1,0 +1,350 @@
+// What the page knows of the chat: takes in what the server sends, one message after
+// the other, and holds the result. No socket, no document, no clock of its own.
+
+/** How long somebody may pause and still go on in the same group of messages. */
+const GROUP_MS = 5 * 60_000;
+
+/** The most entries that are remembered of a room. */
+export const MOST_ENTRIES = 20_000;
+
+/** How many whispers are taken along into another room. */
+const WHISPERS_TAKEN = 20;
+
+/** Comings and goings that stand in one line: so many, and so long after one another. */
+const MOST_CHANGES = 200;
+const CHANGES_MS = 10 * 60_000;
+
+const EVENTS = new Set([
+  "said", "joined", "left", "kicked", "renamed", "topic", "muted", "unmuted",
+  "locked", "unlocked", "limited", "owner", "announced", "ended",
+]);
+
+export class State {
+  constructor() {
+    this.user = null;
+    this.session = null;
+    /** The room's name, or its mark if it is private; null in no room. */
+    this.room = null;
+    this.topic = "";
+    this.owner = null;
+    this.locked = false;
+    this.muted = new Set();
+    this.count = 0;
+    /** Names in the order in which they came. */
+    this.members = new Set();
+    this.ignored = new Set();
+    this.rooms = [];
+    /** Keys of private rooms by their marks, with their titles. */
+    this.keys = new Map();
+    this.invite = null;
+    /** What is shown, oldest first. */
+    this.entries = [];
+    this.lastPrivate = 0;
+    this.lastId = 0;
+    /** Whether the server has nothing older than the first entry. */
+    this.exhausted = false;
+    this.ids = new Set();
+    this.nextKey = 1;
+    this.whoIsNew = true;
+    this.roomsAreNew = true;
+  }
+
+  get firstId() {
+    return this.entries.find((entry) => entry.id)?.id ?? this.lastId + 1;
+  }
+
+  get isOwner() {
+    return this.owner !== null && this.owner === this.user;
+  }
+
+  get isPrivate() {
+    return isPrivate(this.room);
+  }
+
+  /** Takes in a message; returns the entry that came of it and is news, if one did. */
+  receive(message) {
+    if (EVENTS.has(message.type)) return this.#event(message);
+    switch (message.type) {
+      case "welcome": return this.#welcome(message);
+      case "entered": return this.#enter(message);
+      case "history": return this.#insert(message.events);
+      case "whisper": return this.#whisper(message);
+      case "who": return this.#who(message);
+      case "rooms": return this.#rooms(message);
+      case "ignored": this.ignored = new Set(message.users); return null;
+      case "invite":
+        this.invite = message;
+        if (message.key) this.keys.set(message.room, { key: message.key, title: this.topic });
+        return null;
+      case "gap": return this.#gap(message);
+      case "private_gap":
+        this.lastPrivate = Math.max(this.lastPrivate, message.to);
+        return this.#push({ kind: "private-gap", count: message.to - message.from + 1 });
+      case "notice": return this.note(message.text);
+      case "error": return this.note(message.text, "error");
+      default: return null;
+    }
+  }
+
+  /** Words for this person alone, as the newest entry. */
+  note(text, kind = "notice", time = null) {
+    return this.#push({ kind, text, time });
+  }
+
+  /** What this person has whispered: nobody sends it back. */
+  whispered(to, text, time) {
+    return this.#push({ kind: "whisper", user: this.user, to, text, time, own: true });
+  }
+
+  /** How the entry at `index` follows the one before it. */
+  follows(index) {
+    const entry = this.entries[index];
+    const before = this.entries[index - 1];
+    const day = entry.time ? dayOf(entry.time) : null;
+    let previous = before;
+    for (let at = index - 1; previous && !previous.time; at -= 1) previous = this.entries[at];
+    const newDay = day !== null && (!previous || dayOf(previous.time) !== day);
+    const goesOn = !newDay && entry.kind === "said" && before?.kind === "said"
+      && !entry.me && !before.me && entry.user === before.user
+      && entry.time - before.time < GROUP_MS;
+    return { newDay, goesOn };
+  }
+
+  /** Whether what was said is hidden from this person. */
+  hides(entry) {
+    return (entry.kind === "said" || entry.kind === "whisper") && this.ignored.has(entry.user);
+  }
+
+  #welcome(message) {
+    const sameRoom = message.resumed && this.room !== null && message.room === this.room;
+    this.user = message.user;
+    this.session = message.session;
+    if (!message.resumed) this.lastPrivate = 0;
+    if (sameRoom) {
+      this.#placed(message);
+    } else {
+      this.#moved(message);
+      // Without a resumed session the room shows what is before the welcome's id;
+      // with one, what comes after it.
+      this.lastId = message.resumed ? message.id : message.id - 1;
+    }
+    return null;
+  }
+
+  #enter(message) {
+    this.#moved(message);
+    this.lastId = message.id - 1;
+    return null;
+  }
+
+  #placed({ room, members, topic, owner }) {
+    this.room = room ?? null;
+    this.count = members;
+    this.topic = topic ?? "";
+    this.owner = owner ?? null;
+  }
+
+  #moved(message) {
+    const back = message.room !== undefined && message.room === this.room;
+    this.#placed(message);
+    this.invite = null;
+    this.locked = false;
+    this.muted.clear();
+    this.members.clear();
+    this.exhausted = false;
+    if (back) return;
+    this.entries = this.entries.filter((entry) => entry.kind === "whisper").slice(-WHISPERS_TAKEN);
+    for (const entry of this.entries) entry.id = undefined;
+    this.ids.clear();
+  }
+
+  #event(event) {
+    if (event.room !== this.room || event.id <= this.lastId) return null;
+    this.lastId = event.id;
+    this.#apply(event);
+    if (this.ids.has(event.id)) return null;
+    const added = append(this.entries, event, this);
+    this.#forget();
+    return added;
+  }
+
+  /** What an event changes, beside what it shows. */
+  #apply(event) {
+    switch (event.type) {
+      case "joined": this.members.add(event.user); this.count += event.user === this.user ? 0 : 1; break;
+      case "left": this.#goes(event.user); break;
+      case "kicked":
+        this.#goes(event.user);
+        if (event.user === this.user) this.room = null;
+        break;
+      case "renamed":
+        this.members = new Set([...this.members].map((name) => (name === event.user ? event.to : name)));
+        for (const names of [this.muted, this.ignored]) {
+          if (names.delete(event.user)) names.add(event.to);
+        }
+        if (this.owner === event.user) this.owner = event.to;
+        if (this.user === event.user) this.user = event.to;
+        break;
+      case "topic":
+        this.topic = event.topic;
+        if (this.keys.has(this.room)) this.keys.get(this.room).title = event.topic;
+        break;
+      case "owner": this.owner = event.user; break;
+      case "locked": this.locked = true; break;
+      case "unlocked": this.locked = false; break;
+      case "muted": this.muted.add(event.user); break;
+      case "unmuted": this.muted.delete(event.user); break;
+      case "ended":
+        this.keys.delete(this.room);
+        this.room = null;
+        this.members.clear();
+        this.count = 0;
+        break;
+      default:
+    }
+  }
+
+  #goes(user) {
+    this.members.delete(user);
+    this.muted.delete(user);
+    this.count = Math.max(0, this.count - 1);
+  }
+
+  /** Puts what happened before in its place, each event once. */
+  #insert(events) {
+    const missing = events.filter((event) => event.room === this.room && !this.ids.has(event.id));
+    if (missing.length === 0) return null;
+    const last = missing.at(-1).id;
+    const inserted = [];
+    for (const event of missing) append(inserted, event, this);
+    let at = this.entries.findIndex((entry) => entry.id > last);
+    if (at < 0) at = this.entries.length;
+    // What has no place of its own stays with what it followed.
+    while (at > 0 && !this.entries[at - 1].id && at < this.entries.length) at -= 1;
+    this.entries.splice(at, 0, ...inserted);
+    this.lastId = Math.max(this.lastId, last);
+    return null;
+  }
+
+  /** The gap was asked about: what is still missing of it stays one. */
+  closeGap(gap) {
+    let missing = 0;
+    for (let id = gap.from; id <= gap.to && missing < 1_000; id += 1) {
+      if (!this.ids.has(id)) missing += 1;
+    }
+    const wide = gap.to - gap.from + 1;
+    gap.count = missing < 1_000 ? missing : wide;
+    if (gap.count === 0) this.entries.splice(this.entries.indexOf(gap), 1);
+    else gap.version += 1;
+  }
+
+  #gap(message) {
+    if (message.room !== this.room) return null;
+    const { from, to } = message;
+    this.lastId = Math.max(this.lastId, to);
+    const gap = this.#make({ kind: "gap", from, to, id: from, count: to - from + 1 });
+    this.entries.push(gap);
+    return gap;
+  }
+
+  #whisper({ private: number, user, text, time }) {
+    if (number <= this.lastPrivate) return null;
+    this.lastPrivate = number;
+    return this.#push({ kind: "whisper", user, text, time: Date.parse(time), own: false });
+  }
+
+  #who({ room, count, members, more }) {
+    if (room !== this.room) return null;
+    if (this.whoIsNew) this.members = new Set();
+    for (const name of members) this.members.add(name);
+    this.whoIsNew = !more;
+    if (!more) this.count = count;
+    return null;
+  }
+
+  #rooms({ rooms, more }) {
+    this.rooms = this.roomsAreNew ? rooms : this.rooms.concat(rooms);
+    this.roomsAreNew = !more;
+    return null;
+  }
+
+  #push(entry) {
+    const made = this.#make(entry);
+    this.entries.push(made);
+    this.#forget();
+    return made;
+  }
+
+  #make(entry) {
+    entry.key = this.nextKey;
+    entry.version = 0;
+    this.nextKey += 1;
+    return entry;
+  }
+
+  make(entry) {
+    return this.#make(entry);
+  }
+
+  #forget() {
+    if (this.entries.length <= MOST_ENTRIES) return;
+    const gone = this.entries.splice(0, MOST_ENTRIES / 10);
+    for (const { id } of gone) this.ids.delete(id);
+    this.exhausted = true;
+  }
+}
+
+/** Whether that is the mark of a private room. */
+export function isPrivate(room) {
+  return room?.startsWith("private-") ?? false;
+}
+
+/** Whether `text` calls `user` by name, as a word of its own. */
+export function mentions(text, user) {
+  if (!user) return false;
+  const folded = text.toLowerCase();
+  const name = user.toLowerCase();
+  for (let at = folded.indexOf(name); at >= 0; at = folded.indexOf(name, at + 1)) {
+    const before = folded.slice(0, at);
+    const after = folded.slice(at + name.length);
+    // Hangul puts particles behind a name without a space.
+    if (!/[\p{L}\p{N}_]$/u.test(before) && !/^[a-z0-9_]/u.test(after)) return true;
+  }
+  return false;
+}
+
+/** Adds an event to a list of entries; returns the entry if it is a new one. */
+function append(entries, event, state) {
+  state.ids.add(event.id);
+  const time = Date.parse(event.time);
+  const { id, type, user } = event;
+  if (type === "said") {
+    const own = user === state.user;
+    const mention = !own && mentions(event.text, state.user);
+    const entry = state.make({
+      kind: "said", id, time, user, text: event.text, me: event.me ?? false, own, mention,
+    });
+    entries.push(entry);
+    return entry;
+  }
+  if (type === "joined" || type === "left") {
+    // One's own coming is what brought one here.
+    if (user === state.user) return null;
+    const before = entries.at(-1);
+    if (before?.kind === "changes" && before.changes.length < MOST_CHANGES && time - before.time < CHANGES_MS) {
+      before.changes.push({ type, user, text: event.text });
+      before.version += 1;
+      return null;
+    }
+    entries.push(state.make({ kind: "changes", id, time, changes: [{ type, user, text: event.text }] }));
+    return null;
+  }
+  const entry = state.make({ kind: type === "announced" ? type : "event", id, time, event, text: event.text });
+  entries.push(entry);
+  return entry;
+}
+
+function dayOf(time) {
+  const date = new Date(time);
+  return date.getFullYear() * 10_000 + date.getMonth() * 100 + date.getDate();
+}

@@ -1,0 +1,155 @@
+// The page's own words, in Korean and in English. What the server says comes in the
+// language it was asked for.
+
+const WORDS = {
+  title: ["마당", "Madang"],
+  tagline: ["링크 하나로 모이는 마당", "A courtyard to talk in, one link away"],
+  yourName: ["이름", "Your name"],
+  anotherName: ["다른 이름", "Another name"],
+  enterLobby: ["로비로 들어가기", "Enter the lobby"],
+  newPrivate: ["비공개 방 만들기", "New private room"],
+  enterInvited: ["초대받은 방으로 들어가기", "Enter the room"],
+  invited: ["비공개 방에 초대받았습니다.", "You are invited to a private room."],
+  entryHint: ["가입도 설치도 없습니다. 방은 모두 나가면 사라집니다.", "Nothing to sign up for or install. A room is gone when everyone has left."],
+  goLobby: ["로비로 가기", "Go to the lobby"],
+  connecting: ["연결하는 중…", "Connecting…"],
+  reconnecting: ["연결이 끊겨 다시 연결하는 중…", "Connection lost, trying again…"],
+  unsent: [(n) => `보낼 말 ${n}개가 기다립니다`, (n) => `${n} unsent`],
+  unreachable: ["서버에 닿지 않습니다. 계속 시도하는 중…", "The server can't be reached. Still trying…"],
+  refusedPage: [
+    "서버가 이 주소의 페이지를 받아 주지 않습니다. 운영자가 --public-url 또는 --allow-origin을 정해야 합니다.",
+    "The server takes no chat from a page at this address: its operator has to set --public-url or --allow-origin.",
+  ],
+  replaced: ["다른 창에서 이어졌습니다.", "Continued in another window."],
+  continueHere: ["여기서 계속하기", "Continue here"],
+  banned: ["이 서버에 들어올 수 없습니다.", "You are banned from this server."],
+  removed: ["이 방에서 나왔습니다.", "You are not in a room any more."],
+  lobby: ["로비", "Lobby"],
+  privateRoom: ["비공개 방", "Private room"],
+  rooms: ["방", "Rooms"],
+  people: ["사람", "People"],
+  members: [(n) => `${n}명`, (n) => (n === 1 ? "1 person" : `${n} people`)],
+  openRoom: ["공개 방 열기", "Open a public room"],
+  roomName: ["방 이름", "Room name"],
+  open: ["열기", "Open"],
+  menu: ["방과 사람", "Rooms and people"],
+  close: ["닫기", "Close"],
+  invite: ["초대", "Invite"],
+  projector: ["칠판 보기", "Projector"],
+  endProjector: ["칠판 보기 끝내기", "End projector view"],
+  settings: ["더 보기", "More"],
+  topic: ["주제", "Topic"],
+  setTopic: ["주제 정하기", "Set a topic"],
+  save: ["저장", "Save"],
+  rename: ["이름 바꾸기", "Change name"],
+  notifications: ["알림 켜기", "Turn on notifications"],
+  notificationsOff: ["알림 끄기", "Turn off notifications"],
+  language: ["English", "한국어"],
+  quit: ["나가기", "Leave"],
+  help: ["명령", "Commands"],
+  lock: ["방 잠그기", "Lock the room"],
+  unlock: ["잠금 풀기", "Unlock the room"],
+  limit: ["정원 정하기", "Limit members"],
+  limitPrompt: ["몇 명까지", "At most"],
+  end: ["방 닫기", "Close the room"],
+  endSure: ["정말 모두에게 방을 닫을까요?", "Close the room for everyone?"],
+  cancel: ["취소", "Cancel"],
+  owner: ["방장", "owner"],
+  ownersTools: ["방장", "Owner"],
+  me: ["나", "you"],
+  whisper: ["귓속말", "Whisper"],
+  whisperTo: [(name) => `${name}에게만`, (name) => `only to ${name}`],
+  whisperedTo: [(name) => `${name}에게 귓속말`, (name) => `whispered to ${name}`],
+  whispered: ["귓속말", "whispered"],
+  endWhisper: ["귓속말 끝내기", "Stop whispering"],
+  mention: ["이름 부르기", "Mention"],
+  ignore: ["이 사람의 말 가리기", "Hide what they say"],
+  unignore: ["다시 보기", "Show what they say"],
+  kick: ["내보내기", "Remove"],
+  mute: ["10분 동안 말 막기", "Mute for 10 minutes"],
+  unmute: ["말하게 하기", "Let speak"],
+  makeOwner: ["방장 넘기기", "Make owner"],
+  mutedMark: ["말 막힘", "muted"],
+  hiddenMark: ["가림", "hidden"],
+  message: ["메시지", "Message"],
+  say: [(room) => `${room}에 말하기`, (room) => `Say something in ${room}`],
+  send: ["보내기", "Send"],
+  sending: ["보내는 중", "sending"],
+  tooLong: [(n, most) => `너무 깁니다: ${n}바이트 (최대 ${most})`, (n, most) => `Too long: ${n} bytes, at most ${most}`],
+  toNewest: ["맨 아래로", "To the newest"],
+  newMessages: [(n) => `새 메시지 ${n}개`, (n) => (n === 1 ? "1 new message" : `${n} new messages`)],
+  log: ["대화", "Conversation"],
+  beginning: ["여기서부터 기억합니다", "This is as far as the memory goes"],
+  gap: [(n) => `${n}건은 남아 있지 않습니다`, (n) => `${n} events are not kept any more`],
+  privateGap: [(n) => `귓속말 ${n}개는 남아 있지 않습니다`, (n) => `${n} whispers are not kept any more`],
+  announced: ["서버", "server"],
+  today: ["오늘", "Today"],
+  inviteTitle: ["이 방에 초대하기", "Invite to this room"],
+  inviteLobby: ["이 주소를 알려 주세요.", "Tell others this address."],
+  invitePrivate: ["링크를 가진 사람만 들어옵니다.", "Only those who hold the link come in."],
+  link: ["링크", "Link"],
+  copy: ["복사", "Copy"],
+  copied: ["복사했습니다", "Copied"],
+  selected: ["선택했습니다. Ctrl+C로 복사하세요", "Selected: press Ctrl+C"],
+  qrLabel: ["링크의 QR 코드", "QR code of the link"],
+  terminal: ["터미널에서", "From a terminal"],
+  plain: [
+    "암호화되지 않습니다. 같은 네트워크에서 읽힐 수 있습니다.",
+    "Not encrypted: whoever is on the path can read along.",
+  ],
+  came: [(names) => `${names} 들어옴`, (names) => `${names} came`],
+  went: [(names) => `${names} 나감`, (names) => `${names} left`],
+  andOthers: [(names, n) => `${names} 외 ${n}명`, (names, n) => `${names} and ${n} more`],
+  kicked: [(by, who) => `${by}님이 ${who}님을 내보냈습니다`, (by, who) => `${by} removed ${who}`],
+  operator: ["운영자", "the operator"],
+  renamed: [(who, to) => `${who} → ${to}`, (who, to) => `${who} is now ${to}`],
+  topicSet: [(who, topic) => `${who}님이 정한 주제: ${topic}`, (who, topic) => `${who} set the topic: ${topic}`],
+  topicCleared: [(who) => `${who}님이 주제를 지웠습니다`, (who) => `${who} cleared the topic`],
+  mutedEvent: [(by, who) => `${by}님이 ${who}님의 말을 막았습니다`, (by, who) => `${by} muted ${who}`],
+  unmutedEvent: [(who) => `${who}님이 다시 말할 수 있습니다`, (who) => `${who} may speak again`],
+  lockedEvent: [(who) => `${who}님이 방을 잠갔습니다`, (who) => `${who} locked the room`],
+  unlockedEvent: [(who) => `${who}님이 방의 잠금을 풀었습니다`, (who) => `${who} unlocked the room`],
+  limitedEvent: [(who, n) => `${who}님이 정원을 ${n}명으로 정했습니다`, (who, n) => `${who} limited the room to ${n}`],
+  ownerEvent: [(who) => `${who}님이 방장이 되었습니다`, (who) => `${who} owns the room now`],
+  endedEvent: [(who) => `${who}님이 방을 닫았습니다`, (who) => `${who} closed the room`],
+  whoisLine: [
+    (user, room, since) => `${user}${room ? ` · ${room}` : ""} · ${since}부터`,
+    (user, room, since) => `${user}${room ? ` · ${room}` : ""} · since ${since}`,
+  ],
+  pong: ["퐁", "pong"],
+  roomLine: [(room, n) => `${room} (${n}명)`, (room, n) => `${room} (${n})`],
+};
+
+const LANGS = ["ko", "en"];
+
+let index = 0;
+
+/** The language of the page: `ko` or `en`. */
+export function lang() {
+  return LANGS[index];
+}
+
+/** Chooses the language that was chosen before, or the browser's. */
+export function chooseLang(chosen, preferred) {
+  const wanted = LANGS.includes(chosen) ? chosen : preferred.find((it) => /^(ko|en)\b/u.test(it))?.slice(0, 2);
+  index = Math.max(0, LANGS.indexOf(wanted ?? "en"));
+}
+
+/** The words of that key, with what belongs in them. */
+export function word(key, ...details) {
+  const words = WORDS[key][index];
+  return typeof words === "function" ? words(...details) : words;
+}
+
+/** Puts the words in where the document asks for them by `data-word` and `data-label`. */
+export function putWords(root) {
+  for (const element of root.querySelectorAll("[data-word]")) element.textContent = word(element.dataset.word);
+  for (const element of root.querySelectorAll("[data-label]")) {
+    const label = word(element.dataset.label);
+    element.setAttribute("aria-label", label);
+    if (element.matches("button")) element.title = label;
+  }
+}
+
+/** The keys of all words, for tests. */
+export const KEYS = Object.keys(WORDS);

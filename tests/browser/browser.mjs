@@ -1,0 +1,63 @@
+// A real browser, and people in it: what the tests and the screenshots share.
+import { chromium } from "playwright-core";
+
+/** How long anything may take. */
+const PATIENCE_MS = 15_000;
+
+/** Starts the browser. */
+export function start() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: [
+      "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
+      "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    ],
+  });
+}
+
+/** A tab of a visitor of its own, which collects whatever goes wrong in it. */
+export async function visit(browser, url, options = {}) {
+  const context = await browser.newContext({ locale: "ko-KR", ignoreHTTPSErrors: true, ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
+  page.wrongs = [];
+  page.requests = [];
+  page.on("dialog", (dialog) => { page.wrongs.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
+  page.on("pageerror", (error) => page.wrongs.push(`error: ${error.stack}`));
+  page.on("console", (message) => {
+    // Chromium says for itself that a WebSocket was lost.
+    if (message.type() === "error" && !/WebSocket connection|ERR_/u.test(message.text())) page.wrongs.push(message.text());
+  });
+  page.on("request", (request) => page.requests.push(request.url()));
+  page.on("websocket", (socket) => page.requests.push(socket.url()));
+  await page.addInitScript(() => {
+    addEventListener("securitypolicyviolation", (event) => console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`));
+  });
+  await page.goto(url);
+  return page;
+}
+
+/** Comes in by the page at `url` under a name. */
+export async function enter(browser, url, name, options = {}) {
+  const page = await visit(browser, url, options);
+  await page.fill("#name", name);
+  await page.click(options.make ? "#enter-private" : "#enter");
+  await page.waitForSelector("#chat:not([hidden])");
+  if (options.make) await page.waitForFunction(() => location.hash.length > 20);
+  return page;
+}
+
+export async function say(page, text) {
+  await page.fill("#text", text);
+  await page.press("#text", "Enter");
+}
+
+/** Waits until a row of the conversation holds the text. */
+export async function sees(page, text) {
+  await page.locator("#rows .row", { hasText: text }).first().waitFor();
+}
+
+/** What was said, as it stands on the page: texts in their order. */
+export function texts(page) {
+  return page.locator("#rows .row.said .text").allInnerTexts();
+}
