@@ -440,8 +440,11 @@ mod tests {
     }
 
     fn whisper(to: &Session, text: &str) -> Whispered {
-        let bob = session(2, "bob", TEXT);
-        to.whisper(&bob, &bob.name(), text, NOW())
+        whisper_from(&Arc::new(session(2, "bob", TEXT)), to, text)
+    }
+
+    fn whisper_from(bob: &Arc<Session>, to: &Session, text: &str) -> Whispered {
+        to.whisper(bob, &bob.name(), text, NOW())
     }
 
     /// The numbers and texts of the whispers that a client got, and its gaps.
@@ -470,8 +473,9 @@ mod tests {
             let (socket, outbox) = connect(1, form);
             alice.attach(outbox.clone(), b"\n".to_vec(), 0);
             prepare(&alice, &socket, &outbox);
-            assert_eq!(whisper(&alice, "psst"), expected, "{form:?}");
-            let replies_to = alice.last_whisperer().map(|name| name.to_string());
+            let bob = Arc::new(session(2, "bob", TEXT));
+            assert_eq!(whisper_from(&bob, &alice, "psst"), expected, "{form:?}");
+            let replies_to = alice.last_whisperer().map(|bob| bob.name().to_string());
             let is_known = matches!(expected, Whispered::Sent | Whispered::Kept);
             assert_eq!(replies_to, is_known.then(|| "bob".to_owned()), "{form:?}");
             assert_eq!(socket.text().contains("psst"), expected == Whispered::Sent, "{form:?}");

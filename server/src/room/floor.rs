@@ -432,12 +432,33 @@ impl Floor {
     ) {
         let mut answer = Answer::new(outbox.form()).in_lang(session.lang());
         let member = self.members.of(session.number);
-        if member.is_none() && !matches!(question, Question::WhoThere) {
+        let is_anyones = matches!(question, Question::WhoThere | Question::Ping { .. });
+        if member.is_some() || is_anyones {
+            self.write_answer(session, question, nonce, &mut answer);
+            answer.ack(nonce);
+        } else {
             answer.notice_to(&Refusal::NoMember.notice(), nonce);
-            return outbox.push(&answer.into_bytes());
         }
+        let bytes = answer.into_bytes();
+        if member.is_some_and(|member| Arc::ptr_eq(&member.outbox, outbox)) {
+            self.members.answer(session.number, self.batch_len(), &bytes);
+        } else if let Some(leaver) = self.leaver(session.number) {
+            leaver.after.extend_from_slice(&bytes);
+        } else {
+            outbox.push(&bytes);
+        }
+    }
+
+    #[inline(never)]
+    fn write_answer(
+        &self,
+        session: &Session,
+        question: Question,
+        nonce: Option<&str>,
+        answer: &mut Answer,
+    ) {
         match question {
-            Question::Who | Question::WhoThere => self.who(&mut answer, nonce),
+            Question::Who | Question::WhoThere => self.who(answer, nonce),
             Question::Topic => match &self.topic {
                 Some(topic) => answer.notice_to(&Notice::TopicIs(topic), nonce),
                 None => answer.notice_to(&Notice::NoTopic, nonce),
@@ -445,7 +466,7 @@ impl Floor {
             Question::History { before, limit } => {
                 let hidden = session.hidden();
                 let asked = Asked { before, limit, hidden: &hidden };
-                self.history.answer(self.batch.events(), asked, nonce, &mut answer);
+                self.history.answer(self.batch.events(), asked, nonce, answer);
             }
             Question::Ping { token } => match answer.form() {
                 Form::Text(..) => answer.notice(&Notice::Pong(token.as_deref())),
@@ -458,15 +479,6 @@ impl Floor {
                 Form::Text(..) => answer.notice(&Notice::Invite(invite.for_people())),
                 Form::Json => answer.message(&invite.message(&self.name, nonce)),
             },
-        }
-        answer.ack(nonce);
-        let bytes = answer.into_bytes();
-        if member.is_some_and(|member| Arc::ptr_eq(&member.outbox, outbox)) {
-            self.members.answer(session.number, self.batch_len(), &bytes);
-        } else if let Some(leaver) = self.leaver(session.number) {
-            leaver.after.extend_from_slice(&bytes);
-        } else {
-            outbox.push(&bytes);
         }
     }
 

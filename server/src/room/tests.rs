@@ -149,7 +149,6 @@ fn one_round(room: &Room, posts: Vec<Post>) {
     let mut floor = room.floor.lock();
     *floor.posts() = posts;
     floor.round(Instant::now());
-    *room.status.lock() = floor.status();
     if floor.has_ended() {
         room.mailbox.shut();
     }
@@ -301,7 +300,7 @@ fn what_is_asked_of_the_room_in_which_one_is_not_is_answered_too() {
     let (lobby, other) = (room(), private_room());
     let alice = Person::join(1, &lobby, "alice");
     let bob = Person::join(2, &other, "bob");
-    other.answer(&alice.session, &alice.outbox, Question::Who, None).expect("it is open");
+    other.answer(&alice.session, &alice.outbox, Question::WhoThere, None).expect("it is open");
     alice.heard("[alice] joined.\n1 here: bob\n");
     bob.say(&other, "hi");
     assert!(!alice.socket.text().contains("hi"));
