@@ -24,6 +24,7 @@ use crate::{
     screen::Screen,
     session::{Session, Wanted},
     style::Palette,
+    tty_mode::Quiet,
     words::Words,
 };
 
@@ -99,6 +100,8 @@ pub(crate) fn run(
     palette: Palette,
     interrupts: Receiver<()>,
 ) -> Result<(), Failure> {
+    // Dropped last: by then the editor has given back what it took.
+    let _quiet = Quiet::start();
     let screen = Screen::new(palette);
     let (vocabulary, wishes) = Vocabulary::new();
     let vocabulary = Arc::new(vocabulary);

@@ -42,6 +42,7 @@ mod history;
 mod screen;
 mod layout;
 mod interrupts;
+mod tty_mode;
 
 mod input;
 mod render;
@@ -54,7 +55,6 @@ use std::io::{self, IsTerminal as _};
 use crossbeam_channel::Receiver;
 use madang_protocol::text::Lang;
 
-pub use crate::interrupts::is_own_interrupt;
 use crate::{
     cli::Options,
     clock::{Clock, TimeFormat},
@@ -67,6 +67,7 @@ use crate::{
     style::Palette,
     words::Words,
 };
+pub use crate::{interrupts::is_own_interrupt, tty_mode::restore_terminal};
 
 /// A server that is connected, and in which language it is talked to.
 pub struct Server {

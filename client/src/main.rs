@@ -7,7 +7,9 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, bounded, never};
-use madang::{Server, cli::Options, exit_code::ExitCode, failure::Failure, is_own_interrupt};
+use madang::{
+    Server, cli::Options, exit_code::ExitCode, failure::Failure, is_own_interrupt, restore_terminal,
+};
 
 fn main() -> process::ExitCode {
     let options = match Options::parse() {
@@ -42,6 +44,7 @@ fn interrupts() -> Receiver<()> {
             return;
         }
         if interrupted.swap(true, Ordering::Relaxed) {
+            restore_terminal();
             process::exit(ExitCode::Interrupted as i32);
         }
         // Nobody listens any more: the process is about to end anyway.

@@ -64,6 +64,7 @@ fn ctrl_d_leaves_after_all_is_answered() {
     let mut peer = server.accept_member("bob");
     terminal.expect_row("[lobby 1]");
     terminal.enter("hi");
+    // At whatever moment it comes: while the line is taken off, or the next one begun.
     terminal.type_text(CTRL_D);
     assert_eq!(peer.expect_say(), "hi");
     peer.expect_quit();
