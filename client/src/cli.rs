@@ -66,11 +66,11 @@ pub struct Options {
     #[arg(long, value_name = "ko|en", env = "MADANG_LANG", hide_env_values = true)]
     lang: Option<Lang>,
 
-    /// Encrypt the lines with TLS
+    /// Encrypt the lines with TLS; not possible yet, and refused
     #[arg(long, env = "MADANG_TLS", hide_env_values = true, value_parser = FalseyValueParser::new())]
     pub tls: bool,
 
-    /// With TLS: trust the certificates in this PEM file too
+    /// With TLS: trust the certificates in this PEM file too; refused likewise
     #[arg(long, value_name = "FILE", env = "MADANG_CA", hide_env_values = true)]
     pub ca: Option<PathBuf>,
 
