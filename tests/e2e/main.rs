@@ -3,6 +3,7 @@
 
 mod conversation;
 mod commands;
+mod requests;
 mod moderation;
 mod private;
 mod json;

@@ -1,0 +1,315 @@
+//! Every command as programs give it: what comes back, with its nonce, then an `ack`
+//! or nothing after an `error`; and what the others are told.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use madang_tests::{TestClient, TestServer};
+use serde_json::{Value, json};
+
+/// Gives a command with a nonce of its own; returns the nonce.
+#[track_caller]
+fn give(client: &mut TestClient, line: &str) -> String {
+    // A repeated one would only be acknowledged.
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let nonce = format!("c{}", LAST.fetch_add(1, Ordering::Relaxed));
+    client.send_json(json!({"type": "command", "line": line, "nonce": nonce}));
+    nonce
+}
+
+/// `line` is answered by `kind` and then acknowledged; returns the answer without its
+/// type and nonce.
+#[track_caller]
+fn check_answer(client: &mut TestClient, line: &str, kind: &str) -> Value {
+    let nonce = give(client, line);
+    let mut answer = client.expect_message(kind);
+    assert_eq!(answer["nonce"], nonce, "{answer}");
+    assert_eq!(client.expect_json(), json!({"type": "ack", "nonce": nonce}));
+    let fields = answer.as_object_mut().expect("an object");
+    fields.remove("nonce");
+    fields.remove("type");
+    answer
+}
+
+/// `line` becomes an event of the room, of which `others` are told too, and is
+/// acknowledged; returns the event without its place.
+#[track_caller]
+fn check_event(client: &mut TestClient, line: &str, others: &mut [&mut TestClient]) -> Value {
+    let nonce = give(client, line);
+    let mut event = client.expect_json();
+    assert_eq!(client.expect_json(), json!({"type": "ack", "nonce": nonce}));
+    for other in others {
+        assert_eq!(other.expect_json(), event);
+    }
+    let fields = event.as_object_mut().expect("an object");
+    for field in ["id", "time", "room"] {
+        assert!(fields.remove(field).is_some(), "{field} is missing");
+    }
+    event
+}
+
+/// `line` is refused with `code`, and nothing follows.
+#[track_caller]
+fn check_refused(client: &mut TestClient, line: &str, code: &str) {
+    let nonce = give(client, line);
+    client.expect_error(code, Some(&nonce));
+    let nonce = give(client, "/ping");
+    assert_eq!(client.expect_json(), json!({"type": "pong", "nonce": nonce}));
+    assert_eq!(client.expect_json(), json!({"type": "ack", "nonce": nonce}));
+}
+
+#[test]
+fn questions_are_answered_in_fields() {
+    let server = TestServer::start(|_| {});
+    let mut alice = server.login_json("alice");
+    assert_eq!(
+        check_answer(&mut alice, "/who", "who"),
+        json!({"room": "lobby", "count": 1, "members": ["alice"], "more": false})
+    );
+    assert_eq!(check_answer(&mut alice, "/who lobby", "who")["count"], 1);
+    let whois = check_answer(&mut alice, "/whois ALICE", "whois");
+    assert_eq!((&whois["user"], &whois["room"]), (&json!("alice"), &json!("lobby")));
+    assert!(whois["since"].as_str().is_some_and(|since| since.ends_with('Z')), "{whois}");
+    assert_eq!(whois["away"], false);
+    assert_eq!(
+        check_answer(&mut alice, "/rooms", "rooms"),
+        json!({"rooms": [{"room": "lobby", "members": 1}], "more": false})
+    );
+    assert_eq!(check_answer(&mut alice, "/ping", "pong"), json!({}));
+    assert_eq!(check_answer(&mut alice, "/ping a b", "pong"), json!({"token": "a b"}));
+    assert_eq!(check_answer(&mut alice, "/ignore", "ignored"), json!({"users": []}));
+    assert!(check_answer(&mut alice, "/help me", "notice")["text"].is_string());
+    let invite = check_answer(&mut alice, "/invite qr", "invite");
+    assert_eq!((&invite["room"], &invite["encrypted"]), (&json!("lobby"), &json!(false)));
+    assert!(invite.get("key").is_none() && invite["link"].is_string(), "{invite}");
+    assert!(invite["qr"].as_str().is_some_and(|qr| qr.contains('█')), "{invite}");
+}
+
+#[test]
+fn history_is_asked_for_before_an_id_and_in_numbers() {
+    let server = TestServer::start(|_| {});
+    let mut alice = server.login_json("alice");
+    let mut ids = Vec::new();
+    for at in 0..5 {
+        alice.send_json(json!({"type": "say", "text": format!("{at}")}));
+        ids.push(alice.expect_said("alice", &format!("{at}")));
+    }
+    let mut ask = |request: Value| {
+        let mut request = request;
+        (request["type"], request["nonce"]) = ("history".into(), format!("{request}").into());
+        alice.send_json(request.clone());
+        let history = alice.expect_message("history");
+        assert_eq!((&history["room"], &history["more"]), (&json!("lobby"), &json!(false)));
+        let ack = alice.expect_message("ack");
+        assert_eq!((&history["nonce"], &ack["nonce"]), (&request["nonce"], &request["nonce"]));
+        let events = history["events"].as_array().expect("a list");
+        events.iter().map(|event| event["id"].as_u64().expect("an id")).collect::<Vec<_>>()
+    };
+    let joined = ids[0] - 1;
+    assert_eq!(ask(json!({})), [&[joined][..], &ids].concat());
+    assert_eq!(ask(json!({"limit": 2})), ids[3..]);
+    assert_eq!(ask(json!({"before": ids[3]})), [joined, ids[0], ids[1], ids[2]]);
+    assert_eq!(ask(json!({"before": ids[3], "limit": 1})), [ids[2]]);
+    for nothing in [json!({"before": joined}), json!({"limit": 0}), json!({"before": 0})] {
+        assert!(ask(nothing).is_empty());
+    }
+    assert_eq!(ask(json!({"before": u64::MAX, "limit": 1_000_000})).len(), 6);
+    assert_eq!(check_answer(&mut alice, "/history 1", "history")["events"][0]["text"], "4");
+}
+
+#[test]
+fn going_to_a_room_is_told_as_entered_and_joined() {
+    let server = TestServer::start(|_| {});
+    let mut alice = server.login_json("alice");
+    let mut bob = server.login_json("bob");
+    alice.expect_message("joined");
+    for (line, room) in [("/join 수학", "수학"), ("/leave", "lobby"), ("/new 제목", "private-")]
+    {
+        let nonce = give(&mut alice, line);
+        let entered = alice.expect_message("entered");
+        assert!(entered["room"].as_str().is_some_and(|name| name.starts_with(room)), "{entered}");
+        assert_eq!(entered["nonce"], nonce);
+        let joined = alice.expect_message("joined");
+        assert_eq!((&joined["id"], &joined["room"]), (&entered["id"], &entered["room"]));
+        assert_eq!(alice.expect_json(), json!({"type": "ack", "nonce": nonce}));
+        match line {
+            "/leave" => assert_eq!(entered["members"], 2),
+            "/new 제목" => {
+                assert_eq!(
+                    (&entered["topic"], &entered["owner"]),
+                    (&json!("제목"), &json!("alice"))
+                );
+            }
+            _ => assert!(entered.get("owner").is_none() && entered.get("topic").is_none()),
+        }
+        bob.expect_message(if line == "/leave" { "joined" } else { "left" });
+    }
+    check_refused(&mut bob, "/leave", "in_room_already");
+    check_refused(&mut bob, "/join #7", "no_such_room");
+    check_refused(&mut bob, "/join a/b", "name_invalid");
+    check_refused(&mut bob, "/join", "usage");
+    check_refused(&mut bob, &format!("/new {}", "x".repeat(401)), "text_too_long");
+}
+
+#[test]
+fn what_changes_for_all_is_an_event() {
+    let server = TestServer::start(|_| {});
+    let mut alice = server.login_json("alice");
+    let mut bob = server.login_json("bob");
+    alice.expect_message("joined");
+    let mut event = |line: &str| check_event(&mut alice, line, &mut [&mut bob]);
+    assert_eq!(event("/topic 주제"), json!({"type": "topic", "user": "alice", "topic": "주제"}));
+    assert_eq!(event("/topic -"), json!({"type": "topic", "user": "alice", "topic": ""}));
+    assert_eq!(event("/nick al"), json!({"type": "renamed", "user": "alice", "to": "al"}));
+
+    let nonce = give(&mut alice, "/me waves\ntwice");
+    let ack = alice.expect_message("ack");
+    let said = alice.expect_message("said");
+    assert_eq!((&ack["nonce"], &ack["id"]), (&json!(nonce), &said["id"]));
+    assert_eq!((&said["text"], &said["me"]), (&json!("waves\ntwice"), &json!(true)));
+    assert_eq!(bob.expect_message("said"), said);
+
+    check_refused(&mut alice, "/topic -", "already");
+    check_refused(&mut alice, "/nick al", "already");
+    check_refused(&mut alice, "/nick BOB", "name_taken");
+    check_refused(&mut alice, "/nick 서버", "name_reserved");
+    check_refused(&mut alice, "/nick a\nb", "name_invalid");
+    check_refused(&mut alice, "/me", "usage");
+    check_refused(&mut alice, "/who chess", "no_such_room");
+    check_refused(&mut alice, "/whois carol", "nobody");
+    check_refused(&mut alice, "/stop", "unknown_command");
+    check_refused(&mut alice, &format!("/quit {}", "x".repeat(401)), "text_too_long");
+    alice.send_json(json!({"type": "command", "line": "/quit bye", "nonce": "q"}));
+    assert_eq!(alice.expect_json(), json!({"type": "ack", "nonce": "q"}));
+    assert_eq!(alice.expect_json(), json!({"type": "bye", "reason": "quit"}));
+    alice.expect_closed();
+    assert_eq!(bob.expect_message("left")["text"], "bye");
+}
+
+#[test]
+fn whispers_are_numbered_and_reach_one_alone() {
+    let server = TestServer::start(|_| {});
+    let mut alice = server.login_json("alice");
+    let mut bob = server.login_json("bob");
+    alice.expect_message("joined");
+    check_refused(&mut bob, "/reply hm", "no_whisper");
+    for number in 1..=3 {
+        let nonce = give(&mut alice, &format!("/msg bob one\n{number}"));
+        assert_eq!(alice.expect_json(), json!({"type": "ack", "nonce": nonce}));
+        let whisper = bob.expect_message("whisper");
+        assert_eq!((&whisper["private"], &whisper["user"]), (&json!(number), &json!("alice")));
+        assert_eq!(whisper["text"], format!("one\n{number}"));
+        assert!(whisper["time"].is_string() && whisper.get("id").is_none(), "{whisper}");
+    }
+    let nonce = give(&mut bob, "/reply two");
+    assert_eq!(bob.expect_json(), json!({"type": "ack", "nonce": nonce}));
+    assert_eq!(alice.expect_message("whisper")["private"], 1);
+
+    check_refused(&mut alice, "/msg alice x", "oneself");
+    check_refused(&mut alice, "/msg carol x", "nobody");
+    check_refused(&mut alice, "/msg bob", "usage");
+    assert!(check_answer(&mut bob, "/ignore alice", "notice")["text"].is_string());
+    assert_eq!(check_answer(&mut bob, "/ignore", "ignored"), json!({"users": ["alice"]}));
+    check_refused(&mut alice, "/msg bob x", "ignored");
+    check_answer(&mut bob, "/unignore alice", "notice");
+    check_refused(&mut bob, "/unignore alice", "already");
+    check_refused(&mut bob, "/ignore bob", "oneself");
+}
+
+#[test]
+fn moderation_is_an_event_with_who_did_it() {
+    let server = TestServer::start(|_| {});
+    let mut alice = server.login_json("alice");
+    let mut bob = server.login_json("bob");
+    alice.expect_message("joined");
+    check_refused(&mut bob, "/lock", "owner_only");
+    give(&mut alice, "/new");
+    let room = alice.expect_message("entered")["room"].clone();
+    alice.expect_message("joined");
+    alice.expect_message("ack");
+    bob.expect_message("left");
+    let key = check_answer(&mut alice, "/invite", "invite")["key"].clone();
+    let join = format!("/join #{}", key.as_str().expect("a key"));
+    give(&mut bob, &join);
+    let entered = bob.expect_message("entered");
+    assert_eq!((&entered["room"], &entered["owner"]), (&room, &json!("alice")));
+    bob.expect_message("joined");
+    bob.expect_message("ack");
+    alice.expect_message("joined");
+
+    let mut event = |line: &str| check_event(&mut alice, line, &mut [&mut bob]);
+    let muted = json!({"type": "muted", "user": "bob", "by": "alice", "seconds": 600});
+    assert_eq!(event("/mute bob 10m"), muted);
+    assert_eq!(event("/unmute bob"), json!({"type": "unmuted", "user": "bob", "by": "alice"}));
+    assert_eq!(event("/mute bob"), json!({"type": "muted", "user": "bob", "by": "alice"}));
+    assert_eq!(event("/lock"), json!({"type": "locked", "user": "alice"}));
+    assert_eq!(event("/unlock"), json!({"type": "unlocked", "user": "alice"}));
+    assert_eq!(event("/limit 9"), json!({"type": "limited", "user": "alice", "limit": 9}));
+    bob.send_json(json!({"type": "say", "text": "hm", "nonce": "m"}));
+    bob.expect_error("muted", Some("m"));
+    check_refused(&mut alice, "/unlock", "already");
+    check_refused(&mut alice, "/kick carol", "nobody");
+    check_refused(&mut alice, "/kick alice", "oneself");
+    check_refused(&mut alice, "/mute bob 9x", "usage");
+    check_refused(&mut bob, "/kick alice", "owner_only");
+    let mut event = |line: &str| check_event(&mut alice, line, &mut [&mut bob]);
+    assert_eq!(event("/owner bob"), json!({"type": "owner", "user": "bob"}));
+    let mut event = |line: &str| check_event(&mut bob, line, &mut [&mut alice]);
+    assert_eq!(event("/kick alice"), json!({"type": "kicked", "user": "alice", "by": "bob"}));
+    for line in ["/who", "/topic x", "/invite", "/history", "/kick bob"] {
+        let nonce = give(&mut alice, line);
+        alice.expect_error("no_room", Some(&nonce));
+    }
+    alice.send_json(json!({"type": "history", "nonce": "h"}));
+    alice.expect_error("no_room", Some("h"));
+    alice.send_json(json!({"type": "say", "text": "hm", "nonce": "s"}));
+    alice.expect_error("no_room", Some("s"));
+    give(&mut alice, &join);
+    alice.expect_message("entered");
+    alice.expect_message("joined");
+    alice.expect_message("ack");
+    bob.expect_message("joined");
+    let mut event = |line: &str| check_event(&mut bob, line, &mut [&mut alice]);
+    assert_eq!(event("/end"), json!({"type": "ended", "user": "bob"}));
+    alice.send_json(json!({"type": "command", "line": join, "nonce": "again"}));
+    alice.expect_error("no_such_room", Some("again"));
+}
+
+#[test]
+fn the_operators_deeds_have_nobody_who_did_them() {
+    let server = TestServer::start(|_| {});
+    let mut alice = server.login_json("alice");
+    let mut event = |line: &str| {
+        server.operate(line);
+        let mut event = alice.expect_json();
+        for field in ["id", "time", "room"] {
+            event.as_object_mut().expect("an object").remove(field);
+        }
+        event
+    };
+    assert_eq!(event("/say 안녕"), json!({"type": "announced", "text": "안녕"}));
+    assert_eq!(event("mute alice 2m"), json!({"type": "muted", "user": "alice", "seconds": 120}));
+    assert_eq!(event("unmute alice"), json!({"type": "unmuted", "user": "alice"}));
+    assert_eq!(event("/내보내기 alice"), json!({"type": "kicked", "user": "alice"}));
+}
+
+#[test]
+fn words_in_json_are_in_the_language_of_the_session() {
+    let server = TestServer::start(|_| {});
+    let mut alice = server.login_json("alice");
+    assert_eq!(
+        check_answer(&mut alice, "/topic", "notice")["text"],
+        "주제가 없습니다. /topic 주제 로 정할 수 있습니다."
+    );
+    check_answer(&mut alice, "/lang en", "notice");
+    alice.send_json(json!({"type": "command", "line": "/topic", "nonce": "again"}));
+    assert_eq!(alice.expect_message("notice")["text"], "There is no topic; /topic TEXT sets one.");
+    alice.expect_message("ack");
+    server.operate("/mute alice");
+    alice.expect_message("muted");
+    alice.send_json(json!({"type": "say", "text": "hm"}));
+    assert_eq!(alice.expect_error("muted", None), "You may not speak now; you are muted.");
+    server.operate("/kick alice");
+    alice.expect_message("kicked");
+    alice.send_json(json!({"type": "say", "text": "hm"}));
+    assert!(alice.expect_error("no_room", None).starts_with("You are in no room"));
+}
