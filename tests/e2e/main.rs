@@ -19,6 +19,7 @@ mod stall;
 mod limits;
 mod stop;
 mod dead;
+mod readme;
 mod doors;
 mod web;
 mod hostile;
