@@ -305,7 +305,7 @@ fn who_was_kicked_or_whose_room_has_ended_meanwhile_comes_back_to_no_room() {
         let mut alice = server.login("alice");
         alice.send("/new\n").expect("/invite");
         alice.send("/invite\n").expect("/join #");
-        let key = alice.expect(")\n");
+        let key = alice.expect("\n");
         let mut bob = Member::login(&server, "bob");
         bob.enter(&key);
         let (token, last) = bob.cut(&server);

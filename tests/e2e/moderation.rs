@@ -45,7 +45,7 @@ fn kick_removes_from_the_room_and_from_all_that_is_said_there() {
         for line in ["hello?", "/who", "/topic", "/topic x", "/history", "/invite", "/me x"] {
             bob.send(format!("{line}\n")).expect_next(no_room);
         }
-        bob.send("/ping\n").expect_next(say("지금은", "You are"));
+        bob.send("/ping\n").expect_next(say("퐁", "pong"));
         bob.expect_line();
         bob.send("/nick robert\n");
         bob.expect_next(say("이제 이름은 robert입니다.\n", "Your name is robert now.\n"));
