@@ -6,7 +6,7 @@
 use super::{Heard, Protocol, Question, lines::PROMPTS, member_between, number_after};
 use crate::{
     name,
-    text::{Said, Wording},
+    text::{Kind, Said, Wording},
 };
 
 pub(super) struct Json;
@@ -54,7 +54,12 @@ impl Protocol for Json {
     fn say(&self, _room: usize, said: Said, wording: &Wording, out: &mut Vec<u8>) {
         out.extend_from_slice(br#"{"type":"say","text":""#);
         wording.write(said, out);
-        out.extend_from_slice(format!("\",\"nonce\":\"{:x}\"}}\n", said.number).as_bytes());
+        // A nonce names one line of its speaker's, of whatever kind.
+        let kind = match said.kind {
+            Kind::Call => 'c',
+            Kind::Talk => 't',
+        };
+        out.extend_from_slice(format!("\",\"nonce\":\"{kind}{:x}\"}}\n", said.number).as_bytes());
     }
 
     fn quit(&self) -> &'static [u8] {
