@@ -21,9 +21,10 @@
 //! A client knows a Madang server by the first seven bytes, `Madang/`; what
 //! follows the version number is for people. The prompt has no line end. Its
 //! answer is a name ([`name`]), an empty line for a guest name, or one of
-//! `/help`, `/lang ko|en`, `/json`, `/quit`. A name that is in use or that is none
-//! is answered with the reason and the prompt again; the fifth that is none ends
-//! the connection.
+//! `/help`, `/lang ko|en`, `/join`, `/json`, `/quit`. A name that is in use or that is
+//! none is answered with the reason and the prompt again; the fifth that is none ends
+//! the connection. `/join ROOM|LINK|#KEY` says where one will be once one has a name;
+//! without it, that is the lobby.
 //!
 //! ```text
 //! grammar of what a member sends, after the login:
@@ -35,7 +36,18 @@
 //!
 //! An empty line says nothing. What is said comes to every member of the room, its
 //! speaker too, as `[이름] 말`; comings and goings as `[이름]님이 입장했습니다.` and
-//! `[이름]님이 퇴장했습니다.`, or in English `[name] joined.` and `[name] left.`
+//! `[이름]님이 퇴장했습니다.`, or in English `[name] joined.` and `[name] left.` Other
+//! lines are told apart by how they begin, and none that a person wrote begins like one
+//! of the server's ([`text`]):
+//!
+//! | line | is |
+//! |---|---|
+//! | `[name] …`, `* name …` | what somebody says; what they do (`/me`) |
+//! | `[귓속말 name] …`, `[whisper name] …` | what somebody says to one alone |
+//! | `[귓속말 → name] …`, `[whisper → name] …` | what one has whispered |
+//! | `[서버] …`, `[server] …` | what the operator says to everyone |
+//! | `-- … --` | what else happens in the room, and the heads of what is shown |
+//! | anything else | an answer to what one has sent |
 //!
 //! A peer whose first packet holds two or more characters and no line end, and
 //! who sends nothing more for 250 ms, ends its lines with packets: each of its
@@ -73,6 +85,125 @@
 //! → {"type":"command","line":"/quit"}
 //! ← {"type":"bye","reason":"quit"}
 //! ```
+//!
+//! # Requests
+//!
+//! Fields that may be missing stand in brackets. With a `nonce`, what has been done is
+//! told by an `ack`, behind what answers it and, of what is said, with the id that it
+//! got; what has not been done, by an `error` alone. `/ping` is answered after all that
+//! was sent before it.
+//!
+//! | type | fields | asks for |
+//! |---|---|---|
+//! | `login` | \[`name`\] \[`room`\] \[`history`\] | a name, in a room as `/join` takes it, with so many events of history |
+//! | `login` | `session` \[`room`\] \[`last`\] \[`last_private`\] | a session, as below |
+//! | `say` | `text` | saying it, in one line or several; a slash means nothing |
+//! | `command` | `line` | a command, in the words of a line ([`command`]) |
+//! | `history` | \[`before`\] \[`limit`\] | what happened before an id, the newest last |
+//!
+//! ```text
+//! → {"type":"login","name":"bob","room":"#78e4c-v9s0a-c0m7h-8129r-zech6s","history":20,"nonce":"1"}
+//! → {"type":"login","session":"5457fe9c94a686fb3820abb2563df2d7","room":"lobby","last":1795380874462193,"last_private":3}
+//! → {"type":"say","text":"hi","nonce":"2"}
+//! → {"type":"command","line":"/msg bob psst","nonce":"3"}
+//! → {"type":"history","before":1795380874462193,"limit":50,"nonce":"4"}
+//! ```
+//!
+//! # Events
+//!
+//! What happens in a room comes to every member, oneself too. Where `by` is missing, the
+//! operator did it, or time. `room` is the name of a public room, or the mark of a
+//! private one (`private-kzby`), which opens nothing.
+//!
+//! ```text
+//! ← {"type":"joined","id":101,"time":"2026-11-25T05:01:27.105Z","room":"private-kzby","user":"bob"}
+//! ← {"type":"said","id":102,"time":"2026-11-25T05:01:27.216Z","room":"private-kzby","user":"bob","text":"웃는다","me":true}
+//! ← {"type":"renamed","id":103,"time":"2026-11-25T05:01:27.326Z","room":"private-kzby","user":"bob","to":"robert"}
+//! ← {"type":"topic","id":104,"time":"2026-11-25T05:01:27.435Z","room":"private-kzby","user":"alice","topic":"작전"}
+//! ← {"type":"muted","id":105,"time":"2026-11-25T05:01:27.549Z","room":"private-kzby","user":"robert","seconds":600,"by":"alice"}
+//! ← {"type":"unmuted","id":106,"time":"2026-11-25T05:01:27.653Z","room":"private-kzby","user":"robert","by":"alice"}
+//! ← {"type":"locked","id":107,"time":"2026-11-25T05:01:27.844Z","room":"private-kzby","user":"alice"}
+//! ← {"type":"unlocked","id":108,"time":"2026-11-25T05:01:27.885Z","room":"private-kzby","user":"alice"}
+//! ← {"type":"limited","id":109,"time":"2026-11-25T05:01:28.046Z","room":"private-kzby","user":"alice","limit":9}
+//! ← {"type":"owner","id":110,"time":"2026-11-25T05:01:28.455Z","room":"private-kzby","user":"robert"}
+//! ← {"type":"announced","id":111,"time":"2026-11-25T05:01:28.500Z","room":"private-kzby","text":"곧 끝납니다"}
+//! ← {"type":"kicked","id":112,"time":"2026-11-25T05:01:28.568Z","room":"private-kzby","user":"alice","by":"robert"}
+//! ← {"type":"left","id":113,"time":"2026-11-25T05:01:28.600Z","room":"private-kzby","user":"carol","text":"bye"}
+//! ← {"type":"ended","id":114,"time":"2026-11-25T05:01:28.662Z","room":"private-kzby","user":"robert"}
+//! ```
+//!
+//! Whom `kicked` names, and everyone after `ended`, is in no room: what they say is
+//! refused with `no_room` until they `/join` one or `/leave` for the lobby.
+//!
+//! # Answers
+//!
+//! What comes to one member alone. `more` says that another message of the kind follows.
+//!
+//! ```text
+//! ← {"type":"welcome","user":"bob","room":"private-kzby","session":"5457fe9c94a686fb3820abb2563df2d7","id":101,"members":2,"topic":"작전","owner":"alice","resumed":false}
+//! ← {"type":"entered","room":"수학","id":200,"members":1,"nonce":"c1"}
+//! ← {"type":"history","room":"lobby","events":[{"type":"said","id":7,"time":"2026-11-25T05:01:25.088Z","room":"lobby","user":"alice","text":"hi"}],"more":false,"nonce":"c2"}
+//! ← {"type":"whisper","private":4,"time":"2026-11-25T05:01:25.838Z","user":"bob","text":"psst"}
+//! ← {"type":"rooms","rooms":[{"room":"lobby","members":2},{"room":"수학","members":1,"topic":"덧셈"}],"more":false,"nonce":"c3"}
+//! ← {"type":"whois","user":"bob","room":"lobby","since":"2026-11-25T05:01:25.540Z","away":false,"nonce":"c4"}
+//! ← {"type":"invite","room":"private-kzby","key":"78e4c-v9s0a-c0m7h-8129r-zech6s","link":"http://192.0.2.2:9998/#78e4c-v9s0a-c0m7h-8129r-zech6s","madang":"madang http://192.0.2.2:9998/#78e4c-v9s0a-c0m7h-8129r-zech6s","nc":["nc 192.0.2.2 9009","/join #78e4c-v9s0a-c0m7h-8129r-zech6s"],"encrypted":false,"nonce":"c5"}
+//! ← {"type":"ignored","users":["bob"],"nonce":"c6"}
+//! ← {"type":"pong","token":"t","nonce":"c7"}
+//! ← {"type":"notice","text":"이제 한국어로 안내합니다.","nonce":"c8"}
+//! ← {"type":"gap","room":"lobby","from":50,"to":86}
+//! ← {"type":"private_gap","from":1,"to":3}
+//! ```
+//!
+//! `welcome` without a `room` comes to who is in none. Whoever `/ignore` hides is hidden
+//! from people by the server, and in rooms from JSON clients by themselves, with the
+//! names that `ignored` gives.
+//!
+//! The `code` of an `error` is for programs, its `text` for people, in the language of
+//! the session:
+//!
+//! | codes | when |
+//! |---|---|
+//! | `bad_json`, `unknown_type`, `bad_request` | it is no request |
+//! | `not_utf8`, `line_too_long`, `message_too_long`, `text_too_long`, `nothing_said` | the text can't be taken |
+//! | `name_taken`, `name_invalid`, `name_reserved`, `name_banned` | the name can't be had |
+//! | `login_first`, `logged_in_already`, `session_unknown` | it is not the time for that |
+//! | `unknown_command`, `usage`, `already` | the command does nothing |
+//! | `nobody`, `not_here`, `oneself` | nobody has the name; nobody here; it is one's own |
+//! | `no_such_room`, `room_locked`, `room_full`, `in_room_already` | one can't go there; a wrong key, an expired and an ended one are one answer |
+//! | `too_many_rooms`, `rooms_too_fast` | no room is made |
+//! | `no_room`, `muted`, `owner_only` | one may not say or do that here |
+//! | `ignored`, `whisper_refused`, `no_whisper`, `too_many_hidden` | the whisper was not delivered; nobody to answer; nobody more can be hidden |
+//!
+//! # Coming back
+//!
+//! The token that `welcome` gives is good as long as its session: while a connection
+//! holds it, and for 60 s after that was lost. Who presents it has name, room, ownership
+//! and ignores again without anybody being told, and with `last` (of the room named in
+//! `room`) and `last_private` exactly what was missed, a `gap` for what is not kept any
+//! more: of a room 200 events and 256 KiB, of whispers the last 64.
+//!
+//! ```text
+//! → {"type":"login","session":"5457fe9c94a686fb3820abb2563df2d7","room":"lobby","last":86,"last_private":3,"nonce":"r1"}
+//! ← {"type":"welcome","user":"alice","room":"lobby","session":"5457fe9c94a686fb3820abb2563df2d7","id":86,"members":12,"resumed":true}
+//! ← {"type":"whisper","private":4,"time":"2026-11-25T05:01:25.838Z","user":"bob","text":"psst"}
+//! ← {"type":"said","id":87,"time":"2026-11-25T05:01:26.000Z","room":"lobby","user":"bob","text":"아직 거기?"}
+//! ← {"type":"ack","nonce":"r1"}
+//! ```
+//!
+//! The connection that held it gets `{"type":"bye","reason":"replaced"}`, and its client
+//! does not come back by itself. What was sent and not acknowledged is sent again with its
+//! `nonce`: of the last 256 that were carried out the server knows, and only repeats the
+//! `ack`. A session ends at once with `/quit` and with WebSocket's Close 1000.
+//!
+//! # Rooms
+//!
+//! Everyone starts in the lobby, or where `/join` said at the prompt. One is in one room
+//! at a time. `/join NAME` opens a public room or enters it; `/new` makes a private one,
+//! reached by its key alone: 128 bits in 26 digits of Crockford's base 32, hyphens and
+//! case ignored, O read as 0, I and L as 1 ([`room`]). A link is any text that ends in
+//! `#KEY`. The key goes out in the answer to `/invite` and nowhere else. A room is gone
+//! 60 s after its last member, with all that it remembers. Whoever comes is shown the
+//! last 20 events that were said.
 //!
 //! # WebSocket
 //!
@@ -144,3 +275,143 @@ pub mod event;
 pub mod text;
 pub mod notice;
 pub mod sanitize;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::{
+        event::{Event, ServerMessage, write_json_line},
+        request::Request,
+    };
+
+    /// The lines of this page that begin with `arrow` and go on with JSON.
+    fn documented(arrow: &str) -> impl Iterator<Item = &'static str> {
+        let before = format!("//! {arrow} ");
+        include_str!("lib.rs")
+            .lines()
+            .filter_map(move |line| line.strip_prefix(&before).filter(|json| json.starts_with('{')))
+    }
+
+    /// The type of a message. A new one goes into `every_type_of_message_has_an_example`.
+    fn kind(message: &ServerMessage<'_>) -> &'static str {
+        match message {
+            ServerMessage::Hello { .. } => "hello",
+            ServerMessage::Welcome { .. } => "welcome",
+            ServerMessage::Entered { .. } => "entered",
+            ServerMessage::Whisper { .. } => "whisper",
+            ServerMessage::Ack { .. } => "ack",
+            ServerMessage::Error { .. } => "error",
+            ServerMessage::Notice { .. } => "notice",
+            ServerMessage::Who { .. } => "who",
+            ServerMessage::Rooms { .. } => "rooms",
+            ServerMessage::Whois { .. } => "whois",
+            ServerMessage::Invite { .. } => "invite",
+            ServerMessage::History { .. } => "history",
+            ServerMessage::Ignored { .. } => "ignored",
+            ServerMessage::Pong { .. } => "pong",
+            ServerMessage::PrivateGap { .. } => "private_gap",
+            ServerMessage::Gap { .. } => "gap",
+            ServerMessage::Bye { .. } => "bye",
+            ServerMessage::Event(event) => match event {
+                Event::Said { .. } => "said",
+                Event::Joined { .. } => "joined",
+                Event::Left { .. } => "left",
+                Event::Kicked { .. } => "kicked",
+                Event::Renamed { .. } => "renamed",
+                Event::Topic { .. } => "topic",
+                Event::Muted { .. } => "muted",
+                Event::Unmuted { .. } => "unmuted",
+                Event::Locked { .. } => "locked",
+                Event::Unlocked { .. } => "unlocked",
+                Event::Limited { .. } => "limited",
+                Event::Owner { .. } => "owner",
+                Event::Announced { .. } => "announced",
+                Event::Ended { .. } => "ended",
+            },
+        }
+    }
+
+    #[test]
+    fn every_type_of_message_has_an_example() {
+        let mut shown = BTreeSet::new();
+        for line in documented("←") {
+            let message =
+                ServerMessage::parse(line).unwrap_or_else(|| panic!("no message: {line}"));
+            let mut written = Vec::new();
+            write_json_line(&message, &mut written);
+            assert_eq!(String::from_utf8_lossy(&written).trim_end(), line, "as it is sent");
+            shown.insert(kind(&message));
+        }
+        let all = [
+            "hello",
+            "welcome",
+            "entered",
+            "whisper",
+            "ack",
+            "error",
+            "notice",
+            "who",
+            "rooms",
+            "whois",
+            "invite",
+            "history",
+            "ignored",
+            "pong",
+            "private_gap",
+            "gap",
+            "bye",
+            "said",
+            "joined",
+            "left",
+            "kicked",
+            "renamed",
+            "topic",
+            "muted",
+            "unmuted",
+            "locked",
+            "unlocked",
+            "limited",
+            "owner",
+            "announced",
+            "ended",
+        ];
+        assert_eq!(shown, BTreeSet::from(all));
+    }
+
+    #[test]
+    fn every_example_of_a_request_is_one() {
+        let kinds: BTreeSet<&str> = documented("→")
+            .map(|line| {
+                match Request::parse(line).unwrap_or_else(|error| panic!("{line}: {error:?}")) {
+                    Request::Login { session: None, .. } => "login",
+                    Request::Login { session: Some(_), .. } => "login with a session",
+                    Request::Say { .. } => "say",
+                    Request::History { .. } => "history",
+                    Request::Command { .. } => "command",
+                }
+            })
+            .collect();
+        assert_eq!(kinds.len(), 5, "{kinds:?}");
+    }
+
+    #[test]
+    fn every_code_of_an_error_is_listed() {
+        let page: String =
+            include_str!("lib.rs").lines().filter(|line| line.starts_with("//!")).collect();
+        let sources =
+            [include_str!("notice.rs"), include_str!("name.rs"), include_str!("request.rs")];
+        let mut count = 0;
+        for source in sources {
+            // The last function of this name in each file is that for errors.
+            let (_, rest) = source.rsplit_once("pub fn code(&self)").expect("it gives codes");
+            let (body, _) = rest.split_once("\n    }\n").expect("the function ends");
+            let codes = body.split("=> \"").skip(1).filter_map(|rest| rest.split('"').next());
+            for code in codes {
+                assert!(page.contains(&format!("`{code}`")), "{code} is not on this page");
+                count += 1;
+            }
+        }
+        assert!(count >= 35, "{count} codes were found");
+    }
+}
