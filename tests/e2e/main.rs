@@ -9,6 +9,7 @@ mod private;
 mod json;
 mod coming_back;
 mod cut_off;
+mod upheaval;
 mod framing;
 mod text;
 mod terminal;

@@ -269,10 +269,10 @@ impl Connection {
 
     pub(super) fn ping(&mut self, token: Option<&str>, nonce: Option<&str>) {
         let token = token.map(one_line);
-        if self.room.is_some() {
-            return self.ask(Question::Ping { token }, nonce);
+        if self.has_asked(Question::Ping { token: token.clone() }, nonce) {
+            return;
         }
-        // In no room, nothing waits to be answered before.
+        // In no room, and in one that has ended, nothing waits to be answered before.
         let mut answer = self.answer();
         match answer.form() {
             Form::Text(..) => answer.notice(&Notice::Pong(token.as_deref())),
@@ -287,15 +287,15 @@ impl Connection {
 
     /// Has the room answer, after all that was said before.
     fn ask(&mut self, question: Question, nonce: Option<&str>) {
-        let asked = match (&self.room, &self.session) {
-            (Some(room), Some(session)) => {
-                room.answer(session, &self.outbox, question, nonce.map(str::to_owned))
-            }
-            _ => Err(Ended(())),
-        };
-        if let Err(Ended(())) = asked {
+        if !self.has_asked(question, nonce) {
             self.notice(&Notice::NoRoom, nonce);
         }
+    }
+
+    /// Has the room answer; false if there is none that does.
+    fn has_asked(&self, question: Question, nonce: Option<&str>) -> bool {
+        let (Some(room), Some(session)) = (&self.room, &self.session) else { return false };
+        room.answer(session, &self.outbox, question, nonce.map(str::to_owned)).is_ok()
     }
 
     /// Does something to the room and blocks until everyone was told.

@@ -1,0 +1,213 @@
+//! Kicks, mutes, a ban, leaves and the end of the room in the midst of a flood: nobody
+//! waits for anybody, the order stays, and the lobby hears nothing of it.
+
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    io::{ErrorKind, Read, Write},
+    net::TcpStream,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use madang_tests::{TestClient, TestServer};
+use serde_json::{Value, json};
+
+const SPEAKERS: usize = 6;
+
+/// How many lines each says in a round, before it does something else.
+const LINES: usize = 50;
+
+const NO_ROOM: &str = "그런 방이 없습니다.";
+
+/// How long all of it may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Says line after line in the room of `key`, leaves it and comes again, comes again
+/// when it was kicked, until `is_over`. It waits now and then for an answer, so that it
+/// is not far ahead of who listens. Returns all that it was sent, and whether it stayed
+/// connected.
+fn flood(client: TestClient, speaker: usize, key: &str, is_over: &AtomicBool) -> (String, bool) {
+    let mut stream = client.into_stream();
+    stream.set_read_timeout(Some(PATIENCE)).expect("the time is not zero");
+    let mut heard = Vec::new();
+    let mut words = format!("/join #{key}\n");
+    for round in 0.. {
+        // Where there is no such room, it stays where it is, perhaps in the lobby.
+        let is_last = is_over.load(Ordering::SeqCst) || text_of(&heard).contains(NO_ROOM);
+        for line in (0..LINES).filter(|_| !is_last) {
+            words += &format!("{}\n", round * LINES + line);
+        }
+        if is_last || (speaker + round) % 4 == 0 {
+            words += "/leave\n";
+        }
+        if !is_last {
+            words += &format!("/join #{key}\n");
+        }
+        words += &format!("/ping {round}\n");
+        let answer = format!("퐁 {round}\n");
+        if stream.write_all(words.as_bytes()).is_err() || !read_to(&mut stream, &answer, &mut heard)
+        {
+            return (text(heard), false);
+        }
+        if is_last {
+            break;
+        }
+        words.clear();
+    }
+    (text(heard), true)
+}
+
+/// Reads until `answer` has come; false if the connection ends before.
+fn read_to(stream: &mut TcpStream, answer: &str, heard: &mut Vec<u8>) -> bool {
+    let mut searched = heard.len();
+    let mut buffer = [0; 4_096];
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => return false,
+            Ok(count) => heard.extend_from_slice(&buffer[..count]),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => return false,
+            Err(error) => panic!("{error}, without {answer:?} after {}", text_of(heard)),
+        }
+        let new = &heard[searched..];
+        if new.windows(answer.len()).any(|window| window == answer.as_bytes()) {
+            return true;
+        }
+        searched = heard.len().saturating_sub(answer.len()).max(searched);
+    }
+}
+
+fn text_of(heard: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(&heard[heard.len().saturating_sub(4_096)..])
+}
+
+fn text(heard: Vec<u8>) -> String {
+    String::from_utf8(heard).expect("the server sends UTF-8")
+}
+
+/// The owner, who hears all and sees to it that nothing is missing.
+struct Owner {
+    client: TestClient,
+    last: u64,
+    last_of: HashMap<String, usize>,
+    heard: usize,
+    nonces: usize,
+}
+
+impl Owner {
+    /// Gives a command and takes all that comes up to its ack or error, which it
+    /// returns.
+    #[track_caller]
+    fn command(&mut self, line: &str) -> Value {
+        self.nonces += 1;
+        let nonce = self.nonces.to_string();
+        self.client.send_json(json!({"type": "command", "line": line, "nonce": nonce}));
+        loop {
+            let message = self.client.expect_json();
+            match message["type"].as_str() {
+                Some("ack" | "error") if message["nonce"] == nonce => return message,
+                _ => self.take(&message),
+            }
+        }
+    }
+
+    fn take(&mut self, message: &Value) {
+        let Some(id) = message["id"].as_u64() else { return };
+        assert_eq!(id, self.last + 1, "{message}");
+        self.last = id;
+        if message["type"] == "said" {
+            let user = message["user"].as_str().unwrap_or_default();
+            let number: usize =
+                message["text"].as_str().unwrap_or_default().parse().expect("a number");
+            // What was said in no room, or muted, was refused: there are gaps.
+            let last = self.last_of.insert(user.to_owned(), number);
+            assert!(last.is_none_or(|last| last < number), "{user}: {number} after {last:?}");
+            self.heard += 1;
+        }
+    }
+}
+
+/// From coming in to coming in again, each hears each in order and nothing twice: what
+/// was said before it came, and what it was there for.
+#[track_caller]
+fn check_order(stay: &str) {
+    let mut last_of: HashMap<&str, usize> = HashMap::new();
+    for line in stay.lines() {
+        let said = line.strip_prefix('[').and_then(|line| line.split_once("] "));
+        let Some((user, number)) = said else { continue };
+        let Ok(number) = number.parse() else { continue };
+        let last = last_of.insert(user, number);
+        assert!(last.is_none_or(|last| last < number), "{user}: {number} after {last:?}");
+    }
+}
+
+#[test]
+fn a_flood_is_moderated_and_the_lobby_hears_nothing() {
+    let server = TestServer::start(|config| config.outbox_bytes = 64 << 20);
+    let mut watcher = server.login("watcher");
+    let mut client = server.connect();
+    client.login_json("owner");
+    client.send_json(json!({"type": "command", "line": "/new"}));
+    client.expect_message("entered");
+    let last = client.expect_message("joined")["id"].as_u64().expect("an id");
+    client.send_json(json!({"type": "command", "line": "/invite"}));
+    let key = client.expect_message("invite")["key"].as_str().expect("a key").to_owned();
+    let mut owner = Owner { client, last, last_of: HashMap::new(), heard: 0, nonces: 0 };
+
+    let speakers: Vec<TestClient> =
+        (0..SPEAKERS).map(|speaker| server.login(&format!("s{speaker}"))).collect();
+    let started = Instant::now();
+    let is_over = &AtomicBool::new(false);
+    let results: Vec<(String, bool)> = thread::scope(|scope| {
+        let floods: Vec<_> = (0..SPEAKERS)
+            .zip(speakers)
+            .map(|(speaker, client)| {
+                let key = &key;
+                scope.spawn(move || flood(client, speaker, key, is_over))
+            })
+            .collect();
+        let mut kicked = 0;
+        for round in 0..40 {
+            let name = format!("s{}", round % SPEAKERS);
+            let line = match round % 5 {
+                3 => format!("/mute {name} 1s"),
+                4 => format!("/unmute s{}", (round - 1) % SPEAKERS),
+                _ => format!("/kick {name}"),
+            };
+            let answer = owner.command(&line);
+            let code = answer["code"].as_str().unwrap_or("done");
+            assert!(["done", "not_here", "already", "nobody"].contains(&code), "{line}: {answer}");
+            kicked += usize::from(code == "done" && line.starts_with("/kick"));
+            if round == 20 {
+                server.operate("/ban s5");
+            }
+        }
+        assert!(kicked > 0, "nobody was kicked");
+        let ended = owner.command("/end");
+        is_over.store(true, Ordering::SeqCst);
+        assert_eq!(ended["type"], "ack", "{ended}");
+        floods.into_iter().map(|flood| flood.join().expect("it came to its end")).collect()
+    });
+    assert!(started.elapsed() < PATIENCE);
+    assert!(owner.heard > LINES, "the flood was heard: {}", owner.heard);
+
+    for (speaker, (text, stays)) in results.iter().enumerate() {
+        assert_eq!(*stays, speaker != 5, "s{speaker}: {}", &text[text.len().saturating_sub(300)..]);
+        for stay in text.split("방에 들어왔습니다.") {
+            check_order(stay);
+        }
+    }
+    server.console_expect("[s5]");
+
+    watcher.send("/ping\n");
+    let heard = watcher.expect("퐁\n");
+    for line in heard.lines() {
+        let is_move = line.ends_with("님이 입장했습니다.") || line.ends_with("님이 퇴장했습니다.");
+        assert!(is_move && line.starts_with('['), "the lobby was told {line:?}");
+    }
+    // Whoever was there may go on.
+    let mut late = server.login("late");
+    late.send("/rooms\n/ping\n");
+    assert!(!late.expect("퐁\n").contains("private-"));
+}
