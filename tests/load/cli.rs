@@ -191,6 +191,7 @@ impl RunFlags {
             speakers: self.speakers.unwrap_or(usize::from(!is_without_work)),
             stalled: self.stalled,
             rooms: self.rooms,
+            server_cores: 1,
             line_bytes: self.size,
             pace: self.rate.map_or(Pace::Window(self.window), Pace::Rate),
             length: self.lines.map_or(Length::Seconds(self.seconds), Length::Lines),
@@ -303,7 +304,8 @@ impl FromStr for Cores {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let cores = text.split_once(',').and_then(|(server, tool)| {
-            Some(Cores { server: server.parse().ok()?, tool: tool.parse().ok()? })
+            let (server, tool) = (server.parse().ok()?, tool.parse().ok()?);
+            Some(Cores { server, more: None, tool })
         });
         cores.ok_or_else(|| format!("{text:?} is not two numbers of cores, as in 0,1"))
     }

@@ -14,6 +14,7 @@ use crate::{
     limits,
     machine::Machine,
     peer::{Kind, Peer, Whereabouts},
+    plan::Plan,
     progress::Progress,
     report::Report,
     run::run,
@@ -63,7 +64,7 @@ pub(crate) fn compare(flags: &CompareFlags) -> Result<bool> {
 
 fn first_two_cores() -> Result<Cores> {
     match limits::cores()?[..] {
-        [server, tool, ..] => Ok(Cores { server, tool }),
+        [server, tool, ..] => Ok(Cores { server, more: None, tool }),
         _ => bail!("there is one core only: server and load generator need one each"),
     }
 }
@@ -103,8 +104,12 @@ fn take_turn(
     let mut reports: Vec<Report> = Vec::new();
     let mut failure = None;
     for plan in work.plans(peer, flags.seconds) {
-        let report = Server::start(&peer.command, peer.address, Some(cores)).and_then(|server| {
+        let report = cores_for(&plan, cores).and_then(|cores| {
+            let server = Server::start(&peer.command, peer.address, Some(cores))?;
             let mut report = run(&plan, Some(server.process()?), progress)?;
+            if cores.more == Some(cores.tool) {
+                report.remarks.push("the server's second core was this program's".to_owned());
+            }
             report.start_seconds = Some(server.started_in.as_secs_f64());
             Ok(report)
         });
@@ -120,6 +125,17 @@ fn take_turn(
         }
     }
     Run { work, kind: peer.kind, server: peer.name, turn, reports, failure }
+}
+
+/// The cores for one run: a server that may have two gets another that is free, or shares
+/// this program's where there is none.
+fn cores_for(plan: &Plan, cores: Cores) -> Result<Cores> {
+    if plan.server_cores < 2 {
+        return Ok(cores);
+    }
+    let free = |core: &usize| ![cores.server, cores.tool].contains(core);
+    let more = limits::cores()?.into_iter().find(free).unwrap_or(cores.tool);
+    Ok(Cores { more: Some(more), ..cores })
 }
 
 /// What a turn came to, in a line.

@@ -29,6 +29,8 @@ pub(crate) struct Member {
     pub(crate) socket: OwnedFd,
     pub(crate) state: State,
     pub(crate) room: usize,
+    /// Whether it has told its name: who chooses a room before is asked again.
+    has_answered: bool,
     /// The beginning of a line whose end has not come.
     pub(crate) carry: Vec<u8>,
     /// What the socket has not taken yet.
@@ -38,7 +40,14 @@ pub(crate) struct Member {
 impl Member {
     /// A member that has begun to connect.
     pub(crate) fn new(socket: OwnedFd, room: usize) -> Self {
-        Self { socket, state: State::Connecting, room, carry: Vec::new(), unsent: Vec::new() }
+        Self {
+            socket,
+            state: State::Connecting,
+            room,
+            has_answered: false,
+            carry: Vec::new(),
+            unsent: Vec::new(),
+        }
     }
 
     /// Begins to log in: the connection stands.
@@ -63,10 +72,12 @@ impl Member {
         rest: &[u8],
     ) -> bool {
         let is_prompt = self.state == State::LoggingIn && protocol.is_prompt(rest);
-        if is_prompt {
+        let is_first = is_prompt && !self.has_answered;
+        if is_first {
+            self.has_answered = true;
             self.answer(protocol, index, Question::Prompt);
         }
-        is_prompt
+        is_first
     }
 
     /// Does what a line without a text asks for, and tells the audience the rest.

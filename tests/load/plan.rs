@@ -41,6 +41,8 @@ pub(crate) struct Plan {
     /// The last so many members log in and then never read.
     pub(crate) stalled: usize,
     pub(crate) rooms: usize,
+    /// How many cores the server may have, where it is held to any.
+    pub(crate) server_cores: usize,
     /// The length of a line, its end included.
     pub(crate) line_bytes: usize,
     pub(crate) pace: Pace,
@@ -104,6 +106,9 @@ impl Plan {
         );
         if rooms > 1 && protocol.rooms() == Rooms::One {
             bail!("--rooms {rooms}: with --protocol {} everyone is in one room", self.protocol);
+        }
+        if rooms > 1 && (self.join_storm || self.mass_leave) {
+            bail!("--rooms {rooms}: --join-storm and --mass-leave are for one room");
         }
         ensure!(
             protocol.echoes() || members - stalled > rooms,
@@ -194,6 +199,7 @@ mod tests {
             speakers: 1,
             stalled: 0,
             rooms: 1,
+            server_cores: 1,
             line_bytes: 64,
             pace: Pace::Window(1),
             length: Length::Seconds(5.0),
@@ -239,7 +245,10 @@ mod tests {
         check(|plan| plan.line_bytes = 28, "--size 28");
         check(|plan| plan.line_bytes = 29, "");
         check(|plan| plan.line_bytes = 4097, "--size 4097");
-        check(|plan| plan.rooms = 2, "--rooms 2");
+        check(|plan| plan.rooms = 2, "");
+        check(|plan| (plan.rooms, plan.protocol) = (2, Choice::Seed), "--rooms 2");
+        check(|plan| (plan.rooms, plan.join_storm) = (2, true), "--rooms 2");
+        check(|plan| (plan.rooms, plan.mass_leave) = (2, true), "--rooms 2");
         check(|plan| (plan.rooms, plan.protocol) = (2, Choice::Nats), "");
         check(|plan| (plan.rooms, plan.protocol) = (101, Choice::Nats), "--rooms 101");
         check(|plan| plan.pace = Pace::Window(0), "--window 0");

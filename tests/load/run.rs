@@ -185,6 +185,7 @@ mod tests {
             speakers: 1,
             stalled: 0,
             rooms: 1,
+            server_cores: 1,
             line_bytes: 64,
             pace: Pace::Window(4),
             length: Length::Lines(10),

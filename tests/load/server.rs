@@ -21,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cores {
     pub(crate) server: usize,
+    /// Another one for the server.
+    pub(crate) more: Option<usize>,
     pub(crate) tool: usize,
 }
 
@@ -52,7 +54,8 @@ impl Server {
         }
         // The child inherits the core, and so do all its threads.
         if let Some(cores) = cores {
-            limits::stay_on(&[cores.server])?;
+            let servers: Vec<usize> = cores.more.into_iter().chain([cores.server]).collect();
+            limits::stay_on(&servers)?;
         }
         let begin = Instant::now();
         let child = Command::new(program)

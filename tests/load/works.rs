@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use crate::{
     peer::{Kind, Peer},
     plan::{Length, Pace, Plan},
-    protocol::Choice,
+    protocol::{Choice, Rooms},
     quantity::Quantity,
     report::{Report, TalkReport},
 };
@@ -36,6 +36,8 @@ pub(crate) enum Work {
     Crowd10000,
     Idle,
     Stalled,
+    /// A hundred rooms of a hundred, on one core and on two.
+    Rooms,
     /// The same over WebSocket, each server's own way of telling everyone.
     WsOneLine,
     #[value(name = "ws-flood-1")]
@@ -89,6 +91,7 @@ impl Work {
             speakers: 1,
             stalled: 0,
             rooms: 1,
+            server_cores: 1,
             line_bytes: LINE_BYTES,
             pace: Pace::Window(1),
             length: Length::Seconds(seconds),
@@ -136,6 +139,10 @@ impl Work {
                 let without = Plan { members: 200, ..flood(1) };
                 vec![without.clone(), Plan { stalled: 1, ..without }]
             }
+            Work::Rooms => {
+                let one_core = Plan { members: 10_000, rooms: 100, ..flood(100) };
+                vec![one_core.clone(), Plan { server_cores: 2, ..one_core }]
+            }
         }
     }
 
@@ -147,7 +154,7 @@ impl Work {
             Work::Stalled => 200,
             Work::Steady => 1_000,
             Work::Crowd2000 | Work::Idle | Work::WsIdle => 2_000,
-            Work::Crowd10000 => 10_000,
+            Work::Crowd10000 | Work::Rooms => 10_000,
         };
         let is_crowd = matches!(self, Work::Crowd2000 | Work::Crowd10000);
         let is_spoken = match peer.kind {
@@ -158,6 +165,7 @@ impl Work {
         is_spoken
             && members <= peer.most_members
             && (!is_crowd || peer.protocol.protocol().announces())
+            && (self != Work::Rooms || peer.protocol.protocol().rooms() == Rooms::Many)
     }
 
     fn is_websocket(self) -> bool {
@@ -175,6 +183,7 @@ impl Work {
             Work::Crowd10000 => CROWD_10000,
             Work::Idle => IDLE,
             Work::Stalled => STALLED,
+            Work::Rooms => ROOMS,
             Work::WsOneLine => WS_ONE_LINE,
             Work::WsFlood1 => WS_FLOOD_1,
             Work::WsFlood10 => WS_FLOOD_10,
@@ -306,6 +315,25 @@ const STALLED: &[Figure] = &[Figure {
     reach: &[Reach::Value(95.0)],
 }];
 
+const ROOMS: &[Figure] = &[
+    Figure {
+        title: "100 rooms of 100, 1 speaks in each: server CPU per delivery on one core",
+        better: Better::Less,
+        take: cpu_per_delivery,
+        reach: &[],
+    },
+    Figure {
+        title: "100 rooms of 100: server CPU per delivery on two cores, of what it is on one",
+        better: Better::Less,
+        take: |reports| {
+            let [one, two] = reports else { return None };
+            let cpu = |report: &Report| report.talk.as_ref()?.server_cpu_us_per_delivery;
+            Some(Quantity::Percent(100.0 * cpu(two)? / cpu(one)?))
+        },
+        reach: &[Reach::Value(115.0)],
+    },
+];
+
 const WS_ONE_LINE: &[Figure] = &[Figure {
     title: "WebSocket, 1 speaks, one line at a time, 100 members: server CPU per delivery",
     better: Better::Less,
@@ -390,7 +418,7 @@ mod tests {
     #[test]
     fn a_flood_stays_below_what_madang_keeps_for_one_member() {
         let peer = Peer::for_test(Kind::Madang);
-        for work in [Work::Flood1, Work::Flood10, Work::Stalled] {
+        for work in [Work::Flood1, Work::Flood10, Work::Stalled, Work::Rooms] {
             for plan in work.plans(&peer, 1.0) {
                 let Pace::Window(window) = plan.pace else { panic!("{work:?} is no flood") };
                 let in_flight = plan.speakers * window as usize * (LINE_BYTES + "[m00000] ".len());

@@ -3,7 +3,11 @@
 //! Objects are told apart by their first bytes and searched for the one field that matters: a
 //! thousand members joining are half a million notices, too many to parse each whole.
 
-use super::{Heard, Protocol, Question, lines::PROMPTS, member_between, number_after};
+use super::{
+    Heard, Protocol, Question, Rooms,
+    lines::{PROMPTS, room_name},
+    member_between, number_after,
+};
 use crate::{
     name,
     text::{Kind, Said, Wording},
@@ -39,12 +43,13 @@ impl Protocol for Json {
         }
     }
 
-    fn answer(&self, question: Question, member: usize, _room: usize) -> Vec<u8> {
+    fn answer(&self, question: Question, member: usize, room: usize) -> Vec<u8> {
         match question {
             Question::Login => {
                 let name = name::format(member);
                 let name = String::from_utf8_lossy(&name);
-                format!(r#"{{"type":"login","name":"{name}","room":"lobby","history":0}}{}"#, "\n")
+                let room = room_name(room);
+                format!(r#"{{"type":"login","name":"{name}","room":"{room}","history":0}}{}"#, "\n")
                     .into_bytes()
             }
             Question::Prompt | Question::Alive => b"/json\n".to_vec(),
@@ -68,5 +73,9 @@ impl Protocol for Json {
 
     fn announces(&self) -> bool {
         true
+    }
+
+    fn rooms(&self) -> Rooms {
+        Rooms::Many
     }
 }

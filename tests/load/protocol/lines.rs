@@ -1,6 +1,6 @@
 //! Madang's lines, as `nc` speaks them.
 
-use super::{Heard, Protocol, Question, member_between, number_after};
+use super::{Heard, Protocol, Question, Rooms, member_between, number_after};
 use crate::{
     name,
     text::{Said, Wording},
@@ -18,7 +18,22 @@ const SKIPPED: [&str; 2] = [" skipped --", "줄 건너뜀 --"];
 const REFUSALS: [&str; 3] =
     ["이미 등록된 사용자입니다.", "That name is already in use.", "server is full"];
 
+/// What Madang calls a room: the lobby, and others with names as long as its.
+pub(super) fn room_name(room: usize) -> String {
+    match room {
+        0 => "lobby".to_owned(),
+        _ => format!("r{room:04}"),
+    }
+}
+
 impl Protocol for Lines {
+    fn opening(&self, room: usize) -> Vec<u8> {
+        match room {
+            0 => Vec::new(),
+            _ => format!("/join {}\n", room_name(room)).into_bytes(),
+        }
+    }
+
     fn is_prompt(&self, rest: &[u8]) -> bool {
         PROMPTS.iter().any(|prompt| prompt.as_bytes() == rest)
     }
@@ -51,6 +66,10 @@ impl Protocol for Lines {
 
     fn announces(&self) -> bool {
         true
+    }
+
+    fn rooms(&self) -> Rooms {
+        Rooms::Many
     }
 }
 

@@ -4,7 +4,7 @@
 //! A frame is what a line is elsewhere, its header included. Frames towards the server are
 //! masked with zeros: the standard wants a mask, and to the server every mask costs the same.
 
-use super::{Heard, Protocol, Question, json::Json, lines::Lines, lines::PROMPTS};
+use super::{Heard, Protocol, Question, Rooms, json::Json, lines::Lines, lines::PROMPTS};
 use crate::text::{Said, Wording};
 
 const TEXT: u8 = 0x81;
@@ -100,6 +100,10 @@ impl Protocol for WebSocketJson {
 
     fn announces(&self) -> bool {
         true
+    }
+
+    fn rooms(&self) -> Rooms {
+        Rooms::Many
     }
 }
 
