@@ -39,7 +39,7 @@ fn flood(client: TestClient, speaker: usize, key: &str, is_over: &AtomicBool) ->
         for line in (0..LINES).filter(|_| !is_last) {
             words += &format!("{}\n", round * LINES + line);
         }
-        if is_last || (speaker + round) % 4 == 0 {
+        if is_last || (speaker + round).is_multiple_of(4) {
             words += "/leave\n";
         }
         if !is_last {
