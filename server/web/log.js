@@ -33,7 +33,8 @@ export class Log {
   #firstKey = null;
   #following = true;
   #unseen = 0;
-  #frame = 0;
+  /** Takes back the drawing that is to come, if one is. */
+  #cancel = null;
   #asked = false;
 
   /** `askOlder` asks the server for what was before, and answers with a promise. */
@@ -60,9 +61,15 @@ export class Log {
       }
       if (!news.own && !this.#state.hides(news)) this.#say(spoken(news));
     }
-    if (this.#frame) return;
-    // A tab that nobody sees gets no pictures; it need not be drawn either.
-    this.#frame = document.hidden ? setTimeout(() => this.#draw(), 250) : requestAnimationFrame(() => this.#draw());
+    if (this.#cancel) return;
+    // A tab that nobody sees gets no pictures, and need not be drawn as often.
+    if (document.hidden) {
+      const timer = setTimeout(() => this.#draw(), 250);
+      this.#cancel = () => clearTimeout(timer);
+    } else {
+      const frame = requestAnimationFrame(() => this.#draw());
+      this.#cancel = () => cancelAnimationFrame(frame);
+    }
   }
 
   /** Shows the newest, and follows it. */
@@ -112,9 +119,8 @@ export class Log {
   }
 
   #draw(first = null) {
-    cancelAnimationFrame(this.#frame);
-    clearTimeout(this.#frame);
-    this.#frame = 0;
+    this.#cancel?.();
+    this.#cancel = null;
     const anchor = this.#following ? null : this.#anchor();
     const { entries, user } = this.#state;
     const start = first ?? this.#window();

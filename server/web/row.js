@@ -91,7 +91,9 @@ const CONTENT = {
   },
   "private-gap": (entry) => [element("p", {}, word("privateGap", entry.count))],
   notice(entry) {
-    return [element("p", { class: "text" }, ...textNodes(entry.text, null))];
+    // Of several lines it is a table: the server has set its columns.
+    const isTable = entry.text.includes("\n");
+    return [element(isTable ? "pre" : "p", { class: "text", tabindex: isTable ? "0" : null }, ...textNodes(entry.text, null))];
   },
 };
 

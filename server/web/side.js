@@ -1,6 +1,6 @@
 // Beside the conversation: the rooms one can go to, and who is here.
 
-import { byId, element, tint } from "./dom.js";
+import { byId, drawing, element, tint } from "./dom.js";
 import { isPrivate } from "./state.js";
 import { word } from "./words.js";
 
@@ -17,7 +17,7 @@ export class Side {
   #state;
   #act;
   #side = byId("side");
-  #frame = 0;
+  #timer = 0;
 
   /** `act` has `join(place)`, `make()` and `person(name)`. */
   constructor(state, act) {
@@ -52,8 +52,8 @@ export class Side {
 
   /** Draws with the next picture what has changed. */
   changed() {
-    this.#frame ||= setTimeout(() => {
-      this.#frame = 0;
+    this.#timer ||= setTimeout(() => {
+      this.#timer = 0;
       this.#drawRooms();
       this.#drawPeople();
     }, 50);
@@ -70,7 +70,8 @@ export class Side {
       const number = isHere ? Math.max(count, members.size) : there;
       return element("li", {}, element(
         "button",
-        { type: "button", class: isPrivate(room) ? "private" : null, "aria-current": isHere ? "true" : null, onclick: () => this.#go(place, isHere) },
+        { type: "button", "aria-current": isHere ? "true" : null, onclick: () => this.#go(place, isHere) },
+        isPrivate(room) ? lock() : null,
         element("span", { class: "room-name" }, roomTitle(this.#state, room)),
         number === undefined ? null : element("span", { class: "number" }, String(number)),
       ));
@@ -106,4 +107,8 @@ export class Side {
       [...document.querySelectorAll("#people button")].find((button) => button.dataset.name === focused)?.focus();
     }
   }
+}
+
+function lock() {
+  return drawing("svg", { viewBox: "0 0 24 24", role: "img", "aria-label": word("privateRoom") }, drawing("path", { d: "M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 0 1 7 0v3" }));
 }

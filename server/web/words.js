@@ -30,8 +30,6 @@ const WORDS = {
   people: ["사람", "People"],
   members: [(n) => `${n}명`, (n) => (n === 1 ? "1 person" : `${n} people`)],
   openRoom: ["공개 방 열기", "Open a public room"],
-  roomName: ["방 이름", "Room name"],
-  open: ["열기", "Open"],
   menu: ["방과 사람", "Rooms and people"],
   close: ["닫기", "Close"],
   invite: ["초대", "Invite"],
@@ -148,6 +146,7 @@ export function putWords(root) {
     const label = word(element.dataset.label);
     element.setAttribute("aria-label", label);
     if (element.matches("button")) element.title = label;
+    if (element.matches("input")) element.placeholder = label;
   }
 }
 

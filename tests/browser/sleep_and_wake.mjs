@@ -1,0 +1,111 @@
+// A phone's tab that sleeps and wakes: its socket is cut by a proxy, and what was said
+// meanwhile comes once, in both directions: URL.
+import assert from "node:assert/strict";
+import net from "node:net";
+import { enter, say, sees, start, texts } from "./browser.mjs";
+
+const [url] = process.argv.slice(2);
+const target = new URL(url);
+
+/** Passes everything on, until it is told to stand still or to cut. */
+class Proxy {
+  #sockets = new Set();
+  /** `open`, `deaf` (takes, and passes nothing on) or `refusing`. */
+  mode = "open";
+
+  async start() {
+    this.server = net.createServer((near) => {
+      if (this.mode === "refusing") return near.destroy();
+      const far = net.connect(target.port, target.hostname);
+      for (const [from, to] of [[near, far], [far, near]]) {
+        this.#sockets.add(from);
+        from.on("data", (data) => { if (this.mode === "open") to.write(data); });
+        from.on("error", () => {});
+        from.on("close", () => { this.#sockets.delete(from); to.destroy(); });
+      }
+    });
+    await new Promise((resolve) => this.server.listen(0, "127.0.0.1", resolve));
+    return `http://127.0.0.1:${this.server.address().port}/`;
+  }
+
+  cut() {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}
+
+/** What a browser tells a page that it shows again. */
+const wake = (page) => page.evaluate(() => {
+  dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
+  document.dispatchEvent(new Event("visibilitychange"));
+  dispatchEvent(new Event("online"));
+});
+const isShown = (page) => page.waitForSelector("#status.shown");
+const isGone = (page) => page.waitForSelector("#status:not(.shown)");
+
+const proxy = new Proxy();
+const through = await proxy.start();
+const browser = await start();
+try {
+  const teacher = await enter(browser, url, "선생님");
+  const phone = await enter(browser, through, "폰");
+  await say(phone, "하나");
+  await sees(teacher, "하나");
+
+  // Cut, and nothing can be reached. What the phone says waits.
+  proxy.mode = "refusing";
+  proxy.cut();
+  await isShown(phone);
+  for (const text of ["둘", "셋", "넷"]) await say(teacher, text);
+  await say(phone, "다섯");
+  await say(phone, "여섯");
+  assert.deepEqual(await phone.locator("#pending .text").allInnerTexts(), ["다섯", "여섯"]);
+  await sees(teacher, "넷");
+  proxy.mode = "open";
+  const woken = Date.now();
+  await wake(phone);
+  await isGone(phone);
+  assert.ok(Date.now() - woken < 3_000, "it comes back at once");
+  const all = ["하나", "둘", "셋", "넷", "다섯", "여섯"];
+  await sees(teacher, "여섯");
+  await sees(phone, "여섯");
+  assert.deepEqual(await texts(teacher), all);
+  assert.deepEqual(await texts(phone), all);
+  assert.equal(await phone.locator("#pending .text").count(), 0);
+
+  // Asleep, a socket dies in silence: what is sent into it is sent again, once.
+  proxy.mode = "deaf";
+  await say(phone, "일곱");
+  await say(teacher, "여덟");
+  await sees(teacher, "여덟");
+  await wake(phone);
+  await isShown(phone);
+  proxy.cut();
+  proxy.mode = "open";
+  await wake(phone);
+  await isGone(phone);
+  await sees(phone, "일곱");
+  await sees(phone, "여덟");
+  all.push("여덟", "일곱");
+  await sees(teacher, "일곱");
+  assert.deepEqual(await texts(teacher), all);
+  assert.deepEqual(await texts(phone), all);
+  assert.ok(!(await teacher.locator("#rows").innerText()).includes("폰 나감"), "it was never gone");
+
+  // Taken over by another tab, it does not fight for its name.
+  const stored = await phone.evaluate(() => sessionStorage.getItem("madang"));
+  const other = await phone.context().newPage();
+  await other.addInitScript((stored) => sessionStorage.setItem("madang", stored), stored);
+  await other.goto(through);
+  await other.waitForSelector("#chat:not([hidden])");
+  await phone.waitForSelector("#stopped[open]");
+  await wake(phone);
+  await say(other, "새 창에서");
+  await sees(teacher, "새 창에서");
+  assert.equal(await other.locator("#stopped[open]").count(), 0);
+  assert.equal(await phone.locator("#stopped[open]").count(), 1);
+  for (const page of [teacher, phone]) assert.deepEqual(page.wrongs, []);
+} finally {
+  await browser.close();
+  proxy.cut();
+  proxy.server.close();
+}

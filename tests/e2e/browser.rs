@@ -1,0 +1,89 @@
+//! The page in a real browser, as people use it. The programs that drive it, and what
+//! they expect, stand in `tests/browser`.
+
+use std::{path::Path, process::Command, time::Duration};
+
+use madang_tests::{Program, TestServer};
+
+use crate::deploy::{Nginx, behind_proxy};
+
+/// How long a program may take, with the browser's start on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(150);
+
+fn node(script: &str) -> Command {
+    let mut command = Command::new("node");
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("browser").join(script));
+    command
+}
+
+/// Has a program drive the page of a new server, of which it is told where it is.
+#[track_caller]
+fn drive(script: &str) {
+    let server = TestServer::start(|_| {});
+    let (web, lines) = (server.web_address(), server.address());
+    let mut command = node(script);
+    command.arg(format!("http://{web}/"));
+    command.args([lines.ip().to_string(), lines.port().to_string()]);
+    Program::start(&mut command).expect_success(PATIENCE);
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules, chromium and nc"]
+fn two_browsers_and_nc_meet_in_a_room_by_its_link() {
+    drive("room_by_link.mjs");
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn a_tab_that_slept_has_everything_once() {
+    drive("sleep_and_wake.mjs");
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn a_syllable_is_sent_when_it_is_whole() {
+    drive("hangul.mjs");
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn what_people_write_is_text() {
+    drive("hostile_text.mjs");
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn everyone_can_use_the_page() {
+    drive("everyone.mjs");
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn ten_thousand_messages_are_no_burden() {
+    drive("long_talk.mjs");
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules, chromium, nginx and openssl"]
+fn the_page_works_below_a_prefix() {
+    let (server, nginx);
+    {
+        let address = crate::deploy::free_address();
+        let url = format!("https://localhost:{}/madang/", address.port());
+        server = TestServer::start(|config| {
+            behind_proxy(config);
+            config.public_url = url.parse().ok();
+        });
+        nginx = Nginx::shipped_at(server.web_address(), address);
+        Program::start(node("behind_proxy.mjs").arg(url)).expect_success(PATIENCE);
+    }
+    drop((nginx, server));
+}
+
+#[test]
+#[ignore = "needs node and tests/browser/node_modules"]
+fn the_pages_parts_do_their_part() {
+    let mut command = Command::new("node");
+    command.arg("--test").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("browser/parts"));
+    Program::start(&mut command).expect_success(PATIENCE);
+}
