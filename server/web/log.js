@@ -15,6 +15,9 @@ const STEP = 60;
 /** How near to an end of the window, in pixels, it is moved. */
 const NEAR = 600;
 
+/** How much of what is new is read out at once. */
+const SPOKEN = 5;
+
 /** How near to its end the log counts as being there. */
 const AT_END = 48;
 
@@ -33,6 +36,8 @@ export class Log {
   #firstKey = null;
   #following = true;
   #unseen = 0;
+  /** What is new and was not read out yet. */
+  #unspoken = [];
   /** Takes back the drawing that is to come, if one is. */
   #cancel = null;
   #asked = false;
@@ -59,7 +64,7 @@ export class Log {
         this.#unseen += 1;
         this.#label();
       }
-      if (!news.own && !this.#state.hides(news)) this.#say(spoken(news));
+      if (!news.own && !this.#state.hides(news)) this.#unspoken = [...this.#unspoken, news].slice(-SPOKEN);
     }
     if (this.#cancel) return;
     // A tab that nobody sees gets no pictures, and need not be drawn as often.
@@ -105,10 +110,11 @@ export class Log {
   }
 
   /** Only the last few words are read out: nobody can listen to a flood. */
-  #say(text) {
-    if (!text) return;
-    this.#announcer.append(element("p", {}, text.slice(0, 300)));
-    while (this.#announcer.childElementCount > 5) this.#announcer.firstElementChild.remove();
+  #announce() {
+    const words = this.#unspoken.map(spoken).filter(Boolean);
+    this.#unspoken = [];
+    this.#announcer.append(...words.map((text) => element("p", {}, text.slice(0, 300))));
+    while (this.#announcer.childElementCount > SPOKEN) this.#announcer.firstElementChild.remove();
   }
 
   #window() {
@@ -121,6 +127,7 @@ export class Log {
   #draw(first = null) {
     this.#cancel?.();
     this.#cancel = null;
+    this.#announce();
     const anchor = this.#following ? null : this.#anchor();
     const { entries, user } = this.#state;
     const start = first ?? this.#window();

@@ -38,6 +38,7 @@ let wanted = null;
 let limits = { line_bytes: 4_096, message_bytes: 16_384 };
 /** The last event that was here before the session was lost. */
 let lastBefore = 0;
+let headTimer = 0;
 /** Called when what was asked for has come, or will not come any more. */
 let olderCame = () => {};
 
@@ -347,6 +348,14 @@ function older(waiting, message) {
 function changed(news = null) {
   log.changed(news);
   side.changed();
+  headTimer ||= setTimeout(() => {
+    headTimer = 0;
+    showHead();
+  });
+}
+
+/** Where one is, and with how many. */
+function showHead() {
   const title = roomTitle(state, state.room);
   attention.setTitle(state.user ? title : "");
   setText("room-title", title);

@@ -1,6 +1,8 @@
 // What the page knows of the chat: takes in what the server sends, one message after
 // the other, and holds the result. No socket, no document, no clock of its own.
 
+import { mentions } from "./text.js";
+
 /** How long somebody may pause and still go on in the same group of messages. */
 const GROUP_MS = 5 * 60_000;
 
@@ -297,20 +299,6 @@ export class State {
 /** Whether that is the mark of a private room. */
 export function isPrivate(room) {
   return room?.startsWith("private-") ?? false;
-}
-
-/** Whether `text` calls `user` by name, as a word of its own. */
-export function mentions(text, user) {
-  if (!user) return false;
-  const folded = text.toLowerCase();
-  const name = user.toLowerCase();
-  for (let at = folded.indexOf(name); at >= 0; at = folded.indexOf(name, at + 1)) {
-    const before = folded.slice(0, at);
-    const after = folded.slice(at + name.length);
-    // Hangul puts particles behind a name without a space.
-    if (!/[\p{L}\p{N}_]$/u.test(before) && !/^[a-z0-9_]/u.test(after)) return true;
-  }
-  return false;
 }
 
 /** Adds an event to a list of entries; returns the entry if it is a new one. */

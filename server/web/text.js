@@ -19,6 +19,11 @@ export function pieces(text, user) {
   return found;
 }
 
+/** Whether `text` calls `user` by name, as a word of its own. */
+export function mentions(text, user) {
+  return names(text, user).some(({ name }) => name);
+}
+
 /** Whether a text was pasted as a block, whose columns and line ends matter. */
 export function isBlock(text) {
   const lines = text.split("\n");
@@ -52,7 +57,8 @@ function isAddress(link) {
 /** A piece of text with the places where it calls `user`. */
 function names(text, user) {
   if (!user) return [{ text }];
-  const escaped = user.replace(/[.*+?^${}()|[\]\\-]/gu, "\\$&");
+  const escaped = user.replace(/[.*+?^${}()|[\]\\]/gu, "\\$&");
+  // Hangul puts particles behind a name without a space.
   const calls = new RegExp(`(?<![\\p{L}\\p{N}_])@?${escaped}(?![a-z0-9_])`, "giu");
   const found = [];
   let at = 0;
