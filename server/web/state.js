@@ -221,8 +221,9 @@ export class State {
     for (const event of missing) append(inserted, event, this);
     let at = this.entries.findIndex((entry) => entry.id > last);
     if (at < 0) at = this.entries.length;
-    // What has no place of its own stays with what it followed.
-    while (at > 0 && !this.entries[at - 1].id && at < this.entries.length) at -= 1;
+    // What has no place of its own stays with what it followed, or came after.
+    const isBehind = ({ id, time }) => !id && (at < this.entries.length || time > Date.parse(missing.at(-1).time));
+    while (at > 0 && isBehind(this.entries[at - 1])) at -= 1;
     this.entries.splice(at, 0, ...inserted);
     this.lastId = Math.max(this.lastId, last);
     return null;

@@ -5,7 +5,7 @@ use std::{path::Path, process::Command, time::Duration};
 
 use madang_tests::{Program, TestServer};
 
-use crate::deploy::{Nginx, behind_proxy};
+use crate::deploy::{Nginx, free_address};
 
 /// How long a program may take, with the browser's start on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -66,18 +66,14 @@ fn ten_thousand_messages_are_no_burden() {
 #[test]
 #[ignore = "needs node, tests/browser/node_modules, chromium, nginx and openssl"]
 fn the_page_works_below_a_prefix() {
-    let (server, nginx);
-    {
-        let address = crate::deploy::free_address();
-        let url = format!("https://localhost:{}/madang/", address.port());
-        server = TestServer::start(|config| {
-            behind_proxy(config);
-            config.public_url = url.parse().ok();
-        });
-        nginx = Nginx::shipped_at(server.web_address(), address);
-        Program::start(node("behind_proxy.mjs").arg(url)).expect_success(PATIENCE);
-    }
-    drop((nginx, server));
+    let address = free_address();
+    let url = format!("https://localhost:{}/madang/", address.port());
+    let server = TestServer::start(|config| {
+        config.trust_proxy = vec!["127.0.0.1".parse().expect("a range")];
+        config.public_url = url.parse().ok();
+    });
+    let _nginx = Nginx::shipped_at(address, server.web_address());
+    Program::start(node("behind_proxy.mjs").arg(url)).expect_success(PATIENCE);
 }
 
 #[test]

@@ -33,7 +33,7 @@ server {
 "#;
 
 /// A running nginx.
-struct Nginx {
+pub(crate) struct Nginx {
     address: SocketAddr,
     /// Of the certificate that stands for a real one.
     certificate: PathBuf,
@@ -42,7 +42,7 @@ struct Nginx {
 }
 
 /// An address of the loopback interface at which nobody listens now.
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("it is bound")
 }
@@ -51,7 +51,13 @@ impl Nginx {
     /// The configuration that is shipped, in front of `web`.
     #[track_caller]
     fn shipped(web: SocketAddr) -> Nginx {
-        Nginx::start(|folder, address| {
+        Nginx::shipped_at(free_address(), web)
+    }
+
+    /// The same at an address that was chosen before.
+    #[track_caller]
+    pub(crate) fn shipped_at(address: SocketAddr, web: SocketAddr) -> Nginx {
+        Nginx::start(address, |folder| {
             let replaced = [
                 ("listen 443 ssl;", format!("listen {address} ssl;")),
                 ("listen [::]:443 ssl;", String::new()),
@@ -68,7 +74,8 @@ impl Nginx {
     /// The article's, in front of `web`.
     #[track_caller]
     fn article(web: SocketAddr) -> Nginx {
-        Nginx::start(|_, address| {
+        let address = free_address();
+        Nginx::start(address, |_| {
             ARTICLE
                 .replace("chattingserver:7777", &web.to_string())
                 .replace("location", &format!("listen {address};\n    location"))
@@ -76,9 +83,8 @@ impl Nginx {
     }
 
     #[track_caller]
-    fn start(site: impl FnOnce(&TestFolder, SocketAddr) -> String) -> Nginx {
+    fn start(address: SocketAddr, site: impl FnOnce(&TestFolder) -> String) -> Nginx {
         let folder = TestFolder::new();
-        let address = free_address();
         let path = folder.path().display();
         let certificate = folder.path().join("fullchain.pem");
         let mut openssl = Command::new("openssl");
@@ -87,7 +93,7 @@ impl Nginx {
         openssl.arg("-keyout").arg(folder.path().join("privkey.pem"));
         openssl.arg("-out").arg(&certificate);
         Program::start(&mut openssl).expect_success(DEADLINE);
-        let site = site(&folder, address);
+        let site = site(&folder);
         let conf = format!(
             "daemon off; master_process off; pid {path}/pid; error_log stderr;\n\
              events {{}}\n\

@@ -27,3 +27,4 @@ mod hostile;
 mod rfc6455;
 mod peers;
 mod deploy;
+mod browser;
