@@ -31,8 +31,8 @@ const MOTD_BYTES: usize = 16 * 1_024;
 
 /// A chat server that needs nothing but nc to talk to
 ///
-/// Started without flags, it listens on port 9009 (lines) and 9998 (WebSocket) of
-/// every address of this machine and prints the lines by which people come in.
+/// Started without flags, it listens on port 9009 (lines) and 9998 (the page and
+/// WebSocket) of every address of this machine and prints the lines by which people come in.
 /// Ctrl-C ends it.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]

@@ -78,7 +78,12 @@ pub fn invitation(
         lines.push(format!("  {madang}"));
     }
     let web = web.iter().map(|address| format!("http://{address}/"));
+    let in_browser = match lang {
+        Lang::Ko => "브라우저에서",
+        Lang::En => "in a browser",
+    };
     for url in web.chain(public_url.map(PublicUrl::to_string)) {
+        lines.push(format!("  {url}   ({in_browser})"));
         lines.push(format!("  madang {url}   (WebSocket)"));
     }
     lines.join("\n")
@@ -116,7 +121,9 @@ mod tests {
             "  madang 192.168.0.5\n",
             "  nc 2001:db8::5 80\n",
             "  madang [2001:db8::5]:80\n",
+            "  http://192.168.0.5:9998/   (in a browser)\n",
             "  madang http://192.168.0.5:9998/   (WebSocket)\n",
+            "  https://example.org/chat/   (in a browser)\n",
             "  madang https://example.org/chat/   (WebSocket)",
         ] {
             assert!(text.contains(line), "{line:?} is missing in {text}");
