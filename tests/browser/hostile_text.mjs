@@ -40,8 +40,11 @@ try {
   assert.deepEqual(said, [...PAYLOADS, "그게 전부"]);
   assert.equal(await reader.locator("#room-title").innerText(), PAYLOADS.at(-1));
   // A room that is named and titled by others, in the list and in a link's page.
+  const first = writer.url();
   await say(writer, `/new ${PAYLOADS[1]}`);
   await writer.waitForFunction((title) => document.title.includes(title), PAYLOADS[1]);
+  // The link follows once the server has told the key.
+  await writer.waitForFunction((url) => location.href !== url, first);
   const guest = await enter(browser, writer.url(), "guest");
   await guest.click("#show-wall");
   assert.equal(await guest.locator("#wall-title").innerText(), PAYLOADS[1]);
