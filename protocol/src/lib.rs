@@ -205,6 +205,16 @@
 //! 60 s after its last member, with all that it remembers. Whoever comes is shown the
 //! last 20 events that were said.
 //!
+//! # TLS
+//!
+//! Both lines and WebSocket may go over TLS 1.2 or 1.3, from the first byte: lines on a
+//! port of their own (9010 where nothing else is said), WebSocket as wss on the port of
+//! the page, which is https then. All else is as without. The handshake has 10 s and
+//! 8 KiB. The server ends its side with a close_notify; a peer that ends its own without
+//! one has ended it all the same. Who begins without TLS is told so in the clear, in a
+//! line or with a redirect to https, and closed; who finds no place gets
+//! the alert `internal_error` instead of words.
+//!
 //! # WebSocket
 //!
 //! Port 9998 takes HTTP/1.1, one request a connection. The last segment of the path

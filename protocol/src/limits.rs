@@ -8,6 +8,9 @@ pub const PROTOCOL_VERSION: u32 = 1;
 /// The port for lines over TCP.
 pub const LINES_PORT: u16 = 9009;
 
+/// The port for lines over TLS.
+pub const TLS_PORT: u16 = 9010;
+
 /// The port for WebSocket and HTTP.
 pub const WEB_PORT: u16 = 9998;
 

@@ -253,8 +253,10 @@ pub enum Goodbye {
     UnfinishedMessage,
     /// Not a chat peer but a web browser or the like.
     Http,
-    /// Not a chat peer but TLS.
+    /// TLS, on a port that takes none.
     Tls,
+    /// No TLS, on a port that takes nothing else.
+    NoTls,
     /// The server holds as many connections as it can.
     ServerFull,
     /// The address holds as many connections as one may.
@@ -284,6 +286,7 @@ impl Goodbye {
             Goodbye::UnfinishedMessage => "unfinished_message",
             Goodbye::Http => "http",
             Goodbye::Tls => "tls",
+            Goodbye::NoTls => "no_tls",
             Goodbye::ServerFull => "server_full",
             Goodbye::AddressFull => "address_full",
             Goodbye::Banned => "banned",
@@ -297,7 +300,11 @@ impl Goodbye {
         match self {
             Goodbye::Quit | Goodbye::Closed => 1000,
             Goodbye::Shutdown => 1001,
-            Goodbye::BrokenFrame | Goodbye::EndlessLine | Goodbye::Http | Goodbye::Tls => 1002,
+            Goodbye::BrokenFrame
+            | Goodbye::EndlessLine
+            | Goodbye::Http
+            | Goodbye::Tls
+            | Goodbye::NoTls => 1002,
             Goodbye::NotText => 1003,
             Goodbye::NotUtf8 => 1007,
             Goodbye::LoginTimeout { .. }

@@ -57,7 +57,9 @@ impl Carrier {
                 (Some(code), _) => (code, ""),
                 (None, CloseReason::Told(goodbye)) => (Some(goodbye.close_code()), goodbye.code()),
                 // Nobody is there who could read it.
-                (None, CloseReason::Lost(_) | CloseReason::Stalled) => return bytes,
+                (None, CloseReason::Lost(_) | CloseReason::Stalled | CloseReason::Tls(_)) => {
+                    return bytes;
+                }
             };
             frame::write_close(code, words, bytes.to_mut());
         }

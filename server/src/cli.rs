@@ -12,18 +12,19 @@ use std::{
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use madang_protocol::{
-    limits::{LINES_PORT, WEB_PORT},
+    limits::{LINES_PORT, TLS_PORT, WEB_PORT},
     sanitize::sanitize_line,
     text::Lang,
 };
 
 use crate::{
-    config::{Config, Listen},
+    config::{Config, Listen, TlsConfig},
     rate_limit::RateLimit,
     transport::http::{
         origin::{Origin, PublicUrl},
         proxy::Network,
     },
+    transport::tls::certificates::PairFiles,
 };
 
 /// The longest message of the day, in bytes.
@@ -50,6 +51,22 @@ pub struct Cli {
     #[arg(long, env = "MADANG_WEB", value_name = "ADDR", value_delimiter = ',',
           default_value = "[::]:9998", value_parser = |text: &str| parse_listen(text, WEB_PORT))]
     web: Vec<Listen>,
+
+    /// Address to take lines over TLS at, likewise, on port 9010 if none is given (repeatable)
+    #[arg(long, env = "MADANG_LISTEN_TLS", value_name = "ADDR", value_delimiter = ',',
+          requires_all = ["tls_cert", "tls_key"],
+          value_parser = |text: &str| parse_listen(text, TLS_PORT))]
+    listen_tls: Vec<Listen>,
+
+    /// File with this server's certificate, and with those between it and its root, in PEM;
+    /// with it, the port for WebSocket and HTTP takes wss and https alone. A file that changes
+    /// is taken within 10 s
+    #[arg(long, env = "MADANG_TLS_CERT", value_name = "PEM", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// File with the certificate's private key, in PEM
+    #[arg(long, env = "MADANG_TLS_KEY", value_name = "PEM", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
 
     /// Take neither WebSocket nor HTTP
     #[arg(long)]
@@ -134,6 +151,7 @@ impl Cli {
     pub fn config(&self) -> anyhow::Result<Config> {
         Ok(Config {
             listen: self.listen.clone(),
+            tls: self.tls(),
             web: if self.no_web { Vec::new() } else { self.web.clone() },
             public_url: self.public_url.clone(),
             allow_origin: self.allow_origin.clone(),
@@ -144,6 +162,15 @@ impl Cli {
             rate_limit: self.rate_limit.on().map(|lines| RateLimit::per_second(lines.get())),
             motd: self.motd.as_deref().map(read_motd).transpose()?,
             ..Config::default()
+        })
+    }
+
+    fn tls(&self) -> Option<TlsConfig> {
+        let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) else { return None };
+        Some(TlsConfig {
+            listen: self.listen_tls.clone(),
+            pair: PairFiles { certificate: certificate.clone(), key: key.clone() },
+            look_interval: TlsConfig::LOOK_INTERVAL,
         })
     }
 
@@ -255,6 +282,30 @@ mod tests {
         check("localhost:7", None);
         check("70000", None);
         check("", None);
+    }
+
+    #[test]
+    fn certificate_and_key_come_together() {
+        #[track_caller]
+        fn check(args: &[&str], expected: Result<Option<usize>, &str>) {
+            let parsed = Cli::try_parse_from([&["madang-server"], args].concat());
+            match (parsed, expected) {
+                (Ok(cli), Ok(expected)) => {
+                    assert_eq!(cli.tls().map(|tls| tls.listen.len()), expected);
+                }
+                (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+                (parsed, _) => panic!("{parsed:?}"),
+            }
+        }
+        check(&[], Ok(None));
+        check(&["--tls-cert=c", "--tls-key=k"], Ok(Some(0)));
+        check(
+            &["--tls-cert=c", "--tls-key=k", "--listen-tls=9010", "--listen-tls=::1"],
+            Ok(Some(2)),
+        );
+        check(&["--tls-cert=c"], Err("--tls-key"));
+        check(&["--tls-key=k"], Err("--tls-cert"));
+        check(&["--listen-tls=9010"], Err("--tls-cert"));
     }
 
     #[test]

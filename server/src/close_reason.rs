@@ -3,6 +3,7 @@
 use std::io;
 
 use madang_protocol::{notice::Goodbye, text::Lang};
+use rustls::AlertDescription;
 
 /// Why a connection ends. The first that is noted stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,11 +14,61 @@ pub(crate) enum CloseReason {
     Lost(io::ErrorKind),
     /// The peer did not read what waited for it.
     Stalled,
+    /// Nothing more can be said over TLS.
+    Tls(TlsFault),
+}
+
+/// How TLS has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TlsFault {
+    /// The handshake was not done in time.
+    TimedOut,
+    /// The peer has said that it goes no further, and why: it does not trust the
+    /// certificate, for example.
+    Refused(AlertDescription),
+    /// There is no version or cipher that both know.
+    Incompatible,
+    /// What came breaks the rules of TLS.
+    Broken,
+    /// The peer has closed without saying so first (RFC 8446 section 6.1).
+    Cut,
 }
 
 impl From<io::Error> for CloseReason {
     fn from(error: io::Error) -> CloseReason {
-        CloseReason::Lost(error.kind())
+        match error.get_ref().and_then(|error| error.downcast_ref()) {
+            Some(error) => CloseReason::Tls(TlsFault::from(error)),
+            None => CloseReason::Lost(error.kind()),
+        }
+    }
+}
+
+impl From<&rustls::Error> for TlsFault {
+    fn from(error: &rustls::Error) -> TlsFault {
+        tracing::debug!(%error, "TLS has failed");
+        match error {
+            rustls::Error::AlertReceived(alert) => TlsFault::Refused(*alert),
+            rustls::Error::PeerIncompatible(_) => TlsFault::Incompatible,
+            _ => TlsFault::Broken,
+        }
+    }
+}
+
+impl TlsFault {
+    fn text(self, lang: Lang) -> String {
+        let words = match (self, lang) {
+            (TlsFault::TimedOut, Lang::Ko) => "TLS 협상이 끝나지 않음",
+            (TlsFault::TimedOut, Lang::En) => "unfinished TLS handshake",
+            (TlsFault::Refused(alert), Lang::Ko) => return format!("상대가 TLS를 거절: {alert:?}"),
+            (TlsFault::Refused(alert), Lang::En) => return format!("TLS refused: {alert:?}"),
+            (TlsFault::Incompatible, Lang::Ko) => "함께 쓸 TLS 판이나 암호가 없음",
+            (TlsFault::Incompatible, Lang::En) => "no TLS version or cipher in common",
+            (TlsFault::Broken, Lang::Ko) => "TLS 규칙에 어긋남",
+            (TlsFault::Broken, Lang::En) => "broken TLS record",
+            (TlsFault::Cut, Lang::Ko) => "close_notify 없이 닫음",
+            (TlsFault::Cut, Lang::En) => "closed without close_notify",
+        };
+        words.into()
     }
 }
 
@@ -26,6 +77,7 @@ impl CloseReason {
     pub(crate) fn text(self, lang: Lang) -> String {
         let goodbye = match self {
             CloseReason::Told(goodbye) => goodbye,
+            CloseReason::Tls(fault) => return fault.text(lang),
             CloseReason::Lost(kind) => {
                 return match lang {
                     Lang::Ko => format!("연결 끊김: {kind}"),
@@ -70,6 +122,8 @@ impl CloseReason {
             (Goodbye::Http, Lang::En) => "HTTP, not chat",
             (Goodbye::Tls, Lang::Ko) => "채팅이 아니라 TLS",
             (Goodbye::Tls, Lang::En) => "TLS, not chat",
+            (Goodbye::NoTls, Lang::Ko) => "TLS가 아님",
+            (Goodbye::NoTls, Lang::En) => "not TLS",
             (Goodbye::ServerFull, Lang::Ko) => "서버가 가득 참",
             (Goodbye::ServerFull, Lang::En) => "server is full",
             (Goodbye::AddressFull, Lang::Ko) => "주소당 연결 수를 넘음",

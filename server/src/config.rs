@@ -16,6 +16,7 @@ use crate::{
         origin::{Origin, PublicUrl},
         proxy::Network,
     },
+    transport::tls::certificates::PairFiles,
 };
 
 /// How a server runs. `Config::default()` is what `madang-server` does without flags.
@@ -25,6 +26,9 @@ pub struct Config {
     pub listen: Vec<Listen>,
     /// Where HTTP and WebSocket are taken. Default: port 9998 of every address.
     pub web: Vec<Listen>,
+    /// What is encrypted, and with which certificate; `None` means nothing.
+    /// Default: `None`.
+    pub tls: Option<TlsConfig>,
     /// The address of the page as people see it, if a proxy gives it another one.
     /// Pages from there may open a chat. Default: none.
     pub public_url: Option<PublicUrl>,
@@ -63,7 +67,11 @@ pub struct Config {
     pub motd: Option<String>,
     /// From connecting to having a name. Default: 60 s.
     pub login_timeout: Duration,
-    /// From connecting to the end of an HTTP request's head. Default: 10 s.
+    /// From connecting to the end of the TLS handshake, where there is to be one.
+    /// Default: 10 s.
+    pub handshake_timeout: Duration,
+    /// From connecting, or from the end of the handshake, to the end of an HTTP
+    /// request's head. Default: 10 s.
     pub head_timeout: Duration,
     /// How many names that are no names may be given. Default: 5.
     pub login_tries: u32,
@@ -100,6 +108,22 @@ pub struct Config {
     /// How many bytes the kernel takes for a connection before the outbox waits.
     /// Default: 128 KiB.
     pub unsent_bytes: u32,
+}
+
+/// What is encrypted. With it, all that comes in at `web` is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// Where lines over TLS are taken. There is no default.
+    pub listen: Vec<Listen>,
+    /// The certificate and its key.
+    pub pair: PairFiles,
+    /// How often it is looked whether they have changed. The program's: 10 s.
+    pub look_interval: Duration,
+}
+
+impl TlsConfig {
+    /// How often the program looks whether the certificate has changed.
+    pub const LOOK_INTERVAL: Duration = Duration::from_secs(10);
 }
 
 /// The limits of one WebSocket connection.
@@ -171,6 +195,7 @@ impl Default for Config {
         Config {
             listen: vec![Listen::Everywhere(LINES_PORT)],
             web: vec![Listen::Everywhere(WEB_PORT)],
+            tls: None,
             public_url: None,
             allow_origin: Vec::new(),
             trust_proxy: Vec::new(),
@@ -185,6 +210,7 @@ impl Default for Config {
             resume_window: Duration::from_secs(60),
             motd: None,
             login_timeout: Duration::from_secs(60),
+            handshake_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(10),
             login_tries: 5,
             packet_pause: Duration::from_millis(250),

@@ -117,7 +117,8 @@ impl Connection {
         self.shared.console.closed(self.address, self.admission.number, user.as_ref(), reason);
 
         self.outbox.wait_drained(Instant::now() + self.reader.drain_timeout(&self.shared.config));
-        if matches!(reason, CloseReason::Told(_)) {
+        if matches!(reason, CloseReason::Told(_) | CloseReason::Tls(_)) {
+            self.outbox.shut_down_write();
             self.reader.linger(Instant::now() + self.shared.config.linger);
         }
         self.outbox.release();
@@ -129,6 +130,7 @@ impl Connection {
         let number = self.admission.number;
         let goodbye = match reason {
             CloseReason::Told(goodbye) => Answer::goodbye(self.form(), goodbye),
+            CloseReason::Tls(_) => Vec::new(),
             CloseReason::Lost(_) | CloseReason::Stalled => {
                 self.outbox.end(reason);
                 Vec::new()
@@ -178,6 +180,7 @@ impl Connection {
     /// Greets, logs in and converses until there is a reason to end.
     #[inline(never)]
     fn live(&mut self) -> Result<Infallible, CloseReason> {
+        self.reader.begin(Instant::now() + self.shared.config.handshake_timeout)?;
         self.greet();
         self.log_in()?;
         self.admission.logged_in();
@@ -192,8 +195,8 @@ impl Connection {
                 self.take_line(line)?;
             }
             self.post_speeches();
-            if self.reader.at_end() {
-                return Err(CloseReason::Told(Goodbye::Closed));
+            if let Some(end) = self.reader.peer_end() {
+                return Err(end.reason());
             }
             self.read(None, None)?;
         }

@@ -15,7 +15,7 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use madang_protocol::{name::UserName, sanitize::sanitize_label, text::Lang};
 
-use crate::close_reason::CloseReason;
+use crate::{close_reason::CloseReason, transport::tls::certificates::PairError};
 
 /// How many lines may wait to be written.
 const WAITING_LINES: usize = 4_096;
@@ -155,6 +155,24 @@ impl Console {
         self.say(match self.lang {
             Lang::Ko => format!("=== {room} 방이 끝남"),
             Lang::En => format!("=== the room {room} has ended"),
+        });
+    }
+
+    /// The certificate has changed, and new connections are shown the new one.
+    pub(crate) fn certificate_taken(&self) {
+        self.say(match self.lang {
+            Lang::Ko => "+++ 새 인증서를 씁니다.".into(),
+            Lang::En => "+++ The new certificate is in use.".into(),
+        });
+    }
+
+    /// The certificate has changed and can't be used.
+    pub(crate) fn certificate_kept(&self, error: &PairError) {
+        self.say(match self.lang {
+            Lang::Ko => format!("--- 새 인증서를 쓸 수 없어 전의 것을 그대로 씁니다: {error}"),
+            Lang::En => {
+                format!("--- The new certificate can't be used; the old one stays: {error}")
+            }
         });
     }
 

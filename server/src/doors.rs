@@ -2,7 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use madang_protocol::{limits::LINES_PORT, text::Lang};
+use madang_protocol::{
+    limits::{LINES_PORT, TLS_PORT},
+    text::Lang,
+};
 
 use crate::transport::http::origin::PublicUrl;
 
@@ -51,19 +54,28 @@ fn expand(listening: &[SocketAddr], own: &[IpAddr]) -> Vec<SocketAddr> {
     reachable
 }
 
-/// How to come in at `addresses` with lines and at `web` with WebSocket, for each
-/// program that people have; `public_url` is what a proxy makes of `web`.
-pub fn invitation(
-    addresses: &[SocketAddr],
-    web: &[SocketAddr],
-    public_url: Option<&PublicUrl>,
-    lang: Lang,
-) -> String {
+/// The doors of a server.
+#[derive(Debug, Clone, Default)]
+pub struct Doors<'a> {
+    /// Where it takes lines.
+    pub lines: Vec<SocketAddr>,
+    /// Where it takes lines over TLS.
+    pub tls: Vec<SocketAddr>,
+    /// Where it takes WebSocket.
+    pub web: Vec<SocketAddr>,
+    /// Whether that goes over TLS.
+    pub web_is_encrypted: bool,
+    /// What a proxy makes of `web`.
+    pub public_url: Option<&'a PublicUrl>,
+}
+
+/// How to come in by each of `doors`, for each program that people have.
+pub fn invitation(doors: &Doors<'_>, lang: Lang) -> String {
     let mut lines = vec![match lang {
         Lang::Ko => "들어오는 길:".to_owned(),
         Lang::En => "To come in:".to_owned(),
     }];
-    for address in addresses {
+    for address in &doors.lines {
         let (ip, port) = (address.ip(), address.port());
         let madang = match (ip, port) {
             (ip, LINES_PORT) => format!("madang {ip}"),
@@ -77,12 +89,21 @@ pub fn invitation(
         lines.push(format!("  curl telnet://{address}   ({without_nc})"));
         lines.push(format!("  {madang}"));
     }
-    let web = web.iter().map(|address| format!("http://{address}/"));
+    for address in &doors.tls {
+        let madang = match (address.ip(), address.port()) {
+            (ip, TLS_PORT) => format!("madang --tls {ip}"),
+            _ => format!("madang --tls {address}"),
+        };
+        lines.push(format!("  openssl s_client -quiet -connect {address}   (TLS)"));
+        lines.push(format!("  {madang}   (TLS)"));
+    }
+    let scheme = if doors.web_is_encrypted { "https" } else { "http" };
+    let web = doors.web.iter().map(|address| format!("{scheme}://{address}/"));
     let in_browser = match lang {
         Lang::Ko => "브라우저에서",
         Lang::En => "in a browser",
     };
-    for url in web.chain(public_url.map(PublicUrl::to_string)) {
+    for url in web.chain(doors.public_url.map(PublicUrl::to_string)) {
         lines.push(format!("  {url}   ({in_browser})"));
         lines.push(format!("  madang {url}   (WebSocket)"));
     }
@@ -110,11 +131,18 @@ mod tests {
 
     #[test]
     fn every_program_has_its_line() {
-        let addresses =
-            ["192.168.0.5:9009", "[2001:db8::5]:80"].map(|a| a.parse().expect("an address"));
-        let web = ["192.168.0.5:9998".parse().expect("an address")];
-        let public_url = "https://example.org/chat".parse().ok();
-        let text = invitation(&addresses, &web, public_url.as_ref(), Lang::En);
+        let at = |addresses: &[&str]| {
+            addresses.iter().map(|address| address.parse().expect("an address")).collect()
+        };
+        let public_url: Option<PublicUrl> = "https://example.org/chat".parse().ok();
+        let doors = Doors {
+            lines: at(&["192.168.0.5:9009", "[2001:db8::5]:80"]),
+            tls: at(&["192.168.0.5:9010", "[2001:db8::5]:7"]),
+            web: at(&["192.168.0.5:9998"]),
+            web_is_encrypted: false,
+            public_url: public_url.as_ref(),
+        };
+        let text = invitation(&doors, Lang::En);
         for line in [
             "  nc 192.168.0.5 9009\n",
             "  curl telnet://192.168.0.5:9009 ",
@@ -122,11 +150,16 @@ mod tests {
             "  nc 2001:db8::5 80\n",
             "  madang [2001:db8::5]:80\n",
             "  http://192.168.0.5:9998/   (in a browser)\n",
+            "  openssl s_client -quiet -connect 192.168.0.5:9010   (TLS)\n",
+            "  madang --tls 192.168.0.5   (TLS)\n",
+            "  madang --tls [2001:db8::5]:7   (TLS)\n",
             "  madang http://192.168.0.5:9998/   (WebSocket)\n",
             "  https://example.org/chat/   (in a browser)\n",
             "  madang https://example.org/chat/   (WebSocket)",
         ] {
             assert!(text.contains(line), "{line:?} is missing in {text}");
         }
+        let text = invitation(&Doors { web_is_encrypted: true, ..doors }, Lang::En);
+        assert!(text.contains("  madang https://192.168.0.5:9998/   (WebSocket)\n"), "{text}");
     }
 }

@@ -53,9 +53,10 @@ impl Echo {
         };
         let config = &self.shared.config;
         match reason {
-            CloseReason::Told(_) => {
+            CloseReason::Told(_) | CloseReason::Tls(_) => {
                 self.outbox.close(reason, b"");
                 self.outbox.wait_drained(Instant::now() + config.close_timeout);
+                self.outbox.shut_down_write();
                 linger(self.reader.stream(), Instant::now() + config.linger);
             }
             CloseReason::Lost(_) | CloseReason::Stalled => self.outbox.end(reason),
@@ -72,8 +73,8 @@ impl Echo {
                     self.answer(&message);
                 }
             }
-            if self.reader.peer_end().is_some() {
-                return Err(CloseReason::Told(Goodbye::Closed));
+            if let Some(end) = self.reader.peer_end() {
+                return Err(end.reason());
             }
             self.outbox.wait_for_space(None)?;
             self.reader.read(None)?;

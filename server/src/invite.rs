@@ -13,8 +13,10 @@ use crate::{doors, room::Room};
 pub(crate) struct Doors {
     /// Where lines are taken.
     pub(crate) lines: Option<SocketAddr>,
-    /// Where browsers are, and whether that is encrypted.
+    /// Where browsers are.
     pub(crate) web: Option<SocketAddr>,
+    /// Whether that is encrypted.
+    pub(crate) web_is_encrypted: bool,
     /// What browsers are told instead, where something stands before this server.
     pub(crate) public_url: Option<String>,
 }
@@ -44,7 +46,10 @@ pub(crate) fn invitation(
     let web = doors.web.and_then(|door| reached(door, came_by));
     let base = match (&doors.public_url, web) {
         (Some(url), _) => Some(format!("{}/", url.trim_end_matches('/'))),
-        (None, Some(web)) => Some(format!("http://{web}/")),
+        (None, Some(web)) => {
+            let scheme = if doors.web_is_encrypted { "https" } else { "http" };
+            Some(format!("{scheme}://{web}/"))
+        }
         (None, None) => None,
     };
     let link = base.map(|base| base + &fragment);
@@ -158,7 +163,12 @@ mod tests {
     }
 
     fn doors() -> Doors {
-        Doors { lines: address("[::]:9009"), web: address("[::]:9998"), public_url: None }
+        Doors {
+            lines: address("[::]:9009"),
+            web: address("[::]:9998"),
+            web_is_encrypted: false,
+            public_url: None,
+        }
     }
 
     #[test]
@@ -171,6 +181,15 @@ mod tests {
         assert_eq!(invite.nc.as_deref(), Some("nc 192.0.2.5 9009"));
         assert_eq!(invite.join, Some(format!("/join #{KEY}")));
         assert!(!invite.encrypted && invite.qr.is_none());
+    }
+
+    #[test]
+    fn a_door_with_a_certificate_is_encrypted() {
+        let doors = Doors { web_is_encrypted: true, ..doors() };
+        let came_by = address("192.0.2.5:9009");
+        let invite = invitation(&room("private-k3f9", true), came_by, &doors, false);
+        assert_eq!(invite.link, Some(format!("https://192.0.2.5:9998/#{KEY}")));
+        assert!(invite.encrypted);
     }
 
     #[test]
@@ -191,7 +210,7 @@ mod tests {
 
     #[test]
     fn without_a_door_for_browsers_there_is_no_link() {
-        let doors = Doors { web: None, lines: address("[::]:7000"), public_url: None };
+        let doors = Doors { web: None, lines: address("[::]:7000"), ..doors() };
         let came_by = address("[2001:db8::5]:7000");
         let invite = invitation(&room("private-k3f9", true), came_by, &doors, false);
         assert_eq!(invite.link, None);

@@ -27,6 +27,7 @@ use crate::{
         Reader,
         http::{self, Method},
         tcp::LineReader,
+        tls,
     },
     web::{self, WebConnection},
 };
@@ -49,6 +50,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) enum Door {
     /// Lines over TCP.
     Lines,
+    /// Lines over TLS.
+    TlsLines,
     /// HTTP and WebSocket.
     Web,
 }
@@ -226,7 +229,10 @@ impl Acceptor<'_> {
     /// closing does not reset the connection before the peer has read that.
     fn refuse(&self, stream: &TcpStream, address: IpAddr, goodbye: Goodbye) {
         let words = match self.door {
-            Door::Lines => (Notice::Goodbye(goodbye).text(self.shared.config.lang) + "\n").into(),
+            door if self.shared.encrypts(door) => tls::REFUSAL.into(),
+            Door::Lines | Door::TlsLines => {
+                (Notice::Goodbye(goodbye).text(self.shared.config.lang) + "\n").into()
+            }
             Door::Web => http::refusal(&web::refusal_of(goodbye), Method::Get),
         };
         let _ = rustix::net::send(stream, &words, SendFlags::DONTWAIT);
@@ -266,15 +272,16 @@ fn connection(
     address: IpAddr,
 ) -> Box<dyn FnOnce() + Send> {
     match door {
-        Door::Lines => {
-            let outbox = shared.new_outbox(&admission, stream.clone());
-            let reader = Reader::Lines(LineReader::new(stream));
+        Door::Lines | Door::TlsLines => {
+            let (input, outbox) = shared.open(door, &admission, stream);
+            let reader = Reader::Lines(LineReader::new(input));
             let connection = Connection::new(shared, admission, address, reader, outbox);
             let connection = Box::new(connection);
             Box::new(|| connection.run())
         }
         Door::Web => {
-            let connection = WebConnection::new(shared, admission, stream, address);
+            let (input, outbox) = shared.open(door, &admission, stream);
+            let connection = WebConnection::new(shared, admission, input, address, outbox);
             Box::new(|| connection.run())
         }
     }

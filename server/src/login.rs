@@ -85,8 +85,8 @@ impl Connection {
                     return Ok(());
                 }
             }
-            if self.reader.at_end() {
-                return Err(CloseReason::Told(Goodbye::Closed));
+            if let Some(end) = self.reader.peer_end() {
+                return Err(end.reason());
             }
             let until = hint_at.map_or(deadline, |hint_at| deadline.min(hint_at));
             match self.read(Some(until), Some((deadline, timed_out)))? {

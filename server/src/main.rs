@@ -7,7 +7,7 @@ use madang_protocol::text::Lang;
 use madang_server::{
     cli::{Cli, LogFormat, in_one_line},
     console::{Console, Streams},
-    doors,
+    doors::{self, Doors},
     manual::Manual,
     operator::{self, Outcome},
     server::Server,
@@ -174,6 +174,9 @@ fn announce(server: &Server, public_url: Option<&PublicUrl>, console: &Console) 
              +++ Up to {connections} connections at once ({limit})"
         ),
     });
-    let [lines, web] = [server.addresses(), server.web_addresses()].map(|a| doors::reachable(&a));
-    console.say(doors::invitation(&lines, &web, public_url, lang));
+    let [lines, tls, web] = [server.addresses(), server.tls_addresses(), server.web_addresses()]
+        .map(|addresses| doors::reachable(&addresses));
+    let web_is_encrypted = server.web_is_encrypted();
+    let doors = Doors { lines, tls, web, web_is_encrypted, public_url };
+    console.say(doors::invitation(&doors, lang));
 }

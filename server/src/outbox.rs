@@ -33,7 +33,7 @@ use crate::{
     batch::{Batch, Form, Mark, Rendered},
     carrier::Carrier,
     close_reason::CloseReason,
-    sink::{Sent, Sink},
+    sink::{Sent, Sink, TcpSink, tls::Decrypted},
     sync::{Condvar, Mutex, MutexGuard},
 };
 
@@ -371,6 +371,43 @@ impl Outbox {
         self.state.lock().reason
     }
 
+    /// Takes what has come over TLS, without waiting, and decrypts as much as goes into
+    /// `space`; for the connection's own thread.
+    ///
+    /// # Errors
+    ///
+    /// The socket's or the session's; `NotConnected` if there is none any more.
+    pub(crate) fn receive(&self, space: &mut [u8]) -> io::Result<Decrypted> {
+        let mut state = self.state.lock();
+        match state.sink.as_mut().and_then(|sink| sink.tls()) {
+            Some(session) => session.receive(space),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Sends what the TLS session has to tell its peer, as far as the socket takes it;
+    /// false if it is full.
+    ///
+    /// # Errors
+    ///
+    /// The socket's.
+    pub(crate) fn flush(&self) -> io::Result<bool> {
+        match self.state.lock().sink.as_mut().and_then(|sink| sink.tls()) {
+            Some(session) => session.flush(),
+            None => Ok(true),
+        }
+    }
+
+    /// Gives up a TLS session that has not begun: what the peer is told goes out as it
+    /// is.
+    pub(crate) fn give_up_tls(&self) {
+        let mut state = self.state.lock();
+        if let Some(session) = state.sink.as_mut().and_then(|sink| sink.tls()) {
+            let stream = session.stream();
+            state.sink = Some(Box::new(TcpSink::new(stream)));
+        }
+    }
+
     /// Sends what the socket takes now; called by the drainer when it takes
     /// anything again.
     pub(crate) fn drain(self: &Arc<Self>) {
@@ -509,7 +546,8 @@ impl Outbox {
     /// Replaces every shared entry that was not begun, but the newest, by marks.
     #[inline(never)]
     fn skip(&self, state: &mut MutexGuard<'_, State>) {
-        let begun = usize::from(state.sent_bytes > 0);
+        let holds_byte = state.sink.as_ref().is_some_and(|sink| sink.holds_byte());
+        let begun = usize::from(state.sent_bytes > 0 || holds_byte);
         let newest = state.queue.len() - 1;
         let (form, carrier) = (state.form, state.carrier);
         let mut kept: VecDeque<Entry> = VecDeque::new();

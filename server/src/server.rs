@@ -17,7 +17,7 @@ use crate::{
     capacity::Capacity,
     clock,
     close_reason::CloseReason,
-    config::{Config, Listen},
+    config::{Config, Listen, TlsConfig},
     connections::{Admission, ConnectionLimits, Connections},
     console::Console,
     drainer::Drainer,
@@ -29,9 +29,16 @@ use crate::{
     room_allowance::RoomAllowance,
     rooms::Rooms,
     session::Session,
-    sink::TcpSink,
-    timekeeper::{self, Timekeeper},
-    transport::http::origin::PublicUrl,
+    sink::{Sink, TcpSink, tls::TlsSink},
+    timekeeper::{self, Due, Timekeeper},
+    transport::{
+        http::origin::PublicUrl,
+        input::Input,
+        tls::{
+            TlsInput,
+            certificates::{Certificates, PairError},
+        },
+    },
     user_manager::{AwayLimits, UserManager},
 };
 
@@ -57,6 +64,14 @@ pub(crate) struct Shared {
     pub(crate) bans: Bans,
     pub(crate) timekeeper: Timekeeper,
     pub(crate) doors: Doors,
+    pub(crate) tls: Option<Tls>,
+}
+
+/// What every connection over TLS works with.
+pub(crate) struct Tls {
+    pub(crate) certificates: Arc<Certificates>,
+    config: Arc<rustls::ServerConfig>,
+    pub(crate) look_interval: Duration,
 }
 
 /// A running server. It runs until it is [stopped](Server::stop).
@@ -81,24 +96,51 @@ pub enum StartError {
         /// The system's words.
         cause: io::Error,
     },
+    /// The certificate and its key can't be used.
+    #[error(transparent)]
+    Pair(#[from] PairError),
     /// The system has no threads, descriptors or memory left.
     #[error("failed to start the server's threads: {0}")]
     Threads(#[source] io::Error),
 }
 
 impl Shared {
-    /// The outbox of a new connection, which is reached there when the server
-    /// stops. It carries lines for people until it is told otherwise.
-    pub(crate) fn new_outbox(&self, admission: &Admission, stream: Arc<TcpStream>) -> Arc<Outbox> {
+    /// Both sides of a new connection that came in at `door`, of which the outbox is
+    /// reached when the server stops. It carries lines for people until it is told
+    /// otherwise.
+    pub(crate) fn open(
+        &self,
+        door: Door,
+        admission: &Admission,
+        stream: Arc<TcpStream>,
+    ) -> (Input, Arc<Outbox>) {
+        let tls = self.tls.as_ref().filter(|_| self.encrypts(door));
+        let sink: Box<dyn Sink> = match tls {
+            Some(tls) => Box::new(TlsSink::new(stream.clone(), tls.config.clone())),
+            None => Box::new(TcpSink::new(stream.clone())),
+        };
         let outbox = Outbox::new(
             admission.number,
             Form::Text(self.config.lang, LineEnd::Lf),
-            Box::new(TcpSink::new(stream)),
+            sink,
             self.bounds.clone(),
             self.drainer.clone(),
         );
         admission.register(outbox.clone());
-        outbox
+        let input = match tls {
+            Some(_) => Input::Tls(TlsInput::new(stream, outbox.clone())),
+            None => Input::Plain(stream),
+        };
+        (input, outbox)
+    }
+
+    /// Whether what comes in at `door` is encrypted.
+    pub(crate) fn encrypts(&self, door: Door) -> bool {
+        match door {
+            Door::Lines => false,
+            Door::TlsLines => true,
+            Door::Web => self.tls.is_some(),
+        }
     }
 
     /// Ends a session to which nobody comes back: it leaves `room`, its rooms get
@@ -122,6 +164,14 @@ impl Shared {
     }
 }
 
+impl Tls {
+    fn load(config: &TlsConfig) -> Result<Tls, PairError> {
+        let certificates = Certificates::load(config.pair.clone())?;
+        let look_interval = config.look_interval;
+        Ok(Tls { config: certificates.server_config(), certificates, look_interval })
+    }
+}
+
 impl Server {
     /// Binds every listener and starts the threads; returns when peers can connect.
     ///
@@ -129,13 +179,17 @@ impl Server {
     ///
     /// [`StartError`]; nothing is left running then.
     pub fn start(config: Config, console: Console) -> Result<Server, StartError> {
+        let tls = config.tls.as_ref().map(Tls::load).transpose()?;
         let doors = config.listen.iter().map(|listen| (Door::Lines, listen));
         let doors = doors.chain(config.web.iter().map(|listen| (Door::Web, listen)));
+        let tls_listen = config.tls.iter().flat_map(|tls| &tls.listen);
+        let doors = doors.chain(tls_listen.map(|listen| (Door::TlsLines, listen)));
         let bind = |(door, listen): (Door, &Listen)| match listener::bind(*listen) {
             Ok(socket) => Ok((door, socket)),
             Err(cause) => {
                 let flag = match door {
                     Door::Lines => "--listen",
+                    Door::TlsLines => "--listen-tls",
                     Door::Web => "--web (--no-web does without)",
                 };
                 Err(StartError::Listen { flag, address: listen.address(), cause })
@@ -165,6 +219,7 @@ impl Server {
         let doors = Doors {
             lines: first(Door::Lines),
             web: first(Door::Web),
+            web_is_encrypted: tls.is_some(),
             public_url: config.public_url.as_ref().map(PublicUrl::to_string),
         };
         let shared = Arc::new(Shared {
@@ -179,8 +234,12 @@ impl Server {
             bans: Bans::default(),
             timekeeper: Timekeeper::default(),
             doors,
+            tls,
             config,
         });
+        if let Some(tls) = &shared.tls {
+            shared.timekeeper.schedule(Instant::now() + tls.look_interval, Due::Certificate);
+        }
         let timekeeper_thread = match timekeeper::start(shared.clone()) {
             Ok(thread) => thread,
             Err(error) => {
@@ -207,9 +266,19 @@ impl Server {
         self.addresses_of(Door::Lines)
     }
 
+    /// Where it takes lines over TLS, in the order of the configuration.
+    pub fn tls_addresses(&self) -> Vec<SocketAddr> {
+        self.addresses_of(Door::TlsLines)
+    }
+
     /// Where it takes HTTP and WebSocket, in the order of the configuration.
     pub fn web_addresses(&self) -> Vec<SocketAddr> {
         self.addresses_of(Door::Web)
+    }
+
+    /// Whether that is https and wss.
+    pub fn web_is_encrypted(&self) -> bool {
+        self.shared.encrypts(Door::Web)
     }
 
     fn addresses_of(&self, door: Door) -> Vec<SocketAddr> {

@@ -12,6 +12,10 @@ use rustix::{
     net::{SendAncillaryBuffer, SendFlags},
 };
 
+pub(crate) mod tls;
+
+use self::tls::TlsSink;
+
 /// What a sink did with the bytes that it was given.
 #[derive(Debug)]
 pub(crate) enum Sent {
@@ -37,6 +41,16 @@ pub(crate) trait Sink: Send {
 
     /// The socket to wait for when it is full; none where there is no socket.
     fn socket(&self) -> Option<&TcpStream>;
+
+    /// Whether it has begun to send the byte that it will be offered next.
+    fn holds_byte(&self) -> bool {
+        false
+    }
+
+    /// The TLS session that it is, if it is one.
+    fn tls(&mut self) -> Option<&mut TlsSink> {
+        None
+    }
 }
 
 /// A plain TCP socket, shared with the thread that reads it: one descriptor.

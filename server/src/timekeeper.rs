@@ -1,5 +1,5 @@
 //! The one thread that ends what only time ends: sessions without a connection,
-//! rooms without members, mutes. It is woken by the next deadline, not by ticks, and
+//! rooms without members, mutes, certificates. It is woken by the next deadline, not by ticks, and
 //! never waits for a room.
 
 use std::{
@@ -17,6 +17,7 @@ use crate::{
     server::Shared,
     session::Session,
     sync::{Condvar, Mutex},
+    transport::tls::certificates::Look,
 };
 
 /// What is due at some time.
@@ -29,6 +30,8 @@ pub(crate) enum Due {
     Mute(Weak<Room>, Weak<Session>),
     /// An operator's mute is over.
     Silence(Weak<Session>, Instant),
+    /// It is to be looked whether the certificate has changed.
+    Certificate,
 }
 
 /// Of more than this, what has lost its object is forgotten before it is due.
@@ -66,6 +69,7 @@ impl Due {
             Due::Room(room) => (1, room.as_ptr().addr(), 0),
             Due::Mute(room, session) => (2, room.as_ptr().addr(), session.as_ptr().addr()),
             Due::Silence(session, _) => (3, session.as_ptr().addr(), 0),
+            Due::Certificate => (4, 0, 0),
         }
     }
 
@@ -75,6 +79,7 @@ impl Due {
             Due::Session(session, _) | Due::Silence(session, _) => session.strong_count() == 0,
             Due::Room(room) => room.strong_count() == 0,
             Due::Mute(room, session) => room.strong_count() == 0 || session.strong_count() == 0,
+            Due::Certificate => false,
         }
     }
 }
@@ -199,6 +204,15 @@ impl Shared {
                     let _ = room.act_now(By::Operator, Action::Unmute(session));
                 }
             }
+            Due::Certificate => {
+                let Some(tls) = &self.tls else { return };
+                self.timekeeper.schedule(Instant::now() + tls.look_interval, Due::Certificate);
+                match tls.certificates.look() {
+                    Look::Same => {}
+                    Look::Taken => self.console.certificate_taken(),
+                    Look::Kept(error) => self.console.certificate_kept(&error),
+                }
+            }
         }
     }
 }
@@ -228,6 +242,7 @@ mod tests {
         Some(match timekeeper.next()? {
             Due::Session(session, _) | Due::Silence(session, _) => session.upgrade()?.number,
             Due::Room(room) | Due::Mute(room, _) => room.upgrade()?.number,
+            Due::Certificate => unreachable!("none is scheduled here"),
         })
     }
 

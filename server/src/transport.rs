@@ -3,7 +3,7 @@
 
 use std::{
     io::{self, Read},
-    net::{Shutdown, SocketAddr, TcpStream},
+    net::{SocketAddr, TcpStream},
     time::{Duration, Instant},
 };
 
@@ -11,8 +11,13 @@ use madang_protocol::notice::{Goodbye, Notice};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use self::{tcp::LineReader, websocket::MessageReader};
-use crate::config::Config;
+use crate::{
+    close_reason::{CloseReason, TlsFault},
+    config::Config,
+};
 
+pub(crate) mod input;
+pub mod tls;
 pub(crate) mod tcp;
 pub mod http;
 pub(crate) mod websocket;
@@ -38,12 +43,26 @@ pub(crate) enum ReadOutcome {
 /// How the peer has ended its side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PeerEnd {
-    /// FIN: it sends no more, or somebody here has shut the socket down.
+    /// FIN, over TLS close_notify: it sends no more, or somebody here has shut the
+    /// socket down.
     Closed,
+    /// FIN over TLS without a close_notify: what it last said may not be all.
+    Cut,
     /// A Close frame, with its code if it had one (RFC 6455 section 7.1.5).
     CloseFrame(Option<u16>),
     /// The connection is gone: reset, timed out, unreachable.
     Lost,
+}
+
+/// What one read of bytes brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// So many of them, at least one.
+    Bytes(usize),
+    /// Nothing for the reader yet: what has come was TLS's own.
+    Nothing,
+    /// Nothing follows.
+    End(PeerEnd),
 }
 
 /// A line that was read and paid for.
@@ -71,7 +90,31 @@ impl Line {
     }
 }
 
+impl PeerEnd {
+    /// Why the connection ends.
+    pub(crate) fn reason(self) -> CloseReason {
+        match self {
+            PeerEnd::Cut => CloseReason::Tls(TlsFault::Cut),
+            _ => CloseReason::Told(Goodbye::Closed),
+        }
+    }
+}
+
 impl Reader {
+    /// Makes sure that what is read next is the peer's, until `deadline`: over TLS that
+    /// is the handshake.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not to be read.
+    pub(crate) fn begin(&mut self, deadline: Instant) -> Result<(), CloseReason> {
+        match self {
+            Reader::Lines(reader) => reader.begin(deadline),
+            // It was done before there was a request.
+            Reader::Messages(_) => Ok(()),
+        }
+    }
+
     /// Reads once; blocks until something comes, the peer closes its side, the
     /// socket is shut down, or `deadline`.
     ///
@@ -124,11 +167,6 @@ impl Reader {
             Reader::Lines(reader) => reader.peer_end(),
             Reader::Messages(reader) => reader.peer_end(),
         }
-    }
-
-    /// Whether nothing can be read any more.
-    pub(crate) fn at_end(&self) -> bool {
-        self.peer_end().is_some()
     }
 
     /// Whether the peer began with a TLS handshake.
@@ -206,8 +244,7 @@ impl Reader {
         }
     }
 
-    /// Closes the server's side and gives the peer until `deadline` to close its
-    /// own.
+    /// Gives the peer until `deadline` to close its side, when the server's was closed.
     pub(crate) fn linger(&self, deadline: Instant) {
         linger(self.stream(), deadline);
     }
@@ -228,32 +265,16 @@ impl Reader {
 /// When the connection is gone.
 pub(crate) fn pause(stream: &TcpStream, pause: Duration) -> io::Result<()> {
     let mut fds = [PollFd::new(stream, PollFlags::empty())];
-    if poll(&mut fds, Instant::now() + pause)? {
+    if poll(&mut fds, Some(Instant::now() + pause))? {
         return Err(io::ErrorKind::ConnectionReset.into());
     }
     Ok(())
 }
 
-/// Reads once, as far as `space` goes; blocks until something comes, or `deadline`:
-/// `None` in that case.
-pub(crate) fn read_until(
-    stream: &TcpStream,
-    space: &mut [u8],
-    deadline: Instant,
-) -> io::Result<Option<usize>> {
-    if !wait_readable(stream, deadline)? {
-        return Ok(None);
-    }
-    read_once(stream, space).map(Some)
-}
-
-/// Closes the server's side of `stream` and gives the peer until `deadline` to
-/// close its own: a socket that is closed with input unread resets, and the reset
-/// may overtake the goodbye.
+/// Gives the peer until `deadline` to close its side, when the server's was closed: a
+/// socket that is closed with input unread resets, and the reset may overtake the
+/// goodbye.
 pub(crate) fn linger(mut stream: &TcpStream, deadline: Instant) {
-    if stream.shutdown(Shutdown::Write).is_err() {
-        return;
-    }
     let mut discarded = [0; 512];
     while matches!(wait_readable(stream, deadline), Ok(true)) {
         match stream.read(&mut discarded) {
@@ -276,7 +297,7 @@ fn read_once(mut stream: &TcpStream, space: &mut [u8]) -> io::Result<usize> {
 /// Blocks until `stream` has something to read (its end too), or `deadline`;
 /// false in that case.
 fn wait_readable(stream: &TcpStream, deadline: Instant) -> io::Result<bool> {
-    poll(&mut [PollFd::new(stream, PollFlags::IN)], deadline)
+    poll(&mut [PollFd::new(stream, PollFlags::IN)], Some(deadline))
 }
 
 /// Whether `stream` has something to read now.
@@ -285,18 +306,19 @@ fn is_readable(stream: &TcpStream) -> io::Result<bool> {
     Ok(rustix::event::poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? > 0)
 }
 
-fn poll(fds: &mut [PollFd<'_>], deadline: Instant) -> io::Result<bool> {
+/// Blocks until something happens, or `deadline`; false in that case.
+fn poll(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<bool> {
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
             // A peer that always has something to say moves no deadline.
             return Ok(false);
         }
-        let timeout = Timespec {
+        let timeout = left.map(|left| Timespec {
             tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: left.subsec_nanos().into(),
-        };
-        match rustix::event::poll(fds, Some(&timeout)) {
+        });
+        match rustix::event::poll(fds, timeout.as_ref()) {
             Ok(ready) => return Ok(ready > 0),
             Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),

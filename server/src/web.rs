@@ -2,29 +2,29 @@
 //! answers it, and closes, or goes on as WebSocket.
 
 use std::{
-    net::{IpAddr, TcpStream},
+    net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Instant,
 };
 
-use madang_protocol::notice::Goodbye;
+use madang_protocol::{notice::Goodbye, text::Lang};
 
 use crate::{
     assets,
     batch::Form,
     carrier::Carrier,
     close_reason::CloseReason,
-    config::WebSocketLimits,
     connection::Connection,
     connections::Admission,
     echo::Echo,
     outbox::Outbox,
     server::Shared,
     transport::{
-        Reader,
+        Reader, Received,
         http::{self, HEAD_BYTES, Head, Method, Refusal, Status, origin, proxy},
-        linger, read_until,
+        input::Input,
+        linger, tls,
         websocket::{MessageReader, handshake},
     },
 };
@@ -35,19 +35,21 @@ const READ_BYTES: usize = 1_024;
 /// A connection whose request was not read yet.
 pub(crate) struct WebConnection {
     shared: Arc<Shared>,
-    stream: Arc<TcpStream>,
+    input: Input,
     address: IpAddr,
     outbox: Arc<Outbox>,
+    /// Whether the peer came without TLS to a port that takes nothing else.
+    lacks_tls: bool,
     /// Last, so that its place is given away when the socket is closed.
     admission: Admission,
 }
 
 /// What becomes of a connection whose request was read.
 enum Next {
-    /// A conversation in the chat.
-    Chat(Box<MessageReader>),
-    /// Echoes.
-    Echo(Box<MessageReader>),
+    /// A conversation in the chat, whose peer has sent this already.
+    Chat(Vec<u8>),
+    /// Echoes, likewise.
+    Echo(Vec<u8>),
     /// It was answered, or is gone.
     Close,
 }
@@ -57,12 +59,12 @@ impl WebConnection {
     pub(crate) fn new(
         shared: Arc<Shared>,
         admission: Admission,
-        stream: Arc<TcpStream>,
+        input: Input,
         address: IpAddr,
+        outbox: Arc<Outbox>,
     ) -> WebConnection {
-        let outbox = shared.new_outbox(&admission, stream.clone());
         outbox.change_carrier(Carrier::Http);
-        WebConnection { shared, stream, address, outbox, admission }
+        WebConnection { shared, input, address, outbox, lacks_tls: false, admission }
     }
 
     /// Lives the connection's life; returns when its socket may be closed.
@@ -72,8 +74,8 @@ impl WebConnection {
             Next::Close
         });
         match next {
-            Next::Chat(reader) => self.into_chat(reader).run(),
-            Next::Echo(reader) => self.into_echo(reader).run(),
+            Next::Chat(first) => self.into_chat(&first).run(),
+            Next::Echo(first) => self.into_echo(&first).run(),
             Next::Close => self.finish(),
         }
     }
@@ -81,17 +83,21 @@ impl WebConnection {
     // Here and below: inlined, the frames of what is over would stay under what
     // follows.
     #[inline(never)]
-    fn into_chat(self, reader: Box<MessageReader>) -> Box<Connection> {
-        let WebConnection { shared, address, outbox, admission, .. } = self;
+    fn into_chat(self, first: &[u8]) -> Box<Connection> {
+        let WebConnection { shared, input, address, outbox, admission, .. } = self;
+        let limits = shared.config.websocket;
+        let reader = Box::new(MessageReader::new(input, outbox.clone(), limits, first));
         Box::new(Connection::new(shared, admission, address, Reader::Messages(reader), outbox))
     }
 
     #[inline(never)]
-    fn into_echo(self, reader: Box<MessageReader>) -> Box<Echo> {
-        let WebConnection { shared, outbox, mut admission, .. } = self;
+    fn into_echo(self, first: &[u8]) -> Box<Echo> {
+        let WebConnection { shared, input, outbox, mut admission, .. } = self;
+        let limits = shared.config.echo.websocket;
+        let reader = MessageReader::new(input, outbox.clone(), limits, first);
         // It has no login to be waited for.
         admission.logged_in();
-        Box::new(Echo::new(shared, admission, *reader, outbox))
+        Box::new(Echo::new(shared, admission, reader, outbox))
     }
 
     /// Sees to it that the answer gets out.
@@ -102,41 +108,73 @@ impl WebConnection {
         // An answer may be long, and its way slow: who takes nothing of it for a
         // while is ended by the drainer.
         self.outbox.wait_drained(Instant::now() + config.stall_timeout);
-        linger(&self.stream, Instant::now() + config.linger);
+        self.outbox.shut_down_write();
+        linger(self.input.stream(), Instant::now() + config.linger);
         self.outbox.release();
     }
 
     #[inline(never)]
     fn take_request(&mut self) -> Next {
-        let (head, rest) = match self.read_head() {
+        let deadline = match self.begin() {
+            Ok(deadline) => deadline,
+            Err(reason) => {
+                let reason_text = reason.text(Lang::En);
+                tracing::info!(address = %self.address, "ended before a request: {reason_text}");
+                self.outbox.close(reason, b"");
+                return Next::Close;
+            }
+        };
+        let (head, rest) = match self.read_head(deadline) {
             Ok(Some(read)) => read,
             Ok(None) => return Next::Close,
             Err(refusal) => return self.refuse(&refusal, Method::Get),
         };
         let method = head.method;
-        self.answer(&head, &rest).unwrap_or_else(|refusal| self.refuse(&refusal, method))
+        self.answer(&head, rest).unwrap_or_else(|refusal| self.refuse(&refusal, method))
+    }
+
+    /// Does the handshake, if there is to be one, and returns until when there must be
+    /// a request.
+    fn begin(&mut self) -> Result<Instant, CloseReason> {
+        let config = &self.shared.config;
+        let deadline = Instant::now() + config.handshake_timeout;
+        match self.input.shake_hands(deadline) {
+            Ok(()) => Ok(Instant::now() + config.head_timeout),
+            // It gets an answer all the same, if it has a request.
+            Err(CloseReason::Told(Goodbye::NoTls)) => {
+                self.lacks_tls = true;
+                Ok(deadline)
+            }
+            Err(reason) => Err(reason),
+        }
     }
 
     /// Reads the head, and what has come behind it; `None` if the peer has gone.
-    fn read_head(&self) -> Result<Option<(Head, Vec<u8>)>, Refusal> {
-        let deadline = Instant::now() + self.shared.config.head_timeout;
+    fn read_head(&mut self, deadline: Instant) -> Result<Option<(Head, Vec<u8>)>, Refusal> {
         let mut bytes = Vec::new();
         loop {
             let read = bytes.len();
             bytes.resize((read + READ_BYTES).min(HEAD_BYTES), 0);
-            let count = match read_until(&self.stream, &mut bytes[read..], deadline) {
-                Ok(Some(count)) => count,
-                Ok(None) if read > 0 => {
+            let received = match self.input.wait_readable(deadline) {
+                Ok(true) => self.input.read(&mut bytes[read..]),
+                Ok(false) if read > 0 => {
                     let seconds = self.shared.config.head_timeout.as_secs();
                     let reason = format!("no whole request within {seconds} seconds");
                     return Err(Refusal::new(Status::RequestTimeout, reason));
                 }
                 // A browser connects in advance and may have nothing to ask.
-                Ok(None) | Err(_) => return Ok(None),
+                Ok(false) | Err(_) => return Ok(None),
+            };
+            let count = match received {
+                Ok(Received::Bytes(count)) => count,
+                Ok(Received::Nothing) => 0,
+                Ok(Received::End(_)) | Err(_) => return Ok(None),
             };
             bytes.truncate(read + count);
-            if count == 0 {
-                return Ok(None);
+            if bytes.first() == Some(&tls::HANDSHAKE) {
+                tracing::info!(address = %self.address, "refused TLS on a port that takes none");
+                let reason = "this port speaks http and ws, not https and wss";
+                return Err(Refusal::new(Status::BadRequest, reason));
             }
             if let Some((head, length)) = Head::parse(&bytes)? {
                 return Ok(Some((head, bytes.split_off(length))));
@@ -145,8 +183,11 @@ impl WebConnection {
     }
 
     /// Answers a request, or has it become WebSocket.
-    fn answer(&mut self, head: &Head, rest: &[u8]) -> Result<Next, Refusal> {
+    fn answer(&mut self, head: &Head, rest: Vec<u8>) -> Result<Next, Refusal> {
         self.find_person(head)?;
+        if self.lacks_tls {
+            return self.redirect(head);
+        }
         let name = head.name();
         match name {
             "ws" => return self.open_chat(head, rest),
@@ -179,7 +220,18 @@ impl WebConnection {
         self.admission.count_under(self.address).map_err(refusal_of)
     }
 
-    fn open_chat(&mut self, head: &Head, rest: &[u8]) -> Result<Next, Refusal> {
+    /// Sends a browser to the same address with https.
+    fn redirect(&self, head: &Head) -> Result<Next, Refusal> {
+        tracing::info!(address = %self.address, "redirected http to https");
+        let no_host = || Refusal::new(Status::BadRequest, "this port speaks https and wss alone");
+        let host =
+            head.value("Host").filter(|host| http::is_authority(host)).ok_or_else(no_host)?;
+        let location = format!("https://{host}{}", head.path);
+        self.outbox.push_bytes(&http::redirect(&location, head.method));
+        Ok(Next::Close)
+    }
+
+    fn open_chat(&mut self, head: &Head, rest: Vec<u8>) -> Result<Next, Refusal> {
         let config = &self.shared.config;
         let allowed = config.allowed_origins();
         origin::check(head, &allowed, &self.shared.own_name).inspect_err(|refusal| {
@@ -191,26 +243,19 @@ impl WebConnection {
         if json.is_some() {
             self.outbox.change_form(Form::Json);
         }
-        Ok(Next::Chat(self.upgrade(&answer, rest, Carrier::WebSocket, config.websocket)))
+        self.upgrade(&answer, Carrier::WebSocket);
+        Ok(Next::Chat(rest))
     }
 
-    fn open_echo(&mut self, head: &Head, rest: &[u8]) -> Result<Next, Refusal> {
+    fn open_echo(&mut self, head: &Head, rest: Vec<u8>) -> Result<Next, Refusal> {
         let answer = handshake::accept(head, None)?;
-        let limits = self.shared.config.echo.websocket;
-        Ok(Next::Echo(self.upgrade(&answer, rest, Carrier::Echo, limits)))
+        self.upgrade(&answer, Carrier::Echo);
+        Ok(Next::Echo(rest))
     }
 
-    fn upgrade(
-        &self,
-        answer: &[u8],
-        rest: &[u8],
-        carrier: Carrier,
-        limits: WebSocketLimits,
-    ) -> Box<MessageReader> {
+    fn upgrade(&self, answer: &[u8], carrier: Carrier) {
         self.outbox.push_bytes(answer);
         self.outbox.change_carrier(carrier);
-        let (stream, outbox) = (self.stream.clone(), self.outbox.clone());
-        Box::new(MessageReader::new(stream, outbox, limits, rest))
     }
 
     fn refuse(&self, refusal: &Refusal, method: Method) -> Next {

@@ -1,5 +1,5 @@
-//! One room behind every door: the same conversation over raw TCP and WebSocket, in
-//! lines and in JSON.
+//! One room behind every door: the same conversation over raw TCP and WebSocket, with
+//! TLS and without, in lines and in JSON.
 
 use std::collections::HashMap;
 
@@ -13,9 +13,14 @@ enum Door {
     Json,
     WebSocket,
     WebSocketJson,
+    TlsLines,
+    TlsJson,
+    Wss,
+    WssJson,
 }
 
-const DOORS: [Door; 4] = [Door::Lines, Door::Json, Door::WebSocket, Door::WebSocketJson];
+const PLAIN_DOORS: [Door; 4] = [Door::Lines, Door::Json, Door::WebSocket, Door::WebSocketJson];
+const TLS_DOORS: [Door; 4] = [Door::TlsLines, Door::TlsJson, Door::Wss, Door::WssJson];
 
 /// Somebody who has come in by one of them.
 enum Visitor {
@@ -36,29 +41,43 @@ enum Told {
 impl Visitor {
     #[track_caller]
     fn come(server: &TestServer, door: Door) -> Visitor {
+        const PATH: &str = "/any/prefix/ws";
+        const JSON: [(&str, &str); 1] = [("Sec-WebSocket-Protocol", "madang.json.v1")];
         let web = server.web_address();
         match door {
-            Door::Lines => {
-                let mut client = server.connect();
-                client.expect("ID:");
-                Visitor::Tcp { client, is_json: false }
-            }
-            Door::Json => {
-                let mut client = server.connect();
-                client.become_json();
-                Visitor::Tcp { client, is_json: true }
-            }
-            Door::WebSocket => {
-                let mut client = WebSocketClient::open(web, "/any/prefix/ws", &[]);
-                while !client.expect_message().ends_with("ID:") {}
-                Visitor::WebSocket { client, is_json: false }
-            }
-            Door::WebSocketJson => {
-                let mut client = WebSocketClient::open_json(web);
-                client.expect_json("hello");
-                Visitor::WebSocket { client, is_json: true }
-            }
+            Door::Lines => Visitor::in_lines(server.connect()),
+            Door::TlsLines => Visitor::in_lines(server.connect_tls()),
+            Door::Json => Visitor::in_json(server.connect()),
+            Door::TlsJson => Visitor::in_json(server.connect_tls()),
+            Door::WebSocket => Visitor::in_messages(WebSocketClient::open(web, PATH, &[])),
+            Door::Wss => Visitor::in_messages(server.connect_wss(PATH, &[])),
+            Door::WebSocketJson => Visitor::in_objects(WebSocketClient::open_json(web)),
+            Door::WssJson => Visitor::in_objects(server.connect_wss("/", &JSON)),
         }
+    }
+
+    #[track_caller]
+    fn in_lines(mut client: TestClient) -> Visitor {
+        client.expect("ID:");
+        Visitor::Tcp { client, is_json: false }
+    }
+
+    #[track_caller]
+    fn in_json(mut client: TestClient) -> Visitor {
+        client.become_json();
+        Visitor::Tcp { client, is_json: true }
+    }
+
+    #[track_caller]
+    fn in_messages(mut client: WebSocketClient) -> Visitor {
+        while !client.expect_message().ends_with("ID:") {}
+        Visitor::WebSocket { client, is_json: false }
+    }
+
+    #[track_caller]
+    fn in_objects(mut client: WebSocketClient) -> Visitor {
+        client.expect_json("hello");
+        Visitor::WebSocket { client, is_json: true }
     }
 
     #[track_caller]
@@ -157,9 +176,20 @@ fn read_json(message: &str) -> Option<Told> {
 
 #[test]
 fn the_same_conversation_goes_over_every_door() {
-    for (host, guest) in DOORS.iter().flat_map(|one| DOORS.map(|other| (*one, other))) {
+    let pairs = |hosts: [Door; 4], guests: [Door; 4]| {
+        hosts.into_iter().flat_map(move |host| guests.map(|guest| (host, guest)))
+    };
+    // A server with a certificate takes no WebSocket without TLS.
+    let with_lines =
+        TLS_DOORS.into_iter().flat_map(|host| [(host, Door::Lines), (Door::Json, host)]);
+    let pairs =
+        pairs(PLAIN_DOORS, PLAIN_DOORS).chain(pairs(TLS_DOORS, TLS_DOORS)).chain(with_lines);
+    for (host, guest) in pairs {
         eprintln!("{host:?} talks with {guest:?}");
-        let server = TestServer::start(|_| {});
+        let server = match [host, guest].iter().any(|door| TLS_DOORS.contains(door)) {
+            true => TestServer::start_with_tls(|_| {}),
+            false => TestServer::start(|_| {}),
+        };
         let said = |user: &str, text: &str| Told::Said(user.into(), text.into());
         let mut alice = Visitor::come(&server, host);
         alice.give_name("alice");

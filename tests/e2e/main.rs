@@ -22,6 +22,7 @@ mod stop;
 mod dead;
 mod readme;
 mod doors;
+mod tls;
 mod web;
 mod hostile;
 mod rfc6455;

@@ -2,12 +2,13 @@
 //! it expected.
 
 use std::{
-    io::{ErrorKind, Read, Write},
+    io::{self, ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
     time::{Duration, Instant},
 };
 
 use memchr::memmem;
+use rustls::{ClientConnection, Stream, StreamOwned};
 use serde_json::{Value, json};
 use socket2::{Domain, SockRef, Socket, Type};
 
@@ -23,6 +24,8 @@ use crate::{
 /// has failed, the transcript is printed as the client is dropped.
 pub struct TestClient {
     stream: TcpStream,
+    /// What goes over the socket is encrypted, if there is a session.
+    tls: Option<ClientConnection>,
     unread: Vec<u8>,
     at_end: Option<End>,
     label: String,
@@ -36,6 +39,8 @@ enum End {
     Closed,
     /// What was not read is lost.
     Reset,
+    /// Over TLS, without a word of it.
+    Cut,
 }
 
 impl TestClient {
@@ -71,7 +76,43 @@ impl TestClient {
         let port = stream.local_addr().expect("it is connected").port();
         let label = format!("port {port}");
         let transcript = Transcript::new();
-        TestClient { stream, unread: Vec::new(), at_end: None, label, transcript }
+        TestClient { stream, tls: None, unread: Vec::new(), at_end: None, label, transcript }
+    }
+
+    /// Has all that follows go over TLS; the handshake is done with the first of it.
+    pub fn over_tls(mut self, session: ClientConnection) -> TestClient {
+        self.tls = Some(session);
+        self
+    }
+
+    /// Does the handshake.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no session.
+    pub fn shake_hands(&mut self) -> io::Result<()> {
+        self.stream.set_read_timeout(Some(DEADLINE)).expect("the time is not zero");
+        let session = self.tls.as_mut().expect("there is to be a session");
+        while session.is_handshaking() {
+            session.complete_io(&mut self.stream)?;
+        }
+        Ok(())
+    }
+
+    /// The TLS session.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub fn session(&mut self) -> &mut ClientConnection {
+        self.tls.as_mut().expect("there is a session")
+    }
+
+    /// The socket and the session over it; nothing may be unread.
+    #[track_caller]
+    pub fn into_tls_stream(mut self) -> StreamOwned<ClientConnection, TcpStream> {
+        let session = self.tls.take().expect("there is a session");
+        StreamOwned::new(session, self.into_stream())
     }
 
     /// Sends text or bytes, as they are.
@@ -89,7 +130,10 @@ impl TestClient {
 
     /// Sends text or bytes; false if the connection has ended.
     pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
-        let sent = self.stream.write_all(bytes.as_ref());
+        let sent = match &mut self.tls {
+            None => self.stream.write_all(bytes.as_ref()),
+            Some(session) => Stream::new(session, &mut self.stream).write_all(bytes.as_ref()),
+        };
         self.transcript.add(Direction::Sent, bytes.as_ref());
         if let Err(error) = &sent {
             self.transcript.add(Direction::Happened, error.to_string().as_bytes());
@@ -145,6 +189,14 @@ impl TestClient {
     #[track_caller]
     pub fn finish_sending(&mut self) {
         self.transcript.add(Direction::Happened, b"FIN");
+        if let Some(session) = &mut self.tls {
+            session.send_close_notify();
+            while session.wants_write() {
+                if let Err(error) = session.write_tls(&mut self.stream) {
+                    panic!("failed to say that it closes: {error}");
+                }
+            }
+        }
         if let Err(error) = self.stream.shutdown(Shutdown::Write) {
             self.fail(&format!("failed to close the sending side: {error}"));
         }
@@ -430,7 +482,11 @@ impl TestClient {
                 return false;
             }
             self.stream.set_read_timeout(Some(left)).expect("the time is not zero");
-            match self.stream.read(&mut buffer) {
+            let read = match &mut self.tls {
+                None => self.stream.read(&mut buffer),
+                Some(session) => Stream::new(session, &mut self.stream).read(&mut buffer),
+            };
+            match read {
                 Ok(0) => return self.end(End::Closed, "closed by the server"),
                 Ok(count) => {
                     self.transcript.add(Direction::Received, &buffer[..count]);
@@ -441,6 +497,9 @@ impl TestClient {
                 // The time is over, or nearly: the loop looks.
                 Err(error)
                     if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                    return self.end(End::Cut, "closed by the server without a close_notify");
+                }
                 Err(error) => return self.end(End::Reset, &error.to_string()),
             }
         }

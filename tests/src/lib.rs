@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+pub use authority::{Authority, Flaw, Pair};
 pub use client::{TestClient, read_lines};
 pub use program::{Program, TestFolder};
 pub use server::TestServer;
@@ -17,6 +18,7 @@ mod server;
 mod client;
 mod websocket;
 mod program;
+mod authority;
 mod transcript;
 mod kernel;
 

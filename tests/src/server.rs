@@ -4,25 +4,36 @@ use std::{
     io::{self, Write},
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Condvar, Mutex, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use madang_server::{
-    config::{Binary, Config, Listen},
+    config::{Binary, Config, Listen, TlsConfig},
     console::{Console, ConsoleThread, Streams},
     server::Server,
 };
 
-use crate::{DEADLINE, client::TestClient, websocket::WebSocketClient};
+use crate::{
+    DEADLINE, authority::Authority, client::TestClient, program::TestFolder,
+    websocket::WebSocketClient,
+};
 
 /// What a test's server says if a connection's thread has panicked.
 const INTERNAL_ERRORS: [&str; 2] = ["서버 오류", "error of the server"];
+
+/// The way in over TLS, and who vouches for it.
+struct TestTls {
+    address: SocketAddr,
+    authority: Authority,
+    folder: TestFolder,
+}
 
 /// A running server. It stops when it is dropped, and the test fails if one of
 /// its connections has not ended then, or has panicked before.
 pub struct TestServer {
     address: SocketAddr,
     web_address: Option<SocketAddr>,
+    tls: Option<TestTls>,
     screen: Screen,
     running: Option<(Server, ConsoleThread)>,
 }
@@ -36,7 +47,32 @@ impl TestServer {
     /// If it does not start.
     #[track_caller]
     pub fn start(change: impl FnOnce(&mut Config)) -> TestServer {
+        TestServer::start_with(None, change)
+    }
+
+    /// Starts a server that takes lines over TLS too, and on its web port https and wss
+    /// alone. It looks for a new certificate all the time.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    #[track_caller]
+    pub fn start_with_tls(change: impl FnOnce(&mut Config)) -> TestServer {
+        TestServer::start_with(Some((Authority::new(), TestFolder::new())), change)
+    }
+
+    #[track_caller]
+    fn start_with(
+        tls: Option<(Authority, TestFolder)>,
+        change: impl FnOnce(&mut Config),
+    ) -> TestServer {
+        let tls_config = tls.as_ref().map(|(authority, folder)| TlsConfig {
+            listen: vec![Listen::At((Ipv4Addr::LOCALHOST, 0).into())],
+            pair: authority.issue().write(folder),
+            look_interval: Duration::from_millis(10),
+        });
         let mut config = Config {
+            tls: tls_config,
             listen: vec![Listen::At((Ipv4Addr::LOCALHOST, 0).into())],
             web: vec![Listen::At((Ipv4Addr::LOCALHOST, 0).into())],
             rate_limit: None,
@@ -50,7 +86,12 @@ impl TestServer {
         let server = Server::start(config, console).expect("the server starts");
         let address = server.addresses()[0];
         let web_address = server.web_addresses().first().copied();
-        TestServer { address, web_address, screen, running: Some((server, console_thread)) }
+        let tls = tls.map(|(authority, folder)| TestTls {
+            address: server.tls_addresses()[0],
+            authority,
+            folder,
+        });
+        TestServer { address, web_address, tls, screen, running: Some((server, console_thread)) }
     }
 
     /// Starts a server whose `/echo` gives back every message as it came, text and
@@ -82,6 +123,56 @@ impl TestServer {
     #[track_caller]
     pub fn web_address(&self) -> SocketAddr {
         self.web_address.expect("it has a web port")
+    }
+
+    fn tls(&self) -> &TestTls {
+        self.tls.as_ref().expect("it was started with TLS")
+    }
+
+    /// Where it takes lines over TLS.
+    ///
+    /// # Panics
+    ///
+    /// If it was not started with TLS; likewise below.
+    pub fn tls_address(&self) -> SocketAddr {
+        self.tls().address
+    }
+
+    /// Who vouches for it.
+    pub fn authority(&self) -> &Authority {
+        &self.tls().authority
+    }
+
+    /// Where its certificate is, as `cert.pem`, and its key, as `key.pem`; and for those
+    /// who want it, its authority's, as `ca.pem`.
+    pub fn tls_folder(&self) -> &TestFolder {
+        let TestTls { authority, folder, .. } = self.tls();
+        folder.write("ca.pem", &authority.pem());
+        folder
+    }
+
+    /// A new client with lines over TLS, to whom nothing was said yet.
+    #[track_caller]
+    pub fn connect_tls(&self) -> TestClient {
+        let TestTls { address, authority, .. } = self.tls();
+        TestClient::connect(*address).over_tls(authority.client(*address))
+    }
+
+    /// A new client over TLS, logged in and told so, in lines.
+    #[track_caller]
+    pub fn login_tls(&self, name: &str) -> TestClient {
+        let mut client = self.connect_tls();
+        client.login(name);
+        client
+    }
+
+    /// A new client over wss at `path`, with more headers than it needs.
+    #[track_caller]
+    pub fn connect_wss(&self, path: &str, headers: &[(&str, &str)]) -> WebSocketClient {
+        let address = self.web_address();
+        let session = self.authority().client(address);
+        let client = TestClient::connect(address).over_tls(session);
+        WebSocketClient::upgrade(client, address, path, headers)
     }
 
     /// A new client, to whom nothing was said yet.

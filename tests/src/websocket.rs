@@ -69,8 +69,13 @@ impl WebSocketClient {
         WebSocketClient::upgrade(client, address, "/", &[])
     }
 
+    /// Asks over a connection that was made before.
+    ///
+    /// # Panics
+    ///
+    /// If the server does not consent.
     #[track_caller]
-    fn upgrade(
+    pub fn upgrade(
         mut client: TestClient,
         address: SocketAddr,
         path: &str,

@@ -140,6 +140,11 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
                 "This is a chat port, not a web page; connect with nc or madang.".into()
             }
             Goodbye::Tls => "This port does not speak TLS; connect without it.".into(),
+            Goodbye::NoTls => {
+                "This port speaks TLS alone; connect with madang --tls, or with openssl \
+                 s_client -quiet -connect HOST:PORT."
+                    .into()
+            }
             Goodbye::ServerFull => {
                 "The server is full; try again later. (server is full)".into()
             }

@@ -143,6 +143,11 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
                 "이곳은 웹이 아니라 채팅 포트입니다. nc나 madang으로 접속하세요.".into()
             }
             Goodbye::Tls => "이 포트는 TLS를 쓰지 않습니다. TLS 없이 접속하세요.".into(),
+            Goodbye::NoTls => {
+                "이 포트는 TLS만 씁니다. madang --tls나 openssl s_client -quiet -connect \
+                 호스트:포트로 접속하세요."
+                    .into()
+            }
             Goodbye::ServerFull => {
                 "서버가 가득 찼습니다. 잠시 뒤 다시 접속하세요. / server is full".into()
             }

@@ -17,6 +17,7 @@ const HEADERS: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
     Ok,
+    TemporaryRedirect,
     BadRequest,
     Forbidden,
     NotFound,
@@ -151,6 +152,7 @@ impl Status {
     fn line(self) -> &'static str {
         match self {
             Status::Ok => "200 OK",
+            Status::TemporaryRedirect => "307 Temporary Redirect",
             Status::BadRequest => "400 Bad Request",
             Status::Forbidden => "403 Forbidden",
             Status::NotFound => "404 Not Found",
@@ -183,11 +185,22 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 /// A whole answer, after which the connection closes; to HEAD without the body.
 pub(crate) fn response(status: Status, content_type: &str, body: &[u8], method: Method) -> Vec<u8> {
+    response_with(status, "", content_type, body, method)
+}
+
+/// A whole answer with further headers, each with its line end.
+fn response_with(
+    status: Status,
+    headers: &str,
+    content_type: &str,
+    body: &[u8],
+    method: Method,
+) -> Vec<u8> {
     let mut head = String::new();
     let connection = if status == Status::UpgradeRequired { "close, Upgrade" } else { "close" };
     write!(
         head,
-        "HTTP/1.1 {}\r\nDate: {}\r\nServer: Madang\r\nConnection: {connection}\r\n{}\
+        "HTTP/1.1 {}\r\nDate: {}\r\nServer: Madang\r\nConnection: {connection}\r\n{}{headers}\
          Content-Type: {content_type}\r\nContent-Length: {}\r\nCache-Control: no-cache\r\n\
          X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n\
          Content-Security-Policy: {POLICY}\r\n\r\n",
@@ -202,6 +215,21 @@ pub(crate) fn response(status: Status, content_type: &str, body: &[u8], method: 
         response.extend_from_slice(body);
     }
     response
+}
+
+/// The answer that sends its reader to `location`, for now: the fragment of a link goes
+/// along (RFC 9110 section 10.2.2).
+pub(crate) fn redirect(location: &str, method: Method) -> Vec<u8> {
+    let header = format!("Location: {location}\r\n");
+    let body = format!("This port speaks https and wss: {location}\n");
+    let content_type = "text/plain; charset=utf-8";
+    response_with(Status::TemporaryRedirect, &header, content_type, body.as_bytes(), method)
+}
+
+/// Whether `host` is nothing but a host and perhaps a port.
+pub(crate) fn is_authority(host: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
+    !host.is_empty() && host.bytes().all(fits)
 }
 
 /// The answer to what is not granted.

@@ -4,7 +4,6 @@
 use std::{
     io,
     net::TcpStream,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -14,15 +13,13 @@ use madang_protocol::{
     telnet::{Telnet, edit_line},
 };
 
-use super::{Line, PeerEnd, ReadOutcome, read_once, wait_readable};
-
-/// The first byte of a TLS handshake.
-const TLS_HANDSHAKE: u8 = 0x16;
+use super::{Line, PeerEnd, ReadOutcome, Received, input::Input, tls};
+use crate::close_reason::CloseReason;
 
 /// Reads one connection. Each call blocks at most until its deadline, or until
 /// the socket is shut down from anywhere.
 pub(crate) struct LineReader {
-    stream: Arc<TcpStream>,
+    input: Input,
     decoder: LineDecoder,
     telnet: Telnet,
     framing: Framing,
@@ -57,9 +54,9 @@ enum Typing {
 }
 
 impl LineReader {
-    pub(crate) fn new(stream: Arc<TcpStream>) -> LineReader {
+    pub(crate) fn new(input: Input) -> LineReader {
         LineReader {
-            stream,
+            input,
             decoder: LineDecoder::default(),
             telnet: Telnet::default(),
             framing: Framing::Unknown,
@@ -72,6 +69,15 @@ impl LineReader {
         }
     }
 
+    /// Does the handshake, if there is to be one.
+    ///
+    /// # Errors
+    ///
+    /// Why there is nothing to be read.
+    pub(crate) fn begin(&mut self, deadline: Instant) -> Result<(), CloseReason> {
+        self.input.shake_hands(deadline)
+    }
+
     /// Reads once; blocks until bytes come, the peer closes its side, the socket
     /// is shut down, or `deadline`.
     ///
@@ -80,18 +86,19 @@ impl LineReader {
     /// The socket's.
     pub(crate) fn read(&mut self, deadline: Option<Instant>) -> io::Result<ReadOutcome> {
         let ready = match deadline {
-            Some(deadline) => wait_readable(&self.stream, deadline),
+            Some(deadline) => self.input.wait_readable(deadline),
             None => Ok(true),
         };
         if matches!(ready, Ok(false)) {
             return Ok(ReadOutcome::TimedOut);
         }
         let spare = self.decoder.spare();
-        let read = ready.and_then(|_| read_once(&self.stream, spare));
-        let count = match read {
-            Ok(count) if count > 0 => count,
-            Ok(_) => {
-                self.end = Some(PeerEnd::Closed);
+        let received = ready.and_then(|_| self.input.read(spare));
+        let count = match received {
+            Ok(Received::Bytes(count)) => count,
+            Ok(Received::Nothing) => return Ok(ReadOutcome::Something),
+            Ok(Received::End(end)) => {
+                self.end = Some(end);
                 return Ok(ReadOutcome::Something);
             }
             Err(error) => {
@@ -99,7 +106,7 @@ impl LineReader {
                 return Err(error);
             }
         };
-        self.opens_tls |= !self.has_read && spare[0] == TLS_HANDSHAKE;
+        self.opens_tls |= !self.has_read && spare[0] == tls::HANDSHAKE;
         self.has_read = true;
         if self.opens_tls {
             // Random bytes: what looks like telnet in them is none.
@@ -133,7 +140,7 @@ impl LineReader {
     ///
     /// The socket's.
     pub(crate) fn settle_framing(&mut self, pause: Duration) -> io::Result<bool> {
-        let silent = !wait_readable(&self.stream, Instant::now() + pause)?;
+        let silent = !self.input.wait_readable(Instant::now() + pause)?;
         self.framing = if silent { Framing::Packets } else { Framing::Lines };
         Ok(silent)
     }
@@ -209,7 +216,7 @@ impl LineReader {
     }
 
     pub(super) fn stream(&self) -> &TcpStream {
-        &self.stream
+        self.input.stream()
     }
 }
 

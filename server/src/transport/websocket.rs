@@ -18,7 +18,7 @@ pub(crate) mod frame;
 pub(crate) mod handshake;
 
 use self::decoder::{Decoder, Incoming};
-use super::{Line, PeerEnd, ReadOutcome, is_readable, read_once, wait_readable};
+use super::{Line, PeerEnd, ReadOutcome, Received, input::Input};
 use crate::{config::WebSocketLimits, outbox::Outbox};
 
 /// How often it is looked whether a ping has left that could not be sent at once.
@@ -26,7 +26,7 @@ const LEAVING_PAUSE: Duration = Duration::from_secs(1);
 
 /// Reads one connection, and puts what must be answered into its outbox.
 pub(crate) struct MessageReader {
-    stream: Arc<TcpStream>,
+    input: Input,
     outbox: Arc<Outbox>,
     decoder: Decoder,
     limits: WebSocketLimits,
@@ -61,15 +61,15 @@ pub(crate) enum Message {
 }
 
 impl MessageReader {
-    /// A reader of `stream`, whose peer has sent `first` already.
+    /// A reader of `input`, whose peer has sent `first` already.
     pub(crate) fn new(
-        stream: Arc<TcpStream>,
+        input: Input,
         outbox: Arc<Outbox>,
         limits: WebSocketLimits,
         first: &[u8],
     ) -> MessageReader {
         MessageReader {
-            stream,
+            input,
             outbox,
             decoder: Decoder::new(limits, first),
             limits,
@@ -121,7 +121,7 @@ impl MessageReader {
                 Pong::Leaving(at) | Pong::Due(at) => at,
             };
             let until = [deadline, part_deadline].into_iter().flatten().fold(life, Instant::min);
-            if wait_readable(&self.stream, until)? {
+            if self.input.wait_readable(until)? {
                 return Ok(ReadOutcome::Something);
             }
         }
@@ -141,7 +141,7 @@ impl MessageReader {
             }
             Pong::Leaving(at) if at <= now => self.pong = after_leaving(&self.outbox),
             // The answer may have come while the rate limit kept us from reading.
-            Pong::Due(at) if at <= now && !is_readable(&self.stream)? => {
+            Pong::Due(at) if at <= now && !self.input.is_readable()? => {
                 return Err(io::ErrorKind::TimedOut.into());
             }
             _ => {}
@@ -150,12 +150,13 @@ impl MessageReader {
     }
 
     fn read_now(&mut self) -> io::Result<ReadOutcome> {
-        match read_once(&self.stream, self.decoder.spare())? {
-            0 => self.end = Some(PeerEnd::Closed),
-            count => {
+        match self.input.read(self.decoder.spare())? {
+            Received::Bytes(count) => {
                 self.decoder.filled(count);
                 self.pong = Pong::Heard;
             }
+            Received::Nothing => {}
+            Received::End(end) => self.end = Some(end),
         }
         Ok(ReadOutcome::Something)
     }
@@ -212,7 +213,7 @@ impl MessageReader {
 
     /// The socket.
     pub(crate) fn stream(&self) -> &TcpStream {
-        &self.stream
+        self.input.stream()
     }
 }
 

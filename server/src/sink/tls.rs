@@ -1,0 +1,271 @@
+//! TLS inside the outbox (RFC 8446, RFC 5246): encrypts what the socket then takes,
+//! and decrypts what it has for the connection's own thread. The outbox's lock is
+//! the session's: records leave in the order in which they were made.
+
+use std::{
+    io::{self, IoSlice},
+    net::{Shutdown, TcpStream},
+    ops::Range,
+    sync::Arc,
+};
+
+use rustix::net::{RecvFlags, SendAncillaryBuffer};
+use rustls::{ServerConfig, ServerConnection};
+
+use super::{FLAGS, Sent, Sink};
+use crate::transport::{PeerEnd, Received};
+
+/// What is encrypted before the socket is asked again, in bytes: a whole record.
+const RECORD_BYTES: usize = 16 * 1_024;
+
+/// What a peer may send before its handshake is done, in bytes; a read more may come
+/// with its end.
+const HANDSHAKE_BYTES: usize = 8 * 1_024;
+
+/// A TCP socket that is never waited for, and the TLS session that goes over it.
+pub(crate) struct TlsSink {
+    stream: Arc<TcpStream>,
+    session: ServerConnection,
+    /// The socket is full and has not taken all of what was encrypted. The last byte of
+    /// that counts as not taken: whoever offered it offers it again when there is
+    /// space, and until then waits for that.
+    holds_byte: bool,
+    /// What has come before the handshake was done.
+    handshake_bytes: usize,
+}
+
+/// What has come, decrypted, and how the session stands.
+#[derive(Debug)]
+pub(crate) struct Decrypted {
+    /// What there is for the reader.
+    pub(crate) received: Received,
+    /// More was decrypted than the reader had space for.
+    pub(crate) holds_more: bool,
+    /// The handshake is not done.
+    pub(crate) is_handshaking: bool,
+    /// The session has something to tell its peer that the socket did not take.
+    pub(crate) is_full: bool,
+}
+
+impl TlsSink {
+    /// Begins a session; its peer is to speak first.
+    pub(crate) fn new(stream: Arc<TcpStream>, config: Arc<ServerConfig>) -> TlsSink {
+        // It fails for a bad fragment size alone, and ours sets none.
+        let session = ServerConnection::new(config).expect("the configuration is right");
+        TlsSink { stream, session, holds_byte: false, handshake_bytes: 0 }
+    }
+
+    /// The socket, of a session that is given up before it has begun.
+    pub(crate) fn stream(&self) -> Arc<TcpStream> {
+        self.stream.clone()
+    }
+
+    /// Takes what the socket has, without waiting for it, and decrypts as much as goes
+    /// into `space`; answers what is the session's own. An empty `space` leaves what was
+    /// said where it is.
+    ///
+    /// # Errors
+    ///
+    /// The socket's, or a [`rustls::Error`] inside of one: then the peer was sent an
+    /// alert that says so.
+    pub(crate) fn receive(&mut self, space: &mut [u8]) -> io::Result<Decrypted> {
+        let mut received = self.decrypted(space);
+        if matches!(received, Received::Nothing) {
+            self.read_socket()?;
+            received = self.decrypted(space);
+        }
+        let is_full = !self.flush()?;
+        let state = self.session.process_new_packets().map_err(broken)?;
+        Ok(Decrypted {
+            received,
+            holds_more: state.plaintext_bytes_to_read() > 0,
+            is_handshaking: self.session.is_handshaking(),
+            is_full,
+        })
+    }
+
+    fn decrypted(&mut self, space: &mut [u8]) -> Received {
+        use std::io::Read as _;
+        if space.is_empty() {
+            return Received::Nothing;
+        }
+        match self.session.reader().read(space) {
+            Ok(0) => Received::End(PeerEnd::Closed),
+            Ok(count) => Received::Bytes(count),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Received::End(PeerEnd::Cut)
+            }
+            // Nothing was decrypted yet.
+            Err(_) => Received::Nothing,
+        }
+    }
+
+    fn read_socket(&mut self) -> io::Result<()> {
+        let is_handshaking = self.session.is_handshaking();
+        if is_handshaking && self.handshake_bytes > HANDSHAKE_BYTES {
+            return Err(broken(rustls::Error::General("endless handshake".into())));
+        }
+        let count = match self.session.read_tls(&mut Unblocking(&self.stream)) {
+            Ok(0) if is_handshaking => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if is_handshaking {
+            self.handshake_bytes += count;
+        }
+        if let Err(error) = self.session.process_new_packets() {
+            // The alert is a courtesy; the error is what counts.
+            let _ = self.flush();
+            return Err(broken(error));
+        }
+        Ok(())
+    }
+
+    /// Sends what was encrypted, as far as the socket takes it; false if it is full.
+    pub(crate) fn flush(&mut self) -> io::Result<bool> {
+        while self.session.wants_write() {
+            match self.session.write_tls(&mut Unblocking(&self.stream)) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Takes `length` bytes, which `encrypt` gives to the session range by range.
+    fn send_with(
+        &mut self,
+        length: usize,
+        encrypt: impl Fn(&mut ServerConnection, Range<usize>) -> io::Result<usize>,
+    ) -> Sent {
+        let mut taken = 0;
+        loop {
+            match self.flush() {
+                Ok(true) => taken += usize::from(std::mem::take(&mut self.holds_byte)),
+                Ok(false) if taken > 0 => {
+                    self.holds_byte = true;
+                    return Sent::Taken(taken - 1);
+                }
+                Ok(false) => return Sent::Taken(0),
+                Err(error) => return Sent::Gone(error),
+            }
+            if taken == length {
+                return Sent::Taken(taken);
+            }
+            match encrypt(&mut self.session, taken..length.min(taken + RECORD_BYTES)) {
+                Ok(count) => taken += count,
+                Err(error) => return Sent::Gone(error),
+            }
+        }
+    }
+}
+
+fn broken(error: rustls::Error) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+impl Sink for TlsSink {
+    fn send(&mut self, bytes: &[u8]) -> Sent {
+        use std::io::Write as _;
+        self.send_with(bytes.len(), |session, range| session.writer().write(&bytes[range]))
+    }
+
+    fn send_all(&mut self, pieces: &[IoSlice<'_>]) -> Sent {
+        use std::io::Write as _;
+        let length = pieces.iter().map(|piece| piece.len()).sum();
+        self.send_with(length, |session, range| {
+            session.writer().write_vectored(&part(pieces, range))
+        })
+    }
+
+    fn shut_down_write(&mut self) {
+        // Before there is a session, its end means nothing.
+        if !self.session.is_handshaking() {
+            self.session.send_close_notify();
+        }
+        // Where the socket is full, nobody waits for the end any more.
+        let _ = self.flush();
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+
+    fn shut_down(&mut self) {
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+
+    fn socket(&self) -> Option<&TcpStream> {
+        Some(&self.stream)
+    }
+
+    fn holds_byte(&self) -> bool {
+        self.holds_byte
+    }
+
+    fn tls(&mut self) -> Option<&mut TlsSink> {
+        Some(self)
+    }
+}
+
+/// The part of `pieces`, laid end to end, that is `range`.
+fn part<'a>(pieces: &'a [IoSlice<'_>], range: Range<usize>) -> Vec<IoSlice<'a>> {
+    let mut parts = Vec::new();
+    let mut begin = 0;
+    for piece in pieces {
+        let end = begin + piece.len();
+        let (from, to) = (range.start.max(begin), range.end.min(end));
+        if from < to {
+            parts.push(IoSlice::new(&piece[from - begin..to - begin]));
+        }
+        begin = end;
+    }
+    parts
+}
+
+/// A socket whose calls do not wait.
+struct Unblocking<'a>(&'a TcpStream);
+
+impl io::Read for Unblocking<'_> {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        let (count, _) = rustix::net::recv(self.0, space, RecvFlags::DONTWAIT)?;
+        Ok(count)
+    }
+}
+
+impl io::Write for Unblocking<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::net::send(self.0, bytes, FLAGS)?)
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut control = SendAncillaryBuffer::default();
+        Ok(rustix::net::sendmsg(self.0, pieces, &mut control, FLAGS)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_pieces_is_the_same_bytes() {
+        #[track_caller]
+        fn check(range: Range<usize>, expected: &[&str]) {
+            let pieces = ["ab", "", "cde", "f"].map(|piece| IoSlice::new(piece.as_bytes()));
+            let parts = part(&pieces, range);
+            let parts: Vec<&str> =
+                parts.iter().map(|part| str::from_utf8(part).expect("it was cut well")).collect();
+            assert_eq!(parts, expected);
+        }
+        check(0..6, &["ab", "cde", "f"]);
+        check(1..3, &["b", "c"]);
+        check(2..5, &["cde"]);
+        check(3..4, &["d"]);
+        check(5..6, &["f"]);
+    }
+}

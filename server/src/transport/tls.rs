@@ -1,0 +1,122 @@
+//! The reading side of TLS: waits for the socket without a lock, and has the session
+//! in the outbox decrypt what has come.
+
+use std::{io, net::TcpStream, sync::Arc, time::Instant};
+
+use madang_protocol::notice::Goodbye;
+use rustix::{
+    event::{PollFd, PollFlags},
+    net::RecvFlags,
+};
+
+use super::{Received, is_readable, poll};
+use crate::{
+    close_reason::{CloseReason, TlsFault},
+    outbox::Outbox,
+    sink::tls::Decrypted,
+};
+
+pub mod certificates;
+
+/// The first byte of a TLS handshake.
+pub(crate) const HANDSHAKE: u8 = 0x16;
+
+/// What a peer is sent that there is no place for: the alert `internal_error`, fatal,
+/// which is all that can be said before a handshake (RFC 8446 section 6).
+pub(crate) const REFUSAL: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 80];
+
+/// What comes over TLS.
+pub(crate) struct TlsInput {
+    stream: Arc<TcpStream>,
+    outbox: Arc<Outbox>,
+    /// Something was decrypted and not read.
+    holds_more: bool,
+    /// The session has something to tell its peer that the socket did not take. What
+    /// is said in the chat waits behind it, and is the drainer's to send.
+    is_full: bool,
+    /// The socket was found to have something.
+    is_ready: bool,
+}
+
+impl TlsInput {
+    /// Why a connection ends whose peer does not begin with a handshake.
+    pub(super) const NO_TLS: CloseReason = CloseReason::Told(Goodbye::NoTls);
+
+    /// Reads what the TLS session in `outbox` decrypts of what comes at `stream`.
+    pub(crate) fn new(stream: Arc<TcpStream>, outbox: Arc<Outbox>) -> TlsInput {
+        TlsInput { stream, outbox, holds_more: false, is_full: false, is_ready: false }
+    }
+
+    /// Does the handshake.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no session.
+    pub(super) fn shake_hands(&mut self, deadline: Instant) -> Result<(), CloseReason> {
+        if !self.wait_readable(Some(deadline))? || self.first_byte()? != HANDSHAKE {
+            return Err(Self::NO_TLS);
+        }
+        loop {
+            if !self.wait_readable(Some(deadline))? {
+                return Err(CloseReason::Tls(TlsFault::TimedOut));
+            }
+            let Decrypted { is_handshaking: false, .. } = self.receive(&mut [])? else { continue };
+            return Ok(());
+        }
+    }
+
+    /// What the peer has sent first, which stays where it is.
+    fn first_byte(&self) -> io::Result<u8> {
+        let mut first = [0];
+        match rustix::net::recv(&*self.stream, &mut first, RecvFlags::PEEK)? {
+            (0, _) => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(first[0]),
+        }
+    }
+
+    /// Gives up the session of a peer that speaks no TLS.
+    pub(super) fn give_up(&self) -> Arc<TcpStream> {
+        self.outbox.give_up_tls();
+        self.stream.clone()
+    }
+
+    /// Blocks until something has come (the end too), or `deadline`; false in that case.
+    pub(super) fn wait_readable(&mut self, deadline: Option<Instant>) -> io::Result<bool> {
+        while !self.holds_more && !self.is_ready {
+            let wanted = match self.is_full {
+                true => PollFlags::IN | PollFlags::OUT,
+                false => PollFlags::IN,
+            };
+            let mut fds = [PollFd::new(&*self.stream, wanted)];
+            if !poll(&mut fds, deadline)? {
+                return Ok(false);
+            }
+            let events = fds[0].revents();
+            if events.contains(PollFlags::OUT) {
+                self.is_full = !self.outbox.flush()?;
+            }
+            self.is_ready = events.intersects(!PollFlags::OUT);
+        }
+        Ok(true)
+    }
+
+    pub(super) fn is_readable(&self) -> io::Result<bool> {
+        Ok(self.holds_more || is_readable(&self.stream)?)
+    }
+
+    pub(super) fn read(&mut self, space: &mut [u8]) -> io::Result<Received> {
+        self.wait_readable(None)?;
+        Ok(self.receive(space)?.received)
+    }
+
+    fn receive(&mut self, space: &mut [u8]) -> io::Result<Decrypted> {
+        self.is_ready = false;
+        let decrypted = self.outbox.receive(space)?;
+        (self.holds_more, self.is_full) = (decrypted.holds_more, decrypted.is_full);
+        Ok(decrypted)
+    }
+
+    pub(super) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+}

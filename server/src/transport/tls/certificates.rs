@@ -1,0 +1,277 @@
+//! The certificate that the server shows, and its key: read from their files, looked
+//! at from time to time, and changed under way without touching a connection.
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rustls::{
+    ServerConfig,
+    crypto::{CryptoProvider, ring},
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    server::{ClientHello, ResolvesServerCert},
+    sign::CertifiedKey,
+};
+
+use crate::sync::Mutex;
+
+/// The longest file that is taken for a certificate or a key, in bytes.
+const FILE_BYTES: u64 = 1 << 20;
+
+/// TLS 1.3 sends a client two tickets to come back with; one is enough.
+const TICKETS: usize = 1;
+
+/// The files of the pair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairFiles {
+    /// The certificate, and those between it and its root, in PEM.
+    pub certificate: PathBuf,
+    /// Its private key, in PEM.
+    pub key: PathBuf,
+}
+
+/// Why a pair can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PairError {
+    /// A file can't be read.
+    #[error("{flag}: failed to read {}: {cause}", path.display())]
+    Read {
+        /// The flag that names it.
+        flag: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        cause: io::Error,
+    },
+    /// A file is not what it should be.
+    #[error("{flag}: there is no {what} in PEM in {}", path.display())]
+    Pem {
+        /// The flag that names it.
+        flag: &'static str,
+        /// What should be in it.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key is another certificate's, or of a kind that can't be used.
+    #[error("--tls-cert, --tls-key: the certificate and the key do not fit: {0}")]
+    Unfit(rustls::Error),
+}
+
+/// What a look at the files has found.
+#[derive(Debug)]
+pub(crate) enum Look {
+    /// They are as they were.
+    Same,
+    /// They have changed; new connections are shown the new certificate.
+    Taken,
+    /// They have changed and can't be used; the old certificate is kept.
+    Kept(PairError),
+}
+
+/// The pair in use, and the files from which it comes.
+pub(crate) struct Certificates {
+    files: PairFiles,
+    provider: Arc<CryptoProvider>,
+    current: Mutex<Arc<CertifiedKey>>,
+    /// What the files held when they were looked at last, as far as they could be read.
+    seen: Mutex<[Option<Vec<u8>>; 2]>,
+}
+
+impl Certificates {
+    /// Reads the pair.
+    ///
+    /// # Errors
+    ///
+    /// Why it can't be used.
+    pub(crate) fn load(files: PairFiles) -> Result<Arc<Certificates>, PairError> {
+        let provider = Arc::new(ring::default_provider());
+        let contents = files.read();
+        let seen = Mutex::new(readable(&contents));
+        let pair = files.parse(contents, &provider)?;
+        Ok(Arc::new(Certificates { files, provider, current: Mutex::new(Arc::new(pair)), seen }))
+    }
+
+    /// How TLS is spoken: versions 1.2 and 1.3, with this certificate.
+    pub(crate) fn server_config(self: &Arc<Self>) -> Arc<ServerConfig> {
+        let mut config = ServerConfig::builder_with_provider(self.provider.clone())
+            .with_safe_default_protocol_versions()
+            .expect("ring has cipher suites for both versions")
+            .with_no_client_auth()
+            .with_cert_resolver(self.clone());
+        config.send_tls13_tickets = TICKETS;
+        Arc::new(config)
+    }
+
+    /// Looks whether the files have changed, and takes what fits.
+    pub(crate) fn look(&self) -> Look {
+        let contents = self.files.read();
+        let readable = readable(&contents);
+        if std::mem::replace(&mut *self.seen.lock(), readable.clone()) == readable {
+            return Look::Same;
+        }
+        match self.files.parse(contents, &self.provider) {
+            Ok(pair) => {
+                *self.current.lock() = Arc::new(pair);
+                Look::Taken
+            }
+            Err(error) => Look::Kept(error),
+        }
+    }
+}
+
+impl ResolvesServerCert for Certificates {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.current.lock().clone())
+    }
+}
+
+/// Without the key.
+impl fmt::Debug for Certificates {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Certificates").field("files", &self.files).finish_non_exhaustive()
+    }
+}
+
+impl PairFiles {
+    /// What the two files hold.
+    fn read(&self) -> Contents {
+        [read(&self.certificate), read(&self.key)]
+    }
+
+    fn parse(
+        &self,
+        [certificate, key]: Contents,
+        provider: &CryptoProvider,
+    ) -> Result<CertifiedKey, PairError> {
+        let of_certificate = ("--tls-cert", &self.certificate);
+        let of_key = ("--tls-key", &self.key);
+        let unread = |(flag, path): (&'static str, &PathBuf)| {
+            let path = path.clone();
+            move |cause| PairError::Read { flag, path, cause }
+        };
+        let no_pem = |(flag, path): (&'static str, &PathBuf), what| {
+            let path = path.clone();
+            PairError::Pem { flag, what, path }
+        };
+        let certificate = certificate.map_err(unread(of_certificate))?;
+        let key = key.map_err(unread(of_key))?;
+        let chain = CertificateDer::pem_slice_iter(&certificate).collect::<Result<Vec<_>, _>>();
+        let chain = chain.ok().filter(|chain| !chain.is_empty());
+        let chain = chain.ok_or_else(|| no_pem(of_certificate, "certificate"))?;
+        let key = PrivateKeyDer::from_pem_slice(&key).map_err(|_| no_pem(of_key, "private key"))?;
+        CertifiedKey::from_der(chain, key, provider).map_err(PairError::Unfit)
+    }
+}
+
+/// Each file's bytes.
+type Contents = [io::Result<Vec<u8>>; 2];
+
+/// What could be read of them.
+fn readable(contents: &Contents) -> [Option<Vec<u8>>; 2] {
+    contents.each_ref().map(|content| content.as_ref().ok().cloned())
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // A pipe has no length to look at, and /dev/zero has no end.
+    File::open(path)?.take(FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > FILE_BYTES {
+        true => Err(io::ErrorKind::FileTooLarge.into()),
+        false => Ok(bytes),
+    }
+}
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use std::fs;
+
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::*;
+
+    /// A folder of its own, and a pair in it.
+    struct Folder(PairFiles);
+
+    impl Folder {
+        fn new(name: &str) -> Folder {
+            let path =
+                std::env::temp_dir().join(format!("madang-pair-{}-{name}", std::process::id()));
+            fs::create_dir_all(&path).expect("it can be made");
+            let files = PairFiles { certificate: path.join("cert.pem"), key: path.join("key.pem") };
+            Folder(files)
+        }
+
+        fn write(&self, (certificate, key): &(String, String)) {
+            fs::write(&self.0.certificate, certificate).expect("it can be written");
+            fs::write(&self.0.key, key).expect("it can be written");
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            if let Some(folder) = self.0.key.parent() {
+                let _ = fs::remove_dir_all(folder);
+            }
+        }
+    }
+
+    fn pair() -> (String, String) {
+        let key = KeyPair::generate().expect("there is randomness");
+        let params = CertificateParams::new(["localhost".to_owned()]).expect("it is a name");
+        (params.self_signed(&key).expect("it can sign").pem(), key.serialize_pem())
+    }
+
+    fn shown(certificates: &Certificates) -> Vec<u8> {
+        certificates.current.lock().cert[0].to_vec()
+    }
+
+    #[test]
+    fn what_is_no_pair_is_named_with_its_flag() {
+        #[track_caller]
+        fn check(name: &str, certificate: &str, key: &str, expected: &str) {
+            let folder = Folder::new(name);
+            folder.write(&(certificate.to_owned(), key.to_owned()));
+            let error = Certificates::load(folder.0.clone()).expect_err("it does not fit");
+            let text = error.to_string();
+            assert!(text.contains(expected), "{text}");
+        }
+        let [one, other] = [pair(), pair()];
+        check("empty", "", &one.1, "--tls-cert: there is no certificate in PEM in");
+        check("swapped", &one.1, &one.0, "--tls-cert: there is no certificate in PEM in");
+        check("no-key", &one.0, &one.0, "--tls-key: there is no private key in PEM in");
+        check("others", &one.0, &other.1, "--tls-cert, --tls-key: the certificate and the key do");
+        check("long", &"x".repeat((1 << 20) + 1), &one.1, "--tls-cert: failed to read");
+        let files = PairFiles { certificate: "/nowhere/cert".into(), key: "/nowhere/key".into() };
+        let error = Certificates::load(files).expect_err("there is no such file");
+        assert!(error.to_string().starts_with("--tls-cert: failed to read /nowhere/cert: "));
+    }
+
+    #[test]
+    fn a_pair_that_changes_is_taken_when_it_fits() {
+        let folder = Folder::new("changes");
+        let [first, second] = [pair(), pair()];
+        folder.write(&first);
+        let certificates = Certificates::load(folder.0.clone()).expect("it fits");
+        let old = shown(&certificates);
+        assert!(matches!(certificates.look(), Look::Same));
+
+        fs::write(&folder.0.certificate, &second.0).expect("it can be written");
+        assert!(matches!(certificates.look(), Look::Kept(PairError::Unfit(_))));
+        assert!(matches!(certificates.look(), Look::Same), "it is said once");
+        assert_eq!(shown(&certificates), old);
+
+        folder.write(&second);
+        assert!(matches!(certificates.look(), Look::Taken));
+        assert_ne!(shown(&certificates), old);
+
+        fs::remove_file(&folder.0.key).expect("it was there");
+        assert!(matches!(certificates.look(), Look::Kept(PairError::Read { .. })));
+        folder.write(&second);
+        assert!(matches!(certificates.look(), Look::Taken));
+    }
+}

@@ -1,0 +1,358 @@
+//! Over TLS: peers that speak none or break it, and those that speak it well; what goes
+//! in the other direction is `doors`'.
+
+use std::{
+    io::{Read, Write},
+    net::{Shutdown, TcpStream},
+    time::{Duration, Instant},
+};
+
+use madang_tests::{DEADLINE, TestClient, TestServer};
+use rustls::{Error, pki_types::CertificateDer};
+
+/// What the kernel takes for a client that does not read, or about so.
+const SMALL_BUFFER: usize = 4 * 1_024;
+
+/// A ClientHello of a time before TLS 1.2, whose version is `0x03` and `minor`.
+fn old_hello(minor: u8) -> Vec<u8> {
+    let mut body = vec![3, minor];
+    body.extend([7; 32]);
+    // No session; AES and ECDHE as they were then; no compression; no extensions.
+    body.extend([0, 0, 4, 0xc0, 0x0a, 0xc0, 0x14, 1, 0]);
+    let mut hello = vec![0x16, 3, 1, 0, body.len() as u8 + 4, 1, 0, 0, body.len() as u8];
+    hello.extend(body);
+    hello
+}
+
+/// A client over TLS whose socket takes little for it while it does not read.
+#[track_caller]
+fn login_stalled(server: &TestServer, name: &str) -> TestClient {
+    let address = server.tls_address();
+    let session = server.authority().client(address);
+    let mut client = TestClient::connect_with_buffer(address, SMALL_BUFFER).over_tls(session);
+    client.login(name);
+    client
+}
+
+#[test]
+fn who_speaks_no_tls_is_told_so_and_closed() {
+    let server = TestServer::start_with_tls(|config| {
+        config.handshake_timeout = Duration::from_millis(200);
+    });
+    for first in ["alice\n", "", "GET / HTTP/1.1\r\nHost: h\r\n\r\n"] {
+        let mut client = TestClient::connect(server.tls_address());
+        client.send(first);
+        client.expect_next("이 포트는 TLS만 씁니다. madang --tls나 openssl s_client ");
+        client.expect("\n");
+        client.expect_closed();
+    }
+    for number in 1..=3 {
+        server.console_expect(&format!("(#{number}: TLS가 아님)\n"));
+    }
+}
+
+#[test]
+fn tls_where_none_is_taken_is_told_so_and_closed() {
+    let server = TestServer::start(|_| {});
+    let mut client = TestClient::connect(server.address());
+    client.send(old_hello(3));
+    client.expect("이 포트는 TLS를 쓰지 않습니다.");
+    client.expect("\n");
+    client.expect_closed();
+    server.console_expect("(#1: 채팅이 아니라 TLS)\n");
+    let mut client = TestClient::connect(server.web_address());
+    client.send(old_hello(3));
+    client.expect_next("HTTP/1.1 400 Bad Request\r\n");
+    assert!(client.expect_rest().ends_with("this port speaks http and ws, not https and wss\n"));
+}
+
+#[test]
+fn http_on_the_https_port_is_redirected() {
+    #[track_caller]
+    fn check(server: &TestServer, request: &str, status: &str, location: Option<&str>) {
+        let mut client = TestClient::connect(server.web_address());
+        client.send(request);
+        client.expect_next(format!("HTTP/1.1 {status}\r\n"));
+        let answer = client.expect_rest();
+        let (head, body) = answer.split_once("\r\n\r\n").expect("there is a head");
+        let found = head.lines().find_map(|line| line.strip_prefix("Location: "));
+        assert_eq!(found, location, "{answer}");
+        assert_eq!(body.lines().count(), 1, "{answer}");
+    }
+    let server = TestServer::start_with_tls(|_| {});
+    let get = |host: &str| format!("GET /any/path?q HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    let moved = "307 Temporary Redirect";
+    check(&server, &get("[::1]:9998"), moved, Some("https://[::1]:9998/any/path"));
+    check(&server, &get("chat.example"), moved, Some("https://chat.example/any/path"));
+    let upgrade = get("h").replace("\r\n\r\n", "\r\nUpgrade: websocket\r\n\r\n");
+    check(&server, &upgrade, moved, Some("https://h/any/path"));
+    check(&server, &get("h/evil"), "400 Bad Request", None);
+    check(&server, "GET / HTTP/1.0\r\n\r\n", "400 Bad Request", None);
+
+    let mut silent = TestClient::connect(server.web_address());
+    silent.finish_sending();
+    silent.expect_closed();
+}
+
+#[test]
+fn the_page_and_its_answers_come_over_https() {
+    let server = TestServer::start_with_tls(|_| {});
+    let address = server.web_address();
+    for (path, status) in [("/healthz", "200 OK"), ("/", "200 OK"), ("/nothing", "404 Not Found")] {
+        let session = server.authority().client(address);
+        let mut client = TestClient::connect(address).over_tls(session);
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n"));
+        client.expect_next(format!("HTTP/1.1 {status}\r\n"));
+        client.expect_rest();
+    }
+    let origin = format!("https://{address}");
+    let mut own = server.connect_wss("/", &[("Origin", &origin)]);
+    own.login("alice");
+    let mut echo = server.connect_wss("/echo", &[]);
+    echo.send("hello").expect_next("echo : hello");
+}
+
+#[test]
+fn a_handshake_has_its_time_and_dripping_moves_no_deadline() {
+    let server = TestServer::start_with_tls(|config| {
+        config.handshake_timeout = Duration::from_millis(500);
+    });
+    let started = Instant::now();
+    let mut dripping = TestClient::connect(server.tls_address());
+    let mut silent = TestClient::connect(server.tls_address());
+    server.console_expect("(#2)\n");
+    let mut at_the_web = TestClient::connect(server.web_address());
+    for client in [&mut dripping, &mut silent, &mut at_the_web] {
+        client.send(&old_hello(3)[..9]);
+    }
+    while dripping.try_send([0]) && started.elapsed() < DEADLINE {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    silent.expect_rest();
+    at_the_web.expect_rest();
+    server.console_expect("(#1: TLS 협상이 끝나지 않음)\n");
+    server.console_expect("(#2: TLS 협상이 끝나지 않음)\n");
+}
+
+#[test]
+fn a_handshake_that_is_none_ends_with_an_alert() {
+    #[track_caller]
+    fn check(server: &TestServer, number: u32, bytes: &[u8], alert: u8, reason: &str) {
+        let mut stream = TcpStream::connect(server.tls_address()).expect("it listens");
+        stream.write_all(bytes).expect("it reads");
+        stream.set_read_timeout(Some(DEADLINE)).expect("not zero");
+        let mut answer = Vec::new();
+        // It may be reset behind the alert, while there is more than the server reads.
+        let _ = stream.read_to_end(&mut answer);
+        assert_eq!(answer.get(..1), Some(&[0x15][..]), "{answer:?}");
+        assert_eq!(answer.get(5..7), Some(&[2, alert][..]), "{answer:?}");
+        server.console_expect(&format!("(#{number}: {reason})\n"));
+    }
+    let server = TestServer::start_with_tls(|_| {});
+    // An old hello lacks what newer ones must have, and is refused for that first.
+    const HANDSHAKE_FAILURE: u8 = 40;
+    const DECODE_ERROR: u8 = 50;
+    check(&server, 1, &old_hello(1), HANDSHAKE_FAILURE, "함께 쓸 TLS 판이나 암호가 없음");
+    check(&server, 2, &old_hello(2), HANDSHAKE_FAILURE, "함께 쓸 TLS 판이나 암호가 없음");
+    let garbage = [&[0x16, 3, 1, 0, 8][..], b"\x01\0\0\x04what"].concat();
+    check(&server, 3, &garbage, DECODE_ERROR, "TLS 규칙에 어긋남");
+
+    // A hello that says it has 60 KiB, and 16 KiB of it.
+    let mut endless = vec![0x16, 3, 1, 0x40, 0, 1, 0, 0xf0, 0];
+    endless.resize(16 * 1_024, 0);
+    let mut client = TestClient::connect(server.tls_address());
+    client.try_send(&endless);
+    server.console_expect("(#4: TLS 규칙에 어긋남)\n");
+}
+
+#[test]
+fn broken_records_end_one_session_and_no_other() {
+    let server = TestServer::start_with_tls(|_| {});
+    let mut watcher = server.login("watcher");
+    let mut alice = server.login_tls("alice");
+    watcher.expect_next("[alice]님이 입장했습니다.\n");
+    alice.stream().write_all(&[0x17, 3, 3, 0, 64]).expect("it reads");
+    alice.stream().write_all(&[0xaa; 64]).expect("it reads");
+    watcher.expect_next("[alice]님이 퇴장했습니다.\n");
+    server.console_expect("(#2 alice: TLS 규칙에 어긋남)\n");
+    assert!(!alice.has_more_within(DEADLINE) || alice.session().wants_read());
+    watcher.send("unharmed\n").expect_next("[watcher] unharmed\n");
+}
+
+#[test]
+fn every_way_to_close_is_a_leave_with_its_reason() {
+    let server = TestServer::start_with_tls(|_| {});
+    let mut watcher = server.login("watcher");
+    type Close = fn(TestClient);
+    let ways: [(&str, &str, Close); 4] = [
+        ("quits", "나감", |mut client| client.send("/quit\n").expect_closed()),
+        ("closes", "상대가 닫음", |mut client| {
+            client.finish_sending();
+            client.expect_closed();
+        }),
+        ("cuts", "close_notify 없이 닫음", |mut client| {
+            client.stream().shutdown(Shutdown::Write).expect("it is connected");
+            client.expect_closed();
+        }),
+        ("resets", "연결 끊김: connection reset", |client| client.reset()),
+    ];
+    for (at, (name, reason, close)) in ways.into_iter().enumerate() {
+        let client = server.login_tls(name);
+        watcher.expect_next(format!("[{name}]님이 입장했습니다.\n"));
+        close(client);
+        watcher.expect_next(format!("[{name}]님이 퇴장했습니다.\n"));
+        server.console_expect(&format!("(#{} {name}: {reason})\n", at + 2));
+    }
+}
+
+#[test]
+fn a_last_line_and_what_was_asked_for_come_after_a_half_close() {
+    let server = TestServer::start_with_tls(|_| {});
+    let mut alice = server.login_tls("alice");
+    alice.send("/who\nlast");
+    alice.finish_sending();
+    alice.expect_next("대화 참여자 1명: alice\n[alice] last\n");
+    alice.expect_closed();
+}
+
+#[test]
+fn a_peer_that_never_ends_a_line_is_understood() {
+    let server = TestServer::start_with_tls(|_| {});
+    let mut alice = server.connect_tls();
+    alice.expect("로그인ID:");
+    alice.send("alice").expect("[alice]님이 입장했습니다.\n");
+    alice.send("hello").expect_next("[alice] hello\n");
+    alice.send("/quit").expect_closed();
+}
+
+#[test]
+fn who_reads_late_gets_all_in_order() {
+    const LINES: usize = 200;
+    let server = TestServer::start_with_tls(|_| {});
+    let mut slow = login_stalled(&server, "slow");
+    let mut speaker = server.login("speaker");
+    slow.expect_next("[speaker]님이 입장했습니다.\n");
+    // About 150 KiB: more than the kernel takes, less than the outbox holds.
+    let words = |line: usize| format!("{line:06} {}", "마당 ".repeat(100));
+    for line in 0..LINES {
+        speaker.send(words(line) + "\n").expect_next(format!("[speaker] {}\n", words(line)));
+    }
+    slow.send("/who\n");
+    for line in 0..LINES {
+        slow.expect_next(format!("[speaker] {}\n", words(line)));
+    }
+    slow.expect_next("대화 참여자 2명: slow, speaker\n");
+}
+
+#[test]
+fn who_never_reads_is_skipped_and_then_dropped() {
+    const LINES: usize = 3_000;
+    let server = TestServer::start_with_tls(|config| {
+        config.stall_timeout = Duration::from_secs(2);
+    });
+    let _slow = login_stalled(&server, "slow");
+    let mut late = login_stalled(&server, "late");
+    let mut speaker = server.login("speaker");
+    late.expect_next("[speaker]님이 입장했습니다.\n");
+    let words = |line: usize| format!("{line:06} {}", "마당 ".repeat(150));
+    for line in 0..LINES {
+        speaker.send(words(line) + "\n").expect_next(format!("[speaker] {}\n", words(line)));
+    }
+    late.widen_buffer();
+    let (mut next, mut marks) = (0, 0);
+    while next < LINES {
+        let line = late.expect_line();
+        match line.strip_prefix("-- ").and_then(|mark| mark.strip_suffix("줄 건너뜀 --")) {
+            Some(count) => {
+                next += count.parse::<usize>().expect("a mark's number");
+                marks += 1;
+            }
+            None => {
+                assert_eq!(line, format!("[speaker] {}", words(next)));
+                next += 1;
+            }
+        }
+    }
+    assert_eq!(marks, 1, "marks that meet become one");
+    speaker.expect_next("[slow]님이 퇴장했습니다.\n");
+    server.console_expect("slow: 읽지 않음)\n");
+}
+
+#[test]
+fn the_server_says_goodbye_and_closes_in_order_when_it_stops() {
+    let mut server = TestServer::start_with_tls(|_| {});
+    let mut alice = server.login_tls("alice");
+    let mut waiting = server.connect_tls();
+    waiting.expect("로그인ID:");
+    let mut shaking = TestClient::connect(server.tls_address());
+    shaking.send(&old_hello(3)[..5]);
+    server.stop();
+    for client in [&mut alice, &mut waiting] {
+        client.expect("서버를 종료합니다.\n");
+        client.expect_closed();
+    }
+}
+
+#[test]
+fn a_full_server_says_so_with_an_alert() {
+    let server = TestServer::start_with_tls(|config| config.max_connections = Some(1));
+    let mut first = server.login("first");
+    let mut second = server.connect_tls();
+    let error = second.shake_hands().expect_err("there is no place").to_string();
+    assert!(error.contains("InternalError"), "{error}");
+    server.console_expect("서버가 가득 참");
+    first.send("/quit\n").expect_closed();
+}
+
+/// The certificate that a new client is shown.
+#[track_caller]
+fn shown(server: &TestServer) -> CertificateDer<'static> {
+    let mut client = server.connect_tls();
+    client.shake_hands().expect("the client trusts it");
+    let chain = client.session().peer_certificates().expect("there is one");
+    chain[0].clone().into_owned()
+}
+
+#[test]
+fn a_new_certificate_is_taken_under_load_and_no_connection_is_dropped() {
+    const LINES: usize = 2_000;
+    let server = TestServer::start_with_tls(|_| {});
+    let old = shown(&server);
+    let mut speaker = server.login_tls("speaker");
+    let mut listener = server.login_tls("listener");
+    speaker.expect_next("[listener]님이 입장했습니다.\n");
+    let stop = Instant::now() + DEADLINE;
+    let mut changed_at = None;
+    for line in 0..LINES {
+        if line == LINES / 4 {
+            let pair = server.authority().issue();
+            // First a certificate without its key, which is said and left alone.
+            server.tls_folder().write("cert.pem", &pair.certificate);
+            server.console_expect("전의 것을 그대로 씁니다: --tls-cert, --tls-key: ");
+            assert_eq!(shown(&server), old);
+            pair.write(server.tls_folder());
+            server.console_expect("새 인증서를 씁니다.");
+            changed_at = Some(line);
+        }
+        let said = format!("[speaker] line {line}\n");
+        speaker.send(format!("line {line}\n")).expect_next(&said);
+        listener.expect_next(&said);
+        assert!(Instant::now() < stop, "line {line}");
+    }
+    assert!(changed_at.is_some());
+    assert_ne!(shown(&server), old);
+}
+
+#[test]
+fn a_client_that_does_not_trust_the_certificate_is_logged_with_its_reason() {
+    let server = TestServer::start_with_tls(|_| {});
+    let stranger = madang_tests::Authority::new();
+    let address = server.tls_address();
+    let mut client = TestClient::connect(address).over_tls(stranger.client(address));
+    let error = client.shake_hands().expect_err("it does not know the authority");
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<Error>());
+    assert!(matches!(cause, Some(Error::InvalidCertificate(_))), "{error}");
+    drop(client);
+    server.console_expect("(#1: 상대가 TLS를 거절: ");
+}

@@ -1,0 +1,140 @@
+//! Who vouches for the servers of the tests: certificates that are as they should be,
+//! and others.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use madang_server::transport::tls::certificates::PairFiles;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose, date_time_ymd,
+};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, crypto::ring, pki_types::ServerName};
+
+use crate::program::TestFolder;
+
+/// A certificate authority that nobody else knows.
+pub struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+/// A certificate and its key, in PEM.
+#[derive(Debug, Clone)]
+pub struct Pair {
+    /// The certificate.
+    pub certificate: String,
+    /// The key.
+    pub key: String,
+}
+
+/// What is wrong with a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flaw {
+    /// Nothing: it is for `localhost` and the loopback addresses.
+    None,
+    /// Its time is over.
+    Expired,
+    /// It is for another name.
+    OtherName,
+    /// Nobody vouches for it but itself.
+    SelfSigned,
+}
+
+impl Authority {
+    /// A new one.
+    ///
+    /// # Panics
+    ///
+    /// If there is no randomness.
+    pub fn new() -> Authority {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "Madang's tests");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        let issuer = CertifiedIssuer::self_signed(params, key()).expect("it can sign");
+        Authority { issuer }
+    }
+
+    /// Its own certificate, in PEM.
+    pub fn pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    /// A certificate that is as it should be.
+    pub fn issue(&self) -> Pair {
+        self.issue_with(Flaw::None)
+    }
+
+    /// A certificate that may not be.
+    ///
+    /// # Panics
+    ///
+    /// If there is no randomness.
+    pub fn issue_with(&self, flaw: Flaw) -> Pair {
+        let names = match flaw {
+            Flaw::OtherName => vec!["other.example".to_owned()],
+            _ => ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec(),
+        };
+        let mut params = CertificateParams::new(names).expect("they are names");
+        params.distinguished_name.push(DnType::CommonName, "a server of Madang's tests");
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(if flaw == Flaw::Expired { 2021 } else { 2120 }, 1, 1);
+        let key = key();
+        let certificate = match flaw {
+            Flaw::SelfSigned => params.self_signed(&key),
+            _ => params.signed_by(&key, &self.issuer),
+        };
+        Pair { certificate: certificate.expect("it can sign").pem(), key: key.serialize_pem() }
+    }
+
+    /// A client's side of TLS that trusts this authority alone.
+    ///
+    /// # Panics
+    ///
+    /// If ring has no ciphers.
+    pub fn client_config(&self) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.issuer.der().clone()).expect("it is a certificate");
+        let config = ClientConfig::builder_with_provider(ring::default_provider().into())
+            .with_safe_default_protocol_versions()
+            .expect("ring has cipher suites for both versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Arc::new(config)
+    }
+
+    /// A client's session with the server at `address`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no randomness.
+    pub fn client(&self, address: SocketAddr) -> ClientConnection {
+        let name = ServerName::IpAddress(address.ip().into());
+        ClientConnection::new(self.client_config(), name).expect("there is randomness")
+    }
+}
+
+impl Default for Authority {
+    fn default() -> Authority {
+        Authority::new()
+    }
+}
+
+impl Pair {
+    /// Writes it into `folder`, over what was there.
+    ///
+    /// # Panics
+    ///
+    /// If it can't be written.
+    #[track_caller]
+    pub fn write(&self, folder: &TestFolder) -> PairFiles {
+        PairFiles {
+            certificate: folder.write("cert.pem", &self.certificate),
+            key: folder.write("key.pem", &self.key),
+        }
+    }
+}
+
+fn key() -> KeyPair {
+    KeyPair::generate().expect("there is randomness")
+}
