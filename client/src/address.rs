@@ -1,9 +1,9 @@
 //! Where a server is, and which of its doors and rooms: `HOST`, `HOST:PORT`,
 //! `[IPv6]:PORT`, `madang://HOST/ROOM`, or the link of a room, `http://HOST:PORT/#KEY`.
 
-use std::{fmt, net::Ipv6Addr, str::FromStr};
+use std::{fmt, net::Ipv6Addr, path::Path, str::FromStr};
 
-use madang_protocol::limits::LINES_PORT;
+use madang_protocol::limits::{LINES_PORT, TLS_PORT};
 
 /// A host, by name or by number, a port, and what to ask for there.
 #[derive(Clone, PartialEq, Eq)]
@@ -16,6 +16,10 @@ pub struct Address {
     pub port: u16,
     /// The room to begin in, as `/join` takes it: a name, or `#` and a key.
     pub room: Option<String>,
+    /// A file with certificates that are trusted there too.
+    pub ca: Option<Box<Path>>,
+    /// Whether the port is the door's own, because none was given.
+    is_default_port: bool,
 }
 
 /// How a server is talked to.
@@ -23,6 +27,8 @@ pub struct Address {
 pub enum Door {
     /// Lines over TCP.
     Lines,
+    /// Lines over TLS.
+    TlsLines,
     /// WebSocket, below a path that begins and ends with a slash.
     Web {
         /// The path.
@@ -37,9 +43,15 @@ impl Door {
     pub fn default_port(&self) -> u16 {
         match self {
             Door::Lines => LINES_PORT,
+            Door::TlsLines => TLS_PORT,
             Door::Web { tls: false, .. } => 80,
             Door::Web { tls: true, .. } => 443,
         }
+    }
+
+    /// Whether what goes through it is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        matches!(self, Door::TlsLines | Door::Web { tls: true, .. })
     }
 }
 
@@ -66,13 +78,34 @@ pub enum AddressError {
     BadPath(String),
 }
 
+impl Address {
+    fn new(door: Door, host: String, port: Option<u16>, room: Option<String>) -> Address {
+        let is_default_port = port.is_none();
+        let port = port.unwrap_or(door.default_port());
+        Address { door, host, port, room, ca: None, is_default_port }
+    }
+
+    /// The same with its lines over TLS: at the port for that, if none was given.
+    /// `None` if it is the web's, whose links say it themselves.
+    pub fn over_tls(self) -> Option<Address> {
+        match self.door {
+            Door::Lines | Door::TlsLines => {
+                let port = Some(self.port).filter(|_| !self.is_default_port);
+                let address = Address::new(Door::TlsLines, self.host, port, self.room);
+                Some(Address { ca: self.ca, ..address })
+            }
+            Door::Web { tls, .. } => tls.then_some(self),
+        }
+    }
+}
+
 impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Address, AddressError> {
         let Some((scheme, rest)) = text.split_once("://") else {
-            let (host, port) = host_and_port(text, LINES_PORT)?;
-            return Ok(Address { door: Door::Lines, host, port, room: None });
+            let (host, port) = host_and_port(text)?;
+            return Ok(Address::new(Door::Lines, host, port, None));
         };
         let (rest, key) = match rest.split_once('#') {
             Some((rest, key)) => (rest, Some(key).filter(|key| !key.is_empty())),
@@ -86,24 +119,24 @@ impl FromStr for Address {
         let bad_path = || AddressError::BadPath(path.to_owned());
         match scheme.to_ascii_lowercase().as_str() {
             "madang" => {
-                let (host, port) = host_and_port(authority, LINES_PORT)?;
+                let (host, port) = host_and_port(authority)?;
                 let name = percent_decoded(path.trim_end_matches('/')).ok_or_else(bad_path)?;
                 let room = match (key, name) {
                     (key, name) if name.is_empty() => key,
                     (None, name) if !name.contains('/') => Some(name),
                     _ => return Err(bad_path()),
                 };
-                Ok(Address { door: Door::Lines, host, port, room })
+                Ok(Address::new(Door::Lines, host, port, room))
             }
             scheme @ ("http" | "https") => {
                 let tls = scheme == "https";
-                let (host, port) = host_and_port(authority, if tls { 443 } else { 80 })?;
+                let (host, port) = host_and_port(authority)?;
                 if path.contains(|c: char| c.is_whitespace() || c.is_control() || c == '?') {
                     return Err(bad_path());
                 }
                 let slash = if path.is_empty() || path.ends_with('/') { "" } else { "/" };
                 let door = Door::Web { path: format!("/{path}{slash}"), tls };
-                Ok(Address { door, host, port, room: key })
+                Ok(Address::new(door, host, port, key))
             }
             other => Err(AddressError::BadScheme(other.to_owned())),
         }
@@ -111,9 +144,9 @@ impl FromStr for Address {
 }
 
 /// Reads `HOST`, `HOST:PORT`, `[IPv6]`, `[IPv6]:PORT` or a bare IPv6 address.
-fn host_and_port(text: &str, default_port: u16) -> Result<(String, u16), AddressError> {
+fn host_and_port(text: &str) -> Result<(String, Option<u16>), AddressError> {
     if is_ipv6(text) {
-        return Ok((text.to_owned(), default_port));
+        return Ok((text.to_owned(), None));
     }
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
@@ -144,10 +177,10 @@ fn host_and_port(text: &str, default_port: u16) -> Result<(String, u16), Address
         return Err(AddressError::NoHost);
     }
     let port = match port {
-        None => default_port,
+        None => None,
         Some(port) => match port.parse() {
             Ok(0) | Err(_) => return Err(AddressError::BadPort(port.to_owned())),
-            Ok(number) => number,
+            Ok(number) => Some(number),
         },
     };
     Ok((host.to_owned(), port))
@@ -221,6 +254,21 @@ mod tests {
         check("fe80::1%eth0", "fe80::1%eth0", 9009);
         check("[fe80::1%eth0]:1", "fe80::1%eth0", 1);
         check("마당.example", "마당.example", 9009);
+    }
+
+    #[test]
+    fn tls_has_a_port_of_its_own() {
+        #[track_caller]
+        fn check(text: &str, expected: Option<(Door, u16)>) {
+            let address: Address = text.parse().expect("an address");
+            let over_tls = address.over_tls();
+            assert_eq!(over_tls.map(|address| (address.door, address.port)), expected, "{text}");
+        }
+        check("chat", Some((Door::TlsLines, 9010)));
+        check("chat:9009", Some((Door::TlsLines, 9009)));
+        check("madang://[::1]/room", Some((Door::TlsLines, 9010)));
+        check("https://chat/a", Some((Door::Web { path: "/a/".into(), tls: true }, 443)));
+        check("http://chat", None);
     }
 
     #[test]

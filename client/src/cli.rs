@@ -66,7 +66,8 @@ pub struct Options {
     #[arg(long, value_name = "ko|en", env = "MADANG_LANG", hide_env_values = true)]
     lang: Option<Lang>,
 
-    /// Encrypt the lines with TLS; not possible yet, and refused
+    /// Encrypt the lines with TLS, at port 9010 if none is given; links with https:// are
+    /// encrypted without this
     #[arg(long, env = "MADANG_TLS", hide_env_values = true, value_parser = FalseyValueParser::new())]
     pub tls: bool,
 
@@ -182,7 +183,26 @@ impl Options {
                 Err(_) => ExitCode::Failed,
             });
         }
-        Options::try_parse().map_err(refusal)
+        Options::try_parse().and_then(Options::settle).map_err(refusal)
+    }
+
+    /// Brings the address in line with the flags that tell how to talk to it.
+    fn settle(mut self) -> Result<Options, clap::Error> {
+        let conflict =
+            |text: &str| Options::command().error(clap::error::ErrorKind::ArgumentConflict, text);
+        if self.tls {
+            self.address = self.address.over_tls().ok_or_else(|| {
+                conflict("--tls encrypts lines; for a link of the web, write https:// in it")
+            })?;
+        }
+        if self.ca.is_some() && !self.address.door.is_encrypted() {
+            // Better no talk than one that others can read.
+            return Err(conflict(
+                "--ca is for encrypted connections; use --tls or an https:// link",
+            ));
+        }
+        self.address.ca = self.ca.take().map(PathBuf::into_boxed_path);
+        Ok(self)
     }
 
     /// The language in which to speak.
@@ -262,6 +282,7 @@ mod tests {
         #[track_caller]
         fn check(args: &[&str], expected: Result<(&str, Option<&str>, Option<Lang>), &str>) {
             let parsed = Options::try_parse_from([&["madang"], args].concat());
+            let parsed = parsed.and_then(Options::settle);
             match (&parsed, expected) {
                 (Ok(options), Ok(expected)) => {
                     let address = options.address.to_string();
@@ -287,6 +308,10 @@ mod tests {
         check(&["--read", "--count", "0"], Err("--count"));
         check(&["--read", "--block"], Err("--block"));
         check(&["--color", "pink"], Err("auto, always, never"));
+        check(&["chat", "--tls", "--ca=x"], Ok(("chat:9010", None, None)));
+        check(&["https://chat", "--tls", "--ca=x"], Ok(("chat:443", None, None)));
+        check(&["http://chat", "--tls"], Err("write https://"));
+        check(&["chat", "--ca=x"], Err("use --tls"));
         check(&["--bell=mention", "--time=seconds"], Ok(("localhost:9009", None, None)));
     }
 }

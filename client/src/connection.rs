@@ -3,19 +3,22 @@
 //! the bytes mean is decided elsewhere.
 
 use std::{
-    io::{self, Read, Write},
-    net::{Shutdown, TcpStream, ToSocketAddrs as _},
+    io,
+    net::{TcpStream, ToSocketAddrs as _},
     sync::Arc,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, never};
+use rustls::ClientConfig;
 use socket2::{SockRef, TcpKeepalive};
 
 use crate::{
     address::{Address, Door},
     failure::Failure,
+    stream::Stream,
+    tls::{self, TlsStream},
     websocket,
 };
 
@@ -88,31 +91,49 @@ pub(crate) enum Greeting {
 impl Connection {
     /// Connects to the first address of the host that answers.
     pub(crate) fn open(address: &Address) -> Result<Connection, Failure> {
-        if matches!(address.door, Door::Web { tls: true, .. }) {
-            return Err(Failure::NoSuchDoor { address: address.clone() });
-        }
+        let tls = match address.door.is_encrypted() {
+            true => Some(
+                tls::config(address.ca.as_deref())
+                    .map_err(|cause| Failure::NoTrust { ca: address.ca.clone(), cause })?,
+            ),
+            false => None,
+        };
         let addresses = (&*address.host, address.port)
             .to_socket_addrs()
             .map_err(|cause| Failure::UnknownHost { address: address.clone(), cause })?;
         let mut cause = io::Error::from(io::ErrorKind::AddrNotAvailable);
         for socket_address in addresses {
             let connected = TcpStream::connect_timeout(&socket_address, CONNECT_TIMEOUT)
-                .and_then(|stream| Connection::over(stream, address));
+                .and_then(|stream| Connection::over(stream, address, tls.clone()));
             match connected {
                 Ok(connection) => return Ok(connection),
                 Err(error) => cause = error,
             }
         }
-        Err(Failure::NotConnected { address: address.clone(), cause })
+        let address = address.clone();
+        Err(match cause.get_ref().and_then(|cause| cause.downcast_ref()).cloned() {
+            Some(cause) => Failure::NotEncrypted { address, cause: Box::new(cause) },
+            None => Failure::NotConnected { address, cause },
+        })
     }
 
     /// Has a socket carry what the door of `address` takes.
-    fn over(stream: TcpStream, address: &Address) -> io::Result<Connection> {
+    fn over(
+        stream: TcpStream,
+        address: &Address,
+        tls: Option<Arc<ClientConfig>>,
+    ) -> io::Result<Connection> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
         let keepalive =
             TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL);
         SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+        let stream = match tls {
+            Some(config) => {
+                Stream::Tls(Box::new(TlsStream::connect(stream, &address.host, config)?))
+            }
+            None => Stream::Plain(stream),
+        };
         if let Door::Web { path, .. } = &address.door {
             let (sending, receiving) = websocket::open(stream, &address.to_string(), path)?;
             let receive = move |sender: Sender<Incoming>| receiving.receive(&sender);
@@ -182,18 +203,17 @@ impl Connection {
     }
 }
 
-impl Carrier for TcpStream {
+impl Carrier for Stream {
     fn send(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut stream = self;
-        stream.write_all(bytes)
+        self.write_all(bytes)
     }
 
     fn half_close(&self) -> io::Result<()> {
-        self.shutdown(Shutdown::Write)
+        Stream::half_close(self)
     }
 
     fn shut_down(&self) {
-        let _ = self.shutdown(Shutdown::Both);
+        Stream::shut_down(self);
     }
 }
 
@@ -209,8 +229,8 @@ impl Drop for Connection {
     }
 }
 
-/// The receive thread over TCP: ends with the socket, or when nobody listens any more.
-fn receive(mut stream: &TcpStream, sender: &Sender<Incoming>) {
+/// The receive thread of lines: ends with the socket, or when nobody listens any more.
+fn receive(stream: &Stream, sender: &Sender<Incoming>) {
     let mut buffer = vec![0; READ_BYTES];
     loop {
         let incoming = match stream.read(&mut buffer) {

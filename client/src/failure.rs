@@ -1,12 +1,13 @@
 //! How a conversation can fail, what to say of it, and the exit code of it.
 
-use std::io;
+use std::{io, path::Path};
 
 use madang_protocol::{
     notice::{Goodbye, Notice},
     sanitize::sanitize_line,
     text::Lang,
 };
+use rustls::AlertDescription;
 
 use crate::{address::Address, exit_code::ExitCode};
 
@@ -27,13 +28,20 @@ pub enum Failure {
         /// What the last one said.
         cause: io::Error,
     },
-    /// This client can't go through the door that the address names.
-    NoSuchDoor {
+    /// There was no TLS with the server, or none to be trusted.
+    NotEncrypted {
         /// What was asked for.
         address: Address,
+        /// Why not.
+        cause: Box<rustls::Error>,
     },
-    /// Encryption was asked for, which this client can't do.
-    NoTls,
+    /// There is nobody to trust about a server's certificate.
+    NoTrust {
+        /// The file that was to tell.
+        ca: Option<Box<Path>>,
+        /// Why it did not.
+        cause: TrustError,
+    },
     /// It greets as Madang does, but there was no hello.
     NoHello,
     /// The server did not take the name, for the reason that it gave.
@@ -61,14 +69,28 @@ pub enum Failure {
     Interrupted,
 }
 
+/// Why nobody can be trusted.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// The file can't be read.
+    #[error(transparent)]
+    Read(#[from] io::Error),
+    /// It is no PEM, or has no certificate.
+    #[error("there is no certificate in PEM in it")]
+    NoCertificate,
+    /// The system has no certificates, or one of the file's is broken.
+    #[error(transparent)]
+    Roots(#[from] rustls::Error),
+}
+
 impl Failure {
     /// The exit code that tells it.
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Failure::UnknownHost { .. }
             | Failure::NotConnected { .. }
-            | Failure::NoSuchDoor { .. }
-            | Failure::NoTls
+            | Failure::NotEncrypted { .. }
+            | Failure::NoTrust { .. }
             | Failure::NoHello => ExitCode::NotConnected,
             Failure::NameRefused(_) => ExitCode::NameRefused,
             Failure::Lost(_)
@@ -136,13 +158,16 @@ impl Failure {
                 ),
                 _ => format!("{address}에 연결할 수 없습니다: {cause}"),
             },
-            Failure::NoSuchDoor { address } => format!(
-                "{address}에 https://로는 아직 접속할 수 없습니다(TLS 미지원). \
-                 http:// 링크나 madang HOST로 접속해 보세요"
-            ),
-            Failure::NoTls => {
-                "암호화된 연결(--tls)은 아직 할 수 없어 연결하지 않습니다. ssh -L 9009:localhost:9009 HOST를 써 보세요".into()
+            Failure::NotEncrypted { address, cause } => {
+                format!("{address}에 안전하게 연결할 수 없습니다: {}", fault(cause, Lang::Ko))
             }
+            Failure::NoTrust { ca: Some(ca), cause } => {
+                format!("--ca: {} 파일을 쓸 수 없습니다: {cause}", ca.display())
+            }
+            Failure::NoTrust { ca: None, cause } => format!(
+                "서버의 인증서를 확인할 수 없습니다: {cause}. \
+                 ca-certificates를 설치하거나 --ca로 믿을 인증서를 주세요"
+            ),
             Failure::NoHello => {
                 "서버가 인사만 하고 /json에 답하지 않습니다. `nc`로 접속해 보세요".into()
             }
@@ -183,13 +208,16 @@ impl Failure {
                 ),
                 _ => format!("failed to connect to {address}: {cause}"),
             },
-            Failure::NoSuchDoor { address } => format!(
-                "failed to connect to {address}: https:// is not supported yet by this build; \
-                 try an http:// link, or madang HOST"
+            Failure::NotEncrypted { address, cause } => {
+                format!("failed to connect to {address} securely: {}", fault(cause, Lang::En))
+            }
+            Failure::NoTrust { ca: Some(ca), cause } => {
+                format!("--ca: failed to use {}: {cause}", ca.display())
+            }
+            Failure::NoTrust { ca: None, cause } => format!(
+                "failed to find certificates to trust: {cause}; \
+                 install ca-certificates, or give some with --ca"
             ),
-            Failure::NoTls => "did not connect: encrypted connections (--tls) can't be made yet; \
-                 try ssh -L 9009:localhost:9009 HOST"
-                .into(),
             Failure::NoHello => {
                 "the server greets but does not answer /json; try `nc` instead".into()
             }
@@ -213,6 +241,69 @@ impl Failure {
             Failure::Interrupted => "interrupted".into(),
         }
     }
+}
+
+/// Why there is no TLS to be trusted, and what to try.
+fn fault(cause: &rustls::Error, lang: Lang) -> String {
+    use rustls::CertificateError as Certificate;
+    let words = match (cause, lang) {
+        (rustls::Error::InvalidCertificate(fault), lang) => match (fault, lang) {
+            (Certificate::Expired | Certificate::ExpiredContext { .. }, Lang::Ko) => {
+                "인증서의 기한이 지났습니다. 이 컴퓨터의 시계가 맞다면 서버 운영자가 \
+                 인증서를 갱신해야 합니다"
+            }
+            (Certificate::Expired | Certificate::ExpiredContext { .. }, Lang::En) => {
+                "its certificate has expired; if this machine's clock is right, who runs the \
+                 server must renew it"
+            }
+            (
+                Certificate::NotValidForName | Certificate::NotValidForNameContext { .. },
+                Lang::Ko,
+            ) => "인증서가 다른 이름의 것입니다. 인증서에 적힌 이름으로 접속해 보세요",
+            (
+                Certificate::NotValidForName | Certificate::NotValidForNameContext { .. },
+                Lang::En,
+            ) => {
+                "its certificate is for another name; try to connect by the name that the \
+                 certificate is for"
+            }
+            (Certificate::UnknownIssuer, Lang::Ko) => {
+                "인증서를 보증하는 이를 이 컴퓨터가 모릅니다. 서버를 믿는다면 운영자에게서 \
+                 인증서를 받아 --ca FILE로 주세요"
+            }
+            (Certificate::UnknownIssuer, Lang::En) => {
+                "nobody whom this machine trusts vouches for its certificate; if you trust the \
+                 server, get its certificate from who runs it and give it with --ca FILE"
+            }
+            (fault, Lang::Ko) => {
+                return format!("인증서를 믿을 수 없습니다: {fault}. 서버 운영자에게 알려 주세요");
+            }
+            (fault, Lang::En) => {
+                return format!("its certificate is unusable: {fault}; tell who runs the server");
+            }
+        },
+        (rustls::Error::InvalidMessage(_), Lang::Ko) => {
+            "그곳은 TLS로 말하지 않습니다. 포트가 맞는지 확인하거나, 암호화 없이도 괜찮다면 \
+             --tls나 https 없이 접속해 보세요"
+        }
+        (rustls::Error::InvalidMessage(_), Lang::En) => {
+            "the server does not speak TLS there; is the port right? if others may read along, \
+             try without --tls or https"
+        }
+        (rustls::Error::AlertReceived(AlertDescription::InternalError), Lang::Ko) => {
+            "서버가 받아 주지 않습니다. 가득 찼을 수 있으니 잠시 뒤 다시 접속하세요"
+        }
+        (rustls::Error::AlertReceived(AlertDescription::InternalError), Lang::En) => {
+            "the server has no place for this connection; it may be full, try again later"
+        }
+        (cause, Lang::Ko) => {
+            return format!("{cause}. 서버나 madang이 오래된 판이 아닌지 확인하세요");
+        }
+        (cause, Lang::En) => {
+            return format!("{cause}; is the server, or madang, an old version?");
+        }
+    };
+    words.into()
 }
 
 /// The sentence for a `bye`'s reason; the reason itself if it is not known here.
@@ -258,6 +349,30 @@ mod tests {
         check(&Failure::Bye("shutdown".into()), Lang::En, &["shutting down"]);
         check(&Failure::Bye("shutdown".into()), Lang::Ko, &["종료"]);
         check(&Failure::Bye("x\n\x1b[31my".into()), Lang::En, &["xy"]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_tls_is_named_in_both_languages() {
+        use rustls::{CertificateError, Error, InvalidMessage};
+        #[track_caller]
+        fn check(cause: Error, english: &str, korean: &str) {
+            let address = "https://chat/".parse().expect("an address");
+            let failure = Failure::NotEncrypted { address, cause: Box::new(cause) };
+            assert_eq!(failure.exit_code(), ExitCode::NotConnected);
+            for (lang, part) in [(Lang::En, english), (Lang::Ko, korean)] {
+                let text = failure.text(lang).expect("it is explained");
+                assert!(text.contains("chat:443") && text.contains(part), "{text}");
+            }
+        }
+        check(CertificateError::Expired.into(), "has expired; if", "기한이 지났습니다");
+        check(CertificateError::NotValidForName.into(), "another name; try", "다른 이름");
+        check(CertificateError::UnknownIssuer.into(), "--ca FILE", "--ca FILE");
+        check(CertificateError::BadSignature.into(), "unusable", "믿을 수 없습니다");
+        let no_tls = InvalidMessage::InvalidContentType;
+        check(no_tls.into(), "does not speak TLS there", "TLS로 말하지 않습니다");
+        let full = Error::AlertReceived(AlertDescription::InternalError);
+        check(full, "it may be full", "가득 찼을 수");
+        check(Error::DecryptError, "old version", "오래된 판");
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub mod failure;
 pub mod style;
 
 mod connection;
+mod stream;
+mod tls;
 mod websocket;
 mod link;
 mod session;
@@ -92,10 +94,6 @@ impl Server {
     /// The host is unknown or not reached, or it greeted and then said no more.
     pub fn connect(options: &Options) -> Result<Server, Failure> {
         let (address, lang) = (&options.address, options.lang());
-        if options.tls || options.ca.is_some() {
-            // Better no talk than one that others can read.
-            return Err(Failure::NoTls);
-        }
         let connection = Connection::open(address)?;
         let peer = match connection.greeting() {
             Greeting::Madang(first) => Peer::Madang(Link::open(connection, &first, lang)?),

@@ -3,9 +3,8 @@
 
 use std::{
     io::{self, Read, Write},
-    net::{Shutdown, TcpStream},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crossbeam_channel::Sender;
@@ -23,7 +22,10 @@ use tungstenite::{
     },
 };
 
-use crate::connection::{Carrier, Incoming};
+use crate::{
+    connection::{Carrier, Incoming},
+    stream::Stream,
+};
 
 /// What is asked for: JSON, as after `/json` on a connection of lines.
 const SUBPROTOCOL: &str = "madang.json.v1";
@@ -42,7 +44,7 @@ const REASON_CHARS: usize = 200;
 
 /// The half that sends.
 pub(crate) struct Sending {
-    stream: Arc<TcpStream>,
+    stream: Stream,
     /// Held while a frame is written: the receiving half answers pings.
     writing: Mutex<()>,
 }
@@ -58,7 +60,7 @@ struct Duplex(Arc<Sending>);
 ///
 /// The server does not agree, for the reason that it gave, or the connection ended.
 pub(crate) fn open(
-    stream: TcpStream,
+    stream: Stream,
     authority: &str,
     path: &str,
 ) -> io::Result<(Arc<Sending>, Receiving)> {
@@ -69,15 +71,15 @@ pub(crate) fn open(
         .write_buffer_size(0)
         .max_message_size(Some(MESSAGE_BYTES))
         .max_frame_size(Some(MESSAGE_BYTES));
-    stream.set_read_timeout(Some(HANDSHAKE_TIMEOUT))?;
-    let sending = Arc::new(Sending { stream: Arc::new(stream), writing: Mutex::new(()) });
+    stream.set_deadline(Some(Instant::now() + HANDSHAKE_TIMEOUT))?;
+    let sending = Arc::new(Sending { stream, writing: Mutex::new(()) });
     let agreed = client_with_config(request, Duplex(sending.clone()), Some(config));
     let (websocket, _response) = agreed.map_err(|error| match error {
         HandshakeError::Failure(error) => refused(error),
         // The read has timed out.
         HandshakeError::Interrupted(_) => io::ErrorKind::TimedOut.into(),
     })?;
-    sending.stream.set_read_timeout(None)?;
+    sending.stream.set_deadline(None)?;
     Ok((sending, Receiving(websocket)))
 }
 
@@ -124,7 +126,7 @@ impl Receiving {
 impl Sending {
     fn write(&self, bytes: &[u8]) -> io::Result<()> {
         let _writing = self.writing.lock();
-        (&*self.stream).write_all(bytes)
+        self.stream.write_all(bytes)
     }
 }
 
@@ -147,7 +149,7 @@ impl Carrier for Sending {
     }
 
     fn shut_down(&self) {
-        let _ = self.stream.shutdown(Shutdown::Both);
+        self.stream.shut_down();
     }
 }
 
@@ -161,7 +163,7 @@ fn write_masked(mut frame: Frame, out: &mut Vec<u8>) -> io::Result<()> {
 
 impl Read for Duplex {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&*self.0.stream).read(buffer)
+        self.0.stream.read(buffer)
     }
 }
 

@@ -25,8 +25,10 @@ fn what_cannot_work_is_explained() {
     check("localhost", &["--version"], 0, "madang ");
     check("localhost", &["--lang", "fr"], 2, "use ko or en");
     check("host:0", &[], 2, "between 1 and 65535");
-    check("https://localhost:9/#k", &[], 3, "https:// is not supported yet by this build");
-    check("localhost:9", &["--tls"], 3, "did not connect");
+    check("https://localhost:9/#k", &[], 3, "is madang-server running there?");
+    check("localhost:9", &["--tls"], 3, "failed to connect to localhost:9: connection refused");
+    check("localhost:9", &["--tls", "--ca=/nowhere"], 3, "--ca: failed to use /nowhere: ");
+    check("localhost:9", &["--ca=/nowhere"], 2, "use --tls");
     check("completions", &["bash"], 0, "_madang()");
     check("completions", &["cobol"], 2, "bash");
     check("man", &[], 0, ".TH madang 1");

@@ -22,6 +22,8 @@ mod coming_back;
 #[cfg(unix)]
 mod real_server;
 #[cfg(unix)]
+mod tls;
+#[cfg(unix)]
 mod websocket;
 
 use std::time::Duration;

@@ -138,7 +138,7 @@ fn what_does_not_work_is_said() {
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
     }
     let chat = Chat::start();
-    check(&format!("https://{}/", chat.web), "https:// is not supported yet by this build");
+    check(&format!("https://{}/", chat.web), "the server does not speak TLS there");
     // The door for lines is none for HTTP.
     check(&format!("http://{}/", chat.server.addresses()[0]), "failed to connect to");
     assert!(chat.server.stop());
