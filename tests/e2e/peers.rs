@@ -1,5 +1,5 @@
-//! WebSocket clients that others have written, against the chat and `/echo`.
-//! `.ci/run` installs them; where they come from stands in `tests/peers` and
+//! Clients that others have written, over WebSocket against the chat and `/echo`, and
+//! over TLS with lines. `.ci/run` installs them; where they come from stands in `tests/peers` and
 //! `tests/browser`.
 
 use std::{path::Path, process::Command, time::Duration};
@@ -85,4 +85,111 @@ fn the_practice_page_hears_its_echo_in_a_browser() {
         "Server connect...\nSend to Server => 안녕\n\
          Recieve From Server => echo : 안녕\nServer Disconnect..."
     );
+}
+
+#[test]
+#[ignore = "needs tests/peers/.venv"]
+fn python_ssl_chats() {
+    let server = TestServer::start_with_tls(|_| {});
+    let mut host = server.login("host");
+    let ca = server.tls_folder().path().join("ca.pem");
+    let port = server.tls_address().port().to_string();
+    for (name, form) in [("줄", "lines"), ("제이슨", "json")] {
+        let mut command = python("chat_ssl.py");
+        let program = Program::start(command.args(["127.0.0.1", &port, name, form]).arg(&ca));
+        host.expect(format!("[{name}] 안녕하세요\n"));
+        host.send("어서 오세요\n").expect_next("[host] 어서 오세요\n");
+        assert_eq!(program.expect_success(PATIENCE), "TLSv1.3\n");
+        host.expect_next(format!("[{name}]님이 퇴장했습니다.\n"));
+    }
+}
+
+#[test]
+#[ignore = "needs tests/peers/.venv"]
+fn python_websockets_chats_over_wss() {
+    let server = TestServer::start_with_tls(|_| {});
+    let mut host = server.login("host");
+    let ca = server.tls_folder().path().join("ca.pem");
+    let url = format!("wss://{}/any/prefix/", server.web_address());
+    for (name, form) in [("줄", "lines"), ("제이슨", "json")] {
+        let mut command = python("chat_websockets.py");
+        let program = Program::start(command.args([&url, name, form, "0"]).arg(&ca));
+        host.expect(format!("[{name}] 안녕하세요\n"));
+        host.send("어서 오세요\n").expect_next("[host] 어서 오세요\n");
+        program.expect_success(PATIENCE);
+        host.expect_next(format!("[{name}]님이 퇴장했습니다.\n"));
+    }
+}
+
+/// Has a shell pipe what `source` writes into `program`, which connects to the server
+/// over TLS and may trust its authority.
+fn piped(server: &TestServer, source: &str, program: &str) -> Command {
+    let ca = server.tls_folder().path().join("ca.pem").display().to_string();
+    let port = server.tls_address().port().to_string();
+    let program = program.replace("{port}", &port).replace("{ca}", &ca);
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("{{ {source}; }} | {program}")]);
+    command
+}
+
+#[test]
+#[ignore = "needs openssl and ncat"]
+fn openssl_and_ncat_chat() {
+    const OPENSSL: &str = "openssl s_client -quiet -connect 127.0.0.1:{port} -CAfile {ca} \
+                           -verify_return_error -verify_ip 127.0.0.1";
+    let server = TestServer::start_with_tls(|_| {});
+    let mut host = server.login("host");
+    let programs = [
+        OPENSSL.to_owned(),
+        format!("{OPENSSL} -tls1_2"),
+        format!("{OPENSSL} -tls1_3"),
+        "ncat -4 --ssl-verify --ssl-trustfile {ca} localhost {port}".to_owned(),
+    ];
+    for (at, program) in programs.iter().enumerate() {
+        let name = format!("p{at}");
+        let source = format!("printf '{name}\\n안녕하세요\\n/quit\\n'");
+        let heard = Program::start(&mut piped(&server, &source, program)).expect_success(PATIENCE);
+        assert!(heard.contains(&format!("[{name}] 안녕하세요\n")), "{heard}");
+        host.expect_next(format!("[{name}]님이 입장했습니다.\n[{name}] 안녕하세요\n"));
+        host.expect_next(format!("[{name}]님이 퇴장했습니다.\n"));
+    }
+}
+
+#[test]
+#[ignore = "needs openssl"]
+fn openssl_is_refused_what_came_before_tls_1_2() {
+    let server = TestServer::start_with_tls(|_| {});
+    for (at, version) in ["-tls1", "-tls1_1"].iter().enumerate() {
+        let program = format!(
+            "openssl s_client -quiet -connect 127.0.0.1:{{port}} {version} \
+             -cipher ALL:@SECLEVEL=0 2>&1 || true"
+        );
+        let said = Program::start(&mut piped(&server, "echo old", &program));
+        let said = said.expect_success(PATIENCE);
+        assert!(said.contains("alert"), "{said}");
+        server.console_expect(&format!("(#{}: 함께 쓸 TLS 판이나 암호가 없음)\n", at + 1));
+    }
+}
+
+#[test]
+#[ignore = "needs openssl"]
+fn openssl_that_shakes_hands_again_ends_alone() {
+    let server = TestServer::start_with_tls(|_| {});
+    let mut host = server.login("host");
+    let joined = server.tls_folder().path().join("joined");
+    // Not quiet, it takes an R at the beginning of a read for the wish; and waits for it
+    // to be granted.
+    let source = format!(
+        "echo again; until [ -e {joined} ]; do sleep 0.01; done; echo R; sleep 1",
+        joined = joined.display()
+    );
+    let program = "openssl s_client -connect 127.0.0.1:{port} -tls1_2 2>&1 || true";
+    let program = Program::start(&mut piped(&server, &source, program));
+    host.expect_next("[again]님이 입장했습니다.\n");
+    server.tls_folder().write("joined", "");
+    let said = program.expect_success(PATIENCE);
+    assert!(said.contains("RENEGOTIATING") && said.contains("no renegotiation"), "{said}");
+    host.expect_next("[again]님이 퇴장했습니다.\n");
+    server.console_expect("(#2 again: 상대가 TLS를 거절: HandshakeFailure)\n");
+    host.send("unharmed\n").expect_next("[host] unharmed\n");
 }

@@ -35,7 +35,7 @@ fn endless_message() -> Vec<u8> {
     bytes
 }
 
-fn resident_kib(pid: Pid) -> usize {
+pub(crate) fn resident_kib(pid: Pid) -> usize {
     let status = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_pid()));
     let status = status.expect("it runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -13,6 +13,7 @@ mod console;
 mod descriptors;
 #[cfg(target_os = "linux")]
 mod crowd;
+mod tls_crowd;
 mod foreign_programs;
 mod startup;
 mod stopping;

@@ -15,6 +15,8 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_madang-server");
 pub(crate) struct ServerProcess {
     program: Program,
     pub(crate) address: SocketAddr,
+    /// Where it takes lines over TLS, if it does.
+    pub(crate) tls_address: Option<SocketAddr>,
     pub(crate) web_address: SocketAddr,
 }
 
@@ -59,10 +61,15 @@ impl ServerProcess {
         let port = program.out().expect("\n");
         let address = format!("127.0.0.1:{port}").parse().expect("nc is told a port");
         program.out().expect(&format!("  madang {address}\n"));
-        program.out().expect("  madang http://");
+        let before = program.out().expect("  madang http");
+        let tls_address = before.split("  madang --tls ").nth(1).map(|told| {
+            let told = told.split_whitespace().next().unwrap_or_default();
+            told.parse().expect("madang is told an address")
+        });
+        program.out().expect("://");
         let web_address = program.out().expect("/   (WebSocket)\n");
         let web_address = web_address.parse().expect("madang is told an address");
-        ServerProcess { program, address, web_address }
+        ServerProcess { program, address, tls_address, web_address }
     }
 }
 
