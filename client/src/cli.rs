@@ -71,7 +71,7 @@ pub struct Options {
     #[arg(long, env = "MADANG_TLS", hide_env_values = true, value_parser = FalseyValueParser::new())]
     pub tls: bool,
 
-    /// With TLS: trust the certificates in this PEM file too; refused likewise
+    /// With TLS: trust the certificates in this PEM file too
     #[arg(long, value_name = "FILE", env = "MADANG_CA", hide_env_values = true)]
     pub ca: Option<PathBuf>,
 

@@ -2,7 +2,7 @@
 //! what each of them costs.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     net::TcpStream,
     time::Duration,
 };
@@ -72,9 +72,9 @@ fn a_thousand_members_over_tls_hear_all_and_cost_little() {
     let last = format!("[m{:04}]님이 입장했습니다.", CROWD - 1);
     watcher.expect(&last);
     let joined_cost = cost();
-    for speaker in 0..SPEAKERS {
-        let words: String = (0..LINES).map(|line| format!("{line}\n")).collect();
-        std::io::Write::write_all(members[speaker].get_mut(), words.as_bytes()).expect("it reads");
+    let words: String = (0..LINES).map(|line| format!("{line}\n")).collect();
+    for speaker in &mut members[..SPEAKERS] {
+        speaker.get_mut().write_all(words.as_bytes()).expect("it reads");
     }
     let mut orders = members.iter_mut().map(hear);
     let first = orders.next().expect("there are members");

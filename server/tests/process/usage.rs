@@ -14,9 +14,12 @@ use crate::{
 };
 
 /// Each flag with its variable, its default, and a value that it does not take.
-const FLAGS: [(&str, &str, Option<&str>, &str); 11] = [
+const FLAGS: [(&str, &str, Option<&str>, &str); 14] = [
     ("--listen", "MADANG_LISTEN", Some("[::]:9009"), "localhost:9009"),
     ("--web", "MADANG_WEB", Some("[::]:9998"), "localhost:9998"),
+    ("--listen-tls", "MADANG_LISTEN_TLS", None, "localhost:9010"),
+    ("--tls-cert", "MADANG_TLS_CERT", None, "/nonexistent/cert.pem"),
+    ("--tls-key", "MADANG_TLS_KEY", None, "/nonexistent/key.pem"),
     ("--public-url", "MADANG_PUBLIC_URL", None, "chat.example.org"),
     ("--allow-origin", "MADANG_ALLOW_ORIGIN", None, "example.org"),
     ("--trust-proxy", "MADANG_TRUST_PROXY", None, "10.0.0.0/99"),
@@ -27,6 +30,9 @@ const FLAGS: [(&str, &str, Option<&str>, &str); 11] = [
     ("--motd", "MADANG_MOTD", None, "/nonexistent/motd"),
     ("--log-format", "MADANG_LOG_FORMAT", Some("text"), "xml"),
 ];
+
+/// Those whose value is looked at later, since it is a file.
+const FILES: [&str; 3] = ["--motd", "--tls-cert", "--tls-key"];
 
 /// What a run that was to end by itself has left.
 struct Run {
@@ -118,7 +124,7 @@ fn a_flag_that_is_none_is_named() {
 
 #[test]
 fn a_bad_value_is_named_with_its_flag() {
-    for (flag, _, _, value) in FLAGS.into_iter().filter(|(flag, ..)| *flag != "--motd") {
+    for (flag, _, _, value) in FLAGS.into_iter().filter(|(flag, ..)| !FILES.contains(flag)) {
         let line = usage_error(command().arg(format!("{flag}={value}")));
         assert!(line.starts_with("madang-server: ") && line.contains(flag), "{line}");
         assert!(line.contains(&format!("'{value}'")), "{line}");
@@ -127,13 +133,34 @@ fn a_bad_value_is_named_with_its_flag() {
 
 #[test]
 fn a_bad_value_in_the_environment_is_named_with_its_flag() {
-    for (flag, variable, _, value) in FLAGS.into_iter().filter(|(flag, ..)| *flag != "--motd") {
+    for (flag, variable, _, value) in FLAGS.into_iter().filter(|(flag, ..)| !FILES.contains(flag)) {
         let line = usage_error(command().env(variable, value));
         assert!(line.starts_with("madang-server: ") && line.contains(flag), "{line}");
         assert!(line.contains(&format!("'{value}'")), "{line}");
     }
     let line = failure(command().env("MADANG_MOTD", "/nonexistent/motd"));
     assert!(line.contains("--motd") && line.contains("/nonexistent/motd"), "{line}");
+}
+
+#[test]
+fn a_certificate_and_a_key_that_are_none_are_named_with_their_flag() {
+    let [cert, key] = ["/nonexistent/cert.pem", "/nonexistent/key.pem"];
+    let line = failure(command().args(["--tls-cert", cert, "--tls-key", key]));
+    for part in ["--tls-cert", cert, "No such file"] {
+        assert!(line.contains(part), "{part} is missing in {line}");
+    }
+    let file = TestFile::new("cert.pem", b"no certificate");
+    let path = file.0.to_string_lossy();
+    let line = failure(command().args(["--tls-cert", &path, "--tls-key", &path]));
+    for part in ["--tls-cert", "no certificate in PEM", &path] {
+        assert!(line.contains(part), "{part} is missing in {line}");
+    }
+    for (alone, other) in [("--tls-cert", "--tls-key"), ("--tls-key", "--tls-cert")] {
+        let line = usage_error(command().args([alone, &path]));
+        assert!(line.contains(other), "{line}");
+    }
+    let line = usage_error(command().args(["--listen-tls", "127.0.0.1:0"]));
+    assert!(line.contains("--tls-cert") && line.contains("--tls-key"), "{line}");
 }
 
 #[test]
