@@ -7,8 +7,11 @@ mod incoming;
 mod peer;
 mod program;
 mod server_process;
+mod terminal;
 
 mod console;
+#[cfg(target_os = "linux")]
+mod operator;
 #[cfg(target_os = "linux")]
 mod descriptors;
 #[cfg(target_os = "linux")]

@@ -2,7 +2,7 @@
 
 use std::{
     io::Write,
-    net::{SocketAddr, TcpStream},
+    net::{IpAddr, SocketAddr, TcpStream},
     ops::{Deref, DerefMut},
 };
 
@@ -31,6 +31,15 @@ impl Peer {
         let mut peer = Peer::connect(address);
         peer.log_in(name);
         peer
+    }
+
+    /// Connects from one of this machine's addresses.
+    #[track_caller]
+    pub(crate) fn connect_from(own: IpAddr, address: SocketAddr) -> Peer {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::new(own, 0).into()).expect("the address is this machine's");
+        socket.connect(&address.into()).expect("the server takes connections");
+        Peer::over(socket.into())
     }
 
     /// As [`join`](Self::join), with little room for what is not read.
