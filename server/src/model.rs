@@ -1,16 +1,18 @@
-//! Every interleaving that shuttle finds of the three places where a wake-up
-//! could be lost: the mailbox, the hand-over of the pump, the arming of an outbox.
+//! Every interleaving that shuttle finds of the places where a wake-up could be lost:
+//! the mailbox and its ends, the hand-over of the pump, the arming of an outbox, a
+//! session that goes from one connection to the next.
 //! A lost one leaves all threads waiting, which shuttle reports as a deadlock.
 
 use std::{
     io,
     net::TcpStream,
     sync::{Arc, atomic::AtomicUsize},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use madang_protocol::{
     event::{Event, Stamp, Time},
+    name::UserName,
     notice::Goodbye,
     text::{Lang, LineEnd},
 };
@@ -19,10 +21,11 @@ use shuttle::{rand::Rng, thread};
 use crate::{
     batch::{Batch, Form},
     close_reason::CloseReason,
-    mailbox::{MAILBOX_BYTES, Mailbox, Pump, Urgency},
+    mailbox::{Ended, MAILBOX_BYTES, Mailbox, Pump, Urgency},
     outbox::{Bounds, Outbox, Waker},
     sink::fake::FakeSocket,
-    sync::Mutex,
+    sync::{Condvar, Mutex},
+    user_manager::{AwayLimits, NotTaken, UserManager},
 };
 
 const SCHEDULES: usize = 20_000;
@@ -111,6 +114,151 @@ fn closing_beside_posts_takes_all_that_was_accepted() {
             assert_eq!(seen.last(), Some(&(9, 9)));
         },
         SCHEDULES,
+    );
+}
+
+#[test]
+fn a_room_is_ended_by_time_only_while_nobody_is_at_its_door() {
+    shuttle::check_random(
+        || {
+            let mailbox = Arc::new(Mailbox::new());
+            let seen = Arc::new(Mutex::new(Vec::new()));
+            let accepted = Arc::new(Mutex::new(Vec::new()));
+            let comers: Vec<_> = (0..2)
+                .map(|comer| {
+                    let (mailbox, seen, accepted) =
+                        (mailbox.clone(), seen.clone(), accepted.clone());
+                    thread::spawn(move || {
+                        let Ok(duty) = mailbox.post((comer, 0), 1, Urgency::Waits) else { return };
+                        accepted.lock().push((comer, 0));
+                        if let Some(duty) = duty {
+                            pump(duty, &seen);
+                        }
+                    })
+                })
+                .collect();
+            // As the timekeeper does, with a room that is empty while nobody was seen.
+            let is_empty = || seen.lock().is_empty();
+            let ended = mailbox.close_if(is_empty);
+            let seen_then = seen.lock().len();
+            for comer in comers {
+                comer.join().expect("no comer panics");
+            }
+            let (seen, accepted) = (seen.lock(), accepted.lock());
+            assert_eq!(seen.len(), accepted.len(), "who was let in is seen");
+            assert!(!ended || (seen_then == 0 && accepted.is_empty()), "ended beside somebody");
+            assert!(ended || accepted.len() == 2);
+        },
+        SCHEDULES,
+    );
+}
+
+#[test]
+fn a_room_that_its_pump_ends_refuses_who_waits_and_pumps_what_it_took() {
+    shuttle::check_random(
+        || {
+            let mailbox = Arc::new(Mailbox::new());
+            let seen = Arc::new(Mutex::new(Vec::new()));
+            let accepted = Arc::new(Mutex::new(0));
+            let speakers: Vec<_> = (0..3)
+                .map(|speaker| {
+                    let (mailbox, seen, accepted) =
+                        (mailbox.clone(), seen.clone(), accepted.clone());
+                    thread::spawn(move || {
+                        // Each fills it: the others wait for space.
+                        for post in 0..2 {
+                            match mailbox.post((speaker, post), MAILBOX_BYTES, Urgency::Waits) {
+                                Ok(duty) => {
+                                    *accepted.lock() += 1;
+                                    let Some(mut duty) = duty else { continue };
+                                    let mut round = Vec::new();
+                                    while let Some(next) = duty.next_round(false, &mut round) {
+                                        duty = next;
+                                        // The first post that is seen ends the room.
+                                        mailbox.shut();
+                                        seen.lock().append(&mut round);
+                                    }
+                                }
+                                Err(Ended(post)) => assert_eq!(post.0, speaker),
+                            }
+                        }
+                    })
+                })
+                .collect();
+            for speaker in speakers {
+                speaker.join().expect("no speaker panics");
+            }
+            assert_eq!(seen.lock().len(), *accepted.lock(), "what was taken in is seen");
+            assert!(mailbox.post((9, 9), 1, Urgency::Now).is_err());
+        },
+        SCHEDULES,
+    );
+}
+
+#[test]
+fn a_session_is_held_by_one_connection_at_a_time_and_let_go_to_the_next() {
+    shuttle::check_random(
+        || {
+            let users = Arc::new(UserManager::new(AwayLimits { total: 9, per_address: None }));
+            let name = UserName::parse("alice").expect("a name");
+            let session = users.claim(&name, Some("token".into()), 0, Time::from_millis(0));
+            let session = session.unwrap_or_else(|_| panic!("the name is free"));
+            // Who dismisses a connection ends it, as the shutting down of its socket does.
+            let dismissed = Arc::new((Mutex::new([false; 4]), Condvar::new()));
+            let holders = Arc::new(Mutex::new(0_usize));
+            *holders.lock() += 1;
+            let live = {
+                let (users, session) = (users.clone(), session.clone());
+                let (dismissed, holders) = (dismissed.clone(), holders.clone());
+                move |connection: u64| {
+                    let (flags, changed) = &*dismissed;
+                    let mut flags = flags.lock();
+                    while !flags[connection as usize] {
+                        changed.wait(&mut flags);
+                    }
+                    drop(flags);
+                    *holders.lock() -= 1;
+                    users.let_go(&session, connection, None);
+                }
+            };
+            let dismiss = move |connection: u64| {
+                let (flags, changed) = &*dismissed;
+                flags.lock()[connection as usize] = true;
+                changed.notify_all();
+            };
+            let first = thread::spawn({
+                let live = live.clone();
+                move || live(0)
+            });
+            let comers: Vec<_> = (1..=3)
+                .map(|connection: u64| {
+                    let (users, live, dismiss) = (users.clone(), live.clone(), dismiss.clone());
+                    let holders = holders.clone();
+                    thread::spawn(move || {
+                        let patience = Duration::from_secs(5);
+                        match users.take_over("token", connection, patience, dismiss) {
+                            Ok(_) => {
+                                *holders.lock() += 1;
+                                assert_eq!(*holders.lock(), 1, "two hold one session");
+                                live(connection);
+                            }
+                            Err(error) => assert_eq!(error, NotTaken::Replaced),
+                        }
+                    })
+                })
+                .collect();
+            // Whoever holds it at last is ended too, or this would not end.
+            let last = thread::spawn({
+                let dismiss = dismiss.clone();
+                move || (0..4).for_each(dismiss)
+            });
+            for thread in [first, last].into_iter().chain(comers) {
+                thread.join().expect("no thread panics");
+            }
+            assert_eq!(*holders.lock(), 0);
+            assert!(users.take_over("token", 9, Duration::from_secs(5), |_| {}).is_ok());
+        },
+        SCHEDULES / 4,
     );
 }
 
