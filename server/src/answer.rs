@@ -81,6 +81,17 @@ impl Answer {
         }
     }
 
+    /// Adds the answer to `/ping`.
+    pub(crate) fn pong(&mut self, token: Option<&str>, nonce: Option<&str>) {
+        match self.form {
+            Form::Text(..) => self.notice(&Notice::Pong(token)),
+            Form::Json => self.message(&ServerMessage::Pong {
+                token: token.map(Into::into),
+                nonce: nonce.map(Into::into),
+            }),
+        }
+    }
+
     /// Adds an `ack`, if there is a nonce to return.
     pub(crate) fn ack(&mut self, nonce: Option<&str>) {
         if let Some(nonce) = nonce {

@@ -232,11 +232,10 @@ impl Connection {
         self.destination = None;
         // Who takes what one read gives it for a message gets no history.
         let shown = if self.outbox.pieces() == Pieces::Lines { 0 } else { shown };
-        let greeting = || Greeting::Welcome { token: session.token.clone() };
         let coming = |connection: &Connection| Coming {
             session: session.clone(),
             outbox: connection.outbox.clone(),
-            greeting: greeting(),
+            greeting: Greeting::Welcome,
             shown,
         };
         match destination.filter(|wanted| !is_lobby(wanted)) {
@@ -300,7 +299,7 @@ impl Connection {
             let coming = Coming {
                 session: session.clone(),
                 outbox: self.outbox.clone(),
-                greeting: Greeting::Welcome { token: session.token.clone() },
+                greeting: Greeting::Welcome,
                 shown: 0,
             };
             // An id belongs to the room that the client was in.

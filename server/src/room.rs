@@ -20,7 +20,7 @@ use std::{
 };
 
 use crossbeam_channel::{Sender, bounded};
-use madang_protocol::room::RoomKey;
+use madang_protocol::{event::ServerMessage, room::RoomKey};
 
 use crate::{
     close_reason::CloseReason,
@@ -163,8 +163,8 @@ pub(crate) struct Coming {
 /// What one is told who comes into a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Greeting {
-    /// One has just logged in; programs are given their token.
-    Welcome { token: Option<String> },
+    /// One has just logged in, or comes back; programs are given their token.
+    Welcome,
     /// One comes from another room; what the request's answer returns.
     Entered { nonce: Option<String> },
 }
@@ -419,17 +419,23 @@ impl Room {
     }
 }
 
-/// Tells who can't speak why, once, or for each request that has a nonce.
+/// Tells who can't speak why, once, or for each request that has a nonce. What was
+/// said before its connection was cut stays said: that is only acknowledged again.
 pub(crate) fn refuse(session: &Session, speeches: &[Speech], refusal: Refusal) {
     session.tell(|answer| {
         let notice = refusal.notice();
-        let nonces: Vec<&str> =
-            speeches.iter().filter_map(|speech| speech.nonce.as_deref()).collect();
-        for nonce in &nonces {
-            answer.notice_to(&notice, Some(nonce));
-        }
-        if nonces.len() < speeches.len() {
-            answer.notice_to(&notice, None);
+        let mut is_told = false;
+        for nonce in speeches.iter().map(|speech| speech.nonce.as_deref()) {
+            match (nonce, nonce.and_then(|nonce| session.knows_nonce(nonce))) {
+                (Some(nonce), Some(id)) => {
+                    answer.message(&ServerMessage::Ack { nonce: nonce.into(), id });
+                }
+                (Some(_), None) => answer.notice_to(&notice, nonce),
+                (None, _) if !std::mem::replace(&mut is_told, true) => {
+                    answer.notice_to(&notice, None);
+                }
+                (None, _) => {}
+            }
         }
     });
 }

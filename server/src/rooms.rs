@@ -32,13 +32,10 @@ struct Table {
     last_number: u64,
 }
 
-/// Why no room is made.
+/// There are as many rooms as there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NotMade {
-    /// There are as many as there may be.
-    TooMany { limit: usize },
-    /// The system has no random bits.
-    NoBits,
+pub(crate) struct TooMany {
+    pub(crate) limit: usize,
 }
 
 /// What became of an empty room.
@@ -73,8 +70,8 @@ impl Rooms {
     ///
     /// # Errors
     ///
-    /// [`NotMade::TooMany`].
-    pub(crate) fn make_public(&self, name: &RoomName) -> Result<Arc<Room>, NotMade> {
+    /// [`TooMany`].
+    pub(crate) fn make_public(&self, name: &RoomName) -> Result<Arc<Room>, TooMany> {
         let key = name.key();
         let mut table = self.table.lock();
         if let Some(room) = table.public.get(&key) {
@@ -92,17 +89,17 @@ impl Rooms {
     ///
     /// # Errors
     ///
-    /// [`NotMade`].
+    /// [`TooMany`].
     pub(crate) fn make_private(
         &self,
         owner: u64,
         topic: Option<Arc<str>>,
-    ) -> Result<Arc<Room>, NotMade> {
-        let key = RoomKey::from_bits(u128::from_ne_bytes(random()?));
+    ) -> Result<Arc<Room>, TooMany> {
+        let key = RoomKey::from_bits(u128::from_ne_bytes(random()));
         let mut table = self.table.lock();
         table.check(self.limit)?;
         let mark = loop {
-            let mark: Arc<str> = private_mark(u32::from_ne_bytes(random()?)).into();
+            let mark: Arc<str> = private_mark(u32::from_ne_bytes(random())).into();
             if table.marks.insert(mark.clone()) {
                 break mark;
             }
@@ -161,9 +158,9 @@ impl Rooms {
 }
 
 impl Table {
-    fn check(&self, limit: usize) -> Result<(), NotMade> {
+    fn check(&self, limit: usize) -> Result<(), TooMany> {
         if self.public.len() + self.private.len() >= limit {
-            return Err(NotMade::TooMany { limit });
+            return Err(TooMany { limit });
         }
         Ok(())
     }
@@ -175,22 +172,22 @@ impl Table {
                 self.marks.remove(&room.name);
             }
             None => {
+                let key = RoomName::parse(&room.name).map(|name| name.key());
                 // Another one may have its name by now.
-                self.public.retain(|_, other| other.number != room.number);
+                if let Ok(key) = key
+                    && self.public.get(&key).is_some_and(|other| other.number == room.number)
+                {
+                    self.public.remove(&key);
+                }
             }
         }
     }
 }
 
-fn random<const BYTES: usize>() -> Result<[u8; BYTES], NotMade> {
+fn random<const BYTES: usize>() -> [u8; BYTES] {
     let mut bits = [0; BYTES];
-    match getrandom::fill(&mut bits) {
-        Ok(()) => Ok(bits),
-        Err(error) => {
-            tracing::error!(%error, "failed to draw random bits");
-            Err(NotMade::NoBits)
-        }
-    }
+    getrandom::fill(&mut bits).expect("a system that has started has random bits");
+    bits
 }
 
 #[cfg(all(test, not(feature = "shuttle")))]
@@ -223,7 +220,7 @@ mod tests {
         let name = |text| RoomName::parse(text).expect("a name");
         let made = rooms.make_public(&name("a")).expect("space");
         rooms.make_private(1, None).expect("space");
-        let too_many = Some(NotMade::TooMany { limit: 2 });
+        let too_many = Some(TooMany { limit: 2 });
         assert_eq!(rooms.make_public(&name("b")).err(), too_many);
         assert_eq!(rooms.make_private(1, None).err(), too_many);
         assert!(rooms.make_public(&name("A")).is_ok(), "it is there already");

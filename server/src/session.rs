@@ -277,11 +277,10 @@ impl Session {
         self.state.lock().memory.as_ref()?.nonces.get(nonce).copied()
     }
 
-    /// What came with this nonce was carried out.
-    pub(crate) fn note_nonce(&self, nonce: &str, id: Option<u64>) {
-        if let Some(memory) = &mut self.state.lock().memory {
-            memory.note_nonce(nonce, id);
-        }
+    /// What came with this nonce is carried out now, unless it was already: returns
+    /// what [`knows_nonce`](Self::knows_nonce) did before.
+    pub(crate) fn note_nonce(&self, nonce: &str, id: Option<u64>) -> Option<Option<u64>> {
+        self.state.lock().memory.as_mut()?.note_nonce(nonce, id)
     }
 
     /// Whom they hide.
@@ -381,16 +380,19 @@ impl Memory {
         }
     }
 
-    fn note_nonce(&mut self, nonce: &str, id: Option<u64>) {
-        let nonce: Arc<str> = nonce.into();
-        if self.nonces.insert(nonce.clone(), id).is_none() {
-            self.nonces_in_order.push_back(nonce);
+    fn note_nonce(&mut self, nonce: &str, id: Option<u64>) -> Option<Option<u64>> {
+        if let Some(known) = self.nonces.get(nonce) {
+            return Some(*known);
         }
+        let nonce: Arc<str> = nonce.into();
+        self.nonces.insert(nonce.clone(), id);
+        self.nonces_in_order.push_back(nonce);
         if self.nonces_in_order.len() > NONCES
             && let Some(oldest) = self.nonces_in_order.pop_front()
         {
             self.nonces.remove(&oldest);
         }
+        None
     }
 }
 

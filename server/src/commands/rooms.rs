@@ -17,7 +17,7 @@ use crate::{
     mailbox::Ended,
     refusal::Refusal,
     room::{Action, By, Coming, Greeting, Question, Room},
-    rooms::NotMade,
+    rooms::TooMany,
     session::Session,
 };
 
@@ -124,7 +124,7 @@ impl Connection {
         let topic = Some(topic).filter(|topic| !topic.is_empty());
         let made = self
             .allow_room()
-            .and_then(|()| self.shared.rooms.make_private(session.number, topic).map_err(not_made));
+            .and_then(|()| self.shared.rooms.make_private(session.number, topic).map_err(too_many));
         let room = match made {
             Ok(room) => room,
             Err(notice) => return self.notice(&notice, nonce),
@@ -165,7 +165,7 @@ impl Connection {
 
     fn make_public(&self, name: &RoomName) -> Result<Arc<Room>, Notice<'static>> {
         self.allow_room()?;
-        let room = self.shared.rooms.make_public(name).map_err(not_made)?;
+        let room = self.shared.rooms.make_public(name).map_err(too_many)?;
         self.shared.end_when_empty(&room);
         Ok(room)
     }
@@ -181,11 +181,10 @@ impl Connection {
         let destination = Destination::Public(room.clone());
         match (self.shared.rooms.find(&destination), &self.session) {
             (Some(room), Some(session)) => {
-                let nonce = nonce.map(str::to_owned);
-                if let Err(Ended(())) =
-                    room.answer(session, &self.outbox, Question::WhoThere, nonce)
-                {
-                    self.notice(&Notice::NoSuchRoom, None);
+                let returned = nonce.map(str::to_owned);
+                let asked = room.answer(session, &self.outbox, Question::WhoThere, returned);
+                if let Err(Ended(())) = asked {
+                    self.notice(&Notice::NoSuchRoom, nonce);
                 }
             }
             _ => self.notice(&Notice::NoSuchRoom, nonce),
@@ -274,13 +273,7 @@ impl Connection {
         }
         // In no room, and in one that has ended, nothing waits to be answered before.
         let mut answer = self.answer();
-        match answer.form() {
-            Form::Text(..) => answer.notice(&Notice::Pong(token.as_deref())),
-            Form::Json => answer.message(&ServerMessage::Pong {
-                token: token.map(Into::into),
-                nonce: nonce.map(Into::into),
-            }),
-        }
+        answer.pong(token.as_deref(), nonce);
         answer.ack(nonce);
         self.send(answer);
     }
@@ -305,9 +298,6 @@ impl Connection {
     }
 }
 
-fn not_made(error: NotMade) -> Notice<'static> {
-    match error {
-        NotMade::TooMany { limit } => Notice::TooManyRooms { limit },
-        NotMade::NoBits => Notice::NoSuchRoom,
-    }
+fn too_many(TooMany { limit }: TooMany) -> Notice<'static> {
+    Notice::TooManyRooms { limit }
 }

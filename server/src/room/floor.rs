@@ -222,8 +222,8 @@ impl Floor {
             answers: Vec::new(),
         });
         (self.empty_since, self.changed) = (None, true);
-        let is_new = matches!(greeting, Greeting::Welcome { .. });
-        let welcome = self.greeting(&outbox, greeting, &user, stamp.id);
+        let is_new = greeting == Greeting::Welcome;
+        let welcome = self.greeting(&new, &outbox, greeting, stamp.id);
         if is_new {
             // At once, before anybody whispers to the new connection.
             new.attach(outbox, welcome, 0);
@@ -239,17 +239,17 @@ impl Floor {
 
     /// What one is told first who comes in.
     #[inline(never)]
-    fn greeting(&self, outbox: &Outbox, greeting: Greeting, user: &str, id: u64) -> Vec<u8> {
+    fn greeting(&self, session: &Session, outbox: &Outbox, greeting: Greeting, id: u64) -> Vec<u8> {
         let mut answer = Answer::new(outbox.form());
         let room = &*self.name;
         let members = self.members.len();
         let (topic, owner) = (self.topic.as_deref(), self.owner_name());
         match (answer.form(), greeting) {
-            (Form::Json, Greeting::Welcome { token }) => {
+            (Form::Json, Greeting::Welcome) => {
                 answer.message(&ServerMessage::Welcome {
-                    user: user.into(),
+                    user: session.name().as_str().into(),
                     room: Some(room.into()),
-                    session: token.unwrap_or_default().into(),
+                    session: session.token.as_deref().unwrap_or_default().into(),
                     id,
                     members,
                     topic: topic.map(Into::into),
@@ -268,7 +268,7 @@ impl Floor {
                 });
             }
             // The lobby greets nobody: the seed did not.
-            (Form::Text(..), Greeting::Welcome { .. }) if room == LOBBY => {}
+            (Form::Text(..), Greeting::Welcome) if room == LOBBY => {}
             (Form::Text(..), _) => answer.notice(&Notice::Entered { room, members, topic }),
         }
         answer.into_bytes()
@@ -276,24 +276,19 @@ impl Floor {
 
     #[inline(never)]
     fn resume(&mut self, coming: Coming, last: Last) -> Result<(), Refusal> {
-        let Coming { session, outbox, greeting, .. } = coming;
+        let Coming { session, outbox, .. } = coming;
         let (number, owner) = (session.number, self.owner_name().map(str::to_owned));
         let members = self.members.len();
         let (next_id, batch_len) = (self.next_id, self.batch_len());
         let oldest = self.history.oldest(self.batch.events());
         let Some(member) = self.members.touch(number) else { return Err(Refusal::NoMember) };
         // Who has nothing of this room has its own joining to learn first.
-        let last = Last { event: Some(last.event.unwrap_or(member.joined - 1)), ..last };
-        let last_event = last.event.unwrap_or_default().min(next_id - 1);
+        let last_event = last.event.unwrap_or(member.joined - 1).min(next_id - 1);
         let mut lines = Vec::new();
-        let token = match greeting {
-            Greeting::Welcome { token } => token.unwrap_or_default(),
-            Greeting::Entered { .. } => String::new(),
-        };
         let welcome = ServerMessage::Welcome {
             user: (&*member.user).into(),
             room: Some((&*self.name).into()),
-            session: token.into(),
+            session: session.token.as_deref().unwrap_or_default().into(),
             id: last_event,
             members,
             topic: self.topic.as_deref().map(Into::into),
@@ -302,13 +297,10 @@ impl Floor {
         };
         write_json_line(&welcome, &mut lines);
         let first_missing = last_event + 1;
-        match oldest {
-            Some(oldest) if first_missing < oldest => {
-                let room = (&*self.name).into();
-                let gap = ServerMessage::Gap { room, from: first_missing, to: oldest - 1 };
-                write_json_line(&gap, &mut lines);
-            }
-            _ => {}
+        if let Some(oldest) = oldest.filter(|oldest| first_missing < *oldest) {
+            let room = (&*self.name).into();
+            let gap = ServerMessage::Gap { room, from: first_missing, to: oldest - 1 };
+            write_json_line(&gap, &mut lines);
         }
         session.attach(outbox.clone(), lines, last.private);
         let (form, carrier) = outbox.form_and_carrier();
@@ -402,13 +394,11 @@ impl Floor {
         }
         let mut acks = Vec::new();
         for Speech { text, me, nonce } in speeches {
-            let known = nonce.as_deref().and_then(|nonce| session.knows_nonce(nonce));
-            let id = known.unwrap_or(Some(self.next_id));
+            let id = Some(self.next_id);
+            let known = nonce.as_deref().and_then(|nonce| session.note_nonce(nonce, id));
             if let Some(nonce) = nonce {
-                if known.is_none() {
-                    session.note_nonce(&nonce, id);
-                }
-                write_json_line(&ServerMessage::Ack { nonce: nonce.into(), id }, &mut acks);
+                let ack = ServerMessage::Ack { nonce: nonce.into(), id: known.unwrap_or(id) };
+                write_json_line(&ack, &mut acks);
             }
             if known.is_none() {
                 let (stamp, user) = (self.stamp(), user.clone());
@@ -468,13 +458,7 @@ impl Floor {
                 let asked = Asked { before, limit, hidden: &hidden };
                 self.history.answer(self.batch.events(), asked, nonce, answer);
             }
-            Question::Ping { token } => match answer.form() {
-                Form::Text(..) => answer.notice(&Notice::Pong(token.as_deref())),
-                Form::Json => answer.message(&ServerMessage::Pong {
-                    token: token.map(Into::into),
-                    nonce: nonce.map(Into::into),
-                }),
-            },
+            Question::Ping { token } => answer.pong(token.as_deref(), nonce),
             Question::Invite(invite) => match answer.form() {
                 Form::Text(..) => answer.notice(&Notice::Invite(invite.for_people())),
                 Form::Json => answer.message(&invite.message(&self.name, nonce)),

@@ -71,7 +71,7 @@ impl Person {
         Coming {
             session: self.session.clone(),
             outbox: self.outbox.clone(),
-            greeting: Greeting::Welcome { token: self.session.token.clone() },
+            greeting: Greeting::Welcome,
             shown: 20,
         }
     }

@@ -132,3 +132,24 @@ fn a_place_outlives_its_connection_with_all_that_belongs_to_it() {
     alice.act(&room, Action::Lock).expect("she still owns it");
     bob.heard("-- you are in private-k3f9; 2 here --\n[bob] joined.\n[bob] anyone?\n-- [alice] locked the room --\n");
 }
+
+#[test]
+fn what_was_said_before_a_mute_or_a_kick_stays_said_when_it_is_sent_again() {
+    for action in [Action::Kick as fn(_) -> _, |session| Action::Mute(session, None)] {
+        let room = private_room();
+        let owner = Person::join(1, &room, "owner");
+        let alice = Person::new(2, "alice", Form::Json);
+        room.enter(alice.coming()).expect("the room is open");
+        // 1002, and the acknowledgement is lost.
+        one_round(&room, vec![alice.says_with("hi", Some("c1"))]);
+        one_round(&room, vec![owner.acts(action(alice.session.clone()))]);
+        let heard = alice.socket.text().len();
+        let again = alice.says_with("hi", Some("c1"));
+        one_round(&room, vec![again, alice.says_with("ho", Some("c2"))]);
+        let answers = alice.socket.text().split_off(heard);
+        let lines: Vec<&str> = answers.lines().collect();
+        assert_eq!(lines[0], r#"{"type":"ack","nonce":"c1","id":1002}"#, "{answers}");
+        assert!(lines[1].contains("\"error\"") && lines[1].contains("\"c2\""), "{answers}");
+        assert_eq!(owner.socket.text().matches("[alice] hi\n").count(), 1);
+    }
+}
