@@ -21,19 +21,11 @@ use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     if let Some(manual) = Manual::asked(std::env::args_os()) {
-        return print(manual);
+        return manual.map_or_else(|text| answer(&text), |manual| print(&manual));
     }
     let cli = match Cli::read() {
         Ok(cli) => cli,
-        Err(text) if !text.use_stderr() => {
-            // A reader that has gone has read enough.
-            let _ = text.print();
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => {
-            complain(&in_one_line(&error));
-            return ExitCode::from(2);
-        }
+        Err(text) => return answer(&text),
     };
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -44,20 +36,19 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints a part of the manual, or what is wrong with how it was asked for.
-fn print(manual: Result<Manual, clap::Error>) -> ExitCode {
-    let manual = match manual {
-        Ok(manual) => manual,
-        Err(text) if !text.use_stderr() => {
-            // A reader that has gone has read enough.
-            let _ = text.print();
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => {
-            complain(&in_one_line(&error));
-            return ExitCode::from(2);
-        }
-    };
+/// Prints what was asked for on the command line, or says what is wrong with it.
+fn answer(text: &clap::Error) -> ExitCode {
+    if text.use_stderr() {
+        complain(&in_one_line(text));
+        return ExitCode::from(2);
+    }
+    // A reader that has gone has read enough.
+    let _ = text.print();
+    ExitCode::SUCCESS
+}
+
+/// Prints a part of the manual.
+fn print(manual: &Manual) -> ExitCode {
     match std::io::stdout().write_all(&manual.text()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             complain(&format!("failed to write to stdout: {error}"));

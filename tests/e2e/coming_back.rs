@@ -149,7 +149,7 @@ fn of_two_that_come_back_at_once_both_are_served_and_one_stays() {
 
 #[test]
 fn a_name_is_kept_for_its_token_and_then_free() {
-    let server = TestServer::start(|config| config.resume_window = Duration::from_secs(1));
+    let server = TestServer::start(|config| config.resume_window = Duration::from_secs(3));
     let mut bob = server.login("bob");
     let alice = Member::login(&server, "alice");
     bob.expect_next("[alice]님이 입장했습니다.\n");

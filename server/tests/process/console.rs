@@ -53,6 +53,49 @@ fn who_comes_and_goes_is_shown_and_what_is_said_is_not() {
 }
 
 #[test]
+fn a_rooms_key_stands_in_no_line_of_console_or_diagnostics() {
+    let mut command = command();
+    command.env("RUST_LOG", "trace");
+    let mut server = ServerProcess::start_as(&mut command);
+    let mut alice = Peer::join(server.address, "alice");
+    alice.say("/new a \u{1b}[31mtopic\u{9b}31m");
+    alice.expect("/invite");
+    alice.say("/invite qr");
+    alice.expect("/join #");
+    let key = alice.expect("\n");
+    let bare = key.replace('-', "");
+    assert_eq!(bare.len(), 26, "{key}");
+
+    let mut bob = Peer::connect(server.address);
+    bob.expect("로그인ID:");
+    bob.say(&format!("/join http://192.0.2.1:9998/#{key}"));
+    bob.expect("로그인ID:");
+    bob.say("bob");
+    alice.expect("[bob]님이 입장했습니다.\n");
+    let mut json = Peer::connect(server.address);
+    json.say("/json");
+    json.say(&format!(r##"{{"type":"login","name":"carol","room":"#{bare}"}}"##));
+    alice.expect("[carol]님이 입장했습니다.\n");
+    // Requests that are refused, with the key in them.
+    json.say(&format!(r##"{{"type":"command","line":"/join #{key}x","nonce":"#{key}"}}"##));
+    json.expect("\"error\"");
+    alice.say(&format!("/nick #{key}"));
+    bob.say(&format!("/quit \u{1b}]0;x\u{7}{}", "bye"));
+    alice.expect("[bob]님이 퇴장했습니다.");
+    alice.say("/end");
+    alice.expect("방을 닫았습니다");
+    server.signal(Signal::TERM);
+    assert_eq!(server.expect_exit(), 0);
+    server.out().expect_end();
+    server.err().expect_end();
+    for stream in [server.out().bytes().to_vec(), server.err().bytes().to_vec()] {
+        let text = String::from_utf8_lossy(&stream).to_lowercase();
+        assert!(!text.contains(&key) && !text.contains(&bare), "{text}");
+        assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
+    }
+}
+
+#[test]
 fn no_peer_can_forge_a_line_or_reach_the_terminal() {
     let names: [&[u8]; 8] = [
         b"al\x1b[31mice",
