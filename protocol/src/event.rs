@@ -284,6 +284,12 @@ pub enum ServerMessage<'a> {
         /// Who owns the room, if it is private.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<Cow<'a, str>>,
+        /// Whether nobody new may come in.
+        #[serde(default, skip_serializing_if = "is_false")]
+        locked: bool,
+        /// The most members, if the owner has set that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<usize>,
         /// Whether the session went on where it was cut.
         resumed: bool,
     },
@@ -301,6 +307,12 @@ pub enum ServerMessage<'a> {
         /// Who owns the room, if it is private.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<Cow<'a, str>>,
+        /// Whether nobody new may come in.
+        #[serde(default, skip_serializing_if = "is_false")]
+        locked: bool,
+        /// The most members, if the owner has set that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<usize>,
         /// The nonce of the request that it answers, if it had one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<Cow<'a, str>>,

@@ -140,7 +140,7 @@
 //! What comes to one member alone. `more` says that another message of the kind follows.
 //!
 //! ```text
-//! ← {"type":"welcome","user":"bob","room":"private-kzby","session":"5457fe9c94a686fb3820abb2563df2d7","id":101,"members":2,"topic":"작전","owner":"alice","resumed":false}
+//! ← {"type":"welcome","user":"bob","room":"private-kzby","session":"5457fe9c94a686fb3820abb2563df2d7","id":101,"members":2,"topic":"작전","owner":"alice","limit":9,"resumed":false}
 //! ← {"type":"entered","room":"수학","id":200,"members":1,"nonce":"c1"}
 //! ← {"type":"history","room":"lobby","events":[{"type":"said","id":7,"time":"2026-11-25T05:01:25.088Z","room":"lobby","user":"alice","text":"hi"}],"more":false,"nonce":"c2"}
 //! ← {"type":"whisper","private":4,"time":"2026-11-25T05:01:25.838Z","user":"bob","text":"psst"}
@@ -154,7 +154,8 @@
 //! ← {"type":"private_gap","from":1,"to":3}
 //! ```
 //!
-//! `welcome` without a `room` comes to who is in none. Whoever `/ignore` hides is hidden
+//! `welcome` without a `room` comes to who is in none. It and `entered` have `topic`,
+//! `owner`, `locked` (`true`) and `limit` where there are some. Whoever `/ignore` hides is hidden
 //! from people by the server, and in rooms from JSON clients by themselves, with the
 //! names that `ignored` gives.
 //!

@@ -332,6 +332,8 @@ impl Connection {
                 members: 0,
                 topic: None,
                 owner: None,
+                locked: false,
+                limit: None,
                 resumed,
             });
         }

@@ -264,10 +264,24 @@ fn moderation_is_an_event_with_who_did_it() {
     alice.send_json(json!({"type": "say", "text": "hm", "nonce": "s"}));
     alice.expect_error("no_room", Some("s"));
     give(&mut alice, &join);
-    alice.expect_message("entered");
+    let entered = alice.expect_message("entered");
+    assert_eq!((&entered["limit"], entered.get("locked")), (&json!(9), None), "{entered}");
     alice.expect_message("joined");
     alice.expect_message("ack");
     bob.expect_message("joined");
+    // Whoever comes into a locked room is one whom it knows: its owner.
+    check_event(&mut bob, "/lock", &mut [&mut alice]);
+    give(&mut bob, "/leave");
+    bob.expect_message("entered");
+    bob.expect_message("joined");
+    bob.expect_message("ack");
+    alice.expect_message("left");
+    give(&mut bob, &join);
+    let entered = bob.expect_message("entered");
+    assert_eq!((&entered["limit"], &entered["locked"]), (&json!(9), &json!(true)), "{entered}");
+    bob.expect_message("joined");
+    bob.expect_message("ack");
+    alice.expect_message("joined");
     let mut event = |line: &str| check_event(&mut bob, line, &mut [&mut alice]);
     assert_eq!(event("/end"), json!({"type": "ended", "user": "bob"}));
     alice.send_json(json!({"type": "command", "line": join, "nonce": "again"}));

@@ -254,6 +254,8 @@ impl Floor {
                     members,
                     topic: topic.map(Into::into),
                     owner: owner.map(Into::into),
+                    locked: self.locked,
+                    limit: self.limit,
                     resumed: false,
                 });
             }
@@ -264,6 +266,8 @@ impl Floor {
                     members,
                     topic: topic.map(Into::into),
                     owner: owner.map(Into::into),
+                    locked: self.locked,
+                    limit: self.limit,
                     nonce: nonce.as_deref().map(Into::into),
                 });
             }
@@ -293,6 +297,8 @@ impl Floor {
             members,
             topic: self.topic.as_deref().map(Into::into),
             owner: owner.map(Into::into),
+            locked: self.locked,
+            limit: self.limit,
             resumed: true,
         };
         write_json_line(&welcome, &mut lines);
