@@ -189,6 +189,8 @@ impl Session {
         self.send_login(Request::Login {
             name,
             room: self.wanted.room.clone(),
+            new_room: false,
+            topic: None,
             history: self.wanted.history,
             session: None,
             last: None,
@@ -220,6 +222,8 @@ impl Session {
         self.send_login(Request::Login {
             name: None,
             room: self.room.clone(),
+            new_room: false,
+            topic: None,
             history: None,
             session: Some(token),
             last: Some(self.last),

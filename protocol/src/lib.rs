@@ -96,6 +96,7 @@
 //! | type | fields | asks for |
 //! |---|---|---|
 //! | `login` | \[`name`\] \[`room`\] \[`history`\] | a name, in a room as `/join` takes it, with so many events of history |
+//! | `login` | \[`name`\] `new_room` \[`topic`\] | a name, in a new private room of one's own; without `room` |
 //! | `login` | `session` \[`room`\] \[`last`\] \[`last_private`\] | a session, as below |
 //! | `say` | `text` | saying it, in one line or several; a slash means nothing |
 //! | `command` | `line` | a command, in the words of a line ([`command`]) |
@@ -103,6 +104,7 @@
 //!
 //! ```text
 //! → {"type":"login","name":"bob","room":"#78e4c-v9s0a-c0m7h-8129r-zech6s","history":20,"nonce":"1"}
+//! → {"type":"login","name":"alice","new_room":true,"topic":"작전","nonce":"1"}
 //! → {"type":"login","session":"5457fe9c94a686fb3820abb2563df2d7","room":"lobby","last":1795380874462193,"last_private":3}
 //! → {"type":"say","text":"hi","nonce":"2"}
 //! → {"type":"command","line":"/msg bob psst","nonce":"3"}
@@ -198,7 +200,10 @@
 //!
 //! # Rooms
 //!
-//! Everyone starts in the lobby, or where `/join` said at the prompt. One is in one room
+//! Everyone starts in the lobby, or where `/join` said at the prompt or the `login` says:
+//! in a `room` that there is, or with `new_room` in a private one that is made for it, as
+//! `/new` makes it later, and refused like that (`rooms_too_fast`, `too_many_rooms`,
+//! `text_too_long`) with the login still to come. One is in one room
 //! at a time. `/join NAME` opens a public room or enters it; `/new` makes a private one,
 //! reached by its key alone: 128 bits in 26 digits of Crockford's base 32, hyphens and
 //! case ignored, O read as 0, I and L as 1 ([`room`]). A link is any text that ends in
@@ -395,6 +400,7 @@ mod tests {
         let kinds: BTreeSet<&str> = documented("→")
             .map(|line| {
                 match Request::parse(line).unwrap_or_else(|error| panic!("{line}: {error:?}")) {
+                    Request::Login { new_room: true, .. } => "login to a new room",
                     Request::Login { session: None, .. } => "login",
                     Request::Login { session: Some(_), .. } => "login with a session",
                     Request::Say { .. } => "say",
@@ -403,7 +409,7 @@ mod tests {
                 }
             })
             .collect();
-        assert_eq!(kinds.len(), 5, "{kinds:?}");
+        assert_eq!(kinds.len(), 6, "{kinds:?}");
     }
 
     #[test]

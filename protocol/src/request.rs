@@ -20,6 +20,12 @@ pub enum Request {
         /// Coming back, the room that `last` belongs to.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         room: Option<String>,
+        /// Whether to begin in a new private room of one's own, as `/new` makes it.
+        #[serde(default, skip_serializing_if = "is_false")]
+        new_room: bool,
+        /// The new room's topic.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        topic: Option<String>,
         /// How much of what was said before to show: at most so many events; as many
         /// as people are shown if there is none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -117,6 +123,14 @@ impl Request {
     /// [`RequestError`] says what is wrong, in words for the client's author.
     pub fn parse(line: &str) -> Result<Request, RequestError> {
         let request: Request = serde_json::from_str(line).map_err(|error| explain(line, &error))?;
+        if let Request::Login { new_room: true, room, session, nonce, .. } = &request
+            && (room.is_some() || session.is_some())
+        {
+            let cause = "new_room goes with neither room nor session".to_owned();
+            let kind = RequestErrorKind::BadField { kind: "login", cause };
+            let nonce = nonce.clone().filter(|nonce| nonce.len() <= NONCE_BYTES);
+            return Err(RequestError { kind, nonce });
+        }
         match request.nonce() {
             Some(nonce) if nonce.len() > NONCE_BYTES => {
                 Err(RequestError { kind: RequestErrorKind::NonceTooLong(nonce.len()), nonce: None })
@@ -134,6 +148,10 @@ impl Request {
             | Request::Command { nonce, .. } => nonce.as_deref(),
         }
     }
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// Looks again at a line that failed: how far was it a request?
@@ -188,6 +206,8 @@ mod tests {
             Request::Login {
                 name: Some("alice".into()),
                 room: Some("lobby".into()),
+                new_room: false,
+                topic: None,
                 history: Some(20),
                 session: None,
                 last: None,
@@ -200,10 +220,26 @@ mod tests {
             Request::Login {
                 name: None,
                 room: Some("lobby".into()),
+                new_room: false,
+                topic: None,
                 history: None,
                 session: Some("t".into()),
                 last: Some(41),
                 last_private: Some(3),
+                nonce: None,
+            },
+        );
+        check(
+            r#"{"type":"login","new_room":true,"topic":"작전"}"#,
+            Request::Login {
+                name: None,
+                room: None,
+                new_room: true,
+                topic: Some("작전".into()),
+                history: None,
+                session: None,
+                last: None,
+                last_private: None,
                 nonce: None,
             },
         );
@@ -232,6 +268,10 @@ mod tests {
         check(r#"{"type":"say","nonce":"a"}"#, "bad_request", Some("a"));
         check(r#"{"type":"say","text":1,"nonce":"a"}"#, "bad_request", Some("a"));
         check(r#"{"type":"say","text":"x","nonce":7}"#, "bad_request", None);
+        check(r#"{"type":"login","new_room":1,"nonce":"a"}"#, "bad_request", Some("a"));
+        let both = r#"{"type":"login","new_room":true,"room":"lobby","nonce":"a"}"#;
+        check(both, "bad_request", Some("a"));
+        check(r#"{"type":"login","new_room":true,"session":"t"}"#, "bad_request", None);
         let nonce = "n".repeat(NONCE_BYTES + 1);
         check(&format!(r#"{{"type":"say","text":"x","nonce":"{nonce}"}}"#), "bad_request", None);
         // Depth is bounded by the JSON reader: a deep nest is an error, not a crash.

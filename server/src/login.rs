@@ -13,7 +13,7 @@ use madang_protocol::{
     name::UserName,
     notice::{Goodbye, Notice},
     request::Request,
-    room::{Destination, DestinationError, LOBBY},
+    room::{Destination, DestinationError},
     text::LineEnd,
 };
 
@@ -35,12 +35,21 @@ const TAKE_OVER: Duration = Duration::from_secs(5);
 
 /// What a login asks for beside a name.
 struct NewLogin {
-    /// Where to go; the lobby if there is none.
-    destination: Option<Destination>,
+    place: Place,
     /// How much of what was said before is shown, in events.
     shown: usize,
     /// What its `ack` returns.
     nonce: Option<String>,
+}
+
+/// Where somebody new goes.
+enum Place {
+    Lobby,
+    Room(Destination),
+    /// A private room that is made for it, with that topic or an empty one.
+    NewRoom {
+        topic: String,
+    },
 }
 
 impl Connection {
@@ -130,8 +139,8 @@ impl Connection {
         match Input::parse(line) {
             Input::Text(name) => {
                 // Kept for the next name, if this one is refused.
-                let destination = self.destination.clone();
-                let login = NewLogin { destination, shown: SHOWN_EVENTS, nonce: None };
+                let place = Place::of(self.destination.clone());
+                let login = NewLogin { place, shown: SHOWN_EVENTS, nonce: None };
                 self.claim(name, login, tries_left)
             }
             Input::Command(_) => {
@@ -152,10 +161,20 @@ impl Connection {
                 let last_private = last_private.unwrap_or_default();
                 self.come_back(&token, room.as_deref(), last, last_private, nonce.as_deref())?;
             }
-            Ok(Request::Login { name, room, history, session: None, nonce, .. }) => {
-                let destination = room.as_deref().or(Some(LOBBY)).map(Destination::parse);
-                let destination = match destination.transpose() {
-                    Ok(destination) => destination,
+            Ok(Request::Login {
+                name,
+                room,
+                new_room,
+                topic,
+                history,
+                session: None,
+                nonce,
+                ..
+            }) => {
+                let topic = topic.unwrap_or_default();
+                let place = match room.as_deref().map(Destination::parse).transpose() {
+                    Ok(None) if new_room => Place::NewRoom { topic },
+                    Ok(destination) => Place::of(destination),
                     Err(DestinationError::Name(error)) => {
                         self.notice(&Notice::NameRefused(&error), nonce.as_deref());
                         return Ok(());
@@ -166,7 +185,7 @@ impl Connection {
                     }
                 };
                 let shown = history.unwrap_or(SHOWN_EVENTS);
-                let login = NewLogin { destination, shown, nonce };
+                let login = NewLogin { place, shown, nonce };
                 return self.claim(name.as_deref().unwrap_or_default(), login, tries_left);
             }
             Ok(Request::Command { line, nonce }) => {
@@ -189,10 +208,12 @@ impl Connection {
         login: NewLogin,
         tries_left: &mut u32,
     ) -> Result<(), CloseReason> {
-        let nonce = login.nonce.as_deref();
+        let NewLogin { place, shown, nonce } = login;
+        let nonce = nonce.as_deref();
         let number = self.admission.number;
-        let wanted = login.destination.as_ref().filter(|wanted| !is_lobby(wanted));
-        if let Some(Err(notice)) = wanted.map(|wanted| self.check_destination(wanted)) {
+        if let Place::Room(wanted) = &place
+            && let Err(notice) = self.check_destination(wanted)
+        {
             self.destination = None;
             self.notice_and_prompt(&notice, nonce);
             return Ok(());
@@ -219,16 +240,47 @@ impl Connection {
                 }
             }
         };
+        let destination = match self.make_way(&session, place) {
+            Ok(destination) => destination,
+            Err(notice) => {
+                // The name is free again: nobody has seen it yet.
+                self.shared.users.end(&session);
+                self.notice_and_prompt(&notice, nonce);
+                return Ok(());
+            }
+        };
         self.shared.console.joined(&session.name(), self.shared.users.present());
         session.change_lang(self.lang);
         self.session = Some(session.clone());
-        self.enter_first(&session, login)
+        self.enter_first(&session, destination, shown, nonce)
+    }
+
+    /// Where a new session goes, which is made if it is to be a new room; none is the
+    /// lobby.
+    fn make_way(
+        &self,
+        session: &Arc<Session>,
+        place: Place,
+    ) -> Result<Option<Destination>, Notice<'static>> {
+        match place {
+            Place::Lobby => Ok(None),
+            Place::Room(destination) => Ok(Some(destination)),
+            Place::NewRoom { topic } => {
+                let room = self.make_private(session, &topic)?;
+                Ok(room.key.map(Destination::Private))
+            }
+        }
     }
 
     /// Goes to the first room of a new session.
     #[inline(never)]
-    fn enter_first(&mut self, session: &Arc<Session>, login: NewLogin) -> Result<(), CloseReason> {
-        let NewLogin { destination, shown, nonce } = login;
+    fn enter_first(
+        &mut self,
+        session: &Arc<Session>,
+        destination: Option<Destination>,
+        shown: usize,
+        nonce: Option<&str>,
+    ) -> Result<(), CloseReason> {
         self.destination = None;
         // Who takes what one read gives it for a message gets no history.
         let shown = if self.outbox.pieces() == Pieces::Lines { 0 } else { shown };
@@ -238,7 +290,7 @@ impl Connection {
             greeting: Greeting::Welcome,
             shown,
         };
-        match destination.filter(|wanted| !is_lobby(wanted)) {
+        match destination {
             None => {
                 let lobby = self.shared.rooms.lobby.clone();
                 lobby.join(coming(self)).map_err(|_| CloseReason::Told(Goodbye::Shutdown))?;
@@ -248,7 +300,7 @@ impl Connection {
                 Ok(room) => self.room = Some(room),
                 Err(refusal) => {
                     self.welcome_nowhere(session, false, 0);
-                    self.notice(&refusal, nonce.as_deref());
+                    self.notice(&refusal, nonce);
                     self.notice(&Notice::NoRoom, None);
                     return Ok(());
                 }
@@ -256,7 +308,7 @@ impl Connection {
         }
         if nonce.is_some() {
             let mut answer = self.answer();
-            answer.ack(nonce.as_deref());
+            answer.ack(nonce);
             self.send(answer);
         }
         Ok(())
@@ -405,8 +457,14 @@ fn is_http_request(line: &[u8]) -> bool {
         && words.next().is_none()
 }
 
-fn is_lobby(destination: &Destination) -> bool {
-    matches!(destination, Destination::Public(name) if name.is_lobby())
+impl Place {
+    fn of(destination: Option<Destination>) -> Place {
+        match destination {
+            None => Place::Lobby,
+            Some(Destination::Public(name)) if name.is_lobby() => Place::Lobby,
+            Some(destination) => Place::Room(destination),
+        }
+    }
 }
 
 /// A new session's token: 128 random bits in hexadecimal.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use madang_protocol::room::RoomKey;
-use madang_tests::{TestClient, TestServer};
+use madang_tests::{TestClient, TestServer, WebSocketClient};
 use serde_json::{Value, json};
 
 use crate::commands::in_both_languages;
@@ -174,6 +174,84 @@ fn who_comes_by_link_is_never_seen_in_the_lobby() {
     server.console_expect("(#4 carol: ");
     lobby.send_json(json!({"type": "command", "line": "/ping"}));
     lobby.expect_message("pong");
+}
+
+#[test]
+fn a_login_may_make_its_own_room_which_nobody_else_sees() {
+    let server = TestServer::start(|_| {});
+    let mut lobby = server.login_json("lobbyist");
+    let mut alice = server.connect();
+    alice.become_json();
+    alice.send_json(
+        json!({"type": "login", "name": "alice", "new_room": true, "topic": "작전", "nonce": "1"}),
+    );
+    let welcome = alice.expect_message("welcome");
+    let mark = welcome["room"].as_str().expect("a room").to_owned();
+    assert!(mark.starts_with("private-"), "{welcome}");
+    let told = (&welcome["owner"], &welcome["topic"], &welcome["members"]);
+    assert_eq!(told, (&json!("alice"), &json!("작전"), &json!(1)), "{welcome}");
+    assert_eq!(alice.expect_message("joined")["id"], welcome["id"]);
+    assert_eq!(alice.expect_message("ack")["nonce"], "1");
+    alice.send_json(json!({"type": "command", "line": "/invite"}));
+    let invite = alice.expect_message("invite");
+    assert_eq!(invite["room"], mark);
+    let mut bob = server.connect();
+    bob.login_to(&format!("#{}", invite["key"].as_str().expect("a key")), "bob");
+    alice.expect_message("joined");
+    lobby.send_json(json!({"type": "command", "line": "/rooms"}));
+    let rooms = lobby.expect_message("rooms");
+    assert_eq!(rooms["rooms"].as_array().map(Vec::len), Some(1), "{rooms}");
+    lobby.send_json(json!({"type": "command", "line": "/ping"}));
+    lobby.expect_message("pong");
+}
+
+#[test]
+fn a_new_room_that_is_refused_leaves_the_login_to_come() {
+    let server = TestServer::start(|config| {
+        config.trust_proxy = vec!["127.0.0.1".parse().expect("a range")];
+        config.rooms_per_minute = 1;
+        config.max_rooms = 2;
+    });
+    let login = |extra: Value| {
+        let mut login = json!({"type": "login", "name": "alice", "new_room": true, "nonce": "1"});
+        login
+            .as_object_mut()
+            .expect("an object")
+            .extend(extra.as_object().cloned().unwrap_or_default());
+        login
+    };
+    let open = |from| {
+        let protocol = ("Sec-WebSocket-Protocol", "madang.json.v1");
+        let mut client = WebSocketClient::open(
+            server.web_address(),
+            "/",
+            &[protocol, ("X-Forwarded-For", from)],
+        );
+        client.expect_json("hello");
+        client
+    };
+    #[track_caller]
+    fn check(client: &mut WebSocketClient, login: &Value, code: &str) {
+        let error = client.send_json(login).expect_json("error");
+        assert_eq!((&error["code"], &error["nonce"]), (&json!(code), &json!("1")), "{error}");
+    }
+    let mut alice = open("203.0.113.9");
+    check(&mut alice, &login(json!({"topic": "가".repeat(1_000)})), "text_too_long");
+    check(&mut alice, &login(json!({"room": "lobby"})), "bad_request");
+    check(&mut alice, &login(json!({"session": "x"})), "bad_request");
+    check(&mut alice, &login(json!({"name": "관리자"})), "name_reserved");
+    // What was refused was not counted.
+    alice.send_json(&login(json!({}))).expect_json("welcome");
+    let mut bob = open("203.0.113.9");
+    check(&mut bob, &login(json!({"name": "alice"})), "name_taken");
+    check(&mut bob, &login(json!({"name": "bob"})), "rooms_too_fast");
+    // The name is free again, for whoever comes first.
+    let carol = login(json!({"name": "bob"}));
+    let mut carols = open("203.0.113.10");
+    carols.send_json(&carol).expect_json("welcome");
+    check(&mut open("203.0.113.11"), &login(json!({"name": "dora"})), "too_many_rooms");
+    let welcome = bob.send_json(&json!({"type": "login", "name": "robert"})).expect_json("welcome");
+    assert_eq!(welcome["room"], "lobby");
 }
 
 #[test]

@@ -120,17 +120,10 @@ impl Connection {
         topic: Option<&str>,
         nonce: Option<&str>,
     ) {
-        let Some(topic) = self.check_topic(topic.unwrap_or_default(), nonce) else { return };
-        let topic = Some(topic).filter(|topic| !topic.is_empty());
-        let made = self
-            .allow_room()
-            .and_then(|()| self.shared.rooms.make_private(session.number, topic).map_err(too_many));
-        let room = match made {
+        let room = match self.make_private(session, topic.unwrap_or_default()) {
             Ok(room) => room,
             Err(notice) => return self.notice(&notice, nonce),
         };
-        self.shared.end_when_empty(&room);
-        session.own(Arc::downgrade(&room));
         if let Some(key) = room.key {
             self.go_to(session, &Destination::Private(key), nonce);
         }
@@ -161,6 +154,21 @@ impl Connection {
                 self.notice(&Notice::NoRoom, None);
             }
         }
+    }
+
+    /// Makes a private room that `session` owns, for it to go there; a topic may be
+    /// empty.
+    pub(crate) fn make_private(
+        &self,
+        session: &Arc<Session>,
+        topic: &str,
+    ) -> Result<Arc<Room>, Notice<'static>> {
+        let topic = Some(read_topic(topic)?).filter(|topic| !topic.is_empty());
+        self.allow_room()?;
+        let room = self.shared.rooms.make_private(session.number, topic).map_err(too_many)?;
+        self.shared.end_when_empty(&room);
+        session.own(Arc::downgrade(&room));
+        Ok(room)
     }
 
     fn make_public(&self, name: &RoomName) -> Result<Arc<Room>, Notice<'static>> {
@@ -239,20 +247,13 @@ impl Connection {
         let Some(topic) = topic else { return self.ask(Question::Topic, nonce) };
         // A hyphen alone clears it.
         let topic = if topic == "-" { "" } else { topic };
-        let Some(topic) = self.check_topic(topic, nonce) else { return };
-        let result = self.act(session, Action::Topic(topic));
-        self.settle(result, nonce);
-    }
-
-    /// The topic as it may be set; what is wrong with it is said.
-    fn check_topic(&self, topic: &str, nonce: Option<&str>) -> Option<Arc<str>> {
-        let topic = one_line(topic);
-        if topic.len() > TOPIC_BYTES {
-            let (bytes, limit) = (topic.len(), TOPIC_BYTES);
-            self.notice(&Notice::TextTooLong { bytes, limit }, nonce);
-            return None;
+        match read_topic(topic) {
+            Ok(topic) => {
+                let result = self.act(session, Action::Topic(topic));
+                self.settle(result, nonce);
+            }
+            Err(notice) => self.notice(&notice, nonce),
         }
-        Some(topic.into())
     }
 
     /// Asks for what happened before the id `before`.
@@ -296,6 +297,15 @@ impl Connection {
         let room = self.room.as_ref().ok_or(Refusal::NoMember)?;
         room.act(By::Member(session.clone()), action)
     }
+}
+
+/// The topic as it may be set, or what is wrong with it.
+fn read_topic(topic: &str) -> Result<Arc<str>, Notice<'static>> {
+    let topic = one_line(topic);
+    if topic.len() > TOPIC_BYTES {
+        return Err(Notice::TextTooLong { bytes: topic.len(), limit: TOPIC_BYTES });
+    }
+    Ok(topic.into())
 }
 
 fn too_many(TooMany { limit }: TooMany) -> Notice<'static> {
