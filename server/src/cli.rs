@@ -97,7 +97,8 @@ pub struct Cli {
     #[arg(long, env = "MADANG_MAX_CONNECTIONS", value_name = "N", value_parser = parse_count)]
     max_connections: Option<NonZeroUsize>,
 
-    /// Most connections of one address; loopback and private addresses have no limit
+    /// Most connections of one address, beside its requests for the page; loopback and
+    /// private addresses have no limit
     #[arg(long, env = "MADANG_MAX_PER_ADDRESS", value_name = "N|off", default_value = "64",
           value_parser = parse_or_off::<NonZeroUsize>)]
     max_per_address: OrOff<NonZeroUsize>,

@@ -50,6 +50,11 @@ pub struct Config {
     /// The most connections of one address that have not logged in; has no
     /// meaning without `max_per_address`. Default: 16.
     pub max_logins_per_address: usize,
+    /// The most connections of one address to the web port that are not the chat's:
+    /// they have asked for nothing yet, or are being sent a part of the page. A class
+    /// that opens it at once has six of them each; has no meaning without
+    /// `max_per_address`. Default: 256.
+    pub max_requests_per_address: usize,
     /// How much one connection may send; `None` means no limit.
     /// Default: bursts of 20 lines and 64 KiB, then 10 lines and 16 KiB a second.
     pub rate_limit: Option<RateLimit>,
@@ -203,6 +208,7 @@ impl Default for Config {
             max_connections: None,
             max_per_address: Some(64),
             max_logins_per_address: 16,
+            max_requests_per_address: 256,
             rate_limit: Some(RateLimit::per_second(10)),
             max_rooms: 10_000,
             rooms_per_minute: 10,

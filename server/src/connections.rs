@@ -32,6 +32,8 @@ pub(crate) struct ConnectionLimits {
     pub(crate) per_address: Option<usize>,
     /// Of one address without a login, if that is limited.
     pub(crate) logins_per_address: usize,
+    /// Of one address that are none of the chat yet, if that is limited.
+    pub(crate) requests_per_address: usize,
 }
 
 #[derive(Default)]
@@ -49,8 +51,20 @@ struct Open {
 
 #[derive(Debug, Default)]
 struct PerAddress {
+    requests: usize,
     connections: usize,
     logins: usize,
+}
+
+/// How far a connection has come, by which it is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It has asked for nothing yet, or for a part of the page: a browser opens
+    /// several such connections, and each is over soon.
+    Request,
+    /// It has to log in.
+    Login,
+    LoggedIn,
 }
 
 /// An admitted connection. Dropped, it makes place for another.
@@ -61,7 +75,7 @@ pub(crate) struct Admission {
     address: IpAddr,
     /// The address that its limits are counted under, if it is limited.
     counted: Option<IpAddr>,
-    logging_in: bool,
+    stage: Stage,
 }
 
 impl Connections {
@@ -75,19 +89,31 @@ impl Connections {
     /// # Errors
     ///
     /// What to tell the peer, if there are too many already.
-    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Admission, Goodbye> {
-        let mut admission = self.admit_proxied(address)?;
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        address: IpAddr,
+        stage: Stage,
+    ) -> Result<Admission, Goodbye> {
+        let mut admission = self.admit_uncounted(address, stage)?;
         admission.count_under(address)?;
         Ok(admission)
     }
 
-    /// Admits a connection that the proxy at `address` has passed on, of which it is
-    /// not known yet whose it is.
+    /// Admits a request that the proxy at `address` has passed on, of which it is not
+    /// known yet whose it is.
     ///
     /// # Errors
     ///
     /// What to tell the peer, if there are too many already.
     pub(crate) fn admit_proxied(self: &Arc<Self>, address: IpAddr) -> Result<Admission, Goodbye> {
+        self.admit_uncounted(address, Stage::Request)
+    }
+
+    fn admit_uncounted(
+        self: &Arc<Self>,
+        address: IpAddr,
+        stage: Stage,
+    ) -> Result<Admission, Goodbye> {
         let mut table = self.table.lock();
         if table.count >= self.limits.total {
             return Err(Goodbye::ServerFull);
@@ -99,7 +125,7 @@ impl Connections {
             number: table.last_number,
             address: address.to_canonical(),
             counted: None,
-            logging_in: true,
+            stage,
         })
     }
 
@@ -145,23 +171,35 @@ impl Admission {
     ///
     /// What to tell the peer, if its address has too many already.
     pub(crate) fn count_under(&mut self, address: IpAddr) -> Result<(), Goodbye> {
-        let ConnectionLimits { per_address: most, logins_per_address, .. } =
-            self.connections.limits;
+        let limits = self.connections.limits;
         let mut table = self.connections.table.lock();
         self.address = address.to_canonical();
         if let Some(open) = table.open.get_mut(&self.number) {
             open.address = self.address;
         }
-        let (None, Some(most), Some(address)) = (self.counted, most, counted_as(address)) else {
+        let (None, Some(_), Some(address)) =
+            (self.counted, limits.per_address, counted_as(address))
+        else {
             return Ok(());
         };
-        let per_address = table.addresses.entry(address).or_default();
-        if per_address.connections >= most || per_address.logins >= logins_per_address {
-            return Err(Goodbye::AddressFull);
-        }
-        per_address.connections += 1;
-        per_address.logins += usize::from(self.logging_in);
+        table.addresses.entry(address).or_default().add(self.stage, &limits)?;
         self.counted = Some(address);
+        Ok(())
+    }
+
+    /// The request was for the chat: the connection has to log in from now on.
+    ///
+    /// # Errors
+    ///
+    /// What to tell the peer, if its address has too many already.
+    pub(crate) fn begin_login(&mut self) -> Result<(), Goodbye> {
+        if let Some(address) = self.counted
+            && let Some(per_address) = self.connections.table.lock().addresses.get_mut(&address)
+        {
+            per_address.add(Stage::Login, &self.connections.limits)?;
+            per_address.remove(self.stage);
+        }
+        self.stage = Stage::Login;
         Ok(())
     }
 
@@ -178,26 +216,60 @@ impl Admission {
 
     /// The connection has logged in: it makes place for another login.
     pub(crate) fn logged_in(&mut self) {
-        if std::mem::take(&mut self.logging_in)
+        if self.stage == Stage::Login
             && let Some(address) = self.counted
             && let Some(per_address) = self.connections.table.lock().addresses.get_mut(&address)
         {
             per_address.logins -= 1;
         }
+        self.stage = Stage::LoggedIn;
+    }
+}
+
+impl PerAddress {
+    /// Counts a connection that has come so far, if there may be one more.
+    fn add(&mut self, stage: Stage, limits: &ConnectionLimits) -> Result<(), Goodbye> {
+        let most = limits.per_address.unwrap_or(usize::MAX);
+        let is_full = match stage {
+            Stage::Request => self.requests >= limits.requests_per_address,
+            Stage::Login | Stage::LoggedIn => {
+                self.connections >= most || self.logins >= limits.logins_per_address
+            }
+        };
+        if is_full {
+            return Err(Goodbye::AddressFull);
+        }
+        match stage {
+            Stage::Request => self.requests += 1,
+            Stage::Login | Stage::LoggedIn => self.connections += 1,
+        }
+        self.logins += usize::from(stage == Stage::Login);
+        Ok(())
+    }
+
+    fn remove(&mut self, stage: Stage) {
+        match stage {
+            Stage::Request => self.requests -= 1,
+            Stage::Login | Stage::LoggedIn => self.connections -= 1,
+        }
+        self.logins -= usize::from(stage == Stage::Login);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.requests == 0 && self.connections == 0
     }
 }
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        self.logged_in();
         let mut table = self.connections.table.lock();
         table.open.remove(&self.number);
         table.count -= 1;
         if let Some(address) = self.counted
             && let Some(per_address) = table.addresses.get_mut(&address)
         {
-            per_address.connections -= 1;
-            if per_address.connections == 0 {
+            per_address.remove(self.stage);
+            if per_address.is_empty() {
                 table.addresses.remove(&address);
             }
         }
@@ -228,19 +300,23 @@ mod tests {
     use super::*;
 
     fn connections(total: usize) -> Arc<Connections> {
-        let limits = ConnectionLimits { total, per_address: Some(4), logins_per_address: 2 };
-        Connections::new(limits)
+        Connections::new(ConnectionLimits {
+            total,
+            per_address: Some(4),
+            logins_per_address: 2,
+            requests_per_address: 3,
+        })
     }
 
     #[track_caller]
     fn refused(connections: &Arc<Connections>, address: &str) -> Option<Goodbye> {
         let address = address.parse().expect("an address");
-        connections.admit(address).err()
+        connections.admit(address, Stage::Login).err()
     }
 
     fn admitted(connections: &Arc<Connections>, address: &str) -> Admission {
         let address = address.parse().expect("an address");
-        connections.admit(address).unwrap_or_else(|refusal| panic!("{refusal:?}"))
+        connections.admit(address, Stage::Login).unwrap_or_else(|refusal| panic!("{refusal:?}"))
     }
 
     #[test]
@@ -291,13 +367,35 @@ mod tests {
             .map(|_| connections.admit_proxied(proxy).unwrap_or_else(|_| panic!("full")))
             .collect();
         let address = "203.0.113.9".parse().expect("an address");
-        assert_eq!(unknown[0].count_under(address), Ok(()));
-        assert_eq!(unknown[1].count_under(address), Ok(()));
-        assert_eq!(unknown[2].count_under(address), Err(Goodbye::AddressFull));
+        for admission in &mut unknown[..3] {
+            assert_eq!(admission.count_under(address), Ok(()));
+        }
+        assert_eq!(unknown[3].count_under(address), Err(Goodbye::AddressFull));
         // It is known already.
         assert_eq!(unknown[1].count_under("203.0.113.10".parse().expect("an address")), Ok(()));
         unknown.truncate(1);
         assert_eq!(refused(&connections, "203.0.113.9"), None);
+    }
+
+    #[test]
+    fn requests_take_no_place_of_members_until_they_are_for_the_chat() {
+        let connections = connections(100);
+        let address = "203.0.113.9".parse().expect("an address");
+        let request = || connections.admit(address, Stage::Request);
+        let mut open: Vec<Admission> =
+            (0..3).map(|_| request().unwrap_or_else(|_| panic!("full"))).collect();
+        assert_eq!(request().err(), Some(Goodbye::AddressFull));
+        assert_eq!(refused(&connections, "203.0.113.9"), None);
+        assert_eq!(open[0].begin_login(), Ok(()));
+        assert_eq!(open[1].begin_login(), Ok(()));
+        assert_eq!(open[2].begin_login(), Err(Goodbye::AddressFull));
+        assert_eq!(refused(&connections, "203.0.113.9"), Some(Goodbye::AddressFull));
+        let again = [request(), request()];
+        assert!(again.iter().all(Result::is_ok), "two have left their places");
+        assert_eq!(request().err(), Some(Goodbye::AddressFull));
+        open.clear();
+        drop(again);
+        assert!(connections.table.lock().addresses.is_empty());
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::{
     close_reason::CloseReason,
     config::{Config, Listen},
     connection::Connection,
-    connections::Admission,
+    connections::{Admission, Stage},
     server::Shared,
     transport::{
         Reader,
@@ -206,7 +206,7 @@ impl Acceptor<'_> {
         }
         let admitted = match is_proxy {
             true => self.shared.connections.admit_proxied(address),
-            false => self.shared.connections.admit(address),
+            false => self.shared.connections.admit(address, self.first_stage()),
         };
         let admission = match admitted {
             Ok(admission) => admission,
@@ -222,6 +222,14 @@ impl Acceptor<'_> {
         if let Err(error) = builder.spawn(run) {
             tracing::warn!(%error, "failed to start a connection's thread");
             self.refuse(&stream, address, Goodbye::ServerFull);
+        }
+    }
+
+    /// How far a connection has come when it is accepted.
+    fn first_stage(&self) -> Stage {
+        match self.door {
+            Door::Web => Stage::Request,
+            Door::Lines | Door::TlsLines => Stage::Login,
         }
     }
 

@@ -211,6 +211,7 @@ impl Server {
             total: capacity.connections,
             per_address: config.max_per_address,
             logins_per_address: config.max_logins_per_address,
+            requests_per_address: config.max_requests_per_address,
         };
         let first = |of: Door| {
             let (_, socket) = sockets.iter().find(|(door, _)| *door == of)?;

@@ -195,17 +195,18 @@ impl WebConnection {
             "echo" => return self.open_echo(head, rest),
             _ => {}
         }
-        let (content_type, bytes) = match (name, assets::find(name)) {
-            ("healthz", _) => ("text/plain; charset=utf-8", &b"ok\n"[..]),
-            (_, Some(asset)) => (asset.content_type, asset.bytes),
-            (_, None) => {
-                return Err(Refusal::new(Status::NotFound, "there is nothing of that name here"));
-            }
-        };
+        let asset = assets::find(name);
+        if name != "healthz" && asset.is_none() {
+            return Err(Refusal::new(Status::NotFound, "there is nothing of that name here"));
+        }
         if head.method == Method::Other {
             return Err(Refusal::new(Status::MethodNotAllowed, "this is to be read alone"));
         }
-        self.outbox.push_bytes(&http::response(Status::Ok, content_type, bytes, head.method));
+        let answer = match asset {
+            Some(asset) => http::file(head, asset.content_type, asset.bytes),
+            None => http::response(Status::Ok, "text/plain; charset=utf-8", b"ok\n", head.method),
+        };
+        self.outbox.push_bytes(&answer);
         Ok(Next::Close)
     }
 
@@ -240,6 +241,7 @@ impl WebConnection {
         })?;
         let json = handshake::offers_json(head).then_some(handshake::JSON);
         let answer = handshake::accept(head, json)?;
+        self.admission.begin_login().map_err(refusal_of)?;
         if json.is_some() {
             self.outbox.change_form(Form::Json);
         }
@@ -249,6 +251,7 @@ impl WebConnection {
 
     fn open_echo(&mut self, head: &Head, rest: Vec<u8>) -> Result<Next, Refusal> {
         let answer = handshake::accept(head, None)?;
+        self.admission.begin_login().map_err(refusal_of)?;
         self.upgrade(&answer, Carrier::Echo);
         Ok(Next::Echo(rest))
     }

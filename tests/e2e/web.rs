@@ -178,6 +178,64 @@ fn a_trusted_proxy_is_believed_whose_connection_it_passes_on() {
     let _other = open("203.0.113.10");
 }
 
+/// Asks for a part of the page, as somebody behind a proxy.
+fn ask_from(server: &TestServer, person: &str, name: &str) -> TestClient {
+    let mut client = TestClient::connect(server.web_address());
+    let request = format!("GET /{name} HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: {person}\r\n\r\n");
+    client.send(request);
+    client
+}
+
+#[test]
+fn a_class_behind_one_address_loads_the_page_at_once() {
+    let server = TestServer::start(|config| {
+        config.trust_proxy = vec!["127.0.0.1".parse().expect("a range")];
+    });
+    // As many connections as a browser opens to one host, four times each.
+    let names = ["", "look.css", "room.css", "main.js", "state.js", "words.js"];
+    for _ in 0..4 {
+        let asked: Vec<TestClient> = (0..30)
+            .flat_map(|_| names)
+            .map(|name| ask_from(&server, "203.0.113.9", name))
+            .collect();
+        for mut client in asked {
+            let answer = client.expect_rest();
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        }
+    }
+    let from = [("X-Forwarded-For", "203.0.113.9")];
+    let mut chats: Vec<WebSocketClient> = Vec::new();
+    for number in 0..30 {
+        let mut client = WebSocketClient::open(server.web_address(), "/", &from);
+        client.login(&format!("학생-{number}"));
+        chats.push(client);
+    }
+}
+
+#[test]
+fn a_flood_of_requests_from_one_address_is_refused_to_it_alone() {
+    let server = TestServer::start(|config| {
+        config.trust_proxy = vec!["127.0.0.1".parse().expect("a range")];
+        config.max_requests_per_address = 8;
+        // Who has its answer and does not close keeps its place for so long.
+        config.linger = DEADLINE;
+    });
+    let mut flood: Vec<TestClient> =
+        (0..8).map(|_| ask_from(&server, "203.0.113.9", "healthz")).collect();
+    for client in &mut flood {
+        assert!(client.expect_rest().starts_with("HTTP/1.1 200 "));
+    }
+    let refused = ask_from(&server, "203.0.113.9", "").expect_rest();
+    assert!(refused.starts_with("HTTP/1.1 429 "), "{refused}");
+    assert!(refused.contains("\r\nRetry-After: "), "{refused}");
+    assert!(ask_from(&server, "203.0.113.10", "").expect_rest().starts_with("HTTP/1.1 200 "));
+    flood.pop();
+    let deadline = Instant::now() + DEADLINE;
+    while !ask_from(&server, "203.0.113.9", "healthz").expect_rest().starts_with("HTTP/1.1 200 ") {
+        assert!(Instant::now() < deadline, "who has closed makes place");
+    }
+}
+
 #[test]
 fn without_trust_nobody_is_believed() {
     let server = TestServer::start(|_| {});

@@ -2,7 +2,10 @@
 //! in, one answer out, and the connection closes or becomes WebSocket. Bytes and
 //! values only: who reads and sends them stands elsewhere.
 
-use std::fmt::Write as _;
+use std::{
+    fmt::Write as _,
+    hash::{DefaultHasher, Hasher},
+};
 
 pub mod origin;
 pub mod proxy;
@@ -17,6 +20,7 @@ const HEADERS: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
     Ok,
+    NotModified,
     TemporaryRedirect,
     BadRequest,
     Forbidden,
@@ -152,6 +156,7 @@ impl Status {
     fn line(self) -> &'static str {
         match self {
             Status::Ok => "200 OK",
+            Status::NotModified => "304 Not Modified",
             Status::TemporaryRedirect => "307 Temporary Redirect",
             Status::BadRequest => "400 Bad Request",
             Status::Forbidden => "403 Forbidden",
@@ -215,6 +220,20 @@ fn response_with(
         response.extend_from_slice(body);
     }
     response
+}
+
+/// A file, which is not sent again to who has it as it is (RFC 9110 section 13.1.2).
+pub(crate) fn file(head: &Head, content_type: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(bytes);
+    let tag = format!("\"{:016x}\"", hasher.finish());
+    // A proxy that compresses makes a tag a weak one.
+    let has_it = head.list("If-None-Match").any(|known| known.trim_start_matches("W/") == tag);
+    let (status, method) = match has_it {
+        true => (Status::NotModified, Method::Head),
+        false => (Status::Ok, head.method),
+    };
+    response_with(status, &format!("ETag: {tag}\r\n"), content_type, bytes, method)
 }
 
 /// The answer that sends its reader to `location`, for now: the fragment of a link goes
@@ -300,6 +319,28 @@ mod tests {
         // 64 of them are not too many.
         head(&format!("{get}{}\r\n", "A: b\r\n".repeat(HEADERS - 1)));
         head("GET / HTTP/1.0\r\n\r\n");
+    }
+
+    #[test]
+    fn a_file_is_sent_again_only_when_it_has_changed() {
+        let ask = |known: &str, bytes: &[u8]| {
+            let request = format!("GET / HTTP/1.1\r\nHost: h\r\nIf-None-Match: {known}\r\n\r\n");
+            String::from_utf8(file(&head(&request), "text/plain", bytes)).expect("it is text")
+        };
+        let first = ask("\"other\"", b"hi");
+        assert!(
+            first.starts_with("HTTP/1.1 200 OK\r\n") && first.ends_with("\r\n\r\nhi"),
+            "{first}"
+        );
+        let (_, rest) = first.split_once("\r\nETag: ").expect("it has a tag");
+        let (tag, _) = rest.split_once("\r\n").expect("the tag ends");
+        for known in [tag, &format!("W/{tag}"), &format!("\"other\", {tag}")] {
+            let again = ask(known, b"hi");
+            assert!(again.starts_with("HTTP/1.1 304 Not Modified\r\n"), "{again}");
+            assert!(again.contains(&format!("\r\nETag: {tag}\r\n")), "{again}");
+            assert!(again.ends_with("\r\n\r\n"), "{again}");
+        }
+        assert!(ask(tag, b"ho").ends_with("\r\n\r\nho"));
     }
 
     #[test]
