@@ -8,19 +8,17 @@ import { Connection, chatAddress } from "./connection.js";
 import { ask, showMore, showPerson, showStopped } from "./dialogs.js";
 import { byId } from "./dom.js";
 import { Entry, keyIn } from "./entry.js";
+import { Head } from "./head.js";
 import { fillInvite, prepareCopying, showInvite } from "./invite.js";
 import { Log } from "./log.js";
+import { Login } from "./login.js";
 import { choices, forget, recall, remember } from "./memory.js";
-import { guestName } from "./names.js";
 import { Side, roomTitle } from "./side.js";
-import { State, isPrivate } from "./state.js";
+import { State } from "./state.js";
 import { chooseLang, lang, putWords, word } from "./words.js";
 
 /** How many events are asked for at once. */
 const HISTORY = 60;
-
-/** How many other names are tried for who did not choose one. */
-const NAME_TRIES = 4;
 
 /** How often the list of rooms is asked for. */
 const ROOMS_MS = 60_000;
@@ -32,13 +30,9 @@ const state = new State();
 const memory = recall();
 state.keys = memory.keys;
 state.session = memory.session;
+for (const whisper of memory.whispers) state.whispered(...whisper);
 
-/** What was chosen on the way in: `{name, isProposed, place, make, tries}`. */
-let wanted = null;
 let limits = { line_bytes: 4_096, message_bytes: 16_384 };
-/** The last event that was here before the session was lost. */
-let lastBefore = 0;
-let headTimer = 0;
 /** Called when what was asked for has come, or will not come any more. */
 let olderCame = () => {};
 
@@ -59,7 +53,7 @@ const act = {
     if (topic !== null && topic !== state.topic) command(`/topic ${topic || "-"}`);
   },
   async limit() {
-    const most = await ask(word("limitPrompt"), "30", word("save"));
+    const most = await ask(word("limitPrompt"), String(state.limit ?? 30), word("save"));
     if (most) command(`/limit ${most}`);
   },
   async end() {
@@ -73,33 +67,23 @@ const act = {
   quit: () => command("/quit"),
 };
 const entry = new Entry((choice) => {
-  wanted = { ...choice, tries: 0 };
+  login.want(choice);
   connection.start();
 });
 const log = new Log(state, act.person, askOlder);
 const side = new Side(state, act);
 const composer = new Composer(state, say);
 const connection = new Connection(chatAddress(document.baseURI), {
-  open: logIn, message: take, answer: settle, change: showStatus, stop: stopped,
+  open: opened, message: take, answer: settle, change: showStatus, stop: stopped,
 });
+const head = new Head(state, connection, attention);
+const login = new Login(state, memory, connection, { done: loggedIn, refused });
 
-function logIn() {
+function opened() {
   [state.whoIsNew, state.roomsAreNew] = [true, true];
   olderCame(false);
   connection.ask({ type: "command", line: `/lang ${lang()}` }, "quiet");
-  if (state.session) {
-    const place = state.room === null ? {} : { room: state.room, last: state.lastId };
-    connection.ask({ type: "login", session: state.session, ...place, last_private: state.lastPrivate }, "login");
-  } else {
-    connection.ask({ type: "login", name: wanted.name, room: wanted.place, history: HISTORY }, "login");
-  }
-}
-
-/** Who this was, and where, when the session was last known. */
-function lastKnown() {
-  const user = state.user ?? memory.user;
-  const room = state.user === null ? memory.room : state.room;
-  return { user, room };
+  login.begin();
 }
 
 /** Something that belongs to no request, or that its request lets through. */
@@ -114,7 +98,7 @@ function take(message) {
     case "renamed": if (message.to === state.user) keep(); break;
     default:
   }
-  if (news) attention.news(news);
+  if (news && !state.hides(news)) attention.news(news);
   changed(news);
 }
 
@@ -127,8 +111,7 @@ function settle(waiting, message) {
     case "probe":
       return true;
     case "login":
-      if (type === "ack") loggedIn();
-      if (type === "error") refused(message);
+      login.answer(message);
       return true;
     case "state":
       if (type === "ack" || type === "error") return true;
@@ -155,7 +138,10 @@ function commanded(line, message) {
   switch (message.type) {
     case "ack": {
       const whisper = whisperOf(line);
-      if (whisper) state.whispered(whisper.to, whisper.text, Date.now());
+      if (whisper) {
+        state.whispered(whisper.to, whisper.text, Date.now());
+        keep();
+      }
       if (/^\/(?:ignore|unignore|차단|차단해제)\s/u.test(line)) request("/ignore");
       break;
     }
@@ -201,60 +187,14 @@ function arrived(before) {
   }
 }
 
-/** The login has had its answer, and the room has told what was before. */
-function loggedIn() {
-  const isNew = wanted !== null;
-  const { make, name, isProposed } = wanted ?? {};
-  wanted = null;
-  if (isNew && !isProposed) choices.name = name;
-  // Words whose answer was lost with the session may have been said.
-  if (lastBefore > 0) {
-    const wasSaid = ({ text }) => state.entries.some((it) => it.own && it.id > lastBefore && it.text === text);
-    for (const { nonce, sent, purpose, request: asked } of connection.unanswered()) {
-      if (sent && (purpose !== "say" || wasSaid(asked))) connection.withdraw(nonce);
-    }
-    lastBefore = 0;
-  }
-  remember(state);
-  connection.ready();
+function loggedIn(isNew) {
   showPending();
   showStatus();
-  if (make) act.make();
-  else if (!isNew) goToLink();
+  if (!isNew) goToLink();
 }
 
-function refused({ code, text }) {
-  if (code === "session_unknown") {
-    // It was away for too long, or the server has forgotten everything.
-    lastBefore = state.lastId;
-    const { user, room } = lastKnown();
-    const key = state.keys.get(room)?.key ?? keyIn(location.hash);
-    const place = key ? `#${key}` : isPrivate(room) ? null : room;
-    wanted = { name: user ?? guestName(lang()), isProposed: true, place: place ?? "lobby", make: false, tries: 0 };
-    state.session = null;
-    forget();
-    logIn();
-    return;
-  }
-  const { user, room } = lastKnown();
-  if (code === "no_such_room" && wanted.place !== "lobby") {
-    // The room is gone, and its link leads nowhere.
-    state.keys.delete(room);
-    history.replaceState(null, "", location.pathname + location.search);
-  }
-  if (code === "no_such_room" && user !== null) {
-    wanted.place = "lobby";
-    logIn();
-    return;
-  }
-  if (code === "name_taken" && wanted.isProposed && wanted.tries < NAME_TRIES) {
-    wanted.tries += 1;
-    wanted.name = user ? `${user}-${wanted.tries + 1}` : guestName(lang(), wanted.tries);
-    logIn();
-    return;
-  }
+function refused(text) {
   connection.stop();
-  forget();
   entry.show();
   entry.refuse(text);
 }
@@ -348,29 +288,8 @@ function older(waiting, message) {
 function changed(news = null) {
   log.changed(news);
   side.changed();
-  headTimer ||= setTimeout(() => {
-    headTimer = 0;
-    showHead();
-  });
-}
-
-/** Where one is, and with how many. */
-function showHead() {
-  const title = roomTitle(state, state.room);
-  attention.setTitle(state.user ? title : "");
-  setText("room-title", title);
-  setText("room-topic", state.isPrivate && state.topic ? word("privateRoom") : state.isPrivate ? "" : state.topic);
-  const people = state.room === null ? "" : word("members", Math.max(state.count, state.members.size));
-  setText("count", people);
-  setText("wall-count", people);
-  setText("wall-title", title);
-  composer.prompt(word("say", title));
-  showStatus();
-}
-
-function setText(id, text) {
-  const at = byId(id);
-  if (at.textContent !== text) at.textContent = text;
+  head.changed();
+  composer.prompt(word("say", roomTitle(state, state.room)));
 }
 
 function showPending() {
@@ -378,15 +297,8 @@ function showPending() {
   showStatus();
 }
 
-/** How it stands with the connection, if that is not as it should be. */
 function showStatus() {
-  const isCut = state.user !== null && connection.status !== "open" && connection.status !== "closed";
-  const unsent = connection.unanswered().length;
-  const text = isCut
-    ? [word(connection.failures > 3 ? "unreachable" : "reconnecting"), unsent > 0 && word("unsent", unsent)].filter(Boolean).join(" · ")
-    : state.user !== null && state.room === null && connection.status === "open" ? word("removed") : "";
-  setText("status", text);
-  byId("status").classList.toggle("shown", text !== "");
+  head.drawStatus();
   if (state.user === null && connection.status !== "closed") {
     entry.say(connection.failures > 0 ? word("unreachable") : "");
     if (connection.failures === 2) explainRefusal();

@@ -5,18 +5,18 @@ const TAB = "madang";
 const NAME = "madang.name";
 const LANG = "madang.lang";
 
-/** What a reload needs of a state: `{session, user, room, keys}`. */
+/** What a reload needs of a state: `{session, user, room, keys, whispers}`. */
 export function recall() {
   try {
-    const { session = null, user = null, room = null, keys = [] } = JSON.parse(sessionStorage.getItem(TAB)) ?? {};
-    return { session, user, room, keys: new Map(keys) };
+    const { session = null, user = null, room = null, keys = [], whispers = [] } = JSON.parse(sessionStorage.getItem(TAB)) ?? {};
+    return { session, user, room, keys: new Map(keys), whispers };
   } catch {
-    return { session: null, user: null, room: null, keys: new Map() };
+    return { session: null, user: null, room: null, keys: new Map(), whispers: [] };
   }
 }
 
-export function remember({ session, user, room, keys }) {
-  sessionStorage.setItem(TAB, JSON.stringify({ session, user, room, keys: [...keys] }));
+export function remember({ session, user, room, keys, ownWhispers: whispers }) {
+  sessionStorage.setItem(TAB, JSON.stringify({ session, user, room, keys: [...keys], whispers }));
 }
 
 export function forget() {

@@ -30,6 +30,8 @@ export class State {
     this.topic = "";
     this.owner = null;
     this.locked = false;
+    /** The most members, if the owner has set that. */
+    this.limit = null;
     this.muted = new Set();
     this.count = 0;
     /** Names in the order in which they came. */
@@ -94,8 +96,14 @@ export class State {
   }
 
   /** What this person has whispered: nobody sends it back. */
-  whispered(to, text, time) {
-    return this.#push({ kind: "whisper", user: this.user, to, text, time, own: true });
+  whispered(to, text, time, user = this.user) {
+    return this.#push({ kind: "whisper", user, to, text, time, own: true });
+  }
+
+  /** The last of that, for a reload: what `whispered` takes. */
+  get ownWhispers() {
+    const own = this.entries.filter(({ kind, own: isOwn }) => kind === "whisper" && isOwn);
+    return own.slice(-WHISPERS_TAKEN).map(({ to, text, time, user }) => [to, text, time, user]);
   }
 
   /** How the entry at `index` follows the one before it. */
@@ -139,18 +147,19 @@ export class State {
     return null;
   }
 
-  #placed({ room, members, topic, owner }) {
+  #placed({ room, members, topic, owner, locked, limit }) {
     this.room = room ?? null;
     this.count = members;
     this.topic = topic ?? "";
     this.owner = owner ?? null;
+    this.locked = locked ?? false;
+    this.limit = limit ?? null;
   }
 
   #moved(message) {
     const back = message.room !== undefined && message.room === this.room;
     this.#placed(message);
     this.invite = null;
-    this.locked = false;
     this.muted.clear();
     this.members.clear();
     this.exhausted = false;
@@ -194,6 +203,7 @@ export class State {
       case "owner": this.owner = event.user; break;
       case "locked": this.locked = true; break;
       case "unlocked": this.locked = false; break;
+      case "limited": this.limit = event.limit; break;
       case "muted": this.muted.add(event.user); break;
       case "unmuted": this.muted.delete(event.user); break;
       case "ended":
@@ -221,10 +231,18 @@ export class State {
     for (const event of missing) append(inserted, event, this);
     let at = this.entries.findIndex((entry) => entry.id > last);
     if (at < 0) at = this.entries.length;
-    // What has no place of its own stays with what it followed, or came after.
-    const isBehind = ({ id, time }) => !id && (at < this.entries.length || time > Date.parse(missing.at(-1).time));
-    while (at > 0 && isBehind(this.entries[at - 1])) at -= 1;
-    this.entries.splice(at, 0, ...inserted);
+    let start = at;
+    while (start > 0 && !this.entries[start - 1].id) start -= 1;
+    // What has no place in the room's order stands where its time says; without one, it
+    // stays with what it followed, or came before.
+    const loose = this.entries.slice(start, at);
+    const timeless = at < this.entries.length ? Infinity : -Infinity;
+    const merged = [];
+    for (const entry of inserted) {
+      while (loose.length > 0 && (loose[0].time ?? timeless) <= entry.time) merged.push(loose.shift());
+      merged.push(entry);
+    }
+    this.entries.splice(start, at - start, ...merged, ...loose);
     this.lastId = Math.max(this.lastId, last);
     return null;
   }
@@ -253,7 +271,16 @@ export class State {
   #whisper({ private: number, user, text, time }) {
     if (number <= this.lastPrivate) return null;
     this.lastPrivate = number;
-    return this.#push({ kind: "whisper", user, text, time: Date.parse(time), own: false });
+    return this.#pushWhisper({ kind: "whisper", user, text, time: Date.parse(time), own: false });
+  }
+
+  /** Those that come again after a reload find their places among one's own. */
+  #pushWhisper(entry) {
+    let at = this.entries.length;
+    while (at > 0 && this.entries[at - 1].kind === "whisper" && this.entries[at - 1].time > entry.time) at -= 1;
+    this.entries.splice(at, 0, this.#make(entry));
+    this.#forget();
+    return entry;
   }
 
   #who({ room, count, members, more }) {

@@ -6,6 +6,7 @@ import { enter, say, sees, start, texts } from "./browser.mjs";
 const [url, host, port] = process.argv.slice(2);
 const browser = await start();
 try {
+  const inLobby = await enter(browser, url, "로비사람");
   const alice = await enter(browser, url, "앨리스", { make: true });
   const link = alice.url();
   const key = new URL(link).hash;
@@ -63,6 +64,9 @@ try {
   await sees(bob, "다 보여요");
   assert.deepEqual(await texts(bob), before);
   assert.equal(bob.url(), link);
+  await sees(bob, "쉿, 비밀");
+  await alice.reload();
+  await sees(alice, "쉿, 비밀");
   await say(bob, "다시 왔어요");
   await sees(alice, "다시 왔어요");
   assert.ok(!(await alice.locator("#rows").innerText()).includes("bob 나감"), "nobody was told that bob had gone");
@@ -73,6 +77,10 @@ try {
   assert.equal(new URL(bob.url()).hash, "");
   await bob.locator("#room-list button", { hasText: "비공개 방" }).click();
   await sees(bob, "다 보여요");
+
+  // Who made a room, and who came by its link, was never seen in the lobby before.
+  await sees(inLobby, "bob 들어옴");
+  assert.ok(!(await inLobby.locator("#log").innerText()).includes("앨리스"));
 
   for (const page of [alice, bob]) {
     assert.deepEqual(page.wrongs, []);

@@ -23,6 +23,28 @@ test("a resumed session shows what it missed, once and in order", () => {
   assert.deepEqual(shown(state), ["a", "b"]);
 });
 
+test("a lock and a limit are known from the welcome on", () => {
+  const state = arrived();
+  state.receive({ type: "entered", room: "private-abcd", id: 7, members: 3, owner: "bob", locked: true, limit: 9 });
+  assert.deepEqual([state.locked, state.limit], [true, 9]);
+  state.receive({ type: "unlocked", ...at(8), room: "private-abcd", user: "bob" });
+  state.receive({ type: "limited", ...at(9), room: "private-abcd", user: "bob", limit: 5 });
+  assert.deepEqual([state.locked, state.limit], [false, 5]);
+  state.receive({ type: "entered", room: "lobby", id: 200, members: 3 });
+  assert.deepEqual([state.locked, state.limit], [false, null]);
+});
+
+test("after a reload, whispers stand among what was said when they were", () => {
+  const state = new State();
+  const minute = (it) => Date.parse(at(0, it).time);
+  state.whispered("bob", "own", minute(2), "me");
+  state.receive(welcome(105, { resumed: true }));
+  state.receive({ type: "whisper", private: 1, time: at(0, 1).time, user: "bob", text: "theirs" });
+  state.receive({ type: "history", room: "lobby", events: [said(101, "bob", "a", 0), said(102, "bob", "b", 2), said(103, "bob", "c", 3)], more: false });
+  assert.deepEqual(shown(state), ["a", "theirs", "own", "b", "c"]);
+  assert.deepEqual(state.ownWhispers, [["bob", "own", minute(2), "me"]]);
+});
+
 test("a new session in the same room adds only what is new", () => {
   const state = arrived();
   state.receive(said(101, "bob", "a"));

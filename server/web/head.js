@@ -1,0 +1,73 @@
+// Above the conversation: where one is, with how many, and how it stands with the
+// connection if that is not as it should be.
+
+import { byId } from "./dom.js";
+import { roomTitle } from "./side.js";
+import { word } from "./words.js";
+
+export class Head {
+  #state;
+  #connection;
+  #attention;
+  #timer = 0;
+
+  constructor(state, connection, attention) {
+    this.#state = state;
+    this.#connection = connection;
+    this.#attention = attention;
+  }
+
+  /** Draws soon what has changed. */
+  changed() {
+    this.#timer ||= setTimeout(() => {
+      this.#timer = 0;
+      this.#draw();
+    });
+  }
+
+  #draw() {
+    const state = this.#state;
+    const title = roomTitle(state, state.room);
+    this.#attention.setTitle(state.user ? title : "");
+    setText("room-title", title);
+    setText("room-topic", this.#about());
+    const people = state.room === null ? "" : word("members", Math.max(state.count, state.members.size));
+    setText("count", people);
+    setText("wall-count", people);
+    setText("wall-title", title);
+    this.drawStatus();
+  }
+
+  /** What else there is to know of the room; a private one's topic is its title. */
+  #about() {
+    const { isPrivate, topic, locked, limit } = this.#state;
+    const parts = [
+      isPrivate ? topic && word("privateRoom") : topic,
+      locked && word("lockedMark"),
+      limit !== null && word("limitMark", limit),
+    ];
+    return parts.filter(Boolean).join(" · ");
+  }
+
+  /** At once: who is cut off should not wait to be told. */
+  drawStatus() {
+    const text = this.#status();
+    setText("status", text);
+    byId("status").classList.toggle("shown", text !== "");
+  }
+
+  #status() {
+    const { user, room } = this.#state;
+    const { status, failures } = this.#connection;
+    if (user === null || status === "closed") return "";
+    if (status === "open") return room === null ? word("removed") : "";
+    const unsent = this.#connection.unanswered().length;
+    const parts = [word(failures > 3 ? "unreachable" : "reconnecting"), unsent > 0 && word("unsent", unsent)];
+    return parts.filter(Boolean).join(" · ");
+  }
+}
+
+function setText(id, text) {
+  const at = byId(id);
+  if (at.textContent !== text) at.textContent = text;
+}

@@ -1,0 +1,127 @@
+// Who this is, and where to: asks for a name, or for the session of before, and finds
+// another way when that is refused.
+
+import { keyIn } from "./entry.js";
+import { choices, forget, remember } from "./memory.js";
+import { guestName } from "./names.js";
+import { isPrivate } from "./state.js";
+import { lang } from "./words.js";
+
+/** How many events a newcomer asks for. */
+const HISTORY = 60;
+
+/** How many other names are tried for who did not choose one. */
+const NAME_TRIES = 4;
+
+export class Login {
+  #state;
+  #memory;
+  #connection;
+  #handlers;
+  /** What was chosen on the way in: `{name, isProposed, place, make, tries}`. */
+  #wanted = null;
+  /** The last event that was here before the session was lost. */
+  #lastBefore = 0;
+
+  /**
+   * `memory` is what was known before a reload. `handlers`: `done` (whether somebody is
+   * new) and `refused` (with words for people).
+   */
+  constructor(state, memory, connection, handlers) {
+    this.#state = state;
+    this.#memory = memory;
+    this.#connection = connection;
+    this.#handlers = handlers;
+  }
+
+  /** Takes what was chosen on the way in, for when the connection is there. */
+  want(choice) {
+    this.#wanted = { ...choice, tries: 0 };
+  }
+
+  /** The connection is there: says who this is. */
+  begin() {
+    const { session, room, lastId, lastPrivate } = this.#state;
+    if (session) {
+      const place = room === null ? {} : { room, last: lastId };
+      this.#ask({ session, ...place, last_private: lastPrivate });
+    } else {
+      const { name, make, place } = this.#wanted;
+      this.#ask({ name, ...(make ? { new_room: true } : { room: place }), history: HISTORY });
+    }
+  }
+
+  /** Takes the answer, before which the room has told what was before. */
+  answer(message) {
+    if (message.type === "ack") this.#done();
+    if (message.type === "error") this.#refused(message);
+  }
+
+  #ask(who) {
+    this.#connection.ask({ type: "login", ...who }, "login");
+  }
+
+  #done() {
+    const isNew = this.#wanted !== null;
+    const { name, isProposed } = this.#wanted ?? {};
+    this.#wanted = null;
+    if (isNew && !isProposed) choices.name = name;
+    if (this.#lastBefore > 0) this.#withdrawSaid();
+    remember(this.#state);
+    this.#connection.ready();
+    this.#handlers.done(isNew);
+  }
+
+  /**
+   * Words whose answer was lost with the session may have been said: a new session knows
+   * none of its nonces, and what was said tells none.
+   */
+  #withdrawSaid() {
+    const wasSaid = ({ text }) => this.#state.entries.some((it) => it.own && it.id > this.#lastBefore && it.text === text);
+    for (const { nonce, sent, purpose, request } of this.#connection.unanswered()) {
+      if (sent && (purpose !== "say" || wasSaid(request))) this.#connection.withdraw(nonce);
+    }
+    this.#lastBefore = 0;
+  }
+
+  #refused({ code, text }) {
+    const state = this.#state;
+    const { user, room } = this.#lastKnown();
+    if (code === "session_unknown") {
+      // It was away for too long, or the server has forgotten everything.
+      this.#lastBefore = state.lastId;
+      const key = state.keys.get(room)?.key ?? keyIn(location.hash);
+      const place = key ? `#${key}` : isPrivate(room) ? null : room;
+      this.want({ name: user ?? guestName(lang()), isProposed: true, place: place ?? "lobby", make: false });
+      state.session = null;
+      forget();
+      this.begin();
+      return;
+    }
+    const wanted = this.#wanted;
+    if (code === "no_such_room" && wanted.place !== "lobby") {
+      // The room is gone, and its link leads nowhere.
+      state.keys.delete(room);
+      history.replaceState(null, "", location.pathname + location.search);
+      if (user !== null) {
+        wanted.place = "lobby";
+        this.begin();
+        return;
+      }
+    }
+    if (code === "name_taken" && wanted.isProposed && wanted.tries < NAME_TRIES) {
+      wanted.tries += 1;
+      wanted.name = user ? `${user}-${wanted.tries + 1}` : guestName(lang(), wanted.tries);
+      this.begin();
+      return;
+    }
+    forget();
+    this.#handlers.refused(text);
+  }
+
+  /** Who this was, and where, when the session was last known. */
+  #lastKnown() {
+    const { user, room } = this.#state.user === null ? this.#memory : this.#state;
+    return { user, room };
+  }
+}
