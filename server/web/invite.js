@@ -19,10 +19,12 @@ export function linkTo(invite, page) {
 
 /** The lines for people at terminals. */
 export function lines(invite, link) {
+  const madang = invite.key ? `madang ${link}` : invite.madang;
+  // There are none where lines are taken from this machine alone.
   const [nc, join] = invite.nc;
+  if (!nc) return [madang];
   const [, host, port] = nc.split(" ");
   const curl = `curl telnet://${host.includes(":") ? `[${host}]` : host}:${port}`;
-  const madang = invite.key ? `madang ${link}` : invite.madang;
   return [madang, nc, curl, join].filter(Boolean);
 }
 
@@ -46,7 +48,7 @@ export function fillInvite(invite) {
   byId("invite-lines").replaceChildren(...lines(invite, link).map((line) => element("li", {}, element("code", {}, line))));
   byId("wall-code").replaceChildren(code());
   byId("wall-link").textContent = link.replace(/^https?:\/\//u, "");
-  byId("wall-lines").textContent = invite.nc[0];
+  byId("wall-lines").textContent = invite.nc[0] ?? "";
 }
 
 /** Has the button copy the link, as well as the page may. */

@@ -59,12 +59,12 @@ export class Log {
 
   /** Draws with the next picture what has changed; `news` is what came live. */
   changed(news = null) {
-    if (news) {
+    if (news && !this.#state.hides(news)) {
       if (!this.#following && !news.own && ["said", "whisper", "announced"].includes(news.kind)) {
         this.#unseen += 1;
         this.#label();
       }
-      if (!news.own && !this.#state.hides(news)) this.#unspoken = [...this.#unspoken, news].slice(-SPOKEN);
+      if (!news.own) this.#unspoken = [...this.#unspoken, news].slice(-SPOKEN);
     }
     if (this.#cancel) return;
     // A tab that nobody sees gets no pictures, and need not be drawn as often.
