@@ -4,13 +4,13 @@ import { chromium } from "playwright-core";
 /** How long anything may take. */
 const PATIENCE_MS = 15_000;
 
-/** Starts the browser. */
-export function start() {
+/** Starts the browser, with further flags. */
+export function start(flags = []) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: [
       "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
-      "--disable-background-networking", "--disable-component-update", "--disable-sync",
+      "--disable-background-networking", "--disable-component-update", "--disable-sync", ...flags,
     ],
   });
 }

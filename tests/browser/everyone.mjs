@@ -83,6 +83,21 @@ try {
   await keys.waitForFunction(() => document.querySelector("#announcer").textContent.includes("다른: 들리나요"));
   assert.deepEqual(keys.wrongs, []);
 
+  // The language that was chosen stays; the first of a day says which.
+  await keys.click("#show-more");
+  await keys.getByRole("button", { name: "English" }).click();
+  assert.equal(await keys.locator("#rows .day").first().innerText(), "Today");
+  await keys.reload();
+  await keys.locator("#room-title", { hasText: "Lobby" }).waitFor();
+  assert.equal(await keys.evaluate(() => document.documentElement.lang), "en");
+
+  // Who wants no motion sees none.
+  for (const reducedMotion of ["reduce", "no-preference"]) {
+    const still = await enter(browser, url, `${reducedMotion}-1`, { reducedMotion });
+    const moves = await still.locator("#status").evaluate((it) => getComputedStyle(it).transitionDuration);
+    assert.equal(/^0s/u.test(moves), reducedMotion === "reduce", moves);
+  }
+
   // A phone: nothing is wider than it, and the drawer opens and closes.
   const phone = await enter(browser, url, "전화기", { ...PHONE, bypassCSP: true });
   await say(phone, "아주긴한글낱말이띄어쓰기없이계속이어지면어떻게되는지보려고쓴글입니다".repeat(3));

@@ -1,11 +1,12 @@
 // A phone's tab that sleeps and wakes: its socket is cut by a proxy, and what was said
-// meanwhile comes once, in both directions: URL.
+// meanwhile comes once, in both directions; and a server that has forgotten everything,
+// as after its own end: URL OTHER-URL.
 import assert from "node:assert/strict";
 import net from "node:net";
 import { enter, say, sees, start, texts } from "./browser.mjs";
 
-const [url] = process.argv.slice(2);
-const target = new URL(url);
+const [url, otherUrl] = process.argv.slice(2);
+let target = new URL(url);
 
 /** Passes everything on, until it is told to stand still or to cut. */
 class Proxy {
@@ -103,7 +104,30 @@ try {
   await sees(teacher, "새 창에서");
   assert.equal(await other.locator("#stopped[open]").count(), 0);
   assert.equal(await phone.locator("#stopped[open]").count(), 1);
-  for (const page of [teacher, phone]) assert.deepEqual(page.wrongs, []);
+
+  // The server was started again: one is here again under one's name, in the lobby, and
+  // what was said and waits is said, once; who was in a private room is told of its end.
+  const maker = await enter(browser, through, "만든이", { make: true });
+  proxy.mode = "refusing";
+  proxy.cut();
+  await isShown(other);
+  await say(other, "다시 시작해도");
+  target = new URL(otherUrl);
+  const early = await enter(browser, otherUrl, "먼저온이");
+  proxy.mode = "open";
+  await wake(other);
+  await sees(early, "다시 시작해도");
+  await isGone(other);
+  assert.deepEqual(await texts(early), ["다시 시작해도"]);
+  assert.equal((await texts(other)).filter((text) => text === "다시 시작해도").length, 1);
+  assert.equal(await other.locator("#people .marks", { hasText: "나" }).count(), 1);
+  assert.equal(await other.locator("#people button", { hasText: "폰" }).count(), 1);
+  await wake(maker);
+  await maker.locator("#room-title", { hasText: "로비" }).waitFor();
+  assert.equal(new URL(maker.url()).hash, "");
+  await say(maker, "방이 사라졌네요");
+  await sees(early, "방이 사라졌네요");
+  for (const page of [teacher, phone, maker, early]) assert.deepEqual(page.wrongs, []);
 } finally {
   await browser.close();
   proxy.cut();

@@ -36,7 +36,25 @@ fn two_browsers_and_nc_meet_in_a_room_by_its_link() {
 #[test]
 #[ignore = "needs node, tests/browser/node_modules and chromium"]
 fn a_tab_that_slept_has_everything_once() {
-    drive("sleep_and_wake.mjs");
+    let (server, other) = (TestServer::start(|_| {}), TestServer::start(|_| {}));
+    let urls = [server.web_address(), other.web_address()].map(|web| format!("http://{web}/"));
+    Program::start(node("sleep_and_wake.mjs").args(urls)).expect_success(PATIENCE);
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn the_owners_buttons_do_what_they_say() {
+    drive("owner.mjs");
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn what_needs_https_is_there_with_it_and_hidden_without() {
+    let (secure, plain) = (TestServer::start_with_tls(|_| {}), TestServer::start(|_| {}));
+    let mut command = node("secure.mjs");
+    command.arg(format!("https://{}/", secure.web_address()));
+    command.arg(format!("http://{}/", plain.web_address()));
+    Program::start(&mut command).expect_success(PATIENCE);
 }
 
 #[test]

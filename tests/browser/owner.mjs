@@ -1,0 +1,139 @@
+// What the owner of a room does with its buttons, and what everyone may: lock, limit,
+// topic, mute, hide, remove, hand over and end, as all of them see it: URL.
+import assert from "node:assert/strict";
+import { enter, say, sees, start, texts, visit } from "./browser.mjs";
+
+const [url] = process.argv.slice(2);
+const browser = await start();
+
+/** Presses a button of the dialog about the room. */
+async function more(page, name) {
+  await page.click("#show-more");
+  await page.locator("#more").getByRole("button", { name, exact: true }).click();
+}
+
+/** Presses a button of the dialog about a person. */
+async function person(page, who, name) {
+  await page.locator("#people button", { hasText: who }).click();
+  await page.locator("#person").getByRole("button", { name, exact: true }).click();
+}
+
+/** Answers the question that a button asks. */
+async function answer(page, text) {
+  await page.fill("#question-value", text);
+  await page.click("#question-yes");
+}
+
+const about = (page, text) => page.locator("#room-topic", { hasText: text }).waitFor();
+const marks = (page, who, text) => page.locator("#people button", { hasText: who }).locator(".marks", { hasText: text }).waitFor();
+
+try {
+  const alice = await enter(browser, url, "앨리스", { make: true });
+  const link = alice.url();
+  const bob = await enter(browser, link, "bob");
+  const carol = await enter(browser, link, "carol");
+  await sees(alice, "carol");
+
+  await more(alice, "주제 정하기");
+  await answer(alice, "작전");
+  for (const page of [alice, bob]) await page.locator("#room-title", { hasText: "작전" }).waitFor();
+  assert.equal(await bob.title(), "작전 · 마당");
+  await bob.locator("#room-list [aria-current] .room-name", { hasText: "작전" }).waitFor();
+
+  // Nobody but the owner has the owner's buttons.
+  await bob.click("#show-more");
+  assert.equal(await bob.locator("#more h3").count(), 0);
+  await bob.keyboard.press("Escape");
+  await bob.locator("#people button", { hasText: "carol" }).click();
+  assert.equal(await bob.locator("#person h3").count(), 0);
+  await bob.keyboard.press("Escape");
+
+  await more(alice, "방 잠그기");
+  await sees(bob, "앨리스님이 방을 잠갔습니다");
+  await about(bob, "잠김");
+  const late = await visit(browser, link);
+  await late.fill("#name", "late");
+  await late.click("#enter");
+  await late.locator("#entry-error", { hasText: "잠" }).waitFor();
+  // Who comes back to a locked room is told that it is.
+  await bob.reload();
+  await about(bob, "잠김");
+  await more(alice, "잠금 풀기");
+  await bob.locator("#room-topic:not(:has-text('잠김'))").waitFor();
+  await more(alice, "정원 정하기");
+  await answer(alice, "3");
+  await about(carol, "정원 3명");
+  await late.click("#enter");
+  await late.locator("#entry-error", { hasText: "3" }).waitFor();
+
+  await person(alice, "carol", "10분 동안 말 막기");
+  await marks(bob, "carol", "말 막힘");
+  await say(carol, "들려요?");
+  await carol.locator("#rows .row.error").waitFor();
+  // What was not said is in the field again.
+  assert.equal(await carol.inputValue("#text"), "들려요?");
+  await carol.fill("#text", "");
+  await person(alice, "carol", "말하게 하기");
+  await sees(carol, "carol님이 다시 말할 수 있습니다");
+  await say(carol, "이제 들려요");
+  await sees(bob, "이제 들려요");
+
+  // Hidden, and shown again with what was said meanwhile.
+  await person(bob, "carol", "이 사람의 말 가리기");
+  await marks(bob, "carol", "가림");
+  await say(carol, "안 보일 말");
+  await sees(alice, "안 보일 말");
+  await say(alice, "그다음 말");
+  await sees(bob, "그다음 말");
+  assert.deepEqual(await texts(bob), ["그다음 말"]);
+  await person(bob, "carol", "다시 보기");
+  await sees(bob, "안 보일 말");
+
+  // Whispering and calling by button.
+  await person(bob, "carol", "귓속말");
+  await say(bob, "쉿");
+  await sees(carol, "쉿");
+  await bob.click("#end-whisper");
+  await person(bob, "carol", "이름 부르기");
+  await bob.keyboard.type("왔어?");
+  await bob.keyboard.press("Enter");
+  await carol.locator("#rows .row.mention", { hasText: "왔어?" }).waitFor();
+  assert.equal(await alice.locator("#rows .row", { hasText: "쉿" }).count(), 0);
+
+  await person(alice, "carol", "내보내기");
+  await carol.locator("#status.shown", { hasText: "이 방에서 나왔습니다" }).waitFor();
+  await sees(bob, "앨리스님이 carol님을 내보냈습니다");
+  // The way on: another room from the list.
+  await carol.locator("#room-list button", { hasText: "로비" }).click();
+  await carol.locator("#room-title", { hasText: "로비" }).waitFor();
+  await carol.waitForSelector("#status:not(.shown)");
+
+  await person(alice, "bob", "방장 넘기기");
+  await marks(alice, "bob", "방장");
+  await bob.click("#show-more");
+  await bob.getByRole("button", { name: "방 닫기" }).click();
+  await bob.click("#question button[value='']");
+  await say(bob, "아직 열려 있어요");
+  await sees(alice, "아직 열려 있어요");
+  await more(bob, "방 닫기");
+  await bob.click("#question-yes");
+  for (const page of [alice, bob]) {
+    await sees(page, "bob님이 방을 닫았습니다");
+    await page.locator("#status.shown", { hasText: "이 방에서 나왔습니다" }).waitFor();
+    await page.locator("#room-list button", { hasText: "작전" }).waitFor({ state: "detached" });
+  }
+  // A new one from the list, and a public one that others see there.
+  await alice.click("#new-private");
+  await alice.locator("#room-title", { hasText: "비공개 방" }).waitFor();
+  await alice.waitForFunction((link) => location.hash.length > 20 && location.href !== link, link);
+  await carol.fill("#open-room-name", "수학");
+  await carol.keyboard.press("Enter");
+  await carol.locator("#room-title", { hasText: "수학" }).waitFor();
+  await alice.setViewportSize({ width: 390, height: 780 });
+  await alice.click("#menu");
+  await alice.locator("#room-list button", { hasText: "수학" }).click();
+  await sees(carol, "앨리스");
+  for (const page of [alice, bob, carol, late]) assert.deepEqual(page.wrongs, []);
+} finally {
+  await browser.close();
+}
