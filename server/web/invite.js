@@ -47,8 +47,9 @@ export function fillInvite(invite) {
   byId("invite-plain").hidden = link.startsWith("https:");
   byId("invite-lines").replaceChildren(...lines(invite, link).map((line) => element("li", {}, element("code", {}, line))));
   byId("wall-code").replaceChildren(code());
-  byId("wall-link").textContent = link.replace(/^https?:\/\//u, "");
-  byId("wall-lines").textContent = invite.nc[0] ?? "";
+  const parts = link.replace(/^https?:\/\//u, "").split(/(?=#)/u);
+  byId("wall-link").replaceChildren(...parts.map((part) => element("span", {}, part)));
+  byId("wall-lines").textContent = invite.nc.join("\n");
 }
 
 /** Has the button copy the link, as well as the page may. */

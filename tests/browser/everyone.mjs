@@ -53,6 +53,12 @@ try {
     await page.keyboard.press("Escape");
     await page.click("#show-wall");
     await check(page, `wall, ${colorScheme}`);
+    for (const [width, height] of [[1024, 768], [1280, 650], [1920, 950], [3840, 2160]]) {
+      await page.setViewportSize({ width, height });
+      const { content, box } = await page.locator("#wall").evaluate((it) => ({ content: it.scrollHeight, box: it.clientHeight }));
+      assert.ok(content <= box, `wall of ${width} by ${height}: ${content} px of content on ${box} px`);
+    }
+    await page.setViewportSize({ width: 1280, height: 720 });
     await page.keyboard.press("Escape");
     assert.deepEqual(page.wrongs, []);
   }

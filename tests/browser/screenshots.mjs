@@ -1,5 +1,6 @@
 // Takes the pictures of the page that the README shows: URL FOLDER. The server must be
-// new, and started with --rate-limit off.
+// new, started with --rate-limit off, and reached by the address that is to be read in
+// the pictures.
 import { join } from "node:path";
 import { enter, say, sees, start, visit } from "./browser.mjs";
 
