@@ -203,7 +203,7 @@ pub enum Event {
     },
 }
 
-fn is_false(value: &bool) -> bool {
+pub(crate) fn is_false(value: &bool) -> bool {
     !value
 }
 

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::NONCE_BYTES;
+use crate::{event::is_false, limits::NONCE_BYTES};
 
 /// One object from a JSON client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,19 +123,33 @@ impl Request {
     /// [`RequestError`] says what is wrong, in words for the client's author.
     pub fn parse(line: &str) -> Result<Request, RequestError> {
         let request: Request = serde_json::from_str(line).map_err(|error| explain(line, &error))?;
-        if let Request::Login { new_room: true, room, session, nonce, .. } = &request
-            && (room.is_some() || session.is_some())
+        if let Some(nonce) = request.nonce()
+            && nonce.len() > NONCE_BYTES
         {
-            let cause = "new_room goes with neither room nor session".to_owned();
-            let kind = RequestErrorKind::BadField { kind: "login", cause };
-            let nonce = nonce.clone().filter(|nonce| nonce.len() <= NONCE_BYTES);
-            return Err(RequestError { kind, nonce });
+            let kind = RequestErrorKind::NonceTooLong(nonce.len());
+            return Err(RequestError { kind, nonce: None });
         }
-        match request.nonce() {
-            Some(nonce) if nonce.len() > NONCE_BYTES => {
-                Err(RequestError { kind: RequestErrorKind::NonceTooLong(nonce.len()), nonce: None })
+        match request.contradiction() {
+            Some(cause) => {
+                let kind = RequestErrorKind::BadField { kind: "login", cause: cause.to_owned() };
+                Err(RequestError { kind, nonce: request.nonce().map(str::to_owned) })
             }
-            _ => Ok(request),
+            None => Ok(request),
+        }
+    }
+
+    /// What is asked for in it that can't be had together.
+    fn contradiction(&self) -> Option<&'static str> {
+        match self {
+            Request::Login { new_room: true, room, session, .. }
+                if room.is_some() || session.is_some() =>
+            {
+                Some("new_room goes with neither room nor session")
+            }
+            Request::Login { new_room: false, topic: Some(_), .. } => {
+                Some("topic goes with new_room alone")
+            }
+            _ => None,
         }
     }
 
@@ -148,10 +162,6 @@ impl Request {
             | Request::Command { nonce, .. } => nonce.as_deref(),
         }
     }
-}
-
-fn is_false(flag: &bool) -> bool {
-    !flag
 }
 
 /// Looks again at a line that failed: how far was it a request?
@@ -272,6 +282,7 @@ mod tests {
         let both = r#"{"type":"login","new_room":true,"room":"lobby","nonce":"a"}"#;
         check(both, "bad_request", Some("a"));
         check(r#"{"type":"login","new_room":true,"session":"t"}"#, "bad_request", None);
+        check(r#"{"type":"login","topic":"x","nonce":"a"}"#, "bad_request", Some("a"));
         let nonce = "n".repeat(NONCE_BYTES + 1);
         check(&format!(r#"{{"type":"say","text":"x","nonce":"{nonce}"}}"#), "bad_request", None);
         // Depth is bounded by the JSON reader: a deep nest is an error, not a crash.

@@ -52,6 +52,16 @@ enum Place {
     },
 }
 
+impl Place {
+    fn of(destination: Option<Destination>) -> Place {
+        match destination {
+            None => Place::Lobby,
+            Some(Destination::Public(name)) if name.is_lobby() => Place::Lobby,
+            Some(destination) => Place::Room(destination),
+        }
+    }
+}
+
 impl Connection {
     /// Says who speaks, and asks for a name, in one write.
     #[inline(never)]
@@ -455,16 +465,6 @@ fn is_http_request(line: &[u8]) -> bool {
         && target.is_some_and(|target| !target.is_empty())
         && version.is_some_and(|version| version.starts_with(b"HTTP/"))
         && words.next().is_none()
-}
-
-impl Place {
-    fn of(destination: Option<Destination>) -> Place {
-        match destination {
-            None => Place::Lobby,
-            Some(Destination::Public(name)) if name.is_lobby() => Place::Lobby,
-            Some(destination) => Place::Room(destination),
-        }
-    }
 }
 
 /// A new session's token: 128 random bits in hexadecimal.

@@ -228,7 +228,8 @@ pub(crate) fn file(head: &Head, content_type: &str, bytes: &[u8]) -> Vec<u8> {
     hasher.write(bytes);
     let tag = format!("\"{:016x}\"", hasher.finish());
     // A proxy that compresses makes a tag a weak one.
-    let has_it = head.list("If-None-Match").any(|known| known.trim_start_matches("W/") == tag);
+    let is_known = |known: &str| known == "*" || known.trim_start_matches("W/") == tag;
+    let has_it = head.list("If-None-Match").any(is_known);
     let (status, method) = match has_it {
         true => (Status::NotModified, Method::Head),
         false => (Status::Ok, head.method),
@@ -334,7 +335,7 @@ mod tests {
         );
         let (_, rest) = first.split_once("\r\nETag: ").expect("it has a tag");
         let (tag, _) = rest.split_once("\r\n").expect("the tag ends");
-        for known in [tag, &format!("W/{tag}"), &format!("\"other\", {tag}")] {
+        for known in [tag, "*", &format!("W/{tag}"), &format!("\"other\", {tag}")] {
             let again = ask(known, b"hi");
             assert!(again.starts_with("HTTP/1.1 304 Not Modified\r\n"), "{again}");
             assert!(again.contains(&format!("\r\nETag: {tag}\r\n")), "{again}");
@@ -350,6 +351,8 @@ mod tests {
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\nDate: "), "{answer}");
         assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
         assert!(answer.contains("\r\nContent-Length: 2\r\n"), "{answer}");
+        assert!(answer.contains("\r\nX-Content-Type-Options: nosniff\r\n"), "{answer}");
+        assert!(answer.contains("\r\nReferrer-Policy: no-referrer\r\n"), "{answer}");
         assert!(answer.ends_with("\r\n\r\nhi"), "{answer}");
         let head = response(Status::Ok, "text/plain", b"hi", Method::Head);
         assert!(head.ends_with(b"\r\n\r\n"));
