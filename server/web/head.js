@@ -1,5 +1,5 @@
-// Above the conversation: where one is, with how many, and how it stands with the
-// connection if that is not as it should be.
+// Around the conversation: where one is, with how many, what the field asks for, and how
+// it stands with the connection if that is not as it should be.
 
 import { byId } from "./dom.js";
 import { roomTitle } from "./side.js";
@@ -9,12 +9,14 @@ export class Head {
   #state;
   #connection;
   #attention;
+  #composer;
   #timer = 0;
 
-  constructor(state, connection, attention) {
+  constructor(state, connection, attention, composer) {
     this.#state = state;
     this.#connection = connection;
     this.#attention = attention;
+    this.#composer = composer;
   }
 
   /** Draws soon what has changed. */
@@ -35,6 +37,7 @@ export class Head {
     setText("count", people);
     setText("wall-count", people);
     setText("wall-title", title);
+    this.#composer.prompt(word("say", title));
     this.drawStatus();
   }
 

@@ -76,7 +76,7 @@ const composer = new Composer(state, say);
 const connection = new Connection(chatAddress(document.baseURI), {
   open: opened, message: take, answer: settle, change: showStatus, stop: stopped,
 });
-const head = new Head(state, connection, attention);
+const head = new Head(state, connection, attention, composer);
 const login = new Login(state, memory, connection, { done: loggedIn, refused });
 
 function opened() {
@@ -289,7 +289,6 @@ function changed(news = null) {
   log.changed(news);
   side.changed();
   head.changed();
-  composer.prompt(word("say", roomTitle(state, state.room)));
 }
 
 function showPending() {

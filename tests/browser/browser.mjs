@@ -15,7 +15,7 @@ export function start(flags = []) {
   });
 }
 
-/** A tab of a visitor of its own, which collects whatever goes wrong in it. */
+/** A tab of a visitor of its own, which collects whatever goes wrong in it, and how much jumps. */
 export async function visit(browser, url, options = {}) {
   const context = await browser.newContext({ locale: "ko-KR", ignoreHTTPSErrors: true, ...options });
   const page = await context.newPage();
@@ -31,6 +31,10 @@ export async function visit(browser, url, options = {}) {
   page.on("request", (request) => page.requests.push(request.url()));
   page.on("websocket", (socket) => page.requests.push(socket.url()));
   await page.addInitScript(() => {
+    window.jumped = 0;
+    new PerformanceObserver((list) => {
+      for (const { value, hadRecentInput } of list.getEntries()) window.jumped += hadRecentInput ? 0 : value;
+    }).observe({ type: "layout-shift", buffered: true });
     addEventListener("securitypolicyviolation", (event) => console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`));
   });
   await page.goto(url);

@@ -6,6 +6,8 @@ import { readFileSync } from "node:fs";
 import { enter, say, sees, start, visit } from "./browser.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+/** How much a page may jump without anybody's doing (web.dev/articles/cls). */
+const GOOD_JUMPS = 0.1;
 const PHONE = { viewport: { width: 390, height: 780 }, deviceScaleFactor: 3, isMobile: true, hasTouch: true };
 
 /** Has axe look at the page as it is shown now. */
@@ -38,6 +40,10 @@ try {
     await sees(page, "/whois");
     await sees(page, "psst");
     await check(page, `room, ${colorScheme}`);
+    for (const it of [page, guest]) {
+      const jumped = await it.evaluate(() => window.jumped);
+      assert.ok(jumped < GOOD_JUMPS, `${colorScheme}: the page jumps by ${jumped}`);
+    }
     assert.equal(await guest.locator("#send").getAttribute("aria-label"), "Send");
     assert.equal(await guest.evaluate(() => document.documentElement.lang), "en");
     await guest.click("#show-more");

@@ -53,8 +53,11 @@ try {
   await about(bob, "잠김");
   const late = await visit(browser, link);
   await late.fill("#name", "late");
+  const sockets = () => late.requests.filter((request) => request.startsWith("ws:")).length;
+  assert.equal(sockets(), 0, "nothing is opened before the button is pressed");
   await late.click("#enter");
   await late.locator("#entry-error", { hasText: "잠" }).waitFor();
+  assert.equal(sockets(), 1);
   // Who comes back to a locked room is told that it is.
   await bob.reload();
   await about(bob, "잠김");
