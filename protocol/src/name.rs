@@ -271,8 +271,17 @@ fn keys_of(shown: &str) -> Vec<NameKey> {
     kinds.into_iter().map(NameKey).collect()
 }
 
-/// NFKC before and after, for folding may undo it.
 pub(crate) fn fold(text: &str) -> String {
+    match text.is_ascii() {
+        true => text.to_ascii_lowercase(),
+        false => fold_beyond_ascii(text),
+    }
+}
+
+/// NFKC before and after, for folding may undo it.
+// Its frame is large, and names are read on small stacks.
+#[inline(never)]
+fn fold_beyond_ascii(text: &str) -> String {
     text.nfkc().default_case_fold().nfkc().collect()
 }
 

@@ -6,7 +6,7 @@
 //! program that this one comes from, with `[name]님이`. The English `[name] joined.`
 //! is the one exception; who says just that gets one more space.
 
-use std::{fmt, io::Write as _, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use crate::event::Event;
 
@@ -68,47 +68,48 @@ impl LineEnd {
 
 /// Appends the lines by which people are told of `event`.
 pub fn write_event(event: &Event, lang: Lang, line_end: LineEnd, out: &mut Vec<u8>) {
+    let mut line = |parts: &[&str]| {
+        for part in parts {
+            out.extend_from_slice(part.as_bytes());
+        }
+        out.extend_from_slice(line_end.as_str().as_bytes());
+    };
     match event {
         Event::Said { user, text, me, .. } => {
-            for line in text.split('\n') {
-                let (before, after): (&[u8], &[u8]) = match me {
-                    true => (b"* ", b" "),
-                    false if looks_like_notice(line) => (b"[", b"]  "),
-                    false => (b"[", b"] "),
+            for text in text.split('\n') {
+                let (before, after) = match me {
+                    true => ("* ", " "),
+                    false if looks_like_notice(text) => ("[", "]  "),
+                    false => ("[", "] "),
                 };
-                for part in [before, user.as_bytes(), after, line.as_bytes()] {
-                    out.extend_from_slice(part);
-                }
-                out.extend_from_slice(line_end.as_str().as_bytes());
+                line(&[before, user, after, text]);
             }
         }
         Event::Joined { user, .. } => match lang {
-            Lang::Ko => put(out, line_end, format_args!("[{user}]님이 입장했습니다.")),
-            Lang::En => put(out, line_end, format_args!("[{user}] joined.")),
+            Lang::Ko => line(&["[", user, "]님이 입장했습니다."]),
+            Lang::En => line(&["[", user, "] joined."]),
         },
         Event::Left { user, text: None, .. } => match lang {
-            Lang::Ko => put(out, line_end, format_args!("[{user}]님이 퇴장했습니다.")),
-            Lang::En => put(out, line_end, format_args!("[{user}] left.")),
+            Lang::Ko => line(&["[", user, "]님이 퇴장했습니다."]),
+            Lang::En => line(&["[", user, "] left."]),
         },
         Event::Left { user, text: Some(text), .. } => match lang {
-            Lang::Ko => put(out, line_end, format_args!("[{user}]님이 퇴장했습니다. ({text})")),
-            Lang::En => put(out, line_end, format_args!("[{user}] left. ({text})")),
+            Lang::Ko => line(&["[", user, "]님이 퇴장했습니다. (", text, ")"]),
+            Lang::En => line(&["[", user, "] left. (", text, ")"]),
         },
         Event::Announced { text, .. } => {
             let server = match lang {
-                Lang::Ko => "서버",
-                Lang::En => "server",
+                Lang::Ko => "[서버] ",
+                Lang::En => "[server] ",
             };
-            for line in text.split('\n') {
-                put(out, line_end, format_args!("[{server}] {line}"));
-            }
+            text.split('\n').for_each(|text| line(&[server, text]));
         }
         other => {
             let text = match lang {
                 Lang::Ko => korean(other),
                 Lang::En => english(other),
             };
-            put(out, line_end, format_args!("-- {text} --"));
+            line(&["-- ", &text, " --"]);
         }
     }
 }
@@ -116,10 +117,6 @@ pub fn write_event(event: &Event, lang: Lang, line_end: LineEnd, out: &mut Vec<u
 /// Whether a line after `[name] ` would be the English for coming or going.
 fn looks_like_notice(line: &str) -> bool {
     line == "joined." || line == "left." || line.starts_with("left. (")
-}
-
-fn put(out: &mut Vec<u8>, line_end: LineEnd, text: fmt::Arguments<'_>) {
-    write!(out, "{text}{}", line_end.as_str()).expect("a Vec takes all");
 }
 
 /// What happened, for all events that are not told as the seed told them.

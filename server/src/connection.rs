@@ -182,7 +182,9 @@ impl Connection {
     fn live(&mut self) -> Result<Infallible, CloseReason> {
         self.reader.begin(Instant::now() + self.shared.config.handshake_timeout)?;
         self.greet();
-        self.log_in()?;
+        if let Some(entrance) = self.log_in()? {
+            self.go_in(&entrance)?;
+        }
         self.admission.logged_in();
         self.converse()
     }
@@ -202,6 +204,7 @@ impl Connection {
         }
     }
 
+    #[inline(never)]
     fn take_line(&mut self, line: Line) -> Result<(), CloseReason> {
         let line = match line.text() {
             Ok(line) => line,

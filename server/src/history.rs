@@ -62,6 +62,8 @@ impl History {
     }
 
     /// Takes in what has happened in a round. Of more than is kept, the first go.
+    // On the pump's small stack: see `Floor::apply`.
+    #[inline(never)]
     pub(crate) fn extend(&mut self, events: impl ExactSizeIterator<Item = Event>) {
         let passed_over = events.len().saturating_sub(EVENTS);
         let mut anything = false;

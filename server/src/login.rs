@@ -52,6 +52,16 @@ enum Place {
     },
 }
 
+/// Who has just got a name, and has yet to go in: later, when the stack that the name
+/// took is free again for whoever pumps.
+pub(crate) struct Entrance {
+    session: Arc<Session>,
+    /// The first room; none is the lobby.
+    destination: Option<Destination>,
+    shown: usize,
+    nonce: Option<String>,
+}
+
 impl Place {
     fn of(destination: Option<Destination>) -> Place {
         match destination {
@@ -84,9 +94,10 @@ impl Connection {
         self.send(answer);
     }
 
-    /// Asks for a name until one was claimed, and its bearer is in a room.
+    /// Asks for a name until one was claimed, or a session was come back to; only the
+    /// latter needs no entrance.
     #[inline(never)]
-    pub(crate) fn log_in(&mut self) -> Result<(), CloseReason> {
+    pub(crate) fn log_in(&mut self) -> Result<Option<Box<Entrance>>, CloseReason> {
         let timeout = self.shared.config.login_timeout;
         let timed_out = CloseReason::Told(Goodbye::LoginTimeout { seconds: timeout.as_secs() });
         let deadline = Instant::now() + timeout;
@@ -99,9 +110,9 @@ impl Connection {
             }
             while let Some(line) = self.next_line(Some((deadline, timed_out)))? {
                 (first_line, hint_at) = (false, None);
-                self.take_login_line(line, &mut tries_left)?;
+                let entrance = self.take_login_line(line, &mut tries_left)?;
                 if self.session.is_some() {
-                    return Ok(());
+                    return Ok(entrance);
                 }
             }
             if let Some(end) = self.reader.peer_end() {
@@ -132,10 +143,17 @@ impl Connection {
 
     /// Takes one line at the prompt.
     #[inline(never)]
-    fn take_login_line(&mut self, line: Line, tries_left: &mut u32) -> Result<(), CloseReason> {
+    fn take_login_line(
+        &mut self,
+        line: Line,
+        tries_left: &mut u32,
+    ) -> Result<Option<Box<Entrance>>, CloseReason> {
         let line = match line.text() {
             Ok(line) => line,
-            Err(notice) => return self.refuse_login(&notice, None, tries_left),
+            Err(notice) => {
+                self.refuse_login(&notice, None, tries_left)?;
+                return Ok(None);
+            }
         };
         if self.json {
             return self.take_login_request(&line, tries_left);
@@ -144,7 +162,7 @@ impl Connection {
         let line = line.trim_start_matches('\u{feff}').trim();
         if line == "/json" {
             self.become_json();
-            return Ok(());
+            return Ok(None);
         }
         match Input::parse(line) {
             Input::Text(name) => {
@@ -156,14 +174,18 @@ impl Connection {
             Input::Command(_) => {
                 self.take_command_line(line, None)?;
                 self.prompt();
-                Ok(())
+                Ok(None)
             }
         }
     }
 
     /// Takes one JSON line before the login.
     #[inline(never)]
-    fn take_login_request(&mut self, line: &str, tries_left: &mut u32) -> Result<(), CloseReason> {
+    fn take_login_request(
+        &mut self,
+        line: &str,
+        tries_left: &mut u32,
+    ) -> Result<Option<Box<Entrance>>, CloseReason> {
         match Request::parse(line) {
             Ok(Request::Login {
                 session: Some(token), room, last, last_private, nonce, ..
@@ -187,11 +209,11 @@ impl Connection {
                     Ok(destination) => Place::of(destination),
                     Err(DestinationError::Name(error)) => {
                         self.notice(&Notice::NameRefused(&error), nonce.as_deref());
-                        return Ok(());
+                        return Ok(None);
                     }
                     Err(DestinationError::Key(_)) => {
                         self.notice(&Notice::NoSuchRoom, nonce.as_deref());
-                        return Ok(());
+                        return Ok(None);
                     }
                 };
                 let shown = history.unwrap_or(SHOWN_EVENTS);
@@ -206,27 +228,27 @@ impl Connection {
             }
             Err(error) => self.refuse_request(error),
         }
-        Ok(())
+        Ok(None)
     }
 
-    /// Claims a name, or a guest name if it is empty, and goes to the room. What is
-    /// refused is said, and may be tried again.
+    /// Claims a name, or a guest name if it is empty. What is refused is said, and may
+    /// be tried again.
     #[inline(never)]
     fn claim(
         &mut self,
         name: &str,
         login: NewLogin,
         tries_left: &mut u32,
-    ) -> Result<(), CloseReason> {
-        let NewLogin { place, shown, nonce } = login;
-        let nonce = nonce.as_deref();
+    ) -> Result<Option<Box<Entrance>>, CloseReason> {
+        let NewLogin { place, shown, nonce: request } = login;
+        let nonce = request.as_deref();
         let number = self.admission.number;
         if let Place::Room(wanted) = &place
             && let Err(notice) = self.check_destination(wanted)
         {
             self.destination = None;
             self.notice_and_prompt(&notice, nonce);
-            return Ok(());
+            return Ok(None);
         }
         let token = if self.json { Some(new_token()?) } else { None };
         let now = clock::now();
@@ -236,17 +258,19 @@ impl Connection {
             let user = match UserName::parse(name) {
                 Ok(user) => user,
                 Err(error) => {
-                    return self.refuse_login(&Notice::NameRefused(&error), nonce, tries_left);
+                    self.refuse_login(&Notice::NameRefused(&error), nonce, tries_left)?;
+                    return Ok(None);
                 }
             };
             if self.shared.bans.bans_name(&user) {
-                return self.refuse_login(&Notice::NameBanned, nonce, tries_left);
+                self.refuse_login(&Notice::NameBanned, nonce, tries_left)?;
+                return Ok(None);
             }
             match self.shared.users.claim(&user, token, number, now) {
                 Ok(session) => session,
                 Err(_) => {
                     self.notice_and_prompt(&Notice::NameInUse, nonce);
-                    return Ok(());
+                    return Ok(None);
                 }
             }
         };
@@ -256,13 +280,13 @@ impl Connection {
                 // The name is free again: nobody has seen it yet.
                 self.shared.users.end(&session);
                 self.notice_and_prompt(&notice, nonce);
-                return Ok(());
+                return Ok(None);
             }
         };
         self.shared.console.joined(&session.name(), self.shared.users.present());
         session.change_lang(self.lang);
         self.session = Some(session.clone());
-        self.enter_first(&session, destination, shown, nonce)
+        Ok(Some(Box::new(Entrance { session, destination, shown, nonce: request })))
     }
 
     /// Where a new session goes, which is made if it is to be a new room; none is the
@@ -284,16 +308,12 @@ impl Connection {
 
     /// Goes to the first room of a new session.
     #[inline(never)]
-    fn enter_first(
-        &mut self,
-        session: &Arc<Session>,
-        destination: Option<Destination>,
-        shown: usize,
-        nonce: Option<&str>,
-    ) -> Result<(), CloseReason> {
+    pub(crate) fn go_in(&mut self, entrance: &Entrance) -> Result<(), CloseReason> {
+        let Entrance { session, destination, shown, nonce } = entrance;
+        let nonce = nonce.as_deref();
         self.destination = None;
         // Who takes what one read gives it for a message gets no history.
-        let shown = if self.outbox.pieces() == Pieces::Lines { 0 } else { shown };
+        let shown = if self.outbox.pieces() == Pieces::Lines { 0 } else { *shown };
         let coming = |connection: &Connection| Coming {
             session: session.clone(),
             outbox: connection.outbox.clone(),
@@ -306,7 +326,7 @@ impl Connection {
                 lobby.join(coming(self)).map_err(|_| CloseReason::Told(Goodbye::Shutdown))?;
                 self.room = Some(lobby);
             }
-            Some(wanted) => match self.enter(&wanted, || coming(self)) {
+            Some(wanted) => match self.enter(wanted, || coming(self)) {
                 Ok(room) => self.room = Some(room),
                 Err(refusal) => {
                     self.welcome_nowhere(session, false, 0);

@@ -224,6 +224,8 @@ impl Outbox {
     }
 
     /// Likewise, without the events that `is_hidden` names.
+    // Rare, and not to stand on the small stack of who pumps for all others.
+    #[inline(never)]
     pub(crate) fn offer_without(
         self: &Arc<Self>,
         batch: &mut Batch,

@@ -211,7 +211,7 @@ pub(crate) enum Question {
         token: Option<String>,
     },
     /// How others come in, as it was found out for who asks.
-    Invite(Invite),
+    Invite(Box<Invite>),
 }
 
 /// Who does something to a room.
@@ -284,8 +284,8 @@ impl Room {
     ///
     /// [`Ended`] if the server stops.
     pub(crate) fn join(self: &Arc<Self>, coming: Coming) -> Result<(), Ended> {
-        let post = Post::Join { coming, room: self.clone(), answer: None };
-        self.post(post, POST_BYTES, Urgency::Waits)
+        let room = self.clone();
+        self.post(POST_BYTES, Urgency::Waits, || Post::Join { coming, room, answer: None })
     }
 
     /// Brings a member in and blocks until it is, or is refused. May pump.
@@ -311,7 +311,7 @@ impl Room {
     ///
     /// [`Ended`] if the room takes no posts any more; likewise below.
     pub(crate) fn leave(&self, session: u64, going: Going) -> Result<(), Ended> {
-        self.post(Post::Leave { session, going }, POST_BYTES, Urgency::Now)
+        self.post(POST_BYTES, Urgency::Now, || Post::Leave { session, going })
     }
 
     /// Takes a member out who goes to another room, and blocks until it has been told
@@ -347,8 +347,7 @@ impl Room {
         nonce: Option<String>,
     ) -> Result<(), Ended> {
         let (session, outbox) = (session.clone(), outbox.clone());
-        let post = Post::Ask { session, outbox, question, nonce };
-        self.post(post, QUESTION_BYTES, Urgency::Waits)
+        self.post(QUESTION_BYTES, Urgency::Waits, || Post::Ask { session, outbox, question, nonce })
     }
 
     /// Does something to the room or its members, and blocks until everyone was told.
@@ -359,7 +358,7 @@ impl Room {
 
     /// The same for what nobody waits for. Never waits for space; may pump.
     pub(crate) fn act_now(&self, by: By, action: Action) -> Result<(), Ended> {
-        self.post(Post::Act { by, action, answer: None }, POST_BYTES, Urgency::Now)
+        self.post(POST_BYTES, Urgency::Now, || Post::Act { by, action, answer: None })
     }
 
     /// Ends the room if it has been empty since `before`; else tells since when it
@@ -386,18 +385,32 @@ impl Room {
 
     fn ask(&self, urgency: Urgency, post: impl FnOnce(Answered) -> Post) -> Result<(), Refusal> {
         let (answer, answered) = bounded(1);
-        self.post(post(answer), POST_BYTES, urgency).map_err(|Ended(())| Refusal::Ended)?;
+        self.post(POST_BYTES, urgency, || post(answer)).map_err(|Ended(())| Refusal::Ended)?;
         // Dropped unanswered if the room has ended, or the post has panicked.
         answered.recv().unwrap_or(Err(Refusal::Ended))
     }
 
-    fn post(&self, post: Post, bytes: usize, urgency: Urgency) -> Result<(), Ended> {
-        match self.mailbox.post(post, bytes, urgency) {
-            Ok(Some(pump)) => self.pump(pump),
-            Ok(None) => {}
-            Err(Ended(_)) => return Err(Ended(())),
+    fn post(
+        &self,
+        bytes: usize,
+        urgency: Urgency,
+        post: impl FnOnce() -> Post,
+    ) -> Result<(), Ended> {
+        if let Some(pump) = self.hand_in(bytes, urgency, post)? {
+            self.pump(pump);
         }
         Ok(())
+    }
+
+    // Whoever posts pumps, on its own small stack: the post is not to stand there still.
+    #[inline(never)]
+    fn hand_in(
+        &self,
+        bytes: usize,
+        urgency: Urgency,
+        post: impl FnOnce() -> Post,
+    ) -> Result<Option<Pump<'_, Post>>, Ended> {
+        self.mailbox.post(post(), bytes, urgency).map_err(|Ended(_)| Ended(()))
     }
 
     fn pump(&self, mut pump: Pump<'_, Post>) {

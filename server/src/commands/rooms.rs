@@ -235,7 +235,7 @@ impl Connection {
         let Some(room) = &self.room else { return self.notice(&Notice::NoRoom, nonce) };
         let came_by = self.reader.local_address();
         let invite = invite::invitation(room, came_by, &self.shared.doors, qr);
-        self.ask(Question::Invite(invite), nonce);
+        self.ask(Question::Invite(Box::new(invite)), nonce);
     }
 
     pub(super) fn topic(

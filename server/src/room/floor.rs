@@ -148,13 +148,7 @@ impl Floor {
     pub(super) fn round(&mut self, now: Instant) -> Vec<(Answered, Result<(), Refusal>)> {
         self.time = clock::now();
         self.now = now;
-        let mut posts = std::mem::take(&mut self.posts);
-        for post in posts.drain(..) {
-            if catch_unwind(AssertUnwindSafe(|| self.apply(post))).is_err() {
-                tracing::error!(room = %self.name, "a post panicked and was dropped");
-            }
-        }
-        self.posts = posts;
+        self.apply_all();
         // Before anyone is told: who hears that the room is open may come in.
         if std::mem::take(&mut self.changed) {
             *self.published.lock() = self.status();
@@ -164,6 +158,17 @@ impl Floor {
     }
 
     // Whoever posts pumps, on its own small stack: what is over leaves its frame.
+    #[inline(never)]
+    fn apply_all(&mut self) {
+        let mut posts = std::mem::take(&mut self.posts);
+        for post in posts.drain(..) {
+            if catch_unwind(AssertUnwindSafe(|| self.apply(post))).is_err() {
+                tracing::error!(room = %self.name, "a post panicked and was dropped");
+            }
+        }
+        self.posts = posts;
+    }
+
     #[inline(never)]
     fn apply(&mut self, post: Post) {
         match post {
@@ -514,9 +519,10 @@ impl Floor {
     fn tell(&mut self) {
         let (to, now) = (self.batch_len(), self.now);
         self.members.tell(&mut self.batch, to, now);
-        for leaver in self.leavers.drain(..) {
+        for leaver in &self.leavers {
             leaver.tell(&mut self.batch, now);
         }
+        self.leavers.clear();
         self.history.extend(self.batch.drain());
         if let Some(stopped) = self.stopped.take() {
             let _ = stopped.send(());

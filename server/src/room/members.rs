@@ -175,15 +175,15 @@ impl Member {
 
 impl Leaver {
     /// Tells it all that it is still told.
-    pub(super) fn tell(self, batch: &mut Batch, now: Instant) {
+    pub(super) fn tell(&self, batch: &mut Batch, now: Instant) {
         let Leaver { member, to, after, ending } = self;
-        member.tell(batch, to, now);
+        member.tell(batch, *to, now);
         member.guarded(|| {
             if !after.is_empty() {
-                member.outbox.push(&after);
+                member.outbox.push(after);
             }
             if let Some(Ending { outbox, reason, goodbye, .. }) = ending {
-                outbox.close(reason, &goodbye);
+                outbox.close(*reason, goodbye);
             }
         });
     }
