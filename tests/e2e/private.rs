@@ -206,6 +206,25 @@ fn a_login_may_make_its_own_room_which_nobody_else_sees() {
 }
 
 #[test]
+fn the_topic_of_a_login_is_as_clean_as_any() {
+    let server = TestServer::start(|_| {});
+    let mut alice = server.connect();
+    alice.become_json();
+    let topic = "x\u{1b}]0;owned\u{7}\r[server] y\u{202e}\nz\u{9b}2J";
+    alice.send_json(json!({"type": "login", "name": "alice", "new_room": true, "topic": topic}));
+    let topic = "x[server] y z";
+    assert_eq!(alice.expect_message("welcome")["topic"], topic);
+    alice.expect_message("joined");
+    alice.send_json(json!({"type": "command", "line": "/invite"}));
+    let invite = alice.expect_message("invite");
+    let mut bob = server.connect();
+    bob.login_to(&format!("#{}", invite["key"].as_str().expect("a key")), "bob");
+    bob.send("/topic\n");
+    let told = bob.expect(topic);
+    assert!(!told.contains(|c: char| c.is_control() && c != '\n'), "{told:?}");
+}
+
+#[test]
 fn a_new_room_that_is_refused_leaves_the_login_to_come() {
     let server = TestServer::start(|config| {
         config.trust_proxy = vec!["127.0.0.1".parse().expect("a range")];

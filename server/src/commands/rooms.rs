@@ -7,6 +7,7 @@ use madang_protocol::{
     limits::{SHOWN_EVENTS, TOPIC_BYTES},
     notice::Notice,
     room::{Destination, RoomName},
+    sanitize::sanitize_message,
 };
 
 use super::one_line;
@@ -301,7 +302,8 @@ impl Connection {
 
 /// The topic as it may be set, or what is wrong with it.
 fn read_topic(topic: &str) -> Result<Arc<str>, Notice<'static>> {
-    let topic = one_line(topic);
+    // A login brings its own, which was no command and is sanitized nowhere else.
+    let topic = one_line(&sanitize_message(topic));
     if topic.len() > TOPIC_BYTES {
         return Err(Notice::TextTooLong { bytes: topic.len(), limit: TOPIC_BYTES });
     }
