@@ -18,7 +18,7 @@ use madang_protocol::{
 };
 
 use crate::{
-    config::{Config, Listen, TlsConfig},
+    config::{Config, Listen, METRICS_PORT, TlsConfig},
     rate_limit::RateLimit,
     transport::http::{
         origin::{Origin, PublicUrl},
@@ -67,6 +67,12 @@ pub struct Cli {
     /// File with the certificate's private key, in PEM
     #[arg(long, env = "MADANG_TLS_KEY", value_name = "PEM", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+
+    /// Address to tell the server's numbers at, likewise, on port 9011 if none is given: at
+    /// <http://ADDR/metrics>, as Prometheus reads them; no name, room or key is among them
+    #[arg(long, env = "MADANG_METRICS", value_name = "ADDR",
+          value_parser = |text: &str| parse_listen(text, METRICS_PORT))]
+    metrics: Option<Listen>,
 
     /// Take neither WebSocket nor HTTP
     #[arg(long)]
@@ -154,6 +160,7 @@ impl Cli {
             listen: self.listen.clone(),
             tls: self.tls(),
             web: if self.no_web { Vec::new() } else { self.web.clone() },
+            metrics: self.metrics,
             public_url: self.public_url.clone(),
             allow_origin: self.allow_origin.clone(),
             trust_proxy: self.trust_proxy.clone(),

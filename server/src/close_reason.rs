@@ -73,6 +73,20 @@ impl TlsFault {
 }
 
 impl CloseReason {
+    /// The reason in one word, which stays the same in every language.
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            CloseReason::Told(goodbye) => goodbye.code(),
+            CloseReason::Lost(_) => "lost",
+            CloseReason::Stalled => "stalled",
+            CloseReason::Tls(TlsFault::TimedOut) => "tls_timeout",
+            CloseReason::Tls(TlsFault::Refused(_)) => "tls_refused",
+            CloseReason::Tls(TlsFault::Incompatible) => "tls_incompatible",
+            CloseReason::Tls(TlsFault::Broken) => "tls_broken",
+            CloseReason::Tls(TlsFault::Cut) => "tls_cut",
+        }
+    }
+
     /// The reason in a few words for the operator.
     pub(crate) fn text(self, lang: Lang) -> String {
         let goodbye = match self {

@@ -19,6 +19,9 @@ use crate::{
     transport::tls::certificates::PairFiles,
 };
 
+/// The port for the server's numbers.
+pub const METRICS_PORT: u16 = 9011;
+
 /// How a server runs. `Config::default()` is what `madang-server` does without flags.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -26,6 +29,8 @@ pub struct Config {
     pub listen: Vec<Listen>,
     /// Where HTTP and WebSocket are taken. Default: port 9998 of every address.
     pub web: Vec<Listen>,
+    /// Where the server's numbers are told over HTTP, to anybody. Default: nowhere.
+    pub metrics: Option<Listen>,
     /// What is encrypted, and with which certificate; `None` means nothing.
     /// Default: `None`.
     pub tls: Option<TlsConfig>,
@@ -200,6 +205,7 @@ impl Default for Config {
         Config {
             listen: vec![Listen::Everywhere(LINES_PORT)],
             web: vec![Listen::Everywhere(WEB_PORT)],
+            metrics: None,
             tls: None,
             public_url: None,
             allow_origin: Vec::new(),

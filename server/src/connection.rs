@@ -113,6 +113,7 @@ impl Connection {
     fn finish(mut self: Box<Self>, reason: CloseReason) {
         // Who else wanted it gone wanted it first.
         let reason = self.outbox.reason().unwrap_or(reason);
+        self.shared.metrics.ended.count(reason.code());
         let user = self.leave(reason);
         self.shared.console.closed(self.address, self.admission.number, user.as_ref(), reason);
 
@@ -310,7 +311,7 @@ impl Connection {
         let Some(session) = &self.session else { return };
         match &self.room {
             Some(room) => room.say(session, speeches),
-            None => room::refuse(session, &speeches, Refusal::NoMember),
+            None => room::refuse(&self.shared.metrics, session, &speeches, Refusal::NoMember),
         }
     }
 
@@ -327,6 +328,7 @@ impl Connection {
             self.pay(bytes, deadline)?;
             self.outbox.wait_for_space(deadline.map(|(deadline, _)| deadline))?;
             if let Some(line) = self.reader.take_line(self.json) {
+                self.admission.traffic.lines.add(1);
                 return Ok(Some(line));
             }
         }
@@ -399,13 +401,22 @@ impl Connection {
 
     /// Sends a notice.
     pub(crate) fn notice(&self, notice: &Notice<'_>, nonce: Option<&str>) {
+        self.count_refusal(notice);
         let mut answer = self.answer();
         answer.notice_to(notice, nonce);
         self.send(answer);
     }
 
+    /// Counts what is no mere notice, but says that something was refused.
+    pub(crate) fn count_refusal(&self, notice: &Notice<'_>) {
+        if let Some(code) = notice.code() {
+            self.shared.metrics.refused.count(code);
+        }
+    }
+
     /// Says what is wrong with a JSON line.
     pub(crate) fn refuse_request(&self, error: RequestError) {
+        self.shared.metrics.refused.count(error.kind.code());
         let mut answer = self.answer();
         answer.message(&ServerMessage::Error {
             code: error.kind.code().into(),

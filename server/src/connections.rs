@@ -2,7 +2,7 @@
 //! how each can be reached when the server stops.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     net::{IpAddr, Ipv6Addr},
     sync::Arc,
     time::Instant,
@@ -11,9 +11,14 @@ use std::{
 use madang_protocol::notice::Goodbye;
 
 use crate::{
+    listener::Door,
+    metrics::{Traffic, TrafficSum},
     outbox::Outbox,
     sync::{Condvar, Mutex},
 };
+
+/// The most connections that ask for the server's numbers at once.
+pub(crate) const METRICS_CONNECTIONS: usize = 8;
 
 /// The table of open connections.
 pub(crate) struct Connections {
@@ -40,13 +45,27 @@ pub(crate) struct ConnectionLimits {
 struct Table {
     last_number: u64,
     count: usize,
+    doors: BTreeMap<Door, DoorCounts>,
     open: HashMap<u64, Open>,
     addresses: HashMap<IpAddr, PerAddress>,
+    /// What passed through connections that are no more.
+    past_traffic: TrafficSum,
 }
 
 struct Open {
     outbox: Arc<Outbox>,
+    door: Door,
     address: IpAddr,
+    traffic: Arc<Traffic>,
+}
+
+/// How many connections have come in at a door.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DoorCounts {
+    /// Those that are open.
+    pub(crate) open: usize,
+    /// All since the start.
+    pub(crate) opened: u64,
 }
 
 #[derive(Debug, Default)]
@@ -72,6 +91,9 @@ pub(crate) struct Admission {
     connections: Arc<Connections>,
     /// The connection's number; no two of a server are the same.
     pub(crate) number: u64,
+    /// What passes through it.
+    pub(crate) traffic: Arc<Traffic>,
+    door: Door,
     address: IpAddr,
     /// The address that its limits are counted under, if it is limited.
     counted: Option<IpAddr>,
@@ -84,17 +106,17 @@ impl Connections {
         Arc::new(Connections { limits, table, empty })
     }
 
-    /// Admits a connection from `address`.
+    /// Admits a connection from `address` at `door`.
     ///
     /// # Errors
     ///
     /// What to tell the peer, if there are too many already.
     pub(crate) fn admit(
         self: &Arc<Self>,
+        door: Door,
         address: IpAddr,
-        stage: Stage,
     ) -> Result<Admission, Goodbye> {
-        let mut admission = self.admit_uncounted(address, stage)?;
+        let mut admission = self.admit_proxied(door, address)?;
         admission.count_under(address)?;
         Ok(admission)
     }
@@ -105,28 +127,45 @@ impl Connections {
     /// # Errors
     ///
     /// What to tell the peer, if there are too many already.
-    pub(crate) fn admit_proxied(self: &Arc<Self>, address: IpAddr) -> Result<Admission, Goodbye> {
-        self.admit_uncounted(address, Stage::Request)
-    }
-
-    fn admit_uncounted(
+    pub(crate) fn admit_proxied(
         self: &Arc<Self>,
+        door: Door,
         address: IpAddr,
-        stage: Stage,
     ) -> Result<Admission, Goodbye> {
         let mut table = self.table.lock();
-        if table.count >= self.limits.total {
+        if table.is_full(door, self.limits.total) {
             return Err(Goodbye::ServerFull);
         }
         table.count += 1;
         table.last_number += 1;
+        let counts = table.doors.entry(door).or_default();
+        counts.open += 1;
+        counts.opened += 1;
         Ok(Admission {
             connections: self.clone(),
             number: table.last_number,
+            traffic: Arc::default(),
+            door,
             address: address.to_canonical(),
             counted: None,
-            stage,
+            stage: door.first_stage(),
         })
+    }
+
+    /// How many connections have come in, by door.
+    pub(crate) fn doors(&self) -> BTreeMap<Door, DoorCounts> {
+        self.table.lock().doors.clone()
+    }
+
+    /// What has passed through all connections since the start, but those that asked
+    /// for the server's numbers.
+    pub(crate) fn traffic(&self) -> TrafficSum {
+        // Under the lock, nobody goes from the open ones to the past.
+        let table = self.table.lock();
+        let mut sum = table.past_traffic;
+        let of_chat = table.open.values().filter(|open| open.door != Door::Metrics);
+        of_chat.for_each(|open| sum += &open.traffic);
+        sum
     }
 
     /// Every outbox that is registered now.
@@ -163,6 +202,18 @@ impl Connections {
     }
 }
 
+impl Table {
+    /// Whether nobody more may come in at `door`. The numbers can be asked for when
+    /// there is no place in the chat, and asking takes none there.
+    fn is_full(&self, door: Door, total: usize) -> bool {
+        let asking = self.doors.get(&Door::Metrics).map_or(0, |counts| counts.open);
+        match door {
+            Door::Metrics => asking >= METRICS_CONNECTIONS,
+            _ => self.count - asking >= total,
+        }
+    }
+}
+
 impl Admission {
     /// The connection is one of `address`; counts it there, if it was not counted
     /// before.
@@ -174,6 +225,9 @@ impl Admission {
         let limits = self.connections.limits;
         let mut table = self.connections.table.lock();
         self.address = address.to_canonical();
+        if self.door == Door::Metrics {
+            return Ok(());
+        }
         if let Some(open) = table.open.get_mut(&self.number) {
             open.address = self.address;
         }
@@ -205,7 +259,8 @@ impl Admission {
 
     /// Lets the connection be reached when the server stops.
     pub(crate) fn register(&self, outbox: Arc<Outbox>) {
-        let open = Open { outbox, address: self.address };
+        let (door, address, traffic) = (self.door, self.address, self.traffic.clone());
+        let open = Open { outbox, door, address, traffic };
         self.connections.table.lock().open.insert(self.number, open);
     }
 
@@ -264,7 +319,13 @@ impl Drop for Admission {
     fn drop(&mut self) {
         let mut table = self.connections.table.lock();
         table.open.remove(&self.number);
+        if self.door != Door::Metrics {
+            table.past_traffic += &self.traffic;
+        }
         table.count -= 1;
+        if let Some(counts) = table.doors.get_mut(&self.door) {
+            counts.open -= 1;
+        }
         if let Some(address) = self.counted
             && let Some(per_address) = table.addresses.get_mut(&address)
         {
@@ -311,12 +372,12 @@ mod tests {
     #[track_caller]
     fn refused(connections: &Arc<Connections>, address: &str) -> Option<Goodbye> {
         let address = address.parse().expect("an address");
-        connections.admit(address, Stage::Login).err()
+        connections.admit(Door::Lines, address).err()
     }
 
     fn admitted(connections: &Arc<Connections>, address: &str) -> Admission {
         let address = address.parse().expect("an address");
-        connections.admit(address, Stage::Login).unwrap_or_else(|refusal| panic!("{refusal:?}"))
+        connections.admit(Door::Lines, address).unwrap_or_else(|refusal| panic!("{refusal:?}"))
     }
 
     #[test]
@@ -364,7 +425,7 @@ mod tests {
         let connections = connections(100);
         let proxy = "10.0.0.1".parse().expect("an address");
         let mut unknown: Vec<Admission> = (0..4)
-            .map(|_| connections.admit_proxied(proxy).unwrap_or_else(|_| panic!("full")))
+            .map(|_| connections.admit_proxied(Door::Web, proxy).unwrap_or_else(|_| panic!("full")))
             .collect();
         let address = "203.0.113.9".parse().expect("an address");
         for admission in &mut unknown[..3] {
@@ -381,7 +442,7 @@ mod tests {
     fn requests_take_no_place_of_members_until_they_are_for_the_chat() {
         let connections = connections(100);
         let address = "203.0.113.9".parse().expect("an address");
-        let request = || connections.admit(address, Stage::Request);
+        let request = || connections.admit(Door::Web, address);
         let mut open: Vec<Admission> =
             (0..3).map(|_| request().unwrap_or_else(|_| panic!("full"))).collect();
         assert_eq!(request().err(), Some(Goodbye::AddressFull));

@@ -61,6 +61,11 @@ impl Drainer {
         }
     }
 
+    /// How many outboxes wait for their sockets.
+    pub(crate) fn queue_len(&self) -> usize {
+        self.waiting.lock().len()
+    }
+
     fn run(&self) {
         let mut events = Events::new();
         let mut next_check = Instant::now() + self.stall_timeout;

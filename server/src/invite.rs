@@ -145,7 +145,7 @@ fn draw(text: &str) -> Option<String> {
 
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
-    use std::time::SystemTime;
+    use std::{sync::Arc, time::SystemTime};
 
     use madang_protocol::room::RoomKey;
 
@@ -155,7 +155,7 @@ mod tests {
 
     fn room(name: &str, is_private: bool) -> Room {
         let private = is_private.then(|| (RoomKey::from_bits(1), 1));
-        Room::new(1, name, private, None, SystemTime::now())
+        Room::new(1, name, private, None, SystemTime::now(), Arc::default())
     }
 
     fn address(text: &str) -> Option<SocketAddr> {

@@ -28,7 +28,8 @@
 //! `UserManager` or `Rooms` → a room's floor → its `Mailbox` → its status → a
 //! `Session` → `Outbox` → the drainer's table of who waits. Two of a kind are never
 //! held together, and none is held across anything that can block. The tables of
-//! connections, bans and deadlines are taken alone, or last.
+//! connections, bans and deadlines, and what is counted by reason, are taken alone, or
+//! last.
 //!
 //! # Order of shutdown
 //!
@@ -77,6 +78,7 @@ mod sink;
 mod drainer;
 mod timekeeper;
 mod clock;
+mod metrics;
 mod close_reason;
 mod sync;
 

@@ -46,7 +46,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What comes in at a listener.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Door {
     /// Lines over TCP.
     Lines,
@@ -54,6 +54,28 @@ pub(crate) enum Door {
     TlsLines,
     /// HTTP and WebSocket.
     Web,
+    /// HTTP, for the server's numbers alone.
+    Metrics,
+}
+
+impl Door {
+    /// How far a connection has come that was just accepted.
+    pub(crate) fn first_stage(self) -> Stage {
+        match self {
+            Door::Lines | Door::TlsLines => Stage::Login,
+            Door::Web | Door::Metrics => Stage::Request,
+        }
+    }
+
+    /// Its name in the server's numbers.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Door::Lines => "lines",
+            Door::TlsLines => "tls",
+            Door::Web => "web",
+            Door::Metrics => "metrics",
+        }
+    }
 }
 
 /// A listener at work.
@@ -205,8 +227,8 @@ impl Acceptor<'_> {
             return self.refuse(&stream, address, Goodbye::Banned);
         }
         let admitted = match is_proxy {
-            true => self.shared.connections.admit_proxied(address),
-            false => self.shared.connections.admit(address, self.first_stage()),
+            true => self.shared.connections.admit_proxied(self.door, address),
+            false => self.shared.connections.admit(self.door, address),
         };
         let admission = match admitted {
             Ok(admission) => admission,
@@ -225,14 +247,6 @@ impl Acceptor<'_> {
         }
     }
 
-    /// How far a connection has come when it is accepted.
-    fn first_stage(&self) -> Stage {
-        match self.door {
-            Door::Web => Stage::Request,
-            Door::Lines | Door::TlsLines => Stage::Login,
-        }
-    }
-
     /// Tells a peer why it can't come in. What it has sent is read away, so that
     /// closing does not reset the connection before the peer has read that.
     fn refuse(&self, stream: &TcpStream, address: IpAddr, goodbye: Goodbye) {
@@ -241,7 +255,7 @@ impl Acceptor<'_> {
             Door::Lines | Door::TlsLines => {
                 (Notice::Goodbye(goodbye).text(self.shared.config.lang) + "\n").into()
             }
-            Door::Web => http::refusal(&web::refusal_of(goodbye), Method::Get),
+            Door::Web | Door::Metrics => http::refusal(&web::refusal_of(goodbye), Method::Get),
         };
         let _ = rustix::net::send(stream, &words, SendFlags::DONTWAIT);
         let _ = stream.shutdown(std::net::Shutdown::Write);
@@ -253,6 +267,7 @@ impl Acceptor<'_> {
                 break;
             }
         }
+        self.shared.metrics.refused.count(goodbye.code());
         self.shared.console.refused(address, CloseReason::Told(goodbye));
     }
 
@@ -287,9 +302,9 @@ fn connection(
             let connection = Box::new(connection);
             Box::new(|| connection.run())
         }
-        Door::Web => {
+        Door::Web | Door::Metrics => {
             let (input, outbox) = shared.open(door, &admission, stream);
-            let connection = WebConnection::new(shared, admission, input, address, outbox);
+            let connection = WebConnection::new(shared, door, admission, input, address, outbox);
             Box::new(|| connection.run())
         }
     }

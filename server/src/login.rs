@@ -460,6 +460,7 @@ impl Connection {
 
     /// Sends a notice, and to people the prompt again, in one write.
     fn notice_and_prompt(&self, notice: &Notice<'_>, nonce: Option<&str>) {
+        self.count_refusal(notice);
         let mut answer = self.answer();
         answer.notice_to(notice, nonce);
         if !self.json {

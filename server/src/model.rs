@@ -6,7 +6,7 @@
 use std::{
     io,
     net::TcpStream,
-    sync::{Arc, atomic::AtomicUsize},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -282,14 +282,10 @@ fn whatever_waits_is_sent_when_the_socket_takes_it() {
         || {
             const BATCHES: u64 = 3;
             let socket = FakeSocket::with_space(4);
-            let bounds = Arc::new(Bounds {
-                outbox_bytes: usize::MAX,
-                backlog_bytes: usize::MAX,
-                backlog: AtomicUsize::new(0),
-            });
+            let bounds = Arc::new(Bounds::new(usize::MAX, usize::MAX));
             let waker = Arc::new(ModelWaker { socket: socket.clone() });
             let form = Form::Text(Lang::En, LineEnd::Lf);
-            let outbox = Outbox::new(1, form, socket.sink(), bounds, waker);
+            let outbox = Outbox::new(1, form, socket.sink(), bounds, waker, Arc::default());
 
             let pump = thread::spawn({
                 let outbox = outbox.clone();

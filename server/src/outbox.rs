@@ -33,6 +33,7 @@ use crate::{
     batch::{Batch, Form, Mark, Rendered},
     carrier::Carrier,
     close_reason::CloseReason,
+    metrics::Traffic,
     sink::{Sent, Sink, TcpSink, tls::Decrypted},
     sync::{Condvar, Mutex, MutexGuard},
 };
@@ -64,6 +65,16 @@ pub(crate) struct Bounds {
     pub(crate) backlog_bytes: usize,
     /// What waits in all of them now.
     pub(crate) backlog: AtomicUsize,
+    /// The most that has ever waited in one.
+    pub(crate) high_water: AtomicUsize,
+}
+
+impl Bounds {
+    /// Bounds of so many bytes, before anything waits.
+    pub(crate) fn new(outbox_bytes: usize, backlog_bytes: usize) -> Bounds {
+        let (backlog, high_water) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Bounds { outbox_bytes, backlog_bytes, backlog, high_water }
+    }
 }
 
 /// The queue in front of one connection's sink.
@@ -71,6 +82,8 @@ pub(crate) struct Outbox {
     number: u64,
     bounds: Arc<Bounds>,
     waker: Arc<dyn Waker>,
+    /// Counted under the lock of the state alone.
+    traffic: Arc<Traffic>,
     state: Mutex<State>,
     /// Signalled when private entries were sent and when the connection ends.
     changed: Condvar,
@@ -143,6 +156,7 @@ impl Outbox {
         sink: Box<dyn Sink>,
         bounds: Arc<Bounds>,
         waker: Arc<dyn Waker>,
+        traffic: Arc<Traffic>,
     ) -> Arc<Outbox> {
         let state = State {
             sink: Some(sink),
@@ -162,6 +176,7 @@ impl Outbox {
             number,
             bounds,
             waker,
+            traffic,
             state: Mutex::new(state),
             changed: Condvar::new(),
         })
@@ -272,9 +287,10 @@ impl Outbox {
         now: Instant,
     ) {
         let bytes = rendered.bytes(&events);
+        self.traffic.deliveries.add(u64::from(events.end - events.start));
         let mut sent = 0;
         if state.queue.is_empty() {
-            match state.send(bytes) {
+            match self.send(&mut state, bytes) {
                 Sent::Taken(count) if count == bytes.len() => return,
                 Sent::Taken(count) => sent = count,
                 Sent::Gone(error) => return self.end_locked(&mut state, CloseReason::from(error)),
@@ -417,6 +433,7 @@ impl Outbox {
         while !state.queue.is_empty() {
             match state.send_queued() {
                 (Sent::Taken(count), offered) => {
+                    self.traffic.sent_bytes.add(count as u64);
                     self.take_out(&mut state, count);
                     if count < offered {
                         return self.arm(&mut state);
@@ -468,13 +485,22 @@ impl Outbox {
         true
     }
 
+    /// Offers `bytes`, which are not empty, to the sink.
+    fn send(&self, state: &mut State, bytes: &[u8]) -> Sent {
+        let sent = state.send(bytes);
+        if let Sent::Taken(count) = sent {
+            self.traffic.sent_bytes.add(count as u64);
+        }
+        sent
+    }
+
     fn push_locked(self: &Arc<Self>, state: &mut MutexGuard<'_, State>, bytes: &[u8]) {
         let mut sent = 0;
         if state.queue.is_empty() {
             if bytes.is_empty() {
                 return;
             }
-            match state.send(bytes) {
+            match self.send(state, bytes) {
                 Sent::Taken(count) => sent = count,
                 Sent::Gone(error) => return self.end_locked(state, CloseReason::from(error)),
             }
@@ -497,6 +523,9 @@ impl Outbox {
     ) {
         state.waiting_bytes += cost;
         self.bounds.backlog.fetch_add(cost, Ordering::Relaxed);
+        if state.waiting_bytes > self.bounds.high_water.load(Ordering::Relaxed) {
+            self.bounds.high_water.fetch_max(state.waiting_bytes, Ordering::Relaxed);
+        }
         let was_empty = state.queue.is_empty();
         state.queue.push_back(entry);
         if was_empty {
@@ -561,7 +590,10 @@ impl Outbox {
             }
             self.uncount(state, &entry);
             let mark = match entry.body {
-                Body::Shared { rendered, events } => rendered.mark(&events),
+                Body::Shared { rendered, events } => {
+                    self.traffic.skipped.add(u64::from(events.end - events.start));
+                    rendered.mark(&events)
+                }
                 Body::Mark { mark, .. } => mark,
                 Body::Private(_) => unreachable!("kept above"),
             };

@@ -26,6 +26,7 @@ use crate::{
     close_reason::CloseReason,
     invite::Invite,
     mailbox::{Ended, Mailbox, Pump, Urgency},
+    metrics::Metrics,
     outbox::Outbox,
     refusal::Refusal,
     session::{Hidden, Session},
@@ -57,6 +58,7 @@ pub(crate) struct Room {
     pub(crate) name: Arc<str>,
     /// By which a private room is reached.
     pub(crate) key: Option<RoomKey>,
+    metrics: Arc<Metrics>,
     mailbox: Mailbox<Post>,
     /// Locked by the pump alone, for as long as it pumps.
     floor: Mutex<Floor>,
@@ -255,17 +257,21 @@ impl Room {
         private: Option<(RoomKey, u64)>,
         topic: Option<Arc<str>>,
         now: SystemTime,
+        metrics: Arc<Metrics>,
     ) -> Room {
         let name: Arc<str> = name.into();
         let since_1970 = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         // Below 2^53, which JSON numbers hold exactly, until the year 2255.
         let first_id = since_1970.as_micros() as u64;
         let owner = private.map(|(_, owner)| owner);
-        let floor = Floor::new(number, name.clone(), first_id, private.is_some(), owner, topic);
+        let is_private = private.is_some();
+        let floor =
+            Floor::new(number, name.clone(), first_id, is_private, owner, topic, metrics.clone());
         Room {
             number,
             name,
             key: private.map(|(key, _)| key),
+            metrics,
             mailbox: Mailbox::new(),
             status: floor.published_status(),
             floor: Mutex::new(floor),
@@ -331,7 +337,7 @@ impl Room {
             Ok(Some(pump)) => self.pump(pump),
             Ok(None) => {}
             Err(Ended(Post::Say { session, speeches })) => {
-                refuse(&session, &speeches, Refusal::NoMember);
+                refuse(&self.metrics, &session, &speeches, Refusal::NoMember);
             }
             Err(Ended(_)) => {}
         }
@@ -420,7 +426,7 @@ impl Room {
         while let Some(duty) = pump.next_round(now - started > PUMP_PATIENCE, floor.posts()) {
             pump = duty;
             let answers = floor.round(Instant::now());
-            now = Instant::now();
+            now = floor.told();
             if floor.has_ended() {
                 self.mailbox.shut();
             }
@@ -434,9 +440,10 @@ impl Room {
 
 /// Tells who can't speak why, once, or for each request that has a nonce. What was
 /// said before its connection was cut stays said: that is only acknowledged again.
-pub(crate) fn refuse(session: &Session, speeches: &[Speech], refusal: Refusal) {
+pub(crate) fn refuse(metrics: &Metrics, session: &Session, speeches: &[Speech], refusal: Refusal) {
+    let notice = refusal.notice();
+    notice.code().into_iter().for_each(|code| metrics.refused.count(code));
     session.tell(|answer| {
-        let notice = refusal.notice();
         let mut is_told = false;
         for nonce in speeches.iter().map(|speech| speech.nonce.as_deref()) {
             match (nonce, nonce.and_then(|nonce| session.knows_nonce(nonce))) {

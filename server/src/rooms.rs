@@ -12,7 +12,7 @@ use madang_protocol::{
     room::{Destination, LOBBY, RoomKey, RoomName, private_mark},
 };
 
-use crate::{room::Room, sync::Mutex};
+use crate::{metrics::Metrics, room::Room, sync::Mutex};
 
 /// The rooms of a server.
 pub(crate) struct Rooms {
@@ -20,6 +20,7 @@ pub(crate) struct Rooms {
     pub(crate) lobby: Arc<Room>,
     /// The most rooms, the lobby aside.
     limit: usize,
+    metrics: Arc<Metrics>,
     table: Mutex<Table>,
 }
 
@@ -52,9 +53,10 @@ pub(crate) enum Fate {
 
 impl Rooms {
     /// Has the lobby alone.
-    pub(crate) fn new(limit: usize) -> Rooms {
-        let lobby = Arc::new(Room::new(0, LOBBY, None, None, SystemTime::now()));
-        Rooms { lobby, limit, table: Mutex::new(Table::default()) }
+    pub(crate) fn new(limit: usize, metrics: Arc<Metrics>) -> Rooms {
+        let now = SystemTime::now();
+        let lobby = Arc::new(Room::new(0, LOBBY, None, None, now, metrics.clone()));
+        Rooms { lobby, limit, metrics, table: Mutex::new(Table::default()) }
     }
 
     /// The room where somebody wants to go, if it exists.
@@ -79,7 +81,8 @@ impl Rooms {
         }
         table.check(self.limit)?;
         table.last_number += 1;
-        let room = Room::new(table.last_number, name.as_str(), None, None, SystemTime::now());
+        let (number, now, metrics) = (table.last_number, SystemTime::now(), self.metrics.clone());
+        let room = Room::new(number, name.as_str(), None, None, now, metrics);
         let room = Arc::new(room);
         table.public.insert(key, room.clone());
         Ok(room)
@@ -106,7 +109,8 @@ impl Rooms {
         };
         table.last_number += 1;
         let number = table.last_number;
-        let room = Room::new(number, &mark, Some((key, owner)), topic, SystemTime::now());
+        let (private, now, metrics) = (Some((key, owner)), SystemTime::now(), self.metrics.clone());
+        let room = Room::new(number, &mark, private, topic, now, metrics);
         let room = Arc::new(room);
         table.private.insert(key, room.clone());
         Ok(room)
@@ -200,7 +204,7 @@ mod tests {
 
     #[test]
     fn rooms_are_found_by_name_in_any_case_and_by_key() {
-        let rooms = Rooms::new(10);
+        let rooms = Rooms::new(10, Arc::default());
         assert!(rooms.find(&public("로비")).is_some_and(|room| Arc::ptr_eq(&room, &rooms.lobby)));
         assert!(rooms.find(&public("Math")).is_none());
         let math = rooms.make_public(&RoomName::parse("Math").expect("a name")).expect("space");
@@ -216,7 +220,7 @@ mod tests {
 
     #[test]
     fn there_are_only_so_many() {
-        let rooms = Rooms::new(2);
+        let rooms = Rooms::new(2, Arc::default());
         let name = |text| RoomName::parse(text).expect("a name");
         let made = rooms.make_public(&name("a")).expect("space");
         rooms.make_private(1, None).expect("space");
@@ -230,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_room_ends_when_it_has_been_empty_for_a_while() {
-        let rooms = Rooms::new(10);
+        let rooms = Rooms::new(10, Arc::default());
         let room = rooms.make_private(1, None).expect("space");
         let hour = Duration::from_secs(3_600);
         assert!(matches!(rooms.end_if_empty(&room, hour), Fate::Waits(_)));

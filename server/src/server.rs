@@ -3,7 +3,7 @@
 use std::{
     io,
     net::{SocketAddr, TcpStream},
-    sync::{Arc, atomic::AtomicUsize},
+    sync::Arc,
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -23,6 +23,7 @@ use crate::{
     drainer::Drainer,
     invite::Doors,
     listener::{self, Door, Listener},
+    metrics::Metrics,
     operator::Operator,
     outbox::{Bounds, Outbox},
     room::{Action, By, Going, Room},
@@ -58,6 +59,7 @@ pub(crate) struct Shared {
     pub(crate) bounds: Arc<Bounds>,
     pub(crate) drainer: Arc<Drainer>,
     pub(crate) connections: Arc<Connections>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) users: UserManager,
     pub(crate) rooms: Rooms,
     pub(crate) room_allowance: RoomAllowance,
@@ -125,11 +127,12 @@ impl Shared {
             sink,
             self.bounds.clone(),
             self.drainer.clone(),
+            admission.traffic.clone(),
         );
         admission.register(outbox.clone());
         let input = match tls {
-            Some(_) => Input::Tls(TlsInput::new(stream, outbox.clone())),
-            None => Input::Plain(stream),
+            Some(_) => Input::tls(TlsInput::new(stream, outbox.clone()), admission.traffic.clone()),
+            None => Input::plain(stream, admission.traffic.clone()),
         };
         (input, outbox)
     }
@@ -137,7 +140,7 @@ impl Shared {
     /// Whether what comes in at `door` is encrypted.
     pub(crate) fn encrypts(&self, door: Door) -> bool {
         match door {
-            Door::Lines => false,
+            Door::Lines | Door::Metrics => false,
             Door::TlsLines => true,
             Door::Web => self.tls.is_some(),
         }
@@ -184,6 +187,7 @@ impl Server {
         let doors = doors.chain(config.web.iter().map(|listen| (Door::Web, listen)));
         let tls_listen = config.tls.iter().flat_map(|tls| &tls.listen);
         let doors = doors.chain(tls_listen.map(|listen| (Door::TlsLines, listen)));
+        let doors = doors.chain(config.metrics.iter().map(|listen| (Door::Metrics, listen)));
         let bind = |(door, listen): (Door, &Listen)| match listener::bind(*listen) {
             Ok(socket) => Ok((door, socket)),
             Err(cause) => {
@@ -191,6 +195,7 @@ impl Server {
                     Door::Lines => "--listen",
                     Door::TlsLines => "--listen-tls",
                     Door::Web => "--web (--no-web does without)",
+                    Door::Metrics => "--metrics",
                 };
                 Err(StartError::Listen { flag, address: listen.address(), cause })
             }
@@ -201,11 +206,7 @@ impl Server {
         let capacity = Capacity::of_process(sockets.len(), config.max_connections);
         let (drainer, drainer_thread) =
             Drainer::start(config.stall_timeout).map_err(StartError::Threads)?;
-        let bounds = Bounds {
-            outbox_bytes: config.outbox_bytes,
-            backlog_bytes: config.backlog_bytes,
-            backlog: AtomicUsize::new(0),
-        };
+        let bounds = Bounds::new(config.outbox_bytes, config.backlog_bytes);
         let away = AwayLimits { total: capacity.connections, per_address: config.max_per_address };
         let limits = ConnectionLimits {
             total: capacity.connections,
@@ -223,6 +224,7 @@ impl Server {
             web_is_encrypted: tls.is_some(),
             public_url: config.public_url.as_ref().map(PublicUrl::to_string),
         };
+        let metrics = Arc::new(Metrics::default());
         let shared = Arc::new(Shared {
             own_name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             console,
@@ -230,7 +232,8 @@ impl Server {
             drainer,
             connections: Connections::new(limits),
             users: UserManager::new(away),
-            rooms: Rooms::new(config.max_rooms),
+            rooms: Rooms::new(config.max_rooms, metrics.clone()),
+            metrics,
             room_allowance: RoomAllowance::new(config.rooms_per_minute),
             bans: Bans::default(),
             timekeeper: Timekeeper::default(),
@@ -277,7 +280,12 @@ impl Server {
         self.addresses_of(Door::Web)
     }
 
-    /// Whether that is https and wss.
+    /// Where it tells its numbers, if anywhere.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.addresses_of(Door::Metrics).first().copied()
+    }
+
+    /// Whether [the web port](Self::web_addresses) speaks https and wss.
     pub fn web_is_encrypted(&self) -> bool {
         self.shared.encrypts(Door::Web)
     }

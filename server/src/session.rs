@@ -398,7 +398,7 @@ impl Memory {
 
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
-    use std::{io, net::TcpStream, sync::atomic::AtomicUsize};
+    use std::{io, net::TcpStream};
 
     use madang_protocol::{
         notice::Goodbye,
@@ -434,10 +434,8 @@ mod tests {
 
     fn connect(connection: u64, form: Form) -> (Arc<FakeSocket>, Arc<Outbox>) {
         let socket = FakeSocket::with_space(usize::MAX);
-        let bounds =
-            Bounds { outbox_bytes: 1_000, backlog_bytes: 1_000, backlog: AtomicUsize::new(0) };
-        let waker = Arc::new(QuietWaker);
-        let outbox = Outbox::new(connection, form, socket.sink(), Arc::new(bounds), waker);
+        let (bounds, waker) = (Arc::new(Bounds::new(1_000, 1_000)), Arc::new(QuietWaker));
+        let outbox = Outbox::new(connection, form, socket.sink(), bounds, waker, Arc::default());
         (socket, outbox)
     }
 

@@ -234,7 +234,7 @@ mod tests {
     }
 
     fn room(number: u64) -> Arc<Room> {
-        Arc::new(Room::new(number, "room", None, None, SystemTime::now()))
+        Arc::new(Room::new(number, "room", None, None, SystemTime::now(), Arc::default()))
     }
 
     /// The number of the session or room whose time has come.

@@ -18,6 +18,8 @@ use crate::{
     connection::Connection,
     connections::Admission,
     echo::Echo,
+    listener::Door,
+    metrics::report,
     outbox::Outbox,
     server::Shared,
     transport::{
@@ -35,6 +37,7 @@ const READ_BYTES: usize = 1_024;
 /// A connection whose request was not read yet.
 pub(crate) struct WebConnection {
     shared: Arc<Shared>,
+    door: Door,
     input: Input,
     address: IpAddr,
     outbox: Arc<Outbox>,
@@ -58,13 +61,14 @@ impl WebConnection {
     /// Takes over an accepted socket.
     pub(crate) fn new(
         shared: Arc<Shared>,
+        door: Door,
         admission: Admission,
         input: Input,
         address: IpAddr,
         outbox: Arc<Outbox>,
     ) -> WebConnection {
         outbox.change_carrier(Carrier::Http);
-        WebConnection { shared, input, address, outbox, lacks_tls: false, admission }
+        WebConnection { shared, door, input, address, outbox, lacks_tls: false, admission }
     }
 
     /// Lives the connection's life; returns when its socket may be closed.
@@ -184,6 +188,9 @@ impl WebConnection {
 
     /// Answers a request, or has it become WebSocket.
     fn answer(&mut self, head: &Head, rest: Vec<u8>) -> Result<Next, Refusal> {
+        if self.door == Door::Metrics {
+            return self.report(head);
+        }
         self.find_person(head)?;
         if self.lacks_tls {
             return self.redirect(head);
@@ -216,9 +223,30 @@ impl WebConnection {
         let trusted = &self.shared.config.trust_proxy;
         self.address = proxy::person(self.address, hops.into_iter(), trusted);
         if self.shared.bans.bans_address(self.address) {
-            return Err(refusal_of(Goodbye::Banned));
+            return Err(self.turn_away(Goodbye::Banned));
         }
-        self.admission.count_under(self.address).map_err(refusal_of)
+        self.admission.count_under(self.address).map_err(|goodbye| self.turn_away(goodbye))
+    }
+
+    /// Answers with the server's numbers.
+    fn report(&self, head: &Head) -> Result<Next, Refusal> {
+        if head.name() != "metrics" {
+            return Err(Refusal::new(Status::NotFound, "the numbers are at /metrics"));
+        }
+        if head.method == Method::Other {
+            return Err(Refusal::new(Status::MethodNotAllowed, "this is to be read alone"));
+        }
+        let text = report::report(&self.shared);
+        let content_type = report::CONTENT_TYPE;
+        let answer = http::response(Status::Ok, content_type, text.as_bytes(), head.method);
+        self.outbox.push_bytes(&answer);
+        Ok(Next::Close)
+    }
+
+    /// What somebody is told for whom there is no place, and counts them.
+    fn turn_away(&self, goodbye: Goodbye) -> Refusal {
+        self.shared.metrics.refused.count(goodbye.code());
+        refusal_of(goodbye)
     }
 
     /// Sends a browser to the same address with https.
@@ -241,7 +269,7 @@ impl WebConnection {
         })?;
         let json = handshake::offers_json(head).then_some(handshake::JSON);
         let answer = handshake::accept(head, json)?;
-        self.admission.begin_login().map_err(refusal_of)?;
+        self.admission.begin_login().map_err(|goodbye| self.turn_away(goodbye))?;
         if json.is_some() {
             self.outbox.change_form(Form::Json);
         }
@@ -251,7 +279,7 @@ impl WebConnection {
 
     fn open_echo(&mut self, head: &Head, rest: Vec<u8>) -> Result<Next, Refusal> {
         let answer = handshake::accept(head, None)?;
-        self.admission.begin_login().map_err(refusal_of)?;
+        self.admission.begin_login().map_err(|goodbye| self.turn_away(goodbye))?;
         self.upgrade(&answer, Carrier::Echo);
         Ok(Next::Echo(rest))
     }

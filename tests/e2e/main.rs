@@ -24,6 +24,7 @@ mod readme;
 mod doors;
 mod tls;
 mod web;
+mod metrics;
 mod hostile;
 mod rfc6455;
 mod peers;

@@ -11,7 +11,7 @@ use madang_tests::{DEADLINE, TestClient, TestServer, WebSocketClient};
 
 /// Sends a request and returns the whole answer, after which the server has closed.
 #[track_caller]
-fn answer(address: SocketAddr, request: &str) -> String {
+pub(crate) fn answer(address: SocketAddr, request: &str) -> String {
     let mut client = TestClient::connect(address);
     client.send(request);
     client.expect_rest()

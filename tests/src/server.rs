@@ -125,6 +125,17 @@ impl TestServer {
         self.web_address.expect("it has a web port")
     }
 
+    /// Where it tells its numbers.
+    ///
+    /// # Panics
+    ///
+    /// If it was told not to, or has stopped.
+    #[track_caller]
+    pub fn metrics_address(&self) -> SocketAddr {
+        let (server, _) = self.running.as_ref().expect("it has not stopped");
+        server.metrics_address().expect("it tells its numbers")
+    }
+
     fn tls(&self) -> &TestTls {
         self.tls.as_ref().expect("it was started with TLS")
     }

@@ -7,7 +7,7 @@ use madang_protocol::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::sink::fake::FakeSocket;
+use crate::{metrics::TrafficSum, sink::fake::FakeSocket};
 
 const FORM: Form = Form::Text(Lang::En, LineEnd::Lf);
 
@@ -30,6 +30,7 @@ impl Waker for FakeWaker {
 struct Bench {
     socket: Arc<FakeSocket>,
     bounds: Arc<Bounds>,
+    traffic: Arc<Traffic>,
     outbox: Arc<Outbox>,
     next_id: u64,
 }
@@ -38,14 +39,11 @@ impl Bench {
     /// An outbox of so many bytes before a socket with so much space.
     fn new(outbox_bytes: usize, space: usize) -> Bench {
         let socket = FakeSocket::with_space(space);
-        let bounds = Arc::new(Bounds {
-            outbox_bytes,
-            backlog_bytes: 1_000_000,
-            backlog: AtomicUsize::new(0),
-        });
+        let bounds = Arc::new(Bounds::new(outbox_bytes, 1_000_000));
         let waker = Arc::new(FakeWaker { socket: socket.clone() });
-        let outbox = Outbox::new(1, FORM, socket.sink(), bounds.clone(), waker);
-        Bench { socket, bounds, outbox, next_id: 0 }
+        let traffic = Arc::new(Traffic::default());
+        let outbox = Outbox::new(1, FORM, socket.sink(), bounds.clone(), waker, traffic.clone());
+        Bench { socket, bounds, traffic, outbox, next_id: 0 }
     }
 
     /// Offers a batch of so many events, whose lines are their ids.
@@ -123,6 +121,11 @@ fn a_slow_reader_is_skipped_and_told_and_keeps_its_answers() {
         newest + 3
     );
     assert_eq!(bench.socket.text(), expected);
+    let mut counted = TrafficSum::default();
+    counted += &bench.traffic;
+    let (deliveries, skipped) = (bench.next_id, newest - 1);
+    let sent_bytes = expected.len() as u64;
+    assert_eq!(counted, TrafficSum { deliveries, skipped, sent_bytes, ..TrafficSum::default() });
 }
 
 #[test]

@@ -26,6 +26,7 @@ use crate::{
     clock,
     close_reason::CloseReason,
     history::{Asked, History},
+    metrics::Metrics,
     outbox::Outbox,
     refusal::Refusal,
     session::Session,
@@ -69,6 +70,9 @@ pub(super) struct Floor {
     pub(super) changed: bool,
     published: Arc<Mutex<Status>>,
     ended: bool,
+    /// When everyone had been told of the round.
+    told: Instant,
+    metrics: Arc<Metrics>,
     /// Who waits for the room's end, when it has come.
     stopped: Option<Sender<()>>,
 }
@@ -81,6 +85,7 @@ impl Floor {
         is_private: bool,
         owner: Option<u64>,
         topic: Option<Arc<str>>,
+        metrics: Arc<Metrics>,
     ) -> Floor {
         let now = Instant::now();
         let published = Status {
@@ -113,6 +118,8 @@ impl Floor {
             changed: false,
             published: Arc::new(Mutex::new(published)),
             ended: false,
+            told: now,
+            metrics,
             stopped: None,
         }
     }
@@ -153,8 +160,16 @@ impl Floor {
         if std::mem::take(&mut self.changed) {
             *self.published.lock() = self.status();
         }
+        let events = self.batch_len();
         self.tell();
+        self.told = Instant::now();
+        self.metrics.count_round(u64::from(events), self.told - now);
         std::mem::take(&mut self.answers)
+    }
+
+    /// When everyone had been told of the last round.
+    pub(super) fn told(&self) -> Instant {
+        self.told
     }
 
     // Whoever posts pumps, on its own small stack: what is over leaves its frame.
@@ -398,10 +413,10 @@ impl Floor {
         let number = session.number;
         let user = match self.members.of(number) {
             Some(member) => member.user.clone(),
-            None => return refuse(session, &speeches, Refusal::NoMember),
+            None => return refuse(&self.metrics, session, &speeches, Refusal::NoMember),
         };
         if let Err(refusal) = self.check_may_speak(session) {
-            return refuse(session, &speeches, refusal);
+            return refuse(&self.metrics, session, &speeches, refusal);
         }
         let mut acks = Vec::new();
         for Speech { text, me, nonce } in speeches {

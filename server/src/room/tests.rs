@@ -1,7 +1,5 @@
 //! The room's guarantees, on sockets that are none.
 
-use std::sync::atomic::AtomicUsize;
-
 use madang_protocol::{
     event::Time,
     name::UserName,
@@ -46,8 +44,9 @@ struct Person {
 
 fn connect(connection: u64, form: Form) -> (Arc<FakeSocket>, Arc<Outbox>) {
     let socket = FakeSocket::with_space(usize::MAX);
-    let bounds = Bounds { outbox_bytes: 1_000, backlog_bytes: 1_000, backlog: AtomicUsize::new(0) };
-    let outbox = Outbox::new(connection, form, socket.sink(), Arc::new(bounds), Arc::new(NoWaker));
+    let bounds = Arc::new(Bounds::new(1_000, 1_000));
+    let waker = Arc::new(NoWaker);
+    let outbox = Outbox::new(connection, form, socket.sink(), bounds, waker, Arc::default());
     (socket, outbox)
 }
 
@@ -135,13 +134,14 @@ impl Person {
 
 fn room() -> Arc<Room> {
     let made = SystemTime::UNIX_EPOCH + Duration::from_micros(1_000);
-    Arc::new(Room::new(0, "lobby", None, None, made))
+    Arc::new(Room::new(0, "lobby", None, None, made, Arc::default()))
 }
 
 /// A private room of the session 1, whose first id is 1000.
 fn private_room() -> Arc<Room> {
     let made = SystemTime::UNIX_EPOCH + Duration::from_micros(1_000);
-    Arc::new(Room::new(7, "private-k3f9", Some((RoomKey::from_bits(1), 1)), None, made))
+    let private = Some((RoomKey::from_bits(1), 1));
+    Arc::new(Room::new(7, "private-k3f9", private, None, made, Arc::default()))
 }
 
 /// Puts posts into one round.

@@ -4,10 +4,15 @@
 use std::{io, net::TcpStream, sync::Arc, time::Instant};
 
 use super::{PeerEnd, Received, is_readable, read_once, tls::TlsInput, wait_readable};
-use crate::close_reason::CloseReason;
+use crate::{close_reason::CloseReason, metrics::Traffic};
 
 /// The reading side of a connection.
-pub(crate) enum Input {
+pub(crate) struct Input {
+    source: Source,
+    traffic: Arc<Traffic>,
+}
+
+enum Source {
     /// What the socket has, as it is.
     Plain(Arc<TcpStream>),
     /// What comes over TLS.
@@ -15,6 +20,16 @@ pub(crate) enum Input {
 }
 
 impl Input {
+    /// What comes over `stream`, as it is.
+    pub(crate) fn plain(stream: Arc<TcpStream>, traffic: Arc<Traffic>) -> Input {
+        Input { source: Source::Plain(stream), traffic }
+    }
+
+    /// What comes over TLS.
+    pub(crate) fn tls(input: TlsInput, traffic: Arc<Traffic>) -> Input {
+        Input { source: Source::Tls(input), traffic }
+    }
+
     /// Does the handshake, if there is to be one. A peer that does not begin one is read
     /// as it is from then on.
     ///
@@ -23,10 +38,10 @@ impl Input {
     /// Why there is no session; [`Goodbye::NoTls`](madang_protocol::notice::Goodbye::NoTls)
     /// if the peer speaks no TLS.
     pub(crate) fn shake_hands(&mut self, deadline: Instant) -> Result<(), CloseReason> {
-        let Input::Tls(input) = self else { return Ok(()) };
+        let Source::Tls(input) = &mut self.source else { return Ok(()) };
         let outcome = input.shake_hands(deadline);
         if outcome == Err(TlsInput::NO_TLS) {
-            *self = Input::Plain(input.give_up());
+            self.source = Source::Plain(input.give_up());
         }
         outcome
     }
@@ -34,37 +49,41 @@ impl Input {
     /// Blocks until there is something to read (the end too), or `deadline`; false in
     /// that case.
     pub(crate) fn wait_readable(&mut self, deadline: Instant) -> io::Result<bool> {
-        match self {
-            Input::Plain(stream) => wait_readable(stream, deadline),
-            Input::Tls(input) => input.wait_readable(Some(deadline)),
+        match &mut self.source {
+            Source::Plain(stream) => wait_readable(stream, deadline),
+            Source::Tls(input) => input.wait_readable(Some(deadline)),
         }
     }
 
     /// Whether there is something to read now.
     pub(crate) fn is_readable(&self) -> io::Result<bool> {
-        match self {
-            Input::Plain(stream) => is_readable(stream),
-            Input::Tls(input) => input.is_readable(),
+        match &self.source {
+            Source::Plain(stream) => is_readable(stream),
+            Source::Tls(input) => input.is_readable(),
         }
     }
 
     /// Reads once, as far as `space` goes, which is not empty; blocks until something
     /// comes. Over TLS, that may be nothing for the reader.
     pub(crate) fn read(&mut self, space: &mut [u8]) -> io::Result<Received> {
-        match self {
-            Input::Plain(stream) => Ok(match read_once(stream, space)? {
+        let received = match &mut self.source {
+            Source::Plain(stream) => match read_once(stream, space)? {
                 0 => Received::End(PeerEnd::Closed),
                 count => Received::Bytes(count),
-            }),
-            Input::Tls(input) => input.read(space),
+            },
+            Source::Tls(input) => input.read(space)?,
+        };
+        if let Received::Bytes(count) = received {
+            self.traffic.received_bytes.add(count as u64);
         }
+        Ok(received)
     }
 
     /// The socket.
     pub(crate) fn stream(&self) -> &TcpStream {
-        match self {
-            Input::Plain(stream) => stream,
-            Input::Tls(input) => input.stream(),
+        match &self.source {
+            Source::Plain(stream) => stream,
+            Source::Tls(input) => input.stream(),
         }
     }
 }

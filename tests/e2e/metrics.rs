@@ -1,0 +1,202 @@
+//! What the server tells of itself at `--metrics`, against conversations that are
+//! counted by hand.
+
+use std::{
+    collections::BTreeMap,
+    net::Ipv4Addr,
+    time::{Duration, Instant},
+};
+
+use madang_server::config::{Config, Listen};
+use madang_tests::{DEADLINE, Program, TestClient, TestServer};
+use serde_json::json;
+
+use crate::{peers::python, web::answer};
+
+/// Has a server tell its numbers.
+fn tell(config: &mut Config) {
+    config.metrics = Some(Listen::At((Ipv4Addr::LOCALHOST, 0).into()));
+}
+
+/// The samples, as they are written: `name{label="value"}`, and what each is.
+#[track_caller]
+fn samples(server: &TestServer) -> BTreeMap<String, f64> {
+    let answer = answer(server.metrics_address(), "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("an empty line");
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    assert!(head.contains("\r\nContent-Type: text/plain; version=0.0.4; "), "{head}");
+    let samples = body.lines().filter(|line| !line.starts_with('#'));
+    let read = |line: &str| {
+        let (sample, value) = line.rsplit_once(' ').expect("a sample and its value");
+        (sample.to_owned(), value.parse().expect("a number"))
+    };
+    samples.map(read).collect()
+}
+
+/// Waits until the samples are what is expected; others may be anything.
+#[track_caller]
+fn expect_samples(server: &TestServer, expected: &[(&str, f64)]) {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let samples = samples(server);
+        let differs = |(sample, value): &&(&str, f64)| samples.get(*sample) != Some(value);
+        let Some((sample, value)) = expected.iter().find(differs) else { return };
+        assert!(Instant::now() < deadline, "{sample} is not {value} but {samples:#?}");
+    }
+}
+
+/// A conversation over every door: who is still there, and what is counted of it.
+fn conversation(server: &TestServer) -> ([TestClient; 2], Vec<(&'static str, f64)>) {
+    // Told of alice, bob, carol: of three joins, two, and one.
+    let mut alice = server.login("alice");
+    let mut bob = server.login_tls("bob");
+    alice.expect_joined("bob");
+    let mut carol = server.connect_wss("/", &[("Sec-WebSocket-Protocol", "madang.json.v1")]);
+    carol.login_json("carol");
+    alice.expect_joined("carol");
+    bob.expect_joined("carol");
+    // Refused, and gone: three lines.
+    let mut dave = server.connect();
+    dave.expect("ID:");
+    dave.send("ALICE\n").expect("ID:");
+    dave.send("/nonsense\n").expect("ID:");
+    dave.send("/quit\n").expect_rest();
+    // Ten lines, to three.
+    alice.send("말\n".repeat(10));
+    for number in 0..10 {
+        alice.expect_next("[alice] 말\n");
+        bob.expect_next("[alice] 말\n");
+        assert_eq!(carol.expect_json("said")["text"], "말", "line {number}");
+    }
+    // A private room for one: told of leaving the lobby, and of joining.
+    carol.send_json(&json!({"type": "command", "line": "/new"}));
+    carol.expect_json("entered");
+    carol.expect_json("joined");
+    alice.expect("[carol]님이 퇴장했습니다.\n");
+    bob.expect("[carol]님이 퇴장했습니다.\n");
+    carol.send_json(&json!({"type": "command", "line": "/quit"}));
+    carol.expect_json("bye");
+    carol.expect_closed();
+    let counted = vec![
+        ("madang_connections{door=\"lines\"}", 1.0),
+        ("madang_connections{door=\"tls\"}", 1.0),
+        ("madang_connections{door=\"web\"}", 0.0),
+        ("madang_connections_opened_total{door=\"lines\"}", 2.0),
+        ("madang_connections_opened_total{door=\"tls\"}", 1.0),
+        ("madang_connections_opened_total{door=\"web\"}", 1.0),
+        ("madang_connections_ended_total{reason=\"quit\"}", 2.0),
+        ("madang_refused_total{reason=\"name_taken\"}", 1.0),
+        ("madang_refused_total{reason=\"unknown_command\"}", 1.0),
+        ("madang_sessions", 2.0),
+        ("madang_members", 2.0),
+        ("madang_rooms{kind=\"public\"}", 1.0),
+        ("madang_rooms{kind=\"private\"}", 1.0),
+        ("madang_lines_received_total", 1.0 + 1.0 + 1.0 + 3.0 + 10.0 + 2.0),
+        ("madang_deliveries_total", 3.0 + 2.0 + 1.0 + 30.0 + 2.0 + 1.0),
+        ("madang_skipped_total", 0.0),
+        // Each event once, of whatever round: three joins, ten lines, carol's leaving,
+        // her coming to her own room, and her leaving that.
+        ("madang_round_events_sum", 3.0 + 10.0 + 1.0 + 1.0 + 1.0),
+        ("madang_outbox_backlog_bytes", 0.0),
+        ("madang_drainer_queue", 0.0),
+    ];
+    ([alice, bob], counted)
+}
+
+#[test]
+fn a_counted_conversation_is_what_the_numbers_tell() {
+    let server = TestServer::start_with_tls(tell);
+    let (_present, expected) = conversation(&server);
+    expect_samples(&server, &expected);
+}
+
+#[test]
+fn bytes_are_counted_each_way() {
+    let server = TestServer::start(tell);
+    let (mut alice, mut bob) = server.login_two("alice", "bob");
+    let before = samples(&server);
+    alice.send("안녕\n").expect_next("[alice] 안녕\n");
+    bob.expect_next("[alice] 안녕\n");
+    let more = |name: &str, bytes: usize| (name.to_owned(), before[name] + bytes as f64);
+    let expected = [
+        more("madang_received_bytes_total", "안녕\n".len()),
+        more("madang_sent_bytes_total", 2 * "[alice] 안녕\n".len()),
+    ];
+    let expected: Vec<_> = expected.iter().map(|(name, bytes)| (&**name, *bytes)).collect();
+    expect_samples(&server, &expected);
+}
+
+#[test]
+fn what_waits_and_what_is_skipped_is_counted() {
+    let server = TestServer::start(|config| {
+        tell(config);
+        config.outbox_bytes = 1_000;
+    });
+    let mut speaker = server.login("speaker");
+    let _stalled = server.login("stalled");
+    speaker.expect_joined("stalled");
+    let line = format!("{}\n", "x".repeat(4_000));
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        speaker.send(&line).expect_next(format!("[speaker] {line}"));
+        let samples = samples(&server);
+        if samples["madang_skipped_total"] > 0.0 {
+            assert_eq!(samples["madang_drainer_queue"], 1.0);
+            assert!(samples["madang_outbox_backlog_bytes"] > 0.0);
+            assert!(samples["madang_outbox_high_water_bytes"] > 1_000.0);
+            return;
+        }
+        assert!(Instant::now() < deadline, "nothing is skipped: {samples:#?}");
+    }
+}
+
+#[test]
+fn nothing_but_the_numbers_is_told_there_and_they_nowhere_else() {
+    let server = TestServer::start(|config| {
+        tell(config);
+        config.max_connections = Some(1);
+    });
+    let _alice = server.login("alice");
+    #[track_caller]
+    fn check(server: &TestServer, request: &str, status: &str) {
+        let answer = answer(server.metrics_address(), &format!("{request} HTTP/1.0\r\n\r\n"));
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {answer}");
+    }
+    // There is no place left in the chat, and asking needs none there.
+    check(&server, "GET /metrics", "200");
+    check(&server, "HEAD /metrics", "200");
+    check(&server, "POST /metrics", "405");
+    check(&server, "GET /", "404");
+    check(&server, "GET /healthz", "404");
+    expect_samples(&server, &[("madang_connections{door=\"lines\"}", 1.0)]);
+
+    let server = TestServer::start(tell);
+    let answer = answer(server.web_address(), "GET /metrics HTTP/1.0\r\n\r\n");
+    assert!(!answer.contains("madang_"), "{answer}");
+}
+
+#[test]
+fn no_name_room_or_key_is_among_the_numbers() {
+    let server = TestServer::start(tell);
+    let mut alice = server.login_json("alice");
+    alice.send_json(json!({"type": "command", "line": "/join 수학"}));
+    alice.expect_message("entered");
+    alice.expect_message("joined");
+    alice.send_json(json!({"type": "command", "line": "/new 작전"}));
+    let answer = answer(server.metrics_address(), "GET /metrics HTTP/1.0\r\n\r\n");
+    for secret in ["alice", "수학", "작전", "private-", "127.0.0.1"] {
+        assert!(!answer.contains(secret), "{secret}: {answer}");
+    }
+}
+
+#[test]
+#[ignore = "needs tests/peers/.venv"]
+fn prometheus_reads_the_numbers_of_a_counted_conversation() {
+    let server = TestServer::start_with_tls(tell);
+    let (_present, expected) = conversation(&server);
+    expect_samples(&server, &expected);
+    let url = format!("http://{}/metrics", server.metrics_address());
+    let expected = expected.iter().map(|(sample, value)| format!("{sample} {value}"));
+    Program::start(python("read_metrics.py").arg(url).args(expected))
+        .expect_success(Duration::from_secs(60));
+}
