@@ -59,6 +59,8 @@ pub(crate) enum Door {
 }
 
 impl Door {
+    pub(crate) const ALL: [Door; 4] = [Door::Lines, Door::TlsLines, Door::Web, Door::Metrics];
+
     /// How far a connection has come that was just accepted.
     pub(crate) fn first_stage(self) -> Stage {
         match self {

@@ -4,7 +4,7 @@ use std::{sync::atomic::Ordering, time::SystemTime};
 
 pub(crate) use super::exposition::CONTENT_TYPE;
 use super::exposition::{Exposition, Kind};
-use crate::server::Shared;
+use crate::{listener::Door, server::Shared};
 
 const NANOSECONDS: f64 = 1e9;
 
@@ -31,20 +31,22 @@ fn about_the_process(shared: &Shared, text: &mut Exposition) {
 }
 
 fn about_connections(shared: &Shared, text: &mut Exposition) {
-    let doors = shared.connections.doors();
+    let counts = shared.connections.doors();
+    let of_door = |door: Door| (door.label(), counts.get(&door).copied().unwrap_or_default());
+    let doors = Door::ALL.map(of_door);
     text.by(
         "madang_connections",
         Kind::Gauge,
         "Open connections by the door they came in at, logged in or not.",
         "door",
-        doors.iter().map(|(door, counts)| (door.label(), counts.open)),
+        doors.map(|(door, counts)| (door, counts.open)),
     );
     text.by(
         "madang_connections_opened_total",
         Kind::Counter,
         "Connections that were admitted.",
         "door",
-        doors.iter().map(|(door, counts)| (door.label(), counts.opened)),
+        doors.map(|(door, counts)| (door, counts.opened)),
     );
     text.by(
         "madang_connections_ended_total",
