@@ -170,7 +170,8 @@ fn announce(server: &Server, public_url: Option<&PublicUrl>, console: &Console) 
     let web_is_encrypted = server.web_is_encrypted();
     let doors = Doors { lines, tls, web, web_is_encrypted, public_url };
     console.say(doors::invitation(&doors, lang));
-    if let Some(address) = server.metrics_address() {
+    let metrics: Vec<_> = server.metrics_address().into_iter().collect();
+    if let Some(address) = doors::reachable(&metrics).first() {
         console.say(match lang {
             Lang::Ko => format!("+++ 서버의 수치는 http://{address}/metrics 에 있습니다."),
             Lang::En => format!("+++ The server's numbers are at http://{address}/metrics"),

@@ -86,3 +86,13 @@ fn more_than_max_connections_are_told() {
     first.say("/quit");
     assert_eq!(first.expect_end(), "");
 }
+
+#[test]
+fn where_the_numbers_are_is_said_and_true() {
+    let mut server = ServerProcess::start(&["--metrics", "127.0.0.1:0", "--lang", "en"]);
+    server.out().expect("numbers are at http://");
+    let address = server.out().expect("/metrics\n").parse().expect("an address");
+    let mut peer = Peer::connect(address);
+    peer.send(b"GET /metrics HTTP/1.0\r\n\r\n");
+    peer.expect("\nmadang_sessions 0\n");
+}

@@ -14,12 +14,13 @@ use crate::{
 };
 
 /// Each flag with its variable, its default, and a value that it does not take.
-const FLAGS: [(&str, &str, Option<&str>, &str); 14] = [
+const FLAGS: [(&str, &str, Option<&str>, &str); 15] = [
     ("--listen", "MADANG_LISTEN", Some("[::]:9009"), "localhost:9009"),
     ("--web", "MADANG_WEB", Some("[::]:9998"), "localhost:9998"),
     ("--listen-tls", "MADANG_LISTEN_TLS", None, "localhost:9010"),
     ("--tls-cert", "MADANG_TLS_CERT", None, "/nonexistent/cert.pem"),
     ("--tls-key", "MADANG_TLS_KEY", None, "/nonexistent/key.pem"),
+    ("--metrics", "MADANG_METRICS", None, "localhost:9011"),
     ("--public-url", "MADANG_PUBLIC_URL", None, "chat.example.org"),
     ("--allow-origin", "MADANG_ALLOW_ORIGIN", None, "example.org"),
     ("--trust-proxy", "MADANG_TRUST_PROXY", None, "10.0.0.0/99"),
