@@ -255,10 +255,16 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
-    /// Takes in a mark that follows at once.
+    /// Whether `next` is of the same room, not of one that only has its name.
+    pub(crate) fn precedes(&self, next: &Mark) -> bool {
+        Arc::ptr_eq(&self.room, &next.room)
+    }
+
+    /// Takes in a mark that follows at once, and that it precedes.
     pub(crate) fn extend(&mut self, next: &Mark) {
         self.lines += next.lines;
-        self.to = next.to;
+        // Who has gone and come again is shown anew what was said before.
+        (self.from, self.to) = (self.from.min(next.from), self.to.max(next.to));
     }
 
     /// The mark as its reader sees it.

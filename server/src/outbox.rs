@@ -9,8 +9,8 @@
 //! 3. An entry whose first byte was sent is sent whole, or the connection ends.
 //! 4. While anything waits and the connection lives, its socket is armed or
 //!    somebody is sending under the lock: no wake-up is lost.
-//! 5. Past its bound, the shared entries that were not begun give way to one mark
-//!    that tells how many they were; private entries never do.
+//! 5. Past its bound, the shared entries that were not begun give way to one mark for
+//!    those of a room, that tells how many they were; private entries never do.
 //! 6. After [`close`](Outbox::close) it accepts nothing; after
 //!    [`end`](Outbox::end) it holds nothing.
 //! 7. The first [`CloseReason`] stays.
@@ -574,7 +574,8 @@ impl Outbox {
         }
     }
 
-    /// Replaces every shared entry that was not begun, but the newest, by marks.
+    /// Replaces every shared entry that was not begun, but the newest, by marks: one
+    /// for those that follow each other in one room, where the first of them stood.
     #[inline(never)]
     fn skip(&self, state: &mut MutexGuard<'_, State>) {
         let holds_byte = state.sink.as_ref().is_some_and(|sink| sink.holds_byte());
@@ -598,7 +599,9 @@ impl Outbox {
                 Body::Private(_) => unreachable!("kept above"),
             };
             match open_mark.and_then(|at| kept.get_mut(at)) {
-                Some(Entry { body: Body::Mark { mark: open, .. }, .. }) => open.extend(&mark),
+                Some(Entry { body: Body::Mark { mark: open, .. }, .. }) if open.precedes(&mark) => {
+                    open.extend(&mark);
+                }
                 _ => {
                     open_mark = Some(kept.len());
                     let body = Body::Mark { mark, bytes: Vec::new() };
@@ -606,13 +609,15 @@ impl Outbox {
                 }
             }
         }
-        if let Some(Entry { body: Body::Mark { mark, bytes }, .. }) =
-            open_mark.and_then(|at| kept.get_mut(at))
-        {
-            *bytes = carrier.carry(&mark.render(form)).into_owned();
-            let cost = bytes.len() + ENTRY_BYTES;
-            state.waiting_bytes += cost;
-            self.bounds.backlog.fetch_add(cost, Ordering::Relaxed);
+        for entry in &mut kept {
+            // Those that are new; one that was begun stays as it is.
+            let Body::Mark { mark, bytes } = &mut entry.body else { continue };
+            if bytes.is_empty() {
+                *bytes = carrier.carry(&mark.render(form)).into_owned();
+                let cost = bytes.len() + ENTRY_BYTES;
+                state.waiting_bytes += cost;
+                self.bounds.backlog.fetch_add(cost, Ordering::Relaxed);
+            }
         }
         state.queue = kept;
     }

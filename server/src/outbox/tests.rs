@@ -7,7 +7,7 @@ use madang_protocol::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::{metrics::TrafficSum, sink::fake::FakeSocket};
+use crate::{batch::Part, metrics::TrafficSum, sink::fake::FakeSocket};
 
 const FORM: Form = Form::Text(Lang::En, LineEnd::Lf);
 
@@ -32,6 +32,7 @@ struct Bench {
     bounds: Arc<Bounds>,
     traffic: Arc<Traffic>,
     outbox: Arc<Outbox>,
+    room: Arc<str>,
     next_id: u64,
 }
 
@@ -43,17 +44,21 @@ impl Bench {
         let waker = Arc::new(FakeWaker { socket: socket.clone() });
         let traffic = Arc::new(Traffic::default());
         let outbox = Outbox::new(1, FORM, socket.sink(), bounds.clone(), waker, traffic.clone());
-        Bench { socket, bounds, traffic, outbox, next_id: 0 }
+        Bench { socket, bounds, traffic, outbox, room: "lobby".into(), next_id: 0 }
     }
 
     /// Offers a batch of so many events, whose lines are their ids.
     fn offer(&mut self, events: u32) {
-        let mut batch = Batch::new("lobby".into());
+        self.offer_of(&self.room.clone(), events);
+    }
+
+    /// The same of another room, which a member goes to.
+    fn offer_of(&mut self, room: &Arc<str>, events: u32) {
+        let mut batch = Batch::new(room.clone());
         for _ in 0..events {
             let (id, text) = (self.next_id, self.next_id.to_string());
-            let (room, user) = ("lobby".into(), "u".into());
-            let stamp = Stamp { id, time: Time::from_millis(0), room };
-            batch.push(Event::Said { stamp, user, text, me: false }, 1);
+            let stamp = Stamp { id, time: Time::from_millis(0), room: room.clone() };
+            batch.push(Event::Said { stamp, user: "u".into(), text, me: false }, 1);
             self.next_id += 1;
         }
         self.outbox.offer(&mut batch, 0..events, Instant::now());
@@ -139,6 +144,46 @@ fn a_json_reader_is_told_which_ids_it_missed() {
     let text = bench.socket.text();
     let gap =
         "{\"type\":\"gap\",\"room\":\"lobby\",\"from\":0,\"to\":4}\n{\"type\":\"said\",\"id\":5,";
+    assert!(text.starts_with(gap), "{text}");
+}
+
+#[test]
+fn what_was_missed_of_each_room_is_told_apart() {
+    let mut bench = Bench::new(700, 0);
+    bench.outbox.change_form(Form::Json);
+    // Of the second two, the former has ended, and its name was taken again.
+    let rooms: [Arc<str>; 3] = ["a", "b", "b"].map(Arc::from);
+    for room in &rooms {
+        bench.offer_of(room, 3);
+        bench.outbox.push(b"entered\n");
+        bench.offer_of(room, 1);
+    }
+    bench.offer_of(&rooms[2], 2);
+    bench.make_space(usize::MAX);
+    let gap = |room, from, to| {
+        format!("{{\"type\":\"gap\",\"room\":\"{room}\",\"from\":{from},\"to\":{to}}}\n")
+    };
+    let (a, b, reborn) = (gap("a", 0, 3), gap("b", 4, 7), gap("b", 8, 11));
+    let expected =
+        format!("{a}entered\n{b}entered\n{reborn}entered\n{{\"type\":\"said\",\"id\":12,");
+    let text = bench.socket.text();
+    assert!(text.starts_with(&expected), "{text}");
+    assert_eq!(bench.waiting(), (0, false));
+}
+
+#[test]
+fn what_is_shown_anew_makes_no_gap_shorter() {
+    let mut bench = Bench::new(200, 0);
+    bench.outbox.change_form(Form::Json);
+    bench.offer(5);
+    let shown = [Part { lines: vec![b'x'; 200], first_id: 1, last_id: 2 }];
+    let carrier = Carrier::Lines;
+    let shown = Rendered::of_parts(bench.room.clone(), shown.into(), Form::Json, carrier);
+    bench.outbox.offer_rendered(&Arc::new(shown), 0..1, Instant::now());
+    bench.offer(1);
+    bench.make_space(usize::MAX);
+    let text = bench.socket.text();
+    let gap = "{\"type\":\"gap\",\"room\":\"lobby\",\"from\":0,\"to\":4}\n";
     assert!(text.starts_with(gap), "{text}");
 }
 
