@@ -175,6 +175,7 @@
 //! | `no_such_room`, `room_locked`, `room_full`, `in_room_already` | one can't go there; a wrong key, an expired and an ended one are one answer |
 //! | `too_many_rooms`, `rooms_too_fast` | no room is made |
 //! | `no_room`, `muted`, `owner_only` | one may not say or do that here |
+//! | `silenced` | the owner's mute is lifted, but the operator's is not |
 //! | `ignored`, `whisper_refused`, `no_whisper`, `too_many_hidden` | the whisper was not delivered; nobody to answer; nobody more can be hidden |
 //!
 //! # Coming back

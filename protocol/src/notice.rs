@@ -209,6 +209,8 @@ pub enum Notice<'a> {
         /// For how much longer, in seconds; until it is lifted if there is none.
         seconds: Option<u64>,
     },
+    /// The owner's mute is lifted, but the operator's is not.
+    Silenced,
     /// Only the owner of a private room may do this.
     OwnerOnly,
     /// It is as asked for already.
@@ -345,6 +347,7 @@ impl Notice<'_> {
             Notice::TextTooLong { .. } => "text_too_long",
             Notice::TooManyHidden { .. } => "too_many_hidden",
             Notice::Muted { .. } => "muted",
+            Notice::Silenced => "silenced",
             Notice::OwnerOnly => "owner_only",
             Notice::NameBanned => "name_banned",
             Notice::LoginFirst => "login_first",

@@ -23,6 +23,8 @@ pub(crate) enum Refusal {
     Already,
     /// Who asks may not speak, perhaps for so many seconds more.
     Muted { seconds: Option<u64> },
+    /// Who is meant may not speak all the same: the operator keeps them from it.
+    Silenced,
 }
 
 impl Refusal {
@@ -38,6 +40,7 @@ impl Refusal {
             Refusal::Oneself => Notice::Oneself,
             Refusal::Already => Notice::Already,
             Refusal::Muted { seconds } => Notice::Muted { seconds },
+            Refusal::Silenced => Notice::Silenced,
         }
     }
 }

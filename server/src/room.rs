@@ -236,6 +236,8 @@ pub(crate) enum Action {
     /// only tells of it.
     Mute(Arc<Session>, Option<Duration>),
     Unmute(Arc<Session>),
+    /// Tells that the operator's mute is over.
+    EndSilence(Arc<Session>),
     Lock,
     Unlock,
     Limit(usize),

@@ -201,7 +201,7 @@ impl Shared {
                     && session.end_silence(Some(at))
                     && let Some(room) = session.room()
                 {
-                    let _ = room.act_now(By::Operator, Action::Unmute(session));
+                    let _ = room.act_now(By::Time, Action::EndSilence(session));
                 }
             }
             Due::Certificate => {

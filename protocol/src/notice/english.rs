@@ -115,6 +115,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Muted { seconds: Some(seconds) } => {
             format!("You may not speak now; {} to go.", about(*seconds, Lang::En))
         }
+        Notice::Silenced => {
+            "Your mute is lifted, but the operator still keeps them from speaking.".into()
+        }
         Notice::OwnerOnly => "Only the owner of a private room may do that.".into(),
         Notice::Already => "It is so already.".into(),
         Notice::NameBanned => "That name may not be used on this server.".into(),

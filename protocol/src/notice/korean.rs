@@ -118,6 +118,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Muted { seconds: Some(seconds) } => {
             format!("지금은 말할 수 없습니다. {} 남았습니다.", about(*seconds, Lang::Ko))
         }
+        Notice::Silenced => {
+            "방장이 막은 것은 풀었지만, 운영자가 막고 있어 아직 말할 수 없습니다.".into()
+        }
         Notice::OwnerOnly => "비공개 방의 방장만 할 수 있습니다.".into(),
         Notice::Already => "이미 그렇게 되어 있습니다.".into(),
         Notice::NameBanned => "그 이름은 이 서버에서 쓸 수 없습니다.".into(),

@@ -38,6 +38,10 @@ impl Floor {
             Action::Kick(session) => self.kick(&by, &session),
             Action::Mute(session, time) => self.mute(&by, &session, time),
             Action::Unmute(session) => self.unmute(&by, &session),
+            Action::EndSilence(session) => {
+                self.tell_unmuted(&session, None);
+                Ok(())
+            }
             Action::Lock => self.set_locked(&by, true),
             Action::Unlock => self.set_locked(&by, false),
             Action::Limit(limit) => {
@@ -173,17 +177,30 @@ impl Floor {
         let muted = self.muted.get(&session.number);
         let is_due = |muted: &Muted| muted.until.is_some_and(|until| until <= self.now);
         match (by, muted) {
-            (By::Time, Some(muted)) if !is_due(muted) => return Err(Refusal::Already),
+            // It was lifted, or another has come in its place, since that was scheduled.
+            (By::Time, muted) if !muted.is_some_and(is_due) => return Err(Refusal::Already),
             (By::Member(_), None) => return Err(Refusal::Already),
             _ => {}
         }
         self.muted.remove(&session.number);
+        self.tell_unmuted(session, by_name);
+        match by {
+            By::Member(_) if session.is_silenced() => Err(Refusal::Silenced),
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells that somebody may speak again, unless somebody else still keeps them
+    /// from it.
+    fn tell_unmuted(&mut self, session: &Session, by: Option<Arc<str>>) {
+        if self.check_may_speak(session).is_err() {
+            return;
+        }
         if let Some(member) = self.members.of(session.number) {
             let user = member.user.clone();
             let stamp = self.stamp();
-            self.batch.push(Event::Unmuted { stamp, user, by: by_name }, 0);
+            self.batch.push(Event::Unmuted { stamp, user, by }, 0);
         }
-        Ok(())
     }
 
     fn set_locked(&mut self, by: &By, locked: bool) -> Result<(), Refusal> {

@@ -165,6 +165,52 @@ fn the_last_word_of_who_is_muted_is_not_said() {
 }
 
 #[test]
+fn who_is_muted_twice_may_speak_when_both_have_been_lifted() {
+    let (room, [alice, bob, carol]) = three();
+    let session = || bob.session.clone();
+    let hour = Duration::from_secs(3_600);
+    let again = "-- [bob] may speak again --\n";
+    let heard = || carol.socket.text().matches(again).count();
+
+    // The operator's is over first.
+    alice.act(&room, Action::Mute(session(), Some(hour))).expect("she owns it");
+    bob.session.silence(None);
+    bob.session.end_silence(None);
+    room.act(By::Time, Action::EndSilence(session())).expect("it is over");
+    bob.say(&room, "psst");
+    assert_eq!(heard(), 0);
+    alice.act(&room, Action::Unmute(session())).expect("she owns it");
+    bob.say(&room, "one");
+    assert_eq!(heard(), 1);
+    // The owner's would have been due now.
+    assert_eq!(room.act(By::Time, Action::Unmute(session())), Err(Refusal::Already));
+    assert_eq!(heard(), 1);
+
+    // The owner's is over first, because it is lifted or due.
+    bob.session.silence(None);
+    alice.act(&room, Action::Mute(session(), Some(hour))).expect("she owns it");
+    assert_eq!(alice.act(&room, Action::Unmute(session())), Err(Refusal::Silenced));
+    alice.act(&room, Action::Mute(session(), Some(Duration::ZERO))).expect("she owns it");
+    room.act(By::Time, Action::Unmute(session())).expect("it is due");
+    bob.say(&room, "psst");
+    assert_eq!(heard(), 1);
+    bob.session.end_silence(None);
+    room.act(By::Time, Action::EndSilence(session())).expect("it is over");
+    bob.say(&room, "two");
+    assert_eq!(heard(), 2);
+
+    // The operator's word lifts both.
+    alice.act(&room, Action::Mute(session(), None)).expect("she owns it");
+    room.act(By::Operator, Action::Unmute(session())).expect("the operator may");
+    bob.say(&room, "three");
+    assert_eq!(heard(), 3);
+    assert!(!carol.socket.text().contains("psst"));
+    for said in ["one", "two", "three"] {
+        assert!(carol.socket.text().contains(&format!("{again}[bob] {said}\n")), "{said}");
+    }
+}
+
+#[test]
 fn whom_the_operator_mutes_says_nothing_anywhere() {
     let (room, [_, bob, carol]) = three();
     bob.session.silence(None);
