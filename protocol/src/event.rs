@@ -405,9 +405,10 @@ pub enum ServerMessage<'a> {
         link: Option<Cow<'a, str>>,
         /// The command for terminals.
         madang: Cow<'a, str>,
-        /// The command for who has nothing but nc, and what to type then.
+        /// The command for who has nothing but nc, or openssl where that is encrypted, and
+        /// what to type then; nothing where only a way in the clear would be left for a key.
         nc: Vec<Cow<'a, str>>,
-        /// Whether nobody on the path can read along.
+        /// Whether nobody on the path can read along, whichever way others come.
         encrypted: bool,
         /// The link, or else the key, as a QR code in half blocks; lines with LF.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,7 +3,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use madang_protocol::{event::ServerMessage, limits::LINES_PORT, notice::Invitation, room::LOBBY};
+use madang_protocol::{
+    event::ServerMessage,
+    limits::{LINES_PORT, TLS_PORT},
+    notice::Invitation,
+    room::LOBBY,
+};
 use qrcode::{QrCode, render::unicode::Dense1x2};
 
 use crate::{doors, room::Room};
@@ -13,6 +18,8 @@ use crate::{doors, room::Room};
 pub(crate) struct Doors {
     /// Where lines are taken.
     pub(crate) lines: Option<SocketAddr>,
+    /// Where they are taken over TLS.
+    pub(crate) tls: Option<SocketAddr>,
     /// Where browsers are.
     pub(crate) web: Option<SocketAddr>,
     /// Whether that is encrypted.
@@ -53,28 +60,62 @@ pub(crate) fn invitation(
         (None, None) => None,
     };
     let link = base.map(|base| base + &fragment);
-    let is_lobby = &*room.name == LOBBY;
-    let at = lines.unwrap_or_else(|| SocketAddr::new(host(came_by), LINES_PORT));
-    let madang = match (&link, &key) {
-        (Some(link), Some(_)) => format!("madang {link}"),
-        (None, Some(_)) => format!("madang madang://{at}/{fragment}"),
-        (_, None) if is_lobby && at.port() == LINES_PORT => format!("madang {}", at.ip()),
-        (_, None) if is_lobby => format!("madang {at}"),
-        (_, None) => format!("madang madang://{at}/{}", room.name),
+    let tls = doors.tls.and_then(|door| reached(door, came_by));
+    let has_encrypted = match &link {
+        Some(link) => link.starts_with("https:"),
+        None => tls.is_some(),
+    };
+    // Who may come by an encrypted way is sent by no other; without TLS for lines, only
+    // who wants to come to a room that has no key.
+    let (lines, tls) = match has_encrypted {
+        true => (lines.filter(|_| tls.is_none() && key.is_none()), tls),
+        false => (lines, tls.filter(|_| lines.is_none())),
+    };
+    let nc = match (tls, lines) {
+        (Some(tls), _) => Some(format!("openssl s_client -quiet -connect {tls}")),
+        (None, lines) => lines.map(|lines| format!("nc {} {}", lines.ip(), lines.port())),
     };
     let join = match &key {
         Some(key) => Some(format!("/join #{key}")),
-        None => (!is_lobby).then(|| format!("/join {}", room.name)),
+        None => (&*room.name != LOBBY).then(|| format!("/join {}", room.name)),
+    };
+    let at = tls.or(lines).unwrap_or_else(|| SocketAddr::new(host(came_by), LINES_PORT));
+    let madang = match &link {
+        Some(link) if has_encrypted || key.is_some() => by_link(link, room),
+        _ => by_lines(at, tls.is_some(), &fragment, room),
     };
     let coded = link.clone().unwrap_or_else(|| format!("madang://{at}/{fragment}"));
     Invite {
-        encrypted: link.as_ref().is_some_and(|link| link.starts_with("https:")),
+        encrypted: has_encrypted && lines.is_none(),
         key,
         link,
         madang,
-        nc: lines.map(|lines| format!("nc {} {}", lines.ip(), lines.port())),
-        join,
+        join: join.filter(|_| nc.is_some()),
+        nc,
         qr: qr.then(|| draw(&coded)).flatten(),
+    }
+}
+
+/// The command for who comes by a link.
+fn by_link(link: &str, room: &Room) -> String {
+    match room.key {
+        None if &*room.name != LOBBY => format!("madang {link} --room {}", room.name),
+        _ => format!("madang {link}"),
+    }
+}
+
+/// The command for who comes where lines are taken; `fragment` is the key's, if the
+/// room has one.
+fn by_lines(at: SocketAddr, tls: bool, fragment: &str, room: &Room) -> String {
+    let (program, port) = match tls {
+        true => ("madang --tls", TLS_PORT),
+        false => ("madang", LINES_PORT),
+    };
+    match room.key {
+        Some(_) => format!("{program} madang://{at}/{fragment}"),
+        None if &*room.name != LOBBY => format!("{program} madang://{at}/{}", room.name),
+        None if at.port() == port => format!("{program} {}", at.ip()),
+        None => format!("{program} {at}"),
     }
 }
 
@@ -102,12 +143,7 @@ impl Invite {
             key: self.key.as_deref().map(Into::into),
             link: self.link.as_deref().map(Into::into),
             madang: self.madang.as_str().into(),
-            nc: self
-                .nc
-                .iter()
-                .flat_map(|nc| std::iter::once(nc).chain(&self.join))
-                .map(Into::into)
-                .collect(),
+            nc: self.nc.iter().chain(&self.join).map(Into::into).collect(),
             encrypted: self.encrypted,
             qr: self.qr.as_deref().map(Into::into),
             nonce: nonce.map(Into::into),
@@ -165,6 +201,7 @@ mod tests {
     fn doors() -> Doors {
         Doors {
             lines: address("[::]:9009"),
+            tls: None,
             web: address("[::]:9998"),
             web_is_encrypted: false,
             public_url: None,
@@ -190,6 +227,48 @@ mod tests {
         let invite = invitation(&room("private-k3f9", true), came_by, &doors, false);
         assert_eq!(invite.link, Some(format!("https://192.0.2.5:9998/#{KEY}")));
         assert!(invite.encrypted);
+    }
+
+    #[test]
+    fn where_something_is_encrypted_no_key_is_told_with_a_way_that_is_not() {
+        #[track_caller]
+        fn check(doors: &Doors, name: &str, expected: (&str, Option<&str>, bool)) {
+            let room = room(name, name.starts_with("private"));
+            let came_by = address("192.0.2.5:9009");
+            let Invite { madang, nc, encrypted, join, .. } =
+                invitation(&room, came_by, doors, false);
+            assert_eq!((madang.as_str(), nc.as_deref(), encrypted), expected);
+            assert_eq!(join.is_some(), nc.is_some() && name != "lobby");
+        }
+        const LINK: &str = "madang https://192.0.2.5:9998/";
+        const NC: Option<&str> = Some("nc 192.0.2.5 9009");
+        const OPENSSL: Option<&str> = Some("openssl s_client -quiet -connect 192.0.2.5:9010");
+        let with_key = format!("{LINK}#{KEY}");
+        let with_name = format!("{LINK} --room 수학");
+        let https = Doors { web_is_encrypted: true, ..doors() };
+        check(&https, "private-k3f9", (&with_key, None, true));
+        check(&https, "수학", (&with_name, NC, false));
+        check(&https, "lobby", (LINK, NC, false));
+
+        let with_tls = Doors { tls: address("[::]:9010"), ..https.clone() };
+        check(&with_tls, "private-k3f9", (&with_key, OPENSSL, true));
+        check(&with_tls, "수학", (&with_name, OPENSSL, true));
+        check(&with_tls, "lobby", (LINK, OPENSSL, true));
+
+        let without_web = Doors { web: None, ..with_tls.clone() };
+        let at = "madang --tls madang://192.0.2.5:9010/";
+        check(&without_web, "private-k3f9", (&format!("{at}#{KEY}"), OPENSSL, true));
+        check(&without_web, "수학", (&format!("{at}수학"), OPENSSL, true));
+        check(&without_web, "lobby", ("madang --tls 192.0.2.5", OPENSSL, true));
+        let elsewhere = Doors { tls: address("[::]:7"), ..without_web };
+        let openssl = Some("openssl s_client -quiet -connect 192.0.2.5:7");
+        check(&elsewhere, "lobby", ("madang --tls 192.0.2.5:7", openssl, true));
+
+        // A link in the clear has its key read anyway.
+        let proxy = Some("http://chat.example/".to_owned());
+        let plain_link = Doors { public_url: proxy, ..with_tls };
+        let link = format!("madang http://chat.example/#{KEY}");
+        check(&plain_link, "private-k3f9", (&link, NC, false));
     }
 
     #[test]

@@ -220,6 +220,7 @@ impl Server {
         };
         let doors = Doors {
             lines: first(Door::Lines),
+            tls: first(Door::TlsLines),
             web: first(Door::Web),
             web_is_encrypted: tls.is_some(),
             public_url: config.public_url.as_ref().map(PublicUrl::to_string),

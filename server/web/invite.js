@@ -21,11 +21,16 @@ export function linkTo(invite, page) {
 export function lines(invite, link) {
   const madang = invite.key ? `madang ${link}` : invite.madang;
   // There are none where lines are taken from this machine alone.
-  const [nc, join] = invite.nc;
+  const [nc, join] = byNc(invite, link);
   if (!nc) return [madang];
-  const [, host, port] = nc.split(" ");
-  const curl = `curl telnet://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const [program, host, port] = nc.split(" ");
+  const curl = program === "nc" && `curl telnet://${host.includes(":") ? `[${host}]` : host}:${port}`;
   return [madang, nc, curl, join].filter(Boolean);
+}
+
+/** What to type without madang. No key goes in the clear where the page comes encrypted. */
+function byNc(invite, link) {
+  return invite.key && link.startsWith("https:") && !invite.encrypted ? [] : invite.nc;
 }
 
 /** Fills the dialog and shows it. */
@@ -49,7 +54,7 @@ export function fillInvite(invite) {
   byId("wall-code").replaceChildren(code());
   const parts = link.replace(/^https?:\/\//u, "").split(/(?=#)/u);
   byId("wall-link").replaceChildren(...parts.map((part) => element("span", {}, part)));
-  byId("wall-lines").textContent = invite.nc.join("\n");
+  byId("wall-lines").textContent = byNc(invite, link).join("\n");
 }
 
 /** Has the button copy the link, as well as the page may. */

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use madang_protocol::room::RoomKey;
+use madang_protocol::{room::RoomKey, text::Lang};
 use madang_tests::{TestClient, TestServer, WebSocketClient};
 use serde_json::{Value, json};
 
@@ -315,17 +315,55 @@ fn invite_for_programs_has_the_same_in_fields() {
     let mut alice = server.login_json("alice");
     let (mark, key) = make_room_json(&mut alice);
     alice.send_json(json!({"type": "command", "line": "/invite", "nonce": "i"}));
-    let port = server.address().port();
     assert_eq!(
         alice.expect_json(),
         json!({
             "type": "invite", "room": mark, "key": key, "nonce": "i", "encrypted": true,
             "link": format!("https://chat.example/madang/#{key}"),
             "madang": format!("madang https://chat.example/madang/#{key}"),
-            "nc": [format!("nc 127.0.0.1 {port}"), format!("/join #{key}")],
+            "nc": [],
         })
     );
     assert_eq!(alice.expect_json(), json!({"type": "ack", "nonce": "i"}));
+}
+
+#[test]
+fn invite_tells_no_key_with_a_way_in_the_clear_where_there_is_an_encrypted_one() {
+    for (korean, nc_warning) in [
+        (true, "nc로 오는 길은 암호화되지 않습니다. 도중에서 말을 읽을 수 있습니다.\n"),
+        (false, "The way by nc is not encrypted: who is on that path can read all words.\n"),
+    ] {
+        let (browser, first) = match korean {
+            true => ("브라우저", "로그인ID를 묻거든 먼저"),
+            false => ("browser", "then, before the name"),
+        };
+        let lang = if korean { Lang::Ko } else { Lang::En };
+        let server = TestServer::start_with_tls(|config| config.lang = lang);
+        let (web, tls) = (server.web_address(), server.tls_address());
+        let mut alice = server.login("alice");
+        let key = alice.make_room();
+        alice.send("/invite\n/ping\n").expect_next(format!(
+            "  {browser}: https://{web}/#{key}\n  madang: madang https://{web}/#{key}\n  \
+             openssl: openssl s_client -quiet -connect {tls}\n    {first}: /join #{key}\n"
+        ));
+        alice.expect_next(if korean { "퐁\n" } else { "pong\n" });
+
+        let server = TestServer::start_with_tls(|config| {
+            config.lang = lang;
+            config.tls.as_mut().expect("it has a certificate").listen.clear();
+        });
+        let (web, port) = (server.web_address(), server.address().port());
+        let mut alice = server.login("alice");
+        alice.send("/invite\n").expect_next(format!(
+            "  {browser}: https://{web}/\n  madang: madang https://{web}/\n  \
+             nc: nc 127.0.0.1 {port}\n{nc_warning}"
+        ));
+        let key = alice.make_room();
+        alice.send("/invite\n/ping\n").expect_next(format!(
+            "  {browser}: https://{web}/#{key}\n  madang: madang https://{web}/#{key}\n"
+        ));
+        alice.expect_next(if korean { "퐁\n" } else { "pong\n" });
+    }
 }
 
 #[test]

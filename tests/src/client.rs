@@ -385,10 +385,9 @@ impl TestClient {
     /// Asks in lines for the key of the private room, and takes the answer.
     #[track_caller]
     pub fn invite_key(&mut self) -> String {
-        self.send("/invite\n").expect("/join #");
-        let key = self.expect_line();
-        self.expect_line();
-        key
+        let ways = self.send("/invite\n/ping invited\n").expect(" invited\n");
+        let (_, key) = ways.split_once("/#").expect("madang comes by the key");
+        key.lines().next().expect("it is not empty").to_owned()
     }
 
     /// Says in lines at the prompt where to go, then who it is, and waits for being

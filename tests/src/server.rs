@@ -23,7 +23,7 @@ const INTERNAL_ERRORS: [&str; 2] = ["서버 오류", "error of the server"];
 
 /// The way in over TLS, and who vouches for it.
 struct TestTls {
-    address: SocketAddr,
+    address: Option<SocketAddr>,
     authority: Authority,
     folder: TestFolder,
 }
@@ -87,7 +87,7 @@ impl TestServer {
         let address = server.addresses()[0];
         let web_address = server.web_addresses().first().copied();
         let tls = tls.map(|(authority, folder)| TestTls {
-            address: server.tls_addresses()[0],
+            address: server.tls_addresses().first().copied(),
             authority,
             folder,
         });
@@ -146,7 +146,7 @@ impl TestServer {
     ///
     /// If it was not started with TLS; likewise below.
     pub fn tls_address(&self) -> SocketAddr {
-        self.tls().address
+        self.tls().address.expect("it takes lines over TLS")
     }
 
     /// Who vouches for it.
@@ -165,8 +165,8 @@ impl TestServer {
     /// A new client with lines over TLS, to whom nothing was said yet.
     #[track_caller]
     pub fn connect_tls(&self) -> TestClient {
-        let TestTls { address, authority, .. } = self.tls();
-        TestClient::connect(*address).over_tls(authority.client(*address))
+        let address = self.tls_address();
+        TestClient::connect(address).over_tls(self.authority().client(address))
     }
 
     /// A new client over TLS, logged in and told so, in lines.

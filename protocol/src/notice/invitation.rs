@@ -10,11 +10,12 @@ pub struct Invitation<'a> {
     pub link: Option<&'a str>,
     /// The command for terminals.
     pub madang: &'a str,
-    /// The command for who has nothing but nc, if lines are taken where others come.
+    /// The command for who has nothing but nc, or openssl where that is encrypted; if
+    /// lines are taken where others come.
     pub nc: Option<&'a str>,
     /// What they type at the prompt, before their name; nothing for the lobby.
     pub join: Option<&'a str>,
-    /// Whether nobody on the path can read along.
+    /// Whether nobody on the path can read along, whichever way others come.
     pub encrypted: bool,
     /// The QR code, in lines.
     pub qr: Option<&'a str>,
@@ -23,17 +24,9 @@ pub struct Invitation<'a> {
 impl Invitation<'_> {
     /// The lines, without the last line end.
     pub(super) fn text(&self, lang: Lang) -> String {
-        let (browser, type_first, warning) = match lang {
-            Lang::Ko => (
-                "브라우저",
-                "로그인ID를 묻거든 먼저",
-                "이 길은 암호화되지 않습니다. 도중에서 링크와 말을 읽을 수 있습니다.",
-            ),
-            Lang::En => (
-                "browser",
-                "then, before the name",
-                "This path is not encrypted: who is on it can read the link and all words.",
-            ),
+        let (browser, type_first) = match lang {
+            Lang::Ko => ("브라우저", "로그인ID를 묻거든 먼저"),
+            Lang::En => ("browser", "then, before the name"),
         };
         let mut lines = Vec::new();
         if let Some(link) = self.link {
@@ -41,16 +34,36 @@ impl Invitation<'_> {
         }
         lines.push(format!("  madang: {}", self.madang));
         if let Some(nc) = self.nc {
-            lines.push(format!("  nc: {nc}"));
+            let program = nc.split(' ').next().unwrap_or(nc);
+            lines.push(format!("  {program}: {nc}"));
             // On a line of its own, which is easy to copy.
             lines.extend(self.join.map(|join| format!("    {type_first}: {join}")));
         }
         if !self.encrypted {
-            lines.push(warning.to_owned());
+            lines.push(self.warning(lang).to_owned());
         }
         if let Some(qr) = self.qr {
             lines.push(qr.to_owned());
         }
         lines.join("\n")
+    }
+
+    /// What is not encrypted: all, or what follows an encrypted link.
+    fn warning(&self, lang: Lang) -> &'static str {
+        let has_encrypted = self.link.is_some_and(|link| link.starts_with("https:"));
+        match (lang, has_encrypted) {
+            (Lang::Ko, false) => {
+                "이 길은 암호화되지 않습니다. 도중에서 링크와 말을 읽을 수 있습니다."
+            }
+            (Lang::Ko, true) => {
+                "nc로 오는 길은 암호화되지 않습니다. 도중에서 말을 읽을 수 있습니다."
+            }
+            (Lang::En, false) => {
+                "This path is not encrypted: who is on it can read the link and all words."
+            }
+            (Lang::En, true) => {
+                "The way by nc is not encrypted: who is on that path can read all words."
+            }
+        }
     }
 }

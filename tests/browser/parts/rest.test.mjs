@@ -37,6 +37,10 @@ test("a link leads to where the page was reached, or past this machine alone", (
   assert.deepEqual(lines(invite, "http://h/#k-1"), ["madang http://h/#k-1", "nc 192.168.0.12 9009", "curl telnet://192.168.0.12:9009", "/join #k-1"]);
   assert.deepEqual(lines({ ...invite, nc: [] }, "http://h/#k-1"), ["madang http://h/#k-1"]);
   assert.equal(lines({ ...invite, nc: ["nc 2001:db8::5 9009"] }, "x")[2], "curl telnet://[2001:db8::5]:9009");
+  // Behind a proxy the page is encrypted, and the server does not know.
+  assert.deepEqual(lines(invite, "https://h/#k-1"), ["madang https://h/#k-1"]);
+  const nc = ["openssl s_client -quiet -connect 192.168.0.12:9010", "/join #k-1"];
+  assert.deepEqual(lines({ ...invite, nc, encrypted: true }, "https://h/#k-1"), ["madang https://h/#k-1", ...nc]);
 });
 
 test("guest names fit, in both languages", () => {
