@@ -111,6 +111,10 @@ impl Connection {
     // follows, and a page of stack in every thread with them.
     #[inline(never)]
     fn finish(mut self: Box<Self>, reason: CloseReason) {
+        if self.outbox.reason().is_none() {
+            // What came whole before what is broken was said.
+            self.post_speeches();
+        }
         // Who else wanted it gone wanted it first.
         let reason = self.outbox.reason().unwrap_or(reason);
         self.shared.metrics.ended.count(reason.code());
@@ -492,7 +496,8 @@ mod tests {
             expect(&mut reader, &format!("[{name}] joined."));
             reader
         });
-        writeln!(alice.get_mut(), "{PANIC}").expect("it reads");
+        alice.get_mut().write_all(format!("before it\n{PANIC}\n").as_bytes()).expect("it reads");
+        expect(&mut bob, "[alice] before it");
         expect(&mut alice, "Closing after an error of the server.");
         expect(&mut bob, "[alice] left.");
         writeln!(bob.get_mut(), "still here").expect("it reads");

@@ -52,6 +52,28 @@ fn bad_frames_are_answered_with_their_code() {
 }
 
 #[test]
+fn what_came_whole_before_a_bad_frame_is_said() {
+    let server = TestServer::start(|_| {});
+    let mut member = server.login("member");
+    let cases = [(frame(0x82, "hi"), 1003), (frame(0x81, b"\xff"), 1007), (frame(0xc1, ""), 1002)];
+    for (at, (bad, code)) in cases.into_iter().enumerate() {
+        let name = format!("bad{at}");
+        let mut client = server.login_websocket(&name);
+        member.expect(format!("[{name}]님이 입장했습니다.\n"));
+        let (first, second) = (frame(0x81, "first"), frame(0x81, "second"));
+        client.raw().send([first, second, bad].concat());
+        for said in ["first", "second"] {
+            client.expect_next(&format!("[{name}] {said}"));
+            member.expect_next(format!("[{name}] {said}\n"));
+        }
+        // Why it ends, in words, then by its code.
+        client.expect_message();
+        assert_eq!(client.expect_close(), Some(code));
+        member.expect_next(format!("[{name}]님이 퇴장했습니다.\n"));
+    }
+}
+
+#[test]
 fn a_message_has_its_time_and_dripping_moves_no_deadline() {
     let server = TestServer::start(|config| {
         config.websocket.assembly_timeout = Duration::from_secs(1);
