@@ -64,6 +64,8 @@ struct Entry {
     holder: Holder,
     /// How many connections have asked to take it over.
     requests: u64,
+    /// How many of them wait for it.
+    waiting: usize,
     /// The address under which it is counted while nobody holds it.
     away_from: Option<IpAddr>,
 }
@@ -212,6 +214,7 @@ impl UserManager {
         let session = table.tokens.get(token).cloned().ok_or(NotTaken::NoSession)?;
         let entry = table.sessions.get_mut(&session.number).ok_or(NotTaken::NoSession)?;
         entry.requests += 1;
+        entry.waiting += 1;
         let request = entry.requests;
         if let Holder::Connection(holder) = entry.holder {
             // Who asked before gives up.
@@ -221,28 +224,23 @@ impl UserManager {
             dismiss(holder);
             table = self.table.lock();
         }
-        loop {
-            let entry = table.sessions.get_mut(&session.number).ok_or(NotTaken::NoSession)?;
-            match entry.holder {
-                Holder::Ending => return Err(NotTaken::NoSession),
-                _ if entry.requests != request => return Err(NotTaken::Replaced),
-                Holder::Nobody(_) => {
-                    entry.holder = Holder::Connection(connection);
-                    let address = entry.away_from.take();
-                    table.count_back(address);
-                    return Ok(session);
-                }
-                Holder::Connection(_) => {}
+        let taken = loop {
+            if let Some(taken) = table.take(&session, request, connection) {
+                break taken;
             }
             if self.let_go.wait_until(&mut table, deadline).timed_out() {
-                return Err(NotTaken::NoSession);
+                break Err(NotTaken::NoSession);
             }
+        };
+        if let Some(entry) = table.sessions.get_mut(&session.number) {
+            entry.waiting -= 1;
         }
+        taken.map(|()| session)
     }
 
     /// `connection`, which is counted under `address`, holds a session no more, and
     /// somebody may come back to it. Returns since when; `None` if another one holds
-    /// it, or too many sessions wait already.
+    /// it, or if nobody waits for it and too many sessions wait already.
     pub(crate) fn let_go(
         &self,
         session: &Session,
@@ -255,7 +253,8 @@ impl UserManager {
         let is_full = table.away >= self.limits.total
             || self.limits.per_address.zip(away_there).is_some_and(|(most, away)| *away >= most);
         let entry = table.sessions.get_mut(&session.number)?;
-        if entry.holder != Holder::Connection(connection) || is_full {
+        // Who waits for it takes it at once.
+        if entry.holder != Holder::Connection(connection) || (is_full && entry.waiting == 0) {
             return None;
         }
         (entry.holder, entry.away_from) = (Holder::Nobody(now), address);
@@ -311,6 +310,30 @@ impl UserManager {
 }
 
 impl Table {
+    /// Has `connection` hold a session that nobody holds, for its request of this
+    /// number; `None` if it is to be waited for.
+    fn take(
+        &mut self,
+        session: &Session,
+        request: u64,
+        connection: u64,
+    ) -> Option<Result<(), NotTaken>> {
+        let Some(entry) = self.sessions.get_mut(&session.number) else {
+            return Some(Err(NotTaken::NoSession));
+        };
+        match entry.holder {
+            Holder::Ending => Some(Err(NotTaken::NoSession)),
+            _ if entry.requests != request => Some(Err(NotTaken::Replaced)),
+            Holder::Nobody(_) => {
+                entry.holder = Holder::Connection(connection);
+                let address = entry.away_from.take();
+                self.count_back(address);
+                Some(Ok(()))
+            }
+            Holder::Connection(_) => None,
+        }
+    }
+
     /// One session fewer waits for a connection.
     fn count_back(&mut self, address: Option<IpAddr>) {
         self.away -= 1;
@@ -343,7 +366,8 @@ impl Table {
         self.names.extend(keys.into_iter().map(|key| (key, session.clone())));
         self.tokens.extend(token.map(|token| (token, session.clone())));
         let holder = Holder::Connection(connection);
-        let entry = Entry { session: session.clone(), holder, requests: 0, away_from: None };
+        let entry =
+            Entry { session: session.clone(), holder, requests: 0, waiting: 0, away_from: None };
         self.sessions.insert(session.number, entry);
         Some(session)
     }
@@ -458,6 +482,31 @@ mod tests {
             comers.into_iter().map(|comer| comer.join().expect("no panic")).collect();
         assert_eq!(results, [Err(NotTaken::Replaced), Err(NotTaken::Replaced), Ok(alice.number)]);
         assert!(users.let_go(&alice, 9, None).is_some());
+    }
+
+    #[test]
+    fn what_somebody_waits_for_is_let_go_however_many_others_wait() {
+        let users = Arc::new(users());
+        let address = Some(IpAddr::from([192, 0, 2, 1]));
+        let sessions = ["a1", "a2", "a3", "a4"].map(|name| claim(&users, name));
+        for away in &sessions[..2] {
+            users.let_go(away, 1, address).expect("there is place");
+        }
+        for elsewhere in [false, true] {
+            if elsewhere {
+                users.let_go(&sessions[2], 1, None).expect("there is place in all");
+            }
+            let (dismiss, dismissed) = std::sync::mpsc::channel();
+            let comer = std::thread::spawn({
+                let users = users.clone();
+                let dismiss = move |holder| dismiss.send(holder).expect("the test listens");
+                move || users.take_over("a4", 1, PATIENCE, dismiss).map(|session| session.number)
+            });
+            assert_eq!(dismissed.recv_timeout(PATIENCE), Ok(1), "it has asked");
+            assert!(users.let_go(&sessions[3], 1, address).is_some(), "it waits for nobody long");
+            assert_eq!(comer.join().expect("no panic"), Ok(sessions[3].number));
+            assert!(users.let_go(&sessions[3], 1, address).is_none(), "nobody waits any more");
+        }
     }
 
     #[test]
