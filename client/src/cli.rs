@@ -1,8 +1,11 @@
 //! The command line. Nothing else knows how flags are read.
 
-use std::{env, io, num::NonZeroU64, path::PathBuf};
+use std::{env, ffi::OsStr, io, num::NonZeroU64, path::PathBuf};
 
-use clap::{CommandFactory as _, Parser as _, builder::FalseyValueParser};
+use clap::{
+    CommandFactory as _, FromArgMatches as _, Parser as _,
+    builder::{FalseyValueParser, Resettable},
+};
 use clap_complete::Shell;
 use madang_protocol::text::Lang;
 
@@ -168,7 +171,8 @@ enum Print {
 }
 
 impl Options {
-    /// Reads the process's command line and environment.
+    /// Reads the process's command line and environment, in which a variable that is
+    /// empty counts as none.
     ///
     /// # Errors
     ///
@@ -183,7 +187,18 @@ impl Options {
                 Err(_) => ExitCode::Failed,
             });
         }
-        Options::try_parse().and_then(Options::settle).map_err(refusal)
+        Options::read().and_then(Options::settle).map_err(refusal)
+    }
+
+    fn read() -> Result<Options, clap::Error> {
+        let is_empty =
+            |variable: &OsStr| env::var_os(variable).is_some_and(|value| value.is_empty());
+        let mut command = Options::command().mut_args(|flag| match flag.get_env() {
+            Some(variable) if is_empty(variable) => flag.env(Resettable::Reset),
+            _ => flag,
+        });
+        let matches = command.try_get_matches_from_mut(env::args_os())?;
+        Options::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     }
 
     /// Brings the address in line with the flags that tell how to talk to it.

@@ -1,6 +1,8 @@
 //! The command line of `madang-server`. Nothing else reads flags.
 
 use std::{
+    env,
+    ffi::OsStr,
     fs::File,
     io::Read,
     net::{IpAddr, SocketAddr},
@@ -10,7 +12,7 @@ use std::{
 };
 
 use anyhow::Context;
-use clap::{Parser, ValueEnum};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, ValueEnum, builder::Resettable};
 use madang_protocol::{
     limits::{LINES_PORT, TLS_PORT, WEB_PORT},
     sanitize::sanitize_line,
@@ -140,14 +142,21 @@ enum OrOff<T> {
 }
 
 impl Cli {
-    /// Reads the command line and the environment. Help and version are texts to
-    /// print, and come as errors too.
+    /// Reads the command line and the environment, in which a variable that is empty
+    /// counts as none. Help and version are texts to print, and come as errors too.
     ///
     /// # Errors
     ///
     /// What is wrong, as clap says it; [`in_one_line`] shortens it.
     pub fn read() -> Result<Cli, clap::Error> {
-        Cli::try_parse()
+        let is_empty =
+            |variable: &OsStr| env::var_os(variable).is_some_and(|value| value.is_empty());
+        let mut command = Cli::command().mut_args(|flag| match flag.get_env() {
+            Some(variable) if is_empty(variable) => flag.env(Resettable::Reset),
+            _ => flag,
+        });
+        let matches = command.try_get_matches_from_mut(env::args_os())?;
+        Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     }
 
     /// The configuration that the flags ask for.
@@ -259,8 +268,6 @@ fn read_motd(path: &Path) -> anyhow::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::{
     net::TcpListener,
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -12,7 +13,12 @@ use crate::{
 
 #[track_caller]
 fn check(address: &str, args: &[&str], code: i32, part: &str) {
-    let output = command(address, args).output().expect("the binary is built");
+    check_command(&mut command(address, args), code, part);
+}
+
+#[track_caller]
+fn check_command(command: &mut Command, code: i32, part: &str) {
+    let output = command.output().expect("the binary is built");
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
     assert_eq!(output.status.code(), Some(code), "{text}");
@@ -34,6 +40,44 @@ fn what_cannot_work_is_explained() {
     check("man", &[], 0, ".TH madang 1");
     check("nowhere.invalid", &[], 3, "failed to find the host `nowhere.invalid`");
     check("nowhere.invalid", &["--lang=ko"], 3, "호스트를 찾을 수 없습니다");
+}
+
+#[test]
+fn every_variable_is_read_and_an_empty_one_is_none() {
+    #[track_caller]
+    fn check(variables: &[(&str, &str)], args: &[&str], code: i32, part: &str) {
+        check_command(command("nowhere.invalid", args).envs(variables.to_vec()), code, part);
+    }
+    // What is wrong with a value names the flag: so it was read.
+    for (variable, flag) in [
+        ("MADANG_NAME", "--name"),
+        ("MADANG_ROOM", "--room"),
+        ("MADANG_LANG", "--lang"),
+        ("MADANG_COLOR", "--color"),
+        ("MADANG_TIME", "--time"),
+        ("MADANG_BELL", "--bell"),
+        ("MADANG_COUNT", "--count"),
+        ("MADANG_SINCE", "--since"),
+    ] {
+        check(&[(variable, "\u{1}")], &["--read"], 2, flag);
+        check(&[(variable, "")], &["--read"], 3, "nowhere.invalid");
+    }
+    check(&[("MADANG_LANG", "ko")], &[], 3, "호스트를 찾을 수 없습니다");
+    check(&[("MADANG_LANG", "")], &[], 3, "failed to find the host");
+    check(&[("MADANG_LANG", "ko")], &["--lang=en"], 3, "failed to find the host");
+    check(&[("MADANG_CA", "/nowhere")], &[], 2, "use --tls");
+    check(&[("MADANG_CA", "")], &[], 3, "nowhere.invalid");
+    // Those that take no value: each asks for something that something else forbids.
+    check(&[("MADANG_TLS", "1"), ("MADANG_CA", "/nowhere")], &[], 3, "/nowhere");
+    for variable in ["MADANG_BLOCK", "MADANG_COMMANDS"] {
+        check(&[(variable, "1"), ("MADANG_READ", "1")], &[], 2, "cannot be used with");
+        check(&[(variable, ""), ("MADANG_READ", "1")], &[], 3, "nowhere.invalid");
+        check(&[(variable, "1"), ("MADANG_READ", "")], &[], 3, "nowhere.invalid");
+    }
+    check(&[("MADANG_JSON", "1")], &[], 2, "--read");
+    check(&[("MADANG_JSON", "")], &[], 3, "nowhere.invalid");
+    let mut without_address = command("--lang=en", &[]);
+    check_command(without_address.env("MADANG_HOST", "elsewhere.invalid"), 3, "elsewhere.invalid");
 }
 
 #[test]

@@ -144,6 +144,18 @@ fn a_bad_value_in_the_environment_is_named_with_its_flag() {
 }
 
 #[test]
+fn an_empty_variable_is_none() {
+    let mut command = command();
+    for (_, variable, ..) in FLAGS {
+        command.env(variable, "");
+    }
+    let flags = ["--listen=127.0.0.1:0", "--no-web"];
+    let mut server = Program::start(command.args(flags));
+    // As its default has it: in Korean.
+    server.out().expect("+++ 채팅 서버를 시작합니다.");
+}
+
+#[test]
 fn a_certificate_and_a_key_that_are_none_are_named_with_their_flag() {
     let [cert, key] = ["/nonexistent/cert.pem", "/nonexistent/key.pem"];
     let line = failure(command().args(["--tls-cert", cert, "--tls-key", key]));
