@@ -106,7 +106,7 @@ pub(crate) fn run(
     let (vocabulary, wishes) = Vocabulary::new();
     let vocabulary = Arc::new(vocabulary);
     let history = History::of_user();
-    let editor = Editor::start(&screen, Arc::clone(&vocabulary), palette, history.load())
+    let editor = Editor::start(&screen, Some(Arc::clone(&vocabulary)), palette, history.load())
         .map_err(Failure::Stdin)?;
     let motd = renderer.notice(link.motd().trim_end());
     if !link.motd().trim().is_empty() {

@@ -35,12 +35,17 @@ use crate::{
 /// Lines of earlier runs and of this one that can be called back.
 pub(crate) const REMEMBERED_LINES: usize = 1_000;
 
+/// A paste of more lines is asked about.
+pub(crate) const UNASKED_LINES: usize = 5;
+
 /// Asks for a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ask {
     /// Something to say, behind the screen's prompt; what stands there already, before
     /// the cursor.
     Line(String),
+    /// The same, but for a server that may not show it again: it stays on the screen.
+    Kept(String),
     /// The answer to a question, which stays on the screen.
     Question(String),
 }
@@ -75,14 +80,14 @@ pub(crate) struct Editor {
 
 impl Editor {
     /// Starts the thread, and the one that prints above its line. `remembered` are
-    /// lines of earlier runs, oldest first.
+    /// lines of earlier runs, oldest first; without a `vocabulary`, Tab completes nothing.
     ///
     /// # Errors
     ///
     /// stdin or stdout is no terminal, or not one in which a line can be edited.
     pub(crate) fn start(
         screen: &Arc<Screen>,
-        vocabulary: Arc<Vocabulary>,
+        vocabulary: Option<Arc<Vocabulary>>,
         palette: Palette,
         remembered: Vec<String>,
     ) -> io::Result<Editor> {
@@ -146,9 +151,10 @@ pub(crate) fn is_possible() -> bool {
 
 /// Reads one line, beginning it anew whenever its prompt has to change.
 fn read(editor: &mut Rustyline<Helper, MemHistory>, screen: &Screen, ask: Ask) -> Typed {
-    let (question, mut left) = match ask {
-        Ask::Line(text) => (None, text),
-        Ask::Question(question) => (Some(question), String::new()),
+    let (question, mut left, is_kept) = match ask {
+        Ask::Line(text) => (None, text, false),
+        Ask::Kept(text) => (None, text, true),
+        Ask::Question(question) => (Some(question), String::new(), true),
     };
     let mut right = String::new();
     loop {
@@ -156,19 +162,21 @@ fn read(editor: &mut Rustyline<Helper, MemHistory>, screen: &Screen, ask: Ask) -
             return Typed::Cancelled { text: left + &right };
         };
         let (columns, rows) = editor.dimensions().unwrap_or((80, 24));
-        if let Some(helper) = editor.helper() {
-            helper.vocabulary.set_dimensions(columns, rows);
+        if let Some(vocabulary) = editor.helper().and_then(|helper| helper.vocabulary.as_ref()) {
+            vocabulary.set_dimensions(columns, rows);
         }
         let result = editor.readline_with_initial(&prompt, (&left, &right));
         let columns = editor.dimensions().map_or(columns, |(columns, _)| columns);
-        let erase = question.is_none();
         let accepted = result.as_ref().ok().map(String::as_str);
+        // One that says nothing, or is begun anew, stays nowhere.
+        let says_something = accepted.is_some_and(|line| !line.trim().is_empty());
+        let erase = question.is_none() && !(is_kept && says_something);
         let (typed, interruption) = screen.end_line(accepted, columns, erase);
         interrupts::forget_own_interrupt();
         match (result, interruption) {
             (Ok(_), Some(Interruption::CtrlC { again })) => return Typed::Interrupted { again },
             (Ok(line), _) => {
-                if erase && !line.trim().is_empty() {
+                if question.is_none() && says_something {
                     // It is kept in memory, where nothing can fail.
                     let _ = editor.add_history_entry(line.as_str());
                 }
@@ -220,7 +228,7 @@ impl ConditionalEventHandler for CtrlC {
 /// What rustyline asks while a line is typed; all on its own thread.
 struct Helper {
     screen: Arc<Screen>,
-    vocabulary: Arc<Vocabulary>,
+    vocabulary: Option<Arc<Vocabulary>>,
     palette: Palette,
 }
 
@@ -237,7 +245,10 @@ impl Completer for Helper {
         cursor: usize,
         _: &Context<'_>,
     ) -> rustyline::Result<(usize, Vec<Pair>)> {
-        let (start, candidates) = self.vocabulary.complete(line, cursor);
+        let Some(vocabulary) = &self.vocabulary else {
+            return Ok((cursor, Vec::new()));
+        };
+        let (start, candidates) = vocabulary.complete(line, cursor);
         let pairs = candidates
             .into_iter()
             .map(|candidate| Pair { display: candidate.shown, replacement: candidate.replacement });
@@ -260,7 +271,7 @@ impl Hinter for Helper {
 
     fn hint(&self, line: &str, cursor: usize, _: &Context<'_>) -> Option<Hint> {
         self.screen.note_typed(line, cursor);
-        let hint = completion::hint(line, cursor);
+        let hint = self.vocabulary.as_ref().and_then(|_| completion::hint(line, cursor));
         self.screen.note_hint(hint.as_ref().map_or("", |hint| &hint.shown));
         hint
     }

@@ -4,7 +4,7 @@
 //!                              ┌────────── main thread: one select! ──────────┐
 //! keyboard ─ editor thread ──▶ │ app    a person, and a Madang server         │ ─▶ screen ─┐
 //! stdin ──── input thread ───▶ │ pipe   a program, and a Madang server        │ ─▶ stdout  │
-//! Ctrl-C ────────────────────▶ │ plain  either, and any other line server     │ ─▶ stdout  │
+//! Ctrl-C ────────────────────▶ │ plain  either, and any other line server     │ ─▶ either  │
 //!                              └──────────────────────────────────────────────┘            │
 //!                                  ▲ bytes                  │ requests, lines              │
 //!                            receive thread            sending half              printer thread,
@@ -16,7 +16,8 @@
 //! connection; those that read the keyboard or stdin can't be woken and end with the
 //! process. A `link` is a connection that speaks JSON, a `session` is who one
 //! is across links; `render` makes lines of what a server says, and `words` are the
-//! client's own. What the terminal shows while a line is typed is `screen`'s.
+//! client's own. What the terminal shows while a line is typed is `screen`'s, also where
+//! `keyboard` makes the editor's lines what stdin's are.
 
 pub mod address;
 pub mod cli;
@@ -47,8 +48,9 @@ mod interrupts;
 mod tty_mode;
 
 mod input;
-mod render;
+mod keyboard;
 mod stdio;
+mod render;
 mod utf8;
 mod words;
 
@@ -133,7 +135,12 @@ impl Server {
                 result
             }
             Peer::Lines(connection, first) => {
-                let mut stdio = Stdio::open(kind, unit, lang, interrupts)?;
+                let mut stdio = match kind {
+                    Kind::Terminal if editor::is_possible() => {
+                        Stdio::edit(lang, palette, interrupts)?
+                    }
+                    kind => Stdio::open(kind, unit, lang, interrupts)?,
+                };
                 if options.room.is_some() || options.address.room.is_some() {
                     stdio.remark(&Words::NoRooms.text(lang));
                 }

@@ -17,8 +17,10 @@ use crossbeam_channel::{at, never, select};
 
 use crate::{
     connection::{Connection, Incoming},
+    editor::Typed,
     failure::Failure,
     input::Line,
+    keyboard::Keyboard,
     stdio::{Kind, Stdio},
     utf8::Utf8Decoder,
     words::Words,
@@ -46,6 +48,8 @@ const KEPT_BYTES: usize = 1_024;
 enum Stage {
     /// The server asks for a name.
     Prompt,
+    /// The person answers the server, which has begun a line.
+    Name,
     /// The server answers the name, or asks again with the same words.
     Answer { prompt: String },
     /// The next line of stdin.
@@ -69,6 +73,9 @@ struct Plain<'a> {
     heard: String,
 }
 
+/// A screen that is full is looked at again so soon.
+const FULL_PAUSE: Duration = Duration::from_millis(20);
+
 /// Carries lines until either side ends; what the server said `first` is shown
 /// before all else. In a pipe without a name, a prompt is answered with a guest's.
 pub(crate) fn run(
@@ -78,13 +85,14 @@ pub(crate) fn run(
     stdio: &mut Stdio,
 ) -> Result<(), Failure> {
     let name = name.filter(|name| !name.is_empty());
-    let answers_prompt = name.is_some() || stdio.kind == Kind::Pipe;
+    // Without an editor, the answer to a prompt is a line like any other.
+    let minds_prompt = name.is_some() || stdio.kind == Kind::Pipe || stdio.keyboard.is_some();
     let mut plain = Plain {
         connection,
         stdio,
         name,
         decoder: Utf8Decoder::default(),
-        stage: if answers_prompt { Stage::Prompt } else { Stage::Line },
+        stage: if minds_prompt { Stage::Prompt } else { Stage::Line },
         since: Instant::now(),
         heard_at: None,
         heard: String::new(),
@@ -97,14 +105,34 @@ pub(crate) fn run(
 impl Plain<'_> {
     fn converse(&mut self) -> Result<(), Failure> {
         loop {
-            let lines = if self.stage == Stage::Line { self.stdio.lines.clone() } else { never() };
-            let timeout = self.deadline().map_or_else(never, at);
+            while self.takes_lines()
+                && let Some(line) = self.keyboard().and_then(Keyboard::line)
+            {
+                self.typed(Ok(line))?;
+            }
+            if self.takes_lines() && self.keyboard().is_some_and(|keyboard| keyboard.has_ended()) {
+                self.end();
+            }
+            let lines = if self.takes_lines() { self.stdio.lines.clone() } else { never() };
+            let may_type = self.takes_lines() || self.stage == Stage::Held;
+            let typed = match self.keyboard() {
+                Some(keyboard) if may_type => keyboard.typed(),
+                _ => never(),
+            };
+            let is_full = self.stdio.is_full();
+            let incoming = if is_full { never() } else { self.connection.incoming().clone() };
+            let full = is_full.then(|| Instant::now() + FULL_PAUSE);
+            let moments = [self.deadline(), self.settles_at(), full];
+            let timeout = moments.into_iter().flatten().min().map_or_else(never, at);
             select! {
                 recv(lines) -> line => match line {
                     Ok(line) => self.typed(line)?,
                     Err(_) => self.end(),
                 },
-                recv(self.connection.incoming()) -> incoming => match incoming {
+                recv(typed) -> typed => if let Some(keyboard) = self.keyboard() {
+                    keyboard.take(typed.unwrap_or(Typed::End))?;
+                },
+                recv(incoming) -> incoming => match incoming {
                     Ok(Incoming::Bytes(bytes)) => self.hear(&bytes)?,
                     Ok(Incoming::End(Some(cause))) => return self.ended(Some(cause)),
                     Ok(Incoming::End(None)) | Err(_) => return self.ended(None),
@@ -112,12 +140,35 @@ impl Plain<'_> {
                 recv(self.stdio.interrupts) -> _ => return Err(self.stdio.interrupted()),
                 recv(timeout) -> _ => {}
             }
-            if self.deadline().is_some_and(|deadline| deadline <= Instant::now()) {
+            let now = Instant::now();
+            if self.settles_at().is_some_and(|at| at <= now)
+                && let Some(keyboard) = self.keyboard()
+            {
+                keyboard.settle();
+            }
+            if self.deadline().is_some_and(|deadline| deadline <= now) {
                 if self.stage == Stage::End {
                     return Ok(());
                 }
                 self.go_on()?;
             }
+        }
+    }
+
+    fn keyboard(&mut self) -> Option<&mut Keyboard> {
+        self.stdio.keyboard.as_mut()
+    }
+
+    /// Whether a line may go out now.
+    fn takes_lines(&self) -> bool {
+        matches!(self.stage, Stage::Name | Stage::Line)
+    }
+
+    /// When what the server has begun is a line of its own, if it is no prompt.
+    fn settles_at(&self) -> Option<Instant> {
+        match self.stage {
+            Stage::Prompt | Stage::Name | Stage::Answer { .. } => None,
+            Stage::Line | Stage::Held | Stage::End => self.stdio.keyboard.as_ref()?.settles_at(),
         }
     }
 
@@ -129,6 +180,11 @@ impl Plain<'_> {
         };
         match &self.stage {
             Stage::Line => None,
+            Stage::Name => self.heard_at.map(|heard_at| heard_at + PAUSE),
+            // A person can wait for a prompt as well as we can, and type meanwhile.
+            Stage::Prompt if self.stdio.keyboard.is_some() && self.name.is_none() => {
+                Some(within(PAUSE, PAUSE))
+            }
             Stage::Prompt if self.unfinished().is_empty() => Some(self.since + PROMPT_TIMEOUT),
             Stage::Prompt => Some(within(PAUSE, PROMPT_TIMEOUT)),
             Stage::Answer { .. } => Some(within(PAUSE, ANSWER_TIMEOUT)),
@@ -150,18 +206,27 @@ impl Plain<'_> {
                 }
                 self.enter(Stage::Line);
             }
+            Stage::Prompt if self.name.is_none() && self.stdio.kind == Kind::Terminal => {
+                self.enter(Stage::Name);
+            }
             Stage::Prompt => {
                 let guest = || Words::GuestName { number: process::id() }.text(self.stdio.lang);
                 let name = self.name.take().unwrap_or_else(guest);
+                if let Some(keyboard) = self.keyboard() {
+                    // As if it had been typed there.
+                    keyboard.show(&format!("{name}\n"));
+                }
                 self.connection.send(format!("{name}\n").as_bytes());
                 self.enter(Stage::Answer { prompt: unfinished });
             }
-            Stage::Answer { prompt }
-                if unfinished.ends_with(prompt) && self.stdio.kind == Kind::Pipe =>
-            {
-                let reason = self.heard.strip_suffix(prompt).unwrap_or(&self.heard);
-                return Err(Failure::NameRefused(reason.trim().to_owned()));
-            }
+            Stage::Answer { prompt } if unfinished.ends_with(prompt) => match self.stdio.kind {
+                Kind::Pipe => {
+                    let reason = self.heard.strip_suffix(prompt).unwrap_or(&self.heard);
+                    return Err(Failure::NameRefused(reason.trim().to_owned()));
+                }
+                Kind::Terminal => self.enter(Stage::Name),
+            },
+            Stage::Name => self.enter(Stage::Name),
             _ => self.enter(Stage::Line),
         }
         Ok(())
@@ -171,7 +236,17 @@ impl Plain<'_> {
         self.stage = stage;
         self.since = Instant::now();
         self.heard_at = None;
-        self.heard.clear();
+        // Of a prompt, more may come.
+        if self.stage != Stage::Name {
+            self.heard.clear();
+        }
+        let is_asked = self.stage == Stage::Name;
+        let settles = self.stage == Stage::Line;
+        match self.keyboard() {
+            Some(keyboard) if is_asked => keyboard.prompt(),
+            Some(keyboard) if settles => keyboard.settle(),
+            _ => {}
+        }
     }
 
     /// The line that the server has begun and not ended.
@@ -203,6 +278,12 @@ impl Plain<'_> {
                 self.connection.send(format!("{text}\n").as_bytes());
                 if text.trim() == "/quit" {
                     self.end();
+                } else if self.stage == Stage::Name {
+                    let prompt = self.unfinished().to_owned();
+                    if let Some(keyboard) = self.keyboard() {
+                        keyboard.answered();
+                    }
+                    self.enter(Stage::Answer { prompt });
                 } else {
                     self.enter(Stage::Held);
                 }

@@ -1,9 +1,10 @@
-//! The client's own side: lines from stdin, words to stdout and stderr. Nothing
-//! else writes to either while a conversation goes on.
+//! The client's own side: lines from stdin, words to stdout and stderr; or, where a
+//! line is edited, from and to the [`keyboard`](crate::keyboard). Nothing else writes to
+//! either while a conversation goes on.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, never};
 use madang_protocol::{
     sanitize::{sanitize_line, sanitize_message},
     text::Lang,
@@ -12,6 +13,8 @@ use madang_protocol::{
 use crate::{
     failure::Failure,
     input::{self, Line, Unit},
+    keyboard::Keyboard,
+    style::Palette,
     words::Words,
 };
 
@@ -27,8 +30,10 @@ pub(crate) enum Kind {
 pub(crate) struct Stdio {
     pub(crate) kind: Kind,
     pub(crate) lang: Lang,
-    /// What is typed or piped; disconnected at the end of it.
+    /// What is piped, or typed without an editor; disconnected at the end of it.
     pub(crate) lines: Receiver<io::Result<Line>>,
+    /// What is typed in an editor, if there is one.
+    pub(crate) keyboard: Option<Keyboard>,
     /// Ctrl-C.
     pub(crate) interrupts: Receiver<()>,
     reader_gone: bool,
@@ -48,6 +53,7 @@ impl Stdio {
             kind,
             lang,
             lines: input::start(unit).map_err(Failure::Stdin)?,
+            keyboard: None,
             interrupts,
             reader_gone: false,
             at_line_start: true,
@@ -55,13 +61,36 @@ impl Stdio {
         })
     }
 
-    /// Writes `text`, made fit for a terminal, to stdout at once.
+    /// Takes a terminal on which a line can be edited.
+    pub(crate) fn edit(
+        lang: Lang,
+        palette: Palette,
+        interrupts: Receiver<()>,
+    ) -> Result<Stdio, Failure> {
+        Ok(Stdio {
+            kind: Kind::Terminal,
+            lang,
+            lines: never(),
+            keyboard: Some(Keyboard::open(lang, palette).map_err(Failure::Stdin)?),
+            interrupts,
+            reader_gone: false,
+            at_line_start: true,
+            refused_lines: 0,
+        })
+    }
+
+    /// Writes `text`, made fit for a terminal, to stdout at once, or above the line
+    /// that is edited.
     ///
     /// # Errors
     ///
     /// stdout fails. A reader that has gone is an error only for a person: lines
     /// in a pipe are still to be delivered, and what is said is then not shown.
     pub(crate) fn show(&mut self, text: &str) -> Result<(), Failure> {
+        if let Some(keyboard) = &mut self.keyboard {
+            keyboard.show(text);
+            return Ok(());
+        }
         self.show_fit(&sanitize_message(text))
     }
 
@@ -94,8 +123,16 @@ impl Stdio {
         }
     }
 
-    /// A remark of the client, on stderr.
+    /// Whether so much waits to be shown that no more should be fetched for now.
+    pub(crate) fn is_full(&self) -> bool {
+        self.keyboard.as_ref().is_some_and(Keyboard::is_full)
+    }
+
+    /// A remark of the client, on stderr or above the line that is edited.
     pub(crate) fn remark(&self, text: &str) {
+        if let Some(keyboard) = &self.keyboard {
+            return keyboard.remark(text);
+        }
         // Who has closed stderr does not want to know.
         let _ = writeln!(io::stderr(), "madang: {}", sanitize_line(text));
     }
@@ -117,6 +154,9 @@ impl Stdio {
 
     /// Ends a line that was begun on a terminal, for what is written there next.
     pub(crate) fn finish(&mut self) {
+        if let Some(keyboard) = &mut self.keyboard {
+            return keyboard.close();
+        }
         if !self.at_line_start && io::stdout().is_terminal() {
             // The conversation is over; what it has come to is told either way.
             let _ = self.show("\n");

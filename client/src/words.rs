@@ -176,6 +176,12 @@ fn refused(error: &LineError, lang: Lang) -> String {
     }
 }
 
+/// Whether an answer to a question of ours means yes, in either language.
+pub(crate) fn is_yes(answer: &str) -> bool {
+    // ㅛ is what the key of `y` writes while Hangul is on.
+    ["y", "yes", "ㅛ", "네", "예"].contains(&&*answer.trim().to_lowercase())
+}
+
 /// The language of a locale such as `ko-KR`; English where it is not Korean.
 pub(crate) fn lang_of_locale(locale: Option<&str>) -> Lang {
     let language = locale.and_then(|locale| locale.split(['-', '_', '.']).next());

@@ -11,8 +11,12 @@ use madang_protocol::{
 
 use super::{App, Stage};
 use crate::{
-    editor::Typed, failure::Failure, input::LineError, render::is_whisper, screen::AGAIN,
-    words::Words,
+    editor::{Typed, UNASKED_LINES},
+    failure::Failure,
+    input::LineError,
+    render::is_whisper,
+    screen::AGAIN,
+    words::{Words, is_yes},
 };
 
 /// Lines that may wait for a connection, or for answers.
@@ -20,9 +24,6 @@ const QUEUED_LINES: usize = 100;
 
 /// A command may change the prompt: the next line waits so long for its answer.
 const COMMAND_PATIENCE: Duration = Duration::from_millis(300);
-
-/// A paste of more lines is asked about.
-const UNASKED_LINES: usize = 5;
 
 impl App<'_> {
     pub(super) fn typed(&mut self, typed: Typed) -> Result<(), Failure> {
@@ -52,8 +53,7 @@ impl App<'_> {
                 }
             }
             (Typed::Line(answer), Stage::Pasting(text)) => {
-                // ㅛ is what the key of `y` writes while Hangul is on.
-                if ["y", "yes", "ㅛ", "네", "예"].contains(&&*answer.trim().to_lowercase()) {
+                if is_yes(&answer) {
                     self.stage = Stage::Talking;
                     self.say(text);
                 } else {

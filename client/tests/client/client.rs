@@ -28,20 +28,25 @@ pub(crate) struct Ended {
 impl Client {
     /// On pipes, in English unless `args` say otherwise.
     pub(crate) fn start(server: &FakeServer, args: &[&str]) -> Client {
-        Client::start_with(server, args, Output::collect)
+        Client::start_at(&server.address, args)
+    }
+
+    /// The same, before any server.
+    pub(crate) fn start_at(address: &str, args: &[&str]) -> Client {
+        Client::start_with(address, args, Output::collect)
     }
 
     /// On pipes; nobody reads the one from stdout, which is closed.
     pub(crate) fn start_unread(server: &FakeServer, args: &[&str]) -> Client {
-        Client::start_with(server, args, |_closed| Output::collect(std::io::empty()))
+        Client::start_with(&server.address, args, |_closed| Output::collect(std::io::empty()))
     }
 
     fn start_with(
-        server: &FakeServer,
+        address: &str,
         args: &[&str],
         take: impl FnOnce(ChildStdout) -> Output,
     ) -> Client {
-        let mut command = command(&server.address, args);
+        let mut command = command(address, args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary is built");
         let stdin = child.stdin.take().expect("it is piped");

@@ -14,6 +14,10 @@ mod pipe;
 mod watch;
 mod plain;
 #[cfg(unix)]
+mod line_server;
+#[cfg(unix)]
+mod seed_server;
+#[cfg(unix)]
 mod naming;
 #[cfg(unix)]
 mod editing;

@@ -122,23 +122,3 @@ fn a_goodbye_while_a_name_is_typed_is_explained() {
         "madang: the server ended the connection: No name was given in time.",
     ]);
 }
-
-#[test]
-fn a_line_server_is_shown_as_it_comes_and_typed_to() {
-    let server = FakeServer::start();
-    let mut terminal = Terminal::start(&server, &[]);
-    let mut peer = server.accept();
-    peer.send("로그인ID:");
-    terminal.expect_row("로그인ID:");
-    terminal.type_text("alice\n");
-    peer.expect("alice\n");
-    peer.send("[alice]님이 입장했습니다.");
-    terminal
-        .expect_screen("the answer", |rows| rows.concat().contains("[alice]님이 입장했습니다."));
-    terminal.type_text("안녕\n");
-    peer.expect("안녕\n");
-    terminal.type_text(CTRL_D);
-    peer.expect_end();
-    peer.close();
-    assert_eq!(terminal.ended(), 0);
-}

@@ -1,4 +1,5 @@
-//! A proxy between a client and a server, which cuts connections when it is told to.
+//! A proxy between a client and a server, which cuts connections when it is told to,
+//! and keeps what clients have sent.
 
 use std::{
     io::{Read, Write},
@@ -11,6 +12,8 @@ pub(crate) struct Proxy {
     pub(crate) address: String,
     /// Both ends of every connection that was made since the last cut.
     open: Arc<Mutex<Vec<TcpStream>>>,
+    /// All that clients have sent, read by read.
+    sent: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Proxy {
@@ -20,17 +23,25 @@ impl Proxy {
         let address = listener.local_addr().expect("it is bound").to_string();
         let open = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&open);
+        let sent = Arc::new(Mutex::new(Vec::new()));
+        let recorded = Arc::clone(&sent);
         // Ends with the test process.
         thread::spawn(move || {
             while let Ok((client, _)) = listener.accept() {
                 let server = TcpStream::connect(server).expect("the server listens");
                 let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-                for (from, to) in [(&client, &server), (&server, &client)] {
+                let record = Some(Arc::clone(&recorded));
+                for (from, to, record) in [(&client, &server, record), (&server, &client, None)] {
                     let (mut from, mut to) = (clone(from), clone(to));
                     kept.push(clone(&from));
                     thread::spawn(move || {
                         let mut buffer = [0; 4_096];
                         while let Ok(count @ 1..) = from.read(&mut buffer) {
+                            if let Some(record) = &record {
+                                let mut record =
+                                    record.lock().unwrap_or_else(PoisonError::into_inner);
+                                record.push(buffer[..count].to_vec());
+                            }
                             if to.write_all(&buffer[..count]).is_err() {
                                 break;
                             }
@@ -40,7 +51,13 @@ impl Proxy {
                 }
             }
         });
-        Proxy { address, open }
+        Proxy { address, open, sent }
+    }
+
+    /// What clients have sent so far: what the server would read, if it is no slower than we.
+    pub(crate) fn sent(&self) -> Vec<String> {
+        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect()
     }
 
     /// Ends all connections, whatever is on its way; how many there were.

@@ -1,0 +1,221 @@
+//! A person in front of a server that knows no more than lines: what is typed in the
+//! editor, a line at a time, and what arrives above it.
+//!
+//! Such a server may leave its lines without an end. What it has begun is the prompt
+//! while it asks for a name, as it would be to who uses `nc`; else it is shown as a
+//! line of its own, once nothing more of it has come for [`PAUSE`].
+
+use std::{
+    collections::VecDeque,
+    io, mem,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::Receiver;
+use madang_protocol::{
+    limits::LINE_BYTES,
+    sanitize::{sanitize_line, sanitize_message},
+    text::Lang,
+};
+
+use crate::{
+    editor::{Ask, Editor, Typed, UNASKED_LINES},
+    failure::Failure,
+    history::History,
+    input::{Line, LineError},
+    screen::{AGAIN, Screen},
+    style::{Palette, paint},
+    tty_mode::Quiet,
+    words::{Words, is_yes},
+};
+
+/// How long the rest of a line is waited for.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What has no end by then is shown as it is.
+const UNFINISHED_BYTES: usize = 4 * 1_024;
+
+/// How long the editor may take to end its line.
+const CANCEL_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Before what is typed, while the server has begun nothing.
+const PROMPT: &str = "> ";
+
+/// The line that is typed, and what has arrived.
+pub(crate) struct Keyboard {
+    screen: Arc<Screen>,
+    editor: Editor,
+    palette: Palette,
+    lang: Lang,
+    /// The editor has been asked for a line.
+    asked: bool,
+    /// What stands in the line that is asked for next.
+    initial: String,
+    /// Several lines, of which it is asked whether they were meant.
+    paste: Option<String>,
+    /// Lines that were typed and not taken yet, and whether there will be more.
+    lines: VecDeque<String>,
+    ended: bool,
+    /// Lines that were taken.
+    count: u64,
+    /// When Ctrl-C was pressed on an empty line, if nothing has been typed since.
+    interrupted_at: Option<Instant>,
+    /// What the server has begun and not ended, and since when nothing more has come.
+    unfinished: String,
+    heard_at: Instant,
+    /// Dropped last: by then the editor has given back what it took.
+    _quiet: Quiet,
+}
+
+impl Keyboard {
+    /// Takes the terminal.
+    ///
+    /// # Errors
+    ///
+    /// It is none in which a line can be edited.
+    pub(crate) fn open(lang: Lang, palette: Palette) -> io::Result<Keyboard> {
+        let quiet = Quiet::start();
+        let screen = Screen::new(palette);
+        // What is said here is not written to the history: nothing tells what is private.
+        let editor = Editor::start(&screen, None, palette, History::of_user().load())?;
+        Ok(Keyboard {
+            screen,
+            editor,
+            palette,
+            lang,
+            asked: false,
+            initial: String::new(),
+            paste: None,
+            lines: VecDeque::new(),
+            ended: false,
+            count: 0,
+            interrupted_at: None,
+            unfinished: String::new(),
+            heard_at: Instant::now(),
+            _quiet: quiet,
+        })
+    }
+
+    /// What is typed next, for [`take`](Self::take); the editor is asked for it.
+    pub(crate) fn typed(&mut self) -> Receiver<Typed> {
+        if !self.asked {
+            self.asked = true;
+            self.editor.ask(match &self.paste {
+                Some(text) => {
+                    Ask::Question(Words::AskPaste { lines: text.lines().count() }.text(self.lang))
+                }
+                None => Ask::Kept(mem::take(&mut self.initial)),
+            });
+        }
+        self.editor.typed().clone()
+    }
+
+    /// Takes what was typed: lines, or the end of them.
+    ///
+    /// # Errors
+    ///
+    /// The keyboard can't be read, or Ctrl-C was pressed again.
+    pub(crate) fn take(&mut self, typed: Typed) -> Result<(), Failure> {
+        self.asked = false;
+        let interrupted_at = self.interrupted_at.take();
+        match (typed, self.paste.take()) {
+            (Typed::Failed(error), _) => return Err(Failure::Stdin(error)),
+            (Typed::Line(answer), Some(paste)) if is_yes(&answer) => self.add(&paste),
+            (_, Some(paste)) => self.initial = paste,
+            (Typed::Line(text), None) if text.trim_end().lines().count() > UNASKED_LINES => {
+                self.paste = Some(text.trim_end().to_owned());
+            }
+            (Typed::Line(text), None) => self.add(&text),
+            (Typed::Cancelled { text }, None) => self.initial = text,
+            (Typed::End, None) => self.ended = true,
+            (Typed::Interrupted { again }, None) => {
+                if again || interrupted_at.is_some_and(|at| at.elapsed() < AGAIN) {
+                    return Err(Failure::Interrupted);
+                }
+                self.interrupted_at = Some(Instant::now());
+                self.remark(&Words::AgainToLeave.text(self.lang));
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, text: &str) {
+        let lines = text.lines().filter(|line| !line.trim().is_empty());
+        self.lines.extend(lines.map(str::to_owned));
+    }
+
+    /// The next line, if one has been typed.
+    pub(crate) fn line(&mut self) -> Option<Line> {
+        let text = self.lines.pop_front()?;
+        self.count += 1;
+        let text = match text.len() {
+            bytes if bytes > LINE_BYTES => Err(LineError::TooLong { bytes }),
+            _ => Ok(text),
+        };
+        Some(Line { number: self.count, text })
+    }
+
+    /// Whether no line will come any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended && self.lines.is_empty()
+    }
+
+    /// Shows what the server says: lines at once, what it has begun when it is clear
+    /// what that is.
+    pub(crate) fn show(&mut self, text: &str) {
+        self.unfinished += &sanitize_message(text);
+        self.heard_at = Instant::now();
+        if let Some(end) = self.unfinished.rfind('\n') {
+            self.screen.show(&self.unfinished[..=end]);
+            self.unfinished.drain(..=end);
+        }
+        if self.unfinished.len() > UNFINISHED_BYTES {
+            self.settle();
+        }
+    }
+
+    /// A remark of the client's own.
+    pub(crate) fn remark(&self, text: &str) {
+        self.screen.show(&paint(self.palette.dim(), &sanitize_line(text)));
+    }
+
+    /// Whether so much waits to be shown that no more should be fetched for now.
+    pub(crate) fn is_full(&self) -> bool {
+        self.screen.is_full()
+    }
+
+    /// When what the server has begun has waited for long enough.
+    pub(crate) fn settles_at(&self) -> Option<Instant> {
+        (!self.unfinished.is_empty()).then(|| self.heard_at + PAUSE)
+    }
+
+    /// What the server has begun is a line; what is typed stands behind a prompt of
+    /// our own.
+    pub(crate) fn settle(&mut self) {
+        self.screen.show(&mem::take(&mut self.unfinished));
+        self.screen.set_prompt(PROMPT.into());
+    }
+
+    /// What the server has begun asks for what is typed.
+    pub(crate) fn prompt(&self) {
+        self.screen.set_prompt(self.unfinished.replace('\t', " "));
+    }
+
+    /// It has been answered, and stands above with the answer.
+    pub(crate) fn answered(&mut self) {
+        self.unfinished.clear();
+    }
+
+    /// Gives the terminal back, with all that has arrived on it.
+    pub(crate) fn close(&mut self) {
+        if mem::take(&mut self.asked) {
+            self.screen.cancel();
+            // An editor that does not answer is busy for good; the process ends anyway.
+            let _ = self.editor.typed().recv_timeout(CANCEL_PATIENCE);
+        }
+        self.screen.show(&mem::take(&mut self.unfinished));
+        // What comes after the end is shown if it can be, and missed by nobody.
+        let _ = self.screen.close();
+    }
+}

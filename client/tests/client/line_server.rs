@@ -1,0 +1,159 @@
+//! On a terminal, in front of a server that knows no more than lines.
+
+use crate::{
+    fake_server::{FakeServer, Peer},
+    terminal::{CTRL_C, CTRL_D, ENTER, TAB, Terminal, UP},
+};
+
+/// Somebody who has given a name to a server that never ends its lines.
+#[track_caller]
+fn start() -> (FakeServer, Terminal, Peer) {
+    let server = FakeServer::start();
+    let mut terminal = Terminal::start(&server, &[]);
+    let mut peer = server.accept();
+    peer.send("로그인ID:");
+    terminal.expect_last(&["로그인ID:"]);
+    terminal.enter("앨리스");
+    peer.expect("앨리스\n");
+    peer.send("[앨리스]님이 입장했습니다.");
+    terminal.expect_last(&["로그인ID:앨리스", "[앨리스]님이 입장했습니다.", ">"]);
+    (server, terminal, peer)
+}
+
+#[test]
+fn what_arrives_scrolls_above_the_line_being_typed() {
+    let (_server, mut terminal, mut peer) = start();
+    terminal.type_text("반쯤 쓴");
+    terminal.expect_last(&["> 반쯤 쓴"]);
+    let column = terminal.cursor().1;
+    for number in 1..=40 {
+        peer.send(&format!("[bob] {number}번째\n"));
+    }
+    terminal.expect_last(&["[bob] 39번째", "[bob] 40번째", "> 반쯤 쓴"]);
+    // Without an end, it is a line too.
+    peer.send("[bob] 끝없음");
+    terminal.expect_last(&["[bob] 40번째", "[bob] 끝없음", "> 반쯤 쓴"]);
+    assert_eq!(terminal.cursor().1, column);
+    terminal.type_text(" 줄");
+    terminal.type_text(ENTER);
+    peer.expect("반쯤 쓴 줄\n");
+    // It stays: a server that does not send it back would leave nothing of it.
+    terminal.expect_last(&["> 반쯤 쓴 줄", ">"]);
+    peer.send("[앨리스] 반쯤 쓴 줄\n");
+    terminal.expect_last(&["> 반쯤 쓴 줄", "[앨리스] 반쯤 쓴 줄", ">"]);
+    terminal.type_text(CTRL_D);
+    peer.expect_end();
+    peer.send("bye");
+    peer.close();
+    assert_eq!(terminal.ended(), 0);
+    terminal.expect_last(&["bye"]);
+}
+
+#[test]
+fn a_name_in_use_is_asked_for_again() {
+    for args in [&[][..], &["--name", "bob"]] {
+        let server = FakeServer::start();
+        let mut terminal = Terminal::start(&server, args);
+        let mut peer = server.accept();
+        peer.send("로그인ID:");
+        if args.is_empty() {
+            terminal.expect_last(&["로그인ID:"]);
+            terminal.enter("bob");
+        }
+        peer.expect("bob\n");
+        peer.send("이미 등록된 사용자입니다.\n");
+        peer.send("로그인ID:");
+        terminal.expect_last(&["로그인ID:bob", "이미 등록된 사용자입니다.", "로그인ID:"]);
+        // Nothing is a name, and nothing is sent for it.
+        terminal.type_text(ENTER);
+        terminal.enter("bobby");
+        peer.expect("bobby\n");
+        peer.send("[bobby]님이 입장했습니다.");
+        terminal.expect_last(&["로그인ID:bobby", "[bobby]님이 입장했습니다.", ">"]);
+        terminal.enter("/quit");
+        peer.expect("/quit\n");
+        peer.expect_end();
+        peer.close();
+        assert_eq!(terminal.ended(), 0);
+    }
+}
+
+#[test]
+fn a_server_that_asks_nothing_is_talked_to_at_once() {
+    let server = FakeServer::start();
+    let mut terminal = Terminal::start(&server, &[]);
+    let mut peer = server.accept();
+    peer.send("<announce> you are <user5>.\n");
+    terminal.expect_last(&["<announce> you are <user5>.", ">"]);
+    terminal.type_text("hel");
+    peer.send("<user4> hi\n");
+    terminal.expect_last(&["<announce> you are <user5>.", "<user4> hi", "> hel"]);
+    terminal.type_text("lo\r");
+    peer.expect("hello\n");
+    // Nothing comes back; what is typed meanwhile is seen, and waits for its turn.
+    terminal.enter("again");
+    peer.expect("again\n");
+    terminal.expect_last(&["<user4> hi", "> hello", "> again", ">"]);
+    drop(peer);
+    assert_eq!(terminal.ended(), 5);
+    terminal.expect_last(&["> again", "madang: the server closed the connection"]);
+}
+
+#[test]
+fn keys_do_what_they_do_elsewhere() {
+    let (_server, mut terminal, mut peer) = start();
+    terminal.type_text(&format!("지워질 말{CTRL_C}"));
+    terminal.expect_last(&["[앨리스]님이 입장했습니다.", ">"]);
+    terminal.enter("남을 말");
+    peer.expect("남을 말\n");
+    terminal.expect_last(&["> 남을 말", ">"]);
+    terminal.type_text(UP);
+    terminal.expect_last(&["> 남을 말", "> 남을 말"]);
+    // Madang's commands are nothing here.
+    terminal.type_text(&format!("\x15/who{TAB}"));
+    terminal.expect_last(&["> 남을 말", "> /who"]);
+    terminal.type_text(CTRL_C);
+    terminal.expect_last(&["> 남을 말", ">"]);
+    terminal.type_text(CTRL_C);
+    assert_eq!(terminal.ended(), 130);
+}
+
+#[test]
+fn a_paste_is_sent_line_by_line() {
+    let (_server, mut terminal, mut peer) = start();
+    terminal.paste("하나\n둘\n");
+    terminal.type_text(ENTER);
+    peer.expect("하나\n");
+    peer.send("[앨리스] 하나");
+    peer.expect("둘\n");
+    peer.send("[앨리스] 둘");
+    terminal.expect_last(&["[앨리스] 하나", "[앨리스] 둘", ">"]);
+    let text: String = (1..=6).map(|number| format!("{number}\n")).collect();
+    terminal.paste(&text);
+    terminal.type_text(ENTER);
+    terminal.expect_last(&["send 6 lines? [y/N]"]);
+    terminal.enter("n");
+    terminal.expect_last(&["5", "6"]);
+    terminal.type_text(ENTER);
+    terminal.expect_last(&["send 6 lines? [y/N]"]);
+    terminal.enter("y");
+    peer.expect(&text);
+}
+
+#[test]
+fn a_flood_is_shown_whole_and_in_order() {
+    const LINES: usize = 3_000;
+
+    let (_server, mut terminal, mut peer) = start();
+    terminal.type_text("쓰던");
+    let lines: String = (0..LINES).map(|number| format!("<{number}>\n")).collect();
+    for chunk in lines.as_bytes().chunks(512) {
+        peer.send_bytes(chunk);
+        terminal.look();
+    }
+    terminal.expect_last(&[&format!("<{}>", LINES - 1), "> 쓰던"]);
+    let shown: Vec<String> =
+        terminal.scrolled().into_iter().filter(|row| row.starts_with('<')).collect();
+    let expected: Vec<String> = (0..LINES).map(|number| format!("<{number}>")).collect();
+    assert_eq!(shown, expected);
+}
