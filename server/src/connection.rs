@@ -186,6 +186,10 @@ impl Connection {
     #[inline(never)]
     fn live(&mut self) -> Result<Infallible, CloseReason> {
         self.reader.begin(Instant::now() + self.shared.config.handshake_timeout)?;
+        // Again: who banned it since it was accepted might not have found it.
+        if self.shared.bans.bans_address(self.address) {
+            return Err(CloseReason::Told(Goodbye::Banned));
+        }
         self.greet();
         if let Some(entrance) = self.log_in()? {
             self.go_in(&entrance)?;

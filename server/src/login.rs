@@ -266,13 +266,20 @@ impl Connection {
                 self.refuse_login(&Notice::NameBanned, nonce, tries_left)?;
                 return Ok(None);
             }
-            match self.shared.users.claim(&user, token, number, now) {
+            let session = match self.shared.users.claim(&user, token, number, now) {
                 Ok(session) => session,
                 Err(_) => {
                     self.notice_and_prompt(&Notice::NameInUse, nonce);
                     return Ok(None);
                 }
+            };
+            // Again: who banned it in between could not find it.
+            if self.shared.bans.bans_name(&user) {
+                self.shared.users.end(&session);
+                self.refuse_login(&Notice::NameBanned, nonce, tries_left)?;
+                return Ok(None);
             }
+            session
         };
         let destination = match self.make_way(&session, place) {
             Ok(destination) => destination,

@@ -190,28 +190,32 @@ impl Operator {
     }
 
     fn ban(&self, banned: Banned, time: Option<Duration>) {
+        // Whoever comes in, by name or address, looks here after it can be found below.
         self.shared.bans.ban(banned.clone(), time);
         let dismiss = |outbox: &Arc<Outbox>| {
             let goodbye = Answer::goodbye(outbox.form(), Goodbye::Banned);
             outbox.dismiss(CloseReason::Told(Goodbye::Banned), &goodbye);
         };
-        let sessions = self.shared.users.sessions();
+        let Shared { connections, users, .. } = &*self.shared;
+        let mut held = match &banned {
+            Banned::Name(name) => users.held_as(name),
+            Banned::Address(_) => users.held(),
+        };
+        if let Banned::Address(address) = &banned {
+            let is_meant = |number| connections.address_of(number) == Some(address.to_canonical());
+            held.retain(|(_, connection)| is_meant(*connection));
+        }
         let mut addresses = Vec::new();
-        for session in sessions {
-            let Some(outbox) = session.outbox() else { continue };
-            let address = self.shared.connections.address_of(outbox.number());
-            let is_meant = match &banned {
-                Banned::Name(_) => self.shared.bans.bans_name(&session.name()),
-                Banned::Address(banned) => address == Some(banned.to_canonical()),
-            };
-            if is_meant {
+        for (session, connection) in held {
+            if let Some(outbox) = connections.outbox_of(connection) {
                 dismiss(&outbox);
+                let address = connections.address_of(connection);
                 addresses.extend(address.map(|address| format!("{} ({address})", session.name())));
             }
         }
         if let Banned::Address(address) = banned {
             // Those too who have no name yet.
-            self.shared.connections.outboxes_from(address).iter().for_each(dismiss);
+            connections.outboxes_from(address).iter().for_each(dismiss);
         }
         self.done();
         if !addresses.is_empty() {
@@ -303,5 +307,93 @@ fn read_line(stdin: &Stdin, decoder: &mut LineDecoder) -> io::Result<Option<Stri
             return Ok(None);
         }
         decoder.filled(count);
+    }
+}
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use std::{
+        io::{Read, Write},
+        net::TcpStream,
+    };
+
+    use super::*;
+    use crate::{
+        config::{Config, Listen},
+        console::{ConsoleThread, Streams},
+        server::Server,
+    };
+
+    const DEADLINE: Duration = Duration::from_secs(10);
+
+    fn start() -> (Server, ConsoleThread) {
+        let streams = Streams { out: Box::new(io::sink()), err: Box::new(io::sink()) };
+        let (console, thread) = Console::start(Lang::En, streams).expect("a thread");
+        let listen = vec![Listen::At(([127, 0, 0, 1], 0).into())];
+        let config = Config { listen, web: Vec::new(), lang: Lang::En, ..Config::default() };
+        (Server::start(config, console).expect("a free port"), thread)
+    }
+
+    /// Says lines to the server, which need not answer yet.
+    fn connect(server: &Server, lines: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(server.addresses()[0]).expect("it listens");
+        stream.set_read_timeout(Some(DEADLINE)).expect("not zero");
+        stream.write_all(lines.as_bytes()).expect("it reads");
+        stream
+    }
+
+    /// What the server says until it closes.
+    #[track_caller]
+    fn expect_banned(mut stream: TcpStream) {
+        let mut heard = String::new();
+        stream.read_to_string(&mut heard).expect("it closes in time");
+        assert!(heard.ends_with("(banned)\n"), "{heard}");
+    }
+
+    #[track_caller]
+    fn wait_for(what: impl Fn() -> bool) {
+        let deadline = Instant::now() + DEADLINE;
+        while !what() {
+            assert!(Instant::now() < deadline, "it does not come about");
+            std::thread::yield_now();
+        }
+    }
+
+    fn name(text: &str) -> UserName {
+        UserName::parse(text).expect("a name")
+    }
+
+    #[test]
+    fn a_ban_finds_who_is_still_on_the_way_into_a_room() {
+        for ban in ["/ban alice", "/ban 127.0.0.1"] {
+            let (server, _console) = start();
+            let operator = server.operator();
+            let Shared { rooms, users, .. } = &*operator.shared;
+            let rounds = rooms.lobby.hold_rounds();
+            let alice = connect(&server, "alice\n");
+            wait_for(|| users.find(&name("alice")).is_some());
+            operator.take_line(ban);
+            drop(rounds);
+            expect_banned(alice);
+            wait_for(|| users.find(&name("alice")).is_none());
+            assert!(server.stop());
+        }
+    }
+
+    #[test]
+    fn a_ban_finds_who_is_about_to_bear_the_name() {
+        let (server, _console) = start();
+        let operator = server.operator();
+        let Shared { rooms, users, .. } = &*operator.shared;
+        let mut alice = connect(&server, "alice\n");
+        wait_for(|| rooms.lobby.status().members == 1);
+        let rounds = rooms.lobby.hold_rounds();
+        alice.write_all(b"/nick carol\n").expect("it reads");
+        wait_for(|| users.find(&name("carol")).is_some());
+        operator.take_line("/ban CAROL");
+        drop(rounds);
+        expect_banned(alice);
+        wait_for(|| users.find(&name("carol")).or(users.find(&name("alice"))).is_none());
+        assert!(server.stop());
     }
 }

@@ -391,6 +391,12 @@ impl Room {
         }
     }
 
+    /// Keeps whoever pumps from beginning a round, for as long as this is held.
+    #[cfg(test)]
+    pub(crate) fn hold_rounds(&self) -> impl Sized + '_ {
+        self.floor.lock()
+    }
+
     fn ask(&self, urgency: Urgency, post: impl FnOnce(Answered) -> Post) -> Result<(), Refusal> {
         let (answer, answered) = bounded(1);
         self.post(POST_BYTES, urgency, || post(answer)).map_err(|Ended(())| Refusal::Ended)?;

@@ -11,7 +11,7 @@
 //! [`Rooms`]: crate::rooms::Rooms
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -68,6 +68,16 @@ struct Entry {
     waiting: usize,
     /// The address under which it is counted while nobody holds it.
     away_from: Option<IpAddr>,
+}
+
+impl Entry {
+    /// The session and the connection that holds it, if one does.
+    fn held(&self) -> Option<(Arc<Session>, u64)> {
+        match self.holder {
+            Holder::Connection(connection) => Some((self.session.clone(), connection)),
+            Holder::Nobody(_) | Holder::Ending => None,
+        }
+    }
 }
 
 /// Who holds a session.
@@ -159,6 +169,20 @@ impl UserManager {
     /// All sessions.
     pub(crate) fn sessions(&self) -> Vec<Arc<Session>> {
         self.table.lock().sessions.values().map(|entry| entry.session.clone()).collect()
+    }
+
+    /// The sessions that connections hold, with the numbers of these.
+    pub(crate) fn held(&self) -> Vec<(Arc<Session>, u64)> {
+        self.table.lock().sessions.values().filter_map(Entry::held).collect()
+    }
+
+    /// Those that bear a name, or one that could be mistaken for it, or are about to.
+    pub(crate) fn held_as(&self, name: &UserName) -> Vec<(Arc<Session>, u64)> {
+        let keys = name.keys();
+        let table = self.table.lock();
+        let bearers = keys.iter().filter_map(|key| table.names.get(key));
+        let numbers: BTreeSet<u64> = bearers.map(|bearer| bearer.number).collect();
+        numbers.iter().filter_map(|number| table.sessions.get(number)?.held()).collect()
     }
 
     /// Claims another name for a session beside its own, until one of the two is

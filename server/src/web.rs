@@ -222,10 +222,13 @@ impl WebConnection {
         let hops: Vec<&str> = head.list("X-Forwarded-For").collect();
         let trusted = &self.shared.config.trust_proxy;
         self.address = proxy::person(self.address, hops.into_iter(), trusted);
+        let counted = self.admission.count_under(self.address);
+        counted.map_err(|goodbye| self.turn_away(goodbye))?;
+        // Now that who bans it finds it.
         if self.shared.bans.bans_address(self.address) {
             return Err(self.turn_away(Goodbye::Banned));
         }
-        self.admission.count_under(self.address).map_err(|goodbye| self.turn_away(goodbye))
+        Ok(())
     }
 
     /// Answers with the server's numbers.

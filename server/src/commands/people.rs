@@ -96,6 +96,11 @@ impl Connection {
         if self.shared.users.claim_another(session, name).is_err() {
             return self.notice(&Notice::NameInUse, nonce);
         }
+        // Again: who banned it in between could not find it.
+        if self.shared.bans.bans_name(name) {
+            self.shared.users.give_up(session, name);
+            return self.notice(&Notice::NameBanned, nonce);
+        }
         let told = self.act(session, Action::Rename(name.as_str().into()));
         // In no room, there is nobody else who has to be told.
         let is_alone = matches!(told, Err(Refusal::NoMember | Refusal::Ended));
