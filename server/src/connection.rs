@@ -31,7 +31,7 @@ use crate::{
     rate_limit::Bucket,
     refusal::Refusal,
     room::{self, Ending, Going, Room, Speech},
-    server::Shared,
+    server::{DISMISSAL, Shared},
     session::Session,
     timekeeper::Due,
     transport::{Line, PeerEnd, ReadOutcome, Reader},
@@ -123,6 +123,10 @@ impl Connection {
 
         self.outbox.wait_drained(Instant::now() + self.reader.drain_timeout(&self.shared.config));
         if matches!(reason, CloseReason::Told(_) | CloseReason::Tls(_)) {
+            if self.outbox.take_dismissal() {
+                // It is gone when that fails.
+                let _ = self.reader.pause(DISMISSAL);
+            }
             self.outbox.shut_down_write();
             self.reader.linger(Instant::now() + self.shared.config.linger);
         }

@@ -18,7 +18,6 @@ use madang_protocol::{
 };
 
 use crate::{
-    answer::Answer,
     batch::Form,
     clock,
     close_reason::CloseReason,
@@ -364,8 +363,7 @@ impl Connection {
     ) -> Result<(), CloseReason> {
         let dismiss = |connection: u64| {
             if let Some(outbox) = self.shared.connections.outbox_of(connection) {
-                let goodbye = Answer::goodbye(outbox.form(), Goodbye::Replaced);
-                outbox.dismiss(CloseReason::Told(Goodbye::Replaced), &goodbye);
+                self.shared.dismiss(&outbox, Goodbye::Replaced);
             }
         };
         let number = self.admission.number;

@@ -23,9 +23,7 @@ use rustix::{
 };
 
 use crate::{
-    answer::Answer,
     bans::Ban,
-    close_reason::CloseReason,
     console::Console,
     outbox::Outbox,
     refusal::Refusal,
@@ -192,10 +190,7 @@ impl Operator {
     fn ban(&self, banned: Banned, time: Option<Duration>) {
         // Whoever comes in, by name or address, looks here after it can be found below.
         self.shared.bans.ban(banned.clone(), time);
-        let dismiss = |outbox: &Arc<Outbox>| {
-            let goodbye = Answer::goodbye(outbox.form(), Goodbye::Banned);
-            outbox.dismiss(CloseReason::Told(Goodbye::Banned), &goodbye);
-        };
+        let dismiss = |outbox: &Arc<Outbox>| self.shared.dismiss(outbox, Goodbye::Banned);
         let Shared { connections, users, .. } = &*self.shared;
         let mut held = match &banned {
             Banned::Name(name) => users.held_as(name),

@@ -99,6 +99,8 @@ struct State {
     pieces: Pieces,
     phase: Phase,
     reason: Option<CloseReason>,
+    /// Whether somebody else has said goodbye, and its thread sees to nothing yet.
+    is_dismissed: bool,
     queue: VecDeque<Entry>,
     /// How much of the first entry was sent.
     sent_bytes: usize,
@@ -166,6 +168,7 @@ impl Outbox {
             pieces: Pieces::Batches,
             phase: Phase::Open,
             reason: None,
+            is_dismissed: false,
             queue: VecDeque::new(),
             sent_bytes: 0,
             waiting_bytes: 0,
@@ -340,11 +343,19 @@ impl Outbox {
 
     /// Puts in the goodbye (which may be empty) and accepts nothing afterwards.
     pub(crate) fn close(self: &Arc<Self>, reason: CloseReason, goodbye: &[u8]) {
-        let mut state = self.state.lock();
+        self.close_locked(&mut self.state.lock(), reason, goodbye);
+    }
+
+    fn close_locked(
+        self: &Arc<Self>,
+        state: &mut MutexGuard<'_, State>,
+        reason: CloseReason,
+        goodbye: &[u8],
+    ) {
         if state.phase == Phase::Open {
             state.reason.get_or_insert(reason);
             let bytes = state.carrier.carry_goodbye(goodbye, reason, state.close_frame);
-            self.push_locked(&mut state, &bytes);
+            self.push_locked(state, &bytes);
             if state.phase == Phase::Open {
                 state.phase = Phase::Closing;
             }
@@ -352,11 +363,31 @@ impl Outbox {
         }
     }
 
-    /// Says goodbye as far as the socket takes it now, and ends the connection at
-    /// once, for somebody else than its thread.
+    /// Says goodbye for somebody else than the connection's thread, which wakes if it
+    /// reads.
     pub(crate) fn dismiss(self: &Arc<Self>, reason: CloseReason, goodbye: &[u8]) {
-        self.close(reason, goodbye);
-        self.end(reason);
+        let mut state = self.state.lock();
+        let reads = state.phase == Phase::Open;
+        self.close_locked(&mut state, reason, goodbye);
+        state.is_dismissed = true;
+        if reads && let Some(sink) = &mut state.sink {
+            sink.shut_down_read();
+        }
+    }
+
+    /// Whether it was dismissed, asked by its thread, which sees to its end from now on.
+    pub(crate) fn take_dismissal(&self) -> bool {
+        std::mem::take(&mut self.state.lock().is_dismissed)
+    }
+
+    /// Ends the connection at once, if it was dismissed and its thread has not woken.
+    pub(crate) fn end_dismissed(&self) {
+        let mut state = self.state.lock();
+        if state.is_dismissed
+            && let Some(reason) = state.reason
+        {
+            self.end_locked(&mut state, reason);
+        }
     }
 
     /// Ends the connection at once: what waits is dropped, and the thread that

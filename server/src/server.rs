@@ -46,6 +46,11 @@ use crate::{
 /// How long peers may take to close their side after the server's goodbye.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(300);
 
+/// How long who is dismissed may take to read the goodbye and close. When nothing more
+/// is sent to a peer and nothing more read from it, the system resets it for whatever it
+/// still sends, and a reset may overtake the goodbye.
+pub(crate) const DISMISSAL: Duration = Duration::from_millis(300);
+
 /// How long the threads of connections may take to end after their sockets were
 /// shut down.
 const JOIN_PATIENCE: Duration = Duration::from_secs(1);
@@ -144,6 +149,14 @@ impl Shared {
             Door::TlsLines => true,
             Door::Web => self.tls.is_some(),
         }
+    }
+
+    /// Ends a connection for somebody else than its thread: it is told why, and has a
+    /// moment to close by itself.
+    pub(crate) fn dismiss(&self, outbox: &Arc<Outbox>, goodbye: Goodbye) {
+        outbox.dismiss(CloseReason::Told(goodbye), &Answer::goodbye(outbox.form(), goodbye));
+        let due = Due::Dismissal(Arc::downgrade(outbox));
+        self.timekeeper.schedule(Instant::now() + DISMISSAL, due);
     }
 
     /// Ends a session to which nobody comes back: it leaves `room`, its rooms get

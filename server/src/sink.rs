@@ -36,6 +36,9 @@ pub(crate) trait Sink: Send {
     /// Ends the direction towards the peer, after what was sent.
     fn shut_down_write(&mut self);
 
+    /// Has its reader wake; what the peer still sends goes nowhere.
+    fn shut_down_read(&mut self);
+
     /// Ends the connection in both directions; its reader wakes.
     fn shut_down(&mut self);
 
@@ -82,6 +85,10 @@ impl Sink for TcpSink {
 
     fn shut_down_write(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Write);
+    }
+
+    fn shut_down_read(&mut self) {
+        let _ = self.stream.shutdown(Shutdown::Read);
     }
 
     fn shut_down(&mut self) {
@@ -178,6 +185,8 @@ pub(crate) mod fake {
         }
 
         fn shut_down_write(&mut self) {}
+
+        fn shut_down_read(&mut self) {}
 
         fn shut_down(&mut self) {
             self.socket.change(|state| state.gone = true);

@@ -12,6 +12,7 @@ use std::{
 };
 
 use crate::{
+    outbox::Outbox,
     room::{Action, By, Going, Room},
     rooms::Fate,
     server::Shared,
@@ -30,6 +31,8 @@ pub(crate) enum Due {
     Mute(Weak<Room>, Weak<Session>),
     /// An operator's mute is over.
     Silence(Weak<Session>, Instant),
+    /// A connection that was dismissed has had its time to close by itself.
+    Dismissal(Weak<Outbox>),
     /// It is to be looked whether the certificate has changed.
     Certificate,
 }
@@ -58,8 +61,8 @@ struct State {
 
 type Place = (Instant, u64);
 
-/// What a due is about: its kind, and where its room or session lies in memory, where
-/// nothing else can lie while the due is to come.
+/// What a due is about: its kind, and where its room, session or outbox lies in memory,
+/// where nothing else can lie while the due is to come.
 type Object = (u8, usize, usize);
 
 impl Due {
@@ -69,7 +72,8 @@ impl Due {
             Due::Room(room) => (1, room.as_ptr().addr(), 0),
             Due::Mute(room, session) => (2, room.as_ptr().addr(), session.as_ptr().addr()),
             Due::Silence(session, _) => (3, session.as_ptr().addr(), 0),
-            Due::Certificate => (4, 0, 0),
+            Due::Dismissal(outbox) => (4, outbox.as_ptr().addr(), 0),
+            Due::Certificate => (5, 0, 0),
         }
     }
 
@@ -79,6 +83,7 @@ impl Due {
             Due::Session(session, _) | Due::Silence(session, _) => session.strong_count() == 0,
             Due::Room(room) => room.strong_count() == 0,
             Due::Mute(room, session) => room.strong_count() == 0 || session.strong_count() == 0,
+            Due::Dismissal(outbox) => outbox.strong_count() == 0,
             Due::Certificate => false,
         }
     }
@@ -204,6 +209,11 @@ impl Shared {
                     let _ = room.act_now(By::Time, Action::EndSilence(session));
                 }
             }
+            Due::Dismissal(outbox) => {
+                if let Some(outbox) = outbox.upgrade() {
+                    outbox.end_dismissed();
+                }
+            }
             Due::Certificate => {
                 let Some(tls) = &self.tls else { return };
                 self.timekeeper.schedule(Instant::now() + tls.look_interval, Due::Certificate);
@@ -242,7 +252,7 @@ mod tests {
         Some(match timekeeper.next()? {
             Due::Session(session, _) | Due::Silence(session, _) => session.upgrade()?.number,
             Due::Room(room) | Due::Mute(room, _) => room.upgrade()?.number,
-            Due::Certificate => unreachable!("none is scheduled here"),
+            Due::Dismissal(_) | Due::Certificate => unreachable!("none is scheduled here"),
         })
     }
 

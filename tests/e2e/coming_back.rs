@@ -115,6 +115,36 @@ fn the_connection_that_is_taken_over_is_told_so_and_closed() {
     second.expect_said("bob", "hi");
 }
 
+/// Whoever is dismissed while it talks is reset by nobody: a reset may overtake what it
+/// was told.
+#[test]
+fn who_talks_on_while_it_is_dismissed_is_read_until_it_closes() {
+    let server = TestServer::start(|_| {});
+    let go_on = |client: &mut TestClient| {
+        for _ in 0..20 {
+            client.send("too late\n");
+        }
+        client.expect_closed();
+    };
+    let mut alice = Member::login(&server, "alice");
+    let _second = present(&server, &alice.token, "lobby", alice.last, 0);
+    let bye = loop {
+        alice.client.send_json(json!({"type": "say", "text": "talk"}));
+        let message = alice.client.expect_json();
+        if message["type"] != "said" {
+            break message;
+        }
+    };
+    assert_eq!(bye["reason"], "replaced");
+    go_on(&mut alice.client);
+
+    let mut bob = server.login("bob");
+    server.operate("/ban bob");
+    bob.send("talk\n");
+    bob.expect_next("운영자가 이 서버에 들어오지 못하게 했습니다. / banned\n");
+    go_on(&mut bob);
+}
+
 #[test]
 fn of_two_that_come_back_at_once_both_are_served_and_one_stays() {
     let server = TestServer::start(|_| {});

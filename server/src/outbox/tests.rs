@@ -245,6 +245,25 @@ fn after_the_end_nothing_is_held() {
 }
 
 #[test]
+fn who_is_dismissed_is_ended_unless_its_thread_sees_to_that() {
+    let reason = CloseReason::Told(Goodbye::Replaced);
+    for wakes in [false, true] {
+        let mut bench = Bench::new(1_000, 1_000);
+        bench.outbox.dismiss(reason, b"bye\n");
+        bench.offer(1);
+        assert_eq!(bench.socket.text(), "bye\n");
+        let is_ended = || bench.socket.state.lock().gone;
+        assert!(!is_ended());
+        if wakes {
+            assert!(bench.outbox.take_dismissal());
+        }
+        bench.outbox.end_dismissed();
+        assert_eq!(is_ended(), !wakes);
+        assert_eq!(bench.outbox.reason(), Some(reason));
+    }
+}
+
+#[test]
 fn a_socket_that_is_gone_ends_the_connection() {
     let mut bench = Bench::new(1_000, 1_000);
     bench.socket.change(|state| state.gone = true);

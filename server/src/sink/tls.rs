@@ -191,6 +191,10 @@ impl Sink for TlsSink {
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
+    fn shut_down_read(&mut self) {
+        let _ = self.stream.shutdown(Shutdown::Read);
+    }
+
     fn shut_down(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Both);
     }
