@@ -158,10 +158,10 @@ fn read(editor: &mut Rustyline<Helper, MemHistory>, screen: &Screen, ask: Ask) -
     };
     let mut right = String::new();
     loop {
-        let Some(prompt) = screen.begin_line(question.as_deref()) else {
+        let (columns, rows) = editor.dimensions().unwrap_or((80, 24));
+        let Some(prompt) = screen.begin_line(question.as_deref(), (columns, rows)) else {
             return Typed::Cancelled { text: left + &right };
         };
-        let (columns, rows) = editor.dimensions().unwrap_or((80, 24));
         if let Some(vocabulary) = editor.helper().and_then(|helper| helper.vocabulary.as_ref()) {
             vocabulary.set_dimensions(columns, rows);
         }
@@ -278,13 +278,15 @@ impl Hinter for Helper {
 }
 
 impl Highlighter for Helper {
-    /// Controls that were pasted are not for the terminal to obey.
+    /// Controls that were pasted are not for the terminal to obey, and a line taller than
+    /// it is not painted whole.
     fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
         let is_unwanted = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
-        if line.contains(is_unwanted) {
-            return Cow::Owned(line.replace(is_unwanted, ""));
-        }
-        Cow::Borrowed(line)
+        let fit = match line.contains(is_unwanted) {
+            true => Cow::Owned(line.replace(is_unwanted, "")),
+            false => Cow::Borrowed(line),
+        };
+        self.screen.fold(&fit).map_or(fit, Cow::Owned)
     }
 
     fn highlight_prompt<'b, 's: 'b, 'p: 'b>(

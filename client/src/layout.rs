@@ -16,30 +16,56 @@ pub(crate) fn columns_of(prompt: &str) -> usize {
 /// How many rows the cursor has moved down when `prompt` and `text` have been typed
 /// in `columns` and the line was ended.
 pub(crate) fn rows_below(prompt: &str, text: &str, columns: u16) -> u16 {
+    let rows = row_starts(prompt, text, columns).count();
+    u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(1)
+}
+
+/// Where the end of `text` begins that fits below a row with `prompt`, in `rows` in all;
+/// and how many rows are then left out. `None` if all of it fits.
+pub(crate) fn end_that_fits(
+    prompt: &str,
+    text: &str,
+    columns: u16,
+    rows: u16,
+) -> Option<(usize, usize)> {
+    let all = row_starts(prompt, text, columns).count() + 1;
+    if all <= usize::from(rows) {
+        return None;
+    }
+    let left_out = all - usize::from(rows.max(2) - 1);
+    let start = row_starts(prompt, text, columns).nth(left_out - 1)?;
+    Some((start, left_out))
+}
+
+/// Where in `text` each row but the first begins.
+fn row_starts<'t>(
+    prompt: &'t str,
+    text: &'t str,
+    columns: u16,
+) -> impl Iterator<Item = usize> + 't {
     let mode = GraphemeClusterMode::from_env();
     let columns = columns.max(1);
-    let mut rows: u16 = 0;
     let mut column: u16 = 0;
-    for grapheme in prompt.graphemes(true).chain(text.graphemes(true)) {
+    let of_prompt = prompt.graphemes(true).map(|grapheme| (0, grapheme));
+    let of_text = text.grapheme_indices(true);
+    // A row that is full has its cursor on the next, at the end of the text too.
+    let end = [(text.len(), "")];
+    of_prompt.chain(of_text).chain(end).filter_map(move |(at, grapheme)| {
         if grapheme == "\n" {
-            rows = rows.saturating_add(1);
             column = 0;
-            continue;
+            return Some(at + grapheme.len());
         }
         let width = match grapheme {
+            "" => u16::from(column == columns),
             "\t" => TAB_STOP - column % TAB_STOP,
             _ => mode.width(grapheme),
         };
         column = column.saturating_add(width);
-        if column > columns {
-            rows = rows.saturating_add(1);
+        (column > columns).then(|| {
             column = width;
-        }
-    }
-    if column == columns {
-        rows = rows.saturating_add(1);
-    }
-    rows.saturating_add(1)
+            at
+        })
+    })
 }
 
 #[cfg(test)]
@@ -66,6 +92,23 @@ mod tests {
         check("> ", "\t", 10, 1);
         check("> ", "\t\t", 10, 2);
         check("> ", "x", 0, 4);
+    }
+
+    #[test]
+    fn the_end_of_a_text_begins_with_a_row() {
+        #[track_caller]
+        fn check(text: &str, rows: u16, expected: Option<(&str, usize)>) {
+            let found = end_that_fits("> ", text, 10, rows);
+            assert_eq!(found.map(|(start, left_out)| (&text[start..], left_out)), expected);
+        }
+        check("", 3, None);
+        check("1\n2\n3", 3, None);
+        check("1\n2\n3\n4", 3, Some(("3\n4", 2)));
+        check("1\n2\n3\n", 3, Some(("3\n", 2)));
+        check("가나다라마바사아자차카타", 2, Some(("차카타", 2)));
+        check("12345678", 1, Some(("", 1)));
+        check("12345678", 2, None);
+        check("1\n2\n3\n4", 0, Some(("4", 3)));
     }
 
     #[test]

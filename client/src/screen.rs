@@ -14,6 +14,10 @@
 //!    than a screen can show, and an input method that composes a syllable at the
 //!    cursor is left alone in between.
 //!
+//! A line that is taller than the screen is painted as much of its end as fits: the
+//! terminal could not take back what has scrolled off, and every painting would leave a
+//! copy of it.
+//!
 //! While the editor reads keys for something else (a search, a page of completions)
 //! it prints nothing; what waits is then bounded by whoever asks [`is_full`].
 //!
@@ -31,7 +35,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::{
     interrupts::EditorThread,
-    layout::{columns_of, rows_below},
+    layout::{columns_of, end_that_fits, rows_below},
     style::{Palette, paint},
 };
 
@@ -62,6 +66,12 @@ struct State {
     /// The prompt as it should be, and as it was when the line began.
     prompt: String,
     shown_prompt: String,
+    /// What was painted where the prompt stands, the editor's own prompts too.
+    painted_prompt: String,
+    /// How large the terminal is, and whether the line was painted over all of it.
+    columns: u16,
+    rows: u16,
+    fills_screen: bool,
     /// Who has typed the last line.
     editor: Option<EditorThread>,
     /// A line is being typed, from before its first painting to after its last.
@@ -201,10 +211,16 @@ impl Screen {
         Ok(())
     }
 
-    /// Editor: a line begins; the prompt for it. `None` if nothing is to be typed any
-    /// more.
-    pub(crate) fn begin_line(&self, question: Option<&str>) -> Option<String> {
+    /// Editor: a line begins, on a terminal of `columns` and `rows`; the prompt for it.
+    /// `None` if nothing is to be typed any more.
+    pub(crate) fn begin_line(
+        &self,
+        question: Option<&str>,
+        (columns, rows): (u16, u16),
+    ) -> Option<String> {
         let mut state = self.state.lock();
+        (state.columns, state.rows) = (columns, rows);
+        state.fills_screen = false;
         if state.interruption.take() == Some(Interruption::Cancelled) {
             return None;
         }
@@ -226,9 +242,18 @@ impl Screen {
             // It was cancelled before there was anybody who could be interrupted.
             state.editor.inspect(|editor| editor.interrupt());
         }
-        let mut painting = mem::take(&mut state.waiting);
+        let mut painting = String::new();
+        if mem::take(&mut state.fills_screen) {
+            // All of the screen was the line's, and has been cleared; but waking the editor
+            // has moved the cursor, which could not go up, down.
+            painting += "\x1b[H";
+        }
+        painting += &mem::take(&mut state.waiting);
         match own {
-            Some(own) => painting += own,
+            Some(own) => {
+                own.clone_into(&mut state.painted_prompt);
+                painting += own;
+            }
             None => {
                 if state.prompt_is_old() {
                     if columns_of(&state.prompt) == columns_of(&state.shown_prompt) {
@@ -238,10 +263,24 @@ impl Screen {
                         state.editor.inspect(|editor| editor.interrupt());
                     }
                 }
+                state.painted_prompt = state.shown_prompt.clone();
                 painting += &paint(self.palette.prompt(), &state.shown_prompt);
             }
         }
         painting
+    }
+
+    /// Editor: what is to be painted of `line`, which has nothing that a terminal obeys,
+    /// if that can't be all of it: behind the prompt how much is left out, then its end.
+    pub(crate) fn fold(&self, line: &str) -> Option<String> {
+        let mut state = self.state.lock();
+        // All of the screen, as the editor clears all of it when it goes back to where it
+        // believes that the line began.
+        let State { columns, rows, .. } = *state;
+        let (start, left_out) = end_that_fits(&state.painted_prompt, line, columns, rows)?;
+        state.fills_screen = true;
+        let mark = paint(self.palette.dim(), &format!("… +{left_out}"));
+        Some(format!("{mark}\n{}", &line[start..]))
     }
 
     /// Editor: Ctrl-C was pressed on `line`. Whether that ends it; else it is to be
@@ -291,8 +330,9 @@ impl Screen {
                 Some(text) => text.to_owned(),
                 None => format!("{}{}", typed.text, typed.hint),
             };
-            let rows = rows_below(&state.shown_prompt, &text, columns);
-            output = format!("\x1b[{rows}A\r\x1b[J");
+            let rows = rows_below(&state.shown_prompt, &text, columns).min(state.rows);
+            // Row by row: some terminals keep a copy of a screen that is cleared as a whole.
+            output = "\x1b[A\x1b[2K".repeat(rows.into()) + "\r";
         }
         output += &mem::take(&mut state.waiting);
         state.typing = false;

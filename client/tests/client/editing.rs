@@ -181,12 +181,71 @@ fn a_long_paste_is_asked_about_and_given_back() {
 }
 
 #[test]
+fn a_line_taller_than_the_screen_shows_its_end_and_leaves_no_copies() {
+    #[track_caller]
+    fn check(columns: u16, rows: u16, text: &str, last_row: &str) {
+        let (_server, mut terminal, mut peer) = start(&PLAIN, columns, rows);
+        terminal.paste(text);
+        terminal.expect_screen("the end of the line", |shown| {
+            shown.last().is_some_and(|row| row == last_row)
+                && shown.len() == usize::from(rows)
+                && shown[0].starts_with("[lobby 1] … +")
+        });
+        for number in 0..300 {
+            peer.said("bob", &format!("{number}"));
+            terminal.look();
+        }
+        // It is edited where its end is.
+        terminal.type_text(&format!("{BACKSPACE}!"));
+        let changed = format!("{}!", &last_row[..last_row.len() - 1]);
+        terminal
+            .expect_screen("the change", |shown| shown.last().is_some_and(|row| *row == changed));
+        peer.said("bob", "the end");
+        terminal.expect_raw(" [bob] the end");
+        terminal.expect_screen("the line", |shown| shown.last().is_some_and(|row| *row == changed));
+        terminal.type_text(ENTER);
+        let is_asked = text.contains('\n');
+        if is_asked {
+            terminal.expect_screen("the question", |shown| {
+                shown.last().is_some_and(|row| row.starts_with("send "))
+            });
+            terminal.enter("y");
+        }
+        assert_eq!(peer.expect_say(), format!("{}!", &text[..text.len() - 1]));
+        terminal.expect_last(&["[lobby 1]"]);
+        let shown = terminal.scrolled();
+        let said: Vec<&str> = shown.iter().filter_map(|row| row.strip_prefix(" [bob] ")).collect();
+        let expected: Vec<String> =
+            (0..300).map(|number| number.to_string()).chain(["the end".into()]).collect();
+        assert_eq!(said, expected);
+        // Of the line, its first row alone has scrolled off, when Enter ended the last.
+        let others: Vec<&String> = shown
+            .iter()
+            .filter(|row| !row.starts_with(" [bob] ") && !row.starts_with("send "))
+            .filter(|row| *row != "[lobby 1]" && !row.starts_with("[lobby 1] … +"))
+            .filter(|row| !row.starts_with("-- ") && !row.is_empty())
+            .collect();
+        assert!(others.iter().all(|row| is_welcome(row)), "{others:?}");
+        assert!(shown.iter().filter(|row| row.starts_with("[lobby 1] …")).count() <= 1);
+    }
+    fn is_welcome(row: &str) -> bool {
+        row.contains("Ctrl-D leaves") || row.contains("/help helps") || row.contains("1 here")
+    }
+    let lines: Vec<String> = (1..=30).map(|number| format!("줄 {number}")).collect();
+    check(80, 24, &lines.join("\n"), "줄 30");
+    check(40, 10, &lines.join("\n"), "줄 30");
+    // 30 columns are left in the first row; 19 syllables and a column remain.
+    let long = format!("x{}x", "가".repeat(14 + 20 * 14 + 19));
+    check(40, 10, &long, &format!("{}x", "가".repeat(19)));
+}
+
+#[test]
 fn a_line_that_is_too_long_is_given_back() {
     let (_server, mut terminal, mut peer) = start(&PLAIN, 80, 24);
     terminal.paste(&"x".repeat(4_100));
     terminal.type_text(ENTER);
     terminal.expect_raw("yours had 4100 and was not sent.");
-    terminal.expect_raw("[lobby 1] xxx");
+    terminal.expect_raw("[lobby 1] … +29");
     for _ in 0..10 {
         terminal.type_text(BACKSPACE);
     }
