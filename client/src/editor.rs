@@ -115,6 +115,12 @@ impl Editor {
         screen.start_printer(move || printer.print(WAKE.into()).is_ok())?;
         let ctrl_c = CtrlC { screen: Arc::clone(screen) };
         rustyline.bind_sequence(KeyEvent::ctrl('C'), EventHandler::Conditional(Box::new(ctrl_c)));
+        #[cfg(unix)]
+        {
+            let ctrl_z = CtrlZ { screen: Arc::clone(screen) };
+            let ctrl_z = EventHandler::Conditional(Box::new(ctrl_z));
+            rustyline.bind_sequence(KeyEvent::ctrl('Z'), ctrl_z);
+        }
         rustyline.set_helper(Some(Helper { screen: Arc::clone(screen), vocabulary, palette }));
 
         let (asks, asked) = bounded(1);
@@ -175,6 +181,12 @@ fn read(editor: &mut Rustyline<Helper, MemHistory>, screen: &Screen, ask: Ask) -
         interrupts::forget_own_interrupt();
         match (result, interruption) {
             (Ok(_), Some(Interruption::CtrlC { again })) => return Typed::Interrupted { again },
+            #[cfg(unix)]
+            (Ok(line), Some(Interruption::Suspended { cursor })) => {
+                crate::tty_mode::suspend();
+                let (before, behind) = line.split_at(line.floor_char_boundary(cursor));
+                (left, right) = (before.to_owned(), behind.to_owned());
+            }
             (Ok(line), _) => {
                 if question.is_none() && says_something {
                     // It is kept in memory, where nothing can fail.
@@ -222,6 +234,22 @@ impl ConditionalEventHandler for CtrlC {
         } else {
             Some(Cmd::Kill(Movement::WholeBuffer))
         }
+    }
+}
+
+/// Ctrl-Z ends the line, and stops the process when the terminal has been given back.
+/// rustyline would have it stopped in the middle of a line; but of several threads its
+/// own may run on for a moment, and takes the terminal before the shell does.
+#[cfg(unix)]
+struct CtrlZ {
+    screen: Arc<Screen>,
+}
+
+#[cfg(unix)]
+impl ConditionalEventHandler for CtrlZ {
+    fn handle(&self, _: &Event, _: u16, _: bool, line: &EventContext<'_>) -> Option<Cmd> {
+        self.screen.ctrl_z(line.pos());
+        Some(Cmd::AcceptLine)
     }
 }
 

@@ -112,6 +112,12 @@ pub(crate) enum Interruption {
         /// Right after one that had cleared it.
         again: bool,
     },
+    /// Ctrl-Z was pressed: begin again with what was typed, when the shell lets us.
+    #[cfg(unix)]
+    Suspended {
+        /// Where the cursor stood, in bytes.
+        cursor: usize,
+    },
 }
 
 impl Screen {
@@ -294,6 +300,12 @@ impl Screen {
         let again = state.cleared_at.take().is_some_and(|at| at.elapsed() < AGAIN);
         state.interruption.get_or_insert(Interruption::CtrlC { again });
         true
+    }
+
+    /// Editor: Ctrl-Z was pressed with the cursor there; that ends the line.
+    #[cfg(unix)]
+    pub(crate) fn ctrl_z(&self, cursor: usize) {
+        self.state.lock().interruption.get_or_insert(Interruption::Suspended { cursor });
     }
 
     /// Editor: what has been typed by now.

@@ -18,16 +18,32 @@ impl Quiet {
     /// Changes the mode of stdin; one that can't be changed is left as it is.
     pub(crate) fn start() -> Quiet {
         #[cfg(unix)]
-        if let Ok(original) = tcgetattr(std::io::stdin()) {
-            let mut quiet = original.clone();
-            quiet.local_flags.remove(LocalFlags::ICANON | LocalFlags::ECHO);
-            quiet.input_flags.remove(InputFlags::ICRNL);
-            if tcsetattr(std::io::stdin(), SetArg::TCSADRAIN, &quiet).is_ok() {
-                *ORIGINAL.lock() = Some(original);
-            }
-        }
+        quieten();
         Quiet(())
     }
+}
+
+#[cfg(unix)]
+fn quieten() {
+    if let Ok(original) = tcgetattr(std::io::stdin()) {
+        let mut quiet = original.clone();
+        quiet.local_flags.remove(LocalFlags::ICANON | LocalFlags::ECHO);
+        quiet.input_flags.remove(InputFlags::ICRNL);
+        if tcsetattr(std::io::stdin(), SetArg::TCSADRAIN, &quiet).is_ok() {
+            *ORIGINAL.lock() = Some(original);
+        }
+    }
+}
+
+/// Gives the terminal back to the shell, as it was found, and stops until the shell has
+/// the process go on. Does nothing for long where there is no shell that could.
+#[cfg(unix)]
+pub(crate) fn suspend() {
+    restore_terminal();
+    // To this thread, not to the process: so it is stopped before it goes on. It does not
+    // fail for a signal that exists.
+    let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGTSTP);
+    quieten();
 }
 
 impl Drop for Quiet {

@@ -123,8 +123,18 @@ impl Drop for Client {
     }
 }
 
+/// The binary.
+pub(crate) const MADANG: &str = env!("CARGO_BIN_EXE_madang");
+
 pub(crate) fn command(address: &str, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_madang"));
+    let mut command = isolated(MADANG);
+    command.arg(address).args(args);
+    command
+}
+
+/// A program without what the environment of the tests would tell `madang`.
+pub(crate) fn isolated(program: &str) -> Command {
+    let mut command = Command::new(program);
     for (variable, _) in std::env::vars_os() {
         if variable.to_string_lossy().starts_with("MADANG_") {
             command.env_remove(variable);
@@ -132,7 +142,6 @@ pub(crate) fn command(address: &str, args: &[&str]) -> Command {
     }
     // An empty name: nothing is kept of what the tests type.
     command.env("MADANG_HISTORY", "").env("LC_ALL", "C").env_remove("NO_COLOR");
-    command.arg(address).args(args);
     command
 }
 

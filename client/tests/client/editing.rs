@@ -7,8 +7,9 @@ use std::{
 };
 
 use crate::{
+    client::MADANG,
     fake_server::{FakeServer, Peer},
-    terminal::{BACKSPACE, CTRL_C, CTRL_R, END, ENTER, LEFT, TAB, Terminal, UP},
+    terminal::{BACKSPACE, CTRL_C, CTRL_R, CTRL_Z, END, ENTER, LEFT, TAB, Terminal, UP},
 };
 
 /// Somebody in the lobby, at the prompt.
@@ -116,6 +117,38 @@ fn a_resized_window_keeps_the_line() {
     });
     terminal.type_text(ENTER);
     assert_eq!(peer.expect_say(), "한글로 쓰던 긴 줄이 창을 좁혀도 그대로 있습니다!");
+}
+
+#[test]
+fn ctrl_z_gives_the_terminal_back_and_fg_the_line() {
+    let server = FakeServer::start();
+    let mut terminal = Terminal::start_shell();
+    terminal.expect_last(&["$"]);
+    let madang = format!("{MADANG} {} --name me {}", server.address, PLAIN.join(" "));
+    terminal.type_text(&format!("clear; {madang}\n"));
+    let mut peer = server.accept_member("me");
+    terminal.expect_last(&["[lobby 1]"]);
+    for round in 0..5 {
+        terminal.type_text(&format!("쓰던 말{LEFT}"));
+        terminal.expect_last(&["[lobby 1] 쓰던 말"]);
+        terminal.type_text(CTRL_Z);
+        terminal.expect_last(&["$"]);
+        // What is typed now is the shell's; these terminals have no echo.
+        terminal.type_text(&format!("echo $((40 + {round}))\n"));
+        terminal.expect_last(&[&format!("$ {}", 40 + round), "$"]);
+        peer.said("bob", &format!("meanwhile {round}"));
+        terminal.type_text("fg\n");
+        terminal.expect_last(&[&format!(" [bob] meanwhile {round}"), "[lobby 1] 쓰던 말"]);
+        terminal.type_text(&format!("{BACKSPACE}!{ENTER}"));
+        assert_eq!(peer.expect_say(), "쓰던!말");
+        terminal.expect_last(&[&format!(" [bob] meanwhile {round}"), "[lobby 1]"]);
+    }
+    terminal.enter("/quit");
+    peer.expect("{\"type\":\"command\",\"line\":\"/quit\"}\n");
+    peer.close();
+    terminal.expect_last(&["$"]);
+    terminal.type_text("echo $((40 + 7))\n");
+    terminal.expect_last(&["$ 47", "$"]);
 }
 
 #[test]

@@ -4,18 +4,24 @@
 use std::{
     io::{ErrorKind, Write as _},
     num::NonZeroU16,
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
 
 use expectrl::{Session, process::unix::WaitStatus, session::OsSession};
 
-use crate::{DEADLINE, client::command, fake_server::FakeServer};
+use crate::{
+    DEADLINE,
+    client::{command, isolated},
+    fake_server::FakeServer,
+};
 
 pub(crate) const ENTER: &str = "\r";
 pub(crate) const CTRL_C: &str = "\x03";
 pub(crate) const CTRL_D: &str = "\x04";
 pub(crate) const CTRL_R: &str = "\x12";
+pub(crate) const CTRL_Z: &str = "\x1a";
 pub(crate) const TAB: &str = "\t";
 pub(crate) const BACKSPACE: &str = "\x7f";
 pub(crate) const END: &str = "\x05";
@@ -54,10 +60,21 @@ impl Terminal {
         rows: u16,
         variables: &[(&str, &str)],
     ) -> Terminal {
-        let mut command = command(address, args);
-        command.env("LC_ALL", "C.UTF-8").env("LANGUAGE", "").env("TERM", "xterm-256color");
-        command.env_remove("TERM_PROGRAM").env_remove("COLORTERM");
+        let mut command = on_terminal(command(address, args));
         command.envs(variables.iter().copied());
+        Terminal::start_program(command, columns, rows)
+    }
+
+    /// Starts a shell with the prompt `$`, from which the client can be started.
+    #[track_caller]
+    pub(crate) fn start_shell() -> Terminal {
+        let mut shell = on_terminal(isolated("sh"));
+        shell.arg("-i").env("PS1", "$ ").env_remove("ENV");
+        Terminal::start_program(shell, 80, 24)
+    }
+
+    #[track_caller]
+    fn start_program(command: Command, columns: u16, rows: u16) -> Terminal {
         let mut session = Session::spawn(command).expect("there are terminals");
         session.get_process_mut().set_window_size(columns, rows).expect("it is a terminal");
         let parser = vt100::Parser::new(size(rows), size(columns), SCROLLBACK);
@@ -229,6 +246,13 @@ impl Terminal {
             other => panic!("the client ended with {other:?}"),
         }
     }
+}
+
+/// What the environment tells of the terminal.
+fn on_terminal(mut command: Command) -> Command {
+    command.env("LC_ALL", "C.UTF-8").env("LANGUAGE", "").env("TERM", "xterm-256color");
+    command.env_remove("TERM_PROGRAM").env_remove("COLORTERM");
+    command
 }
 
 fn size(cells: u16) -> NonZeroU16 {
