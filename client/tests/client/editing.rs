@@ -70,6 +70,22 @@ fn a_syllable_is_one_key_and_decomposed_ones_are_too() {
 }
 
 #[test]
+fn emoji_are_as_wide_as_terminals_have_them() {
+    let (_server, mut terminal, mut peer) = start(&PLAIN, 80, 24);
+    terminal.type_text("가👍나🎉");
+    terminal.expect_last(&["[lobby 1] 가👍나🎉"]);
+    assert_eq!(terminal.cursor().1, 10 + 4 * 2);
+    terminal.type_text(&format!("{LEFT}{LEFT}!"));
+    peer.said("bob", "😀 hi");
+    terminal.expect_last(&[" [bob] 😀 hi", "[lobby 1] 가👍!나🎉"]);
+    assert_eq!(terminal.cursor().1, 10 + 2 * 2 + 1);
+    terminal.type_text(&format!("{BACKSPACE}{BACKSPACE}"));
+    terminal.expect_last(&["[lobby 1] 가나🎉"]);
+    terminal.type_text(ENTER);
+    assert_eq!(peer.expect_say(), "가나🎉");
+}
+
+#[test]
 fn wide_characters_wrap_whole_at_the_edge() {
     let (_server, mut terminal, mut peer) = start(&PLAIN, 40, 10);
     // 30 columns are left in the first row: one, and fourteen and a half syllables.
@@ -188,6 +204,26 @@ fn tab_completes_commands_names_and_rooms() {
 }
 
 #[test]
+fn a_list_of_completions_fits_a_small_screen_and_lines_go_on_above() {
+    let (_server, mut terminal, mut peer) = start(&PLAIN, 40, 10);
+    terminal.type_text("/");
+    terminal.type_text(TAB);
+    terminal.expect_screen("the list and the line", |rows| {
+        rows.iter().any(|row| row.contains("/who /누구"))
+            && rows.last().is_some_and(|row| row == "[lobby 1] /")
+    });
+    for number in 0..100 {
+        peer.said("bob", &format!("{number}"));
+    }
+    terminal.expect_last(&[" [bob] 98", " [bob] 99", "[lobby 1] /"]);
+    terminal.type_text(&format!("초{TAB}"));
+    terminal.expect_last(&["[lobby 1] /초대 [qr]"]);
+    let shown = terminal.scrolled();
+    let said: Vec<&str> = shown.iter().filter_map(|row| row.strip_prefix(" [bob] ")).collect();
+    assert_eq!(said, (0..100).map(|number| number.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_short_paste_is_one_message() {
     let (_server, mut terminal, mut peer) = start(&PLAIN, 80, 24);
     terminal.paste("하나\n/quit\n셋\n");
@@ -288,36 +324,45 @@ fn a_line_that_is_too_long_is_given_back() {
 
 #[test]
 fn a_search_in_a_flood_loses_nothing_and_neither_does_the_line() {
-    let (_server, mut terminal, mut peer) = start(&PLAIN, 80, 24);
-    for line in ["안녕하세요", "나중에"] {
-        terminal.enter(line);
-        peer.expect_say();
-    }
-    terminal.type_text("쓰던");
-    terminal.expect_last(&["[lobby 1] 쓰던"]);
-    let began = Instant::now();
-    for number in 0..3_000 {
-        peer.said("bob", &format!("{number}"));
-        match number {
-            500 => terminal.type_text(CTRL_R),
-            600 => terminal.type_text("안녕"),
-            // What was found is taken into the line, and the flood goes on.
-            2_000 => terminal.type_text(END),
-            2_100 => terminal.type_text("!"),
-            _ => {}
+    #[track_caller]
+    fn check(columns: u16, rows: u16) {
+        const LINES: u64 = 2_000;
+
+        let (_server, mut terminal, mut peer) = start(&PLAIN, columns, rows);
+        for line in ["안녕하세요", "나중에"] {
+            terminal.enter(line);
+            peer.expect_say();
         }
-        // A thousand a second.
-        while began.elapsed() < Duration::from_millis(number) {
-            std::thread::yield_now();
+        terminal.type_text("쓰던");
+        terminal.expect_last(&["[lobby 1] 쓰던"]);
+        let began = Instant::now();
+        for number in 0..LINES {
+            peer.said("bob", &format!("{number}"));
+            match number {
+                500 => terminal.type_text(CTRL_R),
+                600 => terminal.type_text("안녕"),
+                // What was found is taken into the line, and the flood goes on.
+                1_300 => terminal.type_text(END),
+                1_400 => terminal.type_text("!"),
+                _ => {}
+            }
+            terminal.look();
+            // A thousand a second.
+            while began.elapsed() < Duration::from_millis(number) {
+                std::thread::yield_now();
+            }
         }
+        let last = format!(" [bob] {}", LINES - 1);
+        terminal.expect_last(&[&last, "[lobby 1] 안녕하세요!"]);
+        let said: Vec<String> =
+            terminal.scrolled().into_iter().filter(|row| row.starts_with(" [bob] ")).collect();
+        let expected: Vec<String> = (0..LINES).map(|number| format!(" [bob] {number}")).collect();
+        assert_eq!(said, expected);
+        terminal.type_text(ENTER);
+        assert_eq!(peer.expect_say(), "안녕하세요!");
     }
-    terminal.expect_last(&[" [bob] 2999", "[lobby 1] 안녕하세요!"]);
-    let said: Vec<String> =
-        terminal.scrolled().into_iter().filter(|row| row.starts_with(" [bob] ")).collect();
-    let expected: Vec<String> = (0..3_000).map(|number| format!(" [bob] {number}")).collect();
-    assert_eq!(said, expected);
-    terminal.type_text(ENTER);
-    assert_eq!(peer.expect_say(), "안녕하세요!");
+    check(80, 24);
+    check(40, 10);
 }
 
 #[test]
@@ -393,6 +438,50 @@ fn colours_and_bells_are_off_where_they_are_not_wanted() {
     }
     check(&["--color", "never"], &[]);
     check(&[], &[("NO_COLOR", "1")]);
+}
+
+#[test]
+fn the_bell_rings_for_whom_it_should() {
+    #[track_caller]
+    fn check(bell: &str, expected: [usize; 4]) {
+        let args = [&PLAIN[..], &["--bell", bell]].concat();
+        let (_server, mut terminal, mut peer) = start(&args, 80, 24);
+        peer.event("joined", "\"user\":\"bob\"");
+        peer.said("me", "me, myself");
+        terminal.expect_row(">[me] me, myself");
+        let of_own = terminal.bells();
+        peer.said("bob", "hello");
+        terminal.expect_row(" [bob] hello");
+        let of_others = terminal.bells();
+        peer.said("bob", "hello me");
+        terminal.expect_row("*[bob] hello me");
+        let of_calls = terminal.bells();
+        peer.send("{\"type\":\"whisper\",\"private\":1,\"time\":\"2026-11-22T18:59:00.123Z\",");
+        peer.send("\"user\":\"bob\",\"text\":\"psst\"}\n");
+        terminal.expect_row("*[whisper bob] psst");
+        assert_eq!([of_own, of_others, of_calls, terminal.bells()], expected, "{bell}");
+    }
+    check("never", [0, 0, 0, 0]);
+    check("mention", [0, 0, 1, 2]);
+    check("all", [0, 1, 2, 3]);
+}
+
+#[test]
+fn times_are_those_of_where_one_is_and_days_are_told() {
+    #[track_caller]
+    fn check(args: &[&str], expected: &[&str]) {
+        let args = [&["--color", "never"], args].concat();
+        let variables = [("TZ", "KST-9")];
+        let (_server, mut terminal, mut peer) = start_with(&args, 80, 24, &variables);
+        // Said on a day that is over.
+        peer.said("bob", "one");
+        peer.said("bob", "two");
+        terminal.expect_last(expected);
+    }
+    let day = "-- Monday, 23 November 2026 --";
+    check(&[], &[day, "03:59 [bob] one", "03:59 [bob] two", "[lobby 1]"]);
+    check(&["--time", "seconds"], &[day, "03:59:00 [bob] one", "03:59:00 [bob] two", "[lobby 1]"]);
+    check(&["--time", "never"], &[" [bob] one", " [bob] two", "[lobby 1]"]);
 }
 
 #[test]

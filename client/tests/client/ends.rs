@@ -65,6 +65,10 @@ fn every_variable_is_read_and_an_empty_one_is_none() {
     check(&[("MADANG_LANG", "ko")], &[], 3, "호스트를 찾을 수 없습니다");
     check(&[("MADANG_LANG", "")], &[], 3, "failed to find the host");
     check(&[("MADANG_LANG", "ko")], &["--lang=en"], 3, "failed to find the host");
+    // Without it, the locale decides.
+    let korean = ("LC_ALL", "ko_KR.UTF-8");
+    check(&[korean], &[], 3, "호스트를 찾을 수 없습니다");
+    check(&[korean, ("MADANG_LANG", "en")], &[], 3, "failed to find the host");
     check(&[("MADANG_CA", "/nowhere")], &[], 2, "use --tls");
     check(&[("MADANG_CA", "")], &[], 3, "nowhere.invalid");
     // Those that take no value: each asks for something that something else forbids.

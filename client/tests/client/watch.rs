@@ -1,5 +1,10 @@
 //! `--read`: what is said is printed, and nothing is said.
 
+#[cfg(target_os = "linux")]
+use std::process::Stdio;
+
+#[cfg(target_os = "linux")]
+use crate::client::command;
 use crate::{
     client::Client,
     fake_server::{FakeServer, Peer},
@@ -103,6 +108,33 @@ fn a_reader_that_has_gone_is_success() {
     peer.expect_quit();
     let ended = client.ended();
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
+}
+
+#[test]
+fn colours_are_there_if_they_are_wished() {
+    for (args, has_colours) in [(&["--color", "always"][..], true), (&[], false)] {
+        let (_server, client, mut peer) = start(&[&["--count", "1"], args].concat());
+        peer.said("bob", "hi");
+        peer.expect_quit();
+        let ended = client.ended();
+        assert_eq!(ended.stdout.contains('\x1b'), has_colours, "{ended:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_takes_nothing_is_a_failure() {
+    let server = FakeServer::start();
+    let full = std::fs::File::create("/dev/full").expect("Linux has it");
+    let mut command = command(&server.address, &READ);
+    let child = command.stdout(full).stderr(Stdio::piped()).spawn().expect("the binary is built");
+    let mut peer = server.accept_member("watch");
+    peer.said("bob", "hello");
+    peer.expect_quit();
+    let output = child.wait_with_output().expect("it ends");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.starts_with("madang: "), "{stderr}");
 }
 
 #[test]
