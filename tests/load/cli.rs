@@ -192,6 +192,7 @@ impl RunFlags {
             stalled: self.stalled,
             rooms: self.rooms,
             server_cores: 1,
+            shares_core: false,
             line_bytes: self.size,
             pace: self.rate.map_or(Pace::Window(self.window), Pace::Rate),
             length: self.lines.map_or(Length::Seconds(self.seconds), Length::Lines),

@@ -103,13 +103,11 @@ fn take_turn(
     progress.begin(format!("{} {} {turn}/{}: ", work.name(), peer.name, flags.turns));
     let mut reports: Vec<Report> = Vec::new();
     let mut failure = None;
-    for plan in work.plans(peer, flags.seconds) {
+    for mut plan in work.plans(peer, flags.seconds) {
         let report = cores_for(&plan, cores).and_then(|cores| {
+            plan.shares_core = cores.more == Some(cores.tool);
             let server = Server::start(&peer.command, peer.address, Some(cores))?;
             let mut report = run(&plan, Some(server.process()?), progress)?;
-            if cores.more == Some(cores.tool) {
-                report.remarks.push("the server's second core was this program's".to_owned());
-            }
             report.start_seconds = Some(server.started_in.as_secs_f64());
             Ok(report)
         });

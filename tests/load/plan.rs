@@ -43,6 +43,8 @@ pub(crate) struct Plan {
     pub(crate) rooms: usize,
     /// How many cores the server may have, where it is held to any.
     pub(crate) server_cores: usize,
+    /// Whether one of them is this program's too, for want of another.
+    pub(crate) shares_core: bool,
     /// The length of a line, its end included.
     pub(crate) line_bytes: usize,
     pub(crate) pace: Pace,
@@ -200,6 +202,7 @@ mod tests {
             stalled: 0,
             rooms: 1,
             server_cores: 1,
+            shares_core: false,
             line_bytes: 64,
             pace: Pace::Window(1),
             length: Length::Seconds(5.0),

@@ -42,7 +42,8 @@ pub(crate) struct Report {
     /// Why the run ended before everything had come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) broken_off: Option<String>,
-    /// How much of the run's time this program had work but another held its core.
+    /// How much of the run's time this program had work but something else held its core;
+    /// 0 where that would be the server.
     pub(crate) held_up_percent: f64,
     pub(crate) remarks: Vec<String>,
 }

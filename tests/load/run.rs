@@ -72,7 +72,11 @@ pub(crate) fn run(plan: &Plan, server: Option<Process>, progress: &mut Progress)
         report.faults.doubled += left.wrong_notices;
     }
     let held_up_nanos = vitals::own_held_up_nanos()? - held_up_before;
-    report.held_up_percent = held_up_nanos as f64 * 100.0 / clock.now() as f64;
+    if plan.shares_core {
+        report.remarks.push("the server's second core was this program's".to_owned());
+    } else {
+        report.held_up_percent = held_up_nanos as f64 * 100.0 / clock.now() as f64;
+    }
     if report.is_held_up() {
         report.remarks.push(format!(
             "this machine was busy with something else: this tool waited {:.0} % of the time for its core",
@@ -186,6 +190,7 @@ mod tests {
             stalled: 0,
             rooms: 1,
             server_cores: 1,
+            shares_core: false,
             line_bytes: 64,
             pace: Pace::Window(4),
             length: Length::Lines(10),

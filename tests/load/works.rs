@@ -92,6 +92,7 @@ impl Work {
             stalled: 0,
             rooms: 1,
             server_cores: 1,
+            shares_core: false,
             line_bytes: LINE_BYTES,
             pace: Pace::Window(1),
             length: Length::Seconds(seconds),
@@ -138,7 +139,8 @@ impl Work {
             // Few lines in flight, so that the server is the bottleneck: with 2,000, this tool
             // is, and the figure tells of it alone.
             Work::Stalled => {
-                let without = Plan { members: 200, pace: Pace::Window(20), ..plan };
+                let without =
+                    Plan { members: 200, pace: Pace::Window(20.min(plan.widest_window())), ..plan };
                 vec![without.clone(), Plan { stalled: 1, ..without }]
             }
             // One line in flight a room: in a flood, a server that keeps up better tells
