@@ -107,8 +107,12 @@ impl Certificates {
         Arc::new(config)
     }
 
-    /// Looks whether the files have changed, and takes what fits.
+    /// Looks whether the files have changed, and takes what fits. Pipes hold nothing to
+    /// look at, and who opened one might wait for ever.
     pub(crate) fn look(&self) -> Look {
+        if self.files.are_pipes() {
+            return Look::Same;
+        }
         let contents = self.files.read();
         let readable = readable(&contents);
         if std::mem::replace(&mut *self.seen.lock(), readable.clone()) == readable {
@@ -138,7 +142,13 @@ impl fmt::Debug for Certificates {
 }
 
 impl PairFiles {
-    /// What the two files hold.
+    /// Whether one of them is there and is no file.
+    fn are_pipes(&self) -> bool {
+        let is_pipe = |path: &PathBuf| path.metadata().is_ok_and(|metadata| !metadata.is_file());
+        is_pipe(&self.certificate) || is_pipe(&self.key)
+    }
+
+    /// What the two files hold. Blocks while a pipe has no writer.
     fn read(&self) -> Contents {
         [read(&self.certificate), read(&self.key)]
     }
@@ -188,7 +198,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
-    use std::fs;
+    use std::{fs, process::Command, time::Duration};
 
     use rcgen::{CertificateParams, KeyPair};
 
@@ -249,6 +259,25 @@ mod tests {
         let files = PairFiles { certificate: "/nowhere/cert".into(), key: "/nowhere/key".into() };
         let error = Certificates::load(files).expect_err("there is no such file");
         assert!(error.to_string().starts_with("--tls-cert: failed to read /nowhere/cert: "));
+    }
+
+    #[test]
+    fn what_comes_through_a_pipe_is_read_once_and_waited_for_no_more() {
+        let folder = Folder::new("pipe");
+        let pair = pair();
+        for path in [&folder.0.certificate, &folder.0.key] {
+            let made = Command::new("mkfifo").arg(path).status().expect("it is installed");
+            assert!(made.success());
+        }
+        let files = folder.0.clone();
+        let (done, is_done) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let certificates = Certificates::load(files).expect("it fits");
+            let look = certificates.look();
+            done.send(matches!(look, Look::Same)).expect("the test waits");
+        });
+        folder.write(&pair);
+        assert_eq!(is_done.recv_timeout(Duration::from_secs(10)), Ok(true));
     }
 
     #[test]
