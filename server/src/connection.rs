@@ -338,7 +338,8 @@ impl Connection {
                 return Ok(None);
             };
             self.pay(bytes, deadline)?;
-            self.outbox.wait_for_space(deadline.map(|(deadline, _)| deadline))?;
+            let deadline = deadline.map(|(deadline, _)| deadline);
+            self.reader.make_up_for(self.outbox.wait_for_space(deadline)?);
             if let Some(line) = self.reader.take_line(self.json) {
                 self.admission.traffic.lines.add(1);
                 return Ok(Some(line));
@@ -376,7 +377,7 @@ impl Connection {
         until: Option<Instant>,
         deadline: Option<(Instant, CloseReason)>,
     ) -> Result<ReadOutcome, CloseReason> {
-        self.outbox.wait_for_space(until)?;
+        self.reader.make_up_for(self.outbox.wait_for_space(until)?);
         let outcome = self.reader.read(until)?;
         let (commands, answers) = self.reader.take_commands();
         if !answers.is_empty() {

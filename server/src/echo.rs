@@ -68,7 +68,7 @@ impl Echo {
         loop {
             while let Some(bytes) = self.reader.next_message_bytes().map_err(CloseReason::Told)? {
                 self.pay(bytes)?;
-                self.outbox.wait_for_space(None)?;
+                self.reader.make_up_for(self.outbox.wait_for_space(None)?);
                 if let Some(message) = self.reader.take_message() {
                     self.answer(&message);
                 }
@@ -76,7 +76,7 @@ impl Echo {
             if let Some(end) = self.reader.peer_end() {
                 return Err(end.reason());
             }
-            self.outbox.wait_for_space(None)?;
+            self.reader.make_up_for(self.outbox.wait_for_space(None)?);
             self.reader.read(None)?;
         }
     }

@@ -24,7 +24,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use madang_protocol::{event::Event, notice::Goodbye};
@@ -484,15 +484,20 @@ impl Outbox {
 
     /// Blocks while private entries alone pass the bound; ends when they were
     /// sent, at `deadline`, or when the connection ends (at the latest when the
-    /// drainer judges it stalled).
+    /// drainer judges it stalled). Returns for how long it has blocked.
     ///
     /// # Errors
     ///
     /// Why the connection ends, once that is known: nothing that it says counts any
     /// more.
-    pub(crate) fn wait_for_space(&self, deadline: Option<Instant>) -> Result<(), CloseReason> {
+    pub(crate) fn wait_for_space(
+        &self,
+        deadline: Option<Instant>,
+    ) -> Result<Duration, CloseReason> {
+        let mut since = None;
         let mut state = self.state.lock();
         while state.phase == Phase::Open && state.private_bytes > self.bounds.outbox_bytes {
+            since.get_or_insert_with(Instant::now);
             match deadline {
                 None => self.changed.wait(&mut state),
                 Some(deadline) if self.changed.wait_until(&mut state, deadline).timed_out() => {
@@ -501,7 +506,10 @@ impl Outbox {
                 Some(_) => {}
             }
         }
-        state.reason.map_or(Ok(()), Err)
+        match state.reason {
+            Some(reason) => Err(reason),
+            None => Ok(since.map_or(Duration::ZERO, |since| since.elapsed())),
+        }
     }
 
     /// Blocks until the goodbye was put in and all was sent, or the connection

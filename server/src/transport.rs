@@ -128,6 +128,16 @@ impl Reader {
         }
     }
 
+    /// For so long, nothing was read for reasons that are not the peer's sending: what it
+    /// has begun may take so much longer.
+    pub(crate) fn make_up_for(&mut self, pause: Duration) {
+        match self {
+            // Lines have no time to end in.
+            Reader::Lines(_) => {}
+            Reader::Messages(reader) => reader.make_up_for(pause),
+        }
+    }
+
     /// What must be paid for before the next line, or whatever else the peer has
     /// sent whole, may be taken: its length in bytes. `None` until more is read.
     ///

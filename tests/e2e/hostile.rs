@@ -128,6 +128,26 @@ fn messages_that_end_in_time_are_each_given_theirs() {
 }
 
 #[test]
+fn a_message_is_not_late_because_nobody_read_it() {
+    let timeout = Duration::from_millis(300);
+    let server = TestServer::start(|config| {
+        config.websocket.assembly_timeout = timeout;
+        (config.outbox_bytes, config.unsent_bytes) = (1_000, 4_096);
+    });
+    let mut client = WebSocketClient::open_with_buffer(server.web_address(), 4 * 1_024);
+    client.login("alice");
+    client.send_frame(0x01, "hel").raw().wait_until_read();
+    // Its answers fill the outbox, and while they do, nothing more is read.
+    let ping = frame(0x89, [b'x'; 125]);
+    client.raw().send([ping.repeat(600), frame(0x80, "lo")].concat());
+    std::thread::sleep(timeout * 2);
+    for _ in 0..600 {
+        assert_eq!(client.expect_frame().first, 0x8a);
+    }
+    client.expect_next("[alice] hello");
+}
+
+#[test]
 fn who_does_not_answer_a_ping_is_gone() {
     let server = TestServer::start(|config| {
         config.websocket.ping_interval = Duration::from_millis(100);

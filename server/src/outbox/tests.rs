@@ -199,7 +199,7 @@ fn answers_pass_the_bound_and_hold_their_reader_back() {
         move || outbox.wait_for_space(None)
     });
     bench.make_space(usize::MAX);
-    assert_eq!(reader.join().expect("it does not panic"), Ok(()));
+    assert!(reader.join().expect("it does not panic").is_ok());
     assert_eq!(bench.socket.text().len(), 1_000);
 }
 

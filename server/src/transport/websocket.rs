@@ -161,6 +161,11 @@ impl MessageReader {
         Ok(ReadOutcome::Something)
     }
 
+    /// For so long, nothing was read: a message that has begun may take so much longer.
+    pub(crate) fn make_up_for(&mut self, pause: Duration) {
+        self.part_since = self.part_since.map(|since| since + pause);
+    }
+
     /// The length of the next message or control frame, which must be paid for.
     ///
     /// # Errors
