@@ -320,7 +320,8 @@ impl Session {
     /// They own `room` from now on.
     pub(crate) fn own(&self, room: Weak<Room>) {
         let mut state = self.state.lock();
-        state.owned.retain(|owned| owned.strong_count() > 0);
+        // One that they own again is kept once.
+        state.owned.retain(|owned| owned.strong_count() > 0 && !owned.ptr_eq(&room));
         state.owned.push(room);
     }
 
@@ -459,6 +460,21 @@ mod tests {
             }
         });
         messages.collect()
+    }
+
+    #[test]
+    fn a_room_that_is_owned_again_and_again_is_kept_once() {
+        let alice = session(1, "alice", TEXT);
+        let made = |number| {
+            let now = std::time::SystemTime::now();
+            Arc::new(Room::new(number, "room", None, None, now, Arc::default()))
+        };
+        let rooms = [made(1), made(2)];
+        for _ in 0..3 {
+            rooms.iter().for_each(|room| alice.own(Arc::downgrade(room)));
+        }
+        let owned: Vec<u64> = alice.take_owned().iter().map(|room| room.number).collect();
+        assert_eq!(owned, [1, 2]);
     }
 
     #[test]
