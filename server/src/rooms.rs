@@ -44,6 +44,8 @@ pub(crate) struct TooMany {
 pub(crate) enum Fate {
     /// It has ended.
     Ended,
+    /// It had ended before.
+    Gone,
     /// It has members, or had some a moment ago: it will be looked at again when they
     /// have gone.
     Lives,
@@ -125,19 +127,17 @@ impl Rooms {
         let now = Instant::now();
         let before = now.checked_sub(window).unwrap_or(now);
         match room.end_if_empty(before) {
-            Ok(()) => {
-                table.remove(room);
-                Fate::Ended
-            }
+            Ok(()) if table.remove(room) => Fate::Ended,
+            Ok(()) => Fate::Gone,
             Err(None) => Fate::Lives,
             // Somebody is at its door: it is looked at again in a while.
             Err(Some(since)) => Fate::Waits((since + window).max(now + Duration::from_millis(10))),
         }
     }
 
-    /// Forgets a room that has ended.
-    pub(crate) fn remove(&self, room: &Room) {
-        self.table.lock().remove(room);
+    /// Forgets a room that has ended; false if it was forgotten before.
+    pub(crate) fn remove(&self, room: &Room) -> bool {
+        self.table.lock().remove(room)
     }
 
     /// The public rooms, the lobby first, the others by their names.
@@ -169,20 +169,22 @@ impl Table {
         Ok(())
     }
 
-    fn remove(&mut self, room: &Room) {
+    fn remove(&mut self, room: &Room) -> bool {
+        // Another one may have its name, or its mark, by now.
+        let is_it = |found: &Arc<Room>| found.number == room.number;
         match room.key {
             Some(key) => {
-                self.private.remove(&key);
-                self.marks.remove(&room.name);
+                let is_there = self.private.get(&key).is_some_and(is_it);
+                if is_there {
+                    self.private.remove(&key);
+                    self.marks.remove(&room.name);
+                }
+                is_there
             }
             None => {
                 let key = RoomName::parse(&room.name).map(|name| name.key());
-                // Another one may have its name by now.
-                if let Ok(key) = key
-                    && self.public.get(&key).is_some_and(|other| other.number == room.number)
-                {
-                    self.public.remove(&key);
-                }
+                let key = key.ok().filter(|key| self.public.get(key).is_some_and(is_it));
+                key.is_some_and(|key| self.public.remove(&key).is_some())
             }
         }
     }
@@ -230,6 +232,20 @@ mod tests {
         assert!(rooms.make_public(&name("A")).is_ok(), "it is there already");
         assert_eq!(rooms.end_if_empty(&made, Duration::ZERO), Fate::Ended);
         assert!(rooms.make_public(&name("b")).is_ok());
+    }
+
+    #[test]
+    fn a_room_ends_once() {
+        let rooms = Rooms::new(10, Arc::default());
+        let public = rooms.make_public(&RoomName::parse("a").expect("a name")).expect("space");
+        let private = rooms.make_private(1, None).expect("space");
+        assert_eq!(rooms.end_if_empty(&public, Duration::ZERO), Fate::Ended);
+        assert_eq!(rooms.end_if_empty(&public, Duration::ZERO), Fate::Gone);
+        assert!(rooms.remove(&private) && !rooms.remove(&private));
+        // Another room is marked like it by now.
+        rooms.table.lock().marks.insert(private.name.clone());
+        assert_eq!(rooms.end_if_empty(&private, Duration::ZERO), Fate::Gone);
+        assert!(rooms.table.lock().marks.contains(&private.name));
     }
 
     #[test]

@@ -175,7 +175,7 @@ impl Shared {
     fn end_if_empty(&self, room: &Arc<Room>) {
         match self.rooms.end_if_empty(room, self.config.empty_room_window) {
             Fate::Ended => self.console.room_ended(&room.name),
-            Fate::Lives => {}
+            Fate::Lives | Fate::Gone => {}
             Fate::Waits(until) => {
                 self.timekeeper.schedule(until, Due::Room(Arc::downgrade(room)));
             }

@@ -51,8 +51,8 @@ impl Connection {
         let result = self.act(session, Action::End);
         if result.is_ok()
             && let Some(room) = self.room.take()
+            && self.shared.rooms.remove(&room)
         {
-            self.shared.rooms.remove(&room);
             self.shared.console.room_ended(&room.name);
         }
         self.settle(result, nonce);
