@@ -10,6 +10,9 @@ pub struct Network {
     prefix_bits: u8,
 }
 
+/// What stands before IPv4 in IPv6, in bits (RFC 4291 section 2.5.5.2).
+const MAPPED_BITS: u8 = 96;
+
 /// The text is no range of addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a range of addresses, such as 127.0.0.1, 10.0.0.0/8 or fd00::/8")]
@@ -40,11 +43,16 @@ impl FromStr for Network {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),
         };
-        let address: IpAddr = address.parse().map_err(|_| NoNetwork)?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
+        let written: IpAddr = address.parse().map_err(|_| NoNetwork)?;
+        let most = if written.is_ipv4() { 32 } else { 128 };
         let prefix_bits = match prefix {
             None => most,
             Some(prefix) => prefix.parse().ok().filter(|bits| *bits <= most).ok_or(NoNetwork)?,
+        };
+        let address = written.to_canonical();
+        let prefix_bits = match written.is_ipv6() && address.is_ipv4() {
+            true => u8::checked_sub(prefix_bits, MAPPED_BITS).ok_or(NoNetwork)?,
+            false => prefix_bits,
         };
         Ok(Network { address, prefix_bits })
     }
@@ -97,11 +105,14 @@ mod tests {
             assert!(!outside.iter().any(contains), "{network}");
         }
         check("127.0.0.1", &["127.0.0.1", "::ffff:127.0.0.1"], &["127.0.0.2", "::1"]);
+        check("::ffff:127.0.0.1", &["127.0.0.1", "::ffff:127.0.0.1"], &["127.0.0.2", "::1"]);
+        check("::ffff:10.0.0.0/104", &["10.255.1.2"], &["11.0.0.0", "::ffff:9.0.0.1"]);
         check("10.0.0.0/8", &["10.0.0.0", "10.255.1.2"], &["11.0.0.0", "9.255.255.255"]);
         check("0.0.0.0/0", &["1.2.3.4"], &["::1"]);
         check("fd00::/8", &["fd12::1"], &["fe80::1", "10.0.0.1"]);
         check("::/0", &["::1", "2001:db8::1"], &["1.2.3.4"]);
-        for wrong in ["", "10.0.0.0/33", "10.0.0.0/-1", "::/129", "10.0.0/8", "10.0.0.0/8/8"] {
+        let wrong = ["", "10.0.0.0/33", "10.0.0.0/-1", "::/129", "10.0.0/8", "10.0.0.0/8/8"];
+        for wrong in wrong.into_iter().chain(["::ffff:10.0.0.0/95"]) {
             assert_eq!(wrong.parse::<Network>(), Err(NoNetwork), "{wrong}");
         }
     }
