@@ -106,11 +106,21 @@ impl Connection {
         self.finish(reason);
     }
 
-    /// Leaves, tells the operator, and sees to it that the peer gets the goodbye.
+    /// Ends the connection, also if that panics: nobody stays behind in a room, no name
+    /// is kept, and no socket is left open.
     // Here and below: inlined, the frames of what is over would stay under what
     // follows, and a page of stack in every thread with them.
     #[inline(never)]
     fn finish(mut self: Box<Self>, reason: CloseReason) {
+        if catch_unwind(AssertUnwindSafe(|| self.end(reason))).is_err() {
+            self.end_after_panic();
+        }
+        self.outbox.release();
+    }
+
+    /// Leaves, tells the operator, and sees to it that the peer gets the goodbye.
+    #[inline(never)]
+    fn end(&mut self, reason: CloseReason) {
         if self.outbox.reason().is_none() {
             // What came whole before what is broken was said.
             self.post_speeches();
@@ -130,7 +140,22 @@ impl Connection {
             self.outbox.shut_down_write();
             self.reader.linger(Instant::now() + self.shared.config.linger);
         }
-        self.outbox.release();
+    }
+
+    /// Does what matters to others, if it was not done.
+    #[inline(never)]
+    fn end_after_panic(&mut self) {
+        let (number, goodbye) = (self.admission.number, Goodbye::Internal);
+        let reason = CloseReason::Told(goodbye);
+        if let Some(session) = self.session.take()
+            && self.shared.users.close(&session, number)
+        {
+            let name = session.name();
+            session.detach(number);
+            self.shared.end_session(&session, self.room.take(), Going::Expires);
+            self.shared.console.closed(self.address, number, Some(&name), reason);
+        }
+        self.outbox.close(reason, &Answer::goodbye(self.form(), goodbye));
     }
 
     /// Ends the session, or lets it go for another connection to take it over.
@@ -145,12 +170,14 @@ impl Connection {
                 Vec::new()
             }
         };
-        let Some(session) = self.session.take() else {
+        let Some(session) = self.session.clone() else {
             self.outbox.close(reason, &goodbye);
             return None;
         };
         let name = session.name();
         session.detach(number);
+        #[cfg(test)]
+        assert_ne!(self.last_word.as_deref(), Some(tests::PANIC), "as the test asked");
         let address = self.admission.counted();
         let away = self
             .may_come_back(&session, reason)
@@ -164,7 +191,7 @@ impl Connection {
         } else if self.shared.users.close(&session, number) {
             let (outbox, text) = (self.outbox.clone(), self.last_word.take());
             let ending = Ending { outbox, reason, goodbye: goodbye.clone(), text };
-            let room = self.room.take();
+            let room = self.room.clone();
             // The goodbye comes after all that was said before, unless there is no
             // room to say it.
             let said = self.shared.end_session(&session, room, Going::Ends(ending));
@@ -172,6 +199,7 @@ impl Connection {
                 self.outbox.close(reason, &goodbye);
             }
         }
+        (self.session, self.room) = (None, None);
         Some(name)
     }
 
@@ -478,7 +506,7 @@ mod tests {
 
     use super::*;
 
-    /// The line that makes a connection's thread panic.
+    /// The line, and the last word, that makes a connection's thread panic.
     pub(super) const PANIC: &str = "panic, please";
 
     #[test]
@@ -497,18 +525,24 @@ mod tests {
                 assert!(count > 0, "closed before {expected:?}");
             }
         };
-        let [mut alice, mut bob] = ["alice", "bob"].map(|name| {
+        let login = |name: &str| {
             let mut stream = TcpStream::connect(server.addresses()[0]).expect("it listens");
             stream.set_read_timeout(Some(std::time::Duration::from_secs(10))).expect("not zero");
             writeln!(stream, "{name}").expect("it reads");
             let mut reader = BufReader::new(stream);
             expect(&mut reader, &format!("[{name}] joined."));
             reader
-        });
-        alice.get_mut().write_all(format!("before it\n{PANIC}\n").as_bytes()).expect("it reads");
-        expect(&mut bob, "[alice] before it");
-        expect(&mut alice, "Closing after an error of the server.");
-        expect(&mut bob, "[alice] left.");
+        };
+        let mut bob = login("bob");
+        // While it reads, and while it ends.
+        for (name, line) in [("alice", PANIC), ("carol", &format!("/quit {PANIC}"))] {
+            let mut reader = login(name);
+            let lines = format!("before it\n{line}\n");
+            reader.get_mut().write_all(lines.as_bytes()).expect("it reads");
+            expect(&mut bob, &format!("[{name}] before it"));
+            expect(&mut reader, "Closing after an error of the server.");
+            expect(&mut bob, &format!("[{name}] left."));
+        }
         writeln!(bob.get_mut(), "still here").expect("it reads");
         expect(&mut bob, "[bob] still here");
         assert!(server.stop());
