@@ -31,12 +31,17 @@ struct Table {
     /// The marks of the private rooms.
     marks: HashSet<Arc<str>>,
     last_number: u64,
+    /// Whether no more are made.
+    closed: bool,
 }
 
-/// There are as many rooms as there may be.
+/// Why a room is not made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TooMany {
-    pub(crate) limit: usize,
+pub(crate) enum NotMade {
+    /// There are as many as there may be.
+    TooMany { limit: usize },
+    /// The server stops.
+    Closed,
 }
 
 /// What became of an empty room.
@@ -74,8 +79,8 @@ impl Rooms {
     ///
     /// # Errors
     ///
-    /// [`TooMany`].
-    pub(crate) fn make_public(&self, name: &RoomName) -> Result<Arc<Room>, TooMany> {
+    /// [`NotMade`].
+    pub(crate) fn make_public(&self, name: &RoomName) -> Result<Arc<Room>, NotMade> {
         let key = name.key();
         let mut table = self.table.lock();
         if let Some(room) = table.public.get(&key) {
@@ -94,12 +99,12 @@ impl Rooms {
     ///
     /// # Errors
     ///
-    /// [`TooMany`].
+    /// [`NotMade`].
     pub(crate) fn make_private(
         &self,
         owner: u64,
         topic: Option<Arc<str>>,
-    ) -> Result<Arc<Room>, TooMany> {
+    ) -> Result<Arc<Room>, NotMade> {
         let key = RoomKey::from_bits(u128::from_ne_bytes(random()));
         let mut table = self.table.lock();
         table.check(self.limit)?;
@@ -155,6 +160,12 @@ impl Rooms {
         rooms
     }
 
+    /// Makes no rooms any more; returns all that there are.
+    pub(crate) fn close(&self) -> Vec<Arc<Room>> {
+        self.table.lock().closed = true;
+        self.all()
+    }
+
     /// All rooms.
     pub(crate) fn all(&self) -> Vec<Arc<Room>> {
         [self.public(), self.private()].concat()
@@ -162,11 +173,12 @@ impl Rooms {
 }
 
 impl Table {
-    fn check(&self, limit: usize) -> Result<(), TooMany> {
-        if self.public.len() + self.private.len() >= limit {
-            return Err(TooMany { limit });
+    fn check(&self, limit: usize) -> Result<(), NotMade> {
+        match self.public.len() + self.private.len() {
+            _ if self.closed => Err(NotMade::Closed),
+            count if count >= limit => Err(NotMade::TooMany { limit }),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn remove(&mut self, room: &Room) -> bool {
@@ -226,12 +238,24 @@ mod tests {
         let name = |text| RoomName::parse(text).expect("a name");
         let made = rooms.make_public(&name("a")).expect("space");
         rooms.make_private(1, None).expect("space");
-        let too_many = Some(TooMany { limit: 2 });
+        let too_many = Some(NotMade::TooMany { limit: 2 });
         assert_eq!(rooms.make_public(&name("b")).err(), too_many);
         assert_eq!(rooms.make_private(1, None).err(), too_many);
         assert!(rooms.make_public(&name("A")).is_ok(), "it is there already");
         assert_eq!(rooms.end_if_empty(&made, Duration::ZERO), Fate::Ended);
         assert!(rooms.make_public(&name("b")).is_ok());
+    }
+
+    #[test]
+    fn none_is_made_after_those_that_stop() {
+        let rooms = Rooms::new(10, Arc::default());
+        let name = |text| RoomName::parse(text).expect("a name");
+        rooms.make_public(&name("a")).expect("space");
+        rooms.make_private(1, None).expect("space");
+        assert_eq!(rooms.close().len(), 3);
+        assert!(rooms.make_public(&name("a")).is_ok(), "it is there already");
+        assert_eq!(rooms.make_public(&name("b")).err(), Some(NotMade::Closed));
+        assert_eq!(rooms.make_private(1, None).err(), Some(NotMade::Closed));
     }
 
     #[test]

@@ -335,7 +335,7 @@ impl Server {
 
         let reason = CloseReason::Told(Goodbye::Shutdown);
         let deadline = started + shared.config.stop_timeout;
-        shared.rooms.all().iter().for_each(|room| room.stop(deadline));
+        shared.rooms.close().iter().for_each(|room| room.stop(deadline));
         let outboxes = shared.connections.outboxes();
         for outbox in &outboxes {
             // Members were told by their room; this is for who has none.

@@ -18,7 +18,7 @@ use crate::{
     mailbox::Ended,
     refusal::Refusal,
     room::{Action, By, Coming, Greeting, Question, Room},
-    rooms::TooMany,
+    rooms::NotMade,
     session::Session,
 };
 
@@ -166,7 +166,7 @@ impl Connection {
     ) -> Result<Arc<Room>, Notice<'static>> {
         let topic = Some(read_topic(topic)?).filter(|topic| !topic.is_empty());
         self.allow_room()?;
-        let room = self.shared.rooms.make_private(session.number, topic).map_err(too_many)?;
+        let room = self.shared.rooms.make_private(session.number, topic).map_err(not_made)?;
         self.shared.end_when_empty(&room);
         session.own(Arc::downgrade(&room));
         Ok(room)
@@ -174,7 +174,7 @@ impl Connection {
 
     fn make_public(&self, name: &RoomName) -> Result<Arc<Room>, Notice<'static>> {
         self.allow_room()?;
-        let room = self.shared.rooms.make_public(name).map_err(too_many)?;
+        let room = self.shared.rooms.make_public(name).map_err(not_made)?;
         self.shared.end_when_empty(&room);
         Ok(room)
     }
@@ -310,6 +310,10 @@ fn read_topic(topic: &str) -> Result<Arc<str>, Notice<'static>> {
     Ok(topic.into())
 }
 
-fn too_many(TooMany { limit }: TooMany) -> Notice<'static> {
-    Notice::TooManyRooms { limit }
+fn not_made(error: NotMade) -> Notice<'static> {
+    match error {
+        NotMade::TooMany { limit } => Notice::TooManyRooms { limit },
+        // The goodbye follows.
+        NotMade::Closed => Notice::NoSuchRoom,
+    }
 }
