@@ -19,6 +19,11 @@
 //!
 //!   timekeeper (1) ── ends what only time ends: sessions, rooms, mutes
 //!   console (1) ◀── lines for the operator, diagnostics
+//!
+//!   main ── starts all this, waits for a signal, stops it
+//!   operator (1) ── reads the terminal: bans, mutes, announcements; ends with the
+//!                   process
+//!   signals (1, once it stops) ── a second signal ends the process at once
 //! ```
 //!
 //! Reading a line blocks one thread, its connection's. Telling a room blocks none.
@@ -28,8 +33,8 @@
 //! `UserManager` or `Rooms` → a room's floor → its `Mailbox` → its status → a
 //! `Session` → `Outbox` → the drainer's table of who waits. Two of a kind are never
 //! held together, and none is held across anything that can block. The tables of
-//! connections, bans and deadlines, and what is counted by reason, are taken alone, or
-//! last.
+//! connections, bans, deadlines and new rooms by address, the certificates in use, and
+//! what is counted by reason, are taken alone, or last.
 //!
 //! # Order of shutdown
 //!

@@ -7,7 +7,8 @@
 //!    to take it over.
 //! 2. What is posted is taken once, in the order of the posts.
 //! 3. At most [`MAILBOX_BYTES`] wait: who posts more waits for the next round.
-//!    Posts of [`Urgency::Now`] never wait (there is one per member at most).
+//!    Posts of [`Urgency::Now`] never wait for that: of leaves there is one per
+//!    member, of the others few, from the timekeeper, the operator and who owned it.
 //! 4. A round takes at most [`ROUND_BYTES`], but always one post.
 //! 5. A pump that is tired gives up the duty to the first thread that posts, at
 //!    the end of its round; until one comes, it goes on.
@@ -30,7 +31,7 @@ pub(crate) const ROUND_BYTES: usize = 64 * 1_024;
 pub(crate) enum Urgency {
     /// It waits for the next round.
     Waits,
-    /// It never waits.
+    /// It waits for no space, but perhaps for a tired pump's round.
     Now,
 }
 

@@ -1,6 +1,7 @@
 //! The one thread that ends what only time ends: sessions without a connection,
-//! rooms without members, mutes, certificates. It is woken by the next deadline, not by ticks, and
-//! never waits for a room.
+//! rooms without members, mutes, dismissals, certificates. It is woken by the next
+//! deadline, not by ticks. What it posts waits for no space in a mailbox; like whoever
+//! posts, it may wait for a tired pump's round, and then pumps.
 
 use std::{
     collections::{BTreeMap, HashMap},
