@@ -185,6 +185,8 @@ impl Connection {
             .flatten();
         if let Some(since) = away {
             self.outbox.close(reason, &goodbye);
+            // Its room may have attached it since, as long as it was open.
+            session.detach(number);
             let until = since + self.shared.config.resume_window;
             let due = Due::Session(Arc::downgrade(&session), since);
             self.shared.timekeeper.schedule(until, due);

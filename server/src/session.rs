@@ -198,7 +198,10 @@ impl Session {
         if !lines.is_empty() {
             outbox.push(&lines);
         }
-        state.outbox = Some(outbox);
+        // Who has ended on its way in is away; nobody would detach it any more.
+        if outbox.is_open() {
+            state.outbox = Some(outbox);
+        }
     }
 
     /// Nobody is told from now on, if that was `outbox`'s connection.
@@ -460,6 +463,16 @@ mod tests {
             }
         });
         messages.collect()
+    }
+
+    #[test]
+    fn who_has_ended_on_the_way_in_is_away() {
+        let alice = session(1, "alice", Form::Json);
+        let (_, outbox) = connect(1, Form::Json);
+        outbox.close(CloseReason::Told(Goodbye::Closed), b"");
+        alice.attach(outbox, b"\n".to_vec(), 0);
+        assert!(alice.is_away());
+        assert_eq!(whisper(&alice, "psst"), Whispered::Kept);
     }
 
     #[test]
