@@ -28,7 +28,7 @@ use rustyline::{
 use crate::{
     completion::{self, Hint, Vocabulary},
     interrupts,
-    screen::{Interruption, Screen, WAKE},
+    screen::{Interruption, Screen, WAKE, terminal_size},
     style::{Palette, paint},
 };
 
@@ -164,20 +164,15 @@ fn read(editor: &mut Rustyline<Helper, MemHistory>, screen: &Screen, ask: Ask) -
     };
     let mut right = String::new();
     loop {
-        let (columns, rows) = editor.dimensions().unwrap_or((80, 24));
-        let Some(prompt) = screen.begin_line(question.as_deref(), (columns, rows)) else {
+        let Some(prompt) = screen.begin_line(question.as_deref()) else {
             return Typed::Cancelled { text: left + &right };
         };
-        if let Some(vocabulary) = editor.helper().and_then(|helper| helper.vocabulary.as_ref()) {
-            vocabulary.set_dimensions(columns, rows);
-        }
         let result = editor.readline_with_initial(&prompt, (&left, &right));
-        let columns = editor.dimensions().map_or(columns, |(columns, _)| columns);
         let accepted = result.as_ref().ok().map(String::as_str);
         // One that says nothing, or is begun anew, stays nowhere.
         let says_something = accepted.is_some_and(|line| !line.trim().is_empty());
         let erase = question.is_none() && !(is_kept && says_something);
-        let (typed, interruption) = screen.end_line(accepted, columns, erase);
+        let (typed, interruption) = screen.end_line(accepted, erase);
         interrupts::forget_own_interrupt();
         match (result, interruption) {
             (Ok(_), Some(Interruption::CtrlC { again })) => return Typed::Interrupted { again },
@@ -276,6 +271,8 @@ impl Completer for Helper {
         let Some(vocabulary) = &self.vocabulary else {
             return Ok((cursor, Vec::new()));
         };
+        let (columns, rows) = terminal_size();
+        vocabulary.set_dimensions(columns, rows);
         let (start, candidates) = vocabulary.complete(line, cursor);
         let pairs = candidates
             .into_iter()

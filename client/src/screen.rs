@@ -32,6 +32,7 @@ use std::{
 };
 
 use parking_lot::{Condvar, Mutex};
+use terminal_size::{Height, Width};
 
 use crate::{
     interrupts::EditorThread,
@@ -68,10 +69,8 @@ struct State {
     shown_prompt: String,
     /// What was painted where the prompt stands, the editor's own prompts too.
     painted_prompt: String,
-    /// How large the terminal is, and whether the line was painted over all of it.
-    columns: u16,
-    rows: u16,
-    fills_screen: bool,
+    /// The size of the terminal, if the line was painted over all of it.
+    filled: Option<(u16, u16)>,
     /// Who has typed the last line.
     editor: Option<EditorThread>,
     /// A line is being typed, from before its first painting to after its last.
@@ -217,16 +216,11 @@ impl Screen {
         Ok(())
     }
 
-    /// Editor: a line begins, on a terminal of `columns` and `rows`; the prompt for it.
-    /// `None` if nothing is to be typed any more.
-    pub(crate) fn begin_line(
-        &self,
-        question: Option<&str>,
-        (columns, rows): (u16, u16),
-    ) -> Option<String> {
+    /// Editor: a line begins; the prompt for it. `None` if nothing is to be typed any
+    /// more.
+    pub(crate) fn begin_line(&self, question: Option<&str>) -> Option<String> {
         let mut state = self.state.lock();
-        (state.columns, state.rows) = (columns, rows);
-        state.fills_screen = false;
+        state.filled = None;
         if state.interruption.take() == Some(Interruption::Cancelled) {
             return None;
         }
@@ -249,7 +243,7 @@ impl Screen {
             state.editor.inspect(|editor| editor.interrupt());
         }
         let mut painting = String::new();
-        if mem::take(&mut state.fills_screen) {
+        if state.filled.take().is_some_and(|size| size == terminal_size()) {
             // All of the screen was the line's, and has been cleared; but waking the editor
             // has moved the cursor, which could not go up, down.
             painting += "\x1b[H";
@@ -282,9 +276,9 @@ impl Screen {
         let mut state = self.state.lock();
         // All of the screen, as the editor clears all of it when it goes back to where it
         // believes that the line began.
-        let State { columns, rows, .. } = *state;
+        let (columns, rows) = terminal_size();
         let (start, left_out) = end_that_fits(&state.painted_prompt, line, columns, rows)?;
-        state.fills_screen = true;
+        state.filled = Some((columns, rows));
         let mark = paint(self.palette.dim(), &format!("… +{left_out}"));
         Some(format!("{mark}\n{}", &line[start..]))
     }
@@ -325,13 +319,11 @@ impl Screen {
         hint.clone_into(&mut self.state.lock().typed.hint);
     }
 
-    /// Editor: the line has ended, in `columns`, and the cursor stands below it. If
-    /// `erase`, it is taken off the screen. Tells how far it had come, and whether it
-    /// was we who ended it.
+    /// Editor: the line has ended, and the cursor stands below it. If `erase`, it is taken
+    /// off the screen. Tells how far it had come, and whether it was we who ended it.
     pub(crate) fn end_line(
         &self,
         accepted: Option<&str>,
-        columns: u16,
         erase: bool,
     ) -> (TypedSoFar, Option<Interruption>) {
         let mut state = self.state.lock();
@@ -342,7 +334,8 @@ impl Screen {
                 Some(text) => text.to_owned(),
                 None => format!("{}{}", typed.text, typed.hint),
             };
-            let rows = rows_below(&state.shown_prompt, &text, columns).min(state.rows);
+            let (columns, rows) = terminal_size();
+            let rows = rows_below(&state.shown_prompt, &text, columns).min(rows);
             // Row by row: some terminals keep a copy of a screen that is cleared as a whole.
             output = "\x1b[A\x1b[2K".repeat(rows.into()) + "\r";
         }
@@ -363,6 +356,12 @@ impl State {
     fn wants_painting(&self) -> bool {
         self.typing && self.painted && self.prompt_is_old() && self.interruption.is_none()
     }
+}
+
+/// The columns and rows of the terminal, as the editor reckons where it has none.
+pub(crate) fn terminal_size() -> (u16, u16) {
+    let size = terminal_size::terminal_size_of(io::stdout());
+    size.map_or((80, u16::MAX), |(Width(columns), Height(rows))| (columns, rows))
 }
 
 fn write_out(text: &str) -> io::Result<()> {

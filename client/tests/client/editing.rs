@@ -309,6 +309,32 @@ fn a_line_taller_than_the_screen_shows_its_end_and_leaves_no_copies() {
 }
 
 #[test]
+fn a_line_taller_than_the_screen_is_whole_in_a_larger_one() {
+    let (_server, mut terminal, mut peer) = start(&PLAIN, 40, 10);
+    let lines: Vec<String> = (1..=12).map(|number| format!("줄 {number}")).collect();
+    terminal.paste(&lines.join("\n"));
+    terminal.expect_screen("its end", |rows| {
+        rows.first().is_some_and(|row| row == "[lobby 1] … +3")
+            && rows.last().is_some_and(|row| row == "줄 12")
+    });
+    let first = format!("[lobby 1] {}", lines[0]);
+    let whole =
+        [&[" [bob] hi", &first], &lines.iter().skip(1).map(|line| &**line).collect::<Vec<_>>()[..]]
+            .concat();
+    terminal.resize(40, 24);
+    peer.said("bob", "hi");
+    terminal.expect_last(&whole);
+    terminal.resize(40, 10);
+    peer.said("bob", "again");
+    terminal.expect_screen("its end", |rows| {
+        rows.first().is_some_and(|row| row == "[lobby 1] … +3")
+            && rows.last().is_some_and(|row| row == "줄 12")
+    });
+    terminal.type_text(CTRL_C);
+    terminal.expect_last(&["[lobby 1]"]);
+}
+
+#[test]
 fn a_line_that_is_too_long_is_given_back() {
     let (_server, mut terminal, mut peer) = start(&PLAIN, 80, 24);
     terminal.paste(&"x".repeat(4_100));
