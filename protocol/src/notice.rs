@@ -455,6 +455,8 @@ fn about(seconds: u64, lang: Lang) -> String {
 
 #[cfg(test)]
 mod tests {
+    use unicode_width::UnicodeWidthStr as _;
+
     use super::*;
 
     #[test]
@@ -472,6 +474,17 @@ mod tests {
             let help = Notice::Help(Role::Member).text(lang);
             for spec in COMMANDS.iter().filter(|spec| spec.is_members()) {
                 assert!(help.contains(&spec.usage()) && help.contains(spec.help(lang)), "{help}");
+            }
+        }
+    }
+
+    #[test]
+    fn help_fits_a_terminal() {
+        for role in [Role::Member, Role::Operator] {
+            for lang in [Lang::Ko, Lang::En] {
+                for line in Notice::Help(role).text(lang).lines() {
+                    assert!(line.width() <= 80, "{} columns: {line}", line.width());
+                }
             }
         }
     }

@@ -65,7 +65,7 @@ pub static COMMANDS: &[CommandSpec] = &[
         roles: MEMBER,
         help: [
             "그 방으로 갑니다 (공개된 방은 없으면 만듭니다)",
-            "goes to that room (a public one is made if there is none)",
+            "goes to that room; a public one is made if missing",
         ],
         parse: |text| Ok(Command::Join(destination(text)?)),
     },
@@ -174,7 +174,7 @@ pub static COMMANDS: &[CommandSpec] = &[
         roles: MEMBER,
         help: [
             "서버가 나에게 쓰는 언어를 바꿉니다",
-            "changes the language in which the server speaks to you",
+            "changes the language of what the server tells you",
         ],
         parse: |text| text.parse().map(Command::Lang).map_err(|_| ArgumentError::Usage),
     },
@@ -263,10 +263,7 @@ pub static COMMANDS: &[CommandSpec] = &[
         alias: "/추방",
         arguments: "NAME|ADDRESS [30s|10m|2h|1d]",
         roles: OPERATOR,
-        help: [
-            "이름이나 주소를 서버에 들이지 않습니다",
-            "keeps a name or an address out of the server",
-        ],
+        help: ["이름이나 주소를 들이지 않습니다", "keeps a name or an address out"],
         parse: |text| {
             with_duration(text).and_then(|(whom, time)| Ok(Command::Ban(banned(whom)?, time)))
         },
