@@ -10,7 +10,7 @@ use std::{
 use crossbeam_channel::{Receiver, RecvError, after, at, never, select};
 use madang_protocol::name::NameKey;
 
-use self::returning::CatchUp;
+use self::returning::{CatchUp, spoken};
 use crate::{
     cli::{Bell, Options},
     completion::{Vocabulary, Wish},
@@ -78,6 +78,8 @@ struct App<'a> {
     silent: HashSet<u64>,
     /// When Ctrl-C was pressed on an empty line, if nothing has been typed since.
     interrupted_at: Option<Instant>,
+    /// That the server does not answer has been told.
+    told_late: bool,
 
     room: Option<String>,
     members: usize,
@@ -133,6 +135,7 @@ pub(crate) fn run(
         held: None,
         silent: HashSet::new(),
         interrupted_at: None,
+        told_late: false,
         room: None,
         members: 0,
         owner: None,
@@ -192,7 +195,17 @@ impl App<'_> {
         }
         let held = self.held.map(|(_, until)| until);
         let catch_up = self.catch_up.as_ref().map(|catch_up| catch_up.until);
-        held.into_iter().chain(catch_up).min().map_or_else(never, at)
+        let late = self.late().map(|(_, at)| at);
+        [held, catch_up, late].into_iter().flatten().min().map_or_else(never, at)
+    }
+
+    /// What a person waits for, and from when on that is worth a word.
+    fn late(&self) -> Option<(&str, Instant)> {
+        let (asked, at) = self.session.late()?;
+        if self.told_late || self.silent.contains(&asked.number) {
+            return None;
+        }
+        Some((spoken(&asked.request)?, at))
     }
 
     fn after_time(&mut self) {
@@ -202,6 +215,12 @@ impl App<'_> {
         }
         if self.catch_up.as_ref().is_some_and(|catch_up| catch_up.until <= now) {
             self.show_missed();
+        }
+        if let Some((text, at)) = self.late()
+            && at <= now
+        {
+            self.remark(Words::Late { text });
+            self.told_late = true;
         }
     }
 

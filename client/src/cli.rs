@@ -278,6 +278,24 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_tells_of_every_flag_and_exit_code() {
+        const README: &str = include_str!("../../README.md");
+
+        let (_, section) = README.split_once("\n## The terminal client\n").expect("it is there");
+        let (section, _) = section.split_once("\n## ").expect("another follows");
+        for flag in Options::command().get_arguments().filter_map(|flag| flag.get_long()) {
+            let is_told = section.contains(&format!("`--{flag}"));
+            assert!(is_told || matches!(flag, "help" | "version"), "--{flag}");
+        }
+        let told = section.split_once("Exit codes: ").expect("it tells of them").1;
+        let told = told
+            .split_inclusive([',', '.'])
+            .take(7)
+            .filter_map(|told| told.split_whitespace().next()?.parse::<u8>().ok());
+        assert_eq!(told.collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 130]);
+    }
+
+    #[test]
     fn completions_and_the_manual_are_printed() {
         #[track_caller]
         fn check(args: &[&str], parts: &[&str]) {

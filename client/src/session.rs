@@ -25,6 +25,9 @@ use crate::{
 /// A request that has waited so long while nothing at all came is not answered.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// One that has waited so long is worth a word to a person.
+const LATE: Duration = Duration::from_secs(5);
+
 /// How long the server may take to close after `/quit`.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -342,6 +345,13 @@ impl Session {
         } else {
             at(self.waiting_since + ANSWER_TIMEOUT)
         }
+    }
+
+    /// The first request that is out, if any, and from when on its answer is late: unless
+    /// something comes before.
+    pub(crate) fn late(&self) -> Option<(&Asked, Instant)> {
+        let first = self.requests.front().filter(|_| self.sent > 0 && self.link.is_some())?;
+        Some((first, self.waiting_since + LATE))
     }
 
     /// Quits with `line`, and reads to the end, so that the name is free when the

@@ -40,6 +40,8 @@ pub(crate) enum Words<'a> {
     Queued { text: &'a str },
     /// No more lines can wait for the connection.
     QueueFull,
+    /// The server has not said for a while that it has this, nor anything else.
+    Late { text: &'a str },
     /// It is not known whether this has arrived.
     Uncertain { text: &'a str },
     /// A line can't be sent.
@@ -95,6 +97,9 @@ impl Words<'_> {
                 "-- 다시 연결되었지만 그 사이 세션이 끝나 새로 들어왔습니다. 놓친 말이 있을 수 있습니다 --".into()
             }
             Words::Queued { text } => format!("-- 다시 연결되면 보냅니다: {text} --"),
+            Words::Late { text } => {
+                format!("-- 서버가 아직 답하지 않아 기다리고 있습니다: {text} --")
+            }
             Words::QueueFull => "-- 기다리는 줄이 너무 많아 보내지 않았습니다 --".into(),
             Words::Uncertain { text } => {
                 format!("-- 전달되었는지 알 수 없어 다시 보내지 않았습니다: {text} --")
@@ -148,6 +153,7 @@ impl Words<'_> {
                     .into()
             }
             Words::Queued { text } => format!("-- will be sent once connected: {text} --"),
+            Words::Late { text } => format!("-- the server has not answered yet: {text} --"),
             Words::QueueFull => "-- too many lines wait already; this one was not sent --".into(),
             Words::Uncertain { text } => {
                 format!("-- may have been delivered or not, and was not sent again: {text} --")

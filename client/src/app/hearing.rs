@@ -23,6 +23,7 @@ const COUNTED_MEMBERS: usize = 500;
 
 impl App<'_> {
     pub(super) fn heard(&mut self, incoming: Incoming) -> Result<(), Failure> {
+        self.told_late = false;
         let mut shown = Shown::default();
         for received in self.session.take(incoming)? {
             let Some(message) = &received.message else {

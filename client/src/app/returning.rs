@@ -129,7 +129,7 @@ pub(super) fn missed_lines(message: &ServerMessage<'_>) -> usize {
 }
 
 /// What a person would know a request by.
-fn spoken(request: &Request) -> Option<&str> {
+pub(super) fn spoken(request: &Request) -> Option<&str> {
     match request {
         Request::Say { text, .. } => text.lines().next(),
         Request::Command { line, .. } if line != "/ping" => Some(line),

@@ -90,6 +90,22 @@ fn what_is_said_meanwhile_is_sent_once() {
 }
 
 #[test]
+fn a_server_that_does_not_answer_is_told_of_once() {
+    let (_server, mut terminal, mut peer) = start(&[]);
+    terminal.enter("hello?");
+    let (text, nonce) = peer.say();
+    assert_eq!(text, "hello?");
+    terminal.expect_last(&["-- the server has not answered yet: hello? --", "[lobby 1]"]);
+    peer.said("me", "hello?");
+    peer.ack(&nonce);
+    terminal.expect_last(&[
+        "-- the server has not answered yet: hello? --",
+        ">[me] hello?",
+        "[lobby 1]",
+    ]);
+}
+
+#[test]
 fn a_session_that_has_ended_is_begun_anew_and_doubts_are_told() {
     let (server, mut terminal, mut peer) = start(&[]);
     terminal.enter("in doubt");
