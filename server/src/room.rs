@@ -392,7 +392,7 @@ impl Room {
     }
 
     /// Keeps whoever pumps from beginning a round, for as long as this is held.
-    #[cfg(test)]
+    #[cfg(all(test, not(feature = "shuttle")))]
     pub(crate) fn hold_rounds(&self) -> impl Sized + '_ {
         self.floor.lock()
     }

@@ -131,8 +131,9 @@ pub(crate) mod fake {
     pub(crate) struct FakeState {
         /// How many bytes it takes before it is full.
         pub(crate) space: usize,
-        /// What it took, one piece a send.
+        /// What it took, one piece a send; nothing if it forgets.
         pub(crate) taken: Vec<Vec<u8>>,
+        pub(crate) forgets: bool,
         /// Whether somebody waits for it to take more.
         pub(crate) armed: bool,
         pub(crate) gone: bool,
@@ -174,7 +175,7 @@ pub(crate) mod fake {
             }
             let count = bytes.len().min(state.space);
             state.space -= count;
-            if count > 0 {
+            if count > 0 && !state.forgets {
                 state.taken.push(bytes[..count].to_vec());
             }
             Sent::Taken(count)

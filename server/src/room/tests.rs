@@ -355,3 +355,22 @@ fn a_repeated_nonce_is_acknowledged_with_its_id_and_says_nothing() {
             .map(|(nonce, id)| format!("{{\"type\":\"ack\",\"nonce\":\"{nonce}\",\"id\":{id}}}"))
     );
 }
+
+#[test]
+fn telling_allocates_nothing_for_each_member() {
+    let allocations = [1, 500].map(|listeners| {
+        let room = room();
+        let speaker = Person::new(0, "speaker", TEXT);
+        let listeners: Vec<Person> =
+            (1..=listeners).map(|at| Person::new(at, &format!("m{at}"), TEXT)).collect();
+        for person in [&speaker].into_iter().chain(&listeners) {
+            person.socket.change(|state| state.forgets = true);
+            room.enter(person.coming()).expect("the room is open");
+        }
+        // Until the history has its space.
+        (0..1_000).for_each(|_| speaker.say(&room, "words"));
+        allocation_counter::measure(|| speaker.say(&room, "words")).count_total
+    });
+    assert!(allocations[0] > 0, "nothing is counted");
+    assert_eq!(allocations[0], allocations[1]);
+}
