@@ -66,7 +66,7 @@ pub struct Config {
     /// The most rooms, the lobby aside. Default: 10,000.
     pub max_rooms: usize,
     /// How many rooms one address may make in a minute; loopback and private addresses
-    /// have no limit. Default: 10.
+    /// have no limit, and none has one without `max_per_address`. Default: 10.
     pub rooms_per_minute: usize,
     /// How long a room without members lasts. Default: 60 s.
     pub empty_room_window: Duration,
