@@ -16,7 +16,6 @@
 //! 7. The first [`CloseReason`] stays.
 
 use std::{
-    collections::VecDeque,
     io::{self, IoSlice},
     net::TcpStream,
     ops::Range,
@@ -30,7 +29,7 @@ use std::{
 use madang_protocol::{event::Event, notice::Goodbye};
 
 use crate::{
-    batch::{Batch, Form, Mark, Rendered},
+    batch::{Batch, Form, Rendered},
     carrier::Carrier,
     close_reason::CloseReason,
     metrics::Traffic,
@@ -38,8 +37,9 @@ use crate::{
     sync::{Condvar, Mutex, MutexGuard},
 };
 
-/// What an entry counts in every outbox that holds it, beside its length.
-const ENTRY_BYTES: usize = 64;
+use queue::{Body, Queue};
+
+mod queue;
 
 /// The most pieces that are sent in one system call.
 const PIECES: usize = 64;
@@ -101,13 +101,7 @@ struct State {
     reason: Option<CloseReason>,
     /// Whether somebody else has said goodbye, and its thread sees to nothing yet.
     is_dismissed: bool,
-    queue: VecDeque<Entry>,
-    /// How much of the first entry was sent.
-    sent_bytes: usize,
-    /// What waits, each entry with [`ENTRY_BYTES`].
-    waiting_bytes: usize,
-    /// The part of it that private entries are.
-    private_bytes: usize,
+    queue: Queue,
     /// Whether the socket was ever waited for.
     known_to_waker: bool,
 }
@@ -130,27 +124,6 @@ enum Phase {
     Ended,
 }
 
-struct Entry {
-    body: Body,
-    since: Instant,
-}
-
-enum Body {
-    Shared { rendered: Arc<Rendered>, events: Range<u32> },
-    Private(Box<[u8]>),
-    Mark { mark: Mark, bytes: Vec<u8> },
-}
-
-impl Entry {
-    fn bytes(&self) -> &[u8] {
-        match &self.body {
-            Body::Shared { rendered, events } => rendered.bytes(events),
-            Body::Private(bytes) => bytes,
-            Body::Mark { bytes, .. } => bytes,
-        }
-    }
-}
-
 impl Outbox {
     pub(crate) fn new(
         number: u64,
@@ -169,10 +142,7 @@ impl Outbox {
             phase: Phase::Open,
             reason: None,
             is_dismissed: false,
-            queue: VecDeque::new(),
-            sent_bytes: 0,
-            waiting_bytes: 0,
-            private_bytes: 0,
+            queue: Queue::default(),
             known_to_waker: false,
         };
         Arc::new(Outbox {
@@ -299,14 +269,13 @@ impl Outbox {
                 Sent::Gone(error) => return self.end_locked(&mut state, CloseReason::from(error)),
             }
         }
-        let cost = bytes.len() + ENTRY_BYTES;
         let body = Body::Shared { rendered: rendered.clone(), events };
-        self.enqueue(&mut state, Entry { body, since: now }, cost, sent);
+        self.enqueue(&mut state, body, now, sent);
         if state.phase != Phase::Open {
             return;
         }
         let crowded = self.bounds.backlog.load(Ordering::Relaxed) > self.bounds.backlog_bytes;
-        if state.waiting_bytes > self.bounds.outbox_bytes || crowded {
+        if state.queue.waiting_bytes() > self.bounds.outbox_bytes || crowded {
             self.skip(&mut state);
         }
     }
@@ -324,8 +293,8 @@ impl Outbox {
     /// there is none or the connection ends.
     pub(crate) fn try_push(self: &Arc<Self>, lines: &[u8]) -> bool {
         let mut state = self.state.lock();
-        let cost = lines.len() + ENTRY_BYTES;
-        let fits = state.private_bytes + cost <= self.bounds.outbox_bytes;
+        let cost = queue::cost(lines.len());
+        let fits = state.queue.private_bytes() + cost <= self.bounds.outbox_bytes;
         if state.phase == Phase::Open && fits {
             let bytes = state.carrier.carry(lines);
             self.push_locked(&mut state, &bytes);
@@ -479,7 +448,7 @@ impl Outbox {
 
     /// Since when the oldest entry waits; `None` if nothing does.
     pub(crate) fn waiting_since(&self) -> Option<Instant> {
-        self.state.lock().queue.front().map(|entry| entry.since)
+        self.state.lock().queue.waiting_since()
     }
 
     /// Blocks while private entries alone pass the bound; ends when they were
@@ -496,7 +465,7 @@ impl Outbox {
     ) -> Result<Duration, CloseReason> {
         let mut since = None;
         let mut state = self.state.lock();
-        while state.phase == Phase::Open && state.private_bytes > self.bounds.outbox_bytes {
+        while state.phase == Phase::Open && state.queue.private_bytes() > self.bounds.outbox_bytes {
             since.get_or_insert_with(Instant::now);
             match deadline {
                 None => self.changed.wait(&mut state),
@@ -545,10 +514,7 @@ impl Outbox {
             }
         }
         if sent < bytes.len() {
-            let cost = bytes.len() + ENTRY_BYTES;
-            state.private_bytes += cost;
-            let entry = Entry { body: Body::Private(bytes.into()), since: Instant::now() };
-            self.enqueue(state, entry, cost, sent);
+            self.enqueue(state, Body::Private(bytes.into()), Instant::now(), sent);
         }
     }
 
@@ -556,19 +522,13 @@ impl Outbox {
     fn enqueue(
         self: &Arc<Self>,
         state: &mut MutexGuard<'_, State>,
-        entry: Entry,
-        cost: usize,
+        body: Body,
+        since: Instant,
         sent: usize,
     ) {
-        state.waiting_bytes += cost;
-        self.bounds.backlog.fetch_add(cost, Ordering::Relaxed);
-        if state.waiting_bytes > self.bounds.high_water.load(Ordering::Relaxed) {
-            self.bounds.high_water.fetch_max(state.waiting_bytes, Ordering::Relaxed);
-        }
         let was_empty = state.queue.is_empty();
-        state.queue.push_back(entry);
+        state.queue.push(body, since, sent, &self.bounds);
         if was_empty {
-            state.sent_bytes = sent;
             self.arm(state);
         }
     }
@@ -585,80 +545,19 @@ impl Outbox {
 
     /// Takes `count` sent bytes out of the front of the queue.
     fn take_out(&self, state: &mut MutexGuard<'_, State>, count: usize) {
-        let mut count = state.sent_bytes + count;
-        while let Some(entry) = state.queue.front() {
-            let length = entry.bytes().len();
-            if count < length {
-                break;
-            }
-            count -= length;
-            let entry = state.queue.pop_front().expect("it was just looked at");
-            self.uncount(state, &entry);
-        }
-        state.sent_bytes = count;
+        state.queue.take_out(count, &self.bounds);
         if state.queue.is_empty() {
-            // The space of a burst is not kept for its next.
-            state.queue = VecDeque::new();
             self.waker.disarm(self.number, None);
         }
         self.changed.notify_all();
     }
 
-    fn uncount(&self, state: &mut MutexGuard<'_, State>, entry: &Entry) {
-        let cost = entry.bytes().len() + ENTRY_BYTES;
-        state.waiting_bytes -= cost;
-        self.bounds.backlog.fetch_sub(cost, Ordering::Relaxed);
-        if matches!(entry.body, Body::Private(_)) {
-            state.private_bytes -= cost;
-        }
-    }
-
-    /// Replaces every shared entry that was not begun, but the newest, by marks: one
-    /// for those that follow each other in one room, where the first of them stood.
     #[inline(never)]
     fn skip(&self, state: &mut MutexGuard<'_, State>) {
-        let holds_byte = state.sink.as_ref().is_some_and(|sink| sink.holds_byte());
-        let begun = usize::from(state.sent_bytes > 0 || holds_byte);
-        let newest = state.queue.len() - 1;
-        let (form, carrier) = (state.form, state.carrier);
-        let mut kept: VecDeque<Entry> = VecDeque::new();
-        let mut open_mark: Option<usize> = None;
-        for (at, entry) in std::mem::take(&mut state.queue).into_iter().enumerate() {
-            if at < begun || at == newest || matches!(entry.body, Body::Private(_)) {
-                kept.push_back(entry);
-                continue;
-            }
-            self.uncount(state, &entry);
-            let mark = match entry.body {
-                Body::Shared { rendered, events } => {
-                    self.traffic.skipped.add(u64::from(events.end - events.start));
-                    rendered.mark(&events)
-                }
-                Body::Mark { mark, .. } => mark,
-                Body::Private(_) => unreachable!("kept above"),
-            };
-            match open_mark.and_then(|at| kept.get_mut(at)) {
-                Some(Entry { body: Body::Mark { mark: open, .. }, .. }) if open.precedes(&mark) => {
-                    open.extend(&mark);
-                }
-                _ => {
-                    open_mark = Some(kept.len());
-                    let body = Body::Mark { mark, bytes: Vec::new() };
-                    kept.push_back(Entry { body, since: entry.since });
-                }
-            }
-        }
-        for entry in &mut kept {
-            // Those that are new; one that was begun stays as it is.
-            let Body::Mark { mark, bytes } = &mut entry.body else { continue };
-            if bytes.is_empty() {
-                *bytes = carrier.carry(&mark.render(form)).into_owned();
-                let cost = bytes.len() + ENTRY_BYTES;
-                state.waiting_bytes += cost;
-                self.bounds.backlog.fetch_add(cost, Ordering::Relaxed);
-            }
-        }
-        state.queue = kept;
+        let State { sink, queue, form, carrier, .. } = &mut **state;
+        let holds_byte = sink.as_ref().is_some_and(|sink| sink.holds_byte());
+        let skipped = queue.skip(holds_byte, *form, *carrier, &self.bounds);
+        self.traffic.skipped.add(skipped);
     }
 
     #[inline(never)]
@@ -671,9 +570,7 @@ impl Outbox {
         if !state.queue.is_empty() {
             self.waker.disarm(self.number, None);
         }
-        self.bounds.backlog.fetch_sub(state.waiting_bytes, Ordering::Relaxed);
-        state.queue = VecDeque::new();
-        (state.sent_bytes, state.waiting_bytes, state.private_bytes) = (0, 0, 0);
+        state.queue.clear(&self.bounds);
         if let Some(sink) = &mut state.sink {
             sink.shut_down();
         }
@@ -693,15 +590,13 @@ impl State {
 
     /// Offers the front of the queue to the sink; also tells how much it offered.
     fn send_queued(&mut self) -> (Sent, usize) {
-        let State { sink: Some(sink), queue, sent_bytes, pieces, .. } = self else {
+        let State { sink: Some(sink), queue, pieces, .. } = self else {
             return (Sent::Taken(0), 0);
         };
-        let entries = match pieces {
+        let parts = queue.pieces(match pieces {
             Pieces::Batches => PIECES,
             Pieces::Lines => 1,
-        };
-        let mut parts: Vec<&[u8]> = queue.iter().take(entries).map(Entry::bytes).collect();
-        parts[0] = &parts[0][*sent_bytes..];
+        });
         let offered = parts.iter().map(|part| part.len()).sum();
         let sent = match parts[..] {
             [part] => send_pieces(&mut **sink, part, *pieces),
