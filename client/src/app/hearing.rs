@@ -48,7 +48,7 @@ impl App<'_> {
                 }
                 match &mut self.catch_up {
                     Some(catch_up) if !matches!(message, ServerMessage::Welcome { .. }) => {
-                        catch_up.lines += missed_lines(message);
+                        catch_up.lines += missed_lines(message, &self.renderer.me);
                         add(&mut catch_up.shown, one);
                     }
                     Some(_) => {}

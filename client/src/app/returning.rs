@@ -117,9 +117,10 @@ impl App<'_> {
     }
 }
 
-/// Lines that a person will have missed: what others said.
-pub(super) fn missed_lines(message: &ServerMessage<'_>) -> usize {
+/// Lines that a person called `me` will have missed: what others said.
+pub(super) fn missed_lines(message: &ServerMessage<'_>, me: &str) -> usize {
     match message {
+        ServerMessage::Event(Event::Said { user, .. }) if **user == *me => 0,
         ServerMessage::Event(Event::Said { text, .. } | Event::Announced { text, .. }) => {
             text.split('\n').count()
         }

@@ -77,8 +77,16 @@ fn what_is_said_meanwhile_is_sent_once() {
     assert_eq!((&*text, again), ("sent, not answered", nonce.clone()));
     peer.ack(&nonce);
     assert_eq!(peer.expect_say(), "said offline");
+    // One's own words were not missed.
+    peer.said("me", "sent, not answered");
+    peer.said("me", "said offline");
     pong(&mut peer);
-    terminal.expect_last(&["-- connected again; nothing was missed --", "[lobby 1]"]);
+    terminal.expect_last(&[
+        "-- connected again; nothing was missed --",
+        ">[me] sent, not answered",
+        ">[me] said offline",
+        "[lobby 1]",
+    ]);
     // A second loss sends nothing again.
     drop(peer);
     let mut peer = server.accept_json();
