@@ -1,6 +1,14 @@
 //! On a terminal, in front of a server that knows no more than lines.
 
+use std::{
+    net::{TcpListener, TcpStream},
+    process::{Child, Command, Stdio},
+    thread,
+    time::Instant,
+};
+
 use crate::{
+    DEADLINE,
     fake_server::{FakeServer, Peer},
     terminal::{CTRL_C, CTRL_D, ENTER, TAB, Terminal, UP},
 };
@@ -97,6 +105,65 @@ fn a_server_that_asks_nothing_is_talked_to_at_once() {
     drop(peer);
     assert_eq!(terminal.ended(), 5);
     terminal.expect_last(&["> again", "madang: the server closed the connection"]);
+}
+
+/// `ncat --chat`, ended when it is dropped.
+struct Ncat(Child);
+
+impl Ncat {
+    /// Starts it, and waits until it listens.
+    #[track_caller]
+    fn start() -> (Ncat, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let address = listener.local_addr().expect("it is bound");
+        drop(listener);
+        let port = address.port().to_string();
+        let mut command = Command::new("ncat");
+        command.args(["--chat", "-l", "127.0.0.1", &port]).stdin(Stdio::null());
+        let ncat = Ncat(command.spawn().expect("ncat is installed"));
+        let deadline = Instant::now() + DEADLINE;
+        while TcpStream::connect(address).is_err() {
+            assert!(Instant::now() < deadline, "ncat does not listen");
+            thread::yield_now();
+        }
+        (ncat, address.to_string())
+    }
+}
+
+impl Drop for Ncat {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+#[ignore = "needs ncat"]
+fn ncat_that_sends_nobody_their_own_lines_is_talked_over() {
+    let (_ncat, address) = Ncat::start();
+    let args = ["--color", "never"];
+    let [mut alice, mut bob] =
+        [(); 2].map(|()| Terminal::start_sized(&address, &args, 80, 24, &[]));
+    for terminal in [&mut alice, &mut bob] {
+        terminal.expect_screen("the welcome", |rows| {
+            rows.iter().any(|row| row.starts_with("<announce> already connected"))
+                && rows.last().is_some_and(|row| row == ">")
+        });
+    }
+    alice.type_text("반쯤 쓴");
+    alice.expect_last(&["> 반쯤 쓴"]);
+    bob.enter("hello");
+    bob.expect_last(&["> hello", ">"]);
+    alice.expect_screen("the line above one's own", |rows| {
+        rows.len() > 1
+            && rows[rows.len() - 2].ends_with("> hello")
+            && rows[rows.len() - 1] == "> 반쯤 쓴"
+    });
+    // Hangul arrives as octal numbers there.
+    alice.type_text(CTRL_C);
+    alice.enter("hi");
+    alice.expect_last(&["> hi", ">"]);
+    bob.expect_screen("the answer", |rows| rows.iter().any(|row| row.ends_with("> hi")));
 }
 
 #[test]
