@@ -9,7 +9,7 @@ use madang_protocol::{
     room::is_private,
 };
 
-use super::{App, SESSION_UNKNOWN, returning::missed_lines};
+use super::{App, SESSION_UNKNOWN};
 use crate::{
     completion::Wish,
     connection::Incoming,
@@ -42,17 +42,17 @@ impl App<'_> {
             let is_silent = self.is_silent(message, asked.as_ref());
             self.note(message, asked.as_ref());
             if !is_silent && !self.hides(message) {
-                let mut one = self.renderer.render(message);
-                if let (ServerMessage::Ack { .. }, Some(asked)) = (message, &asked) {
-                    one.text = self.render_done(&asked.request);
-                }
-                match &mut self.catch_up {
-                    Some(catch_up) if !matches!(message, ServerMessage::Welcome { .. }) => {
-                        catch_up.lines += missed_lines(message, &self.renderer.me);
-                        add(&mut catch_up.shown, one);
+                let done = match (message, &asked) {
+                    (ServerMessage::Ack { .. }, Some(asked)) => self.render_done(&asked.request),
+                    _ => String::new(),
+                };
+                match (&mut self.catch_up, message) {
+                    (Some(_), ServerMessage::Welcome { .. }) => {}
+                    (Some(catch_up), _) => catch_up.keep(message, done, &self.renderer.me),
+                    (None, _) => {
+                        add(&mut shown, self.renderer.render(message));
+                        shown.text += &done;
                     }
-                    Some(_) => {}
-                    None => add(&mut shown, one),
                 }
             }
             let barrier = self.catch_up.as_ref().map(|catch_up| catch_up.barrier);

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use madang_protocol::{
-    event::{Event, ServerMessage},
+    event::{Event, ServerMessage, Time},
     request::Request,
 };
 
-use super::{App, SESSION_UNKNOWN, Stage};
+use super::{App, SESSION_UNKNOWN, Stage, hearing::add};
 use crate::{failure::Failure, link::Link, reconnect::Reconnect, render::Shown, words::Words};
 
 /// How long what was missed is collected, so as to be counted before it is shown.
@@ -18,8 +18,41 @@ pub(super) struct CatchUp {
     /// The `/ping` that is answered behind it.
     pub(super) barrier: u64,
     pub(super) until: Instant,
-    pub(super) lines: usize,
-    pub(super) shown: Shown,
+    lines: usize,
+    missed: Vec<Missed>,
+    /// The latest time of what happened in the room, and of what was whispered: neither
+    /// changes its own order, even if the server's clock was set back.
+    room_time: Time,
+    private_time: Time,
+}
+
+/// One message of it, and when that happened. Whispers come apart from what was said in
+/// the room, and belong in between.
+struct Missed {
+    time: Time,
+    message: ServerMessage<'static>,
+    /// What a request that was carried out is shown as.
+    done: String,
+}
+
+impl CatchUp {
+    /// Keeps `message` until all has come, for a person called `me`.
+    pub(super) fn keep(&mut self, message: &ServerMessage<'static>, done: String, me: &str) {
+        self.lines += missed_lines(message, me);
+        let later = |latest: &mut Time, time: Time| {
+            *latest = time.max(*latest);
+            *latest
+        };
+        let time = match message {
+            ServerMessage::Event(event) => later(&mut self.room_time, event.stamp().time),
+            ServerMessage::Whisper { time, .. } => later(&mut self.private_time, *time),
+            ServerMessage::Gap { .. } => self.room_time,
+            ServerMessage::PrivateGap { .. } => self.private_time,
+            // It belongs to what came before it.
+            _ => self.missed.last().map_or(Time::from_millis(0), |missed| missed.time),
+        };
+        self.missed.push(Missed { time, message: message.clone(), done });
+    }
 }
 
 impl App<'_> {
@@ -36,7 +69,9 @@ impl App<'_> {
                 barrier,
                 until: Instant::now() + CATCH_UP_PATIENCE,
                 lines: 0,
-                shown: Shown::default(),
+                missed: Vec::new(),
+                room_time: Time::from_millis(0),
+                private_time: Time::from_millis(0),
             });
         }
         self.session.flush();
@@ -100,11 +135,11 @@ impl App<'_> {
 
     /// Shows what was missed while there was no connection, and how much that was.
     pub(super) fn show_missed(&mut self) {
-        let Some(CatchUp { lines, shown, .. }) = self.catch_up.take() else {
+        let Some(CatchUp { lines, missed, .. }) = self.catch_up.take() else {
             return;
         };
         self.remark(if lines == 0 { Words::Back } else { Words::WhileAway { lines } });
-        self.show(shown);
+        self.show_in_order(missed);
     }
 
     /// A connection that was lost again in the middle of catching up.
@@ -112,13 +147,23 @@ impl App<'_> {
         if let Some(catch_up) = self.catch_up.take() {
             self.silent.remove(&catch_up.barrier);
             self.session.forget(catch_up.barrier);
-            self.show(catch_up.shown);
+            self.show_in_order(catch_up.missed);
         }
+    }
+
+    fn show_in_order(&mut self, mut missed: Vec<Missed>) {
+        missed.sort_by_key(|missed| missed.time);
+        let mut shown = Shown::default();
+        for Missed { message, done, .. } in missed {
+            add(&mut shown, self.renderer.render(&message));
+            shown.text += &done;
+        }
+        self.show(shown);
     }
 }
 
 /// Lines that a person called `me` will have missed: what others said.
-pub(super) fn missed_lines(message: &ServerMessage<'_>, me: &str) -> usize {
+fn missed_lines(message: &ServerMessage<'_>, me: &str) -> usize {
     match message {
         ServerMessage::Event(Event::Said { user, .. }) if **user == *me => 0,
         ServerMessage::Event(Event::Said { text, .. } | Event::Announced { text, .. }) => {

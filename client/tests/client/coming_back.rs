@@ -62,6 +62,42 @@ fn what_was_missed_is_counted_and_shown_once_and_what_was_typed_is_kept() {
 }
 
 #[test]
+fn what_was_missed_stands_in_the_order_in_which_it_happened() {
+    let (server, mut terminal, peer) = start(&[]);
+    drop(peer);
+    terminal.expect_last(&["[lobby offline]"]);
+    let mut peer = server.accept_json();
+    peer.expect_login("\"session\":\"t\"");
+    peer.resume("me", 1);
+    // As servers send it: what is private first, then the room.
+    for (number, time) in [(1, "18:59:01.000"), (2, "18:59:03.000")] {
+        peer.send(&format!(
+            "{{\"type\":\"whisper\",\"private\":{number},\"time\":\"2026-11-22T{time}Z\",\
+             \"user\":\"bob\",\"text\":\"w{number}\"}}\n"
+        ));
+    }
+    peer.send("{\"type\":\"gap\",\"room\":\"lobby\",\"from\":2,\"to\":4}\n");
+    // A clock that was set back changes nothing in the room's own order.
+    for (id, time) in [(5, "18:59:00.000"), (6, "18:59:02.000"), (7, "18:58:00.000")] {
+        peer.send(&format!(
+            "{{\"type\":\"said\",\"id\":{id},\"time\":\"2026-11-22T{time}Z\",\
+             \"room\":\"lobby\",\"user\":\"bob\",\"text\":\"said {id}\"}}\n"
+        ));
+    }
+    pong(&mut peer);
+    terminal.expect_last(&[
+        "-- 5 lines while you were away --",
+        "-- 3 lines skipped --",
+        " [bob] said 5",
+        "*[whisper bob] w1",
+        " [bob] said 6",
+        " [bob] said 7",
+        "*[whisper bob] w2",
+        "[lobby 1]",
+    ]);
+}
+
+#[test]
 fn what_is_said_meanwhile_is_sent_once() {
     let (server, mut terminal, mut peer) = start(&[]);
     terminal.enter("sent, not answered");
