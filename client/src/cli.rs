@@ -28,7 +28,9 @@ them before madang exits:
 
 /// What help ends with.
 const AFTER_HELP: &str = concat!(
-    "Each flag is also a variable of the environment: --no-reconnect is MADANG_NO_RECONNECT.\n\n",
+    "Each flag is also a variable of the environment: --no-reconnect is MADANG_NO_RECONNECT.\n",
+    "What is typed is kept for later runs in the file MADANG_HISTORY, if that is not empty; by \
+     default in ~/.local/state/madang/history.\n\n",
     exit_codes!(),
     "\n\nmadang completions SHELL prints the completions for a shell, madang man the manual page."
 );
@@ -307,7 +309,7 @@ mod tests {
         }
         check(&["completions", "bash"], &["_madang()", "--no-reconnect"]);
         check(&["completions", "zsh"], &["#compdef madang"]);
-        check(&["man"], &[".TH madang 1", "MADANG_COLOR", "name refused"]);
+        check(&["man"], &[".TH madang 1", "MADANG_COLOR", "MADANG_HISTORY", "name refused"]);
     }
 
     #[test]
