@@ -1,11 +1,7 @@
 //! A person at a terminal, and a Madang server: asks for a name until one is taken,
 //! then carries lines until either has enough, across lost connections.
 
-use std::{
-    collections::HashSet,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashSet, sync::Arc, time::Instant};
 
 use crossbeam_channel::{Receiver, RecvError, after, at, never, select};
 use madang_protocol::name::NameKey;
@@ -15,13 +11,13 @@ use crate::{
     cli::{Bell, Options},
     completion::{Vocabulary, Wish},
     connection::Incoming,
-    editor::{Ask, Editor, Typed},
+    editor::{Ask, CANCEL_PATIENCE, Editor, Typed},
     failure::Failure,
     history::History,
     link::{Link, Received},
     reconnect::Reconnect,
     render::{Attention, Renderer, Shown},
-    screen::Screen,
+    screen::{FULL_PAUSE, Screen},
     session::{Session, Wanted},
     style::Palette,
     tty_mode::Quiet,
@@ -34,9 +30,6 @@ mod returning;
 
 /// Requests that may be without an answer at once.
 const WINDOW: usize = 32;
-
-/// How long the editor may take to end its line.
-const CANCEL_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The code of the answer to who comes back to a session that is not there.
 pub(crate) const SESSION_UNKNOWN: &str = "session_unknown";
@@ -191,7 +184,7 @@ impl App<'_> {
     fn timer(&self, is_full: bool) -> Receiver<Instant> {
         if is_full {
             // A full screen tells nobody when it no longer is.
-            return after(Duration::from_millis(20));
+            return after(FULL_PAUSE);
         }
         let held = self.held.map(|(_, until)| until);
         let catch_up = self.catch_up.as_ref().map(|catch_up| catch_up.until);
@@ -201,11 +194,9 @@ impl App<'_> {
 
     /// What a person waits for, and from when on that is worth a word.
     fn late(&self) -> Option<(&str, Instant)> {
-        let (asked, at) = self.session.late()?;
-        if self.told_late || self.silent.contains(&asked.number) {
-            return None;
-        }
-        Some((spoken(&asked.request)?, at))
+        let mut asked = self.session.out().filter(|asked| !self.silent.contains(&asked.number));
+        let text = asked.find_map(|asked| spoken(&asked.request))?;
+        (!self.told_late).then(|| (text, self.session.late_at()))
     }
 
     fn after_time(&mut self) {

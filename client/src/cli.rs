@@ -29,8 +29,8 @@ them before madang exits:
 /// What help ends with.
 const AFTER_HELP: &str = concat!(
     "Each flag is also a variable of the environment: --no-reconnect is MADANG_NO_RECONNECT.\n",
-    "What is typed is kept for later runs in the file MADANG_HISTORY, if that is not empty; by \
-     default in ~/.local/state/madang/history.\n\n",
+    "What is typed is kept for later runs in the file MADANG_HISTORY, nowhere if that is empty; \
+     by default in ~/.local/state/madang/history.\n\n",
     exit_codes!(),
     "\n\nmadang completions SHELL prints the completions for a shell, madang man the manual page."
 );

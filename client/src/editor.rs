@@ -10,6 +10,7 @@ use std::{
     io::{self, IsTerminal as _},
     sync::Arc,
     thread,
+    time::Duration,
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -34,6 +35,9 @@ use crate::{
 
 /// Lines of earlier runs and of this one that can be called back.
 pub(crate) const REMEMBERED_LINES: usize = 1_000;
+
+/// How long the editor may take to end its line.
+pub(crate) const CANCEL_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A paste of more lines is asked about.
 pub(crate) const UNASKED_LINES: usize = 5;
@@ -169,7 +173,7 @@ fn read(editor: &mut Rustyline<Helper, MemHistory>, screen: &Screen, ask: Ask) -
         };
         let result = editor.readline_with_initial(&prompt, (&left, &right));
         let accepted = result.as_ref().ok().map(String::as_str);
-        // One that says nothing, or is begun anew, stays nowhere.
+        // One that says nothing stays nowhere; nor does one that begins anew.
         let says_something = accepted.is_some_and(|line| !line.trim().is_empty());
         let erase = question.is_none() && !(is_kept && says_something);
         let (typed, interruption) = screen.end_line(accepted, erase);

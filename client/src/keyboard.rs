@@ -3,7 +3,8 @@
 //!
 //! Such a server may leave its lines without an end. What it has begun is the prompt
 //! while it asks for a name, as it would be to who uses `nc`; else it is shown as a
-//! line of its own, once nothing more of it has come for [`PAUSE`].
+//! line of its own, once nothing more of it has come for [`PAUSE`], or before another
+//! line goes out that was waiting.
 
 use std::{
     collections::VecDeque,
@@ -20,7 +21,7 @@ use madang_protocol::{
 };
 
 use crate::{
-    editor::{Ask, Editor, Typed, UNASKED_LINES},
+    editor::{Ask, CANCEL_PATIENCE, Editor, Typed, UNASKED_LINES},
     failure::Failure,
     history::History,
     input::{Line, LineError},
@@ -36,8 +37,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// What has no end by then is shown as it is.
 const UNFINISHED_BYTES: usize = 4 * 1_024;
 
-/// How long the editor may take to end its line.
-const CANCEL_PATIENCE: Duration = Duration::from_secs(1);
+/// The line that ends the conversation.
+pub(crate) const QUIT: &str = "/quit";
 
 /// Before what is typed, while the server has begun nothing.
 const PROMPT: &str = "> ";
@@ -141,8 +142,13 @@ impl Keyboard {
     }
 
     fn add(&mut self, text: &str) {
-        let lines = text.lines().filter(|line| !line.trim().is_empty());
-        self.lines.extend(lines.map(str::to_owned));
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            self.lines.push_back(line.to_owned());
+            if line.trim() == QUIT {
+                self.ended = true;
+                return;
+            }
+        }
     }
 
     /// The next line, if one has been typed.
@@ -154,6 +160,16 @@ impl Keyboard {
             _ => Ok(text),
         };
         Some(Line { number: self.count, text })
+    }
+
+    /// Whether lines wait to be sent.
+    pub(crate) fn has_lines(&self) -> bool {
+        !self.lines.is_empty()
+    }
+
+    /// Whether nothing more is to be typed.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ended
     }
 
     /// Whether no line will come any more.

@@ -20,7 +20,8 @@ use crate::{
     editor::Typed,
     failure::Failure,
     input::Line,
-    keyboard::Keyboard,
+    keyboard::{Keyboard, QUIT},
+    screen::FULL_PAUSE,
     stdio::{Kind, Stdio},
     utf8::Utf8Decoder,
     words::Words,
@@ -73,9 +74,6 @@ struct Plain<'a> {
     heard: String,
 }
 
-/// A screen that is full is looked at again so soon.
-const FULL_PAUSE: Duration = Duration::from_millis(20);
-
 /// Carries lines until either side ends; what the server said `first` is shown
 /// before all else. In a pipe without a name, a prompt is answered with a guest's.
 pub(crate) fn run(
@@ -116,7 +114,7 @@ impl Plain<'_> {
             let lines = if self.takes_lines() { self.stdio.lines.clone() } else { never() };
             let may_type = self.takes_lines() || self.stage == Stage::Held;
             let typed = match self.keyboard() {
-                Some(keyboard) if may_type => keyboard.typed(),
+                Some(keyboard) if may_type && !keyboard.is_ending() => keyboard.typed(),
                 _ => never(),
             };
             let is_full = self.stdio.is_full();
@@ -219,20 +217,25 @@ impl Plain<'_> {
                 self.connection.send(format!("{name}\n").as_bytes());
                 self.enter(Stage::Answer { prompt: unfinished });
             }
-            Stage::Answer { prompt } if unfinished.ends_with(prompt) => match self.stdio.kind {
+            Stage::Answer { prompt } if is_again(prompt, &unfinished) => match self.stdio.kind {
                 Kind::Pipe => {
                     let reason = self.heard.strip_suffix(prompt).unwrap_or(&self.heard);
                     return Err(Failure::NameRefused(reason.trim().to_owned()));
                 }
                 Kind::Terminal => self.enter(Stage::Name),
             },
-            Stage::Name => self.enter(Stage::Name),
+            // What has an end by now was no prompt.
+            Stage::Name if !unfinished.is_empty() => self.enter(Stage::Name),
             _ => self.enter(Stage::Line),
         }
         Ok(())
     }
 
     fn enter(&mut self, stage: Stage) {
+        // What has come since the last line is the answer to it if another goes out now;
+        // else more of it may come.
+        let goes_on = self.keyboard().is_some_and(|keyboard| keyboard.has_lines());
+        let settles = stage == Stage::Line && (self.stage != Stage::Held || goes_on);
         self.stage = stage;
         self.since = Instant::now();
         self.heard_at = None;
@@ -241,7 +244,6 @@ impl Plain<'_> {
             self.heard.clear();
         }
         let is_asked = self.stage == Stage::Name;
-        let settles = self.stage == Stage::Line;
         match self.keyboard() {
             Some(keyboard) if is_asked => keyboard.prompt(),
             Some(keyboard) if settles => keyboard.settle(),
@@ -276,7 +278,7 @@ impl Plain<'_> {
             Ok(text) if text.trim().is_empty() => {}
             Ok(text) => {
                 self.connection.send(format!("{text}\n").as_bytes());
-                if text.trim() == "/quit" {
+                if text.trim() == QUIT {
                     self.end();
                 } else if self.stage == Stage::Name {
                     let prompt = self.unfinished().to_owned();
@@ -307,4 +309,9 @@ impl Plain<'_> {
             (_, cause) => Err(Failure::Lost(cause)),
         }
     }
+}
+
+/// Whether what the server has begun asks again for what `prompt` has asked for.
+fn is_again(prompt: &str, unfinished: &str) -> bool {
+    !prompt.is_empty() && unfinished.ends_with(prompt)
 }

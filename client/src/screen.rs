@@ -40,6 +40,9 @@ use crate::{
     style::{Palette, paint},
 };
 
+/// A screen that is full tells nobody when it no longer is: it is looked at so soon again.
+pub(crate) const FULL_PAUSE: Duration = Duration::from_millis(20);
+
 /// Time between two wakings of the editor.
 const PAUSE: Duration = Duration::from_millis(25);
 
@@ -292,14 +295,14 @@ impl Screen {
             return false;
         }
         let again = state.cleared_at.take().is_some_and(|at| at.elapsed() < AGAIN);
-        state.interruption.get_or_insert(Interruption::CtrlC { again });
+        state.interrupt_by_key(Interruption::CtrlC { again });
         true
     }
 
     /// Editor: Ctrl-Z was pressed with the cursor there; that ends the line.
     #[cfg(unix)]
     pub(crate) fn ctrl_z(&self, cursor: usize) {
-        self.state.lock().interruption.get_or_insert(Interruption::Suspended { cursor });
+        self.state.lock().interrupt_by_key(Interruption::Suspended { cursor });
     }
 
     /// Editor: what has been typed by now.
@@ -329,7 +332,7 @@ impl Screen {
         let mut state = self.state.lock();
         let typed = mem::take(&mut state.typed);
         let mut output = String::new();
-        if erase {
+        if erase || state.begins_anew() {
             let text = match accepted {
                 Some(text) => text.to_owned(),
                 None => format!("{}{}", typed.text, typed.hint),
@@ -348,6 +351,22 @@ impl Screen {
 }
 
 impl State {
+    /// A key has ended the line: also one that was to begin anew, which comes with it.
+    fn interrupt_by_key(&mut self, interruption: Interruption) {
+        if self.interruption != Some(Interruption::Cancelled) {
+            self.interruption = Some(interruption);
+        }
+    }
+
+    /// Whether the line begins anew with what was typed.
+    fn begins_anew(&self) -> bool {
+        match self.interruption {
+            #[cfg(unix)]
+            Some(Interruption::Suspended { .. }) => true,
+            interruption => interruption == Some(Interruption::NewPrompt),
+        }
+    }
+
     fn prompt_is_old(&self) -> bool {
         !self.asking && self.prompt != self.shown_prompt
     }

@@ -347,11 +347,15 @@ impl Session {
         }
     }
 
-    /// The first request that is out, if any, and from when on its answer is late: unless
-    /// something comes before.
-    pub(crate) fn late(&self) -> Option<(&Asked, Instant)> {
-        let first = self.requests.front().filter(|_| self.sent > 0 && self.link.is_some())?;
-        Some((first, self.waiting_since + LATE))
+    /// The requests that are out, the first one first.
+    pub(crate) fn out(&self) -> impl Iterator<Item = &Asked> {
+        let sent = if self.link.is_some() { self.sent } else { 0 };
+        self.requests.iter().take(sent)
+    }
+
+    /// From when on their answers are late: unless something comes before.
+    pub(crate) fn late_at(&self) -> Instant {
+        self.waiting_since + LATE
     }
 
     /// Quits with `line`, and reads to the end, so that the name is free when the

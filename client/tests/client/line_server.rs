@@ -87,6 +87,22 @@ fn a_name_in_use_is_asked_for_again() {
 }
 
 #[test]
+fn what_looked_like_a_prompt_and_is_a_line_asks_for_nothing() {
+    let server = FakeServer::start();
+    let mut terminal = Terminal::start(&server, &[]);
+    let mut peer = server.accept();
+    peer.send("[bob] 여기는");
+    terminal.expect_last(&["[bob] 여기는"]);
+    peer.send(" 조용해요\n");
+    terminal.expect_last(&["[bob] 여기는 조용해요", ">"]);
+    for line in ["안녕", "또 안녕"] {
+        terminal.enter(line);
+        peer.expect(&format!("{line}\n"));
+        terminal.expect_last(&[&format!("> {line}"), ">"]);
+    }
+}
+
+#[test]
 fn a_server_that_asks_nothing_is_talked_to_at_once() {
     let server = FakeServer::start();
     let mut terminal = Terminal::start(&server, &[]);
