@@ -106,8 +106,9 @@ impl Connection {
         self.finish(reason);
     }
 
-    /// Ends the connection, also if that panics: nobody stays behind in a room, no name
-    /// is kept, and no socket is left open.
+    /// Ends the connection, also if its thread panics over it before the session was let
+    /// go or closed: then nobody stays behind in a room, and no name is kept. No socket
+    /// is left open in any case.
     // Here and below: inlined, the frames of what is over would stay under what
     // follows, and a page of stack in every thread with them.
     #[inline(never)]
@@ -442,19 +443,17 @@ impl Connection {
         self.outbox.push(&answer.into_bytes());
     }
 
-    /// Sends a notice.
+    /// Sends a notice; one that says that something is refused is counted.
     pub(crate) fn notice(&self, notice: &Notice<'_>, nonce: Option<&str>) {
-        self.count_refusal(notice);
+        self.shared.metrics.refused.count_notice(notice);
+        self.remark(notice, nonce);
+    }
+
+    /// Sends a notice that follows another answer.
+    pub(crate) fn remark(&self, notice: &Notice<'_>, nonce: Option<&str>) {
         let mut answer = self.answer();
         answer.notice_to(notice, nonce);
         self.send(answer);
-    }
-
-    /// Counts what is no mere notice, but says that something was refused.
-    pub(crate) fn count_refusal(&self, notice: &Notice<'_>) {
-        if let Some(code) = notice.code() {
-            self.shared.metrics.refused.count(code);
-        }
     }
 
     /// Says what is wrong with a JSON line.

@@ -138,9 +138,7 @@ impl Connections {
         }
         table.count += 1;
         table.last_number += 1;
-        let counts = table.doors.entry(door).or_default();
-        counts.open += 1;
-        counts.opened += 1;
+        table.doors.entry(door).or_default().open += 1;
         Ok(Admission {
             connections: self.clone(),
             number: table.last_number,
@@ -261,7 +259,9 @@ impl Admission {
     pub(crate) fn register(&self, outbox: Arc<Outbox>) {
         let (door, address, traffic) = (self.door, self.address, self.traffic.clone());
         let open = Open { outbox, door, address, traffic };
-        self.connections.table.lock().open.insert(self.number, open);
+        let mut table = self.connections.table.lock();
+        table.doors.entry(door).or_default().opened += 1;
+        table.open.insert(self.number, open);
     }
 
     /// The address that its limits are counted under; none if it has no limits.

@@ -15,7 +15,7 @@ use crate::{
     connections::Admission,
     outbox::Outbox,
     rate_limit::Bucket,
-    server::Shared,
+    server::{DISMISSAL, Shared},
     transport::{
         linger, pause,
         websocket::{Message, MessageReader, frame},
@@ -29,7 +29,7 @@ pub(crate) struct Echo {
     outbox: Arc<Outbox>,
     bucket: Option<Bucket>,
     /// Last, so that its place is given away when the socket is closed.
-    _admission: Admission,
+    admission: Admission,
 }
 
 impl Echo {
@@ -41,7 +41,7 @@ impl Echo {
         outbox: Arc<Outbox>,
     ) -> Echo {
         let bucket = shared.config.rate_limit.map(|limit| Bucket::new(limit, Instant::now()));
-        Echo { shared, reader, outbox, bucket, _admission: admission }
+        Echo { shared, reader, outbox, bucket, admission }
     }
 
     /// Lives the connection's life; returns when its socket may be closed.
@@ -51,11 +51,16 @@ impl Echo {
             Ok(Ok(never)) => match never {},
             Err(_) => CloseReason::Told(Goodbye::Internal),
         };
+        self.shared.metrics.ended.count(self.outbox.reason().unwrap_or(reason).code());
         let config = &self.shared.config;
         match reason {
             CloseReason::Told(_) | CloseReason::Tls(_) => {
                 self.outbox.close(reason, b"");
                 self.outbox.wait_drained(Instant::now() + config.close_timeout);
+                if self.outbox.take_dismissal() {
+                    // It is gone when that fails.
+                    let _ = pause(self.reader.stream(), DISMISSAL);
+                }
                 self.outbox.shut_down_write();
                 linger(self.reader.stream(), Instant::now() + config.linger);
             }
@@ -70,6 +75,7 @@ impl Echo {
                 self.pay(bytes)?;
                 self.reader.make_up_for(self.outbox.wait_for_space(None)?);
                 if let Some(message) = self.reader.take_message() {
+                    self.admission.traffic.lines.add(1);
                     self.answer(&message);
                 }
             }

@@ -17,7 +17,8 @@
 //!           ▼ armed
 //!        drainer (1) ── sends the rest when the socket takes it; ends who stalls
 //!
-//!   timekeeper (1) ── ends what only time ends: sessions, rooms, mutes
+//!   timekeeper (1) ── ends what only time ends: sessions, rooms, mutes, who was
+//!                     dismissed; looks for a new certificate
 //!   console (1) ◀── lines for the operator, diagnostics
 //!
 //!   main ── starts all this, waits for a signal, stops it

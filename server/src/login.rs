@@ -337,7 +337,7 @@ impl Connection {
                 Err(refusal) => {
                     self.welcome_nowhere(session, false, 0);
                     self.notice(&refusal, nonce);
-                    self.notice(&Notice::NoRoom, None);
+                    self.remark(&Notice::NoRoom, None);
                     return Ok(());
                 }
             },
@@ -396,7 +396,7 @@ impl Connection {
         if !resumed {
             self.room = None;
             self.welcome_nowhere(&session, true, last_private);
-            self.notice(&Notice::NoRoom, None);
+            self.remark(&Notice::NoRoom, None);
         }
         self.shared.console.resumed(&session.name(), number);
         if nonce.is_some() {
@@ -465,7 +465,7 @@ impl Connection {
 
     /// Sends a notice, and to people the prompt again, in one write.
     fn notice_and_prompt(&self, notice: &Notice<'_>, nonce: Option<&str>) {
-        self.count_refusal(notice);
+        self.shared.metrics.refused.count_notice(notice);
         let mut answer = self.answer();
         answer.notice_to(notice, nonce);
         if !self.json {

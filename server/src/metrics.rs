@@ -8,6 +8,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use madang_protocol::notice::Notice;
+
 use crate::sync::Mutex;
 
 mod exposition;
@@ -135,6 +137,13 @@ impl Reasons {
     /// It has happened once, for the reason of that code.
     pub(crate) fn count(&self, code: &'static str) {
         *self.0.lock().entry(code).or_default() += 1;
+    }
+
+    /// Likewise, if the notice says that something was refused.
+    pub(crate) fn count_notice(&self, notice: &Notice<'_>) {
+        if let Some(code) = notice.code() {
+            self.count(code);
+        }
     }
 
     fn all(&self) -> BTreeMap<&'static str, u64> {

@@ -9,8 +9,9 @@
 //! 3. An entry whose first byte was sent is sent whole, or the connection ends.
 //! 4. While anything waits and the connection lives, its socket is armed or
 //!    somebody is sending under the lock: no wake-up is lost.
-//! 5. Past its bound, the shared entries that were not begun give way to one mark for
-//!    those of a room, that tells how many they were; private entries never do.
+//! 5. Past its bound, the shared entries that were not begun give way to marks, one for
+//!    those that follow each other in one room, that tell how many they were; private
+//!    entries never do.
 //! 6. After [`close`](Outbox::close) it accepts nothing; after
 //!    [`end`](Outbox::end) it holds nothing.
 //! 7. The first [`CloseReason`] stays.

@@ -450,7 +450,10 @@ impl Room {
 /// said before its connection was cut stays said: that is only acknowledged again.
 pub(crate) fn refuse(metrics: &Metrics, session: &Session, speeches: &[Speech], refusal: Refusal) {
     let notice = refusal.notice();
-    notice.code().into_iter().for_each(|code| metrics.refused.count(code));
+    let knows = |nonce: &Option<String>| nonce.as_deref().and_then(|it| session.knows_nonce(it));
+    for _ in speeches.iter().filter(|speech| knows(&speech.nonce).is_none()) {
+        metrics.refused.count_notice(&notice);
+    }
     session.tell(|answer| {
         let mut is_told = false;
         for nonce in speeches.iter().map(|speech| speech.nonce.as_deref()) {

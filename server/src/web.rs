@@ -222,11 +222,10 @@ impl WebConnection {
         let hops: Vec<&str> = head.list("X-Forwarded-For").collect();
         let trusted = &self.shared.config.trust_proxy;
         self.address = proxy::person(self.address, hops.into_iter(), trusted);
-        let counted = self.admission.count_under(self.address);
-        counted.map_err(|goodbye| self.turn_away(goodbye))?;
+        self.admission.count_under(self.address).map_err(refusal_of)?;
         // Now that who bans it finds it.
         if self.shared.bans.bans_address(self.address) {
-            return Err(self.turn_away(Goodbye::Banned));
+            return Err(refusal_of(Goodbye::Banned));
         }
         Ok(())
     }
@@ -244,12 +243,6 @@ impl WebConnection {
         let answer = http::response(Status::Ok, content_type, text.as_bytes(), head.method);
         self.outbox.push_bytes(&answer);
         Ok(Next::Close)
-    }
-
-    /// What somebody is told for whom there is no place, and counts them.
-    fn turn_away(&self, goodbye: Goodbye) -> Refusal {
-        self.shared.metrics.refused.count(goodbye.code());
-        refusal_of(goodbye)
     }
 
     /// Sends a browser to the same address with https.
@@ -272,7 +265,7 @@ impl WebConnection {
         })?;
         let json = handshake::offers_json(head).then_some(handshake::JSON);
         let answer = handshake::accept(head, json)?;
-        self.admission.begin_login().map_err(|goodbye| self.turn_away(goodbye))?;
+        self.admission.begin_login().map_err(refusal_of)?;
         if json.is_some() {
             self.outbox.change_form(Form::Json);
         }
@@ -282,7 +275,7 @@ impl WebConnection {
 
     fn open_echo(&mut self, head: &Head, rest: Vec<u8>) -> Result<Next, Refusal> {
         let answer = handshake::accept(head, None)?;
-        self.admission.begin_login().map_err(|goodbye| self.turn_away(goodbye))?;
+        self.admission.begin_login().map_err(refusal_of)?;
         self.upgrade(&answer, Carrier::Echo);
         Ok(Next::Echo(rest))
     }
@@ -294,6 +287,7 @@ impl WebConnection {
 
     fn refuse(&self, refusal: &Refusal, method: Method) -> Next {
         tracing::debug!(address = %self.address, reason = refusal.reason, "refused a request");
+        self.shared.metrics.refused.count(refusal.status.code());
         self.outbox.push_bytes(&http::refusal(refusal, method));
         Next::Close
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use madang_server::config::{Config, Listen};
-use madang_tests::{DEADLINE, Program, TestClient, TestServer};
+use madang_tests::{DEADLINE, Program, TestClient, TestServer, WebSocketClient};
 use serde_json::json;
 
 use crate::{peers::python, web::answer};
@@ -108,6 +108,47 @@ fn a_counted_conversation_is_what_the_numbers_tell() {
     let server = TestServer::start_with_tls(tell);
     let (_present, expected) = conversation(&server);
     expect_samples(&server, &expected);
+}
+
+#[test]
+fn what_is_refused_is_counted_by_its_reason() {
+    let server = TestServer::start(tell);
+    answer(server.web_address(), "GET /none HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let mut alice = server.login_json("alice");
+    alice.send_json(json!({"type": "say"}));
+    alice.expect_message("error");
+    server.operate("/kick alice");
+    alice.expect_message("kicked");
+    for nonce in ["2", "3"] {
+        alice.send_json(json!({"type": "say", "text": "to nobody", "nonce": nonce}));
+        alice.expect_error("no_room", Some(nonce));
+    }
+    expect_samples(
+        &server,
+        &[
+            ("madang_refused_total{reason=\"404\"}", 1.0),
+            ("madang_refused_total{reason=\"bad_request\"}", 1.0),
+            ("madang_refused_total{reason=\"no_room\"}", 2.0),
+        ],
+    );
+}
+
+#[test]
+fn what_comes_back_from_echo_is_counted_as_it_came() {
+    let server = TestServer::start(tell);
+    let mut client = WebSocketClient::open(server.web_address(), "/echo", &[]);
+    client.send("a").expect_next("echo : a");
+    client.send("b").expect_next("echo : b");
+    client.send_close(1000);
+    client.expect_closed();
+    expect_samples(
+        &server,
+        &[
+            ("madang_lines_received_total", 2.0),
+            ("madang_connections_ended_total{reason=\"closed\"}", 1.0),
+            ("madang_connections_opened_total{door=\"web\"}", 1.0),
+        ],
+    );
 }
 
 #[test]

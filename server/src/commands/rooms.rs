@@ -152,7 +152,7 @@ impl Connection {
             }
             Err(notice) => {
                 self.notice(&notice, nonce);
-                self.notice(&Notice::NoRoom, None);
+                self.remark(&Notice::NoRoom, None);
             }
         }
     }

@@ -58,7 +58,7 @@ fn about_connections(shared: &Shared, text: &mut Exposition) {
     text.by(
         "madang_refused_total",
         Kind::Counter,
-        "Connections, logins, lines and requests that were refused, by the reason.",
+        "Connections, logins and lines that were refused, by the reason; requests by the status.",
         "reason",
         shared.metrics.refused.all(),
     );

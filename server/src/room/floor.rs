@@ -453,7 +453,9 @@ impl Floor {
             self.write_answer(session, question, nonce, &mut answer);
             answer.ack(nonce);
         } else {
-            answer.notice_to(&Refusal::NoMember.notice(), nonce);
+            let notice = Refusal::NoMember.notice();
+            self.metrics.refused.count_notice(&notice);
+            answer.notice_to(&notice, nonce);
         }
         let bytes = answer.into_bytes();
         if member.is_some_and(|member| Arc::ptr_eq(&member.outbox, outbox)) {

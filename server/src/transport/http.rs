@@ -153,6 +153,11 @@ fn path_of(target: &str) -> Option<&str> {
 }
 
 impl Status {
+    /// Its number, in digits.
+    pub(crate) fn code(self) -> &'static str {
+        &self.line()[..3]
+    }
+
     fn line(self) -> &'static str {
         match self {
             Status::Ok => "200 OK",

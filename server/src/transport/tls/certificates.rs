@@ -5,6 +5,7 @@ use std::{
     fmt,
     fs::File,
     io::{self, Read},
+    os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -142,9 +143,10 @@ impl fmt::Debug for Certificates {
 }
 
 impl PairFiles {
-    /// Whether one of them is there and is no file.
+    /// Whether one of them is there and is a pipe, which is read once.
     fn are_pipes(&self) -> bool {
-        let is_pipe = |path: &PathBuf| path.metadata().is_ok_and(|metadata| !metadata.is_file());
+        let is_pipe =
+            |path: &PathBuf| path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo());
         is_pipe(&self.certificate) || is_pipe(&self.key)
     }
 
