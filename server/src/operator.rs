@@ -176,8 +176,21 @@ impl Operator {
 
     fn unmute(&self, name: &UserName) {
         let Some(session) = self.find(name) else { return };
-        session.end_silence(None);
-        self.announce_to_room_of(&session, Action::Unmute(session.clone()));
+        let was_silenced = session.end_silence(None);
+        let here = session.room().map(|room| {
+            let lifted = room.act(By::Operator, Action::Unmute(session.clone()));
+            match lifted {
+                // Only the operator's own has kept them from speaking.
+                Err(Refusal::Already) if was_silenced => {
+                    room.act(By::Operator, Action::EndSilence(session.clone()))
+                }
+                lifted => lifted,
+            }
+        });
+        match here {
+            Some(Err(Refusal::Already)) | None if !was_silenced => self.tell(&Notice::Already),
+            _ => self.done(),
+        }
     }
 
     /// Tells the room where somebody is of what holds everywhere.

@@ -179,7 +179,7 @@ impl Floor {
         match (by, muted) {
             // It was lifted, or another has come in its place, since that was scheduled.
             (By::Time, muted) if !muted.is_some_and(is_due) => return Err(Refusal::Already),
-            (By::Member(_), None) => return Err(Refusal::Already),
+            (_, None) => return Err(Refusal::Already),
             _ => {}
         }
         self.muted.remove(&session.number);

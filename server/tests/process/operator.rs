@@ -89,6 +89,7 @@ fn every_command_of_the_operator_does_what_its_table_says() {
     bob.expect("You may not speak now; you are muted.\n");
     terminal.enter("/unmute bob", "ok\n");
     alice.expect("-- [bob] may speak again --\n");
+    terminal.enter("/unmute bob", "It is so already.\n");
     terminal.enter("/mute bob 1s", "ok\n");
     alice.expect("-- the operator muted [bob] for 1 s --\n-- [bob] may speak again --\n");
     expect_chat(&mut bob, &mut alice);
