@@ -332,7 +332,7 @@ impl Screen {
         let mut state = self.state.lock();
         let typed = mem::take(&mut state.typed);
         let mut output = String::new();
-        if erase || state.begins_anew() {
+        if erase || state.is_suspended() {
             let text = match accepted {
                 Some(text) => text.to_owned(),
                 None => format!("{}{}", typed.text, typed.hint),
@@ -358,12 +358,12 @@ impl State {
         }
     }
 
-    /// Whether the line begins anew with what was typed.
-    fn begins_anew(&self) -> bool {
+    /// Whether the line was accepted for the sake of Ctrl-Z alone, and begins anew.
+    fn is_suspended(&self) -> bool {
         match self.interruption {
             #[cfg(unix)]
             Some(Interruption::Suspended { .. }) => true,
-            interruption => interruption == Some(Interruption::NewPrompt),
+            _ => false,
         }
     }
 
