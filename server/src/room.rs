@@ -450,10 +450,6 @@ impl Room {
 /// said before its connection was cut stays said: that is only acknowledged again.
 pub(crate) fn refuse(metrics: &Metrics, session: &Session, speeches: &[Speech], refusal: Refusal) {
     let notice = refusal.notice();
-    let knows = |nonce: &Option<String>| nonce.as_deref().and_then(|it| session.knows_nonce(it));
-    for _ in speeches.iter().filter(|speech| knows(&speech.nonce).is_none()) {
-        metrics.refused.count_notice(&notice);
-    }
     session.tell(|answer| {
         let mut is_told = false;
         for nonce in speeches.iter().map(|speech| speech.nonce.as_deref()) {
@@ -461,11 +457,12 @@ pub(crate) fn refuse(metrics: &Metrics, session: &Session, speeches: &[Speech], 
                 (Some(nonce), Some(id)) => {
                     answer.message(&ServerMessage::Ack { nonce: nonce.into(), id });
                 }
-                (Some(_), None) => answer.notice_to(&notice, nonce),
-                (None, _) if !std::mem::replace(&mut is_told, true) => {
-                    answer.notice_to(&notice, None);
+                (nonce, _) => {
+                    metrics.refused.count_notice(&notice);
+                    if nonce.is_some() || !std::mem::replace(&mut is_told, true) {
+                        answer.notice_to(&notice, nonce);
+                    }
                 }
-                (None, _) => {}
             }
         }
     });

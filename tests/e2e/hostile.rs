@@ -140,6 +140,7 @@ fn a_message_is_not_late_because_nobody_read_it() {
     // Its answers fill the outbox, and while they do, nothing more is read.
     let ping = frame(0x89, [b'x'; 125]);
     client.raw().send([ping.repeat(600), frame(0x80, "lo")].concat());
+    // The time passes in which it would have been late; reading would make space.
     std::thread::sleep(timeout * 2);
     for _ in 0..600 {
         assert_eq!(client.expect_frame().first, 0x8a);
