@@ -110,7 +110,7 @@ impl Kind {
             ),
             Kind::Ncat => words("ncat".into(), "--chat -m 1010 -l 127.0.0.1 {port}"),
             Kind::Bun => {
-                let script = concat!(env!("CARGO_MANIFEST_DIR"), "/load/bun.js");
+                let script = concat!(env!("CARGO_MANIFEST_DIR"), "/bun.js");
                 vec!["bun".into(), script.into(), "{port}".into()]
             }
             Kind::Peer => match whereabouts.peer_command {

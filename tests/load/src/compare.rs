@@ -172,5 +172,5 @@ fn own_command() -> String {
         .skip(1)
         .map(|word| if word.contains(' ') { format!("'{word}'") } else { word })
         .collect();
-    format!("cargo run --release -p madang-tests --bin load -- {}", arguments.join(" "))
+    format!("cargo run --release -p madang-load -- {}", arguments.join(" "))
 }
