@@ -9,7 +9,7 @@ use crate::{
     comparison::{Cell, Comparison},
     peer::Kind,
     quantity::Quantity,
-    works::{Better, Figure, Work},
+    workloads::{Better, Figure, Workload},
 };
 
 const WIDTH: usize = 760;
@@ -44,9 +44,9 @@ struct Bar {
 /// The whole chart.
 pub(crate) fn chart(comparison: &Comparison) -> String {
     let mut groups = Vec::new();
-    for work in comparison.works() {
-        for figure in work.figures() {
-            let bars = bars(comparison, work, figure);
+    for workload in comparison.workloads() {
+        for figure in workload.figures() {
+            let bars = bars(comparison, workload, figure);
             if !bars.is_empty() {
                 groups.push((figure, bars));
             }
@@ -59,11 +59,11 @@ pub(crate) fn chart(comparison: &Comparison) -> String {
     svg
 }
 
-fn bars(comparison: &Comparison, work: Work, figure: &Figure) -> Vec<Bar> {
+fn bars(comparison: &Comparison, workload: Workload, figure: &Figure) -> Vec<Bar> {
     let measured: Vec<_> = comparison
         .servers
         .iter()
-        .filter_map(|server| match comparison.cell(work, figure, server.kind) {
+        .filter_map(|server| match comparison.cell(workload, figure, server.kind) {
             Cell::Measured(measured) => Some((server, measured)),
             Cell::Failed(_) | Cell::NotDone => None,
         })
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn the_longest_bar_is_the_most_and_failures_have_none() {
         let comparison =
-            flood(&[(Kind::Madang, &[10e6]), (Kind::Floor, &[20e6]), (Kind::Nats, &[])]);
+            flood(&[(Kind::Madang, &[10e6]), (Kind::Baseline, &[20e6]), (Kind::Nats, &[])]);
         let svg = chart(&comparison);
         let bars: Vec<&str> = svg.lines().filter(|line| line.starts_with("<rect")).collect();
         assert_eq!(bars.len(), 4, "{svg}");

@@ -10,7 +10,7 @@ use crate::{
     plan::{Length, Pace, Plan},
     protocol::Choice,
     server::Cores,
-    works::Work,
+    workloads::Workload,
 };
 
 /// Loads a chat server on this machine and checks every delivery.
@@ -40,11 +40,11 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Does one work against one server, and says what it found
+    /// Runs one workload against one server, and says what it found
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunFlags),
-    /// Serves as the floor: passes on what it reads to everyone, and looks at none of it
-    Floor(FloorFlags),
+    /// Serves as the baseline: relays what it reads to everyone without parsing it
+    Baseline(BaselineFlags),
     /// Measures madang-server and every peer that is installed, in turn, and writes table and chart
     Compare(CompareFlags),
 }
@@ -134,11 +134,11 @@ pub(crate) struct RunFlags {
     #[arg(long)]
     join_storm: bool,
 
-    /// Let each member say one line, one after the other, before the work [default: off]
+    /// Let each member say one line, one after the other, before the workload [default: off]
     #[arg(long)]
     roll_call: bool,
 
-    /// Hold everyone idle so long before the work, then look at the server's memory [default: 0]
+    /// Hold everyone idle so long before the workload, then look at the server's memory [default: 0]
     #[arg(long, value_name = "SECONDS")]
     idle: Option<Span>,
 
@@ -153,7 +153,7 @@ pub(crate) struct RunFlags {
 
     /// Give up when nothing comes for so long that must come [default: 10]
     #[arg(long, value_name = "SECONDS", default_value = "10", hide_default_value = true)]
-    patience: Span,
+    silence_limit: Span,
 
     /// Give up when the run takes longer [default: 300]
     #[arg(long, value_name = "SECONDS", default_value = "300", hide_default_value = true)]
@@ -202,7 +202,7 @@ impl RunFlags {
             roll_call: self.roll_call,
             idle: self.idle.map(|span| span.0),
             mass_leave: self.mass_leave,
-            patience: self.patience.0,
+            silence_limit: self.silence_limit.0,
             time_limit: self.time_limit.0,
         };
         plan.check()?;
@@ -211,7 +211,7 @@ impl RunFlags {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct FloorFlags {
+pub(crate) struct BaselineFlags {
     /// Where to listen; port 0 finds a free one, which is printed [default: 127.0.0.1:9009]
     #[arg(
         long,
@@ -237,16 +237,16 @@ pub(crate) struct CompareFlags {
     #[arg(long, value_enum, value_name = "SERVER,…", value_delimiter = ',')]
     pub(crate) peers: Vec<Kind>,
 
-    /// Do only these works [default: all]
+    /// Do only these workloads [default: all]
     #[arg(
         long,
         value_enum,
         value_name = "WORK,…",
         value_delimiter = ',',
-        default_values_t = Work::value_variants().to_vec(),
+        default_values_t = Workload::value_variants().to_vec(),
         hide_default_value = true
     )]
-    pub(crate) works: Vec<Work>,
+    pub(crate) workloads: Vec<Workload>,
 
     /// A server that speaks as Madang's ancestor does, as program and arguments; `{port}` stands
     /// for the port it is to listen at [default: none]
@@ -261,7 +261,7 @@ pub(crate) struct CompareFlags {
     #[arg(long, value_name = "N", default_value_t = 3, hide_default_value = true)]
     pub(crate) turns: usize,
 
-    /// How long each work is measured each time [default: 3]
+    /// How long each workload is measured each time [default: 3]
     #[arg(long, default_value_t = 3.0, hide_default_value = true)]
     pub(crate) seconds: f64,
 
@@ -269,7 +269,7 @@ pub(crate) struct CompareFlags {
     #[arg(long, value_name = "SERVER,TOOL")]
     pub(crate) cores: Option<Cores>,
 
-    /// Where table, chart and raw figures are written [default: tests/load/results]
+    /// Where the table, the chart and the raw figures are written [default: tests/load/results]
     #[arg(
         long,
         value_name = "DIRECTORY",
@@ -347,7 +347,7 @@ mod tests {
         for arguments in [
             "load --cores 0",
             "load --idle -1",
-            "load --patience x",
+            "load --silence-limit x",
             "load --window 1 --rate 5",
             "load --lines 1 --seconds 2",
             "load --members 1 run",

@@ -20,10 +20,10 @@ use crate::{
     run::run,
     server::{Cores, Server},
     table,
-    works::Work,
+    workloads::Workload,
 };
 
-/// Runs every work against every server, writes table, chart and raw figures, and gives whether
+/// Runs every workload against every server, writes table, chart and raw figures, and gives whether
 /// everything that Madang delivered was right.
 pub(crate) fn compare(flags: &CompareFlags) -> Result<bool> {
     ensure!(flags.turns > 0, "--turns 0 measures nothing");
@@ -48,10 +48,10 @@ pub(crate) fn compare(flags: &CompareFlags) -> Result<bool> {
         absent,
         runs: Vec::new(),
     };
-    for &work in &flags.works {
+    for &workload in &flags.workloads {
         for turn in 1..=flags.turns {
-            for peer in peers.iter().filter(|peer| work.suits(peer)) {
-                let run = take_turn(work, peer, turn, flags, cores, &mut progress);
+            for peer in peers.iter().filter(|peer| workload.suits(peer)) {
+                let run = take_turn(workload, peer, turn, flags, cores, &mut progress);
                 progress.note(&outcome(&run));
                 comparison.runs.push(run);
             }
@@ -93,17 +93,17 @@ fn contestant(peer: &Peer) -> Contestant {
 }
 
 fn take_turn(
-    work: Work,
+    workload: Workload,
     peer: &Peer,
     turn: usize,
     flags: &CompareFlags,
     cores: Cores,
     progress: &mut Progress,
 ) -> Run {
-    progress.begin(format!("{} {} {turn}/{}: ", work.name(), peer.name, flags.turns));
+    progress.begin(format!("{} {} {turn}/{}: ", workload.name(), peer.name, flags.turns));
     let mut reports: Vec<Report> = Vec::new();
     let mut failure = None;
-    for mut plan in work.plans(peer, flags.seconds) {
+    for mut plan in workload.plans(peer, flags.seconds) {
         let report = cores_for(&plan, cores).and_then(|cores| {
             plan.shares_core = cores.more == Some(cores.tool);
             let server = Server::start(&peer.command, peer.address, Some(cores))?;
@@ -122,7 +122,7 @@ fn take_turn(
             }
         }
     }
-    Run { work, kind: peer.kind, server: peer.name, turn, reports, failure }
+    Run { workload, kind: peer.kind, server: peer.name, turn, reports, failure }
 }
 
 /// The cores for one run: a server that may have two gets another that is free, or shares
@@ -138,12 +138,12 @@ fn cores_for(plan: &Plan, cores: Cores) -> Result<Cores> {
 
 /// What a turn came to, in a line.
 fn outcome(run: &Run) -> String {
-    let figures = run.work.figures().iter().filter_map(|figure| (figure.take)(&run.reports));
+    let figures = run.workload.figures().iter().filter_map(|figure| (figure.take)(&run.reports));
     let figures: Vec<String> = figures.map(|figure| figure.to_string()).collect();
     let remarks = run.reports.iter().flat_map(|report| &report.remarks).cloned();
     let failure = run.failure.iter().map(|failure| format!("failed: {failure}"));
     let notes: String = remarks.chain(failure).map(|note| format!("; {note}")).collect();
-    format!("{} {} {}: {}{notes}", run.work.name(), run.server, run.turn, figures.join(", "))
+    format!("{} {} {}: {}{notes}", run.workload.name(), run.server, run.turn, figures.join(", "))
 }
 
 fn write(comparison: &Comparison, flags: &CompareFlags) -> Result<()> {

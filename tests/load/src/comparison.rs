@@ -7,7 +7,7 @@ use crate::{
     peer::Kind,
     quantity::Quantity,
     report::Report,
-    works::{Better, Figure, Reach, Work},
+    workloads::{Better, Figure, Reach, Workload},
 };
 
 /// All that a comparison found.
@@ -34,11 +34,11 @@ pub(crate) struct Contestant {
     pub(crate) kind: Kind,
 }
 
-/// One turn of one server at one work.
+/// One turn of one server at a workload.
 #[derive(Serialize)]
 pub(crate) struct Run {
-    #[serde(serialize_with = "serialize_work")]
-    pub(crate) work: Work,
+    #[serde(serialize_with = "serialize_workload")]
+    pub(crate) workload: Workload,
     #[serde(skip)]
     pub(crate) kind: Kind,
     pub(crate) server: &'static str,
@@ -49,8 +49,11 @@ pub(crate) struct Run {
     pub(crate) failure: Option<String>,
 }
 
-fn serialize_work<S: serde::Serializer>(work: &Work, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&work.name())
+fn serialize_workload<S: serde::Serializer>(
+    workload: &Workload,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&workload.name())
 }
 
 /// One figure of one server over all turns.
@@ -80,7 +83,7 @@ impl Measured {
 pub(crate) enum Cell {
     Measured(Measured),
     Failed(String),
-    /// The server does not do this work.
+    /// The server does not do this workload.
     NotDone,
 }
 
@@ -88,25 +91,25 @@ pub(crate) enum Cell {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Verdict {
     pub(crate) is_reached: bool,
-    /// `1.04 × floor, wants ≤ 1.10`
+    /// `1.04 × baseline, wants ≤ 1.10`
     pub(crate) words: String,
 }
 
 impl Comparison {
-    /// The works that were done, in order.
-    pub(crate) fn works(&self) -> Vec<Work> {
-        let mut works = Vec::new();
+    /// The workloads that were done, in order.
+    pub(crate) fn workloads(&self) -> Vec<Workload> {
+        let mut workloads = Vec::new();
         for run in &self.runs {
-            if !works.contains(&run.work) {
-                works.push(run.work);
+            if !workloads.contains(&run.workload) {
+                workloads.push(run.workload);
             }
         }
-        works
+        workloads
     }
 
     /// A figure of one server.
-    pub(crate) fn cell(&self, work: Work, figure: &Figure, kind: Kind) -> Cell {
-        let runs = || self.runs.iter().filter(|run| run.work == work && run.kind == kind);
+    pub(crate) fn cell(&self, workload: Workload, figure: &Figure, kind: Kind) -> Cell {
+        let runs = || self.runs.iter().filter(|run| run.workload == workload && run.kind == kind);
         if let Some(failure) = runs().find_map(|run| run.failure.clone()) {
             return Cell::Failed(failure);
         }
@@ -122,8 +125,8 @@ impl Comparison {
 
     /// How Madang stands to what it is to reach in this figure; nothing where it or those it
     /// is measured by were not measured.
-    pub(crate) fn verdicts(&self, work: Work, figure: &Figure) -> Vec<Verdict> {
-        let median = |kind| match self.cell(work, figure, kind) {
+    pub(crate) fn verdicts(&self, workload: Workload, figure: &Figure) -> Vec<Verdict> {
+        let median = |kind| match self.cell(workload, figure, kind) {
             Cell::Measured(measured) => Some(measured.median),
             Cell::Failed(_) | Cell::NotDone => None,
         };
@@ -207,10 +210,10 @@ pub(crate) mod tests {
         let mut runs = Vec::new();
         for &(kind, rates) in rates {
             let peer = Peer::for_test(kind);
-            let plan = &Work::Flood1.plans(&peer, 1.0)[0];
+            let plan = &Workload::Flood1.plans(&peer, 1.0)[0];
             let mut run = |turn, reports, failure| {
                 runs.push(Run {
-                    work: Work::Flood1,
+                    workload: Workload::Flood1,
                     kind,
                     server: kind.name(),
                     turn,
@@ -250,14 +253,14 @@ pub(crate) mod tests {
 
     #[test]
     fn a_figure_is_the_median_of_its_turns() {
-        let figure = &Work::Flood1.figures()[0];
+        let figure = &Workload::Flood1.figures()[0];
         for (rates, median, least, most) in [
             (&[3e6, 1e6, 2e6][..], 2e6, 1e6, 3e6),
             (&[4e6, 2e6], 3e6, 2e6, 4e6),
             (&[5e6], 5e6, 5e6, 5e6),
         ] {
             let comparison = flood(&[(Kind::Madang, rates)]);
-            let Cell::Measured(measured) = comparison.cell(Work::Flood1, figure, Kind::Madang)
+            let Cell::Measured(measured) = comparison.cell(Workload::Flood1, figure, Kind::Madang)
             else {
                 panic!("nothing measured of {rates:?}");
             };
@@ -268,34 +271,34 @@ pub(crate) mod tests {
 
     #[test]
     fn a_failed_turn_fails_the_figure_and_an_absent_one_is_not_done() {
-        let figure = &Work::Flood1.figures()[0];
-        let comparison = flood(&[(Kind::Madang, &[]), (Kind::Floor, &[1e6])]);
-        let cell = comparison.cell(Work::Flood1, figure, Kind::Madang);
+        let figure = &Workload::Flood1.figures()[0];
+        let comparison = flood(&[(Kind::Madang, &[]), (Kind::Baseline, &[1e6])]);
+        let cell = comparison.cell(Workload::Flood1, figure, Kind::Madang);
         assert_eq!(cell, Cell::Failed("it <fell> over".into()));
-        assert_eq!(comparison.cell(Work::Flood1, figure, Kind::Redis), Cell::NotDone);
-        assert_eq!(comparison.verdicts(Work::Flood1, figure), []);
+        assert_eq!(comparison.cell(Workload::Flood1, figure, Kind::Redis), Cell::NotDone);
+        assert_eq!(comparison.verdicts(Workload::Flood1, figure), []);
     }
 
     #[test]
     fn madang_is_held_against_the_best_of_those_named() {
-        let figure = &Work::Flood1.figures()[0];
+        let figure = &Workload::Flood1.figures()[0];
         #[track_caller]
         fn check(figure: &Figure, rates: &[(Kind, &[f64])], verdicts: &[(bool, &str)]) {
-            let found = flood(rates).verdicts(Work::Flood1, figure);
+            let found = flood(rates).verdicts(Workload::Flood1, figure);
             let found: Vec<_> =
                 found.iter().map(|verdict| (verdict.is_reached, &verdict.words[..])).collect();
             assert_eq!(found, verdicts);
         }
-        let (madang, floor) = ((Kind::Madang, &[9e6][..]), (Kind::Floor, &[12e6][..]));
+        let (madang, baseline) = ((Kind::Madang, &[9e6][..]), (Kind::Baseline, &[12e6][..]));
         let (nats, redis) = ((Kind::Nats, &[4e6][..]), (Kind::Redis, &[5e6][..]));
         check(
             figure,
-            &[madang, floor, nats, redis],
-            &[(false, "1.80 × Redis, wants ≥ 2.00"), (false, "0.75 × floor, wants ≥ 0.80")],
+            &[madang, baseline, nats, redis],
+            &[(false, "1.80 × Redis, wants ≥ 3.00"), (false, "0.75 × baseline, wants ≥ 0.90")],
         );
-        check(figure, &[madang, nats], &[(true, "2.25 × nats-server, wants ≥ 2.00")]);
+        check(figure, &[madang, nats], &[(true, "2.25 × nats-server, wants ≥ 3.00")]);
         check(figure, &[madang], &[]);
-        check(figure, &[floor, nats, redis], &[]);
+        check(figure, &[baseline, nats, redis], &[]);
     }
 
     #[test]

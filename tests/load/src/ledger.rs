@@ -1,7 +1,7 @@
 //! What each member has heard of each speaker, and what of that is wrong.
 //!
 //! Deliveries in order cost one comparison and one addition. Everything else is rare in a
-//! server that works, so it may cost more and be exact: a number that was passed over is
+//! server that workloads, so it may cost more and be exact: a number that was passed over is
 //! missing, and if it comes after all it is out of order, not missing.
 
 use std::{

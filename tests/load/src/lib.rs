@@ -1,10 +1,11 @@
-//! `load`: the load generator, and the measure, of chat servers.
+//! `load`: the load generator for chat servers, which checks every delivery.
 //!
-//! Files in the order of a run: [`cli`] and [`plan`] say what is to be done, [`run`](mod@run) does it:
-//! [`gathering`], [`call`], [`talk`], [`leaving`]. The members are a [`crowd`], which hears with
-//! one [`ear`] what the [`protocol`] delivers; [`ledger`] and [`latency`] judge it, [`vitals`]
-//! watches the server, [`report`] says what came of it. [`floor`] is the server below all
-//! servers, [`compare`] sets them side by side.
+//! Files in the order of a run: [`cli`] and [`plan`] say what is to be done; [`run`](mod@run)
+//! does it in four parts: [`login_phase`], [`warmup`], [`talk`], [`leave_phase`]. All members are
+//! driven by one loop in [`clients`]; [`parser`] cuts what they receive, with one file for each
+//! [`protocol`]. [`ledger`] and [`join_check`] check the deliveries, [`latency`] times them,
+//! [`process_stats`] watches the server, [`report`] is the result. [`baseline`] is the cheapest
+//! server possible, for comparison; [`compare`] runs every [`workloads`] entry against every peer.
 //!
 //! Linux only: it needs epoll, timerfd and `/proc`. Elsewhere this crate is empty.
 
@@ -14,38 +15,38 @@ mod cli;
 mod plan;
 mod run;
 
-mod gathering;
-mod call;
+mod login_phase;
+mod warmup;
 mod talk;
-mod leaving;
+mod leave_phase;
 
-mod crowd;
+mod clients;
 mod member;
-mod audience;
-mod ear;
+mod observer;
+mod parser;
 mod protocol;
 mod text;
 mod name;
 
 mod ledger;
-mod roster;
+mod join_check;
 mod window;
 mod schedule;
 mod latency;
-mod patience;
+mod deadline;
 mod clock;
 
 mod server;
-mod vitals;
+mod process_stats;
 mod limits;
-mod floor;
+mod baseline;
 
 mod report;
 mod quantity;
 mod progress;
 
 mod compare;
-mod works;
+mod workloads;
 mod peer;
 mod comparison;
 mod table;
@@ -62,10 +63,10 @@ use clap::Parser as _;
 
 use crate::{
     cli::{Cli, Command, RunFlags},
+    process_stats::Process,
     progress::Progress,
     report::Report,
     server::Server,
-    vitals::Process,
 };
 
 /// Parses the command line and does what it asks for; returns the exit code.
@@ -74,7 +75,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         None => run(&cli.run),
         Some(Command::Run(flags)) => run(&flags),
-        Some(Command::Floor(flags)) => floor::serve(flags.listen).map(|()| ExitCode::SUCCESS),
+        Some(Command::Baseline(flags)) => baseline::serve(flags.listen).map(|()| ExitCode::SUCCESS),
         Some(Command::Compare(flags)) => compare::compare(&flags).map(exit_code),
     };
     outcome.unwrap_or_else(|error| {

@@ -1,13 +1,13 @@
 //! One member: how far its login is, and what of its bytes is still to be read or sent.
 //!
-//! The socket is read and written by the crowd; here is what the bytes mean to the member.
+//! The socket is read and written by the clients; here is what the bytes mean to the member.
 
 use std::os::fd::OwnedFd;
 
 use anyhow::{Result, bail};
 
 use crate::{
-    audience::{Audience, News},
+    observer::{News, Observer},
     protocol::{Heard, Protocol, Question},
 };
 
@@ -20,7 +20,7 @@ pub(crate) enum State {
     /// In, and reads no more.
     Stalled,
     /// Has closed its half and reads what still comes.
-    Leaving,
+    LeavePhase,
     Gone,
 }
 
@@ -55,12 +55,12 @@ impl Member {
         &mut self,
         protocol: &dyn Protocol,
         index: usize,
-        audience: &mut impl Audience,
+        observer: &mut impl Observer,
     ) {
         self.state = State::LoggingIn;
         self.unsent.extend_from_slice(&protocol.opening(self.room));
         if protocol.enters_by_connecting() {
-            self.enter(index, audience);
+            self.enter(index, observer);
         }
     }
 
@@ -80,7 +80,7 @@ impl Member {
         is_first
     }
 
-    /// Does what a line without a text asks for, and tells the audience the rest.
+    /// Does what a line without a text asks for, and tells the observer the rest.
     ///
     /// # Errors
     ///
@@ -90,20 +90,20 @@ impl Member {
         protocol: &dyn Protocol,
         index: usize,
         line: &[u8],
-        audience: &mut impl Audience,
+        observer: &mut impl Observer,
     ) -> Result<()> {
         match protocol.hear(line) {
             Heard::Asked(question) => self.answer(protocol, index, question),
-            Heard::Entered => self.enter(index, audience),
+            Heard::Entered => self.enter(index, observer),
             Heard::Joined(joined) => {
                 if joined == index {
-                    self.enter(index, audience);
+                    self.enter(index, observer);
                 }
-                audience.told(index, News::Joined(joined));
+                observer.told(index, News::Joined(joined));
             }
-            Heard::Left(left) => audience.told(index, News::Left(left)),
-            Heard::Skipped(lines) => audience.told(index, News::Skipped(lines)),
-            Heard::Refused(words) if self.state != State::Leaving => {
+            Heard::Left(left) => observer.told(index, News::Left(left)),
+            Heard::Skipped(lines) => observer.told(index, News::Skipped(lines)),
+            Heard::Refused(words) if self.state != State::LeavePhase => {
                 bail!("the server refused member {index}: {}", String::from_utf8_lossy(words));
             }
             Heard::Refused(_) | Heard::Other => {}
@@ -115,10 +115,10 @@ impl Member {
         self.unsent.extend_from_slice(&protocol.answer(question, index, self.room));
     }
 
-    fn enter(&mut self, index: usize, audience: &mut impl Audience) {
+    fn enter(&mut self, index: usize, observer: &mut impl Observer) {
         if self.state == State::LoggingIn {
             self.state = State::In;
-            audience.told(index, News::Entered);
+            observer.told(index, News::Entered);
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::{protocol::Choice, server::free_address};
 pub(crate) enum Kind {
     Madang,
     MadangJson,
-    Floor,
+    Baseline,
     Nats,
     Redis,
     Ncat,
@@ -66,7 +66,7 @@ impl Kind {
         match self {
             Kind::Madang => "madang",
             Kind::MadangJson => "madang (JSON)",
-            Kind::Floor => "floor",
+            Kind::Baseline => "baseline",
             Kind::Nats => "nats-server",
             Kind::Redis => "Redis",
             Kind::Ncat => "ncat --chat",
@@ -79,7 +79,7 @@ impl Kind {
         match self {
             Kind::Madang => Choice::Madang,
             Kind::MadangJson => Choice::MadangJson,
-            Kind::Floor => Choice::Plain,
+            Kind::Baseline => Choice::Plain,
             Kind::Nats => Choice::Nats,
             Kind::Redis => Choice::Redis,
             Kind::Ncat => Choice::Ncat,
@@ -99,9 +99,9 @@ impl Kind {
                 whereabouts.madang.to_string_lossy().into_owned(),
                 "--listen {address} --web {web} --rate-limit off --max-per-address off",
             ),
-            Kind::Floor => {
+            Kind::Baseline => {
                 let own = std::env::current_exe().context("failed to find this program")?;
-                words(own.to_string_lossy().into_owned(), "floor --listen {address}")
+                words(own.to_string_lossy().into_owned(), "baseline --listen {address}")
             }
             Kind::Nats => words("nats-server".into(), "-a 127.0.0.1 -p {port}"),
             Kind::Redis => words(
@@ -129,7 +129,7 @@ impl Peer {
             return Ok(Err(format!("{}: no --peer-command was given", kind.name())));
         };
         let version = match kind {
-            Kind::Floor => env!("CARGO_PKG_VERSION").to_owned(),
+            Kind::Baseline => env!("CARGO_PKG_VERSION").to_owned(),
             Kind::Peer => String::new(),
             _ => match version_of(program)? {
                 Some(version) => version,
@@ -137,8 +137,8 @@ impl Peer {
             },
         };
         let template = match kind {
-            // Where this program lies says nothing about the floor.
-            Kind::Floor => format!("load {}", command[1..].join(" ")),
+            // Where this program lies says nothing about the baseline.
+            Kind::Baseline => format!("load {}", command[1..].join(" ")),
             Kind::Bun => "bun tests/load/bun.js {port}".into(),
             _ => command
                 .iter()
@@ -243,8 +243,8 @@ mod tests {
         };
         let peer = Peer::find(Kind::Peer, &whereabouts).unwrap().unwrap();
         assert_eq!(peer.command, ["serve", "--port", "9009"]);
-        let floor = Peer::find(Kind::Floor, &whereabouts).unwrap().unwrap();
-        assert_eq!(floor.command[1..], ["floor", "--listen", &floor.address.to_string()]);
+        let baseline = Peer::find(Kind::Baseline, &whereabouts).unwrap().unwrap();
+        assert_eq!(baseline.command[1..], ["baseline", "--listen", &baseline.address.to_string()]);
         let absent = Peer::find(Kind::Madang, &whereabouts).unwrap().unwrap_err();
         assert_eq!(absent, "madang: `no/such/madang-server` is not here");
     }

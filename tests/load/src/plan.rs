@@ -30,7 +30,7 @@ pub(crate) enum Length {
     Lines(u64),
 }
 
-/// The work of one run against one server.
+/// The workload of one run against one server.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) protocol: Choice,
@@ -58,7 +58,7 @@ pub(crate) struct Plan {
     pub(crate) idle: Option<Duration>,
     pub(crate) mass_leave: bool,
     /// How long nothing may come that must come.
-    pub(crate) patience: Duration,
+    pub(crate) silence_limit: Duration,
     /// How long the whole run may take.
     pub(crate) time_limit: Duration,
 }
@@ -212,7 +212,7 @@ mod tests {
             roll_call: false,
             idle: None,
             mass_leave: false,
-            patience: Duration::from_secs(10),
+            silence_limit: Duration::from_secs(10),
             time_limit: Duration::from_secs(300),
         }
     }

@@ -38,7 +38,7 @@ pub(crate) enum Choice {
     Nats,
     /// Redis pub/sub, RESP3
     Redis,
-    /// Lines without a login that come back to everyone, their speaker too: `load floor`
+    /// Lines without a login that come back to everyone, their speaker too: `load baseline`
     Plain,
     /// `ncat --chat`: lines without a login that come back to everyone but their speaker
     Ncat,

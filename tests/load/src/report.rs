@@ -8,8 +8,8 @@ use crate::{
     latency::Summary,
     ledger::Faults,
     plan::{Length, Pace, Plan},
+    process_stats::Holdings,
     quantity::Quantity,
-    vitals::Holdings,
 };
 
 /// One run's findings. What was not part of the run is absent.
@@ -42,13 +42,13 @@ pub(crate) struct Report {
     /// Why the run ended before everything had come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) broken_off: Option<String>,
-    /// How much of the run's time this program had work but something else held its core;
+    /// How much of the run's time this program had work to do but something else held its core;
     /// 0 where that would be the server.
     pub(crate) held_up_percent: f64,
     pub(crate) remarks: Vec<String>,
 }
 
-/// What came of the work.
+/// What came of the workload.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct TalkReport {
     pub(crate) seconds: f64,
@@ -134,7 +134,7 @@ impl Report {
         let mut row = |name, value: String| rows.push((name, value));
         let quantity = |quantity: Quantity| quantity.to_string();
         row("protocol", self.protocol.clone());
-        row("members", self.work());
+        row("members", self.workload());
         if let Some(seconds) = self.start_seconds {
             row("server started in", quantity(Quantity::Seconds(seconds)));
         }
@@ -192,8 +192,8 @@ impl Report {
         rows
     }
 
-    fn work(&self) -> String {
-        let mut work = self.members.to_string();
+    fn workload(&self) -> String {
+        let mut workload = self.members.to_string();
         if self.speakers > 0 {
             let pace = match self.pace {
                 Pace::Window(1) => "one line at a time".to_owned(),
@@ -205,15 +205,15 @@ impl Report {
             } else {
                 format!("{} speak", self.speakers)
             };
-            let _ = write!(work, ", {speakers}, {pace}, {} bytes a line", self.line_bytes);
+            let _ = write!(workload, ", {speakers}, {pace}, {} bytes a line", self.line_bytes);
         }
         if self.stalled > 0 {
-            let _ = write!(work, ", {} never read", self.stalled);
+            let _ = write!(workload, ", {} never read", self.stalled);
         }
         if self.rooms > 1 {
-            let _ = write!(work, ", {} rooms", self.rooms);
+            let _ = write!(workload, ", {} rooms", self.rooms);
         }
-        work
+        workload
     }
 }
 

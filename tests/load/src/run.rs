@@ -1,22 +1,22 @@
-//! One run: everyone comes, the work is done, everyone goes.
+//! One run: everyone comes, the workload runs, everyone goes.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 
 use crate::{
-    audience::{Audience, News},
-    call,
+    clients::Clients,
     clock::{Clock, seconds_between},
-    crowd::Crowd,
-    gathering, leaving, limits,
-    patience::Patience,
+    deadline::Deadline,
+    leave_phase, limits, login_phase,
+    observer::{News, Observer},
     plan::Plan,
+    process_stats::{self, Process},
     progress::Progress,
     report::{Report, ServerReport, TalkReport},
     talk,
     text::{Lines, Wording},
-    vitals::{self, Process},
+    warmup,
 };
 
 /// Does what the plan says, against a server that is already listening.
@@ -32,30 +32,31 @@ pub(crate) fn run(plan: &Plan, server: Option<Process>, progress: &mut Progress)
     // Besides the members: standard streams, epoll, timer, and what is open for a moment.
     limits::allow_descriptors(plan.members as u64 + 32)?;
     let clock = Clock::start();
-    let held_up_before = vitals::own_held_up_nanos()?;
+    let held_up_before = process_stats::own_held_up_nanos()?;
     let before = server.map(|server| server.holdings()).transpose()?;
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_micros());
     let wording = Wording::new(plan.line_bytes, seed);
-    let mut crowd = Crowd::new(plan.address, plan.protocol.protocol(), wording, plan.rooms, clock)?;
-    let mut patience = Patience::new(clock, plan.patience, plan.time_limit);
+    let mut clients =
+        Clients::new(plan.address, plan.protocol.protocol(), wording, plan.rooms, clock)?;
+    let mut deadline = Deadline::new(clock, plan.silence_limit, plan.time_limit);
     let mut report = Report::new(plan);
 
-    let gathered =
-        gathering::gather(plan, &mut crowd, &mut patience, progress).context("failed to log in")?;
-    report.login_seconds = seconds_between(0, gathered.login_nanos);
-    report.told_of_each_seconds = gathered.told_nanos.map(|nanos| seconds_between(0, nanos));
-    report.faults.doubled += gathered.wrong_notices;
+    let logged_in = login_phase::log_in(plan, &mut clients, &mut deadline, progress)
+        .context("failed to log in")?;
+    report.login_seconds = seconds_between(0, logged_in.login_nanos);
+    report.told_of_each_seconds = logged_in.told_nanos.map(|nanos| seconds_between(0, nanos));
+    report.faults.doubled += logged_in.wrong_notices;
 
-    report.faults.garbled +=
-        call::call(plan, &mut crowd, &mut patience, progress).context("failed to call the roll")?;
+    report.faults.garbled += warmup::warm_up(plan, &mut clients, &mut deadline, progress)
+        .context("failed to call the roll")?;
     for member in plan.members - plan.stalled..plan.members {
-        crowd.stall(member)?;
+        clients.stall(member)?;
     }
     if let Some(idle) = plan.idle {
-        hold(&mut crowd, idle, progress)?;
+        hold(&mut clients, idle, progress)?;
     }
     if plan.speakers > 0 {
-        let talked = talk::talk(plan, &mut crowd, server, &mut patience, progress)
+        let talked = talk::talk(plan, &mut clients, server, &mut deadline, progress)
             .context("failed to talk")?;
         take_talk(&mut report, talked);
     }
@@ -66,12 +67,13 @@ pub(crate) fn run(plan: &Plan, server: Option<Process>, progress: &mut Progress)
         report.server = Some(ServerReport { before, full, resident_bytes_per_member });
     }
     if plan.mass_leave {
-        let left = leaving::leave(plan, &mut crowd, server.zip(before), &mut patience, progress)
-            .context("failed to leave")?;
+        let left =
+            leave_phase::leave(plan, &mut clients, server.zip(before), &mut deadline, progress)
+                .context("failed to leave")?;
         report.leave_seconds = Some(seconds_between(0, left.nanos));
         report.faults.doubled += left.wrong_notices;
     }
-    let held_up_nanos = vitals::own_held_up_nanos()? - held_up_before;
+    let held_up_nanos = process_stats::own_held_up_nanos()? - held_up_before;
     if plan.shares_core {
         report.remarks.push("the server's second core was this program's".to_owned());
     } else {
@@ -118,7 +120,7 @@ fn take_talk(report: &mut Report, talked: talk::Talked) {
 /// Who listens while nobody says anything.
 struct Nobody;
 
-impl Audience for Nobody {
+impl Observer for Nobody {
     fn said(&mut self, _member: usize, _lines: Lines, _read: u64) {}
 
     fn garbled(&mut self, _member: usize) {}
@@ -127,12 +129,12 @@ impl Audience for Nobody {
 }
 
 /// Does nothing for a while but answer the server's signs of life.
-fn hold(crowd: &mut Crowd, idle: Duration, progress: &mut Progress) -> Result<()> {
-    let clock = crowd.clock();
+fn hold(clients: &mut Clients, idle: Duration, progress: &mut Progress) -> Result<()> {
+    let clock = clients.clock();
     let end = clock.now() + crate::clock::nanos(idle);
     while clock.now() < end {
         progress.show(|| format!("idle, {:.0} s more", seconds_between(clock.now(), end)));
-        crowd.poll(end, &mut Nobody)?;
+        clients.poll(end, &mut Nobody)?;
     }
     Ok(())
 }
@@ -200,7 +202,7 @@ mod tests {
             roll_call: false,
             idle: None,
             mass_leave: false,
-            patience: Duration::from_secs(1),
+            silence_limit: Duration::from_secs(1),
             time_limit: Duration::from_secs(10),
         };
         let report = run(&plan, None, &mut Progress::new()).unwrap();

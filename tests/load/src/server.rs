@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{limits, vitals::Process};
+use crate::{limits, process_stats::Process};
 
 /// How long a server may take to listen, and to end when it is told to.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::{
     comparison::{Cell, Comparison},
-    works::{FLOOD_LINES, LINE_BYTES},
+    workloads::{FLOOD_LINES, LINE_BYTES},
 };
 
 /// The whole page; `chart` is the file name of the chart it shows, `raw` of the raw figures.
@@ -36,7 +36,7 @@ fn write_page(
         page,
         "\n\
 A figure is the median of {turns} turns of {seconds} s, ± how far off the farthest turn was. ≥: the load
-generator was the bottleneck, the server can do better. –: not this server's work.
+generator was the bottleneck, the server can do better. –: not this server's workload.
 
 - Machine: {}, {} cores, Linux {}, TCP congestion control {}.
 - Each server is started anew for each turn, all servers in turn, and held to one core, the load
@@ -55,21 +55,25 @@ generator was the bottleneck, the server can do better. –: not this server's w
     for absent in &comparison.absent {
         writeln!(page, "- Absent: {absent}")?;
     }
-    writeln!(page, "- Made with `{}`; every run is in [{raw}]({raw}).", comparison.command)
+    writeln!(
+        page,
+        "- Made with `{}`; it also writes every run to `{raw}`, which is not kept in the repository.",
+        comparison.command
+    )
 }
 
 fn write_table(page: &mut String, comparison: &Comparison) -> std::fmt::Result {
     let names: Vec<&str> = comparison.servers.iter().map(|server| server.name).collect();
-    writeln!(page, "| work | {} | madang reaches |", names.join(" | "))?;
+    writeln!(page, "| workload | {} | madang reaches |", names.join(" | "))?;
     writeln!(page, "|---|{}---|", "---:|".repeat(names.len()))?;
-    for work in comparison.works() {
-        for figure in work.figures() {
+    for workload in comparison.workloads() {
+        for figure in workload.figures() {
             write!(page, "| {} |", figure.title)?;
             for server in &comparison.servers {
-                write!(page, " {} |", cell_text(&comparison.cell(work, figure, server.kind)))?;
+                write!(page, " {} |", cell_text(&comparison.cell(workload, figure, server.kind)))?;
             }
             let verdicts: Vec<String> = comparison
-                .verdicts(work, figure)
+                .verdicts(workload, figure)
                 .into_iter()
                 .map(|verdict| {
                     format!("{} {}", if verdict.is_reached { "✓" } else { "✗" }, verdict.words)
@@ -81,25 +85,25 @@ fn write_table(page: &mut String, comparison: &Comparison) -> std::fmt::Result {
     write_failures(page, comparison)
 }
 
-/// Each reason once, with the works it stopped.
+/// Each reason once, with the workloads it stopped.
 fn write_failures(page: &mut String, comparison: &Comparison) -> std::fmt::Result {
     let mut failures: Vec<(&str, &str, Vec<String>)> = Vec::new();
     for run in &comparison.runs {
         let Some(failure) = &run.failure else { continue };
-        let work = run.work.name();
+        let workload = run.workload.name();
         match failures.iter_mut().find(|(server, why, _)| (*server, *why) == (run.server, failure))
         {
-            Some((.., works)) if works.contains(&work) => {}
-            Some((.., works)) => works.push(work),
-            None => failures.push((run.server, failure, vec![work])),
+            Some((.., workloads)) if workloads.contains(&workload) => {}
+            Some((.., workloads)) => workloads.push(workload),
+            None => failures.push((run.server, failure, vec![workload])),
         }
     }
     if !failures.is_empty() {
         writeln!(page, "\nFailed:\n")?;
     }
-    for (server, failure, works) in failures {
+    for (server, failure, workloads) in failures {
         let failure = failure.replace(['<', '>', '|', '\n'], " ");
-        writeln!(page, "- {server}, {}: {failure}", works.join(", "))?;
+        writeln!(page, "- {server}, {}: {failure}", workloads.join(", "))?;
     }
     Ok(())
 }
@@ -124,17 +128,20 @@ mod tests {
 
     #[test]
     fn the_table_has_a_column_for_each_server_and_a_row_for_each_figure() {
-        let comparison =
-            flood(&[(Kind::Madang, &[9e6, 10e6, 11e6]), (Kind::Floor, &[12e6]), (Kind::Nats, &[])]);
+        let comparison = flood(&[
+            (Kind::Madang, &[9e6, 10e6, 11e6]),
+            (Kind::Baseline, &[12e6]),
+            (Kind::Nats, &[]),
+        ]);
         let page = page(&comparison, "x.svg", "x.json");
         for wanted in [
             "![The figures as bars](x.svg)",
-            "| work | madang | floor | nats-server | madang reaches |\n|---|---:|---:|---:|---|\n",
-            "| flood, 1 speaks, 100 members: deliveries | 10.0 M/s ±10 % | 12.0 M/s | failed | ✓ 0.83 × floor, wants ≥ 0.80 |\n",
+            "| workload | madang | baseline | nats-server | madang reaches |\n|---|---:|---:|---:|---|\n",
+            "| flood, 1 speaks, 100 members: deliveries | 10.0 M/s ±10 % | 12.0 M/s | failed | ✗ 0.83 × baseline, wants ≥ 0.90 |\n",
             "| flood, 1 speaks, 100 members: server CPU per delivery | 0.100 µs ±11 % | 0.083 µs | failed |  |\n",
             "- nats-server, flood-1: it  fell  over\n",
             "- Absent: peer: no --peer-command was given\n",
-            "- Made with `load compare`; every run is in [x.json](x.json).",
+            "- Made with `load compare`; it also writes every run to `x.json`, which is not kept in the repository.",
         ] {
             assert!(page.contains(wanted), "{wanted}\nis not in\n{page}");
         }

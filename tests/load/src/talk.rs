@@ -1,25 +1,25 @@
-//! The work that is measured: the speakers speak, everyone listens.
+//! The measured part of a run: the speakers speak, everyone receives, every delivery is checked.
 
 use std::ops::Range;
 
 use anyhow::{Result, bail};
 
 use crate::{
-    audience::{Audience, News},
+    clients::Clients,
     clock::{Clock, Nanos, nanos, seconds_between},
-    crowd::Crowd,
+    deadline::Deadline,
     latency::{Latency, Summary},
     ledger::{Delivery, Faults, Ledger},
-    patience::Patience,
+    observer::{News, Observer},
     plan::{Length, Pace, Plan},
+    process_stats::Process,
     progress::Progress,
     schedule::Schedule,
     text::{Kind, Lines, Said},
-    vitals::Process,
     window::Windows,
 };
 
-/// What came of the work.
+/// What came of the workload.
 pub(crate) struct Talked {
     /// How long it was measured.
     pub(crate) seconds: f64,
@@ -49,7 +49,7 @@ struct Talk {
     skipped: Vec<u64>,
 }
 
-impl Audience for Talk {
+impl Observer for Talk {
     fn said(&mut self, member: usize, lines: Lines, read: Nanos) {
         let Lines { first, count } = lines;
         if first.kind != Kind::Talk {
@@ -120,12 +120,12 @@ impl Mark {
 /// Lets the speakers speak as the plan says.
 pub(crate) fn talk(
     plan: &Plan,
-    crowd: &mut Crowd,
+    clients: &mut Clients,
     server: Option<Process>,
-    patience: &mut Patience,
+    deadline: &mut Deadline,
     progress: &mut Progress,
 ) -> Result<Talked> {
-    let clock = crowd.clock();
+    let clock = clients.clock();
     let listeners = plan.listeners();
     let begin = clock.now();
     let (warmup, measured, lines) = match plan.length {
@@ -159,7 +159,7 @@ pub(crate) fn talk(
     };
     let (mut first, mut last) = (None, None);
     let mut broken_off = None;
-    patience.renew();
+    deadline.renew();
     loop {
         let now = clock.now();
         if first.is_none() && now >= from {
@@ -168,17 +168,17 @@ pub(crate) fn talk(
         if last.is_none() && now >= until {
             last = Some(Mark::take(clock, &talk, server)?);
         }
-        let mut deadline = patience.end();
+        let mut wake_at = deadline.end();
         if last.is_none() && speech.lines_left > 0 {
-            speech.speak(now, &mut talk, crowd)?;
-            deadline = deadline.min(speech.next_due()).min(if now < from { from } else { until });
+            speech.speak(now, &mut talk, clients)?;
+            wake_at = wake_at.min(speech.next_due()).min(if now < from { from } else { until });
         } else if talk.settled >= speech.owed {
             break;
         }
-        patience.hear(talk.deliveries);
+        deadline.hear(talk.deliveries);
         if speech.owed == talk.settled {
-            patience.renew();
-        } else if let Some(why) = patience.is_over() {
+            deadline.renew();
+        } else if let Some(why) = deadline.is_over() {
             let open = speech.owed.saturating_sub(talk.settled);
             broken_off = Some(format!("{why} and {open} deliveries were still to come"));
             break;
@@ -191,7 +191,7 @@ pub(crate) fn talk(
                 talk.deliveries as f64 / seconds.max(1e-9)
             )
         });
-        crowd.poll(deadline, &mut talk)?;
+        clients.poll(wake_at, &mut talk)?;
     }
     let Some(first) = first else {
         bail!("the run broke off in the warm-up: {}", broken_off.unwrap_or_default())
@@ -228,13 +228,13 @@ struct Speech {
 
 impl Speech {
     /// Says everything that is due, or that windows are open for.
-    fn speak(&mut self, now: Nanos, talk: &mut Talk, crowd: &mut Crowd) -> Result<()> {
+    fn speak(&mut self, now: Nanos, talk: &mut Talk, clients: &mut Clients) -> Result<()> {
         while self.lines_left > 0
             && let Some((speaker, due)) =
                 self.schedule.as_mut().and_then(|schedule| schedule.take_due(now))
         {
             self.lateness.note(due, now, 1);
-            self.say(speaker, due, 1, talk, crowd)?;
+            self.say(speaker, due, 1, talk, clients)?;
         }
         while self.lines_left > 0
             && let Some((speaker, room)) = talk.windows.as_mut().and_then(Windows::take_ready)
@@ -243,7 +243,7 @@ impl Speech {
             if let Some(windows) = &mut talk.windows {
                 windows.say(speaker, lines);
             }
-            self.say(speaker, now, lines, talk, crowd)?;
+            self.say(speaker, now, lines, talk, clients)?;
         }
         Ok(())
     }
@@ -254,17 +254,17 @@ impl Speech {
         due: Nanos,
         lines: u32,
         talk: &mut Talk,
-        crowd: &mut Crowd,
+        clients: &mut Clients,
     ) -> Result<()> {
-        let was_full = crowd.is_full(speaker);
+        let was_full = clients.is_full(speaker);
         for _ in 0..lines {
             let number = talk.ledger.say(speaker);
-            crowd.say(speaker, Said { kind: Kind::Talk, speaker: speaker as u32, number, due });
+            clients.say(speaker, Said { kind: Kind::Talk, speaker: speaker as u32, number, due });
         }
         self.lines += u64::from(lines);
         self.lines_left -= u64::from(lines);
         self.owed += u64::from(lines) * u64::from(self.listeners[speaker]);
-        if was_full { Ok(()) } else { crowd.flush(speaker) }
+        if was_full { Ok(()) } else { clients.flush(speaker) }
     }
 
     fn next_due(&self) -> Nanos {

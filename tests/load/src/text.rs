@@ -32,9 +32,9 @@ const FILLER: u8 = b'z';
 /// Why a line is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// To see that everyone hears, before the work begins.
-    Call,
-    /// The work that is measured.
+    /// To see that everyone hears, before the workload begins.
+    Warmup,
+    /// The workload that is measured.
     Talk,
 }
 
@@ -87,7 +87,7 @@ impl Wording {
     /// Appends the text that says `said`.
     pub(crate) fn write(&self, said: Said, out: &mut Vec<u8>) {
         out.push(match said.kind {
-            Kind::Call => b'^',
+            Kind::Warmup => b'^',
             Kind::Talk => b'~',
         });
         out.extend_from_slice(&self.mark);
@@ -104,7 +104,7 @@ impl Wording {
         let (head, filler) = text.split_first_chunk::<FILLER_AT>()?;
         let kind = match head[0] {
             b'~' => Kind::Talk,
-            b'^' => Kind::Call,
+            b'^' => Kind::Warmup,
             _ => return None,
         };
         if head[MARK_AT..SPEAKER_AT] != self.mark || filler != self.filler {
@@ -217,7 +217,7 @@ mod tests {
         for line_bytes in [SHORTEST_LINE_BYTES, 64, 4096] {
             check(Said { kind: Kind::Talk, speaker: 0, number: 0, due: 0 }, line_bytes);
             check(
-                Said { kind: Kind::Call, speaker: 9_999, number: u32::MAX, due: (1 << 48) - 1 },
+                Said { kind: Kind::Warmup, speaker: 9_999, number: u32::MAX, due: (1 << 48) - 1 },
                 line_bytes,
             );
             check(

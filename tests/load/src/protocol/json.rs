@@ -61,7 +61,7 @@ impl Protocol for Json {
         wording.write(said, out);
         // A nonce names one line of its speaker's, of whatever kind.
         let kind = match said.kind {
-            Kind::Call => 'c',
+            Kind::Warmup => 'c',
             Kind::Talk => 't',
         };
         out.extend_from_slice(format!("\",\"nonce\":\"{kind}{:x}\"}}\n", said.number).as_bytes());

@@ -1,12 +1,12 @@
-//! Before the work: does everyone hear, and has everyone spoken?
+//! Before the workload: every member must receive one line, or speak once if that is asked for.
 
 use anyhow::{Result, bail};
 
 use crate::{
-    audience::{Audience, News},
+    clients::Clients,
     clock::Nanos,
-    crowd::Crowd,
-    patience::Patience,
+    deadline::Deadline,
+    observer::{News, Observer},
     plan::Plan,
     progress::Progress,
     text::{Kind, Lines, Said},
@@ -15,7 +15,7 @@ use crate::{
 /// How long the first call waits for its answer before it is said again, and then twice as long.
 const FIRST_WAIT: Nanos = 200_000_000;
 
-struct Call {
+struct Warmup {
     /// The number of the call that is being heard.
     number: u32,
     /// How many members have heard it.
@@ -25,10 +25,10 @@ struct Call {
     wrong: u64,
 }
 
-impl Audience for Call {
+impl Observer for Warmup {
     fn said(&mut self, member: usize, lines: Lines, _read: Nanos) {
         let said = lines.first;
-        if said.kind != Kind::Call {
+        if said.kind != Kind::Warmup {
             return;
         }
         // No caller says two lines at once.
@@ -54,14 +54,14 @@ impl Audience for Call {
 /// Some servers take a member in before it hears what is said: the first call in each room is
 /// repeated until everyone has heard it. All later calls must come exactly once. Gives the
 /// number of deliveries that did not.
-pub(crate) fn call(
+pub(crate) fn warm_up(
     plan: &Plan,
-    crowd: &mut Crowd,
-    patience: &mut Patience,
+    clients: &mut Clients,
+    deadline: &mut Deadline,
     progress: &mut Progress,
 ) -> Result<u64> {
-    let clock = crowd.clock();
-    let mut call = Call { number: 0, heard: 0, last: vec![0; plan.members], wrong: 0 };
+    let clock = clients.clock();
+    let mut call = Warmup { number: 0, heard: 0, last: vec![0; plan.members], wrong: 0 };
     let echoes = plan.protocol.protocol().echoes();
     let callers = if plan.roll_call { plan.members } else { plan.rooms };
     for caller in 0..callers {
@@ -72,31 +72,31 @@ pub(crate) fn call(
         let mut wait = FIRST_WAIT;
         let mut again_at = clock.now();
         call.heard = 0;
-        patience.renew();
+        deadline.renew();
         while call.heard < listeners {
             let now = clock.now();
             if now >= again_at {
                 call.number += 1;
                 call.heard = 0;
-                crowd.say(
+                clients.say(
                     caller,
                     Said {
-                        kind: Kind::Call,
+                        kind: Kind::Warmup,
                         speaker: caller as u32,
                         number: call.number,
                         due: now,
                     },
                 );
-                crowd.flush(caller)?;
+                clients.flush(caller)?;
                 again_at = if is_first { now + wait } else { Nanos::MAX };
                 wait *= 2;
             }
-            patience.hear(u64::from(call.number) + call.heard as u64);
-            if let Some(why) = patience.is_over() {
+            deadline.hear(u64::from(call.number) + call.heard as u64);
+            if let Some(why) = deadline.is_over() {
                 bail!("{why}: {} of {listeners} members hear member {caller}", call.heard);
             }
             progress.show(|| format!("calling the roll: {caller} of {callers}"));
-            crowd.poll(patience.end().min(again_at), &mut call)?;
+            clients.poll(deadline.end().min(again_at), &mut call)?;
         }
     }
     Ok(call.wrong)

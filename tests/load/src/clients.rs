@@ -2,7 +2,7 @@
 //!
 //! One thread, one epoll, one read buffer. A member that is read costs a system call and what
 //! its bytes cost to parse; nothing is allocated for a delivery. What the members hear goes to
-//! an [`Audience`]; questions that a protocol answers by itself are answered here.
+//! an [`Observer`]; questions that a protocol answers by itself are answered here.
 
 use std::{mem, net::SocketAddr, os::fd::OwnedFd, time::Duration};
 
@@ -24,10 +24,10 @@ use rustix::{
 };
 
 use crate::{
-    audience::{Audience, News},
     clock::{Clock, Nanos},
-    ear::{Ear, Sound},
     member::{Member, State},
+    observer::{News, Observer},
+    parser::{Parsed, Parser},
     protocol::Protocol,
     text::{Said, Wording},
 };
@@ -65,11 +65,11 @@ enum Read {
 }
 
 /// All members of a run.
-pub(crate) struct Crowd {
+pub(crate) struct Clients {
     address: SocketAddr,
     protocol: &'static dyn Protocol,
     wording: Wording,
-    ear: Ear,
+    parser: Parser,
     /// What stands before a text, by room.
     headers: Vec<Vec<u8>>,
     members: Vec<Member>,
@@ -80,8 +80,8 @@ pub(crate) struct Crowd {
     clock: Clock,
 }
 
-impl Crowd {
-    /// A crowd without members yet.
+impl Clients {
+    /// A clients without members yet.
     pub(crate) fn new(
         address: SocketAddr,
         protocol: &'static dyn Protocol,
@@ -102,7 +102,7 @@ impl Crowd {
         Ok(Self {
             address,
             protocol,
-            ear: Ear::new(wording.clone(), protocol),
+            parser: Parser::new(wording.clone(), protocol),
             wording,
             headers: (0..rooms).map(|room| protocol.header(room, text_bytes)).collect(),
             members: Vec::new(),
@@ -149,7 +149,7 @@ impl Crowd {
         )
     }
 
-    /// Puts a line of this member's where [`Crowd::flush`] finds it.
+    /// Puts a line of this member's where [`Clients::flush`] finds it.
     pub(crate) fn say(&mut self, member: usize, said: Said) {
         let Member { room, unsent, .. } = &mut self.members[member];
         self.protocol.say(*room, said, &self.wording, unsent);
@@ -171,7 +171,7 @@ impl Crowd {
             Ok(sent) => drop(unsent.drain(..sent)),
             Err(Errno::AGAIN | Errno::INTR) => {}
             // What the server last said stands before the end: the reading side tells it.
-            Err(Errno::PIPE | Errno::CONNRESET) if *state == State::Leaving => unsent.clear(),
+            Err(Errno::PIPE | Errno::CONNRESET) if *state == State::LeavePhase => unsent.clear(),
             Err(error) => {
                 return Err(error).with_context(|| format!("failed to send as member {member}"));
             }
@@ -193,7 +193,7 @@ impl Crowd {
             epoll::add(&self.epoll, &*socket, EventData::new_u64(member as u64), WATCHED)
                 .context("failed to watch a member")?;
         }
-        *state = State::Leaving;
+        *state = State::LeavePhase;
         unsent.extend_from_slice(quit);
         self.flush(member)?;
         match shutdown(&self.members[member].socket, Shutdown::Write) {
@@ -202,12 +202,12 @@ impl Crowd {
         }
     }
 
-    /// Waits until `deadline` for something to come, and lets `audience` hear all that has.
+    /// Waits until `deadline` for something to come, and lets `observer` hear all that has.
     ///
     /// # Errors
     ///
     /// When the server refuses a member, or ends the connection of one that has not left.
-    pub(crate) fn poll(&mut self, deadline: Nanos, audience: &mut impl Audience) -> Result<()> {
+    pub(crate) fn poll(&mut self, deadline: Nanos, observer: &mut impl Observer) -> Result<()> {
         let timeout = self.timeout(deadline)?;
         let mut events = mem::take(&mut self.events);
         events.clear();
@@ -227,12 +227,12 @@ impl Crowd {
             }
             let member = data as usize;
             if flags.contains(EventFlags::OUT) {
-                self.writable(member, audience)?;
+                self.writable(member, observer)?;
             }
             if flags.intersects(ENDS) {
-                while self.read(member, audience)? != Read::Nothing {}
+                while self.read(member, observer)? != Read::Nothing {}
             } else if flags.contains(EventFlags::IN) {
-                while self.read(member, audience)? == Read::Full {}
+                while self.read(member, observer)? == Read::Full {}
             }
         }
         self.events = events;
@@ -254,7 +254,7 @@ impl Crowd {
         Ok(Timespec { tv_sec: 0, tv_nsec: i64::from(wait.subsec_nanos()) })
     }
 
-    fn writable(&mut self, index: usize, audience: &mut impl Audience) -> Result<()> {
+    fn writable(&mut self, index: usize, observer: &mut impl Observer) -> Result<()> {
         let member = &mut self.members[index];
         if member.state == State::Connecting {
             if let Err(error) = sockopt::socket_error(&member.socket).unwrap_or_else(Err) {
@@ -265,12 +265,12 @@ impl Crowd {
                     )
                 });
             }
-            member.begin(self.protocol, index, audience);
+            member.begin(self.protocol, index, observer);
         }
         self.flush(index)
     }
 
-    fn read(&mut self, index: usize, audience: &mut impl Audience) -> Result<Read> {
+    fn read(&mut self, index: usize, observer: &mut impl Observer) -> Result<Read> {
         let protocol = self.protocol;
         let member = &mut self.members[index];
         if matches!(member.state, State::Connecting | State::Gone) {
@@ -280,7 +280,7 @@ impl Crowd {
         self.buffer[..kept].copy_from_slice(&member.carry);
         let received = match recv(&member.socket, &mut self.buffer[kept..], RecvFlags::DONTWAIT) {
             Ok((0, _)) => {
-                self.ended(index, "closed", audience)?;
+                self.ended(index, "closed", observer)?;
                 return Ok(Read::Nothing);
             }
             Ok((received, _)) => received,
@@ -288,7 +288,7 @@ impl Crowd {
             // Nothing was read, and more may be there.
             Err(Errno::INTR) => return Ok(Read::Full),
             Err(Errno::CONNRESET) => {
-                self.ended(index, "reset", audience)?;
+                self.ended(index, "reset", observer)?;
                 return Ok(Read::Nothing);
             }
             Err(error) => {
@@ -299,12 +299,12 @@ impl Crowd {
         let read = self.clock.now();
         let header = &self.headers[member.room];
         let mut bytes = &self.buffer[..kept + received];
-        while let Some((sound, used)) = self.ear.next(protocol, header, bytes) {
+        while let Some((parsed, used)) = self.parser.next(protocol, header, bytes) {
             bytes = &bytes[used..];
-            match sound {
-                Sound::Said(lines) => audience.said(index, lines, read),
-                Sound::Garbled(_) => audience.garbled(index),
-                Sound::Line(line) => member.hear(protocol, index, line, audience)?,
+            match parsed {
+                Parsed::Said(lines) => observer.said(index, lines, read),
+                Parsed::Garbled(_) => observer.garbled(index),
+                Parsed::Line(line) => member.hear(protocol, index, line, observer)?,
             }
         }
         if member.answer_prompt(protocol, index, bytes) {
@@ -322,16 +322,16 @@ impl Crowd {
         Ok(if is_full { Read::Full } else { Read::All })
     }
 
-    fn ended(&mut self, index: usize, how: &str, audience: &mut impl Audience) -> Result<()> {
+    fn ended(&mut self, index: usize, how: &str, observer: &mut impl Observer) -> Result<()> {
         let member = &mut self.members[index];
-        if member.state != State::Leaving {
+        if member.state != State::LeavePhase {
             let last = String::from_utf8_lossy(&member.carry);
             let last = if last.is_empty() { String::new() } else { format!(" after {last:?}") };
             return Err(anyhow!("the server {how} the connection of member {index}{last}"));
         }
         member.state = State::Gone;
         epoll::delete(&self.epoll, &member.socket).context("failed to let a member go")?;
-        audience.told(index, News::Ended);
+        observer.told(index, News::Ended);
         Ok(())
     }
 }

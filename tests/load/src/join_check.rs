@@ -1,7 +1,7 @@
-//! Who was told that whom came: everyone who is there, of everyone who comes, once.
+//! Checks the join notices: each member must be told of every later one, exactly once.
 
 /// The notices of members who log in.
-pub(crate) struct Roster {
+pub(crate) struct JoinCheck {
     members: usize,
     /// One bit for each member and each whom it was told of.
     told: Vec<u64>,
@@ -9,7 +9,7 @@ pub(crate) struct Roster {
     doubled: u64,
 }
 
-impl Roster {
+impl JoinCheck {
     pub(crate) fn new(members: usize) -> Self {
         Self { members, told: vec![0; (members * members).div_ceil(64)], told_pairs: 0, doubled: 0 }
     }
@@ -72,12 +72,12 @@ mod tests {
 
     #[track_caller]
     fn check(told: &[(usize, usize)], pairs: u64, doubled: u64, wrong: u64) {
-        let mut roster = Roster::new(3);
-        assert_eq!(roster.all_pairs(), 3);
+        let mut join_check = JoinCheck::new(3);
+        assert_eq!(join_check.all_pairs(), 3);
         for &(member, joined) in told {
-            roster.tell(member, joined);
+            join_check.tell(member, joined);
         }
-        let found = (roster.told_pairs(), roster.doubled(), roster.wrong_pairs());
+        let found = (join_check.told_pairs(), join_check.doubled(), join_check.wrong_pairs());
         assert_eq!(found, (pairs, doubled, wrong));
     }
 

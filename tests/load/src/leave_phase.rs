@@ -1,22 +1,22 @@
-//! All but one member leave at once.
+//! Lets all members but one leave at once, and times it.
 
 use anyhow::{Result, bail};
 
 use crate::{
-    audience::{Audience, News},
+    clients::Clients,
     clock::Nanos,
-    crowd::Crowd,
-    patience::Patience,
+    deadline::Deadline,
+    observer::{News, Observer},
     plan::Plan,
+    process_stats::{Holdings, Process},
     progress::Progress,
     text::Lines,
-    vitals::{Holdings, Process},
 };
 
 /// The member that stays and counts who leaves.
 const WATCHER: usize = 0;
 
-struct Leaving {
+struct LeavePhase {
     left: Vec<bool>,
     left_count: usize,
     doubled: u64,
@@ -24,7 +24,7 @@ struct Leaving {
     ended: usize,
 }
 
-impl Audience for Leaving {
+impl Observer for LeavePhase {
     fn said(&mut self, _member: usize, _lines: Lines, _read: Nanos) {}
 
     fn garbled(&mut self, _member: usize) {}
@@ -45,7 +45,7 @@ impl Audience for Leaving {
     }
 }
 
-/// How the leaving went.
+/// How the leave_phase went.
 pub(crate) struct Left {
     /// From the first goodbye until the server holds nobody but the watcher.
     pub(crate) nanos: Nanos,
@@ -58,48 +58,49 @@ pub(crate) struct Left {
 /// is known which process it is, holds no more descriptors than before anyone came.
 pub(crate) fn leave(
     plan: &Plan,
-    crowd: &mut Crowd,
+    clients: &mut Clients,
     server: Option<(Process, Holdings)>,
-    patience: &mut Patience,
+    deadline: &mut Deadline,
     progress: &mut Progress,
 ) -> Result<Left> {
-    let clock = crowd.clock();
+    let clock = clients.clock();
     let announces = plan.protocol.protocol().announces();
     let leavers = plan.members - 1;
-    let mut leaving = Leaving {
+    let mut leave_phase = LeavePhase {
         left: vec![false; plan.members],
         left_count: 0,
         doubled: 0,
         skipped: 0,
         ended: 0,
     };
-    patience.renew();
+    deadline.renew();
     let begin = clock.now();
     for member in WATCHER + 1..plan.members {
-        crowd.leave(member)?;
+        clients.leave(member)?;
     }
     loop {
         let is_done = match server {
-            _ if announces => leaving.left_count + leaving.skipped as usize >= leavers,
+            _ if announces => leave_phase.left_count + leave_phase.skipped as usize >= leavers,
             Some((process, before)) => {
-                leaving.ended == leavers && process.descriptors()? <= before.descriptors + 1
+                leave_phase.ended == leavers && process.descriptors()? <= before.descriptors + 1
             }
-            None => leaving.ended == leavers,
+            None => leave_phase.ended == leavers,
         };
         if is_done {
-            return Ok(Left { nanos: clock.now() - begin, wrong_notices: leaving.doubled });
+            return Ok(Left { nanos: clock.now() - begin, wrong_notices: leave_phase.doubled });
         }
-        patience.hear((leaving.left_count + leaving.ended) as u64);
-        if let Some(why) = patience.is_over() {
+        deadline.hear((leave_phase.left_count + leave_phase.ended) as u64);
+        if let Some(why) = deadline.is_over() {
             bail!(
                 "{why}: of {leavers} members {} have left",
-                leaving.left_count.max(leaving.ended)
+                leave_phase.left_count.max(leave_phase.ended)
             );
         }
-        progress
-            .show(|| format!("leaving: {} of {leavers}", leaving.left_count.max(leaving.ended)));
-        // Descriptors make no sound: where they are what is waited for, look often.
-        let deadline = patience.end().min(clock.now() + 5_000_000);
-        crowd.poll(deadline, &mut leaving)?;
+        progress.show(|| {
+            format!("leave_phase: {} of {leavers}", leave_phase.left_count.max(leave_phase.ended))
+        });
+        // Descriptors make no parsed: where they are what is waited for, look often.
+        let until = deadline.end().min(clock.now() + 5_000_000);
+        clients.poll(until, &mut leave_phase)?;
     }
 }

@@ -1,9 +1,9 @@
-//! What arrived at a member, cut into what was said and what else the server told.
+//! Cuts the bytes that a member received into measured texts and everything else.
 //!
 //! Everything here is per delivery, so it is cheap: lines of one protocol have one shape, and
-//! once that shape is known the next text is looked for only where it must stand, and those that
-//! follow on it are taken together. Whatever
-//! does not stand there is cut at its line end and read with care. No sockets here.
+//! once that shape is known, the next text is looked for only in its place, and texts that follow
+//! each other are taken together. Anything else is cut at its line end and examined. No sockets
+//! here.
 
 use crate::{
     name,
@@ -13,7 +13,7 @@ use crate::{
 
 /// The next thing heard.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Sound<'a> {
+pub(crate) enum Parsed<'a> {
     /// Texts of this run.
     Said(Lines),
     /// A line with a text of this run that is not whole, or stands under another's name.
@@ -30,8 +30,8 @@ enum LastByte {
     OfText,
 }
 
-/// The ears of all members, which all learn the same shape.
-pub(crate) struct Ear {
+/// The parsers of all members, which all learn the same shape.
+pub(crate) struct Parser {
     wording: Wording,
     /// Bytes of the text's own line before the text.
     lead_bytes: usize,
@@ -43,7 +43,7 @@ pub(crate) struct Ear {
     signed: bool,
 }
 
-impl Ear {
+impl Parser {
     pub(crate) fn new(wording: Wording, protocol: &dyn Protocol) -> Self {
         Self {
             wording,
@@ -54,7 +54,7 @@ impl Ear {
         }
     }
 
-    /// The first sound in `bytes` and how many bytes it took; `None` if more must arrive first.
+    /// The first parsed in `bytes` and how many bytes it took; `None` if more must arrive first.
     ///
     /// `header` is what stands before every text's line in this protocol and room.
     #[inline]
@@ -63,7 +63,7 @@ impl Ear {
         protocol: &dyn Protocol,
         header: &[u8],
         bytes: &'a [u8],
-    ) -> Option<(Sound<'a>, usize)> {
+    ) -> Option<(Parsed<'a>, usize)> {
         if let Some(found) = self.next_of_known_shape(header, bytes) {
             return Some(found);
         }
@@ -75,7 +75,7 @@ impl Ear {
         &self,
         header: &[u8],
         bytes: &'a [u8],
-    ) -> Option<(Sound<'a>, usize)> {
+    ) -> Option<(Parsed<'a>, usize)> {
         let text_at = header.len() + self.lead_bytes;
         let tail_at = text_at + self.wording.text_bytes();
         let end = tail_at + self.tail_bytes;
@@ -96,7 +96,7 @@ impl Ear {
             return None;
         }
         let count = self.wording.count_frames(said, bytes, text_at, end);
-        Some((Sound::Said(Lines { first: said, count }), end * count as usize))
+        Some((Parsed::Said(Lines { first: said, count }), end * count as usize))
     }
 
     #[cold]
@@ -106,12 +106,12 @@ impl Ear {
         protocol: &dyn Protocol,
         header: &[u8],
         bytes: &'a [u8],
-    ) -> Option<(Sound<'a>, usize)> {
+    ) -> Option<(Parsed<'a>, usize)> {
         let end = protocol.line_end(bytes)?;
         let line = bytes[..end].strip_suffix(b"\n").unwrap_or(&bytes[..end]);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let Some(text_at) = self.wording.find(line) else {
-            return Some((Sound::Line(line), end));
+            return Some((Parsed::Line(line), end));
         };
         let tail_at = text_at + self.wording.text_bytes();
         let lead = line.get(header_bytes(header, line)..text_at).unwrap_or_default();
@@ -120,14 +120,14 @@ impl Ear {
             .and_then(|text| self.wording.read(text))
             .filter(|&said| !self.signed || is_signed(lead, said));
         let Some(said) = said else {
-            return Some((Sound::Garbled(line), end));
+            return Some((Parsed::Garbled(line), end));
         };
         // Where the header is lines of its own, it is not in this one.
         self.lead_bytes = text_at - header_bytes(header, line);
         self.tail_bytes = end - tail_at;
         let of_text = LastByte::OfText;
         self.last_byte = Some(if end == tail_at { of_text } else { LastByte::Is(bytes[end - 1]) });
-        Some((Sound::Said(Lines { first: said, count: 1 }), end))
+        Some((Parsed::Said(Lines { first: said, count: 1 }), end))
     }
 }
 
@@ -159,28 +159,30 @@ mod tests {
         String::from_utf8(text).unwrap()
     }
 
-    /// Hears `stream` in one piece, then cut in two at every place, and wants the same sounds.
+    /// Hears `stream` in one piece, then cut in two at every place, and wants the same parsed.
     #[track_caller]
-    fn check(protocol: protocol::Choice, stream: &str, sounds: &[&str]) {
+    fn check(protocol: protocol::Choice, stream: &str, parsed: &[&str]) {
         let wording = Wording::new(64, 0x5A5);
         let stream = stream.replace("TEXT", &text(&wording));
         for cut in 0..stream.len() {
             let protocol = protocol.protocol();
             let header = protocol.header(0, wording.text_bytes());
-            let mut ear = Ear::new(wording.clone(), protocol);
+            let mut parser = Parser::new(wording.clone(), protocol);
             let mut heard = Vec::new();
             let mut waiting = Vec::new();
             for part in [&stream.as_bytes()[..cut], &stream.as_bytes()[cut..]] {
                 waiting.extend_from_slice(part);
                 let mut at = 0;
-                while let Some((sound, used)) = ear.next(protocol, &header, &waiting[at..]) {
-                    match sound {
-                        Sound::Said(lines) => {
+                while let Some((parsed, used)) = parser.next(protocol, &header, &waiting[at..]) {
+                    match parsed {
+                        Parsed::Said(lines) => {
                             assert_eq!(lines, Lines { first: SAID, count: 1 });
                             heard.push("said".to_owned());
                         }
-                        Sound::Garbled(_) => heard.push("garbled".to_owned()),
-                        Sound::Line(line) => heard.push(String::from_utf8_lossy(line).into_owned()),
+                        Parsed::Garbled(_) => heard.push("garbled".to_owned()),
+                        Parsed::Line(line) => {
+                            heard.push(String::from_utf8_lossy(line).into_owned())
+                        }
                     }
                     at += used;
                 }
@@ -193,7 +195,7 @@ mod tests {
                     && line != "message"
                     && line != "r00000"
             });
-            assert_eq!(heard, sounds, "cut at {cut}");
+            assert_eq!(heard, parsed, "cut at {cut}");
             assert_eq!(waiting, b"", "cut at {cut}");
         }
     }
@@ -232,9 +234,11 @@ mod tests {
             let bytes = frame.repeat(3);
             let protocol = choice.protocol();
             let header = protocol.header(0, wording.text_bytes());
-            let mut ear = Ear::new(wording, protocol);
+            let mut parser = Parser::new(wording, protocol);
             let (mut at, mut said) = (0, 0);
-            while let Some((Sound::Said(lines), used)) = ear.next(protocol, &header, &bytes[at..]) {
+            while let Some((Parsed::Said(lines), used)) =
+                parser.next(protocol, &header, &bytes[at..])
+            {
                 assert_eq!(lines.first, SAID, "{choice}");
                 said += lines.count;
                 at += used;

@@ -1,9 +1,9 @@
-//! What is told of what the members hear: each part of a run listens for what it needs.
+//! How a part of a run learns what the members receive: [`Observer`] gets every line and notice.
 
 use crate::{clock::Nanos, text::Lines};
 
-/// Who listens to what the members hear, all told in the order in which it came.
-pub(crate) trait Audience {
+/// Receives what the members received, in order of arrival.
+pub(crate) trait Observer {
     /// A member heard texts; their bytes were read at `read`.
     fn said(&mut self, member: usize, lines: Lines, read: Nanos);
 

@@ -1,20 +1,20 @@
-//! The members log in, as fast as the server lets them.
+//! Logs the members in, as fast as the server takes them.
 
 use anyhow::{Result, bail};
 
 use crate::{
-    audience::{Audience, News},
+    clients::Clients,
     clock::Nanos,
-    crowd::Crowd,
-    patience::Patience,
+    deadline::Deadline,
+    join_check::JoinCheck,
+    observer::{News, Observer},
     plan::Plan,
     progress::Progress,
-    roster::Roster,
     text::Lines,
 };
 
 /// How the logging in went.
-pub(crate) struct Gathered {
+pub(crate) struct LoggedIn {
     /// From the first connection until everyone was in.
     pub(crate) login_nanos: Nanos,
     /// From the first connection until everyone who was there had been told of everyone who came.
@@ -23,22 +23,22 @@ pub(crate) struct Gathered {
     pub(crate) wrong_notices: u64,
 }
 
-struct Gathering {
+struct LoginPhase {
     entered: usize,
-    roster: Option<Roster>,
+    join_check: Option<JoinCheck>,
     notices: u64,
     skipped: u64,
 }
 
-impl Gathering {
+impl LoginPhase {
     fn is_told(&self) -> bool {
-        self.roster
-            .as_ref()
-            .is_none_or(|roster| roster.told_pairs() + self.skipped >= roster.all_pairs())
+        self.join_check.as_ref().is_none_or(|join_check| {
+            join_check.told_pairs() + self.skipped >= join_check.all_pairs()
+        })
     }
 }
 
-impl Audience for Gathering {
+impl Observer for LoginPhase {
     fn said(&mut self, _member: usize, _lines: Lines, _read: Nanos) {}
 
     fn garbled(&mut self, _member: usize) {}
@@ -48,8 +48,8 @@ impl Audience for Gathering {
             News::Entered => self.entered += 1,
             News::Joined(joined) => {
                 self.notices += 1;
-                if let Some(roster) = &mut self.roster {
-                    roster.tell(member, joined);
+                if let Some(join_check) = &mut self.join_check {
+                    join_check.tell(member, joined);
                 }
             }
             News::Skipped(lines) => self.skipped += lines,
@@ -59,53 +59,54 @@ impl Audience for Gathering {
 }
 
 /// Lets all members in; with `join_storm` also waits until each has been told of each.
-pub(crate) fn gather(
+pub(crate) fn log_in(
     plan: &Plan,
-    crowd: &mut Crowd,
-    patience: &mut Patience,
+    clients: &mut Clients,
+    deadline: &mut Deadline,
     progress: &mut Progress,
-) -> Result<Gathered> {
-    let clock = crowd.clock();
+) -> Result<LoggedIn> {
+    let clock = clients.clock();
     let begin = clock.now();
     let at_once = plan.connecting.unwrap_or_else(|| plan.protocol.protocol().connecting());
-    let roster = plan.join_storm.then(|| Roster::new(plan.members));
-    let mut gathering = Gathering { entered: 0, roster, notices: 0, skipped: 0 };
+    let join_check = plan.join_storm.then(|| JoinCheck::new(plan.members));
+    let mut login_phase = LoginPhase { entered: 0, join_check, notices: 0, skipped: 0 };
     let mut login_nanos = None;
     loop {
-        while crowd.members() < plan.members && crowd.members() - gathering.entered < at_once {
-            crowd.admit()?;
+        while clients.members() < plan.members && clients.members() - login_phase.entered < at_once
+        {
+            clients.admit()?;
         }
-        if gathering.entered == plan.members && login_nanos.is_none() {
+        if login_phase.entered == plan.members && login_nanos.is_none() {
             login_nanos = Some(clock.now() - begin);
         }
         if let Some(login_nanos) = login_nanos
-            && gathering.is_told()
+            && login_phase.is_told()
         {
-            return gathering.close(login_nanos, clock.now() - begin);
+            return login_phase.close(login_nanos, clock.now() - begin);
         }
-        patience.hear(gathering.entered as u64 + gathering.notices);
-        if let Some(why) = patience.is_over() {
+        deadline.hear(login_phase.entered as u64 + login_phase.notices);
+        if let Some(why) = deadline.is_over() {
             bail!(
                 "{why}: {} of {} members are in, {} notices have come",
-                gathering.entered,
+                login_phase.entered,
                 plan.members,
-                gathering.notices
+                login_phase.notices
             );
         }
         progress.show(|| {
             format!(
                 "logging in: {} of {}, {} notices",
-                gathering.entered, plan.members, gathering.notices
+                login_phase.entered, plan.members, login_phase.notices
             )
         });
-        crowd.poll(patience.end(), &mut gathering)?;
+        clients.poll(deadline.end(), &mut login_phase)?;
     }
 }
 
-impl Gathering {
-    fn close(self, login_nanos: Nanos, told_nanos: Nanos) -> Result<Gathered> {
-        let Some(roster) = self.roster else {
-            return Ok(Gathered { login_nanos, told_nanos: None, wrong_notices: 0 });
+impl LoginPhase {
+    fn close(self, login_nanos: Nanos, told_nanos: Nanos) -> Result<LoggedIn> {
+        let Some(join_check) = self.join_check else {
+            return Ok(LoggedIn { login_nanos, told_nanos: None, wrong_notices: 0 });
         };
         if self.skipped > 0 {
             bail!(
@@ -113,7 +114,7 @@ impl Gathering {
                 self.skipped
             );
         }
-        let wrong_notices = roster.doubled() + roster.wrong_pairs();
-        Ok(Gathered { login_nanos, told_nanos: Some(told_nanos), wrong_notices })
+        let wrong_notices = join_check.doubled() + join_check.wrong_pairs();
+        Ok(LoggedIn { login_nanos, told_nanos: Some(told_nanos), wrong_notices })
     }
 }

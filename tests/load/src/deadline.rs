@@ -1,11 +1,11 @@
-//! How long a run waits for what must come.
+//! How long a run waits: until nothing has arrived for a while, or the run has taken too long.
 
 use std::time::Duration;
 
 use crate::clock::{Clock, Nanos, nanos};
 
 /// Bounds a run: by how long nothing comes, and by how long it takes in all.
-pub(crate) struct Patience {
+pub(crate) struct Deadline {
     clock: Clock,
     silence: Duration,
     limit: Duration,
@@ -13,7 +13,7 @@ pub(crate) struct Patience {
     heard_at: Nanos,
 }
 
-impl Patience {
+impl Deadline {
     pub(crate) fn new(clock: Clock, silence: Duration, limit: Duration) -> Self {
         Self { clock, silence, limit, heard: 0, heard_at: clock.now() }
     }
@@ -46,6 +46,6 @@ impl Patience {
             ));
         }
         (now >= self.end())
-            .then(|| format!("nothing came for --patience {} s", self.silence.as_secs_f64()))
+            .then(|| format!("nothing came for --silence-limit {} s", self.silence.as_secs_f64()))
     }
 }

@@ -1,12 +1,10 @@
-//! The floor: a server that reads nothing of what it passes on.
+//! The baseline: the cheapest possible server, which relays bytes without parsing them.
 //!
-//! One thread, one epoll, one `recv`, then the same bytes in one `send` to everyone. Whatever
-//! a chat server does, it does this too, so no server on this shape of system call is faster:
-//! what it costs more than this is what it costs.
+//! One thread, one epoll; one `recv`, then one `send` of the same bytes to each connection. Every
+//! chat server has to make these system calls, so what it costs beyond them is its own work.
 //!
-//! Nothing is lost: what a socket does not take waits in a queue of its own, which nothing
-//! bounds, and goes when the socket takes it. A line that spans two reads (64 KiB) may have
-//! another's line in its middle.
+//! Nothing is lost: bytes that a socket does not take wait in an unbounded queue. A line that
+//! spans two reads (64 KiB) may have another line in its middle.
 
 use std::{
     io::Write as _,
@@ -35,7 +33,7 @@ struct Connection {
     waiting: Vec<u8>,
 }
 
-struct Floor {
+struct Baseline {
     epoll: OwnedFd,
     /// By descriptor, so that an event finds its connection and sending walks them in order.
     connections: Vec<Option<Connection>>,
@@ -56,7 +54,7 @@ pub(crate) fn serve(address: SocketAddr) -> Result<()> {
     let bound =
         SocketAddr::try_from(getsockname(&listener).with_context(failed)?).with_context(failed)?;
     let mut stdout = std::io::stdout();
-    writeln!(stdout, "floor: listening at {bound}")
+    writeln!(stdout, "baseline: listening at {bound}")
         .and_then(|()| stdout.flush())
         .context("failed to say the address")?;
 
@@ -64,12 +62,12 @@ pub(crate) fn serve(address: SocketAddr) -> Result<()> {
     let listener_key = listener.as_raw_fd() as usize;
     epoll::add(&epoll, &listener, EventData::new_u64(listener_key as u64), EventFlags::IN)
         .context("failed to watch the listener")?;
-    let mut floor = Floor { epoll, connections: Vec::new(), gone: Vec::new() };
+    let mut baseline = Baseline { epoll, connections: Vec::new(), gone: Vec::new() };
     let mut events = Vec::with_capacity(EVENTS_AT_ONCE);
     let mut buffer = vec![0; READ_BYTES];
     loop {
         events.clear();
-        match epoll::wait(&floor.epoll, rustix::buffer::spare_capacity(&mut events), None) {
+        match epoll::wait(&baseline.epoll, rustix::buffer::spare_capacity(&mut events), None) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error).context("failed to wait for the connections"),
         }
@@ -77,20 +75,20 @@ pub(crate) fn serve(address: SocketAddr) -> Result<()> {
             let (flags, data) = (event.flags, event.data.u64());
             let key = data as usize;
             if key == listener_key {
-                floor.accept(&listener)?;
+                baseline.accept(&listener)?;
                 continue;
             }
             if flags.contains(EventFlags::OUT) {
-                floor.send_waiting(key);
+                baseline.send_waiting(key);
             }
             if flags.intersects(EventFlags::IN | EventFlags::HUP | EventFlags::ERR) {
-                floor.pass_on(key, &mut buffer);
+                baseline.pass_on(key, &mut buffer);
             }
         }
     }
 }
 
-impl Floor {
+impl Baseline {
     fn accept(&mut self, listener: &OwnedFd) -> Result<()> {
         loop {
             let socket = match accept_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
