@@ -290,13 +290,13 @@ pub(crate) mod tests {
             assert_eq!(found, verdicts);
         }
         let (madang, baseline) = ((Kind::Madang, &[9e6][..]), (Kind::Baseline, &[12e6][..]));
-        let (nats, redis) = ((Kind::Nats, &[4e6][..]), (Kind::Redis, &[5e6][..]));
+        let (nats, redis) = ((Kind::Nats, &[2e6][..]), (Kind::Redis, &[5e6][..]));
         check(
             figure,
             &[madang, baseline, nats, redis],
             &[(false, "1.80 × Redis, wants ≥ 3.00"), (false, "0.75 × baseline, wants ≥ 0.90")],
         );
-        check(figure, &[madang, nats], &[(true, "2.25 × nats-server, wants ≥ 3.00")]);
+        check(figure, &[madang, nats], &[(true, "4.50 × nats-server, wants ≥ 3.00")]);
         check(figure, &[madang], &[]);
         check(figure, &[baseline, nats, redis], &[]);
     }
