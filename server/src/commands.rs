@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use madang_protocol::{
     command::{Command, CommandError, Role},
+    event::ServerMessage,
     limits::TOPIC_BYTES,
     notice::{Goodbye, Notice},
     text::Lang,
@@ -45,9 +46,9 @@ impl Connection {
             (_, None) => self.notice(&Notice::LoginFirst, nonce),
             (command, Some(session)) => {
                 let known = nonce.and_then(|nonce| session.knows_nonce(nonce));
-                if known.is_some() {
+                if let Some(id) = known {
                     // It was carried out, and its answer was lost with the connection.
-                    self.acknowledge(nonce);
+                    self.acknowledge(nonce, id);
                 } else {
                     self.take_members_command(&session, command, nonce);
                 }
@@ -122,7 +123,7 @@ impl Connection {
             }
             self.last_word = Some(text);
         }
-        self.acknowledge(nonce);
+        self.acknowledge(nonce, None);
         Err(CloseReason::Told(Goodbye::Quit))
     }
 
@@ -134,11 +135,12 @@ impl Connection {
         self.send(answer);
     }
 
-    /// Sends an `ack`, to who wants one.
-    fn acknowledge(&self, nonce: Option<&str>) {
-        if nonce.is_some() {
+    /// Sends an `ack` with the id of what was said, if something was; nothing without a
+    /// nonce.
+    fn acknowledge(&self, nonce: Option<&str>, id: Option<u64>) {
+        if let Some(nonce) = nonce {
             let mut answer = self.answer();
-            answer.ack(nonce);
+            answer.message(&ServerMessage::Ack { nonce: nonce.into(), id });
             self.send(answer);
         }
     }
@@ -148,7 +150,7 @@ impl Connection {
         if let (Some(nonce), Some(session)) = (nonce, &self.session) {
             session.note_nonce(nonce, None);
         }
-        self.acknowledge(nonce);
+        self.acknowledge(nonce, None);
     }
 
     /// Acknowledges what was done, or says why it was not.

@@ -327,3 +327,88 @@ fn words_in_json_are_in_the_language_of_the_session() {
     alice.send_json(json!({"type": "say", "text": "hm"}));
     assert!(alice.expect_error("no_room", None).starts_with("You are in no room"));
 }
+
+/// Sends lines and returns all that comes of them.
+#[track_caller]
+fn all_of(client: &mut TestClient, lines: &str) -> Vec<Value> {
+    client.send(lines);
+    let nonce = give(client, "/ping");
+    let mut messages = Vec::new();
+    loop {
+        match client.expect_json() {
+            pong if pong["nonce"] == nonce && pong["type"] == "pong" => {
+                client.expect_message("ack");
+                return messages;
+            }
+            message => messages.push(message),
+        }
+    }
+}
+
+#[test]
+fn a_repeated_nonce_is_answered_by_the_same_ack_and_nothing_is_done_twice() {
+    let server = TestServer::start(|config| config.rate_limit = None);
+    let mut alice = server.login_json("alice");
+    all_of(&mut alice, "{\"type\":\"command\",\"line\":\"/new\"}\n");
+    let key = check_answer(&mut alice, "/invite", "invite")["key"].clone();
+    let mut bob = server.connect();
+    bob.login_to(&format!("#{}", key.as_str().expect("a key")), "bob");
+    all_of(&mut alice, "");
+
+    // What each leads to for bob.
+    for (at, (line, told)) in [
+        ("/me waves", "* alice waves\n"),
+        ("/topic maths", "-- [alice]님이 정한 주제: maths --\n"),
+        ("/nick alicia", "-- [alice]님의 이름이 [alicia](으)로 바뀌었습니다 --\n"),
+        ("/msg bob psst", "[귓속말 alicia] psst\n"),
+        ("/ignore bob", ""),
+        ("/unignore bob", ""),
+        ("/mute bob 10m", "-- [alicia]님이 [bob]님의 말을 10분 동안 막았습니다 --\n"),
+        ("/unmute bob", "-- [bob]님이 다시 말할 수 있습니다 --\n"),
+        ("/lock", "-- [alicia]님이 방을 잠갔습니다 --\n"),
+        ("/unlock", "-- [alicia]님이 방의 잠금을 풀었습니다 --\n"),
+        ("/limit 9", "-- [alicia]님이 정원을 9명으로 정했습니다 --\n"),
+        ("/owner bob", "-- [bob]님이 방장이 되었습니다 --\n"),
+        ("/new", "[alicia]님이 퇴장했습니다.\n"),
+        ("/leave", ""),
+        ("/join math", ""),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let nonce = format!("n{at}");
+        let request = format!("{}\n", json!({"type": "command", "line": line, "nonce": nonce}));
+        let answered = all_of(&mut alice, &request);
+        let is_ack = |message: &&Value| message["type"] == "ack";
+        let ack = answered.iter().find(is_ack).unwrap_or_else(|| panic!("{line}: {answered:?}"));
+        assert_eq!(ack["id"].is_u64(), line.starts_with("/me"), "{ack}");
+        bob.expect_next(told);
+        // One at a time, and two in one read.
+        for repeated in [request.clone(), request.repeat(2)] {
+            let answered = all_of(&mut alice, &repeated);
+            assert_eq!(answered.len(), repeated.lines().count(), "{line}: {answered:?}");
+            assert!(answered.iter().all(|answer| answer == ack), "{line}: {answered:?}");
+        }
+    }
+    // Before it was carried out, too: it is in the same read.
+    let request = json!({"type": "command", "line": "/me twice", "nonce": "twice"});
+    let answered = all_of(&mut alice, &format!("{request}\n{request}\n"));
+    let count = |kind: &str| answered.iter().filter(|message| message["type"] == kind).count();
+    assert_eq!((count("said"), count("ack")), (1, 2), "{answered:?}");
+    bob.send("/ping\n").expect_next("퐁\n");
+}
+
+#[test]
+fn what_was_said_by_a_command_is_acked_with_its_id_on_the_websocket_too() {
+    let server = TestServer::start(|_| {});
+    let mut alice = server.login_websocket_json("alice");
+    let request = json!({"type": "command", "line": "/나 손을 흔든다", "nonce": "m"});
+    alice.send_json(&request);
+    let ack = alice.expect_json("ack");
+    assert_eq!(alice.expect_json("said")["id"], ack["id"]);
+    alice.send_json(&request);
+    assert_eq!(alice.expect_json("ack"), ack);
+    // A `say` with the same nonce is the same request to the server.
+    alice.send_json(&json!({"type": "say", "text": "other", "nonce": "m"}));
+    assert_eq!(alice.expect_json("ack"), ack);
+}
