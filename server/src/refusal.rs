@@ -1,5 +1,7 @@
 //! Why a room or a session does not do what it was asked; told to who asked only.
 
+use std::time::Instant;
+
 use madang_protocol::notice::Notice;
 
 /// Why something was refused.
@@ -28,6 +30,12 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
+    /// Who may not speak until then, or until it is lifted, is refused at `now`.
+    pub(crate) fn muted_until(until: Option<Instant>, now: Instant) -> Refusal {
+        let left = |until: Instant| until.saturating_duration_since(now).as_secs() + 1;
+        Refusal::Muted { seconds: until.map(left) }
+    }
+
     /// The words for it.
     pub(crate) fn notice(self) -> Notice<'static> {
         match self {

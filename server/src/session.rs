@@ -26,7 +26,7 @@ use madang_protocol::{
     text::Lang,
 };
 
-use crate::{answer::Answer, outbox::Outbox, room::Room, sync::Mutex};
+use crate::{answer::Answer, outbox::Outbox, refusal::Refusal, room::Room, sync::Mutex};
 
 /// How many private events are kept for who comes back.
 const PRIVATE_EVENTS: usize = 64;
@@ -339,6 +339,19 @@ impl Session {
         self.silenced.load(Ordering::Relaxed)
     }
 
+    /// Whether they may speak, as far as the operator is concerned: in any room, and to
+    /// one person alone.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Muted`].
+    pub(crate) fn check_not_silenced(&self, now: Instant) -> Result<(), Refusal> {
+        if !self.is_silenced() {
+            return Ok(());
+        }
+        Err(Refusal::muted_until(self.state.lock().silenced_until, now))
+    }
+
     /// Keeps them from speaking, until then or until it is lifted.
     pub(crate) fn silence(&self, until: Option<Instant>) {
         let mut state = self.state.lock();
@@ -480,7 +493,7 @@ mod tests {
         let alice = session(1, "alice", TEXT);
         let made = |number| {
             let now = std::time::SystemTime::now();
-            Arc::new(Room::new(number, "room", None, None, now, Arc::default()))
+            Arc::new(Room::new(number, "room", None, None, now, Arc::default(), Arc::default()))
         };
         let rooms = [made(1), made(2)];
         for _ in 0..3 {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use madang_protocol::text::Lang;
-use madang_tests::{TestClient, TestServer};
+use madang_tests::{TestClient, TestServer, WebSocketClient};
+use serde_json::{Value, json};
 
 use crate::commands::in_both_languages;
 
@@ -11,6 +12,92 @@ const NO_ROOM: (&str, &str) = (
     "지금은 어느 방에도 없습니다. 로비로: /leave, 다른 방으로: /join 방 (방 목록: /rooms)\n",
     "You are in no room now. To the lobby: /leave, to another: /join ROOM (/rooms lists them)\n",
 );
+
+/// A member at any of the doors.
+enum Member {
+    Lines(TestClient),
+    Json(TestClient),
+    WebSocketLines(WebSocketClient),
+    WebSocketJson(WebSocketClient),
+}
+
+impl Member {
+    /// Logs in as `name` at each door in turn, on a server of its own.
+    fn at_every_door(name: &str, check: impl Fn(&TestServer, Member)) {
+        type LogIn = fn(&TestServer, &str) -> Member;
+        let doors: [LogIn; 4] = [
+            |server, name| Member::Lines(server.login(name)),
+            |server, name| Member::Json(server.login_json(name)),
+            |server, name| Member::WebSocketLines(server.login_websocket(name)),
+            |server, name| Member::WebSocketJson(server.login_websocket_json(name)),
+        ];
+        for log_in in doors {
+            let server = TestServer::start(|config| config.rate_limit = None);
+            let member = log_in(&server, name);
+            check(&server, member);
+        }
+    }
+
+    fn speaks_json(&self) -> bool {
+        matches!(self, Member::Json(_) | Member::WebSocketJson(_))
+    }
+
+    /// Says a line, or gives a command.
+    #[track_caller]
+    fn send(&mut self, line: &str) {
+        let request = match line.starts_with('/') {
+            true => json!({"type": "command", "line": line}),
+            false => json!({"type": "say", "text": line}),
+        };
+        match self {
+            Member::Lines(client) => drop(client.send(format!("{line}\n"))),
+            Member::Json(client) => client.send_json(request),
+            Member::WebSocketLines(client) => drop(client.send(line)),
+            Member::WebSocketJson(client) => drop(client.send_json(&request)),
+        }
+    }
+
+    /// The next line or message.
+    #[track_caller]
+    fn expect_one(&mut self) -> String {
+        match self {
+            Member::Lines(client) | Member::Json(client) => client.expect_line(),
+            Member::WebSocketLines(client) | Member::WebSocketJson(client) => {
+                client.expect_message().trim_end().to_owned()
+            }
+        }
+    }
+
+    /// Says a line and returns all that comes of it, after all that came before.
+    #[track_caller]
+    fn all_of(&mut self, line: &str) -> Vec<String> {
+        self.send(line);
+        self.send("/ping over");
+        let pong =
+            if self.speaks_json() { r#"{"type":"pong","token":"over"}"# } else { "퐁 over" };
+        let mut heard = Vec::new();
+        loop {
+            match self.expect_one() {
+                line if line == pong => return heard,
+                line => heard.push(line),
+            }
+        }
+    }
+
+    /// `line` is refused with that code, and that is all that comes of it.
+    #[track_caller]
+    fn expect_refused(&mut self, line: &str, code: &str, korean: &str) {
+        let heard = self.all_of(line);
+        let [answer] = &heard[..] else { panic!("{line}: {heard:?}") };
+        if self.speaks_json() {
+            let error: Value = serde_json::from_str(answer).expect("it is JSON");
+            assert_eq!((&error["type"], &error["code"]), (&json!("error"), &json!(code)), "{line}");
+            assert_eq!(error["text"], korean, "{line}");
+        } else {
+            assert_eq!(answer, korean, "{line}");
+        }
+    }
+}
 
 /// A private room of alice's, where bob is, and its key.
 #[track_caller]
@@ -295,4 +382,77 @@ fn an_ended_mute_is_told_once_whoever_ends_it() {
     // The deadline of the first mute ends nothing of the second.
     bob.expect_nothing_for(Duration::from_millis(1_500));
     bob.send("hm\n").expect_next("You may not speak now; 1 d to go.\n");
+}
+
+#[test]
+fn whom_the_operator_mutes_says_nothing_to_anybody_at_any_door() {
+    Member::at_every_door("alice", |server, mut alice| {
+        let mut bob = server.login("bob");
+        bob.send("/msg alice hi\n").expect("hi\n");
+        alice.all_of("/ping");
+        server.operate("/mute alice 10m");
+        bob.expect_next("-- 운영자가 [alice]님의 말을 10분 동안 막았습니다 --\n");
+        alice.all_of("/ping");
+        let muted = "지금은 말할 수 없습니다. 10분 남았습니다.";
+        let words = [
+            "psst",
+            "/me psst",
+            "/msg bob psst",
+            "/귓 bob psst",
+            "/reply psst",
+            "/topic psst",
+            "/topic -",
+            "/nick psst",
+            "/new psst",
+        ];
+        for line in words {
+            alice.expect_refused(line, "muted", muted);
+        }
+        // In a room of her own, and in none.
+        alice.all_of("/new");
+        bob.expect_next("[alice]님이 퇴장했습니다.\n");
+        for line in words {
+            alice.expect_refused(line, "muted", muted);
+        }
+        server.operate("/kick alice");
+        alice.all_of("/ping");
+        for line in ["/msg bob psst", "/reply psst", "/nick psst", "/new psst"] {
+            alice.expect_refused(line, "muted", muted);
+        }
+        alice.all_of("/leave");
+        bob.expect_joined("alice");
+        server.operate("/unmute alice");
+        bob.expect_next("-- [alice]님이 다시 말할 수 있습니다 --\n");
+        alice.all_of("/msg bob at last");
+        bob.expect_next("[귓속말 alice] at last\n");
+        server.operate("/mute alice");
+        bob.expect_next("-- 운영자가 [alice]님의 말을 막았습니다 --\n");
+        alice.all_of("/ping");
+        let muted = "지금은 말할 수 없습니다. 말이 막혀 있습니다.";
+        alice.expect_refused("/msg bob psst", "muted", muted);
+        alice.send("/quit psst");
+        bob.expect_next("[alice]님이 퇴장했습니다.\n");
+    });
+}
+
+#[test]
+fn whom_the_owner_mutes_may_whisper_and_speak_elsewhere() {
+    Member::at_every_door("bob", |server, mut bob| {
+        let mut alice = server.login("alice");
+        let key = alice.make_room();
+        bob.all_of(&format!("/join #{key}"));
+        alice.expect_joined("bob");
+        alice.send("/mute bob\n").expect("막았습니다 --\n");
+        bob.all_of("/ping");
+        let muted = "지금은 말할 수 없습니다. 말이 막혀 있습니다.";
+        for line in ["psst", "/me psst", "/topic psst", "/nick psst"] {
+            bob.expect_refused(line, "muted", muted);
+        }
+        bob.all_of("/msg alice why?");
+        alice.expect_next("[귓속말 bob] why?\n");
+        bob.all_of("/leave");
+        alice.expect_next("[bob]님이 퇴장했습니다.\n");
+        let heard = bob.all_of("free");
+        assert!(heard.iter().any(|line| line.contains("free")), "{heard:?}");
+    });
 }

@@ -1,7 +1,7 @@
 //! Commands about people: who they are, what is said to them alone, what they are
 //! called, whom one hides.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use madang_protocol::{event::ServerMessage, name::UserName, notice::Notice, room::is_private};
 
@@ -58,8 +58,8 @@ impl Connection {
         if other.number == session.number {
             return self.notice(&Notice::Oneself, nonce);
         }
-        if session.is_silenced() {
-            return self.notice(&Refusal::Muted { seconds: None }.notice(), nonce);
+        if let Err(muted) = session.check_not_silenced(Instant::now()) {
+            return self.notice(&muted.notice(), nonce);
         }
         let user = other.name();
         let user = user.as_str();
@@ -86,6 +86,10 @@ impl Connection {
     }
 
     pub(super) fn rename(&mut self, session: &Arc<Session>, name: &UserName, nonce: Option<&str>) {
+        // The room knows that too, but who is in none has nobody else to refuse it.
+        if let Err(muted) = session.check_not_silenced(Instant::now()) {
+            return self.notice(&muted.notice(), nonce);
+        }
         let old = session.name();
         if old == *name {
             return self.notice(&Notice::NameKept, nonce);
@@ -104,7 +108,7 @@ impl Connection {
         let told = self.act(session, Action::Rename(name.as_str().into()));
         // In no room, there is nobody else who has to be told.
         let is_alone = matches!(told, Err(Refusal::NoMember | Refusal::Ended));
-        if told.is_err() && (!is_alone || session.is_silenced()) {
+        if told.is_err() && !is_alone {
             self.shared.users.give_up(session, name);
             return self.settle(told, nonce);
         }

@@ -121,6 +121,12 @@ impl Connection {
         topic: Option<&str>,
         nonce: Option<&str>,
     ) {
+        // A title is the topic that everyone who comes is shown.
+        if topic.is_some()
+            && let Err(muted) = session.check_not_silenced(Instant::now())
+        {
+            return self.notice(&muted.notice(), nonce);
+        }
         let room = match self.make_private(session, topic.unwrap_or_default()) {
             Ok(room) => room,
             Err(notice) => return self.notice(&notice, nonce),

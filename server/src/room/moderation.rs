@@ -65,19 +65,13 @@ impl Floor {
 
     /// Whether a session may say something here; for members whoever owns the room.
     pub(super) fn check_may_speak(&self, session: &Session) -> Result<(), Refusal> {
-        if session.is_silenced() {
-            return Err(Refusal::Muted { seconds: None });
-        }
+        session.check_not_silenced(self.now)?;
         if self.muted.is_empty() {
             return Ok(());
         }
-        match self.muted.get(&session.number).map(|muted| muted.until) {
+        match self.muted.get(&session.number) {
             None => Ok(()),
-            Some(None) => Err(Refusal::Muted { seconds: None }),
-            Some(Some(until)) => {
-                let left = until.saturating_duration_since(self.now);
-                Err(Refusal::Muted { seconds: Some(left.as_secs() + 1) })
-            }
+            Some(muted) => Err(Refusal::muted_until(muted.until, self.now)),
         }
     }
 
