@@ -191,7 +191,7 @@ mod tests {
 
     fn room(name: &str, is_private: bool) -> Room {
         let private = is_private.then(|| (RoomKey::from_bits(1), 1));
-        Room::new(1, name, private, None, SystemTime::now(), Arc::default())
+        Room::new(1, name, private, None, SystemTime::now(), Arc::default(), Arc::default())
     }
 
     fn address(text: &str) -> Option<SocketAddr> {

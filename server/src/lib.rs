@@ -73,6 +73,7 @@ mod user_manager;
 mod session;
 mod rooms;
 mod room;
+mod event_ids;
 mod refusal;
 mod mailbox;
 pub mod batch;

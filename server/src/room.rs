@@ -5,7 +5,8 @@
 //!
 //! 1. Whatever is posted to a room happens in one order, which every member sees:
 //!    from its own joining to its own leaving, without a hole, nothing twice.
-//! 2. The ids of a room's events rise by one, from the microsecond of its making.
+//! 2. The ids of a room's events rise by one, from the microsecond of its making, or
+//!    from above every id that any room has given, if the clock has gone back.
 //! 3. One round is one batch: a member is offered once what happened in it.
 //! 4. A listener is never waited for; a speaker may wait for its own room.
 //! 5. A round posts to no other room and takes no lock but sessions' and outboxes'.
@@ -24,6 +25,7 @@ use madang_protocol::{event::ServerMessage, room::RoomKey};
 
 use crate::{
     close_reason::CloseReason,
+    event_ids::EventIds,
     invite::Invite,
     mailbox::{Ended, Mailbox, Pump, Urgency},
     metrics::Metrics,
@@ -259,16 +261,12 @@ impl Room {
         private: Option<(RoomKey, u64)>,
         topic: Option<Arc<str>>,
         now: SystemTime,
+        ids: Arc<EventIds>,
         metrics: Arc<Metrics>,
     ) -> Room {
         let name: Arc<str> = name.into();
-        let since_1970 = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        // Below 2^53, which JSON numbers hold exactly, until the year 2255.
-        let first_id = since_1970.as_micros() as u64;
         let owner = private.map(|(_, owner)| owner);
-        let is_private = private.is_some();
-        let floor =
-            Floor::new(number, name.clone(), first_id, is_private, owner, topic, metrics.clone());
+        let floor = Floor::new(number, name.clone(), owner, topic, now, ids, metrics.clone());
         Room {
             number,
             name,
@@ -389,6 +387,12 @@ impl Room {
         if let Err(crossbeam_channel::RecvTimeoutError::Timeout) = is_done.recv_deadline(deadline) {
             tracing::error!(room = %self.name, "a room did not end in time");
         }
+    }
+
+    /// The id of the next event.
+    #[cfg(all(test, not(feature = "shuttle")))]
+    pub(crate) fn next_id(&self) -> u64 {
+        self.floor.lock().next_id()
     }
 
     /// Keeps whoever pumps from beginning a round, for as long as this is held.

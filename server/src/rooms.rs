@@ -12,7 +12,7 @@ use madang_protocol::{
     room::{Destination, LOBBY, RoomKey, RoomName, private_mark},
 };
 
-use crate::{metrics::Metrics, room::Room, sync::Mutex};
+use crate::{event_ids::EventIds, metrics::Metrics, room::Room, sync::Mutex};
 
 /// The rooms of a server.
 pub(crate) struct Rooms {
@@ -20,6 +20,7 @@ pub(crate) struct Rooms {
     pub(crate) lobby: Arc<Room>,
     /// The most rooms, the lobby aside.
     limit: usize,
+    ids: Arc<EventIds>,
     metrics: Arc<Metrics>,
     table: Mutex<Table>,
 }
@@ -61,9 +62,9 @@ pub(crate) enum Fate {
 impl Rooms {
     /// Has the lobby alone.
     pub(crate) fn new(limit: usize, metrics: Arc<Metrics>) -> Rooms {
-        let now = SystemTime::now();
-        let lobby = Arc::new(Room::new(0, LOBBY, None, None, now, metrics.clone()));
-        Rooms { lobby, limit, metrics, table: Mutex::new(Table::default()) }
+        let (now, ids) = (SystemTime::now(), Arc::<EventIds>::default());
+        let lobby = Room::new(0, LOBBY, None, None, now, ids.clone(), metrics.clone());
+        Rooms { lobby: Arc::new(lobby), limit, ids, metrics, table: Mutex::new(Table::default()) }
     }
 
     /// The room where somebody wants to go, if it exists.
@@ -87,10 +88,7 @@ impl Rooms {
             return Ok(room.clone());
         }
         table.check(self.limit)?;
-        table.last_number += 1;
-        let (number, now, metrics) = (table.last_number, SystemTime::now(), self.metrics.clone());
-        let room = Room::new(number, name.as_str(), None, None, now, metrics);
-        let room = Arc::new(room);
+        let room = self.make(&mut table, name.as_str(), None, None);
         table.public.insert(key, room.clone());
         Ok(room)
     }
@@ -114,13 +112,21 @@ impl Rooms {
                 break mark;
             }
         };
-        table.last_number += 1;
-        let number = table.last_number;
-        let (private, now, metrics) = (Some((key, owner)), SystemTime::now(), self.metrics.clone());
-        let room = Room::new(number, &mark, private, topic, now, metrics);
-        let room = Arc::new(room);
+        let room = self.make(&mut table, &mark, Some((key, owner)), topic);
         table.private.insert(key, room.clone());
         Ok(room)
+    }
+
+    fn make(
+        &self,
+        table: &mut Table,
+        name: &str,
+        private: Option<(RoomKey, u64)>,
+        topic: Option<Arc<str>>,
+    ) -> Arc<Room> {
+        table.last_number += 1;
+        let (now, ids, metrics) = (SystemTime::now(), self.ids.clone(), self.metrics.clone());
+        Arc::new(Room::new(table.last_number, name, private, topic, now, ids, metrics))
     }
 
     /// Ends a room that has been empty for `window`. The lobby never is.
@@ -270,6 +276,19 @@ mod tests {
         rooms.table.lock().marks.insert(private.name.clone());
         assert_eq!(rooms.end_if_empty(&private, Duration::ZERO), Fate::Gone);
         assert!(rooms.table.lock().marks.contains(&private.name));
+    }
+
+    #[test]
+    fn a_new_room_begins_above_every_id_that_was_given() {
+        let rooms = Rooms::new(10, Arc::default());
+        // As if the clock had been ahead until now.
+        let ahead = rooms.ids.first(SystemTime::now() + Duration::from_secs(3_600));
+        rooms.ids.note(ahead);
+        let public = rooms.make_public(&RoomName::parse("a").expect("a name")).expect("space");
+        let private = rooms.make_private(1, None).expect("space");
+        for room in [public, private] {
+            assert!(room.next_id() > ahead);
+        }
     }
 
     #[test]

@@ -245,7 +245,8 @@ mod tests {
     }
 
     fn room(number: u64) -> Arc<Room> {
-        Arc::new(Room::new(number, "room", None, None, SystemTime::now(), Arc::default()))
+        let now = SystemTime::now();
+        Arc::new(Room::new(number, "room", None, None, now, Arc::default(), Arc::default()))
     }
 
     /// The number of the session or room whose time has come.

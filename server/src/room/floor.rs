@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Weak},
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 
 use crossbeam_channel::Sender;
@@ -25,6 +25,7 @@ use crate::{
     batch::{Batch, Form},
     clock,
     close_reason::CloseReason,
+    event_ids::EventIds,
     history::{Asked, History},
     metrics::Metrics,
     outbox::Outbox,
@@ -49,6 +50,7 @@ pub(super) struct Floor {
     pub(super) name: Arc<str>,
     pub(super) is_private: bool,
     next_id: u64,
+    ids: Arc<EventIds>,
     /// The time of the round.
     time: Time,
     pub(super) now: Instant,
@@ -81,10 +83,10 @@ impl Floor {
     pub(super) fn new(
         number: u64,
         name: Arc<str>,
-        first_id: u64,
-        is_private: bool,
         owner: Option<u64>,
         topic: Option<Arc<str>>,
+        made: SystemTime,
+        ids: Arc<EventIds>,
         metrics: Arc<Metrics>,
     ) -> Floor {
         let now = Instant::now();
@@ -99,8 +101,9 @@ impl Floor {
         Floor {
             number,
             name: name.clone(),
-            is_private,
-            next_id: first_id,
+            is_private: owner.is_some(),
+            next_id: ids.first(made),
+            ids,
             time: clock::now(),
             now,
             members: Members::default(),
@@ -161,10 +164,18 @@ impl Floor {
             *self.published.lock() = self.status();
         }
         let events = self.batch_len();
+        if events > 0 {
+            self.ids.note(self.next_id - 1);
+        }
         self.tell();
         self.told = Instant::now();
         self.metrics.count_round(u64::from(events), self.told - now);
         std::mem::take(&mut self.answers)
+    }
+
+    #[cfg(all(test, not(feature = "shuttle")))]
+    pub(super) fn next_id(&self) -> u64 {
+        self.next_id
     }
 
     /// When everyone had been told of the last round.

@@ -134,14 +134,14 @@ impl Person {
 
 fn room() -> Arc<Room> {
     let made = SystemTime::UNIX_EPOCH + Duration::from_micros(1_000);
-    Arc::new(Room::new(0, "lobby", None, None, made, Arc::default()))
+    Arc::new(Room::new(0, "lobby", None, None, made, Arc::default(), Arc::default()))
 }
 
 /// A private room of the session 1, whose first id is 1000.
 fn private_room() -> Arc<Room> {
     let made = SystemTime::UNIX_EPOCH + Duration::from_micros(1_000);
     let private = Some((RoomKey::from_bits(1), 1));
-    Arc::new(Room::new(7, "private-k3f9", private, None, made, Arc::default()))
+    Arc::new(Room::new(7, "private-k3f9", private, None, made, Arc::default(), Arc::default()))
 }
 
 /// Puts posts into one round.
@@ -225,6 +225,29 @@ fn ids_rise_by_one_from_the_microsecond_of_the_rooms_making() {
     let ids: Vec<&str> = ids.iter().map(|id| &id[..4]).collect();
     // The welcome and the acks come before the batch.
     assert_eq!(ids, ["1000", "1001", "1002", "1000", "1001", "1002"], "{text}");
+}
+
+#[test]
+fn a_room_that_is_made_again_after_the_clock_went_back_gives_no_id_twice() {
+    let ids = Arc::<EventIds>::default();
+    let made_at = |micros| {
+        let made = SystemTime::UNIX_EPOCH + Duration::from_micros(micros);
+        Arc::new(Room::new(0, "math", None, None, made, ids.clone(), Arc::default()))
+    };
+    let joined_as = |room: &Arc<Room>| {
+        let alice = Person::new(1, "alice", Form::Json);
+        one_round(room, vec![alice.joins(room), alice.says("a"), alice.says("b")]);
+        let text = alice.socket.text();
+        let id = text.split("\"id\":").nth(1).and_then(|rest| rest.split(',').next());
+        id.and_then(|id| id.parse::<u64>().ok()).unwrap_or_else(|| panic!("no id in {text}"))
+    };
+    let former = made_at(5_000);
+    assert_eq!(joined_as(&former), 5_000);
+    assert_eq!(joined_as(&made_at(1_000)), 5_003, "above the last of the former");
+    // Its first event is its place, whatever other rooms have given since.
+    let (one, other) = (made_at(9_000), made_at(9_000));
+    assert_eq!((joined_as(&one), joined_as(&other)), (9_000, 9_000));
+    assert_eq!(joined_as(&made_at(0)), 9_003);
 }
 
 #[test]
