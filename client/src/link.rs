@@ -55,7 +55,7 @@ impl Link {
             Speaks::Lines => link.connection.send(format!("/lang {lang}\n/json\n").as_bytes()),
             Speaks::Json => {
                 let (line, nonce) = (format!("/lang {lang}"), Some(LANG_NONCE.to_owned()));
-                link.send([&Request::Command { line, nonce }]);
+                link.send([&Request::Command { line, room: None, nonce }]);
             }
         }
         let mut bytes = first.to_vec();

@@ -237,7 +237,7 @@ impl Pipe<'_> {
             let number = if is_command {
                 self.session.ask_line(&text)
             } else {
-                self.session.ask(|nonce| Request::Say { text, nonce })
+                self.session.ask(|nonce| Request::Say { text, room: None, nonce })
             };
             self.lines.push_back((number, span));
             if let Some(line) = self.held.take() {

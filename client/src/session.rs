@@ -270,8 +270,8 @@ impl Session {
     /// Says or commands what a person has typed.
     pub(crate) fn ask_line(&mut self, line: &str) -> u64 {
         self.ask(|nonce| match Input::parse(line) {
-            Input::Text(text) => Request::Say { text: text.to_owned(), nonce },
-            Input::Command(_) => Request::Command { line: line.to_owned(), nonce },
+            Input::Text(text) => Request::Say { text: text.to_owned(), room: None, nonce },
+            Input::Command(_) => Request::Command { line: line.to_owned(), room: None, nonce },
         })
     }
 
@@ -365,7 +365,7 @@ impl Session {
         let Some(link) = &mut self.link else {
             return;
         };
-        link.send([&Request::Command { line: line.into(), nonce: None }]);
+        link.send([&Request::Command { line: line.into(), room: None, nonce: None }]);
         let deadline = Instant::now() + LEAVE_TIMEOUT;
         while let Ok(incoming) = self.incoming().recv_deadline(deadline) {
             let Ok(received) = self.take(incoming) else {

@@ -98,18 +98,23 @@
 //! | `login` | \[`name`\] \[`room`\] \[`history`\] | a name, in a room as `/join` takes it, with so many events of history |
 //! | `login` | \[`name`\] `new_room` \[`topic`\] | a name, in a new private room of one's own; without `room` |
 //! | `login` | `session` \[`room`\] \[`last`\] \[`last_private`\] | a session, as below |
-//! | `say` | `text` | saying it, in one line or several; a slash means nothing |
-//! | `command` | `line` | a command, in the words of a line ([`command`]) |
+//! | `say` | `text` \[`room`\] | saying it, in one line or several; a slash means nothing |
+//! | `command` | `line` \[`room`\] | a command, in the words of a line ([`command`]) |
 //! | `history` | \[`before`\] \[`limit`\] | what happened before an id, the newest last |
 //!
 //! ```text
 //! → {"type":"login","name":"bob","room":"#78e4c-v9s0a-c0m7h-8129r-zech6s","history":20,"nonce":"1"}
 //! → {"type":"login","name":"alice","new_room":true,"topic":"작전","nonce":"1"}
 //! → {"type":"login","session":"5457fe9c94a686fb3820abb2563df2d7","room":"lobby","last":1795380874462193,"last_private":3}
-//! → {"type":"say","text":"hi","nonce":"2"}
+//! → {"type":"say","text":"hi","room":"lobby","nonce":"2"}
 //! → {"type":"command","line":"/msg bob psst","nonce":"3"}
 //! → {"type":"history","before":1795380874462193,"limit":50,"nonce":"4"}
 //! ```
+//!
+//! `room` in a `say` or `command` is the room it was written for, by the name that
+//! events give it. It is refused with `other_room` if the member has another room by the
+//! time it is read: words that wait for a connection, or that cross a move on the way,
+//! are never said where their writer did not mean them.
 //!
 //! # Events
 //!
@@ -174,7 +179,7 @@
 //! | `nobody`, `not_here`, `oneself` | nobody has the name; nobody here; it is one's own |
 //! | `no_such_room`, `room_locked`, `room_full`, `in_room_already` | one can't go there; a wrong key, an expired and an ended one are one answer |
 //! | `too_many_rooms`, `rooms_too_fast` | no room is made |
-//! | `no_room`, `muted`, `owner_only` | one may not say or do that here |
+//! | `no_room`, `other_room`, `muted`, `owner_only` | one may not say or do that here |
 //! | `silenced` | the owner's mute is lifted, but the operator's is not |
 //! | `ignored`, `whisper_refused`, `no_whisper`, `too_many_hidden` | the whisper was not delivered; nobody to answer; nobody more can be hidden |
 //!

@@ -96,6 +96,8 @@ pub enum Notice<'a> {
     InRoomAlready,
     /// One is in no room; how to get into one.
     NoRoom,
+    /// What was written for another room is not said in this one.
+    OtherRoom,
     /// The room takes nobody new.
     RoomLocked,
     /// The room has as many members as it may have.
@@ -334,6 +336,7 @@ impl Notice<'_> {
             Notice::CommandRefused(CommandError::NoRoom) => "no_such_room",
             Notice::InRoomAlready => "in_room_already",
             Notice::NoRoom => "no_room",
+            Notice::OtherRoom => "other_room",
             Notice::RoomLocked => "room_locked",
             Notice::RoomFull { .. } => "room_full",
             Notice::TooManyRooms { .. } => "too_many_rooms",

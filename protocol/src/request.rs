@@ -47,6 +47,9 @@ pub enum Request {
     Say {
         /// What is said: one line, or several.
         text: String,
+        /// The room it was written for; anywhere else it is refused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        room: Option<String>,
         /// Returned in the answer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<String>,
@@ -67,6 +70,9 @@ pub enum Request {
     Command {
         /// The command with its slash.
         line: String,
+        /// The room it was written for; anywhere else it is refused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        room: Option<String>,
         /// Returned in the answer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<String>,
@@ -209,7 +215,11 @@ mod tests {
         let text = "/not a command".to_owned();
         check(
             r#"{"type":"say","text":"/not a command","nonce":"c1","mood":{"a":[1]}}"#,
-            Request::Say { text, nonce: Some("c1".into()) },
+            Request::Say { text, room: None, nonce: Some("c1".into()) },
+        );
+        check(
+            r#"{"type":"say","text":"hi","room":"private-kzby"}"#,
+            Request::Say { text: "hi".into(), room: Some("private-kzby".into()), nonce: None },
         );
         check(
             r#"{"name":"alice","type":"login","room":"lobby","history":20}"#,
@@ -259,7 +269,7 @@ mod tests {
         );
         check(
             r#"{"type":"command","line":"/who"}"#,
-            Request::Command { line: "/who".into(), nonce: None },
+            Request::Command { line: "/who".into(), room: None, nonce: None },
         );
     }
 

@@ -307,11 +307,17 @@ impl Connection {
     #[inline(never)]
     fn take_request(&mut self, line: &str) -> Result<(), CloseReason> {
         match Request::parse(line) {
-            Ok(Request::Say { text, nonce }) => match check_message(&text) {
+            Ok(
+                Request::Say { room: Some(room), nonce, .. }
+                | Request::Command { room: Some(room), nonce, .. },
+            ) if !self.is_in(&room) => {
+                self.notice(&Notice::OtherRoom, nonce.as_deref());
+            }
+            Ok(Request::Say { text, nonce, .. }) => match check_message(&text) {
                 Ok(text) => self.say(text, false, nonce),
                 Err(notice) => self.notice(&notice, nonce.as_deref()),
             },
-            Ok(Request::Command { line, nonce }) => {
+            Ok(Request::Command { line, nonce, .. }) => {
                 self.post_speeches();
                 return self.take_command_line(&line, nonce.as_deref());
             }
@@ -325,6 +331,11 @@ impl Connection {
             Err(error) => self.refuse_request(error),
         }
         Ok(())
+    }
+
+    /// Whether what is said now would be said in the room of that name, if anywhere.
+    fn is_in(&self, room: &str) -> bool {
+        self.room.as_ref().is_none_or(|current| *current.name == *room)
     }
 
     /// Puts what is said with what goes on the next post.

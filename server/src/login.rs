@@ -219,7 +219,7 @@ impl Connection {
                 let login = NewLogin { place, shown, nonce };
                 return self.claim(name.as_deref().unwrap_or_default(), login, tries_left);
             }
-            Ok(Request::Command { line, nonce }) => {
+            Ok(Request::Command { line, nonce, .. }) => {
                 self.take_command_line(&line, nonce.as_deref())?;
             }
             Ok(Request::Say { nonce, .. } | Request::History { nonce, .. }) => {

@@ -477,3 +477,32 @@ fn a_member_who_knows_only_the_mark_does_not_come_in() {
         assert_eq!(error["nonce"], "n", "{error}");
     }
 }
+
+#[test]
+fn words_for_another_room_are_not_said_in_this_one() {
+    let server = TestServer::start(|_| {});
+    let mut lobby = server.login("lobbyist");
+    let mut alice = server.connect();
+    alice.login_json("alice");
+    let (mark, _) = make_room_json(&mut alice);
+    lobby.expect_joined("alice");
+    lobby.expect_line();
+    alice.send_json(json!({"type": "say", "text": "비밀", "room": mark}));
+    alice.expect_said("alice", "비밀");
+
+    // In one write, like words that cross a move on their way.
+    let requests = [
+        json!({"type": "command", "line": "/leave"}),
+        json!({"type": "say", "text": "비밀", "room": mark, "nonce": "1"}),
+        json!({"type": "command", "line": "/me 속삭인다", "room": mark, "nonce": "2"}),
+        json!({"type": "say", "text": "모두 안녕", "room": "lobby"}),
+    ];
+    alice.send(requests.map(|request| format!("{request}\n")).concat());
+    alice.expect_message("entered");
+    alice.expect_message("joined");
+    alice.expect_error("other_room", Some("1"));
+    alice.expect_error("other_room", Some("2"));
+    alice.expect_said("alice", "모두 안녕");
+    lobby.expect_joined("alice");
+    lobby.expect_next("[alice] 모두 안녕\n");
+}

@@ -62,8 +62,8 @@ impl App<'_> {
             self.stage = Stage::Talking;
         }
         if resumed {
-            let barrier =
-                self.session.ask(|nonce| Request::Command { line: "/ping".into(), nonce });
+            let ping = |nonce| Request::Command { line: "/ping".into(), room: None, nonce };
+            let barrier = self.session.ask(ping);
             self.silent.insert(barrier);
             self.catch_up = Some(CatchUp {
                 barrier,

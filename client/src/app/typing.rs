@@ -110,7 +110,7 @@ impl App<'_> {
             return;
         }
         let message = text.clone();
-        self.session.ask(|nonce| Request::Say { text: message, nonce });
+        self.session.ask(|nonce| Request::Say { text: message, room: None, nonce });
         self.tell_if_queued(&text);
     }
 

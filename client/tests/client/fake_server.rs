@@ -143,7 +143,7 @@ impl Peer {
     pub(crate) fn say(&mut self) -> (String, String) {
         let line = self.line();
         match Request::parse(&line) {
-            Ok(Request::Say { text, nonce: Some(nonce) }) => (text, nonce),
+            Ok(Request::Say { text, nonce: Some(nonce), .. }) => (text, nonce),
             _ => panic!("the client sent {line}"),
         }
     }

@@ -55,6 +55,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             "-- the private room is made; /invite gives its link, /leave goes back --".into()
         }
         Notice::InRoomAlready => "You are in that room already.".into(),
+        Notice::OtherRoom => "Not sent: it was written for another room.".into(),
         Notice::NoRoom => {
             "You are in no room now. To the lobby: /leave, to another: /join ROOM (/rooms lists them)".into()
         }

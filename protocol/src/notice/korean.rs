@@ -56,6 +56,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             "-- 비공개 방을 만들었습니다. 초대하는 링크: /invite, 로비로 돌아가기: /leave --".into()
         }
         Notice::InRoomAlready => "이미 그 방에 있습니다.".into(),
+        Notice::OtherRoom => "다른 방에서 쓴 말이라 보내지 않았습니다.".into(),
         Notice::NoRoom => {
             "지금은 어느 방에도 없습니다. 로비로: /leave, 다른 방으로: /join 방 (방 목록: /rooms)"
                 .into()
