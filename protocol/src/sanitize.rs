@@ -2,9 +2,9 @@
 //!
 //! Everything that a person or a foreign server wrote goes through here before
 //! it reaches a member, a log or a console. An escape sequence goes whole
-//! (ECMA-48 §5.4 to §5.6, in its ESC and its C1 form), a control alone; what
-//! only looked like the beginning of a sequence stays readable text. Which
-//! names are good is decided in [`name`](crate::name).
+//! (ECMA-48 §5.4 to §5.6, in its ESC and its C1 form, and what terminals send
+//! for keys and the mouse), one that is cut off goes as far as it came, a control
+//! goes alone. Which names are good is decided in [`name`](crate::name).
 
 use std::borrow::Cow;
 
@@ -117,14 +117,20 @@ pub(crate) fn is_unwanted(c: char) -> bool {
 }
 
 /// The line without its escape sequences and unwanted characters.
+fn remove_controls(line: &str) -> String {
+    remove_controls_but(line, |_| false)
+}
+
+/// The line without its escape sequences and the unwanted characters that
+/// `stays` does not name.
 ///
-/// A sequence that does not end well loses its introducer alone, and what
+/// A control string that does not end loses its introducer alone, and what
 /// follows is looked at again as text. That stays linear because no sequence
 /// reaches beyond the next introducer, so nothing is looked at a third time.
-fn remove_controls(line: &str) -> String {
+pub(crate) fn remove_controls_but(line: &str, stays: impl Fn(char) -> bool) -> String {
     let mut kept = String::with_capacity(line.len());
     let mut rest = line;
-    while let Some(at) = rest.find(is_unwanted) {
+    while let Some(at) = rest.find(|c| is_unwanted(c) && !stays(c)) {
         kept.push_str(&rest[..at]);
         rest = &rest[at..];
         rest = &rest[control_bytes(rest)..];
@@ -137,46 +143,97 @@ fn remove_controls(line: &str) -> String {
 /// sequence that it introduces.
 fn control_bytes(text: &str) -> usize {
     match text.as_bytes() {
+        // X10 mouse: three characters for button and place, whatever they are.
+        [ESC, b'[', b'M', ..] | [C1_LEAD, 0x9B, b'M', ..] => 3 + mouse_report_bytes(&text[3..]),
+        // The function keys of the Linux console.
+        [ESC, b'[', b'[', 0x40..=0x7E, ..] | [C1_LEAD, 0x9B, b'[', 0x40..=0x7E, ..] => 4,
         [ESC, b'[', tail @ ..] | [C1_LEAD, 0x9B, tail @ ..] => 2 + control_sequence_bytes(tail),
-        // OSC, DCS, SOS, PM, APC.
-        [ESC, b']' | b'P' | b'X' | b'^' | b'_', tail @ ..]
-        | [C1_LEAD, 0x9D | 0x90 | 0x98 | 0x9E | 0x9F, tail @ ..] => 2 + control_string_bytes(tail),
+        // SS2 and SS3: arrows, function keys and keypad, with xterm's parameters.
+        [ESC, b'N' | b'O', tail @ ..] | [C1_LEAD, 0x8E | 0x8F, tail @ ..] => {
+            2 + single_shift_bytes(tail)
+        }
+        [ESC, b']', tail @ ..] | [C1_LEAD, 0x9D, tail @ ..] => 2 + system_command_bytes(tail),
+        // DCS, SOS, PM, APC, and the title of screen and tmux.
+        [ESC, b'P' | b'X' | b'^' | b'_' | b'k', tail @ ..]
+        | [C1_LEAD, 0x90 | 0x98 | 0x9E | 0x9F, tail @ ..] => match control_string(tail) {
+            ControlString::Whole(bytes) => 2 + bytes,
+            ControlString::CutOff(_) => 2,
+        },
         [ESC, tail @ ..] => 1 + escape_sequence_bytes(tail),
         _ => text.chars().next().map_or(0, char::len_utf8),
     }
 }
 
-/// What follows CSI up to its final byte; 0 if there is none (ECMA-48 §5.4).
+/// What follows CSI up to its final byte, or up to where it is cut off
+/// (ECMA-48 §5.4).
 fn control_sequence_bytes(tail: &[u8]) -> usize {
     let parameters = count_while(tail, |byte| matches!(byte, 0x30..=0x3F));
     let intermediates = count_while(&tail[parameters..], |byte| matches!(byte, 0x20..=0x2F));
-    match tail.get(parameters + intermediates) {
-        Some(0x40..=0x7E) => parameters + intermediates + 1,
+    let final_byte = matches!(tail.get(parameters + intermediates), Some(0x40..=0x7E));
+    parameters + intermediates + usize::from(final_byte)
+}
+
+/// The three characters after the `M` of a mouse report, or as many of them as
+/// there are before a control.
+fn mouse_report_bytes(tail: &str) -> usize {
+    tail.chars().take(3).take_while(|&c| !is_unwanted(c)).map(char::len_utf8).sum()
+}
+
+/// The one character that follows SS2 or SS3, and parameters before it.
+fn single_shift_bytes(tail: &[u8]) -> usize {
+    let parameters = count_while(tail, |byte| matches!(byte, b'0'..=b'9' | b';'));
+    match tail.get(parameters) {
+        Some(0x40..=0x7E) => parameters + 1,
+        _ if parameters > 0 => parameters,
+        Some(0x20..=0x3F) => 1,
         _ => 0,
     }
 }
 
-/// What follows ESC up to its final byte; 0 if there is none (ECMA-35 §13.2).
+/// What follows ESC up to its final byte; intermediates before another control or
+/// the end; else nothing (ECMA-35 §13.2).
 fn escape_sequence_bytes(tail: &[u8]) -> usize {
     let intermediates = count_while(tail, |byte| matches!(byte, 0x20..=0x2F));
     match tail.get(intermediates) {
         Some(0x30..=0x7E) => intermediates + 1,
+        None | Some(0..0x20 | 0x7F) => intermediates,
         _ => 0,
     }
 }
 
-/// What follows OSC and its like up to BEL or ST; 0 if it is cut off before by
-/// the end, CAN, SUB, another ESC or C1 control, as it is on a terminal.
-fn control_string_bytes(tail: &[u8]) -> usize {
+/// What follows OSC. If its number shows that it is one, it goes also when it is
+/// cut off; the Linux console's palette has no end (console_codes(4)).
+fn system_command_bytes(tail: &[u8]) -> usize {
+    let colour = |tail: &[u8]| tail.len() >= 7 && tail[..7].iter().all(u8::is_ascii_hexdigit);
+    match (control_string(tail), tail) {
+        (_, [b'P', palette @ ..]) if colour(palette) => 8,
+        (ControlString::Whole(bytes), _) => bytes,
+        (ControlString::CutOff(bytes), [b'0'..=b'9', ..]) => bytes,
+        (ControlString::CutOff(_), _) => 0,
+    }
+}
+
+/// The content of OSC and its like.
+enum ControlString {
+    /// Its length with the BEL or ST that ends it.
+    Whole(usize),
+    /// Its length up to what cuts it off: the end, CAN, SUB, another ESC or C1
+    /// control, as on a terminal.
+    CutOff(usize),
+}
+
+fn control_string(tail: &[u8]) -> ControlString {
     for at in 0..tail.len() {
         match tail[at..] {
-            [0x07, ..] => return at + 1,
-            [ESC, b'\\', ..] | [C1_LEAD, 0x9C, ..] => return at + 2,
-            [0x18 | 0x1A | ESC, ..] | [C1_LEAD, 0x80..=0x9F, ..] => return 0,
+            [0x07, ..] => return ControlString::Whole(at + 1),
+            [ESC, b'\\', ..] | [C1_LEAD, 0x9C, ..] => return ControlString::Whole(at + 2),
+            [0x18 | 0x1A | ESC, ..] | [C1_LEAD, 0x80..=0x9F, ..] => {
+                return ControlString::CutOff(at);
+            }
             _ => {}
         }
     }
-    0
+    ControlString::CutOff(tail.len())
 }
 
 fn count_while(bytes: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
@@ -280,25 +337,112 @@ mod tests {
     }
 
     #[test]
-    fn unended_sequences_lose_their_introducer_alone() {
-        check("a\x1b", "a");
+    fn keys_and_the_mouse_leave_no_letter() {
+        for sequence in [
+            // Arrows, Home, function keys and keypad, in both modes of the keypad.
+            "\x1bOA",
+            "\x1bOH",
+            "\x1bOP",
+            "\x1bOj",
+            "\x1bOM",
+            "\x1bO2P",
+            "\x1bO1;5D",
+            "\x1b[A",
+            "\x1b[H",
+            "\x1b[1;5C",
+            "\x1b[3~",
+            "\x1b[15;2~",
+            "\x1b[11~",
+            "\x1b[7^",
+            "\x1b[Z",
+            "\u{8F}A",
+            "\u{8E}x",
+            "\x1bNx",
+            // The Linux console, kitty.
+            "\x1b[[A",
+            "\x1b[[E",
+            "\u{9B}[A",
+            "\x1b[57441;2u",
+            "\x1b]P01a2B3c",
+            "\x1b]R\x07",
+            // Mouse: X10, its UTF-8 form, urxvt's and SGR.
+            "\x1b[M !!",
+            "\x1b[Mabc",
+            "\u{9B}M#AB",
+            "\x1b[M \u{A0}é",
+            "\x1b[32;10;5M",
+            "\x1b[<0;10;5M",
+            "\x1b[<0;10;5m",
+            // Focus, a paste's borders, what a terminal answers.
+            "\x1b[I",
+            "\x1b[O",
+            "\x1b[200~",
+            "\x1b[201~",
+            "\x1b[?62;22c",
+            "\x1b[24;80R",
+            "\x1b]11;rgb:ffff/ffff/ffff\x07",
+            "\x1bP1$r0m\x1b\\",
+            "\x1b_Gi=1;OK\x1b\\",
+            "\x1bktitle\x1b\\",
+            // Alt with a key, and with an arrow.
+            "\x1bb",
+            "\x1b\x1b[A",
+            "\x1b\x1bOA",
+        ] {
+            check(sequence, "");
+            check(&format!("가{sequence}나"), "가나");
+            check(&format!("{sequence}{sequence}x"), "x");
+        }
+    }
+
+    #[test]
+    fn a_sequence_that_is_cut_off_goes_as_far_as_it_came() {
+        for sequence in [
+            "\x1b",
+            "\x1b[",
+            "\x1b[3",
+            "\x1b[1;5",
+            "\x1b[?",
+            "\x1b[<0;10;",
+            "\x1b[7$",
+            "\x1b[[",
+            "\x1bO",
+            "\x1bO1;5",
+            "\x1bN",
+            "\x1b(",
+            "\x1b[M",
+            "\x1b[M a",
+            "\x1b]0;title",
+            "\x1b]52;c;eA==",
+        ] {
+            check(sequence, "");
+            check(&format!("x{sequence}"), "x");
+            check(&format!("{sequence}\x1b[31mred"), "red");
+        }
         check("\x1b안녕", "안녕");
         check("\x1b[안녕", "안녕");
-        check("\x1b[31안녕", "31안녕");
-        check("\x1b[31", "31");
-        check("\x1b[", "");
-        check("\u{9B}1 안녕", "1 안녕");
-        check("\x1b]0;제목", "0;제목");
+        check("\x1b[31안녕", "안녕");
+        check("\u{9B}1 안녕", "안녕");
+        check("\x1bO안녕", "안녕");
+        check("\x1b[7$안녕", "안녕");
+        check("\x1b[Ma\tb\x07c", "c");
+        // A string is cut off by what would cut it off on a terminal.
+        check("\x1b]0;a\x1b[31mred\x07", "red");
+        check("\x1b]0;a\x18red\x07", "red");
+        check("\x1b]0;a\u{9B}31mred\x07", "red");
+        check("\x1b]0;a\x1b]0;b\x07c", "c");
+    }
+
+    #[test]
+    fn what_only_looked_like_a_sequence_stays_readable() {
         check("\x1b(안녕", "(안녕");
         check("\x1b 안녕", " 안녕");
-        check("\u{9D}52;c;eA==", "52;c;eA==");
+        // Alt with a bracket, and then words.
+        check("\x1b]제목", "제목");
+        check("\x1bP안녕", "안녕");
+        check("\x1b_x 안녕", "x 안녕");
         check("\x1b\x1b[31mred", "red");
         check("\x1b\u{9B}31mred", "red");
-        // A string is cut off by what would cut it off on a terminal.
-        check("\x1b]0;a\x1b[31mred\x07", "0;ared");
-        check("\x1b]0;a\x18red\x07", "0;ared");
-        check("\x1b]0;a\u{9B}31mred\x07", "0;ared");
-        check("\x1b]0;a\x1b]0;b\x07c", "0;ac");
         // What is left when a piece goes is no sequence.
         check("\x1b\u{202E}[31m", "[31m");
         check("\x1b\x1b[m[31m", "[31m");
@@ -339,7 +483,7 @@ mod tests {
         check_message("a\r\nb\r\n", "a\nb\n");
         check_message("\n\n", "\n\n");
         check_message("a\rb\u{B}c\u{C}d\u{85}e\u{2028}f\u{2029}g", "abcdefg");
-        check_message("\x1b]0;a\nb\x07c", "0;a\nbc");
+        check_message("\x1b]0;a\nb\x07c", "\nbc");
         check_message("\x1b[\n31m", "\n31m");
         check_message("e\n\u{301}", "e\n\u{301}");
         let message = "하나\n둘\tx\n";
@@ -355,7 +499,18 @@ mod tests {
     /// A regression would show as minutes here, not as a failed assertion.
     #[test]
     fn the_longest_hostile_lines_are_done_at_once() {
-        for piece in ["\x1b]", "\u{9D}", "\x1b[", "\u{9B}1", "\x1b(", "\x1bP\x01", "\u{301}"] {
+        for piece in [
+            "\x1b]",
+            "\x1b]0",
+            "\u{9D}",
+            "\x1b[",
+            "\u{9B}1",
+            "\x1b(",
+            "\x1bP\x01",
+            "\x1bO1",
+            "\x1b[M",
+            "\u{301}",
+        ] {
             let line = piece.repeat(1_024 * 1_024 / piece.len());
             assert!(sanitize_line(&line).len() <= line.len());
         }
@@ -366,6 +521,7 @@ mod tests {
         let piece = prop_oneof![
             4 => prop::sample::select(vec![
                 "\x1b", "[", "]", "P", "X", "^", "_", "\\", "(", " ", "0", ";", "m", "\x07",
+                "O", "N", "M", "k", "\u{8E}", "\u{8F}",
                 "\x18", "\t", "\n", "\r", "\u{90}", "\u{98}", "\u{9B}", "\u{9C}", "\u{9D}",
                 "\u{85}", "\u{7F}", "\u{1112}", "\u{1161}", "\u{11AB}", "하", "가", "ㅋ", "\u{3164}",
                 "e", "\u{301}", "\u{30D}", "\u{323}", "\u{20DD}", "\u{958}", "\u{9C7}", "\u{9BE}",
