@@ -110,6 +110,9 @@ pub struct Config {
     pub linger: Duration,
     /// How long what waits may take to be sent when the server stops. Default: 3 s.
     pub stop_timeout: Duration,
+    /// How long the threads of connections may take to end when the server stops, after
+    /// their sockets were shut down. Default: 1 s.
+    pub join_timeout: Duration,
     /// What a WebSocket connection of the chat may send, and when it is asked
     /// whether it lives.
     pub websocket: WebSocketLimits,
@@ -234,6 +237,7 @@ impl Default for Config {
             close_timeout: Duration::from_secs(2),
             linger: Duration::from_secs(1),
             stop_timeout: Duration::from_secs(3),
+            join_timeout: Duration::from_secs(1),
             websocket: WebSocketLimits::default(),
             echo: EchoConfig::default(),
             unsent_bytes: 128 * 1_024,

@@ -513,6 +513,7 @@ mod tests {
     use crate::{
         config::{Config, Listen},
         console::{Console, Streams},
+        patience::DEADLINE,
         server::Server,
     };
 
@@ -527,7 +528,8 @@ mod tests {
         let (console, _thread) = Console::start(Lang::En, streams).expect("a thread");
         let listen = vec![Listen::At(([127, 0, 0, 1], 0).into())];
         let web = Vec::new();
-        let config = Config { listen, web, lang: Lang::En, ..Config::default() };
+        let (lang, join_timeout) = (Lang::En, DEADLINE);
+        let config = Config { listen, web, lang, join_timeout, ..Config::default() };
         let server = Server::start(config, console).expect("a free port");
         let expect = |reader: &mut BufReader<TcpStream>, expected: &str| {
             let mut line = String::new();
@@ -539,7 +541,7 @@ mod tests {
         };
         let login = |name: &str| {
             let mut stream = TcpStream::connect(server.addresses()[0]).expect("it listens");
-            stream.set_read_timeout(Some(std::time::Duration::from_secs(10))).expect("not zero");
+            stream.set_read_timeout(Some(DEADLINE)).expect("not zero");
             writeln!(stream, "{name}").expect("it reads");
             let mut reader = BufReader::new(stream);
             expect(&mut reader, &format!("[{name}] joined."));

@@ -9,7 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
@@ -20,8 +20,8 @@ use crate::{close_reason::CloseReason, transport::tls::certificates::PairError};
 /// How many lines may wait to be written.
 const WAITING_LINES: usize = 4_096;
 
-/// How long the end of the server waits, twice, for a terminal that takes nothing.
-const STOP_PATIENCE: Duration = Duration::from_millis(300);
+/// How long the end of the server waits for a terminal that takes nothing.
+pub(crate) const STOP_PATIENCE: Duration = Duration::from_millis(600);
 
 /// Where the console's lines are written.
 pub struct Streams {
@@ -191,8 +191,9 @@ impl ConsoleThread {
     /// nothing for a while.
     pub fn stop(self) {
         let ConsoleThread { done, sender } = self;
-        if sender.send_timeout(Output::Stop, STOP_PATIENCE).is_ok() {
-            let _ = done.recv_timeout(STOP_PATIENCE);
+        let deadline = Instant::now() + STOP_PATIENCE;
+        if sender.send_deadline(Output::Stop, deadline).is_ok() {
+            let _ = done.recv_deadline(deadline);
         }
     }
 }

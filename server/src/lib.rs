@@ -91,3 +91,5 @@ mod sync;
 
 #[cfg(all(test, feature = "shuttle"))]
 mod model;
+#[cfg(test)]
+mod patience;

@@ -238,10 +238,10 @@ mod tests {
     use std::{
         panic::{AssertUnwindSafe, catch_unwind},
         sync::Arc,
-        thread,
     };
 
     use super::*;
+    use crate::patience;
 
     /// Posts, and returns the duty, which falls to whoever posts first.
     #[track_caller]
@@ -278,19 +278,17 @@ mod tests {
     fn a_full_mailbox_holds_its_speaker_until_the_next_round() {
         let mailbox = Arc::new(Mailbox::new());
         let pump = first_post(&mailbox, 0, MAILBOX_BYTES);
-        let speaker = thread::spawn({
+        let speaker = patience::spawn({
             let mailbox = mailbox.clone();
             move || mailbox.post(1, 1, Urgency::Waits).is_ok_and(|duty| duty.is_none())
         });
-        while mailbox.state.lock().waiting_threads == 0 {
-            thread::yield_now();
-        }
+        patience::wait_until(|| mailbox.state.lock().waiting_threads > 0);
         // A leave does not wait for what a speaker waits for.
         beside_a_pump(&mailbox, 2, 1);
         let mut round = Vec::new();
         let pump = pump.next_round(false, &mut round).expect("something waited");
         assert_eq!(round, [0]);
-        assert!(speaker.join().expect("it does not panic"));
+        assert!(speaker.join());
         round.clear();
         pump.next_round(false, &mut round).expect("something waited");
         assert_eq!(round, [2, 1]);
@@ -302,7 +300,7 @@ mod tests {
         let mut round = Vec::new();
         let pump = first_post(&mailbox, 0, 1).next_round(true, &mut round);
         let pump = pump.expect("until one posts, it goes on");
-        let successor = thread::spawn({
+        let successor = patience::spawn({
             let mailbox = mailbox.clone();
             move || {
                 let duty = mailbox.post(1, 1, Urgency::Waits).expect("it is open");
@@ -311,11 +309,9 @@ mod tests {
                 round
             }
         });
-        while mailbox.state.lock().duty != Duty::Wanted {
-            thread::yield_now();
-        }
+        patience::wait_until(|| mailbox.state.lock().duty == Duty::Wanted);
         assert!(pump.next_round(true, &mut round).is_none(), "another wants it");
-        assert_eq!(successor.join().expect("it does not panic"), [1]);
+        assert_eq!(successor.join(), [1]);
     }
 
     #[test]

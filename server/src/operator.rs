@@ -329,16 +329,21 @@ mod tests {
     use crate::{
         config::{Config, Listen},
         console::{ConsoleThread, Streams},
+        patience::{DEADLINE, wait_until},
         server::Server,
     };
-
-    const DEADLINE: Duration = Duration::from_secs(10);
 
     fn start() -> (Server, ConsoleThread) {
         let streams = Streams { out: Box::new(io::sink()), err: Box::new(io::sink()) };
         let (console, thread) = Console::start(Lang::En, streams).expect("a thread");
         let listen = vec![Listen::At(([127, 0, 0, 1], 0).into())];
-        let config = Config { listen, web: Vec::new(), lang: Lang::En, ..Config::default() };
+        let config = Config {
+            listen,
+            web: Vec::new(),
+            lang: Lang::En,
+            join_timeout: DEADLINE,
+            ..Config::default()
+        };
         (Server::start(config, console).expect("a free port"), thread)
     }
 
@@ -358,15 +363,6 @@ mod tests {
         assert!(heard.ends_with("(banned)\n"), "{heard}");
     }
 
-    #[track_caller]
-    fn wait_for(what: impl Fn() -> bool) {
-        let deadline = Instant::now() + DEADLINE;
-        while !what() {
-            assert!(Instant::now() < deadline, "it does not come about");
-            std::thread::yield_now();
-        }
-    }
-
     fn name(text: &str) -> UserName {
         UserName::parse(text).expect("a name")
     }
@@ -379,11 +375,11 @@ mod tests {
             let Shared { rooms, users, .. } = &*operator.shared;
             let rounds = rooms.lobby.hold_rounds();
             let alice = connect(&server, "alice\n");
-            wait_for(|| users.find(&name("alice")).is_some());
+            wait_until(|| users.find(&name("alice")).is_some());
             operator.take_line(ban);
             drop(rounds);
             expect_banned(alice);
-            wait_for(|| users.find(&name("alice")).is_none());
+            wait_until(|| users.find(&name("alice")).is_none());
             assert!(server.stop());
         }
     }
@@ -394,14 +390,14 @@ mod tests {
         let operator = server.operator();
         let Shared { rooms, users, .. } = &*operator.shared;
         let mut alice = connect(&server, "alice\n");
-        wait_for(|| rooms.lobby.status().members == 1);
+        wait_until(|| rooms.lobby.status().members == 1);
         let rounds = rooms.lobby.hold_rounds();
         alice.write_all(b"/nick carol\n").expect("it reads");
-        wait_for(|| users.find(&name("carol")).is_some());
+        wait_until(|| users.find(&name("carol")).is_some());
         operator.take_line("/ban CAROL");
         drop(rounds);
         expect_banned(alice);
-        wait_for(|| users.find(&name("carol")).or(users.find(&name("alice"))).is_none());
+        wait_until(|| users.find(&name("carol")).or(users.find(&name("alice"))).is_none());
         assert!(server.stop());
     }
 }

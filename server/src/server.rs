@@ -51,10 +51,6 @@ const CLOSE_PATIENCE: Duration = Duration::from_millis(300);
 /// still sends, and a reset may overtake the goodbye.
 pub(crate) const DISMISSAL: Duration = Duration::from_millis(300);
 
-/// How long the threads of connections may take to end after their sockets were
-/// shut down.
-const JOIN_PATIENCE: Duration = Duration::from_secs(1);
-
 /// What every connection's thread works with.
 pub(crate) struct Shared {
     pub(crate) config: Config,
@@ -357,7 +353,7 @@ impl Server {
         // and a reset may overtake the goodbye: it gets a moment to close first.
         shared.connections.wait_empty(Instant::now() + CLOSE_PATIENCE);
         outboxes.iter().for_each(|outbox| outbox.end(reason));
-        let all_ended = shared.connections.wait_empty(Instant::now() + JOIN_PATIENCE);
+        let all_ended = shared.connections.wait_empty(Instant::now() + shared.config.join_timeout);
         if !all_ended {
             tracing::error!("connections are left behind");
         }
@@ -366,5 +362,18 @@ impl Server {
             tracing::error!("the drainer had panicked");
         }
         all_ended
+    }
+}
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use super::*;
+    use crate::console::STOP_PATIENCE;
+
+    #[test]
+    fn a_stop_takes_five_seconds_at_most() {
+        let Config { stop_timeout, join_timeout, .. } = Config::default();
+        let most = stop_timeout + CLOSE_PATIENCE + join_timeout + STOP_PATIENCE;
+        assert!(most <= Duration::from_secs(5), "{most:?}");
     }
 }

@@ -400,9 +400,11 @@ impl Table {
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
     use super::*;
+    use crate::patience::{self, TestThread};
 
     const NOW: fn() -> Time = || Time::from_millis(0);
-    const PATIENCE: Duration = Duration::from_secs(10);
+    /// Whoever is not woken has waited in vain before its test gives up.
+    const PATIENCE: Duration = Duration::from_secs(5);
 
     fn users() -> UserManager {
         UserManager::new(AwayLimits { total: 3, per_address: Some(2) })
@@ -474,13 +476,14 @@ mod tests {
     fn a_session_goes_to_the_next_connection_once_it_is_let_go() {
         let users = Arc::new(users());
         let alice = claim(&users, "alice");
-        let next = std::thread::spawn({
+        let next = patience::spawn({
             let users = users.clone();
             move || users.take_over("alice", 7, PATIENCE, |_| {}).map(|session| session.number)
         });
+        next.wait_until_asleep();
         assert_eq!(users.let_go(&alice, 5, None), None, "it is not this one's");
         assert!(users.let_go(&alice, 1, None).is_some());
-        assert_eq!(next.join().expect("no panic"), Ok(alice.number));
+        assert_eq!(next.join(), Ok(alice.number));
         assert_eq!(users.let_go(&alice, 1, None), None, "it is another's now");
         assert!(!users.close(&alice, 1));
     }
@@ -493,7 +496,7 @@ mod tests {
         let comers: Vec<_> = (7..10)
             .map(|connection| {
                 let (users, dismiss) = (users.clone(), dismiss.clone());
-                let comer = std::thread::spawn(move || {
+                let comer = patience::spawn(move || {
                     let dismiss = |holder| dismiss.send(holder).expect("the test listens");
                     users.take_over("alice", connection, PATIENCE, dismiss).map(|it| it.number)
                 });
@@ -502,8 +505,7 @@ mod tests {
             })
             .collect();
         users.let_go(&alice, 1, None).expect("it was held");
-        let results: Vec<_> =
-            comers.into_iter().map(|comer| comer.join().expect("no panic")).collect();
+        let results: Vec<_> = comers.into_iter().map(TestThread::join).collect();
         assert_eq!(results, [Err(NotTaken::Replaced), Err(NotTaken::Replaced), Ok(alice.number)]);
         assert!(users.let_go(&alice, 9, None).is_some());
     }
@@ -521,14 +523,14 @@ mod tests {
                 users.let_go(&sessions[2], 1, None).expect("there is place in all");
             }
             let (dismiss, dismissed) = std::sync::mpsc::channel();
-            let comer = std::thread::spawn({
+            let comer = patience::spawn({
                 let users = users.clone();
                 let dismiss = move |holder| dismiss.send(holder).expect("the test listens");
                 move || users.take_over("a4", 1, PATIENCE, dismiss).map(|session| session.number)
             });
             assert_eq!(dismissed.recv_timeout(PATIENCE), Ok(1), "it has asked");
             assert!(users.let_go(&sessions[3], 1, address).is_some(), "it waits for nobody long");
-            assert_eq!(comer.join().expect("no panic"), Ok(sessions[3].number));
+            assert_eq!(comer.join(), Ok(sessions[3].number));
             assert!(users.let_go(&sessions[3], 1, address).is_none(), "nobody waits any more");
         }
     }

@@ -7,7 +7,7 @@ use madang_protocol::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::{batch::Part, metrics::TrafficSum, sink::fake::FakeSocket};
+use crate::{batch::Part, metrics::TrafficSum, patience, sink::fake::FakeSocket};
 
 const FORM: Form = Form::Text(Lang::En, LineEnd::Lf);
 
@@ -194,12 +194,13 @@ fn answers_pass_the_bound_and_hold_their_reader_back() {
         bench.outbox.push(&[b'x'; 100]);
     }
     assert!(bench.waiting().0 > 1_000);
-    let reader = std::thread::spawn({
+    let reader = patience::spawn({
         let outbox = bench.outbox.clone();
         move || outbox.wait_for_space(None)
     });
+    reader.wait_until_asleep();
     bench.make_space(usize::MAX);
-    assert!(reader.join().expect("it does not panic").is_ok());
+    assert!(reader.join().is_ok());
     assert_eq!(bench.socket.text().len(), 1_000);
 }
 

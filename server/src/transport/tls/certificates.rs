@@ -200,11 +200,12 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
-    use std::{fs, process::Command, time::Duration};
+    use std::{fs, process::Command};
 
     use rcgen::{CertificateParams, KeyPair};
 
     use super::*;
+    use crate::patience;
 
     /// A folder of its own, and a pair in it.
     struct Folder(PairFiles);
@@ -272,14 +273,12 @@ mod tests {
             assert!(made.success());
         }
         let files = folder.0.clone();
-        let (done, is_done) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
+        let reader = patience::spawn(move || {
             let certificates = Certificates::load(files).expect("it fits");
-            let look = certificates.look();
-            done.send(matches!(look, Look::Same)).expect("the test waits");
+            certificates.look()
         });
         folder.write(&pair);
-        assert_eq!(is_done.recv_timeout(Duration::from_secs(10)), Ok(true));
+        assert!(matches!(reader.join(), Look::Same));
     }
 
     #[test]
