@@ -1,7 +1,5 @@
 //! The operator's terminal: what it shows, and that it can stop nobody.
 
-use std::time::{Duration, Instant};
-
 use rustix::process::Signal;
 
 use crate::{
@@ -178,10 +176,7 @@ fn a_blocked_terminal_does_not_keep_the_server_from_stopping() {
     let mut server = ServerProcess::start(&[]);
     block_terminal(&server);
     let mut alice = Peer::join(server.address, "alice");
-    let signalled = Instant::now();
     server.signal(Signal::TERM);
     assert_eq!(alice.expect_end(), "서버를 종료합니다.\n");
     assert_eq!(server.expect_exit(), 0);
-    let took = signalled.elapsed();
-    assert!(took < Duration::from_secs(5), "it took {took:?}");
 }

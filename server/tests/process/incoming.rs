@@ -10,7 +10,7 @@ use std::{
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 /// How long a thing that must come may take on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The bytes that have come out of one stream.
 pub(crate) struct Incoming {
@@ -78,6 +78,7 @@ impl Incoming {
 
     /// Reads once; 0 is the end.
     pub(crate) fn read(&mut self, deadline: Instant) -> io::Result<usize> {
+        // What is there is read however late this thread is.
         let left = deadline.saturating_duration_since(Instant::now());
         let timeout = Timespec::try_from(left).expect("a few seconds");
         let mut fds = [PollFd::new(&self.source, PollFlags::IN)];

@@ -4,11 +4,12 @@ use std::{
     fs,
     net::SocketAddr,
     process::{Command, Stdio},
-    thread,
-    time::Duration,
 };
 
+use rustix::process::Pid;
+
 use crate::{
+    descriptors::expect_idle,
     peer::Peer,
     server_process::{BINARY, ServerProcess, command, command_after},
     terminal::{CTRL_D, CTRL_Z, Terminal},
@@ -165,31 +166,11 @@ fn the_end_of_the_input_ends_the_operator_alone() {
     terminal.type_in(CTRL_D);
     let [mut alice, mut bob] = ["alice", "bob"].map(|name| join(address, name));
     expect_chat(&mut alice, &mut bob);
-    assert_idle(terminal.pid());
+    expect_idle(terminal.pid());
     // The terminal still shows who comes, and still sends its signals.
     terminal.expect("[bob]");
     terminal.type_in("\x03");
     assert_eq!(terminal.expect_exit(), 0);
-}
-
-/// The state of a process, and the processor time that it has used, in ticks.
-fn state(pid: u32) -> (char, u64) {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it is there");
-    let (_, fields) = stat.rsplit_once(')').expect("the name stands in brackets");
-    let fields: Vec<&str> = fields.split_whitespace().collect();
-    let ticks = |at: usize| fields[at].parse::<u64>().expect("a number");
-    (fields[0].chars().next().expect("a letter"), ticks(11) + ticks(12))
-}
-
-/// Whether a process that has nothing to do uses hardly any time: less than a tenth.
-#[track_caller]
-fn assert_idle(pid: u32) {
-    let (_, before) = state(pid);
-    // A hundred ticks are a second.
-    thread::sleep(Duration::from_secs(1));
-    let (letter, after) = state(pid);
-    assert_ne!(letter, 'T', "it was stopped");
-    assert!(after - before < 10, "it has used {} of 100 ticks", after - before);
 }
 
 #[test]
@@ -200,9 +181,11 @@ fn a_server_in_the_background_of_a_terminal_neither_stops_nor_spins() {
     terminal.expect("$ ");
     terminal.type_in(&format!("{BINARY} {}\n", FLAGS.join(" ")));
     let address = listening_at(&mut terminal);
-    let children = format!("/proc/{0}/task/{0}/children", terminal.pid());
-    let children = fs::read_to_string(children).expect("the shell is there");
-    let server: u32 = children.trim().parse().expect("one child, the server");
+    let shell = terminal.pid().as_raw_pid();
+    let children = fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
+    let children = children.expect("the shell is there");
+    let server = Pid::from_raw(children.trim().parse().expect("one child, the server"));
+    let server = server.expect("it is not zero");
     let mut alice = join(address, "alice");
 
     terminal.type_in(CTRL_Z);
@@ -215,7 +198,7 @@ fn a_server_in_the_background_of_a_terminal_neither_stops_nor_spins() {
     terminal.enter("echo $((40 + 2))", "42\n");
     // Half a line waits in the terminal for the shell: the server leaves it alone.
     terminal.type_in("echo half");
-    assert_idle(server);
+    expect_idle(server);
     terminal.type_in(" and whole\n");
     terminal.expect("half and whole\n");
     expect_chat(&mut bob, &mut alice);
@@ -254,7 +237,7 @@ fn a_server_without_a_terminal_has_no_operator_and_runs() {
             one.expect("[둘] 네\n");
             server.end_input();
         }
-        assert_idle(server.pid().as_raw_pid().unsigned_abs());
+        expect_idle(server.pid());
         one.say("/ping");
         one.expect("퐁\n");
     }

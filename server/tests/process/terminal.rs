@@ -8,6 +8,7 @@ use std::{
 };
 
 use expectrl::{Session, process::unix::WaitStatus, session::OsSession};
+use rustix::process::Pid;
 
 use crate::incoming::PATIENCE;
 
@@ -38,8 +39,8 @@ impl Terminal {
     }
 
     /// The process that was started.
-    pub(crate) fn pid(&self) -> u32 {
-        self.session.get_process().pid().as_raw().unsigned_abs()
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_raw(self.session.get_process().pid().as_raw()).expect("it is not zero")
     }
 
     /// Types exactly this.
