@@ -1,8 +1,8 @@
 //! The seed's lesson: a dead socket costs only itself, and never a broadcast.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use madang_tests::{TestClient, TestServer};
+use madang_tests::{NEVER, TestClient, TestServer};
 
 const VICTIMS: usize = 20;
 
@@ -80,7 +80,9 @@ fn who_closes_its_sending_side_leaves_and_is_sent_what_waits() {
 fn who_closes_its_sending_side_and_does_not_read_holds_nothing_up() {
     let server = TestServer::start(|config| {
         config.unsent_bytes = 4 * 1_024;
-        config.drain_timeout = Duration::from_millis(300);
+        // What waits for it is still to be sent when its name is free.
+        config.drain_timeout = NEVER;
+        config.stop_timeout = Duration::ZERO;
     });
     let mut alice = TestClient::connect_with_buffer(server.address(), 4 * 1_024);
     alice.login("alice");
@@ -90,10 +92,8 @@ fn who_closes_its_sending_side_and_does_not_read_holds_nothing_up() {
         bob.send(format!("{words}\n")).expect_next(format!("[bob] {words}\n"));
     }
     alice.finish_sending();
-    let started = Instant::now();
     bob.expect_next("[alice]님이 퇴장했습니다.\n");
     server.login_when_free("alice").send("/quit\n");
-    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
 }
 
 #[test]
@@ -124,15 +124,13 @@ fn a_reset_while_the_name_is_claimed_leaves_no_name_behind() {
 }
 
 #[test]
-fn names_of_the_dead_are_free_at_once() {
+fn names_of_the_dead_are_free_long_before_the_system_gives_them_up() {
     let server = TestServer::start(|_| {});
     let mut bob = server.login("bob");
     for _ in 0..20 {
         let alice = server.login_when_free("alice");
         bob.expect_next("[alice]님이 입장했습니다.\n");
         alice.reset();
-        let started = Instant::now();
         bob.expect_next("[alice]님이 퇴장했습니다.\n");
-        assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     }
 }

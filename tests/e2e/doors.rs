@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use madang_tests::{TestClient, TestServer, WebSocketClient};
+use madang_tests::{NEVER, TestClient, TestServer, WebSocketClient};
 use serde_json::{Value, json};
 
 /// The ways in.
@@ -422,7 +422,10 @@ fn who_is_taken_over_is_closed_with_4001() {
 
 #[test]
 fn a_slow_reader_is_told_how_many_messages_it_missed() {
-    let server = TestServer::start(|config| config.outbox_bytes = 16 * 1_024);
+    let server = TestServer::start(|config| {
+        config.outbox_bytes = 16 * 1_024;
+        (config.stall_timeout, config.websocket.ping_interval) = (NEVER, NEVER);
+    });
     let mut slow = WebSocketClient::open_with_buffer(server.web_address(), 4 * 1_024);
     slow.login("slow");
     let mut alice = server.login("alice");

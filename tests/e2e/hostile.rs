@@ -85,11 +85,17 @@ fn a_message_has_its_time_and_dripping_moves_no_deadline() {
     fragments.send_frame(0x01, "never");
     let slow = frame(0x81, "a message that takes its time, and more than that");
     for byte in slow.iter().chain(std::iter::repeat(&b'x')) {
-        if drips.raw().has_more_within(Duration::from_millis(50)) && !drips.peek_is_message() {
-            break;
-        }
-        while drips.peek_is_message() {
+        let is_over = loop {
+            if !drips.raw().has_more_within(Duration::from_millis(50)) {
+                break false;
+            }
+            if !drips.peek_is_message() {
+                break true;
+            }
             drips.expect_message();
+        };
+        if is_over {
+            break;
         }
         drips.raw().try_send([*byte]);
         // A ping in between is answered, and ends no message.
@@ -101,47 +107,43 @@ fn a_message_has_its_time_and_dripping_moves_no_deadline() {
         fragments.expect_frame();
     }
     assert_eq!(fragments.expect_close(), Some(1008));
-    let passed = started.elapsed();
-    assert!((1..4).contains(&passed.as_secs()), "{passed:?}");
+    assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());
     member.expect("[fragments]님이 퇴장했습니다.\n");
 }
 
 #[test]
 fn messages_that_end_in_time_are_each_given_theirs() {
-    let server = TestServer::start(|config| {
-        config.websocket.assembly_timeout = Duration::from_millis(600);
-    });
+    const TIMEOUT: Duration = Duration::from_secs(3);
+    let server = TestServer::start(|config| config.websocket.assembly_timeout = TIMEOUT);
     let mut client = server.login_websocket("alice");
     // The end of one and the beginning of the next come together, for longer than one
     // may take.
     let started = Instant::now();
     client.send_frame(0x01, "0");
     let mut said = 0;
-    while started.elapsed() < Duration::from_millis(1_500) {
-        client.expect_nothing_for(Duration::from_millis(100));
+    while started.elapsed() < TIMEOUT + TIMEOUT / 3 {
+        client.expect_nothing_for(TIMEOUT / 10);
         let both = [frame(0x80, ""), frame(0x01, (said + 1).to_string())].concat();
         client.raw().send(both);
         client.expect_next(&format!("[alice] {said}"));
         said += 1;
     }
-    assert!(said > 5, "{said}");
 }
 
 #[test]
 fn a_message_is_not_late_because_nobody_read_it() {
-    let timeout = Duration::from_millis(300);
+    const TIMEOUT: Duration = Duration::from_secs(2);
     let server = TestServer::start(|config| {
-        config.websocket.assembly_timeout = timeout;
+        config.websocket.assembly_timeout = TIMEOUT;
         (config.outbox_bytes, config.unsent_bytes) = (1_000, 4_096);
     });
     let mut client = WebSocketClient::open_with_buffer(server.web_address(), 4 * 1_024);
     client.login("alice");
-    client.send_frame(0x01, "hel").raw().wait_until_read();
-    // Its answers fill the outbox, and while they do, nothing more is read.
+    // The answers to the pings fill the outbox, and while they do, nothing more is read.
     let ping = frame(0x89, [b'x'; 125]);
-    client.raw().send([ping.repeat(600), frame(0x80, "lo")].concat());
+    client.raw().send([frame(0x01, "hel"), ping.repeat(600), frame(0x80, "lo")].concat());
     // The time passes in which it would have been late; reading would make space.
-    std::thread::sleep(timeout * 2);
+    std::thread::sleep(TIMEOUT + TIMEOUT / 2);
     for _ in 0..600 {
         assert_eq!(client.expect_frame().first, 0x8a);
     }
@@ -150,9 +152,10 @@ fn a_message_is_not_late_because_nobody_read_it() {
 
 #[test]
 fn who_does_not_answer_a_ping_is_gone() {
+    const PONG_TIMEOUT: Duration = Duration::from_secs(3);
     let server = TestServer::start(|config| {
         config.websocket.ping_interval = Duration::from_millis(100);
-        config.websocket.pong_timeout = Duration::from_millis(500);
+        config.websocket.pong_timeout = PONG_TIMEOUT;
     });
     let mut member = server.login("member");
     let mut dead = server.login_websocket("dead");
@@ -166,11 +169,14 @@ fn who_does_not_answer_a_ping_is_gone() {
     assert_eq!(dead.expect_frame(), ping);
     // Anything that comes counts as life, not an answer alone.
     while !member.has_more_within(Duration::from_millis(20)) {
-        alive.send("").expect_nothing_but_pings();
+        alive.send("");
+        while alive.raw().has_more_within(Duration::ZERO) {
+            alive.expect_frame();
+        }
         assert!(started.elapsed() < DEADLINE, "it is never missed");
     }
     member.expect_next("[dead]님이 퇴장했습니다.\n");
-    assert!(started.elapsed() >= Duration::from_millis(500), "{:?}", started.elapsed());
+    assert!(started.elapsed() >= PONG_TIMEOUT, "{:?}", started.elapsed());
     dead.raw().expect_closed();
     server.console_expect("dead: 연결 끊김");
     alive.send("here").expect("[alive] here");
@@ -183,9 +189,7 @@ fn control_frames_are_charged_like_lines() {
     for path in ["/", "/echo"] {
         let server = TestServer::start(|config| config.rate_limit = Some(limit));
         let mut client = WebSocketClient::open(server.web_address(), path, &[]);
-        while client.peek_is_message() {
-            client.expect_message();
-        }
+        while path == "/" && !client.expect_message().ends_with("ID:") {}
         let started = Instant::now();
         for at in 0..60u8 {
             client.raw().send(frame(if at % 2 == 0 { 0x89 } else { 0x8a }, [at]));
@@ -195,7 +199,6 @@ fn control_frames_are_charged_like_lines() {
         }
         let passed = started.elapsed();
         assert!(passed >= Duration::from_millis(900), "{path}: {passed:?}");
-        assert!(passed < Duration::from_secs(5), "{path}: {passed:?}");
     }
 }
 
@@ -205,7 +208,8 @@ fn pings_whose_answers_are_not_read_end_the_reading() {
     let mut client = WebSocketClient::open_with_buffer(server.web_address(), 4 * 1_024);
     let pings = frame(0x89, [b'x'; 125]).repeat(500);
     let stream = client.raw().stream();
-    stream.set_write_timeout(Some(Duration::from_millis(500))).expect("it is connected");
+    // A server that takes nothing for so long does not read, however busy it is.
+    stream.set_write_timeout(Some(Duration::from_secs(3))).expect("it is connected");
     let mut sent = 0;
     // Much more than both kernels' buffers take.
     const FLOOD_BYTES: usize = 128 << 20;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use madang_server::rate_limit::RateLimit;
-use madang_tests::{DEADLINE, TestClient, TestServer};
+use madang_tests::{DEADLINE, NEVER, TestClient, TestServer};
 
 #[test]
 fn the_login_deadline_holds_against_a_peer_that_drips() {
@@ -14,15 +14,12 @@ fn the_login_deadline_holds_against_a_peer_that_drips() {
     let mut client = server.connect();
     let started = Instant::now();
     client.expect("로그인ID:");
-    let mut drips = 0;
     while !client.has_more_within(Duration::from_millis(20)) {
         client.send("x");
-        drips += 1;
+        assert!(started.elapsed() < DEADLINE, "it is never closed");
     }
     client.expect_next("1초 안에 로그인하지 않아 연결을 끊습니다.\n").expect_closed();
-    let passed = started.elapsed();
-    assert!(passed >= Duration::from_secs(1) && passed < Duration::from_secs(4), "{passed:?}");
-    assert!(drips > 5, "{drips}");
+    assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());
     server.console_expect("(#1: 1초 안에 로그인하지 않음)\n");
 }
 
@@ -36,7 +33,7 @@ fn the_login_deadline_holds_against_a_peer_that_talks() {
     while answer.ends_with("먼저 이름을 입력하세요.") {
         client.try_send("/who\n");
         answer = client.expect_line();
-        assert!(started.elapsed() < Duration::from_secs(4), "never closed");
+        assert!(started.elapsed() < DEADLINE, "it is never closed");
     }
     assert!(answer.ends_with("1초 안에 로그인하지 않아 연결을 끊습니다."), "{answer}");
     assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());
@@ -44,11 +41,11 @@ fn the_login_deadline_holds_against_a_peer_that_talks() {
 
 #[test]
 fn who_is_silent_is_closed_at_the_deadline_and_a_member_is_not() {
-    let server = TestServer::start(|config| config.login_timeout = Duration::from_secs(1));
+    let server = TestServer::start(|config| config.login_timeout = Duration::from_secs(3));
     let mut member = server.login("member");
     let mut silent = server.connect();
     silent.expect("로그인ID:");
-    silent.expect_next("1초 안에 로그인하지 않아 연결을 끊습니다.\n").expect_closed();
+    silent.expect_next("3초 안에 로그인하지 않아 연결을 끊습니다.\n").expect_closed();
     member.send("still here\n").expect_next("[member] still here\n");
 }
 
@@ -66,23 +63,26 @@ fn the_rate_limit_delays_lines_and_drops_none() {
     for n in 0..9 {
         bob.expect_next(format!("[alice] line {n}\n"));
     }
-    let burst = started.elapsed();
     for n in 9..60 {
         bob.expect_next(format!("[alice] line {n}\n"));
     }
     let passed = started.elapsed();
     // 51 lines more at 50 a second, less what came in while the burst was said.
-    assert!(passed >= Duration::from_millis(900), "{passed:?}, the burst {burst:?}");
-    assert!(passed < Duration::from_secs(5), "{passed:?}");
+    assert!(passed >= Duration::from_millis(900), "{passed:?}");
     // Others say what they like meanwhile, and nobody was sent away.
     alice.send("/quit\n").expect("line 59\n");
     alice.expect_closed();
 }
 
+/// A name and two lines; the next one has to wait longer than any test does.
+fn three_lines() -> RateLimit {
+    let lines_per_second = 1.0 / NEVER.as_secs_f64();
+    RateLimit { lines_per_second, burst_lines: 3.0, ..RateLimit::per_second(10) }
+}
+
 #[test]
 fn who_is_delayed_delays_nobody_else() {
-    let limit = RateLimit { lines_per_second: 0.1, burst_lines: 3.0, ..RateLimit::per_second(10) };
-    let server = TestServer::start(|config| config.rate_limit = Some(limit));
+    let server = TestServer::start(|config| config.rate_limit = Some(three_lines()));
     let mut bob = server.login("bob");
     let mut alice = server.login("alice");
     alice.send("1\n2\n3\n4\n").expect_next("[alice] 1\n[alice] 2\n");
@@ -93,27 +93,20 @@ fn who_is_delayed_delays_nobody_else() {
 
 #[test]
 fn a_reset_ends_the_wait_of_who_is_delayed() {
-    let limit = RateLimit { lines_per_second: 0.1, burst_lines: 3.0, ..RateLimit::per_second(10) };
-    let server = TestServer::start(|config| config.rate_limit = Some(limit));
+    let server = TestServer::start(|config| config.rate_limit = Some(three_lines()));
     let mut bob = server.login("bob");
     let mut alice = server.login("alice");
     alice.send("1\n2\n3\n4\n").expect_next("[alice] 1\n[alice] 2\n");
     alice.reset();
-    // Else it would be ten seconds to the next line.
-    let started = Instant::now();
     bob.expect("[alice]님이 퇴장했습니다.\n");
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }
 
 #[test]
 fn stopping_ends_the_wait_of_who_is_delayed() {
-    let limit = RateLimit { lines_per_second: 0.1, burst_lines: 3.0, ..RateLimit::per_second(10) };
-    let mut server = TestServer::start(|config| config.rate_limit = Some(limit));
+    let mut server = TestServer::start(|config| config.rate_limit = Some(three_lines()));
     let mut alice = server.login("alice");
     alice.send("1\n2\n3\n4\n").expect_next("[alice] 1\n[alice] 2\n");
-    let started = Instant::now();
     server.stop();
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     alice.expect_next("서버를 종료합니다.\n").expect_closed();
 }
 
@@ -121,10 +114,11 @@ fn stopping_ends_the_wait_of_who_is_delayed() {
 fn answers_that_are_not_read_end_the_reading() {
     const IAC: u8 = 255;
     const IP: u8 = 244;
+    /// A server that takes nothing for so long does not read, however busy it is.
+    const STALL: Duration = Duration::from_secs(3);
     /// What goes out before both kernels' buffers are full, and much more.
     const FLOOD_BYTES: usize = 128 << 20;
-    let limits = [None, Some(RateLimit::per_second(10))];
-    for (limit, log_in) in limits.into_iter().flat_map(|limit| [(limit, true), (limit, false)]) {
+    let check = |limit: Option<RateLimit>, log_in: bool| {
         let server = TestServer::start(|config| config.rate_limit = limit);
         let mut client = TestClient::connect_with_buffer(server.address(), 4 * 1_024);
         if log_in {
@@ -135,13 +129,20 @@ fn answers_that_are_not_read_end_the_reading() {
         // Each interrupt is answered, at once and every time.
         let interrupts = [IAC, IP].repeat(32 * 1_024);
         let mut stream = client.into_stream();
-        stream.set_write_timeout(Some(Duration::from_millis(500))).expect("it is connected");
+        stream.set_write_timeout(Some(STALL)).expect("it is connected");
         let mut sent = 0;
         while sent < FLOOD_BYTES && stream.write_all(&interrupts).is_ok() {
             sent += interrupts.len();
         }
         assert!(sent < FLOOD_BYTES, "answers are held without end (member: {log_in}, {limit:?})");
-    }
+    };
+    let limits = [None, Some(RateLimit::per_second(10))];
+    std::thread::scope(|scope| {
+        for (limit, log_in) in limits.into_iter().flat_map(|limit| [(limit, true), (limit, false)])
+        {
+            scope.spawn(move || check(limit, log_in));
+        }
+    });
 }
 
 #[test]

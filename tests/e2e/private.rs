@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::commands::in_both_languages;
 
-/// How long the rooms of these tests outlive their last member.
+/// How long a room outlives its last member where it is to be gone.
 const WINDOW: Duration = Duration::from_millis(300);
 
 /// Has a private room made in JSON; its mark and its key.
@@ -90,10 +90,7 @@ fn a_wrong_an_expired_and_an_ended_key_get_one_answer() {
     let mut bob = server.login("bob");
     let expired = bob.make_room();
     bob.send("/leave\n").expect_joined("bob");
-    server.console_expect("방이 끝남\n");
-    while server.console().matches("방이 끝남").count() < 2 {
-        std::thread::yield_now();
-    }
+    server.console_expect_count("방이 끝남\n", 2);
     let wrong = RoomKey::from_bits(7).show();
     let keys =
         [&wrong[..], &ended, &expired, "7", "", "가나다", &"z".repeat(26), &"1".repeat(4_000)];
@@ -124,32 +121,40 @@ fn a_wrong_an_expired_and_an_ended_key_get_one_answer() {
     bob.send("here\n").expect_next("[bob] here\n");
 }
 
-#[test]
-fn a_room_is_gone_with_its_history_a_while_after_its_last_member() {
-    let server = TestServer::start(|config| config.empty_room_window = WINDOW);
-    let mut alice = server.login_json("alice");
-    let (mark, key) = make_room_json(&mut alice);
-    // A repeated nonce would only be acknowledged.
-    let join = |nonce| json!({"type": "command", "line": format!("/join #{key}"), "nonce": nonce});
-    // Within the window it is as it was.
+/// Leaves a room where something was said; returns its mark, and the request that leads
+/// back there.
+#[track_caller]
+fn leave_room_json(alice: &mut TestClient) -> (String, Value) {
+    let (mark, key) = make_room_json(alice);
     alice.send_json(json!({"type": "say", "text": "remembered"}));
     alice.expect_said("alice", "remembered");
     alice.send_json(json!({"type": "command", "line": "/leave"}));
     alice.expect_message("entered");
     alice.expect_message("joined");
-    alice.send_json(join("1"));
+    (mark, json!({"type": "command", "line": format!("/join #{key}"), "nonce": "back"}))
+}
+
+#[test]
+fn a_room_is_as_it_was_for_a_while_after_its_last_member() {
+    let server = TestServer::start(|_| {});
+    let mut alice = server.login_json("alice");
+    let (mark, join) = leave_room_json(&mut alice);
+    alice.send_json(join);
     let entered = alice.expect_message("entered");
     assert_eq!((&entered["room"], &entered["owner"]), (&json!(mark), &json!("alice")));
     assert_eq!(alice.expect_message("history")["events"][0]["text"], "remembered");
     alice.expect_message("joined");
     alice.expect_message("ack");
-    // Beyond it, it is not.
-    alice.send_json(json!({"type": "command", "line": "/leave"}));
-    alice.expect_message("entered");
-    alice.expect_message("joined");
+}
+
+#[test]
+fn a_room_is_gone_with_its_history_when_that_while_is_over() {
+    let server = TestServer::start(|config| config.empty_room_window = WINDOW);
+    let mut alice = server.login_json("alice");
+    let (mark, join) = leave_room_json(&mut alice);
     server.console_expect(&format!("=== {mark} 방이 끝남\n"));
-    alice.send_json(join("2"));
-    alice.expect_error("no_such_room", Some("2"));
+    alice.send_json(join);
+    alice.expect_error("no_such_room", Some("back"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! 63 controls and their like, none arrives raw anywhere, in no form.
 
 use madang_protocol::text::Lang;
-use madang_tests::{TestClient, TestServer};
+use madang_tests::{NEVER, TestClient, TestServer};
 use serde_json::json;
 
 /// All of C0 but NUL, tab, LF and CR, DEL, C1, the bidi controls, and what ends a line or
@@ -58,7 +58,7 @@ fn there_are_at_least_63_of_them() {
 fn no_control_arrives_raw_by_any_path() {
     let server = TestServer::start(|config| {
         config.lang = Lang::En;
-        config.login_tries = 10_000;
+        (config.login_tries, config.login_timeout) = (10_000, NEVER);
     });
     let (text, mut peer) = server.login_two("witness", "peer");
     let json = server.login_json("witness-json");

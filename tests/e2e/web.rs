@@ -7,7 +7,7 @@ use std::{
 };
 
 use madang_server::{config::Listen, transport::http::origin::Origin};
-use madang_tests::{DEADLINE, TestClient, TestServer, WebSocketClient};
+use madang_tests::{DEADLINE, NEVER, TestClient, TestServer, WebSocketClient};
 
 /// Sends a request and returns the whole answer, after which the server has closed.
 #[track_caller]
@@ -218,7 +218,7 @@ fn a_flood_of_requests_from_one_address_is_refused_to_it_alone() {
         config.trust_proxy = vec!["127.0.0.1".parse().expect("a range")];
         config.max_requests_per_address = 8;
         // Who has its answer and does not close keeps its place for so long.
-        config.linger = DEADLINE;
+        config.linger = NEVER;
     });
     let mut flood: Vec<TestClient> =
         (0..8).map(|_| ask_from(&server, "203.0.113.9", "healthz")).collect();
@@ -267,15 +267,15 @@ fn several_addresses_and_none_can_be_listened_at() {
 
 #[test]
 fn stopping_does_not_wait_for_who_has_not_asked_yet() {
-    let mut server = TestServer::start(|_| {});
+    let mut server = TestServer::start(|config| {
+        (config.head_timeout, config.stop_timeout) = (NEVER, NEVER);
+    });
     let mut waiting: Vec<TestClient> =
         (0..3).map(|_| TestClient::connect(server.web_address())).collect();
     waiting[0].send("GET / HT").wait_until_read();
     let mut echo = WebSocketClient::open(server.web_address(), "/echo", &[]);
     echo.send("x").expect_next("echo : x");
-    let started = Instant::now();
     server.stop();
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     waiting.iter_mut().for_each(TestClient::expect_closed);
     assert_eq!(echo.expect_close(), Some(1001));
 }

@@ -30,6 +30,8 @@ pub struct TestClient {
     at_end: Option<End>,
     label: String,
     transcript: Transcript,
+    sent_bytes: usize,
+    received_bytes: usize,
 }
 
 /// How the server's side has ended.
@@ -75,8 +77,16 @@ impl TestClient {
         stream.set_nodelay(true).expect("it is connected");
         let port = stream.local_addr().expect("it is connected").port();
         let label = format!("port {port}");
-        let transcript = Transcript::new();
-        TestClient { stream, tls: None, unread: Vec::new(), at_end: None, label, transcript }
+        TestClient {
+            stream,
+            tls: None,
+            unread: Vec::new(),
+            at_end: None,
+            label,
+            transcript: Transcript::new(),
+            sent_bytes: 0,
+            received_bytes: 0,
+        }
     }
 
     /// Has all that follows go over TLS; the handshake is done with the first of it.
@@ -135,10 +145,17 @@ impl TestClient {
             Some(session) => Stream::new(session, &mut self.stream).write_all(bytes.as_ref()),
         };
         self.transcript.add(Direction::Sent, bytes.as_ref());
+        self.sent_bytes += bytes.as_ref().len();
         if let Err(error) = &sent {
             self.transcript.add(Direction::Happened, error.to_string().as_bytes());
         }
         sent.is_ok()
+    }
+
+    /// How many bytes it has sent so far, and how many it has received; the system's and
+    /// TLS's own aside.
+    pub fn traffic(&self) -> (usize, usize) {
+        (self.sent_bytes, self.received_bytes)
     }
 
     /// Waits until the server has read all that was sent, so that the next piece
@@ -165,7 +182,7 @@ impl TestClient {
     pub fn received_segments(&self) -> Option<u32> {
         let addresses = (self.stream.local_addr(), self.stream.peer_addr());
         let (Ok(own), Ok(server)) = addresses else { self.fail("not connected") };
-        kernel::received_segments(own, server)
+        kernel::sent_segments(server, own)
             .unwrap_or_else(|error| self.fail(&format!("the kernel does not tell: {error}")))
     }
 
@@ -469,7 +486,8 @@ impl TestClient {
         error["text"].as_str().unwrap_or_else(|| self.fail("expected words")).to_owned()
     }
 
-    /// Reads once; false at the end of the connection and at `deadline`.
+    /// Reads once; false at the end of the connection, and at `deadline` if nothing has
+    /// come by then: what is there is read however late this thread is.
     fn fill(&mut self, deadline: Instant) -> bool {
         if self.at_end.is_some() {
             return false;
@@ -477,9 +495,7 @@ impl TestClient {
         let mut buffer = vec![0; 64 * 1_024];
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
-            }
+            let left = left.max(Duration::from_millis(1));
             self.stream.set_read_timeout(Some(left)).expect("the time is not zero");
             let read = match &mut self.tls {
                 None => self.stream.read(&mut buffer),
@@ -488,14 +504,19 @@ impl TestClient {
             match read {
                 Ok(0) => return self.end(End::Closed, "closed by the server"),
                 Ok(count) => {
+                    self.received_bytes += count;
                     self.transcript.add(Direction::Received, &buffer[..count]);
                     self.unread.extend_from_slice(&buffer[..count]);
                     return true;
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // The time is over, or nearly: the loop looks.
                 Err(error)
-                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+                {
+                    if Instant::now() >= deadline {
+                        return false;
+                    }
+                }
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
                     return self.end(End::Cut, "closed by the server without a close_notify");
                 }

@@ -2,7 +2,7 @@
 //! connection has read what it was sent, and in how many pieces something came.
 
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{has_been_read, received_segments};
+pub(crate) use linux::{has_been_read, sent_segments};
 
 /// Elsewhere than on Linux nothing tells: what is sent in pieces may be read as
 /// one, and a test of that shows less than it could.
@@ -16,9 +16,9 @@ pub(crate) fn has_been_read(
 
 /// As above.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn received_segments(
-    _local: std::net::SocketAddr,
-    _remote: std::net::SocketAddr,
+pub(crate) fn sent_segments(
+    _from: std::net::SocketAddr,
+    _to: std::net::SocketAddr,
 ) -> std::io::Result<Option<u32>> {
     Ok(None)
 }
@@ -58,8 +58,10 @@ mod linux {
     const UNACKNOWLEDGED: usize = 76;
     const ATTRIBUTES: usize = 88;
 
-    /// Where in `struct tcp_info` the field `tcpi_data_segs_in` stands.
-    const DATA_SEGMENTS_IN: usize = 152;
+    /// Where in `struct tcp_info` the fields `tcpi_total_retrans` and
+    /// `tcpi_data_segs_out` stand.
+    const RETRANSMITTED: usize = 100;
+    const DATA_SEGMENTS_OUT: usize = 156;
 
     /// Whether all that went from `from` to `to` has been read there; true as well
     /// if a side is not there any more.
@@ -74,16 +76,13 @@ mod linux {
         Ok(look_up(to, from)?.is_none_or(|found| found.unread == 0))
     }
 
-    /// How many segments with data have come from `remote` to `local`; `None` if
-    /// the connection is not there any more.
+    /// How many segments with data have gone from `from` to `to`, those that were sent
+    /// again on a busy machine aside; `None` if the connection is not there any more.
     ///
-    /// What was sent at once may come in several segments, and on a loopback what
-    /// was sent one after the other comes so.
-    pub(crate) fn received_segments(
-        local: SocketAddr,
-        remote: SocketAddr,
-    ) -> io::Result<Option<u32>> {
-        Ok(look_up(local, remote)?.and_then(|found| found.data_segments_in))
+    /// What was sent at once may go in several segments, and on a loopback what was
+    /// sent one after the other goes so.
+    pub(crate) fn sent_segments(from: SocketAddr, to: SocketAddr) -> io::Result<Option<u32>> {
+        Ok(look_up(from, to)?.and_then(|found| found.sent_segments))
     }
 
     /// What there is to know of a socket.
@@ -92,7 +91,7 @@ mod linux {
         unacknowledged: u32,
         /// Bytes.
         unread: u32,
-        data_segments_in: Option<u32>,
+        sent_segments: Option<u32>,
     }
 
     /// Looks up the socket that is connected from `local` to `remote`.
@@ -118,18 +117,20 @@ mod linux {
             return Ok(None);
         }
         let mut attribute = ATTRIBUTES;
-        let mut data_segments_in = None;
+        let mut sent_segments = None;
         while attribute + 4 <= length {
             let (size, kind) = (u16_at(attribute), u16_at(attribute + 2));
-            if kind == INET_DIAG_INFO && usize::from(size) >= 4 + DATA_SEGMENTS_IN + 4 {
-                data_segments_in = Some(u32_at(attribute + 4 + DATA_SEGMENTS_IN));
+            if kind == INET_DIAG_INFO && usize::from(size) >= 4 + DATA_SEGMENTS_OUT + 4 {
+                let info = attribute + 4;
+                sent_segments =
+                    Some(u32_at(info + DATA_SEGMENTS_OUT) - u32_at(info + RETRANSMITTED));
             }
             attribute += usize::from(size).next_multiple_of(4).max(4);
         }
         Ok(Some(Found {
             unacknowledged: u32_at(UNACKNOWLEDGED),
             unread: u32_at(UNREAD),
-            data_segments_in,
+            sent_segments,
         }))
     }
 

@@ -3,7 +3,8 @@
 use std::{
     io::{self, Write},
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    sync::{Arc, Condvar, Mutex, PoisonError, mpsc},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -14,7 +15,7 @@ use madang_server::{
 };
 
 use crate::{
-    DEADLINE, authority::Authority, client::TestClient, program::TestFolder,
+    DEADLINE, NEVER, authority::Authority, client::TestClient, program::TestFolder,
     websocket::WebSocketClient,
 };
 
@@ -76,6 +77,7 @@ impl TestServer {
             listen: vec![Listen::At((Ipv4Addr::LOCALHOST, 0).into())],
             web: vec![Listen::At((Ipv4Addr::LOCALHOST, 0).into())],
             rate_limit: None,
+            join_timeout: DEADLINE,
             ..Config::default()
         };
         change(&mut config);
@@ -107,6 +109,9 @@ impl TestServer {
             config.echo.websocket.message_bytes = 16 << 20;
             config.echo.websocket.fragments = usize::MAX;
             config.echo.websocket.binary = Binary::Taken;
+            // The largest messages in the smallest pieces take their time.
+            config.echo.websocket.assembly_timeout = NEVER;
+            config.echo.websocket.ping_interval = NEVER;
         })
     }
 
@@ -329,12 +334,20 @@ impl TestServer {
     ///
     /// # Panics
     ///
-    /// If a connection did not end, or has panicked.
+    /// If it has not stopped after [`DEADLINE`], or a connection has panicked.
     #[track_caller]
     pub fn stop(&mut self) {
         let Some((server, console_thread)) = self.running.take() else { return };
-        let all_ended = server.stop();
-        console_thread.stop();
+        let (stopped, is_stopped) = mpsc::channel();
+        thread::spawn(move || {
+            let all_ended = server.stop();
+            console_thread.stop();
+            // The test has given up if nobody waits any more.
+            let _ = stopped.send(all_ended);
+        });
+        let all_ended = is_stopped.recv_timeout(DEADLINE).unwrap_or_else(|_| {
+            panic!("the server does not stop; the console:\n{}", self.console());
+        });
         assert!(all_ended, "connections did not end; the console:\n{}", self.console());
         for error in INTERNAL_ERRORS {
             assert!(!self.console().contains(error), "the console:\n{}", self.console());

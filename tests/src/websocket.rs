@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use serde_json::{Value, json};
 
-use crate::{QUIET, client::TestClient};
+use crate::{DEADLINE, client::TestClient};
 
 /// The handshake of RFC 6455 section 1.3.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -141,26 +141,15 @@ impl WebSocketClient {
         self.send_frame(0x88, code.to_be_bytes())
     }
 
-    /// The first byte of the next frame that comes before long, which stays where it
-    /// is; 0 if none does.
+    /// The first byte of the next frame, which must come and stays where it is; 0 at the
+    /// end.
     pub fn peek_first(&mut self) -> u8 {
-        self.client.peek_bytes(1, QUIET).first().copied().unwrap_or(0)
+        self.client.peek_bytes(1, DEADLINE).first().copied().unwrap_or(0)
     }
 
-    /// Whether a text message comes next before long; it stays where it is.
+    /// Whether the next frame, which must come and stays where it is, is a text message.
     pub fn peek_is_message(&mut self) -> bool {
         self.peek_first() == 0x81
-    }
-
-    /// Nothing is there but pings, which are not answered.
-    #[track_caller]
-    pub fn expect_nothing_but_pings(&mut self) {
-        while self.client.has_more_within(Duration::ZERO) {
-            let frame = self.expect_frame();
-            if frame.first != 0x89 {
-                self.client.fail(&format!("expected nothing but pings, not {frame:?}"));
-            }
-        }
     }
 
     /// The next frame, whatever it is.
