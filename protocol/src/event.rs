@@ -6,7 +6,10 @@ use std::{borrow::Cow, fmt, io, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::sanitize::{is_printable_ascii, is_unwanted};
+use crate::{
+    sanitize::{is_printable_ascii, is_unwanted},
+    text::{SAID_OVERHEAD, rendered_bytes},
+};
 
 /// A moment: milliseconds since 1970, UTC; in JSON as RFC 3339 with three
 /// decimals (`2026-11-22T18:59:00.123Z`).
@@ -203,6 +206,10 @@ pub enum Event {
     },
 }
 
+/// What an event takes beside its room, its names and its words: the fields of JSON, or
+/// the sentence around them.
+pub const EVENT_OVERHEAD: usize = 160;
+
 pub(crate) fn is_false(value: &bool) -> bool {
     !value
 }
@@ -238,14 +245,27 @@ impl Event {
         matches!(self, Event::Said { .. } | Event::Announced { .. })
     }
 
-    /// About how many bytes it takes.
-    pub fn size_bytes(&self) -> usize {
-        let text = match self {
-            Event::Said { text, .. } | Event::Announced { text, .. } => text.len(),
-            Event::Left { text, .. } => text.as_ref().map_or(0, String::len),
-            _ => 0,
+    /// The most bytes that it takes in any form: as JSON, as lines, as frames.
+    pub fn encoded_bytes(&self) -> usize {
+        let twice = |text: &str| 2 * text.len();
+        let optional = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len());
+        let words = match self {
+            Event::Said { user, text, .. } => rendered_bytes(user, text, SAID_OVERHEAD),
+            Event::Announced { text, .. } => rendered_bytes("[server]", text, SAID_OVERHEAD),
+            Event::Left { user, text, .. } => user.len() + text.as_deref().map_or(0, twice),
+            Event::Topic { user, topic, .. } => user.len() + twice(topic),
+            Event::Renamed { user, to, .. } => user.len() + to.len(),
+            Event::Kicked { user, by, .. }
+            | Event::Muted { user, by, .. }
+            | Event::Unmuted { user, by, .. } => user.len() + optional(by),
+            Event::Joined { user, .. }
+            | Event::Locked { user, .. }
+            | Event::Unlocked { user, .. }
+            | Event::Limited { user, .. }
+            | Event::Owner { user, .. }
+            | Event::Ended { user, .. } => user.len(),
         };
-        size_of::<Event>() + text
+        self.stamp().room.len() + EVENT_OVERHEAD + words
     }
 }
 
@@ -556,6 +576,8 @@ impl serde_json::ser::Formatter for Printable {
 
 #[cfg(test)]
 mod tests {
+    use crate::text::{Lang, LineEnd, write_event};
+
     use super::*;
 
     fn json(message: &impl Serialize) -> String {
@@ -603,6 +625,39 @@ mod tests {
             panic!("{line:?} is no ack");
         };
         assert_eq!(returned, nonce);
+    }
+
+    #[test]
+    fn nothing_that_is_said_takes_more_than_it_counts() {
+        #[track_caller]
+        fn check(user: &str, text: &str) {
+            let stamp = Stamp { id: 1 << 53, time: TIME, room: "방".repeat(12).into() };
+            for me in [false, true] {
+                let (user, text) = (user.into(), text.to_owned());
+                let said = Event::Said { stamp: stamp.clone(), user, text, me };
+                let counted = said.encoded_bytes();
+                assert!(json(&said).len() <= counted, "{} of {counted}", json(&said).len());
+                for (lang, line_end) in [(Lang::Ko, LineEnd::Lf), (Lang::En, LineEnd::CrLf)] {
+                    let mut lines = Vec::new();
+                    write_event(&said, lang, line_end, &mut lines);
+                    // In place of LF, a frame has a header of up to four bytes.
+                    let headers = match line_end {
+                        LineEnd::Lf => 3 * lines.iter().filter(|byte| **byte == b'\n').count(),
+                        LineEnd::CrLf => 0,
+                    };
+                    assert!(lines.len() + headers <= counted, "{} of {counted}", lines.len());
+                }
+            }
+        }
+        for user in ["a", &"\u{10330}".repeat(24)] {
+            check(user, "");
+            check(user, "hi");
+            check(user, &"\"".repeat(4_096));
+            check(user, &"\\\t\n".repeat(4_000));
+            check(user, &"\n".repeat(499));
+            check(user, &"left.\n".repeat(400));
+            check(user, &"가나다\n".repeat(499));
+        }
     }
 
     #[test]

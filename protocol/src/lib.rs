@@ -189,7 +189,7 @@
 //! holds it, and for 60 s after that was lost. Who presents it has name, room, ownership
 //! and ignores again without anybody being told, and with `last` (of the room named in
 //! `room`) and `last_private` exactly what was missed, a `gap` for what is not kept any
-//! more: of a room 200 events and 256 KiB, of whispers the last 64.
+//! more: of a room 200 events and 96 KiB, of whispers the last 64.
 //!
 //! ```text
 //! → {"type":"login","session":"5457fe9c94a686fb3820abb2563df2d7","room":"lobby","last":86,"last_private":3,"nonce":"r1"}
@@ -281,10 +281,17 @@
 //!
 //! # Limits
 //!
-//! They stand in [`limits`]: a line of what is said has at most 4,096 bytes, a
-//! message (the `text` of one `say`) 16 KiB, a JSON line 64 KiB with its line end.
-//! Longer lines are refused with a word; 64 KiB without a line end close the
-//! connection. What is said is sanitized ([`sanitize`]) before anyone sees it.
+//! They stand in [`limits`]: a name has at most 24 columns and 96 bytes, a line of what
+//! is said 4,096 bytes, a message (the `text` of one `say`) 16 KiB and 500 lines, a JSON
+//! line 64 KiB with its line end, in both directions. Longer ones are refused with a
+//! reason; 64 KiB without a line end close the connection. What is said is sanitized
+//! ([`sanitize`]) before anyone sees it.
+//!
+//! What costs a member is what it is sent, so a message is measured as it is rendered:
+//! each of its lines counts the name, the text and what stands around them, at least 64
+//! bytes ([`text::rendered_bytes`]). A message that would take more than 2 KiB and 20
+//! times its bytes, or more than 63 KiB, is refused with its rendered size. An answer
+//! has at most 64 KiB, and so has the history that a login is shown.
 
 pub mod limits;
 pub mod line;
@@ -305,6 +312,7 @@ mod tests {
     use crate::{
         event::{Event, ServerMessage, write_json_line},
         request::Request,
+        text::{Lang, LineEnd, write_event},
     };
 
     /// The lines of this page that begin with `arrow` and go on with JSON.
@@ -351,6 +359,20 @@ mod tests {
                 Event::Announced { .. } => "announced",
                 Event::Ended { .. } => "ended",
             },
+        }
+    }
+
+    #[test]
+    fn no_event_takes_more_than_it_counts() {
+        for line in documented("←") {
+            let Some(ServerMessage::Event(event)) = ServerMessage::parse(line) else { continue };
+            let counted = event.encoded_bytes();
+            assert!(line.len() < counted, "{counted} bytes counted for {line}");
+            for lang in [Lang::Ko, Lang::En] {
+                let mut lines = Vec::new();
+                write_event(&event, lang, LineEnd::CrLf, &mut lines);
+                assert!(lines.len() <= counted, "{counted} bytes counted for {line}");
+            }
         }
     }
 

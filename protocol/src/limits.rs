@@ -20,12 +20,22 @@ pub const LINE_BYTES: usize = 4_096;
 /// The longest message (several lines said at once), in bytes of UTF-8.
 pub const MESSAGE_BYTES: usize = 16 * 1_024;
 
+/// The most lines of a message.
+pub const MESSAGE_LINES: usize = 500;
+
 /// The longest carrier of a message (a JSON line with its line end), in bytes;
 /// as many bytes without a line end close the connection.
 pub const CARRIER_BYTES: usize = 64 * 1_024;
 
+/// The most bytes that a message may take once it is rendered for one member: what a
+/// carrier holds beside the fields or the sentence around the message.
+pub const RENDERED_BYTES: usize = CARRIER_BYTES - 1_024;
+
 /// The widest name, in terminal columns (a Hangul syllable takes two).
 pub const NAME_COLUMNS: usize = 24;
+
+/// The longest name, in bytes of UTF-8: four for each column.
+pub const NAME_BYTES: usize = 96;
 
 /// The most combining marks on one letter of a name.
 pub const NAME_MARKS: usize = 4;

@@ -14,7 +14,7 @@ use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCa
 use unicode_security::confusable_detection::skeleton;
 use unicode_width::UnicodeWidthChar;
 
-use crate::limits::{NAME_COLUMNS, NAME_MARKS};
+use crate::limits::{NAME_BYTES, NAME_COLUMNS, NAME_MARKS};
 use crate::sanitize::is_mark;
 
 /// Names that nobody may have, nor one that looks like them.
@@ -37,8 +37,9 @@ const RESERVED: [&str; 13] = [
 static RESERVED_KEYS: LazyLock<Vec<NameKey>> =
     LazyLock::new(|| RESERVED.into_iter().flat_map(keys_of).collect());
 
-/// A user's name, as it is shown: NFC, 1 to [`NAME_COLUMNS`] columns of letters,
-/// marks, digits, `_`, `-` and `.`, the first a letter or a digit.
+/// A user's name, as it is shown: NFC, 1 to [`NAME_COLUMNS`] columns and at most
+/// [`NAME_BYTES`] of letters, marks, digits, `_`, `-` and `.`, the first a letter or a
+/// digit.
 ///
 /// Cheap to clone. Equality is that of the shown characters; whether two names
 /// may be in use at once is another question, which [`keys`](Self::keys) answer.
@@ -130,6 +131,13 @@ pub enum NameError {
         /// The name's width.
         found: usize,
     },
+    /// Too many bytes: marks take no columns, and every line of what is said repeats
+    /// the name.
+    #[error("the name is {found} bytes long, at most {NAME_BYTES} are allowed")]
+    Bytes {
+        /// The name's length.
+        found: usize,
+    },
     /// The server's own, or to be taken for it.
     #[error("the name is reserved, or looks like one that is")]
     Reserved,
@@ -169,6 +177,10 @@ impl NameError {
                 "That name is {found} columns wide. Please use at most {NAME_COLUMNS} \
                  (Hangul takes 2 a letter)."
             ),
+            Self::Bytes { found } => format!(
+                "That name takes {found} bytes. Please use at most {NAME_BYTES}: fewer letters, \
+                 or fewer marks on them."
+            ),
             Self::Reserved => "That name belongs to the server, or looks as if it did. \
                  Please choose another."
                 .to_owned(),
@@ -199,6 +211,10 @@ impl NameError {
             Self::Columns { found } => format!(
                 "이름이 {found}칸으로 너무 깁니다. {NAME_COLUMNS}칸까지만 쓸 수 있습니다 \
                  (한글은 한 글자에 2칸)."
+            ),
+            Self::Bytes { found } => format!(
+                "이름이 {found}바이트로 너무 깁니다. 글자나 부호를 줄여 {NAME_BYTES}바이트까지만 \
+                 써 주세요."
             ),
             Self::Reserved => "서버가 쓰는 이름이거나 그렇게 보이는 이름입니다. \
                  다른 이름을 골라 주세요."
@@ -247,6 +263,9 @@ pub(crate) fn parse_shown(line: &str) -> Result<String, NameError> {
     let columns: usize = shown.chars().filter_map(|c| c.width()).sum();
     if columns > NAME_COLUMNS {
         return Err(NameError::Columns { found: columns });
+    }
+    if shown.len() > NAME_BYTES {
+        return Err(NameError::Bytes { found: shown.len() });
     }
     Ok(shown)
 }
@@ -466,6 +485,17 @@ mod tests {
     }
 
     #[test]
+    fn a_name_has_at_most_96_bytes_however_narrow_it_is() {
+        let letter = "\u{10330}";
+        check(&letter.repeat(24), &letter.repeat(24));
+        // Four marks of four bytes take no column.
+        let marked = format!("{letter}{}", "\u{1E8D0}".repeat(4));
+        check(&marked.repeat(4), &marked.repeat(4));
+        check_refused(&marked.repeat(5), NameError::Bytes { found: 100 });
+        check_refused(&marked.repeat(24), NameError::Bytes { found: 480 });
+    }
+
+    #[test]
     fn reserved_names_are_refused_and_what_looks_like_them() {
         for line in RESERVED {
             check_refused(line, NameError::Reserved);
@@ -570,6 +600,12 @@ mod tests {
             "That name is 26 columns wide. Please use at most 24 (Hangul takes 2 a letter).",
         );
         check(
+            &"\u{10330}\u{1E8D0}\u{1E8D0}\u{1E8D0}\u{1E8D0}".repeat(5),
+            "이름이 100바이트로 너무 깁니다. 글자나 부호를 줄여 96바이트까지만 써 주세요.",
+            "That name takes 100 bytes. Please use at most 96: fewer letters, or fewer marks on \
+             them.",
+        );
+        check(
             "관리자",
             "서버가 쓰는 이름이거나 그렇게 보이는 이름입니다. 다른 이름을 골라 주세요.",
             "That name belongs to the server, or looks as if it did. Please choose another.",
@@ -606,7 +642,7 @@ mod tests {
                 prop_assert_eq!(sanitize_label(name.as_str()), name.as_str());
                 prop_assert!(!name.as_str().contains(['[', ']', ' ']));
                 prop_assert_eq!(UserName::parse(name.as_str()), Ok(name.clone()));
-                prop_assert!(name.as_str().len() <= NAME_COLUMNS * 4 * (1 + NAME_MARKS));
+                prop_assert!(name.as_str().len() <= NAME_BYTES);
             }
         }
 

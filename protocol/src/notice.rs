@@ -63,6 +63,18 @@ pub enum Notice<'a> {
         /// Its length.
         bytes: usize,
     },
+    /// The message has more lines than a message may have.
+    TooManyLines {
+        /// How many.
+        lines: usize,
+    },
+    /// The message would take more bytes for each member than it may.
+    RenderedTooLong {
+        /// How many it would take.
+        bytes: usize,
+        /// The most that it may.
+        limit: usize,
+    },
     /// Nothing is left of what was said.
     NothingSaid,
     /// The line is not UTF-8.
@@ -355,7 +367,9 @@ impl Notice<'_> {
             Notice::NameBanned => "name_banned",
             Notice::LoginFirst => "login_first",
             Notice::LineTooLong { .. } => "line_too_long",
-            Notice::MessageTooLong { .. } => "message_too_long",
+            Notice::MessageTooLong { .. }
+            | Notice::TooManyLines { .. }
+            | Notice::RenderedTooLong { .. } => "message_too_long",
             Notice::NothingSaid => "nothing_said",
             Notice::NotUtf8 => "not_utf8",
             Notice::SessionUnknown => "session_unknown",

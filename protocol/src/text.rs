@@ -8,7 +8,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::event::Event;
+use crate::{event::Event, limits::RENDERED_BYTES};
 
 /// A language in which the server speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,6 +64,33 @@ impl LineEnd {
             LineEnd::CrLf => "\r\n",
         }
     }
+}
+
+/// What stands around the name and the text of a line that is said, at the most:
+/// brackets, blanks, a line end or a frame's header.
+pub const SAID_OVERHEAD: usize = 8;
+
+/// The same for a line that is whispered, in either language.
+pub const WHISPERED_OVERHEAD: usize = 24;
+
+/// What a line counts at least: short ones cost their readers more than their bytes.
+pub const MIN_LINE_BYTES: usize = 64;
+
+/// What a message costs a member who is told of it, in whatever form: the name and
+/// `overhead` are around each of its lines, and JSON spells some characters with two
+/// bytes.
+pub fn rendered_bytes(user: &str, text: &str, overhead: usize) -> usize {
+    let cost = |line: &str| {
+        let escaped = line.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | b'\t')).count();
+        (user.len() + overhead + line.len() + escaped).max(MIN_LINE_BYTES)
+    };
+    text.split('\n').map(cost).sum()
+}
+
+/// What a message of so many bytes may cost a member: much less than what a name in
+/// front of every empty line would make of it.
+pub fn most_rendered_bytes(text_bytes: usize) -> usize {
+    (2 * 1_024 + 20 * text_bytes).min(RENDERED_BYTES)
 }
 
 /// Appends the lines by which people are told of `event`.

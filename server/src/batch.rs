@@ -4,7 +4,7 @@
 use std::{ops::Range, sync::Arc};
 
 use madang_protocol::{
-    event::{Event, ServerMessage, write_json_line},
+    event::{EVENT_OVERHEAD, Event, ServerMessage, write_json_line},
     notice::Notice,
     text::{Lang, LineEnd, write_event},
 };
@@ -44,23 +44,39 @@ impl Form {
 pub struct Batch {
     room: Arc<str>,
     events: Vec<Event>,
-    /// The session that each event comes from; 0 if none does.
-    speakers: Vec<u64>,
+    origins: Vec<Origin>,
     rendered: [Option<Arc<Rendered>>; Form::COUNT],
+}
+
+/// What is known of an event beside what members are told.
+#[derive(Debug, Clone, Copy)]
+struct Origin {
+    /// The session that it comes from; 0 if it comes from none.
+    speaker: u64,
+    /// See [`Event::encoded_bytes`].
+    encoded_bytes: usize,
 }
 
 impl Batch {
     /// An empty batch for `room`.
     pub fn new(room: Arc<str>) -> Batch {
         let rendered = [const { None }; Form::COUNT];
-        Batch { room, events: Vec::new(), speakers: Vec::new(), rendered }
+        Batch { room, events: Vec::new(), origins: Vec::new(), rendered }
     }
 
     /// Adds an event that comes from the session `speaker`, or from none if that is
     /// 0; its id is one above the last one's.
     pub fn push(&mut self, event: Event, speaker: u64) {
+        let encoded_bytes = event.encoded_bytes();
         self.events.push(event);
-        self.speakers.push(speaker);
+        self.origins.push(Origin { speaker, encoded_bytes });
+    }
+
+    /// Adds something that was said, whose rendered size is known already.
+    pub(crate) fn push_said(&mut self, event: Event, speaker: u64, rendered_bytes: usize) {
+        let encoded_bytes = self.room.len() + EVENT_OVERHEAD + rendered_bytes;
+        self.events.push(event);
+        self.origins.push(Origin { speaker, encoded_bytes });
     }
 
     /// What has happened.
@@ -99,8 +115,8 @@ impl Batch {
         carrier: Carrier,
     ) -> Option<Rendered> {
         let range = range.start as usize..range.end as usize;
-        let events = || self.events[range.clone()].iter().zip(&self.speakers[range.clone()]);
-        let is_hidden = |(event, speaker): &(&Event, &u64)| is_hidden(**speaker, event);
+        let events = || self.events[range.clone()].iter().zip(&self.origins[range.clone()]);
+        let is_hidden = |(event, origin): &(&Event, &Origin)| is_hidden(origin.speaker, event);
         if !events().any(|event| is_hidden(&event)) {
             return None;
         }
@@ -112,11 +128,12 @@ impl Batch {
         Some(Rendered::of_parts(self.room.clone(), parts.collect(), form, carrier))
     }
 
-    /// Empties it for the next round, keeps its space, and gives out what happened.
-    pub fn drain(&mut self) -> impl ExactSizeIterator<Item = Event> + '_ {
-        self.speakers.clear();
+    /// Empties it for the next round, keeps its space, and gives out what happened, each
+    /// event with the most bytes that it takes.
+    pub fn drain(&mut self) -> impl ExactSizeIterator<Item = (Event, usize)> + '_ {
         self.rendered = [const { None }; Form::COUNT];
-        self.events.drain(..)
+        let sizes = self.origins.drain(..).map(|origin| origin.encoded_bytes);
+        self.events.drain(..).zip(sizes)
     }
 }
 

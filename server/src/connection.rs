@@ -12,13 +12,13 @@ use std::{
 use madang_protocol::{
     command::{Command, Input},
     event::ServerMessage,
-    limits::{LINE_BYTES, MESSAGE_BYTES},
+    limits::{LINE_BYTES, MESSAGE_BYTES, MESSAGE_LINES},
     name::UserName,
     notice::{Goodbye, Notice},
     request::{Request, RequestError},
     room::Destination,
     sanitize::{sanitize_line, sanitize_message},
-    text::{Lang, LineEnd},
+    text::{Lang, LineEnd, SAID_OVERHEAD, most_rendered_bytes, rendered_bytes},
 };
 
 use crate::{
@@ -59,6 +59,8 @@ pub(crate) struct Connection {
     /// What was said and is not posted yet.
     speeches: Vec<Speech>,
     speech_bytes: usize,
+    /// What the line that is being carried out was charged as it was read.
+    paid_bytes: usize,
     /// Last, so that its place is given away when the socket is closed.
     pub(crate) admission: Admission,
 }
@@ -92,6 +94,7 @@ impl Connection {
             last_word: None,
             speeches: Vec::new(),
             speech_bytes: 0,
+            paid_bytes: 0,
         }
     }
 
@@ -340,17 +343,35 @@ impl Connection {
 
     /// Puts what is said with what goes on the next post.
     pub(crate) fn say(&mut self, text: String, me: bool, nonce: Option<String>) {
-        let speech = Speech { text, me, nonce };
-        let bytes = speech.bytes();
-        if let Some(bucket) = &mut self.bucket {
-            // One message of many short lines is many lines to its readers.
-            bucket.owe(bytes.saturating_sub(speech.text.len()));
-        }
-        self.speech_bytes += bytes;
-        self.speeches.push(speech);
+        let Some(name) = self.session.as_ref().map(|session| session.name()) else { return };
+        let rendered_bytes = match self.charge_rendered(name.as_str(), &text, SAID_OVERHEAD) {
+            Ok(bytes) => bytes,
+            Err(notice) => return self.notice(&notice, nonce.as_deref()),
+        };
+        self.speech_bytes += rendered_bytes;
+        self.speeches.push(Speech { text, me, nonce, rendered_bytes });
         if self.speech_bytes >= ROUND_BYTES {
             self.post_speeches();
         }
+    }
+
+    /// Charges what a message takes for each of its readers beyond what was read of it:
+    /// one of many short lines is many lines to them.
+    pub(crate) fn charge_rendered(
+        &mut self,
+        user: &str,
+        text: &str,
+        overhead: usize,
+    ) -> Result<usize, Notice<'static>> {
+        let (bytes, limit) =
+            (rendered_bytes(user, text, overhead), most_rendered_bytes(text.len()));
+        if bytes > limit {
+            return Err(Notice::RenderedTooLong { bytes, limit });
+        }
+        if let Some(bucket) = &mut self.bucket {
+            bucket.owe(bytes.saturating_sub(self.paid_bytes));
+        }
+        Ok(bytes)
     }
 
     /// Posts what was said since the last post; all that one read brought travels
@@ -383,6 +404,7 @@ impl Connection {
             let deadline = deadline.map(|(deadline, _)| deadline);
             self.reader.make_up_for(self.outbox.wait_for_space(deadline)?);
             if let Some(line) = self.reader.take_line(self.json) {
+                self.paid_bytes = bytes;
                 self.admission.traffic.lines.add(1);
                 return Ok(Some(line));
             }
@@ -488,7 +510,12 @@ fn check_message(text: &str) -> Result<String, Notice<'static>> {
     if let Some(line) = text.split('\n').find(|line| line.len() > LINE_BYTES) {
         return Err(Notice::LineTooLong { bytes: line.len() });
     }
-    let text = sanitize_message(text.trim_end_matches(['\r', '\n']));
+    let text = text.trim_end_matches(['\r', '\n']);
+    let lines = text.split('\n').count();
+    if lines > MESSAGE_LINES {
+        return Err(Notice::TooManyLines { lines });
+    }
+    let text = sanitize_message(text);
     if text.trim().is_empty() {
         return Err(Notice::NothingSaid);
     }

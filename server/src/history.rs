@@ -21,21 +21,30 @@ use crate::{
 /// The most events that are kept.
 const EVENTS: usize = 200;
 
-/// The most bytes that they take.
-const EVENT_BYTES: usize = 256 * 1_024;
+/// The most bytes that they take, each as much as its longest form does.
+const EVENT_BYTES: usize = 96 * 1_024;
 
-/// A message with events holds so many bytes of them, or one.
+/// The most bytes of events in one answer, and of what is shown to a newcomer.
+const ANSWER_BYTES: usize = 60 * 1_024;
+
+/// A message with events holds so many bytes of them, or one event.
 const MESSAGE_BYTES: usize = 32 * 1_024;
 
 /// The last events of a room, whose ids rise by one.
 pub(crate) struct History {
     room: Arc<str>,
-    events: VecDeque<Event>,
+    events: VecDeque<Kept>,
     bytes: usize,
     /// What is shown to who comes in, until something is said again.
     shown: [Option<Arc<Rendered>>; Form::COUNT],
     /// All events, until there is another.
     whole: [Option<Arc<Rendered>>; Form::COUNT],
+}
+
+/// An event, and the most bytes that it takes in any form.
+struct Kept {
+    event: Event,
+    encoded_bytes: usize,
 }
 
 /// What somebody wants to know of what happened before.
@@ -64,16 +73,16 @@ impl History {
     /// Takes in what has happened in a round. Of more than is kept, the first go.
     // On the pump's small stack: see `Floor::apply`.
     #[inline(never)]
-    pub(crate) fn extend(&mut self, events: impl ExactSizeIterator<Item = Event>) {
+    pub(crate) fn extend(&mut self, events: impl ExactSizeIterator<Item = (Event, usize)>) {
         let passed_over = events.len().saturating_sub(EVENTS);
         let mut anything = false;
-        for event in events.skip(passed_over) {
+        for (event, encoded_bytes) in events.skip(passed_over) {
             anything = true;
             if event.is_said() {
                 self.shown = [const { None }; Form::COUNT];
             }
-            self.bytes += event.size_bytes();
-            self.events.push_back(event);
+            self.bytes += encoded_bytes;
+            self.events.push_back(Kept { event, encoded_bytes });
         }
         while self.events.len() > EVENTS || self.bytes > EVENT_BYTES {
             self.pop();
@@ -84,8 +93,8 @@ impl History {
     }
 
     fn pop(&mut self) {
-        if let Some(event) = self.events.pop_front() {
-            self.bytes -= event.size_bytes();
+        if let Some(Kept { event, encoded_bytes }) = self.events.pop_front() {
+            self.bytes -= encoded_bytes;
             if event.is_said() {
                 self.shown = [const { None }; Form::COUNT];
             }
@@ -112,9 +121,7 @@ impl History {
             return shown.clone();
         }
         let is_shown = |event: &&Event| event.is_said() && !Hidden::hides_past(hidden, event);
-        let mut events: Vec<&Event> =
-            self.newest_first(current).filter(is_shown).take(count).collect();
-        events.reverse();
+        let events = newest(self.newest_first(current).filter(is_shown).take(count));
         let parts = match form {
             Form::Text(..) => text_part(&events, form).into_iter().collect(),
             Form::Json => json_parts(&self.room, &events, None),
@@ -130,13 +137,16 @@ impl History {
     pub(crate) fn whole(&mut self, form: Form, carrier: Carrier) -> Arc<Rendered> {
         let History { room, events, whole, .. } = self;
         whole[form.index(carrier)]
-            .get_or_insert_with(|| Arc::new(Rendered::new(room.clone(), &*events, form, carrier)))
+            .get_or_insert_with(|| {
+                let events = events.iter().map(|kept| &kept.event);
+                Arc::new(Rendered::new(room.clone(), events, form, carrier))
+            })
             .clone()
     }
 
     /// Where in the history the events after `last` are, none if it has none.
     pub(crate) fn after(&self, last: u64) -> Range<u32> {
-        let first = self.events.front().map_or(0, Event::id);
+        let first = self.events.front().map_or(0, |kept| kept.event.id());
         let end = u32::try_from(self.events.len()).expect("few are kept");
         let start = last.saturating_add(1).saturating_sub(first).min(u64::from(end));
         // At most `end`, which is one.
@@ -145,7 +155,7 @@ impl History {
 
     /// The id of the oldest event that is kept, or happened since as `current`.
     pub(crate) fn oldest(&self, current: &[Event]) -> Option<u64> {
-        self.events.front().or(current.first()).map(Event::id)
+        self.events.front().map(|kept| &kept.event).or(current.first()).map(Event::id)
     }
 
     /// Answers who asks for what happened before: all of it to programs, to people
@@ -163,41 +173,69 @@ impl History {
                 && (form == Form::Json
                     || (event.is_said() && !Hidden::hides_past(asked.hidden, event)))
         };
-        let mut events: Vec<&Event> =
-            self.newest_first(current).filter(is_meant).take(asked.limit).collect();
-        events.reverse();
-        match form {
-            Form::Json if events.is_empty() => answer.message(&ServerMessage::History {
+        let meant = self.newest_first(current).filter(is_meant).take(asked.limit);
+        let Form::Text(..) = form else { return self.answer_json(&newest(meant), nonce, answer) };
+        let zone = clock::zone();
+        let today = Timestamp::now().to_zoned(zone.clone()).date();
+        let (mut said, mut bytes) = (Vec::new(), 0);
+        for event in meant {
+            let lines = lines_with_time(event, form, &time_of_day(event.stamp().time, zone, today));
+            bytes += lines.len();
+            if bytes > ANSWER_BYTES && !said.is_empty() {
+                break;
+            }
+            said.push(lines);
+        }
+        if said.is_empty() {
+            answer.notice(&Notice::NothingEarlier);
+        }
+        said.iter().rev().for_each(|lines| answer.bytes(lines));
+    }
+
+    fn answer_json(&self, events: &[&Event], nonce: Option<&str>, answer: &mut Answer) {
+        for part in json_parts(&self.room, events, nonce) {
+            answer.bytes(&part.lines);
+        }
+        if events.is_empty() {
+            answer.message(&ServerMessage::History {
                 room: (&*self.room).into(),
                 events: Vec::new(),
                 more: false,
                 nonce: nonce.map(Into::into),
-            }),
-            Form::Json => {
-                for part in json_parts(&self.room, &events, nonce) {
-                    answer.bytes(&part.lines);
-                }
-            }
-            Form::Text(..) if events.is_empty() => answer.notice(&Notice::NothingEarlier),
-            Form::Text(..) => {
-                let zone = clock::zone();
-                let today = Timestamp::now().to_zoned(zone.clone()).date();
-                for event in events {
-                    let time = time_of_day(event.stamp().time, zone, today);
-                    let mut lines = Vec::new();
-                    write_lines(event, form, &mut lines);
-                    for line in lines.split_inclusive(|byte| *byte == b'\n') {
-                        answer.bytes(time.as_bytes());
-                        answer.bytes(line);
-                    }
-                }
-            }
+            });
         }
     }
 
     fn newest_first<'a>(&'a self, current: &'a [Event]) -> impl Iterator<Item = &'a Event> {
-        current.iter().rev().chain(self.events.iter().rev())
+        current.iter().rev().chain(self.events.iter().rev().map(|kept| &kept.event))
     }
+}
+
+/// The newest events of `newest_first` that fit into one answer, the oldest of them first;
+/// one fits always.
+fn newest<'a>(newest_first: impl Iterator<Item = &'a Event>) -> Vec<&'a Event> {
+    let mut bytes = 0;
+    let fits = |event: &&Event| {
+        let is_first = bytes == 0;
+        bytes += event.encoded_bytes();
+        is_first || bytes <= ANSWER_BYTES
+    };
+    let mut events: Vec<&Event> = newest_first.take_while(fits).collect();
+    events.reverse();
+    events
+}
+
+/// The event's lines, each with the time before it; without, where that would make one
+/// message of many lines longer than an answer may be.
+fn lines_with_time(event: &Event, form: Form, time: &str) -> Vec<u8> {
+    let mut lines = Vec::new();
+    write_lines(event, form, &mut lines);
+    let count = lines.iter().filter(|byte| **byte == b'\n').count();
+    if lines.len() + count * time.len() > ANSWER_BYTES {
+        return lines;
+    }
+    let each = lines.split_inclusive(|byte| *byte == b'\n');
+    each.flat_map(|line| [time.as_bytes(), line]).flatten().copied().collect()
 }
 
 /// The time of day in the server's zone, with the day if that is not today.
@@ -221,14 +259,15 @@ fn text_part(events: &[&Event], form: Form) -> Option<Part> {
     Some(Part { lines, first_id: first.id(), last_id: last.id() })
 }
 
-/// Messages of JSON, none much longer than [`MESSAGE_BYTES`].
+/// Messages of JSON, none longer than [`MESSAGE_BYTES`] beside its own fields, unless one
+/// event is.
 fn json_parts(room: &str, events: &[&Event], nonce: Option<&str>) -> Vec<Part> {
     let mut rest = events;
     let mut parts = Vec::new();
     while let (Some(first), Some(_)) = (rest.first(), rest.last()) {
         let mut bytes = 0;
         let fits = |event: &&&Event| {
-            bytes += event.size_bytes();
+            bytes += event.encoded_bytes();
             bytes <= MESSAGE_BYTES
         };
         let count = rest.iter().take_while(fits).count().max(1);
@@ -270,8 +309,15 @@ mod tests {
 
     fn history(events: Vec<Event>) -> History {
         let mut history = History::new("lobby".into());
-        history.extend(events.into_iter());
+        history.extend(with_sizes(events));
         history
+    }
+
+    fn with_sizes(events: Vec<Event>) -> impl ExactSizeIterator<Item = (Event, usize)> {
+        events.into_iter().map(|event| {
+            let bytes = event.encoded_bytes();
+            (event, bytes)
+        })
     }
 
     fn shown(history: &mut History, current: &[Event], count: usize, form: Form) -> String {
@@ -296,7 +342,7 @@ mod tests {
         assert!(text.ends_with("[bob] l29\n"), "{text}");
         assert_eq!(shown(&mut history, &[], 0, TEXT), "");
 
-        history.extend(current.into_iter());
+        history.extend(with_sizes(current.into()));
         let text = shown(&mut history, &[], SHOWN_EVENTS, TEXT);
         assert!(text.ends_with("[bob] l29\n[bob] now\n"), "{text}");
     }
@@ -305,14 +351,41 @@ mod tests {
     fn only_so_much_is_kept() {
         let mut many = history((0..1_000).map(|id| event(id, None)).collect());
         assert_eq!((many.events.len(), many.oldest(&[])), (EVENTS, Some(800)));
-        many.extend((1_000..1_010).map(|id| event(id, None)).collect::<Vec<_>>().into_iter());
+        many.extend(with_sizes((1_000..1_010).map(|id| event(id, None)).collect()));
         assert_eq!((many.events.len(), many.oldest(&[])), (EVENTS, Some(810)));
 
         let long = "x".repeat(16 * 1_024);
-        let large = history((0..100).map(|id| event(id, Some(&long))).collect());
-        assert!(large.bytes <= EVENT_BYTES && large.events.len() == 15, "{}", large.events.len());
-        let bytes: usize = large.events.iter().map(Event::size_bytes).sum();
-        assert_eq!(large.bytes, bytes);
+        let mut large = history((0..100).map(|id| event(id, Some(&long))).collect());
+        assert!(large.bytes <= EVENT_BYTES && large.events.len() == 5, "{}", large.events.len());
+        assert!(large.bytes >= large.events.iter().map(|kept| kept.encoded_bytes).sum());
+        // Quotes take twice their bytes, empty lines a name each.
+        for text in ["\"".repeat(16 * 1_024), "\n".repeat(499)] {
+            large.extend(with_sizes((100..200).map(|id| event(id, Some(&text))).collect()));
+            for form in [TEXT, Form::Json] {
+                let whole = large.whole(form, Carrier::Lines);
+                let bytes = whole.bytes(&(0..whole.len())).len();
+                assert!(bytes <= EVENT_BYTES, "{bytes} bytes of {form:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_is_shown_more_than_64_kib_however_it_is_asked_for() {
+        let quotes = "\"".repeat(4_000);
+        let lines = format!("{}\n", "x".repeat(20)).repeat(499);
+        let empty = "\n".repeat(499);
+        for text in [quotes, lines, empty] {
+            let mut history = history((0..100).map(|id| event(id, Some(&text))).collect());
+            for form in [TEXT, Form::Json] {
+                let bytes = shown(&mut history, &[], 1_000, form).len();
+                assert!((1_000..=64 * 1_024).contains(&bytes), "{bytes} bytes of {form:?}");
+                let mut answer = Answer::new(form);
+                let all = Asked { limit: usize::MAX, ..Asked::default() };
+                history.answer(&[], all, Some(&"n".repeat(64)), &mut answer);
+                let bytes = answer.into_bytes().len();
+                assert!((1_000..=64 * 1_024).contains(&bytes), "{bytes} bytes of {form:?}");
+            }
+        }
     }
 
     #[test]
@@ -332,6 +405,8 @@ mod tests {
         let mut history = history((0..15).map(|id| event(id, Some(&long))).collect());
         let text = shown(&mut history, &[], SHOWN_EVENTS, Form::Json);
         assert!(text.lines().all(|line| line.len() < 64 * 1_024));
+        history.extend(with_sizes((15..30).map(|id| event(id, Some("short"))).collect()));
+        let text = shown(&mut history, &[], SHOWN_EVENTS, Form::Json);
         let (last, others) = text
             .lines()
             .collect::<Vec<_>>()

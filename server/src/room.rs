@@ -44,8 +44,7 @@ mod moderation;
 /// How long a thread pumps before it would rather hand over.
 const PUMP_PATIENCE: Duration = Duration::from_millis(20);
 
-/// What a post counts in the mailbox beside what it carries, and what each line of
-/// a message counts at least: short ones are longer once they are rendered.
+/// What a post counts in the mailbox beside what it carries.
 const POST_BYTES: usize = 64;
 
 /// What a question counts in the mailbox: its answer takes the pump as long as a
@@ -104,13 +103,8 @@ pub(crate) struct Speech {
     pub(crate) me: bool,
     /// What its `ack` returns.
     pub(crate) nonce: Option<String>,
-}
-
-impl Speech {
-    /// What it counts in the mailbox.
-    pub(crate) fn bytes(&self) -> usize {
-        self.text.split('\n').map(|line| line.len().max(POST_BYTES)).sum()
-    }
+    /// What it takes for one member: rate limit, mailbox, round and history count that.
+    pub(crate) rendered_bytes: usize,
 }
 
 /// What is asked of the pump. Members are known by their session's number.
@@ -331,7 +325,7 @@ impl Room {
     /// Says something. May wait for a round, and may pump. Who is no member, or may
     /// not speak, is told so.
     pub(crate) fn say(&self, session: &Arc<Session>, speeches: Vec<Speech>) {
-        let bytes = POST_BYTES + speeches.iter().map(Speech::bytes).sum::<usize>();
+        let bytes = POST_BYTES + speeches.iter().map(|speech| speech.rendered_bytes).sum::<usize>();
         let post = Post::Say { session: session.clone(), speeches };
         match self.mailbox.post(post, bytes, Urgency::Waits) {
             Ok(Some(pump)) => self.pump(pump),

@@ -18,6 +18,7 @@ mod names;
 mod order;
 mod stall;
 mod limits;
+mod cost;
 mod stop;
 mod dead;
 mod readme;

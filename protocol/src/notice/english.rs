@@ -2,7 +2,7 @@
 
 use crate::{
     command::CommandError,
-    limits::{CARRIER_BYTES, LINE_BYTES, MESSAGE_BYTES, PROTOCOL_VERSION},
+    limits::{CARRIER_BYTES, LINE_BYTES, MESSAGE_BYTES, MESSAGE_LINES, PROTOCOL_VERSION},
     text::Lang,
 };
 
@@ -40,6 +40,13 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         }
         Notice::MessageTooLong { bytes } => format!(
             "A message may have {MESSAGE_BYTES} bytes; yours had {bytes} and was not sent."
+        ),
+        Notice::TooManyLines { lines } => format!(
+            "A message may have {MESSAGE_LINES} lines; yours had {lines} and was not sent."
+        ),
+        Notice::RenderedTooLong { bytes, limit } => format!(
+            "With your name on every line, that message would be {bytes} bytes for each \
+             reader, {limit} at most; it was not sent. Please use fewer lines."
         ),
         Notice::NothingSaid => "There is nothing to say in that.".into(),
         Notice::NotUtf8 => NOT_UTF8.into(),

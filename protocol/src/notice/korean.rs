@@ -2,7 +2,7 @@
 
 use crate::{
     command::CommandError,
-    limits::{CARRIER_BYTES, LINE_BYTES, MESSAGE_BYTES, PROTOCOL_VERSION},
+    limits::{CARRIER_BYTES, LINE_BYTES, MESSAGE_BYTES, MESSAGE_LINES, PROTOCOL_VERSION},
     text::Lang,
 };
 
@@ -41,6 +41,13 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::MessageTooLong { bytes } => {
             format!("한 번에 {MESSAGE_BYTES}바이트까지 말할 수 있습니다. (보낸 말: {bytes}바이트)")
         }
+        Notice::TooManyLines { lines } => {
+            format!("한 번에 {MESSAGE_LINES}줄까지 말할 수 있습니다. (보낸 말: {lines}줄)")
+        }
+        Notice::RenderedTooLong { bytes, limit } => format!(
+            "줄마다 이름이 붙어 한 사람에게 {bytes}바이트가 가게 되므로 보내지 않았습니다. \
+             ({limit}바이트까지) 줄 수를 줄여 주세요."
+        ),
         Notice::NothingSaid => "보낼 말이 없습니다.".into(),
         Notice::NotUtf8 => NOT_UTF8.into(),
         Notice::Skipped { lines } => format!("-- {lines}줄 건너뜀 --"),

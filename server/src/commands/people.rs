@@ -3,7 +3,10 @@
 
 use std::{sync::Arc, time::Instant};
 
-use madang_protocol::{event::ServerMessage, name::UserName, notice::Notice, room::is_private};
+use madang_protocol::{
+    event::ServerMessage, name::UserName, notice::Notice, room::is_private,
+    text::WHISPERED_OVERHEAD,
+};
 
 use crate::{
     batch::Form,
@@ -42,7 +45,7 @@ impl Connection {
     }
 
     pub(super) fn whisper(
-        &self,
+        &mut self,
         session: &Arc<Session>,
         name: &UserName,
         text: &str,
@@ -54,16 +57,27 @@ impl Connection {
         }
     }
 
-    fn whisper_to(&self, session: &Arc<Session>, other: &Session, text: &str, nonce: Option<&str>) {
+    fn whisper_to(
+        &mut self,
+        session: &Arc<Session>,
+        other: &Session,
+        text: &str,
+        nonce: Option<&str>,
+    ) {
         if other.number == session.number {
             return self.notice(&Notice::Oneself, nonce);
         }
         if let Err(muted) = session.check_not_silenced(Instant::now()) {
             return self.notice(&muted.notice(), nonce);
         }
-        let user = other.name();
+        let (name, user) = (session.name(), other.name());
         let user = user.as_str();
-        let outcome = other.whisper(session, &session.name(), text, clock::now());
+        // The sender is shown it too, after the other's name.
+        let longest = if user.len() > name.as_str().len() { user } else { name.as_str() };
+        if let Err(notice) = self.charge_rendered(longest, text, WHISPERED_OVERHEAD) {
+            return self.notice(&notice, nonce);
+        }
+        let outcome = other.whisper(session, &name, text, clock::now());
         let away = match outcome {
             Whispered::Sent => false,
             Whispered::Kept => true,
@@ -76,7 +90,7 @@ impl Connection {
         self.done(nonce);
     }
 
-    pub(super) fn reply(&self, session: &Arc<Session>, text: &str, nonce: Option<&str>) {
+    pub(super) fn reply(&mut self, session: &Arc<Session>, text: &str, nonce: Option<&str>) {
         match session.last_whisperer() {
             Some(other) if self.shared.users.has(&other) => {
                 self.whisper_to(session, &other, text, nonce);

@@ -430,7 +430,7 @@ impl Floor {
             return refuse(&self.metrics, session, &speeches, refusal);
         }
         let mut acks = Vec::new();
-        for Speech { text, me, nonce } in speeches {
+        for Speech { text, me, nonce, rendered_bytes } in speeches {
             let id = Some(self.next_id);
             let known = nonce.as_deref().and_then(|nonce| session.note_nonce(nonce, id));
             if let Some(nonce) = nonce {
@@ -439,7 +439,8 @@ impl Floor {
             }
             if known.is_none() {
                 let (stamp, user) = (self.stamp(), user.clone());
-                self.batch.push(Event::Said { stamp, user, text, me }, number);
+                let said = Event::Said { stamp, user, text, me };
+                self.batch.push_said(said, number, rendered_bytes);
             }
         }
         if !acks.is_empty() {

@@ -85,7 +85,7 @@ impl Person {
 
     fn says_with(&self, text: &str, nonce: Option<&str>) -> Post {
         let nonce = nonce.map(Into::into);
-        let speeches = vec![Speech { text: text.into(), me: false, nonce }];
+        let speeches = vec![Speech { text: text.into(), me: false, nonce, rendered_bytes: 64 }];
         Post::Say { session: self.session.clone(), speeches }
     }
 
@@ -122,7 +122,7 @@ impl Person {
     }
 
     fn say(&self, room: &Room, text: &str) {
-        let speech = Speech { text: text.into(), me: false, nonce: None };
+        let speech = Speech { text: text.into(), me: false, nonce: None, rendered_bytes: 64 };
         room.say(&self.session, vec![speech]);
     }
 

@@ -1,0 +1,121 @@
+//! What something costs is counted as it is rendered: nothing cheap is expensive.
+
+use std::time::{Duration, Instant};
+
+use madang_protocol::limits::RENDERED_BYTES;
+use madang_server::rate_limit::RateLimit;
+use madang_tests::{TestClient, TestServer};
+use serde_json::json;
+
+/// A name of 96 bytes and 4 columns, the longest that there is.
+fn longest_name() -> String {
+    format!("\u{10330}{}", "\u{1E8D0}".repeat(4)).repeat(4) + "\u{10330}\u{1E8D0}\u{1E8D0}\u{1E8D0}"
+}
+
+#[test]
+fn a_message_that_costs_its_readers_too_much_is_refused_on_every_door() {
+    let server = TestServer::start(|_| {});
+    let mut ear = server.login("ear");
+    let name = longest_name();
+    assert_eq!(name.len(), 96);
+    let mut text = server.login_websocket(&name);
+    let mut client = server.login_json("json");
+    ear.expect("[json]님이 입장했습니다.\n");
+    text.expect("[json]님이 입장했습니다.");
+    let many = format!("a{}b", "\n".repeat(16_300));
+    let costly = "a\n".repeat(499) + "b";
+    for command in ["", "/me ", "/msg ear "] {
+        for message in [&many, &costly] {
+            text.send(&format!("{command}{message}"));
+            let words = text.expect_message();
+            assert!(words.contains("500줄까지") || words.contains("한 사람에게"), "{words}");
+        }
+    }
+    for message in [&many, &costly] {
+        client.send_json(json!({"type": "say", "text": message, "nonce": "1"}));
+        client.expect_error("message_too_long", Some("1"));
+        client
+            .send_json(json!({"type": "command", "line": format!("/me {message}"), "nonce": "2"}));
+        client.expect_error("message_too_long", Some("2"));
+    }
+    // Nobody was told anything of it.
+    client.send_json(json!({"type": "say", "text": "after"}));
+    ear.expect_next("[json] after\n");
+}
+
+#[test]
+fn what_is_said_costs_a_member_at_most_2_kib_and_20_times_its_bytes() {
+    let server = TestServer::start(|_| {});
+    let name = longest_name();
+    let mut ear = server.login("ear");
+    let mut speaker = server.login_websocket(&name);
+    ear.expect_joined(&name);
+    for line in ["", "a", "0123456789", &"x".repeat(30)] {
+        for lines in [1, 20, 100, 499] {
+            let message = format!("{line}\n").repeat(lines) + "end";
+            speaker.send(&message).send("(next)");
+            let (mut bytes, mut last) = (0, String::new());
+            while !last.ends_with("] (next)") {
+                bytes += last.len();
+                last = ear.expect_line();
+            }
+            let most = (2_048 + 20 * message.len()).min(RENDERED_BYTES);
+            assert!(bytes <= most, "{bytes} bytes for {lines} times {line:?}");
+        }
+    }
+}
+
+#[test]
+fn a_newcomer_is_shown_at_most_64_kib() {
+    let server = TestServer::start(|_| {});
+    let mut speaker = server.login_websocket(&longest_name());
+    for _ in 0..20 {
+        speaker.send(&("x".repeat(100) + "\n").repeat(150));
+    }
+    speaker.send("last").expect(&format!("[{}] last", longest_name()));
+    let mut late = server.connect();
+    late.send("late\n");
+    let text = late.expect("[late]님이 입장했습니다.\n");
+    assert!(text.contains("] last\n"), "{}", &text[text.len() - 200..]);
+    assert!((10_000..=64 * 1_024).contains(&text.len()), "{} bytes", text.len());
+
+    let mut client = server.login_json("client");
+    client.send_json(json!({"type": "history", "nonce": "h"}));
+    let mut bytes = 0;
+    loop {
+        let message = client.expect_json();
+        if message["type"] == "history" {
+            bytes += message.to_string().len();
+        }
+        if message["type"] == "history" && message["nonce"] == "h" && message["more"] == false {
+            break;
+        }
+    }
+    assert!(bytes <= 2 * 64 * 1_024, "{bytes} bytes shown at the login and after");
+}
+
+/// The time until what `send` has said last is heard.
+#[track_caller]
+fn time_until_heard(server: &TestServer, send: impl FnOnce(&mut TestClient)) -> Duration {
+    let mut ear = server.login("ear");
+    let mut client = server.login_json("speaker");
+    let started = Instant::now();
+    send(&mut client);
+    ear.expect("] last\n");
+    started.elapsed()
+}
+
+#[test]
+fn a_message_of_many_lines_is_owed_for_as_it_is_rendered() {
+    let limit = RateLimit { burst_lines: 1_000.0, ..RateLimit::per_second(10) };
+    let server = TestServer::start(|config| config.rate_limit = Some(limit));
+    let passed = time_until_heard(&server, |client| {
+        // About 1,500 bytes each, and 32,000 once they are rendered: 64 KiB are a burst,
+        // 16 KiB a second follow.
+        for _ in 0..3 {
+            client.send_json(json!({"type": "say", "text": "ab\n".repeat(499) + "b"}));
+        }
+        client.send_json(json!({"type": "say", "text": "last"}));
+    });
+    assert!(passed >= Duration::from_secs(1), "the debt was forgotten: {passed:?}");
+}
