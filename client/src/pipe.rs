@@ -13,6 +13,7 @@ use crossbeam_channel::{at, never, select};
 use madang_protocol::{
     command::{Command, Input},
     event::ServerMessage,
+    invisible::is_blank,
     limits::{LINE_BYTES, MESSAGE_BYTES},
     request::Request,
     sanitize::sanitize_message,
@@ -51,7 +52,7 @@ struct Pipe<'a> {
     /// The next message, and since when it waits.
     batch: Option<(Batch, Instant)>,
     /// A line that did not fit into it.
-    held: Option<Line>,
+    held: Option<Batch>,
     /// Which lines each message without an answer has, oldest first.
     lines: VecDeque<(u64, Span)>,
     /// Since when there has been no connection.
@@ -190,13 +191,13 @@ impl Pipe<'_> {
     /// Puts a line into the batch, or holds it until that has gone.
     fn take(&mut self, line: Line) {
         let text = match &line.text {
-            Ok(text) => sanitize_message(text).into_owned(),
+            Ok(text) => sanitize_message(text.trim_start_matches('\u{FEFF}')).into_owned(),
             Err(error) => {
                 self.stdio.refuse(line.number, &Words::Refused(error).text(self.stdio.lang));
                 return;
             }
         };
-        if text.trim().is_empty() {
+        if is_blank(&text) {
             return;
         }
         // Making it fit to be said may have made it longer.
@@ -207,8 +208,12 @@ impl Pipe<'_> {
             return;
         }
         let takes_commands = self.options.commands || self.stdio.kind == Kind::Terminal;
-        let is_command = takes_commands && text.starts_with('/');
-        if is_command && matches!(Input::parse(&text), Input::Command(Ok(Command::Quit(_)))) {
+        let (text, is_command) = match Input::parse(&text) {
+            Input::Command(command) if takes_commands => (command.into_owned(), true),
+            Input::Text(words) if takes_commands => (words.into_owned(), false),
+            _ => (text, false),
+        };
+        if is_command && matches!(Command::parse(&text), Ok(Command::Quit(_))) {
             self.input_ended = true;
             return;
         }
@@ -216,9 +221,7 @@ impl Pipe<'_> {
         match &mut self.batch {
             None => self.batch = Some((new, Instant::now())),
             Some((batch, _)) => {
-                if let Err(Batch { text, span, .. }) = batch.add(new) {
-                    self.held = Some(Line { number: span.first, text: Ok(text) });
-                }
+                self.held = batch.add(new).err();
             }
         }
     }
@@ -240,9 +243,7 @@ impl Pipe<'_> {
                 self.session.ask(|nonce| Request::Say { text, room: None, nonce })
             };
             self.lines.push_back((number, span));
-            if let Some(line) = self.held.take() {
-                self.take(line);
-            }
+            self.batch = self.held.take().map(|held| (held, Instant::now()));
         }
     }
 

@@ -3,7 +3,7 @@
 
 use anstyle::Style;
 use madang_protocol::{
-    command::{COMMANDS, CommandSpec},
+    command::{CommandSpec, Input},
     event::{Event, ServerMessage, Stamp, Time},
     notice::{Invitation, Notice},
     sanitize::{sanitize_label, sanitize_line, sanitize_message},
@@ -288,9 +288,12 @@ fn mentions(text: &str, name: &str) -> bool {
 
 /// Whether a line is a whisper, so that it and its answer are shown as one.
 pub(crate) fn is_whisper(line: &str) -> bool {
-    let command = line.split_whitespace().next().unwrap_or_default().to_lowercase();
-    let is = |spec: &CommandSpec| spec.name == command || spec.alias == command;
-    COMMANDS.iter().any(|spec| is(spec) && matches!(spec.name, "/msg" | "/reply"))
+    match Input::parse(line) {
+        Input::Command(line) => {
+            CommandSpec::of(&line).is_some_and(|spec| matches!(spec.name, "/msg" | "/reply"))
+        }
+        Input::Nothing | Input::Text(_) => false,
+    }
 }
 
 #[cfg(test)]

@@ -270,8 +270,9 @@ impl Session {
     /// Says or commands what a person has typed.
     pub(crate) fn ask_line(&mut self, line: &str) -> u64 {
         self.ask(|nonce| match Input::parse(line) {
-            Input::Text(text) => Request::Say { text: text.to_owned(), room: None, nonce },
-            Input::Command(_) => Request::Command { line: line.to_owned(), room: None, nonce },
+            Input::Nothing => Request::Say { text: line.to_owned(), room: None, nonce },
+            Input::Text(text) => Request::Say { text: text.into_owned(), room: None, nonce },
+            Input::Command(line) => Request::Command { line: line.into_owned(), room: None, nonce },
         })
     }
 

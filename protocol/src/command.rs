@@ -2,11 +2,15 @@
 //! gives every command's names, arguments, help and who may use it; all doors, the
 //! operator's console and the client's completion share it.
 
-use std::{net::IpAddr, time::Duration};
+use std::{borrow::Cow, net::IpAddr, time::Duration};
+
+use unicode_normalization::UnicodeNormalization;
 
 use crate::{
+    invisible::{is_blank, is_invisible, trim_start},
     name::{NameError, UserName},
     room::{Destination, DestinationError, RoomName},
+    sanitize::sanitize_message,
     text::Lang,
 };
 
@@ -14,22 +18,82 @@ pub use table::COMMANDS;
 
 mod table;
 
-/// A line that a member typed, read.
+/// What a member typed means: one line, or several that belong together.
+///
+/// Every door asks this one function: lines, packets, WebSocket, the prompt, the client.
+/// The page has the same rule in JavaScript; both are held to `tests/cases/commands.json`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input<'a> {
-    /// Words for the room.
-    Text(&'a str),
-    /// A command, or why there is none.
-    Command(Result<Command<'a>, CommandError>),
+    /// Nothing can be seen in it.
+    Nothing,
+    /// Words for the room, sanitized. What stands before them stays.
+    Text(Cow<'a, str>),
+    /// A line for [`Command::parse`], sanitized, which begins with its slash.
+    Command(Cow<'a, str>),
 }
 
 impl<'a> Input<'a> {
-    /// Reads a line: a slash starts a command, two say one.
-    pub fn parse(line: &'a str) -> Input<'a> {
-        match line.strip_prefix('/') {
-            None => Input::Text(line),
-            Some(rest) if rest.starts_with('/') => Input::Text(rest),
-            Some(_) => Input::Command(Command::parse(line)),
+    /// Reads what was typed, as it came.
+    ///
+    /// It is sanitized, and whatever is [invisible](is_invisible) before its first
+    /// character is passed over: nothing that may slip in there (a NUL, U+FEFF, blanks)
+    /// makes a command something said aloud. Then:
+    ///
+    /// - A slash and a letter or a digit begin a command. All that follows belongs to it,
+    ///   further lines too, so that a typing error says nothing aloud.
+    /// - Two slashes say one, unless nothing or a blank follows them (`// a comment`).
+    /// - Everything else is text: `/`, `/ a`, `/*`, `/:)`.
+    pub fn parse(typed: &'a str) -> Input<'a> {
+        // A byte order mark is what some Windows programs begin each line with.
+        let text = sanitized(typed.trim_start_matches('\u{FEFF}'));
+        let before = text.len() - trim_start(&text).len();
+        let Some(rest) = text[before..].strip_prefix('/') else {
+            return if before == text.len() { Input::Nothing } else { Input::Text(text) };
+        };
+        if let Some(escaped) = rest.strip_prefix('/') {
+            return match escaped.chars().next() {
+                Some(c) if !is_invisible(c) => Input::Text(without_byte(text, before)),
+                _ => Input::Text(text),
+            };
+        }
+        // What takes no place hides no command either: `/` U+200B `msg`.
+        let word = rest.trim_start_matches(|c: char| is_invisible(c) && !c.is_whitespace());
+        if word.starts_with(char::is_alphanumeric) {
+            return Input::Command(match text {
+                Cow::Borrowed(text) => Cow::Borrowed(text[before..].trim_end()),
+                Cow::Owned(text) => Cow::Owned(text[before..].trim_end().to_owned()),
+            });
+        }
+        Input::Text(text)
+    }
+}
+
+/// What was typed, sanitized, but no escape sequence that has only begun before a slash
+/// takes that with it: of ESC and `/msg bob a`, `sg bob a` would be said aloud.
+fn sanitized(typed: &str) -> Cow<'_, str> {
+    // What introduces a control string, in which a slash is one of its own (OSC 8).
+    const STRINGS: [char; 10] =
+        [']', 'P', 'X', '^', '_', '\u{9D}', '\u{90}', '\u{98}', '\u{9E}', '\u{9F}'];
+    let text = sanitize_message(typed);
+    if matches!(text, Cow::Owned(_))
+        && !trim_start(&text).starts_with('/')
+        && let Some(at) = typed.find('/')
+        && !typed[..at].contains(STRINGS)
+        && is_blank(&sanitize_message(&typed[..at]))
+    {
+        return sanitize_message(&typed[at..]);
+    }
+    text
+}
+
+/// The text without its byte at `at`, an ASCII character.
+fn without_byte(text: Cow<'_, str>, at: usize) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) if at == 0 => Cow::Borrowed(&text[1..]),
+        text => {
+            let mut text = text.into_owned();
+            text.remove(at);
+            Cow::Owned(text)
         }
     }
 }
@@ -129,8 +193,8 @@ pub enum CommandError {
     Name(NameError),
     /// Nobody can have the name of the person who is meant.
     Nobody,
-    /// No private room can have the key.
-    NoRoom,
+    /// What follows the `#` of a link or a key is no key.
+    BrokenLink,
 }
 
 /// Who may give a command.
@@ -187,7 +251,7 @@ enum ArgumentError {
     Usage,
     Name(NameError),
     Nobody,
-    NoRoom,
+    BrokenLink,
 }
 
 /// Rows are told apart by their names.
@@ -213,10 +277,17 @@ impl CommandSpec {
         format!("{} {}", self.name, self.arguments).trim_end().to_owned()
     }
 
-    /// The command of this name, which may lack its slash and be in any case.
+    /// The command of this name, which may lack its slash, be in any case and be
+    /// decomposed.
     pub fn find(name: &str) -> Option<&'static CommandSpec> {
-        let name = name.trim_start_matches('/').to_lowercase();
-        COMMANDS.iter().find(|spec| spec.name[1..] == name || spec.alias[1..] == name)
+        let name = folded(name);
+        let name = name.trim_start_matches('/');
+        COMMANDS.iter().find(|spec| spec.name[1..] == *name || spec.alias[1..] == *name)
+    }
+
+    /// The command that a line gives, whether its arguments are right or not.
+    pub fn of(line: &str) -> Option<&'static CommandSpec> {
+        CommandSpec::find(split(line).0)
     }
 
     /// Whether the operator may use it, at the console.
@@ -231,8 +302,8 @@ impl CommandSpec {
 }
 
 impl<'a> Command<'a> {
-    /// Reads a member's line that begins with a slash. Case and white space around
-    /// the words don't matter.
+    /// Reads a member's line that begins with a slash and is sanitized. Case and white
+    /// space around the words don't matter.
     ///
     /// # Errors
     ///
@@ -252,23 +323,35 @@ impl<'a> Command<'a> {
 }
 
 fn parse(line: &str, may_use: impl Fn(&CommandSpec) -> bool) -> Result<Command<'_>, CommandError> {
-    let line = line.trim();
-    let (word, arguments) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    let (word, arguments) = split(line);
     let Some(spec) = CommandSpec::find(word).filter(|spec| may_use(spec)) else {
         return Err(CommandError::Unknown { nearest: nearest(word, may_use) });
     };
-    (spec.parse)(arguments.trim()).map_err(|error| match error {
+    (spec.parse)(arguments).map_err(|error| match error {
         ArgumentError::Usage => CommandError::Usage(spec),
         ArgumentError::Name(error) => CommandError::Name(error),
         ArgumentError::Nobody => CommandError::Nobody,
-        ArgumentError::NoRoom => CommandError::NoRoom,
+        ArgumentError::BrokenLink => CommandError::BrokenLink,
     })
+}
+
+/// The word of a command's line and its arguments.
+fn split(line: &str) -> (&str, &str) {
+    let line = trim_start(line);
+    let (word, arguments) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    (word, arguments.trim())
+}
+
+/// A command's word as it is compared: in small letters, composed, without what nobody
+/// sees.
+fn folded(word: &str) -> String {
+    word.chars().filter(|c| !is_invisible(*c)).nfc().flat_map(char::to_lowercase).collect()
 }
 
 /// The known name that takes the fewest edits to make `word` of.
 fn nearest(word: &str, may_use: impl Fn(&CommandSpec) -> bool) -> &'static str {
     // Only the beginning counts: a pasted path costs no more than a typing error.
-    let word: String = word.to_lowercase().chars().take(16).collect();
+    let word: String = folded(word).chars().take(16).collect();
     COMMANDS
         .iter()
         .filter(|spec| may_use(spec))
@@ -277,9 +360,11 @@ fn nearest(word: &str, may_use: impl Fn(&CommandSpec) -> bool) -> &'static str {
         .expect("everyone may use some command")
 }
 
-/// The name of somebody who should be here.
+/// The name of somebody who should be here, perhaps written as people address each
+/// other or as it stands before what they say: `@name`, `name:`, `name,`, `[name]`.
 fn person(text: &str) -> Result<UserName, ArgumentError> {
-    match UserName::parse(text) {
+    let around = |c: char| is_invisible(c) || matches!(c, '@' | '[' | ']' | ':' | ',');
+    match UserName::parse(text.trim_matches(around)) {
         Ok(name) => Ok(name),
         Err(NameError::Empty | NameError::Spaces { .. }) => Err(ArgumentError::Usage),
         Err(_) => Err(ArgumentError::Nobody),
@@ -288,7 +373,7 @@ fn person(text: &str) -> Result<UserName, ArgumentError> {
 
 /// A name that somebody wants to have.
 fn new_name(text: &str) -> Result<UserName, ArgumentError> {
-    if text.is_empty() {
+    if is_blank(text) {
         return Err(ArgumentError::Usage);
     }
     UserName::parse(text).map_err(ArgumentError::Name)
@@ -300,13 +385,13 @@ fn person_and_text(text: &str) -> Result<(UserName, &str), ArgumentError> {
     Ok((person(name)?, words(text)?))
 }
 
-/// Words, of which there must be some.
+/// Words, of which some can be seen.
 fn words(text: &str) -> Result<&str, ArgumentError> {
     optional(text.trim()).ok_or(ArgumentError::Usage)
 }
 
 fn optional(text: &str) -> Option<&str> {
-    (!text.is_empty()).then_some(text)
+    (!is_blank(text)).then_some(text)
 }
 
 /// Splits off a duration at the end, if one stands there.
@@ -341,12 +426,12 @@ fn room(text: &str) -> Result<RoomName, ArgumentError> {
 }
 
 fn destination(text: &str) -> Result<Destination, ArgumentError> {
-    if text.is_empty() {
+    if is_blank(text) {
         return Err(ArgumentError::Usage);
     }
     Destination::parse(text).map_err(|error| match error {
         DestinationError::Name(error) => ArgumentError::Name(error),
-        DestinationError::Key(_) => ArgumentError::NoRoom,
+        DestinationError::Key(_) => ArgumentError::BrokenLink,
     })
 }
 
@@ -363,11 +448,13 @@ fn count(text: &str) -> Result<usize, ArgumentError> {
 
 /// Nothing may follow, though a word too many of most commands is no mistake.
 fn nothing<'a>(text: &str, command: Command<'a>) -> Result<Command<'a>, ArgumentError> {
-    if text.is_empty() { Ok(command) } else { Err(ArgumentError::Usage) }
+    if is_blank(text) { Ok(command) } else { Err(ArgumentError::Usage) }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn name(text: &str) -> UserName {
@@ -375,16 +462,40 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_text_or_commands() {
-        #[track_caller]
-        fn check(line: &str, expected: Input<'_>) {
-            assert_eq!(Input::parse(line), expected);
+    fn what_is_typed_means_what_the_table_says() {
+        #[derive(serde::Deserialize)]
+        struct Case {
+            input: String,
+            means: String,
+            word: Option<String>,
+            argument: Option<String>,
+            text: Option<String>,
         }
-        check("hello", Input::Text("hello"));
-        check("//home", Input::Text("/home"));
-        check("///", Input::Text("//"));
-        check(" /who", Input::Text(" /who"));
-        check("/who", Input::Command(Ok(Command::Who(None))));
+        let cases: Vec<Case> =
+            serde_json::from_str(include_str!("../../tests/cases/commands.json")).expect("cases");
+        assert!(cases.len() > 40);
+        for Case { input, means, word, argument, text } in cases {
+            let found = match Input::parse(&input) {
+                Input::Nothing => ("nothing", None, None, None),
+                Input::Text(text) => ("text", None, None, Some(text.into_owned())),
+                Input::Command(line) => {
+                    let (word, argument) = split(&line);
+                    let word = folded(word).trim_start_matches('/').to_owned();
+                    ("command", Some(word), Some(argument.to_owned()), None)
+                }
+            };
+            assert_eq!(found, (&*means, word, argument, text), "of {input:?}");
+        }
+    }
+
+    #[test]
+    fn what_needs_no_change_is_borrowed() {
+        for line in ["hello", " 안녕", "//home", "  /who ", "/msg bob a\nb"] {
+            match Input::parse(line) {
+                Input::Text(Cow::Borrowed(_)) | Input::Command(Cow::Borrowed(_)) => {}
+                other => panic!("{line:?}: {other:?}"),
+            }
+        }
     }
 
     #[test]
@@ -404,6 +515,12 @@ mod tests {
         check("/도움말 귓", Command::Help(CommandSpec::find("/msg")));
         check("/msg bob  psst, you", Command::Msg(name("bob"), "psst, you"));
         check("/귓 홍길동 a\nb", Command::Msg(name("홍길동"), "a\nb"));
+        check("/msg bob\na\n b", Command::Msg(name("bob"), "a\n b"));
+        check("/\u{1100}\u{1171}\u{11BA} bob a", Command::Msg(name("bob"), "a"));
+        for written in ["@bob", "bob:", "bob,", "[bob]", "@bob:", "[bob]:", "\u{200B}@bob"] {
+            check(&format!("/msg {written} hi"), Command::Msg(name("bob"), "hi"));
+        }
+        check("/mute [bob] 10m", Command::Mute(name("bob"), Some(Duration::from_secs(600))));
         check("/reply ok", Command::Reply("ok"));
         check("/join 로비", Command::Join(Destination::Public(RoomName::lobby())));
         check("/invite", Command::Invite { qr: false });
@@ -471,6 +588,9 @@ mod tests {
         check("/msg", "/msg NAME TEXT");
         check("/msg bob", "/msg NAME TEXT");
         check("/msg bob  ", "/msg NAME TEXT");
+        check("/msg bob \u{3164}\u{200B}", "/msg NAME TEXT");
+        check("/msg @: hi", "/msg NAME TEXT");
+        check("/me \u{2800}", "/me TEXT");
         check("/join", "/join ROOM|LINK|#KEY");
         check("/nick", "/nick NAME");
         check("/limit 0", "/limit N");
@@ -488,7 +608,7 @@ mod tests {
         assert_eq!(Command::parse("/msg a! hi"), Err(CommandError::Nobody));
         assert_eq!(Command::parse("/whois admin"), Err(CommandError::Nobody));
         assert_eq!(Command::parse("/nick admin"), Err(CommandError::Name(NameError::Reserved)));
-        assert_eq!(Command::parse("/join #123"), Err(CommandError::NoRoom));
+        assert_eq!(Command::parse("/join #123"), Err(CommandError::BrokenLink));
         assert!(matches!(
             Command::parse("/join a b"),
             Err(CommandError::Name(NameError::Spaces { .. }))
@@ -526,6 +646,66 @@ mod tests {
         for spec in COMMANDS {
             assert!(!spec.roles.is_empty() && spec.roles.is_sorted(), "{}", spec.name);
             assert!(spec.help.iter().all(|help| !help.is_empty()), "{}", spec.name);
+        }
+    }
+    /// What sanitizing takes away, or trimming: alone it says nothing.
+    fn junk() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            prop::sample::select(vec![
+                "\0",
+                "\x07",
+                "\x08",
+                "\t",
+                "\n",
+                "\r",
+                "\x0B",
+                "\x0C",
+                "\x7F",
+                "\u{85}",
+                "\u{9B}",
+                "\x1B[A",
+                "\x1B[31m",
+                "\x1B]0;t\x07",
+                "\u{9B}1m",
+                " ",
+                "\u{A0}",
+                "\u{3000}",
+            ])
+            .prop_map(String::from),
+            prop::sample::select(
+                ('\0'..=char::MAX).filter(|c| is_invisible(*c)).collect::<Vec<_>>()
+            )
+            .prop_map(String::from),
+        ];
+        prop::collection::vec(piece, 0..20)
+            .prop_map(|pieces| pieces.concat())
+            .prop_filter("it says something", |junk| is_blank(&sanitize_message(junk)))
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_before_a_command_says_it_aloud(
+            before in junk(),
+            command in prop::sample::select(vec!["/msg bob x", "/join #KEY", "/quit", "/귓 bob x"]),
+            after in junk(),
+        ) {
+            let typed = format!("{before}{command}{after}");
+            match Input::parse(&typed) {
+                Input::Command(line) => {
+                    let expected = CommandSpec::of(command).map(|spec| spec.name);
+                    prop_assert_eq!(CommandSpec::of(&line).map(|spec| spec.name), expected);
+                }
+                // It was the text of a control string (OSC … BEL), and is gone whole.
+                Input::Nothing => {}
+                Input::Text(text) => prop_assert!(false, "{:?} says {:?}", typed, text),
+            }
+        }
+
+        #[test]
+        fn what_is_read_reads_the_same_again(typed in "[/ \\PCa-z\u{200B}\n]{0,12}") {
+            if let Input::Command(line) = Input::parse(&typed) {
+                prop_assert_eq!(Input::parse(&line), Input::Command(line.clone()));
+            }
         }
     }
 }

@@ -177,6 +177,7 @@
 //! | `login_first`, `logged_in_already`, `session_unknown` | it is not the time for that |
 //! | `unknown_command`, `usage`, `already` | the command does nothing |
 //! | `nobody`, `not_here`, `oneself` | nobody has the name; nobody here; it is one's own |
+//! | `broken_link` | what follows the `#` is no key; one stays where one was |
 //! | `no_such_room`, `room_locked`, `room_full`, `in_room_already` | one can't go there; a wrong key, an expired and an ended one are one answer |
 //! | `too_many_rooms`, `rooms_too_fast` | no room is made |
 //! | `no_room`, `other_room`, `muted`, `owner_only` | one may not say or do that here |
@@ -304,6 +305,7 @@ pub mod event;
 pub mod text;
 pub mod notice;
 pub mod sanitize;
+pub mod invisible;
 
 #[cfg(test)]
 mod tests {

@@ -14,6 +14,7 @@ use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCa
 use unicode_security::confusable_detection::skeleton;
 use unicode_width::UnicodeWidthChar;
 
+use crate::invisible::is_invisible;
 use crate::limits::{NAME_BYTES, NAME_COLUMNS, NAME_MARKS};
 use crate::sanitize::is_mark;
 
@@ -47,7 +48,8 @@ static RESERVED_KEYS: LazyLock<Vec<NameKey>> =
 pub struct UserName(Arc<str>);
 
 impl UserName {
-    /// Reads a name from a line; white space around it is no part of it.
+    /// Reads a name from a line; white space around it is no part of it, nor is padding
+    /// (NULs, a byte order mark).
     ///
     /// # Errors
     ///
@@ -241,7 +243,8 @@ enum Kind {
 ///
 /// Every variant of [`NameError`] but the last.
 pub(crate) fn parse_shown(line: &str) -> Result<String, NameError> {
-    let shown: String = line.trim().nfc().collect();
+    let is_padding = |c: char| c.is_whitespace() || matches!(c, '\0' | '\u{FEFF}');
+    let shown: String = line.trim_matches(is_padding).nfc().collect();
     let first = shown.chars().next().ok_or(NameError::Empty)?;
     if shown.contains(char::is_whitespace) {
         let words: Vec<&str> = shown.split_whitespace().collect();
@@ -343,26 +346,11 @@ fn is_reserved(keys: &[NameKey]) -> bool {
 
 fn is_allowed(c: char) -> bool {
     matches!(c, '_' | '-' | '.')
-        || (!is_blank_letter(c)
+        || (!is_invisible(c)
             && (matches!(
                 c.general_category_group(),
                 GeneralCategoryGroup::Letter | GeneralCategoryGroup::Mark
             ) || c.general_category() == GeneralCategory::DecimalNumber))
-}
-
-/// The letters and marks of Default_Ignorable_Code_Point, which nobody sees: the
-/// grapheme joiner, Hangul and Khmer fillers, variation selectors. What else has
-/// the property (joiners, tags) is neither letter nor mark.
-fn is_blank_letter(c: char) -> bool {
-    matches!(c,
-        '\u{034F}'
-        | '\u{115F}'..='\u{1160}'
-        | '\u{17B4}'..='\u{17B5}'
-        | '\u{180B}'..='\u{180F}'
-        | '\u{3164}'
-        | '\u{FE00}'..='\u{FE0F}'
-        | '\u{FFA0}'
-        | '\u{E0100}'..='\u{E01EF}')
 }
 
 fn longest_run_of_marks(shown: &str) -> usize {
@@ -376,7 +364,7 @@ fn visible(c: char) -> String {
         c.general_category_group(),
         GeneralCategoryGroup::Other | GeneralCategoryGroup::Separator
     );
-    if seen && !is_mark(c) && !is_blank_letter(c) {
+    if seen && !is_mark(c) && !is_invisible(c) {
         return c.to_string();
     }
     format!("U+{:04X}", u32::from(c))
@@ -427,6 +415,8 @@ mod tests {
             check(shown, shown);
         }
         check("  alice \r\n", "alice");
+        check("\u{FEFF}alice\0\0\0", "alice");
+        check("\0alice \0", "alice");
         check("\u{3000}홍길동\u{A0}", "홍길동");
         check("\u{1112}\u{1161}\u{11AB}", "한");
         check("e\u{301}", "é");
@@ -436,6 +426,7 @@ mod tests {
     fn nothing_is_no_name() {
         check_refused("", NameError::Empty);
         check_refused(" \t\u{3000}\r\n", NameError::Empty);
+        check_refused("\0\0\u{FEFF}", NameError::Empty);
     }
 
     #[test]
@@ -457,7 +448,9 @@ mod tests {
         let no_characters = "\u{378}\u{E000}";
         for found in [seen, controls, blank, no_characters].concat().chars() {
             check_refused(&format!("a{found}b"), NameError::Character { found });
-            check_refused(&found.to_string(), NameError::Character { found });
+            if !matches!(found, '\0' | '\u{FEFF}') {
+                check_refused(&found.to_string(), NameError::Character { found });
+            }
         }
     }
 

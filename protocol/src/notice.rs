@@ -88,6 +88,8 @@ pub enum Notice<'a> {
     SessionUnknown,
     /// No such room, or no key of one.
     NoSuchRoom,
+    /// What follows the `#` of a link is no key.
+    BrokenLink,
     /// At the prompt: the room where one will be once one has a name.
     RoomChosen {
         /// Its name, or its mark if it is private.
@@ -345,7 +347,7 @@ impl Notice<'_> {
             Notice::CommandRefused(CommandError::Usage(_)) => "usage",
             Notice::CommandRefused(CommandError::Name(error)) => error.code(),
             Notice::CommandRefused(CommandError::Nobody) | Notice::Nobody => "nobody",
-            Notice::CommandRefused(CommandError::NoRoom) => "no_such_room",
+            Notice::CommandRefused(CommandError::BrokenLink) | Notice::BrokenLink => "broken_link",
             Notice::InRoomAlready => "in_room_already",
             Notice::NoRoom => "no_room",
             Notice::OtherRoom => "other_room",

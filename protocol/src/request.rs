@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{event::is_false, limits::NONCE_BYTES};
+use crate::{event::is_false, invisible, limits::NONCE_BYTES};
 
 /// One object from a JSON client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,12 +122,14 @@ impl RequestErrorKind {
 }
 
 impl Request {
-    /// Reads one line.
+    /// Reads one line; what nobody sees around the object (a byte order mark, NULs) is
+    /// no part of it.
     ///
     /// # Errors
     ///
     /// [`RequestError`] says what is wrong, in words for the client's author.
     pub fn parse(line: &str) -> Result<Request, RequestError> {
+        let line = invisible::trim(line);
         let request: Request = serde_json::from_str(line).map_err(|error| explain(line, &error))?;
         if let Some(nonce) = request.nonce()
             && nonce.len() > NONCE_BYTES
@@ -267,10 +269,11 @@ mod tests {
             r#"{"type":"history","before":50}"#,
             Request::History { before: Some(50), limit: None, nonce: None },
         );
-        check(
-            r#"{"type":"command","line":"/who"}"#,
-            Request::Command { line: "/who".into(), room: None, nonce: None },
-        );
+        let who = Request::Command { line: "/who".into(), room: None, nonce: None };
+        let json = r#"{"type":"command","line":"/who"}"#;
+        check(json, who.clone());
+        check(&format!("\u{FEFF}{json}\0\0"), who.clone());
+        check(&format!("\0\u{200B} {json} \r\0"), who);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use std::{fmt, sync::Arc};
 
+use crate::invisible::is_invisible;
 use crate::name::{NameError, NameKey, fold, parse_shown, spelling_of};
 
 /// The name of the room where everyone starts.
@@ -85,7 +86,7 @@ pub struct RoomKey(u128);
 
 /// The text is no key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a room's key has {KEY_DIGITS} letters and digits")]
+#[error("this link is broken (a key has {KEY_DIGITS} letters and digits); copy all of it again")]
 pub struct NoKey;
 
 impl RoomKey {
@@ -94,16 +95,44 @@ impl RoomKey {
         RoomKey(bits)
     }
 
-    /// Reads a key, without the `#` before it.
+    /// Reads a key, without the `#` before it and with nothing behind it.
     ///
     /// # Errors
     ///
     /// [`NoKey`].
     pub fn parse(text: &str) -> Result<RoomKey, NoKey> {
+        match RoomKey::split(text.trim())? {
+            (key, "") => Ok(key),
+            _ => Err(NoKey),
+        }
+    }
+
+    /// The first key in a text that stands behind a `#`, whatever is written around it:
+    /// `#KEY입니다`, `#KEY.`, `<http://host/#KEY>`. Held to `tests/cases/keys.json`.
+    pub fn find(text: &str) -> Option<RoomKey> {
+        text.split('#').skip(1).find_map(|rest| RoomKey::split(rest).ok()).map(|(key, _)| key)
+    }
+
+    /// The key that a text begins with, and what follows it, which is no letter and no
+    /// digit that could belong to a longer one. Hyphens, whatever was put in their place,
+    /// and what nobody sees count for nothing.
+    fn split(text: &str) -> Result<(RoomKey, &str), NoKey> {
         let mut bits: u128 = 0;
         let mut digits = 0;
-        for character in text.trim().chars().filter(|c| *c != '-') {
-            let digit = match character.to_ascii_lowercase() {
+        let mut rest = text.chars();
+        loop {
+            let after = rest.as_str();
+            let Some(character) = rest.next().map(|c| c.to_ascii_lowercase()) else {
+                return if digits == KEY_DIGITS { Ok((RoomKey(bits), after)) } else { Err(NoKey) };
+            };
+            let is_hyphen = matches!(character, '-' | '\u{2010}'..='\u{2015}');
+            if is_hyphen || (is_invisible(character) && !character.is_whitespace()) {
+                continue;
+            }
+            if digits == KEY_DIGITS && !character.is_ascii_alphanumeric() {
+                return Ok((RoomKey(bits), after));
+            }
+            let digit = match character {
                 'o' => 0,
                 'i' | 'l' => 1,
                 c => DIGITS.iter().position(|digit| char::from(*digit) == c).ok_or(NoKey)?,
@@ -115,7 +144,6 @@ impl RoomKey {
             }
             bits = bits << 5 | digit as u128;
         }
-        if digits == KEY_DIGITS { Ok(RoomKey(bits)) } else { Err(NoKey) }
     }
 
     /// The key in groups of five, the last of six.
@@ -153,7 +181,7 @@ fn digit(bits: u128) -> char {
     char::from(DIGITS[(bits & 31) as usize])
 }
 
-/// Where somebody wants to go: `수학`, `#KEY`, or a link that ends in `#KEY`.
+/// Where somebody wants to go: `수학`, `#KEY`, or a link, perhaps with words around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
     /// A public room.
@@ -168,20 +196,22 @@ pub enum DestinationError {
     /// Not the name of a room.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// What follows the `#` is no key.
+    /// There is a `#`, and no key behind it.
     #[error(transparent)]
     Key(#[from] NoKey),
 }
 
 impl Destination {
-    /// Reads a destination.
+    /// Reads a destination. What has a `#` is a key or a broken link, and never the
+    /// name of a room.
     ///
     /// # Errors
     ///
     /// [`DestinationError`].
     pub fn parse(text: &str) -> Result<Destination, DestinationError> {
-        match text.rsplit_once('#') {
-            Some((_, key)) => Ok(Destination::Private(RoomKey::parse(key)?)),
+        match RoomKey::find(text) {
+            Some(key) => Ok(Destination::Private(key)),
+            None if text.contains('#') => Err(NoKey.into()),
             None => Ok(Destination::Public(RoomName::parse(text)?)),
         }
     }
@@ -229,6 +259,25 @@ mod tests {
             assert_eq!(RoomKey::parse(text), Err(NoKey), "{text}");
         }
         assert_eq!(RoomKey::parse(&"1".repeat(60_000)), Err(NoKey));
+    }
+
+    #[test]
+    fn keys_are_found_as_the_table_says() {
+        #[derive(serde::Deserialize)]
+        struct Case {
+            input: String,
+            key: Option<String>,
+            broken: bool,
+        }
+        let cases: Vec<Case> =
+            serde_json::from_str(include_str!("../../tests/cases/keys.json")).expect("cases");
+        assert!(cases.len() > 30);
+        for Case { input, key, broken } in cases {
+            let found = RoomKey::find(&input).map(|key| key.show());
+            assert_eq!(found, key, "of {input:?}");
+            let is_broken = matches!(Destination::parse(&input), Err(DestinationError::Key(NoKey)));
+            assert_eq!(is_broken, broken, "of {input:?}");
+        }
     }
 
     #[test]

@@ -12,12 +12,13 @@ use std::{
 use madang_protocol::{
     command::{Command, Input},
     event::ServerMessage,
+    invisible::is_blank,
     limits::{LINE_BYTES, MESSAGE_BYTES, MESSAGE_LINES},
     name::UserName,
     notice::{Goodbye, Notice},
     request::{Request, RequestError},
     room::Destination,
-    sanitize::{sanitize_line, sanitize_message},
+    sanitize::sanitize_message,
     text::{Lang, LineEnd, SAID_OVERHEAD, most_rendered_bytes, rendered_bytes},
 };
 
@@ -265,27 +266,26 @@ impl Connection {
         if self.json {
             return self.take_request(&line);
         }
-        let text = match Input::parse(&line) {
-            Input::Text(text) => text,
-            Input::Command(_) => {
+        let changed = match Input::parse(&line) {
+            Input::Nothing => return Ok(()),
+            Input::Command(command) => {
                 self.post_speeches();
-                return self.take_command_line(&line, None);
+                return self.take_command_line(&command, None);
             }
+            Input::Text(Cow::Borrowed(text)) if text.len() == line.len() => None,
+            Input::Text(text) => Some(text.into_owned()),
         };
+        let text = changed.unwrap_or(line);
         if text.contains('\n') {
             // From WebSocket: several lines that belong together.
-            match check_message(text) {
+            match check_message(&text) {
                 Ok(text) => self.say(text, false, None),
                 Err(Notice::NothingSaid) => {}
                 Err(notice) => self.notice(&notice, None),
             }
             return Ok(());
         }
-        let text = if text.len() == line.len() { line } else { text.to_owned() };
-        let text = sanitized(text);
-        if !text.trim().is_empty() {
-            self.say(text, false, None);
-        }
+        self.say(text, false, None);
         Ok(())
     }
 
@@ -295,10 +295,7 @@ impl Connection {
         line: &str,
         nonce: Option<&str>,
     ) -> Result<(), CloseReason> {
-        let word = line.split_whitespace().next().unwrap_or_default();
         match check_message(line) {
-            // A name that only sanitizing makes a command's is none.
-            Ok(_) if sanitize_line(word) != word => self.take_command(Command::parse(word), nonce),
             Ok(line) => self.take_command(Command::parse(&line), nonce),
             Err(notice) => {
                 self.notice(&notice, nonce);
@@ -516,18 +513,10 @@ fn check_message(text: &str) -> Result<String, Notice<'static>> {
         return Err(Notice::TooManyLines { lines });
     }
     let text = sanitize_message(text);
-    if text.trim().is_empty() {
+    if is_blank(&text) {
         return Err(Notice::NothingSaid);
     }
     Ok(text.into_owned())
-}
-
-/// `line` sanitized, in the same space if nothing had to change.
-fn sanitized(line: String) -> String {
-    match sanitize_line(&line) {
-        Cow::Borrowed(clean) if clean.len() == line.len() => line,
-        clean => clean.into_owned(),
-    }
 }
 
 #[cfg(test)]

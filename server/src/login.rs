@@ -10,7 +10,7 @@ use madang_protocol::{
     command::Input,
     event::{Limits, ServerMessage},
     limits::{PROTOCOL_VERSION, SHOWN_EVENTS},
-    name::UserName,
+    name::{NameError, UserName},
     notice::{Goodbye, Notice},
     request::Request,
     room::{Destination, DestinationError},
@@ -157,23 +157,21 @@ impl Connection {
         if self.json {
             return self.take_login_request(&line, tries_left);
         }
-        // A byte order mark is what some Windows programs say first.
-        let line = line.trim_start_matches('\u{feff}').trim();
-        if line == "/json" {
-            self.become_json();
-            return Ok(None);
-        }
-        match Input::parse(line) {
-            Input::Text(name) => {
+        match Input::parse(&line) {
+            Input::Command(command) if command == "/json" => {
+                self.become_json();
+                Ok(None)
+            }
+            Input::Command(command) => {
+                self.take_command_line(&command, None)?;
+                self.prompt();
+                Ok(None)
+            }
+            Input::Nothing | Input::Text(_) => {
                 // Kept for the next name, if this one is refused.
                 let place = Place::of(self.destination.clone());
                 let login = NewLogin { place, shown: SHOWN_EVENTS, nonce: None };
-                self.claim(name, login, tries_left)
-            }
-            Input::Command(_) => {
-                self.take_command_line(line, None)?;
-                self.prompt();
-                Ok(None)
+                self.claim(&line, login, tries_left)
             }
         }
     }
@@ -211,7 +209,7 @@ impl Connection {
                         return Ok(None);
                     }
                     Err(DestinationError::Key(_)) => {
-                        self.notice(&Notice::NoSuchRoom, nonce.as_deref());
+                        self.notice(&Notice::BrokenLink, nonce.as_deref());
                         return Ok(None);
                     }
                 };
@@ -251,16 +249,15 @@ impl Connection {
         }
         let token = if self.json { Some(new_token()?) } else { None };
         let now = clock::now();
-        let session = if name.trim().is_empty() {
-            self.shared.users.claim_guest(self.lang, token, number, now)
-        } else {
-            let user = match UserName::parse(name) {
-                Ok(user) => user,
-                Err(error) => {
-                    self.refuse_login(&Notice::NameRefused(&error), nonce, tries_left)?;
-                    return Ok(None);
-                }
-            };
+        let user = match UserName::parse(name) {
+            Ok(user) => Some(user),
+            Err(NameError::Empty) => None,
+            Err(error) => {
+                self.refuse_login(&Notice::NameRefused(&error), nonce, tries_left)?;
+                return Ok(None);
+            }
+        };
+        let session = if let Some(user) = user {
             if self.shared.bans.bans_name(&user) {
                 self.refuse_login(&Notice::NameBanned, nonce, tries_left)?;
                 return Ok(None);
@@ -279,6 +276,8 @@ impl Connection {
                 return Ok(None);
             }
             session
+        } else {
+            self.shared.users.claim_guest(self.lang, token, number, now)
         };
         let destination = match self.make_way(&session, place) {
             Ok(destination) => destination,

@@ -185,8 +185,8 @@ fn join_at_the_prompt_holds_until_a_name_is_good() {
         let mut carol = server.connect();
         carol.expect("ID:");
         carol.send("/join #123\n").expect_next(say(
-            "그런 방이 없습니다. 링크가 틀렸거나 방이 끝났습니다.\n로그인ID:",
-            "There is no such room; the link is wrong, or the room has ended.\nLogin ID:",
+            "링크가 깨졌습니다. 처음부터 끝까지 다시 복사하세요.\n로그인ID:",
+            "This link is broken. Please copy all of it again.\nLogin ID:",
         ));
         carol.send("carol\n").expect_joined("carol");
         lobby.expect_joined("carol");

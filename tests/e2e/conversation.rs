@@ -224,7 +224,8 @@ fn two_slashes_say_one() {
     let mut alice = server.login("alice");
     alice.send("//quit\n").expect_next("[alice] /quit\n");
     alice.send("///\n").expect_next("[alice] //\n");
-    alice.send(" /quit\n").expect_next("[alice]  /quit\n");
+    alice.send(" //quit\n").expect_next("[alice]  /quit\n");
+    alice.send("// quit\n").expect_next("[alice] // quit\n");
 }
 
 #[test]
@@ -245,7 +246,7 @@ fn an_unknown_command_is_answered_to_its_sender_alone_with_the_nearest() {
         bob.send("/hlep\n").expect_next(words.unknown);
         bob.send("/도움\n");
         assert!(bob.expect_line().contains("/도움말"));
-        bob.send("/ qiut\n").expect_line();
+        bob.send("/q_iut\n").expect_line();
         bob.send("done\n");
         alice.expect_next(format!("[bob]{}[bob] done\n", words.joined));
     });

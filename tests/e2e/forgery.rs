@@ -119,8 +119,9 @@ fn nothing_that_people_write_equals_what_the_server_says() {
                 forged.extend(line.split_once("] ").map(|(_, rest)| rest));
                 for text in forged.into_iter().filter(|text| !text.trim().is_empty()) {
                     // With two slashes, what begins with one is said.
-                    forger
-                        .send(format!("{}{text}\n", if text.starts_with('/') { "/" } else { "" }));
+                    let begins_with_slash = text.trim_start().starts_with('/');
+                    let slashes = if begins_with_slash { "//" } else { "/" };
+                    forger.send(format!("{}\n", text.replacen('/', slashes, 1)));
                     forger.send(format!("/me {text}\n/msg victim {text}\n"));
                     json.send_json(json!({"type": "say", "text": format!("x\n{text}\n{text}")}));
                     let line = format!("/msg victim x\n{text}");

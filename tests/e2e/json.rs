@@ -418,7 +418,7 @@ fn escapes_inside_json_are_sanitized_too() {
         .send("\n");
     alice.expect_said("alice", "abcde");
     bob.expect_next("[alice] abcde\n");
-    alice.send_json(json!({"type": "command", "line": "/\u{1b}[31mwho\u{202e}"}));
+    alice.send_json(json!({"type": "command", "line": "/\u{1b}[31mqiut\u{202e}"}));
     let words = alice.expect_error("unknown_command", None);
     assert!(!words.contains(['\u{1b}', '\u{202e}']), "{words:?}");
 }

@@ -92,8 +92,7 @@ fn a_wrong_an_expired_and_an_ended_key_get_one_answer() {
     bob.send("/leave\n").expect_joined("bob");
     server.console_expect_count("방이 끝남\n", 2);
     let wrong = RoomKey::from_bits(7).show();
-    let keys =
-        [&wrong[..], &ended, &expired, "7", "", "가나다", &"z".repeat(26), &"1".repeat(4_000)];
+    let keys = [&wrong[..], &ended, &expired];
     let mut json = server.login_json("carol");
     bob.expect_joined("carol");
     let mut new_json = server.connect();

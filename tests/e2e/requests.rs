@@ -144,7 +144,7 @@ fn going_to_a_room_is_told_as_entered_and_joined() {
         bob.expect_message(if line == "/leave" { "joined" } else { "left" });
     }
     check_refused(&mut bob, "/leave", "in_room_already");
-    check_refused(&mut bob, "/join #7", "no_such_room");
+    check_refused(&mut bob, "/join #7", "broken_link");
     check_refused(&mut bob, "/join a/b", "name_invalid");
     check_refused(&mut bob, "/join", "usage");
     check_refused(&mut bob, &format!("/new {}", "x".repeat(401)), "text_too_long");

@@ -122,7 +122,7 @@ fn names_and_commands_bring_nothing_to_a_terminal_either() {
         "a\u{7}b",
         "a\rb",
         "/\u{1b}[31m",
-        "/\u{202e}quit",
+        "/\u{202e}qiut",
     ];
     for name in wrong {
         client.send(format!("{name}\n"));

@@ -6,7 +6,7 @@ use madang_protocol::{
     name::UserName,
     notice::Notice,
     request::Request,
-    room::is_private,
+    room::{Destination, is_private},
 };
 
 use super::{App, SESSION_UNKNOWN};
@@ -161,8 +161,11 @@ impl App<'_> {
     fn note_done(&mut self, line: &str) {
         match Command::parse(line) {
             // The key by which one came in is the way back in, too.
-            Ok(Command::Join(_)) => {
-                self.session.set_room(line.split_whitespace().nth(1).map(str::to_owned));
+            Ok(Command::Join(destination)) => {
+                self.session.set_room(Some(match destination {
+                    Destination::Public(name) => name.to_string(),
+                    Destination::Private(key) => format!("#{}", key.show()),
+                }));
             }
             Ok(Command::Ignore(Some(user))) => {
                 self.ignored.insert(user.spelling());

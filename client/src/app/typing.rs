@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use madang_protocol::{
-    command::{Command, Input},
+    command::{Command, CommandError, Input},
+    invisible::is_blank,
     limits::{LINE_BYTES, MESSAGE_BYTES},
     request::Request,
     room::{RoomKey, is_private},
@@ -68,7 +69,7 @@ impl App<'_> {
     /// A line, or several that were pasted.
     fn line(&mut self, line: String) {
         let line = line.trim_end_matches('\n').replace('\r', "");
-        if line.trim().is_empty() {
+        if is_blank(&line) {
             return;
         }
         let too_long = line.split('\n').map(str::len).find(|bytes| *bytes > LINE_BYTES);
@@ -146,13 +147,16 @@ impl App<'_> {
 }
 
 fn is_quit(line: &str) -> bool {
-    matches!(Input::parse(line), Input::Command(Ok(Command::Quit(_))))
+    match Input::parse(line) {
+        Input::Command(line) => matches!(Command::parse(&line), Ok(Command::Quit(_))),
+        Input::Nothing | Input::Text(_) => false,
+    }
 }
 
-/// Whether a private room's key stands in `line`, by itself or in a link.
+/// Whether a private room's key stands in `line`, by itself or in a link, or one that is
+/// broken but could be mended.
 fn has_key(line: &str) -> bool {
-    line.split('#').skip(1).any(|rest| {
-        let word = rest.split_whitespace().next().unwrap_or_default();
-        RoomKey::parse(word).is_ok()
-    })
+    let is_broken = |line: &str| Command::parse(line) == Err(CommandError::BrokenLink);
+    RoomKey::find(line).is_some()
+        || matches!(Input::parse(line), Input::Command(line) if is_broken(&line))
 }

@@ -29,7 +29,10 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::CommandRefused(CommandError::Nobody) | Notice::Nobody => {
             "Nobody has that name. (/who lists who is here)".into()
         }
-        Notice::CommandRefused(CommandError::NoRoom) | Notice::NoSuchRoom => {
+        Notice::CommandRefused(CommandError::BrokenLink) | Notice::BrokenLink => {
+            "This link is broken. Please copy all of it again.".into()
+        }
+        Notice::NoSuchRoom => {
             "There is no such room; the link is wrong, or the room has ended.".into()
         }
         Notice::LoginFirst => "Type a name first.".into(),

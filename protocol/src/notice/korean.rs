@@ -29,9 +29,10 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::CommandRefused(CommandError::Nobody) | Notice::Nobody => {
             "그런 이름을 쓰는 사람이 없습니다. (지금 있는 사람: /who)".into()
         }
-        Notice::CommandRefused(CommandError::NoRoom) | Notice::NoSuchRoom => {
-            "그런 방이 없습니다. 링크가 틀렸거나 방이 끝났습니다.".into()
+        Notice::CommandRefused(CommandError::BrokenLink) | Notice::BrokenLink => {
+            "링크가 깨졌습니다. 처음부터 끝까지 다시 복사하세요.".into()
         }
+        Notice::NoSuchRoom => "그런 방이 없습니다. 링크가 틀렸거나 방이 끝났습니다.".into(),
         Notice::LoginFirst => "먼저 이름을 입력하세요.".into(),
         Notice::LangSet => "이제 한국어로 안내합니다.".into(),
         Notice::Who { count, names } => format!("대화 참여자 {count}명: {}", names.join(", ")),
