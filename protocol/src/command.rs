@@ -71,17 +71,17 @@ impl<'a> Input<'a> {
 /// What was typed, sanitized, but no escape sequence that has only begun before a slash
 /// takes that with it: of ESC and `/msg bob a`, `sg bob a` would be said aloud.
 fn sanitized(typed: &str) -> Cow<'_, str> {
-    // What introduces a control string, in which a slash is one of its own (OSC 8).
-    const STRINGS: [char; 10] =
-        [']', 'P', 'X', '^', '_', '\u{9D}', '\u{90}', '\u{98}', '\u{9E}', '\u{9F}'];
+    const BARRIER: char = 'ㄱ';
     let text = sanitize_message(typed);
-    if matches!(text, Cow::Owned(_))
-        && !trim_start(&text).starts_with('/')
+    if let Cow::Owned(shown) = &text
+        && !trim_start(shown).starts_with('/')
         && let Some(at) = typed.find('/')
-        && !typed[..at].contains(STRINGS)
-        && is_blank(&sanitize_message(&typed[..at]))
     {
-        return sanitize_message(&typed[at..]);
+        // No sequence reaches beyond a letter but a control string, whose slash is its own.
+        let barred = format!("{}{BARRIER}{}", &typed[..at], &typed[at..]);
+        if let Some(rest) = trim_start(&sanitize_message(&barred)).strip_prefix(BARRIER) {
+            return Cow::Owned(rest.to_owned());
+        }
     }
     text
 }
