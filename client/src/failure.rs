@@ -52,6 +52,11 @@ pub enum Failure {
     SessionOver,
     /// A request was not answered for a long time.
     Silent,
+    /// The operator removed one, who is not let in again for a while.
+    Kicked {
+        /// For how long.
+        seconds: u64,
+    },
     /// The server said goodbye first, for a reason in a word.
     Bye(String),
     /// The server sent more than a line may have, without a line end.
@@ -84,6 +89,16 @@ pub enum TrustError {
 }
 
 impl Failure {
+    /// The server's goodbye, and for how long one is not let in again, if it says that.
+    pub(crate) fn bye(reason: &str, seconds: Option<u64>) -> Failure {
+        match seconds {
+            Some(seconds) if reason == (Goodbye::Kicked { seconds }).code() => {
+                Failure::Kicked { seconds }
+            }
+            _ => Failure::Bye(reason.to_owned()),
+        }
+    }
+
     /// The exit code that tells it.
     pub fn exit_code(&self) -> ExitCode {
         match self {
@@ -96,6 +111,7 @@ impl Failure {
             Failure::Lost(_)
             | Failure::SessionOver
             | Failure::Silent
+            | Failure::Kicked { .. }
             | Failure::Bye(_)
             | Failure::EndlessLine => ExitCode::Lost,
             Failure::Stdout(cause) if cause.kind() == io::ErrorKind::BrokenPipe => ExitCode::Done,
@@ -178,6 +194,9 @@ impl Failure {
             Failure::Lost(Some(cause)) => format!("서버와의 연결이 끊어졌습니다: {cause}"),
             Failure::SessionOver => "연결이 너무 오래 끊겨 있어 세션이 끝났습니다".into(),
             Failure::Silent => "서버가 오랫동안 답하지 않아 연결을 끊습니다".into(),
+            Failure::Kicked { seconds } => {
+                Notice::Goodbye(Goodbye::Kicked { seconds: *seconds }).text(Lang::Ko)
+            }
             Failure::Bye(reason) => {
                 format!("서버가 연결을 끝냈습니다: {}", goodbye(reason, Lang::Ko))
             }
@@ -230,6 +249,9 @@ impl Failure {
                 "the connection was lost for too long; the session has ended".into()
             }
             Failure::Silent => "the server has not answered for a long time; leaving".into(),
+            Failure::Kicked { seconds } => {
+                Notice::Goodbye(Goodbye::Kicked { seconds: *seconds }).text(Lang::En)
+            }
             Failure::Bye(reason) => {
                 format!("the server ended the connection: {}", goodbye(reason, Lang::En))
             }
@@ -348,6 +370,8 @@ mod tests {
         check(&refused, Lang::Ko, &["chat:9009", "madang-server가 실행 중인가요?"]);
         check(&Failure::Bye("shutdown".into()), Lang::En, &["shutting down"]);
         check(&Failure::Bye("shutdown".into()), Lang::Ko, &["종료"]);
+        check(&Failure::bye("kicked", Some(600)), Lang::En, &["removed you", "10 min"]);
+        check(&Failure::bye("kicked", Some(600)), Lang::Ko, &["10분"]);
         check(&Failure::Bye("x\n\x1b[31my".into()), Lang::En, &["xy"]);
     }
 

@@ -272,9 +272,9 @@ impl Pipe<'_> {
                     }
                 }
                 (ServerMessage::Error { text, .. }, None) => self.stdio.remark(text),
-                (ServerMessage::Bye { reason }, _) => {
+                (ServerMessage::Bye { reason, seconds }, _) => {
                     self.stdio.show_fit(&said)?;
-                    return Err(Failure::Bye(reason.clone().into_owned()));
+                    return Err(Failure::bye(reason, *seconds));
                 }
                 _ => said += &self.renderer.render(message).text,
             }

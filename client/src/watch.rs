@@ -104,9 +104,9 @@ impl Watch<'_> {
                     }
                     self.session.begin_anew();
                 }
-                Some(ServerMessage::Bye { reason }) => {
+                Some(ServerMessage::Bye { reason, seconds }) => {
                     write(&out)?;
-                    return Err(Failure::Bye(reason.clone().into_owned()));
+                    return Err(Failure::bye(reason, *seconds));
                 }
                 Some(ServerMessage::History { events, .. }) => {
                     self.print_earlier(events.iter().map(|event| &**event), &mut out);

@@ -144,6 +144,8 @@ pub enum Command<'a> {
     Ping(Option<&'a str>),
     /// Removes somebody from the room.
     Kick(UserName),
+    /// Lets somebody in again who was removed.
+    Unkick(UserName),
     /// Keeps somebody from speaking, perhaps for a time.
     Mute(UserName, Option<Duration>),
     /// Lets somebody speak again.

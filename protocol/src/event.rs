@@ -105,6 +105,20 @@ pub enum Event {
         stamp: Stamp,
         /// Who it was.
         user: Arc<str>,
+        /// For how long they are kept out of the room, by session and name.
+        #[serde(default)]
+        seconds: u64,
+        /// Who did it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Arc<str>>,
+    },
+    /// Somebody who was removed may come in again.
+    Unkicked {
+        /// Its place in the room's order.
+        #[serde(flatten)]
+        stamp: Stamp,
+        /// The name under which they were removed.
+        user: Arc<str>,
         /// Who did it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Arc<str>>,
@@ -222,6 +236,7 @@ impl Event {
             | Event::Joined { stamp, .. }
             | Event::Left { stamp, .. }
             | Event::Kicked { stamp, .. }
+            | Event::Unkicked { stamp, .. }
             | Event::Renamed { stamp, .. }
             | Event::Topic { stamp, .. }
             | Event::Muted { stamp, .. }
@@ -256,6 +271,7 @@ impl Event {
             Event::Topic { user, topic, .. } => user.len() + twice(topic),
             Event::Renamed { user, to, .. } => user.len() + to.len(),
             Event::Kicked { user, by, .. }
+            | Event::Unkicked { user, by, .. }
             | Event::Muted { user, by, .. }
             | Event::Unmuted { user, by, .. } => user.len() + optional(by),
             Event::Joined { user, .. }
@@ -487,6 +503,9 @@ pub enum ServerMessage<'a> {
     Bye {
         /// Why it ends, in a word that programs compare.
         reason: Cow<'a, str>,
+        /// For how long one is not let in again, if that is so for a time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seconds: Option<u64>,
     },
     /// What happened in the room.
     #[serde(untagged)]
@@ -611,7 +630,7 @@ mod tests {
         assert_eq!(json(&gap), "{\"type\":\"gap\",\"room\":\"lobby\",\"from\":50,\"to\":86}\n");
         assert_eq!(
             ServerMessage::parse(r#"{"type":"bye","reason":"quit","x":1}"#),
-            Some(ServerMessage::Bye { reason: "quit".into() })
+            Some(ServerMessage::Bye { reason: "quit".into(), seconds: None })
         );
     }
 

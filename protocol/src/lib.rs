@@ -134,13 +134,19 @@
 //! ← {"type":"limited","id":109,"time":"2026-11-25T05:01:28.046Z","room":"private-kzby","user":"alice","limit":9}
 //! ← {"type":"owner","id":110,"time":"2026-11-25T05:01:28.455Z","room":"private-kzby","user":"robert"}
 //! ← {"type":"announced","id":111,"time":"2026-11-25T05:01:28.500Z","room":"private-kzby","text":"곧 끝납니다"}
-//! ← {"type":"kicked","id":112,"time":"2026-11-25T05:01:28.568Z","room":"private-kzby","user":"alice","by":"robert"}
-//! ← {"type":"left","id":113,"time":"2026-11-25T05:01:28.600Z","room":"private-kzby","user":"carol","text":"bye"}
-//! ← {"type":"ended","id":114,"time":"2026-11-25T05:01:28.662Z","room":"private-kzby","user":"robert"}
+//! ← {"type":"kicked","id":112,"time":"2026-11-25T05:01:28.568Z","room":"private-kzby","user":"alice","seconds":600,"by":"robert"}
+//! ← {"type":"unkicked","id":113,"time":"2026-11-25T05:01:28.580Z","room":"private-kzby","user":"alice","by":"robert"}
+//! ← {"type":"left","id":114,"time":"2026-11-25T05:01:28.600Z","room":"private-kzby","user":"carol","text":"bye"}
+//! ← {"type":"ended","id":115,"time":"2026-11-25T05:01:28.662Z","room":"private-kzby","user":"robert"}
 //! ```
 //!
-//! Whom `kicked` names, and everyone after `ended`, is in no room: what they say is
-//! refused with `no_room` until they `/join` one or `/leave` for the lobby.
+//! Whom `kicked` names is in no room, and is kept out of that one for `seconds`, by
+//! session and by name; `unkicked` lets them in again. After `ended`, nobody is in the
+//! room: its owner, named by `user`, is taken to the lobby (`entered`). Whoever is in no
+//! room is refused what they say with `no_room` until they `/join` one: `/join lobby`
+//! leads on. Whoever is kicked from the lobby gets `kicked`, then
+//! `{"type":"bye","reason":"kicked","seconds":600}`, and is closed; for as long, a login
+//! with that name, or with the session's token, is refused with `kicked`.
 //!
 //! # Answers
 //!
@@ -181,6 +187,7 @@
 //! | `no_such_room`, `room_locked`, `room_full`, `in_room_already` | one can't go there; a wrong key, an expired and an ended one are one answer |
 //! | `too_many_rooms`, `rooms_too_fast` | no room is made |
 //! | `no_room`, `other_room`, `muted`, `owner_only` | one may not say or do that here |
+//! | `kicked` | one was removed from there, or somebody of that name was: not for some minutes |
 //! | `silenced` | the owner's mute is lifted, but the operator's is not |
 //! | `ignored`, `whisper_refused`, `no_whisper`, `too_many_hidden` | the whisper was not delivered; nobody to answer; nobody more can be hidden |
 //!
@@ -350,6 +357,7 @@ mod tests {
                 Event::Joined { .. } => "joined",
                 Event::Left { .. } => "left",
                 Event::Kicked { .. } => "kicked",
+                Event::Unkicked { .. } => "unkicked",
                 Event::Renamed { .. } => "renamed",
                 Event::Topic { .. } => "topic",
                 Event::Muted { .. } => "muted",
@@ -411,6 +419,7 @@ mod tests {
             "joined",
             "left",
             "kicked",
+            "unkicked",
             "renamed",
             "topic",
             "muted",

@@ -225,6 +225,16 @@ pub enum Notice<'a> {
         /// For how much longer, in seconds; until it is lifted if there is none.
         seconds: Option<u64>,
     },
+    /// One was removed from there, and is kept out for a while.
+    Kicked {
+        /// For how much longer, in seconds.
+        seconds: u64,
+    },
+    /// Somebody was removed from there under that name, which is kept out for a while.
+    NameKicked {
+        /// For how much longer, in seconds.
+        seconds: u64,
+    },
     /// The owner's mute is lifted, but the operator's is not.
     Silenced,
     /// Only the owner of a private room may do this.
@@ -281,6 +291,11 @@ pub enum Goodbye {
     AddressFull,
     /// The name or the address is banned.
     Banned,
+    /// The operator has removed the member from the lobby.
+    Kicked {
+        /// For how long the name and the session are not let in, in seconds.
+        seconds: u64,
+    },
     /// Another connection has taken the session over.
     Replaced,
     /// An error of the server's own.
@@ -308,8 +323,18 @@ impl Goodbye {
             Goodbye::ServerFull => "server_full",
             Goodbye::AddressFull => "address_full",
             Goodbye::Banned => "banned",
+            Goodbye::Kicked { .. } => "kicked",
             Goodbye::Replaced => "replaced",
             Goodbye::Internal => "internal_error",
+        }
+    }
+
+    /// The `seconds` of the JSON `bye`: for how long one is not let in again, if that is
+    /// so for a time.
+    pub fn seconds(self) -> Option<u64> {
+        match self {
+            Goodbye::Kicked { seconds } => Some(seconds),
+            _ => None,
         }
     }
 
@@ -328,7 +353,8 @@ impl Goodbye {
             Goodbye::LoginTimeout { .. }
             | Goodbye::LoginTries
             | Goodbye::UnfinishedMessage
-            | Goodbye::Banned => 1008,
+            | Goodbye::Banned
+            | Goodbye::Kicked { .. } => 1008,
             Goodbye::MessageTooBig => 1009,
             Goodbye::Internal => 1011,
             Goodbye::ServerFull | Goodbye::AddressFull => 1013,
@@ -364,6 +390,7 @@ impl Notice<'_> {
             Notice::TextTooLong { .. } => "text_too_long",
             Notice::TooManyHidden { .. } => "too_many_hidden",
             Notice::Muted { .. } => "muted",
+            Notice::Kicked { .. } | Notice::NameKicked { .. } => "kicked",
             Notice::Silenced => "silenced",
             Notice::OwnerOnly => "owner_only",
             Notice::NameBanned => "name_banned",

@@ -154,6 +154,9 @@ fn korean(event: &Event) -> String {
     };
     match event {
         Event::Kicked { user, by, .. } => format!("{} [{user}]님을 내보냈습니다", who(by)),
+        Event::Unkicked { user, by, .. } => {
+            format!("{} [{user}]님을 다시 들어올 수 있게 했습니다", who(by))
+        }
         Event::Renamed { user, to, .. } => {
             format!("[{user}]님의 이름이 [{to}](으)로 바뀌었습니다")
         }
@@ -189,6 +192,7 @@ fn english(event: &Event) -> String {
     };
     match event {
         Event::Kicked { user, by, .. } => format!("{} removed [{user}]", who(by)),
+        Event::Unkicked { user, by, .. } => format!("{} lets [{user}] in again", who(by)),
         Event::Renamed { user, to, .. } => format!("[{user}] is now [{to}]"),
         Event::Topic { user, topic, .. } if topic.is_empty() => {
             format!("[{user}] cleared the topic")
@@ -276,14 +280,19 @@ mod tests {
         let user: std::sync::Arc<str> = "bob".into();
         let by = Some("alice".into());
         check(
-            &Event::Kicked { stamp: stamp(), user: user.clone(), by: by.clone() },
+            &Event::Kicked { stamp: stamp(), user: user.clone(), seconds: 600, by: by.clone() },
             "[alice]님이 [bob]님을 내보냈습니다",
             "[alice] removed [bob]",
         );
         check(
-            &Event::Kicked { stamp: stamp(), user: user.clone(), by: None },
+            &Event::Kicked { stamp: stamp(), user: user.clone(), seconds: 600, by: None },
             "운영자가 [bob]님을 내보냈습니다",
             "the operator removed [bob]",
+        );
+        check(
+            &Event::Unkicked { stamp: stamp(), user: user.clone(), by: None },
+            "운영자가 [bob]님을 다시 들어올 수 있게 했습니다",
+            "the operator lets [bob] in again",
         );
         check(
             &Event::Muted { stamp: stamp(), user: user.clone(), seconds: Some(600), by },
@@ -307,7 +316,7 @@ mod tests {
                     Event::Joined { stamp: stamp(), user: user.clone() },
                     Event::Left { stamp: stamp(), user: user.clone(), text: None },
                     Event::Left { stamp: stamp(), user: user.clone(), text: Some("x".into()) },
-                    Event::Kicked { stamp: stamp(), user: user.clone(), by: None },
+                    Event::Kicked { stamp: stamp(), user: user.clone(), seconds: 600, by: None },
                     Event::Announced { stamp: stamp(), text: "x".into() },
                 ]
                 .map(|event| told(&event, lang))

@@ -41,7 +41,8 @@ impl Answer {
         let mut answer = Answer::new(form);
         match (form, goodbye) {
             (Form::Json, _) => {
-                answer.message(&ServerMessage::Bye { reason: goodbye.code().into() })
+                let (reason, seconds) = (goodbye.code().into(), goodbye.seconds());
+                answer.message(&ServerMessage::Bye { reason, seconds });
             }
             // Who ends the conversation knows that it ends.
             (Form::Text(..), Goodbye::Quit | Goodbye::Closed) => {}

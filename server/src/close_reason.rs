@@ -144,6 +144,8 @@ impl CloseReason {
             (Goodbye::AddressFull, Lang::En) => "too many connections from the address",
             (Goodbye::Banned, Lang::Ko) => "추방됨",
             (Goodbye::Banned, Lang::En) => "banned",
+            (Goodbye::Kicked { .. }, Lang::Ko) => "로비에서 내보냄",
+            (Goodbye::Kicked { .. }, Lang::En) => "removed from the lobby",
             (Goodbye::Replaced, Lang::Ko) => "다른 연결이 이어받음",
             (Goodbye::Replaced, Lang::En) => "taken over by another connection",
             (Goodbye::Internal, Lang::Ko) => "서버 오류",

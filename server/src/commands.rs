@@ -87,6 +87,7 @@ impl Connection {
             Command::Unignore(name) => self.unignore(session, &name, nonce),
 
             Command::Kick(name) => self.kick(session, &name, nonce),
+            Command::Unkick(name) => self.unkick(session, &name, nonce),
             Command::Mute(name, time) => self.mute(session, &name, time, nonce),
             Command::Unmute(name) => self.unmute(session, &name, nonce),
             Command::Lock => self.lock(session, nonce),

@@ -70,6 +70,8 @@ pub struct Config {
     pub rooms_per_minute: usize,
     /// How long a room without members lasts. Default: 60 s.
     pub empty_room_window: Duration,
+    /// For how long who was kicked is kept out of the room.
+    pub kick_window: Duration,
     /// How long a JSON session without a connection lasts. Default: 60 s.
     pub resume_window: Duration,
     /// What is shown between the greeting and the prompt: whole lines of text,
@@ -222,6 +224,7 @@ impl Default for Config {
             max_rooms: 10_000,
             rooms_per_minute: 10,
             empty_room_window: Duration::from_secs(60),
+            kick_window: Duration::from_secs(600),
             resume_window: Duration::from_secs(60),
             motd: None,
             login_timeout: Duration::from_secs(60),

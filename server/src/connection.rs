@@ -214,7 +214,9 @@ impl Connection {
     fn may_come_back(&self, session: &Session, reason: CloseReason) -> bool {
         let ends = matches!(
             reason,
-            CloseReason::Told(Goodbye::Quit | Goodbye::Shutdown | Goodbye::Banned)
+            CloseReason::Told(
+                Goodbye::Quit | Goodbye::Shutdown | Goodbye::Banned | Goodbye::Kicked { .. }
+            )
         );
         // Who closes a WebSocket in order is done with it (RFC 6455 section 7.4.1).
         let done = self.reader.peer_end() == Some(PeerEnd::CloseFrame(Some(1000)));

@@ -23,6 +23,7 @@ use crate::{
     close_reason::CloseReason,
     connection::Connection,
     outbox::Pieces,
+    refusal::{Refusal, whole_seconds},
     room::{Coming, Greeting, Last},
     session::Session,
     transport::{Line, ReadOutcome},
@@ -241,7 +242,7 @@ impl Connection {
         let nonce = request.as_deref();
         let number = self.admission.number;
         if let Place::Room(wanted) = &place
-            && let Err(notice) = self.check_destination(wanted)
+            && let Err(notice) = self.check_destination(wanted, None)
         {
             self.destination = None;
             self.notice_and_prompt(&notice, nonce);
@@ -269,10 +270,11 @@ impl Connection {
                     return Ok(None);
                 }
             };
-            // Again: who banned it in between could not find it.
-            if self.shared.bans.bans_name(&user) {
+            // Again: who banned it in between could not find it. And now only: whoever
+            // was kicked under this name has left.
+            if let Err(notice) = self.check_name(&user, &place) {
                 self.shared.users.end(&session);
-                self.refuse_login(&Notice::NameBanned, nonce, tries_left)?;
+                self.refuse_login(&notice, nonce, tries_left)?;
                 return Ok(None);
             }
             session
@@ -292,6 +294,20 @@ impl Connection {
         session.change_lang(self.lang);
         self.session = Some(session.clone());
         Ok(Some(Box::new(Entrance { session, destination, shown, nonce: request })))
+    }
+
+    /// Whether a new session may have this name: it is not banned, nor was it kicked from
+    /// the lobby or from the room where it wants to go.
+    #[inline(never)]
+    fn check_name(&self, name: &UserName, place: &Place) -> Result<(), Notice<'static>> {
+        if self.shared.bans.bans_name(name) {
+            return Err(Notice::NameBanned);
+        }
+        self.shared.rooms.lobby.status().admits(0, Some(name)).map_err(Refusal::notice)?;
+        match place {
+            Place::Room(wanted) => self.check_destination(wanted, Some(name)).map(|_| ()),
+            Place::Lobby | Place::NewRoom { .. } => Ok(()),
+        }
     }
 
     /// Where a new session goes, which is made if it is to be a new room; none is the
@@ -369,7 +385,10 @@ impl Connection {
         let session = match self.shared.users.take_over(token, number, TAKE_OVER, dismiss) {
             Ok(session) => session,
             Err(NotTaken::NoSession) => {
-                self.notice(&Notice::SessionUnknown, nonce);
+                let left =
+                    self.shared.rooms.lobby.status().kicks.left_for_token(token, Instant::now());
+                let kicked = left.map(|left| Refusal::kicked_for(left).notice());
+                self.notice(&kicked.unwrap_or(Notice::SessionUnknown), nonce);
                 return Ok(());
             }
             Err(NotTaken::Replaced) => return Err(CloseReason::Told(Goodbye::Replaced)),
@@ -380,6 +399,14 @@ impl Connection {
         if self.shared.bans.bans_name(&session.name()) {
             // It was banned while nobody held it.
             return Err(CloseReason::Told(Goodbye::Banned));
+        }
+        let kicks = self.shared.rooms.lobby.status().kicks;
+        if let Some(left) = kicks.left_for_session(session.number, Instant::now())
+            && self.room.is_none()
+        {
+            // It was kicked while nobody held it.
+            let goodbye = Goodbye::Kicked { seconds: whole_seconds(left) };
+            return Err(CloseReason::Told(goodbye));
         }
         let resumed = self.room.as_ref().is_some_and(|current| {
             let coming = Coming {

@@ -75,7 +75,8 @@ impl Operator {
             Command::Help(Some(spec)) => self.tell(&Notice::HelpOn(spec)),
             Command::Who(room) => self.who(room),
             Command::Rooms => self.list_rooms(),
-            Command::Kick(name) => self.act_on(&name, Action::Kick),
+            Command::Kick(name) => self.kick(&name),
+            Command::Unkick(name) => self.unkick(&name),
             Command::Mute(name, time) => self.mute(&name, time),
             Command::Unmute(name) => self.unmute(&name),
             Command::Ban(banned, time) => self.ban(banned, time),
@@ -150,17 +151,34 @@ impl Operator {
         self.console().say(lines.collect::<Vec<_>>().join("\n"));
     }
 
-    /// Does something to somebody in the room where they are.
-    fn act_on(&self, name: &UserName, action: impl FnOnce(Arc<Session>) -> Action) {
+    /// Removes somebody from the room where they are; from the lobby, from the server.
+    fn kick(&self, name: &UserName) {
         let Some(session) = self.find(name) else { return };
-        match session.room() {
-            Some(room) => {
-                self.settle(room.act(By::Operator, action(session)));
-                // Perhaps nobody is left whose going would see to that.
-                self.shared.end_when_empty(&room);
-            }
-            None => self.tell(&Notice::NotHere),
+        let Some(room) = session.room() else { return self.tell(&Notice::NotHere) };
+        let Shared { config, connections, rooms, users, .. } = &*self.shared;
+        let result = room.act(By::Operator, Action::Kick(session.clone(), config.kick_window));
+        // Perhaps nobody is left whose going would see to that.
+        self.shared.end_when_empty(&room);
+        if result.is_ok() && Arc::ptr_eq(&room, &rooms.lobby) {
+            let goodbye = Goodbye::Kicked { seconds: config.kick_window.as_secs() };
+            // Whoever comes back to the session from now on finds the kick.
+            let holder = users.holder(&session).and_then(|it| connections.outbox_of(it));
+            holder.iter().for_each(|outbox| self.shared.dismiss(outbox, goodbye));
         }
+        self.settle(result);
+    }
+
+    /// Lets somebody in again wherever they were kicked.
+    fn unkick(&self, name: &UserName) {
+        let session = self.shared.users.find(name).map(|session| session.number);
+        let rooms = &self.shared.rooms;
+        let mut any = rooms.unkick(name, session);
+        for room in rooms.all() {
+            if room.status().kicks.keep_somebody_out(Instant::now()) {
+                any |= room.act(By::Operator, Action::Unkick(name.clone(), session)).is_ok();
+            }
+        }
+        self.settle(if any { Ok(()) } else { Err(Refusal::Already) });
     }
 
     fn mute(&self, name: &UserName, time: Option<Duration>) {

@@ -1,6 +1,6 @@
 //! Why a room or a session does not do what it was asked; told to who asked only.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use madang_protocol::notice::Notice;
 
@@ -25,6 +25,10 @@ pub(crate) enum Refusal {
     Already,
     /// Who asks may not speak, perhaps for so many seconds more.
     Muted { seconds: Option<u64> },
+    /// Who asks was removed from there, and is kept out for so many seconds more.
+    Kicked { seconds: u64 },
+    /// Who had this name was removed from there; the name is kept out.
+    NameKicked { seconds: u64 },
     /// Who is meant may not speak all the same: the operator keeps them from it.
     Silenced,
 }
@@ -32,8 +36,18 @@ pub(crate) enum Refusal {
 impl Refusal {
     /// Who may not speak until then, or until it is lifted, is refused at `now`.
     pub(crate) fn muted_until(until: Option<Instant>, now: Instant) -> Refusal {
-        let left = |until: Instant| until.saturating_duration_since(now).as_secs() + 1;
-        Refusal::Muted { seconds: until.map(left) }
+        let left = |until: Instant| until.saturating_duration_since(now);
+        Refusal::Muted { seconds: until.map(left).map(whole_seconds) }
+    }
+
+    /// Who is kept out for `left` is refused.
+    pub(crate) fn kicked_for(left: Duration) -> Refusal {
+        Refusal::Kicked { seconds: whole_seconds(left) }
+    }
+
+    /// The same for a name.
+    pub(crate) fn name_kicked_for(left: Duration) -> Refusal {
+        Refusal::NameKicked { seconds: whole_seconds(left) }
     }
 
     /// The words for it.
@@ -48,7 +62,14 @@ impl Refusal {
             Refusal::Oneself => Notice::Oneself,
             Refusal::Already => Notice::Already,
             Refusal::Muted { seconds } => Notice::Muted { seconds },
+            Refusal::Kicked { seconds } => Notice::Kicked { seconds },
+            Refusal::NameKicked { seconds } => Notice::NameKicked { seconds },
             Refusal::Silenced => Notice::Silenced,
         }
     }
+}
+
+/// In whole seconds, rounded up: who waits for so long does not come too early.
+pub(crate) fn whole_seconds(left: Duration) -> u64 {
+    left.as_secs() + u64::from(left.subsec_nanos() > 0)
 }

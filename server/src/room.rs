@@ -21,7 +21,7 @@ use std::{
 };
 
 use crossbeam_channel::{Sender, bounded};
-use madang_protocol::{event::ServerMessage, room::RoomKey};
+use madang_protocol::{event::ServerMessage, name::UserName, room::RoomKey};
 
 use crate::{
     close_reason::CloseReason,
@@ -36,8 +36,10 @@ use crate::{
 };
 
 use floor::Floor;
+pub(crate) use kicks::Kicks;
 
 mod floor;
+mod kicks;
 mod members;
 mod moderation;
 
@@ -78,13 +80,26 @@ pub(crate) struct Status {
     pub(crate) locked: bool,
     /// The most members, if the owner has set that.
     pub(crate) limit: Option<usize>,
+    /// Who is kept out.
+    pub(crate) kicks: Kicks,
     /// Since when it has had no members.
     pub(crate) empty_since: Option<Instant>,
 }
 
 impl Status {
-    /// Whether `session` could come in.
-    pub(crate) fn admits(&self, session: u64) -> Result<(), Refusal> {
+    /// Whether `session` could come in under this name; before it has one, without.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    pub(crate) fn admits(&self, session: u64, name: Option<&UserName>) -> Result<(), Refusal> {
+        let now = Instant::now();
+        if let Some(left) = self.kicks.left_for_session(session, now) {
+            return Err(Refusal::kicked_for(left));
+        }
+        if let Some(left) = name.and_then(|name| self.kicks.left_for_name(name, now)) {
+            return Err(Refusal::name_kicked_for(left));
+        }
         match self.limit {
             _ if self.owner == Some(session) => Ok(()),
             _ if self.locked => Err(Refusal::Locked),
@@ -227,7 +242,10 @@ pub(crate) enum Action {
     Topic(Arc<str>),
     /// Gives the one who asks another name.
     Rename(Arc<str>),
-    Kick(Arc<Session>),
+    /// Removes somebody, and keeps them out for so long.
+    Kick(Arc<Session>, Duration),
+    /// Lets those in again who were kicked under this name, and the session that has it.
+    Unkick(UserName, Option<u64>),
     /// Keeps somebody from speaking; the operator does that everywhere, and here
     /// only tells of it.
     Mute(Arc<Session>, Option<Duration>),
@@ -361,6 +379,13 @@ impl Room {
         self.post(POST_BYTES, Urgency::Now, || Post::Act { by, action, answer: None })
     }
 
+    /// Keeps those out whom another room of its name, which has ended, kept out. Before
+    /// anybody joins.
+    pub(crate) fn inherit(&self, kicks: Kicks) {
+        self.status.lock().kicks = kicks.clone();
+        self.floor.lock().kicks = kicks;
+    }
+
     /// Ends the room if it has been empty since `before`; else tells since when it
     /// has, if it is.
     pub(crate) fn end_if_empty(&self, before: Instant) -> Result<(), Option<Instant>> {
@@ -381,6 +406,14 @@ impl Room {
         if let Err(crossbeam_channel::RecvTimeoutError::Timeout) = is_done.recv_deadline(deadline) {
             tracing::error!(room = %self.name, "a room did not end in time");
         }
+    }
+
+    /// Keeps a session out, as if it had been kicked.
+    #[cfg(all(test, not(feature = "shuttle")))]
+    pub(crate) fn kick_in_test(&self, session: &Session, time: Duration) {
+        let (mut kicks, now) = (self.status().kicks, Instant::now());
+        kicks.add(session, session.name(), now + time, now);
+        self.inherit(kicks);
     }
 
     /// The id of the next event.

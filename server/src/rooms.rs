@@ -8,11 +8,16 @@ use std::{
 };
 
 use madang_protocol::{
-    name::NameKey,
+    name::{NameKey, UserName},
     room::{Destination, LOBBY, RoomKey, RoomName, private_mark},
 };
 
-use crate::{event_ids::EventIds, metrics::Metrics, room::Room, sync::Mutex};
+use crate::{
+    event_ids::EventIds,
+    metrics::Metrics,
+    room::{Kicks, Room},
+    sync::Mutex,
+};
 
 /// The rooms of a server.
 pub(crate) struct Rooms {
@@ -29,6 +34,8 @@ pub(crate) struct Rooms {
 struct Table {
     public: HashMap<NameKey, Arc<Room>>,
     private: HashMap<RoomKey, Arc<Room>>,
+    /// Whom public rooms that have ended keep out, should they be made again.
+    kicks: HashMap<NameKey, Kicks>,
     /// The marks of the private rooms.
     marks: HashSet<Arc<str>>,
     last_number: u64,
@@ -89,6 +96,9 @@ impl Rooms {
         }
         table.check(self.limit)?;
         let room = self.make(&mut table, name.as_str(), None, None);
+        if let Some(kicks) = table.kicks.remove(&key) {
+            room.inherit(kicks);
+        }
         table.public.insert(key, room.clone());
         Ok(room)
     }
@@ -144,6 +154,14 @@ impl Rooms {
             // Somebody is at its door: it is looked at again in a while.
             Err(Some(since)) => Fate::Waits((since + window).max(now + Duration::from_millis(10))),
         }
+    }
+
+    /// Lets those in again whom rooms that have ended keep out: who was kicked under this
+    /// name, and the session that has it; whether there was somebody.
+    pub(crate) fn unkick(&self, name: &UserName, session: Option<u64>) -> bool {
+        let (now, mut table) = (Instant::now(), self.table.lock());
+        let lift = |kicks: &mut Kicks| !kicks.lift(name, session, now).is_empty();
+        table.kicks.values_mut().map(lift).fold(false, |any, lifted| any | lifted)
     }
 
     /// Forgets a room that has ended; false if it was forgotten before.
@@ -202,7 +220,14 @@ impl Table {
             None => {
                 let key = RoomName::parse(&room.name).map(|name| name.key());
                 let key = key.ok().filter(|key| self.public.get(key).is_some_and(is_it));
-                key.is_some_and(|key| self.public.remove(&key).is_some())
+                let Some(key) = key else { return false };
+                self.public.remove(&key);
+                let (kicks, now) = (room.status().kicks, Instant::now());
+                self.kicks.retain(|_, kicks| kicks.keep_somebody_out(now));
+                if kicks.keep_somebody_out(now) {
+                    self.kicks.insert(key, kicks);
+                }
+                true
             }
         }
     }
@@ -216,7 +241,10 @@ fn random<const BYTES: usize>() -> [u8; BYTES] {
 
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
+    use madang_protocol::event::Time;
+
     use super::*;
+    use crate::session::Session;
 
     fn public(name: &str) -> Destination {
         Destination::parse(name).expect("a destination")
@@ -289,6 +317,34 @@ mod tests {
         for room in [public, private] {
             assert!(room.next_id() > ahead);
         }
+    }
+
+    #[test]
+    fn whom_a_room_keeps_out_the_next_of_its_name_keeps_out_too() {
+        let rooms = Rooms::new(10, Arc::default());
+        let bob = UserName::parse("bob").expect("a name");
+        let session = Session::new(2, bob.clone(), None, Time::from_millis(0));
+        let math =
+            |name| rooms.make_public(&RoomName::parse(name).expect("a name")).expect("space");
+        let kicked = |room: &Room| room.status().admits(2, Some(&bob)).is_err();
+        let end = |room: &Arc<Room>| {
+            assert_eq!(rooms.end_if_empty(room, Duration::ZERO), Fate::Ended);
+        };
+        let first = math("Math");
+        first.kick_in_test(&session, Duration::from_secs(600));
+        assert!(kicked(&first));
+        end(&first);
+        let second = math("math");
+        assert!(kicked(&second) && !kicked(&math("physics")));
+        end(&second);
+        assert!(!rooms.unkick(&UserName::parse("carol").expect("a name"), Some(3)));
+        assert!(rooms.unkick(&bob, None));
+        let third = math("MATH");
+        assert!(!kicked(&third));
+        // What is over is forgotten.
+        third.kick_in_test(&session, Duration::ZERO);
+        end(&third);
+        assert!(rooms.table.lock().kicks.is_empty());
     }
 
     #[test]

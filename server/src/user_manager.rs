@@ -176,6 +176,12 @@ impl UserManager {
         self.table.lock().sessions.values().filter_map(Entry::held).collect()
     }
 
+    /// The connection that holds a session, if one does.
+    pub(crate) fn holder(&self, session: &Session) -> Option<u64> {
+        let (_, connection) = self.table.lock().sessions.get(&session.number)?.held()?;
+        Some(connection)
+    }
+
     /// Those that bear a name, or one that could be mistaken for it, or are about to.
     pub(crate) fn held_as(&self, name: &UserName) -> Vec<(Arc<Session>, u64)> {
         let keys = name.keys();

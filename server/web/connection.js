@@ -176,7 +176,7 @@ export class Connection {
       if (settled) this.#waiting.delete(message.nonce);
       if (this.handlers.answer(waiting, message)) return;
     }
-    if (message.type === "bye") this.bye = message.reason;
+    if (message.type === "bye") this.bye = message;
     this.handlers.message(message);
   }
 
@@ -185,11 +185,11 @@ export class Connection {
     this.bye = undefined;
     this.#drop();
     if (this.#stopped) return;
-    const final = code === REPLACED ? "replaced" : ["replaced", "quit", "banned"].find((it) => it === bye);
+    const final = code === REPLACED ? "replaced" : ["replaced", "quit", "banned", "kicked"].find((it) => it === bye?.reason);
     if (final) {
       this.#stopped = true;
       this.#become("closed");
-      this.handlers.stop(final);
+      this.handlers.stop(final, bye?.seconds);
       return;
     }
     this.#become("waiting");

@@ -199,7 +199,7 @@ function refused(text) {
   entry.refuse(text);
 }
 
-function stopped(reason) {
+function stopped(reason, seconds) {
   if (reason === "quit") {
     forget();
     location.hash = "";
@@ -208,7 +208,7 @@ function stopped(reason) {
     showStopped(word("replaced"), ["continueHere", () => connection.start()]);
   } else {
     forget();
-    showStopped(word("banned"), null);
+    showStopped(reason === "kicked" ? word("kickedOut", Math.ceil(seconds / 60)) : word("banned"), null);
   }
 }
 

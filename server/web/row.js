@@ -120,6 +120,7 @@ function sentence(event) {
   const by = event.by ?? word("operator");
   switch (event.type) {
     case "kicked": return word("kicked", by, event.user);
+    case "unkicked": return word("unkicked", by, event.user);
     case "renamed": return word("renamed", event.user, event.to);
     case "topic": return event.topic ? word("topicSet", event.user, event.topic) : word("topicCleared", event.user);
     case "muted": return word("mutedEvent", by, event.user);

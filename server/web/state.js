@@ -17,7 +17,7 @@ const MOST_CHANGES = 200;
 const CHANGES_MS = 10 * 60_000;
 
 const EVENTS = new Set([
-  "said", "joined", "left", "kicked", "renamed", "topic", "muted", "unmuted",
+  "said", "joined", "left", "kicked", "unkicked", "renamed", "topic", "muted", "unmuted",
   "locked", "unlocked", "limited", "owner", "announced", "ended",
 ]);
 

@@ -22,6 +22,10 @@ const WORDS = {
   ],
   replaced: ["다른 창에서 이어졌습니다.", "Continued in another window."],
   continueHere: ["여기서 계속하기", "Continue here"],
+  kickedOut: [
+    (minutes) => `운영자가 내보냈습니다. ${minutes}분 뒤에 다시 들어올 수 있습니다.`,
+    (minutes) => `The operator removed you; you may come in again in ${minutes} min.`,
+  ],
   banned: ["이 서버에 들어올 수 없습니다.", "You are banned from this server."],
   removed: ["이 방에서 나왔습니다.", "You are not in a room any more."],
   lobby: ["로비", "Lobby"],
@@ -102,6 +106,10 @@ const WORDS = {
   went: [(names) => `${names} 나감`, (names) => `${names} left`],
   andOthers: [(names, n) => `${names} 외 ${n}명`, (names, n) => `${names} and ${n} more`],
   kicked: [(by, who) => `${by}님이 ${who}님을 내보냈습니다`, (by, who) => `${by} removed ${who}`],
+  unkicked: [
+    (by, who) => `${by}님이 ${who}님을 다시 들어올 수 있게 했습니다`,
+    (by, who) => `${by} lets ${who} in again`,
+  ],
   operator: ["운영자", "the operator"],
   renamed: [(who, to) => `${who} → ${to}`, (who, to) => `${who} is now ${to}`],
   topicSet: [(who, topic) => `${who}님이 정한 주제: ${topic}`, (who, topic) => `${who} set the topic: ${topic}`],

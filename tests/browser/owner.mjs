@@ -120,9 +120,11 @@ try {
   await sees(alice, "아직 열려 있어요");
   await more(bob, "방 닫기");
   await bob.click("#question-yes");
+  await sees(alice, "bob님이 방을 닫았습니다");
+  await alice.locator("#status.shown", { hasText: "이 방에서 나왔습니다" }).waitFor();
+  // Whoever ends a room is taken to the lobby.
+  await bob.locator("#room-title", { hasText: "로비" }).waitFor();
   for (const page of [alice, bob]) {
-    await sees(page, "bob님이 방을 닫았습니다");
-    await page.locator("#status.shown", { hasText: "이 방에서 나왔습니다" }).waitFor();
     await page.locator("#room-list button", { hasText: "작전" }).waitFor({ state: "detached" });
   }
   // A new one from the list, and a public one that others see there.

@@ -408,3 +408,30 @@ fn a_command_whose_answer_was_lost_is_not_carried_out_twice() {
     }
     bob.send("/ping\n").expect_next("퐁\n");
 }
+
+#[test]
+fn who_was_kicked_from_the_lobby_meanwhile_is_sent_away() {
+    let server = TestServer::start(|_| {});
+    let mut alice = server.login("alice");
+    let bob = Member::login(&server, "bob");
+    alice.expect_joined("bob");
+    let (token, last) = bob.cut(&server);
+    server.operate("/kick bob");
+    alice.expect_next("-- 운영자가 [bob]님을 내보냈습니다 --\n");
+    for _ in 0..2 {
+        let mut bob = present(&server, &token, "lobby", last, 0);
+        let told = bob.expect_json();
+        match told["type"].as_str() {
+            Some("bye") => {
+                assert_eq!(told["reason"], "kicked");
+                assert!(told["seconds"].as_u64().is_some_and(|left| left <= 600), "{told}");
+                bob.expect_closed();
+            }
+            _ => assert_eq!(told["code"], "kicked", "the session has ended: {told}"),
+        }
+        server.console_expect("[bob] 퇴장");
+    }
+    server.operate("/unkick bob");
+    alice.expect_next("-- 운영자가 [bob]님을 다시 들어올 수 있게 했습니다 --\n");
+    server.login("bob");
+}

@@ -129,6 +129,9 @@ fn what_is_refused_is_counted_by_its_reason() {
     let mut alice = server.login_json("alice");
     alice.send_json(json!({"type": "say"}));
     alice.expect_message("error");
+    alice.send_json(json!({"type": "command", "line": "/join math"}));
+    alice.expect_message("entered");
+    alice.expect_message("joined");
     server.operate("/kick alice");
     alice.expect_message("kicked");
     for nonce in ["2", "3"] {

@@ -9,12 +9,17 @@ use serde_json::{Value, json};
 use crate::commands::in_both_languages;
 
 const NO_ROOM: (&str, &str) = (
-    "지금은 어느 방에도 없습니다. 로비로: /leave, 다른 방으로: /join 방 (방 목록: /rooms)\n",
-    "You are in no room now. To the lobby: /leave, to another: /join ROOM (/rooms lists them)\n",
+    "지금은 어느 방에도 없습니다. 로비로 돌아가기: /방 로비\n",
+    "You are in no room now. Back to the lobby: /join lobby\n",
 );
 
-/// A member at any of the doors.
-enum Member {
+/// A member at any of the doors, and its token, if it has one.
+struct Member {
+    door: Door,
+    token: Option<String>,
+}
+
+enum Door {
     Lines(TestClient),
     Json(TestClient),
     WebSocketLines(WebSocketClient),
@@ -24,22 +29,31 @@ enum Member {
 impl Member {
     /// Logs in as `name` at each door in turn, on a server of its own.
     fn at_every_door(name: &str, check: impl Fn(&TestServer, Member)) {
-        type LogIn = fn(&TestServer, &str) -> Member;
+        type LogIn = fn(&TestServer, &str) -> (Door, Value);
         let doors: [LogIn; 4] = [
-            |server, name| Member::Lines(server.login(name)),
-            |server, name| Member::Json(server.login_json(name)),
-            |server, name| Member::WebSocketLines(server.login_websocket(name)),
-            |server, name| Member::WebSocketJson(server.login_websocket_json(name)),
+            |server, name| (Door::Lines(server.login(name)), Value::Null),
+            |server, name| {
+                let mut client = server.connect();
+                let welcome = client.login_json(name);
+                (Door::Json(client), welcome)
+            },
+            |server, name| (Door::WebSocketLines(server.login_websocket(name)), Value::Null),
+            |server, name| {
+                let mut client = WebSocketClient::open_json(server.web_address());
+                let welcome = client.login_json(name);
+                (Door::WebSocketJson(client), welcome)
+            },
         ];
         for log_in in doors {
             let server = TestServer::start(|config| config.rate_limit = None);
-            let member = log_in(&server, name);
-            check(&server, member);
+            let (door, welcome) = log_in(&server, name);
+            let token = welcome["session"].as_str().map(str::to_owned);
+            check(&server, Member { door, token });
         }
     }
 
     fn speaks_json(&self) -> bool {
-        matches!(self, Member::Json(_) | Member::WebSocketJson(_))
+        matches!(self.door, Door::Json(_) | Door::WebSocketJson(_))
     }
 
     /// Says a line, or gives a command.
@@ -49,20 +63,20 @@ impl Member {
             true => json!({"type": "command", "line": line}),
             false => json!({"type": "say", "text": line}),
         };
-        match self {
-            Member::Lines(client) => drop(client.send(format!("{line}\n"))),
-            Member::Json(client) => client.send_json(request),
-            Member::WebSocketLines(client) => drop(client.send(line)),
-            Member::WebSocketJson(client) => drop(client.send_json(&request)),
+        match &mut self.door {
+            Door::Lines(client) => drop(client.send(format!("{line}\n"))),
+            Door::Json(client) => client.send_json(request),
+            Door::WebSocketLines(client) => drop(client.send(line)),
+            Door::WebSocketJson(client) => drop(client.send_json(&request)),
         }
     }
 
     /// The next line or message.
     #[track_caller]
     fn expect_one(&mut self) -> String {
-        match self {
-            Member::Lines(client) | Member::Json(client) => client.expect_line(),
-            Member::WebSocketLines(client) | Member::WebSocketJson(client) => {
+        match &mut self.door {
+            Door::Lines(client) | Door::Json(client) => client.expect_line(),
+            Door::WebSocketLines(client) | Door::WebSocketJson(client) => {
                 client.expect_message().trim_end().to_owned()
             }
         }
@@ -96,6 +110,37 @@ impl Member {
         } else {
             assert_eq!(answer, korean, "{line}");
         }
+    }
+}
+
+impl Member {
+    /// The connection ends in order, and nothing comes before that but `last`.
+    #[track_caller]
+    fn expect_goodbye(&mut self, last: &[&str]) {
+        for expected in last {
+            assert_eq!(self.expect_one(), *expected);
+        }
+        match &mut self.door {
+            Door::Lines(client) | Door::Json(client) => client.expect_closed(),
+            Door::WebSocketLines(client) | Door::WebSocketJson(client) => {
+                assert_eq!(client.expect_close(), Some(1008));
+            }
+        }
+    }
+
+    /// Goes on with whatever the next one line says, with its id and time left out.
+    #[track_caller]
+    fn expect_event(&mut self, json: Value, korean: &str) {
+        let line = self.expect_one();
+        if !self.speaks_json() {
+            return assert_eq!(line, korean);
+        }
+        let mut event: Value = serde_json::from_str(&line).expect("it is JSON");
+        let fields = event.as_object_mut().expect("an object");
+        for field in ["id", "time", "room"] {
+            assert!(fields.remove(field).is_some(), "{line}");
+        }
+        assert_eq!(event, json);
     }
 }
 
@@ -137,8 +182,35 @@ fn kick_removes_from_the_room_and_from_all_that_is_said_there() {
         bob.send("/nick robert\n");
         bob.expect_next(say("이제 이름은 robert입니다.\n", "Your name is robert now.\n"));
         alice.send("still secret\n").expect_next("[alice] still secret\n");
-        bob.send("/leave\n").expect_joined("robert");
-        // The link still leads there.
+        // The link does not lead there: the session is kept out, and so is its name.
+        bob.send(format!("/join #{key}\n")).expect_next(say(
+            "그 방에서 내보내졌습니다. 10분 뒤에 다시 들어갈 수 있습니다.\n",
+            "You were removed from there; you may come in again in 10 min.\n",
+        ));
+        bob.send(say("/방 로비\n", "/join lobby\n")).expect_joined("robert");
+        let mut again = server.connect();
+        again.expect("ID:");
+        let name_kicked = say(
+            "내보낸 이름입니다. 10분 뒤에 다시 쓸 수 있습니다.\n로그인ID:",
+            "That name was removed from there; it may come in again in 10 min.\nLogin ID:",
+        );
+        again.send(format!("/join #{key}\n")).expect("ID:");
+        for name in ["bob", "BOB", "b0b"] {
+            again.send(format!("{name}\n")).expect_next(name_kicked);
+        }
+        again.send("another\n").expect_joined("another");
+        alice.expect_joined("another");
+        again
+            .send("/nick Bob\n")
+            .expect_next(name_kicked.split_inclusive('\n').next().unwrap_or(""));
+        alice.send("/unkick robert\n");
+        let unkicked = say(
+            "-- [alice]님이 [bob]님을 다시 들어올 수 있게 했습니다 --",
+            "-- [alice] lets [bob] in again --",
+        );
+        check_told(&mut [&mut alice, &mut again], unkicked);
+        alice.send("/내보내기해제 bob\n").expect_next(say("이미", "It is so already."));
+        alice.expect_line();
         bob.send(format!("/join #{key}\n")).expect_joined("robert");
         alice.expect_joined("robert");
     });
@@ -249,20 +321,24 @@ fn end_closes_the_room_for_all_and_for_good() {
         let ended = say("-- [alice]님이 방을 닫았습니다 --", "-- [alice] closed the room --");
         let no_room = say(NO_ROOM.0, NO_ROOM.1);
         check_told(&mut [&mut alice, &mut bob], ended);
-        for member in [&mut alice, &mut bob] {
-            member.expect_next(no_room);
-            for line in ["hello?", "/who", "/history", "/invite", "/end", "/lock", "/ping"] {
-                member.send(format!("{line}\n"));
-                let answer = member.expect_line() + "\n";
-                let pong = say("퐁\n", "pong\n");
-                assert!(answer == no_room || (line == "/ping" && answer == pong), "{answer}");
-            }
-            member.send(format!("/join #{key}\n")).expect_next(say(
-                "그런 방이 없습니다. 링크가 틀렸거나 방이 끝났습니다.\n",
-                "There is no such room; the link is wrong, or the room has ended.\n",
-            ));
-            member.send("/leave\n").expect(say(" 방에 들어왔습니다.", "-- you are in lobby;"));
+        bob.expect_next(no_room);
+        // The owner is taken to the lobby.
+        alice.expect_next(say(
+            "-- lobby 방에 들어왔습니다. 대화 참여자 1명 --\n[alice]님이 입장했습니다.\n",
+            "-- you are in lobby; 1 here --\n[alice] joined.\n",
+        ));
+        alice.send(format!("/join #{key}\n")).expect_next(say("그런 방이", "There is no"));
+        for line in ["hello?", "/who", "/history", "/invite", "/end", "/lock", "/ping"] {
+            bob.send(format!("{line}\n"));
+            let answer = bob.expect_line() + "\n";
+            let pong = say("퐁\n", "pong\n");
+            assert!(answer == no_room || (line == "/ping" && answer == pong), "{answer}");
         }
+        bob.send(format!("/join #{key}\n")).expect_next(say(
+            "그런 방이 없습니다. 링크가 틀렸거나 방이 끝났습니다.\n",
+            "There is no such room; the link is wrong, or the room has ended.\n",
+        ));
+        bob.send("/leave\n").expect(say(" 방에 들어왔습니다.", "-- you are in lobby;"));
         server.console_expect(say(" 방이 끝남\n", " has ended\n"));
     });
 }
@@ -454,5 +530,129 @@ fn whom_the_owner_mutes_may_whisper_and_speak_elsewhere() {
         alice.expect_next("[bob]님이 퇴장했습니다.\n");
         let heard = bob.all_of("free");
         assert!(heard.iter().any(|line| line.contains("free")), "{heard:?}");
+    });
+}
+
+#[test]
+fn who_is_kicked_is_kept_out_at_any_door_and_led_to_the_lobby() {
+    Member::at_every_door("bob", |server, mut bob| {
+        let mut alice = server.login("alice");
+        let key = alice.make_room();
+        bob.all_of(&format!("/join #{key}"));
+        alice.expect_joined("bob");
+        alice.send("/kick bob\n").expect("내보냈습니다 --\n");
+        let kicked = json!({"type": "kicked", "user": "bob", "seconds": 600, "by": "alice"});
+        bob.expect_event(kicked, "-- [alice]님이 [bob]님을 내보냈습니다 --");
+        let no_room = NO_ROOM.0.trim_end();
+        if !bob.speaks_json() {
+            assert_eq!(bob.expect_one(), no_room);
+        }
+        bob.expect_refused("still here?", "no_room", no_room);
+        let refused = "그 방에서 내보내졌습니다. 10분 뒤에 다시 들어갈 수 있습니다.";
+        bob.expect_refused(&format!("/join #{key}"), "kicked", refused);
+        bob.all_of("/방 로비");
+        // Refused there, one stays where one is.
+        bob.expect_refused(&format!("/join #{key}"), "kicked", refused);
+        bob.all_of("/nick robert");
+        bob.expect_refused(&format!("/join #{key}"), "kicked", refused);
+        let heard = bob.all_of("in the lobby");
+        assert!(heard.iter().any(|line| line.contains("in the lobby")), "{heard:?}");
+        // The name, which is free now, at the other doors.
+        let name_kicked = "내보낸 이름입니다. 10분 뒤에 다시 쓸 수 있습니다.";
+        let mut json = server.connect();
+        json.become_json();
+        let login =
+            json!({"type": "login", "name": "BOB", "room": format!("#{key}"), "nonce": "1"});
+        json.send_json(login);
+        assert_eq!(json.expect_error("kicked", Some("1")), name_kicked);
+        json.send_json(json!({"type": "login", "name": "bob", "history": 0}));
+        assert_eq!(json.expect_message("welcome")["room"], "lobby");
+        json.expect_message("joined");
+        json.send_json(json!({"type": "command", "line": format!("/join #{key}"), "nonce": "2"}));
+        assert_eq!(json.expect_error("kicked", Some("2")), name_kicked);
+        alice.send("/unkick bob\n").expect("들어올 수 있게 했습니다 --\n");
+        bob.all_of("/ping");
+        bob.all_of(&format!("/join #{key}"));
+        alice.expect_joined("robert");
+    });
+}
+
+#[test]
+fn who_is_kicked_from_the_lobby_is_sent_away_and_not_let_in_at_any_door() {
+    Member::at_every_door("bob", |server, mut bob| {
+        let token = bob.token.take();
+        let mut alice = server.login("alice");
+        bob.all_of("/ping");
+        server.operate("/kick bob");
+        alice.expect_next("-- 운영자가 [bob]님을 내보냈습니다 --\n");
+        let kicked = json!({"type": "kicked", "user": "bob", "seconds": 600});
+        bob.expect_event(kicked, "-- 운영자가 [bob]님을 내보냈습니다 --");
+        let bye = match bob.speaks_json() {
+            true => r#"{"type":"bye","reason":"kicked","seconds":600}"#,
+            false => "운영자가 내보냈습니다. 10분 뒤에 다시 들어올 수 있습니다.",
+        };
+        bob.expect_goodbye(&[bye]);
+        server.console_expect("bob: 로비에서 내보냄)");
+
+        let refused = "내보낸 이름입니다. 10분 뒤에 다시 쓸 수 있습니다.";
+        let mut text = server.connect();
+        text.expect("ID:");
+        for line in ["bob", "/join math", "BOB"] {
+            let prompt = text.send(format!("{line}\n")).expect("ID:");
+            assert_eq!(prompt.contains(refused), !line.starts_with('/'), "{prompt}");
+        }
+        let mut json = server.connect();
+        json.become_json();
+        for login in [
+            json!({"type": "login", "name": "bob"}),
+            json!({"type": "login", "name": "b0b", "room": "math"}),
+            json!({"type": "login", "name": "bob", "new_room": true}),
+        ] {
+            json.send_json(login);
+            assert_eq!(json.expect_error("kicked", None), refused);
+        }
+        if let Some(token) = token {
+            json.send_json(json!({"type": "login", "session": token, "room": "lobby"}));
+            let refused = "그 방에서 내보내졌습니다. 10분 뒤에 다시 들어갈 수 있습니다.";
+            assert_eq!(json.expect_error("kicked", None), refused);
+        }
+        alice.send("/nick bob\n").expect_next(format!("{refused}\n"));
+        server.operate("/unkick BOB");
+        alice.expect_next("-- 운영자가 [bob]님을 다시 들어올 수 있게 했습니다 --\n");
+        text.send("bob\n").expect_joined("bob");
+        json.send_json(json!({"type": "login", "name": "carol"}));
+        json.expect_message("welcome");
+    });
+}
+
+#[test]
+fn a_kick_from_a_public_room_outlives_the_room() {
+    let window = Duration::from_millis(50);
+    let server = TestServer::start(|config| config.empty_room_window = window);
+    let mut bob = server.login("bob");
+    bob.send("/join math\n").expect_joined("bob");
+    server.operate("/kick bob");
+    bob.expect(NO_ROOM.0);
+    server.console_expect("math 방이 끝남");
+    bob.send("/join MATH\n").expect_next("그 방에서 내보내졌습니다.");
+    bob.expect_line();
+    bob.send("/join lobby\n").expect_joined("bob");
+    // The operator's word reaches the room that has ended.
+    server.operate("/unkick bob");
+    bob.send("/join math\n").expect_joined("bob");
+}
+
+#[test]
+fn who_ends_a_room_is_taken_to_the_lobby_at_any_door() {
+    Member::at_every_door("alice", |server, mut alice| {
+        let mut bob = server.login("bob");
+        alice.all_of("/new");
+        bob.expect("퇴장했습니다.\n");
+        let heard = alice.all_of("/end");
+        let is_there = |text: &str| heard.iter().any(|line| line.contains(text));
+        assert!(is_there("lobby") && !is_there("no_room") && !is_there(NO_ROOM.0), "{heard:?}");
+        bob.expect_joined("alice");
+        alice.send("here");
+        bob.expect_next("[alice] here\n");
     });
 }

@@ -77,6 +77,8 @@ fn an_evening_of_two_in_a_private_room() {
         alice.expect_next(say("[bob]님이 퇴장했습니다. (잘 자)\n", "[bob] left. (잘 자)\n"));
         alice.send("/end\n").expect(say("방을 닫았습니다", "closed the room"));
         server.console_expect(&format!("private-{mark}"));
+        // Its owner is in the lobby again.
+        lobby.expect_joined("alice");
         lobby.send("/ping\n").expect_next(say("퐁\n", "pong\n"));
     });
 }
@@ -86,7 +88,7 @@ fn a_wrong_an_expired_and_an_ended_key_get_one_answer() {
     let server = TestServer::start(|config| config.empty_room_window = WINDOW);
     let mut alice = server.login("alice");
     let ended = alice.make_room();
-    alice.send("/end\n").expect("/rooms)\n");
+    alice.send("/end\n").expect_joined("alice");
     let mut bob = server.login("bob");
     let expired = bob.make_room();
     bob.send("/leave\n").expect_joined("bob");

@@ -254,7 +254,10 @@ fn moderation_is_an_event_with_who_did_it() {
     let mut event = |line: &str| check_event(&mut alice, line, &mut [&mut bob]);
     assert_eq!(event("/owner bob"), json!({"type": "owner", "user": "bob"}));
     let mut event = |line: &str| check_event(&mut bob, line, &mut [&mut alice]);
-    assert_eq!(event("/kick alice"), json!({"type": "kicked", "user": "alice", "by": "bob"}));
+    assert_eq!(
+        event("/kick alice"),
+        json!({"type": "kicked", "user": "alice", "seconds": 600, "by": "bob"})
+    );
     for line in ["/who", "/topic x", "/invite", "/history", "/kick bob"] {
         let nonce = give(&mut alice, line);
         alice.expect_error("no_room", Some(&nonce));
@@ -263,6 +266,13 @@ fn moderation_is_an_event_with_who_did_it() {
     alice.expect_error("no_room", Some("h"));
     alice.send_json(json!({"type": "say", "text": "hm", "nonce": "s"}));
     alice.expect_error("no_room", Some("s"));
+    let nonce = give(&mut alice, &join);
+    alice.expect_error("kicked", Some(&nonce));
+    let nonce = give(&mut bob, "/unkick alice");
+    let unkicked = bob.expect_message("unkicked");
+    assert_eq!((&unkicked["user"], &unkicked["by"]), (&json!("alice"), &json!("bob")));
+    assert_eq!(bob.expect_json(), json!({"type": "ack", "nonce": nonce}));
+    check_refused(&mut bob, "/unkick alice", "already");
     give(&mut alice, &join);
     let entered = alice.expect_message("entered");
     assert_eq!((&entered["limit"], entered.get("locked")), (&json!(9), None), "{entered}");
@@ -282,8 +292,16 @@ fn moderation_is_an_event_with_who_did_it() {
     bob.expect_message("joined");
     bob.expect_message("ack");
     alice.expect_message("joined");
-    let mut event = |line: &str| check_event(&mut bob, line, &mut [&mut alice]);
-    assert_eq!(event("/end"), json!({"type": "ended", "user": "bob"}));
+    // The owner, named by the event, is taken to the lobby; the others are in no room.
+    let nonce = give(&mut bob, "/end");
+    let ended = bob.expect_message("ended");
+    assert_eq!((&ended["user"], &ended), (&json!("bob"), &alice.expect_json()));
+    let entered = bob.expect_message("entered");
+    assert_eq!((&entered["room"], &entered["nonce"]), (&json!("lobby"), &json!(nonce)));
+    bob.expect_message("joined");
+    assert_eq!(bob.expect_json(), json!({"type": "ack", "nonce": nonce}));
+    alice.send_json(json!({"type": "say", "text": "hm", "nonce": "s2"}));
+    alice.expect_error("no_room", Some("s2"));
     alice.send_json(json!({"type": "command", "line": join, "nonce": "again"}));
     alice.expect_error("no_such_room", Some("again"));
 }
@@ -303,7 +321,10 @@ fn the_operators_deeds_have_nobody_who_did_them() {
     assert_eq!(event("/say 안녕"), json!({"type": "announced", "text": "안녕"}));
     assert_eq!(event("mute alice 2m"), json!({"type": "muted", "user": "alice", "seconds": 120}));
     assert_eq!(event("unmute alice"), json!({"type": "unmuted", "user": "alice"}));
-    assert_eq!(event("/내보내기 alice"), json!({"type": "kicked", "user": "alice"}));
+    assert_eq!(
+        event("/내보내기 alice"),
+        json!({"type": "kicked", "user": "alice", "seconds": 600})
+    );
 }
 
 #[test]
@@ -322,10 +343,15 @@ fn words_in_json_are_in_the_language_of_the_session() {
     alice.expect_message("muted");
     alice.send_json(json!({"type": "say", "text": "hm"}));
     assert_eq!(alice.expect_error("muted", None), "You may not speak now; you are muted.");
+    alice.send_json(json!({"type": "command", "line": "/join math"}));
+    alice.expect_message("entered");
+    alice.expect_message("joined");
     server.operate("/kick alice");
     alice.expect_message("kicked");
     alice.send_json(json!({"type": "say", "text": "hm"}));
     assert!(alice.expect_error("no_room", None).starts_with("You are in no room"));
+    alice.send_json(json!({"type": "command", "line": "/join math"}));
+    assert!(alice.expect_error("kicked", None).ends_with("in 10 min."));
 }
 
 /// Sends lines and returns all that comes of them.
@@ -370,8 +396,9 @@ fn a_repeated_nonce_is_answered_by_the_same_ack_and_nothing_is_done_twice() {
         ("/limit 9", "-- [alicia]님이 정원을 9명으로 정했습니다 --\n"),
         ("/owner bob", "-- [bob]님이 방장이 되었습니다 --\n"),
         ("/new", "[alicia]님이 퇴장했습니다.\n"),
-        ("/leave", ""),
+        ("/end", ""),
         ("/join math", ""),
+        ("/leave", ""),
     ]
     .into_iter()
     .enumerate()

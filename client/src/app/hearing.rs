@@ -35,9 +35,9 @@ impl App<'_> {
             {
                 self.held = None;
             }
-            if let ServerMessage::Bye { reason } = message {
+            if let ServerMessage::Bye { reason, seconds } = message {
                 self.show(shown);
-                return Err(Failure::Bye(reason.clone().into_owned()));
+                return Err(Failure::bye(reason, *seconds));
             }
             let is_silent = self.is_silent(message, asked.as_ref());
             self.note(message, asked.as_ref());

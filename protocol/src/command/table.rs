@@ -194,8 +194,19 @@ pub static COMMANDS: &[CommandSpec] = &[
         alias: "/내보내기",
         arguments: "NAME",
         roles: OWNER_AND_OPERATOR,
-        help: ["그 사람을 방에서 내보냅니다", "removes somebody from the room"],
+        help: [
+            "10분 동안 내보냅니다 (더 막으려면 /lock, /ban)",
+            "removes somebody for 10 min; see /lock, /ban",
+        ],
         parse: |text| Ok(Command::Kick(person(text)?)),
+    },
+    CommandSpec {
+        name: "/unkick",
+        alias: "/내보내기해제",
+        arguments: "NAME",
+        roles: OWNER_AND_OPERATOR,
+        help: ["내보낸 사람이 다시 들어올 수 있게 합니다", "lets somebody in again"],
+        parse: |text| Ok(Command::Unkick(person(text)?)),
     },
     CommandSpec {
         name: "/mute",

@@ -41,12 +41,12 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::LineTooLong { bytes } => {
             format!("A line may have {LINE_BYTES} bytes; yours had {bytes} and was not sent.")
         }
-        Notice::MessageTooLong { bytes } => format!(
-            "A message may have {MESSAGE_BYTES} bytes; yours had {bytes} and was not sent."
-        ),
-        Notice::TooManyLines { lines } => format!(
-            "A message may have {MESSAGE_LINES} lines; yours had {lines} and was not sent."
-        ),
+        Notice::MessageTooLong { bytes } => {
+            format!("A message may have {MESSAGE_BYTES} bytes; yours had {bytes} and was not sent.")
+        }
+        Notice::TooManyLines { lines } => {
+            format!("A message may have {MESSAGE_LINES} lines; yours had {lines} and was not sent.")
+        }
         Notice::RenderedTooLong { bytes, limit } => format!(
             "With your name on every line, that message would be {bytes} bytes for each \
              reader, {limit} at most; it was not sent. Please use fewer lines."
@@ -66,9 +66,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         }
         Notice::InRoomAlready => "You are in that room already.".into(),
         Notice::OtherRoom => "Not sent: it was written for another room.".into(),
-        Notice::NoRoom => {
-            "You are in no room now. To the lobby: /leave, to another: /join ROOM (/rooms lists them)".into()
-        }
+        Notice::NoRoom => "You are in no room now. Back to the lobby: /join lobby".into(),
         Notice::RoomLocked => "The room is locked; nobody new may come in.".into(),
         Notice::RoomFull { limit } => format!("The room is full; it may have {limit} members."),
         Notice::TooManyRooms { limit } => {
@@ -126,6 +124,18 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Muted { seconds: Some(seconds) } => {
             format!("You may not speak now; {} to go.", about(*seconds, Lang::En))
         }
+        Notice::Kicked { seconds } => {
+            format!(
+                "You were removed from there; you may come in again in {}.",
+                about(*seconds, Lang::En)
+            )
+        }
+        Notice::NameKicked { seconds } => {
+            format!(
+                "That name was removed from there; it may come in again in {}.",
+                about(*seconds, Lang::En)
+            )
+        }
         Notice::Silenced => {
             "Your mute is lifted, but the operator still keeps them from speaking.".into()
         }
@@ -159,11 +169,13 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
                  s_client -quiet -connect HOST:PORT."
                     .into()
             }
-            Goodbye::ServerFull => {
-                "The server is full; try again later. (server is full)".into()
-            }
+            Goodbye::ServerFull => "The server is full; try again later. (server is full)".into(),
             Goodbye::AddressFull => "There are too many connections from your address.".into(),
             Goodbye::Banned => "The operator has banned you from this server. (banned)".into(),
+            Goodbye::Kicked { seconds } => format!(
+                "The operator removed you; you may come in again in {}.",
+                about(*seconds, Lang::En)
+            ),
             Goodbye::Replaced => "Another connection has taken this session over.".into(),
             Goodbye::Internal => "Closing after an error of the server.".into(),
         },

@@ -65,10 +65,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         }
         Notice::InRoomAlready => "이미 그 방에 있습니다.".into(),
         Notice::OtherRoom => "다른 방에서 쓴 말이라 보내지 않았습니다.".into(),
-        Notice::NoRoom => {
-            "지금은 어느 방에도 없습니다. 로비로: /leave, 다른 방으로: /join 방 (방 목록: /rooms)"
-                .into()
-        }
+        Notice::NoRoom => "지금은 어느 방에도 없습니다. 로비로 돌아가기: /방 로비".into(),
         Notice::RoomLocked => "방이 잠겨 있어 들어갈 수 없습니다.".into(),
         Notice::RoomFull { limit } => format!("방의 정원 {limit}명이 찼습니다."),
         Notice::TooManyRooms { limit } => {
@@ -127,6 +124,15 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Muted { seconds: Some(seconds) } => {
             format!("지금은 말할 수 없습니다. {} 남았습니다.", about(*seconds, Lang::Ko))
         }
+        Notice::Kicked { seconds } => {
+            format!(
+                "그 방에서 내보내졌습니다. {} 뒤에 다시 들어갈 수 있습니다.",
+                about(*seconds, Lang::Ko)
+            )
+        }
+        Notice::NameKicked { seconds } => {
+            format!("내보낸 이름입니다. {} 뒤에 다시 쓸 수 있습니다.", about(*seconds, Lang::Ko))
+        }
         Notice::Silenced => {
             "방장이 막은 것은 풀었지만, 운영자가 막고 있어 아직 말할 수 없습니다.".into()
         }
@@ -168,6 +174,10 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
                     .into()
             }
             Goodbye::Banned => "운영자가 이 서버에 들어오지 못하게 했습니다. / banned".into(),
+            Goodbye::Kicked { seconds } => format!(
+                "운영자가 내보냈습니다. {} 뒤에 다시 들어올 수 있습니다.",
+                about(*seconds, Lang::Ko)
+            ),
             Goodbye::Replaced => "다른 연결이 이 세션을 이어받았습니다.".into(),
             Goodbye::Internal => "서버 오류로 연결을 끊습니다.".into(),
         },

@@ -11,7 +11,14 @@ use crate::{connection::Connection, room::Action, session::Session, timekeeper::
 
 impl Connection {
     pub(super) fn kick(&mut self, session: &Arc<Session>, name: &UserName, nonce: Option<&str>) {
-        self.act_on(session, name, Action::Kick, nonce);
+        let window = self.shared.config.kick_window;
+        self.act_on(session, name, |other| Action::Kick(other, window), nonce);
+    }
+
+    pub(super) fn unkick(&mut self, session: &Arc<Session>, name: &UserName, nonce: Option<&str>) {
+        let other = self.shared.users.find(name).map(|other| other.number);
+        let result = self.act(session, Action::Unkick(name.clone(), other));
+        self.settle(result, nonce);
     }
 
     pub(super) fn mute(
@@ -48,14 +55,16 @@ impl Connection {
     }
 
     pub(super) fn end_room(&mut self, session: &Arc<Session>, nonce: Option<&str>) {
-        let result = self.act(session, Action::End);
-        if result.is_ok()
-            && let Some(room) = self.room.take()
+        if let Err(refusal) = self.act(session, Action::End) {
+            return self.settle(Err(refusal), nonce);
+        }
+        if let Some(room) = self.room.take()
             && self.shared.rooms.remove(&room)
         {
             self.shared.console.room_ended(&room.name);
         }
-        self.settle(result, nonce);
+        // Whoever ends a room is not left in none.
+        self.leave_room(session, nonce);
     }
 
     pub(super) fn hand_over(

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Instant};
 use madang_protocol::{
     event::{RoomSummary, ServerMessage},
     limits::{SHOWN_EVENTS, TOPIC_BYTES},
+    name::UserName,
     notice::Notice,
     room::{Destination, RoomName},
     sanitize::sanitize_message,
@@ -37,7 +38,7 @@ const TRIES: usize = 3;
 impl Connection {
     /// Who has no name yet chooses the room for when they have one.
     pub(super) fn choose_room(&mut self, destination: Destination, nonce: Option<&str>) {
-        match self.check_destination(&destination) {
+        match self.check_destination(&destination, None) {
             Ok(room) => {
                 self.answer_with(&Notice::RoomChosen { room: &room }, nonce);
                 self.destination = Some(destination);
@@ -46,14 +47,16 @@ impl Connection {
         }
     }
 
-    /// Whether somebody who is new could go there: the room's name, or why not.
+    /// Whether somebody who is new could go there, under this name if it has one
+    /// already: the room's name, or why not.
     pub(crate) fn check_destination(
         &self,
         destination: &Destination,
+        name: Option<&UserName>,
     ) -> Result<Arc<str>, Notice<'static>> {
         match (self.shared.rooms.find(destination), destination) {
             (Some(room), _) => {
-                room.status().admits(0).map_err(Refusal::notice)?;
+                room.status().admits(0, name).map_err(Refusal::notice)?;
                 Ok(room.name.clone())
             }
             (None, Destination::Public(name)) => Ok(name.as_str().into()),
@@ -95,13 +98,13 @@ impl Connection {
         if there.as_ref().is_some_and(same) {
             return self.notice(&Notice::InRoomAlready, nonce);
         }
-        let ready = match (&there, destination) {
-            (Some(room), _) => room.status().admits(session.number).map_err(Refusal::notice),
+        let there = match (there, destination) {
+            (Some(room), _) => Ok(room),
             // Made before the old one is left: it may be refused.
-            (None, Destination::Public(name)) => self.make_public(name).map(|_| ()),
+            (None, Destination::Public(name)) => self.make_public(name),
             (None, Destination::Private(_)) => Err(Notice::NoSuchRoom),
         };
-        match ready {
+        match there.and_then(|room| check_admits(&room, session)) {
             Ok(()) => self.go_to(session, destination, nonce),
             Err(notice) => self.notice(&notice, nonce),
         }
@@ -112,7 +115,10 @@ impl Connection {
         if session.room().is_some_and(|room| Arc::ptr_eq(&room, lobby)) {
             return self.notice(&Notice::InRoomAlready, nonce);
         }
-        self.go_to(session, &Destination::Public(RoomName::lobby()), nonce);
+        match check_admits(lobby, session) {
+            Ok(()) => self.go_to(session, &Destination::Public(RoomName::lobby()), nonce),
+            Err(notice) => self.notice(&notice, nonce),
+        }
     }
 
     pub(super) fn make_room(
@@ -304,6 +310,11 @@ impl Connection {
         let room = self.room.as_ref().ok_or(Refusal::NoMember)?;
         room.act(By::Member(session.clone()), action)
     }
+}
+
+/// Whether a session could come into a room, asked before it leaves another one.
+fn check_admits(room: &Room, session: &Session) -> Result<(), Notice<'static>> {
+    room.status().admits(session.number, Some(&session.name())).map_err(Refusal::notice)
 }
 
 /// The topic as it may be set, or what is wrong with it.

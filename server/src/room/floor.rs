@@ -17,6 +17,7 @@ use madang_protocol::{
 
 use super::{
     Answered, Coming, Ending, Going, Greeting, Last, Post, Question, Room, Speech, Status,
+    kicks::Kicks,
     members::{Leaver, Member, Members},
     refuse,
 };
@@ -44,6 +45,15 @@ pub(super) struct Muted {
     pub(super) until: Option<Instant>,
 }
 
+/// What follows for who is taken out of a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Nothing, until they go somewhere.
+    Nowhere,
+    /// Their connection takes them somewhere, or ends.
+    Elsewhere,
+}
+
 /// A room as its pump has it.
 pub(super) struct Floor {
     pub(super) number: u64,
@@ -67,6 +77,7 @@ pub(super) struct Floor {
     pub(super) limit: Option<usize>,
     /// Sessions that may not speak, here or after they have been elsewhere.
     pub(super) muted: HashMap<u64, Muted>,
+    pub(super) kicks: Kicks,
     empty_since: Option<Instant>,
     /// Whether anything has changed that may be known from outside.
     pub(super) changed: bool,
@@ -96,6 +107,7 @@ impl Floor {
             owner,
             locked: false,
             limit: None,
+            kicks: Kicks::default(),
             empty_since: Some(now),
         };
         Floor {
@@ -117,6 +129,7 @@ impl Floor {
             locked: false,
             limit: None,
             muted: HashMap::new(),
+            kicks: Kicks::default(),
             empty_since: Some(now),
             changed: false,
             published: Arc::new(Mutex::new(published)),
@@ -144,6 +157,7 @@ impl Floor {
             owner: self.owner,
             locked: self.locked,
             limit: self.limit,
+            kicks: self.kicks.clone(),
             empty_since: self.empty_since,
         }
     }
@@ -231,7 +245,7 @@ impl Floor {
         if self.members.of(number).is_some() {
             return Err(Refusal::Already);
         }
-        self.status().admits(number)?;
+        self.status().admits(number, Some(&session.name()))?;
         let user: Arc<str> = session.name().as_str().into();
         let stamp = self.stamp();
         session.enter(room);
@@ -303,7 +317,7 @@ impl Floor {
                 });
             }
             // The lobby greets nobody: the seed did not.
-            (Form::Text(..), Greeting::Welcome) if room == LOBBY => {}
+            (Form::Text(..), Greeting::Welcome) if self.is_lobby() => {}
             (Form::Text(..), _) => answer.notice(&Notice::Entered { room, members, topic }),
         }
         answer.into_bytes()
@@ -398,25 +412,32 @@ impl Floor {
         }
     }
 
-    /// Sees a member off that was taken out without having asked for it: it is told
-    /// of that with the events before `to`, and then how to go on.
-    pub(super) fn see_off(&mut self, member: Member, to: u32) {
+    /// Sees a member off that did not leave by itself: it is told of that with the
+    /// events before `to`, and then, if nothing follows, how
+    /// to go on.
+    pub(super) fn see_off(&mut self, member: Member, to: u32, next: Next) {
         member.session.exit(self.number);
         self.count_out();
         let mut answer = Answer::new(member.outbox.form());
-        if answer.form() != Form::Json {
+        if answer.form() != Form::Json && next == Next::Nowhere {
             answer.notice(&Notice::NoRoom);
         }
         self.leavers.push(Leaver { member, to, after: answer.into_bytes(), ending: None });
     }
 
-    /// Ends the room after what has happened in it so far, for all.
+    /// Ends the room after what has happened in it so far, for all; its owner, who
+    /// ended it, goes to another.
     pub(super) fn end(&mut self) {
         let to = self.batch_len();
         self.ended = true;
         for member in self.members.remove_all() {
-            self.see_off(member, to);
+            let is_owner = self.owner == Some(member.session.number);
+            self.see_off(member, to, if is_owner { Next::Elsewhere } else { Next::Nowhere });
         }
+    }
+
+    pub(super) fn is_lobby(&self) -> bool {
+        &*self.name == LOBBY
     }
 
     #[inline(never)]

@@ -1,13 +1,16 @@
 //! What the owner of a private room, the operator and time do to a room, and what
 //! its members do to it that is not saying something.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use madang_protocol::event::Event;
+use madang_protocol::{event::Event, name::UserName};
 
 use super::{
     Action, By,
-    floor::{Floor, Muted},
+    floor::{Floor, Muted, Next},
 };
 use crate::{refusal::Refusal, session::Session};
 
@@ -35,7 +38,8 @@ impl Floor {
                 self.batch.push(Event::Announced { stamp, text }, 0);
                 Ok(())
             }
-            Action::Kick(session) => self.kick(&by, &session),
+            Action::Kick(session, time) => self.kick(&by, &session, time),
+            Action::Unkick(name, session) => self.unkick(&by, &name, session),
             Action::Mute(session, time) => self.mute(&by, &session, time),
             Action::Unmute(session) => self.unmute(&by, &session),
             Action::EndSilence(session) => {
@@ -122,28 +126,64 @@ impl Floor {
         let (number, user) = self.member(by)?;
         let By::Member(session) = by else { return Err(Refusal::NoMember) };
         self.check_may_speak(session)?;
+        self.check_not_kicked(&to)?;
         self.members.touch(number).ok_or(Refusal::NoMember)?.user = to.clone();
         let stamp = self.stamp();
         self.batch.push(Event::Renamed { stamp, user, to }, number);
         Ok(())
     }
 
-    fn kick(&mut self, by: &By, session: &Session) -> Result<(), Refusal> {
+    fn kick(&mut self, by: &By, session: &Session, time: Duration) -> Result<(), Refusal> {
         let by_name = self.check_owner(by)?;
         check_other(by, session)?;
         let member = self.members.remove(session.number).ok_or(Refusal::NotHere)?;
         let (stamp, user) = (self.stamp(), member.user.clone());
-        self.batch.push(Event::Kicked { stamp, user, by: by_name }, 0);
+        self.keep_out(session, &user, time);
+        let seconds = time.as_secs();
+        self.batch.push(Event::Kicked { stamp, user, seconds, by: by_name }, 0);
         let to = self.batch_len();
-        self.see_off(member, to);
+        // From the lobby one is sent away altogether.
+        self.see_off(member, to, if self.is_lobby() { Next::Elsewhere } else { Next::Nowhere });
         Ok(())
+    }
+
+    // Here and below: the keys of a name take much of a small stack.
+    #[inline(never)]
+    fn keep_out(&mut self, session: &Session, user: &str, time: Duration) {
+        let name = UserName::parse(user).expect("members have names");
+        self.kicks.add(session, name, self.now + time, self.now);
+        self.changed = true;
+    }
+
+    fn unkick(&mut self, by: &By, name: &UserName, session: Option<u64>) -> Result<(), Refusal> {
+        let by_name = self.check_owner(by)?;
+        let lifted = self.kicks.lift(name, session, self.now);
+        if lifted.is_empty() {
+            return Err(Refusal::Already);
+        }
+        self.changed = true;
+        for name in lifted {
+            let (stamp, user, by) = (self.stamp(), name.as_str().into(), by_name.clone());
+            self.batch.push(Event::Unkicked { stamp, user, by }, 0);
+        }
+        Ok(())
+    }
+
+    /// Whether a member may take this name here: not one that was kicked.
+    #[inline(never)]
+    fn check_not_kicked(&self, to: &str) -> Result<(), Refusal> {
+        let Ok(name) = UserName::parse(to) else { return Ok(()) };
+        match self.kicks.left_for_name(&name, self.now) {
+            Some(left) => Err(Refusal::name_kicked_for(left)),
+            None => Ok(()),
+        }
     }
 
     fn mute(
         &mut self,
         by: &By,
         session: &Arc<Session>,
-        time: Option<std::time::Duration>,
+        time: Option<Duration>,
     ) -> Result<(), Refusal> {
         let by_name = self.check_owner(by)?;
         check_other(by, session)?;

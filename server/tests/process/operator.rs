@@ -64,7 +64,8 @@ fn every_command_of_the_operator_does_what_its_table_says() {
     let (mut terminal, address) = start();
     let [mut alice, mut bob] = ["alice", "bob"].map(|name| join(address, name));
 
-    for command in ["/kick", "/mute", "/ban", "/unban", "/bans", "/say", "/stop", "/who", "/rooms"]
+    for command in
+        ["/kick", "/unkick", "/mute", "/ban", "/unban", "/bans", "/say", "/stop", "/who", "/rooms"]
     {
         terminal.enter("/help", command);
     }
@@ -95,11 +96,27 @@ fn every_command_of_the_operator_does_what_its_table_says() {
     alice.expect("-- the operator muted [bob] for 1 s --\n-- [bob] may speak again --\n");
     expect_chat(&mut bob, &mut alice);
 
+    bob.say("/join math");
+    bob.expect("[bob] joined.\n");
+    alice.expect("[bob] left.\n");
+    terminal.enter("/kick bob", "ok\n");
+    bob.expect("You are in no room now. Back to the lobby: /join lobby\n");
+    bob.say("/join math");
+    bob.expect("You were removed from there;");
+    terminal.enter("/unkick bob", "ok\n");
+    terminal.enter("/unkick bob", "It is so already.\n");
+    bob.say("/join lobby");
+    bob.expect("[bob] joined.\n");
+    alice.expect("[bob] joined.\n");
     terminal.enter("/kick bob", "ok\n");
     alice.expect("-- the operator removed [bob] --\n");
-    bob.expect("You are in no room now.");
-    bob.say("/leave");
-    bob.expect("[bob] joined.\n");
+    assert!(
+        bob.expect_end().ends_with("The operator removed you; you may come in again in 10 min.\n")
+    );
+    terminal.enter("/unkick bob", "ok\n");
+    alice.expect("-- the operator lets [bob] in again --\n");
+    let mut bob = join(address, "bob");
+    alice.expect("[bob] joined.\n");
     for (wrong, words) in [
         ("/kick nobody", "Nobody has that name."),
         ("/kick", "Usage: /kick "),

@@ -85,7 +85,7 @@ test("a page that wakes tries at once, and a dead socket is found", () => {
 });
 
 test("whoever was replaced, has quit or is banned stays away", () => {
-  for (const [message, code, reason] of [[null, REPLACED, "replaced"], [{ type: "bye", reason: "quit" }, 1000, "quit"], [{ type: "bye", reason: "banned" }, 1008, "banned"]]) {
+  for (const [message, code, reason] of [[null, REPLACED, "replaced"], [{ type: "bye", reason: "quit" }, 1000, "quit"], [{ type: "bye", reason: "banned" }, 1008, "banned"], [{ type: "bye", reason: "kicked", seconds: 600 }, 1008, "kicked"]]) {
     const { connection, seen, last } = start();
     last().open();
     if (message) last().receive(message);

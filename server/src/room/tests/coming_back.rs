@@ -108,7 +108,8 @@ fn who_comes_back_is_told_what_was_whispered_before_what_was_said() {
 fn who_was_taken_out_meanwhile_has_no_place_to_come_back_to() {
     let room = room();
     let (alice, bob) = alice_and_bob(&room, 1);
-    room.act(By::Operator, Action::Kick(alice.session.clone())).expect("she is here");
+    room.act(By::Operator, Action::Kick(alice.session.clone(), Duration::ZERO))
+        .expect("she is here");
     let (_, outbox) = connect(70, Form::Json);
     let coming = Coming { outbox, ..alice.coming() };
     let last = Last { event: Some(1_000), private: 0 };
@@ -135,7 +136,9 @@ fn a_place_outlives_its_connection_with_all_that_belongs_to_it() {
 
 #[test]
 fn what_was_said_before_a_mute_or_a_kick_stays_said_when_it_is_sent_again() {
-    for action in [Action::Kick as fn(_) -> _, |session| Action::Mute(session, None)] {
+    for action in [(|session| Action::Kick(session, Duration::ZERO)) as fn(_) -> _, |session| {
+        Action::Mute(session, None)
+    }] {
         let room = private_room();
         let owner = Person::join(1, &room, "owner");
         let alice = Person::new(2, "alice", Form::Json);

@@ -4,6 +4,17 @@ use crossbeam_channel::TryRecvError;
 
 use super::*;
 
+/// For how long who is kicked is kept out.
+const WINDOW: Duration = Duration::from_secs(600);
+
+fn is_kicked(result: Result<(), Refusal>) -> bool {
+    matches!(result, Err(Refusal::Kicked { seconds: 1..=600 }))
+}
+
+fn is_name_kicked(result: Result<(), Refusal>) -> bool {
+    matches!(result, Err(Refusal::NameKicked { seconds: 1..=600 }))
+}
+
 /// A private room with its owner alice, then bob and carol.
 fn three() -> (Arc<Room>, [Person; 3]) {
     let room = private_room();
@@ -23,9 +34,9 @@ fn heard_after(person: &Person, start: &str) -> String {
 }
 
 #[test]
-fn who_is_kicked_is_told_up_to_there_and_may_ask_to_come_again() {
+fn who_is_kicked_is_told_up_to_there_and_kept_out() {
     let (room, [alice, bob, carol]) = three();
-    let kick = alice.acts(Action::Kick(bob.session.clone()));
+    let kick = alice.acts(Action::Kick(bob.session.clone(), WINDOW));
     one_round(&room, vec![carol.says("before"), bob.says("hm"), kick, carol.says("after")]);
     let kicked = "-- [alice] removed [bob] --\n";
     let told = format!("[carol] before\n[bob] hm\n{kicked}[carol] after\n");
@@ -34,16 +45,68 @@ fn who_is_kicked_is_told_up_to_there_and_may_ask_to_come_again() {
     assert!(after.starts_with("You are in no room now.") && after.lines().count() == 1, "{after}");
     assert!(bob.session.room().is_none() && bob.outbox.is_open());
     assert_eq!(room.status().members, 2);
-    room.enter(Coming { greeting: Greeting::Entered { nonce: None }, ..bob.coming() })
-        .expect("the room is not locked");
+    assert!(is_kicked(room.enter(bob.coming())));
     bob.say(&room, "again");
-    assert!(carol.socket.text().ends_with("[bob] joined.\n[bob] again\n"));
+    assert!(!carol.socket.text().contains("again"));
+}
+
+#[test]
+fn a_kick_holds_by_session_and_name_until_it_is_lifted_or_over() {
+    let (room, [alice, bob, carol]) = three();
+    let kick = |session: &Arc<Session>| {
+        let result = alice.act(&room, Action::Kick(session.clone(), WINDOW));
+        result.expect("she owns it");
+    };
+    let unkick = |name: &str, session| {
+        alice.act(&room, Action::Unkick(UserName::parse(name).expect("a name"), session))
+    };
+    kick(&bob.session);
+    bob.session.rename(UserName::parse("robert").expect("a name"));
+    assert!(is_kicked(room.enter(bob.coming())), "another name of the same session");
+    for (number, name) in [(10, "bob"), (11, "BOB"), (12, "b0b")] {
+        let other = Person::new(number, name, TEXT);
+        assert!(is_name_kicked(room.enter(other.coming())), "{name}");
+    }
+    assert_eq!(room.status().admits(0, None), Ok(()), "nobody in particular");
+    assert!(is_name_kicked(carol.act(&room, Action::Rename("Bob".into()))));
+    // Another session under another name gets past it.
+    let _rob = Person::join(13, &room, "rob");
+
+    assert_eq!(unkick("carol", Some(3)), Err(Refusal::Already));
+    unkick("robert", Some(2)).expect("he was kicked");
+    assert!(carol.socket.text().ends_with("-- [alice] lets [bob] in again --\n"));
+    room.enter(bob.coming()).expect("he may come again");
+    assert_eq!(unkick("bob", None), Err(Refusal::Already));
+    assert_eq!(bob.act(&room, Action::Unkick(carol.session.name(), None)), Err(Refusal::OwnerOnly));
+
+    // Over at once.
+    alice.act(&room, Action::Kick(bob.session.clone(), Duration::ZERO)).expect("she owns it");
+    room.enter(bob.coming()).expect("it is over");
+}
+
+#[test]
+fn whom_the_operator_kicks_is_kept_out_of_its_own_room() {
+    let (room, [alice, ..]) = three();
+    room.act(By::Operator, Action::Kick(alice.session.clone(), WINDOW)).expect("the operator may");
+    assert!(is_kicked(room.enter(alice.coming())));
+    room.act(By::Operator, Action::Unkick(alice.session.name(), None)).expect("she was kicked");
+    room.enter(alice.coming()).expect("it is hers");
+}
+
+#[test]
+fn who_is_kicked_from_the_lobby_is_not_told_how_to_go_on() {
+    let lobby = room();
+    let [alice, bob] = [(1, "alice"), (2, "bob")].map(|(at, name)| Person::join(at, &lobby, name));
+    lobby.act(By::Operator, Action::Kick(bob.session.clone(), WINDOW)).expect("the operator may");
+    bob.heard("[bob] joined.\n-- the operator removed [bob] --\n");
+    assert!(alice.socket.text().ends_with("-- the operator removed [bob] --\n"));
+    assert!(is_kicked(lobby.enter(bob.coming())));
 }
 
 #[test]
 fn who_is_kicked_and_quits_in_one_round_is_told_all_before_the_goodbye() {
     let (room, [alice, bob, carol]) = three();
-    let kick = alice.acts(Action::Kick(bob.session.clone()));
+    let kick = alice.acts(Action::Kick(bob.session.clone(), WINDOW));
     let ping = bob.asks(Question::Ping { token: None });
     one_round(&room, vec![bob.says("one"), carol.says("two"), kick, ping, bob.leaves()]);
     let end = heard_after(&bob, "[bob] one\n[carol] two\n-- [alice] removed [bob] --\n");
@@ -62,10 +125,11 @@ fn a_room_that_is_closed_tells_everyone_and_takes_nobody() {
     let joins = Post::Join { coming: dave.coming(), room: room.clone(), answer: Some(answer) };
     let end = alice.acts(Action::End);
     one_round(&room, vec![bob.says("last"), end, joins, carol.says("late"), carol.leaves()]);
+    let closed = "[bob] last\n-- [alice] closed the room --\n";
+    assert_eq!(heard_after(&alice, closed), "", "she is taken elsewhere");
+    let after = heard_after(&bob, closed);
+    assert_eq!(after, "You are in no room now. Back to the lobby: /join lobby\n");
     for person in [&alice, &bob] {
-        let after = heard_after(person, "[bob] last\n-- [alice] closed the room --\n");
-        assert!(after.starts_with("You are in no room now."), "{after}");
-        assert!(!after.contains("left.") && !after.contains("late"), "{after}");
         assert!(person.session.room().is_none() && person.outbox.is_open());
     }
     let carols = carol.socket.text();
@@ -87,14 +151,15 @@ fn only_the_owner_and_the_operator_moderate() {
     let lobby = super::room();
     let dave = Person::join(4, &lobby, "dave");
     type Asked<'a> = &'a dyn Fn() -> Action;
-    let actions: [Asked; 7] = [
-        &|| Action::Kick(alice.session.clone()),
+    let actions: [Asked; 8] = [
+        &|| Action::Kick(alice.session.clone(), WINDOW),
         &|| Action::Mute(alice.session.clone(), None),
         &|| Action::Unmute(alice.session.clone()),
         &|| Action::Lock,
         &|| Action::Limit(2),
         &|| Action::Owner(alice.session.clone()),
         &|| Action::End,
+        &|| Action::Unkick(alice.session.name(), None),
     ];
     for action in actions {
         assert_eq!(bob.act(&room, action()), Err(Refusal::OwnerOnly));
@@ -104,9 +169,9 @@ fn only_the_owner_and_the_operator_moderate() {
     for action in [&actions[0], &actions[1], &actions[5]] {
         assert_eq!(alice.act(&room, action()), Err(Refusal::Oneself));
     }
-    assert_eq!(alice.act(&room, Action::Kick(dave.session.clone())), Err(Refusal::NotHere));
+    assert_eq!(alice.act(&room, Action::Kick(dave.session.clone(), WINDOW)), Err(Refusal::NotHere));
     assert!(!bob.socket.text().contains("removed"));
-    room.act(By::Operator, Action::Kick(alice.session.clone())).expect("the operator may");
+    room.act(By::Operator, Action::Kick(alice.session.clone(), WINDOW)).expect("the operator may");
     assert!(bob.socket.text().ends_with("-- the operator removed [alice] --\n"));
 }
 
