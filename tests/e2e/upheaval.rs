@@ -6,7 +6,7 @@ use std::{
     collections::HashMap,
     io::{ErrorKind, Read, Write},
     net::TcpStream,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -24,18 +24,41 @@ const NO_ROOM: &str = "그런 방이 없습니다.";
 /// How long all of it may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How many rounds of each speaker there are for one of the owner's commands: on a busy
+/// machine, what is said would else be ever farther ahead of her, who hears all of it.
+const ROUNDS: usize = 3;
+
+/// How far the owner is, whom the flood does not leave behind.
+#[derive(Default)]
+struct Pace {
+    commands: AtomicUsize,
+    is_over: AtomicBool,
+}
+
+impl Pace {
+    /// Waits until a speaker may begin its round; whether that is the last.
+    fn wait_for(&self, round: usize) -> bool {
+        while !self.is_over.load(Ordering::SeqCst) {
+            if round / ROUNDS <= self.commands.load(Ordering::SeqCst) {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        true
+    }
+}
+
 /// Says line after line in the room of `key`, leaves it and comes again, comes again
-/// when it was kicked, until `is_over`. It waits now and then for an answer, so that it
-/// is not far ahead of who listens. Returns all that it was sent, and whether it stayed
-/// connected.
-fn flood(client: TestClient, speaker: usize, key: &str, is_over: &AtomicBool) -> (String, bool) {
+/// when it was kicked, until it is over. Returns all that it was sent, and whether it
+/// stayed connected.
+fn flood(client: TestClient, speaker: usize, key: &str, pace: &Pace) -> (String, bool) {
     let mut stream = client.into_stream();
     stream.set_read_timeout(Some(PATIENCE)).expect("the time is not zero");
     let mut heard = Vec::new();
     let mut words = format!("/join #{key}\n");
     for round in 0.. {
         // Where there is no such room, it stays where it is, perhaps in the lobby.
-        let is_last = is_over.load(Ordering::SeqCst) || text_of(&heard).contains(NO_ROOM);
+        let is_last = pace.wait_for(round) || text_of(&heard).contains(NO_ROOM);
         for line in (0..LINES).filter(|_| !is_last) {
             words += &format!("{}\n", round * LINES + line);
         }
@@ -148,11 +171,11 @@ fn check_order(stay: &str) {
 
 /// Has the flood end, also when the test fails in its midst and those who speak would be
 /// waited for without end.
-struct EndOfFlood<'a>(&'a AtomicBool);
+struct EndOfFlood<'a>(&'a Pace);
 
 impl Drop for EndOfFlood<'_> {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.0.is_over.store(true, Ordering::SeqCst);
     }
 }
 
@@ -176,16 +199,16 @@ fn a_flood_is_moderated_and_the_lobby_hears_nothing() {
     let speakers: Vec<TestClient> =
         (0..SPEAKERS).map(|speaker| server.login(&format!("s{speaker}"))).collect();
     let deadline = Instant::now() + PATIENCE;
-    let is_over = &AtomicBool::new(false);
+    let pace = &Pace::default();
     let results: Vec<(String, bool)> = thread::scope(|scope| {
         let floods: Vec<_> = (0..SPEAKERS)
             .zip(speakers)
             .map(|(speaker, client)| {
                 let key = &key;
-                scope.spawn(move || flood(client, speaker, key, is_over))
+                scope.spawn(move || flood(client, speaker, key, pace))
             })
             .collect();
-        let end = EndOfFlood(is_over);
+        let end = EndOfFlood(pace);
         let mut kicked = 0;
         let mut round = 0;
         // It may take its time until the flood has come.
@@ -206,6 +229,7 @@ fn a_flood_is_moderated_and_the_lobby_hears_nothing() {
                 server.operate("/ban s5");
             }
             round += 1;
+            pace.commands.store(round, Ordering::SeqCst);
         }
         let ended = owner.command("/end");
         drop(end);
