@@ -2,7 +2,7 @@
 import { chromium } from "playwright-core";
 
 /** How long anything may take. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 30_000;
 
 /** Starts the browser, with further flags. */
 export function start(flags = []) {

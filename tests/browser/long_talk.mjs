@@ -5,31 +5,35 @@ import net from "node:net";
 import { enter, say, sees, start } from "./browser.mjs";
 
 const COUNT = 10_000;
+// What the page may work for 500 of them, in milliseconds, in which it answers to nothing
+// else at the worst.
+const MOST_WORK = 500;
 const [url, host, port] = process.argv.slice(2);
 const speaker = net.connect(port, host);
 const browser = await start();
 try {
   const page = await enter(browser, url, "독자");
-  await page.evaluate(() => {
-    window.longest = 0;
-    new PerformanceObserver((list) => {
-      for (const { duration } of list.getEntries()) window.longest = Math.max(window.longest, duration);
-    }).observe({ type: "longtask" });
-  });
+  // What the page does is measured in processor time: others may be busy beside it.
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send("Performance.enable", { timeDomain: "threadTicks" });
+  const worked = async () => {
+    const { metrics } = await devtools.send("Performance.getMetrics");
+    return 1_000 * metrics.find(({ name }) => name === "TaskDuration").value;
+  };
   speaker.write("수다\n");
   speaker.resume();
   await sees(page, "수다 들어옴");
   const lines = Array.from({ length: COUNT }, (_, index) => `말 ${index}번째, 조금 길게 이어지는 말입니다`);
   for (let at = 0; at < COUNT; at += 500) {
+    const before = await worked();
     speaker.write(`${lines.slice(at, at + 500).join("\n")}\n`);
     // More at once than an outbox holds would be skipped, and told as a gap.
-    await sees(page, `말 ${Math.min(at + 500, COUNT) - 1}번째`);
+    await sees(page, `말 ${at + 499}번째`);
+    const work = await worked() - before;
+    assert.ok(work < MOST_WORK, `the page worked for ${work} ms`);
   }
-  await sees(page, `말 ${COUNT - 1}번째`);
   const rows = await page.locator("#rows .row").count();
   assert.ok(rows <= 200, `${rows} rows in the document`);
-  const longest = await page.evaluate(() => window.longest);
-  assert.ok(longest < 500, `the page stood still for ${longest} ms`);
 
   // Up, with the wheel's steps: every message passes, none twice.
   const seen = new Set();

@@ -29,7 +29,7 @@ try {
   let heard = "";
   nc.stdout.on("data", (data) => { heard += data; });
   const hears = async (text) => {
-    for (const end = Date.now() + 10_000; !heard.includes(text);) {
+    for (const end = Date.now() + 30_000; !heard.includes(text);) {
       assert.ok(Date.now() < end, `nc never hears ${text}: ${heard}`);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }

@@ -81,7 +81,7 @@ fn who_closes_its_sending_side_and_does_not_read_holds_nothing_up() {
     let server = TestServer::start(|config| {
         config.unsent_bytes = 4 * 1_024;
         // What waits for it is still to be sent when its name is free.
-        config.drain_timeout = NEVER;
+        (config.drain_timeout, config.stall_timeout) = (NEVER, NEVER);
         config.stop_timeout = Duration::ZERO;
     });
     let mut alice = TestClient::connect_with_buffer(server.address(), 4 * 1_024);
