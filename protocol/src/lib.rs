@@ -29,13 +29,21 @@
 //! ```text
 //! grammar of what a member sends, after the login:
 //!   line    = text | command | escape
-//!   text    = anything that does not begin with "/"      said in the room
+//!   text    = anything else                               said in the room
 //!   escape  = "//" *any                                   says "/" *any
-//!   command = "/" word [ " " arguments ]                  see `command`
+//!   command = "/" word [ blank arguments ]                see `command`
 //! ```
 //!
-//! An empty line says nothing. What is said comes to every member of the room, its
-//! speaker too, as `[이름] 말`; comings and goings as `[이름]님이 입장했습니다.` and
+//! A line is sanitized, and what nobody sees before its first character is passed over,
+//! before a slash is looked for: NULs, U+FEFF, blanks, zero-width characters make no
+//! command something said aloud. What is said keeps its blanks. A word begins with a
+//! letter or a digit, is compared in NFC and in any case; a slash before anything else is
+//! text, and so are `//` alone or before a blank. Further lines of a command belong to its
+//! argument. A name in an argument may be written `@name`, `name:`, `name,` or `[name]`.
+//! The cases stand in `tests/cases/commands.json`.
+//!
+//! A line of which nothing can be seen says nothing. What is said comes to every member of
+//! the room, its speaker too, as `[이름] 말`; comings and goings as `[이름]님이 입장했습니다.` and
 //! `[이름]님이 퇴장했습니다.`, or in English `[name] joined.` and `[name] left.` Other
 //! lines are told apart by how they begin, and none that a person wrote begins like one
 //! of the server's ([`text`]):
@@ -220,8 +228,10 @@
 //! `text_too_long`) with the login still to come. One is in one room
 //! at a time. `/join NAME` opens a public room or enters it; `/new` makes a private one,
 //! reached by its key alone: 128 bits in 26 digits of Crockford's base 32, hyphens and
-//! case ignored, O read as 0, I and L as 1 ([`room`]). A link is any text that ends in
-//! `#KEY`. The key goes out in the answer to `/invite` and nowhere else. A room is gone
+//! case ignored, O read as 0, I and L as 1 ([`room`]). A link is any text with
+//! `#KEY` in it; what is stuck to the key, or follows it, is no part of it, unless it is a
+//! letter of ASCII or a digit. A `#` without a key is a broken link, and never the lobby
+//! (`tests/cases/keys.json`). The key goes out in the answer to `/invite` and nowhere else. A room is gone
 //! 60 s after its last member, with all that it remembers. Whoever comes is shown the
 //! last 20 events that were said.
 //!

@@ -5,7 +5,7 @@
 use std::{fmt, sync::Arc};
 
 use crate::invisible::is_invisible;
-use crate::name::{NameError, NameKey, fold, parse_shown, spelling_of};
+use crate::name::{NameError, NameKey, parse_shown, readings, spelling_of};
 
 /// The name of the room where everyone starts.
 pub const LOBBY: &str = "lobby";
@@ -41,13 +41,23 @@ impl RoomName {
     /// # Errors
     ///
     /// [`NameError`] as for the name of a person; [`NameError::Reserved`] for what
-    /// could be taken for the mark of a private room.
+    /// could be taken for the lobby (`1obby`, `로비.`) or for the mark of a private room
+    /// (`рrivate-k3f9` with a Cyrillic `р`, `private_k3f9`).
     pub fn parse(text: &str) -> Result<RoomName, NameError> {
         let name = RoomName(parse_shown(text)?.into());
         if name.is_lobby() {
             return Ok(RoomName::lobby());
         }
-        if fold(name.as_str()).starts_with(MARK_PREFIX) {
+        let lobbies = [LOBBY, LOBBY_IN_KOREAN];
+        let is_lobby =
+            |reading: &str| lobbies.into_iter().flat_map(readings).any(|it| it == reading);
+        // The word before the hyphen of a mark, whatever stands in the hyphen's place.
+        let is_mark_word = |reading: &str| readings(MARK_PREFIX).any(|it| it == reading);
+        let word =
+            name.as_str().split(['-', '_', '.']).next().filter(|word| *word != name.as_str());
+        if readings(name.as_str()).any(|reading| is_lobby(&reading))
+            || word.is_some_and(|word| readings(word).any(|reading| is_mark_word(&reading)))
+        {
             return Err(NameError::Reserved);
         }
         Ok(name)
@@ -311,12 +321,38 @@ mod tests {
 
     #[test]
     fn no_public_room_looks_private() {
-        for name in ["private-k3f9", "Private-x", "ＰＲＩＶＡＴＥ-x"] {
-            assert!(RoomName::parse(name).is_err(), "{name}");
+        for name in [
+            "private-k3f9",
+            "Private-x",
+            "ＰＲＩＶＡＴＥ-x",
+            "\u{440}rivate-x",
+            "PR\u{406}VATE-x",
+            "pr1vate-x",
+            "privat\u{435}-k3f9",
+            "private_k3f9",
+            "private.k3f9",
+            "priva\u{301}te-x",
+            "private-",
+        ] {
+            assert_eq!(RoomName::parse(name), Err(NameError::Reserved), "{name}");
+        }
+        for name in ["private", "privateer", "privates-x", "my-private-x", "비공개-x"] {
+            assert!(RoomName::parse(name).is_ok(), "{name}");
         }
         let mark = private_mark(0b_00001_00010_00011_00100);
         assert_eq!(mark, "private-4321");
         assert!(is_private(&mark) && !is_private(LOBBY));
+    }
+
+    #[test]
+    fn no_room_but_the_lobby_looks_like_it() {
+        for name in ["1obby", "Iobby", "l0bby", "l\u{43E}bby", "lobby.", "lo-bby", "로비.", "로-비"]
+        {
+            assert_eq!(RoomName::parse(name), Err(NameError::Reserved), "{name}");
+        }
+        for name in ["lobby2", "lobbyist", "로비스트", "hobby"] {
+            assert!(RoomName::parse(name).is_ok_and(|name| !name.is_lobby()), "{name}");
+        }
     }
 
     #[test]

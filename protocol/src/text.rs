@@ -4,11 +4,14 @@
 //! No line that a person wrote equals one of the server's own: it begins with
 //! `[name] `, `* name ` or the like, and the server's with `-- `, or, as in the
 //! program that this one comes from, with `[name]님이`. The English `[name] joined.`
-//! is the one exception; who says just that gets one more space.
+//! is the one exception; who says just that, or what looks like it, gets one more space.
 
 use std::{fmt, str::FromStr};
 
-use crate::{event::Event, limits::RENDERED_BYTES};
+use crate::{
+    event::Event, invisible::is_invisible, limits::RENDERED_BYTES, name::readings,
+    sanitize::is_mark,
+};
 
 /// A language in which the server speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -141,9 +144,32 @@ pub fn write_event(event: &Event, lang: Lang, line_end: LineEnd, out: &mut Vec<u
     }
 }
 
-/// Whether a line after `[name] ` would be the English for coming or going.
+/// Whether a line after `[name] ` would be the English for coming or going, or could be
+/// taken for it: `left.` with something behind it that nobody sees, or with a Cyrillic `е`.
 fn looks_like_notice(line: &str) -> bool {
-    line == "joined." || line == "left." || line.starts_with("left. (")
+    const LONGEST: usize = "joined.".len() + 1;
+    let begins_otherwise = |c: char| match c {
+        'j' | 'J' | 'l' | 'L' | 'i' | 'I' | '1' => false,
+        // Most of what is said, and no stand-in for a Latin letter.
+        '가'..='힣' | 'ㄱ'..='ㅣ' | '\u{4E00}'..='\u{9FFF}' => true,
+        c => c.is_ascii(),
+    };
+    let mut seen = line.chars().filter(|c| !is_invisible(*c)).peekable();
+    if seen.peek().copied().is_none_or(begins_otherwise) {
+        return false;
+    }
+    let seen: String = seen.take(LONGEST).collect();
+    let end_of_word = seen.find(|c: char| !c.is_alphanumeric() && !is_mark(c));
+    let (word, rest) = seen.split_at(end_of_word.unwrap_or(seen.len()));
+    let mut rest = rest.chars();
+    let is_full_stop = rest.next().is_some_and(|c| ".。．｡․·‧∙…".contains(c));
+    let next = rest.next();
+    let reads = |notice: &str| {
+        readings(notice).any(|notice| readings(word).any(|reading| reading == notice))
+    };
+    is_full_stop
+        && ((next.is_none() && (reads("joined") || reads("left")))
+            || (matches!(next, Some('(' | '（')) && reads("left")))
 }
 
 /// What happened, for all events that are not told as the seed told them.
@@ -333,6 +359,45 @@ mod tests {
                     assert!(!genuine.contains(&forged), "{forged}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn what_looks_like_coming_or_going_is_set_apart() {
+        for text in [
+            "joined.",
+            "left.",
+            "left. (bye)",
+            "left.(bye)",
+            "Joined.",
+            "left.\u{2060}",
+            "\u{200B}le\u{AD}ft.",
+            "left. \u{3164}",
+            "\u{3000}joined.",
+            "l\u{435}ft.",
+            "\u{458}oined.",
+            "1eft.",
+            "Ieft.",
+            "left\u{2024}",
+            "left\u{3002}",
+            "left\u{200B}. \u{200B}(bye)",
+            "\u{217C}eft.",
+        ] {
+            let line = told(&said(text, false), Lang::En);
+            assert_eq!(line, format!("[bob]  {text}\n"), "{text:?}");
+        }
+        for text in [
+            "left",
+            "joined",
+            "left, right",
+            "left. right",
+            "lefty.",
+            "joined us.",
+            "lol.",
+            "1.",
+            "안녕.",
+        ] {
+            assert_eq!(told(&said(text, false), Lang::En), format!("[bob] {text}\n"));
         }
     }
 
