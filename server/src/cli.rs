@@ -268,7 +268,10 @@ fn read_motd(path: &Path) -> anyhow::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::transport::http::{Head, origin};
 
     #[test]
     fn the_definitions_hold_together() {
@@ -335,5 +338,77 @@ mod tests {
         check("0", None);
         check("-1", None);
         check("OFF", None);
+    }
+
+    /// The refusal of a request that says, in one Origin header each, that it comes from
+    /// `origins`.
+    fn refusal(origins: &[Vec<u8>], allowed: &[Origin]) -> Option<String> {
+        let mut bytes = b"GET / HTTP/1.1\r\nHost: localhost:9998\r\n".to_vec();
+        for origin in origins {
+            bytes.extend([&b"Origin: "[..], origin, b"\r\n"].concat());
+        }
+        bytes.extend(b"\r\n");
+        let (head, _) = Head::parse(&bytes).expect("headers hold any text").expect("it is whole");
+        origin::check(&head, allowed, "").err().map(|refusal| refusal.reason)
+    }
+
+    #[track_caller]
+    fn check_flags_of_refusal(origins: &[Vec<u8>]) {
+        let Some(reason) = refusal(origins, &[]) else { return };
+        let (_, flags) = reason.split_once(": --").expect("the flags stand at the end");
+        let flags = format!("--{flags}");
+        // A shell has nothing to do but to split it.
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b" -._:/@%+[]".contains(&byte);
+        assert!(flags.bytes().all(is_plain), "{flags}");
+        let cli = Cli::try_parse_from(["madang-server"].into_iter().chain(flags.split(' ')));
+        let allowed = cli.unwrap_or_else(|error| panic!("{flags}: {error}")).allow_origin;
+        assert_eq!(refusal(origins, &allowed), None, "{flags}");
+    }
+
+    #[test]
+    fn a_refused_page_may_chat_with_the_flag_that_it_was_told() {
+        for origin in [
+            "null",
+            "NULL",
+            "file://",
+            "file:///C:/index.html",
+            "ws://HOST",
+            "ws://host:9998",
+            "capacitor://localhost",
+            "ionic://localhost",
+            "chrome-extension://abcdefghijklmnop",
+            "moz-extension://0b1f-22",
+            "http://[::1]:9999",
+            "http://[fe80::1%25eth0]:9998",
+            "https://example.org/chat/",
+            "https://user:secret@example.org",
+            "http://a.example http://b.example",
+            "http://a.example,http://b.example",
+            "http://example.org:99999",
+            "http://예제.한국",
+            "example.org",
+            "localhost:9998",
+            "://",
+            "--motd",
+            "a b\tc",
+            "'\"$(reboot)`\\;&|<>*?~!#{}",
+        ] {
+            check_flags_of_refusal(&[origin.into()]);
+        }
+        check_flags_of_refusal(&["http://a".into(), "null".into(), "".into(), "b c".into()]);
+        assert_eq!(refusal(&["".into()], &[]), None, "an empty one is none");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_client_calls_its_origin_can_be_allowed(
+            origins in proptest::collection::vec(
+                // What a header may hold (RFC 9110 section 5.5).
+                proptest::collection::vec(
+                    prop_oneof![Just(b'\t'), b' '..=b'~', 0x80..=0xffu8, Just(b':'), Just(b'/')],
+                    0..40), 1..4),
+        ) {
+            check_flags_of_refusal(&origins);
+        }
     }
 }

@@ -261,7 +261,7 @@ impl WebConnection {
         let allowed = config.allowed_origins();
         origin::check(head, &allowed, &self.shared.own_name).inspect_err(|refusal| {
             let Refusal { status, reason } = refusal;
-            tracing::info!(address = %self.address, ?status, "refused a page: {reason}");
+            tracing::info!(address = %self.address, ?status, "refused a page: {reason:.300}");
         })?;
         let json = handshake::offers_json(head).then_some(handshake::JSON);
         let answer = handshake::accept(head, json)?;

@@ -107,10 +107,15 @@ fn pages_may_chat_by_their_origin() {
     });
     let web = server.web_address();
     let own = format!("http://{web}");
-    for origin in [own.as_str(), "https://chat.example.org", "http://other.example:80"] {
+    // Programs that are no browser send ws://, or an empty one.
+    let made_up = format!("ws://{web}");
+    let accepted =
+        [own.as_str(), made_up.as_str(), "", "https://chat.example.org", "http://other.example:80"];
+    for origin in accepted {
         WebSocketClient::open(web, "/", &[("Origin", origin)]);
     }
-    for origin in ["http://evil.example", "null", "http://chat.example.org"] {
+    let refused = ["http://evil.example", "null", "http://chat.example.org"];
+    for origin in refused.into_iter().chain(["capacitor://localhost", "chrome-extension://ab"]) {
         let request = WebSocketClient::request(web, "/ws", &[("Origin", origin)]);
         let answer = answer(web, &request);
         assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
@@ -129,7 +134,9 @@ fn pages_may_chat_by_their_origin() {
 #[test]
 fn pages_from_files_may_chat_where_that_is_allowed() {
     let server = TestServer::start(|config| config.allow_origin = vec![Origin::Null]);
-    WebSocketClient::open(server.web_address(), "/", &[("Origin", "null")]);
+    for origin in ["null", "file://"] {
+        WebSocketClient::open(server.web_address(), "/", &[("Origin", origin)]);
+    }
 }
 
 #[test]

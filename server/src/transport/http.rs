@@ -106,10 +106,11 @@ impl Head {
             .headers
             .iter()
             .map(|header| {
-                let value = str::from_utf8(header.value).map_err(|_| bad("a header is no text"))?;
-                Ok((header.name.to_owned(), value.trim().to_owned()))
+                // Some programs send names in an old encoding, in headers that don't matter.
+                let value = String::from_utf8_lossy(header.value);
+                (header.name.to_owned(), value.trim().to_owned())
             })
-            .collect::<Result<_, Refusal>>()?;
+            .collect();
         let head = Head { method, path: path.to_owned(), is_current, headers };
         if is_current && head.values("Host").count() != 1 {
             return Err(bad("there must be one Host"));

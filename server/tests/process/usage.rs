@@ -22,7 +22,7 @@ const FLAGS: [(&str, &str, Option<&str>, &str); 15] = [
     ("--tls-key", "MADANG_TLS_KEY", None, "/nonexistent/key.pem"),
     ("--metrics", "MADANG_METRICS", None, "localhost:9011"),
     ("--public-url", "MADANG_PUBLIC_URL", None, "chat.example.org"),
-    ("--allow-origin", "MADANG_ALLOW_ORIGIN", None, "example.org"),
+    ("--allow-origin", "MADANG_ALLOW_ORIGIN", None, " "),
     ("--trust-proxy", "MADANG_TRUST_PROXY", None, "10.0.0.0/99"),
     ("--lang", "MADANG_LANG", Some("ko"), "fr"),
     ("--max-connections", "MADANG_MAX_CONNECTIONS", None, "0"),

@@ -1,29 +1,39 @@
 //! Which web pages may open a chat here. A browser tells the origin of the page
-//! (RFC 6454); programs that are no browser tell none, and could tell any.
+//! (RFC 6454); programs that are no browser tell none, or any.
 
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::{
+    fmt::{self, Write as _},
+    net::{IpAddr, Ipv6Addr},
+    str::FromStr,
+};
 
 use super::{Head, Refusal, Status};
 
-/// Where a web page comes from, or `null` if it comes from nowhere (a file).
+/// Where a web page, or a program that says so, comes from. Its text form can be given to
+/// `--allow-origin` in any shell as it is, and means the same origin there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// Of a file, or of a page whose browser does not tell.
+    /// `null`: a file, or a page whose browser does not tell.
     Null,
-    /// Of a server.
-    Server {
-        /// Whether it is https and not http.
-        is_secure: bool,
-        /// Host, in lower case; an IPv6 address with its brackets.
+    /// A host, with the scheme of what was loaded from there.
+    Host {
+        /// In lower case: `https`, `ws`, `capacitor`, `chrome-extension`.
+        scheme: String,
+        /// In lower case; an IPv6 address with its brackets.
         host: String,
-        /// Port.
-        port: u16,
+        /// Always given where the scheme has a default port.
+        port: Option<u16>,
     },
+    /// Anything else that a program may send: compared as it is written, with everything
+    /// percent-encoded that a shell, a list or a terminal would take for something else.
+    Other(String),
 }
 
 /// The text is no origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not an origin, such as https://chat.example.org or http://192.168.0.5:9998, nor null")]
+#[error(
+    "empty: give an origin, such as https://chat.example.org or http://192.168.0.5:9998, or null"
+)]
 pub struct NoOrigin;
 
 /// The address of the page as people see it: an origin, and the path that a proxy
@@ -46,35 +56,66 @@ pub struct NoPublicUrl;
 impl FromStr for Origin {
     type Err = NoOrigin;
 
+    /// Takes every text that is not blank: whatever a client sends can be allowed.
     fn from_str(text: &str) -> Result<Origin, NoOrigin> {
-        if text == "null" {
-            return Ok(Origin::Null);
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(NoOrigin);
         }
-        let (scheme, authority) = text.split_once("://").ok_or(NoOrigin)?;
-        let is_secure = match scheme.to_ascii_lowercase().as_str() {
-            "http" => false,
-            "https" => true,
-            _ => return Err(NoOrigin),
-        };
-        let authority = authority.strip_suffix('/').unwrap_or(authority);
-        let (host, port) = split_port(authority).ok_or(NoOrigin)?;
-        let port = port.unwrap_or(default_port(is_secure));
-        Ok(Origin::Server { is_secure, host, port })
+        Ok(parse_file(text)
+            .or_else(|| parse_host(text))
+            .unwrap_or_else(|| Origin::Other(encode(text))))
     }
+}
+
+/// `null`, or a file's: `file://`, with or without a path.
+fn parse_file(text: &str) -> Option<Origin> {
+    let scheme = text.split_once(':').map(|(scheme, _)| scheme);
+    let is_file = scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("file"));
+    (is_file || text == "null").then_some(Origin::Null)
+}
+
+/// The origin of a host; what follows it in a URL is no part of that.
+fn parse_host(text: &str) -> Option<Origin> {
+    let (scheme, rest) = text.split_once("://")?;
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    let scheme = scheme.to_ascii_lowercase();
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let (host, port) = split_port(authority).filter(|_| is_scheme)?;
+    let port = port.or(default_port(&scheme));
+    Some(Origin::Host { scheme, host, port })
+}
+
+/// `text` with everything percent-encoded but letters, digits and what no shell minds.
+fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for (at, byte) in text.bytes().enumerate() {
+        // A hyphen in front would begin a flag.
+        let is_plain =
+            byte.is_ascii_alphanumeric() || b"._:/@%+".contains(&byte) || (byte == b'-' && at > 0);
+        match is_plain {
+            true => encoded.push(byte.into()),
+            false => write!(encoded, "%{byte:02X}").expect("a string takes everything"),
+        }
+    }
+    encoded
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::Null => formatter.write_str("null"),
-            Origin::Server { is_secure, host, port } => {
-                let scheme = if *is_secure { "https" } else { "http" };
+            Origin::Host { scheme, host, port } => {
                 write!(formatter, "{scheme}://{host}")?;
-                match *port == default_port(*is_secure) {
-                    true => Ok(()),
-                    false => write!(formatter, ":{port}"),
+                match port {
+                    Some(port) if Some(*port) != default_port(scheme) => {
+                        write!(formatter, ":{port}")
+                    }
+                    _ => Ok(()),
                 }
             }
+            Origin::Other(text) => formatter.write_str(text),
         }
     }
 }
@@ -90,8 +131,13 @@ impl FromStr for PublicUrl {
         if !path.ends_with('/') {
             path.push('/');
         }
-        let is_plain = path.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#".contains(&byte));
-        if !is_plain { Err(NoPublicUrl) } else { Ok(PublicUrl { origin, path }) }
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#".contains(&byte));
+        match &origin {
+            Origin::Host { scheme, .. } if is_plain && ["http", "https"].contains(&&**scheme) => {
+                Ok(PublicUrl { origin, path })
+            }
+            _ => Err(NoPublicUrl),
+        }
     }
 }
 
@@ -101,37 +147,36 @@ impl fmt::Display for PublicUrl {
     }
 }
 
-/// Whether a page may open a chat: one whose origin is `allowed`, or who was loaded
+/// Whether a page may open a chat: one whose origin is `allowed`, or that was loaded
 /// from this server under a name that nobody else can give it. A name of the DNS
-/// is not such: whoever owns it may let it lead here, and then his page's origin
-/// and our host are the same.
+/// is not such: whoever owns it may let it lead here, and then that page's origin
+/// and our host are the same. An empty origin is none: no browser sends one.
 ///
 /// # Errors
 ///
-/// The refusal, with the flag that would allow it.
+/// The refusal, with the flags that would allow it.
 pub(crate) fn check(head: &Head, allowed: &[Origin], own_name: &str) -> Result<(), Refusal> {
-    let mut origins = head.values("Origin");
-    let Some(text) = origins.next() else { return Ok(()) };
-    let origin: Result<Origin, NoOrigin> = text.parse();
-    let (Ok(origin), None) = (origin, origins.next()) else {
-        return Err(Refusal::new(Status::BadRequest, "there must be one Origin at most"));
-    };
-    if allowed.contains(&origin) || is_own(&origin, head.value("Host"), own_name) {
-        return Ok(());
-    }
-    let reason = format!(
-        "a page from {origin} may not open a chat here; \
-         who runs the server may allow it: --allow-origin {origin}"
+    let host = head.value("Host");
+    let origins = head.values("Origin").filter_map(|text| text.parse().ok());
+    let refused: Vec<Origin> = origins
+        .filter(|origin| !allowed.contains(origin) && !is_own(origin, host, own_name))
+        .collect();
+    let Some(origin) = refused.first() else { return Ok(()) };
+    let mut reason = format!(
+        "pages from {origin} may not open a chat here; whoever runs the server can allow them:"
     );
+    for origin in &refused {
+        write!(reason, " --allow-origin {origin}").expect("a string takes everything");
+    }
     Err(Refusal::new(Status::Forbidden, reason))
 }
 
 fn is_own(origin: &Origin, host: Option<&str>, own_name: &str) -> bool {
-    let Origin::Server { is_secure, host: page_host, port: page_port } = origin else {
+    let Origin::Host { scheme, host: page_host, port: page_port } = origin else {
         return false;
     };
     let Some((host, port)) = host.and_then(split_port) else { return false };
-    let same = host == *page_host && port.unwrap_or(default_port(*is_secure)) == *page_port;
+    let same = host == *page_host && port.or(default_port(scheme)) == *page_port;
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let local = bare.parse::<IpAddr>().is_ok()
         || host == "localhost"
@@ -140,8 +185,12 @@ fn is_own(origin: &Origin, host: Option<&str>, own_name: &str) -> bool {
     same && local
 }
 
-fn default_port(is_secure: bool) -> u16 {
-    if is_secure { 443 } else { 80 }
+fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" | "ws" => Some(80),
+        "https" | "wss" => Some(443),
+        _ => None,
+    }
 }
 
 /// Host and port of an authority; `None` if it is none.
@@ -152,7 +201,7 @@ fn split_port(authority: &str) -> Option<(String, Option<u16>)> {
     };
     let is_v6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     let is_host = match is_v6 {
-        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
+        Some(v6) => v6.parse::<Ipv6Addr>().is_ok(),
         None => {
             !host.is_empty()
                 && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
@@ -177,24 +226,27 @@ mod tests {
         check("http://host:80", Some("http://host"));
         check("https://host:443/", Some("https://host"));
         check("https://host:80", Some("https://host:80"));
+        check("https://host/chat/?a#b", Some("https://host"));
         check("http://[::1]:9998", Some("http://[::1]:9998"));
         check("http://192.168.0.5:9998", Some("http://192.168.0.5:9998"));
-        for wrong in [
-            "",
-            "host",
-            "ftp://host",
-            "http://",
-            "http://a/b",
-            "http://a b",
-            "http://a:x",
-            "http://[::1",
-            "http://a:70000",
-            "http://é",
-            "http://a@b",
-            "http://\u{1b}[31m",
-        ] {
-            check(wrong, None);
+        check("ws://192.168.0.5:80", Some("ws://192.168.0.5"));
+        check("capacitor://localhost", Some("capacitor://localhost"));
+        check("chrome-extension://AbCd", Some("chrome-extension://abcd"));
+        for file in ["file://", "FILE:///home/alice/index.html", "file:", "file://host/"] {
+            check(file, Some("null"));
         }
+        for blank in ["", " ", "\u{3000}"] {
+            check(blank, None);
+        }
+        // No origins, but some program sends them.
+        check("example.org", Some("example.org"));
+        check("http://", Some("http://"));
+        check("http://a b, c", Some("http://a%20b%2C%20c"));
+        check("http://a:70000", Some("http://a:70000"));
+        check("http://[::1", Some("http://%5B::1"));
+        check("http://a@b", Some("http://a@b"));
+        check("--motd=x", Some("%2D-motd%3Dx"));
+        check("http://\u{1b}[31m'$(x)", Some("http://%1B%5B31m%27%24%28x%29"));
     }
 
     #[test]
@@ -207,7 +259,8 @@ mod tests {
         check("https://chat.example.org", Some("https://chat.example.org/"));
         check("https://example.org:443/chat", Some("https://example.org/chat/"));
         check("http://[::1]:9998/a/b/", Some("http://[::1]:9998/a/b/"));
-        for wrong in ["", "/chat/", "chat.example.org", "ftp://a/", "http://a/?b", "http://a/#b"] {
+        let wrong = ["", "/chat/", "chat.example.org", "ftp://a/", "http://a/?b", "http://a/#b"];
+        for wrong in wrong.into_iter().chain(["http://a?b/", "null", "file:///a/", "ws://a/"]) {
             check(wrong, None);
         }
     }
@@ -243,7 +296,18 @@ mod tests {
         check("http://chat.example.org", "chat.example.org", NO);
         check("http://a.example", "a.example", NO);
         check("null", "localhost:9998", NO);
-        check("file://", "localhost:9998", Some(Status::BadRequest));
+        check("file://", "localhost:9998", NO);
+
+        // Whatever the scheme: programs make up all kinds.
+        check("ws://192.168.0.5:9998", "192.168.0.5:9998", None);
+        check("wss://localhost", "localhost:443", None);
+        check("capacitor://localhost", "localhost", None);
+        check("capacitor://localhost", "localhost:9998", NO);
+        check("chrome-extension://abcdef", "localhost:9998", NO);
+        check("example.org", "localhost:9998", NO);
+        check("192.168.0.5:9998", "192.168.0.5:9998", NO);
+        // Empty: no browser's.
+        check("", "any.example", None);
     }
 
     #[test]
