@@ -105,8 +105,8 @@ pub enum Command<'a> {
     Help(Option<&'static CommandSpec>),
     /// Leaves, with or without words, and ends the connection.
     Quit(Option<&'a str>),
-    /// Lists who is in a room; without one, in one's own.
-    Who(Option<RoomName>),
+    /// Lists who is in a room, without one in one's own; those who came after somebody.
+    Who(Option<RoomName>, Option<UserName>),
     /// Tells about somebody.
     Whois(UserName),
     /// Lists the public rooms.
@@ -423,6 +423,19 @@ fn duration(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
+/// The arguments of `/who`: a room, and after whom, or only one of them.
+fn who(text: &str) -> Result<Command<'_>, ArgumentError> {
+    let is_after = |word: &str| matches!(&*word.to_lowercase(), "after" | "다음");
+    let words: Vec<&str> = text.split_whitespace().collect();
+    match words[..] {
+        [before, name] if is_after(before) => Ok(Command::Who(None, Some(person(name)?))),
+        [at, before, name] if is_after(before) => {
+            Ok(Command::Who(Some(room(at)?), Some(person(name)?)))
+        }
+        _ => Ok(Command::Who(optional(text).map(room).transpose()?, None)),
+    }
+}
+
 fn room(text: &str) -> Result<RoomName, ArgumentError> {
     RoomName::parse(text).map_err(ArgumentError::Name)
 }
@@ -506,8 +519,13 @@ mod tests {
         fn check(line: &str, expected: Command<'_>) {
             assert_eq!(Command::parse(line), Ok(expected), "{line}");
         }
-        check("/WHO  ", Command::Who(None));
-        check("/누구 수학", Command::Who(RoomName::parse("수학").ok()));
+        let math = RoomName::parse("수학").ok();
+        check("/WHO  ", Command::Who(None, None));
+        check("/누구 수학", Command::Who(math.clone(), None));
+        check("/who after bob", Command::Who(None, Some(name("bob"))));
+        check("/누구 수학  다음 bob", Command::Who(math, Some(name("bob"))));
+        // A room may be called so.
+        check("/who after", Command::Who(RoomName::parse("after").ok(), None));
         check("/quit", Command::Quit(None));
         check("/나가기 see  you ", Command::Quit(Some("see  you")));
         check("/lang  en ", Command::Lang(Lang::En));

@@ -400,6 +400,10 @@ pub enum ServerMessage<'a> {
         members: Vec<Cow<'a, str>>,
         /// Whether more names follow in another message.
         more: bool,
+        /// With the last message, if there are more than one answer lists: the name after
+        /// which `/who after NAME` goes on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<Cow<'a, str>>,
         /// The nonce of the request that it answers, if it had one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<Cow<'a, str>>,

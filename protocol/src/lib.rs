@@ -165,6 +165,7 @@
 //! ← {"type":"entered","room":"수학","id":200,"members":1,"nonce":"c1"}
 //! ← {"type":"history","room":"lobby","events":[{"type":"said","id":7,"time":"2026-11-25T05:01:25.088Z","room":"lobby","user":"alice","text":"hi"}],"more":false,"nonce":"c2"}
 //! ← {"type":"whisper","private":4,"time":"2026-11-25T05:01:25.838Z","user":"bob","text":"psst"}
+//! ← {"type":"who","room":"lobby","count":9876,"members":["bob","carol"],"more":false,"after":"carol"}
 //! ← {"type":"rooms","rooms":[{"room":"lobby","members":2},{"room":"수학","members":1,"topic":"덧셈"}],"more":false,"nonce":"c3"}
 //! ← {"type":"whois","user":"bob","room":"lobby","since":"2026-11-25T05:01:25.540Z","away":false,"nonce":"c4"}
 //! ← {"type":"invite","room":"private-kzby","key":"78e4c-v9s0a-c0m7h-8129r-zech6s","link":"http://192.0.2.2:9998/#78e4c-v9s0a-c0m7h-8129r-zech6s","madang":"madang http://192.0.2.2:9998/#78e4c-v9s0a-c0m7h-8129r-zech6s","nc":["nc 192.0.2.2 9009","/join #78e4c-v9s0a-c0m7h-8129r-zech6s"],"encrypted":false,"nonce":"c5"}
@@ -174,6 +175,10 @@
 //! ← {"type":"gap","room":"lobby","from":50,"to":86}
 //! ← {"type":"private_gap","from":1,"to":3}
 //! ```
+//!
+//! `/who [ROOM]` lists the first 200 members in the order in which they came, and `count`
+//! says how many there are; `/who [ROOM] after NAME` lists the next after the one whom
+//! `after` names (to people, a line says so), who must still be there (`not_here`).
 //!
 //! `welcome` without a `room` comes to who is in none. It and `entered` have `topic`,
 //! `owner`, `locked` (`true`) and `limit` where there are some. Whoever `/ignore` hides is hidden
@@ -188,6 +193,7 @@
 //! | `bad_json`, `unknown_type`, `bad_request` | it is no request |
 //! | `not_utf8`, `line_too_long`, `message_too_long`, `text_too_long`, `nothing_said` | the text can't be taken |
 //! | `name_taken`, `name_invalid`, `name_reserved`, `name_banned` | the name can't be had |
+//! | `busy` | the server has too much to send to answer questions; ask again later |
 //! | `login_first`, `logged_in_already`, `session_unknown` | it is not the time for that |
 //! | `unknown_command`, `usage`, `already` | the command does nothing |
 //! | `nobody`, `not_here`, `oneself` | nobody has the name; nobody here; it is one's own |

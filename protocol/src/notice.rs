@@ -53,6 +53,13 @@ pub enum Notice<'a> {
         /// The names.
         names: &'a [&'a str],
     },
+    /// More are here than were listed; how to list the next.
+    WhoMore {
+        /// The public room that was asked about, unless it is one's own.
+        room: Option<&'a str>,
+        /// The last who was listed.
+        after: &'a str,
+    },
     /// The line is longer than a line may be.
     LineTooLong {
         /// Its length.
@@ -245,6 +252,8 @@ pub enum Notice<'a> {
     NameBanned,
     /// How others come into this room.
     Invite(Invitation<'a>),
+    /// The server has too much to send to answer now.
+    Busy,
     /// Already logged in.
     LoggedInAlready,
     /// Why the server closes the connection.
@@ -403,6 +412,7 @@ impl Notice<'_> {
             Notice::NotUtf8 => "not_utf8",
             Notice::SessionUnknown => "session_unknown",
             Notice::NoSuchRoom => "no_such_room",
+            Notice::Busy => "busy",
             Notice::LoggedInAlready => "logged_in_already",
             Notice::Greeting { .. }
             | Notice::LoginPrompt
@@ -411,6 +421,7 @@ impl Notice<'_> {
             | Notice::HelpOn(_)
             | Notice::LangSet
             | Notice::Who { .. }
+            | Notice::WhoMore { .. }
             | Notice::Skipped { .. }
             | Notice::RoomChosen { .. }
             | Notice::Entered { .. }
@@ -477,6 +488,14 @@ fn help_on(spec: &CommandSpec, lang: Lang) -> String {
 fn prefixed(prefix: &str, text: &str) -> String {
     let lines: Vec<String> = text.split('\n').map(|line| format!("{prefix}{line}")).collect();
     lines.join("\n")
+}
+
+/// The command that lists who came after somebody.
+fn who_after(room: Option<&str>, after: &str) -> String {
+    match room {
+        Some(room) => format!("/who {room} after {after}"),
+        None => format!("/who after {after}"),
+    }
 }
 
 fn rooms_list(rooms: &[RoomSummary<'_>], title: &str, members: impl Fn(usize) -> String) -> String {

@@ -1,7 +1,13 @@
 //! The events of one round, rendered once per wire form in use and shared by
 //! all who are told of them.
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use madang_protocol::{
     event::{EVENT_OVERHEAD, Event, ServerMessage, write_json_line},
@@ -147,6 +153,8 @@ pub struct Rendered {
     bytes: Vec<u8>,
     /// Where each event ends.
     ends: Vec<u32>,
+    /// In how many places of queues it waits.
+    holders: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -183,6 +191,7 @@ impl Rendered {
         let first_id = events.peek().expect("what is rendered has events").id();
         let mut bytes = Vec::with_capacity(events.len() * 128);
         let mut ends = Vec::with_capacity(events.len());
+        let holders = AtomicUsize::new(0);
         let mut lines = Vec::new();
         for event in events {
             match carrier {
@@ -201,7 +210,7 @@ impl Rendered {
             }
             ends.push(u32::try_from(bytes.len()).expect("a round is far below 4 GiB"));
         }
-        Rendered { room, form, carrier, ids: Ids::From(first_id), bytes, ends }
+        Rendered { room, form, carrier, ids: Ids::From(first_id), bytes, ends, holders }
     }
 
     /// Parts of what happened before, each in the place of one event.
@@ -212,17 +221,43 @@ impl Rendered {
         carrier: Carrier,
     ) -> Rendered {
         let (mut bytes, mut ends, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+        let holders = AtomicUsize::new(0);
         for Part { lines, first_id, last_id } in parts {
             bytes.extend_from_slice(&carrier.carry(&lines));
             ends.push(u32::try_from(bytes.len()).expect("a history is far below 4 GiB"));
             ids.push((first_id, last_id));
         }
-        Rendered { room, form, carrier, ids: Ids::OfParts(ids), bytes, ends }
+        Rendered { room, form, carrier, ids: Ids::OfParts(ids), bytes, ends, holders }
     }
 
     /// How many events or parts it has.
     pub(crate) fn len(&self) -> u32 {
         u32::try_from(self.ends.len()).expect("there are fewer than bytes")
+    }
+
+    /// A queue holds it in one place more; whether none did before. Nothing that is sent
+    /// at once is held.
+    pub(crate) fn hold(&self) -> bool {
+        self.holders.fetch_add(1, Ordering::Relaxed) == 0
+    }
+
+    /// A queue holds it in one place less; whether none does any more.
+    pub(crate) fn let_go(&self) -> bool {
+        self.holders.fetch_sub(1, Ordering::Relaxed) == 1
+    }
+
+    /// All its bytes.
+    pub(crate) fn all_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// As many of the first events of a range as take at most so many bytes; at least
+    /// one.
+    pub(crate) fn front(&self, events: &Range<u32>, most_bytes: usize) -> Range<u32> {
+        let start = self.offset(events.start);
+        let ends = &self.ends[events.start as usize..events.end as usize];
+        let count = ends.partition_point(|end| *end as usize - start <= most_bytes);
+        events.start..events.start + u32::try_from(count.max(1)).expect("it is one of them")
     }
 
     /// The bytes of a range of events.

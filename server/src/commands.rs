@@ -37,6 +37,9 @@ impl Connection {
                 return Ok(());
             }
         };
+        if is_question(&command) && !self.may_ask(nonce) {
+            return Ok(());
+        }
         match (command, self.session.clone()) {
             (Command::Help(None), _) => self.answer_with(&Notice::Help(Role::Member), nonce),
             (Command::Help(Some(spec)), _) => self.answer_with(&Notice::HelpOn(spec), nonce),
@@ -57,6 +60,17 @@ impl Connection {
         Ok(())
     }
 
+    /// Whether a question is answered now; else says that it is not. The next line is
+    /// taken when the answer has gone out.
+    pub(crate) fn may_ask(&mut self, nonce: Option<&str>) -> bool {
+        self.has_asked = true;
+        let is_busy = self.shared.bounds.is_private_backlog_full();
+        if is_busy {
+            self.notice(&Notice::Busy, nonce);
+        }
+        !is_busy
+    }
+
     #[inline(never)]
     fn take_members_command(
         &mut self,
@@ -68,7 +82,7 @@ impl Connection {
             Command::Help(_) | Command::Lang(_) | Command::Quit(_) => {
                 unreachable!("carried out above, with or without a name")
             }
-            Command::Who(room) => self.who(room.as_ref(), nonce),
+            Command::Who(room, after) => self.who(room.as_ref(), after.as_ref(), nonce),
             Command::Rooms => self.list_rooms(nonce),
             Command::Join(destination) => self.join(session, &destination, nonce),
             Command::Leave => self.leave_room(session, nonce),
@@ -165,6 +179,21 @@ impl Connection {
             Err(refusal) => self.notice(&refusal.notice(), nonce),
         }
     }
+}
+
+/// Whether a command only asks, and is answered at length.
+fn is_question(command: &Command<'_>) -> bool {
+    matches!(
+        command,
+        Command::Help(_)
+            | Command::Who(..)
+            | Command::Whois(_)
+            | Command::Rooms
+            | Command::Topic(None)
+            | Command::History(_)
+            | Command::Invite { .. }
+            | Command::Ignore(None)
+    )
 }
 
 /// Text that may have no line ends.

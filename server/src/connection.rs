@@ -28,7 +28,7 @@ use crate::{
     close_reason::CloseReason,
     connections::Admission,
     mailbox::ROUND_BYTES,
-    outbox::Outbox,
+    outbox::{Outbox, Until},
     rate_limit::Bucket,
     refusal::Refusal,
     room::{self, Ending, Going, Room, Speech},
@@ -62,6 +62,8 @@ pub(crate) struct Connection {
     speech_bytes: usize,
     /// What the line that is being carried out was charged as it was read.
     paid_bytes: usize,
+    /// Whether it has asked something, whose answer goes out before more is taken.
+    pub(crate) has_asked: bool,
     /// Last, so that its place is given away when the socket is closed.
     pub(crate) admission: Admission,
 }
@@ -96,6 +98,7 @@ impl Connection {
             speeches: Vec::new(),
             speech_bytes: 0,
             paid_bytes: 0,
+            has_asked: false,
         }
     }
 
@@ -325,7 +328,9 @@ impl Connection {
             }
             Ok(Request::History { before, limit, nonce }) => {
                 self.post_speeches();
-                self.ask_for_history(before, limit, nonce.as_deref());
+                if self.may_ask(nonce.as_deref()) {
+                    self.ask_for_history(before, limit, nonce.as_deref());
+                }
             }
             Ok(Request::Login { nonce, .. }) => {
                 self.notice(&Notice::LoggedInAlready, nonce.as_deref());
@@ -399,15 +404,29 @@ impl Connection {
             let Some(bytes) = self.reader.next_line_bytes().map_err(CloseReason::Told)? else {
                 return Ok(None);
             };
+            self.wait_for_space(deadline.map(|(deadline, _)| deadline))?;
             self.pay(bytes, deadline)?;
-            let deadline = deadline.map(|(deadline, _)| deadline);
-            self.reader.make_up_for(self.outbox.wait_for_space(deadline)?);
             if let Some(line) = self.reader.take_line(self.json) {
                 self.paid_bytes = bytes;
                 self.admission.traffic.lines.add(1);
                 return Ok(Some(line));
             }
         }
+    }
+
+    /// Waits until the peer has read what it was answered, as far as that has to be, and
+    /// charges the answers.
+    fn wait_for_space(&mut self, deadline: Option<Instant>) -> Result<(), CloseReason> {
+        let until = match std::mem::take(&mut self.has_asked) {
+            true => Until::Answered,
+            false => Until::Space,
+        };
+        let space = self.outbox.wait_for_space(until, deadline)?;
+        self.reader.make_up_for(space.waited);
+        if let Some(bucket) = &mut self.bucket {
+            bucket.owe(space.answered_bytes);
+        }
+        Ok(())
     }
 
     /// Waits until the rate limit allows `bytes` more, and charges them. What was
@@ -440,7 +459,7 @@ impl Connection {
         until: Option<Instant>,
         deadline: Option<(Instant, CloseReason)>,
     ) -> Result<ReadOutcome, CloseReason> {
-        self.reader.make_up_for(self.outbox.wait_for_space(until)?);
+        self.wait_for_space(until)?;
         let outcome = self.reader.read(until)?;
         let (commands, answers) = self.reader.take_commands();
         if !answers.is_empty() {

@@ -13,7 +13,7 @@ use madang_protocol::notice::Goodbye;
 use crate::{
     close_reason::CloseReason,
     connections::Admission,
-    outbox::Outbox,
+    outbox::{Outbox, Until},
     rate_limit::Bucket,
     server::{DISMISSAL, Shared},
     transport::{
@@ -73,7 +73,7 @@ impl Echo {
         loop {
             while let Some(bytes) = self.reader.next_message_bytes().map_err(CloseReason::Told)? {
                 self.pay(bytes)?;
-                self.reader.make_up_for(self.outbox.wait_for_space(None)?);
+                self.reader.make_up_for(self.outbox.wait_for_space(Until::Space, None)?.waited);
                 if let Some(message) = self.reader.take_message() {
                     self.admission.traffic.lines.add(1);
                     self.answer(&message);
@@ -82,7 +82,7 @@ impl Echo {
             if let Some(end) = self.reader.peer_end() {
                 return Err(end.reason());
             }
-            self.reader.make_up_for(self.outbox.wait_for_space(None)?);
+            self.reader.make_up_for(self.outbox.wait_for_space(Until::Space, None)?.waited);
             self.reader.read(None)?;
         }
     }

@@ -73,7 +73,8 @@ impl Operator {
         match command {
             Command::Help(None) => self.tell(&Notice::Help(Role::Operator)),
             Command::Help(Some(spec)) => self.tell(&Notice::HelpOn(spec)),
-            Command::Who(room) => self.who(room),
+            // The console lists all of them.
+            Command::Who(room, _) => self.who(room),
             Command::Rooms => self.list_rooms(),
             Command::Kick(name) => self.kick(&name),
             Command::Unkick(name) => self.unkick(&name),

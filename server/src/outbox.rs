@@ -10,8 +10,8 @@
 //! 4. While anything waits and the connection lives, its socket is armed or
 //!    somebody is sending under the lock: no wake-up is lost.
 //! 5. Past its bound, the shared entries that were not begun give way to marks, one for
-//!    those that follow each other in one room, that tell how many they were; private
-//!    entries never do.
+//!    those that follow each other in one room, that tell how many they were: first what
+//!    has just happened, then what is replayed; private entries never do.
 //! 6. After [`close`](Outbox::close) it accepts nothing; after
 //!    [`end`](Outbox::end) it holds nothing.
 //! 7. The first [`CloseReason`] stays.
@@ -38,12 +38,15 @@ use crate::{
     sync::{Condvar, Mutex, MutexGuard},
 };
 
-use queue::{Body, Queue};
+use queue::{Body, Queue, Skipped};
 
 mod queue;
 
 /// The most pieces that are sent in one system call.
 const PIECES: usize = 64;
+
+/// What happened before is put in in parts of so many bytes, or one event.
+const REPLAY_BYTES: usize = 32 * 1_024;
 
 /// Waits for sockets that are full, on behalf of the outboxes.
 pub(crate) trait Waker: Send + Sync {
@@ -64,8 +67,11 @@ pub(crate) struct Bounds {
     pub(crate) outbox_bytes: usize,
     /// The most that waits in all before each skips that has anything waiting.
     pub(crate) backlog_bytes: usize,
-    /// What waits in all of them now.
+    /// What waits in all of them now: 64 bytes for each entry, and each rendering once,
+    /// in however many it waits.
     pub(crate) backlog: AtomicUsize,
+    /// The part of it that private entries are.
+    pub(crate) private_backlog: AtomicUsize,
     /// The most that has ever waited in one.
     pub(crate) high_water: AtomicUsize,
 }
@@ -73,8 +79,24 @@ pub(crate) struct Bounds {
 impl Bounds {
     /// Bounds of so many bytes, before anything waits.
     pub(crate) fn new(outbox_bytes: usize, backlog_bytes: usize) -> Bounds {
-        let (backlog, high_water) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Bounds { outbox_bytes, backlog_bytes, backlog, high_water }
+        Bounds {
+            outbox_bytes,
+            backlog_bytes,
+            backlog: AtomicUsize::new(0),
+            private_backlog: AtomicUsize::new(0),
+            high_water: AtomicUsize::new(0),
+        }
+    }
+
+    /// Whether more waits in all outboxes than may.
+    fn is_backlog_full(&self) -> bool {
+        self.backlog.load(Ordering::Relaxed) > self.backlog_bytes
+    }
+
+    /// Whether answers and whispers take more than their half of that: no question is
+    /// answered then, and whoever has not read its answers is not read.
+    pub(crate) fn is_private_backlog_full(&self) -> bool {
+        self.private_backlog.load(Ordering::Relaxed) > self.backlog_bytes / 2
     }
 }
 
@@ -103,6 +125,8 @@ struct State {
     /// Whether somebody else has said goodbye, and its thread sees to nothing yet.
     is_dismissed: bool,
     queue: Queue,
+    /// What the peer was answered since that was last charged.
+    answered_bytes: usize,
     /// Whether the socket was ever waited for.
     known_to_waker: bool,
 }
@@ -114,6 +138,24 @@ pub(crate) enum Pieces {
     Batches,
     /// One line: the peer takes what one read gives it for a message.
     Lines,
+}
+
+/// What a connection's thread waits for before it takes more from its peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// There is space for what it may lead to.
+    Space,
+    /// The answer to a question has gone out too.
+    Answered,
+}
+
+/// What a connection's thread learns when it may go on.
+#[derive(Debug)]
+pub(crate) struct Space {
+    /// For how long it has waited.
+    pub(crate) waited: Duration,
+    /// What its peer was answered since it was told last, in bytes.
+    pub(crate) answered_bytes: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,6 +186,7 @@ impl Outbox {
             reason: None,
             is_dismissed: false,
             queue: Queue::default(),
+            answered_bytes: 0,
             known_to_waker: false,
         };
         Arc::new(Outbox {
@@ -205,10 +248,10 @@ impl Outbox {
     /// Puts in a range of a batch's events, which is not empty: sends it at once
     /// if nothing waits.
     pub(crate) fn offer(self: &Arc<Self>, batch: &mut Batch, events: Range<u32>, now: Instant) {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
         if state.phase == Phase::Open {
             let rendered = batch.rendered(state.form, state.carrier);
-            self.offer_locked(state, rendered, events, now);
+            self.offer_locked(&mut state, rendered, events, now, Body::live);
         }
     }
 
@@ -222,63 +265,71 @@ impl Outbox {
         is_hidden: impl Fn(u64, &Event) -> bool,
         now: Instant,
     ) {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
         if state.phase != Phase::Open {
             return;
         }
         match batch.without(&events, is_hidden, state.form, state.carrier) {
             None => {
                 let rendered = batch.rendered(state.form, state.carrier);
-                self.offer_locked(state, rendered, events, now);
+                self.offer_locked(&mut state, rendered, events, now, Body::live);
             }
             Some(rendered) if rendered.len() > 0 => {
                 let events = 0..rendered.len();
-                self.offer_locked(state, &Arc::new(rendered), events, now);
+                self.offer_locked(&mut state, &Arc::new(rendered), events, now, Body::live);
             }
             Some(_) => {}
         }
     }
 
-    /// Puts in a part of what was rendered for this connection's form and carrier;
-    /// an empty part is nothing.
+    /// Puts in what happened before, a part of what was rendered for this connection's
+    /// form and carrier; an empty part is nothing.
     pub(crate) fn offer_rendered(
         self: &Arc<Self>,
         rendered: &Arc<Rendered>,
         part: Range<u32>,
         now: Instant,
     ) {
-        let state = self.state.lock();
-        if state.phase == Phase::Open && !part.is_empty() {
-            self.offer_locked(state, rendered, part, now);
+        let mut state = self.state.lock();
+        let mut rest = part;
+        while state.phase == Phase::Open && !rest.is_empty() {
+            let events = rendered.front(&rest, REPLAY_BYTES);
+            rest.start = events.end;
+            state.answered_bytes += rendered.bytes(&events).len();
+            self.offer_locked(&mut state, rendered, events, now, Body::replay);
         }
     }
 
+    #[inline]
     fn offer_locked(
         self: &Arc<Self>,
-        mut state: MutexGuard<'_, State>,
+        state: &mut MutexGuard<'_, State>,
         rendered: &Arc<Rendered>,
         events: Range<u32>,
         now: Instant,
+        body: impl FnOnce(Arc<Rendered>, Range<u32>) -> Body,
     ) {
         let bytes = rendered.bytes(&events);
         self.traffic.deliveries.add(u64::from(events.end - events.start));
         let mut sent = 0;
         if state.queue.is_empty() {
-            match self.send(&mut state, bytes) {
+            match self.send(state, bytes) {
                 Sent::Taken(count) if count == bytes.len() => return,
                 Sent::Taken(count) => sent = count,
-                Sent::Gone(error) => return self.end_locked(&mut state, CloseReason::from(error)),
+                Sent::Gone(error) => return self.end_locked(state, CloseReason::from(error)),
             }
         }
-        let body = Body::Shared { rendered: rendered.clone(), events };
-        self.enqueue(&mut state, body, now, sent);
-        if state.phase != Phase::Open {
-            return;
+        self.enqueue(state, body(rendered.clone(), events), now, sent);
+        if state.phase == Phase::Open && self.is_too_much(state) {
+            self.skip(state, Skipped::Live);
+            if state.queue.has_replays() && self.is_too_much(state) {
+                self.skip(state, Skipped::LiveAndReplays);
+            }
         }
-        let crowded = self.bounds.backlog.load(Ordering::Relaxed) > self.bounds.backlog_bytes;
-        if state.queue.waiting_bytes() > self.bounds.outbox_bytes || crowded {
-            self.skip(&mut state);
-        }
+    }
+
+    fn is_too_much(&self, state: &State) -> bool {
+        state.queue.waiting_bytes() > self.bounds.outbox_bytes || self.bounds.is_backlog_full()
     }
 
     /// Puts in lines for this connection alone, which are never skipped.
@@ -286,6 +337,7 @@ impl Outbox {
         let mut state = self.state.lock();
         if state.phase == Phase::Open {
             let bytes = state.carrier.carry(lines);
+            state.answered_bytes += bytes.len();
             self.push_locked(&mut state, &bytes);
         }
     }
@@ -295,12 +347,32 @@ impl Outbox {
     pub(crate) fn try_push(self: &Arc<Self>, lines: &[u8]) -> bool {
         let mut state = self.state.lock();
         let cost = queue::cost(lines.len());
-        let fits = state.queue.private_bytes() + cost <= self.bounds.outbox_bytes;
+        let fits = state.queue.private_bytes() + cost <= self.bounds.outbox_bytes
+            && !self.bounds.is_private_backlog_full();
         if state.phase == Phase::Open && fits {
             let bytes = state.carrier.carry(lines);
             self.push_locked(&mut state, &bytes);
         }
         state.phase == Phase::Open && fits
+    }
+
+    /// Puts in an answer for this connection's form and carrier that others get too.
+    pub(crate) fn push_rendered(self: &Arc<Self>, answer: &Arc<Rendered>) {
+        let mut state = self.state.lock();
+        let (bytes, mut sent) = (answer.all_bytes(), 0);
+        if state.phase != Phase::Open || bytes.is_empty() {
+            return;
+        }
+        state.answered_bytes += bytes.len();
+        if state.queue.is_empty() {
+            match self.send(&mut state, bytes) {
+                Sent::Taken(count) => sent = count,
+                Sent::Gone(error) => return self.end_locked(&mut state, CloseReason::from(error)),
+            }
+        }
+        if sent < bytes.len() {
+            self.enqueue(&mut state, Body::Answer(answer.clone()), Instant::now(), sent);
+        }
     }
 
     /// Puts in bytes that are the carrier's own, as they are.
@@ -452,9 +524,10 @@ impl Outbox {
         self.state.lock().queue.waiting_since()
     }
 
-    /// Blocks while private entries alone pass the bound; ends when they were
-    /// sent, at `deadline`, or when the connection ends (at the latest when the
-    /// drainer judges it stalled). Returns for how long it has blocked.
+    /// Blocks while private entries alone pass the bound, and while there are any and
+    /// those of all outboxes pass theirs; after a question, until all that were put in
+    /// before have gone. Ends at `deadline`, or when the connection ends (at the latest
+    /// when the drainer judges it stalled).
     ///
     /// # Errors
     ///
@@ -462,11 +535,20 @@ impl Outbox {
     /// more.
     pub(crate) fn wait_for_space(
         &self,
+        until: Until,
         deadline: Option<Instant>,
-    ) -> Result<Duration, CloseReason> {
+    ) -> Result<Space, CloseReason> {
         let mut since = None;
         let mut state = self.state.lock();
-        while state.phase == Phase::Open && state.queue.private_bytes() > self.bounds.outbox_bytes {
+        let (asked, _) = state.queue.privates();
+        let has_space = |state: &State| match (until, state.queue.private_bytes()) {
+            (_, 0) => true,
+            (Until::Answered, _) => state.queue.privates().1 >= asked,
+            (Until::Space, bytes) => {
+                bytes <= self.bounds.outbox_bytes && !self.bounds.is_private_backlog_full()
+            }
+        };
+        while state.phase == Phase::Open && !has_space(&state) {
             since.get_or_insert_with(Instant::now);
             match deadline {
                 None => self.changed.wait(&mut state),
@@ -478,7 +560,10 @@ impl Outbox {
         }
         match state.reason {
             Some(reason) => Err(reason),
-            None => Ok(since.map_or(Duration::ZERO, |since| since.elapsed())),
+            None => Ok(Space {
+                waited: since.map_or(Duration::ZERO, |since| since.elapsed()),
+                answered_bytes: std::mem::take(&mut state.answered_bytes),
+            }),
         }
     }
 
@@ -554,10 +639,10 @@ impl Outbox {
     }
 
     #[inline(never)]
-    fn skip(&self, state: &mut MutexGuard<'_, State>) {
+    fn skip(&self, state: &mut MutexGuard<'_, State>, what: Skipped) {
         let State { sink, queue, form, carrier, .. } = &mut **state;
         let holds_byte = sink.as_ref().is_some_and(|sink| sink.holds_byte());
-        let skipped = queue.skip(holds_byte, *form, *carrier, &self.bounds);
+        let skipped = queue.skip(what, holds_byte, *form, *carrier, &self.bounds);
         self.traffic.skipped.add(skipped);
     }
 

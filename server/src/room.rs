@@ -147,6 +147,7 @@ enum Post {
         outbox: Arc<Outbox>,
         question: Question,
         nonce: Option<String>,
+        answer: Answered,
     },
     Act {
         by: By,
@@ -212,9 +213,14 @@ pub(crate) struct Ending {
 
 /// What a member may ask of the room.
 pub(crate) enum Question {
-    Who,
+    /// Who is here: the first, or those who came after the member of a session's number.
+    Who {
+        after: Option<u64>,
+    },
     /// The same for somebody who need not be a member: of a public room.
-    WhoThere,
+    WhoThere {
+        after: Option<u64>,
+    },
     Topic,
     History {
         before: Option<u64>,
@@ -355,17 +361,23 @@ impl Room {
         }
     }
 
-    /// Has a question answered to `outbox`: to a member after all that it posted
-    /// before; who is none is told that. May wait for a round, and may pump.
+    /// Has a question answered to `outbox`, and blocks until it is: to a member after all
+    /// that it posted before; who is none is told that. May pump.
     pub(crate) fn answer(
         &self,
         session: &Arc<Session>,
         outbox: &Arc<Outbox>,
         question: Question,
         nonce: Option<String>,
-    ) -> Result<(), Ended> {
+    ) -> Result<(), Refusal> {
         let (session, outbox) = (session.clone(), outbox.clone());
-        self.post(QUESTION_BYTES, Urgency::Waits, || Post::Ask { session, outbox, question, nonce })
+        self.ask_for(QUESTION_BYTES, Urgency::Waits, |answer| Post::Ask {
+            session,
+            outbox,
+            question,
+            nonce,
+            answer,
+        })
     }
 
     /// Does something to the room or its members, and blocks until everyone was told.
@@ -429,8 +441,17 @@ impl Room {
     }
 
     fn ask(&self, urgency: Urgency, post: impl FnOnce(Answered) -> Post) -> Result<(), Refusal> {
+        self.ask_for(POST_BYTES, urgency, post)
+    }
+
+    fn ask_for(
+        &self,
+        bytes: usize,
+        urgency: Urgency,
+        post: impl FnOnce(Answered) -> Post,
+    ) -> Result<(), Refusal> {
         let (answer, answered) = bounded(1);
-        self.post(POST_BYTES, urgency, || post(answer)).map_err(|Ended(())| Refusal::Ended)?;
+        self.post(bytes, urgency, || post(answer)).map_err(|Ended(())| Refusal::Ended)?;
         // Dropped unanswered if the room has ended, or the post has panicked.
         answered.recv().unwrap_or(Err(Refusal::Ended))
     }

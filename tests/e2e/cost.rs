@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use madang_protocol::limits::RENDERED_BYTES;
 use madang_server::rate_limit::RateLimit;
-use madang_tests::{TestClient, TestServer};
+use madang_tests::{DEADLINE, NEVER, TestClient, TestServer};
 use serde_json::json;
+
+use crate::metrics::{samples, tell};
 
 /// A name of 96 bytes and 4 columns, the longest that there is.
 fn longest_name() -> String {
@@ -118,4 +120,101 @@ fn a_message_of_many_lines_is_owed_for_as_it_is_rendered() {
         client.send_json(json!({"type": "say", "text": "last"}));
     });
     assert!(passed >= Duration::from_secs(1), "the debt was forgotten: {passed:?}");
+}
+
+#[test]
+fn a_question_is_taken_when_the_answer_to_the_last_one_has_gone_out() {
+    let server = TestServer::start(|config| {
+        tell(config);
+        config.rate_limit = None;
+        config.stall_timeout = NEVER;
+    });
+    let mut speaker = server.login_json("speaker");
+    for _ in 0..8 {
+        speaker.send_json(json!({"type": "say", "text": ("x".repeat(4_000) + "\n").repeat(4)}));
+        speaker.expect_message("said");
+    }
+    let mut asker = TestClient::connect_with_buffer(server.address(), 4 * 1_024);
+    asker.login_json("asker");
+    speaker.expect_message("joined");
+    // Much more than kernels take.
+    asker.send("{\"type\":\"history\"}\n".repeat(1_000));
+    let deadline = Instant::now() + DEADLINE;
+    let (mut lines, mut since) = (0.0, Instant::now());
+    while since.elapsed() < Duration::from_millis(300) {
+        let samples = samples(&server);
+        let high_water = samples["madang_outbox_high_water_bytes"];
+        assert!(high_water <= 64.0 * 1_024.0, "{high_water} bytes of answers wait");
+        let received = samples["madang_lines_received_total"];
+        if samples["madang_drainer_queue"] == 0.0 || received != lines {
+            (lines, since) = (received, Instant::now());
+        }
+        assert!(Instant::now() < deadline, "nothing waits: {samples:#?}");
+    }
+    assert!(lines < 1_000.0, "it reads on: {lines} lines");
+    speaker.send_json(json!({"type": "say", "text": "nobody waits"}));
+    speaker.expect_said("speaker", "nobody waits");
+}
+
+#[test]
+fn while_too_many_answers_wait_in_the_server_questions_are_refused_and_talk_goes_on() {
+    let server = TestServer::start(|config| {
+        tell(config);
+        config.rate_limit = None;
+        config.stall_timeout = NEVER;
+        config.backlog_bytes = 40_000;
+    });
+    let mut speaker = server.login_json("speaker");
+    for _ in 0..8 {
+        speaker.send_json(json!({"type": "say", "text": ("x".repeat(4_000) + "\n").repeat(4)}));
+        speaker.expect_message("said");
+    }
+    let mut asker = TestClient::connect_with_buffer(server.address(), 4 * 1_024);
+    asker.login_json("asker");
+    speaker.expect_message("joined");
+    asker.send("{\"type\":\"history\"}\n".repeat(1_000));
+    let deadline = Instant::now() + DEADLINE;
+    while samples(&server)["madang_outbox_backlog_bytes"] < 20_000.0 {
+        assert!(Instant::now() < deadline, "nothing waits");
+    }
+    for line in ["/who", "/rooms", "/help", "/history", "/topic", "/whois asker", "/ignore"] {
+        speaker.send_json(json!({"type": "command", "line": line, "nonce": line}));
+        speaker.expect_error("busy", Some(line));
+    }
+    speaker.send_json(json!({"type": "command", "line": "/msg asker psst", "nonce": "w"}));
+    speaker.expect_error("whisper_refused", Some("w"));
+    speaker.send_json(json!({"type": "say", "text": "talk goes on", "nonce": "s"}));
+    speaker.expect_message("ack");
+    speaker.expect_said("speaker", "talk goes on");
+    speaker.send_json(json!({"type": "command", "line": "/ping t"}));
+    speaker.expect_message("pong");
+    drop(asker);
+    loop {
+        speaker.send_json(json!({"type": "command", "line": "/who", "nonce": "again"}));
+        loop {
+            let message = speaker.expect_json();
+            match message["type"].as_str() {
+                Some("who") => return,
+                Some("error") => break,
+                _ => {}
+            }
+        }
+        assert!(Instant::now() < deadline, "busy for ever");
+    }
+}
+
+#[test]
+fn answers_are_charged_to_whoever_asks() {
+    let server = TestServer::start(|config| config.rate_limit = Some(RateLimit::per_second(100)));
+    // 160 KiB a second, bursts of 640: a hundred answers of 16 KB take more.
+    let mut speaker = server.login_json("speaker");
+    speaker.send_json(json!({"type": "say", "text": ("x".repeat(4_000) + "\n").repeat(4)}));
+    speaker.expect_message("said");
+    let started = Instant::now();
+    for _ in 0..60 {
+        speaker.send_json(json!({"type": "history", "limit": 1}));
+        speaker.expect_message("history");
+    }
+    let passed = started.elapsed();
+    assert!(passed >= Duration::from_secs(1), "answers were free: {passed:?}");
 }

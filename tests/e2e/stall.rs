@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use madang_tests::{DEADLINE, NEVER, TestClient, TestServer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::metrics::{samples, tell};
 
@@ -139,9 +139,13 @@ fn answers_to_a_slow_reader_are_never_skipped() {
     // Behind what the kernel takes, and then flooded over.
     talk(&mut speaker, &mut []);
     for nonce in 0..20 {
-        slow.send(format!("{{\"type\":\"command\",\"line\":\"/who\",\"nonce\":\"{nonce}\"}}\n"));
+        // A question would hold the next back until its answer has gone out.
+        slow.send_json(json!({"type": "say", "text": "here", "nonce": nonce.to_string()}));
     }
     slow.wait_until_read();
+    for _ in 0..20 {
+        speaker.expect("[slow] here\n");
+    }
     talk(&mut speaker, &mut []);
     speaker.send("end\n");
     slow.widen_buffer();

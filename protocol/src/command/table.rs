@@ -2,7 +2,7 @@
 
 use super::{
     ArgumentError, Command, CommandSpec, Role, banned, count, destination, new_name, nothing,
-    optional, person, person_and_text, room, with_duration, words,
+    optional, person, person_and_text, who, with_duration, words,
 };
 
 const MEMBER: &[Role] = &[Role::Member];
@@ -37,10 +37,10 @@ pub static COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "/who",
         alias: "/누구",
-        arguments: "[ROOM]",
+        arguments: "[ROOM] [after NAME]",
         roles: MEMBER_AND_OPERATOR,
         help: ["방에 있는 사람을 보여 줍니다", "lists who is in the room"],
-        parse: |text| Ok(Command::Who(optional(text).map(room).transpose()?)),
+        parse: who,
     },
     CommandSpec {
         name: "/whois",

@@ -6,7 +6,7 @@ use crate::{
     text::Lang,
 };
 
-use super::{Goodbye, NOT_UTF8, Notice, about, help, help_on, prefixed, rooms_list};
+use super::{Goodbye, NOT_UTF8, Notice, about, help, help_on, prefixed, rooms_list, who_after};
 
 pub(super) fn text(notice: &Notice<'_>) -> String {
     match notice {
@@ -38,6 +38,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::LoginFirst => "Type a name first.".into(),
         Notice::LangSet => "The server now speaks English to you.".into(),
         Notice::Who { count, names } => format!("{count} here: {}", names.join(", ")),
+        Notice::WhoMore { room, after } => format!("For the next: {}", who_after(*room, after)),
         Notice::LineTooLong { bytes } => {
             format!("A line may have {LINE_BYTES} bytes; yours had {bytes} and was not sent.")
         }
@@ -143,6 +144,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Already => "It is so already.".into(),
         Notice::NameBanned => "That name may not be used on this server.".into(),
         Notice::Invite(invitation) => invitation.text(Lang::En),
+        Notice::Busy => "The server is busy; try again in a moment.".into(),
         Notice::LoggedInAlready => "You are logged in already.".into(),
         Notice::Goodbye(goodbye) => match goodbye {
             Goodbye::Quit => "Goodbye.".into(),

@@ -6,7 +6,7 @@ use crate::{
     text::Lang,
 };
 
-use super::{Goodbye, NOT_UTF8, Notice, about, help, help_on, prefixed, rooms_list};
+use super::{Goodbye, NOT_UTF8, Notice, about, help, help_on, prefixed, rooms_list, who_after};
 
 pub(super) fn text(notice: &Notice<'_>) -> String {
     match notice {
@@ -36,6 +36,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::LoginFirst => "먼저 이름을 입력하세요.".into(),
         Notice::LangSet => "이제 한국어로 안내합니다.".into(),
         Notice::Who { count, names } => format!("대화 참여자 {count}명: {}", names.join(", ")),
+        Notice::WhoMore { room, after } => format!("더 보려면: {}", who_after(*room, after)),
         Notice::LineTooLong { bytes } => {
             format!("한 줄은 {LINE_BYTES}바이트까지입니다. (보낸 줄: {bytes}바이트)")
         }
@@ -140,6 +141,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Already => "이미 그렇게 되어 있습니다.".into(),
         Notice::NameBanned => "그 이름은 이 서버에서 쓸 수 없습니다.".into(),
         Notice::Invite(invitation) => invitation.text(Lang::Ko),
+        Notice::Busy => "서버가 바쁩니다. 잠시 뒤에 다시 시도하세요.".into(),
         Notice::LoggedInAlready => "이미 로그인했습니다.".into(),
         Notice::Goodbye(goodbye) => match goodbye {
             Goodbye::Quit => "안녕히 가세요.".into(),

@@ -16,7 +16,6 @@ use crate::{
     batch::Form,
     connection::Connection,
     invite,
-    mailbox::Ended,
     refusal::Refusal,
     room::{Action, By, Coming, Greeting, Question, Room},
     rooms::NotMade,
@@ -197,14 +196,25 @@ impl Connection {
         taken.map_err(|wait| Notice::RoomsTooFast { seconds: wait.as_secs() + 1 })
     }
 
-    pub(super) fn who(&mut self, room: Option<&RoomName>, nonce: Option<&str>) {
-        let Some(room) = room else { return self.ask(Question::Who, nonce) };
+    pub(super) fn who(
+        &mut self,
+        room: Option<&RoomName>,
+        after: Option<&UserName>,
+        nonce: Option<&str>,
+    ) {
+        let after = match after.map(|name| self.shared.users.find(name)) {
+            Some(None) => return self.notice(&Notice::Nobody, nonce),
+            Some(Some(session)) => Some(session.number),
+            None => None,
+        };
+        let Some(room) = room else { return self.ask(Question::Who { after }, nonce) };
         let destination = Destination::Public(room.clone());
         match (self.shared.rooms.find(&destination), &self.session) {
             (Some(room), Some(session)) => {
                 let returned = nonce.map(str::to_owned);
-                let asked = room.answer(session, &self.outbox, Question::WhoThere, returned);
-                if let Err(Ended(())) = asked {
+                let asked =
+                    room.answer(session, &self.outbox, Question::WhoThere { after }, returned);
+                if asked.is_err() {
                     self.notice(&Notice::NoSuchRoom, nonce);
                 }
             }

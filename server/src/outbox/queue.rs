@@ -27,6 +27,18 @@ pub(super) struct Queue {
     waiting_bytes: usize,
     /// The part of it that private entries are.
     private_bytes: usize,
+    /// How many private entries were ever put in, and how many have gone.
+    privates_in: u64,
+    privates_out: u64,
+    /// How many entries at the front hold nothing live that could give way: the next
+    /// skip begins behind them.
+    settled: usize,
+    /// Where the last mark among them is.
+    open_mark: Option<usize>,
+    /// How many entries are replays.
+    replays: usize,
+    #[cfg(test)]
+    pub(super) steps: usize,
 }
 
 struct Entry {
@@ -36,15 +48,49 @@ struct Entry {
 
 /// What an entry has to send.
 pub(super) enum Body {
-    Shared { rendered: Arc<Rendered>, events: Range<u32> },
+    /// What has just happened; the first to give way.
+    Live {
+        rendered: Arc<Rendered>,
+        events: Range<u32>,
+    },
+    /// What happened before; the last to give way.
+    Replay {
+        rendered: Arc<Rendered>,
+        events: Range<u32>,
+    },
+    /// An answer that others get too; private like the next.
+    Answer(Arc<Rendered>),
     Private(Box<[u8]>),
-    Mark { mark: Mark, bytes: Vec<u8> },
+    Mark {
+        mark: Mark,
+        bytes: Vec<u8>,
+    },
+}
+
+/// Which entries give way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Skipped {
+    Live,
+    LiveAndReplays,
+}
+
+impl Body {
+    pub(super) fn live(rendered: Arc<Rendered>, events: Range<u32>) -> Body {
+        Body::Live { rendered, events }
+    }
+
+    pub(super) fn replay(rendered: Arc<Rendered>, events: Range<u32>) -> Body {
+        Body::Replay { rendered, events }
+    }
 }
 
 impl Entry {
     fn bytes(&self) -> &[u8] {
         match &self.body {
-            Body::Shared { rendered, events } => rendered.bytes(events),
+            Body::Live { rendered, events } | Body::Replay { rendered, events } => {
+                rendered.bytes(events)
+            }
+            Body::Answer(rendered) => rendered.all_bytes(),
             Body::Private(bytes) => bytes,
             Body::Mark { bytes, .. } => bytes,
         }
@@ -52,6 +98,20 @@ impl Entry {
 
     fn cost(&self) -> usize {
         cost(self.bytes().len())
+    }
+
+    /// The rendering that it shares with other queues.
+    fn rendered(&self) -> Option<&Rendered> {
+        match &self.body {
+            Body::Live { rendered, .. }
+            | Body::Replay { rendered, .. }
+            | Body::Answer(rendered) => Some(rendered),
+            Body::Private(_) | Body::Mark { .. } => None,
+        }
+    }
+
+    fn is_private(&self) -> bool {
+        matches!(self.body, Body::Answer(_) | Body::Private(_))
     }
 }
 
@@ -73,6 +133,11 @@ impl Queue {
     /// What its private entries count.
     pub(super) fn private_bytes(&self) -> usize {
         self.private_bytes
+    }
+
+    /// How many private entries were ever put in, and how many have gone.
+    pub(super) fn privates(&self) -> (u64, u64) {
+        (self.privates_in, self.privates_out)
     }
 
     /// Since when the oldest entry waits.
@@ -97,6 +162,8 @@ impl Queue {
             self.sent_bytes = sent;
         }
         self.count(&entry, bounds);
+        self.privates_in += u64::from(entry.is_private());
+        self.replays += usize::from(matches!(entry.body, Body::Replay { .. }));
         self.entries.push_back(entry);
         if self.waiting_bytes > bounds.high_water.load(Ordering::Relaxed) {
             bounds.high_water.fetch_max(self.waiting_bytes, Ordering::Relaxed);
@@ -109,6 +176,12 @@ impl Queue {
         while let Some(entry) = self.entries.pop_front_if(|entry| entry.bytes().len() <= count) {
             count -= entry.bytes().len();
             self.uncount(&entry, bounds);
+            self.privates_out += u64::from(entry.is_private());
+            if matches!(entry.body, Body::Replay { .. }) {
+                self.replays = self.replays.saturating_sub(1);
+            }
+            self.settled = self.settled.saturating_sub(1);
+            self.open_mark = self.open_mark.and_then(|at| at.checked_sub(1));
         }
         self.sent_bytes = count;
         if self.entries.is_empty() {
@@ -117,81 +190,135 @@ impl Queue {
         }
     }
 
+    /// Whether something that happened before could still give way.
+    pub(super) fn has_replays(&self) -> bool {
+        self.replays > 0
+    }
+
     /// Replaces every shared entry that was not begun, but the newest, by marks: one
     /// for those that follow each other in one room, where the first of them stood.
-    /// `holds_byte` tells that the first entry was begun although no byte of it was
-    /// sent. Returns how many events gave way.
+    /// Replays stay, unless they are to give way too. `holds_byte` tells that the first
+    /// entry was begun although no byte of it was sent. Returns how many events gave
+    /// way.
+    ///
+    /// What was looked at before is not looked at again, unless replays give way, which
+    /// they do once.
     pub(super) fn skip(
         &mut self,
+        what: Skipped,
         holds_byte: bool,
         form: Form,
         carrier: Carrier,
         bounds: &Bounds,
     ) -> u64 {
         let begun = usize::from(self.sent_bytes > 0 || holds_byte);
-        let newest = self.entries.len() - 1;
-        let mut skipped = 0;
-        let mut kept: VecDeque<Entry> = VecDeque::new();
-        let mut open_mark: Option<usize> = None;
-        for (at, entry) in std::mem::take(&mut self.entries).into_iter().enumerate() {
-            if at < begun || at == newest || matches!(entry.body, Body::Private(_)) {
-                kept.push_back(entry);
+        let Some(newest) = self.entries.len().checked_sub(1).filter(|newest| *newest >= begun)
+        else {
+            return 0;
+        };
+        let first = match what {
+            Skipped::Live => self.settled.clamp(begun, newest),
+            Skipped::LiveAndReplays => {
+                (self.open_mark, self.replays) = (None, 0);
+                begun
+            }
+        };
+        self.open_mark = self.open_mark.filter(|at| *at >= begun);
+        let unsettled = self.entries.split_off(first);
+        let (mut skipped, mut changed) = (0, Vec::new());
+        for (at, entry) in (first..).zip(unsettled) {
+            #[cfg(test)]
+            {
+                self.steps += 1;
+            }
+            let gives_way = match entry.body {
+                Body::Live { .. } => true,
+                Body::Replay { .. } | Body::Mark { .. } => what == Skipped::LiveAndReplays,
+                Body::Answer(_) | Body::Private(_) => false,
+            };
+            if at == newest || !gives_way {
+                self.entries.push_back(entry);
                 continue;
             }
             self.uncount(&entry, bounds);
             let mark = match entry.body {
-                Body::Shared { rendered, events } => {
+                Body::Live { rendered, events } | Body::Replay { rendered, events } => {
                     skipped += u64::from(events.end - events.start);
                     rendered.mark(&events)
                 }
                 Body::Mark { mark, .. } => mark,
-                Body::Private(_) => unreachable!("kept above"),
+                Body::Answer(_) | Body::Private(_) => unreachable!("they never give way"),
             };
-            match open_mark.and_then(|at| kept.get_mut(at)) {
-                Some(Entry { body: Body::Mark { mark: open, .. }, .. }) if open.precedes(&mark) => {
-                    open.extend(&mark);
-                }
-                _ => {
-                    open_mark = Some(kept.len());
-                    let body = Body::Mark { mark, bytes: Vec::new() };
-                    kept.push_back(Entry { body, since: entry.since });
-                }
-            }
+            self.put_mark(mark, entry.since, &mut changed, bounds);
         }
-        for entry in &mut kept {
-            // Those that are new; one that was begun stays as it is.
-            if let Body::Mark { mark, bytes } = &mut entry.body
-                && bytes.is_empty()
-            {
-                *bytes = carrier.carry(&mark.render(form)).into_owned();
-                self.count(entry, bounds);
-            }
+        for at in changed {
+            let Body::Mark { mark, bytes } = &mut self.entries[at].body else { continue };
+            *bytes = carrier.carry(&mark.render(form)).into_owned();
+            let cost = cost(bytes.len());
+            self.waiting_bytes += cost;
+            bounds.backlog.fetch_add(cost, Ordering::Relaxed);
         }
-        self.entries = kept;
+        self.settled = self.entries.len() - 1;
         skipped
+    }
+
+    /// Adds a mark, or has the last one grow by it. Those that are new or grow have no
+    /// bytes, count nothing, and stand in `changed`.
+    fn put_mark(&mut self, mark: Mark, since: Instant, changed: &mut Vec<usize>, bounds: &Bounds) {
+        if let Some(at) = self.open_mark
+            && let Body::Mark { mark: open, bytes } = &mut self.entries[at].body
+            && open.precedes(&mark)
+        {
+            open.extend(&mark);
+            if !bytes.is_empty() {
+                let cost = cost(std::mem::take(bytes).len());
+                self.waiting_bytes -= cost;
+                bounds.backlog.fetch_sub(cost, Ordering::Relaxed);
+                changed.push(at);
+            }
+            return;
+        }
+        self.open_mark = Some(self.entries.len());
+        changed.push(self.entries.len());
+        let body = Body::Mark { mark, bytes: Vec::new() };
+        self.entries.push_back(Entry { body, since });
     }
 
     /// Drops everything.
     pub(super) fn clear(&mut self, bounds: &Bounds) {
-        bounds.backlog.fetch_sub(self.waiting_bytes, Ordering::Relaxed);
+        for entry in std::mem::take(&mut self.entries) {
+            self.uncount(&entry, bounds);
+        }
         *self = Queue::default();
     }
 
     fn count(&mut self, entry: &Entry, bounds: &Bounds) {
         let cost = entry.cost();
         self.waiting_bytes += cost;
-        bounds.backlog.fetch_add(cost, Ordering::Relaxed);
-        if matches!(entry.body, Body::Private(_)) {
+        let new = match entry.rendered() {
+            None => cost,
+            Some(rendered) if rendered.hold() => ENTRY_BYTES + rendered.all_bytes().len(),
+            Some(_) => ENTRY_BYTES,
+        };
+        bounds.backlog.fetch_add(new, Ordering::Relaxed);
+        if entry.is_private() {
             self.private_bytes += cost;
+            bounds.private_backlog.fetch_add(new, Ordering::Relaxed);
         }
     }
 
     fn uncount(&mut self, entry: &Entry, bounds: &Bounds) {
         let cost = entry.cost();
         self.waiting_bytes -= cost;
-        bounds.backlog.fetch_sub(cost, Ordering::Relaxed);
-        if matches!(entry.body, Body::Private(_)) {
+        let gone = match entry.rendered() {
+            None => cost,
+            Some(rendered) if rendered.let_go() => ENTRY_BYTES + rendered.all_bytes().len(),
+            Some(_) => ENTRY_BYTES,
+        };
+        bounds.backlog.fetch_sub(gone, Ordering::Relaxed);
+        if entry.is_private() {
             self.private_bytes -= cost;
+            bounds.private_backlog.fetch_sub(gone, Ordering::Relaxed);
         }
     }
 }

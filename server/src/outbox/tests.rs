@@ -75,6 +75,7 @@ impl Bench {
 
     fn waiting(&self) -> (usize, bool) {
         let backlog = self.bounds.backlog.load(Ordering::Relaxed);
+        // No other outbox has any of it.
         assert_eq!(backlog, self.outbox.state.lock().queue.waiting_bytes());
         (backlog, self.socket.state.lock().armed)
     }
@@ -196,12 +197,146 @@ fn answers_pass_the_bound_and_hold_their_reader_back() {
     assert!(bench.waiting().0 > 1_000);
     let reader = patience::spawn({
         let outbox = bench.outbox.clone();
-        move || outbox.wait_for_space(None)
+        move || outbox.wait_for_space(Until::Space, None)
     });
     reader.wait_until_asleep();
     bench.make_space(usize::MAX);
     assert!(reader.join().is_ok());
     assert_eq!(bench.socket.text().len(), 1_000);
+}
+
+#[test]
+fn after_a_question_its_reader_waits_until_the_answer_has_gone() {
+    let bench = Bench::new(1_000, 0);
+    bench.outbox.push(b"an answer\n");
+    let space = bench.outbox.wait_for_space(Until::Space, None).expect("it is open");
+    assert_eq!(space.answered_bytes, "an answer\n".len(), "to be charged");
+    let reader = patience::spawn({
+        let outbox = bench.outbox.clone();
+        move || outbox.wait_for_space(Until::Answered, None)
+    });
+    reader.wait_until_asleep();
+    bench.make_space("an answer".len());
+    reader.wait_until_asleep();
+    bench.make_space(1);
+    let space = reader.join().expect("it is open");
+    assert_eq!(space.answered_bytes, 0, "it was charged");
+}
+
+#[test]
+fn while_too_much_private_waits_readers_wait_and_whispers_are_refused() {
+    let bench = Bench::new(1_000, 0);
+    let limit = bench.bounds.backlog_bytes / 2;
+    bench.bounds.private_backlog.fetch_add(limit + 1, Ordering::Relaxed);
+    assert!(bench.outbox.wait_for_space(Until::Space, None).is_ok(), "it has read all");
+    assert!(!bench.outbox.try_push(b"psst\n"));
+    bench.outbox.push(b"ack\n");
+    let reader = patience::spawn({
+        let outbox = bench.outbox.clone();
+        move || outbox.wait_for_space(Until::Space, None)
+    });
+    reader.wait_until_asleep();
+    bench.make_space(usize::MAX);
+    assert!(reader.join().is_ok());
+    assert_eq!(bench.socket.text(), "ack\n");
+    bench.bounds.private_backlog.fetch_sub(limit + 1, Ordering::Relaxed);
+    assert!(bench.outbox.try_push(b"psst\n"));
+}
+
+/// A batch of one event of so many bytes, for several outboxes.
+fn long_batch(bytes: usize) -> Batch {
+    let mut batch = Batch::new("lobby".into());
+    let stamp = Stamp { id: 1, time: Time::from_millis(0), room: "lobby".into() };
+    batch.push(Event::Said { stamp, user: "u".into(), text: "x".repeat(bytes), me: false }, 1);
+    batch
+}
+
+#[test]
+fn what_waits_in_many_outboxes_counts_once_in_the_servers_backlog() {
+    let benches: Vec<Bench> = (0..10).map(|_| Bench::new(100_000, 0)).collect();
+    let bounds = benches[0].bounds.clone();
+    let open = |bench: &Bench| {
+        let (socket, waker) = (bench.socket.clone(), bench.outbox.waker.clone());
+        let traffic = Arc::default();
+        Outbox::new(1, FORM, socket.sink(), bounds.clone(), waker, traffic)
+    };
+    let outboxes: Vec<_> = benches.iter().map(open).collect();
+    let backlog = || bounds.backlog.load(Ordering::Relaxed);
+    let mut batch = long_batch(10_000);
+    for outbox in &outboxes {
+        outbox.offer(&mut batch, 0..1, Instant::now());
+    }
+    let line = "[u] \n".len() + 10_000;
+    assert_eq!(backlog(), line + 10 * 64);
+    // Each way out of a queue: sent, given way, dropped.
+    benches[0].socket.change(|state| state.space = usize::MAX);
+    outboxes[0].drain();
+    for outbox in &outboxes[1..] {
+        assert_eq!(backlog() / 1_000, 10, "as long as any holds it");
+        outbox.end(CloseReason::Stalled);
+    }
+    assert_eq!(backlog(), 0);
+    // What is sent at once was never held.
+    let rendered = batch.rendered(FORM, Carrier::Lines).clone();
+    assert!(rendered.hold() && rendered.let_go());
+}
+
+#[test]
+fn a_skip_looks_at_each_entry_once_however_many_wait() {
+    /// How many entries are looked at for so many broadcasts behind so many answers.
+    fn steps(answers: usize, broadcasts: usize) -> usize {
+        let mut bench = Bench::new(1_000, 0);
+        for _ in 0..answers {
+            bench.outbox.push(b"an answer\n");
+        }
+        for _ in 0..broadcasts {
+            bench.offer(3);
+        }
+        bench.outbox.state.lock().queue.steps
+    }
+    // Each once when it comes, and the newest once more when it is not that any more.
+    assert!(steps(1_000, 1_000) <= 1_000 + 2 * 1_000, "{}", steps(1_000, 1_000));
+    let (once, twice) = (steps(2_000, 1_000), steps(2_000, 2_000));
+    assert!(twice <= 2 * once, "{once} steps, and {twice} for twice as many broadcasts");
+}
+
+#[test]
+fn a_replay_waits_in_parts_and_gives_way_last() {
+    let history = |bench: &Bench| {
+        let part = |id: u64| Part { lines: vec![b'r'; 20_000], first_id: id, last_id: id };
+        let parts = (0..4).map(part).collect();
+        let form = Form::Json;
+        Arc::new(Rendered::of_parts(bench.room.clone(), parts, form, Carrier::Lines))
+    };
+    let mut bench = Bench::new(90_000, 0);
+    bench.outbox.change_form(Form::Json);
+    let shown = history(&bench);
+    bench.outbox.offer_rendered(&shown, 0..4, Instant::now());
+    // No part passes 32 KiB.
+    assert_eq!(bench.outbox.state.lock().queue.pieces(usize::MAX).len(), 4);
+    bench.next_id = 4;
+    for _ in 0..100 {
+        bench.offer(10);
+    }
+    bench.outbox.push(b"answer\n");
+    bench.make_space(usize::MAX);
+    let text = bench.socket.text();
+    assert_eq!(text.matches('r').count() / 10_000, 8, "the replay is all there");
+    let gap = "r{\"type\":\"gap\",\"room\":\"lobby\",\"from\":4,\"to\":993}\n";
+    assert!(text.contains(gap), "what has just happened gave way");
+
+    // Alone it is too much: then it gives way too.
+    let mut bench = Bench::new(50_000, 0);
+    bench.outbox.change_form(Form::Json);
+    bench.outbox.offer_rendered(&history(&bench), 0..4, Instant::now());
+    bench.next_id = 4;
+    bench.offer(1);
+    bench.make_space(usize::MAX);
+    let text = bench.socket.text();
+    let gap = "{\"type\":\"gap\",\"room\":\"lobby\",\"from\":0,\"to\":";
+    assert!(text.starts_with(gap), "{}", &text[..80]);
+    assert!(text.contains("\"id\":4,"), "the newest follows");
+    assert_eq!(bench.waiting(), (0, false));
 }
 
 #[test]

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     answer::Answer,
-    batch::{Batch, Form},
+    batch::{Batch, Form, Part, Rendered},
     clock,
     close_reason::CloseReason,
     event_ids::EventIds,
@@ -35,7 +35,10 @@ use crate::{
     sync::Mutex,
 };
 
-/// How many names one line of an answer to `/who` holds.
+/// How many names an answer to `/who` lists.
+const NAMES: usize = 200;
+
+/// How many of them one line of it holds.
 const NAMES_PER_LINE: usize = 50;
 
 /// A session that may not speak.
@@ -222,8 +225,9 @@ impl Floor {
             }
             Post::Leave { session, going } => self.leave(session, going),
             Post::Say { session, speeches } => self.say(&session, speeches),
-            Post::Ask { session, outbox, question, nonce } => {
+            Post::Ask { session, outbox, question, nonce, answer } => {
                 self.answer(&session, &outbox, question, nonce.as_deref());
+                self.answers.push((answer, Ok(())));
             }
             Post::Act { by, action, answer } => {
                 let result = self.act(by, action);
@@ -479,9 +483,15 @@ impl Floor {
         question: Question,
         nonce: Option<&str>,
     ) {
-        let mut answer = Answer::new(outbox.form()).in_lang(session.lang());
         let member = self.members.of(session.number);
-        let is_anyones = matches!(question, Question::WhoThere | Question::Ping { .. });
+        if let (Question::Who { after: None }, None, Some(member)) = (&question, nonce, member)
+            && Arc::ptr_eq(&member.outbox, outbox)
+        {
+            let rendered = self.first_names(outbox);
+            return self.members.answer_shared(session.number, self.batch_len(), rendered);
+        }
+        let mut answer = Answer::new(outbox.form()).in_lang(session.lang());
+        let is_anyones = matches!(question, Question::WhoThere { .. } | Question::Ping { .. });
         if member.is_some() || is_anyones {
             self.write_answer(session, question, nonce, &mut answer);
             answer.ack(nonce);
@@ -509,7 +519,8 @@ impl Floor {
         answer: &mut Answer,
     ) {
         match question {
-            Question::Who | Question::WhoThere => self.who(answer, nonce),
+            Question::Who { after } => self.who(after, None, answer, nonce),
+            Question::WhoThere { after } => self.who(after, Some(&self.name), answer, nonce),
             Question::Topic => match &self.topic {
                 Some(topic) => answer.notice_to(&Notice::TopicIs(topic), nonce),
                 None => answer.notice_to(&Notice::NoTopic, nonce),
@@ -527,26 +538,57 @@ impl Floor {
         }
     }
 
+    /// Who came first: rendered once for all who ask in this round in one form.
     #[inline(never)]
-    fn who(&self, answer: &mut Answer, nonce: Option<&str>) {
-        let mut members: Vec<(u64, &str)> =
-            self.members.iter().map(|member| (member.joined, &*member.user)).collect();
-        members.sort_unstable();
-        let names: Vec<&str> = members.into_iter().map(|(_, user)| user).collect();
-        let count = names.len();
+    pub(super) fn first_names(&mut self, outbox: &Outbox) -> Arc<Rendered> {
+        let (form, carrier) = outbox.form_and_carrier();
+        if let Some(rendered) = self.members.listed(form, carrier) {
+            return rendered.clone();
+        }
+        let mut answer = Answer::new(form);
+        self.who(None, None, &mut answer, None);
+        let part = Part { lines: answer.into_bytes(), first_id: 0, last_id: 0 };
+        let rendered = Rendered::of_parts(self.name.clone(), vec![part], form, carrier);
+        self.members.list(form, carrier, Arc::new(rendered))
+    }
+
+    /// Lists who came first, or after somebody, of `room` unless it is one's own.
+    #[inline(never)]
+    fn who(
+        &self,
+        after: Option<u64>,
+        room: Option<&str>,
+        answer: &mut Answer,
+        nonce: Option<&str>,
+    ) {
+        let first = match after.map(|session| self.members.of(session)) {
+            Some(None) => return answer.notice_to(&Notice::NotHere, nonce),
+            Some(Some(member)) => member.joined + 1,
+            None => 0,
+        };
+        let mut members = self.members.joined_from(first).map(|member| &*member.user);
+        let names: Vec<&str> = members.by_ref().take(NAMES).collect();
+        let last = members.next().and(names.last().copied());
+        let count = self.members.len();
         // Nobody is a list too.
-        let chunks = names.chunks(NAMES_PER_LINE).chain((count == 0).then_some(&[][..]));
-        for (at, names) in chunks.enumerate() {
+        let mut chunks =
+            names.chunks(NAMES_PER_LINE).chain(names.is_empty().then_some(&[][..])).peekable();
+        while let Some(names) = chunks.next() {
+            let more = chunks.peek().is_some();
             match answer.form() {
                 Form::Text(..) => answer.notice(&Notice::Who { count, names }),
                 Form::Json => answer.message(&ServerMessage::Who {
                     room: (&*self.name).into(),
                     count,
                     members: names.iter().map(|name| (*name).into()).collect(),
-                    more: (at + 1) * NAMES_PER_LINE < count,
+                    more,
+                    after: last.filter(|_| !more).map(Into::into),
                     nonce: nonce.map(Into::into),
                 }),
             }
+        }
+        if let (Some(after), Form::Text(..)) = (last, answer.form()) {
+            answer.notice(&Notice::WhoMore { room, after });
         }
     }
 

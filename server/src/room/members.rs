@@ -1,7 +1,7 @@
 //! Who is in a room: found by session, in no order but that of their joining.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -11,7 +11,8 @@ use std::{
 use madang_protocol::notice::Goodbye;
 
 use crate::{
-    batch::{Batch, Rendered},
+    batch::{Batch, Form, Rendered},
+    carrier::Carrier,
     close_reason::CloseReason,
     outbox::Outbox,
     session::{Hidden, Session},
@@ -33,7 +34,15 @@ pub(super) struct Member {
     /// What happened before the batch and is told before it.
     pub(super) earlier: Option<(Arc<Rendered>, Range<u32>)>,
     /// What it alone is told in this round, before the event of that number.
-    pub(super) answers: Vec<(u32, Vec<u8>)>,
+    pub(super) answers: Vec<(u32, Told)>,
+}
+
+/// What a member alone is told, though perhaps not the only one.
+pub(super) enum Told {
+    /// As lines.
+    Own(Vec<u8>),
+    /// As others are told it too.
+    Shared(Arc<Rendered>),
 }
 
 /// A member who left in this round.
@@ -53,6 +62,10 @@ pub(super) struct Members {
     members: Vec<Member>,
     /// Where in `members` the member of a session's number is.
     places: HashMap<u64, usize>,
+    /// Their sessions' numbers by the ids of their joining.
+    order: BTreeMap<u64, u64>,
+    /// Who came first, as it was told in this round; none since somebody came or went.
+    listed: [Option<Arc<Rendered>>; Form::COUNT],
     /// Who has answers or came in this round.
     touched: Vec<u64>,
 }
@@ -60,10 +73,6 @@ pub(super) struct Members {
 impl Members {
     pub(super) fn len(&self) -> usize {
         self.members.len()
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Member> {
-        self.members.iter()
     }
 
     pub(super) fn of(&self, session: u64) -> Option<&Member> {
@@ -80,6 +89,8 @@ impl Members {
     pub(super) fn insert(&mut self, member: Member) {
         let session = member.session.number;
         self.places.insert(session, self.members.len());
+        self.order.insert(member.joined, session);
+        self.listed = Default::default();
         self.touched.push(session);
         self.members.push(member);
     }
@@ -87,6 +98,8 @@ impl Members {
     pub(super) fn remove(&mut self, session: u64) -> Option<Member> {
         let place = self.places.remove(&session)?;
         let member = self.members.swap_remove(place);
+        self.order.remove(&member.joined);
+        self.listed = Default::default();
         if let Some(moved) = self.members.get(place) {
             self.places.insert(moved.session.number, place);
         }
@@ -95,12 +108,42 @@ impl Members {
 
     pub(super) fn remove_all(&mut self) -> Vec<Member> {
         self.places.clear();
+        self.order.clear();
+        self.listed = Default::default();
         std::mem::take(&mut self.members)
     }
 
     /// Who has been here for the longest time.
     pub(super) fn eldest(&self) -> Option<&Member> {
-        self.members.iter().min_by_key(|member| member.joined)
+        self.joined_from(0).next()
+    }
+
+    /// Who joined with this id or a later one, in the order of their joining.
+    pub(super) fn joined_from(&self, id: u64) -> impl Iterator<Item = &Member> {
+        self.order.range(id..).filter_map(|(_, session)| self.of(*session))
+    }
+
+    /// Gives a member another name.
+    pub(super) fn rename(&mut self, session: u64, user: Arc<str>) -> Option<()> {
+        self.listed = Default::default();
+        self.touch(session)?.user = user;
+        Some(())
+    }
+
+    /// Who came first, if that was told in this form already, and is as it was.
+    pub(super) fn listed(&self, form: Form, carrier: Carrier) -> Option<&Arc<Rendered>> {
+        self.listed[form.index(carrier)].as_ref()
+    }
+
+    /// Keeps how it is told in this form who came first.
+    pub(super) fn list(
+        &mut self,
+        form: Form,
+        carrier: Carrier,
+        rendered: Arc<Rendered>,
+    ) -> Arc<Rendered> {
+        self.listed[form.index(carrier)] = Some(rendered.clone());
+        rendered
     }
 
     /// Has a member told something in this round, before the event of that number.
@@ -109,9 +152,16 @@ impl Members {
         let answers = &mut member.answers;
         let after = answers.partition_point(|(other, _)| *other <= at);
         match after.checked_sub(1).map(|last| &mut answers[last]) {
-            Some((last, answer)) if *last == at => answer.extend_from_slice(bytes),
-            _ => answers.insert(after, (at, bytes.to_vec())),
+            Some((last, Told::Own(answer))) if *last == at => answer.extend_from_slice(bytes),
+            _ => answers.insert(after, (at, Told::Own(bytes.to_vec()))),
         }
+    }
+
+    /// The same with what others are told too.
+    pub(super) fn answer_shared(&mut self, session: u64, at: u32, rendered: Arc<Rendered>) {
+        let Some(member) = self.touch(session) else { return };
+        let after = member.answers.partition_point(|(other, _)| *other <= at);
+        member.answers.insert(after, (at, Told::Shared(rendered)));
     }
 
     /// Offers everyone its part of the batch, which has `to` events.
@@ -121,6 +171,7 @@ impl Members {
                 member.tell(batch, to, now);
             }
         }
+        self.listed = Default::default();
         for session in self.touched.drain(..) {
             if let Some(&place) = self.places.get(&session) {
                 let member = &mut self.members[place];
@@ -137,7 +188,7 @@ impl Member {
         self.guarded(|| {
             let mut answers = self.answers.iter().peekable();
             while let Some((_, answer)) = answers.next_if(|(at, _)| *at <= self.from) {
-                self.outbox.push(answer);
+                self.hear(answer);
             }
             if let Some((rendered, part)) = &self.earlier {
                 self.outbox.offer_rendered(rendered, part.clone(), now);
@@ -145,11 +196,18 @@ impl Member {
             let mut from = self.from;
             for (at, answer) in answers {
                 self.offer(batch, from..*at, now);
-                self.outbox.push(answer);
+                self.hear(answer);
                 from = *at;
             }
             self.offer(batch, from..to, now);
         });
+    }
+
+    fn hear(&self, answer: &Told) {
+        match answer {
+            Told::Own(lines) => self.outbox.push(lines),
+            Told::Shared(rendered) => self.outbox.push_rendered(rendered),
+        }
     }
 
     fn offer(&self, batch: &mut Batch, events: Range<u32>, now: Instant) {

@@ -127,7 +127,7 @@ impl Floor {
         let By::Member(session) = by else { return Err(Refusal::NoMember) };
         self.check_may_speak(session)?;
         self.check_not_kicked(&to)?;
-        self.members.touch(number).ok_or(Refusal::NoMember)?.user = to.clone();
+        self.members.rename(number, to.clone()).ok_or(Refusal::NoMember)?;
         let stamp = self.stamp();
         self.batch.push(Event::Renamed { stamp, user, to }, number);
         Ok(())

@@ -3,7 +3,7 @@
 use madang_protocol::{
     event::Time,
     name::UserName,
-    notice::Goodbye,
+    notice::{Goodbye, Notice},
     text::{Lang, LineEnd},
 };
 
@@ -118,7 +118,7 @@ impl Person {
 
     fn asks(&self, question: Question) -> Post {
         let (session, outbox) = (self.session.clone(), self.outbox.clone());
-        Post::Ask { session, outbox, question, nonce: None }
+        Post::Ask { session, outbox, question, nonce: None, answer: bounded(1).0 }
     }
 
     fn say(&self, room: &Room, text: &str) {
@@ -254,7 +254,10 @@ fn a_room_that_is_made_again_after_the_clock_went_back_gives_no_id_twice() {
 fn an_answer_comes_after_what_its_asker_said_before() {
     let room = room();
     let alice = Person::join(1, &room, "alice");
-    one_round(&room, vec![alice.says("one"), alice.asks(Question::Who), alice.says("two")]);
+    one_round(
+        &room,
+        vec![alice.says("one"), alice.asks(Question::Who { after: None }), alice.says("two")],
+    );
     alice.heard("[alice] joined.\n[alice] one\n1 here: alice\n[alice] two\n");
 }
 
@@ -263,12 +266,52 @@ fn a_long_list_of_names_comes_in_several_lines_in_the_order_of_joining() {
     let room = room();
     let people: Vec<Person> =
         (0..120).map(|number| Person::join(number, &room, &format!("n{number}"))).collect();
-    one_round(&room, vec![people[119].asks(Question::Who)]);
+    one_round(&room, vec![people[119].asks(Question::Who { after: None })]);
     let text = people[119].socket.text();
     let lines: Vec<&str> = text.lines().skip(1).collect();
     assert_eq!(lines.len(), 3);
     let names = lines.iter().flat_map(|line| line["120 here: ".len()..].split(", "));
     assert!(names.eq((0..120).map(|number| format!("n{number}"))));
+}
+
+#[test]
+fn of_a_crowd_the_first_200_are_listed_and_the_next_after_the_last_of_them() {
+    let room = room();
+    let mut people: Vec<Person> =
+        (1..=450).map(|number| Person::join(number, &room, &format!("n{number}"))).collect();
+    // Who comes last is moved to the place of who goes; the order stays.
+    room.leave(5, people[4].going()).expect("it is open");
+    people.remove(4);
+    let asker = &people[0];
+    let ask = |after: Option<u64>| {
+        let before = asker.socket.text().len();
+        one_round(&room, vec![asker.asks(Question::Who { after })]);
+        asker.socket.text().split_off(before)
+    };
+    let first = ask(None);
+    assert!(first.starts_with("449 here: n1, n2, n3, n4, n6, "), "{first}");
+    assert!(first.ends_with(", n201\nFor the next: /who after n201\n"), "{first}");
+    assert_eq!(first.lines().count(), 5, "50 names a line");
+    let next = ask(Some(201));
+    assert!(next.starts_with("449 here: n202, "), "{next}");
+    assert!(next.ends_with(", n401\nFor the next: /who after n401\n"), "{next}");
+    let last = ask(Some(401));
+    assert!(last.starts_with("449 here: n402, ") && last.ends_with(", n450\n"), "{last}");
+    assert!(ask(Some(450)).starts_with("449 here: \n"));
+    assert_eq!(ask(Some(5)), Notice::NotHere.text(Lang::En) + "\n", "who has gone");
+}
+
+#[test]
+fn a_list_is_rendered_once_for_all_who_ask_in_a_round_and_anew_when_it_changes() {
+    let room = room();
+    let [alice, bob] = [(1, "alice"), (2, "bob")].map(|(at, name)| Person::join(at, &room, name));
+    let who = |person: &Person| person.asks(Question::Who { after: None });
+    one_round(&room, vec![who(&alice), alice.acts(Action::Rename("carol".into())), who(&bob)]);
+    assert!(alice.socket.text().contains("2 here: alice, bob\n"));
+    assert!(bob.socket.text().ends_with("2 here: carol, bob\n"));
+    let mut floor = room.floor.lock();
+    let [first, second] = [&alice, &bob].map(|person| floor.first_names(&person.outbox));
+    assert!(Arc::ptr_eq(&first, &second));
 }
 
 #[test]
@@ -323,7 +366,9 @@ fn what_is_asked_of_the_room_in_which_one_is_not_is_answered_too() {
     let (lobby, other) = (room(), private_room());
     let alice = Person::join(1, &lobby, "alice");
     let bob = Person::join(2, &other, "bob");
-    other.answer(&alice.session, &alice.outbox, Question::WhoThere, None).expect("it is open");
+    other
+        .answer(&alice.session, &alice.outbox, Question::WhoThere { after: None }, None)
+        .expect("it is open");
     alice.heard("[alice] joined.\n1 here: bob\n");
     bob.say(&other, "hi");
     assert!(!alice.socket.text().contains("hi"));
