@@ -378,6 +378,9 @@ pub enum ServerMessage<'a> {
         code: Cow<'a, str>,
         /// The same for people, in the session's language.
         text: Cow<'a, str>,
+        /// A name that is free, like the one that is not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proposal: Option<Cow<'a, str>>,
         /// The refused request's nonce, if it had one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<Cow<'a, str>>,

@@ -103,7 +103,7 @@
 //!
 //! | type | fields | asks for |
 //! |---|---|---|
-//! | `login` | \[`name`\] \[`room`\] \[`history`\] | a name, in a room as `/join` takes it, with so many events of history |
+//! | `login` | \[`name`\] \[`room`\] \[`history`\] \[`previous`\] | a name, in a room as `/join` takes it, with so many events of history |
 //! | `login` | \[`name`\] `new_room` \[`topic`\] | a name, in a new private room of one's own; without `room` |
 //! | `login` | `session` \[`room`\] \[`last`\] \[`last_private`\] | a session, as below |
 //! | `say` | `text` \[`room`\] | saying it, in one line or several; a slash means nothing |
@@ -225,6 +225,18 @@
 //! does not come back by itself. What was sent and not acknowledged is sent again with its
 //! `nonce`: of the last 256 that were carried out the server knows, and only repeats the
 //! `ack`. A session ends at once with `/quit` and with WebSocket's Close 1000.
+//!
+//! Whoever has lost all but the token, like a browser whose tab was closed, and wants no
+//! more than the name, logs in by it with the token in `previous`. If the name is still
+//! kept for that session and no connection has it, the session ends as it would after
+//! its 60 s, and the new one has the name: without the whispers, the private room or the
+//! rooms owned before. A session that has a connection is never ended this way. Whoever
+//! is told `name_taken` is told a free name with it, in `proposal`.
+//!
+//! ```text
+//! → {"type":"login","name":"alice","previous":"5457fe9c94a686fb3820abb2563df2d7","nonce":"1"}
+//! ← {"type":"error","code":"name_taken","text":"이미 등록된 사용자입니다.\n쓸 수 있는 이름: alice-2","proposal":"alice-2","nonce":"1"}
+//! ```
 //!
 //! # Rooms
 //!

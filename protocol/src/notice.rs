@@ -31,7 +31,10 @@ pub enum Notice<'a> {
     /// Asks for a name; the only text without a line end.
     LoginPrompt,
     /// The name is taken.
-    NameInUse,
+    NameInUse {
+        /// One that is free and like it.
+        proposal: Option<&'a str>,
+    },
     /// The name is not a name.
     NameRefused(&'a NameError),
     /// The first line was not ended; how to end one.
@@ -376,7 +379,7 @@ impl Notice<'_> {
     /// The `code` of the JSON error that says the same; `None` where it is no error.
     pub fn code(&self) -> Option<&'static str> {
         Some(match self {
-            Notice::NameInUse => "name_taken",
+            Notice::NameInUse { .. } => "name_taken",
             Notice::NameRefused(error) => error.code(),
             Notice::CommandRefused(CommandError::Unknown { .. }) => "unknown_command",
             Notice::CommandRefused(CommandError::Usage(_)) => "usage",
@@ -442,6 +445,14 @@ impl Notice<'_> {
             | Notice::Invite(_)
             | Notice::Goodbye(_) => return None,
         })
+    }
+
+    /// A name that is free instead of the one that is not.
+    pub fn proposal(&self) -> Option<&str> {
+        match self {
+            Notice::NameInUse { proposal } => *proposal,
+            _ => None,
+        }
     }
 
     /// The words, without the last line end; several lines have LF between them.

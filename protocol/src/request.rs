@@ -33,6 +33,10 @@ pub enum Request {
         /// The token of a session to come back to.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         session: Option<String>,
+        /// The token of a session that had the name and has lost its connection: if the
+        /// name is still kept for it, it ends, and this one has the name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous: Option<String>,
         /// Coming back, the id of the last event that the client has.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         last: Option<u64>,
@@ -232,6 +236,7 @@ mod tests {
                 topic: None,
                 history: Some(20),
                 session: None,
+                previous: None,
                 last: None,
                 last_private: None,
                 nonce: None,
@@ -246,6 +251,7 @@ mod tests {
                 topic: None,
                 history: None,
                 session: Some("t".into()),
+                previous: None,
                 last: Some(41),
                 last_private: Some(3),
                 nonce: None,
@@ -260,6 +266,7 @@ mod tests {
                 topic: Some("작전".into()),
                 history: None,
                 session: None,
+                previous: None,
                 last: None,
                 last_private: None,
                 nonce: None,

@@ -74,8 +74,9 @@ impl Answer {
             Form::Text(_, line_end) => self.lines(&text, line_end),
             Form::Json => {
                 let (text, nonce) = (text.into(), nonce.map(Into::into));
+                let proposal = notice.proposal().map(Into::into);
                 self.message(&match notice.code() {
-                    Some(code) => ServerMessage::Error { code: code.into(), text, nonce },
+                    Some(code) => ServerMessage::Error { code: code.into(), text, proposal, nonce },
                     None => ServerMessage::Notice { text, nonce },
                 });
             }

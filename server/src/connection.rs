@@ -514,6 +514,7 @@ impl Connection {
         answer.message(&ServerMessage::Error {
             code: error.kind.code().into(),
             text: error.kind.to_string().into(),
+            proposal: None,
             nonce: error.nonce.map(Into::into),
         });
         self.send(answer);

@@ -38,6 +38,8 @@ struct NewLogin {
     place: Place,
     /// How much of what was said before is shown, in events.
     shown: usize,
+    /// The token of the session for which the name may still be kept.
+    previous: Option<String>,
     /// What its `ack` returns.
     nonce: Option<String>,
 }
@@ -171,7 +173,7 @@ impl Connection {
             Input::Nothing | Input::Text(_) => {
                 // Kept for the next name, if this one is refused.
                 let place = Place::of(self.destination.clone());
-                let login = NewLogin { place, shown: SHOWN_EVENTS, nonce: None };
+                let login = NewLogin { place, shown: SHOWN_EVENTS, previous: None, nonce: None };
                 self.claim(&line, login, tries_left)
             }
         }
@@ -198,6 +200,7 @@ impl Connection {
                 topic,
                 history,
                 session: None,
+                previous,
                 nonce,
                 ..
             }) => {
@@ -215,7 +218,7 @@ impl Connection {
                     }
                 };
                 let shown = history.unwrap_or(SHOWN_EVENTS);
-                let login = NewLogin { place, shown, nonce };
+                let login = NewLogin { place, shown, previous, nonce };
                 return self.claim(name.as_deref().unwrap_or_default(), login, tries_left);
             }
             Ok(Request::Command { line, nonce, .. }) => {
@@ -238,7 +241,7 @@ impl Connection {
         login: NewLogin,
         tries_left: &mut u32,
     ) -> Result<Option<Box<Entrance>>, CloseReason> {
-        let NewLogin { place, shown, nonce: request } = login;
+        let NewLogin { place, shown, previous, nonce: request } = login;
         let nonce = request.as_deref();
         let number = self.admission.number;
         if let Place::Room(wanted) = &place
@@ -263,12 +266,16 @@ impl Connection {
                 self.refuse_login(&Notice::NameBanned, nonce, tries_left)?;
                 return Ok(None);
             }
-            let session = match self.shared.users.claim(&user, token, number, now) {
-                Ok(session) => session,
-                Err(_) => {
-                    self.notice_and_prompt(&Notice::NameInUse, nonce);
-                    return Ok(None);
-                }
+            let claim = || self.shared.users.claim(&user, token.clone(), number, now);
+            let claimed = claim().or_else(|taken| {
+                let Some(previous) = &previous else { return Err(taken) };
+                self.shared.end_away(previous, &user).then(claim).unwrap_or(Err(taken))
+            });
+            let Ok(session) = claimed else {
+                let proposal = self.shared.users.free_name_like(&user);
+                let proposal = proposal.as_ref().map(UserName::as_str);
+                self.notice_and_prompt(&Notice::NameInUse { proposal }, nonce);
+                return Ok(None);
             };
             // Again: who banned it in between could not find it. And now only: whoever
             // was kicked under this name has left.

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use madang_protocol::{notice::Goodbye, text::LineEnd};
+use madang_protocol::{name::UserName, notice::Goodbye, text::LineEnd};
 
 use crate::{
     answer::Answer,
@@ -153,6 +153,14 @@ impl Shared {
         outbox.dismiss(CloseReason::Told(goodbye), &Answer::goodbye(outbox.form(), goodbye));
         let due = Due::Dismissal(Arc::downgrade(outbox));
         self.timekeeper.schedule(Instant::now() + DISMISSAL, due);
+    }
+
+    /// Ends the session of this token, which bears `name` or one like it, if it has no
+    /// connection; whether it did. It leaves like any other whose time is over.
+    pub(crate) fn end_away(&self, token: &str, name: &UserName) -> bool {
+        let Some(session) = self.users.expire_away(token, name) else { return false };
+        self.end_session(&session, session.room(), Going::Expires);
+        true
     }
 
     /// Ends a session to which nobody comes back: it leaves `room`, its rooms get

@@ -28,6 +28,9 @@ use crate::{
     sync::{Condvar, Mutex},
 };
 
+/// The highest number in a name that is proposed.
+const MOST_PROPOSED: u32 = 20;
+
 /// The sessions, and the names in use.
 pub(crate) struct UserManager {
     limits: AwayLimits,
@@ -149,6 +152,18 @@ impl UserManager {
                 return session;
             }
         }
+    }
+
+    /// A free name that is like one in use: `철수-2`. None if many of them are taken.
+    pub(crate) fn free_name_like(&self, name: &UserName) -> Option<UserName> {
+        let text = name.as_str();
+        let stem = match text.rsplit_once('-') {
+            Some((stem, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => stem,
+            _ => text,
+        };
+        (2..=MOST_PROPOSED)
+            .filter_map(|number| shortened(stem, &format!("-{number}")))
+            .find(|name| !name.keys().iter().any(|key| self.table.lock().names.contains_key(key)))
     }
 
     /// How many sessions there are.
@@ -310,6 +325,27 @@ impl UserManager {
         expires
     }
 
+    /// Nobody comes back to the session of this token from now on, if it bears `name`, or
+    /// one that could be mistaken for it, and no connection has it or waits for it.
+    /// Returns it, for its leaving to be posted.
+    pub(crate) fn expire_away(&self, token: &str, name: &UserName) -> Option<Arc<Session>> {
+        let keys = name.keys();
+        let mut table = self.table.lock();
+        let session = table.tokens.get(token).cloned()?;
+        let is_its = |key| table.names.get(key).is_some_and(|it| it.number == session.number);
+        if !keys.iter().any(is_its) {
+            return None;
+        }
+        let entry = table.sessions.get_mut(&session.number)?;
+        if !matches!(entry.holder, Holder::Nobody(_)) || entry.waiting > 0 {
+            return None;
+        }
+        entry.holder = Holder::Ending;
+        let address = entry.away_from.take();
+        table.count_back(address);
+        Some(session)
+    }
+
     /// Nobody comes back to a session from now on, which its connection ends; false if
     /// another one holds it.
     pub(crate) fn close(&self, session: &Session, connection: u64) -> bool {
@@ -401,6 +437,14 @@ impl Table {
         self.sessions.insert(session.number, entry);
         Some(session)
     }
+}
+
+/// As much of `stem` as is a name with `end` behind it.
+fn shortened(stem: &str, end: &str) -> Option<UserName> {
+    let shorter = stem.char_indices().rev().map(|(at, _)| &stem[..at]);
+    std::iter::once(stem)
+        .chain(shorter)
+        .find_map(|stem| UserName::parse(&format!("{stem}{end}")).ok())
 }
 
 #[cfg(all(test, not(feature = "shuttle")))]
@@ -553,6 +597,44 @@ mod tests {
         let since = users.let_go(&alice, 9, None).expect("it was held");
         assert!(users.expire(&alice, since));
         assert!(!take("alice"));
+        assert!(is_taken(&users, "alice"), "until it has left its room");
+        users.end(&alice);
+        assert!(!is_taken(&users, "alice"));
+    }
+
+    #[test]
+    fn a_name_like_one_in_use_is_free() {
+        let users = users();
+        #[track_caller]
+        fn check(users: &UserManager, taken: &str, expected: &str) {
+            claim(users, taken);
+            let free = users.free_name_like(&name(taken)).expect("there are more");
+            assert_eq!(free.as_str(), expected);
+        }
+        check(&users, "철수", "철수-2");
+        check(&users, "철수-2", "철수-3");
+        check(&users, "alice", "alice-2");
+        check(&users, "x-y", "x-y-2");
+        // Twenty-four columns are the most.
+        check(&users, "일이삼사오육칠팔구십일이", "일이삼사오육칠팔구십일-2");
+        for number in 2..=MOST_PROPOSED {
+            claim(&users, &format!("bob-{number}"));
+        }
+        assert_eq!(users.free_name_like(&name("bob")), None);
+    }
+
+    #[test]
+    fn only_a_session_without_a_connection_gives_way_to_its_name() {
+        let users = users();
+        let alice = claim(&users, "alice");
+        claim(&users, "bob");
+        let gives_way = |token: &str, text| users.expire_away(token, &name(text)).is_some();
+        assert!(!gives_way("alice", "alice"), "a connection has it");
+        users.let_go(&alice, 1, None).expect("it was held");
+        assert!(!gives_way("bob", "alice") && !gives_way("nobody", "alice"));
+        assert!(!gives_way("alice", "carol"), "another name");
+        assert!(gives_way("alice", "aIice"));
+        assert!(users.take_over("alice", 9, PATIENCE, |_| {}).is_err(), "it ends");
         assert!(is_taken(&users, "alice"), "until it has left its room");
         users.end(&alice);
         assert!(!is_taken(&users, "alice"));

@@ -435,3 +435,68 @@ fn who_was_kicked_from_the_lobby_meanwhile_is_sent_away() {
     alice.expect_next("-- 운영자가 [bob]님을 다시 들어올 수 있게 했습니다 --\n");
     server.login("bob");
 }
+
+#[test]
+fn whoever_was_here_a_moment_ago_has_its_name_again_and_no_more() {
+    let server = TestServer::start(|_| {});
+    let mut alice = Member::login(&server, "alice");
+    let (mark, key) = alice.make_room();
+    let mut bob = server.connect();
+    bob.login_to(&format!("#{key}"), "bob");
+    let (token, _) = alice.cut(&server);
+    bob.send("/msg alice 비밀\n").expect("alice");
+
+    // By anything but the session's token, and under another name, nothing is had.
+    let login = |name: &str, previous: &str| {
+        let mut client = server.connect();
+        client.become_json();
+        client.send_json(json!({"type": "login", "name": name, "previous": previous}));
+        client
+    };
+    login("alice", &token.replace(|c| c != '0', "0")).expect_error("name_taken", None);
+    login("bob", &token).expect_error("name_taken", None);
+
+    let mut alice = login("Alice", &token);
+    let welcome = alice.expect_message("welcome");
+    assert_eq!(
+        (&welcome["user"], &welcome["room"], &welcome["resumed"]),
+        (&json!("Alice"), &json!("lobby"), &json!(false))
+    );
+    assert_ne!(welcome["session"], json!(token));
+    bob.expect("[alice]님이 퇴장했습니다.\n");
+    bob.expect("[bob]님이 방장이 되었습니다");
+    alice.expect_message("joined");
+    alice.send_json(json!({"type": "say", "text": "새로 왔어요"}));
+    alice.expect_said("Alice", "새로 왔어요");
+
+    // What was whispered before is not hers, and the old token opens nothing.
+    present(&server, &token, &mark, 0, 0).expect_error("session_unknown", None);
+    // Whoever has a connection keeps its name.
+    let token = welcome["session"].as_str().expect("a token");
+    login("alice", token).expect_error("name_taken", None);
+    alice.send_json(json!({"type": "say", "text": "아직 여기"}));
+    alice.expect_said("Alice", "아직 여기");
+}
+
+#[test]
+fn a_name_in_use_is_refused_with_one_that_is_free() {
+    let server = TestServer::start(|_| {});
+    let _here = server.login("철수");
+    let mut other = server.connect();
+    other.expect("로그인ID:");
+    other
+        .send("철수\n")
+        .expect_next("이미 등록된 사용자입니다.\n쓸 수 있는 이름: 철수-2\n로그인ID:");
+    other.send("/lang en\n철수\n").expect("This one is free: 철수-2\nLogin ID:");
+    other.send("철수-2\n").expect_joined("철수-2");
+    let mut json = server.connect();
+    json.become_json();
+    json.send_json(json!({"type": "login", "name": "철수", "nonce": "1"}));
+    let error = json.expect_message("error");
+    assert_eq!((&error["code"], &error["proposal"]), (&json!("name_taken"), &json!("철수-3")));
+    json.send_json(json!({"type": "login", "name": "영희"}));
+    json.expect_message("welcome");
+    json.expect_message("joined");
+    json.send_json(json!({"type": "command", "line": "/nick 철수-2"}));
+    assert_eq!(json.expect_message("error")["proposal"], "철수-3");
+}

@@ -257,9 +257,12 @@ fn nick_changes_a_name_for_all_and_frees_the_old_one() {
         bob.expect_next("[앨리스] 나야\n");
         let _new = server.login_when_free("alice");
         alice.expect_joined("alice");
-        let in_use = say("이미 등록된 사용자입니다.", "That name is already in use.");
-        for name in ["bob", "B0B", "ALICE"] {
-            check(&mut alice, &format!("/이름 {name}"), in_use);
+        for (name, free) in [("bob", "bob-2"), ("B0B", "B0B-2"), ("ALICE", "ALICE-2")] {
+            let in_use = say(
+                "이미 등록된 사용자입니다.\n쓸 수 있는 이름: ",
+                "That name is already in use.\nThis one is free: ",
+            );
+            check(&mut alice, &format!("/이름 {name}"), &format!("{in_use}{free}"));
         }
         check(&mut alice, "/nick 앨리스", say("이미 그 이름입니다.", "That is your name already."));
         check(

@@ -81,7 +81,7 @@ fn a_conversation_goes_as_in_the_seed() {
 
         let mut bob = server.connect();
         bob.expect(prompt);
-        bob.send("alice\n").expect_next(format!("{}{prompt}", words.name_in_use));
+        bob.send("alice\n").expect_next(words.name_in_use).expect(prompt);
         bob.send("홍길동\n").expect_next(format!("[홍길동]{joined}"));
         alice.expect_next(format!("[홍길동]{joined}"));
 
@@ -198,7 +198,7 @@ fn lang_at_the_prompt_changes_it_for_oneself_alone() {
     bob.send("/lang en\n").expect_next("The server now speaks English to you.\nLogin ID:");
     bob.send("/lang ko\n").expect_next("이제 한국어로 안내합니다.\n로그인ID:");
     bob.send("/lang en\n").expect("Login ID:");
-    bob.send("alice\n").expect_next("That name is already in use.\nLogin ID:");
+    bob.send("alice\n").expect_next("That name is already in use.\n").expect("Login ID:");
     bob.send("\n").expect_next("[guest-1] joined.\n");
     alice.expect_next("[guest-1]님이 입장했습니다.\n");
 }

@@ -199,7 +199,7 @@ fn a_packet_peer_may_try_another_name_at_the_prompt() {
     let _alice = server.login("alice");
     let mut client = server.connect();
     client.expect("로그인ID:");
-    client.send("alice").expect_next("이미 등록된 사용자입니다.\n로그인ID:");
+    client.send("alice").expect_next("이미 등록된 사용자입니다.\n").expect("로그인ID:");
     client.send("홍길동").expect_next("[홍길동]님이 입장했습니다.\n");
 }
 

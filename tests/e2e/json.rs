@@ -110,7 +110,8 @@ fn a_refused_name_is_an_error_and_the_next_may_be_good() {
     let _alice = server.login("alice");
     let mut client = json_client(&server);
     client.send_json(json!({"type": "login", "name": "ALICE", "nonce": "1"}));
-    assert_eq!(client.expect_error("name_taken", Some("1")), "이미 등록된 사용자입니다.");
+    let text = client.expect_error("name_taken", Some("1"));
+    assert_eq!(text, "이미 등록된 사용자입니다.\n쓸 수 있는 이름: ALICE-2");
     client.send_json(json!({"type": "login", "name": "a b"}));
     assert!(client.expect_error("name_invalid", None).contains("a_b"));
     client.send_json(json!({"type": "login", "name": "admin", "nonce": "3"}));

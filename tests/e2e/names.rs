@@ -4,7 +4,7 @@ use std::sync::Barrier;
 
 use madang_tests::{TestClient, TestServer};
 
-const IN_USE: &str = "이미 등록된 사용자입니다.\n로그인ID:";
+const IN_USE: &str = "이미 등록된 사용자입니다.\n";
 
 #[test]
 fn good_names_are_shown_as_written() {
@@ -28,7 +28,7 @@ fn hangul_composed_and_decomposed_is_one_name() {
         one.send(format!("{first}\n")).expect_next("[한글]님이 입장했습니다.\n");
         let mut two = server.connect();
         two.expect("로그인ID:");
-        two.send(format!("{second}\n")).expect_next(IN_USE);
+        two.send(format!("{second}\n")).expect_next(IN_USE).expect("로그인ID:");
     }
 }
 
@@ -48,7 +48,7 @@ fn names_that_look_or_read_the_same_are_in_use() {
         "bob",
         "B\u{43e}b",
     ] {
-        client.send(format!("{name}\n")).expect_next(IN_USE);
+        client.send(format!("{name}\n")).expect_next(IN_USE).expect("로그인ID:");
     }
     // On Hangul what looks alike is not the same.
     client.send("구까\n").expect_next("[구까]님이 입장했습니다.\n");
@@ -109,7 +109,7 @@ fn five_wrong_names_close_and_a_name_in_use_is_no_wrong_one() {
     client.expect("로그인ID:");
     for _ in 0..4 {
         for _ in 0..3 {
-            client.send("alice\n").expect_next(IN_USE);
+            client.send("alice\n").expect_next(IN_USE).expect("로그인ID:");
         }
         client.send("a b\n").expect("로그인ID:");
     }
@@ -162,7 +162,7 @@ fn of_a_hundred_who_want_one_name_one_gets_it() {
             "[홍길동]님이 입장했습니다." => winners += 1,
             line => {
                 assert_eq!(line, "이미 등록된 사용자입니다.");
-                client.expect_next("로그인ID:");
+                client.expect("\n로그인ID:");
             }
         }
     }

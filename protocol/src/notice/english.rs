@@ -14,7 +14,11 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             format!("Madang/{PROTOCOL_VERSION} {version} · help: /help · 한국어: /lang ko")
         }
         Notice::LoginPrompt => "Login ID:".into(),
-        Notice::NameInUse => "That name is already in use.".into(),
+        Notice::NameInUse { proposal: None } => "That name is already in use.".into(),
+        // In a line of its own: programs know the first one by heart.
+        Notice::NameInUse { proposal: Some(name) } => {
+            format!("That name is already in use.\nThis one is free: {name}")
+        }
         Notice::NameRefused(error) => error.message_en(),
         Notice::PressEnter => "Type a name and press Enter.".into(),
         Notice::Help(role) => help(*role, Lang::En),

@@ -14,7 +14,11 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             "Madang/{PROTOCOL_VERSION} {version} (마당) · 도움말: /help · English: /lang en"
         ),
         Notice::LoginPrompt => "로그인ID:".into(),
-        Notice::NameInUse => "이미 등록된 사용자입니다.".into(),
+        Notice::NameInUse { proposal: None } => "이미 등록된 사용자입니다.".into(),
+        // In a line of its own: programs know the first one by heart.
+        Notice::NameInUse { proposal: Some(name) } => {
+            format!("이미 등록된 사용자입니다.\n쓸 수 있는 이름: {name}")
+        }
         Notice::NameRefused(error) => error.message_ko(),
         Notice::PressEnter => "이름을 입력하고 Enter 키를 누르세요.".into(),
         Notice::Help(role) => help(*role, Lang::Ko),

@@ -112,7 +112,9 @@ impl Connection {
             return self.notice(&Notice::NameBanned, nonce);
         }
         if self.shared.users.claim_another(session, name).is_err() {
-            return self.notice(&Notice::NameInUse, nonce);
+            let proposal = self.shared.users.free_name_like(name);
+            let proposal = proposal.as_ref().map(UserName::as_str);
+            return self.notice(&Notice::NameInUse { proposal }, nonce);
         }
         // Again: who banned it in between could not find it.
         if self.shared.bans.bans_name(name) {
