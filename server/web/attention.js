@@ -1,9 +1,8 @@
 // How a page that nobody looks at asks to be looked at: the number of unread messages
 // in its title, and notifications where they are allowed.
 
+import { choices } from "./memory.js";
 import { word } from "./words.js";
-
-const CHOICE = "madang.notify";
 
 export class Attention {
   #unread = 0;
@@ -20,12 +19,12 @@ export class Attention {
   }
 
   get on() {
-    return this.possible && Notification.permission === "granted" && localStorage.getItem(CHOICE) === "on";
+    return this.possible && Notification.permission === "granted" && choices.notify === "on";
   }
 
   async toggle() {
-    if (this.on) localStorage.setItem(CHOICE, "off");
-    else if ((await Notification.requestPermission()) === "granted") localStorage.setItem(CHOICE, "on");
+    if (this.on) choices.notify = "off";
+    else if ((await Notification.requestPermission()) === "granted") choices.notify = "on";
   }
 
   /** Where one is. */

@@ -1,6 +1,8 @@
 // Commands that begin with a slash: which there are, as the server tells it, and what
 // may complete a line. What a command does is the server's business.
 
+import { sanitize, trimStart, withoutInvisible } from "./visible.js";
+
 /** Rows of `{name, alias, arguments, ko, en}`; filled once they have come. */
 let table = [];
 
@@ -20,26 +22,51 @@ export function setCommands(rows) {
 }
 
 /**
- * What a text that was typed asks for: words for the room, or a command. A text of
- * several lines is one only if it begins with the name of one: a pasted comment is not.
+ * What was typed asks for: `{command}`, `{say}` for the room, or `{}` if nothing of it
+ * can be seen. Whatever is invisible before a slash makes a command no less of one.
  */
-export function read(text) {
-  if (!text.startsWith("/")) return { say: text };
-  const isOneLine = !text.includes("\n");
-  if (text.startsWith("//")) return { say: isOneLine ? text.slice(1) : text };
-  return isOneLine || find(text.split(/\s/u)[0]) ? { command: text } : { say: text };
+export function read(typed) {
+  const text = sanitize(typed);
+  const seen = trimStart(text);
+  if (seen === "") return {};
+  const before = text.slice(0, text.length - seen.length);
+  if (!seen.startsWith("/")) return { say: text };
+  const rest = seen.slice(1);
+  if (rest.startsWith("/")) {
+    const isEscape = rest.length > 1 && withoutInvisible(rest[1]) !== "";
+    return { say: isEscape ? before + rest : text };
+  }
+  // What takes no place hides no command either: a slash, U+200B and a word.
+  const isCommand = !/^\p{White_Space}/u.test(rest) && /^[\p{Alphabetic}\p{N}]/u.test(trimStart(rest));
+  if (isCommand) return { command: seen.trimEnd() };
+  return { say: text };
+}
+
+/** What to type so that `text` is said; null if nothing does. */
+export function typedFor(text) {
+  const seen = trimStart(text);
+  const escaped = `${text.slice(0, text.length - seen.length)}/${seen}`;
+  return [text, escaped].find((typed) => read(typed).say === text) ?? null;
 }
 
 /** Whom a whisper goes to, and what it says: `null` if the line is none. */
 export function whisperOf(line) {
-  const match = /^\/(\S+)\s+(\S+)\s+([^]*)$/u.exec(line);
-  return match && is(`/${match[1]}`, "/msg") ? { to: match[2], text: match[3] } : null;
+  const { word, argument } = split(line);
+  if (find(word)?.name !== "/msg" && word !== "/msg") return null;
+  const match = /^(\S+)\s+([^]*)$/u.exec(argument);
+  return match && { to: match[1].replace(/^[@[]+|[\]:,]+$/gu, ""), text: match[2] };
 }
 
-/** Whether a word is that command, by whichever name. */
-export function is(word, name) {
-  const folded = word.toLowerCase();
-  return folded === name || find(folded)?.name === name;
+/** Whether a line gives that command, by whichever name. */
+export function is(line, name) {
+  const { word } = split(line);
+  return word === name || find(word)?.name === name;
+}
+
+/** A command's word as it is compared, and its argument. */
+export function split(line) {
+  const [, word, argument = ""] = /^(\S*)(?:\s([^]*))?$/u.exec(trimStart(line));
+  return { word: withoutInvisible(word).normalize("NFC").toLowerCase(), argument: argument.trim() };
 }
 
 /** What could stand where the cursor is: a command, or after some words a name. */
@@ -72,8 +99,7 @@ export function completions(before, members, lang) {
 }
 
 function find(word) {
-  const folded = word.toLowerCase();
-  return table.find(({ name, alias }) => name === folded || alias === folded);
+  return table.find(({ name, alias }) => name === word || alias === word);
 }
 
 function nameIn(row, typed, lang) {

@@ -1,7 +1,7 @@
 // The field for what one wants to say: sends with Enter, grows with its text, completes
 // commands and names, and never sends a syllable that is still being composed.
 
-import { completions } from "./commands.js";
+import { completions, read, typedFor } from "./commands.js";
 import { byId, element } from "./dom.js";
 import { lang, word } from "./words.js";
 
@@ -20,6 +20,12 @@ export class Composer {
   #sendWhenComposed = false;
   #earlier = [];
   #at = 0;
+  /** What comes back as soon as no syllable is being composed. */
+  #returned = [];
+  /** How much of the field came back unsent. */
+  #backLength = 0;
+  /** What to say before the draft is sent where it was not meant for. */
+  #held = null;
   /** Whom what is written is whispered to, if it is. */
   whisperTo = null;
 
@@ -35,6 +41,8 @@ export class Composer {
     field.addEventListener("compositionstart", () => { this.#composing = true; });
     field.addEventListener("compositionend", () => {
       this.#composing = false;
+      // What came back meanwhile waits until the syllable stands.
+      for (const text of this.#returned.splice(0)) setTimeout(() => this.giveBack(text));
       if (!this.#sendWhenComposed) return;
       this.#sendWhenComposed = false;
       // The last syllable is in the field only after this event.
@@ -56,6 +64,48 @@ export class Composer {
     this.#field.setRangeText(text, this.#field.selectionStart, this.#field.selectionEnd, "end");
     this.#field.focus();
     this.#changed();
+  }
+
+  /**
+   * Puts words that were not sent before what is being typed, behind those that came
+   * back before them. False if that can't be: a whisper or a command is being typed.
+   */
+  giveBack(text) {
+    const draft = this.#field.value;
+    const typed = this.#backLength > 0 ? text : typedFor(text);
+    if (typed === null || this.whisperTo !== null || read(draft).command !== undefined) return false;
+    if (this.#composing) {
+      this.#returned.push(text);
+      return true;
+    }
+    const [back, rest] = [draft.slice(0, this.#backLength), draft.slice(this.#backLength).replace(/^\n/u, "")];
+    const { selectionEnd } = this.#field;
+    const head = [back, typed].filter(Boolean).join("\n");
+    this.#field.value = [head, rest].filter(Boolean).join("\n");
+    const cursor = selectionEnd + this.#field.value.length - draft.length;
+    this.#field.setSelectionRange(cursor, cursor);
+    this.#changed();
+    this.#backLength = head.length;
+    return true;
+  }
+
+  /** Puts a line in the field instead of what stands there, which the up arrow brings back. */
+  retype(line) {
+    if (this.#field.value.trim()) this.#remember(this.#field.value);
+    this.whisper(null);
+    this.#field.value = line;
+    this.#field.focus();
+    this.#changed();
+  }
+
+  /** What stands in the field was written elsewhere: `warning` is said before it is sent. */
+  hold(warning) {
+    this.#held = this.#field.value.trim() ? warning : null;
+  }
+
+  /** Whether anything can be said. */
+  turn(isOn) {
+    this.#form.hidden = !isOn;
   }
 
   /** Whispers to somebody from now on, or to nobody. */
@@ -86,15 +136,21 @@ export class Composer {
     }
     const text = this.#field.value.replace(/\s+$/u, "");
     if (!text.trim()) return;
-    const wrong = this.#onSend(text, this.whisperTo);
+    if (this.#form.hidden) return;
+    const wrong = this.#held ?? this.#onSend(text, this.whisperTo);
+    this.#held = null;
     this.refuse(wrong ?? "");
     if (wrong) return;
-    if (this.#earlier.at(-1) !== text) this.#earlier.push(text);
-    this.#earlier = this.#earlier.slice(-REMEMBERED);
-    this.#at = this.#earlier.length;
+    this.#remember(text);
     this.#field.value = "";
     this.#changed();
     this.#field.focus();
+  }
+
+  #remember(text) {
+    if (this.#earlier.at(-1) !== text) this.#earlier.push(text);
+    this.#earlier = this.#earlier.slice(-REMEMBERED);
+    this.#at = this.#earlier.length;
   }
 
   #key(event) {
@@ -144,6 +200,8 @@ export class Composer {
     this.#grow();
     this.refuse("");
     const { value, selectionStart, selectionEnd } = this.#field;
+    this.#backLength = 0;
+    if (value === "") this.#held = null;
     const before = selectionStart === selectionEnd ? value.slice(0, selectionStart) : "";
     const isMany = value.includes("\n");
     this.#offer(isMany && value.startsWith("/") ? [] : completions(before, this.#state.members, lang()));

@@ -2,6 +2,8 @@
 // lives, and sees to it that what was asked is asked once. What the messages mean is
 // the business of others.
 
+import { wellFormed } from "./visible.js";
+
 /** The first pause before it is tried again; each is twice the one before. */
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
@@ -18,8 +20,24 @@ const OPENING_MS = 10_000;
 /** The subprotocol in which each message is a JSON object. */
 export const SUBPROTOCOL = "madang.json.v1";
 
+/** After these words of the server, the page does not come back by itself. */
+const FINAL = ["replaced", "quit", "banned", "kicked"];
+
 /** The close code of a connection whose session another one has taken over. */
 export const REPLACED = 4001;
+
+/** The close code of a connection that was sent too much at once (RFC 6455 section 7.4.1). */
+const TOO_BIG = 1009;
+
+/** A request as it is sent. */
+export function encode(request) {
+  return JSON.stringify(request, (_, value) => (typeof value === "string" ? wellFormed(value) : value));
+}
+
+/** How many bytes a request takes on its way, with the longest nonce there is. */
+export function encodedBytes(request) {
+  return new TextEncoder().encode(encode({ ...request, nonce: "0".repeat(32) })).length;
+}
 
 /** The pause before the attempt after `failures` of them, with `random` in [0, 1). */
 export function pause(failures, random) {
@@ -54,7 +72,8 @@ export class Connection {
 
   /**
    * `handlers`: `open` (say who you are), `message`, `answer` (a request and what
-   * became of it), `change` (of `status`), `stop` (why it is not opened again).
+   * became of it), `change` (of `status`), `stop` (why it is not opened again),
+   * `unsendable` (requests that the server has closed the connection over).
    */
   constructor(url, handlers, Socket = globalThis.WebSocket) {
     this.#url = url;
@@ -65,6 +84,10 @@ export class Connection {
     /** `closed`, `opening`, `open` or `waiting`. */
     this.status = "closed";
     this.everOpened = false;
+    /** When the last connection ended; null while there is one. */
+    this.endedAt = null;
+    /** Why the server ended the last connection, if it said so. */
+    this.lastBye = null;
   }
 
   get failures() {
@@ -85,6 +108,11 @@ export class Connection {
     this.#become("closed");
   }
 
+  /** Takes back all that was said and has no answer. */
+  withdrawAll() {
+    return this.#withdraw(() => true);
+  }
+
   /** What was said and has no answer yet, in its order. */
   unanswered() {
     return [...this.#waiting.values()].filter((request) => request.keep);
@@ -98,27 +126,36 @@ export class Connection {
     return nonce;
   }
 
-  /** Sends a request when that is possible, again if its answer was lost. */
-  submit(request, purpose) {
+  /**
+   * Sends a request when that is possible, again if its answer was lost; `place` is the
+   * room for which it was written.
+   */
+  submit(request, purpose, place) {
     const nonce = this.#nonce();
-    const waiting = { nonce, request, purpose, keep: true, sent: false };
+    const waiting = { nonce, request, purpose, place, keep: true, sent: false };
     this.#waiting.set(nonce, waiting);
     if (this.#ready) this.#sendWaiting(waiting);
     return waiting;
   }
 
-  /** Takes back what waits. */
-  withdraw(nonce) {
-    this.#waiting.delete(nonce);
-  }
-
-  /** The server knows who this is: what waits may go, and what has no answer again. */
-  ready() {
+  /**
+   * The server knows who this is: what waits may go, and what has no answer again, as
+   * far as `mayGo` lets it. The rest is taken back.
+   */
+  ready(mayGo = () => true) {
+    const rest = this.#withdraw((waiting) => !mayGo(waiting));
     this.#ready = true;
     this.#failures = 0;
     for (const waiting of this.#waiting.values()) {
       if (waiting.keep) this.#sendWaiting(waiting);
     }
+    return rest;
+  }
+
+  #withdraw(isWithdrawn) {
+    const withdrawn = this.unanswered().filter(isWithdrawn);
+    for (const { nonce } of withdrawn) this.#waiting.delete(nonce);
+    return withdrawn;
   }
 
   /** Something may have happened to the network, or to this page: finds out. */
@@ -152,6 +189,7 @@ export class Connection {
     socket.onopen = () => {
       clearTimeout(this.#deadline);
       this.everOpened = true;
+      this.endedAt = null;
       this.#become("open");
       this.handlers.open();
     };
@@ -183,15 +221,19 @@ export class Connection {
   #lost(code) {
     const { bye } = this;
     this.bye = undefined;
+    this.lastBye = bye?.reason ?? null;
+    this.endedAt ??= Date.now();
     this.#drop();
     if (this.#stopped) return;
-    const final = code === REPLACED ? "replaced" : ["replaced", "quit", "banned", "kicked"].find((it) => it === bye?.reason);
+    const final = code === REPLACED ? "replaced" : FINAL.find((it) => it === bye?.reason);
     if (final) {
       this.#stopped = true;
       this.#become("closed");
       this.handlers.stop(final, bye?.seconds);
       return;
     }
+    // Sent again, it would end every connection.
+    if (code === TOO_BIG) this.handlers.unsendable(this.#withdraw(({ sent }) => sent));
     this.#become("waiting");
     const wait = pause(this.#failures, Math.random());
     this.#failures += 1;
@@ -224,7 +266,7 @@ export class Connection {
   }
 
   #send(message) {
-    if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(message));
+    if (this.#socket?.readyState === 1) this.#socket.send(encode(message));
   }
 
   #become(status) {

@@ -1,23 +1,20 @@
 // The way in: a name, and where to. Nothing is sent before a button is pressed.
 
 import { byId } from "./dom.js";
+import { isBroken, keyIn } from "./keys.js";
 import { choices } from "./memory.js";
 import { guestName } from "./names.js";
 import { lang, word } from "./words.js";
-
-/** The key of a private room in a link's fragment; null if there is none. */
-export function keyIn(fragment) {
-  const key = fragment.replace(/^#/u, "");
-  return /^[0-9a-z](-?[0-9a-z]){25}$/iu.test(key) ? key : null;
-}
 
 export class Entry {
   #field = byId("name");
   #error = byId("entry-error");
   #proposed = null;
   #onEnter;
+  /** What is chosen by going on with a name that this browser had. */
+  #taken = null;
 
-  /** `onEnter` takes `{name, isProposed, place, make}`. */
+  /** `onEnter` takes `{name, isProposed, place, make}`, or what `askToGoOn` was given. */
   constructor(onEnter) {
     this.#onEnter = onEnter;
     byId("entry-form").addEventListener("submit", (event) => {
@@ -30,6 +27,34 @@ export class Entry {
       this.refuse("");
       this.#field.focus();
     });
+    byId("leave-link").addEventListener("click", () => {
+      location.hash = "";
+      this.refuse("");
+    });
+    byId("go-on").addEventListener("click", () => {
+      this.#showWays(true);
+      this.busy(true);
+      this.#onEnter(this.#taken);
+    });
+    byId("other-name").addEventListener("click", () => {
+      this.#showWays(true);
+      this.#field.value = "";
+      this.#field.focus();
+    });
+    this.#field.addEventListener("input", () => this.#showWays(true));
+  }
+
+  /** The name was this browser's a moment ago: `choice` goes on with it, or another is chosen. */
+  askToGoOn(choice) {
+    this.busy(false);
+    this.#taken = choice;
+    this.#showWays(false);
+    byId("go-on").focus();
+  }
+
+  #showWays(areShown) {
+    byId("entry-ways").hidden = !areShown || isBroken(location.hash);
+    byId("entry-taken").hidden = areShown;
   }
 
   show() {
@@ -49,7 +74,12 @@ export class Entry {
   /** The words that depend on the link by which one came. */
   relabel() {
     const isInvited = keyIn(location.hash) !== null;
-    byId("entry-tagline").textContent = word(isInvited ? "invited" : "tagline");
+    const leadsNowhere = isBroken(location.hash);
+    const tagline = leadsNowhere ? "brokenLink" : isInvited ? "invited" : "tagline";
+    byId("entry-tagline").textContent = word(tagline);
+    byId("entry-tagline").classList.toggle("wrong", leadsNowhere);
+    byId("leave-link").hidden = !leadsNowhere;
+    this.#showWays(true);
     byId("enter").textContent = word(isInvited ? "enterInvited" : "enterLobby");
     byId("enter-private").hidden = isInvited;
     if (this.#proposed !== null && this.#field.value === this.#proposed) this.#propose();
@@ -61,10 +91,11 @@ export class Entry {
     byId("entry-form").setAttribute("aria-busy", String(isBusy));
   }
 
-  /** Says what is wrong, and lets it be tried again. */
-  refuse(text) {
+  /** Says what is wrong, and lets it be tried again, perhaps with a name that is free. */
+  refuse(text, proposal = null) {
     this.busy(false);
     this.#error.textContent = text;
+    if (proposal) this.#field.value = proposal;
     if (text) {
       this.#field.focus();
       this.#field.select();
@@ -81,6 +112,7 @@ export class Entry {
   }
 
   #enter(make) {
+    if (isBroken(location.hash)) return;
     const name = this.#field.value.trim();
     if (!name) this.#propose();
     const isProposed = this.#field.value === this.#proposed;

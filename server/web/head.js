@@ -38,6 +38,10 @@ export class Head {
     setText("wall-count", people);
     setText("wall-title", title);
     this.#composer.prompt(word("say", title));
+    const { user, room, removed } = state;
+    this.#composer.turn(room !== null || user === null);
+    byId("removed").hidden = room !== null || user === null;
+    if (removed) setText("removed-text", whyRemoved(removed));
     this.drawStatus();
   }
 
@@ -60,14 +64,20 @@ export class Head {
   }
 
   #status() {
-    const { user, room } = this.#state;
+    const { user } = this.#state;
     const { status, failures } = this.#connection;
     if (user === null || status === "closed") return "";
-    if (status === "open") return room === null ? word("removed") : "";
+    if (status === "open") return "";
     const unsent = this.#connection.unanswered().length;
     const parts = [word(failures > 3 ? "unreachable" : "reconnecting"), unsent > 0 && word("unsent", unsent)];
     return parts.filter(Boolean).join(" · ");
   }
+}
+
+function whyRemoved({ type, by }) {
+  const who = by ?? word("operator");
+  if (type === "kicked") return word("kickedYou", who);
+  return type === "ended" ? word("endedEvent", who) : word("roomGone");
 }
 
 function setText(id, text) {

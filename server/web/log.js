@@ -23,7 +23,7 @@ const AT_END = 48;
 
 export class Log {
   #state;
-  #onPerson;
+  #act;
   #askOlder;
   #box = byId("log");
   #rows = byId("rows");
@@ -42,10 +42,10 @@ export class Log {
   #cancel = null;
   #asked = false;
 
-  /** `askOlder` asks the server for what was before, and answers with a promise. */
-  constructor(state, onPerson, askOlder) {
+  /** `act` has `person(name)` and `retype(entry)`; `askOlder` asks the server for what was before, and answers with a promise. */
+  constructor(state, act, askOlder) {
     this.#state = state;
-    this.#onPerson = onPerson;
+    this.#act = act;
     this.#askOlder = askOlder;
     this.#box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#latest.addEventListener("click", () => this.toEnd());
@@ -141,7 +141,7 @@ export class Log {
       const form = `${entry.version} ${follows.newDay} ${follows.goesOn}`;
       let drawn = this.#shown.get(entry.key);
       if (drawn?.form !== form) {
-        const made = row(entry, follows, user, this.#onPerson);
+        const made = row(entry, follows, user, this.#act);
         if (drawn?.element === place) place = place.nextSibling;
         drawn?.element.remove();
         drawn = { form, element: made };

@@ -1,14 +1,17 @@
 // Who this is, and where to: asks for a name, or for the session of before, and finds
 // another way when that is refused.
 
-import { keyIn } from "./entry.js";
-import { choices, forget, remember } from "./memory.js";
+import { keyIn } from "./keys.js";
+import { away, choices, forget, remember } from "./memory.js";
 import { guestName } from "./names.js";
 import { isPrivate } from "./state.js";
 import { lang } from "./words.js";
 
 /** How many events a newcomer asks for. */
 const HISTORY = 60;
+
+/** Why who was in a room is in the lobby now. */
+const NO_WAY_IN = ["no_such_room", "room_locked", "room_full", "kicked"];
 
 /** How many other names are tried for who did not choose one. */
 const NAME_TRIES = 4;
@@ -18,14 +21,15 @@ export class Login {
   #memory;
   #connection;
   #handlers;
-  /** What was chosen on the way in: `{name, isProposed, place, make, tries}`. */
+  /** What was chosen on the way in: `{name, isProposed, place, make, previous, tries}`. */
   #wanted = null;
-  /** The last event that was here before the session was lost. */
-  #lastBefore = 0;
+  /** The last event that was here before the session was lost; null if it was not. */
+  #lastBefore = null;
 
   /**
-   * `memory` is what was known before a reload. `handlers`: `done` (whether somebody is
-   * new) and `refused` (with words for people).
+   * `memory` is what was known before a reload. `handlers`: `done` (`isNew`, and
+   * `lastBefore` if a new session follows one that was lost), `refused` (with words for
+   * people), and `taken` (the name was this browser's a moment ago).
    */
   constructor(state, memory, connection, handlers) {
     this.#state = state;
@@ -46,8 +50,8 @@ export class Login {
       const place = room === null ? {} : { room, last: lastId };
       this.#ask({ session, ...place, last_private: lastPrivate });
     } else {
-      const { name, make, place } = this.#wanted;
-      this.#ask({ name, ...(make ? { new_room: true } : { room: place }), history: HISTORY });
+      const { name, make, place, previous } = this.#wanted;
+      this.#ask({ name, ...(previous && { previous }), ...(make ? { new_room: true } : { room: place }), history: HISTORY });
     }
   }
 
@@ -66,30 +70,19 @@ export class Login {
     const { name, isProposed } = this.#wanted ?? {};
     this.#wanted = null;
     if (isNew && !isProposed) choices.name = name;
-    if (this.#lastBefore > 0) this.#withdrawSaid();
     remember(this.#state);
-    this.#connection.ready();
-    this.#handlers.done(isNew);
+    away.end(this.#state.session);
+    const lastBefore = this.#lastBefore;
+    this.#lastBefore = null;
+    this.#handlers.done(isNew, lastBefore);
   }
 
-  /**
-   * Words whose answer was lost with the session may have been said: a new session knows
-   * none of its nonces, and what was said tells none.
-   */
-  #withdrawSaid() {
-    const wasSaid = ({ text }) => this.#state.entries.some((it) => it.own && it.id > this.#lastBefore && it.text === text);
-    for (const { nonce, sent, purpose, request } of this.#connection.unanswered()) {
-      if (sent && (purpose !== "say" || wasSaid(request))) this.#connection.withdraw(nonce);
-    }
-    this.#lastBefore = 0;
-  }
-
-  #refused({ code, text }) {
+  #refused({ code, text, proposal }) {
     const state = this.#state;
     const { user, room } = this.#lastKnown();
     if (code === "session_unknown") {
       // It was away for too long, or the server has forgotten everything.
-      this.#lastBefore = state.lastId;
+      this.#lastBefore ??= state.lastId;
       const key = state.keys.get(room)?.key ?? keyIn(location.hash);
       const place = key ? `#${key}` : isPrivate(room) ? null : room;
       this.want({ name: user ?? guestName(lang()), isProposed: true, place: place ?? "lobby", make: false });
@@ -99,24 +92,30 @@ export class Login {
       return;
     }
     const wanted = this.#wanted;
-    if (code === "no_such_room" && wanted.place !== "lobby") {
-      // The room is gone, and its link leads nowhere.
-      state.keys.delete(room);
-      history.replaceState(null, "", location.pathname + location.search);
+    if (NO_WAY_IN.includes(code) && wanted && wanted.place !== "lobby") {
+      if (code === "no_such_room") {
+        // The room is gone, and its link leads nowhere.
+        state.keys.delete(room);
+        history.replaceState(null, "", location.pathname + location.search);
+      }
       if (user !== null) {
         wanted.place = "lobby";
         this.begin();
         return;
       }
     }
-    if (code === "name_taken" && wanted.isProposed && wanted.tries < NAME_TRIES) {
+    if (code === "name_taken" && wanted?.isProposed && wanted.tries < NAME_TRIES) {
       wanted.tries += 1;
       wanted.name = user ? `${user}-${wanted.tries + 1}` : guestName(lang(), wanted.tries);
       this.begin();
       return;
     }
     forget();
-    this.#handlers.refused(text);
+    if (code === "name_taken" && wanted && !wanted.previous) {
+      const previous = away.find(wanted.name);
+      if (previous) return this.#handlers.taken({ ...wanted, previous });
+    }
+    this.#handlers.refused(text, proposal);
   }
 
   /** Who this was, and where, when the session was last known. */

@@ -2,19 +2,21 @@
 // the views, what people do goes to the server. Each part stands in a module of its own.
 
 import { Attention } from "./attention.js";
-import { is, loadCommands, read, whisperOf } from "./commands.js";
+import { is, loadCommands, read, typedFor, whisperOf } from "./commands.js";
 import { Composer } from "./composer.js";
-import { Connection, chatAddress } from "./connection.js";
+import { Connection, chatAddress, encodedBytes } from "./connection.js";
 import { ask, showMore, showPerson, showStopped } from "./dialogs.js";
 import { byId } from "./dom.js";
-import { Entry, keyIn } from "./entry.js";
+import { Entry } from "./entry.js";
 import { Head } from "./head.js";
 import { fillInvite, prepareCopying, showInvite } from "./invite.js";
+import { isBroken, keyIn } from "./keys.js";
 import { Log } from "./log.js";
 import { Login } from "./login.js";
-import { choices, forget, recall, remember } from "./memory.js";
+import { answerTabs, away, choices, forget, recall, remember } from "./memory.js";
 import { Side, roomTitle } from "./side.js";
 import { State } from "./state.js";
+import { fate } from "./unsent.js";
 import { chooseLang, lang, putWords, word } from "./words.js";
 
 /** How many events are asked for at once. */
@@ -23,16 +25,26 @@ const HISTORY = 60;
 /** How often the list of rooms is asked for. */
 const ROOMS_MS = 60_000;
 
+/** Codes of errors that say that one is not in the room any more for which one wrote. */
+const ELSEWHERE = ["no_room", "other_room"];
+
+/** Among how many entries a reason is looked for that was told already. */
+const RECENT = 20;
+
 /** How long coming back after a reload may take before it is said. */
 const PATIENCE_MS = 800;
 
 const state = new State();
-const memory = recall();
+const memory = await recall();
 state.keys = memory.keys;
 state.session = memory.session;
 for (const whisper of memory.whispers) state.whispered(...whisper);
 
-let limits = { line_bytes: 4_096, message_bytes: 16_384 };
+let limits = { line_bytes: 4_096, message_bytes: 16_384, carrier_bytes: 65_536 };
+/** Who this was, and where, before the connection was lost: `{user, room, title}`. */
+let before = null;
+/** The title of the room that one had to leave, while a draft for it may stand in the field. */
+let draftFrom = null;
 /** Called when what was asked for has come, or will not come any more. */
 let olderCame = () => {};
 
@@ -43,6 +55,7 @@ const act = {
   person: (name) => showPerson(state, name, act),
   whisper: (name) => composer.whisper(name),
   mention: (name) => composer.insert(`@${name} `),
+  retype: ({ typed }) => composer.retype(typed),
   command,
   async rename() {
     const name = await ask(word("rename"), state.user, word("save"));
@@ -70,26 +83,48 @@ const entry = new Entry((choice) => {
   login.want(choice);
   connection.start();
 });
-const log = new Log(state, act.person, askOlder);
+const log = new Log(state, act, askOlder);
 const side = new Side(state, act);
 const composer = new Composer(state, say);
 const connection = new Connection(chatAddress(document.baseURI), {
-  open: opened, message: take, answer: settle, change: showStatus, stop: stopped,
+  open: opened,
+  message: take,
+  answer: settle,
+  change: showStatus,
+  stop: stopped,
+  unsendable: (requests) => keepUnsent(requests, "tooBigUnsent"),
 });
 const head = new Head(state, connection, attention, composer);
-const login = new Login(state, memory, connection, { done: loggedIn, refused });
+const login = new Login(state, memory, connection, {
+  done: loggedIn,
+  refused,
+  taken(choice) {
+    connection.stop();
+    entry.show();
+    entry.askToGoOn(choice);
+  },
+});
 
 function opened() {
   [state.whoIsNew, state.roomsAreNew] = [true, true];
   olderCame(false);
+  before ??= lastPlace();
   connection.ask({ type: "command", line: `/lang ${lang()}` }, "quiet");
   login.begin();
+}
+
+/** Who this is, and where; before a reload, if the page knows no better. */
+function lastPlace() {
+  const { user, room } = state.user === null ? memory : state;
+  return user === null ? null : { user, room, title: roomTitle(state, room) };
 }
 
 /** Something that belongs to no request, or that its request lets through. */
 function take(message) {
   const { room } = state;
+  const title = roomTitle(state, room);
   const news = state.receive(message);
+  if (room !== null && state.room === null) draftFrom = title;
   switch (message.type) {
     case "hello": limits = message.limits; return;
     case "welcome":
@@ -106,6 +141,8 @@ function take(message) {
 function settle(waiting, message) {
   const { purpose, request } = waiting;
   const { type } = message;
+  // What was refused was not carried out, for certain.
+  if (type === "error") waiting.sent = false;
   switch (purpose) {
     case "quiet":
     case "probe":
@@ -123,14 +160,55 @@ function settle(waiting, message) {
       return older(waiting, message);
     case "say":
       showPending();
-      if (type !== "error") return true;
-      state.note(message.text, "error");
-      composer.insert(request.text);
-      changed();
+      if (type === "error") unsaid(waiting, message);
       return true;
     default:
+      if (type === "error" && unsentText(waiting)) keepUnsent([waiting], null);
       return commanded(request.line, message);
   }
+}
+
+/** What was not said is in the field again, and where that is not possible in the log. */
+function unsaid(waiting, { code, text }) {
+  if (ELSEWHERE.includes(code)) {
+    keepUnsent([waiting], code === "no_room" ? "roomGoneUnsent" : "movedUnsent");
+    return;
+  }
+  state.note(text, "error");
+  if (!composer.giveBack(waiting.request.text)) keepUnsent([waiting], null);
+  changed();
+}
+
+/** The words of a request that people would miss; null if it has none. */
+function unsentText({ purpose, request }) {
+  if (purpose === "say") return { text: request.text, typed: typedFor(request.text) };
+  const whisper = whisperOf(request.line);
+  if (whisper) return { ...whisper, typed: request.line };
+  return is(request.line, "/me") ? { text: request.line, typed: request.line } : null;
+}
+
+/**
+ * Requests that did not go out stay in the log as not sent, and what was to be said goes
+ * back into the field. Returns how many there were.
+ */
+function keepUnsent(requests, why) {
+  const kept = requests.filter(({ purpose }) => purpose !== "quiet");
+  if (kept.length === 0) return;
+  for (const waiting of kept) {
+    const words = unsentText(waiting) ?? { text: waiting.request.line, typed: waiting.request.line };
+    state.unsent({ ...words, isDoubtful: waiting.sent, time: Date.now() });
+  }
+  if (why) noteOnce(word(why));
+  const said = kept.filter(({ purpose }) => purpose === "say").map(({ request }) => request.text);
+  if (said.length > 0) composer.giveBack(said.join("\n"));
+  showPending();
+  changed();
+}
+
+/** Several words that come back one after another have one reason. */
+function noteOnce(text) {
+  const isNoted = state.entries.slice(-RECENT).some((entry) => entry.kind === "error" && entry.text === text);
+  if (!isNoted) state.note(text, "error");
 }
 
 /** What answers a command that somebody gave. */
@@ -174,33 +252,67 @@ function commanded(line, message) {
 }
 
 /** One is in a room, perhaps in the one where one was before. */
-function arrived(before) {
+function arrived(roomBefore) {
   byId("entry").hidden = true;
   byId("chat").hidden = false;
   document.body.classList.remove("entering");
   for (const line of ["/who", "/rooms", "/invite", "/ignore"]) request(line);
   keep();
-  if (state.room !== before || before === null) {
+  composer.turn(state.room !== null);
+  if (state.room !== null && draftFrom !== null) {
+    composer.hold(word("heldDraft", draftFrom, roomTitle(state, state.room)));
+    draftFrom = null;
+  }
+  if (state.room !== roomBefore || roomBefore === null) {
     if (!state.isPrivate) history.replaceState(null, "", location.pathname + location.search);
     log.redraw();
     composer.focus();
   }
 }
 
-function loggedIn(isNew) {
+/** `lastBefore` is the last event of a session that was lost, if this is another one. */
+function loggedIn(isNew, lastBefore) {
+  const from = before;
+  before = null;
+  const isOther = lastBefore !== null;
+  if (isOther && from) tellOfNewSession(from);
+  const hasMoved = from !== null && from.room !== null && state.room !== from.room;
+  const landing = {
+    room: state.room,
+    resumed: !isOther,
+    wasSaid: (text) => state.entries.some((entry) => entry.own && entry.id > lastBefore && entry.text === text),
+  };
+  const fates = new Map(connection.unanswered().map((waiting) => [waiting, fate(waiting, landing)]));
+  const rest = connection.ready((waiting) => fates.get(waiting) === "send");
+  const kept = rest.filter((waiting) => fates.get(waiting) === "keep");
+  keepUnsent(kept, hasMoved ? "roomGoneUnsent" : "peopleUnsent");
+  if (hasMoved) composer.hold(word("heldDraft", from.title, roomTitle(state, state.room)));
   showPending();
   showStatus();
+  changed();
   if (!isNew) goToLink();
 }
 
-function refused(text) {
+/** Nobody should have to guess why much is different now. */
+function tellOfNewSession({ user, room, title }) {
+  state.note(word(connection.lastBye === "shutdown" ? "restarted" : "newSession"));
+  if (state.room !== room && room !== null) state.note(word("movedToLobby", title));
+  if (state.user !== user) state.note(word("newName", state.user));
+}
+
+function refused(text, proposal) {
+  keepUnsent(connection.withdrawAll(), "roomGoneUnsent");
+  before = null;
   connection.stop();
   entry.show();
-  entry.refuse(text);
+  entry.refuse(text, proposal);
 }
 
 function stopped(reason, seconds) {
   if (reason === "quit") {
+    // Whoever sits down here next is somebody else.
+    away.end(state.session);
+    choices.name = null;
     forget();
     location.hash = "";
     location.reload();
@@ -215,14 +327,20 @@ function stopped(reason, seconds) {
 /** What somebody has written: words, or a command. Returns what is wrong with it. */
 function say(text, whisperTo) {
   const meant = whisperTo === null ? read(text) : { command: `/msg ${whisperTo} ${text}` };
+  const words = meant.command ?? meant.say;
+  if (words === undefined) return null;
+  const request = meant.command ? commandOf(words) : inRoom({ type: "say", text: words });
   const bytes = (it) => new TextEncoder().encode(it).length;
-  const longest = Math.max(...text.split("\n").map(bytes));
-  if (longest > limits.line_bytes) return word("tooLong", longest, limits.line_bytes);
-  if (bytes(text) > limits.message_bytes) return word("tooLong", bytes(text), limits.message_bytes);
+  const longest = words.split("\n").reduce((most, line) => Math.max(most, bytes(line)), 0);
+  for (const [size, most] of [
+    [longest, limits.line_bytes], [bytes(words), limits.message_bytes], [encodedBytes(request), limits.carrier_bytes],
+  ]) {
+    if (size > most) return word("tooLong", size, most);
+  }
   if (meant.command) {
-    command(meant.command);
+    command(words);
   } else {
-    connection.submit({ type: "say", text: meant.say }, "say");
+    connection.submit(request, "say", state.room);
     showPending();
   }
   log.toEnd();
@@ -230,7 +348,18 @@ function say(text, whisperTo) {
 }
 
 function command(line) {
-  connection.submit({ type: "command", line }, is(line.split(/\s/u)[0], "/lang") ? "quiet" : "command");
+  connection.submit(commandOf(line), is(line, "/lang") ? "quiet" : "command", state.room);
+}
+
+/** A command as it is asked for; one that speaks is for this room only. */
+function commandOf(line) {
+  const request = { type: "command", line };
+  return is(line, "/me") ? inRoom(request) : request;
+}
+
+/** A request that is refused anywhere but in the room where one is. */
+function inRoom(request) {
+  return state.room === null ? request : { ...request, room: state.room };
 }
 
 /** Asks for something that the page itself wants to know. */
@@ -254,8 +383,14 @@ function keep() {
 /** A link was opened in a tab that is in the chat already. */
 function goToLink() {
   const key = keyIn(location.hash);
-  const normal = (it) => it?.toLowerCase().replaceAll("-", "");
-  if (key && normal(key) !== normal(state.keys.get(state.room)?.key)) act.join(`#${key}`);
+  const current = state.keys.get(state.room)?.key;
+  if (isBroken(location.hash)) {
+    state.note(word("brokenLink"), "error");
+    history.replaceState(null, "", current ? `#${current}` : location.pathname + location.search);
+    changed();
+  } else if (key && key !== (current && keyIn(`#${current}`))) {
+    act.join(`#${key}`);
+  }
 }
 
 function askOlder() {
@@ -340,12 +475,20 @@ byId("show-more").addEventListener("click", () => showMore(state, attention, act
 byId("show-wall").addEventListener("click", () => showWall(true));
 byId("end-wall").addEventListener("click", () => showWall(false));
 byId("menu").addEventListener("click", () => request("/rooms"));
+byId("back-to-lobby").addEventListener("click", () => act.join("lobby"));
 byId("room-topic").addEventListener("dblclick", act.topic);
 prepareCopying();
 
 // A page that slept does not know how long: it finds out at once.
 addEventListener("online", () => connection.probe());
-addEventListener("pageshow", () => connection.probe());
+addEventListener("pageshow", ({ persisted }) => {
+  if (persisted) away.end(state.session);
+  connection.probe();
+});
+addEventListener("pagehide", () => {
+  if (state.session && connection.status !== "closed") away.leave(state.user, state.session, connection.endedAt ?? Date.now());
+});
+answerTabs(() => (connection.status === "closed" ? null : state.session));
 addEventListener("focus", () => connection.probe());
 document.addEventListener("visibilitychange", () => { if (!document.hidden) connection.probe(); });
 addEventListener("keydown", (event) => {

@@ -22,8 +22,8 @@ function format(kind, time) {
 }
 
 /** The row of an entry; `follows` is how it follows the one before it. */
-export function row(entry, { newDay, goesOn }, user, onPerson) {
-  const content = (CONTENT[entry.kind] ?? CONTENT.notice)(entry, goesOn, user, onPerson);
+export function row(entry, { newDay, goesOn }, user, act) {
+  const content = (CONTENT[entry.kind] ?? CONTENT.notice)(entry, goesOn, user, act.person, act);
   const made = element("div", { class: `row ${entry.kind}` }, ...content);
   for (const mark of ["own", "me", "mention"]) made.classList.toggle(mark, entry[mark] ?? false);
   made.classList.toggle("goes-on", goesOn);
@@ -40,6 +40,7 @@ export function spoken(entry) {
     case "event": return sentence(entry.event);
     case "notice":
     case "error": return entry.text;
+    case "unsent": return `${unsentLabel(entry)}: ${entry.text}`;
     default: return "";
   }
 }
@@ -89,6 +90,13 @@ const CONTENT = {
   gap(entry) {
     return [element("p", {}, word("gap", entry.count))];
   },
+  unsent(entry, goesOn, user, onPerson, act) {
+    const again = element("button", { type: "button", class: "again", onclick: () => act.retype(entry) }, word("writeAgain"));
+    return [
+      element("p", { class: "text" }, entry.text),
+      element("p", { class: "label" }, unsentLabel(entry), " ", entry.typed === null ? null : again),
+    ];
+  },
   "private-gap": (entry) => [element("p", {}, word("privateGap", entry.count))],
   notice(entry) {
     // Of several lines it is a table: the server has set its columns.
@@ -99,6 +107,11 @@ const CONTENT = {
 
 function person(name, onPerson) {
   return element("button", { type: "button", class: `name tint-${tint(name)}`, onclick: (event) => onPerson(name, event.currentTarget) }, name);
+}
+
+function unsentLabel({ to, isDoubtful }) {
+  const label = word(isDoubtful ? "perhapsSent" : "notSent");
+  return to ? `${word("whisperedTo", to)} · ${label}` : label;
 }
 
 function clock(time) {
@@ -129,6 +142,6 @@ function sentence(event) {
     case "unlocked": return word("unlockedEvent", event.user);
     case "limited": return word("limitedEvent", event.user, event.limit);
     case "owner": return word("ownerEvent", event.user);
-    default: return word("endedEvent", event.user);
+    default: return word("endedEvent", event.user ?? word("operator"));
   }
 }

@@ -51,6 +51,8 @@ export class State {
     this.nextKey = 1;
     this.whoIsNew = true;
     this.roomsAreNew = true;
+    /** Why one is in no room: `{type, by}`, or null. */
+    this.removed = null;
   }
 
   get firstId() {
@@ -98,6 +100,11 @@ export class State {
   /** What this person has whispered: nobody sends it back. */
   whispered(to, text, time, user = this.user) {
     return this.#push({ kind: "whisper", user, to, text, time, own: true });
+  }
+
+  /** What was written and not said; `typed` is what to type so that it is. */
+  unsent({ text, to, typed, isDoubtful, time }) {
+    return this.#push({ kind: "unsent", text, to, typed, isDoubtful, time, own: true });
   }
 
   /** The last of that, for a reload: what `whispered` takes. */
@@ -154,6 +161,8 @@ export class State {
     this.owner = owner ?? null;
     this.locked = locked ?? false;
     this.limit = limit ?? null;
+    if (this.room !== null) this.removed = null;
+    else this.removed ??= { type: "gone", by: null };
   }
 
   #moved(message) {
@@ -164,7 +173,8 @@ export class State {
     this.members.clear();
     this.exhausted = false;
     if (back) return;
-    this.entries = this.entries.filter((entry) => entry.kind === "whisper").slice(-WHISPERS_TAKEN);
+    const isTaken = ({ kind }) => kind === "whisper" || kind === "unsent";
+    this.entries = this.entries.filter(isTaken).slice(-WHISPERS_TAKEN);
     for (const entry of this.entries) entry.id = undefined;
     this.ids.clear();
   }
@@ -186,7 +196,7 @@ export class State {
       case "left": this.#goes(event.user); break;
       case "kicked":
         this.#goes(event.user);
-        if (event.user === this.user) this.room = null;
+        if (event.user === this.user) this.#remove(event.type, event.by);
         break;
       case "renamed":
         this.members = new Set([...this.members].map((name) => (name === event.user ? event.to : name)));
@@ -208,12 +218,17 @@ export class State {
       case "unmuted": this.muted.delete(event.user); break;
       case "ended":
         this.keys.delete(this.room);
-        this.room = null;
+        this.#remove(event.type, event.user);
         this.members.clear();
         this.count = 0;
         break;
       default:
     }
+  }
+
+  #remove(type, by = null) {
+    this.room = null;
+    this.removed = { type, by };
   }
 
   #goes(user) {

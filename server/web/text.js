@@ -1,27 +1,43 @@
 // What people have written, cut into pieces that are shown differently: links, names,
 // code. Text is never markup.
 
-/** Only what can be nothing else than an address on the web. */
-const LINK = /https?:\/\/[^\s<>"'`{}|\\^]+/giu;
+import { links } from "./links.js";
+
+/** How much of a text around a name tells whether it ends there. */
+const NEAR = 24;
+
+/** A word that a name would go on with: a hyphen or a dot joins two of them. */
+const WORD_BEFORE = /[\p{L}\p{M}\p{N}_][-.]?$/u;
+const WORD_AFTER = /^[-.]?[\p{L}\p{M}\p{N}_]/u;
+
+const HANGUL_END = /\p{Script=Hangul}$/u;
+const KANA_HAN_END = /[\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Han}]$/u;
+
+/** What stands behind a name in Hangul without a space: titles, particles, endings. */
+const PARTICLES = new RegExp(`^(?:${[
+  "님", "씨", "군", "양", "쌤", "선생", "형", "누나", "언니", "오빠", "네", "들",
+  "아", "야", "이", "가", "은", "는", "을", "를", "의", "도", "만", "요", "과", "와", "랑", "로", "으로", "에", "에게",
+  "한테", "께", "께서", "서", "부터", "까지", "처럼", "보다", "하고", "이랑", "라고", "입니다", "입니까", "이에요",
+  "예요", "인데", "였", "이다", "다", "여", "이여", "마저", "조차", "밖에", "대로", "같은", "같이", "말고",
+].join("|")}){1,4}(?![\\p{L}\\p{M}\\p{N}_])`, "u");
 
 /** The pieces of a text: `{text}`, `{link, text}` or `{name, text}`, in their order. */
 export function pieces(text, user) {
+  const calls = callsOf(user);
   const found = [];
   let at = 0;
-  for (const match of text.matchAll(LINK)) {
-    const link = trimLink(match[0]);
-    if (!isAddress(link)) continue;
-    if (match.index > at) found.push(...names(text.slice(at, match.index), user));
-    found.push({ link, text: link });
-    at = match.index + link.length;
+  for (const { index, length, href, text: shown } of links(text)) {
+    if (index > at) found.push(...names(text.slice(at, index), user, calls));
+    found.push({ link: href, text: shown });
+    at = index + length;
   }
-  if (at < text.length) found.push(...names(text.slice(at), user));
+  if (at < text.length) found.push(...names(text.slice(at), user, calls));
   return found;
 }
 
 /** Whether `text` calls `user` by name, as a word of its own. */
 export function mentions(text, user) {
-  return names(text, user).some(({ name }) => name);
+  return names(text, user, callsOf(user)).some(({ name }) => name);
 }
 
 /** Whether a text was pasted as a block, whose columns and line ends matter. */
@@ -32,41 +48,31 @@ export function isBlock(text) {
   return looksLikeCode.length * 3 >= lines.length;
 }
 
-/** A sentence's punctuation after an address, or a bracket around it, is no part of it. */
-function trimLink(link) {
-  let end = link.length;
-  for (;;) {
-    const last = link[end - 1];
-    const isOpened = (open) => link.slice(0, end).split(open).length > link.slice(0, end).split(last).length - 1;
-    if (/[.,;:!?…。、]/u.test(last)) end -= 1;
-    else if (last === ")" && !isOpened("(")) end -= 1;
-    else if (last === "]" && !isOpened("[")) end -= 1;
-    else return link.slice(0, end);
-  }
-}
-
-function isAddress(link) {
-  try {
-    const { protocol, hostname } = new URL(link);
-    return (protocol === "http:" || protocol === "https:") && hostname !== "";
-  } catch {
-    return false;
-  }
+/** What finds the letters of a name, with an `@` or without; null for nobody's. */
+function callsOf(user) {
+  return user ? new RegExp(`@?${user.replace(/[.*+?^${}()|[\]\\]/gu, "\\$&")}`, "giu") : null;
 }
 
 /** A piece of text with the places where it calls `user`. */
-function names(text, user) {
-  if (!user) return [{ text }];
-  const escaped = user.replace(/[.*+?^${}()|[\]\\]/gu, "\\$&");
-  // Hangul puts particles behind a name without a space.
-  const calls = new RegExp(`(?<![\\p{L}\\p{N}_])@?${escaped}(?![a-z0-9_])`, "giu");
+function names(text, user, calls) {
   const found = [];
   let at = 0;
-  for (const match of text.matchAll(calls)) {
-    if (match.index > at) found.push({ text: text.slice(at, match.index) });
-    found.push({ name: user, text: match[0] });
-    at = match.index + match[0].length;
+  for (const { 0: call, index } of calls === null ? [] : text.matchAll(calls)) {
+    const end = index + call.length;
+    const begins = call.startsWith("@") || !WORD_BEFORE.test(text.slice(Math.max(0, index - NEAR), index));
+    if (!begins || !isEnd(call, text.slice(end, end + NEAR))) continue;
+    if (index > at) found.push({ text: text.slice(at, index) });
+    found.push({ name: user, text: call });
+    at = end;
   }
   if (at < text.length) found.push({ text: text.slice(at) });
   return found;
+}
+
+/** Whether a name ends where `after` follows it, and is not the beginning of a longer one. */
+function isEnd(name, after) {
+  if (!WORD_AFTER.test(after)) return true;
+  if (HANGUL_END.test(name)) return PARTICLES.test(after);
+  if (KANA_HAN_END.test(name)) return false;
+  return /^[\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Han}]/u.test(after);
 }

@@ -104,12 +104,14 @@ try {
   assert.equal(await alice.locator("#rows .row", { hasText: "쉿" }).count(), 0);
 
   await person(alice, "carol", "내보내기");
-  await carol.locator("#status.shown", { hasText: "이 방에서 나왔습니다" }).waitFor();
+  await carol.locator("#removed:not([hidden])", { hasText: "앨리스님이 이 방에서 내보냈습니다" }).waitFor();
+  assert.ok(await carol.locator("#composer").isHidden());
   await sees(bob, "앨리스님이 carol님을 내보냈습니다");
-  // The way on: another room from the list.
-  await carol.locator("#room-list button", { hasText: "로비" }).click();
+  // The way on: one button, and nothing to type.
+  await carol.click("#back-to-lobby");
   await carol.locator("#room-title", { hasText: "로비" }).waitFor();
-  await carol.waitForSelector("#status:not(.shown)");
+  await carol.waitForSelector("#removed[hidden]", { state: "attached" });
+  await carol.waitForSelector("#composer:not([hidden])");
 
   await person(alice, "bob", "방장 넘기기");
   await marks(alice, "bob", "방장");
@@ -121,7 +123,7 @@ try {
   await more(bob, "방 닫기");
   await bob.click("#question-yes");
   await sees(alice, "bob님이 방을 닫았습니다");
-  await alice.locator("#status.shown", { hasText: "이 방에서 나왔습니다" }).waitFor();
+  await alice.locator("#removed-text", { hasText: "bob님이 방을 닫았습니다" }).waitFor();
   // Whoever ends a room is taken to the lobby.
   await bob.locator("#room-title", { hasText: "로비" }).waitFor();
   for (const page of [alice, bob]) {

@@ -100,8 +100,13 @@ try {
   // Taken over by another tab, it does not fight for its name.
   const stored = await phone.evaluate(() => sessionStorage.getItem("madang"));
   const other = await phone.context().newPage();
-  await other.addInitScript((stored) => sessionStorage.setItem("madang", stored), stored);
+  // Only what was left and is loaded again may take a session over.
+  await other.addInitScript((stored) => {
+    sessionStorage.setItem("madang", stored);
+    sessionStorage.setItem("madang.left", JSON.parse(stored).session);
+  }, stored);
   await other.goto(through);
+  await other.reload();
   await other.waitForSelector("#chat:not([hidden])");
   await phone.waitForSelector("#stopped[open]");
   await wake(phone);
@@ -129,6 +134,7 @@ try {
   assert.equal(await other.locator("#people button", { hasText: "폰" }).count(), 1);
   await wake(maker);
   await maker.locator("#room-title", { hasText: "로비" }).waitFor();
+  await sees(maker, "로비로 왔습니다");
   assert.equal(new URL(maker.url()).hash, "");
   await say(maker, "방이 사라졌네요");
   await sees(early, "방이 사라졌네요");

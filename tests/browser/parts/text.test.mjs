@@ -1,33 +1,59 @@
 // What a text is cut into, which lines are commands, what completes them.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { completions, read, setCommands, whisperOf } from "../../../server/web/commands.js";
-import { keyIn } from "../../../server/web/entry.js";
+import { completions, read, setCommands, split, typedFor, whisperOf } from "../../../server/web/commands.js";
+import { findKey, isBroken, keyIn } from "../../../server/web/keys.js";
 import { isBlock, mentions, pieces } from "../../../server/web/text.js";
+import { wellFormed } from "../../../server/web/visible.js";
 
-const links = (text) => pieces(text, null).filter(({ link }) => link).map(({ link }) => link);
+/** The cases of a table that server, client and page share. */
+const cases = (table) => JSON.parse(readFileSync(new URL(`../../cases/${table}.json`, import.meta.url), "utf8"));
 
-test("only addresses on the web are links, without what stands around them", () => {
-  const cases = [
-    ["보세요 https://example.com/a?b=c.", ["https://example.com/a?b=c"]],
-    ["(https://ko.wikipedia.org/wiki/마당_(공간))", ["https://ko.wikipedia.org/wiki/마당_(공간)"]],
-    ["http://192.168.0.2:9998/#abc, 그리고", ["http://192.168.0.2:9998/#abc"]],
-    ["javascript:alert(1) data:text/html,x ftp://x", []],
-    ["https:// http://\"x", []],
-    ["HTTPS://EXAMPLE.COM", ["HTTPS://EXAMPLE.COM"]],
-  ];
-  for (const [text, expected] of cases) {
-    assert.deepEqual(links(text), expected, text);
+test("links end where the table says, and show the host that they open", () => {
+  const table = cases("links");
+  assert.ok(table.length > 40);
+  for (const { text, links, why } of table) {
+    const found = pieces(text, null).filter(({ link }) => link);
+    assert.deepEqual(found.map((piece) => piece.text), links, `${text}: ${why}`);
+    for (const piece of found) {
+      assert.equal(new URL(piece.text).href, piece.link, "it opens what it shows");
+      assert.doesNotMatch(piece.link, /@/u);
+    }
+  }
+});
+
+test("what stands around a link is kept", () => {
+  for (const text of ["a https://example.com/a?b=c. b", "(https://example.com/x)", "https://example.com/a、https://example.com/b"]) {
     assert.equal(pieces(text, "me").map((piece) => piece.text).join(""), text);
   }
 });
 
-test("a name is called as a word, with a particle behind it in Korean", () => {
-  const cases = [
-    ["bob, hi", "bob", true], ["@bob", "bob", true], ["BOB!", "bob", true], ["bobby", "bob", false], ["kebob", "bob", false],
-    ["길동아 안녕", "길동", true], ["홍길동", "길동", false], ["환한-수달님", "환한-수달", true], ["a.b", "a.b", true], ["axb", "a.b", false],
-  ];
-  for (const [text, user, expected] of cases) assert.equal(mentions(text, user), expected, `${text} ${user}`);
+test("the longest message costs its length, whatever links are in it", () => {
+  const size = 16_384;
+  for (const unit of ["http://a))))", ")", "(", "[](", ".", "http://", "http://a ", "가", "-0"]) {
+    // The fastest of several: what the machine does meanwhile only makes one slower.
+    const timed = (length) => Math.min(...Array.from({ length: 7 }, () => {
+      const text = `http://a${unit.repeat(length / unit.length)}`;
+      const begin = performance.now();
+      pieces(text, "me");
+      return performance.now() - begin;
+    }));
+    const [once, eightfold] = [timed(size), timed(size * 8)];
+    assert.ok(eightfold < once * 32 + 2, `${unit}: ${once} ms, ${eightfold} ms for eight times as much`);
+  }
+});
+
+test("an address of more than 2,000 characters is no link", () => {
+  const link = `https://example.com/${"a".repeat(1_980)}`;
+  assert.equal(pieces(link, null)[0].link, link);
+  assert.deepEqual(pieces(`${link}a`, null), [{ text: `${link}a` }]);
+});
+
+test("a name is called as the table says", () => {
+  const table = cases("mentions");
+  assert.ok(table.length > 40);
+  for (const { text, name, mentioned, why } of table) assert.equal(mentions(text, name), mentioned, `${name} in ${text}: ${why}`);
 });
 
 test("code is told from prose", () => {
@@ -37,21 +63,39 @@ test("code is told from prose", () => {
   assert.ok(!isBlock("x = {\n}"));
 });
 
-test("a slash begins a command, and a pasted comment none", () => {
-  setCommands([
-    { name: "/msg", alias: "/귓", arguments: "NAME TEXT", ko: "귓속말", en: "whispers" },
-    { name: "/me", alias: "/나", arguments: "TEXT", ko: "나", en: "me" },
-  ]);
-  assert.deepEqual(read("/who"), { command: "/who" });
-  assert.deepEqual(read("//home"), { say: "/home" });
-  assert.deepEqual(read("// a\n// b"), { say: "// a\n// b" });
-  assert.deepEqual(read("/* a\n */"), { say: "/* a\n */" });
-  assert.deepEqual(read("/귓 bob a\nb"), { command: "/귓 bob a\nb" });
+const MSG = { name: "/msg", alias: "/귓", arguments: "NAME TEXT", ko: "귓속말", en: "whispers" };
+const ME = { name: "/me", alias: "/나", arguments: "TEXT", ko: "나", en: "me" };
+
+test("what is typed means what the table says, with the server's table of commands or without", () => {
+  const table = cases("commands");
+  assert.ok(table.length > 40);
+  for (const rows of [[], [MSG, ME]]) {
+    setCommands(rows);
+    for (const { input, means, word, argument, text, why } of table) {
+      const { command, say } = read(input);
+      const found = command === undefined ? { say } : { ...split(command) };
+      const expected = { command: { word: `/${word}`, argument }, text: { say: text }, nothing: { say: undefined } }[means];
+      assert.deepEqual(found, expected, `${JSON.stringify(input)}: ${why}`);
+    }
+  }
+});
+
+test("what was not said is typed so that it is said", () => {
+  for (const text of ["hello", "/home", "//", "// a\n// b", " /x", "a\n/who"]) {
+    assert.equal(read(typedFor(text)).say, text);
+  }
+});
+
+test("a whisper is told from other commands, however it is written", () => {
+  setCommands([MSG, ME]);
   assert.deepEqual(whisperOf("/귓 bob  a\nb"), { to: "bob", text: "a\nb" });
+  assert.deepEqual(whisperOf("/msg @bob: psst"), { to: "bob", text: "psst" });
+  assert.deepEqual(whisperOf("/MSG [bob] psst"), { to: "bob", text: "psst" });
   assert.equal(whisperOf("/me bob a"), null);
 });
 
 test("commands and names are completed", () => {
+  setCommands([MSG, ME]);
   const inserts = (before, lang = "en") => completions(before, ["bob", "bora", "길동"], lang).map(({ insert }) => insert);
   assert.deepEqual(inserts("/m"), ["/msg ", "/me "]);
   assert.deepEqual(inserts("/귓"), ["/귓 "]);
@@ -61,8 +105,20 @@ test("commands and names are completed", () => {
   assert.deepEqual(inserts("bo"), []);
 });
 
-test("a key is read in whatever form, and nothing else is one", () => {
-  assert.equal(keyIn("#5a6zj-v8me1-bm0rs-4dmpa-s556jd"), "5a6zj-v8me1-bm0rs-4dmpa-s556jd");
-  assert.equal(keyIn("#5A6ZJV8ME1BM0RS4DMPAS556JD"), "5A6ZJV8ME1BM0RS4DMPAS556JD");
-  for (const fragment of ["", "#", "#lobby", "#<script>", "#5a6zj"]) assert.equal(keyIn(fragment), null);
+test("a key is found as the table says", () => {
+  const table = cases("keys");
+  assert.ok(table.length > 40);
+  for (const { input, key, broken, why } of table) {
+    assert.equal(findKey(input), key, `${input}: ${why}`);
+    assert.equal(isBroken(input), broken, `${input}: ${why}`);
+    // A browser encodes a fragment.
+    if (key !== null && input.startsWith("#")) assert.equal(keyIn(encodeURI(input)), key, `${input}: ${why}`);
+  }
+  assert.equal(keyIn("#%E0%A4%A"), null);
+  assert.ok(isBroken("#%E0%A4%A"));
+});
+
+test("half a character is none", () => {
+  assert.equal(wellFormed("a\ud800b\udc00"), "a\ufffdb\ufffd");
+  assert.equal(wellFormed("🦀"), "🦀");
 });
