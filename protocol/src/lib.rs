@@ -7,8 +7,16 @@
 //!
 //! A connection to TCP port 9009 carries lines of UTF-8. Towards the server a line
 //! ends with LF, CR LF or CR NUL; from the server with LF, or with CR LF to a peer
-//! that has sent a telnet IAC or types by the character. Every telnet option but
-//! binary transmission is refused, and no telnet command is ever text ([`telnet`]).
+//! that has sent a telnet IAC or types by the character. Where the first line end is
+//! a CR on its own, a CR ends every line; an LF or NUL after it belongs to it, and an
+//! empty line within 300 ms of it counts for nothing. For everyone else a CR within a
+//! line is a control ([`line`]). NULs and byte order marks around a line are padding.
+//! Every telnet option but binary transmission is refused, and no telnet command is
+//! ever text ([`telnet`]).
+//!
+//! A line that is not UTF-8 is refused to its sender, and UTF-16 is called by its name
+//! ([`wide`]). Whoever begins in another language (HTTP, TLS, SSH and the like, strings
+//! with their length before them: [`foreign`]) is told so in one line and closed.
 //!
 //! The server begins, in one write:
 //!
@@ -59,8 +67,11 @@
 //!
 //! A peer whose first packet holds two or more characters and no line end, and
 //! who sends nothing more for 250 ms, ends its lines with packets: each of its
-//! reads is a line, and each line is sent to it alone. A last line without a line
-//! end counts when the peer closes its side.
+//! reads is a line, and each line is sent to it alone. It ends lines like everybody
+//! else from the first read on that ends in a line end. What that read says within 2 s
+//! of the login may be the rest of a name: it is not said, but answered with the name
+//! and how to change it. A last line without a line end counts when the peer closes
+//! its side.
 //!
 //! # JSON lines
 //!
@@ -332,6 +343,8 @@
 pub mod limits;
 pub mod line;
 pub mod telnet;
+pub mod wide;
+pub mod foreign;
 pub mod name;
 pub mod room;
 pub mod command;

@@ -1,8 +1,11 @@
 //! Bytes to lines: an incremental decoder that owns the read buffer.
 //!
 //! A line ends with LF, CR LF or CR NUL (RFC 854 "The NVT printer and
-//! keyboard"). The decoder knows nothing of text: whether a line is UTF-8 and
-//! what of it may be shown is decided elsewhere.
+//! keyboard"); where [`LineEnds`] allows it, with a CR on its own too, as PuTTY
+//! and Tera Term send for Enter. The decoder knows nothing of text: whether a line
+//! is UTF-8 and what of it may be shown is decided elsewhere.
+
+use std::ops::Range;
 
 use memchr::memchr2;
 
@@ -15,6 +18,23 @@ const SMALL_BYTES: usize = 1_024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no line end within {CARRIER_BYTES} bytes")]
 pub struct LineTooLong;
+
+/// What ends a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LineEnds {
+    /// LF, CR LF or CR NUL. Any other CR is a control; before the line end it
+    /// goes.
+    #[default]
+    Lf,
+    /// The first line end decides: [`Lf`](LineEnds::Lf), or
+    /// [`Cr`](LineEnds::Cr) if what was read ends in a CR and holds no other
+    /// line end.
+    FirstDecides,
+    /// A CR at once, and an LF. An LF or NUL after the CR belongs to it; if that
+    /// is so after the first CR, its line end was a whole one, cut between two
+    /// reads, and what follows ends as in [`Lf`](LineEnds::Lf).
+    Cr,
+}
 
 /// Cuts what a peer sends into lines, however it is chunked.
 ///
@@ -32,6 +52,19 @@ pub struct LineDecoder {
     last_read_bytes: usize,
     /// Whether the last read took all the space that there was.
     last_read_filled: bool,
+    ends: LineEnds,
+    /// Whether the last line has ended with a CR, and nothing was read since.
+    after_cr: bool,
+    /// Whether [`LineEnds::Cr`] holds for no longer than the first line end.
+    is_first_end: bool,
+}
+
+/// A line that waits.
+struct Found {
+    line: Range<usize>,
+    /// Where what follows it begins.
+    next: usize,
+    ends_with_cr: bool,
 }
 
 impl Default for LineDecoder {
@@ -43,6 +76,9 @@ impl Default for LineDecoder {
             scanned: 0,
             last_read_bytes: SMALL_BYTES,
             last_read_filled: false,
+            ends: LineEnds::default(),
+            after_cr: false,
+            is_first_end: false,
         }
     }
 }
@@ -67,6 +103,11 @@ impl LineDecoder {
         &mut self.buffer[self.end..]
     }
 
+    /// The same space as [`spare`](Self::spare) has given last, with what was read.
+    pub fn space(&mut self) -> &mut [u8] {
+        &mut self.buffer[self.end..]
+    }
+
     /// Takes the first `count` bytes of [`spare`](Self::spare) as read.
     ///
     /// # Panics
@@ -80,6 +121,23 @@ impl LineDecoder {
         self.last_read_bytes = count;
     }
 
+    /// What ends lines from now on, and begins with the next one.
+    pub fn expect_ends(&mut self, ends: LineEnds) {
+        self.ends = ends;
+        self.is_first_end = true;
+        self.scanned = self.start;
+    }
+
+    /// What ends lines; the first line end may have decided it.
+    pub fn ends(&self) -> LineEnds {
+        self.ends
+    }
+
+    /// Whether an LF or NUL that comes next belongs to the last line's CR.
+    pub fn is_after_cr(&self) -> bool {
+        self.after_cr
+    }
+
     /// The next whole line, without its end; `None` until more is read.
     ///
     /// # Errors
@@ -87,22 +145,11 @@ impl LineDecoder {
     /// [`LineTooLong`] when [`CARRIER_BYTES`] hold no line end. The decoder is
     /// of no use afterwards.
     pub fn next_line(&mut self) -> Result<Option<&[u8]>, LineTooLong> {
-        while let Some(offset) = memchr2(b'\n', 0, &self.buffer[self.scanned..self.end]) {
-            let at = self.scanned + offset;
-            let after_cr = at > self.start && self.buffer[at - 1] == b'\r';
-            self.scanned = at + 1;
-            if self.buffer[at] == 0 && !after_cr {
-                continue;
-            }
-            let line = self.start..at - usize::from(after_cr);
-            self.start = at + 1;
-            return Ok(Some(&self.buffer[line]));
-        }
-        self.scanned = self.end;
-        if self.end - self.start >= CARRIER_BYTES {
-            return Err(LineTooLong);
-        }
-        Ok(None)
+        let Some(found) = self.find_line()? else { return Ok(None) };
+        self.start = found.next;
+        self.scanned = found.next;
+        self.after_cr = found.ends_with_cr;
+        Ok(Some(&self.buffer[found.line]))
     }
 
     /// The length of the next line if it is whole, without taking it.
@@ -111,14 +158,74 @@ impl LineDecoder {
     ///
     /// As [`next_line`](Self::next_line).
     pub fn peek_line_bytes(&mut self) -> Result<Option<usize>, LineTooLong> {
-        let start = self.start;
-        let found = self.next_line()?.map(<[u8]>::len);
-        if found.is_some() {
-            // The line end that was found is found again at once.
-            self.scanned = self.start - 1;
-            self.start = start;
+        Ok(self.find_line()?.map(|found| found.line.len()))
+    }
+
+    /// Looks for the next line end. What was found is found again at once.
+    fn find_line(&mut self) -> Result<Option<Found>, LineTooLong> {
+        self.skip_rest_of_line_end();
+        let found = match self.ends {
+            LineEnds::Lf => self.find_lf(),
+            LineEnds::Cr => self.find_cr(),
+            LineEnds::FirstDecides => {
+                let found = self.find_lf();
+                if found.is_some() {
+                    self.ends = LineEnds::Lf;
+                    found
+                } else if self.unfinished().ends_with(b"\r") {
+                    self.expect_ends(LineEnds::Cr);
+                    self.find_cr()
+                } else {
+                    None
+                }
+            }
+        };
+        if found.is_none() && self.end - self.start >= CARRIER_BYTES {
+            return Err(LineTooLong);
         }
         Ok(found)
+    }
+
+    /// Takes the LF or NUL that belongs to the CR before it.
+    fn skip_rest_of_line_end(&mut self) {
+        if !self.after_cr || self.start == self.end {
+            return;
+        }
+        self.after_cr = false;
+        if matches!(self.buffer[self.start], b'\n' | 0) {
+            self.start += 1;
+            self.scanned = self.start;
+            if self.is_first_end {
+                self.ends = LineEnds::Lf;
+            }
+        }
+        self.is_first_end = false;
+    }
+
+    /// Looks for LF, CR LF or CR NUL.
+    fn find_lf(&mut self) -> Option<Found> {
+        while let Some(offset) = memchr2(b'\n', 0, &self.buffer[self.scanned..self.end]) {
+            let at = self.scanned + offset;
+            let text = &self.buffer[self.start..at];
+            if self.buffer[at] == b'\n' || text.ends_with(b"\r") {
+                // The line end is found again at once.
+                self.scanned = at;
+                let line = self.start..self.start + trim_crs(text).len();
+                return Some(Found { line, next: at + 1, ends_with_cr: false });
+            }
+            self.scanned = at + 1;
+        }
+        self.scanned = self.end;
+        None
+    }
+
+    /// Looks for a CR or an LF.
+    fn find_cr(&mut self) -> Option<Found> {
+        let offset = memchr2(b'\r', b'\n', &self.buffer[self.scanned..self.end]);
+        self.scanned = offset.map_or(self.end, |offset| self.scanned + offset);
+        let at = offset.map(|_| self.scanned)?;
+        let ends_with_cr = self.buffer[at] == b'\r';
+        Some(Found { line: self.start..at, next: at + 1, ends_with_cr })
     }
 
     /// What waits without a line end, and leaves it where it is.
@@ -135,8 +242,14 @@ impl LineDecoder {
         self.start = self.end;
         self.scanned = self.end;
         let line = &self.buffer[line];
-        (!line.is_empty()).then(|| line.strip_suffix(b"\r").unwrap_or(line))
+        (!line.is_empty()).then(|| trim_crs(line))
     }
+}
+
+/// `line` without the CRs at its end.
+fn trim_crs(line: &[u8]) -> &[u8] {
+    let crs = line.iter().rev().take_while(|&&byte| byte == b'\r').count();
+    &line[..line.len() - crs]
 }
 
 #[cfg(test)]
@@ -147,7 +260,15 @@ mod tests {
 
     /// All lines of `chunks`, and whether the decoder refused to go on.
     fn decode<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, bool) {
+        decode_as(LineEnds::Lf, chunks)
+    }
+
+    fn decode_as<'a>(
+        ends: LineEnds,
+        chunks: impl IntoIterator<Item = &'a [u8]>,
+    ) -> (Vec<Vec<u8>>, bool) {
         let mut decoder = LineDecoder::default();
+        decoder.expect_ends(ends);
         let mut lines = Vec::new();
         for mut chunk in chunks {
             while !chunk.is_empty() {
@@ -189,11 +310,42 @@ mod tests {
         check(b"", &[]);
         check(b"a\nb\r\nc\r\0", &[b"a", b"b", b"c"]);
         check(b"\n\r\n\r\0", &[b"", b"", b""]);
-        check(b"a\r\r\nb\n", &[b"a\r", b"b"]);
+        check(b"a\r\r\nb\r\r\0", &[b"a", b"b"]);
         check(b"a\0b\n", &[b"a\0b"]);
         check(b"a\rb\n", &[b"a\rb"]);
         check(b"\0\n\0\r\n", &[b"\0", b"\0"]);
         check("가나\r\n다\n".as_bytes(), &["가나".as_bytes(), "다".as_bytes()]);
+    }
+
+    #[track_caller]
+    fn check_first_decides(chunks: &[&[u8]], expected: &[&str]) {
+        let (lines, _) = decode_as(LineEnds::FirstDecides, chunks.iter().copied());
+        let lines: Vec<_> = lines.iter().map(|line| String::from_utf8_lossy(line)).collect();
+        assert_eq!(lines, expected, "of {chunks:?}");
+    }
+
+    #[test]
+    fn a_first_line_end_that_is_a_cr_ends_all_lines() {
+        check_first_decides(&[b"alice\r", b"hello\r", b"\r"], &["alice", "hello", ""]);
+        check_first_decides(&[b"alice\rhello\rx\r"], &["alice", "hello", "x"]);
+        // Byte by byte.
+        check_first_decides(&[b"a", b"l", b"\r", b"h", b"i", b"\r"], &["al", "hi"]);
+        // Once decided, wherever the CR stands.
+        check_first_decides(&[b"alice\r", b"hel\rlo", b"\r"], &["alice", "hel", "lo"]);
+        check_first_decides(&[b"alice\r", b"x\r\ny\r\0z\r"], &["alice", "x", "y", "z"]);
+        check_first_decides(&[b"alice\r", b"x\r", b"\ny\r", b"\0z\n"], &["alice", "x", "y", "z"]);
+    }
+
+    #[test]
+    fn a_first_line_end_that_is_no_cr_alone_leaves_crs_to_be_controls() {
+        check_first_decides(&[b"alice\n", b"x\r", b"/quit\n"], &["alice", "x\r/quit"]);
+        check_first_decides(&[b"alice\r\n", b"x\r", b"/quit\r\n"], &["alice", "x\r/quit"]);
+        check_first_decides(&[b"alice\r\0", b"x\r", b"/quit\r\0"], &["alice", "x\r/quit"]);
+        check_first_decides(&[b"al\rice\n", b"x\r"], &["al\rice", "x"]);
+        // Cut between CR and LF or NUL: then the line end was a whole one.
+        check_first_decides(&[b"alice\r", b"\nx\r", b"/quit\r\n"], &["alice", "x\r/quit"]);
+        check_first_decides(&[b"alice\r", b"\0x\r", b"/quit\r\0"], &["alice", "x\r/quit"]);
+        check_first_decides(&[b"alice\r", b"\n", b"x\r\n"], &["alice", "x"]);
     }
 
     #[test]
@@ -253,7 +405,10 @@ mod tests {
                 chunks.push(chunk);
                 rest = after;
             }
-            prop_assert_eq!(decode(chunks), decode([&bytes[..]]));
+            for ends in [LineEnds::Lf, LineEnds::Cr] {
+                let whole = decode_as(ends, [&bytes[..]]);
+                prop_assert_eq!(decode_as(ends, chunks.iter().copied()), whole, "{:?}", ends);
+            }
         }
     }
 }

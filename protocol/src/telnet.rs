@@ -7,8 +7,12 @@ use std::borrow::Cow;
 use memchr::memchr;
 use unicode_segmentation::UnicodeSegmentation;
 
+use crate::sanitize::remove_controls_but;
+
 const SE: u8 = 240;
 const IP: u8 = 244;
+/// Erase character: what some send for the backspace key (RFC 854).
+const EC: u8 = 247;
 const SB: u8 = 250;
 const WILL: u8 = 251;
 const WONT: u8 = 252;
@@ -23,13 +27,17 @@ const BINARY: u8 = 0;
 /// The option that a telnet waits for after ^C, with its output muted.
 const TIMING_MARK: u8 = 6;
 
+/// The key that takes back a character.
+const DEL: u8 = 0x7f;
+
 /// A subnegotiation longer than this many bytes is taken to be over.
 const SUBNEGOTIATION_BYTES: usize = 1_024;
 
 /// The telnet side of one connection: bytes in, text bytes and answers out.
 ///
 /// Every option but binary transmission is refused (DO with WONT, WILL with
-/// DONT), each once, so that two sides that disagree cannot talk for ever.
+/// DONT), each once, so that two sides that disagree cannot talk for ever. Binary
+/// transmission may be turned on and off; each change is answered (RFC 855).
 #[derive(Debug, Default)]
 pub struct Telnet {
     state: State,
@@ -52,7 +60,7 @@ enum State {
     },
 }
 
-/// Which options were answered already.
+/// Which options were answered already; of binary transmission, which sides do it.
 #[derive(Debug)]
 struct Answered {
     offered: [bool; 256],
@@ -69,8 +77,8 @@ impl Telnet {
         let mut kept = 0;
         for at in 0..bytes.len() {
             let byte = bytes[at];
-            if self.step(byte, answers) {
-                bytes[kept] = byte;
+            if let Some(text) = self.step(byte, answers) {
+                bytes[kept] = text;
                 kept += 1;
             }
         }
@@ -82,8 +90,14 @@ impl Telnet {
         self.answered.is_some()
     }
 
-    /// Takes one byte; true if it is text.
-    fn step(&mut self, byte: u8, answers: &mut Vec<u8>) -> bool {
+    /// Whether what the peer sends is binary, where a CR is followed by nothing
+    /// (RFC 856).
+    pub fn is_binary(&self) -> bool {
+        self.answered.as_ref().is_some_and(|answered| answered.offered[usize::from(BINARY)])
+    }
+
+    /// Takes one byte, and returns it if it is text.
+    fn step(&mut self, byte: u8, answers: &mut Vec<u8>) -> Option<u8> {
         self.state = match (&self.state, byte) {
             (State::Text, IAC) => {
                 self.answered.get_or_insert_with(|| {
@@ -91,10 +105,14 @@ impl Telnet {
                 });
                 State::Command
             }
-            (State::Text, _) => return true,
+            (State::Text, _) => return Some(byte),
             (State::Command, IAC) => {
                 self.state = State::Text;
-                return true;
+                return Some(byte);
+            }
+            (State::Command, EC) => {
+                self.state = State::Text;
+                return Some(DEL);
             }
             (State::Command, WILL | WONT | DO | DONT) => State::Option(byte),
             (State::Command, SB) => State::Subnegotiation { bytes: 0 },
@@ -116,14 +134,25 @@ impl Telnet {
             }
             (State::Subnegotiation { .. } | State::SubnegotiationCommand { .. }, _) => State::Text,
         };
-        false
+        None
     }
 
     fn answer(&mut self, verb: u8, option: u8, answers: &mut Vec<u8>) {
         let Some(answered) = &mut self.answered else { return };
+        if option == BINARY {
+            let (is_on, wanted, answer) = match verb {
+                DO => (&mut answered.requested[usize::from(BINARY)], true, WILL),
+                DONT => (&mut answered.requested[usize::from(BINARY)], false, WONT),
+                WILL => (&mut answered.offered[usize::from(BINARY)], true, DO),
+                _ => (&mut answered.offered[usize::from(BINARY)], false, DONT),
+            };
+            if *is_on != wanted {
+                *is_on = wanted;
+                answers.extend_from_slice(&[IAC, answer, BINARY]);
+            }
+            return;
+        }
         let (seen, answer) = match (verb, option) {
-            (DO, BINARY) => (&mut answered.requested[usize::from(option)], WILL),
-            (WILL, BINARY) => (&mut answered.offered[usize::from(option)], DO),
             (DO, _) => (&mut answered.requested[usize::from(option)], WONT),
             (WILL, _) => (&mut answered.offered[usize::from(option)], DONT),
             _ => return,
@@ -136,23 +165,29 @@ impl Telnet {
     }
 }
 
+/// How far back a backspace looks for the beginning of the grapheme it takes.
+const GRAPHEME_BYTES: usize = 256;
+
 /// Carries out the backspaces (BS, DEL) of a line that was typed by the
 /// character: each takes back one grapheme, a whole Hangul syllable or emoji.
+/// Arrows and other keys that send a sequence take no place in the line.
 ///
-/// Takes time quadratic in the length at worst; give it no line longer than
-/// [`LINE_BYTES`](crate::limits::LINE_BYTES).
+/// Takes time linear in the length, a few hundred steps a backspace at worst.
 pub fn edit_line(line: &str) -> Cow<'_, str> {
-    if !line.contains(['\u{8}', '\u{7f}']) {
+    const BACKSPACES: [char; 2] = ['\u{8}', DEL as char];
+    if !line.contains(BACKSPACES) {
         return Cow::Borrowed(line);
     }
+    let line = remove_controls_but(line, |c| BACKSPACES.contains(&c));
     let mut edited = String::with_capacity(line.len());
-    for piece in line.split_inclusive(['\u{8}', '\u{7f}']) {
-        match piece.strip_suffix(['\u{8}', '\u{7f}']) {
+    for piece in line.split_inclusive(BACKSPACES) {
+        match piece.strip_suffix(BACKSPACES) {
             None => edited.push_str(piece),
             Some(text) => {
                 edited.push_str(text);
-                let last = edited.grapheme_indices(true).next_back();
-                edited.truncate(last.map_or(0, |(at, _)| at));
+                let near = edited.floor_char_boundary(edited.len().saturating_sub(GRAPHEME_BYTES));
+                let last = edited[near..].grapheme_indices(true).next_back();
+                edited.truncate(near + last.map_or(0, |(at, _)| at));
             }
         }
     }
@@ -203,6 +238,21 @@ mod tests {
     }
 
     #[test]
+    fn each_change_of_binary_transmission_is_answered() {
+        let on_and_off = [IAC, WILL, BINARY, IAC, WONT, BINARY];
+        check(&on_and_off.repeat(2), b"", &[IAC, DO, BINARY, IAC, DONT, BINARY].repeat(2));
+        let on_and_off = [IAC, DO, BINARY, IAC, DONT, BINARY];
+        check(&on_and_off.repeat(2), b"", &[IAC, WILL, BINARY, IAC, WONT, BINARY].repeat(2));
+        // It is off at first, and no change is no answer.
+        check(&[IAC, WONT, BINARY, IAC, DONT, BINARY], b"", b"");
+    }
+
+    #[test]
+    fn erasing_a_character_is_a_backspace() {
+        check(&[b'a', b'b', IAC, EC, b'c'], b"ab\x7fc", b"");
+    }
+
+    #[test]
     fn an_interrupt_is_answered_every_time() {
         let interrupt = [IAC, IP, IAC, DO, TIMING_MARK];
         let answer = [IAC, WONT, TIMING_MARK, IAC, WONT, TIMING_MARK];
@@ -234,5 +284,8 @@ mod tests {
         check("a👩‍👩‍👧\u{8}b", "ab");
         check("ab\u{8}\u{8}\u{8}c", "c");
         check("e\u{301}x\u{8}\u{8}", "");
+        // Arrows are no characters to take back.
+        check("ab\x1b[D\x1bOD\u{8}c", "ac");
+        check("ab\x1b[D", "ab\x1b[D");
     }
 }

@@ -1,0 +1,314 @@
+//! Peers that took the chat port for another one, told by how they begin. What
+//! they are answered is in [`notice`](crate::notice).
+
+/// A language that is no chat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Foreign {
+    /// HTTP of any version: a browser, a scanner, a health check.
+    Http,
+    /// A TLS or SSL hello.
+    Tls,
+    /// SSH (RFC 4253 section 4.2).
+    Ssh,
+    /// RTSP (RFC 7826).
+    Rtsp,
+    /// SIP (RFC 3261).
+    Sip,
+    /// The PROXY protocol, version 1 or 2: a proxy that announces who comes.
+    Proxy,
+    /// SMTP (RFC 5321).
+    Smtp,
+    /// IRC (RFC 2812).
+    Irc,
+    /// Redis (RESP).
+    Redis,
+    /// SOCKS, version 4 or 5 (RFC 1928).
+    Socks,
+    /// MQTT.
+    Mqtt,
+    /// AMQP.
+    Amqp,
+    /// Remote Desktop (RFC 1006 carries it).
+    Rdp,
+    /// Windows file sharing.
+    Smb,
+    /// PostgreSQL.
+    Postgres,
+    /// Objects of Java, as `ObjectOutputStream` writes them.
+    JavaObjects,
+    /// Objects of Python, as `pickle` writes them.
+    Pickle,
+    /// Strings with their length before them, as `DataOutputStream.writeUTF` writes
+    /// them.
+    LengthPrefix,
+}
+
+/// The first bytes of what has no lines.
+const OPENINGS: [(&[u8], Foreign); 16] = [
+    (b"\x16", Foreign::Tls),
+    (b"\r\n\r\n\0", Foreign::Proxy),
+    (b"SSH-1.", Foreign::Ssh),
+    (b"SSH-2.", Foreign::Ssh),
+    (b"PRI * HTTP/", Foreign::Http),
+    (b"AMQP\0", Foreign::Amqp),
+    (b"\x04\x01", Foreign::Socks),
+    (b"\x05\x01", Foreign::Socks),
+    (b"\x05\x02", Foreign::Socks),
+    (b"\x05\x03", Foreign::Socks),
+    (b"\x03\0\0", Foreign::Rdp),
+    (b"\0\0\0\x08\x04\xd2\x16", Foreign::Postgres),
+    (b"\xac\xed\0\x05", Foreign::JavaObjects),
+    (b"\x80\x03", Foreign::Pickle),
+    (b"\x80\x04\x95", Foreign::Pickle),
+    (b"\x80\x05\x95", Foreign::Pickle),
+];
+
+impl Foreign {
+    /// What the first bytes of a connection show, as they came, telnet's included.
+    pub fn of_bytes(bytes: &[u8]) -> Option<Foreign> {
+        let opening = OPENINGS.iter().find(|(opening, _)| bytes.starts_with(opening));
+        if let Some((_, foreign)) = opening {
+            return Some(*foreign);
+        }
+        match bytes {
+            // An SSL 2 hello that offers SSL 3 or TLS (RFC 5246 appendix E.2).
+            [0x80..=0xFF, _, 1, 3, 0..=3, ..] => Some(Foreign::Tls),
+            [0x10, _, 0, 4, b'M', b'Q', b'T', b'T', ..] => Some(Foreign::Mqtt),
+            [0, _, _, _, 0xFE | 0xFF, b'S', b'M', b'B', ..] => Some(Foreign::Smb),
+            _ => has_length_prefix(bytes).then_some(Foreign::LengthPrefix),
+        }
+    }
+
+    /// What the first line of a connection shows.
+    pub fn of_line(line: &[u8]) -> Option<Foreign> {
+        let line = line.trim_ascii();
+        let mut words = line.split(|byte| *byte == b' ');
+        let first = words.next().unwrap_or_default();
+        let rest: Vec<&[u8]> = words.by_ref().take(3).collect();
+        let version = match rest[..] {
+            // A request line, METHOD TARGET VERSION (RFC 9112 section 3).
+            [target, version] if is_method(first) && !target.is_empty() => version,
+            // A status line.
+            [status, ..] if status.len() == 3 && status.iter().all(u8::is_ascii_digit) => first,
+            _ => b"",
+        };
+        let is_version = |name: &[u8]| {
+            version.len() > name.len() && version[..name.len()].eq_ignore_ascii_case(name)
+        };
+        match first {
+            _ if is_version(b"HTTP/") => Some(Foreign::Http),
+            _ if is_version(b"RTSP/") => Some(Foreign::Rtsp),
+            _ if is_version(b"SIP/") => Some(Foreign::Sip),
+            b"PROXY" if matches!(rest[..], [b"TCP4" | b"TCP6" | b"UNKNOWN", ..]) => {
+                Some(Foreign::Proxy)
+            }
+            b"EHLO" | b"HELO" if !rest.is_empty() => Some(Foreign::Smtp),
+            b"CAP" | b"NICK" | b"USER" | b"PASS" if !rest.is_empty() => Some(Foreign::Irc),
+            [b'*', count @ ..] if !count.is_empty() && count.iter().all(u8::is_ascii_digit) => {
+                Some(Foreign::Redis)
+            }
+            [b'S', b'S', b'H', b'-', b'0'..=b'9', b'.', b'0'..=b'9', ..] => Some(Foreign::Ssh),
+            _ => None,
+        }
+    }
+
+    /// Its name, as its users know it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Foreign::Http => "HTTP",
+            Foreign::Tls => "TLS",
+            Foreign::Ssh => "SSH",
+            Foreign::Rtsp => "RTSP",
+            Foreign::Sip => "SIP",
+            Foreign::Proxy => "PROXY",
+            Foreign::Smtp => "SMTP",
+            Foreign::Irc => "IRC",
+            Foreign::Redis => "Redis",
+            Foreign::Socks => "SOCKS",
+            Foreign::Mqtt => "MQTT",
+            Foreign::Amqp => "AMQP",
+            Foreign::Rdp => "RDP",
+            Foreign::Smb => "SMB",
+            Foreign::Postgres => "PostgreSQL",
+            Foreign::JavaObjects => "Java ObjectOutputStream",
+            Foreign::Pickle => "Python pickle",
+            Foreign::LengthPrefix => "Java writeUTF",
+        }
+    }
+
+    /// Its name in one word for metrics and programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Foreign::Http => "http",
+            Foreign::Tls => "tls",
+            Foreign::Ssh => "ssh",
+            Foreign::Rtsp => "rtsp",
+            Foreign::Sip => "sip",
+            Foreign::Proxy => "proxy",
+            Foreign::Smtp => "smtp",
+            Foreign::Irc => "irc",
+            Foreign::Redis => "redis",
+            Foreign::Socks => "socks",
+            Foreign::Mqtt => "mqtt",
+            Foreign::Amqp => "amqp",
+            Foreign::Rdp => "rdp",
+            Foreign::Smb => "smb",
+            Foreign::Postgres => "postgres",
+            Foreign::JavaObjects => "java_objects",
+            Foreign::Pickle => "pickle",
+            Foreign::LengthPrefix => "length_prefix",
+        }
+    }
+}
+
+fn is_method(word: &[u8]) -> bool {
+    !word.is_empty() && word.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'-')
+}
+
+/// Whether `bytes` are strings, each with its length before it in one, two or four
+/// bytes of either order; or such a length alone, with the string to follow.
+fn has_length_prefix(bytes: &[u8]) -> bool {
+    match *bytes {
+        [0, 1..=0xFF] | [0, 0, 0, 1..=0xFF] | [0, 0, 1..=0xFF, _] => true,
+        [1..=9 | 14..=31, 0, 0, 0] => true,
+        [0, _, ..] => are_strings(bytes, 2, false) || are_strings(bytes, 4, false),
+        // An LF or CR is a line end before it is a length.
+        [b'\n' | b'\r', ..] => false,
+        [1..=0x1F, ..] => [1, 2, 4].iter().any(|&width| are_strings(bytes, width, true)),
+        _ => false,
+    }
+}
+
+/// Whether `bytes` are nothing but strings, each after its length of `width` bytes.
+fn are_strings(mut bytes: &[u8], width: usize, little_endian: bool) -> bool {
+    while !bytes.is_empty() {
+        let Some((prefix, rest)) = bytes.split_at_checked(width) else { return false };
+        let digit = |length: usize, byte: &u8| length << 8 | usize::from(*byte);
+        let length = match little_endian {
+            true => prefix.iter().rev().fold(0, digit),
+            false => prefix.iter().fold(0, digit),
+        };
+        match rest.split_at_checked(length) {
+            Some((_, rest)) if length > 0 => bytes = rest,
+            _ => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_lines_are_told_from_names() {
+        #[track_caller]
+        fn check(line: &str, expected: Option<Foreign>) {
+            assert_eq!(Foreign::of_line(line.as_bytes()), expected, "of {line:?}");
+        }
+        for line in [
+            "GET / HTTP/1.1",
+            "POST /a?b=c HTTP/1.0",
+            "GET http://example.com/ HTTP/1.1",
+            "CONNECT example.com:443 HTTP/1.1",
+            "OPTIONS * HTTP/1.1",
+            "PROPFIND /dav HTTP/1.1",
+            "M-SEARCH * HTTP/1.1",
+            "PRI * HTTP/2.0",
+            "HTTP/1.1 400 Bad Request",
+            "HTTP/1.0 200 OK\r",
+        ] {
+            check(line, Some(Foreign::Http));
+        }
+        check("OPTIONS rtsp://h/media RTSP/1.0", Some(Foreign::Rtsp));
+        check("DESCRIBE rtsp://h/ RTSP/2.0", Some(Foreign::Rtsp));
+        check("INVITE sip:bob@h SIP/2.0", Some(Foreign::Sip));
+        check("SIP/2.0 200 OK", Some(Foreign::Sip));
+        check("PROXY TCP4 192.0.2.1 192.0.2.2 40000 9009", Some(Foreign::Proxy));
+        check("PROXY TCP6 2001:db8::1 2001:db8::2 1 2", Some(Foreign::Proxy));
+        check("PROXY UNKNOWN", Some(Foreign::Proxy));
+        check("SSH-2.0-OpenSSH_9.6", Some(Foreign::Ssh));
+        check("SSH-1.99-x y", Some(Foreign::Ssh));
+        check("EHLO mail.example.com", Some(Foreign::Smtp));
+        check("CAP LS 302", Some(Foreign::Irc));
+        check("NICK alice", Some(Foreign::Irc));
+        check("*2", Some(Foreign::Redis));
+        for name in [
+            "",
+            "GET",
+            "GET /",
+            "GET / HTTP/1.1 x",
+            "alice",
+            "홍 길 동",
+            "SSH",
+            "SSH-lover",
+            "PROXY",
+            "HTTP",
+            "NICK",
+            "EHLO",
+            "*",
+            "404 200",
+            "a 200 b",
+            "Nick Cave",
+            "ssh-2.0",
+        ] {
+            check(name, None);
+        }
+    }
+
+    #[test]
+    fn first_bytes_are_told_from_text() {
+        #[track_caller]
+        fn check(bytes: &[u8], expected: Option<Foreign>) {
+            assert_eq!(Foreign::of_bytes(bytes), expected, "of {:?}", bytes.escape_ascii());
+        }
+        check(b"\x16\x03\x01\x02\0\x01", Some(Foreign::Tls));
+        check(b"\x80\x2e\x01\x03\x01\0\x15", Some(Foreign::Tls));
+        check(b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c", Some(Foreign::Proxy));
+        check(b"SSH-2.0-x", Some(Foreign::Ssh));
+        check(b"\x05\x01\0", Some(Foreign::Socks));
+        check(b"\x04\x01\0\x50\x7f\0\0\x01\0", Some(Foreign::Socks));
+        check(b"\x10\x0c\0\x04MQTT\x04\x02\0\x3c\0\0", Some(Foreign::Mqtt));
+        check(b"AMQP\0\0\x09\x01", Some(Foreign::Amqp));
+        check(b"\x03\0\0\x13\x0e\xe0\0\0", Some(Foreign::Rdp));
+        check(b"\0\0\0\x54\xffSMB", Some(Foreign::Smb));
+        check(b"\0\0\0\x08\x04\xd2\x16\x2f", Some(Foreign::Postgres));
+        check(b"\xac\xed\0\x05w\x05alice", Some(Foreign::JavaObjects));
+        check(b"\x80\x04\x95\x09\0\0\0\0\0\0\0\x8c\x05alice\x94.", Some(Foreign::Pickle));
+        for strings in [
+            b"\0\x05alice".as_slice(),
+            b"\0\x05alice\0\x05hello",
+            b"\0\x06\xec\x95\x88\xeb\x85\x95",
+            b"\0\x0aalicealice",
+            b"\0\x05",
+            b"\0\0\0\x05alice",
+            b"\0\0\0\x05",
+            b"\x05\0alice",
+            b"\x05\0\0\0alice",
+            b"\x05\0\0\0",
+            b"\x06alicia",
+        ] {
+            check(strings, Some(Foreign::LengthPrefix));
+        }
+        for text in [
+            b"".as_slice(),
+            b"alice",
+            b"alice\n\0",
+            b"carol\0\0\0",
+            b"\0",
+            b"\0\0\0\0",
+            b"\0/msg bob secret\n",
+            b"\n",
+            b"\r\n",
+            b"\r\n\r\n",
+            b"\nalicealice",
+            b"\x1b[A",
+            b"\xff\xfb\x1f",
+            "안녕\n".as_bytes(),
+            b"\xb0\xa1\n",
+            b"\x05alice\n",
+        ] {
+            check(text, None);
+        }
+    }
+}
