@@ -1,7 +1,11 @@
 //! What the client itself says, in Korean and in English. What a failure says
 //! stands in [`failure`](crate::failure), what happens in a room in the protocol.
 
-use madang_protocol::{notice::Notice, sanitize::sanitize_label, text::Lang};
+use madang_protocol::{
+    notice::{Notice, Utf8Hint},
+    sanitize::sanitize_label,
+    text::Lang,
+};
 
 use crate::input::LineError;
 
@@ -178,7 +182,7 @@ fn refused(error: &LineError, lang: Lang) -> String {
     match *error {
         LineError::TooLong { bytes } => Notice::LineTooLong { bytes }.text(lang),
         LineError::MessageTooLong { bytes } => Notice::MessageTooLong { bytes }.text(lang),
-        LineError::NotUtf8 => Notice::NotUtf8.text(lang),
+        LineError::NotUtf8 => Notice::NotUtf8(Utf8Hint::CodePage).text(lang),
     }
 }
 

@@ -6,8 +6,10 @@ use unicode_width::UnicodeWidthStr;
 use crate::{
     command::{COMMANDS, CommandError, CommandSpec, Role},
     event::RoomSummary,
+    foreign::Foreign,
     name::NameError,
     text::Lang,
+    wide::Wide,
 };
 
 pub use invitation::Invitation;
@@ -17,7 +19,36 @@ mod invitation;
 mod korean;
 
 /// Said in both languages: whose bytes are not UTF-8 may read neither well.
-const NOT_UTF8: &str = "UTF-8이 아닙니다 / not UTF-8 (Windows: chcp 65001)";
+fn not_utf8(hint: Utf8Hint) -> String {
+    let what_to_do = match hint {
+        Utf8Hint::CodePage => " (Windows: chcp 65001)",
+        Utf8Hint::Telnet => " (telnet: Ctrl-], toggle binary)",
+        Utf8Hint::Terminal => " (터미널의 문자 집합 / the terminal's character set: UTF-8)",
+        Utf8Hint::None => "",
+        Utf8Hint::Wide(wide) => {
+            return format!(
+                "{wide}입니다. UTF-8로 보내세요 / {wide}, not UTF-8 \
+                 (PowerShell: Out-File -Encoding utf8)"
+            );
+        }
+    };
+    format!("UTF-8이 아닙니다 / not UTF-8{what_to_do}")
+}
+
+/// What somebody may do whose text is not UTF-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Utf8Hint {
+    /// It may be a Windows console, which has a code page of its own.
+    CodePage,
+    /// It is a telnet, which clears bits unless told not to.
+    Telnet,
+    /// It is a terminal, which has a setting for that.
+    Terminal,
+    /// It is a program, whose author knows.
+    None,
+    /// It is another encoding of Unicode.
+    Wide(Wide),
+}
 
 /// A sentence of the server for one person. Those that end in a line end are
 /// whole lines; only the prompt is not.
@@ -87,8 +118,17 @@ pub enum Notice<'a> {
     },
     /// Nothing is left of what was said.
     NothingSaid,
-    /// The line is not UTF-8.
-    NotUtf8,
+    /// The line is not UTF-8; what to do about that.
+    NotUtf8(Utf8Hint),
+    /// The name that somebody has got who may have gone on typing it, and how to
+    /// change it.
+    NameSettled {
+        /// The name.
+        user: &'a str,
+        /// What the name would be with the line that came after it, if that is a
+        /// name; that line was not said.
+        proposal: Option<&'a str>,
+    },
     /// Lines that a slow reader was not sent.
     Skipped {
         /// How many.
@@ -291,10 +331,13 @@ pub enum Goodbye {
     MessageTooBig,
     /// A WebSocket message whose end did not come in time.
     UnfinishedMessage,
-    /// Not a chat peer but a web browser or the like.
-    Http,
-    /// TLS, on a port that takes none.
-    Tls,
+    /// No chat peer: it has taken the port for another one.
+    Foreign {
+        /// What it speaks.
+        foreign: Foreign,
+        /// The port for browsers, if there is one.
+        web_port: Option<u16>,
+    },
     /// No TLS, on a port that takes nothing else.
     NoTls,
     /// The server holds as many connections as it can.
@@ -329,8 +372,7 @@ impl Goodbye {
             Goodbye::NotUtf8 => "not_utf8",
             Goodbye::MessageTooBig => "message_too_big",
             Goodbye::UnfinishedMessage => "unfinished_message",
-            Goodbye::Http => "http",
-            Goodbye::Tls => "tls",
+            Goodbye::Foreign { foreign, .. } => foreign.code(),
             Goodbye::NoTls => "no_tls",
             Goodbye::ServerFull => "server_full",
             Goodbye::AddressFull => "address_full",
@@ -357,8 +399,7 @@ impl Goodbye {
             Goodbye::Shutdown => 1001,
             Goodbye::BrokenFrame
             | Goodbye::EndlessLine
-            | Goodbye::Http
-            | Goodbye::Tls
+            | Goodbye::Foreign { .. }
             | Goodbye::NoTls => 1002,
             Goodbye::NotText => 1003,
             Goodbye::NotUtf8 => 1007,
@@ -412,7 +453,7 @@ impl Notice<'_> {
             | Notice::TooManyLines { .. }
             | Notice::RenderedTooLong { .. } => "message_too_long",
             Notice::NothingSaid => "nothing_said",
-            Notice::NotUtf8 => "not_utf8",
+            Notice::NotUtf8(_) => "not_utf8",
             Notice::SessionUnknown => "session_unknown",
             Notice::NoSuchRoom => "no_such_room",
             Notice::Busy => "busy",
@@ -425,6 +466,7 @@ impl Notice<'_> {
             | Notice::LangSet
             | Notice::Who { .. }
             | Notice::WhoMore { .. }
+            | Notice::NameSettled { .. }
             | Notice::Skipped { .. }
             | Notice::RoomChosen { .. }
             | Notice::Entered { .. }

@@ -132,10 +132,12 @@ impl CloseReason {
             (Goodbye::MessageTooBig, Lang::En) => "message too long",
             (Goodbye::UnfinishedMessage, Lang::Ko) => "끝나지 않는 메시지",
             (Goodbye::UnfinishedMessage, Lang::En) => "message without an end",
-            (Goodbye::Http, Lang::Ko) => "채팅이 아니라 HTTP",
-            (Goodbye::Http, Lang::En) => "HTTP, not chat",
-            (Goodbye::Tls, Lang::Ko) => "채팅이 아니라 TLS",
-            (Goodbye::Tls, Lang::En) => "TLS, not chat",
+            (Goodbye::Foreign { foreign, .. }, Lang::Ko) => {
+                return format!("채팅이 아니라 {}", foreign.name());
+            }
+            (Goodbye::Foreign { foreign, .. }, Lang::En) => {
+                return format!("{}, not chat", foreign.name());
+            }
             (Goodbye::NoTls, Lang::Ko) => "TLS가 아님",
             (Goodbye::NoTls, Lang::En) => "not TLS",
             (Goodbye::ServerFull, Lang::Ko) => "서버가 가득 참",

@@ -239,6 +239,7 @@ impl Connection {
             self.go_in(&entrance)?;
         }
         self.admission.logged_in();
+        self.reader.logged_in();
         self.converse()
     }
 
@@ -259,6 +260,12 @@ impl Connection {
 
     #[inline(never)]
     fn take_line(&mut self, line: Line) -> Result<(), CloseReason> {
+        if let Line::RestOfName(text) = &line
+            && matches!(Input::parse(text), Input::Text(_))
+        {
+            self.explain_name(text);
+            return Ok(());
+        }
         let line = match line.text() {
             Ok(line) => line,
             Err(notice) => {
@@ -292,6 +299,15 @@ impl Connection {
         }
         self.say(text, false, None);
         Ok(())
+    }
+
+    /// Tells somebody who may have gone on typing a name what it is now.
+    fn explain_name(&self, rest: &str) {
+        let Some(session) = &self.session else { return };
+        let name = session.name();
+        let whole = UserName::parse(&format!("{name}{}", rest.trim())).ok();
+        let proposal = whole.as_ref().map(UserName::as_str);
+        self.notice(&Notice::NameSettled { user: name.as_str(), proposal }, None);
     }
 
     /// Carries out a command that was read as a line, or says why not.

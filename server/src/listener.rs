@@ -299,7 +299,7 @@ fn connection(
     match door {
         Door::Lines | Door::TlsLines => {
             let (input, outbox) = shared.open(door, &admission, stream);
-            let reader = Reader::Lines(LineReader::new(input));
+            let reader = Reader::Lines(Box::new(LineReader::new(input)));
             let connection = Connection::new(shared, admission, address, reader, outbox);
             let connection = Box::new(connection);
             Box::new(|| connection.run())

@@ -9,6 +9,7 @@ use std::{
 use madang_protocol::{
     command::Input,
     event::{Limits, ServerMessage},
+    foreign::Foreign,
     limits::{PROTOCOL_VERSION, SHOWN_EVENTS},
     name::{NameError, UserName},
     notice::{Goodbye, Notice},
@@ -107,8 +108,9 @@ impl Connection {
         let mut tries_left = self.shared.config.login_tries;
         let mut first_line = true;
         loop {
-            if first_line && self.reader.peek_line().is_some_and(is_http_request) {
-                return Err(CloseReason::Told(Goodbye::Http));
+            if first_line && let Some(foreign) = self.reader.peek_line().and_then(Foreign::of_line)
+            {
+                return Err(self.turn_away(foreign));
             }
             while let Some(line) = self.next_line(Some((deadline, timed_out)))? {
                 (first_line, hint_at) = (false, None);
@@ -129,8 +131,8 @@ impl Connection {
                     hint_at = Some(deadline);
                 }
             }
-            if self.reader.opens_tls() {
-                return Err(CloseReason::Told(Goodbye::Tls));
+            if let Some(foreign) = self.reader.foreign() {
+                return Err(self.turn_away(foreign));
             }
             if self.reader.may_be_packets()
                 && self.reader.settle_framing(self.shared.config.packet_pause)?
@@ -478,6 +480,7 @@ impl Connection {
 
     fn become_json(&mut self) {
         self.json = true;
+        self.reader.become_json();
         self.outbox.change_form(Form::Json);
         // Ends the prompt, so that every object has a line of its own.
         self.say_hello("\n");
@@ -507,23 +510,17 @@ impl Connection {
         self.send(answer);
     }
 
+    /// Why somebody is closed who has taken this port for another one.
+    fn turn_away(&self, foreign: Foreign) -> CloseReason {
+        let web_port = self.shared.doors.web.map(|web| web.port());
+        CloseReason::Told(Goodbye::Foreign { foreign, web_port })
+    }
+
     fn prompt(&self) {
         let mut answer = self.answer();
         answer.prompt(&Notice::LoginPrompt.text(self.lang));
         self.send(answer);
     }
-}
-
-/// Whether a first line is the request line of HTTP (RFC 9112 section 3).
-fn is_http_request(line: &[u8]) -> bool {
-    let line = line.trim_ascii_end();
-    let mut words = line.split(|byte| *byte == b' ');
-    let (method, target, version) = (words.next(), words.next(), words.next());
-    let is_method = |word: &[u8]| !word.is_empty() && word.iter().all(u8::is_ascii_uppercase);
-    method.is_some_and(is_method)
-        && target.is_some_and(|target| !target.is_empty())
-        && version.is_some_and(|version| version.starts_with(b"HTTP/"))
-        && words.next().is_none()
 }
 
 /// A new session's token: 128 random bits in hexadecimal.
@@ -534,25 +531,4 @@ fn new_token() -> Result<String, CloseReason> {
         return Err(CloseReason::Told(Goodbye::Internal));
     }
     Ok(format!("{:032x}", u128::from_ne_bytes(bits)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn request_lines_are_told_from_names() {
-        #[track_caller]
-        fn check(line: &str, expected: bool) {
-            assert_eq!(is_http_request(line.as_bytes()), expected);
-        }
-        check("GET / HTTP/1.1", true);
-        check("POST /a?b=c HTTP/1.0", true);
-        check("GET http://example.com/ HTTP/1.1", true);
-        check("GET", false);
-        check("GET /", false);
-        check("GET / HTTP/1.1 x", false);
-        check("alice", false);
-        check("홍 길 동", false);
-    }
 }

@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use madang_protocol::notice::{Goodbye, Notice};
+use madang_protocol::{
+    foreign::Foreign,
+    notice::{Goodbye, Notice, Utf8Hint},
+};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use self::{tcp::LineReader, websocket::MessageReader};
@@ -19,6 +22,7 @@ use crate::{
 pub(crate) mod input;
 pub mod tls;
 pub(crate) mod tcp;
+mod framing;
 pub mod http;
 pub(crate) mod websocket;
 
@@ -26,7 +30,7 @@ pub(crate) mod websocket;
 /// the socket is shut down from anywhere.
 pub(crate) enum Reader {
     /// Lines over TCP.
-    Lines(LineReader),
+    Lines(Box<LineReader>),
     /// WebSocket: a text message is a line, or several that belong together.
     Messages(Box<MessageReader>),
 }
@@ -70,8 +74,10 @@ pub(crate) enum Received {
 pub(crate) enum Line {
     /// It is text: one line, or from WebSocket several with LF between them.
     Text(String),
-    /// It is not UTF-8.
-    NotUtf8,
+    /// It is text, but perhaps the rest of a name that was taken before it was whole.
+    RestOfName(String),
+    /// It is not UTF-8; what its sender may do about that.
+    NotUtf8(Utf8Hint),
     /// It is longer than a line of text may be; its length in bytes.
     TooLong(usize),
     /// All its lines together are longer than a message may be.
@@ -82,8 +88,8 @@ impl Line {
     /// The text, or what its sender must be told.
     pub(crate) fn text(self) -> Result<String, Notice<'static>> {
         match self {
-            Line::Text(text) => Ok(text),
-            Line::NotUtf8 => Err(Notice::NotUtf8),
+            Line::Text(text) | Line::RestOfName(text) => Ok(text),
+            Line::NotUtf8(hint) => Err(Notice::NotUtf8(hint)),
             Line::TooLong(bytes) => Err(Notice::LineTooLong { bytes }),
             Line::MessageTooLong(bytes) => Err(Notice::MessageTooLong { bytes }),
         }
@@ -147,7 +153,7 @@ impl Reader {
     pub(crate) fn next_line_bytes(&mut self) -> Result<Option<usize>, Goodbye> {
         match self {
             Reader::Lines(reader) => {
-                reader.next_line_bytes().map_err(|_endless| Goodbye::EndlessLine)
+                reader.framer.next_line_bytes().map_err(|_endless| Goodbye::EndlessLine)
             }
             Reader::Messages(reader) => reader.next_message_bytes(),
         }
@@ -158,7 +164,7 @@ impl Reader {
     /// answered here.
     pub(crate) fn take_line(&mut self, json: bool) -> Option<Line> {
         match self {
-            Reader::Lines(reader) => Some(reader.take_checked_line(json)),
+            Reader::Lines(reader) => Some(reader.framer.take_line()),
             Reader::Messages(reader) => reader.take_line(json),
         }
     }
@@ -166,7 +172,7 @@ impl Reader {
     /// The next line of a peer that may be no chat peer, and leaves it where it is.
     pub(crate) fn peek_line(&mut self) -> Option<&[u8]> {
         match self {
-            Reader::Lines(reader) => reader.peek_line(),
+            Reader::Lines(reader) => reader.framer.peek_line(),
             Reader::Messages(_) => None,
         }
     }
@@ -179,18 +185,32 @@ impl Reader {
         }
     }
 
-    /// Whether the peer began with a TLS handshake.
-    pub(crate) fn opens_tls(&self) -> bool {
+    /// What the peer took this port for, if the first it sent shows that.
+    pub(crate) fn foreign(&self) -> Option<Foreign> {
         match self {
-            Reader::Lines(reader) => reader.opens_tls(),
-            Reader::Messages(_) => false,
+            Reader::Lines(reader) => reader.framer.foreign(),
+            Reader::Messages(_) => None,
+        }
+    }
+
+    /// What follows is JSON.
+    pub(crate) fn become_json(&mut self) {
+        if let Reader::Lines(reader) = self {
+            reader.framer.become_json();
+        }
+    }
+
+    /// The peer has got a name now.
+    pub(crate) fn logged_in(&mut self) {
+        if let Reader::Lines(reader) = self {
+            reader.framer.logged_in(Instant::now());
         }
     }
 
     /// Whether it must be found out if the peer ends its lines with packets.
     pub(crate) fn may_be_packets(&self) -> bool {
         match self {
-            Reader::Lines(reader) => reader.may_be_packets(),
+            Reader::Lines(reader) => reader.framer.may_be_packets(),
             Reader::Messages(_) => false,
         }
     }
@@ -210,7 +230,7 @@ impl Reader {
     /// Whether somebody has typed something and not ended it with Enter.
     pub(crate) fn holds_unfinished_line(&self) -> bool {
         match self {
-            Reader::Lines(reader) => reader.holds_unfinished_line(),
+            Reader::Lines(reader) => reader.framer.holds_unfinished_line(),
             Reader::Messages(_) => false,
         }
     }
@@ -218,7 +238,7 @@ impl Reader {
     /// Whether the peer wants CR LF.
     pub(crate) fn is_terminal(&self) -> bool {
         match self {
-            Reader::Lines(reader) => reader.is_terminal(),
+            Reader::Lines(reader) => reader.framer.is_terminal(),
             Reader::Messages(_) => false,
         }
     }
@@ -226,7 +246,7 @@ impl Reader {
     /// Takes how many bytes were telnet's, and what it must be answered.
     pub(crate) fn take_commands(&mut self) -> (usize, Vec<u8>) {
         match self {
-            Reader::Lines(reader) => reader.take_commands(),
+            Reader::Lines(reader) => reader.framer.take_commands(),
             Reader::Messages(_) => (0, Vec::new()),
         }
     }

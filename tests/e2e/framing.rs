@@ -340,7 +340,7 @@ fn telnet_options_are_refused_once_each_and_never_reach_text() {
 
     // An escaped 255 is data, and data that is no UTF-8.
     alice.send([b"x".as_slice(), &[IAC, IAC], b"y\r\n"].concat());
-    alice.expect_next("UTF-8이 아닙니다 / not UTF-8 (Windows: chcp 65001)\r\n");
+    alice.expect_next("UTF-8이 아닙니다 / not UTF-8 (telnet: Ctrl-], toggle binary)\r\n");
     bob.send("end\n").expect_next("[bob] end\n");
     alice.expect_next("[bob] end\r\n");
 }
@@ -380,27 +380,45 @@ fn an_interrupt_is_answered_every_time_so_that_the_terminal_is_not_mute() {
 }
 
 #[test]
-fn http_and_tls_are_answered_with_one_line_and_never_become_users() {
+fn no_chat_peer_is_answered_with_one_line_and_never_becomes_a_user() {
     let server = TestServer::start(|config| config.packet_pause = Duration::from_millis(50));
     let mut bob = server.login("bob");
     let client_hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n\nalice\n";
-    let openings: [(&[u8], &str); 6] = [
-        (b"GET / HTTP/1.1\r\nHost: localhost:9009\r\nUser-Agent: x\r\n\r\n", "HTTP"),
-        (b"GET / HTTP/1.0\n\n", "HTTP"),
-        (b"POST /chat?x=1 HTTP/1.1\r\nContent-Length: 5\r\n\r\nalice", "HTTP"),
-        (b"OPTIONS * HTTP/1.1\r\n", "HTTP"),
-        (client_hello, "TLS"),
-        (b"\x16", "TLS"),
+    let openings: [(&[u8], &str, &str); 22] = [
+        (b"GET / HTTP/1.1\r\nHost: localhost:9009\r\nUser-Agent: x\r\n\r\n", "HTTP", "웹"),
+        (b"GET / HTTP/1.0\n\n", "HTTP", "웹"),
+        (b"GET / HTTP/1.1", "HTTP", "웹"),
+        (b"POST /chat?x=1 HTTP/1.1\r\nContent-Length: 5\r\n\r\nalice", "HTTP", "웹"),
+        (b"OPTIONS * HTTP/1.1\r\n", "HTTP", "웹"),
+        (b"PROPFIND / HTTP/1.1\r\n\r\n", "HTTP", "웹"),
+        (b"CONNECT x:443 HTTP/1.1\r\n\r\n", "HTTP", "웹"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP", "웹"),
+        (client_hello, "TLS", "TLS"),
+        (b"\x16", "TLS", "TLS"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "SSH", "SSH"),
+        (b"SSH-2.0-libssh", "SSH", "SSH"),
+        (b"OPTIONS rtsp://h/ RTSP/1.0\r\nCSeq: 1\r\n\r\n", "RTSP", "RTSP"),
+        (b"REGISTER sip:h SIP/2.0\r\nVia: x\r\n\r\n", "SIP", "SIP"),
+        (b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\nalice\r\n", "PROXY", "PROXY"),
+        (b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0alice\n", "PROXY", "PROXY"),
+        (b"EHLO example.com\r\n", "SMTP", "SMTP"),
+        (b"CAP LS 302\r\nNICK a\r\nUSER a 0 * :a\r\n", "IRC", "IRC"),
+        (b"*1\r\n$4\r\nPING\r\n", "Redis", "Redis"),
+        (b"\x05\x01\0", "SOCKS", "SOCKS"),
+        (b"\0\x05alice", "writeUTF", "writeUTF"),
+        (b"\xac\xed\0\x05t\0\x05alice", "ObjectOutputStream", "Java"),
     ];
-    for (opening, kind) in openings {
+    for (opening, kind, word) in openings {
         let mut peer = server.connect();
         peer.expect("로그인ID:");
         peer.send(opening);
         let answer = peer.expect_rest();
         assert_eq!(answer.matches('\n').count(), 1, "{answer:?}");
-        assert!(answer.ends_with('\n'), "{answer:?}");
-        let word = if kind == "TLS" { "TLS" } else { "웹" };
-        assert!(answer.contains(word), "{answer:?}");
+        assert!(answer.ends_with('\n') && answer.contains(word), "{answer:?}");
+        let port = server.web_address().port().to_string();
+        let names_port = answer.contains(&port);
+        let is_script = ["PROXY", "writeUTF", "ObjectOutputStream"].contains(&kind);
+        assert!(names_port || is_script, "what to do instead: {answer:?}");
         server.console_expect(kind);
     }
     bob.send("/who\n").expect_next("대화 참여자 1명: bob\n");
@@ -441,4 +459,162 @@ fn a_request_line_is_only_one_at_the_first_line() {
     bob.expect("로그인ID:");
     bob.send("GET\n").expect_next("-- 지난 말 1줄 --\n[alice] GET / HTTP/1.1\n");
     bob.expect_next("[GET]님이 입장했습니다.\n");
+}
+
+#[test]
+fn a_peer_whose_enter_is_a_cr_talks() {
+    for end in ["\r", "\r\n", "\r\0"] {
+        let server = TestServer::start(|config| config.packet_pause = NEVER);
+        let mut bob = server.login("bob");
+        let mut alice = server.connect();
+        alice.expect("로그인ID:");
+        // The rest of the line end comes in a read of its own.
+        for line in ["alice", "hello", "//x", "/quit"] {
+            alice.send(format!("{line}\r")).wait_until_read();
+            if !alice.try_send(&end[1..]) {
+                break;
+            }
+        }
+        alice.expect_next("[alice]님이 입장했습니다.\n[alice] hello\n[alice] /x\n");
+        bob.expect_next("[alice]님이 입장했습니다.\n[alice] hello\n[alice] /x\n");
+        bob.expect_next("[alice]님이 퇴장했습니다.\n");
+    }
+}
+
+#[test]
+fn no_command_hides_behind_a_cr_in_the_line_of_who_ends_lines_with_lf() {
+    let server = TestServer::start(|_| {});
+    for end in ["\n", "\r\n", "\r\0"] {
+        let mut alice = server.connect();
+        alice.expect("로그인ID:");
+        alice.send(format!("alice{end}")).expect("입장했습니다.\n");
+        alice.send("hi\r").wait_until_read();
+        alice.send(format!("/quit{end}")).expect_next("[alice] hi/quit\n");
+        alice.send(format!("/quit{end}")).expect_closed();
+    }
+}
+
+#[test]
+fn a_packet_peer_that_ends_a_line_ends_lines_from_then_on() {
+    for end in ["\n", "\r\n", "\r"] {
+        let server = TestServer::start(|config| config.packet_pause = Duration::from_millis(50));
+        let mut bob = server.login("bob");
+        let mut alice = server.connect();
+        alice.expect("로그인ID:");
+        alice.send("alice").expect_next("[alice]님이 입장했습니다.\n");
+        alice.send(end).wait_until_read();
+        alice.type_characters("hello");
+        alice.send(end).expect("[alice] hello");
+        alice.expect("\n");
+        bob.expect_next("[alice]님이 입장했습니다.\n[alice] hello\n");
+        alice.send("end\n").expect_next("[alice] end");
+    }
+}
+
+#[test]
+fn the_rest_of_a_name_is_not_said_but_explained() {
+    let server = TestServer::start(|config| config.packet_pause = Duration::from_millis(50));
+    let mut bob = server.login("bob");
+    let mut peer = server.connect();
+    peer.expect("로그인ID:");
+    peer.send("ca").expect_next("[ca]님이 입장했습니다.\n");
+    peer.send("rol\n");
+    peer.expect_next("이름이 ca로 정해졌습니다. 바꾸려면 /이름 carol\n");
+    peer.send("/이름 carol\n").expect("(으)로 바뀌었습니다 --\n");
+    peer.send("hello\n").expect_next("[carol] hello\n");
+    bob.expect("--\n");
+    bob.expect_next("[carol] hello\n");
+
+    // What is no name is not said either, and a command is carried out.
+    let mut peer = server.connect();
+    peer.expect("로그인ID:");
+    peer.send("길동").expect_next("[길동]님이 입장했습니다.\n");
+    peer.send("안녕 여러분\n");
+    let told = peer.expect_line();
+    assert!(
+        told.starts_with("이름이 길동으로 정해졌습니다(") && told.ends_with("않았습니다."),
+        "{told}"
+    );
+    let mut peer = server.connect();
+    peer.expect("로그인ID:");
+    peer.send("dave").expect_next("[dave]님이 입장했습니다.\n");
+    peer.send("/quit\n").expect_closed();
+}
+
+#[test]
+fn enter_after_a_packet_at_the_prompt_makes_no_guest() {
+    let server = TestServer::start(|config| config.packet_pause = Duration::from_millis(50));
+    let _alice = server.login("alice");
+    let mut client = server.connect();
+    client.expect("로그인ID:");
+    client.send("alice").expect_next("이미 등록된 사용자입니다.\n로그인ID:");
+    client.send("\r\n").wait_until_read();
+    client.send("carol\r\n").expect_next("[carol]님이 입장했습니다.\n");
+}
+
+#[test]
+fn nuls_of_packets_and_names_are_padding() {
+    let server = TestServer::start(|config| config.packet_pause = Duration::from_millis(50));
+    for size in [6, 100, 1_024, 4_096] {
+        let padded = |text: &str| [text.as_bytes(), &vec![0; size - text.len()]].concat();
+        let mut carol = server.connect();
+        carol.expect("로그인ID:");
+        carol.send(padded("carol")).expect_next("[carol]님이 입장했습니다.\n");
+        carol.send(padded("hello")).expect_next("[carol] hello\n");
+        carol.send(padded("/quit")).expect_closed();
+    }
+    let mut carol = server.connect();
+    carol.expect("로그인ID:");
+    carol.send("carol\0\n").expect("[carol]님이 입장했습니다.\n");
+    carol.send("\u{feff}hello\n\0").expect_next("[carol] hello\n");
+    carol.send("//x\n\0/quit\n\0").expect_next("[carol] /x\n").expect_closed();
+}
+
+#[test]
+fn the_last_key_may_come_with_enter() {
+    let server = TestServer::start(|_| {});
+    let mut alice = server.connect();
+    alice.expect("로그인ID:");
+    alice.type_characters("alices");
+    alice.send("\x7f\r\n").expect_next("[alice]님이 입장했습니다.\r\n");
+    alice.type_characters("안녕하");
+    alice.send("\u{8}\r\n").expect_next("[alice] 안녕\r\n");
+}
+
+#[test]
+fn utf16_is_named_and_makes_no_guest() {
+    let server = TestServer::start(|_| {});
+    let mut bob = server.login("bob");
+    let little = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let big = |text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>();
+    for text in ["\u{feff}alice\r\n안녕\r\n", "alice\r\nhi\r\n", "홍길동\r\nhi\r\n"] {
+        for bytes in [little(text), big(text)] {
+            let mut peer = server.connect();
+            peer.expect("로그인ID:");
+            peer.send(bytes);
+            peer.finish_sending();
+            let told = peer.expect_rest();
+            assert!(told.starts_with("UTF-16입니다.") && told.contains("not UTF-8"), "{told:?}");
+        }
+    }
+    let mut alice = server.login("alice");
+    alice.send(little("\u{feff}/msg bob secret\r\n")).expect_next("UTF-16입니다.");
+    alice.expect("\n");
+    alice.send("fine\n").expect_next("[alice] fine\n");
+    bob.expect_next("[alice]님이 입장했습니다.\n[alice] fine\n");
+}
+
+#[test]
+fn binary_transmission_may_be_turned_on_and_off() {
+    const BINARY: u8 = 0;
+    let server = TestServer::start(|_| {});
+    let mut alice = server.connect();
+    alice.expect("로그인ID:");
+    alice.send([IAC, WILL, BINARY, IAC, DO, BINARY]);
+    alice.expect_next([IAC, DO, BINARY, IAC, WILL, BINARY]);
+    // There, a terminal's Enter is a CR on its own.
+    alice.send("홍길동\r").expect_next("[홍길동]님이 입장했습니다.\r\n");
+    alice.send([IAC, WONT, BINARY, IAC, DONT, BINARY]);
+    alice.expect_next([IAC, DONT, BINARY, IAC, WONT, BINARY]);
+    alice.send("안녕\r\n").expect_next("[홍길동] 안녕\r\n");
 }

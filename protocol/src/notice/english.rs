@@ -2,11 +2,12 @@
 
 use crate::{
     command::CommandError,
+    foreign::Foreign,
     limits::{CARRIER_BYTES, LINE_BYTES, MESSAGE_BYTES, MESSAGE_LINES, PROTOCOL_VERSION},
     text::Lang,
 };
 
-use super::{Goodbye, NOT_UTF8, Notice, about, help, help_on, prefixed, rooms_list, who_after};
+use super::{Goodbye, Notice, about, help, help_on, not_utf8, prefixed, rooms_list, who_after};
 
 pub(super) fn text(notice: &Notice<'_>) -> String {
     match notice {
@@ -57,7 +58,13 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
              reader, {limit} at most; it was not sent. Please use fewer lines."
         ),
         Notice::NothingSaid => "There is nothing to say in that.".into(),
-        Notice::NotUtf8 => NOT_UTF8.into(),
+        Notice::NotUtf8(hint) => not_utf8(*hint),
+        Notice::NameSettled { user, proposal: Some(proposal) } => {
+            format!("Your name is {user}. To change it: /nick {proposal}")
+        }
+        Notice::NameSettled { user, proposal: None } => {
+            format!("Your name is {user} (to change it: /nick NAME). That line was not sent.")
+        }
         Notice::Skipped { lines: 1 } => "-- 1 line skipped --".into(),
         Notice::Skipped { lines } => format!("-- {lines} lines skipped --"),
         Notice::SessionUnknown => "There is no such session; log in with a name.".into(),
@@ -166,10 +173,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             Goodbye::NotUtf8 => "A message was not UTF-8; closing.".into(),
             Goodbye::MessageTooBig => "A message was too long; closing.".into(),
             Goodbye::UnfinishedMessage => "A message did not end in time; closing.".into(),
-            Goodbye::Http => {
-                "This is a chat port, not a web page; connect with nc or madang.".into()
-            }
-            Goodbye::Tls => "This port does not speak TLS; connect without it.".into(),
+            Goodbye::Foreign { foreign, web_port } => foreign_peer(*foreign, *web_port),
             Goodbye::NoTls => {
                 "This port speaks TLS alone; connect with madang --tls, or with openssl \
                  s_client -quiet -connect HOST:PORT."
@@ -185,5 +189,35 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             Goodbye::Replaced => "Another connection has taken this session over.".into(),
             Goodbye::Internal => "Closing after an error of the server.".into(),
         },
+    }
+}
+
+/// What somebody is told who took this port for one of another kind.
+fn foreign_peer(foreign: Foreign, web_port: Option<u16>) -> String {
+    let in_browser = match web_port {
+        Some(port) => format!("; in a browser, use port {port}"),
+        None => String::new(),
+    };
+    match foreign {
+        Foreign::Http => {
+            format!("This is a chat port, not a web page; connect with nc or madang{in_browser}.")
+        }
+        Foreign::Tls => {
+            format!("This port does not speak TLS; connect without it{in_browser}.")
+        }
+        Foreign::Proxy => "This port does not take the PROXY protocol; turn it off in the proxy \
+                           (send-proxy, proxy_protocol)."
+            .into(),
+        Foreign::LengthPrefix => "That begins with its length (writeUTF in Java); send UTF-8 text \
+                                  alone, and a newline after each line."
+            .into(),
+        Foreign::JavaObjects | Foreign::Pickle => format!(
+            "That is {}, not text; send UTF-8 text, and a newline after each line.",
+            foreign.name()
+        ),
+        _ => format!(
+            "This is a chat port, not {}; connect with nc or madang{in_browser}.",
+            foreign.name()
+        ),
     }
 }

@@ -2,11 +2,12 @@
 
 use crate::{
     command::CommandError,
+    foreign::Foreign,
     limits::{CARRIER_BYTES, LINE_BYTES, MESSAGE_BYTES, MESSAGE_LINES, PROTOCOL_VERSION},
     text::Lang,
 };
 
-use super::{Goodbye, NOT_UTF8, Notice, about, help, help_on, prefixed, rooms_list, who_after};
+use super::{Goodbye, Notice, about, help, help_on, not_utf8, prefixed, rooms_list, who_after};
 
 pub(super) fn text(notice: &Notice<'_>) -> String {
     match notice {
@@ -55,7 +56,14 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
              ({limit}바이트까지) 줄 수를 줄여 주세요."
         ),
         Notice::NothingSaid => "보낼 말이 없습니다.".into(),
-        Notice::NotUtf8 => NOT_UTF8.into(),
+        Notice::NotUtf8(hint) => not_utf8(*hint),
+        Notice::NameSettled { user, proposal: Some(proposal) } => {
+            format!("이름이 {user}{} 정해졌습니다. 바꾸려면 /이름 {proposal}", by_particle(user))
+        }
+        Notice::NameSettled { user, proposal: None } => format!(
+            "이름이 {user}{} 정해졌습니다(바꾸려면 /이름 새이름). 이 줄은 보내지 않았습니다.",
+            by_particle(user)
+        ),
         Notice::Skipped { lines } => format!("-- {lines}줄 건너뜀 --"),
         Notice::SessionUnknown => "이어 갈 세션이 없습니다. 이름으로 로그인하세요.".into(),
         Notice::RoomChosen { room } => {
@@ -163,10 +171,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             Goodbye::NotUtf8 => "UTF-8이 아닌 메시지를 받아 연결을 끊습니다.".into(),
             Goodbye::MessageTooBig => "너무 긴 메시지를 받아 연결을 끊습니다.".into(),
             Goodbye::UnfinishedMessage => "메시지가 제시간에 끝나지 않아 연결을 끊습니다.".into(),
-            Goodbye::Http => {
-                "이곳은 웹이 아니라 채팅 포트입니다. nc나 madang으로 접속하세요.".into()
-            }
-            Goodbye::Tls => "이 포트는 TLS를 쓰지 않습니다. TLS 없이 접속하세요.".into(),
+            Goodbye::Foreign { foreign, web_port } => foreign_peer(*foreign, *web_port),
             Goodbye::NoTls => {
                 "이 포트는 TLS만 씁니다. madang --tls나 openssl s_client -quiet -connect \
                  호스트:포트로 접속하세요."
@@ -187,5 +192,48 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             Goodbye::Replaced => "다른 연결이 이 세션을 이어받았습니다.".into(),
             Goodbye::Internal => "서버 오류로 연결을 끊습니다.".into(),
         },
+    }
+}
+
+/// What somebody is told who took this port for one of another kind.
+fn foreign_peer(foreign: Foreign, web_port: Option<u16>) -> String {
+    let in_browser = match web_port {
+        Some(port) => format!(" 브라우저에서는 {port}번 포트를 여세요."),
+        None => String::new(),
+    };
+    match foreign {
+        Foreign::Http => {
+            format!("이곳은 웹이 아니라 채팅 포트입니다. nc나 madang으로 접속하세요.{in_browser}")
+        }
+        Foreign::Tls => {
+            format!("이 포트는 TLS를 쓰지 않습니다. TLS 없이 접속하세요.{in_browser}")
+        }
+        Foreign::Proxy => "이 포트는 PROXY 프로토콜을 받지 않습니다. 프록시에서 끄세요 \
+                           (send-proxy, proxy_protocol)."
+            .into(),
+        Foreign::LengthPrefix => "글 앞에 길이가 붙어 있습니다(Java의 writeUTF 등). UTF-8 글만 \
+                                  보내고 줄마다 줄바꿈을 붙이세요."
+            .into(),
+        Foreign::JavaObjects | Foreign::Pickle => format!(
+            "글이 아니라 {}입니다. UTF-8 글을 보내고 줄마다 줄바꿈을 붙이세요.",
+            foreign.name()
+        ),
+        _ => format!(
+            "이곳은 {} 포트가 아니라 채팅 포트입니다. nc나 madang으로 접속하세요.{in_browser}",
+            foreign.name()
+        ),
+    }
+}
+
+/// 로 or 으로, as it fits what stands before it.
+fn by_particle(word: &str) -> &'static str {
+    const RIEUL: u32 = 8;
+    let finals = word.chars().next_back().map(u32::from).and_then(|c| match c {
+        0xAC00..=0xD7A3 => Some((c - 0xAC00) % 28),
+        _ => None,
+    });
+    match finals {
+        None | Some(0 | RIEUL) => "로",
+        Some(_) => "으로",
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use madang_protocol::{
     limits::{LINE_BYTES, MESSAGE_BYTES},
-    notice::Goodbye,
+    notice::{Goodbye, Utf8Hint},
 };
 
 pub(crate) mod decoder;
@@ -207,7 +207,7 @@ impl MessageReader {
             Message::Text(text) if json => Line::Text(text),
             Message::Text(text) => line_of(text),
             // The limits of a chat don't allow it.
-            Message::Binary(_) => Line::NotUtf8,
+            Message::Binary(_) => Line::NotUtf8(Utf8Hint::None),
         })
     }
 

@@ -1,0 +1,665 @@
+//! Where a line ends: telnet commands taken out of what a peer sends, and the
+//! peer's way of ending a line found out. Knows no socket and no clock: each read
+//! comes with its time, from [`tcp`](super::tcp).
+
+use std::time::{Duration, Instant};
+
+use madang_protocol::{
+    foreign::Foreign,
+    limits::LINE_BYTES,
+    line::{LineDecoder, LineEnds, LineTooLong},
+    notice::Utf8Hint,
+    telnet::{Telnet, edit_line},
+    wide::Wide,
+};
+use memchr::{memchr, memchr3};
+
+use super::Line;
+
+/// For so long after a line that a CR has ended, an empty line is an echo of its
+/// Enter.
+const ENTER_ECHO: Duration = Duration::from_millis(300);
+
+/// Within so long of the login, the first line that somebody ends belongs to the name.
+const NAME_PAUSE: Duration = Duration::from_secs(2);
+
+/// What a .NET or Windows program writes before text, and may before each message.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Makes lines of what is read.
+pub(crate) struct Framer {
+    decoder: LineDecoder,
+    telnet: Telnet,
+    framing: Framing,
+    typing: Typing,
+    /// What telnet must be answered; the connection sends it.
+    answers: Vec<u8>,
+    /// How many bytes were no text: telnet's, or dropped.
+    command_bytes: usize,
+    /// When something was last read.
+    read_at: Option<Instant>,
+    /// What the first read showed, if that was no chat.
+    foreign: Option<Foreign>,
+    /// What was read in another encoding than UTF-8 and is to be refused, and its
+    /// length.
+    wide: Option<(Wide, usize)>,
+    /// Whether what is read is in that encoding still.
+    is_wide: bool,
+    /// Whether more of the last read waits in the socket.
+    continues: bool,
+    /// Whether the last read was the first of a packet peer that ended in a line end.
+    unlearns: bool,
+    logged_in_at: Option<Instant>,
+    /// Whether the next line is the rest of a name that was taken for whole.
+    ends_name: bool,
+    /// When a CR last ended a line.
+    cr_line_at: Option<Instant>,
+    json: bool,
+    /// Whether nothing follows.
+    at_end: bool,
+}
+
+/// How the peer ends its lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    /// Nothing was said yet.
+    Unknown,
+    /// With line ends.
+    Lines,
+    /// With packets: each read is a line, or several.
+    Packets,
+}
+
+/// Whether the peer sends each character as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Typing {
+    /// So far, this many reads of one character since the last line end.
+    Unknown { characters: usize },
+    /// It does.
+    ByCharacter,
+}
+
+impl Framer {
+    pub(crate) fn new() -> Framer {
+        let mut decoder = LineDecoder::default();
+        decoder.expect_ends(LineEnds::FirstDecides);
+        Framer {
+            decoder,
+            telnet: Telnet::default(),
+            framing: Framing::Unknown,
+            typing: Typing::Unknown { characters: 0 },
+            answers: Vec::new(),
+            command_bytes: 0,
+            read_at: None,
+            foreign: None,
+            wide: None,
+            is_wide: false,
+            continues: false,
+            unlearns: false,
+            logged_in_at: None,
+            ends_name: false,
+            cr_line_at: None,
+            json: false,
+            at_end: false,
+        }
+    }
+
+    /// The space for the next read.
+    pub(crate) fn spare(&mut self) -> &mut [u8] {
+        self.decoder.spare()
+    }
+
+    /// Whether it must be known if more of a read that filled the space waits.
+    pub(crate) fn tells_reads_apart(&self) -> bool {
+        self.framing != Framing::Lines
+    }
+
+    /// Takes the first `count` bytes of the space as read at `now`; `continues` tells
+    /// that they filled it and more of the same waits.
+    pub(crate) fn filled(&mut self, count: usize, continues: bool, now: Instant) {
+        let is_first = self.read_at.is_none();
+        self.read_at = Some(now);
+        let continued = std::mem::replace(&mut self.continues, continues);
+        (self.unlearns, self.ends_name) = (false, false);
+        let read = &mut self.decoder.space()[..count];
+        if is_first {
+            self.foreign = Foreign::of_bytes(read);
+        }
+        if self.foreign.is_some() {
+            // What looks like telnet in it is none.
+            return;
+        }
+        let count = self.drop_wide(count);
+        let was_binary = self.telnet.is_binary();
+        let read = &mut self.decoder.space()[..count];
+        let kept = self.telnet.filter(read, &mut self.answers);
+        self.command_bytes += count - kept;
+        if self.telnet.is_binary() && !was_binary && !self.json {
+            // From here on, a CR stands for itself (RFC 856).
+            self.decoder.expect_ends(LineEnds::FirstDecides);
+        }
+        self.learn(kept, continued, now);
+        self.decoder.filled(kept);
+        if self.framing == Framing::Unknown && self.decoder.peek_line_bytes() != Ok(None) {
+            self.framing = Framing::Lines;
+        }
+    }
+
+    /// Sees what a read of `count` bytes of text tells of its peer, which may have
+    /// begun with the one before it.
+    fn learn(&mut self, count: usize, continued: bool, now: Instant) {
+        let text = &self.decoder.space()[..count];
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+        match self.framing {
+            _ if text.is_empty() => {}
+            Framing::Unknown if !continued && (is_one_key(text) || self.telnet.is_spoken()) => {
+                self.typing.observe(text);
+                self.framing = Framing::Lines;
+            }
+            Framing::Unknown | Framing::Lines => self.typing.observe(text),
+            Framing::Packets => {
+                let said = &text[..text.len() - padding_bytes(text)];
+                let ends = match said.last() {
+                    Some(b'\n') => LineEnds::Lf,
+                    Some(b'\r') => LineEnds::Cr,
+                    _ => return,
+                };
+                if self.continues {
+                    return;
+                }
+                let is_lone = said.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0));
+                let soon = self.logged_in_at.is_some_and(|then| now - then < NAME_PAUSE);
+                (self.unlearns, self.ends_name) = (true, soon && !is_lone);
+                self.framing = Framing::Lines;
+                self.decoder.expect_ends(ends);
+            }
+        }
+    }
+
+    /// Takes what is not UTF-8 but UTF-16 or the like from the end of a read of `count`
+    /// bytes, and returns how many are left. It must not be cut into lines: half of
+    /// them would be readable.
+    fn drop_wide(&mut self, count: usize) -> usize {
+        let (nothing_waits, after_cr) =
+            (self.decoder.unfinished().is_empty(), self.decoder.is_after_cr());
+        let read = &self.decoder.space()[..count];
+        // After a CR, a NUL that comes first is the rest of a line end.
+        let at_line_start = nothing_waits && !(after_cr && read.first() == Some(&0));
+        if self.is_wide && (count == 1 || memchr(0, read).is_some() || !is_utf8(read)) {
+            self.command_bytes += count;
+            return 0;
+        }
+        let found = find_wide(read, at_line_start);
+        self.is_wide = found.is_some();
+        let Some((at, wide)) = found else { return count };
+        self.wide = Some((wide, count - at));
+        at
+    }
+
+    /// Whether the first thing said was more than a character without a line
+    /// end: if nothing follows for a while, that is the peer's way.
+    pub(crate) fn may_be_packets(&self) -> bool {
+        let said = self.decoder.unfinished();
+        self.framing == Framing::Unknown && !self.continues && !is_blank(said)
+    }
+
+    /// Settles what [`may_be_packets`](Self::may_be_packets) left open, now that it is
+    /// known if the peer was silent.
+    pub(crate) fn settle_framing(&mut self, silent: bool) {
+        self.framing = if silent { Framing::Packets } else { Framing::Lines };
+        if silent {
+            self.decoder.expect_ends(LineEnds::Lf);
+        }
+    }
+
+    /// What follows is JSON: no CR ends a line of it.
+    pub(crate) fn become_json(&mut self) {
+        self.json = true;
+        self.decoder.expect_ends(LineEnds::Lf);
+    }
+
+    /// The peer has a name since `now`.
+    pub(crate) fn logged_in(&mut self, now: Instant) {
+        self.logged_in_at = Some(now);
+    }
+
+    /// Nothing follows: what waits is the last line.
+    pub(crate) fn finish(&mut self) {
+        self.at_end = true;
+    }
+
+    /// The length of the next line in bytes, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`LineTooLong`] if it does not end.
+    pub(crate) fn next_line_bytes(&mut self) -> Result<Option<usize>, LineTooLong> {
+        while let Some(bytes) = self.decoder.peek_line_bytes()? {
+            if !self.says_nothing(bytes) {
+                return Ok(Some(bytes));
+            }
+            // Only looked at, it cannot fail.
+            let _ = self.decoder.next_line();
+        }
+        if let Some((_, bytes)) = self.wide {
+            return Ok(Some(bytes));
+        }
+        let rest = self.decoder.unfinished();
+        let is_packet =
+            self.framing == Framing::Packets && !self.continues && !cuts_character(rest);
+        if !(self.at_end || is_packet) || rest.is_empty() {
+            return Ok(None);
+        }
+        if is_blank(rest) {
+            self.decoder.finish_line();
+            return Ok(None);
+        }
+        Ok(Some(rest.len()))
+    }
+
+    /// Whether the line of `bytes` that comes next is a line end that says nothing.
+    fn says_nothing(&self, bytes: usize) -> bool {
+        let frames_by_packet = self.framing == Framing::Packets || self.unlearns;
+        let echoes_enter = self.decoder.ends() == LineEnds::Cr
+            && self
+                .cr_line_at
+                .zip(self.read_at)
+                .is_some_and(|(line, read)| read - line < ENTER_ECHO);
+        (frames_by_packet || echoes_enter) && is_blank(&self.decoder.unfinished()[..bytes])
+    }
+
+    /// The next line, if there is one, and leaves it where it is.
+    pub(crate) fn peek_line(&mut self) -> Option<&[u8]> {
+        let bytes = self.next_line_bytes().ok().flatten()?;
+        self.wide.is_none().then(|| &self.decoder.unfinished()[..bytes])
+    }
+
+    /// Whether something was said that is not a line yet.
+    pub(crate) fn holds_unfinished_line(&self) -> bool {
+        !is_blank(self.decoder.unfinished())
+    }
+
+    /// Takes the line that [`next_line_bytes`](Self::next_line_bytes) has found.
+    pub(crate) fn take_line(&mut self) -> Line {
+        let (hint, edits, json) = (self.utf8_hint(), self.edits(), self.json);
+        let ends_name = std::mem::take(&mut self.ends_name);
+        let is_whole = matches!(self.decoder.peek_line_bytes(), Ok(Some(_)));
+        if !is_whole && let Some((wide, _)) = self.wide.take() {
+            return Line::NotUtf8(Utf8Hint::Wide(wide));
+        }
+        let bytes = match is_whole {
+            true => self.decoder.next_line().ok().flatten(),
+            false => self.decoder.finish_line(),
+        };
+        let bytes = bytes.unwrap_or_default();
+        if let Some(wide) = wide_line(bytes) {
+            self.is_wide = true;
+            // The rest of the read is the rest of it.
+            while self.decoder.next_line().is_ok_and(|line| line.is_some()) {}
+            self.decoder.finish_line();
+            return Line::NotUtf8(Utf8Hint::Wide(wide));
+        }
+        let bytes = without_padding(bytes);
+        let line = match str::from_utf8(bytes) {
+            _ if !json && bytes.len() > LINE_BYTES => Line::TooLong(bytes.len()),
+            Err(_) => Line::NotUtf8(hint),
+            Ok(line) if ends_name => Line::RestOfName(line.to_owned()),
+            Ok(line) if edits => Line::Text(edit_line(line).into_owned()),
+            Ok(line) => Line::Text(line.to_owned()),
+        };
+        if is_whole && self.decoder.ends() == LineEnds::Cr {
+            self.cr_line_at = self.read_at;
+        }
+        line
+    }
+
+    /// What the peer is told if a line is not UTF-8.
+    fn utf8_hint(&self) -> Utf8Hint {
+        if self.json {
+            Utf8Hint::None
+        } else if self.telnet.is_spoken() {
+            Utf8Hint::Telnet
+        } else if self.edits() {
+            Utf8Hint::Terminal
+        } else {
+            Utf8Hint::CodePage
+        }
+    }
+
+    /// Whether the peer's lines may hold backspaces to be carried out.
+    fn edits(&self) -> bool {
+        !self.json && (self.is_terminal() || self.decoder.ends() == LineEnds::Cr)
+    }
+
+    /// Whether the peer wants CR LF.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.telnet.is_spoken() || self.typing == Typing::ByCharacter
+    }
+
+    /// What the peer took this port for, if the first it sent shows that.
+    pub(crate) fn foreign(&self) -> Option<Foreign> {
+        self.foreign
+    }
+
+    /// Takes how many bytes were no text, and what telnet must be answered.
+    pub(crate) fn take_commands(&mut self) -> (usize, Vec<u8>) {
+        (std::mem::take(&mut self.command_bytes), std::mem::take(&mut self.answers))
+    }
+}
+
+impl Typing {
+    /// Looks at what one read brought: characters one by one, and then the CR
+    /// that a terminal in character mode sends for Enter, which may come with the
+    /// last of them; or a backspace on its own, which nobody else sends.
+    fn observe(&mut self, text: &[u8]) {
+        let Typing::Unknown { characters } = *self else { return };
+        let key = [b"\r\n".as_slice(), b"\r\0", b"\r", b"\n"]
+            .into_iter()
+            .find_map(|end| text.strip_suffix(end));
+        let is_enter = key.is_some();
+        let key = key.unwrap_or(text);
+        let is_backspace = matches!(key, [0x08 | 0x7f]);
+        let sends_cr = is_enter && !text.ends_with(b"\n") || text.ends_with(b"\r\n");
+        *self = match key {
+            [] if text.is_empty() => return,
+            // An arrow or another key that sends a sequence.
+            [0x1b, ..] if !is_enter => return,
+            _ if is_backspace && (!is_enter || characters > 0) => Typing::ByCharacter,
+            _ if sends_cr && characters > 0 && is_one_character(key) => Typing::ByCharacter,
+            _ if is_enter || !is_one_character(key) => Typing::Unknown { characters: 0 },
+            _ => Typing::Unknown { characters: characters + 1 },
+        };
+    }
+}
+
+/// Where in a read text begins that is not UTF-8 but wider, if there is any: at its
+/// beginning, or with a byte order mark after a line.
+fn find_wide(read: &[u8], at_line_start: bool) -> Option<(usize, Wide)> {
+    memchr3(0, 0xFE, 0xFF, read)?;
+    if at_line_start && let Some(wide) = Wide::of_bytes(read) {
+        return Some((0, wide));
+    }
+    let begins = |bytes: &[u8]| matches!(bytes, [b'\n', 0xFF, 0xFE] | [b'\n', 0xFE, 0xFF]);
+    let at = read.windows(3).position(begins)? + 1;
+    Wide::of_bytes(&read[at..]).map(|wide| (at, wide))
+}
+
+/// What a line is that came in pieces and is not UTF-8 but wider.
+fn wide_line(line: &[u8]) -> Option<Wide> {
+    // Nearly every line has no NUL and is UTF-8.
+    (memchr(0, line).is_some() || !is_utf8(line)).then(|| Wide::of_unmarked(line))?
+}
+
+/// A line without the NULs with which a C program fills its buffer, and without the
+/// byte order marks before it.
+fn without_padding(mut line: &[u8]) -> &[u8] {
+    line = &line[..line.len() - padding_bytes(line)];
+    loop {
+        line = match line {
+            [0, rest @ ..] => rest,
+            _ => match line.strip_prefix(BYTE_ORDER_MARK) {
+                Some(rest) => rest,
+                None => return line,
+            },
+        };
+    }
+}
+
+/// How many NULs stand at the end.
+fn padding_bytes(bytes: &[u8]) -> usize {
+    bytes.iter().rev().take_while(|byte| **byte == 0).count()
+}
+
+/// Whether there is nothing but padding.
+fn is_blank(bytes: &[u8]) -> bool {
+    without_padding(bytes).is_empty()
+}
+
+fn is_utf8(bytes: &[u8]) -> bool {
+    str::from_utf8(bytes).is_ok()
+}
+
+fn is_one_character(text: &[u8]) -> bool {
+    str::from_utf8(text).is_ok_and(|text| text.chars().nth(1).is_none())
+}
+
+/// Whether one read may be one key of a terminal: a character, in whatever
+/// encoding, or the sequence of an arrow or function key.
+fn is_one_key(text: &[u8]) -> bool {
+    let is_control = text.first().is_some_and(u8::is_ascii_control);
+    let is_foreign = text.len() < 4 && !is_utf8(text);
+    is_control || is_foreign || is_one_character(text)
+}
+
+/// Whether `bytes` end in the middle of a character.
+fn cuts_character(bytes: &[u8]) -> bool {
+    str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    /// What peers really send, and what it means; the page of cases says for whom.
+    const PEERS: &str = include_str!("../../../tests/cases/peers.json");
+
+    /// For so long nothing follows a packet.
+    const PACKET_PAUSE: Duration = Duration::from_millis(250);
+
+    /// Plays a peer against a framer, whose clock is the script.
+    struct Play {
+        framer: Framer,
+        begin: Instant,
+        last_read: Duration,
+        lines: Vec<String>,
+    }
+
+    impl Play {
+        fn new() -> Play {
+            let (begin, last_read) = (Instant::now(), Duration::ZERO);
+            Play { framer: Framer::new(), begin, last_read, lines: Vec::new() }
+        }
+
+        /// Until `now`, nothing comes.
+        fn wait(&mut self, now: Duration) {
+            if self.framer.may_be_packets() {
+                let silent = now >= self.last_read + PACKET_PAUSE;
+                self.framer.settle_framing(silent);
+                self.take_lines(self.last_read + PACKET_PAUSE);
+            }
+        }
+
+        /// `bytes` come at `now`.
+        fn read(&mut self, mut bytes: &[u8], now: Duration) {
+            self.wait(now);
+            self.last_read = now;
+            while !bytes.is_empty() {
+                let spare = self.framer.spare();
+                let count = spare.len().min(bytes.len());
+                spare[..count].copy_from_slice(&bytes[..count]);
+                bytes = &bytes[count..];
+                self.framer.filled(count, !bytes.is_empty(), self.begin + now);
+                self.take_lines(now);
+            }
+        }
+
+        fn end(&mut self) {
+            self.framer.finish();
+            self.take_lines(self.last_read);
+        }
+
+        fn take_lines(&mut self, now: Duration) {
+            while self.framer.next_line_bytes().expect("no line is too long").is_some() {
+                let line = match self.framer.take_line() {
+                    Line::Text(text) => {
+                        self.framer.logged_in_at.get_or_insert(self.begin + now);
+                        text
+                    }
+                    Line::RestOfName(text) => format!("rest of name: {text}"),
+                    Line::NotUtf8(Utf8Hint::Wide(wide)) => wide.to_string(),
+                    Line::NotUtf8(_) => "not UTF-8".into(),
+                    line => format!("{line:?}"),
+                };
+                self.lines.push(line);
+            }
+        }
+    }
+
+    /// A case's bytes: text, or an object that names how they are written.
+    fn bytes_of(value: &Value) -> Vec<u8> {
+        if let Some(text) = value.as_str() {
+            return text.as_bytes().to_vec();
+        }
+        let text = |kind: &str| value[kind].as_str();
+        match (text("hex"), text("utf16le"), text("utf16be")) {
+            (Some(hex), ..) => (0..hex.len() / 2)
+                .map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).expect("hexadecimal"))
+                .collect(),
+            (_, Some(text), _) => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            (.., Some(text)) => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+            _ => panic!("no bytes: {value}"),
+        }
+    }
+
+    #[test]
+    fn peers_are_understood() {
+        let cases: Vec<Value> = serde_json::from_str(PEERS).expect("JSON");
+        for case in cases {
+            let mut play = Play::new();
+            for read in case["reads"].as_array().expect("reads") {
+                let now = Duration::from_millis(read[0].as_u64().expect("milliseconds"));
+                let mut bytes = bytes_of(&read[1]);
+                let padding = read.get(2).and_then(Value::as_u64).unwrap_or_default();
+                bytes.extend(vec![0; padding as usize]);
+                play.read(&bytes, now);
+            }
+            play.wait(Duration::MAX / 2);
+            if case["end"] == true {
+                play.end();
+            }
+            let peer = &case["peer"];
+            assert_eq!(serde_json::json!(play.lines), case["lines"], "said by {peer}");
+            let foreign = play.framer.foreign().map(Foreign::code);
+            assert_eq!(foreign, case["foreign"].as_str(), "spoken by {peer}");
+        }
+    }
+
+    #[test]
+    fn telnets_and_characters_want_cr_lf() {
+        #[track_caller]
+        fn check(reads: &[&[u8]], expected: bool) {
+            let mut play = Play::new();
+            for read in reads {
+                play.read(read, Duration::ZERO);
+            }
+            assert_eq!(play.framer.is_terminal(), expected, "{reads:?}");
+        }
+        check(&[b"alice\r\n"], false);
+        check(&[b"alice\r"], false);
+        check(&[b"a", b"b", b"\n"], false);
+        check(&[b"a", b"b", b"\r"], true);
+        check(&[b"a", b"b\r\n"], true);
+        check(&[b"a", b"\x7f"], true);
+        check(&[b"\xff\xfb\x00"], true);
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_answered_with_what_may_help() {
+        #[track_caller]
+        fn check(reads: &[&[u8]], json: bool, expected: Utf8Hint) {
+            let mut play = Play::new();
+            for read in reads {
+                play.read(read, Duration::ZERO);
+            }
+            if json {
+                play.framer.become_json();
+            }
+            play.framer.spare()[..2].copy_from_slice(b"\xb0\n");
+            play.framer.filled(2, false, play.begin);
+            assert!(play.framer.next_line_bytes().is_ok_and(|bytes| bytes == Some(1)));
+            assert_eq!(play.framer.take_line(), Line::NotUtf8(expected));
+        }
+        check(&[b"alice\n"], false, Utf8Hint::CodePage);
+        check(&[b"\xff\xfb\x1falice\r\n"], false, Utf8Hint::Telnet);
+        check(&[b"a", b"b", b"\r\n"], false, Utf8Hint::Terminal);
+        check(&[b"alice\r"], false, Utf8Hint::Terminal);
+        check(&[b"/json\n"], true, Utf8Hint::None);
+    }
+
+    #[test]
+    fn no_cr_ends_a_line_of_json() {
+        let mut play = Play::new();
+        play.read(b"/json\r", Duration::ZERO);
+        play.framer.become_json();
+        play.read(b"\n{\"type\":\r", Duration::ZERO);
+        play.read(b"\"say\"}\r\n\xef\xbb\xbf{}\0\r\n", Duration::ZERO);
+        assert_eq!(play.lines, ["/json", "{\"type\":\r\"say\"}", "{}"]);
+    }
+
+    #[test]
+    fn padding_and_marks_cost_linear_time() {
+        for piece in [b"\0".as_slice(), BYTE_ORDER_MARK, b"\n\xff\xfea\0", b"a\0", b"\r", b"\r\0"] {
+            let mut play = Play::new();
+            play.read(b"alice\r\n", Duration::ZERO);
+            let bytes = piece.repeat(60_000 / piece.len());
+            let begin = Instant::now();
+            play.read(&bytes, Duration::ZERO);
+            play.end();
+            // Quadratic, it would be minutes.
+            assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", piece.escape_ascii());
+        }
+    }
+
+    /// Line and character peers, after whose first reads it is decided what they are.
+    const OPENINGS: &[&[&[u8]]] = &[
+        &[b"alice\n"],
+        &[b"alice\r\n"],
+        &[b"alice\r", b"x"],
+        &[b"a", b"l", b"\x7f", b"i\r", b"x"],
+        &[b"\xff\xfb\x1falice\r\n"],
+    ];
+
+    /// A peer's text after its login, of what decides about lines.
+    fn conversation() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop::sample::select(vec![
+            "a", "안녕", "/quit", "\r", "\n", "\r\n", "\r\0", "\u{feff}", "\u{8}", "\u{7f}", " ",
+            "\u{1b}[D", "\u{1b}OA",
+        ]);
+        prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat().into_bytes())
+    }
+
+    proptest! {
+        #[test]
+        fn any_chunking_gives_the_same_lines_once_the_framing_is_decided(
+            opening in prop::sample::select(OPENINGS),
+            mut bytes in conversation(),
+            cuts in prop::collection::vec(1usize..9, 1..20),
+        ) {
+            if matches!(opening[0], b"alice\n" | b"alice\r\n") {
+                // Who sends one alone becomes a terminal by that.
+                bytes.retain(|byte| !matches!(byte, 8 | 0x7f));
+            }
+            let play = |chunks: &mut dyn Iterator<Item = &[u8]>| {
+                let mut play = Play::new();
+                opening.iter().for_each(|read| play.read(read, Duration::ZERO));
+                chunks.for_each(|chunk| play.read(chunk, Duration::from_secs(9)));
+                play.end();
+                play.lines
+            };
+            let mut rest = &bytes[..];
+            let mut chunks = Vec::new();
+            for cut in cuts.iter().cycle() {
+                if rest.is_empty() {
+                    break;
+                }
+                let (chunk, after) = rest.split_at((*cut).min(rest.len()));
+                chunks.push(chunk);
+                rest = after;
+            }
+            prop_assert_eq!(play(&mut chunks.into_iter()), play(&mut [&bytes[..]].into_iter()));
+        }
+    }
+}
