@@ -3,7 +3,10 @@
 
 use std::{fmt, net::Ipv6Addr, path::Path, str::FromStr};
 
-use madang_protocol::limits::{LINES_PORT, TLS_PORT};
+use madang_protocol::{
+    limits::{LINES_PORT, TLS_PORT},
+    room::{NoKey, RoomKey},
+};
 
 /// A host, by name or by number, a port, and what to ask for there.
 #[derive(Clone, PartialEq, Eq)]
@@ -73,6 +76,9 @@ pub enum AddressError {
     /// A link of a kind that leads to no chat.
     #[error("`{0}://` leads to no chat; use madang://HOST/ROOM, http://HOST/#KEY or HOST")]
     BadScheme(String),
+    /// What follows the `#` is no key.
+    #[error(transparent)]
+    BrokenLink(#[from] NoKey),
     /// What follows the host makes no sense.
     #[error("failed to read `{0}` in the link; write madang://HOST/ROOM or http://HOST/#KEY")]
     BadPath(String),
@@ -115,7 +121,8 @@ impl FromStr for Address {
             Some((authority, path)) => (authority, path),
             None => (rest, ""),
         };
-        let key = key.map(|key| format!("#{key}"));
+        let key = key.map(|key| RoomKey::find(&format!("#{key}")).ok_or(NoKey)).transpose()?;
+        let key = key.map(|key| format!("#{}", key.show()));
         let bad_path = || AddressError::BadPath(path.to_owned());
         match scheme.to_ascii_lowercase().as_str() {
             "madang" => {
@@ -232,6 +239,8 @@ impl fmt::Display for Address {
 mod tests {
     use super::*;
 
+    const KEY: &str = "7zzzz-0abcd-efghj-kmnpq-rstvwx";
+
     #[track_caller]
     fn check(text: &str, door: Door, host: &str, port: u16, room: Option<&str>) {
         let address: Address = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
@@ -278,12 +287,19 @@ mod tests {
         check("madang://chat/", lines.clone(), "chat", 9009, None);
         check("MADANG://[::1]:9010/수학", lines.clone(), "::1", 9010, Some("수학"));
         check("madang://chat/%EC%88%98%ED%95%99/", lines.clone(), "chat", 9009, Some("수학"));
-        check("madang://chat/#7zzzz-0abcd", lines, "chat", 9009, Some("#7zzzz-0abcd"));
+        let (key, room) = (KEY, format!("#{KEY}"));
+        let room = Some(&*room);
+        check(&format!("madang://chat/#{key}"), lines, "chat", 9009, room);
 
         let web = |path: &str, tls| Door::Web { path: path.into(), tls };
-        check("http://192.168.0.12:9998/#k", web("/", false), "192.168.0.12", 9998, Some("#k"));
+        let host = "192.168.0.12";
+        for tail in ["", ".", ">", "입니다", " 로 오세요", "%EC%9E%85"] {
+            let link = format!("http://{host}:9998/#{key}{tail}");
+            check(&link, web("/", false), host, 9998, room);
+        }
         check("http://chat", web("/", false), "chat", 80, None);
-        check("https://chat.example/a/b/#k", web("/a/b/", true), "chat.example", 443, Some("#k"));
+        let link = format!("https://chat.example/a/b/#{key}");
+        check(&link, web("/a/b/", true), "chat.example", 443, room);
         check("https://chat.example/a#", web("/a/", true), "chat.example", 443, None);
     }
 
@@ -305,9 +321,12 @@ mod tests {
         check("1:2:3", AddressError::BadHost("1:2:3".into()));
         check("two words", AddressError::BadHost("two words".into()));
         check("ftp://host", AddressError::BadScheme("ftp".into()));
-        check("http:///#k", AddressError::NoHost);
+        check("http:///", AddressError::NoHost);
+        check("http://host/#wrong", AddressError::BrokenLink(NoKey));
+        check("madang://host/#7zzzz-0abcd", AddressError::BrokenLink(NoKey));
+        check(&format!("http://host/#{KEY}x"), AddressError::BrokenLink(NoKey));
         check("madang://host/a/b", AddressError::BadPath("a/b".into()));
-        check("madang://host/a#k", AddressError::BadPath("a".into()));
+        check(&format!("madang://host/a#{KEY}"), AddressError::BadPath("a".into()));
         check("madang://host/%ff", AddressError::BadPath("%ff".into()));
         check("madang://host/%4", AddressError::BadPath("%4".into()));
         check("http://host/a b", AddressError::BadPath("a b".into()));
@@ -318,7 +337,7 @@ mod tests {
         for text in ["localhost:9009", "[::1]:9009", "[fe80::1%eth0]:1"] {
             assert_eq!(text.parse::<Address>().map(|address| address.to_string()), Ok(text.into()));
         }
-        let address: Address = "madang://chat/#secret".parse().expect("a link");
-        assert!(!format!("{address} {address:?}").contains("secret"));
+        let address: Address = format!("madang://chat/#{KEY}").parse().expect("a link");
+        assert!(!format!("{address} {address:?}").contains("0abcd"));
     }
 }

@@ -7,7 +7,10 @@ use clap::{
     builder::{FalseyValueParser, Resettable},
 };
 use clap_complete::Shell;
-use madang_protocol::text::Lang;
+use madang_protocol::{
+    room::{Destination, DestinationError},
+    text::Lang,
+};
 
 use crate::{
     address::Address,
@@ -63,7 +66,7 @@ pub struct Options {
     pub name: Option<String>,
 
     /// The room to begin in: a name, a link or #KEY; by default the address's, else the lobby
-    #[arg(long, env = "MADANG_ROOM", hide_env_values = true, value_parser = parse_name)]
+    #[arg(long, env = "MADANG_ROOM", hide_env_values = true, value_parser = parse_room)]
     pub room: Option<String>,
 
     /// The language of the client and of what the server says to it, by default the locale's: ko
@@ -257,6 +260,11 @@ fn parse_name(name: &str) -> Result<String, &'static str> {
     Ok(name.trim().to_owned())
 }
 
+/// A room as the server takes it, without what is written around a key.
+fn parse_room(room: &str) -> Result<String, DestinationError> {
+    Destination::parse(room).map(|destination| destination.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,9 +300,9 @@ mod tests {
         let told = section.split_once("Exit codes: ").expect("it tells of them").1;
         let told = told
             .split_inclusive([',', '.'])
-            .take(7)
+            .take(8)
             .filter_map(|told| told.split_whitespace().next()?.parse::<u8>().ok());
-        assert_eq!(told.collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 130]);
+        assert_eq!(told.collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6, 130]);
     }
 
     #[test]

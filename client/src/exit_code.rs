@@ -18,6 +18,8 @@ pub enum ExitCode {
     NameRefused = 4,
     /// The server went away, or ended the connection.
     Lost = 5,
+    /// The room to begin in can't be entered.
+    RoomRefused = 6,
     /// Ctrl-C, as shells count it: 128 + SIGINT.
     Interrupted = 130,
 }
@@ -33,6 +35,7 @@ Exit codes:
     3  could not connect
     4  name refused
     5  connection lost
+    6  room not entered: it is gone, locked or full
   130  ended by Ctrl-C"
     };
 }
@@ -56,7 +59,8 @@ mod tests {
             .filter_map(|line| line.split_whitespace().next()?.parse().ok())
             .collect();
         use ExitCode::*;
-        let codes = [Done, Failed, Usage, NotConnected, NameRefused, Lost, Interrupted];
+        let codes =
+            [Done, Failed, Usage, NotConnected, NameRefused, Lost, RoomRefused, Interrupted];
         assert_eq!(listed, codes.map(|code| code as u8));
     }
 }

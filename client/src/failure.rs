@@ -46,6 +46,8 @@ pub enum Failure {
     NoHello,
     /// The server did not take the name, for the reason that it gave.
     NameRefused(String),
+    /// The server did not let us into the room, for the reason that it gave.
+    RoomRefused(String),
     /// The connection ended; the cause is there if it ended in an error.
     Lost(Option<io::Error>),
     /// The connection came back too late: the session had ended.
@@ -99,6 +101,14 @@ impl Failure {
         }
     }
 
+    /// A login was refused with an error of this code: for the name, or for the room.
+    pub(crate) fn login_refused(code: &str, reason: &str) -> Failure {
+        match code.starts_with("name_") {
+            true => Failure::NameRefused(reason.to_owned()),
+            false => Failure::RoomRefused(reason.to_owned()),
+        }
+    }
+
     /// The exit code that tells it.
     pub fn exit_code(&self) -> ExitCode {
         match self {
@@ -108,6 +118,7 @@ impl Failure {
             | Failure::NoTrust { .. }
             | Failure::NoHello => ExitCode::NotConnected,
             Failure::NameRefused(_) => ExitCode::NameRefused,
+            Failure::RoomRefused(_) => ExitCode::RoomRefused,
             Failure::Lost(_)
             | Failure::SessionOver
             | Failure::Silent
@@ -190,6 +201,7 @@ impl Failure {
             Failure::NameRefused(reason) => {
                 format!("이름을 쓸 수 없습니다: {reason} --name으로 다른 이름을 주세요")
             }
+            Failure::RoomRefused(reason) => format!("방에 들어갈 수 없습니다: {reason}"),
             Failure::Lost(None) => "서버가 연결을 끊었습니다".into(),
             Failure::Lost(Some(cause)) => format!("서버와의 연결이 끊어졌습니다: {cause}"),
             Failure::SessionOver => "연결이 너무 오래 끊겨 있어 세션이 끝났습니다".into(),
@@ -243,6 +255,7 @@ impl Failure {
             Failure::NameRefused(reason) => {
                 format!("the name was refused: {reason} Give another with --name")
             }
+            Failure::RoomRefused(reason) => format!("failed to enter the room: {reason}"),
             Failure::Lost(None) => "the server closed the connection".into(),
             Failure::Lost(Some(cause)) => format!("the connection to the server was lost: {cause}"),
             Failure::SessionOver => {

@@ -51,6 +51,7 @@ mod input;
 mod keyboard;
 mod stdio;
 mod render;
+mod mention;
 mod utf8;
 mod words;
 

@@ -13,7 +13,6 @@ use crossbeam_channel::{at, never, select};
 use madang_protocol::{
     command::{Command, Input},
     event::ServerMessage,
-    invisible::is_blank,
     limits::{LINE_BYTES, MESSAGE_BYTES},
     request::Request,
     sanitize::sanitize_message,
@@ -190,16 +189,21 @@ impl Pipe<'_> {
 
     /// Puts a line into the batch, or holds it until that has gone.
     fn take(&mut self, line: Line) {
-        let text = match &line.text {
-            Ok(text) => sanitize_message(text.trim_start_matches('\u{FEFF}')).into_owned(),
+        let typed = match &line.text {
+            Ok(typed) => typed,
             Err(error) => {
                 self.stdio.refuse(line.number, &Words::Refused(error).text(self.stdio.lang));
                 return;
             }
         };
-        if is_blank(&text) {
-            return;
-        }
+        let takes_commands = self.options.commands || self.stdio.kind == Kind::Terminal;
+        let (text, is_command) = match Input::parse(typed) {
+            Input::Nothing => return,
+            Input::Command(command) if takes_commands => (command.into_owned(), true),
+            Input::Text(words) if takes_commands => (words.into_owned(), false),
+            // A slash means nothing then, and one that is doubled stays so.
+            _ => (sanitize_message(typed.trim_start_matches('\u{FEFF}')).into_owned(), false),
+        };
         // Making it fit to be said may have made it longer.
         let longest = text.split('\n').map(str::len).max().unwrap_or(0);
         if longest > LINE_BYTES {
@@ -207,12 +211,6 @@ impl Pipe<'_> {
             self.stdio.refuse(line.number, &Words::Refused(&error).text(self.stdio.lang));
             return;
         }
-        let takes_commands = self.options.commands || self.stdio.kind == Kind::Terminal;
-        let (text, is_command) = match Input::parse(&text) {
-            Input::Command(command) if takes_commands => (command.into_owned(), true),
-            Input::Text(words) if takes_commands => (words.into_owned(), false),
-            _ => (text, false),
-        };
         if is_command && matches!(Command::parse(&text), Ok(Command::Quit(_))) {
             self.input_ended = true;
             return;
@@ -261,8 +259,8 @@ impl Pipe<'_> {
                     self.renderer.me = user.clone().into_owned();
                     self.session.flush();
                 }
-                (ServerMessage::Error { text, .. }, Some(LOGIN)) if !self.logged_in => {
-                    return Err(Failure::NameRefused(text.clone().into_owned()));
+                (ServerMessage::Error { code, text, .. }, Some(LOGIN)) if !self.logged_in => {
+                    return Err(Failure::login_refused(code, text));
                 }
                 // The session has ended: what was sent in it can't be confirmed any more.
                 (ServerMessage::Error { .. }, Some(LOGIN)) => return Err(Failure::SessionOver),

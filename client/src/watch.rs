@@ -100,7 +100,7 @@ impl Watch<'_> {
                 Some(ServerMessage::Welcome { resumed, .. }) => self.welcomed(*resumed),
                 Some(ServerMessage::Error { text, code, .. }) if number == Some(LOGIN) => {
                     if code != SESSION_UNKNOWN {
-                        return Err(Failure::NameRefused(text.clone().into_owned()));
+                        return Err(Failure::login_refused(code, text));
                     }
                     self.session.begin_anew();
                 }

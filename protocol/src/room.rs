@@ -227,6 +227,16 @@ impl Destination {
     }
 }
 
+/// As [`parse`](Destination::parse) reads it: a private room's key is shown.
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Destination::Public(name) => name.fmt(f),
+            Destination::Private(key) => write!(f, "#{}", key.show()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

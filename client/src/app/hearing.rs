@@ -6,7 +6,7 @@ use madang_protocol::{
     name::UserName,
     notice::Notice,
     request::Request,
-    room::{Destination, is_private},
+    room::is_private,
 };
 
 use super::{App, SESSION_UNKNOWN};
@@ -162,10 +162,7 @@ impl App<'_> {
         match Command::parse(line) {
             // The key by which one came in is the way back in, too.
             Ok(Command::Join(destination)) => {
-                self.session.set_room(Some(match destination {
-                    Destination::Public(name) => name.to_string(),
-                    Destination::Private(key) => format!("#{}", key.show()),
-                }));
+                self.session.set_room(Some(destination.to_string()));
             }
             Ok(Command::Ignore(Some(user))) => {
                 self.ignored.insert(user.spelling());

@@ -525,10 +525,12 @@ fn what_is_typed_comes_back_in_another_run_but_not_what_was_private() {
     terminal.expect_last(&[">[whisper → bob] psst", "[lobby 1]"]);
     terminal.enter("madang://h/#7zzzz-0abcd-efghj-kmnpq-rstvwx");
     peer.expect_say();
+    terminal.enter("#7zzzz-0abcd-efghj-kmnpq-rstvwx입니다");
+    peer.expect_say();
     terminal.enter("/new");
     assert!(peer.line().contains("/new"));
     peer.send("{\"type\":\"entered\",\"room\":\"private-k3f9\",\"id\":1,\"members\":1,");
-    peer.send("\"owner\":\"me\",\"nonce\":\"4\"}\n{\"type\":\"ack\",\"nonce\":\"4\"}\n");
+    peer.send("\"owner\":\"me\",\"nonce\":\"5\"}\n{\"type\":\"ack\",\"nonce\":\"5\"}\n");
     terminal.expect_last(&["[private-k3f9 1]"]);
     terminal.enter("비밀");
     peer.expect_say();

@@ -31,7 +31,10 @@ fn what_cannot_work_is_explained() {
     check("localhost", &["--version"], 0, "madang ");
     check("localhost", &["--lang", "fr"], 2, "use ko or en");
     check("host:0", &[], 2, "between 1 and 65535");
-    check("https://localhost:9/#k", &[], 3, "is madang-server running there?");
+    check("https://localhost:9/", &[], 3, "is madang-server running there?");
+    check("http://localhost:9/#wrong", &[], 2, "this link is broken");
+    check("localhost:9", &["--room", "#wrong"], 2, "this link is broken");
+    check("localhost:9", &["--room", "http://h/#7zzzz-0abcd"], 2, "'--room <ROOM>'");
     check("localhost:9", &["--tls"], 3, "failed to connect to localhost:9: connection refused");
     check("localhost:9", &["--tls", "--ca=/nowhere"], 3, "--ca: failed to use /nowhere: ");
     check("localhost:9", &["--ca=/nowhere"], 2, "use --tls");

@@ -50,13 +50,12 @@ fn the_end_waits_for_the_last_answer() {
 fn commands_are_given_if_that_is_wished() {
     let server = FakeServer::start();
     let mut client = Client::start(&server, &["--name", "bot", "--commands"]);
-    client.write("a\n/who\nb\n//c\n/나가기\nnot said\n");
+    client.write("a\n/who\n//c\n/나가기\nnot said\n");
     let mut peer = server.accept_member("bot");
     assert_eq!(peer.expect_say(), "a");
     peer.expect("{\"type\":\"command\",\"line\":\"/who\",\"nonce\":\"2\"}\n");
     peer.send("{\"type\":\"notice\",\"text\":\"nobody\",\"nonce\":\"2\"}\n");
     peer.ack("2");
-    assert_eq!(peer.expect_say(), "b");
     assert_eq!(peer.expect_say(), "/c");
     peer.expect_quit();
     let ended = client.ended();
@@ -151,8 +150,46 @@ fn the_room_is_where_one_begins() {
         assert_eq!(client.ended().code, Some(0));
     }
     check("/수학", &[], "수학");
-    check("/#7zzzz-0abcd", &[], "#7zzzz-0abcd");
+    let key = "#7zzzz-0abcd-efghj-kmnpq-rstvwx";
+    check(&format!("/{key}"), &[], key);
+    check(&format!("/{key}입니다"), &[], key);
+    check("", &["--room", &format!("http://other:9998/{key} 로 오세요")], key);
     check("/수학", &["--room", "math"], "math");
+}
+
+#[test]
+fn a_room_that_cannot_be_entered_is_not_blamed_on_the_name() {
+    for args in [&["--name", "bot"][..], &["--name", "bot", "--read"]] {
+        let server = FakeServer::start();
+        let client = Client::start(&server, args);
+        let mut peer = server.accept_json();
+        peer.expect_login("\"name\":\"bot\",\"history\":0");
+        peer.send("{\"type\":\"error\",\"code\":\"no_such_room\",\"text\":\"It is gone.\",");
+        peer.send("\"nonce\":\"0\"}\n");
+        let ended = client.ended();
+        assert_eq!(ended.code, Some(6), "{ended:?}");
+        assert!(ended.stderr.contains("room: It is gone."), "{ended:?}");
+        assert!(!ended.stderr.contains("--name"), "{ended:?}");
+    }
+}
+
+#[test]
+fn nothing_before_a_slash_makes_a_command_text() {
+    let server = FakeServer::start();
+    let mut client = Client::start(&server, &["--name", "bot", "--commands"]);
+    for before in ["\u{FEFF}", "\0", " \t", "\u{3000}", "\u{200B}", "\x07", "\x1B"] {
+        client.write(format!("{before}/msg bob secret\n"));
+    }
+    client.write("\u{3164}\u{2800}\n// a comment\n/quit\0\nnot said\n");
+    let mut peer = server.accept_member("bot");
+    for nonce in 1..=7 {
+        let line = "{\"type\":\"command\",\"line\":\"/msg bob secret\"";
+        peer.expect(&format!("{line},\"nonce\":\"{nonce}\"}}\n"));
+        peer.ack(&nonce.to_string());
+    }
+    assert_eq!(peer.expect_say(), "// a comment");
+    peer.expect_quit();
+    assert_eq!(client.ended().code, Some(0));
 }
 
 #[test]
