@@ -25,11 +25,11 @@ use madang_protocol::{
 use crate::{
     answer::Answer,
     batch::Form,
+    bucket_pool::PooledBucket,
     close_reason::CloseReason,
     connections::Admission,
     mailbox::ROUND_BYTES,
     outbox::{Outbox, Until},
-    rate_limit::Bucket,
     refusal::Refusal,
     room::{self, Ending, Going, Room, Speech},
     server::{DISMISSAL, Shared},
@@ -44,7 +44,7 @@ pub(crate) struct Connection {
     address: IpAddr,
     pub(crate) reader: Reader,
     pub(crate) outbox: Arc<Outbox>,
-    bucket: Option<Bucket>,
+    bucket: Option<PooledBucket>,
     pub(crate) lang: Lang,
     pub(crate) json: bool,
     /// Whether the peer is a telnet or types by the character.
@@ -80,7 +80,7 @@ impl Connection {
     ) -> Connection {
         let lang = shared.config.lang;
         let json = outbox.form() == Form::Json;
-        let bucket = shared.config.rate_limit.map(|limit| Bucket::new(limit, Instant::now()));
+        let bucket = shared.buckets.as_ref().map(|pool| pool.take(address, Instant::now()));
         Connection {
             shared,
             admission,
@@ -133,6 +133,8 @@ impl Connection {
             // What came whole before what is broken was said.
             self.post_speeches();
         }
+        // Nothing more is charged, and who reconnects goes on with it.
+        self.bucket = None;
         // Who else wanted it gone wanted it first.
         let reason = self.outbox.reason().unwrap_or(reason);
         self.shared.metrics.ended.count(reason.code());

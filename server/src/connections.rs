@@ -340,19 +340,21 @@ impl Drop for Admission {
     }
 }
 
-/// What an address is counted as: IPv4 in IPv6 as IPv4, IPv6 by its /64; `None`
-/// for loopback and private addresses, behind which a whole class may sit.
+/// What an address is counted as; `None` for loopback and private addresses, behind which
+/// a whole class may sit.
 fn counted_as(address: IpAddr) -> Option<IpAddr> {
+    let exempt = match address.to_canonical() {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    };
+    (!exempt).then(|| owner_of(address))
+}
+
+/// The address that stands for all of its owner's: IPv4 in IPv6 is IPv4, IPv6 its /64.
+pub(crate) fn owner_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            let exempt = v4.is_loopback() || v4.is_private() || v4.is_link_local();
-            (!exempt).then_some(IpAddr::V4(v4))
-        }
-        IpAddr::V6(v6) => {
-            let exempt = v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local();
-            let network = v6.to_bits() & !u128::from(u64::MAX);
-            (!exempt).then(|| IpAddr::V6(Ipv6Addr::from_bits(network)))
-        }
+        IpAddr::V4(v4) => IpAddr::V4(v4),
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
     }
 }
 
@@ -398,6 +400,9 @@ mod tests {
         check("203.0.113.9", Some("203.0.113.9"));
         check("::ffff:203.0.113.9", Some("203.0.113.9"));
         check("2001:db8:1:2:3:4:5:6", Some("2001:db8:1:2::"));
+        let owner = |address: &str| owner_of(address.parse().expect("an address")).to_string();
+        assert_eq!(owner("::ffff:127.0.0.1"), "127.0.0.1");
+        assert_eq!(owner("fd00::1:2:3:4"), "fd00::");
     }
 
     #[test]

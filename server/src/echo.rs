@@ -3,6 +3,7 @@
 
 use std::{
     convert::Infallible,
+    net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Instant,
@@ -11,10 +12,10 @@ use std::{
 use madang_protocol::notice::Goodbye;
 
 use crate::{
+    bucket_pool::PooledBucket,
     close_reason::CloseReason,
     connections::Admission,
     outbox::{Outbox, Until},
-    rate_limit::Bucket,
     server::{DISMISSAL, Shared},
     transport::{
         linger, pause,
@@ -27,7 +28,7 @@ pub(crate) struct Echo {
     shared: Arc<Shared>,
     reader: MessageReader,
     outbox: Arc<Outbox>,
-    bucket: Option<Bucket>,
+    bucket: Option<PooledBucket>,
     /// Last, so that its place is given away when the socket is closed.
     admission: Admission,
 }
@@ -37,10 +38,11 @@ impl Echo {
     pub(crate) fn new(
         shared: Arc<Shared>,
         admission: Admission,
+        address: IpAddr,
         reader: MessageReader,
         outbox: Arc<Outbox>,
     ) -> Echo {
-        let bucket = shared.config.rate_limit.map(|limit| Bucket::new(limit, Instant::now()));
+        let bucket = shared.buckets.as_ref().map(|pool| pool.take(address, Instant::now()));
         Echo { shared, reader, outbox, bucket, admission }
     }
 
@@ -51,6 +53,7 @@ impl Echo {
             Ok(Ok(never)) => match never {},
             Err(_) => CloseReason::Told(Goodbye::Internal),
         };
+        self.bucket = None;
         self.shared.metrics.ended.count(self.outbox.reason().unwrap_or(reason).code());
         let config = &self.shared.config;
         match reason {

@@ -52,6 +52,7 @@ pub mod manual;
 pub mod config;
 pub mod server;
 pub mod rate_limit;
+pub(crate) mod bucket_pool;
 pub mod capacity;
 pub mod doors;
 pub mod console;

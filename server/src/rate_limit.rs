@@ -38,7 +38,7 @@ impl RateLimit {
 }
 
 /// What one connection may still send now.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Bucket {
     limit: RateLimit,
     lines: f64,
@@ -52,17 +52,34 @@ impl Bucket {
         Bucket { limit, lines: limit.burst_lines, bytes: limit.burst_bytes, filled_at: now }
     }
 
+    /// An empty bucket, which fills as any other.
+    pub(crate) fn empty(limit: RateLimit, now: Instant) -> Bucket {
+        Bucket { limit, lines: 0.0, bytes: 0.0, filled_at: now }
+    }
+
+    /// How full it is at `now`: 1 is full, below 0 something is owed.
+    pub(crate) fn fullness(&self, now: Instant) -> f64 {
+        let (lines, bytes) = self.content(now);
+        (lines / self.limit.burst_lines).min(bytes / self.limit.burst_bytes)
+    }
+
+    /// The lines and the bytes in it at `now`.
+    fn content(&self, now: Instant) -> (f64, f64) {
+        let RateLimit { lines_per_second, burst_lines, bytes_per_second, burst_bytes } = self.limit;
+        let passed = now.saturating_duration_since(self.filled_at).as_secs_f64();
+        let lines = burst_lines.min(self.lines + passed * lines_per_second);
+        let bytes = burst_bytes.min(self.bytes + passed * bytes_per_second);
+        (lines, bytes)
+    }
+
     /// Charges a line of `bytes`.
     ///
     /// # Errors
     ///
     /// How long to wait before the line can be paid for; nothing is charged then.
     pub(crate) fn charge(&mut self, bytes: usize, now: Instant) -> Result<(), Duration> {
-        let passed = now.saturating_duration_since(self.filled_at).as_secs_f64();
+        (self.lines, self.bytes) = self.content(now);
         self.filled_at = now;
-        self.lines = self.limit.burst_lines.min(self.lines + passed * self.limit.lines_per_second);
-        self.bytes = self.limit.burst_bytes.min(self.bytes + passed * self.limit.bytes_per_second);
-
         let bytes = bytes as f64;
         let lines_missing = (1.0 - self.lines) / self.limit.lines_per_second;
         let bytes_missing = (bytes - self.bytes) / self.limit.bytes_per_second;
@@ -93,6 +110,17 @@ mod tests {
         assert_eq!(limit.burst_lines, 20.0);
         assert_eq!(limit.bytes_per_second.round(), 16_384.0);
         assert_eq!(limit.burst_bytes, 65_536.0);
+    }
+
+    #[test]
+    fn the_bytes_of_a_burst_grow_with_the_rate_and_always_hold_a_carrier() {
+        let burst_bytes = |lines| RateLimit::per_second(lines).burst_bytes.round();
+        assert_eq!([1, 9, 10].map(burst_bytes), [65_536.0; 3]);
+        assert_eq!([20, 100].map(burst_bytes), [131_072.0, 655_360.0]);
+        let now = Instant::now();
+        let mut bucket = Bucket::new(RateLimit::per_second(20), now);
+        assert_eq!([(); 2].map(|()| bucket.charge(CARRIER_BYTES, now)), [Ok(()); 2]);
+        assert!(bucket.charge(1, now).is_err());
     }
 
     #[test]

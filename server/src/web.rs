@@ -96,12 +96,12 @@ impl WebConnection {
 
     #[inline(never)]
     fn into_echo(self, first: &[u8]) -> Box<Echo> {
-        let WebConnection { shared, input, outbox, mut admission, .. } = self;
+        let WebConnection { shared, input, address, outbox, mut admission, .. } = self;
         let limits = shared.config.echo.websocket;
         let reader = MessageReader::new(input, outbox.clone(), limits, first);
         // It has no login to be waited for.
         admission.logged_in();
-        Box::new(Echo::new(shared, admission, reader, outbox))
+        Box::new(Echo::new(shared, admission, address, reader, outbox))
     }
 
     /// Sees to it that the answer gets out.

@@ -1,7 +1,8 @@
 //! How much one peer may take: time to log in, lines a second, connections.
 
 use std::{
-    io::Write,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
     time::{Duration, Instant},
 };
 
@@ -89,6 +90,59 @@ fn who_is_delayed_delays_nobody_else() {
     bob.expect("[alice] 2\n");
     bob.send("not hindered\n").expect_next("[bob] not hindered\n");
     alice.expect_next("[bob] not hindered\n");
+}
+
+/// Connects, says 18 lines and quits, again and again until `deadline`; returns how many of
+/// these lines were said.
+fn say_and_reconnect(address: SocketAddr, name: &str, deadline: Instant) -> usize {
+    let mut said = 0;
+    for round in (0..).take_while(|_| Instant::now() < deadline) {
+        // A name of its own: what is shown of the past is not counted again.
+        let name = format!("{name}-{round}");
+        let mut stream = TcpStream::connect(address).expect("it listens");
+        let lines = format!("{name}\n{}/quit\n", "x\n".repeat(18));
+        stream.write_all(lines.as_bytes()).expect("it reads");
+        let mut heard = String::new();
+        stream.read_to_string(&mut heard).expect("it closes");
+        said += heard.matches(&format!("[{name}] x\n")).count();
+    }
+    said
+}
+
+#[test]
+fn who_reconnects_says_no_more_than_who_stays() {
+    const PEERS: usize = 40;
+    let server = TestServer::start(|config| config.rate_limit = Some(RateLimit::per_second(10)));
+    let address = server.address();
+    let started = Instant::now();
+    let peers: Vec<_> = (0..PEERS)
+        .map(|at| {
+            let deadline = started + Duration::from_secs(3);
+            std::thread::spawn(move || say_and_reconnect(address, &format!("f{at}"), deadline))
+        })
+        .collect();
+    let said: usize = peers.into_iter().map(|peer| peer.join().expect("no panic")).sum();
+    let seconds = started.elapsed().as_secs_f64();
+    // Twenty bursts, five more a second, and each peer its ten lines a second.
+    let most = 20.0 * (20.0 + 5.0 * seconds) + 10.0 * PEERS as f64 * seconds;
+    println!("{said} lines in {seconds:.1} s: {:.0} a second", said as f64 / seconds);
+    assert!(said > 18 && said as f64 <= most, "{said} lines in {seconds} s, at most {most}");
+}
+
+#[test]
+fn a_class_behind_one_address_logs_in_at_once() {
+    let server = TestServer::start(|config| config.rate_limit = Some(RateLimit::per_second(10)));
+    let started = Instant::now();
+    let mut pupils: Vec<TestClient> = (0..200).map(|_| server.connect()).collect();
+    for (at, pupil) in pupils.iter_mut().enumerate() {
+        pupil.expect("ID:");
+        pupil.send(format!("pupil{at}\n"));
+    }
+    for (at, pupil) in pupils.iter_mut().enumerate() {
+        pupil.expect(format!("[pupil{at}]님이 입장했습니다.\n"));
+    }
+    // One after another, five a second, those beyond twenty would take 36 seconds.
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
 }
 
 #[test]

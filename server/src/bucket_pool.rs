@@ -1,0 +1,265 @@
+//! The buckets of connections that have closed, by address: whoever reconnects goes on
+//! with what the last connection has left. How a bucket empties, [`rate_limit`] knows.
+//!
+//! [`rate_limit`]: crate::rate_limit
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    ops::{Deref, DerefMut},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    connections::owner_of,
+    rate_limit::{Bucket, RateLimit},
+    sync::Mutex,
+};
+
+/// The most addresses that are remembered.
+const ADDRESSES: usize = 65_536;
+
+/// The most closed connections' buckets that are kept for one address; the emptiest.
+const BUCKETS: usize = 64;
+
+/// How long a bucket is kept that does not fill.
+const KEPT: Duration = Duration::from_secs(60);
+
+/// How many full buckets one address gets at once, and a second in the long run. A
+/// connection beyond them begins with an empty one: it logs in a tenth of a second later,
+/// and has gained nothing over one that stayed.
+const FULL_BUCKETS: f64 = 20.0;
+const FULL_BUCKETS_PER_SECOND: f64 = 5.0;
+
+/// Of more addresses than this, those with nothing to remember are looked for.
+const FEW: usize = 1_024;
+
+/// The least time between two such looks, which visit every address.
+const SWEEP_PAUSE: Duration = Duration::from_secs(1);
+
+/// The buckets that wait for their address to connect again.
+pub(crate) struct BucketPool {
+    limit: RateLimit,
+    table: Mutex<Table>,
+}
+
+struct Table {
+    addresses: HashMap<IpAddr, Pool>,
+    /// At how many addresses those with nothing to remember are looked for.
+    many: usize,
+    swept_at: Instant,
+}
+
+/// What is remembered of one address.
+struct Pool {
+    buckets: Vec<Pooled>,
+    /// The full buckets that it may still have, as of `filled_at`.
+    full_buckets: f64,
+    filled_at: Instant,
+}
+
+struct Pooled {
+    bucket: Bucket,
+    since: Instant,
+}
+
+/// A live connection's bucket. Dropped, it goes to the pool of its address.
+pub(crate) struct PooledBucket {
+    bucket: Bucket,
+    address: IpAddr,
+    pool: Arc<BucketPool>,
+}
+
+impl BucketPool {
+    pub(crate) fn new(limit: RateLimit, now: Instant) -> Arc<BucketPool> {
+        let table = Table { addresses: HashMap::new(), many: FEW, swept_at: now };
+        Arc::new(BucketPool { limit, table: Mutex::new(table) })
+    }
+
+    /// A bucket for a new connection from `address`: the emptiest that one of its closed
+    /// connections has left, or a new one.
+    pub(crate) fn take(self: &Arc<Self>, address: IpAddr, now: Instant) -> PooledBucket {
+        let bucket = self.table.lock().take(owner_of(address), self.limit, now);
+        PooledBucket { bucket, address, pool: self.clone() }
+    }
+}
+
+impl Table {
+    fn take(&mut self, address: IpAddr, limit: RateLimit, now: Instant) -> Bucket {
+        self.sweep(now);
+        if self.addresses.len() >= ADDRESSES && !self.addresses.contains_key(&address) {
+            // Who can't be remembered could come for a full one again and again.
+            return Bucket::empty(limit, now);
+        }
+        let pool = self.addresses.entry(address).or_insert_with(|| Pool {
+            buckets: Vec::new(),
+            full_buckets: FULL_BUCKETS,
+            filled_at: now,
+        });
+        pool.forget(now);
+        let fullness = |pooled: &Pooled| pooled.bucket.fullness(now);
+        let emptiest = (0..pool.buckets.len())
+            .min_by(|a, b| fullness(&pool.buckets[*a]).total_cmp(&fullness(&pool.buckets[*b])));
+        match emptiest {
+            Some(at) => pool.buckets.swap_remove(at).bucket,
+            None if pool.full_buckets >= 1.0 => {
+                pool.full_buckets -= 1.0;
+                Bucket::new(limit, now)
+            }
+            None => Bucket::empty(limit, now),
+        }
+    }
+
+    fn give_back(&mut self, address: IpAddr, bucket: Bucket, now: Instant) {
+        // An address is forgotten only when it has nothing to lose by it.
+        let Some(pool) = self.addresses.get_mut(&address) else { return };
+        pool.buckets.push(Pooled { bucket, since: now });
+        pool.forget(now);
+        if pool.buckets.len() > BUCKETS {
+            let fullness = |pooled: &Pooled| pooled.bucket.fullness(now);
+            let fullest = (0..pool.buckets.len())
+                .max_by(|a, b| fullness(&pool.buckets[*a]).total_cmp(&fullness(&pool.buckets[*b])));
+            fullest.map(|at| pool.buckets.swap_remove(at));
+        }
+    }
+
+    /// Forgets the addresses that have nothing to remember, now and then.
+    fn sweep(&mut self, now: Instant) {
+        let is_time = now.saturating_duration_since(self.swept_at) >= SWEEP_PAUSE;
+        if self.addresses.len() < self.many || !is_time {
+            return;
+        }
+        self.addresses.retain(|_, pool| {
+            pool.forget(now);
+            !pool.buckets.is_empty() || pool.full_buckets < FULL_BUCKETS
+        });
+        self.many = (self.addresses.len() * 2).clamp(FEW, ADDRESSES);
+        self.swept_at = now;
+    }
+}
+
+impl Pool {
+    /// Forgets the buckets that are full by now, or have been here for long.
+    fn forget(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.filled_at).as_secs_f64();
+        self.filled_at = now;
+        self.full_buckets = FULL_BUCKETS.min(self.full_buckets + passed * FULL_BUCKETS_PER_SECOND);
+        self.buckets.retain(|pooled| {
+            pooled.bucket.fullness(now) < 1.0 && now.saturating_duration_since(pooled.since) < KEPT
+        });
+    }
+}
+
+impl Drop for PooledBucket {
+    fn drop(&mut self) {
+        let (address, now) = (owner_of(self.address), Instant::now());
+        self.pool.table.lock().give_back(address, self.bucket.clone(), now);
+    }
+}
+
+impl Deref for PooledBucket {
+    type Target = Bucket;
+
+    fn deref(&self) -> &Bucket {
+        &self.bucket
+    }
+}
+
+impl DerefMut for PooledBucket {
+    fn deref_mut(&mut self) -> &mut Bucket {
+        &mut self.bucket
+    }
+}
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use super::*;
+
+    fn limit() -> RateLimit {
+        RateLimit::per_second(10)
+    }
+
+    fn table(now: Instant) -> Table {
+        Table { addresses: HashMap::new(), many: FEW, swept_at: now }
+    }
+
+    /// Sends as many lines as pass at once.
+    fn spend(bucket: &mut Bucket, now: Instant) -> usize {
+        std::iter::repeat_with(|| bucket.charge(10, now)).take_while(Result::is_ok).count()
+    }
+
+    #[test]
+    fn who_comes_again_goes_on_with_what_is_left_and_others_with_their_own() {
+        let now = Instant::now();
+        let mut table = table(now);
+        let [one, other] = [[127, 0, 0, 1], [192, 0, 2, 1]].map(IpAddr::from);
+        let mut bucket = table.take(one, limit(), now);
+        assert_eq!(spend(&mut bucket, now), 20);
+        table.give_back(one, bucket, now);
+        assert_eq!(spend(&mut table.take(other, limit(), now), now), 20);
+        let later = now + Duration::from_millis(500);
+        let mut bucket = table.take(one, limit(), later);
+        assert_eq!(spend(&mut bucket, later), 5);
+        // While it lives, it is nobody else's.
+        assert_eq!(spend(&mut table.take(one, limit(), later), later), 20);
+        table.give_back(one, bucket, later);
+        let full = later + Duration::from_secs(3);
+        assert_eq!(spend(&mut table.take(one, limit(), full), full), 20);
+        assert!(table.addresses[&one].buckets.is_empty(), "a full one is forgotten");
+    }
+
+    #[test]
+    fn the_emptiest_comes_first_and_the_fullest_are_forgotten() {
+        let now = Instant::now();
+        let mut table = table(now);
+        let one = IpAddr::from([192, 0, 2, 1]);
+        let mut live: Vec<Bucket> = (0..70).map(|_| table.take(one, limit(), now)).collect();
+        for (at, bucket) in live.iter_mut().enumerate() {
+            bucket.owe(1_000 * at);
+        }
+        live.into_iter().for_each(|bucket| table.give_back(one, bucket, now));
+        assert_eq!(table.addresses[&one].buckets.len(), BUCKETS);
+        let [first, second] = [(), ()].map(|()| table.take(one, limit(), now).fullness(now));
+        assert!(first < second, "{first} {second}");
+        // Whatever is owed, a minute later it is forgotten.
+        let mut deep = table.take(one, limit(), now);
+        deep.owe(100 << 20);
+        table.give_back(one, deep, now);
+        let later = now + KEPT;
+        assert_eq!(spend(&mut table.take(one, limit(), later), later), 20);
+    }
+
+    #[test]
+    fn so_many_full_buckets_at_once_then_five_a_second() {
+        let mut now = Instant::now();
+        let mut table = table(now);
+        let one = IpAddr::from([192, 0, 2, 1]);
+        let full = |table: &mut Table, now| {
+            (0..100).filter(|_| spend(&mut table.take(one, limit(), now), now) == 20).count()
+        };
+        assert_eq!(full(&mut table, now), 20);
+        assert_eq!(full(&mut table, now), 0);
+        now += Duration::from_secs(1);
+        assert_eq!(full(&mut table, now), 5);
+        // An empty one is a tenth of a second from its first line.
+        let mut empty = table.take(one, limit(), now);
+        let wait = empty.charge(10, now).expect_err("it is empty");
+        assert!(wait <= Duration::from_millis(101), "{wait:?}");
+    }
+
+    #[test]
+    fn the_table_has_an_end_and_forgets_who_was_long_away() {
+        let now = Instant::now();
+        let mut table = table(now);
+        for number in 0..ADDRESSES as u32 + 10_000 {
+            let address = IpAddr::from(number.to_be_bytes());
+            let bucket = table.take(address, limit(), now);
+            table.give_back(address, bucket, now);
+        }
+        assert_eq!(table.addresses.len(), ADDRESSES);
+        let later = now + KEPT;
+        assert_eq!(spend(&mut table.take([9, 9, 9, 9].into(), limit(), later), later), 20);
+        assert_eq!(table.addresses.len(), 1);
+    }
+}
