@@ -114,14 +114,16 @@ impl Renderer {
                 let lines = usize::try_from(events).unwrap_or(usize::MAX);
                 notice(self.notice(&Notice::Skipped { lines }.text(self.lang)))
             }
-            ServerMessage::Welcome { user, room, members, topic, .. } => {
+            ServerMessage::Welcome { user, room, members, topic, removed, .. } => {
                 let welcome = Words::Welcome {
                     user,
                     room: room.as_deref(),
                     members: *members,
                     topic: topic.as_deref(),
                 };
-                notice(remark(&welcome.text(self.lang), Style::new()))
+                let removed = removed.as_ref().map(|event| self.event(event).text);
+                let welcome = remark(&welcome.text(self.lang), Style::new());
+                notice(removed.unwrap_or_default() + &welcome)
             }
             ServerMessage::Entered { room, members, topic, .. } => {
                 let topic = topic.as_deref();

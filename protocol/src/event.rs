@@ -328,6 +328,10 @@ pub enum ServerMessage<'a> {
         limit: Option<usize>,
         /// Whether the session went on where it was cut.
         resumed: bool,
+        /// The `kicked` or `ended` that took one out of the last room, if one has been in
+        /// none since.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        removed: Option<Box<Event>>,
     },
     /// One is in another room now.
     Entered {

@@ -191,7 +191,8 @@
 //! says how many there are; `/who [ROOM] after NAME` lists the next after the one whom
 //! `after` names (to people, a line says so), who must still be there (`not_here`).
 //!
-//! `welcome` without a `room` comes to who is in none. It and `entered` have `topic`,
+//! `welcome` without a `room` comes to who is in none; `removed` then holds the `kicked` or
+//! `ended` that took one out of the last room. It and `entered` have `topic`,
 //! `owner`, `locked` (`true`) and `limit` where there are some. Whoever `/ignore` hides is hidden
 //! from people by the server, and in rooms from JSON clients by themselves, with the
 //! names that `ignored` gives.

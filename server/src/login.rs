@@ -457,6 +457,7 @@ impl Connection {
                 locked: false,
                 limit: None,
                 resumed,
+                removed: session.removal().map(Box::new),
             });
         }
         session.attach(self.outbox.clone(), answer.into_bytes(), last_private);

@@ -77,6 +77,8 @@ struct Memory {
     /// Nonces of what was carried out, and the id that it got if it got one.
     nonces: HashMap<Arc<str>, Option<u64>>,
     nonces_in_order: VecDeque<Arc<str>>,
+    /// What took them out of their room, since when they have been in none.
+    removal: Option<Event>,
 }
 
 /// Somebody who is hidden: by their session, and by their name if they come again.
@@ -166,7 +168,23 @@ impl Session {
 
     /// They are a member of `room` now; called by its pump.
     pub(crate) fn enter(&self, room: Arc<Room>) {
-        self.state.lock().room = Some(room);
+        let mut state = self.state.lock();
+        state.room = Some(room);
+        if let Some(memory) = &mut state.memory {
+            memory.removal = None;
+        }
+    }
+
+    /// They were taken out of their room by `event`; kept for who comes back.
+    pub(crate) fn note_removal(&self, event: Option<&Event>) {
+        if let Some(memory) = &mut self.state.lock().memory {
+            memory.removal = event.cloned();
+        }
+    }
+
+    /// What took them out of their room, if they have been in none since.
+    pub(crate) fn removal(&self) -> Option<Event> {
+        self.state.lock().memory.as_ref()?.removal.clone()
     }
 
     /// They are no member of `room` any more, if they still were; called by its pump.

@@ -144,6 +144,8 @@ export class State {
       // Without a resumed session the room shows what is before the welcome's id;
       // with one, what comes after it.
       this.lastId = message.resumed ? message.id : message.id - 1;
+      // Whoever was removed meanwhile sees by whom.
+      if (message.removed) append(this.entries, message.removed, this);
     }
     return null;
   }

@@ -359,11 +359,24 @@ fn who_was_kicked_or_whose_room_has_ended_meanwhile_comes_back_to_no_room() {
         let mut bob = present(&server, &token, "private-0000", last, 0);
         let welcome = bob.expect_message("welcome");
         assert_eq!((&welcome["room"], &welcome["resumed"]), (&Value::Null, &json!(true)));
+        let removed = &welcome["removed"];
+        match command {
+            "/end" => {
+                assert_eq!((&removed["type"], &removed["user"]), (&json!("ended"), &json!("alice")))
+            }
+            _ => {
+                assert_eq!((&removed["type"], &removed["by"]), (&json!("kicked"), &json!("alice")))
+            }
+        }
         bob.expect_error("no_room", None);
         bob.send_json(json!({"type": "say", "text": "여보세요", "nonce": "s"}));
         bob.expect_error("no_room", Some("s"));
         bob.send_json(json!({"type": "command", "line": "/leave", "nonce": "l"}));
         assert_eq!(bob.expect_message("entered")["room"], "lobby");
+        // That is over now.
+        bob.expect_message("joined");
+        let mut again = present(&server, &token, "lobby", 0, 0);
+        assert_eq!(again.expect_message("welcome").get("removed"), None);
     }
 }
 

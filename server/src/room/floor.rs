@@ -306,6 +306,7 @@ impl Floor {
                     locked: self.locked,
                     limit: self.limit,
                     resumed: false,
+                    removed: None,
                 });
             }
             (Form::Json, Greeting::Entered { nonce }) => {
@@ -349,6 +350,7 @@ impl Floor {
             locked: self.locked,
             limit: self.limit,
             resumed: true,
+            removed: None,
         };
         write_json_line(&welcome, &mut lines);
         let first_missing = last_event + 1;
@@ -421,6 +423,8 @@ impl Floor {
     /// to go on.
     pub(super) fn see_off(&mut self, member: Member, to: u32, next: Next) {
         member.session.exit(self.number);
+        // It has just been pushed.
+        member.session.note_removal(self.batch.events().last());
         self.count_out();
         let mut answer = Answer::new(member.outbox.form());
         if answer.form() != Form::Json && next == Next::Nowhere {

@@ -121,3 +121,12 @@ test("a memory has an end", () => {
   assert.ok(state.entries.length <= MOST_ENTRIES && state.ids.size <= MOST_ENTRIES + 1);
   assert.equal(state.entries.at(-1).text, String(MOST_ENTRIES + 9));
 });
+
+test("who was removed while away sees by whom", () => {
+  const state = new State();
+  state.receive({ type: "welcome", user: "me", room: "private-k3f9", session: "s", id: 100, members: 2, resumed: false });
+  const removed = { type: "kicked", id: 140, time: "2026-11-28T10:00:00.000Z", room: "private-k3f9", user: "me", by: "bob", seconds: 600 };
+  state.receive({ type: "welcome", user: "me", session: "s", id: 0, members: 0, resumed: true, removed });
+  assert.equal(state.room, null);
+  assert.deepEqual(state.entries.map((entry) => [entry.kind, entry.event.by]), [["event", "bob"]]);
+});
