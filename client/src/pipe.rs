@@ -13,9 +13,10 @@ use crossbeam_channel::{at, never, select};
 use madang_protocol::{
     command::{Command, Input},
     event::ServerMessage,
-    limits::{LINE_BYTES, MESSAGE_BYTES},
+    limits::{LINE_BYTES, MESSAGE_BYTES, MESSAGE_LINES, NAME_BYTES},
     request::Request,
     sanitize::sanitize_message,
+    text::{SAID_OVERHEAD, most_rendered_bytes, rendered_bytes},
 };
 
 use crate::{
@@ -69,6 +70,9 @@ struct Span {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Batch {
     text: String,
+    lines: usize,
+    /// What it costs a member at the most, whatever this client's name.
+    rendered_bytes: usize,
     span: Span,
     /// A command, which travels alone.
     is_command: bool,
@@ -76,15 +80,23 @@ struct Batch {
 
 impl Batch {
     fn new(line: Line, text: String, is_command: bool) -> Batch {
-        Batch { text, span: Span { first: line.number, last: line.number }, is_command }
+        let span = Span { first: line.number, last: line.number };
+        let rendered_bytes = rendered_bytes("", &text, NAME_BYTES + SAID_OVERHEAD);
+        Batch { text, lines: 1, rendered_bytes, span, is_command }
     }
 
     /// Takes another line, if it may travel along and there is room.
     fn add(&mut self, other: Batch) -> Result<(), Batch> {
         let bytes = self.text.len() + "\n".len() + other.text.len();
-        if self.is_command || other.is_command || bytes > MESSAGE_BYTES {
+        let lines = self.lines + other.lines;
+        let rendered_bytes = self.rendered_bytes + other.rendered_bytes;
+        let fits = bytes <= MESSAGE_BYTES
+            && lines <= MESSAGE_LINES
+            && rendered_bytes <= most_rendered_bytes(bytes);
+        if self.is_command || other.is_command || !fits {
             return Err(other);
         }
+        (self.lines, self.rendered_bytes) = (lines, rendered_bytes);
         self.text.push('\n');
         self.text.push_str(&other.text);
         self.span.last = other.span.last;
@@ -232,7 +244,7 @@ impl Pipe<'_> {
             if !self.batch.as_ref().is_some_and(|batch| ready || is_due(batch)) {
                 return;
             }
-            let Some((Batch { text, span, is_command }, _)) = self.batch.take() else {
+            let Some((Batch { text, span, is_command, .. }, _)) = self.batch.take() else {
                 return;
             };
             let number = if is_command {
@@ -332,6 +344,22 @@ mod tests {
         assert_eq!(first.add(batch(6, &long, false)), Err(batch(6, &long, false)));
         assert_eq!(first.add(batch(6, &long[1..], false)), Ok(()));
         assert_eq!(first.text.len(), MESSAGE_BYTES);
+    }
+
+    /// What the server would refuse would be lost.
+    #[test]
+    fn no_more_lines_travel_together_than_one_message_may_have_or_cost() {
+        for text in ["x", "eight of", &"y".repeat(100)] {
+            let mut message = batch(1, text, false);
+            let mut lines = 1;
+            while message.add(batch(lines, text, false)).is_ok() {
+                lines += 1;
+            }
+            assert!((10..=MESSAGE_LINES as u64).contains(&lines), "{lines} times {text:?}");
+            let name = "n".repeat(NAME_BYTES);
+            let cost = rendered_bytes(&name, &message.text, SAID_OVERHEAD);
+            assert!(cost <= most_rendered_bytes(message.text.len()), "{cost} for {lines}");
+        }
     }
 
     #[test]
