@@ -82,11 +82,13 @@ pub fn invitation(doors: &Doors<'_>, lang: Lang) -> String {
             _ => format!("madang {address}"),
         };
         let without_nc = match lang {
-            Lang::Ko => "nc가 없는 Windows에서",
-            Lang::En => "on Windows, which has no nc",
+            Lang::Ko => "nc가 없는 macOS, Linux에서",
+            Lang::En => "on macOS and Linux without nc",
         };
         lines.push(format!("  nc {ip} {port}"));
-        lines.push(format!("  curl telnet://{address}   ({without_nc})"));
+        // Without -T., curl waits for its own input before it shows what has come; on
+        // Windows, only the newest curl can do it.
+        lines.push(format!("  curl -NT. telnet://{address}   ({without_nc})"));
         lines.push(format!("  {madang}"));
     }
     for address in &doors.tls {
@@ -100,8 +102,8 @@ pub fn invitation(doors: &Doors<'_>, lang: Lang) -> String {
     let scheme = if doors.web_is_encrypted { "https" } else { "http" };
     let web = doors.web.iter().map(|address| format!("{scheme}://{address}/"));
     let in_browser = match lang {
-        Lang::Ko => "브라우저에서",
-        Lang::En => "in a browser",
+        Lang::Ko => "브라우저에서, Windows에서는 이것부터",
+        Lang::En => "in a browser; on Windows, try this first",
     };
     for url in web.chain(doors.public_url.map(PublicUrl::to_string)) {
         lines.push(format!("  {url}   ({in_browser})"));
@@ -145,16 +147,16 @@ mod tests {
         let text = invitation(&doors, Lang::En);
         for line in [
             "  nc 192.168.0.5 9009\n",
-            "  curl telnet://192.168.0.5:9009 ",
+            "  curl -NT. telnet://192.168.0.5:9009 ",
             "  madang 192.168.0.5\n",
             "  nc 2001:db8::5 80\n",
             "  madang [2001:db8::5]:80\n",
-            "  http://192.168.0.5:9998/   (in a browser)\n",
+            "  http://192.168.0.5:9998/   (in a browser; on Windows, try this first)\n",
             "  openssl s_client -quiet -connect 192.168.0.5:9010   (TLS)\n",
             "  madang --tls 192.168.0.5   (TLS)\n",
             "  madang --tls [2001:db8::5]:7   (TLS)\n",
             "  madang http://192.168.0.5:9998/   (WebSocket)\n",
-            "  https://example.org/chat/   (in a browser)\n",
+            "  https://example.org/chat/   (in a browser; on Windows, try this first)\n",
             "  madang https://example.org/chat/   (WebSocket)",
         ] {
             assert!(text.contains(line), "{line:?} is missing in {text}");

@@ -24,7 +24,7 @@ export function lines(invite, link) {
   const [nc, join] = byNc(invite, link);
   if (!nc) return [madang];
   const [program, host, port] = nc.split(" ");
-  const curl = program === "nc" && `curl telnet://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const curl = program === "nc" && `curl -NT. telnet://${host.includes(":") ? `[${host}]` : host}:${port}`;
   return [madang, nc, curl, join].filter(Boolean);
 }
 

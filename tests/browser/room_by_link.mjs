@@ -21,7 +21,7 @@ try {
   await alice.locator("summary").click();
   const lines = await alice.locator("#invite-lines li").allInnerTexts();
   assert.equal(lines[0], `madang ${link}`);
-  assert.ok(lines.some((line) => line.startsWith("nc ")) && lines.some((line) => line.startsWith("curl telnet://")), lines);
+  assert.ok(lines.some((line) => line.startsWith("nc ")) && lines.some((line) => line.startsWith("curl -NT. telnet://")), lines);
   assert.equal(lines.at(-1), `/join ${key}`);
   await alice.keyboard.press("Escape");
 

@@ -547,7 +547,7 @@ fn enter_after_a_packet_at_the_prompt_makes_no_guest() {
     let _alice = server.login("alice");
     let mut client = server.connect();
     client.expect("로그인ID:");
-    client.send("alice").expect_next("이미 등록된 사용자입니다.\n로그인ID:");
+    client.send("alice").expect_next("이미 등록된 사용자입니다.\n").expect("로그인ID:");
     client.send("\r\n").wait_until_read();
     client.send("carol\r\n").expect_next("[carol]님이 입장했습니다.\n");
 }

@@ -121,8 +121,8 @@ fn the_line_for_nc_works_as_it_stands() {
 fn the_line_for_curl_works_as_it_stands() {
     let mut server = ServerProcess::start(&[]);
     let mut curl = start_at_terminal(&door(&mut server, "curl"));
-    // The prompt has no line end, and without -N curl shows whole lines alone.
-    curl.out().expect("Madang/1");
+    // Before anything is typed.
+    curl.out().expect("로그인ID:");
     curl.type_in("홍길동\n");
     curl.out().expect("[홍길동]님이 입장했습니다.");
     curl.type_in("안녕하세요\n");

@@ -34,7 +34,7 @@ fn every_address_of_this_machine_is_said_for_every_program() {
         let address = std::net::SocketAddr::new(*ip, port.parse().expect("nc is told a port"));
         for line in [
             format!("\n  nc {ip} {port}\n"),
-            format!("\n  curl telnet://{address} "),
+            format!("\n  curl -NT. telnet://{address} "),
             format!("\n  madang {address}\n"),
         ] {
             assert!(said.contains(&line), "{line:?} is missing in\n{said}");

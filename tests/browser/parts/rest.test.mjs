@@ -34,9 +34,9 @@ test("a link leads to where the page was reached, or past this machine alone", (
   assert.equal(linkTo(invite, "https://example.org/madang/#old"), "https://example.org/madang/#k-1");
   assert.equal(linkTo(invite, "http://localhost:9998/"), invite.link);
   assert.equal(linkTo({ ...invite, key: undefined }, "http://10.0.0.1:9998/#old"), "http://10.0.0.1:9998/");
-  assert.deepEqual(lines(invite, "http://h/#k-1"), ["madang http://h/#k-1", "nc 192.168.0.12 9009", "curl telnet://192.168.0.12:9009", "/join #k-1"]);
+  assert.deepEqual(lines(invite, "http://h/#k-1"), ["madang http://h/#k-1", "nc 192.168.0.12 9009", "curl -NT. telnet://192.168.0.12:9009", "/join #k-1"]);
   assert.deepEqual(lines({ ...invite, nc: [] }, "http://h/#k-1"), ["madang http://h/#k-1"]);
-  assert.equal(lines({ ...invite, nc: ["nc 2001:db8::5 9009"] }, "x")[2], "curl telnet://[2001:db8::5]:9009");
+  assert.equal(lines({ ...invite, nc: ["nc 2001:db8::5 9009"] }, "x")[2], "curl -NT. telnet://[2001:db8::5]:9009");
   // Behind a proxy the page is encrypted, and the server does not know.
   assert.deepEqual(lines(invite, "https://h/#k-1"), ["madang https://h/#k-1"]);
   const nc = ["openssl s_client -quiet -connect 192.168.0.12:9010", "/join #k-1"];
