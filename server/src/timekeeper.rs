@@ -78,6 +78,12 @@ impl Due {
         }
     }
 
+    /// Whether it was overtaken by `other`, which is about the same object: somebody has
+    /// come back to the session meanwhile, and let it go again.
+    fn is_older_than(&self, other: &Due) -> bool {
+        matches!((self, other), (Due::Session(_, since), Due::Session(_, other)) if since < other)
+    }
+
     /// Whether what it is about is gone.
     fn is_vain(&self) -> bool {
         match self {
@@ -106,7 +112,7 @@ impl State {
 
 impl Timekeeper {
     /// Has `due` done at `at`, instead of what was to be done before of the same kind
-    /// for the same object.
+    /// for the same object; nothing if that was about what has happened later.
     pub(crate) fn schedule(&self, at: Instant, due: Due) {
         let mut state = self.state.lock();
         if state.to_come.len() >= state.many.max(FEW) {
@@ -114,6 +120,10 @@ impl Timekeeper {
         }
         state.last_number += 1;
         let (object, place) = (due.object(), (at, state.last_number));
+        let former = state.places.get(&object).and_then(|former| state.to_come.get(former));
+        if former.is_some_and(|former| due.is_older_than(former)) {
+            return;
+        }
         if let Some(former) = state.places.insert(object, place) {
             state.to_come.remove(&former);
         }
@@ -230,14 +240,12 @@ impl Shared {
 
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
-    use std::{
-        thread,
-        time::{Duration, SystemTime},
-    };
+    use std::time::{Duration, SystemTime};
 
     use madang_protocol::{event::Time, name::UserName};
 
     use super::*;
+    use crate::patience;
 
     fn session(number: u64) -> Arc<Session> {
         let name = UserName::parse("alice").expect("a name");
@@ -277,14 +285,27 @@ mod tests {
         let (late, early) = (room(1), room(2));
         let hour = Instant::now() + Duration::from_secs(3_600);
         timekeeper.schedule(hour, Due::Room(Arc::downgrade(&late)));
-        let waiting = thread::spawn({
+        let waiting = patience::spawn({
             let timekeeper = timekeeper.clone();
             move || [next(&timekeeper), next(&timekeeper)]
         });
+        waiting.wait_until_asleep();
         timekeeper.schedule(Instant::now(), Due::Room(Arc::downgrade(&early)));
         // What is scheduled last is what counts, earlier or later.
         timekeeper.schedule(Instant::now(), Due::Room(Arc::downgrade(&late)));
-        assert_eq!(waiting.join().expect("no panic"), [Some(2), Some(1)]);
+        assert_eq!(waiting.join(), [Some(2), Some(1)]);
+    }
+
+    #[test]
+    fn who_lets_a_session_go_late_does_not_undo_what_its_next_holder_has_scheduled() {
+        let (timekeeper, alice) = (Timekeeper::default(), session(1));
+        let (now, second) = (Instant::now(), Duration::from_secs(1));
+        let (first, next) = (now - 2 * second, now - second);
+        for since in [next, first] {
+            timekeeper.schedule(since, Due::Session(Arc::downgrade(&alice), since));
+        }
+        assert!(matches!(timekeeper.next(), Some(Due::Session(_, since)) if since == next));
+        assert!(timekeeper.state.lock().to_come.is_empty());
     }
 
     #[test]

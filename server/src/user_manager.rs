@@ -71,6 +71,8 @@ struct Entry {
     waiting: usize,
     /// The address under which it is counted while nobody holds it.
     away_from: Option<IpAddr>,
+    /// The name that it has claimed beside its own; whatever ends it frees both.
+    another: Option<UserName>,
 }
 
 impl Entry {
@@ -226,6 +228,9 @@ impl UserManager {
             return Err(NameInUse);
         }
         table.names.extend(keys.into_iter().map(|key| (key, session.clone())));
+        if let Some(entry) = table.sessions.get_mut(&session.number) {
+            entry.another = Some(name.clone());
+        }
         Ok(())
     }
 
@@ -236,6 +241,9 @@ impl UserManager {
         let mut table = self.table.lock();
         for key in keys {
             table.names.remove(&key);
+        }
+        if let Some(entry) = table.sessions.get_mut(&session.number) {
+            entry.another = None;
         }
     }
 
@@ -362,15 +370,17 @@ impl UserManager {
     /// Ends a session, whose leaving was posted: its name is free. Returns how many
     /// are left.
     pub(crate) fn end(&self, session: &Session) -> usize {
-        let keys = session.name().keys();
+        let mut keys = session.name().keys();
         let mut table = self.table.lock();
+        // Whoever renamed it may have panicked over it.
+        let another = table.sessions.remove(&session.number).and_then(|entry| entry.another);
+        keys.extend(another.iter().flat_map(UserName::keys));
         for key in keys {
             table.names.remove(&key);
         }
         if let Some(token) = &session.token {
             table.tokens.remove(token);
         }
-        table.sessions.remove(&session.number);
         table.sessions.len()
     }
 }
@@ -432,8 +442,14 @@ impl Table {
         self.names.extend(keys.into_iter().map(|key| (key, session.clone())));
         self.tokens.extend(token.map(|token| (token, session.clone())));
         let holder = Holder::Connection(connection);
-        let entry =
-            Entry { session: session.clone(), holder, requests: 0, waiting: 0, away_from: None };
+        let entry = Entry {
+            session: session.clone(),
+            holder,
+            requests: 0,
+            waiting: 0,
+            away_from: None,
+            another: None,
+        };
         self.sessions.insert(session.number, entry);
         Some(session)
     }
@@ -520,6 +536,15 @@ mod tests {
         users.claim_another(&alice, &name("CAROL")).expect("it is hers");
         users.give_up(&alice, &name("CAROL"));
         assert!(is_taken(&users, "carol"));
+    }
+
+    #[test]
+    fn a_session_that_ends_over_a_renaming_keeps_neither_name() {
+        let users = users();
+        let alice = claim(&users, "alice");
+        users.claim_another(&alice, &name("carol")).expect("it is free");
+        users.end(&alice);
+        assert!(!is_taken(&users, "alice") && !is_taken(&users, "carol"));
     }
 
     #[test]
