@@ -193,3 +193,119 @@ fn openssl_that_shakes_hands_again_ends_alone() {
     server.console_expect("(#2 again: 상대가 TLS를 거절: HandshakeFailure)\n");
     host.send("unharmed\n").expect_next("[host] unharmed\n");
 }
+
+#[test]
+fn a_c_program_that_sends_its_whole_buffer_chats() {
+    let server = TestServer::start(|config| config.packet_pause = Duration::from_millis(50));
+    let mut host = server.login("host");
+    let folder = TestFolder::new();
+    let program = folder.path().join("fixed_buffer");
+    let source = Path::new(TESTS).join("peers/fixed_buffer.c");
+    let compiled = Command::new("cc").arg(source).arg("-o").arg(&program).status();
+    assert!(compiled.is_ok_and(|status| status.success()), "cc, as Rust's linker needs it");
+    let address = server.address();
+    let arguments = [address.ip().to_string(), address.port().to_string(), "carol".into()];
+    let program = Program::start(Command::new(program).args(arguments));
+    host.expect_next("[carol]님이 입장했습니다.\n[carol] 안녕하세요\n");
+    host.send("어서 오세요\n").expect_next("[host] 어서 오세요\n");
+    program.expect_success(PATIENCE);
+    host.expect_next("[carol]님이 퇴장했습니다.\n");
+}
+
+#[test]
+#[ignore = "needs java"]
+fn a_java_program_that_writes_utf_is_told_what_is_wrong() {
+    let server = TestServer::start(|_| {});
+    let source = Path::new(TESTS).join("peers/WriteUtf.java");
+    let address = server.address();
+    let arguments = [address.ip().to_string(), address.port().to_string()];
+    let program = Program::start(Command::new("java").arg(source).args(arguments));
+    let told = program.expect_success(PATIENCE);
+    assert!(told.contains("writeUTF") && told.ends_with('\n'), "{told}");
+    server.console_expect("writeUTF");
+}
+
+/// What a peer sends, read by read: it comes in as `peer`, says `안녕`, and quits.
+type Reads = &'static [&'static [u8]];
+
+#[test]
+fn terminals_and_first_programs_are_understood_byte_for_byte() {
+    let peers: [(&str, Reads); 9] = [
+        // PuTTY offers its options (NAWS, TSPEED, TTYPE, NEW_ENVIRON, ECHO, SGA).
+        (
+            "PuTTY, telnet",
+            &[
+                b"\xff\xfb\x1f\xff\xfb\x20\xff\xfb\x18\xff\xfb\x27\xff\xfd\x01\xff\xfb\x03\xff\xfd\x03",
+                b"peer\r\n",
+                b"\xec\x95\x88\xeb\x85\x95\r\n",
+                b"/quit\r\n",
+            ],
+        ),
+        (
+            "PuTTY, raw",
+            &[b"peer\r\n", b"\xec\x95\x88\xeb\x85\x95", b"\r\n", b"/quit", b"\r\n"],
+        ),
+        (
+            "PuTTY in binary, whose Enter is a CR",
+            &[
+                b"\xff\xfb\x00\xff\xfd\x00",
+                b"peer\r",
+                b"\xec\x95\x88\xeb\x85\x95\r",
+                b"/quit\r",
+            ],
+        ),
+        (
+            "Tera Term, a key a read",
+            &[
+                b"p", b"e", b"e", b"r", b"\r", b"\xec\x95\x88", b"x", b"\x08", b"\xeb\x85\x95",
+                b"\r", b"/", b"q", b"u", b"i", b"t", b"\r",
+            ],
+        ),
+        (
+            "Tera Term, telnet",
+            &[
+                b"\xff\xfb\x18\xff\xfd\x03\xff\xfb\x03\xff\xfd\x01\xff\xfb\x1f",
+                b"peer\r",
+                b"\xec\x95\x88\xeb\x85\x95\r",
+                b"/quit\r",
+            ],
+        ),
+        (
+            "an ESP8266 that prints its line and then the end",
+            &[b"peer\r", b"\n", b"\xec\x95\x88\xeb\x85\x95\r", b"\n", b"/quit\r", b"\n"],
+        ),
+        (
+            ".NET, a byte order mark a message",
+            &[
+                b"\xef\xbb\xbfpeer\r\n",
+                b"\xef\xbb\xbf\xec\x95\x88\xeb\x85\x95\r\n",
+                b"\xef\xbb\xbf/quit\r\n",
+            ],
+        ),
+        (
+            "PowerShell, by a pipe",
+            &[b"\xef\xbb\xbfpeer\r\n\xec\x95\x88\xeb\x85\x95\r\n/quit\r\n"],
+        ),
+        (
+            "C, lines and their NUL",
+            &[b"peer\n\0", b"\xec\x95\x88\xeb\x85\x95\n\0", b"/quit\n\0"],
+        ),
+    ];
+    for (kind, reads) in peers {
+        let server = TestServer::start(|config| config.packet_pause = PATIENCE);
+        let mut host = server.login("host");
+        let mut peer = server.connect();
+        peer.expect("로그인ID:");
+        for read in reads {
+            // What follows a /quit may find the connection closed.
+            if !peer.try_send(read) {
+                break;
+            }
+            peer.wait_until_read();
+        }
+        for line in ["[peer]님이 입장했습니다.", "[peer] 안녕", "[peer]님이 퇴장했습니다."]
+        {
+            assert_eq!(host.expect_line(), line, "{kind}");
+        }
+    }
+}
