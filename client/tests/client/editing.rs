@@ -176,7 +176,7 @@ fn tab_completes_commands_names_and_rooms() {
     terminal.expect_row("[lobby 1] /whois NAME");
     terminal.type_text("\x15/누");
     terminal.type_text(TAB);
-    terminal.expect_row("[lobby 1] /누구 [ROOM]");
+    terminal.expect_row("[lobby 1] /누구 [ROOM] [after NAME]");
 
     peer.said("앨리스", "hi");
     peer.said("alice", "hi");

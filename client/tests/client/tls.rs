@@ -109,7 +109,8 @@ fn a_certificate_that_is_not_to_be_trusted_is_refused() {
         });
         let ca = folder.write("ca.pem", &authority.pem());
         let lines = localhost(server.tls_address());
-        let web = format!("https://{}/#k", localhost(server.web_address()));
+        let web =
+            format!("https://{}/#00000000000000000000000000", localhost(server.web_address()));
         for (address, flags, part) in [
             (&lines, &["--tls", "--lang=en"][..], english),
             (&web, &["--lang=en"], english),
