@@ -40,6 +40,7 @@ export class Head {
     this.#composer.prompt(word("say", title));
     const { user, room, removed } = state;
     this.#composer.turn(room !== null || user === null);
+    byId("show-invite").hidden = room === null;
     byId("removed").hidden = room !== null || user === null;
     if (removed) setText("removed-text", whyRemoved(removed));
     this.drawStatus();

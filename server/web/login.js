@@ -67,11 +67,11 @@ export class Login {
 
   #done() {
     const isNew = this.#wanted !== null;
-    const { name, isProposed } = this.#wanted ?? {};
+    const { name, isProposed, previous } = this.#wanted ?? {};
     this.#wanted = null;
     if (isNew && !isProposed) choices.name = name;
     remember(this.#state);
-    away.end(this.#state.session);
+    for (const session of [this.#state.session, previous]) away.end(session);
     const lastBefore = this.#lastBefore;
     this.#lastBefore = null;
     this.#handlers.done(isNew, lastBefore);

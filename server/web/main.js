@@ -327,16 +327,18 @@ function stopped(reason, seconds) {
 /** What somebody has written: words, or a command. Returns what is wrong with it. */
 function say(text, whisperTo) {
   const meant = whisperTo === null ? read(text) : { command: `/msg ${whisperTo} ${text}` };
-  const words = meant.command ?? meant.say;
-  if (words === undefined) return null;
+  const words = meant.command ?? meant.say ?? "";
   const request = meant.command ? commandOf(words) : inRoom({ type: "say", text: words });
+  // As it was typed, too: whoever pastes what is mostly controls is told so.
+  const encoded = Math.max(encodedBytes(request), encodedBytes({ type: "say", text }));
   const bytes = (it) => new TextEncoder().encode(it).length;
   const longest = words.split("\n").reduce((most, line) => Math.max(most, bytes(line)), 0);
   for (const [size, most] of [
-    [longest, limits.line_bytes], [bytes(words), limits.message_bytes], [encodedBytes(request), limits.carrier_bytes],
+    [longest, limits.line_bytes], [bytes(words), limits.message_bytes], [encoded, limits.carrier_bytes],
   ]) {
     if (size > most) return word("tooLong", size, most);
   }
+  if (words === "") return null;
   if (meant.command) {
     command(words);
   } else {

@@ -156,7 +156,7 @@ export class State {
     return null;
   }
 
-  #placed({ room, members, topic, owner, locked, limit }) {
+  #placed({ room, members, topic, owner, locked, limit, removed }) {
     this.room = room ?? null;
     this.count = members;
     this.topic = topic ?? "";
@@ -164,7 +164,7 @@ export class State {
     this.locked = locked ?? false;
     this.limit = limit ?? null;
     if (this.room !== null) this.removed = null;
-    else this.removed ??= { type: "gone", by: null };
+    else this.removed ??= whyRemoved(removed);
   }
 
   #moved(message) {
@@ -198,7 +198,7 @@ export class State {
       case "left": this.#goes(event.user); break;
       case "kicked":
         this.#goes(event.user);
-        if (event.user === this.user) this.#remove(event.type, event.by);
+        if (event.user === this.user) this.#remove(event);
         break;
       case "renamed":
         this.members = new Set([...this.members].map((name) => (name === event.user ? event.to : name)));
@@ -220,7 +220,7 @@ export class State {
       case "unmuted": this.muted.delete(event.user); break;
       case "ended":
         this.keys.delete(this.room);
-        this.#remove(event.type, event.user);
+        this.#remove(event);
         this.members.clear();
         this.count = 0;
         break;
@@ -228,9 +228,9 @@ export class State {
     }
   }
 
-  #remove(type, by = null) {
+  #remove(event) {
     this.room = null;
-    this.removed = { type, by };
+    this.removed = whyRemoved(event);
   }
 
   #goes(user) {
@@ -339,6 +339,12 @@ export class State {
     for (const { id } of gone) this.ids.delete(id);
     this.exhausted = true;
   }
+}
+
+/** What one was removed by, and by whom: a kick names its victim, an end whoever closed the room. */
+function whyRemoved(event) {
+  if (!event) return { type: "gone", by: null };
+  return { type: event.type, by: (event.type === "kicked" ? event.by : event.user) ?? null };
 }
 
 /** Whether that is the mark of a private room. */

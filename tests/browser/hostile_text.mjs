@@ -51,6 +51,13 @@ try {
   await guest.click("#show-wall");
   assert.equal(await guest.locator("#wall-title").innerText(), PAYLOADS[1]);
   const stray = await visit(browser, `${url}#${encodeURIComponent(PAYLOADS[1])}`);
+  // A fragment that is no key leads nowhere, and least of all to the lobby.
+  await stray.locator("#entry-tagline", { hasText: "이 링크는 깨졌습니다" }).waitFor();
+  await stray.fill("#name", "stray");
+  await stray.press("#name", "Enter");
+  assert.ok(await stray.locator("#enter").isHidden());
+  assert.equal(stray.requests.filter((request) => request.startsWith("ws:")).length, 0);
+  await stray.click("#leave-link");
   await stray.fill("#name", PAYLOADS[1]);
   await stray.click("#enter");
   await stray.waitForFunction(() => document.querySelector("#entry-error").textContent !== "");

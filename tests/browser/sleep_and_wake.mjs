@@ -2,48 +2,14 @@
 // meanwhile comes once, in both directions; and a server that has forgotten everything,
 // as after its own end: URL OTHER-URL.
 import assert from "node:assert/strict";
-import net from "node:net";
 import { enter, say, sees, start, texts } from "./browser.mjs";
+import { Proxy, wake } from "./proxy.mjs";
 
 const [url, otherUrl] = process.argv.slice(2);
-let target = new URL(url);
-
-/** Passes everything on, until it is told to stand still or to cut. */
-class Proxy {
-  #sockets = new Set();
-  /** `open`, `deaf` (takes, and passes nothing on) or `refusing`. */
-  mode = "open";
-
-  async start() {
-    this.server = net.createServer((near) => {
-      if (this.mode === "refusing") return near.destroy();
-      const far = net.connect(target.port, target.hostname);
-      for (const [from, to] of [[near, far], [far, near]]) {
-        this.#sockets.add(from);
-        from.on("data", (data) => { if (this.mode === "open") to.write(data); });
-        from.on("error", () => {});
-        from.on("close", () => { this.#sockets.delete(from); to.destroy(); });
-      }
-    });
-    await new Promise((resolve) => this.server.listen(0, "127.0.0.1", resolve));
-    return `http://127.0.0.1:${this.server.address().port}/`;
-  }
-
-  cut() {
-    for (const socket of this.#sockets) socket.destroy();
-  }
-}
-
-/** What a browser tells a page that it shows again. */
-const wake = (page) => page.evaluate(() => {
-  dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
-  document.dispatchEvent(new Event("visibilitychange"));
-  dispatchEvent(new Event("online"));
-});
 const isShown = (page) => page.waitForSelector("#status.shown");
 const isGone = (page) => page.waitForSelector("#status:not(.shown)");
 
-const proxy = new Proxy();
+const proxy = new Proxy(url);
 const through = await proxy.start();
 const browser = await start();
 try {
@@ -122,7 +88,7 @@ try {
   proxy.cut();
   await isShown(other);
   await say(other, "다시 시작해도");
-  target = new URL(otherUrl);
+  proxy.target = new URL(otherUrl);
   const early = await enter(browser, otherUrl, "먼저온이");
   proxy.mode = "open";
   await wake(other);
@@ -141,6 +107,5 @@ try {
   for (const page of [teacher, phone, maker, early]) assert.deepEqual(page.wrongs, []);
 } finally {
   await browser.close();
-  proxy.cut();
-  proxy.server.close();
+  proxy.stop();
 }

@@ -43,6 +43,26 @@ fn a_tab_that_slept_has_everything_once() {
 
 #[test]
 #[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn words_for_one_room_are_said_in_no_other() {
+    let (server, other) = (TestServer::start(|_| {}), TestServer::start(|_| {}));
+    let urls = [server.web_address(), other.web_address()].map(|web| format!("http://{web}/"));
+    Program::start(node("unsent.mjs").args(urls)).expect_success(PATIENCE);
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn a_name_is_gone_on_with_on_the_same_computer_only() {
+    drive("same_computer.mjs");
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn the_page_works_where_storage_is_blocked() {
+    drive("blocked_storage.mjs");
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
 fn the_owners_buttons_do_what_they_say() {
     drive("owner.mjs");
 }

@@ -1,7 +1,8 @@
 // The connection, on sockets that do what the test wants.
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import { Connection, REPLACED, chatAddress, pause } from "../../../server/web/connection.js";
+import { Connection, REPLACED, chatAddress, encodedBytes, pause } from "../../../server/web/connection.js";
+import { fate } from "../../../server/web/unsent.js";
 
 class FakeSocket {
   static made = [];
@@ -26,14 +27,15 @@ beforeEach(() => {
   mock.timers.enable({ apis: ["setTimeout"] });
 });
 
-function start() {
-  const seen = { messages: [], stopped: null };
+function start(mayGo) {
+  const seen = { messages: [], stopped: null, back: [] };
   const connection = new Connection("ws://h/ws", {
-    open: () => connection.ready(),
+    open: () => seen.back.push(...connection.ready(mayGo)),
     message: (message) => seen.messages.push(message),
     answer: () => false,
     change: () => {},
     stop: (reason) => { seen.stopped = reason; },
+    unsendable: (requests) => seen.back.push(...requests),
   }, FakeSocket);
   connection.start();
   return { connection, seen, last: () => FakeSocket.made.at(-1) };
@@ -104,4 +106,69 @@ test("a server that stops is waited for", () => {
   last().lose(1001);
   mock.timers.tick(500);
   assert.equal(FakeSocket.made.length, 2);
+});
+
+test("what closed the connection for its size is given back, and never sent again", () => {
+  const { connection, seen, last } = start();
+  last().open();
+  connection.submit({ type: "say", text: "too big" }, "say", "lobby");
+  last().lose(1009);
+  connection.submit({ type: "say", text: "later" }, "say", "lobby");
+  for (let round = 0; round < 3; round += 1) {
+    mock.timers.tick(15_000);
+    last().open();
+    assert.deepEqual(last().sent.map(({ text }) => text), ["later"]);
+    last().lose();
+  }
+  assert.deepEqual(seen.back.map(({ request }) => request.text), ["too big"]);
+});
+
+test("what may not go out again is given back, and the rest is sent", () => {
+  const { connection, seen, last } = start(({ place }) => place === "lobby");
+  last().open();
+  last().lose();
+  for (const [text, place] of [["a", "lobby"], ["b", "private-abcd"], ["c", "lobby"]]) {
+    connection.submit({ type: "say", text }, "say", place);
+  }
+  mock.timers.tick(1_000);
+  last().open();
+  assert.deepEqual(last().sent.map(({ text }) => text), ["a", "c"]);
+  assert.deepEqual(seen.back.map(({ request }) => request.text), ["b"]);
+  assert.deepEqual(connection.unanswered().map(({ request }) => request.text), ["a", "c"]);
+});
+
+test("half a character is sent as a whole one, and sizes are counted as sent", () => {
+  const { connection, last } = start();
+  last().open();
+  connection.submit({ type: "say", text: "a\ud800b" }, "say", "lobby");
+  assert.equal(last().sent[0].text, "a\ufffdb");
+  assert.ok(encodedBytes({ type: "say", text: "\u0001".repeat(15_600) }) > 65_536);
+  assert.ok(encodedBytes({ type: "say", text: "가".repeat(5_000) }) < 16_384);
+});
+
+test("nothing is said where, or to whom, it was not meant", () => {
+  const waiting = { place: "lobby", purpose: "say", request: { text: "hi" }, sent: false };
+  const landing = { room: "lobby", resumed: true, wasSaid: (text) => text === "said" };
+  const whisper = { purpose: "command", request: { line: "/msg bob hi" } };
+  const anew = { resumed: false };
+  const secret = { place: "private-abcd" };
+  for (const [more, landed, expected] of [
+    [{}, {}, "send"],
+    [whisper, {}, "send"],
+    [{ ...whisper, sent: true }, {}, "send"],
+    [secret, {}, "keep"],
+    [secret, { room: "private-abcd" }, "send"],
+    [{}, { room: "수학" }, "keep"],
+    [{}, { room: null }, "keep"],
+    [{}, anew, "send"],
+    [{ sent: true }, anew, "send"],
+    [{ sent: true, request: { text: "said" } }, anew, "said"],
+    [{ request: { text: "said" } }, anew, "send"],
+    [whisper, anew, "keep"],
+    [secret, anew, "keep"],
+    [secret, { ...anew, room: "private-abcd" }, "keep"],
+    [{ place: null, ...whisper }, { room: null }, "send"],
+  ]) {
+    assert.equal(fate({ ...waiting, ...more }, { ...landing, ...landed }), expected, JSON.stringify([more, landed]));
+  }
 });

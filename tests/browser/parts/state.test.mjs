@@ -129,4 +129,24 @@ test("who was removed while away sees by whom", () => {
   state.receive({ type: "welcome", user: "me", session: "s", id: 0, members: 0, resumed: true, removed });
   assert.equal(state.room, null);
   assert.deepEqual(state.entries.map((entry) => [entry.kind, entry.event.by]), [["event", "bob"]]);
+  assert.deepEqual(state.removed, { type: "kicked", by: "bob" });
+});
+
+test("whoever is in no room knows why, until there is another", () => {
+  const state = arrived();
+  state.unsent({ text: "secret", typed: "secret", isDoubtful: false, time: 1 });
+  state.receive({ type: "kicked", ...at(101), user: "me", by: "bob" });
+  assert.deepEqual([state.room, state.removed], [null, { type: "kicked", by: "bob" }]);
+  state.receive({ type: "entered", room: "수학", id: 7, members: 1 });
+  assert.deepEqual([state.room, state.removed], ["수학", null]);
+  // What was not said is taken along.
+  assert.deepEqual(shown(state), ["secret"]);
+  state.receive({ type: "ended", ...at(8), room: "수학", user: "carol" });
+  assert.deepEqual(state.removed, { type: "ended", by: "carol" });
+  state.receive({ type: "entered", room: "lobby", id: 200, members: 1 });
+  state.receive({ type: "ended", ...at(201) });
+  assert.deepEqual(state.removed, { type: "ended", by: null });
+  const other = new State();
+  other.receive(welcome(0, { room: undefined, resumed: true }));
+  assert.deepEqual(other.removed, { type: "gone", by: null });
 });

@@ -1,0 +1,49 @@
+// A browser in which every access to storage throws, and one without cookies: the page
+// works, and remembers as long as it is open: URL.
+import assert from "node:assert/strict";
+import { say, sees, start, visit } from "./browser.mjs";
+
+const [url] = process.argv.slice(2);
+const browser = await start();
+
+const block = () => {
+  const refuse = { get() { throw new DOMException("Access is denied for this document.", "SecurityError"); } };
+  for (const name of ["localStorage", "sessionStorage", "indexedDB", "caches"]) Object.defineProperty(window, name, refuse);
+  Object.defineProperty(Document.prototype, "cookie", { ...refuse, set: refuse.get });
+  window.BroadcastChannel = function () { refuse.get(); };
+};
+const fill = () => {
+  const full = () => { throw new DOMException("The quota has been exceeded.", "QuotaExceededError"); };
+  Storage.prototype.setItem = full;
+};
+
+try {
+  for (const [index, obstacle] of [block, fill].entries()) {
+    const page = await visit(browser, "about:blank", { locale: "en-US" });
+    await page.addInitScript(obstacle);
+    await page.goto(url);
+    const name = `visitor-${index}`;
+    await page.fill("#name", name);
+    await page.click("#enter-private");
+    await page.waitForSelector("#chat:not([hidden])");
+    await say(page, "it works");
+    await sees(page, "it works");
+    // The language is kept as long as the page is open.
+    await page.click("#show-more");
+    await page.getByRole("button", { name: "한국어" }).click();
+    await page.locator("#room-title", { hasText: "비공개 방" }).waitFor();
+    await say(page, "/leave");
+    await page.locator("#room-title", { hasText: "로비" }).waitFor();
+    // A reload is a new visitor.
+    await page.reload();
+    await page.waitForSelector("#entry:not([hidden])");
+    await page.fill("#name", `${name}-b`);
+    await page.click("#enter");
+    await page.waitForSelector("#chat:not([hidden])");
+    await say(page, "/quit");
+    await page.waitForSelector("#entry:not([hidden])");
+    assert.deepEqual(page.wrongs, []);
+  }
+} finally {
+  await browser.close();
+}

@@ -1,0 +1,98 @@
+// Words that were written for one room are said in no other: after a restart, in a room
+// that was closed, and when nothing can carry them: URL OTHER-URL [FOLDER FOR PICTURES].
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { enter, say, sees, start, texts } from "./browser.mjs";
+import { Proxy, wake } from "./proxy.mjs";
+
+const [url, otherUrl, folder] = process.argv.slice(2);
+const PHONE = { viewport: { width: 390, height: 780 } };
+const proxy = new Proxy(url);
+const through = await proxy.start();
+const browser = await start();
+
+const unsent = (page) => page.locator("#rows .row.unsent .text").allInnerTexts();
+const isShown = (page) => page.waitForSelector("#status.shown");
+const isGone = (page) => page.waitForSelector("#status:not(.shown)");
+const shoot = async (page, name) => folder && page.screenshot({ path: join(folder, `${name}.png`) });
+
+try {
+  const bob = await enter(browser, url, "bob");
+
+  // What no carrier can hold is refused in the field, by its size on the way.
+  await say(bob, "\u0001".repeat(15_600));
+  await bob.locator("#composer-error", { hasText: "너무 깁니다" }).waitFor();
+  await bob.fill("#text", "");
+  // Half a character is none, and ends nothing.
+  await bob.evaluate(() => { document.querySelector("#text").value = "반쪽 \ud83e 글자"; });
+  await bob.press("#text", "Enter");
+  await sees(bob, "반쪽 \ufffd 글자");
+  assert.equal(await bob.locator("#pending .text").count(), 0);
+
+  // The room is closed while words for it are on their way.
+  const owner = await enter(browser, url, "owner", { make: true });
+  const late = await enter(browser, owner.url(), "late", { ...PHONE, locale: "en-US" });
+  await sees(owner, "late");
+  await late.fill("#text", "a draft");
+  await say(owner, "/kick late");
+  await late.locator("#removed-text", { hasText: "owner removed you from this room." }).waitFor();
+  assert.ok(await late.locator("#composer").isHidden(), "there is nothing to type into");
+  await shoot(late, "removed-phone-en");
+  await late.click("#back-to-lobby");
+  await late.locator("#room-title", { hasText: "Lobby" }).waitFor();
+  assert.equal(await late.inputValue("#text"), "a draft");
+  // What was begun elsewhere is not said here by a stray Enter.
+  await late.press("#text", "Enter");
+  await late.locator("#composer-error", { hasText: "Press again" }).waitFor();
+  await shoot(late, "held-phone-en");
+  assert.deepEqual(await texts(bob), ["반쪽 \ufffd 글자"]);
+  await late.press("#text", "Enter");
+  await sees(bob, "a draft");
+
+  // A restart: the private room is gone, the lobby is there again.
+  const maker = await enter(browser, through, "만든이", { make: true });
+  const english = await enter(browser, through, "phone", { ...PHONE, locale: "en-US", make: true });
+  const walker = await enter(browser, through, "산책");
+  await say(maker, "/topic 비밀 작전");
+  await maker.locator("#room-title", { hasText: "비밀 작전" }).waitFor();
+  proxy.mode = "refusing";
+  proxy.cut();
+  for (const page of [maker, english, walker]) await isShown(page);
+  for (const text of ["비밀 하나", "/msg bob 귓속 비밀", "//둘째 비밀", "/me 속삭인다"]) await say(maker, text);
+  await maker.fill("#text", "쓰던 글");
+  await say(english, "our secret");
+  await say(walker, "공개된 말");
+  await say(walker, "/msg bob 너에게만");
+  proxy.target = new URL(otherUrl);
+  const early = await enter(browser, otherUrl, "bob");
+  proxy.mode = "open";
+  for (const page of [maker, english, walker]) {
+    await wake(page);
+    await isGone(page);
+  }
+  await sees(maker, "그 방이 사라져 보내지 않았습니다");
+  await sees(maker, "‘비밀 작전’에 돌아갈 수 없어 로비로 왔습니다");
+  await maker.locator("#room-title", { hasText: "로비" }).waitFor();
+  assert.deepEqual(await unsent(maker), ["비밀 하나", "귓속 비밀", "/둘째 비밀", "/me 속삭인다"]);
+  assert.equal(await maker.inputValue("#text"), "비밀 하나\n/둘째 비밀\n쓰던 글");
+  await shoot(maker, "unsent-desktop-ko");
+  await sees(english, "That room is gone; not sent.");
+  assert.equal(await english.inputValue("#text"), "our secret");
+  await shoot(english, "unsent-phone-en");
+  await maker.press("#text", "Enter");
+  await maker.locator("#composer-error", { hasText: "한 번 더 누르세요" }).waitFor();
+
+  // In the public room, words go out; a whisper may be meant for somebody else.
+  await sees(early, "공개된 말");
+  await sees(walker, "같은 이름을 다른 사람이 쓰고 있을 수 있습니다");
+  assert.deepEqual(await unsent(walker), ["너에게만"]);
+  await walker.locator("#rows .row.unsent button").click();
+  assert.equal(await walker.inputValue("#text"), "/msg bob 너에게만");
+  assert.deepEqual(await texts(early), ["공개된 말"]);
+  assert.equal(await early.locator("#rows .row.whisper").count(), 0);
+  assert.ok(!(await early.locator("#rows").innerText()).includes("비밀"));
+  for (const page of [bob, owner, late, maker, english, walker, early]) assert.deepEqual(page.wrongs, []);
+} finally {
+  await browser.close();
+  proxy.stop();
+}
