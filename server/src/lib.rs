@@ -72,6 +72,7 @@ mod invite;
 mod room_allowance;
 mod user_manager;
 mod session;
+mod nonces;
 mod rooms;
 mod room;
 mod event_ids;

@@ -11,10 +11,10 @@
 //!    is taken under it.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     sync::{
         Arc, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Instant,
 };
@@ -26,7 +26,9 @@ use madang_protocol::{
     text::Lang,
 };
 
-use crate::{answer::Answer, outbox::Outbox, refusal::Refusal, room::Room, sync::Mutex};
+use crate::{
+    answer::Answer, nonces::Nonces, outbox::Outbox, refusal::Refusal, room::Room, sync::Mutex,
+};
 
 /// How many private events are kept for who comes back.
 const PRIVATE_EVENTS: usize = 64;
@@ -34,8 +36,8 @@ const PRIVATE_EVENTS: usize = 64;
 /// The most bytes that they take, but for the newest.
 const PRIVATE_BYTES: usize = 256 * 1_024;
 
-/// How many nonces are kept to know a repeated one by.
-const NONCES: usize = 256;
+/// The most bytes of whispers that are kept for all sessions of a server together.
+const ALL_PRIVATE_BYTES: usize = 64 * 1_024 * 1_024;
 
 /// How many people one may hide.
 pub(crate) const MOST_HIDDEN: usize = 100;
@@ -68,17 +70,44 @@ struct State {
     memory: Option<Box<Memory>>,
 }
 
+/// What all sessions of a server may still keep of whispers, in bytes.
+#[derive(Debug)]
+pub(crate) struct WhisperBudget(AtomicUsize);
+
+impl Default for WhisperBudget {
+    fn default() -> WhisperBudget {
+        WhisperBudget(AtomicUsize::new(ALL_PRIVATE_BYTES))
+    }
+}
+
+impl WhisperBudget {
+    /// Takes so many bytes, if there are as many.
+    fn take(&self, bytes: usize) -> bool {
+        let less = |left: usize| left.checked_sub(bytes);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
 #[derive(Default)]
 struct Memory {
     last_private: u64,
     /// The last private events, as lines of JSON; the newest has `last_private`.
     privates: VecDeque<Vec<u8>>,
     private_bytes: usize,
-    /// Nonces of what was carried out, and the id that it got if it got one.
-    nonces: HashMap<Arc<str>, Option<u64>>,
-    nonces_in_order: VecDeque<Arc<str>>,
+    budget: Arc<WhisperBudget>,
+    nonces: Nonces,
     /// What took them out of their room, since when they have been in none.
     removal: Option<Event>,
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        self.budget.give_back(self.private_bytes);
+    }
 }
 
 /// Somebody who is hidden: by their session, and by their name if they come again.
@@ -141,6 +170,14 @@ impl Session {
                 memory,
             }),
         }
+    }
+
+    /// The same, which keeps whispers out of a budget that others have too.
+    pub(crate) fn keeping_within(self, budget: Arc<WhisperBudget>) -> Session {
+        if let Some(memory) = &mut self.state.lock().memory {
+            memory.budget = budget;
+        }
+        self
     }
 
     pub(crate) fn name(&self) -> UserName {
@@ -279,8 +316,14 @@ impl Session {
             (None, None) => return Whispered::Refused,
             (_, Some(_)) => Whispered::Kept,
         };
-        if let (Some(memory), Some(line)) = (memory, line) {
-            memory.keep(line);
+        if let (Some(memory), Some(line)) = (memory, line)
+            && !memory.keep(line)
+        {
+            if outcome == Whispered::Kept {
+                return Whispered::Refused;
+            }
+            // Who comes back without having read it is told of a gap.
+            memory.last_private += 1;
         }
         *last_whisperer = Arc::downgrade(from);
         outcome
@@ -295,13 +338,13 @@ impl Session {
     /// Whether what came with this nonce was carried out already; the id that it got
     /// if it got one.
     pub(crate) fn knows_nonce(&self, nonce: &str) -> Option<Option<u64>> {
-        self.state.lock().memory.as_ref()?.nonces.get(nonce).copied()
+        self.state.lock().memory.as_ref()?.nonces.find(nonce)
     }
 
     /// What came with this nonce is carried out now, unless it was already: returns
     /// what [`knows_nonce`](Self::knows_nonce) did before.
     pub(crate) fn note_nonce(&self, nonce: &str, id: Option<u64>) -> Option<Option<u64>> {
-        self.state.lock().memory.as_mut()?.note_nonce(nonce, id)
+        self.state.lock().memory.as_mut()?.nonces.note(nonce, id)
     }
 
     /// Whom they hide.
@@ -390,16 +433,30 @@ impl Session {
 }
 
 impl Memory {
-    fn keep(&mut self, line: Vec<u8>) {
+    /// Keeps a private event; false if the server keeps as much as it may, and nothing of
+    /// this session's that could make way for it.
+    fn keep(&mut self, line: Vec<u8>) -> bool {
+        while !self.budget.take(line.len()) {
+            if !self.drop_oldest() {
+                return false;
+            }
+        }
         self.last_private += 1;
         self.private_bytes += line.len();
         self.privates.push_back(line);
         while self.privates.len() > PRIVATE_EVENTS
             || (self.privates.len() > 1 && self.private_bytes > PRIVATE_BYTES)
         {
-            let oldest = self.privates.pop_front();
-            self.private_bytes -= oldest.map_or(0, |line| line.len());
+            self.drop_oldest();
         }
+        true
+    }
+
+    fn drop_oldest(&mut self) -> bool {
+        let Some(oldest) = self.privates.pop_front() else { return false };
+        self.private_bytes -= oldest.len();
+        self.budget.give_back(oldest.len());
+        true
     }
 
     /// Writes the private events after number `last`, and a gap for those not kept.
@@ -413,21 +470,6 @@ impl Memory {
         for line in self.privates.iter().skip(passed_over as usize) {
             lines.extend_from_slice(line);
         }
-    }
-
-    fn note_nonce(&mut self, nonce: &str, id: Option<u64>) -> Option<Option<u64>> {
-        if let Some(known) = self.nonces.get(nonce) {
-            return Some(*known);
-        }
-        let nonce: Arc<str> = nonce.into();
-        self.nonces.insert(nonce.clone(), id);
-        self.nonces_in_order.push_back(nonce);
-        if self.nonces_in_order.len() > NONCES
-            && let Some(oldest) = self.nonces_in_order.pop_front()
-        {
-            self.nonces.remove(&oldest);
-        }
-        None
     }
 }
 
@@ -626,22 +668,38 @@ mod tests {
     }
 
     #[test]
-    fn the_last_nonces_are_known_with_their_ids() {
+    fn only_who_may_come_back_knows_nonces() {
         let alice = session(1, "alice", Form::Json);
-        for at in 0..=NONCES as u64 {
-            alice.note_nonce(&format!("n{at}"), Some(at));
-        }
-        assert_eq!(alice.knows_nonce("n0"), None, "it was long ago");
-        assert_eq!(alice.knows_nonce("n1"), Some(Some(1)));
-        alice.note_nonce("command", None);
-        assert_eq!(alice.knows_nonce("command"), Some(None));
-        // A noted one does not push others out.
-        alice.note_nonce("command", None);
-        assert_eq!(alice.knows_nonce("n1"), None);
-        assert_eq!(alice.knows_nonce("n2"), Some(Some(2)));
+        alice.note_nonce("n", Some(7));
+        assert_eq!(alice.knows_nonce("n"), Some(Some(7)));
         let text = session(2, "bob", TEXT);
         text.note_nonce("n", None);
         assert_eq!(text.knows_nonce("n"), None, "nobody comes back to it");
+    }
+
+    #[test]
+    fn all_sessions_keep_whispers_out_of_one_budget_and_give_it_back() {
+        let budget = Arc::new(WhisperBudget(AtomicUsize::new(1_000)));
+        let left = || budget.0.load(Ordering::Relaxed);
+        let away = |number, name| session(number, name, Form::Json).keeping_within(budget.clone());
+        let [alice, carol] = [away(1, "alice"), away(3, "carol")];
+        assert_eq!(whisper(&alice, &"x".repeat(700)), Whispered::Kept);
+        assert!(left() < 300);
+        // Nothing of her own makes way for it.
+        assert_eq!(whisper(&carol, &"x".repeat(400)), Whispered::Refused);
+        // One's own oldest do.
+        assert_eq!(whisper(&alice, &"y".repeat(600)), Whispered::Kept);
+        // To whoever is here it is said all the same, and not kept.
+        let (socket, outbox) = connect(3, Form::Json);
+        carol.attach(outbox, Vec::new(), 0);
+        assert_eq!(whisper(&carol, &"z".repeat(400)), Whispered::Sent);
+        assert!(socket.text().contains("\"private\":1,"));
+        carol.detach(3);
+        let (again, outbox) = connect(4, Form::Json);
+        carol.attach(outbox, Vec::new(), 0);
+        assert_eq!(private(&again), ["gap 1-1"]);
+        drop(alice);
+        assert_eq!(left(), 1_000);
     }
 
     #[test]

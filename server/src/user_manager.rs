@@ -24,7 +24,7 @@ use madang_protocol::{
 };
 
 use crate::{
-    session::Session,
+    session::{Session, WhisperBudget},
     sync::{Condvar, Mutex},
 };
 
@@ -55,6 +55,8 @@ struct Table {
     names: HashMap<NameKey, Arc<Session>>,
     sessions: HashMap<u64, Entry>,
     tokens: HashMap<String, Arc<Session>>,
+    /// What they keep of whispers together.
+    whispers: Arc<WhisperBudget>,
     last_number: u64,
     last_guest: u64,
     /// How many sessions nobody holds, in all and by the address of who held them.
@@ -437,7 +439,8 @@ impl Table {
             return None;
         }
         self.last_number += 1;
-        let session = Session::new(self.last_number, name.clone(), token.clone(), now);
+        let session = Session::new(self.last_number, name.clone(), token.clone(), now)
+            .keeping_within(self.whispers.clone());
         let session = Arc::new(session);
         self.names.extend(keys.into_iter().map(|key| (key, session.clone())));
         self.tokens.extend(token.map(|token| (token, session.clone())));

@@ -218,3 +218,40 @@ fn answers_are_charged_to_whoever_asks() {
     let passed = started.elapsed();
     assert!(passed >= Duration::from_secs(1), "answers were free: {passed:?}");
 }
+
+#[test]
+fn a_list_of_rooms_has_at_most_64_kib() {
+    let server = TestServer::start(|config| {
+        config.rooms_per_minute = 1_000;
+        config.rate_limit = None;
+    });
+    let mut makers = Vec::new();
+    for room in 0..100 {
+        let mut maker = server.login_json(&format!("maker{room}"));
+        let topic = "\"".repeat(400);
+        maker.send_json(json!({"type": "command", "line": format!("/join r{room}")}));
+        maker
+            .send_json(json!({"type": "command", "line": format!("/topic {topic}"), "nonce": "t"}));
+        loop {
+            if maker.expect_json()["nonce"] == "t" {
+                break;
+            }
+        }
+        makers.push(maker);
+    }
+    let mut text = server.login("text");
+    let before = text.send("/rooms\n/ping end\n").expect("end").len();
+    assert!((20_000..=64 * 1_024).contains(&before), "{before} bytes");
+    let asker = &mut makers[0];
+    asker.send_json(json!({"type": "command", "line": "/rooms", "nonce": "r"}));
+    let mut bytes = 0;
+    loop {
+        let message = asker.expect_json();
+        match message["type"].as_str() {
+            Some("rooms") => bytes += message.to_string().len(),
+            Some("ack") if message["nonce"] == "r" => break,
+            _ => {}
+        }
+    }
+    assert!((20_000..=64 * 1_024).contains(&bytes), "{bytes} bytes");
+}

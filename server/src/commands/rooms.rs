@@ -17,13 +17,19 @@ use crate::{
     connection::Connection,
     invite,
     refusal::Refusal,
-    room::{Action, By, Coming, Greeting, Question, Room},
+    room::{Action, By, Coming, Greeting, Question, Room, Status},
     rooms::NotMade,
     session::Session,
 };
 
 /// How many public rooms are listed, those with the most members.
 const LISTED_ROOMS: usize = 200;
+
+/// The most bytes that they take; the rooms with the fewest members are left out.
+const LIST_BYTES: usize = 60 * 1_024;
+
+/// What a room takes in it beside its name and its topic, in either dialect.
+const ROOM_OVERHEAD: usize = 64;
 
 /// How many rooms one JSON message lists.
 const ROOMS_PER_MESSAGE: usize = 50;
@@ -227,9 +233,16 @@ impl Connection {
         let mut rooms: Vec<_> = rooms.iter().map(|room| (room, room.status())).collect();
         // The lobby first, whoever is there.
         rooms[1..].sort_by_key(|(_, status)| std::cmp::Reverse(status.members));
+        let mut bytes = 0;
+        let fits = |(room, status): &&(&Arc<Room>, Status)| {
+            let topic = status.topic.as_ref().map_or(0, |topic| 2 * topic.len());
+            bytes += room.name.len() + topic + ROOM_OVERHEAD;
+            bytes <= LIST_BYTES
+        };
         let rooms: Vec<RoomSummary<'_>> = rooms
             .iter()
             .take(LISTED_ROOMS)
+            .take_while(fits)
             .map(|(room, status)| RoomSummary {
                 room: (&*room.name).into(),
                 members: status.members,
