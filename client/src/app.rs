@@ -65,6 +65,8 @@ struct App<'a> {
     asked: bool,
     /// What stands in the line that is asked for next.
     initial: String,
+    /// What was not sent and goes into that line, if nothing is being typed there.
+    unsent: Vec<String>,
     /// The command whose answer that line waits for, and until when.
     held: Option<(u64, Instant)>,
     /// Requests of the client's own, of which nothing is shown.
@@ -125,6 +127,7 @@ pub(crate) fn run(
         stage: Stage::Naming,
         asked: false,
         initial: String::new(),
+        unsent: Vec::new(),
         held: None,
         silent: HashSet::new(),
         interrupted_at: None,

@@ -52,6 +52,8 @@ pub enum Failure {
     Lost(Option<io::Error>),
     /// The connection came back too late: the session had ended.
     SessionOver,
+    /// The room that lines were written for is gone, or one was removed from it.
+    RoomGone,
     /// A request was not answered for a long time.
     Silent,
     /// The operator removed one, who is not let in again for a while.
@@ -126,9 +128,10 @@ impl Failure {
             | Failure::Bye(_)
             | Failure::EndlessLine => ExitCode::Lost,
             Failure::Stdout(cause) if cause.kind() == io::ErrorKind::BrokenPipe => ExitCode::Done,
-            Failure::Undelivered { .. } | Failure::Stdin(_) | Failure::Stdout(_) => {
-                ExitCode::Failed
-            }
+            Failure::Undelivered { .. }
+            | Failure::RoomGone
+            | Failure::Stdin(_)
+            | Failure::Stdout(_) => ExitCode::Failed,
             Failure::Interrupted => ExitCode::Interrupted,
         }
     }
@@ -205,6 +208,7 @@ impl Failure {
             Failure::Lost(None) => "서버가 연결을 끊었습니다".into(),
             Failure::Lost(Some(cause)) => format!("서버와의 연결이 끊어졌습니다: {cause}"),
             Failure::SessionOver => "연결이 너무 오래 끊겨 있어 세션이 끝났습니다".into(),
+            Failure::RoomGone => "쓰던 방에 더는 있을 수 없어 나머지를 보내지 않았습니다".into(),
             Failure::Silent => "서버가 오랫동안 답하지 않아 연결을 끊습니다".into(),
             Failure::Kicked { seconds } => {
                 Notice::Goodbye(Goodbye::Kicked { seconds: *seconds }).text(Lang::Ko)
@@ -260,6 +264,9 @@ impl Failure {
             Failure::Lost(Some(cause)) => format!("the connection to the server was lost: {cause}"),
             Failure::SessionOver => {
                 "the connection was lost for too long; the session has ended".into()
+            }
+            Failure::RoomGone => {
+                "no longer in the room that this was written for; the rest was not sent".into()
             }
             Failure::Silent => "the server has not answered for a long time; leaving".into(),
             Failure::Kicked { seconds } => {

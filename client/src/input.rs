@@ -77,7 +77,8 @@ fn read_block(mut reader: impl io::Read) -> io::Result<Line> {
     let rest = io::copy(&mut reader, &mut io::sink())?;
     let text = match String::from_utf8(kept) {
         Ok(text) => {
-            let text = text.replace("\r\n", "\n");
+            let lines: Vec<&str> = text.split('\n').map(last_state).collect();
+            let text = lines.join("\n");
             let text = text.trim_end_matches('\n');
             let bytes = text.len() + usize::try_from(rest).unwrap_or(usize::MAX / 2);
             match text.split('\n').map(str::len).find(|bytes| *bytes > LINE_BYTES) {
@@ -94,16 +95,24 @@ fn read_block(mut reader: impl io::Read) -> io::Result<Line> {
     Ok(Line { number: 1, text })
 }
 
+/// What a terminal shows of a line in the end: programs that show progress write over what
+/// stands there, after a CR.
+fn last_state(line: &str) -> &str {
+    line.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default()
+}
+
 struct Lines<R> {
     reader: R,
     number: u64,
 }
 
 impl<R: io::BufRead> Lines<R> {
-    /// The next line; the last one needs no line end. `None` at the end.
+    /// The next line; the last one needs no line end. `None` at the end. Of a line with
+    /// CRs in it, the [last state](last_state), however long the line is.
     fn next(&mut self) -> io::Result<Option<Line>> {
         let mut kept = Vec::new();
         let mut bytes = 0;
+        let mut is_overwritten = false;
         let ended = loop {
             let available = match self.reader.fill_buf() {
                 Ok(available) => available,
@@ -115,10 +124,16 @@ impl<R: io::BufRead> Lines<R> {
             }
             let end = memchr(b'\n', available);
             let part = &available[..end.unwrap_or(available.len())];
-            // One more than may be sent, for the CR that is not counted.
-            let room = (LINE_BYTES + 1).saturating_sub(kept.len());
-            kept.extend_from_slice(&part[..part.len().min(room)]);
-            bytes += part.len();
+            for (at, state) in part.split(|byte| *byte == b'\r').enumerate() {
+                is_overwritten |= at > 0;
+                if is_overwritten && !state.is_empty() {
+                    kept.clear();
+                    (bytes, is_overwritten) = (0, false);
+                }
+                let room = LINE_BYTES.saturating_sub(kept.len());
+                kept.extend_from_slice(&state[..state.len().min(room)]);
+                bytes += state.len();
+            }
             let used = part.len() + usize::from(end.is_some());
             self.reader.consume(used);
             if end.is_some() {
@@ -129,10 +144,6 @@ impl<R: io::BufRead> Lines<R> {
             return Ok(None);
         }
         self.number += 1;
-        if bytes == kept.len() && kept.last() == Some(&b'\r') {
-            kept.pop();
-            bytes -= 1;
-        }
         let text = if bytes > LINE_BYTES {
             Err(LineError::TooLong { bytes })
         } else {
@@ -155,6 +166,7 @@ mod tests {
         }
         check(b"one\r\n\n two\n\n", Ok("one\n\n two"));
         check(b"", Ok(""));
+        check(b"  0%\r100%\r\nok\r\n", Ok("100%\nok"));
         check(b"\xb0\xa1", Err(LineError::NotUtf8));
         check(
             "x".repeat(LINE_BYTES + 1).as_bytes(),
@@ -186,6 +198,9 @@ mod tests {
         check(b"", &[]);
         check(b"a\nb\r\nlast", &[Ok("a"), Ok("b"), Ok("last")]);
         check(b"\n\r\nx\n", &[Ok(""), Ok(""), Ok("x")]);
+        check(b"  0%\r 50%\r100%\nok", &[Ok("100%"), Ok("ok")]);
+        check(b"  0%\r 50%\r100%\r\r\n", &[Ok("100%")]);
+        check("  0%\r".repeat(10_000).as_bytes(), &[Ok("  0%")]);
         check(b"\xb0\xa1\nok\n", &[Err(LineError::NotUtf8), Ok("ok")]);
         let longest = "x".repeat(LINE_BYTES);
         check(format!("{longest}\r\n{longest}").as_bytes(), &[Ok(&longest), Ok(&longest)]);

@@ -13,8 +13,8 @@ use crossbeam_channel::{at, never, select};
 use madang_protocol::{
     command::{Command, Input},
     event::ServerMessage,
-    limits::{LINE_BYTES, MESSAGE_BYTES, MESSAGE_LINES, NAME_BYTES},
-    request::Request,
+    limits::{MESSAGE_BYTES, MESSAGE_LINES, NAME_BYTES},
+    message::check_message,
     sanitize::sanitize_message,
     text::{SAID_OVERHEAD, most_rendered_bytes, rendered_bytes},
 };
@@ -23,11 +23,11 @@ use crate::{
     cli::Options,
     connection::Incoming,
     failure::Failure,
-    input::{Line, LineError},
+    input::Line,
     link::Link,
     reconnect::Reconnect,
     render::Renderer,
-    session::{LOGIN, Session, Wanted},
+    session::{Asked, LOGIN, Session, Wanted},
     stdio::{Kind, Stdio},
     words::Words,
 };
@@ -48,6 +48,8 @@ struct Pipe<'a> {
     stdio: &'a mut Stdio,
     renderer: Renderer,
     logged_in: bool,
+    /// The room that the input is written for.
+    room: Option<String>,
     input_ended: bool,
     /// The next message, and since when it waits.
     batch: Option<(Batch, Instant)>,
@@ -127,6 +129,7 @@ pub(crate) fn run(
         stdio,
         renderer,
         logged_in: false,
+        room: None,
         input_ended: false,
         batch: None,
         held: None,
@@ -136,12 +139,13 @@ pub(crate) fn run(
     let result = pipe.deliver();
     let Pipe { session, stdio, renderer, lines, lost, .. } = &mut pipe;
     let is_gone = matches!(&result, Err(failure) if failure.ends_connection());
-    if is_gone || lost.is_some() {
-        if let (Some((_, first)), Some((_, last))) = (lines.front(), lines.back()) {
-            let unconfirmed = Words::Unconfirmed { first: first.first, last: last.last };
-            stdio.remark(&unconfirmed.text(stdio.lang));
-        }
-    } else {
+    if (is_gone || lost.is_some() || matches!(&result, Err(Failure::RoomGone)))
+        && let (Some((_, first)), Some((_, last))) = (lines.front(), lines.back())
+    {
+        let unconfirmed = Words::Unconfirmed { first: first.first, last: last.last };
+        stdio.remark(&unconfirmed.text(stdio.lang));
+    }
+    if !is_gone && lost.is_none() {
         // What comes after the end is shown if it can be, and missed by nobody.
         session.leave("/quit", |received| {
             if let Some(message) = &received.message {
@@ -217,11 +221,8 @@ impl Pipe<'_> {
             _ => (sanitize_message(typed.trim_start_matches('\u{FEFF}')).into_owned(), false),
         };
         // Making it fit to be said may have made it longer.
-        let longest = text.split('\n').map(str::len).max().unwrap_or(0);
-        if longest > LINE_BYTES {
-            let error = LineError::TooLong { bytes: longest };
-            self.stdio.refuse(line.number, &Words::Refused(&error).text(self.stdio.lang));
-            return;
+        if let Err(notice) = check_message(&text) {
+            return self.stdio.refuse(line.number, &notice.text(self.stdio.lang));
         }
         if is_command && matches!(Command::parse(&text), Ok(Command::Quit(_))) {
             self.input_ended = true;
@@ -247,11 +248,8 @@ impl Pipe<'_> {
             let Some((Batch { text, span, is_command, .. }, _)) = self.batch.take() else {
                 return;
             };
-            let number = if is_command {
-                self.session.ask_line(&text)
-            } else {
-                self.session.ask(|nonce| Request::Say { text, room: None, nonce })
-            };
+            let number =
+                if is_command { self.session.ask_line(&text) } else { self.session.say(text) };
             self.lines.push_back((number, span));
             self.batch = self.held.take().map(|held| (held, Instant::now()));
         }
@@ -263,8 +261,10 @@ impl Pipe<'_> {
             let Some(message) = &received.message else {
                 continue;
             };
-            let number = self.session.settle(message).map(|asked| asked.number);
+            let asked = self.session.settle(message);
+            let number = asked.as_ref().map(|asked| asked.number);
             let span = number.and_then(|number| self.settle(number));
+            let is_elsewhere = self.is_elsewhere(message, asked.as_ref());
             match (message, number) {
                 (ServerMessage::Welcome { user, .. }, _) => {
                     self.logged_in = true;
@@ -288,8 +288,43 @@ impl Pipe<'_> {
                 }
                 _ => said += &self.renderer.render(message).text,
             }
+            if is_elsewhere {
+                self.stdio.show_fit(&said)?;
+                self.return_unsent();
+                return Err(Failure::RoomGone);
+            }
         }
         self.stdio.show_fit(&said)
+    }
+
+    /// Whether one is no longer where the input is to be said, and nothing of it asked for
+    /// that. A person who types sees where they are.
+    fn is_elsewhere(&mut self, message: &ServerMessage<'_>, asked: Option<&Asked>) -> bool {
+        let moved = asked.is_some_and(Asked::moves);
+        match message {
+            ServerMessage::Welcome { room, .. } if !self.logged_in => {
+                self.room = room.as_deref().map(str::to_owned);
+            }
+            ServerMessage::Ack { .. } if moved => self.room = self.session.room(),
+            ServerMessage::Error { .. } if moved => return self.stdio.kind == Kind::Pipe,
+            _ => {}
+        }
+        self.stdio.kind == Kind::Pipe
+            && self.logged_in
+            && !self.session.is_moving()
+            && self.session.room() != self.room
+    }
+
+    /// Reports every line that waits as not sent.
+    fn return_unsent(&mut self) {
+        let returned = self.session.take_returned().into_iter().map(|asked| asked.number);
+        let returned: Vec<Span> = returned.filter_map(|number| self.settle(number)).collect();
+        let batch = self.batch.take().map(|(batch, _)| batch);
+        let waiting = batch.into_iter().chain(self.held.take()).map(|batch| batch.span);
+        let why = Words::RoomGone.text(self.stdio.lang);
+        for line in returned.into_iter().chain(waiting).flat_map(|span| span.first..=span.last) {
+            self.stdio.refuse(line, &why);
+        }
     }
 
     fn settle(&mut self, number: u64) -> Option<Span> {

@@ -2,7 +2,9 @@
 //! room, and what was asked and is not answered. Shows nothing.
 //!
 //! What is asked goes out once on each connection, in order, under the same nonce
-//! each time: a server to which the session comes back carries it out once.
+//! each time: a server to which the session comes back carries it out once. A request
+//! goes only where it was [written for](WrittenFor); if that is gone, it comes back
+//! unsent.
 
 use std::{
     collections::VecDeque,
@@ -16,11 +18,14 @@ use madang_protocol::{
     request::Request,
 };
 
+use self::written_for::WrittenFor;
 use crate::{
     connection::Incoming,
     failure::Failure,
     link::{Link, Received},
 };
+
+mod written_for;
 
 /// A request that has waited so long while nothing at all came is not answered.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
@@ -30,6 +35,9 @@ const LATE: Duration = Duration::from_secs(5);
 
 /// How long the server may take to close after `/quit`.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The codes of the answer to words that were written for another room.
+const ELSEWHERE: [&str; 2] = ["other_room", "no_room"];
 
 /// The number of the login among the requests; all others are higher.
 pub(crate) const LOGIN: u64 = 0;
@@ -61,6 +69,8 @@ pub(crate) struct Session {
     /// Without an answer, oldest first; the first `sent` went out on this connection.
     requests: VecDeque<Asked>,
     sent: usize,
+    /// What was not sent, since what it was written for is gone.
+    returned: Vec<Asked>,
     /// Requests that may be out at once; the others wait here.
     window: usize,
     next_number: u64,
@@ -74,6 +84,7 @@ pub(crate) struct Asked {
     /// Its nonce.
     pub(crate) number: u64,
     pub(crate) request: Request,
+    written_for: WrittenFor,
     /// It may have arrived, on this connection or on an earlier one.
     pub(crate) was_sent: bool,
 }
@@ -92,6 +103,7 @@ impl Session {
             last_private: 0,
             requests: VecDeque::new(),
             sent: 0,
+            returned: Vec::new(),
             window,
             next_number: LOGIN + 1,
             waiting_since: Instant::now(),
@@ -142,13 +154,20 @@ impl Session {
                 self.fruitless = 0;
                 self.token = Some(session.clone().into_owned());
                 self.wanted.name = user.clone().into_owned();
-                self.room = room.as_deref().map(str::to_owned);
+                let room = room.as_deref().map(str::to_owned);
+                // Ids are compared within one room only: those of an older room are lower.
+                let is_same = *resumed && self.room == room;
+                self.last = match resumed {
+                    // Coming back before one's own `joined` has come.
+                    true if is_same => self.last.max(*id),
+                    true => *id,
+                    false => 0,
+                };
                 if !resumed {
-                    self.last = 0;
                     self.last_private = 0;
                 }
-                // Coming back before one's own `joined` has come.
-                self.last = self.last.max(if *resumed { *id } else { 0 });
+                self.room = room;
+                self.return_what_is_for_elsewhere(*resumed);
                 true
             }
             ServerMessage::Entered { room, .. } => {
@@ -174,15 +193,28 @@ impl Session {
                 {
                     self.wanted.name = to.as_ref().to_owned();
                 }
+                let is_out = match event {
+                    Event::Kicked { user, .. } => **user == *self.wanted.name,
+                    Event::Ended { .. } => true,
+                    _ => false,
+                };
+                if is_out {
+                    self.room = None;
+                }
                 true
             }
             _ => true,
         }
     }
 
-    /// One is in no room any more.
-    pub(crate) fn leave_room(&mut self) {
-        self.room = None;
+    /// The room one is in, as events name it.
+    pub(crate) fn room(&self) -> Option<String> {
+        self.room.clone()
+    }
+
+    /// Whether a command that leads to another room has no answer yet.
+    pub(crate) fn is_moving(&self) -> bool {
+        self.requests.iter().any(Asked::moves)
     }
 
     /// Asks for a name; an empty one asks for a guest name.
@@ -245,13 +277,19 @@ impl Session {
         let (sent, unsent) = self.requests.drain(..).partition(|asked: &Asked| asked.was_sent);
         self.requests = unsent;
         self.sent = 0;
-        self.login(&self.wanted.name.clone());
+        self.log_in_again();
         sent
+    }
+
+    /// Logs in anew, under the same name.
+    pub(crate) fn log_in_again(&mut self) {
+        self.login(&self.wanted.name.clone());
     }
 
     fn send_login(&mut self, request: Request) {
         self.requests.retain(|asked| asked.number != LOGIN);
-        self.requests.push_front(Asked { number: LOGIN, request, was_sent: true });
+        let written_for = WrittenFor::Anywhere;
+        self.requests.push_front(Asked { number: LOGIN, request, written_for, was_sent: true });
         self.sent = 1;
         self.waiting_since = Instant::now();
         if let (Some(link), Some(login)) = (&self.link, self.requests.front()) {
@@ -259,23 +297,88 @@ impl Session {
         }
     }
 
-    /// Asks for what `request` makes of a nonce, as soon as it can be; its number.
+    /// Asks for what `request` makes of a nonce, as soon as it can be; its number. For
+    /// what the client itself wants to know, wherever it is by then.
     pub(crate) fn ask(&mut self, request: impl FnOnce(Option<String>) -> Request) -> u64 {
-        let number = self.next_number;
-        self.next_number += 1;
-        let request = request(Some(number.to_string()));
-        self.requests.push_back(Asked { number, request, was_sent: false });
-        self.flush();
-        number
+        self.ask_for(WrittenFor::Anywhere, request)
+    }
+
+    /// Says something in the room where one is now.
+    pub(crate) fn say(&mut self, text: String) -> u64 {
+        let written_for = self.here();
+        let room = written_for.room();
+        self.ask_for(written_for, |nonce| Request::Say { text, room, nonce })
     }
 
     /// Says or commands what a person has typed.
     pub(crate) fn ask_line(&mut self, line: &str) -> u64 {
-        self.ask(|nonce| match Input::parse(line) {
-            Input::Nothing => Request::Say { text: line.to_owned(), room: None, nonce },
-            Input::Text(text) => Request::Say { text: text.into_owned(), room: None, nonce },
-            Input::Command(line) => Request::Command { line: line.into_owned(), room: None, nonce },
-        })
+        match Input::parse(line) {
+            Input::Nothing => self.say(line.to_owned()),
+            Input::Text(text) => self.say(text.into_owned()),
+            Input::Command(line) => {
+                let written_for = WrittenFor::of_command(&line, self.here());
+                let (line, room) = (line.into_owned(), written_for.room());
+                self.ask_for(written_for, |nonce| Request::Command { line, room, nonce })
+            }
+        }
+    }
+
+    fn ask_for(
+        &mut self,
+        written_for: WrittenFor,
+        request: impl FnOnce(Option<String>) -> Request,
+    ) -> u64 {
+        let number = self.next_number;
+        self.next_number += 1;
+        let request = request(Some(number.to_string()));
+        self.requests.push_back(Asked { number, request, written_for, was_sent: false });
+        self.flush();
+        number
+    }
+
+    /// What a line belongs to that is typed now: the room, or the one that an unanswered
+    /// command leads to.
+    fn here(&self) -> WrittenFor {
+        let moves = self.requests.iter().rev().find(|asked| asked.moves());
+        match moves {
+            Some(asked) => WrittenFor::RoomAfter(asked.number),
+            None => WrittenFor::Room(self.room.clone()),
+        }
+    }
+
+    /// The requests that were not sent, because what they were written for is gone.
+    pub(crate) fn take_returned(&mut self) -> Vec<Asked> {
+        std::mem::take(&mut self.returned)
+    }
+
+    /// One has been welcomed in a room: what was written for another goes back.
+    fn return_what_is_for_elsewhere(&mut self, resumed: bool) {
+        let room = self.room.as_deref();
+        let (kept, returned) = self
+            .requests
+            .drain(..)
+            .partition(|asked| asked.number == LOGIN || asked.may_go_to(room, resumed));
+        self.requests = kept;
+        self.returned.extend(Vec::from(returned));
+        // Nothing but the login has gone out on this connection.
+        self.sent = self.sent.min(self.requests.len());
+    }
+
+    /// The command with this number has led to a room, or to none: what was written for
+    /// that room is for this one, or goes back.
+    fn settle_move(&mut self, number: u64, succeeded: bool) {
+        let room = self.room.clone();
+        for asked in &mut self.requests {
+            if asked.written_for == WrittenFor::RoomAfter(number) && succeeded {
+                asked.go_to(room.clone());
+            }
+        }
+        let (kept, returned) = self
+            .requests
+            .drain(..)
+            .partition(|asked: &Asked| asked.written_for != WrittenFor::RoomAfter(number));
+        self.requests = kept;
+        self.returned.extend(Vec::from(returned));
     }
 
     /// Sends what may go out by now.
@@ -286,7 +389,9 @@ impl Session {
         let Some(link) = &self.link else {
             return;
         };
-        let until = self.window.min(self.requests.len());
+        // What is typed behind a command that leads to another room waits for its answer.
+        let moves = self.requests.iter().position(Asked::moves).map(|at| at + 1);
+        let until = self.window.min(self.requests.len()).min(moves.unwrap_or(usize::MAX));
         if until <= self.sent {
             return;
         }
@@ -312,12 +417,22 @@ impl Session {
             _ => return None,
         };
         let at = self.requests.iter().position(|asked| asked.number == number)?;
-        let asked = self.requests.remove(at);
+        let asked = self.requests.remove(at)?;
         if at < self.sent {
             self.sent -= 1;
         }
+        if asked.moves() {
+            self.settle_move(number, matches!(message, ServerMessage::Ack { .. }));
+        }
+        if let ServerMessage::Error { code, .. } = message
+            && matches!(asked.request, Request::Say { .. })
+            && ELSEWHERE.contains(&&**code)
+        {
+            // It was written for a room that one is no longer in.
+            self.returned.push(Asked { was_sent: false, ..asked.clone() });
+        }
         self.flush();
-        asked
+        Some(asked)
     }
 
     /// Waits for the answer to request `number` no more.

@@ -48,6 +48,10 @@ pub(crate) enum Words<'a> {
     Late { text: &'a str },
     /// It is not known whether this has arrived.
     Uncertain { text: &'a str },
+    /// This was written for a room, or a session, that is gone.
+    NotSent { text: &'a str },
+    /// The same of a line of the input.
+    RoomGone,
     /// A line can't be sent.
     Refused(&'a LineError),
     /// What is wrong with a line of the input.
@@ -108,6 +112,10 @@ impl Words<'_> {
             Words::Uncertain { text } => {
                 format!("-- 전달되었는지 알 수 없어 다시 보내지 않았습니다: {text} --")
             }
+            Words::NotSent { text } => {
+                format!("-- 쓰던 방이 없어져 보내지 않았습니다: {text} --")
+            }
+            Words::RoomGone => "쓰던 방이 없어져 보내지 않았습니다".into(),
             Words::Refused(error) => refused(error, Lang::Ko),
             Words::AtLine { number, what } => format!("{number}번째 줄: {what}"),
             Words::Unconfirmed { first, last } if first == last => {
@@ -162,6 +170,8 @@ impl Words<'_> {
             Words::Uncertain { text } => {
                 format!("-- may have been delivered or not, and was not sent again: {text} --")
             }
+            Words::NotSent { text } => format!("-- that room is gone; not sent: {text} --"),
+            Words::RoomGone => "that room is gone; not sent".into(),
             Words::Refused(error) => refused(error, Lang::En),
             Words::AtLine { number, what } => format!("line {number}: {what}"),
             Words::Unconfirmed { first, last } if first == last => {

@@ -349,6 +349,7 @@ pub mod foreign;
 pub mod name;
 pub mod room;
 pub mod command;
+pub mod message;
 pub mod request;
 pub mod event;
 pub mod text;

@@ -12,14 +12,12 @@ use std::{
 use madang_protocol::{
     command::{Command, Input},
     event::ServerMessage,
-    invisible::is_blank,
-    limits::{LINE_BYTES, MESSAGE_BYTES, MESSAGE_LINES},
+    message::{check_message, check_rendered},
     name::UserName,
     notice::{Goodbye, Notice},
     request::{Request, RequestError},
     room::Destination,
-    sanitize::sanitize_message,
-    text::{Lang, LineEnd, SAID_OVERHEAD, most_rendered_bytes, rendered_bytes},
+    text::{Lang, LineEnd, SAID_OVERHEAD},
 };
 
 use crate::{
@@ -385,11 +383,7 @@ impl Connection {
         text: &str,
         overhead: usize,
     ) -> Result<usize, Notice<'static>> {
-        let (bytes, limit) =
-            (rendered_bytes(user, text, overhead), most_rendered_bytes(text.len()));
-        if bytes > limit {
-            return Err(Notice::RenderedTooLong { bytes, limit });
-        }
+        let bytes = check_rendered(user, text, overhead)?;
         if let Some(bucket) = &mut self.bucket {
             bucket.owe(bytes.saturating_sub(self.paid_bytes));
         }
@@ -537,26 +531,6 @@ impl Connection {
         });
         self.send(answer);
     }
-}
-
-/// A message of several lines as it may be said.
-fn check_message(text: &str) -> Result<String, Notice<'static>> {
-    if text.len() > MESSAGE_BYTES {
-        return Err(Notice::MessageTooLong { bytes: text.len() });
-    }
-    if let Some(line) = text.split('\n').find(|line| line.len() > LINE_BYTES) {
-        return Err(Notice::LineTooLong { bytes: line.len() });
-    }
-    let text = text.trim_end_matches(['\r', '\n']);
-    let lines = text.split('\n').count();
-    if lines > MESSAGE_LINES {
-        return Err(Notice::TooManyLines { lines });
-    }
-    let text = sanitize_message(text);
-    if is_blank(&text) {
-        return Err(Notice::NothingSaid);
-    }
-    Ok(text.into_owned())
 }
 
 #[cfg(test)]

@@ -62,6 +62,7 @@ impl App<'_> {
             }
         }
         self.show(shown);
+        self.return_unsent();
         self.update_prompt();
         Ok(())
     }
@@ -224,7 +225,6 @@ impl App<'_> {
 
     pub(super) fn be_nowhere(&mut self) {
         self.enter(None, 0, None);
-        self.session.leave_room();
         self.session.set_room(None);
     }
 }

@@ -13,6 +13,10 @@ use crate::{failure::Failure, link::Link, reconnect::Reconnect, render::Shown, w
 /// How long what was missed is collected, so as to be counted before it is shown.
 const CATCH_UP_PATIENCE: Duration = Duration::from_secs(2);
 
+/// The codes of the answer to somebody who may not come into the room they want.
+const ROOM_REFUSED: [&str; 5] =
+    ["no_such_room", "room_locked", "room_full", "kicked", "broken_link"];
+
 /// What has come since the way back was found, until the server has told all.
 pub(super) struct CatchUp {
     /// The `/ping` that is answered behind it.
@@ -89,6 +93,12 @@ impl App<'_> {
                 }
                 self.remark(Words::BackAnew);
             }
+            // The room is gone, or takes nobody in: everyone may go to the lobby.
+            _ if self.stage == Stage::Talking && ROOM_REFUSED.contains(&code) => {
+                self.screen.show(&self.renderer.alarm(text));
+                self.session.set_room(None);
+                self.session.log_in_again();
+            }
             // The name was taken by somebody else meanwhile.
             _ => {
                 self.screen.show(&self.renderer.alarm(text));
@@ -97,6 +107,35 @@ impl App<'_> {
                     self.screen.cancel();
                 }
             }
+        }
+    }
+
+    /// Says what was not sent, since what it was written for is gone, and gives it back to
+    /// be typed on, but for commands: joined to other lines, they would be said aloud.
+    pub(super) fn return_unsent(&mut self) {
+        for asked in self.session.take_returned() {
+            if self.silent.remove(&asked.number) {
+                continue;
+            }
+            let text = spoken(&asked.request).unwrap_or_default();
+            if asked.was_sent {
+                self.alarm(Words::Uncertain { text });
+                continue;
+            }
+            self.alarm(Words::NotSent { text });
+            if let Request::Say { text, .. } = asked.request {
+                self.unsent.push(text);
+            }
+        }
+        if self.unsent.is_empty() {
+            return;
+        }
+        if self.asked {
+            // The line that is being typed is asked for anew.
+            self.screen.cancel();
+        } else {
+            let initial = std::mem::take(&mut self.initial);
+            self.give_back_unsent(initial);
         }
     }
 

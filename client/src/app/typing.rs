@@ -5,16 +5,15 @@ use std::time::{Duration, Instant};
 use madang_protocol::{
     command::{Command, CommandError, Input},
     invisible::is_blank,
-    limits::{LINE_BYTES, MESSAGE_BYTES},
-    request::Request,
+    message::{check_message, check_rendered},
     room::{RoomKey, is_private},
+    text::SAID_OVERHEAD,
 };
 
 use super::{App, Stage};
 use crate::{
     editor::{Typed, UNASKED_LINES},
     failure::Failure,
-    input::LineError,
     render::is_whisper,
     screen::AGAIN,
     words::{Words, is_yes},
@@ -31,7 +30,7 @@ impl App<'_> {
         let interrupted_at = self.interrupted_at.take();
         match (typed, self.stage.clone()) {
             (Typed::Failed(error), _) => return Err(Failure::Stdin(error)),
-            (Typed::Cancelled { text }, _) => self.initial = text,
+            (Typed::Cancelled { text }, _) => self.give_back_unsent(text),
             (Typed::End, Stage::Pasting(text))
             | (Typed::Interrupted { .. }, Stage::Pasting(text)) => {
                 self.give_back(text);
@@ -56,7 +55,7 @@ impl App<'_> {
             (Typed::Line(answer), Stage::Pasting(text)) => {
                 if is_yes(&answer) {
                     self.stage = Stage::Talking;
-                    self.say(text);
+                    self.send(text);
                 } else {
                     self.give_back(text);
                 }
@@ -72,23 +71,26 @@ impl App<'_> {
         if is_blank(&line) {
             return;
         }
-        let too_long = line.split('\n').map(str::len).find(|bytes| *bytes > LINE_BYTES);
-        if let Some(bytes) = too_long {
-            self.alarm(Words::Refused(&LineError::TooLong { bytes }));
-            return self.give_back(line);
-        }
-        if line.len() > MESSAGE_BYTES {
-            self.alarm(Words::Refused(&LineError::MessageTooLong { bytes: line.len() }));
-            return self.give_back(line);
-        }
-        if line.contains('\n') {
-            if line.lines().count() > UNASKED_LINES {
-                self.stage = Stage::Pasting(line);
-            } else {
-                self.say(line);
+        let me = &self.renderer.me;
+        let checked = check_message(&line)
+            .and_then(|text| check_rendered(me, &text, SAID_OVERHEAD).map(|_| text));
+        let line = match checked {
+            Ok(text) => text,
+            Err(notice) => {
+                self.screen.show(&self.renderer.alarm(&notice.text(self.renderer.lang)));
+                return self.give_back(line);
             }
-            return;
+        };
+        if line.lines().count() > UNASKED_LINES {
+            self.stage = Stage::Pasting(line);
+        } else {
+            self.send(line);
         }
+    }
+
+    /// Says or does what was typed or pasted: its first word decides, and a command has all
+    /// lines that follow.
+    fn send(&mut self, line: String) {
         self.remember(&line);
         if is_quit(&line) {
             self.stage = Stage::Leaving(line);
@@ -104,20 +106,16 @@ impl App<'_> {
         self.tell_if_queued(&line);
     }
 
-    /// Several lines as one message, none of which is a command.
-    fn say(&mut self, text: String) {
-        self.remember(&text);
-        if self.has_no_room(&text) {
-            return;
-        }
-        let message = text.clone();
-        self.session.ask(|nonce| Request::Say { text: message, room: None, nonce });
-        self.tell_if_queued(&text);
-    }
-
     fn give_back(&mut self, text: String) {
         self.stage = Stage::Talking;
         self.initial = text;
+    }
+
+    /// Puts what was not sent into the line that is asked for next, where `typed` stands.
+    /// If that is not empty, they stay apart: an arrow key brings back what was not sent.
+    pub(super) fn give_back_unsent(&mut self, typed: String) {
+        let unsent = std::mem::take(&mut self.unsent).join("\n");
+        self.initial = if is_blank(&typed) { unsent } else { typed };
     }
 
     /// Whether so much waits already that `text` can't; it is then given back.

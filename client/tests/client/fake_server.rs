@@ -89,9 +89,23 @@ impl Peer {
 
     #[track_caller]
     pub(crate) fn welcome(&mut self, name: &str) {
+        self.welcome_in(name, "lobby", 1, false);
+    }
+
+    /// The client is in `room`, whose last event that it has is `last`.
+    #[track_caller]
+    pub(crate) fn welcome_in(&mut self, name: &str, room: &str, last: u64, resumed: bool) {
         self.send(&format!(
-            "{{\"type\":\"welcome\",\"user\":\"{name}\",\"room\":\"lobby\",\"session\":\"t\",\
-             \"id\":1,\"members\":1,\"resumed\":false}}\n"
+            "{{\"type\":\"welcome\",\"user\":\"{name}\",\"room\":\"{room}\",\"session\":\"t\",\
+             \"id\":{last},\"members\":1,\"resumed\":{resumed}}}\n"
+        ));
+    }
+
+    /// The login, or the request with this nonce, is refused.
+    #[track_caller]
+    pub(crate) fn refuse(&mut self, nonce: &str, code: &str) {
+        self.send(&format!(
+            "{{\"type\":\"error\",\"code\":\"{code}\",\"text\":\"No.\",\"nonce\":\"{nonce}\"}}\n"
         ));
     }
 
@@ -99,10 +113,7 @@ impl Peer {
     #[track_caller]
     pub(crate) fn resume(&mut self, name: &str, last: u64) {
         self.last_id = last;
-        self.send(&format!(
-            "{{\"type\":\"welcome\",\"user\":\"{name}\",\"room\":\"lobby\",\"session\":\"t\",\
-             \"id\":{last},\"members\":1,\"resumed\":true}}\n"
-        ));
+        self.welcome_in(name, "lobby", last, true);
     }
 
     #[track_caller]

@@ -24,6 +24,8 @@ mod editing;
 #[cfg(unix)]
 mod coming_back;
 #[cfg(unix)]
+mod elsewhere;
+#[cfg(unix)]
 mod real_server;
 #[cfg(unix)]
 mod tls;

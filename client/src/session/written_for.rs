@@ -1,0 +1,118 @@
+//! What a request was written for. Words that wait for a connection, or for the answer to
+//! `/join`, are said where their writer meant them, or not at all.
+
+use madang_protocol::{command::CommandSpec, request::Request, room::is_private};
+
+use super::Asked;
+
+/// What a request was written for: it goes nowhere else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum WrittenFor {
+    /// Asked by the client itself.
+    Anywhere,
+    /// A room, as events name it; none if its writer was in none.
+    Room(Option<String>),
+    /// The room that the command with this number leads to.
+    RoomAfter(u64),
+    /// A person, or anything else that may be somebody else's by the next session.
+    Session,
+}
+
+impl WrittenFor {
+    /// What a command is for, if what is said now is for `here`.
+    pub(super) fn of_command(line: &str, here: WrittenFor) -> WrittenFor {
+        let Some(spec) = CommandSpec::of(line) else { return WrittenFor::Session };
+        match spec.name {
+            "/me" | "/topic" | "/invite" | "/kick" | "/unkick" | "/mute" | "/unmute" | "/lock"
+            | "/unlock" | "/limit" | "/end" | "/owner" => here,
+            _ => WrittenFor::Session,
+        }
+    }
+
+    /// The room that a server is told it was written for.
+    pub(super) fn room(&self) -> Option<String> {
+        match self {
+            WrittenFor::Room(room) => room.clone(),
+            _ => None,
+        }
+    }
+
+    /// Whether it is met by a connection that has come to `room`: in the same session, or
+    /// a new one, to which another private room may have the same mark.
+    fn is_met(&self, room: Option<&str>, resumed: bool) -> bool {
+        match self {
+            WrittenFor::Anywhere => true,
+            WrittenFor::Room(Some(meant)) => room == Some(meant) && (resumed || !is_private(meant)),
+            WrittenFor::Room(None) => resumed && room.is_none(),
+            WrittenFor::RoomAfter(_) | WrittenFor::Session => resumed,
+        }
+    }
+}
+
+impl Asked {
+    /// Whether it leads to another room if it is carried out.
+    pub(crate) fn moves(&self) -> bool {
+        let Request::Command { line, .. } = &self.request else { return false };
+        CommandSpec::of(line)
+            .is_some_and(|spec| matches!(spec.name, "/join" | "/leave" | "/new" | "/end"))
+    }
+
+    /// Whether it may go out on a connection that has come to `room`, in the same session
+    /// or a new one. A command to a person is not for whoever has the name by then.
+    pub(super) fn may_go_to(&self, room: Option<&str>, resumed: bool) -> bool {
+        let is_command = matches!(self.request, Request::Command { .. });
+        let is_own = self.written_for == WrittenFor::Anywhere;
+        self.written_for.is_met(room, resumed) && (resumed || is_own || !is_command)
+    }
+
+    /// It is for `room`, now that this is known.
+    pub(super) fn go_to(&mut self, to: Option<String>) {
+        self.written_for = WrittenFor::Room(to.clone());
+        match &mut self.request {
+            Request::Say { room, .. } | Request::Command { room, .. } => *room = to,
+            Request::Login { .. } | Request::History { .. } => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_goes_only_where_it_was_written_for() {
+        #[track_caller]
+        fn check(written_for: &WrittenFor, room: Option<&str>, resumed: bool, expected: bool) {
+            assert_eq!(written_for.is_met(room, resumed), expected, "{written_for:?} {room:?}");
+        }
+        let (lobby, private) = (Some("lobby"), Some("private-k3f9"));
+        for resumed in [true, false] {
+            check(&WrittenFor::Anywhere, None, resumed, true);
+            check(&WrittenFor::Room(lobby.map(Into::into)), lobby, resumed, true);
+            check(&WrittenFor::Room(lobby.map(Into::into)), Some("math"), resumed, false);
+            check(&WrittenFor::Room(private.map(Into::into)), lobby, resumed, false);
+            // By another session, the same mark may be another room's.
+            check(&WrittenFor::Room(private.map(Into::into)), private, resumed, resumed);
+            // Whoever was in no room has meant no room.
+            check(&WrittenFor::Room(None), lobby, resumed, false);
+            check(&WrittenFor::Room(None), None, resumed, resumed);
+            // Bob may be somebody else by now.
+            check(&WrittenFor::Session, lobby, resumed, resumed);
+        }
+    }
+
+    #[test]
+    fn commands_about_a_room_are_for_that_room() {
+        #[track_caller]
+        fn check(line: &str, expected: Option<&str>) {
+            let here = WrittenFor::Room(Some("math".into()));
+            assert_eq!(WrittenFor::of_command(line, here).room().as_deref(), expected, "{line}");
+        }
+        check("/me waves", Some("math"));
+        check("/주제 시험", Some("math"));
+        check("/kick bob", Some("math"));
+        check("/msg bob psst", None);
+        check("/join art", None);
+        check("/nosuch", None);
+    }
+}

@@ -1,0 +1,247 @@
+//! What was written for a room, or to a person, goes there or nowhere: after a lost
+//! connection, a restart, a removal, or a `/join` that was refused.
+
+use crate::{
+    client::Client,
+    fake_server::{FakeServer, Peer},
+    terminal::{ENTER, Terminal},
+};
+
+const PRIVATE: &str = "private-k3f9";
+
+/// A member of a private room.
+#[track_caller]
+fn start(room: &str) -> (FakeServer, Terminal, Peer) {
+    let server = FakeServer::start();
+    let mut terminal = Terminal::start(&server, &["--name", "me"]);
+    let mut peer = server.accept_json();
+    peer.expect_login("\"name\":\"me\"");
+    peer.welcome_in("me", room, 1, false);
+    terminal.expect_last(&[&format!("[{room} 1]")]);
+    (server, terminal, peer)
+}
+
+/// The server has restarted: the session is gone, the client logs in anew.
+#[track_caller]
+fn accept_after_restart(server: &FakeServer) -> Peer {
+    let mut peer = server.accept_json();
+    peer.expect_login("\"session\":\"t\"");
+    peer.refuse("0", "session_unknown");
+    peer.expect_login("\"name\":\"me\"");
+    peer
+}
+
+/// Nothing is said but `line`, which the client is asked for now.
+#[track_caller]
+fn expect_only(terminal: &mut Terminal, peer: &mut Peer, line: &str) {
+    terminal.enter(line);
+    assert_eq!(peer.expect_say(), line);
+}
+
+#[test]
+fn words_for_a_private_room_are_not_said_in_the_lobby_after_a_restart() {
+    let (server, mut terminal, peer) = start(PRIVATE);
+    drop(peer);
+    terminal.expect_last(&["[private-k3f9 offline]"]);
+    terminal.enter("the secret");
+    terminal.expect_row("-- will be sent once connected: the secret --");
+    let mut peer = accept_after_restart(&server);
+    peer.welcome("me");
+    terminal.expect_row("-- that room is gone; not sent: the secret --");
+    // It stands in the line that is being typed, to be kept or thrown away.
+    terminal.expect_last(&["[lobby 1] the secret"]);
+    assert!(!peer.has_more());
+    terminal.type_text(ENTER);
+    assert_eq!(peer.expect_say(), "the secret");
+}
+
+#[test]
+fn what_is_being_typed_stays_and_an_arrow_brings_back_what_was_not_sent() {
+    let (server, mut terminal, peer) = start(PRIVATE);
+    drop(peer);
+    terminal.expect_last(&["[private-k3f9 offline]"]);
+    terminal.enter("the secret");
+    terminal.type_text("half a");
+    let mut peer = accept_after_restart(&server);
+    peer.welcome("me");
+    terminal.expect_row("-- that room is gone; not sent: the secret --");
+    terminal.expect_last(&["[lobby 1] half a"]);
+    terminal.type_text(" line");
+    terminal.type_text(ENTER);
+    assert_eq!(peer.expect_say(), "half a line");
+    terminal.type_text(crate::terminal::UP);
+    terminal.type_text(crate::terminal::UP);
+    terminal.expect_last(&["[lobby 1] the secret"]);
+}
+
+#[test]
+fn words_for_a_public_room_are_said_there_by_a_new_session_too() {
+    let (server, mut terminal, peer) = start("math");
+    drop(peer);
+    terminal.expect_last(&["[math offline]"]);
+    terminal.enter("two");
+    // Bob may be somebody else by now, and a command may mean somebody else's room.
+    terminal.enter("/msg bob psst");
+    terminal.enter("/kick carol");
+    let mut peer = accept_after_restart(&server);
+    peer.welcome_in("me", "math", 1, false);
+    assert_eq!(peer.expect_say(), "two");
+    terminal.expect_row("-- that room is gone; not sent: /msg bob psst --");
+    terminal.expect_row("-- that room is gone; not sent: /kick carol --");
+    // No command stands behind other words in the line, where it would be said aloud.
+    terminal.expect_last(&["[math 1]"]);
+    expect_only(&mut terminal, &mut peer, "three");
+}
+
+#[test]
+fn a_session_that_was_moved_meanwhile_says_nothing_in_the_other_room() {
+    let (server, mut terminal, peer) = start(PRIVATE);
+    drop(peer);
+    terminal.expect_last(&["[private-k3f9 offline]"]);
+    terminal.enter("the secret");
+    terminal.enter("/msg bob psst");
+    let mut peer = server.accept_json();
+    peer.expect_login("\"session\":\"t\"");
+    peer.resume("me", 1);
+    terminal.expect_row("-- that room is gone; not sent: the secret --");
+    // The same session whispers to the same people.
+    assert!(peer.line().contains("\"/msg bob psst\""));
+}
+
+#[test]
+fn a_room_that_takes_nobody_back_leads_to_the_lobby_with_nothing_said() {
+    for code in ["no_such_room", "room_locked", "room_full", "kicked"] {
+        let (server, mut terminal, peer) = start(PRIVATE);
+        drop(peer);
+        terminal.expect_last(&["[private-k3f9 offline]"]);
+        terminal.enter("the secret");
+        let mut peer = accept_after_restart(&server);
+        peer.refuse("0", code);
+        let login = peer.expect_login("\"name\":\"me\"");
+        assert!(!login.contains("\"room\""), "{login}");
+        peer.welcome("me");
+        terminal.expect_row("-- that room is gone; not sent: the secret --");
+        terminal.expect_last(&["[lobby 1] the secret"]);
+    }
+}
+
+#[test]
+fn words_that_meet_a_removal_on_the_way_come_back() {
+    for code in ["other_room", "no_room"] {
+        let (_server, mut terminal, mut peer) = start(PRIVATE);
+        terminal.enter("the secret");
+        let line = peer.line();
+        assert!(line.contains("\"room\":\"private-k3f9\""), "{line}");
+        peer.refuse("1", code);
+        terminal.expect_row("-- that room is gone; not sent: the secret --");
+        terminal.expect_last(&["[private-k3f9 1] the secret"]);
+    }
+}
+
+#[test]
+fn what_is_typed_behind_a_join_waits_for_it() {
+    let (_server, mut terminal, mut peer) = start("lobby");
+    terminal.enter("/join #nothing");
+    assert!(peer.line().contains("/join"));
+    terminal.enter("the secret");
+    terminal.expect_last(&["[lobby 1]"]);
+    peer.refuse("1", "no_such_room");
+    terminal.expect_row("-- that room is gone; not sent: the secret --");
+    terminal.expect_last(&["[lobby 1] the secret"]);
+    terminal.type_text("\x15/join math");
+    terminal.type_text(ENTER);
+    assert!(peer.line().contains("/join math"));
+    terminal.enter("a sum");
+    peer.send("{\"type\":\"entered\",\"room\":\"math\",\"id\":5,\"members\":1,\"nonce\":\"3\"}\n");
+    peer.ack("3");
+    let line = peer.line();
+    assert!(line.contains("\"a sum\"") && line.contains("\"room\":\"math\""), "{line}");
+}
+
+#[test]
+fn a_client_hears_in_an_older_room_after_coming_back() {
+    let (server, mut terminal, mut peer) = start("math");
+    peer.send(
+        "{\"type\":\"said\",\"id\":500,\"time\":\"2026-11-22T18:59:00.123Z\",\
+         \"room\":\"math\",\"user\":\"bob\",\"text\":\"two\"}\n",
+    );
+    terminal.expect_row(" [bob] two");
+    drop(peer);
+    terminal.expect_last(&["[math offline]"]);
+    let mut peer = server.accept_json();
+    peer.expect_login("\"last\":500");
+    // The lobby was made long before the room that was left: its ids are lower.
+    peer.resume("me", 0);
+    peer.said("bob", "hello");
+    terminal.expect_row(" [bob] hello");
+}
+
+#[test]
+fn a_pasted_command_has_all_lines_that_follow() {
+    let (_server, mut terminal, mut peer) = start("lobby");
+    terminal.paste("/msg bob a\nb");
+    terminal.type_text(ENTER);
+    let line = peer.line();
+    assert!(line.contains("\"line\":\"/msg bob a\\nb\""), "{line}");
+}
+
+#[test]
+fn a_pipe_that_comes_back_elsewhere_ends_and_says_what_was_not_sent() {
+    let server = FakeServer::start();
+    let mut client = Client::start(&server, &["--name", "bot"]);
+    let mut peer = server.accept_json();
+    peer.expect_login("\"name\":\"bot\"");
+    peer.welcome_in("bot", PRIVATE, 1, false);
+    client.write("one\n");
+    assert_eq!(peer.expect_say(), "one");
+    client.write("the secret\n");
+    peer.say();
+    drop(peer);
+    let mut peer = server.accept_json();
+    peer.expect_login("\"session\":\"t\"");
+    peer.resume("bot", 1);
+    peer.expect_quit();
+    let ended = client.ended();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("line 2"), "{ended:?}");
+}
+
+#[test]
+fn a_pipe_that_is_removed_says_nothing_elsewhere() {
+    let events = [
+        "{\"type\":\"kicked\",\"id\":2,\"time\":\"2026-11-22T18:59:00.123Z\",\
+         \"room\":\"private-k3f9\",\"user\":\"bot\",\"by\":\"bob\"}\n",
+        "{\"type\":\"ended\",\"id\":2,\"time\":\"2026-11-22T18:59:00.123Z\",\
+         \"room\":\"private-k3f9\",\"user\":\"bob\"}\n",
+        "{\"type\":\"entered\",\"room\":\"lobby\",\"id\":5,\"members\":1}\n",
+    ];
+    for event in events {
+        let server = FakeServer::start();
+        let mut client = Client::start(&server, &["--name", "bot"]);
+        let mut peer = server.accept_json();
+        peer.expect_login("\"name\":\"bot\"");
+        peer.welcome_in("bot", PRIVATE, 1, false);
+        client.write("one\n");
+        assert_eq!(peer.expect_say(), "one");
+        peer.send(event);
+        client.write("the secret\n");
+        peer.expect_quit();
+        let ended = client.ended();
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(ended.stderr.contains("no longer in the room"), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_script_whose_join_is_refused_says_nothing_where_it_is() {
+    let server = FakeServer::start();
+    let mut client = Client::start(&server, &["--name", "bot", "--commands"]);
+    client.write("/join #nothing\nthe secret\nmore\n");
+    let mut peer = server.accept_member("bot");
+    assert!(peer.line().contains("/join"));
+    peer.refuse("1", "no_such_room");
+    peer.expect_quit();
+    let ended = client.ended();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("that room is gone; not sent"), "{ended:?}");
+}
