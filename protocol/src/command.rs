@@ -2,11 +2,12 @@
 //! gives every command's names, arguments, help and who may use it; all doors, the
 //! operator's console and the client's completion share it.
 
-use std::{borrow::Cow, net::IpAddr, time::Duration};
+use std::{borrow::Cow, time::Duration};
 
 use unicode_normalization::UnicodeNormalization;
 
 use crate::{
+    address_range::AddressRange,
     invisible::{is_blank, is_invisible, trim_start},
     name::{NameError, UserName},
     room::{Destination, DestinationError, RoomName},
@@ -177,8 +178,8 @@ pub enum Command<'a> {
 pub enum Banned {
     /// A name, and whatever could be taken for it.
     Name(UserName),
-    /// An address.
-    Address(IpAddr),
+    /// An address, or a range of them.
+    Address(AddressRange),
 }
 
 /// Why a line is no [`Command`].
@@ -451,8 +452,8 @@ fn destination(text: &str) -> Result<Destination, ArgumentError> {
 }
 
 fn banned(text: &str) -> Result<Banned, ArgumentError> {
-    match text.parse::<IpAddr>() {
-        Ok(address) => Ok(Banned::Address(address.to_canonical())),
+    match text.parse() {
+        Ok(network) => Ok(Banned::Address(network)),
         Err(_) => Ok(Banned::Name(person(text)?)),
     }
 }
@@ -559,7 +560,7 @@ mod tests {
     fn the_operators_commands_are_the_operators() {
         assert_eq!(Command::parse_operators("say  hi all"), Ok(Command::Say("hi all")));
         assert_eq!(Command::parse_operators("/stop"), Ok(Command::Stop));
-        let v4 = Banned::Address(IpAddr::from([192, 0, 2, 7]));
+        let v4 = Banned::Address("192.0.2.7".parse().expect("an address"));
         assert_eq!(
             Command::parse_operators("/ban ::ffff:192.0.2.7 1h"),
             Ok(Command::Ban(v4.clone(), Some(Duration::from_secs(3_600))))

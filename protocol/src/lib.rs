@@ -356,6 +356,7 @@ pub mod text;
 pub mod notice;
 pub mod sanitize;
 pub mod invisible;
+pub mod address_range;
 
 #[cfg(test)]
 mod tests {

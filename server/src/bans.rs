@@ -8,6 +8,7 @@ use std::{
 };
 
 use madang_protocol::{
+    address_range::AddressRange,
     command::Banned,
     name::{NameKey, UserName},
 };
@@ -23,7 +24,7 @@ pub(crate) struct Bans {
 #[derive(Default)]
 struct Table {
     names: Vec<BannedName>,
-    addresses: HashMap<IpAddr, Option<Instant>>,
+    addresses: HashMap<AddressRange, Option<Instant>>,
 }
 
 struct BannedName {
@@ -47,7 +48,7 @@ impl Bans {
         let mut table = self.table.lock();
         match banned {
             Banned::Address(address) => {
-                table.addresses.insert(address.to_canonical(), until);
+                table.addresses.insert(address, until);
             }
             Banned::Name(name) => {
                 let keys = name.keys();
@@ -62,7 +63,7 @@ impl Bans {
         let mut table = self.table.lock();
         table.expire();
         match banned {
-            Banned::Address(address) => table.addresses.remove(&address.to_canonical()).is_some(),
+            Banned::Address(address) => table.addresses.remove(address).is_some(),
             Banned::Name(name) => {
                 let (count, spelling) = (table.names.len(), name.spelling());
                 table.names.retain(|banned| !banned.keys.contains(&spelling));
@@ -86,7 +87,7 @@ impl Bans {
     pub(crate) fn bans_address(&self, address: IpAddr) -> bool {
         let mut table = self.table.lock();
         table.expire();
-        table.addresses.contains_key(&address.to_canonical())
+        table.addresses.keys().any(|network| network.contains(address))
     }
 
     /// All bans.
@@ -143,14 +144,24 @@ mod tests {
     fn addresses_are_banned_in_every_form_and_for_a_time() {
         let bans = Bans::default();
         let address = |text: &str| -> IpAddr { text.parse().expect("an address") };
-        bans.ban(Banned::Address(address("::ffff:192.0.2.1")), None);
-        bans.ban(Banned::Address(address("192.0.2.2")), Some(Duration::ZERO));
-        bans.ban(Banned::Address(address("192.0.2.3")), Some(Duration::from_secs(3_600)));
+        let network = |text: &str| Banned::Address(text.parse().expect("a network"));
+        bans.ban(network("::ffff:192.0.2.1"), None);
+        bans.ban(network("192.0.2.2"), Some(Duration::ZERO));
+        bans.ban(network("192.0.2.3"), Some(Duration::from_secs(3_600)));
         assert!(bans.bans_address(address("192.0.2.1")));
+        assert!(bans.bans_address(address("64:ff9b::192.0.2.1")), "through NAT64");
         assert!(!bans.bans_address(address("192.0.2.2")), "its time is over");
         let list = bans.list();
         assert_eq!(list.len(), 2);
         assert_eq!(list[0].left, None);
         assert!(list[1].left.is_some_and(|left| left <= Duration::from_secs(3_600)));
+        bans.ban(network("2001:db8:1:2::5"), None);
+        assert!(bans.bans_address(address("2001:db8:1:2:3::6")), "the whole /64");
+        assert!(!bans.bans_address(address("2001:db8:1:3::5")));
+        assert!(bans.unban(&network("2001:db8:1:2::9")));
+        bans.ban(network("203.0.113.0/24"), None);
+        assert!(bans.bans_address(address("::ffff:203.0.113.77")));
+        assert!(bans.unban(&network("203.0.113.0/24")));
+        assert!(!bans.bans_address(address("203.0.113.77")));
     }
 }

@@ -89,7 +89,9 @@ impl Connection {
             Command::New(topic) => self.make_room(session, topic, nonce),
             Command::Invite { qr } => self.invite(qr, nonce),
             Command::Topic(topic) => self.topic(session, topic, nonce),
-            Command::History(limit) => self.ask_for_history(None, limit, nonce),
+            Command::History(limit) => {
+                self.ask_for_history(None, Some(limit.unwrap_or(rooms::HISTORY_EVENTS)), nonce);
+            }
             Command::Ping(token) => self.ping(token, nonce),
             Command::Me(text) => self.say(text.to_owned(), true, nonce.map(str::to_owned)),
 

@@ -8,7 +8,10 @@ use std::{
     time::Instant,
 };
 
-use madang_protocol::notice::Goodbye;
+use madang_protocol::{
+    address_range::{AddressRange, unwrapped},
+    notice::Goodbye,
+};
 
 use crate::{
     listener::Door,
@@ -181,10 +184,10 @@ impl Connections {
         self.table.lock().open.get(&connection).map(|open| open.outbox.clone())
     }
 
-    /// The outboxes of all connections from an address, logged in or not.
-    pub(crate) fn outboxes_from(&self, address: IpAddr) -> Vec<Arc<Outbox>> {
+    /// The outboxes of all connections from a network, logged in or not.
+    pub(crate) fn outboxes_from(&self, network: &AddressRange) -> Vec<Arc<Outbox>> {
         let table = self.table.lock();
-        let open = table.open.values().filter(|open| open.address == address.to_canonical());
+        let open = table.open.values().filter(|open| network.contains(open.address));
         open.map(|open| open.outbox.clone()).collect()
     }
 
@@ -343,16 +346,17 @@ impl Drop for Admission {
 /// What an address is counted as; `None` for loopback and private addresses, behind which
 /// a whole class may sit.
 fn counted_as(address: IpAddr) -> Option<IpAddr> {
-    let exempt = match address.to_canonical() {
+    let exempt = match unwrapped(address) {
         IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
         IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
     };
     (!exempt).then(|| owner_of(address))
 }
 
-/// The address that stands for all of its owner's: IPv4 in IPv6 is IPv4, IPv6 its /64.
+/// The address that stands for all of its owner's: IPv4 in IPv6 (mapped, or by
+/// NAT64) is IPv4, IPv6 its /64.
 pub(crate) fn owner_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
+    match unwrapped(address) {
         IpAddr::V4(v4) => IpAddr::V4(v4),
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
     }

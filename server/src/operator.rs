@@ -229,7 +229,8 @@ impl Operator {
             Banned::Address(_) => users.held(),
         };
         if let Banned::Address(address) = &banned {
-            let is_meant = |number| connections.address_of(number) == Some(address.to_canonical());
+            let is_meant =
+                |number| connections.address_of(number).is_some_and(|it| address.contains(it));
             held.retain(|(_, connection)| is_meant(*connection));
         }
         let mut addresses = Vec::new();
@@ -242,7 +243,7 @@ impl Operator {
         }
         if let Banned::Address(address) = banned {
             // Those too who have no name yet.
-            connections.outboxes_from(address).iter().for_each(dismiss);
+            connections.outboxes_from(&address).iter().for_each(dismiss);
         }
         self.done();
         if !addresses.is_empty() {

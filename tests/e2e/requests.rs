@@ -117,6 +117,27 @@ fn history_is_asked_for_before_an_id_and_in_numbers() {
 }
 
 #[test]
+fn history_without_a_limit_is_all_that_is_kept() {
+    let server = TestServer::start(|config| config.rate_limit = None);
+    let mut alice = server.login_json("alice");
+    for at in 0..120 {
+        alice.send_json(json!({"type": "say", "text": format!("{at}")}));
+        alice.expect_said("alice", &format!("{at}"));
+    }
+    alice.send_json(json!({"type": "history", "nonce": "h"}));
+    let mut count = 0;
+    loop {
+        let history = alice.expect_message("history");
+        count += history["events"].as_array().expect("a list").len();
+        if history["more"] == false {
+            break;
+        }
+    }
+    // Its own coming too.
+    assert_eq!(count, 121);
+}
+
+#[test]
 fn going_to_a_room_is_told_as_entered_and_joined() {
     let server = TestServer::start(|_| {});
     let mut alice = server.login_json("alice");

@@ -35,7 +35,7 @@ const ROOM_OVERHEAD: usize = 64;
 const ROOMS_PER_MESSAGE: usize = 50;
 
 /// How many events `/history` shows without a number.
-const HISTORY_EVENTS: usize = 50;
+pub(super) const HISTORY_EVENTS: usize = 50;
 
 /// How often a room that has just ended is looked for again.
 const TRIES: usize = 3;
@@ -299,7 +299,7 @@ impl Connection {
         limit: Option<usize>,
         nonce: Option<&str>,
     ) {
-        let limit = limit.unwrap_or(HISTORY_EVENTS);
+        let limit = limit.unwrap_or(usize::MAX);
         self.ask(Question::History { before, limit }, nonce);
     }
 

@@ -1,0 +1,150 @@
+//! Ranges of addresses that the operator bans: one IPv4 address, the /64 of an IPv6
+//! address, or what is written with a prefix (`203.0.113.0/24`, `2001:db8::/48`).
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    str::FromStr,
+};
+
+/// What stands before the IPv4 address in one that NAT64 makes (RFC 6052 section 2.1).
+const NAT64: u128 = 0x0064_ff9b << 96;
+
+/// A range of addresses. An IPv4 address in IPv6, mapped or made by NAT64, is that IPv4
+/// address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AddressRange {
+    /// Its first address.
+    first: IpAddr,
+    prefix_bits: u8,
+}
+
+/// The text is no range of addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a range of addresses, such as 192.0.2.7, 203.0.113.0/24 or 2001:db8::/48")]
+pub struct NoRange;
+
+impl AddressRange {
+    /// Whether `address` lies in it.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let address = unwrapped(address);
+        address.is_ipv4() == self.first.is_ipv4()
+            && first_of(address, self.prefix_bits) == self.first
+    }
+}
+
+impl FromStr for AddressRange {
+    type Err = NoRange;
+
+    fn from_str(text: &str) -> Result<AddressRange, NoRange> {
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let written: IpAddr = address.parse().map_err(|_| NoRange)?;
+        let address = unwrapped(written);
+        // What is written of IPv4 in IPv6 counts the bits before it too.
+        let before = if written.is_ipv6() && address.is_ipv4() { 96 } else { 0 };
+        let prefix_bits = match (prefix, address) {
+            (None, IpAddr::V4(_)) => 32,
+            // Whoever has one address of a /64 has all of them.
+            (None, IpAddr::V6(_)) => 64,
+            (Some(prefix), address) => {
+                let most = if address.is_ipv4() { 32 } else { 128 };
+                let bits = prefix.parse::<u8>().ok().and_then(|bits| bits.checked_sub(before));
+                bits.filter(|bits| *bits <= most).ok_or(NoRange)?
+            }
+        };
+        Ok(AddressRange { first: first_of(address, prefix_bits), prefix_bits })
+    }
+}
+
+impl fmt::Display for AddressRange {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.first, self.prefix_bits) {
+            (IpAddr::V4(address), 32) => address.fmt(formatter),
+            (first, bits) => write!(formatter, "{first}/{bits}"),
+        }
+    }
+}
+
+/// The address that counts: IPv4 in IPv6 as IPv4, whether it was mapped (`::ffff:a.b.c.d`)
+/// or comes through NAT64 (`64:ff9b::a.b.c.d`).
+pub fn unwrapped(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) if v6.to_bits() & !u128::from(u32::MAX) == NAT64 => {
+            let [.., a, b, c, d] = v6.octets();
+            IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+        }
+        address => address,
+    }
+}
+
+/// The first address of the network of so many bits in which an address lies.
+fn first_of(address: IpAddr, prefix_bits: u8) -> IpAddr {
+    let prefix_bits = u32::from(prefix_bits);
+    match address {
+        IpAddr::V4(v4) => {
+            let mask = u32::MAX.checked_shl(32 - prefix_bits).unwrap_or(0);
+            Ipv4Addr::from_bits(v4.to_bits() & mask).into()
+        }
+        IpAddr::V6(v6) => {
+            let mask = u128::MAX.checked_shl(128 - prefix_bits).unwrap_or(0);
+            Ipv6Addr::from_bits(v6.to_bits() & mask).into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_hold_what_lies_in_them() {
+        #[track_caller]
+        fn check(network: &str, shown: &str, inside: &[&str], outside: &[&str]) {
+            let network: AddressRange = network.parse().expect("a network");
+            assert_eq!(network.to_string(), shown);
+            assert_eq!(shown.parse(), Ok(network), "it is read as it is shown");
+            let lies_in = |address: &&str| network.contains(address.parse().expect("an address"));
+            assert!(inside.iter().all(lies_in) && !outside.iter().any(lies_in), "{shown}");
+        }
+        let wrapped = ["192.0.2.7", "::ffff:192.0.2.7", "64:ff9b::192.0.2.7"];
+        for written in wrapped {
+            check(written, "192.0.2.7", &wrapped, &["192.0.2.8", "::ffff:192.0.2.8", "::1"]);
+        }
+        check(
+            "203.0.113.9/24",
+            "203.0.113.0/24",
+            &["203.0.113.0", "203.0.113.255"],
+            &["203.0.112.1"],
+        );
+        check("::ffff:203.0.113.9/120", "203.0.113.0/24", &["203.0.113.4"], &["203.0.112.1"]);
+        check(
+            "2001:db8:1:2::5",
+            "2001:db8:1:2::/64",
+            &["2001:db8:1:2::6", "2001:db8:1:2:ffff::1"],
+            &["2001:db8:1:3::5", "192.0.2.7"],
+        );
+        check("2001:db8::/32", "2001:db8::/32", &["2001:db8:ffff::1"], &["2001:db9::1"]);
+        check("2001:db8::5/128", "2001:db8::5/128", &["2001:db8::5"], &["2001:db8::6"]);
+        check("0.0.0.0/0", "0.0.0.0/0", &["1.2.3.4"], &["::1"]);
+        check("::/0", "::/0", &["::1"], &["1.2.3.4"]);
+    }
+
+    #[test]
+    fn other_texts_are_none() {
+        for text in [
+            "",
+            "bob",
+            "192.0.2",
+            "192.0.2.7/33",
+            "::1/129",
+            "192.0.2.7/",
+            "192.0.2.7/x",
+            "::ffff:1.2.3.4/95",
+        ] {
+            assert_eq!(text.parse::<AddressRange>(), Err(NoRange), "{text}");
+        }
+    }
+}
