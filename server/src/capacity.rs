@@ -3,11 +3,20 @@
 use madang_protocol::text::Lang;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Descriptors that are not connections: standard streams, pollers, the reserve.
+/// Descriptors that are not connections: standard streams, the drainer's poller, signals.
 const OTHER_DESCRIPTORS: u64 = 16;
 
-/// Descriptors of one listener: its socket and its poller's.
-const LISTENER_DESCRIPTORS: u64 = 4;
+/// Descriptors of one listener: its socket, its poller's three, its reserve.
+const LISTENER_DESCRIPTORS: u64 = 5;
+
+/// What one connection takes of the address space and of the data: the stack of its thread
+/// and of its signals, their guard pages, buffers.
+#[cfg(target_os = "linux")]
+const CONNECTION_BYTES: u64 = 384 * 1_024;
+
+/// What is left of them for everything else: the heap's arenas, histories, what waits.
+#[cfg(target_os = "linux")]
+const RESERVE_BYTES: u64 = 32 << 20;
 
 /// What macOS allows a process that has no hard limit of open files.
 const OPEN_MAX: u64 = 10_240;
@@ -43,6 +52,10 @@ pub enum Limit {
     Descriptors(u64),
     /// This many memory mappings for the process (`vm.max_map_count`).
     Mappings(u64),
+    /// This many bytes of address space for the process (`ulimit -v`).
+    AddressSpace(u64),
+    /// This many bytes of data for the process (`ulimit -d`).
+    Data(u64),
     /// This many threads for the system, the user or the control group.
     Threads(u64),
 }
@@ -58,6 +71,7 @@ impl Capacity {
         limits
             .into_iter()
             .chain(thread_limits())
+            .chain(memory_limits())
             .chain(wanted.map(|wanted| (wanted as u64, Limit::Flag)))
             .min_by_key(|(connections, _)| *connections)
             .map(|(connections, limit)| Capacity { connections: connections as usize, limit })
@@ -80,6 +94,14 @@ impl Limit {
             (Limit::Mappings(count), Lang::En) => {
                 format!("{count} memory mappings: vm.max_map_count")
             }
+            (Limit::AddressSpace(bytes), Lang::Ko) => {
+                format!("주소 공간 {} MiB: ulimit -v", bytes >> 20)
+            }
+            (Limit::AddressSpace(bytes), Lang::En) => {
+                format!("{} MiB of address space: ulimit -v", bytes >> 20)
+            }
+            (Limit::Data(bytes), Lang::Ko) => format!("데이터 {} MiB: ulimit -d", bytes >> 20),
+            (Limit::Data(bytes), Lang::En) => format!("{} MiB of data: ulimit -d", bytes >> 20),
             (Limit::Threads(count), Lang::Ko) => format!("스레드 {count}개"),
             (Limit::Threads(count), Lang::En) => format!("{count} threads"),
         }
@@ -120,6 +142,49 @@ fn thread_limits() -> Vec<(u64, Limit)> {
 fn thread_limits() -> Vec<(u64, Limit)> {
     let threads = getrlimit(Resource::Nproc).current;
     threads.map(|threads| (threads, Limit::Threads(threads))).into_iter().collect()
+}
+
+/// What the limits of memory leave beside what the process has taken already.
+#[cfg(target_os = "linux")]
+fn memory_limits() -> Vec<(u64, Limit)> {
+    free_memory()
+        .map(|(free, limit)| (free.saturating_sub(RESERVE_BYTES) / CONNECTION_BYTES, limit))
+        .collect()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn memory_limits() -> Vec<(u64, Limit)> {
+    Vec::new()
+}
+
+/// Whether a limit of memory leaves too little for one connection more: a thread that finds
+/// none for its stacks aborts the process. How the heap grows is not known at the start.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_memory_short() -> bool {
+    free_memory().any(|(free, _)| free < RESERVE_BYTES / 2)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_memory_short() -> bool {
+    false
+}
+
+/// What is free of each kind of memory that is limited.
+#[cfg(target_os = "linux")]
+fn free_memory() -> impl Iterator<Item = (u64, Limit)> {
+    // The fields of the address space and of the data (proc_pid_statm(5)).
+    let space = free_of(Resource::As, 0).map(|(free, most)| (free, Limit::AddressSpace(most)));
+    let data = free_of(Resource::Data, 5).map(|(free, most)| (free, Limit::Data(most)));
+    space.into_iter().chain(data)
+}
+
+/// What is free of a kind of memory, and its limit, in bytes; `None` if there is no limit.
+#[cfg(target_os = "linux")]
+fn free_of(resource: Resource, field: usize) -> Option<(u64, u64)> {
+    let most = getrlimit(resource).current?;
+    let used = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = used.split_whitespace().nth(field)?.parse().ok()?;
+    Some((most.saturating_sub(pages * rustix::param::page_size() as u64), most))
 }
 
 /// The limit of the control group that a service manager or container gives.

@@ -18,6 +18,7 @@ use rustix::{io::Errno, net::SendFlags};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::{
+    capacity::is_memory_short,
     close_reason::CloseReason,
     config::{Config, Listen},
     connection::Connection,
@@ -232,6 +233,10 @@ impl Acceptor<'_> {
             true => self.shared.connections.admit_proxied(self.door, address),
             false => self.shared.connections.admit(self.door, address),
         };
+        let admitted = admitted.and_then(|admission| match is_memory_short() {
+            true => Err(Goodbye::ServerFull),
+            false => Ok(admission),
+        });
         let admission = match admitted {
             Ok(admission) => admission,
             Err(goodbye) => return self.refuse(&stream, address, goodbye),

@@ -169,3 +169,27 @@ fn without_descriptors_nobody_waits_long_for_a_word() {
     assert_eq!(taken.len(), 0);
     assert!(took < PATIENCE, "the refusals took {took:?}");
 }
+
+#[test]
+fn four_hundred_peers_in_little_memory_are_taken_or_told() {
+    for (setup, named) in
+        [("ulimit -v 131072", "128 MiB: ulimit -v"), ("ulimit -d 65536", "64 MiB: ulimit -d")]
+    {
+        let mut server = ServerProcess::start_as(&mut command_after(setup));
+        let said = String::from_utf8_lossy(server.out().bytes()).into_owned();
+        assert!(said.contains(named), "{said}");
+        let mut taken = connect(server.address, 400);
+        assert!((1..400).contains(&taken.len()), "{} of 400 were taken", taken.len());
+        // All of them can talk, whatever that takes.
+        for (number, peer) in taken.iter_mut().enumerate() {
+            peer.say(&format!("peer-{number}"));
+            peer.expect(&format!("[peer-{number}]님이 입장했습니다.\n"));
+        }
+        taken[0].say("all here");
+        for peer in &mut taken {
+            peer.expect("[peer-0] all here\n");
+        }
+        drop(taken);
+        expect_place(server.address);
+    }
+}
