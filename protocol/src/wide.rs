@@ -40,7 +40,11 @@ impl Wide {
     }
 
     /// What a line, or a piece of one, is that is not marked by how it begins.
-    pub fn of_unmarked(bytes: &[u8]) -> Option<Wide> {
+    pub fn of_unmarked(mut bytes: &[u8]) -> Option<Wide> {
+        // CR NUL ends a line, here an empty one, and what follows may be a cut character.
+        while let Some(rest) = bytes.strip_prefix(b"\r\0") {
+            bytes = rest;
+        }
         // UTF-8 without a NUL is UTF-8; so nearly all text ends here.
         let utf8 = std::str::from_utf8(bytes).is_ok();
         if utf8 && memchr::memchr(0, bytes).is_none() {
@@ -155,6 +159,8 @@ mod tests {
             b"ab\r\0cd\r\0",
             "안녕\r\0a\r\0".as_bytes(),
             b"\r\0\r\0",
+            b"\r\0\r\0\xec",
+            b"\r\0\r\0\xec\x95",
             // CP949 and Latin-1.
             b"\xbe\xc8\xb3\xe7\r\n",
             b"\xc8\xab\xb1\xe6\xb5\xbf\r\n",

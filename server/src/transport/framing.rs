@@ -659,6 +659,8 @@ mod tests {
                 chunks.push(chunk);
                 rest = after;
             }
+            // A read that looks like UTF-16 by itself, of blanks and CR NUL, is taken for that.
+            prop_assume!(chunks.iter().all(|chunk| Wide::of_bytes(chunk).is_none()));
             prop_assert_eq!(play(&mut chunks.into_iter()), play(&mut [&bytes[..]].into_iter()));
         }
     }
