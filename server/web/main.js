@@ -171,7 +171,7 @@ function settle(waiting, message) {
 /** What was not said is in the field again, and where that is not possible in the log. */
 function unsaid(waiting, { code, text }) {
   if (ELSEWHERE.includes(code)) {
-    keepUnsent([waiting], code === "no_room" ? "roomGoneUnsent" : "movedUnsent");
+    keepUnsent([waiting], code === "no_room" ? "removedUnsent" : "movedUnsent");
     return;
   }
   state.note(text, "error");

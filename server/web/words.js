@@ -38,6 +38,7 @@ const WORDS = {
   movedToLobby: [(room) => `‘${room}’에 돌아갈 수 없어 로비로 왔습니다.`, (room) => `You could not go back to “${room}”; this is the lobby.`],
   newName: [(name) => `쓰던 이름을 지금은 쓸 수 없어 ${name} 이름으로 들어왔습니다.`, (name) => `Your name is in use now, so you joined as ${name}.`],
   roomGoneUnsent: ["그 방이 사라져 보내지 않았습니다.", "That room is gone; not sent."],
+  removedUnsent: ["이제 그 방에 있지 않아 보내지 않았습니다.", "Not sent: you are not in that room any more."],
   movedUnsent: ["다른 방에서 쓴 글이라 보내지 않았습니다.", "Not sent: it was written for another room."],
   peopleUnsent: [
     "새로 들어왔으므로 보내지 않았습니다. 같은 이름을 다른 사람이 쓰고 있을 수 있습니다.",

@@ -49,6 +49,36 @@ try {
   await late.press("#text", "Enter");
   await sees(bob, "a draft");
 
+  // Words that cross one's removal come back, in their order.
+  const crossing = await enter(browser, owner.url(), "crossing");
+  let isHeld = false;
+  const held = [];
+  await crossing.routeWebSocket(/\/ws$/u, (socket) => {
+    socket.connectToServer().onMessage((message) => {
+      if (isHeld) held.push({ message, pass: () => socket.send(message) });
+      else socket.send(message);
+    });
+  });
+  await crossing.reload();
+  await crossing.locator("#people button", { hasText: "crossing" }).waitFor();
+  isHeld = true;
+  await say(owner, "/kick crossing");
+  await sees(owner, "crossing님을 내보냈습니다");
+  for (const text of ["늦은 하나", "늦은 둘"]) await say(crossing, text);
+  await crossing.evaluate(() => { document.querySelector("#text").value = "쓰던 말"; });
+  const refusals = () => held.filter(({ message }) => message.includes("no_room")).length;
+  for (const end = Date.now() + 15_000; refusals() < 2;) {
+    assert.ok(Date.now() < end, "both are refused");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  isHeld = false;
+  for (const { pass } of held) pass();
+  await sees(crossing, "이제 그 방에 있지 않아 보내지 않았습니다");
+  await crossing.locator("#removed-text", { hasText: "owner님이 이 방에서 내보냈습니다" }).waitFor();
+  await crossing.locator("#rows .row.unsent", { hasText: "늦은 둘" }).waitFor();
+  assert.deepEqual(await unsent(crossing), ["늦은 하나", "늦은 둘"]);
+  assert.equal(await crossing.inputValue("#text"), "늦은 하나\n늦은 둘\n쓰던 말");
+
   // A restart: the private room is gone, the lobby is there again.
   const maker = await enter(browser, through, "만든이", { make: true });
   const english = await enter(browser, through, "phone", { ...PHONE, locale: "en-US", make: true });
@@ -91,7 +121,7 @@ try {
   assert.deepEqual(await texts(early), ["공개된 말"]);
   assert.equal(await early.locator("#rows .row.whisper").count(), 0);
   assert.ok(!(await early.locator("#rows").innerText()).includes("비밀"));
-  for (const page of [bob, owner, late, maker, english, walker, early]) assert.deepEqual(page.wrongs, []);
+  for (const page of [bob, owner, late, crossing, maker, english, walker, early]) assert.deepEqual(page.wrongs, []);
 } finally {
   await browser.close();
   proxy.stop();
