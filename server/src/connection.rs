@@ -317,7 +317,10 @@ impl Connection {
         nonce: Option<&str>,
     ) -> Result<(), CloseReason> {
         match check_message(line) {
-            Ok(line) => self.take_command(Command::parse(&line), nonce),
+            Ok(text) => match Input::parse(line) {
+                Input::Command(line) => self.take_command(Command::parse(&line), nonce),
+                Input::Nothing | Input::Text(_) => self.take_command(Command::parse(&text), nonce),
+            },
             Err(notice) => {
                 self.notice(&notice, nonce);
                 Ok(())

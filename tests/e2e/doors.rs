@@ -452,3 +452,29 @@ fn a_slow_reader_is_told_how_many_messages_it_missed() {
     }
     assert!(marks > 0, "nothing was skipped");
 }
+
+#[test]
+fn nothing_before_a_slash_says_a_command_aloud_at_any_door() {
+    let servers = [
+        (TestServer::start(|config| config.rate_limit = None), PLAIN_DOORS),
+        (TestServer::start_with_tls(|config| config.rate_limit = None), TLS_DOORS),
+    ];
+    for (server, doors) in servers {
+        let mut bob = server.login("bob");
+        for (at, door) in doors.into_iter().enumerate() {
+            let mut alice = Visitor::come(&server, door);
+            let name = format!("alice{at}");
+            alice.give_name(&name);
+            bob.expect_joined(&name);
+            for before in
+                ["\u{FEFF}", "\0", " \t", "\u{3000}", "\u{200B}", "\x07", "\x1B", "\x1B[A"]
+            {
+                alice.command(&format!("{before}/msg @bob secret\0"));
+                bob.expect_next(format!("[귓속말 {name}] secret\n"));
+            }
+            alice.command("\0/join #7zzzz-0abcd입니다");
+            alice.command("/q\u{200B}uit\0\0");
+            bob.expect_next(format!("[{name}]님이 퇴장했습니다.\n"));
+        }
+    }
+}
