@@ -3,6 +3,7 @@
 //! Ctrl-S stops nobody. What does not fit is counted, and said.
 
 use std::{
+    collections::HashMap,
     io::{self, Write},
     net::IpAddr,
     sync::{
@@ -12,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use madang_protocol::{name::UserName, sanitize::sanitize_label, text::Lang};
 
 use crate::{close_reason::CloseReason, transport::tls::certificates::PairError};
@@ -40,6 +41,8 @@ impl Streams {
 
 enum Output {
     Out(String),
+    /// About who comes and goes, and from which address if that is told.
+    Passage(Option<IpAddr>, String),
     Err(Vec<u8>),
     /// Nothing follows: other senders, in tracing, live as long as the process.
     Stop,
@@ -90,12 +93,20 @@ impl Console {
         self.put(Output::Out(text));
     }
 
+    /// Tells the operator of somebody who comes or goes; of many, how many more there are.
+    fn say_of(&self, address: Option<IpAddr>, text: String) {
+        self.put(Output::Passage(address, text));
+    }
+
     pub(crate) fn connected(&self, address: IpAddr, number: u64) {
         let address = address.to_canonical();
-        self.say(match self.lang {
-            Lang::Ko => format!("[{address}] 연결됨 (#{number})"),
-            Lang::En => format!("[{address}] connected (#{number})"),
-        });
+        self.say_of(
+            Some(address),
+            match self.lang {
+                Lang::Ko => format!("[{address}] 연결됨 (#{number})"),
+                Lang::En => format!("[{address}] connected (#{number})"),
+            },
+        );
     }
 
     pub(crate) fn closed(
@@ -108,47 +119,65 @@ impl Console {
         let address = address.to_canonical();
         let who = user.map(|user| format!(" {user}")).unwrap_or_default();
         let reason = reason.text(self.lang);
-        self.say(match self.lang {
-            Lang::Ko => format!("[{address}] 접속종료 (#{number}{who}: {reason})"),
-            Lang::En => format!("[{address}] disconnected (#{number}{who}: {reason})"),
-        });
+        self.say_of(
+            Some(address),
+            match self.lang {
+                Lang::Ko => format!("[{address}] 접속종료 (#{number}{who}: {reason})"),
+                Lang::En => format!("[{address}] disconnected (#{number}{who}: {reason})"),
+            },
+        );
     }
 
     pub(crate) fn refused(&self, address: IpAddr, reason: CloseReason) {
         let address = address.to_canonical();
         let reason = reason.text(self.lang);
-        self.say(match self.lang {
-            Lang::Ko => format!("[{address}] 연결을 거절함 ({reason})"),
-            Lang::En => format!("[{address}] refused ({reason})"),
-        });
+        self.say_of(
+            Some(address),
+            match self.lang {
+                Lang::Ko => format!("[{address}] 연결을 거절함 ({reason})"),
+                Lang::En => format!("[{address}] refused ({reason})"),
+            },
+        );
     }
 
     pub(crate) fn joined(&self, user: &UserName, present: usize) {
-        self.say(match self.lang {
-            Lang::Ko => format!("+++ 대화 참여자 수 [{present}] · [{user}] 입장"),
-            Lang::En => format!("+++ members [{present}] · [{user}] joined"),
-        });
+        self.say_of(
+            None,
+            match self.lang {
+                Lang::Ko => format!("+++ 대화 참여자 수 [{present}] · [{user}] 입장"),
+                Lang::En => format!("+++ members [{present}] · [{user}] joined"),
+            },
+        );
     }
 
     pub(crate) fn left(&self, user: &UserName, present: usize) {
-        self.say(match self.lang {
-            Lang::Ko => format!("--- 대화 참여자 수 [{present}] · [{user}] 퇴장"),
-            Lang::En => format!("--- members [{present}] · [{user}] left"),
-        });
+        self.say_of(
+            None,
+            match self.lang {
+                Lang::Ko => format!("--- 대화 참여자 수 [{present}] · [{user}] 퇴장"),
+                Lang::En => format!("--- members [{present}] · [{user}] left"),
+            },
+        );
     }
 
     pub(crate) fn resumed(&self, user: &UserName, number: u64) {
-        self.say(match self.lang {
-            Lang::Ko => format!("=== [{user}] 다시 이어짐 (#{number})"),
-            Lang::En => format!("=== [{user}] came back (#{number})"),
-        });
+        self.say_of(
+            None,
+            match self.lang {
+                Lang::Ko => format!("=== [{user}] 다시 이어짐 (#{number})"),
+                Lang::En => format!("=== [{user}] came back (#{number})"),
+            },
+        );
     }
 
     pub(crate) fn renamed(&self, user: &UserName, to: &UserName) {
-        self.say(match self.lang {
-            Lang::Ko => format!("=== [{user}] 이름을 [{to}](으)로 바꿈"),
-            Lang::En => format!("=== [{user}] is now [{to}]"),
-        });
+        self.say_of(
+            None,
+            match self.lang {
+                Lang::Ko => format!("=== [{user}] 이름을 [{to}](으)로 바꿈"),
+                Lang::En => format!("=== [{user}] is now [{to}]"),
+            },
+        );
     }
 
     pub(crate) fn room_ended(&self, room: &str) {
@@ -233,10 +262,27 @@ impl tracing_subscriber::fmt::MakeWriter<'_> for Console {
 
 fn write_lines(lines: &Receiver<Output>, streams: Streams, lost_lines: &AtomicU64, lang: Lang) {
     let Streams { mut out, mut err } = streams;
-    for output in lines {
+    let mut passages = Passages::new(Instant::now());
+    loop {
+        let output = match passages.summary_at {
+            None => lines.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(at) => lines.recv_deadline(at),
+        };
+        if let Some(summary) = passages.summary(Instant::now(), lang) {
+            let _ = write_text(&mut *out, &summary);
+        }
+        let output = match output {
+            Ok(output) => output,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
         // A stream that was closed is nobody's loss but its reader's.
         let _ = match output {
             Output::Out(text) => write_text(&mut *out, &text),
+            Output::Passage(address, text) => match passages.may_show(address, Instant::now()) {
+                true => write_text(&mut *out, &text),
+                false => Ok(()),
+            },
             Output::Stop => return,
             Output::Err(line) => {
                 let text = String::from_utf8_lossy(&line);
@@ -259,6 +305,75 @@ fn write_lines(lines: &Receiver<Output>, streams: Streams, lost_lines: &AtomicU6
     }
 }
 
+/// How many lines about who comes and goes are shown: whoever reconnects all day long must
+/// not fill the operator's disk.
+struct Passages {
+    /// Lines that may be shown now.
+    left: f64,
+    filled_at: Instant,
+    hidden: u64,
+    hidden_by_address: HashMap<IpAddr, u64>,
+    /// When it is told how many are hidden, if any are.
+    summary_at: Option<Instant>,
+}
+
+impl Passages {
+    /// A large class may come all at once.
+    const AT_ONCE: f64 = 2_000.0;
+    const PER_SECOND: f64 = 10.0;
+    const SUMMARY_PAUSE: Duration = Duration::from_secs(10);
+    /// Addresses that are counted apart.
+    const ADDRESSES: usize = 1_024;
+
+    fn new(now: Instant) -> Passages {
+        Passages {
+            left: Passages::AT_ONCE,
+            filled_at: now,
+            hidden: 0,
+            hidden_by_address: HashMap::new(),
+            summary_at: None,
+        }
+    }
+
+    fn may_show(&mut self, address: Option<IpAddr>, now: Instant) -> bool {
+        let passed = now.saturating_duration_since(self.filled_at).as_secs_f64();
+        self.filled_at = now;
+        self.left = Passages::AT_ONCE.min(self.left + passed * Passages::PER_SECOND);
+        if self.left >= 1.0 {
+            self.left -= 1.0;
+            return true;
+        }
+        self.hidden += 1;
+        self.summary_at.get_or_insert(now + Passages::SUMMARY_PAUSE);
+        let is_counted = |address: &IpAddr| {
+            self.hidden_by_address.len() < Passages::ADDRESSES
+                || self.hidden_by_address.contains_key(address)
+        };
+        if let Some(address) = address.filter(is_counted) {
+            *self.hidden_by_address.entry(address).or_default() += 1;
+        }
+        false
+    }
+
+    /// How many were hidden, when it is time to tell.
+    fn summary(&mut self, now: Instant, lang: Lang) -> Option<String> {
+        self.summary_at.take_if(|at| *at <= now)?;
+        let hidden = std::mem::take(&mut self.hidden);
+        let most = self.hidden_by_address.drain().max_by_key(|(_, count)| *count);
+        let (address, count) = most.unwrap_or((IpAddr::from([0, 0, 0, 0]), 0));
+        let address = address.to_canonical();
+        Some(match lang {
+            Lang::Ko => format!(
+                "… 지난 10초 동안 접속 기록 {hidden}줄 생략 ({address}의 연결이 가장 많음: {count}줄)"
+            ),
+            Lang::En => format!(
+                "… and {hidden} more lines about connections in the last 10 s, \
+                 {count} of them from {address}"
+            ),
+        })
+    }
+}
+
 /// Writes whole lines with nothing in them that a terminal would obey.
 fn write_text(stream: &mut dyn Write, text: &str) -> io::Result<()> {
     let mut line = String::with_capacity(text.len() + 1);
@@ -268,4 +383,29 @@ fn write_text(stream: &mut dyn Write, text: &str) -> io::Result<()> {
     }
     stream.write_all(line.as_bytes())?;
     stream.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_who_come_and_go_it_is_told_how_many_and_from_where() {
+        let start = Instant::now();
+        let mut passages = Passages::new(start);
+        let [one, other] = [[10, 0, 0, 5], [10, 0, 0, 6]].map(IpAddr::from);
+        let shown = (0..3_000).filter(|_| passages.may_show(Some(one), start)).count();
+        assert_eq!(shown, 2_000);
+        assert!(!passages.may_show(Some(other), start) && !passages.may_show(None, start));
+        assert_eq!(passages.summary(start, Lang::En), None);
+        let later = start + Duration::from_secs(10);
+        assert_eq!(
+            passages.summary(later, Lang::En).as_deref(),
+            Some(
+                "… and 1002 more lines about connections in the last 10 s, 1000 of them from 10.0.0.5"
+            )
+        );
+        assert_eq!(passages.summary(later + Duration::from_secs(60), Lang::En), None);
+        assert_eq!((0..500).filter(|_| passages.may_show(None, later)).count(), 100);
+    }
 }
