@@ -81,9 +81,14 @@ fn is_ascii_text(bytes: &[u8], order: Order) -> bool {
 /// like some Chinese character.
 fn is_foreign_text(bytes: &[u8], order: Order) -> bool {
     let is_ascii = |unit: u16| matches!(unit, 0x09 | 0x0A | 0x0D | 0x20..0x7F);
-    let mut ascii = 0;
+    let (mut ascii, mut last) = (0, 0);
     for unit in units(bytes, order) {
-        ascii += usize::from(is_ascii(unit));
+        // A CR alone may be the CR NUL of a terminal; CR LF is sure.
+        ascii += match (last, unit) {
+            (0x0D, 0x0A) => 2,
+            _ => usize::from(is_ascii(unit) && unit != 0x0D),
+        };
+        last = unit;
         let is_letter = matches!(unit,
             0xA0..0x250 | 0x370..0x530 | 0x1100..0x1200 | 0x2000..0x2070 | 0x3000..0x3190
             | 0x4E00..0xA000 | 0xAC00..0xE000 | 0xFF00..0xFFF0);

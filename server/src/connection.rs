@@ -27,7 +27,7 @@ use crate::{
     close_reason::CloseReason,
     connections::Admission,
     mailbox::ROUND_BYTES,
-    outbox::{Outbox, Until},
+    outbox::{Outbox, Pieces, Until},
     refusal::Refusal,
     room::{self, Ending, Going, Room, Speech},
     server::{DISMISSAL, Shared},
@@ -482,6 +482,9 @@ impl Connection {
         }
         if commands > 0 {
             self.pay(commands, deadline)?;
+        }
+        if self.reader.unlearns_packets() {
+            self.outbox.change_pieces(Pieces::Batches);
         }
         if self.reader.is_terminal() && !self.is_terminal {
             self.is_terminal = true;

@@ -193,6 +193,14 @@ impl Reader {
         }
     }
 
+    /// Whether the last read showed that the peer ends lines, and not with packets.
+    pub(crate) fn unlearns_packets(&self) -> bool {
+        match self {
+            Reader::Lines(reader) => reader.framer.unlearns_packets(),
+            Reader::Messages(_) => false,
+        }
+    }
+
     /// What follows is JSON.
     pub(crate) fn become_json(&mut self) {
         if let Reader::Lines(reader) = self {

@@ -251,6 +251,17 @@ fn packet_peers_get_each_line_in_a_send_of_its_own() {
     let segments = |before: Option<u32>, after: Option<u32>| Some(after? - before?);
     assert!(segments(before.0, after.0).is_none_or(|count| count == LINES), "{before:?} {after:?}");
     assert!(segments(before.1, after.1).is_none_or(|count| count == 1), "{before:?} {after:?}");
+
+    // Once it ends lines, it is a line peer in this too.
+    packets.send("\n").wait_until_read();
+    packets.send("/ping x\n").expect(" x\n");
+    let before = packets.received_segments();
+    bob.send((0..LINES).map(|n| format!("{n}\n")).collect::<String>());
+    for n in 0..LINES {
+        packets.expect_next(format!("[bob] {n}\n"));
+    }
+    let after = packets.received_segments();
+    assert!(segments(before, after).is_none_or(|count| count == 1), "{before:?} {after:?}");
 }
 
 #[test]

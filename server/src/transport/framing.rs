@@ -276,7 +276,9 @@ impl Framer {
 
     /// Whether something was said that is not a line yet.
     pub(crate) fn holds_unfinished_line(&self) -> bool {
-        !is_blank(self.decoder.unfinished())
+        // However much padding came, and in however many reads.
+        let rest = self.decoder.unfinished();
+        !is_blank(&rest[..rest.len().min(64)])
     }
 
     /// Takes the line that [`next_line_bytes`](Self::next_line_bytes) has found.
@@ -292,16 +294,19 @@ impl Framer {
             false => self.decoder.finish_line(),
         };
         let bytes = bytes.unwrap_or_default();
-        if let Some(wide) = wide_line(bytes) {
+        let text = str::from_utf8(without_padding(bytes));
+        if (text.is_err() || memchr(0, bytes).is_some())
+            && let Some(wide) = Wide::of_unmarked(bytes)
+        {
             self.is_wide = true;
             // The rest of the read is the rest of it.
             while self.decoder.next_line().is_ok_and(|line| line.is_some()) {}
             self.decoder.finish_line();
             return Line::NotUtf8(Utf8Hint::Wide(wide));
         }
-        let bytes = without_padding(bytes);
-        let line = match str::from_utf8(bytes) {
-            _ if !json && bytes.len() > LINE_BYTES => Line::TooLong(bytes.len()),
+        let said_bytes = without_padding(bytes).len();
+        let line = match text {
+            _ if !json && said_bytes > LINE_BYTES => Line::TooLong(said_bytes),
             Err(_) => Line::NotUtf8(hint),
             Ok(line) if ends_name => Line::RestOfName(line.to_owned()),
             Ok(line) if edits => Line::Text(edit_line(line).into_owned()),
@@ -334,6 +339,11 @@ impl Framer {
     /// Whether the peer wants CR LF.
     pub(crate) fn is_terminal(&self) -> bool {
         self.telnet.is_spoken() || self.typing == Typing::ByCharacter
+    }
+
+    /// Whether the last read showed that a packet peer ends lines.
+    pub(crate) fn unlearns_packets(&self) -> bool {
+        self.unlearns
     }
 
     /// What the peer took this port for, if the first it sent shows that.
@@ -384,12 +394,6 @@ fn find_wide(read: &[u8], at_line_start: bool) -> Option<(usize, Wide)> {
     Wide::of_bytes(&read[at..]).map(|wide| (at, wide))
 }
 
-/// What a line is that came in pieces and is not UTF-8 but wider.
-fn wide_line(line: &[u8]) -> Option<Wide> {
-    // Nearly every line has no NUL and is UTF-8.
-    (memchr(0, line).is_some() || !is_utf8(line)).then(|| Wide::of_unmarked(line))?
-}
-
 /// A line without the NULs with which a C program fills its buffer, and without the
 /// byte order marks before it.
 fn without_padding(mut line: &[u8]) -> &[u8] {
@@ -433,7 +437,11 @@ fn is_one_key(text: &[u8]) -> bool {
 
 /// Whether `bytes` end in the middle of a character.
 fn cuts_character(bytes: &[u8]) -> bool {
-    str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
+    let tail = &bytes[bytes.len().saturating_sub(3)..];
+    (0..tail.len()).any(|at| {
+        let cut = str::from_utf8(&tail[at..]);
+        cut.is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
+    })
 }
 
 #[cfg(test)]
