@@ -99,6 +99,9 @@ pub struct Config {
     /// The most that waits in all outboxes together before each that has anything
     /// waiting skips, in bytes. Default: 256 MiB.
     pub backlog_bytes: usize,
+    /// The most that all rooms remember together; past it, those forget first in which
+    /// nothing has happened for the longest time.
+    pub history_bytes: usize,
     /// How long an entry may wait for its connection before that is ended.
     /// Default: 30 s.
     pub stall_timeout: Duration,
@@ -235,6 +238,7 @@ impl Default for Config {
             enter_hint_pause: Duration::from_secs(10),
             outbox_bytes: 256 * 1_024,
             backlog_bytes: 256 * 1_024 * 1_024,
+            history_bytes: 256 * 1_024 * 1_024,
             stall_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(5),
             close_timeout: Duration::from_secs(2),

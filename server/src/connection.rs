@@ -404,7 +404,10 @@ impl Connection {
         let speeches = std::mem::take(&mut self.speeches);
         let Some(session) = &self.session else { return };
         match &self.room {
-            Some(room) => room.say(session, speeches),
+            Some(room) => {
+                room.say(session, speeches);
+                self.shared.check_histories();
+            }
             None => room::refuse(&self.shared.metrics, session, &speeches, Refusal::NoMember),
         }
     }

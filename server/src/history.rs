@@ -1,7 +1,11 @@
 //! What a room remembers: its last events, in memory alone. Knows what to show to
 //! who comes in, what somebody missed who comes back, and what is asked for.
 
-use std::{collections::VecDeque, ops::Range, sync::Arc};
+use std::{
+    collections::VecDeque,
+    ops::Range,
+    sync::{Arc, atomic::Ordering},
+};
 
 use jiff::{Timestamp, tz::TimeZone};
 use madang_protocol::{
@@ -15,6 +19,7 @@ use crate::{
     batch::{Form, Part, Rendered, write_lines},
     carrier::Carrier,
     clock,
+    metrics::Metrics,
     session::Hidden,
 };
 
@@ -35,6 +40,8 @@ pub(crate) struct History {
     room: Arc<str>,
     events: VecDeque<Kept>,
     bytes: usize,
+    /// What all histories of the server take together is counted here.
+    metrics: Arc<Metrics>,
     /// What is shown to who comes in, until something is said again.
     shown: [Option<Arc<Rendered>>; Form::COUNT],
     /// All events, until there is another.
@@ -60,11 +67,12 @@ pub(crate) struct Asked<'a> {
 
 impl History {
     /// Nothing has happened in `room`.
-    pub(crate) fn new(room: Arc<str>) -> History {
+    pub(crate) fn new(room: Arc<str>, metrics: Arc<Metrics>) -> History {
         History {
             room,
             events: VecDeque::new(),
             bytes: 0,
+            metrics,
             shown: [const { None }; Form::COUNT],
             whole: [const { None }; Form::COUNT],
         }
@@ -75,11 +83,11 @@ impl History {
     #[inline(never)]
     pub(crate) fn extend(&mut self, events: impl ExactSizeIterator<Item = (Event, usize)>) {
         let passed_over = events.len().saturating_sub(EVENTS);
-        let mut anything = false;
+        let (mut anything, before) = (false, self.bytes);
         for (event, encoded_bytes) in events.skip(passed_over) {
             anything = true;
             if event.is_said() {
-                self.shown = [const { None }; Form::COUNT];
+                self.forget_shown();
             }
             self.bytes += encoded_bytes;
             self.events.push_back(Kept { event, encoded_bytes });
@@ -88,15 +96,49 @@ impl History {
             self.pop();
         }
         if anything {
-            self.whole = [const { None }; Form::COUNT];
+            self.forget_whole();
         }
+        self.count(before);
+    }
+
+    /// Counts what it takes more, or less, than `before`.
+    fn count(&self, before: usize) {
+        let total = &self.metrics.history_bytes;
+        match self.bytes.checked_sub(before) {
+            Some(more) => total.fetch_add(more, Ordering::Relaxed),
+            None => total.fetch_sub(before - self.bytes, Ordering::Relaxed),
+        };
+    }
+
+    /// Forgets the older half of its bytes.
+    pub(crate) fn forget_half(&mut self) {
+        let before = self.bytes;
+        while self.bytes > before / 2 {
+            self.pop();
+        }
+        self.forget_renderings();
+        self.count(before);
+    }
+
+    /// Drops the renderings that are kept for whoever comes next.
+    pub(crate) fn forget_renderings(&mut self) {
+        self.forget_shown();
+        self.forget_whole();
+    }
+
+    fn forget_shown(&mut self) {
+        uncount(&self.metrics, &mut self.shown);
+    }
+
+    fn forget_whole(&mut self) {
+        uncount(&self.metrics, &mut self.whole);
     }
 
     fn pop(&mut self) {
         if let Some(Kept { event, encoded_bytes }) = self.events.pop_front() {
             self.bytes -= encoded_bytes;
             if event.is_said() {
-                self.shown = [const { None }; Form::COUNT];
+                self.forget_shown();
             }
         }
     }
@@ -128,6 +170,8 @@ impl History {
         };
         let shown = Arc::new(Rendered::of_parts(self.room.clone(), parts, form, carrier));
         if usual {
+            let bytes = shown.all_bytes().len();
+            self.metrics.history_bytes.fetch_add(bytes, Ordering::Relaxed);
             self.shown[place] = Some(shown.clone());
         }
         shown
@@ -135,11 +179,14 @@ impl History {
 
     /// All events, of which there are some, rendered as they happened.
     pub(crate) fn whole(&mut self, form: Form, carrier: Carrier) -> Arc<Rendered> {
-        let History { room, events, whole, .. } = self;
+        let History { room, events, whole, metrics, .. } = self;
         whole[form.index(carrier)]
             .get_or_insert_with(|| {
                 let events = events.iter().map(|kept| &kept.event);
-                Arc::new(Rendered::new(room.clone(), events, form, carrier))
+                let rendered = Arc::new(Rendered::new(room.clone(), events, form, carrier));
+                let bytes = rendered.all_bytes().len();
+                metrics.history_bytes.fetch_add(bytes, Ordering::Relaxed);
+                rendered
             })
             .clone()
     }
@@ -208,6 +255,22 @@ impl History {
 
     fn newest_first<'a>(&'a self, current: &'a [Event]) -> impl Iterator<Item = &'a Event> {
         current.iter().rev().chain(self.events.iter().rev().map(|kept| &kept.event))
+    }
+}
+
+impl Drop for History {
+    fn drop(&mut self) {
+        self.forget_renderings();
+        self.metrics.history_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Drops cached renderings, which are not counted any more.
+fn uncount(metrics: &Metrics, cached: &mut [Option<Arc<Rendered>>; Form::COUNT]) {
+    let dropped = cached.iter_mut().filter_map(Option::take);
+    let bytes: usize = dropped.map(|rendered| rendered.all_bytes().len()).sum();
+    if bytes > 0 {
+        metrics.history_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
@@ -308,7 +371,7 @@ mod tests {
     }
 
     fn history(events: Vec<Event>) -> History {
-        let mut history = History::new("lobby".into());
+        let mut history = History::new("lobby".into(), Arc::default());
         history.extend(with_sizes(events));
         history
     }
@@ -370,6 +433,30 @@ mod tests {
     }
 
     #[test]
+    fn all_that_is_remembered_is_counted_with_its_renderings_until_it_goes() {
+        let mut history = history((0..50).map(|id| event(id, Some("hi"))).collect());
+        let metrics = history.metrics.clone();
+        let total = || metrics.history_bytes.load(Ordering::Relaxed);
+        let bytes = history.bytes;
+        assert_eq!(total(), bytes);
+        let shown = shown(&mut history, &[], SHOWN_EVENTS, TEXT).len();
+        for _ in 0..2 {
+            let whole = history.whole(Form::Json, Carrier::Lines).all_bytes().len();
+            assert_eq!(total(), bytes + shown + whole, "each is kept once");
+        }
+        history.forget_renderings();
+        assert_eq!(total(), bytes);
+        let _ = history.whole(TEXT, Carrier::Lines);
+        history.forget_half();
+        assert_eq!((total(), history.bytes), (bytes / 2, bytes / 2));
+        assert_eq!(history.oldest(&[]), Some(25));
+        history.extend(with_sizes(vec![event(50, None)]));
+        assert!(total() > bytes / 2);
+        drop(history);
+        assert_eq!(total(), 0);
+    }
+
+    #[test]
     fn nobody_is_shown_more_than_64_kib_however_it_is_asked_for() {
         let quotes = "\"".repeat(4_000);
         let lines = format!("{}\n", "x".repeat(20)).repeat(499);
@@ -396,7 +483,7 @@ mod tests {
         assert_eq!(history.after(104), 5..10);
         assert_eq!(history.after(109), 10..10);
         assert_eq!(history.after(u64::MAX), 10..10);
-        assert_eq!(History::new("x".into()).after(7), 0..0);
+        assert_eq!(History::new("x".into(), Arc::default()).after(7), 0..0);
     }
 
     #[test]

@@ -354,10 +354,14 @@ impl Connection {
             None => {
                 let lobby = self.shared.rooms.lobby.clone();
                 lobby.join(coming(self)).map_err(|_| CloseReason::Told(Goodbye::Shutdown))?;
+                self.shared.keep_renderings(&lobby);
                 self.room = Some(lobby);
             }
             Some(wanted) => match self.enter(wanted, || coming(self)) {
-                Ok(room) => self.room = Some(room),
+                Ok(room) => {
+                    self.shared.keep_renderings(&room);
+                    self.room = Some(room);
+                }
                 Err(refusal) => {
                     self.welcome_nowhere(session, false, 0);
                     self.notice(&refusal, nonce);
@@ -428,6 +432,9 @@ impl Connection {
             let event = last.filter(|_| room == Some(&*current.name));
             current.resume(coming, Last { event, private: last_private }).is_ok()
         });
+        if let Some(room) = self.room.as_ref().filter(|_| resumed) {
+            self.shared.keep_renderings(room);
+        }
         if !resumed {
             self.room = None;
             self.welcome_nowhere(&session, true, last_private);

@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     ops::AddAssign,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
     time::{Duration, SystemTime},
 };
 
@@ -45,6 +45,8 @@ pub(crate) struct Metrics {
     pub(crate) refused: Reasons,
     /// Connections that have ended.
     pub(crate) ended: Reasons,
+    /// What all rooms remember, in bytes, with the renderings that are kept of it.
+    pub(crate) history_bytes: AtomicUsize,
     round_events: Histogram,
     round_nanoseconds: Histogram,
 }
@@ -98,6 +100,7 @@ impl Default for Metrics {
             started: SystemTime::now(),
             refused: Reasons::default(),
             ended: Reasons::default(),
+            history_bytes: AtomicUsize::new(0),
             round_events: Histogram::new(ROUND_EVENTS),
             round_nanoseconds: Histogram::new(ROUND_NANOSECONDS),
         }

@@ -16,7 +16,10 @@
 //! 8. A room that has ended takes nobody in and has no members.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -67,6 +70,7 @@ pub(crate) struct Room {
     floor: Mutex<Floor>,
     /// As it was when members were last told of anything.
     status: Arc<Mutex<Status>>,
+    happened_at: Arc<AtomicI64>,
 }
 
 /// What may be known of a room from outside.
@@ -265,6 +269,10 @@ pub(crate) enum Action {
     Owner(Arc<Session>),
     /// The session of this number has ended; if it was the owner's, another's is.
     OwnerGone(u64),
+    /// Has the room forget the older half of what it remembers.
+    ForgetHalf,
+    /// Drops what was rendered for members who came, and nobody has come for a while.
+    ForgetRenderings,
     /// What the one who asks hides is this now.
     Hide(Arc<[Hidden]>),
     /// Says something as the server.
@@ -292,8 +300,14 @@ impl Room {
             metrics,
             mailbox: Mailbox::new(),
             status: floor.published_status(),
+            happened_at: floor.happened_at(),
             floor: Mutex::new(floor),
         }
+    }
+
+    /// When anything happened in it last, in milliseconds since 1970.
+    pub(crate) fn happened_at(&self) -> i64 {
+        self.happened_at.load(Ordering::Relaxed)
     }
 
     /// What may be known from outside, as of the last round that was told of.

@@ -7,9 +7,9 @@ use std::{
     collections::{BTreeMap, HashMap},
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Weak},
+    sync::{Arc, Weak, atomic::Ordering},
     thread::JoinHandle,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -34,9 +34,16 @@ pub(crate) enum Due {
     Silence(Weak<Session>, Instant),
     /// A connection that was dismissed has had its time to close by itself.
     Dismissal(Weak<Outbox>),
+    /// Nobody has come into a room for a while: what was rendered for that goes.
+    Renderings(Weak<Room>),
+    /// The rooms remember more than they may.
+    Histories,
     /// It is to be looked whether the certificate has changed.
     Certificate,
 }
+
+/// How long what was rendered for a newcomer is kept for the next.
+const RENDERINGS_KEPT: Duration = Duration::from_secs(10);
 
 /// Of more than this, what has lost its object is forgotten before it is due.
 const FEW: usize = 1_024;
@@ -75,6 +82,8 @@ impl Due {
             Due::Silence(session, _) => (3, session.as_ptr().addr(), 0),
             Due::Dismissal(outbox) => (4, outbox.as_ptr().addr(), 0),
             Due::Certificate => (5, 0, 0),
+            Due::Renderings(room) => (6, room.as_ptr().addr(), 0),
+            Due::Histories => (7, 0, 0),
         }
     }
 
@@ -88,10 +97,10 @@ impl Due {
     fn is_vain(&self) -> bool {
         match self {
             Due::Session(session, _) | Due::Silence(session, _) => session.strong_count() == 0,
-            Due::Room(room) => room.strong_count() == 0,
+            Due::Room(room) | Due::Renderings(room) => room.strong_count() == 0,
             Due::Mute(room, session) => room.strong_count() == 0 || session.strong_count() == 0,
             Due::Dismissal(outbox) => outbox.strong_count() == 0,
-            Due::Certificate => false,
+            Due::Certificate | Due::Histories => false,
         }
     }
 }
@@ -183,6 +192,37 @@ impl Shared {
         self.timekeeper.schedule(at, Due::Room(Arc::downgrade(room)));
     }
 
+    /// Somebody has come into a room: what was rendered for that is kept for a while.
+    pub(crate) fn keep_renderings(&self, room: &Arc<Room>) {
+        let due = Due::Renderings(Arc::downgrade(room));
+        self.timekeeper.schedule(Instant::now() + RENDERINGS_KEPT, due);
+    }
+
+    /// Has rooms forget if all together remember more than they may.
+    pub(crate) fn check_histories(&self) {
+        if self.remembers_too_much() {
+            self.timekeeper.schedule(Instant::now(), Due::Histories);
+        }
+    }
+
+    fn remembers_too_much(&self) -> bool {
+        self.metrics.history_bytes.load(Ordering::Relaxed) > self.config.history_bytes
+    }
+
+    /// Has each room forget half, the one first in which nothing has happened for the
+    /// longest time, until all together remember no more than they may.
+    fn forget_oldest(&self) {
+        let mut rooms = self.rooms.all();
+        rooms.sort_by_key(|room| room.happened_at());
+        for room in rooms {
+            if !self.remembers_too_much() {
+                return;
+            }
+            // A room that has ended remembers nothing.
+            let _ = room.act_now(By::Time, Action::ForgetHalf);
+        }
+    }
+
     fn end_if_empty(&self, room: &Arc<Room>) {
         match self.rooms.end_if_empty(room, self.config.empty_room_window) {
             Fate::Ended => self.console.room_ended(&room.name),
@@ -225,6 +265,12 @@ impl Shared {
                     outbox.end_dismissed();
                 }
             }
+            Due::Renderings(room) => {
+                if let Some(room) = room.upgrade() {
+                    let _ = room.act_now(By::Time, Action::ForgetRenderings);
+                }
+            }
+            Due::Histories => self.forget_oldest(),
             Due::Certificate => {
                 let Some(tls) = &self.tls else { return };
                 self.timekeeper.schedule(Instant::now() + tls.look_interval, Due::Certificate);
@@ -262,7 +308,9 @@ mod tests {
         Some(match timekeeper.next()? {
             Due::Session(session, _) | Due::Silence(session, _) => session.upgrade()?.number,
             Due::Room(room) | Due::Mute(room, _) => room.upgrade()?.number,
-            Due::Dismissal(_) | Due::Certificate => unreachable!("none is scheduled here"),
+            Due::Dismissal(_) | Due::Certificate | Due::Renderings(_) | Due::Histories => {
+                unreachable!("none is scheduled here")
+            }
         })
     }
 

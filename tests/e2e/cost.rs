@@ -255,3 +255,48 @@ fn a_list_of_rooms_has_at_most_64_kib() {
     }
     assert!((20_000..=64 * 1_024).contains(&bytes), "{bytes} bytes");
 }
+
+#[test]
+fn past_what_all_rooms_may_remember_the_longest_silent_forget_first() {
+    let server = TestServer::start(|config| {
+        tell(config);
+        config.rate_limit = None;
+        config.history_bytes = 60_000;
+    });
+    let [mut old, mut new] = ["old", "new"].map(|room| {
+        let mut member = server.login_json(&format!("{room}-member"));
+        member.send_json(json!({"type": "command", "line": format!("/join {room}")}));
+        member.expect_message("entered");
+        member.expect_message("joined");
+        member
+    });
+    let say = |member: &mut TestClient, count: usize| {
+        for line in 0..count {
+            member.send_json(json!({"type": "say", "text": format!("{line} {}", "x".repeat(900))}));
+            while member.expect_json()["type"] != "said" {}
+        }
+    };
+    say(&mut old, 40);
+    // The newer room says as much, and the older forgets for it.
+    say(&mut new, 40);
+    let deadline = Instant::now() + DEADLINE;
+    while samples(&server)["madang_history_bytes"] > 60_000.0 {
+        assert!(Instant::now() < deadline, "too much is remembered");
+    }
+    let remembered = |member: &mut TestClient| {
+        member.send_json(json!({"type": "history", "limit": 200}));
+        let mut count = 0;
+        loop {
+            let message = member.expect_json();
+            if message["type"] == "history" {
+                count += message["events"].as_array().expect("events").len();
+                if message["more"] == false {
+                    return count;
+                }
+            }
+        }
+    };
+    let (of_old, of_new) = (remembered(&mut old), remembered(&mut new));
+    assert!(of_old <= 21, "{of_old} events of the silent room");
+    assert!(of_new >= 40, "{of_new} events of the other");
+}

@@ -164,6 +164,7 @@ impl Connection {
         });
         match entered {
             Ok(room) => {
+                self.shared.keep_renderings(&room);
                 self.room = Some(room);
                 self.done(nonce);
             }

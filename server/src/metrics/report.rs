@@ -137,6 +137,11 @@ fn about_delivery(shared: &Shared, text: &mut Exposition) {
         high_water,
     );
     gauge(
+        "madang_history_bytes",
+        "What all rooms remember, in bytes, with the renderings that are kept of it.",
+        shared.metrics.history_bytes.load(Ordering::Relaxed),
+    );
+    gauge(
         "madang_drainer_queue",
         "Connections whose socket is full and is waited for.",
         shared.drainer.queue_len(),

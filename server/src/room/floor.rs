@@ -4,7 +4,10 @@
 use std::{
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{Instant, SystemTime},
 };
 
@@ -69,7 +72,9 @@ pub(super) struct Floor {
     pub(super) now: Instant,
     pub(super) members: Members,
     pub(super) batch: Batch,
-    history: History,
+    pub(super) history: History,
+    /// When anything happened last, in milliseconds since 1970.
+    happened_at: Arc<AtomicI64>,
     posts: Vec<Post>,
     leavers: Vec<Leaver>,
     /// What became of posts in this round, for those who wait for it.
@@ -123,7 +128,8 @@ impl Floor {
             now,
             members: Members::default(),
             batch: Batch::new(name.clone()),
-            history: History::new(name),
+            history: History::new(name, metrics.clone()),
+            happened_at: Arc::default(),
             posts: Vec::new(),
             leavers: Vec::new(),
             answers: Vec::new(),
@@ -151,6 +157,11 @@ impl Floor {
     /// What may be known from outside, for whoever wants to look.
     pub(super) fn published_status(&self) -> Arc<Mutex<Status>> {
         self.published.clone()
+    }
+
+    /// When anything happened last, for whoever wants to look.
+    pub(super) fn happened_at(&self) -> Arc<AtomicI64> {
+        self.happened_at.clone()
     }
 
     fn status(&self) -> Status {
@@ -334,7 +345,8 @@ impl Floor {
         let (number, owner) = (session.number, self.owner_name().map(str::to_owned));
         let members = self.members.len();
         let (next_id, batch_len) = (self.next_id, self.batch_len());
-        let oldest = self.history.oldest(self.batch.events());
+        // What was forgotten for the sake of other rooms is missing too.
+        let oldest = self.history.oldest(self.batch.events()).or(Some(self.next_id));
         let Some(member) = self.members.touch(number) else { return Err(Refusal::NoMember) };
         // Who has nothing of this room has its own joining to learn first.
         let last_event = last.event.unwrap_or(member.joined - 1).min(next_id - 1);
@@ -619,6 +631,9 @@ impl Floor {
             leaver.tell(&mut self.batch, now);
         }
         self.leavers.clear();
+        if to > 0 {
+            self.happened_at.store(self.time.as_millis(), Ordering::Relaxed);
+        }
         self.history.extend(self.batch.drain());
         if let Some(stopped) = self.stopped.take() {
             let _ = stopped.send(());

@@ -29,6 +29,14 @@ impl Floor {
                 self.members.touch(number).ok_or(Refusal::NoMember)?.hidden = hidden;
                 Ok(())
             }
+            Action::ForgetHalf => {
+                self.history.forget_half();
+                Ok(())
+            }
+            Action::ForgetRenderings => {
+                self.history.forget_renderings();
+                Ok(())
+            }
             Action::OwnerGone(session) => {
                 self.owner_gone(session);
                 Ok(())
