@@ -48,8 +48,8 @@ try {
   await copy.close();
 
   // Elsewhere, a name that is free is proposed.
-  const { context, tab } = { context: first.context(), tab: first };
-  await tab.close({ runBeforeUnload: false });
+  const context = first.context();
+  await first.close();
   const elsewhere = await visit(browser, url);
   await elsewhere.fill("#name", "철수");
   await elsewhere.click("#enter");
