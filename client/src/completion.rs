@@ -22,6 +22,10 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// Speakers that are remembered.
 const SPEAKERS: usize = 200;
 
+/// Members and rooms that are known at the most, whatever a server tells.
+const MEMBERS: usize = 20_000;
+const ROOMS: usize = 20_000;
+
 /// Names offered where nothing has been typed of one.
 const OFFERED_NAMES: usize = 8;
 
@@ -89,9 +93,7 @@ impl Vocabulary {
         known.is_owner = is_owner;
         known.members = None;
         known.speakers.clear();
-        known.rooms.extend(room.map(fit));
-        known.rooms.sort_unstable();
-        known.rooms.dedup();
+        known.add_rooms(room.map(fit));
     }
 
     /// Whether one owns the room has changed.
@@ -112,7 +114,10 @@ impl Vocabulary {
     pub(crate) fn came(&self, name: &str) {
         let name = fit(name);
         let mut known = self.known.lock();
-        if let Some(members) = known.members.as_mut().filter(|all| !all.contains(&name)) {
+        if let Some(members) = known.members.as_mut()
+            && members.len() < MEMBERS
+            && !members.contains(&name)
+        {
             members.push(name);
         }
     }
@@ -145,7 +150,9 @@ impl Vocabulary {
     /// These are the members of the room, or some of them and then others.
     pub(crate) fn learn_members<'n>(&self, names: impl Iterator<Item = &'n str>, is_last: bool) {
         let mut known = self.known.lock();
-        known.members.get_or_insert_default().extend(names.map(fit));
+        let members = known.members.get_or_insert_default();
+        let space = MEMBERS.saturating_sub(members.len());
+        members.extend(names.take(space).map(fit));
         if is_last {
             known.answers += 1;
             self.answered.notify_all();
@@ -160,9 +167,7 @@ impl Vocabulary {
     /// These are the public rooms, or some of them.
     pub(crate) fn learn_rooms<'n>(&self, names: impl Iterator<Item = &'n str>, is_last: bool) {
         let mut known = self.known.lock();
-        known.rooms.extend(names.map(fit));
-        known.rooms.sort_unstable();
-        known.rooms.dedup();
+        known.add_rooms(names.map(fit));
         if is_last {
             known.answers += 1;
             self.answered.notify_all();
@@ -204,6 +209,13 @@ impl Vocabulary {
 }
 
 impl Known {
+    fn add_rooms(&mut self, rooms: impl IntoIterator<Item = String>) {
+        let space = ROOMS.saturating_sub(self.rooms.len());
+        self.rooms.extend(rooms.into_iter().take(space));
+        self.rooms.sort_unstable();
+        self.rooms.dedup();
+    }
+
     fn candidates(&self, kind: Kind, typed: &str) -> Vec<Candidate> {
         let begins = |word: &str| folded(word).starts_with(&folded(typed));
         let word =
@@ -481,6 +493,23 @@ mod tests {
         let (_, candidates) = vocabulary.complete("a", 1);
         let replacements: Vec<String> = candidates.into_iter().map(|c| c.replacement).collect();
         assert_eq!(replacements, ["ac ", "ab ", "ad "]);
+    }
+
+    #[test]
+    fn no_server_fills_memory_with_names() {
+        let (vocabulary, _wishes) = Vocabulary::new();
+        for part in 0..5 {
+            let names: Vec<String> = (0..8_000).map(|name| format!("n{part}-{name}")).collect();
+            vocabulary.learn_members(names.iter().map(String::as_str), false);
+            vocabulary.learn_rooms(names.iter().map(String::as_str), false);
+        }
+        vocabulary.came("one-more");
+        vocabulary.enter("me", Some("one-more"), false);
+        assert!(vocabulary.known.lock().rooms.len() <= ROOMS);
+        let names: Vec<String> = (0..MEMBERS + 1).map(|name| format!("n{name}")).collect();
+        vocabulary.learn_members(names.iter().map(String::as_str), true);
+        vocabulary.came("one-more");
+        assert_eq!(vocabulary.known.lock().members.as_ref().map(Vec::len), Some(MEMBERS));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! Such a server may leave its lines without an end. What it has begun is the prompt
 //! while it asks for a name, as it would be to who uses `nc`; else it is shown as a
-//! line of its own, once nothing more of it has come for [`PAUSE`], or before another
+//! line of its own, once nothing more of it has come for a while, or before another
 //! line goes out that was waiting.
 
 use std::{
@@ -31,8 +31,10 @@ use crate::{
     words::{Words, is_yes},
 };
 
-/// How long the rest of a line is waited for.
+/// How long the rest of a line is waited for: towards a server that has ended none, and
+/// towards one that ends its lines, of which a piece was only late.
 const PAUSE: Duration = Duration::from_millis(50);
+const LONG_PAUSE: Duration = Duration::from_secs(2);
 
 /// What has no end by then is shown as it is.
 const UNFINISHED_BYTES: usize = 4 * 1_024;
@@ -65,6 +67,8 @@ pub(crate) struct Keyboard {
     /// What the server has begun and not ended, and since when nothing more has come.
     unfinished: String,
     heard_at: Instant,
+    /// The server has ended a line.
+    ends_lines: bool,
     /// Dropped last: by then the editor has given back what it took.
     _quiet: Quiet,
 }
@@ -94,6 +98,7 @@ impl Keyboard {
             interrupted_at: None,
             unfinished: String::new(),
             heard_at: Instant::now(),
+            ends_lines: false,
             _quiet: quiet,
         })
     }
@@ -183,6 +188,7 @@ impl Keyboard {
         self.unfinished += &sanitize_message(text);
         self.heard_at = Instant::now();
         if let Some(end) = self.unfinished.rfind('\n') {
+            self.ends_lines = true;
             self.screen.show(&self.unfinished[..=end]);
             self.unfinished.drain(..=end);
         }
@@ -203,7 +209,8 @@ impl Keyboard {
 
     /// When what the server has begun has waited for long enough.
     pub(crate) fn settles_at(&self) -> Option<Instant> {
-        (!self.unfinished.is_empty()).then(|| self.heard_at + PAUSE)
+        let pause = if self.ends_lines { LONG_PAUSE } else { PAUSE };
+        (!self.unfinished.is_empty()).then(|| self.heard_at + pause)
     }
 
     /// What the server has begun is a line; what is typed stands behind a prompt of

@@ -78,14 +78,31 @@ impl TlsStream {
         let mut session = ClientConnection::new(config, name).map_err(broken)?;
         let deadline = Instant::now() + HANDSHAKE_TIMEOUT;
         while session.is_handshaking() {
-            set_deadline(&socket, Some(deadline))?;
-            if let Err(error) = session.complete_io(&mut socket) {
-                return Err(match error.kind() {
-                    // The socket's words for it are about waiting.
-                    io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
-                    _ => error,
-                });
+            while session.wants_write() {
+                session.write_tls(&mut socket)?;
             }
+            if !session.is_handshaking() {
+                break;
+            }
+            // Before each read: a server that sends a byte now and then gains no time.
+            set_deadline(&socket, Some(deadline))?;
+            match session.read_tls(&mut socket) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) => {}
+                // The socket's words for it are about waiting.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+                Err(error) => return Err(error),
+            }
+            if let Err(error) = session.process_new_packets() {
+                // It tells the server why; the error is ours either way.
+                let _ = session.write_tls(&mut socket);
+                return Err(broken(error));
+            }
+        }
+        while session.wants_write() {
+            session.write_tls(&mut socket)?;
         }
         set_deadline(&socket, None)?;
         Ok(TlsStream { socket, session: Mutex::new(session), writing: Mutex::new(()) })

@@ -183,7 +183,7 @@ impl App<'_> {
             Event::Joined { user, .. } => {
                 // One's own is counted by the welcome, and so is what was missed before it.
                 if **user != *self.renderer.me && self.catch_up.is_none() {
-                    self.members += 1;
+                    self.members = self.members.saturating_add(1);
                 }
                 self.vocabulary.came(user);
             }

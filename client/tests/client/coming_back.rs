@@ -201,3 +201,21 @@ fn one_can_leave_while_there_is_no_connection() {
     assert_eq!(terminal.ended(), 0);
     drop(server);
 }
+
+#[test]
+fn a_whisper_that_comes_twice_is_shown_once() {
+    let (_server, mut terminal, mut peer) = start(&[]);
+    for (number, text) in [(1, "one"), (1, "one"), (2, "two"), (1, "one")] {
+        peer.send(&format!(
+            "{{\"type\":\"whisper\",\"private\":{number},\"time\":\"2026-11-22T18:59:00.123Z\",\
+             \"user\":\"bob\",\"text\":\"{text}\"}}\n"
+        ));
+    }
+    peer.said("bob", "that was all");
+    terminal.expect_last(&[
+        "*[whisper bob] one",
+        "*[whisper bob] two",
+        " [bob] that was all",
+        "[lobby 1]",
+    ]);
+}

@@ -4,7 +4,7 @@ use std::{
     net::{TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -239,4 +239,18 @@ fn a_flood_is_shown_whole_and_in_order() {
         terminal.scrolled().into_iter().filter(|row| row.starts_with('<')).collect();
     let expected: Vec<String> = (0..LINES).map(|number| format!("<{number}>")).collect();
     assert_eq!(shown, expected);
+}
+
+#[test]
+fn a_line_whose_rest_is_late_stays_one_line() {
+    let (_server, mut terminal, mut peer) = start();
+    peer.send("[bob] before\n[bob] the first");
+    terminal.expect_last(&["[bob] before", ">"]);
+    // That nothing is shown can only be seen by waiting: for longer than towards a server
+    // that ends no lines.
+    thread::sleep(Duration::from_millis(200));
+    terminal.type_text("x");
+    terminal.expect_last(&["[bob] before", "> x"]);
+    peer.send(" and the rest\n");
+    terminal.expect_last(&["[bob] before", "[bob] the first and the rest", "> x"]);
 }
