@@ -7,8 +7,8 @@ use madang_protocol::{
     text::{Lang, LineEnd},
 };
 use madang_server::{
-    batch::{Batch, Form},
-    carrier::Carrier,
+    delivery::batch::{Batch, Form},
+    delivery::carrier::Carrier,
 };
 
 fn batch(criterion: &mut Criterion) {

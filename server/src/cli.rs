@@ -20,8 +20,8 @@ use madang_protocol::{
 };
 
 use crate::{
+    admission::rate_limit::RateLimit,
     config::{Config, Listen, METRICS_PORT, TlsConfig},
-    rate_limit::RateLimit,
     transport::http::{
         origin::{Origin, PublicUrl},
         proxy::Network,

@@ -12,9 +12,10 @@ use madang_protocol::{
 };
 
 use crate::{
-    close_reason::CloseReason, connection::Connection, refusal::Refusal, session::Session,
+    close_reason::CloseReason, connection::Connection, room::refusal::Refusal, session::Session,
 };
 
+pub(crate) mod invite;
 mod moderation;
 mod people;
 mod rooms;

@@ -11,7 +11,7 @@ use madang_protocol::{
 };
 
 use crate::{
-    rate_limit::RateLimit,
+    admission::rate_limit::RateLimit,
     transport::http::{
         origin::{Origin, PublicUrl},
         proxy::Network,

@@ -21,20 +21,22 @@ use madang_protocol::{
 };
 
 use crate::{
-    answer::Answer,
-    batch::Form,
-    bucket_pool::PooledBucket,
+    admission::bucket_pool::PooledBucket,
+    admission::connection_table::Admission,
     close_reason::CloseReason,
-    connections::Admission,
-    mailbox::ROUND_BYTES,
-    outbox::{Outbox, Pieces, Until},
-    refusal::Refusal,
+    delivery::batch::Form,
+    delivery::outbox::{Outbox, Pieces, Until},
+    dialect::answer::Answer,
+    room::mailbox::ROUND_BYTES,
+    room::refusal::Refusal,
     room::{self, Ending, Going, Room, Speech},
     server::{DISMISSAL, Shared},
     session::Session,
     timekeeper::Due,
     transport::{Line, PeerEnd, ReadOutcome, Reader},
 };
+
+pub(crate) mod login;
 
 /// A connection and who is behind it, owned by its thread.
 pub(crate) struct Connection {
@@ -551,7 +553,7 @@ mod tests {
 
     use crate::{
         config::{Config, Listen},
-        console::{Console, Streams},
+        operator::console::{Console, Streams},
         patience::DEADLINE,
         server::Server,
     };

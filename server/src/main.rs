@@ -6,9 +6,9 @@ use anyhow::Context;
 use madang_protocol::text::Lang;
 use madang_server::{
     cli::{Cli, LogFormat, in_one_line},
-    console::{Console, Streams},
-    doors::{self, Doors},
     manual::Manual,
+    operator::console::{Console, Streams},
+    operator::doors::{self, Doors},
     operator::{self, Outcome},
     server::Server,
     transport::http::origin::PublicUrl,

@@ -19,13 +19,13 @@ use madang_protocol::{
 use shuttle::{rand::Rng, thread};
 
 use crate::{
-    batch::{Batch, Form},
     close_reason::CloseReason,
-    mailbox::{Ended, MAILBOX_BYTES, Mailbox, Pump, Urgency},
-    outbox::{Bounds, Outbox, Waker},
-    sink::fake::FakeSocket,
+    delivery::batch::{Batch, Form},
+    delivery::outbox::{Bounds, Outbox, Waker},
+    delivery::sink::fake::FakeSocket,
+    room::mailbox::{Ended, MAILBOX_BYTES, Mailbox, Pump, Urgency},
+    session::user_manager::{AwayLimits, NotTaken, UserManager},
     sync::{Condvar, Mutex},
-    user_manager::{AwayLimits, NotTaken, UserManager},
 };
 
 const SCHEDULES: usize = 20_000;

@@ -23,15 +23,18 @@ use rustix::{
 };
 
 use crate::{
-    bans::Ban,
-    console::Console,
-    outbox::Outbox,
-    refusal::Refusal,
+    admission::bans::Ban,
+    delivery::outbox::Outbox,
+    operator::console::Console,
+    room::refusal::Refusal,
     room::{Action, By, Room},
     server::Shared,
     session::Session,
     timekeeper::Due,
 };
+
+pub mod console;
+pub mod doors;
 
 /// How long to leave a terminal alone that others have the foreground of.
 const BACKGROUND_PAUSE: Duration = Duration::from_millis(500);
@@ -348,7 +351,7 @@ mod tests {
     use super::*;
     use crate::{
         config::{Config, Listen},
-        console::{ConsoleThread, Streams},
+        operator::console::{ConsoleThread, Streams},
         patience::{DEADLINE, wait_until},
         server::Server,
     };

@@ -28,12 +28,12 @@ use madang_protocol::{event::ServerMessage, name::UserName, room::RoomKey};
 
 use crate::{
     close_reason::CloseReason,
-    event_ids::EventIds,
-    invite::Invite,
-    mailbox::{Ended, Mailbox, Pump, Urgency},
+    commands::invite::Invite,
+    delivery::outbox::Outbox,
     metrics::Metrics,
-    outbox::Outbox,
-    refusal::Refusal,
+    room::event_ids::EventIds,
+    room::mailbox::{Ended, Mailbox, Pump, Urgency},
+    room::refusal::Refusal,
     session::{Hidden, Session},
     sync::Mutex,
 };
@@ -41,6 +41,11 @@ use crate::{
 use floor::Floor;
 pub(crate) use kicks::Kicks;
 
+pub(crate) mod mailbox;
+pub(crate) mod history;
+pub(crate) mod directory;
+pub(crate) mod refusal;
+pub(crate) mod event_ids;
 mod floor;
 mod kicks;
 mod members;

@@ -11,28 +11,29 @@ use std::{
 use madang_protocol::{name::UserName, notice::Goodbye, text::LineEnd};
 
 use crate::{
-    answer::Answer,
-    bans::Bans,
-    batch::Form,
-    bucket_pool::BucketPool,
-    capacity::Capacity,
+    admission::bans::Bans,
+    admission::bucket_pool::BucketPool,
+    admission::capacity::Capacity,
+    admission::connection_table::{Admission, ConnectionLimits, Connections},
+    admission::room_allowance::RoomAllowance,
     clock,
     close_reason::CloseReason,
+    commands::invite::Doors,
     config::{Config, Listen, TlsConfig},
-    connections::{Admission, ConnectionLimits, Connections},
-    console::Console,
-    drainer::Drainer,
-    invite::Doors,
-    listener::{self, Door, Listener},
+    delivery::batch::Form,
+    delivery::drainer::Drainer,
+    delivery::outbox::{Bounds, Outbox},
+    delivery::sink::{Sink, TcpSink, tls::TlsSink},
+    dialect::answer::Answer,
     metrics::Metrics,
     operator::Operator,
-    outbox::{Bounds, Outbox},
+    operator::console::Console,
+    room::directory::Rooms,
     room::{Action, By, Going, Room},
-    room_allowance::RoomAllowance,
-    rooms::Rooms,
     session::Session,
-    sink::{Sink, TcpSink, tls::TlsSink},
+    session::user_manager::{AwayLimits, UserManager},
     timekeeper::{self, Due, Timekeeper},
+    transport::listener::{self, Door, Listener},
     transport::{
         http::origin::PublicUrl,
         input::Input,
@@ -41,7 +42,6 @@ use crate::{
             certificates::{Certificates, PairError},
         },
     },
-    user_manager::{AwayLimits, UserManager},
 };
 
 /// How long peers may take to close their side after the server's goodbye.
@@ -380,7 +380,7 @@ impl Server {
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
     use super::*;
-    use crate::console::STOP_PATIENCE;
+    use crate::operator::console::STOP_PATIENCE;
 
     #[test]
     fn a_stop_takes_five_seconds_at_most() {

@@ -4,7 +4,7 @@
 //! # Guarantees
 //!
 //! 1. One connection at a time holds a session; the next gets it when that has let
-//!    it go ([`UserManager`](crate::user_manager::UserManager) hands it over).
+//!    it go ([`UserManager`](crate::session::user_manager::UserManager) hands it over).
 //! 2. A whisper reaches the outbox that is attached, or waits for the next one, or is
 //!    refused: it is never lost and never comes twice.
 //! 3. The lock of a session is held for moments, and of other locks only an outbox's
@@ -27,8 +27,12 @@ use madang_protocol::{
 };
 
 use crate::{
-    answer::Answer, nonces::Nonces, outbox::Outbox, refusal::Refusal, room::Room, sync::Mutex,
+    delivery::outbox::Outbox, dialect::answer::Answer, room::Room, room::refusal::Refusal,
+    session::nonces::Nonces, sync::Mutex,
 };
+
+pub(crate) mod user_manager;
+pub(crate) mod nonces;
 
 /// How many private events are kept for who comes back.
 const PRIVATE_EVENTS: usize = 64;
@@ -484,10 +488,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        batch::Form,
         close_reason::CloseReason,
-        outbox::{Bounds, Waker},
-        sink::fake::FakeSocket,
+        delivery::batch::Form,
+        delivery::outbox::{Bounds, Waker},
+        delivery::sink::fake::FakeSocket,
     };
 
     struct QuietWaker;

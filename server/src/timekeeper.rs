@@ -13,9 +13,9 @@ use std::{
 };
 
 use crate::{
-    outbox::Outbox,
+    delivery::outbox::Outbox,
+    room::directory::Fate,
     room::{Action, By, Going, Room},
-    rooms::Fate,
     server::Shared,
     session::Session,
     sync::{Condvar, Mutex},

@@ -19,6 +19,7 @@ use crate::{
     config::Config,
 };
 
+pub(crate) mod listener;
 pub(crate) mod input;
 pub mod tls;
 pub(crate) mod tcp;

@@ -11,17 +11,15 @@ use std::{
 use madang_protocol::{notice::Goodbye, text::Lang};
 
 use crate::{
-    assets,
-    batch::Form,
-    carrier::Carrier,
+    admission::connection_table::Admission,
     close_reason::CloseReason,
     connection::Connection,
-    connections::Admission,
-    echo::Echo,
-    listener::Door,
+    delivery::batch::Form,
+    delivery::carrier::Carrier,
+    delivery::outbox::Outbox,
     metrics::report,
-    outbox::Outbox,
     server::Shared,
+    transport::listener::Door,
     transport::{
         Reader, Received,
         http::{self, HEAD_BYTES, Head, Method, Refusal, Status, origin, proxy},
@@ -29,7 +27,11 @@ use crate::{
         linger, tls,
         websocket::{MessageReader, handshake},
     },
+    web::echo::Echo,
 };
+
+pub(crate) mod assets;
+pub(crate) mod echo;
 
 /// What a read of a head takes at once.
 const READ_BYTES: usize = 1_024;

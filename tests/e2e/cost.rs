@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use madang_protocol::limits::RENDERED_BYTES;
-use madang_server::rate_limit::RateLimit;
+use madang_server::admission::rate_limit::RateLimit;
 use madang_tests::{DEADLINE, NEVER, TestClient, TestServer};
 use serde_json::json;
 

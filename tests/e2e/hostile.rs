@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use madang_server::rate_limit::RateLimit;
+use madang_server::admission::rate_limit::RateLimit;
 use madang_tests::{DEADLINE, Frame, TestServer, WebSocketClient, frame};
 
 /// Each bad thing is sent to the chat with a name and without, and to the echo.

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use madang_server::rate_limit::RateLimit;
+use madang_server::admission::rate_limit::RateLimit;
 use madang_tests::{DEADLINE, NEVER, TestClient, TestServer};
 
 #[test]

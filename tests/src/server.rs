@@ -10,7 +10,7 @@ use std::{
 
 use madang_server::{
     config::{Binary, Config, Listen, TlsConfig},
-    console::{Console, ConsoleThread, Streams},
+    operator::console::{Console, ConsoleThread, Streams},
     server::Server,
 };
 

@@ -12,7 +12,7 @@ use std::{
 use madang_protocol::text::Lang;
 use madang_server::{
     config::{Config, Listen},
-    console::{Console, ConsoleThread, Streams},
+    operator::console::{Console, ConsoleThread, Streams},
     server::Server,
 };
 

@@ -9,7 +9,7 @@ use std::{
 use madang_protocol::text::Lang;
 use madang_server::{
     config::{Config, Listen},
-    console::{Console, Streams},
+    operator::console::{Console, Streams},
     server::Server,
 };
 

@@ -9,11 +9,11 @@ use madang_protocol::{
 };
 
 use crate::{
-    batch::Form,
     clock,
     connection::Connection,
-    refusal::Refusal,
+    delivery::batch::Form,
     room::Action,
+    room::refusal::Refusal,
     session::{MOST_HIDDEN, Session, Whispered},
 };
 

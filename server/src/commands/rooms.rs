@@ -13,12 +13,12 @@ use madang_protocol::{
 
 use super::one_line;
 use crate::{
-    batch::Form,
+    commands::invite,
     connection::Connection,
-    invite,
-    refusal::Refusal,
+    delivery::batch::Form,
+    room::directory::NotMade,
+    room::refusal::Refusal,
     room::{Action, By, Coming, Greeting, Question, Room, Status},
-    rooms::NotMade,
     session::Session,
 };
 

@@ -4,7 +4,7 @@ use std::{sync::atomic::Ordering, time::SystemTime};
 
 pub(crate) use super::exposition::CONTENT_TYPE;
 use super::exposition::{Exposition, Kind};
-use crate::{listener::Door, server::Shared};
+use crate::{server::Shared, transport::listener::Door};
 
 const NANOSECONDS: f64 = 1e9;
 

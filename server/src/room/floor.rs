@@ -25,15 +25,15 @@ use super::{
     refuse,
 };
 use crate::{
-    answer::Answer,
-    batch::{Batch, Form, Part, Rendered},
     clock,
     close_reason::CloseReason,
-    event_ids::EventIds,
-    history::{Asked, History},
+    delivery::batch::{Batch, Form, Part, Rendered},
+    delivery::outbox::Outbox,
+    dialect::answer::Answer,
     metrics::Metrics,
-    outbox::Outbox,
-    refusal::Refusal,
+    room::event_ids::EventIds,
+    room::history::{Asked, History},
+    room::refusal::Refusal,
     session::Session,
     sync::Mutex,
 };

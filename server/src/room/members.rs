@@ -11,10 +11,10 @@ use std::{
 use madang_protocol::notice::Goodbye;
 
 use crate::{
-    batch::{Batch, Form, Rendered},
-    carrier::Carrier,
     close_reason::CloseReason,
-    outbox::Outbox,
+    delivery::batch::{Batch, Form, Rendered},
+    delivery::carrier::Carrier,
+    delivery::outbox::Outbox,
     session::{Hidden, Session},
 };
 

@@ -12,7 +12,7 @@ use super::{
     Action, By,
     floor::{Floor, Muted, Next},
 };
-use crate::{refusal::Refusal, session::Session};
+use crate::{room::refusal::Refusal, session::Session};
 
 impl Floor {
     /// Does what is asked, and announces it in one line, or says why not.

@@ -9,9 +9,9 @@ use madang_protocol::{
 
 use super::*;
 use crate::{
-    batch::Form,
-    outbox::{Bounds, Waker},
-    sink::fake::FakeSocket,
+    delivery::batch::Form,
+    delivery::outbox::{Bounds, Waker},
+    delivery::sink::fake::FakeSocket,
 };
 
 mod coming_back;

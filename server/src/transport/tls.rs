@@ -12,8 +12,8 @@ use rustix::{
 use super::{Received, is_readable, poll};
 use crate::{
     close_reason::{CloseReason, TlsFault},
-    outbox::Outbox,
-    sink::tls::Decrypted,
+    delivery::outbox::Outbox,
+    delivery::sink::tls::Decrypted,
 };
 
 pub mod certificates;

@@ -19,7 +19,7 @@ pub(crate) mod handshake;
 
 use self::decoder::{Decoder, Incoming};
 use super::{Line, PeerEnd, ReadOutcome, Received, input::Input};
-use crate::{config::WebSocketLimits, outbox::Outbox};
+use crate::{config::WebSocketLimits, delivery::outbox::Outbox};
 
 /// How often it is looked whether a ping has left that could not be sent at once.
 const LEAVING_PAUSE: Duration = Duration::from_secs(1);

@@ -8,7 +8,7 @@
 //! 2. A session is held by one connection at a time, or by none while that is cut.
 //! 3. Once a session ends, nobody comes back to it.
 //!
-//! [`Rooms`]: crate::rooms::Rooms
+//! [`Rooms`]: crate::room::directory::Rooms
 
 use std::{
     collections::{BTreeSet, HashMap},

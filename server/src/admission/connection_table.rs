@@ -14,10 +14,10 @@ use madang_protocol::{
 };
 
 use crate::{
-    listener::Door,
+    delivery::outbox::Outbox,
     metrics::{Traffic, TrafficSum},
-    outbox::Outbox,
     sync::{Condvar, Mutex},
+    transport::listener::Door,
 };
 
 /// The most connections that ask for the server's numbers at once.

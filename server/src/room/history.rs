@@ -15,10 +15,10 @@ use madang_protocol::{
 };
 
 use crate::{
-    answer::Answer,
-    batch::{Form, Part, Rendered, write_lines},
-    carrier::Carrier,
     clock,
+    delivery::batch::{Form, Part, Rendered, write_lines},
+    delivery::carrier::Carrier,
+    dialect::answer::Answer,
     metrics::Metrics,
     session::Hidden,
 };

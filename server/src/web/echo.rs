@@ -12,10 +12,10 @@ use std::{
 use madang_protocol::notice::Goodbye;
 
 use crate::{
-    bucket_pool::PooledBucket,
+    admission::bucket_pool::PooledBucket,
+    admission::connection_table::Admission,
     close_reason::CloseReason,
-    connections::Admission,
-    outbox::{Outbox, Until},
+    delivery::outbox::{Outbox, Until},
     server::{DISMISSAL, Shared},
     transport::{
         linger, pause,

@@ -1,7 +1,7 @@
 //! The buckets of connections that have closed, by address: whoever reconnects goes on
 //! with what the last connection has left. How a bucket empties, [`rate_limit`] knows.
 //!
-//! [`rate_limit`]: crate::rate_limit
+//! [`rate_limit`]: crate::admission::rate_limit
 
 use std::{
     collections::HashMap,
@@ -12,8 +12,8 @@ use std::{
 };
 
 use crate::{
-    connections::owner_of,
-    rate_limit::{Bucket, RateLimit},
+    admission::connection_table::owner_of,
+    admission::rate_limit::{Bucket, RateLimit},
     sync::Mutex,
 };
 

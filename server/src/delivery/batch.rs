@@ -15,7 +15,7 @@ use madang_protocol::{
     text::{Lang, LineEnd, write_event},
 };
 
-use crate::{carrier::Carrier, transport::websocket::frame};
+use crate::{delivery::carrier::Carrier, transport::websocket::frame};
 
 /// The form in which a connection takes what it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

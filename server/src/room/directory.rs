@@ -13,8 +13,8 @@ use madang_protocol::{
 };
 
 use crate::{
-    event_ids::EventIds,
     metrics::Metrics,
+    room::event_ids::EventIds,
     room::{Kicks, Room},
     sync::Mutex,
 };

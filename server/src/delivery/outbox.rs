@@ -30,11 +30,11 @@ use std::{
 use madang_protocol::{event::Event, notice::Goodbye};
 
 use crate::{
-    batch::{Batch, Form, Rendered},
-    carrier::Carrier,
     close_reason::CloseReason,
+    delivery::batch::{Batch, Form, Rendered},
+    delivery::carrier::Carrier,
+    delivery::sink::{Sent, Sink, TcpSink, tls::Decrypted},
     metrics::Traffic,
-    sink::{Sent, Sink, TcpSink, tls::Decrypted},
     sync::{Condvar, Mutex, MutexGuard},
 };
 

@@ -19,16 +19,16 @@ use madang_protocol::{
 };
 
 use crate::{
-    batch::Form,
     clock,
     close_reason::CloseReason,
     connection::Connection,
-    outbox::Pieces,
-    refusal::{Refusal, whole_seconds},
+    delivery::batch::Form,
+    delivery::outbox::Pieces,
+    room::refusal::{Refusal, whole_seconds},
     room::{Coming, Greeting, Last},
     session::Session,
+    session::user_manager::NotTaken,
     transport::{Line, ReadOutcome},
-    user_manager::NotTaken,
 };
 
 /// How long a session may take to be let go by the connection that has it.

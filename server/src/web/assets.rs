@@ -31,7 +31,7 @@ macro_rules! file {
         Asset {
             name: $name,
             content_type: $content_type,
-            bytes: include_bytes!(concat!("../web/", $file)),
+            bytes: include_bytes!(concat!("../../web/", $file)),
         }
     };
 }

@@ -7,7 +7,9 @@ use madang_protocol::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::{batch::Part, metrics::TrafficSum, patience, sink::fake::FakeSocket};
+use crate::{
+    delivery::batch::Part, delivery::sink::fake::FakeSocket, metrics::TrafficSum, patience,
+};
 
 const FORM: Form = Form::Text(Lang::En, LineEnd::Lf);
 

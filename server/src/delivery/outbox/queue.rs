@@ -10,8 +10,8 @@ use std::{
 
 use super::Bounds;
 use crate::{
-    batch::{Form, Mark, Rendered},
-    carrier::Carrier,
+    delivery::batch::{Form, Mark, Rendered},
+    delivery::carrier::Carrier,
 };
 
 /// What an entry counts in every queue that holds it, beside its length.

@@ -19,7 +19,7 @@ use polling::{Event, Events, Poller};
 
 use crate::{
     close_reason::CloseReason,
-    outbox::{Outbox, Waker},
+    delivery::outbox::{Outbox, Waker},
     sync::Mutex,
 };
 

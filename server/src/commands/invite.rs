@@ -11,7 +11,7 @@ use madang_protocol::{
 };
 use qrcode::{QrCode, render::unicode::Dense1x2};
 
-use crate::{doors, room::Room};
+use crate::{operator::doors, room::Room};
 
 /// Where this server is reached.
 #[derive(Debug, Clone, Default)]

@@ -18,11 +18,11 @@ use rustix::{io::Errno, net::SendFlags};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::{
-    capacity::is_memory_short,
+    admission::capacity::is_memory_short,
+    admission::connection_table::{Admission, Stage},
     close_reason::CloseReason,
     config::{Config, Listen},
     connection::Connection,
-    connections::{Admission, Stage},
     server::Shared,
     transport::{
         Reader,

@@ -6,7 +6,7 @@ use madang_protocol::{
     text::{Lang, LineEnd},
 };
 
-use crate::batch::Form;
+use crate::delivery::batch::Form;
 
 /// Notices and messages for one member, rendered as they are added.
 #[derive(Debug)]
