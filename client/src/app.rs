@@ -63,6 +63,8 @@ struct App<'a> {
     stage: Stage,
     /// The editor has been asked for a line.
     asked: bool,
+    /// It has been stopped, and has not said yet what it had by then.
+    stopped: bool,
     /// What stands in the line that is asked for next.
     initial: String,
     /// What was not sent and goes into that line, if nothing is being typed there.
@@ -126,6 +128,7 @@ pub(crate) fn run(
         interrupts,
         stage: Stage::Naming,
         asked: false,
+        stopped: false,
         initial: String::new(),
         unsent: Vec::new(),
         held: None,
@@ -240,6 +243,15 @@ impl App<'_> {
         self.asked = true;
     }
 
+    /// Stops the line that is asked for, which comes as far as it has been typed. Once: a
+    /// second time would meet the next line, or end the process as Ctrl-C does.
+    fn stop_line(&mut self) {
+        if self.asked && !self.stopped {
+            self.stopped = true;
+            self.screen.cancel();
+        }
+    }
+
     fn fulfil(&mut self, wish: Result<Wish, RecvError>) {
         let Ok(wish) = wish else {
             return;
@@ -291,7 +303,7 @@ impl App<'_> {
     /// Gives the terminal back, and the name.
     fn end(&mut self, result: &Result<(), Failure>) {
         if self.asked {
-            self.screen.cancel();
+            self.stop_line();
             // An editor that does not answer is busy for good; the process ends anyway.
             let _ = self.editor.typed().recv_timeout(CANCEL_PATIENCE);
         }

@@ -103,9 +103,7 @@ impl App<'_> {
             _ => {
                 self.screen.show(&self.renderer.alarm(text));
                 self.stage = Stage::Naming;
-                if self.asked {
-                    self.screen.cancel();
-                }
+                self.stop_line();
             }
         }
     }
@@ -132,7 +130,7 @@ impl App<'_> {
         }
         if self.asked {
             // The line that is being typed is asked for anew.
-            self.screen.cancel();
+            self.stop_line();
         } else {
             let initial = std::mem::take(&mut self.initial);
             self.give_back_unsent(initial);

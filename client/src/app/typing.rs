@@ -1,6 +1,9 @@
 //! What a person does: names, lines, pastes, Ctrl-C.
 
-use std::time::{Duration, Instant};
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
 
 use madang_protocol::{
     command::{Command, CommandError, Input},
@@ -27,6 +30,7 @@ const COMMAND_PATIENCE: Duration = Duration::from_millis(300);
 
 impl App<'_> {
     pub(super) fn typed(&mut self, typed: Typed) -> Result<(), Failure> {
+        self.stopped = false;
         let interrupted_at = self.interrupted_at.take();
         match (typed, self.stage.clone()) {
             (Typed::Failed(error), _) => return Err(Failure::Stdin(error)),
@@ -99,11 +103,24 @@ impl App<'_> {
         if self.has_no_room(&line) {
             return;
         }
-        let number = self.session.ask_line(&line);
+        let number = self.session.ask_line(&self.addressed(&line));
         if matches!(Input::parse(&line), Input::Command(_)) && self.session.is_linked() {
             self.held = Some((number, Instant::now() + COMMAND_PATIENCE));
         }
         self.tell_if_queued(&line);
+    }
+
+    /// A reply that waits for a connection is for whoever whispered last by now, not for
+    /// whoever will have by then.
+    fn addressed<'l>(&self, line: &'l str) -> Cow<'l, str> {
+        if !self.session.is_linked()
+            && let Input::Command(command) = Input::parse(line)
+            && let Ok(Command::Reply(text)) = Command::parse(&command)
+            && let Some(user) = &self.whisperer
+        {
+            return Cow::Owned(format!("/msg {user} {text}"));
+        }
+        Cow::Borrowed(line)
     }
 
     fn give_back(&mut self, text: String) {

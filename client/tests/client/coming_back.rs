@@ -219,3 +219,25 @@ fn a_whisper_that_comes_twice_is_shown_once() {
         "[lobby 1]",
     ]);
 }
+
+#[test]
+fn a_reply_is_for_whoever_had_whispered_by_then() {
+    let (server, mut terminal, mut peer) = start(&[]);
+    let whisper = |peer: &mut Peer, number: u64, user: &str| {
+        peer.send(&format!(
+            "{{\"type\":\"whisper\",\"private\":{number},\"time\":\"2026-11-22T18:59:00.123Z\",\
+             \"user\":\"{user}\",\"text\":\"psst\"}}\n"
+        ));
+    };
+    whisper(&mut peer, 1, "bob");
+    terminal.expect_row("*[whisper bob] psst");
+    drop(peer);
+    terminal.expect_last(&["[lobby offline]"]);
+    terminal.enter("/reply for bob");
+    terminal.expect_row("-- will be sent once connected: /reply for bob --");
+    let mut peer = server.accept_json();
+    peer.expect_login("\"session\":\"t\"");
+    peer.resume("me", 1);
+    whisper(&mut peer, 2, "carol");
+    assert!(peer.line().contains("\"line\":\"/msg bob for bob\""));
+}
