@@ -300,3 +300,33 @@ fn past_what_all_rooms_may_remember_the_longest_silent_forget_first() {
     assert!(of_old <= 21, "{of_old} events of the silent room");
     assert!(of_new >= 40, "{of_new} events of the other");
 }
+
+#[test]
+fn a_list_goes_on_after_a_name_in_both_dialects() {
+    let server = TestServer::start(|_| {});
+    let mut program = server.login_json("program");
+    let mut bob = server.login("bob");
+    let _carol = server.login("carol");
+    bob.expect_joined("carol");
+    for line in ["/who after bob", "/who lobby after bob", "/누구 다음 bob"] {
+        program.send_json(json!({"type": "command", "line": line, "nonce": line}));
+        let mut message = program.expect_json();
+        while message["type"] == "joined" {
+            message = program.expect_json();
+        }
+        assert_eq!(message["members"], json!(["carol"]), "{line}: {message}");
+        assert_eq!((&message["count"], &message["nonce"]), (&json!(3), &json!(line)));
+        assert!(message["after"].is_null() && message["more"] == false, "{message}");
+        program.expect_message("ack");
+    }
+    program.send_json(json!({"type": "command", "line": "/who after nobody", "nonce": "n"}));
+    program.expect_error("nobody", Some("n"));
+    bob.send("/join math\n").expect("math");
+    program.expect_message("left");
+    program.send_json(json!({"type": "command", "line": "/who after bob", "nonce": "g"}));
+    program.expect_error("not_here", Some("g"));
+    // No ack follows what was not done.
+    program.send_json(json!({"type": "command", "line": "/ping t"}));
+    program.expect_message("pong");
+    bob.send("/who lobby after program\n").expect("대화 참여자 2명: carol\n");
+}

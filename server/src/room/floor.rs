@@ -508,13 +508,17 @@ impl Floor {
         }
         let mut answer = Answer::new(outbox.form()).in_lang(session.lang());
         let is_anyones = matches!(question, Question::WhoThere { .. } | Question::Ping { .. });
-        if member.is_some() || is_anyones {
-            self.write_answer(session, question, nonce, &mut answer);
-            answer.ack(nonce);
-        } else {
-            let notice = Refusal::NoMember.notice();
-            self.metrics.refused.count_notice(&notice);
-            answer.notice_to(&notice, nonce);
+        let written = match member.is_some() || is_anyones {
+            true => self.write_answer(session, question, nonce, &mut answer),
+            false => Err(Refusal::NoMember),
+        };
+        match written {
+            Ok(()) => answer.ack(nonce),
+            Err(refusal) => {
+                let notice = refusal.notice();
+                self.metrics.refused.count_notice(&notice);
+                answer.notice_to(&notice, nonce);
+            }
         }
         let bytes = answer.into_bytes();
         if member.is_some_and(|member| Arc::ptr_eq(&member.outbox, outbox)) {
@@ -533,10 +537,10 @@ impl Floor {
         question: Question,
         nonce: Option<&str>,
         answer: &mut Answer,
-    ) {
+    ) -> Result<(), Refusal> {
         match question {
-            Question::Who { after } => self.who(after, None, answer, nonce),
-            Question::WhoThere { after } => self.who(after, Some(&self.name), answer, nonce),
+            Question::Who { after } => self.who(after, None, answer, nonce)?,
+            Question::WhoThere { after } => self.who(after, Some(&self.name), answer, nonce)?,
             Question::Topic => match &self.topic {
                 Some(topic) => answer.notice_to(&Notice::TopicIs(topic), nonce),
                 None => answer.notice_to(&Notice::NoTopic, nonce),
@@ -552,6 +556,7 @@ impl Floor {
                 Form::Json => answer.message(&invite.message(&self.name, nonce)),
             },
         }
+        Ok(())
     }
 
     /// Who came first: rendered once for all who ask in this round in one form.
@@ -562,7 +567,8 @@ impl Floor {
             return rendered.clone();
         }
         let mut answer = Answer::new(form);
-        self.who(None, None, &mut answer, None);
+        // Only somebody after whom to begin could be missing.
+        let _ = self.who(None, None, &mut answer, None);
         let part = Part { lines: answer.into_bytes(), first_id: 0, last_id: 0 };
         let rendered = Rendered::of_parts(self.name.clone(), vec![part], form, carrier);
         self.members.list(form, carrier, Arc::new(rendered))
@@ -576,9 +582,9 @@ impl Floor {
         room: Option<&str>,
         answer: &mut Answer,
         nonce: Option<&str>,
-    ) {
+    ) -> Result<(), Refusal> {
         let first = match after.map(|session| self.members.of(session)) {
-            Some(None) => return answer.notice_to(&Notice::NotHere, nonce),
+            Some(None) => return Err(Refusal::NotHere),
             Some(Some(member)) => member.joined + 1,
             None => 0,
         };
@@ -606,6 +612,7 @@ impl Floor {
         if let (Some(after), Form::Text(..)) = (last, answer.form()) {
             answer.notice(&Notice::WhoMore { room, after });
         }
+        Ok(())
     }
 
     #[inline(never)]
