@@ -31,7 +31,7 @@ mod returning;
 /// Requests that may be without an answer at once.
 const WINDOW: usize = 32;
 
-/// The code of the answer to who comes back to a session that is not there.
+/// The code of the answer to a client whose session no longer exists.
 pub(crate) const SESSION_UNKNOWN: &str = "session_unknown";
 
 /// What the next line typed is.
@@ -71,7 +71,7 @@ struct App<'a> {
     unsent: Vec<String>,
     /// The command whose answer that line waits for, and until when.
     held: Option<(u64, Instant)>,
-    /// Requests of the client's own, of which nothing is shown.
+    /// Requests of the client's own, whose answers are not shown.
     silent: HashSet<u64>,
     /// When Ctrl-C was pressed on an empty line, if nothing has been typed since.
     interrupted_at: Option<Instant>,

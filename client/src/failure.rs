@@ -314,8 +314,8 @@ fn fault(cause: &rustls::Error, lang: Lang) -> String {
                  인증서를 받아 --ca FILE로 주세요"
             }
             (Certificate::UnknownIssuer, Lang::En) => {
-                "nobody whom this machine trusts vouches for its certificate; if you trust the \
-                 server, get its certificate from who runs it and give it with --ca FILE"
+                "this machine does not trust its certificate; if you trust the \
+                 server, get its certificate from the operator and give it with --ca FILE"
             }
             (fault, Lang::Ko) => {
                 return format!("인증서를 믿을 수 없습니다: {fault}. 서버 운영자에게 알려 주세요");

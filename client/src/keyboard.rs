@@ -2,7 +2,7 @@
 //! editor, a line at a time, and what arrives above it.
 //!
 //! Such a server may leave its lines without an end. What it has begun is the prompt
-//! while it asks for a name, as it would be to who uses `nc`; else it is shown as a
+//! while it asks for a name, as it would be for somebody at `nc`; else it is shown as a
 //! line of its own, once nothing more of it has come for a while, or before another
 //! line goes out that was waiting.
 
@@ -31,8 +31,8 @@ use crate::{
     words::{Words, is_yes},
 };
 
-/// How long the rest of a line is waited for: towards a server that has ended none, and
-/// towards one that ends its lines, of which a piece was only late.
+/// How long the rest of a line is waited for: from a server that has ended none, and
+/// from one that ends its lines, when a piece of one is only late.
 const PAUSE: Duration = Duration::from_millis(50);
 const LONG_PAUSE: Duration = Duration::from_secs(2);
 
@@ -55,7 +55,7 @@ pub(crate) struct Keyboard {
     asked: bool,
     /// What stands in the line that is asked for next.
     initial: String,
-    /// Several lines, of which it is asked whether they were meant.
+    /// Several lines; the user is asked whether they were meant.
     paste: Option<String>,
     /// Lines that were typed and not taken yet, and whether there will be more.
     lines: VecDeque<String>,

@@ -157,7 +157,7 @@ impl Server {
 fn renderer(options: &Options, lang: Lang, palette: Palette, form: Form) -> Renderer {
     let (time, form) = match (options.time, form) {
         (Some(TimeFormat::Never), form) => (TimeFormat::Never, form),
-        // Who asks for times wants lines as a person sees them.
+        // Times are for lines as a person sees them.
         (Some(time), _) => (time, Form::Person),
         (None, Form::Person) => (TimeFormat::Minutes, Form::Person),
         (None, Form::Program) => (TimeFormat::Never, Form::Program),

@@ -84,7 +84,7 @@ impl Link {
         self.connection.incoming()
     }
 
-    /// Reads the messages of which `incoming` brought the end.
+    /// Reads the messages that `incoming` completes.
     ///
     /// # Errors
     ///

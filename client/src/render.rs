@@ -264,7 +264,7 @@ enum Mark {
     Called,
 }
 
-/// The lines by which people are told of `event`, with LF between them.
+/// `event` as lines for people, with LF between them.
 fn told(event: &Event, lang: Lang) -> String {
     let mut lines = Vec::new();
     write_event(event, lang, LineEnd::Lf, &mut lines);

@@ -130,7 +130,7 @@ impl Session {
         self.fruitless
     }
 
-    /// Reads the messages of which `incoming` brought the end, without the events
+    /// Reads the messages that `incoming` completes, without the events
     /// that had come before.
     ///
     /// # Errors

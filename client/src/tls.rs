@@ -1,5 +1,5 @@
 //! TLS towards the server (RFC 8446, RFC 5246): who is trusted, the handshake, and a
-//! stream of which one thread reads while another writes.
+//! stream that one thread reads while another writes.
 
 use std::{
     fs,

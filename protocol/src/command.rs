@@ -125,7 +125,7 @@ pub enum Command<'a> {
     },
     /// Whispers to somebody.
     Msg(UserName, &'a str),
-    /// Whispers to who whispered last.
+    /// Whispers to the last person who whispered.
     Reply(&'a str),
     /// Changes one's name.
     Nick(UserName),
@@ -388,7 +388,7 @@ fn person_and_text(text: &str) -> Result<(UserName, &str), ArgumentError> {
     Ok((person(name)?, words(text)?))
 }
 
-/// Words, of which some can be seen.
+/// Words that are not all invisible.
 fn words(text: &str) -> Result<&str, ArgumentError> {
     optional(text.trim()).ok_or(ArgumentError::Usage)
 }

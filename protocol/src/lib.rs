@@ -50,7 +50,7 @@
 //! argument. A name in an argument may be written `@name`, `name:`, `name,` or `[name]`.
 //! The cases stand in `tests/cases/commands.json`.
 //!
-//! A line of which nothing can be seen says nothing. What is said comes to every member of
+//! A line with nothing visible in it says nothing. What is said comes to every member of
 //! the room, its speaker too, as `[이름] 말`; comings and goings as `[이름]님이 입장했습니다.` and
 //! `[이름]님이 퇴장했습니다.`, or in English `[name] joined.` and `[name] left.` Other
 //! lines are told apart by how they begin, and none that a person wrote begins like one
@@ -191,7 +191,7 @@
 //! says how many there are; `/who [ROOM] after NAME` lists the next after the one whom
 //! `after` names (to people, a line says so), who must still be there (`not_here`).
 //!
-//! `welcome` without a `room` comes to who is in none; `removed` then holds the `kicked` or
+//! `welcome` without a `room` means that one is in none; `removed` then holds the `kicked` or
 //! `ended` that took one out of the last room. It and `entered` have `topic`,
 //! `owner`, `locked` (`true`) and `limit` where there are some. Whoever `/ignore` hides is hidden
 //! from people by the server, and in rooms from JSON clients by themselves, with the
@@ -292,8 +292,8 @@
 //! `notice` if there is one, and each object is one text message, both ways, as above
 //! but without the line end. Without it, each line of the server
 //! is one text message, the prompt too, and each text message to the server is what
-//! is said at once: one line, or several, which stay one message and of which none
-//! but the first can begin a command.
+//! is said at once: one line, or several, which stay one message; only the first
+//! can begin a command.
 //!
 //! A message has at most 64 KiB in at most 256 fragments, which come within 10 s.
 //! There is no compression. The server pings every 25 s and takes anything that

@@ -49,5 +49,5 @@ pub const NONCE_BYTES: usize = 64;
 /// The longest topic of a room, and last word of who quits, in bytes.
 pub const TOPIC_BYTES: usize = 400;
 
-/// How much of what was said before is shown to who comes into a room, in events.
+/// How much of what was said before is shown to new members, in events.
 pub const SHOWN_EVENTS: usize = 20;

@@ -175,7 +175,7 @@ impl fmt::Debug for RoomKey {
     }
 }
 
-/// The public mark by which a private room goes in events and logs
+/// The public mark that stands for a private room in events and logs
 /// (`private-k3f9`), of 20 bits that tell nothing of its key.
 pub fn private_mark(bits: u32) -> String {
     let digits = (0..MARK_DIGITS).map(|at| digit(u128::from(bits >> (5 * at))));

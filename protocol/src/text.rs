@@ -96,7 +96,7 @@ pub fn most_rendered_bytes(text_bytes: usize) -> usize {
     (2 * 1_024 + 20 * text_bytes).min(RENDERED_BYTES)
 }
 
-/// Appends the lines by which people are told of `event`.
+/// Appends `event` as lines for people.
 pub fn write_event(event: &Event, lang: Lang, line_end: LineEnd, out: &mut Vec<u8>) {
     let mut line = |parts: &[&str]| {
         for part in parts {

@@ -35,7 +35,7 @@ const MOTD_BYTES: usize = 16 * 1_024;
 /// A chat server that needs nothing but nc to talk to
 ///
 /// Started without flags, it listens on port 9009 (lines) and 9998 (the page and
-/// WebSocket) of every address of this machine and prints the lines by which people come in.
+/// WebSocket) of every address of this machine and prints the ways to join.
 /// Ctrl-C ends it.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
@@ -49,12 +49,12 @@ pub struct Cli {
           default_value = "[::]:9009", value_parser = |text: &str| parse_listen(text, LINES_PORT))]
     listen: Vec<Listen>,
 
-    /// Address to take WebSocket and HTTP at, likewise (repeatable)
+    /// Address to take WebSocket and HTTP at (repeatable)
     #[arg(long, env = "MADANG_WEB", value_name = "ADDR", value_delimiter = ',',
           default_value = "[::]:9998", value_parser = |text: &str| parse_listen(text, WEB_PORT))]
     web: Vec<Listen>,
 
-    /// Address to take lines over TLS at, likewise, on port 9010 if none is given (repeatable)
+    /// Address to take lines over TLS at, on port 9010 if none is given (repeatable)
     #[arg(long, env = "MADANG_LISTEN_TLS", value_name = "ADDR", value_delimiter = ',',
           requires_all = ["tls_cert", "tls_key"],
           value_parser = |text: &str| parse_listen(text, TLS_PORT))]
@@ -70,7 +70,7 @@ pub struct Cli {
     #[arg(long, env = "MADANG_TLS_KEY", value_name = "PEM", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
 
-    /// Address to tell the server's numbers at, likewise, on port 9011 if none is given: at
+    /// Address to serve metrics at, on port 9011 if none is given: at
     /// <http://ADDR/metrics>, as Prometheus reads them; no name, room or key is among them
     #[arg(long, env = "MADANG_METRICS", value_name = "ADDR",
           value_parser = |text: &str| parse_listen(text, METRICS_PORT))]
@@ -96,7 +96,7 @@ pub struct Cli {
     #[arg(long, env = "MADANG_TRUST_PROXY", value_name = "CIDR", value_delimiter = ',')]
     trust_proxy: Vec<Network>,
 
-    /// Language of the server's words, to who has not chosen one and to the operator
+    /// Language of the server's words, unless a member chooses another; the operator's too
     #[arg(long, env = "MADANG_LANG", value_name = "ko|en", default_value = "ko",
           value_parser = Lang::from_str)]
     lang: Lang,

@@ -43,8 +43,8 @@ pub struct Config {
     /// Proxies that are believed who it is whose connection they pass on.
     /// Default: none.
     pub trust_proxy: Vec<Network>,
-    /// The language in which the server speaks to who has chosen none, and to
-    /// the operator. Default: Korean.
+    /// The language of the server's words, unless a member chooses another; the
+    /// operator's too. Default: Korean.
     pub lang: Lang,
     /// The most connections at once; `None` means as many as the process can hold.
     /// Default: `None`.

@@ -17,8 +17,8 @@
 //!           ▼ armed
 //!        drainer (1) ── sends the rest when the socket takes it; ends who stalls
 //!
-//!   timekeeper (1) ── ends what only time ends: sessions, rooms, mutes, who was
-//!                     dismissed; looks for a new certificate
+//!   timekeeper (1) ── ends expired sessions, empty rooms, mutes and dismissed
+//!                     connections; looks for a new certificate
 //!   console (1) ◀── lines for the operator, diagnostics
 //!
 //!   main ── starts all this, waits for a signal, stops it
@@ -41,8 +41,8 @@
 //!
 //! 1. The listeners: nobody comes any more.
 //! 2. The timekeeper. Then every room closes its mailbox: what was accepted before is
-//!    delivered, then each member's goodbye, its outbox's last entry. Who is in no
-//!    room is told likewise.
+//!    delivered, then each member's goodbye, its outbox's last entry. Sessions in
+//!    no room get theirs directly.
 //! 3. What waits is sent, for at most 3 s; then every socket is shut down, whose
 //!    thread wakes from its read and ends.
 //! 4. The drainer, then the console.

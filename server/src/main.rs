@@ -160,7 +160,7 @@ fn announce(server: &Server, public_url: Option<&PublicUrl>, console: &Console) 
              +++ 동시 연결 {connections}개까지 ({limit})"
         ),
         Lang::En => format!(
-            "+++ The chat server runs. (Madang {version})\n\
+            "+++ Chat server started. (Madang {version})\n\
              +++ Press Ctrl-C to end it.\n\
              +++ Up to {connections} connections at once ({limit})"
         ),

@@ -142,7 +142,7 @@ impl Reasons {
         *self.0.lock().entry(code).or_default() += 1;
     }
 
-    /// Likewise, if the notice says that something was refused.
+    /// The same, if the notice says that something was refused.
     pub(crate) fn count_notice(&self, notice: &Notice<'_>) {
         if let Some(code) = notice.code() {
             self.count(code);

@@ -111,8 +111,8 @@ pub enum StartError {
 }
 
 impl Shared {
-    /// Both sides of a new connection that came in at `door`, of which the outbox is
-    /// reached when the server stops. It carries lines for people until it is told
+    /// Both sides of a new connection that came in at `door`; the outbox is
+    /// registered, so that it is reached when the server stops. It carries lines for people until it is told
     /// otherwise.
     pub(crate) fn open(
         &self,

@@ -52,7 +52,7 @@ pub(crate) struct Session {
     pub(crate) number: u64,
     /// Since when they are here.
     pub(crate) since: Time,
-    /// By which a JSON client comes back; text members have none.
+    /// Brings a JSON client back; text members have none.
     pub(crate) token: Option<String>,
     /// Whether the operator keeps them from speaking.
     silenced: AtomicBool,
@@ -202,7 +202,7 @@ impl Session {
         self.state.lock().lang = lang;
     }
 
-    /// The room of which they are a member.
+    /// The room that they are in.
     pub(crate) fn room(&self) -> Option<Arc<Room>> {
         self.state.lock().room.clone()
     }
@@ -351,12 +351,12 @@ impl Session {
         self.state.lock().memory.as_mut()?.nonces.note(nonce, id)
     }
 
-    /// Whom they hide.
+    /// The people that they ignore.
     pub(crate) fn hidden(&self) -> Arc<[Hidden]> {
         self.state.lock().hidden.clone()
     }
 
-    /// The names of whom they hide.
+    /// The names of the people that they ignore.
     pub(crate) fn hidden_names(&self) -> Vec<Arc<str>> {
         self.state.lock().hidden.iter().map(|hidden| hidden.name.clone()).collect()
     }

@@ -1,5 +1,5 @@
-//! The one thread that ends what only time ends: sessions without a connection,
-//! rooms without members, mutes, dismissals, certificates. It is woken by the next
+//! The one thread that keeps deadlines: it ends expired sessions, empty rooms, mutes and
+//! dismissed connections, and looks for a changed certificate. It is woken by the next
 //! deadline, not by ticks. What it posts waits for no space in a mailbox; like whoever
 //! posts, it may wait for a tired pump's round, and then pumps.
 

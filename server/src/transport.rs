@@ -270,7 +270,7 @@ impl Reader {
         self::pause(self.stream(), pause)
     }
 
-    /// The address of this server by which the peer has come.
+    /// The address of this server that the peer has connected to.
     pub(crate) fn local_address(&self) -> Option<SocketAddr> {
         self.stream().local_addr().ok()
     }

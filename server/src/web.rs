@@ -53,7 +53,7 @@ pub(crate) struct WebConnection {
 enum Next {
     /// A conversation in the chat, whose peer has sent this already.
     Chat(Vec<u8>),
-    /// Echoes, likewise.
+    /// Echoes; with the bytes that came behind the request.
     Echo(Vec<u8>),
     /// It was answered, or is gone.
     Close,
@@ -209,7 +209,7 @@ impl WebConnection {
             return Err(Refusal::new(Status::NotFound, "there is nothing of that name here"));
         }
         if head.method == Method::Other {
-            return Err(Refusal::new(Status::MethodNotAllowed, "this is to be read alone"));
+            return Err(Refusal::new(Status::MethodNotAllowed, "only GET and HEAD are supported"));
         }
         let answer = match asset {
             Some(asset) => http::file(head, asset.content_type, asset.bytes),
@@ -238,7 +238,7 @@ impl WebConnection {
             return Err(Refusal::new(Status::NotFound, "the numbers are at /metrics"));
         }
         if head.method == Method::Other {
-            return Err(Refusal::new(Status::MethodNotAllowed, "this is to be read alone"));
+            return Err(Refusal::new(Status::MethodNotAllowed, "only GET and HEAD are supported"));
         }
         let text = report::report(&self.shared);
         let content_type = report::CONTENT_TYPE;

@@ -71,7 +71,7 @@ export class Entry {
     this.#field.select();
   }
 
-  /** The words that depend on the link by which one came. */
+  /** The words that depend on the link that led here. */
   relabel() {
     const isInvited = keyIn(location.hash) !== null;
     const leadsNowhere = isBroken(location.hash);

@@ -1,7 +1,7 @@
 // The key of a private room in a link, whatever is written around it; held to
 // tests/cases/keys.json.
 
-/** Crockford's digits, of which the first gives three bits. */
+/** Crockford's digits; the first of a key gives three bits. */
 const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
 const LENGTH = 26;
 

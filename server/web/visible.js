@@ -1,4 +1,4 @@
-// What can be seen of a text: the rules by which the server decides what is a command,
+// What can be seen of a text: the same rules as the server's, for what is a command,
 // held to tests/cases/commands.json. What is shown is sanitized by the server.
 
 /** A line end stays; so does a tab. */

@@ -47,7 +47,7 @@ try {
     await page.waitForFunction(() => document.querySelector("#people-count").textContent === "3");
   }
 
-  // A whisper is for one alone, and shown to who whispered it.
+  // A whisper is for one person, and shown to its sender.
   await say(bob, "/msg 앨리스 쉿, 비밀");
   await sees(alice, "쉿, 비밀");
   await sees(bob, "쉿, 비밀");

@@ -16,7 +16,7 @@ fn node(script: &str) -> Command {
     command
 }
 
-/// Has a program drive the page of a new server, of which it is told where it is.
+/// Has a program drive the page of a new server, whose address it gets.
 #[track_caller]
 fn drive(script: &str) {
     let server = TestServer::start(|_| {});

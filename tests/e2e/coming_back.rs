@@ -254,7 +254,7 @@ fn what_is_not_kept_any_more_is_a_gap() {
         bob.send(format!("{at}\n"));
         bob.expect_next(format!("[bob] {at}\n"));
     }
-    // 1 for bob's coming, 300 lines, of which 200 are kept.
+    // 1 for bob's coming, 300 lines; 200 are kept.
     let mut alice = present(&server, &token, "lobby", last, 0);
     assert_eq!(id(&alice.expect_message("welcome")), last);
     let gap = alice.expect_message("gap");

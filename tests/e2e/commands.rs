@@ -218,7 +218,7 @@ fn msg_reaches_one_and_reply_goes_back_whatever_they_are_called_now() {
         alice.expect_next(say("[귓속말 bob] 알았어\n", "[whisper bob] 알았어\n"));
         other.send("/ping\n").expect_next(say("퐁\n", "pong\n"));
 
-        // Across rooms, and not to who has gone.
+        // Across rooms, and not to somebody who has gone.
         alice.make_room();
         bob.expect_line();
         check(
@@ -322,7 +322,7 @@ fn topic_is_shown_set_and_cleared() {
         check(&mut alice, "/topic 오늘의 숙제", set);
         bob.expect_next(format!("{set}\n"));
         check(&mut bob, "/topic", say("주제: 오늘의 숙제", "Topic: 오늘의 숙제"));
-        let already = say("이미 그렇게 되어 있습니다.", "It is so already.");
+        let already = say("바꿀 것이 없습니다.", "Nothing to change.");
         check(&mut bob, "/topic 오늘의 숙제", already);
         check(
             &mut bob,
@@ -428,11 +428,7 @@ fn ignore_hides_all_that_somebody_says_and_nothing_else() {
         );
         bob.send("five\n");
         alice.expect_next("[robert] five\n");
-        check(
-            &mut alice,
-            "/unignore robert",
-            say("이미 그렇게 되어 있습니다.", "It is so already."),
-        );
+        check(&mut alice, "/unignore robert", say("바꿀 것이 없습니다.", "Nothing to change."));
         let oneself = say("자기 자신에게는 할 수 없습니다.", "You can't do that to yourself.");
         check(&mut alice, "/ignore alice", oneself);
         let nobody = say(

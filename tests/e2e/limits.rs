@@ -60,7 +60,7 @@ fn the_rate_limit_delays_lines_and_drops_none() {
     bob.expect("[alice]님이 입장했습니다.\n");
     let started = Instant::now();
     alice.send((0..60).map(|n| format!("line {n}\n")).collect::<String>());
-    // The burst, of which the name was a part.
+    // The burst; the name was part of it.
     for n in 0..9 {
         bob.expect_next(format!("[alice] line {n}\n"));
     }

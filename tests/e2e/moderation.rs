@@ -209,7 +209,7 @@ fn kick_removes_from_the_room_and_from_all_that_is_said_there() {
             "-- [alice] lets [bob] in again --",
         );
         check_told(&mut [&mut alice, &mut again], unkicked);
-        alice.send("/내보내기해제 bob\n").expect_next(say("이미", "It is so already."));
+        alice.send("/내보내기해제 bob\n").expect_next(say("바꿀", "Nothing to change."));
         alice.expect_line();
         bob.send(format!("/join #{key}\n")).expect_joined("robert");
         alice.expect_joined("robert");
@@ -247,7 +247,7 @@ fn mute_keeps_from_speaking_in_the_room_until_it_is_over() {
         check_told(&mut [&mut alice, &mut bob], "[bob] ah");
         alice
             .send("/unmute bob\n")
-            .expect_next(say("이미 그렇게 되어 있습니다.\n", "It is so already.\n"));
+            .expect_next(say("바꿀 것이 없습니다.\n", "Nothing to change.\n"));
 
         alice.send("/mute bob 1s\n").expect_line();
         bob.expect_line();
@@ -271,7 +271,7 @@ fn lock_and_limit_let_nobody_new_in() {
         alice.send("/lock\n");
         let locked = say("-- [alice]님이 방을 잠갔습니다 --", "-- [alice] locked the room --");
         check_told(&mut [&mut alice, &mut bob], locked);
-        let already = say("이미 그렇게 되어 있습니다.\n", "It is so already.\n");
+        let already = say("바꿀 것이 없습니다.\n", "Nothing to change.\n");
         alice.send("/lock\n").expect_next(already);
         let refused = say(
             "방이 잠겨 있어 들어갈 수 없습니다.\n",
@@ -438,7 +438,7 @@ fn who_has_been_there_longest_owns_the_room_when_its_owner_has_gone() {
         bob.expect_line();
         bob.expect_next(own("bob") + "\n");
         drop(bob);
-        // Who comes into a room that nobody owns owns it.
+        // The first to enter a room without an owner owns it.
         let mut dave = server.connect();
         server.console_expect("#2 bob");
         dave.login_to(&format!("#{key}"), "dave");

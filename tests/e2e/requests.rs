@@ -30,7 +30,7 @@ fn check_answer(client: &mut TestClient, line: &str, kind: &str) -> Value {
     answer
 }
 
-/// `line` becomes an event of the room, of which `others` are told too, and is
+/// `line` becomes an event of the room, which `others` are told too, and is
 /// acknowledged; returns the event without its place.
 #[track_caller]
 fn check_event(client: &mut TestClient, line: &str, others: &mut [&mut TestClient]) -> Value {

@@ -354,7 +354,7 @@ fn section_6_4_what_can_not_become_utf8_is_not_waited_for() {
     for (case, invalid) in cases {
         let frames = [frame(TEXT - FIN, valid), frame(CONTINUATION - FIN, invalid)];
         check(&server, case, Frames, &frames, &[], NOT_UTF8);
-        // The same in one frame, of which the end never comes: 6.4.3, 6.4.4.
+        // The same in one frame whose end never comes: 6.4.3, 6.4.4.
         let mut whole = text([valid, invalid, b"edited"].concat());
         whole.truncate(whole.len() - b"edited".len());
         check(&server, case, Frames, &[whole], &[], NOT_UTF8);

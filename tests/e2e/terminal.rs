@@ -1,5 +1,5 @@
-//! What may reach a terminal, on every path by which what a peer writes travels: of
-//! 63 controls and their like, none arrives raw anywhere, in no form.
+//! What may reach a terminal: whatever path a peer's text takes, and whatever form it
+//! arrives in, none of 63 controls and similar characters arrives raw.
 
 use madang_protocol::text::Lang;
 use madang_tests::{NEVER, TestClient, TestServer};
@@ -101,7 +101,7 @@ fn no_control_arrives_raw_by_any_path() {
         server.operate(&format!("/ban z{bad}"));
         server.operate(&bad);
         trying.send(format!("{bad}\n/join {bad}\n/{bad}\n"));
-        // Who sent it, who is told of it, who asks for it later: nobody gets it.
+        // Its sender, its readers, whoever reads the history later: nobody gets it.
         peer.send("/ping the-end\n");
         let echoed = peer.expect("pong the-end\n");
         assert_clean("who wrote it", &echoed);

@@ -149,7 +149,7 @@ impl TestServer {
     ///
     /// # Panics
     ///
-    /// If it was not started with TLS; likewise below.
+    /// If it was not started with TLS; the same below.
     pub fn tls_address(&self) -> SocketAddr {
         self.tls().address.expect("it takes lines over TLS")
     }

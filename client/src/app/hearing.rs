@@ -161,7 +161,7 @@ impl App<'_> {
     /// A command was carried out.
     fn note_done(&mut self, line: &str) {
         match Command::parse(line) {
-            // The key by which one came in is the way back in, too.
+            // The key that led in leads back in, too.
             Ok(Command::Join(destination)) => {
                 self.session.set_room(Some(destination.to_string()));
             }

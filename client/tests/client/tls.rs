@@ -100,7 +100,7 @@ fn a_certificate_that_is_not_to_be_trusted_is_refused() {
     for (flaw, english, korean) in [
         (Flaw::OtherName, "certificate is for another name; try", "다른 이름의 것입니다"),
         (Flaw::Expired, "certificate has expired; if", "기한이 지났습니다"),
-        (Flaw::SelfSigned, "vouches for its certificate; if", "--ca FILE로 주세요"),
+        (Flaw::SelfSigned, "does not trust its certificate; if", "--ca FILE로 주세요"),
     ] {
         let (authority, folder) = (Authority::new(), TestFolder::new());
         let pair = authority.issue_with(flaw).write(&folder);

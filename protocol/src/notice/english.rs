@@ -152,7 +152,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             "Your mute is lifted, but the operator still keeps them from speaking.".into()
         }
         Notice::OwnerOnly => "Only the owner of a private room may do that.".into(),
-        Notice::Already => "It is so already.".into(),
+        Notice::Already => "Nothing to change.".into(),
         Notice::NameBanned => "That name may not be used on this server.".into(),
         Notice::Invite(invitation) => invitation.text(Lang::En),
         Notice::Busy => "The server is busy; try again in a moment.".into(),

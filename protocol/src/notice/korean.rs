@@ -150,7 +150,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             "방장이 막은 것은 풀었지만, 운영자가 막고 있어 아직 말할 수 없습니다.".into()
         }
         Notice::OwnerOnly => "비공개 방의 방장만 할 수 있습니다.".into(),
-        Notice::Already => "이미 그렇게 되어 있습니다.".into(),
+        Notice::Already => "바꿀 것이 없습니다.".into(),
         Notice::NameBanned => "그 이름은 이 서버에서 쓸 수 없습니다.".into(),
         Notice::Invite(invitation) => invitation.text(Lang::Ko),
         Notice::Busy => "서버가 바쁩니다. 잠시 뒤에 다시 시도하세요.".into(),

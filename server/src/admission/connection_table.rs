@@ -78,7 +78,7 @@ struct PerAddress {
     logins: usize,
 }
 
-/// How far a connection has come, by which it is counted.
+/// How far a connection has come, which decides where it is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// It has asked for nothing yet, or for a part of the page: a browser opens
@@ -124,8 +124,8 @@ impl Connections {
         Ok(admission)
     }
 
-    /// Admits a request that the proxy at `address` has passed on, of which it is not
-    /// known yet whose it is.
+    /// Admits a request that the proxy at `address` has passed on; whose it is is
+    /// not known yet.
     ///
     /// # Errors
     ///

@@ -289,7 +289,7 @@ impl Rendered {
     }
 }
 
-/// Appends the lines by which a connection of this form is told of `event`.
+/// Appends `event` as a connection of this form receives it.
 pub(crate) fn write_lines(event: &Event, form: Form, out: &mut Vec<u8>) {
     match form {
         Form::Text(lang, line_end) => write_event(event, lang, line_end, out),

@@ -14,8 +14,7 @@ pub enum Carrier {
     Http,
     /// WebSocket: each line is a text message without its line end.
     WebSocket,
-    /// WebSocket of which every message is an echo: what the server says to people
-    /// is no part of it.
+    /// WebSocket with nothing but echoes: notices for people are left out.
     Echo,
 }
 

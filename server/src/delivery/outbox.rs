@@ -255,8 +255,8 @@ impl Outbox {
         }
     }
 
-    /// Likewise, without the events that `is_hidden` names.
-    // Rare, and not to stand on the small stack of who pumps for all others.
+    /// The same, without the events that `is_hidden` names.
+    // Rare, and not to stand on the pump's small stack.
     #[inline(never)]
     pub(crate) fn offer_without(
         self: &Arc<Self>,

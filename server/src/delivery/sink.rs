@@ -30,7 +30,7 @@ pub(crate) trait Sink: Send {
     /// Offers `bytes`, which are not empty.
     fn send(&mut self, bytes: &[u8]) -> Sent;
 
-    /// Offers several pieces at once, of which the first is not empty.
+    /// Offers several pieces at once; the first is not empty.
     fn send_all(&mut self, pieces: &[IoSlice<'_>]) -> Sent;
 
     /// Ends the direction towards the peer, after what was sent.

@@ -46,7 +46,7 @@ impl Exposition {
         }
     }
 
-    /// Adds a histogram, of which `units` are one of the unit that its name tells.
+    /// Adds a histogram; `units` of its values make one of the unit in its name.
     pub(super) fn histogram(&mut self, name: &str, help: &str, values: &Histogram, units: f64) {
         self.begin(name, "histogram", help);
         let mut count = 0;

@@ -15,7 +15,7 @@ pub fn reachable(listening: &[SocketAddr]) -> Vec<SocketAddr> {
     expand(listening, &own_addresses())
 }
 
-/// The addresses by which others reach this machine, IPv4 first; localhost alone if
+/// The addresses where others reach this machine, IPv4 first; localhost alone if
 /// there is no network.
 pub(crate) fn own_addresses() -> Vec<IpAddr> {
     let mut own: Vec<IpAddr> = if_addrs::get_if_addrs()
@@ -73,7 +73,7 @@ pub struct Doors<'a> {
 pub fn invitation(doors: &Doors<'_>, lang: Lang) -> String {
     let mut lines = vec![match lang {
         Lang::Ko => "들어오는 길:".to_owned(),
-        Lang::En => "To come in:".to_owned(),
+        Lang::En => "Join with:".to_owned(),
     }];
     for address in &doors.lines {
         let (ip, port) = (address.ip(), address.port());

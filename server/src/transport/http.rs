@@ -228,7 +228,7 @@ fn response_with(
     response
 }
 
-/// A file, which is not sent again to who has it as it is (RFC 9110 section 13.1.2).
+/// A file, which is not sent again to a client that has it as it is (RFC 9110 section 13.1.2).
 pub(crate) fn file(head: &Head, content_type: &str, bytes: &[u8]) -> Vec<u8> {
     let mut hasher = DefaultHasher::new();
     hasher.write(bytes);

@@ -114,7 +114,7 @@ fn leave_descriptors(pid: Pid, spare: usize) {
     prlimit(Some(pid), Resource::Nofile, limit).expect("a limit may be lowered");
 }
 
-/// Connects `count` peers, each of which is taken or told; returns who is taken.
+/// Connects `count` peers; each is taken or told why not. Returns those taken.
 #[track_caller]
 fn connect(address: SocketAddr, count: usize) -> Vec<Peer> {
     let mut taken = Vec::new();

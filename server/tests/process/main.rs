@@ -1,6 +1,6 @@
 //! The real binary as a child process: flags, exit codes, signals, descriptors,
-//! the operator's terminal, and (ignored without them) the real programs by which
-//! people come in. They live in this package because cargo builds its binary for
+//! the operator's terminal, and (ignored without them) the real programs that
+//! people use. They live in this package because cargo builds its binary for
 //! them and says where it is. What goes over the wire is tested in `tests/`.
 
 mod incoming;

@@ -91,7 +91,7 @@ fn every_command_of_the_operator_does_what_its_table_says() {
     bob.expect("You may not speak now; you are muted.\n");
     terminal.enter("/unmute bob", "ok\n");
     alice.expect("-- [bob] may speak again --\n");
-    terminal.enter("/unmute bob", "It is so already.\n");
+    terminal.enter("/unmute bob", "Nothing to change.\n");
     terminal.enter("/mute bob 1s", "ok\n");
     alice.expect("-- the operator muted [bob] for 1 s --\n-- [bob] may speak again --\n");
     expect_chat(&mut bob, &mut alice);
@@ -104,7 +104,7 @@ fn every_command_of_the_operator_does_what_its_table_says() {
     bob.say("/join math");
     bob.expect("You were removed from there;");
     terminal.enter("/unkick bob", "ok\n");
-    terminal.enter("/unkick bob", "It is so already.\n");
+    terminal.enter("/unkick bob", "Nothing to change.\n");
     bob.say("/join lobby");
     bob.expect("[bob] joined.\n");
     alice.expect("[bob] joined.\n");
@@ -170,7 +170,7 @@ fn bans_hold_for_names_and_for_addresses() {
 
     terminal.enter("/unban bob", "ok\n");
     terminal.enter("/unban 127.0.0.2", "ok\n");
-    terminal.enter("/unban 127.0.0.2", "It is so already.\n");
+    terminal.enter("/unban 127.0.0.2", "Nothing to change.\n");
     terminal.enter("/bans", "Nothing is banned.\n");
     again.say("bob");
     again.expect("[bob] joined.\n");

@@ -19,7 +19,7 @@ fn every_address_of_this_machine_is_said_for_every_program() {
 
     let flags = ["--listen", "0", "--web", "0", "--lang", "en"];
     let mut server = Program::start(command().args(flags));
-    let before = server.out().expect("To come in:\n");
+    let before = server.out().expect("Join with:\n");
     assert!(before.contains("Ctrl-C"), "{before}");
     server.out().expect("  nc ");
     let first_nc = server.out().expect("\n");

@@ -44,7 +44,7 @@ impl JoinCheck {
         self.doubled
     }
 
-    /// How many pairs of members there are of which not exactly one was told of the other.
+    /// How many pairs of members are wrong: not exactly one was told of the other.
     pub(crate) fn wrong_pairs(&self) -> u64 {
         let mut wrong = 0;
         for one in 0..self.members {

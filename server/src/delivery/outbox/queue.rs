@@ -155,7 +155,7 @@ impl Queue {
         pieces
     }
 
-    /// Puts in an entry, of which `sent` bytes were sent: none, if anything waits.
+    /// Puts in an entry whose first `sent` bytes were sent: none, if anything waits.
     pub(super) fn push(&mut self, body: Body, since: Instant, sent: usize, bounds: &Bounds) {
         let entry = Entry { body, since };
         if self.entries.is_empty() {

@@ -122,7 +122,7 @@ impl Decoder {
         self.is_assembling() || self.start < self.end
     }
 
-    /// Whether a message or frame has begun of which part was looked at already.
+    /// Whether a message or frame has begun, and part of it was looked at already.
     pub(crate) fn is_assembling(&self) -> bool {
         self.message.is_some() || self.frame.is_some()
     }
