@@ -5,6 +5,7 @@ use std::{io::Write, process::ExitCode};
 use anyhow::Context;
 use madang_protocol::text::Lang;
 use madang_server::{
+    admission::capacity::save_address_space,
     cli::{Cli, LogFormat, in_one_line},
     manual::Manual,
     operator::console::{Console, Streams},
@@ -20,6 +21,7 @@ use signal_hook::{
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
+    save_address_space();
     if let Some(manual) = Manual::asked(std::env::args_os()) {
         return manual.map_or_else(|text| answer(&text), |manual| print(&manual));
     }

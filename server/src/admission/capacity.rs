@@ -9,6 +9,9 @@ const OTHER_DESCRIPTORS: u64 = 16;
 /// Descriptors of one listener: its socket, its poller's three, its reserve.
 const LISTENER_DESCRIPTORS: u64 = 5;
 
+/// The stack of a connection's thread. Only what is touched takes memory.
+pub(crate) const STACK_BYTES: usize = 256 * 1_024;
+
 /// What one connection takes of the address space and of the data: the stack of its thread
 /// and of its signals, their guard pages, buffers.
 #[cfg(target_os = "linux")]
@@ -17,6 +20,11 @@ const CONNECTION_BYTES: u64 = 384 * 1_024;
 /// What is left of them for everything else: the heap's arenas, histories, what waits.
 #[cfg(target_os = "linux")]
 const RESERVE_BYTES: u64 = 32 << 20;
+
+/// How much of the stacks of threads that have ended glibc keeps for the next ones
+/// (`glibc.pthread.stack_cache_size`).
+#[cfg(target_os = "linux")]
+const KEPT_STACK_BYTES: u64 = if cfg!(target_env = "gnu") { 40 << 20 } else { 0 };
 
 /// What macOS allows a process that has no hard limit of open files.
 const OPEN_MAX: u64 = 10_240;
@@ -159,15 +167,35 @@ fn memory_limits() -> Vec<(u64, Limit)> {
 
 /// Whether a limit of memory leaves too little for one connection more: a thread that finds
 /// none for its stacks aborts the process. How the heap grows is not known at the start.
+///
+/// `vacated` connections fewer are open than once were at the same time: what is kept of
+/// their stacks is counted as used, and waits for the next ones.
 #[cfg(target_os = "linux")]
-pub(crate) fn is_memory_short() -> bool {
-    free_memory().any(|(free, _)| free < RESERVE_BYTES / 2)
+pub(crate) fn is_memory_short(vacated: usize) -> bool {
+    let kept = KEPT_STACK_BYTES.min(vacated as u64 * STACK_BYTES as u64);
+    free_memory().any(|(free, _)| free + kept < RESERVE_BYTES / 2)
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn is_memory_short() -> bool {
+pub(crate) fn is_memory_short(_vacated: usize) -> bool {
     false
 }
+
+/// Has all threads share one arena of the heap where the address space is limited: glibc
+/// reserves 64 MiB of it for each arena, up to eight for each processor, and never gives
+/// them back. To be called before there are other threads.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[allow(unsafe_code)]
+pub fn save_address_space() {
+    if getrlimit(Resource::As).current.is_some() {
+        // SAFETY: it sets a number in the allocator, for arenas that are made later.
+        unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
+    }
+}
+
+/// Only glibc's heap takes more addresses than it needs.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub fn save_address_space() {}
 
 /// What is free of each kind of memory that is limited.
 #[cfg(target_os = "linux")]

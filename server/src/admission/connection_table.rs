@@ -48,6 +48,8 @@ pub(crate) struct ConnectionLimits {
 struct Table {
     last_number: u64,
     count: usize,
+    /// The most that there were at once.
+    peak: usize,
     doors: BTreeMap<Door, DoorCounts>,
     open: HashMap<u64, Open>,
     addresses: HashMap<IpAddr, PerAddress>,
@@ -140,6 +142,7 @@ impl Connections {
             return Err(Goodbye::ServerFull);
         }
         table.count += 1;
+        table.peak = table.peak.max(table.count);
         table.last_number += 1;
         table.doors.entry(door).or_default().open += 1;
         Ok(Admission {
@@ -156,6 +159,12 @@ impl Connections {
     /// How many connections have come in, by door.
     pub(crate) fn doors(&self) -> BTreeMap<Door, DoorCounts> {
         self.table.lock().doors.clone()
+    }
+
+    /// How many connections fewer there are than there once were at the same time.
+    pub(crate) fn vacated(&self) -> usize {
+        let table = self.table.lock();
+        table.peak - table.count
     }
 
     /// What has passed through all connections since the start, but those that asked

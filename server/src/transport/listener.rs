@@ -18,7 +18,7 @@ use rustix::{io::Errno, net::SendFlags};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::{
-    admission::capacity::is_memory_short,
+    admission::capacity::{STACK_BYTES, is_memory_short},
     admission::connection_table::{Admission, Stage},
     close_reason::CloseReason,
     config::{Config, Listen},
@@ -35,9 +35,6 @@ use crate::{
 
 /// How many connections the kernel completes before they are accepted.
 const BACKLOG: i32 = 1_024;
-
-/// The stack of a connection's thread. Only what is touched takes memory.
-const STACK_BYTES: usize = 256 * 1_024;
 
 /// How many times the input of a refused peer is read, 512 bytes each.
 const DISCARDED_READS: usize = 128;
@@ -233,9 +230,11 @@ impl Acceptor<'_> {
             true => self.shared.connections.admit_proxied(self.door, address),
             false => self.shared.connections.admit(self.door, address),
         };
-        let admitted = admitted.and_then(|admission| match is_memory_short() {
-            true => Err(Goodbye::ServerFull),
-            false => Ok(admission),
+        let admitted = admitted.and_then(|admission| {
+            match is_memory_short(self.shared.connections.vacated()) {
+                true => Err(Goodbye::ServerFull),
+                false => Ok(admission),
+            }
         });
         let admission = match admitted {
             Ok(admission) => admission,

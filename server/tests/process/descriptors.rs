@@ -170,6 +170,40 @@ fn without_descriptors_nobody_waits_long_for_a_word() {
     assert!(took < PATIENCE, "the refusals took {took:?}");
 }
 
+/// How much of its address space or of its data (proc_pid_statm(5)) a process uses.
+#[track_caller]
+fn used_bytes(pid: Pid, resource: Resource) -> u64 {
+    let statm = fs::read_to_string(format!("/proc/{}/statm", pid.as_raw_pid())).expect("it runs");
+    let field = if resource == Resource::As { 0 } else { 5 };
+    let pages: u64 = statm.split_whitespace().nth(field).expect("it is there").parse().expect("it");
+    pages * rustix::param::page_size() as u64
+}
+
+#[test]
+fn who_leaves_makes_place_where_memory_was_short() {
+    for resource in [Resource::As, Resource::Data] {
+        // Without this, the heap's arenas take addresses at random moments.
+        let server = ServerProcess::start_as(&mut command_after("ulimit -v 1048576"));
+        let taken = connect(server.address, 100);
+        assert_eq!(taken.len(), 100);
+        // Behind its back, as if the heap had grown by the rest.
+        let limit = Some(used_bytes(server.pid(), resource) + (8 << 20));
+        let limit = Rlimit { current: limit, maximum: limit };
+        prlimit(Some(server.pid()), resource, limit).expect("a limit may be lowered");
+        assert_eq!(connect(server.address, 1).len(), 0, "{resource:?}");
+        drop(taken);
+        expect_place(server.address);
+    }
+}
+
+#[test]
+fn as_many_as_are_announced_come_in_where_addresses_are_limited() {
+    let mut server = ServerProcess::start_as(&mut command_after("ulimit -v 262144"));
+    let said = String::from_utf8_lossy(server.out().bytes()).into_owned();
+    let taken = connect(server.address, 700);
+    assert!(said.contains(&format!("동시 연결 {}개까지", taken.len())), "{said}");
+}
+
 #[test]
 fn four_hundred_peers_in_little_memory_are_taken_or_told() {
     for (setup, named) in
