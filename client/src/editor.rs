@@ -2,7 +2,7 @@
 //! for each time it is asked for one.
 //!
 //! What is shown meanwhile is [`screen`](crate::screen)'s, what Tab knows is
-//! [`completion`](crate::completion)'s.
+//! [`completion`]'s.
 
 use std::{
     borrow::Cow,
