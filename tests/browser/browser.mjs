@@ -1,4 +1,5 @@
 // A real browser, and people in it: what the tests and the screenshots share.
+import { join } from "node:path";
 import { chromium } from "playwright-core";
 
 /** How long anything may take. */
@@ -59,6 +60,12 @@ export async function say(page, text) {
 /** Waits until a row of the conversation holds the text. */
 export async function sees(page, text) {
   await page.locator("#rows .row", { hasText: text }).first().waitFor();
+}
+
+/** Takes a picture, if PICTURES names a folder for them: to be looked at by people. */
+export async function shoot(page, name) {
+  const folder = process.env.PICTURES;
+  if (folder) await page.screenshot({ path: join(folder, `${name}.png`) });
 }
 
 /** What was said, as it stands on the page: texts in their order. */

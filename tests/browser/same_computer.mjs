@@ -1,12 +1,10 @@
 // Who comes back to a name, in the same browser and elsewhere: a closed tab, a reload, a
-// duplicated tab, and somebody who has left: URL [FOLDER FOR PICTURES].
+// duplicated tab, and somebody who has left: URL.
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { enter, say, sees, start, texts, visit } from "./browser.mjs";
+import { enter, say, sees, shoot, start, texts, visit } from "./browser.mjs";
 
-const [url, folder] = process.argv.slice(2);
+const [url] = process.argv.slice(2);
 const browser = await start();
-const shoot = async (page, name) => folder && page.screenshot({ path: join(folder, `${name}.png`) });
 const isIn = (page) => page.waitForSelector("#chat:not([hidden])");
 const isOut = (page) => page.waitForSelector("#entry:not([hidden])");
 

@@ -1,11 +1,10 @@
 // Words that were written for one room are said in no other: after a restart, in a room
-// that was closed, and when nothing can carry them: URL OTHER-URL [FOLDER FOR PICTURES].
+// that was closed, and when nothing can carry them: URL OTHER-URL.
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { enter, say, sees, start, texts } from "./browser.mjs";
+import { enter, say, sees, shoot, start, texts } from "./browser.mjs";
 import { Proxy, wake } from "./proxy.mjs";
 
-const [url, otherUrl, folder] = process.argv.slice(2);
+const [url, otherUrl] = process.argv.slice(2);
 const PHONE = { viewport: { width: 390, height: 780 } };
 const proxy = new Proxy(url);
 const through = await proxy.start();
@@ -14,7 +13,6 @@ const browser = await start();
 const unsent = (page) => page.locator("#rows .row.unsent .text").allInnerTexts();
 const isShown = (page) => page.waitForSelector("#status.shown");
 const isGone = (page) => page.waitForSelector("#status:not(.shown)");
-const shoot = async (page, name) => folder && page.screenshot({ path: join(folder, `${name}.png`) });
 
 try {
   const bob = await enter(browser, url, "bob");
