@@ -27,12 +27,12 @@ use crate::{
     delivery::batch::Form,
     delivery::outbox::{Outbox, Pieces, Until},
     dialect::answer::Answer,
+    expiry::Due,
     room::mailbox::ROUND_BYTES,
     room::refusal::Refusal,
     room::{self, Ending, Going, Room, Speech},
     server::{DISMISSAL, Shared},
     session::Session,
-    timekeeper::Due,
     transport::{Line, PeerEnd, ReadOutcome, Reader},
 };
 

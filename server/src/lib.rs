@@ -64,6 +64,7 @@ mod web;
 pub mod operator;
 
 mod timekeeper;
+mod expiry;
 mod clock;
 mod metrics;
 mod close_reason;

@@ -25,12 +25,12 @@ use rustix::{
 use crate::{
     admission::bans::Ban,
     delivery::outbox::Outbox,
+    expiry::Due,
     operator::console::Console,
     room::refusal::Refusal,
     room::{Action, By, Room},
     server::Shared,
     session::Session,
-    timekeeper::Due,
 };
 
 pub mod console;

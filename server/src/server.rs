@@ -25,6 +25,7 @@ use crate::{
     delivery::outbox::{Bounds, Outbox},
     delivery::sink::{Sink, TcpSink, tls::TlsSink},
     dialect::answer::Answer,
+    expiry::Due,
     metrics::Metrics,
     operator::Operator,
     operator::console::Console,
@@ -32,7 +33,7 @@ use crate::{
     room::{Action, By, Going, Room},
     session::Session,
     session::user_manager::{AwayLimits, UserManager},
-    timekeeper::{self, Due, Timekeeper},
+    timekeeper::{self, Timekeeper},
     transport::listener::{self, Door, Listener},
     transport::{
         http::origin::PublicUrl,
@@ -68,7 +69,7 @@ pub(crate) struct Shared {
     pub(crate) rooms: Rooms,
     pub(crate) room_allowance: RoomAllowance,
     pub(crate) bans: Bans,
-    pub(crate) timekeeper: Timekeeper,
+    pub(crate) timekeeper: Arc<Timekeeper<Due>>,
     pub(crate) doors: Doors,
     pub(crate) tls: Option<Tls>,
 }
@@ -258,7 +259,7 @@ impl Server {
             metrics,
             room_allowance: RoomAllowance::new(config.rooms_per_minute),
             bans: Bans::default(),
-            timekeeper: Timekeeper::default(),
+            timekeeper: Arc::default(),
             doors,
             tls,
             config,
@@ -266,7 +267,9 @@ impl Server {
         if let Some(tls) = &shared.tls {
             shared.timekeeper.schedule(Instant::now() + tls.look_interval, Due::Certificate);
         }
-        let timekeeper_thread = match timekeeper::start(shared.clone()) {
+        let called_back = shared.clone();
+        let carry_out = move |due| called_back.carry_out(due);
+        let timekeeper_thread = match timekeeper::start(shared.timekeeper.clone(), carry_out) {
             Ok(thread) => thread,
             Err(error) => {
                 shared.drainer.stop();

@@ -7,7 +7,7 @@ use std::{
 
 use madang_protocol::{name::UserName, notice::Notice};
 
-use crate::{connection::Connection, room::Action, session::Session, timekeeper::Due};
+use crate::{connection::Connection, expiry::Due, room::Action, session::Session};
 
 impl Connection {
     pub(super) fn kick(&mut self, session: &Arc<Session>, name: &UserName, nonce: Option<&str>) {

@@ -1,0 +1,203 @@
+//! What ends or is looked at when its time has come: expired sessions, empty rooms, ended
+//! mutes, dismissed connections, cached renderings, histories that are too large, the
+//! certificate. The queue and its thread are the [`timekeeper`](crate::timekeeper)'s.
+//!
+//! What is posted from here waits for no space in a mailbox; as whoever posts, it may wait
+//! for a tired pump's round, and then pumps.
+
+use std::{
+    sync::{Arc, Weak, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    delivery::outbox::Outbox,
+    room::directory::Fate,
+    room::{Action, By, Going, Room},
+    server::Shared,
+    session::Session,
+    timekeeper::Deadline,
+    transport::tls::certificates::Look,
+};
+
+/// What is due at some time.
+pub(crate) enum Due {
+    /// A session ends if nobody has come back to it since then.
+    Session(Weak<Session>, Instant),
+    /// A room ends if it has been empty for long enough.
+    Room(Weak<Room>),
+    /// An owner's mute is over.
+    Mute(Weak<Room>, Weak<Session>),
+    /// An operator's mute is over.
+    Silence(Weak<Session>, Instant),
+    /// A connection that was dismissed has had its time to close by itself.
+    Dismissal(Weak<Outbox>),
+    /// Nobody has come into a room for a while: what was rendered for that goes.
+    Renderings(Weak<Room>),
+    /// The rooms remember more than they may.
+    Histories,
+    /// It is to be looked whether the certificate has changed.
+    Certificate,
+}
+
+/// How long what was rendered for a newcomer is kept for the next.
+const RENDERINGS_KEPT: Duration = Duration::from_secs(10);
+
+/// What a due is about: its kind, and where its room, session or outbox lies in memory,
+/// where nothing else can lie while the due is to come.
+type Object = (u8, usize, usize);
+
+impl Deadline for Due {
+    type Object = Object;
+
+    fn object(&self) -> Object {
+        match self {
+            Due::Session(session, _) => (0, session.as_ptr().addr(), 0),
+            Due::Room(room) => (1, room.as_ptr().addr(), 0),
+            Due::Mute(room, session) => (2, room.as_ptr().addr(), session.as_ptr().addr()),
+            Due::Silence(session, _) => (3, session.as_ptr().addr(), 0),
+            Due::Dismissal(outbox) => (4, outbox.as_ptr().addr(), 0),
+            Due::Certificate => (5, 0, 0),
+            Due::Renderings(room) => (6, room.as_ptr().addr(), 0),
+            Due::Histories => (7, 0, 0),
+        }
+    }
+
+    /// Whether it was overtaken by `other`, which is about the same object: somebody has
+    /// come back to the session meanwhile, and let it go again.
+    fn is_older_than(&self, other: &Due) -> bool {
+        matches!((self, other), (Due::Session(_, since), Due::Session(_, other)) if since < other)
+    }
+
+    /// Whether what it is about is gone.
+    fn is_vain(&self) -> bool {
+        match self {
+            Due::Session(session, _) | Due::Silence(session, _) => session.strong_count() == 0,
+            Due::Room(room) | Due::Renderings(room) => room.strong_count() == 0,
+            Due::Mute(room, session) => room.strong_count() == 0 || session.strong_count() == 0,
+            Due::Dismissal(outbox) => outbox.strong_count() == 0,
+            Due::Certificate | Due::Histories => false,
+        }
+    }
+}
+
+impl Shared {
+    /// Has a room looked at when it may have been empty for long enough.
+    pub(crate) fn end_when_empty(&self, room: &Arc<Room>) {
+        let at = Instant::now() + self.config.empty_room_window;
+        self.timekeeper.schedule(at, Due::Room(Arc::downgrade(room)));
+    }
+
+    /// Somebody has come into a room: what was rendered for that is kept for a while.
+    pub(crate) fn keep_renderings(&self, room: &Arc<Room>) {
+        let due = Due::Renderings(Arc::downgrade(room));
+        self.timekeeper.schedule(Instant::now() + RENDERINGS_KEPT, due);
+    }
+
+    /// Has rooms forget if all together remember more than they may.
+    pub(crate) fn check_histories(&self) {
+        if self.remembers_too_much() {
+            self.timekeeper.schedule(Instant::now(), Due::Histories);
+        }
+    }
+
+    fn remembers_too_much(&self) -> bool {
+        self.metrics.history_bytes.load(Ordering::Relaxed) > self.config.history_bytes
+    }
+
+    /// Has each room forget half, the one first in which nothing has happened for the
+    /// longest time, until all together remember no more than they may.
+    fn forget_oldest(&self) {
+        let mut rooms = self.rooms.all();
+        rooms.sort_by_key(|room| room.happened_at());
+        for room in rooms {
+            if !self.remembers_too_much() {
+                return;
+            }
+            // A room that has ended remembers nothing.
+            let _ = room.act_now(By::Time, Action::ForgetHalf);
+        }
+    }
+
+    fn end_if_empty(&self, room: &Arc<Room>) {
+        match self.rooms.end_if_empty(room, self.config.empty_room_window) {
+            Fate::Ended => self.console.room_ended(&room.name),
+            Fate::Lives | Fate::Gone => {}
+            Fate::Waits(until) => {
+                self.timekeeper.schedule(until, Due::Room(Arc::downgrade(room)));
+            }
+        }
+    }
+
+    /// Does what is due.
+    pub(crate) fn carry_out(&self, due: Due) {
+        match due {
+            Due::Session(session, since) => {
+                if let Some(session) = session.upgrade()
+                    && self.users.expire(&session, since)
+                {
+                    self.end_session(&session, session.room(), Going::Expires);
+                }
+            }
+            Due::Room(room) => {
+                if let Some(room) = room.upgrade() {
+                    self.end_if_empty(&room);
+                }
+            }
+            Due::Mute(room, session) => {
+                if let (Some(room), Some(session)) = (room.upgrade(), session.upgrade()) {
+                    let _ = room.act_now(By::Time, Action::Unmute(session));
+                }
+            }
+            Due::Silence(session, at) => {
+                if let Some(session) = session.upgrade()
+                    && session.end_silence(Some(at))
+                    && let Some(room) = session.room()
+                {
+                    let _ = room.act_now(By::Time, Action::EndSilence(session));
+                }
+            }
+            Due::Dismissal(outbox) => {
+                if let Some(outbox) = outbox.upgrade() {
+                    outbox.end_dismissed();
+                }
+            }
+            Due::Renderings(room) => {
+                if let Some(room) = room.upgrade() {
+                    let _ = room.act_now(By::Time, Action::ForgetRenderings);
+                }
+            }
+            Due::Histories => self.forget_oldest(),
+            Due::Certificate => {
+                let Some(tls) = &self.tls else { return };
+                self.timekeeper.schedule(Instant::now() + tls.look_interval, Due::Certificate);
+                match tls.certificates.look() {
+                    Look::Same => {}
+                    Look::Taken => self.console.certificate_taken(),
+                    Look::Kept(error) => self.console.certificate_kept(&error),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use madang_protocol::{event::Time, name::UserName};
+
+    use super::*;
+    use crate::timekeeper::Timekeeper;
+
+    #[test]
+    fn who_lets_a_session_go_late_does_not_undo_what_its_next_holder_has_scheduled() {
+        let name = UserName::parse("alice").expect("a name");
+        let alice = Arc::new(Session::new(1, name, None, Time::from_millis(0)));
+        let timekeeper = Timekeeper::default();
+        let (now, second) = (Instant::now(), Duration::from_secs(1));
+        let (first, next) = (now - 2 * second, now - second);
+        for since in [next, first] {
+            timekeeper.schedule(since, Due::Session(Arc::downgrade(&alice), since));
+        }
+        assert!(matches!(timekeeper.next(), Some(Due::Session(_, since)) if since == next));
+    }
+}
