@@ -22,7 +22,6 @@ use madang_protocol::{
 
 use crate::{
     admission::bucket_pool::PooledBucket,
-    admission::connection_table::Admission,
     close_reason::CloseReason,
     delivery::batch::Form,
     delivery::outbox::{Outbox, Pieces, Until},
@@ -31,8 +30,8 @@ use crate::{
     room::mailbox::ROUND_BYTES,
     room::refusal::Refusal,
     room::{self, Ending, Going, Room, Speech},
-    server::{DISMISSAL, Shared},
     session::Session,
+    shared::{Admission, DISMISSAL, Shared},
     transport::{Line, PeerEnd, ReadOutcome, Reader},
 };
 

@@ -14,8 +14,8 @@ use crate::{
     delivery::outbox::Outbox,
     room::directory::Fate,
     room::{Action, By, Going, Room},
-    server::Shared,
     session::Session,
+    shared::Shared,
     timekeeper::Deadline,
     transport::tls::certificates::Look,
 };

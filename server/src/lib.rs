@@ -63,6 +63,8 @@ pub mod delivery;
 mod web;
 pub mod operator;
 
+mod shared;
+mod door;
 mod timekeeper;
 mod expiry;
 mod clock;

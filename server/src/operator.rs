@@ -29,8 +29,8 @@ use crate::{
     operator::console::Console,
     room::refusal::Refusal,
     room::{Action, By, Room},
-    server::Shared,
     session::Session,
+    shared::Shared,
 };
 
 pub mod console;

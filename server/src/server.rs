@@ -2,84 +2,48 @@
 
 use std::{
     io,
-    net::{SocketAddr, TcpStream},
+    net::SocketAddr,
     sync::Arc,
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use madang_protocol::{name::UserName, notice::Goodbye, text::LineEnd};
+use madang_protocol::notice::Goodbye;
 
+use self::arrivals::Reception;
 use crate::{
-    admission::bans::Bans,
-    admission::bucket_pool::BucketPool,
-    admission::capacity::Capacity,
-    admission::connection_table::{Admission, ConnectionLimits, Connections},
-    admission::room_allowance::RoomAllowance,
+    admission::{
+        bans::Bans,
+        bucket_pool::BucketPool,
+        capacity::Capacity,
+        connection_table::{ConnectionLimits, ConnectionTable},
+        room_allowance::RoomAllowance,
+    },
     clock,
     close_reason::CloseReason,
     commands::invite::Doors,
-    config::{Config, Listen, TlsConfig},
-    delivery::batch::Form,
-    delivery::drainer::Drainer,
-    delivery::outbox::{Bounds, Outbox},
-    delivery::sink::{Sink, TcpSink, tls::TlsSink},
+    config::{Config, Listen},
+    delivery::{drainer::Drainer, outbox::Bounds},
     dialect::answer::Answer,
+    door::Door,
     expiry::Due,
     metrics::Metrics,
-    operator::Operator,
-    operator::console::Console,
+    operator::{Operator, console::Console},
     room::directory::Rooms,
-    room::{Action, By, Going, Room},
-    session::Session,
     session::user_manager::{AwayLimits, UserManager},
-    timekeeper::{self, Timekeeper},
-    transport::listener::{self, Door, Listener},
+    shared::{Shared, Tls},
+    timekeeper,
     transport::{
         http::origin::PublicUrl,
-        input::Input,
-        tls::{
-            TlsInput,
-            certificates::{Certificates, PairError},
-        },
+        listener::{self, Listener},
+        tls::certificates::PairError,
     },
 };
 
+mod arrivals;
+
 /// How long peers may take to close their side after the server's goodbye.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(300);
-
-/// How long who is dismissed may take to read the goodbye and close. When nothing more
-/// is sent to a peer and nothing more read from it, the system resets it for whatever it
-/// still sends, and a reset may overtake the goodbye.
-pub(crate) const DISMISSAL: Duration = Duration::from_millis(300);
-
-/// What every connection's thread works with.
-pub(crate) struct Shared {
-    pub(crate) config: Config,
-    /// The name of this machine.
-    pub(crate) own_name: String,
-    pub(crate) console: Console,
-    pub(crate) bounds: Arc<Bounds>,
-    pub(crate) drainer: Arc<Drainer>,
-    pub(crate) connections: Arc<Connections>,
-    /// None without a rate limit.
-    pub(crate) buckets: Option<Arc<BucketPool>>,
-    pub(crate) metrics: Arc<Metrics>,
-    pub(crate) users: UserManager,
-    pub(crate) rooms: Rooms,
-    pub(crate) room_allowance: RoomAllowance,
-    pub(crate) bans: Bans,
-    pub(crate) timekeeper: Arc<Timekeeper<Due>>,
-    pub(crate) doors: Doors,
-    pub(crate) tls: Option<Tls>,
-}
-
-/// What every connection over TLS works with.
-pub(crate) struct Tls {
-    pub(crate) certificates: Arc<Certificates>,
-    config: Arc<rustls::ServerConfig>,
-    pub(crate) look_interval: Duration,
-}
 
 /// A running server. It runs until it is [stopped](Server::stop).
 pub struct Server {
@@ -109,91 +73,6 @@ pub enum StartError {
     /// The system has no threads, descriptors or memory left.
     #[error("failed to start the server's threads: {0}")]
     Threads(#[source] io::Error),
-}
-
-impl Shared {
-    /// Both sides of a new connection that came in at `door`; the outbox is
-    /// registered, so that it is reached when the server stops. It carries lines for people until it is told
-    /// otherwise.
-    pub(crate) fn open(
-        &self,
-        door: Door,
-        admission: &Admission,
-        stream: Arc<TcpStream>,
-    ) -> (Input, Arc<Outbox>) {
-        let tls = self.tls.as_ref().filter(|_| self.encrypts(door));
-        let sink: Box<dyn Sink> = match tls {
-            Some(tls) => Box::new(TlsSink::new(stream.clone(), tls.config.clone())),
-            None => Box::new(TcpSink::new(stream.clone())),
-        };
-        let outbox = Outbox::new(
-            admission.number,
-            Form::Text(self.config.lang, LineEnd::Lf),
-            sink,
-            self.bounds.clone(),
-            self.drainer.clone(),
-            admission.traffic.clone(),
-        );
-        admission.register(outbox.clone());
-        let input = match tls {
-            Some(_) => Input::tls(TlsInput::new(stream, outbox.clone()), admission.traffic.clone()),
-            None => Input::plain(stream, admission.traffic.clone()),
-        };
-        (input, outbox)
-    }
-
-    /// Whether what comes in at `door` is encrypted.
-    pub(crate) fn encrypts(&self, door: Door) -> bool {
-        match door {
-            Door::Lines | Door::Metrics => false,
-            Door::TlsLines => true,
-            Door::Web => self.tls.is_some(),
-        }
-    }
-
-    /// Ends a connection for somebody else than its thread: it is told why, and has a
-    /// moment to close by itself.
-    pub(crate) fn dismiss(&self, outbox: &Arc<Outbox>, goodbye: Goodbye) {
-        outbox.dismiss(CloseReason::Told(goodbye), &Answer::goodbye(outbox.form(), goodbye));
-        let due = Due::Dismissal(Arc::downgrade(outbox));
-        self.timekeeper.schedule(Instant::now() + DISMISSAL, due);
-    }
-
-    /// Ends the session of this token, which bears `name` or one like it, if it has no
-    /// connection; whether it did. It leaves like any other whose time is over.
-    pub(crate) fn end_away(&self, token: &str, name: &UserName) -> bool {
-        let Some(session) = self.users.expire_away(token, name) else { return false };
-        self.end_session(&session, session.room(), Going::Expires);
-        true
-    }
-
-    /// Ends a session to which nobody comes back: it leaves `room`, its rooms get
-    /// other owners, its name is free. Returns whether a room has taken the leaving,
-    /// and with it the end of its connection.
-    pub(crate) fn end_session(
-        &self,
-        session: &Session,
-        room: Option<Arc<Room>>,
-        going: Going,
-    ) -> bool {
-        let taken = room.as_ref().is_some_and(|room| room.leave(session.number, going).is_ok());
-        for room in room.into_iter().chain(session.take_owned()) {
-            // A room that has ended needs no owner.
-            let _ = room.act_now(By::Time, Action::OwnerGone(session.number));
-            self.end_when_empty(&room);
-        }
-        let name = session.name();
-        self.console.left(&name, self.users.end(session));
-        taken
-    }
-}
-
-impl Tls {
-    fn load(config: &TlsConfig) -> Result<Tls, PairError> {
-        let certificates = Certificates::load(config.pair.clone())?;
-        let look_interval = config.look_interval;
-        Ok(Tls { config: certificates.server_config(), certificates, look_interval })
-    }
 }
 
 impl Server {
@@ -252,7 +131,7 @@ impl Server {
             console,
             bounds: Arc::new(bounds),
             drainer,
-            connections: Connections::new(limits),
+            connections: ConnectionTable::new(limits),
             buckets: config.rate_limit.map(|limit| BucketPool::new(limit, Instant::now())),
             users: UserManager::new(away),
             rooms: Rooms::new(config.max_rooms, metrics.clone()),
@@ -278,8 +157,9 @@ impl Server {
         };
         let mut server =
             Server { shared, listeners: Vec::new(), drainer_thread, timekeeper_thread, capacity };
+        let arrivals = Arc::new(Reception { shared: server.shared.clone() });
         for (door, socket) in sockets {
-            match Listener::start(socket, door, server.shared.clone()) {
+            match Listener::start(socket, door, arrivals.clone()) {
                 Ok(listener) => server.listeners.push(listener),
                 Err(error) => {
                     server.stop();

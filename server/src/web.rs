@@ -11,15 +11,14 @@ use std::{
 use madang_protocol::{notice::Goodbye, text::Lang};
 
 use crate::{
-    admission::connection_table::Admission,
     close_reason::CloseReason,
     connection::Connection,
     delivery::batch::Form,
     delivery::carrier::Carrier,
     delivery::outbox::Outbox,
+    door::Door,
     metrics::report,
-    server::Shared,
-    transport::listener::Door,
+    shared::{Admission, Shared},
     transport::{
         Reader, Received,
         http::{self, HEAD_BYTES, Head, Method, Refusal, Status, origin, proxy},

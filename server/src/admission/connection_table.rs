@@ -14,19 +14,18 @@ use madang_protocol::{
 };
 
 use crate::{
-    delivery::outbox::Outbox,
+    door::Door,
     metrics::{Traffic, TrafficSum},
     sync::{Condvar, Mutex},
-    transport::listener::Door,
 };
 
 /// The most connections that ask for the server's numbers at once.
 pub(crate) const METRICS_CONNECTIONS: usize = 8;
 
-/// The table of open connections.
-pub(crate) struct Connections {
+/// The table of open connections; each is reached by its `R`.
+pub(crate) struct ConnectionTable<R> {
     limits: ConnectionLimits,
-    table: Mutex<Table>,
+    table: Mutex<Table<R>>,
     /// Signalled when the last one has ended.
     empty: Condvar,
 }
@@ -44,21 +43,20 @@ pub(crate) struct ConnectionLimits {
     pub(crate) requests_per_address: usize,
 }
 
-#[derive(Default)]
-struct Table {
+struct Table<R> {
     last_number: u64,
     count: usize,
     /// The most that there were at once.
     peak: usize,
     doors: BTreeMap<Door, DoorCounts>,
-    open: HashMap<u64, Open>,
+    open: HashMap<u64, Open<R>>,
     addresses: HashMap<IpAddr, PerAddress>,
     /// What passed through connections that are no more.
     past_traffic: TrafficSum,
 }
 
-struct Open {
-    outbox: Arc<Outbox>,
+struct Open<R> {
+    outbox: Arc<R>,
     door: Door,
     address: IpAddr,
     traffic: Arc<Traffic>,
@@ -91,9 +89,19 @@ pub(crate) enum Stage {
     LoggedIn,
 }
 
+impl Stage {
+    /// How far a connection has come that was just accepted at `door`.
+    fn first(door: Door) -> Stage {
+        match door {
+            Door::Lines | Door::TlsLines => Stage::Login,
+            Door::Web | Door::Metrics => Stage::Request,
+        }
+    }
+}
+
 /// An admitted connection. Dropped, it makes place for another.
-pub(crate) struct Admission {
-    connections: Arc<Connections>,
+pub(crate) struct Admission<R> {
+    connections: Arc<ConnectionTable<R>>,
     /// The connection's number; no two of a server are the same.
     pub(crate) number: u64,
     /// What passes through it.
@@ -105,10 +113,10 @@ pub(crate) struct Admission {
     stage: Stage,
 }
 
-impl Connections {
-    pub(crate) fn new(limits: ConnectionLimits) -> Arc<Connections> {
-        let (table, empty) = (Mutex::new(Table::default()), Condvar::new());
-        Arc::new(Connections { limits, table, empty })
+impl<R> ConnectionTable<R> {
+    pub(crate) fn new(limits: ConnectionLimits) -> Arc<ConnectionTable<R>> {
+        let (table, empty) = (Mutex::new(Table::new()), Condvar::new());
+        Arc::new(ConnectionTable { limits, table, empty })
     }
 
     /// Admits a connection from `address` at `door`.
@@ -120,7 +128,7 @@ impl Connections {
         self: &Arc<Self>,
         door: Door,
         address: IpAddr,
-    ) -> Result<Admission, Goodbye> {
+    ) -> Result<Admission<R>, Goodbye> {
         let mut admission = self.admit_proxied(door, address)?;
         admission.count_under(address)?;
         Ok(admission)
@@ -136,7 +144,7 @@ impl Connections {
         self: &Arc<Self>,
         door: Door,
         address: IpAddr,
-    ) -> Result<Admission, Goodbye> {
+    ) -> Result<Admission<R>, Goodbye> {
         let mut table = self.table.lock();
         if table.is_full(door, self.limits.total) {
             return Err(Goodbye::ServerFull);
@@ -152,7 +160,7 @@ impl Connections {
             door,
             address: address.to_canonical(),
             counted: None,
-            stage: door.first_stage(),
+            stage: Stage::first(door),
         })
     }
 
@@ -179,7 +187,7 @@ impl Connections {
     }
 
     /// Every outbox that is registered now.
-    pub(crate) fn outboxes(&self) -> Vec<Arc<Outbox>> {
+    pub(crate) fn outboxes(&self) -> Vec<Arc<R>> {
         self.table.lock().open.values().map(|open| open.outbox.clone()).collect()
     }
 
@@ -189,12 +197,12 @@ impl Connections {
     }
 
     /// The outbox of a connection, once it is registered.
-    pub(crate) fn outbox_of(&self, connection: u64) -> Option<Arc<Outbox>> {
+    pub(crate) fn outbox_of(&self, connection: u64) -> Option<Arc<R>> {
         self.table.lock().open.get(&connection).map(|open| open.outbox.clone())
     }
 
     /// The outboxes of all connections from a network, logged in or not.
-    pub(crate) fn outboxes_from(&self, network: &AddressRange) -> Vec<Arc<Outbox>> {
+    pub(crate) fn outboxes_from(&self, network: &AddressRange) -> Vec<Arc<R>> {
         let table = self.table.lock();
         let open = table.open.values().filter(|open| network.contains(open.address));
         open.map(|open| open.outbox.clone()).collect()
@@ -212,7 +220,19 @@ impl Connections {
     }
 }
 
-impl Table {
+impl<R> Table<R> {
+    fn new() -> Table<R> {
+        Table {
+            last_number: 0,
+            count: 0,
+            peak: 0,
+            doors: BTreeMap::new(),
+            open: HashMap::new(),
+            addresses: HashMap::new(),
+            past_traffic: TrafficSum::default(),
+        }
+    }
+
     /// Whether nobody more may come in at `door`. The numbers can be asked for when
     /// there is no place in the chat, and asking takes none there.
     fn is_full(&self, door: Door, total: usize) -> bool {
@@ -224,7 +244,7 @@ impl Table {
     }
 }
 
-impl Admission {
+impl<R> Admission<R> {
     /// The connection is one of `address`; counts it there, if it was not counted
     /// before.
     ///
@@ -268,7 +288,7 @@ impl Admission {
     }
 
     /// Lets the connection be reached when the server stops.
-    pub(crate) fn register(&self, outbox: Arc<Outbox>) {
+    pub(crate) fn register(&self, outbox: Arc<R>) {
         let (door, address, traffic) = (self.door, self.address, self.traffic.clone());
         let open = Open { outbox, door, address, traffic };
         let mut table = self.connections.table.lock();
@@ -327,7 +347,7 @@ impl PerAddress {
     }
 }
 
-impl Drop for Admission {
+impl<R> Drop for Admission<R> {
     fn drop(&mut self) {
         let mut table = self.connections.table.lock();
         table.open.remove(&self.number);
@@ -375,8 +395,8 @@ pub(crate) fn owner_of(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn connections(total: usize) -> Arc<Connections> {
-        Connections::new(ConnectionLimits {
+    fn connections(total: usize) -> Arc<ConnectionTable<()>> {
+        ConnectionTable::new(ConnectionLimits {
             total,
             per_address: Some(4),
             logins_per_address: 2,
@@ -385,12 +405,12 @@ mod tests {
     }
 
     #[track_caller]
-    fn refused(connections: &Arc<Connections>, address: &str) -> Option<Goodbye> {
+    fn refused(connections: &Arc<ConnectionTable<()>>, address: &str) -> Option<Goodbye> {
         let address = address.parse().expect("an address");
         connections.admit(Door::Lines, address).err()
     }
 
-    fn admitted(connections: &Arc<Connections>, address: &str) -> Admission {
+    fn admitted(connections: &Arc<ConnectionTable<()>>, address: &str) -> Admission<()> {
         let address = address.parse().expect("an address");
         connections.admit(Door::Lines, address).unwrap_or_else(|refusal| panic!("{refusal:?}"))
     }
@@ -442,7 +462,7 @@ mod tests {
     fn who_comes_through_a_proxy_is_counted_once_known() {
         let connections = connections(100);
         let proxy = "10.0.0.1".parse().expect("an address");
-        let mut unknown: Vec<Admission> = (0..4)
+        let mut unknown: Vec<Admission<()>> = (0..4)
             .map(|_| connections.admit_proxied(Door::Web, proxy).unwrap_or_else(|_| panic!("full")))
             .collect();
         let address = "203.0.113.9".parse().expect("an address");
@@ -461,7 +481,7 @@ mod tests {
         let connections = connections(100);
         let address = "203.0.113.9".parse().expect("an address");
         let request = || connections.admit(Door::Web, address);
-        let mut open: Vec<Admission> =
+        let mut open: Vec<Admission<()>> =
             (0..3).map(|_| request().unwrap_or_else(|_| panic!("full"))).collect();
         assert_eq!(request().err(), Some(Goodbye::AddressFull));
         assert_eq!(refused(&connections, "203.0.113.9"), None);

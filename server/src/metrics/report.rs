@@ -4,7 +4,7 @@ use std::{sync::atomic::Ordering, time::SystemTime};
 
 pub(crate) use super::exposition::CONTENT_TYPE;
 use super::exposition::{Exposition, Kind};
-use crate::{server::Shared, transport::listener::Door};
+use crate::{door::Door, shared::Shared};
 
 const NANOSECONDS: f64 = 1e9;
 

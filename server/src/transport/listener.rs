@@ -1,4 +1,5 @@
-//! One listening socket and the thread that accepts from it.
+//! One listening socket and the thread that accepts from it. What becomes of a peer is
+//! decided by the [`Arrivals`].
 
 use std::{
     fs::File,
@@ -12,70 +13,26 @@ use std::{
     time::Duration,
 };
 
-use madang_protocol::notice::{Goodbye, Notice};
 use polling::{Event, Events, PollMode, Poller};
-use rustix::{io::Errno, net::SendFlags};
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
-use crate::{
-    admission::capacity::{STACK_BYTES, is_memory_short},
-    admission::connection_table::{Admission, Stage},
-    close_reason::CloseReason,
-    config::{Config, Listen},
-    connection::Connection,
-    server::Shared,
-    transport::{
-        Reader,
-        http::{self, Method},
-        tcp::LineReader,
-        tls,
-    },
-    web::{self, WebConnection},
-};
+use crate::{config::Listen, door::Door};
 
 /// How many connections the kernel completes before they are accepted.
 const BACKLOG: i32 = 1_024;
-
-/// How many times the input of a refused peer is read, 512 bytes each.
-const DISCARDED_READS: usize = 128;
 
 /// The pause after an error, doubled with every further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// What comes in at a listener.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Door {
-    /// Lines over TCP.
-    Lines,
-    /// Lines over TLS.
-    TlsLines,
-    /// HTTP and WebSocket.
-    Web,
-    /// HTTP, for the server's numbers alone.
-    Metrics,
-}
+/// What becomes of the peers that a listener accepts. Neither call blocks.
+pub(crate) trait Arrivals: Send + Sync {
+    /// Takes an accepted socket: gives it a thread, or tells its peer why not.
+    fn take(&self, door: Door, stream: TcpStream, address: IpAddr);
 
-impl Door {
-    pub(crate) const ALL: [Door; 4] = [Door::Lines, Door::TlsLines, Door::Web, Door::Metrics];
-
-    /// How far a connection has come that was just accepted.
-    pub(crate) fn first_stage(self) -> Stage {
-        match self {
-            Door::Lines | Door::TlsLines => Stage::Login,
-            Door::Web | Door::Metrics => Stage::Request,
-        }
-    }
-
-    /// Its name in the server's numbers.
-    pub(crate) fn label(self) -> &'static str {
-        match self {
-            Door::Lines => "lines",
-            Door::TlsLines => "tls",
-            Door::Web => "web",
-            Door::Metrics => "metrics",
-        }
-    }
+    /// Tells a peer that the process has no descriptor left for it.
+    fn refuse_for_want_of_descriptors(&self, door: Door, stream: &TcpStream, address: IpAddr);
 }
 
 /// A listener at work.
@@ -134,7 +91,7 @@ impl Listener {
     pub(crate) fn start(
         socket: TcpListener,
         door: Door,
-        shared: Arc<Shared>,
+        arrivals: Arc<dyn Arrivals>,
     ) -> io::Result<Listener> {
         let address = socket.local_addr()?;
         let poller = Arc::new(Poller::new()?);
@@ -144,7 +101,7 @@ impl Listener {
         let thread = std::thread::Builder::new().name("accept".into()).spawn({
             let (poller, stopping) = (poller.clone(), stopping.clone());
             move || {
-                Acceptor { socket: &socket, door, shared, reserve: reserve() }
+                Acceptor { socket: &socket, door, arrivals, reserve: reserve() }
                     .run(&poller, &stopping);
                 if let Err(error) = poller.delete(&socket) {
                     tracing::error!(%error, "failed to forget a listener");
@@ -175,7 +132,7 @@ impl Listener {
 struct Acceptor<'a> {
     socket: &'a TcpListener,
     door: Door,
-    shared: Arc<Shared>,
+    arrivals: Arc<dyn Arrivals>,
     /// A descriptor to spend on telling a peer that there is none for it.
     reserve: Option<File>,
 }
@@ -218,63 +175,10 @@ impl Acceptor<'_> {
         }
     }
 
-    /// Gives an accepted socket a thread, or says why not.
+    /// Passes an accepted socket on, with a reserve for one that can't be accepted.
     fn take(&mut self, stream: TcpStream, address: IpAddr) {
         self.reserve = self.reserve.take().or_else(reserve);
-        let stream = Arc::new(stream);
-        let is_proxy = self.door == Door::Web && self.shared.config.trusts(address);
-        if !is_proxy && self.shared.bans.bans_address(address) {
-            return self.refuse(&stream, address, Goodbye::Banned);
-        }
-        let admitted = match is_proxy {
-            true => self.shared.connections.admit_proxied(self.door, address),
-            false => self.shared.connections.admit(self.door, address),
-        };
-        let admitted = admitted.and_then(|admission| {
-            match is_memory_short(self.shared.connections.vacated()) {
-                true => Err(Goodbye::ServerFull),
-                false => Ok(admission),
-            }
-        });
-        let admission = match admitted {
-            Ok(admission) => admission,
-            Err(goodbye) => return self.refuse(&stream, address, goodbye),
-        };
-        if let Err(error) = set_options(&stream, &self.shared.config) {
-            // The peer may be gone already; its thread will find out.
-            tracing::debug!(%error, "failed to set a socket's options");
-        }
-        let name = format!("conn-{}", admission.number);
-        let run = connection(self.door, self.shared.clone(), admission, stream.clone(), address);
-        let builder = std::thread::Builder::new().name(name).stack_size(STACK_BYTES);
-        if let Err(error) = builder.spawn(run) {
-            tracing::warn!(%error, "failed to start a connection's thread");
-            self.refuse(&stream, address, Goodbye::ServerFull);
-        }
-    }
-
-    /// Tells a peer why it can't come in. What it has sent is read away, so that
-    /// closing does not reset the connection before the peer has read that.
-    fn refuse(&self, stream: &TcpStream, address: IpAddr, goodbye: Goodbye) {
-        let words = match self.door {
-            door if self.shared.encrypts(door) => tls::REFUSAL.into(),
-            Door::Lines | Door::TlsLines => {
-                (Notice::Goodbye(goodbye).text(self.shared.config.lang) + "\n").into()
-            }
-            Door::Web | Door::Metrics => http::refusal(&web::refusal_of(goodbye), Method::Get),
-        };
-        let _ = rustix::net::send(stream, &words, SendFlags::DONTWAIT);
-        let _ = stream.shutdown(std::net::Shutdown::Write);
-        let mut discarded = [0u8; 512];
-        let flags = rustix::net::RecvFlags::DONTWAIT;
-        for _ in 0..DISCARDED_READS {
-            let read = rustix::net::recv(stream, &mut discarded, flags);
-            if !read.is_ok_and(|(count, _)| count > 0) {
-                break;
-            }
-        }
-        self.shared.metrics.refused.count(goodbye.code());
-        self.shared.console.refused(address, CloseReason::Told(goodbye));
+        self.arrivals.take(self.door, stream, address);
     }
 
     /// Spends the reserve on refusing one peer; false if there is none to refuse.
@@ -282,37 +186,13 @@ impl Acceptor<'_> {
         self.reserve = None;
         let refused = match self.socket.accept() {
             Ok((stream, address)) => {
-                self.refuse(&stream, address.ip(), Goodbye::ServerFull);
+                self.arrivals.refuse_for_want_of_descriptors(self.door, &stream, address.ip());
                 true
             }
             Err(_) => false,
         };
         self.reserve = reserve();
         refused
-    }
-}
-
-/// What the thread of a connection that came in at `door` is to do.
-fn connection(
-    door: Door,
-    shared: Arc<Shared>,
-    admission: Admission,
-    stream: Arc<TcpStream>,
-    address: IpAddr,
-) -> Box<dyn FnOnce() + Send> {
-    match door {
-        Door::Lines | Door::TlsLines => {
-            let (input, outbox) = shared.open(door, &admission, stream);
-            let reader = Reader::Lines(Box::new(LineReader::new(input)));
-            let connection = Connection::new(shared, admission, address, reader, outbox);
-            let connection = Box::new(connection);
-            Box::new(|| connection.run())
-        }
-        Door::Web | Door::Metrics => {
-            let (input, outbox) = shared.open(door, &admission, stream);
-            let connection = WebConnection::new(shared, door, admission, input, address, outbox);
-            Box::new(|| connection.run())
-        }
     }
 }
 
@@ -334,7 +214,13 @@ fn reserve() -> Option<File> {
     File::open("/dev/null").ok()
 }
 
-fn set_options(stream: &TcpStream, config: &Config) -> io::Result<()> {
+/// Has a dead peer found out, small sends sent at once, and no more than `unsent_bytes`
+/// taken by the system before the peer takes them.
+///
+/// # Errors
+///
+/// The system's; the peer may be gone already.
+pub(crate) fn set_options(stream: &TcpStream, unsent_bytes: u32) -> io::Result<()> {
     // Elsewhere than on Linux an accepted socket takes this over from its listener.
     stream.set_nonblocking(false)?;
     stream.set_nodelay(true)?;
@@ -347,10 +233,10 @@ fn set_options(stream: &TcpStream, config: &Config) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         socket.set_tcp_user_timeout(Some(Duration::from_secs(60)))?;
-        socket.set_tcp_notsent_lowat(config.unsent_bytes)?;
+        socket.set_tcp_notsent_lowat(unsent_bytes)?;
     }
     #[cfg(not(target_os = "linux"))]
-    socket.set_send_buffer_size(config.unsent_bytes as usize)?;
+    socket.set_send_buffer_size(unsent_bytes as usize)?;
     Ok(())
 }
 
@@ -364,7 +250,7 @@ mod tests {
         listener.set_nonblocking(false).expect("it can block");
         let _peer = TcpStream::connect(listener.local_addr().expect("it is bound"));
         let (stream, _) = listener.accept().expect("somebody has connected");
-        set_options(&stream, &Config::default()).expect("they are known");
+        set_options(&stream, 128 * 1_024).expect("they are known");
         let socket = SockRef::from(&stream);
         let minute = Duration::from_secs(60);
         assert!(socket.keepalive().is_ok_and(|on| on));

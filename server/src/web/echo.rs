@@ -13,10 +13,9 @@ use madang_protocol::notice::Goodbye;
 
 use crate::{
     admission::bucket_pool::PooledBucket,
-    admission::connection_table::Admission,
     close_reason::CloseReason,
     delivery::outbox::{Outbox, Until},
-    server::{DISMISSAL, Shared},
+    shared::{Admission, DISMISSAL, Shared},
     transport::{
         linger, pause,
         websocket::{Message, MessageReader, frame},

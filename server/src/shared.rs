@@ -1,0 +1,172 @@
+//! What every thread of a server can reach: its tables, its queues and its settings; and
+//! what takes several of them at once: opening a connection, dismissing one, ending a
+//! session.
+
+use std::{
+    net::TcpStream,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use madang_protocol::{name::UserName, notice::Goodbye, text::LineEnd};
+
+use crate::{
+    admission::{
+        bans::Bans,
+        bucket_pool::BucketPool,
+        connection_table::{self, ConnectionTable},
+        room_allowance::RoomAllowance,
+    },
+    close_reason::CloseReason,
+    commands::invite::Doors,
+    config::{Config, TlsConfig},
+    delivery::batch::Form,
+    delivery::drainer::Drainer,
+    delivery::outbox::{Bounds, Outbox},
+    delivery::sink::{Sink, TcpSink, tls::TlsSink},
+    dialect::answer::Answer,
+    door::Door,
+    expiry::Due,
+    metrics::Metrics,
+    operator::console::Console,
+    room::directory::Rooms,
+    room::{Action, By, Going, Room},
+    session::{Session, user_manager::UserManager},
+    timekeeper::Timekeeper,
+    transport::{
+        input::Input,
+        tls::{
+            TlsInput,
+            certificates::{Certificates, PairError},
+        },
+    },
+};
+
+/// How long a dismissed peer may take to read the goodbye and close. When nothing more
+/// is sent to a peer and nothing more read from it, the system resets it for whatever it
+/// still sends, and a reset may overtake the goodbye.
+pub(crate) const DISMISSAL: Duration = Duration::from_millis(300);
+
+/// The live connections and how each is reached.
+pub(crate) type Connections = ConnectionTable<Outbox>;
+
+/// A connection that was let in.
+pub(crate) type Admission = connection_table::Admission<Outbox>;
+
+/// What every connection's thread works with.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    /// The name of this machine.
+    pub(crate) own_name: String,
+    pub(crate) console: Console,
+    pub(crate) bounds: Arc<Bounds>,
+    pub(crate) drainer: Arc<Drainer>,
+    pub(crate) connections: Arc<Connections>,
+    /// None without a rate limit.
+    pub(crate) buckets: Option<Arc<BucketPool>>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) users: UserManager,
+    pub(crate) rooms: Rooms,
+    pub(crate) room_allowance: RoomAllowance,
+    pub(crate) bans: Bans,
+    pub(crate) timekeeper: Arc<Timekeeper<Due>>,
+    pub(crate) doors: Doors,
+    pub(crate) tls: Option<Tls>,
+}
+
+/// What every connection over TLS works with.
+pub(crate) struct Tls {
+    pub(crate) certificates: Arc<Certificates>,
+    config: Arc<rustls::ServerConfig>,
+    pub(crate) look_interval: Duration,
+}
+
+impl Shared {
+    /// Both sides of a new connection that came in at `door`; the outbox is registered, so
+    /// that it is reached when the server stops. It carries lines for people until it is
+    /// told otherwise.
+    pub(crate) fn open(
+        &self,
+        door: Door,
+        admission: &Admission,
+        stream: Arc<TcpStream>,
+    ) -> (Input, Arc<Outbox>) {
+        let tls = self.tls.as_ref().filter(|_| self.encrypts(door));
+        let sink: Box<dyn Sink> = match tls {
+            Some(tls) => Box::new(TlsSink::new(stream.clone(), tls.config.clone())),
+            None => Box::new(TcpSink::new(stream.clone())),
+        };
+        let outbox = Outbox::new(
+            admission.number,
+            Form::Text(self.config.lang, LineEnd::Lf),
+            sink,
+            self.bounds.clone(),
+            self.drainer.clone(),
+            admission.traffic.clone(),
+        );
+        admission.register(outbox.clone());
+        let input = match tls {
+            Some(_) => Input::tls(TlsInput::new(stream, outbox.clone()), admission.traffic.clone()),
+            None => Input::plain(stream, admission.traffic.clone()),
+        };
+        (input, outbox)
+    }
+
+    /// Whether what comes in at `door` is encrypted.
+    pub(crate) fn encrypts(&self, door: Door) -> bool {
+        match door {
+            Door::Lines | Door::Metrics => false,
+            Door::TlsLines => true,
+            Door::Web => self.tls.is_some(),
+        }
+    }
+
+    /// Ends a connection for somebody else than its thread: it is told why, and has a
+    /// moment to close by itself.
+    pub(crate) fn dismiss(&self, outbox: &Arc<Outbox>, goodbye: Goodbye) {
+        outbox.dismiss(CloseReason::Told(goodbye), &Answer::goodbye(outbox.form(), goodbye));
+        let due = Due::Dismissal(Arc::downgrade(outbox));
+        self.timekeeper.schedule(Instant::now() + DISMISSAL, due);
+    }
+
+    /// Ends the session of this token, which bears `name` or one like it, if it has no
+    /// connection; whether it did. It leaves like any other whose time is over.
+    pub(crate) fn end_away(&self, token: &str, name: &UserName) -> bool {
+        let Some(session) = self.users.expire_away(token, name) else { return false };
+        self.end_session(&session, session.room(), Going::Expires);
+        true
+    }
+
+    /// Ends a session to which nobody comes back: it leaves `room`, its rooms get
+    /// other owners, its name is free. Returns whether a room has taken the leaving,
+    /// and with it the end of its connection.
+    pub(crate) fn end_session(
+        &self,
+        session: &Session,
+        room: Option<Arc<Room>>,
+        going: Going,
+    ) -> bool {
+        let taken = room.as_ref().is_some_and(|room| room.leave(session.number, going).is_ok());
+        for room in room.into_iter().chain(session.take_owned()) {
+            // A room that has ended needs no owner.
+            let _ = room.act_now(By::Time, Action::OwnerGone(session.number));
+            self.end_when_empty(&room);
+        }
+        let name = session.name();
+        self.console.left(&name, self.users.end(session));
+        taken
+    }
+}
+
+impl Tls {
+    /// Loads the certificate and its key.
+    ///
+    /// # Errors
+    ///
+    /// If they can't be used.
+    pub(crate) fn load(config: &TlsConfig) -> Result<Tls, PairError> {
+        let certificates = Certificates::load(config.pair.clone())?;
+        let look_interval = config.look_interval;
+        Ok(Tls { config: certificates.server_config(), certificates, look_interval })
+    }
+}
