@@ -12,8 +12,7 @@ use madang_protocol::notice::Notice;
 
 use crate::sync::Mutex;
 
-mod exposition;
-pub(crate) mod report;
+pub(crate) mod exposition;
 
 /// Events in a round: what one speaker brings, up to a whole read of short lines.
 const ROUND_EVENTS: &[u64] = &[1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000];
@@ -40,15 +39,15 @@ const ROUND_NANOSECONDS: &[u64] = &[
 /// What the whole server counts, beside what passes through its connections.
 #[derive(Debug)]
 pub(crate) struct Metrics {
-    started: SystemTime,
+    pub(crate) started: SystemTime,
     /// What was not granted: connections, logins, lines, requests.
     pub(crate) refused: Reasons,
     /// Connections that have ended.
     pub(crate) ended: Reasons,
     /// What all rooms remember, in bytes, with the renderings that are kept of it.
     pub(crate) history_bytes: AtomicUsize,
-    round_events: Histogram,
-    round_nanoseconds: Histogram,
+    pub(crate) round_events: Histogram,
+    pub(crate) round_nanoseconds: Histogram,
 }
 
 /// What has passed through one connection: counted by its own thread and under its
@@ -149,7 +148,7 @@ impl Reasons {
         }
     }
 
-    fn all(&self) -> BTreeMap<&'static str, u64> {
+    pub(crate) fn all(&self) -> BTreeMap<&'static str, u64> {
         self.0.lock().clone()
     }
 }

@@ -17,7 +17,6 @@ use crate::{
     delivery::carrier::Carrier,
     delivery::outbox::Outbox,
     door::Door,
-    metrics::report,
     shared::{Admission, Shared},
     transport::{
         Reader, Received,
@@ -31,6 +30,7 @@ use crate::{
 
 pub(crate) mod assets;
 pub(crate) mod echo;
+mod metrics_page;
 
 /// What a read of a head takes at once.
 const READ_BYTES: usize = 1_024;
@@ -239,8 +239,8 @@ impl WebConnection {
         if head.method == Method::Other {
             return Err(Refusal::new(Status::MethodNotAllowed, "only GET and HEAD are supported"));
         }
-        let text = report::report(&self.shared);
-        let content_type = report::CONTENT_TYPE;
+        let text = metrics_page::report(&self.shared);
+        let content_type = metrics_page::CONTENT_TYPE;
         let answer = http::response(Status::Ok, content_type, text.as_bytes(), head.method);
         self.outbox.push_bytes(&answer);
         Ok(Next::Close)

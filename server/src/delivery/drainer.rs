@@ -21,6 +21,7 @@ use crate::{
     close_reason::CloseReason,
     delivery::outbox::{Outbox, Waker},
     sync::Mutex,
+    transport::websocket::WriteSide as _,
 };
 
 /// The poller of full sockets and the outboxes that wait for it.

@@ -33,9 +33,13 @@ use crate::{
     close_reason::CloseReason,
     delivery::batch::{Batch, Form, Rendered},
     delivery::carrier::Carrier,
-    delivery::sink::{Sent, Sink, TcpSink, tls::Decrypted},
+    delivery::sink::{Sent, Sink, TcpSink},
     metrics::Traffic,
     sync::{Condvar, Mutex, MutexGuard},
+    transport::{
+        tls::{Decrypted, TlsSession},
+        websocket::WriteSide,
+    },
 };
 
 use queue::{Body, Queue, Skipped};
@@ -228,11 +232,6 @@ impl Outbox {
     /// Changes what carries all that is put in from now on; lines at first.
     pub(crate) fn change_carrier(&self, carrier: Carrier) {
         self.state.lock().carrier = carrier;
-    }
-
-    /// The peer has sent a Close frame, which the goodbye will answer.
-    pub(crate) fn note_close_frame(&self, code: Option<u16>) {
-        self.state.lock().close_frame = Some(code);
     }
 
     /// How much goes into one send.
@@ -462,43 +461,6 @@ impl Outbox {
         self.state.lock().reason
     }
 
-    /// Takes what has come over TLS, without waiting, and decrypts as much as goes into
-    /// `space`; for the connection's own thread.
-    ///
-    /// # Errors
-    ///
-    /// The socket's or the session's; `NotConnected` if there is none any more.
-    pub(crate) fn receive(&self, space: &mut [u8]) -> io::Result<Decrypted> {
-        let mut state = self.state.lock();
-        match state.sink.as_mut().and_then(|sink| sink.tls()) {
-            Some(session) => session.receive(space),
-            None => Err(io::ErrorKind::NotConnected.into()),
-        }
-    }
-
-    /// Sends what the TLS session has to tell its peer, as far as the socket takes it;
-    /// false if it is full.
-    ///
-    /// # Errors
-    ///
-    /// The socket's.
-    pub(crate) fn flush(&self) -> io::Result<bool> {
-        match self.state.lock().sink.as_mut().and_then(|sink| sink.tls()) {
-            Some(session) => session.flush(),
-            None => Ok(true),
-        }
-    }
-
-    /// Gives up a TLS session that has not begun: what the peer is told goes out as it
-    /// is.
-    pub(crate) fn give_up_tls(&self) {
-        let mut state = self.state.lock();
-        if let Some(session) = state.sink.as_mut().and_then(|sink| sink.tls()) {
-            let stream = session.stream();
-            state.sink = Some(Box::new(TcpSink::new(stream)));
-        }
-    }
-
     /// Sends what the socket takes now; called by the drainer when it takes
     /// anything again.
     pub(crate) fn drain(self: &Arc<Self>) {
@@ -517,11 +479,6 @@ impl Outbox {
                 }
             }
         }
-    }
-
-    /// Since when the oldest entry waits; `None` if nothing does.
-    pub(crate) fn waiting_since(&self) -> Option<Instant> {
-        self.state.lock().queue.waiting_since()
     }
 
     /// Blocks while private entries alone pass the bound, and while there are any and
@@ -661,6 +618,45 @@ impl Outbox {
             sink.shut_down();
         }
         self.changed.notify_all();
+    }
+}
+
+impl TlsSession for Outbox {
+    fn receive(&self, space: &mut [u8]) -> io::Result<Decrypted> {
+        let mut state = self.state.lock();
+        match state.sink.as_mut().and_then(|sink| sink.tls()) {
+            Some(session) => session.receive(space),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    fn flush(&self) -> io::Result<bool> {
+        match self.state.lock().sink.as_mut().and_then(|sink| sink.tls()) {
+            Some(session) => session.flush(),
+            None => Ok(true),
+        }
+    }
+
+    fn give_up(&self) {
+        let mut state = self.state.lock();
+        if let Some(session) = state.sink.as_mut().and_then(|sink| sink.tls()) {
+            let stream = session.stream();
+            state.sink = Some(Box::new(TcpSink::new(stream)));
+        }
+    }
+}
+
+impl WriteSide for Outbox {
+    fn send_frame(self: Arc<Self>, frame: &[u8]) {
+        self.push_bytes(frame);
+    }
+
+    fn note_close_frame(&self, code: Option<u16>) {
+        self.state.lock().close_frame = Some(code);
+    }
+
+    fn waiting_since(&self) -> Option<Instant> {
+        self.state.lock().queue.waiting_since()
     }
 }
 

@@ -11,13 +11,13 @@ pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8"
 
 /// Families of samples, as text.
 #[derive(Debug, Default)]
-pub(super) struct Exposition {
+pub(crate) struct Exposition {
     text: String,
 }
 
 /// What a family's samples are.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// They rise until the server ends.
     Counter,
     /// They rise and fall.
@@ -26,13 +26,13 @@ pub(super) enum Kind {
 
 impl Exposition {
     /// Adds a family of one sample.
-    pub(super) fn one(&mut self, name: &str, kind: Kind, help: &str, value: impl Display) {
+    pub(crate) fn one(&mut self, name: &str, kind: Kind, help: &str, value: impl Display) {
         self.begin(name, kind.word(), help);
         self.line(format_args!("{name} {value}"));
     }
 
     /// Adds a family with a sample for each value of one label.
-    pub(super) fn by<V: Display>(
+    pub(crate) fn by<V: Display>(
         &mut self,
         name: &str,
         kind: Kind,
@@ -47,7 +47,7 @@ impl Exposition {
     }
 
     /// Adds a histogram; `units` of its values make one of the unit in its name.
-    pub(super) fn histogram(&mut self, name: &str, help: &str, values: &Histogram, units: f64) {
+    pub(crate) fn histogram(&mut self, name: &str, help: &str, values: &Histogram, units: f64) {
         self.begin(name, "histogram", help);
         let mut count = 0;
         for (bound, at_most) in values.at_most() {
@@ -60,7 +60,7 @@ impl Exposition {
     }
 
     /// The whole text.
-    pub(super) fn into_text(self) -> String {
+    pub(crate) fn into_text(self) -> String {
         self.text
     }
 

@@ -1,5 +1,5 @@
-//! The reading side of TLS: waits for the socket without a lock, and has the session
-//! in the outbox decrypt what has come.
+//! The reading side of TLS: waits for the socket without a lock, and has the session, which
+//! lies on the writing side, decrypt what has come.
 
 use std::{io, net::TcpStream, sync::Arc, time::Instant};
 
@@ -10,11 +10,7 @@ use rustix::{
 };
 
 use super::{Received, is_readable, poll};
-use crate::{
-    close_reason::{CloseReason, TlsFault},
-    delivery::outbox::Outbox,
-    delivery::sink::tls::Decrypted,
-};
+use crate::close_reason::{CloseReason, TlsFault};
 
 pub mod certificates;
 
@@ -25,10 +21,45 @@ pub(crate) const HANDSHAKE: u8 = 0x16;
 /// which is all that can be said before a handshake (RFC 8446 section 6).
 pub(crate) const REFUSAL: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 80];
 
+/// The TLS session of a connection. Its records are made on the writing side, and read
+/// here.
+pub(crate) trait TlsSession: Send + Sync {
+    /// Takes what has come, without waiting, and decrypts as much as goes into `space`.
+    ///
+    /// # Errors
+    ///
+    /// The socket's or the session's; `NotConnected` if there is none any more.
+    fn receive(&self, space: &mut [u8]) -> io::Result<Decrypted>;
+
+    /// Sends what the session has to tell its peer, as far as the socket takes it; false
+    /// if that is full.
+    ///
+    /// # Errors
+    ///
+    /// The socket's.
+    fn flush(&self) -> io::Result<bool>;
+
+    /// Gives up a session that has not begun: what the peer is told goes out as it is.
+    fn give_up(&self);
+}
+
+/// What has come, decrypted, and how the session stands.
+#[derive(Debug)]
+pub(crate) struct Decrypted {
+    /// What there is for the reader.
+    pub(crate) received: Received,
+    /// More was decrypted than the reader had space for.
+    pub(crate) holds_more: bool,
+    /// The handshake is not done.
+    pub(crate) is_handshaking: bool,
+    /// The session has something to tell its peer that the socket did not take.
+    pub(crate) is_full: bool,
+}
+
 /// What comes over TLS.
 pub(crate) struct TlsInput {
     stream: Arc<TcpStream>,
-    outbox: Arc<Outbox>,
+    session: Arc<dyn TlsSession>,
     /// Something was decrypted and not read.
     holds_more: bool,
     /// The session has something to tell its peer that the socket did not take. What
@@ -42,9 +73,9 @@ impl TlsInput {
     /// Why a connection ends whose peer does not begin with a handshake.
     pub(super) const NO_TLS: CloseReason = CloseReason::Told(Goodbye::NoTls);
 
-    /// Reads what the TLS session in `outbox` decrypts of what comes at `stream`.
-    pub(crate) fn new(stream: Arc<TcpStream>, outbox: Arc<Outbox>) -> TlsInput {
-        TlsInput { stream, outbox, holds_more: false, is_full: false, is_ready: false }
+    /// Reads what `session` decrypts of what comes at `stream`.
+    pub(crate) fn new(stream: Arc<TcpStream>, session: Arc<dyn TlsSession>) -> TlsInput {
+        TlsInput { stream, session, holds_more: false, is_full: false, is_ready: false }
     }
 
     /// Does the handshake.
@@ -76,7 +107,7 @@ impl TlsInput {
 
     /// Gives up the session of a peer that speaks no TLS.
     pub(super) fn give_up(&self) -> Arc<TcpStream> {
-        self.outbox.give_up_tls();
+        self.session.give_up();
         self.stream.clone()
     }
 
@@ -93,7 +124,7 @@ impl TlsInput {
             }
             let events = fds[0].revents();
             if events.contains(PollFlags::OUT) {
-                self.is_full = !self.outbox.flush()?;
+                self.is_full = !self.session.flush()?;
             }
             self.is_ready = events.intersects(!PollFlags::OUT);
         }
@@ -111,7 +142,7 @@ impl TlsInput {
 
     fn receive(&mut self, space: &mut [u8]) -> io::Result<Decrypted> {
         self.is_ready = false;
-        let decrypted = self.outbox.receive(space)?;
+        let decrypted = self.session.receive(space)?;
         (self.holds_more, self.is_full) = (decrypted.holds_more, decrypted.is_full);
         Ok(decrypted)
     }

@@ -19,15 +19,27 @@ pub(crate) mod handshake;
 
 use self::decoder::{Decoder, Incoming};
 use super::{Line, PeerEnd, ReadOutcome, Received, input::Input};
-use crate::{config::WebSocketLimits, delivery::outbox::Outbox};
+use crate::config::WebSocketLimits;
 
 /// How often it is looked whether a ping has left that could not be sent at once.
 const LEAVING_PAUSE: Duration = Duration::from_secs(1);
 
-/// Reads one connection, and puts what must be answered into its outbox.
+/// The side of a connection that writes, as far as its reader has to do with it.
+pub(crate) trait WriteSide: Send + Sync {
+    /// Sends a control frame, behind what waits to be sent. Does not block.
+    fn send_frame(self: Arc<Self>, frame: &[u8]);
+
+    /// The peer has sent a Close frame, which the goodbye will answer.
+    fn note_close_frame(&self, code: Option<u16>);
+
+    /// Since when something waits to be sent; `None` if nothing does.
+    fn waiting_since(&self) -> Option<Instant>;
+}
+
+/// Reads one connection, and has control frames answered.
 pub(crate) struct MessageReader {
     input: Input,
-    outbox: Arc<Outbox>,
+    writes: Arc<dyn WriteSide>,
     decoder: Decoder,
     limits: WebSocketLimits,
     /// Since when something is there that has not ended.
@@ -64,13 +76,13 @@ impl MessageReader {
     /// A reader of `input`, whose peer has sent `first` already.
     pub(crate) fn new(
         input: Input,
-        outbox: Arc<Outbox>,
+        writes: Arc<dyn WriteSide>,
         limits: WebSocketLimits,
         first: &[u8],
     ) -> MessageReader {
         MessageReader {
             input,
-            outbox,
+            writes,
             decoder: Decoder::new(limits, first),
             limits,
             part_since: None,
@@ -129,17 +141,17 @@ impl MessageReader {
 
     /// Pings when it is time, and finds out who does not answer.
     fn see_to_life(&mut self, now: Instant) -> io::Result<()> {
-        let after_leaving = |outbox: &Outbox| match outbox.waiting_since() {
+        let after_leaving = |writes: &dyn WriteSide| match writes.waiting_since() {
             None => Pong::Due(now + self.limits.pong_timeout),
             Some(_) => Pong::Leaving(now + LEAVING_PAUSE),
         };
         match self.pong {
             Pong::Heard if self.ping_at <= now => {
                 self.ping_at = now + self.limits.ping_interval;
-                self.outbox.push_bytes(&frame::PING);
-                self.pong = after_leaving(&self.outbox);
+                self.writes.clone().send_frame(&frame::PING);
+                self.pong = after_leaving(&*self.writes);
             }
-            Pong::Leaving(at) if at <= now => self.pong = after_leaving(&self.outbox),
+            Pong::Leaving(at) if at <= now => self.pong = after_leaving(&*self.writes),
             // The answer may have come while the rate limit kept us from reading.
             Pong::Due(at) if at <= now && !self.input.is_readable()? => {
                 return Err(io::ErrorKind::TimedOut.into());
@@ -191,10 +203,10 @@ impl MessageReader {
         match incoming? {
             Incoming::Text(text) => return Some(Message::Text(text)),
             Incoming::Binary(bytes) => return Some(Message::Binary(bytes)),
-            Incoming::Ping(payload) => self.outbox.push_bytes(&frame::pong(&payload)),
+            Incoming::Ping(payload) => self.writes.clone().send_frame(&frame::pong(&payload)),
             Incoming::Pong => {}
             Incoming::Close(code) => {
-                self.outbox.note_close_frame(code);
+                self.writes.note_close_frame(code);
                 self.end = Some(PeerEnd::CloseFrame(code));
             }
         }

@@ -13,7 +13,7 @@ use rustix::net::{RecvFlags, SendAncillaryBuffer};
 use rustls::{ServerConfig, ServerConnection};
 
 use super::{FLAGS, Sent, Sink};
-use crate::transport::{PeerEnd, Received};
+use crate::transport::{PeerEnd, Received, tls::Decrypted};
 
 /// What is encrypted before the socket is asked again, in bytes: a whole record.
 const RECORD_BYTES: usize = 16 * 1_024;
@@ -32,19 +32,6 @@ pub(crate) struct TlsSink {
     holds_byte: bool,
     /// What has come before the handshake was done.
     handshake_bytes: usize,
-}
-
-/// What has come, decrypted, and how the session stands.
-#[derive(Debug)]
-pub(crate) struct Decrypted {
-    /// What there is for the reader.
-    pub(crate) received: Received,
-    /// More was decrypted than the reader had space for.
-    pub(crate) holds_more: bool,
-    /// The handshake is not done.
-    pub(crate) is_handshaking: bool,
-    /// The session has something to tell its peer that the socket did not take.
-    pub(crate) is_full: bool,
 }
 
 impl TlsSink {

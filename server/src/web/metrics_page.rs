@@ -2,9 +2,12 @@
 
 use std::{sync::atomic::Ordering, time::SystemTime};
 
-pub(crate) use super::exposition::CONTENT_TYPE;
-use super::exposition::{Exposition, Kind};
-use crate::{door::Door, shared::Shared};
+pub(crate) use crate::metrics::exposition::CONTENT_TYPE;
+use crate::{
+    door::Door,
+    metrics::exposition::{Exposition, Kind},
+    shared::Shared,
+};
 
 const NANOSECONDS: f64 = 1e9;
 
