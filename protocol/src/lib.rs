@@ -207,6 +207,7 @@
 //! | `name_taken`, `name_invalid`, `name_reserved`, `name_banned` | the name can't be had |
 //! | `busy` | the server has too much to send to answer questions; ask again later |
 //! | `login_first`, `logged_in_already`, `session_unknown` | it is not the time for that |
+//! | `room_first` | the last `/join` before the login was refused: a login needs a `room`, or another `/join` |
 //! | `unknown_command`, `usage`, `already` | the command does nothing |
 //! | `nobody`, `not_here`, `oneself` | nobody has the name; nobody here; it is one's own |
 //! | `broken_link` | what follows the `#` is no key; one stays where one was |
@@ -255,8 +256,9 @@
 //! Everyone starts in the lobby, or where `/join` said at the prompt or the `login` says:
 //! in a `room` that there is, or with `new_room` in a private one that is made for it, as
 //! `/new` makes it later, and refused like that (`rooms_too_fast`, `too_many_rooms`,
-//! `text_too_long`) with the login still to come. One is in one room
-//! at a time. `/join NAME` opens a public room or enters it; `/new` makes a private one,
+//! `text_too_long`) with the login still to come. Whose `/join` was refused there goes
+//! nowhere, never to the lobby: a name is taken after another `/join` (`/join lobby` too), in
+//! JSON also with a `room`. One is in one room at a time. `/join NAME` opens a public room or enters it; `/new` makes a private one,
 //! reached by its key alone: 128 bits in 26 digits of Crockford's base 32, hyphens and
 //! case ignored, O read as 0, I and L as 1 ([`room`]). A link is any text with
 //! `#KEY` in it; what is stuck to the key, or follows it, is no part of it, unless it is a

@@ -78,6 +78,8 @@ pub enum Notice<'a> {
     CommandRefused(&'a CommandError),
     /// A command that has to wait until one has a name.
     LoginFirst,
+    /// At the prompt, after a room was refused: one goes nowhere until another is chosen.
+    RoomFirst,
     /// The language was changed to the one in which this is said.
     LangSet,
     /// Who is here: the number, then the names.
@@ -448,6 +450,7 @@ impl Notice<'_> {
             Notice::OwnerOnly => "owner_only",
             Notice::NameBanned => "name_banned",
             Notice::LoginFirst => "login_first",
+            Notice::RoomFirst => "room_first",
             Notice::LineTooLong { .. } => "line_too_long",
             Notice::MessageTooLong { .. }
             | Notice::TooManyLines { .. }

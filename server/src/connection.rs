@@ -16,13 +16,13 @@ use madang_protocol::{
     name::UserName,
     notice::{Goodbye, Notice},
     request::{Request, RequestError},
-    room::Destination,
     text::{Lang, LineEnd, SAID_OVERHEAD},
 };
 
 use crate::{
     admission::bucket_pool::PooledBucket,
     close_reason::CloseReason,
+    connection::login::Choice,
     delivery::batch::Form,
     delivery::outbox::{Outbox, Pieces, Until},
     dialect::answer::Answer,
@@ -53,7 +53,7 @@ pub(crate) struct Connection {
     /// Where it says what it says; its pump knows whether it is a member.
     pub(crate) room: Option<Arc<Room>>,
     /// Where who has no name yet wants to go.
-    pub(crate) destination: Option<Destination>,
+    pub(crate) choice: Choice,
     /// The last word of who quits.
     pub(crate) last_word: Option<String>,
     /// What was said and is not posted yet.
@@ -92,7 +92,7 @@ impl Connection {
             is_terminal: false,
             session: None,
             room: None,
-            destination: None,
+            choice: Choice::Open,
             last_word: None,
             speeches: Vec::new(),
             speech_bytes: 0,

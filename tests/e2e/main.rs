@@ -6,6 +6,7 @@ mod commands;
 mod requests;
 mod moderation;
 mod private;
+mod first_room;
 mod json;
 mod coming_back;
 mod cut_off;

@@ -280,7 +280,7 @@ fn lock_and_limit_let_nobody_new_in() {
         let mut carol = server.connect();
         carol.expect("ID:");
         carol.send(format!("/join #{key}\n")).expect_next(refused);
-        carol.login("carol");
+        carol.login_to("lobby", "carol");
         carol.send(format!("/join #{key}\nstill here\n")).expect_next(refused);
         carol.expect_next("[carol] still here\n");
         // The owner may come back.

@@ -108,7 +108,8 @@ fn a_wrong_an_expired_and_an_ended_key_get_one_answer() {
         bob.send(format!("/join http://192.0.2.1:9998/#{key}\n"));
         answers.push(bob.expect_line());
         new.send(format!("/join #{key}\n"));
-        answers.push(new.expect("로그인ID:").trim_end().to_owned());
+        answers.push(new.expect_line());
+        new.expect("로그인ID:");
         json.send_json(json!({"type": "command", "line": format!("/join #{key}"), "nonce": "n"}));
         answers.push(json.expect_error("no_such_room", Some("n")));
         let login =

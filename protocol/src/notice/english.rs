@@ -41,6 +41,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             "There is no such room; the link is wrong, or the room has ended.".into()
         }
         Notice::LoginFirst => "Type a name first.".into(),
+        Notice::RoomFirst => {
+            "Choose a room before you type a name. For the lobby: /join lobby".into()
+        }
         Notice::LangSet => "The server now speaks English to you.".into(),
         Notice::Who { count, names } => format!("{count} here: {}", names.join(", ")),
         Notice::WhoMore { room, after } => format!("For the next: {}", who_after(*room, after)),

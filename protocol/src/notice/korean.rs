@@ -39,6 +39,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         }
         Notice::NoSuchRoom => "그런 방이 없습니다. 링크가 틀렸거나 방이 끝났습니다.".into(),
         Notice::LoginFirst => "먼저 이름을 입력하세요.".into(),
+        Notice::RoomFirst => "이름보다 먼저 들어갈 방을 고르세요. 로비로 가려면: /join 로비".into(),
         Notice::LangSet => "이제 한국어로 안내합니다.".into(),
         Notice::Who { count, names } => format!("대화 참여자 {count}명: {}", names.join(", ")),
         Notice::WhoMore { room, after } => format!("더 보려면: {}", who_after(*room, after)),

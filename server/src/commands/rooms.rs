@@ -14,7 +14,7 @@ use madang_protocol::{
 use super::one_line;
 use crate::{
     commands::invite,
-    connection::Connection,
+    connection::{Connection, login::Choice},
     delivery::batch::Form,
     room::directory::NotMade,
     room::refusal::Refusal,
@@ -46,7 +46,7 @@ impl Connection {
         match self.check_destination(&destination, None) {
             Ok(room) => {
                 self.answer_with(&Notice::RoomChosen { room: &room }, nonce);
-                self.destination = Some(destination);
+                self.choice = Choice::Made(destination);
             }
             Err(notice) => self.notice(&notice, nonce),
         }

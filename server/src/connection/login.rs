@@ -7,7 +7,7 @@ use std::{
 };
 
 use madang_protocol::{
-    command::Input,
+    command::{CommandSpec, Input},
     event::{Limits, ServerMessage},
     foreign::Foreign,
     limits::{PROTOCOL_VERSION, SHOWN_EVENTS},
@@ -33,6 +33,19 @@ use crate::{
 
 /// How long a session may take to be let go by the connection that has it.
 const TAKE_OVER: Duration = Duration::from_secs(5);
+
+/// Where somebody goes as soon as they have a name, as they said before.
+#[derive(Debug, Default)]
+pub(crate) enum Choice {
+    /// They have not said.
+    #[default]
+    Open,
+    /// There.
+    Made(Destination),
+    /// Nowhere: what they asked for was refused, and what they meant for it must not be
+    /// said in the lobby.
+    Refused,
+}
 
 /// What a login asks for beside a name.
 struct NewLogin {
@@ -66,11 +79,10 @@ pub(crate) struct Entrance {
 }
 
 impl Place {
-    fn of(destination: Option<Destination>) -> Place {
+    fn of(destination: Destination) -> Place {
         match destination {
-            None => Place::Lobby,
-            Some(Destination::Public(name)) if name.is_lobby() => Place::Lobby,
-            Some(destination) => Place::Room(destination),
+            Destination::Public(name) if name.is_lobby() => Place::Lobby,
+            destination => Place::Room(destination),
         }
     }
 }
@@ -168,13 +180,15 @@ impl Connection {
                 Ok(None)
             }
             Input::Command(command) => {
-                self.take_command_line(&command, None)?;
+                self.take_early_command(&command, None)?;
                 self.prompt();
                 Ok(None)
             }
             Input::Nothing | Input::Text(_) => {
-                // Kept for the next name, if this one is refused.
-                let place = Place::of(self.destination.clone());
+                let Some(place) = self.chosen_place() else {
+                    self.notice_and_prompt(&Notice::RoomFirst, None);
+                    return Ok(None);
+                };
                 let login = NewLogin { place, shown: SHOWN_EVENTS, previous: None, nonce: None };
                 self.claim(&line, login, tries_left)
             }
@@ -209,7 +223,14 @@ impl Connection {
                 let topic = topic.unwrap_or_default();
                 let place = match room.as_deref().map(Destination::parse).transpose() {
                     Ok(None) if new_room => Place::NewRoom { topic },
-                    Ok(destination) => Place::of(destination),
+                    Ok(Some(destination)) => Place::of(destination),
+                    Ok(None) => match self.chosen_place() {
+                        Some(place) => place,
+                        None => {
+                            self.notice(&Notice::RoomFirst, nonce.as_deref());
+                            return Ok(None);
+                        }
+                    },
                     Err(DestinationError::Name(error)) => {
                         self.notice(&Notice::NameRefused(&error), nonce.as_deref());
                         return Ok(None);
@@ -224,7 +245,7 @@ impl Connection {
                 return self.claim(name.as_deref().unwrap_or_default(), login, tries_left);
             }
             Ok(Request::Command { line, nonce, .. }) => {
-                self.take_command_line(&line, nonce.as_deref())?;
+                self.take_early_command(&line, nonce.as_deref())?;
             }
             Ok(Request::Say { nonce, .. } | Request::History { nonce, .. }) => {
                 self.notice(&Notice::LoginFirst, nonce.as_deref());
@@ -232,6 +253,35 @@ impl Connection {
             Err(error) => self.refuse_request(error),
         }
         Ok(None)
+    }
+
+    /// Carries out a command of somebody who has no name yet. Whoever asks for a room
+    /// goes there or nowhere.
+    #[inline(never)]
+    fn take_early_command(&mut self, line: &str, nonce: Option<&str>) -> Result<(), CloseReason> {
+        let asks_for_room = match Input::parse(line) {
+            Input::Command(command) => CommandSpec::of(&command),
+            Input::Nothing | Input::Text(_) => CommandSpec::of(line),
+        }
+        .is_some_and(|spec| spec.name == "/join");
+        if asks_for_room {
+            self.choice = Choice::Refused;
+        }
+        self.take_command_line(line, nonce)?;
+        if asks_for_room && matches!(self.choice, Choice::Refused) && !self.json {
+            self.remark(&Notice::RoomFirst, None);
+        }
+        Ok(())
+    }
+
+    /// Where a name leads that comes without a place; none is nowhere.
+    fn chosen_place(&self) -> Option<Place> {
+        match &self.choice {
+            Choice::Open => Some(Place::Lobby),
+            // Kept for the next name, if this one is refused.
+            Choice::Made(destination) => Some(Place::of(destination.clone())),
+            Choice::Refused => None,
+        }
     }
 
     /// Claims a name, or a guest name if it is empty. What is refused is said, and may
@@ -249,8 +299,12 @@ impl Connection {
         if let Place::Room(wanted) = &place
             && let Err(notice) = self.check_destination(wanted, None)
         {
-            self.destination = None;
-            self.notice_and_prompt(&notice, nonce);
+            if self.json {
+                self.notice(&notice, nonce);
+            } else {
+                self.notice(&notice, None);
+                self.notice_and_prompt(&Notice::RoomFirst, None);
+            }
             return Ok(None);
         }
         let token = if self.json { Some(new_token()?) } else { None };
@@ -341,7 +395,7 @@ impl Connection {
     pub(crate) fn go_in(&mut self, entrance: &Entrance) -> Result<(), CloseReason> {
         let Entrance { session, destination, shown, nonce } = entrance;
         let nonce = nonce.as_deref();
-        self.destination = None;
+        self.choice = Choice::Open;
         // Who takes what one read gives it for a message gets no history.
         let shown = if self.outbox.pieces() == Pieces::Lines { 0 } else { *shown };
         let coming = |connection: &Connection| Coming {

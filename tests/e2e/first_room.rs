@@ -1,0 +1,188 @@
+//! A room that is chosen before there is a name: whoever does not get it goes nowhere, and
+//! what they meant for it is not said in the lobby.
+
+use std::time::Duration;
+
+use madang_tests::{TestClient, TestServer, WebSocketClient};
+use serde_json::json;
+
+use crate::commands::in_both_languages;
+
+/// Asked for before there is a name, and the beginning of the answers.
+const REFUSED: [(&str, (&str, &str)); 6] = [
+    ("/join #broken", ("링크가 깨졌습니다.", "This link is broken.")),
+    (
+        "\u{feff}/방 #00000-00000-00000-00000-00000-0",
+        ("그런 방이 없습니다.", "There is no such room"),
+    ),
+    ("/join a!b", ("이름에는 글자, 숫자", "A name can have letters")),
+    ("/JOIN", ("사용법: /join", "Usage: /join")),
+    ("/join #LOCKED", ("방이 잠겨 있어", "The room is locked")),
+    ("/join http://192.0.2.1:9998/#FULL", ("방의 정원 1명이", "The room is full")),
+];
+
+const ROOM_FIRST: (&str, &str) = (
+    "이름보다 먼저 들어갈 방을 고르세요. 로비로 가려면: /join 로비\n",
+    "Choose a room before you type a name. For the lobby: /join lobby\n",
+);
+
+/// Somebody at the prompt, who reads and writes for people.
+enum Peer {
+    Lines(TestClient),
+    /// Never ends a line.
+    Packets(TestClient),
+    WebSocket(WebSocketClient),
+}
+
+impl Peer {
+    fn at_every_door(server: &TestServer) -> [Peer; 3] {
+        let mut peers = [
+            Peer::Lines(server.connect()),
+            Peer::Packets(server.connect()),
+            Peer::WebSocket(server.connect_websocket()),
+        ];
+        for peer in &mut peers {
+            peer.expect("ID:");
+        }
+        peers
+    }
+
+    #[track_caller]
+    fn send(&mut self, line: &str) {
+        match self {
+            Peer::Lines(client) => _ = client.send(format!("{line}\n")),
+            Peer::Packets(client) => _ = client.send(line),
+            Peer::WebSocket(client) => _ = client.send(line),
+        }
+    }
+
+    /// Waits for a line or a part of it; on WebSocket, for a message that begins with it.
+    #[track_caller]
+    fn expect(&mut self, text: &str) {
+        match self {
+            Peer::Lines(client) | Peer::Packets(client) => _ = client.expect(text),
+            Peer::WebSocket(client) => while !client.expect_message().contains(text.trim_end()) {},
+        }
+    }
+}
+
+/// Two private rooms, one locked and one full, and who is in them.
+fn closed_rooms(server: &TestServer) -> ([String; 2], [TestClient; 2]) {
+    let mut owners = ["owner-1", "owner-2"].map(|name| server.login(name));
+    let keys = owners.each_mut().map(TestClient::make_room);
+    owners[0].send("/lock\n").expect_line();
+    owners[1].send("/limit 1\n").expect_line();
+    (keys, owners)
+}
+
+#[test]
+fn who_is_refused_a_room_has_no_name_until_another_is_chosen() {
+    in_both_languages(|server, say| {
+        let ([locked, full], owners) = closed_rooms(server);
+        let mut lobby = server.login("watcher");
+        for (at, (line, (ko, en))) in REFUSED.into_iter().enumerate() {
+            let line = line.replace("LOCKED", &locked).replace("FULL", &full);
+            for (door, mut peer) in Peer::at_every_door(server).into_iter().enumerate() {
+                let name = format!("carol-{at}-{door}");
+                peer.send(&line);
+                peer.expect(say(ko, en));
+                peer.expect(say(ROOM_FIRST.0, ROOM_FIRST.1));
+                peer.expect("ID:");
+                for line in [name.as_str(), "a secret of the room", ""] {
+                    // Nothing at all is no packet.
+                    if matches!(&peer, Peer::Packets(_)) && line.is_empty() {
+                        continue;
+                    }
+                    peer.send(line);
+                    peer.expect(say(ROOM_FIRST.0, ROOM_FIRST.1));
+                    peer.expect("ID:");
+                }
+                peer.send(say("/join 로비", "/join lobby"));
+                peer.expect("ID:");
+                peer.send(&name);
+                lobby.expect_joined(&name);
+                peer.send("/quit");
+                lobby.expect_next(format!("[{name}]"));
+                lobby.expect_line();
+            }
+        }
+        drop(owners);
+    });
+}
+
+#[test]
+fn a_room_that_has_gone_since_it_was_chosen_leads_nowhere_either() {
+    let server = TestServer::start(|config| config.packet_pause = Duration::from_millis(50));
+    let mut lobby = server.login("watcher");
+    let mut owner = server.login("owner");
+    lobby.expect_joined("owner");
+    let key = owner.make_room();
+    lobby.expect_next("[owner]");
+    lobby.expect_line();
+    let mut peers = Peer::at_every_door(&server);
+    for peer in &mut peers {
+        peer.send(&format!("/join #{key}"));
+        peer.expect("이름을 입력하면");
+        peer.expect("ID:");
+    }
+    owner.send("/end\n");
+    lobby.expect_joined("owner");
+    for (at, mut peer) in peers.into_iter().enumerate() {
+        for line in ["carol", "a secret of the room"] {
+            peer.send(line);
+            peer.expect("그런 방이 없습니다.");
+            peer.expect(ROOM_FIRST.0);
+            peer.expect("ID:");
+        }
+        peer.send("/join lobby");
+        peer.expect("ID:");
+        peer.send(&format!("carol-{at}"));
+        lobby.expect_joined(&format!("carol-{at}"));
+        peer.send("/quit");
+        lobby.expect_next(format!("[carol-{at}]"));
+        lobby.expect_line();
+    }
+}
+
+#[test]
+fn json_says_where_to_with_the_login_or_with_a_join_before_it() {
+    let server = TestServer::start(|_| {});
+    let mut lobby = server.login("watcher");
+    let mut web = WebSocketClient::open_json(server.web_address());
+    web.expect_json("hello");
+    let mut carol = server.connect();
+    carol.become_json();
+    let mut ask = |message: serde_json::Value| {
+        carol.send_json(message.clone());
+        let one = carol.expect_json();
+        web.send_json(&message);
+        let other: serde_json::Value =
+            serde_json::from_str(&web.expect_message()).expect("an object");
+        assert_eq!(one, other);
+        one
+    };
+    let join =
+        |room: &str| json!({"type": "command", "line": format!("/join {room}"), "nonce": "n"});
+    let login = json!({"type": "login", "name": "", "nonce": "l"});
+    let refused = |message: serde_json::Value| (message["code"].clone(), message["nonce"].clone());
+    assert_eq!(refused(ask(join("#broken"))), (json!("broken_link"), json!("n")));
+    assert_eq!(refused(ask(login.clone())), (json!("room_first"), json!("l")));
+    assert_eq!(refused(ask(join("#00000000000000000000000000"))).0, "no_such_room");
+    assert_eq!(refused(ask(login.clone())).0, "room_first");
+    // What is chosen holds for a login without a room.
+    ask(join("math"));
+    for (client, name) in [(true, "carol"), (false, "dave")] {
+        let message = json!({"type": "login", "name": name});
+        let welcome = if client {
+            assert_eq!(carol.expect_json()["type"], "ack");
+            carol.send_json(message);
+            carol.expect_message("welcome")
+        } else {
+            web.expect_json("ack");
+            web.send_json(&message);
+            web.expect_json("welcome")
+        };
+        assert_eq!(welcome["room"], "math");
+    }
+    lobby.expect_nothing();
+}
