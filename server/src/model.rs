@@ -4,8 +4,6 @@
 //! A lost one leaves all threads waiting, which shuttle reports as a deadlock.
 
 use std::{
-    io,
-    net::TcpStream,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -21,7 +19,7 @@ use shuttle::{rand::Rng, thread};
 use crate::{
     close_reason::CloseReason,
     delivery::batch::{Batch, Form},
-    delivery::outbox::{Bounds, Outbox, Waker},
+    delivery::outbox::{Bounds, Outbox},
     delivery::sink::fake::FakeSocket,
     room::mailbox::{Ended, MAILBOX_BYTES, Mailbox, Pump, Urgency},
     session::user_manager::{AwayLimits, NotTaken, UserManager},
@@ -262,20 +260,6 @@ fn a_session_is_held_by_one_connection_at_a_time_and_let_go_to_the_next() {
     );
 }
 
-/// A one-shot poller: an armed socket with space is reported once.
-struct ModelWaker {
-    socket: Arc<FakeSocket>,
-}
-
-impl Waker for ModelWaker {
-    fn arm(&self, _: &Arc<Outbox>, _: Option<&TcpStream>, _: bool) -> io::Result<()> {
-        self.socket.change(|state| state.armed = true);
-        Ok(())
-    }
-
-    fn disarm(&self, _: u64, _: Option<&TcpStream>) {}
-}
-
 #[test]
 fn whatever_waits_is_sent_when_the_socket_takes_it() {
     shuttle::check_random(
@@ -283,8 +267,7 @@ fn whatever_waits_is_sent_when_the_socket_takes_it() {
             const BATCHES: u64 = 3;
             let socket = FakeSocket::with_space(4);
             let bounds = Arc::new(Bounds::new(usize::MAX, usize::MAX));
-            let waker = Arc::new(ModelWaker { socket: socket.clone() });
-            let form = Form::Text(Lang::En, LineEnd::Lf);
+            let (form, waker) = (Form::Text(Lang::En, LineEnd::Lf), socket.clone());
             let outbox = Outbox::new(1, form, socket.sink(), bounds, waker, Arc::default());
 
             let pump = thread::spawn({
@@ -318,6 +301,7 @@ fn whatever_waits_is_sent_when_the_socket_takes_it() {
                         if all == "[u] 0\n[u] 1\n[u] 2\nbye\n".len() {
                             return;
                         }
+                        // A one-shot poller: an armed socket with space is reported once.
                         if state.armed && state.space > 0 {
                             state.armed = false;
                             drop(state);

@@ -479,8 +479,6 @@ impl Memory {
 
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
-    use std::{io, net::TcpStream};
-
     use madang_protocol::{
         notice::Goodbye,
         text::{Lang, LineEnd},
@@ -490,19 +488,8 @@ mod tests {
     use crate::{
         close_reason::CloseReason,
         delivery::batch::Form,
-        delivery::outbox::{Bounds, Waker},
-        delivery::sink::fake::FakeSocket,
+        delivery::sink::fake::{FakeSocket, connect},
     };
-
-    struct QuietWaker;
-
-    impl Waker for QuietWaker {
-        fn arm(&self, _: &Arc<Outbox>, _: Option<&TcpStream>, _: bool) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn disarm(&self, _: u64, _: Option<&TcpStream>) {}
-    }
 
     const TEXT: Form = Form::Text(Lang::En, LineEnd::Lf);
     const NOW: fn() -> Time = || Time::from_millis(0);
@@ -511,13 +498,6 @@ mod tests {
         let name = UserName::parse(name).expect("a name");
         let token = (form == Form::Json).then(|| format!("token-{number}"));
         Session::new(number, name, token, NOW())
-    }
-
-    fn connect(connection: u64, form: Form) -> (Arc<FakeSocket>, Arc<Outbox>) {
-        let socket = FakeSocket::with_space(usize::MAX);
-        let (bounds, waker) = (Arc::new(Bounds::new(1_000, 1_000)), Arc::new(QuietWaker));
-        let outbox = Outbox::new(connection, form, socket.sink(), bounds, waker, Arc::default());
-        (socket, outbox)
     }
 
     fn whisper(to: &Session, text: &str) -> Whispered {

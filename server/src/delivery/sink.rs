@@ -13,6 +13,8 @@ use rustix::{
 };
 
 pub(crate) mod tls;
+#[cfg(test)]
+pub(crate) mod fake;
 
 use self::tls::TlsSink;
 
@@ -34,13 +36,19 @@ pub(crate) trait Sink: Send {
     fn send_all(&mut self, pieces: &[IoSlice<'_>]) -> Sent;
 
     /// Ends the direction towards the peer, after what was sent.
-    fn shut_down_write(&mut self);
+    fn shut_down_write(&mut self) {
+        shut_down(self.socket(), Shutdown::Write);
+    }
 
     /// Has its reader wake; what the peer still sends goes nowhere.
-    fn shut_down_read(&mut self);
+    fn shut_down_read(&mut self) {
+        shut_down(self.socket(), Shutdown::Read);
+    }
 
     /// Ends the connection in both directions; its reader wakes.
-    fn shut_down(&mut self);
+    fn shut_down(&mut self) {
+        shut_down(self.socket(), Shutdown::Both);
+    }
 
     /// The socket to wait for when it is full; none where there is no socket.
     fn socket(&self) -> Option<&TcpStream>;
@@ -83,21 +91,15 @@ impl Sink for TcpSink {
         })
     }
 
-    fn shut_down_write(&mut self) {
-        let _ = self.stream.shutdown(Shutdown::Write);
-    }
-
-    fn shut_down_read(&mut self) {
-        let _ = self.stream.shutdown(Shutdown::Read);
-    }
-
-    fn shut_down(&mut self) {
-        // It fails on a socket that is not connected any more, which is as good.
-        let _ = self.stream.shutdown(Shutdown::Both);
-    }
-
     fn socket(&self) -> Option<&TcpStream> {
         Some(&self.stream)
+    }
+}
+
+fn shut_down(socket: Option<&TcpStream>, direction: Shutdown) {
+    if let Some(socket) = socket {
+        // It fails on a socket that is not connected any more, which is as good.
+        let _ = socket.shutdown(direction);
     }
 }
 
@@ -108,93 +110,6 @@ fn answer(send: impl Fn() -> rustix::io::Result<usize>) -> Sent {
             Err(Errno::AGAIN) => return Sent::Taken(0),
             Err(Errno::INTR) => {}
             Err(error) => return Sent::Gone(error.into()),
-        }
-    }
-}
-
-/// A socket of a test: takes as much as it is told to, and remembers.
-#[cfg(test)]
-pub(crate) mod fake {
-    use std::sync::Arc;
-
-    use super::{IoSlice, Sent, Sink, TcpStream, io};
-    use crate::sync::{Condvar, Mutex};
-
-    #[derive(Default)]
-    pub(crate) struct FakeSocket {
-        pub(crate) state: Mutex<FakeState>,
-        /// Signalled at every change of the state.
-        pub(crate) changed: Condvar,
-    }
-
-    #[derive(Default)]
-    pub(crate) struct FakeState {
-        /// How many bytes it takes before it is full.
-        pub(crate) space: usize,
-        /// What it took, one piece a send; nothing if it forgets.
-        pub(crate) taken: Vec<Vec<u8>>,
-        pub(crate) forgets: bool,
-        /// Whether somebody waits for it to take more.
-        pub(crate) armed: bool,
-        pub(crate) gone: bool,
-        pub(crate) panics: bool,
-    }
-
-    impl FakeSocket {
-        pub(crate) fn with_space(space: usize) -> Arc<FakeSocket> {
-            let socket = FakeSocket::default();
-            socket.state.lock().space = space;
-            Arc::new(socket)
-        }
-
-        pub(crate) fn sink(self: &Arc<Self>) -> Box<dyn Sink> {
-            Box::new(FakeSink { socket: self.clone() })
-        }
-
-        pub(crate) fn change(&self, change: impl FnOnce(&mut FakeState)) {
-            change(&mut self.state.lock());
-            self.changed.notify_all();
-        }
-
-        /// All that it took, as text.
-        pub(crate) fn text(&self) -> String {
-            String::from_utf8(self.state.lock().taken.concat()).expect("UTF-8 was sent")
-        }
-    }
-
-    struct FakeSink {
-        socket: Arc<FakeSocket>,
-    }
-
-    impl Sink for FakeSink {
-        fn send(&mut self, bytes: &[u8]) -> Sent {
-            let mut state = self.socket.state.lock();
-            assert!(!state.panics, "as the test asked");
-            if state.gone {
-                return Sent::Gone(io::ErrorKind::ConnectionReset.into());
-            }
-            let count = bytes.len().min(state.space);
-            state.space -= count;
-            if count > 0 && !state.forgets {
-                state.taken.push(bytes[..count].to_vec());
-            }
-            Sent::Taken(count)
-        }
-
-        fn send_all(&mut self, pieces: &[IoSlice<'_>]) -> Sent {
-            self.send(&pieces.iter().flat_map(|piece| piece.iter().copied()).collect::<Vec<u8>>())
-        }
-
-        fn shut_down_write(&mut self) {}
-
-        fn shut_down_read(&mut self) {}
-
-        fn shut_down(&mut self) {
-            self.socket.change(|state| state.gone = true);
-        }
-
-        fn socket(&self) -> Option<&TcpStream> {
-            None
         }
     }
 }

@@ -10,28 +10,11 @@ use madang_protocol::{
 use super::*;
 use crate::{
     delivery::batch::Form,
-    delivery::outbox::{Bounds, Waker},
-    delivery::sink::fake::FakeSocket,
+    delivery::sink::fake::{FakeSocket, connect},
 };
 
 mod coming_back;
 mod moderating;
-
-/// Sockets of these tests are never full.
-struct NoWaker;
-
-impl Waker for NoWaker {
-    fn arm(
-        &self,
-        _: &Arc<Outbox>,
-        _: Option<&std::net::TcpStream>,
-        _: bool,
-    ) -> std::io::Result<()> {
-        panic!("a socket was full")
-    }
-
-    fn disarm(&self, _: u64, _: Option<&std::net::TcpStream>) {}
-}
 
 const TEXT: Form = Form::Text(Lang::En, LineEnd::Lf);
 const QUIT: CloseReason = CloseReason::Told(Goodbye::Quit);
@@ -40,14 +23,6 @@ struct Person {
     session: Arc<Session>,
     socket: Arc<FakeSocket>,
     outbox: Arc<Outbox>,
-}
-
-fn connect(connection: u64, form: Form) -> (Arc<FakeSocket>, Arc<Outbox>) {
-    let socket = FakeSocket::with_space(usize::MAX);
-    let bounds = Arc::new(Bounds::new(1_000, 1_000));
-    let waker = Arc::new(NoWaker);
-    let outbox = Outbox::new(connection, form, socket.sink(), bounds, waker, Arc::default());
-    (socket, outbox)
 }
 
 impl Person {

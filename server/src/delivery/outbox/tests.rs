@@ -13,22 +13,6 @@ use crate::{
 
 const FORM: Form = Form::Text(Lang::En, LineEnd::Lf);
 
-/// Notes what is armed; a test drains by itself.
-struct FakeWaker {
-    socket: Arc<FakeSocket>,
-}
-
-impl Waker for FakeWaker {
-    fn arm(&self, _: &Arc<Outbox>, _: Option<&TcpStream>, _: bool) -> io::Result<()> {
-        self.socket.change(|state| state.armed = true);
-        Ok(())
-    }
-
-    fn disarm(&self, _: u64, _: Option<&TcpStream>) {
-        self.socket.change(|state| state.armed = false);
-    }
-}
-
 struct Bench {
     socket: Arc<FakeSocket>,
     bounds: Arc<Bounds>,
@@ -43,8 +27,7 @@ impl Bench {
     fn new(outbox_bytes: usize, space: usize) -> Bench {
         let socket = FakeSocket::with_space(space);
         let bounds = Arc::new(Bounds::new(outbox_bytes, 1_000_000));
-        let waker = Arc::new(FakeWaker { socket: socket.clone() });
-        let traffic = Arc::new(Traffic::default());
+        let (waker, traffic) = (socket.clone(), Arc::new(Traffic::default()));
         let outbox = Outbox::new(1, FORM, socket.sink(), bounds.clone(), waker, traffic.clone());
         Bench { socket, bounds, traffic, outbox, room: "lobby".into(), next_id: 0 }
     }

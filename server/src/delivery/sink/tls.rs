@@ -12,7 +12,7 @@ use std::{
 use rustix::net::{RecvFlags, SendAncillaryBuffer};
 use rustls::{ServerConfig, ServerConnection};
 
-use super::{FLAGS, Sent, Sink};
+use super::{FLAGS, Sent, Sink, shut_down};
 use crate::transport::{PeerEnd, Received, tls::Decrypted};
 
 /// What is encrypted before the socket is asked again, in bytes: a whole record.
@@ -175,15 +175,7 @@ impl Sink for TlsSink {
         }
         // Where the socket is full, nobody waits for the end any more.
         let _ = self.flush();
-        let _ = self.stream.shutdown(Shutdown::Write);
-    }
-
-    fn shut_down_read(&mut self) {
-        let _ = self.stream.shutdown(Shutdown::Read);
-    }
-
-    fn shut_down(&mut self) {
-        let _ = self.stream.shutdown(Shutdown::Both);
+        shut_down(Some(&self.stream), Shutdown::Write);
     }
 
     fn socket(&self) -> Option<&TcpStream> {
