@@ -41,6 +41,8 @@ enum Stage {
     Naming,
     /// Nothing yet: the server has to answer first.
     LoggingIn,
+    /// Whether to go to the lobby, since the room was refused, for this reason.
+    RoomRefused(String),
     /// Something for the room.
     Talking,
     /// Whether to send this paste.
@@ -233,6 +235,7 @@ impl App<'_> {
         let lang = self.renderer.lang;
         let ask = match &self.stage {
             Stage::Naming => Ask::Question(Words::AskName.text(lang)),
+            Stage::RoomRefused(_) => Ask::Question(Words::AskLobby.text(lang)),
             Stage::Pasting(text) => {
                 Ask::Question(Words::AskPaste { lines: text.lines().count() }.text(lang))
             }

@@ -240,6 +240,11 @@ impl Session {
         self.wanted.room = room;
     }
 
+    /// Whether a new session would begin elsewhere than in the lobby.
+    pub(crate) fn wants_room(&self) -> bool {
+        self.wanted.room.is_some()
+    }
+
     /// The connection has ended; what was sent on it may have arrived or not.
     pub(crate) fn unlink(&mut self) {
         self.link = None;

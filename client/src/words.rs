@@ -14,6 +14,8 @@ use crate::input::LineError;
 pub(crate) enum Words<'a> {
     /// Asks for a name, on the line on which it is then typed.
     AskName,
+    /// Asks whether to go to the lobby instead of a room that was refused, likewise.
+    AskLobby,
     /// Logged in.
     Welcome {
         user: &'a str,
@@ -77,6 +79,7 @@ impl Words<'_> {
     fn korean(self) -> String {
         match self {
             Words::AskName => "이름 (그냥 Enter를 누르면 손님): ".into(),
+            Words::AskLobby => "대신 로비로 들어갈까요? [Y/n] ".into(),
             Words::Welcome { user, room: Some(room), members, topic } => {
                 let topic = topic.map(|topic| format!("\n-- 주제: {topic} --")).unwrap_or_default();
                 format!(
@@ -133,6 +136,7 @@ impl Words<'_> {
     fn english(self) -> String {
         match self {
             Words::AskName => "Name (just Enter for a guest's): ".into(),
+            Words::AskLobby => "Go to the lobby instead? [Y/n] ".into(),
             Words::Welcome { user, room: Some(room), members, topic } => {
                 let topic =
                     topic.map(|topic| format!("\n-- topic: {topic} --")).unwrap_or_default();

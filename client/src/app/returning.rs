@@ -83,7 +83,11 @@ impl App<'_> {
 
     pub(super) fn login_refused(&mut self, code: &str, text: &str) {
         match self.stage {
-            // Still on the screen is what was asked, and the answer is shown below it.
+            // Still on the screen is what was asked, and the answer is shown below it. No
+            // name helps where the room is refused.
+            Stage::LoggingIn if self.session.wants_room() && ROOM_REFUSED.contains(&code) => {
+                self.stage = Stage::RoomRefused(text.to_owned());
+            }
             Stage::LoggingIn => self.stage = Stage::Naming,
             _ if code == SESSION_UNKNOWN => {
                 for lost in self.session.begin_anew() {
@@ -143,7 +147,8 @@ impl App<'_> {
             Err(failure) if failure.invites_return() => failure,
             other => return other,
         };
-        let was_in = !matches!(self.stage, Stage::Naming | Stage::LoggingIn);
+        let was_in =
+            !matches!(self.stage, Stage::Naming | Stage::LoggingIn | Stage::RoomRefused(_));
         if self.options.no_reconnect || !was_in || matches!(self.stage, Stage::Leaving(_)) {
             return Err(failure);
         }

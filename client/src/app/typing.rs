@@ -39,6 +39,7 @@ impl App<'_> {
             | (Typed::Interrupted { .. }, Stage::Pasting(text)) => {
                 self.give_back(text);
             }
+            (Typed::End, Stage::RoomRefused(why)) => return Err(Failure::RoomRefused(why)),
             (Typed::End, _) => self.stage = Stage::Leaving("/quit".into()),
             (Typed::Interrupted { again }, _) => {
                 if again || interrupted_at.is_some_and(|at| at.elapsed() < AGAIN) {
@@ -55,6 +56,14 @@ impl App<'_> {
                     self.stage = Stage::LoggingIn;
                     self.session.login(name);
                 }
+            }
+            (Typed::Line(answer), Stage::RoomRefused(why)) => {
+                if !is_blank(&answer) && !is_yes(&answer) {
+                    return Err(Failure::RoomRefused(why));
+                }
+                self.stage = Stage::LoggingIn;
+                self.session.set_room(None);
+                self.session.log_in_again();
             }
             (Typed::Line(answer), Stage::Pasting(text)) => {
                 if is_yes(&answer) {

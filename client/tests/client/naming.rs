@@ -1,7 +1,7 @@
 //! On a terminal: names are asked for, and ends are told.
 
 use crate::{
-    fake_server::FakeServer,
+    fake_server::{FakeServer, Peer},
     terminal::{CTRL_C, CTRL_D, ENTER, Terminal},
 };
 
@@ -121,4 +121,62 @@ fn a_goodbye_while_a_name_is_typed_is_explained() {
         &format!("{QUESTION} bo"),
         "madang: the server ended the connection: No name was given in time.",
     ]);
+}
+
+/// Somebody by a link whose room is refused, at the question that follows.
+#[track_caller]
+fn refused_a_room(code: &str, by_name: bool) -> (Peer, Terminal) {
+    let server = FakeServer::start();
+    let mut args = vec!["--room", "#7zzzz-zzzzz-zzzzz-zzzzz-zzzzz-z"];
+    args.extend(by_name.then_some(["--name", "bob"]).into_iter().flatten());
+    let mut terminal = Terminal::start(&server, &args);
+    let mut peer = server.accept_json();
+    if !by_name {
+        terminal.expect_row(QUESTION);
+        terminal.enter("bob");
+    }
+    let login = peer.expect_login("\"name\":\"bob\"");
+    assert!(login.contains("\"room\":\"#7zzzz"), "{login}");
+    peer.refuse("0", code);
+    terminal.expect_last(&["No.", "Go to the lobby instead? [Y/n]"]);
+    (peer, terminal)
+}
+
+#[test]
+fn who_is_refused_a_room_is_offered_the_lobby_under_the_name_that_was_typed() {
+    for (code, by_name, answer) in [
+        ("no_such_room", false, ""),
+        ("room_locked", true, "y"),
+        ("room_full", false, "네"),
+        ("kicked", false, ""),
+        ("broken_link", true, "Yes"),
+    ] {
+        let (mut peer, mut terminal) = refused_a_room(code, by_name);
+        terminal.enter(answer);
+        let login = peer.expect_login("\"name\":\"bob\"");
+        assert!(!login.contains("\"room\""), "{login}");
+        peer.welcome("bob");
+        terminal.expect_row("[lobby 1]");
+    }
+}
+
+#[test]
+fn who_is_refused_a_room_and_wants_no_lobby_leaves() {
+    for answer in ["n\r", "a secret of the room\r", CTRL_D] {
+        let (peer, mut terminal) = refused_a_room("no_such_room", false);
+        terminal.type_text(answer);
+        peer.expect_quit();
+        assert_eq!(terminal.ended(), 6);
+        terminal.expect_row("madang: failed to enter the room: No.");
+    }
+}
+
+#[test]
+fn who_is_refused_the_lobby_itself_is_asked_for_another_name() {
+    let server = FakeServer::start();
+    let mut terminal = Terminal::start(&server, &["--name", "bob"]);
+    let mut peer = server.accept_json();
+    peer.expect_login("\"name\":\"bob\"");
+    peer.refuse("0", "kicked");
+    terminal.expect_last(&["No.", QUESTION]);
 }
