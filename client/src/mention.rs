@@ -4,7 +4,7 @@
 use unicode_normalization::char::is_combining_mark;
 
 /// What is written behind a name in Hangul without a space: titles, particles, endings.
-const PARTICLES: [&str; 62] = [
+const PARTICLES: [&str; 73] = [
     "님",
     "씨",
     "군",
@@ -67,6 +67,17 @@ const PARTICLES: [&str; 62] = [
     "뿐",
     "이여",
     "이야",
+    "형",
+    "누나",
+    "언니",
+    "오빠",
+    "서",
+    "였",
+    "다",
+    "이다",
+    "입니까",
+    "같이",
+    "말고",
 ];
 
 /// Whether `text` calls `name`, in any case, with or without an `@`, from where a name can
@@ -74,16 +85,22 @@ const PARTICLES: [&str; 62] = [
 ///
 /// Letters, digits, marks and `_` go on with a name, and so does a single `-` or `.` with
 /// one of them on its other side. Hangul, kana and Han behind other letters end it
-/// (`carol아`), and so do, behind Hangul, particles and titles (`길동이가`, `민수님께`).
+/// (`carol아`), and so do, behind Hangul, particles and titles (`길동이가`, `민수님께`), and
+/// laughter and tears (`민수ㅋㅋ`).
 pub(crate) fn mentions(text: &str, name: &str) -> bool {
     if name.is_empty() {
         return false;
     }
-    let (text, name) = (text.to_lowercase(), name.to_lowercase());
+    let (text, name) = (folded(text), folded(name));
     text.match_indices(&name).any(|(at, _)| {
         let (before, after) = (&text[..at], &text[at + name.len()..]);
         begins_behind(before) && ends_before(&name, after)
     })
+}
+
+/// In small letters, a sigma at a word's end as any other.
+fn folded(text: &str) -> String {
+    text.to_lowercase().replace('ς', "σ")
 }
 
 /// Whether a name can begin behind `before`.
@@ -100,10 +117,11 @@ fn ends_before(name: &str, after: &str) -> bool {
     let mut rest = after.chars();
     match rest.next() {
         Some('-' | '.') => !rest.next().is_some_and(is_word),
+        Some(next) if is_jamo(next) => !name.ends_with(is_jamo),
         Some(next) if is_hangul(next) && name.ends_with(is_hangul) => {
             let end = after.find(|c| !is_hangul(c)).unwrap_or(after.len());
             let (run, rest) = after.split_at(end);
-            is_made_of_particles(run) && !rest.starts_with(is_word)
+            is_made_of_particles(run) && !rest.starts_with(|c| is_word(c) && !is_jamo(c))
         }
         Some(next) if is_unspaced(next) => !name.ends_with(is_unspaced),
         next => !next.is_some_and(is_word),
@@ -129,10 +147,22 @@ fn is_hangul(c: char) -> bool {
     matches!(c, '가'..='힣')
 }
 
+/// Letters of Hangul that stand alone, as in ㅋㅋ and ㅠㅠ.
+fn is_jamo(c: char) -> bool {
+    matches!(c, 'ㄱ'..='ㅣ')
+}
+
 /// Hangul, kana and Han, which are written behind a word without a space.
 fn is_unspaced(c: char) -> bool {
     is_hangul(c)
-        || matches!(c, '\u{3041}'..='\u{30FF}' | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}')
+        || matches!(c,
+            '々'
+            | 'ぁ'..='ゖ'
+            | 'ァ'..='ヺ'
+            | 'ー'..='ヿ'
+            | 'ｦ'..='ﾟ'
+            | '\u{3400}'..='\u{4DBF}'
+            | '\u{4E00}'..='\u{9FFF}')
 }
 
 #[cfg(test)]

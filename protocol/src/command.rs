@@ -4,7 +4,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 use crate::{
     address_range::AddressRange,
@@ -47,9 +47,9 @@ impl<'a> Input<'a> {
     pub fn parse(typed: &'a str) -> Input<'a> {
         // A byte order mark is what some Windows programs begin each line with.
         let text = sanitized(typed.trim_start_matches('\u{FEFF}'));
-        let before = text.len() - trim_start(&text).len();
+        let before = text.len() - text.trim_start_matches(has_no_place).len();
         let Some(rest) = text[before..].strip_prefix('/') else {
-            return if before == text.len() { Input::Nothing } else { Input::Text(text) };
+            return if is_blank(&text) { Input::Nothing } else { Input::Text(text) };
         };
         if let Some(escaped) = rest.strip_prefix('/') {
             return match escaped.chars().next() {
@@ -58,7 +58,7 @@ impl<'a> Input<'a> {
             };
         }
         // What takes no place hides no command either: `/` U+200B `msg`.
-        let word = rest.trim_start_matches(|c: char| is_invisible(c) && !c.is_whitespace());
+        let word = rest.trim_start_matches(|c: char| has_no_place(c) && !c.is_whitespace());
         if word.starts_with(char::is_alphanumeric) {
             return Input::Command(match text {
                 Cow::Borrowed(text) => Cow::Borrowed(text[before..].trim_end()),
@@ -69,18 +69,28 @@ impl<'a> Input<'a> {
     }
 }
 
+/// Whether a character hides no command that it stands before: nobody sees it, or it is a
+/// mark, which has no letter there to stand on.
+fn has_no_place(c: char) -> bool {
+    is_invisible(c) || is_combining_mark(c)
+}
+
 /// What was typed, sanitized, but no escape sequence that has only begun before a slash
 /// takes that with it: of ESC and `/msg bob a`, `sg bob a` would be said aloud.
 fn sanitized(typed: &str) -> Cow<'_, str> {
-    const BARRIER: char = 'ㄱ';
+    // What a cut sequence may take instead: as many as a report of the mouse does.
+    const BARRIER: &str = "ㄱㄱㄱ";
     let text = sanitize_message(typed);
     if let Cow::Owned(shown) = &text
-        && !trim_start(shown).starts_with('/')
-        && let Some(at) = typed.find('/')
+        && !shown.trim_start_matches(has_no_place).starts_with('/')
+        && let Some((before, _)) = typed.split_once('/')
+        && is_blank(&sanitize_message(before))
     {
-        // No sequence reaches beyond a letter but a control string, whose slash is its own.
-        let barred = format!("{}{BARRIER}{}", &typed[..at], &typed[at..]);
-        if let Some(rest) = trim_start(&sanitize_message(&barred)).strip_prefix(BARRIER) {
+        // Only a control string reaches beyond that, and its slash is its own.
+        let barred = format!("{before}{BARRIER}{}", &typed[before.len()..]);
+        let barred = sanitize_message(&barred);
+        let rest = trim_start(&barred).trim_start_matches(['ㄱ']);
+        if rest.starts_with('/') {
             return Cow::Owned(rest.to_owned());
         }
     }

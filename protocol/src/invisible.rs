@@ -5,7 +5,8 @@
 
 /// Whether nobody sees a character: white space, controls (NUL), what Unicode has
 /// fonts ignore (Default_Ignorable_Code_Point: joiners, U+FEFF, U+200B, fillers, tags),
-/// the marks of interlinear annotation, and the empty Braille cell.
+/// what is no character (U+FFFE, a byte order mark the wrong way round), the marks of
+/// interlinear annotation, and the empty Braille cell.
 pub fn is_invisible(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_whitespace() || c.is_ascii_control();
@@ -25,12 +26,14 @@ pub fn is_invisible(c: char) -> bool {
             | '\u{2800}'
             | '\u{3164}'
             | '\u{FE00}'..='\u{FE0F}'
+            | '\u{FDD0}'..='\u{FDEF}'
             | '\u{FEFF}'
             | '\u{FFA0}'
             | '\u{FFF0}'..='\u{FFFB}'
             | '\u{1BCA0}'..='\u{1BCA3}'
             | '\u{1D173}'..='\u{1D17A}'
             | '\u{E0000}'..='\u{E0FFF}')
+        || matches!(u32::from(c) & 0xFFFF, 0xFFFE..)
 }
 
 /// Whether there is nothing to be seen in a text.
@@ -61,6 +64,7 @@ mod tests {
             "\u{FEFF}\u{200B}\u{200D}\u{2060}\u{AD}\u{34F}\u{61C}\u{180E}\u{FE0F}",
             "\u{115F}\u{1160}\u{3164}\u{FFA0}\u{2800}\u{FFF9}\u{1D173}",
             "\u{E0001}\u{E0041}\u{E007F}\u{E0100}",
+            "\u{FFFE}\u{FFFF}\u{FDD0}\u{1FFFE}\u{10FFFF}",
         ] {
             assert!(is_blank(text), "{text:?}");
         }

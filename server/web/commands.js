@@ -1,7 +1,7 @@
 // Commands that begin with a slash: which there are, as the server tells it, and what
 // may complete a line. What a command does is the server's business.
 
-import { sanitize, trimStart, withoutInvisible } from "./visible.js";
+import { sanitize, trimPlaceless, trimStart, trimUnspaced, withoutInvisible } from "./visible.js";
 
 /** Rows of `{name, alias, arguments, ko, en}`; filled once they have come. */
 let table = [];
@@ -27,8 +27,8 @@ export function setCommands(rows) {
  */
 export function read(typed) {
   const text = sanitize(typed);
-  const seen = trimStart(text);
-  if (seen === "") return {};
+  if (trimStart(text) === "") return {};
+  const seen = trimPlaceless(text);
   const before = text.slice(0, text.length - seen.length);
   if (!seen.startsWith("/")) return { say: text };
   const rest = seen.slice(1);
@@ -37,14 +37,14 @@ export function read(typed) {
     return { say: isEscape ? before + rest : text };
   }
   // What takes no place hides no command either: a slash, U+200B and a word.
-  const isCommand = !/^\p{White_Space}/u.test(rest) && /^[\p{Alphabetic}\p{N}]/u.test(trimStart(rest));
+  const isCommand = /^[\p{Alphabetic}\p{N}]/u.test(trimUnspaced(rest));
   if (isCommand) return { command: seen.trimEnd() };
   return { say: text };
 }
 
 /** What to type so that `text` is said; null if nothing does. */
 export function typedFor(text) {
-  const seen = trimStart(text);
+  const seen = trimPlaceless(text);
   const escaped = `${text.slice(0, text.length - seen.length)}/${seen}`;
   return [text, escaped].find((typed) => read(typed).say === text) ?? null;
 }

@@ -6,7 +6,7 @@ const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
 const LENGTH = 26;
 
 const isSkipped = (character) => /^[-\u2010-\u2015]$/u.test(character)
-  || (/^[\p{Cc}\p{Default_Ignorable_Code_Point}\u2800\ufff0-\ufffb]$/u.test(character) && !/^\p{White_Space}$/u.test(character));
+  || (/^[\p{Cc}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\u2800\ufff0-\ufffb]$/u.test(character) && !/^\p{White_Space}$/u.test(character));
 
 /** The first key behind a `#`, in groups of five; null if there is none. */
 export function findKey(text) {
@@ -35,7 +35,9 @@ function keyAt(text) {
   let digits = "";
   for (const character of text) {
     if (isSkipped(character)) continue;
-    const digit = character.toLowerCase().replace("o", "0").replace(/[il]/u, "1");
+    // Of Latin letters only: U+212A is no K.
+    const letter = /^[A-Z]$/u.test(character) ? character.toLowerCase() : character;
+    const digit = letter.replace("o", "0").replace(/[il]/u, "1");
     if (digits.length === LENGTH) {
       if (/^[0-9a-z]$/u.test(digit)) return null;
       break;

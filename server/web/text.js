@@ -10,16 +10,26 @@ const NEAR = 24;
 const WORD_BEFORE = /[\p{L}\p{M}\p{N}_][-.]?$/u;
 const WORD_AFTER = /^[-.]?[\p{L}\p{M}\p{N}_]/u;
 
-const HANGUL_END = /\p{Script=Hangul}$/u;
-const KANA_HAN_END = /[\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Han}]$/u;
+/** Letters of Hangul that stand alone, as in ㅋㅋ; and what is written without spaces. */
+const JAMO = "ㄱ-ㅣ";
+const UNSPACED = "가-힣々ぁ-ゖァ-ヺー-ヿｦ-ﾟ\\u3400-\\u4dbf\\u4e00-\\u9fff";
+
+const endsIn = (letters) => new RegExp(`[${letters}]$`, "u");
+const beginsWith = (letters) => new RegExp(`^[${letters}]`, "u");
+const [JAMO_END, HANGUL_END, UNSPACED_END] = [JAMO, "가-힣", UNSPACED].map(endsIn);
+const [JAMO_BEGIN, HANGUL_BEGIN, UNSPACED_BEGIN] = [JAMO, "가-힣", UNSPACED].map(beginsWith);
 
 /** What stands behind a name in Hangul without a space: titles, particles, endings. */
 const PARTICLES = new RegExp(`^(?:${[
-  "님", "씨", "군", "양", "쌤", "선생", "형", "누나", "언니", "오빠", "네", "들",
-  "아", "야", "이", "가", "은", "는", "을", "를", "의", "도", "만", "요", "과", "와", "랑", "로", "으로", "에", "에게",
-  "한테", "께", "께서", "서", "부터", "까지", "처럼", "보다", "하고", "이랑", "라고", "입니다", "입니까", "이에요",
-  "예요", "인데", "였", "이다", "다", "여", "이여", "마저", "조차", "밖에", "대로", "같은", "같이", "말고",
-].join("|")}){1,4}(?![\\p{L}\\p{M}\\p{N}_])`, "u");
+  "님", "씨", "군", "양", "쌤", "선생", "아", "야", "여", "이", "가", "은", "는", "을", "를", "의", "에", "에게",
+  "에게서", "한테", "한테서", "께", "께서", "도", "만", "와", "과", "랑", "이랑", "하고", "로", "으로", "보다", "처럼",
+  "같은", "까지", "부터", "마저", "조차", "나", "이나", "라도", "이라도", "요", "이요", "네", "들", "입니다", "이에요", "예요",
+  "라고", "이라고", "라는", "이라는", "인데", "인가", "대로", "만큼", "밖에", "뿐", "이여", "이야", "형", "누나", "언니", "오빠",
+  "서", "였", "다", "이다", "입니까", "같이", "말고",
+].join("|")})*$`, "u");
+
+/** As far as a run of particles reaches: nobody has called with more letters. */
+const LONGEST_RUN = 12;
 
 /** The pieces of a text: `{text}`, `{link, text}` or `{name, text}`, in their order. */
 export function pieces(text, user) {
@@ -72,7 +82,12 @@ function names(text, user, calls) {
 /** Whether a name ends where `after` follows it, and is not the beginning of a longer one. */
 function isEnd(name, after) {
   if (!WORD_AFTER.test(after)) return true;
-  if (HANGUL_END.test(name)) return PARTICLES.test(after);
-  if (KANA_HAN_END.test(name)) return false;
-  return /^[\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Han}]/u.test(after);
+  if (JAMO_BEGIN.test(after)) return !JAMO_END.test(name);
+  if (HANGUL_END.test(name) && HANGUL_BEGIN.test(after)) {
+    const [run] = /^[가-힣]*/u.exec(after);
+    const rest = after.slice(run.length);
+    const goesOn = /^[\p{L}\p{M}\p{N}_]/u.test(rest) && !JAMO_BEGIN.test(rest);
+    return run.length <= LONGEST_RUN && PARTICLES.test(run) && !goesOn;
+  }
+  return UNSPACED_BEGIN.test(after) && !UNSPACED_END.test(name);
 }
