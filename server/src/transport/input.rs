@@ -63,6 +63,15 @@ impl Input {
         }
     }
 
+    /// About how many bytes have come that were not read; over TLS, at least so many.
+    pub(crate) fn unread_bytes(&self) -> io::Result<usize> {
+        let held_bytes = match &self.source {
+            Source::Plain(_) => 0,
+            Source::Tls(input) => input.held_bytes(),
+        };
+        Ok(held_bytes + rustix::io::ioctl_fionread(self.stream())? as usize)
+    }
+
     /// Reads once, as far as `space` goes, which is not empty; blocks until something
     /// comes. Over TLS, that may be nothing for the reader.
     pub(crate) fn read(&mut self, space: &mut [u8]) -> io::Result<Received> {

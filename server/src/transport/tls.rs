@@ -17,6 +17,9 @@ pub mod certificates;
 /// The first byte of a TLS handshake.
 pub(crate) const HANDSHAKE: u8 = 0x16;
 
+/// The most that one record holds (RFC 8446 section 5.1).
+const RECORD_BYTES: usize = 16 * 1_024;
+
 /// What a peer is sent that there is no place for: the alert `internal_error`, fatal,
 /// which is all that can be said before a handshake (RFC 8446 section 6).
 pub(crate) const REFUSAL: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 80];
@@ -133,6 +136,11 @@ impl TlsInput {
 
     pub(super) fn is_readable(&self) -> io::Result<bool> {
         Ok(self.holds_more || is_readable(&self.stream)?)
+    }
+
+    /// The most that was decrypted and not read.
+    pub(super) fn held_bytes(&self) -> usize {
+        if self.holds_more { RECORD_BYTES } else { 0 }
     }
 
     pub(super) fn read(&mut self, space: &mut [u8]) -> io::Result<Received> {

@@ -42,13 +42,22 @@ pub(crate) struct MessageReader {
     writes: Arc<dyn WriteSide>,
     decoder: Decoder,
     limits: WebSocketLimits,
-    /// Since when something is there that has not ended.
-    part_since: Option<Instant>,
+    /// The message, or the frame, that has begun and not ended.
+    part: Option<Part>,
     /// It did not end in time.
     unfinished: bool,
     ping_at: Instant,
     pong: Pong,
     end: Option<PeerEnd>,
+}
+
+/// Something that has begun and may take so long to end.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    since: Instant,
+    /// When its time was over, so much had come that nobody had read: it may hold the
+    /// end. What comes later is late.
+    unread_bytes: Option<usize>,
 }
 
 /// What the last ping has led to.
@@ -85,7 +94,7 @@ impl MessageReader {
             writes,
             decoder: Decoder::new(limits, first),
             limits,
-            part_since: None,
+            part: None,
             unfinished: false,
             ping_at: Instant::now() + limits.ping_interval,
             pong: Pong::Heard,
@@ -112,16 +121,16 @@ impl MessageReader {
 
     fn wait(&mut self, deadline: Option<Instant>) -> io::Result<ReadOutcome> {
         let part_deadline = if self.decoder.holds_part() {
-            let since = self.part_since.get_or_insert_with(Instant::now);
-            Some(*since + self.limits.assembly_timeout)
+            let begun = || Part { since: Instant::now(), unread_bytes: None };
+            Some(self.part.get_or_insert_with(begun).since + self.limits.assembly_timeout)
         } else {
-            self.part_since = None;
+            self.part = None;
             None
         };
         loop {
             let now = Instant::now();
             if part_deadline.is_some_and(|deadline| deadline <= now) {
-                self.unfinished = true;
+                self.unfinished = !self.came_in_time()?;
                 return Ok(ReadOutcome::Something);
             }
             if deadline.is_some_and(|deadline| deadline <= now) {
@@ -137,6 +146,17 @@ impl MessageReader {
                 return Ok(ReadOutcome::Something);
             }
         }
+    }
+
+    /// Whether what is to be read next had come before the time of the part was over: a
+    /// busy server may be late to read it.
+    fn came_in_time(&mut self) -> io::Result<bool> {
+        let Some(part) = &mut self.part else { return Ok(true) };
+        let unread_bytes = match part.unread_bytes {
+            Some(bytes) => bytes,
+            None => *part.unread_bytes.insert(self.input.unread_bytes()?),
+        };
+        Ok(unread_bytes > 0 && self.input.is_readable()?)
     }
 
     /// Pings when it is time, and finds out who does not answer.
@@ -166,6 +186,9 @@ impl MessageReader {
             Received::Bytes(count) => {
                 self.decoder.filled(count);
                 self.pong = Pong::Heard;
+                if let Some(Part { unread_bytes: Some(bytes), .. }) = &mut self.part {
+                    *bytes = bytes.saturating_sub(count);
+                }
             }
             Received::Nothing => {}
             Received::End(end) => self.end = Some(end),
@@ -175,7 +198,7 @@ impl MessageReader {
 
     /// For so long, nothing was read: a message that has begun may take so much longer.
     pub(crate) fn make_up_for(&mut self, pause: Duration) {
-        self.part_since = self.part_since.map(|since| since + pause);
+        self.part = self.part.map(|part| Part { since: part.since + pause, ..part });
     }
 
     /// The length of the next message or control frame, which must be paid for.
@@ -199,7 +222,7 @@ impl MessageReader {
     pub(crate) fn take_message(&mut self) -> Option<Message> {
         let incoming = self.decoder.take();
         // What follows has its own time.
-        self.part_since = self.part_since.filter(|_| self.decoder.is_assembling());
+        self.part = self.part.filter(|_| self.decoder.is_assembling());
         match incoming? {
             Incoming::Text(text) => return Some(Message::Text(text)),
             Incoming::Binary(bytes) => return Some(Message::Binary(bytes)),
@@ -249,7 +272,81 @@ fn line_of(mut text: String) -> Line {
 
 #[cfg(test)]
 mod tests {
+    use std::{io::Write, net::TcpListener};
+
+    use madang_tests::frame;
+
     use super::*;
+    use crate::patience::DEADLINE;
+
+    /// Nothing is sent.
+    struct Mute;
+
+    impl WriteSide for Mute {
+        fn send_frame(self: Arc<Self>, _frame: &[u8]) {}
+
+        fn note_close_frame(&self, _code: Option<u16>) {}
+
+        fn waiting_since(&self) -> Option<Instant> {
+            None
+        }
+    }
+
+    /// A reader that has read `first`, and gives no time for the rest; and its peer.
+    fn reader(first: &[u8]) -> (MessageReader, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let peer = TcpStream::connect(address).expect("it listens");
+        let (stream, _) = listener.accept().expect("somebody has connected");
+        let limits =
+            WebSocketLimits { assembly_timeout: Duration::ZERO, ..WebSocketLimits::default() };
+        let input = Input::plain(Arc::new(stream), Arc::default());
+        (MessageReader::new(input, Arc::new(Mute), limits, first), peer)
+    }
+
+    /// Sends `bytes`, and has the reader read all of them.
+    #[track_caller]
+    fn read(reader: &mut MessageReader, peer: &mut TcpStream, bytes: &[u8]) {
+        peer.write_all(bytes).expect("it is connected");
+        let deadline = Instant::now() + DEADLINE;
+        while reader.input.unread_bytes().expect("it is connected") < bytes.len() {
+            assert!(Instant::now() < deadline, "it does not come");
+            std::thread::yield_now();
+        }
+        while reader.input.unread_bytes().expect("it is connected") > 0 && !reader.unfinished {
+            assert_eq!(reader.read(None).expect("it is connected"), ReadOutcome::Something);
+        }
+    }
+
+    #[test]
+    fn a_message_that_came_in_time_may_be_read_late() {
+        let (mut reader, mut peer) = reader(&frame(0x01, "hel"));
+        assert!(reader.next_message_bytes().is_ok_and(|bytes| bytes.is_none()));
+        read(&mut reader, &mut peer, &frame(0x80, "lo"));
+        assert!(reader.next_message_bytes().is_ok_and(|bytes| bytes.is_some()));
+        assert_eq!(reader.take_message(), Some(Message::Text("hello".into())));
+        // The next one has its own time.
+        read(&mut reader, &mut peer, &frame(0x81, "again"));
+        assert!(reader.next_message_bytes().is_ok_and(|bytes| bytes.is_some()));
+    }
+
+    #[test]
+    fn a_message_without_an_end_is_late_whatever_comes_after_its_time() {
+        let (mut idle, _peer) = reader(&frame(0x01, "hel"));
+        assert!(idle.next_message_bytes().is_ok());
+        idle.read(None).expect("it is connected");
+        assert_eq!(idle.next_message_bytes(), Err(Goodbye::UnfinishedMessage));
+
+        let (mut pinging, mut peer) = reader(&frame(0x01, "hel"));
+        for expected in [Ok(Some(0)), Err(Goodbye::UnfinishedMessage)] {
+            assert_eq!(pinging.next_message_bytes(), Ok(None));
+            read(&mut pinging, &mut peer, &frame(0x89, ""));
+            assert_eq!(pinging.next_message_bytes(), expected);
+            if expected.is_ok() {
+                assert_eq!(pinging.take_message(), None);
+            }
+        }
+    }
 
     #[test]
     fn a_message_is_a_line_or_several_within_the_limits() {
