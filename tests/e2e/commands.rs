@@ -1,7 +1,7 @@
 //! Every command that anyone has, carried out and refused, to the byte in Korean and
 //! in English. Those of a room's owner stand in `moderation`.
 
-use madang_protocol::text::Lang;
+use madang_protocol::{notice::Notice, text::Lang};
 use madang_tests::{TestClient, TestServer};
 
 /// Picks the words of the language in which the server speaks.
@@ -13,6 +13,12 @@ pub(crate) fn in_both_languages(check: fn(&TestServer, Say)) {
     for (lang, say) in [(Lang::Ko, korean), (Lang::En, english)] {
         check(&TestServer::start(|config| config.lang = lang), say);
     }
+}
+
+/// What a notice says in that language. Its words themselves are asserted once, at the
+/// command that they answer first.
+pub(crate) fn words(say: Say, notice: Notice<'_>) -> String {
+    say(&notice.text(Lang::Ko), &notice.text(Lang::En)).to_owned()
 }
 
 #[track_caller]
@@ -221,10 +227,7 @@ fn msg_reaches_one_and_reply_goes_back_whatever_they_are_called_now() {
         alice.send("/quit\n").expect_closed();
         server.console_expect("(#1 alicia: ");
         check(&mut bob, "/reply gone", nothing);
-        let nobody = say(
-            "그런 이름을 쓰는 사람이 없습니다. (지금 있는 사람: /who)",
-            "Nobody has that name. (/who lists who is here)",
-        );
+        let nobody = &words(say, Notice::Nobody);
         check(&mut bob, "/msg alicia hi", nobody);
         let oneself = say("자기 자신에게는 할 수 없습니다.", "You can't do that to yourself.");
         check(&mut bob, "/msg bob hi", oneself);
@@ -419,13 +422,10 @@ fn ignore_hides_all_that_somebody_says_and_nothing_else() {
         );
         bob.send("five\n");
         alice.expect_next("[robert] five\n");
-        check(&mut alice, "/unignore robert", say("바꿀 것이 없습니다.", "Nothing to change."));
-        let oneself = say("자기 자신에게는 할 수 없습니다.", "You can't do that to yourself.");
+        check(&mut alice, "/unignore robert", &words(say, Notice::Already));
+        let oneself = &words(say, Notice::Oneself);
         check(&mut alice, "/ignore alice", oneself);
-        let nobody = say(
-            "그런 이름을 쓰는 사람이 없습니다. (지금 있는 사람: /who)",
-            "Nobody has that name. (/who lists who is here)",
-        );
+        let nobody = &words(say, Notice::Nobody);
         check(&mut alice, "/ignore dave", nobody);
         check(&mut alice, "/unignore", say("사용법: /unignore NAME", "Usage: /unignore NAME"));
     });

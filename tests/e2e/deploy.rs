@@ -8,6 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use madang_protocol::{
+    notice::{Goodbye, Notice},
+    text::Lang,
+};
 use madang_server::config::{Config, Listen};
 use madang_tests::{DEADLINE, Program, TestClient, TestFolder, TestServer, WebSocketClient};
 
@@ -205,7 +209,7 @@ fn a_restart_is_a_goodbye_and_then_a_welcome() {
     let mut alice = WebSocketClient::open(nginx.address, "/websocket/", &[]);
     alice.login("alice");
     server.stop();
-    alice.expect("서버를 종료합니다.");
+    alice.expect(&Notice::Goodbye(Goodbye::Shutdown).text(Lang::Ko));
     assert_eq!(alice.expect_close(), Some(1001));
     let _server = start();
     let mut alice = WebSocketClient::open(nginx.address, "/websocket/", &[]);

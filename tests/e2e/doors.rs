@@ -3,6 +3,10 @@
 
 use std::collections::HashMap;
 
+use madang_protocol::{
+    notice::{Goodbye, Notice},
+    text::Lang,
+};
 use madang_tests::{NEVER, TestClient, TestServer, WebSocketClient};
 use serde_json::{Value, json};
 
@@ -333,7 +337,7 @@ fn json_begins_at_once_and_a_goodbye_is_its_last_message() {
     server.stop();
     assert_eq!(alice.expect_json("bye")["reason"], "shutdown");
     assert_eq!(alice.expect_close(), Some(1001));
-    bob.expect("서버를 종료합니다.");
+    bob.expect(&Notice::Goodbye(Goodbye::Shutdown).text(Lang::Ko));
     assert_eq!(bob.expect_close(), Some(1001));
 }
 

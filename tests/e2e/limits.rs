@@ -6,6 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use madang_protocol::{
+    notice::{Goodbye, Notice},
+    text::Lang,
+};
 use madang_server::admission::rate_limit::RateLimit;
 use madang_tests::{DEADLINE, NEVER, TestClient, TestServer};
 
@@ -30,8 +34,9 @@ fn the_login_deadline_holds_against_a_peer_that_talks() {
     let mut client = server.connect();
     let started = Instant::now();
     client.expect("로그인ID:");
-    let mut answer = String::from("먼저 이름을 입력하세요.");
-    while answer.ends_with("먼저 이름을 입력하세요.") {
+    let login_first = Notice::LoginFirst.text(Lang::Ko);
+    let mut answer = login_first.clone();
+    while answer.ends_with(&login_first) {
         client.try_send("/who\n");
         answer = client.expect_line();
         assert!(started.elapsed() < DEADLINE, "it is never closed");
@@ -161,7 +166,7 @@ fn stopping_ends_the_wait_of_who_is_delayed() {
     let mut alice = server.login("alice");
     alice.send("1\n2\n3\n4\n").expect_next("[alice] 1\n[alice] 2\n");
     server.stop();
-    alice.expect_next("서버를 종료합니다.\n").expect_closed();
+    alice.expect_next(Notice::Goodbye(Goodbye::Shutdown).text(Lang::Ko) + "\n").expect_closed();
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use madang_protocol::text::Lang;
+use madang_protocol::{notice::Notice, text::Lang};
 use madang_tests::{TestClient, TestServer, WebSocketClient};
 use serde_json::{Value, json};
 
-use crate::commands::in_both_languages;
+use crate::commands::{in_both_languages, words};
 
 const NO_ROOM: (&str, &str) = (
     "지금은 어느 방에도 없습니다. 로비로 돌아가기: /방 로비\n",
@@ -209,7 +209,7 @@ fn kick_removes_from_the_room_and_from_all_that_is_said_there() {
             "-- [alice] lets [bob] in again --",
         );
         check_told(&mut [&mut alice, &mut again], unkicked);
-        alice.send("/내보내기해제 bob\n").expect_next(say("바꿀", "Nothing to change."));
+        alice.send("/내보내기해제 bob\n").expect_next(words(say, Notice::Already));
         alice.expect_line();
         bob.send(format!("/join #{key}\n")).expect_joined("robert");
         alice.expect_joined("robert");
@@ -245,9 +245,7 @@ fn mute_keeps_from_speaking_in_the_room_until_it_is_over() {
         check_told(&mut [&mut alice, &mut bob], unmuted);
         bob.send("ah\n");
         check_told(&mut [&mut alice, &mut bob], "[bob] ah");
-        alice
-            .send("/unmute bob\n")
-            .expect_next(say("바꿀 것이 없습니다.\n", "Nothing to change.\n"));
+        alice.send("/unmute bob\n").expect_next(words(say, Notice::Already) + "\n");
 
         alice.send("/mute bob 1s\n").expect_line();
         bob.expect_line();
@@ -271,8 +269,8 @@ fn lock_and_limit_let_nobody_new_in() {
         alice.send("/lock\n");
         let locked = say("-- [alice]님이 방을 잠갔습니다 --", "-- [alice] locked the room --");
         check_told(&mut [&mut alice, &mut bob], locked);
-        let already = say("바꿀 것이 없습니다.\n", "Nothing to change.\n");
-        alice.send("/lock\n").expect_next(already);
+        let already = words(say, Notice::Already) + "\n";
+        alice.send("/lock\n").expect_next(&already);
         let refused = say(
             "방이 잠겨 있어 들어갈 수 없습니다.\n",
             "The room is locked; nobody new may come in.\n",
@@ -292,7 +290,7 @@ fn lock_and_limit_let_nobody_new_in() {
         let unlocked =
             say("-- [alice]님이 방의 잠금을 풀었습니다 --", "-- [alice] unlocked the room --");
         check_told(&mut [&mut alice, &mut bob], unlocked);
-        alice.send("/unlock\n").expect_next(already);
+        alice.send("/unlock\n").expect_next(&already);
 
         alice.send("/limit 2\n");
         let limited = say(
@@ -334,10 +332,7 @@ fn end_closes_the_room_for_all_and_for_good() {
             let pong = say("퐁\n", "pong\n");
             assert!(answer == no_room || (line == "/ping" && answer == pong), "{answer}");
         }
-        bob.send(format!("/join #{key}\n")).expect_next(say(
-            "그런 방이 없습니다. 링크가 틀렸거나 방이 끝났습니다.\n",
-            "There is no such room; the link is wrong, or the room has ended.\n",
-        ));
+        bob.send(format!("/join #{key}\n")).expect_next(words(say, Notice::NoSuchRoom) + "\n");
         bob.send("/leave\n").expect(say(" 방에 들어왔습니다.", "-- you are in lobby;"));
         server.console_expect(say(" 방이 끝남\n", " has ended\n"));
     });
@@ -368,15 +363,12 @@ fn only_the_owner_may_and_only_with_others_who_are_here() {
             "이 방에 그런 사람이 없습니다. (지금 있는 사람: /who)\n",
             "Nobody in this room has that name. (/who lists who is here)\n",
         );
-        let nobody = say(
-            "그런 이름을 쓰는 사람이 없습니다. (지금 있는 사람: /who)\n",
-            "Nobody has that name. (/who lists who is here)\n",
-        );
-        let oneself = say("자기 자신에게는 할 수 없습니다.\n", "You can't do that to yourself.\n");
+        let nobody = words(say, Notice::Nobody) + "\n";
+        let oneself = words(say, Notice::Oneself) + "\n";
         for command in ["/kick", "/mute", "/owner"] {
             alice.send(format!("{command} carol\n")).expect_next(not_here);
-            alice.send(format!("{command} dave\n")).expect_next(nobody);
-            alice.send(format!("{command} alice\n")).expect_next(oneself);
+            alice.send(format!("{command} dave\n")).expect_next(&nobody);
+            alice.send(format!("{command} alice\n")).expect_next(&oneself);
             alice.send(format!("{command}\n")).expect_next(say("사용법: ", "Usage: "));
             alice.expect_line();
         }
@@ -469,7 +461,7 @@ fn whom_the_operator_mutes_says_nothing_to_anybody_at_any_door() {
         server.operate("/mute alice 10m");
         bob.expect_next("-- 운영자가 [alice]님의 말을 10분 동안 막았습니다 --\n");
         alice.all_of("/ping");
-        let muted = "지금은 말할 수 없습니다. 10분 남았습니다.";
+        let muted = &Notice::Muted { seconds: Some(600) }.text(Lang::Ko);
         let words = [
             "psst",
             "/me psst",
@@ -504,7 +496,7 @@ fn whom_the_operator_mutes_says_nothing_to_anybody_at_any_door() {
         server.operate("/mute alice");
         bob.expect_next("-- 운영자가 [alice]님의 말을 막았습니다 --\n");
         alice.all_of("/ping");
-        let muted = "지금은 말할 수 없습니다. 말이 막혀 있습니다.";
+        let muted = &Notice::Muted { seconds: None }.text(Lang::Ko);
         alice.expect_refused("/msg bob psst", "muted", muted);
         alice.send("/quit psst");
         bob.expect_next("[alice]님이 퇴장했습니다.\n");
@@ -520,7 +512,7 @@ fn whom_the_owner_mutes_may_whisper_and_speak_elsewhere() {
         alice.expect_joined("bob");
         alice.send("/mute bob\n").expect("막았습니다 --\n");
         bob.all_of("/ping");
-        let muted = "지금은 말할 수 없습니다. 말이 막혀 있습니다.";
+        let muted = &Notice::Muted { seconds: None }.text(Lang::Ko);
         for line in ["psst", "/me psst", "/topic psst", "/nick psst"] {
             bob.expect_refused(line, "muted", muted);
         }

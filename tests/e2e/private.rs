@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use madang_protocol::{room::RoomKey, text::Lang};
+use madang_protocol::{notice::Notice, room::RoomKey, text::Lang};
 use madang_tests::{TestClient, TestServer, WebSocketClient};
 use serde_json::{Value, json};
 
@@ -118,7 +118,7 @@ fn a_wrong_an_expired_and_an_ended_key_get_one_answer() {
         answers.push(new_json.expect_error("no_such_room", Some("n")));
     }
     answers.dedup();
-    assert_eq!(answers, ["그런 방이 없습니다. 링크가 틀렸거나 방이 끝났습니다."]);
+    assert_eq!(answers, [Notice::NoSuchRoom.text(Lang::Ko)]);
     // Nobody has moved.
     bob.send("here\n").expect_next("[bob] here\n");
 }

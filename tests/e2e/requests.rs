@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use madang_protocol::{notice::Notice, text::Lang};
 use madang_tests::{TestClient, TestServer};
 use serde_json::{Value, json};
 
@@ -352,18 +353,17 @@ fn the_operators_deeds_have_nobody_who_did_them() {
 fn words_in_json_are_in_the_language_of_the_session() {
     let server = TestServer::start(|_| {});
     let mut alice = server.login_json("alice");
-    assert_eq!(
-        check_answer(&mut alice, "/topic", "notice")["text"],
-        "주제가 없습니다. /topic 주제 로 정할 수 있습니다."
-    );
+    let no_topic = Notice::NoTopic;
+    assert_eq!(check_answer(&mut alice, "/topic", "notice")["text"], no_topic.text(Lang::Ko));
     check_answer(&mut alice, "/lang en", "notice");
     alice.send_json(json!({"type": "command", "line": "/topic", "nonce": "again"}));
-    assert_eq!(alice.expect_message("notice")["text"], "There is no topic; /topic TEXT sets one.");
+    assert_eq!(alice.expect_message("notice")["text"], no_topic.text(Lang::En));
     alice.expect_message("ack");
     server.operate("/mute alice");
     alice.expect_message("muted");
     alice.send_json(json!({"type": "say", "text": "hm"}));
-    assert_eq!(alice.expect_error("muted", None), "You may not speak now; you are muted.");
+    let muted = Notice::Muted { seconds: None };
+    assert_eq!(alice.expect_error("muted", None), muted.text(Lang::En));
     alice.send_json(json!({"type": "command", "line": "/join math"}));
     alice.expect_message("entered");
     alice.expect_message("joined");

@@ -7,6 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use madang_protocol::{
+    notice::{Goodbye, Notice},
+    text::Lang,
+};
 use madang_tests::{DEADLINE, NEVER, TestClient, TestServer};
 use rustls::{Error, pki_types::CertificateDer};
 
@@ -313,7 +317,7 @@ fn the_server_says_goodbye_and_closes_in_order_when_it_stops() {
     shaking.send(&old_hello(3)[..5]);
     server.stop();
     for client in [&mut alice, &mut waiting] {
-        client.expect("서버를 종료합니다.\n");
+        client.expect(Notice::Goodbye(Goodbye::Shutdown).text(Lang::Ko) + "\n");
         client.expect_closed();
     }
 }

@@ -6,6 +6,10 @@ use std::{
     process::{Command, Stdio},
 };
 
+use madang_protocol::{
+    notice::{Goodbye, Notice},
+    text::Lang,
+};
 use rustix::process::Pid;
 
 use crate::{
@@ -16,6 +20,11 @@ use crate::{
 };
 
 const FLAGS: [&str; 5] = ["--listen", "127.0.0.1:0", "--no-web", "--lang", "en"];
+
+/// A line of a notice: its words are asserted in the end-to-end tests.
+fn words(notice: Notice<'_>) -> String {
+    notice.text(Lang::En) + "\n"
+}
 
 /// The server in the foreground of a terminal, and where it listens.
 #[track_caller]
@@ -71,7 +80,7 @@ fn every_command_of_the_operator_does_what_its_table_says() {
     }
     terminal.enter("/help ban", "/ban ");
     terminal.enter("/who", "2 here\n  lobby: alice\n  lobby: bob\n");
-    terminal.enter("/who nowhere", "There is no such room");
+    terminal.enter("/who nowhere", &words(Notice::NoSuchRoom));
     alice.say("/join math");
     alice.expect("[alice] joined.\n");
     terminal.enter("/rooms", "  lobby (1)\n  math (1)\n");
@@ -88,10 +97,10 @@ fn every_command_of_the_operator_does_what_its_table_says() {
     terminal.enter("/mute bob", "ok\n");
     alice.expect("-- the operator muted [bob] --\n");
     bob.say("can you hear me?");
-    bob.expect("You may not speak now; you are muted.\n");
+    bob.expect(&words(Notice::Muted { seconds: None }));
     terminal.enter("/unmute bob", "ok\n");
     alice.expect("-- [bob] may speak again --\n");
-    terminal.enter("/unmute bob", "Nothing to change.\n");
+    terminal.enter("/unmute bob", &words(Notice::Already));
     terminal.enter("/mute bob 1s", "ok\n");
     alice.expect("-- the operator muted [bob] for 1 s --\n-- [bob] may speak again --\n");
     expect_chat(&mut bob, &mut alice);
@@ -100,11 +109,11 @@ fn every_command_of_the_operator_does_what_its_table_says() {
     bob.expect("[bob] joined.\n");
     alice.expect("[bob] left.\n");
     terminal.enter("/kick bob", "ok\n");
-    bob.expect("You are in no room now. Back to the lobby: /join lobby\n");
+    bob.expect(&words(Notice::NoRoom));
     bob.say("/join math");
     bob.expect("You were removed from there;");
     terminal.enter("/unkick bob", "ok\n");
-    terminal.enter("/unkick bob", "Nothing to change.\n");
+    terminal.enter("/unkick bob", &words(Notice::Already));
     bob.say("/join lobby");
     bob.expect("[bob] joined.\n");
     alice.expect("[bob] joined.\n");
@@ -131,7 +140,7 @@ fn every_command_of_the_operator_does_what_its_table_says() {
 
     terminal.enter("/stop", "--- The chat server stops.\n");
     for peer in [&mut alice, &mut bob] {
-        assert!(peer.expect_end().ends_with("The server is shutting down.\n"));
+        assert!(peer.expect_end().ends_with(&words(Notice::Goodbye(Goodbye::Shutdown))));
     }
     assert_eq!(terminal.expect_exit(), 0);
 }
@@ -150,10 +159,10 @@ fn bans_hold_for_names_and_for_addresses() {
     again.expect("Login ID:");
     for name in ["bob", "BOB", "b0b"] {
         again.say(name);
-        again.expect("That name may not be used on this server.\nLogin ID:");
+        again.expect(&(words(Notice::NameBanned) + "Login ID:"));
     }
     alice.say("/nick bob");
-    alice.expect("That name may not be used on this server.\n");
+    alice.expect(&words(Notice::NameBanned));
 
     let [mut mallory, mut nameless] =
         [(); 2].map(|()| Peer::connect_from([127, 0, 0, 2].into(), address));
@@ -170,7 +179,7 @@ fn bans_hold_for_names_and_for_addresses() {
 
     terminal.enter("/unban bob", "ok\n");
     terminal.enter("/unban 127.0.0.2", "ok\n");
-    terminal.enter("/unban 127.0.0.2", "Nothing to change.\n");
+    terminal.enter("/unban 127.0.0.2", &words(Notice::Already));
     terminal.enter("/bans", "Nothing is banned.\n");
     again.say("bob");
     again.expect("[bob] joined.\n");

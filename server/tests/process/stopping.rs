@@ -1,12 +1,21 @@
 //! Signals: a clean stop and its exit code. How long a stop may take stands in the
 //! server's configuration.
 
+use madang_protocol::{
+    notice::{Goodbye, Notice},
+    text::Lang,
+};
 use rustix::process::Signal;
 
 use crate::{
     peer::Peer,
     server_process::{ServerProcess, command_after},
 };
+
+/// What members are told at last.
+fn goodbye() -> String {
+    Notice::Goodbye(Goodbye::Shutdown).text(Lang::Ko) + "\n"
+}
 
 #[track_caller]
 fn signal_stops_cleanly(signal: Signal) {
@@ -18,9 +27,9 @@ fn signal_stops_cleanly(signal: Signal) {
 
     server.signal(signal);
     for member in &mut members {
-        assert_eq!(member.expect_end(), "서버를 종료합니다.\n");
+        assert_eq!(member.expect_end(), goodbye());
     }
-    assert!(at_the_prompt.expect_end().ends_with("서버를 종료합니다.\n"));
+    assert!(at_the_prompt.expect_end().ends_with(&goodbye()));
     assert_eq!(server.expect_exit(), 0);
     server.out().expect("--- 채팅 서버를 종료합니다.\n");
     assert_eq!(server.err().expect_end(), "");
@@ -46,7 +55,7 @@ fn what_was_said_before_the_signal_is_delivered() {
     }
     speaker.expect("[alice] 199\n");
     server.signal(Signal::TERM);
-    let heard = listener.expect("서버를 종료합니다.\n");
+    let heard = listener.expect(&goodbye());
     let heard: Vec<&str> = heard.lines().filter(|line| line.starts_with("[alice] ")).collect();
     let said: Vec<String> = (0..200).map(|number| format!("[alice] {number}")).collect();
     assert_eq!(heard, said);
