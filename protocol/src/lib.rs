@@ -10,7 +10,9 @@
 //! that has sent a telnet IAC or types by the character. Where the first line end is
 //! a CR on its own, a CR ends every line; an LF or NUL after it belongs to it, and an
 //! empty line within 300 ms of it counts for nothing. For everyone else a CR within a
-//! line is a control ([`line`](mod@line)). NULs and byte order marks around a line are padding.
+//! line is a control ([`line`](mod@line)). NULs and byte order marks around a line are padding,
+//! and a packet without a line end is over at its first NUL (a buffer of fixed size still
+//! holds older words behind it).
 //! Every telnet option but binary transmission is refused, and no telnet command is
 //! ever text ([`telnet`]).
 //!

@@ -9,6 +9,8 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use crate::sanitize::remove_controls_but;
 
+/// The lowest command (end of file, RFC 1184). What is below it begins none.
+const EOF: u8 = 236;
 const SE: u8 = 240;
 const IP: u8 = 244;
 /// Erase character: what some send for the backspace key (RFC 854).
@@ -30,7 +32,7 @@ const TIMING_MARK: u8 = 6;
 /// The key that takes back a character.
 const DEL: u8 = 0x7f;
 
-/// A subnegotiation longer than this many bytes is taken to be over.
+/// A subnegotiation longer than this many bytes is over with its line.
 const SUBNEGOTIATION_BYTES: usize = 1_024;
 
 /// The telnet side of one connection: bytes in, text bytes and answers out.
@@ -99,13 +101,19 @@ impl Telnet {
     /// Takes one byte, and returns it if it is text.
     fn step(&mut self, byte: u8, answers: &mut Vec<u8>) -> Option<u8> {
         self.state = match (&self.state, byte) {
-            (State::Text, IAC) => {
-                self.answered.get_or_insert_with(|| {
-                    Box::new(Answered { offered: [false; 256], requested: [false; 256] })
-                });
-                State::Command
-            }
+            (State::Text, IAC) => State::Command,
             (State::Text, _) => return Some(byte),
+            (State::Command, ..EOF) => {
+                // A 255 that introduces nothing takes nothing with it, or no slash
+                // would be left of a command.
+                self.state = State::Text;
+                return Some(byte);
+            }
+            (State::Command, _) if self.answered.is_none() => {
+                let answered = Answered { offered: [false; 256], requested: [false; 256] };
+                self.answered = Some(Box::new(answered));
+                return self.step(byte, answers);
+            }
             (State::Command, IAC) => {
                 self.state = State::Text;
                 return Some(byte);
@@ -127,12 +135,13 @@ impl Telnet {
             }
             (&State::Subnegotiation { bytes }, IAC) => State::SubnegotiationCommand { bytes },
             (State::SubnegotiationCommand { .. }, SE) => State::Text,
-            (&(State::Subnegotiation { bytes } | State::SubnegotiationCommand { bytes }), _)
-                if bytes < SUBNEGOTIATION_BYTES =>
-            {
-                State::Subnegotiation { bytes: bytes + 1 }
+            (
+                &(State::Subnegotiation { bytes } | State::SubnegotiationCommand { bytes }),
+                b'\r' | b'\n',
+            ) if bytes >= SUBNEGOTIATION_BYTES => State::Text,
+            (&(State::Subnegotiation { bytes } | State::SubnegotiationCommand { bytes }), _) => {
+                State::Subnegotiation { bytes: bytes.saturating_add(1) }
             }
-            (State::Subnegotiation { .. } | State::SubnegotiationCommand { .. }, _) => State::Text,
         };
         None
     }
@@ -211,7 +220,10 @@ mod tests {
             }
             assert_eq!(kept, text, "cut at {cut}");
             assert_eq!(answered, answers, "cut at {cut}");
-            assert_eq!(telnet.is_spoken(), bytes.contains(&IAC));
+            assert_eq!(
+                telnet.is_spoken(),
+                bytes.windows(2).any(|two| two[0] == IAC && two[1] >= EOF)
+            );
         }
     }
 
@@ -221,6 +233,13 @@ mod tests {
         check("안녕".as_bytes(), "안녕".as_bytes(), b"");
         check(b"a\xff\xf1b", b"ab", b""); // NOP
         check(b"a\xff\xffb", b"a\xffb", b""); // an escaped 255 is data, and no UTF-8
+    }
+
+    #[test]
+    fn a_255_that_introduces_nothing_goes_alone() {
+        check(b"\xff/msg bob a\n", b"/msg bob a\n", b"");
+        check(b"/msg bob a\xff\n", b"/msg bob a\n", b"");
+        check(b"\xff\x80\xef", b"\x80\xef", b"");
     }
 
     #[test]
@@ -265,7 +284,7 @@ mod tests {
         check(&[b'a', IAC, SB, 31, 0, 80, IAC, IAC, 24, IAC, SE, b'b'], b"ab", b"");
         let mut endless = vec![IAC, SB];
         endless.extend([b'x'; SUBNEGOTIATION_BYTES + 1]);
-        endless.extend(b"text");
+        endless.extend(b"/msg bob a\ntext");
         let mut telnet = Telnet::default();
         let kept = telnet.filter(&mut endless, &mut Vec::new());
         assert_eq!(&endless[..kept], b"text");

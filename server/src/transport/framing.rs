@@ -12,7 +12,7 @@ use madang_protocol::{
     telnet::{Telnet, edit_line},
     wide::Wide,
 };
-use memchr::{memchr, memchr3};
+use memchr::{memchr, memchr2, memchr3};
 
 use super::Line;
 
@@ -294,7 +294,11 @@ impl Framer {
             false => self.decoder.finish_line(),
         };
         let bytes = bytes.unwrap_or_default();
-        let text = str::from_utf8(without_padding(bytes));
+        let text = str::from_utf8(match is_whole {
+            true => without_padding(bytes),
+            // Behind a C string, a buffer of fixed size still holds older words.
+            false => until_nul(without_padding(bytes)),
+        });
         if (text.is_err() || memchr(0, bytes).is_some())
             && let Some(wide) = Wide::of_unmarked(bytes)
         {
@@ -360,7 +364,7 @@ impl Framer {
 impl Typing {
     /// Looks at what one read brought: characters one by one, and then the CR
     /// that a terminal in character mode sends for Enter, which may come with the
-    /// last of them; or a backspace on its own, which nobody else sends.
+    /// last of them; or a backspace on its own or behind them, which nobody else sends.
     fn observe(&mut self, text: &[u8]) {
         let Typing::Unknown { characters } = *self else { return };
         let key = [b"\r\n".as_slice(), b"\r\0", b"\r", b"\n"]
@@ -369,12 +373,15 @@ impl Typing {
         let is_enter = key.is_some();
         let key = key.unwrap_or(text);
         let is_backspace = matches!(key, [0x08 | 0x7f]);
+        let has_backspace = memchr2(0x08, 0x7f, key).is_some();
         let sends_cr = is_enter && !text.ends_with(b"\n") || text.ends_with(b"\r\n");
         *self = match key {
             [] if text.is_empty() => return,
             // An arrow or another key that sends a sequence.
             [0x1b, ..] if !is_enter => return,
-            _ if is_backspace && (!is_enter || characters > 0) => Typing::ByCharacter,
+            _ if is_backspace && !is_enter || has_backspace && characters > 0 => {
+                Typing::ByCharacter
+            }
             _ if sends_cr && characters > 0 && is_one_character(key) => Typing::ByCharacter,
             _ if is_enter || !is_one_character(key) => Typing::Unknown { characters: 0 },
             _ => Typing::Unknown { characters: characters + 1 },
@@ -407,6 +414,11 @@ fn without_padding(mut line: &[u8]) -> &[u8] {
             },
         };
     }
+}
+
+/// What stands before the first NUL.
+fn until_nul(bytes: &[u8]) -> &[u8] {
+    &bytes[..memchr(0, bytes).unwrap_or(bytes.len())]
 }
 
 /// How many NULs stand at the end.
