@@ -6,17 +6,14 @@ use madang_protocol::{
     event::{Event, Stamp, Time},
     text::{Lang, LineEnd},
 };
-use madang_server::{
-    delivery::batch::{Batch, Form},
-    delivery::carrier::Carrier,
-};
+use madang_server::{delivery::batch::Batch, delivery::carrier::Carrier, dialect::Form};
 
 fn batch(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("batch");
-    let text = Form::Text(Lang::Ko, LineEnd::Lf);
+    let text = Form::text(Lang::Ko, LineEnd::Lf);
     for (name, form, carrier) in [
         ("text", text, Carrier::Lines),
-        ("json", Form::Json, Carrier::Lines),
+        ("json", Form::JSON, Carrier::Lines),
         ("websocket", text, Carrier::WebSocket),
     ] {
         for events in [1, 512] {

@@ -1,7 +1,6 @@
 //! One socket's life, on a thread of its own: greet, log in, converse, leave.
 
 use std::{
-    borrow::Cow,
     convert::Infallible,
     net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -23,9 +22,8 @@ use crate::{
     admission::bucket_pool::PooledBucket,
     close_reason::CloseReason,
     connection::login::Choice,
-    delivery::batch::Form,
     delivery::outbox::{Outbox, Pieces, Until},
-    dialect::answer::Answer,
+    dialect::{DialectId, Form, Stage, answer::Answer},
     expiry::Due,
     room::mailbox::ROUND_BYTES,
     room::refusal::Refusal,
@@ -45,9 +43,9 @@ pub(crate) struct Connection {
     pub(crate) outbox: Arc<Outbox>,
     bucket: Option<PooledBucket>,
     pub(crate) lang: Lang,
-    pub(crate) json: bool,
-    /// Whether the peer is a telnet or types by the character.
-    is_terminal: bool,
+    dialect: DialectId,
+    /// How lines for people end.
+    line_end: LineEnd,
     /// Who it is, once that is known.
     pub(crate) session: Option<Arc<Session>>,
     /// Where it says what it says; its pump knows whether it is a member.
@@ -74,11 +72,14 @@ impl Connection {
         shared: Arc<Shared>,
         admission: Admission,
         address: IpAddr,
-        reader: Reader,
+        mut reader: Reader,
         outbox: Arc<Outbox>,
     ) -> Connection {
         let lang = shared.config.lang;
-        let json = outbox.form() == Form::Json;
+        let form = outbox.form();
+        if form.is_for_programs() {
+            reader.become_program();
+        }
         let bucket = shared.buckets.as_ref().map(|pool| pool.take(address, Instant::now()));
         Connection {
             shared,
@@ -88,8 +89,8 @@ impl Connection {
             outbox,
             bucket,
             lang,
-            json,
-            is_terminal: false,
+            dialect: form.dialect(),
+            line_end: form.line_end(),
             session: None,
             room: None,
             choice: Choice::Open,
@@ -276,29 +277,11 @@ impl Connection {
         };
         #[cfg(test)]
         assert_ne!(line, tests::PANIC, "as the test asked");
-        if self.json {
-            return self.take_request(&line);
+        match self.dialect.parse(line, Stage::Conversation) {
+            Ok(Some(request)) => return self.take_request(request),
+            Ok(None) => {}
+            Err(error) => self.refuse_request(error),
         }
-        let changed = match Input::parse(&line) {
-            Input::Nothing => return Ok(()),
-            Input::Command(command) => {
-                self.post_speeches();
-                return self.take_command_line(&command, None);
-            }
-            Input::Text(Cow::Borrowed(text)) if text.len() == line.len() => None,
-            Input::Text(text) => Some(text.into_owned()),
-        };
-        let text = changed.unwrap_or(line);
-        if text.contains('\n') {
-            // From WebSocket: several lines that belong together.
-            match check_message(&text) {
-                Ok(text) => self.say(text, false, None),
-                Err(Notice::NothingSaid) => {}
-                Err(notice) => self.notice(&notice, None),
-            }
-            return Ok(());
-        }
-        self.say(text, false, None);
         Ok(())
     }
 
@@ -330,32 +313,32 @@ impl Connection {
     }
 
     #[inline(never)]
-    fn take_request(&mut self, line: &str) -> Result<(), CloseReason> {
-        match Request::parse(line) {
-            Ok(
-                Request::Say { room: Some(room), nonce, .. }
-                | Request::Command { room: Some(room), nonce, .. },
-            ) if !self.is_in(&room) => {
+    fn take_request(&mut self, request: Request) -> Result<(), CloseReason> {
+        match request {
+            Request::Say { room: Some(room), nonce, .. }
+            | Request::Command { room: Some(room), nonce, .. }
+                if !self.is_in(&room) =>
+            {
                 self.notice(&Notice::OtherRoom, nonce.as_deref());
             }
-            Ok(Request::Say { text, nonce, .. }) => match check_message(&text) {
-                Ok(text) => self.say(text, false, nonce),
+            Request::Say { text, nonce, .. } => match self.dialect.check_said(text) {
+                Ok(Some(text)) => self.say(text, false, nonce),
+                Ok(None) => {}
                 Err(notice) => self.notice(&notice, nonce.as_deref()),
             },
-            Ok(Request::Command { line, nonce, .. }) => {
+            Request::Command { line, nonce, .. } => {
                 self.post_speeches();
                 return self.take_command_line(&line, nonce.as_deref());
             }
-            Ok(Request::History { before, limit, nonce }) => {
+            Request::History { before, limit, nonce } => {
                 self.post_speeches();
                 if self.may_ask(nonce.as_deref()) {
                     self.ask_for_history(before, limit, nonce.as_deref());
                 }
             }
-            Ok(Request::Login { nonce, .. }) => {
+            Request::Login { nonce, .. } => {
                 self.notice(&Notice::LoggedInAlready, nonce.as_deref());
             }
-            Err(error) => self.refuse_request(error),
         }
         Ok(())
     }
@@ -425,7 +408,7 @@ impl Connection {
             };
             self.wait_for_space(deadline.map(|(deadline, _)| deadline))?;
             self.pay(bytes, deadline)?;
-            if let Some(line) = self.reader.take_line(self.json) {
+            if let Some(line) = self.reader.take_line() {
                 self.paid_bytes = bytes;
                 self.admission.traffic.lines.add(1);
                 return Ok(Some(line));
@@ -490,8 +473,8 @@ impl Connection {
         if self.reader.unlearns_packets() {
             self.outbox.change_pieces(Pieces::Batches);
         }
-        if self.reader.is_terminal() && !self.is_terminal {
-            self.is_terminal = true;
+        if self.line_end == LineEnd::Lf && self.reader.line_end() == LineEnd::CrLf {
+            self.line_end = LineEnd::CrLf;
             self.outbox.change_form(self.form());
         }
         Ok(outcome)
@@ -499,11 +482,7 @@ impl Connection {
 
     /// The form that the peer takes.
     pub(crate) fn form(&self) -> Form {
-        match (self.json, self.is_terminal) {
-            (true, _) => Form::Json,
-            (false, true) => Form::Text(self.lang, LineEnd::CrLf),
-            (false, false) => Form::Text(self.lang, LineEnd::Lf),
-        }
+        Form::new(self.dialect, self.lang, self.line_end)
     }
 
     /// Begins an answer in the peer's form and language.
@@ -513,7 +492,10 @@ impl Connection {
 
     /// Sends an answer.
     pub(crate) fn send(&self, answer: Answer) {
-        self.outbox.push(&answer.into_bytes());
+        let bytes = answer.into_bytes();
+        if !bytes.is_empty() {
+            self.outbox.push(&bytes);
+        }
     }
 
     /// Sends a notice; one that says that something is refused is counted.
@@ -529,7 +511,14 @@ impl Connection {
         self.send(answer);
     }
 
-    /// Says what is wrong with a JSON line.
+    /// Sends people a notice that follows another answer.
+    pub(crate) fn hint(&self, hint: &Notice<'_>) {
+        let mut answer = self.answer();
+        answer.hint(hint);
+        self.send(answer);
+    }
+
+    /// Says what is wrong with a program's message.
     pub(crate) fn refuse_request(&self, error: RequestError) {
         self.shared.metrics.refused.count(error.kind.code());
         let mut answer = self.answer();

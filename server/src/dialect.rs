@@ -1,3 +1,309 @@
-//! What bytes mean: how an answer is rendered for people or for programs.
+//! What bytes mean. A [`Dialect`] reads what a peer sends as requests, and writes what it
+//! is told: events, answers, goodbyes. All of them stand in [`DIALECTS`]; nothing outside
+//! this folder asks which one a peer speaks. Knows neither sockets nor rooms.
+
+use std::ops::Deref;
+
+use madang_protocol::{
+    event::{Event, Limits, RoomSummary, ServerMessage},
+    limits::PROTOCOL_VERSION,
+    notice::{Goodbye, Notice},
+    request::{Request, RequestError},
+    text::{Lang, LineEnd},
+};
+
+use self::{json::JsonLines, text::TextLines};
 
 pub(crate) mod answer;
+mod text;
+mod json;
+pub(crate) mod past;
+#[cfg(test)]
+mod tsv;
+
+/// Every dialect. A connection begins in the first, which is for people.
+const DIALECTS: &[&dyn Dialect] = &[
+    &TextLines,
+    &JsonLines,
+    #[cfg(test)]
+    &tsv::TsvLines,
+];
+
+/// How many rooms one message to a program lists.
+const ROOMS_PER_MESSAGE: usize = 50;
+
+/// One way to speak with the server. Most of it is the same for all programs, which get
+/// every message in a form of their own; a dialect for people has its own words.
+pub(crate) trait Dialect: Sync {
+    /// Its name: `/NAME` at the prompt changes to it.
+    fn name(&self) -> &'static str;
+
+    /// The WebSocket subprotocol by which a client asks for it.
+    fn subprotocol(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Whether a program speaks it: one that is given lines as they came and events of every
+    /// kind, hides for itself whom its user ignores, and may come back to its session.
+    fn is_for_programs(&self) -> bool {
+        true
+    }
+
+    /// Reads a message; `None` if it asks for nothing.
+    ///
+    /// # Errors
+    ///
+    /// Why it is no request.
+    fn parse(&self, message: String, stage: Stage) -> Result<Option<Request>, RequestError>;
+
+    /// The text as it may be said, sanitized; `None` if there is nothing to say or to
+    /// complain about.
+    ///
+    /// # Errors
+    ///
+    /// Why it can't be said.
+    fn check_said(&self, text: String) -> Result<Option<String>, Notice<'static>>;
+
+    /// Writes what happened in a room.
+    fn write_event(&self, event: &Event, words: Words, out: &mut Vec<u8>);
+
+    /// Writes what one member is told.
+    fn write_message(&self, message: &ServerMessage<'_>, words: Words, out: &mut Vec<u8>);
+
+    /// Writes a sentence of the server, with the nonce of the request that it answers.
+    fn write_notice(
+        &self,
+        notice: &Notice<'_>,
+        nonce: Option<&str>,
+        words: Words,
+        out: &mut Vec<u8>,
+    ) {
+        let (text, nonce) = (notice.text(words.lang).into(), nonce.map(Into::into));
+        let proposal = notice.proposal().map(Into::into);
+        let message = match notice.code() {
+            Some(code) => ServerMessage::Error { code: code.into(), text, proposal, nonce },
+            None => ServerMessage::Notice { text, nonce },
+        };
+        self.write_message(&message, words, out);
+    }
+
+    /// Writes what only people need to be told.
+    fn write_hint(&self, _hint: &Notice<'_>, _words: Words, _out: &mut Vec<u8>) {}
+
+    /// Asks for a name, where that has to be asked for.
+    fn write_prompt(&self, _words: Words, _out: &mut Vec<u8>) {}
+
+    /// Writes who speaks, and the operator's message of the day.
+    fn write_greeting(&self, motd: Option<&str>, words: Words, out: &mut Vec<u8>) {
+        let hello = ServerMessage::Hello {
+            server: "madang".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            protocol: PROTOCOL_VERSION,
+            limits: Limits::CURRENT,
+        };
+        self.write_message(&hello, words, out);
+        if let Some(motd) = motd {
+            let message = ServerMessage::Notice { text: motd.into(), nonce: None };
+            self.write_message(&message, words, out);
+        }
+    }
+
+    /// Writes the last words of a connection.
+    fn write_goodbye(&self, goodbye: Goodbye, words: Words, out: &mut Vec<u8>) {
+        let (reason, seconds) = (goodbye.code().into(), goodbye.seconds());
+        self.write_message(&ServerMessage::Bye { reason, seconds }, words, out);
+    }
+
+    /// Writes that a slow reader was not sent something.
+    fn write_skipped(&self, skipped: &SkippedEvents<'_>, words: Words, out: &mut Vec<u8>) {
+        let SkippedEvents { room, from, to, .. } = *skipped;
+        self.write_message(&ServerMessage::Gap { room: room.into(), from, to }, words, out);
+    }
+
+    /// Writes the list of public rooms.
+    fn write_rooms(
+        &self,
+        rooms: &[RoomSummary<'_>],
+        nonce: Option<&str>,
+        words: Words,
+        out: &mut Vec<u8>,
+    ) {
+        let mut chunks = rooms.chunks(ROOMS_PER_MESSAGE).peekable();
+        while let Some(chunk) = chunks.next() {
+            let (rooms, more) = (chunk.to_vec(), chunks.peek().is_some());
+            let nonce = nonce.map(Into::into);
+            self.write_message(&ServerMessage::Rooms { rooms, more, nonce }, words, out);
+        }
+    }
+
+    /// What a newcomer is shown of `events`, which were said in `room` before.
+    fn shown_parts(&self, room: &str, events: &[&Event], words: Words) -> Vec<Part> {
+        past::parts(room, events, None, |message, out| self.write_message(message, words, out))
+    }
+
+    /// Writes the answer to a question about the past, as much of it as fits into one.
+    fn write_history(
+        &self,
+        room: &str,
+        newest_first: &mut dyn Iterator<Item = &Event>,
+        nonce: Option<&str>,
+        words: Words,
+        out: &mut Vec<u8>,
+    ) {
+        let events = past::newest(newest_first);
+        let write = |message: &ServerMessage<'_>, out: &mut Vec<u8>| {
+            self.write_message(message, words, out)
+        };
+        for part in past::parts(room, &events, nonce, write) {
+            out.extend_from_slice(&part.lines);
+        }
+        if events.is_empty() {
+            write(&past::message(room, &[], false, nonce), out);
+        }
+    }
+}
+
+/// How far a peer has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It has yet to get a name.
+    Login,
+    /// It has one.
+    Conversation,
+}
+
+/// The language of the words, and how lines end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Words {
+    /// The language in which people are told.
+    pub(crate) lang: Lang,
+    /// How their lines end.
+    pub(crate) line_end: LineEnd,
+}
+
+/// Events that were not sent to a slow reader.
+pub(crate) struct SkippedEvents<'a> {
+    /// The room where they happened.
+    pub(crate) room: &'a str,
+    /// How many lines people would have been shown.
+    pub(crate) lines: usize,
+    /// The id of the first.
+    pub(crate) from: u64,
+    /// The id of the last.
+    pub(crate) to: u64,
+}
+
+/// Lines that are sent or skipped together.
+pub(crate) struct Part {
+    /// As they are before they are carried.
+    pub(crate) lines: Vec<u8>,
+    /// The id of the first event in it.
+    pub(crate) first_id: u64,
+    /// The id of the last one.
+    pub(crate) last_id: u64,
+}
+
+/// One of [`DIALECTS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DialectId(u8);
+
+impl DialectId {
+    /// What every connection begins with, unless its client has asked for another.
+    pub(crate) const FIRST: DialectId = DialectId(0);
+
+    /// The program's dialect that `command`, typed at the prompt, changes to.
+    pub(crate) fn chosen_by(self, command: &str) -> Option<DialectId> {
+        let name = command.strip_prefix('/').filter(|_| !self.is_for_programs())?;
+        DialectId::all().find(|dialect| dialect.is_for_programs() && dialect.name() == name)
+    }
+
+    /// The first dialect whose subprotocol `is_offered`.
+    pub(crate) fn offered(is_offered: impl Fn(&str) -> bool) -> Option<DialectId> {
+        DialectId::all().find(|dialect| dialect.subprotocol().is_some_and(&is_offered))
+    }
+
+    fn all() -> impl Iterator<Item = DialectId> {
+        (0..DIALECTS.len()).filter_map(|number| u8::try_from(number).ok().map(DialectId))
+    }
+}
+
+impl Deref for DialectId {
+    type Target = dyn Dialect;
+
+    fn deref(&self) -> &(dyn Dialect + 'static) {
+        DIALECTS[usize::from(self.0)]
+    }
+}
+
+/// The form in which a connection takes what it is told: a dialect, and for people the
+/// language and how lines end. What is rendered in one form is shared by all who take it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Form {
+    dialect: DialectId,
+    words: Words,
+}
+
+impl Form {
+    /// How many numbers of forms there are.
+    pub(crate) const NUMBERS: usize = 2 * DIALECTS.len();
+
+    /// One JSON object a line.
+    pub const JSON: Form =
+        Form { dialect: DialectId(1), words: Words { lang: Lang::Ko, line_end: LineEnd::Lf } };
+
+    /// Lines for people.
+    pub const fn text(lang: Lang, line_end: LineEnd) -> Form {
+        Form { dialect: DialectId::FIRST, words: Words { lang, line_end } }
+    }
+
+    /// The form of `dialect`; events hold no words for people where it is a program's.
+    pub(crate) fn new(dialect: DialectId, lang: Lang, line_end: LineEnd) -> Form {
+        match dialect.is_for_programs() {
+            true => Form { dialect, ..Form::JSON },
+            false => Form { dialect, words: Words { lang, line_end } },
+        }
+    }
+
+    pub(crate) fn dialect(self) -> DialectId {
+        self.dialect
+    }
+
+    /// How lines end in it.
+    pub(crate) fn line_end(self) -> LineEnd {
+        self.words.line_end
+    }
+
+    /// The same with another end of lines.
+    pub(crate) fn ending_with(self, line_end: LineEnd) -> Form {
+        Form { words: Words { line_end, ..self.words }, ..self }
+    }
+
+    /// Whether a program takes it.
+    pub(crate) fn is_for_programs(self) -> bool {
+        self.dialect.is_for_programs()
+    }
+
+    /// The number of its dialect and language, below [`NUMBERS`](Self::NUMBERS).
+    pub(crate) fn number(self) -> usize {
+        let lang = match self.words.lang {
+            Lang::Ko => 0,
+            Lang::En => 1,
+        };
+        2 * usize::from(self.dialect.0) + lang
+    }
+
+    /// Appends the lines that tell of `event`.
+    pub(crate) fn write_event(self, event: &Event, out: &mut Vec<u8>) {
+        self.dialect.write_event(event, self.words, out);
+    }
+
+    /// Appends the lines that tell of events which were not sent.
+    pub(crate) fn write_skipped(self, skipped: &SkippedEvents<'_>, out: &mut Vec<u8>) {
+        self.dialect.write_skipped(skipped, self.words, out);
+    }
+
+    /// What a newcomer is shown of what was said before.
+    pub(crate) fn shown_parts(self, room: &str, events: &[&Event]) -> Vec<Part> {
+        self.dialect.shown_parts(room, events, self.words)
+    }
+}

@@ -54,7 +54,7 @@ pub mod server;
 
 pub mod transport;
 pub mod admission;
-mod dialect;
+pub mod dialect;
 mod connection;
 mod commands;
 mod session;

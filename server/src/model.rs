@@ -18,9 +18,10 @@ use shuttle::{rand::Rng, thread};
 
 use crate::{
     close_reason::CloseReason,
-    delivery::batch::{Batch, Form},
+    delivery::batch::Batch,
     delivery::outbox::{Bounds, Outbox},
     delivery::sink::fake::FakeSocket,
+    dialect::Form,
     room::mailbox::{Ended, MAILBOX_BYTES, Mailbox, Pump, Urgency},
     session::user_manager::{AwayLimits, NotTaken, UserManager},
     sync::{Condvar, Mutex},
@@ -267,7 +268,7 @@ fn whatever_waits_is_sent_when_the_socket_takes_it() {
             const BATCHES: u64 = 3;
             let socket = FakeSocket::with_space(4);
             let bounds = Arc::new(Bounds::new(usize::MAX, usize::MAX));
-            let (form, waker) = (Form::Text(Lang::En, LineEnd::Lf), socket.clone());
+            let (form, waker) = (Form::text(Lang::En, LineEnd::Lf), socket.clone());
             let outbox = Outbox::new(1, form, socket.sink(), bounds, waker, Arc::default());
 
             let pump = thread::spawn({

@@ -20,15 +20,19 @@ use std::{
 };
 
 use madang_protocol::{
-    event::{Event, ServerMessage, Time, write_json_line},
+    event::{Event, ServerMessage, Time},
     name::UserName,
     notice::Notice,
     text::Lang,
 };
 
 use crate::{
-    delivery::outbox::Outbox, dialect::answer::Answer, room::Room, room::refusal::Refusal,
-    session::nonces::Nonces, sync::Mutex,
+    delivery::outbox::Outbox,
+    dialect::{Form, answer::Answer},
+    room::Room,
+    room::refusal::Refusal,
+    session::nonces::Nonces,
+    sync::Mutex,
 };
 
 pub(crate) mod user_manager;
@@ -64,6 +68,8 @@ struct State {
     lang: Lang,
     /// The connection that is told; none while they are away.
     outbox: Option<Arc<Outbox>>,
+    /// The form in which they were told last.
+    form: Form,
     room: Option<Arc<Room>>,
     /// The private rooms that they own.
     owned: Vec<Weak<Room>>,
@@ -166,6 +172,7 @@ impl Session {
                 name,
                 lang: Lang::default(),
                 outbox: None,
+                form: Form::JSON,
                 room: None,
                 owned: Vec::new(),
                 hidden: Arc::new([]),
@@ -251,8 +258,9 @@ impl Session {
     pub(crate) fn attach(&self, outbox: Arc<Outbox>, welcome: Vec<u8>, last: u64) {
         let mut state = self.state.lock();
         let mut lines = welcome;
+        state.form = outbox.form();
         if let Some(memory) = &state.memory {
-            memory.write_after(last, &mut lines);
+            lines.extend_from_slice(&memory.written_after(last, state.form));
         }
         if !lines.is_empty() {
             outbox.push(&lines);
@@ -292,17 +300,16 @@ impl Session {
         if Hidden::hides(&state.hidden, from.number, from_name.as_str()) {
             return Whispered::Hidden;
         }
-        let State { outbox, memory, last_whisperer, .. } = &mut *state;
+        let State { outbox, form, memory, last_whisperer, .. } = &mut *state;
         let line = memory.as_ref().map(|memory| {
-            let mut line = Vec::new();
-            let message = ServerMessage::Whisper {
+            let mut line = Answer::new(*form);
+            line.message(&ServerMessage::Whisper {
                 private: memory.last_private + 1,
                 time,
                 user: from_name.as_str().into(),
                 text: text.into(),
-            };
-            write_json_line(&message, &mut line);
-            line
+            });
+            line.into_bytes()
         });
         let outcome = match (&*outbox, &line) {
             (Some(outbox), Some(line)) if outbox.try_push(line) => Whispered::Sent,
@@ -463,17 +470,20 @@ impl Memory {
         true
     }
 
-    /// Writes the private events after number `last`, and a gap for those not kept.
-    fn write_after(&self, last: u64, lines: &mut Vec<u8>) {
+    /// The private events after number `last`, and a gap for those not kept.
+    fn written_after(&self, last: u64, form: Form) -> Vec<u8> {
+        let mut gap = Answer::new(form);
         let last = last.min(self.last_private);
         let oldest = self.last_private + 1 - self.privates.len() as u64;
         if last + 1 < oldest {
-            write_json_line(&ServerMessage::PrivateGap { from: last + 1, to: oldest - 1 }, lines);
+            gap.message(&ServerMessage::PrivateGap { from: last + 1, to: oldest - 1 });
         }
         let passed_over = (last + 1).saturating_sub(oldest);
+        let mut lines = gap.into_bytes();
         for line in self.privates.iter().skip(passed_over as usize) {
             lines.extend_from_slice(line);
         }
+        lines
     }
 }
 
@@ -487,16 +497,15 @@ mod tests {
     use super::*;
     use crate::{
         close_reason::CloseReason,
-        delivery::batch::Form,
         delivery::sink::fake::{FakeSocket, connect},
     };
 
-    const TEXT: Form = Form::Text(Lang::En, LineEnd::Lf);
+    const TEXT: Form = Form::text(Lang::En, LineEnd::Lf);
     const NOW: fn() -> Time = || Time::from_millis(0);
 
     fn session(number: u64, name: &str, form: Form) -> Session {
         let name = UserName::parse(name).expect("a name");
-        let token = (form == Form::Json).then(|| format!("token-{number}"));
+        let token = (form == Form::JSON).then(|| format!("token-{number}"));
         Session::new(number, name, token, NOW())
     }
 
@@ -524,8 +533,8 @@ mod tests {
 
     #[test]
     fn who_has_ended_on_the_way_in_is_away() {
-        let alice = session(1, "alice", Form::Json);
-        let (_, outbox) = connect(1, Form::Json);
+        let alice = session(1, "alice", Form::JSON);
+        let (_, outbox) = connect(1, Form::JSON);
         outbox.close(CloseReason::Told(Goodbye::Closed), b"");
         alice.attach(outbox, b"\n".to_vec(), 0);
         assert!(alice.is_away());
@@ -581,14 +590,14 @@ mod tests {
             assert!(alice.hide(7, &UserName::parse("bob").expect("a name")));
         };
         let nothing = |_: &Session, _: &FakeSocket, _: &Arc<Outbox>| {};
-        for form in [TEXT, Form::Json] {
+        for form in [TEXT, Form::JSON] {
             check(form, nothing, Whispered::Sent);
             check(form, full, Whispered::Refused);
             check(form, hiding, Whispered::Hidden);
         }
-        check(Form::Json, ended, Whispered::Kept);
-        check(Form::Json, said_goodbye, Whispered::Kept);
-        check(Form::Json, away, Whispered::Kept);
+        check(Form::JSON, ended, Whispered::Kept);
+        check(Form::JSON, said_goodbye, Whispered::Kept);
+        check(Form::JSON, away, Whispered::Kept);
         check(TEXT, ended, Whispered::Refused);
         check(TEXT, away, Whispered::Refused);
     }
@@ -597,14 +606,14 @@ mod tests {
     fn the_next_connection_is_told_what_the_last_one_does_not_have() {
         #[track_caller]
         fn check(last: u64, expected: &[&str]) {
-            let alice = session(1, "alice", Form::Json);
-            let (first, outbox) = connect(1, Form::Json);
+            let alice = session(1, "alice", Form::JSON);
+            let (first, outbox) = connect(1, Form::JSON);
             alice.attach(outbox, Vec::new(), 0);
             whisper(&alice, "one");
             whisper(&alice, "two");
             alice.detach(1);
             whisper(&alice, "three");
-            let (second, outbox) = connect(2, Form::Json);
+            let (second, outbox) = connect(2, Form::JSON);
             alice.attach(outbox, b"{\"type\":\"welcome\"}\n".to_vec(), last);
             assert!(second.text().starts_with("{\"type\":\"welcome\"}\n"));
             // The thread of the first connection is late.
@@ -625,14 +634,13 @@ mod tests {
     fn of_many_whispers_the_last_are_kept_and_the_others_are_a_gap() {
         #[track_caller]
         fn check(count: usize, bytes: usize, last: u64, first: &str, kept: usize) {
-            let alice = session(1, "alice", Form::Json);
+            let alice = session(1, "alice", Form::JSON);
             for _ in 0..count {
                 assert_eq!(whisper(&alice, &"x".repeat(bytes)), Whispered::Kept);
             }
-            let mut lines = Vec::new();
             let state = alice.state.lock();
             let memory = state.memory.as_ref().expect("it has a token");
-            memory.write_after(last, &mut lines);
+            let lines = memory.written_after(last, Form::JSON);
             let held: usize = memory.privates.iter().map(Vec::len).sum();
             assert_eq!(held, memory.private_bytes);
             let text = String::from_utf8(lines).expect("UTF-8");
@@ -653,7 +661,7 @@ mod tests {
 
     #[test]
     fn only_who_may_come_back_knows_nonces() {
-        let alice = session(1, "alice", Form::Json);
+        let alice = session(1, "alice", Form::JSON);
         alice.note_nonce("n", Some(7));
         assert_eq!(alice.knows_nonce("n"), Some(Some(7)));
         let text = session(2, "bob", TEXT);
@@ -665,7 +673,7 @@ mod tests {
     fn all_sessions_keep_whispers_out_of_one_budget_and_give_it_back() {
         let budget = Arc::new(WhisperBudget(AtomicUsize::new(1_000)));
         let left = || budget.0.load(Ordering::Relaxed);
-        let away = |number, name| session(number, name, Form::Json).keeping_within(budget.clone());
+        let away = |number, name| session(number, name, Form::JSON).keeping_within(budget.clone());
         let [alice, carol] = [away(1, "alice"), away(3, "carol")];
         assert_eq!(whisper(&alice, &"x".repeat(700)), Whispered::Kept);
         assert!(left() < 300);
@@ -674,12 +682,12 @@ mod tests {
         // One's own oldest do.
         assert_eq!(whisper(&alice, &"y".repeat(600)), Whispered::Kept);
         // To whoever is here it is said all the same, and not kept.
-        let (socket, outbox) = connect(3, Form::Json);
+        let (socket, outbox) = connect(3, Form::JSON);
         carol.attach(outbox, Vec::new(), 0);
         assert_eq!(whisper(&carol, &"z".repeat(400)), Whispered::Sent);
         assert!(socket.text().contains("\"private\":1,"));
         carol.detach(3);
-        let (again, outbox) = connect(4, Form::Json);
+        let (again, outbox) = connect(4, Form::JSON);
         carol.attach(outbox, Vec::new(), 0);
         assert_eq!(private(&again), ["gap 1-1"]);
         drop(alice);

@@ -20,11 +20,10 @@ use crate::{
     close_reason::CloseReason,
     commands::invite::Doors,
     config::{Config, TlsConfig},
-    delivery::batch::Form,
     delivery::drainer::Drainer,
     delivery::outbox::{Bounds, Outbox},
     delivery::sink::{Sink, TcpSink, tls::TlsSink},
-    dialect::answer::Answer,
+    dialect::{Form, answer::Answer},
     door::Door,
     expiry::Due,
     metrics::Metrics,
@@ -98,7 +97,7 @@ impl Shared {
         };
         let outbox = Outbox::new(
             admission.number,
-            Form::Text(self.config.lang, LineEnd::Lf),
+            Form::text(self.config.lang, LineEnd::Lf),
             sink,
             self.bounds.clone(),
             self.drainer.clone(),

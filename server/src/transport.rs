@@ -10,6 +10,7 @@ use std::{
 use madang_protocol::{
     foreign::Foreign,
     notice::{Goodbye, Notice, Utf8Hint},
+    text::LineEnd,
 };
 use rustix::event::{PollFd, PollFlags, Timespec};
 
@@ -160,13 +161,12 @@ impl Reader {
         }
     }
 
-    /// Takes what [`next_line_bytes`](Self::next_line_bytes) has found, as JSON or
-    /// as a person's; `None` if that was no line but a control frame, which is
-    /// answered here.
-    pub(crate) fn take_line(&mut self, json: bool) -> Option<Line> {
+    /// Takes what [`next_line_bytes`](Self::next_line_bytes) has found; `None` if that
+    /// was no line but a control frame, which is answered here.
+    pub(crate) fn take_line(&mut self) -> Option<Line> {
         match self {
             Reader::Lines(reader) => Some(reader.framer.take_line()),
-            Reader::Messages(reader) => reader.take_line(json),
+            Reader::Messages(reader) => reader.take_line(),
         }
     }
 
@@ -202,10 +202,12 @@ impl Reader {
         }
     }
 
-    /// What follows is JSON.
-    pub(crate) fn become_json(&mut self) {
-        if let Reader::Lines(reader) = self {
-            reader.framer.become_json();
+    /// What follows is a program's: it is taken as it comes, without the care for what
+    /// people type.
+    pub(crate) fn become_program(&mut self) {
+        match self {
+            Reader::Lines(reader) => reader.framer.become_program(),
+            Reader::Messages(reader) => reader.become_program(),
         }
     }
 
@@ -244,11 +246,11 @@ impl Reader {
         }
     }
 
-    /// Whether the peer wants CR LF.
-    pub(crate) fn is_terminal(&self) -> bool {
+    /// How the peer wants lines to end.
+    pub(crate) fn line_end(&self) -> LineEnd {
         match self {
-            Reader::Lines(reader) => reader.framer.is_terminal(),
-            Reader::Messages(_) => false,
+            Reader::Lines(reader) if reader.framer.is_terminal() => LineEnd::CrLf,
+            Reader::Lines(_) | Reader::Messages(_) => LineEnd::Lf,
         }
     }
 

@@ -8,14 +8,17 @@ use std::{
     time::Instant,
 };
 
-use madang_protocol::{notice::Goodbye, text::Lang};
+use madang_protocol::{
+    notice::Goodbye,
+    text::{Lang, LineEnd},
+};
 
 use crate::{
     close_reason::CloseReason,
     connection::Connection,
-    delivery::batch::Form,
     delivery::carrier::Carrier,
     delivery::outbox::Outbox,
+    dialect::{DialectId, Form},
     door::Door,
     shared::{Admission, Shared},
     transport::{
@@ -264,11 +267,12 @@ impl WebConnection {
             let Refusal { status, reason } = refusal;
             tracing::info!(address = %self.address, ?status, "refused a page: {reason:.300}");
         })?;
-        let json = handshake::offers_json(head).then_some(handshake::JSON);
-        let answer = handshake::accept(head, json)?;
+        let dialect = DialectId::offered(|subprotocol| handshake::offers(head, subprotocol));
+        let subprotocol = dialect.and_then(|dialect| dialect.subprotocol());
+        let answer = handshake::accept(head, subprotocol)?;
         self.admission.begin_login().map_err(refusal_of)?;
-        if json.is_some() {
-            self.outbox.change_form(Form::Json);
+        if let Some(dialect) = dialect {
+            self.outbox.change_form(Form::new(dialect, self.shared.config.lang, LineEnd::Lf));
         }
         self.upgrade(&answer, Carrier::WebSocket);
         Ok(Next::Chat(rest))

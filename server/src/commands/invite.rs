@@ -6,7 +6,6 @@ use std::net::{IpAddr, SocketAddr};
 use madang_protocol::{
     event::ServerMessage,
     limits::{LINES_PORT, TLS_PORT},
-    notice::Invitation,
     room::LOBBY,
 };
 use qrcode::{QrCode, render::unicode::Dense1x2};
@@ -120,19 +119,7 @@ fn by_lines(at: SocketAddr, tls: bool, fragment: &str, room: &Room) -> String {
 }
 
 impl Invite {
-    /// The same for people.
-    pub(crate) fn for_people(&self) -> Invitation<'_> {
-        Invitation {
-            link: self.link.as_deref(),
-            madang: &self.madang,
-            nc: self.nc.as_deref(),
-            join: self.join.as_deref(),
-            encrypted: self.encrypted,
-            qr: self.qr.as_deref(),
-        }
-    }
-
-    /// The same for programs.
+    /// As it is told.
     pub(crate) fn message<'a>(
         &'a self,
         room: &'a str,

@@ -11,7 +11,6 @@ use madang_protocol::{
 use crate::{
     clock,
     connection::Connection,
-    delivery::batch::Form,
     room::Action,
     room::refusal::Refusal,
     session::{MOST_HIDDEN, Session, Whispered},
@@ -22,24 +21,16 @@ impl Connection {
         let Some(session) = self.shared.users.find(name) else {
             return self.notice(&Notice::Nobody, nonce);
         };
-        let (user, room, away) = (session.name(), session.room(), session.is_away());
-        let user = user.as_str();
+        let (user, room) = (session.name(), session.room());
         let room = room.as_ref().map(|room| &*room.name).filter(|room| !is_private(room));
-        let millis = clock::now().as_millis() - session.since.as_millis();
         let mut answer = self.answer();
-        match answer.form() {
-            Form::Text(..) => {
-                let seconds = u64::try_from(millis / 1_000).unwrap_or_default();
-                answer.notice(&Notice::Whois { user, room, seconds, away });
-            }
-            Form::Json => answer.message(&ServerMessage::Whois {
-                user: user.into(),
-                room: room.map(Into::into),
-                since: session.since,
-                away,
-                nonce: nonce.map(Into::into),
-            }),
-        }
+        answer.message(&ServerMessage::Whois {
+            user: user.as_str().into(),
+            room: room.map(Into::into),
+            since: session.since,
+            away: session.is_away(),
+            nonce: nonce.map(Into::into),
+        });
         answer.ack(nonce);
         self.send(answer);
     }
@@ -84,8 +75,10 @@ impl Connection {
             Whispered::Refused => return self.notice(&Notice::WhisperRefused { user }, nonce),
             Whispered::Hidden => return self.notice(&Notice::Ignored { user }, nonce),
         };
-        if away || !self.json {
-            self.notice(&Notice::WhisperSent { user, text, away }, nonce);
+        let sent = Notice::WhisperSent { user, text, away };
+        match away {
+            true => self.notice(&sent, nonce),
+            false => self.hint(&sent),
         }
         self.done(nonce);
     }
@@ -176,15 +169,11 @@ impl Connection {
 
     fn list_hidden(&self, session: &Session, nonce: Option<&str>) {
         let names = session.hidden_names();
-        let names: Vec<&str> = names.iter().map(|name| &**name).collect();
         let mut answer = self.answer();
-        match answer.form() {
-            Form::Text(..) => answer.notice(&Notice::Hidden(&names)),
-            Form::Json => answer.message(&ServerMessage::Ignored {
-                users: names.into_iter().map(Into::into).collect(),
-                nonce: nonce.map(Into::into),
-            }),
-        }
+        answer.message(&ServerMessage::Ignored {
+            users: names.iter().map(|name| (&**name).into()).collect(),
+            nonce: nonce.map(Into::into),
+        });
         answer.ack(nonce);
         self.send(answer);
     }

@@ -15,7 +15,6 @@ use super::one_line;
 use crate::{
     commands::invite,
     connection::{Connection, login::Choice},
-    delivery::batch::Form,
     room::directory::NotMade,
     room::refusal::Refusal,
     room::{Action, By, Coming, Greeting, Question, Room, Status},
@@ -30,9 +29,6 @@ const LIST_BYTES: usize = 60 * 1_024;
 
 /// What a room takes in it beside its name and its topic, in either dialect.
 const ROOM_OVERHEAD: usize = 64;
-
-/// How many rooms one JSON message lists.
-const ROOMS_PER_MESSAGE: usize = 50;
 
 /// How many events `/history` shows without a number.
 pub(super) const HISTORY_EVENTS: usize = 50;
@@ -145,8 +141,8 @@ impl Connection {
         if let Some(key) = room.key {
             self.go_to(session, &Destination::Private(key), nonce);
         }
-        if !self.json && self.room.as_ref().is_some_and(|current| Arc::ptr_eq(current, &room)) {
-            self.notice(&Notice::RoomMade, None);
+        if self.room.as_ref().is_some_and(|current| Arc::ptr_eq(current, &room)) {
+            self.hint(&Notice::RoomMade);
         }
     }
 
@@ -251,19 +247,7 @@ impl Connection {
             })
             .collect();
         let mut answer = self.answer();
-        match answer.form() {
-            Form::Text(..) => answer.notice(&Notice::Rooms(&rooms)),
-            Form::Json => {
-                let mut chunks = rooms.chunks(ROOMS_PER_MESSAGE).peekable();
-                while let Some(chunk) = chunks.next() {
-                    answer.message(&ServerMessage::Rooms {
-                        rooms: chunk.to_vec(),
-                        more: chunks.peek().is_some(),
-                        nonce: nonce.map(Into::into),
-                    });
-                }
-            }
-        }
+        answer.rooms(&rooms, nonce);
         answer.ack(nonce);
         self.send(answer);
     }
@@ -311,7 +295,10 @@ impl Connection {
         }
         // In no room, and in one that has ended, nothing waits to be answered before.
         let mut answer = self.answer();
-        answer.pong(token.as_deref(), nonce);
+        answer.message(&ServerMessage::Pong {
+            token: token.map(Into::into),
+            nonce: nonce.map(Into::into),
+        });
         answer.ack(nonce);
         self.send(answer);
     }

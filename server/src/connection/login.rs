@@ -8,22 +8,21 @@ use std::{
 
 use madang_protocol::{
     command::{CommandSpec, Input},
-    event::{Limits, ServerMessage},
+    event::ServerMessage,
     foreign::Foreign,
-    limits::{PROTOCOL_VERSION, SHOWN_EVENTS},
+    limits::SHOWN_EVENTS,
     name::{NameError, UserName},
     notice::{Goodbye, Notice},
     request::Request,
     room::{Destination, DestinationError},
-    text::LineEnd,
 };
 
 use crate::{
     clock,
     close_reason::CloseReason,
     connection::Connection,
-    delivery::batch::Form,
     delivery::outbox::Pieces,
+    dialect::{DialectId, Stage},
     room::refusal::{Refusal, whole_seconds},
     room::{Coming, Greeting, Last},
     session::Session,
@@ -91,21 +90,8 @@ impl Connection {
     /// Says who speaks, and asks for a name, in one write.
     #[inline(never)]
     pub(crate) fn greet(&mut self) {
-        if self.json {
-            self.say_hello("");
-            if let Some(motd) = &self.shared.config.motd {
-                let mut answer = self.answer();
-                answer.message(&ServerMessage::Notice { text: motd.into(), nonce: None });
-                self.send(answer);
-            }
-            return;
-        }
         let mut answer = self.answer();
-        answer.notice(&Notice::Greeting { version: env!("CARGO_PKG_VERSION") });
-        if let Some(motd) = &self.shared.config.motd {
-            answer.lines(motd, LineEnd::Lf);
-        }
-        answer.prompt(&Notice::LoginPrompt.text(self.lang));
+        answer.greeting(self.shared.config.motd.as_deref());
         self.send(answer);
     }
 
@@ -171,45 +157,27 @@ impl Connection {
                 return Ok(None);
             }
         };
-        if self.json {
-            return self.take_login_request(&line, tries_left);
+        match self.dialect.parse(line, Stage::Login) {
+            Ok(Some(request)) => return self.take_login_request(request, tries_left),
+            Ok(None) => {}
+            Err(error) => self.refuse_request(error),
         }
-        match Input::parse(&line) {
-            Input::Command(command) if command == "/json" => {
-                self.become_json();
-                Ok(None)
-            }
-            Input::Command(command) => {
-                self.take_early_command(&command, None)?;
-                self.prompt();
-                Ok(None)
-            }
-            Input::Nothing | Input::Text(_) => {
-                let Some(place) = self.chosen_place() else {
-                    self.notice_and_prompt(&Notice::RoomFirst, None);
-                    return Ok(None);
-                };
-                let login = NewLogin { place, shown: SHOWN_EVENTS, previous: None, nonce: None };
-                self.claim(&line, login, tries_left)
-            }
-        }
+        Ok(None)
     }
 
-    /// Takes one JSON line before the login.
+    /// Takes one request before the login.
     #[inline(never)]
     fn take_login_request(
         &mut self,
-        line: &str,
+        request: Request,
         tries_left: &mut u32,
     ) -> Result<Option<Box<Entrance>>, CloseReason> {
-        match Request::parse(line) {
-            Ok(Request::Login {
-                session: Some(token), room, last, last_private, nonce, ..
-            }) => {
+        match request {
+            Request::Login { session: Some(token), room, last, last_private, nonce, .. } => {
                 let last_private = last_private.unwrap_or_default();
                 self.come_back(&token, room.as_deref(), last, last_private, nonce.as_deref())?;
             }
-            Ok(Request::Login {
+            Request::Login {
                 name,
                 room,
                 new_room,
@@ -219,7 +187,7 @@ impl Connection {
                 previous,
                 nonce,
                 ..
-            }) => {
+            } => {
                 let topic = topic.unwrap_or_default();
                 let place = match room.as_deref().map(Destination::parse).transpose() {
                     Ok(None) if new_room => Place::NewRoom { topic },
@@ -227,7 +195,7 @@ impl Connection {
                     Ok(None) => match self.chosen_place() {
                         Some(place) => place,
                         None => {
-                            self.notice(&Notice::RoomFirst, nonce.as_deref());
+                            self.notice_and_prompt(&Notice::RoomFirst, nonce.as_deref());
                             return Ok(None);
                         }
                     },
@@ -244,13 +212,16 @@ impl Connection {
                 let login = NewLogin { place, shown, previous, nonce };
                 return self.claim(name.as_deref().unwrap_or_default(), login, tries_left);
             }
-            Ok(Request::Command { line, nonce, .. }) => {
-                self.take_early_command(&line, nonce.as_deref())?;
-            }
-            Ok(Request::Say { nonce, .. } | Request::History { nonce, .. }) => {
+            Request::Command { line, nonce, .. } => match self.dialect.chosen_by(&line) {
+                Some(dialect) => self.change_dialect(dialect),
+                None => {
+                    self.take_early_command(&line, nonce.as_deref())?;
+                    self.prompt();
+                }
+            },
+            Request::Say { nonce, .. } | Request::History { nonce, .. } => {
                 self.notice(&Notice::LoginFirst, nonce.as_deref());
             }
-            Err(error) => self.refuse_request(error),
         }
         Ok(None)
     }
@@ -268,8 +239,8 @@ impl Connection {
             self.choice = Choice::Refused;
         }
         self.take_command_line(line, nonce)?;
-        if asks_for_room && matches!(self.choice, Choice::Refused) && !self.json {
-            self.remark(&Notice::RoomFirst, None);
+        if asks_for_room && matches!(self.choice, Choice::Refused) {
+            self.hint(&Notice::RoomFirst);
         }
         Ok(())
     }
@@ -299,15 +270,12 @@ impl Connection {
         if let Place::Room(wanted) = &place
             && let Err(notice) = self.check_destination(wanted, None)
         {
-            if self.json {
-                self.notice(&notice, nonce);
-            } else {
-                self.notice(&notice, None);
-                self.notice_and_prompt(&Notice::RoomFirst, None);
-            }
+            self.notice(&notice, nonce);
+            self.hint(&Notice::RoomFirst);
+            self.prompt();
             return Ok(None);
         }
-        let token = if self.json { Some(new_token()?) } else { None };
+        let token = if self.dialect.is_for_programs() { Some(new_token()?) } else { None };
         let now = clock::now();
         let user = match UserName::parse(name) {
             Ok(user) => Some(user),
@@ -506,21 +474,19 @@ impl Connection {
     /// Welcomes who is in no room.
     fn welcome_nowhere(&self, session: &Session, resumed: bool, last_private: u64) {
         let mut answer = self.answer();
-        if self.json {
-            answer.message(&ServerMessage::Welcome {
-                user: session.name().as_str().into(),
-                room: None,
-                session: session.token.as_deref().unwrap_or_default().into(),
-                id: 0,
-                members: 0,
-                topic: None,
-                owner: None,
-                locked: false,
-                limit: None,
-                resumed,
-                removed: session.removal().map(Box::new),
-            });
-        }
+        answer.message(&ServerMessage::Welcome {
+            user: session.name().as_str().into(),
+            room: None,
+            session: session.token.as_deref().unwrap_or_default().into(),
+            id: 0,
+            members: 0,
+            topic: None,
+            owner: None,
+            locked: false,
+            limit: None,
+            resumed,
+            removed: session.removal().map(Box::new),
+        });
         session.attach(self.outbox.clone(), answer.into_bytes(), last_private);
     }
 
@@ -540,35 +506,23 @@ impl Connection {
         Ok(())
     }
 
-    fn become_json(&mut self) {
-        self.json = true;
-        self.reader.become_json();
-        self.outbox.change_form(Form::Json);
-        // Ends the prompt, so that every object has a line of its own.
-        self.say_hello("\n");
-    }
-
-    /// Says in JSON who speaks, after what ends the prompt.
-    fn say_hello(&mut self, prompt_end: &str) {
+    /// Goes on in another dialect.
+    fn change_dialect(&mut self, dialect: DialectId) {
+        self.dialect = dialect;
+        self.reader.become_program();
+        self.outbox.change_form(self.form());
         let mut answer = self.answer();
-        answer.prompt(prompt_end);
-        answer.message(&ServerMessage::Hello {
-            server: "madang".into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            protocol: PROTOCOL_VERSION,
-            limits: Limits::CURRENT,
-        });
+        answer.end_prompt();
+        answer.greeting(None);
         self.send(answer);
     }
 
-    /// Sends a notice, and to people the prompt again, in one write.
+    /// Sends a notice, and the prompt again where there is one, in one write.
     fn notice_and_prompt(&self, notice: &Notice<'_>, nonce: Option<&str>) {
         self.shared.metrics.refused.count_notice(notice);
         let mut answer = self.answer();
         answer.notice_to(notice, nonce);
-        if !self.json {
-            answer.prompt(&Notice::LoginPrompt.text(self.lang));
-        }
+        answer.prompt();
         self.send(answer);
     }
 
@@ -580,7 +534,7 @@ impl Connection {
 
     fn prompt(&self) {
         let mut answer = self.answer();
-        answer.prompt(&Notice::LoginPrompt.text(self.lang));
+        answer.prompt();
         self.send(answer);
     }
 }

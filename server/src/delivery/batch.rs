@@ -10,40 +10,15 @@ use std::{
 };
 
 use madang_protocol::{
-    event::{EVENT_OVERHEAD, Event, ServerMessage, write_json_line},
-    notice::Notice,
-    text::{Lang, LineEnd, write_event},
+    event::{EVENT_OVERHEAD, Event},
+    text::LineEnd,
 };
 
-use crate::{delivery::carrier::Carrier, transport::websocket::frame};
-
-/// The form in which a connection takes what it is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// Lines for people.
-    Text(Lang, LineEnd),
-    /// One JSON object a line.
-    Json,
-}
-
-impl Form {
-    /// How many wire forms there are: lines in every form, and messages, which have
-    /// no line ends.
-    pub(crate) const COUNT: usize = 8;
-
-    pub(crate) fn index(self, carrier: Carrier) -> usize {
-        match (carrier, self) {
-            (Carrier::WebSocket, Form::Text(Lang::Ko, _)) => 5,
-            (Carrier::WebSocket, Form::Text(Lang::En, _)) => 6,
-            (Carrier::WebSocket, Form::Json) => 7,
-            (_, Form::Text(Lang::Ko, LineEnd::Lf)) => 0,
-            (_, Form::Text(Lang::Ko, LineEnd::CrLf)) => 1,
-            (_, Form::Text(Lang::En, LineEnd::Lf)) => 2,
-            (_, Form::Text(Lang::En, LineEnd::CrLf)) => 3,
-            (_, Form::Json) => 4,
-        }
-    }
-}
+use crate::{
+    delivery::carrier::Carrier,
+    dialect::{Form, Part, SkippedEvents},
+    transport::websocket::frame,
+};
 
 /// The events of a round in their order, and what has been rendered of them.
 #[derive(Debug)]
@@ -128,7 +103,7 @@ impl Batch {
         }
         let parts = events().filter(|event| !is_hidden(event)).map(|(event, _)| {
             let mut lines = Vec::new();
-            write_lines(event, form, &mut lines);
+            form.write_event(event, &mut lines);
             Part { lines, first_id: event.id(), last_id: event.id() }
         });
         Some(Rendered::of_parts(self.room.clone(), parts.collect(), form, carrier))
@@ -165,16 +140,6 @@ enum Ids {
     OfParts(Vec<(u64, u64)>),
 }
 
-/// Lines that are sent or skipped together.
-pub(crate) struct Part {
-    /// As they are before they are carried.
-    pub(crate) lines: Vec<u8>,
-    /// The id of the first event in it.
-    pub(crate) first_id: u64,
-    /// The id of the last one.
-    pub(crate) last_id: u64,
-}
-
 impl Rendered {
     /// Events whose ids rise by one.
     ///
@@ -194,19 +159,12 @@ impl Rendered {
         let holders = AtomicUsize::new(0);
         let mut lines = Vec::new();
         for event in events {
-            match carrier {
-                Carrier::Lines | Carrier::Http | Carrier::Echo => {
-                    write_lines(event, form, &mut bytes)
-                }
-                Carrier::WebSocket => {
-                    lines.clear();
-                    let form = match form {
-                        Form::Text(lang, _) => Form::Text(lang, LineEnd::Lf),
-                        Form::Json => Form::Json,
-                    };
-                    write_lines(event, form, &mut lines);
-                    frame::write_lines(&lines, &mut bytes);
-                }
+            if carrier.carries_lines() {
+                form.write_event(event, &mut bytes);
+            } else {
+                lines.clear();
+                form.ending_with(LineEnd::Lf).write_event(event, &mut lines);
+                frame::write_lines(&lines, &mut bytes);
             }
             ends.push(u32::try_from(bytes.len()).expect("a round is far below 4 GiB"));
         }
@@ -275,9 +233,10 @@ impl Rendered {
 
     /// The mark that stands for a range of events which are not sent.
     pub(crate) fn mark(&self, events: &Range<u32>) -> Mark {
-        let lines = match self.form {
-            Form::Text(..) => self.carrier.count_lines(self.bytes(events)),
-            Form::Json => events.len(),
+        // Programs count events.
+        let lines = match self.form.is_for_programs() {
+            true => events.len(),
+            false => self.carrier.count_lines(self.bytes(events)),
         };
         let (from, to) = match &self.ids {
             Ids::From(first) => {
@@ -286,14 +245,6 @@ impl Rendered {
             Ids::OfParts(ids) => (ids[events.start as usize].0, ids[events.end as usize - 1].1),
         };
         Mark { room: self.room.clone(), lines, from, to }
-    }
-}
-
-/// Appends `event` as a connection of this form receives it.
-pub(crate) fn write_lines(event: &Event, form: Form, out: &mut Vec<u8>) {
-    match form {
-        Form::Text(lang, line_end) => write_event(event, lang, line_end, out),
-        Form::Json => write_json_line(event, out),
     }
 }
 
@@ -321,21 +272,10 @@ impl Mark {
 
     /// The mark as its reader sees it.
     pub(crate) fn render(&self, form: Form) -> Vec<u8> {
+        let Mark { room, lines, from, to } = self;
+        let skipped = SkippedEvents { room, lines: *lines, from: *from, to: *to };
         let mut bytes = Vec::new();
-        match form {
-            Form::Text(lang, line_end) => {
-                let text = Notice::Skipped { lines: self.lines }.text(lang);
-                bytes.extend_from_slice(text.as_bytes());
-                bytes.extend_from_slice(line_end.as_str().as_bytes());
-            }
-            Form::Json => {
-                let room = (&*self.room).into();
-                write_json_line(
-                    &ServerMessage::Gap { room, from: self.from, to: self.to },
-                    &mut bytes,
-                );
-            }
-        }
+        form.write_skipped(&skipped, &mut bytes);
         bytes
     }
 }

@@ -3,7 +3,9 @@
 
 use std::borrow::Cow;
 
-use crate::{close_reason::CloseReason, transport::websocket::frame};
+use madang_protocol::text::LineEnd;
+
+use crate::{close_reason::CloseReason, dialect::Form, transport::websocket::frame};
 
 /// How one connection's bytes are carried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +20,28 @@ pub enum Carrier {
     Echo,
 }
 
+impl Form {
+    /// How many wire forms there are: lines in every form, and messages, which have
+    /// no line ends.
+    pub(crate) const COUNT: usize = 3 * Form::NUMBERS;
+
+    /// The number of this form as `carrier` has it.
+    pub(crate) fn index(self, carrier: Carrier) -> usize {
+        let line_end = match (carrier.carries_lines(), self.line_end()) {
+            (true, LineEnd::Lf) => 0,
+            (true, LineEnd::CrLf) => 1,
+            (false, _) => 2,
+        };
+        3 * self.number() + line_end
+    }
+}
+
 impl Carrier {
+    /// Whether what is rendered for it is lines, and not messages.
+    pub(crate) fn carries_lines(self) -> bool {
+        self != Carrier::WebSocket
+    }
+
     /// `lines` as they travel.
     pub(crate) fn carry(self, lines: &[u8]) -> Cow<'_, [u8]> {
         match self {

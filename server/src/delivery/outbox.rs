@@ -31,9 +31,10 @@ use madang_protocol::{event::Event, notice::Goodbye};
 
 use crate::{
     close_reason::CloseReason,
-    delivery::batch::{Batch, Form, Rendered},
+    delivery::batch::{Batch, Rendered},
     delivery::carrier::Carrier,
     delivery::sink::{Sent, Sink, TcpSink},
+    dialect::Form,
     metrics::Traffic,
     sync::{Condvar, Mutex, MutexGuard},
     transport::{

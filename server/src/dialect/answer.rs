@@ -1,97 +1,62 @@
 //! What one member alone is told, in the form that its connection takes.
 
 use madang_protocol::{
-    event::{ServerMessage, write_json_line},
+    event::{Event, RoomSummary, ServerMessage},
     notice::{Goodbye, Notice},
-    text::{Lang, LineEnd},
+    text::Lang,
 };
 
-use crate::delivery::batch::Form;
+use super::{Form, Words};
 
 /// Notices and messages for one member, rendered as they are added.
 #[derive(Debug)]
 pub(crate) struct Answer {
     form: Form,
-    /// For the words inside JSON.
+    /// For the words in what programs are told.
     lang: Lang,
     bytes: Vec<u8>,
 }
 
 impl Answer {
-    /// An empty answer. Words inside JSON are Korean unless
+    /// An empty answer. What programs are told in it is in Korean unless
     /// [`in_lang`](Self::in_lang) says otherwise.
     pub(crate) fn new(form: Form) -> Answer {
-        let lang = match form {
-            Form::Text(lang, _) => lang,
-            Form::Json => Lang::default(),
-        };
-        Answer { form, lang, bytes: Vec::new() }
+        Answer { form, lang: form.words.lang, bytes: Vec::new() }
     }
 
-    /// The same with `lang` for the words inside JSON.
+    /// The same with `lang` for the words in what programs are told.
     pub(crate) fn in_lang(self, lang: Lang) -> Answer {
-        match self.form {
-            Form::Text(..) => self,
-            Form::Json => Answer { lang, ..self },
+        match self.form.is_for_programs() {
+            true => Answer { lang, ..self },
+            false => self,
         }
     }
 
     /// The bytes of a goodbye; empty where its peer needs no words.
     pub(crate) fn goodbye(form: Form, goodbye: Goodbye) -> Vec<u8> {
-        let mut answer = Answer::new(form);
-        match (form, goodbye) {
-            (Form::Json, _) => {
-                let (reason, seconds) = (goodbye.code().into(), goodbye.seconds());
-                answer.message(&ServerMessage::Bye { reason, seconds });
-            }
-            // Who ends the conversation knows that it ends.
-            (Form::Text(..), Goodbye::Quit | Goodbye::Closed) => {}
-            (Form::Text(..), _) => answer.notice(&Notice::Goodbye(goodbye)),
-        }
-        answer.into_bytes()
+        let mut bytes = Vec::new();
+        form.dialect.write_goodbye(goodbye, form.words, &mut bytes);
+        bytes
     }
 
-    /// The form in which it is rendered.
-    pub(crate) fn form(&self) -> Form {
-        self.form
+    /// Whether a program is told.
+    pub(crate) fn is_for_programs(&self) -> bool {
+        self.form.is_for_programs()
     }
 
-    /// Adds what is rendered already: whole lines.
-    pub(crate) fn bytes(&mut self, lines: &[u8]) {
-        self.bytes.extend_from_slice(lines);
-    }
-
-    /// Adds a notice as lines for people, or as a JSON notice.
+    /// Adds a notice.
     pub(crate) fn notice(&mut self, notice: &Notice<'_>) {
         self.notice_to(notice, None);
     }
 
-    /// Adds a notice that answers a request: for people as lines; in JSON as an
-    /// `error` if it is one, else as a `notice`, with the request's nonce.
+    /// Adds a notice that answers a request, with its nonce.
     pub(crate) fn notice_to(&mut self, notice: &Notice<'_>, nonce: Option<&str>) {
-        let text = notice.text(self.lang);
-        match self.form {
-            Form::Text(_, line_end) => self.lines(&text, line_end),
-            Form::Json => {
-                let (text, nonce) = (text.into(), nonce.map(Into::into));
-                let proposal = notice.proposal().map(Into::into);
-                self.message(&match notice.code() {
-                    Some(code) => ServerMessage::Error { code: code.into(), text, proposal, nonce },
-                    None => ServerMessage::Notice { text, nonce },
-                });
-            }
-        }
+        self.form.dialect.write_notice(notice, nonce, self.words(), &mut self.bytes);
     }
 
-    /// Adds the answer to `/ping`.
-    pub(crate) fn pong(&mut self, token: Option<&str>, nonce: Option<&str>) {
-        match self.form {
-            Form::Text(..) => self.notice(&Notice::Pong(token)),
-            Form::Json => self.message(&ServerMessage::Pong {
-                token: token.map(Into::into),
-                nonce: nonce.map(Into::into),
-            }),
-        }
+    /// Adds a notice for people; a program knows from what else it is told.
+    pub(crate) fn hint(&mut self, hint: &Notice<'_>) {
+        self.form.dialect.write_hint(hint, self.words(), &mut self.bytes);
     }
 
     /// Adds an `ack`, if there is a nonce to return.
@@ -101,14 +66,40 @@ impl Answer {
         }
     }
 
-    /// Adds a message of its own kind; only a JSON client can read it.
+    /// Adds a message of its own kind.
     pub(crate) fn message(&mut self, message: &ServerMessage<'_>) {
-        write_json_line(message, &mut self.bytes);
+        self.form.dialect.write_message(message, self.words(), &mut self.bytes);
     }
 
-    /// Adds text as it stands, without a line end: the prompt.
-    pub(crate) fn prompt(&mut self, text: &str) {
-        self.bytes.extend_from_slice(text.as_bytes());
+    /// Adds the list of public rooms.
+    pub(crate) fn rooms(&mut self, rooms: &[RoomSummary<'_>], nonce: Option<&str>) {
+        self.form.dialect.write_rooms(rooms, nonce, self.words(), &mut self.bytes);
+    }
+
+    /// Adds what happened in `room` before, as much of it as fits.
+    pub(crate) fn history<'a>(
+        &mut self,
+        room: &str,
+        mut newest_first: impl Iterator<Item = &'a Event>,
+        nonce: Option<&str>,
+    ) {
+        let (words, out) = (self.words(), &mut self.bytes);
+        self.form.dialect.write_history(room, &mut newest_first, nonce, words, out);
+    }
+
+    /// Adds the greeting, with the operator's message of the day.
+    pub(crate) fn greeting(&mut self, motd: Option<&str>) {
+        self.form.dialect.write_greeting(motd, self.words(), &mut self.bytes);
+    }
+
+    /// Adds the question for a name, where that is asked.
+    pub(crate) fn prompt(&mut self) {
+        self.form.dialect.write_prompt(self.words(), &mut self.bytes);
+    }
+
+    /// Ends the prompt, so that every message has a line of its own.
+    pub(crate) fn end_prompt(&mut self) {
+        self.bytes.push(b'\n');
     }
 
     /// What was added.
@@ -116,11 +107,7 @@ impl Answer {
         self.bytes
     }
 
-    /// Adds `text` and a line end, each line end of the right kind.
-    pub(crate) fn lines(&mut self, text: &str, line_end: LineEnd) {
-        for line in text.split('\n') {
-            self.bytes.extend_from_slice(line.as_bytes());
-            self.bytes.extend_from_slice(line_end.as_str().as_bytes());
-        }
+    fn words(&self) -> Words {
+        Words { lang: self.lang, ..self.form.words }
     }
 }

@@ -13,7 +13,7 @@ use std::{
 
 use crossbeam_channel::Sender;
 use madang_protocol::{
-    event::{Event, ServerMessage, Stamp, Time, write_json_line},
+    event::{Event, ServerMessage, Stamp, Time},
     notice::{Goodbye, Notice},
     room::LOBBY,
 };
@@ -27,9 +27,9 @@ use super::{
 use crate::{
     clock,
     close_reason::CloseReason,
-    delivery::batch::{Batch, Form, Part, Rendered},
+    delivery::batch::{Batch, Rendered},
     delivery::outbox::Outbox,
-    dialect::answer::Answer,
+    dialect::{Part, answer::Answer},
     metrics::Metrics,
     room::event_ids::EventIds,
     room::history::{Asked, History},
@@ -304,38 +304,32 @@ impl Floor {
         let room = &*self.name;
         let members = self.members.len();
         let (topic, owner) = (self.topic.as_deref(), self.owner_name());
-        match (answer.form(), greeting) {
-            (Form::Json, Greeting::Welcome) => {
-                answer.message(&ServerMessage::Welcome {
-                    user: session.name().as_str().into(),
-                    room: Some(room.into()),
-                    session: session.token.as_deref().unwrap_or_default().into(),
-                    id,
-                    members,
-                    topic: topic.map(Into::into),
-                    owner: owner.map(Into::into),
-                    locked: self.locked,
-                    limit: self.limit,
-                    resumed: false,
-                    removed: None,
-                });
-            }
-            (Form::Json, Greeting::Entered { nonce }) => {
-                answer.message(&ServerMessage::Entered {
-                    room: room.into(),
-                    id,
-                    members,
-                    topic: topic.map(Into::into),
-                    owner: owner.map(Into::into),
-                    locked: self.locked,
-                    limit: self.limit,
-                    nonce: nonce.as_deref().map(Into::into),
-                });
-            }
-            // The lobby greets nobody: the seed did not.
-            (Form::Text(..), Greeting::Welcome) if self.is_lobby() => {}
-            (Form::Text(..), _) => answer.notice(&Notice::Entered { room, members, topic }),
-        }
+        let user = session.name();
+        answer.message(&match &greeting {
+            Greeting::Welcome => ServerMessage::Welcome {
+                user: user.as_str().into(),
+                room: Some(room.into()),
+                session: session.token.as_deref().unwrap_or_default().into(),
+                id,
+                members,
+                topic: topic.map(Into::into),
+                owner: owner.map(Into::into),
+                locked: self.locked,
+                limit: self.limit,
+                resumed: false,
+                removed: None,
+            },
+            Greeting::Entered { nonce } => ServerMessage::Entered {
+                room: room.into(),
+                id,
+                members,
+                topic: topic.map(Into::into),
+                owner: owner.map(Into::into),
+                locked: self.locked,
+                limit: self.limit,
+                nonce: nonce.as_deref().map(Into::into),
+            },
+        });
         answer.into_bytes()
     }
 
@@ -350,8 +344,8 @@ impl Floor {
         let Some(member) = self.members.touch(number) else { return Err(Refusal::NoMember) };
         // Who has nothing of this room has its own joining to learn first.
         let last_event = last.event.unwrap_or(member.joined - 1).min(next_id - 1);
-        let mut lines = Vec::new();
-        let welcome = ServerMessage::Welcome {
+        let mut answer = Answer::new(outbox.form());
+        answer.message(&ServerMessage::Welcome {
             user: (&*member.user).into(),
             room: Some((&*self.name).into()),
             session: session.token.as_deref().unwrap_or_default().into(),
@@ -363,15 +357,13 @@ impl Floor {
             limit: self.limit,
             resumed: true,
             removed: None,
-        };
-        write_json_line(&welcome, &mut lines);
+        });
         let first_missing = last_event + 1;
         if let Some(oldest) = oldest.filter(|oldest| first_missing < *oldest) {
             let room = (&*self.name).into();
-            let gap = ServerMessage::Gap { room, from: first_missing, to: oldest - 1 };
-            write_json_line(&gap, &mut lines);
+            answer.message(&ServerMessage::Gap { room, from: first_missing, to: oldest - 1 });
         }
-        session.attach(outbox.clone(), lines, last.private);
+        session.attach(outbox.clone(), answer.into_bytes(), last.private);
         let (form, carrier) = outbox.form_and_carrier();
         member.outbox = outbox;
         member.answers.clear();
@@ -439,8 +431,8 @@ impl Floor {
         member.session.note_removal(self.batch.events().last());
         self.count_out();
         let mut answer = Answer::new(member.outbox.form());
-        if answer.form() != Form::Json && next == Next::Nowhere {
-            answer.notice(&Notice::NoRoom);
+        if next == Next::Nowhere {
+            answer.hint(&Notice::NoRoom);
         }
         self.leavers.push(Leaver { member, to, after: answer.into_bytes(), ending: None });
     }
@@ -463,20 +455,20 @@ impl Floor {
     #[inline(never)]
     fn say(&mut self, session: &Arc<Session>, speeches: Vec<Speech>) {
         let number = session.number;
-        let user = match self.members.of(number) {
-            Some(member) => member.user.clone(),
+        let (user, outbox) = match self.members.of(number) {
+            Some(member) => (member.user.clone(), member.outbox.clone()),
             None => return refuse(&self.metrics, session, &speeches, Refusal::NoMember),
         };
         if let Err(refusal) = self.check_may_speak(session) {
             return refuse(&self.metrics, session, &speeches, refusal);
         }
-        let mut acks = Vec::new();
+        let mut acks = None;
         for Speech { text, me, nonce, rendered_bytes } in speeches {
             let id = Some(self.next_id);
             let known = nonce.as_deref().and_then(|nonce| session.note_nonce(nonce, id));
             if let Some(nonce) = nonce {
                 let ack = ServerMessage::Ack { nonce: nonce.into(), id: known.unwrap_or(id) };
-                write_json_line(&ack, &mut acks);
+                acks.get_or_insert_with(|| Answer::new(outbox.form())).message(&ack);
             }
             if known.is_none() {
                 let (stamp, user) = (self.stamp(), user.clone());
@@ -484,10 +476,10 @@ impl Floor {
                 self.batch.push_said(said, number, rendered_bytes);
             }
         }
-        if !acks.is_empty() {
+        if let Some(acks) = acks {
             // All acks of a round go before its batch: two sends, not one for each.
             let from = self.members.of(number).map_or(0, |member| member.from);
-            self.members.answer(number, from, &acks);
+            self.members.answer(number, from, &acks.into_bytes());
         }
     }
 
@@ -550,11 +542,11 @@ impl Floor {
                 let asked = Asked { before, limit, hidden: &hidden };
                 self.history.answer(self.batch.events(), asked, nonce, answer);
             }
-            Question::Ping { token } => answer.pong(token.as_deref(), nonce),
-            Question::Invite(invite) => match answer.form() {
-                Form::Text(..) => answer.notice(&Notice::Invite(invite.for_people())),
-                Form::Json => answer.message(&invite.message(&self.name, nonce)),
-            },
+            Question::Ping { token } => answer.message(&ServerMessage::Pong {
+                token: token.map(Into::into),
+                nonce: nonce.map(Into::into),
+            }),
+            Question::Invite(invite) => answer.message(&invite.message(&self.name, nonce)),
         }
         Ok(())
     }
@@ -597,20 +589,17 @@ impl Floor {
             names.chunks(NAMES_PER_LINE).chain(names.is_empty().then_some(&[][..])).peekable();
         while let Some(names) = chunks.next() {
             let more = chunks.peek().is_some();
-            match answer.form() {
-                Form::Text(..) => answer.notice(&Notice::Who { count, names }),
-                Form::Json => answer.message(&ServerMessage::Who {
-                    room: (&*self.name).into(),
-                    count,
-                    members: names.iter().map(|name| (*name).into()).collect(),
-                    more,
-                    after: last.filter(|_| !more).map(Into::into),
-                    nonce: nonce.map(Into::into),
-                }),
-            }
+            answer.message(&ServerMessage::Who {
+                room: (&*self.name).into(),
+                count,
+                members: names.iter().map(|name| (*name).into()).collect(),
+                more,
+                after: last.filter(|_| !more).map(Into::into),
+                nonce: nonce.map(Into::into),
+            });
         }
-        if let (Some(after), Form::Text(..)) = (last, answer.form()) {
-            answer.notice(&Notice::WhoMore { room, after });
+        if let Some(after) = last {
+            answer.hint(&Notice::WhoMore { room, after });
         }
         Ok(())
     }

@@ -7,18 +7,12 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use jiff::{Timestamp, tz::TimeZone};
-use madang_protocol::{
-    event::{Event, ServerMessage, Time, write_json_line},
-    limits::SHOWN_EVENTS,
-    notice::Notice,
-};
+use madang_protocol::{event::Event, limits::SHOWN_EVENTS};
 
 use crate::{
-    clock,
-    delivery::batch::{Form, Part, Rendered, write_lines},
+    delivery::batch::Rendered,
     delivery::carrier::Carrier,
-    dialect::answer::Answer,
+    dialect::{Form, answer::Answer, past},
     metrics::Metrics,
     session::Hidden,
 };
@@ -28,12 +22,6 @@ const EVENTS: usize = 200;
 
 /// The most bytes that they take, each as much as its longest form does.
 const EVENT_BYTES: usize = 96 * 1_024;
-
-/// The most bytes of events in one answer, and of what is shown to a newcomer.
-const ANSWER_BYTES: usize = 60 * 1_024;
-
-/// A message with events holds so many bytes of them, or one event.
-const MESSAGE_BYTES: usize = 32 * 1_024;
 
 /// The last events of a room, whose ids rise by one.
 pub(crate) struct History {
@@ -155,7 +143,7 @@ impl History {
         carrier: Carrier,
     ) -> Arc<Rendered> {
         // Programs hide for themselves.
-        let hidden = if form == Form::Json { &[] } else { hidden };
+        let hidden = if form.is_for_programs() { &[] } else { hidden };
         let usual =
             count == SHOWN_EVENTS && hidden.is_empty() && !current.iter().any(Event::is_said);
         let place = form.index(carrier);
@@ -163,11 +151,8 @@ impl History {
             return shown.clone();
         }
         let is_shown = |event: &&Event| event.is_said() && !Hidden::hides_past(hidden, event);
-        let events = newest(self.newest_first(current).filter(is_shown).take(count));
-        let parts = match form {
-            Form::Text(..) => text_part(&events, form).into_iter().collect(),
-            Form::Json => json_parts(&self.room, &events, None),
-        };
+        let events = past::newest(self.newest_first(current).filter(is_shown).take(count));
+        let parts = form.shown_parts(&self.room, &events);
         let shown = Arc::new(Rendered::of_parts(self.room.clone(), parts, form, carrier));
         if usual {
             let bytes = shown.all_bytes().len();
@@ -214,43 +199,14 @@ impl History {
         nonce: Option<&str>,
         answer: &mut Answer,
     ) {
-        let form = answer.form();
+        let is_for_programs = answer.is_for_programs();
         let is_meant = |event: &&Event| {
             asked.before.is_none_or(|before| event.id() < before)
-                && (form == Form::Json
+                && (is_for_programs
                     || (event.is_said() && !Hidden::hides_past(asked.hidden, event)))
         };
         let meant = self.newest_first(current).filter(is_meant).take(asked.limit);
-        let Form::Text(..) = form else { return self.answer_json(&newest(meant), nonce, answer) };
-        let zone = clock::zone();
-        let today = Timestamp::now().to_zoned(zone.clone()).date();
-        let (mut said, mut bytes) = (Vec::new(), 0);
-        for event in meant {
-            let lines = lines_with_time(event, form, &time_of_day(event.stamp().time, zone, today));
-            bytes += lines.len();
-            if bytes > ANSWER_BYTES && !said.is_empty() {
-                break;
-            }
-            said.push(lines);
-        }
-        if said.is_empty() {
-            answer.notice(&Notice::NothingEarlier);
-        }
-        said.iter().rev().for_each(|lines| answer.bytes(lines));
-    }
-
-    fn answer_json(&self, events: &[&Event], nonce: Option<&str>, answer: &mut Answer) {
-        for part in json_parts(&self.room, events, nonce) {
-            answer.bytes(&part.lines);
-        }
-        if events.is_empty() {
-            answer.message(&ServerMessage::History {
-                room: (&*self.room).into(),
-                events: Vec::new(),
-                more: false,
-                nonce: nonce.map(Into::into),
-            });
-        }
+        answer.history(&self.room, meant, nonce);
     }
 
     fn newest_first<'a>(&'a self, current: &'a [Event]) -> impl Iterator<Item = &'a Event> {
@@ -274,92 +230,16 @@ fn uncount(metrics: &Metrics, cached: &mut [Option<Arc<Rendered>>; Form::COUNT])
     }
 }
 
-/// The newest events of `newest_first` that fit into one answer, the oldest of them first;
-/// one fits always.
-fn newest<'a>(newest_first: impl Iterator<Item = &'a Event>) -> Vec<&'a Event> {
-    let mut bytes = 0;
-    let fits = |event: &&Event| {
-        let is_first = bytes == 0;
-        bytes += event.encoded_bytes();
-        is_first || bytes <= ANSWER_BYTES
-    };
-    let mut events: Vec<&Event> = newest_first.take_while(fits).collect();
-    events.reverse();
-    events
-}
-
-/// The event's lines, each with the time before it; without, where that would make one
-/// message of many lines longer than an answer may be.
-fn lines_with_time(event: &Event, form: Form, time: &str) -> Vec<u8> {
-    let mut lines = Vec::new();
-    write_lines(event, form, &mut lines);
-    let count = lines.iter().filter(|byte| **byte == b'\n').count();
-    if lines.len() + count * time.len() > ANSWER_BYTES {
-        return lines;
-    }
-    let each = lines.split_inclusive(|byte| *byte == b'\n');
-    each.flat_map(|line| [time.as_bytes(), line]).flatten().copied().collect()
-}
-
-/// The time of day in the server's zone, with the day if that is not today.
-fn time_of_day(time: Time, zone: &TimeZone, today: jiff::civil::Date) -> String {
-    let timestamp = Timestamp::from_millisecond(time.as_millis()).unwrap_or_default();
-    let zoned = timestamp.to_zoned(zone.clone());
-    let format = if zoned.date() == today { "%H:%M " } else { "%m-%d %H:%M " };
-    zoned.strftime(format).to_string()
-}
-
-fn text_part(events: &[&Event], form: Form) -> Option<Part> {
-    let Form::Text(lang, line_end) = form else { return None };
-    let (first, last) = (events.first()?, events.last()?);
-    let mut said = Vec::new();
-    for event in events {
-        write_lines(event, form, &mut said);
-    }
-    let count = said.iter().filter(|byte| **byte == b'\n').count();
-    let header = Notice::Earlier { lines: count }.text(lang);
-    let lines = [header.as_bytes(), line_end.as_str().as_bytes(), &said].concat();
-    Some(Part { lines, first_id: first.id(), last_id: last.id() })
-}
-
-/// Messages of JSON, none longer than [`MESSAGE_BYTES`] beside its own fields, unless one
-/// event is.
-fn json_parts(room: &str, events: &[&Event], nonce: Option<&str>) -> Vec<Part> {
-    let mut rest = events;
-    let mut parts = Vec::new();
-    while let (Some(first), Some(_)) = (rest.first(), rest.last()) {
-        let mut bytes = 0;
-        let fits = |event: &&&Event| {
-            bytes += event.encoded_bytes();
-            bytes <= MESSAGE_BYTES
-        };
-        let count = rest.iter().take_while(fits).count().max(1);
-        let (taken, after) = rest.split_at(count);
-        let message = ServerMessage::History {
-            room: room.into(),
-            events: taken.iter().map(|event| std::borrow::Cow::Borrowed(*event)).collect(),
-            more: !after.is_empty(),
-            nonce: nonce.map(Into::into),
-        };
-        let mut lines = Vec::new();
-        write_json_line(&message, &mut lines);
-        let last_id = taken.last().unwrap_or(first).id();
-        parts.push(Part { lines, first_id: first.id(), last_id });
-        rest = after;
-    }
-    parts
-}
-
 #[cfg(test)]
 mod tests {
     use madang_protocol::{
-        event::Stamp,
+        event::{Stamp, Time},
         text::{Lang, LineEnd},
     };
 
     use super::*;
 
-    const TEXT: Form = Form::Text(Lang::En, LineEnd::Lf);
+    const TEXT: Form = Form::text(Lang::En, LineEnd::Lf);
 
     fn event(id: u64, text: Option<&str>) -> Event {
         let stamp = Stamp { id, time: Time::from_millis(0), room: "lobby".into() };
@@ -424,7 +304,7 @@ mod tests {
         // Quotes take twice their bytes, empty lines a name each.
         for text in ["\"".repeat(16 * 1_024), "\n".repeat(499)] {
             large.extend(with_sizes((100..200).map(|id| event(id, Some(&text))).collect()));
-            for form in [TEXT, Form::Json] {
+            for form in [TEXT, Form::JSON] {
                 let whole = large.whole(form, Carrier::Lines);
                 let bytes = whole.bytes(&(0..whole.len())).len();
                 assert!(bytes <= EVENT_BYTES, "{bytes} bytes of {form:?}");
@@ -441,7 +321,7 @@ mod tests {
         assert_eq!(total(), bytes);
         let shown = shown(&mut history, &[], SHOWN_EVENTS, TEXT).len();
         for _ in 0..2 {
-            let whole = history.whole(Form::Json, Carrier::Lines).all_bytes().len();
+            let whole = history.whole(Form::JSON, Carrier::Lines).all_bytes().len();
             assert_eq!(total(), bytes + shown + whole, "each is kept once");
         }
         history.forget_renderings();
@@ -463,7 +343,7 @@ mod tests {
         let empty = "\n".repeat(499);
         for text in [quotes, lines, empty] {
             let mut history = history((0..100).map(|id| event(id, Some(&text))).collect());
-            for form in [TEXT, Form::Json] {
+            for form in [TEXT, Form::JSON] {
                 let bytes = shown(&mut history, &[], 1_000, form).len();
                 assert!((1_000..=64 * 1_024).contains(&bytes), "{bytes} bytes of {form:?}");
                 let mut answer = Answer::new(form);
@@ -490,10 +370,10 @@ mod tests {
     fn messages_of_events_are_short_enough_for_every_client() {
         let long = "\"".repeat(16 * 1_024);
         let mut history = history((0..15).map(|id| event(id, Some(&long))).collect());
-        let text = shown(&mut history, &[], SHOWN_EVENTS, Form::Json);
+        let text = shown(&mut history, &[], SHOWN_EVENTS, Form::JSON);
         assert!(text.lines().all(|line| line.len() < 64 * 1_024));
         history.extend(with_sizes((15..30).map(|id| event(id, Some("short"))).collect()));
-        let text = shown(&mut history, &[], SHOWN_EVENTS, Form::Json);
+        let text = shown(&mut history, &[], SHOWN_EVENTS, Form::JSON);
         let (last, others) = text
             .lines()
             .collect::<Vec<_>>()
@@ -514,7 +394,7 @@ mod tests {
         assert_eq!(lines.len(), 2);
         assert!(lines[0].ends_with(" [bob] a") && lines[0].contains(':'), "{text}");
 
-        let mut answer = Answer::new(Form::Json);
+        let mut answer = Answer::new(Form::JSON);
         let before = Asked { before: Some(3), limit: 10, hidden: &[] };
         history.answer(&[], before, Some("n"), &mut answer);
         let text = String::from_utf8(answer.into_bytes()).expect("UTF-8");

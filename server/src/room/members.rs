@@ -12,9 +12,10 @@ use madang_protocol::notice::Goodbye;
 
 use crate::{
     close_reason::CloseReason,
-    delivery::batch::{Batch, Form, Rendered},
+    delivery::batch::{Batch, Rendered},
     delivery::carrier::Carrier,
     delivery::outbox::Outbox,
+    dialect::Form,
     session::{Hidden, Session},
 };
 

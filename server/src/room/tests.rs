@@ -9,14 +9,14 @@ use madang_protocol::{
 
 use super::*;
 use crate::{
-    delivery::batch::Form,
     delivery::sink::fake::{FakeSocket, connect},
+    dialect::Form,
 };
 
 mod coming_back;
 mod moderating;
 
-const TEXT: Form = Form::Text(Lang::En, LineEnd::Lf);
+const TEXT: Form = Form::text(Lang::En, LineEnd::Lf);
 const QUIT: CloseReason = CloseReason::Told(Goodbye::Quit);
 
 struct Person {
@@ -29,7 +29,7 @@ impl Person {
     fn new(number: u64, name: &str, form: Form) -> Person {
         let (socket, outbox) = connect(number, form);
         let name = UserName::parse(name).expect("a name");
-        let token = (form == Form::Json).then(|| format!("token-{number}"));
+        let token = (form == Form::JSON).then(|| format!("token-{number}"));
         let session = Arc::new(Session::new(number, name, token, Time::from_millis(0)));
         Person { session, socket, outbox }
     }
@@ -186,7 +186,7 @@ fn a_thousand_joins_in_a_round_cost_a_member_one_send() {
 #[test]
 fn ids_rise_by_one_from_the_microsecond_of_the_rooms_making() {
     let room = room();
-    let alice = Person::new(1, "alice", Form::Json);
+    let alice = Person::new(1, "alice", Form::JSON);
     one_round(
         &room,
         vec![
@@ -210,7 +210,7 @@ fn a_room_that_is_made_again_after_the_clock_went_back_gives_no_id_twice() {
         Arc::new(Room::new(0, "math", None, None, made, ids.clone(), Arc::default()))
     };
     let joined_as = |room: &Arc<Room>| {
-        let alice = Person::new(1, "alice", Form::Json);
+        let alice = Person::new(1, "alice", Form::JSON);
         one_round(room, vec![alice.joins(room), alice.says("a"), alice.says("b")]);
         let text = alice.socket.text();
         let id = text.split("\"id\":").nth(1).and_then(|rest| rest.split(',').next());
@@ -354,7 +354,7 @@ fn who_is_hidden_is_not_heard_by_who_hides_it_and_by_all_others() {
     let room = room();
     let [alice, bob, carol] =
         [(1, "alice"), (2, "bob"), (3, "carol")].map(|(at, name)| Person::join(at, &room, name));
-    let json = Person::new(4, "dave", Form::Json);
+    let json = Person::new(4, "dave", Form::JSON);
     room.enter(json.coming()).expect("the room is open");
     for person in [&alice, &json] {
         assert!(person.session.hide(2, &bob.session.name()));
@@ -382,7 +382,7 @@ fn who_is_hidden_is_not_heard_by_who_hides_it_and_by_all_others() {
 #[test]
 fn a_repeated_nonce_is_acknowledged_with_its_id_and_says_nothing() {
     let room = room();
-    let alice = Person::new(1, "alice", Form::Json);
+    let alice = Person::new(1, "alice", Form::JSON);
     room.enter(alice.coming()).expect("the room is open");
     let bob = Person::join(2, &room, "bob");
     one_round(&room, vec![alice.says_with("hi", Some("c1"))]);

@@ -54,7 +54,7 @@ pub(crate) struct Framer {
     ends_name: bool,
     /// When a CR last ended a line.
     cr_line_at: Option<Instant>,
-    json: bool,
+    is_program: bool,
     /// Whether nothing follows.
     at_end: bool,
 }
@@ -99,7 +99,7 @@ impl Framer {
             logged_in_at: None,
             ends_name: false,
             cr_line_at: None,
-            json: false,
+            is_program: false,
             at_end: false,
         }
     }
@@ -134,7 +134,7 @@ impl Framer {
         let read = &mut self.decoder.space()[..count];
         let kept = self.telnet.filter(read, &mut self.answers);
         self.command_bytes += count - kept;
-        if self.telnet.is_binary() && !was_binary && !self.json {
+        if self.telnet.is_binary() && !was_binary && !self.is_program {
             // From here on, a CR stands for itself (RFC 856).
             self.decoder.expect_ends(LineEnds::FirstDecides);
         }
@@ -213,8 +213,8 @@ impl Framer {
     }
 
     /// What follows is JSON: no CR ends a line of it.
-    pub(crate) fn become_json(&mut self) {
-        self.json = true;
+    pub(crate) fn become_program(&mut self) {
+        self.is_program = true;
         self.decoder.expect_ends(LineEnds::Lf);
     }
 
@@ -283,7 +283,7 @@ impl Framer {
 
     /// Takes the line that [`next_line_bytes`](Self::next_line_bytes) has found.
     pub(crate) fn take_line(&mut self) -> Line {
-        let (hint, edits, json) = (self.utf8_hint(), self.edits(), self.json);
+        let (hint, edits, is_program) = (self.utf8_hint(), self.edits(), self.is_program);
         let ends_name = std::mem::take(&mut self.ends_name);
         let is_whole = matches!(self.decoder.peek_line_bytes(), Ok(Some(_)));
         if !is_whole && let Some((wide, _)) = self.wide.take() {
@@ -310,7 +310,7 @@ impl Framer {
         }
         let said_bytes = without_padding(bytes).len();
         let line = match text {
-            _ if !json && said_bytes > LINE_BYTES => Line::TooLong(said_bytes),
+            _ if !is_program && said_bytes > LINE_BYTES => Line::TooLong(said_bytes),
             Err(_) => Line::NotUtf8(hint),
             Ok(line) if ends_name => Line::RestOfName(line.to_owned()),
             Ok(line) if edits => Line::Text(edit_line(line).into_owned()),
@@ -324,7 +324,7 @@ impl Framer {
 
     /// What the peer is told if a line is not UTF-8.
     fn utf8_hint(&self) -> Utf8Hint {
-        if self.json {
+        if self.is_program {
             Utf8Hint::None
         } else if self.telnet.is_spoken() {
             Utf8Hint::Telnet
@@ -337,7 +337,7 @@ impl Framer {
 
     /// Whether the peer's lines may hold backspaces to be carried out.
     fn edits(&self) -> bool {
-        !self.json && (self.is_terminal() || self.decoder.ends() == LineEnds::Cr)
+        !self.is_program && (self.is_terminal() || self.decoder.ends() == LineEnds::Cr)
     }
 
     /// Whether the peer wants CR LF.
@@ -589,13 +589,13 @@ mod tests {
     #[test]
     fn what_is_not_utf8_is_answered_with_what_may_help() {
         #[track_caller]
-        fn check(reads: &[&[u8]], json: bool, expected: Utf8Hint) {
+        fn check(reads: &[&[u8]], is_program: bool, expected: Utf8Hint) {
             let mut play = Play::new();
             for read in reads {
                 play.read(read, Duration::ZERO);
             }
-            if json {
-                play.framer.become_json();
+            if is_program {
+                play.framer.become_program();
             }
             play.framer.spare()[..2].copy_from_slice(b"\xb0\n");
             play.framer.filled(2, false, play.begin);
@@ -613,7 +613,7 @@ mod tests {
     fn no_cr_ends_a_line_of_json() {
         let mut play = Play::new();
         play.read(b"/json\r", Duration::ZERO);
-        play.framer.become_json();
+        play.framer.become_program();
         play.read(b"\n{\"type\":\r", Duration::ZERO);
         play.read(b"\"say\"}\r\n\xef\xbb\xbf{}\0\r\n", Duration::ZERO);
         assert_eq!(play.lines, ["/json", "{\"type\":\r\"say\"}", "{}"]);

@@ -41,6 +41,8 @@ pub(crate) struct MessageReader {
     input: Input,
     writes: Arc<dyn WriteSide>,
     decoder: Decoder,
+    /// Whether a program sends it, and not a person.
+    is_program: bool,
     limits: WebSocketLimits,
     /// The message, or the frame, that has begun and not ended.
     part: Option<Part>,
@@ -93,6 +95,7 @@ impl MessageReader {
             input,
             writes,
             decoder: Decoder::new(limits, first),
+            is_program: false,
             limits,
             part: None,
             unfinished: false,
@@ -236,10 +239,15 @@ impl MessageReader {
         None
     }
 
-    /// Takes it as what a JSON client or a person says.
-    pub(crate) fn take_line(&mut self, json: bool) -> Option<Line> {
+    /// What follows is a program's, and taken as it comes.
+    pub(crate) fn become_program(&mut self) {
+        self.is_program = true;
+    }
+
+    /// Takes it as what a program or a person says.
+    pub(crate) fn take_line(&mut self) -> Option<Line> {
         Some(match self.take_message()? {
-            Message::Text(text) if json => Line::Text(text),
+            Message::Text(text) if self.is_program => Line::Text(text),
             Message::Text(text) => line_of(text),
             // The limits of a chat don't allow it.
             Message::Binary(_) => Line::NotUtf8(Utf8Hint::None),

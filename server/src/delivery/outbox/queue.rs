@@ -10,8 +10,9 @@ use std::{
 
 use super::Bounds;
 use crate::{
-    delivery::batch::{Form, Mark, Rendered},
+    delivery::batch::{Mark, Rendered},
     delivery::carrier::Carrier,
+    dialect::Form,
 };
 
 /// What an entry counts in every queue that holds it, beside its length.

@@ -7,11 +7,9 @@ use madang_protocol::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::{
-    delivery::batch::Part, delivery::sink::fake::FakeSocket, metrics::TrafficSum, patience,
-};
+use crate::{delivery::sink::fake::FakeSocket, dialect::Part, metrics::TrafficSum, patience};
 
-const FORM: Form = Form::Text(Lang::En, LineEnd::Lf);
+const FORM: Form = Form::text(Lang::En, LineEnd::Lf);
 
 struct Bench {
     socket: Arc<FakeSocket>,
@@ -122,7 +120,7 @@ fn a_slow_reader_is_skipped_and_told_and_keeps_its_answers() {
 #[test]
 fn a_json_reader_is_told_which_ids_it_missed() {
     let mut bench = Bench::new(200, 0);
-    bench.outbox.change_form(Form::Json);
+    bench.outbox.change_form(Form::JSON);
     bench.offer(3);
     bench.offer(2);
     bench.offer(1);
@@ -136,7 +134,7 @@ fn a_json_reader_is_told_which_ids_it_missed() {
 #[test]
 fn what_was_missed_of_each_room_is_told_apart() {
     let mut bench = Bench::new(700, 0);
-    bench.outbox.change_form(Form::Json);
+    bench.outbox.change_form(Form::JSON);
     // Of the second two, the former has ended, and its name was taken again.
     let rooms: [Arc<str>; 3] = ["a", "b", "b"].map(Arc::from);
     for room in &rooms {
@@ -160,11 +158,11 @@ fn what_was_missed_of_each_room_is_told_apart() {
 #[test]
 fn what_is_shown_anew_makes_no_gap_shorter() {
     let mut bench = Bench::new(200, 0);
-    bench.outbox.change_form(Form::Json);
+    bench.outbox.change_form(Form::JSON);
     bench.offer(5);
     let shown = [Part { lines: vec![b'x'; 200], first_id: 1, last_id: 2 }];
     let carrier = Carrier::Lines;
-    let shown = Rendered::of_parts(bench.room.clone(), shown.into(), Form::Json, carrier);
+    let shown = Rendered::of_parts(bench.room.clone(), shown.into(), Form::JSON, carrier);
     bench.outbox.offer_rendered(&Arc::new(shown), 0..1, Instant::now());
     bench.offer(1);
     bench.make_space(usize::MAX);
@@ -290,11 +288,11 @@ fn a_replay_waits_in_parts_and_gives_way_last() {
     let history = |bench: &Bench| {
         let part = |id: u64| Part { lines: vec![b'r'; 20_000], first_id: id, last_id: id };
         let parts = (0..4).map(part).collect();
-        let form = Form::Json;
+        let form = Form::JSON;
         Arc::new(Rendered::of_parts(bench.room.clone(), parts, form, Carrier::Lines))
     };
     let mut bench = Bench::new(90_000, 0);
-    bench.outbox.change_form(Form::Json);
+    bench.outbox.change_form(Form::JSON);
     let shown = history(&bench);
     bench.outbox.offer_rendered(&shown, 0..4, Instant::now());
     // No part passes 32 KiB.
@@ -312,7 +310,7 @@ fn a_replay_waits_in_parts_and_gives_way_last() {
 
     // Alone it is too much: then it gives way too.
     let mut bench = Bench::new(50_000, 0);
-    bench.outbox.change_form(Form::Json);
+    bench.outbox.change_form(Form::JSON);
     bench.outbox.offer_rendered(&history(&bench), 0..4, Instant::now());
     bench.next_id = 4;
     bench.offer(1);

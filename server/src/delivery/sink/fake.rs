@@ -9,8 +9,8 @@ use std::{
 
 use super::{Sent, Sink};
 use crate::{
-    delivery::batch::Form,
     delivery::outbox::{Bounds, Outbox, Waker},
+    dialect::Form,
     sync::{Condvar, Mutex},
 };
 

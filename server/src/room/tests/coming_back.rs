@@ -4,7 +4,7 @@ use super::*;
 
 /// Comes back by another connection: the post, and what its socket takes.
 fn back(person: &Person, event: Option<u64>, private: u64) -> (Post, Arc<FakeSocket>) {
-    let (socket, outbox) = connect(70, Form::Json);
+    let (socket, outbox) = connect(70, Form::JSON);
     let coming = Coming { outbox, ..person.coming() };
     let answer = bounded(1).0;
     (Post::Resume { coming, last: Last { event, private }, answer }, socket)
@@ -21,7 +21,7 @@ fn ids(text: &str) -> Vec<u64> {
 
 /// 1000 alice comes, 1001 bob, then he has said as much.
 fn alice_and_bob(room: &Arc<Room>, said: u64) -> (Person, Person) {
-    let alice = Person::new(1, "alice", Form::Json);
+    let alice = Person::new(1, "alice", Form::JSON);
     room.enter(alice.coming()).expect("the room is open");
     let bob = Person::join(2, room, "bob");
     for id in 1_002..1_002 + said {
@@ -110,7 +110,7 @@ fn who_was_taken_out_meanwhile_has_no_place_to_come_back_to() {
     let (alice, bob) = alice_and_bob(&room, 1);
     room.act(By::Operator, Action::Kick(alice.session.clone(), Duration::ZERO))
         .expect("she is here");
-    let (_, outbox) = connect(70, Form::Json);
+    let (_, outbox) = connect(70, Form::JSON);
     let coming = Coming { outbox, ..alice.coming() };
     let last = Last { event: Some(1_000), private: 0 };
     assert_eq!(room.resume(coming, last), Err(Refusal::NoMember));
@@ -121,7 +121,7 @@ fn who_was_taken_out_meanwhile_has_no_place_to_come_back_to() {
 #[test]
 fn a_place_outlives_its_connection_with_all_that_belongs_to_it() {
     let room = private_room();
-    let alice = Person::new(1, "alice", Form::Json);
+    let alice = Person::new(1, "alice", Form::JSON);
     room.enter(alice.coming()).expect("the room is open");
     let bob = Person::join(2, &room, "bob");
     alice.session.detach(1);
@@ -141,7 +141,7 @@ fn what_was_said_before_a_mute_or_a_kick_stays_said_when_it_is_sent_again() {
     }] {
         let room = private_room();
         let owner = Person::join(1, &room, "owner");
-        let alice = Person::new(2, "alice", Form::Json);
+        let alice = Person::new(2, "alice", Form::JSON);
         room.enter(alice.coming()).expect("the room is open");
         // 1002, and the acknowledgement is lost.
         one_round(&room, vec![alice.says_with("hi", Some("c1"))]);

@@ -4,9 +4,6 @@ use tungstenite::handshake::derive_accept_key;
 
 use crate::transport::http::{Head, Method, Refusal, Status};
 
-/// The subprotocol of those who speak JSON.
-pub(crate) const JSON: &str = "madang.json.v1";
-
 /// Whether a request wants to become WebSocket, rightly or not.
 pub(crate) fn is_wanted(head: &Head) -> bool {
     let upgrade = head.list("Upgrade").any(|word| word.eq_ignore_ascii_case("websocket"));
@@ -44,9 +41,9 @@ pub(crate) fn accept(head: &Head, subprotocol: Option<&str>) -> Result<Vec<u8>, 
     Ok(answer.into_bytes())
 }
 
-/// Whether a client offers the subprotocol of JSON.
-pub(crate) fn offers_json(head: &Head) -> bool {
-    head.list("Sec-WebSocket-Protocol").any(|offered| offered == JSON)
+/// Whether a client offers a subprotocol.
+pub(crate) fn offers(head: &Head, subprotocol: &str) -> bool {
+    head.list("Sec-WebSocket-Protocol").any(|offered| offered == subprotocol)
 }
 
 /// Whether it is 16 bytes in base64: 22 digits and the padding.
@@ -73,7 +70,7 @@ mod tests {
 
     #[test]
     fn the_handshake_is_the_one_of_the_standard() {
-        let answer = accept(&request("", ""), Some(JSON)).expect("it is right");
+        let answer = accept(&request("", ""), Some("madang.json.v1")).expect("it is right");
         let answer = String::from_utf8(answer).expect("it is text");
         assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
         assert!(answer.contains("\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
@@ -101,11 +98,11 @@ mod tests {
     }
 
     #[test]
-    fn json_is_offered_in_a_list() {
+    fn a_subprotocol_is_offered_in_a_list() {
         #[track_caller]
         fn check(offered: &str, expected: bool) {
             let header = format!("Sec-WebSocket-Protocol: {offered}\r\nHost");
-            assert_eq!(offers_json(&request("Host", &header)), expected);
+            assert_eq!(offers(&request("Host", &header), "madang.json.v1"), expected);
         }
         check("madang.json.v1", true);
         check("chat, madang.json.v1", true);

@@ -1,0 +1,248 @@
+//! Lines for people, in Korean or in English.
+
+use std::borrow::Cow;
+
+use jiff::{Timestamp, tz::TimeZone};
+use madang_protocol::{
+    command::Input,
+    event::{Event, RoomSummary, ServerMessage, Time},
+    message::check_message,
+    notice::{Goodbye, Invitation, Notice},
+    request::{Request, RequestError},
+    room::LOBBY,
+    text::{LineEnd, write_event},
+};
+
+use super::{Dialect, Part, SkippedEvents, Stage, Words, past::ANSWER_BYTES};
+use crate::clock;
+
+/// The dialect of people, with which every connection begins.
+pub(super) struct TextLines;
+
+impl Dialect for TextLines {
+    fn name(&self) -> &'static str {
+        "text"
+    }
+
+    fn is_for_programs(&self) -> bool {
+        false
+    }
+
+    fn parse(&self, message: String, stage: Stage) -> Result<Option<Request>, RequestError> {
+        let changed = match Input::parse(&message) {
+            Input::Command(line) => {
+                let line = line.into_owned();
+                return Ok(Some(Request::Command { line, room: None, nonce: None }));
+            }
+            // It is a name, even if nothing of it can be seen.
+            _ if stage == Stage::Login => None,
+            Input::Nothing => return Ok(None),
+            Input::Text(Cow::Borrowed(text)) if text.len() == message.len() => None,
+            Input::Text(text) => Some(text.into_owned()),
+        };
+        Ok(Some(match stage {
+            Stage::Login => login(message),
+            Stage::Conversation => {
+                Request::Say { text: changed.unwrap_or(message), room: None, nonce: None }
+            }
+        }))
+    }
+
+    fn check_said(&self, text: String) -> Result<Option<String>, Notice<'static>> {
+        if !text.contains('\n') {
+            // It was sanitized as it was read.
+            return Ok(Some(text));
+        }
+        // From WebSocket: several lines that belong together.
+        match check_message(&text) {
+            Err(Notice::NothingSaid) => Ok(None),
+            checked => checked.map(Some),
+        }
+    }
+
+    fn write_event(&self, event: &Event, words: Words, out: &mut Vec<u8>) {
+        write_event(event, words.lang, words.line_end, out);
+    }
+
+    fn write_message(&self, message: &ServerMessage<'_>, words: Words, out: &mut Vec<u8>) {
+        let mut say = |notice: Notice<'_>| self.write_notice(&notice, None, words, out);
+        match message {
+            ServerMessage::Welcome { room: Some(room), members, topic, .. } if &**room != LOBBY => {
+                say(Notice::Entered { room, members: *members, topic: topic.as_deref() });
+            }
+            // The lobby greets nobody: the seed did not. What was done can be seen.
+            ServerMessage::Welcome { .. }
+            | ServerMessage::Hello { .. }
+            | ServerMessage::Ack { .. }
+            | ServerMessage::Bye { .. }
+            | ServerMessage::Gap { .. }
+            | ServerMessage::PrivateGap { .. } => {}
+            ServerMessage::Entered { room, members, topic, .. } => {
+                say(Notice::Entered { room, members: *members, topic: topic.as_deref() });
+            }
+            ServerMessage::Whisper { user, text, .. } => say(Notice::Whispered { user, text }),
+            ServerMessage::Error { text, .. } | ServerMessage::Notice { text, .. } => {
+                write_lines(text, words.line_end, out);
+            }
+            ServerMessage::Who { count, members, .. } => {
+                let names: Vec<&str> = members.iter().map(|name| &**name).collect();
+                say(Notice::Who { count: *count, names: &names });
+            }
+            ServerMessage::Rooms { rooms, .. } => say(Notice::Rooms(rooms)),
+            ServerMessage::Whois { user, room, since, away, .. } => {
+                let millis = clock::now().as_millis() - since.as_millis();
+                let seconds = u64::try_from(millis / 1_000).unwrap_or_default();
+                say(Notice::Whois { user, room: room.as_deref(), seconds, away: *away });
+            }
+            ServerMessage::Invite { link, madang, nc, encrypted, qr, .. } => {
+                say(Notice::Invite(Invitation {
+                    link: link.as_deref(),
+                    madang,
+                    nc: nc.first().map(|nc| &**nc),
+                    join: nc.get(1).map(|join| &**join),
+                    encrypted: *encrypted,
+                    qr: qr.as_deref(),
+                }));
+            }
+            ServerMessage::History { events, .. } => {
+                events.iter().for_each(|event| self.write_event(event, words, out));
+            }
+            ServerMessage::Ignored { users, .. } => {
+                let names: Vec<&str> = users.iter().map(|name| &**name).collect();
+                say(Notice::Hidden(&names));
+            }
+            ServerMessage::Pong { token, .. } => say(Notice::Pong(token.as_deref())),
+            ServerMessage::Event(event) => self.write_event(event, words, out),
+        }
+    }
+
+    fn write_notice(
+        &self,
+        notice: &Notice<'_>,
+        _nonce: Option<&str>,
+        words: Words,
+        out: &mut Vec<u8>,
+    ) {
+        write_lines(&notice.text(words.lang), words.line_end, out);
+    }
+
+    fn write_hint(&self, hint: &Notice<'_>, words: Words, out: &mut Vec<u8>) {
+        self.write_notice(hint, None, words, out);
+    }
+
+    fn write_prompt(&self, words: Words, out: &mut Vec<u8>) {
+        out.extend_from_slice(Notice::LoginPrompt.text(words.lang).as_bytes());
+    }
+
+    fn write_greeting(&self, motd: Option<&str>, words: Words, out: &mut Vec<u8>) {
+        let version = env!("CARGO_PKG_VERSION");
+        self.write_notice(&Notice::Greeting { version }, None, words, out);
+        if let Some(motd) = motd {
+            write_lines(motd, words.line_end, out);
+        }
+        self.write_prompt(words, out);
+    }
+
+    fn write_goodbye(&self, goodbye: Goodbye, words: Words, out: &mut Vec<u8>) {
+        // Who ends the conversation knows that it ends.
+        if !matches!(goodbye, Goodbye::Quit | Goodbye::Closed) {
+            self.write_notice(&Notice::Goodbye(goodbye), None, words, out);
+        }
+    }
+
+    fn write_skipped(&self, skipped: &SkippedEvents<'_>, words: Words, out: &mut Vec<u8>) {
+        self.write_notice(&Notice::Skipped { lines: skipped.lines }, None, words, out);
+    }
+
+    fn write_rooms(
+        &self,
+        rooms: &[RoomSummary<'_>],
+        _nonce: Option<&str>,
+        words: Words,
+        out: &mut Vec<u8>,
+    ) {
+        self.write_notice(&Notice::Rooms(rooms), None, words, out);
+    }
+
+    fn shown_parts(&self, _room: &str, events: &[&Event], words: Words) -> Vec<Part> {
+        let (Some(first), Some(last)) = (events.first(), events.last()) else { return Vec::new() };
+        let mut said = Vec::new();
+        events.iter().for_each(|event| self.write_event(event, words, &mut said));
+        let count = said.iter().filter(|byte| **byte == b'\n').count();
+        let mut lines = Vec::new();
+        self.write_notice(&Notice::Earlier { lines: count }, None, words, &mut lines);
+        lines.extend_from_slice(&said);
+        vec![Part { lines, first_id: first.id(), last_id: last.id() }]
+    }
+
+    fn write_history(
+        &self,
+        _room: &str,
+        newest_first: &mut dyn Iterator<Item = &Event>,
+        _nonce: Option<&str>,
+        words: Words,
+        out: &mut Vec<u8>,
+    ) {
+        let zone = clock::zone();
+        let today = Timestamp::now().to_zoned(zone.clone()).date();
+        let (mut said, mut bytes) = (Vec::new(), 0);
+        for event in newest_first {
+            let time = time_of_day(event.stamp().time, zone, today);
+            let lines = lines_with_time(event, words, &time);
+            bytes += lines.len();
+            if bytes > ANSWER_BYTES && !said.is_empty() {
+                break;
+            }
+            said.push(lines);
+        }
+        if said.is_empty() {
+            self.write_notice(&Notice::NothingEarlier, None, words, out);
+        }
+        said.iter().rev().for_each(|lines| out.extend_from_slice(lines));
+    }
+}
+
+/// What a name asks for that is typed at the prompt.
+fn login(name: String) -> Request {
+    Request::Login {
+        name: Some(name),
+        room: None,
+        new_room: false,
+        topic: None,
+        history: None,
+        session: None,
+        previous: None,
+        last: None,
+        last_private: None,
+        nonce: None,
+    }
+}
+
+/// Writes `text` and a line end, each line end of the right kind.
+fn write_lines(text: &str, line_end: LineEnd, out: &mut Vec<u8>) {
+    for line in text.split('\n') {
+        out.extend_from_slice(line.as_bytes());
+        out.extend_from_slice(line_end.as_str().as_bytes());
+    }
+}
+
+/// The event's lines, each with the time before it; without, where that would make one
+/// message of many lines longer than an answer may be.
+fn lines_with_time(event: &Event, words: Words, time: &str) -> Vec<u8> {
+    let mut lines = Vec::new();
+    write_event(event, words.lang, words.line_end, &mut lines);
+    let count = lines.iter().filter(|byte| **byte == b'\n').count();
+    if lines.len() + count * time.len() > ANSWER_BYTES {
+        return lines;
+    }
+    let each = lines.split_inclusive(|byte| *byte == b'\n');
+    each.flat_map(|line| [time.as_bytes(), line]).flatten().copied().collect()
+}
+
+/// The time of day in the server's zone, with the day if that is not today.
+fn time_of_day(time: Time, zone: &TimeZone, today: jiff::civil::Date) -> String {
+    let timestamp = Timestamp::from_millisecond(time.as_millis()).unwrap_or_default();
+    let zoned = timestamp.to_zoned(zone.clone());
+    let format = if zoned.date() == today { "%H:%M " } else { "%m-%d %H:%M " };
+    zoned.strftime(format).to_string()
+}
