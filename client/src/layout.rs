@@ -1,11 +1,87 @@
-//! How many rows a typed line takes on a terminal: the editor's own reckoning, which
-//! it keeps to itself.
+//! What takes how many columns and rows of a terminal: the editor's own reckoning, which it
+//! keeps to itself. For the line that is typed, and for lines that are shown.
+
+use std::borrow::Cow;
 
 use rustyline::GraphemeClusterMode;
 use unicode_segmentation::UnicodeSegmentation as _;
 
 /// As the editor has it.
 const TAB_STOP: u16 = 8;
+
+/// What stands before the further rows of a line that takes several.
+const INDENT: &str = "      ";
+
+/// Lines as they are shown in so many columns: the further rows of a long one are indented,
+/// so that nothing that somebody writes stands where names and notices begin. Rows end at a
+/// blank where there is one; a longer word fills its row.
+pub(crate) fn hang(text: &str, columns: u16) -> Cow<'_, str> {
+    let columns = usize::from(columns);
+    // No character is wider than its bytes, but for tabs.
+    let fits = |line: &str| line.len() <= columns && !line.contains('\t');
+    if columns <= 2 * INDENT.len() || text.lines().all(fits) {
+        return Cow::Borrowed(text);
+    }
+    let mode = GraphemeClusterMode::from_env();
+    let mut hung = String::with_capacity(text.len() + text.len() / 8);
+    for line in text.split_inclusive('\n') {
+        match fits(line.trim_end_matches('\n')) {
+            true => hung.push_str(line),
+            false => hang_line(line, columns, mode, &mut hung),
+        }
+    }
+    Cow::Owned(hung)
+}
+
+fn hang_line(line: &str, columns: usize, mode: GraphemeClusterMode, hung: &mut String) {
+    let mut column = 0;
+    // Behind the row's last blank, in `hung`, and the column there.
+    let mut blank: Option<(usize, usize)> = None;
+    let mut rest = line;
+    while !rest.is_empty() {
+        if let Some(sequence) = style_sequence(rest) {
+            hung.push_str(sequence);
+            rest = &rest[sequence.len()..];
+            continue;
+        }
+        let grapheme = rest.graphemes(true).next().unwrap_or(rest);
+        rest = &rest[grapheme.len()..];
+        let width_at = |column: usize| match grapheme {
+            "\n" | "\x07" => 0,
+            "\t" => usize::from(TAB_STOP) - column % usize::from(TAB_STOP),
+            _ => usize::from(mode.width(grapheme)),
+        };
+        let is_blank = matches!(grapheme, " " | "\t" | "\u{3000}");
+        if is_blank && column + width_at(column) > columns {
+            // The end of the row stands for it.
+            hung.push('\n');
+            hung.push_str(INDENT);
+            (column, blank) = (INDENT.len(), None);
+            continue;
+        }
+        while column + width_at(column) > columns {
+            // A blank in the left half would leave most of the row empty.
+            let last = blank.take().filter(|(_, behind)| *behind > columns / 2);
+            let (at, behind) = last.unwrap_or((hung.len(), column));
+            hung.insert_str(at, INDENT);
+            hung.insert(at, '\n');
+            column = INDENT.len() + column - behind;
+        }
+        hung.push_str(grapheme);
+        column += width_at(column);
+        if is_blank {
+            blank = Some((hung.len(), column));
+        }
+    }
+}
+
+/// The sequence that changes colour or weight (SGR, ECMA-48 section 8.3.117) at the front
+/// of `text`, if one does.
+fn style_sequence(text: &str) -> Option<&str> {
+    let parameters = text.strip_prefix("\x1b[")?;
+    let end = parameters.find(|c: char| !matches!(c, '0'..='9' | ';' | ':'))?;
+    parameters[end..].starts_with('m').then(|| &text[..text.len() - parameters.len() + end + 1])
+}
 
 /// How many columns a prompt takes.
 pub(crate) fn columns_of(prompt: &str) -> usize {
@@ -71,6 +147,59 @@ fn row_starts<'t>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_somebody_writes_never_stands_where_names_begin() {
+        #[track_caller]
+        fn check(text: &str, expected: &str) {
+            assert_eq!(hang(text, 20), expected);
+        }
+        check("short\n", "short\n");
+        check("[bob] 12345678901234\n", "[bob] 12345678901234\n");
+        // At a blank, or in the middle of a word that is longer than a row.
+        check("[bob] hello there all [eve] x\n", "[bob] hello there \n      all [eve] x\n");
+        let word = "[bob] 123456789012345[eve]67890123456789\n";
+        check(word, "[bob] 12345678901234\n      5[eve]67890123\n      456789\n");
+        // Wide characters go to the next row whole; what has no width costs none.
+        check("가나다라마바사아자차카\n", "가나다라마바사아자차\n      카\n");
+        check("1가나다라마바사아자차\n", "1가나다라마바사아자\n      차\n");
+        let marks = "e\u{301}".repeat(20);
+        check(&format!("{marks}x\n"), &format!("{marks}\n      x\n"));
+        check("\x1b[1m[bob]\x1b[0m 12345678901234\n", "\x1b[1m[bob]\x1b[0m 12345678901234\n");
+        check(
+            "\x1b[1m12345678901234567890\x1b[0m1\n",
+            "\x1b[1m12345678901234567890\x1b[0m\n      1\n",
+        );
+        check("12345678\t1234\t[eve]\n", "12345678\t1234\n      [eve]\n");
+        check(
+            "a line\n[bob] one two three four\nend",
+            "a line\n[bob] one two three \n      four\nend",
+        );
+        // A terminal that is too narrow for that is left alone.
+        assert_eq!(hang("[bob] hello there\n", 12), "[bob] hello there\n");
+    }
+
+    #[test]
+    fn no_row_of_a_shown_line_is_wider_than_the_terminal() {
+        let parts = ["a", " ", "가", "\t", "e\u{301}", "\x1b[31m", "👨‍👩‍👧", "-", "\u{3000}"];
+        for seed in 0..500_usize {
+            let text: String =
+                (0..120).map(|at| parts[(seed * 31 + at * at * 7) % parts.len()]).collect();
+            let line = format!("{text}\n");
+            let hung = hang(&line, 30);
+            for (at, row) in hung.lines().enumerate() {
+                assert!(at == 0 || row.starts_with(INDENT), "{row:?}");
+                let plain = row.replace("\x1b[31m", "");
+                assert_eq!(
+                    row_starts("", &plain, 30).filter(|start| *start < plain.len()).count(),
+                    0,
+                    "{row:?}"
+                );
+            }
+            let squeezed = |text: &str| text.replace(['\n', ' ', '\t', '\u{3000}'], "");
+            assert_eq!(squeezed(&hung), squeezed(&line));
+        }
+    }
 
     #[test]
     fn rows_are_counted_as_terminals_fill_them() {

@@ -36,7 +36,7 @@ use terminal_size::{Height, Width};
 
 use crate::{
     interrupts::EditorThread,
-    layout::{columns_of, end_that_fits, rows_below},
+    layout::{columns_of, end_that_fits, hang, rows_below},
     style::{Palette, paint},
 };
 
@@ -170,7 +170,7 @@ impl Screen {
         let mut state = self.state.lock();
         state.closed = true;
         self.changed.notify_one();
-        write_out(&mem::take(&mut state.waiting))
+        write_out(&state.take_waiting())
     }
 
     /// The printer's work, until the screen is closed: `wake` wakes the editor, and
@@ -197,7 +197,7 @@ impl Screen {
                 if !wake() {
                     return;
                 }
-            } else if write_out(&mem::take(&mut state.waiting)).is_err() {
+            } else if write_out(&state.take_waiting()).is_err() {
                 // The editor will find out, and say so.
                 return;
             }
@@ -251,7 +251,7 @@ impl Screen {
             // has moved the cursor, which could not go up, down.
             painting += "\x1b[H";
         }
-        painting += &mem::take(&mut state.waiting);
+        painting += &state.take_waiting();
         match own {
             Some(own) => {
                 own.clone_into(&mut state.painted_prompt);
@@ -351,6 +351,11 @@ impl Screen {
 }
 
 impl State {
+    /// What waits to be shown, as this terminal shows it.
+    fn take_waiting(&mut self) -> String {
+        hang(&mem::take(&mut self.waiting), terminal_size().0).into_owned()
+    }
+
     /// A key has ended the line: also one that was to begin anew, which comes with it.
     fn interrupt_by_key(&mut self, interruption: Interruption) {
         if self.interruption != Some(Interruption::Cancelled) {

@@ -18,6 +18,11 @@ fn start(args: &[&str]) -> (FakeServer, Terminal, Peer) {
     (server, terminal, peer)
 }
 
+/// The rows as one text, the indent of further rows left out.
+fn unwrapped(rows: &[String]) -> String {
+    rows.iter().map(|row| row.trim_start()).collect::<Vec<_>>().join(" ")
+}
+
 /// The client asks whether all has come, and is told that it has.
 #[track_caller]
 fn pong(peer: &mut Peer) {
@@ -195,7 +200,7 @@ fn without_reconnecting_a_lost_connection_is_the_end() {
 fn one_can_leave_while_there_is_no_connection() {
     let (server, mut terminal, peer) = start(&[]);
     drop(peer);
-    terminal.expect_screen("the loss", |rows| rows.concat().contains(LOST));
+    terminal.expect_screen("the loss", |rows| unwrapped(rows).contains(LOST));
     terminal.expect_last(&["[lobby offline]"]);
     terminal.type_text(CTRL_D);
     assert_eq!(terminal.ended(), 0);

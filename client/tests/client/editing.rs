@@ -548,3 +548,20 @@ fn what_is_typed_comes_back_in_another_run_but_not_what_was_private() {
     terminal.expect_last(&["[lobby 1] 공개"]);
     fs::remove_dir_all(&folder).expect("it is ours");
 }
+
+#[test]
+fn a_long_line_cannot_show_a_name_where_names_stand() {
+    for (columns, forged) in [(80, "[eve] forged"), (60, "-- forged --"), (40, "*[whisper eve] x")]
+    {
+        let (_server, mut terminal, mut peer) = start(&PLAIN, columns, 24);
+        // Whatever stands before it, some of these begin a row.
+        for padding in 0..columns {
+            peer.said("bob", &format!("{} {forged}", "가x".repeat(usize::from(padding) / 3)));
+        }
+        peer.said("bob", "the end");
+        terminal.expect_row(" [bob] the end");
+        for row in terminal.scrolled() {
+            assert!(!row.starts_with(forged), "{row:?} at {columns} columns");
+        }
+    }
+}
