@@ -205,6 +205,13 @@ pub enum Notice<'a> {
     Nobody,
     /// Nobody in this room has that name.
     NotHere,
+    /// To the operator: somebody is on the server and in no room.
+    InNoRoom {
+        /// Who it is.
+        user: &'a str,
+    },
+    /// What the operator tells everybody, to somebody who is in no room.
+    Announced(&'a str),
     /// Somebody said something to this member alone.
     Whispered {
         /// Who it was.
@@ -436,7 +443,7 @@ impl Notice<'_> {
             Notice::RoomFull { .. } => "room_full",
             Notice::TooManyRooms { .. } => "too_many_rooms",
             Notice::RoomsTooFast { .. } => "rooms_too_fast",
-            Notice::NotHere => "not_here",
+            Notice::NotHere | Notice::InNoRoom { .. } => "not_here",
             Notice::WhisperRefused { .. } => "whisper_refused",
             Notice::Ignored { .. } => "ignored",
             Notice::NoWhisper => "no_whisper",
@@ -478,6 +485,7 @@ impl Notice<'_> {
             | Notice::NothingEarlier
             | Notice::Rooms(_)
             | Notice::Whois { .. }
+            | Notice::Announced(_)
             | Notice::Whispered { .. }
             | Notice::WhisperSent { .. }
             | Notice::Renamed { .. }

@@ -25,6 +25,7 @@ use rustix::{
 use crate::{
     admission::bans::Ban,
     delivery::outbox::Outbox,
+    dialect::answer::Answer,
     expiry::Due,
     operator::console::Console,
     room::refusal::Refusal,
@@ -158,7 +159,8 @@ impl Operator {
     /// Removes somebody from the room where they are; from the lobby, from the server.
     fn kick(&self, name: &UserName) {
         let Some(session) = self.find(name) else { return };
-        let Some(room) = session.room() else { return self.tell(&Notice::NotHere) };
+        let nowhere = Notice::InNoRoom { user: name.as_str() };
+        let Some(room) = session.room() else { return self.tell(&nowhere) };
         let Shared { config, connections, rooms, users, .. } = &*self.shared;
         let result = room.act(By::Operator, Action::Kick(session.clone(), config.kick_window));
         // Perhaps nobody is left whose going would see to that.
@@ -169,7 +171,11 @@ impl Operator {
             let holder = users.holder(&session).and_then(|it| connections.outbox_of(it));
             holder.iter().for_each(|outbox| self.shared.dismiss(outbox, goodbye));
         }
-        self.settle(result);
+        match result {
+            // It has just left.
+            Err(Refusal::NotHere | Refusal::Ended) => self.tell(&nowhere),
+            result => self.settle(result),
+        }
     }
 
     /// Lets somebody in again wherever they were kicked.
@@ -284,6 +290,17 @@ impl Operator {
         for room in self.shared.rooms.all() {
             // A room that has just ended has nobody to tell.
             let _ = room.act_now(By::Operator, Action::Announce(text.to_owned()));
+        }
+        // Whoever is in no room is told alone: after the rooms, so that nobody who changes
+        // rooms meanwhile misses it.
+        for session in self.shared.users.sessions() {
+            if session.room().is_none()
+                && let Some(outbox) = session.outbox()
+            {
+                let mut answer = Answer::new(outbox.form()).in_lang(session.lang());
+                answer.notice(&Notice::Announced(text));
+                outbox.push(&answer.into_bytes());
+            }
         }
         self.done();
     }

@@ -648,3 +648,21 @@ fn who_ends_a_room_is_taken_to_the_lobby_at_any_door() {
         bob.expect_next("[alice] here\n");
     });
 }
+
+#[test]
+fn what_the_operator_says_reaches_those_in_no_room_too() {
+    Member::at_every_door("bob", |server, mut bob| {
+        bob.all_of("/join math");
+        server.operate("/kick bob");
+        bob.all_of("/ping");
+        bob.expect_refused("hello?", "no_room", NO_ROOM.0.trim_end());
+        server.operate("/say 공지입니다");
+        let told = bob.expect_one();
+        if bob.speaks_json() {
+            let told: Value = serde_json::from_str(&told).expect("it is JSON");
+            assert_eq!(told, json!({"type": "notice", "text": "[서버] 공지입니다"}));
+        } else {
+            assert_eq!(told, "[서버] 공지입니다");
+        }
+    });
+}

@@ -272,9 +272,9 @@ pub static COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "/ban",
         alias: "/추방",
-        arguments: "NAME|ADDRESS [30s|10m|2h|1d]",
+        arguments: "NAME|ADDRESS|RANGE [30s|10m|2h|1d]",
         roles: OPERATOR,
-        help: ["이름이나 주소를 들이지 않습니다", "keeps a name or an address out"],
+        help: ["막습니다 (범위: 10.1.0.0/16)", "bans it; a range: 10.1.0.0/16"],
         parse: |text| {
             with_duration(text).and_then(|(whom, time)| Ok(Command::Ban(banned(whom)?, time)))
         },
@@ -282,7 +282,7 @@ pub static COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "/unban",
         alias: "/추방해제",
-        arguments: "NAME|ADDRESS",
+        arguments: "NAME|ADDRESS|RANGE",
         roles: OPERATOR,
         help: ["추방을 풉니다", "lifts a ban"],
         parse: |text| Ok(Command::Unban(banned(text)?)),

@@ -103,6 +103,10 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             format!("{user}: {place}, connected for {}{away}", about(*seconds, Lang::En))
         }
         Notice::NotHere => "Nobody in this room has that name. (/who lists who is here)".into(),
+        Notice::InNoRoom { user } => {
+            format!("{user} is in no room. To keep them off the server: /ban {user}")
+        }
+        Notice::Announced(text) => prefixed("[server] ", text),
         Notice::Whispered { user, text } => prefixed(&format!("[whisper {user}] "), text),
         Notice::WhisperSent { user, text, away } => {
             let sent = prefixed(&format!("[whisper → {user}] "), text);

@@ -102,6 +102,10 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             format!("{user}: {place}, 접속한 지 {}{away}", about(*seconds, Lang::Ko))
         }
         Notice::NotHere => "이 방에 그런 사람이 없습니다. (지금 있는 사람: /who)".into(),
+        Notice::InNoRoom { user } => {
+            format!("{user}님은 어느 방에도 없습니다. 서버에서 내보내려면: /ban {user}")
+        }
+        Notice::Announced(text) => prefixed("[서버] ", text),
         Notice::Whispered { user, text } => prefixed(&format!("[귓속말 {user}] "), text),
         Notice::WhisperSent { user, text, away } => {
             let sent = prefixed(&format!("[귓속말 → {user}] "), text);

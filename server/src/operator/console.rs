@@ -15,6 +15,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use madang_protocol::{name::UserName, sanitize::sanitize_label, text::Lang};
+use tracing::{Level, Metadata};
 
 use crate::{close_reason::CloseReason, transport::tls::certificates::PairError};
 
@@ -43,7 +44,8 @@ enum Output {
     Out(String),
     /// About who comes and goes, and from which address if that is told.
     Passage(Option<IpAddr>, String),
-    Err(Vec<u8>),
+    /// A line of diagnostics, and how grave that is.
+    Err(Level, Vec<u8>),
     /// Nothing follows: other senders, in tracing, live as long as the process.
     Stop,
 }
@@ -181,10 +183,13 @@ impl Console {
     }
 
     pub(crate) fn room_ended(&self, room: &str) {
-        self.say(match self.lang {
-            Lang::Ko => format!("=== {room} 방이 끝남"),
-            Lang::En => format!("=== the room {room} has ended"),
-        });
+        self.say_of(
+            None,
+            match self.lang {
+                Lang::Ko => format!("=== {room} 방이 끝남"),
+                Lang::En => format!("=== the room {room} has ended"),
+            },
+        );
     }
 
     /// The certificate has changed, and new connections are shown the new one.
@@ -230,6 +235,7 @@ impl ConsoleThread {
 /// One line of diagnostics goes through here; made by tracing for each.
 pub struct Diagnostics {
     console: Console,
+    level: Level,
     line: Vec<u8>,
 }
 
@@ -247,7 +253,7 @@ impl Write for Diagnostics {
 impl Drop for Diagnostics {
     fn drop(&mut self) {
         if !self.line.is_empty() {
-            self.console.put(Output::Err(std::mem::take(&mut self.line)));
+            self.console.put(Output::Err(self.level, std::mem::take(&mut self.line)));
         }
     }
 }
@@ -256,19 +262,26 @@ impl tracing_subscriber::fmt::MakeWriter<'_> for Console {
     type Writer = Diagnostics;
 
     fn make_writer(&self) -> Diagnostics {
-        Diagnostics { console: self.clone(), line: Vec::new() }
+        Diagnostics { console: self.clone(), level: Level::ERROR, line: Vec::new() }
+    }
+
+    fn make_writer_for(&self, of: &Metadata<'_>) -> Diagnostics {
+        Diagnostics { console: self.clone(), level: *of.level(), line: Vec::new() }
     }
 }
 
 fn write_lines(lines: &Receiver<Output>, streams: Streams, lost_lines: &AtomicU64, lang: Lang) {
     let Streams { mut out, mut err } = streams;
     let mut passages = Passages::new(Instant::now());
+    let mut diagnoses = Diagnoses::new(Instant::now());
     loop {
-        let output = match passages.summary_at {
+        let output = match passages.summary_at().into_iter().chain(diagnoses.summary_at()).min() {
             None => lines.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(at) => lines.recv_deadline(at),
         };
-        if let Some(summary) = passages.summary(Instant::now(), lang) {
+        let now = Instant::now();
+        let summaries = [passages.summary(now, lang), diagnoses.summary(now, lang)];
+        for summary in summaries.into_iter().flatten() {
             let _ = write_text(&mut *out, &summary);
         }
         let output = match output {
@@ -284,7 +297,8 @@ fn write_lines(lines: &Receiver<Output>, streams: Streams, lost_lines: &AtomicU6
                 false => Ok(()),
             },
             Output::Stop => return,
-            Output::Err(line) => {
+            Output::Err(level, _) if !diagnoses.may_show(level, Instant::now()) => Ok(()),
+            Output::Err(_, line) => {
                 let text = String::from_utf8_lossy(&line);
                 // One event, one line, whatever stands in it.
                 write_text(&mut *err, &text.trim_end_matches('\n').replace('\n', " "))
@@ -305,46 +319,69 @@ fn write_lines(lines: &Receiver<Output>, streams: Streams, lost_lines: &AtomicU6
     }
 }
 
-/// How many lines about who comes and goes are shown: whoever reconnects all day long must
-/// not fill the operator's disk.
-struct Passages {
+/// How many lines of a kind are shown: whoever causes them all day long must not fill the
+/// operator's disk.
+struct Allowance {
     /// Lines that may be shown now.
     left: f64,
     filled_at: Instant,
     hidden: u64,
-    hidden_by_address: HashMap<IpAddr, u64>,
     /// When it is told how many are hidden, if any are.
     summary_at: Option<Instant>,
 }
 
-impl Passages {
+impl Allowance {
     /// A large class may come all at once.
     const AT_ONCE: f64 = 2_000.0;
     const PER_SECOND: f64 = 10.0;
     const SUMMARY_PAUSE: Duration = Duration::from_secs(10);
-    /// Addresses that are counted apart.
-    const ADDRESSES: usize = 1_024;
 
-    fn new(now: Instant) -> Passages {
-        Passages {
-            left: Passages::AT_ONCE,
-            filled_at: now,
-            hidden: 0,
-            hidden_by_address: HashMap::new(),
-            summary_at: None,
-        }
+    fn new(now: Instant) -> Allowance {
+        Allowance { left: Allowance::AT_ONCE, filled_at: now, hidden: 0, summary_at: None }
     }
 
-    fn may_show(&mut self, address: Option<IpAddr>, now: Instant) -> bool {
+    fn may_show(&mut self, now: Instant) -> bool {
         let passed = now.saturating_duration_since(self.filled_at).as_secs_f64();
         self.filled_at = now;
-        self.left = Passages::AT_ONCE.min(self.left + passed * Passages::PER_SECOND);
+        self.left = Allowance::AT_ONCE.min(self.left + passed * Allowance::PER_SECOND);
         if self.left >= 1.0 {
             self.left -= 1.0;
             return true;
         }
         self.hidden += 1;
-        self.summary_at.get_or_insert(now + Passages::SUMMARY_PAUSE);
+        self.summary_at.get_or_insert(now + Allowance::SUMMARY_PAUSE);
+        false
+    }
+
+    /// How many were hidden, when it is time to tell.
+    fn summary(&mut self, now: Instant) -> Option<u64> {
+        self.summary_at.take_if(|at| *at <= now)?;
+        Some(std::mem::take(&mut self.hidden))
+    }
+}
+
+/// The lines about who comes and goes.
+struct Passages {
+    allowance: Allowance,
+    hidden_by_address: HashMap<IpAddr, u64>,
+}
+
+impl Passages {
+    /// Addresses that are counted apart.
+    const ADDRESSES: usize = 1_024;
+
+    fn new(now: Instant) -> Passages {
+        Passages { allowance: Allowance::new(now), hidden_by_address: HashMap::new() }
+    }
+
+    fn summary_at(&self) -> Option<Instant> {
+        self.allowance.summary_at
+    }
+
+    fn may_show(&mut self, address: Option<IpAddr>, now: Instant) -> bool {
+        if self.allowance.may_show(now) {
+            return true;
+        }
         let is_counted = |address: &IpAddr| {
             self.hidden_by_address.len() < Passages::ADDRESSES
                 || self.hidden_by_address.contains_key(address)
@@ -355,10 +392,8 @@ impl Passages {
         false
     }
 
-    /// How many were hidden, when it is time to tell.
     fn summary(&mut self, now: Instant, lang: Lang) -> Option<String> {
-        self.summary_at.take_if(|at| *at <= now)?;
-        let hidden = std::mem::take(&mut self.hidden);
+        let hidden = self.allowance.summary(now)?;
         let most = self.hidden_by_address.drain().max_by_key(|(_, count)| *count);
         let (address, count) = most.unwrap_or((IpAddr::from([0, 0, 0, 0]), 0));
         let address = address.to_canonical();
@@ -370,6 +405,40 @@ impl Passages {
                 "… and {hidden} more lines about connections in the last 10 s, \
                  {count} of them from {address}"
             ),
+        })
+    }
+}
+
+/// The lines of diagnostics. Errors have an allowance of their own, and what the operator
+/// has asked for in detail has none.
+struct Diagnoses {
+    errors: Allowance,
+    others: Allowance,
+}
+
+impl Diagnoses {
+    fn new(now: Instant) -> Diagnoses {
+        Diagnoses { errors: Allowance::new(now), others: Allowance::new(now) }
+    }
+
+    fn summary_at(&self) -> Option<Instant> {
+        self.errors.summary_at.into_iter().chain(self.others.summary_at).min()
+    }
+
+    fn may_show(&mut self, level: Level, now: Instant) -> bool {
+        match level {
+            Level::ERROR => self.errors.may_show(now),
+            Level::WARN | Level::INFO => self.others.may_show(now),
+            _ => true,
+        }
+    }
+
+    fn summary(&mut self, now: Instant, lang: Lang) -> Option<String> {
+        let counts = [self.errors.summary(now), self.others.summary(now)];
+        let hidden = counts.into_iter().flatten().reduce(|one, other| one + other)?;
+        Some(match lang {
+            Lang::Ko => format!("… 지난 10초 동안 진단 기록 {hidden}줄 생략"),
+            Lang::En => format!("… and {hidden} more lines of diagnostics in the last 10 s"),
         })
     }
 }
@@ -388,6 +457,7 @@ fn write_text(stream: &mut dyn Write, text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::patience::wait_until;
 
     #[test]
     fn of_many_who_come_and_go_it_is_told_how_many_and_from_where() {
@@ -407,5 +477,61 @@ mod tests {
         );
         assert_eq!(passages.summary(later + Duration::from_secs(60), Lang::En), None);
         assert_eq!((0..500).filter(|_| passages.may_show(None, later)).count(), 100);
+    }
+
+    /// Counts the lines that are written.
+    struct Lines(Arc<AtomicU64>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.fetch_add(memchr::memchr_iter(b'\n', bytes).count() as u64, Ordering::Relaxed);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn neither_stream_fills_a_disk() {
+        let counts: [Arc<AtomicU64>; 2] = Default::default();
+        let [out, err] = counts.clone().map(|count| Box::new(Lines(count)));
+        let (console, thread) = Console::start(Lang::En, Streams { out, err }).expect("a thread");
+        let started = Instant::now();
+        for at in 0..2_000 {
+            console.room_ended(&format!("room-{at}"));
+            console.put(Output::Err(Level::INFO, b"refused a page".to_vec()));
+            console.put(Output::Err(Level::WARN, b"refused a connection".to_vec()));
+            console.connected(IpAddr::from([10, 0, 0, 5]), at);
+            // Nothing is lost on the way.
+            if console.sender.len() > WAITING_LINES / 2 {
+                wait_until(|| console.sender.is_empty());
+            }
+        }
+        wait_until(|| console.sender.is_empty());
+        thread.stop();
+        let most = 2_000 + 10 * (started.elapsed().as_secs() + 1);
+        for count in counts {
+            let count = count.load(Ordering::Relaxed);
+            assert!((2_000..=most).contains(&count), "{count} lines of 4000, at most {most}");
+        }
+    }
+
+    #[test]
+    fn diagnostics_are_bounded_unless_they_were_asked_for() {
+        let start = Instant::now();
+        let mut diagnoses = Diagnoses::new(start);
+        let mut shown = |level, at| (0..3_000).filter(|_| diagnoses.may_show(level, at)).count();
+        assert_eq!(shown(Level::INFO, start), 2_000);
+        assert_eq!(shown(Level::WARN, start), 0);
+        assert_eq!(shown(Level::ERROR, start), 2_000);
+        assert_eq!(shown(Level::DEBUG, start), 3_000);
+        let later = start + Duration::from_secs(10);
+        assert_eq!(
+            diagnoses.summary(later, Lang::En).as_deref(),
+            Some("… and 5000 more lines of diagnostics in the last 10 s")
+        );
+        assert_eq!(diagnoses.summary(later, Lang::En), None);
     }
 }

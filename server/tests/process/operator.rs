@@ -110,6 +110,11 @@ fn every_command_of_the_operator_does_what_its_table_says() {
     alice.expect("[bob] left.\n");
     terminal.enter("/kick bob", "ok\n");
     bob.expect(&words(Notice::NoRoom));
+    terminal.enter("/kick bob", &words(Notice::InNoRoom { user: "bob" }));
+    terminal.enter("/say all of you", "ok\n");
+    for peer in [&mut alice, &mut bob] {
+        peer.expect("[server] all of you\n");
+    }
     bob.say("/join math");
     bob.expect("You were removed from there;");
     terminal.enter("/unkick bob", "ok\n");
