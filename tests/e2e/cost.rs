@@ -122,13 +122,10 @@ fn a_message_of_many_lines_is_owed_for_as_it_is_rendered() {
     assert!(passed >= Duration::from_secs(1), "the debt was forgotten: {passed:?}");
 }
 
-#[test]
-fn a_question_is_taken_when_the_answer_to_the_last_one_has_gone_out() {
-    let server = TestServer::start(|config| {
-        tell(config);
-        config.rate_limit = None;
-        config.stall_timeout = NEVER;
-    });
+/// A member who has said much, and one who asks for all of it again and again, and reads
+/// nothing of that: it is much more than kernels take.
+#[track_caller]
+fn speaker_and_greedy_asker(server: &TestServer) -> (TestClient, TestClient) {
     let mut speaker = server.login_json("speaker");
     for _ in 0..8 {
         speaker.send_json(json!({"type": "say", "text": ("x".repeat(4_000) + "\n").repeat(4)}));
@@ -137,8 +134,18 @@ fn a_question_is_taken_when_the_answer_to_the_last_one_has_gone_out() {
     let mut asker = TestClient::connect_with_buffer(server.address(), 4 * 1_024);
     asker.login_json("asker");
     speaker.expect_message("joined");
-    // Much more than kernels take.
     asker.send("{\"type\":\"history\"}\n".repeat(1_000));
+    (speaker, asker)
+}
+
+#[test]
+fn a_question_is_taken_when_the_answer_to_the_last_one_has_gone_out() {
+    let server = TestServer::start(|config| {
+        tell(config);
+        config.rate_limit = None;
+        config.stall_timeout = NEVER;
+    });
+    let (mut speaker, _asker) = speaker_and_greedy_asker(&server);
     let deadline = Instant::now() + DEADLINE;
     let (mut lines, mut since) = (0.0, Instant::now());
     while since.elapsed() < Duration::from_millis(300) {
@@ -164,15 +171,7 @@ fn while_too_many_answers_wait_in_the_server_questions_are_refused_and_talk_goes
         config.stall_timeout = NEVER;
         config.backlog_bytes = 40_000;
     });
-    let mut speaker = server.login_json("speaker");
-    for _ in 0..8 {
-        speaker.send_json(json!({"type": "say", "text": ("x".repeat(4_000) + "\n").repeat(4)}));
-        speaker.expect_message("said");
-    }
-    let mut asker = TestClient::connect_with_buffer(server.address(), 4 * 1_024);
-    asker.login_json("asker");
-    speaker.expect_message("joined");
-    asker.send("{\"type\":\"history\"}\n".repeat(1_000));
+    let (mut speaker, asker) = speaker_and_greedy_asker(&server);
     let deadline = Instant::now() + DEADLINE;
     while samples(&server)["madang_outbox_backlog_bytes"] < 20_000.0 {
         assert!(Instant::now() < deadline, "nothing waits");

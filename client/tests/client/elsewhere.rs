@@ -9,7 +9,7 @@ use crate::{
 
 const PRIVATE: &str = "private-k3f9";
 
-/// A member of a private room.
+/// A member of a room.
 #[track_caller]
 fn start(room: &str) -> (FakeServer, Terminal, Peer) {
     let server = FakeServer::start();
@@ -19,6 +19,15 @@ fn start(room: &str) -> (FakeServer, Terminal, Peer) {
     peer.welcome_in("me", room, 1, false);
     terminal.expect_last(&[&format!("[{room} 1]")]);
     (server, terminal, peer)
+}
+
+/// A member whose connection is lost.
+#[track_caller]
+fn start_and_lose(room: &str) -> (FakeServer, Terminal) {
+    let (server, mut terminal, peer) = start(room);
+    drop(peer);
+    terminal.expect_last(&[&format!("[{room} offline]")]);
+    (server, terminal)
 }
 
 /// The server has restarted: the session is gone, the client logs in anew.
@@ -40,9 +49,7 @@ fn expect_only(terminal: &mut Terminal, peer: &mut Peer, line: &str) {
 
 #[test]
 fn words_for_a_private_room_are_not_said_in_the_lobby_after_a_restart() {
-    let (server, mut terminal, peer) = start(PRIVATE);
-    drop(peer);
-    terminal.expect_last(&["[private-k3f9 offline]"]);
+    let (server, mut terminal) = start_and_lose(PRIVATE);
     terminal.enter("the secret");
     terminal.expect_row("-- will be sent once connected: the secret --");
     let mut peer = accept_after_restart(&server);
@@ -57,9 +64,7 @@ fn words_for_a_private_room_are_not_said_in_the_lobby_after_a_restart() {
 
 #[test]
 fn what_is_being_typed_stays_and_an_arrow_brings_back_what_was_not_sent() {
-    let (server, mut terminal, peer) = start(PRIVATE);
-    drop(peer);
-    terminal.expect_last(&["[private-k3f9 offline]"]);
+    let (server, mut terminal) = start_and_lose(PRIVATE);
     terminal.enter("the secret");
     terminal.type_text("half a");
     let mut peer = accept_after_restart(&server);
@@ -76,9 +81,7 @@ fn what_is_being_typed_stays_and_an_arrow_brings_back_what_was_not_sent() {
 
 #[test]
 fn words_for_a_public_room_are_said_there_by_a_new_session_too() {
-    let (server, mut terminal, peer) = start("math");
-    drop(peer);
-    terminal.expect_last(&["[math offline]"]);
+    let (server, mut terminal) = start_and_lose("math");
     terminal.enter("two");
     // Bob may be somebody else by now, and a command may mean somebody else's room.
     terminal.enter("/msg bob psst");
@@ -95,9 +98,7 @@ fn words_for_a_public_room_are_said_there_by_a_new_session_too() {
 
 #[test]
 fn a_session_that_was_moved_meanwhile_says_nothing_in_the_other_room() {
-    let (server, mut terminal, peer) = start(PRIVATE);
-    drop(peer);
-    terminal.expect_last(&["[private-k3f9 offline]"]);
+    let (server, mut terminal) = start_and_lose(PRIVATE);
     terminal.enter("the secret");
     terminal.enter("/msg bob psst");
     let mut peer = server.accept_json();
@@ -111,9 +112,7 @@ fn a_session_that_was_moved_meanwhile_says_nothing_in_the_other_room() {
 #[test]
 fn a_room_that_takes_nobody_back_leads_to_the_lobby_with_nothing_said() {
     for code in ["no_such_room", "room_locked", "room_full", "kicked"] {
-        let (server, mut terminal, peer) = start(PRIVATE);
-        drop(peer);
-        terminal.expect_last(&["[private-k3f9 offline]"]);
+        let (server, mut terminal) = start_and_lose(PRIVATE);
         terminal.enter("the secret");
         let mut peer = accept_after_restart(&server);
         peer.refuse("0", code);

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     client::{Client, command},
-    fake_server::FakeServer,
+    fake_server::{FakeServer, Peer},
 };
 
 #[track_caller]
@@ -117,15 +117,23 @@ fn a_server_that_goes_away_is_said() {
     assert_eq!((ended.code, &*ended.stderr), (Some(5), stderr));
 }
 
+/// A client in a pipe, in the room, which has been interrupted.
 #[cfg(unix)]
-#[test]
-fn an_interrupt_quits_first() {
+#[track_caller]
+fn interrupted() -> (FakeServer, Client, Peer) {
     let server = FakeServer::start();
     let mut client = Client::start(&server, &["--name", "bot"]);
     let mut peer = server.accept_member("bot");
     peer.said("alice", "hello");
     client.expect("[alice] hello\n");
     client.interrupt();
+    (server, client, peer)
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_quits_first() {
+    let (_server, client, peer) = interrupted();
     peer.expect_quit();
     assert_eq!(client.ended().code, Some(130));
 }
@@ -133,15 +141,14 @@ fn an_interrupt_quits_first() {
 #[cfg(unix)]
 #[test]
 fn a_second_interrupt_waits_for_nothing() {
-    let server = FakeServer::start();
-    let mut client = Client::start(&server, &["--name", "bot"]);
-    let mut peer = server.accept_member("bot");
-    peer.said("alice", "hello");
-    client.expect("[alice] hello\n");
-    client.interrupt();
-    peer.expect("{\"type\":\"command\",\"line\":\"/quit\"}\n");
-    let interrupted_at = Instant::now();
-    client.interrupt();
-    assert_eq!(client.ended().code, Some(130));
-    assert!(interrupted_at.elapsed() < Duration::from_secs(2), "an answer is waited for as long");
+    // On a busy machine it may take as long as an answer is waited for, but not each time.
+    let is_quick = (0..10).any(|_| {
+        let (_server, client, mut peer) = interrupted();
+        peer.expect("{\"type\":\"command\",\"line\":\"/quit\"}\n");
+        let interrupted_at = Instant::now();
+        client.interrupt();
+        assert_eq!(client.ended().code, Some(130));
+        interrupted_at.elapsed() < Duration::from_secs(2)
+    });
+    assert!(is_quick, "an answer is waited for");
 }

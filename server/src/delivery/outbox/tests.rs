@@ -7,7 +7,12 @@ use madang_protocol::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::{delivery::sink::fake::FakeSocket, dialect::Part, metrics::TrafficSum, patience};
+use crate::{
+    delivery::sink::fake::FakeSocket,
+    dialect::Part,
+    metrics::TrafficSum,
+    patience::{self, TestThread},
+};
 
 const FORM: Form = Form::text(Lang::En, LineEnd::Lf);
 
@@ -54,6 +59,14 @@ impl Bench {
         if armed {
             self.outbox.drain();
         }
+    }
+
+    /// The connection's own thread, which waits before it reads on.
+    fn waiting_reader(&self, until: Until) -> TestThread<Result<Space, CloseReason>> {
+        let outbox = self.outbox.clone();
+        let reader = patience::spawn(move || outbox.wait_for_space(until, None));
+        reader.wait_until_asleep();
+        reader
     }
 
     fn waiting(&self) -> (usize, bool) {
@@ -178,11 +191,7 @@ fn answers_pass_the_bound_and_hold_their_reader_back() {
         bench.outbox.push(&[b'x'; 100]);
     }
     assert!(bench.waiting().0 > 1_000);
-    let reader = patience::spawn({
-        let outbox = bench.outbox.clone();
-        move || outbox.wait_for_space(Until::Space, None)
-    });
-    reader.wait_until_asleep();
+    let reader = bench.waiting_reader(Until::Space);
     bench.make_space(usize::MAX);
     assert!(reader.join().is_ok());
     assert_eq!(bench.socket.text().len(), 1_000);
@@ -194,11 +203,7 @@ fn after_a_question_its_reader_waits_until_the_answer_has_gone() {
     bench.outbox.push(b"an answer\n");
     let space = bench.outbox.wait_for_space(Until::Space, None).expect("it is open");
     assert_eq!(space.answered_bytes, "an answer\n".len(), "to be charged");
-    let reader = patience::spawn({
-        let outbox = bench.outbox.clone();
-        move || outbox.wait_for_space(Until::Answered, None)
-    });
-    reader.wait_until_asleep();
+    let reader = bench.waiting_reader(Until::Answered);
     bench.make_space("an answer".len());
     reader.wait_until_asleep();
     bench.make_space(1);
@@ -214,11 +219,7 @@ fn while_too_much_private_waits_readers_wait_and_whispers_are_refused() {
     assert!(bench.outbox.wait_for_space(Until::Space, None).is_ok(), "it has read all");
     assert!(!bench.outbox.try_push(b"psst\n"));
     bench.outbox.push(b"ack\n");
-    let reader = patience::spawn({
-        let outbox = bench.outbox.clone();
-        move || outbox.wait_for_space(Until::Space, None)
-    });
-    reader.wait_until_asleep();
+    let reader = bench.waiting_reader(Until::Space);
     bench.make_space(usize::MAX);
     assert!(reader.join().is_ok());
     assert_eq!(bench.socket.text(), "ack\n");
