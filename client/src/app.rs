@@ -120,7 +120,7 @@ pub(crate) fn run(
     };
     let mut app = App {
         options,
-        session: Session::new(link, wanted, WINDOW),
+        session: Session::new(link, wanted, WINDOW, options.answer_timeout),
         renderer,
         screen,
         editor,

@@ -1,6 +1,6 @@
 //! The command line. Nothing else knows how flags are read.
 
-use std::{env, ffi::OsStr, io, num::NonZeroU64, path::PathBuf};
+use std::{env, ffi::OsStr, io, num::NonZeroU64, path::PathBuf, time::Duration};
 
 use clap::{
     CommandFactory as _, FromArgMatches as _, Parser as _,
@@ -110,6 +110,18 @@ pub struct Options {
     /// End when the connection is lost, instead of coming back
     #[arg(long, env = "MADANG_NO_RECONNECT", hide_env_values = true, value_parser = FalseyValueParser::new())]
     pub no_reconnect: bool,
+
+    /// Count a connection as lost when a request has no answer, and nothing else comes, for so
+    /// many seconds
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "MADANG_ANSWER_TIMEOUT",
+        hide_env_values = true,
+        default_value = "60",
+        value_parser = parse_seconds
+    )]
+    pub answer_timeout: Duration,
 
     /// Say the whole of stdin as one message
     #[arg(long, env = "MADANG_BLOCK", hide_env_values = true, value_parser = FalseyValueParser::new(), conflicts_with_all = ["read", "commands"], help_heading = "In a pipe")]
@@ -249,6 +261,14 @@ fn refusal(error: clap::Error) -> ExitCode {
     // Where it can't be printed, the exit code still tells.
     let _ = error.print();
     if error.use_stderr() { ExitCode::Usage } else { ExitCode::Done }
+}
+
+/// Whole seconds, one at least.
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds @ 1..) => Ok(Duration::from_secs(seconds)),
+        _ => Err(format!("{text:?} is no number of seconds")),
+    }
 }
 
 /// Which names are good is the server's to say; but to a server without JSON a

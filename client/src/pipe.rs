@@ -125,7 +125,7 @@ pub(crate) fn run(
     renderer.me.clone_from(&wanted.name);
     let mut pipe = Pipe {
         options,
-        session: Session::new(link, wanted, WINDOW),
+        session: Session::new(link, wanted, WINDOW, options.answer_timeout),
         stdio,
         renderer,
         logged_in: false,

@@ -27,22 +27,19 @@ pub(crate) struct Reconnect {
 impl Reconnect {
     /// Starts to try, as late as if `tries` had been in vain already. Without a thread
     /// for it, there will be no link: the channel is disconnected.
-    pub(crate) fn start(address: &Address, lang: Lang, mut tries: u32) -> Reconnect {
+    pub(crate) fn start(address: &Address, lang: Lang, tries: u32) -> Reconnect {
+        let mut backoff = Backoff { tries };
         let (dropped, is_dropped) = bounded::<()>(0);
         let (sender, links) = bounded(1);
         let address = address.clone();
         let spawned = thread::Builder::new().name("reconnect".into()).spawn(move || {
-            loop {
-                let wait = wait_before(tries, random());
-                if is_dropped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
-                    return;
-                }
+            while is_dropped.recv_timeout(backoff.next(random())) == Err(RecvTimeoutError::Timeout)
+            {
                 if let Ok(link) = connect(&address, lang) {
                     // Nobody may wait for it any more.
                     let _ = sender.send(link);
                     return;
                 }
-                tries = tries.saturating_add(1);
             }
         });
         // Its sender went with it.
@@ -64,11 +61,20 @@ fn connect(address: &Address, lang: Lang) -> Result<Link, Failure> {
     }
 }
 
-/// The wait before try number `tries`, which counts from 0: doubling, and between
-/// half and all of that, as `random` has it.
-fn wait_before(tries: u32, random: u16) -> Duration {
-    let wait = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(tries)).min(LONGEST_WAIT);
-    wait / 2 + wait / 2 * u32::from(random) / u32::from(u16::MAX)
+/// How long to wait before each try.
+struct Backoff {
+    /// Tries before the next one.
+    tries: u32,
+}
+
+impl Backoff {
+    /// The wait before the next try: twice as long each time up to [`LONGEST_WAIT`], and
+    /// between half and all of that, as `random` has it.
+    fn next(&mut self, random: u16) -> Duration {
+        let wait = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(self.tries)).min(LONGEST_WAIT);
+        self.tries = self.tries.saturating_add(1);
+        wait / 2 + wait / 2 * u32::from(random) / u32::from(u16::MAX)
+    }
 }
 
 fn random() -> u16 {
@@ -85,16 +91,18 @@ mod tests {
     #[test]
     fn waits_double_up_to_a_limit_and_are_spread() {
         #[track_caller]
-        fn check(tries: u32, shortest_ms: u64, longest_ms: u64) {
-            let waits = [wait_before(tries, 0), wait_before(tries, u16::MAX)];
-            assert_eq!(waits, [shortest_ms, longest_ms].map(Duration::from_millis));
+        fn check(tries: u32, random: u16, expected_ms: &[u64]) {
+            let mut backoff = Backoff { tries };
+            let waits: Vec<_> = expected_ms.iter().map(|_| backoff.next(random)).collect();
+            let expected = expected_ms.iter().copied().map(Duration::from_millis);
+            assert_eq!(waits, expected.collect::<Vec<_>>());
         }
-        check(0, 250, 500);
-        check(1, 500, 1_000);
-        check(4, 4_000, 8_000);
-        check(5, 7_500, 15_000);
-        check(40, 7_500, 15_000);
-        let middle = wait_before(0, u16::MAX / 2);
-        assert!(middle > wait_before(0, 0) && middle < wait_before(0, u16::MAX));
+        check(0, 0, &[250, 500, 1_000, 2_000, 4_000, 7_500, 7_500]);
+        check(0, u16::MAX, &[500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000]);
+        // As late as if others had been in vain before.
+        check(4, 0, &[4_000, 7_500]);
+        check(u32::MAX, u16::MAX, &[15_000, 15_000]);
+        let wait = |random| Backoff { tries: 0 }.next(random);
+        assert!((wait(0)..wait(u16::MAX)).contains(&wait(u16::MAX / 2)));
     }
 }

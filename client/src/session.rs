@@ -27,9 +27,6 @@ use crate::{
 
 mod written_for;
 
-/// A request that has waited so long while nothing at all came is not answered.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// One that has waited so long is worth a word to a person.
 const LATE: Duration = Duration::from_secs(5);
 
@@ -73,6 +70,8 @@ pub(crate) struct Session {
     returned: Vec<Asked>,
     /// Requests that may be out at once; the others wait here.
     window: usize,
+    /// A request that has waited so long while nothing at all came is not answered.
+    answer_timeout: Duration,
     next_number: u64,
     /// Since when an answer is late: the last sign of life, or the request.
     waiting_since: Instant,
@@ -91,7 +90,12 @@ pub(crate) struct Asked {
 
 impl Session {
     /// A session that is about to log in.
-    pub(crate) fn new(link: Link, wanted: Wanted, window: usize) -> Session {
+    pub(crate) fn new(
+        link: Link,
+        wanted: Wanted,
+        window: usize,
+        answer_timeout: Duration,
+    ) -> Session {
         Session {
             link: Some(link),
             wanted,
@@ -105,6 +109,7 @@ impl Session {
             sent: 0,
             returned: Vec::new(),
             window,
+            answer_timeout,
             next_number: LOGIN + 1,
             waiting_since: Instant::now(),
         }
@@ -466,7 +471,7 @@ impl Session {
         if self.link.is_none() || self.sent == 0 {
             never()
         } else {
-            at(self.waiting_since + ANSWER_TIMEOUT)
+            at(self.waiting_since + self.answer_timeout)
         }
     }
 

@@ -52,7 +52,7 @@ pub(crate) fn run(
     };
     let mut watch = Watch {
         options,
-        session: Session::new(link, wanted, WINDOW),
+        session: Session::new(link, wanted, WINDOW, options.answer_timeout),
         renderer,
         left: options.count.map(u64::from),
         since: options.since,

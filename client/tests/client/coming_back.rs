@@ -1,5 +1,7 @@
 //! On a terminal: the connection is lost and comes back.
 
+use std::time::{Duration, Instant};
+
 use crate::{
     fake_server::{FakeServer, Peer},
     terminal::{CTRL_D, ENTER, Terminal},
@@ -245,4 +247,38 @@ fn a_reply_is_for_whoever_had_whispered_by_then() {
     peer.resume("me", 1);
     whisper(&mut peer, 2, "carol");
     assert!(peer.line().contains("\"line\":\"/msg bob for bob\""));
+}
+
+#[test]
+fn links_that_were_good_for_nothing_make_the_next_one_later() {
+    let (server, _terminal, mut peer) = start(&[]);
+    for _ in 0..3 {
+        drop(peer);
+        peer = server.accept_json();
+        peer.expect_login("\"session\":\"t\"");
+    }
+    let lost = Instant::now();
+    drop(peer);
+    let mut peer = server.accept_json();
+    // Half of what doubling three times makes of half a second, at the least.
+    assert!(lost.elapsed() >= Duration::from_secs(2), "{:?}", lost.elapsed());
+    peer.expect_login("\"session\":\"t\"");
+    peer.resume("me", 1);
+    pong(&mut peer);
+    // One that was good for something ends that.
+    drop(peer);
+    let mut peer = server.accept_json();
+    peer.expect_login("\"session\":\"t\"");
+}
+
+#[test]
+fn a_silent_server_is_not_waited_for_for_ever() {
+    let (server, mut terminal, mut peer) = start(&["--answer-timeout", "1"]);
+    terminal.enter("hello?");
+    let (_, nonce) = peer.say();
+    // The connection stands, and nothing comes: it counts as lost.
+    let mut again = server.accept_json();
+    again.expect_login("\"session\":\"t\"");
+    again.resume("me", 1);
+    assert_eq!(again.say(), ("hello?".to_owned(), nonce));
 }

@@ -333,3 +333,16 @@ fn a_session_that_is_over_confirms_nothing_any_more() {
         "{ended:?}"
     );
 }
+
+#[test]
+fn a_silent_server_is_not_waited_for_for_ever() {
+    let server = FakeServer::start();
+    let mut client =
+        Client::start(&server, &["--name", "bot", "--no-reconnect", "--answer-timeout", "1"]);
+    let mut peer = server.accept_member("bot");
+    client.write("hello?\n");
+    peer.say();
+    let ended = client.ended();
+    assert_eq!(ended.code, Some(5), "{ended:?}");
+    assert!(ended.stderr.contains("has not answered for a long time"), "{ended:?}");
+}
