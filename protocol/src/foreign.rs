@@ -70,10 +70,17 @@ impl Foreign {
         if let Some((_, foreign)) = opening {
             return Some(*foreign);
         }
+        // Servers skip empty lines before a request (RFC 9112 section 2.2).
+        let text = bytes.trim_ascii_start();
+        if text.len() < bytes.len() && bytes.starts_with(b"\r") | bytes.starts_with(b"\n") {
+            let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            return Foreign::of_line(line);
+        }
         match bytes {
             // An SSL 2 hello that offers SSL 3 or TLS (RFC 5246 appendix E.2).
             [0x80..=0xFF, _, 1, 3, 0..=3, ..] => Some(Foreign::Tls),
-            [0x10, _, 0, 4, b'M', b'Q', b'T', b'T', ..] => Some(Foreign::Mqtt),
+            [0x10, _, rest @ ..] if is_mqtt(rest) => Some(Foreign::Mqtt),
+            [0, 0, _, _, 0, 3, 0, _, b'a'..=b'z', ..] => Some(Foreign::Postgres),
             [0, _, _, _, 0xFE | 0xFF, b'S', b'M', b'B', ..] => Some(Foreign::Smb),
             _ => has_length_prefix(bytes).then_some(Foreign::LengthPrefix),
         }
@@ -81,7 +88,7 @@ impl Foreign {
 
     /// What the first line of a connection shows.
     pub fn of_line(line: &[u8]) -> Option<Foreign> {
-        let line = line.trim_ascii();
+        let line = line.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(line).trim_ascii();
         let mut words = line.split(|byte| *byte == b' ');
         let first = words.next().unwrap_or_default();
         let rest: Vec<&[u8]> = words.by_ref().take(3).collect();
@@ -162,7 +169,13 @@ impl Foreign {
 }
 
 fn is_method(word: &[u8]) -> bool {
-    !word.is_empty() && word.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'-')
+    !word.is_empty() && word.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'-')
+}
+
+/// Whether a CONNECT packet of MQTT goes on so, behind the first byte of its length.
+fn is_mqtt(rest: &[u8]) -> bool {
+    let name = rest.windows(4).take(4).position(|name| matches!(name, b"MQTT" | b"MQIs"));
+    name.is_some_and(|at| at >= 2)
 }
 
 /// Whether `bytes` are strings, each with its length before it in one, two or four
@@ -214,6 +227,8 @@ mod tests {
             "OPTIONS * HTTP/1.1",
             "PROPFIND /dav HTTP/1.1",
             "M-SEARCH * HTTP/1.1",
+            "get / http/1.1",
+            "\u{FEFF}GET / HTTP/1.1",
             "PRI * HTTP/2.0",
             "HTTP/1.1 400 Bad Request",
             "HTTP/1.0 200 OK\r",
@@ -269,6 +284,10 @@ mod tests {
         check(b"\x05\x01\0", Some(Foreign::Socks));
         check(b"\x04\x01\0\x50\x7f\0\0\x01\0", Some(Foreign::Socks));
         check(b"\x10\x0c\0\x04MQTT\x04\x02\0\x3c\0\0", Some(Foreign::Mqtt));
+        check(b"\x10\xac\x01\0\x06MQIsdp\x03", Some(Foreign::Mqtt));
+        check(b"\0\0\0\x14\0\x03\0\0user\0a\0\0", Some(Foreign::Postgres));
+        check(b"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", Some(Foreign::Http));
+        check(b"\n\r\nPROXY TCP4 1.2.3.4 1.2.3.4 1 2\r\n", Some(Foreign::Proxy));
         check(b"AMQP\0\0\x09\x01", Some(Foreign::Amqp));
         check(b"\x03\0\0\x13\x0e\xe0\0\0", Some(Foreign::Rdp));
         check(b"\0\0\0\x54\xffSMB", Some(Foreign::Smb));
@@ -302,6 +321,8 @@ mod tests {
             b"\r\n",
             b"\r\n\r\n",
             b"\nalicealice",
+            b"\nalice\nGET / HTTP/1.1\n",
+            b"\r\x05alic",
             b"\x1b[A",
             b"\xff\xfb\x1f",
             "안녕\n".as_bytes(),
