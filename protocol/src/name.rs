@@ -367,7 +367,8 @@ fn is_made_of(text: &str, words: &[String]) -> bool {
 /// Good for the few names that must not be imitated, and too coarse to tell people's
 /// names apart: for that there are the [`keys`](UserName::keys).
 pub(crate) fn readings(shown: &str) -> impl Iterator<Item = String> {
-    [fold(shown)].into_iter().chain(looks_of(shown)).map(|look| {
+    let shown: String = shown.chars().map(as_latin).collect();
+    [fold(&shown)].into_iter().chain(looks_of(&shown)).map(|look| {
         let letters = look.nfd().filter(|c| {
             // The dot of old Hangul and what modifies a letter look like punctuation.
             !matches!(c, '\u{318D}' | '\u{119E}')
@@ -388,6 +389,35 @@ pub(crate) fn readings(shown: &str) -> impl Iterator<Item = String> {
         });
         read.nfc().collect()
     })
+}
+
+/// The Latin letter that a character is drawn like, where Unicode's tables of confusable
+/// characters (UTS #39) have none for it: small capitals and Cyrillic small letters that
+/// are capitals drawn small, and a few of other scripts.
+fn as_latin(c: char) -> char {
+    match c {
+        'ᴀ' | 'ⲁ' | 'Ꭺ' | 'ᗩ' => 'a',
+        'ʙ' => 'b',
+        'ᴅ' | 'Ꭰ' | 'ᗪ' => 'd',
+        'ᴇ' | 'ɛ' | 'ə' => 'e',
+        'ꜰ' => 'f',
+        'ɢ' => 'g',
+        'ʜ' => 'h',
+        'ɪ' | 'Ꮖ' => 'i',
+        'ᴊ' => 'j',
+        'ᴋ' => 'k',
+        'ʟ' => 'l',
+        'ᴍ' | 'м' | 'Ꮇ' | 'ᗰ' => 'm',
+        'ɴ' | 'п' | 'ᑎ' => 'n',
+        'ᴏ' => 'o',
+        'ᴘ' => 'p',
+        'ʀ' | 'ɾ' => 'r',
+        'ꜱ' => 's',
+        'ᴛ' | 'т' => 't',
+        'ᴜ' => 'u',
+        'ʏ' => 'y',
+        c => c,
+    }
 }
 
 fn is_allowed(c: char) -> bool {
@@ -541,6 +571,7 @@ mod tests {
             check_refused(&line.to_uppercase(), NameError::Reserved);
         }
         let alike = "Root r00t R00T ｒｏｏｔ аdmin ADMІN ΑDMIN adrnin adm1n \
+             sᴇrver ʀᴏᴏᴛ ᴀᴅᴍɪɴ ꜱʏꜱᴛᴇᴍ ᴏᴘ мadang маdang sysтem аԁміn ᎪᎠᎷᏆΝ ᗩᗪᗰIᑎ ⲁdmin servɛr \
              admln AdmIn ѕуѕtеm 0p ор 𝐬erver ｓеrver madanɡ \u{1109}\u{1165}버 \
              server. s.e.r.v.e.r Server- adm.in ad_min r-o-o-t o.p 서버. 서-버 관_리_자 시스템. \
              시스템관리자 시스템-관리자 system-admin SystemAdmin madang.server root-admin \

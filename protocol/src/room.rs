@@ -53,8 +53,10 @@ impl RoomName {
             |reading: &str| lobbies.into_iter().flat_map(readings).any(|it| it == reading);
         // The word before the hyphen of a mark, whatever stands in the hyphen's place.
         let is_mark_word = |reading: &str| readings(MARK_PREFIX).any(|it| it == reading);
-        let word =
-            name.as_str().split(['-', '_', '.']).next().filter(|word| *word != name.as_str());
+        let is_hyphen = |c: char| {
+            matches!(c, '-' | '_' | '.' | 'ー' | 'ｰ' | '一' | 'ㅡ' | '\u{1173}' | '\u{640}')
+        };
+        let word = name.as_str().split_once(is_hyphen).map(|(word, _)| word);
         if readings(name.as_str()).any(|reading| is_lobby(&reading))
             || word.is_some_and(|word| readings(word).any(|reading| is_mark_word(&reading)))
         {
@@ -343,6 +345,12 @@ mod tests {
             "private.k3f9",
             "priva\u{301}te-x",
             "private-",
+            "privateーk3f9",
+            "private一k3f9",
+            "privateㅡk3f9",
+            "private\u{640}k3f9",
+            "priva\u{442}e-k3f9",
+            "ᴘʀɪᴠᴀᴛᴇ-k3f9",
         ] {
             assert_eq!(RoomName::parse(name), Err(NameError::Reserved), "{name}");
         }

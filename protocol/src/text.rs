@@ -163,7 +163,7 @@ fn looks_like_notice(line: &str) -> bool {
     let (word, rest) = seen.split_at(end_of_word.unwrap_or(seen.len()));
     let mut rest = rest.chars();
     let is_full_stop = rest.next().is_some_and(|c| ".。．｡․·‧∙…".contains(c));
-    let next = rest.next();
+    let next = rest.find(|c| !is_mark(*c));
     let reads = |notice: &str| {
         readings(notice).any(|notice| readings(word).any(|reading| reading == notice))
     };
@@ -382,6 +382,8 @@ mod tests {
             "left\u{3002}",
             "left\u{200B}. \u{200B}(bye)",
             "\u{217C}eft.",
+            "left.\u{307}",
+            "ʟᴇꜰᴛ.",
         ] {
             let line = told(&said(text, false), Lang::En);
             assert_eq!(line, format!("[bob]  {text}\n"), "{text:?}");
