@@ -712,8 +712,6 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2_000))]
-
         #[test]
         fn every_name_is_fit_to_be_shown_and_parses_to_itself(line in any_line()) {
             if let Ok(name) = UserName::parse(&line) {

@@ -543,8 +543,6 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2_000))]
-
         #[test]
         fn any_line_comes_out_fit(chars in prop::collection::vec(any::<char>(), 0..64)) {
             assert_fit(&sanitize_line(&String::from_iter(chars)));
