@@ -11,6 +11,7 @@
 //!    is taken under it.
 
 use std::{
+    borrow::Cow,
     collections::VecDeque,
     sync::{
         Arc, Weak,
@@ -43,6 +44,9 @@ const PRIVATE_EVENTS: usize = 64;
 
 /// The most bytes that they take, but for the newest.
 const PRIVATE_BYTES: usize = 256 * 1_024;
+
+/// Whoever comes back is sent them in parts of so many bytes, or one event.
+const PART_BYTES: usize = 32 * 1_024;
 
 /// The most bytes of whispers that are kept for all sessions of a server together.
 const ALL_PRIVATE_BYTES: usize = 64 * 1_024 * 1_024;
@@ -257,13 +261,19 @@ impl Session {
     /// the private event `last`.
     pub(crate) fn attach(&self, outbox: Arc<Outbox>, welcome: Vec<u8>, last: u64) {
         let mut state = self.state.lock();
-        let mut lines = welcome;
+        let mut part = welcome;
         state.form = outbox.form();
-        if let Some(memory) = &state.memory {
-            lines.extend_from_slice(&memory.written_after(last, state.form));
+        let form = state.form;
+        let missed = state.memory.iter().flat_map(|memory| memory.after(last, form));
+        for line in missed {
+            // In parts: the queue frees each as it goes.
+            if !part.is_empty() && part.len() + line.len() > PART_BYTES {
+                outbox.push(&std::mem::take(&mut part));
+            }
+            part.extend_from_slice(&line);
         }
-        if !lines.is_empty() {
-            outbox.push(&lines);
+        if !part.is_empty() {
+            outbox.push(&part);
         }
         // Who has ended on its way in is away; nobody would detach it any more.
         if outbox.is_open() {
@@ -470,20 +480,18 @@ impl Memory {
         true
     }
 
-    /// The private events after number `last`, and a gap for those not kept.
-    fn written_after(&self, last: u64, form: Form) -> Vec<u8> {
-        let mut gap = Answer::new(form);
+    /// The private events after number `last`, and first a gap for those not kept.
+    fn after(&self, last: u64, form: Form) -> impl Iterator<Item = Cow<'_, [u8]>> {
         let last = last.min(self.last_private);
         let oldest = self.last_private + 1 - self.privates.len() as u64;
-        if last + 1 < oldest {
+        let gap = (last + 1 < oldest).then(|| {
+            let mut gap = Answer::new(form);
             gap.message(&ServerMessage::PrivateGap { from: last + 1, to: oldest - 1 });
-        }
+            Cow::Owned(gap.into_bytes())
+        });
         let passed_over = (last + 1).saturating_sub(oldest);
-        let mut lines = gap.into_bytes();
-        for line in self.privates.iter().skip(passed_over as usize) {
-            lines.extend_from_slice(line);
-        }
-        lines
+        let kept = self.privates.iter().skip(passed_over as usize);
+        gap.into_iter().chain(kept.map(|line| Cow::Borrowed(&line[..])))
     }
 }
 
@@ -640,7 +648,7 @@ mod tests {
             }
             let state = alice.state.lock();
             let memory = state.memory.as_ref().expect("it has a token");
-            let lines = memory.written_after(last, Form::JSON);
+            let lines = memory.after(last, Form::JSON).collect::<Vec<_>>().concat();
             let held: usize = memory.privates.iter().map(Vec::len).sum();
             assert_eq!(held, memory.private_bytes);
             let text = String::from_utf8(lines).expect("UTF-8");
@@ -657,6 +665,28 @@ mod tests {
         check(0, 1, 5, "", 0);
         check(64, 16_000, 0, &gap(48), 16);
         check(2, 300_000, 0, &gap(1), 1);
+    }
+
+    #[test]
+    fn who_comes_back_is_sent_what_was_whispered_in_parts_of_32_kib() {
+        #[track_caller]
+        fn check(bytes: usize, parts: usize) {
+            let alice = session(1, "alice", Form::JSON);
+            for _ in 0..64 {
+                assert_eq!(whisper(&alice, &"x".repeat(bytes)), Whispered::Kept);
+            }
+            let (socket, outbox) = connect(1, Form::JSON);
+            alice.attach(outbox, b"{\"type\":\"welcome\"}\n".to_vec(), 0);
+            let sent: Vec<usize> = socket.state.lock().taken.iter().map(Vec::len).collect();
+            assert_eq!(sent.len(), parts, "{sent:?}");
+            assert!(sent.iter().all(|part| *part <= PART_BYTES.max(2 * bytes)), "{sent:?}");
+            assert_eq!(private(&socket).last(), Some(&format!("64 \"{}\"", "x".repeat(bytes))));
+        }
+        check(1, 1);
+        check(1_000, 3);
+        // The last of them alone are kept.
+        check(16_000, 8);
+        check(40_000, 7);
     }
 
     #[test]
