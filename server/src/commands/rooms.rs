@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use madang_protocol::{
-    event::{RoomSummary, ServerMessage},
+    event::ServerMessage,
     limits::{SHOWN_EVENTS, TOPIC_BYTES},
     name::UserName,
     notice::Notice,
@@ -17,18 +17,9 @@ use crate::{
     connection::{Connection, login::Choice},
     room::directory::NotMade,
     room::refusal::Refusal,
-    room::{Action, By, Coming, Greeting, Question, Room, Status},
+    room::{Action, By, Coming, Greeting, Question, Room},
     session::Session,
 };
-
-/// How many public rooms are listed, those with the most members.
-const LISTED_ROOMS: usize = 200;
-
-/// The most bytes that they take; the rooms with the fewest members are left out.
-const LIST_BYTES: usize = 60 * 1_024;
-
-/// What a room takes in it beside its name and its topic, in either dialect.
-const ROOM_OVERHEAD: usize = 64;
 
 /// How many events `/history` shows without a number.
 pub(super) const HISTORY_EVENTS: usize = 50;
@@ -226,26 +217,7 @@ impl Connection {
     }
 
     pub(super) fn list_rooms(&self, nonce: Option<&str>) {
-        let rooms = self.shared.rooms.public();
-        let mut rooms: Vec<_> = rooms.iter().map(|room| (room, room.status())).collect();
-        // The lobby first, whoever is there.
-        rooms[1..].sort_by_key(|(_, status)| std::cmp::Reverse(status.members));
-        let mut bytes = 0;
-        let fits = |(room, status): &&(&Arc<Room>, Status)| {
-            let topic = status.topic.as_ref().map_or(0, |topic| 2 * topic.len());
-            bytes += room.name.len() + topic + ROOM_OVERHEAD;
-            bytes <= LIST_BYTES
-        };
-        let rooms: Vec<RoomSummary<'_>> = rooms
-            .iter()
-            .take(LISTED_ROOMS)
-            .take_while(fits)
-            .map(|(room, status)| RoomSummary {
-                room: (&*room.name).into(),
-                members: status.members,
-                topic: status.topic.as_deref().map(Into::into),
-            })
-            .collect();
+        let rooms = self.shared.rooms.listed();
         let mut answer = self.answer();
         answer.rooms(&rooms, nonce);
         answer.ack(nonce);

@@ -2,12 +2,14 @@
 //! their keys. What happens in one is the room's.
 
 use std::{
+    cmp::Reverse,
     collections::{HashMap, HashSet},
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
 use madang_protocol::{
+    event::RoomSummary,
     name::{NameKey, UserName},
     room::{Destination, LOBBY, RoomKey, RoomName, private_mark},
 };
@@ -15,9 +17,24 @@ use madang_protocol::{
 use crate::{
     metrics::Metrics,
     room::event_ids::EventIds,
-    room::{Kicks, Room},
+    room::{Kicks, Room, Status},
     sync::Mutex,
 };
+
+/// How many public rooms are listed, those with the most members.
+const LISTED_ROOMS: usize = 200;
+
+/// The most bytes that they take; the rooms with the fewest members are left out.
+const LIST_BYTES: usize = 60 * 1_024;
+
+/// What a room takes in the list beside its name and its topic, in either dialect.
+const ROOM_OVERHEAD: usize = 64;
+
+/// Of more rooms than this, a list is kept for the next who ask.
+const FEW_ROOMS: usize = 256;
+
+/// For how long.
+const LIST_KEPT: Duration = Duration::from_millis(100);
 
 /// The rooms of a server.
 pub(crate) struct Rooms {
@@ -27,6 +44,8 @@ pub(crate) struct Rooms {
     limit: usize,
     ids: Arc<EventIds>,
     metrics: Arc<Metrics>,
+    /// When many public rooms were listed last. Locked before the table.
+    listed: Mutex<Option<(Instant, Arc<[RoomSummary<'static>]>)>>,
     table: Mutex<Table>,
 }
 
@@ -71,7 +90,14 @@ impl Rooms {
     pub(crate) fn new(limit: usize, metrics: Arc<Metrics>) -> Rooms {
         let (now, ids) = (SystemTime::now(), Arc::<EventIds>::default());
         let lobby = Room::new(0, LOBBY, None, None, now, ids.clone(), metrics.clone());
-        Rooms { lobby: Arc::new(lobby), limit, ids, metrics, table: Mutex::new(Table::default()) }
+        Rooms {
+            lobby: Arc::new(lobby),
+            limit,
+            ids,
+            metrics,
+            listed: Mutex::new(None),
+            table: Mutex::new(Table::default()),
+        }
     }
 
     /// The room where somebody wants to go, if it exists.
@@ -177,6 +203,35 @@ impl Rooms {
         rooms
     }
 
+    /// The public rooms as whoever asks is told of them: the lobby first, then those with
+    /// the most members. Of many rooms, as they were a moment ago: to look at each of them
+    /// for everyone who asks would cost far more than asking.
+    pub(crate) fn listed(&self) -> Arc<[RoomSummary<'static>]> {
+        let mut listed = self.listed.lock();
+        if let Some((_, list)) = listed.as_ref().filter(|(made, _)| made.elapsed() < LIST_KEPT) {
+            return list.clone();
+        }
+        let rooms = self.public();
+        let mut rooms: Vec<_> = rooms.iter().map(|room| (room, room.status())).collect();
+        // The lobby first, whoever is there.
+        rooms[1..].sort_by_key(|(_, status)| Reverse(status.members));
+        let mut bytes = 0;
+        let fits = |(room, status): &&(&Arc<Room>, Status)| {
+            let topic = status.topic.as_ref().map_or(0, |topic| 2 * topic.len());
+            bytes += room.name.len() + topic + ROOM_OVERHEAD;
+            bytes <= LIST_BYTES
+        };
+        let summary = |(room, status): &(&Arc<Room>, Status)| RoomSummary {
+            room: room.name.to_string().into(),
+            members: status.members,
+            topic: status.topic.as_ref().map(|topic| topic.to_string().into()),
+        };
+        let list: Arc<[_]> =
+            rooms.iter().take(LISTED_ROOMS).take_while(fits).map(summary).collect();
+        *listed = (rooms.len() > FEW_ROOMS).then(|| (Instant::now(), list.clone()));
+        list
+    }
+
     /// The private rooms, by their marks.
     pub(crate) fn private(&self) -> Vec<Arc<Room>> {
         let mut rooms: Vec<_> = self.table.lock().private.values().cloned().collect();
@@ -248,6 +303,30 @@ mod tests {
 
     fn public(name: &str) -> Destination {
         Destination::parse(name).expect("a destination")
+    }
+
+    #[test]
+    fn many_rooms_are_looked_at_for_all_who_ask_in_a_moment_and_few_for_each() {
+        let rooms = Rooms::new(1_000, Arc::default());
+        let make = |at: usize| {
+            let name = RoomName::parse(&format!("room{at}")).expect("a name");
+            rooms.make_public(&name).expect("space");
+        };
+        for at in 0..3 {
+            make(at);
+            assert_eq!(rooms.listed().len(), at + 2, "the lobby is one");
+        }
+        (3..FEW_ROOMS).for_each(make);
+        let list = rooms.listed();
+        assert_eq!((&*list[0].room, list.len()), (LOBBY, LISTED_ROOMS));
+        // However slow this machine is.
+        let kept_until = |at: Instant| {
+            let made = at.checked_sub(LIST_KEPT).expect("the machine is up");
+            *rooms.listed.lock() = Some((made, list.clone()));
+            Arc::ptr_eq(&rooms.listed(), &list)
+        };
+        let now = Instant::now();
+        assert!(kept_until(now + Duration::from_secs(60)) && !kept_until(now));
     }
 
     #[test]
