@@ -167,15 +167,17 @@ impl Members {
 
     /// Offers everyone its part of the batch, which has `to` events.
     pub(super) fn tell(&mut self, batch: &mut Batch, to: u32, now: Instant) {
-        for member in &self.members {
-            if to > 0 || !member.answers.is_empty() || member.earlier.is_some() {
-                member.tell(batch, to, now);
-            }
+        for member in self.members.iter().filter(|_| to > 0) {
+            member.tell(batch, to, now);
         }
         self.listed = Default::default();
         for session in self.touched.drain(..) {
             if let Some(&place) = self.places.get(&session) {
                 let member = &mut self.members[place];
+                if to == 0 {
+                    // Nothing for the others, who may be many.
+                    member.tell(batch, to, now);
+                }
                 (member.from, member.earlier, member.answers) = (0, None, Vec::new());
             }
         }
