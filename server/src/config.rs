@@ -102,6 +102,9 @@ pub struct Config {
     /// The most that all rooms remember together; past it, those forget first in which
     /// nothing has happened for the longest time.
     pub history_bytes: usize,
+    /// How long what was rendered for whoever comes into a room is kept for the next.
+    /// Default: 10 s.
+    pub renderings_window: Duration,
     /// How long an entry may wait for its connection before that is ended.
     /// Default: 30 s.
     pub stall_timeout: Duration,
@@ -239,6 +242,7 @@ impl Default for Config {
             outbox_bytes: 256 * 1_024,
             backlog_bytes: 256 * 1_024 * 1_024,
             history_bytes: 256 * 1_024 * 1_024,
+            renderings_window: Duration::from_secs(10),
             stall_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(5),
             close_timeout: Duration::from_secs(2),

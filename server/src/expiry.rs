@@ -7,7 +7,7 @@
 
 use std::{
     sync::{Arc, Weak, atomic::Ordering},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use crate::{
@@ -39,9 +39,6 @@ pub(crate) enum Due {
     /// It is to be looked whether the certificate has changed.
     Certificate,
 }
-
-/// How long what was rendered for a newcomer is kept for the next.
-const RENDERINGS_KEPT: Duration = Duration::from_secs(10);
 
 /// What a due is about: its kind, and where its room, session or outbox lies in memory,
 /// where nothing else can lie while the due is to come.
@@ -91,7 +88,7 @@ impl Shared {
     /// Somebody has come into a room: what was rendered for that is kept for a while.
     pub(crate) fn keep_renderings(&self, room: &Arc<Room>) {
         let due = Due::Renderings(Arc::downgrade(room));
-        self.timekeeper.schedule(Instant::now() + RENDERINGS_KEPT, due);
+        self.timekeeper.schedule(Instant::now() + self.config.renderings_window, due);
     }
 
     /// Has rooms forget if all together remember more than they may.
@@ -183,6 +180,8 @@ impl Shared {
 
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
+    use std::time::Duration;
+
     use madang_protocol::{event::Time, name::UserName};
 
     use super::*;

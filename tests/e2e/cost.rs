@@ -219,6 +219,39 @@ fn answers_are_charged_to_whoever_asks() {
 }
 
 #[test]
+fn what_was_rendered_for_newcomers_goes_when_nobody_comes_for_a_while() {
+    /// What the lobby remembers before and after somebody has come in, and whether that
+    /// went.
+    #[track_caller]
+    fn check(window: Duration, is_kept: bool) {
+        let server = TestServer::start(|config| {
+            tell(config);
+            config.rate_limit = None;
+            config.renderings_window = window;
+        });
+        let mut speaker = server.login("speaker");
+        for at in 0..20 {
+            let words = format!("{at} {}", "x".repeat(1_000));
+            speaker.send(format!("{words}\n")).expect(format!("[speaker] {words}\n"));
+        }
+        let remembered = || samples(&server)["madang_history_bytes"];
+        let events = remembered();
+        let mut late = server.connect();
+        late.send("late\n").expect("[late]님이 입장했습니다.\n");
+        let deadline = Instant::now() + if is_kept { Duration::from_millis(300) } else { DEADLINE };
+        // One coming is much less than what newcomers are shown.
+        while remembered() > events + 10_000.0 {
+            if Instant::now() > deadline {
+                return assert!(is_kept, "it is kept for ever");
+            }
+        }
+        assert!(!is_kept, "nothing is kept for the next");
+    }
+    check(Duration::from_millis(100), false);
+    check(NEVER, true);
+}
+
+#[test]
 fn a_list_of_rooms_has_at_most_64_kib() {
     let server = TestServer::start(|config| {
         config.rooms_per_minute = 1_000;
