@@ -31,6 +31,10 @@ impl Connection {
         command: Result<Command<'_>, CommandError>,
         nonce: Option<&str>,
     ) -> Result<(), CloseReason> {
+        // Everything has its place after what was said before; this is said too.
+        if !matches!(command, Ok(Command::Me(_))) {
+            self.post_speeches();
+        }
         let command = match command {
             Ok(command) => command,
             Err(error) => {

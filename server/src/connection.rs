@@ -327,7 +327,6 @@ impl Connection {
                 Err(notice) => self.notice(&notice, nonce.as_deref()),
             },
             Request::Command { line, nonce, .. } => {
-                self.post_speeches();
                 return self.take_command_line(&line, nonce.as_deref());
             }
             Request::History { before, limit, nonce } => {

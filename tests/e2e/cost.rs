@@ -252,6 +252,28 @@ fn what_was_rendered_for_newcomers_goes_when_nobody_comes_for_a_while() {
 }
 
 #[test]
+fn what_somebody_does_travels_in_one_round_like_what_they_say() {
+    let server = TestServer::start(|config| {
+        tell(config);
+        config.rate_limit = None;
+    });
+    let mut alice = server.login("alice");
+    let rounds = || samples(&server)["madang_round_events_count"];
+    let before = rounds();
+    let lines: String = (0..15).map(|at| format!("/me does {at}\nand says {at}\n")).collect();
+    alice.send(&lines).expect("\n[alice] and says 14\n");
+    // It may come in pieces.
+    assert!(rounds() - before < 5.0, "{} rounds", rounds() - before);
+    let mut bob = server.connect();
+    let shown = bob.send("bob\n").expect("[bob]님이 입장했습니다.\n");
+    let order: Vec<_> = (5..15)
+        .flat_map(|at| [format!("* alice does {at}\n"), format!("[alice] and says {at}\n")])
+        .map(|line| shown.find(&line).unwrap_or_else(|| panic!("no {line:?} in {shown:?}")))
+        .collect();
+    assert!(order.is_sorted(), "{shown:?}");
+}
+
+#[test]
 fn a_list_of_rooms_has_at_most_64_kib() {
     let server = TestServer::start(|config| {
         config.rooms_per_minute = 1_000;
