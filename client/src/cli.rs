@@ -287,6 +287,8 @@ fn parse_room(room: &str) -> Result<String, DestinationError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -308,21 +310,28 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_tells_of_every_flag_and_exit_code() {
-        const README: &str = include_str!("../../README.md");
+    fn the_manual_page_tells_of_every_flag_and_exit_code_and_no_other() {
+        const MANUAL: &str = include_str!("../README.md");
 
-        let (_, section) = README.split_once("\n## The terminal client\n").expect("it is there");
-        let (section, _) = section.split_once("\n## ").expect("another follows");
-        for flag in Options::command().get_arguments().filter_map(|flag| flag.get_long()) {
-            let is_told = section.contains(&format!("`--{flag}"));
-            assert!(is_told || matches!(flag, "help" | "version"), "--{flag}");
+        /// The first cells of the table under `heading`.
+        fn first_cells(heading: &str) -> impl Iterator<Item = &'static str> {
+            let (_, section) = MANUAL.split_once(heading).expect("it is there");
+            let section = section.split("\n## ").next().expect("one part at least");
+            section.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next())
         }
-        let told = section.split_once("Exit codes: ").expect("it tells of them").1;
-        let told = told
-            .split_inclusive([',', '.'])
-            .take(8)
-            .filter_map(|told| told.split_whitespace().next()?.parse::<u8>().ok());
-        assert_eq!(told.collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6, 130]);
+        let told: BTreeSet<&str> = first_cells("\n## Flags\n")
+            .filter_map(|cell| cell.strip_prefix("`--")?.split([' ', '`']).next())
+            .collect();
+        let command = Options::command();
+        let flags = command.get_arguments().filter_map(|flag| flag.get_long());
+        let flags = flags.filter(|flag| !matches!(*flag, "help" | "version"));
+        assert_eq!(told, flags.collect());
+        let codes = |text: &'static str| {
+            let words = text.lines().filter_map(|line| line.split_whitespace().next());
+            words.filter_map(|word| word.parse::<u8>().ok()).collect::<Vec<_>>()
+        };
+        let told = first_cells("\n## Exit codes\n").filter_map(|cell| cell.parse().ok());
+        assert_eq!(told.collect::<Vec<u8>>(), codes(exit_codes!()));
     }
 
     #[test]

@@ -1,23 +1,7 @@
-//! The terminal client of Madang.
+//! The terminal client of Madang. The manual below is this crate's README; its last section
+//! is for people who change the client.
 //!
-//! ```text
-//!                              ┌────────── main thread: one select! ──────────┐
-//! keyboard ─ editor thread ──▶ │ app    a person, and a Madang server         │ ─▶ screen ─┐
-//! stdin ──── input thread ───▶ │ pipe   a program, and a Madang server        │ ─▶ stdout  │
-//! Ctrl-C ────────────────────▶ │ plain  either, and any other line server     │ ─▶ either  │
-//!                              └──────────────────────────────────────────────┘            │
-//!                                  ▲ bytes                  │ requests, lines              │
-//!                            receive thread            sending half              printer thread,
-//!                                  └────── connection ──────┘              or the editor's own
-//! ```
-//!
-//! All channels are bounded: what the main thread has no time for waits in the
-//! kernel, and so at the other end. The receive thread ends with its
-//! connection; those that read the keyboard or stdin can't be woken and end with the
-//! process. A `link` is a connection that speaks JSON, a `session` is who one
-//! is across links; `render` makes lines of what a server says, and `words` are the
-//! client's own. What the terminal shows while a line is typed is `screen`'s, also where
-//! `keyboard` makes the editor's lines what stdin's are.
+#![doc = include_str!("../README.md")]
 
 pub mod address;
 pub mod cli;
