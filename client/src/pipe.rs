@@ -306,7 +306,9 @@ impl Pipe<'_> {
                 self.room = room.as_deref().map(str::to_owned);
             }
             ServerMessage::Ack { .. } if moved => self.room = self.session.room(),
-            ServerMessage::Error { .. } if moved => return self.stdio.kind == Kind::Pipe,
+            ServerMessage::Error { code, .. } if moved && *code != "in_room_already" => {
+                return self.stdio.kind == Kind::Pipe;
+            }
             _ => {}
         }
         self.stdio.kind == Kind::Pipe

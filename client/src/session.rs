@@ -432,7 +432,11 @@ impl Session {
             self.sent -= 1;
         }
         if asked.moves() {
-            self.settle_move(number, matches!(message, ServerMessage::Ack { .. }));
+            let is_there = match message {
+                ServerMessage::Error { code, .. } => *code == "in_room_already",
+                _ => true,
+            };
+            self.settle_move(number, is_there);
         }
         if let ServerMessage::Error { code, .. } = message
             && matches!(asked.request, Request::Say { .. })

@@ -8,6 +8,10 @@ use std::{
 };
 
 use crossbeam_channel::Sender;
+use madang_protocol::{
+    event::{ServerMessage, write_json_line},
+    notice::Goodbye,
+};
 use parking_lot::Mutex;
 use tungstenite::{
     ClientRequestBuilder, Error, HandshakeError, Message, WebSocket,
@@ -107,6 +111,14 @@ impl Receiving {
                 Ok(Message::Text(text)) => {
                     let mut line = Vec::from(text.as_bytes());
                     line.push(b'\n');
+                    Incoming::Bytes(line)
+                }
+                // Whatever was too big on this connection is too big on the next one: the
+                // same as the goodbye that says so.
+                Ok(Message::Close(Some(close))) if close.code == CloseCode::Size => {
+                    let reason = Goodbye::MessageTooBig.code().into();
+                    let mut line = Vec::new();
+                    write_json_line(&ServerMessage::Bye { reason, seconds: None }, &mut line);
                     Incoming::Bytes(line)
                 }
                 // Pings are answered, and a Close frame too, by the next read.

@@ -579,7 +579,7 @@ fn about(seconds: u64, lang: Lang) -> String {
         7_200..172_800 => 3_600,
         _ => 86_400,
     };
-    crate::text::span(seconds.max(1).div_ceil(unit) * unit, lang)
+    crate::text::span(seconds.max(1).div_ceil(unit).saturating_mul(unit), lang)
 }
 
 #[cfg(test)]

@@ -244,3 +244,18 @@ fn a_script_whose_join_is_refused_says_nothing_where_it_is() {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stderr.contains("that room is gone; not sent"), "{ended:?}");
 }
+
+#[test]
+fn a_script_that_is_where_it_wants_to_go_goes_on() {
+    let server = FakeServer::start();
+    let mut client = Client::start(&server, &["--name", "bot", "--commands"]);
+    client.write("/join lobby\nhello\n");
+    let mut peer = server.accept_member("bot");
+    assert!(peer.line().contains("/join"));
+    peer.refuse("1", "in_room_already");
+    assert_eq!(peer.expect_say(), "hello");
+    client.end_input();
+    peer.expect_quit();
+    // The command was refused all the same, and that is told.
+    assert_eq!(client.ended().code, Some(1));
+}

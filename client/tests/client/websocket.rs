@@ -2,8 +2,9 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    net::{SocketAddr, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
     process::{Command, Output, Stdio},
+    thread,
 };
 
 use madang_protocol::text::Lang;
@@ -11,6 +12,13 @@ use madang_server::{
     config::{Config, Listen},
     operator::console::{Console, Streams},
     server::Server,
+};
+
+use tungstenite::{
+    Message,
+    handshake::server::{Request, Response},
+    http::HeaderValue,
+    protocol::{CloseFrame, frame::coding::CloseCode},
 };
 
 use crate::DEADLINE;
@@ -142,4 +150,42 @@ fn what_does_not_work_is_said() {
     // The door for lines is none for HTTP.
     check(&format!("http://{}/", chat.server.addresses()[0]), "failed to connect to");
     assert!(chat.server.stop());
+}
+
+#[test]
+#[allow(clippy::result_large_err)]
+fn what_was_too_big_for_one_connection_is_not_sent_on_another() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    let client = thread::spawn(move || pipe(&format!("http://{address}/"), "too big for you\n"));
+    let (stream, _) = listener.accept().expect("the client connects");
+    let agree = |_: &Request, mut response: Response| {
+        let protocol = HeaderValue::from_static("madang.json.v1");
+        response.headers_mut().insert("Sec-WebSocket-Protocol", protocol);
+        Ok(response)
+    };
+    let mut server = tungstenite::accept_hdr(stream, agree).expect("a handshake");
+    let hello = r#"{"type":"hello","server":"madang","version":"0","protocol":1,"limits":{"line_bytes":1,"message_bytes":1,"carrier_bytes":1,"name_columns":1}}"#;
+    let welcome = r#"{"type":"welcome","user":"bot","room":"lobby","session":"t","id":1,"members":1,"resumed":false}"#;
+    server.send(Message::text(hello)).expect("the client is there");
+    loop {
+        let message = server.read().expect("the client is there").to_string();
+        if message.contains("/lang") {
+            let ack = r#"{"type":"ack","nonce":"lang"}"#;
+            server.send(Message::text(ack)).expect("the client is there");
+        } else if message.contains("\"login\"") {
+            server.send(Message::text(welcome)).expect("the client is there");
+        } else if message.contains("too big for you") {
+            break;
+        }
+    }
+    let close = CloseFrame { code: CloseCode::Size, reason: "".into() };
+    server.close(Some(close)).expect("the client is there");
+    while server.read().is_ok() {}
+    let output = client.join().expect("no panic");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{stderr}");
+    assert!(stderr.contains("line 1 was sent but not confirmed"), "{stderr}");
+    listener.set_nonblocking(true).expect("it is open");
+    assert!(listener.accept().is_err(), "it came back");
 }
