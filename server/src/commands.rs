@@ -1,195 +1,101 @@
-//! What a command does, one function each; those about rooms, people and moderation
-//! in modules of their own.
+//! What may be asked of the server, one function a command. It takes the [`Caller`] and
+//! the command's arguments, and returns a [`Reply`]; the operator's console and members
+//! call the same ones. Which commands there are, who may give them and how they are read
+//! stands in the protocol's table.
 
-use std::sync::Arc;
+use madang_protocol::{command::Command, limits::TOPIC_BYTES, notice::Goodbye, notice::Notice};
 
-use madang_protocol::{
-    command::{Command, CommandError, Role},
-    event::ServerMessage,
-    limits::TOPIC_BYTES,
-    notice::{Goodbye, Notice},
-    text::Lang,
-};
+use self::caller::{Caller, Effect, Reply, Standing};
 
-use crate::{
-    close_reason::CloseReason, connection::Connection, room::refusal::Refusal, session::Session,
-};
-
-pub(crate) mod invite;
+pub(crate) mod caller;
 mod moderation;
 mod people;
-mod rooms;
+pub(crate) mod rooms;
+pub(crate) mod questions;
+mod server;
+pub(crate) mod invite;
 
-impl Connection {
-    /// Carries out a command, or says why not. Its text is sanitized.
-    ///
-    /// # Errors
-    ///
-    /// The reason to end the connection, if it does.
-    pub(crate) fn take_command(
-        &mut self,
-        command: Result<Command<'_>, CommandError>,
-        nonce: Option<&str>,
-    ) -> Result<(), CloseReason> {
-        // Everything has its place after what was said before; this is said too.
-        if !matches!(command, Ok(Command::Me(_))) {
-            self.post_speeches();
-        }
-        let command = match command {
-            Ok(command) => command,
-            Err(error) => {
-                self.notice(&Notice::CommandRefused(&error), nonce);
-                return Ok(());
-            }
-        };
-        if is_question(&command) && !self.may_ask(nonce) {
-            return Ok(());
-        }
-        match (command, self.session.clone()) {
-            (Command::Help(None), _) => self.answer_with(&Notice::Help(Role::Member), nonce),
-            (Command::Help(Some(spec)), _) => self.answer_with(&Notice::HelpOn(spec), nonce),
-            (Command::Lang(lang), _) => self.change_lang(lang, nonce),
-            (Command::Quit(text), _) => return self.quit(text, nonce),
-            (Command::Join(destination), None) => self.choose_room(destination, nonce),
-            (_, None) => self.notice(&Notice::LoginFirst, nonce),
-            (command, Some(session)) => {
-                let known = nonce.and_then(|nonce| session.knows_nonce(nonce));
-                if let Some(id) = known {
-                    // It was carried out, and its answer was lost with the connection.
-                    self.acknowledge(nonce, id);
-                } else {
-                    self.take_members_command(&session, command, nonce);
-                }
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests;
+
+/// Carries out a command that the table lets the caller give. May block until a room has
+/// done something.
+#[inline(never)]
+pub(crate) fn run(caller: &Caller<'_>, command: Command<'_>) -> Reply {
+    let needs_name = !matches!(
+        command,
+        Command::Help(_) | Command::Lang(_) | Command::Quit(_) | Command::Join(_)
+    );
+    match (caller.standing, caller.nonce) {
+        (Standing::Newcomer, _) if needs_name => return caller.refuse(&Notice::LoginFirst),
+        (Standing::Member(member), Some(nonce)) => {
+            if let Some(id) = member.session.knows_nonce(nonce)
+                && (needs_name || matches!(command, Command::Join(_)))
+            {
+                // It was carried out, and its answer was lost with the connection.
+                return caller.acknowledge(nonce, id);
             }
         }
-        Ok(())
+        _ => {}
     }
+    let reply = match command {
+        Command::Help(None) => Ok(caller.tell(&Notice::Help(caller.role()))),
+        Command::Help(Some(spec)) => Ok(caller.tell(&Notice::HelpOn(spec))),
+        Command::Lang(lang) => Ok(caller.silence().and(Effect::Speak(lang))),
+        Command::Quit(text) => Ok(quit(caller, text)),
+        Command::Ping(token) => Ok(questions::ping(caller, token)),
+        Command::Me(text) => Ok(caller.silence().and(Effect::Act(text.to_owned()))),
 
-    /// Whether a question is answered now; else says that it is not. The next line is
-    /// taken when the answer has gone out.
-    pub(crate) fn may_ask(&mut self, nonce: Option<&str>) -> bool {
-        self.has_asked = true;
-        let is_busy = self.shared.bounds.is_private_backlog_full();
-        if is_busy {
-            self.notice(&Notice::Busy, nonce);
+        Command::Who(room, after) => questions::who(caller, room.as_ref(), after.as_ref()),
+        Command::Rooms => Ok(questions::list_rooms(caller)),
+        Command::Whois(name) => questions::whois(caller, &name),
+        Command::Topic(None) => Ok(questions::topic(caller)),
+        Command::History(limit) => {
+            Ok(questions::history(caller, None, Some(limit.unwrap_or(questions::HISTORY_EVENTS))))
         }
-        !is_busy
+        Command::Invite { qr } => questions::invite(caller, qr),
+        Command::Ignore(None) => questions::list_hidden(caller),
+
+        Command::Join(destination) => Ok(rooms::join(caller, destination)),
+        Command::Leave => rooms::leave(caller),
+        Command::New(topic) => rooms::make(caller, topic),
+        Command::Topic(Some(topic)) => Ok(rooms::set_topic(caller, topic)),
+
+        Command::Msg(name, text) => people::whisper(caller, &name, text),
+        Command::Reply(text) => people::answer_whisper(caller, text),
+        Command::Nick(name) => people::rename(caller, name),
+        Command::Ignore(Some(name)) => people::ignore(caller, &name),
+        Command::Unignore(name) => people::unignore(caller, &name),
+
+        Command::Kick(name) => moderation::kick(caller, &name),
+        Command::Unkick(name) => Ok(moderation::unkick(caller, name)),
+        Command::Mute(name, time) => moderation::mute(caller, &name, time),
+        Command::Unmute(name) => moderation::unmute(caller, &name),
+        Command::Lock => Ok(moderation::lock(caller)),
+        Command::Unlock => Ok(moderation::unlock(caller)),
+        Command::Limit(limit) => Ok(moderation::limit(caller, limit)),
+        Command::End => moderation::end_room(caller),
+        Command::Owner(name) => moderation::hand_over(caller, &name),
+
+        Command::Ban(banned, time) => Ok(server::ban(caller, banned, time)),
+        Command::Unban(banned) => Ok(server::unban(caller, &banned)),
+        Command::Bans => Ok(server::list_bans(caller)),
+        Command::Say(text) => Ok(server::announce(caller, text)),
+        Command::Stop => Ok(caller.silence().and(Effect::End(Goodbye::Shutdown, None))),
+    };
+    reply.unwrap_or_else(|refused| refused)
+}
+
+fn quit(caller: &Caller<'_>, text: Option<&str>) -> Reply {
+    let text = text.map(one_line);
+    if let Some(bytes) = text.as_ref().map(String::len).filter(|bytes| *bytes > TOPIC_BYTES) {
+        return caller.refuse(&Notice::TextTooLong { bytes, limit: TOPIC_BYTES });
     }
-
-    #[inline(never)]
-    fn take_members_command(
-        &mut self,
-        session: &Arc<Session>,
-        command: Command<'_>,
-        nonce: Option<&str>,
-    ) {
-        match command {
-            Command::Help(_) | Command::Lang(_) | Command::Quit(_) => {
-                unreachable!("carried out above, with or without a name")
-            }
-            Command::Who(room, after) => self.who(room.as_ref(), after.as_ref(), nonce),
-            Command::Rooms => self.list_rooms(nonce),
-            Command::Join(destination) => self.join(session, &destination, nonce),
-            Command::Leave => self.leave_room(session, nonce),
-            Command::New(topic) => self.make_room(session, topic, nonce),
-            Command::Invite { qr } => self.invite(qr, nonce),
-            Command::Topic(topic) => self.topic(session, topic, nonce),
-            Command::History(limit) => {
-                self.ask_for_history(None, Some(limit.unwrap_or(rooms::HISTORY_EVENTS)), nonce);
-            }
-            Command::Ping(token) => self.ping(token, nonce),
-            Command::Me(text) => self.say(text.to_owned(), true, nonce.map(str::to_owned)),
-
-            Command::Whois(name) => self.whois(&name, nonce),
-            Command::Msg(name, text) => self.whisper(session, &name, text, nonce),
-            Command::Reply(text) => self.reply(session, text, nonce),
-            Command::Nick(name) => self.rename(session, &name, nonce),
-            Command::Ignore(name) => self.ignore(session, name.as_ref(), nonce),
-            Command::Unignore(name) => self.unignore(session, &name, nonce),
-
-            Command::Kick(name) => self.kick(session, &name, nonce),
-            Command::Unkick(name) => self.unkick(session, &name, nonce),
-            Command::Mute(name, time) => self.mute(session, &name, time, nonce),
-            Command::Unmute(name) => self.unmute(session, &name, nonce),
-            Command::Lock => self.lock(session, nonce),
-            Command::Unlock => self.unlock(session, nonce),
-            Command::Limit(limit) => self.limit(session, limit, nonce),
-            Command::End => self.end_room(session, nonce),
-            Command::Owner(name) => self.hand_over(session, &name, nonce),
-
-            // The table knows these as the operator's alone.
-            Command::Ban(..)
-            | Command::Unban(_)
-            | Command::Bans
-            | Command::Say(_)
-            | Command::Stop => {}
-        }
-    }
-
-    fn change_lang(&mut self, lang: Lang, nonce: Option<&str>) {
-        self.lang = lang;
-        if let Some(session) = &self.session {
-            session.change_lang(lang);
-        }
-        self.outbox.change_form(self.form());
-        self.answer_with(&Notice::LangSet, nonce);
-    }
-
-    fn quit(&mut self, text: Option<&str>, nonce: Option<&str>) -> Result<(), CloseReason> {
-        if let Some(text) = text {
-            let text = one_line(text);
-            if text.len() > TOPIC_BYTES {
-                let (bytes, limit) = (text.len(), TOPIC_BYTES);
-                self.notice(&Notice::TextTooLong { bytes, limit }, nonce);
-                return Ok(());
-            }
-            self.last_word = Some(text);
-        }
-        self.acknowledge(nonce, None);
-        Err(CloseReason::Told(Goodbye::Quit))
-    }
-
-    /// Sends a notice that answers a command, and the command's `ack`.
-    pub(crate) fn answer_with(&self, notice: &Notice<'_>, nonce: Option<&str>) {
-        let mut answer = self.answer();
-        answer.notice_to(notice, nonce);
-        answer.ack(nonce);
-        self.send(answer);
-    }
-
-    /// Sends an `ack` with the id of what was said, if something was; nothing without a
-    /// nonce.
-    fn acknowledge(&self, nonce: Option<&str>, id: Option<u64>) {
-        if let Some(nonce) = nonce {
-            let mut answer = self.answer();
-            answer.message(&ServerMessage::Ack { nonce: nonce.into(), id });
-            self.send(answer);
-        }
-    }
-
-    /// Remembers that a command was carried out, and acknowledges it.
-    fn done(&self, nonce: Option<&str>) {
-        if let (Some(nonce), Some(session)) = (nonce, &self.session) {
-            session.note_nonce(nonce, None);
-        }
-        self.acknowledge(nonce, None);
-    }
-
-    /// Acknowledges what was done, or says why it was not.
-    fn settle(&mut self, result: Result<(), Refusal>, nonce: Option<&str>) {
-        match result {
-            Ok(()) => self.done(nonce),
-            Err(Refusal::Ended) => {
-                self.room = None;
-                self.notice(&Notice::NoRoom, nonce);
-            }
-            Err(refusal) => self.notice(&refusal.notice(), nonce),
-        }
-    }
+    caller.answered(caller.begin()).and(Effect::End(Goodbye::Quit, text))
 }
 
 /// Whether a command only asks, and is answered at length.
-fn is_question(command: &Command<'_>) -> bool {
+pub(crate) fn is_question(command: &Command<'_>) -> bool {
     matches!(
         command,
         Command::Help(_)

@@ -2,16 +2,16 @@
 
 use std::{
     convert::Infallible,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Instant,
 };
 
 use madang_protocol::{
-    command::{Command, Input},
+    command::Input,
     event::ServerMessage,
-    message::{check_message, check_rendered},
+    message::check_rendered,
     name::UserName,
     notice::{Goodbye, Notice},
     request::{Request, RequestError},
@@ -33,36 +33,39 @@ use crate::{
     transport::{Line, PeerEnd, ReadOutcome, Reader},
 };
 
-pub(crate) mod login;
+mod command;
+mod login;
 
 /// A connection and who is behind it, owned by its thread.
 pub(crate) struct Connection {
-    pub(crate) shared: Arc<Shared>,
+    shared: Arc<Shared>,
     address: IpAddr,
-    pub(crate) reader: Reader,
-    pub(crate) outbox: Arc<Outbox>,
+    /// The address of this server by which the peer came.
+    came_by: Option<SocketAddr>,
+    reader: Reader,
+    outbox: Arc<Outbox>,
     bucket: Option<PooledBucket>,
-    pub(crate) lang: Lang,
+    lang: Lang,
     dialect: DialectId,
     /// How lines for people end.
     line_end: LineEnd,
     /// Who it is, once that is known.
-    pub(crate) session: Option<Arc<Session>>,
+    session: Option<Arc<Session>>,
     /// Where it says what it says; its pump knows whether it is a member.
-    pub(crate) room: Option<Arc<Room>>,
+    room: Option<Arc<Room>>,
     /// Where who has no name yet wants to go.
-    pub(crate) choice: Choice,
+    choice: Choice,
     /// The last word of who quits.
-    pub(crate) last_word: Option<String>,
+    last_word: Option<String>,
     /// What was said and is not posted yet.
     speeches: Vec<Speech>,
     speech_bytes: usize,
     /// What the line that is being carried out was charged as it was read.
     paid_bytes: usize,
     /// Whether it has asked something, whose answer goes out before more is taken.
-    pub(crate) has_asked: bool,
+    has_asked: bool,
     /// Last, so that its place is given away when the socket is closed.
-    pub(crate) admission: Admission,
+    admission: Admission,
 }
 
 impl Connection {
@@ -85,6 +88,7 @@ impl Connection {
             shared,
             admission,
             address,
+            came_by: reader.local_address(),
             reader,
             outbox,
             bucket,
@@ -294,24 +298,6 @@ impl Connection {
         self.notice(&Notice::NameSettled { user: name.as_str(), proposal }, None);
     }
 
-    /// Carries out a command that was read as a line, or says why not.
-    pub(crate) fn take_command_line(
-        &mut self,
-        line: &str,
-        nonce: Option<&str>,
-    ) -> Result<(), CloseReason> {
-        match check_message(line) {
-            Ok(text) => match Input::parse(line) {
-                Input::Command(line) => self.take_command(Command::parse(&line), nonce),
-                Input::Nothing | Input::Text(_) => self.take_command(Command::parse(&text), nonce),
-            },
-            Err(notice) => {
-                self.notice(&notice, nonce);
-                Ok(())
-            }
-        }
-    }
-
     #[inline(never)]
     fn take_request(&mut self, request: Request) -> Result<(), CloseReason> {
         match request {
@@ -331,9 +317,7 @@ impl Connection {
             }
             Request::History { before, limit, nonce } => {
                 self.post_speeches();
-                if self.may_ask(nonce.as_deref()) {
-                    self.ask_for_history(before, limit, nonce.as_deref());
-                }
+                return self.ask_for_history(before, limit, nonce.as_deref());
             }
             Request::Login { nonce, .. } => {
                 self.notice(&Notice::LoggedInAlready, nonce.as_deref());
@@ -348,12 +332,13 @@ impl Connection {
     }
 
     /// Puts what is said with what goes on the next post.
-    pub(crate) fn say(&mut self, text: String, me: bool, nonce: Option<String>) {
+    fn say(&mut self, text: String, me: bool, nonce: Option<String>) {
         let Some(name) = self.session.as_ref().map(|session| session.name()) else { return };
-        let rendered_bytes = match self.charge_rendered(name.as_str(), &text, SAID_OVERHEAD) {
+        let rendered_bytes = match check_rendered(name.as_str(), &text, SAID_OVERHEAD) {
             Ok(bytes) => bytes,
             Err(notice) => return self.notice(&notice, nonce.as_deref()),
         };
+        self.owe(rendered_bytes);
         self.speech_bytes += rendered_bytes;
         self.speeches.push(Speech { text, me, nonce, rendered_bytes });
         if self.speech_bytes >= ROUND_BYTES {
@@ -363,23 +348,16 @@ impl Connection {
 
     /// Charges what a message takes for each of its readers beyond what was read of it:
     /// one of many short lines is many lines to them.
-    pub(crate) fn charge_rendered(
-        &mut self,
-        user: &str,
-        text: &str,
-        overhead: usize,
-    ) -> Result<usize, Notice<'static>> {
-        let bytes = check_rendered(user, text, overhead)?;
+    fn owe(&mut self, rendered_bytes: usize) {
         if let Some(bucket) = &mut self.bucket {
-            bucket.owe(bytes.saturating_sub(self.paid_bytes));
+            bucket.owe(rendered_bytes.saturating_sub(self.paid_bytes));
         }
-        Ok(bytes)
     }
 
     /// Posts what was said since the last post; all that one read brought travels
     /// together.
     #[inline(never)]
-    pub(crate) fn post_speeches(&mut self) {
+    fn post_speeches(&mut self) {
         if self.speeches.is_empty() {
             return;
         }
@@ -397,7 +375,7 @@ impl Connection {
 
     /// The next whole line, paid for; `None` until more is read. Posts what was
     /// said before it waits for the rate limit, but not beyond `deadline`.
-    pub(crate) fn next_line(
+    fn next_line(
         &mut self,
         deadline: Option<(Instant, CloseReason)>,
     ) -> Result<Option<Line>, CloseReason> {
@@ -455,7 +433,7 @@ impl Connection {
     /// Reads once, and answers what telnet asks, which is paid for like a line.
     /// Blocks until something comes or `until`, and before that while the peer
     /// does not read what it was answered.
-    pub(crate) fn read(
+    fn read(
         &mut self,
         until: Option<Instant>,
         deadline: Option<(Instant, CloseReason)>,
@@ -480,17 +458,17 @@ impl Connection {
     }
 
     /// The form that the peer takes.
-    pub(crate) fn form(&self) -> Form {
+    fn form(&self) -> Form {
         Form::new(self.dialect, self.lang, self.line_end)
     }
 
     /// Begins an answer in the peer's form and language.
-    pub(crate) fn answer(&self) -> Answer {
+    fn answer(&self) -> Answer {
         Answer::new(self.form()).in_lang(self.lang)
     }
 
     /// Sends an answer.
-    pub(crate) fn send(&self, answer: Answer) {
+    fn send(&self, answer: Answer) {
         let bytes = answer.into_bytes();
         if !bytes.is_empty() {
             self.outbox.push(&bytes);
@@ -498,27 +476,27 @@ impl Connection {
     }
 
     /// Sends a notice; one that says that something is refused is counted.
-    pub(crate) fn notice(&self, notice: &Notice<'_>, nonce: Option<&str>) {
+    fn notice(&self, notice: &Notice<'_>, nonce: Option<&str>) {
         self.shared.metrics.refused.count_notice(notice);
         self.remark(notice, nonce);
     }
 
     /// Sends a notice that follows another answer.
-    pub(crate) fn remark(&self, notice: &Notice<'_>, nonce: Option<&str>) {
+    fn remark(&self, notice: &Notice<'_>, nonce: Option<&str>) {
         let mut answer = self.answer();
         answer.notice_to(notice, nonce);
         self.send(answer);
     }
 
     /// Sends people a notice that follows another answer.
-    pub(crate) fn hint(&self, hint: &Notice<'_>) {
+    fn hint(&self, hint: &Notice<'_>) {
         let mut answer = self.answer();
         answer.hint(hint);
         self.send(answer);
     }
 
     /// Says what is wrong with a program's message.
-    pub(crate) fn refuse_request(&self, error: RequestError) {
+    fn refuse_request(&self, error: RequestError) {
         self.shared.metrics.refused.count(error.kind.code());
         let mut answer = self.answer();
         answer.message(&ServerMessage::Error {

@@ -1,96 +1,152 @@
-//! Commands of a private room's owner.
+//! Commands of a private room's owner; some of them are the operator's too, everywhere.
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use madang_protocol::{name::UserName, notice::Notice};
+use madang_protocol::{
+    name::UserName,
+    notice::{Goodbye, Notice},
+    room::{Destination, RoomName},
+};
 
-use crate::{connection::Connection, expiry::Due, room::Action, session::Session};
+use super::{
+    caller::{Caller, Effect, Reply, Standing},
+    rooms::check_admits,
+};
+use crate::{
+    expiry::Due,
+    room::{Action, By, refusal::Refusal},
+};
 
-impl Connection {
-    pub(super) fn kick(&mut self, session: &Arc<Session>, name: &UserName, nonce: Option<&str>) {
-        let window = self.shared.config.kick_window;
-        self.act_on(session, name, |other| Action::Kick(other, window), nonce);
+/// Removes somebody from the caller's room; for the operator, from wherever they are, and
+/// from the server if that is the lobby.
+pub(super) fn kick(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
+    let (other, shared) = (caller.find(target)?, caller.shared);
+    let action = Action::Kick(other.clone(), shared.config.kick_window);
+    if !matches!(caller.standing, Standing::Operator) {
+        return Ok(caller.settle(caller.act(action)));
     }
-
-    pub(super) fn unkick(&mut self, session: &Arc<Session>, name: &UserName, nonce: Option<&str>) {
-        let other = self.shared.users.find(name).map(|other| other.number);
-        let result = self.act(session, Action::Unkick(name.clone(), other));
-        self.settle(result, nonce);
+    let nowhere = || caller.refuse(&Notice::InNoRoom { user: target.as_str() });
+    let room = other.room().ok_or_else(nowhere)?;
+    let result = room.act(By::Operator, action);
+    // Perhaps nobody is left whose going would see to that.
+    shared.end_when_empty(&room);
+    if result.is_ok() && Arc::ptr_eq(&room, &shared.rooms.lobby) {
+        let goodbye = Goodbye::Kicked { seconds: shared.config.kick_window.as_secs() };
+        // Whoever comes back to the session from now on finds the kick.
+        let holder = shared.users.holder(&other).and_then(|it| shared.connections.outbox_of(it));
+        holder.iter().for_each(|outbox| shared.dismiss(outbox, goodbye));
     }
+    match result {
+        // It has just left.
+        Err(Refusal::NotHere | Refusal::Ended) => Err(nowhere()),
+        result => Ok(caller.settle(result)),
+    }
+}
 
-    pub(super) fn mute(
-        &mut self,
-        session: &Arc<Session>,
-        name: &UserName,
-        time: Option<Duration>,
-        nonce: Option<&str>,
-    ) {
-        let muted = self.act_on(session, name, |other| Action::Mute(other, time), nonce);
-        if let (Some(other), Some(time), Some(room)) = (muted, time, &self.room) {
+/// Lets somebody in again; for the operator, wherever they were kicked.
+pub(super) fn unkick(caller: &Caller<'_>, target: UserName) -> Reply {
+    let (users, rooms) = (&caller.shared.users, &caller.shared.rooms);
+    let session = users.find(&target).map(|session| session.number);
+    if !matches!(caller.standing, Standing::Operator) {
+        return caller.settle(caller.act(Action::Unkick(target, session)));
+    }
+    let mut any = rooms.unkick(&target, session);
+    for room in rooms.all() {
+        if room.status().kicks.keep_somebody_out(Instant::now()) {
+            any |= room.act(By::Operator, Action::Unkick(target.clone(), session)).is_ok();
+        }
+    }
+    caller.settle(if any { Ok(()) } else { Err(Refusal::Already) })
+}
+
+/// Keeps somebody from speaking in the caller's room; for the operator, everywhere.
+pub(super) fn mute(
+    caller: &Caller<'_>,
+    target: &UserName,
+    time: Option<Duration>,
+) -> Result<Reply, Reply> {
+    let (other, timekeeper) = (caller.find(target)?, &caller.shared.timekeeper);
+    let until = time.and_then(|time| Instant::now().checked_add(time));
+    let action = Action::Mute(other.clone(), time);
+    if let Standing::Member(member) = caller.standing {
+        let result = caller.act(action);
+        if let (Ok(()), Some(until), Some(room)) = (&result, until, member.room) {
             let due = Due::Mute(Arc::downgrade(room), Arc::downgrade(&other));
-            self.shared.timekeeper.schedule(Instant::now() + time, due);
+            timekeeper.schedule(until, due);
         }
+        return Ok(caller.settle(result));
     }
-
-    pub(super) fn unmute(&mut self, session: &Arc<Session>, name: &UserName, nonce: Option<&str>) {
-        self.act_on(session, name, Action::Unmute, nonce);
+    other.silence(until);
+    if let Some(until) = until {
+        timekeeper.schedule(until, Due::Silence(Arc::downgrade(&other), until));
     }
-
-    pub(super) fn lock(&mut self, session: &Arc<Session>, nonce: Option<&str>) {
-        let result = self.act(session, Action::Lock);
-        self.settle(result, nonce);
+    if let Some(room) = other.room() {
+        // It holds everywhere: here it is only told, and a room that has ended has nobody.
+        let _ = room.act(By::Operator, action);
     }
+    Ok(caller.done())
+}
 
-    pub(super) fn unlock(&mut self, session: &Arc<Session>, nonce: Option<&str>) {
-        let result = self.act(session, Action::Unlock);
-        self.settle(result, nonce);
+/// Lets somebody speak again in the caller's room; for the operator, everywhere.
+pub(super) fn unmute(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
+    let other = caller.find(target)?;
+    if !matches!(caller.standing, Standing::Operator) {
+        return Ok(caller.settle(caller.act(Action::Unmute(other))));
     }
-
-    pub(super) fn limit(&mut self, session: &Arc<Session>, limit: usize, nonce: Option<&str>) {
-        let result = self.act(session, Action::Limit(limit));
-        self.settle(result, nonce);
-    }
-
-    pub(super) fn end_room(&mut self, session: &Arc<Session>, nonce: Option<&str>) {
-        if let Err(refusal) = self.act(session, Action::End) {
-            return self.settle(Err(refusal), nonce);
+    let was_silenced = other.end_silence(None);
+    let here = other.room().map(|room| {
+        match room.act(By::Operator, Action::Unmute(other.clone())) {
+            // Only the operator's own has kept them from speaking.
+            Err(Refusal::Already) if was_silenced => {
+                room.act(By::Operator, Action::EndSilence(other.clone()))
+            }
+            lifted => lifted,
         }
-        if let Some(room) = self.room.take()
-            && self.shared.rooms.remove(&room)
-        {
-            self.shared.console.room_ended(&room.name);
-        }
+    });
+    match here {
+        Some(Err(Refusal::Already)) | None if !was_silenced => Err(caller.refuse(&Notice::Already)),
+        _ => Ok(caller.done()),
+    }
+}
+
+pub(super) fn lock(caller: &Caller<'_>) -> Reply {
+    caller.settle(caller.act(Action::Lock))
+}
+
+pub(super) fn unlock(caller: &Caller<'_>) -> Reply {
+    caller.settle(caller.act(Action::Unlock))
+}
+
+pub(super) fn limit(caller: &Caller<'_>, limit: usize) -> Reply {
+    caller.settle(caller.act(Action::Limit(limit)))
+}
+
+/// Ends the caller's room, and takes them to the lobby.
+pub(super) fn end_room(caller: &Caller<'_>) -> Result<Reply, Reply> {
+    let (member, shared) = (caller.member()?, caller.shared);
+    if let Err(refusal) = caller.act(Action::End) {
+        return Err(caller.settle(Err(refusal)));
+    }
+    if let Some(room) = member.room
+        && shared.rooms.remove(room)
+    {
+        shared.console.room_ended(&room.name);
+    }
+    match check_admits(&shared.rooms.lobby, member.session) {
         // Whoever ends a room is not left in none.
-        self.leave_room(session, nonce);
+        Ok(()) => {
+            let lobby = Destination::Public(RoomName::lobby());
+            Ok(caller.silence().and(Effect::Go(lobby, None)))
+        }
+        Err(notice) => Err(caller.refuse(&notice).and(Effect::LeaveEnded)),
     }
+}
 
-    pub(super) fn hand_over(
-        &mut self,
-        session: &Arc<Session>,
-        name: &UserName,
-        nonce: Option<&str>,
-    ) {
-        self.act_on(session, name, Action::Owner, nonce);
-    }
-
-    /// Does something to somebody in the room, whom it returns if it was done.
-    fn act_on(
-        &mut self,
-        session: &Arc<Session>,
-        name: &UserName,
-        action: impl FnOnce(Arc<Session>) -> Action,
-        nonce: Option<&str>,
-    ) -> Option<Arc<Session>> {
-        let Some(other) = self.shared.users.find(name) else {
-            self.notice(&Notice::Nobody, nonce);
-            return None;
-        };
-        let result = self.act(session, action(other.clone()));
-        let done = result.is_ok();
-        self.settle(result, nonce);
-        done.then_some(other)
-    }
+/// Makes somebody the owner of the caller's room.
+pub(super) fn hand_over(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
+    let other = caller.find(target)?;
+    Ok(caller.settle(caller.act(Action::Owner(other))))
 }

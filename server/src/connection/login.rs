@@ -20,6 +20,7 @@ use madang_protocol::{
 use crate::{
     clock,
     close_reason::CloseReason,
+    commands::rooms::{check_destination, make_private},
     connection::Connection,
     delivery::outbox::Pieces,
     dialect::{DialectId, Stage},
@@ -268,7 +269,7 @@ impl Connection {
         let nonce = request.as_deref();
         let number = self.admission.number;
         if let Place::Room(wanted) = &place
-            && let Err(notice) = self.check_destination(wanted, None)
+            && let Err(notice) = check_destination(&self.shared, wanted, None)
         {
             self.notice(&notice, nonce);
             self.hint(&Notice::RoomFirst);
@@ -336,7 +337,7 @@ impl Connection {
         }
         self.shared.rooms.lobby.status().admits(0, Some(name)).map_err(Refusal::notice)?;
         match place {
-            Place::Room(wanted) => self.check_destination(wanted, Some(name)).map(|_| ()),
+            Place::Room(wanted) => check_destination(&self.shared, wanted, Some(name)).map(|_| ()),
             Place::Lobby | Place::NewRoom { .. } => Ok(()),
         }
     }
@@ -352,7 +353,8 @@ impl Connection {
             Place::Lobby => Ok(None),
             Place::Room(destination) => Ok(Some(destination)),
             Place::NewRoom { topic } => {
-                let room = self.make_private(session, &topic)?;
+                let address = self.admission.counted();
+                let room = make_private(&self.shared, address, session, &topic)?;
                 Ok(room.key.map(Destination::Private))
             }
         }

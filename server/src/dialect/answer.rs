@@ -59,6 +59,11 @@ impl Answer {
         self.form.dialect.write_hint(hint, self.words(), &mut self.bytes);
     }
 
+    /// Adds words as they are: what only the operator reads.
+    pub(crate) fn line(&mut self, text: &str) {
+        self.message(&ServerMessage::Notice { text: text.into(), nonce: None });
+    }
+
     /// Adds an `ack`, if there is a nonce to return.
     pub(crate) fn ack(&mut self, nonce: Option<&str>) {
         if let Some(nonce) = nonce {

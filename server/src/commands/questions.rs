@@ -1,0 +1,174 @@
+//! Commands that only ask: who is where, which rooms there are, what was said.
+
+use madang_protocol::{
+    event::ServerMessage,
+    name::UserName,
+    notice::Notice,
+    room::{Destination, RoomName, is_private},
+    text::Lang,
+};
+
+use super::{
+    caller::{Caller, Membership, Reply, Standing},
+    invite, one_line,
+};
+use crate::{
+    room::{Question, Room},
+    session::Session,
+};
+
+/// How many events `/history` shows without a number.
+pub(super) const HISTORY_EVENTS: usize = 50;
+
+/// Lists who is in a room; to the operator, who is where on the server.
+pub(super) fn who(
+    caller: &Caller<'_>,
+    room: Option<&RoomName>,
+    after: Option<&UserName>,
+) -> Result<Reply, Reply> {
+    if matches!(caller.standing, Standing::Operator) {
+        return who_is_where(caller, room);
+    }
+    let member = caller.member()?;
+    let after = match after {
+        Some(name) => Some(caller.find(name)?.number),
+        None => None,
+    };
+    let Some(room) = room else { return Ok(ask(caller, Question::Who { after })) };
+    let no_room = || caller.refuse(&Notice::NoSuchRoom);
+    let room = caller.shared.rooms.find(&Destination::Public(room.clone())).ok_or_else(no_room)?;
+    let (question, nonce) = (Question::WhoThere { after }, caller.nonce.map(str::to_owned));
+    match room.answer(member.session, member.outbox, question, nonce) {
+        Ok(()) => Ok(caller.silence()),
+        Err(_) => Err(no_room()),
+    }
+}
+
+/// Lists everyone on the server, or in one room, with the room where they are.
+fn who_is_where(caller: &Caller<'_>, room: Option<&RoomName>) -> Result<Reply, Reply> {
+    let shared = caller.shared;
+    let room = match room.map(|room| shared.rooms.find(&Destination::Public(room.clone()))) {
+        Some(None) => return Err(caller.refuse(&Notice::NoSuchRoom)),
+        Some(found) => found,
+        None => None,
+    };
+    let sessions = shared.users.sessions();
+    let mut people: Vec<(String, String)> = sessions
+        .iter()
+        .filter_map(|session| describe(session, room.as_deref(), caller.lang))
+        .collect();
+    people.sort();
+    let count = people.len();
+    let mut answer = caller.begin();
+    answer.line(&match caller.lang {
+        Lang::Ko => format!("대화 참여자 {count}명"),
+        Lang::En => format!("{count} here"),
+    });
+    people.iter().for_each(|(place, person)| answer.line(&format!("  {place}: {person}")));
+    Ok(caller.answered(answer))
+}
+
+/// Where somebody is and who it is, unless it is not `room`.
+fn describe(session: &Session, room: Option<&Room>, lang: Lang) -> Option<(String, String)> {
+    let current = session.room();
+    if room.is_some_and(|room| current.as_ref().is_none_or(|it| it.number != room.number)) {
+        return None;
+    }
+    let place = current.map_or_else(|| "-".to_owned(), |room| room.name.to_string());
+    let away = match (session.is_away(), lang) {
+        (false, _) => "",
+        (true, Lang::Ko) => " (연결 끊김)",
+        (true, Lang::En) => " (away)",
+    };
+    Some((place, format!("{}{away}", session.name())))
+}
+
+/// Lists the public rooms; to the operator, all of them.
+pub(super) fn list_rooms(caller: &Caller<'_>) -> Reply {
+    let mut answer = caller.begin();
+    if matches!(caller.standing, Standing::Operator) {
+        for room in caller.shared.rooms.all() {
+            let status = room.status();
+            let topic = status.topic.map(|topic| format!(" · {topic}")).unwrap_or_default();
+            answer.line(&format!("  {} ({}){topic}", room.name, status.members));
+        }
+        return caller.answered(answer);
+    }
+    let rooms = caller.shared.rooms.listed();
+    answer.rooms(&rooms, caller.nonce);
+    caller.answered(answer)
+}
+
+/// Tells what may be known about somebody.
+pub(super) fn whois(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
+    let session = caller.find(target)?;
+    let (user, room) = (session.name(), session.room());
+    let room = room.as_ref().map(|room| &*room.name).filter(|room| !is_private(room));
+    let mut answer = caller.begin();
+    answer.message(&ServerMessage::Whois {
+        user: user.as_str().into(),
+        room: room.map(Into::into),
+        since: session.since,
+        away: session.is_away(),
+        nonce: caller.nonce.map(Into::into),
+    });
+    Ok(caller.answered(answer))
+}
+
+/// Tells the room's topic.
+pub(super) fn topic(caller: &Caller<'_>) -> Reply {
+    ask(caller, Question::Topic)
+}
+
+/// Tells what happened before the id `before`.
+pub(crate) fn history(caller: &Caller<'_>, before: Option<u64>, limit: Option<usize>) -> Reply {
+    ask(caller, Question::History { before, limit: limit.unwrap_or(usize::MAX) })
+}
+
+/// Tells how others come into the caller's room.
+pub(super) fn invite(caller: &Caller<'_>, qr: bool) -> Result<Reply, Reply> {
+    let Membership { room, came_by, .. } = caller.member()?;
+    let room = room.ok_or_else(|| caller.refuse(&Notice::NoRoom))?;
+    let invite = invite::invitation(room, came_by, &caller.shared.doors, qr);
+    Ok(ask(caller, Question::Invite(Box::new(invite))))
+}
+
+/// Lists whom the caller hides.
+pub(super) fn list_hidden(caller: &Caller<'_>) -> Result<Reply, Reply> {
+    let names = caller.member()?.session.hidden_names();
+    let mut answer = caller.begin();
+    answer.message(&ServerMessage::Ignored {
+        users: names.iter().map(|name| (&**name).into()).collect(),
+        nonce: caller.nonce.map(Into::into),
+    });
+    Ok(caller.answered(answer))
+}
+
+/// Answers after all that the caller sent before.
+pub(super) fn ping(caller: &Caller<'_>, token: Option<&str>) -> Reply {
+    let token = token.map(one_line);
+    if has_asked(caller, Question::Ping { token: token.clone() }) {
+        return caller.silence();
+    }
+    // In no room, and in one that has ended, nothing waits to be answered before.
+    let mut answer = caller.begin();
+    let nonce = caller.nonce.map(Into::into);
+    answer.message(&ServerMessage::Pong { token: token.map(Into::into), nonce });
+    caller.answered(answer)
+}
+
+/// Has the caller's room answer, after all that was said before.
+fn ask(caller: &Caller<'_>, question: Question) -> Reply {
+    match has_asked(caller, question) {
+        true => caller.silence(),
+        false => caller.refuse(&Notice::NoRoom),
+    }
+}
+
+/// Has the room answer; false if there is none that does.
+fn has_asked(caller: &Caller<'_>, question: Question) -> bool {
+    let Standing::Member(member) = caller.standing else { return false };
+    let Some(room) = member.room else { return false };
+    let nonce = caller.nonce.map(str::to_owned);
+    room.answer(member.session, member.outbox, question, nonce).is_ok()
+}
