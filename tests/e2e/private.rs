@@ -286,8 +286,8 @@ fn invite_tells_every_way_in_and_that_it_is_not_encrypted() {
         let mut alice = server.login("alice");
         let (port, web) = (server.address().port(), server.web_address().port());
         let warning = say(
-            "이 길은 암호화되지 않습니다. 도중에서 링크와 말을 읽을 수 있습니다.\n",
-            "This path is not encrypted: who is on it can read the link and all words.\n",
+            "암호화되지 않은 연결입니다. 다른 사람이 링크와 대화를 볼 수 있습니다.\n",
+            "This connection is not encrypted: others can read the link and the conversation.\n",
         );
         let browser = say("브라우저", "browser");
         alice.send("/invite\n").expect_next(format!(
@@ -337,8 +337,8 @@ fn invite_for_programs_has_the_same_in_fields() {
 #[test]
 fn invite_tells_no_key_with_a_way_in_the_clear_where_there_is_an_encrypted_one() {
     for (korean, nc_warning) in [
-        (true, "nc로 오는 길은 암호화되지 않습니다. 도중에서 말을 읽을 수 있습니다.\n"),
-        (false, "The way by nc is not encrypted: who is on that path can read all words.\n"),
+        (true, "nc 연결은 암호화되지 않습니다. 다른 사람이 대화를 볼 수 있습니다.\n"),
+        (false, "The nc connection is not encrypted: others can read the conversation.\n"),
     ] {
         let (browser, first) = match korean {
             true => ("브라우저", "로그인ID를 묻거든 먼저"),

@@ -53,16 +53,14 @@ impl Invitation<'_> {
         let has_encrypted = self.link.is_some_and(|link| link.starts_with("https:"));
         match (lang, has_encrypted) {
             (Lang::Ko, false) => {
-                "이 길은 암호화되지 않습니다. 도중에서 링크와 말을 읽을 수 있습니다."
+                "암호화되지 않은 연결입니다. 다른 사람이 링크와 대화를 볼 수 있습니다."
             }
-            (Lang::Ko, true) => {
-                "nc로 오는 길은 암호화되지 않습니다. 도중에서 말을 읽을 수 있습니다."
-            }
+            (Lang::Ko, true) => "nc 연결은 암호화되지 않습니다. 다른 사람이 대화를 볼 수 있습니다.",
             (Lang::En, false) => {
-                "This path is not encrypted: who is on it can read the link and all words."
+                "This connection is not encrypted: others can read the link and the conversation."
             }
             (Lang::En, true) => {
-                "The way by nc is not encrypted: who is on that path can read all words."
+                "The nc connection is not encrypted: others can read the conversation."
             }
         }
     }
