@@ -71,6 +71,9 @@ struct App<'a> {
     initial: String,
     /// What was not sent and goes into that line, if nothing is being typed there.
     unsent: Vec<String>,
+    /// The room in which the line that is being typed was begun, if one has come to
+    /// another since: it is said there only on second thoughts.
+    draft_of: Option<String>,
     /// The command whose answer that line waits for, and until when.
     held: Option<(u64, Instant)>,
     /// Requests of the client's own, whose answers are not shown.
@@ -133,6 +136,7 @@ pub(crate) fn run(
         stopped: false,
         initial: String::new(),
         unsent: Vec::new(),
+        draft_of: None,
         held: None,
         silent: HashSet::new(),
         interrupted_at: None,

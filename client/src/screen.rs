@@ -165,6 +165,11 @@ impl Screen {
         }
     }
 
+    /// The line that is being typed, as far as it has come.
+    pub(crate) fn typed_so_far(&self) -> String {
+        self.state.lock().typed.text.clone()
+    }
+
     /// Writes what still waits. Nothing is printed after that.
     pub(crate) fn close(&self) -> io::Result<()> {
         let mut state = self.state.lock();

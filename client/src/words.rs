@@ -54,6 +54,8 @@ pub(crate) enum Words<'a> {
     NotSent { text: &'a str },
     /// The same of a line of the input.
     RoomGone,
+    /// What was being typed was begun in another room than the one it would be said in.
+    WrittenElsewhere { from: &'a str, to: &'a str },
     /// A line can't be sent.
     Refused(&'a LineError),
     /// What is wrong with a line of the input.
@@ -118,6 +120,11 @@ impl Words<'_> {
             Words::NotSent { text } => {
                 format!("-- 쓰던 방이 없어져 보내지 않았습니다: {text} --")
             }
+            Words::WrittenElsewhere { from, to } => format!(
+                "-- ‘{}’에서 쓰던 글입니다. ‘{}’에 보내려면 Enter를 한 번 더 누르세요 --",
+                sanitize_label(from),
+                sanitize_label(to)
+            ),
             Words::RoomGone => "쓰던 방이 없어져 보내지 않았습니다".into(),
             Words::Refused(error) => refused(error, Lang::Ko),
             Words::AtLine { number, what } => format!("{number}번째 줄: {what}"),
@@ -175,6 +182,11 @@ impl Words<'_> {
                 format!("-- may have been delivered or not, and was not sent again: {text} --")
             }
             Words::NotSent { text } => format!("-- that room is gone; not sent: {text} --"),
+            Words::WrittenElsewhere { from, to } => format!(
+                "-- you wrote this in {}; press Enter again to send it to {} --",
+                sanitize_label(from),
+                sanitize_label(to)
+            ),
             Words::RoomGone => "that room is gone; not sent".into(),
             Words::Refused(error) => refused(error, Lang::En),
             Words::AtLine { number, what } => format!("line {number}: {what}"),

@@ -112,7 +112,9 @@ impl App<'_> {
         match message {
             ServerMessage::Welcome { user, room, members, owner, resumed, .. } => {
                 self.renderer.me = user.clone().into_owned();
+                let was_in = self.room.take();
                 self.enter(room.as_deref(), *members, owner.as_deref());
+                self.hold_draft_of(was_in);
                 self.welcomed(*resumed);
             }
             ServerMessage::Entered { room, members, owner, .. } => {

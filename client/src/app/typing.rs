@@ -34,7 +34,10 @@ impl App<'_> {
         let interrupted_at = self.interrupted_at.take();
         match (typed, self.stage.clone()) {
             (Typed::Failed(error), _) => return Err(Failure::Stdin(error)),
-            (Typed::Cancelled { text }, _) => self.give_back_unsent(text),
+            (Typed::Cancelled { text }, _) => {
+                self.draft_of = self.draft_of.take().filter(|_| !is_blank(&text));
+                self.give_back_unsent(text);
+            }
             (Typed::End, Stage::Pasting(text))
             | (Typed::Interrupted { .. }, Stage::Pasting(text)) => {
                 self.give_back(text);
@@ -84,6 +87,12 @@ impl App<'_> {
         if is_blank(&line) {
             return;
         }
+        if let (Some(from), Some(to)) = (self.draft_of.take(), &self.room)
+            && is_for_room(&line)
+        {
+            self.alarm(Words::WrittenElsewhere { from: &from, to });
+            return self.give_back(line);
+        }
         let me = &self.renderer.me;
         let checked = check_message(&line)
             .and_then(|text| check_rendered(me, &text, SAID_OVERHEAD).map(|_| text));
@@ -132,6 +141,14 @@ impl App<'_> {
         Cow::Borrowed(line)
     }
 
+    /// One was in `was_in`, and what is being typed was begun there.
+    pub(super) fn hold_draft_of(&mut self, was_in: Option<String>) {
+        let is_begun = !self.editor.typed().is_empty() || !is_blank(&self.screen.typed_so_far());
+        if was_in.is_some() && was_in != self.room && self.asked && is_begun {
+            self.draft_of = was_in;
+        }
+    }
+
     fn give_back(&mut self, text: String) {
         self.stage = Stage::Talking;
         self.initial = text;
@@ -167,6 +184,17 @@ impl App<'_> {
         if !is_private && !is_whisper(line) && !has_key(line) {
             self.history.add(line);
         }
+    }
+}
+
+/// Whether everyone in the room would be told what `line` says.
+fn is_for_room(line: &str) -> bool {
+    match Input::parse(line) {
+        Input::Command(line) => {
+            matches!(Command::parse(&line), Ok(Command::Me(_) | Command::Topic(Some(_))))
+        }
+        Input::Text(_) => true,
+        Input::Nothing => false,
     }
 }
 

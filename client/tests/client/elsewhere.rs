@@ -73,10 +73,49 @@ fn what_is_being_typed_stays_and_an_arrow_brings_back_what_was_not_sent() {
     terminal.expect_last(&["[lobby 1] half a"]);
     terminal.type_text(" line");
     terminal.type_text(ENTER);
+    terminal
+        .expect_row("-- you wrote this in private-k3f9; press Enter again to send it to lobby --");
+    terminal.expect_last(&["[lobby 1] half a line"]);
+    terminal.type_text(ENTER);
     assert_eq!(peer.expect_say(), "half a line");
     terminal.type_text(crate::terminal::UP);
     terminal.type_text(crate::terminal::UP);
     terminal.expect_last(&["[lobby 1] the secret"]);
+}
+
+#[test]
+fn a_draft_of_a_private_room_is_said_in_the_lobby_only_on_second_thoughts() {
+    let (server, mut terminal, peer) = start(PRIVATE);
+    terminal.type_text("the sec");
+    terminal.expect_last(&["[private-k3f9 1] the sec"]);
+    drop(peer);
+    terminal.expect_last(&["[private-k3f9 offline] the sec"]);
+    let mut peer = accept_after_restart(&server);
+    peer.welcome("me");
+    terminal.expect_last(&["[lobby 1] the sec"]);
+    terminal.type_text("ret");
+    terminal.type_text(ENTER);
+    terminal
+        .expect_row("-- you wrote this in private-k3f9; press Enter again to send it to lobby --");
+    terminal.expect_last(&["[lobby 1] the secret"]);
+    assert!(!peer.has_more());
+    // What is typed from now on is for the lobby.
+    terminal.type_text("\x15");
+    expect_only(&mut terminal, &mut peer, "hello");
+}
+
+#[test]
+fn a_command_in_a_draft_is_not_held() {
+    let (server, mut terminal, peer) = start(PRIVATE);
+    terminal.type_text("/wh");
+    drop(peer);
+    terminal.expect_last(&["[private-k3f9 offline] /wh"]);
+    let mut peer = accept_after_restart(&server);
+    peer.welcome("me");
+    terminal.expect_last(&["[lobby 1] /wh"]);
+    terminal.type_text("o");
+    terminal.type_text(ENTER);
+    assert!(peer.line().contains("/who"));
 }
 
 #[test]
