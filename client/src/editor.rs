@@ -177,7 +177,10 @@ fn read(editor: &mut Rustyline<Helper, MemHistory>, screen: &Screen, ask: Ask) -
         let says_something = accepted.is_some_and(|line| !line.trim().is_empty());
         let erase = question.is_none() && !(is_kept && says_something);
         let (typed, interruption) = screen.end_line(accepted, erase);
-        interrupts::forget_own_interrupt();
+        if matches!(result, Err(ReadlineError::Interrupted)) {
+            // One that came as the line was accepted is the process's to pass over.
+            interrupts::forget_own_interrupt();
+        }
         match (result, interruption) {
             (Ok(_), Some(Interruption::CtrlC { again })) => return Typed::Interrupted { again },
             #[cfg(unix)]

@@ -44,7 +44,7 @@ impl EditorThread {
     }
 }
 
-/// The editor has ended its line, whatever for.
+/// The signal has ended the line that it was meant for.
 pub(crate) fn forget_own_interrupt() {
     OWN_INTERRUPT.store(false, Ordering::SeqCst);
 }

@@ -159,9 +159,17 @@ impl Screen {
     /// Ends the line that is being typed, or else the next one as it begins.
     pub(crate) fn cancel(&self) {
         let mut state = self.state.lock();
-        state.interruption = Some(Interruption::Cancelled);
-        if let (true, true, Some(editor)) = (state.typing, state.painted, state.editor) {
-            editor.interrupt();
+        match state.interruption {
+            // The line ends already. A second signal would meet the next line, or the
+            // process, which takes it for Ctrl-C.
+            Some(Interruption::NewPrompt) => state.interruption = Some(Interruption::Cancelled),
+            Some(_) => {}
+            None => {
+                state.interruption = Some(Interruption::Cancelled);
+                if let (true, true, Some(editor)) = (state.typing, state.painted, state.editor) {
+                    editor.interrupt();
+                }
+            }
         }
     }
 
