@@ -47,8 +47,10 @@ pub(crate) enum Choice {
     Refused,
 }
 
-/// What a login asks for beside a name.
+/// What a login asks for.
 struct NewLogin {
+    /// A guest's if it is empty.
+    name: String,
     place: Place,
     /// How much of what was said before is shown, in events.
     shown: usize,
@@ -113,7 +115,10 @@ impl Connection {
             }
             while let Some(line) = self.next_line(Some((deadline, timed_out)))? {
                 (first_line, hint_at) = (false, None);
-                let entrance = self.take_login_line(line, &mut tries_left)?;
+                let entrance = match self.take_login_line(line, &mut tries_left)? {
+                    Some(login) => self.claim(*login, &mut tries_left)?,
+                    None => None,
+                };
                 if self.session.is_some() {
                     return Ok(entrance);
                 }
@@ -144,13 +149,14 @@ impl Connection {
         }
     }
 
-    /// Takes one line at the prompt.
+    /// Takes one line at the prompt. Returns the login that it asks for, to be claimed when
+    /// the frames of its reading have left the stack, of which each page is resident for life.
     #[inline(never)]
     fn take_login_line(
         &mut self,
         line: Line,
         tries_left: &mut u32,
-    ) -> Result<Option<Box<Entrance>>, CloseReason> {
+    ) -> Result<Option<Box<NewLogin>>, CloseReason> {
         let line = match line.text() {
             Ok(line) => line,
             Err(notice) => {
@@ -159,7 +165,7 @@ impl Connection {
             }
         };
         match self.dialect.parse(line, Stage::Login) {
-            Ok(Some(request)) => return self.take_login_request(request, tries_left),
+            Ok(Some(request)) => return self.take_login_request(request),
             Ok(None) => {}
             Err(error) => self.refuse_request(error),
         }
@@ -171,8 +177,7 @@ impl Connection {
     fn take_login_request(
         &mut self,
         request: Request,
-        tries_left: &mut u32,
-    ) -> Result<Option<Box<Entrance>>, CloseReason> {
+    ) -> Result<Option<Box<NewLogin>>, CloseReason> {
         match request {
             Request::Login { session: Some(token), room, last, last_private, nonce, .. } => {
                 let last_private = last_private.unwrap_or_default();
@@ -210,8 +215,8 @@ impl Connection {
                     }
                 };
                 let shown = history.unwrap_or(SHOWN_EVENTS);
-                let login = NewLogin { place, shown, previous, nonce };
-                return self.claim(name.as_deref().unwrap_or_default(), login, tries_left);
+                let name = name.unwrap_or_default();
+                return Ok(Some(Box::new(NewLogin { name, place, shown, previous, nonce })));
             }
             Request::Command { line, nonce, .. } => match self.dialect.chosen_by(&line) {
                 Some(dialect) => self.change_dialect(dialect),
@@ -261,11 +266,10 @@ impl Connection {
     #[inline(never)]
     fn claim(
         &mut self,
-        name: &str,
         login: NewLogin,
         tries_left: &mut u32,
     ) -> Result<Option<Box<Entrance>>, CloseReason> {
-        let NewLogin { place, shown, previous, nonce: request } = login;
+        let NewLogin { name, place, shown, previous, nonce: request } = login;
         let nonce = request.as_deref();
         let number = self.admission.number;
         if let Place::Room(wanted) = &place
@@ -278,7 +282,7 @@ impl Connection {
         }
         let token = if self.dialect.is_for_programs() { Some(new_token()?) } else { None };
         let now = clock::now();
-        let user = match UserName::parse(name) {
+        let user = match UserName::parse(&name) {
             Ok(user) => Some(user),
             Err(NameError::Empty) => None,
             Err(error) => {
