@@ -11,7 +11,7 @@ use madang_protocol::{
     text::Lang,
 };
 use madang_server::admission::rate_limit::RateLimit;
-use madang_tests::{DEADLINE, NEVER, TestClient, TestServer};
+use madang_tests::{DEADLINE, NEVER, QUIET, TestClient, TestServer, WebSocketClient};
 
 #[test]
 fn the_login_deadline_holds_against_a_peer_that_drips() {
@@ -132,6 +132,51 @@ fn who_reconnects_says_no_more_than_who_stays() {
     let most = 20.0 * (20.0 + 5.0 * seconds) + 10.0 * PEERS as f64 * seconds;
     println!("{said} lines in {seconds:.1} s: {:.0} a second", said as f64 / seconds);
     assert!(said > 18 && said as f64 <= most, "{said} lines in {seconds} s, at most {most}");
+}
+
+/// Somebody in lines, over whatever.
+enum Peer {
+    Lines(TestClient),
+    Messages(WebSocketClient),
+}
+
+#[test]
+fn a_spent_burst_is_spent_at_every_door() {
+    for (first, second) in [(0, 0), (1, 1), (2, 2), (0, 1), (1, 2), (2, 0)] {
+        let server = TestServer::start_with_tls(|config| config.rate_limit = Some(three_lines()));
+        // Over TLS, over WebSocket over TLS, and in lines.
+        let connect = |door: usize| {
+            let mut client = match door {
+                0 => Peer::Lines(server.connect_tls()),
+                1 => Peer::Messages(server.connect_wss("/", &[])),
+                _ => Peer::Lines(server.connect()),
+            };
+            match &mut client {
+                Peer::Lines(client) => _ = client.expect("ID:"),
+                Peer::Messages(client) => while !client.expect_message().ends_with("ID:") {},
+            }
+            client
+        };
+        let mut alice = connect(first);
+        for line in ["alice", "1", "2"] {
+            match &mut alice {
+                Peer::Lines(client) => _ = client.send(format!("{line}\n")),
+                Peer::Messages(client) => _ = client.send(line),
+            }
+        }
+        match &mut alice {
+            Peer::Lines(client) => _ = client.expect("[alice] 2\n"),
+            Peer::Messages(client) => _ = client.expect("[alice] 2"),
+        }
+        drop(alice);
+        server.console_expect("(#1 alice: ");
+        let mut bob = connect(second);
+        match &mut bob {
+            Peer::Lines(client) => client.send("bob\n").expect_nothing(),
+            Peer::Messages(client) => client.send("bob").expect_nothing_for(QUIET),
+        }
+        assert!(!server.console().contains("[bob]"), "door {first}, then {second}");
+    }
 }
 
 #[test]

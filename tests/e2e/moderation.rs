@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use madang_protocol::{notice::Notice, text::Lang};
+use madang_protocol::{
+    notice::{Goodbye, Notice},
+    text::Lang,
+};
 use madang_tests::{TestClient, TestServer, WebSocketClient};
 use serde_json::{Value, json};
 
@@ -665,4 +668,88 @@ fn what_the_operator_says_reaches_those_in_no_room_too() {
             assert_eq!(told, "[서버] 공지입니다");
         }
     });
+}
+
+/// What somebody is told who comes back to the session of `token`.
+#[track_caller]
+fn come_back(server: &TestServer, token: &str) -> Value {
+    let mut client = server.connect();
+    client.become_json();
+    client.send_json(json!({"type": "login", "session": token}));
+    client.expect_json()
+}
+
+#[test]
+fn a_banned_session_is_over() {
+    let server = TestServer::start(|_| {});
+    let mut bob = server.login("bob");
+    let mut alice = server.connect();
+    let token = alice.login_json("alice")["session"].as_str().expect("a token").to_owned();
+    bob.expect_joined("alice");
+    server.operate("/ban alice");
+    assert_eq!(alice.expect_message("bye")["reason"], "banned");
+    alice.expect_closed();
+    // At once, and not when its 60 s are over.
+    bob.expect_next("[alice]님이 퇴장했습니다.\n");
+    assert_eq!(come_back(&server, &token)["code"], "session_unknown");
+    let mut again = server.connect();
+    again.become_json();
+    let login = json!({"type": "login", "name": "alice", "previous": token, "nonce": "1"});
+    again.send_json(login.clone());
+    again.expect_error("name_banned", Some("1"));
+    server.operate("/unban alice");
+    assert_eq!(come_back(&server, &token)["code"], "session_unknown");
+    again.send_json(login);
+    let welcome = again.expect_message("welcome");
+    assert_eq!(welcome["resumed"], false);
+    assert_ne!(welcome["session"], token);
+}
+
+#[test]
+fn a_session_that_is_banned_while_it_is_away_is_over_too() {
+    let server = TestServer::start(|_| {});
+    let mut alice = server.connect();
+    let token = alice.login_json("alice")["session"].as_str().expect("a token").to_owned();
+    alice.reset();
+    server.console_expect("(#1 alice: ");
+    server.operate("/ban alice");
+    assert_eq!(come_back(&server, &token)["reason"], "banned");
+    server.console_expect("[alice] 퇴장\n");
+    server.operate("/unban alice");
+    assert_eq!(come_back(&server, &token)["code"], "session_unknown");
+}
+
+#[test]
+fn a_banned_range_holds_at_every_door() {
+    for range in ["127.0.0.0/8", "127.0.0.1/31", "::ffff:127.0.0.0/104"] {
+        let server = TestServer::start_with_tls(|_| {});
+        server.operate("/ban 10.0.0.0/8");
+        server.operate("/ban 127.0.0.2/32");
+        let mut lines = server.login("lines");
+        let mut json = server.login_json("json");
+        let mut tls = server.login_tls("tls");
+        let mut wss = server.connect_wss("/", &[]);
+        wss.login("wss");
+        let mut nameless = server.connect();
+        nameless.expect("ID:");
+        server.operate(&format!("/ban {range}"));
+        let words = Notice::Goodbye(Goodbye::Banned).text(Lang::Ko) + "\n";
+        for client in [&mut lines, &mut tls, &mut nameless] {
+            client.expect(&words);
+            client.expect_closed();
+        }
+        while json.expect_json()["type"] != "bye" {}
+        while wss.peek_is_message() {
+            wss.expect_message();
+        }
+        assert_eq!(wss.expect_close(), Some(1008));
+        // Nobody comes in, whatever they want.
+        let mut refused = server.connect();
+        refused.expect_next(&words).expect_closed();
+        assert!(server.connect_tls().shake_hands().is_err());
+        server.operate(&format!("/unban {range}"));
+        server.login("again");
+        let told = server.console();
+        assert!(!told.contains("바꿀 것이 없습니다."), "{told}");
+    }
 }

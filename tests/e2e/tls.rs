@@ -11,8 +11,12 @@ use madang_protocol::{
     notice::{Goodbye, Notice},
     text::Lang,
 };
-use madang_tests::{DEADLINE, NEVER, TestClient, TestServer};
-use rustls::{Error, pki_types::CertificateDer};
+use madang_tests::{DEADLINE, NEVER, TestClient, TestServer, WebSocketClient};
+use rustls::{
+    Error,
+    pki_types::CertificateDer,
+    version::{TLS12, TLS13},
+};
 
 /// What the kernel takes for a client that does not read, or about so.
 const SMALL_BUFFER: usize = 4 * 1_024;
@@ -36,6 +40,34 @@ fn login_stalled(server: &TestServer, name: &str) -> TestClient {
     let mut client = TestClient::connect_with_buffer(address, SMALL_BUFFER).over_tls(session);
     client.login(name);
     client
+}
+
+#[test]
+fn either_version_of_tls_will_do() {
+    let server = TestServer::start_with_tls(|_| {});
+    let mut lines = server.login("lines");
+    for (version, name) in [(&TLS12, "of-2008"), (&TLS13, "of-2018")] {
+        let [tls, web] = [server.tls_address(), server.web_address()].map(|address| {
+            let session = server.authority().client_of(address, &[version]);
+            TestClient::connect(address).over_tls(session)
+        });
+        let mut client = tls;
+        client.login(name);
+        assert_eq!(client.session().protocol_version(), Some(version.version));
+        lines.expect_joined(name);
+        client.send("hello\n").expect(format!("[{name}] hello\n"));
+        lines.expect_next(format!("[{name}] hello\n")).send("and you\n");
+        client.expect("[lines] and you\n");
+        lines.expect_next("[lines] and you\n");
+        let mut page = WebSocketClient::upgrade(web, server.web_address(), "/", &[]);
+        assert_eq!(page.raw().session().protocol_version(), Some(version.version));
+        page.login(&format!("{name}-web"));
+        lines.expect_joined(&format!("{name}-web"));
+        drop((client, page));
+        for _ in 0..2 {
+            lines.expect_line();
+        }
+    }
 }
 
 #[test]

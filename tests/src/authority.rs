@@ -8,7 +8,10 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose, date_time_ymd,
 };
-use rustls::{ClientConfig, ClientConnection, RootCertStore, crypto::ring, pki_types::ServerName};
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion, crypto::ring,
+    pki_types::ServerName,
+};
 
 use crate::program::TestFolder;
 
@@ -93,11 +96,18 @@ impl Authority {
     ///
     /// If ring has no ciphers.
     pub fn client_config(&self) -> Arc<ClientConfig> {
+        self.client_config_of(rustls::ALL_VERSIONS)
+    }
+
+    fn client_config_of(
+        &self,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
         roots.add(self.issuer.der().clone()).expect("it is a certificate");
         let config = ClientConfig::builder_with_provider(ring::default_provider().into())
-            .with_safe_default_protocol_versions()
-            .expect("ring has cipher suites for both versions")
+            .with_protocol_versions(versions)
+            .expect("ring has cipher suites for all versions")
             .with_root_certificates(roots)
             .with_no_client_auth();
         Arc::new(config)
@@ -109,8 +119,21 @@ impl Authority {
     ///
     /// If there is no randomness.
     pub fn client(&self, address: SocketAddr) -> ClientConnection {
+        self.client_of(address, rustls::ALL_VERSIONS)
+    }
+
+    /// The same with a client that speaks these versions of TLS alone.
+    ///
+    /// # Panics
+    ///
+    /// If there is no randomness.
+    pub fn client_of(
+        &self,
+        address: SocketAddr,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> ClientConnection {
         let name = ServerName::IpAddress(address.ip().into());
-        ClientConnection::new(self.client_config(), name).expect("there is randomness")
+        ClientConnection::new(self.client_config_of(versions), name).expect("there is randomness")
     }
 }
 
