@@ -69,13 +69,18 @@ impl fmt::Display for AddressRange {
 }
 
 /// The address that counts: IPv4 in IPv6 as IPv4, whether it was mapped (`::ffff:a.b.c.d`)
-/// or comes through NAT64 (`64:ff9b::a.b.c.d`).
+/// or comes through NAT64 (`64:ff9b::a.b.c.d`), and the old `::a.b.c.d`.
 pub fn unwrapped(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) if v6.to_bits() & !u128::from(u32::MAX) == NAT64 => {
             let [.., a, b, c, d] = v6.octets();
             IpAddr::V4(Ipv4Addr::new(a, b, c, d))
         }
+        // IPv4-compatible (RFC 4291 section 2.5.5.1), and neither `::` nor `::1`.
+        IpAddr::V6(v6) => match u32::try_from(v6.to_bits()) {
+            Ok(bits @ 2..) => IpAddr::V4(Ipv4Addr::from_bits(bits)),
+            _ => address,
+        },
         address => address,
     }
 }
@@ -109,7 +114,7 @@ mod tests {
             let lies_in = |address: &&str| network.contains(address.parse().expect("an address"));
             assert!(inside.iter().all(lies_in) && !outside.iter().any(lies_in), "{shown}");
         }
-        let wrapped = ["192.0.2.7", "::ffff:192.0.2.7", "64:ff9b::192.0.2.7"];
+        let wrapped = ["192.0.2.7", "::ffff:192.0.2.7", "64:ff9b::192.0.2.7", "::192.0.2.7"];
         for written in wrapped {
             check(written, "192.0.2.7", &wrapped, &["192.0.2.8", "::ffff:192.0.2.8", "::1"]);
         }

@@ -462,10 +462,28 @@ fn destination(text: &str) -> Result<Destination, ArgumentError> {
 }
 
 fn banned(text: &str) -> Result<Banned, ArgumentError> {
-    match text.parse() {
-        Ok(network) => Ok(Banned::Address(network)),
-        Err(_) => Ok(Banned::Name(person(text)?)),
+    // As the console shows it, and as other programs do: `[192.0.2.7]`, `192.0.2.7:40000`.
+    let without_port = match text.rsplit_once(':') {
+        Some((v4, port)) if is_number(port) && (v4.ends_with(']') || !v4.contains(':')) => v4,
+        _ => text,
+    };
+    let address = [text, without_port]
+        .iter()
+        .find_map(|address| address.trim_matches(['[', ']', ',']).parse().ok());
+    match address {
+        Some(address) => Ok(Banned::Address(address)),
+        // Whoever means an address is not told that a name was banned.
+        None if text.trim_matches(['[', ']']).split('.').filter(|part| is_number(part)).count()
+            == 4 =>
+        {
+            Err(ArgumentError::Usage)
+        }
+        None => Ok(Banned::Name(person(text)?)),
     }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn count(text: &str) -> Result<usize, ArgumentError> {
@@ -575,6 +593,20 @@ mod tests {
             Command::parse_operators("/ban ::ffff:192.0.2.7 1h"),
             Ok(Command::Ban(v4.clone(), Some(Duration::from_secs(3_600))))
         );
+        for written in ["[192.0.2.7]", "192.0.2.7:40000", "[::ffff:192.0.2.7]:9009", "192.0.2.7,"] {
+            let line = format!("/ban {written}");
+            assert_eq!(
+                Command::parse_operators(&line),
+                Ok(Command::Ban(v4.clone(), None)),
+                "{written}"
+            );
+        }
+        for mistyped in ["192.0.2.300", "010.0.0.1", "[1.2.3.04]"] {
+            let line = format!("/ban {mistyped}");
+            let command = Command::parse_operators(&line);
+            assert!(matches!(command, Err(CommandError::Usage(_))), "{mistyped}");
+        }
+        assert!(Command::parse_operators("/ban 1.2.3").is_ok(), "a name");
         assert_eq!(Command::parse_operators("/unban 192.0.2.7"), Ok(Command::Unban(v4)));
         assert_eq!(
             Command::parse_operators("/ban bob"),
