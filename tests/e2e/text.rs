@@ -1,6 +1,10 @@
 //! What may be said and what of it is shown: UTF-8 however it is cut, nothing else,
 //! and nothing that a terminal would obey.
 
+use madang_protocol::{
+    notice::{Goodbye, Notice},
+    text::Lang,
+};
 use madang_tests::{TestClient, TestServer};
 use serde_json::json;
 
@@ -151,4 +155,79 @@ fn check_console(server: &TestServer) {
         assert!(!line.contains(char::is_control), "{line:?}");
         assert!(line.starts_with("[127.0.0.1] ") || line.starts_with("+++ "), "{line:?}");
     }
+}
+
+/// What may just be said, and what may just not, with the answer to that.
+fn limits() -> Vec<(String, Option<Notice<'static>>)> {
+    let line = |bytes| "x".repeat(bytes);
+    let lines = |count| vec![line(20); count].join("\n");
+    let short = |count| vec!["x"; count].join("\n");
+    let message = |last| [line(4_096), line(4_096), line(4_096), line(last)].join("\n");
+    vec![
+        (line(4_096), None),
+        (line(4_097), Some(Notice::LineTooLong { bytes: 4_097 })),
+        (message(4_093), None),
+        (message(4_094), Some(Notice::MessageTooLong { bytes: 16_385 })),
+        (lines(500), None),
+        (lines(501), Some(Notice::TooManyLines { lines: 501 })),
+        (short(84), None),
+        (short(85), Some(Notice::RenderedTooLong { bytes: 5_440, limit: 5_428 })),
+    ]
+}
+
+#[test]
+fn every_limit_has_its_answer_at_every_door_and_nothing_good_is_lost() {
+    let server = TestServer::start(|_| {});
+    let mut watcher = server.login_json("w");
+    let mut lines = server.login("a");
+    let mut json = server.login_json("b");
+    let mut web = server.login_websocket("c");
+    let mut web_json = server.login_websocket_json("d");
+    for name in ["a", "b", "c", "d"] {
+        assert_eq!(watcher.expect_message("joined")["user"], name);
+    }
+    for (text, refusal) in limits() {
+        let answer = refusal.map(|notice| notice.text(Lang::Ko));
+        let mut check = |user: &str| {
+            watcher.expect_said(user, "before");
+            if answer.is_none() {
+                watcher.expect_said(user, &text);
+            }
+            watcher.expect_said(user, "after");
+        };
+        let say = |text: &str| json!({"type": "say", "text": text});
+        if !text.contains('\n') {
+            lines.send(format!("before\n{text}\nafter\n"));
+            check("a");
+            answer.iter().for_each(|answer| _ = lines.expect(answer));
+        }
+        for text in ["before", &text, "after"] {
+            json.send_json(say(text));
+        }
+        check("b");
+        for text in ["before", &text, "after"] {
+            web.send(text);
+        }
+        check("c");
+        for text in ["before", &text, "after"] {
+            web_json.send_json(&say(text));
+        }
+        check("d");
+        if let Some(answer) = &answer {
+            while json.expect_json()["text"] != **answer {}
+            web.expect(answer);
+            while !web_json.expect_message().contains(answer) {}
+        }
+    }
+    // A carrier that is too long ends its connection, after what came before it.
+    lines.send(format!("before\n{}", "x".repeat(65_537)));
+    watcher.expect_said("a", "before");
+    lines.expect(Notice::Goodbye(Goodbye::EndlessLine).text(Lang::Ko));
+    web.send("before").send(&"x".repeat(65_537));
+    watcher.expect_message("left");
+    watcher.expect_said("c", "before");
+    while web.peek_is_message() {
+        web.expect_message();
+    }
+    assert_eq!(web.expect_close(), Some(1009));
 }
