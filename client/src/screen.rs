@@ -409,3 +409,30 @@ fn write_out(text: &str) -> io::Result<()> {
     stdout.write_all(text.as_bytes())?;
     stdout.flush()
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use crossbeam_channel::bounded;
+
+    use super::*;
+    use crate::interrupts::is_own_interrupt;
+
+    #[test]
+    fn a_line_that_is_ending_already_is_not_interrupted_again() {
+        // Stands for the process's own handler, which ends the client.
+        let (told, handled) = bounded(8);
+        ctrlc::set_handler(move || told.send(is_own_interrupt()).expect("the test waits"))
+            .expect("nobody else has set one");
+        let screen = Screen::new(Palette::Plain);
+        screen.begin_line(None).expect("the line begins");
+        screen.paint_prompt(None);
+        // It takes more columns: the line begins anew.
+        screen.set_prompt("[lobby 1] ".into());
+        screen.paint_prompt(None);
+        assert_eq!(handled.recv_timeout(Duration::from_secs(30)), Ok(true));
+        // The line that is cancelled has ended by then, and nobody would take a signal.
+        screen.cancel();
+        assert!(!is_own_interrupt() && handled.is_empty());
+        assert_eq!(screen.end_line(None, false).1, Some(Interruption::Cancelled));
+    }
+}
