@@ -241,10 +241,12 @@ impl Connection {
             return Err(CloseReason::Told(Goodbye::Banned));
         }
         self.greet();
-        if let Some(entrance) = self.log_in()? {
+        let entrance = self.log_in()?;
+        // Whoever reads that they are in may let the next one connect at once.
+        self.admission.logged_in();
+        if let Some(entrance) = entrance {
             self.go_in(&entrance)?;
         }
-        self.admission.logged_in();
         self.reader.logged_in();
         self.converse()
     }

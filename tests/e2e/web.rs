@@ -220,6 +220,21 @@ fn a_class_behind_one_address_loads_the_page_at_once() {
 }
 
 #[test]
+fn whoever_reads_that_they_are_in_takes_no_place_among_the_logins() {
+    let server = TestServer::start(|config| {
+        config.trust_proxy = vec!["127.0.0.1".parse().expect("a range")];
+        config.max_logins_per_address = 1;
+    });
+    let from = [("X-Forwarded-For", "203.0.113.9")];
+    let mut chats = Vec::new();
+    for number in 0..60 {
+        let mut client = WebSocketClient::open(server.web_address(), "/", &from);
+        client.login(&format!("pupil-{number}"));
+        chats.push(client);
+    }
+}
+
+#[test]
 fn a_flood_of_requests_from_one_address_is_refused_to_it_alone() {
     let server = TestServer::start(|config| {
         config.trust_proxy = vec!["127.0.0.1".parse().expect("a range")];
