@@ -14,7 +14,7 @@ use crate::input::LineError;
 pub(crate) enum Words<'a> {
     /// Asks for a name, on the line on which it is then typed.
     AskName,
-    /// Asks whether to go to the lobby instead of a room that was refused, likewise.
+    /// Asks the same way whether to go to the lobby instead of a room that was refused.
     AskLobby,
     /// Logged in.
     Welcome {

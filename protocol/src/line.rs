@@ -388,7 +388,7 @@ mod tests {
         assert_eq!(sizes.last(), Some(&SMALL_BYTES), "{sizes:?}");
     }
 
-    /// Bytes of all kinds, of which every fourth is an LF, a CR or a NUL each.
+    /// Bytes of all kinds; one in four each is an LF, a CR or a NUL.
     fn any_lines() -> impl Strategy<Value = Vec<u8>> {
         // A choice for each byte would take most of the test's time.
         proptest::collection::vec(any::<u16>(), 0..3_000).prop_map(|numbers| {

@@ -40,7 +40,7 @@ mod login;
 pub(crate) struct Connection {
     shared: Arc<Shared>,
     address: IpAddr,
-    /// The address of this server by which the peer came.
+    /// The address of this server that the peer connected to.
     came_by: Option<SocketAddr>,
     reader: Reader,
     outbox: Arc<Outbox>,

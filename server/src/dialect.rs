@@ -38,7 +38,7 @@ pub(crate) trait Dialect: Sync {
     /// Its name: `/NAME` at the prompt changes to it.
     fn name(&self) -> &'static str;
 
-    /// The WebSocket subprotocol by which a client asks for it.
+    /// The WebSocket subprotocol that asks for it.
     fn subprotocol(&self) -> Option<&'static str> {
         None
     }

@@ -67,7 +67,7 @@ pub(crate) struct Room {
     pub(crate) number: u64,
     /// As events name it: the name, or the mark of a private room.
     pub(crate) name: Arc<str>,
-    /// By which a private room is reached.
+    /// Opens a private room.
     pub(crate) key: Option<RoomKey>,
     metrics: Arc<Metrics>,
     mailbox: Mailbox<Post>,
@@ -174,7 +174,7 @@ enum Post {
 /// Told, after everyone has been, what became of a post.
 type Answered = Sender<Result<(), Refusal>>;
 
-/// Who comes in, and how.
+/// A new member, and how it comes in.
 pub(crate) struct Coming {
     pub(crate) session: Arc<Session>,
     pub(crate) outbox: Arc<Outbox>,
@@ -238,7 +238,7 @@ pub(crate) enum Question {
     Ping {
         token: Option<String>,
     },
-    /// How others come in, as it was found out for who asks.
+    /// How others can join, as found out for the requester.
     Invite(Box<Invite>),
 }
 
@@ -255,7 +255,7 @@ pub(crate) enum By {
 pub(crate) enum Action {
     /// Sets the topic; an empty one is none.
     Topic(Arc<str>),
-    /// Gives the one who asks another name.
+    /// Gives the requester another name.
     Rename(Arc<str>),
     /// Removes somebody, and keeps them out for so long.
     Kick(Arc<Session>, Duration),
@@ -278,7 +278,7 @@ pub(crate) enum Action {
     ForgetHalf,
     /// Drops what was rendered for members who came, and nobody has come for a while.
     ForgetRenderings,
-    /// What the one who asks hides is this now.
+    /// Replaces the requester's ignore list.
     Hide(Arc<[Hidden]>),
     /// Says something as the server.
     Announce(String),
@@ -335,7 +335,7 @@ impl Room {
     ///
     /// # Errors
     ///
-    /// Why it may not come in; likewise below.
+    /// Why it may not come in; the same below.
     pub(crate) fn enter(self: &Arc<Self>, coming: Coming) -> Result<(), Refusal> {
         let room = self.clone();
         self.ask(Urgency::Waits, |answer| Post::Join { coming, room, answer: Some(answer) })
@@ -352,7 +352,7 @@ impl Room {
     ///
     /// # Errors
     ///
-    /// [`Ended`] if the room takes no posts any more; likewise below.
+    /// [`Ended`] if the room takes no posts any more; the same below.
     pub(crate) fn leave(&self, session: u64, going: Going) -> Result<(), Ended> {
         self.post(POST_BYTES, Urgency::Now, || Post::Leave { session, going })
     }

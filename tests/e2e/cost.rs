@@ -122,7 +122,7 @@ fn a_message_of_many_lines_is_owed_for_as_it_is_rendered() {
     assert!(passed >= Duration::from_secs(1), "the debt was forgotten: {passed:?}");
 }
 
-/// A member who has said much, and one who asks for all of it again and again, and reads
+/// A member who has said much, and one that requests all of it again and again, and reads
 /// nothing of that: it is much more than kernels take.
 #[track_caller]
 fn speaker_and_greedy_asker(server: &TestServer) -> (TestClient, TestClient) {

@@ -56,7 +56,7 @@ pub(crate) struct Membership<'a> {
     pub(crate) room: Option<&'a Arc<Room>>,
     /// Where rooms answer their questions.
     pub(crate) outbox: &'a Arc<Outbox>,
-    /// The address of this server by which they came.
+    /// The address of this server that they connected to.
     pub(crate) came_by: Option<SocketAddr>,
 }
 

@@ -149,7 +149,7 @@ fn reached(door: SocketAddr, came_by: Option<SocketAddr>) -> Option<SocketAddr> 
     }
 }
 
-/// The address by which others reach this machine: that by which the member came, or
+/// The address where others reach this machine: the one that the member connected to, or
 /// one of this machine's that others reach if the member is on it.
 fn host(came_by: Option<SocketAddr>) -> IpAddr {
     let ip = came_by.map(|address| address.ip().to_canonical());

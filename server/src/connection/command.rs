@@ -31,7 +31,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// The reason to end the connection, if it does; likewise below.
+    /// The reason to end the connection, if it does; the same below.
     pub(super) fn take_command_line(
         &mut self,
         line: &str,

@@ -150,7 +150,7 @@ impl Connection {
     }
 
     /// Takes one line at the prompt. Returns the login that it asks for, to be claimed when
-    /// the frames of its reading have left the stack, of which each page is resident for life.
+    /// the frames of its reading have left the stack: each page of that stays resident for life.
     #[inline(never)]
     fn take_login_line(
         &mut self,

@@ -204,8 +204,8 @@ impl Rooms {
     }
 
     /// The public rooms as whoever asks is told of them: the lobby first, then those with
-    /// the most members. Of many rooms, as they were a moment ago: to look at each of them
-    /// for everyone who asks would cost far more than asking.
+    /// the most members. Of many rooms, as they were a moment ago: looking at each of them
+    /// for every request would cost far more than the request.
     pub(crate) fn listed(&self) -> Arc<[RoomSummary<'static>]> {
         let mut listed = self.listed.lock();
         if let Some((_, list)) = listed.as_ref().filter(|(made, _)| made.elapsed() < LIST_KEPT) {

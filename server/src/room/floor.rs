@@ -297,7 +297,7 @@ impl Floor {
         Ok(())
     }
 
-    /// What one is told first who comes in.
+    /// What a new member is told first.
     #[inline(never)]
     fn greeting(&self, session: &Session, outbox: &Outbox, greeting: Greeting, id: u64) -> Vec<u8> {
         let mut answer = Answer::new(outbox.form());

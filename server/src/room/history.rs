@@ -1,5 +1,5 @@
 //! What a room remembers: its last events, in memory alone. Knows what to show to
-//! who comes in, what somebody missed who comes back, and what is asked for.
+//! new members, what a returning one has missed, and what a request asks for.
 
 use std::{
     collections::VecDeque,
@@ -30,7 +30,7 @@ pub(crate) struct History {
     bytes: usize,
     /// What all histories of the server take together is counted here.
     metrics: Arc<Metrics>,
-    /// What is shown to who comes in, until something is said again.
+    /// What is shown to new members, until something is said again.
     shown: [Option<Arc<Rendered>>; Form::COUNT],
     /// All events, until there is another.
     whole: [Option<Arc<Rendered>>; Form::COUNT],
@@ -49,7 +49,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) before: Option<u64>,
     /// At most so many.
     pub(crate) limit: usize,
-    /// Whom they hide.
+    /// The people that they ignore.
     pub(crate) hidden: &'a [Hidden],
 }
 
@@ -131,7 +131,7 @@ impl History {
         }
     }
 
-    /// What to show to who comes in: the last `count` events that were said, up to
+    /// What to show to a new member: the last `count` events that were said, up to
     /// the end of `current`, which has happened since; to people nothing of whom they
     /// hide.
     pub(crate) fn shown(
@@ -162,7 +162,7 @@ impl History {
         shown
     }
 
-    /// All events, of which there are some, rendered as they happened.
+    /// All events, at least one, rendered as they happened.
     pub(crate) fn whole(&mut self, form: Form, carrier: Carrier) -> Arc<Rendered> {
         let History { room, events, whole, metrics, .. } = self;
         whole[form.index(carrier)]
@@ -190,7 +190,7 @@ impl History {
         self.events.front().map(|kept| &kept.event).or(current.first()).map(Event::id)
     }
 
-    /// Answers who asks for what happened before: all of it to programs, to people
+    /// Answers a request for what happened before: all of it to programs, to people
     /// what was said by whom they don't hide, with times.
     pub(crate) fn answer(
         &self,

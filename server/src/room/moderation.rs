@@ -99,14 +99,14 @@ impl Floor {
         self.batch.push(Event::Owner { stamp, user }, 0);
     }
 
-    /// Who asks, if it is a member: its session's number and its name.
+    /// The requester, if it is a member: its session's number and its name.
     fn member(&self, by: &By) -> Result<(u64, Arc<str>), Refusal> {
         let By::Member(session) = by else { return Err(Refusal::NoMember) };
         let member = self.members.of(session.number).ok_or(Refusal::NoMember)?;
         Ok((session.number, member.user.clone()))
     }
 
-    /// The name of who asks, if it is the owner of this room; none for the operator,
+    /// The requester's name, if it is the owner of this room; none for the operator,
     /// who may do the same.
     fn check_owner(&self, by: &By) -> Result<Option<Arc<str>>, Refusal> {
         if let By::Operator = by {

@@ -1,4 +1,4 @@
-//! Why a room or a session does not do what it was asked; told to who asked only.
+//! Why a room or a session does not do what it was asked; sent only to the requester.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use madang_protocol::notice::Notice;
 pub(crate) enum Refusal {
     /// The room has ended.
     Ended,
-    /// Who asks is no member.
+    /// The requester is no member.
     NoMember,
     /// Who is meant is no member.
     NotHere,
@@ -23,9 +23,9 @@ pub(crate) enum Refusal {
     Oneself,
     /// It is as asked for already.
     Already,
-    /// Who asks may not speak, perhaps for so many seconds more.
+    /// The requester may not speak, perhaps for so many seconds more.
     Muted { seconds: Option<u64> },
-    /// Who asks was removed from there, and is kept out for so many seconds more.
+    /// The requester was removed from there, and is kept out for so many seconds more.
     Kicked { seconds: u64 },
     /// Who had this name was removed from there; the name is kept out.
     NameKicked { seconds: u64 },
