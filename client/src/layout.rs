@@ -59,7 +59,8 @@ fn hang_line(line: &str, columns: usize, mode: GraphemeClusterMode, hung: &mut S
             (column, blank) = (INDENT.len(), None);
             continue;
         }
-        while column + width_at(column) > columns {
+        // One that is wider than any row, as of joined emoji, is left to the terminal.
+        while column + width_at(column) > columns && column > INDENT.len() {
             // A blank in the left half would leave most of the row empty.
             let last = blank.take().filter(|(_, behind)| *behind > columns / 2);
             let (at, behind) = last.unwrap_or((hung.len(), column));
@@ -155,6 +156,8 @@ mod tests {
             assert_eq!(hang(text, 20), expected);
         }
         check("short\n", "short\n");
+        let widest = "\u{1100}".repeat(40);
+        check(&format!("[bob] {widest} x\n"), &format!("[bob] {widest}\n      x\n"));
         check("[bob] 12345678901234\n", "[bob] 12345678901234\n");
         // At a blank, or in the middle of a word that is longer than a row.
         check("[bob] hello there all [eve] x\n", "[bob] hello there \n      all [eve] x\n");
