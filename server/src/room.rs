@@ -40,16 +40,20 @@ use crate::{
 
 use floor::Floor;
 pub(crate) use kicks::Kicks;
+use op::Asker;
 
 pub(crate) mod mailbox;
 pub(crate) mod history;
 pub(crate) mod directory;
 pub(crate) mod refusal;
 pub(crate) mod event_ids;
+mod fact;
 mod floor;
 mod kicks;
 mod members;
 mod moderation;
+mod op;
+mod state;
 
 /// How long a thread pumps before it would rather hand over.
 const PUMP_PATIENCE: Duration = Duration::from_millis(20);
@@ -249,6 +253,16 @@ pub(crate) enum By {
     Operator,
     /// Nobody: it was due.
     Time,
+}
+
+impl By {
+    fn asker(&self) -> Asker {
+        match self {
+            By::Member(session) => Asker::Member(session.number),
+            By::Operator => Asker::Operator,
+            By::Time => Asker::Time,
+        }
+    }
 }
 
 /// What is done to a room or its members.

@@ -20,9 +20,11 @@ use madang_protocol::{
 
 use super::{
     Answered, Coming, Ending, Going, Greeting, Last, Post, Question, Room, Speech, Status,
+    fact::Fact,
     kicks::Kicks,
     members::{Leaver, Member, Members},
     refuse,
+    state::{Presence, State},
 };
 use crate::{
     clock,
@@ -79,10 +81,8 @@ pub(super) struct Floor {
     leavers: Vec<Leaver>,
     /// What became of posts in this round, for those who wait for it.
     answers: Vec<(Answered, Result<(), Refusal>)>,
-    pub(super) topic: Option<Arc<str>>,
-    pub(super) owner: Option<u64>,
-    pub(super) locked: bool,
-    pub(super) limit: Option<usize>,
+    /// Changed by [`Floor::record`] alone.
+    pub(super) state: State,
     /// Sessions that may not speak, here or after they have been elsewhere.
     pub(super) muted: HashMap<u64, Muted>,
     pub(super) kicks: Kicks,
@@ -133,10 +133,7 @@ impl Floor {
             posts: Vec::new(),
             leavers: Vec::new(),
             answers: Vec::new(),
-            topic,
-            owner,
-            locked: false,
-            limit: None,
+            state: State::new(owner, topic),
             muted: HashMap::new(),
             kicks: Kicks::default(),
             empty_since: Some(now),
@@ -167,10 +164,10 @@ impl Floor {
     fn status(&self) -> Status {
         Status {
             members: self.members.len(),
-            topic: self.topic.clone(),
-            owner: self.owner,
-            locked: self.locked,
-            limit: self.limit,
+            topic: self.state.topic().cloned(),
+            owner: self.state.owner(),
+            locked: self.state.locked(),
+            limit: self.state.limit(),
             kicks: self.kicks.clone(),
             empty_since: self.empty_since,
         }
@@ -274,14 +271,13 @@ impl Floor {
         self.members.insert(Member {
             session,
             outbox: outbox.clone(),
-            user: user.clone(),
-            joined: stamp.id,
             hidden,
             from: self.batch_len(),
             earlier,
             answers: Vec::new(),
         });
-        (self.empty_since, self.changed) = (None, true);
+        self.empty_since = None;
+        self.record(&Fact::Joined { session: number, user: user.clone(), id: stamp.id });
         let is_new = greeting == Greeting::Welcome;
         let welcome = self.greeting(&new, &outbox, greeting, stamp.id);
         if is_new {
@@ -291,7 +287,7 @@ impl Floor {
             self.members.answer(number, self.batch_len(), &welcome);
         }
         self.batch.push(Event::Joined { stamp, user }, number);
-        if self.is_private && self.owner.is_none() {
+        if self.is_private && self.state.owner().is_none() {
             self.make_owner(number);
         }
         Ok(())
@@ -303,7 +299,7 @@ impl Floor {
         let mut answer = Answer::new(outbox.form());
         let room = &*self.name;
         let members = self.members.len();
-        let (topic, owner) = (self.topic.as_deref(), self.owner_name());
+        let (topic, owner) = (self.state.topic().map(|it| &**it), self.state.owner_name());
         let user = session.name();
         answer.message(&match &greeting {
             Greeting::Welcome => ServerMessage::Welcome {
@@ -314,8 +310,8 @@ impl Floor {
                 members,
                 topic: topic.map(Into::into),
                 owner: owner.map(Into::into),
-                locked: self.locked,
-                limit: self.limit,
+                locked: self.state.locked(),
+                limit: self.state.limit(),
                 resumed: false,
                 removed: None,
             },
@@ -325,8 +321,8 @@ impl Floor {
                 members,
                 topic: topic.map(Into::into),
                 owner: owner.map(Into::into),
-                locked: self.locked,
-                limit: self.limit,
+                locked: self.state.locked(),
+                limit: self.state.limit(),
                 nonce: nonce.as_deref().map(Into::into),
             },
         });
@@ -336,25 +332,28 @@ impl Floor {
     #[inline(never)]
     fn resume(&mut self, coming: Coming, last: Last) -> Result<(), Refusal> {
         let Coming { session, outbox, .. } = coming;
-        let (number, owner) = (session.number, self.owner_name().map(str::to_owned));
+        let (number, owner) = (session.number, self.state.owner_name().map(str::to_owned));
         let members = self.members.len();
         let (next_id, batch_len) = (self.next_id, self.batch_len());
         // What was forgotten for the sake of other rooms is missing too.
         let oldest = self.history.oldest(self.batch.events()).or(Some(self.next_id));
+        let Some(Presence { user, joined }) = self.state.member(number) else {
+            return Err(Refusal::NoMember);
+        };
         let Some(member) = self.members.touch(number) else { return Err(Refusal::NoMember) };
         // Who has nothing of this room has its own joining to learn first.
-        let last_event = last.event.unwrap_or(member.joined - 1).min(next_id - 1);
+        let last_event = last.event.unwrap_or(joined - 1).min(next_id - 1);
         let mut answer = Answer::new(outbox.form());
         answer.message(&ServerMessage::Welcome {
-            user: (&*member.user).into(),
+            user: (&**user).into(),
             room: Some((&*self.name).into()),
             session: session.token.as_deref().unwrap_or_default().into(),
             id: last_event,
             members,
-            topic: self.topic.as_deref().map(Into::into),
+            topic: self.state.topic().map(|topic| (&**topic).into()),
             owner: owner.map(Into::into),
-            locked: self.locked,
-            limit: self.limit,
+            locked: self.state.locked(),
+            limit: self.state.limit(),
             resumed: true,
             removed: None,
         });
@@ -390,7 +389,8 @@ impl Floor {
             self.muted.remove(&session);
         }
         self.answers.extend(moved.map(|answer| (answer, Ok(()))));
-        let Some(member) = self.members.remove(session) else {
+        let user = self.state.member(session).map(|member| member.user.clone());
+        let (Some(member), Some(user)) = (self.members.remove(session), user) else {
             let Some(ending) = ending else { return };
             match self.leaver(session) {
                 // First what it is still told of this round.
@@ -402,7 +402,8 @@ impl Floor {
         member.session.exit(self.number);
         let text = ending.as_ref().and_then(|ending| ending.text.clone());
         let text = text.filter(|_| may_speak);
-        let (stamp, user) = (self.stamp(), member.user.clone());
+        let stamp = self.stamp();
+        self.record(&Fact::Left { session });
         self.count_out();
         let to = self.batch_len();
         self.leavers.push(Leaver { member, to, after: Vec::new(), ending });
@@ -416,7 +417,6 @@ impl Floor {
 
     /// One member fewer is left.
     fn count_out(&mut self) {
-        self.changed = true;
         if self.members.len() == 0 {
             self.empty_since = Some(self.now);
         }
@@ -427,6 +427,7 @@ impl Floor {
     /// to go on.
     pub(super) fn see_off(&mut self, member: Member, to: u32, next: Next) {
         member.session.exit(self.number);
+        self.record(&Fact::Left { session: member.session.number });
         // It has just been pushed.
         member.session.note_removal(self.batch.events().last());
         self.count_out();
@@ -443,7 +444,7 @@ impl Floor {
         let to = self.batch_len();
         self.ended = true;
         for member in self.members.remove_all() {
-            let is_owner = self.owner == Some(member.session.number);
+            let is_owner = self.state.owner() == Some(member.session.number);
             self.see_off(member, to, if is_owner { Next::Elsewhere } else { Next::Nowhere });
         }
     }
@@ -455,9 +456,9 @@ impl Floor {
     #[inline(never)]
     fn say(&mut self, session: &Arc<Session>, speeches: Vec<Speech>) {
         let number = session.number;
-        let (user, outbox) = match self.members.of(number) {
-            Some(member) => (member.user.clone(), member.outbox.clone()),
-            None => return refuse(&self.metrics, session, &speeches, Refusal::NoMember),
+        let (user, outbox) = match (self.state.member(number), self.members.of(number)) {
+            (Some(presence), Some(member)) => (presence.user.clone(), member.outbox.clone()),
+            _ => return refuse(&self.metrics, session, &speeches, Refusal::NoMember),
         };
         if let Err(refusal) = self.check_may_speak(session) {
             return refuse(&self.metrics, session, &speeches, refusal);
@@ -533,7 +534,7 @@ impl Floor {
         match question {
             Question::Who { after } => self.who(after, None, answer, nonce)?,
             Question::WhoThere { after } => self.who(after, Some(&self.name), answer, nonce)?,
-            Question::Topic => match &self.topic {
+            Question::Topic => match self.state.topic() {
                 Some(topic) => answer.notice_to(&Notice::TopicIs(topic), nonce),
                 None => answer.notice_to(&Notice::NoTopic, nonce),
             },
@@ -575,12 +576,12 @@ impl Floor {
         answer: &mut Answer,
         nonce: Option<&str>,
     ) -> Result<(), Refusal> {
-        let first = match after.map(|session| self.members.of(session)) {
+        let first = match after.map(|session| self.state.member(session)) {
             Some(None) => return Err(Refusal::NotHere),
             Some(Some(member)) => member.joined + 1,
             None => 0,
         };
-        let mut members = self.members.joined_from(first).map(|member| &*member.user);
+        let mut members = self.state.joined_from(first).map(|member| &*member.user);
         let names: Vec<&str> = members.by_ref().take(NAMES).collect();
         let last = members.next().and(names.last().copied());
         let count = self.members.len();
@@ -610,6 +611,7 @@ impl Floor {
         self.ended = true;
         let reason = CloseReason::Told(Goodbye::Shutdown);
         let to = self.batch_len();
+        self.record(&Fact::AllLeft);
         for member in self.members.remove_all() {
             let outbox = member.outbox.clone();
             let goodbye = Answer::goodbye(outbox.form(), Goodbye::Shutdown);
@@ -636,6 +638,23 @@ impl Floor {
         }
     }
 
+    /// Has the state be what a fact says.
+    fn record(&mut self, fact: &Fact) {
+        self.state.apply(fact);
+        self.changed = true;
+    }
+
+    /// Has the state be what a fact says, and everyone told of it.
+    pub(super) fn announce(&mut self, fact: Fact) {
+        self.record(&fact);
+        if fact.is_told() {
+            let stamp = self.stamp();
+            if let Some((event, by)) = fact.event(stamp) {
+                self.batch.push(event, by);
+            }
+        }
+    }
+
     /// The place of the next event.
     pub(super) fn stamp(&mut self) -> Stamp {
         let id = self.next_id;
@@ -645,10 +664,5 @@ impl Floor {
 
     pub(super) fn batch_len(&self) -> u32 {
         u32::try_from(self.batch.len()).expect("a round is far below 2^32 events")
-    }
-
-    /// The owner, if it is here.
-    fn owner_name(&self) -> Option<&str> {
-        self.owner.and_then(|owner| self.members.of(owner)).map(|member| &*member.user)
     }
 }

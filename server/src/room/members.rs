@@ -1,7 +1,7 @@
-//! Who is in a room: found by session, in no order but that of their joining.
+//! Who is in a room: found by session, with what each is still to be told.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -25,9 +25,6 @@ use super::Ending;
 pub(super) struct Member {
     pub(super) session: Arc<Session>,
     pub(super) outbox: Arc<Outbox>,
-    pub(super) user: Arc<str>,
-    /// The id of its joining.
-    pub(super) joined: u64,
     /// Whom it hides.
     pub(super) hidden: Arc<[Hidden]>,
     /// The first event of the batch that it is told of.
@@ -63,8 +60,6 @@ pub(super) struct Members {
     members: Vec<Member>,
     /// Where in `members` the member of a session's number is.
     places: HashMap<u64, usize>,
-    /// Their sessions' numbers by the ids of their joining.
-    order: BTreeMap<u64, u64>,
     /// Who came first, as it was told in this round; none since somebody came or went.
     listed: [Option<Arc<Rendered>>; Form::COUNT],
     /// Who has answers or came in this round.
@@ -90,7 +85,6 @@ impl Members {
     pub(super) fn insert(&mut self, member: Member) {
         let session = member.session.number;
         self.places.insert(session, self.members.len());
-        self.order.insert(member.joined, session);
         self.listed = Default::default();
         self.touched.push(session);
         self.members.push(member);
@@ -99,7 +93,6 @@ impl Members {
     pub(super) fn remove(&mut self, session: u64) -> Option<Member> {
         let place = self.places.remove(&session)?;
         let member = self.members.swap_remove(place);
-        self.order.remove(&member.joined);
         self.listed = Default::default();
         if let Some(moved) = self.members.get(place) {
             self.places.insert(moved.session.number, place);
@@ -109,26 +102,13 @@ impl Members {
 
     pub(super) fn remove_all(&mut self) -> Vec<Member> {
         self.places.clear();
-        self.order.clear();
         self.listed = Default::default();
         std::mem::take(&mut self.members)
     }
 
-    /// Who has been here for the longest time.
-    pub(super) fn eldest(&self) -> Option<&Member> {
-        self.joined_from(0).next()
-    }
-
-    /// Who joined with this id or a later one, in the order of their joining.
-    pub(super) fn joined_from(&self, id: u64) -> impl Iterator<Item = &Member> {
-        self.order.range(id..).filter_map(|(_, session)| self.of(*session))
-    }
-
-    /// Gives a member another name.
-    pub(super) fn rename(&mut self, session: u64, user: Arc<str>) -> Option<()> {
+    /// Has who came first be told anew: somebody has another name.
+    pub(super) fn forget_listed(&mut self) {
         self.listed = Default::default();
-        self.touch(session)?.user = user;
-        Some(())
     }
 
     /// Who came first, if that was told in this form already, and is as it was.
@@ -228,7 +208,10 @@ impl Member {
     /// Does something to its outbox; a panic costs this member.
     pub(super) fn guarded(&self, action: impl FnOnce()) {
         if catch_unwind(AssertUnwindSafe(action)).is_err() {
-            tracing::error!(user = %self.user, "an outbox panicked; its connection is ended");
+            tracing::error!(
+                user = self.session.name().as_str(),
+                "an outbox panicked; its connection is ended"
+            );
             self.outbox.end(CloseReason::Told(Goodbye::Internal));
         }
     }

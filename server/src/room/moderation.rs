@@ -10,7 +10,9 @@ use madang_protocol::{event::Event, name::UserName};
 
 use super::{
     Action, By,
+    fact::Fact,
     floor::{Floor, Muted, Next},
+    op::Op,
 };
 use crate::{room::refusal::Refusal, session::Session};
 
@@ -25,7 +27,7 @@ impl Floor {
             Action::Topic(topic) => self.set_topic(&by, topic),
             Action::Rename(to) => self.rename(&by, to),
             Action::Hide(hidden) => {
-                let (number, _) = self.member(&by)?;
+                let (number, _) = self.state.asking_member(by.asker())?;
                 self.members.touch(number).ok_or(Refusal::NoMember)?.hidden = hidden;
                 Ok(())
             }
@@ -37,10 +39,7 @@ impl Floor {
                 self.history.forget_renderings();
                 Ok(())
             }
-            Action::OwnerGone(session) => {
-                self.owner_gone(session);
-                Ok(())
-            }
+            Action::OwnerGone(session) => self.carry_out(&by, &Op::OwnerGone(session)),
             Action::Announce(text) => {
                 let stamp = self.stamp();
                 self.batch.push(Event::Announced { stamp, text }, 0);
@@ -54,24 +53,17 @@ impl Floor {
                 self.tell_unmuted(&session, None);
                 Ok(())
             }
-            Action::Lock => self.set_locked(&by, true),
-            Action::Unlock => self.set_locked(&by, false),
-            Action::Limit(limit) => {
-                let user = self.check_owner(&by)?;
-                (self.limit, self.changed) = (Some(limit), true);
-                let stamp = self.stamp();
-                let user = user.unwrap_or_default();
-                self.batch.push(Event::Limited { stamp, user, limit }, 0);
-                Ok(())
-            }
+            Action::Lock => self.carry_out(&by, &Op::Lock(true)),
+            Action::Unlock => self.carry_out(&by, &Op::Lock(false)),
+            Action::Limit(limit) => self.carry_out(&by, &Op::Limit(limit)),
             Action::End => {
-                let user = self.check_owner(&by)?.unwrap_or_default();
+                let user = self.state.check_owner(by.asker())?.unwrap_or_default();
                 let stamp = self.stamp();
                 self.batch.push(Event::Ended { stamp, user }, 0);
                 self.end();
                 Ok(())
             }
-            Action::Owner(session) => self.hand_over(&by, &session),
+            Action::Owner(session) => self.carry_out(&by, &Op::Owner(session.number)),
         }
     }
 
@@ -89,63 +81,57 @@ impl Floor {
 
     /// Makes a member the owner, and tells of it.
     pub(super) fn make_owner(&mut self, session: u64) {
-        let Some(member) = self.members.of(session) else { return };
-        if let Some(room) = member.session.room() {
-            member.session.own(Arc::downgrade(&room));
+        if let Some(fact) = self.state.owned_by(session) {
+            self.change(fact);
         }
-        let user = member.user.clone();
-        (self.owner, self.changed) = (Some(session), true);
-        let stamp = self.stamp();
-        self.batch.push(Event::Owner { stamp, user }, 0);
     }
 
-    /// The requester, if it is a member: its session's number and its name.
-    fn member(&self, by: &By) -> Result<(u64, Arc<str>), Refusal> {
-        let By::Member(session) = by else { return Err(Refusal::NoMember) };
-        let member = self.members.of(session.number).ok_or(Refusal::NoMember)?;
-        Ok((session.number, member.user.clone()))
+    /// Decides what is asked, and has it done.
+    fn carry_out(&mut self, by: &By, op: &Op) -> Result<(), Refusal> {
+        if let Some(fact) = self.state.decide(by.asker(), op)? {
+            self.change(fact);
+        }
+        Ok(())
     }
 
-    /// The requester's name, if it is the owner of this room; none for the operator,
-    /// who may do the same.
-    fn check_owner(&self, by: &By) -> Result<Option<Arc<str>>, Refusal> {
-        if let By::Operator = by {
-            return Ok(None);
+    /// Does what a fact means for who is here, and announces it.
+    fn change(&mut self, fact: Fact) {
+        match &fact {
+            Fact::Owner { session, .. } => {
+                let session = self.members.of(*session).map(|member| &member.session);
+                if let Some((session, room)) = session.and_then(|it| Some((it, it.room()?))) {
+                    session.own(Arc::downgrade(&room));
+                }
+            }
+            Fact::Renamed { .. } => self.members.forget_listed(),
+            _ => {}
         }
-        let (number, user) = self.member(by)?;
-        if self.owner == Some(number) { Ok(Some(user)) } else { Err(Refusal::OwnerOnly) }
+        self.announce(fact);
     }
 
     fn set_topic(&mut self, by: &By, topic: Arc<str>) -> Result<(), Refusal> {
-        let (number, user) = self.member(by)?;
-        let By::Member(session) = by else { return Err(Refusal::NoMember) };
-        self.check_may_speak(session)?;
-        let new = Some(topic.clone()).filter(|topic| !topic.is_empty());
-        if new == self.topic {
-            return Err(Refusal::Already);
-        }
-        (self.topic, self.changed) = (new, true);
-        let stamp = self.stamp();
-        self.batch.push(Event::Topic { stamp, user, topic }, number);
-        Ok(())
+        self.check_member_may_speak(by)?;
+        self.carry_out(by, &Op::Topic(topic))
     }
 
     fn rename(&mut self, by: &By, to: Arc<str>) -> Result<(), Refusal> {
-        let (number, user) = self.member(by)?;
-        let By::Member(session) = by else { return Err(Refusal::NoMember) };
-        self.check_may_speak(session)?;
+        self.check_member_may_speak(by)?;
         self.check_not_kicked(&to)?;
-        self.members.rename(number, to.clone()).ok_or(Refusal::NoMember)?;
-        let stamp = self.stamp();
-        self.batch.push(Event::Renamed { stamp, user, to }, number);
-        Ok(())
+        self.carry_out(by, &Op::Rename(to))
+    }
+
+    fn check_member_may_speak(&self, by: &By) -> Result<(), Refusal> {
+        let By::Member(session) = by else { return Err(Refusal::NoMember) };
+        self.state.asking_member(by.asker())?;
+        self.check_may_speak(session)
     }
 
     fn kick(&mut self, by: &By, session: &Session, time: Duration) -> Result<(), Refusal> {
-        let by_name = self.check_owner(by)?;
+        let by_name = self.state.check_owner(by.asker())?;
         check_other(by, session)?;
+        let user = self.state.member(session.number).ok_or(Refusal::NotHere)?.user.clone();
         let member = self.members.remove(session.number).ok_or(Refusal::NotHere)?;
-        let (stamp, user) = (self.stamp(), member.user.clone());
+        let stamp = self.stamp();
         self.keep_out(session, &user, time);
         let seconds = time.as_secs();
         self.batch.push(Event::Kicked { stamp, user, seconds, by: by_name }, 0);
@@ -164,7 +150,7 @@ impl Floor {
     }
 
     fn unkick(&mut self, by: &By, name: &UserName, session: Option<u64>) -> Result<(), Refusal> {
-        let by_name = self.check_owner(by)?;
+        let by_name = self.state.check_owner(by.asker())?;
         let lifted = self.kicks.lift(name, session, self.now);
         if lifted.is_empty() {
             return Err(Refusal::Already);
@@ -193,10 +179,10 @@ impl Floor {
         session: &Arc<Session>,
         time: Option<Duration>,
     ) -> Result<(), Refusal> {
-        let by_name = self.check_owner(by)?;
+        let by_name = self.state.check_owner(by.asker())?;
         check_other(by, session)?;
         let number = session.number;
-        let user = self.members.of(number).ok_or(Refusal::NotHere)?.user.clone();
+        let user = self.state.member(number).ok_or(Refusal::NotHere)?.user.clone();
         if by_name.is_some() {
             let until: Option<Instant> = time.and_then(|time| self.now.checked_add(time));
             // Who went elsewhere and ended there has left its entry.
@@ -214,7 +200,7 @@ impl Floor {
     fn unmute(&mut self, by: &By, session: &Session) -> Result<(), Refusal> {
         let by_name = match by {
             By::Time => None,
-            _ => self.check_owner(by)?,
+            _ => self.state.check_owner(by.asker())?,
         };
         let muted = self.muted.get(&session.number);
         let is_due = |muted: &Muted| muted.until.is_some_and(|until| until <= self.now);
@@ -238,43 +224,10 @@ impl Floor {
         if self.check_may_speak(session).is_err() {
             return;
         }
-        if let Some(member) = self.members.of(session.number) {
+        if let Some(member) = self.state.member(session.number) {
             let user = member.user.clone();
             let stamp = self.stamp();
             self.batch.push(Event::Unmuted { stamp, user, by }, 0);
-        }
-    }
-
-    fn set_locked(&mut self, by: &By, locked: bool) -> Result<(), Refusal> {
-        let user = self.check_owner(by)?.unwrap_or_default();
-        if self.locked == locked {
-            return Err(Refusal::Already);
-        }
-        (self.locked, self.changed) = (locked, true);
-        let stamp = self.stamp();
-        let event = match locked {
-            true => Event::Locked { stamp, user },
-            false => Event::Unlocked { stamp, user },
-        };
-        self.batch.push(event, 0);
-        Ok(())
-    }
-
-    fn hand_over(&mut self, by: &By, session: &Session) -> Result<(), Refusal> {
-        self.check_owner(by)?;
-        check_other(by, session)?;
-        self.members.of(session.number).ok_or(Refusal::NotHere)?;
-        self.make_owner(session.number);
-        Ok(())
-    }
-
-    fn owner_gone(&mut self, session: u64) {
-        if self.owner != Some(session) {
-            return;
-        }
-        match self.members.eldest().map(|member| member.session.number) {
-            Some(eldest) => self.make_owner(eldest),
-            None => (self.owner, self.changed) = (None, true),
         }
     }
 }
