@@ -395,17 +395,18 @@ impl Passages {
     fn summary(&mut self, now: Instant, lang: Lang) -> Option<String> {
         let hidden = self.allowance.summary(now)?;
         let most = self.hidden_by_address.drain().max_by_key(|(_, count)| *count);
-        let (address, count) = most.unwrap_or((IpAddr::from([0, 0, 0, 0]), 0));
-        let address = address.to_canonical();
-        Some(match lang {
-            Lang::Ko => format!(
-                "… 지난 10초 동안 접속 기록 {hidden}줄 생략 ({address}의 연결이 가장 많음: {count}줄)"
+        let (text, most) = match lang {
+            Lang::Ko => (
+                format!("… 지난 10초 동안 접속 기록 {hidden}줄 생략"),
+                most.map(|(address, count)| format!(" ({address}의 연결이 가장 많음: {count}줄)")),
             ),
-            Lang::En => format!(
-                "… and {hidden} more lines about connections in the last 10 s, \
-                 {count} of them from {address}"
+            Lang::En => (
+                format!("… and {hidden} more lines about connections in the last 10 s"),
+                most.map(|(address, count)| format!(", {count} of them from {address}")),
             ),
-        })
+        };
+        // None of them may be of a connection: rooms end, and members are renamed.
+        Some(text + &most.unwrap_or_default())
     }
 }
 
@@ -477,6 +478,11 @@ mod tests {
         );
         assert_eq!(passages.summary(later + Duration::from_secs(60), Lang::En), None);
         assert_eq!((0..500).filter(|_| passages.may_show(None, later)).count(), 100);
+        // Of rooms that end, none comes from anywhere.
+        assert_eq!(
+            passages.summary(later + Duration::from_secs(10), Lang::En).as_deref(),
+            Some("… and 400 more lines about connections in the last 10 s")
+        );
     }
 
     /// Counts the lines that are written.
