@@ -227,7 +227,7 @@ impl Session {
         }
     }
 
-    /// They were taken out of their room by `event`; kept for who comes back.
+    /// They were taken out of their room by `event`, which is kept until they come back.
     pub(crate) fn note_removal(&self, event: Option<&Event>) {
         if let Some(memory) = &mut self.state.lock().memory {
             memory.removal = event.cloned();

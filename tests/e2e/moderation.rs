@@ -678,7 +678,7 @@ fn what_the_operator_says_reaches_those_in_no_room_too() {
     });
 }
 
-/// What somebody is told who comes back to the session of `token`.
+/// What a client is told that comes back to the session of `token`.
 #[track_caller]
 fn come_back(server: &TestServer, token: &str) -> Value {
     let mut client = server.connect();

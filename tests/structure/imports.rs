@@ -75,7 +75,7 @@ pub(crate) fn open_debts() -> impl Iterator<Item = (&'static str, &'static str)>
     DEBTS.iter().flat_map(|(from, to)| to.iter().map(|to| (*from, *to)))
 }
 
-/// Each pair of folders of which the first imports the second, with the files that do.
+/// Each pair of folders where the first imports the second, with the files that do.
 pub(crate) fn between_folders(sources: &[Source]) -> BTreeMap<(String, String), BTreeSet<String>> {
     let mut found: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
     for source in sources {

@@ -53,7 +53,7 @@ pub(super) struct Muted {
     pub(super) until: Option<Instant>,
 }
 
-/// What follows for who is taken out of a room.
+/// What follows when somebody is taken out of a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
     /// Nothing, until they go somewhere.

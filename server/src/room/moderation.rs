@@ -94,7 +94,7 @@ impl Floor {
         Ok(())
     }
 
-    /// Does what a fact means for who is here, and announces it.
+    /// Does what a fact means for the members, and announces it.
     fn change(&mut self, fact: Fact) {
         match &fact {
             Fact::Owner { session, .. } => {

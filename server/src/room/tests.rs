@@ -254,7 +254,7 @@ fn of_a_crowd_the_first_200_are_listed_and_the_next_after_the_last_of_them() {
     let room = room();
     let mut people: Vec<Person> =
         (1..=450).map(|number| Person::join(number, &room, &format!("n{number}"))).collect();
-    // Who comes last is moved to the place of who goes; the order stays.
+    // The last one is moved to the place of the one that goes; the order stays.
     room.leave(5, people[4].going()).expect("it is open");
     people.remove(4);
     let asker = &people[0];
