@@ -3,7 +3,7 @@
 
 use madang_protocol::{command::CommandSpec, request::Request, room::is_private};
 
-use super::Asked;
+use super::requests::Asked;
 
 /// What a request was written for: it goes nowhere else.
 #[derive(Debug, Clone, PartialEq, Eq)]
