@@ -1,20 +1,20 @@
 //! What the server says to one person alone, in Korean and in English. Every
 //! `match` is exhaustive, so that no language lacks a sentence.
 
-use unicode_width::UnicodeWidthStr;
-
 use crate::{
-    command::{COMMANDS, CommandError, CommandSpec, Role},
+    command::{CommandError, CommandSpec, Role},
     event::RoomSummary,
-    foreign::Foreign,
     name::NameError,
     text::Lang,
     wide::Wide,
 };
 
+pub use goodbye::Goodbye;
 pub use invitation::Invitation;
 
 mod english;
+mod goodbye;
+mod help;
 mod invitation;
 mod korean;
 
@@ -312,119 +312,6 @@ pub enum Notice<'a> {
     Goodbye(Goodbye),
 }
 
-/// Why the server closes a connection, as its peer is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Goodbye {
-    /// The member quit.
-    Quit,
-    /// The peer has closed its side.
-    Closed,
-    /// The server stops.
-    Shutdown,
-    /// No name within the time for it.
-    LoginTimeout {
-        /// The time for it, in seconds.
-        seconds: u64,
-    },
-    /// Too many names that are no names.
-    LoginTries,
-    /// A line without an end.
-    EndlessLine,
-    /// What came breaks the rules of WebSocket (RFC 6455).
-    BrokenFrame,
-    /// A WebSocket message that is not text.
-    NotText,
-    /// A WebSocket text message that is not UTF-8.
-    NotUtf8,
-    /// A WebSocket message that is too long, or in too many fragments.
-    MessageTooBig,
-    /// A WebSocket message whose end did not come in time.
-    UnfinishedMessage,
-    /// No chat peer: it has taken the port for another one.
-    Foreign {
-        /// What it speaks.
-        foreign: Foreign,
-        /// The port for browsers, if there is one.
-        web_port: Option<u16>,
-    },
-    /// No TLS, on a port that takes nothing else.
-    NoTls,
-    /// The server holds as many connections as it can.
-    ServerFull,
-    /// The address holds as many connections as one may.
-    AddressFull,
-    /// The name or the address is banned.
-    Banned,
-    /// The operator has removed the member from the lobby.
-    Kicked {
-        /// For how long the name and the session are not let in, in seconds.
-        seconds: u64,
-    },
-    /// Another connection has taken the session over.
-    Replaced,
-    /// An error of the server's own.
-    Internal,
-}
-
-impl Goodbye {
-    /// The `reason` of the JSON `bye`.
-    pub fn code(self) -> &'static str {
-        match self {
-            Goodbye::Quit => "quit",
-            Goodbye::Closed => "closed",
-            Goodbye::Shutdown => "shutdown",
-            Goodbye::LoginTimeout { .. } => "login_timeout",
-            Goodbye::LoginTries => "login_tries",
-            Goodbye::EndlessLine => "endless_line",
-            Goodbye::BrokenFrame => "protocol_error",
-            Goodbye::NotText => "not_text",
-            Goodbye::NotUtf8 => "not_utf8",
-            Goodbye::MessageTooBig => "message_too_big",
-            Goodbye::UnfinishedMessage => "unfinished_message",
-            Goodbye::Foreign { foreign, .. } => foreign.code(),
-            Goodbye::NoTls => "no_tls",
-            Goodbye::ServerFull => "server_full",
-            Goodbye::AddressFull => "address_full",
-            Goodbye::Banned => "banned",
-            Goodbye::Kicked { .. } => "kicked",
-            Goodbye::Replaced => "replaced",
-            Goodbye::Internal => "internal_error",
-        }
-    }
-
-    /// The `seconds` of the JSON `bye`: for how long one is not let in again, if that is
-    /// so for a time.
-    pub fn seconds(self) -> Option<u64> {
-        match self {
-            Goodbye::Kicked { seconds } => Some(seconds),
-            _ => None,
-        }
-    }
-
-    /// The code of the Close frame that says the same (RFC 6455 section 7.4.1).
-    pub fn close_code(self) -> u16 {
-        match self {
-            Goodbye::Quit | Goodbye::Closed => 1000,
-            Goodbye::Shutdown => 1001,
-            Goodbye::BrokenFrame
-            | Goodbye::EndlessLine
-            | Goodbye::Foreign { .. }
-            | Goodbye::NoTls => 1002,
-            Goodbye::NotText => 1003,
-            Goodbye::NotUtf8 => 1007,
-            Goodbye::LoginTimeout { .. }
-            | Goodbye::LoginTries
-            | Goodbye::UnfinishedMessage
-            | Goodbye::Banned
-            | Goodbye::Kicked { .. } => 1008,
-            Goodbye::MessageTooBig => 1009,
-            Goodbye::Internal => 1011,
-            Goodbye::ServerFull | Goodbye::AddressFull => 1013,
-            Goodbye::Replaced => 4001,
-        }
-    }
-}
-
 impl Notice<'_> {
     /// The `code` of the JSON error that says the same; `None` where it is no error.
     pub fn code(&self) -> Option<&'static str> {
@@ -517,37 +404,6 @@ impl Notice<'_> {
     }
 }
 
-/// The commands that `role` may use, the owner's with the members'.
-fn help(role: Role, lang: Lang) -> String {
-    let (title, owners, say, say_help) = match lang {
-        Lang::Ko => ("명령:", "비공개 방의 방장은:", "//말", "'/말'이라고 말합니다"),
-        Lang::En => ("Commands:", "The owner of a private room:", "//text", "says '/text'"),
-    };
-    let of = |role: Role| {
-        COMMANDS.iter().filter(move |spec| spec.roles.contains(&role)).map(move |spec| {
-            let names = format!("{}, {}", spec.usage(), spec.alias);
-            row(&names, spec.help(lang))
-        })
-    };
-    let mut lines = vec![title.to_owned()];
-    lines.extend(of(role));
-    if role == Role::Member {
-        lines.push(row(say, say_help));
-        lines.push(owners.to_owned());
-        lines.extend(of(Role::Owner));
-    }
-    lines.join("\n")
-}
-
-fn row(names: &str, help: &str) -> String {
-    let padding = 26usize.saturating_sub(names.width());
-    format!("  {names}{:padding$}  {help}", "")
-}
-
-fn help_on(spec: &CommandSpec, lang: Lang) -> String {
-    format!("{}, {}: {}", spec.usage(), spec.alias, spec.help(lang))
-}
-
 /// Each line with `prefix` before it, so that none can be taken for another's.
 fn prefixed(prefix: &str, text: &str) -> String {
     let lines: Vec<String> = text.split('\n').map(|line| format!("{prefix}{line}")).collect();
@@ -584,8 +440,6 @@ fn about(seconds: u64, lang: Lang) -> String {
 
 #[cfg(test)]
 mod tests {
-    use unicode_width::UnicodeWidthStr as _;
-
     use super::*;
 
     #[test]
@@ -594,27 +448,6 @@ mod tests {
             let greeting = Notice::Greeting { version: "0.1.0" }.text(lang);
             assert!(greeting.starts_with("Madang/1 "), "{greeting}");
             assert!(greeting.contains("/help") && !greeting.contains('\n'), "{greeting}");
-        }
-    }
-
-    #[test]
-    fn help_lists_every_command() {
-        for lang in [Lang::Ko, Lang::En] {
-            let help = Notice::Help(Role::Member).text(lang);
-            for spec in COMMANDS.iter().filter(|spec| spec.is_members()) {
-                assert!(help.contains(&spec.usage()) && help.contains(spec.help(lang)), "{help}");
-            }
-        }
-    }
-
-    #[test]
-    fn help_fits_a_terminal() {
-        for role in [Role::Member, Role::Operator] {
-            for lang in [Lang::Ko, Lang::En] {
-                for line in Notice::Help(role).text(lang).lines() {
-                    assert!(line.width() <= 80, "{} columns: {line}", line.width());
-                }
-            }
         }
     }
 }

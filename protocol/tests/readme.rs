@@ -13,6 +13,7 @@ const README: &str = include_str!("../README.md");
 const REQUEST: &str = include_str!("../src/request.rs");
 const EVENT: &str = include_str!("../src/event.rs");
 const NOTICE: &str = include_str!("../src/notice.rs");
+const GOODBYE: &str = include_str!("../src/notice/goodbye.rs");
 const NAME: &str = include_str!("../src/name.rs");
 const FOREIGN: &str = include_str!("../src/foreign.rs");
 const LIMITS: &str = include_str!("../src/limits.rs");
@@ -245,11 +246,11 @@ fn every_error_code_is_documented() {
 
 #[test]
 fn every_reason_of_a_bye_is_documented_with_its_close_code() {
-    let close_codes: BTreeMap<&str, &str> = arms(NOTICE, "pub fn close_code(self)")
+    let close_codes: BTreeMap<&str, &str> = arms(GOODBYE, "pub fn close_code(self)")
         .into_iter()
         .flat_map(|(reasons, code)| reasons.into_iter().map(move |reason| (reason, code)))
         .collect();
-    let reasons = arms(NOTICE, "pub fn code(self)");
+    let reasons = arms(GOODBYE, "pub fn code(self)");
     let mut expected = BTreeMap::new();
     for (variants, word) in &reasons {
         let [variant] = variants[..] else { panic!("one word for {variants:?}") };

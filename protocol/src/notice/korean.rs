@@ -7,7 +7,11 @@ use crate::{
     text::Lang,
 };
 
-use super::{Goodbye, Notice, about, help, help_on, not_utf8, prefixed, rooms_list, who_after};
+use super::{
+    Goodbye, Notice, about,
+    help::{help, help_on},
+    not_utf8, prefixed, rooms_list, who_after,
+};
 
 pub(super) fn text(notice: &Notice<'_>) -> String {
     match notice {

@@ -1,0 +1,117 @@
+//! Why a connection ends: its word for programs, its code for WebSocket. The sentences
+//! are with the other notices.
+
+use crate::foreign::Foreign;
+
+/// Why the server closes a connection, as its peer is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goodbye {
+    /// The member quit.
+    Quit,
+    /// The peer has closed its side.
+    Closed,
+    /// The server stops.
+    Shutdown,
+    /// No name within the time for it.
+    LoginTimeout {
+        /// The time for it, in seconds.
+        seconds: u64,
+    },
+    /// Too many names that are no names.
+    LoginTries,
+    /// A line without an end.
+    EndlessLine,
+    /// What came breaks the rules of WebSocket (RFC 6455).
+    BrokenFrame,
+    /// A WebSocket message that is not text.
+    NotText,
+    /// A WebSocket text message that is not UTF-8.
+    NotUtf8,
+    /// A WebSocket message that is too long, or in too many fragments.
+    MessageTooBig,
+    /// A WebSocket message whose end did not come in time.
+    UnfinishedMessage,
+    /// No chat peer: it has taken the port for another one.
+    Foreign {
+        /// What it speaks.
+        foreign: Foreign,
+        /// The port for browsers, if there is one.
+        web_port: Option<u16>,
+    },
+    /// No TLS, on a port that takes nothing else.
+    NoTls,
+    /// The server holds as many connections as it can.
+    ServerFull,
+    /// The address holds as many connections as one may.
+    AddressFull,
+    /// The name or the address is banned.
+    Banned,
+    /// The operator has removed the member from the lobby.
+    Kicked {
+        /// For how long the name and the session are not let in, in seconds.
+        seconds: u64,
+    },
+    /// Another connection has taken the session over.
+    Replaced,
+    /// An error of the server's own.
+    Internal,
+}
+
+impl Goodbye {
+    /// The `reason` of the JSON `bye`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Goodbye::Quit => "quit",
+            Goodbye::Closed => "closed",
+            Goodbye::Shutdown => "shutdown",
+            Goodbye::LoginTimeout { .. } => "login_timeout",
+            Goodbye::LoginTries => "login_tries",
+            Goodbye::EndlessLine => "endless_line",
+            Goodbye::BrokenFrame => "protocol_error",
+            Goodbye::NotText => "not_text",
+            Goodbye::NotUtf8 => "not_utf8",
+            Goodbye::MessageTooBig => "message_too_big",
+            Goodbye::UnfinishedMessage => "unfinished_message",
+            Goodbye::Foreign { foreign, .. } => foreign.code(),
+            Goodbye::NoTls => "no_tls",
+            Goodbye::ServerFull => "server_full",
+            Goodbye::AddressFull => "address_full",
+            Goodbye::Banned => "banned",
+            Goodbye::Kicked { .. } => "kicked",
+            Goodbye::Replaced => "replaced",
+            Goodbye::Internal => "internal_error",
+        }
+    }
+
+    /// The `seconds` of the JSON `bye`: for how long one is not let in again, if that is
+    /// so for a time.
+    pub fn seconds(self) -> Option<u64> {
+        match self {
+            Goodbye::Kicked { seconds } => Some(seconds),
+            _ => None,
+        }
+    }
+
+    /// The code of the Close frame that says the same (RFC 6455 section 7.4.1).
+    pub fn close_code(self) -> u16 {
+        match self {
+            Goodbye::Quit | Goodbye::Closed => 1000,
+            Goodbye::Shutdown => 1001,
+            Goodbye::BrokenFrame
+            | Goodbye::EndlessLine
+            | Goodbye::Foreign { .. }
+            | Goodbye::NoTls => 1002,
+            Goodbye::NotText => 1003,
+            Goodbye::NotUtf8 => 1007,
+            Goodbye::LoginTimeout { .. }
+            | Goodbye::LoginTries
+            | Goodbye::UnfinishedMessage
+            | Goodbye::Banned
+            | Goodbye::Kicked { .. } => 1008,
+            Goodbye::MessageTooBig => 1009,
+            Goodbye::Internal => 1011,
+            Goodbye::ServerFull | Goodbye::AddressFull => 1013,
+            Goodbye::Replaced => 4001,
+        }
+    }
+}
