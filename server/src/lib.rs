@@ -20,7 +20,7 @@ mod web;
 pub mod operator;
 
 mod shared;
-mod door;
+pub mod doors;
 mod timekeeper;
 mod expiry;
 mod clock;

@@ -7,12 +7,12 @@ use madang_protocol::text::Lang;
 use madang_server::{
     admission::capacity::save_address_space,
     cli::{Cli, LogFormat, in_one_line},
+    doors::reachable,
     manual::Manual,
+    operator::banner::banner,
     operator::console::{Console, Streams},
-    operator::doors::{self, Doors},
     operator::{self, Outcome},
     server::Server,
-    transport::http::origin::PublicUrl,
 };
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
@@ -67,7 +67,7 @@ fn complain(text: &str) {
 
 fn run(cli: &Cli) -> anyhow::Result<()> {
     let config = cli.config()?;
-    let (lang, public_url) = (config.lang, config.public_url.clone());
+    let lang = config.lang;
     let (console, console_thread) = Console::start(lang, Streams::standard())
         .context("failed to start the console's thread")?;
     log_to(&console, cli.log_format());
@@ -81,7 +81,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
             return Err(error.into());
         }
     };
-    announce(&server, public_url.as_ref(), &console);
+    announce(&server, &console);
     listen_to_operator(&server);
     signals.forever().next();
     // Without a thread for it, a second signal changes nothing.
@@ -150,7 +150,7 @@ fn log_to(console: &Console, format: LogFormat) {
 }
 
 /// Tells the operator that the server runs, how to end it, and where to come in.
-fn announce(server: &Server, public_url: Option<&PublicUrl>, console: &Console) {
+fn announce(server: &Server, console: &Console) {
     let lang = console.lang();
     let capacity = server.capacity();
     let (connections, limit) = (capacity.connections, capacity.limit.text(lang));
@@ -167,13 +167,9 @@ fn announce(server: &Server, public_url: Option<&PublicUrl>, console: &Console) 
              +++ Up to {connections} connections at once ({limit})"
         ),
     });
-    let [lines, tls, web] = [server.addresses(), server.tls_addresses(), server.web_addresses()]
-        .map(|addresses| doors::reachable(&addresses));
-    let web_is_encrypted = server.web_is_encrypted();
-    let doors = Doors { lines, tls, web, web_is_encrypted, public_url };
-    console.say(doors::invitation(&doors, lang));
+    console.say(banner(server.doors(), lang));
     let metrics: Vec<_> = server.metrics_address().into_iter().collect();
-    if let Some(address) = doors::reachable(&metrics).first() {
+    if let Some(address) = reachable(&metrics).first() {
         console.say(match lang {
             Lang::Ko => format!("+++ 서버의 수치는 http://{address}/metrics 에 있습니다."),
             Lang::En => format!("+++ The server's numbers are at http://{address}/metrics"),

@@ -25,8 +25,8 @@ use crate::{
     shared::Shared,
 };
 
+pub mod banner;
 pub mod console;
-pub mod doors;
 
 /// How long to leave a terminal alone that others have the foreground of.
 const BACKGROUND_PAUSE: Duration = Duration::from_millis(500);

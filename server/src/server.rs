@@ -21,11 +21,10 @@ use crate::{
     },
     clock,
     close_reason::CloseReason,
-    commands::invite::Doors,
     config::{Config, Listen},
     delivery::{drainer::Drainer, outbox::Bounds},
     dialect::answer::Answer,
-    door::Door,
+    doors::{Door, Doors},
     expiry::Due,
     metrics::Metrics,
     operator::{Operator, console::Console},
@@ -114,14 +113,14 @@ impl Server {
             logins_per_address: config.max_logins_per_address,
             requests_per_address: config.max_requests_per_address,
         };
-        let first = |of: Door| {
-            let (_, socket) = sockets.iter().find(|(door, _)| *door == of)?;
-            socket.local_addr().ok()
+        let bound = |of: Door| {
+            let of_door = sockets.iter().filter(|(door, _)| *door == of);
+            of_door.filter_map(|(_, socket)| socket.local_addr().ok()).collect()
         };
         let doors = Doors {
-            lines: first(Door::Lines),
-            tls: first(Door::TlsLines),
-            web: first(Door::Web),
+            lines: bound(Door::Lines),
+            tls: bound(Door::TlsLines),
+            web: bound(Door::Web),
             web_is_encrypted: tls.is_some(),
             public_url: config.public_url.as_ref().map(PublicUrl::to_string),
         };
@@ -170,34 +169,21 @@ impl Server {
         Ok(server)
     }
 
-    /// Where it takes lines, in the order of the configuration.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.addresses_of(Door::Lines)
+    /// Its doors, each with its addresses in the order of the configuration.
+    pub fn doors(&self) -> &Doors {
+        &self.shared.doors
     }
 
-    /// Where it takes lines over TLS, in the order of the configuration.
-    pub fn tls_addresses(&self) -> Vec<SocketAddr> {
-        self.addresses_of(Door::TlsLines)
-    }
-
-    /// Where it takes HTTP and WebSocket, in the order of the configuration.
-    pub fn web_addresses(&self) -> Vec<SocketAddr> {
-        self.addresses_of(Door::Web)
+    /// Where it takes lines.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.doors().lines
     }
 
     /// Where it tells its numbers, if anywhere.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
-        self.addresses_of(Door::Metrics).first().copied()
-    }
-
-    /// Whether [the web port](Self::web_addresses) speaks https and wss.
-    pub fn web_is_encrypted(&self) -> bool {
-        self.shared.encrypts(Door::Web)
-    }
-
-    fn addresses_of(&self, door: Door) -> Vec<SocketAddr> {
-        let of_door = self.listeners.iter().filter(|listener| listener.door == door);
-        of_door.map(|listener| listener.address).collect()
+        let mut listeners = self.listeners.iter();
+        let listener = listeners.find(|listener| listener.door == Door::Metrics)?;
+        Some(listener.address)
     }
 
     /// Who carries out the operator's commands.

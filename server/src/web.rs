@@ -19,7 +19,7 @@ use crate::{
     delivery::carrier::Carrier,
     delivery::outbox::Outbox,
     dialect::{DialectId, Form},
-    door::Door,
+    doors::Door,
     shared::{Admission, Shared},
     transport::{
         Reader, Received,

@@ -87,9 +87,9 @@ impl TestServer {
             Console::start(config.lang, streams).expect("there is a thread for the console");
         let server = Server::start(config, console).expect("the server starts");
         let address = server.addresses()[0];
-        let web_address = server.web_addresses().first().copied();
+        let web_address = server.doors().web.first().copied();
         let tls = tls.map(|(authority, folder)| TestTls {
-            address: server.tls_addresses().first().copied(),
+            address: server.doors().tls.first().copied(),
             authority,
             folder,
         });

@@ -46,7 +46,7 @@ impl RealServer {
             ..Config::default()
         };
         let server = Server::start(config, console).expect("a free port");
-        let (address, web_address) = (server.addresses()[0], server.web_addresses()[0]);
+        let (address, web_address) = (server.addresses()[0], server.doors().web[0]);
         RealServer { running: Some((server, thread)), address, web_address }
     }
 }

@@ -48,7 +48,7 @@ impl Chat {
             ..Config::default()
         };
         let server = Server::start(config, console).expect("a free port");
-        let web = server.web_addresses()[0];
+        let web = server.doors().web[0];
         let stream = TcpStream::connect(server.addresses()[0]).expect("it listens");
         stream.set_read_timeout(Some(DEADLINE)).expect("not zero");
         let lines = BufReader::new(stream.try_clone().expect("a descriptor"));

@@ -14,7 +14,7 @@ use madang_protocol::{
 };
 
 use crate::{
-    door::Door,
+    doors::Door,
     metrics::{Traffic, TrafficSum},
     sync::{Condvar, Mutex},
 };

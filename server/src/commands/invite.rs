@@ -10,22 +10,10 @@ use madang_protocol::{
 };
 use qrcode::{QrCode, render::unicode::Dense1x2};
 
-use crate::{operator::doors, room::Room};
-
-/// Where this server is reached.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Doors {
-    /// Where lines are taken.
-    pub(crate) lines: Option<SocketAddr>,
-    /// Where they are taken over TLS.
-    pub(crate) tls: Option<SocketAddr>,
-    /// Where browsers are.
-    pub(crate) web: Option<SocketAddr>,
-    /// Whether that is encrypted.
-    pub(crate) web_is_encrypted: bool,
-    /// What browsers are told instead, where something stands before this server.
-    pub(crate) public_url: Option<String>,
-}
+use crate::{
+    doors::{Doors, own_addresses},
+    room::Room,
+};
 
 /// All that `/invite` tells.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,10 +36,10 @@ pub(crate) fn invitation(
 ) -> Invite {
     let key = room.key.map(|key| key.show());
     let fragment = key.as_ref().map(|key| format!("#{key}")).unwrap_or_default();
-    let lines = doors.lines.and_then(|door| reached(door, came_by));
-    let web = doors.web.and_then(|door| reached(door, came_by));
+    let first = |of: &[SocketAddr]| of.first().and_then(|door| reached(*door, came_by));
+    let (lines, tls, web) = (first(&doors.lines), first(&doors.tls), first(&doors.web));
     let base = match (&doors.public_url, web) {
-        (Some(url), _) => Some(format!("{}/", url.trim_end_matches('/'))),
+        (Some(url), _) => Some(url.clone()),
         (None, Some(web)) => {
             let scheme = if doors.web_is_encrypted { "https" } else { "http" };
             Some(format!("{scheme}://{web}/"))
@@ -59,7 +47,6 @@ pub(crate) fn invitation(
         (None, None) => None,
     };
     let link = base.map(|base| base + &fragment);
-    let tls = doors.tls.and_then(|door| reached(door, came_by));
     let has_encrypted = match &link {
         Some(link) => link.starts_with("https:"),
         None => tls.is_some(),
@@ -155,7 +142,7 @@ fn host(came_by: Option<SocketAddr>) -> IpAddr {
     let ip = came_by.map(|address| address.ip().to_canonical());
     match ip {
         Some(ip) if !ip.is_loopback() => ip,
-        _ => doors::own_addresses()[0],
+        _ => own_addresses()[0],
     }
 }
 
@@ -185,11 +172,15 @@ mod tests {
         Some(text.parse().expect("an address"))
     }
 
+    fn at(door: &str) -> Vec<SocketAddr> {
+        address(door).into_iter().collect()
+    }
+
     fn doors() -> Doors {
         Doors {
-            lines: address("[::]:9009"),
-            tls: None,
-            web: address("[::]:9998"),
+            lines: at("[::]:9009"),
+            tls: Vec::new(),
+            web: at("[::]:9998"),
             web_is_encrypted: false,
             public_url: None,
         }
@@ -237,17 +228,17 @@ mod tests {
         check(&https, "수학", (&with_name, NC, false));
         check(&https, "lobby", (LINK, NC, false));
 
-        let with_tls = Doors { tls: address("[::]:9010"), ..https.clone() };
+        let with_tls = Doors { tls: at("[::]:9010"), ..https.clone() };
         check(&with_tls, "private-k3f9", (&with_key, OPENSSL, true));
         check(&with_tls, "수학", (&with_name, OPENSSL, true));
         check(&with_tls, "lobby", (LINK, OPENSSL, true));
 
-        let without_web = Doors { web: None, ..with_tls.clone() };
-        let at = "madang --tls madang://192.0.2.5:9010/";
-        check(&without_web, "private-k3f9", (&format!("{at}#{KEY}"), OPENSSL, true));
-        check(&without_web, "수학", (&format!("{at}수학"), OPENSSL, true));
+        let without_web = Doors { web: Vec::new(), ..with_tls.clone() };
+        let by_tls = "madang --tls madang://192.0.2.5:9010/";
+        check(&without_web, "private-k3f9", (&format!("{by_tls}#{KEY}"), OPENSSL, true));
+        check(&without_web, "수학", (&format!("{by_tls}수학"), OPENSSL, true));
         check(&without_web, "lobby", ("madang --tls 192.0.2.5", OPENSSL, true));
-        let elsewhere = Doors { tls: address("[::]:7"), ..without_web };
+        let elsewhere = Doors { tls: at("[::]:7"), ..without_web };
         let openssl = Some("openssl s_client -quiet -connect 192.0.2.5:7");
         check(&elsewhere, "lobby", ("madang --tls 192.0.2.5:7", openssl, true));
 
@@ -276,7 +267,7 @@ mod tests {
 
     #[test]
     fn without_a_door_for_browsers_there_is_no_link() {
-        let doors = Doors { web: None, lines: address("[::]:7000"), ..doors() };
+        let doors = Doors { web: Vec::new(), lines: at("[::]:7000"), ..doors() };
         let came_by = address("[2001:db8::5]:7000");
         let invite = invitation(&room("private-k3f9", true), came_by, &doors, false);
         assert_eq!(invite.link, None);
@@ -291,7 +282,7 @@ mod tests {
     #[test]
     fn nobody_is_sent_to_localhost_while_there_is_a_network() {
         let invite = invitation(&room("lobby", false), address("127.0.0.1:9009"), &doors(), false);
-        let own = doors::own_addresses()[0];
+        let own = own_addresses()[0];
         assert_eq!(invite.nc, Some(format!("nc {own} 9009")));
         let mapped = address("[::ffff:192.0.2.5]:9009");
         let invite = invitation(&room("lobby", false), mapped, &doors(), false);
@@ -309,7 +300,7 @@ mod tests {
         check("127.0.0.1:7000", "127.0.0.1:7000", Some("127.0.0.1:7000"));
         check("127.0.0.1:7000", "192.0.2.5:9998", None);
         check("[::]:7000", "192.0.2.5:9998", Some("192.0.2.5:7000"));
-        let doors = Doors { lines: address("127.0.0.1:9009"), ..doors() };
+        let doors = Doors { lines: at("127.0.0.1:9009"), ..doors() };
         let invite = invitation(&room("lobby", false), address("192.0.2.5:9998"), &doors, false);
         assert_eq!(invite.nc, None);
         assert!(!format!("{invite:?}").contains("127.0.0.1"), "{invite:?}");

@@ -2,6 +2,7 @@
 //! a name.
 
 use std::{
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -534,7 +535,7 @@ impl Connection {
 
     /// Why somebody is closed who has taken this port for another one.
     fn turn_away(&self, foreign: Foreign) -> CloseReason {
-        let web_port = self.shared.doors.web.map(|web| web.port());
+        let web_port = self.shared.doors.web.first().map(SocketAddr::port);
         CloseReason::Told(Goodbye::Foreign { foreign, web_port })
     }
 

@@ -4,6 +4,7 @@
 
 use std::{
     collections::HashMap,
+    error::Error,
     io::{self, Write},
     net::IpAddr,
     sync::{
@@ -17,7 +18,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounde
 use madang_protocol::{name::UserName, sanitize::sanitize_label, text::Lang};
 use tracing::{Level, Metadata};
 
-use crate::{close_reason::CloseReason, transport::tls::certificates::PairError};
+use crate::close_reason::CloseReason;
 
 /// How many lines may wait to be written.
 const WAITING_LINES: usize = 4_096;
@@ -201,7 +202,7 @@ impl Console {
     }
 
     /// The certificate has changed and can't be used.
-    pub(crate) fn certificate_kept(&self, error: &PairError) {
+    pub(crate) fn certificate_kept(&self, error: &dyn Error) {
         self.say(match self.lang {
             Lang::Ko => format!("--- 새 인증서를 쓸 수 없어 전의 것을 그대로 씁니다: {error}"),
             Lang::En => {

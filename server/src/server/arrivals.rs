@@ -12,7 +12,7 @@ use crate::{
     admission::capacity::{STACK_BYTES, is_memory_short},
     close_reason::CloseReason,
     connection::Connection,
-    door::Door,
+    doors::Door,
     shared::{Admission, Shared},
     transport::{
         Reader,

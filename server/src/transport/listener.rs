@@ -17,7 +17,7 @@ use polling::{Event, Events, PollMode, Poller};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
-use crate::{config::Listen, door::Door};
+use crate::{config::Listen, doors::Door};
 
 /// How many connections the kernel completes before they are accepted.
 const BACKLOG: i32 = 1_024;

@@ -4,7 +4,7 @@ use std::{sync::atomic::Ordering, time::SystemTime};
 
 pub(crate) use crate::metrics::exposition::CONTENT_TYPE;
 use crate::{
-    door::Door,
+    doors::Door,
     metrics::exposition::{Exposition, Kind},
     shared::Shared,
 };
