@@ -7,7 +7,7 @@ use madang_protocol::{
     text::Lang,
 };
 
-const README: &str = include_str!("../../README.md");
+const WIRE: &str = include_str!("../../protocol/README.md");
 const ARCHITECTURE: &str = include_str!("../../server/README.md");
 
 fn row(spec: &CommandSpec) -> String {
@@ -26,12 +26,15 @@ fn row(spec: &CommandSpec) -> String {
 }
 
 #[test]
-fn the_readme_lists_every_command_as_the_table_does() {
-    let (_, section) = README.split_once("\n## Commands\n").expect("there is a section");
+fn the_wire_lists_every_command_as_the_table_does() {
+    let (_, section) = WIRE.split_once("\n## Commands\n").expect("there is a section");
     let (section, _) = section.split_once("\n## ").expect("another follows");
     let head = "| command | 한국어 | who | what it does |\n|---|---|---|---|\n";
     let table: String = COMMANDS.iter().map(row).collect();
-    assert!(section.contains(&format!("{head}{table}")), "expected in the README:\n{head}{table}");
+    assert!(
+        section.contains(&format!("{head}{table}")),
+        "expected in protocol/README.md:\n{head}{table}"
+    );
 }
 
 #[test]
