@@ -8,6 +8,7 @@ use madang_protocol::{command::Command, limits::TOPIC_BYTES, notice::Goodbye, no
 use self::caller::{Caller, Effect, Reply, Standing};
 
 pub(crate) mod caller;
+pub(crate) mod chat;
 mod moderation;
 mod people;
 pub(crate) mod rooms;

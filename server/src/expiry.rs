@@ -79,12 +79,6 @@ impl Deadline for Due {
 }
 
 impl Shared {
-    /// Has a room looked at when it may have been empty for long enough.
-    pub(crate) fn end_when_empty(&self, room: &Arc<Room>) {
-        let at = Instant::now() + self.config.empty_room_window;
-        self.timekeeper.schedule(at, Due::Room(Arc::downgrade(room)));
-    }
-
     /// Somebody has come into a room: what was rendered for that is kept for a while.
     pub(crate) fn keep_renderings(&self, room: &Arc<Room>) {
         let due = Due::Renderings(Arc::downgrade(room));

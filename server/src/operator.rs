@@ -59,8 +59,8 @@ impl Operator {
         let console = &self.shared.console;
         let (standing, lang) = (Standing::Operator, console.lang());
         let form = Form::text(lang, LineEnd::Lf);
-        let shared = &self.shared;
-        let caller = Caller { shared, standing, form, lang, nonce: None, address: None };
+        let chat = self.shared.chat();
+        let caller = Caller { chat, standing, form, lang, nonce: None, address: None };
         let reply = match Command::parse_operators(&line) {
             Ok(command) => commands::run(&caller, command),
             Err(error) => caller.refuse(&Notice::CommandRefused(&error)),

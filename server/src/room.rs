@@ -225,6 +225,7 @@ pub(crate) struct Ending {
 }
 
 /// What a member may ask of the room.
+#[derive(Clone)]
 pub(crate) enum Question {
     /// Who is here: the first, or those who came after the member of a session's number.
     Who {

@@ -191,12 +191,6 @@ impl Server {
         Operator::new(self.shared.clone())
     }
 
-    /// What its threads share.
-    #[cfg(all(test, not(feature = "shuttle")))]
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
-    }
-
     /// How many connections it can hold.
     pub fn capacity(&self) -> Capacity {
         self.capacity

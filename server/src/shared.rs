@@ -18,6 +18,7 @@ use crate::{
         room_allowance::RoomAllowance,
     },
     close_reason::CloseReason,
+    commands::chat::Services,
     config::{Config, TlsConfig},
     delivery::drainer::Drainer,
     delivery::outbox::{Bounds, Outbox},
@@ -39,6 +40,8 @@ use crate::{
         },
     },
 };
+
+mod services;
 
 /// How long a dismissed peer may take to read the goodbye and close. When nothing more
 /// is sent to a peer and nothing more read from it, the system resets it for whatever it

@@ -15,18 +15,17 @@ use madang_protocol::{
     text::Lang,
 };
 
+use super::chat::Chat;
 use crate::{
-    delivery::outbox::Outbox,
     dialect::{Form, answer::Answer},
     room::refusal::Refusal,
-    room::{Action, By, Room},
+    room::{Action, By, Question, Room},
     session::Session,
-    shared::Shared,
 };
 
 /// Who gives a command.
 pub(crate) struct Caller<'a> {
-    pub(crate) shared: &'a Arc<Shared>,
+    pub(crate) chat: Chat<'a>,
     pub(crate) standing: Standing<'a>,
     /// The form in which they are answered.
     pub(crate) form: Form,
@@ -54,8 +53,6 @@ pub(crate) struct Membership<'a> {
     pub(crate) session: &'a Arc<Session>,
     /// Where they are, if they are anywhere.
     pub(crate) room: Option<&'a Arc<Room>>,
-    /// Where rooms answer their questions.
-    pub(crate) outbox: &'a Arc<Outbox>,
     /// The address of this server that they connected to.
     pub(crate) came_by: Option<SocketAddr>,
 }
@@ -74,6 +71,8 @@ pub(crate) enum Effect {
     /// Nothing.
     #[default]
     Nothing,
+    /// It asks a room, which answers after all that was said before.
+    Ask(Arc<Room>, Question),
     /// It says that its user does this.
     Act(String),
     /// It owes the rate limit for a message of so many bytes as rendered.
@@ -137,7 +136,7 @@ impl<'a> Caller<'a> {
     /// Says why a command is not carried out.
     pub(crate) fn refuse(&self, notice: &Notice<'_>) -> Reply {
         if !matches!(self.standing, Standing::Operator) {
-            self.shared.metrics.refused.count_notice(notice);
+            self.chat.metrics.refused.count_notice(notice);
         }
         let mut answer = self.begin();
         answer.notice_to(notice, self.nonce);
@@ -200,7 +199,7 @@ impl<'a> Caller<'a> {
     ///
     /// That nobody has it.
     pub(crate) fn find(&self, name: &UserName) -> Result<Arc<Session>, Reply> {
-        self.shared.users.find(name).ok_or_else(|| self.refuse(&Notice::Nobody))
+        self.chat.users.find(name).ok_or_else(|| self.refuse(&Notice::Nobody))
     }
 
     /// Does something to the caller's room and blocks until everyone was told.

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// All that `/invite` tells.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Invite {
     key: Option<String>,
     link: Option<String>,

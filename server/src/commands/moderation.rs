@@ -15,16 +15,13 @@ use super::{
     caller::{Caller, Effect, Reply, Standing},
     rooms::check_admits,
 };
-use crate::{
-    expiry::Due,
-    room::{Action, By, refusal::Refusal},
-};
+use crate::room::{Action, By, refusal::Refusal};
 
 /// Removes somebody from the caller's room; for the operator, from wherever they are, and
 /// from the server if that is the lobby.
 pub(super) fn kick(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
-    let (other, shared) = (caller.find(target)?, caller.shared);
-    let action = Action::Kick(other.clone(), shared.config.kick_window);
+    let (other, chat) = (caller.find(target)?, caller.chat);
+    let action = Action::Kick(other.clone(), chat.kick_window);
     if !matches!(caller.standing, Standing::Operator) {
         return Ok(caller.settle(caller.act(action)));
     }
@@ -32,12 +29,11 @@ pub(super) fn kick(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Repl
     let room = other.room().ok_or_else(nowhere)?;
     let result = room.act(By::Operator, action);
     // Perhaps nobody is left whose going would see to that.
-    shared.end_when_empty(&room);
-    if result.is_ok() && Arc::ptr_eq(&room, &shared.rooms.lobby) {
-        let goodbye = Goodbye::Kicked { seconds: shared.config.kick_window.as_secs() };
+    chat.services.end_when_empty(&room);
+    if result.is_ok() && Arc::ptr_eq(&room, &chat.rooms.lobby) {
+        let goodbye = Goodbye::Kicked { seconds: chat.kick_window.as_secs() };
         // Whoever comes back to the session from now on finds the kick.
-        let holder = shared.users.holder(&other).and_then(|it| shared.connections.outbox_of(it));
-        holder.iter().for_each(|outbox| shared.dismiss(outbox, goodbye));
+        chat.services.close_connection_of(&other, goodbye);
     }
     match result {
         // It has just left.
@@ -48,7 +44,7 @@ pub(super) fn kick(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Repl
 
 /// Lets somebody in again; for the operator, wherever they were kicked.
 pub(super) fn unkick(caller: &Caller<'_>, target: UserName) -> Reply {
-    let (users, rooms) = (&caller.shared.users, &caller.shared.rooms);
+    let (users, rooms) = (caller.chat.users, caller.chat.rooms);
     let session = users.find(&target).map(|session| session.number);
     if !matches!(caller.standing, Standing::Operator) {
         return caller.settle(caller.act(Action::Unkick(target, session)));
@@ -68,20 +64,19 @@ pub(super) fn mute(
     target: &UserName,
     time: Option<Duration>,
 ) -> Result<Reply, Reply> {
-    let (other, timekeeper) = (caller.find(target)?, &caller.shared.timekeeper);
+    let (other, services) = (caller.find(target)?, caller.chat.services);
     let until = time.and_then(|time| Instant::now().checked_add(time));
     let action = Action::Mute(other.clone(), time);
     if let Standing::Member(member) = caller.standing {
         let result = caller.act(action);
         if let (Ok(()), Some(until), Some(room)) = (&result, until, member.room) {
-            let due = Due::Mute(Arc::downgrade(room), Arc::downgrade(&other));
-            timekeeper.schedule(until, due);
+            services.end_mute_at(until, room, &other);
         }
         return Ok(caller.settle(result));
     }
     other.silence(until);
     if let Some(until) = until {
-        timekeeper.schedule(until, Due::Silence(Arc::downgrade(&other), until));
+        services.end_silence_at(until, &other);
     }
     if let Some(room) = other.room() {
         // It holds everywhere: here it is only told, and a room that has ended has nobody.
@@ -126,16 +121,16 @@ pub(super) fn limit(caller: &Caller<'_>, limit: usize) -> Reply {
 
 /// Ends the caller's room, and takes them to the lobby.
 pub(super) fn end_room(caller: &Caller<'_>) -> Result<Reply, Reply> {
-    let (member, shared) = (caller.member()?, caller.shared);
+    let (member, chat) = (caller.member()?, caller.chat);
     if let Err(refusal) = caller.act(Action::End) {
         return Err(caller.settle(Err(refusal)));
     }
     if let Some(room) = member.room
-        && shared.rooms.remove(room)
+        && chat.rooms.remove(room)
     {
-        shared.console.room_ended(&room.name);
+        chat.services.note_room_ended(&room.name);
     }
-    match check_admits(&shared.rooms.lobby, member.session) {
+    match check_admits(&chat.rooms.lobby, member.session) {
         // Whoever ends a room is not left in none.
         Ok(()) => {
             let lobby = Destination::Public(RoomName::lobby());

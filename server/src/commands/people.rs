@@ -24,7 +24,7 @@ pub(super) fn whisper(caller: &Caller<'_>, target: &UserName, text: &str) -> Res
 pub(super) fn answer_whisper(caller: &Caller<'_>, text: &str) -> Result<Reply, Reply> {
     let member = caller.member()?;
     match member.session.last_whisperer() {
-        Some(other) if caller.shared.users.has(&other) => whisper_to(caller, member, &other, text),
+        Some(other) if caller.chat.users.has(&other) => whisper_to(caller, member, &other, text),
         _ => Err(caller.refuse(&Notice::NoWhisper)),
     }
 }
@@ -65,7 +65,7 @@ fn whisper_to(
 
 /// Gives the caller another name.
 pub(super) fn rename(caller: &Caller<'_>, name: UserName) -> Result<Reply, Reply> {
-    let (member, shared) = (caller.member()?, caller.shared);
+    let (member, chat) = (caller.member()?, caller.chat);
     let session = member.session;
     // The room knows that too, but who is in none has nobody else to refuse it.
     check_not_silenced(caller, member)?;
@@ -73,29 +73,29 @@ pub(super) fn rename(caller: &Caller<'_>, name: UserName) -> Result<Reply, Reply
     if old == name {
         return Err(caller.refuse(&Notice::NameKept));
     }
-    if shared.bans.bans_name(&name) {
+    if chat.bans.bans_name(&name) {
         return Err(caller.refuse(&Notice::NameBanned));
     }
-    if shared.users.claim_another(session, &name).is_err() {
-        let proposal = shared.users.free_name_like(&name);
+    if chat.users.claim_another(session, &name).is_err() {
+        let proposal = chat.users.free_name_like(&name);
         let proposal = proposal.as_ref().map(UserName::as_str);
         return Err(caller.refuse(&Notice::NameInUse { proposal }));
     }
     // Again: who banned it in between could not find it.
-    if shared.bans.bans_name(&name) {
-        shared.users.give_up(session, &name);
+    if chat.bans.bans_name(&name) {
+        chat.users.give_up(session, &name);
         return Err(caller.refuse(&Notice::NameBanned));
     }
     let told = caller.act(Action::Rename(name.as_str().into()));
     // In no room, there is nobody else who has to be told.
     let is_alone = matches!(told, Err(Refusal::NoMember | Refusal::Ended));
     if told.is_err() && !is_alone {
-        shared.users.give_up(session, &name);
+        chat.users.give_up(session, &name);
         return Err(caller.settle(told));
     }
     session.rename(name.clone());
-    shared.users.give_up(session, &old);
-    shared.console.renamed(&old, &name);
+    chat.users.give_up(session, &old);
+    chat.services.note_renamed(&old, &name);
     let mut answer = caller.begin();
     if is_alone {
         answer.notice_to(&Notice::Renamed { user: name.as_str() }, caller.nonce);
@@ -120,7 +120,7 @@ pub(super) fn ignore(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Re
 /// Shows the caller somebody again.
 pub(super) fn unignore(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
     let session = caller.member()?.session;
-    let other = caller.shared.users.find(target).map(|other| other.number);
+    let other = caller.chat.users.find(target).map(|other| other.number);
     if !session.show(other, target) {
         return Err(caller.refuse(&Notice::Already));
     }

@@ -9,7 +9,7 @@ use madang_protocol::{
 };
 
 use super::{
-    caller::{Caller, Membership, Reply, Standing},
+    caller::{Caller, Effect, Membership, Reply, Standing},
     invite, one_line,
 };
 use crate::{
@@ -29,30 +29,26 @@ pub(super) fn who(
     if matches!(caller.standing, Standing::Operator) {
         return who_is_where(caller, room);
     }
-    let member = caller.member()?;
+    caller.member()?;
     let after = match after {
         Some(name) => Some(caller.find(name)?.number),
         None => None,
     };
     let Some(room) = room else { return Ok(ask(caller, Question::Who { after })) };
     let no_room = || caller.refuse(&Notice::NoSuchRoom);
-    let room = caller.shared.rooms.find(&Destination::Public(room.clone())).ok_or_else(no_room)?;
-    let (question, nonce) = (Question::WhoThere { after }, caller.nonce.map(str::to_owned));
-    match room.answer(member.session, member.outbox, question, nonce) {
-        Ok(()) => Ok(caller.silence()),
-        Err(_) => Err(no_room()),
-    }
+    let room = caller.chat.rooms.find(&Destination::Public(room.clone())).ok_or_else(no_room)?;
+    Ok(caller.silence().and(Effect::Ask(room, Question::WhoThere { after })))
 }
 
 /// Lists everyone on the server, or in one room, with the room where they are.
 fn who_is_where(caller: &Caller<'_>, room: Option<&RoomName>) -> Result<Reply, Reply> {
-    let shared = caller.shared;
-    let room = match room.map(|room| shared.rooms.find(&Destination::Public(room.clone()))) {
+    let chat = caller.chat;
+    let room = match room.map(|room| chat.rooms.find(&Destination::Public(room.clone()))) {
         Some(None) => return Err(caller.refuse(&Notice::NoSuchRoom)),
         Some(found) => found,
         None => None,
     };
-    let sessions = shared.users.sessions();
+    let sessions = chat.users.sessions();
     let mut people: Vec<(String, String)> = sessions
         .iter()
         .filter_map(|session| describe(session, room.as_deref(), caller.lang))
@@ -87,14 +83,14 @@ fn describe(session: &Session, room: Option<&Room>, lang: Lang) -> Option<(Strin
 pub(super) fn list_rooms(caller: &Caller<'_>) -> Reply {
     let mut answer = caller.begin();
     if matches!(caller.standing, Standing::Operator) {
-        for room in caller.shared.rooms.all() {
+        for room in caller.chat.rooms.all() {
             let status = room.status();
             let topic = status.topic.map(|topic| format!(" · {topic}")).unwrap_or_default();
             answer.line(&format!("  {} ({}){topic}", room.name, status.members));
         }
         return caller.answered(answer);
     }
-    let rooms = caller.shared.rooms.listed();
+    let rooms = caller.chat.rooms.listed();
     answer.rooms(&rooms, caller.nonce);
     caller.answered(answer)
 }
@@ -129,7 +125,7 @@ pub(crate) fn history(caller: &Caller<'_>, before: Option<u64>, limit: Option<us
 pub(super) fn invite(caller: &Caller<'_>, qr: bool) -> Result<Reply, Reply> {
     let Membership { room, came_by, .. } = caller.member()?;
     let room = room.ok_or_else(|| caller.refuse(&Notice::NoRoom))?;
-    let invite = invite::invitation(room, came_by, &caller.shared.doors, qr);
+    let invite = invite::invitation(room, came_by, caller.chat.doors, qr);
     Ok(ask(caller, Question::Invite(Box::new(invite))))
 }
 
@@ -146,29 +142,31 @@ pub(super) fn list_hidden(caller: &Caller<'_>) -> Result<Reply, Reply> {
 
 /// Answers after all that the caller sent before.
 pub(super) fn ping(caller: &Caller<'_>, token: Option<&str>) -> Reply {
-    let token = token.map(one_line);
-    if has_asked(caller, Question::Ping { token: token.clone() }) {
-        return caller.silence();
-    }
-    // In no room, and in one that has ended, nothing waits to be answered before.
-    let mut answer = caller.begin();
-    let nonce = caller.nonce.map(Into::into);
-    answer.message(&ServerMessage::Pong { token: token.map(Into::into), nonce });
-    caller.answered(answer)
+    ask(caller, Question::Ping { token: token.map(one_line) })
 }
 
 /// Has the caller's room answer, after all that was said before.
 fn ask(caller: &Caller<'_>, question: Question) -> Reply {
-    match has_asked(caller, question) {
-        true => caller.silence(),
-        false => caller.refuse(&Notice::NoRoom),
+    match caller.standing {
+        Standing::Member(Membership { room: Some(room), .. }) => {
+            caller.silence().and(Effect::Ask(room.clone(), question))
+        }
+        _ => unanswered(caller, question),
     }
 }
 
-/// Has the room answer; false if there is none that does.
-fn has_asked(caller: &Caller<'_>, question: Question) -> bool {
-    let Standing::Member(member) = caller.standing else { return false };
-    let Some(room) = member.room else { return false };
-    let nonce = caller.nonce.map(str::to_owned);
-    room.answer(member.session, member.outbox, question, nonce).is_ok()
+/// What a question comes to that no room has answered: the caller is in none, or it has
+/// ended.
+pub(crate) fn unanswered(caller: &Caller<'_>, question: Question) -> Reply {
+    match question {
+        Question::WhoThere { .. } => caller.refuse(&Notice::NoSuchRoom),
+        // Nothing waits to be answered before.
+        Question::Ping { token } => {
+            let mut answer = caller.begin();
+            let nonce = caller.nonce.map(Into::into);
+            answer.message(&ServerMessage::Pong { token: token.map(Into::into), nonce });
+            caller.answered(answer)
+        }
+        _ => caller.refuse(&Notice::NoRoom),
+    }
 }

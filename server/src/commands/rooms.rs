@@ -12,28 +12,28 @@ use madang_protocol::{
 
 use super::{
     caller::{Caller, Effect, Reply, Standing},
+    chat::Chat,
     one_line,
     people::check_not_silenced,
 };
 use crate::{
     room::{Action, Room, directory::NotMade, refusal::Refusal},
     session::Session,
-    shared::Shared,
 };
 
 /// Goes to a room, which is made if it is public and there is none; who has no name yet
 /// chooses it for when they have one.
 pub(super) fn join(caller: &Caller<'_>, destination: Destination) -> Reply {
-    let shared = caller.shared;
+    let chat = caller.chat;
     let Standing::Member(member) = caller.standing else {
-        return match check_destination(shared, &destination, None) {
+        return match check_destination(&chat, &destination, None) {
             Ok(room) => {
                 caller.tell(&Notice::RoomChosen { room: &room }).and(Effect::Choose(destination))
             }
             Err(notice) => caller.refuse(&notice),
         };
     };
-    let there = shared.rooms.find(&destination);
+    let there = chat.rooms.find(&destination);
     let current = member.session.room();
     let same = |room: &Arc<Room>| current.as_ref().is_some_and(|it| Arc::ptr_eq(it, room));
     if there.as_ref().is_some_and(same) {
@@ -42,7 +42,7 @@ pub(super) fn join(caller: &Caller<'_>, destination: Destination) -> Reply {
     let there = match (there, &destination) {
         (Some(room), _) => Ok(room),
         // Made before the old one is left: it may be refused.
-        (None, Destination::Public(name)) => make_public(shared, caller.address, name),
+        (None, Destination::Public(name)) => make_public(&chat, caller.address, name),
         (None, Destination::Private(_)) => Err(Notice::NoSuchRoom),
     };
     match there.and_then(|room| check_admits(&room, member.session)) {
@@ -53,7 +53,7 @@ pub(super) fn join(caller: &Caller<'_>, destination: Destination) -> Reply {
 
 /// Goes back to the lobby.
 pub(super) fn leave(caller: &Caller<'_>) -> Result<Reply, Reply> {
-    let (session, lobby) = (caller.member()?.session, &caller.shared.rooms.lobby);
+    let (session, lobby) = (caller.member()?.session, &caller.chat.rooms.lobby);
     if session.room().is_some_and(|room| Arc::ptr_eq(&room, lobby)) {
         return Err(caller.refuse(&Notice::InRoomAlready));
     }
@@ -70,7 +70,7 @@ pub(super) fn make(caller: &Caller<'_>, topic: Option<&str>) -> Result<Reply, Re
         check_not_silenced(caller, member)?;
     }
     let topic = topic.unwrap_or_default();
-    let room = make_private(caller.shared, caller.address, member.session, topic)
+    let room = make_private(&caller.chat, caller.address, member.session, topic)
         .map_err(|notice| caller.refuse(&notice))?;
     let key = room.key.map(Destination::Private);
     Ok(match key {
@@ -92,11 +92,11 @@ pub(super) fn set_topic(caller: &Caller<'_>, topic: &str) -> Reply {
 /// Whether somebody who is new could go there, under this name if it has one already: the
 /// room's name, or why not.
 pub(crate) fn check_destination(
-    shared: &Shared,
+    chat: &Chat<'_>,
     destination: &Destination,
     name: Option<&UserName>,
 ) -> Result<Arc<str>, Notice<'static>> {
-    match (shared.rooms.find(destination), destination) {
+    match (chat.rooms.find(destination), destination) {
         (Some(room), _) => {
             room.status().admits(0, name).map_err(Refusal::notice)?;
             Ok(room.name.clone())
@@ -113,34 +113,34 @@ pub(super) fn check_admits(room: &Room, session: &Session) -> Result<(), Notice<
 
 /// Makes a private room that `session` owns, for it to go there; a topic may be empty.
 pub(crate) fn make_private(
-    shared: &Shared,
+    chat: &Chat<'_>,
     address: Option<IpAddr>,
     session: &Session,
     topic: &str,
 ) -> Result<Arc<Room>, Notice<'static>> {
     let topic = Some(read_topic(topic)?).filter(|topic| !topic.is_empty());
-    allow_room(shared, address)?;
-    let room = shared.rooms.make_private(session.number, topic).map_err(not_made)?;
-    shared.end_when_empty(&room);
+    allow_room(chat, address)?;
+    let room = chat.rooms.make_private(session.number, topic).map_err(not_made)?;
+    chat.services.end_when_empty(&room);
     session.own(Arc::downgrade(&room));
     Ok(room)
 }
 
 /// Makes a public room.
 pub(crate) fn make_public(
-    shared: &Shared,
+    chat: &Chat<'_>,
     address: Option<IpAddr>,
     name: &RoomName,
 ) -> Result<Arc<Room>, Notice<'static>> {
-    allow_room(shared, address)?;
-    let room = shared.rooms.make_public(name).map_err(not_made)?;
-    shared.end_when_empty(&room);
+    allow_room(chat, address)?;
+    let room = chat.rooms.make_public(name).map_err(not_made)?;
+    chat.services.end_when_empty(&room);
     Ok(room)
 }
 
-fn allow_room(shared: &Shared, address: Option<IpAddr>) -> Result<(), Notice<'static>> {
+fn allow_room(chat: &Chat<'_>, address: Option<IpAddr>) -> Result<(), Notice<'static>> {
     let Some(address) = address else { return Ok(()) };
-    let taken = shared.room_allowance.take(address, Instant::now());
+    let taken = chat.room_allowance.take(address, Instant::now());
     taken.map_err(|wait| Notice::RoomsTooFast { seconds: wait.as_secs() + 1 })
 }
 

@@ -1,64 +1,134 @@
 //! Commands as functions: no connection, socket or thread gives them.
 
-use std::sync::Arc;
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use madang_protocol::{
+    command::Banned,
     name::UserName,
     text::{Lang, LineEnd},
 };
+use parking_lot::Mutex;
 
-use super::{caller::Membership, *};
+use super::{
+    caller::Membership,
+    chat::{Chat, Services},
+    *,
+};
 use crate::{
+    admission::{bans::Bans, room_allowance::RoomAllowance},
     clock,
-    config::Config,
     delivery::{outbox::Outbox, sink::fake::connect},
     dialect::Form,
-    operator::console::{Console, Streams},
-    room::{Coming, Greeting, Room},
-    server::Server,
-    session::Session,
-    shared::Shared,
+    doors::Doors,
+    metrics::Metrics,
+    room::{Coming, Greeting, Room, directory::Rooms},
+    session::{
+        Session,
+        user_manager::{AwayLimits, UserManager},
+    },
 };
 
-/// A server without a door, and a private room with its owner, alice, and with bob.
+/// What commands work on, and a private room with its owner, alice, and with bob.
 struct Stage {
-    server: Server,
-    room: Arc<Room>,
+    users: UserManager,
+    rooms: Rooms,
+    bans: Bans,
+    room_allowance: RoomAllowance,
+    doors: Doors,
+    metrics: Arc<Metrics>,
+    services: Asked,
     alice: (Arc<Session>, Arc<Outbox>),
     bob: (Arc<Session>, Arc<Outbox>),
+    room: Arc<Room>,
+}
+
+/// Does nothing, and notes what it was asked to do.
+#[derive(Default)]
+struct Asked(Mutex<Vec<String>>);
+
+impl Asked {
+    fn note(&self, what: String) {
+        self.0.lock().push(what);
+    }
+}
+
+impl Services for Asked {
+    fn end_when_empty(&self, room: &Arc<Room>) {
+        self.note(format!("end {} when empty", room.name));
+    }
+
+    fn end_mute_at(&self, _: Instant, _: &Arc<Room>, session: &Arc<Session>) {
+        self.note(format!("end the mute of {}", session.name()));
+    }
+
+    fn end_silence_at(&self, _: Instant, session: &Arc<Session>) {
+        self.note(format!("end the silence of {}", session.name()));
+    }
+
+    fn close_connection_of(&self, session: &Session, _: Goodbye) {
+        self.note(format!("close {}", session.name()));
+    }
+
+    fn close_banned(&self, banned: &Banned) -> Vec<(UserName, IpAddr)> {
+        let Banned::Name(name) = banned else { panic!("no address is banned here") };
+        self.note(format!("close whoever is {name}"));
+        Vec::new()
+    }
+
+    fn note_renamed(&self, old: &UserName, new: &UserName) {
+        self.note(format!("{old} is {new}"));
+    }
+
+    fn note_room_ended(&self, room: &str) {
+        self.note(format!("{room} has ended"));
+    }
 }
 
 impl Stage {
     fn new() -> Stage {
-        let streams = Streams { out: Box::new(std::io::sink()), err: Box::new(std::io::sink()) };
-        let (console, _thread) = Console::start(Lang::En, streams).expect("a thread");
-        let config = Config { listen: Vec::new(), web: Vec::new(), ..Config::default() };
-        let server = Server::start(config, console).expect("it needs nothing");
+        let users = UserManager::new(AwayLimits { total: 9, per_address: Some(9) });
+        let metrics: Arc<Metrics> = Arc::default();
+        let rooms = Rooms::new(9, metrics.clone());
         let person = |number, name: &str| {
             let (name, token) = (UserName::parse(name).expect("a name"), Some(name.to_owned()));
-            let users = &server.shared().users;
             let session = users.claim(&name, token, number, clock::now()).expect("it is free");
             (session, connect(number, Form::JSON).1)
         };
         let (alice, bob) = (person(1, "alice"), person(2, "bob"));
-        let room = rooms::make_private(server.shared(), None, &alice.0, "").expect("the first");
+        let room = rooms.make_private(alice.0.number, None).expect("the first");
+        alice.0.own(Arc::downgrade(&room));
         for (session, outbox) in [&alice, &bob] {
             let (session, outbox) = (session.clone(), outbox.clone());
             let greeting = Greeting::Welcome;
             room.enter(Coming { session, outbox, greeting, shown: 0 }).expect("it is open");
         }
-        Stage { server, room, alice, bob }
+        let (bans, room_allowance) = (Bans::default(), RoomAllowance::new(9));
+        let (doors, services) = (Doors::default(), Asked::default());
+        Stage { users, rooms, bans, room_allowance, doors, metrics, services, alice, bob, room }
     }
 
-    fn shared(&self) -> &Arc<Shared> {
-        self.server.shared()
+    fn chat(&self) -> Chat<'_> {
+        Chat {
+            users: &self.users,
+            rooms: &self.rooms,
+            bans: &self.bans,
+            room_allowance: &self.room_allowance,
+            doors: &self.doors,
+            metrics: &self.metrics,
+            kick_window: Duration::from_secs(60),
+            services: &self.services,
+        }
     }
 
     /// What somebody is told who gives a command.
     #[track_caller]
-    fn run(&self, (session, outbox): &(Arc<Session>, Arc<Outbox>), line: &str) -> String {
+    fn run(&self, (session, _): &(Arc<Session>, Arc<Outbox>), line: &str) -> String {
         let (room, came_by) = (Some(&self.room), None);
-        let member = Membership { session, room, outbox, came_by };
+        let member = Membership { session, room, came_by };
         self.reply(Standing::Member(member), Form::JSON, Command::parse(line).expect(line))
     }
 
@@ -69,8 +139,8 @@ impl Stage {
     }
 
     fn reply(&self, standing: Standing<'_>, form: Form, command: Command<'_>) -> String {
-        let (shared, lang) = (self.shared(), Lang::En);
-        run(&Caller { shared, standing, form, lang, nonce: Some("n"), address: None }, command)
+        let (chat, lang) = (self.chat(), Lang::En);
+        run(&Caller { chat, standing, form, lang, nonce: Some("n"), address: None }, command)
             .into_text()
     }
 }
@@ -91,7 +161,6 @@ fn owner_and_operator_give_the_same_commands() {
     assert!(stage.run_as_operator("/kick bob").contains("bob"));
     assert_eq!(stage.run_as_operator("/kick alice"), "ok");
     assert_eq!(members(), 0);
-    assert!(stage.server.stop());
 }
 
 #[test]
@@ -119,26 +188,42 @@ fn what_a_command_can_not_do_is_a_reply() {
         assert!(newcomer(line).contains("login_first"), "{line}");
     }
     assert!(newcomer("/join lobby").contains("lobby"));
-    assert!(stage.server.stop());
 }
 
 #[test]
 fn what_only_a_connection_can_do_is_left_to_it() {
     let stage = Stage::new();
     let effect = |line| {
-        let (session, outbox) = &stage.alice;
-        let member = Membership { session, room: Some(&stage.room), outbox, came_by: None };
-        let (shared, standing) = (stage.shared(), Standing::Member(member));
+        let (session, _) = &stage.alice;
+        let member = Membership { session, room: Some(&stage.room), came_by: None };
+        let (chat, standing) = (stage.chat(), Standing::Member(member));
         let (form, lang) = (Form::JSON, Lang::En);
-        let caller = Caller { shared, standing, form, lang, nonce: None, address: None };
+        let caller = Caller { chat, standing, form, lang, nonce: None, address: None };
         run(&caller, Command::parse(line).expect(line)).effect
     };
     assert!(matches!(effect("/me waves"), Effect::Act(text) if text == "waves"));
     assert!(matches!(effect("/lang ko"), Effect::Speak(Lang::Ko)));
     assert!(matches!(effect("/msg bob hi"), Effect::Owe(bytes) if bytes > 2));
+    assert!(matches!(effect("/who"), Effect::Ask(room, _) if Arc::ptr_eq(&room, &stage.room)));
     assert!(matches!(effect("/leave"), Effect::Go(_, None)));
     assert!(matches!(effect("/new"), Effect::Go(_, Some(room)) if room.key.is_some()));
     assert!(matches!(effect("/quit so long"), Effect::End(Goodbye::Quit, Some(_))));
     assert!(matches!(effect("/end"), Effect::Go(_, None)));
-    assert!(stage.server.stop());
+}
+
+#[test]
+fn timers_connections_and_the_console_are_the_servers() {
+    #[track_caller]
+    fn check(run: impl Fn(&Stage) -> String, expected: &str) {
+        let stage = Stage::new();
+        run(&stage);
+        let expected = expected.replace("ROOM", &stage.room.name);
+        assert_eq!(stage.services.0.into_inner(), [expected]);
+    }
+    check(|stage| stage.run(&stage.alice, "/mute bob 5m"), "end the mute of bob");
+    check(|stage| stage.run_as_operator("/mute bob 5m"), "end the silence of bob");
+    check(|stage| stage.run(&stage.alice, "/nick carol"), "alice is carol");
+    check(|stage| stage.run_as_operator("/kick bob"), "end ROOM when empty");
+    check(|stage| stage.run(&stage.alice, "/end"), "ROOM has ended");
+    check(|stage| stage.run_as_operator("/ban bob"), "close whoever is bob");
 }

@@ -18,9 +18,10 @@ use crate::{
     commands::{
         self,
         caller::{Caller, Effect, Membership, Reply, Standing},
+        chat::Services,
         questions, rooms,
     },
-    room::{Coming, Greeting, Room, refusal::Refusal},
+    room::{Coming, Greeting, Question, Room, refusal::Refusal},
 };
 
 /// How often a room that has just ended is looked for again.
@@ -99,13 +100,12 @@ impl Connection {
             Some(session) => Standing::Member(Membership {
                 session,
                 room: self.room.as_ref(),
-                outbox: &self.outbox,
                 came_by: self.came_by,
             }),
         };
         let address = self.admission.counted();
         Caller {
-            shared: &self.shared,
+            chat: self.shared.chat(),
             standing,
             form: self.form(),
             lang: self.lang,
@@ -121,6 +121,7 @@ impl Connection {
         self.send(answer);
         match effect {
             Effect::Nothing => {}
+            Effect::Ask(room, question) => self.ask(&room, question, nonce),
             Effect::Act(text) => self.say(text, true, nonce.map(str::to_owned)),
             Effect::Owe(rendered_bytes) => self.owe(rendered_bytes),
             Effect::Speak(lang) => self.change_lang(lang, nonce),
@@ -133,6 +134,16 @@ impl Connection {
             }
         }
         Ok(())
+    }
+
+    /// Has a room answer, and blocks until it has.
+    fn ask(&self, room: &Room, question: Question, nonce: Option<&str>) {
+        let Some(session) = &self.session else { return };
+        let asked = (question.clone(), nonce.map(str::to_owned));
+        if room.answer(session, &self.outbox, asked.0, asked.1).is_err() {
+            let reply = questions::unanswered(&self.caller(nonce), question);
+            self.send(reply.answer);
+        }
     }
 
     fn change_lang(&mut self, lang: Lang, nonce: Option<&str>) {
@@ -190,7 +201,7 @@ impl Connection {
             let room = match (shared.rooms.find(destination), destination) {
                 (Some(room), _) => room,
                 (None, Destination::Public(name)) => {
-                    rooms::make_public(shared, self.admission.counted(), name)?
+                    rooms::make_public(&shared.chat(), self.admission.counted(), name)?
                 }
                 (None, Destination::Private(_)) => return Err(Notice::NoSuchRoom),
             };

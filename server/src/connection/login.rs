@@ -274,7 +274,7 @@ impl Connection {
         let nonce = request.as_deref();
         let number = self.admission.number;
         if let Place::Room(wanted) = &place
-            && let Err(notice) = check_destination(&self.shared, wanted, None)
+            && let Err(notice) = check_destination(&self.shared.chat(), wanted, None)
         {
             self.notice(&notice, nonce);
             self.hint(&Notice::RoomFirst);
@@ -342,7 +342,9 @@ impl Connection {
         }
         self.shared.rooms.lobby.status().admits(0, Some(name)).map_err(Refusal::notice)?;
         match place {
-            Place::Room(wanted) => check_destination(&self.shared, wanted, Some(name)).map(|_| ()),
+            Place::Room(wanted) => {
+                check_destination(&self.shared.chat(), wanted, Some(name)).map(|_| ())
+            }
             Place::Lobby | Place::NewRoom { .. } => Ok(()),
         }
     }
@@ -359,7 +361,7 @@ impl Connection {
             Place::Room(destination) => Ok(Some(destination)),
             Place::NewRoom { topic } => {
                 let address = self.admission.counted();
-                let room = make_private(&self.shared, address, session, &topic)?;
+                let room = make_private(&self.shared.chat(), address, session, &topic)?;
                 Ok(room.key.map(Destination::Private))
             }
         }

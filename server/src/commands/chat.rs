@@ -1,0 +1,57 @@
+//! The chat as a command sees it: the tables that it reads and changes, and what it asks
+//! of the server around them.
+
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use madang_protocol::{command::Banned, name::UserName, notice::Goodbye};
+
+use crate::{
+    admission::{bans::Bans, room_allowance::RoomAllowance},
+    doors::Doors,
+    metrics::Metrics,
+    room::{Room, directory::Rooms},
+    session::{Session, user_manager::UserManager},
+};
+
+/// What commands work on.
+#[derive(Clone, Copy)]
+pub(crate) struct Chat<'a> {
+    pub(crate) users: &'a UserManager,
+    pub(crate) rooms: &'a Rooms,
+    pub(crate) bans: &'a Bans,
+    pub(crate) room_allowance: &'a RoomAllowance,
+    pub(crate) doors: &'a Doors,
+    pub(crate) metrics: &'a Metrics,
+    /// How long somebody who was kicked stays out.
+    pub(crate) kick_window: Duration,
+    pub(crate) services: &'a dyn Services,
+}
+
+/// What the server does for commands: timers, connections, and the console. None of it
+/// blocks.
+pub(crate) trait Services {
+    /// Ends a room once it has been empty for long enough.
+    fn end_when_empty(&self, room: &Arc<Room>);
+
+    /// Ends an owner's mute at that time.
+    fn end_mute_at(&self, at: Instant, room: &Arc<Room>, session: &Arc<Session>);
+
+    /// Ends the operator's mute at that time.
+    fn end_silence_at(&self, at: Instant, session: &Arc<Session>);
+
+    /// Closes the connection that holds a session, if one does.
+    fn close_connection_of(&self, session: &Session, goodbye: Goodbye);
+
+    /// Closes every connection that is banned now. Returns who has gone, and from where.
+    fn close_banned(&self, banned: &Banned) -> Vec<(UserName, IpAddr)>;
+
+    /// Tells the operator that somebody has another name.
+    fn note_renamed(&self, old: &UserName, new: &UserName);
+
+    /// Tells the operator that a room has ended.
+    fn note_room_ended(&self, room: &str);
+}

@@ -1,0 +1,86 @@
+//! What a server does for commands: it schedules, closes connections, and tells the
+//! operator.
+
+use std::{net::IpAddr, sync::Arc, time::Instant};
+
+use madang_protocol::{command::Banned, name::UserName, notice::Goodbye};
+
+use super::Shared;
+use crate::{
+    commands::chat::{Chat, Services},
+    expiry::Due,
+    room::Room,
+    session::Session,
+};
+
+impl Shared {
+    /// The chat as commands see it.
+    pub(crate) fn chat(&self) -> Chat<'_> {
+        Chat {
+            users: &self.users,
+            rooms: &self.rooms,
+            bans: &self.bans,
+            room_allowance: &self.room_allowance,
+            doors: &self.doors,
+            metrics: &self.metrics,
+            kick_window: self.config.kick_window,
+            services: self,
+        }
+    }
+}
+
+impl Services for Shared {
+    fn end_when_empty(&self, room: &Arc<Room>) {
+        let at = Instant::now() + self.config.empty_room_window;
+        self.timekeeper.schedule(at, Due::Room(Arc::downgrade(room)));
+    }
+
+    fn end_mute_at(&self, at: Instant, room: &Arc<Room>, session: &Arc<Session>) {
+        let due = Due::Mute(Arc::downgrade(room), Arc::downgrade(session));
+        self.timekeeper.schedule(at, due);
+    }
+
+    fn end_silence_at(&self, at: Instant, session: &Arc<Session>) {
+        self.timekeeper.schedule(at, Due::Silence(Arc::downgrade(session), at));
+    }
+
+    fn close_connection_of(&self, session: &Session, goodbye: Goodbye) {
+        let holder = self.users.holder(session);
+        if let Some(outbox) = holder.and_then(|holder| self.connections.outbox_of(holder)) {
+            self.dismiss(&outbox, goodbye);
+        }
+    }
+
+    fn close_banned(&self, banned: &Banned) -> Vec<(UserName, IpAddr)> {
+        let connections = &self.connections;
+        let mut held = match banned {
+            Banned::Name(name) => self.users.held_as(name),
+            Banned::Address(_) => self.users.held(),
+        };
+        if let Banned::Address(range) = banned {
+            let is_meant =
+                |number| connections.address_of(number).is_some_and(|it| range.contains(it));
+            held.retain(|(_, connection)| is_meant(*connection));
+        }
+        let mut closed = Vec::new();
+        for (session, connection) in held {
+            let Some(outbox) = connections.outbox_of(connection) else { continue };
+            self.dismiss(&outbox, Goodbye::Banned);
+            closed.extend(connections.address_of(connection).map(|from| (session.name(), from)));
+        }
+        if let Banned::Address(range) = banned {
+            // Those too who have no name yet.
+            let nameless = connections.outboxes_from(range);
+            nameless.iter().for_each(|outbox| self.dismiss(outbox, Goodbye::Banned));
+        }
+        closed
+    }
+
+    fn note_renamed(&self, old: &UserName, new: &UserName) {
+        self.console.renamed(old, new);
+    }
+
+    fn note_room_ended(&self, room: &str) {
+        self.console.room_ended(room);
+    }
+}
