@@ -5,22 +5,24 @@ use std::{collections::HashSet, sync::Arc, time::Instant};
 
 use crossbeam_channel::{Receiver, RecvError, after, at, never, select};
 use madang_protocol::name::NameKey;
+use madang_terminal::{
+    editor::{Ask, CANCEL_PATIENCE, Editor, Owner, Setup, Typed},
+    screen::{FULL_PAUSE, Screen},
+    style::Palette,
+    tty_mode::Quiet,
+};
 
 use self::returning::{CatchUp, spoken};
 use crate::{
     cli::{Bell, Options},
-    completion::{Vocabulary, Wish},
     connection::Incoming,
-    editor::{Ask, CANCEL_PATIENCE, Editor, Typed},
     failure::Failure,
     history::History,
     link::{Link, Received},
     reconnect::Reconnect,
     render::{Attention, Renderer, Shown},
-    screen::{FULL_PAUSE, Screen},
     session::{Session, Wanted},
-    style::Palette,
-    tty_mode::Quiet,
+    vocabulary::{Vocabulary, Wish},
     words::Words,
 };
 
@@ -110,8 +112,10 @@ pub(crate) fn run(
     let (vocabulary, wishes) = Vocabulary::new();
     let vocabulary = Arc::new(vocabulary);
     let history = History::of_user();
-    let editor = Editor::start(&screen, Some(Arc::clone(&vocabulary)), palette, history.load())
-        .map_err(Failure::Stdin)?;
+    let source = Arc::clone(&vocabulary);
+    let setup =
+        Setup { owner: Owner::Client, source: Some(source), palette, remembered: history.load() };
+    let editor = Editor::start(&screen, setup).map_err(Failure::Stdin)?;
     let motd = renderer.notice(link.motd().trim_end());
     if !link.motd().trim().is_empty() {
         screen.show(&motd);

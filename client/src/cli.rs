@@ -16,7 +16,6 @@ use crate::{
     address::Address,
     clock::TimeFormat,
     exit_code::{ExitCode, exit_codes},
-    style::ColorChoice,
     words,
 };
 
@@ -37,6 +36,29 @@ const AFTER_HELP: &str = concat!(
     exit_codes!(),
     "\n\nmadang completions SHELL prints the completions for a shell, madang man the manual page."
 );
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless the environment has `NO_COLOR` or `TERM=dumb`.
+    #[default]
+    Auto,
+    /// Always, whatever stdout is.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl ColorChoice {
+    /// Whether colours are wanted, if that does not depend on what stdout is.
+    pub(crate) fn wanted(self) -> Option<bool> {
+        match self {
+            ColorChoice::Auto => None,
+            ColorChoice::Always => Some(true),
+            ColorChoice::Never => Some(false),
+        }
+    }
+}
 
 /// What the command line asks for.
 #[derive(Debug, clap::Parser)]

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::editor::REMEMBERED_LINES;
+use madang_terminal::editor::REMEMBERED_LINES;
 
 /// The file, and what stands in it; nothing of it is needed to talk.
 pub(crate) struct History {

@@ -19,15 +19,17 @@ use madang_protocol::{
     sanitize::{sanitize_line, sanitize_message},
     text::Lang,
 };
-
-use crate::{
-    editor::{Ask, CANCEL_PATIENCE, Editor, Typed, UNASKED_LINES},
-    failure::Failure,
-    history::History,
-    input::{Line, LineError},
+use madang_terminal::{
+    editor::{Ask, CANCEL_PATIENCE, Editor, Owner, Setup, Typed, UNASKED_LINES},
     screen::{AGAIN, Screen},
     style::{Palette, paint},
     tty_mode::Quiet,
+};
+
+use crate::{
+    failure::Failure,
+    history::History,
+    input::{Line, LineError},
     words::{Words, is_yes},
 };
 
@@ -83,7 +85,9 @@ impl Keyboard {
         let quiet = Quiet::start();
         let screen = Screen::new(palette);
         // What is said here is not written to the history: nothing tells what is private.
-        let editor = Editor::start(&screen, None, palette, History::of_user().load())?;
+        let remembered = History::of_user().load();
+        let setup = Setup { owner: Owner::Client, source: None, palette, remembered };
+        let editor = Editor::start(&screen, setup)?;
         Ok(Keyboard {
             screen,
             editor,

@@ -8,7 +8,6 @@ pub mod cli;
 pub mod clock;
 pub mod exit_code;
 pub mod failure;
-pub mod style;
 
 mod connection;
 mod stream;
@@ -23,13 +22,8 @@ mod pipe;
 mod watch;
 mod plain;
 
-mod editor;
-mod completion;
+mod vocabulary;
 mod history;
-mod screen;
-mod layout;
-mod interrupts;
-mod tty_mode;
 
 mod input;
 mod keyboard;
@@ -43,6 +37,7 @@ use std::io::{self, IsTerminal as _};
 
 use crossbeam_channel::Receiver;
 use madang_protocol::text::Lang;
+use madang_terminal::{editor, style::Palette};
 
 use crate::{
     cli::Options,
@@ -53,10 +48,9 @@ use crate::{
     link::Link,
     render::{Form, Renderer},
     stdio::{Kind, Stdio},
-    style::Palette,
     words::Words,
 };
-pub use crate::{interrupts::is_own_interrupt, tty_mode::restore_terminal};
+pub use madang_terminal::{interrupts::is_own_interrupt, tty_mode::restore_terminal};
 
 /// A server that is connected, and in which language it is talked to.
 pub struct Server {
@@ -100,7 +94,7 @@ impl Server {
         let kind =
             if io::stdin().is_terminal() && !options.block { Kind::Terminal } else { Kind::Pipe };
         let unit = if options.block { Unit::Block } else { Unit::Line };
-        let palette = Palette::choose(options.color, &io::stdout());
+        let palette = Palette::choose(options.color.wanted(), &io::stdout());
         match self.peer {
             Peer::Madang(link) if options.read => watch::run(
                 link,

@@ -14,14 +14,13 @@ use std::{
 };
 
 use crossbeam_channel::{at, never, select};
+use madang_terminal::{editor::Typed, screen::FULL_PAUSE};
 
 use crate::{
     connection::{Connection, Incoming},
-    editor::Typed,
     failure::Failure,
     input::Line,
     keyboard::{Keyboard, QUIT},
-    screen::FULL_PAUSE,
     stdio::{Kind, Stdio},
     utf8::Utf8Decoder,
     words::Words,

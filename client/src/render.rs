@@ -9,13 +9,9 @@ use madang_protocol::{
     sanitize::{sanitize_label, sanitize_line, sanitize_message},
     text::{Lang, LineEnd, write_event},
 };
+use madang_terminal::style::{Palette, paint};
 
-use crate::{
-    clock::Clock,
-    mention::mentions,
-    style::{Palette, paint},
-    words::Words,
-};
+use crate::{clock::Clock, mention::mentions, words::Words};
 
 /// For whom lines are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,12 +9,12 @@ use madang_protocol::{
     sanitize::{sanitize_line, sanitize_message},
     text::Lang,
 };
+use madang_terminal::style::Palette;
 
 use crate::{
     failure::Failure,
     input::{self, Line, Unit},
     keyboard::Keyboard,
-    style::Palette,
     words::Words,
 };
 

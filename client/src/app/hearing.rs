@@ -11,11 +11,11 @@ use madang_protocol::{
 
 use super::{App, SESSION_UNKNOWN};
 use crate::{
-    completion::Wish,
     connection::Incoming,
     failure::Failure,
     render::Shown,
     session::{Asked, LOGIN},
+    vocabulary::Wish,
 };
 
 /// After a gap, the members are counted anew if there were no more than this.

@@ -12,13 +12,15 @@ use madang_protocol::{
     room::{RoomKey, is_private},
     text::SAID_OVERHEAD,
 };
+use madang_terminal::{
+    editor::{Typed, UNASKED_LINES},
+    screen::AGAIN,
+};
 
 use super::{App, Stage};
 use crate::{
-    editor::{Typed, UNASKED_LINES},
     failure::Failure,
     render::is_whisper,
-    screen::AGAIN,
     words::{Words, is_yes},
 };
 

@@ -1,36 +1,45 @@
 //! The terminal's mode between two lines, while the editor does not hold it: what is
 //! typed ahead is neither shown nor obeyed, and waits for the next line. Without this,
 //! a Ctrl-D that comes too soon is lost, and letters turn up where they don't belong.
+//!
+//! Nothing here waits for a terminal that takes nothing, as after Ctrl-S.
 
 #[cfg(unix)]
 use nix::sys::termios::{InputFlags, LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 #[cfg(unix)]
 use parking_lot::Mutex;
 
+/// Time between two looks for the foreground of the terminal.
+#[cfg(unix)]
+const BACKGROUND_PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// As the terminal was, while it is not.
 #[cfg(unix)]
 static ORIGINAL: Mutex<Option<Termios>> = Mutex::new(None);
 
 /// Keeps the terminal quiet until it is dropped. Ctrl-C stays a signal.
-pub(crate) struct Quiet(());
+pub struct Quiet(());
 
 impl Quiet {
-    /// Changes the mode of stdin; one that can't be changed is left as it is.
-    pub(crate) fn start() -> Quiet {
+    /// Changes the mode of stdin; one that can't be changed is left as it is. Stops the
+    /// process if it is in the background.
+    pub fn start() -> Quiet {
         #[cfg(unix)]
         quieten();
         Quiet(())
     }
 }
 
+/// Keeps the terminal quiet, if it is not already.
 #[cfg(unix)]
-fn quieten() {
+pub(crate) fn quieten() {
     if let Ok(original) = tcgetattr(std::io::stdin()) {
         let mut quiet = original.clone();
         quiet.local_flags.remove(LocalFlags::ICANON | LocalFlags::ECHO);
         quiet.input_flags.remove(InputFlags::ICRNL);
-        if tcsetattr(std::io::stdin(), SetArg::TCSADRAIN, &quiet).is_ok() {
-            *ORIGINAL.lock() = Some(original);
+        let mut kept = ORIGINAL.lock();
+        if kept.is_none() && tcsetattr(std::io::stdin(), SetArg::TCSANOW, &quiet).is_ok() {
+            *kept = Some(original);
         }
     }
 }
@@ -43,6 +52,19 @@ pub(crate) fn suspend() {
     // To this thread, not to the process: so it is stopped before it goes on. It does not
     // fail for a signal that exists.
     let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGTSTP);
+}
+
+/// Waits until the process has the foreground of its terminal, and keeps that quiet. In
+/// the background, any change of the terminal's mode would stop the process.
+#[cfg(unix)]
+pub(crate) fn take_foreground() {
+    let is_elsewhere = || {
+        let foreground = nix::unistd::tcgetpgrp(std::io::stdin());
+        foreground.is_ok_and(|foreground| foreground != nix::unistd::getpgrp())
+    };
+    while is_elsewhere() {
+        std::thread::sleep(BACKGROUND_PAUSE);
+    }
     quieten();
 }
 
@@ -58,6 +80,6 @@ pub fn restore_terminal() {
     #[cfg(unix)]
     if let Some(original) = ORIGINAL.lock().take() {
         // It is gone, then.
-        let _ = tcsetattr(std::io::stdin(), SetArg::TCSADRAIN, &original);
+        let _ = tcsetattr(std::io::stdin(), SetArg::TCSANOW, &original);
     }
 }

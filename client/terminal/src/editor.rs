@@ -27,24 +27,48 @@ use rustyline::{
 };
 
 use crate::{
-    completion::{self, Hint, Vocabulary},
+    completion::{self, Hint, Source},
     interrupts,
     screen::{Interruption, Screen, WAKE, terminal_size},
     style::{Palette, paint},
+    tty_mode,
 };
 
 /// Lines of earlier runs and of this one that can be called back.
-pub(crate) const REMEMBERED_LINES: usize = 1_000;
+pub const REMEMBERED_LINES: usize = 1_000;
 
 /// How long the editor may take to end its line.
-pub(crate) const CANCEL_PATIENCE: Duration = Duration::from_secs(1);
+pub const CANCEL_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A paste of more lines is asked about.
-pub(crate) const UNASKED_LINES: usize = 5;
+pub const UNASKED_LINES: usize = 5;
+
+/// Whose terminal it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// A program that is nothing without it: Ctrl-C clears the line before it leaves, and
+    /// what is in the background is stopped there.
+    Client,
+    /// One that runs with it or without: Ctrl-C ends the program at once, and in the
+    /// background it runs on and leaves the terminal alone.
+    Server,
+}
+
+/// What an editor is started with.
+pub struct Setup {
+    /// Whose terminal it is.
+    pub owner: Owner,
+    /// What Tab completes; nothing without one.
+    pub source: Option<Arc<dyn Source>>,
+    /// How the prompt and hints are painted.
+    pub palette: Palette,
+    /// Lines of earlier runs that can be called back, oldest first.
+    pub remembered: Vec<String>,
+}
 
 /// Asks for a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Ask {
+pub enum Ask {
     /// Something to say, behind the screen's prompt; what stands there already, before
     /// the cursor.
     Line(String),
@@ -56,10 +80,10 @@ pub(crate) enum Ask {
 
 /// What came of it.
 #[derive(Debug)]
-pub(crate) enum Typed {
+pub enum Typed {
     /// A line, and Enter; several lines if they were pasted.
     Line(String),
-    /// Ctrl-C, with nothing to clear.
+    /// Ctrl-C; a client's only with nothing to clear.
     Interrupted {
         /// Whether a Ctrl-C just before had cleared the line.
         again: bool,
@@ -77,24 +101,19 @@ pub(crate) enum Typed {
 
 /// The editor's thread, as others see it. It can't be joined: a read of the keyboard
 /// ends with its line, or with the process.
-pub(crate) struct Editor {
+pub struct Editor {
     asks: Sender<Ask>,
     typed: Receiver<Typed>,
 }
 
 impl Editor {
-    /// Starts the thread, and the one that prints above its line. `remembered` are
-    /// lines of earlier runs, oldest first; without a `vocabulary`, Tab completes nothing.
+    /// Starts the thread, and the one that prints above its line.
     ///
     /// # Errors
     ///
     /// stdin or stdout is no terminal, or not one in which a line can be edited.
-    pub(crate) fn start(
-        screen: &Arc<Screen>,
-        vocabulary: Option<Arc<Vocabulary>>,
-        palette: Palette,
-        remembered: Vec<String>,
-    ) -> io::Result<Editor> {
+    pub fn start(screen: &Arc<Screen>, setup: Setup) -> io::Result<Editor> {
+        let Setup { owner, source, palette, remembered } = setup;
         let config = Config::builder()
             .max_history_size(REMEMBERED_LINES)
             .and_then(|config| config.history_ignore_dups(true))
@@ -117,7 +136,7 @@ impl Editor {
         rustyline.enable_synchronized_output(false);
         let mut printer = rustyline.create_external_printer().map_err(into_io)?;
         screen.start_printer(move || printer.print(WAKE.into()).is_ok())?;
-        let ctrl_c = CtrlC { screen: Arc::clone(screen) };
+        let ctrl_c = CtrlC { screen: Arc::clone(screen), owner };
         rustyline.bind_sequence(KeyEvent::ctrl('C'), EventHandler::Conditional(Box::new(ctrl_c)));
         #[cfg(unix)]
         {
@@ -125,14 +144,14 @@ impl Editor {
             let ctrl_z = EventHandler::Conditional(Box::new(ctrl_z));
             rustyline.bind_sequence(KeyEvent::ctrl('Z'), ctrl_z);
         }
-        rustyline.set_helper(Some(Helper { screen: Arc::clone(screen), vocabulary, palette }));
+        rustyline.set_helper(Some(Helper { screen: Arc::clone(screen), source, palette }));
 
         let (asks, asked) = bounded(1);
         let (sender, typed) = bounded(1);
         let screen = Arc::clone(screen);
         thread::Builder::new().name("editor".into()).spawn(move || {
             for ask in asked {
-                if sender.send(read(&mut rustyline, &screen, ask)).is_err() {
+                if sender.send(read(&mut rustyline, &screen, owner, ask)).is_err() {
                     return;
                 }
             }
@@ -141,26 +160,31 @@ impl Editor {
     }
 
     /// Asks for one line. It comes, or why there is none, as [`typed`](Self::typed).
-    pub(crate) fn ask(&self, ask: Ask) {
+    pub fn ask(&self, ask: Ask) {
         // A thread that has ended has told its last.
         let _ = self.asks.send(ask);
     }
 
     /// What was typed, one for each [`ask`](Self::ask).
-    pub(crate) fn typed(&self) -> &Receiver<Typed> {
+    pub fn typed(&self) -> &Receiver<Typed> {
         &self.typed
     }
 }
 
 /// Whether stdin and stdout are a terminal on which a line can be edited.
-pub(crate) fn is_possible() -> bool {
+pub fn is_possible() -> bool {
     let term = env::var("TERM").unwrap_or_default();
     let is_dumb = ["dumb", "cons25", "emacs"].contains(&&*term.to_lowercase());
     io::stdin().is_terminal() && io::stdout().is_terminal() && !is_dumb
 }
 
 /// Reads one line, beginning it anew whenever its prompt has to change.
-fn read(editor: &mut Rustyline<Helper, MemHistory>, screen: &Screen, ask: Ask) -> Typed {
+fn read(
+    editor: &mut Rustyline<Helper, MemHistory>,
+    screen: &Screen,
+    owner: Owner,
+    ask: Ask,
+) -> Typed {
     let (question, mut left, is_kept) = match ask {
         Ask::Line(text) => (None, text, false),
         Ask::Kept(text) => (None, text, true),
@@ -168,6 +192,10 @@ fn read(editor: &mut Rustyline<Helper, MemHistory>, screen: &Screen, ask: Ask) -
     };
     let mut right = String::new();
     loop {
+        #[cfg(unix)]
+        if owner == Owner::Server {
+            tty_mode::take_foreground();
+        }
         let Some(prompt) = screen.begin_line(question.as_deref()) else {
             return Typed::Cancelled { text: left + &right };
         };
@@ -185,7 +213,10 @@ fn read(editor: &mut Rustyline<Helper, MemHistory>, screen: &Screen, ask: Ask) -
             (Ok(_), Some(Interruption::CtrlC { again })) => return Typed::Interrupted { again },
             #[cfg(unix)]
             (Ok(line), Some(Interruption::Suspended { cursor })) => {
-                crate::tty_mode::suspend();
+                tty_mode::suspend();
+                if owner == Owner::Client {
+                    tty_mode::quieten();
+                }
                 let (before, behind) = line.split_at(line.floor_char_boundary(cursor));
                 (left, right) = (before.to_owned(), behind.to_owned());
             }
@@ -223,15 +254,17 @@ fn into_io(error: ReadlineError) -> io::Error {
     }
 }
 
-/// Ctrl-C clears the line, or ends an empty one. It is not left to rustyline, whose
+/// Ctrl-C clears a client's line, or ends an empty one. It is not left to rustyline, whose
 /// interrupts forget what has been typed behind them already.
 struct CtrlC {
     screen: Arc<Screen>,
+    owner: Owner,
 }
 
 impl ConditionalEventHandler for CtrlC {
     fn handle(&self, _: &Event, _: u16, _: bool, line: &EventContext<'_>) -> Option<Cmd> {
-        if self.screen.ctrl_c(line.line()) {
+        let to_clear = if self.owner == Owner::Client { line.line() } else { "" };
+        if self.screen.ctrl_c(to_clear) {
             Some(Cmd::AcceptLine)
         } else {
             Some(Cmd::Kill(Movement::WholeBuffer))
@@ -258,7 +291,7 @@ impl ConditionalEventHandler for CtrlZ {
 /// What rustyline asks while a line is typed; all on its own thread.
 struct Helper {
     screen: Arc<Screen>,
-    vocabulary: Option<Arc<Vocabulary>>,
+    source: Option<Arc<dyn Source>>,
     palette: Palette,
 }
 
@@ -275,12 +308,12 @@ impl Completer for Helper {
         cursor: usize,
         _: &Context<'_>,
     ) -> rustyline::Result<(usize, Vec<Pair>)> {
-        let Some(vocabulary) = &self.vocabulary else {
+        let Some(source) = &self.source else {
             return Ok((cursor, Vec::new()));
         };
+        let (start, mut candidates) = completion::complete(&**source, line, cursor);
         let (columns, rows) = terminal_size();
-        vocabulary.set_dimensions(columns, rows);
-        let (start, candidates) = vocabulary.complete(line, cursor);
+        completion::cut_to_screen(&mut candidates, columns, rows);
         let pairs = candidates
             .into_iter()
             .map(|candidate| Pair { display: candidate.shown, replacement: candidate.replacement });
@@ -303,7 +336,8 @@ impl Hinter for Helper {
 
     fn hint(&self, line: &str, cursor: usize, _: &Context<'_>) -> Option<Hint> {
         self.screen.note_typed(line, cursor);
-        let hint = self.vocabulary.as_ref().and_then(|_| completion::hint(line, cursor));
+        let hint =
+            self.source.as_ref().and_then(|source| completion::hint(&**source, line, cursor));
         self.screen.note_hint(hint.as_ref().map_or("", |hint| &hint.shown));
         hint
     }

@@ -85,7 +85,7 @@ fn style_sequence(text: &str) -> Option<&str> {
 }
 
 /// How many columns a prompt takes.
-pub(crate) fn columns_of(prompt: &str) -> usize {
+pub fn columns_of(prompt: &str) -> usize {
     let mode = GraphemeClusterMode::from_env();
     prompt.graphemes(true).map(|grapheme| usize::from(mode.width(grapheme))).sum()
 }

@@ -41,13 +41,13 @@ use crate::{
 };
 
 /// A screen that is full tells nobody when it no longer is: it is looked at so soon again.
-pub(crate) const FULL_PAUSE: Duration = Duration::from_millis(20);
+pub const FULL_PAUSE: Duration = Duration::from_millis(20);
 
 /// Time between two wakings of the editor.
 const PAUSE: Duration = Duration::from_millis(25);
 
 /// A second Ctrl-C within this time means more than the first.
-pub(crate) const AGAIN: Duration = Duration::from_secs(5);
+pub const AGAIN: Duration = Duration::from_secs(5);
 
 /// More waits only if it has come already.
 const WAITING_BYTES: usize = 4 * 1_024 * 1_024;
@@ -57,7 +57,7 @@ const WAITING_BYTES: usize = 4 * 1_024 * 1_024;
 pub(crate) const WAKE: &str = "\x1b[A\n";
 
 /// The screen that the threads share.
-pub(crate) struct Screen {
+pub struct Screen {
     state: Mutex<State>,
     changed: Condvar,
     palette: Palette,
@@ -95,11 +95,11 @@ struct State {
 /// A line as far as it has been typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct TypedSoFar {
-    pub(crate) text: String,
+    pub text: String,
     /// Where the cursor stands, in bytes.
-    pub(crate) cursor: usize,
+    pub cursor: usize,
     /// What the editor shows behind it.
-    pub(crate) hint: String,
+    pub hint: String,
 }
 
 /// Why a line ends that was not entered.
@@ -124,40 +124,43 @@ pub(crate) enum Interruption {
 
 impl Screen {
     /// An empty screen, with no line being typed.
-    pub(crate) fn new(palette: Palette) -> Arc<Screen> {
+    pub fn new(palette: Palette) -> Arc<Screen> {
         Arc::new(Screen { state: Mutex::default(), changed: Condvar::new(), palette })
     }
 
     /// Shows `text`, which is made of whole lines and fit for a terminal. Returns at once.
-    pub(crate) fn show(&self, text: &str) {
+    pub fn show(&self, text: &str) {
         if text.is_empty() {
             return;
         }
         let mut state = self.state.lock();
+        if state.closed {
+            return;
+        }
         state.waiting.push_str(text);
         if !text.ends_with('\n') {
             state.waiting.push('\n');
         }
-        self.changed.notify_one();
+        self.changed.notify_all();
     }
 
     /// Whether so much waits that no more should be fetched for now.
-    pub(crate) fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.state.lock().waiting.len() >= WAITING_BYTES
     }
 
     /// Changes the prompt, at once if nothing moves by it; else as soon as the line
     /// that is typed can be begun anew.
-    pub(crate) fn set_prompt(&self, prompt: String) {
+    pub fn set_prompt(&self, prompt: String) {
         let mut state = self.state.lock();
         if state.prompt != prompt {
             state.prompt = prompt;
-            self.changed.notify_one();
+            self.changed.notify_all();
         }
     }
 
     /// Ends the line that is being typed, or else the next one as it begins.
-    pub(crate) fn cancel(&self) {
+    pub fn cancel(&self) {
         let mut state = self.state.lock();
         match state.interruption {
             // The line ends already. A second signal would meet the next line, or the
@@ -174,15 +177,34 @@ impl Screen {
     }
 
     /// The line that is being typed, as far as it has come.
-    pub(crate) fn typed_so_far(&self) -> String {
+    pub fn typed_so_far(&self) -> String {
         self.state.lock().typed.text.clone()
     }
 
+    /// Ends the line that is being typed, waits for that for so long, and writes what
+    /// still waits. Nothing is printed after that.
+    ///
+    /// # Errors
+    ///
+    /// The terminal is gone.
+    pub fn end(&self, patience: Duration) -> io::Result<()> {
+        self.cancel();
+        let deadline = Instant::now() + patience;
+        let mut state = self.state.lock();
+        while state.typing && !self.changed.wait_until(&mut state, deadline).timed_out() {}
+        drop(state);
+        self.close()
+    }
+
     /// Writes what still waits. Nothing is printed after that.
-    pub(crate) fn close(&self) -> io::Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// The terminal is gone.
+    pub fn close(&self) -> io::Result<()> {
         let mut state = self.state.lock();
         state.closed = true;
-        self.changed.notify_one();
+        self.changed.notify_all();
         write_out(&state.take_waiting())
     }
 
@@ -212,6 +234,7 @@ impl Screen {
                 }
             } else if write_out(&state.take_waiting()).is_err() {
                 // The editor will find out, and say so.
+                state.closed = true;
                 return;
             }
             printed_at = Some(Instant::now());
@@ -357,6 +380,7 @@ impl Screen {
         }
         output += &mem::take(&mut state.waiting);
         state.typing = false;
+        self.changed.notify_all();
         // An error is met again by the next line.
         let _ = write_out(&output);
         (typed, state.interruption.take())

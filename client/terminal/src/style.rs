@@ -5,21 +5,9 @@ use std::{env, io::IsTerminal};
 
 use anstyle::{Ansi256Color, AnsiColor, Color, Style};
 
-/// When to use colours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum ColorChoice {
-    /// On a terminal, unless the environment has `NO_COLOR` or `TERM=dumb`.
-    #[default]
-    Auto,
-    /// Always, whatever stdout is.
-    Always,
-    /// Never.
-    Never,
-}
-
 /// The styles of everything that has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Palette {
+pub enum Palette {
     /// No escape sequence is ever written.
     Plain,
     /// The colours that every terminal has.
@@ -45,17 +33,14 @@ const GREY: u8 = 243;
 const RED: u8 = 161;
 
 impl Palette {
-    /// The palette for what `stdout` is.
-    pub(crate) fn choose(choice: ColorChoice, stdout: &impl IsTerminal) -> Palette {
+    /// The palette for what `stdout` is: colours if they are `wanted`; without a wish, on a
+    /// terminal unless the environment has `NO_COLOR` or `TERM=dumb`.
+    pub fn choose(wanted: Option<bool>, stdout: &impl IsTerminal) -> Palette {
         let variable = |name| env::var(name).unwrap_or_default();
         let term = variable("TERM");
-        let wanted = match choice {
-            ColorChoice::Always => true,
-            ColorChoice::Never => false,
-            ColorChoice::Auto => {
-                stdout.is_terminal() && variable("NO_COLOR").is_empty() && term != "dumb"
-            }
-        };
+        let wanted = wanted.unwrap_or_else(|| {
+            stdout.is_terminal() && variable("NO_COLOR").is_empty() && term != "dumb"
+        });
         let many = !variable("COLORTERM").is_empty()
             || cfg!(windows)
             || !matches!(&*term, "" | "linux" | "vt100" | "vt220" | "ansi" | "xterm-color");
@@ -67,7 +52,7 @@ impl Palette {
     }
 
     /// A person's name: the same colour every time, on every machine.
-    pub(crate) fn name(self, name: &str) -> Style {
+    pub fn name(self, name: &str) -> Style {
         let hash = usize::try_from(fnv(name)).unwrap_or(usize::MAX);
         match self {
             Palette::Plain => Style::new(),
@@ -77,12 +62,12 @@ impl Palette {
     }
 
     /// One's own name.
-    pub(crate) fn own_name(self) -> Style {
+    pub fn own_name(self) -> Style {
         self.when_colored(Style::new().bold())
     }
 
     /// What is there to be looked up, not to be read: times, comings and goings, hints.
-    pub(crate) fn dim(self) -> Style {
+    pub fn dim(self) -> Style {
         match self {
             Palette::Plain => Style::new(),
             Palette::Sixteen => Style::new().dimmed(),
@@ -91,17 +76,17 @@ impl Palette {
     }
 
     /// A line in which one is called.
-    pub(crate) fn mention(self) -> Style {
+    pub fn mention(self) -> Style {
         self.when_colored(Style::new().bold())
     }
 
     /// The mark before a line that is meant for oneself.
-    pub(crate) fn mark(self) -> Style {
+    pub fn mark(self) -> Style {
         self.alarm()
     }
 
     /// What somebody said to oneself alone.
-    pub(crate) fn whisper(self) -> Style {
+    pub fn whisper(self) -> Style {
         match self {
             Palette::Plain => Style::new(),
             Palette::Sixteen => color(AnsiColor::Magenta).italic(),
@@ -110,7 +95,7 @@ impl Palette {
     }
 
     /// What was refused, and a lost connection.
-    pub(crate) fn alarm(self) -> Style {
+    pub fn alarm(self) -> Style {
         match self {
             Palette::Plain => Style::new(),
             Palette::Sixteen => color(AnsiColor::Red).bold(),
@@ -119,7 +104,7 @@ impl Palette {
     }
 
     /// The prompt.
-    pub(crate) fn prompt(self) -> Style {
+    pub fn prompt(self) -> Style {
         self.when_colored(Style::new().bold())
     }
 
@@ -129,7 +114,7 @@ impl Palette {
 }
 
 /// `text` in `style`, which ends behind it; nothing but the text where the style is plain.
-pub(crate) fn paint(style: Style, text: &str) -> String {
+pub fn paint(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 

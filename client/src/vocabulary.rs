@@ -1,0 +1,260 @@
+//! The names and rooms that Tab completes, the latest speaker first.
+//!
+//! The vocabulary is filled by the main thread and read by the editor's. Who is here
+//! and which rooms there are is asked when Tab needs it, not before.
+
+use std::{collections::VecDeque, time::Duration};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use madang_protocol::{
+    command::{CommandSpec, Role},
+    sanitize::sanitize_label,
+};
+use madang_terminal::completion::Source;
+use parking_lot::{Condvar, Mutex};
+
+/// How long a completion waits for the server.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// Speakers that are remembered.
+const SPEAKERS: usize = 200;
+
+/// Members and rooms that are known at the most, whatever a server tells.
+const MEMBERS: usize = 20_000;
+const ROOMS: usize = 20_000;
+
+/// What a completion would like the main thread to find out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// Who is in the room.
+    Members,
+    /// Which rooms there are.
+    Rooms,
+}
+
+/// The words that are known by now.
+pub(crate) struct Vocabulary {
+    known: Mutex<Known>,
+    answered: Condvar,
+    wishes: Sender<Wish>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    me: String,
+    is_owner: bool,
+    /// Who spoke, the latest first.
+    speakers: VecDeque<String>,
+    /// Who is here, if it has been asked for.
+    members: Option<Vec<String>>,
+    rooms: Vec<String>,
+    /// The last answer's number.
+    answers: u64,
+}
+
+impl Vocabulary {
+    /// An empty one, and what it will ask.
+    pub(crate) fn new() -> (Vocabulary, Receiver<Wish>) {
+        let (wishes, receiver) = bounded(1);
+        let vocabulary = Vocabulary { known: Mutex::default(), answered: Condvar::new(), wishes };
+        (vocabulary, receiver)
+    }
+
+    /// One is in a room, under a name; who else is there is not known yet.
+    pub(crate) fn enter(&self, me: &str, room: Option<&str>, is_owner: bool) {
+        let mut known = self.known.lock();
+        known.me = fit(me);
+        known.is_owner = is_owner;
+        known.members = None;
+        known.speakers.clear();
+        known.add_rooms(room.map(fit));
+    }
+
+    /// Whether one owns the room has changed.
+    pub(crate) fn set_owner(&self, is_owner: bool) {
+        self.known.lock().is_owner = is_owner;
+    }
+
+    /// Somebody spoke.
+    pub(crate) fn spoke(&self, name: &str) {
+        let name = fit(name);
+        let mut known = self.known.lock();
+        known.speakers.retain(|speaker| *speaker != name);
+        known.speakers.push_front(name);
+        known.speakers.truncate(SPEAKERS);
+    }
+
+    /// Somebody came.
+    pub(crate) fn came(&self, name: &str) {
+        let name = fit(name);
+        let mut known = self.known.lock();
+        if let Some(members) = known.members.as_mut()
+            && members.len() < MEMBERS
+            && !members.contains(&name)
+        {
+            members.push(name);
+        }
+    }
+
+    /// Somebody went.
+    pub(crate) fn went(&self, name: &str) {
+        let name = fit(name);
+        let mut known = self.known.lock();
+        known.speakers.retain(|speaker| *speaker != name);
+        if let Some(members) = &mut known.members {
+            members.retain(|member| *member != name);
+        }
+    }
+
+    /// Somebody has another name.
+    pub(crate) fn renamed(&self, from: &str, to: &str) {
+        let (from, to) = (fit(from), fit(to));
+        let mut known = self.known.lock();
+        if known.me == from {
+            known.me.clone_from(&to);
+        }
+        let Known { speakers, members, .. } = &mut *known;
+        for name in speakers.iter_mut().chain(members.iter_mut().flatten()) {
+            if *name == from {
+                name.clone_from(&to);
+            }
+        }
+    }
+
+    /// These are the members of the room, or some of them and then others.
+    pub(crate) fn learn_members<'n>(&self, names: impl Iterator<Item = &'n str>, is_last: bool) {
+        let mut known = self.known.lock();
+        let members = known.members.get_or_insert_default();
+        let space = MEMBERS.saturating_sub(members.len());
+        members.extend(names.take(space).map(fit));
+        if is_last {
+            known.answers += 1;
+            self.answered.notify_all();
+        }
+    }
+
+    /// A list of the members begins.
+    pub(crate) fn forget_members(&self) {
+        self.known.lock().members = None;
+    }
+
+    /// These are the public rooms, or some of them.
+    pub(crate) fn learn_rooms<'n>(&self, names: impl Iterator<Item = &'n str>, is_last: bool) {
+        let mut known = self.known.lock();
+        known.add_rooms(names.map(fit));
+        if is_last {
+            known.answers += 1;
+            self.answered.notify_all();
+        }
+    }
+
+    fn ask(&self, wish: Wish) {
+        let mut known = self.known.lock();
+        let before = known.answers;
+        if self.wishes.try_send(wish).is_err() {
+            return;
+        }
+        self.answered.wait_while_for(&mut known, |known| known.answers == before, PATIENCE);
+    }
+}
+
+impl Source for Vocabulary {
+    fn may_use(&self, spec: &CommandSpec) -> bool {
+        spec.roles.contains(&Role::Member)
+            || (self.known.lock().is_owner && spec.roles.contains(&Role::Owner))
+    }
+
+    /// Blocks for at most [`PATIENCE`], to ask the server if nobody has yet.
+    fn names(&self) -> Vec<String> {
+        if self.known.lock().members.is_none() {
+            self.ask(Wish::Members);
+        }
+        self.known.lock().names().map(str::to_owned).collect()
+    }
+
+    /// Blocks for at most [`PATIENCE`], to ask the server.
+    fn rooms(&self) -> Vec<String> {
+        self.ask(Wish::Rooms);
+        self.known.lock().rooms.clone()
+    }
+}
+
+impl Known {
+    fn add_rooms(&mut self, rooms: impl IntoIterator<Item = String>) {
+        let space = ROOMS.saturating_sub(self.rooms.len());
+        self.rooms.extend(rooms.into_iter().take(space));
+        self.rooms.sort_unstable();
+        self.rooms.dedup();
+    }
+
+    /// Everyone but oneself, the latest speaker first.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let silent = self.members.iter().flatten().filter(|name| !self.speakers.contains(name));
+        self.speakers.iter().chain(silent).map(String::as_str).filter(|name| *name != self.me)
+    }
+}
+
+/// A name as a server gave it, fit to be shown and typed.
+fn fit(name: &str) -> String {
+    sanitize_label(name).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_speaker_comes_first_and_oneself_never() {
+        let (vocabulary, _wishes) = Vocabulary::new();
+        vocabulary.enter("me", Some("lobby"), false);
+        let members = ["alina", "me", "alice", "앨리스", "bob"];
+        vocabulary.learn_members(members.into_iter(), true);
+        vocabulary.spoke("alice");
+        vocabulary.spoke("bob");
+        assert_eq!(vocabulary.names(), ["bob", "alice", "alina", "앨리스"]);
+    }
+
+    #[test]
+    fn the_owner_of_a_room_may_use_more() {
+        let (vocabulary, _wishes) = Vocabulary::new();
+        let may = |name| CommandSpec::find(name).is_some_and(|spec| vocabulary.may_use(spec));
+        assert!(may("/who") && !may("/kick") && !may("/stop"));
+        vocabulary.set_owner(true);
+        assert!(may("/who") && may("/kick") && !may("/stop"));
+    }
+
+    #[test]
+    fn names_are_fit_for_a_terminal_before_they_get_there() {
+        let (vocabulary, _wishes) = Vocabulary::new();
+        vocabulary.learn_members(["a\u{1b}[2Jb\n"].into_iter(), true);
+        vocabulary.spoke("a\u{9b}31mc");
+        vocabulary.came("a\u{7}d");
+        assert_eq!(vocabulary.names(), ["ac", "ab", "ad"]);
+    }
+
+    #[test]
+    fn no_server_fills_memory_with_names() {
+        let (vocabulary, _wishes) = Vocabulary::new();
+        for part in 0..5 {
+            let names: Vec<String> = (0..8_000).map(|name| format!("n{part}-{name}")).collect();
+            vocabulary.learn_members(names.iter().map(String::as_str), false);
+            vocabulary.learn_rooms(names.iter().map(String::as_str), false);
+        }
+        vocabulary.came("one-more");
+        vocabulary.enter("me", Some("one-more"), false);
+        assert!(vocabulary.known.lock().rooms.len() <= ROOMS);
+        let names: Vec<String> = (0..MEMBERS + 1).map(|name| format!("n{name}")).collect();
+        vocabulary.learn_members(names.iter().map(String::as_str), true);
+        vocabulary.came("one-more");
+        assert_eq!(vocabulary.known.lock().members.as_ref().map(Vec::len), Some(MEMBERS));
+    }
+
+    #[test]
+    fn what_is_not_known_is_asked_for_and_not_waited_for_long() {
+        let (vocabulary, wishes) = Vocabulary::new();
+        assert!(vocabulary.names().is_empty());
+        assert_eq!(wishes.try_recv(), Ok(Wish::Members));
+        assert!(vocabulary.rooms().is_empty());
+        assert_eq!(wishes.try_recv(), Ok(Wish::Rooms));
+    }
+}
