@@ -1,6 +1,8 @@
 //! Peers that took the chat port for another one, told by how they begin. What
 //! they are answered is in [`notice`](crate::notice).
 
+use crate::wide::Wide;
+
 /// A language that is no chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Foreign {
@@ -18,22 +20,56 @@ pub enum Foreign {
     Proxy,
     /// SMTP (RFC 5321).
     Smtp,
+    /// FTP (RFC 959), or POP3 (RFC 1939), which begins alike.
+    Ftp,
     /// IRC (RFC 2812).
     Irc,
-    /// Redis (RESP).
-    Redis,
-    /// SOCKS, version 4 or 5 (RFC 1928).
-    Socks,
+    /// XMPP (RFC 6120), or other XML.
+    Xmpp,
+    /// STOMP, of any version.
+    Stomp,
+    /// NATS.
+    Nats,
     /// MQTT.
     Mqtt,
     /// AMQP.
     Amqp,
-    /// Remote Desktop (RFC 1006 carries it).
-    Rdp,
-    /// Windows file sharing.
-    Smb,
+    /// Redis (RESP).
+    Redis,
+    /// memcached, in text or in binary.
+    Memcached,
+    /// A question of four letters for ZooKeeper.
+    ZooKeeper,
+    /// MySQL or MariaDB.
+    MySql,
     /// PostgreSQL.
     Postgres,
+    /// SQL Server (TDS).
+    SqlServer,
+    /// MongoDB.
+    MongoDb,
+    /// LDAP (RFC 4511).
+    Ldap,
+    /// SOCKS, version 4 or 5 (RFC 1928).
+    Socks,
+    /// Remote Desktop (RFC 1006 carries it).
+    Rdp,
+    /// VNC (RFC 6143).
+    Vnc,
+    /// A program that looks for a screen of the X Window System.
+    X11,
+    /// Windows file sharing.
+    Smb,
+    /// Git's own protocol.
+    Git,
+    /// rsync.
+    Rsync,
+    /// BitTorrent.
+    BitTorrent,
+    /// A debugger of Java.
+    Jdwp,
+    /// Java's remote method invocation.
+    JavaRmi,
     /// Objects of Java, as `ObjectOutputStream` writes them.
     JavaObjects,
     /// Objects of Python, as `pickle` writes them.
@@ -41,31 +77,55 @@ pub enum Foreign {
     /// Strings with their length before them, as `DataOutputStream.writeUTF` writes
     /// them.
     LengthPrefix,
+    /// Something else that is no text.
+    Binary,
 }
 
 /// The first bytes of what has no lines.
-const OPENINGS: [(&[u8], Foreign); 16] = [
+const OPENINGS: [(&[u8], Foreign); 26] = [
     (b"\x16", Foreign::Tls),
     (b"\r\n\r\n\0", Foreign::Proxy),
     (b"SSH-1.", Foreign::Ssh),
     (b"SSH-2.", Foreign::Ssh),
     (b"PRI * HTTP/", Foreign::Http),
     (b"AMQP\0", Foreign::Amqp),
+    (b"AMQP\x01", Foreign::Amqp),
+    (b"AMQP\x02", Foreign::Amqp),
+    (b"AMQP\x03", Foreign::Amqp),
+    (b"JDWP-Handshake", Foreign::Jdwp),
+    (b"JRMI\0\x02", Foreign::JavaRmi),
+    // For a byte order of one's own choice, and version 11.
+    (b"l\0\x0b\0", Foreign::X11),
+    (b"B\0\0\x0b", Foreign::X11),
+    (b"\x13BitTorrent protocol", Foreign::BitTorrent),
     (b"\x04\x01", Foreign::Socks),
-    (b"\x05\x01", Foreign::Socks),
-    (b"\x05\x02", Foreign::Socks),
-    (b"\x05\x03", Foreign::Socks),
+    (b"\x04\x02", Foreign::Socks),
     (b"\x03\0\0", Foreign::Rdp),
+    (b"\x12\x01\0", Foreign::SqlServer),
     (b"\0\0\0\x08\x04\xd2\x16", Foreign::Postgres),
+    (b"\0\0\0\x10\x04\xd2\x16", Foreign::Postgres),
     (b"\xac\xed\0\x05", Foreign::JavaObjects),
+    (b"\x80\x02]", Foreign::Pickle),
+    (b"\x80\x02X", Foreign::Pickle),
     (b"\x80\x03", Foreign::Pickle),
     (b"\x80\x04\x95", Foreign::Pickle),
     (b"\x80\x05\x95", Foreign::Pickle),
 ];
 
+/// How many bytes tell what a peer speaks; what does not by then is text.
+pub const OPENING_BYTES: usize = 64;
+
 impl Foreign {
-    /// What the first bytes of a connection show, as they came, telnet's included.
-    pub fn of_bytes(bytes: &[u8]) -> Option<Foreign> {
+    /// What the first read of a connection shows, as it came, telnet's included.
+    pub fn of_first_read(bytes: &[u8]) -> Option<Foreign> {
+        let foreign = Foreign::of_opening(bytes);
+        foreign
+            .or_else(|| has_length_prefix(bytes).then_some(Foreign::LengthPrefix))
+            .or_else(|| is_binary(bytes).then_some(Foreign::Binary))
+    }
+
+    /// What the first bytes of a connection show, in however many reads they came.
+    pub fn of_opening(bytes: &[u8]) -> Option<Foreign> {
         let opening = OPENINGS.iter().find(|(opening, _)| bytes.starts_with(opening));
         if let Some((_, foreign)) = opening {
             return Some(*foreign);
@@ -79,10 +139,25 @@ impl Foreign {
         match bytes {
             // An SSL 2 hello that offers SSL 3 or TLS (RFC 5246 appendix E.2).
             [0x80..=0xFF, _, 1, 3, 0..=3, ..] => Some(Foreign::Tls),
+            // A request without extras or with those of an opcode, of no special type.
+            [0x80, 0..=0x25, _, _, 0..=20, 0, ..] => Some(Foreign::Memcached),
             [0x10, _, rest @ ..] if is_mqtt(rest) => Some(Foreign::Mqtt),
-            [0, 0, _, _, 0, 3, 0, _, b'a'..=b'z', ..] => Some(Foreign::Postgres),
+            [5, methods @ 1..=9, offered @ ..]
+                if offered.len() <= usize::from(*methods)
+                    && offered.iter().all(|method| matches!(method, 0..=9 | 0x80..)) =>
+            {
+                Some(Foreign::Socks)
+            }
+            [0, 0, _, _, 0, 3, 0, 0..=2 | b'a'..=b'z', ..] => Some(Foreign::Postgres),
             [0, _, _, _, 0xFE | 0xFF, b'S', b'M', b'B', ..] => Some(Foreign::Smb),
-            _ => has_length_prefix(bytes).then_some(Foreign::LengthPrefix),
+            [_, _, _, 1, _, second, rest @ ..] if is_mysql(*second, rest) => Some(Foreign::MySql),
+            // OP_QUERY (2004) or OP_MSG (2013), little-endian, that answers nothing.
+            [_, _, _, 0, _, _, _, _, 0, 0, 0, 0, 0xD4 | 0xDD, 7, 0, 0, ..] => {
+                Some(Foreign::MongoDb)
+            }
+            // A sequence of a message's number, one byte long, and a bind or a search.
+            [b'0', 5..=255, 2, 1, _, 0x60 | 0x63, ..] => Some(Foreign::Ldap),
+            _ => None,
         }
     }
 
@@ -91,12 +166,12 @@ impl Foreign {
         let line = line.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(line).trim_ascii();
         let mut words = line.split(|byte| *byte == b' ');
         let first = words.next().unwrap_or_default();
-        let rest: Vec<&[u8]> = words.by_ref().take(3).collect();
+        let rest: Vec<&[u8]> = words.by_ref().take(5).collect();
         let version = match rest[..] {
             // A request line, METHOD TARGET VERSION (RFC 9112 section 3).
             [target, version] if is_method(first) && !target.is_empty() => version,
             // A status line.
-            [status, ..] if status.len() == 3 && status.iter().all(u8::is_ascii_digit) => first,
+            [status, ..] if is_number(status) && status.len() == 3 => first,
             _ => b"",
         };
         let is_version = |name: &[u8]| {
@@ -110,12 +185,28 @@ impl Foreign {
                 Some(Foreign::Proxy)
             }
             b"EHLO" | b"HELO" if !rest.is_empty() => Some(Foreign::Smtp),
+            b"USER" if rest.len() == 1 => Some(Foreign::Ftp),
             b"CAP" | b"NICK" | b"USER" | b"PASS" if !rest.is_empty() => Some(Foreign::Irc),
-            [b'*', count @ ..] if !count.is_empty() && count.iter().all(u8::is_ascii_digit) => {
-                Some(Foreign::Redis)
+            // Its headers follow, which are lines too.
+            b"CONNECT" | b"STOMP" if rest.is_empty() => Some(Foreign::Stomp),
+            b"CONNECT" if rest.first().is_some_and(|options| options.starts_with(b"{")) => {
+                Some(Foreign::Nats)
             }
+            b"@RSYNCD:" => Some(Foreign::Rsync),
+            b"RFB" if matches!(rest[..], [version] if version.starts_with(b"00")) => {
+                Some(Foreign::Vnc)
+            }
+            [b'*', count @ ..] if is_number(count) => Some(Foreign::Redis),
             [b'S', b'S', b'H', b'-', b'0'..=b'9', b'.', b'0'..=b'9', ..] => Some(Foreign::Ssh),
-            _ => None,
+            [b'<', b'?', b'x', b'm', b'l', ..] | b"<stream:stream" => Some(Foreign::Xmpp),
+            [_, _, _, _, command @ ..] if command.starts_with(b"git-") => Some(Foreign::Git),
+            b"ruok" | b"srvr" | b"mntr" | b"stat" | b"conf" | b"cons" | b"dump" | b"dirs"
+            | b"wchs" | b"wchc" | b"wchp" | b"crst" | b"srst"
+                if rest.is_empty() =>
+            {
+                Some(Foreign::ZooKeeper)
+            }
+            _ => is_memcached(first, &rest).then_some(Foreign::Memcached),
         }
     }
 
@@ -129,17 +220,35 @@ impl Foreign {
             Foreign::Sip => "SIP",
             Foreign::Proxy => "PROXY",
             Foreign::Smtp => "SMTP",
+            Foreign::Ftp => "FTP",
             Foreign::Irc => "IRC",
-            Foreign::Redis => "Redis",
-            Foreign::Socks => "SOCKS",
+            Foreign::Xmpp => "XMPP",
+            Foreign::Stomp => "STOMP",
+            Foreign::Nats => "NATS",
             Foreign::Mqtt => "MQTT",
             Foreign::Amqp => "AMQP",
-            Foreign::Rdp => "RDP",
-            Foreign::Smb => "SMB",
+            Foreign::Redis => "Redis",
+            Foreign::Memcached => "memcached",
+            Foreign::ZooKeeper => "ZooKeeper",
+            Foreign::MySql => "MySQL",
             Foreign::Postgres => "PostgreSQL",
+            Foreign::SqlServer => "SQL Server",
+            Foreign::MongoDb => "MongoDB",
+            Foreign::Ldap => "LDAP",
+            Foreign::Socks => "SOCKS",
+            Foreign::Rdp => "RDP",
+            Foreign::Vnc => "VNC",
+            Foreign::X11 => "X11",
+            Foreign::Smb => "SMB",
+            Foreign::Git => "Git",
+            Foreign::Rsync => "rsync",
+            Foreign::BitTorrent => "BitTorrent",
+            Foreign::Jdwp => "JDWP",
+            Foreign::JavaRmi => "Java RMI",
             Foreign::JavaObjects => "Java ObjectOutputStream",
             Foreign::Pickle => "Python pickle",
             Foreign::LengthPrefix => "Java writeUTF",
+            Foreign::Binary => "binary data",
         }
     }
 
@@ -153,17 +262,35 @@ impl Foreign {
             Foreign::Sip => "sip",
             Foreign::Proxy => "proxy",
             Foreign::Smtp => "smtp",
+            Foreign::Ftp => "ftp",
             Foreign::Irc => "irc",
-            Foreign::Redis => "redis",
-            Foreign::Socks => "socks",
+            Foreign::Xmpp => "xmpp",
+            Foreign::Stomp => "stomp",
+            Foreign::Nats => "nats",
             Foreign::Mqtt => "mqtt",
             Foreign::Amqp => "amqp",
-            Foreign::Rdp => "rdp",
-            Foreign::Smb => "smb",
+            Foreign::Redis => "redis",
+            Foreign::Memcached => "memcached",
+            Foreign::ZooKeeper => "zookeeper",
+            Foreign::MySql => "mysql",
             Foreign::Postgres => "postgres",
+            Foreign::SqlServer => "sql_server",
+            Foreign::MongoDb => "mongodb",
+            Foreign::Ldap => "ldap",
+            Foreign::Socks => "socks",
+            Foreign::Rdp => "rdp",
+            Foreign::Vnc => "vnc",
+            Foreign::X11 => "x11",
+            Foreign::Smb => "smb",
+            Foreign::Git => "git",
+            Foreign::Rsync => "rsync",
+            Foreign::BitTorrent => "bittorrent",
+            Foreign::Jdwp => "jdwp",
+            Foreign::JavaRmi => "java_rmi",
             Foreign::JavaObjects => "java_objects",
             Foreign::Pickle => "pickle",
             Foreign::LengthPrefix => "length_prefix",
+            Foreign::Binary => "binary",
         }
     }
 }
@@ -172,10 +299,46 @@ fn is_method(word: &[u8]) -> bool {
     !word.is_empty() && word.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'-')
 }
 
+fn is_number(word: &[u8]) -> bool {
+    !word.is_empty() && word.iter().all(u8::is_ascii_digit)
+}
+
 /// Whether a CONNECT packet of MQTT goes on so, behind the first byte of its length.
 fn is_mqtt(rest: &[u8]) -> bool {
     let name = rest.windows(4).take(4).position(|name| matches!(name, b"MQTT" | b"MQIs"));
     name.is_some_and(|at| at >= 2)
+}
+
+/// Whether an answer to MySQL's greeting goes on so, from the second byte of its
+/// flags: they name the protocol of 4.1, and 23 bytes are reserved.
+fn is_mysql(flags: u8, rest: &[u8]) -> bool {
+    const PROTOCOL_41: u8 = 2;
+    flags & PROTOCOL_41 != 0 && rest.get(7..30).is_some_and(|reserved| reserved == [0; 23])
+}
+
+/// Whether a line is a command of memcached. All are in small letters, and none that
+/// could be a name is taken for one.
+fn is_memcached(command: &[u8], arguments: &[&[u8]]) -> bool {
+    match (command, arguments) {
+        (b"stats" | b"version" | b"flush_all", []) => true,
+        (b"get" | b"gets" | b"delete" | b"mg" | b"stats", [key]) => !key.is_empty(),
+        (b"incr" | b"decr" | b"touch", [_, number]) => is_number(number),
+        (
+            b"set" | b"add" | b"replace" | b"append" | b"prepend" | b"cas",
+            [_, flags, expires, bytes, ..],
+        ) => [flags, expires, bytes].into_iter().all(|number| is_number(number)),
+        _ => false,
+    }
+}
+
+/// Whether what begins with a control that no key sends alone holds others as well.
+fn is_binary(bytes: &[u8]) -> bool {
+    let is_control = |byte: &u8| matches!(byte, 0..=7 | 0x0E..=0x1A | 0x1C..=0x1F);
+    let head = &bytes[..bytes.len().min(OPENING_BYTES)];
+    head.len() >= 4
+        && is_control(&head[0])
+        && head.iter().filter(|byte| **byte != 0 && is_control(byte)).count() >= 2
+        && Wide::of_bytes(bytes).is_none()
 }
 
 /// Whether `bytes` are strings, each with its length before it in one, two or four
@@ -247,7 +410,33 @@ mod tests {
         check("EHLO mail.example.com", Some(Foreign::Smtp));
         check("CAP LS 302", Some(Foreign::Irc));
         check("NICK alice", Some(Foreign::Irc));
+        check("USER anonymous", Some(Foreign::Ftp));
         check("*2", Some(Foreign::Redis));
+        for line in ["CONNECT", "STOMP\r"] {
+            check(line, Some(Foreign::Stomp));
+        }
+        check("CONNECT {\"verbose\":false}", Some(Foreign::Nats));
+        check("@RSYNCD: 31.0", Some(Foreign::Rsync));
+        check("RFB 003.008", Some(Foreign::Vnc));
+        check("<?xml version='1.0'?><stream:stream to='h'>", Some(Foreign::Xmpp));
+        check("0032git-upload-pack /project.git\0host=h\0", Some(Foreign::Git));
+        for line in [
+            "get x",
+            "gets key",
+            "stats",
+            "stats items",
+            "version",
+            "flush_all",
+            "delete x",
+            "incr hits 1",
+            "set x 0 0 5",
+            "cas x 0 0 5 17 noreply",
+        ] {
+            check(line, Some(Foreign::Memcached));
+        }
+        for line in ["ruok", "srvr", "mntr", "stat", "wchs"] {
+            check(line, Some(Foreign::ZooKeeper));
+        }
         for name in [
             "",
             "GET",
@@ -266,6 +455,25 @@ mod tests {
             "a 200 b",
             "Nick Cave",
             "ssh-2.0",
+            "Stats",
+            "get",
+            "Get Well",
+            "set me free 0 0",
+            "add",
+            "version 2",
+            "connect",
+            "Stomp",
+            "CONNECT me",
+            "envi",
+            "isro",
+            "Ruok",
+            "ruok yes",
+            "user",
+            "JDWP",
+            "RFB",
+            "git-fan",
+            "cons2",
+            "3d",
         ] {
             check(name, None);
         }
@@ -275,7 +483,7 @@ mod tests {
     fn first_bytes_are_told_from_text() {
         #[track_caller]
         fn check(bytes: &[u8], expected: Option<Foreign>) {
-            assert_eq!(Foreign::of_bytes(bytes), expected, "of {:?}", bytes.escape_ascii());
+            assert_eq!(Foreign::of_first_read(bytes), expected, "of {:?}", bytes.escape_ascii());
         }
         check(b"\x16\x03\x01\x02\0\x01", Some(Foreign::Tls));
         check(b"\x80\x2e\x01\x03\x01\0\x15", Some(Foreign::Tls));
@@ -289,6 +497,24 @@ mod tests {
         check(b"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", Some(Foreign::Http));
         check(b"\n\r\nPROXY TCP4 1.2.3.4 1.2.3.4 1 2\r\n", Some(Foreign::Proxy));
         check(b"AMQP\0\0\x09\x01", Some(Foreign::Amqp));
+        check(b"AMQP\x03\x01\0\0", Some(Foreign::Amqp));
+        check(b"\x05\x04\0\x01\x02\x80", Some(Foreign::Socks));
+        check(b"\x04\x02\0\x50\x7f\0\0\x01\0", Some(Foreign::Socks));
+        check(b"JDWP-Handshake", Some(Foreign::Jdwp));
+        check(b"JRMI\0\x02K", Some(Foreign::JavaRmi));
+        check(b"l\0\x0b\0\0\0\0\0\0\0\0\0", Some(Foreign::X11));
+        check(b"B\0\0\x0b\0\0\0\0\0\0\0\0", Some(Foreign::X11));
+        check(b"\x13BitTorrent protocol\0\0", Some(Foreign::BitTorrent));
+        check(b"\x80\0\0\x01\0\0\0\0\0\0\0\x01", Some(Foreign::Memcached));
+        check(b"\x12\x01\0\x2f\0\0\x01\0", Some(Foreign::SqlServer));
+        check(b"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03", Some(Foreign::Ldap));
+        let mongo = b"\x3a\0\0\0\x01\0\0\0\0\0\0\0\xdd\x07\0\0";
+        check(mongo, Some(Foreign::MongoDb));
+        let mysql = [b"\x20\0\0\x01\x85\xae\xff\x19\0\0\0\x01\x2d".as_slice(), &[0; 23]];
+        check(&mysql.concat(), Some(Foreign::MySql));
+        check(b"\0\0\0\x08\x04\xd2\x16\x30", Some(Foreign::Postgres));
+        check(b"\0\0\0\x25\0\x12\0\x03\0\0\0\x01\0\x07example", Some(Foreign::Binary));
+        check(b"\x15\x03\x01\0\x02\x02\x28", Some(Foreign::Binary));
         check(b"\x03\0\0\x13\x0e\xe0\0\0", Some(Foreign::Rdp));
         check(b"\0\0\0\x54\xffSMB", Some(Foreign::Smb));
         check(b"\0\0\0\x08\x04\xd2\x16\x2f", Some(Foreign::Postgres));
@@ -328,6 +554,13 @@ mod tests {
             "안녕\n".as_bytes(),
             b"\xb0\xa1\n",
             b"\x05alice\n",
+            b"l\0",
+            b"B\0garbage\0\0",
+            b"\x03",
+            b"\x03\x03",
+            b"\0\0\0alice\x01\n",
+            // 박정, in UTF-16.
+            b"\x15\xbc\x15\xc8\r\0\n\0",
         ] {
             check(text, None);
         }

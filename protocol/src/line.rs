@@ -108,6 +108,12 @@ impl LineDecoder {
         &mut self.buffer[self.end..]
     }
 
+    /// What waits without a line end, with the first `count` bytes of
+    /// [`spare`](Self::spare) behind it.
+    pub fn unfinished_with(&self, count: usize) -> &[u8] {
+        &self.buffer[self.start..self.end + count]
+    }
+
     /// Takes the first `count` bytes of [`spare`](Self::spare) as read.
     ///
     /// # Panics

@@ -1,10 +1,10 @@
 //! Where a line ends, whoever sends it and however it is cut: `nc`, telnet, peers
 //! that never end a line, and those that took the port for another.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use madang_tests::{TestClient, TestServer};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Longer than any test: whoever was not told apart before this waits for ever.
 const NEVER: Duration = Duration::from_secs(600);
@@ -433,6 +433,86 @@ fn no_chat_peer_is_answered_with_one_line_and_never_becomes_a_user() {
         server.console_expect(kind);
     }
     bob.send("/who\n").expect_next("대화 참여자 1명: bob\n");
+}
+
+/// What peers send; the unit test of the server's framing says how it is written.
+fn cases() -> Vec<Value> {
+    serde_json::from_str(include_str!("../cases/peers.json")).expect("JSON")
+}
+
+/// The bytes of one read of a case.
+fn bytes_of(read: &Value) -> Vec<u8> {
+    let hex = read[1]["hex"].as_str();
+    let mut bytes = match (read[1].as_str(), hex) {
+        (Some(text), _) => text.as_bytes().to_vec(),
+        (_, Some(hex)) => (0..hex.len() / 2)
+            .map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).expect("hexadecimal"))
+            .collect(),
+        _ => panic!("no bytes: {read}"),
+    };
+    let padding = read.get(2).and_then(Value::as_u64).unwrap_or_default();
+    bytes.resize(bytes.len() + padding as usize, 0);
+    bytes
+}
+
+#[test]
+fn every_foreign_peer_of_the_table_is_told_in_one_line_and_counted() {
+    let server = TestServer::start(|config| {
+        config.packet_pause = Duration::from_millis(50);
+        crate::metrics::tell(config);
+    });
+    let mut bob = server.login("bob");
+    let mut expected: BTreeMap<String, f64> = BTreeMap::new();
+    for case in cases() {
+        let Some(code) = case["foreign"].as_str() else { continue };
+        let mut peer = server.connect();
+        peer.expect("로그인ID:");
+        for read in case["reads"].as_array().expect("reads") {
+            if !peer.try_send(bytes_of(read)) {
+                break;
+            }
+            peer.wait_until_read();
+        }
+        let answer = peer.expect_rest();
+        assert_eq!(answer.matches('\n').count(), 1, "{answer:?} to {case}");
+        assert!(
+            answer.ends_with(".\n") && answer.contains("세요"),
+            "what to do instead: {answer:?} to {case}"
+        );
+        let sample = format!("madang_connections_ended_total{{reason=\"{code}\"}}");
+        *expected.entry(sample).or_default() += 1.0;
+    }
+    assert!(expected.len() > 25, "{expected:?}");
+    let expected: Vec<_> = expected.iter().map(|(name, count)| (&**name, *count)).collect();
+    crate::metrics::expect_samples(&server, &expected);
+    bob.send("/who\n").expect_next("대화 참여자 1명: bob\n");
+}
+
+#[test]
+fn older_words_in_a_buffer_are_not_said() {
+    let server = TestServer::start(|config| config.packet_pause = Duration::from_millis(50));
+    let mut bob = server.login("bob");
+    let with_end =
+        [&b"alice\n"[..], b"/msg bob my secret\n", b"hi\n\0 bob my secret\n", b"end\n\0bob my"];
+    let without_end =
+        [&b"carol"[..], b"/msg bob my secret", b"hi\0g bob my secret", b"end\0 bob my"];
+    for strings in [with_end, without_end] {
+        let mut peer = server.connect();
+        peer.expect("로그인ID:");
+        let name = str::from_utf8(&strings[0][..5]).expect("letters");
+        for string in strings {
+            let mut buffer = string.to_vec();
+            buffer.resize(100, 0);
+            peer.send(buffer).wait_until_read();
+            if string == strings[0] {
+                peer.expect("입장했습니다.\n");
+            }
+        }
+        bob.expect_next(format!("[{name}]님이 입장했습니다.\n[귓속말 {name}] my secret\n"));
+        bob.expect_next(format!("[{name}] hi\n[{name}] end\n"));
+        drop(peer);
+        bob.expect_next(format!("[{name}]님이 퇴장했습니다.\n"));
+    }
 }
 
 #[test]

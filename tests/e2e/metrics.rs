@@ -46,7 +46,7 @@ pub(crate) fn samples(server: &TestServer) -> BTreeMap<String, f64> {
 
 /// Waits until the samples are what is expected; others may be anything.
 #[track_caller]
-fn expect_samples(server: &TestServer, expected: &[(&str, f64)]) {
+pub(crate) fn expect_samples(server: &TestServer, expected: &[(&str, f64)]) {
     let deadline = Instant::now() + DEADLINE;
     loop {
         let samples = samples(server);

@@ -222,7 +222,7 @@ fn foreign_peer(foreign: Foreign, web_port: Option<u16>) -> String {
         Foreign::LengthPrefix => "That begins with its length (writeUTF in Java); send UTF-8 text \
                                   alone, and a newline after each line."
             .into(),
-        Foreign::JavaObjects | Foreign::Pickle => format!(
+        Foreign::JavaObjects | Foreign::Pickle | Foreign::Binary => format!(
             "That is {}, not text; send UTF-8 text, and a newline after each line.",
             foreign.name()
         ),

@@ -227,6 +227,9 @@ fn foreign_peer(foreign: Foreign, web_port: Option<u16>) -> String {
             "글이 아니라 {}입니다. UTF-8 글을 보내고 줄마다 줄바꿈을 붙이세요.",
             foreign.name()
         ),
+        Foreign::Binary => {
+            "글이 아니라 이진 데이터입니다. UTF-8 글을 보내고 줄마다 줄바꿈을 붙이세요.".into()
+        }
         _ => format!(
             "이곳은 {} 포트가 아니라 채팅 포트입니다. nc나 madang으로 접속하세요.{in_browser}",
             foreign.name()

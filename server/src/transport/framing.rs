@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use madang_protocol::{
-    foreign::Foreign,
+    foreign::{Foreign, OPENING_BYTES},
     limits::LINE_BYTES,
     line::{LineDecoder, LineEnds, LineTooLong},
     notice::Utf8Hint,
@@ -14,7 +14,10 @@ use madang_protocol::{
 };
 use memchr::{memchr, memchr2, memchr3};
 
+use self::padding::Padding;
 use super::Line;
+
+mod padding;
 
 /// For so long after a line that a CR has ended, an empty line is an echo of its
 /// Enter.
@@ -32,13 +35,16 @@ pub(crate) struct Framer {
     telnet: Telnet,
     framing: Framing,
     typing: Typing,
+    padding: Padding,
     /// What telnet must be answered; the connection sends it.
     answers: Vec<u8>,
     /// How many bytes were no text: telnet's, or dropped.
     command_bytes: usize,
     /// When something was last read.
     read_at: Option<Instant>,
-    /// What the first read showed, if that was no chat.
+    /// Whether nothing was taken for a line yet.
+    is_opening: bool,
+    /// What the first bytes showed, if that was no chat.
     foreign: Option<Foreign>,
     /// What was read in another encoding than UTF-8 and is to be refused, and its
     /// length.
@@ -88,9 +94,11 @@ impl Framer {
             telnet: Telnet::default(),
             framing: Framing::Unknown,
             typing: Typing::Unknown { characters: 0 },
+            padding: Padding::Unknown,
             answers: Vec::new(),
             command_bytes: 0,
             read_at: None,
+            is_opening: true,
             foreign: None,
             wide: None,
             is_wide: false,
@@ -111,7 +119,7 @@ impl Framer {
 
     /// Whether it must be known if more of a read that filled the space waits.
     pub(crate) fn tells_reads_apart(&self) -> bool {
-        self.framing != Framing::Lines
+        self.framing != Framing::Lines || self.padding != Padding::Unknown
     }
 
     /// Takes the first `count` bytes of the space as read at `now`; `continues` tells
@@ -121,9 +129,8 @@ impl Framer {
         self.read_at = Some(now);
         let continued = std::mem::replace(&mut self.continues, continues);
         (self.unlearns, self.ends_name) = (false, false);
-        let read = &mut self.decoder.space()[..count];
-        if is_first {
-            self.foreign = Foreign::of_bytes(read);
+        if self.is_opening && self.foreign.is_none() {
+            self.foreign = self.find_foreign(count, is_first);
         }
         if self.foreign.is_some() {
             // What looks like telnet in it is none.
@@ -133,6 +140,10 @@ impl Framer {
         let was_binary = self.telnet.is_binary();
         let read = &mut self.decoder.space()[..count];
         let kept = self.telnet.filter(read, &mut self.answers);
+        let kept = match self.is_program {
+            true => kept,
+            false => self.padding.remove_rest(&mut read[..kept], continues),
+        };
         self.command_bytes += count - kept;
         if self.telnet.is_binary() && !was_binary && !self.is_program {
             // From here on, a CR stands for itself (RFC 856).
@@ -142,6 +153,18 @@ impl Framer {
         self.decoder.filled(kept);
         if self.framing == Framing::Unknown && self.decoder.peek_line_bytes() != Ok(None) {
             self.framing = Framing::Lines;
+        }
+    }
+
+    /// What a peer speaks that has sent `count` more bytes, if it is no chat.
+    fn find_foreign(&mut self, count: usize, is_first: bool) -> Option<Foreign> {
+        if is_first {
+            return Foreign::of_first_read(&self.decoder.space()[..count]);
+        }
+        let waiting = self.decoder.unfinished().len();
+        match waiting {
+            1..OPENING_BYTES => Foreign::of_opening(self.decoder.unfinished_with(count)),
+            _ => None,
         }
     }
 
@@ -285,6 +308,7 @@ impl Framer {
     pub(crate) fn take_line(&mut self) -> Line {
         let (hint, edits, is_program) = (self.utf8_hint(), self.edits(), self.is_program);
         let ends_name = std::mem::take(&mut self.ends_name);
+        self.is_opening = false;
         let is_whole = matches!(self.decoder.peek_line_bytes(), Ok(Some(_)));
         if !is_whole && let Some((wide, _)) = self.wide.take() {
             return Line::NotUtf8(Utf8Hint::Wide(wide));
@@ -294,11 +318,7 @@ impl Framer {
             false => self.decoder.finish_line(),
         };
         let bytes = bytes.unwrap_or_default();
-        let text = str::from_utf8(match is_whole {
-            true => without_padding(bytes),
-            // Behind a C string, a buffer of fixed size still holds older words.
-            false => until_nul(without_padding(bytes)),
-        });
+        let text = str::from_utf8(without_padding(bytes));
         if (text.is_err() || memchr(0, bytes).is_some())
             && let Some(wide) = Wide::of_unmarked(bytes)
         {
@@ -416,11 +436,6 @@ fn without_padding(mut line: &[u8]) -> &[u8] {
     }
 }
 
-/// What stands before the first NUL.
-fn until_nul(bytes: &[u8]) -> &[u8] {
-    &bytes[..memchr(0, bytes).unwrap_or(bytes.len())]
-}
-
 /// How many NULs stand at the end.
 fn padding_bytes(bytes: &[u8]) -> usize {
     bytes.iter().rev().take_while(|byte| **byte == 0).count()
@@ -463,7 +478,8 @@ mod tests {
 
     use super::*;
 
-    /// What peers really send, and what it means; the page of cases says for whom.
+    /// What peers send, and what is said by that. A case `from` knowledge is written from what is
+    /// known of a program that does not run here; none of it was recorded.
     const PEERS: &str = include_str!("../../../tests/cases/peers.json");
 
     /// For so long nothing follows a packet.
@@ -475,12 +491,15 @@ mod tests {
         begin: Instant,
         last_read: Duration,
         lines: Vec<String>,
+        /// What the first line shows, as the login sees it.
+        foreign_line: Option<Foreign>,
     }
 
     impl Play {
         fn new() -> Play {
             let (begin, last_read) = (Instant::now(), Duration::ZERO);
-            Play { framer: Framer::new(), begin, last_read, lines: Vec::new() }
+            let (framer, lines) = (Framer::new(), Vec::new());
+            Play { framer, begin, last_read, lines, foreign_line: None }
         }
 
         /// Until `now`, nothing comes.
@@ -512,7 +531,12 @@ mod tests {
         }
 
         fn take_lines(&mut self, now: Duration) {
-            while self.framer.next_line_bytes().expect("no line is too long").is_some() {
+            if self.lines.is_empty() && self.foreign_line.is_none() {
+                self.foreign_line = self.framer.peek_line().and_then(Foreign::of_line);
+            }
+            while self.foreign_line.is_none()
+                && self.framer.next_line_bytes().expect("no line is too long").is_some()
+            {
                 let line = match self.framer.take_line() {
                     Line::Text(text) => {
                         self.framer.logged_in_at.get_or_insert(self.begin + now);
@@ -562,8 +586,22 @@ mod tests {
             }
             let peer = &case["peer"];
             assert_eq!(serde_json::json!(play.lines), case["lines"], "said by {peer}");
-            let foreign = play.framer.foreign().map(Foreign::code);
+            let foreign = play.framer.foreign().or(play.foreign_line).map(Foreign::code);
             assert_eq!(foreign, case["foreign"].as_str(), "spoken by {peer}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_recorded_is_labelled() {
+        const NOT_HERE: [&str; 5] = ["PuTTY", "Tera Term", "ESP8266", ".NET", "PowerShell"];
+        let cases: Vec<Value> = serde_json::from_str(PEERS).expect("JSON");
+        for program in NOT_HERE {
+            let name = |case: &Value| case["peer"].as_str().is_some_and(|s| s.contains(program));
+            let of_program: Vec<_> = cases.iter().filter(|case| name(case)).collect();
+            assert!(!of_program.is_empty(), "{program} has no case");
+            for case in of_program {
+                assert_eq!(case["from"], "knowledge", "{case}");
+            }
         }
     }
 
@@ -621,7 +659,16 @@ mod tests {
 
     #[test]
     fn padding_and_marks_cost_linear_time() {
-        for piece in [b"\0".as_slice(), BYTE_ORDER_MARK, b"\n\xff\xfea\0", b"a\0", b"\r", b"\r\0"] {
+        for piece in [
+            b"\0".as_slice(),
+            BYTE_ORDER_MARK,
+            b"\n\xff\xfea\0",
+            b"a\0",
+            b"\r",
+            b"\r\0",
+            b"a\n\0",
+            b"a\n\0\0",
+        ] {
             let mut play = Play::new();
             play.read(b"alice\r\n", Duration::ZERO);
             let bytes = piece.repeat(60_000 / piece.len());
