@@ -142,7 +142,10 @@ impl Framer {
         let kept = self.telnet.filter(read, &mut self.answers);
         let kept = match self.is_program {
             true => kept,
-            false => self.padding.remove_rest(&mut read[..kept], continues),
+            false => {
+                let by_lines = self.framing == Framing::Lines;
+                self.padding.remove_rest(&mut read[..kept], continues, by_lines)
+            }
         };
         self.command_bytes += count - kept;
         if self.telnet.is_binary() && !was_binary && !self.is_program {

@@ -32,12 +32,18 @@ pub(super) struct Buffers {
 
 impl Padding {
     /// Moves what is said in `read` to its front, and returns its length; `continues` tells
-    /// that the read was cut by the space that there was for it.
+    /// that the read was cut by the space that there was for it, and `by_lines` that a NUL
+    /// within a line is a control, as the peer is known to end its lines.
     ///
     /// Takes time linear in the length.
-    pub(super) fn remove_rest(&mut self, read: &mut [u8], continues: bool) -> usize {
+    pub(super) fn remove_rest(
+        &mut self,
+        read: &mut [u8],
+        continues: bool,
+        by_lines: bool,
+    ) -> usize {
         if !matches!(self, Padding::EndsString(_)) && memchr(0, read).is_some() {
-            self.learn(read, continues);
+            self.learn(read, continues, by_lines);
         }
         match self {
             Padding::EndsString(buffers) => buffers.remove_rest(read, continues),
@@ -46,23 +52,27 @@ impl Padding {
     }
 
     /// Sees what a read that holds a NUL shows of its peer.
-    fn learn(&mut self, read: &[u8], continues: bool) {
-        let mut at = 0;
+    fn learn(&mut self, read: &[u8], continues: bool, by_lines: bool) {
+        let (mut at, mut follows_line) = (0, false);
         while at < read.len() {
             let (end, nuls) = next_string(read, at);
             let is_last = end == read.len();
-            if is_last && at == 0 {
-                return;
-            }
-            let ends_line = read[..end].ends_with(b"\n") && nuls == 1;
-            let is_cut = is_last && (continues || *self == Padding::EndsLines);
-            if !ends_line && !is_cut {
+            let ends_line = read[..end].ends_with(b"\n");
+            let is_fine = match nuls {
+                0 => !follows_line || continues || *self == Padding::EndsLines,
+                1 => ends_line || by_lines && !follows_line,
+                _ => by_lines && !ends_line && !follows_line,
+            };
+            if !is_fine {
                 *self = Padding::EndsString(Buffers::default());
                 return;
             }
+            follows_line |= ends_line && !is_last;
             at = end + nuls;
         }
-        *self = Padding::EndsLines;
+        if follows_line {
+            *self = Padding::EndsLines;
+        }
     }
 }
 
