@@ -11,6 +11,7 @@ use std::{
 };
 
 mod imports;
+mod packages;
 mod words;
 
 /// A file of the repository: its path from the root, with `/`, and its text.
