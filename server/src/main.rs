@@ -11,9 +11,10 @@ use madang_server::{
     manual::Manual,
     operator::banner::banner,
     operator::console::{Console, Streams},
-    operator::{self, Outcome},
+    operator::{self, Outcome, terminal::Terminal},
     server::Server,
 };
+use madang_terminal::tty_mode::restore_terminal;
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
@@ -68,8 +69,10 @@ fn complain(text: &str) {
 fn run(cli: &Cli) -> anyhow::Result<()> {
     let config = cli.config()?;
     let lang = config.lang;
-    let (console, console_thread) = Console::start(lang, Streams::standard())
-        .context("failed to start the console's thread")?;
+    let terminal = Terminal::find();
+    let streams = terminal.as_ref().map_or_else(Streams::standard, Terminal::streams);
+    let (console, console_thread) =
+        Console::start(lang, streams).context("failed to start the console's thread")?;
     log_to(&console, cli.log_format());
     let mut signals = Signals::new(ending_signals()).context("failed to take signals")?;
 
@@ -82,11 +85,12 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         }
     };
     announce(&server, &console);
-    listen_to_operator(&server);
+    listen_to_operator(&server, terminal);
     signals.forever().next();
     // Without a thread for it, a second signal changes nothing.
     let _ = std::thread::Builder::new().name("signals".into()).spawn(move || {
         if signals.forever().next().is_some() {
+            restore_terminal();
             std::process::exit(130);
         }
     });
@@ -96,22 +100,26 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     });
     server.stop();
     console_thread.stop();
+    // If its editor could not: a terminal that takes nothing is not waited for.
+    restore_terminal();
     Ok(())
 }
 
 /// Starts the thread that takes the operator's commands. Without it, or without a
 /// terminal, there is no operator.
-fn listen_to_operator(server: &Server) {
+fn listen_to_operator(server: &Server, terminal: Option<Terminal>) {
     let operator = server.operator();
     let _ = std::thread::Builder::new().name("operator".into()).spawn(move || {
-        operator::read_terminal(&std::io::stdin(), |line| {
-            let outcome = operator.take_line(line);
-            if outcome == Outcome::Stops {
-                // As a signal from outside would.
-                let _ = signal_hook::low_level::raise(SIGTERM);
-            }
-            outcome
-        });
+        let outcome = match terminal {
+            Some(terminal) => terminal.read(&operator),
+            None => operator::read_lines(&std::io::stdin(), &operator),
+        };
+        match outcome {
+            // As a signal from outside would.
+            Ok(Outcome::Stops) => drop(signal_hook::low_level::raise(SIGTERM)),
+            Ok(Outcome::GoesOn) => {}
+            Err(error) => tracing::debug!(%error, "the operator's terminal is gone"),
+        }
     });
 }
 

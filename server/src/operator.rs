@@ -1,5 +1,8 @@
 //! The operator: whoever sits at the server's terminal. Lines typed there are
 //! commands. No terminal, or the end of its input, just means no operator.
+//!
+//! Where a line can be edited, that is done in [`terminal`]; else lines are read as the
+//! terminal hands them out.
 
 use std::{
     io::{self, IsTerminal, Stdin},
@@ -27,11 +30,13 @@ use crate::{
 
 pub mod banner;
 pub mod console;
+pub mod terminal;
 
 /// How long to leave a terminal alone that others have the foreground of.
 const BACKGROUND_PAUSE: Duration = Duration::from_millis(500);
 
 /// Carries out the operator's commands.
+#[derive(Clone)]
 pub struct Operator {
     shared: Arc<Shared>,
 }
@@ -48,6 +53,11 @@ pub enum Outcome {
 impl Operator {
     pub(crate) fn new(shared: Arc<Shared>) -> Operator {
         Operator { shared }
+    }
+
+    /// What stands before the line that is typed.
+    fn prompt(&self) -> String {
+        "> ".to_owned()
     }
 
     /// Carries out one line, and says on the console what has come of it.
@@ -73,20 +83,24 @@ impl Operator {
     }
 }
 
-/// Reads the operator's lines from a terminal and gives them to `take`, until that
-/// says no more or the input ends. Blocks for all that time, and nothing wakes it but
-/// the terminal. A server in the background reads nothing: that would stop it.
-pub fn read_terminal(stdin: &Stdin, mut take: impl FnMut(&str) -> Outcome) {
+/// Reads the operator's lines from a terminal where none can be edited, until the input
+/// ends or the server is to stop. Blocks for all that time, and nothing wakes it but the
+/// terminal. A server in the background reads nothing: that would stop it.
+///
+/// # Errors
+///
+/// The terminal can't be read.
+pub fn read_lines(stdin: &Stdin, operator: &Operator) -> io::Result<Outcome> {
     if !stdin.is_terminal() {
-        return;
+        return Ok(Outcome::GoesOn);
     }
     let mut decoder = LineDecoder::default();
-    loop {
-        match read_line(stdin, &mut decoder) {
-            Ok(Some(line)) if take(&line) == Outcome::GoesOn => {}
-            _ => return,
+    while let Some(line) = read_line(stdin, &mut decoder)? {
+        if operator.take_line(&line) == Outcome::Stops {
+            return Ok(Outcome::Stops);
         }
     }
+    Ok(Outcome::GoesOn)
 }
 
 /// The next line; none at the end.

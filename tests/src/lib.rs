@@ -14,6 +14,7 @@ pub use program::{Program, TestFolder};
 pub use server::TestServer;
 pub use websocket::{Frame, WebSocketClient, frame};
 
+pub mod terminal;
 mod server;
 mod client;
 mod websocket;

@@ -1,47 +1,21 @@
-//! The client on a pseudo-terminal of its own, whose screen is read as a person
-//! would see it.
+//! The client on a pseudo-terminal of its own.
 
 use std::{
-    io::{ErrorKind, Write as _},
-    num::NonZeroU16,
+    ops::{Deref, DerefMut},
     process::Command,
-    thread,
-    time::{Duration, Instant},
 };
 
-use expectrl::{Session, process::unix::WaitStatus, session::OsSession};
+use madang_tests::terminal::Terminal as Screen;
+pub(crate) use madang_tests::terminal::{
+    BACKSPACE, CTRL_C, CTRL_D, CTRL_R, CTRL_Z, END, ENTER, LEFT, TAB, UP,
+};
 
 use crate::{
-    DEADLINE,
     client::{command, isolated},
     fake_server::FakeServer,
 };
 
-pub(crate) const ENTER: &str = "\r";
-pub(crate) const CTRL_C: &str = "\x03";
-pub(crate) const CTRL_D: &str = "\x04";
-pub(crate) const CTRL_R: &str = "\x12";
-pub(crate) const CTRL_Z: &str = "\x1a";
-pub(crate) const TAB: &str = "\t";
-pub(crate) const BACKSPACE: &str = "\x7f";
-pub(crate) const END: &str = "\x05";
-pub(crate) const LEFT: &str = "\x1b[D";
-pub(crate) const UP: &str = "\x1b[A";
-
-/// Between two looks at a terminal that shows nothing new.
-const PAUSE: Duration = Duration::from_millis(2);
-
-/// Lines above the screen that are kept.
-const SCROLLBACK: usize = 10_000;
-
-pub(crate) struct Terminal {
-    session: OsSession,
-    parser: vt100::Parser,
-    raw: Vec<u8>,
-    /// How much of it was waited for.
-    seen: usize,
-    is_open: bool,
-}
+pub(crate) struct Terminal(Screen);
 
 impl Terminal {
     /// Starts the client on a terminal of 80 by 24, without times and colours.
@@ -62,7 +36,7 @@ impl Terminal {
     ) -> Terminal {
         let mut command = on_terminal(command(address, args));
         command.envs(variables.iter().copied());
-        Terminal::start_program(command, columns, rows)
+        Terminal(Screen::start(command, columns, rows))
     }
 
     /// Starts a shell with the prompt `$`, from which the client can be started.
@@ -70,181 +44,21 @@ impl Terminal {
     pub(crate) fn start_shell() -> Terminal {
         let mut shell = on_terminal(isolated("sh"));
         shell.arg("-i").env("PS1", "$ ").env_remove("ENV");
-        Terminal::start_program(shell, 80, 24)
+        Terminal(Screen::start(shell, 80, 24))
     }
+}
 
-    #[track_caller]
-    fn start_program(command: Command, columns: u16, rows: u16) -> Terminal {
-        let mut session = Session::spawn(command).expect("there are terminals");
-        session.get_process_mut().set_window_size(columns, rows).expect("it is a terminal");
-        let parser = vt100::Parser::new(size(rows), size(columns), SCROLLBACK);
-        Terminal { session, parser, raw: Vec::new(), seen: 0, is_open: true }
+impl Deref for Terminal {
+    type Target = Screen;
+
+    fn deref(&self) -> &Screen {
+        &self.0
     }
+}
 
-    /// Types exactly `text`.
-    #[track_caller]
-    pub(crate) fn type_text(&mut self, text: &str) {
-        self.session.write_all(text.as_bytes()).expect("the client is there");
-        self.session.flush().expect("the client is there");
-    }
-
-    /// Types a line, once it is asked for.
-    #[track_caller]
-    pub(crate) fn enter(&mut self, line: &str) {
-        self.type_text(line);
-        self.type_text(ENTER);
-    }
-
-    /// Pastes as terminals do, if they were asked to tell.
-    #[track_caller]
-    pub(crate) fn paste(&mut self, text: &str) {
-        let keys = text.replace('\n', "\r");
-        self.type_text(&format!("\x1b[200~{keys}\x1b[201~"));
-    }
-
-    /// The window has another size.
-    #[track_caller]
-    pub(crate) fn resize(&mut self, columns: u16, rows: u16) {
-        self.look();
-        self.parser.screen_mut().set_size(size(rows), size(columns));
-        let process = self.session.get_process_mut();
-        process.set_window_size(columns, rows).expect("it is a terminal");
-    }
-
-    /// Waits until the screen is as `wanted` has it.
-    #[track_caller]
-    pub(crate) fn expect_screen(&mut self, what: &str, wanted: impl Fn(&[String]) -> bool) {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            self.look();
-            let rows = self.rows();
-            if wanted(&rows) {
-                return;
-            }
-            assert!(Instant::now() < deadline, "no {what} on\n{}", rows.join("\n"));
-            assert!(self.is_open, "the client ended without {what} on\n{}", rows.join("\n"));
-            thread::sleep(PAUSE);
-        }
-    }
-
-    /// Waits until some row of the screen is `row`.
-    #[track_caller]
-    pub(crate) fn expect_row(&mut self, row: &str) {
-        self.expect_screen(&format!("{row:?}"), |rows| rows.iter().any(|shown| shown == row));
-    }
-
-    /// Waits until the last rows of the screen are `last`.
-    #[track_caller]
-    pub(crate) fn expect_last(&mut self, last: &[&str]) {
-        self.expect_screen(&format!("{last:?}"), |rows| {
-            rows.len() >= last.len() && rows[rows.len() - last.len()..] == *last
-        });
-    }
-
-    /// Where the cursor is: row and column, both from 0.
-    pub(crate) fn cursor(&self) -> (u16, u16) {
-        self.parser.screen().cursor_position()
-    }
-
-    /// The rows of the screen down to the last that has something on it.
-    pub(crate) fn rows(&self) -> Vec<String> {
-        let screen = self.parser.screen();
-        let (_, columns) = screen.size();
-        let mut rows: Vec<String> =
-            screen.rows(0, columns.get()).map(|row| row.trim_end().to_owned()).collect();
-        let last = rows.iter().rposition(|row| !row.is_empty()).map_or(0, |at| at + 1);
-        rows.truncate(last);
-        rows
-    }
-
-    /// Everything that is or was on the screen, above it too, top down.
-    pub(crate) fn scrolled(&mut self) -> Vec<String> {
-        let (height, _) = self.parser.screen().size();
-        self.parser.screen_mut().set_scrollback(usize::MAX);
-        let mut offset = self.parser.screen().scrollback();
-        let mut rows = Vec::new();
-        while offset > 0 {
-            self.parser.screen_mut().set_scrollback(offset);
-            let taken = offset.min(usize::from(height.get()));
-            rows.extend(self.all_rows().into_iter().take(taken));
-            offset -= taken;
-        }
-        self.parser.screen_mut().set_scrollback(0);
-        rows.extend(self.rows());
-        rows
-    }
-
-    fn all_rows(&self) -> Vec<String> {
-        let (_, columns) = self.parser.screen().size();
-        let rows = self.parser.screen().rows(0, columns.get());
-        rows.map(|row| row.trim_end().to_owned()).collect()
-    }
-
-    /// The cell at a row and a column.
-    pub(crate) fn cell(&self, row: u16, column: u16) -> vt100::Cell {
-        self.parser.screen().cell(row, column).expect("it is on the screen").clone()
-    }
-
-    /// All that was written to the terminal.
-    pub(crate) fn raw(&mut self) -> String {
-        self.look();
-        String::from_utf8_lossy(&self.raw).into_owned()
-    }
-
-    /// Waits until `text` has been written, behind what was waited for before.
-    #[track_caller]
-    pub(crate) fn expect_raw(&mut self, text: &str) {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            self.look();
-            let unseen = &self.raw[self.seen..];
-            let found = unseen.windows(text.len()).position(|bytes| bytes == text.as_bytes());
-            if let Some(at) = found {
-                self.seen += at + text.len();
-                return;
-            }
-            assert!(Instant::now() < deadline, "no {text:?} in {}", self.raw());
-            thread::sleep(PAUSE);
-        }
-    }
-
-    /// How often the bell has rung.
-    pub(crate) fn bells(&mut self) -> usize {
-        self.look();
-        self.raw.iter().filter(|byte| **byte == 0x07).count()
-    }
-
-    /// Takes what has been written by now.
-    pub(crate) fn look(&mut self) {
-        let mut buffer = [0; 4_096];
-        loop {
-            match self.session.try_read(&mut buffer) {
-                Ok(0) => return self.is_open = false,
-                Ok(count) => {
-                    self.raw.extend_from_slice(&buffer[..count]);
-                    self.parser.process(&buffer[..count]);
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                // A terminal whose other side has gone.
-                Err(_) => return self.is_open = false,
-            }
-        }
-    }
-
-    /// Waits for the end of the process: its exit code.
-    #[track_caller]
-    pub(crate) fn ended(&mut self) -> i32 {
-        let deadline = Instant::now() + DEADLINE;
-        while self.is_open {
-            self.look();
-            let shown = || self.rows().join("\n");
-            assert!(Instant::now() < deadline, "the client has not ended:\n{}", shown());
-            thread::sleep(PAUSE);
-        }
-        match self.session.get_process().wait() {
-            Ok(WaitStatus::Exited(_, code)) => code,
-            other => panic!("the client ended with {other:?}"),
-        }
+impl DerefMut for Terminal {
+    fn deref_mut(&mut self) -> &mut Screen {
+        &mut self.0
     }
 }
 
@@ -253,8 +67,4 @@ fn on_terminal(mut command: Command) -> Command {
     command.env("LC_ALL", "C.UTF-8").env("LANGUAGE", "").env("TERM", "xterm-256color");
     command.env_remove("TERM_PROGRAM").env_remove("COLORTERM");
     command
-}
-
-fn size(cells: u16) -> NonZeroU16 {
-    NonZeroU16::new(cells).expect("every terminal has a size")
 }

@@ -4,6 +4,8 @@ use std::{
     fs,
     net::SocketAddr,
     process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use madang_protocol::{
@@ -14,9 +16,10 @@ use rustix::process::Pid;
 
 use crate::{
     descriptors::expect_idle,
+    incoming::PATIENCE,
     peer::Peer,
     server_process::{BINARY, ServerProcess, command, command_after},
-    terminal::{CTRL_D, CTRL_Z, Terminal},
+    terminal::{CTRL_C, CTRL_D, CTRL_S, CTRL_U, CTRL_Z, ENTER, TAB, Terminal, UP},
 };
 
 const FLAGS: [&str; 5] = ["--listen", "127.0.0.1:0", "--no-web", "--lang", "en"];
@@ -29,10 +32,15 @@ fn words(notice: Notice<'_>) -> String {
 /// The server in the foreground of a terminal, and where it listens.
 #[track_caller]
 fn start() -> (Terminal, SocketAddr) {
+    start_sized(160, 50)
+}
+
+#[track_caller]
+fn start_sized(columns: u16, rows: u16) -> (Terminal, SocketAddr) {
     let mut command = command();
     // Its standard input is the terminal's.
     command.stdin(Stdio::inherit()).env_remove("MADANG_WEB").args(FLAGS);
-    let mut terminal = Terminal::start(command);
+    let mut terminal = Terminal::start_sized(command, columns, rows);
     let address = listening_at(&mut terminal);
     (terminal, address)
 }
@@ -200,7 +208,7 @@ fn the_end_of_the_input_ends_the_operator_alone() {
     expect_idle(terminal.pid());
     // The terminal still shows who comes, and still sends its signals.
     terminal.expect("[bob]");
-    terminal.type_in("\x03");
+    terminal.type_in(CTRL_C);
     assert_eq!(terminal.expect_exit(), 0);
 }
 
@@ -209,8 +217,8 @@ fn a_server_in_the_background_of_a_terminal_neither_stops_nor_spins() {
     let mut shell = Command::new("sh");
     shell.arg("-i").env("PS1", "$ ").env_remove("ENV");
     let mut terminal = Terminal::start(shell);
-    terminal.expect("$ ");
-    terminal.type_in(&format!("{BINARY} {}\n", FLAGS.join(" ")));
+    terminal.expect("$");
+    terminal.screen.enter(&format!("{BINARY} {}", FLAGS.join(" ")));
     let address = listening_at(&mut terminal);
     let shell = terminal.pid().as_raw_pid();
     let children = fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
@@ -219,30 +227,138 @@ fn a_server_in_the_background_of_a_terminal_neither_stops_nor_spins() {
     let server = server.expect("it is not zero");
     let mut alice = join(address, "alice");
 
+    terminal.type_in("half a li");
+    terminal.screen.expect_row("> half a li");
     terminal.type_in(CTRL_Z);
-    terminal.expect("$ ");
-    terminal.type_in("bg\n");
-    terminal.expect("$ ");
+    terminal.expect("Stopped");
+    terminal.expect("$\n");
+    terminal.screen.enter("bg");
+    terminal.expect(BINARY);
+    terminal.expect("$");
     let mut bob = join(address, "bob");
     expect_chat(&mut alice, &mut bob);
     // What is typed now is the shell's.
-    terminal.enter("echo $((40 + 2))", "42\n");
+    terminal.screen.enter("echo $((40 + 2))");
+    terminal.expect("42\n");
     // Half a line waits in the terminal for the shell: the server leaves it alone.
     terminal.type_in("echo half");
     expect_idle(server);
-    terminal.type_in(" and whole\n");
+    terminal.screen.enter(" and whole");
     terminal.expect("half and whole\n");
     expect_chat(&mut bob, &mut alice);
 
-    terminal.type_in("fg\n");
+    terminal.screen.enter("fg");
     terminal.expect(BINARY);
+    // What had been typed is there again.
+    terminal.screen.expect_row("> half a li");
+    terminal.type_in(CTRL_U);
     // It looks for the foreground now and then.
-    terminal.type_in("/who\n");
+    terminal.screen.enter("/who");
     terminal.expect("2 here\n");
     terminal.enter("/stop", "--- The chat server stops.\n");
-    terminal.expect("$ ");
-    terminal.type_in("exit\n");
+    terminal.expect("$\n");
+    // The shell has its terminal as it was.
+    terminal.screen.enter("stty -a");
+    let modes = terminal.expect("echoke");
+    assert!(modes.contains(" icanon") && modes.contains(" icrnl"), "{modes}");
+    terminal.expect("$\n");
+    terminal.screen.enter("exit");
     terminal.expect_exit();
+}
+
+#[test]
+fn lines_of_the_console_never_break_the_line_that_is_typed() {
+    for (columns, rows) in [(80, 24), (40, 10)] {
+        let (mut terminal, address) = start_sized(columns, rows);
+        terminal.type_in("/say 반쯤 쓴");
+        let names: Vec<String> = (0..30).map(|number| format!("member-{number}")).collect();
+        let mut members: Vec<Peer> = names.iter().map(|name| join(address, name)).collect();
+        terminal.expect("member-29] joined");
+        terminal.screen.expect_last(&["> /say 반쯤 쓴"]);
+        terminal.type_in(" 줄");
+        terminal.type_in(ENTER);
+        members[0].expect("[server] 반쯤 쓴 줄\n");
+        // It stays where it was typed, with its answer below.
+        let shown = terminal.shown();
+        assert_eq!(shown.matches("반쯤").count(), 1, "{shown}");
+        for name in &names {
+            assert_eq!(shown.matches(&format!("[{name}] joined")).count(), 1, "{shown}");
+        }
+    }
+}
+
+#[test]
+fn tab_completes_and_the_arrow_calls_back() {
+    let (mut terminal, address) = start();
+    let mut alice = join(address, "alice-in-wonderland");
+    alice.say("/join mathematics");
+    alice.expect("joined.\n");
+    terminal.type_in("/ki");
+    terminal.screen.expect_row("> /kick NAME");
+    terminal.type_in(TAB);
+    terminal.type_in("ali");
+    terminal.type_in(TAB);
+    terminal.screen.expect_row("> /kick alice-in-wonderland");
+    terminal.type_in(CTRL_U);
+    terminal.type_in("/who math");
+    terminal.type_in(TAB);
+    terminal.type_in(ENTER);
+    terminal.expect("1 here\n");
+    terminal.type_in(UP);
+    terminal.screen.expect_last(&["> /who mathematics [after NAME]"]);
+}
+
+#[test]
+fn ctrl_c_stops_the_server_whatever_is_typed() {
+    let (mut terminal, address) = start();
+    let mut alice = join(address, "alice");
+    terminal.type_in("/say half");
+    terminal.screen.expect_row("> /say half");
+    terminal.type_in(CTRL_C);
+    assert!(alice.expect_end().ends_with(&words(Notice::Goodbye(Goodbye::Shutdown))));
+    assert_eq!(terminal.expect_exit(), 0);
+}
+
+#[test]
+fn a_terminal_that_takes_nothing_stops_nobody() {
+    for stalls in [true, false] {
+        let (mut terminal, address) = start();
+        if !stalls {
+            // The editor's own key now; it must not stop anybody either.
+            terminal.type_in(CTRL_S);
+        }
+        // From here on, nobody looks: the terminal takes a few KiB more, and then nothing.
+        for _ in 0..1_000 {
+            Peer::connect(address).expect("Login ID:");
+        }
+        let [mut alice, mut bob] = ["alice", "bob"].map(|name| join(address, name));
+        expect_chat(&mut alice, &mut bob);
+        let server = terminal.pid();
+        rustix::process::kill_process(server, rustix::process::Signal::TERM).expect("it runs");
+        assert!(alice.expect_end().ends_with(&words(Notice::Goodbye(Goodbye::Shutdown))));
+        let stat = format!("/proc/{}/stat", server.as_raw_pid());
+        let has_ended = || fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "));
+        let deadline = Instant::now() + PATIENCE;
+        while !has_ended() {
+            assert!(Instant::now() < deadline, "it waits for its terminal");
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+#[test]
+fn a_terminal_where_no_line_can_be_edited_is_read_as_it_is() {
+    let mut command = command();
+    command.stdin(Stdio::inherit()).env_remove("MADANG_WEB").env("TERM", "dumb").args(FLAGS);
+    let mut terminal = Terminal::start(command);
+    let mut alice = join(listening_at(&mut terminal), "alice");
+    terminal.screen.enter("/say hello");
+    terminal.expect("ok\n");
+    alice.expect("[server] hello\n");
+    assert!(!terminal.screen.raw().contains('\x1b'), "{}", terminal.screen.raw());
+    terminal.screen.enter("/stop");
+    terminal.expect("--- The chat server stops.\n");
+    assert_eq!(terminal.expect_exit(), 0);
 }
 
 #[test]

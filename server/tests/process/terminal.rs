@@ -1,13 +1,10 @@
-//! A pseudo-terminal with the server, or a shell that starts it, in its foreground.
+//! A terminal with the server, or a shell that starts it, in its foreground: what is shown
+//! is waited for line by line.
 
-use std::{
-    io::{ErrorKind, Write as _},
-    process::Command,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{process::Command, thread, time::Duration, time::Instant};
 
-use expectrl::{Session, process::unix::WaitStatus, session::OsSession};
+use madang_tests::terminal::Terminal as Screen;
+pub(crate) use madang_tests::terminal::{CTRL_C, CTRL_D, CTRL_Z, ENTER, TAB, UP};
 use rustix::process::Pid;
 
 use crate::incoming::PATIENCE;
@@ -15,55 +12,72 @@ use crate::incoming::PATIENCE;
 /// Between two looks at a terminal that shows nothing new.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// Stops what is in the foreground.
-pub(crate) const CTRL_Z: &str = "\x1a";
+/// Takes the line away.
+pub(crate) const CTRL_U: &str = "\x15";
 
-/// Ends the input.
-pub(crate) const CTRL_D: &str = "\x04";
+/// What stops a terminal, where no line is edited.
+pub(crate) const CTRL_S: &str = "\x13";
 
 /// What somebody sits at.
 pub(crate) struct Terminal {
-    session: OsSession,
-    shown: String,
-    /// How much of it a test has waited for.
+    pub(crate) screen: Screen,
+    /// How much of what is and was on the screen a test has waited for.
     seen: usize,
-    is_open: bool,
 }
 
 impl Terminal {
-    /// Starts a program at a terminal of its own.
+    /// Starts a program at a terminal of its own, so wide that no line is broken.
     #[track_caller]
     pub(crate) fn start(command: Command) -> Terminal {
-        let session = Session::spawn(command).expect("there are terminals");
-        Terminal { session, shown: String::new(), seen: 0, is_open: true }
+        Terminal::start_sized(command, 160, 50)
+    }
+
+    /// The same in another size.
+    #[track_caller]
+    pub(crate) fn start_sized(mut command: Command, columns: u16, rows: u16) -> Terminal {
+        for variable in ["NO_COLOR", "COLORTERM", "TERM_PROGRAM"] {
+            command.env_remove(variable);
+        }
+        if command.get_envs().all(|(name, _)| name != "TERM") {
+            command.env("TERM", "xterm-256color");
+        }
+        Terminal { screen: Screen::start(command, columns, rows), seen: 0 }
     }
 
     /// The process that was started.
     pub(crate) fn pid(&self) -> Pid {
-        Pid::from_raw(self.session.get_process().pid().as_raw()).expect("it is not zero")
+        Pid::from_raw(self.screen.process()).expect("it is not zero")
     }
 
     /// Types exactly this.
     #[track_caller]
     pub(crate) fn type_in(&mut self, text: &str) {
-        self.session.write_all(text.as_bytes()).expect("somebody has the terminal open");
-        self.session.flush().expect("somebody has the terminal open");
+        self.screen.type_text(text);
     }
 
-    /// Waits until `text` is shown, and returns what came before it. What was
-    /// typed is not shown, and that the terminal ends lines with CR LF, neither.
+    /// All lines that are on the screen or have scrolled off it.
+    pub(crate) fn shown(&mut self) -> String {
+        self.screen.look();
+        self.screen.scrolled().join("\n") + "\n"
+    }
+
+    /// Waits until `text` is shown, and returns what stands between it and what was waited
+    /// for last.
     #[track_caller]
     pub(crate) fn expect(&mut self, text: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            self.look();
-            if let Some(at) = self.shown[self.seen..].find(text) {
-                let before = self.shown[self.seen..self.seen + at].to_owned();
+            let was_open = self.screen.is_open();
+            let shown = self.shown();
+            // The line that is typed moves down as others come.
+            let unseen = shown.get(self.seen..).unwrap_or_default();
+            if let Some(at) = unseen.find(text) {
+                let before = unseen[..at].to_owned();
                 self.seen += at + text.len();
                 return before;
             }
-            let is_over = !self.is_open || Instant::now() >= deadline;
-            assert!(!is_over, "no {text:?} behind byte {} of\n{}", self.seen, self.shown);
+            let is_over = !was_open || Instant::now() >= deadline;
+            assert!(!is_over, "no {text:?} behind byte {} of\n{shown}", self.seen);
             thread::sleep(PAUSE);
         }
     }
@@ -71,38 +85,14 @@ impl Terminal {
     /// Types a line, and waits for what is shown behind it.
     #[track_caller]
     pub(crate) fn enter(&mut self, line: &str, answer: &str) {
-        self.type_in(&format!("{line}\n"));
+        self.screen.enter(line);
+        self.expect(&format!("{line}\n"));
         self.expect(answer);
     }
 
     /// Waits for the end of the program: its exit code.
     #[track_caller]
     pub(crate) fn expect_exit(&mut self) -> i32 {
-        let deadline = Instant::now() + PATIENCE;
-        while self.is_open {
-            self.look();
-            assert!(Instant::now() < deadline, "it has not ended:\n{}", self.shown);
-            thread::sleep(PAUSE);
-        }
-        match self.session.get_process().wait() {
-            Ok(WaitStatus::Exited(_, code)) => code,
-            other => panic!("it ended with {other:?}:\n{}", self.shown),
-        }
-    }
-
-    fn look(&mut self) {
-        let mut buffer = [0; 4_096];
-        loop {
-            match self.session.try_read(&mut buffer) {
-                Ok(0) => return self.is_open = false,
-                Ok(count) => {
-                    let text = String::from_utf8_lossy(&buffer[..count]);
-                    self.shown.push_str(&text.replace("\r\n", "\n"));
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                // A terminal whose other side has gone.
-                Err(_) => return self.is_open = false,
-            }
-        }
+        self.screen.ended()
     }
 }

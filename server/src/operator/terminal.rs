@@ -1,0 +1,145 @@
+//! The operator's terminal: the line that is typed stays whole below the lines of the
+//! console, with history and Tab. Used only where standard input and output are both a
+//! terminal that can do that.
+
+use std::{
+    io::{self, IsTerminal as _, Write},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use madang_protocol::command::CommandSpec;
+use madang_terminal::{
+    completion::Source,
+    editor::{self, Ask, Editor, Owner, Setup, Typed},
+    screen::{FULL_PAUSE, Screen},
+    style::Palette,
+    tty_mode::restore_terminal,
+};
+
+use super::{
+    Operator, Outcome,
+    console::{STOP_PATIENCE, Streams},
+};
+
+/// How long the line that is typed may take to end when the server stops.
+const END_PATIENCE: Duration = Duration::from_millis(300);
+const _: () = assert!(END_PATIENCE.as_millis() < STOP_PATIENCE.as_millis());
+
+/// A terminal on which the operator's line is edited.
+pub struct Terminal {
+    screen: Arc<Screen>,
+    palette: Palette,
+}
+
+impl Terminal {
+    /// The process's own, if a line can be edited there.
+    pub fn find() -> Option<Terminal> {
+        let palette = Palette::choose(None, &io::stdout());
+        editor::is_possible().then(|| Terminal { screen: Screen::new(palette), palette })
+    }
+
+    /// Where the console writes: above the line that is typed, and diagnostics with the
+    /// rest if they go to a terminal too.
+    pub fn streams(&self) -> Streams {
+        let above = |ends_line| Above { screen: Arc::clone(&self.screen), ends_line };
+        let err: Box<dyn Write + Send> = match io::stderr().is_terminal() {
+            true => Box::new(above(false)),
+            false => Box::new(io::stderr()),
+        };
+        Streams { out: Box::new(above(true)), err }
+    }
+
+    /// Reads lines and gives them to `operator`, until the input ends or the server is to
+    /// stop. Blocks for all that time.
+    ///
+    /// # Errors
+    ///
+    /// The terminal can't be read.
+    pub fn read(&self, operator: &Operator) -> io::Result<Outcome> {
+        let source: Arc<dyn Source> = Arc::new(Known(operator.clone()));
+        let setup = Setup {
+            owner: Owner::Server,
+            source: Some(source),
+            palette: self.palette,
+            remembered: Vec::new(),
+        };
+        let editor = Editor::start(&self.screen, setup)?;
+        let outcome = self.converse(&editor, operator);
+        // Echo and signals are the terminal's own again.
+        restore_terminal();
+        outcome
+    }
+
+    fn converse(&self, editor: &Editor, operator: &Operator) -> io::Result<Outcome> {
+        loop {
+            self.screen.set_prompt(operator.prompt());
+            editor.ask(Ask::Kept(String::new()));
+            match editor.typed().recv() {
+                Ok(Typed::Line(lines)) => {
+                    // A paste may have several.
+                    for line in lines.split('\n') {
+                        if operator.take_line(line) == Outcome::Stops {
+                            return Ok(Outcome::Stops);
+                        }
+                    }
+                }
+                Ok(Typed::Interrupted { .. }) => return Ok(Outcome::Stops),
+                Ok(Typed::Failed(error)) => return Err(error),
+                Ok(Typed::End | Typed::Cancelled { .. }) | Err(_) => return Ok(Outcome::GoesOn),
+            }
+        }
+    }
+}
+
+/// Writes above the line that is typed.
+struct Above {
+    screen: Arc<Screen>,
+    /// Dropped, it ends that line.
+    ends_line: bool,
+}
+
+impl Write for Above {
+    /// Waits while the terminal takes nothing: what the console may keep is bounded there.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        while self.screen.is_full() {
+            thread::sleep(FULL_PAUSE);
+        }
+        self.screen.show(&String::from_utf8_lossy(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Above {
+    fn drop(&mut self) {
+        if self.ends_line {
+            // A terminal that is gone shows nothing anyway.
+            let _ = self.screen.end(END_PATIENCE);
+        }
+    }
+}
+
+/// What Tab completes: the operator's commands, everyone's name, the public rooms.
+struct Known(Operator);
+
+impl Source for Known {
+    fn may_use(&self, spec: &CommandSpec) -> bool {
+        spec.is_operators()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> =
+            self.0.shared.users.sessions().iter().map(|it| it.name().to_string()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    fn rooms(&self) -> Vec<String> {
+        self.0.shared.rooms.public().iter().map(|room| room.name.to_string()).collect()
+    }
+}
