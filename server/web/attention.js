@@ -1,5 +1,5 @@
 // How a page that nobody looks at asks to be looked at: the number of unread messages
-// in its title, and notifications where they are allowed.
+// in its title, and a sound and notifications where they are wanted.
 
 import { choices } from "./memory.js";
 import { word } from "./words.js";
@@ -7,8 +7,10 @@ import { word } from "./words.js";
 export class Attention {
   #unread = 0;
   #title = "";
+  #sound;
 
-  constructor() {
+  constructor(sound) {
+    this.#sound = sound;
     document.addEventListener("visibilitychange", () => this.#seen());
     addEventListener("focus", () => this.#seen());
   }
@@ -36,10 +38,12 @@ export class Attention {
   /** Something was said. */
   news(entry) {
     if (entry.own || !["said", "whisper", "announced"].includes(entry.kind)) return;
+    const isCall = entry.mention || entry.kind === "whisper";
+    if (isCall) this.#sound.play();
     if (document.hasFocus() && !document.hidden) return;
     this.#unread += 1;
     this.#show();
-    if (this.on && (entry.mention || entry.kind === "whisper")) {
+    if (this.on && isCall) {
       const notification = new Notification(entry.user, { body: entry.text.slice(0, 200), tag: "madang", icon: "icon.svg" });
       notification.onclick = () => { window.focus(); notification.close(); };
     }

@@ -11,6 +11,7 @@ const REMEMBERED = 50;
 export class Composer {
   #state;
   #onSend;
+  #lettersLeft;
   #form = byId("composer");
   #field = byId("text");
   #list = byId("completions");
@@ -29,10 +30,14 @@ export class Composer {
   /** Whom what is written is whispered to, if it is. */
   whisperTo = null;
 
-  /** `onSend` takes the text, and says what is wrong with it if something is. */
-  constructor(state, onSend) {
+  /**
+   * Of a text and whom it is whispered to (null: nobody), `onSend` says what is wrong with
+   * it if something is, and `lettersLeft` how many more letters it may have, or null.
+   */
+  constructor(state, onSend, lettersLeft) {
     this.#state = state;
     this.#onSend = onSend;
+    this.#lettersLeft = lettersLeft;
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#send();
@@ -176,6 +181,7 @@ export class Composer {
     this.#at = at;
     this.#field.value = this.#earlier[at] ?? "";
     this.#grow();
+    this.#count();
   }
 
   #keyInList(event) {
@@ -198,6 +204,7 @@ export class Composer {
 
   #changed() {
     this.#grow();
+    this.#count();
     this.refuse("");
     const { value, selectionStart, selectionEnd } = this.#field;
     this.#backLength = 0;
@@ -210,6 +217,16 @@ export class Composer {
   #grow() {
     this.#field.style.height = "auto";
     this.#field.style.height = `${this.#field.scrollHeight}px`;
+  }
+
+  /** Near the limit, and beyond it, says how much is left. */
+  #count() {
+    const left = this.#lettersLeft(this.#field.value, this.whisperTo);
+    const counter = byId("counter");
+    counter.hidden = left === null;
+    if (left === null) return;
+    counter.textContent = left < 0 ? word("lettersOver", -left) : word("lettersLeft", left);
+    counter.classList.toggle("wrong", left < 0);
   }
 
   #offer(offers) {

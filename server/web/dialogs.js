@@ -2,7 +2,11 @@
 // the conversation stopped.
 
 import { byId, element } from "./dom.js";
+import { textNodes } from "./row.js";
 import { word } from "./words.js";
+
+/** Answers the question that is asked now. */
+let settle = () => {};
 
 /** Asks for words, or for a yes if `value` is null; answers null for no. */
 export function ask(text, value, yes) {
@@ -12,21 +16,24 @@ export function ask(text, value, yes) {
   byId("question-yes").textContent = yes;
   field.hidden = value === null;
   field.value = value ?? "";
+  // A question that was put away a moment ago is answered with no.
+  settle(null);
   dialog.returnValue = "";
+  dialog.onclose = () => {
+    if (!dialog.open) settle(dialog.returnValue === "yes" ? field.value.trim() : null);
+  };
   dialog.showModal();
   (value === null ? byId("question-yes") : field).focus();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes" ? field.value.trim() : null), { once: true });
-  });
+  return new Promise((resolve) => { settle = resolve; });
 }
 
-/** What can be done with a person. `act` has `whisper`, `mention` and `command`. */
+/** What can be done with a person. `act` has `whisper`, `mention`, `kick` and `command`. */
 export function showPerson(state, name, act) {
   const dialog = byId("person");
   const isSelf = name === state.user;
   const isHere = state.members.has(name);
   const tools = state.isOwner && !isSelf && isHere ? [
-    ["kick", () => act.command(`/kick ${name}`)],
+    ["kick", () => act.kick(name)],
     state.muted.has(name) ? ["unmute", () => act.command(`/unmute ${name}`)] : ["mute", () => act.command(`/mute ${name} 10m`)],
     ["makeOwner", () => act.command(`/owner ${name}`)],
   ] : [];
@@ -40,8 +47,22 @@ export function showPerson(state, name, act) {
   dialog.showModal();
 }
 
+/** The whole of what stands shortened elsewhere: a room's title and its topic. `onSet` changes it. */
+export function showAbout(title, topic, label, onSet) {
+  const dialog = byId("about");
+  byId("about-title").textContent = title;
+  byId("about-text").replaceChildren(...textNodes(topic === title ? "" : topic, null));
+  const set = byId("set-topic");
+  set.textContent = label;
+  set.onclick = () => {
+    dialog.close();
+    onSet();
+  };
+  dialog.showModal();
+}
+
 /** All that has no button of its own on the page. */
-export function showMore(state, attention, act) {
+export function showMore(state, attention, sound, act) {
   const dialog = byId("more");
   const tools = state.isOwner ? [
     state.locked ? ["unlock", () => act.command("/unlock")] : ["lock", () => act.command("/lock")],
@@ -50,8 +71,9 @@ export function showMore(state, attention, act) {
   ] : [];
   const actions = [
     ["rename", act.rename],
-    ["setTopic", act.topic],
+    [state.isPrivate ? "setTitle" : "setTopic", act.topic],
     attention.possible && [attention.on ? "notificationsOff" : "notifications", () => attention.toggle()],
+    sound.possible && [sound.on ? "soundOff" : "sound", () => sound.toggle()],
     ["help", () => act.command("/help")],
     ["language", act.language],
     ["quit", act.quit],

@@ -1,5 +1,6 @@
 // The way in: a name, and where to. Nothing is sent before a button is pressed.
 
+import { ask } from "./dialogs.js";
 import { byId } from "./dom.js";
 import { isBroken, keyIn } from "./keys.js";
 import { choices } from "./memory.js";
@@ -19,9 +20,12 @@ export class Entry {
     this.#onEnter = onEnter;
     byId("entry-form").addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#enter(false);
+      this.#enter(null);
     });
-    byId("enter-private").addEventListener("click", () => this.#enter(true));
+    byId("enter-private").addEventListener("click", async () => {
+      const title = await ask(word("newTitle"), "", word("make"));
+      if (title !== null) this.#enter({ title });
+    });
     byId("another-name").addEventListener("click", () => {
       this.#propose();
       this.refuse("");
@@ -111,6 +115,7 @@ export class Entry {
     this.#field.value = this.#proposed;
   }
 
+  /** `make` is the room to make, `{title}`; null for none. */
   #enter(make) {
     if (isBroken(location.hash)) return;
     const name = this.#field.value.trim();

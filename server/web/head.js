@@ -2,8 +2,12 @@
 // it stands with the connection if that is not as it should be.
 
 import { byId } from "./dom.js";
-import { roomTitle } from "./side.js";
+import { roomTitle } from "./rooms.js";
+import { shortened } from "./text.js";
 import { word } from "./words.js";
+
+/** How much of the room's title stands in the empty field: one line on a phone. */
+const PROMPT_LETTERS = 10;
 
 export class Head {
   #state;
@@ -32,12 +36,14 @@ export class Head {
     const title = roomTitle(state, state.room);
     this.#attention.setTitle(state.user ? title : "");
     setText("room-title", title);
-    setText("room-topic", this.#about());
+    const about = this.#about();
+    setText("room-topic", about);
+    byId("room-topic").hidden = about === "";
     const people = state.room === null ? "" : word("members", Math.max(state.count, state.members.size));
     setText("count", people);
     setText("wall-count", people);
     setText("wall-title", title);
-    this.#composer.prompt(word("say", title));
+    this.#composer.prompt(word("say", shortened(title, PROMPT_LETTERS)));
     const { user, room, removed } = state;
     this.#composer.turn(room !== null || user === null);
     byId("show-invite").hidden = room === null;
@@ -76,9 +82,8 @@ export class Head {
 }
 
 function whyRemoved({ type, by }) {
-  const who = by ?? word("operator");
-  if (type === "kicked") return word("kickedYou", who);
-  return type === "ended" ? word("endedEvent", who) : word("roomGone");
+  if (type === "kicked") return word("kickedYou", by);
+  return type === "ended" ? word("endedEvent", by) : word("roomGone");
 }
 
 function setText(id, text) {

@@ -1,6 +1,7 @@
 // How others come into the room: the link, its QR code, and the lines for terminals, in
-// a dialog and on the classroom's wall.
+// a dialog, where a private room begins, and on the classroom's wall.
 
+import { copy } from "./clipboard.js";
 import { byId, element, qrPicture } from "./dom.js";
 import { qrCode } from "./qr.js";
 import { word } from "./words.js";
@@ -46,36 +47,27 @@ export function fillInvite(invite) {
   const modules = qrCode(link);
   const code = () => (modules ? qrPicture(modules, word("qrLabel")) : "");
   byId("invite-text").textContent = word(invite.key ? "invitePrivate" : "inviteLobby");
-  byId("invite-code").replaceChildren(code());
-  byId("invite-link").value = link;
-  byId("copy-link").textContent = word("copy");
+  for (const place of ["invite", "start", "wall"]) byId(`${place}-code`).replaceChildren(code());
+  for (const place of ["invite", "start"]) byId(`${place}-link`).value = link;
+  for (const button of ["copy-link", "start-copy"]) byId(button).textContent = word("copy");
   byId("invite-plain").hidden = link.startsWith("https:");
   byId("invite-lines").replaceChildren(...lines(invite, link).map((line) => element("li", {}, element("code", {}, line))));
-  byId("wall-code").replaceChildren(code());
   const parts = link.replace(/^https?:\/\//u, "").split(/(?=#)/u);
   byId("wall-link").replaceChildren(...parts.map((part) => element("span", {}, part)));
   byId("wall-lines").textContent = byNc(invite, link).join("\n");
 }
 
-/** Has the button copy the link, as well as the page may. */
+/** Has the buttons copy the link, as well as the page may. */
 export function prepareCopying() {
-  byId("copy-link").addEventListener("click", async () => {
-    const field = byId("invite-link");
-    field.focus();
-    field.select();
-    byId("copy-link").textContent = word((await copy(field.value)) ? "copied" : "selected");
-  });
-}
-
-/** Without https there is no clipboard; the old way copies what is selected. */
-async function copy(text) {
-  try {
-    if (navigator.clipboard) {
-      await navigator.clipboard.writeText(text);
-      return true;
-    }
-    return document.execCommand("copy");
-  } catch {
-    return false;
+  for (const [button, field] of [["copy-link", "invite-link"], ["start-copy", "start-link"]]) {
+    byId(button).addEventListener("click", async () => {
+      const isCopied = await copy(byId(field).value);
+      // What the browser doesn't let the page copy, one copies oneself.
+      if (!isCopied) {
+        byId(field).focus();
+        byId(field).select();
+      }
+      byId(button).textContent = word(isCopied ? "copied" : "selected");
+    });
   }
 }

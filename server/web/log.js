@@ -29,6 +29,8 @@ export class Log {
   #rows = byId("rows");
   #pending = byId("pending");
   #latest = byId("latest");
+  #beginning = byId("beginning");
+  #start = byId("start");
   #announcer = byId("announcer");
   /** Rows by the keys of their entries. */
   #shown = new Map();
@@ -41,14 +43,20 @@ export class Log {
   /** Takes back the drawing that is to come, if one is. */
   #cancel = null;
   #asked = false;
+  /** The key of the answer that is to be shown from its first line on. */
+  #revealed = null;
 
-  /** `act` has `person(name)` and `retype(entry)`; `askOlder` asks the server for what was before, and answers with a promise. */
+  /** `act` has `person(name)`, `retype(entry)` and `about(topic)`; `askOlder` asks the server for what was before, and answers with a promise. */
   constructor(state, act, askOlder) {
     this.#state = state;
     this.#act = act;
     this.#askOlder = askOlder;
     this.#box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#latest.addEventListener("click", () => this.toEnd());
+    // Without a mouse to point with, a touch shows when something was said.
+    this.#rows.addEventListener("click", ({ target }) => {
+      if (!target.closest("a, button, pre") && getSelection().isCollapsed) target.closest(".row")?.classList.toggle("timed");
+    });
     // Whoever turns the phone or opens its keyboard stays where they are.
     new ResizeObserver(() => { if (this.#following) this.#stick(); }).observe(this.#box);
   }
@@ -84,6 +92,12 @@ export class Log {
     this.#unseen = 0;
     this.#label();
     this.#draw();
+  }
+
+  /** Shows the answer to a command from its first line on, however long it is. */
+  reveal(entry) {
+    this.#revealed = entry.key;
+    this.changed(entry);
   }
 
   /** Draws all rows anew, in another language or room. */
@@ -153,9 +167,12 @@ export class Log {
     }
     for (const { element: gone } of this.#shown.values()) gone.remove();
     this.#shown = shown;
-    this.#rows.classList.toggle("from-beginning", start === 0 && this.#state.exhausted);
+    const isBeginning = start === 0 && this.#state.exhausted;
+    this.#rows.classList.toggle("from-beginning", isBeginning);
+    this.#beginning.hidden = !isBeginning || this.#rows.scrollHeight <= this.#box.clientHeight;
     if (anchor) this.#box.scrollTop += anchor.element.getBoundingClientRect().top - anchor.top;
     else this.#stick();
+    this.#toRevealed();
     if (!this.#following || this.#box.scrollHeight <= this.#box.clientHeight + NEAR) this.#refill(start);
   }
 
@@ -170,10 +187,25 @@ export class Log {
   }
 
   #stick() {
-    this.#box.scrollTop = this.#box.scrollHeight;
+    if (!this.#isAtStart()) this.#box.scrollTop = this.#box.scrollHeight;
+  }
+
+  /** Whether there is nothing to follow yet but how the room begins. */
+  #isAtStart() {
+    return !this.#start.hidden && this.#state.entries.length === 0;
+  }
+
+  #toRevealed() {
+    const shown = this.#shown.get(this.#revealed)?.element;
+    this.#revealed = null;
+    if (!shown || shown.offsetHeight <= this.#box.clientHeight) return;
+    this.#following = false;
+    this.#label();
+    this.#box.scrollTop += shown.getBoundingClientRect().top - this.#box.getBoundingClientRect().top;
   }
 
   #scrolled() {
+    if (this.#isAtStart()) return;
     const { scrollTop, scrollHeight, clientHeight } = this.#box;
     const { entries } = this.#state;
     const start = this.#window();

@@ -51,7 +51,7 @@ export class Login {
       this.#ask({ session, ...place, last_private: lastPrivate });
     } else {
       const { name, make, place, previous } = this.#wanted;
-      this.#ask({ name, ...(previous && { previous }), ...(make ? { new_room: true } : { room: place }), history: HISTORY });
+      this.#ask({ name, ...(previous && { previous }), ...(make ? { new_room: true, ...(make.title && { topic: make.title }) } : { room: place }), history: HISTORY });
     }
   }
 
@@ -85,7 +85,7 @@ export class Login {
       this.#lastBefore ??= state.lastId;
       const key = state.keys.get(room)?.key ?? keyIn(location.hash);
       const place = key ? `#${key}` : isPrivate(room) ? null : room;
-      this.want({ name: user ?? guestName(lang()), isProposed: true, place: place ?? "lobby", make: false });
+      this.want({ name: user ?? guestName(lang()), isProposed: true, place: place ?? "lobby", make: null });
       state.session = null;
       forget();
       this.begin();

@@ -1,11 +1,12 @@
 // The page as a whole: what comes from the server goes to the state and from there to
 // the views, what people do goes to the server. Each part stands in a module of its own.
 
+import { answerText } from "./answers.js";
 import { Attention } from "./attention.js";
-import { is, loadCommands, read, typedFor, whisperOf } from "./commands.js";
+import { is, loadCommands, split, typedFor, whisperOf } from "./commands.js";
 import { Composer } from "./composer.js";
-import { Connection, chatAddress, encodedBytes } from "./connection.js";
-import { ask, showMore, showPerson, showStopped } from "./dialogs.js";
+import { Connection, chatAddress } from "./connection.js";
+import { ask, showAbout, showMore, showPerson, showStopped } from "./dialogs.js";
 import { byId } from "./dom.js";
 import { Entry } from "./entry.js";
 import { Head } from "./head.js";
@@ -14,10 +15,15 @@ import { isBroken, keyIn } from "./keys.js";
 import { Log } from "./log.js";
 import { Login } from "./login.js";
 import { answerTabs, away, choices, forget, recall, remember } from "./memory.js";
-import { Side, roomTitle } from "./side.js";
+import { roomTitle } from "./rooms.js";
+import { Side } from "./side.js";
+import { Sound } from "./sound.js";
+import { commandOf, lettersLeftOf, sizeOf, speech } from "./speech.js";
+import { Start } from "./start.js";
 import { State } from "./state.js";
 import { fate } from "./unsent.js";
-import { chooseLang, lang, putWords, word } from "./words.js";
+import { Wall } from "./wall.js";
+import { LANGS, chooseLang, lang, putWords, word } from "./words.js";
 
 /** How many events are asked for at once. */
 const HISTORY = 60;
@@ -48,22 +54,33 @@ let draftFrom = null;
 /** Called when what was asked for has come, or will not come any more. */
 let olderCame = () => {};
 
-const attention = new Attention();
+const sound = new Sound();
+const attention = new Attention(sound);
 const act = {
   join: (place) => command(`/join ${place}`),
-  make: () => command("/new"),
+  async make() {
+    const title = await ask(word("newTitle"), "", word("make"));
+    if (title !== null) command(`/new ${title}`.trim());
+  },
   person: (name) => showPerson(state, name, act),
   whisper: (name) => composer.whisper(name),
   mention: (name) => composer.insert(`@${name} `),
   retype: ({ typed }) => composer.retype(typed),
   command,
+  about(topic = state.topic) {
+    const label = word(state.isPrivate ? "setTitle" : "setTopic");
+    showAbout(roomTitle(state, state.room), topic, label, act.topic);
+  },
+  async kick(name) {
+    if ((await ask(word("kickSure", name), null, word("kick"))) !== null) command(`/kick ${name}`);
+  },
   async rename() {
     const name = await ask(word("rename"), state.user, word("save"));
     if (name && name !== state.user) command(`/nick ${name}`);
   },
   async topic() {
-    const topic = await ask(word("topic"), state.topic, word("save"));
-    if (topic !== null && topic !== state.topic) command(`/topic ${topic || "-"}`);
+    const topic = await ask(word(state.isPrivate ? "roomName" : "topic"), state.topic, word("save"));
+    if (topic !== null) setTopic(topic);
   },
   async limit() {
     const most = await ask(word("limitPrompt"), String(state.limit ?? 30), word("save"));
@@ -73,8 +90,7 @@ const act = {
     if ((await ask(word("endSure"), null, word("end"))) !== null) command("/end");
   },
   language() {
-    choices.lang = lang() === "ko" ? "en" : "ko";
-    speak();
+    speakIn(lang() === "ko" ? "en" : "ko");
     if (state.user) connection.ask({ type: "command", line: `/lang ${lang()}` }, "quiet");
   },
   quit: () => command("/quit"),
@@ -85,7 +101,9 @@ const entry = new Entry((choice) => {
 });
 const log = new Log(state, act, askOlder);
 const side = new Side(state, act);
-const composer = new Composer(state, say);
+const start = new Start(state, setTopic);
+const wall = new Wall(() => log.toEnd());
+const composer = new Composer(state, say, (typed, to) => lettersLeftOf(typed, to, limits));
 const connection = new Connection(chatAddress(document.baseURI), {
   open: opened,
   message: take,
@@ -164,7 +182,7 @@ function settle(waiting, message) {
       return true;
     default:
       if (type === "error" && unsentText(waiting)) keepUnsent([waiting], null);
-      return commanded(request.line, message);
+      return commanded(waiting, message);
   }
 }
 
@@ -212,8 +230,13 @@ function noteOnce(text) {
 }
 
 /** What answers a command that somebody gave. */
-function commanded(line, message) {
+function commanded(waiting, message) {
+  const { line } = waiting.request;
   switch (message.type) {
+    case "notice":
+      if (is(line, "/lang")) speakIn(split(line).argument.toLowerCase());
+      answered(waiting, state.receive(message));
+      break;
     case "ack": {
       const whisper = whisperOf(line);
       if (whisper) {
@@ -224,21 +247,13 @@ function commanded(line, message) {
       break;
     }
     case "who":
-      state.receive(message);
-      state.note(`${word("roomLine", roomTitle(state, message.room), message.count)}: ${message.members.join(", ")}`);
-      break;
     case "rooms":
-      state.receive(message);
-      state.note(message.rooms.map(({ room, members, topic }) => word("roomLine", room, members) + (topic ? ` · ${topic}` : "")).join("\n"));
-      break;
     case "whois":
-      state.note(word("whoisLine", message.user, message.room, new Date(message.since).toLocaleTimeString(lang())));
-      break;
     case "ignored":
+    case "pong":
       state.receive(message);
-      state.note(`${word("hiddenMark")}: ${message.users.join(", ") || "–"}`);
+      answered(waiting, state.note(answerText(state, message)));
       break;
-    case "pong": state.note(word("pong")); break;
     case "invite":
       state.receive(message);
       invited();
@@ -324,22 +339,23 @@ function stopped(reason, seconds) {
   }
 }
 
+/** Shows an answer; of one in several parts, where the first begins. */
+function answered(waiting, entry) {
+  if (waiting.isAnswered) log.changed(entry);
+  else log.reveal(entry);
+  waiting.isAnswered = true;
+}
+
 /** What somebody has written: words, or a command. Returns what is wrong with it. */
-function say(text, whisperTo) {
-  const meant = whisperTo === null ? read(text) : { command: `/msg ${whisperTo} ${text}` };
-  const words = meant.command ?? meant.say ?? "";
-  const request = meant.command ? commandOf(words) : inRoom({ type: "say", text: words });
-  // As it was typed, too: whoever pastes what is mostly controls is told so.
-  const encoded = Math.max(encodedBytes(request), encodedBytes({ type: "say", text }));
-  const bytes = (it) => new TextEncoder().encode(it).length;
-  const longest = words.split("\n").reduce((most, line) => Math.max(most, bytes(line)), 0);
-  for (const [size, most] of [
-    [longest, limits.line_bytes], [bytes(words), limits.message_bytes], [encoded, limits.carrier_bytes],
-  ]) {
-    if (size > most) return word("tooLong", size, most);
-  }
+function say(typed, whisperTo) {
+  const meant = speech(typed, whisperTo, state.room);
+  const { words, isCommand, request } = meant;
+  const { size, most } = sizeOf(typed, meant, limits);
+  if (size > most) return word("tooLong", size, most);
   if (words === "") return null;
-  if (meant.command) {
+  if (isCommand && is(words, "/new") && split(words).argument === "") {
+    act.make();
+  } else if (isCommand) {
     command(words);
   } else {
     connection.submit(request, "say", state.room);
@@ -350,18 +366,11 @@ function say(text, whisperTo) {
 }
 
 function command(line) {
-  connection.submit(commandOf(line), is(line, "/lang") ? "quiet" : "command", state.room);
+  connection.submit(commandOf(line, state.room), "command", state.room);
 }
 
-/** A command as it is asked for; one that speaks is for this room only. */
-function commandOf(line) {
-  const request = { type: "command", line };
-  return is(line, "/me") ? inRoom(request) : request;
-}
-
-/** A request that is refused anywhere but in the room where one is. */
-function inRoom(request) {
-  return state.room === null ? request : { ...request, room: state.room };
+function setTopic(topic) {
+  if (topic !== state.topic) command(`/topic ${topic || "-"}`);
 }
 
 /** Asks for something that the page itself wants to know. */
@@ -425,6 +434,7 @@ function older(waiting, message) {
 function changed(news = null) {
   log.changed(news);
   side.changed();
+  start.draw();
   head.changed();
 }
 
@@ -453,32 +463,31 @@ async function explainRefusal() {
   }
 }
 
+/** Says everything in another language; in a word that names none, nothing changes. */
+function speakIn(language) {
+  if (!LANGS.includes(language)) return;
+  choices.lang = language;
+  speak();
+}
+
 /** Says everything in the language that was chosen. */
 function speak() {
   chooseLang(choices.lang, navigator.languages);
   document.documentElement.lang = lang();
   putWords(document);
   entry.relabel();
+  wall.relabel();
   log.redraw();
   if (state.invite) fillInvite(state.invite);
   changed();
 }
 
-function showWall(isShown) {
-  document.body.classList.toggle("on-wall", isShown);
-  byId("wall").hidden = !isShown;
-  log.toEnd();
-  byId(isShown ? "end-wall" : "show-wall").focus();
-}
-
 document.querySelector(".language").addEventListener("click", act.language);
 byId("show-invite").addEventListener("click", () => (state.invite ? showInvite(state.invite) : command("/invite")));
-byId("show-more").addEventListener("click", () => showMore(state, attention, act));
-byId("show-wall").addEventListener("click", () => showWall(true));
-byId("end-wall").addEventListener("click", () => showWall(false));
+byId("show-more").addEventListener("click", () => showMore(state, attention, sound, act));
 byId("menu").addEventListener("click", () => request("/rooms"));
 byId("back-to-lobby").addEventListener("click", () => act.join("lobby"));
-byId("room-topic").addEventListener("dblclick", act.topic);
+byId("room-topic").addEventListener("click", () => act.about());
 prepareCopying();
 
 // A page that slept does not know how long: it finds out at once.
@@ -493,9 +502,6 @@ addEventListener("pagehide", () => {
 answerTabs(() => (connection.status === "closed" ? null : state.session));
 addEventListener("focus", () => connection.probe());
 document.addEventListener("visibilitychange", () => { if (!document.hidden) connection.probe(); });
-addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && document.body.classList.contains("on-wall")) showWall(false);
-});
 addEventListener("hashchange", () => {
   if (state.user === null) entry.relabel();
   else goToLink();

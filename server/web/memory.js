@@ -145,9 +145,9 @@ function keepAway(sessions) {
   else browser.remove(AWAY);
 }
 
-/** What was chosen the last time: one's own name, the language, whether to be notified. */
+/** What was chosen the last time: one's own name, the language, whether to be notified, and to hear it. */
 export const choices = {};
-for (const choice of ["name", "lang", "notify"]) {
+for (const choice of ["name", "lang", "notify", "sound"]) {
   const key = `madang.${choice}`;
   Object.defineProperty(choices, choice, {
     get: () => browser.get(key),

@@ -1,23 +1,29 @@
 // One entry of the conversation as an element.
 
+import { codeBlock } from "./code.js";
 import { element, tint } from "./dom.js";
-import { isBlock, pieces } from "./text.js";
+import { apart, isolated, nodesOf, phrase, plain } from "./phrase.js";
+import { tableOf } from "./table.js";
+import { isBlock, pieces, shortened } from "./text.js";
 import { lang, word } from "./words.js";
 
 /** How many names stand in a line of comings and goings. */
 const MOST_NAMES = 5;
 
+/** How much of a topic stands in the line that tells of it. */
+const TOPIC_LETTERS = 80;
+
 /** How the day and the time are written. */
+const OPTIONS = {
+  time: { hour: "2-digit", minute: "2-digit", hour12: false, hourCycle: "h23" },
+  day: { month: "long", day: "numeric", weekday: "long" },
+  whole: { dateStyle: "full", timeStyle: "medium" },
+};
 const formats = new Map();
 
 function format(kind, time) {
   const key = `${lang()} ${kind}`;
-  if (!formats.has(key)) {
-    const options = kind === "time"
-      ? { hour: "2-digit", minute: "2-digit", hour12: false, hourCycle: "h23" }
-      : { month: "long", day: "numeric", weekday: "long" };
-    formats.set(key, new Intl.DateTimeFormat(lang(), options));
-  }
+  if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat(lang(), OPTIONS[kind]));
   return formats.get(key).format(time);
 }
 
@@ -37,7 +43,7 @@ export function spoken(entry) {
     case "said": return `${entry.user}: ${entry.text}`;
     case "whisper": return `${entry.user}, ${word("whispered")}: ${entry.text}`;
     case "announced": return `${word("announced")}: ${entry.text}`;
-    case "event": return sentence(entry.event);
+    case "event": return plain(sentence(entry.event));
     case "notice":
     case "error": return entry.text;
     case "unsent": return `${unsentLabel(entry)}: ${entry.text}`;
@@ -62,24 +68,27 @@ const CONTENT = {
       const body = element("p", { class: "text" }, person(entry.user, onPerson), " ", ...textNodes(entry.text, user));
       return [body, time];
     }
-    const block = isBlock(entry.text);
-    const body = element(block ? "pre" : "p", { class: "text", tabindex: block ? "0" : null }, ...textNodes(entry.text, entry.own ? null : user));
+    const body = isBlock(entry.text)
+      ? codeBlock(entry.text)
+      : element("p", { class: "text" }, ...textNodes(entry.text, entry.own ? null : user));
     return goesOn ? [body, time] : [element("div", { class: "head" }, person(entry.user, onPerson), time), body];
   },
   whisper(entry, goesOn, user, onPerson) {
-    const label = entry.own ? word("whisperedTo", entry.to) : word("whispered");
-    const head = element("div", { class: "head" }, person(entry.user, onPerson), element("span", { class: "label" }, label), clock(entry.time));
+    const label = entry.own ? phrase("whisperedTo", apart(entry.to)) : [word("whispered")];
+    const head = element("div", { class: "head" }, person(entry.user, onPerson), element("span", { class: "label" }, ...label), clock(entry.time));
     return [head, element("p", { class: "text" }, ...textNodes(entry.text, null))];
   },
   changes(entry) {
     const came = namesOf(entry, "joined");
     const went = namesOf(entry, "left");
     const last = entry.changes.findLast?.((change) => change.text);
-    const parts = [came && word("came", came), went && word("went", went), last?.text && `“${last.text}”`];
-    return [element("p", {}, parts.filter(Boolean).join(" · "))];
+    const parts = [came && word("came", came), went && word("went", went), last?.text && apart(`“${last.text}”`)];
+    return [element("p", {}, ...nodesOf(parts.filter(Boolean).join(" · ")))];
   },
-  event(entry) {
-    return [element("p", {}, sentence(entry.event))];
+  event({ event }, goesOn, user, onPerson, act) {
+    const isLong = event.type === "topic" && shortened(event.topic, TOPIC_LETTERS) !== event.topic;
+    const whole = isLong && element("button", { type: "button", class: "show-all", onclick: () => act.about(event.topic) }, word("showWhole"));
+    return [element("p", {}, ...nodesOf(sentence(event)), whole ? " " : null, whole || null)];
   },
   announced(entry) {
     return [
@@ -99,14 +108,12 @@ const CONTENT = {
   },
   "private-gap": (entry) => [element("p", {}, word("privateGap", entry.count))],
   notice(entry) {
-    // Of several lines it is a table: the server has set its columns.
-    const isTable = entry.text.includes("\n");
-    return [element(isTable ? "pre" : "p", { class: "text", tabindex: isTable ? "0" : null }, ...textNodes(entry.text, null))];
+    return [tableOf(entry.text) ?? element("p", { class: "text" }, ...textNodes(entry.text, null))];
   },
 };
 
 function person(name, onPerson) {
-  return element("button", { type: "button", class: `name tint-${tint(name)}`, onclick: (event) => onPerson(name, event.currentTarget) }, name);
+  return element("button", { type: "button", class: `name tint-${tint(name)}`, onclick: () => onPerson(name) }, isolated(name));
 }
 
 function unsentLabel({ to, isDoubtful }) {
@@ -115,7 +122,7 @@ function unsentLabel({ to, isDoubtful }) {
 }
 
 function clock(time) {
-  return element("time", { datetime: new Date(time).toISOString() }, format("time", time));
+  return element("time", { datetime: new Date(time).toISOString(), title: format("whole", time) }, format("time", time));
 }
 
 function dayName(time) {
@@ -125,23 +132,25 @@ function dayName(time) {
 
 function namesOf(entry, type) {
   const names = [...new Set(entry.changes.filter((change) => change.type === type).map((change) => change.user))];
-  const shown = names.slice(0, MOST_NAMES).join(", ");
-  return names.length > MOST_NAMES ? word("andOthers", shown, names.length - MOST_NAMES) : shown;
+  if (names.length === 0) return "";
+  const shown = names.slice(0, MOST_NAMES).map(apart).join(", ");
+  return names.length > MOST_NAMES ? word("andOthers", shown, names.length - MOST_NAMES) : word("names", shown);
 }
 
+/** What happened, with the names in it `apart`. */
 function sentence(event) {
-  const by = event.by ?? word("operator");
+  const [by, user] = [apart(event.by ?? null), apart(event.user ?? null)];
   switch (event.type) {
-    case "kicked": return word("kicked", by, event.user);
-    case "unkicked": return word("unkicked", by, event.user);
-    case "renamed": return word("renamed", event.user, event.to);
-    case "topic": return event.topic ? word("topicSet", event.user, event.topic) : word("topicCleared", event.user);
-    case "muted": return word("mutedEvent", by, event.user);
-    case "unmuted": return word("unmutedEvent", event.user);
-    case "locked": return word("lockedEvent", event.user);
-    case "unlocked": return word("unlockedEvent", event.user);
-    case "limited": return word("limitedEvent", event.user, event.limit);
-    case "owner": return word("ownerEvent", event.user);
-    default: return word("endedEvent", event.user ?? word("operator"));
+    case "kicked": return word("kicked", by, user);
+    case "unkicked": return word("unkicked", by, user);
+    case "renamed": return word("renamed", user, apart(event.to));
+    case "topic": return event.topic ? word("topicSet", user, apart(shortened(event.topic, TOPIC_LETTERS))) : word("topicCleared", user);
+    case "muted": return word("mutedEvent", by, user);
+    case "unmuted": return word("unmutedEvent", user);
+    case "locked": return word("lockedEvent", user);
+    case "unlocked": return word("unlockedEvent", user);
+    case "limited": return word("limitedEvent", user, event.limit);
+    case "owner": return word("ownerEvent", user);
+    default: return word("endedEvent", user);
   }
 }

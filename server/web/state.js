@@ -29,6 +29,8 @@ export class State {
     this.room = null;
     this.topic = "";
     this.owner = null;
+    /** Those whom an event has shown to be teachers. */
+    this.teachers = new Set();
     this.locked = false;
     /** The most members, if the owner has set that. */
     this.limit = null;
@@ -173,6 +175,7 @@ export class State {
     this.invite = null;
     this.muted.clear();
     this.members.clear();
+    this.teachers.clear();
     this.exhausted = false;
     if (back) return;
     const isTaken = ({ kind }) => kind === "whisper" || kind === "unsent";
@@ -193,6 +196,7 @@ export class State {
 
   /** What an event changes, beside what it shows. */
   #apply(event) {
+    if (event.teacher) this.teachers.add(event.user);
     switch (event.type) {
       case "joined": this.members.add(event.user); this.count += event.user === this.user ? 0 : 1; break;
       case "left": this.#goes(event.user); break;
@@ -202,7 +206,7 @@ export class State {
         break;
       case "renamed":
         this.members = new Set([...this.members].map((name) => (name === event.user ? event.to : name)));
-        for (const names of [this.muted, this.ignored]) {
+        for (const names of [this.muted, this.ignored, this.teachers]) {
           if (names.delete(event.user)) names.add(event.to);
         }
         if (this.owner === event.user) this.owner = event.to;
@@ -234,8 +238,7 @@ export class State {
   }
 
   #goes(user) {
-    this.members.delete(user);
-    this.muted.delete(user);
+    for (const names of [this.members, this.muted, this.teachers]) names.delete(user);
     this.count = Math.max(0, this.count - 1);
   }
 

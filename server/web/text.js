@@ -58,6 +58,12 @@ export function isBlock(text) {
   return looksLikeCode.length * 3 >= lines.length;
 }
 
+/** A text without what is beyond so many characters of it. */
+export function shortened(text, most) {
+  const characters = [...text];
+  return characters.length > most ? `${characters.slice(0, most - 1).join("").trimEnd()}…` : text;
+}
+
 /** What finds the letters of a name, with an `@` or without; null for nobody's. */
 function callsOf(user) {
   return user ? new RegExp(`@?${user.replace(/[.*+?^${}()|[\]\\]/gu, "\\$&")}`, "giu") : null;

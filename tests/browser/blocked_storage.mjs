@@ -1,7 +1,7 @@
 // A browser in which every access to storage throws, and one without cookies: the page
 // works, and remembers as long as it is open: URL.
 import assert from "node:assert/strict";
-import { say, sees, start, visit } from "./browser.mjs";
+import { answer, say, sees, start, visit } from "./browser.mjs";
 
 const [url] = process.argv.slice(2);
 const browser = await start();
@@ -25,6 +25,7 @@ try {
     const name = `visitor-${index}`;
     await page.fill("#name", name);
     await page.click("#enter-private");
+    await answer(page);
     await page.waitForSelector("#chat:not([hidden])");
     await say(page, "it works");
     await sees(page, "it works");

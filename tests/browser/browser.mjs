@@ -42,14 +42,21 @@ export async function visit(browser, url, options = {}) {
   return page;
 }
 
-/** Comes in by the page at `url` under a name. */
-export async function enter(browser, url, name, options = {}) {
+/** Comes in by the page at `url` under a name; with `make`, into a new private room, called so if it is a text. */
+export async function enter(browser, url, name, { make = false, ...options } = {}) {
   const page = await visit(browser, url, options);
   await page.fill("#name", name);
-  await page.click(options.make ? "#enter-private" : "#enter");
+  await page.click(make === false ? "#enter" : "#enter-private");
+  if (make !== false) await answer(page, make === true ? "" : make);
   await page.waitForSelector("#chat:not([hidden])");
-  if (options.make) await page.waitForFunction(() => location.hash.length > 20);
+  if (make !== false) await page.waitForFunction(() => location.hash.length > 20);
   return page;
+}
+
+/** Answers the question that a button asks: with words, or with yes. */
+export async function answer(page, text = null) {
+  if (text !== null) await page.fill("#question-value", text);
+  await page.click("#question-yes");
 }
 
 export async function say(page, text) {

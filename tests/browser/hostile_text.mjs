@@ -52,7 +52,7 @@ try {
   assert.equal(await guest.locator("#wall-title").innerText(), PAYLOADS[1]);
   const stray = await visit(browser, `${url}#${encodeURIComponent(PAYLOADS[1])}`);
   // A fragment that is no key leads nowhere, and least of all to the lobby.
-  await stray.locator("#entry-tagline", { hasText: "이 링크는 깨졌습니다" }).waitFor();
+  await stray.locator("#entry-tagline", { hasText: "잘못된 링크입니다" }).waitFor();
   await stray.fill("#name", "stray");
   await stray.press("#name", "Enter");
   assert.ok(await stray.locator("#enter").isHidden());

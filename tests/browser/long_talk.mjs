@@ -22,7 +22,7 @@ try {
   };
   speaker.write("수다\n");
   speaker.resume();
-  await sees(page, "수다 들어옴");
+  await sees(page, "수다님이 들어왔습니다");
   const lines = Array.from({ length: COUNT }, (_, index) => `말 ${index}번째, 조금 길게 이어지는 말입니다`);
   for (let at = 0; at < COUNT; at += 500) {
     const before = await worked();
@@ -38,13 +38,14 @@ try {
   // Up, with the wheel's steps: every message passes, none twice.
   const seen = new Set();
   for (let step = 0; step < 3_000 && !seen.has(0); step += 1) {
-    const numbers = await page.evaluate(() => {
+    const numbers = await page.evaluate((step) => {
       const box = document.querySelector("#log");
-      box.scrollTop -= 4_000;
+      // The end has been seen before the first step.
+      if (step > 0) box.scrollTop -= 4_000;
       return new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => {
         resolve([...document.querySelectorAll("#rows .row.said .text")].map((it) => Number(/말 (\d+)번째/u.exec(it.textContent)?.[1])));
       })));
-    });
+    }, step);
     numbers.forEach((number, index) => { if (index > 0) assert.equal(number, numbers[index - 1] + 1); });
     for (const number of numbers) seen.add(number);
   }

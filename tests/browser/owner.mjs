@@ -1,7 +1,7 @@
 // What the owner of a room does with its buttons, and what everyone may: lock, limit,
 // topic, mute, hide, remove, hand over and end, as all of them see it: URL.
 import assert from "node:assert/strict";
-import { enter, say, sees, start, texts, visit } from "./browser.mjs";
+import { answer, enter, say, sees, start, texts, visit } from "./browser.mjs";
 
 const [url] = process.argv.slice(2);
 const browser = await start();
@@ -18,12 +18,6 @@ async function person(page, who, name) {
   await page.locator("#person").getByRole("button", { name, exact: true }).click();
 }
 
-/** Answers the question that a button asks. */
-async function answer(page, text) {
-  await page.fill("#question-value", text);
-  await page.click("#question-yes");
-}
-
 const about = (page, text) => page.locator("#room-topic", { hasText: text }).waitFor();
 const marks = (page, who, text) => page.locator("#people button", { hasText: who }).locator(".marks", { hasText: text }).waitFor();
 
@@ -34,7 +28,7 @@ try {
   const carol = await enter(browser, link, "carol");
   await sees(alice, "carol");
 
-  await more(alice, "주제 정하기");
+  await more(alice, "방 이름 바꾸기");
   await answer(alice, "작전");
   for (const page of [alice, bob]) await page.locator("#room-title", { hasText: "작전" }).waitFor();
   assert.equal(await bob.title(), "작전 · 마당");
@@ -69,27 +63,27 @@ try {
   await late.click("#enter");
   await late.locator("#entry-error", { hasText: "3" }).waitFor();
 
-  await person(alice, "carol", "10분 동안 말 막기");
-  await marks(bob, "carol", "말 막힘");
+  await person(alice, "carol", "10분 동안 채팅 금지");
+  await marks(bob, "carol", "채팅 금지");
   await say(carol, "들려요?");
   await carol.locator("#rows .row.error").waitFor();
   // What was not said is in the field again.
   assert.equal(await carol.inputValue("#text"), "들려요?");
   await carol.fill("#text", "");
-  await person(alice, "carol", "말하게 하기");
-  await sees(carol, "carol님이 다시 말할 수 있습니다");
+  await person(alice, "carol", "채팅 금지 풀기");
+  await sees(carol, "carol님의 채팅 금지가 풀렸습니다");
   await say(carol, "이제 들려요");
   await sees(bob, "이제 들려요");
 
   // Hidden, and shown again with what was said meanwhile.
-  await person(bob, "carol", "이 사람의 말 가리기");
-  await marks(bob, "carol", "가림");
+  await person(bob, "carol", "차단하기");
+  await marks(bob, "carol", "차단함");
   await say(carol, "안 보일 말");
   await sees(alice, "안 보일 말");
   await say(alice, "그다음 말");
   await sees(bob, "그다음 말");
   assert.deepEqual(await texts(bob), ["그다음 말"]);
-  await person(bob, "carol", "다시 보기");
+  await person(bob, "carol", "차단 풀기");
   await sees(bob, "안 보일 말");
 
   // Whispering and calling by button.
@@ -103,8 +97,15 @@ try {
   await carol.locator("#rows .row.mention", { hasText: "왔어?" }).waitFor();
   assert.equal(await alice.locator("#rows .row", { hasText: "쉿" }).count(), 0);
 
+  // It is asked once, and a no leaves everyone where they are.
   await person(alice, "carol", "내보내기");
-  await carol.locator("#removed:not([hidden])", { hasText: "앨리스님이 이 방에서 내보냈습니다" }).waitFor();
+  await alice.locator("#question-text", { hasText: "carol님을 내보낼까요?" }).waitFor();
+  await alice.click("#question button[value='']");
+  await say(carol, "아직 있어요");
+  await sees(alice, "아직 있어요");
+  await person(alice, "carol", "내보내기");
+  await answer(alice);
+  await carol.locator("#removed:not([hidden])", { hasText: "앨리스님이 나를 이 방에서 내보냈습니다" }).waitFor();
   assert.ok(await carol.locator("#composer").isHidden());
   await sees(bob, "앨리스님이 carol님을 내보냈습니다");
   // The way on: one button, and nothing to type.
@@ -121,7 +122,7 @@ try {
   await say(bob, "아직 열려 있어요");
   await sees(alice, "아직 열려 있어요");
   await more(bob, "방 닫기");
-  await bob.click("#question-yes");
+  await answer(bob);
   await sees(alice, "bob님이 방을 닫았습니다");
   await alice.locator("#removed-text", { hasText: "bob님이 방을 닫았습니다" }).waitFor();
   // Whoever ends a room is taken to the lobby.
@@ -131,7 +132,8 @@ try {
   }
   // A new one from the list, and a public one that others see there.
   await alice.click("#new-private");
-  await alice.locator("#room-title", { hasText: "비공개 방" }).waitFor();
+  await answer(alice, "새 작전");
+  await alice.locator("#room-title", { hasText: "새 작전" }).waitFor();
   await alice.waitForFunction((link) => location.hash.length > 20 && location.href !== link, link);
   await carol.fill("#open-room-name", "수학");
   await carol.keyboard.press("Enter");

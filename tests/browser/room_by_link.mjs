@@ -1,7 +1,7 @@
 // Two browsers and an nc in one private room made by link: URL HOST PORT.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { enter, say, sees, start, texts } from "./browser.mjs";
+import { answer, enter, say, sees, start, texts } from "./browser.mjs";
 
 const [url, host, port] = process.argv.slice(2);
 const browser = await start();
@@ -14,7 +14,7 @@ try {
 
   // The link in another browser; its QR code and the lines for terminals.
   const bob = await enter(browser, link, "bob");
-  await sees(alice, "bob 들어옴");
+  await sees(alice, "bob님이 들어왔습니다");
   await alice.click("#show-invite");
   assert.equal(await alice.inputValue("#invite-link"), link);
   assert.equal(await alice.locator("#invite-code svg").count(), 1);
@@ -54,6 +54,7 @@ try {
   // The owner's button.
   await alice.locator("#people button", { hasText: "carol" }).click();
   await alice.getByRole("button", { name: "내보내기" }).click();
+  await answer(alice);
   await hears("[carol]님을 내보냈습니다");
   assert.ok(!heard.includes("비밀"));
   nc.kill();
@@ -69,7 +70,7 @@ try {
   await sees(alice, "쉿, 비밀");
   await say(bob, "다시 왔어요");
   await sees(alice, "다시 왔어요");
-  assert.ok(!(await alice.locator("#rows").innerText()).includes("bob 나감"), "nobody was told that bob had gone");
+  assert.ok(!(await alice.locator("#rows").innerText()).includes("bob님이 나갔습니다"), "nobody was told that bob had gone");
 
   // The lobby is another room, and the way back is remembered.
   await bob.locator("#room-list button", { hasText: "로비" }).click();
@@ -79,7 +80,7 @@ try {
   await sees(bob, "다 보여요");
 
   // Who made a room, and who came by its link, was never seen in the lobby before.
-  await sees(inLobby, "bob 들어옴");
+  await sees(inLobby, "bob님이 들어왔습니다");
   assert.ok(!(await inLobby.locator("#log").innerText()).includes("앨리스"));
 
   for (const page of [alice, bob]) {

@@ -45,7 +45,7 @@ try {
   assert.ok((await copied(alice)).startsWith("https://"));
   assert.equal(await alice.locator("#invite-plain").isHidden(), true);
   const bob = await enter(browser, alice.url(), "bob");
-  await sees(alice, "bob 들어옴");
+  await sees(alice, "bob님이 들어왔습니다");
 
   await alice.evaluate(() => {
     window.shown = [];
@@ -74,7 +74,7 @@ try {
   // What oneself says, comings and goings, and who is hidden call nobody.
   await look(alice, true);
   await say(alice, "/ignore bob");
-  await alice.locator("#people .marks", { hasText: "가림" }).waitFor();
+  await alice.locator("#people .marks", { hasText: "차단함" }).waitFor();
   await look(alice, false);
   await say(bob, "alice 안 들리죠");
   const carol = await enter(browser, alice.url(), "carol");

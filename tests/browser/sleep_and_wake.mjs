@@ -61,7 +61,7 @@ try {
   await sees(teacher, "일곱");
   assert.deepEqual(await texts(teacher), all);
   assert.deepEqual(await texts(phone), all);
-  assert.ok(!(await teacher.locator("#rows").innerText()).includes("폰 나감"), "it was never gone");
+  assert.ok(!(await teacher.locator("#rows").innerText()).includes("폰님이 나갔습니다"), "it was never gone");
 
   // Taken over by another tab, it does not fight for its name.
   const stored = await phone.evaluate(() => sessionStorage.getItem("madang"));

@@ -71,8 +71,8 @@ try {
   }
   isHeld = false;
   for (const { pass } of held) pass();
-  await sees(crossing, "이제 그 방에 있지 않아 보내지 않았습니다");
-  await crossing.locator("#removed-text", { hasText: "owner님이 이 방에서 내보냈습니다" }).waitFor();
+  await sees(crossing, "그 방에서 나와 보내지 않았습니다");
+  await crossing.locator("#removed-text", { hasText: "owner님이 나를 이 방에서 내보냈습니다" }).waitFor();
   await crossing.locator("#rows .row.unsent", { hasText: "늦은 둘" }).waitFor();
   assert.deepEqual(await unsent(crossing), ["늦은 하나", "늦은 둘"]);
   assert.equal(await crossing.inputValue("#text"), "늦은 하나\n늦은 둘\n쓰던 말");
@@ -98,13 +98,13 @@ try {
     await wake(page);
     await isGone(page);
   }
-  await sees(maker, "그 방이 사라져 보내지 않았습니다");
+  await sees(maker, "방이 사라져 보내지 않았습니다");
   await sees(maker, "‘비밀 작전’에 돌아갈 수 없어 로비로 왔습니다");
   await maker.locator("#room-title", { hasText: "로비" }).waitFor();
   assert.deepEqual(await unsent(maker), ["비밀 하나", "귓속 비밀", "/둘째 비밀", "/me 속삭인다"]);
   assert.equal(await maker.inputValue("#text"), "비밀 하나\n/둘째 비밀\n쓰던 글");
   await shoot(maker, "unsent-desktop-ko");
-  await sees(english, "That room is gone; not sent.");
+  await sees(english, "Not sent: that room is gone.");
   assert.equal(await english.inputValue("#text"), "our secret");
   await shoot(english, "unsent-phone-en");
   await maker.press("#text", "Enter");

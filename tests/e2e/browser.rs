@@ -97,6 +97,18 @@ fn everyone_can_use_the_page() {
 
 #[test]
 #[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn no_screen_of_the_page_leaves_anybody_stuck() {
+    drive("screens.mjs");
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn the_page_shows_talk_people_and_the_wall() {
+    drive("talk.mjs");
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
 fn ten_thousand_messages_are_no_burden() {
     drive("long_talk.mjs");
 }

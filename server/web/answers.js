@@ -1,0 +1,25 @@
+// What a command's answer says where the page has words of its own for it.
+
+import { roomTitle } from "./rooms.js";
+import { shortened } from "./text.js";
+import { lang, word } from "./words.js";
+
+/** How much of a topic stands in the list of rooms. */
+const TOPIC_LETTERS = 60;
+
+/** The words for an answer; null if it has its own, or needs none. */
+export function answerText(state, message) {
+  switch (message.type) {
+    case "who": return `${word("roomLine", roomTitle(state, message.room), message.count)}: ${message.members.join(", ")}`;
+    case "rooms": return message.rooms.map((room) => roomLine(state, room)).join("\n");
+    case "whois": return word("whoisLine", message.user, message.room && roomTitle(state, message.room), new Date(message.since).toLocaleTimeString(lang()));
+    case "ignored": return message.users.length > 0 ? word("ignoredLine", message.users.join(", ")) : word("nobodyIgnored");
+    case "pong": return word("pong");
+    default: return null;
+  }
+}
+
+function roomLine(state, { room, members, topic }) {
+  const line = word("roomLine", roomTitle(state, room), members);
+  return topic ? `${line} · ${shortened(topic, TOPIC_LETTERS)}` : line;
+}

@@ -1,0 +1,23 @@
+// A table in the server's words, as `/help` is one: two columns with blanks between them,
+// which a terminal shows side by side and a narrow page one under the other.
+
+import { element } from "./dom.js";
+
+/** What stands in both columns of a line. */
+const COLUMNS = /^\s*(\S.*?)\s{2,}(\S.*)$/u;
+
+/** The lines of a text: `[first, second]`, or `[whole]` without a second column; null if it is no table. */
+export function rowsOf(text) {
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  const rows = lines.map((line) => COLUMNS.exec(line)?.slice(1) ?? [line.trim()]);
+  const isTable = rows.filter((row) => row.length === 2).length >= 2;
+  return isTable ? rows : null;
+}
+
+/** The element of such a table; null if the text is none. */
+export function tableOf(text) {
+  const rows = rowsOf(text);
+  return rows && element("dl", { class: "text table" }, ...rows.flatMap(([first, second]) => (
+    second === undefined ? [element("dt", { class: "whole" }, first)] : [element("dt", {}, first), element("dd", {}, second)]
+  )));
+}
