@@ -5,6 +5,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod limits;
+pub mod read_buffer;
 pub mod line;
 pub mod telnet;
 pub mod wide;

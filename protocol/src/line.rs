@@ -1,18 +1,13 @@
-//! Bytes to lines: an incremental decoder that owns the read buffer.
+//! Bytes to lines: an incremental decoder.
 //!
 //! A line ends with LF, CR LF or CR NUL (RFC 854 "The NVT printer and
 //! keyboard"); where [`LineEnds`] allows it, with a CR on its own too, as PuTTY
 //! and Tera Term send for Enter. The decoder knows nothing of text: whether a line
 //! is UTF-8 and what of it may be shown is decided elsewhere.
 
-use std::ops::Range;
-
 use memchr::memchr2;
 
-use crate::limits::CARRIER_BYTES;
-
-/// The size of the buffer before anything was read, and again once little is.
-const SMALL_BYTES: usize = 1_024;
+use crate::{limits::CARRIER_BYTES, read_buffer::ReadBuffer};
 
 /// A line did not end within [`CARRIER_BYTES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -39,19 +34,12 @@ pub enum LineEnds {
 /// Cuts what a peer sends into lines, however it is chunked.
 ///
 /// Fill it with [`spare`](Self::spare) and [`filled`](Self::filled), empty it
-/// with [`next_line`](Self::next_line). The buffer starts small, doubles when a
-/// read fills it (to [`CARRIER_BYTES`]) and halves when reads are small again.
-#[derive(Debug)]
+/// with [`next_line`](Self::next_line).
+#[derive(Debug, Default)]
 pub struct LineDecoder {
-    /// All of it is initialised; `start..end` is what waits.
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
-    /// Where the search for a line end goes on: `start..scanned` holds none.
+    buffer: ReadBuffer,
+    /// Where in what waits the search for a line end goes on: there is none before.
     scanned: usize,
-    last_read_bytes: usize,
-    /// Whether the last read took all the space that there was.
-    last_read_filled: bool,
     ends: LineEnds,
     /// Whether the last line has ended with a CR, and nothing was read since.
     after_cr: bool,
@@ -59,59 +47,29 @@ pub struct LineDecoder {
     is_first_end: bool,
 }
 
-/// A line that waits.
+/// A line that waits: so many bytes from the first.
 struct Found {
-    line: Range<usize>,
-    /// Where what follows it begins.
-    next: usize,
+    line_bytes: usize,
+    /// The same with its end.
+    whole_bytes: usize,
     ends_with_cr: bool,
-}
-
-impl Default for LineDecoder {
-    fn default() -> Self {
-        LineDecoder {
-            buffer: vec![0; SMALL_BYTES],
-            start: 0,
-            end: 0,
-            scanned: 0,
-            last_read_bytes: SMALL_BYTES,
-            last_read_filled: false,
-            ends: LineEnds::default(),
-            after_cr: false,
-            is_first_end: false,
-        }
-    }
 }
 
 impl LineDecoder {
     /// The space for the next read; empty only when [`CARRIER_BYTES`] wait.
     pub fn spare(&mut self) -> &mut [u8] {
-        if self.start > 0 {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.scanned -= self.start;
-            self.start = 0;
-        }
-        let size = self.buffer.len();
-        if (self.last_read_filled || self.end == size) && size < CARRIER_BYTES {
-            self.buffer.resize(size * 2, 0);
-            self.last_read_filled = false;
-        } else if size > SMALL_BYTES && self.end.max(self.last_read_bytes) < size / 4 {
-            self.buffer.truncate(size / 2);
-            self.buffer.shrink_to_fit();
-        }
-        &mut self.buffer[self.end..]
+        self.buffer.spare()
     }
 
     /// The same space as [`spare`](Self::spare) has given last, with what was read.
     pub fn space(&mut self) -> &mut [u8] {
-        &mut self.buffer[self.end..]
+        self.buffer.space()
     }
 
     /// What waits without a line end, with the first `count` bytes of
     /// [`spare`](Self::spare) behind it.
     pub fn unfinished_with(&self, count: usize) -> &[u8] {
-        &self.buffer[self.start..self.end + count]
+        self.buffer.waiting_with(count)
     }
 
     /// Takes the first `count` bytes of [`spare`](Self::spare) as read.
@@ -120,18 +78,14 @@ impl LineDecoder {
     ///
     /// If `count` is larger than the space was.
     pub fn filled(&mut self, count: usize) {
-        let space = self.buffer.len() - self.end;
-        assert!(count <= space);
-        self.last_read_filled = count == space;
-        self.end += count;
-        self.last_read_bytes = count;
+        self.buffer.filled(count);
     }
 
     /// What ends lines from now on, and begins with the next one.
     pub fn expect_ends(&mut self, ends: LineEnds) {
         self.ends = ends;
         self.is_first_end = true;
-        self.scanned = self.start;
+        self.scanned = 0;
     }
 
     /// What ends lines; the first line end may have decided it.
@@ -152,10 +106,9 @@ impl LineDecoder {
     /// of no use afterwards.
     pub fn next_line(&mut self) -> Result<Option<&[u8]>, LineTooLong> {
         let Some(found) = self.find_line()? else { return Ok(None) };
-        self.start = found.next;
-        self.scanned = found.next;
+        self.scanned = 0;
         self.after_cr = found.ends_with_cr;
-        Ok(Some(&self.buffer[found.line]))
+        Ok(Some(&self.buffer.take(found.whole_bytes)[..found.line_bytes]))
     }
 
     /// The length of the next line if it is whole, without taking it.
@@ -164,7 +117,7 @@ impl LineDecoder {
     ///
     /// As [`next_line`](Self::next_line).
     pub fn peek_line_bytes(&mut self) -> Result<Option<usize>, LineTooLong> {
-        Ok(self.find_line()?.map(|found| found.line.len()))
+        Ok(self.find_line()?.map(|found| found.line_bytes))
     }
 
     /// Looks for the next line end. What was found is found again at once.
@@ -186,7 +139,7 @@ impl LineDecoder {
                 }
             }
         };
-        if found.is_none() && self.end - self.start >= CARRIER_BYTES {
+        if found.is_none() && self.buffer.is_full() {
             return Err(LineTooLong);
         }
         Ok(found)
@@ -194,13 +147,13 @@ impl LineDecoder {
 
     /// Takes the LF or NUL that belongs to the CR before it.
     fn skip_rest_of_line_end(&mut self) {
-        if !self.after_cr || self.start == self.end {
+        if !self.after_cr || self.unfinished().is_empty() {
             return;
         }
         self.after_cr = false;
-        if matches!(self.buffer[self.start], b'\n' | 0) {
-            self.start += 1;
-            self.scanned = self.start;
+        if matches!(self.unfinished()[0], b'\n' | 0) {
+            self.buffer.take(1);
+            self.scanned = 0;
             if self.is_first_end {
                 self.ends = LineEnds::Lf;
             }
@@ -210,44 +163,44 @@ impl LineDecoder {
 
     /// Looks for LF, CR LF or CR NUL.
     fn find_lf(&mut self) -> Option<Found> {
-        while let Some(offset) = memchr2(b'\n', 0, &self.buffer[self.scanned..self.end]) {
+        let waiting = self.buffer.waiting();
+        while let Some(offset) = memchr2(b'\n', 0, &waiting[self.scanned..]) {
             let at = self.scanned + offset;
-            let text = &self.buffer[self.start..at];
-            if self.buffer[at] == b'\n' || text.ends_with(b"\r") {
+            let text = &waiting[..at];
+            if waiting[at] == b'\n' || text.ends_with(b"\r") {
                 // The line end is found again at once.
                 self.scanned = at;
-                let line = self.start..self.start + trim_crs(text).len();
-                return Some(Found { line, next: at + 1, ends_with_cr: false });
+                let line_bytes = trim_crs(text).len();
+                return Some(Found { line_bytes, whole_bytes: at + 1, ends_with_cr: false });
             }
             self.scanned = at + 1;
         }
-        self.scanned = self.end;
+        self.scanned = waiting.len();
         None
     }
 
     /// Looks for a CR or an LF.
     fn find_cr(&mut self) -> Option<Found> {
-        let offset = memchr2(b'\r', b'\n', &self.buffer[self.scanned..self.end]);
-        self.scanned = offset.map_or(self.end, |offset| self.scanned + offset);
+        let waiting = self.buffer.waiting();
+        let offset = memchr2(b'\r', b'\n', &waiting[self.scanned..]);
+        self.scanned = offset.map_or(waiting.len(), |offset| self.scanned + offset);
         let at = offset.map(|_| self.scanned)?;
-        let ends_with_cr = self.buffer[at] == b'\r';
-        Some(Found { line: self.start..at, next: at + 1, ends_with_cr })
+        let ends_with_cr = waiting[at] == b'\r';
+        Some(Found { line_bytes: at, whole_bytes: at + 1, ends_with_cr })
     }
 
     /// What waits without a line end, and leaves it where it is.
     ///
     /// Only meaningful after [`next_line`](Self::next_line) has said `None`.
     pub fn unfinished(&self) -> &[u8] {
-        &self.buffer[self.start..self.end]
+        self.buffer.waiting()
     }
 
     /// Takes what waits without a line end as a line: the peer has closed its
     /// side, or frames by packet. `None` if nothing waits.
     pub fn finish_line(&mut self) -> Option<&[u8]> {
-        let line = self.start..self.end;
-        self.start = self.end;
-        self.scanned = self.end;
-        let line = &self.buffer[line];
+        self.scanned = 0;
+        let line = self.buffer.take(self.buffer.waiting().len());
         (!line.is_empty()).then(|| trim_crs(line))
     }
 }
@@ -371,27 +324,6 @@ mod tests {
         let endless = vec![b'x'; CARRIER_BYTES];
         let (lines, too_long) = decode([&endless[..]]);
         assert_eq!((lines.len(), too_long), (0, true));
-    }
-
-    #[test]
-    fn the_buffer_grows_for_a_burst_of_lines_and_shrinks_after_it() {
-        let mut decoder = LineDecoder::default();
-        for _ in 0..10 {
-            let spare = decoder.spare();
-            spare.fill(b'\n');
-            let count = spare.len();
-            decoder.filled(count);
-            while decoder.next_line().is_ok_and(|line| line.is_some()) {}
-        }
-        assert_eq!(decoder.buffer.len(), CARRIER_BYTES);
-        let mut read = |count| {
-            decoder.spare()[..count].fill(b'x');
-            decoder.filled(count);
-            decoder.finish_line();
-            decoder.buffer.len()
-        };
-        let sizes: Vec<usize> = (0..8).map(|_| read(10)).collect();
-        assert_eq!(sizes.last(), Some(&SMALL_BYTES), "{sizes:?}");
     }
 
     /// Bytes of all kinds; one in four each is an LF, a CR or a NUL.

@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use madang_protocol::{
@@ -15,14 +15,14 @@ use madang_protocol::{
     name::UserName,
     notice::{Goodbye, Notice},
     request::{Request, RequestError},
-    text::{Lang, LineEnd, SAID_OVERHEAD},
+    text::{Lang, SAID_OVERHEAD},
 };
 
 use crate::{
     admission::bucket_pool::PooledBucket,
     close_reason::CloseReason,
     connection::login::Choice,
-    delivery::outbox::{Outbox, Pieces, Until},
+    delivery::outbox::{Outbox, Until},
     dialect::{DialectId, Form, Stage, answer::Answer},
     expiry::Due,
     room::mailbox::ROUND_BYTES,
@@ -30,11 +30,14 @@ use crate::{
     room::{self, Ending, Going, Room, Speech},
     session::Session,
     shared::{Admission, DISMISSAL, Shared},
-    transport::{Line, PeerEnd, ReadOutcome, Reader},
+    transport::{Line, PeerEnd, ReadOutcome, Transport},
 };
 
 mod command;
 mod login;
+
+/// Within so long of the login, the first line that a packet peer ends belongs to the name.
+const NAME_PAUSE: Duration = Duration::from_secs(2);
 
 /// A connection and who is behind it, owned by its thread.
 pub(crate) struct Connection {
@@ -42,15 +45,17 @@ pub(crate) struct Connection {
     address: IpAddr,
     /// The address of this server that the peer connected to.
     came_by: Option<SocketAddr>,
-    reader: Reader,
+    transport: Box<dyn Transport>,
     outbox: Arc<Outbox>,
+    /// How long what waits may take to be sent when the connection ends.
+    drain_timeout: Duration,
     bucket: Option<PooledBucket>,
     lang: Lang,
     dialect: DialectId,
-    /// How lines for people end.
-    line_end: LineEnd,
     /// Who it is, once that is known.
     session: Option<Arc<Session>>,
+    /// Since when.
+    named_at: Option<Instant>,
     /// Where it says what it says; its pump knows whether it is a member.
     room: Option<Arc<Room>>,
     /// Where who has no name yet wants to go.
@@ -70,32 +75,35 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Takes over a socket: the one side of it that reads, and the other, whose form
-    /// tells whether the peer speaks JSON from the beginning.
+    /// tells whether the peer speaks JSON from the beginning. What waits when it ends is
+    /// sent for at most `drain_timeout`.
     pub(crate) fn new(
         shared: Arc<Shared>,
         admission: Admission,
         address: IpAddr,
-        mut reader: Reader,
+        mut transport: Box<dyn Transport>,
         outbox: Arc<Outbox>,
+        drain_timeout: Duration,
     ) -> Connection {
         let lang = shared.config.lang;
         let form = outbox.form();
         if form.is_for_programs() {
-            reader.become_program();
+            transport.become_program();
         }
         let bucket = shared.buckets.as_ref().map(|pool| pool.take(address, Instant::now()));
         Connection {
             shared,
             admission,
             address,
-            came_by: reader.local_address(),
-            reader,
+            came_by: transport.input().local_address(),
+            transport,
             outbox,
+            drain_timeout,
             bucket,
             lang,
             dialect: form.dialect(),
-            line_end: form.line_end(),
             session: None,
+            named_at: None,
             room: None,
             choice: Choice::Open,
             last_word: None,
@@ -145,14 +153,14 @@ impl Connection {
         let user = self.leave(reason);
         self.shared.console.closed(self.address, self.admission.number, user.as_ref(), reason);
 
-        self.outbox.wait_drained(Instant::now() + self.reader.drain_timeout(&self.shared.config));
+        self.outbox.wait_drained(Instant::now() + self.drain_timeout);
         if matches!(reason, CloseReason::Told(_) | CloseReason::Tls(_)) {
             if self.outbox.take_dismissal() {
                 // It is gone when that fails.
-                let _ = self.reader.pause(DISMISSAL);
+                let _ = self.transport.input().pause(DISMISSAL);
             }
             self.outbox.shut_down_write();
-            self.reader.linger(Instant::now() + self.shared.config.linger);
+            self.transport.input().linger(Instant::now() + self.shared.config.linger);
         }
     }
 
@@ -228,14 +236,15 @@ impl Connection {
             )
         );
         // Who closes a WebSocket in order is done with it (RFC 6455 section 7.4.1).
-        let done = self.reader.peer_end() == Some(PeerEnd::CloseFrame(Some(1000)));
+        let done = self.transport.peer_end() == Some(PeerEnd::CloseFrame(Some(1000)));
         session.token.is_some() && !ends && !done
     }
 
     /// Greets, logs in and converses until there is a reason to end.
     #[inline(never)]
     fn live(&mut self) -> Result<Infallible, CloseReason> {
-        self.reader.begin(Instant::now() + self.shared.config.handshake_timeout)?;
+        let deadline = Instant::now() + self.shared.config.handshake_timeout;
+        self.transport.input().shake_hands(deadline)?;
         // Again: who banned it since it was accepted might not have found it.
         if self.shared.bans.bans_address(self.address) {
             return Err(CloseReason::Told(Goodbye::Banned));
@@ -247,7 +256,7 @@ impl Connection {
         if let Some(entrance) = entrance {
             self.go_in(&entrance)?;
         }
-        self.reader.logged_in();
+        self.named_at = Some(Instant::now());
         self.converse()
     }
 
@@ -259,17 +268,17 @@ impl Connection {
                 self.take_line(line)?;
             }
             self.post_speeches();
-            if let Some(end) = self.reader.peer_end() {
+            if let Some(end) = self.transport.peer_end() {
                 return Err(end.reason());
             }
-            self.read(None, None)?;
+            self.read(None)?;
         }
     }
 
     #[inline(never)]
     fn take_line(&mut self, line: Line) -> Result<(), CloseReason> {
-        if let Line::RestOfName(text) = &line
-            && matches!(Input::parse(text), Input::Text(_))
+        if let Line::AfterPackets(text) = &line
+            && self.named_at.is_some_and(|named_at| is_rest_of_name(text, named_at.elapsed()))
         {
             self.explain_name(text);
             return Ok(());
@@ -382,12 +391,12 @@ impl Connection {
         deadline: Option<(Instant, CloseReason)>,
     ) -> Result<Option<Line>, CloseReason> {
         loop {
-            let Some(bytes) = self.reader.next_line_bytes().map_err(CloseReason::Told)? else {
+            let Some(bytes) = self.transport.next_line_bytes().map_err(CloseReason::Told)? else {
                 return Ok(None);
             };
             self.wait_for_space(deadline.map(|(deadline, _)| deadline))?;
             self.pay(bytes, deadline)?;
-            if let Some(line) = self.reader.take_line() {
+            if let Some(line) = self.transport.take_line() {
                 self.paid_bytes = bytes;
                 self.admission.traffic.lines.add(1);
                 return Ok(Some(line));
@@ -402,10 +411,9 @@ impl Connection {
             true => Until::Answered,
             false => Until::Space,
         };
-        let space = self.outbox.wait_for_space(until, deadline)?;
-        self.reader.make_up_for(space.waited);
+        let answered_bytes = self.outbox.wait_for_space(until, deadline)?;
         if let Some(bucket) = &mut self.bucket {
-            bucket.owe(space.answered_bytes);
+            bucket.owe(answered_bytes);
         }
         Ok(())
     }
@@ -424,44 +432,30 @@ impl Connection {
             self.post_speeches();
             match deadline {
                 Some((deadline, timed_out)) if deadline < now + wait => {
-                    self.reader.pause(deadline.saturating_duration_since(now))?;
+                    self.transport.input().pause(deadline.saturating_duration_since(now))?;
                     return Err(timed_out);
                 }
-                _ => self.reader.pause(wait)?,
+                _ => self.transport.input().pause(wait)?,
             }
         }
     }
 
-    /// Reads once, and answers what telnet asks, which is paid for like a line.
-    /// Blocks until something comes or `until`, and before that while the peer
+    /// Reads once. Blocks until something comes or `until`, and before that while the peer
     /// does not read what it was answered.
-    fn read(
-        &mut self,
-        until: Option<Instant>,
-        deadline: Option<(Instant, CloseReason)>,
-    ) -> Result<ReadOutcome, CloseReason> {
+    fn read(&mut self, until: Option<Instant>) -> Result<ReadOutcome, CloseReason> {
         self.wait_for_space(until)?;
-        let outcome = self.reader.read(until)?;
-        let (commands, answers) = self.reader.take_commands();
-        if !answers.is_empty() {
-            self.outbox.push(&answers);
-        }
-        if commands > 0 {
-            self.pay(commands, deadline)?;
-        }
-        if self.reader.unlearns_packets() {
-            self.outbox.change_pieces(Pieces::Batches);
-        }
-        if self.line_end == LineEnd::Lf && self.reader.line_end() == LineEnd::CrLf {
-            self.line_end = LineEnd::CrLf;
-            self.outbox.change_form(self.form());
-        }
-        Ok(outcome)
+        Ok(self.transport.read(until)?)
     }
 
     /// The form that the peer takes.
     fn form(&self) -> Form {
-        Form::new(self.dialect, self.lang, self.line_end)
+        self.outbox.form()
+    }
+
+    /// Has it be that of the dialect and the language which are the peer's now.
+    fn change_form(&self) {
+        let line_end = self.form().line_end();
+        self.outbox.change_form(Form::new(self.dialect, self.lang, line_end));
     }
 
     /// Begins an answer in the peer's form and language.
@@ -511,6 +505,12 @@ impl Connection {
     }
 }
 
+/// Whether the first line that a peer has ended after packets belongs to the name that its
+/// last packet was taken for, so long ago.
+fn is_rest_of_name(text: &str, since_login: Duration) -> bool {
+    since_login < NAME_PAUSE && matches!(Input::parse(text), Input::Text(_))
+}
+
 #[cfg(test)]
 mod tests {
     use std::{
@@ -529,6 +529,14 @@ mod tests {
 
     /// The line, and the last word, that makes a connection's thread panic.
     pub(super) const PANIC: &str = "panic, please";
+
+    #[test]
+    fn what_follows_a_name_soon_is_the_rest_of_it_unless_it_is_a_command() {
+        let (soon, late) = (NAME_PAUSE / 2, NAME_PAUSE);
+        assert!(is_rest_of_name("rol", soon));
+        assert!(!is_rest_of_name("hello", late));
+        assert!(!is_rest_of_name("/quit", soon) && !is_rest_of_name(" ", soon));
+    }
 
     #[test]
     fn a_panic_in_a_connection_costs_that_connection() {

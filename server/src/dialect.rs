@@ -273,9 +273,9 @@ impl Form {
         self.words.line_end
     }
 
-    /// The same with another end of lines.
+    /// The same with another end of lines, if people take it.
     pub(crate) fn ending_with(self, line_end: LineEnd) -> Form {
-        Form { words: Words { line_end, ..self.words }, ..self }
+        Form::new(self.dialect, self.words.lang, line_end)
     }
 
     /// Whether a program takes it.

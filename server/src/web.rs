@@ -10,6 +10,7 @@ use std::{
 
 use madang_protocol::{
     notice::Goodbye,
+    read_buffer::ReadBuffer,
     text::{Lang, LineEnd},
 };
 
@@ -22,11 +23,11 @@ use crate::{
     doors::Door,
     shared::{Admission, Shared},
     transport::{
-        Reader, Received,
-        http::{self, HEAD_BYTES, Head, Method, Refusal, Status, origin, proxy},
+        Received,
+        http::{self, Head, Method, Refusal, Status, origin, proxy},
         input::Input,
-        linger, tls,
-        websocket::{MessageReader, handshake},
+        tls,
+        websocket::{MessageTransport, handshake},
     },
     web::echo::Echo,
 };
@@ -34,9 +35,6 @@ use crate::{
 pub(crate) mod assets;
 pub(crate) mod echo;
 mod metrics_page;
-
-/// What a read of a head takes at once.
-const READ_BYTES: usize = 1_024;
 
 /// A connection whose request was not read yet.
 pub(crate) struct WebConnection {
@@ -54,9 +52,9 @@ pub(crate) struct WebConnection {
 /// What becomes of a connection whose request was read.
 enum Next {
     /// A conversation in the chat, whose peer has sent this already.
-    Chat(Vec<u8>),
+    Chat(ReadBuffer),
     /// Echoes; with the bytes that came behind the request.
-    Echo(Vec<u8>),
+    Echo(ReadBuffer),
     /// It was answered, or is gone.
     Close,
 }
@@ -82,8 +80,8 @@ impl WebConnection {
             Next::Close
         });
         match next {
-            Next::Chat(first) => self.into_chat(&first).run(),
-            Next::Echo(first) => self.into_echo(&first).run(),
+            Next::Chat(first) => self.into_chat(first).run(),
+            Next::Echo(first) => self.into_echo(first).run(),
             Next::Close => self.finish(),
         }
     }
@@ -91,21 +89,22 @@ impl WebConnection {
     // Here and below: inlined, the frames of what is over would stay under what
     // follows.
     #[inline(never)]
-    fn into_chat(self, first: &[u8]) -> Box<Connection> {
+    fn into_chat(self, first: ReadBuffer) -> Box<Connection> {
         let WebConnection { shared, input, address, outbox, admission, .. } = self;
         let limits = shared.config.websocket;
-        let reader = Box::new(MessageReader::new(input, outbox.clone(), limits, first));
-        Box::new(Connection::new(shared, admission, address, Reader::Messages(reader), outbox))
+        let drain_timeout = shared.config.close_timeout;
+        let transport = Box::new(MessageTransport::new(input, outbox.clone(), limits, first));
+        Box::new(Connection::new(shared, admission, address, transport, outbox, drain_timeout))
     }
 
     #[inline(never)]
-    fn into_echo(self, first: &[u8]) -> Box<Echo> {
+    fn into_echo(self, first: ReadBuffer) -> Box<Echo> {
         let WebConnection { shared, input, address, outbox, mut admission, .. } = self;
         let limits = shared.config.echo.websocket;
-        let reader = MessageReader::new(input, outbox.clone(), limits, first);
+        let transport = MessageTransport::new(input, outbox.clone(), limits, first);
         // It has no login to be waited for.
         admission.logged_in();
-        Box::new(Echo::new(shared, admission, address, reader, outbox))
+        Box::new(Echo::new(shared, admission, address, transport, outbox))
     }
 
     /// Sees to it that the answer gets out.
@@ -117,7 +116,7 @@ impl WebConnection {
         // while is ended by the drainer.
         self.outbox.wait_drained(Instant::now() + config.stall_timeout);
         self.outbox.shut_down_write();
-        linger(self.input.stream(), Instant::now() + config.linger);
+        self.input.linger(Instant::now() + config.linger);
         self.outbox.release();
     }
 
@@ -158,14 +157,12 @@ impl WebConnection {
     }
 
     /// Reads the head, and what has come behind it; `None` if the peer has gone.
-    fn read_head(&mut self, deadline: Instant) -> Result<Option<(Head, Vec<u8>)>, Refusal> {
-        let mut bytes = Vec::new();
+    fn read_head(&mut self, deadline: Instant) -> Result<Option<(Head, ReadBuffer)>, Refusal> {
+        let mut buffer = ReadBuffer::default();
         loop {
-            let read = bytes.len();
-            bytes.resize((read + READ_BYTES).min(HEAD_BYTES), 0);
             let received = match self.input.wait_readable(deadline) {
-                Ok(true) => self.input.read(&mut bytes[read..]),
-                Ok(false) if read > 0 => {
+                Ok(true) => self.input.read(buffer.spare()),
+                Ok(false) if !buffer.waiting().is_empty() => {
                     let seconds = self.shared.config.head_timeout.as_secs();
                     let reason = format!("no whole request within {seconds} seconds");
                     return Err(Refusal::new(Status::RequestTimeout, reason));
@@ -178,20 +175,21 @@ impl WebConnection {
                 Ok(Received::Nothing) => 0,
                 Ok(Received::End(_)) | Err(_) => return Ok(None),
             };
-            bytes.truncate(read + count);
-            if bytes.first() == Some(&tls::HANDSHAKE) {
+            buffer.filled(count);
+            if buffer.waiting().first() == Some(&tls::HANDSHAKE) {
                 tracing::info!(address = %self.address, "refused TLS on a port that takes none");
                 let reason = "this port speaks http and ws, not https and wss";
                 return Err(Refusal::new(Status::BadRequest, reason));
             }
-            if let Some((head, length)) = Head::parse(&bytes)? {
-                return Ok(Some((head, bytes.split_off(length))));
+            if let Some((head, length)) = Head::parse(buffer.waiting())? {
+                buffer.take(length);
+                return Ok(Some((head, buffer)));
             }
         }
     }
 
     /// Answers a request, or has it become WebSocket.
-    fn answer(&mut self, head: &Head, rest: Vec<u8>) -> Result<Next, Refusal> {
+    fn answer(&mut self, head: &Head, rest: ReadBuffer) -> Result<Next, Refusal> {
         if self.door == Door::Metrics {
             return self.report(head);
         }
@@ -260,7 +258,7 @@ impl WebConnection {
         Ok(Next::Close)
     }
 
-    fn open_chat(&mut self, head: &Head, rest: Vec<u8>) -> Result<Next, Refusal> {
+    fn open_chat(&mut self, head: &Head, rest: ReadBuffer) -> Result<Next, Refusal> {
         let config = &self.shared.config;
         let allowed = config.allowed_origins();
         origin::check(head, &allowed, &self.shared.own_name).inspect_err(|refusal| {
@@ -278,7 +276,7 @@ impl WebConnection {
         Ok(Next::Chat(rest))
     }
 
-    fn open_echo(&mut self, head: &Head, rest: Vec<u8>) -> Result<Next, Refusal> {
+    fn open_echo(&mut self, head: &Head, rest: ReadBuffer) -> Result<Next, Refusal> {
         let answer = handshake::accept(head, None)?;
         self.admission.begin_login().map_err(refusal_of)?;
         self.upgrade(&answer, Carrier::Echo);

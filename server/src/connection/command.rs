@@ -151,7 +151,7 @@ impl Connection {
         if let Some(session) = &self.session {
             session.change_lang(lang);
         }
-        self.outbox.change_form(self.form());
+        self.change_form();
         let told = self.caller(nonce).tell(&Notice::LangSet);
         self.send(told.answer);
     }

@@ -2,7 +2,6 @@
 //! a name.
 
 use std::{
-    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -10,7 +9,6 @@ use std::{
 use madang_protocol::{
     command::{CommandSpec, Input},
     event::ServerMessage,
-    foreign::Foreign,
     limits::SHOWN_EVENTS,
     name::{NameError, UserName},
     notice::{Goodbye, Notice},
@@ -23,13 +21,12 @@ use crate::{
     close_reason::CloseReason,
     commands::rooms::{check_destination, make_private},
     connection::Connection,
-    delivery::outbox::Pieces,
     dialect::{DialectId, Stage},
     room::refusal::{Refusal, whole_seconds},
     room::{Coming, Greeting, Last},
     session::Session,
     session::user_manager::NotTaken,
-    transport::{Line, ReadOutcome},
+    transport::{Line, Pieces, ReadOutcome},
 };
 
 /// How long a session may take to be let go by the connection that has it.
@@ -108,14 +105,9 @@ impl Connection {
         let deadline = Instant::now() + timeout;
         let mut hint_at = None;
         let mut tries_left = self.shared.config.login_tries;
-        let mut first_line = true;
         loop {
-            if first_line && let Some(foreign) = self.reader.peek_line().and_then(Foreign::of_line)
-            {
-                return Err(self.turn_away(foreign));
-            }
             while let Some(line) = self.next_line(Some((deadline, timed_out)))? {
-                (first_line, hint_at) = (false, None);
+                hint_at = None;
                 let entrance = match self.take_login_line(line, &mut tries_left)? {
                     Some(login) => self.claim(*login, &mut tries_left)?,
                     None => None,
@@ -124,28 +116,20 @@ impl Connection {
                     return Ok(entrance);
                 }
             }
-            if let Some(end) = self.reader.peer_end() {
+            if let Some(end) = self.transport.peer_end() {
                 return Err(end.reason());
             }
             let until = hint_at.map_or(deadline, |hint_at| deadline.min(hint_at));
-            match self.read(Some(until), Some((deadline, timed_out)))? {
-                ReadOutcome::Something => {}
+            match self.read(Some(until))? {
+                ReadOutcome::Unfinished if hint_at.is_none() => {
+                    hint_at = Some(Instant::now() + self.shared.config.enter_hint_pause);
+                }
+                ReadOutcome::Unfinished | ReadOutcome::Something => {}
                 ReadOutcome::TimedOut if Instant::now() >= deadline => return Err(timed_out),
                 ReadOutcome::TimedOut => {
                     self.notice(&Notice::PressEnter, None);
                     hint_at = Some(deadline);
                 }
-            }
-            if let Some(foreign) = self.reader.foreign() {
-                return Err(self.turn_away(foreign));
-            }
-            if self.reader.may_be_packets()
-                && self.reader.settle_framing(self.shared.config.packet_pause)?
-            {
-                self.outbox.change_pieces(Pieces::Lines);
-            }
-            if hint_at.is_none() && self.reader.holds_unfinished_line() {
-                hint_at = Some(Instant::now() + self.shared.config.enter_hint_pause);
             }
         }
     }
@@ -518,8 +502,8 @@ impl Connection {
     /// Goes on in another dialect.
     fn change_dialect(&mut self, dialect: DialectId) {
         self.dialect = dialect;
-        self.reader.become_program();
-        self.outbox.change_form(self.form());
+        self.transport.become_program();
+        self.change_form();
         let mut answer = self.answer();
         answer.end_prompt();
         answer.greeting(None);
@@ -533,12 +517,6 @@ impl Connection {
         answer.notice_to(notice, nonce);
         answer.prompt();
         self.send(answer);
-    }
-
-    /// Why somebody is closed who has taken this port for another one.
-    fn turn_away(&self, foreign: Foreign) -> CloseReason {
-        let web_port = self.shared.doors.web.first().map(SocketAddr::port);
-        CloseReason::Told(Goodbye::Foreign { foreign, web_port })
     }
 
     fn prompt(&self) {

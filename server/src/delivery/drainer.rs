@@ -21,7 +21,7 @@ use crate::{
     close_reason::CloseReason,
     delivery::outbox::{Outbox, Waker},
     sync::Mutex,
-    transport::websocket::WriteSide as _,
+    transport::WriteSide as _,
 };
 
 /// The poller of full sockets and the outboxes that wait for it.

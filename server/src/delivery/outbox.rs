@@ -27,7 +27,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use madang_protocol::{event::Event, notice::Goodbye};
+use madang_protocol::{event::Event, notice::Goodbye, text::LineEnd};
 
 use crate::{
     close_reason::CloseReason,
@@ -38,8 +38,8 @@ use crate::{
     metrics::Traffic,
     sync::{Condvar, Mutex, MutexGuard},
     transport::{
+        Pieces, WriteSide,
         tls::{Decrypted, TlsSession},
-        websocket::WriteSide,
     },
 };
 
@@ -132,17 +132,10 @@ struct State {
     queue: Queue,
     /// What the peer was answered since that was last charged.
     answered_bytes: usize,
+    /// For how long its thread has waited for space.
+    held_up: Duration,
     /// Whether the socket was ever waited for.
     known_to_waker: bool,
-}
-
-/// How much goes into one send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pieces {
-    /// As much as there is.
-    Batches,
-    /// One line: the peer takes what one read gives it for a message.
-    Lines,
 }
 
 /// What a connection's thread waits for before it takes more from its peer.
@@ -152,15 +145,6 @@ pub(crate) enum Until {
     Space,
     /// The answer to a question has gone out too.
     Answered,
-}
-
-/// What a connection's thread learns when it may go on.
-#[derive(Debug)]
-pub(crate) struct Space {
-    /// For how long it has waited.
-    pub(crate) waited: Duration,
-    /// What its peer was answered since it was told last, in bytes.
-    pub(crate) answered_bytes: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,6 +176,7 @@ impl Outbox {
             is_dismissed: false,
             queue: Queue::default(),
             answered_bytes: 0,
+            held_up: Duration::ZERO,
             known_to_waker: false,
         };
         Arc::new(Outbox {
@@ -238,11 +223,6 @@ impl Outbox {
     /// How much goes into one send.
     pub(crate) fn pieces(&self) -> Pieces {
         self.state.lock().pieces
-    }
-
-    /// Changes how much goes into one send.
-    pub(crate) fn change_pieces(&self, pieces: Pieces) {
-        self.state.lock().pieces = pieces;
     }
 
     /// Puts in a range of a batch's events, which is not empty: sends it at once
@@ -485,7 +465,8 @@ impl Outbox {
     /// Blocks while private entries alone pass the bound, and while there are any and
     /// those of all outboxes pass theirs; after a question, until all that were put in
     /// before have gone. Ends at `deadline`, or when the connection ends (at the latest
-    /// when the drainer judges it stalled).
+    /// when the drainer judges it stalled). Returns what its peer was answered since the
+    /// last time, in bytes.
     ///
     /// # Errors
     ///
@@ -495,7 +476,7 @@ impl Outbox {
         &self,
         until: Until,
         deadline: Option<Instant>,
-    ) -> Result<Space, CloseReason> {
+    ) -> Result<usize, CloseReason> {
         let mut since = None;
         let mut state = self.state.lock();
         let (asked, _) = state.queue.privates();
@@ -516,12 +497,10 @@ impl Outbox {
                 Some(_) => {}
             }
         }
+        state.held_up += since.map_or(Duration::ZERO, |since| since.elapsed());
         match state.reason {
             Some(reason) => Err(reason),
-            None => Ok(Space {
-                waited: since.map_or(Duration::ZERO, |since| since.elapsed()),
-                answered_bytes: std::mem::take(&mut state.answered_bytes),
-            }),
+            None => Ok(std::mem::take(&mut state.answered_bytes)),
         }
     }
 
@@ -648,8 +627,8 @@ impl TlsSession for Outbox {
 }
 
 impl WriteSide for Outbox {
-    fn send_frame(self: Arc<Self>, frame: &[u8]) {
-        self.push_bytes(frame);
+    fn send_control(self: Arc<Self>, bytes: &[u8]) {
+        self.push_bytes(bytes);
     }
 
     fn note_close_frame(&self, code: Option<u16>) {
@@ -658,6 +637,19 @@ impl WriteSide for Outbox {
 
     fn waiting_since(&self) -> Option<Instant> {
         self.state.lock().queue.waiting_since()
+    }
+
+    fn held_up(&self) -> Duration {
+        self.state.lock().held_up
+    }
+
+    fn end_lines_with(&self, line_end: LineEnd) {
+        let mut state = self.state.lock();
+        state.form = state.form.ending_with(line_end);
+    }
+
+    fn change_pieces(&self, pieces: Pieces) {
+        self.state.lock().pieces = pieces;
     }
 }
 

@@ -1,7 +1,7 @@
 //! What becomes of a peer that has just connected: a thread of its own, or a word why not.
 
 use std::{
-    net::{IpAddr, Shutdown, TcpStream},
+    net::{IpAddr, Shutdown, SocketAddr, TcpStream},
     sync::Arc,
 };
 
@@ -15,10 +15,9 @@ use crate::{
     doors::Door,
     shared::{Admission, Shared},
     transport::{
-        Reader,
         http::{self, Method},
         listener::{self, Arrivals},
-        tcp::LineReader,
+        tcp::LineTransport,
         tls,
     },
     web::{self, WebConnection},
@@ -107,8 +106,13 @@ fn life(
     let (input, outbox) = shared.open(door, &admission, stream);
     match door {
         Door::Lines | Door::TlsLines => {
-            let reader = Reader::Lines(Box::new(LineReader::new(input)));
-            let connection = Connection::new(shared, admission, address, reader, outbox);
+            let web_port = shared.doors.web.first().map(SocketAddr::port);
+            let (packet_pause, drain_timeout) =
+                (shared.config.packet_pause, shared.config.drain_timeout);
+            let transport = LineTransport::new(input, outbox.clone(), packet_pause, web_port);
+            let transport = Box::new(transport);
+            let connection =
+                Connection::new(shared, admission, address, transport, outbox, drain_timeout);
             let connection = Box::new(connection);
             Box::new(|| connection.run())
         }

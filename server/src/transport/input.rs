@@ -1,9 +1,18 @@
 //! Where a connection's bytes come from: its socket, or the TLS session that its
 //! outbox has over it.
 
-use std::{io, net::TcpStream, sync::Arc, time::Instant};
+use std::{
+    io,
+    net::{SocketAddr, TcpStream},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use super::{PeerEnd, Received, is_readable, read_once, tls::TlsInput, wait_readable};
+use super::{
+    PeerEnd, Received,
+    socket::{self, is_readable, read_once, wait_readable},
+    tls::TlsInput,
+};
 use crate::{close_reason::CloseReason, metrics::Traffic};
 
 /// The reading side of a connection.
@@ -30,7 +39,7 @@ impl Input {
         Input { source: Source::Tls(input), traffic }
     }
 
-    /// Does the handshake, if there is to be one. A peer that does not begin one is read
+    /// Does the handshake, if there is to be one and it was not done. A peer that does not begin one is read
     /// as it is from then on.
     ///
     /// # Errors
@@ -88,8 +97,27 @@ impl Input {
         Ok(received)
     }
 
-    /// The socket.
-    pub(crate) fn stream(&self) -> &TcpStream {
+    /// Waits for `pause` without reading; a reset or a shutdown of the socket ends the
+    /// wait.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is gone.
+    pub(crate) fn pause(&self, pause: Duration) -> io::Result<()> {
+        socket::pause(self.stream(), pause)
+    }
+
+    /// Gives the peer until `deadline` to close its side, when the server's was closed.
+    pub(crate) fn linger(&self, deadline: Instant) {
+        socket::linger(self.stream(), deadline);
+    }
+
+    /// The address of this server that the peer has connected to.
+    pub(crate) fn local_address(&self) -> Option<SocketAddr> {
+        self.stream().local_addr().ok()
+    }
+
+    fn stream(&self) -> &TcpStream {
         match &self.source {
             Source::Plain(stream) => stream,
             Source::Tls(input) => input.stream(),

@@ -1,68 +1,66 @@
-//! Lines from a TCP socket: reads, and the time at which they come. What they mean
-//! is found out in [`framing`](super::framing).
+//! Lines over TCP: reads, and the time at which they come. What they mean is found out in
+//! [`framing`]; what the peer has to be sent differently for it is told to the write side.
 
 use std::{
     io,
-    net::TcpStream,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use super::{PeerEnd, ReadOutcome, Received, framing::Framer, input::Input};
-use crate::close_reason::CloseReason;
+use madang_protocol::{notice::Goodbye, text::LineEnd};
 
-/// Reads one connection. Each call blocks at most until its deadline, or until
-/// the socket is shut down from anywhere.
-pub(crate) struct LineReader {
+use self::framing::Framer;
+use super::{Line, PeerEnd, Pieces, ReadOutcome, Received, Transport, WriteSide, input::Input};
+
+mod framing;
+
+/// Lines of one connection, with telnet taken out, from peers that end lines and from those
+/// that send packets.
+pub(crate) struct LineTransport {
     input: Input,
-    pub(super) framer: Framer,
+    writes: Arc<dyn WriteSide>,
+    framer: Framer,
+    /// How long a peer is silent before its first words are a packet.
+    packet_pause: Duration,
+    /// Where somebody is sent who has taken this port for the web's.
+    web_port: Option<u16>,
+    line_end: LineEnd,
     end: Option<PeerEnd>,
 }
 
-impl LineReader {
-    pub(crate) fn new(input: Input) -> LineReader {
-        LineReader { input, framer: Framer::new(), end: None }
+impl LineTransport {
+    /// Reads lines from `input`; a peer that is silent for `packet_pause` amid its first
+    /// line sends packets.
+    pub(crate) fn new(
+        input: Input,
+        writes: Arc<dyn WriteSide>,
+        packet_pause: Duration,
+        web_port: Option<u16>,
+    ) -> LineTransport {
+        let (framer, line_end) = (Framer::new(), LineEnd::Lf);
+        LineTransport { input, writes, framer, packet_pause, web_port, line_end, end: None }
     }
 
-    /// Does the handshake, if there is to be one.
-    ///
-    /// # Errors
-    ///
-    /// Why there is nothing to be read.
-    pub(crate) fn begin(&mut self, deadline: Instant) -> Result<(), CloseReason> {
-        self.input.shake_hands(deadline)
-    }
-
-    /// Reads once; blocks until bytes come, the peer closes its side, the socket
-    /// is shut down, or `deadline`.
-    ///
-    /// # Errors
-    ///
-    /// The socket's.
-    pub(crate) fn read(&mut self, deadline: Option<Instant>) -> io::Result<ReadOutcome> {
-        let ready = match deadline {
-            Some(deadline) => self.input.wait_readable(deadline),
-            None => Ok(true),
-        };
-        if matches!(ready, Ok(false)) {
-            return Ok(ReadOutcome::TimedOut);
+    /// Reads once; false at the deadline.
+    fn fill(&mut self, deadline: Option<Instant>) -> io::Result<bool> {
+        if let Some(deadline) = deadline
+            && !self.input.wait_readable(deadline)?
+        {
+            return Ok(false);
         }
         let spare = self.framer.spare();
         let space = spare.len();
-        match ready.and_then(|_| self.input.read(spare)) {
-            Ok(Received::Bytes(count)) => {
+        match self.input.read(spare)? {
+            Received::Bytes(count) => {
                 let continues = count == space
                     && self.framer.tells_reads_apart()
                     && self.input.is_readable()?;
                 self.framer.filled(count, continues, Instant::now());
             }
-            Ok(Received::Nothing) => {}
-            Ok(Received::End(end)) => self.finish(end),
-            Err(error) => {
-                self.finish(PeerEnd::Lost);
-                return Err(error);
-            }
+            Received::Nothing => {}
+            Received::End(end) => self.finish(end),
         }
-        Ok(ReadOutcome::Something)
+        Ok(true)
     }
 
     fn finish(&mut self, end: PeerEnd) {
@@ -70,24 +68,70 @@ impl LineReader {
         self.framer.finish();
     }
 
-    /// Settles what [`may_be_packets`](Framer::may_be_packets) left open: waits for
-    /// `pause`, and returns whether the peer frames by packet.
-    ///
-    /// # Errors
-    ///
-    /// The socket's.
-    pub(crate) fn settle_framing(&mut self, pause: Duration) -> io::Result<bool> {
-        let silent = !self.input.wait_readable(Instant::now() + pause)?;
-        self.framer.settle_framing(silent);
-        Ok(silent)
+    /// Has the write side do as the last read has shown that the peer needs it.
+    fn adapt(&mut self) -> io::Result<()> {
+        if self.framer.unlearns_packets() {
+            self.writes.change_pieces(Pieces::Batches);
+        }
+        if self.line_end == LineEnd::Lf && self.framer.is_terminal() {
+            self.line_end = LineEnd::CrLf;
+            self.writes.end_lines_with(LineEnd::CrLf);
+        }
+        if self.framer.may_be_packets() {
+            let is_silent = !self.input.wait_readable(Instant::now() + self.packet_pause)?;
+            self.framer.settle_framing(is_silent);
+            if is_silent {
+                self.writes.change_pieces(Pieces::Lines);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Transport for LineTransport {
+    fn read(&mut self, deadline: Option<Instant>) -> io::Result<ReadOutcome> {
+        let filled = self.fill(deadline).inspect_err(|_| self.finish(PeerEnd::Lost))?;
+        if !filled {
+            return Ok(ReadOutcome::TimedOut);
+        }
+        self.adapt()?;
+        Ok(match self.framer.holds_unfinished_line() {
+            true => ReadOutcome::Unfinished,
+            false => ReadOutcome::Something,
+        })
     }
 
-    /// How the peer has ended its side, once it has.
-    pub(crate) fn peer_end(&self) -> Option<PeerEnd> {
+    fn next_line_bytes(&mut self) -> Result<Option<usize>, Goodbye> {
+        if self.framer.command_bytes() > 0 {
+            return Ok(Some(self.framer.command_bytes()));
+        }
+        if let Some(foreign) = self.framer.foreign() {
+            return Err(Goodbye::Foreign { foreign, web_port: self.web_port });
+        }
+        self.framer.next_line_bytes().map_err(|_endless| Goodbye::EndlessLine)
+    }
+
+    fn take_line(&mut self) -> Option<Line> {
+        match self.framer.take_commands() {
+            (0, _) => Some(self.framer.take_line()),
+            (_, answers) => {
+                if !answers.is_empty() {
+                    self.writes.clone().send_control(&answers);
+                }
+                None
+            }
+        }
+    }
+
+    fn peer_end(&self) -> Option<PeerEnd> {
         self.end
     }
 
-    pub(super) fn stream(&self) -> &TcpStream {
-        self.input.stream()
+    fn become_program(&mut self) {
+        self.framer.become_program();
+    }
+
+    fn input(&mut self) -> &mut Input {
+        &mut self.input
     }
 }

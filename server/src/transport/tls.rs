@@ -9,7 +9,10 @@ use rustix::{
     net::RecvFlags,
 };
 
-use super::{Received, is_readable, poll};
+use super::{
+    Received,
+    socket::{is_readable, poll},
+};
 use crate::close_reason::{CloseReason, TlsFault};
 
 pub mod certificates;
@@ -70,6 +73,8 @@ pub(crate) struct TlsInput {
     is_full: bool,
     /// The socket was found to have something.
     is_ready: bool,
+    /// The handshake is done.
+    is_established: bool,
 }
 
 impl TlsInput {
@@ -78,15 +83,25 @@ impl TlsInput {
 
     /// Reads what `session` decrypts of what comes at `stream`.
     pub(crate) fn new(stream: Arc<TcpStream>, session: Arc<dyn TlsSession>) -> TlsInput {
-        TlsInput { stream, session, holds_more: false, is_full: false, is_ready: false }
+        TlsInput {
+            stream,
+            session,
+            holds_more: false,
+            is_full: false,
+            is_ready: false,
+            is_established: false,
+        }
     }
 
-    /// Does the handshake.
+    /// Does the handshake, if it was not done.
     ///
     /// # Errors
     ///
     /// Why there is no session.
     pub(super) fn shake_hands(&mut self, deadline: Instant) -> Result<(), CloseReason> {
+        if self.is_established {
+            return Ok(());
+        }
         if !self.wait_readable(Some(deadline))? || self.first_byte()? != HANDSHAKE {
             return Err(Self::NO_TLS);
         }
@@ -95,6 +110,7 @@ impl TlsInput {
                 return Err(CloseReason::Tls(TlsFault::TimedOut));
             }
             let Decrypted { is_handshaking: false, .. } = self.receive(&mut [])? else { continue };
+            self.is_established = true;
             return Ok(());
         }
     }

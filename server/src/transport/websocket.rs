@@ -3,7 +3,6 @@
 
 use std::{
     io,
-    net::TcpStream,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -11,6 +10,7 @@ use std::{
 use madang_protocol::{
     limits::{LINE_BYTES, MESSAGE_BYTES},
     notice::{Goodbye, Utf8Hint},
+    read_buffer::ReadBuffer,
 };
 
 pub(crate) mod decoder;
@@ -18,26 +18,14 @@ pub(crate) mod frame;
 pub(crate) mod handshake;
 
 use self::decoder::{Decoder, Incoming};
-use super::{Line, PeerEnd, ReadOutcome, Received, input::Input};
+use super::{Line, PeerEnd, ReadOutcome, Received, Transport, WriteSide, input::Input};
 use crate::config::WebSocketLimits;
 
 /// How often it is looked whether a ping has left that could not be sent at once.
 const LEAVING_PAUSE: Duration = Duration::from_secs(1);
 
-/// The side of a connection that writes, as far as its reader has to do with it.
-pub(crate) trait WriteSide: Send + Sync {
-    /// Sends a control frame, behind what waits to be sent. Does not block.
-    fn send_frame(self: Arc<Self>, frame: &[u8]);
-
-    /// The peer has sent a Close frame, which the goodbye will answer.
-    fn note_close_frame(&self, code: Option<u16>);
-
-    /// Since when something waits to be sent; `None` if nothing does.
-    fn waiting_since(&self) -> Option<Instant>;
-}
-
 /// Reads one connection, and has control frames answered.
-pub(crate) struct MessageReader {
+pub(crate) struct MessageTransport {
     input: Input,
     writes: Arc<dyn WriteSide>,
     decoder: Decoder,
@@ -48,6 +36,8 @@ pub(crate) struct MessageReader {
     part: Option<Part>,
     /// It did not end in time.
     unfinished: bool,
+    /// For how long the write side had kept us from reading when that was looked at last.
+    held_up: Duration,
     ping_at: Instant,
     pong: Pong,
     end: Option<PeerEnd>,
@@ -83,15 +73,15 @@ pub(crate) enum Message {
     Binary(Vec<u8>),
 }
 
-impl MessageReader {
-    /// A reader of `input`, whose peer has sent `first` already.
+impl MessageTransport {
+    /// Reads `input`, from which `first` was read already.
     pub(crate) fn new(
         input: Input,
         writes: Arc<dyn WriteSide>,
         limits: WebSocketLimits,
-        first: &[u8],
-    ) -> MessageReader {
-        MessageReader {
+        first: ReadBuffer,
+    ) -> MessageTransport {
+        MessageTransport {
             input,
             writes,
             decoder: Decoder::new(limits, first),
@@ -99,30 +89,15 @@ impl MessageReader {
             limits,
             part: None,
             unfinished: false,
+            held_up: Duration::ZERO,
             ping_at: Instant::now() + limits.ping_interval,
             pong: Pong::Heard,
             end: None,
         }
     }
 
-    /// Reads once, and pings while it waits; blocks until something comes, the peer
-    /// closes its side, the socket is shut down, or `deadline`.
-    ///
-    /// # Errors
-    ///
-    /// The socket's; `TimedOut` if a ping was not answered.
-    pub(crate) fn read(&mut self, deadline: Option<Instant>) -> io::Result<ReadOutcome> {
-        let read = self.wait(deadline).and_then(|outcome| match outcome {
-            ReadOutcome::Something if !self.unfinished => self.read_now(),
-            outcome => Ok(outcome),
-        });
-        if read.is_err() {
-            self.end = Some(PeerEnd::Lost);
-        }
-        read
-    }
-
     fn wait(&mut self, deadline: Option<Instant>) -> io::Result<ReadOutcome> {
+        self.make_up_for_hold_up();
         let part_deadline = if self.decoder.holds_part() {
             let begun = || Part { since: Instant::now(), unread_bytes: None };
             Some(self.part.get_or_insert_with(begun).since + self.limits.assembly_timeout)
@@ -151,6 +126,14 @@ impl MessageReader {
         }
     }
 
+    /// While nothing was read for want of space, a message that has begun could not end.
+    fn make_up_for_hold_up(&mut self) {
+        let held_up = self.writes.held_up();
+        let pause = held_up.saturating_sub(self.held_up);
+        self.part = self.part.map(|part| Part { since: part.since + pause, ..part });
+        self.held_up = held_up;
+    }
+
     /// Whether what is to be read next had come before the time of the part was over: a
     /// busy server may be late to read it.
     fn came_in_time(&mut self) -> io::Result<bool> {
@@ -171,7 +154,7 @@ impl MessageReader {
         match self.pong {
             Pong::Heard if self.ping_at <= now => {
                 self.ping_at = now + self.limits.ping_interval;
-                self.writes.clone().send_frame(&frame::PING);
+                self.writes.clone().send_control(&frame::PING);
                 self.pong = after_leaving(&*self.writes);
             }
             Pong::Leaving(at) if at <= now => self.pong = after_leaving(&*self.writes),
@@ -199,11 +182,6 @@ impl MessageReader {
         Ok(ReadOutcome::Something)
     }
 
-    /// For so long, nothing was read: a message that has begun may take so much longer.
-    pub(crate) fn make_up_for(&mut self, pause: Duration) {
-        self.part = self.part.map(|part| Part { since: part.since + pause, ..part });
-    }
-
     /// The length of the next message or control frame, which must be paid for.
     ///
     /// # Errors
@@ -229,7 +207,7 @@ impl MessageReader {
         match incoming? {
             Incoming::Text(text) => return Some(Message::Text(text)),
             Incoming::Binary(bytes) => return Some(Message::Binary(bytes)),
-            Incoming::Ping(payload) => self.writes.clone().send_frame(&frame::pong(&payload)),
+            Incoming::Ping(payload) => self.writes.clone().send_control(&frame::pong(&payload)),
             Incoming::Pong => {}
             Incoming::Close(code) => {
                 self.writes.note_close_frame(code);
@@ -238,14 +216,27 @@ impl MessageReader {
         }
         None
     }
+}
 
-    /// What follows is a program's, and taken as it comes.
-    pub(crate) fn become_program(&mut self) {
-        self.is_program = true;
+impl Transport for MessageTransport {
+    /// Pings while it waits; `TimedOut` if a ping was not answered.
+    fn read(&mut self, deadline: Option<Instant>) -> io::Result<ReadOutcome> {
+        let read = self.wait(deadline).and_then(|outcome| match outcome {
+            ReadOutcome::Something if !self.unfinished => self.read_now(),
+            outcome => Ok(outcome),
+        });
+        if read.is_err() {
+            self.end = Some(PeerEnd::Lost);
+        }
+        read
+    }
+
+    fn next_line_bytes(&mut self) -> Result<Option<usize>, Goodbye> {
+        self.next_message_bytes()
     }
 
     /// Takes it as what a program or a person says.
-    pub(crate) fn take_line(&mut self) -> Option<Line> {
+    fn take_line(&mut self) -> Option<Line> {
         Some(match self.take_message()? {
             Message::Text(text) if self.is_program => Line::Text(text),
             Message::Text(text) => line_of(text),
@@ -254,14 +245,16 @@ impl MessageReader {
         })
     }
 
-    /// How the peer has ended its side, once it has.
-    pub(crate) fn peer_end(&self) -> Option<PeerEnd> {
+    fn peer_end(&self) -> Option<PeerEnd> {
         self.end
     }
 
-    /// The socket.
-    pub(crate) fn stream(&self) -> &TcpStream {
-        self.input.stream()
+    fn become_program(&mut self) {
+        self.is_program = true;
+    }
+
+    fn input(&mut self) -> &mut Input {
+        &mut self.input
     }
 }
 
@@ -280,28 +273,40 @@ fn line_of(mut text: String) -> Line {
 
 #[cfg(test)]
 mod tests {
-    use std::{io::Write, net::TcpListener};
+    use std::{
+        io::Write,
+        net::{TcpListener, TcpStream},
+    };
 
+    use madang_protocol::text::LineEnd;
     use madang_tests::frame;
 
-    use super::*;
-    use crate::patience::DEADLINE;
+    use super::{decoder::tests::holding, *};
+    use crate::{patience::DEADLINE, transport::Pieces};
 
     /// Nothing is sent.
     struct Mute;
 
     impl WriteSide for Mute {
-        fn send_frame(self: Arc<Self>, _frame: &[u8]) {}
+        fn send_control(self: Arc<Self>, _frame: &[u8]) {}
 
         fn note_close_frame(&self, _code: Option<u16>) {}
 
         fn waiting_since(&self) -> Option<Instant> {
             None
         }
+
+        fn held_up(&self) -> Duration {
+            Duration::ZERO
+        }
+
+        fn end_lines_with(&self, _line_end: LineEnd) {}
+
+        fn change_pieces(&self, _pieces: Pieces) {}
     }
 
     /// A reader that has read `first`, and gives no time for the rest; and its peer.
-    fn reader(first: &[u8]) -> (MessageReader, TcpStream) {
+    fn reader(first: &[u8]) -> (MessageTransport, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let peer = TcpStream::connect(address).expect("it listens");
@@ -309,12 +314,12 @@ mod tests {
         let limits =
             WebSocketLimits { assembly_timeout: Duration::ZERO, ..WebSocketLimits::default() };
         let input = Input::plain(Arc::new(stream), Arc::default());
-        (MessageReader::new(input, Arc::new(Mute), limits, first), peer)
+        (MessageTransport::new(input, Arc::new(Mute), limits, holding(first)), peer)
     }
 
     /// Sends `bytes`, and has the reader read all of them.
     #[track_caller]
-    fn read(reader: &mut MessageReader, peer: &mut TcpStream, bytes: &[u8]) {
+    fn read(reader: &mut MessageTransport, peer: &mut TcpStream, bytes: &[u8]) {
         peer.write_all(bytes).expect("it is connected");
         let deadline = Instant::now() + DEADLINE;
         while reader.input.unread_bytes().expect("it is connected") < bytes.len() {

@@ -17,15 +17,15 @@ use crate::{
     delivery::outbox::{Outbox, Until},
     shared::{Admission, DISMISSAL, Shared},
     transport::{
-        linger, pause,
-        websocket::{Message, MessageReader, frame},
+        Transport,
+        websocket::{Message, MessageTransport, frame},
     },
 };
 
 /// A connection that echoes.
 pub(crate) struct Echo {
     shared: Arc<Shared>,
-    reader: MessageReader,
+    transport: MessageTransport,
     outbox: Arc<Outbox>,
     bucket: Option<PooledBucket>,
     /// Last, so that its place is given away when the socket is closed.
@@ -38,11 +38,11 @@ impl Echo {
         shared: Arc<Shared>,
         admission: Admission,
         address: IpAddr,
-        reader: MessageReader,
+        transport: MessageTransport,
         outbox: Arc<Outbox>,
     ) -> Echo {
         let bucket = shared.buckets.as_ref().map(|pool| pool.take(address, Instant::now()));
-        Echo { shared, reader, outbox, bucket, admission }
+        Echo { shared, transport, outbox, bucket, admission }
     }
 
     /// Lives the connection's life; returns when its socket may be closed.
@@ -61,10 +61,10 @@ impl Echo {
                 self.outbox.wait_drained(Instant::now() + config.close_timeout);
                 if self.outbox.take_dismissal() {
                     // It is gone when that fails.
-                    let _ = pause(self.reader.stream(), DISMISSAL);
+                    let _ = self.transport.input().pause(DISMISSAL);
                 }
                 self.outbox.shut_down_write();
-                linger(self.reader.stream(), Instant::now() + config.linger);
+                self.transport.input().linger(Instant::now() + config.linger);
             }
             CloseReason::Lost(_) | CloseReason::Stalled => self.outbox.end(reason),
         }
@@ -73,19 +73,21 @@ impl Echo {
 
     fn echo(&mut self) -> Result<Infallible, CloseReason> {
         loop {
-            while let Some(bytes) = self.reader.next_message_bytes().map_err(CloseReason::Told)? {
+            while let Some(bytes) =
+                self.transport.next_message_bytes().map_err(CloseReason::Told)?
+            {
                 self.pay(bytes)?;
-                self.reader.make_up_for(self.outbox.wait_for_space(Until::Space, None)?.waited);
-                if let Some(message) = self.reader.take_message() {
+                self.outbox.wait_for_space(Until::Space, None)?;
+                if let Some(message) = self.transport.take_message() {
                     self.admission.traffic.lines.add(1);
                     self.answer(&message);
                 }
             }
-            if let Some(end) = self.reader.peer_end() {
+            if let Some(end) = self.transport.peer_end() {
                 return Err(end.reason());
             }
-            self.reader.make_up_for(self.outbox.wait_for_space(Until::Space, None)?.waited);
-            self.reader.read(None)?;
+            self.outbox.wait_for_space(Until::Space, None)?;
+            self.transport.read(None)?;
         }
     }
 
@@ -94,7 +96,7 @@ impl Echo {
         while let Some(bucket) = &mut self.bucket
             && let Err(wait) = bucket.charge(bytes, Instant::now())
         {
-            pause(self.reader.stream(), wait)?;
+            self.transport.input().pause(wait)?;
         }
         Ok(())
     }

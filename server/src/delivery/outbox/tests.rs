@@ -62,7 +62,7 @@ impl Bench {
     }
 
     /// The connection's own thread, which waits before it reads on.
-    fn waiting_reader(&self, until: Until) -> TestThread<Result<Space, CloseReason>> {
+    fn waiting_reader(&self, until: Until) -> TestThread<Result<usize, CloseReason>> {
         let outbox = self.outbox.clone();
         let reader = patience::spawn(move || outbox.wait_for_space(until, None));
         reader.wait_until_asleep();
@@ -201,14 +201,14 @@ fn answers_pass_the_bound_and_hold_their_reader_back() {
 fn after_a_question_its_reader_waits_until_the_answer_has_gone() {
     let bench = Bench::new(1_000, 0);
     bench.outbox.push(b"an answer\n");
-    let space = bench.outbox.wait_for_space(Until::Space, None).expect("it is open");
-    assert_eq!(space.answered_bytes, "an answer\n".len(), "to be charged");
+    let answered_bytes = bench.outbox.wait_for_space(Until::Space, None).expect("it is open");
+    assert_eq!(answered_bytes, "an answer\n".len(), "to be charged");
     let reader = bench.waiting_reader(Until::Answered);
     bench.make_space("an answer".len());
     reader.wait_until_asleep();
     bench.make_space(1);
-    let space = reader.join().expect("it is open");
-    assert_eq!(space.answered_bytes, 0, "it was charged");
+    let answered_bytes = reader.join().expect("it is open");
+    assert_eq!(answered_bytes, 0, "it was charged");
 }
 
 #[test]

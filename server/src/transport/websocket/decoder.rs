@@ -1,21 +1,15 @@
-//! Bytes to messages (RFC 6455): an incremental decoder that owns the read buffer
-//! and knows neither sockets nor clocks.
+//! Bytes to messages (RFC 6455): an incremental decoder that knows neither sockets nor
+//! clocks.
 
 use std::io::Cursor;
 
-use madang_protocol::notice::Goodbye;
+use madang_protocol::{notice::Goodbye, read_buffer::ReadBuffer};
 use tungstenite::protocol::frame::{
     FrameHeader,
     coding::{CloseCode, Control, Data, OpCode},
 };
 
 use crate::config::{Binary, WebSocketLimits};
-
-/// The size of the buffer before anything was read, and again once little is.
-const SMALL_BYTES: usize = 1_024;
-
-/// The most that one read takes in.
-const LARGE_BYTES: usize = 64 * 1_024;
 
 /// The longest payload of a control frame (section 5.5).
 const CONTROL_BYTES: u64 = 125;
@@ -35,17 +29,12 @@ pub(crate) enum Incoming {
 /// interleaved with control frames.
 ///
 /// Fill it with [`spare`](Self::spare) and [`filled`](Self::filled), empty it
-/// with [`next_bytes`](Self::next_bytes) and [`take`](Self::take). The buffer
-/// starts small, doubles when a read fills it and halves when reads are small
-/// again; a message takes the space that has come of it.
+/// with [`next_bytes`](Self::next_bytes) and [`take`](Self::take). A message takes the
+/// space that has come of it.
 #[derive(Debug)]
 pub(crate) struct Decoder {
     limits: WebSocketLimits,
-    /// All of it is initialised; `start..end` is what waits.
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
-    last_read_filled: bool,
+    buffer: ReadBuffer,
     /// The frame whose payload is being read.
     frame: Option<Frame>,
     /// The payload of that frame, if it is a control frame.
@@ -76,50 +65,26 @@ struct Message {
 }
 
 impl Decoder {
-    /// A decoder for a peer who has sent `first` already.
-    pub(crate) fn new(limits: WebSocketLimits, first: &[u8]) -> Decoder {
-        let mut buffer = vec![0; first.len().max(SMALL_BYTES)];
-        buffer[..first.len()].copy_from_slice(first);
-        Decoder {
-            limits,
-            buffer,
-            start: 0,
-            end: first.len(),
-            last_read_filled: false,
-            frame: None,
-            control: Vec::new(),
-            message: None,
-            found: None,
-        }
+    /// A decoder that begins with what waits in `buffer`.
+    pub(crate) fn new(limits: WebSocketLimits, buffer: ReadBuffer) -> Decoder {
+        Decoder { limits, buffer, frame: None, control: Vec::new(), message: None, found: None }
     }
 
     /// The space for the next read. To be called when
     /// [`next_bytes`](Self::next_bytes) has found nothing more: no more than a
     /// header waits then.
     pub(crate) fn spare(&mut self) -> &mut [u8] {
-        let read = self.end;
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
-        let size = self.buffer.len();
-        if self.last_read_filled && size < LARGE_BYTES {
-            self.buffer.resize(size * 2, 0);
-        } else if size > SMALL_BYTES && read < size / 4 {
-            self.buffer.truncate((size / 2).max(SMALL_BYTES));
-            self.buffer.shrink_to_fit();
-        }
-        &mut self.buffer[self.end..]
+        self.buffer.spare()
     }
 
     /// Takes the first `count` bytes of [`spare`](Self::spare) as read.
     pub(crate) fn filled(&mut self, count: usize) {
-        self.end += count;
-        self.last_read_filled = self.end == self.buffer.len();
+        self.buffer.filled(count);
     }
 
     /// Whether something has begun to come and not ended.
     pub(crate) fn holds_part(&self) -> bool {
-        self.is_assembling() || self.start < self.end
+        self.is_assembling() || !self.buffer.waiting().is_empty()
     }
 
     /// Whether a message or frame has begun, and part of it was looked at already.
@@ -170,7 +135,7 @@ impl Decoder {
     }
 
     fn read_header(&mut self) -> Result<Option<Frame>, Goodbye> {
-        let mut cursor = Cursor::new(&self.buffer[self.start..self.end]);
+        let mut cursor = Cursor::new(self.buffer.waiting());
         let parsed = FrameHeader::parse(&mut cursor).map_err(|_opcode| Goodbye::BrokenFrame)?;
         let Some((header, length)) = parsed else { return Ok(None) };
         let header_bytes = cursor.position() as usize;
@@ -182,7 +147,7 @@ impl Decoder {
         };
         self.check_place(opcode, is_final, length)?;
         let length = usize::try_from(length).map_err(|_| Goodbye::MessageTooBig)?;
-        self.start += header_bytes;
+        self.buffer.take(header_bytes);
         Ok(Some(Frame { opcode, is_final, mask, read: 0, length }))
     }
 
@@ -210,10 +175,9 @@ impl Decoder {
 
     /// Moves what has come of the payload to where it is assembled.
     fn read_payload(&mut self, frame: &mut Frame) -> Result<(), Goodbye> {
-        let count = (self.end - self.start).min(frame.length - frame.read);
-        let payload = &mut self.buffer[self.start..self.start + count];
+        let count = self.buffer.waiting().len().min(frame.length - frame.read);
+        let payload = self.buffer.take(count);
         unmask(payload, frame.mask, frame.read);
-        self.start += count;
         frame.read += count;
         match (frame.opcode, &mut self.message) {
             (OpCode::Data(_), Some(message)) => {
@@ -294,7 +258,7 @@ fn unmask(piece: &mut [u8], mut mask: [u8; 4], at: usize) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
@@ -322,11 +286,19 @@ mod tests {
         out
     }
 
+    /// A buffer in which `bytes` wait.
+    pub(crate) fn holding(bytes: &[u8]) -> ReadBuffer {
+        let mut buffer = ReadBuffer::default();
+        buffer.spare()[..bytes.len()].copy_from_slice(bytes);
+        buffer.filled(bytes.len());
+        buffer
+    }
+
     /// All that comes of `chunks`, and what ended it.
     fn decode<'a>(
         chunks: impl IntoIterator<Item = &'a [u8]>,
     ) -> (Vec<Incoming>, Option<Goodbye>, bool) {
-        let mut decoder = Decoder::new(LIMITS(), b"");
+        let mut decoder = Decoder::new(LIMITS(), ReadBuffer::default());
         let mut all = Vec::new();
         for mut chunk in chunks {
             while !chunk.is_empty() {
@@ -419,16 +391,16 @@ mod tests {
 
     #[test]
     fn a_text_that_can_not_become_utf8_is_not_waited_for() {
-        let mut decoder = Decoder::new(LIMITS(), &frame(0x01, b"ab\xff"));
+        let mut decoder = Decoder::new(LIMITS(), holding(&frame(0x01, b"ab\xff")));
         assert_eq!(decoder.next_bytes(), Err(Goodbye::NotUtf8));
         let part = &frame(0x81, b"ab\xffcd")[..9];
-        assert_eq!(Decoder::new(LIMITS(), part).next_bytes(), Err(Goodbye::NotUtf8));
+        assert_eq!(Decoder::new(LIMITS(), holding(part)).next_bytes(), Err(Goodbye::NotUtf8));
     }
 
     #[test]
     fn binary_messages_are_refused_where_text_is_talked() {
         let limits = WebSocketLimits { binary: Binary::Refused, ..LIMITS() };
-        let mut decoder = Decoder::new(limits, &frame(0x82, b"x")[..6]);
+        let mut decoder = Decoder::new(limits, holding(&frame(0x82, b"x")[..6]));
         assert_eq!(decoder.next_bytes(), Err(Goodbye::NotText));
     }
 
@@ -440,28 +412,6 @@ mod tests {
             assert_eq!((goodbye, holds_part), (None, true), "{length} bytes");
         }
         assert!(!decode([&bytes[..]]).2);
-    }
-
-    #[test]
-    fn the_buffer_grows_for_a_burst_and_shrinks_after_it() {
-        let mut decoder = Decoder::new(LIMITS(), b"");
-        let ping = frame(0x89, b"");
-        let mut read = |most: usize| {
-            let spare = decoder.spare();
-            let count = spare.len().min(most) / ping.len() * ping.len();
-            spare[..count].copy_from_slice(&ping.repeat(count / ping.len()));
-            let filled = most > spare.len();
-            decoder.filled(count);
-            decoder.last_read_filled |= filled;
-            while decoder.next_bytes().is_ok_and(|found| found.is_some()) {
-                decoder.take();
-            }
-            decoder.buffer.len()
-        };
-        let grown = (0..10).map(|_| read(usize::MAX)).max();
-        assert_eq!(grown, Some(LARGE_BYTES));
-        let sizes: Vec<usize> = (0..10).map(|_| read(12)).collect();
-        assert_eq!(sizes.last(), Some(&SMALL_BYTES), "{sizes:?}");
     }
 
     proptest! {

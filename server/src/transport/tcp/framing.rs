@@ -1,6 +1,6 @@
 //! Where a line ends: telnet commands taken out of what a peer sends, and the
 //! peer's way of ending a line found out. Knows no socket and no clock: each read
-//! comes with its time, from [`tcp`](super::tcp).
+//! comes with its time, from the [transport](super).
 
 use std::time::{Duration, Instant};
 
@@ -15,16 +15,13 @@ use madang_protocol::{
 use memchr::{memchr, memchr2, memchr3};
 
 use self::padding::Padding;
-use super::Line;
+use crate::transport::Line;
 
 mod padding;
 
 /// For so long after a line that a CR has ended, an empty line is an echo of its
 /// Enter.
 const ENTER_ECHO: Duration = Duration::from_millis(300);
-
-/// Within so long of the login, the first line that somebody ends belongs to the name.
-const NAME_PAUSE: Duration = Duration::from_secs(2);
 
 /// What a .NET or Windows program writes before text, and may before each message.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -44,7 +41,7 @@ pub(crate) struct Framer {
     read_at: Option<Instant>,
     /// Whether nothing was taken for a line yet.
     is_opening: bool,
-    /// What the first bytes showed, if that was no chat.
+    /// What the first bytes or the first line showed, if that was no chat.
     foreign: Option<Foreign>,
     /// What was read in another encoding than UTF-8 and is to be refused, and its
     /// length.
@@ -55,9 +52,8 @@ pub(crate) struct Framer {
     continues: bool,
     /// Whether the last read was the first of a packet peer that ended in a line end.
     unlearns: bool,
-    logged_in_at: Option<Instant>,
-    /// Whether the next line is the rest of a name that was taken for whole.
-    ends_name: bool,
+    /// Whether the next line is the first after packets that says something.
+    is_after_packets: bool,
     /// When a CR last ended a line.
     cr_line_at: Option<Instant>,
     is_program: bool,
@@ -104,8 +100,7 @@ impl Framer {
             is_wide: false,
             continues: false,
             unlearns: false,
-            logged_in_at: None,
-            ends_name: false,
+            is_after_packets: false,
             cr_line_at: None,
             is_program: false,
             at_end: false,
@@ -128,7 +123,7 @@ impl Framer {
         let is_first = self.read_at.is_none();
         self.read_at = Some(now);
         let continued = std::mem::replace(&mut self.continues, continues);
-        (self.unlearns, self.ends_name) = (false, false);
+        (self.unlearns, self.is_after_packets) = (false, false);
         if self.is_opening && self.foreign.is_none() {
             self.foreign = self.find_foreign(count, is_first);
         }
@@ -152,7 +147,7 @@ impl Framer {
             // From here on, a CR stands for itself (RFC 856).
             self.decoder.expect_ends(LineEnds::FirstDecides);
         }
-        self.learn(kept, continued, now);
+        self.learn(kept, continued);
         self.decoder.filled(kept);
         if self.framing == Framing::Unknown && self.decoder.peek_line_bytes() != Ok(None) {
             self.framing = Framing::Lines;
@@ -173,7 +168,7 @@ impl Framer {
 
     /// Sees what a read of `count` bytes of text tells of its peer, which may have
     /// begun with the one before it.
-    fn learn(&mut self, count: usize, continued: bool, now: Instant) {
+    fn learn(&mut self, count: usize, continued: bool) {
         let text = &self.decoder.space()[..count];
         let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         match self.framing {
@@ -194,8 +189,7 @@ impl Framer {
                     return;
                 }
                 let is_lone = said.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0));
-                let soon = self.logged_in_at.is_some_and(|then| now - then < NAME_PAUSE);
-                (self.unlearns, self.ends_name) = (true, soon && !is_lone);
+                (self.unlearns, self.is_after_packets) = (true, !is_lone);
                 self.framing = Framing::Lines;
                 self.decoder.expect_ends(ends);
             }
@@ -226,7 +220,8 @@ impl Framer {
     /// end: if nothing follows for a while, that is the peer's way.
     pub(crate) fn may_be_packets(&self) -> bool {
         let said = self.decoder.unfinished();
-        self.framing == Framing::Unknown && !self.continues && !is_blank(said)
+        let is_chat = self.foreign.is_none();
+        is_chat && self.framing == Framing::Unknown && !self.continues && !is_blank(said)
     }
 
     /// Settles what [`may_be_packets`](Self::may_be_packets) left open, now that it is
@@ -242,11 +237,6 @@ impl Framer {
     pub(crate) fn become_program(&mut self) {
         self.is_program = true;
         self.decoder.expect_ends(LineEnds::Lf);
-    }
-
-    /// The peer has a name since `now`.
-    pub(crate) fn logged_in(&mut self, now: Instant) {
-        self.logged_in_at = Some(now);
     }
 
     /// Nothing follows: what waits is the last line.
@@ -295,7 +285,7 @@ impl Framer {
     }
 
     /// The next line, if there is one, and leaves it where it is.
-    pub(crate) fn peek_line(&mut self) -> Option<&[u8]> {
+    fn peek_line(&mut self) -> Option<&[u8]> {
         let bytes = self.next_line_bytes().ok().flatten()?;
         self.wide.is_none().then(|| &self.decoder.unfinished()[..bytes])
     }
@@ -310,7 +300,7 @@ impl Framer {
     /// Takes the line that [`next_line_bytes`](Self::next_line_bytes) has found.
     pub(crate) fn take_line(&mut self) -> Line {
         let (hint, edits, is_program) = (self.utf8_hint(), self.edits(), self.is_program);
-        let ends_name = std::mem::take(&mut self.ends_name);
+        let is_after_packets = std::mem::take(&mut self.is_after_packets);
         self.is_opening = false;
         let is_whole = matches!(self.decoder.peek_line_bytes(), Ok(Some(_)));
         if !is_whole && let Some((wide, _)) = self.wide.take() {
@@ -335,7 +325,7 @@ impl Framer {
         let line = match text {
             _ if !is_program && said_bytes > LINE_BYTES => Line::TooLong(said_bytes),
             Err(_) => Line::NotUtf8(hint),
-            Ok(line) if ends_name => Line::RestOfName(line.to_owned()),
+            Ok(line) if is_after_packets => Line::AfterPackets(line.to_owned()),
             Ok(line) if edits => Line::Text(edit_line(line).into_owned()),
             Ok(line) => Line::Text(line.to_owned()),
         };
@@ -374,8 +364,16 @@ impl Framer {
     }
 
     /// What the peer took this port for, if the first it sent shows that.
-    pub(crate) fn foreign(&self) -> Option<Foreign> {
+    pub(crate) fn foreign(&mut self) -> Option<Foreign> {
+        if self.foreign.is_none() && self.is_opening {
+            self.foreign = self.peek_line().and_then(Foreign::of_line);
+        }
         self.foreign
+    }
+
+    /// How many bytes were no text and are not [taken](Self::take_commands).
+    pub(crate) fn command_bytes(&self) -> usize {
+        self.command_bytes
     }
 
     /// Takes how many bytes were no text, and what telnet must be answered.
@@ -483,7 +481,7 @@ mod tests {
 
     /// What peers send, and what is said by that. A case `from` knowledge is written from what is
     /// known of a program that does not run here; none of it was recorded.
-    const PEERS: &str = include_str!("../../../tests/cases/peers.json");
+    const PEERS: &str = include_str!("../../../../tests/cases/peers.json");
 
     /// For so long nothing follows a packet.
     const PACKET_PAUSE: Duration = Duration::from_millis(250);
@@ -494,15 +492,12 @@ mod tests {
         begin: Instant,
         last_read: Duration,
         lines: Vec<String>,
-        /// What the first line shows, as the login sees it.
-        foreign_line: Option<Foreign>,
     }
 
     impl Play {
         fn new() -> Play {
             let (begin, last_read) = (Instant::now(), Duration::ZERO);
-            let (framer, lines) = (Framer::new(), Vec::new());
-            Play { framer, begin, last_read, lines, foreign_line: None }
+            Play { framer: Framer::new(), begin, last_read, lines: Vec::new() }
         }
 
         /// Until `now`, nothing comes.
@@ -510,7 +505,7 @@ mod tests {
             if self.framer.may_be_packets() {
                 let silent = now >= self.last_read + PACKET_PAUSE;
                 self.framer.settle_framing(silent);
-                self.take_lines(self.last_read + PACKET_PAUSE);
+                self.take_lines();
             }
         }
 
@@ -524,28 +519,22 @@ mod tests {
                 spare[..count].copy_from_slice(&bytes[..count]);
                 bytes = &bytes[count..];
                 self.framer.filled(count, !bytes.is_empty(), self.begin + now);
-                self.take_lines(now);
+                self.take_lines();
             }
         }
 
         fn end(&mut self) {
             self.framer.finish();
-            self.take_lines(self.last_read);
+            self.take_lines();
         }
 
-        fn take_lines(&mut self, now: Duration) {
-            if self.lines.is_empty() && self.foreign_line.is_none() {
-                self.foreign_line = self.framer.peek_line().and_then(Foreign::of_line);
-            }
-            while self.foreign_line.is_none()
+        fn take_lines(&mut self) {
+            while self.framer.foreign().is_none()
                 && self.framer.next_line_bytes().expect("no line is too long").is_some()
             {
                 let line = match self.framer.take_line() {
-                    Line::Text(text) => {
-                        self.framer.logged_in_at.get_or_insert(self.begin + now);
-                        text
-                    }
-                    Line::RestOfName(text) => format!("rest of name: {text}"),
+                    Line::Text(text) => text,
+                    Line::AfterPackets(text) => format!("after packets: {text}"),
                     Line::NotUtf8(Utf8Hint::Wide(wide)) => wide.to_string(),
                     Line::NotUtf8(_) => "not UTF-8".into(),
                     line => format!("{line:?}"),
@@ -589,7 +578,7 @@ mod tests {
             }
             let peer = &case["peer"];
             assert_eq!(serde_json::json!(play.lines), case["lines"], "said by {peer}");
-            let foreign = play.framer.foreign().or(play.foreign_line).map(Foreign::code);
+            let foreign = play.framer.foreign().map(Foreign::code);
             assert_eq!(foreign, case["foreign"].as_str(), "spoken by {peer}");
         }
     }
