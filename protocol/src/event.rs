@@ -2,53 +2,16 @@
 //! and answers, which are for one member alone. Their JSON form stands here,
 //! their form for people in [`text`](crate::text).
 
-use std::{borrow::Cow, fmt, io, sync::Arc};
+use std::{borrow::Cow, io, sync::Arc};
 
 use serde::{Deserialize, Serialize};
+
+pub use crate::time::Time;
 
 use crate::{
     sanitize::{is_printable_ascii, is_unwanted},
     text::{SAID_OVERHEAD, rendered_bytes},
 };
-
-/// A moment: milliseconds since 1970, UTC; in JSON as RFC 3339 with three
-/// decimals (`2026-11-22T18:59:00.123Z`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Time(i64);
-
-impl Time {
-    /// The moment so many milliseconds after 1970-01-01T00:00:00Z.
-    pub fn from_millis(millis: i64) -> Time {
-        Time(millis)
-    }
-
-    /// Milliseconds after 1970-01-01T00:00:00Z.
-    pub fn as_millis(self) -> i64 {
-        self.0
-    }
-}
-
-impl fmt::Display for Time {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let timestamp =
-            jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-        write!(formatter, "{timestamp:.3}")
-    }
-}
-
-impl Serialize for Time {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Time {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
-        let text = Cow::<str>::deserialize(deserializer)?;
-        let timestamp: jiff::Timestamp = text.parse().map_err(serde::de::Error::custom)?;
-        Ok(Time(timestamp.as_millisecond()))
-    }
-}
 
 /// What every event has: its place in the order of its room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -616,7 +579,7 @@ mod tests {
         String::from_utf8(out).expect("JSON is UTF-8")
     }
 
-    const TIME: Time = Time(1_795_373_940_123);
+    const TIME: Time = Time::from_millis(1_795_373_940_123);
 
     #[test]
     fn events_have_the_form_of_the_specification() {
@@ -630,7 +593,7 @@ mod tests {
 
     #[test]
     fn whole_seconds_keep_their_decimals() {
-        assert_eq!(Time(1_795_373_940_000).to_string(), "2026-11-22T18:59:00.000Z");
+        assert_eq!(Time::from_millis(1_795_373_940_000).to_string(), "2026-11-22T18:59:00.000Z");
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod room;
 pub mod command;
 pub mod message;
 pub mod request;
+pub mod time;
 pub mod event;
 pub mod text;
 pub mod notice;

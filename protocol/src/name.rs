@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use caseless::Caseless;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
@@ -46,7 +47,8 @@ static RESERVED_READINGS: LazyLock<Vec<String>> =
 ///
 /// Cheap to clone. Equality is that of the shown characters; whether two names
 /// may be in use at once is another question, which [`keys`](Self::keys) answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct UserName(Arc<str>);
 
 impl UserName {
@@ -83,6 +85,26 @@ impl UserName {
     /// case: by it, a person is found.
     pub fn spelling(&self) -> NameKey {
         spelling_of(&self.0)
+    }
+}
+
+impl From<UserName> for Arc<str> {
+    fn from(name: UserName) -> Arc<str> {
+        name.0
+    }
+}
+
+impl From<UserName> for String {
+    fn from(name: UserName) -> String {
+        name.0.as_ref().to_owned()
+    }
+}
+
+impl TryFrom<String> for UserName {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<UserName, NameError> {
+        UserName::parse(&text)
     }
 }
 

@@ -27,7 +27,7 @@ use crate::{
     expiry::Due,
     room::mailbox::ROUND_BYTES,
     room::refusal::Refusal,
-    room::{self, Ending, Going, Room, Speech},
+    room::{self, By, Ending, Going, Op, Room, Speech},
     session::Session,
     shared::{Admission, DISMISSAL, Shared},
     transport::{Line, PeerEnd, ReadOutcome, Transport},
@@ -200,11 +200,7 @@ impl Connection {
         session.detach(number);
         #[cfg(test)]
         assert_ne!(self.last_word.as_deref(), Some(tests::PANIC), "as the test asked");
-        let address = self.admission.counted();
-        let away = self
-            .may_come_back(&session, reason)
-            .then(|| self.shared.users.let_go(&session, number, address))
-            .flatten();
+        let away = self.may_come_back(&session, reason).then(|| self.let_go(&session)).flatten();
         if let Some(since) = away {
             self.outbox.close(reason, &goodbye);
             // Its room may have attached it since, as long as it was open.
@@ -225,6 +221,17 @@ impl Connection {
         }
         (self.session, self.room) = (None, None);
         Some(name)
+    }
+
+    /// Lets the session go for another connection to take it over; returns since when that
+    /// may be, if it may.
+    fn let_go(&self, session: &Session) -> Option<Instant> {
+        if let Some(room) = &self.room {
+            // Before the next connection can come. A room that has ended has no members.
+            let _ = room.act_now(By::Member(session.number), Op::Away);
+        }
+        let (number, address) = (self.admission.number, self.admission.counted());
+        self.shared.users.let_go(session, number, address)
     }
 
     /// Whether the session outlives this connection for a while.
@@ -351,6 +358,7 @@ impl Connection {
         };
         self.owe(rendered_bytes);
         self.speech_bytes += rendered_bytes;
+        let nonce = nonce.map(Arc::from);
         self.speeches.push(Speech { text, me, nonce, rendered_bytes });
         if self.speech_bytes >= ROUND_BYTES {
             self.post_speeches();

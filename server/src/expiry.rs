@@ -10,10 +10,12 @@ use std::{
     time::Instant,
 };
 
+use madang_protocol::event::Time;
+
 use crate::{
     delivery::outbox::Outbox,
     room::directory::Fate,
-    room::{Action, By, Going, Room},
+    room::{By, Going, Muter, Op, Room},
     session::Session,
     shared::Shared,
     timekeeper::Deadline,
@@ -26,10 +28,10 @@ pub(crate) enum Due {
     Session(Weak<Session>, Instant),
     /// A room ends if it has been empty for long enough.
     Room(Weak<Room>),
-    /// An owner's mute is over.
-    Mute(Weak<Room>, Weak<Session>),
-    /// An operator's mute is over.
-    Silence(Weak<Session>, Instant),
+    /// An owner's mute, which was to last until then, is over.
+    Mute(Weak<Room>, Weak<Session>, Time),
+    /// The operator's mute, which was to last until then, is over.
+    OperatorsMute(Weak<Session>, Time),
     /// A connection that was dismissed has had its time to close by itself.
     Dismissal(Weak<Outbox>),
     /// Nobody has come into a room for a while: what was rendered for that goes.
@@ -51,8 +53,8 @@ impl Deadline for Due {
         match self {
             Due::Session(session, _) => (0, session.as_ptr().addr(), 0),
             Due::Room(room) => (1, room.as_ptr().addr(), 0),
-            Due::Mute(room, session) => (2, room.as_ptr().addr(), session.as_ptr().addr()),
-            Due::Silence(session, _) => (3, session.as_ptr().addr(), 0),
+            Due::Mute(room, session, _) => (2, room.as_ptr().addr(), session.as_ptr().addr()),
+            Due::OperatorsMute(session, _) => (3, session.as_ptr().addr(), 0),
             Due::Dismissal(outbox) => (4, outbox.as_ptr().addr(), 0),
             Due::Certificate => (5, 0, 0),
             Due::Renderings(room) => (6, room.as_ptr().addr(), 0),
@@ -69,9 +71,11 @@ impl Deadline for Due {
     /// Whether what it is about is gone.
     fn is_vain(&self) -> bool {
         match self {
-            Due::Session(session, _) | Due::Silence(session, _) => session.strong_count() == 0,
+            Due::Session(session, _) | Due::OperatorsMute(session, _) => {
+                session.strong_count() == 0
+            }
             Due::Room(room) | Due::Renderings(room) => room.strong_count() == 0,
-            Due::Mute(room, session) => room.strong_count() == 0 || session.strong_count() == 0,
+            Due::Mute(room, session, _) => room.strong_count() == 0 || session.strong_count() == 0,
             Due::Dismissal(outbox) => outbox.strong_count() == 0,
             Due::Certificate | Due::Histories => false,
         }
@@ -106,7 +110,7 @@ impl Shared {
                 return;
             }
             // A room that has ended remembers nothing.
-            let _ = room.act_now(By::Time, Action::ForgetHalf);
+            let _ = room.forget_half();
         }
     }
 
@@ -127,7 +131,7 @@ impl Shared {
                 if let Some(session) = session.upgrade()
                     && self.users.expire(&session, since)
                 {
-                    self.end_session(&session, session.room(), Going::Expires);
+                    self.end_session(&session, self.rooms.room_of(&session), Going::Expires);
                 }
             }
             Due::Room(room) => {
@@ -135,17 +139,19 @@ impl Shared {
                     self.end_if_empty(&room);
                 }
             }
-            Due::Mute(room, session) => {
+            Due::Mute(room, session, until) => {
                 if let (Some(room), Some(session)) = (room.upgrade(), session.upgrade()) {
-                    let _ = room.act_now(By::Time, Action::Unmute(session));
+                    let (session, muter) = (session.number, Muter::Owner);
+                    let _ = room.act_now(By::Time, Op::MuteOver { session, muter, until });
                 }
             }
-            Due::Silence(session, at) => {
+            Due::OperatorsMute(session, until) => {
                 if let Some(session) = session.upgrade()
-                    && session.end_silence(Some(at))
-                    && let Some(room) = session.room()
+                    && session.unmute(Some(until))
+                    && let Some(room) = self.rooms.room_of(&session)
                 {
-                    let _ = room.act_now(By::Time, Action::EndSilence(session));
+                    let (session, muter) = (session.number, Muter::Operator);
+                    let _ = room.act_now(By::Time, Op::MuteOver { session, muter, until });
                 }
             }
             Due::Dismissal(outbox) => {
@@ -155,7 +161,7 @@ impl Shared {
             }
             Due::Renderings(room) => {
                 if let Some(room) = room.upgrade() {
-                    let _ = room.act_now(By::Time, Action::ForgetRenderings);
+                    let _ = room.forget_renderings();
                 }
             }
             Due::Histories => self.forget_oldest(),

@@ -117,36 +117,51 @@ fn closing_beside_posts_takes_all_that_was_accepted() {
 }
 
 #[test]
-fn a_room_is_ended_by_time_only_while_nobody_is_at_its_door() {
+fn a_room_is_ended_by_time_only_while_it_is_empty_and_nobody_is_forgotten() {
+    #[derive(Default)]
+    struct Room {
+        members: Vec<usize>,
+        refused: Vec<usize>,
+        ended: bool,
+    }
+    /// What the timekeeper posts.
+    const END_IF_EMPTY: usize = 9;
     shuttle::check_random(
         || {
             let mailbox = Arc::new(Mailbox::new());
-            let seen = Arc::new(Mutex::new(Vec::new()));
-            let accepted = Arc::new(Mutex::new(Vec::new()));
-            let comers: Vec<_> = (0..2)
-                .map(|comer| {
-                    let (mailbox, seen, accepted) =
-                        (mailbox.clone(), seen.clone(), accepted.clone());
+            let room = Arc::new(Mutex::new(Room::default()));
+            let posters: Vec<_> = [0, 1, END_IF_EMPTY]
+                .map(|poster| {
+                    let (mailbox, room) = (mailbox.clone(), room.clone());
                     thread::spawn(move || {
-                        let Ok(duty) = mailbox.post((comer, 0), 1, Urgency::Waits) else { return };
-                        accepted.lock().push((comer, 0));
-                        if let Some(duty) = duty {
-                            pump(duty, &seen);
+                        let Ok(duty) = mailbox.post(poster, 1, Urgency::Waits) else {
+                            return room.lock().refused.push(poster);
+                        };
+                        let Some(mut duty) = duty else { return };
+                        let mut round = Vec::new();
+                        while let Some(next) = duty.next_round(false, &mut round) {
+                            duty = next;
+                            let mut room = room.lock();
+                            for poster in round.drain(..) {
+                                match poster {
+                                    END_IF_EMPTY => room.ended |= room.members.is_empty(),
+                                    comer if room.ended => room.refused.push(comer),
+                                    comer => room.members.push(comer),
+                                }
+                            }
+                            if room.ended {
+                                mailbox.shut();
+                            }
                         }
                     })
                 })
-                .collect();
-            // As the timekeeper does, with a room that is empty while nobody was seen.
-            let is_empty = || seen.lock().is_empty();
-            let ended = mailbox.close_if(is_empty);
-            let seen_then = seen.lock().len();
-            for comer in comers {
-                comer.join().expect("no comer panics");
+                .into();
+            for poster in posters {
+                poster.join().expect("no poster panics");
             }
-            let (seen, accepted) = (seen.lock(), accepted.lock());
-            assert_eq!(seen.len(), accepted.len(), "who was let in is seen");
-            assert!(!ended || (seen_then == 0 && accepted.is_empty()), "ended beside somebody");
-            assert!(ended || accepted.len() == 2);
+            let room = room.lock();
+            let (here, refused) = (room.members.len(), room.refused.len());
+            assert_eq!(if room.ended { (0, 2) } else { (2, 0) }, (here, refused));
         },
         SCHEDULES,
     );

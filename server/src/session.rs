@@ -1,5 +1,6 @@
 //! Who someone is: a name, a room, and what was said to them alone. A session that
-//! speaks JSON outlives its connection for a while, to be taken over by the next.
+//! speaks JSON outlives its connection for a while, to be taken over by the next. What a
+//! room is, is no business of a session: it knows rooms by their numbers.
 //!
 //! # Guarantees
 //!
@@ -15,9 +16,8 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Weak,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
-    time::Instant,
 };
 
 use madang_protocol::{
@@ -26,12 +26,11 @@ use madang_protocol::{
     notice::Notice,
     text::Lang,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{
     delivery::outbox::Outbox,
     dialect::{Form, answer::Answer},
-    room::Room,
-    room::refusal::Refusal,
     session::nonces::Nonces,
     sync::Mutex,
 };
@@ -54,6 +53,19 @@ const ALL_PRIVATE_BYTES: usize = 64 * 1_024 * 1_024;
 /// How many people one may hide.
 pub(crate) const MOST_HIDDEN: usize = 100;
 
+/// A room, as sessions know it.
+pub(crate) trait RoomHandle: Send + Sync {
+    /// No two rooms of a server have the same.
+    fn number(&self) -> u64;
+}
+
+/// What keeps somebody from speaking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Mute {
+    /// When it is over; if that is not known, it holds until it is lifted.
+    pub(crate) until: Option<Time>,
+}
+
 /// Somebody on the server.
 pub(crate) struct Session {
     /// No two of a server are the same.
@@ -62,8 +74,6 @@ pub(crate) struct Session {
     pub(crate) since: Time,
     /// Brings a JSON client back; text members have none.
     pub(crate) token: Option<String>,
-    /// Whether the operator keeps them from speaking.
-    silenced: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -74,12 +84,14 @@ struct State {
     outbox: Option<Arc<Outbox>>,
     /// The form in which they were told last.
     form: Form,
-    room: Option<Arc<Room>>,
+    /// The number of the room where they are.
+    room: Option<u64>,
     /// The private rooms that they own.
-    owned: Vec<Weak<Room>>,
+    owned: Vec<Weak<dyn RoomHandle>>,
     hidden: Arc<[Hidden]>,
     last_whisperer: Weak<Session>,
-    silenced_until: Option<Instant>,
+    /// Whether the operator keeps them from speaking.
+    muted: Option<Mute>,
     /// What only clients that come back need.
     memory: Option<Box<Memory>>,
 }
@@ -171,7 +183,6 @@ impl Session {
             number,
             since,
             token,
-            silenced: AtomicBool::new(false),
             state: Mutex::new(State {
                 name,
                 lang: Lang::default(),
@@ -181,7 +192,7 @@ impl Session {
                 owned: Vec::new(),
                 hidden: Arc::new([]),
                 last_whisperer: Weak::new(),
-                silenced_until: None,
+                muted: None,
                 memory,
             }),
         }
@@ -213,18 +224,20 @@ impl Session {
         self.state.lock().lang = lang;
     }
 
-    /// The room that they are in.
-    pub(crate) fn room(&self) -> Option<Arc<Room>> {
-        self.state.lock().room.clone()
+    /// The number of the room that they are in.
+    pub(crate) fn room(&self) -> Option<u64> {
+        self.state.lock().room
     }
 
-    /// They are a member of `room` now; called by its pump.
-    pub(crate) fn enter(&self, room: Arc<Room>) {
+    /// They are a member of `room` now; called by its pump. Returns the operator's mute,
+    /// for the room to know of: any later one is given where they are from now on.
+    pub(crate) fn enter(&self, room: u64) -> Option<Mute> {
         let mut state = self.state.lock();
         state.room = Some(room);
         if let Some(memory) = &mut state.memory {
             memory.removal = None;
         }
+        state.muted
     }
 
     /// They were taken out of their room by `event`, which is kept until they come back.
@@ -242,7 +255,7 @@ impl Session {
     /// They are no member of `room` any more, if they still were; called by its pump.
     pub(crate) fn exit(&self, room: u64) {
         let mut state = self.state.lock();
-        if state.room.as_ref().is_some_and(|current| current.number == room) {
+        if state.room == Some(room) {
             state.room = None;
         }
     }
@@ -403,53 +416,37 @@ impl Session {
     }
 
     /// They own `room` from now on.
-    pub(crate) fn own(&self, room: Weak<Room>) {
+    pub(crate) fn own(&self, room: Weak<dyn RoomHandle>) {
         let mut state = self.state.lock();
         // One that they own again is kept once.
         state.owned.retain(|owned| owned.strong_count() > 0 && !owned.ptr_eq(&room));
         state.owned.push(room);
     }
 
-    /// The rooms that they own, or did.
-    pub(crate) fn take_owned(&self) -> Vec<Arc<Room>> {
+    /// The numbers of the rooms that they own, or did.
+    pub(crate) fn take_owned(&self) -> Vec<u64> {
         let owned = std::mem::take(&mut self.state.lock().owned);
-        owned.iter().filter_map(Weak::upgrade).collect()
+        owned.iter().filter_map(|room| Some(room.upgrade()?.number())).collect()
     }
 
-    /// Whether the operator keeps them from speaking.
-    pub(crate) fn is_silenced(&self) -> bool {
-        self.silenced.load(Ordering::Relaxed)
+    /// Whether the operator keeps them from speaking: in any room, and to one person alone.
+    pub(crate) fn muted(&self) -> Option<Mute> {
+        self.state.lock().muted
     }
 
-    /// Whether they may speak, as far as the operator is concerned: in any room, and to
-    /// one person alone.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal::Muted`].
-    pub(crate) fn check_not_silenced(&self, now: Instant) -> Result<(), Refusal> {
-        if !self.is_silenced() {
-            return Ok(());
-        }
-        Err(Refusal::muted_until(self.state.lock().silenced_until, now))
+    /// Keeps them from speaking. Their room is told apart from that.
+    pub(crate) fn mute(&self, mute: Mute) {
+        self.state.lock().muted = Some(mute);
     }
 
-    /// Keeps them from speaking, until then or until it is lifted.
-    pub(crate) fn silence(&self, until: Option<Instant>) {
-        let mut state = self.state.lock();
-        state.silenced_until = until;
-        self.silenced.store(true, Ordering::Relaxed);
-    }
-
-    /// Lets them speak again; false if they might anyway. With `due`, only what was
-    /// to last until then.
-    pub(crate) fn end_silence(&self, due: Option<Instant>) -> bool {
-        let mut state = self.state.lock();
-        if due.is_some() && state.silenced_until != due {
+    /// Lets them speak again; false if they might anyway. With `until`, only if they were to
+    /// be kept from it until then.
+    pub(crate) fn unmute(&self, until: Option<Time>) -> bool {
+        let muted = &mut self.state.lock().muted;
+        if until.is_some() && *muted != Some(Mute { until }) {
             return false;
         }
-        state.silenced_until = None;
-        self.silenced.swap(false, Ordering::Relaxed)
+        muted.take().is_some()
     }
 }
 
@@ -550,18 +547,21 @@ mod tests {
     }
 
     #[test]
-    fn a_room_that_is_owned_again_and_again_is_kept_once() {
+    fn a_room_that_is_owned_again_and_again_is_kept_once_and_a_former_one_not_at_all() {
+        struct Room(u64);
+        impl RoomHandle for Room {
+            fn number(&self) -> u64 {
+                self.0
+            }
+        }
         let alice = session(1, "alice", TEXT);
-        let made = |number| {
-            let now = std::time::SystemTime::now();
-            Arc::new(Room::new(number, "room", None, None, now, Arc::default(), Arc::default()))
-        };
-        let rooms = [made(1), made(2)];
+        let rooms: [Arc<dyn RoomHandle>; 2] = [Arc::new(Room(1)), Arc::new(Room(2))];
         for _ in 0..3 {
+            alice.own(Arc::downgrade(&(Arc::new(Room(3)) as Arc<dyn RoomHandle>)));
             rooms.iter().for_each(|room| alice.own(Arc::downgrade(room)));
         }
-        let owned: Vec<u64> = alice.take_owned().iter().map(|room| room.number).collect();
-        assert_eq!(owned, [1, 2]);
+        assert_eq!(alice.state.lock().owned.len(), 2);
+        assert_eq!(alice.take_owned(), [1, 2]);
     }
 
     #[test]
@@ -740,18 +740,17 @@ mod tests {
     }
 
     #[test]
-    fn a_silence_ends_when_it_is_due_unless_it_was_prolonged() {
+    fn a_mute_ends_when_it_is_due_unless_it_was_prolonged() {
         let alice = session(1, "alice", TEXT);
-        let now = Instant::now();
-        let later = now + std::time::Duration::from_secs(60);
-        alice.silence(Some(now));
-        alice.silence(Some(later));
-        assert!(!alice.end_silence(Some(now)) && alice.is_silenced());
-        assert!(alice.end_silence(Some(later)) && !alice.is_silenced());
-        assert!(!alice.end_silence(Some(later)));
-        alice.silence(None);
-        assert!(!alice.end_silence(Some(later)) && alice.is_silenced());
-        assert!(alice.end_silence(None) && !alice.is_silenced());
-        assert!(!alice.end_silence(None));
+        let [first, second] = [60_000, 120_000].map(|at| Some(Time::from_millis(at)));
+        alice.mute(Mute { until: first });
+        alice.mute(Mute { until: second });
+        assert!(!alice.unmute(first) && alice.muted().is_some());
+        assert!(alice.unmute(second) && alice.muted().is_none());
+        assert!(!alice.unmute(second));
+        alice.mute(Mute { until: None });
+        assert!(!alice.unmute(second) && alice.muted().is_some());
+        assert!(alice.unmute(None) && alice.muted().is_none());
+        assert!(!alice.unmute(None));
     }
 }

@@ -29,7 +29,7 @@ use crate::{
     metrics::Metrics,
     operator::console::Console,
     room::directory::Rooms,
-    room::{Action, By, Going, Room},
+    room::{By, Going, Op, Room},
     session::{Session, user_manager::UserManager},
     timekeeper::Timekeeper,
     transport::{
@@ -134,7 +134,7 @@ impl Shared {
     /// connection; whether it did. It leaves like any other whose time is over.
     pub(crate) fn end_away(&self, token: &str, name: &UserName) -> bool {
         let Some(session) = self.users.expire_away(token, name) else { return false };
-        self.end_session(&session, session.room(), Going::Expires);
+        self.end_session(&session, self.rooms.room_of(&session), Going::Expires);
         true
     }
 
@@ -148,9 +148,11 @@ impl Shared {
         going: Going,
     ) -> bool {
         let taken = room.as_ref().is_some_and(|room| room.leave(session.number, going).is_ok());
-        for room in room.into_iter().chain(session.take_owned()) {
+        let owned = session.take_owned().into_iter();
+        let owned = owned.filter_map(|number| self.rooms.numbered(number));
+        for room in room.into_iter().chain(owned) {
             // A room that has ended needs no owner.
-            let _ = room.act_now(By::Time, Action::OwnerGone(session.number));
+            let _ = room.act_now(By::Time, Op::OwnerGone(session.number));
             self.end_when_empty(&room);
         }
         let name = session.name();

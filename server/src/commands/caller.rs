@@ -19,7 +19,7 @@ use super::chat::Chat;
 use crate::{
     dialect::{Form, answer::Answer},
     room::refusal::Refusal,
-    room::{Action, By, Question, Room},
+    room::{By, Op, Question, Room},
     session::Session,
 };
 
@@ -207,10 +207,10 @@ impl<'a> Caller<'a> {
     /// # Errors
     ///
     /// Why it can't be done.
-    pub(crate) fn act(&self, action: Action) -> Result<(), Refusal> {
+    pub(crate) fn act(&self, op: Op) -> Result<(), Refusal> {
         match self.standing {
             Standing::Member(Membership { session, room: Some(room), .. }) => {
-                room.act(By::Member(session.clone()), action)
+                room.act(By::Member(session.number), op)
             }
             _ => Err(Refusal::NoMember),
         }

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use madang_protocol::{command::Banned, name::UserName, notice::Goodbye};
+use madang_protocol::{command::Banned, event::Time, name::UserName, notice::Goodbye};
 
 use crate::{
     admission::{bans::Bans, room_allowance::RoomAllowance},
@@ -37,11 +37,11 @@ pub(crate) trait Services {
     /// Ends a room once it has been empty for long enough.
     fn end_when_empty(&self, room: &Arc<Room>);
 
-    /// Ends an owner's mute at that time.
-    fn end_mute_at(&self, at: Instant, room: &Arc<Room>, session: &Arc<Session>);
+    /// Ends an owner's mute, which is to last until then, at that time.
+    fn end_mute_at(&self, at: Instant, until: Time, room: &Arc<Room>, session: &Arc<Session>);
 
-    /// Ends the operator's mute at that time.
-    fn end_silence_at(&self, at: Instant, session: &Arc<Session>);
+    /// Ends the operator's mute, which is to last until then, at that time.
+    fn end_operators_mute_at(&self, at: Instant, until: Time, session: &Arc<Session>);
 
     /// Closes the connection that holds a session, if one does.
     fn close_connection_of(&self, session: &Session, goodbye: Goodbye);

@@ -155,17 +155,18 @@ fn draw(text: &str) -> Option<String> {
 
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
-    use std::{sync::Arc, time::SystemTime};
+    use std::sync::Arc;
 
     use madang_protocol::room::RoomKey;
 
     use super::*;
+    use crate::room::Beginning;
 
     const KEY: &str = "00000-00000-00000-00000-000001";
 
-    fn room(name: &str, is_private: bool) -> Room {
-        let private = is_private.then(|| (RoomKey::from_bits(1), 1));
-        Room::new(1, name, private, None, SystemTime::now(), Arc::default(), Arc::default())
+    fn room(name: &str, is_private: bool) -> Arc<Room> {
+        let key = is_private.then(|| RoomKey::from_bits(1));
+        Room::new(1, name, key, Beginning::default(), Arc::default(), Arc::default())
     }
 
     fn address(text: &str) -> Option<SocketAddr> {

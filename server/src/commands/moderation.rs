@@ -15,23 +15,28 @@ use super::{
     caller::{Caller, Effect, Reply, Standing},
     rooms::check_admits,
 };
-use crate::room::{Action, By, refusal::Refusal};
+use crate::{
+    clock,
+    room::{By, Op, refusal::Refusal},
+    session::Mute,
+};
 
 /// Removes somebody from the caller's room; for the operator, from wherever they are, and
 /// from the server if that is the lobby.
 pub(super) fn kick(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
     let (other, chat) = (caller.find(target)?, caller.chat);
-    let action = Action::Kick(other.clone(), chat.kick_window);
+    let seconds = chat.kick_window.as_secs();
+    let op = Op::Kick { session: other.number, seconds };
     if !matches!(caller.standing, Standing::Operator) {
-        return Ok(caller.settle(caller.act(action)));
+        return Ok(caller.settle(caller.act(op)));
     }
     let nowhere = || caller.refuse(&Notice::InNoRoom { user: target.as_str() });
-    let room = other.room().ok_or_else(nowhere)?;
-    let result = room.act(By::Operator, action);
+    let room = chat.rooms.room_of(&other).ok_or_else(nowhere)?;
+    let result = room.act(By::Operator, op);
     // Perhaps nobody is left whose going would see to that.
     chat.services.end_when_empty(&room);
     if result.is_ok() && Arc::ptr_eq(&room, &chat.rooms.lobby) {
-        let goodbye = Goodbye::Kicked { seconds: chat.kick_window.as_secs() };
+        let goodbye = Goodbye::Kicked { seconds };
         // Whoever comes back to the session from now on finds the kick.
         chat.services.close_connection_of(&other, goodbye);
     }
@@ -47,12 +52,13 @@ pub(super) fn unkick(caller: &Caller<'_>, target: UserName) -> Reply {
     let (users, rooms) = (caller.chat.users, caller.chat.rooms);
     let session = users.find(&target).map(|session| session.number);
     if !matches!(caller.standing, Standing::Operator) {
-        return caller.settle(caller.act(Action::Unkick(target, session)));
+        return caller.settle(caller.act(Op::Unkick { name: target, session }));
     }
     let mut any = rooms.unkick(&target, session);
     for room in rooms.all() {
-        if room.status().kicks.keep_somebody_out(Instant::now()) {
-            any |= room.act(By::Operator, Action::Unkick(target.clone(), session)).is_ok();
+        if room.status().access.kicks.keep_somebody_out(clock::now()) {
+            let name = target.clone();
+            any |= room.act(By::Operator, Op::Unkick { name, session }).is_ok();
         }
     }
     caller.settle(if any { Ok(()) } else { Err(Refusal::Already) })
@@ -65,22 +71,25 @@ pub(super) fn mute(
     time: Option<Duration>,
 ) -> Result<Reply, Reply> {
     let (other, services) = (caller.find(target)?, caller.chat.services);
-    let until = time.and_then(|time| Instant::now().checked_add(time));
-    let action = Action::Mute(other.clone(), time);
+    let mute = Mute { until: time.map(|time| clock::now().after(time)) };
+    let over_at = time.and_then(|time| Instant::now().checked_add(time)).zip(mute.until);
+    let seconds = time.map(|time| time.as_secs());
+    let op = Op::Mute { session: other.number, mute, seconds };
     if let Standing::Member(member) = caller.standing {
-        let result = caller.act(action);
-        if let (Ok(()), Some(until), Some(room)) = (&result, until, member.room) {
-            services.end_mute_at(until, room, &other);
+        let result = caller.act(op);
+        if let (Ok(()), Some((at, until)), Some(room)) = (&result, over_at, member.room) {
+            services.end_mute_at(at, until, room, &other);
         }
         return Ok(caller.settle(result));
     }
-    other.silence(until);
-    if let Some(until) = until {
-        services.end_silence_at(until, &other);
+    // Before its room is told: wherever it goes from now on, it brings this along.
+    other.mute(mute);
+    if let Some((at, until)) = over_at {
+        services.end_operators_mute_at(at, until, &other);
     }
-    if let Some(room) = other.room() {
-        // It holds everywhere: here it is only told, and a room that has ended has nobody.
-        let _ = room.act(By::Operator, action);
+    if let Some(room) = caller.chat.rooms.room_of(&other) {
+        // It holds everywhere, and a room that has ended has nobody.
+        let _ = room.act(By::Operator, op);
     }
     Ok(caller.done())
 }
@@ -88,41 +97,37 @@ pub(super) fn mute(
 /// Lets somebody speak again in the caller's room; for the operator, everywhere.
 pub(super) fn unmute(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
     let other = caller.find(target)?;
+    let op = Op::Unmute { session: other.number };
     if !matches!(caller.standing, Standing::Operator) {
-        return Ok(caller.settle(caller.act(Action::Unmute(other))));
+        return Ok(caller.settle(match caller.act(op) {
+            Ok(()) if other.muted().is_some() => Err(Refusal::MutedByOperator),
+            result => result,
+        }));
     }
-    let was_silenced = other.end_silence(None);
-    let here = other.room().map(|room| {
-        match room.act(By::Operator, Action::Unmute(other.clone())) {
-            // Only the operator's own has kept them from speaking.
-            Err(Refusal::Already) if was_silenced => {
-                room.act(By::Operator, Action::EndSilence(other.clone()))
-            }
-            lifted => lifted,
-        }
-    });
+    let was_muted = other.unmute(None);
+    let here = caller.chat.rooms.room_of(&other).map(|room| room.act(By::Operator, op));
     match here {
-        Some(Err(Refusal::Already)) | None if !was_silenced => Err(caller.refuse(&Notice::Already)),
+        Some(Err(Refusal::Already)) | None if !was_muted => Err(caller.refuse(&Notice::Already)),
         _ => Ok(caller.done()),
     }
 }
 
 pub(super) fn lock(caller: &Caller<'_>) -> Reply {
-    caller.settle(caller.act(Action::Lock))
+    caller.settle(caller.act(Op::Lock(true)))
 }
 
 pub(super) fn unlock(caller: &Caller<'_>) -> Reply {
-    caller.settle(caller.act(Action::Unlock))
+    caller.settle(caller.act(Op::Lock(false)))
 }
 
 pub(super) fn limit(caller: &Caller<'_>, limit: usize) -> Reply {
-    caller.settle(caller.act(Action::Limit(limit)))
+    caller.settle(caller.act(Op::Limit(limit)))
 }
 
 /// Ends the caller's room, and takes them to the lobby.
 pub(super) fn end_room(caller: &Caller<'_>) -> Result<Reply, Reply> {
     let (member, chat) = (caller.member()?, caller.chat);
-    if let Err(refusal) = caller.act(Action::End) {
+    if let Err(refusal) = caller.act(Op::End) {
         return Err(caller.settle(Err(refusal)));
     }
     if let Some(room) = member.room
@@ -143,5 +148,5 @@ pub(super) fn end_room(caller: &Caller<'_>) -> Result<Reply, Reply> {
 /// Makes somebody the owner of the caller's room.
 pub(super) fn hand_over(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
     let other = caller.find(target)?;
-    Ok(caller.settle(caller.act(Action::Owner(other))))
+    Ok(caller.settle(caller.act(Op::Owner(other.number))))
 }

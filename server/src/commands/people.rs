@@ -1,16 +1,14 @@
 //! Commands about people: what is said to them alone, what they are called, whom one
 //! hides.
 
-use std::{sync::Arc, time::Instant};
-
 use madang_protocol::{
     message::check_rendered, name::UserName, notice::Notice, text::WHISPERED_OVERHEAD,
 };
 
-use super::caller::{Caller, Effect, Membership, Reply};
+use super::caller::{Caller, Effect, Membership, Reply, Standing};
 use crate::{
     clock,
-    room::{Action, refusal::Refusal},
+    room::{Op, refusal::Refusal},
     session::{MOST_HIDDEN, Session, Whispered},
 };
 
@@ -38,7 +36,7 @@ fn whisper_to(
     if other.number == member.session.number {
         return Err(caller.refuse(&Notice::Oneself));
     }
-    check_not_silenced(caller, member)?;
+    check_not_muted(caller, member)?;
     let (name, user) = (member.session.name(), other.name());
     let user = user.as_str();
     // The sender is shown it too, after the other's name.
@@ -68,7 +66,7 @@ pub(super) fn rename(caller: &Caller<'_>, name: UserName) -> Result<Reply, Reply
     let (member, chat) = (caller.member()?, caller.chat);
     let session = member.session;
     // The room knows that too, but who is in none has nobody else to refuse it.
-    check_not_silenced(caller, member)?;
+    check_not_muted(caller, member)?;
     let old = session.name();
     if old == name {
         return Err(caller.refuse(&Notice::NameKept));
@@ -86,7 +84,7 @@ pub(super) fn rename(caller: &Caller<'_>, name: UserName) -> Result<Reply, Reply
         chat.users.give_up(session, &name);
         return Err(caller.refuse(&Notice::NameBanned));
     }
-    let told = caller.act(Action::Rename(name.as_str().into()));
+    let told = caller.act(Op::Rename(name.clone()));
     // In no room, there is nobody else who has to be told.
     let is_alone = matches!(told, Err(Refusal::NoMember | Refusal::Ended));
     if told.is_err() && !is_alone {
@@ -128,9 +126,11 @@ pub(super) fn unignore(caller: &Caller<'_>, target: &UserName) -> Result<Reply, 
     Ok(told_and_done(caller, &Notice::Showing { user: target.as_str() }))
 }
 
-fn tell_room_of_hidden(caller: &Caller<'_>, session: &Arc<Session>) {
-    // Who is in no room is shown nothing anyway, and takes it along to the next.
-    let _ = caller.act(Action::Hide(session.hidden()));
+fn tell_room_of_hidden(caller: &Caller<'_>, session: &Session) {
+    if let Standing::Member(Membership { room: Some(room), .. }) = caller.standing {
+        // Who is in no room is shown nothing anyway, and takes it along to the next.
+        let _ = room.hide(session.number, session.hidden());
+    }
 }
 
 fn told_and_done(caller: &Caller<'_>, notice: &Notice<'_>) -> Reply {
@@ -140,7 +140,7 @@ fn told_and_done(caller: &Caller<'_>, notice: &Notice<'_>) -> Reply {
 }
 
 /// Whether the operator lets a member speak.
-pub(super) fn check_not_silenced(caller: &Caller<'_>, member: Membership<'_>) -> Result<(), Reply> {
-    let checked = member.session.check_not_silenced(Instant::now());
-    checked.map_err(|muted| caller.refuse(&muted.notice()))
+pub(super) fn check_not_muted(caller: &Caller<'_>, member: Membership<'_>) -> Result<(), Reply> {
+    let Some(mute) = member.session.muted() else { return Ok(()) };
+    Err(caller.refuse(&Refusal::muted(mute, clock::now()).notice()))
 }

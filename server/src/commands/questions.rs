@@ -12,10 +12,7 @@ use super::{
     caller::{Caller, Effect, Membership, Reply, Standing},
     invite, one_line,
 };
-use crate::{
-    room::{Question, Room},
-    session::Session,
-};
+use crate::{room::Question, session::Session};
 
 /// How many events `/history` shows without a number.
 pub(super) const HISTORY_EVENTS: usize = 50;
@@ -51,7 +48,8 @@ fn who_is_where(caller: &Caller<'_>, room: Option<&RoomName>) -> Result<Reply, R
     let sessions = chat.users.sessions();
     let mut people: Vec<(String, String)> = sessions
         .iter()
-        .filter_map(|session| describe(session, room.as_deref(), caller.lang))
+        .filter(|session| room.as_ref().is_none_or(|room| session.room() == Some(room.number)))
+        .map(|session| describe(caller, session))
         .collect();
     people.sort();
     let count = people.len();
@@ -64,19 +62,16 @@ fn who_is_where(caller: &Caller<'_>, room: Option<&RoomName>) -> Result<Reply, R
     Ok(caller.answered(answer))
 }
 
-/// Where somebody is and who it is, unless it is not `room`.
-fn describe(session: &Session, room: Option<&Room>, lang: Lang) -> Option<(String, String)> {
-    let current = session.room();
-    if room.is_some_and(|room| current.as_ref().is_none_or(|it| it.number != room.number)) {
-        return None;
-    }
-    let place = current.map_or_else(|| "-".to_owned(), |room| room.name.to_string());
-    let away = match (session.is_away(), lang) {
+/// Where somebody is, and who it is.
+fn describe(caller: &Caller<'_>, session: &Session) -> (String, String) {
+    let room = caller.chat.rooms.room_of(session);
+    let place = room.map_or_else(|| "-".to_owned(), |room| room.name.to_string());
+    let away = match (session.is_away(), caller.lang) {
         (false, _) => "",
         (true, Lang::Ko) => " (연결 끊김)",
         (true, Lang::En) => " (away)",
     };
-    Some((place, format!("{}{away}", session.name())))
+    (place, format!("{}{away}", session.name()))
 }
 
 /// Lists the public rooms; to the operator, all of them.
@@ -98,7 +93,7 @@ pub(super) fn list_rooms(caller: &Caller<'_>) -> Reply {
 /// Tells what may be known about somebody.
 pub(super) fn whois(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
     let session = caller.find(target)?;
-    let (user, room) = (session.name(), session.room());
+    let (user, room) = (session.name(), caller.chat.rooms.room_of(&session));
     let room = room.as_ref().map(|room| &*room.name).filter(|room| !is_private(room));
     let mut answer = caller.begin();
     answer.message(&ServerMessage::Whois {
@@ -126,7 +121,9 @@ pub(super) fn invite(caller: &Caller<'_>, qr: bool) -> Result<Reply, Reply> {
     let Membership { room, came_by, .. } = caller.member()?;
     let room = room.ok_or_else(|| caller.refuse(&Notice::NoRoom))?;
     let invite = invite::invitation(room, came_by, caller.chat.doors, qr);
-    Ok(ask(caller, Question::Invite(Box::new(invite))))
+    let mut answer = caller.begin();
+    answer.message(&invite.message(&room.name, caller.nonce));
+    Ok(ask(caller, Question::Answered(answer)))
 }
 
 /// Lists whom the caller hides.

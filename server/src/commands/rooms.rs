@@ -1,6 +1,10 @@
 //! Commands that lead to another room, make one, or set its topic.
 
-use std::{net::IpAddr, sync::Arc, time::Instant};
+use std::{
+    net::IpAddr,
+    sync::{Arc, Weak},
+    time::Instant,
+};
 
 use madang_protocol::{
     limits::TOPIC_BYTES,
@@ -14,10 +18,10 @@ use super::{
     caller::{Caller, Effect, Reply, Standing},
     chat::Chat,
     one_line,
-    people::check_not_silenced,
+    people::check_not_muted,
 };
 use crate::{
-    room::{Action, Room, directory::NotMade, refusal::Refusal},
+    room::{Op, Room, directory::NotMade, refusal::Refusal},
     session::Session,
 };
 
@@ -35,8 +39,7 @@ pub(super) fn join(caller: &Caller<'_>, destination: Destination) -> Reply {
     };
     let there = chat.rooms.find(&destination);
     let current = member.session.room();
-    let same = |room: &Arc<Room>| current.as_ref().is_some_and(|it| Arc::ptr_eq(it, room));
-    if there.as_ref().is_some_and(same) {
+    if there.as_ref().is_some_and(|room| current == Some(room.number)) {
         return caller.refuse(&Notice::InRoomAlready);
     }
     let there = match (there, &destination) {
@@ -54,7 +57,7 @@ pub(super) fn join(caller: &Caller<'_>, destination: Destination) -> Reply {
 /// Goes back to the lobby.
 pub(super) fn leave(caller: &Caller<'_>) -> Result<Reply, Reply> {
     let (session, lobby) = (caller.member()?.session, &caller.chat.rooms.lobby);
-    if session.room().is_some_and(|room| Arc::ptr_eq(&room, lobby)) {
+    if session.room() == Some(lobby.number) {
         return Err(caller.refuse(&Notice::InRoomAlready));
     }
     check_admits(lobby, session).map_err(|notice| caller.refuse(&notice))?;
@@ -67,7 +70,7 @@ pub(super) fn make(caller: &Caller<'_>, topic: Option<&str>) -> Result<Reply, Re
     let member = caller.member()?;
     // A title is the topic that everyone who comes is shown.
     if topic.is_some() {
-        check_not_silenced(caller, member)?;
+        check_not_muted(caller, member)?;
     }
     let topic = topic.unwrap_or_default();
     let room = make_private(&caller.chat, caller.address, member.session, topic)
@@ -84,7 +87,7 @@ pub(super) fn set_topic(caller: &Caller<'_>, topic: &str) -> Reply {
     // A hyphen alone clears it.
     let topic = if topic == "-" { "" } else { topic };
     match read_topic(topic) {
-        Ok(topic) => caller.settle(caller.act(Action::Topic(topic))),
+        Ok(topic) => caller.settle(caller.act(Op::Topic(topic))),
         Err(notice) => caller.refuse(&notice),
     }
 }
@@ -122,7 +125,8 @@ pub(crate) fn make_private(
     allow_room(chat, address)?;
     let room = chat.rooms.make_private(session.number, topic).map_err(not_made)?;
     chat.services.end_when_empty(&room);
-    session.own(Arc::downgrade(&room));
+    let handle: Weak<Room> = Arc::downgrade(&room);
+    session.own(handle);
     Ok(room)
 }
 

@@ -12,7 +12,7 @@ use madang_protocol::{
 use super::caller::{Caller, Reply};
 use crate::{
     admission::bans::Ban,
-    room::{Action, By},
+    room::{By, Op},
 };
 
 /// Keeps a name or addresses out, and closes whoever is there.
@@ -66,7 +66,7 @@ pub(super) fn list_bans(caller: &Caller<'_>) -> Reply {
 pub(super) fn announce(caller: &Caller<'_>, text: &str) -> Reply {
     for room in caller.chat.rooms.all() {
         // A room that has just ended has nobody to tell.
-        let _ = room.act_now(By::Operator, Action::Announce(text.to_owned()));
+        let _ = room.act_now(By::Operator, Op::Announce(text.to_owned()));
     }
     // Whoever is in no room is told alone: after the rooms, so that nobody who changes
     // rooms meanwhile misses it.

@@ -2,12 +2,13 @@
 
 use std::{
     net::IpAddr,
-    sync::Arc,
+    sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
 use madang_protocol::{
     command::Banned,
+    event::Time,
     name::UserName,
     text::{Lang, LineEnd},
 };
@@ -61,12 +62,12 @@ impl Services for Asked {
         self.note(format!("end {} when empty", room.name));
     }
 
-    fn end_mute_at(&self, _: Instant, _: &Arc<Room>, session: &Arc<Session>) {
+    fn end_mute_at(&self, _: Instant, _: Time, _: &Arc<Room>, session: &Arc<Session>) {
         self.note(format!("end the mute of {}", session.name()));
     }
 
-    fn end_silence_at(&self, _: Instant, session: &Arc<Session>) {
-        self.note(format!("end the silence of {}", session.name()));
+    fn end_operators_mute_at(&self, _: Instant, _: Time, session: &Arc<Session>) {
+        self.note(format!("end the operator's mute of {}", session.name()));
     }
 
     fn close_connection_of(&self, session: &Session, _: Goodbye) {
@@ -100,7 +101,8 @@ impl Stage {
         };
         let (alice, bob) = (person(1, "alice"), person(2, "bob"));
         let room = rooms.make_private(alice.0.number, None).expect("the first");
-        alice.0.own(Arc::downgrade(&room));
+        let handle: Weak<Room> = Arc::downgrade(&room);
+        alice.0.own(handle);
         for (session, outbox) in [&alice, &bob] {
             let (session, outbox) = (session.clone(), outbox.clone());
             let greeting = Greeting::Welcome;
@@ -155,12 +157,31 @@ fn owner_and_operator_give_the_same_commands() {
     assert_eq!(stage.run(&stage.alice, "/mute bob"), ACK);
     assert_eq!(stage.run_as_operator("/unmute bob"), "ok");
     assert_eq!(stage.run_as_operator("/mute bob"), "ok");
+    assert_eq!(stage.run_as_operator("/unmute bob"), "ok");
+    assert_eq!(stage.run_as_operator("/unmute bob"), Notice::Already.text(Lang::En));
     stage.alice.0.note_nonce("n", None);
     assert_eq!(stage.run_as_operator("/kick bob"), "ok");
     assert_eq!(members(), 1);
     assert!(stage.run_as_operator("/kick bob").contains("bob"));
     assert_eq!(stage.run_as_operator("/kick alice"), "ok");
     assert_eq!(members(), 0);
+}
+
+#[test]
+fn an_owner_who_lifts_a_mute_is_told_that_the_operators_still_holds() {
+    let stage = Stage::new();
+    let run_as_alice = |line| {
+        let (session, _) = &stage.alice;
+        let member = Membership { session, room: Some(&stage.room), came_by: None };
+        let (chat, standing) = (stage.chat(), Standing::Member(member));
+        let (form, lang) = (Form::text(Lang::En, LineEnd::Lf), Lang::En);
+        let caller = Caller { chat, standing, form, lang, nonce: None, address: None };
+        run(&caller, Command::parse(line).expect(line)).into_text()
+    };
+    assert_eq!(run_as_alice("/mute bob"), "");
+    stage.run_as_operator("/mute bob");
+    assert_eq!(run_as_alice("/unmute bob"), Notice::Silenced.text(Lang::En));
+    assert_eq!(run_as_alice("/unmute bob"), Notice::Already.text(Lang::En));
 }
 
 #[test]
@@ -221,7 +242,7 @@ fn timers_connections_and_the_console_are_the_servers() {
         assert_eq!(stage.services.0.into_inner(), [expected]);
     }
     check(|stage| stage.run(&stage.alice, "/mute bob 5m"), "end the mute of bob");
-    check(|stage| stage.run_as_operator("/mute bob 5m"), "end the silence of bob");
+    check(|stage| stage.run_as_operator("/mute bob 5m"), "end the operator's mute of bob");
     check(|stage| stage.run(&stage.alice, "/nick carol"), "alice is carol");
     check(|stage| stage.run_as_operator("/kick bob"), "end ROOM when empty");
     check(|stage| stage.run(&stage.alice, "/end"), "ROOM has ended");

@@ -207,7 +207,12 @@ impl Connection {
             };
             match room.enter(coming()) {
                 Ok(()) => return Ok(room),
-                Err(Refusal::Ended) => {}
+                // It is looked for anew, or made anew.
+                Err(Refusal::Ended) => {
+                    if shared.rooms.remove(&room) {
+                        shared.console.room_ended(&room.name);
+                    }
+                }
                 Err(refusal) => return Err(refusal.notice()),
             }
         }

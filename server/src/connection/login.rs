@@ -413,8 +413,7 @@ impl Connection {
         let session = match self.shared.users.take_over(token, number, TAKE_OVER, dismiss) {
             Ok(session) => session,
             Err(NotTaken::NoSession) => {
-                let left =
-                    self.shared.rooms.lobby.status().kicks.left_for_token(token, Instant::now());
+                let left = self.shared.rooms.lobby.status().kicked_for(token);
                 let kicked = left.map(|left| Refusal::kicked_for(left).notice());
                 self.notice(&kicked.unwrap_or(Notice::SessionUnknown), nonce);
                 return Ok(());
@@ -423,13 +422,13 @@ impl Connection {
         };
         self.lang = session.lang();
         self.session = Some(session.clone());
-        self.room = session.room();
+        self.room = self.shared.rooms.room_of(&session);
         if self.shared.bans.bans_name(&session.name()) {
             // It was banned while nobody held it.
             return Err(CloseReason::Told(Goodbye::Banned));
         }
-        let kicks = self.shared.rooms.lobby.status().kicks;
-        if let Some(left) = kicks.left_for_session(session.number, Instant::now())
+        let kicks = self.shared.rooms.lobby.status().access.kicks;
+        if let Some(left) = kicks.left_for_session(session.number, clock::now())
             && self.room.is_none()
         {
             // It was kicked while nobody held it.

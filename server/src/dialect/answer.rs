@@ -9,7 +9,7 @@ use madang_protocol::{
 use super::{Form, Words};
 
 /// Notices and messages for one member, rendered as they are added.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Answer {
     form: Form,
     /// For the words in what programs are told.

@@ -14,12 +14,8 @@ use madang_protocol::{
     room::{Destination, LOBBY, RoomKey, RoomName, private_mark},
 };
 
-use crate::{
-    metrics::Metrics,
-    room::event_ids::EventIds,
-    room::{Kicks, Room, Status},
-    sync::Mutex,
-};
+use super::{Beginning, Room, Status, event_ids::EventIds, kicks::Kicks, refusal::Refusal};
+use crate::{clock, metrics::Metrics, session::Session, sync::Mutex};
 
 /// How many public rooms are listed, those with the most members.
 const LISTED_ROOMS: usize = 200;
@@ -53,6 +49,7 @@ pub(crate) struct Rooms {
 struct Table {
     public: HashMap<NameKey, Arc<Room>>,
     private: HashMap<RoomKey, Arc<Room>>,
+    numbers: HashMap<u64, Arc<Room>>,
     /// Whom public rooms that have ended keep out, should they be made again.
     kicks: HashMap<NameKey, Kicks>,
     /// The marks of the private rooms.
@@ -88,10 +85,12 @@ pub(crate) enum Fate {
 impl Rooms {
     /// Has the lobby alone.
     pub(crate) fn new(limit: usize, metrics: Arc<Metrics>) -> Rooms {
-        let (now, ids) = (SystemTime::now(), Arc::<EventIds>::default());
-        let lobby = Room::new(0, LOBBY, None, None, now, ids.clone(), metrics.clone());
+        let ids = Arc::<EventIds>::default();
+        let first_id = ids.first(SystemTime::now());
+        let beginning = Beginning { first_id, ..Beginning::default() };
+        let lobby = Room::new(0, LOBBY, None, beginning, ids.clone(), metrics.clone());
         Rooms {
-            lobby: Arc::new(lobby),
+            lobby,
             limit,
             ids,
             metrics,
@@ -109,6 +108,19 @@ impl Rooms {
         }
     }
 
+    /// The room of this number, if it exists.
+    pub(crate) fn numbered(&self, number: u64) -> Option<Arc<Room>> {
+        if number == self.lobby.number {
+            return Some(self.lobby.clone());
+        }
+        self.table.lock().numbers.get(&number).cloned()
+    }
+
+    /// The room where a session is, unless that has ended.
+    pub(crate) fn room_of(&self, session: &Session) -> Option<Arc<Room>> {
+        self.numbered(session.room()?)
+    }
+
     /// Makes a public room, unless somebody else just has.
     ///
     /// # Errors
@@ -121,10 +133,9 @@ impl Rooms {
             return Ok(room.clone());
         }
         table.check(self.limit)?;
-        let room = self.make(&mut table, name.as_str(), None, None);
-        if let Some(kicks) = table.kicks.remove(&key) {
-            room.inherit(kicks);
-        }
+        let kicks = table.kicks.remove(&key).unwrap_or_default();
+        let beginning = Beginning { kicks, ..Beginning::default() };
+        let room = self.make(&mut table, name.as_str(), None, beginning);
         table.public.insert(key, room.clone());
         Ok(room)
     }
@@ -148,7 +159,8 @@ impl Rooms {
                 break mark;
             }
         };
-        let room = self.make(&mut table, &mark, Some((key, owner)), topic);
+        let beginning = Beginning { owner: Some(owner), topic, ..Beginning::default() };
+        let room = self.make(&mut table, &mark, Some(key), beginning);
         table.private.insert(key, room.clone());
         Ok(room)
     }
@@ -157,12 +169,15 @@ impl Rooms {
         &self,
         table: &mut Table,
         name: &str,
-        private: Option<(RoomKey, u64)>,
-        topic: Option<Arc<str>>,
+        key: Option<RoomKey>,
+        beginning: Beginning,
     ) -> Arc<Room> {
         table.last_number += 1;
-        let (now, ids, metrics) = (SystemTime::now(), self.ids.clone(), self.metrics.clone());
-        Arc::new(Room::new(table.last_number, name, private, topic, now, ids, metrics))
+        let (number, ids, metrics) = (table.last_number, self.ids.clone(), self.metrics.clone());
+        let beginning = Beginning { first_id: ids.first(SystemTime::now()), ..beginning };
+        let room = Room::new(number, name, key, beginning, ids, metrics);
+        table.numbers.insert(number, room.clone());
+        room
     }
 
     /// Ends a room that has been empty for `window`. The lobby never is.
@@ -170,24 +185,31 @@ impl Rooms {
         if Arc::ptr_eq(room, &self.lobby) {
             return Fate::Lives;
         }
-        let mut table = self.table.lock();
-        let now = Instant::now();
-        let before = now.checked_sub(window).unwrap_or(now);
-        match room.end_if_empty(before) {
-            Ok(()) if table.remove(room) => Fate::Ended,
-            Ok(()) => Fate::Gone,
-            Err(None) => Fate::Lives,
-            // Somebody is at its door: it is looked at again in a while.
-            Err(Some(since)) => Fate::Waits((since + window).max(now + Duration::from_millis(10))),
+        let Some(since) = room.status().empty_since else { return Fate::Lives };
+        // However far the clock was set back, it is looked at again after a window.
+        let left = window.saturating_sub(clock::now().since(since));
+        if !left.is_zero() {
+            return Fate::Waits(Instant::now() + left);
+        }
+        match room.end_if_empty(since) {
+            Ok(()) | Err(Refusal::Ended) if self.remove(room) => Fate::Ended,
+            Ok(()) | Err(Refusal::Ended) => Fate::Gone,
+            Err(_) => Fate::Lives,
         }
     }
 
     /// Lets those in again whom rooms that have ended keep out: who was kicked under this
     /// name, and the session that has it; whether there was somebody.
     pub(crate) fn unkick(&self, name: &UserName, session: Option<u64>) -> bool {
-        let (now, mut table) = (Instant::now(), self.table.lock());
-        let lift = |kicks: &mut Kicks| !kicks.lift(name, session, now).is_empty();
-        table.kicks.values_mut().map(lift).fold(false, |any, lifted| any | lifted)
+        let (now, mut table) = (clock::now(), self.table.lock());
+        let mut any = false;
+        for kicks in table.kicks.values_mut() {
+            for name in kicks.lifted_by(name, session, now) {
+                kicks.remove(&name, now);
+                any = true;
+            }
+        }
+        any
     }
 
     /// Forgets a room that has ended; false if it was forgotten before.
@@ -267,6 +289,7 @@ impl Table {
             Some(key) => {
                 let is_there = self.private.get(&key).is_some_and(is_it);
                 if is_there {
+                    self.numbers.remove(&room.number);
                     self.private.remove(&key);
                     self.marks.remove(&room.name);
                 }
@@ -276,8 +299,9 @@ impl Table {
                 let key = RoomName::parse(&room.name).map(|name| name.key());
                 let key = key.ok().filter(|key| self.public.get(key).is_some_and(is_it));
                 let Some(key) = key else { return false };
+                self.numbers.remove(&room.number);
                 self.public.remove(&key);
-                let (kicks, now) = (room.status().kicks, Instant::now());
+                let (kicks, now) = (room.status().access.kicks, clock::now());
                 self.kicks.retain(|_, kicks| kicks.keep_somebody_out(now));
                 if kicks.keep_somebody_out(now) {
                     self.kicks.insert(key, kicks);
@@ -299,7 +323,11 @@ mod tests {
     use madang_protocol::event::Time;
 
     use super::*;
-    use crate::session::Session;
+    use crate::{
+        delivery::sink::fake::connect,
+        dialect::Form,
+        room::{By, Coming, Greeting, Op},
+    };
 
     fn public(name: &str) -> Destination {
         Destination::parse(name).expect("a destination")
@@ -341,6 +369,10 @@ mod tests {
         let found = rooms.find(&Destination::Private(key));
         assert!(found.is_some_and(|room| Arc::ptr_eq(&room, &private)));
         assert!(rooms.find(&Destination::Private(RoomKey::from_bits(1))).is_none());
+        for room in [&rooms.lobby, &math, &private] {
+            assert!(rooms.numbered(room.number).is_some_and(|found| Arc::ptr_eq(&found, room)));
+        }
+        assert!(rooms.remove(&private) && rooms.numbered(private.number).is_none());
         let names = rooms.public().iter().map(|room| room.name.to_string()).collect::<Vec<_>>();
         assert_eq!(names, ["lobby", "Math"]);
     }
@@ -402,15 +434,21 @@ mod tests {
     fn whom_a_room_keeps_out_the_next_of_its_name_keeps_out_too() {
         let rooms = Rooms::new(10, Arc::default());
         let bob = UserName::parse("bob").expect("a name");
-        let session = Session::new(2, bob.clone(), None, Time::from_millis(0));
+        let session = Arc::new(Session::new(2, bob.clone(), None, Time::from_millis(0)));
         let math =
             |name| rooms.make_public(&RoomName::parse(name).expect("a name")).expect("space");
         let kicked = |room: &Room| room.status().admits(2, Some(&bob)).is_err();
+        let kick = |room: &Room, seconds| {
+            let (session, outbox) = (session.clone(), connect(2, Form::JSON).1);
+            let greeting = Greeting::Welcome;
+            room.enter(Coming { session, outbox, greeting, shown: 0 }).expect("it is open");
+            room.act(By::Operator, Op::Kick { session: 2, seconds }).expect("he is here");
+        };
         let end = |room: &Arc<Room>| {
             assert_eq!(rooms.end_if_empty(room, Duration::ZERO), Fate::Ended);
         };
         let first = math("Math");
-        first.kick_in_test(&session, Duration::from_secs(600));
+        kick(&first, 600);
         assert!(kicked(&first));
         end(&first);
         let second = math("math");
@@ -421,7 +459,7 @@ mod tests {
         let third = math("MATH");
         assert!(!kicked(&third));
         // What is over is forgotten.
-        third.kick_in_test(&session, Duration::ZERO);
+        kick(&third, 0);
         end(&third);
         assert!(rooms.table.lock().kicks.is_empty());
     }

@@ -2,72 +2,157 @@
 
 use std::sync::Arc;
 
-use madang_protocol::event::{Event, Stamp};
+use madang_protocol::{
+    event::{Event, Stamp, Time},
+    name::UserName,
+};
+use serde::{Deserialize, Serialize};
 
-/// What has changed. Members are known by their session's number.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fact {
-    /// Somebody came in, with the event of this id.
+use super::op::Muter;
+use crate::session::Mute;
+
+/// A fact: what has changed, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Fact {
+    /// The id of the event that tells members of it; none if they aren't told.
+    pub(crate) id: Option<u64>,
+    pub(crate) time: Time,
+    pub(crate) change: Change,
+}
+
+/// What has changed. Members are known by their session's number; where `by` is missing,
+/// the operator did it, or time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Change {
     Joined {
         session: u64,
-        user: Arc<str>,
-        id: u64,
+        user: UserName,
     },
     Left {
         session: u64,
+        user: UserName,
+        text: Option<String>,
+    },
+    /// Whether a member has no connection any more, or has one again.
+    Away {
+        session: u64,
+        away: bool,
+    },
+    Said {
+        session: u64,
+        user: UserName,
+        text: String,
+        me: bool,
+        nonce: Option<Arc<str>>,
+        rendered_bytes: usize,
+    },
+    Announced {
+        text: String,
     },
     Renamed {
         session: u64,
-        user: Arc<str>,
-        to: Arc<str>,
+        user: UserName,
+        to: UserName,
     },
     /// An empty topic is none.
     Topic {
         session: u64,
-        user: Arc<str>,
+        user: UserName,
         topic: Arc<str>,
     },
-    /// `user` is the member who did it; empty for the operator.
-    Locked {
-        user: Arc<str>,
-        locked: bool,
+    /// Somebody was removed, and is kept out until then.
+    Kicked {
+        session: u64,
+        user: UserName,
+        seconds: u64,
+        until: Time,
+        by: Option<UserName>,
     },
-    /// `user` is the member who did it; empty for the operator.
+    /// Whoever was removed under this name may come in again.
+    Unkicked {
+        user: UserName,
+        by: Option<UserName>,
+    },
+    Muted {
+        session: u64,
+        user: UserName,
+        muter: Muter,
+        mute: Mute,
+        seconds: Option<u64>,
+        by: Option<UserName>,
+    },
+    /// One of the two who can do so no longer keeps somebody from speaking. Without a
+    /// name, it isn't here.
+    Unmuted {
+        session: u64,
+        user: Option<UserName>,
+        muter: Muter,
+        by: Option<UserName>,
+    },
+    Locked {
+        locked: bool,
+        by: Option<UserName>,
+    },
     Limited {
-        user: Arc<str>,
         limit: usize,
+        by: Option<UserName>,
     },
     Owner {
         session: u64,
-        user: Arc<str>,
+        user: UserName,
     },
     OwnedByNobody,
-    /// The room has ended for everyone.
-    AllLeft,
+    /// The room has ended, for everyone.
+    Ended {
+        by: Option<UserName>,
+    },
+    #[cfg(test)]
+    Panic,
 }
 
 impl Fact {
-    /// Whether members are told of it by an event of its own kind.
-    pub(super) fn is_told(&self) -> bool {
-        !matches!(
-            self,
-            Fact::Joined { .. } | Fact::Left { .. } | Fact::OwnedByNobody | Fact::AllLeft
-        )
-    }
-
-    /// What members are told, and whose doing it is, by session; 0 is the room's.
-    /// Comings and goings are told by who sees to them.
-    pub(super) fn event(self, stamp: Stamp) -> Option<(Event, u64)> {
-        Some(match self {
-            Fact::Renamed { session, user, to } => (Event::Renamed { stamp, user, to }, session),
-            Fact::Topic { session, user, topic } => (Event::Topic { stamp, user, topic }, session),
-            Fact::Locked { user, locked: true } => (Event::Locked { stamp, user }, 0),
-            Fact::Locked { user, locked: false } => (Event::Unlocked { stamp, user }, 0),
-            Fact::Limited { user, limit } => (Event::Limited { stamp, user, limit }, 0),
-            Fact::Owner { user, .. } => (Event::Owner { stamp, user }, 0),
-            Fact::Joined { .. } | Fact::Left { .. } | Fact::OwnedByNobody | Fact::AllLeft => {
-                return None;
+    /// What members of `room` are told, if they are.
+    pub(crate) fn into_event(self, room: &Arc<str>) -> Option<Event> {
+        let stamp = Stamp { id: self.id?, time: self.time, room: room.clone() };
+        let named = |by: Option<UserName>| by.map(Arc::from);
+        let named_or_empty = |by: Option<UserName>| by.map_or_else(Arc::default, Arc::from);
+        Some(match self.change {
+            Change::Joined { user, .. } => Event::Joined { stamp, user: user.into() },
+            Change::Left { user, text, .. } => Event::Left { stamp, user: user.into(), text },
+            Change::Said { user, text, me, .. } => {
+                Event::Said { stamp, user: user.into(), text, me }
             }
+            Change::Announced { text } => Event::Announced { stamp, text },
+            Change::Renamed { user, to, .. } => {
+                Event::Renamed { stamp, user: user.into(), to: to.into() }
+            }
+            Change::Topic { user, topic, .. } => Event::Topic { stamp, user: user.into(), topic },
+            Change::Kicked { user, seconds, by, .. } => {
+                Event::Kicked { stamp, user: user.into(), seconds, by: named(by) }
+            }
+            Change::Unkicked { user, by } => {
+                Event::Unkicked { stamp, user: user.into(), by: named(by) }
+            }
+            Change::Muted { user, seconds, by, .. } => {
+                Event::Muted { stamp, user: user.into(), seconds, by: named(by) }
+            }
+            Change::Unmuted { user, by, .. } => {
+                Event::Unmuted { stamp, user: user?.into(), by: named(by) }
+            }
+            Change::Locked { locked: true, by } => {
+                Event::Locked { stamp, user: named_or_empty(by) }
+            }
+            Change::Locked { locked: false, by } => {
+                Event::Unlocked { stamp, user: named_or_empty(by) }
+            }
+            Change::Limited { limit, by } => {
+                Event::Limited { stamp, user: named_or_empty(by), limit }
+            }
+            Change::Owner { user, .. } => Event::Owner { stamp, user: user.into() },
+            Change::Ended { by } => Event::Ended { stamp, user: named_or_empty(by) },
+            Change::Away { .. } | Change::OwnedByNobody => return None,
+            #[cfg(test)]
+            Change::Panic => return None,
         })
     }
 }

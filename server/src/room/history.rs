@@ -67,7 +67,7 @@ impl History {
     }
 
     /// Takes in what has happened in a round. Of more than is kept, the first go.
-    // On the pump's small stack: see `Floor::apply`.
+    // On the pump's small stack: see `Executor::open_all`.
     #[inline(never)]
     pub(crate) fn extend(&mut self, events: impl ExactSizeIterator<Item = (Event, usize)>) {
         let passed_over = events.len().saturating_sub(EVENTS);

@@ -1,60 +1,104 @@
 //! Who was removed from a room and is kept out of it for a while, by session and by
 //! name. Another name gets past it; what is meant to hold is `/lock` and `/ban`.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
+use std::{sync::Arc, time::Duration};
+
+use madang_protocol::{
+    event::Time,
+    name::{NameKey, UserName},
 };
-
-use madang_protocol::name::{NameKey, UserName};
-
-use crate::session::Session;
+use serde::{Deserialize, Serialize};
 
 /// The most that one room keeps out. Of more, the first may come in again.
 const MOST_KICKS: usize = 100;
 
 /// The kicks of one room. Cheap to clone.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Kicks(Arc<[Kick]>);
 
-#[derive(Debug, Clone)]
-struct Kick {
+/// Somebody who was kicked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "KickRecord", into = "KickRecord")]
+pub(crate) struct Kick {
     name: UserName,
     /// Of the name: another that could be mistaken for it is kept out too.
     keys: Vec<NameKey>,
     session: u64,
-    token: Option<String>,
-    until: Instant,
+    until: Time,
+}
+
+/// A kick as it is written out: the keys follow from the name.
+#[derive(Serialize, Deserialize)]
+struct KickRecord {
+    name: UserName,
+    session: u64,
+    until: Time,
+}
+
+impl Kick {
+    /// Keeps a session out until then, and with it the name that it has.
+    // The keys of a name take much of a pump's small stack.
+    #[inline(never)]
+    pub(crate) fn new(name: UserName, session: u64, until: Time) -> Kick {
+        Kick { keys: name.keys(), name, session, until }
+    }
+}
+
+impl From<KickRecord> for Kick {
+    fn from(KickRecord { name, session, until }: KickRecord) -> Kick {
+        Kick::new(name, session, until)
+    }
+}
+
+impl From<Kick> for KickRecord {
+    fn from(Kick { name, session, until, .. }: Kick) -> KickRecord {
+        KickRecord { name, session, until }
+    }
 }
 
 impl Kicks {
-    /// Keeps a session out until then, and with it the name that it has.
-    pub(super) fn add(&mut self, session: &Session, name: UserName, until: Instant, now: Instant) {
-        let keys = name.keys();
-        let (session, token) = (session.number, session.token.clone());
-        let mut kicks: Vec<Kick> = self.in_force(now).filter(|it| it.session != session).collect();
-        kicks.push(Kick { name, keys, session, token, until });
+    pub(crate) fn add(&mut self, kick: Kick, now: Time) {
+        let is_other = |it: &&Kick| it.session != kick.session;
+        let mut kicks: Vec<Kick> = self.in_force(now).filter(is_other).cloned().collect();
+        kicks.push(kick);
         let too_many = kicks.len().saturating_sub(MOST_KICKS);
         self.0 = kicks.drain(too_many..).collect();
     }
 
-    /// Lets those in again who were kicked under this name, and the session that has it
-    /// now; returns under which names they were kicked.
-    pub(crate) fn lift(
-        &mut self,
+    /// The names under which those were kicked who are let in again by this name, or
+    /// are the session that has it now.
+    #[inline(never)]
+    pub(crate) fn lifted_by(
+        &self,
         name: &UserName,
         session: Option<u64>,
-        now: Instant,
+        now: Time,
     ) -> Vec<UserName> {
         let spelling = name.spelling();
-        let is_meant = |kick: &Kick| kick.keys.contains(&spelling) || Some(kick.session) == session;
-        let (lifted, kept): (Vec<Kick>, Vec<Kick>) = self.in_force(now).partition(is_meant);
-        self.0 = kept.into();
-        lifted.into_iter().map(|kick| kick.name).collect()
+        let is_meant =
+            |kick: &&Kick| kick.keys.contains(&spelling) || Some(kick.session) == session;
+        let mut names: Vec<UserName> = Vec::new();
+        for kick in self.in_force(now).filter(is_meant) {
+            if !names.contains(&kick.name) {
+                names.push(kick.name.clone());
+            }
+        }
+        names
+    }
+
+    /// Whether somebody was kicked under exactly this name.
+    pub(crate) fn has(&self, name: &UserName) -> bool {
+        self.0.iter().any(|kick| kick.name == *name)
+    }
+
+    /// Lets those in again who were kicked under exactly this name.
+    pub(crate) fn remove(&mut self, name: &UserName, now: Time) {
+        self.0 = self.in_force(now).filter(|kick| kick.name != *name).cloned().collect();
     }
 
     /// For how much longer this name, or one that could be mistaken for it, is kept out.
-    pub(crate) fn left_for_name(&self, name: &UserName, now: Instant) -> Option<Duration> {
+    #[inline(never)]
+    pub(crate) fn left_for_name(&self, name: &UserName, now: Time) -> Option<Duration> {
         if self.0.is_empty() {
             return None;
         }
@@ -63,88 +107,93 @@ impl Kicks {
     }
 
     /// For how much longer the session of this number is kept out.
-    pub(crate) fn left_for_session(&self, session: u64, now: Instant) -> Option<Duration> {
+    pub(crate) fn left_for_session(&self, session: u64, now: Time) -> Option<Duration> {
         self.left(now, |kick| kick.session == session)
     }
 
-    /// The same for who had a session of this token.
-    pub(crate) fn left_for_token(&self, token: &str, now: Instant) -> Option<Duration> {
-        self.left(now, |kick| kick.token.as_deref() == Some(token))
-    }
-
     /// Whether anybody is kept out still.
-    pub(crate) fn keep_somebody_out(&self, now: Instant) -> bool {
+    pub(crate) fn keep_somebody_out(&self, now: Time) -> bool {
         self.in_force(now).next().is_some()
     }
 
-    fn left(&self, now: Instant, is_meant: impl Fn(&Kick) -> bool) -> Option<Duration> {
+    fn left(&self, now: Time, is_meant: impl Fn(&Kick) -> bool) -> Option<Duration> {
         let kicks = self.0.iter().filter(|kick| kick.until > now && is_meant(kick));
-        kicks.map(|kick| kick.until - now).max()
+        kicks.map(|kick| kick.until.since(now)).max()
     }
 
-    fn in_force(&self, now: Instant) -> impl Iterator<Item = Kick> {
-        self.0.iter().filter(move |kick| kick.until > now).cloned()
+    fn in_force(&self, now: Time) -> impl Iterator<Item = &Kick> {
+        self.0.iter().filter(move |kick| kick.until > now)
     }
 }
 
-#[cfg(all(test, not(feature = "shuttle")))]
+#[cfg(test)]
 mod tests {
-    use madang_protocol::event::Time;
-
     use super::*;
 
     const WINDOW: Duration = Duration::from_secs(600);
+    const NOW: Time = Time::from_millis(0);
 
     fn name(text: &str) -> UserName {
         UserName::parse(text).expect("a name")
     }
 
-    fn kick(kicks: &mut Kicks, number: u64, text: &str, now: Instant) {
-        let token = Some(format!("token-{number}"));
-        let session = Session::new(number, name(text), token, Time::from_millis(0));
-        kicks.add(&session, name(text), now + WINDOW, now);
+    fn kick(kicks: &mut Kicks, session: u64, text: &str, now: Time) {
+        kicks.add(Kick::new(name(text), session, now.after(WINDOW)), now);
     }
 
     #[test]
-    fn a_kick_holds_for_session_name_and_token_until_it_is_over() {
-        let (mut kicks, now) = (Kicks::default(), Instant::now());
-        kick(&mut kicks, 1, "Bob", now);
+    fn a_kick_holds_for_session_and_name_until_it_is_over() {
+        let mut kicks = Kicks::default();
+        kick(&mut kicks, 1, "Bob", NOW);
         for same in ["Bob", "BOB", "b0b", "ｂｏｂ"] {
-            assert_eq!(kicks.left_for_name(&name(same), now), Some(WINDOW), "{same}");
+            assert_eq!(kicks.left_for_name(&name(same), NOW), Some(WINDOW), "{same}");
         }
-        assert_eq!(kicks.left_for_session(1, now + WINDOW / 2), Some(WINDOW / 2));
-        assert_eq!(kicks.left_for_token("token-1", now), Some(WINDOW));
-        assert_eq!(kicks.left_for_name(&name("bob2"), now), None);
-        assert_eq!(kicks.left_for_session(2, now), None);
-        assert_eq!(kicks.left_for_token("token-2", now), None);
-        assert!(kicks.keep_somebody_out(now) && !kicks.keep_somebody_out(now + WINDOW));
-        assert_eq!(kicks.left_for_name(&name("Bob"), now + WINDOW), None);
+        assert_eq!(kicks.left_for_session(1, NOW.after(WINDOW / 2)), Some(WINDOW / 2));
+        assert_eq!(kicks.left_for_name(&name("bob2"), NOW), None);
+        assert_eq!(kicks.left_for_session(2, NOW), None);
+        assert!(kicks.keep_somebody_out(NOW) && !kicks.keep_somebody_out(NOW.after(WINDOW)));
+        assert_eq!(kicks.left_for_name(&name("Bob"), NOW.after(WINDOW)), None);
     }
 
     #[test]
-    fn a_kick_is_lifted_by_the_name_then_or_the_name_now() {
-        let (mut kicks, now) = (Kicks::default(), Instant::now());
-        kick(&mut kicks, 1, "bob", now);
-        kick(&mut kicks, 2, "carol", now);
-        assert!(kicks.lift(&name("rob"), Some(3), now).is_empty());
-        assert_eq!(kicks.lift(&name("BOB"), None, now), [name("bob")]);
-        assert_eq!(kicks.lift(&name("caroline"), Some(2), now), [name("carol")]);
-        assert!(!kicks.keep_somebody_out(now));
-        kick(&mut kicks, 1, "bob", now);
-        assert!(kicks.lift(&name("bob"), Some(1), now + WINDOW).is_empty(), "it was over");
+    fn a_kick_is_lifted_by_the_name_then_or_the_session_now() {
+        let mut kicks = Kicks::default();
+        kick(&mut kicks, 1, "bob", NOW);
+        kick(&mut kicks, 2, "carol", NOW);
+        let mut lift = |by: &str, session, now| {
+            let lifted = kicks.lifted_by(&name(by), session, now);
+            lifted.iter().for_each(|name| kicks.remove(name, now));
+            lifted
+        };
+        assert!(lift("rob", Some(3), NOW).is_empty());
+        assert_eq!(lift("BOB", None, NOW), [name("bob")]);
+        assert!(lift("caroline", Some(2), NOW.after(WINDOW)).is_empty(), "it was over");
+        assert!(lift("bob", Some(1), NOW).is_empty(), "it was lifted");
+        assert_eq!(lift("caroline", Some(2), NOW), [name("carol")]);
+        assert!(!kicks.keep_somebody_out(NOW));
     }
 
     #[test]
     fn only_so_many_are_kept_out_and_each_once() {
-        let (mut kicks, now) = (Kicks::default(), Instant::now());
-        for number in 0..MOST_KICKS as u64 + 1 {
-            kick(&mut kicks, number, &format!("n{number}"), now);
+        let mut kicks = Kicks::default();
+        for session in 0..MOST_KICKS as u64 + 1 {
+            kick(&mut kicks, session, &format!("n{session}"), NOW);
         }
         assert_eq!(kicks.0.len(), MOST_KICKS);
-        assert_eq!(kicks.left_for_session(0, now), None, "the first is let in again");
-        kick(&mut kicks, 1, "another", now);
+        assert_eq!(kicks.left_for_session(0, NOW), None, "the first is let in again");
+        kick(&mut kicks, 1, "another", NOW);
         assert_eq!(kicks.0.len(), MOST_KICKS);
-        kick(&mut kicks, 1, "another", now + WINDOW);
+        kick(&mut kicks, 1, "another", NOW.after(WINDOW));
         assert_eq!(kicks.0.len(), 1, "what is over is not kept");
+    }
+
+    #[test]
+    fn what_is_written_out_holds_for_the_same_names() {
+        let mut kicks = Kicks::default();
+        kick(&mut kicks, 1, "bob", NOW);
+        let written = serde_json::to_string(&kicks).expect("plain data");
+        let read: Kicks = serde_json::from_str(&written).expect("it was written");
+        assert_eq!(read, kicks);
+        assert_eq!(read.left_for_name(&name("b0b"), NOW), Some(WINDOW));
     }
 }

@@ -127,15 +127,6 @@ impl<P> Mailbox<P> {
         self.push(state, last, 0)
     }
 
-    /// Takes nothing in any more if nobody pumps, nothing waits and `condition`
-    /// holds, which may take a lock; whether it did, or was closed already.
-    pub(crate) fn close_if(&self, condition: impl FnOnce() -> bool) -> bool {
-        let mut state = self.state.lock();
-        let idle = state.duty == Duty::Free && state.posts.is_empty();
-        state.closed |= idle && condition();
-        state.closed
-    }
-
     /// Takes nothing in any more; what waits is still taken out. For the pump.
     pub(crate) fn shut(&self) {
         let mut state = self.state.lock();

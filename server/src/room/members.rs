@@ -19,7 +19,7 @@ use crate::{
     session::{Hidden, Session},
 };
 
-use super::Ending;
+use super::envelope::Ending;
 
 /// A member.
 pub(super) struct Member {

@@ -1,10 +1,16 @@
-//! What is asked of a room's state, as plain data.
+//! What is asked of a room's state, as plain data: it can be logged, sent to another
+//! machine and decided there again.
 
 use std::sync::Arc;
 
+use madang_protocol::{event::Time, name::UserName};
+use serde::{Deserialize, Serialize};
+
+use crate::session::Mute;
+
 /// The requester.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asker {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum By {
     /// The session of this number.
     Member(u64),
     Operator,
@@ -12,13 +18,81 @@ pub(super) enum Asker {
     Time,
 }
 
+/// Who keeps somebody from speaking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Muter {
+    /// The room's owner, in this room.
+    Owner,
+    /// The operator, in every room.
+    Operator,
+}
+
+/// Something that a member says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Speech {
+    /// One line, or several; sanitized.
+    pub(crate) text: String,
+    /// Whether it tells what the speaker does.
+    pub(crate) me: bool,
+    /// What its `ack` returns.
+    pub(crate) nonce: Option<Arc<str>>,
+    /// What it takes for one member: rate limit, mailbox, round and history count that.
+    pub(crate) rendered_bytes: usize,
+}
+
 /// What is asked. Members are known by their session's number.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Op {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Op {
+    /// The requester comes in.
+    Join {
+        user: UserName,
+    },
+    /// The requester brings along what the operator did to it elsewhere.
+    BringMute(Mute),
+    /// The requester's session ends, with a last word.
+    Leave {
+        text: Option<String>,
+    },
+    /// The requester goes to another room.
+    Move,
+    /// The requester's connection is cut.
+    Away,
+    /// The requester has another connection.
+    Back,
+    /// The requester says all this.
+    Say(Vec<Speech>),
+    /// Says something as the server.
+    Announce(String),
     /// Sets the topic; an empty one is none.
     Topic(Arc<str>),
     /// Gives the requester another name.
-    Rename(Arc<str>),
+    Rename(UserName),
+    /// Removes somebody, and keeps them out for so many seconds.
+    Kick {
+        session: u64,
+        seconds: u64,
+    },
+    /// Lets those in again who were kicked under this name, and the session that has it.
+    Unkick {
+        name: UserName,
+        session: Option<u64>,
+    },
+    /// Keeps somebody from speaking: for so many seconds, if that ends by itself.
+    Mute {
+        session: u64,
+        mute: Mute,
+        seconds: Option<u64>,
+    },
+    /// Lets somebody speak again.
+    Unmute {
+        session: u64,
+    },
+    /// A mute that was to last until then is over.
+    MuteOver {
+        session: u64,
+        muter: Muter,
+        until: Time,
+    },
     /// Locks the room, or unlocks it.
     Lock(bool),
     Limit(usize),
@@ -26,4 +100,17 @@ pub(super) enum Op {
     Owner(u64),
     /// The session has ended; if it was the owner's, another's is.
     OwnerGone(u64),
+    /// Ends the room for all.
+    End,
+    /// Ends the room if it has been empty since then.
+    EndIfEmpty {
+        since: Time,
+    },
+    /// Ends the room with the server.
+    Stop,
+    /// Panics while it is decided, or when its fact is applied.
+    #[cfg(test)]
+    Panic {
+        in_apply: bool,
+    },
 }

@@ -1,8 +1,10 @@
 //! Why a room or a session does not do what it was asked; sent only to the requester.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use madang_protocol::notice::Notice;
+use madang_protocol::{event::Time, notice::Notice};
+
+use crate::session::Mute;
 
 /// Why something was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,14 +32,13 @@ pub(crate) enum Refusal {
     /// Who had this name was removed from there; the name is kept out.
     NameKicked { seconds: u64 },
     /// Who is meant may not speak all the same: the operator keeps them from it.
-    Silenced,
+    MutedByOperator,
 }
 
 impl Refusal {
-    /// Who may not speak until then, or until it is lifted, is refused at `now`.
-    pub(crate) fn muted_until(until: Option<Instant>, now: Instant) -> Refusal {
-        let left = |until: Instant| until.saturating_duration_since(now);
-        Refusal::Muted { seconds: until.map(left).map(whole_seconds) }
+    /// Who is kept from speaking by this is refused at `now`.
+    pub(crate) fn muted(mute: Mute, now: Time) -> Refusal {
+        Refusal::Muted { seconds: mute.until.map(|until| whole_seconds(until.since(now))) }
     }
 
     /// Who is kept out for `left` is refused.
@@ -64,7 +65,7 @@ impl Refusal {
             Refusal::Muted { seconds } => Notice::Muted { seconds },
             Refusal::Kicked { seconds } => Notice::Kicked { seconds },
             Refusal::NameKicked { seconds } => Notice::NameKicked { seconds },
-            Refusal::Silenced => Notice::Silenced,
+            Refusal::MutedByOperator => Notice::Silenced,
         }
     }
 }

@@ -1,174 +1,259 @@
-//! What a room is, as plain data: who is in it, who owns it, and what holds there. What
-//! is asked of it is decided without changing anything; what follows is a fact, and
-//! facts alone change it. So it can be tested, and made again, without a socket.
+//! What a room is, as plain data: who is in it, who may come in, who may speak. What is
+//! asked of it is [decided](decide) without changing anything; what follows is a fact, and
+//! facts alone change it. So it can be tested, stored and made again without a socket.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
+
+use madang_protocol::{event::Time, name::UserName};
+use serde::{Deserialize, Serialize};
 
 use super::{
-    fact::Fact,
-    op::{Asker, Op},
+    access::Access,
+    fact::{Change, Fact},
+    kicks::{Kick, Kicks},
+    op::Muter,
+    roster::{Presence, Roster},
 };
-use crate::room::refusal::Refusal;
+use crate::session::Mute;
 
-/// Who is in a room.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Presence {
-    pub(super) user: Arc<str>,
-    /// The id of its joining.
-    pub(super) joined: u64,
-}
+mod decide;
+
+/// How many sessions that are elsewhere the owner's mutes are kept for.
+const ABSENT_MUTES: usize = 100;
 
 /// What a room is. Members are known by their session's number.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct State {
-    members: HashMap<u64, Presence>,
-    /// Their sessions' numbers by the ids of their joining.
-    order: BTreeMap<u64, u64>,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct State {
+    /// The id of the next event.
+    next_id: u64,
+    is_private: bool,
+    members: Roster,
     topic: Option<Arc<str>>,
-    owner: Option<u64>,
-    locked: bool,
-    limit: Option<usize>,
+    access: Access,
+    /// Whom the owner keeps from speaking, here or after they have been elsewhere.
+    muted: BTreeMap<u64, OwnersMute>,
+    /// Since when there have been no members.
+    empty_since: Option<Time>,
+    ended: bool,
+}
+
+/// What a room begins with.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Beginning {
+    /// The id of its first event.
+    pub(crate) first_id: u64,
+    /// The session that owns it, if it is private.
+    pub(crate) owner: Option<u64>,
+    pub(crate) topic: Option<Arc<str>>,
+    /// Whom a room of its name, which has ended, kept out.
+    pub(crate) kicks: Kicks,
+}
+
+/// An owner's mute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct OwnersMute {
+    mute: Mute,
+    /// The id of its event: of too many, the first go.
+    given: u64,
 }
 
 impl State {
-    pub(super) fn new(owner: Option<u64>, topic: Option<Arc<str>>) -> State {
-        State { owner, topic, ..State::default() }
+    pub(crate) fn new(beginning: Beginning, now: Time) -> State {
+        let Beginning { first_id, owner, topic, kicks } = beginning;
+        State {
+            next_id: first_id,
+            is_private: owner.is_some(),
+            members: Roster::default(),
+            topic,
+            access: Access { owner, kicks, ..Access::default() },
+            muted: BTreeMap::new(),
+            empty_since: Some(now),
+            ended: false,
+        }
     }
 
-    pub(super) fn member(&self, session: u64) -> Option<&Presence> {
-        self.members.get(&session)
+    /// The id of the next event.
+    pub(crate) fn next_id(&self) -> u64 {
+        self.next_id
     }
 
-    /// Who joined with this id or a later one, in the order of their joining.
-    pub(super) fn joined_from(&self, id: u64) -> impl Iterator<Item = &Presence> {
-        self.order.range(id..).filter_map(|(_, session)| self.member(*session))
+    pub(crate) fn members(&self) -> &Roster {
+        &self.members
     }
 
-    pub(super) fn topic(&self) -> Option<&Arc<str>> {
+    pub(crate) fn member(&self, session: u64) -> Option<&Presence> {
+        self.members.get(session)
+    }
+
+    pub(crate) fn topic(&self) -> Option<&Arc<str>> {
         self.topic.as_ref()
     }
 
-    pub(super) fn owner(&self) -> Option<u64> {
-        self.owner
-    }
-
-    pub(super) fn locked(&self) -> bool {
-        self.locked
-    }
-
-    pub(super) fn limit(&self) -> Option<usize> {
-        self.limit
-    }
-
-    /// What a request leads to, or why it does not; nothing, if nothing changes.
-    #[inline(never)]
-    pub(super) fn decide(&self, by: Asker, op: &Op) -> Result<Option<Fact>, Refusal> {
-        let fact = match op {
-            Op::Topic(topic) => {
-                let (session, user) = self.asking_member(by)?;
-                let new = Some(topic).filter(|topic| !topic.is_empty());
-                if new == self.topic.as_ref() {
-                    return Err(Refusal::Already);
-                }
-                Fact::Topic { session, user, topic: topic.clone() }
-            }
-            Op::Rename(to) => {
-                let (session, user) = self.asking_member(by)?;
-                Fact::Renamed { session, user, to: to.clone() }
-            }
-            Op::Lock(locked) => {
-                let user = self.check_owner(by)?.unwrap_or_default();
-                if self.locked == *locked {
-                    return Err(Refusal::Already);
-                }
-                Fact::Locked { user, locked: *locked }
-            }
-            Op::Limit(limit) => {
-                let user = self.check_owner(by)?.unwrap_or_default();
-                Fact::Limited { user, limit: *limit }
-            }
-            Op::Owner(session) => {
-                self.check_owner(by)?;
-                if by == Asker::Member(*session) {
-                    return Err(Refusal::Oneself);
-                }
-                self.owned_by(*session).ok_or(Refusal::NotHere)?
-            }
-            Op::OwnerGone(session) if self.owner != Some(*session) => return Ok(None),
-            Op::OwnerGone(_) => {
-                let eldest = self.order.values().next();
-                eldest.and_then(|eldest| self.owned_by(*eldest)).unwrap_or(Fact::OwnedByNobody)
-            }
-        };
-        Ok(Some(fact))
-    }
-
-    /// Changes what a fact says. A fact about who is not here changes nothing.
-    pub(super) fn apply(&mut self, fact: &Fact) {
-        match fact {
-            Fact::Joined { session, user, id } => {
-                if !self.members.contains_key(session) && !self.order.contains_key(id) {
-                    self.members.insert(*session, Presence { user: user.clone(), joined: *id });
-                    self.order.insert(*id, *session);
-                }
-            }
-            Fact::Left { session } => {
-                if let Some(member) = self.members.remove(session) {
-                    self.order.remove(&member.joined);
-                }
-            }
-            Fact::Renamed { session, to, .. } => {
-                if let Some(member) = self.members.get_mut(session) {
-                    member.user = to.clone();
-                }
-            }
-            Fact::Topic { topic, .. } => {
-                self.topic = Some(topic.clone()).filter(|topic| !topic.is_empty());
-            }
-            Fact::Locked { locked, .. } => self.locked = *locked,
-            Fact::Limited { limit, .. } => self.limit = Some(*limit),
-            Fact::Owner { session, .. } => {
-                if self.members.contains_key(session) {
-                    self.owner = Some(*session);
-                }
-            }
-            Fact::OwnedByNobody => self.owner = None,
-            Fact::AllLeft => {
-                self.members.clear();
-                self.order.clear();
-            }
-        }
-    }
-
-    /// That a member is the owner from now on.
-    pub(super) fn owned_by(&self, session: u64) -> Option<Fact> {
-        let user = self.member(session)?.user.clone();
-        Some(Fact::Owner { session, user })
-    }
-
-    /// The requester, if it is a member: its session's number and its name.
-    pub(super) fn asking_member(&self, by: Asker) -> Result<(u64, Arc<str>), Refusal> {
-        let Asker::Member(session) = by else { return Err(Refusal::NoMember) };
-        let member = self.member(session).ok_or(Refusal::NoMember)?;
-        Ok((session, member.user.clone()))
-    }
-
-    /// The requester's name, if it is the owner of this room; none for the operator,
-    /// who may do the same.
-    pub(super) fn check_owner(&self, by: Asker) -> Result<Option<Arc<str>>, Refusal> {
-        if by == Asker::Operator {
-            return Ok(None);
-        }
-        let (session, user) = self.asking_member(by)?;
-        if self.owner == Some(session) { Ok(Some(user)) } else { Err(Refusal::OwnerOnly) }
+    /// Who may come in.
+    pub(crate) fn access(&self) -> &Access {
+        &self.access
     }
 
     /// The owner, if it is here.
-    pub(super) fn owner_name(&self) -> Option<&str> {
-        self.owner.and_then(|owner| self.member(owner)).map(|member| &*member.user)
+    pub(crate) fn owner_name(&self) -> Option<&str> {
+        self.access.owner.and_then(|owner| self.member(owner)).map(|member| member.user.as_str())
+    }
+
+    /// Since when there have been no members.
+    pub(crate) fn empty_since(&self) -> Option<Time> {
+        self.empty_since
+    }
+
+    /// Whether it takes nobody in any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Changes what a fact says. A fact whose object is gone changes nothing.
+    pub(crate) fn apply(&mut self, fact: &Fact) {
+        if !self.has_object(fact) {
+            return;
+        }
+        if let Some(id) = fact.id {
+            self.next_id = self.next_id.max(id + 1);
+        }
+        match &fact.change {
+            Change::Joined { session, user } => {
+                self.members.insert(Presence {
+                    session: *session,
+                    user: user.clone(),
+                    joined: fact.id.unwrap_or_default(),
+                    away: false,
+                    muted: None,
+                });
+                self.empty_since = None;
+            }
+            Change::Left { session, .. } => self.remove(*session, fact.time),
+            Change::Away { session, away } => {
+                if let Some(member) = self.members.get_mut(*session) {
+                    member.away = *away;
+                }
+            }
+            Change::Said { .. } | Change::Announced { .. } => {}
+            Change::Renamed { session, to, .. } => {
+                if let Some(member) = self.members.get_mut(*session) {
+                    member.user = to.clone();
+                }
+            }
+            Change::Topic { topic, .. } => {
+                self.topic = Some(topic.clone()).filter(|topic| !topic.is_empty());
+            }
+            Change::Kicked { session, user, until, .. } => {
+                let kick = Kick::new(user.clone(), *session, *until);
+                self.access.kicks.add(kick, fact.time);
+                self.remove(*session, fact.time);
+            }
+            Change::Unkicked { user, .. } => self.access.kicks.remove(user, fact.time),
+            Change::Muted { session, muter: Muter::Owner, mute, .. } => {
+                let given = fact.id.unwrap_or_default();
+                self.muted.insert(*session, OwnersMute { mute: *mute, given });
+                self.forget_absent_mutes();
+            }
+            Change::Muted { session, muter: Muter::Operator, mute, .. } => {
+                self.set_operators_mute(*session, Some(*mute));
+            }
+            Change::Unmuted { session, muter: Muter::Owner, .. } => {
+                self.muted.remove(session);
+            }
+            Change::Unmuted { session, muter: Muter::Operator, .. } => {
+                self.set_operators_mute(*session, None);
+            }
+            Change::Locked { locked, .. } => self.access.locked = *locked,
+            Change::Limited { limit, .. } => self.access.limit = Some(*limit),
+            Change::Owner { session, .. } => self.access.owner = Some(*session),
+            Change::OwnedByNobody => self.access.owner = None,
+            Change::Ended { .. } => {
+                self.members.clear();
+                self.empty_since = Some(fact.time);
+                self.ended = true;
+            }
+            #[cfg(test)]
+            Change::Panic => panic!("as the test asked"),
+        }
+    }
+
+    /// Whether what a fact is about is here, or, of a joining, is not yet.
+    fn has_object(&self, fact: &Fact) -> bool {
+        match &fact.change {
+            Change::Joined { session, .. } => {
+                let id = fact.id.unwrap_or_default();
+                self.member(*session).is_none() && !self.members.has_joined_with(id)
+            }
+            Change::Left { session, .. }
+            | Change::Away { session, .. }
+            | Change::Renamed { session, .. }
+            | Change::Topic { session, .. }
+            | Change::Kicked { session, .. }
+            | Change::Muted { session, .. }
+            | Change::Unmuted { session, muter: Muter::Operator, .. }
+            | Change::Owner { session, .. } => self.member(*session).is_some(),
+            Change::Unmuted { session, muter: Muter::Owner, .. } => {
+                self.muted.contains_key(session)
+            }
+            Change::Unkicked { user, .. } => self.access.kicks.has(user),
+            Change::Said { .. }
+            | Change::Announced { .. }
+            | Change::Locked { .. }
+            | Change::Limited { .. }
+            | Change::OwnedByNobody
+            | Change::Ended { .. } => true,
+            #[cfg(test)]
+            Change::Panic => true,
+        }
+    }
+
+    fn remove(&mut self, session: u64, now: Time) {
+        self.members.remove(session);
+        if self.members.is_empty() {
+            self.empty_since = Some(now);
+        }
+    }
+
+    fn set_operators_mute(&mut self, session: u64, mute: Option<Mute>) {
+        if let Some(member) = self.members.get_mut(session) {
+            member.muted = mute;
+        }
+    }
+
+    /// Forgets mutes of people who are elsewhere and may never come back, if they are many.
+    fn forget_absent_mutes(&mut self) {
+        if self.muted.len() <= ABSENT_MUTES {
+            return;
+        }
+        let is_absent = |session: &u64| self.members.get(*session).is_none();
+        let mut absent: Vec<(u64, u64)> = self
+            .muted
+            .iter()
+            .filter(|(session, _)| is_absent(session))
+            .map(|(session, muted)| (muted.given, *session))
+            .collect();
+        absent.sort_unstable();
+        let too_many = absent.len().saturating_sub(ABSENT_MUTES);
+        for (_, session) in &absent[..too_many] {
+            self.muted.remove(session);
+        }
+    }
+
+    /// What keeps somebody from speaking: the operator's mute before the owner's.
+    fn mute_of(&self, session: u64) -> Option<Mute> {
+        let operators = self.member(session).and_then(|member| member.muted);
+        operators.or_else(|| self.owners_mute(session))
+    }
+
+    fn owners_mute(&self, session: u64) -> Option<Mute> {
+        if self.muted.is_empty() {
+            return None;
+        }
+        self.muted.get(&session).map(|muted| muted.mute)
+    }
+
+    fn name_of(&self, session: u64) -> Option<UserName> {
+        self.member(session).map(|member| member.user.clone())
     }
 }
 

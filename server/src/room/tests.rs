@@ -1,16 +1,18 @@
 //! The room's guarantees, on sockets that are none.
 
+use std::time::SystemTime;
+
 use madang_protocol::{
-    event::Time,
-    name::UserName,
     notice::{Goodbye, Notice},
     text::{Lang, LineEnd},
 };
 
 use super::*;
 use crate::{
+    close_reason::CloseReason,
     delivery::sink::fake::{FakeSocket, connect},
     dialect::Form,
+    session::Mute,
 };
 
 mod coming_back;
@@ -19,6 +21,10 @@ mod moderating;
 const TEXT: Form = Form::text(Lang::En, LineEnd::Lf);
 const QUIT: CloseReason = CloseReason::Told(Goodbye::Quit);
 
+fn name(text: &str) -> UserName {
+    UserName::parse(text).expect("a name")
+}
+
 struct Person {
     session: Arc<Session>,
     socket: Arc<FakeSocket>,
@@ -26,11 +32,10 @@ struct Person {
 }
 
 impl Person {
-    fn new(number: u64, name: &str, form: Form) -> Person {
+    fn new(number: u64, user: &str, form: Form) -> Person {
         let (socket, outbox) = connect(number, form);
-        let name = UserName::parse(name).expect("a name");
         let token = (form == Form::JSON).then(|| format!("token-{number}"));
-        let session = Arc::new(Session::new(number, name, token, Time::from_millis(0)));
+        let session = Arc::new(Session::new(number, name(user), token, Time::from_millis(0)));
         Person { session, socket, outbox }
     }
 
@@ -50,22 +55,22 @@ impl Person {
         }
     }
 
-    fn joins(&self, room: &Arc<Room>) -> Post {
-        Post::Join { coming: self.coming(), room: room.clone(), answer: None }
+    fn joins(&self) -> Envelope {
+        Envelope::Join { coming: self.coming(), answered: None }
     }
 
-    fn says(&self, text: &str) -> Post {
+    fn says(&self, text: &str) -> Envelope {
         self.says_with(text, None)
     }
 
-    fn says_with(&self, text: &str, nonce: Option<&str>) -> Post {
+    fn says_with(&self, text: &str, nonce: Option<&str>) -> Envelope {
         let nonce = nonce.map(Into::into);
         let speeches = vec![Speech { text: text.into(), me: false, nonce, rendered_bytes: 64 }];
-        Post::Say { session: self.session.clone(), speeches }
+        Envelope::Say { session: self.session.clone(), speeches }
     }
 
-    fn leaves(&self) -> Post {
-        Post::Leave { session: self.session.number, going: self.going() }
+    fn leaves(&self) -> Envelope {
+        Envelope::Leave { session: self.session.number, going: self.going() }
     }
 
     fn going(&self) -> Going {
@@ -74,26 +79,30 @@ impl Person {
     }
 
     /// Going to another room. The answer is not waited for.
-    fn moves(&self) -> Post {
-        Post::Leave { session: self.session.number, going: Going::Moves(bounded(1).0) }
+    fn moves(&self) -> Envelope {
+        Envelope::Leave { session: self.session.number, going: Going::Moves(bounded(1).0) }
     }
 
-    fn acts(&self, action: Action) -> Post {
-        Post::Act { by: self.by(), action, answer: None }
+    fn number(&self) -> u64 {
+        self.session.number
+    }
+
+    fn acts(&self, op: Op) -> Envelope {
+        Envelope::Op { by: self.by(), op, answered: None }
     }
 
     fn by(&self) -> By {
-        By::Member(self.session.clone())
+        By::Member(self.number())
     }
 
     /// Does something to the room.
-    fn act(&self, room: &Room, action: Action) -> Result<(), Refusal> {
-        room.act(self.by(), action)
+    fn act(&self, room: &Room, op: Op) -> Result<(), Refusal> {
+        room.act(self.by(), op)
     }
 
-    fn asks(&self, question: Question) -> Post {
+    fn asks(&self, question: Question) -> Envelope {
         let (session, outbox) = (self.session.clone(), self.outbox.clone());
-        Post::Ask { session, outbox, question, nonce: None, answer: bounded(1).0 }
+        Envelope::Ask { session, outbox, question, nonce: None, answered: bounded(1).0 }
     }
 
     fn say(&self, room: &Room, text: &str) {
@@ -108,23 +117,27 @@ impl Person {
 }
 
 fn room() -> Arc<Room> {
-    let made = SystemTime::UNIX_EPOCH + Duration::from_micros(1_000);
-    Arc::new(Room::new(0, "lobby", None, None, made, Arc::default(), Arc::default()))
+    made(0, "lobby", None)
 }
 
-/// A private room of the session 1, whose first id is 1000.
+/// A private room of the session 1.
 fn private_room() -> Arc<Room> {
-    let made = SystemTime::UNIX_EPOCH + Duration::from_micros(1_000);
-    let private = Some((RoomKey::from_bits(1), 1));
-    Arc::new(Room::new(7, "private-k3f9", private, None, made, Arc::default(), Arc::default()))
+    made(7, "private-k3f9", Some(1))
+}
+
+/// A room whose first id is 1000.
+fn made(number: u64, name: &str, owner: Option<u64>) -> Arc<Room> {
+    let beginning = Beginning { first_id: 1_000, owner, ..Beginning::default() };
+    let key = owner.map(|_| RoomKey::from_bits(1));
+    Room::new(number, name, key, beginning, Arc::default(), Arc::default())
 }
 
 /// Puts posts into one round.
-fn one_round(room: &Room, posts: Vec<Post>) {
-    let mut floor = room.floor.lock();
-    *floor.posts() = posts;
-    floor.round(Instant::now());
-    if floor.has_ended() {
+fn one_round(room: &Room, envelopes: Vec<Envelope>) {
+    let mut executor = room.executor.lock();
+    *executor.envelopes() = envelopes;
+    executor.round(Instant::now());
+    if executor.state.has_ended() {
         room.mailbox.shut();
     }
 }
@@ -149,12 +162,12 @@ fn who_joins_or_leaves_within_a_round_is_told_of_its_part_once() {
     one_round(
         &room,
         vec![
-            alice.joins(&room),
+            alice.joins(),
             alice.says("one"),
-            bob.joins(&room),
+            bob.joins(),
             alice.says("two"),
             alice.leaves(),
-            carol.joins(&room),
+            carol.joins(),
             bob.says("three"),
         ],
     );
@@ -175,7 +188,7 @@ fn a_thousand_joins_in_a_round_cost_a_member_one_send() {
     let room = room();
     let people: Vec<Person> =
         (0..1_000).map(|number| Person::new(number, &format!("n{number}"), TEXT)).collect();
-    one_round(&room, people.iter().map(|person| person.joins(&room)).collect());
+    one_round(&room, people.iter().map(|person| person.joins()).collect());
     for person in &people {
         assert_eq!(person.socket.state.lock().taken.len(), 1);
         let number = person.session.number as usize;
@@ -189,11 +202,7 @@ fn ids_rise_by_one_from_the_microsecond_of_the_rooms_making() {
     let alice = Person::new(1, "alice", Form::JSON);
     one_round(
         &room,
-        vec![
-            alice.joins(&room),
-            alice.says_with("a", Some("n1")),
-            alice.says_with("b", Some("n2")),
-        ],
+        vec![alice.joins(), alice.says_with("a", Some("n1")), alice.says_with("b", Some("n2"))],
     );
     let text = alice.socket.text();
     let ids: Vec<&str> = text.lines().filter_map(|line| line.split("\"id\":").nth(1)).collect();
@@ -207,11 +216,12 @@ fn a_room_that_is_made_again_after_the_clock_went_back_gives_no_id_twice() {
     let ids = Arc::<EventIds>::default();
     let made_at = |micros| {
         let made = SystemTime::UNIX_EPOCH + Duration::from_micros(micros);
-        Arc::new(Room::new(0, "math", None, None, made, ids.clone(), Arc::default()))
+        let beginning = Beginning { first_id: ids.first(made), ..Beginning::default() };
+        Room::new(0, "math", None, beginning, ids.clone(), Arc::default())
     };
     let joined_as = |room: &Arc<Room>| {
         let alice = Person::new(1, "alice", Form::JSON);
-        one_round(room, vec![alice.joins(room), alice.says("a"), alice.says("b")]);
+        one_round(room, vec![alice.joins(), alice.says("a"), alice.says("b")]);
         let text = alice.socket.text();
         let id = text.split("\"id\":").nth(1).and_then(|rest| rest.split(',').next());
         id.and_then(|id| id.parse::<u64>().ok()).unwrap_or_else(|| panic!("no id in {text}"))
@@ -281,21 +291,55 @@ fn a_list_is_rendered_once_for_all_who_ask_in_a_round_and_anew_when_it_changes()
     let room = room();
     let [alice, bob] = [(1, "alice"), (2, "bob")].map(|(at, name)| Person::join(at, &room, name));
     let who = |person: &Person| person.asks(Question::Who { after: None });
-    one_round(&room, vec![who(&alice), alice.acts(Action::Rename("carol".into())), who(&bob)]);
+    one_round(&room, vec![who(&alice), alice.acts(Op::Rename(name("carol"))), who(&bob)]);
     assert!(alice.socket.text().contains("2 here: alice, bob\n"));
     assert!(bob.socket.text().ends_with("2 here: carol, bob\n"));
-    let mut floor = room.floor.lock();
-    let [first, second] = [&alice, &bob].map(|person| floor.first_names(&person.outbox));
+    let mut executor = room.executor.lock();
+    let [first, second] = [&alice, &bob].map(|person| executor.first_names(&person.outbox));
     assert!(Arc::ptr_eq(&first, &second));
 }
 
 #[test]
-fn a_panic_in_a_post_costs_that_post() {
+fn a_panic_in_deciding_costs_that_op() {
     let room = room();
     let alice = Person::join(1, &room, "alice");
-    one_round(&room, vec![alice.says("before"), Post::Panic, alice.says("after")]);
+    let panics = alice.acts(Op::Panic { in_apply: false });
+    one_round(&room, vec![alice.says("before"), panics, alice.says("after")]);
     alice.say(&room, "later");
     alice.heard("[alice] joined.\n[alice] before\n[alice] after\n[alice] later\n");
+}
+
+#[test]
+fn a_panic_in_applying_ends_the_room_with_its_members_connections() {
+    let room = private_room();
+    let [alice, bob] = [(1, "alice"), (2, "bob")].map(|(at, name)| Person::join(at, &room, name));
+    let panics = bob.acts(Op::Panic { in_apply: true });
+    let joins = Person::new(3, "carol", TEXT);
+    one_round(&room, vec![alice.says("before"), panics, bob.says("after"), joins.joins()]);
+    let goodbye = CloseReason::Told(Goodbye::Internal);
+    for person in [&alice, &bob] {
+        assert!(person.socket.text().contains("[alice] before\n"));
+        assert!(!person.socket.text().contains("[bob] after"));
+        assert_eq!(person.outbox.reason(), Some(goodbye));
+        assert!(person.session.room().is_none());
+    }
+    joins.heard("");
+    assert_eq!(room.status().members, 0);
+    assert_eq!(room.enter(Person::new(4, "dave", TEXT).coming()), Err(Refusal::Ended));
+}
+
+#[test]
+fn a_lobby_whose_state_is_torn_begins_anew_and_gives_no_id_twice() {
+    let room = room();
+    let alice = Person::join(1, &room, "alice");
+    let panics = alice.acts(Op::Panic { in_apply: true });
+    let bob = Person::new(2, "bob", Form::JSON);
+    one_round(&room, vec![alice.says("before"), panics, bob.joins()]);
+    assert_eq!(alice.outbox.reason(), Some(CloseReason::Told(Goodbye::Internal)));
+    bob.say(&room, "here");
+    assert!(bob.socket.text().contains("\"type\":\"joined\",\"id\":1002,"));
+    assert!(bob.socket.text().contains("\"type\":\"said\",\"id\":1003,"));
+    assert_eq!(room.status().members, 1);
 }
 
 #[test]
@@ -358,7 +402,7 @@ fn who_is_hidden_is_not_heard_by_who_hides_it_and_by_all_others() {
     room.enter(json.coming()).expect("the room is open");
     for person in [&alice, &json] {
         assert!(person.session.hide(2, &bob.session.name()));
-        person.act(&room, Action::Hide(person.session.hidden())).expect("a member");
+        room.hide(person.number(), person.session.hidden()).expect("a member");
     }
     one_round(&room, vec![carol.says("1"), bob.says("2"), carol.says("3")]);
     assert!(alice.socket.text().ends_with("[carol] 1\n[carol] 3\n"), "{}", alice.socket.text());
@@ -366,14 +410,14 @@ fn who_is_hidden_is_not_heard_by_who_hides_it_and_by_all_others() {
     // Programs hide for themselves.
     assert!(json.socket.text().contains("\"text\":\"2\""));
     // Only what it says is hidden.
-    bob.act(&room, Action::Rename("rob".into())).expect("a member");
+    bob.act(&room, Op::Rename(name("rob"))).expect("a member");
     bob.say(&room, "4");
     room.leave(2, bob.going()).expect("the room is open");
     let text = alice.socket.text();
     assert!(text.ends_with("-- [bob] is now [rob] --\n[rob] left.\n"), "{text}");
 
     assert!(alice.session.show(Some(2), &bob.session.name()));
-    alice.act(&room, Action::Hide(alice.session.hidden())).expect("a member");
+    room.hide(1, alice.session.hidden()).expect("a member");
     let bob = Person::join(5, &room, "bob");
     bob.say(&room, "back");
     assert!(alice.socket.text().ends_with("[bob] back\n"));

@@ -3,7 +3,7 @@
 
 use std::{net::IpAddr, sync::Arc, time::Instant};
 
-use madang_protocol::{command::Banned, name::UserName, notice::Goodbye};
+use madang_protocol::{command::Banned, event::Time, name::UserName, notice::Goodbye};
 
 use super::Shared;
 use crate::{
@@ -35,13 +35,13 @@ impl Services for Shared {
         self.timekeeper.schedule(at, Due::Room(Arc::downgrade(room)));
     }
 
-    fn end_mute_at(&self, at: Instant, room: &Arc<Room>, session: &Arc<Session>) {
-        let due = Due::Mute(Arc::downgrade(room), Arc::downgrade(session));
+    fn end_mute_at(&self, at: Instant, until: Time, room: &Arc<Room>, session: &Arc<Session>) {
+        let due = Due::Mute(Arc::downgrade(room), Arc::downgrade(session), until);
         self.timekeeper.schedule(at, due);
     }
 
-    fn end_silence_at(&self, at: Instant, session: &Arc<Session>) {
-        self.timekeeper.schedule(at, Due::Silence(Arc::downgrade(session), at));
+    fn end_operators_mute_at(&self, at: Instant, until: Time, session: &Arc<Session>) {
+        self.timekeeper.schedule(at, Due::OperatorsMute(Arc::downgrade(session), until));
     }
 
     fn close_connection_of(&self, session: &Session, goodbye: Goodbye) {

@@ -3,11 +3,11 @@
 use super::*;
 
 /// Comes back by another connection: the post, and what its socket takes.
-fn back(person: &Person, event: Option<u64>, private: u64) -> (Post, Arc<FakeSocket>) {
+fn back(person: &Person, event: Option<u64>, private: u64) -> (Envelope, Arc<FakeSocket>) {
     let (socket, outbox) = connect(70, Form::JSON);
     let coming = Coming { outbox, ..person.coming() };
-    let answer = bounded(1).0;
-    (Post::Resume { coming, last: Last { event, private }, answer }, socket)
+    let answered = bounded(1).0;
+    (Envelope::Resume { coming, last: Last { event, private }, answered }, socket)
 }
 
 /// The ids of the events after the welcome.
@@ -108,8 +108,7 @@ fn who_comes_back_is_told_what_was_whispered_before_what_was_said() {
 fn who_was_taken_out_meanwhile_has_no_place_to_come_back_to() {
     let room = room();
     let (alice, bob) = alice_and_bob(&room, 1);
-    room.act(By::Operator, Action::Kick(alice.session.clone(), Duration::ZERO))
-        .expect("she is here");
+    room.act(By::Operator, Op::Kick { session: 1, seconds: 0 }).expect("she is here");
     let (_, outbox) = connect(70, Form::JSON);
     let coming = Coming { outbox, ..alice.coming() };
     let last = Last { event: Some(1_000), private: 0 };
@@ -130,22 +129,21 @@ fn a_place_outlives_its_connection_with_all_that_belongs_to_it() {
     let (post, socket) = back(&alice, Some(1_001), 0);
     one_round(&room, vec![post]);
     assert!(socket.text().contains("\"owner\":\"alice\""), "{}", socket.text());
-    alice.act(&room, Action::Lock).expect("she still owns it");
+    alice.act(&room, Op::Lock(true)).expect("she still owns it");
     bob.heard("-- you are in private-k3f9; 2 here --\n[bob] joined.\n[bob] anyone?\n-- [alice] locked the room --\n");
 }
 
 #[test]
 fn what_was_said_before_a_mute_or_a_kick_stays_said_when_it_is_sent_again() {
-    for action in [(|session| Action::Kick(session, Duration::ZERO)) as fn(_) -> _, |session| {
-        Action::Mute(session, None)
-    }] {
+    let (session, mute, seconds) = (2, Mute { until: None }, None);
+    for op in [Op::Kick { session, seconds: 0 }, Op::Mute { session, mute, seconds }] {
         let room = private_room();
         let owner = Person::join(1, &room, "owner");
         let alice = Person::new(2, "alice", Form::JSON);
         room.enter(alice.coming()).expect("the room is open");
         // 1002, and the acknowledgement is lost.
         one_round(&room, vec![alice.says_with("hi", Some("c1"))]);
-        one_round(&room, vec![owner.acts(action(alice.session.clone()))]);
+        one_round(&room, vec![owner.acts(op)]);
         let heard = alice.socket.text().len();
         let again = alice.says_with("hi", Some("c1"));
         one_round(&room, vec![again, alice.says_with("ho", Some("c2"))]);

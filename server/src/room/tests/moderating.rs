@@ -5,7 +5,32 @@ use crossbeam_channel::TryRecvError;
 use super::*;
 
 /// For how long who is kicked is kept out.
-const WINDOW: Duration = Duration::from_secs(600);
+const WINDOW: u64 = 600;
+
+fn kick(person: &Person, seconds: u64) -> Op {
+    Op::Kick { session: person.number(), seconds }
+}
+
+fn unkick_op(user: &str, session: Option<u64>) -> Op {
+    Op::Unkick { name: name(user), session }
+}
+
+fn mute(person: &Person) -> Op {
+    Op::Mute { session: person.number(), mute: Mute { until: None }, seconds: None }
+}
+
+fn unmute(person: &Person) -> Op {
+    Op::Unmute { session: person.number() }
+}
+
+fn mute_until(person: &Person, until: Time) -> Op {
+    let mute = Mute { until: Some(until) };
+    Op::Mute { session: person.number(), mute, seconds: Some(600) }
+}
+
+fn over(person: &Person, muter: Muter, until: Time) -> Op {
+    Op::MuteOver { session: person.number(), muter, until }
+}
 
 fn is_kicked(result: Result<(), Refusal>) -> bool {
     matches!(result, Err(Refusal::Kicked { seconds: 1..=600 }))
@@ -36,7 +61,7 @@ fn heard_after(person: &Person, start: &str) -> String {
 #[test]
 fn who_is_kicked_is_told_up_to_there_and_kept_out() {
     let (room, [alice, bob, carol]) = three();
-    let kick = alice.acts(Action::Kick(bob.session.clone(), WINDOW));
+    let kick = alice.acts(kick(&bob, WINDOW));
     one_round(&room, vec![carol.says("before"), bob.says("hm"), kick, carol.says("after")]);
     let kicked = "-- [alice] removed [bob] --\n";
     let told = format!("[carol] before\n[bob] hm\n{kicked}[carol] after\n");
@@ -53,14 +78,8 @@ fn who_is_kicked_is_told_up_to_there_and_kept_out() {
 #[test]
 fn a_kick_holds_by_session_and_name_until_it_is_lifted_or_over() {
     let (room, [alice, bob, carol]) = three();
-    let kick = |session: &Arc<Session>| {
-        let result = alice.act(&room, Action::Kick(session.clone(), WINDOW));
-        result.expect("she owns it");
-    };
-    let unkick = |name: &str, session| {
-        alice.act(&room, Action::Unkick(UserName::parse(name).expect("a name"), session))
-    };
-    kick(&bob.session);
+    let unkick = |name: &str, session| alice.act(&room, unkick_op(name, session));
+    alice.act(&room, kick(&bob, WINDOW)).expect("she owns it");
     bob.session.rename(UserName::parse("robert").expect("a name"));
     assert!(is_kicked(room.enter(bob.coming())), "another name of the same session");
     for (number, name) in [(10, "bob"), (11, "BOB"), (12, "b0b")] {
@@ -68,7 +87,7 @@ fn a_kick_holds_by_session_and_name_until_it_is_lifted_or_over() {
         assert!(is_name_kicked(room.enter(other.coming())), "{name}");
     }
     assert_eq!(room.status().admits(0, None), Ok(()), "nobody in particular");
-    assert!(is_name_kicked(carol.act(&room, Action::Rename("Bob".into()))));
+    assert!(is_name_kicked(carol.act(&room, Op::Rename(name("Bob")))));
     // Another session under another name gets past it.
     let _rob = Person::join(13, &room, "rob");
 
@@ -77,19 +96,19 @@ fn a_kick_holds_by_session_and_name_until_it_is_lifted_or_over() {
     assert!(carol.socket.text().ends_with("-- [alice] lets [bob] in again --\n"));
     room.enter(bob.coming()).expect("he may come again");
     assert_eq!(unkick("bob", None), Err(Refusal::Already));
-    assert_eq!(bob.act(&room, Action::Unkick(carol.session.name(), None)), Err(Refusal::OwnerOnly));
+    assert_eq!(bob.act(&room, unkick_op("carol", None)), Err(Refusal::OwnerOnly));
 
     // Over at once.
-    alice.act(&room, Action::Kick(bob.session.clone(), Duration::ZERO)).expect("she owns it");
+    alice.act(&room, kick(&bob, 0)).expect("she owns it");
     room.enter(bob.coming()).expect("it is over");
 }
 
 #[test]
 fn whom_the_operator_kicks_is_kept_out_of_its_own_room() {
     let (room, [alice, ..]) = three();
-    room.act(By::Operator, Action::Kick(alice.session.clone(), WINDOW)).expect("the operator may");
+    room.act(By::Operator, kick(&alice, WINDOW)).expect("the operator may");
     assert!(is_kicked(room.enter(alice.coming())));
-    room.act(By::Operator, Action::Unkick(alice.session.name(), None)).expect("she was kicked");
+    room.act(By::Operator, unkick_op("alice", None)).expect("she was kicked");
     room.enter(alice.coming()).expect("it is hers");
 }
 
@@ -97,7 +116,7 @@ fn whom_the_operator_kicks_is_kept_out_of_its_own_room() {
 fn who_is_kicked_from_the_lobby_is_not_told_how_to_go_on() {
     let lobby = room();
     let [alice, bob] = [(1, "alice"), (2, "bob")].map(|(at, name)| Person::join(at, &lobby, name));
-    lobby.act(By::Operator, Action::Kick(bob.session.clone(), WINDOW)).expect("the operator may");
+    lobby.act(By::Operator, kick(&bob, WINDOW)).expect("the operator may");
     bob.heard("[bob] joined.\n-- the operator removed [bob] --\n");
     assert!(alice.socket.text().ends_with("-- the operator removed [bob] --\n"));
     assert!(is_kicked(lobby.enter(bob.coming())));
@@ -106,7 +125,7 @@ fn who_is_kicked_from_the_lobby_is_not_told_how_to_go_on() {
 #[test]
 fn who_is_kicked_and_quits_in_one_round_is_told_all_before_the_goodbye() {
     let (room, [alice, bob, carol]) = three();
-    let kick = alice.acts(Action::Kick(bob.session.clone(), WINDOW));
+    let kick = alice.acts(kick(&bob, WINDOW));
     let ping = bob.asks(Question::Ping { token: None });
     one_round(&room, vec![bob.says("one"), carol.says("two"), kick, ping, bob.leaves()]);
     let end = heard_after(&bob, "[bob] one\n[carol] two\n-- [alice] removed [bob] --\n");
@@ -122,8 +141,8 @@ fn a_room_that_is_closed_tells_everyone_and_takes_nobody() {
     let (room, [alice, bob, carol]) = three();
     let (answer, answered) = bounded(1);
     let dave = Person::new(4, "dave", TEXT);
-    let joins = Post::Join { coming: dave.coming(), room: room.clone(), answer: Some(answer) };
-    let end = alice.acts(Action::End);
+    let joins = Envelope::Join { coming: dave.coming(), answered: Some(answer) };
+    let end = alice.acts(Op::End);
     one_round(&room, vec![bob.says("last"), end, joins, carol.says("late"), carol.leaves()]);
     let closed = "[bob] last\n-- [alice] closed the room --\n";
     assert_eq!(heard_after(&alice, closed), "", "she is taken elsewhere");
@@ -139,7 +158,7 @@ fn a_room_that_is_closed_tells_everyone_and_takes_nobody() {
     );
     assert_eq!(answered.try_recv(), Err(TryRecvError::Disconnected), "he is not let in");
     assert_eq!(room.enter(dave.coming()), Err(Refusal::Ended));
-    assert_eq!(room.act(alice.by(), Action::Lock), Err(Refusal::Ended));
+    assert_eq!(room.act(alice.by(), Op::Lock(true)), Err(Refusal::Ended));
     bob.say(&room, "hello?");
     assert!(bob.socket.text().matches("You are in no room now.").count() == 2);
     dave.heard("");
@@ -150,16 +169,16 @@ fn only_the_owner_and_the_operator_moderate() {
     let (room, [alice, bob, _carol]) = three();
     let lobby = super::room();
     let dave = Person::join(4, &lobby, "dave");
-    type Asked<'a> = &'a dyn Fn() -> Action;
+    type Asked<'a> = &'a dyn Fn() -> Op;
     let actions: [Asked; 8] = [
-        &|| Action::Kick(alice.session.clone(), WINDOW),
-        &|| Action::Mute(alice.session.clone(), None),
-        &|| Action::Unmute(alice.session.clone()),
-        &|| Action::Lock,
-        &|| Action::Limit(2),
-        &|| Action::Owner(alice.session.clone()),
-        &|| Action::End,
-        &|| Action::Unkick(alice.session.name(), None),
+        &|| kick(&alice, WINDOW),
+        &|| mute(&alice),
+        &|| unmute(&alice),
+        &|| Op::Lock(true),
+        &|| Op::Limit(2),
+        &|| Op::Owner(alice.number()),
+        &|| Op::End,
+        &|| unkick_op("alice", None),
     ];
     for action in actions {
         assert_eq!(bob.act(&room, action()), Err(Refusal::OwnerOnly));
@@ -169,21 +188,21 @@ fn only_the_owner_and_the_operator_moderate() {
     for action in [&actions[0], &actions[1], &actions[5]] {
         assert_eq!(alice.act(&room, action()), Err(Refusal::Oneself));
     }
-    assert_eq!(alice.act(&room, Action::Kick(dave.session.clone(), WINDOW)), Err(Refusal::NotHere));
+    assert_eq!(alice.act(&room, kick(&dave, WINDOW)), Err(Refusal::NotHere));
     assert!(!bob.socket.text().contains("removed"));
-    room.act(By::Operator, Action::Kick(alice.session.clone(), WINDOW)).expect("the operator may");
+    room.act(By::Operator, kick(&alice, WINDOW)).expect("the operator may");
     assert!(bob.socket.text().ends_with("-- the operator removed [alice] --\n"));
 }
 
 #[test]
 fn who_is_muted_says_nothing_by_any_way_until_it_is_lifted() {
     let (room, [alice, bob, carol]) = three();
-    let ten = Duration::from_secs(600);
-    alice.act(&room, Action::Mute(bob.session.clone(), Some(ten))).expect("she owns it");
+    let until = clock::now().after(Duration::from_secs(600));
+    alice.act(&room, mute_until(&bob, until)).expect("she owns it");
     bob.say(&room, "psst");
     let muted = |result| matches!(result, Err(Refusal::Muted { seconds: Some(500..=601) }));
-    assert!(muted(bob.act(&room, Action::Topic("psst".into()))));
-    assert!(muted(bob.act(&room, Action::Rename("psst".into()))));
+    assert!(muted(bob.act(&room, Op::Topic("psst".into()))));
+    assert!(muted(bob.act(&room, Op::Rename(name("psst")))));
     assert!(
         bob.socket.text().ends_with("You may not speak now; 10 min to go.\n"),
         "{}",
@@ -193,36 +212,26 @@ fn who_is_muted_says_nothing_by_any_way_until_it_is_lifted() {
     room.leave_for_another(2);
     room.enter(bob.coming()).expect("the room is open");
     bob.say(&room, "psst");
-    // It was not due yet.
-    assert_eq!(room.act(By::Time, Action::Unmute(bob.session.clone())), Err(Refusal::Already));
+    // Another one was due.
+    let other = over(&bob, Muter::Owner, Time::from_millis(1));
+    assert_eq!(room.act(By::Time, other), Err(Refusal::Already));
     bob.say(&room, "psst");
-    alice.act(&room, Action::Unmute(bob.session.clone())).expect("she owns it");
-    assert_eq!(alice.act(&room, Action::Unmute(bob.session.clone())), Err(Refusal::Already));
+    alice.act(&room, unmute(&bob)).expect("she owns it");
+    assert_eq!(alice.act(&room, unmute(&bob)), Err(Refusal::Already));
     bob.say(&room, "at last");
     assert!(carol.socket.text().ends_with("-- [bob] may speak again --\n[bob] at last\n"));
     assert!(!carol.socket.text().contains("psst"));
 
-    alice.act(&room, Action::Mute(bob.session.clone(), Some(Duration::ZERO))).expect("she owns it");
-    room.act(By::Time, Action::Unmute(bob.session.clone())).expect("it is due");
+    alice.act(&room, mute_until(&bob, until)).expect("she owns it");
+    room.act(By::Time, over(&bob, Muter::Owner, until)).expect("it is due");
     bob.say(&room, "and again");
     assert!(carol.socket.text().ends_with("[bob] and again\n"));
 }
 
 #[test]
-fn who_was_muted_and_has_ended_elsewhere_is_not_remembered() {
-    let (room, [alice, ..]) = three();
-    for number in 10..30 {
-        let puppet = Person::join(number, &room, &format!("puppet-{number}"));
-        alice.act(&room, Action::Mute(puppet.session.clone(), None)).expect("she owns it");
-        room.leave_for_another(number);
-    }
-    assert_eq!(room.floor.lock().muted.len(), 1);
-}
-
-#[test]
 fn the_last_word_of_who_is_muted_is_not_said() {
     let (room, [alice, bob, carol]) = three();
-    alice.act(&room, Action::Mute(bob.session.clone(), None)).expect("she owns it");
+    alice.act(&room, mute(&bob)).expect("she owns it");
     for person in [&bob, &carol] {
         let Going::Ends(ending) = person.going() else { unreachable!("as it is made") };
         let ending = Ending { text: Some("so long".into()), ..ending };
@@ -234,41 +243,40 @@ fn the_last_word_of_who_is_muted_is_not_said() {
 #[test]
 fn who_is_muted_twice_may_speak_when_both_have_been_lifted() {
     let (room, [alice, bob, carol]) = three();
-    let session = || bob.session.clone();
-    let hour = Duration::from_secs(3_600);
     let again = "-- [bob] may speak again --\n";
     let heard = || carol.socket.text().matches(again).count();
+    let until = clock::now().after(Duration::from_secs(3_600));
+    let mute = || mute_until(&bob, until);
 
     // The operator's is over first.
-    alice.act(&room, Action::Mute(session(), Some(hour))).expect("she owns it");
-    bob.session.silence(None);
-    bob.session.end_silence(None);
-    room.act(By::Time, Action::EndSilence(session())).expect("it is over");
+    alice.act(&room, mute()).expect("she owns it");
+    room.act(By::Operator, mute()).expect("the operator may");
+    room.act(By::Time, over(&bob, Muter::Operator, until)).expect("it is due");
     bob.say(&room, "psst");
     assert_eq!(heard(), 0);
-    alice.act(&room, Action::Unmute(session())).expect("she owns it");
+    alice.act(&room, unmute(&bob)).expect("she owns it");
     bob.say(&room, "one");
     assert_eq!(heard(), 1);
     // The owner's would have been due now.
-    assert_eq!(room.act(By::Time, Action::Unmute(session())), Err(Refusal::Already));
+    assert_eq!(room.act(By::Time, over(&bob, Muter::Owner, until)), Err(Refusal::Already));
     assert_eq!(heard(), 1);
 
     // The owner's is over first, because it is lifted or due.
-    bob.session.silence(None);
-    alice.act(&room, Action::Mute(session(), Some(hour))).expect("she owns it");
-    assert_eq!(alice.act(&room, Action::Unmute(session())), Err(Refusal::Silenced));
-    alice.act(&room, Action::Mute(session(), Some(Duration::ZERO))).expect("she owns it");
-    room.act(By::Time, Action::Unmute(session())).expect("it is due");
+    room.act(By::Operator, mute()).expect("the operator may");
+    alice.act(&room, mute()).expect("she owns it");
+    alice.act(&room, unmute(&bob)).expect("she owns it");
+    alice.act(&room, mute()).expect("she owns it");
+    room.act(By::Time, over(&bob, Muter::Owner, until)).expect("it is due");
     bob.say(&room, "psst");
     assert_eq!(heard(), 1);
-    bob.session.end_silence(None);
-    room.act(By::Time, Action::EndSilence(session())).expect("it is over");
+    room.act(By::Time, over(&bob, Muter::Operator, until)).expect("it is due");
     bob.say(&room, "two");
     assert_eq!(heard(), 2);
 
     // The operator's word lifts both.
-    alice.act(&room, Action::Mute(session(), None)).expect("she owns it");
-    room.act(By::Operator, Action::Unmute(session())).expect("the operator may");
+    alice.act(&room, mute()).expect("she owns it");
+    room.act(By::Operator, mute()).expect("the operator may");
+    room.act(By::Operator, unmute(&bob)).expect("the operator may");
     bob.say(&room, "three");
     assert_eq!(heard(), 3);
     assert!(!carol.socket.text().contains("psst"));
@@ -280,31 +288,33 @@ fn who_is_muted_twice_may_speak_when_both_have_been_lifted() {
 #[test]
 fn whom_the_operator_mutes_says_nothing_anywhere() {
     let (room, [_, bob, carol]) = three();
-    bob.session.silence(None);
-    room.act(By::Operator, Action::Mute(bob.session.clone(), None)).expect("the operator may");
+    bob.session.mute(Mute { until: None });
+    room.act(By::Operator, mute(&bob)).expect("the operator may");
     bob.say(&room, "psst");
     assert!(carol.socket.text().ends_with("-- the operator muted [bob] --\n"));
     let lobby = super::room();
-    bob.session.exit(room.number);
+    room.leave_for_another(2);
     lobby.enter(bob.coming()).expect("the lobby is open");
     bob.say(&lobby, "psst");
     assert!(!bob.socket.text().contains("[bob] psst"));
-    assert!(bob.session.end_silence(None));
+    assert_eq!(bob.socket.text().matches("-- the operator muted").count(), 1, "told once");
+    assert!(bob.session.unmute(None));
+    lobby.act(By::Operator, unmute(&bob)).expect("he was muted");
     bob.say(&lobby, "well");
-    assert!(bob.socket.text().ends_with("[bob] well\n"));
+    assert!(bob.socket.text().ends_with("-- [bob] may speak again --\n[bob] well\n"));
 }
 
 #[test]
 fn a_locked_or_full_room_takes_nobody_new_but_its_owner() {
     let (room, [alice, bob, _]) = three();
     let dave = Person::new(4, "dave", TEXT);
-    alice.act(&room, Action::Lock).expect("she owns it");
-    assert_eq!(alice.act(&room, Action::Lock), Err(Refusal::Already));
+    alice.act(&room, Op::Lock(true)).expect("she owns it");
+    assert_eq!(alice.act(&room, Op::Lock(true)), Err(Refusal::Already));
     assert_eq!(room.enter(dave.coming()), Err(Refusal::Locked));
     room.leave_for_another(1);
     room.enter(alice.coming()).expect("it is hers");
-    alice.act(&room, Action::Unlock).expect("she owns it");
-    alice.act(&room, Action::Limit(3)).expect("she owns it");
+    alice.act(&room, Op::Lock(false)).expect("she owns it");
+    alice.act(&room, Op::Limit(3)).expect("she owns it");
     assert_eq!(room.enter(dave.coming()), Err(Refusal::Full { limit: 3 }));
     room.leave(2, bob.going()).expect("the room is open");
     room.enter(dave.coming()).expect("there is space");
@@ -318,36 +328,37 @@ fn who_has_been_here_for_the_longest_time_owns_the_room_after_its_owner() {
     room.leave_for_another(2);
     room.enter(bob.coming()).expect("the room is open");
     room.leave(1, alice.going()).expect("the room is open");
-    assert_eq!(bob.act(&room, Action::Lock), Err(Refusal::OwnerOnly), "her session may last");
-    room.act(By::Time, Action::OwnerGone(1)).expect("it is open");
+    assert_eq!(bob.act(&room, Op::Lock(true)), Err(Refusal::OwnerOnly), "her session may last");
+    room.act(By::Time, Op::OwnerGone(1)).expect("it is open");
     assert!(bob.socket.text().ends_with("[alice] left.\n-- [carol] owns the room now --\n"));
-    room.act(By::Time, Action::OwnerGone(1)).expect("it is open");
-    carol.act(&room, Action::Owner(bob.session.clone())).expect("she owns it now");
-    assert_eq!(carol.act(&room, Action::Lock), Err(Refusal::OwnerOnly));
-    bob.act(&room, Action::Lock).expect("he owns it now");
-    let owned: Vec<u64> = bob.session.take_owned().iter().map(|room| room.number).collect();
-    assert_eq!(owned, [room.number]);
+    room.act(By::Time, Op::OwnerGone(1)).expect("it is open");
+    carol.act(&room, Op::Owner(bob.number())).expect("she owns it now");
+    assert_eq!(carol.act(&room, Op::Lock(true)), Err(Refusal::OwnerOnly));
+    bob.act(&room, Op::Lock(true)).expect("he owns it now");
+    assert_eq!(bob.session.take_owned(), [room.number]);
 
     // Nobody is left: the next who comes owns it.
-    bob.act(&room, Action::Unlock).expect("he owns it now");
+    bob.act(&room, Op::Lock(false)).expect("he owns it now");
     room.leave(2, bob.going()).expect("the room is open");
     room.leave(3, carol.going()).expect("the room is open");
-    room.act(By::Time, Action::OwnerGone(2)).expect("it is open");
+    room.act(By::Time, Op::OwnerGone(2)).expect("it is open");
     let dave = Person::join(4, &room, "dave");
-    dave.act(&room, Action::Lock).expect("he owns it");
+    dave.act(&room, Op::Lock(true)).expect("he owns it");
     assert!(dave.socket.text().contains("[dave] joined.\n-- [dave] owns the room now --\n"));
 }
 
 #[test]
-fn an_empty_room_ends_only_if_it_was_empty_before() {
+fn an_empty_room_ends_only_if_it_has_been_empty_since_then() {
     let room = private_room();
-    let before = Instant::now();
+    let since = room.status().empty_since.expect("it is new");
     let alice = Person::join(1, &room, "alice");
-    assert_eq!(room.end_if_empty(Instant::now()), Err(None));
+    assert_eq!(room.end_if_empty(since), Err(Refusal::Already), "she is here");
     room.leave(1, alice.going()).expect("the room is open");
     let since = room.status().empty_since.expect("it is empty");
-    assert_eq!(room.end_if_empty(before), Err(Some(since)));
+    let other = since.after(Duration::from_millis(1));
+    assert_eq!(room.end_if_empty(other), Err(Refusal::Already));
     assert_eq!(room.end_if_empty(since), Ok(()));
+    assert_eq!(room.end_if_empty(since), Err(Refusal::Ended));
     let bob = Person::new(2, "bob", TEXT);
     assert_eq!(room.enter(bob.coming()), Err(Refusal::Ended));
     bob.heard("");

@@ -1,0 +1,49 @@
+//! Who may come into a room: a rule that the room decides by, and that others look up
+//! before somebody leaves another room for it.
+
+use madang_protocol::{event::Time, name::UserName};
+use serde::{Deserialize, Serialize};
+
+use super::{kicks::Kicks, refusal::Refusal};
+
+/// What keeps people out of a room.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Access {
+    /// The session that owns the room, if it is private; nothing but a kick keeps it out.
+    pub(crate) owner: Option<u64>,
+    /// Whether nobody new may come in.
+    pub(crate) locked: bool,
+    /// The most members, if the owner has set that.
+    pub(crate) limit: Option<usize>,
+    /// Who was removed, and is kept out for a while.
+    pub(crate) kicks: Kicks,
+}
+
+impl Access {
+    /// Whether `session` may join so many members under this name; before it has one,
+    /// without.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    pub(crate) fn admits(
+        &self,
+        members: usize,
+        session: u64,
+        name: Option<&UserName>,
+        now: Time,
+    ) -> Result<(), Refusal> {
+        if let Some(left) = self.kicks.left_for_session(session, now) {
+            return Err(Refusal::kicked_for(left));
+        }
+        if let Some(left) = name.and_then(|name| self.kicks.left_for_name(name, now)) {
+            return Err(Refusal::name_kicked_for(left));
+        }
+        match self.limit {
+            _ if self.owner == Some(session) => Ok(()),
+            _ if self.locked => Err(Refusal::Locked),
+            Some(limit) if members >= limit => Err(Refusal::Full { limit }),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What members ask of a room, answered in the room's order.
+
+use std::sync::Arc;
+
+use madang_protocol::{event::ServerMessage, notice::Notice};
+
+use super::{envelope::Question, executor::Executor, history::Asked, refusal::Refusal};
+use crate::{
+    delivery::{batch::Rendered, outbox::Outbox},
+    dialect::{Part, answer::Answer},
+    session::Session,
+};
+
+/// How many names an answer to `/who` lists.
+const NAMES: usize = 200;
+
+/// How many of them one line of it holds.
+const NAMES_PER_LINE: usize = 50;
+
+impl Executor {
+    #[inline(never)]
+    pub(super) fn answer(
+        &mut self,
+        session: &Session,
+        outbox: &Arc<Outbox>,
+        question: Question,
+        nonce: Option<&str>,
+    ) {
+        let member = self.members.of(session.number);
+        if let (Question::Who { after: None }, None, Some(member)) = (&question, nonce, member)
+            && Arc::ptr_eq(&member.outbox, outbox)
+        {
+            let rendered = self.first_names(outbox);
+            return self.members.answer_shared(session.number, self.batch_len(), rendered);
+        }
+        let mut answer = Answer::new(outbox.form()).in_lang(session.lang());
+        let is_anyones = matches!(question, Question::WhoThere { .. } | Question::Ping { .. });
+        let written = match member.is_some() || is_anyones {
+            true => self.write_answer(session, question, nonce, &mut answer),
+            false => Err(Refusal::NoMember),
+        };
+        match written {
+            Ok(()) => answer.ack(nonce),
+            Err(refusal) => {
+                let notice = refusal.notice();
+                self.metrics.refused.count_notice(&notice);
+                answer.notice_to(&notice, nonce);
+            }
+        }
+        let bytes = answer.into_bytes();
+        if member.is_some_and(|member| Arc::ptr_eq(&member.outbox, outbox)) {
+            self.members.answer(session.number, self.batch_len(), &bytes);
+        } else if let Some(leaver) = self.leaver(session.number) {
+            leaver.after.extend_from_slice(&bytes);
+        } else {
+            outbox.push(&bytes);
+        }
+    }
+
+    #[inline(never)]
+    fn write_answer(
+        &self,
+        session: &Session,
+        question: Question,
+        nonce: Option<&str>,
+        answer: &mut Answer,
+    ) -> Result<(), Refusal> {
+        match question {
+            Question::Who { after } => self.who(after, None, answer, nonce)?,
+            Question::WhoThere { after } => self.who(after, Some(&self.name), answer, nonce)?,
+            Question::Topic => match self.state.topic() {
+                Some(topic) => answer.notice_to(&Notice::TopicIs(topic), nonce),
+                None => answer.notice_to(&Notice::NoTopic, nonce),
+            },
+            Question::History { before, limit } => {
+                let hidden = session.hidden();
+                let asked = Asked { before, limit, hidden: &hidden };
+                self.history.answer(self.batch.events(), asked, nonce, answer);
+            }
+            Question::Ping { token } => answer.message(&ServerMessage::Pong {
+                token: token.map(Into::into),
+                nonce: nonce.map(Into::into),
+            }),
+            Question::Answered(known) => *answer = known,
+        }
+        Ok(())
+    }
+
+    /// Who came first: rendered once for all who ask in this round in one form.
+    #[inline(never)]
+    pub(super) fn first_names(&mut self, outbox: &Outbox) -> Arc<Rendered> {
+        let (form, carrier) = outbox.form_and_carrier();
+        if let Some(rendered) = self.members.listed(form, carrier) {
+            return rendered.clone();
+        }
+        let mut answer = Answer::new(form);
+        // Only somebody after whom to begin could be missing.
+        let _ = self.who(None, None, &mut answer, None);
+        let part = Part { lines: answer.into_bytes(), first_id: 0, last_id: 0 };
+        let rendered = Rendered::of_parts(self.name.clone(), vec![part], form, carrier);
+        self.members.list(form, carrier, Arc::new(rendered))
+    }
+
+    /// Lists who came first, or after somebody, of `room` unless it is one's own.
+    #[inline(never)]
+    fn who(
+        &self,
+        after: Option<u64>,
+        room: Option<&str>,
+        answer: &mut Answer,
+        nonce: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let first = match after.map(|session| self.state.member(session)) {
+            Some(None) => return Err(Refusal::NotHere),
+            Some(Some(member)) => member.joined + 1,
+            None => 0,
+        };
+        let mut members =
+            self.state.members().joined_from(first).map(|member| member.user.as_str());
+        let names: Vec<&str> = members.by_ref().take(NAMES).collect();
+        let last = members.next().and(names.last().copied());
+        let count = self.members.len();
+        // Nobody is a list too.
+        let mut chunks =
+            names.chunks(NAMES_PER_LINE).chain(names.is_empty().then_some(&[][..])).peekable();
+        while let Some(names) = chunks.next() {
+            let more = chunks.peek().is_some();
+            answer.message(&ServerMessage::Who {
+                room: (&*self.name).into(),
+                count,
+                members: names.iter().map(|name| (*name).into()).collect(),
+                more,
+                after: last.filter(|_| !more).map(Into::into),
+                nonce: nonce.map(Into::into),
+            });
+        }
+        if let Some(after) = last {
+            answer.hint(&Notice::WhoMore { room, after });
+        }
+        Ok(())
+    }
+}

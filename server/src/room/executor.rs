@@ -1,0 +1,384 @@
+//! What the pump works on: it carries out the posts of a round in their order, then tells
+//! everyone once. An op is decided, its facts are applied, and what they mean for members'
+//! outboxes and ignore lists, which lie beside the state, follows each of them.
+
+use std::{
+    collections::HashSet,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Instant,
+};
+
+use crossbeam_channel::Sender;
+use madang_protocol::{
+    event::{ServerMessage, Time},
+    notice::Goodbye,
+    room::LOBBY,
+};
+
+use super::{
+    Status,
+    envelope::{Answered, Envelope},
+    event_ids::EventIds,
+    fact::{Change, Fact},
+    history::History,
+    members::{Leaver, Members},
+    op::{By, Op, Speech},
+    presence::Next,
+    refusal::Refusal,
+    refuse,
+    state::{Beginning, State},
+};
+use crate::{
+    clock,
+    delivery::batch::Batch,
+    dialect::answer::Answer,
+    metrics::Metrics,
+    session::{Hidden, RoomHandle, Session},
+    sync::Mutex,
+};
+
+/// A room as its pump has it.
+pub(super) struct Executor {
+    pub(super) number: u64,
+    pub(super) name: Arc<str>,
+    /// The room itself, for who comes to own it.
+    handle: Weak<dyn RoomHandle>,
+    /// Changed by [`take_in`](Self::take_in) only.
+    pub(super) state: State,
+    /// The time of the round.
+    pub(super) time: Time,
+    now: Instant,
+    pub(super) members: Members,
+    pub(super) batch: Batch,
+    pub(super) history: History,
+    pub(super) leavers: Vec<Leaver>,
+    envelopes: Vec<Envelope>,
+    /// What became of posts in this round, for those who wait for it.
+    answers: Vec<(Answered, Result<(), Refusal>)>,
+    /// The id of the next event, while a fact is taken in: a panic leaves the state torn.
+    torn: Option<u64>,
+    /// The tokens of those whom the state keeps out, by their sessions' numbers.
+    kicked_tokens: Arc<[(u64, String)]>,
+    ids: Arc<EventIds>,
+    /// When anything happened last, in milliseconds since 1970.
+    happened_at: Arc<AtomicI64>,
+    /// Whether anything has changed that may be known from outside.
+    changed: bool,
+    published: Arc<Mutex<Status>>,
+    /// When everyone had been told of the round.
+    told: Instant,
+    pub(super) metrics: Arc<Metrics>,
+    /// Who waits for the room's end, when it has come.
+    stopped: Option<Sender<()>>,
+}
+
+impl Executor {
+    pub(super) fn new(
+        number: u64,
+        name: Arc<str>,
+        handle: Weak<dyn RoomHandle>,
+        beginning: Beginning,
+        ids: Arc<EventIds>,
+        metrics: Arc<Metrics>,
+    ) -> Executor {
+        let (time, now) = (clock::now(), Instant::now());
+        let state = State::new(beginning, time);
+        let published = Arc::new(Mutex::new(Status::of(&state, Arc::default())));
+        Executor {
+            number,
+            name: name.clone(),
+            handle,
+            state,
+            time,
+            now,
+            members: Members::default(),
+            batch: Batch::new(name.clone()),
+            history: History::new(name, metrics.clone()),
+            leavers: Vec::new(),
+            envelopes: Vec::new(),
+            answers: Vec::new(),
+            torn: None,
+            kicked_tokens: Arc::default(),
+            ids,
+            happened_at: Arc::default(),
+            changed: false,
+            published,
+            told: now,
+            metrics,
+            stopped: None,
+        }
+    }
+
+    /// Where the posts of the next round are put.
+    pub(super) fn envelopes(&mut self) -> &mut Vec<Envelope> {
+        &mut self.envelopes
+    }
+
+    /// What may be known from outside, for whoever wants to look.
+    pub(super) fn published_status(&self) -> Arc<Mutex<Status>> {
+        self.published.clone()
+    }
+
+    /// When anything happened last, for whoever wants to look.
+    pub(super) fn happened_at(&self) -> Arc<AtomicI64> {
+        self.happened_at.clone()
+    }
+
+    /// Does what the posts ask for in their order, then tells everyone once. Returns
+    /// what became of the posts that somebody waits for.
+    pub(super) fn round(&mut self, now: Instant) -> Vec<(Answered, Result<(), Refusal>)> {
+        self.time = clock::now();
+        self.now = now;
+        self.open_all();
+        // Before anyone is told: who hears that the room is open may come in.
+        if std::mem::take(&mut self.changed) {
+            *self.published.lock() = Status::of(&self.state, self.kicked_tokens.clone());
+        }
+        let events = self.batch_len();
+        if events > 0 {
+            self.ids.note(self.state.next_id() - 1);
+        }
+        self.tell();
+        self.told = Instant::now();
+        self.metrics.count_round(u64::from(events), self.told - now);
+        std::mem::take(&mut self.answers)
+    }
+
+    /// When everyone had been told of the last round.
+    pub(super) fn told(&self) -> Instant {
+        self.told
+    }
+
+    // Whoever posts pumps, on its own small stack: what is over leaves its frame.
+    #[inline(never)]
+    fn open_all(&mut self) {
+        let mut envelopes = std::mem::take(&mut self.envelopes);
+        for envelope in envelopes.drain(..) {
+            if catch_unwind(AssertUnwindSafe(|| self.open(envelope))).is_ok() {
+                continue;
+            }
+            match self.torn.take() {
+                None => tracing::error!(room = %self.name, "a post panicked and was dropped"),
+                Some(next_id) => self.end_torn(next_id),
+            }
+        }
+        self.envelopes = envelopes;
+    }
+
+    #[inline(never)]
+    fn open(&mut self, envelope: Envelope) {
+        match envelope {
+            Envelope::Op { by, op, answered } => {
+                let result = self.carry_out(by, &op);
+                self.answers.extend(answered.map(|answered| (answered, result)));
+            }
+            Envelope::Join { coming, answered } => {
+                let result = self.join(coming);
+                self.answers.extend(answered.map(|answered| (answered, result)));
+            }
+            Envelope::Resume { coming, last, answered } => {
+                let result = self.resume(coming, last);
+                self.answer_later(answered, result);
+            }
+            Envelope::Leave { session, going } => self.leave(session, going),
+            Envelope::Say { session, speeches } => self.say(&session, speeches),
+            Envelope::Ask { session, outbox, question, nonce, answered } => {
+                self.answer(&session, &outbox, question, nonce.as_deref());
+                self.answer_later(answered, Ok(()));
+            }
+            Envelope::Hide { session, hidden, answered } => {
+                let result = self.hide(session, hidden);
+                self.answer_later(answered, result);
+            }
+            Envelope::ForgetHalf => self.history.forget_half(),
+            Envelope::ForgetRenderings => self.history.forget_renderings(),
+            Envelope::Stop { done } => {
+                self.stopped = Some(done);
+                // A room that has ended has nobody to tell.
+                let _ = self.carry_out(By::Time, &Op::Stop);
+            }
+        }
+    }
+
+    /// Has whoever waits for a post told what became of it, after everyone else.
+    pub(super) fn answer_later(&mut self, answered: Answered, result: Result<(), Refusal>) {
+        self.answers.push((answered, result));
+    }
+
+    /// Decides what is asked, and has it done.
+    pub(super) fn carry_out(&mut self, by: By, op: &Op) -> Result<(), Refusal> {
+        let facts = self.state.decide(by, op, self.time)?;
+        facts.into_iter().for_each(|fact| self.take_in(fact));
+        Ok(())
+    }
+
+    /// Changes the state by a fact, then does what that means for the members, and has
+    /// them told of it.
+    pub(super) fn take_in(&mut self, fact: Fact) {
+        self.torn = Some(self.state.next_id());
+        self.state.apply(&fact);
+        if let Change::Said { session, rendered_bytes, .. } = fact.change {
+            if let Some(event) = fact.into_event(&self.name) {
+                self.batch.push_said(event, session, rendered_bytes);
+            }
+        } else {
+            self.changed = true;
+            self.follow(fact);
+        }
+        self.torn = None;
+    }
+
+    #[inline(never)]
+    fn follow(&mut self, fact: Fact) {
+        let is_told = fact.id.is_some();
+        match &fact.change {
+            Change::Left { session, .. } => self.let_go(*session, self.batch_len()),
+            Change::Renamed { .. } => self.members.forget_listed(),
+            Change::Owner { session, .. } => {
+                if let Some(member) = self.members.of(*session) {
+                    member.session.own(self.handle.clone());
+                }
+            }
+            _ => {}
+        }
+        let kicked = match &fact.change {
+            Change::Kicked { session, .. } => self.members.remove(*session),
+            _ => None,
+        };
+        let has_ended = matches!(fact.change, Change::Ended { .. });
+        if let Some(event) = fact.into_event(&self.name) {
+            self.batch.push(event, 0);
+        }
+        if let Some(member) = kicked {
+            self.keep_token_out(&member.session);
+            // From the lobby one is sent away altogether.
+            self.see_off(member, if self.is_lobby() { Next::Elsewhere } else { Next::Nowhere });
+        }
+        match has_ended {
+            true if is_told => self.end(),
+            true => self.dismiss_all(Goodbye::Shutdown),
+            false => {}
+        }
+    }
+
+    /// Ends the room for all; its owner, who ended it, goes to another.
+    fn end(&mut self) {
+        let owner = self.state.access().owner;
+        for member in self.members.remove_all() {
+            let is_owner = owner == Some(member.session.number);
+            self.see_off(member, if is_owner { Next::Elsewhere } else { Next::Nowhere });
+        }
+    }
+
+    /// Ends the room, whose state is not to be trusted any more, and the connections of its
+    /// members. The lobby, where everyone starts, begins anew.
+    fn end_torn(&mut self, next_id: u64) {
+        tracing::error!(room = %self.name, "a room's state is torn by a panic; the room is ended");
+        let last_id = self.batch.events().last().map(|event| event.id());
+        let first_id = last_id.map_or(next_id, |last_id| last_id + 1);
+        self.state = State::new(Beginning { first_id, ..Beginning::default() }, self.time);
+        if !self.is_lobby() {
+            let change = Change::Ended { by: None };
+            self.state.apply(&Fact { id: None, time: self.time, change });
+        }
+        self.changed = true;
+        self.dismiss_all(Goodbye::Internal);
+    }
+
+    /// Keeps the token of whoever was kicked, as long as the state keeps out its session.
+    fn keep_token_out(&mut self, session: &Session) {
+        let Some(token) = session.token.clone() else { return };
+        let kicks = &self.state.access().kicks;
+        let is_kept =
+            |(session, _): &&(u64, String)| kicks.left_for_session(*session, self.time).is_some();
+        let former = self.kicked_tokens.iter().filter(is_kept).cloned();
+        self.kicked_tokens = former.chain([(session.number, token)]).collect();
+    }
+
+    pub(super) fn is_lobby(&self) -> bool {
+        &*self.name == LOBBY
+    }
+
+    #[inline(never)]
+    fn say(&mut self, session: &Arc<Session>, mut speeches: Vec<Speech>) {
+        let number = session.number;
+        let repeated = take_repeated(session, &mut speeches);
+        let op = Op::Say(speeches);
+        let facts = match self.state.decide(By::Member(number), &op, self.time) {
+            Ok(facts) => facts,
+            Err(refusal) => {
+                let Op::Say(speeches) = &op else { return };
+                // Of a room that has ended, nobody is a member.
+                let refusal = if refusal == Refusal::Ended { Refusal::NoMember } else { refusal };
+                for speeches in [speeches, &repeated] {
+                    refuse(&self.metrics, session, speeches, refusal);
+                }
+                return;
+            }
+        };
+        let mut acks = None;
+        let mut ack = |members: &Members, nonce: &str, id: Option<u64>| {
+            let Some(member) = members.of(number) else { return };
+            let acks = acks.get_or_insert_with(|| Answer::new(member.outbox.form()));
+            acks.message(&ServerMessage::Ack { nonce: nonce.into(), id });
+        };
+        for fact in facts {
+            if let Change::Said { nonce: Some(nonce), .. } = &fact.change {
+                session.note_nonce(nonce, fact.id);
+                ack(&self.members, nonce, fact.id);
+            }
+            self.take_in(fact);
+        }
+        for nonce in repeated.iter().filter_map(|speech| speech.nonce.as_deref()) {
+            ack(&self.members, nonce, session.knows_nonce(nonce).flatten());
+        }
+        if let Some(acks) = acks {
+            // All acks of a round go before its batch: two sends, not one for each.
+            let from = self.members.of(number).map_or(0, |member| member.from);
+            self.members.answer(number, from, &acks.into_bytes());
+        }
+    }
+
+    fn hide(&mut self, session: u64, hidden: Arc<[Hidden]>) -> Result<(), Refusal> {
+        self.members.touch(session).ok_or(Refusal::NoMember)?.hidden = hidden;
+        Ok(())
+    }
+
+    /// Offers the batch to everyone, and gives it to the history.
+    #[inline(never)]
+    fn tell(&mut self) {
+        let (to, now) = (self.batch_len(), self.now);
+        self.members.tell(&mut self.batch, to, now);
+        for leaver in &self.leavers {
+            leaver.tell(&mut self.batch, now);
+        }
+        self.leavers.clear();
+        if to > 0 {
+            self.happened_at.store(self.time.as_millis(), Ordering::Relaxed);
+        }
+        self.history.extend(self.batch.drain());
+        if let Some(stopped) = self.stopped.take() {
+            let _ = stopped.send(());
+        }
+    }
+
+    pub(super) fn batch_len(&self) -> u32 {
+        u32::try_from(self.batch.len()).expect("a round is far below 2^32 events")
+    }
+}
+
+/// Takes out what was said before, or twice at once: that is only acknowledged.
+fn take_repeated(session: &Session, speeches: &mut Vec<Speech>) -> Vec<Speech> {
+    if speeches.iter().all(|speech| speech.nonce.is_none()) {
+        return Vec::new();
+    }
+    let (are_several, mut seen) = (speeches.len() > 1, HashSet::new());
+    let mut is_repeated = |nonce: &Arc<str>| {
+        session.knows_nonce(nonce).is_some() || (are_several && !seen.insert(nonce.clone()))
+    };
+    speeches.extract_if(.., |speech| speech.nonce.as_ref().is_some_and(&mut is_repeated)).collect()
+}

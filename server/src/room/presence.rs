@@ -1,0 +1,212 @@
+//! How members come into a room and leave it: what they are told first and last.
+
+use std::sync::Arc;
+
+use madang_protocol::{
+    event::ServerMessage,
+    notice::{Goodbye, Notice},
+};
+
+use super::{
+    envelope::{Coming, Ending, Going, Greeting, Last},
+    executor::Executor,
+    members::{Leaver, Member},
+    op::{By, Op},
+    refusal::Refusal,
+};
+use crate::{
+    close_reason::CloseReason, delivery::outbox::Outbox, dialect::answer::Answer, session::Session,
+};
+
+/// What follows when somebody is taken out of a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Nothing, until they go somewhere.
+    Nowhere,
+    /// Their connection takes them somewhere, or ends.
+    Elsewhere,
+}
+
+impl Executor {
+    #[inline(never)]
+    pub(super) fn join(&mut self, coming: Coming) -> Result<(), Refusal> {
+        let Coming { session, outbox, greeting, shown } = coming;
+        let (number, new) = (session.number, session.clone());
+        let by = By::Member(number);
+        let facts = self.state.decide(by, &Op::Join { user: session.name() }, self.time)?;
+        let muted = session.enter(self.number);
+        let hidden = session.hidden();
+        let earlier = (shown > 0).then(|| {
+            let (form, carrier) = outbox.form_and_carrier();
+            let shown = self.history.shown(self.batch.events(), shown, &hidden, form, carrier);
+            let all = 0..shown.len();
+            (shown, all)
+        });
+        let from = self.batch_len();
+        self.members.insert(Member {
+            session,
+            outbox: outbox.clone(),
+            hidden,
+            from,
+            earlier,
+            answers: Vec::new(),
+        });
+        let mut facts = facts.into_iter();
+        let joined = self.state.next_id();
+        facts.next().into_iter().for_each(|fact| self.take_in(fact));
+        let is_new = greeting == Greeting::Welcome;
+        let welcome = self.greeting(&new, &outbox, greeting, joined);
+        if is_new {
+            // At once, before anybody whispers to the new connection.
+            new.attach(outbox, welcome, 0);
+        } else if !welcome.is_empty() {
+            self.members.answer(number, from, &welcome);
+        }
+        facts.for_each(|fact| self.take_in(fact));
+        if let Some(mute) = muted {
+            self.carry_out(by, &Op::BringMute(mute))?;
+        }
+        Ok(())
+    }
+
+    /// What a new member is told first.
+    #[inline(never)]
+    fn greeting(&self, session: &Session, outbox: &Outbox, greeting: Greeting, id: u64) -> Vec<u8> {
+        let mut answer = Answer::new(outbox.form());
+        let room = &*self.name;
+        let members = self.members.len();
+        let (topic, owner) = (self.state.topic().map(|it| &**it), self.state.owner_name());
+        let (locked, limit) = (self.state.access().locked, self.state.access().limit);
+        let user = session.name();
+        answer.message(&match &greeting {
+            Greeting::Welcome => ServerMessage::Welcome {
+                user: user.as_str().into(),
+                room: Some(room.into()),
+                session: session.token.as_deref().unwrap_or_default().into(),
+                id,
+                members,
+                topic: topic.map(Into::into),
+                owner: owner.map(Into::into),
+                locked,
+                limit,
+                resumed: false,
+                removed: None,
+            },
+            Greeting::Entered { nonce } => ServerMessage::Entered {
+                room: room.into(),
+                id,
+                members,
+                topic: topic.map(Into::into),
+                owner: owner.map(Into::into),
+                locked,
+                limit,
+                nonce: nonce.as_deref().map(Into::into),
+            },
+        });
+        answer.into_bytes()
+    }
+
+    #[inline(never)]
+    pub(super) fn resume(&mut self, coming: Coming, last: Last) -> Result<(), Refusal> {
+        let Coming { session, outbox, .. } = coming;
+        let number = session.number;
+        self.carry_out(By::Member(number), &Op::Back)?;
+        let (next_id, batch_len) = (self.state.next_id(), self.batch_len());
+        // What was forgotten for the sake of other rooms is missing too.
+        let oldest = self.history.oldest(self.batch.events()).or(Some(next_id));
+        let Some(presence) = self.state.member(number) else { return Err(Refusal::NoMember) };
+        // Who has nothing of this room has its own joining to learn first.
+        let last_event = last.event.unwrap_or(presence.joined - 1).min(next_id - 1);
+        let mut answer = Answer::new(outbox.form());
+        answer.message(&ServerMessage::Welcome {
+            user: presence.user.as_str().into(),
+            room: Some((&*self.name).into()),
+            session: session.token.as_deref().unwrap_or_default().into(),
+            id: last_event,
+            members: self.members.len(),
+            topic: self.state.topic().map(|topic| (&**topic).into()),
+            owner: self.state.owner_name().map(Into::into),
+            locked: self.state.access().locked,
+            limit: self.state.access().limit,
+            resumed: true,
+            removed: None,
+        });
+        let first_missing = last_event + 1;
+        if let Some(oldest) = oldest.filter(|oldest| first_missing < *oldest) {
+            let room = (&*self.name).into();
+            answer.message(&ServerMessage::Gap { room, from: first_missing, to: oldest - 1 });
+        }
+        session.attach(outbox.clone(), answer.into_bytes(), last.private);
+        let (form, carrier) = outbox.form_and_carrier();
+        let missing = self.history.after(last_event);
+        let earlier = (!missing.is_empty()).then(|| (self.history.whole(form, carrier), missing));
+        // The batch's first event has the id that followed the history's last.
+        let first_of_batch = next_id - u64::from(batch_len);
+        let seen = first_missing.saturating_sub(first_of_batch);
+        let Some(member) = self.members.touch(number) else { return Err(Refusal::NoMember) };
+        member.outbox = outbox;
+        member.answers.clear();
+        member.earlier = earlier;
+        member.from = u32::try_from(seen).unwrap_or(u32::MAX).min(batch_len);
+        Ok(())
+    }
+
+    #[inline(never)]
+    pub(super) fn leave(&mut self, session: u64, going: Going) {
+        let (op, ending) = match going {
+            Going::Ends(mut ending) => (Op::Leave { text: ending.text.take() }, Some(ending)),
+            Going::Expires => (Op::Leave { text: None }, None),
+            Going::Moves(answered) => {
+                self.answer_later(answered, Ok(()));
+                (Op::Move, None)
+            }
+        };
+        // Nobody is told who leaves a room where it is not.
+        let _ = self.carry_out(By::Member(session), &op);
+        let Some(ending) = ending else { return };
+        match self.leaver(session) {
+            // First what it is still told of this round.
+            Some(leaver) => leaver.ending = Some(ending),
+            None => ending.outbox.close(ending.reason, &ending.goodbye),
+        }
+    }
+
+    /// Who was taken out in this round, and is still to be told so.
+    pub(super) fn leaver(&mut self, session: u64) -> Option<&mut Leaver> {
+        self.leavers.iter_mut().rev().find(|leaver| leaver.member.session.number == session)
+    }
+
+    /// Lets a member go, which is told the events before `to`.
+    pub(super) fn let_go(&mut self, session: u64, to: u32) {
+        if let Some(member) = self.members.remove(session) {
+            member.session.exit(self.number);
+            self.leavers.push(Leaver { member, to, after: Vec::new(), ending: None });
+        }
+    }
+
+    /// Sees a member off that did not leave by itself: it is told of that with all that
+    /// has happened so far, and then, if nothing follows, how to go on.
+    pub(super) fn see_off(&mut self, member: Member, next: Next) {
+        member.session.exit(self.number);
+        // It has just been pushed.
+        member.session.note_removal(self.batch.events().last());
+        let mut answer = Answer::new(member.outbox.form());
+        if next == Next::Nowhere {
+            answer.hint(&Notice::NoRoom);
+        }
+        let (to, after) = (self.batch_len(), answer.into_bytes());
+        self.leavers.push(Leaver { member, to, after, ending: None });
+    }
+
+    /// Ends the connections of all members after what has happened so far.
+    pub(super) fn dismiss_all(&mut self, goodbye: Goodbye) {
+        let (to, reason) = (self.batch_len(), CloseReason::Told(goodbye));
+        for member in self.members.remove_all() {
+            member.session.exit(self.number);
+            let outbox: Arc<Outbox> = member.outbox.clone();
+            let goodbye = Answer::goodbye(outbox.form(), goodbye);
+            let ending = Some(Ending { outbox, reason, goodbye, text: None });
+            self.leavers.push(Leaver { member, to, after: Vec::new(), ending });
+        }
+    }
+}

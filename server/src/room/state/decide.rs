@@ -1,0 +1,269 @@
+//! What a request leads to, by the rules of a room.
+
+use madang_protocol::{event::Time, name::UserName};
+
+use super::State;
+use crate::{
+    room::{
+        fact::{Change, Fact},
+        op::{By, Muter, Op, Speech},
+        refusal::Refusal,
+        roster::Presence,
+    },
+    session::Mute,
+};
+
+/// The facts that follow from one op.
+struct Facts {
+    /// The id of the next event.
+    next_id: u64,
+    now: Time,
+    facts: Vec<Fact>,
+}
+
+impl Facts {
+    /// Adds one that members are told of.
+    fn tell(&mut self, change: Change) {
+        self.facts.push(Fact { id: Some(self.next_id), time: self.now, change });
+        self.next_id += 1;
+    }
+
+    /// Adds one that members are not told of.
+    fn note(&mut self, change: Change) {
+        self.facts.push(Fact { id: None, time: self.now, change });
+    }
+}
+
+impl State {
+    /// What a request leads to at `now`, in this order; nothing, if nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// Why it leads to nothing.
+    #[inline(never)]
+    pub(crate) fn decide(&self, by: By, op: &Op, now: Time) -> Result<Vec<Fact>, Refusal> {
+        if self.ended {
+            return Err(Refusal::Ended);
+        }
+        let mut facts = Facts { next_id: self.next_id, now, facts: Vec::new() };
+        match op {
+            Op::Join { user } => self.join(by, user, &mut facts)?,
+            Op::BringMute(mute) => {
+                let (session, user) = self.requester(by)?;
+                let (user, muter, mute) = (user.clone(), Muter::Operator, *mute);
+                facts.note(Change::Muted { session, user, muter, mute, seconds: None, by: None });
+            }
+            Op::Leave { text } => self.leave(by, text.as_ref(), &mut facts)?,
+            Op::Move => {
+                let (session, user) = self.requester(by)?;
+                facts.tell(Change::Left { session, user: user.clone(), text: None });
+            }
+            Op::Away | Op::Back => {
+                let (session, _) = self.requester(by)?;
+                facts.note(Change::Away { session, away: *op == Op::Away });
+            }
+            Op::Say(speeches) => self.say(by, speeches, &mut facts)?,
+            Op::Announce(text) => facts.tell(Change::Announced { text: text.clone() }),
+            Op::Topic(topic) => {
+                let (session, user) = self.speaker(by, now)?;
+                if Some(topic).filter(|topic| !topic.is_empty()) == self.topic.as_ref() {
+                    return Err(Refusal::Already);
+                }
+                facts.tell(Change::Topic { session, user: user.clone(), topic: topic.clone() });
+            }
+            Op::Rename(to) => {
+                let (session, user) = self.speaker(by, now)?;
+                if let Some(left) = self.access.kicks.left_for_name(to, now) {
+                    return Err(Refusal::name_kicked_for(left));
+                }
+                facts.tell(Change::Renamed { session, user: user.clone(), to: to.clone() });
+            }
+            Op::Kick { session, seconds } => {
+                let (by, user) = self.moderated(by, *session)?;
+                let (session, seconds) = (*session, *seconds);
+                let until = now.after(std::time::Duration::from_secs(seconds));
+                facts.tell(Change::Kicked { session, user, seconds, until, by });
+            }
+            Op::Unkick { name, session } => {
+                let by = self.check_owner(by)?;
+                let lifted = self.access.kicks.lifted_by(name, *session, now);
+                for user in lifted {
+                    facts.tell(Change::Unkicked { user: user.clone(), by: by.cloned() });
+                }
+                if facts.facts.is_empty() {
+                    return Err(Refusal::Already);
+                }
+            }
+            Op::Mute { session, mute, seconds } => {
+                let (by, user) = self.moderated(by, *session)?;
+                let muter = if by.is_some() { Muter::Owner } else { Muter::Operator };
+                let (session, mute, seconds) = (*session, *mute, *seconds);
+                facts.tell(Change::Muted { session, user, muter, mute, seconds, by });
+            }
+            Op::Unmute { session } => {
+                let by = self.check_owner(by)?;
+                let mut lifted = Vec::new();
+                lifted.extend(self.owners_mute(*session).map(|_| Muter::Owner));
+                if by.is_none() {
+                    lifted.extend(self.operators_mute(*session).map(|_| Muter::Operator));
+                }
+                if lifted.is_empty() {
+                    return Err(Refusal::Already);
+                }
+                self.unmute(*session, &lifted, by, &mut facts);
+            }
+            Op::MuteOver { session, muter, until } => {
+                let mute = match muter {
+                    Muter::Owner => self.owners_mute(*session),
+                    Muter::Operator => self.operators_mute(*session),
+                };
+                // It was lifted, or another has come in its place.
+                if mute != Some(Mute { until: Some(*until) }) {
+                    return Err(Refusal::Already);
+                }
+                self.unmute(*session, &[*muter], None, &mut facts);
+            }
+            Op::Lock(locked) => {
+                let by = self.check_owner(by)?.cloned();
+                if self.access.locked == *locked {
+                    return Err(Refusal::Already);
+                }
+                facts.tell(Change::Locked { locked: *locked, by });
+            }
+            Op::Limit(limit) => {
+                let by = self.check_owner(by)?.cloned();
+                facts.tell(Change::Limited { limit: *limit, by });
+            }
+            Op::Owner(session) => {
+                self.check_owner(by)?;
+                check_other(by, *session)?;
+                let user = self.name_of(*session).ok_or(Refusal::NotHere)?;
+                facts.tell(Change::Owner { session: *session, user });
+            }
+            Op::OwnerGone(session) if self.access.owner != Some(*session) => {}
+            Op::OwnerGone(_) => match self.members.joined_from(0).next() {
+                Some(Presence { session, user, .. }) => {
+                    facts.tell(Change::Owner { session: *session, user: user.clone() });
+                }
+                None => facts.note(Change::OwnedByNobody),
+            },
+            Op::End => {
+                let by = self.check_owner(by)?.cloned();
+                facts.tell(Change::Ended { by });
+            }
+            Op::EndIfEmpty { since } => {
+                // Somebody has come, and perhaps gone again, since that was due.
+                if self.empty_since != Some(*since) {
+                    return Err(Refusal::Already);
+                }
+                facts.note(Change::Ended { by: None });
+            }
+            Op::Stop => facts.note(Change::Ended { by: None }),
+            #[cfg(test)]
+            Op::Panic { in_apply: true } => facts.note(Change::Panic),
+            #[cfg(test)]
+            Op::Panic { in_apply: false } => panic!("as the test asked"),
+        }
+        Ok(facts.facts)
+    }
+
+    fn join(&self, by: By, user: &UserName, facts: &mut Facts) -> Result<(), Refusal> {
+        let By::Member(session) = by else { return Err(Refusal::NoMember) };
+        if self.member(session).is_some() {
+            return Err(Refusal::Already);
+        }
+        self.access.admits(self.members.len(), session, Some(user), facts.now)?;
+        facts.tell(Change::Joined { session, user: user.clone() });
+        if self.is_private && self.access.owner.is_none() {
+            facts.tell(Change::Owner { session, user: user.clone() });
+        }
+        Ok(())
+    }
+
+    fn leave(&self, by: By, text: Option<&String>, facts: &mut Facts) -> Result<(), Refusal> {
+        let By::Member(session) = by else { return Err(Refusal::NoMember) };
+        if let Some(user) = self.name_of(session) {
+            // The last word of somebody who may not speak is not said.
+            let text = text.filter(|_| self.mute_of(session).is_none()).cloned();
+            facts.tell(Change::Left { session, user, text });
+        }
+        if self.owners_mute(session).is_some() {
+            let muter = Muter::Owner;
+            facts.note(Change::Unmuted { session, user: None, muter, by: None });
+        }
+        Ok(())
+    }
+
+    fn say(&self, by: By, speeches: &[Speech], facts: &mut Facts) -> Result<(), Refusal> {
+        let (session, user) = self.speaker(by, facts.now)?;
+        facts.facts.reserve_exact(speeches.len());
+        for Speech { text, me, nonce, rendered_bytes } in speeches {
+            facts.tell(Change::Said {
+                session,
+                user: user.clone(),
+                text: text.clone(),
+                me: *me,
+                nonce: nonce.clone(),
+                rendered_bytes: *rendered_bytes,
+            });
+        }
+        Ok(())
+    }
+
+    /// Lifts mutes, and tells of the last unless another still keeps them from speaking.
+    fn unmute(&self, session: u64, lifted: &[Muter], by: Option<&UserName>, facts: &mut Facts) {
+        let user = self.name_of(session);
+        let is_kept = |muter: Muter, mute: Option<Mute>| mute.is_some() && !lifted.contains(&muter);
+        let stays_muted = is_kept(Muter::Owner, self.owners_mute(session))
+            || is_kept(Muter::Operator, self.operators_mute(session));
+        for (at, muter) in lifted.iter().enumerate() {
+            let is_last = at + 1 == lifted.len();
+            let (user, muter, by) = (user.clone(), *muter, by.cloned());
+            let is_told = is_last && !stays_muted && user.is_some();
+            let change = Change::Unmuted { session, user, muter, by };
+            if is_told { facts.tell(change) } else { facts.note(change) }
+        }
+    }
+
+    /// The requester, if it is a member: its session's number and its name.
+    fn requester(&self, by: By) -> Result<(u64, &UserName), Refusal> {
+        let By::Member(session) = by else { return Err(Refusal::NoMember) };
+        let member = self.member(session).ok_or(Refusal::NoMember)?;
+        Ok((session, &member.user))
+    }
+
+    /// The requester, if it is a member who may speak.
+    fn speaker(&self, by: By, now: Time) -> Result<(u64, &UserName), Refusal> {
+        let (session, user) = self.requester(by)?;
+        match self.mute_of(session) {
+            Some(mute) => Err(Refusal::muted(mute, now)),
+            None => Ok((session, user)),
+        }
+    }
+
+    /// The requester's name, if it is the owner of this room; none for the operator, who
+    /// may do the same.
+    fn check_owner(&self, by: By) -> Result<Option<&UserName>, Refusal> {
+        if by == By::Operator {
+            return Ok(None);
+        }
+        let (session, user) = self.requester(by)?;
+        if self.access.owner == Some(session) { Ok(Some(user)) } else { Err(Refusal::OwnerOnly) }
+    }
+
+    /// The names of the owner, and of somebody else whom it may moderate.
+    fn moderated(&self, by: By, session: u64) -> Result<(Option<UserName>, UserName), Refusal> {
+        let owner = self.check_owner(by)?.cloned();
+        check_other(by, session)?;
+        let user = self.name_of(session).ok_or(Refusal::NotHere)?;
+        Ok((owner, user))
+    }
+
+    fn operators_mute(&self, session: u64) -> Option<Mute> {
+        self.member(session).and_then(|member| member.muted)
+    }
+}
+
+fn check_other(by: By, session: u64) -> Result<(), Refusal> {
+    if by == By::Member(session) { Err(Refusal::Oneself) } else { Ok(()) }
+}
