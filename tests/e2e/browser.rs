@@ -3,7 +3,7 @@
 
 use std::{path::Path, process::Command, time::Duration};
 
-use madang_tests::{Program, TestServer};
+use madang_tests::{Program, TestFolder, TestServer, documented_commands};
 
 use crate::deploy::{Nginx, free_address};
 
@@ -132,4 +132,34 @@ fn the_pages_parts_do_their_part() {
     let mut command = Command::new("node");
     command.arg("--test").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("browser/parts"));
     Program::start(&mut command).expect_success(PATIENCE);
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn the_javascript_of_the_pages_runs_when_pasted() {
+    let server = TestServer::start(|_| {});
+    let mut host = server.login("host");
+    let commands = documented_commands();
+    let block = commands.iter().find(|command| command.contains("new WebSocket(")).expect("one");
+    let web = server.web_address().to_string();
+    let block = block.replace("localhost:9998", &web);
+    let mut command = node("pasted.mjs");
+    command.args([&format!("http://{web}/"), &block]);
+    Program::start(&mut command).expect_success(PATIENCE);
+    host.expect("[alice] hello\n");
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn the_pictures_of_the_page_can_be_taken_again() {
+    let (server, folder) =
+        (TestServer::start(|config| config.rate_limit = None), TestFolder::new());
+    let mut command = node("screenshots.mjs");
+    command.arg(format!("http://{}/", server.web_address())).arg(folder.path());
+    Program::start(&mut command).expect_success(PATIENCE);
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/web/screenshots");
+    for picture in std::fs::read_dir(kept).expect("there are pictures") {
+        let name = picture.expect("it can be read").file_name();
+        assert!(folder.path().join(&name).is_file(), "{name:?} is not taken any more");
+    }
 }

@@ -4,7 +4,7 @@
 
 use std::{path::Path, process::Command, time::Duration};
 
-use madang_tests::{Program, TestFolder, TestServer};
+use madang_tests::{Program, TestFolder, TestServer, documented_commands};
 
 /// How long a program may take, with its start.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -139,12 +139,20 @@ fn openssl_and_ncat_chat() {
                            -verify_return_error -verify_ip 127.0.0.1";
     let server = TestServer::start_with_tls(|_| {});
     let mut host = server.login("host");
-    let programs = [
+    let mut programs = vec![
         OPENSSL.to_owned(),
         format!("{OPENSSL} -tls1_2"),
         format!("{OPENSSL} -tls1_3"),
         "ncat -4 --ssl-verify --ssl-trustfile {ca} localhost {port}".to_owned(),
     ];
+    // And as the pages have them.
+    for (there, here) in [(":9010", ":{port}"), (" 9010", " {port}")] {
+        let there = format!("chat.example.org{there}");
+        let told = documented_commands()
+            .into_iter()
+            .find(|command| !command.starts_with("madang") && command.ends_with(&there));
+        programs.push(told.expect("one each").replace(&there, &format!("127.0.0.1{here}")));
+    }
     for (at, program) in programs.iter().enumerate() {
         let name = format!("p{at}");
         let source = format!("printf '{name}\\n안녕하세요\\n/quit\\n'");

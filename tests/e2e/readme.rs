@@ -1,11 +1,19 @@
-//! What the READMEs say is so: the table of commands, the map of the server's folders.
+//! What the READMEs say is so: the table of commands, the map of the server's folders, and
+//! which test runs each command that they tell people to type.
 
-use std::{fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    process::Command,
+};
 
 use madang_protocol::{
     command::{COMMANDS, CommandSpec, Role},
     text::Lang,
 };
+use madang_server::config::Listen;
+use madang_tests::{DEADLINE, Program, TestServer, as_installed, documented_commands};
 
 const WIRE: &str = include_str!("../../protocol/README.md");
 const ARCHITECTURE: &str = include_str!("../../server/README.md");
@@ -63,4 +71,181 @@ fn the_architecture_page_maps_every_folder_and_file_and_no_other() {
     mapped.sort();
     expected.sort();
     assert_eq!(mapped, expected);
+}
+
+/// How it is known that a command works.
+enum Proof {
+    /// This file has this test, which runs it.
+    Test(&'static str, &'static str),
+    /// A step of `.ci/run`.
+    Ci,
+    /// None: the reason.
+    NotRun(&'static str),
+}
+
+use Proof::{Ci, NotRun, Test};
+
+const SERVER: Proof =
+    Test("server/tests/process/readme.rs", "every_command_of_the_pages_serves_or_prints");
+const CLIENT: Proof =
+    Test("client/tests/client/readme.rs", "every_command_of_the_pages_delivers_reads_or_prints");
+const PROGRAMS: &str = "server/tests/process/foreign_programs.rs";
+const NC: Proof = Test(PROGRAMS, "the_line_for_nc_works_as_it_stands");
+const PAGE: &str = "tests/e2e/browser.rs";
+const PART: Proof = NotRun("it is a part of cargo test --workspace");
+const NAME: Proof = NotRun("it is the name of a program, with what makes it that one");
+const BUILD: Proof = NotRun("it only builds what .ci/package deb builds in the same profile");
+const INSTALL: Proof = NotRun(".ci/try-packages does it with dpkg, on a copy of the system");
+const SYSTEMD: Proof = NotRun(
+    "it takes a machine that systemd has started; .ci/try-packages starts the service's command",
+);
+const FIREWALL: Proof = NotRun("it changes the firewall of the machine");
+const CONTAINER: Proof =
+    NotRun("it fetches images; tests/structure/packages.rs reads the Containerfile");
+
+/// All commands but those that start one of the two programs.
+const OTHERS: &[(&str, Proof)] = &[
+    (".ci/package archive", Ci),
+    (
+        ".ci/package archive x86_64-unknown-linux-musl",
+        NotRun("it takes a target that not every machine has"),
+    ),
+    (".ci/package deb", Ci),
+    (".ci/run", NotRun("it runs these tests")),
+    ("PROPTEST_CASES=2000 cargo test -p madang-protocol", Ci),
+    ("apt purge madang-server", INSTALL),
+    ("cargo build --release -p madang-server", BUILD),
+    ("cargo build --release -p madang-server -p madang-load", BUILD),
+    ("cargo clippy --workspace --all-targets", Ci),
+    (
+        "cargo doc --workspace --no-deps --document-private-items --open",
+        NotRun("it opens a browser; .ci/run builds the same pages"),
+    ),
+    ("cargo fmt", Ci),
+    ("cargo install --path client", INSTALL),
+    ("cargo install --path server", INSTALL),
+    (
+        "cargo run --release -p madang-load -- --help",
+        Test("tests/load/src/cli.rs", "the_command_line_is_consistent"),
+    ),
+    (
+        "cargo run --release -p madang-load -- compare",
+        NotRun("it takes an hour, and a machine without other work"),
+    ),
+    ("cargo test --workspace", Ci),
+    ("cargo test --workspace -- --ignored", Ci),
+    ("cargo test -p madang-server --features shuttle --lib model", Ci),
+    ("cargo test -p madang-server --lib room", PART),
+    ("cargo test -p madang-tests --test e2e commands", PART),
+    ("chcp 65001", NotRun("it is for Windows")),
+    ("curl -NT. telnet://HOST:9009", Test(PROGRAMS, "the_line_for_curl_works_as_it_stands")),
+    (
+        "curl http://127.0.0.1:9011/metrics",
+        Test("tests/e2e/readme.rs", "the_command_for_metrics_gets_them"),
+    ),
+    ("journalctl --unit madang", SYSTEMD),
+    ("madang man | man -l -", NotRun("not every machine has man; what it is given is tested")),
+    ("madang-server man | man -l -", NotRun("not every machine has man; see madang-server man")),
+    ("nc HOST 9009", NC),
+    ("nc localhost 9009", NC),
+    ("ncat --chat", NAME),
+    ("ncat --ssl chat.example.org 9010", Test("tests/e2e/peers.rs", "openssl_and_ncat_chat")),
+    ("node --test tests/browser/parts", Test(PAGE, "the_pages_parts_do_their_part")),
+    (
+        "node tests/browser/screenshots.mjs URL FOLDER",
+        Test(PAGE, "the_pictures_of_the_page_can_be_taken_again"),
+    ),
+    ("openssl s_client", NAME),
+    (
+        "openssl s_client -quiet -connect chat.example.org:9010",
+        Test("tests/e2e/peers.rs", "openssl_and_ncat_chat"),
+    ),
+    ("podman build -t madang -f server/deploy/Containerfile .", CONTAINER),
+    ("podman run --rm --network host madang --lang en", CONTAINER),
+    ("rustup target add x86_64-unknown-linux-musl", NotRun("it changes the machine's Rust")),
+    ("sudo apt install ./madang*.deb", INSTALL),
+    (
+        "sudo apt install ./target/package/madang-server_*.deb ./target/package/madang_*.deb",
+        INSTALL,
+    ),
+    ("sudo firewall-cmd --add-port=9009/tcp --add-port=9998/tcp", FIREWALL),
+    ("sudo systemctl enable --now madang", SYSTEMD),
+    ("sudo ufw allow 9009,9998/tcp", FIREWALL),
+    (
+        "target/release/load --members 100 --speakers 10 --window 200 --cores 0,1 \
+         -- target/release/madang-server --rate-limit off",
+        NotRun("it measures; .ci/run has the same with checks only"),
+    ),
+    ("telnet HOST 9009", Test(PROGRAMS, "telnet_talks_and_its_interrupt_does_not_mute_it")),
+];
+
+/// The command that makes a certificate, and the block of JavaScript, by how they begin.
+const LONG: &[(&str, Proof)] = &[
+    (
+        "openssl req -x509 ",
+        Test("client/tests/client/readme.rs", "the_certificate_of_the_pages_is_trusted"),
+    ),
+    ("ws = new WebSocket(", Test(PAGE, "the_javascript_of_the_pages_runs_when_pasted")),
+];
+
+fn proof(command: &str) -> Option<&'static Proof> {
+    let by_name = OTHERS.iter().find(|(other, _)| *other == command);
+    let by_start = || LONG.iter().find(|(start, _)| command.starts_with(start));
+    if let Some((_, proof)) = by_name.or_else(by_start) {
+        return Some(proof);
+    }
+    let installed = as_installed(command);
+    let programs: BTreeSet<&str> =
+        installed.split(" | ").filter_map(|part| part.split(' ').next()).collect();
+    match programs {
+        programs if programs.contains("madang-server") => Some(&SERVER),
+        programs if ["madang", "madang.exe"].iter().any(|it| programs.contains(it)) => {
+            Some(&CLIENT)
+        }
+        _ => None,
+    }
+}
+
+#[test]
+fn every_command_of_the_pages_is_run_by_a_test_or_has_a_reason() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let read = |path: &str| fs::read_to_string(root.join(path)).expect("the file is there");
+    let ci = read(".ci/run");
+    let commands = documented_commands();
+    let mut sources = BTreeMap::new();
+    let mut faults = Vec::new();
+    for command in &commands {
+        match proof(command) {
+            None => faults.push(format!("no test runs: {command}")),
+            Some(Test(path, name)) => {
+                let source = sources.entry(path).or_insert_with(|| read(path));
+                if !source.contains(&format!("fn {name}()")) {
+                    faults.push(format!("{path} has no test {name}, for: {command}"));
+                }
+            }
+            Some(Ci) if !ci.contains(command) => {
+                faults.push(format!("no step of .ci/run: {command}"));
+            }
+            Some(Ci) => {}
+            Some(NotRun(reason)) => assert!(!reason.is_empty()),
+        }
+    }
+    let stale = OTHERS.iter().filter(|(other, _)| !commands.contains(*other));
+    faults.extend(stale.map(|(other, _)| format!("on no page: {other}")));
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+#[test]
+#[ignore = "needs curl"]
+fn the_command_for_metrics_gets_them() {
+    let server = TestServer::start(|config| {
+        config.metrics = Some(Listen::At(([127, 0, 0, 1], 0).into()));
+    });
+    let commands = documented_commands();
+    let command = commands.iter().find(|it| it.starts_with("curl http://127.0.0.1:9011"));
+    let command = command.expect("there is one");
+    let address = server.metrics_address().to_string();
+    let line = command.replace("127.0.0.1:9011", &address);
+    let metrics = Program::start(Command::new("sh").args(["-c", &line])).expect_success(DEADLINE);
+    assert!(metrics.contains("\nmadang_sessions 0\n"), "{metrics}");
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 pub use authority::{Authority, Flaw, Pair};
 pub use client::{TestClient, read_lines};
+pub use documented::{PAGES, as_installed, documented_commands};
 pub use program::{Program, TestFolder};
 pub use server::TestServer;
 pub use websocket::{Frame, WebSocketClient, frame};
@@ -19,6 +20,7 @@ mod server;
 mod client;
 mod websocket;
 mod program;
+mod documented;
 mod authority;
 mod transcript;
 mod kernel;

@@ -46,7 +46,16 @@ impl Client {
         args: &[&str],
         take: impl FnOnce(ChildStdout) -> Output,
     ) -> Client {
-        let mut command = command(address, args);
+        Client::spawn(command(address, args), take)
+    }
+
+    /// A command of one's own, on pipes.
+    #[cfg(unix)]
+    pub(crate) fn start_command(command: Command) -> Client {
+        Client::spawn(command, Output::collect)
+    }
+
+    fn spawn(mut command: Command, take: impl FnOnce(ChildStdout) -> Output) -> Client {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary is built");
         let stdin = child.stdin.take().expect("it is piped");

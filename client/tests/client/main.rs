@@ -28,6 +28,8 @@ mod elsewhere;
 #[cfg(unix)]
 mod real_server;
 #[cfg(unix)]
+mod readme;
+#[cfg(unix)]
 mod tls;
 #[cfg(unix)]
 mod websocket;

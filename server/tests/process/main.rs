@@ -19,5 +19,6 @@ mod crowd;
 mod tls_crowd;
 mod foreign_programs;
 mod startup;
+mod readme;
 mod stopping;
 mod usage;
