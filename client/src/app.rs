@@ -53,6 +53,15 @@ enum Stage {
     Leaving(String),
 }
 
+/// Why a line may not be meant for the room where one is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Doubt {
+    /// It was begun in another room, which was this one.
+    BegunIn(String),
+    /// It may have been typed before one knew that this command was refused.
+    TypedBehind(&'static str),
+}
+
 struct App<'a> {
     options: &'a Options,
     session: Session,
@@ -73,9 +82,8 @@ struct App<'a> {
     initial: String,
     /// What was not sent and goes into that line, if nothing is being typed there.
     unsent: Vec<String>,
-    /// The room in which the line that is being typed was begun, if one has come to
-    /// another since: it is said there only on second thoughts.
-    draft_of: Option<String>,
+    /// Why the next line may not be meant for this room: it is said only on second thoughts.
+    doubt: Option<Doubt>,
     /// The command whose answer that line waits for, and until when.
     held: Option<(u64, Instant)>,
     /// Requests of the client's own, whose answers are not shown.
@@ -140,7 +148,7 @@ pub(crate) fn run(
         stopped: false,
         initial: String::new(),
         unsent: Vec::new(),
-        draft_of: None,
+        doubt: None,
         held: None,
         silent: HashSet::new(),
         interrupted_at: None,

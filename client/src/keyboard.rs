@@ -6,12 +6,7 @@
 //! line of its own, once nothing more of it has come for a while, or before another
 //! line goes out that was waiting.
 
-use std::{
-    collections::VecDeque,
-    io, mem,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::VecDeque, io, mem, sync::Arc, time::Instant};
 
 use crossbeam_channel::Receiver;
 use madang_protocol::{
@@ -30,13 +25,9 @@ use crate::{
     failure::Failure,
     history::History,
     input::{Line, LineError},
+    unfinished::Unfinished,
     words::{Words, is_yes},
 };
-
-/// How long the rest of a line is waited for: from a server that has ended none, and
-/// from one that ends its lines, when a piece of one is only late.
-const PAUSE: Duration = Duration::from_millis(50);
-const LONG_PAUSE: Duration = Duration::from_secs(2);
 
 /// What has no end by then is shown as it is.
 const UNFINISHED_BYTES: usize = 4 * 1_024;
@@ -66,11 +57,7 @@ pub(crate) struct Keyboard {
     count: u64,
     /// When Ctrl-C was pressed on an empty line, if nothing has been typed since.
     interrupted_at: Option<Instant>,
-    /// What the server has begun and not ended, and since when nothing more has come.
-    unfinished: String,
-    heard_at: Instant,
-    /// The server has ended a line.
-    ends_lines: bool,
+    unfinished: Unfinished,
     /// Dropped last: by then the editor has given back what it took.
     _quiet: Quiet,
 }
@@ -100,9 +87,7 @@ impl Keyboard {
             ended: false,
             count: 0,
             interrupted_at: None,
-            unfinished: String::new(),
-            heard_at: Instant::now(),
-            ends_lines: false,
+            unfinished: Unfinished::new(Instant::now()),
             _quiet: quiet,
         })
     }
@@ -189,14 +174,9 @@ impl Keyboard {
     /// Shows what the server says: lines at once, what it has begun when it is clear
     /// what that is.
     pub(crate) fn show(&mut self, text: &str) {
-        self.unfinished += &sanitize_message(text);
-        self.heard_at = Instant::now();
-        if let Some(end) = self.unfinished.rfind('\n') {
-            self.ends_lines = true;
-            self.screen.show(&self.unfinished[..=end]);
-            self.unfinished.drain(..=end);
-        }
-        if self.unfinished.len() > UNFINISHED_BYTES {
+        let lines = self.unfinished.add(&sanitize_message(text), Instant::now());
+        self.screen.show(&lines);
+        if self.unfinished.text().len() > UNFINISHED_BYTES {
             self.settle();
         }
     }
@@ -213,25 +193,24 @@ impl Keyboard {
 
     /// When what the server has begun has waited for long enough.
     pub(crate) fn settles_at(&self) -> Option<Instant> {
-        let pause = if self.ends_lines { LONG_PAUSE } else { PAUSE };
-        (!self.unfinished.is_empty()).then(|| self.heard_at + pause)
+        self.unfinished.settles_at()
     }
 
     /// What the server has begun is a line; what is typed stands behind a prompt of
     /// our own.
     pub(crate) fn settle(&mut self) {
-        self.screen.show(&mem::take(&mut self.unfinished));
+        self.screen.show(&self.unfinished.take());
         self.screen.set_prompt(PROMPT.into());
     }
 
     /// What the server has begun asks for what is typed.
     pub(crate) fn prompt(&self) {
-        self.screen.set_prompt(self.unfinished.replace('\t', " "));
+        self.screen.set_prompt(self.unfinished.text().replace('\t', " "));
     }
 
     /// It has been answered, and stands above with the answer.
     pub(crate) fn answered(&mut self) {
-        self.unfinished.clear();
+        self.unfinished.take();
     }
 
     /// Gives the terminal back, with all that has arrived on it.
@@ -241,7 +220,7 @@ impl Keyboard {
             // An editor that does not answer is busy for good; the process ends anyway.
             let _ = self.editor.typed().recv_timeout(CANCEL_PATIENCE);
         }
-        self.screen.show(&mem::take(&mut self.unfinished));
+        self.screen.show(&self.unfinished.take());
         // What comes after the end is shown if it can be, and missed by nobody.
         let _ = self.screen.close();
     }

@@ -27,6 +27,7 @@ mod history;
 
 mod input;
 mod keyboard;
+mod unfinished;
 mod stdio;
 mod render;
 mod mention;

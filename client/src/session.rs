@@ -17,7 +17,7 @@ use madang_protocol::{
     request::Request,
 };
 
-pub(crate) use self::requests::Asked;
+pub(crate) use self::requests::{Asked, IN_ROOM_ALREADY};
 use self::written_for::WrittenFor;
 use crate::{
     connection::Incoming,

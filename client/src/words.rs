@@ -56,6 +56,8 @@ pub(crate) enum Words<'a> {
     RoomGone,
     /// What was being typed was begun in another room than the one it would be said in.
     WrittenElsewhere { from: &'a str, to: &'a str },
+    /// What was typed may have been meant for the room that a command was refused.
+    TypedBehind { command: &'a str, to: &'a str },
     /// A line can't be sent.
     Refused(&'a LineError),
     /// What is wrong with a line of the input.
@@ -125,6 +127,10 @@ impl Words<'_> {
                 sanitize_label(from),
                 sanitize_label(to)
             ),
+            Words::TypedBehind { command, to } => format!(
+                "-- {command} 요청이 거절되었습니다. ‘{}’에 보내려면 Enter를 한 번 더 누르세요 --",
+                sanitize_label(to)
+            ),
             Words::RoomGone => "쓰던 방이 없어져 보내지 않았습니다".into(),
             Words::Refused(error) => refused(error, Lang::Ko),
             Words::AtLine { number, what } => format!("{number}번째 줄: {what}"),
@@ -185,6 +191,10 @@ impl Words<'_> {
             Words::WrittenElsewhere { from, to } => format!(
                 "-- you wrote this in {}; press Enter again to send it to {} --",
                 sanitize_label(from),
+                sanitize_label(to)
+            ),
+            Words::TypedBehind { command, to } => format!(
+                "-- {command} was refused; press Enter again to send this to {} --",
                 sanitize_label(to)
             ),
             Words::RoomGone => "that room is gone; not sent".into(),

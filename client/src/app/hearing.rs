@@ -14,7 +14,7 @@ use crate::{
     connection::Incoming,
     failure::Failure,
     render::Shown,
-    session::{Asked, LOGIN},
+    session::{Asked, IN_ROOM_ALREADY, LOGIN},
     vocabulary::Wish,
 };
 
@@ -34,6 +34,12 @@ impl App<'_> {
                 && self.held.is_some_and(|(held, _)| held == *number)
             {
                 self.held = None;
+            }
+            if let (Some(asked), ServerMessage::Error { code, .. }) = (&asked, message)
+                && asked.moves()
+                && *code != IN_ROOM_ALREADY
+            {
+                self.doubt_after(asked);
             }
             if let ServerMessage::Bye { reason, seconds } = message {
                 self.show(shown);

@@ -6,9 +6,10 @@ use std::{
 };
 
 use madang_protocol::{
-    command::{Command, CommandError, Input},
+    command::{Command, CommandError, CommandSpec, Input},
     invisible::is_blank,
     message::{check_message, check_rendered},
+    request::Request,
     room::{RoomKey, is_private},
     text::SAID_OVERHEAD,
 };
@@ -17,10 +18,11 @@ use madang_terminal::{
     screen::AGAIN,
 };
 
-use super::{App, Stage};
+use super::{App, Doubt, Stage};
 use crate::{
     failure::Failure,
     render::is_whisper,
+    session::Asked,
     words::{Words, is_yes},
 };
 
@@ -37,7 +39,9 @@ impl App<'_> {
         match (typed, self.stage.clone()) {
             (Typed::Failed(error), _) => return Err(Failure::Stdin(error)),
             (Typed::Cancelled { text }, _) => {
-                self.draft_of = self.draft_of.take().filter(|_| !is_blank(&text));
+                // Of a line that was begun elsewhere, nothing is left.
+                let is_over = |doubt: &Doubt| matches!(doubt, Doubt::BegunIn(_)) && is_blank(&text);
+                self.doubt = self.doubt.take().filter(|doubt| !is_over(doubt));
                 self.give_back_unsent(text);
             }
             (Typed::End, Stage::Pasting(text))
@@ -89,10 +93,13 @@ impl App<'_> {
         if is_blank(&line) {
             return;
         }
-        if let (Some(from), Some(to)) = (self.draft_of.take(), &self.room)
+        if let (Some(doubt), Some(to)) = (self.doubt.take(), &self.room)
             && is_for_room(&line)
         {
-            self.alarm(Words::WrittenElsewhere { from: &from, to });
+            self.alarm(match &doubt {
+                Doubt::BegunIn(from) => Words::WrittenElsewhere { from, to },
+                Doubt::TypedBehind(command) => Words::TypedBehind { command, to },
+            });
             return self.give_back(line);
         }
         let me = &self.renderer.me;
@@ -147,7 +154,17 @@ impl App<'_> {
     pub(super) fn hold_draft_of(&mut self, was_in: Option<String>) {
         let is_begun = !self.editor.typed().is_empty() || !is_blank(&self.screen.typed_so_far());
         if was_in.is_some() && was_in != self.room && self.asked && is_begun {
-            self.draft_of = was_in;
+            self.doubt = was_in.map(Doubt::BegunIn);
+        }
+    }
+
+    /// A command that leads to another room was refused: what comes next may have been
+    /// typed for that room.
+    pub(super) fn doubt_after(&mut self, refused: &Asked) {
+        if let Request::Command { line, .. } = &refused.request
+            && let Some(spec) = CommandSpec::of(line)
+        {
+            self.doubt = Some(Doubt::TypedBehind(spec.name));
         }
     }
 

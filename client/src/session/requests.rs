@@ -14,6 +14,9 @@ const LATE: Duration = Duration::from_secs(5);
 /// The codes of the answer to words that were written for another room.
 const ELSEWHERE: [&str; 2] = ["other_room", "no_room"];
 
+/// The code of the answer to somebody who is where they want to go.
+pub(crate) const IN_ROOM_ALREADY: &str = "in_room_already";
+
 /// A request without an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Asked {
@@ -152,7 +155,7 @@ impl Session {
         }
         if asked.moves() {
             let is_there = match message {
-                ServerMessage::Error { code, .. } => *code == "in_room_already",
+                ServerMessage::Error { code, .. } => *code == IN_ROOM_ALREADY,
                 _ => true,
             };
             self.settle_move(number, is_there);

@@ -4,7 +4,7 @@
 use crate::{
     client::Client,
     fake_server::{FakeServer, Peer},
-    terminal::{ENTER, Terminal},
+    terminal::{BACKSPACE, ENTER, Terminal},
 };
 
 const PRIVATE: &str = "private-k3f9";
@@ -182,6 +182,10 @@ fn what_is_typed_behind_a_join_waits_for_it() {
     terminal.enter("/join #nothing");
     assert!(peer.line().contains("/join"));
     terminal.enter("the secret");
+    // Only when that line has been taken, another one is typed.
+    terminal.type_text("x");
+    terminal.expect_last(&["[lobby 1] x"]);
+    terminal.type_text(BACKSPACE);
     terminal.expect_last(&["[lobby 1]"]);
     peer.refuse("1", "no_such_room");
     terminal.expect_row("-- that room is gone; not sent: the secret --");
@@ -194,6 +198,32 @@ fn what_is_typed_behind_a_join_waits_for_it() {
     peer.ack("3");
     let line = peer.line();
     assert!(line.contains("\"a sum\"") && line.contains("\"room\":\"math\""), "{line}");
+}
+
+#[test]
+fn what_is_typed_before_a_refusal_is_read_is_said_only_on_second_thoughts() {
+    for (command, code) in [("/join #nothing", "no_such_room"), ("/new", "too_many_rooms")] {
+        let (_server, mut terminal, mut peer) = start("lobby");
+        terminal.enter(command);
+        assert!(peer.line().contains(command));
+        peer.refuse("1", code);
+        terminal.expect_last(&["No.", "[lobby 1]"]);
+        // It may have been on its way through the keyboard all the time.
+        terminal.enter("the secret");
+        let name = command.split(' ').next().unwrap_or_default();
+        terminal.expect_last(&[
+            &format!("-- {name} was refused; press Enter again to send this to lobby --"),
+            "[lobby 1] the secret",
+        ]);
+        assert!(!peer.has_more());
+        terminal.type_text(ENTER);
+        assert_eq!(peer.expect_say(), "the secret");
+        // Who is where they want to go is in no doubt.
+        terminal.enter("/join lobby");
+        assert!(peer.line().contains("/join"));
+        peer.refuse("3", "in_room_already");
+        expect_only(&mut terminal, &mut peer, "hello");
+    }
 }
 
 #[test]

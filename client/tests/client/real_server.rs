@@ -329,7 +329,6 @@ fn a_hundred_thousand_lines_are_delivered_in_order_and_little_is_kept() {
         std::io::Result::Ok(())
     });
     let reader = thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
-    let began = Instant::now();
     let mut at_a_tenth = 0;
     for line in 0..LINES {
         assert_eq!(watcher.line(), format!("[ci] {line} made this line"));
@@ -341,6 +340,5 @@ fn a_hundred_thousand_lines_are_delivered_in_order_and_little_is_kept() {
     writer.join().expect("it does not panic").expect("all is read");
     reader.join().expect("it does not panic").expect("a pipe can be read");
     assert_eq!(client.wait().expect("it ends").code(), Some(0));
-    assert!(began.elapsed() < 3 * DEADLINE, "{:?}", began.elapsed());
     assert!(at_the_end < at_a_tenth + 2_048, "{at_a_tenth} KiB, then {at_the_end} KiB");
 }
