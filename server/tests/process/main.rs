@@ -16,6 +16,10 @@ mod operator;
 mod descriptors;
 #[cfg(target_os = "linux")]
 mod crowd;
+#[cfg(target_os = "linux")]
+mod steps;
+#[cfg(target_os = "linux")]
+mod clock;
 mod tls_crowd;
 mod foreign_programs;
 mod startup;

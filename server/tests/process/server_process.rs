@@ -32,6 +32,14 @@ pub(crate) fn command_after(setup: &str) -> Command {
     isolated(command)
 }
 
+/// The binary, started by another program.
+#[cfg(target_os = "linux")]
+pub(crate) fn command_under(program: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(args).arg(BINARY);
+    isolated(command)
+}
+
 fn isolated(mut command: Command) -> Command {
     for (variable, _) in std::env::vars_os() {
         let name = variable.to_string_lossy();

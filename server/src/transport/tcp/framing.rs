@@ -649,29 +649,6 @@ mod tests {
         assert_eq!(play.lines, ["/json", "{\"type\":\r\"say\"}", "{}"]);
     }
 
-    #[test]
-    fn padding_and_marks_cost_linear_time() {
-        for piece in [
-            b"\0".as_slice(),
-            BYTE_ORDER_MARK,
-            b"\n\xff\xfea\0",
-            b"a\0",
-            b"\r",
-            b"\r\0",
-            b"a\n\0",
-            b"a\n\0\0",
-        ] {
-            let mut play = Play::new();
-            play.read(b"alice\r\n", Duration::ZERO);
-            let bytes = piece.repeat(60_000 / piece.len());
-            let begin = Instant::now();
-            play.read(&bytes, Duration::ZERO);
-            play.end();
-            // Quadratic, it would be minutes.
-            assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", piece.escape_ascii());
-        }
-    }
-
     /// Line and character peers, after whose first reads it is decided what they are.
     const OPENINGS: &[&[&[u8]]] = &[
         &[b"alice\n"],
