@@ -41,7 +41,6 @@ const LINES: [&[u8]; 10] = [
     b"/who\n",
     b"\n\xff\xfea\0",
 ];
-7] = [b"\n", b"\r\n", b"a\n", b"a\0", b"\r", b"/who\n", b"\n\xff\xfea\0"];
 
 /// How something comes in.
 #[derive(Debug, Clone, Copy)]
