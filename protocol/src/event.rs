@@ -496,6 +496,9 @@ pub struct RoomSummary<'a> {
     /// Its topic, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<Cow<'a, str>>,
+    /// The id of the last message, if there has been one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<u64>,
 }
 
 /// The limits that `hello` tells, in bytes and columns.

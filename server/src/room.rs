@@ -21,7 +21,7 @@
 use std::{
     sync::{
         Arc, Weak,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -95,6 +95,7 @@ pub(crate) struct Room {
     /// As it was when members were last told of anything.
     status: Arc<Mutex<Status>>,
     happened_at: Arc<AtomicI64>,
+    last_said: Arc<AtomicU64>,
 }
 
 /// What may be known of a room from outside.
@@ -159,6 +160,7 @@ impl Room {
                 mailbox: Mailbox::new(),
                 status: executor.published_status(),
                 happened_at: executor.happened_at(),
+                last_said: executor.last_said(),
                 executor: Mutex::new(executor),
             }
         })
@@ -167,6 +169,11 @@ impl Room {
     /// When anything happened in it last, in milliseconds since 1970.
     pub(crate) fn happened_at(&self) -> i64 {
         self.happened_at.load(Ordering::Relaxed)
+    }
+
+    /// The id of the last message, if there has been one.
+    pub(crate) fn last_said(&self) -> Option<u64> {
+        Some(self.last_said.load(Ordering::Relaxed)).filter(|id| *id > 0)
     }
 
     /// What may be known from outside, as of the last round that was told of.

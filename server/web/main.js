@@ -28,8 +28,12 @@ import { LANGS, chooseLang, lang, putWords, word } from "./words.js";
 /** How many events are asked for at once. */
 const HISTORY = 60;
 
-/** How often the list of rooms is asked for. */
-const ROOMS_MS = 60_000;
+/** How often the list of rooms is asked for, and how often if it is a long one. */
+const ROOMS_MS = 20_000;
+const LONG_LIST_MS = 60_000;
+
+/** How many rooms make a long list. */
+const LONG_LIST = 20;
 
 /** Codes of errors that say that one is not in the room any more for which one wrote. */
 const ELSEWHERE = ["no_room", "other_room"];
@@ -51,6 +55,8 @@ let limits = { line_bytes: 4_096, message_bytes: 16_384, carrier_bytes: 65_536 }
 let before = null;
 /** The title of the room that one had to leave, while a draft for it may stand in the field. */
 let draftFrom = null;
+/** When the list of rooms was asked for last. */
+let roomsAt = 0;
 /** Called when what was asked for has come, or will not come any more. */
 let olderCame = () => {};
 
@@ -373,6 +379,11 @@ function setTopic(topic) {
   if (topic !== state.topic) command(`/topic ${topic || "-"}`);
 }
 
+function askRooms() {
+  roomsAt = Date.now();
+  request("/rooms");
+}
+
 /** Asks for something that the page itself wants to know. */
 function request(line) {
   connection.ask({ type: "command", line }, "state");
@@ -485,7 +496,7 @@ function speak() {
 document.querySelector(".language").addEventListener("click", act.language);
 byId("show-invite").addEventListener("click", () => (state.invite ? showInvite(state.invite) : command("/invite")));
 byId("show-more").addEventListener("click", () => showMore(state, attention, sound, act));
-byId("menu").addEventListener("click", () => request("/rooms"));
+byId("menu").addEventListener("click", askRooms);
 byId("back-to-lobby").addEventListener("click", () => act.join("lobby"));
 byId("room-topic").addEventListener("click", () => act.about());
 prepareCopying();
@@ -507,7 +518,8 @@ addEventListener("hashchange", () => {
   else goToLink();
 });
 setInterval(() => {
-  if (!document.hidden && connection.status === "open" && state.user) request("/rooms");
+  const isDue = state.rooms.length < LONG_LIST || Date.now() - roomsAt >= LONG_LIST_MS;
+  if (isDue && !document.hidden && connection.status === "open" && state.user) askRooms();
 }, ROOMS_MS);
 
 speak();

@@ -14,9 +14,10 @@ export function roomTitle(state, room) {
   return title || word("privateRoom");
 }
 
-/** The rooms in the order of the list: `{room, place, there}`; `place` is what `/join` takes. */
-export function places({ room: current, rooms, keys }) {
-  const listed = rooms.map(({ room, members: there }) => ({ room, place: room, there }));
+/** The rooms in the order of the list: `{room, place, there, isUnread}`; `place` is what `/join` takes. */
+export function places(state) {
+  const { room: current, rooms, keys } = state;
+  const listed = rooms.map((it) => ({ room: it.room, place: it.room, there: it.members, isUnread: state.isUnread(it) }));
   if (!listed.some(({ room }) => room === "lobby")) listed.unshift({ room: "lobby", place: "lobby" });
   for (const [room, { key }] of keys) listed.push({ room, place: `#${key}` });
   if (current !== null && !listed.some(({ room }) => room === current)) listed.push({ room: current, place: current });
@@ -39,11 +40,12 @@ export class Rooms {
   draw() {
     const state = this.#state;
     const here = Math.max(state.count, state.members.size);
-    const rows = places(state).map(({ room, place, there }) => ({
+    const rows = places(state).map(({ room, place, there, isUnread = false }) => ({
       place: room === state.room ? null : place,
       title: roomTitle(state, room),
       isPrivate: isPrivate(room),
       number: room === state.room ? here : there,
+      isUnread,
     }));
     byId("go-hint").hidden = rows.length < 2;
     const key = JSON.stringify([rows, lang()]);
@@ -54,12 +56,13 @@ export class Rooms {
     this.#list.querySelectorAll("button")[focused]?.focus();
   }
 
-  #row({ place, title, isPrivate: isLocked, number }) {
+  #row({ place, title, isPrivate: isLocked, number, isUnread }) {
     return element("li", {}, element(
       "button",
       { type: "button", "aria-current": place === null ? "true" : null, onclick: () => this.#onGo(place) },
       isLocked ? lock() : null,
       element("span", { class: "room-name", title }, isolated(title)),
+      isUnread ? element("span", { class: "unread", role: "img", "aria-label": word("unreadRoom"), title: word("unreadRoom") }) : null,
       number === undefined ? null : element("span", { class: "number" }, String(number)),
     ));
   }

@@ -40,6 +40,8 @@ export class State {
     this.members = new Set();
     this.ignored = new Set();
     this.rooms = [];
+    /** The last message of each room that is known to have been seen, or was there before. */
+    this.seen = new Map();
     /** Keys of private rooms by their marks, with their titles. */
     this.keys = new Map();
     this.invite = null;
@@ -170,6 +172,7 @@ export class State {
   }
 
   #moved(message) {
+    if (this.room !== null) this.seen.set(this.room, this.lastId);
     const back = message.room !== undefined && message.room === this.room;
     this.#placed(message);
     this.invite = null;
@@ -312,7 +315,17 @@ export class State {
     return null;
   }
 
+  /** Whether something was said in another room since one was there, or since one came. */
+  isUnread({ room, last = 0 }) {
+    return room !== this.room && last > (this.seen.get(room) ?? Infinity);
+  }
+
   #rooms({ rooms, more }) {
+    // What was said before one came is nothing new; in a room that opens later, all is.
+    const isFirst = this.seen.size === 0;
+    for (const { room, last = 0 } of rooms) {
+      if (!this.seen.has(room)) this.seen.set(room, isFirst ? last : 0);
+    }
     this.rooms = this.roomsAreNew ? rooms : this.rooms.concat(rooms);
     this.roomsAreNew = !more;
     return null;

@@ -148,6 +148,7 @@ const WORDS = {
   lettersOver: [(n) => `약 ${count(n)}자 넘음`, (n) => `about ${count(n)} characters too long`],
   toNewest: ["맨 아래로", "Jump to newest"],
   newMessages: [(n) => `새 메시지 ${n}개`, (n) => (n === 1 ? "1 new message" : `${n} new messages`)],
+  unreadRoom: ["새 메시지 있음", "new messages"],
   log: ["대화", "Conversation"],
   beginning: ["남아 있는 대화의 처음입니다", "Start of available history"],
   gap: [

@@ -133,6 +133,24 @@ try {
   assert.ok(await phone.locator("#counter").isHidden());
   await phone.fill("#text", "");
 
+  // What is said in a room that one has left marks it in the list, until one goes back.
+  const reader = await enter(browser, url, "독자");
+  const others = await enter(browser, url, "남은이");
+  await reader.locator("#go-hint", { hasText: "이 방에서 나가" }).waitFor({ state: "attached" });
+  await say(reader, "/join 독서");
+  await reader.locator("#room-title", { hasText: "독서" }).waitFor();
+  await reader.waitForFunction(() => document.querySelectorAll("#room-list button").length > 1);
+  await say(others, "돌아와요");
+  await sees(others, "돌아와요");
+  // The list is asked for every 20 s; the menu's button asks at once.
+  await reader.setViewportSize(PHONE.viewport);
+  await reader.click("#menu");
+  await reader.locator("#room-list button:has-text('로비') .unread").waitFor();
+  assert.equal(await reader.locator("#room-list .unread").getAttribute("aria-label"), "새 메시지 있음");
+  await reader.click("#room-list button:has-text('로비')");
+  await sees(reader, "돌아와요");
+  await reader.waitForSelector("#room-list .unread", { state: "detached" });
+
   // A long topic is shortened, and whole on a click.
   const topic = `${"아주 긴 주제 ".repeat(15)}끝`;
   await say(alice, "/join 지리");

@@ -75,6 +75,12 @@ fn questions_are_answered_in_fields() {
         check_answer(&mut alice, "/rooms", "rooms"),
         json!({"rooms": [{"room": "lobby", "members": 1}], "more": false})
     );
+    alice.send_json(json!({"type": "say", "text": "first"}));
+    let id = alice.expect_said("alice", "first");
+    assert_eq!(check_answer(&mut alice, "/rooms", "rooms")["rooms"][0]["last"], id);
+    // What isn't said is nothing new to read.
+    check_event(&mut alice, "/topic sums", &mut []);
+    assert_eq!(check_answer(&mut alice, "/rooms", "rooms")["rooms"][0]["last"], id);
     assert_eq!(check_answer(&mut alice, "/ping", "pong"), json!({}));
     assert_eq!(check_answer(&mut alice, "/ping a b", "pong"), json!({"token": "a b"}));
     assert_eq!(check_answer(&mut alice, "/ignore", "ignored"), json!({"users": []}));

@@ -24,7 +24,7 @@ const LISTED_ROOMS: usize = 200;
 const LIST_BYTES: usize = 60 * 1_024;
 
 /// What a room takes in the list beside its name and its topic, in either dialect.
-const ROOM_OVERHEAD: usize = 64;
+const ROOM_OVERHEAD: usize = 72;
 
 /// Of more rooms than this, a list is kept for the next who ask.
 const FEW_ROOMS: usize = 256;
@@ -247,6 +247,7 @@ impl Rooms {
             room: room.name.to_string().into(),
             members: status.members,
             topic: status.topic.as_ref().map(|topic| topic.to_string().into()),
+            last: room.last_said(),
         };
         let list: Arc<[_]> =
             rooms.iter().take(LISTED_ROOMS).take_while(fits).map(summary).collect();

@@ -7,7 +7,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Weak,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Instant,
 };
@@ -66,6 +66,8 @@ pub(super) struct Executor {
     ids: Arc<EventIds>,
     /// When anything happened last, in milliseconds since 1970.
     happened_at: Arc<AtomicI64>,
+    /// The id of the last message; 0 before the first.
+    last_said: Arc<AtomicU64>,
     /// Whether anything has changed that may be known from outside.
     changed: bool,
     published: Arc<Mutex<Status>>,
@@ -105,6 +107,7 @@ impl Executor {
             kicked_tokens: Arc::default(),
             ids,
             happened_at: Arc::default(),
+            last_said: Arc::default(),
             changed: false,
             published,
             told: now,
@@ -126,6 +129,11 @@ impl Executor {
     /// When anything happened last, for whoever wants to look.
     pub(super) fn happened_at(&self) -> Arc<AtomicI64> {
         self.happened_at.clone()
+    }
+
+    /// The id of the last message, for whoever wants to look; 0 before the first.
+    pub(super) fn last_said(&self) -> Arc<AtomicU64> {
+        self.last_said.clone()
     }
 
     /// Does what the posts ask for in their order, then tells everyone once. Returns
@@ -222,6 +230,7 @@ impl Executor {
         self.torn = Some(self.state.next_id());
         self.state.apply(&fact);
         if let Change::Said { session, rendered_bytes, .. } = fact.change {
+            self.last_said.store(fact.id.unwrap_or_default(), Ordering::Relaxed);
             if let Some(event) = fact.into_event(&self.name) {
                 self.batch.push_said(event, session, rendered_bytes);
             }

@@ -45,8 +45,29 @@ test("a teacher is known by what they do, until they leave", () => {
 
 test("the list of rooms has the lobby, one's own, and those whose keys are known", () => {
   const keys = new Map([["private-aaaa", { key: "k-1", title: "비밀" }]]);
-  assert.deepEqual(places({ room: "수학", rooms: [], keys }).map(({ place }) => place), ["lobby", "#k-1", "수학"]);
-  assert.deepEqual(places({ room: null, rooms: [{ room: "lobby", members: 2 }], keys: new Map() }), [{ room: "lobby", place: "lobby", there: 2 }]);
+  const state = (it) => Object.assign(new State(), it);
+  assert.deepEqual(places(state({ room: "수학", keys })).map(({ place }) => place), ["lobby", "#k-1", "수학"]);
+  const lobby = { room: "lobby", place: "lobby", there: 2, isUnread: false };
+  assert.deepEqual(places(state({ rooms: [{ room: "lobby", members: 2 }] })), [lobby]);
+});
+
+test("a room is unread once something is said there after one left it, or came", () => {
+  const state = new State();
+  state.receive({ type: "welcome", user: "me", room: "lobby", id: 10, members: 1, resumed: false });
+  const list = (...rooms) => {
+    state.receive({ type: "rooms", rooms, more: false });
+    return places(state).filter(({ isUnread }) => isUnread).map(({ room }) => room);
+  };
+  assert.deepEqual(list({ room: "lobby", last: 9 }, { room: "a", last: 100 }, { room: "b" }), []);
+  assert.deepEqual(list({ room: "lobby", last: 11 }, { room: "a", last: 100 }, { room: "b" }), []);
+  assert.deepEqual(list({ room: "lobby", last: 11 }, { room: "a", last: 101 }, { room: "b", last: 200 }), ["a", "b"]);
+  // One that opens later, in which something was said.
+  assert.deepEqual(list({ room: "a", last: 101 }, { room: "c", last: 300 }), ["a", "c"]);
+  state.receive({ type: "entered", room: "a", id: 102, members: 1 });
+  assert.deepEqual(list({ room: "lobby", last: 11 }, { room: "a", last: 101 }), ["lobby"]);
+  state.receive({ type: "entered", room: "lobby", id: 12, members: 1 });
+  assert.deepEqual(list({ room: "lobby", last: 12 }, { room: "a", last: 101 }), []);
+  assert.deepEqual(list({ room: "lobby", last: 12 }, { room: "a", last: 103 }), ["a"]);
 });
 
 test("what is left is counted in letters like those written, only near the limit", () => {
