@@ -10,11 +10,10 @@ use std::{
 
 use madang_protocol::{
     command::Input,
-    event::ServerMessage,
     message::check_rendered,
     name::UserName,
     notice::{Goodbye, Notice},
-    request::{Request, RequestError},
+    request::Request,
     text::{Lang, SAID_OVERHEAD},
 };
 
@@ -23,18 +22,21 @@ use crate::{
     close_reason::CloseReason,
     connection::login::Choice,
     delivery::outbox::{Outbox, Until},
-    dialect::{DialectId, Form, Stage, answer::Answer},
-    expiry::Due,
+    dialect::{DialectId, Stage},
     room::mailbox::ROUND_BYTES,
     room::refusal::Refusal,
-    room::{self, By, Ending, Going, Op, Room, Speech},
+    room::{self, Room, Speech},
     session::Session,
-    shared::{Admission, DISMISSAL, Shared},
-    transport::{Line, PeerEnd, ReadOutcome, Transport},
+    shared::{Admission, Shared},
+    transport::{Line, ReadOutcome, Transport},
 };
 
-mod command;
 mod login;
+mod claim;
+mod resume;
+mod command;
+mod answers;
+mod ending;
 
 /// Within so long of the login, the first line that a packet peer ends belongs to the name.
 const NAME_PAUSE: Duration = Duration::from_secs(2);
@@ -123,128 +125,6 @@ impl Connection {
             Err(_) => CloseReason::Told(Goodbye::Internal),
         };
         self.finish(reason);
-    }
-
-    /// Ends the connection, also if its thread panics over it before the session was let
-    /// go or closed: then nobody stays behind in a room, and no name is kept. No socket
-    /// is left open in any case.
-    // Here and below: inlined, the frames of what is over would stay under what
-    // follows, and a page of stack in every thread with them.
-    #[inline(never)]
-    fn finish(mut self: Box<Self>, reason: CloseReason) {
-        if catch_unwind(AssertUnwindSafe(|| self.end(reason))).is_err() {
-            self.end_after_panic();
-        }
-        self.outbox.release();
-    }
-
-    /// Leaves, tells the operator, and sees to it that the peer gets the goodbye.
-    #[inline(never)]
-    fn end(&mut self, reason: CloseReason) {
-        if self.outbox.reason().is_none() {
-            // What came whole before what is broken was said.
-            self.post_speeches();
-        }
-        // Nothing more is charged, and who reconnects goes on with it.
-        self.bucket = None;
-        // Who else wanted it gone wanted it first.
-        let reason = self.outbox.reason().unwrap_or(reason);
-        self.shared.metrics.ended.count(reason.code());
-        let user = self.leave(reason);
-        self.shared.console.closed(self.address, self.admission.number, user.as_ref(), reason);
-
-        self.outbox.wait_drained(Instant::now() + self.drain_timeout);
-        if matches!(reason, CloseReason::Told(_) | CloseReason::Tls(_)) {
-            if self.outbox.take_dismissal() {
-                // It is gone when that fails.
-                let _ = self.transport.input().pause(DISMISSAL);
-            }
-            self.outbox.shut_down_write();
-            self.transport.input().linger(Instant::now() + self.shared.config.linger);
-        }
-    }
-
-    /// Does what matters to others, if it was not done.
-    #[inline(never)]
-    fn end_after_panic(&mut self) {
-        let (number, goodbye) = (self.admission.number, Goodbye::Internal);
-        let reason = CloseReason::Told(goodbye);
-        if let Some(session) = self.session.take()
-            && self.shared.users.close(&session, number)
-        {
-            let name = session.name();
-            session.detach(number);
-            self.shared.end_session(&session, self.room.take(), Going::Expires);
-            self.shared.console.closed(self.address, number, Some(&name), reason);
-        }
-        self.outbox.close(reason, &Answer::goodbye(self.form(), goodbye));
-    }
-
-    /// Ends the session, or lets it go for another connection to take it over.
-    #[inline(never)]
-    fn leave(&mut self, reason: CloseReason) -> Option<UserName> {
-        let number = self.admission.number;
-        let goodbye = match reason {
-            CloseReason::Told(goodbye) => Answer::goodbye(self.form(), goodbye),
-            CloseReason::Tls(_) => Vec::new(),
-            CloseReason::Lost(_) | CloseReason::Stalled => {
-                self.outbox.end(reason);
-                Vec::new()
-            }
-        };
-        let Some(session) = self.session.clone() else {
-            self.outbox.close(reason, &goodbye);
-            return None;
-        };
-        let name = session.name();
-        session.detach(number);
-        #[cfg(test)]
-        assert_ne!(self.last_word.as_deref(), Some(tests::PANIC), "as the test asked");
-        let away = self.may_come_back(&session, reason).then(|| self.let_go(&session)).flatten();
-        if let Some(since) = away {
-            self.outbox.close(reason, &goodbye);
-            // Its room may have attached it since, as long as it was open.
-            session.detach(number);
-            let until = since + self.shared.config.resume_window;
-            let due = Due::Session(Arc::downgrade(&session), since);
-            self.shared.timekeeper.schedule(until, due);
-        } else if self.shared.users.close(&session, number) {
-            let (outbox, text) = (self.outbox.clone(), self.last_word.take());
-            let ending = Ending { outbox, reason, goodbye: goodbye.clone(), text };
-            let room = self.room.clone();
-            // The goodbye comes after all that was said before, unless there is no
-            // room to say it.
-            let said = self.shared.end_session(&session, room, Going::Ends(ending));
-            if !said && session.room().is_none() {
-                self.outbox.close(reason, &goodbye);
-            }
-        }
-        (self.session, self.room) = (None, None);
-        Some(name)
-    }
-
-    /// Lets the session go for another connection to take it over; returns since when that
-    /// may be, if it may.
-    fn let_go(&self, session: &Session) -> Option<Instant> {
-        if let Some(room) = &self.room {
-            // Before the next connection can come. A room that has ended has no members.
-            let _ = room.act_now(By::Member(session.number), Op::Away);
-        }
-        let (number, address) = (self.admission.number, self.admission.counted());
-        self.shared.users.let_go(session, number, address)
-    }
-
-    /// Whether the session outlives this connection for a while.
-    fn may_come_back(&self, session: &Session, reason: CloseReason) -> bool {
-        let ends = matches!(
-            reason,
-            CloseReason::Told(
-                Goodbye::Quit | Goodbye::Shutdown | Goodbye::Banned | Goodbye::Kicked { .. }
-            )
-        );
-        // Who closes a WebSocket in order is done with it (RFC 6455 section 7.4.1).
-        let done = self.transport.peer_end() == Some(PeerEnd::CloseFrame(Some(1000)));
-        session.token.is_some() && !ends && !done
     }
 
     /// Greets, logs in and converses until there is a reason to end.
@@ -453,63 +333,6 @@ impl Connection {
     fn read(&mut self, until: Option<Instant>) -> Result<ReadOutcome, CloseReason> {
         self.wait_for_space(until)?;
         Ok(self.transport.read(until)?)
-    }
-
-    /// The form that the peer takes.
-    fn form(&self) -> Form {
-        self.outbox.form()
-    }
-
-    /// Has it be that of the dialect and the language which are the peer's now.
-    fn change_form(&self) {
-        let line_end = self.form().line_end();
-        self.outbox.change_form(Form::new(self.dialect, self.lang, line_end));
-    }
-
-    /// Begins an answer in the peer's form and language.
-    fn answer(&self) -> Answer {
-        Answer::new(self.form()).in_lang(self.lang)
-    }
-
-    /// Sends an answer.
-    fn send(&self, answer: Answer) {
-        let bytes = answer.into_bytes();
-        if !bytes.is_empty() {
-            self.outbox.push(&bytes);
-        }
-    }
-
-    /// Sends a notice; one that says that something is refused is counted.
-    fn notice(&self, notice: &Notice<'_>, nonce: Option<&str>) {
-        self.shared.metrics.refused.count_notice(notice);
-        self.remark(notice, nonce);
-    }
-
-    /// Sends a notice that follows another answer.
-    fn remark(&self, notice: &Notice<'_>, nonce: Option<&str>) {
-        let mut answer = self.answer();
-        answer.notice_to(notice, nonce);
-        self.send(answer);
-    }
-
-    /// Sends people a notice that follows another answer.
-    fn hint(&self, hint: &Notice<'_>) {
-        let mut answer = self.answer();
-        answer.hint(hint);
-        self.send(answer);
-    }
-
-    /// Says what is wrong with a program's message.
-    fn refuse_request(&self, error: RequestError) {
-        self.shared.metrics.refused.count(error.kind.code());
-        let mut answer = self.answer();
-        answer.message(&ServerMessage::Error {
-            code: error.kind.code().into(),
-            text: error.kind.to_string().into(),
-            proposal: None,
-            nonce: error.nonce.map(Into::into),
-        });
-        self.send(answer);
     }
 }
 

@@ -32,16 +32,6 @@ impl Source {
 /// The most lines that a file has, its own tests aside.
 const MOST_LINES: usize = 500;
 
-/// Files that are longer still, and by how many lines at the most. The list only gets
-/// shorter.
-const LONG: &[(&str, usize)] = &[
-    ("protocol/src/event.rs", 610),
-    ("server/src/connection.rs", 530),
-    ("server/src/connection/login.rs", 570),
-    ("server/src/delivery/outbox.rs", 730),
-    ("tests/src/client.rs", 610),
-];
-
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
@@ -91,9 +81,7 @@ fn no_source_file_is_too_long() {
     let faults = rust_sources().into_iter().filter_map(|source| {
         let lines = source.lines_without_tests();
         let is_tests = source.path.contains("/tests") || source.path.starts_with("tests/e2e");
-        let most = LONG.iter().find(|(path, _)| *path == source.path).map(|(_, most)| *most);
-        (lines > most.unwrap_or(MOST_LINES) && !is_tests)
-            .then(|| format!("{}: {lines} lines", source.path))
+        (lines > MOST_LINES && !is_tests).then(|| format!("{}: {lines} lines", source.path))
     });
     report(
         faults.collect(),

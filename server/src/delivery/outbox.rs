@@ -17,38 +17,33 @@
 //! 7. The first [`CloseReason`] stays.
 
 use std::{
-    io::{self, IoSlice},
+    io,
     net::TcpStream,
     ops::Range,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use madang_protocol::{event::Event, notice::Goodbye, text::LineEnd};
+use madang_protocol::event::Event;
 
+pub(crate) use self::bounds::Bounds;
+use self::queue::{Body, Queue, Skipped};
 use crate::{
     close_reason::CloseReason,
     delivery::batch::{Batch, Rendered},
     delivery::carrier::Carrier,
-    delivery::sink::{Sent, Sink, TcpSink},
+    delivery::sink::{Sent, Sink},
     dialect::Form,
     metrics::Traffic,
     sync::{Condvar, Mutex, MutexGuard},
-    transport::{
-        Pieces, WriteSide,
-        tls::{Decrypted, TlsSession},
-    },
+    transport::Pieces,
 };
 
-use queue::{Body, Queue, Skipped};
-
+mod bounds;
+mod ending;
 mod queue;
-
-/// The most pieces that are sent in one system call.
-const PIECES: usize = 64;
+mod reader;
+mod sending;
 
 /// What happened before is put in in parts of so many bytes, or one event.
 const REPLAY_BYTES: usize = 32 * 1_024;
@@ -63,46 +58,6 @@ pub(crate) trait Waker: Send + Sync {
     /// Nothing waits in the outbox any more; with `socket`, it is about to be
     /// closed and was waited for before.
     fn disarm(&self, number: u64, socket: Option<&TcpStream>);
-}
-
-/// The bounds that all outboxes of a server share.
-#[derive(Debug)]
-pub(crate) struct Bounds {
-    /// The most that waits in one outbox.
-    pub(crate) outbox_bytes: usize,
-    /// The most that waits in all before each skips that has anything waiting.
-    pub(crate) backlog_bytes: usize,
-    /// What waits in all of them now: 64 bytes for each entry, and each rendering once,
-    /// in however many it waits.
-    pub(crate) backlog: AtomicUsize,
-    /// The part of it that private entries are.
-    pub(crate) private_backlog: AtomicUsize,
-    /// The most that has ever waited in one.
-    pub(crate) high_water: AtomicUsize,
-}
-
-impl Bounds {
-    /// Bounds of so many bytes, before anything waits.
-    pub(crate) fn new(outbox_bytes: usize, backlog_bytes: usize) -> Bounds {
-        Bounds {
-            outbox_bytes,
-            backlog_bytes,
-            backlog: AtomicUsize::new(0),
-            private_backlog: AtomicUsize::new(0),
-            high_water: AtomicUsize::new(0),
-        }
-    }
-
-    /// Whether more waits in all outboxes than may.
-    fn is_backlog_full(&self) -> bool {
-        self.backlog.load(Ordering::Relaxed) > self.backlog_bytes
-    }
-
-    /// Whether answers and whispers take more than their half of that: no question is
-    /// answered then, and whoever has not read its answers is not read.
-    pub(crate) fn is_private_backlog_full(&self) -> bool {
-        self.private_backlog.load(Ordering::Relaxed) > self.backlog_bytes / 2
-    }
 }
 
 /// The queue in front of one connection's sink.
@@ -363,85 +318,6 @@ impl Outbox {
         }
     }
 
-    /// Puts in the goodbye (which may be empty) and accepts nothing afterwards.
-    pub(crate) fn close(self: &Arc<Self>, reason: CloseReason, goodbye: &[u8]) {
-        self.close_locked(&mut self.state.lock(), reason, goodbye);
-    }
-
-    fn close_locked(
-        self: &Arc<Self>,
-        state: &mut MutexGuard<'_, State>,
-        reason: CloseReason,
-        goodbye: &[u8],
-    ) {
-        if state.phase == Phase::Open {
-            state.reason.get_or_insert(reason);
-            let bytes = state.carrier.carry_goodbye(goodbye, reason, state.close_frame);
-            self.push_locked(state, &bytes);
-            if state.phase == Phase::Open {
-                state.phase = Phase::Closing;
-            }
-            self.changed.notify_all();
-        }
-    }
-
-    /// Says goodbye for somebody else than the connection's thread, which wakes if it
-    /// reads.
-    pub(crate) fn dismiss(self: &Arc<Self>, reason: CloseReason, goodbye: &[u8]) {
-        let mut state = self.state.lock();
-        let reads = state.phase == Phase::Open;
-        self.close_locked(&mut state, reason, goodbye);
-        state.is_dismissed = true;
-        if reads && let Some(sink) = &mut state.sink {
-            sink.shut_down_read();
-        }
-    }
-
-    /// Whether it was dismissed, asked by its thread, which sees to its end from now on.
-    pub(crate) fn take_dismissal(&self) -> bool {
-        std::mem::take(&mut self.state.lock().is_dismissed)
-    }
-
-    /// Ends the connection at once, if it was dismissed and its thread has not woken.
-    pub(crate) fn end_dismissed(&self) {
-        let mut state = self.state.lock();
-        if state.is_dismissed
-            && let Some(reason) = state.reason
-        {
-            self.end_locked(&mut state, reason);
-        }
-    }
-
-    /// Ends the connection at once: what waits is dropped, and the thread that
-    /// reads the socket wakes.
-    pub(crate) fn end(&self, reason: CloseReason) {
-        self.end_locked(&mut self.state.lock(), reason);
-    }
-
-    /// Tells the peer that nothing follows what was sent; it may still send, and
-    /// close its side in peace.
-    pub(crate) fn shut_down_write(&self) {
-        if let Some(sink) = &mut self.state.lock().sink {
-            sink.shut_down_write();
-        }
-    }
-
-    /// Lets the socket go, so that it is closed when its reader lets it go too.
-    pub(crate) fn release(&self) {
-        let mut state = self.state.lock();
-        self.end_locked(&mut state, CloseReason::Told(Goodbye::Closed));
-        if let Some(sink) = state.sink.take()
-            && state.known_to_waker
-        {
-            self.waker.disarm(self.number, sink.socket());
-        }
-    }
-
-    /// Why the connection ends, once that is known.
-    pub(crate) fn reason(&self) -> Option<CloseReason> {
-        self.state.lock().reason
-    }
-
     /// Sends what the socket takes now; called by the drainer when it takes
     /// anything again.
     pub(crate) fn drain(self: &Arc<Self>) {
@@ -502,18 +378,6 @@ impl Outbox {
             Some(reason) => Err(reason),
             None => Ok(std::mem::take(&mut state.answered_bytes)),
         }
-    }
-
-    /// Blocks until the goodbye was put in and all was sent, or the connection
-    /// ended, or `deadline`; false in the last case.
-    pub(crate) fn wait_drained(&self, deadline: Instant) -> bool {
-        let mut state = self.state.lock();
-        while state.phase == Phase::Open || !state.queue.is_empty() {
-            if self.changed.wait_until(&mut state, deadline).timed_out() {
-                return state.phase != Phase::Open && state.queue.is_empty();
-            }
-        }
-        true
     }
 
     /// Offers `bytes`, which are not empty, to the sink.
@@ -582,121 +446,6 @@ impl Outbox {
         let skipped = queue.skip(what, holds_byte, *form, *carrier, &self.bounds);
         self.traffic.skipped.add(skipped);
     }
-
-    #[inline(never)]
-    fn end_locked(&self, state: &mut MutexGuard<'_, State>, reason: CloseReason) {
-        state.reason.get_or_insert(reason);
-        if state.phase == Phase::Ended {
-            return;
-        }
-        state.phase = Phase::Ended;
-        if !state.queue.is_empty() {
-            self.waker.disarm(self.number, None);
-        }
-        state.queue.clear(&self.bounds);
-        if let Some(sink) = &mut state.sink {
-            sink.shut_down();
-        }
-        self.changed.notify_all();
-    }
-}
-
-impl TlsSession for Outbox {
-    fn receive(&self, space: &mut [u8]) -> io::Result<Decrypted> {
-        let mut state = self.state.lock();
-        match state.sink.as_mut().and_then(|sink| sink.tls()) {
-            Some(session) => session.receive(space),
-            None => Err(io::ErrorKind::NotConnected.into()),
-        }
-    }
-
-    fn flush(&self) -> io::Result<bool> {
-        match self.state.lock().sink.as_mut().and_then(|sink| sink.tls()) {
-            Some(session) => session.flush(),
-            None => Ok(true),
-        }
-    }
-
-    fn give_up(&self) {
-        let mut state = self.state.lock();
-        if let Some(session) = state.sink.as_mut().and_then(|sink| sink.tls()) {
-            let stream = session.stream();
-            state.sink = Some(Box::new(TcpSink::new(stream)));
-        }
-    }
-}
-
-impl WriteSide for Outbox {
-    fn send_control(self: Arc<Self>, bytes: &[u8]) {
-        self.push_bytes(bytes);
-    }
-
-    fn note_close_frame(&self, code: Option<u16>) {
-        self.state.lock().close_frame = Some(code);
-    }
-
-    fn waiting_since(&self) -> Option<Instant> {
-        self.state.lock().queue.waiting_since()
-    }
-
-    fn held_up(&self) -> Duration {
-        self.state.lock().held_up
-    }
-
-    fn end_lines_with(&self, line_end: LineEnd) {
-        let mut state = self.state.lock();
-        state.form = state.form.ending_with(line_end);
-    }
-
-    fn change_pieces(&self, pieces: Pieces) {
-        self.state.lock().pieces = pieces;
-    }
-}
-
-impl State {
-    /// Offers `bytes`, which are not empty, to the sink in the pieces that its
-    /// peer needs.
-    fn send(&mut self, bytes: &[u8]) -> Sent {
-        match &mut self.sink {
-            Some(sink) => send_pieces(&mut **sink, bytes, self.pieces),
-            None => Sent::Taken(0),
-        }
-    }
-
-    /// Offers the front of the queue to the sink; also tells how much it offered.
-    fn send_queued(&mut self) -> (Sent, usize) {
-        let State { sink: Some(sink), queue, pieces, .. } = self else {
-            return (Sent::Taken(0), 0);
-        };
-        let parts = queue.pieces(match pieces {
-            Pieces::Batches => PIECES,
-            Pieces::Lines => 1,
-        });
-        let offered = parts.iter().map(|part| part.len()).sum();
-        let sent = match parts[..] {
-            [part] => send_pieces(&mut **sink, part, *pieces),
-            _ => {
-                let parts: Vec<IoSlice<'_>> = parts.into_iter().map(IoSlice::new).collect();
-                sink.send_all(&parts)
-            }
-        };
-        (sent, offered)
-    }
-}
-
-fn send_pieces(sink: &mut dyn Sink, bytes: &[u8], pieces: Pieces) -> Sent {
-    if pieces == Pieces::Batches {
-        return sink.send(bytes);
-    }
-    let mut taken = 0;
-    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        match sink.send(line) {
-            Sent::Taken(count) if count == line.len() => taken += count,
-            Sent::Taken(count) => return Sent::Taken(taken + count),
-            gone => return gone,
-        }
-    }
-    Sent::Taken(taken)
 }
 
 #[cfg(test)]

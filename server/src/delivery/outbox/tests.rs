@@ -1,7 +1,10 @@
 //! The outbox's guarantees, each on a socket that is none.
 
+use std::sync::atomic::Ordering;
+
 use madang_protocol::{
     event::{Event, Stamp, Time},
+    notice::Goodbye,
     text::{Lang, LineEnd},
 };
 use proptest::prelude::*;
@@ -12,6 +15,7 @@ use crate::{
     dialect::Part,
     metrics::TrafficSum,
     patience::{self, TestThread},
+    transport::WriteSide,
 };
 
 const FORM: Form = Form::text(Lang::En, LineEnd::Lf);

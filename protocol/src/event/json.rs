@@ -1,0 +1,45 @@
+//! Messages as JSON lines.
+
+use std::io;
+
+use serde::Serialize;
+
+use crate::sanitize::{is_printable_ascii, is_unwanted};
+
+/// Appends `message` as one JSON line, with its LF. Characters that a terminal
+/// might obey come out as `\u` escapes, whoever put them in: a nonce goes back as
+/// it came.
+pub fn write_json_line(message: &impl Serialize, out: &mut Vec<u8>) {
+    let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Printable);
+    message
+        .serialize(&mut serializer)
+        .expect("strings and numbers always have a JSON form, and a Vec takes all");
+    out.push(b'\n');
+}
+
+/// Writes JSON without line breaks, and strings with nothing raw in them that
+/// [`is_unwanted`] names.
+struct Printable;
+
+impl serde_json::ser::Formatter for Printable {
+    fn write_string_fragment<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        if is_printable_ascii(fragment.as_bytes()) {
+            return writer.write_all(fragment.as_bytes());
+        }
+        let mut rest = fragment;
+        while let Some(at) = rest.find(is_unwanted) {
+            writer.write_all(&rest.as_bytes()[..at])?;
+            let mut following = rest[at..].chars();
+            let unwanted = following.next().expect("one was found there");
+            for unit in unwanted.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            rest = following.as_str();
+        }
+        writer.write_all(rest.as_bytes())
+    }
+}

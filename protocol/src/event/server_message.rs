@@ -1,0 +1,291 @@
+//! What one connection is told: answers, and events.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Event, Time, is_false};
+
+/// Anything that the server sends to a JSON client, one object a line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ServerMessage<'a> {
+    /// The answer to `/json`: who speaks, and what may be sent.
+    Hello {
+        /// Always `madang`.
+        server: Cow<'a, str>,
+        /// The server's version.
+        version: Cow<'a, str>,
+        /// [`PROTOCOL_VERSION`](crate::limits::PROTOCOL_VERSION).
+        protocol: u32,
+        /// How much may be sent at once.
+        limits: Limits,
+    },
+    /// The login was accepted.
+    Welcome {
+        /// The name as everyone sees it.
+        user: Cow<'a, str>,
+        /// The room where one is now; none if one was removed from it while away.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        room: Option<Cow<'a, str>>,
+        /// The session's token.
+        session: Cow<'a, str>,
+        /// The events that follow have higher ids: that of one's own `joined`, or,
+        /// coming back, the last one that the client has.
+        id: u64,
+        /// How many members the room has, oneself among them.
+        members: usize,
+        /// The room's topic, if it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        topic: Option<Cow<'a, str>>,
+        /// Who owns the room, if it is private.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<Cow<'a, str>>,
+        /// Whether nobody new may come in.
+        #[serde(default, skip_serializing_if = "is_false")]
+        locked: bool,
+        /// The most members, if the owner has set that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<usize>,
+        /// Whether the session went on where it was cut.
+        resumed: bool,
+        /// The `kicked` or `ended` that took one out of the last room, if one has been in
+        /// none since.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        removed: Option<Box<Event>>,
+    },
+    /// One is in another room now.
+    Entered {
+        /// The room's name, or its mark if it is private.
+        room: Cow<'a, str>,
+        /// The id of one's own `joined`.
+        id: u64,
+        /// How many members it has, oneself among them.
+        members: usize,
+        /// The room's topic, if it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        topic: Option<Cow<'a, str>>,
+        /// Who owns the room, if it is private.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<Cow<'a, str>>,
+        /// Whether nobody new may come in.
+        #[serde(default, skip_serializing_if = "is_false")]
+        locked: bool,
+        /// The most members, if the owner has set that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<usize>,
+        /// The nonce of the request that it answers, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
+    /// Somebody said something to this member alone.
+    Whisper {
+        /// Its number among the session's private events; they rise by one from 1.
+        private: u64,
+        /// When it was said.
+        time: Time,
+        /// Who said it.
+        user: Cow<'a, str>,
+        /// What was said: one line, or several with LF between them.
+        text: Cow<'a, str>,
+    },
+    /// The request with this nonce was carried out.
+    Ack {
+        /// The request's nonce.
+        nonce: Cow<'a, str>,
+        /// The id of the event that it became, if it became one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<u64>,
+    },
+    /// Something was refused.
+    Error {
+        /// What went wrong, in a word that programs compare.
+        code: Cow<'a, str>,
+        /// The same for people, in the session's language.
+        text: Cow<'a, str>,
+        /// A name that is free, like the one that is not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proposal: Option<Cow<'a, str>>,
+        /// The refused request's nonce, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
+    /// Words for the member alone, such as the answer to `/help`.
+    Notice {
+        /// One line, or several with LF between them.
+        text: Cow<'a, str>,
+        /// The nonce of the request that it answers, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
+    /// Who is in a room, in the order in which they came.
+    Who {
+        /// The room's name.
+        room: Cow<'a, str>,
+        /// How many there are in all.
+        count: usize,
+        /// Names; a long list comes in several messages.
+        members: Vec<Cow<'a, str>>,
+        /// Whether more names follow in another message.
+        more: bool,
+        /// With the last message, if there are more than one answer lists: the name after
+        /// which `/who after NAME` goes on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<Cow<'a, str>>,
+        /// The nonce of the request that it answers, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
+    /// The public rooms.
+    Rooms {
+        /// Some of them; a long list comes in several messages.
+        rooms: Vec<RoomSummary<'a>>,
+        /// Whether more rooms follow in another message.
+        more: bool,
+        /// The nonce of the request that it answers, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
+    /// What may be known about somebody.
+    Whois {
+        /// Who it is.
+        user: Cow<'a, str>,
+        /// The public room where they are.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        room: Option<Cow<'a, str>>,
+        /// Since when they are on the server.
+        since: Time,
+        /// Whether their connection is cut and may come back.
+        away: bool,
+        /// The nonce of the request that it answers, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
+    /// How others come into this room.
+    Invite {
+        /// The room's name, or its mark if it is private.
+        room: Cow<'a, str>,
+        /// The room's key, if it is private.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<Cow<'a, str>>,
+        /// The link for browsers, if the server has a door for them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link: Option<Cow<'a, str>>,
+        /// The command for terminals.
+        madang: Cow<'a, str>,
+        /// The command for who has nothing but nc, or openssl where that is encrypted, and
+        /// what to type then; nothing where only a way in the clear would be left for a key.
+        nc: Vec<Cow<'a, str>>,
+        /// Whether nobody on the path can read along, whichever way others come.
+        encrypted: bool,
+        /// The link, or else the key, as a QR code in half blocks; lines with LF.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        qr: Option<Cow<'a, str>>,
+        /// The nonce of the request that it answers, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
+    /// What happened before, oldest first.
+    History {
+        /// The room's name, or its mark if it is private.
+        room: Cow<'a, str>,
+        /// Some of it; much comes in several messages.
+        events: Vec<Cow<'a, Event>>,
+        /// Whether more follows in another message.
+        more: bool,
+        /// The nonce of the request that it answers, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
+    /// Whom this member hides.
+    Ignored {
+        /// Their names; the client hides what they say in rooms.
+        users: Vec<Cow<'a, str>>,
+        /// The nonce of the request that it answers, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
+    /// The answer to `/ping`, after all that was sent before.
+    Pong {
+        /// What `/ping` came with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<Cow<'a, str>>,
+        /// The nonce of the request that it answers, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
+    /// These private events are not kept any more.
+    PrivateGap {
+        /// The first number that is missing.
+        from: u64,
+        /// The last number that is missing.
+        to: u64,
+    },
+    /// These events were not delivered, since the client read too slowly or was
+    /// away for too long; what is kept of them can be asked for.
+    Gap {
+        /// The room's name.
+        room: Cow<'a, str>,
+        /// The first id that is missing.
+        from: u64,
+        /// The last id that is missing.
+        to: u64,
+    },
+    /// The last message of a connection.
+    Bye {
+        /// Why it ends, in a word that programs compare.
+        reason: Cow<'a, str>,
+        /// For how long one is not let in again, if that is so for a time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seconds: Option<u64>,
+    },
+    /// What happened in the room.
+    #[serde(untagged)]
+    Event(Event),
+}
+
+/// A public room in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomSummary<'a> {
+    /// Its name.
+    pub room: Cow<'a, str>,
+    /// How many members it has.
+    pub members: usize,
+    /// Its topic, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<Cow<'a, str>>,
+    /// The id of the last message, if there has been one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<u64>,
+}
+
+/// The limits that `hello` tells, in bytes and columns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// [`LINE_BYTES`](crate::limits::LINE_BYTES).
+    pub line_bytes: usize,
+    /// [`MESSAGE_BYTES`](crate::limits::MESSAGE_BYTES).
+    pub message_bytes: usize,
+    /// [`CARRIER_BYTES`](crate::limits::CARRIER_BYTES).
+    pub carrier_bytes: usize,
+    /// [`NAME_COLUMNS`](crate::limits::NAME_COLUMNS).
+    pub name_columns: usize,
+}
+
+impl Limits {
+    /// The limits of this protocol version.
+    pub const CURRENT: Limits = Limits {
+        line_bytes: crate::limits::LINE_BYTES,
+        message_bytes: crate::limits::MESSAGE_BYTES,
+        carrier_bytes: crate::limits::CARRIER_BYTES,
+        name_columns: crate::limits::NAME_COLUMNS,
+    };
+}
+
+impl ServerMessage<'_> {
+    /// Reads one line from a server; `None` if it is of a type that this
+    /// version doesn't know, or not JSON.
+    pub fn parse(line: &str) -> Option<ServerMessage<'static>> {
+        serde_json::from_str(line).ok()
+    }
+}

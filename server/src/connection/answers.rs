@@ -1,0 +1,65 @@
+//! What a connection tells its own peer, in the form that this takes.
+
+use madang_protocol::{event::ServerMessage, notice::Notice, request::RequestError};
+
+use super::Connection;
+use crate::dialect::{Form, answer::Answer};
+
+impl Connection {
+    /// The form that the peer takes.
+    pub(super) fn form(&self) -> Form {
+        self.outbox.form()
+    }
+
+    /// Has it be that of the dialect and the language which are the peer's now.
+    pub(super) fn change_form(&self) {
+        let line_end = self.form().line_end();
+        self.outbox.change_form(Form::new(self.dialect, self.lang, line_end));
+    }
+
+    /// Begins an answer in the peer's form and language.
+    pub(super) fn answer(&self) -> Answer {
+        Answer::new(self.form()).in_lang(self.lang)
+    }
+
+    /// Sends an answer.
+    pub(super) fn send(&self, answer: Answer) {
+        let bytes = answer.into_bytes();
+        if !bytes.is_empty() {
+            self.outbox.push(&bytes);
+        }
+    }
+
+    /// Sends a notice; one that says that something is refused is counted.
+    pub(super) fn notice(&self, notice: &Notice<'_>, nonce: Option<&str>) {
+        self.shared.metrics.refused.count_notice(notice);
+        self.remark(notice, nonce);
+    }
+
+    /// Sends a notice that follows another answer.
+    pub(super) fn remark(&self, notice: &Notice<'_>, nonce: Option<&str>) {
+        let mut answer = self.answer();
+        answer.notice_to(notice, nonce);
+        self.send(answer);
+    }
+
+    /// Sends people a notice that follows another answer.
+    pub(super) fn hint(&self, hint: &Notice<'_>) {
+        let mut answer = self.answer();
+        answer.hint(hint);
+        self.send(answer);
+    }
+
+    /// Says what is wrong with a program's message.
+    pub(super) fn refuse_request(&self, error: RequestError) {
+        self.shared.metrics.refused.count(error.kind.code());
+        let mut answer = self.answer();
+        answer.message(&ServerMessage::Error {
+            code: error.kind.code().into(),
+            text: error.kind.to_string().into(),
+            proposal: None,
+            nonce: error.nonce.map(Into::into),
+        });
+        self.send(answer);
+    }
+}

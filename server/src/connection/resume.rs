@@ -1,0 +1,111 @@
+//! Coming back to a session that another connection has held.
+
+use std::time::Duration;
+
+use madang_protocol::{
+    event::ServerMessage,
+    notice::{Goodbye, Notice},
+};
+
+use super::Connection;
+use crate::{
+    clock,
+    close_reason::CloseReason,
+    room::refusal::{Refusal, whole_seconds},
+    room::{Coming, Greeting, Last},
+    session::{Session, user_manager::NotTaken},
+};
+
+/// How long a session may take to be let go by the connection that has it.
+const TAKE_OVER: Duration = Duration::from_secs(5);
+
+impl Connection {
+    /// Comes back to a session: takes it over from whatever connection had it, and is
+    /// told what that missed.
+    #[inline(never)]
+    pub(super) fn come_back(
+        &mut self,
+        token: &str,
+        room: Option<&str>,
+        last: Option<u64>,
+        last_private: u64,
+        nonce: Option<&str>,
+    ) -> Result<(), CloseReason> {
+        let dismiss = |connection: u64| {
+            if let Some(outbox) = self.shared.connections.outbox_of(connection) {
+                self.shared.dismiss(&outbox, Goodbye::Replaced);
+            }
+        };
+        let number = self.admission.number;
+        let session = match self.shared.users.take_over(token, number, TAKE_OVER, dismiss) {
+            Ok(session) => session,
+            Err(NotTaken::NoSession) => {
+                let left = self.shared.rooms.lobby.status().kicked_for(token);
+                let kicked = left.map(|left| Refusal::kicked_for(left).notice());
+                self.notice(&kicked.unwrap_or(Notice::SessionUnknown), nonce);
+                return Ok(());
+            }
+            Err(NotTaken::Replaced) => return Err(CloseReason::Told(Goodbye::Replaced)),
+        };
+        self.lang = session.lang();
+        self.session = Some(session.clone());
+        self.room = self.shared.rooms.room_of(&session);
+        if self.shared.bans.bans_name(&session.name()) {
+            // It was banned while nobody held it.
+            return Err(CloseReason::Told(Goodbye::Banned));
+        }
+        let kicks = self.shared.rooms.lobby.status().access.kicks;
+        if let Some(left) = kicks.left_for_session(session.number, clock::now())
+            && self.room.is_none()
+        {
+            // It was kicked while nobody held it.
+            let goodbye = Goodbye::Kicked { seconds: whole_seconds(left) };
+            return Err(CloseReason::Told(goodbye));
+        }
+        let resumed = self.room.as_ref().is_some_and(|current| {
+            let coming = Coming {
+                session: session.clone(),
+                outbox: self.outbox.clone(),
+                greeting: Greeting::Welcome,
+                shown: 0,
+            };
+            // An id belongs to the room that the client was in.
+            let event = last.filter(|_| room == Some(&*current.name));
+            current.resume(coming, Last { event, private: last_private }).is_ok()
+        });
+        if let Some(room) = self.room.as_ref().filter(|_| resumed) {
+            self.shared.keep_renderings(room);
+        }
+        if !resumed {
+            self.room = None;
+            self.welcome_nowhere(&session, true, last_private);
+            self.remark(&Notice::NoRoom, None);
+        }
+        self.shared.console.resumed(&session.name(), number);
+        if nonce.is_some() {
+            let mut answer = self.answer();
+            answer.ack(nonce);
+            self.send(answer);
+        }
+        Ok(())
+    }
+
+    /// Welcomes who is in no room.
+    pub(super) fn welcome_nowhere(&self, session: &Session, resumed: bool, last_private: u64) {
+        let mut answer = self.answer();
+        answer.message(&ServerMessage::Welcome {
+            user: session.name().as_str().into(),
+            room: None,
+            session: session.token.as_deref().unwrap_or_default().into(),
+            id: 0,
+            members: 0,
+            topic: None,
+            owner: None,
+            locked: false,
+            limit: None,
+            resumed,
+            removed: session.removal().map(Box::new),
+        });
+        session.attach(self.outbox.clone(), answer.into_bytes(), last_private);
+    }
+}

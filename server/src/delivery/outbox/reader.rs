@@ -1,0 +1,71 @@
+//! What the thread that reads the socket has to do with its other side: the TLS session
+//! over it, and what its transport sends and finds out.
+
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use madang_protocol::text::LineEnd;
+
+use super::Outbox;
+use crate::{
+    delivery::sink::TcpSink,
+    transport::{
+        Pieces, WriteSide,
+        tls::{Decrypted, TlsSession},
+    },
+};
+
+impl TlsSession for Outbox {
+    fn receive(&self, space: &mut [u8]) -> io::Result<Decrypted> {
+        let mut state = self.state.lock();
+        match state.sink.as_mut().and_then(|sink| sink.tls()) {
+            Some(session) => session.receive(space),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    fn flush(&self) -> io::Result<bool> {
+        match self.state.lock().sink.as_mut().and_then(|sink| sink.tls()) {
+            Some(session) => session.flush(),
+            None => Ok(true),
+        }
+    }
+
+    fn give_up(&self) {
+        let mut state = self.state.lock();
+        if let Some(session) = state.sink.as_mut().and_then(|sink| sink.tls()) {
+            let stream = session.stream();
+            state.sink = Some(Box::new(TcpSink::new(stream)));
+        }
+    }
+}
+
+impl WriteSide for Outbox {
+    fn send_control(self: Arc<Self>, bytes: &[u8]) {
+        self.push_bytes(bytes);
+    }
+
+    fn note_close_frame(&self, code: Option<u16>) {
+        self.state.lock().close_frame = Some(code);
+    }
+
+    fn waiting_since(&self) -> Option<Instant> {
+        self.state.lock().queue.waiting_since()
+    }
+
+    fn held_up(&self) -> Duration {
+        self.state.lock().held_up
+    }
+
+    fn end_lines_with(&self, line_end: LineEnd) {
+        let mut state = self.state.lock();
+        state.form = state.form.ending_with(line_end);
+    }
+
+    fn change_pieces(&self, pieces: Pieces) {
+        self.state.lock().pieces = pieces;
+    }
+}
