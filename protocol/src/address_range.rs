@@ -19,6 +19,10 @@ pub struct AddressRange {
     prefix_bits: u8,
 }
 
+/// The widest range that may be banned, as the bits of its prefix: of IPv4, and of IPv6.
+/// A wider one is a slip of the hand: `64:ff9b::/96` is all of IPv4.
+pub const WIDEST: [u8; 2] = [8, 32];
+
 /// The text is no range of addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a range of addresses, such as 192.0.2.7, 203.0.113.0/24 or 2001:db8::/48")]
@@ -30,6 +34,30 @@ impl AddressRange {
         let address = unwrapped(address);
         address.is_ipv4() == self.first.is_ipv4()
             && first_of(address, self.prefix_bits) == self.first
+    }
+}
+
+impl AddressRange {
+    /// Whether it holds more addresses than anybody wants to ban.
+    pub fn is_too_wide(&self) -> bool {
+        let [v4, v6] = WIDEST;
+        self.prefix_bits < if self.first.is_ipv4() { v4 } else { v6 }
+    }
+
+    /// Whether it is a range of IPv4.
+    pub fn is_ipv4(&self) -> bool {
+        self.first.is_ipv4()
+    }
+
+    /// How many bits its addresses have in common: it is one of 2 to that power.
+    pub fn prefix_bits(&self) -> u8 {
+        self.prefix_bits
+    }
+
+    /// Whether this machine is in it, as it is to itself.
+    pub fn has_loopback(&self) -> bool {
+        // A range that may be banned lies within 127.0.0.0/8, or has nothing of it.
+        self.first.to_canonical().is_loopback() || self.contains(Ipv6Addr::LOCALHOST.into())
     }
 }
 
@@ -135,6 +163,32 @@ mod tests {
         check("2001:db8::5/128", "2001:db8::5/128", &["2001:db8::5"], &["2001:db8::6"]);
         check("0.0.0.0/0", "0.0.0.0/0", &["1.2.3.4"], &["::1"]);
         check("::/0", "::/0", &["::1"], &["1.2.3.4"]);
+    }
+
+    #[test]
+    fn ranges_that_hold_half_the_world_are_too_wide() {
+        #[track_caller]
+        fn check(range: &str, is_too_wide: bool, has_loopback: bool) {
+            let range: AddressRange = range.parse().expect("a range");
+            assert_eq!(range.is_too_wide(), is_too_wide, "{range}");
+            assert_eq!(range.has_loopback(), has_loopback, "{range}");
+        }
+        check("64:ff9b::/96", true, false);
+        check("::ffff:0:0/96", true, false);
+        check("0.0.0.0/0", true, false);
+        check("10.0.0.0/7", true, false);
+        check("::ffff:10.0.0.0/103", true, false);
+        check("::/0", true, true);
+        check("2001::/31", true, false);
+        check("10.0.0.0/8", false, false);
+        check("2001:db8::/32", false, false);
+        check("192.0.2.7", false, false);
+        check("127.0.0.0/8", false, true);
+        check("127.3.0.0/16", false, true);
+        check("::ffff:127.0.0.1", false, true);
+        check("64:ff9b::127.0.0.1", false, true);
+        check("::1", false, true);
+        check("::2/127", false, false);
     }
 
     #[test]

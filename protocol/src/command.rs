@@ -473,6 +473,7 @@ fn banned(text: &str) -> Result<Banned, ArgumentError> {
     match address {
         Some(address) => Ok(Banned::Address(address)),
         // Whoever means an address is not told that a name was banned.
+        None if text.contains('/') || text.matches(':').count() > 1 => Err(ArgumentError::Usage),
         None if text.trim_matches(['[', ']']).split('.').filter(|part| is_number(part)).count()
             == 4 =>
         {

@@ -2,6 +2,7 @@
 //! `match` is exhaustive, so that no language lacks a sentence.
 
 use crate::{
+    address_range::AddressRange,
     command::{CommandError, CommandSpec, Role},
     event::RoomSummary,
     name::NameError,
@@ -300,6 +301,10 @@ pub enum Notice<'a> {
     OwnerOnly,
     /// It is as asked for already.
     Already,
+    /// To the operator: a range of addresses that is too wide to be banned.
+    RangeTooWide(AddressRange),
+    /// To the operator: what was banned is this machine too.
+    OwnMachineBanned,
     /// The name is banned.
     NameBanned,
     /// How others come into this room.
@@ -319,7 +324,7 @@ impl Notice<'_> {
             Notice::NameInUse { .. } => "name_taken",
             Notice::NameRefused(error) => error.code(),
             Notice::CommandRefused(CommandError::Unknown { .. }) => "unknown_command",
-            Notice::CommandRefused(CommandError::Usage(_)) => "usage",
+            Notice::CommandRefused(CommandError::Usage(_)) | Notice::RangeTooWide(_) => "usage",
             Notice::CommandRefused(CommandError::Name(error)) => error.code(),
             Notice::CommandRefused(CommandError::Nobody) | Notice::Nobody => "nobody",
             Notice::CommandRefused(CommandError::BrokenLink) | Notice::BrokenLink => "broken_link",
@@ -383,6 +388,7 @@ impl Notice<'_> {
             | Notice::Hidden(_)
             | Notice::Pong(_)
             | Notice::Invite(_)
+            | Notice::OwnMachineBanned
             | Notice::Goodbye(_) => return None,
         })
     }
@@ -408,6 +414,16 @@ impl Notice<'_> {
 fn prefixed(prefix: &str, text: &str) -> String {
     let lines: Vec<String> = text.split('\n').map(|line| format!("{prefix}{line}")).collect();
     lines.join("\n")
+}
+
+/// How much of all addresses a range holds: `1/4`.
+fn share(range: &AddressRange) -> String {
+    format!("1/{}", 1_u32 << range.prefix_bits().min(31))
+}
+
+/// The version of a range's addresses.
+fn version(range: &AddressRange) -> &'static str {
+    if range.is_ipv4() { "IPv4" } else { "IPv6" }
 }
 
 /// The command that lists who came after somebody.

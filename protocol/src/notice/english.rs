@@ -1,6 +1,7 @@
 //! Every notice in English.
 
 use crate::{
+    address_range::WIDEST,
     command::CommandError,
     foreign::Foreign,
     limits::{CARRIER_BYTES, LINE_BYTES, MESSAGE_BYTES, MESSAGE_LINES, PROTOCOL_VERSION},
@@ -10,7 +11,7 @@ use crate::{
 use super::{
     Goodbye, Notice, about,
     help::{help, help_on},
-    not_utf8, prefixed, rooms_list, who_after,
+    not_utf8, prefixed, rooms_list, share, version, who_after,
 };
 
 pub(super) fn text(notice: &Notice<'_>) -> String {
@@ -43,6 +44,21 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         }
         Notice::NoSuchRoom => {
             "There is no such room; the link is wrong, or the room has ended.".into()
+        }
+        Notice::RangeTooWide(range) => {
+            let share = match range.prefix_bits() {
+                0 => "all".into(),
+                _ => format!("{} of all", share(range)),
+            };
+            let [v4, v6] = WIDEST;
+            format!(
+                "Nothing was banned: {range} is {share} {} addresses. The widest range is a /{v4} \
+                 in IPv4, a /{v6} in IPv6.",
+                version(range)
+            )
+        }
+        Notice::OwnMachineBanned => {
+            "This machine is banned too, with everyone who comes through a proxy on it.".into()
         }
         Notice::LoginFirst => "Type a name first.".into(),
         Notice::RoomFirst => {

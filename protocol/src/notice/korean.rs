@@ -1,6 +1,7 @@
 //! Every notice in Korean.
 
 use crate::{
+    address_range::WIDEST,
     command::CommandError,
     foreign::Foreign,
     limits::{CARRIER_BYTES, LINE_BYTES, MESSAGE_BYTES, MESSAGE_LINES, PROTOCOL_VERSION},
@@ -10,7 +11,7 @@ use crate::{
 use super::{
     Goodbye, Notice, about,
     help::{help, help_on},
-    not_utf8, prefixed, rooms_list, who_after,
+    not_utf8, prefixed, rooms_list, share, version, who_after,
 };
 
 pub(super) fn text(notice: &Notice<'_>) -> String {
@@ -42,6 +43,21 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             "링크가 깨졌습니다. 처음부터 끝까지 다시 복사하세요.".into()
         }
         Notice::NoSuchRoom => "그런 방이 없습니다. 링크가 틀렸거나 방이 끝났습니다.".into(),
+        Notice::RangeTooWide(range) => {
+            let share = match range.prefix_bits() {
+                0 => "모두".into(),
+                _ => format!("전체의 {}", share(range)),
+            };
+            let [v4, v6] = WIDEST;
+            format!(
+                "추방하지 않았습니다. {range} 범위는 {} 주소 {share}입니다. \
+                 IPv4는 /{v4}, IPv6는 /{v6}보다 넓은 범위를 추방할 수 없습니다.",
+                version(range)
+            )
+        }
+        Notice::OwnMachineBanned => {
+            "이 컴퓨터도 추방했습니다. 이 컴퓨터의 프록시로 들어오는 사람도 모두 막힙니다.".into()
+        }
         Notice::LoginFirst => "먼저 이름을 입력하세요.".into(),
         Notice::RoomFirst => "이름보다 먼저 들어갈 방을 고르세요. 로비로 가려면: /join 로비".into(),
         Notice::LangSet => "이제 한국어로 안내합니다.".into(),

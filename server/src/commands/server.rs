@@ -17,6 +17,11 @@ use crate::{
 
 /// Keeps a name or addresses out, and closes whoever is there.
 pub(super) fn ban(caller: &Caller<'_>, banned: Banned, time: Option<Duration>) -> Reply {
+    if let Banned::Address(range) = &banned
+        && range.is_too_wide()
+    {
+        return caller.refuse(&Notice::RangeTooWide(*range));
+    }
     // Whoever comes in, by name or address, looks here after it can be found below.
     caller.chat.bans.ban(banned.clone(), time);
     let closed = caller.chat.services.close_banned(&banned);
@@ -29,6 +34,9 @@ pub(super) fn ban(caller: &Caller<'_>, banned: Banned, time: Option<Duration>) -
             Lang::Ko => format!("내보냄: {closed}"),
             Lang::En => format!("removed: {closed}"),
         });
+    }
+    if matches!(&banned, Banned::Address(range) if range.has_loopback()) {
+        reply.answer.line(&Notice::OwnMachineBanned.text(caller.lang));
     }
     reply
 }

@@ -143,6 +143,11 @@ fn every_command_of_the_operator_does_what_its_table_says() {
         ("/kick nobody", "Nobody has that name."),
         ("/kick", "Usage: /kick "),
         ("/ban 10.0.0.1 soon", "Usage: /ban "),
+        ("/ban 64:ff9b::/64", "Usage: /ban "),
+        ("/ban 64:ff9b::/96", "0.0.0.0/0 is all IPv4 addresses."),
+        ("/ban 0.0.0.0/0 1h", "0.0.0.0/0 is all IPv4 addresses."),
+        ("/ban ::/0", "::/0 is all IPv6 addresses."),
+        ("/ban 192.0.2.1/2", "192.0.0.0/2 is 1/4 of all IPv4 addresses."),
         ("/nick boss", "There is no such command."),
         ("/nonsense", "There is no such command."),
         ("hello", "There is no such command."),
@@ -182,6 +187,7 @@ fn bans_hold_for_names_and_for_addresses() {
     enter(&mut mallory, "mallory");
     nameless.expect("Login ID:");
     terminal.enter("/ban 127.0.0.2 1h", "removed: mallory (127.0.0.2)\n");
+    terminal.expect(&words(Notice::OwnMachineBanned));
     for peer in [&mut mallory, &mut nameless] {
         assert!(peer.expect_end().contains("(banned)"));
     }
