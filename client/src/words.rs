@@ -64,6 +64,8 @@ pub(crate) enum Words<'a> {
     AtLine { number: u64, what: &'a str },
     /// The lines that were sent and not answered when the connection ended.
     Unconfirmed { first: u64, last: u64 },
+    /// A room was chosen where a name was asked for.
+    NameForRoom,
     /// A name for a server that has none for guests.
     GuestName { number: u32 },
     /// A server without JSON has not asked for the name that was given.
@@ -131,6 +133,7 @@ impl Words<'_> {
                 "-- {command} 요청이 거절되었습니다. ‘{}’에 보내려면 Enter를 한 번 더 누르세요 --",
                 sanitize_label(to)
             ),
+            Words::NameForRoom => "-- 그 방에서 쓸 이름을 입력하세요 --".into(),
             Words::RoomGone => "쓰던 방이 없어져 보내지 않았습니다".into(),
             Words::Refused(error) => refused(error, Lang::Ko),
             Words::AtLine { number, what } => format!("{number}번째 줄: {what}"),
@@ -197,6 +200,7 @@ impl Words<'_> {
                 "-- {command} was refused; press Enter again to send this to {} --",
                 sanitize_label(to)
             ),
+            Words::NameForRoom => "-- now type a name for that room --".into(),
             Words::RoomGone => "that room is gone; not sent".into(),
             Words::Refused(error) => refused(error, Lang::En),
             Words::AtLine { number, what } => format!("line {number}: {what}"),

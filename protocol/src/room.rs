@@ -4,7 +4,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::invisible::is_invisible;
+use crate::invisible::{is_invisible, trim_start};
 use crate::name::{NameError, NameKey, parse_shown, readings, spelling_of};
 
 /// The name of the room where everyone starts.
@@ -193,6 +193,12 @@ fn digit(bits: u128) -> char {
     char::from(DIGITS[(bits & 31) as usize])
 }
 
+/// Whether what was typed where a name belongs asks for a private room instead: there is
+/// a key in it, or what was to be one. No name has a `#`.
+pub fn asks_for_room(typed: &str) -> bool {
+    RoomKey::find(typed).is_some() || trim_start(typed).starts_with('#') || typed.contains("/#")
+}
+
 /// Where somebody wants to go: `수학`, `#KEY`, or a link, perhaps with words around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
@@ -329,6 +335,24 @@ mod tests {
             Destination::parse("http://h/"),
             Err(NameError::Character { found: ':' }.into())
         );
+    }
+
+    #[test]
+    fn a_link_is_no_name() {
+        for typed in [
+            &format!("#{KEY}"),
+            &format!("\u{feff} #{KEY}입니다"),
+            &format!("/jion #{KEY}"),
+            &format!("http://192.0.2.1:9998/#{KEY}"),
+            "#",
+            "#7zzzz-0abcd",
+            "https://chat.example/a/#broken",
+        ] {
+            assert!(asks_for_room(typed), "{typed}");
+        }
+        for typed in ["", "alice", "alice#1234", "C#", "http://192.0.2.1:9998/"] {
+            assert!(!asks_for_room(typed), "{typed}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::commands::in_both_languages;
 
 /// Asked for before there is a name, and the beginning of the answers.
-const REFUSED: [(&str, (&str, &str)); 6] = [
+const REFUSED: [(&str, (&str, &str)); 12] = [
     ("/join #broken", ("링크가 깨졌습니다.", "This link is broken.")),
     (
         "\u{feff}/방 #00000-00000-00000-00000-00000-0",
@@ -19,6 +19,16 @@ const REFUSED: [(&str, (&str, &str)); 6] = [
     ("/JOIN", ("사용법: /join", "Usage: /join")),
     ("/join #LOCKED", ("방이 잠겨 있어", "The room is locked")),
     ("/join http://192.0.2.1:9998/#FULL", ("방의 정원 1명이", "The room is full")),
+    // A link without the command, and the command mistyped.
+    ("#LOCKED", ("방이 잠겨 있어", "The room is locked")),
+    ("\u{200b} http://192.0.2.1:9998/#FULL입니다", ("방의 정원 1명이", "The room is full")),
+    ("#7zzzz-0abcd", ("링크가 깨졌습니다.", "This link is broken.")),
+    (
+        "/jion #FULL",
+        ("없는 명령입니다. 혹시 /join", "There is no such command. Did you mean /join"),
+    ),
+    ("/jion math", ("없는 명령입니다. 혹시 /join", "There is no such command. Did you mean /join")),
+    ("/goto #FULL", ("없는 명령입니다.", "There is no such command.")),
 ];
 
 const ROOM_FIRST: (&str, &str) = (
@@ -108,6 +118,36 @@ fn who_is_refused_a_room_has_no_name_until_another_is_chosen() {
         }
         drop(owners);
     });
+}
+
+#[test]
+fn a_link_that_is_pasted_at_the_prompt_chooses_its_room() {
+    let server = TestServer::start(|config| config.packet_pause = Duration::from_millis(50));
+    let mut owner = server.login("owner");
+    let key = owner.make_room();
+    for (at, mut peer) in Peer::at_every_door(&server).into_iter().enumerate() {
+        peer.send(&format!("http://192.0.2.1:9998/#{key} 로 오세요"));
+        peer.expect("이름을 입력하면");
+        peer.expect("ID:");
+        peer.send(&format!("carol-{at}"));
+        owner.expect_joined(&format!("carol-{at}"));
+    }
+    // A room of one's own can't be made yet, and what is meant for it is not said in the lobby.
+    for mut peer in Peer::at_every_door(&server) {
+        for line in ["/new a secret", "carol", "the secret"] {
+            peer.send(line);
+            peer.expect(ROOM_FIRST.0);
+            peer.expect("ID:");
+        }
+    }
+    // A mistake in another command chooses nothing, and refuses nothing.
+    for (at, mut peer) in Peer::at_every_door(&server).into_iter().enumerate() {
+        peer.send("/hlep");
+        peer.expect("없는 명령입니다. 혹시 /help");
+        peer.expect("ID:");
+        peer.send(&format!("dave-{at}"));
+        peer.expect(&format!("[dave-{at}]님이 입장했습니다."));
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use madang_protocol::{
     invisible::is_blank,
     message::{check_message, check_rendered},
     request::Request,
-    room::{RoomKey, is_private},
+    room::{RoomKey, asks_for_room, is_private},
     text::SAID_OVERHEAD,
 };
 use madang_terminal::{
@@ -61,6 +61,9 @@ impl App<'_> {
                 let name = name.trim();
                 if is_quit(name) {
                     self.stage = Stage::Leaving("/quit".into());
+                } else if let Some(room) = room_of(name) {
+                    self.session.set_room(Some(room));
+                    self.remark(Words::NameForRoom);
                 } else {
                     self.stage = Stage::LoggingIn;
                     self.session.login(name);
@@ -215,6 +218,17 @@ fn is_for_room(line: &str) -> bool {
         Input::Text(_) => true,
         Input::Nothing => false,
     }
+}
+
+/// The room, as `/join` takes it, that was typed where a name was asked for. A broken link
+/// is one too: the server refuses it, and the name that follows is not in the lobby unawares.
+fn room_of(typed: &str) -> Option<String> {
+    if let Input::Command(line) = Input::parse(typed)
+        && let Ok(Command::Join(destination)) = Command::parse(&line)
+    {
+        return Some(destination.to_string());
+    }
+    asks_for_room(typed).then(|| typed.to_owned())
 }
 
 fn is_quit(line: &str) -> bool {

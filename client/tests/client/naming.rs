@@ -172,6 +172,31 @@ fn who_is_refused_a_room_and_wants_no_lobby_leaves() {
 }
 
 #[test]
+fn a_room_that_is_typed_for_a_name_is_where_the_name_goes() {
+    let key = "7zzzz-zzzzz-zzzzz-zzzzz-zzzzz-z";
+    for (typed, room) in [
+        (format!("#{key}"), "7zzzz"),
+        (format!("/join http://h/#{key} 로"), "7zzzz"),
+        (format!("/jion #{key}"), "7zzzz"),
+        ("/join math".into(), "math"),
+        ("#broken".into(), "#broken"),
+    ] {
+        let server = FakeServer::start();
+        let mut terminal = Terminal::start(&server, &[]);
+        let mut peer = server.accept_json();
+        terminal.expect_row(QUESTION);
+        terminal.enter(&typed);
+        terminal.expect_last(&["-- now type a name for that room --", QUESTION]);
+        terminal.enter("bob");
+        let login = peer.expect_login("\"name\":\"bob\"");
+        assert!(login.contains("\"room\":\"") && login.contains(room), "{login}");
+        // Which may be refused like any other.
+        peer.refuse("0", "broken_link");
+        terminal.expect_last(&["No.", "Go to the lobby instead? [Y/n]"]);
+    }
+}
+
+#[test]
 fn who_is_refused_the_lobby_itself_is_asked_for_another_name() {
     let server = FakeServer::start();
     let mut terminal = Terminal::start(&server, &["--name", "bob"]);

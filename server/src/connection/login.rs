@@ -4,11 +4,11 @@
 use std::time::Instant;
 
 use madang_protocol::{
-    command::{CommandSpec, Input},
+    command::{Command, CommandError, CommandSpec, Input},
     limits::SHOWN_EVENTS,
     notice::{Goodbye, Notice},
     request::Request,
-    room::{Destination, DestinationError},
+    room::{Destination, DestinationError, asks_for_room},
 };
 
 use super::claim::{Entrance, NewLogin, Place};
@@ -163,14 +163,25 @@ impl Connection {
     }
 
     /// Carries out a command of somebody who has no name yet. Whoever asks for a room
-    /// goes there or nowhere.
+    /// goes there or nowhere, also if the command is mistyped.
     #[inline(never)]
     fn take_early_command(&mut self, line: &str, nonce: Option<&str>) -> Result<(), CloseReason> {
-        let asks_for_room = match Input::parse(line) {
-            Input::Command(command) => CommandSpec::of(&command),
-            Input::Nothing | Input::Text(_) => CommandSpec::of(line),
+        let command = match Input::parse(line) {
+            Input::Command(command) => command,
+            Input::Nothing | Input::Text(_) => line.into(),
+        };
+        let asked_for = match (CommandSpec::of(&command), Command::parse(&command)) {
+            (Some(spec), _) => spec.name,
+            (None, Err(CommandError::Unknown { nearest })) => nearest,
+            (None, _) => "",
+        };
+        // Nobody makes a room without a name; in JSON, the login does.
+        if asked_for == "/new" && !self.dialect.is_for_programs() {
+            self.choice = Choice::Refused;
+            self.notice(&Notice::RoomFirst, nonce);
+            return Ok(());
         }
-        .is_some_and(|spec| spec.name == "/join");
+        let asks_for_room = asked_for == "/join" || asks_for_room(line);
         if asks_for_room {
             self.choice = Choice::Refused;
         }

@@ -9,7 +9,7 @@ use madang_protocol::{
     message::check_message,
     notice::{Goodbye, Invitation, Notice},
     request::{Request, RequestError},
-    room::LOBBY,
+    room::{LOBBY, asks_for_room},
     text::{LineEnd, write_event},
 };
 
@@ -32,6 +32,11 @@ impl Dialect for TextLines {
         let changed = match Input::parse(&message) {
             Input::Command(line) => {
                 let line = line.into_owned();
+                return Ok(Some(Request::Command { line, room: None, nonce: None }));
+            }
+            // A link that was pasted is no name, nor is one that is broken.
+            _ if stage == Stage::Login && asks_for_room(&message) => {
+                let line = format!("/join {message}");
                 return Ok(Some(Request::Command { line, room: None, nonce: None }));
             }
             // It is a name, even if nothing of it can be seen.
