@@ -1,12 +1,13 @@
 // The page as a whole: what comes from the server goes to the state and from there to
 // the views, what people do goes to the server. Each part stands in a module of its own.
 
+import { actions } from "./actions.js";
 import { answerText } from "./answers.js";
 import { Attention } from "./attention.js";
-import { is, loadCommands, split, typedFor, whisperOf } from "./commands.js";
+import { is, loadCommands, split, whisperOf } from "./commands.js";
 import { Composer } from "./composer.js";
 import { Connection, chatAddress } from "./connection.js";
-import { ask, showAbout, showMore, showPerson, showStopped } from "./dialogs.js";
+import { showMore, showStopped } from "./dialogs.js";
 import { byId } from "./dom.js";
 import { Entry } from "./entry.js";
 import { Head } from "./head.js";
@@ -21,6 +22,7 @@ import { Sound } from "./sound.js";
 import { commandOf, lettersLeftOf, sizeOf, speech } from "./speech.js";
 import { Start } from "./start.js";
 import { State } from "./state.js";
+import { Undelivered, missed } from "./undelivered.js";
 import { fate } from "./unsent.js";
 import { Wall } from "./wall.js";
 import { LANGS, chooseLang, lang, putWords, word } from "./words.js";
@@ -34,12 +36,6 @@ const LONG_LIST_MS = 60_000;
 
 /** How many rooms make a long list. */
 const LONG_LIST = 20;
-
-/** Codes of errors that say that one is not in the room any more for which one wrote. */
-const ELSEWHERE = ["no_room", "other_room"];
-
-/** Among how many entries a reason is looked for that was told already. */
-const RECENT = 20;
 
 /** How long coming back after a reload may take before it is said. */
 const PATIENCE_MS = 800;
@@ -62,61 +58,24 @@ let olderCame = () => {};
 
 const sound = new Sound();
 const attention = new Attention(sound);
-const act = {
-  join: (place) => command(`/join ${place}`),
-  async make() {
-    const title = await ask(word("newTitle"), "", word("make"));
-    if (title !== null) command(`/new ${title}`.trim());
-  },
-  person: (name) => showPerson(state, name, act),
-  whisper: (name) => composer.whisper(name),
-  mention: (name) => composer.insert(`@${name} `),
-  retype: ({ typed }) => composer.retype(typed),
-  command,
-  about(topic = state.topic) {
-    const label = word(state.isPrivate ? "setTitle" : "setTopic");
-    showAbout(roomTitle(state, state.room), topic, label, act.topic);
-  },
-  async kick(name) {
-    if ((await ask(word("kickSure", name), null, word("kick"))) !== null) command(`/kick ${name}`);
-  },
-  async rename() {
-    const name = await ask(word("rename"), state.user, word("save"));
-    if (name && name !== state.user) command(`/nick ${name}`);
-  },
-  async topic() {
-    const topic = await ask(word(state.isPrivate ? "roomName" : "topic"), state.topic, word("save"));
-    if (topic !== null) setTopic(topic);
-  },
-  async limit() {
-    const most = await ask(word("limitPrompt"), String(state.limit ?? 30), word("save"));
-    if (most) command(`/limit ${most}`);
-  },
-  async end() {
-    if ((await ask(word("endSure"), null, word("end"))) !== null) command("/end");
-  },
-  language() {
-    speakIn(lang() === "ko" ? "en" : "ko");
-    if (state.user) connection.ask({ type: "command", line: `/lang ${lang()}` }, "quiet");
-  },
-  quit: () => command("/quit"),
-};
 const entry = new Entry((choice) => {
   login.want(choice);
   connection.start();
 });
+const composer = new Composer(state, say, (typed, to) => lettersLeftOf(typed, to, limits));
+const undelivered = new Undelivered(state, composer, () => { showPending(); changed(); });
+const act = actions(state, composer, command, chooseLanguage);
 const log = new Log(state, act, askOlder);
 const side = new Side(state, act);
-const start = new Start(state, setTopic);
+const start = new Start(state, act.setTopic);
 const wall = new Wall(() => log.toEnd());
-const composer = new Composer(state, say, (typed, to) => lettersLeftOf(typed, to, limits));
 const connection = new Connection(chatAddress(document.baseURI), {
   open: opened,
   message: take,
   answer: settle,
   change: showStatus,
   stop: stopped,
-  unsendable: (requests) => keepUnsent(requests, "tooBigUnsent"),
+  unsendable: (requests) => undelivered.keep(requests, "tooBigUnsent"),
 });
 const head = new Head(state, connection, attention, composer);
 const login = new Login(state, memory, connection, {
@@ -184,55 +143,12 @@ function settle(waiting, message) {
       return older(waiting, message);
     case "say":
       showPending();
-      if (type === "error") unsaid(waiting, message);
+      if (type === "error") undelivered.refused(waiting, message);
       return true;
     default:
-      if (type === "error" && unsentText(waiting)) keepUnsent([waiting], null);
+      if (type === "error" && missed(waiting)) undelivered.keep([waiting], null);
       return commanded(waiting, message);
   }
-}
-
-/** What was not said is in the field again, and where that is not possible in the log. */
-function unsaid(waiting, { code, text }) {
-  if (ELSEWHERE.includes(code)) {
-    keepUnsent([waiting], code === "no_room" ? "removedUnsent" : "movedUnsent");
-    return;
-  }
-  state.note(text, "error");
-  if (!composer.giveBack(waiting.request.text)) keepUnsent([waiting], null);
-  changed();
-}
-
-/** The words of a request that people would miss; null if it has none. */
-function unsentText({ purpose, request }) {
-  if (purpose === "say") return { text: request.text, typed: typedFor(request.text) };
-  const whisper = whisperOf(request.line);
-  if (whisper) return { ...whisper, typed: request.line };
-  return is(request.line, "/me") ? { text: request.line, typed: request.line } : null;
-}
-
-/**
- * Requests that did not go out stay in the log as not sent, and what was to be said goes
- * back into the field. Returns how many there were.
- */
-function keepUnsent(requests, why) {
-  const kept = requests.filter(({ purpose }) => purpose !== "quiet");
-  if (kept.length === 0) return;
-  for (const waiting of kept) {
-    const words = unsentText(waiting) ?? { text: waiting.request.line, typed: waiting.request.line };
-    state.unsent({ ...words, isDoubtful: waiting.sent, time: Date.now() });
-  }
-  if (why) noteOnce(word(why));
-  const said = kept.filter(({ purpose }) => purpose === "say").map(({ request }) => request.text);
-  if (said.length > 0) composer.giveBack(said.join("\n"));
-  showPending();
-  changed();
-}
-
-/** Several words that come back one after another have one reason. */
-function noteOnce(text) {
-  const isNoted = state.entries.slice(-RECENT).some((entry) => entry.kind === "error" && entry.text === text);
-  if (!isNoted) state.note(text, "error");
 }
 
 /** What answers a command that somebody gave. */
@@ -306,7 +222,7 @@ function loggedIn(isNew, lastBefore) {
   const fates = new Map(connection.unanswered().map((waiting) => [waiting, fate(waiting, landing)]));
   const rest = connection.ready((waiting) => fates.get(waiting) === "send");
   const kept = rest.filter((waiting) => fates.get(waiting) === "keep");
-  keepUnsent(kept, hasMoved ? "roomGoneUnsent" : "peopleUnsent");
+  undelivered.keep(kept, hasMoved ? "roomGoneUnsent" : "peopleUnsent");
   if (hasMoved) composer.hold(word("heldDraft", from.title, roomTitle(state, state.room)));
   showPending();
   showStatus();
@@ -322,7 +238,7 @@ function tellOfNewSession({ user, room, title }) {
 }
 
 function refused(text, proposal) {
-  keepUnsent(connection.withdrawAll(), "roomGoneUnsent");
+  undelivered.keep(connection.withdrawAll(), "roomGoneUnsent");
   before = null;
   connection.stop();
   entry.show();
@@ -373,10 +289,6 @@ function say(typed, whisperTo) {
 
 function command(line) {
   connection.submit(commandOf(line, state.room), "command", state.room);
-}
-
-function setTopic(topic) {
-  if (topic !== state.topic) command(`/topic ${topic || "-"}`);
 }
 
 function askRooms() {
@@ -472,6 +384,12 @@ async function explainRefusal() {
   } catch {
     // It is not there: that is what is said already.
   }
+}
+
+/** Says everything in another language, and has the server do so. */
+function chooseLanguage(language) {
+  speakIn(language);
+  if (state.user) connection.ask({ type: "command", line: `/lang ${language}` }, "quiet");
 }
 
 /** Says everything in another language; in a word that names none, nothing changes. */

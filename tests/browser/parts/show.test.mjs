@@ -124,7 +124,8 @@ test("code costs its length, whatever is in it", async () => {
       return best;
     };
     const [once, eightfold] = [await timed(16_384), await timed(131_072)];
-    assert.ok(eightfold < once * 32 + 4, `${unit}: ${once} ms, ${eightfold} ms for eight times as much`);
+    // Quadratic ones take seconds for it.
+    assert.ok(eightfold < once * 32 + 200, `${unit}: ${once} ms, ${eightfold} ms for eight times as much`);
   }
 });
 
