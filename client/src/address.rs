@@ -1,4 +1,4 @@
-//! Where a server is, and which of its doors and rooms: `HOST`, `HOST:PORT`,
+//! Where a server is, and how to reach it and which room to enter: `HOST`, `HOST:PORT`,
 //! `[IPv6]:PORT`, `madang://HOST/ROOM`, or the link of a room, `http://HOST:PORT/#KEY`.
 
 use std::{fmt, net::Ipv6Addr, path::Path, str::FromStr};
@@ -8,24 +8,24 @@ use madang_protocol::{
     room::{NoKey, RoomKey},
 };
 
-/// A host, by name or by number, a port, and what to ask for there.
+/// A host by name or IP address, a port, and the room to enter there.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address {
-    /// Which of the server's doors it is.
+    /// How to talk to the server.
     pub door: Door,
-    /// The host; an IPv6 address stands without brackets.
+    /// The host; an IPv6 address has no brackets here.
     pub host: String,
     /// The port, never 0.
     pub port: u16,
     /// The room to begin in, as `/join` takes it: a name, or `#` and a key.
     pub room: Option<String>,
-    /// A file with certificates that are trusted there too.
+    /// A file with certificates to trust in addition to the system's.
     pub ca: Option<Box<Path>>,
-    /// Whether the port is the door's own, because none was given.
+    /// Whether the port is the door's default because none was given.
     is_default_port: bool,
 }
 
-/// How a server is talked to.
+/// How to talk to a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Door {
     /// Lines over TCP.
@@ -36,13 +36,13 @@ pub enum Door {
     Web {
         /// The path.
         path: String,
-        /// Whether over TLS (`https`).
+        /// Whether to use TLS (`https`).
         tls: bool,
     },
 }
 
 impl Door {
-    /// The port where none is given.
+    /// The default port.
     pub fn default_port(&self) -> u16 {
         match self {
             Door::Lines => LINES_PORT,
@@ -52,34 +52,34 @@ impl Door {
         }
     }
 
-    /// Whether what goes through it is encrypted.
+    /// Whether the connection is encrypted.
     pub fn is_encrypted(&self) -> bool {
         matches!(self, Door::TlsLines | Door::Web { tls: true, .. })
     }
 }
 
-/// Why a text is no [`Address`].
+/// Why a text is not an [`Address`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// There is no host in it.
+    /// The host is missing.
     #[error("the host is missing")]
     NoHost,
-    /// The port is not a number, or not one of a port.
+    /// The port is not a number between 1 and 65535.
     #[error("port `{0}` is not a number between 1 and 65535")]
     BadPort(String),
-    /// Brackets around something else, or not closed.
+    /// The brackets are not closed, or hold something other than an IPv6 address.
     #[error("`{0}` is not an IPv6 address; write it as [::1]:{LINES_PORT}")]
     BadIpv6(String),
-    /// A character that no host has.
+    /// It has a character that no host name has.
     #[error("`{0}` is not a host; write HOST or HOST:PORT, as in localhost:{LINES_PORT}")]
     BadHost(String),
-    /// A link of a kind that leads to no chat.
+    /// It is a link with a scheme that is not for chat.
     #[error("`{0}://` leads to no chat; use madang://HOST/ROOM, http://HOST/#KEY or HOST")]
     BadScheme(String),
-    /// What follows the `#` is no key.
+    /// The text after the `#` is not a key.
     #[error(transparent)]
     BrokenLink(#[from] NoKey),
-    /// What follows the host makes no sense.
+    /// The text after the host is not understood.
     #[error("failed to read `{0}` in the link; write madang://HOST/ROOM or http://HOST/#KEY")]
     BadPath(String),
 }
@@ -91,8 +91,8 @@ impl Address {
         Address { door, host, port, room, ca: None, is_default_port }
     }
 
-    /// The same with its lines over TLS: at the port for that, if none was given.
-    /// `None` if it is the web's, whose links say it themselves.
+    /// The same address with its lines over TLS, at the port for TLS if none was given. `None`
+    /// for the web door, whose links say themselves whether they are encrypted.
     pub fn over_tls(self) -> Option<Address> {
         match self.door {
             Door::Lines | Door::TlsLines => {
@@ -200,7 +200,7 @@ fn is_ipv6(text: &str) -> bool {
         && zone.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
-/// Reads `%EB%A7%88` as the characters that it stands for (RFC 3986 §2.1).
+/// Decodes percent-encoded text such as `%EB%A7%88` (RFC 3986 §2.1).
 fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
@@ -216,14 +216,14 @@ fn percent_decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Without the room: its key is for nobody who only reads along.
+/// Leaves the room out: its key must not appear in messages that others may read.
 impl fmt::Debug for Address {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Address({:?}, {self})", self.door)
     }
 }
 
-/// The host and the port, as people are told where it failed.
+/// The host and the port, for error messages.
 impl fmt::Display for Address {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Address { host, port, .. } = self;

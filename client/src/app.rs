@@ -1,5 +1,5 @@
-//! A person at a terminal, and a Madang server: asks for a name until one is taken,
-//! then carries lines until either has enough, across lost connections.
+//! A person at a terminal with a Madang server: asks for a name until the server accepts one,
+//! then carries lines in both directions until either side ends, across lost connections.
 
 use std::{collections::HashSet, sync::Arc, time::Instant};
 
@@ -30,26 +30,27 @@ mod typing;
 mod hearing;
 mod returning;
 
-/// Requests that may be without an answer at once.
+/// How many requests may wait for an answer at once.
 const WINDOW: usize = 32;
 
 /// The code of the answer to a client whose session no longer exists.
 pub(crate) const SESSION_UNKNOWN: &str = "session_unknown";
 
-/// What the next line typed is.
+/// What the next typed line means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Stage {
     /// A name.
     Naming,
     /// Nothing yet: the server has to answer first.
     LoggingIn,
-    /// Whether to go to the lobby, since the room was refused, for this reason.
+    /// The answer to "go to the lobby?", after the room was refused for this reason.
     RoomRefused(String),
-    /// Something for the room.
+    /// Text or a command for the room.
     Talking,
-    /// Whether to send this paste.
+    /// The answer to "send this paste?".
     Pasting(String),
-    /// Nothing: the person has left, as soon as all is answered, with these words.
+    /// Nothing: the person is leaving, with these last words, as soon as everything is
+    /// answered.
     Leaving(String),
 }
 
@@ -74,39 +75,39 @@ struct App<'a> {
     interrupts: Receiver<()>,
 
     stage: Stage,
-    /// The editor has been asked for a line.
+    /// The editor is reading a line.
     asked: bool,
-    /// It has been stopped, and has not said yet what it had by then.
+    /// The editor has been stopped, and has not yet returned the text it had.
     stopped: bool,
-    /// What stands in the line that is asked for next.
+    /// The text that the next line begins with.
     initial: String,
-    /// What was not sent and goes into that line, if nothing is being typed there.
+    /// Text that was not sent, and goes back into that line if nothing is being typed there.
     unsent: Vec<String>,
     /// Why the next line may not be meant for this room: it is said only on second thoughts.
     doubt: Option<Doubt>,
-    /// The command whose answer that line waits for, and until when.
+    /// The command whose answer the next line waits for, and until when.
     held: Option<(u64, Instant)>,
-    /// Requests of the client's own, whose answers are not shown.
+    /// Requests made by the client itself. Their answers are not shown.
     silent: HashSet<u64>,
     /// When Ctrl-C was pressed on an empty line, if nothing has been typed since.
     interrupted_at: Option<Instant>,
-    /// That the server does not answer has been told.
+    /// Whether the person has been told that the server does not answer.
     told_late: bool,
 
     room: Option<String>,
     members: usize,
     owner: Option<String>,
-    /// Whom one does not want to hear.
+    /// The people on the ignore list.
     ignored: HashSet<NameKey>,
-    /// Who whispered last.
+    /// The sender of the last whisper.
     whisperer: Option<String>,
 
     reconnect: Option<Reconnect>,
     catch_up: Option<CatchUp>,
 }
 
-/// Carries on the conversation until it ends; quits before it returns, unless
-/// the connection has ended.
+/// Runs the conversation until it ends. Sends `/quit` before it returns, unless the connection
+/// has ended.
 pub(crate) fn run(
     link: Link,
     options: &Options,
@@ -114,7 +115,7 @@ pub(crate) fn run(
     palette: Palette,
     interrupts: Receiver<()>,
 ) -> Result<(), Failure> {
-    // Dropped last: by then the editor has given back what it took.
+    // Dropped last, when the editor has given the terminal back.
     let _quiet = Quiet::start();
     let screen = Screen::new(palette);
     let (vocabulary, wishes) = Vocabulary::new();
@@ -204,10 +205,10 @@ impl App<'_> {
         }
     }
 
-    /// When something is to be done that nothing else wakes us for.
+    /// The next moment at which something is due without an incoming message.
     fn timer(&self, is_full: bool) -> Receiver<Instant> {
         if is_full {
-            // A full screen tells nobody when it no longer is.
+            // A full screen sends no signal when it has space again.
             return after(FULL_PAUSE);
         }
         let held = self.held.map(|(_, until)| until);
@@ -216,7 +217,7 @@ impl App<'_> {
         [held, catch_up, late].into_iter().flatten().min().map_or_else(never, at)
     }
 
-    /// What a person waits for, and from when on that is worth a word.
+    /// The request that has been waiting longest, and when to tell the person that it is late.
     fn late(&self) -> Option<(&str, Instant)> {
         let mut asked = self.session.out().filter(|asked| !self.silent.contains(&asked.number));
         let text = asked.find_map(|asked| spoken(&asked.request))?;
@@ -243,7 +244,7 @@ impl App<'_> {
         !self.session.is_linked() || self.session.unanswered().len() == 0
     }
 
-    /// Asks for the next line, if it is time for one.
+    /// Asks the editor for the next line, if one may be typed now.
     fn ask(&mut self) {
         if self.asked || self.held.is_some() {
             return;
@@ -262,8 +263,8 @@ impl App<'_> {
         self.asked = true;
     }
 
-    /// Stops the line that is asked for, which comes as far as it has been typed. Once: a
-    /// second time would meet the next line, or end the process as Ctrl-C does.
+    /// Stops the current line; the editor returns the text typed so far. At most once per line:
+    /// a second time would stop the next line, or end the process as Ctrl-C does.
     fn stop_line(&mut self) {
         if self.asked && !self.stopped {
             self.stopped = true;
@@ -319,11 +320,11 @@ impl App<'_> {
         self.screen.set_prompt(words.text(self.renderer.lang));
     }
 
-    /// Gives the terminal back, and the name.
+    /// Gives the terminal back, and logs out.
     fn end(&mut self, result: &Result<(), Failure>) {
         if self.asked {
             self.stop_line();
-            // An editor that does not answer is busy for good; the process ends anyway.
+            // An editor that does not answer is stuck; the process ends anyway.
             let _ = self.editor.typed().recv_timeout(CANCEL_PATIENCE);
         }
         let is_gone = matches!(result, Err(failure) if failure.ends_connection());
@@ -339,7 +340,7 @@ impl App<'_> {
                 }
             });
         }
-        // What comes after the end is shown if it can be, and missed by nobody.
+        // What arrives now is shown if possible; it does no harm if it can't be.
         let _ = self.screen.close();
     }
 }

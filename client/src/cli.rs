@@ -1,4 +1,4 @@
-//! The command line. Nothing else knows how flags are read.
+//! The command line. Only this file parses flags.
 
 use std::{env, ffi::OsStr, io, num::NonZeroU64, path::PathBuf, time::Duration};
 
@@ -28,7 +28,7 @@ them before madang exits:
 
   make 2>&1 | madang HOST --name ci --room build";
 
-/// What help ends with.
+/// The end of the help text.
 const AFTER_HELP: &str = concat!(
     "Each flag is also a variable of the environment: --no-reconnect is MADANG_NO_RECONNECT.\n",
     "What is typed is kept for later runs in the file MADANG_HISTORY, nowhere if that is empty; \
@@ -43,14 +43,14 @@ pub enum ColorChoice {
     /// On a terminal, unless the environment has `NO_COLOR` or `TERM=dumb`.
     #[default]
     Auto,
-    /// Always, whatever stdout is.
+    /// Always, even if stdout is not a terminal.
     Always,
     /// Never.
     Never,
 }
 
 impl ColorChoice {
-    /// Whether colours are wanted, if that does not depend on what stdout is.
+    /// Whether to use colours; `None` if that depends on stdout.
     pub(crate) fn wanted(self) -> Option<bool> {
         match self {
             ColorChoice::Auto => None,
@@ -60,7 +60,7 @@ impl ColorChoice {
     }
 }
 
-/// What the command line asks for.
+/// The options on the command line.
 #[derive(Debug, clap::Parser)]
 #[command(
     name = "madang",
@@ -189,14 +189,14 @@ pub struct Options {
 pub enum Bell {
     /// Never.
     Never,
-    /// When one's name is called, and for whispers.
+    /// When somebody mentions your name, and for whispers.
     Mention,
-    /// For everything that anyone else says.
+    /// For everything that others say.
     All,
 }
 
-/// What is printed instead of talking. No host is called `man`, and one that is can
-/// be reached as `man:9009`.
+/// Subcommands that print something and exit. A host with such a name can be reached as
+/// `man:9009`.
 #[derive(Debug, clap::Parser)]
 #[command(name = "madang", disable_help_subcommand = true)]
 enum Print {
@@ -210,12 +210,11 @@ enum Print {
 }
 
 impl Options {
-    /// Reads the process's command line and environment, in which a variable that is
-    /// empty counts as none.
+    /// Reads the process's command line and environment. An empty variable counts as unset.
     ///
     /// # Errors
     ///
-    /// The code to exit with, after help, the version, or what is wrong was printed.
+    /// The exit code, once help, the version or an error has been printed.
     pub fn parse() -> Result<Options, ExitCode> {
         let first = env::args_os().nth(1).unwrap_or_default();
         if first == "completions" || first == "man" {
@@ -240,7 +239,7 @@ impl Options {
         Options::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     }
 
-    /// Brings the address in line with the flags that tell how to talk to it.
+    /// Applies the flags about the connection to the address.
     fn settle(mut self) -> Result<Options, clap::Error> {
         let conflict =
             |text: &str| Options::command().error(clap::error::ErrorKind::ArgumentConflict, text);
@@ -250,7 +249,7 @@ impl Options {
             })?;
         }
         if self.ca.is_some() && !self.address.door.is_encrypted() {
-            // Better no talk than one that others can read.
+            // Refuse rather than talk unencrypted.
             return Err(conflict(
                 "--ca is for encrypted connections; use --tls or an https:// link",
             ));
@@ -259,7 +258,7 @@ impl Options {
         Ok(self)
     }
 
-    /// The language in which to speak.
+    /// The language to use.
     pub fn lang(&self) -> Lang {
         self.lang.unwrap_or_else(|| words::lang_of_locale(sys_locale::get_locale().as_deref()))
     }
@@ -278,14 +277,14 @@ impl Print {
     }
 }
 
-/// Prints help, the version, or what is wrong.
+/// Prints help, the version, or an error.
 fn refusal(error: clap::Error) -> ExitCode {
-    // Where it can't be printed, the exit code still tells.
+    // If it can't be printed, the exit code remains.
     let _ = error.print();
     if error.use_stderr() { ExitCode::Usage } else { ExitCode::Done }
 }
 
-/// Whole seconds, one at least.
+/// Parses whole seconds, at least one.
 fn parse_seconds(text: &str) -> Result<Duration, String> {
     match text.parse() {
         Ok(seconds @ 1..) => Ok(Duration::from_secs(seconds)),
@@ -293,8 +292,8 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Which names are good is the server's to say; but to a server without JSON a
-/// name is a line, and must not become two.
+/// The server decides which names are valid. But a server without JSON reads the name as a
+/// line, so it must not contain a line end.
 fn parse_name(name: &str) -> Result<String, &'static str> {
     if name.contains(char::is_control) {
         return Err("a name has no line ends or other control characters");
@@ -302,7 +301,7 @@ fn parse_name(name: &str) -> Result<String, &'static str> {
     Ok(name.trim().to_owned())
 }
 
-/// A room as the server takes it, without what is written around a key.
+/// Parses a room in the form that the server takes, without the text around a key.
 fn parse_room(room: &str) -> Result<String, DestinationError> {
     Destination::parse(room).map(|destination| destination.to_string())
 }

@@ -1,4 +1,4 @@
-//! Local times: of a line, and of a day that has changed.
+//! Local times of lines, and the line that announces a new day.
 
 use jiff::{
     Timestamp,
@@ -10,7 +10,7 @@ use madang_protocol::{event::Time, text::Lang};
 /// Whether lines are shown with their times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum TimeFormat {
-    /// No times, and no days.
+    /// Neither times nor days.
     Never,
     /// `18:59`.
     Minutes,
@@ -18,16 +18,16 @@ pub enum TimeFormat {
     Seconds,
 }
 
-/// Shows moments in the time zone of the machine.
+/// Formats times in the machine's time zone.
 pub(crate) struct Clock {
     zone: TimeZone,
     format: TimeFormat,
-    /// The day of the last line that was shown.
+    /// The day of the last line shown.
     day: Date,
 }
 
 impl Clock {
-    /// A clock in whose view today has been said already.
+    /// A clock that has already announced today.
     pub(crate) fn new(format: TimeFormat) -> Clock {
         Clock::in_zone(format, TimeZone::system(), Timestamp::now())
     }
@@ -37,12 +37,12 @@ impl Clock {
         Clock { zone, format, day }
     }
 
-    /// The present moment, as a server would tell it.
+    /// The current time, in the format of the protocol.
     pub(crate) fn now() -> Time {
         Time::from_millis(Timestamp::now().as_millisecond())
     }
 
-    /// `18:59`, or nothing where times aren't shown.
+    /// The time as `18:59`, or nothing if times aren't shown.
     pub(crate) fn show(&self, time: Time) -> String {
         let zoned = self.zoned(time);
         match self.format {
@@ -52,7 +52,7 @@ impl Clock {
         }
     }
 
-    /// The words for the day of `time`, if the line before was of another one.
+    /// The line that announces the day of `time`, if the previous line was from another day.
     pub(crate) fn change_of_day(&mut self, time: Time, lang: Lang) -> Option<String> {
         let day = self.zoned(time).date();
         if day == self.day || self.format == TimeFormat::Never {
@@ -63,7 +63,7 @@ impl Clock {
     }
 
     fn zoned(&self, time: Time) -> jiff::Zoned {
-        // Only a moment thousands of years away is none; it is a server's joke.
+        // Only a time thousands of years away fails here, and no honest server sends one.
         Timestamp::from_millisecond(time.as_millis())
             .unwrap_or_default()
             .to_zoned(self.zone.clone())

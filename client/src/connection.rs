@@ -1,6 +1,6 @@
-//! One connection: the receive thread, which turns what comes into a channel of
-//! bytes, and the sending half, behind which any kind of connection may stand. What
-//! the bytes mean is decided elsewhere.
+//! One connection: the receive thread, which puts incoming bytes into a channel, and the
+//! sending half, which is the same for every kind of connection. What the bytes mean is decided
+//! elsewhere.
 
 use std::{
     io,
@@ -22,37 +22,37 @@ use crate::{
     websocket,
 };
 
-/// For each address of the host.
+/// The time to connect to each address of the host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A server that has not greeted as Madang by then is taken for another one.
+/// A server that has not sent Madang's greeting by then is treated as another kind of server.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A server that takes nothing for so long is lost.
+/// A server that accepts no bytes for this long is lost.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a silent server is believed to be there, and how often it is then asked.
+/// TCP keepalive: the silence before the first probe, and the time between probes.
 const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
-/// How a Madang server's first line begins.
+/// The beginning of a Madang server's first line.
 const GREETING: &[u8] = b"Madang/";
 
 const READ_BYTES: usize = 16 * 1_024;
 
-/// Reads that may wait for the main thread; then the socket's own buffer fills.
+/// How many reads may wait for the main thread. After that, the socket's own buffer fills.
 const READS_WAITING: usize = 16;
 
-/// What the receive thread tells.
+/// What the receive thread reports.
 pub(crate) enum Incoming {
     /// One read, at most [`READ_BYTES`].
     Bytes(Vec<u8>),
-    /// There will be no more: an end, or an error.
+    /// Nothing more will come: the end of the stream, or an error.
     End(Option<io::Error>),
 }
 
-/// How bytes go out on a connection of some kind, from any thread. What comes in is
-/// the receive thread's, which is started with it.
+/// The sending half of a connection of any kind; usable from any thread. The receiving half
+/// belongs to the receive thread.
 pub(crate) trait Carrier: Send + Sync {
     /// Sends all of `bytes`: whole lines, each with its LF, or a part of one towards a
     /// server that does not speak JSON. Blocks for at most [`WRITE_TIMEOUT`] a write.
@@ -61,11 +61,11 @@ pub(crate) trait Carrier: Send + Sync {
     /// Tells the server that nothing more is sent.
     fn half_close(&self) -> io::Result<()>;
 
-    /// Ends the connection both ways, and so the receive thread's read.
+    /// Closes the connection in both directions, which ends the receive thread's read.
     fn shut_down(&self);
 }
 
-/// A connection and its receive thread, both ended when it is dropped.
+/// A connection and its receive thread. Dropping it ends both.
 pub(crate) struct Connection {
     carrier: Arc<dyn Carrier>,
     speaks: Speaks,
@@ -73,16 +73,16 @@ pub(crate) struct Connection {
     thread: Option<JoinHandle<()>>,
 }
 
-/// How a server speaks from the beginning.
+/// What a server speaks from the beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Speaks {
-    /// In lines for people; a Madang server can be turned to JSON.
+    /// Lines for people; a Madang server can switch to JSON.
     Lines,
-    /// In JSON: it has agreed to that already, and is a Madang server.
+    /// JSON: the server has already agreed to it, so it is a Madang server.
     Json,
 }
 
-/// What a server's first bytes say of it; they are held for whoever goes on.
+/// What kind of server it is, by its first bytes, which are kept for the next reader.
 pub(crate) enum Greeting {
     Madang(Vec<u8>),
     Other(Vec<u8>),
@@ -117,7 +117,7 @@ impl Connection {
         })
     }
 
-    /// Has a socket carry what the door of `address` takes.
+    /// Sets up the protocol of `address` on a socket: TLS, WebSocket or neither.
     fn over(
         stream: TcpStream,
         address: &Address,
@@ -144,8 +144,8 @@ impl Connection {
         Connection::start(stream, Speaks::Lines, move |sender| receive(&reading, &sender))
     }
 
-    /// Any kind: `receive` is the receive thread's work, and ends with the
-    /// connection, which it tells, or when nobody listens any more.
+    /// A connection of any kind. `receive` runs on the receive thread. It ends with the
+    /// connection, after reporting that, or when the channel's receiver is gone.
     fn start(
         carrier: Arc<dyn Carrier>,
         speaks: Speaks,
@@ -157,18 +157,18 @@ impl Connection {
         Ok(Connection { carrier, speaks, incoming, thread: Some(thread) })
     }
 
-    /// How the server speaks from the beginning.
+    /// What the server speaks from the beginning.
     pub(crate) fn speaks(&self) -> Speaks {
         self.speaks
     }
 
-    /// What comes. Disconnected after [`Incoming::End`].
+    /// Incoming bytes. Disconnected after [`Incoming::End`].
     pub(crate) fn incoming(&self) -> &Receiver<Incoming> {
         &self.incoming
     }
 
-    /// Reads until it is clear whether a Madang server is there, for at most
-    /// [`GREETING_TIMEOUT`]. To be called once, first.
+    /// Reads until it is clear whether this is a Madang server, for at most
+    /// [`GREETING_TIMEOUT`]. Call it once, before anything else.
     pub(crate) fn greeting(&self) -> Greeting {
         if self.speaks == Speaks::Json {
             return Greeting::Madang(Vec::new());
@@ -178,7 +178,7 @@ impl Connection {
         while GREETING.starts_with(&first) && first.len() < GREETING.len() {
             match self.incoming.recv_deadline(deadline) {
                 Ok(Incoming::Bytes(bytes)) => first.extend(bytes),
-                // The channel is disconnected now, which tells the end again.
+                // The channel is now disconnected, which reports the end again.
                 Ok(Incoming::End(_)) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => break,
             }
@@ -186,19 +186,19 @@ impl Connection {
         if first.starts_with(GREETING) { Greeting::Madang(first) } else { Greeting::Other(first) }
     }
 
-    /// Sends all of `bytes`, in one write if the socket takes it; blocks for at
-    /// most [`WRITE_TIMEOUT`] a write. A connection that fails here ends, and
-    /// tells it as [`Incoming::End`] behind what had come before.
+    /// Sends all of `bytes`, in one write if the socket takes it; blocks for at most
+    /// [`WRITE_TIMEOUT`] a write. A connection that fails here ends, and reports that as
+    /// [`Incoming::End`] after the bytes that had already arrived.
     pub(crate) fn send(&self, bytes: &[u8]) {
         if self.carrier.send(bytes).is_err() {
-            // It is gone already; this only makes sure that the read sees it too.
+            // The connection is gone already; this makes sure that the read notices.
             self.carrier.shut_down();
         }
     }
 
-    /// Tells the server that nothing more is sent; it may go on talking.
+    /// Tells the server that nothing more will be sent. The server may keep sending.
     pub(crate) fn half_close(&self) {
-        // Where it fails, the connection has ended, and the receive thread tells.
+        // If this fails, the connection has ended, and the receive thread reports it.
         let _ = self.carrier.half_close();
     }
 }
@@ -219,17 +219,19 @@ impl Carrier for Stream {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // The receive thread waits in one of two places: the channel, or the read.
+        // The receive thread blocks in one of two places: the channel, or the read.
         self.incoming = never();
         self.carrier.shut_down();
         if let Some(thread) = self.thread.take() {
-            // It holds nothing that could panic, and this is no place to pass it on.
+            // The thread has no code that could panic, and a drop is no place to pass a panic
+            // on.
             let _ = thread.join();
         }
     }
 }
 
-/// The receive thread of lines: ends with the socket, or when nobody listens any more.
+/// The receive thread for plain TCP. It ends with the socket, or when the channel's receiver is
+/// gone.
 fn receive(stream: &Stream, sender: &Sender<Incoming>) {
     let mut buffer = vec![0; READ_BYTES];
     loop {

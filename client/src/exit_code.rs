@@ -1,4 +1,4 @@
-//! What the process tells whoever started it.
+//! The exit codes of the process.
 
 use std::process;
 
@@ -6,21 +6,21 @@ use std::process;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ExitCode {
-    /// All was done; also if the reader of stdout went away.
+    /// Everything was done, or the reader of stdout went away.
     Done = 0,
     /// Some lines were not delivered, or stdin or stdout failed.
     Failed = 1,
     /// The command line was wrong.
     Usage = 2,
-    /// The server was not reached.
+    /// The server could not be reached, or its certificate is not trusted.
     NotConnected = 3,
-    /// The server did not take the name.
+    /// The server refused the name.
     NameRefused = 4,
     /// The server went away, or ended the connection.
     Lost = 5,
     /// The room to begin in can't be entered.
     RoomRefused = 6,
-    /// Ctrl-C, as shells count it: 128 + SIGINT.
+    /// Ctrl-C, by the convention of shells: 128 + SIGINT.
     Interrupted = 130,
 }
 

@@ -1,4 +1,4 @@
-//! How a conversation can fail, what to say of it, and the exit code of it.
+//! How a conversation can fail, with the message and the exit code for each way.
 
 use std::{io, path::Path};
 
@@ -11,61 +11,61 @@ use rustls::AlertDescription;
 
 use crate::{address::Address, exit_code::ExitCode};
 
-/// Why the client ends before all was done.
+/// Why the client ends before everything is done.
 #[derive(Debug)]
 pub enum Failure {
-    /// The host's name leads nowhere.
+    /// The host name could not be resolved.
     UnknownHost {
         /// What was asked for.
         address: Address,
-        /// What the name service said.
+        /// The resolver's error.
         cause: io::Error,
     },
-    /// No address of the host let us in.
+    /// No address of the host accepted the connection.
     NotConnected {
         /// What was asked for.
         address: Address,
-        /// What the last one said.
+        /// The error of the last address.
         cause: io::Error,
     },
-    /// There was no TLS with the server, or none to be trusted.
+    /// The TLS handshake failed, or the certificate is not trusted.
     NotEncrypted {
         /// What was asked for.
         address: Address,
         /// Why not.
         cause: Box<rustls::Error>,
     },
-    /// There is nobody to trust about a server's certificate.
+    /// There are no trusted certificates to check the server's against.
     NoTrust {
-        /// The file that was to tell.
+        /// The file with certificates, if one was given.
         ca: Option<Box<Path>>,
-        /// Why it did not.
+        /// Why none could be used.
         cause: TrustError,
     },
-    /// It greets as Madang does, but there was no hello.
+    /// The server sent Madang's greeting, but no `hello`.
     NoHello,
-    /// The server did not take the name, for the reason that it gave.
+    /// The server refused the name, with its reason.
     NameRefused(String),
-    /// The server did not let us into the room, for the reason that it gave.
+    /// The server refused the room, with its reason.
     RoomRefused(String),
-    /// The connection ended; the cause is there if it ended in an error.
+    /// The connection ended, with the cause if that was an error.
     Lost(Option<io::Error>),
     /// The connection came back too late: the session had ended.
     SessionOver,
-    /// The room that lines were written for is gone, or one was removed from it.
+    /// The room of the input is gone, or the client was removed from it.
     RoomGone,
     /// A request was not answered for a long time.
     Silent,
-    /// The operator removed one, who is not let in again for a while.
+    /// The operator removed the client, which may not come back for a while.
     Kicked {
         /// For how long.
         seconds: u64,
     },
-    /// The server said goodbye first, for a reason in a word.
+    /// The server ended the session, with a reason code.
     Bye(String),
-    /// The server sent more than a line may have, without a line end.
+    /// The server sent more bytes without a line end than a line may have.
     EndlessLine,
-    /// So many lines were refused; each was reported when it was.
+    /// Some lines were refused. Each was reported at the time.
     Undelivered {
         /// How many.
         lines: u64,
@@ -78,22 +78,22 @@ pub enum Failure {
     Interrupted,
 }
 
-/// Why nobody can be trusted.
+/// Why there are no trusted certificates.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
     /// The file can't be read.
     #[error(transparent)]
     Read(#[from] io::Error),
-    /// It is no PEM, or has no certificate.
+    /// The file is not PEM, or has no certificate.
     #[error("there is no certificate in PEM in it")]
     NoCertificate,
-    /// The system has no certificates, or one of the file's is broken.
+    /// The system has no certificates, or one in the file is broken.
     #[error(transparent)]
     Roots(#[from] rustls::Error),
 }
 
 impl Failure {
-    /// The server's goodbye, and for how long one is not let in again, if it says that.
+    /// The server's goodbye, with the time until coming back is allowed, if it says so.
     pub(crate) fn bye(reason: &str, seconds: Option<u64>) -> Failure {
         match seconds {
             Some(seconds) if reason == (Goodbye::Kicked { seconds }).code() => {
@@ -103,7 +103,7 @@ impl Failure {
         }
     }
 
-    /// A login was refused with an error of this code: for the name, or for the room.
+    /// A login that was refused with this error code, because of the name or the room.
     pub(crate) fn login_refused(code: &str, reason: &str) -> Failure {
         match code.starts_with("name_") {
             true => Failure::NameRefused(reason.to_owned()),
@@ -111,7 +111,7 @@ impl Failure {
         }
     }
 
-    /// The exit code that tells it.
+    /// The exit code.
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Failure::UnknownHost { .. }
@@ -136,12 +136,12 @@ impl Failure {
         }
     }
 
-    /// Whether there is no connection left on which to say goodbye.
+    /// Whether the connection is gone, so that there is nothing to say goodbye on.
     pub(crate) fn ends_connection(&self) -> bool {
         self.exit_code() == ExitCode::Lost
     }
 
-    /// Whether the connection ended in a way that says nothing against another one.
+    /// Whether it makes sense to connect again.
     pub(crate) fn invites_return(&self) -> bool {
         match self {
             Failure::Lost(_) | Failure::Silent => true,
@@ -154,7 +154,7 @@ impl Failure {
         }
     }
 
-    /// One line for people, fit for a terminal; `None` where there is nothing to explain.
+    /// One line for people, safe for a terminal; `None` if there is nothing to explain.
     pub fn text(&self, lang: Lang) -> Option<String> {
         match self.exit_code() {
             ExitCode::Done | ExitCode::Interrupted => None,
@@ -163,7 +163,7 @@ impl Failure {
                     Lang::Ko => self.korean(),
                     Lang::En => self.english(),
                 };
-                // Some of it may be a server's.
+                // Parts of it may come from a server.
                 Some(sanitize_line(&text).into_owned())
             }
         }
@@ -285,7 +285,7 @@ impl Failure {
     }
 }
 
-/// Why there is no TLS to be trusted, and what to try.
+/// Why TLS failed or the certificate is not trusted, and what to try.
 fn fault(cause: &rustls::Error, lang: Lang) -> String {
     use rustls::CertificateError as Certificate;
     let words = match (cause, lang) {
@@ -348,7 +348,7 @@ fn fault(cause: &rustls::Error, lang: Lang) -> String {
     words.into()
 }
 
-/// The sentence for a `bye`'s reason; the reason itself if it is not known here.
+/// The sentence for the reason of a `bye`, or the reason itself if it is unknown here.
 fn goodbye(reason: &str, lang: Lang) -> String {
     const KNOWN: [Goodbye; 11] = [
         Goodbye::Quit,

@@ -1,5 +1,5 @@
-//! Lines of earlier runs, kept in one file of the user's own: a line each, newest
-//! last. What is not to be kept is decided elsewhere.
+//! The history: lines of earlier runs, in one file that only the user can read, newest last.
+//! Which lines are kept is decided elsewhere.
 
 use std::{
     env,
@@ -11,13 +11,13 @@ use std::{
 
 use madang_terminal::editor::REMEMBERED_LINES;
 
-/// The file, and what stands in it; nothing of it is needed to talk.
+/// The history file. Everything works without it.
 pub(crate) struct History {
     path: Option<PathBuf>,
 }
 
 impl History {
-    /// The history of this user: in `$MADANG_HISTORY` (empty: none is kept), else in
+    /// This user's history: in `$MADANG_HISTORY` (if that is empty, there is none), else in
     /// `$XDG_STATE_HOME/madang`, else below the home directory.
     pub(crate) fn of_user() -> History {
         let path = match env::var_os("MADANG_HISTORY") {
@@ -28,9 +28,9 @@ impl History {
         History { path }
     }
 
-    /// The newest lines, oldest first; none where they can't be read.
+    /// The newest lines, oldest first; none if they can't be read.
     ///
-    /// A file that has grown to twice what is remembered is cut first.
+    /// A file that has twice as many lines as are kept is shortened first.
     pub(crate) fn load(&self) -> Vec<String> {
         let Some(path) = &self.path else {
             return Vec::new();
@@ -45,18 +45,18 @@ impl History {
             .collect();
         if lines.len() > 2 * REMEMBERED_LINES {
             lines.drain(..lines.len() - REMEMBERED_LINES);
-            // It is cut another time if it can't be now.
+            // If that fails, the next run tries again.
             let _ = replace(path, &lines);
         }
         lines
     }
 
-    /// Adds a line at the end, in one write: several clients may share the file.
+    /// Appends a line in one write, since several clients may share the file.
     pub(crate) fn add(&self, line: &str) {
         let Some(path) = &self.path else {
             return;
         };
-        // Who has no place for a file still talks.
+        // Talking works without a place for the file.
         let _ = append(path, line);
     }
 }
@@ -72,7 +72,7 @@ fn state_folder() -> Option<PathBuf> {
     env::var_os("LOCALAPPDATA").map(PathBuf::from)
 }
 
-/// Options for a file that is nobody else's to read.
+/// Options for a file that only its owner can read.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
@@ -94,7 +94,7 @@ fn replace(path: &Path, lines: &[String]) -> io::Result<()> {
     let mut file = private().write(true).create_new(true).open(&beside)?;
     let text: String = lines.iter().map(|line| format!("{}\n", escape(line))).collect();
     file.write_all(text.as_bytes()).and_then(|()| fs::rename(&beside, path)).inspect_err(|_| {
-        // Nothing but a left-over is lost with it.
+        // This only removes a leftover of an earlier run.
         let _ = fs::remove_file(&beside);
     })
 }

@@ -1,4 +1,4 @@
-//! Lines from stdin, on a thread of their own, each within bounds.
+//! Lines from stdin, read on a thread of their own, each of limited length.
 
 use std::{
     io::{self, Read as _},
@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, bounded};
 use madang_protocol::limits::{LINE_BYTES, MESSAGE_BYTES};
 use memchr::memchr;
 
-/// One line, with its number, which counts from 1.
+/// One line and its number, counted from 1.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Line {
     pub(crate) number: u64,
@@ -30,7 +30,7 @@ pub(crate) enum LineError {
     NotUtf8,
 }
 
-/// What is sent as one.
+/// What becomes one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
     /// Each line by itself.
@@ -39,14 +39,14 @@ pub(crate) enum Unit {
     Block,
 }
 
-/// Lines that may wait for the main thread; then the pipe fills, and who writes to it
+/// How many lines may wait for the main thread. After that the pipe fills, and its writer
 /// waits.
 const LINES_WAITING: usize = 256;
 
-/// Starts the thread that reads stdin; the channel is disconnected at the end of it.
+/// Starts the thread that reads stdin. The channel is disconnected at the end of stdin.
 ///
-/// The thread runs ahead of its reader by [`LINES_WAITING`] lines. It can't be woken
-/// from a read and ends with stdin or with the process.
+/// The thread reads at most [`LINES_WAITING`] lines ahead. A blocking read can't be woken, so
+/// the thread ends with stdin or with the process.
 ///
 /// # Errors
 ///
@@ -55,7 +55,7 @@ pub(crate) fn start(unit: Unit) -> io::Result<Receiver<io::Result<Line>>> {
     let (sender, receiver) = bounded(LINES_WAITING);
     thread::Builder::new().name("input".into()).spawn(move || {
         if unit == Unit::Block {
-            // Nobody may wait for it any more.
+            // The receiver may be gone.
             let _ = sender.send(read_block(io::stdin().lock()));
             return;
         }
@@ -70,7 +70,7 @@ pub(crate) fn start(unit: Unit) -> io::Result<Receiver<io::Result<Line>>> {
     Ok(receiver)
 }
 
-/// All of the input, without the line ends at its end, as if it were one line.
+/// The whole input as if it were one line, without the line ends at its end.
 fn read_block(mut reader: impl io::Read) -> io::Result<Line> {
     let mut kept = Vec::new();
     reader.by_ref().take(2 * MESSAGE_BYTES as u64).read_to_end(&mut kept)?;
@@ -95,8 +95,8 @@ fn read_block(mut reader: impl io::Read) -> io::Result<Line> {
     Ok(Line { number: 1, text })
 }
 
-/// What a terminal shows of a line in the end: programs that show progress write over what
-/// stands there, after a CR.
+/// The part of a line that a terminal shows in the end: programs that show progress overwrite
+/// the line after a CR.
 fn last_state(line: &str) -> &str {
     line.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default()
 }
@@ -107,8 +107,8 @@ struct Lines<R> {
 }
 
 impl<R: io::BufRead> Lines<R> {
-    /// The next line; the last one needs no line end. `None` at the end. Of a line with
-    /// CRs in it, the [last state](last_state), however long the line is.
+    /// The next line; the last one needs no line end. `None` at the end. For a line with CRs in
+    /// it, its [last state](last_state), however long the line is.
     fn next(&mut self) -> io::Result<Option<Line>> {
         let mut kept = Vec::new();
         let mut bytes = 0;

@@ -1,10 +1,9 @@
-//! A person in front of a server that knows no more than lines: what is typed in the
-//! editor, a line at a time, and what arrives above it.
+//! A person at a terminal, with a server that speaks only lines: lines are typed in the editor,
+//! and what arrives is shown above it.
 //!
-//! Such a server may leave its lines without an end. What it has begun is the prompt
-//! while it asks for a name, as it would be for somebody at `nc`; else it is shown as a
-//! line of its own, once nothing more of it has come for a while, or before another
-//! line goes out that was waiting.
+//! Such a server may send text without a line end. While it asks for a name, that text is the
+//! prompt, as in `nc`. Otherwise it is shown as a line of its own, once nothing more has come
+//! for a while, or before a waiting line is sent.
 
 use std::{collections::VecDeque, io, mem, sync::Arc, time::Instant};
 
@@ -29,49 +28,49 @@ use crate::{
     words::{Words, is_yes},
 };
 
-/// What has no end by then is shown as it is.
+/// Text without a line end is shown as it is after this time.
 const UNFINISHED_BYTES: usize = 4 * 1_024;
 
 /// The line that ends the conversation.
 pub(crate) const QUIT: &str = "/quit";
 
-/// Before what is typed, while the server has begun nothing.
+/// The prompt while the server has not begun a line.
 const PROMPT: &str = "> ";
 
-/// The line that is typed, and what has arrived.
+/// The line being typed, and the text that has arrived.
 pub(crate) struct Keyboard {
     screen: Arc<Screen>,
     editor: Editor,
     palette: Palette,
     lang: Lang,
-    /// The editor has been asked for a line.
+    /// The editor is reading a line.
     asked: bool,
-    /// What stands in the line that is asked for next.
+    /// The text that the next line begins with.
     initial: String,
-    /// Several lines; the user is asked whether they were meant.
+    /// Several pasted lines; the user is asked whether to send them.
     paste: Option<String>,
-    /// Lines that were typed and not taken yet, and whether there will be more.
+    /// Typed lines that have not been taken yet, and whether more will come.
     lines: VecDeque<String>,
     ended: bool,
-    /// Lines that were taken.
+    /// The number of lines taken.
     count: u64,
     /// When Ctrl-C was pressed on an empty line, if nothing has been typed since.
     interrupted_at: Option<Instant>,
     unfinished: Unfinished,
-    /// Dropped last: by then the editor has given back what it took.
+    /// Dropped last, when the editor has given the terminal back.
     _quiet: Quiet,
 }
 
 impl Keyboard {
-    /// Takes the terminal.
+    /// Takes over the terminal.
     ///
     /// # Errors
     ///
-    /// It is none in which a line can be edited.
+    /// The terminal can't edit lines.
     pub(crate) fn open(lang: Lang, palette: Palette) -> io::Result<Keyboard> {
         let quiet = Quiet::start();
         let screen = Screen::new(palette);
-        // What is said here is not written to the history: nothing tells what is private.
+        // Nothing goes to the history: the client can't know what is private here.
         let remembered = History::of_user().load();
         let setup = Setup { owner: Owner::Client, source: None, palette, remembered };
         let editor = Editor::start(&screen, setup)?;
@@ -92,7 +91,7 @@ impl Keyboard {
         })
     }
 
-    /// What is typed next, for [`take`](Self::take); the editor is asked for it.
+    /// What is typed next, for [`take`](Self::take). Asks the editor for a line first.
     pub(crate) fn typed(&mut self) -> Receiver<Typed> {
         if !self.asked {
             self.asked = true;
@@ -106,7 +105,7 @@ impl Keyboard {
         self.editor.typed().clone()
     }
 
-    /// Takes what was typed: lines, or the end of them.
+    /// Takes what was typed: lines, or the end of the input.
     ///
     /// # Errors
     ///
@@ -161,18 +160,18 @@ impl Keyboard {
         !self.lines.is_empty()
     }
 
-    /// Whether nothing more is to be typed.
+    /// Whether typing is over.
     pub(crate) fn is_ending(&self) -> bool {
         self.ended
     }
 
-    /// Whether no line will come any more.
+    /// Whether all lines have been taken and none will follow.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended && self.lines.is_empty()
     }
 
-    /// Shows what the server says: lines at once, what it has begun when it is clear
-    /// what that is.
+    /// Shows the server's text: whole lines at once, an unfinished line when it is clear what
+    /// it is.
     pub(crate) fn show(&mut self, text: &str) {
         let lines = self.unfinished.add(&sanitize_message(text), Instant::now());
         self.screen.show(&lines);
@@ -181,47 +180,46 @@ impl Keyboard {
         }
     }
 
-    /// A remark of the client's own.
+    /// Shows a message of the client itself.
     pub(crate) fn remark(&self, text: &str) {
         self.screen.show(&paint(self.palette.dim(), &sanitize_line(text)));
     }
 
-    /// Whether so much waits to be shown that no more should be fetched for now.
+    /// Whether so much text waits to be shown that nothing more should be read for now.
     pub(crate) fn is_full(&self) -> bool {
         self.screen.is_full()
     }
 
-    /// When what the server has begun has waited for long enough.
+    /// When the server's unfinished line has waited long enough.
     pub(crate) fn settles_at(&self) -> Option<Instant> {
         self.unfinished.settles_at()
     }
 
-    /// What the server has begun is a line; what is typed stands behind a prompt of
-    /// our own.
+    /// Shows the unfinished line as a line. The client's own prompt is used.
     pub(crate) fn settle(&mut self) {
         self.screen.show(&self.unfinished.take());
         self.screen.set_prompt(PROMPT.into());
     }
 
-    /// What the server has begun asks for what is typed.
+    /// Uses the unfinished line as the prompt.
     pub(crate) fn prompt(&self) {
         self.screen.set_prompt(self.unfinished.text().replace('\t', " "));
     }
 
-    /// It has been answered, and stands above with the answer.
+    /// The prompt has been answered: it stays above, with the answer.
     pub(crate) fn answered(&mut self) {
         self.unfinished.take();
     }
 
-    /// Gives the terminal back, with all that has arrived on it.
+    /// Shows everything that has arrived, and gives the terminal back.
     pub(crate) fn close(&mut self) {
         if mem::take(&mut self.asked) {
             self.screen.cancel();
-            // An editor that does not answer is busy for good; the process ends anyway.
+            // An editor that does not answer is stuck; the process ends anyway.
             let _ = self.editor.typed().recv_timeout(CANCEL_PATIENCE);
         }
         self.screen.show(&self.unfinished.take());
-        // What comes after the end is shown if it can be, and missed by nobody.
+        // What arrives now is shown if possible; it does no harm if it can't be.
         let _ = self.screen.close();
     }
 }

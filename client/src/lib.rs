@@ -53,7 +53,7 @@ use crate::{
 };
 pub use madang_terminal::{interrupts::is_own_interrupt, tty_mode::restore_terminal};
 
-/// A server that is connected, and in which language it is talked to.
+/// A connected server, and the language to use with it.
 pub struct Server {
     peer: Peer,
     lang: Lang,
@@ -61,19 +61,19 @@ pub struct Server {
 
 enum Peer {
     Madang(Link),
-    /// Any other line server, and what it said first.
+    /// Any other line server, and the first text it sent.
     Lines(Connection, Vec<u8>),
 }
 
 impl Server {
-    /// Connects, and learns from the greeting how to speak.
+    /// Connects, and finds out from the greeting which protocol to use.
     ///
     /// Blocks for as long as the name look-up takes, 10 s for each address of
     /// the host, 1 s for the greeting, and 10 s for a Madang server's hello.
     ///
     /// # Errors
     ///
-    /// The host is unknown or not reached, or it greeted and then said no more.
+    /// The host is unknown or can't be reached, or it sent a greeting and nothing after it.
     pub fn connect(options: &Options) -> Result<Server, Failure> {
         let (address, lang) = (&options.address, options.lang());
         let connection = Connection::open(address)?;
@@ -89,7 +89,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// Everything but a conversation that ended as wished.
+    /// Every way to end other than a conversation that was left on purpose.
     pub fn talk(self, options: &Options, interrupts: Receiver<()>) -> Result<(), Failure> {
         let lang = self.lang;
         let kind =
@@ -132,11 +132,11 @@ impl Server {
     }
 }
 
-/// Makes lines as `options` have it, or as befits the `form`.
+/// A renderer with the settings in `options`, or the defaults for `form`.
 fn renderer(options: &Options, lang: Lang, palette: Palette, form: Form) -> Renderer {
     let (time, form) = match (options.time, form) {
         (Some(TimeFormat::Never), form) => (TimeFormat::Never, form),
-        // Times are for lines as a person sees them.
+        // Only people see times by default.
         (Some(time), _) => (time, Form::Person),
         (None, Form::Person) => (TimeFormat::Minutes, Form::Person),
         (None, Form::Program) => (TimeFormat::Never, Form::Program),

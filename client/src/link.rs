@@ -1,5 +1,5 @@
-//! A connection to a Madang server that speaks JSON: requests out, messages in, and
-//! how it ends. Knows no name and no room.
+//! A connection to a Madang server that speaks JSON: requests out, messages in, and its end. It
+//! knows nothing of names or rooms.
 
 use std::time::{Duration, Instant};
 
@@ -19,13 +19,13 @@ use crate::{
 
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The nonce of the first request to a server that speaks JSON from the beginning.
+/// The nonce of the client's first request to a server that speaks JSON from the beginning.
 const LANG_NONCE: &str = "lang";
 
-/// The most of the server's message of the day that is kept.
+/// The maximum number of bytes kept of the server's message of the day.
 const MOTD_BYTES: usize = 16 * 1_024;
 
-/// A connection that has been turned to JSON.
+/// A connection that has been switched to JSON.
 pub(crate) struct Link {
     connection: Connection,
     decoder: LineDecoder,
@@ -34,15 +34,15 @@ pub(crate) struct Link {
 
 /// One line from the server.
 pub(crate) struct Received {
-    /// As it came.
+    /// The line as it came.
     pub(crate) line: String,
-    /// What it says, if this version knows it.
+    /// The message, if this version knows it.
     pub(crate) message: Option<ServerMessage<'static>>,
 }
 
 impl Link {
-    /// Turns a connection that has greeted with `first` to JSON, where it does not
-    /// speak that already. Blocks for at most [`HELLO_TIMEOUT`].
+    /// Switches a connection whose greeting was `first` to JSON, unless it speaks JSON already.
+    /// Blocks for at most [`HELLO_TIMEOUT`].
     pub(crate) fn open(connection: Connection, first: &[u8], lang: Lang) -> Result<Link, Failure> {
         let deadline = Instant::now() + HELLO_TIMEOUT;
         let speaks = connection.speaks();
@@ -74,21 +74,21 @@ impl Link {
         }
     }
 
-    /// What the operator has to say to everyone who comes: whole lines, or nothing.
+    /// The operator's message of the day: whole lines, or empty.
     pub(crate) fn motd(&self) -> &str {
         &self.motd
     }
 
-    /// What comes; each item is for [`take`](Self::take).
+    /// Incoming bytes; pass each item to [`take`](Self::take).
     pub(crate) fn incoming(&self) -> &Receiver<Incoming> {
         self.connection.incoming()
     }
 
-    /// Reads the messages that `incoming` completes.
+    /// Parses the messages that `incoming` completes.
     ///
     /// # Errors
     ///
-    /// The connection has ended, or what comes has no end.
+    /// The connection has ended, or the server sent too many bytes without a line end.
     pub(crate) fn take(&mut self, incoming: Incoming) -> Result<Vec<Received>, Failure> {
         let bytes = match incoming {
             Incoming::Bytes(bytes) => bytes,
@@ -98,8 +98,8 @@ impl Link {
         Ok(lines.map(|line| Received { message: ServerMessage::parse(&line), line }).collect())
     }
 
-    /// Sends requests, in one write if the socket takes it. A failure is told as the
-    /// end of what comes.
+    /// Sends requests, in one write if the socket takes it. A failure is reported as the end of
+    /// the incoming bytes.
     pub(crate) fn send<'a>(&self, requests: impl IntoIterator<Item = &'a Request>) {
         let mut bytes = Vec::new();
         for request in requests {
@@ -110,7 +110,7 @@ impl Link {
         }
     }
 
-    /// The lines that `bytes` complete; those that aren't UTF-8 are left out.
+    /// The lines that `bytes` complete, without those that are not UTF-8.
     fn decode(&mut self, mut bytes: &[u8]) -> Result<Vec<String>, Failure> {
         let mut lines = Vec::new();
         while !bytes.is_empty() {
@@ -129,25 +129,25 @@ impl Link {
     }
 }
 
-/// Where in what a server says before one may log in one is.
+/// The stages of what a server sends before the login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Preamble {
-    /// The first line is the greeting.
+    /// The next line is the greeting.
     Greeting,
     /// Until the prompt, everything is the message of the day.
     Motd,
-    /// The answers to what the client itself asked, and then the hello.
+    /// The answers to the client's own commands, then the hello.
     Answers,
-    /// The first line is the hello: the server speaks JSON from the beginning.
+    /// The next line is the hello: the server speaks JSON from the beginning.
     Hello,
-    /// After that, its message of the day, and the answer to what the client asked.
+    /// The message of the day, then the answer to the client's request.
     Notices,
-    /// That was all.
+    /// The login may begin.
     Over,
 }
 
 impl Preamble {
-    /// Where one is after `line`, which goes to `motd` if it belongs there.
+    /// The stage after `line`, which is added to `motd` if it belongs there.
     fn next(self, line: &str, motd: &mut String) -> Preamble {
         let message = ServerMessage::parse(line);
         match (self, message) {

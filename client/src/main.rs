@@ -20,7 +20,7 @@ fn main() -> process::ExitCode {
         Ok(()) => ExitCode::Done,
         Err(failure) => {
             if let Some(text) = failure.text(options.lang()) {
-                // Who has closed stderr does not want to know.
+                // If stderr is closed, there is nobody to tell.
                 let _ = writeln!(io::stderr(), "madang: {text}");
             }
             failure.exit_code()
@@ -30,12 +30,13 @@ fn main() -> process::ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Failure> {
-    // Until it is connected, an interrupt ends the process as it always does.
+    // Until the client is connected, an interrupt ends the process in the default way.
     let server = Server::connect(options)?;
     server.talk(options, interrupts())
 }
 
-/// The first Ctrl-C (or SIGTERM, SIGHUP) is a message here; the second ends at once.
+/// The first Ctrl-C (or SIGTERM, SIGHUP) arrives as a message on this channel; the second ends
+/// the process at once.
 fn interrupts() -> Receiver<()> {
     let (sender, receiver) = bounded(1);
     let interrupted = AtomicBool::new(false);
@@ -47,7 +48,7 @@ fn interrupts() -> Receiver<()> {
             restore_terminal();
             process::exit(ExitCode::Interrupted as i32);
         }
-        // Nobody listens any more: the process is about to end anyway.
+        // The receiver is gone: the process is about to end anyway.
         let _ = sender.send(());
     };
     match ctrlc::set_handler(on_interrupt) {

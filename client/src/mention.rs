@@ -1,9 +1,9 @@
-//! Whether a text calls somebody by name. The page has the same rule in JavaScript; both
-//! are held to `tests/cases/mentions.json`.
+//! Whether a text mentions somebody by name. The page has the same rule in JavaScript;
+//! `tests/cases/mentions.json` tests both.
 
 use unicode_normalization::char::is_combining_mark;
 
-/// What is written behind a name in Hangul without a space: titles, particles, endings.
+/// What may follow a name in Hangul without a space: titles, particles, endings.
 const PARTICLES: [&str; 73] = [
     "님",
     "씨",
@@ -80,13 +80,14 @@ const PARTICLES: [&str; 73] = [
     "말고",
 ];
 
-/// Whether `text` calls `name`, in any case, with or without an `@`, from where a name can
-/// begin to where it ends: `carol` is not called by `carol-2`, `Иван` not by `Иванов`.
+/// Whether `text` mentions `name`, in upper or lower case, with or without an `@`. The mention
+/// must be a whole name: `carol-2` does not mention `carol`, and `Иванов` does not mention
+/// `Иван`.
 ///
-/// Letters, digits, marks and `_` go on with a name, and so does a single `-` or `.` with
-/// one of them on its other side. Hangul, kana and Han behind other letters end it
-/// (`carol아`), and so do, behind Hangul, particles and titles (`길동이가`, `민수님께`), and
-/// laughter and tears (`민수ㅋㅋ`).
+/// Letters, digits, marks and `_` continue a name, and so does a single `-` or `.` followed by
+/// one of them. A name in other letters ends before Hangul, kana and Han (`carol아`); a name in
+/// Hangul ends before particles and titles (`길동이가`, `민수님께`), and before laughter and tears
+/// (`민수ㅋㅋ`).
 pub(crate) fn mentions(text: &str, name: &str) -> bool {
     if name.is_empty() {
         return false;
@@ -98,7 +99,7 @@ pub(crate) fn mentions(text: &str, name: &str) -> bool {
     })
 }
 
-/// In small letters, a sigma at a word's end as any other.
+/// Lower-cases the text, with a final sigma like any other.
 fn folded(text: &str) -> String {
     text.to_lowercase().replace('ς', "σ")
 }
@@ -129,7 +130,7 @@ fn ends_before(name: &str, after: &str) -> bool {
 }
 
 fn is_made_of_particles(run: &str) -> bool {
-    // As far as a run of particles reaches: nobody has called with more letters.
+    // The longest run of particles that is looked at.
     const LONGEST: usize = 12;
     run.chars().nth(LONGEST).is_none()
         && (run.is_empty()
@@ -138,7 +139,7 @@ fn is_made_of_particles(run: &str) -> bool {
                 .any(|particle| run.strip_prefix(particle).is_some_and(is_made_of_particles)))
 }
 
-/// Whether a character goes on with a name.
+/// Whether a character continues a name.
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || is_combining_mark(c)
 }
@@ -147,12 +148,12 @@ fn is_hangul(c: char) -> bool {
     matches!(c, '가'..='힣')
 }
 
-/// Letters of Hangul that stand alone, as in ㅋㅋ and ㅠㅠ.
+/// Single Hangul letters, as in ㅋㅋ and ㅠㅠ.
 fn is_jamo(c: char) -> bool {
     matches!(c, 'ㄱ'..='ㅣ')
 }
 
-/// Hangul, kana and Han, which are written behind a word without a space.
+/// Hangul, kana and Han, which may follow a word without a space.
 fn is_unspaced(c: char) -> bool {
     is_hangul(c)
         || matches!(c,

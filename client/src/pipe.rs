@@ -1,8 +1,8 @@
-//! A program in front of a Madang server: every line of the input is said, in
-//! order, and all of them are confirmed before the end.
+//! A pipe to a Madang server: every line of stdin is said, in order, and the client waits until
+//! all of them are confirmed.
 //!
-//! Lines that wait together travel together, as one message: a server that takes so
-//! many messages a second holds the program back as little as it can.
+//! Lines that are waiting are sent together as one message, so that the server's rate limit
+//! slows the program down as little as possible.
 
 use std::{
     collections::VecDeque,
@@ -32,14 +32,14 @@ use crate::{
     words::Words,
 };
 
-/// Messages that may be without an answer. The fewer, the more lines travel together
-/// when the server is slow; one less than this is enough to keep a fast one busy.
+/// How many messages may be without an answer. With fewer, more lines are sent together when
+/// the server is slow; one less than this would still keep a fast server busy.
 const WINDOW: usize = 4;
 
-/// How long a line waits for others to travel with.
+/// How long a line waits for others to be sent with.
 const LINGER: Duration = Duration::from_millis(2);
 
-/// A connection that has not come back by then does not: its session has ended.
+/// When to give up coming back: the session has ended by then.
 const GIVE_UP: Duration = Duration::from_secs(60);
 
 struct Pipe<'a> {
@@ -51,32 +51,32 @@ struct Pipe<'a> {
     /// The room that the input is written for.
     room: Option<String>,
     input_ended: bool,
-    /// The next message, and since when it waits.
+    /// The next message, and when its first line came.
     batch: Option<(Batch, Instant)>,
-    /// A line that did not fit into it.
+    /// A line that did not fit into the next message.
     held: Option<Batch>,
-    /// Which lines each message without an answer has, oldest first.
+    /// The lines of each message without an answer, oldest first.
     lines: VecDeque<(u64, Span)>,
-    /// Since when there has been no connection.
+    /// When the connection was lost.
     lost: Option<(Reconnect, Instant)>,
 }
 
-/// Lines of the input by their numbers, the first and the last.
+/// A range of input lines: the numbers of the first and the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Span {
     first: u64,
     last: u64,
 }
 
-/// Lines that travel together.
+/// Lines that are sent as one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Batch {
     text: String,
     lines: usize,
-    /// What it costs a member at the most, whatever this client's name.
+    /// The most that it can cost a reader, with a name of any length.
     rendered_bytes: usize,
     span: Span,
-    /// A command, which travels alone.
+    /// A command, which is sent by itself.
     is_command: bool,
 }
 
@@ -87,7 +87,7 @@ impl Batch {
         Batch { text, lines: 1, rendered_bytes, span, is_command }
     }
 
-    /// Takes another line, if it may travel along and there is room.
+    /// Adds another line, if it may be sent with the others and fits.
     fn add(&mut self, other: Batch) -> Result<(), Batch> {
         let bytes = self.text.len() + "\n".len() + other.text.len();
         let lines = self.lines + other.lines;
@@ -106,8 +106,8 @@ impl Batch {
     }
 }
 
-/// Delivers stdin under the name of `options`, or a guest's; shows what is said
-/// meanwhile. Quits before it returns, unless the connection has ended.
+/// Delivers stdin, under the name in `options` or a guest name, and shows what is said in the
+/// meantime. Sends `/quit` before it returns, unless the connection has ended.
 pub(crate) fn run(
     link: Link,
     options: &Options,
@@ -146,7 +146,7 @@ pub(crate) fn run(
         stdio.remark(&unconfirmed.text(stdio.lang));
     }
     if !is_gone && lost.is_none() {
-        // What comes after the end is shown if it can be, and missed by nobody.
+        // What arrives now is shown if possible; it does no harm if it can't be.
         session.leave("/quit", |received| {
             if let Some(message) = &received.message {
                 let _ = stdio.show_fit(&renderer.render(message).text);
@@ -195,7 +195,7 @@ impl Pipe<'_> {
         }
     }
 
-    /// When the batch has waited for long enough, or the connection for too long.
+    /// When the batch has waited long enough, or the connection has been gone too long.
     fn next_moment(&self) -> Option<Instant> {
         let given_up = self.lost.as_ref().map(|(_, since)| *since + GIVE_UP);
         let full = self.session.is_full();
@@ -203,7 +203,7 @@ impl Pipe<'_> {
         given_up.into_iter().chain(sent).min()
     }
 
-    /// Puts a line into the batch, or holds it until that has gone.
+    /// Adds a line to the batch, or keeps it until the batch has been sent.
     fn take(&mut self, line: Line) {
         let typed = match &line.text {
             Ok(typed) => typed,
@@ -217,10 +217,10 @@ impl Pipe<'_> {
             Input::Nothing => return,
             Input::Command(command) if takes_commands => (command.into_owned(), true),
             Input::Text(words) if takes_commands => (words.into_owned(), false),
-            // A slash means nothing then, and one that is doubled stays so.
+            // A slash has no meaning here, so a double slash stays as it is.
             _ => (sanitize_message(typed.trim_start_matches('\u{FEFF}')).into_owned(), false),
         };
-        // Making it fit to be said may have made it longer.
+        // Sanitizing may have made it longer.
         if let Err(notice) = check_message(&text) {
             return self.stdio.refuse(line.number, &notice.text(self.stdio.lang));
         }
@@ -237,7 +237,7 @@ impl Pipe<'_> {
         }
     }
 
-    /// Sends what waits, if it may go and has no more to wait for.
+    /// Sends the batch, if it may be sent and there is nothing more to wait for.
     fn send_batch(&mut self) {
         while !self.session.is_full() && self.logged_in {
             let is_due = |(_, since): &(Batch, Instant)| since.elapsed() >= LINGER;
@@ -274,7 +274,7 @@ impl Pipe<'_> {
                 (ServerMessage::Error { code, text, .. }, Some(LOGIN)) if !self.logged_in => {
                     return Err(Failure::login_refused(code, text));
                 }
-                // The session has ended: what was sent in it can't be confirmed any more.
+                // The session has ended: lines sent in it can't be confirmed any more.
                 (ServerMessage::Error { .. }, Some(LOGIN)) => return Err(Failure::SessionOver),
                 (ServerMessage::Error { text, .. }, Some(_)) => {
                     for line in span.map_or(0..=0, |span| span.first..=span.last) {
@@ -297,8 +297,8 @@ impl Pipe<'_> {
         self.stdio.show_fit(&said)
     }
 
-    /// Whether one is no longer where the input is to be said, and nothing of it asked for
-    /// that. A person who types sees where they are.
+    /// Whether the client has left the room of the input without a command in the input that
+    /// asked for it. (A person who types sees which room they are in.)
     fn is_elsewhere(&mut self, message: &ServerMessage<'_>, asked: Option<&Asked>) -> bool {
         let moved = asked.is_some_and(Asked::moves);
         match message {
@@ -317,7 +317,7 @@ impl Pipe<'_> {
             && self.session.room() != self.room
     }
 
-    /// Reports every line that waits as not sent.
+    /// Reports every waiting line as not sent.
     fn return_unsent(&mut self) {
         let returned = self.session.take_returned().into_iter().map(|asked| asked.number);
         let returned: Vec<Span> = returned.filter_map(|number| self.settle(number)).collect();
@@ -334,7 +334,7 @@ impl Pipe<'_> {
         self.lines.remove(at).map(|(_, span)| span)
     }
 
-    /// Goes on without a connection if `result` says that it was lost.
+    /// Continues without a connection if `result` says that it was lost.
     fn or_reconnect(&mut self, result: Result<(), Failure>) -> Result<(), Failure> {
         match result {
             Err(failure @ (Failure::Lost(_) | Failure::Silent))
@@ -357,7 +357,7 @@ impl Pipe<'_> {
         }
     }
 
-    /// Whether there is anything to come back for.
+    /// Whether there is a reason to come back.
     fn may_come_back(&self) -> bool {
         let is_done = self.input_ended && self.batch.is_none() && self.held.is_none();
         !is_done || self.session.unanswered().len() > 0
@@ -383,7 +383,7 @@ mod tests {
         assert_eq!(first.text.len(), MESSAGE_BYTES);
     }
 
-    /// What the server would refuse would be lost.
+    /// A line that the server refuses would be lost.
     #[test]
     fn no_more_lines_travel_together_than_one_message_may_have_or_cost() {
         for text in ["x", "eight of", &"y".repeat(100)] {

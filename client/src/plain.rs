@@ -1,12 +1,11 @@
-//! Any other line server, such as the one that Madang grew out of: text as it
-//! comes, one line per write.
+//! Any other line server, such as the seed's: text is shown as it comes, and each write sends
+//! one line.
 //!
-//! Such a server may take each read for one message, so that lines must not
-//! meet on the way: the next is held until something has come after the last
-//! (the seed's server sends everyone what is said, its speaker too), or 200 ms
-//! have passed. And nothing in its words says what they are, so that time must:
-//! a line without an end, with 200 ms of silence after it, asks for a name; if
-//! the answer to the name ends in the same line, the name was refused.
+//! Such a server may treat each read as one message, so two lines must not arrive in one read:
+//! the next line is held until something has come after the last one (the seed's server sends
+//! everyone what is said, its speaker too), or until 200 ms have passed. Nothing in the text
+//! says what it means, so time has to: an unfinished line followed by 200 ms of silence asks
+//! for a name, and if the answer to the name ends with the same line, the name was refused.
 
 use std::{
     io, process,
@@ -26,55 +25,56 @@ use crate::{
     words::Words,
 };
 
-/// Silence that ends a prompt or an answer; and the longest that a line is held.
+/// The silence that ends a prompt or an answer, and the longest time that a line is held.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// A server that has not asked for a name by then does not.
+/// A server that has not asked for a name by then does not ask at all.
 const PROMPT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A server that has not answered the name by then does not.
+/// A server that has not answered the name by then does not answer at all.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// After the last line: silence that ends the conversation, and the longest
-/// that a server is listened to which neither is silent nor closes.
+/// After the last line: the silence that ends the conversation, and the longest time to listen
+/// to a server that is neither silent nor closes.
 const CLOSING_PAUSE: Duration = Duration::from_secs(3);
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The most of a server's words that is looked at for a prompt or an answer.
+/// How many bytes of the server's text are examined for a prompt or an answer.
 const KEPT_BYTES: usize = 1_024;
 
-/// What is waited for.
+/// What the client is waiting for.
 #[derive(Debug, PartialEq, Eq)]
 enum Stage {
-    /// The server asks for a name.
+    /// The server's request for a name.
     Prompt,
-    /// The person answers the server, which has begun a line.
+    /// The person's answer to an unfinished line of the server.
     Name,
-    /// The server answers the name, or asks again with the same words.
+    /// The server's answer to the name, or the same request again.
     Answer { prompt: String },
     /// The next line of stdin.
     Line,
-    /// Something comes after the line that was sent.
+    /// Anything that comes after the line that was sent.
     Held,
-    /// The server closes.
+    /// The end of the connection.
     End,
 }
 
 struct Plain<'a> {
     connection: Connection,
     stdio: &'a mut Stdio,
-    /// To be given when it is asked for.
+    /// The name to send when the server asks for one.
     name: Option<String>,
     decoder: Utf8Decoder,
     stage: Stage,
-    /// When the stage began, and what has come since: when last, and its end.
+    /// When the stage began, when text last arrived, and the end of that text.
     since: Instant,
     heard_at: Option<Instant>,
     heard: String,
 }
 
-/// Carries lines until either side ends; what the server said `first` is shown
-/// before all else. In a pipe without a name, a prompt is answered with a guest's.
+/// Carries lines until either side ends. Shows `first`, the text that the server has already
+/// sent, before anything else. In a pipe without a name, a prompt is answered with a guest
+/// name.
 pub(crate) fn run(
     connection: Connection,
     first: &[u8],
@@ -156,12 +156,12 @@ impl Plain<'_> {
         self.stdio.keyboard.as_mut()
     }
 
-    /// Whether a line may go out now.
+    /// Whether a line may be sent now.
     fn takes_lines(&self) -> bool {
         matches!(self.stage, Stage::Name | Stage::Line)
     }
 
-    /// When what the server has begun is a line of its own, if it is no prompt.
+    /// When the server's unfinished line counts as a line of its own, if it is not a prompt.
     fn settles_at(&self) -> Option<Instant> {
         match self.stage {
             Stage::Prompt | Stage::Name | Stage::Answer { .. } => None,
@@ -169,7 +169,7 @@ impl Plain<'_> {
         }
     }
 
-    /// When the stage is over.
+    /// When the stage ends.
     fn deadline(&self) -> Option<Instant> {
         let within = |pause, timeout| {
             let silent = self.heard_at.map(|heard_at| heard_at + pause);
@@ -178,7 +178,8 @@ impl Plain<'_> {
         match &self.stage {
             Stage::Line => None,
             Stage::Name => self.heard_at.map(|heard_at| heard_at + PAUSE),
-            // A person can wait for a prompt as well as we can, and type meanwhile.
+            // A person can judge for themselves whether a prompt will come, and type in the
+            // meantime.
             Stage::Prompt if self.stdio.keyboard.is_some() && self.name.is_none() => {
                 Some(within(PAUSE, PAUSE))
             }
@@ -193,7 +194,7 @@ impl Plain<'_> {
         }
     }
 
-    /// Enters the stage after one that is over.
+    /// Moves on to the next stage.
     fn go_on(&mut self) -> Result<(), Failure> {
         let unfinished = self.unfinished().to_owned();
         match &self.stage {
@@ -210,7 +211,7 @@ impl Plain<'_> {
                 let guest = || Words::GuestName { number: process::id() }.text(self.stdio.lang);
                 let name = self.name.take().unwrap_or_else(guest);
                 if let Some(keyboard) = self.keyboard() {
-                    // As if it had been typed there.
+                    // Shown as if it had been typed there.
                     keyboard.show(&format!("{name}\n"));
                 }
                 self.connection.send(format!("{name}\n").as_bytes());
@@ -223,7 +224,7 @@ impl Plain<'_> {
                 }
                 Kind::Terminal => self.enter(Stage::Name),
             },
-            // What has an end by now was no prompt.
+            // A line that has ended by now was not a prompt.
             Stage::Name if !unfinished.is_empty() => self.enter(Stage::Name),
             _ => self.enter(Stage::Line),
         }
@@ -231,14 +232,14 @@ impl Plain<'_> {
     }
 
     fn enter(&mut self, stage: Stage) {
-        // What has come since the last line is the answer to it if another goes out now;
-        // else more of it may come.
+        // If another line is sent now, the text since the last one is the answer to it.
+        // Otherwise more of the answer may come.
         let goes_on = self.keyboard().is_some_and(|keyboard| keyboard.has_lines());
         let settles = stage == Stage::Line && (self.stage != Stage::Held || goes_on);
         self.stage = stage;
         self.since = Instant::now();
         self.heard_at = None;
-        // Of a prompt, more may come.
+        // The rest of a prompt may still come.
         if self.stage != Stage::Name {
             self.heard.clear();
         }
@@ -250,7 +251,7 @@ impl Plain<'_> {
         }
     }
 
-    /// The line that the server has begun and not ended.
+    /// The server's unfinished line.
     fn unfinished(&self) -> &str {
         self.heard.rsplit('\n').next().unwrap_or_default()
     }
@@ -273,7 +274,7 @@ impl Plain<'_> {
             Err(error) => {
                 self.stdio.refuse(number, &Words::Refused(&error).text(self.stdio.lang));
             }
-            // To the seed's server, an empty line is the end.
+            // The seed's server ends the connection at an empty line.
             Ok(text) if text.trim().is_empty() => {}
             Ok(text) => {
                 self.connection.send(format!("{text}\n").as_bytes());
@@ -293,13 +294,13 @@ impl Plain<'_> {
         Ok(())
     }
 
-    /// Sends no more, and listens to the end.
+    /// Stops sending, and listens until the end.
     fn end(&mut self) {
         self.connection.half_close();
         self.enter(Stage::End);
     }
 
-    /// The connection has ended: as was wished, or not.
+    /// The result once the connection has ended, on purpose or not.
     fn ended(&mut self, cause: Option<io::Error>) -> Result<(), Failure> {
         let rest = self.decoder.finish();
         self.stdio.show(rest)?;
@@ -310,7 +311,7 @@ impl Plain<'_> {
     }
 }
 
-/// Whether what the server has begun asks again for what `prompt` has asked for.
+/// Whether the server's unfinished line asks the same as `prompt` again.
 fn is_again(prompt: &str, unfinished: &str) -> bool {
     !prompt.is_empty() && unfinished.ends_with(prompt)
 }

@@ -1,5 +1,5 @@
-//! The way back after a lost connection: tries on a thread of its own, sooner at
-//! first and later less often, and never all clients at the same moment.
+//! Reconnects after a lost connection: a thread tries again and again, with growing pauses, and
+//! with random ones, so that clients don't all come back at the same moment.
 
 use std::{thread, time::Duration};
 
@@ -13,20 +13,20 @@ use crate::{
     link::Link,
 };
 
-/// The longest wait before the first try, and before the last ones.
+/// The longest pause before the first try, and the longest of all pauses.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 /// Tries to connect until it is dropped, or until one try succeeds.
 pub(crate) struct Reconnect {
     links: Receiver<Link>,
-    /// Dropped, it wakes the thread, which then ends.
+    /// Dropping it wakes the thread, which then ends.
     _dropped: Sender<()>,
 }
 
 impl Reconnect {
-    /// Starts to try, as late as if `tries` had been in vain already. Without a thread
-    /// for it, there will be no link: the channel is disconnected.
+    /// Starts trying, with the pause that follows after `tries` failures. If no thread can be
+    /// started, the channel is disconnected and there will be no link.
     pub(crate) fn start(address: &Address, lang: Lang, tries: u32) -> Reconnect {
         let mut backoff = Backoff { tries };
         let (dropped, is_dropped) = bounded::<()>(0);
@@ -36,13 +36,13 @@ impl Reconnect {
             while is_dropped.recv_timeout(backoff.next(random())) == Err(RecvTimeoutError::Timeout)
             {
                 if let Ok(link) = connect(&address, lang) {
-                    // Nobody may wait for it any more.
+                    // The receiver may be gone.
                     let _ = sender.send(link);
                     return;
                 }
             }
         });
-        // Its sender went with it.
+        // The thread's sender was dropped with it.
         let _ = spawned;
         Reconnect { links, _dropped: dropped }
     }
@@ -61,15 +61,15 @@ fn connect(address: &Address, lang: Lang) -> Result<Link, Failure> {
     }
 }
 
-/// How long to wait before each try.
+/// The pauses before the tries.
 struct Backoff {
-    /// Tries before the next one.
+    /// The number of tries so far.
     tries: u32,
 }
 
 impl Backoff {
-    /// The wait before the next try: twice as long each time up to [`LONGEST_WAIT`], and
-    /// between half and all of that, as `random` has it.
+    /// The pause before the next try. Its upper limit doubles each time up to [`LONGEST_WAIT`],
+    /// and `random` picks a value between half of the limit and the limit.
     fn next(&mut self, random: u16) -> Duration {
         let wait = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(self.tries)).min(LONGEST_WAIT);
         self.tries = self.tries.saturating_add(1);
@@ -79,7 +79,7 @@ impl Backoff {
 
 fn random() -> u16 {
     let mut bytes = [0; 2];
-    // Without the system's randomness, clients just come back together.
+    // Without randomness, clients come back at the same moment, which still works.
     let _ = getrandom::fill(&mut bytes);
     u16::from_ne_bytes(bytes)
 }
@@ -99,7 +99,7 @@ mod tests {
         }
         check(0, 0, &[250, 500, 1_000, 2_000, 4_000, 7_500, 7_500]);
         check(0, u16::MAX, &[500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000]);
-        // As late as if others had been in vain before.
+        // With the pause that follows after earlier failures.
         check(4, 0, &[4_000, 7_500]);
         check(u32::MAX, u16::MAX, &[15_000, 15_000]);
         let wait = |random| Backoff { tries: 0 }.next(random);

@@ -1,5 +1,5 @@
-//! A Madang server's messages as lines for people. Everything in them that came from
-//! a server is made fit for a terminal here, before it gets its colours.
+//! Turns a Madang server's messages into lines for people. All text from the server is
+//! sanitized here, before it gets colours.
 
 use anstyle::Style;
 use madang_protocol::{
@@ -13,7 +13,7 @@ use madang_terminal::style::{Palette, paint};
 
 use crate::{clock::Clock, mention::mentions, words::Words};
 
-/// For whom lines are made.
+/// Who the lines are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     /// A person: a time and a mark before each line.
@@ -22,31 +22,31 @@ pub(crate) enum Form {
     Program,
 }
 
-/// How much a line wants to be seen.
+/// How much attention a line needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) enum Attention {
     #[default]
     None,
     /// Somebody said something.
     Said,
-    /// Somebody called oneself.
+    /// Somebody mentioned you.
     Called,
 }
 
-/// Lines, each with its LF.
+/// Rendered lines, each with its LF.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Shown {
     pub(crate) text: String,
     pub(crate) attention: Attention,
 }
 
-/// Makes lines of messages.
+/// Turns messages into lines.
 pub(crate) struct Renderer {
     pub(crate) lang: Lang,
     palette: Palette,
     clock: Clock,
     form: Form,
-    /// One's own name, once there is one.
+    /// The client's own name, once it has one.
     pub(crate) me: String,
 }
 
@@ -55,7 +55,7 @@ impl Renderer {
         Renderer { lang, palette, clock, form, me: String::new() }
     }
 
-    /// The lines of `message`; none if it tells people nothing.
+    /// The lines of `message`; none if it has nothing for people.
     pub(crate) fn render(&mut self, message: &ServerMessage<'_>) -> Shown {
         let notice = |text: String| Shown { text, attention: Attention::None };
         match message {
@@ -65,7 +65,7 @@ impl Renderer {
                 for event in events {
                     text += &self.event(event).text;
                 }
-                // What is past calls nobody.
+                // A mention in the history is not an alert.
                 if events.is_empty() && nonce.is_some() {
                     text = self.notice(&Notice::NothingEarlier.text(self.lang));
                 }
@@ -132,17 +132,17 @@ impl Renderer {
         }
     }
 
-    /// A remark of the client's own, or of the server to oneself.
+    /// A message of the client itself, or of the server to this client only.
     pub(crate) fn notice(&self, text: &str) -> String {
         remark(text, self.palette.dim())
     }
 
-    /// Something that went wrong.
+    /// An error.
     pub(crate) fn alarm(&self, text: &str) -> String {
         remark(text, self.palette.alarm())
     }
 
-    /// What oneself whispered, as the server tells it.
+    /// A whisper that this client sent, as the server confirms it.
     pub(crate) fn own_whisper(&self, text: &str) -> String {
         let time = self.clock.show(Clock::now());
         self.lines(&time, Mark::Own, text, |line| paint(self.palette.whisper(), line))
@@ -202,7 +202,7 @@ impl Renderer {
             me,
         };
         let name = if is_own { self.palette.own_name() } else { self.palette.name(user) };
-        // `[name] ` or `* name `, as the protocol has it.
+        // `[name] ` or `* name `, as in the protocol.
         let prefix_bytes = if me { "* ".len() } else { "[".len() };
         let text = self.lines(stamp, mark, &told(&event, self.lang), |line| {
             let (before, rest) = line.split_at(prefix_bytes);
@@ -216,7 +216,7 @@ impl Renderer {
         (text, attention)
     }
 
-    /// The line that tells of another day, if `time` is of one.
+    /// The line that announces a new day, if `time` is on one.
     fn day(&mut self, time: Time) -> String {
         match self.clock.change_of_day(time, self.lang) {
             Some(day) => self.notice(&format!("-- {day} --")),
@@ -224,7 +224,7 @@ impl Renderer {
         }
     }
 
-    /// `text`, line by line: the first with the time, all with the mark.
+    /// `text`, line by line: the time is on the first, the mark on all.
     fn lines(&self, time: &str, mark: Mark, text: &str, style: impl Fn(&str) -> String) -> String {
         let mut shown = String::with_capacity(text.len() + 32);
         let width = self.clock.show(Time::from_millis(0)).len();
@@ -245,22 +245,22 @@ impl Renderer {
     }
 }
 
-/// Lines that are between oneself and the server or the client: at no time, unmarked.
+/// Lines that are not part of the conversation: without time and mark.
 fn remark(text: &str, style: Style) -> String {
     text.split('\n').map(|line| paint(style, &sanitize_line(line)) + "\n").collect()
 }
 
-/// What stands before a line, with colours or without.
+/// The mark before a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mark {
     None,
-    /// `>`: one has said it.
+    /// `>`: said by this client.
     Own,
-    /// `*`: one is meant.
+    /// `*`: meant for this client.
     Called,
 }
 
-/// `event` as lines for people, with LF between them.
+/// `event` as lines for people, separated by LF.
 fn told(event: &Event, lang: Lang) -> String {
     let mut lines = Vec::new();
     write_event(event, lang, LineEnd::Lf, &mut lines);
@@ -269,7 +269,7 @@ fn told(event: &Event, lang: Lang) -> String {
     text
 }
 
-/// Whether a line is a whisper, so that it and its answer are shown as one.
+/// Whether a line is a whisper. It is shown once, not again when its answer comes.
 pub(crate) fn is_whisper(line: &str) -> bool {
     match Input::parse(line) {
         Input::Command(line) => {

@@ -1,10 +1,9 @@
-//! Who one is on a Madang server, across connections: the token, the place in the
-//! room, and what was asked and is not answered. Shows nothing.
+//! A session on a Madang server, which outlives its connections: its token, its room and last
+//! event, and the requests without an answer. It shows nothing.
 //!
-//! What is asked goes out once on each connection, in order, under the same nonce
-//! each time: a server to which the session comes back carries it out once. A request
-//! goes only where it was [written for](WrittenFor); if that is gone, it comes back
-//! unsent.
+//! Each request is sent once per connection, in order, and under the same nonce each time, so
+//! that the server carries it out only once. A request is sent only to the room or person it
+//! was [written for](WrittenFor); if that is gone, it is returned unsent.
 
 use std::{
     collections::VecDeque,
@@ -31,44 +30,45 @@ mod written_for;
 /// How long the server may take to close after `/quit`.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The number of the login among the requests; all others are higher.
+/// The request number of the login. All others are higher.
 pub(crate) const LOGIN: u64 = 0;
 
-/// What one wants to be and where.
+/// The name and room to log in with.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Wanted {
-    /// Empty for a guest's.
+    /// Empty for a guest name.
     pub(crate) name: String,
-    /// As `/join` takes it; the lobby if there is none.
+    /// In the form that `/join` takes; the lobby if `None`.
     pub(crate) room: Option<String>,
-    /// How many events of before; as many as people are shown if there is none.
+    /// How many earlier events to send; if `None`, as many as new members are shown.
     pub(crate) history: Option<usize>,
 }
 
-/// A session, with or without a connection at the moment.
+/// A session, which may be without a connection at the moment.
 pub(crate) struct Session {
     link: Option<Link>,
     wanted: Wanted,
-    /// Nothing but the login goes out before it is accepted.
+    /// Whether the login was accepted. Before that, nothing else is sent.
     logged_in: bool,
-    /// Links since the last one on which it was accepted.
+    /// The number of links since the last accepted login.
     fruitless: u32,
     token: Option<String>,
     room: Option<String>,
-    /// The last event of the room, and the last private one, that have come.
+    /// The last event of the room and the last private event that have arrived.
     last: u64,
     last_private: u64,
-    /// Without an answer, oldest first; the first `sent` went out on this connection.
+    /// Requests without an answer, oldest first. The first `sent` of them were sent on this
+    /// connection.
     requests: VecDeque<Asked>,
     sent: usize,
-    /// What was not sent, since what it was written for is gone.
+    /// Requests that were not sent because their room or person is gone.
     returned: Vec<Asked>,
-    /// Requests that may be out at once; the others wait here.
+    /// How many requests may be sent without an answer; the others wait here.
     window: usize,
-    /// A request that has waited so long while nothing at all came is not answered.
+    /// How long an answer may take while nothing else arrives either.
     answer_timeout: Duration,
     next_number: u64,
-    /// Since when an answer is late: the last sign of life, or the request.
+    /// When the wait for an answer began: at the last sign of life, or at the request.
     waiting_since: Instant,
 }
 
@@ -99,7 +99,8 @@ impl Session {
         }
     }
 
-    /// What comes; each item is for [`take`](Self::take). Nothing without a connection.
+    /// Incoming bytes; pass each item to [`take`](Self::take). Nothing comes without a
+    /// connection.
     pub(crate) fn incoming(&self) -> Receiver<Incoming> {
         self.link.as_ref().map_or_else(never, |link| link.incoming().clone())
     }
@@ -114,17 +115,16 @@ impl Session {
         self.token.is_some()
     }
 
-    /// How many links were made since one was good for anything.
+    /// How many links have been made since the last accepted login.
     pub(crate) fn fruitless_links(&self) -> u32 {
         self.fruitless
     }
 
-    /// Reads the messages that `incoming` completes, without the events
-    /// that had come before.
+    /// Parses the messages that `incoming` completes, without events that had already arrived.
     ///
     /// # Errors
     ///
-    /// The connection has ended, or what comes has no end.
+    /// The connection has ended, or the server sent too many bytes without a line end.
     pub(crate) fn take(&mut self, incoming: Incoming) -> Result<Vec<Received>, Failure> {
         let Some(link) = &mut self.link else {
             return Ok(Vec::new());
@@ -135,7 +135,8 @@ impl Session {
         Ok(received)
     }
 
-    /// Notes where in the room's order one is; false for what has come before.
+    /// Notes the position in the room's order. Returns false for an event that had already
+    /// arrived.
     fn is_new(&mut self, message: &ServerMessage<'_>) -> bool {
         match message {
             ServerMessage::Welcome { user, room, session, id, resumed, .. } => {
@@ -144,10 +145,10 @@ impl Session {
                 self.token = Some(session.clone().into_owned());
                 self.wanted.name = user.clone().into_owned();
                 let room = room.as_deref().map(str::to_owned);
-                // Ids are compared within one room only: those of an older room are lower.
+                // Ids are compared within one room only; those of an older room are lower.
                 let is_same = *resumed && self.room == room;
                 self.last = match resumed {
-                    // Coming back before one's own `joined` has come.
+                    // The client came back before its own `joined` had arrived.
                     true if is_same => self.last.max(*id),
                     true => *id,
                     false => 0,
@@ -196,7 +197,7 @@ impl Session {
         }
     }
 
-    /// The room one is in, as events name it.
+    /// The current room, as events name it.
     pub(crate) fn room(&self) -> Option<String> {
         self.room.clone()
     }
@@ -206,7 +207,7 @@ impl Session {
         self.requests.iter().any(Asked::moves)
     }
 
-    /// Asks for a name; an empty one asks for a guest name.
+    /// Requests a name, or a guest name if it is empty.
     pub(crate) fn login(&mut self, name: &str) {
         name.clone_into(&mut self.wanted.name);
         let name = (!name.is_empty()).then(|| name.to_owned());
@@ -224,17 +225,18 @@ impl Session {
         });
     }
 
-    /// Where a new session would begin from now on, as `/join` takes it.
+    /// Sets the room in which a new session would begin, in the form that `/join` takes.
     pub(crate) fn set_room(&mut self, room: Option<String>) {
         self.wanted.room = room;
     }
 
-    /// Whether a new session would begin elsewhere than in the lobby.
+    /// Whether a new session would begin in a room other than the lobby.
     pub(crate) fn wants_room(&self) -> bool {
         self.wanted.room.is_some()
     }
 
-    /// The connection has ended; what was sent on it may have arrived or not.
+    /// Handles the end of the connection. Requests that were sent on it may or may not have
+    /// arrived.
     pub(crate) fn unlink(&mut self) {
         self.link = None;
         self.logged_in = false;
@@ -242,7 +244,7 @@ impl Session {
         self.requests.retain(|asked| asked.number != LOGIN);
     }
 
-    /// Comes back on another connection: as the session that it was, if it was one.
+    /// Continues on another connection, in the same session if there was one.
     pub(crate) fn relink(&mut self, link: Link) {
         self.link = Some(link);
         self.fruitless = self.fruitless.saturating_add(1);
@@ -263,9 +265,9 @@ impl Session {
         });
     }
 
-    /// The server has no such session any more: begins a new one under the same name.
-    /// Returns what was sent in the old one and may have been carried out or not; it
-    /// is not asked again.
+    /// Begins a new session under the same name, because the server has forgotten the old one.
+    /// Returns the requests that were sent in the old session and may or may not have been
+    /// carried out; they are not sent again.
     pub(crate) fn begin_anew(&mut self) -> VecDeque<Asked> {
         self.token = None;
         let (sent, unsent) = self.requests.drain(..).partition(|asked: &Asked| asked.was_sent);
@@ -275,7 +277,7 @@ impl Session {
         sent
     }
 
-    /// Logs in anew, under the same name.
+    /// Logs in again under the same name.
     pub(crate) fn log_in_again(&mut self) {
         self.login(&self.wanted.name.clone());
     }
@@ -291,9 +293,8 @@ impl Session {
         }
     }
 
-    /// Quits with `line`, and reads to the end, so that the name is free when the
-    /// process ends; what still comes is for `show`. Blocks for at most
-    /// [`LEAVE_TIMEOUT`].
+    /// Quits with `line`, and reads to the end, so that the name is free when the process ends.
+    /// Passes what still arrives to `show`. Blocks for at most [`LEAVE_TIMEOUT`].
     pub(crate) fn leave(&mut self, line: &str, mut show: impl FnMut(&Received)) {
         let Some(link) = &mut self.link else {
             return;
@@ -310,7 +311,7 @@ impl Session {
                 }
                 show(&received);
             }
-            // A server that never stops is not waited for either.
+            // A server that never stops sending must not hold the client up.
             if Instant::now() >= deadline {
                 return;
             }

@@ -1,6 +1,6 @@
-//! The client's own side: lines from stdin, words to stdout and stderr; or, where a
-//! line is edited, from and to the [`keyboard`](crate::keyboard). Nothing else writes to
-//! either while a conversation goes on.
+//! The client's input and output: lines from stdin, text to stdout and stderr; or, with a line
+//! editor, from and to the [`keyboard`](crate::keyboard). Nothing else writes to either during
+//! a conversation.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -18,23 +18,23 @@ use crate::{
     words::Words,
 };
 
-/// Who types.
+/// Where the input comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A person, who sees what comes and can answer.
+    /// A person, who sees the output and can answer.
     Terminal,
-    /// A program, a file, or nobody.
+    /// A program or a file, or nothing.
     Pipe,
 }
 
 pub(crate) struct Stdio {
     pub(crate) kind: Kind,
     pub(crate) lang: Lang,
-    /// What is piped, or typed without an editor; disconnected at the end of it.
+    /// Lines that are piped, or typed without an editor. Disconnected at the end.
     pub(crate) lines: Receiver<io::Result<Line>>,
-    /// What is typed in an editor, if there is one.
+    /// The editor, if there is one.
     pub(crate) keyboard: Option<Keyboard>,
-    /// Ctrl-C.
+    /// A message for Ctrl-C.
     pub(crate) interrupts: Receiver<()>,
     reader_gone: bool,
     at_line_start: bool,
@@ -42,7 +42,7 @@ pub(crate) struct Stdio {
 }
 
 impl Stdio {
-    /// Starts to read stdin.
+    /// Starts reading stdin.
     pub(crate) fn open(
         kind: Kind,
         unit: Unit,
@@ -61,7 +61,7 @@ impl Stdio {
         })
     }
 
-    /// Takes a terminal on which a line can be edited.
+    /// Takes over a terminal that can edit lines.
     pub(crate) fn edit(
         lang: Lang,
         palette: Palette,
@@ -79,13 +79,13 @@ impl Stdio {
         })
     }
 
-    /// Writes `text`, made fit for a terminal, to stdout at once, or above the line
-    /// that is edited.
+    /// Writes `text` at once to stdout, or above the line being edited, after making it safe
+    /// for a terminal.
     ///
     /// # Errors
     ///
-    /// stdout fails. A reader that has gone is an error only for a person: lines
-    /// in a pipe are still to be delivered, and what is said is then not shown.
+    /// stdout fails. A closed stdout is an error only for a person: in a pipe, the input is
+    /// still delivered, and nothing is shown.
     pub(crate) fn show(&mut self, text: &str) -> Result<(), Failure> {
         if let Some(keyboard) = &mut self.keyboard {
             keyboard.show(text);
@@ -94,7 +94,7 @@ impl Stdio {
         self.show_fit(&sanitize_message(text))
     }
 
-    /// Writes `fit`, which is fit for a terminal and may have colours, to stdout at once.
+    /// Writes `fit`, which is safe for a terminal and may have colours, to stdout at once.
     ///
     /// # Errors
     ///
@@ -114,7 +114,7 @@ impl Stdio {
         Ok(())
     }
 
-    /// Reports that line `number` was not sent, or not taken.
+    /// Reports that line `number` was not sent, or was refused.
     pub(crate) fn refuse(&mut self, number: u64, reason: &str) {
         self.refused_lines += 1;
         match self.kind {
@@ -123,22 +123,22 @@ impl Stdio {
         }
     }
 
-    /// Whether so much waits to be shown that no more should be fetched for now.
+    /// Whether so much text waits to be shown that nothing more should be read for now.
     pub(crate) fn is_full(&self) -> bool {
         self.keyboard.as_ref().is_some_and(Keyboard::is_full)
     }
 
-    /// A remark of the client, on stderr or above the line that is edited.
+    /// Shows a message of the client, on stderr or above the line being edited.
     pub(crate) fn remark(&self, text: &str) {
         if let Some(keyboard) = &self.keyboard {
             return keyboard.remark(text);
         }
-        // Who has closed stderr does not want to know.
+        // If stderr is closed, there is nobody to tell.
         let _ = writeln!(io::stderr(), "madang: {}", sanitize_line(text));
     }
 
-    /// How a conversation that was carried to its end has gone: a person has
-    /// seen which lines were refused, a pipe fails for them.
+    /// The result of a conversation that was finished. A person has seen which lines were
+    /// refused; for a pipe, they are a failure.
     pub(crate) fn outcome(&self) -> Result<(), Failure> {
         match (self.kind, self.refused_lines) {
             (Kind::Terminal, _) | (Kind::Pipe, 0) => Ok(()),
@@ -146,19 +146,19 @@ impl Stdio {
         }
     }
 
-    /// The failure that Ctrl-C is; a terminal has shown it as `^C`.
+    /// The failure for Ctrl-C, which a terminal shows as `^C`.
     pub(crate) fn interrupted(&mut self) -> Failure {
         self.at_line_start = false;
         Failure::Interrupted
     }
 
-    /// Ends a line that was begun on a terminal, for what is written there next.
+    /// Ends an unfinished line on a terminal, so that the next output begins on a new one.
     pub(crate) fn finish(&mut self) {
         if let Some(keyboard) = &mut self.keyboard {
             return keyboard.close();
         }
         if !self.at_line_start && io::stdout().is_terminal() {
-            // The conversation is over; what it has come to is told either way.
+            // The conversation is over, and its result is reported in any case.
             let _ = self.show("\n");
         }
     }

@@ -1,5 +1,4 @@
-//! What bytes go over: a socket, or TLS over it. Any thread may read, and any other
-//! write meanwhile.
+//! A byte stream: a socket, or TLS over a socket. One thread may read while another writes.
 
 use std::{
     io::{self, Read, Write},
@@ -16,7 +15,7 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
-    /// Reads once; blocks until something comes; 0 at the end.
+    /// Reads once. Blocks until something arrives; returns 0 at the end.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Stream::Plain(stream) => (&*stream).read(buffer),
@@ -24,7 +23,7 @@ impl Stream {
         }
     }
 
-    /// Sends all of `bytes`; blocks for at most the socket's timeout a write.
+    /// Sends all of `bytes`. Each write blocks for at most the socket's timeout.
     pub(crate) fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Stream::Plain(stream) => (&*stream).write_all(bytes),
@@ -32,7 +31,7 @@ impl Stream {
         }
     }
 
-    /// Tells the server that nothing more is sent.
+    /// Tells the server that nothing more will be sent.
     pub(crate) fn half_close(&self) -> io::Result<()> {
         match self {
             Stream::Plain(stream) => stream.shutdown(Shutdown::Write),
@@ -40,12 +39,12 @@ impl Stream {
         }
     }
 
-    /// Ends it both ways, and so a read.
+    /// Closes the stream in both directions, which ends a blocked read.
     pub(crate) fn shut_down(&self) {
         let _ = self.socket().shutdown(Shutdown::Both);
     }
 
-    /// Has reads fail after `deadline`; with none, never.
+    /// Makes reads fail after `deadline`, or never if there is none.
     pub(crate) fn set_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
         set_deadline(self.socket(), deadline)
     }
@@ -58,7 +57,7 @@ impl Stream {
     }
 }
 
-/// Has the next reads of `stream` wait for at most as long as it is to `deadline`.
+/// Limits the next reads of `stream` to the time left until `deadline`.
 ///
 /// # Errors
 ///

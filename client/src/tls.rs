@@ -1,5 +1,5 @@
-//! TLS towards the server (RFC 8446, RFC 5246): who is trusted, the handshake, and a
-//! stream that one thread reads while another writes.
+//! TLS with the server (RFC 8446, RFC 5246): trusted certificates, the handshake, and a stream
+//! that one thread reads while another writes.
 
 use std::{
     fs,
@@ -23,14 +23,14 @@ use crate::{failure::TrustError, stream::set_deadline};
 /// How long the handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What is encrypted before it is sent: what the session takes at once.
+/// How many bytes are encrypted before they are sent: as many as the session takes at once.
 const CHUNK_BYTES: usize = 16 * 1_024;
 
-/// How TLS is spoken with servers that the system trusts, or the certificates in `ca`.
+/// The TLS configuration, which trusts the system's certificates and those in `ca`.
 ///
 /// # Errors
 ///
-/// Why nobody can be trusted.
+/// No trusted certificates could be loaded.
 pub(crate) fn config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, TrustError> {
     let provider = Arc::new(ring::default_provider());
     let extra = match ca {
@@ -55,9 +55,9 @@ pub(crate) fn config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, TrustError>
 pub(crate) struct TlsStream {
     socket: TcpStream,
     session: Mutex<ClientConnection>,
-    /// Held while what was encrypted is written, and taken before the session's lock:
-    /// records leave in the order in which they were made, and a reader decrypts while
-    /// a write blocks.
+    /// Held while encrypted bytes are written, and taken before the session's lock. So records
+    /// are sent in the order in which they were made, and a reader can decrypt while a write
+    /// blocks.
     writing: Mutex<()>,
 }
 
@@ -72,7 +72,7 @@ impl TlsStream {
         host: &str,
         config: Arc<ClientConfig>,
     ) -> io::Result<TlsStream> {
-        // A zone is this machine's affair.
+        // The zone of an address means something on this machine only.
         let host = host.split('%').next().unwrap_or(host).to_owned();
         let name = ServerName::try_from(host).map_err(io::Error::other)?;
         let mut session = ClientConnection::new(config, name).map_err(broken)?;
@@ -84,19 +84,20 @@ impl TlsStream {
             if !session.is_handshaking() {
                 break;
             }
-            // Before each read: a server that sends a byte now and then gains no time.
+            // Set before each read, so that a server can't gain time by sending a byte now and
+            // then.
             set_deadline(&socket, Some(deadline))?;
             match session.read_tls(&mut socket) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(_) => {}
-                // The socket's words for it are about waiting.
+                // The socket's error speaks of a resource that is not ready.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Err(io::ErrorKind::TimedOut.into());
                 }
                 Err(error) => return Err(error),
             }
             if let Err(error) = session.process_new_packets() {
-                // It tells the server why; the error is ours either way.
+                // This sends the server the reason. The error is returned in any case.
                 let _ = session.write_tls(&mut socket);
                 return Err(broken(error));
             }
@@ -108,23 +109,23 @@ impl TlsStream {
         Ok(TlsStream { socket, session: Mutex::new(session), writing: Mutex::new(()) })
     }
 
-    /// Reads once; blocks until something comes. For one thread.
+    /// Reads once; blocks until something arrives. Only one thread may call it.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.session.lock().reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // The server has cut it short, as those do that are killed.
+                // The server closed without a close_notify, as one that is killed does.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
                 read => return read,
             }
-            // Waits without the session's lock; nobody else reads what it finds.
+            // Waits without holding the session's lock. No other thread reads.
             self.socket.peek(&mut [0])?;
             self.decrypt()?;
         }
     }
 
-    /// Takes what has come, and sends what the session answers, unless somebody sends
-    /// just now: then it goes with that.
+    /// Processes the bytes that have arrived, and sends the session's answer. If another thread
+    /// is sending, the answer goes out with its bytes.
     fn decrypt(&self) -> io::Result<()> {
         let outcome = {
             let mut session = self.session.lock();
@@ -146,7 +147,7 @@ impl TlsStream {
         Ok(())
     }
 
-    /// Sends what was encrypted.
+    /// Sends the encrypted bytes.
     fn send_records(&self, _writing: &MutexGuard<'_, ()>) -> io::Result<()> {
         let mut records = Vec::new();
         {

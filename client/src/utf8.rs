@@ -1,16 +1,17 @@
-//! UTF-8 from reads that cut where they like.
+//! Decodes UTF-8 from reads that may end in the middle of a character.
 
 use std::char::REPLACEMENT_CHARACTER;
 
-/// Turns reads into text; a character that a read cuts waits for its rest.
+/// Turns reads into text. The beginning of an incomplete character is kept until the rest
+/// arrives.
 #[derive(Debug, Default)]
 pub(crate) struct Utf8Decoder {
-    /// Between reads, at most three bytes: the beginning of one character.
+    /// At most three bytes between reads: the beginning of one character.
     undecoded: Vec<u8>,
 }
 
 impl Utf8Decoder {
-    /// The text of one more read. What is not UTF-8 becomes U+FFFD.
+    /// The text of the next read. Bytes that are not UTF-8 become U+FFFD.
     pub(crate) fn decode(&mut self, bytes: &[u8]) -> String {
         self.undecoded.extend_from_slice(bytes);
         let mut text = String::with_capacity(self.undecoded.len());
@@ -30,7 +31,7 @@ impl Utf8Decoder {
         text
     }
 
-    /// Nothing more will come: U+FFFD for a character without its end.
+    /// The text at the end of the input: U+FFFD for an incomplete character.
     pub(crate) fn finish(&mut self) -> &'static str {
         let complete = self.undecoded.is_empty();
         self.undecoded.clear();
@@ -38,7 +39,7 @@ impl Utf8Decoder {
     }
 }
 
-/// Whether more bytes could make a character of `invalid`.
+/// Whether further bytes could complete `invalid` to a character.
 fn is_beginning(invalid: &[u8]) -> bool {
     str::from_utf8(invalid).is_err_and(|error| error.error_len().is_none())
 }

@@ -1,7 +1,7 @@
 //! The names and rooms that Tab completes, the latest speaker first.
 //!
-//! The vocabulary is filled by the main thread and read by the editor's. Who is here
-//! and which rooms there are is asked when Tab needs it, not before.
+//! The vocabulary is filled by the main thread and read by the editor's. The server is asked
+//! for members and rooms when Tab needs them, not before.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -16,23 +16,23 @@ use parking_lot::{Condvar, Mutex};
 /// How long a completion waits for the server.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// Speakers that are remembered.
+/// How many speakers are remembered.
 const SPEAKERS: usize = 200;
 
-/// Members and rooms that are known at the most, whatever a server tells.
+/// The maximum number of members and rooms, whatever a server sends.
 const MEMBERS: usize = 20_000;
 const ROOMS: usize = 20_000;
 
-/// What a completion would like the main thread to find out.
+/// A question that a completion has for the main thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wish {
-    /// Who is in the room.
+    /// The members of the room.
     Members,
-    /// Which rooms there are.
+    /// The public rooms.
     Rooms,
 }
 
-/// The words that are known by now.
+/// The names and rooms known so far.
 pub(crate) struct Vocabulary {
     known: Mutex<Known>,
     answered: Condvar,
@@ -43,24 +43,24 @@ pub(crate) struct Vocabulary {
 struct Known {
     me: String,
     is_owner: bool,
-    /// Who spoke, the latest first.
+    /// The speakers, the latest first.
     speakers: VecDeque<String>,
-    /// Who is here, if it has been asked for.
+    /// The members, if the server has been asked.
     members: Option<Vec<String>>,
     rooms: Vec<String>,
-    /// The last answer's number.
+    /// The number of the last answer.
     answers: u64,
 }
 
 impl Vocabulary {
-    /// An empty one, and what it will ask.
+    /// An empty vocabulary, and the channel of its questions.
     pub(crate) fn new() -> (Vocabulary, Receiver<Wish>) {
         let (wishes, receiver) = bounded(1);
         let vocabulary = Vocabulary { known: Mutex::default(), answered: Condvar::new(), wishes };
         (vocabulary, receiver)
     }
 
-    /// One is in a room, under a name; who else is there is not known yet.
+    /// Notes the room and one's own name. Its other members are not known yet.
     pub(crate) fn enter(&self, me: &str, room: Option<&str>, is_owner: bool) {
         let mut known = self.known.lock();
         known.me = fit(me);
@@ -70,12 +70,12 @@ impl Vocabulary {
         known.add_rooms(room.map(fit));
     }
 
-    /// Whether one owns the room has changed.
+    /// Notes whether the member owns the room.
     pub(crate) fn set_owner(&self, is_owner: bool) {
         self.known.lock().is_owner = is_owner;
     }
 
-    /// Somebody spoke.
+    /// Notes that somebody spoke.
     pub(crate) fn spoke(&self, name: &str) {
         let name = fit(name);
         let mut known = self.known.lock();
@@ -84,7 +84,7 @@ impl Vocabulary {
         known.speakers.truncate(SPEAKERS);
     }
 
-    /// Somebody came.
+    /// Notes that somebody joined.
     pub(crate) fn came(&self, name: &str) {
         let name = fit(name);
         let mut known = self.known.lock();
@@ -96,7 +96,7 @@ impl Vocabulary {
         }
     }
 
-    /// Somebody went.
+    /// Notes that somebody left.
     pub(crate) fn went(&self, name: &str) {
         let name = fit(name);
         let mut known = self.known.lock();
@@ -106,7 +106,7 @@ impl Vocabulary {
         }
     }
 
-    /// Somebody has another name.
+    /// Notes that somebody has a new name.
     pub(crate) fn renamed(&self, from: &str, to: &str) {
         let (from, to) = (fit(from), fit(to));
         let mut known = self.known.lock();
@@ -121,7 +121,7 @@ impl Vocabulary {
         }
     }
 
-    /// These are the members of the room, or some of them and then others.
+    /// Adds members of the room; a long list arrives in several parts.
     pub(crate) fn learn_members<'n>(&self, names: impl Iterator<Item = &'n str>, is_last: bool) {
         let mut known = self.known.lock();
         let members = known.members.get_or_insert_default();
@@ -133,12 +133,12 @@ impl Vocabulary {
         }
     }
 
-    /// A list of the members begins.
+    /// Begins a new list of members.
     pub(crate) fn forget_members(&self) {
         self.known.lock().members = None;
     }
 
-    /// These are the public rooms, or some of them.
+    /// Adds public rooms; the list may be incomplete.
     pub(crate) fn learn_rooms<'n>(&self, names: impl Iterator<Item = &'n str>, is_last: bool) {
         let mut known = self.known.lock();
         known.add_rooms(names.map(fit));
@@ -164,7 +164,7 @@ impl Source for Vocabulary {
             || (self.known.lock().is_owner && spec.roles.contains(&Role::Owner))
     }
 
-    /// Blocks for at most [`PATIENCE`], to ask the server if nobody has yet.
+    /// Blocks for at most [`PATIENCE`] if the server has to be asked first.
     fn names(&self) -> Vec<String> {
         if self.known.lock().members.is_none() {
             self.ask(Wish::Members);
@@ -172,7 +172,7 @@ impl Source for Vocabulary {
         self.known.lock().names().map(str::to_owned).collect()
     }
 
-    /// Blocks for at most [`PATIENCE`], to ask the server.
+    /// Asks the server, and blocks for at most [`PATIENCE`].
     fn rooms(&self) -> Vec<String> {
         self.ask(Wish::Rooms);
         self.known.lock().rooms.clone()
@@ -187,14 +187,14 @@ impl Known {
         self.rooms.dedup();
     }
 
-    /// Everyone but oneself, the latest speaker first.
+    /// All other members, the latest speaker first.
     fn names(&self) -> impl Iterator<Item = &str> {
         let silent = self.members.iter().flatten().filter(|name| !self.speakers.contains(name));
         self.speakers.iter().chain(silent).map(String::as_str).filter(|name| *name != self.me)
     }
 }
 
-/// A name as a server gave it, fit to be shown and typed.
+/// A name from a server, if it is safe to be shown and typed.
 fn fit(name: &str) -> String {
     sanitize_label(name).into_owned()
 }

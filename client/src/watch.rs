@@ -1,5 +1,5 @@
-//! A program that listens: what is said goes to stdout, as lines or as JSON, until it
-//! is enough. Nothing is read from stdin, and nothing said.
+//! A program that listens (`--read`): messages go to stdout, as lines or as JSON, until the
+//! wanted number has come. Nothing is read from stdin, and nothing is said.
 
 use std::io::{self, Write as _};
 
@@ -21,24 +21,24 @@ use crate::{
     session::{LOGIN, Session, Wanted},
 };
 
-/// Requests that may be without an answer; there is one at most.
+/// How many requests may be without an answer; there is one at most.
 const WINDOW: usize = 4;
 
 struct Watch<'a> {
     options: &'a Options,
     session: Session,
     renderer: Renderer,
-    /// Messages that are still to come, if they are counted.
+    /// The number of messages still to come, if there is a limit.
     left: Option<u64>,
-    /// The event behind which to go on, once there is one.
+    /// The last event that was printed, once there is one.
     since: Option<u64>,
-    /// The request for what was before, and what has come since it was sent.
+    /// The request for earlier events, and the messages that have arrived since it was sent.
     asked: Option<(u64, Vec<Received>)>,
     reconnect: Option<Reconnect>,
 }
 
-/// Prints what is said until `options.count` messages have come, an interrupt, or the
-/// end. Quits before it returns, unless the connection has ended.
+/// Prints messages until `options.count` of them have come, until an interrupt, or until the
+/// connection ends. Sends `/quit` before it returns, unless the connection has ended.
 pub(crate) fn run(
     link: Link,
     options: &Options,
@@ -134,8 +134,7 @@ impl Watch<'_> {
         }
     }
 
-    /// Prints what happened before one came, as far as it was asked for, and what is
-    /// missing of it.
+    /// Prints the earlier events that were asked for, and the gap, if some are missing.
     fn print_earlier<'e>(&mut self, events: impl Iterator<Item = &'e Event>, out: &mut Vec<u8>) {
         if self.asked.is_none() {
             return;
@@ -154,7 +153,7 @@ impl Watch<'_> {
         }
     }
 
-    /// Prints a line as it came, or what it says.
+    /// Prints a line as it came, or its message as text.
     fn print(&mut self, received: &Received, out: &mut Vec<u8>) {
         match &received.message {
             Some(message) => {
@@ -164,7 +163,7 @@ impl Watch<'_> {
                     return;
                 }
                 if self.options.json && is_event(message) && self.left != Some(0) {
-                    // As it came: with what this version does not know.
+                    // As it came, with fields that this version does not know.
                     out.extend_from_slice(sanitize_line(&received.line).as_bytes());
                     out.push(b'\n');
                     self.note(message);
@@ -192,7 +191,7 @@ impl Watch<'_> {
         self.note(message);
     }
 
-    /// Counts a message, and remembers how far one has come.
+    /// Counts a message, and remembers its position.
     fn note(&mut self, message: &ServerMessage<'_>) {
         if let (ServerMessage::Event(event), Some(since)) = (message, &mut self.since) {
             *since = event.id().max(*since);
@@ -229,8 +228,8 @@ impl Watch<'_> {
     }
 }
 
-/// What is printed: what happens, and what is missing of it. What else a server says
-/// is between it and us: the token, above all.
+/// Whether a message is printed: events and gaps are. Everything else is meant for the client
+/// only, above all the session's token.
 fn is_event(message: &ServerMessage<'_>) -> bool {
     matches!(
         message,
@@ -241,7 +240,7 @@ fn is_event(message: &ServerMessage<'_>) -> bool {
     )
 }
 
-/// Writes to stdout. A reader that has gone is the end, and no failure.
+/// Writes to stdout. If its reader is gone, the program ends without a failure.
 fn write(out: &[u8]) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(out).and_then(|()| stdout.flush()).map_err(Failure::Stdout)

@@ -1,5 +1,5 @@
-//! A connection over WebSocket (RFC 6455): each line is a text message. The server is
-//! asked for JSON at once, so that its first line is the hello.
+//! A connection over WebSocket (RFC 6455): each line is a text message. The client asks for
+//! JSON in the handshake, so the server's first line is the hello.
 
 use std::{
     io::{self, Read, Write},
@@ -31,38 +31,38 @@ use crate::{
     stream::Stream,
 };
 
-/// What is asked for: JSON, as after `/json` on a connection of lines.
+/// The subprotocol: JSON, as after `/json` on a line connection.
 const SUBPROTOCOL: &str = "madang.json.v1";
 
-/// How long the server may take to agree.
+/// The timeout of the handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The longest message that is taken; no server of version 1 sends one so long.
+/// The longest message accepted. A server of version 1 sends none so long.
 const MESSAGE_BYTES: usize = 1 << 20;
 
-/// What one read takes at most.
+/// The maximum size of one read.
 const READ_BYTES: usize = 16 * 1_024;
 
-/// The part of the server's answer that is told when it does not agree.
+/// How much of the server's answer is shown when it refuses.
 const REASON_CHARS: usize = 200;
 
-/// The half that sends.
+/// The sending half.
 pub(crate) struct Sending {
     stream: Stream,
-    /// Held while a frame is written: the receiving half answers pings.
+    /// Held while a frame is written, because the receiving half answers pings.
     writing: Mutex<()>,
 }
 
-/// The half that receives, and what it reads from and answers to.
+/// The receiving half, and the stream it reads from and answers on.
 pub(crate) struct Receiving(WebSocket<Duplex>);
 
 struct Duplex(Arc<Sending>);
 
-/// Has `stream` become WebSocket at `path` of `authority`, a host and a port.
+/// Does the WebSocket handshake on `stream`, for `path` at `authority` (host and port).
 ///
 /// # Errors
 ///
-/// The server does not agree, for the reason that it gave, or the connection ended.
+/// The server refuses, with its reason, or the connection ends.
 pub(crate) fn open(
     stream: Stream,
     authority: &str,
@@ -80,14 +80,14 @@ pub(crate) fn open(
     let agreed = client_with_config(request, Duplex(sending.clone()), Some(config));
     let (websocket, _response) = agreed.map_err(|error| match error {
         HandshakeError::Failure(error) => refused(error),
-        // The read has timed out.
+        // The read timed out.
         HandshakeError::Interrupted(_) => io::ErrorKind::TimedOut.into(),
     })?;
     sending.stream.set_deadline(None)?;
     Ok((sending, Receiving(websocket)))
 }
 
-/// Why there is no WebSocket, with what the server has said.
+/// The reason why the handshake failed, with the server's answer.
 fn refused(error: Error) -> io::Error {
     match error {
         Error::Io(error) => error,
@@ -103,8 +103,8 @@ fn refused(error: Error) -> io::Error {
 }
 
 impl Receiving {
-    /// The receive thread: tells each message as a line; ends with the connection,
-    /// or when nobody listens any more.
+    /// The receive thread: passes on each message as a line. It ends with the connection, or
+    /// when the channel's receiver is gone.
     pub(crate) fn receive(mut self, sender: &Sender<Incoming>) {
         loop {
             let incoming = match self.0.read() {
@@ -113,15 +113,15 @@ impl Receiving {
                     line.push(b'\n');
                     Incoming::Bytes(line)
                 }
-                // Whatever was too big on this connection is too big on the next one: the
-                // same as the goodbye that says so.
+                // A message that is too big now would be too big on the next connection too, so
+                // this is treated like a goodbye for that reason.
                 Ok(Message::Close(Some(close))) if close.code == CloseCode::Size => {
                     let reason = Goodbye::MessageTooBig.code().into();
                     let mut line = Vec::new();
                     write_json_line(&ServerMessage::Bye { reason, seconds: None }, &mut line);
                     Incoming::Bytes(line)
                 }
-                // Pings are answered, and a Close frame too, by the next read.
+                // The next read answers Pings and Close frames.
                 Ok(_) => continue,
                 Err(Error::ConnectionClosed | Error::AlreadyClosed) => Incoming::End(None),
                 Err(Error::Io(error)) => Incoming::End(Some(error)),
@@ -165,7 +165,7 @@ impl Carrier for Sending {
     }
 }
 
-/// Appends a frame with a mask, as a client's must have (RFC 6455 §5.3).
+/// Appends a masked frame, as clients must send (RFC 6455 §5.3).
 fn write_masked(mut frame: Frame, out: &mut Vec<u8>) -> io::Result<()> {
     let mut mask = [0; 4];
     getrandom::fill(&mut mask)?;
@@ -180,7 +180,7 @@ impl Read for Duplex {
 }
 
 impl Write for Duplex {
-    // What comes here is a request or whole frames.
+    // Only a request, or whole frames, are written here.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.write(bytes)?;
         Ok(bytes.len())

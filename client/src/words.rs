@@ -1,5 +1,5 @@
-//! What the client itself says, in Korean and in English. What a failure says
-//! stands in [`failure`](crate::failure), what happens in a room in the protocol.
+//! The client's own messages, in Korean and in English. The messages of failures are in
+//! [`failure`](crate::failure), those about rooms in the protocol.
 
 use madang_protocol::{
     notice::{Notice, Utf8Hint},
@@ -9,66 +9,66 @@ use madang_protocol::{
 
 use crate::input::LineError;
 
-/// A sentence of the client, without a line end.
+/// A message of the client, without a line end.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Words<'a> {
-    /// Asks for a name, on the line on which it is then typed.
+    /// Asks for a name; the answer is typed on the same line.
     AskName,
-    /// Asks the same way whether to go to the lobby instead of a room that was refused.
+    /// Asks in the same way whether to go to the lobby instead of a room that was refused.
     AskLobby,
     /// Logged in.
     Welcome {
         user: &'a str,
-        /// None if one was removed from it while away.
+        /// `None` if the member was removed from it while away.
         room: Option<&'a str>,
         members: usize,
         topic: Option<&'a str>,
     },
-    /// The prompt: where one is, and with how many.
+    /// The prompt: the room and its number of members.
     Prompt { room: Option<&'a str>, members: usize },
     /// The prompt without a connection.
     PromptOffline { room: Option<&'a str> },
-    /// Asks whether so much was really meant, on the line on which that is answered.
+    /// Asks whether to send so many lines; the answer is typed on the same line.
     AskPaste { lines: usize },
     /// Ctrl-C was pressed on an empty line.
     AgainToLeave,
-    /// The connection is gone; it is being looked for again.
+    /// The connection is lost; the client tries to come back.
     Reconnecting { why: &'a str },
     /// The same, to a program.
     PipeReconnecting { why: &'a str },
     /// The connection is back.
     Back,
-    /// So much was said meanwhile; it follows.
+    /// The number of messages that were missed; they follow.
     WhileAway { lines: usize },
-    /// The session has ended meanwhile; a new one was begun.
+    /// The session ended in the meantime; this is a new one.
     BackAnew,
     /// A line waits for the connection.
     Queued { text: &'a str },
     /// No more lines can wait for the connection.
     QueueFull,
-    /// The server has not said for a while that it has this, nor anything else.
+    /// The server has not confirmed this line for a while, and has sent nothing else.
     Late { text: &'a str },
-    /// It is not known whether this has arrived.
+    /// This line may or may not have arrived.
     Uncertain { text: &'a str },
     /// This was written for a room, or a session, that is gone.
     NotSent { text: &'a str },
-    /// The same of a line of the input.
+    /// The same, for a line of the input.
     RoomGone,
-    /// What was being typed was begun in another room than the one it would be said in.
+    /// The line was begun in another room than the one it would be sent to.
     WrittenElsewhere { from: &'a str, to: &'a str },
-    /// What was typed may have been meant for the room that a command was refused.
+    /// The line may have been meant for a room that could not be entered.
     TypedBehind { command: &'a str, to: &'a str },
     /// A line can't be sent.
     Refused(&'a LineError),
-    /// What is wrong with a line of the input.
+    /// A line of the input can't be sent, for this reason.
     AtLine { number: u64, what: &'a str },
     /// The lines that were sent and not answered when the connection ended.
     Unconfirmed { first: u64, last: u64 },
     /// A room was chosen where a name was asked for.
     NameForRoom,
-    /// A name for a server that has none for guests.
+    /// The guest name for a server that gives none.
     GuestName { number: u32 },
-    /// A server without JSON has not asked for the name that was given.
+    /// A server without JSON did not ask for the name that was given.
     NameNotAsked,
     /// A server without JSON has no rooms.
     NoRooms,
@@ -217,7 +217,7 @@ impl Words<'_> {
     }
 }
 
-/// The server would say the same, had it been sent.
+/// The server's answer would be the same.
 fn refused(error: &LineError, lang: Lang) -> String {
     match *error {
         LineError::TooLong { bytes } => Notice::LineTooLong { bytes }.text(lang),
@@ -226,13 +226,13 @@ fn refused(error: &LineError, lang: Lang) -> String {
     }
 }
 
-/// Whether an answer to a question of ours means yes, in either language.
+/// Whether an answer means yes, in either language.
 pub(crate) fn is_yes(answer: &str) -> bool {
     // ㅛ is what the key of `y` writes while Hangul is on.
     ["y", "yes", "ㅛ", "네", "예"].contains(&&*answer.trim().to_lowercase())
 }
 
-/// The language of a locale such as `ko-KR`; English where it is not Korean.
+/// The language of a locale such as `ko-KR`: Korean or, for all others, English.
 pub(crate) fn lang_of_locale(locale: Option<&str>) -> Lang {
     let language = locale.and_then(|locale| locale.split(['-', '_', '.']).next());
     if language.is_some_and(|language| language.eq_ignore_ascii_case("ko")) {

@@ -1,4 +1,4 @@
-//! What a server says: shown, and learned from, of where one is and with whom.
+//! What the server sends: showing it, and keeping track of the room and its members.
 
 use madang_protocol::{
     command::Command,
@@ -18,7 +18,7 @@ use crate::{
     vocabulary::Wish,
 };
 
-/// After a gap, the members are counted anew if there were no more than this.
+/// After a gap, the members are counted again if there were no more than this many.
 const COUNTED_MEMBERS: usize = 500;
 
 impl App<'_> {
@@ -73,7 +73,7 @@ impl App<'_> {
         Ok(())
     }
 
-    /// What is shown of a request that was carried out, if nothing else tells of it.
+    /// What to show for a request that was carried out, if no event does.
     fn render_done(&self, request: &Request) -> String {
         let Request::Command { line, .. } = request else {
             return String::new();
@@ -91,10 +91,10 @@ impl App<'_> {
         }
     }
 
-    /// Whether `message` answers what the client itself wanted to know.
+    /// Whether `message` answers a request of the client's own.
     fn is_silent(&mut self, message: &ServerMessage<'_>, asked: Option<&Asked>) -> bool {
         if let Some(Asked { number, .. }) = asked {
-            // That the session is over is told in our own words.
+            // The client has its own message for a session that is over.
             let is_over =
                 matches!(message, ServerMessage::Error { code, .. } if code == SESSION_UNKNOWN);
             return self.silent.remove(number) || is_over;
@@ -103,7 +103,7 @@ impl App<'_> {
         number.is_some_and(|number: u64| self.silent.contains(&number))
     }
 
-    /// Whether one doesn't want to hear who speaks.
+    /// Whether the speaker is on the ignore list.
     fn hides(&self, message: &ServerMessage<'_>) -> bool {
         match message {
             ServerMessage::Event(Event::Said { user, .. }) if !self.ignored.is_empty() => {
@@ -113,7 +113,7 @@ impl App<'_> {
         }
     }
 
-    /// Learns from `message` where one is, and with whom.
+    /// Updates the room and its members from `message`.
     fn note(&mut self, message: &ServerMessage<'_>, asked: Option<&Asked>) {
         match message {
             ServerMessage::Welcome { user, room, members, owner, resumed, .. } => {
@@ -138,7 +138,7 @@ impl App<'_> {
                 }
             }
             ServerMessage::Gap { .. } if self.members <= COUNTED_MEMBERS => {
-                // Who came and went in it is not known.
+                // The gap hides who joined and left.
                 self.fulfil(Ok(Wish::Members));
             }
             ServerMessage::Invite { key: Some(key), .. } => {
@@ -169,7 +169,7 @@ impl App<'_> {
     /// A command was carried out.
     fn note_done(&mut self, line: &str) {
         match Command::parse(line) {
-            // The key that led in leads back in, too.
+            // Coming back needs the same key.
             Ok(Command::Join(destination)) => {
                 self.session.set_room(Some(destination.to_string()));
             }
@@ -179,7 +179,7 @@ impl App<'_> {
             Ok(Command::Unignore(user)) => {
                 self.ignored.remove(&user.spelling());
             }
-            // Who wants another language from the server wants it from us as well.
+            // The client follows when the server's language is changed.
             Ok(Command::Lang(lang)) => self.renderer.lang = lang,
             _ => {}
         }
@@ -189,7 +189,7 @@ impl App<'_> {
         match event {
             Event::Said { user, .. } => self.vocabulary.spoke(user),
             Event::Joined { user, .. } => {
-                // One's own is counted by the welcome, and so is what was missed before it.
+                // The welcome already counts the member itself, and everything before it.
                 if **user != *self.renderer.me && self.catch_up.is_none() {
                     self.members = self.members.saturating_add(1);
                 }
@@ -242,7 +242,7 @@ pub(super) fn add(shown: &mut Shown, one: Shown) {
     shown.attention = shown.attention.max(one.attention);
 }
 
-/// The nonce that `message` carries, if it answers a request without ending it.
+/// The nonce of `message`, if it answers a request but does not complete it.
 fn nonce_of<'a>(message: &'a ServerMessage<'_>) -> Option<&'a str> {
     match message {
         ServerMessage::Notice { nonce, .. }

@@ -10,37 +10,38 @@ use madang_protocol::{
 use super::{App, SESSION_UNKNOWN, Stage, hearing::add};
 use crate::{failure::Failure, link::Link, reconnect::Reconnect, render::Shown, words::Words};
 
-/// How long what was missed is collected, so as to be counted before it is shown.
+/// How long missed messages are collected, so that they can be counted before they are shown.
 const CATCH_UP_PATIENCE: Duration = Duration::from_secs(2);
 
-/// The codes of the answer to somebody who may not come into the room they want.
+/// The error codes that mean that the room can't be entered.
 const ROOM_REFUSED: [&str; 5] =
     ["no_such_room", "room_locked", "room_full", "kicked", "broken_link"];
 
-/// What has come since the way back was found, until the server has told all.
+/// The messages since the client came back, until the server has sent everything that was
+/// missed.
 pub(super) struct CatchUp {
-    /// The `/ping` that is answered behind it.
+    /// The `/ping` whose answer marks the end.
     pub(super) barrier: u64,
     pub(super) until: Instant,
     lines: usize,
     missed: Vec<Missed>,
-    /// The latest time of what happened in the room, and of what was whispered: neither
-    /// changes its own order, even if the server's clock was set back.
+    /// The latest time of a room event, and of a whisper. Each kind keeps its own order, even
+    /// if the server's clock was set back.
     room_time: Time,
     private_time: Time,
 }
 
-/// One message of it, and when that happened. Whispers come apart from what was said in
-/// the room, and belong in between.
+/// One of these messages and its time. Whispers arrive separately from room events, and are
+/// sorted in between.
 struct Missed {
     time: Time,
     message: ServerMessage<'static>,
-    /// What a request that was carried out is shown as.
+    /// What to show for a request that was carried out.
     done: String,
 }
 
 impl CatchUp {
-    /// Keeps `message` until all has come, for a person called `me`.
+    /// Keeps `message` until everything has arrived, for the person named `me`.
     pub(super) fn keep(&mut self, message: &ServerMessage<'static>, done: String, me: &str) {
         self.lines += missed_lines(message, me);
         let later = |latest: &mut Time, time: Time| {
@@ -52,7 +53,7 @@ impl CatchUp {
             ServerMessage::Whisper { time, .. } => later(&mut self.private_time, *time),
             ServerMessage::Gap { .. } => self.room_time,
             ServerMessage::PrivateGap { .. } => self.private_time,
-            // It belongs to what came before it.
+            // It belongs to the message before it.
             _ => self.missed.last().map_or(Time::from_millis(0), |missed| missed.time),
         };
         self.missed.push(Missed { time, message: message.clone(), done });
@@ -60,7 +61,7 @@ impl CatchUp {
 }
 
 impl App<'_> {
-    /// Logged in, for the first time or again.
+    /// Handles a login, the first one or a later one.
     pub(super) fn welcomed(&mut self, resumed: bool) {
         if self.stage == Stage::LoggingIn {
             self.stage = Stage::Talking;
@@ -83,8 +84,8 @@ impl App<'_> {
 
     pub(super) fn login_refused(&mut self, code: &str, text: &str) {
         match self.stage {
-            // Still on the screen is what was asked, and the answer is shown below it. No
-            // name helps where the room is refused.
+            // The question is still on the screen, and the answer is shown below it. If the
+            // room is refused, another name doesn't help.
             Stage::LoggingIn if self.session.wants_room() && ROOM_REFUSED.contains(&code) => {
                 self.stage = Stage::RoomRefused(text.to_owned());
             }
@@ -97,13 +98,13 @@ impl App<'_> {
                 }
                 self.remark(Words::BackAnew);
             }
-            // The room is gone, or takes nobody in: everyone may go to the lobby.
+            // The room is gone, locked or full. The lobby is open to everyone.
             _ if self.stage == Stage::Talking && ROOM_REFUSED.contains(&code) => {
                 self.screen.show(&self.renderer.alarm(text));
                 self.session.set_room(None);
                 self.session.log_in_again();
             }
-            // The name was taken by somebody else meanwhile.
+            // Somebody else has taken the name in the meantime.
             _ => {
                 self.screen.show(&self.renderer.alarm(text));
                 self.stage = Stage::Naming;
@@ -112,8 +113,9 @@ impl App<'_> {
         }
     }
 
-    /// Says what was not sent, since what it was written for is gone, and gives it back to
-    /// be typed on, but for commands: joined to other lines, they would be said aloud.
+    /// Shows the lines that were not sent because their room or person is gone, and puts them
+    /// back into the input. Commands are not put back: joined to other lines, they would be
+    /// said aloud.
     pub(super) fn return_unsent(&mut self) {
         for asked in self.session.take_returned() {
             if self.silent.remove(&asked.number) {
@@ -133,7 +135,7 @@ impl App<'_> {
             return;
         }
         if self.asked {
-            // The line that is being typed is asked for anew.
+            // Restarts the current line.
             self.stop_line();
         } else {
             let initial = std::mem::take(&mut self.initial);
@@ -141,7 +143,7 @@ impl App<'_> {
         }
     }
 
-    /// Goes on without a connection if `result` says that it was lost.
+    /// Continues without a connection if `result` says that it was lost.
     pub(super) fn or_reconnect(&mut self, result: Result<(), Failure>) -> Result<(), Failure> {
         let failure = match result {
             Err(failure) if failure.invites_return() => failure,
@@ -175,7 +177,7 @@ impl App<'_> {
         self.session.relink(link);
     }
 
-    /// Shows what was missed while there was no connection, and how much that was.
+    /// Shows the messages that were missed without a connection, and their number.
     pub(super) fn show_missed(&mut self) {
         let Some(CatchUp { lines, missed, .. }) = self.catch_up.take() else {
             return;
@@ -184,7 +186,7 @@ impl App<'_> {
         self.show_in_order(missed);
     }
 
-    /// A connection that was lost again in the middle of catching up.
+    /// Handles a connection that is lost again before everything has arrived.
     fn show_missed_so_far(&mut self) {
         if let Some(catch_up) = self.catch_up.take() {
             self.silent.remove(&catch_up.barrier);
@@ -204,7 +206,7 @@ impl App<'_> {
     }
 }
 
-/// Lines that a person called `me` will have missed: what others said.
+/// How many lines the person named `me` has missed: only what others said counts.
 fn missed_lines(message: &ServerMessage<'_>, me: &str) -> usize {
     match message {
         ServerMessage::Event(Event::Said { user, .. }) if **user == *me => 0,
@@ -216,7 +218,7 @@ fn missed_lines(message: &ServerMessage<'_>, me: &str) -> usize {
     }
 }
 
-/// What a person would know a request by.
+/// The text that identifies a request to a person.
 pub(super) fn spoken(request: &Request) -> Option<&str> {
     match request {
         Request::Say { text, .. } => text.lines().next(),

@@ -1,4 +1,4 @@
-//! What a person does: names, lines, pastes, Ctrl-C.
+//! What the person types: names, lines, pastes, Ctrl-C.
 
 use std::{
     borrow::Cow,
@@ -26,10 +26,10 @@ use crate::{
     words::{Words, is_yes},
 };
 
-/// Lines that may wait for a connection, or for answers.
+/// How many lines may wait for a connection, or for answers.
 const QUEUED_LINES: usize = 100;
 
-/// A command may change the prompt: the next line waits so long for its answer.
+/// A command may change the prompt. The next line waits this long for its answer.
 const COMMAND_PATIENCE: Duration = Duration::from_millis(300);
 
 impl App<'_> {
@@ -90,7 +90,7 @@ impl App<'_> {
         Ok(())
     }
 
-    /// A line, or several that were pasted.
+    /// Handles a line, or several that were pasted.
     fn line(&mut self, line: String) {
         let line = line.trim_end_matches('\n').replace('\r', "");
         if is_blank(&line) {
@@ -122,8 +122,8 @@ impl App<'_> {
         }
     }
 
-    /// Says or does what was typed or pasted: its first word decides, and a command has all
-    /// lines that follow.
+    /// Sends what was typed or pasted, as text or as a command. The first word decides, and a
+    /// command takes all following lines as its argument.
     fn send(&mut self, line: String) {
         self.remember(&line);
         if is_quit(&line) {
@@ -140,8 +140,8 @@ impl App<'_> {
         self.tell_if_queued(&line);
     }
 
-    /// A reply that waits for a connection is for whoever whispered last by now, not for
-    /// whoever will have by then.
+    /// A reply that waits for a connection goes to the sender of the last whisper now, not to
+    /// the sender of a whisper that arrives before it is sent.
     fn addressed<'l>(&self, line: &'l str) -> Cow<'l, str> {
         if !self.session.is_linked()
             && let Input::Command(command) = Input::parse(line)
@@ -153,7 +153,7 @@ impl App<'_> {
         Cow::Borrowed(line)
     }
 
-    /// One was in `was_in`, and what is being typed was begun there.
+    /// Notes that the person was in `was_in` when the current line was begun.
     pub(super) fn hold_draft_of(&mut self, was_in: Option<String>) {
         let is_begun = !self.editor.typed().is_empty() || !is_blank(&self.screen.typed_so_far());
         if was_in.is_some() && was_in != self.room && self.asked && is_begun {
@@ -176,14 +176,14 @@ impl App<'_> {
         self.initial = text;
     }
 
-    /// Puts what was not sent into the line that is asked for next, where `typed` stands.
-    /// If that is not empty, they stay apart: an arrow key brings back what was not sent.
+    /// Puts unsent text into the next line, which holds `typed`. If that is not empty, the two
+    /// are kept apart: an arrow key recalls the unsent text.
     pub(super) fn give_back_unsent(&mut self, typed: String) {
         let unsent = std::mem::take(&mut self.unsent).join("\n");
         self.initial = if is_blank(&typed) { unsent } else { typed };
     }
 
-    /// Whether so much waits already that `text` can't; it is then given back.
+    /// Whether too much is waiting for `text` to be queued; if so, it is put back.
     fn has_no_room(&mut self, text: &str) -> bool {
         let is_full = self.session.unanswered().len() >= QUEUED_LINES;
         if is_full {
@@ -199,8 +199,8 @@ impl App<'_> {
         }
     }
 
-    /// Keeps a line for later runs, unless it is nobody else's business: said in a
-    /// private room or to one person, or with a private room's key in it.
+    /// Adds a line to the history, unless it is private: said in a private room or to one
+    /// person, or with a private room's key in it.
     fn remember(&self, line: &str) {
         let is_private = self.room.as_deref().is_none_or(is_private);
         if !is_private && !is_whisper(line) && !has_key(line) {
@@ -209,7 +209,7 @@ impl App<'_> {
     }
 }
 
-/// Whether everyone in the room would be told what `line` says.
+/// Whether everyone in the room would see `line`.
 fn is_for_room(line: &str) -> bool {
     match Input::parse(line) {
         Input::Command(line) => {
@@ -238,8 +238,8 @@ fn is_quit(line: &str) -> bool {
     }
 }
 
-/// Whether a private room's key stands in `line`, by itself or in a link, or one that is
-/// broken but could be mended.
+/// Whether `line` contains a private room's key, alone or in a link, or one with a typing
+/// error.
 fn has_key(line: &str) -> bool {
     let is_broken = |line: &str| Command::parse(line) == Err(CommandError::BrokenLink);
     RoomKey::find(line).is_some()

@@ -1,5 +1,5 @@
-//! What a session has asked its server and what is not answered yet: in order, so many
-//! at once, and only where it was written for.
+//! The requests of a session that have no answer yet. They are sent in order, a limited number
+//! at once, and only to the room or person they were written for.
 
 use std::time::{Duration, Instant};
 
@@ -8,13 +8,13 @@ use madang_protocol::{command::Input, event::ServerMessage, request::Request};
 
 use super::{LOGIN, Session, written_for::WrittenFor};
 
-/// One that has waited so long is worth a word to a person.
+/// The wait after which a person is told that an answer is late.
 const LATE: Duration = Duration::from_secs(5);
 
-/// The codes of the answer to words that were written for another room.
+/// The error codes for text that was written for another room.
 const ELSEWHERE: [&str; 2] = ["other_room", "no_room"];
 
-/// The code of the answer to somebody who is where they want to go.
+/// The error code for somebody who is already in the room they want to enter.
 pub(crate) const IN_ROOM_ALREADY: &str = "in_room_already";
 
 /// A request without an answer.
@@ -24,25 +24,25 @@ pub(crate) struct Asked {
     pub(crate) number: u64,
     pub(crate) request: Request,
     pub(super) written_for: WrittenFor,
-    /// It may have arrived, on this connection or on an earlier one.
+    /// Whether it may have arrived, on this connection or on an earlier one.
     pub(crate) was_sent: bool,
 }
 
 impl Session {
-    /// Asks for what `request` makes of a nonce, as soon as it can be; its number. For
-    /// what the client itself wants to know, wherever it is by then.
+    /// Queues the request that `request` builds from a nonce, and returns its number. For
+    /// questions of the client itself, whatever room it is in by then.
     pub(crate) fn ask(&mut self, request: impl FnOnce(Option<String>) -> Request) -> u64 {
         self.ask_for(WrittenFor::Anywhere, request)
     }
 
-    /// Says something in the room where one is now.
+    /// Says something in the current room.
     pub(crate) fn say(&mut self, text: String) -> u64 {
         let written_for = self.here();
         let room = written_for.room();
         self.ask_for(written_for, |nonce| Request::Say { text, room, nonce })
     }
 
-    /// Says or commands what a person has typed.
+    /// Sends what a person has typed, as text or as a command.
     pub(crate) fn ask_line(&mut self, line: &str) -> u64 {
         match Input::parse(line) {
             Input::Nothing => self.say(line.to_owned()),
@@ -68,8 +68,8 @@ impl Session {
         number
     }
 
-    /// What a line belongs to that is typed now: the room, or the one that an unanswered
-    /// command leads to.
+    /// What a line typed now is for: the current room, or the one that an unanswered command
+    /// leads to.
     fn here(&self) -> WrittenFor {
         let moves = self.requests.iter().rev().find(|asked| asked.moves());
         match moves {
@@ -78,12 +78,12 @@ impl Session {
         }
     }
 
-    /// The requests that were not sent, because what they were written for is gone.
+    /// The requests that were not sent, because their room or person is gone.
     pub(crate) fn take_returned(&mut self) -> Vec<Asked> {
         std::mem::take(&mut self.returned)
     }
 
-    /// One has been welcomed in a room: what was written for another goes back.
+    /// Handles the arrival in a room: requests that were written for another are returned.
     pub(super) fn return_what_is_for_elsewhere(&mut self, resumed: bool) {
         let room = self.room.as_deref();
         let (kept, returned) = self
@@ -92,12 +92,12 @@ impl Session {
             .partition(|asked| asked.number == LOGIN || asked.may_go_to(room, resumed));
         self.requests = kept;
         self.returned.extend(Vec::from(returned));
-        // Nothing but the login has gone out on this connection.
+        // Only the login has been sent on this connection.
         self.sent = self.sent.min(self.requests.len());
     }
 
-    /// The command with this number has led to a room, or to none: what was written for
-    /// that room is for this one, or goes back.
+    /// Handles the result of a command that leads to a room: requests that were written for
+    /// that room are now for it, or are returned if the command failed.
     fn settle_move(&mut self, number: u64, succeeded: bool) {
         let room = self.room.clone();
         for asked in &mut self.requests {
@@ -113,7 +113,7 @@ impl Session {
         self.returned.extend(Vec::from(returned));
     }
 
-    /// Sends what may go out by now.
+    /// Sends the requests that may be sent now.
     pub(crate) fn flush(&mut self) {
         if !self.logged_in {
             return;
@@ -121,7 +121,7 @@ impl Session {
         let Some(link) = &self.link else {
             return;
         };
-        // What is typed behind a command that leads to another room waits for its answer.
+        // Lines typed after a command that leads to another room wait for its answer.
         let moves = self.requests.iter().position(Asked::moves).map(|at| at + 1);
         let until = self.window.min(self.requests.len()).min(moves.unwrap_or(usize::MAX));
         if until <= self.sent {
@@ -138,8 +138,7 @@ impl Session {
         self.sent = until;
     }
 
-    /// Which request `message` answers, if it does; it is then waited for no more,
-    /// and another may go out.
+    /// The request that `message` answers, if any. It is removed, and another may be sent.
     pub(crate) fn settle(&mut self, message: &ServerMessage<'_>) -> Option<Asked> {
         let number = match message {
             ServerMessage::Welcome { .. } => LOGIN,
@@ -164,14 +163,14 @@ impl Session {
             && matches!(asked.request, Request::Say { .. })
             && ELSEWHERE.contains(&&**code)
         {
-            // It was written for a room that one is no longer in.
+            // It was written for a room that the member has left.
             self.returned.push(Asked { was_sent: false, ..asked.clone() });
         }
         self.flush();
         Some(asked)
     }
 
-    /// Waits for the answer to request `number` no more.
+    /// Stops waiting for the answer to request `number`.
     pub(crate) fn forget(&mut self, number: u64) {
         let Some(at) = self.requests.iter().position(|asked| asked.number == number) else {
             return;
@@ -182,17 +181,17 @@ impl Session {
         }
     }
 
-    /// What has no answer yet, oldest first.
+    /// The requests without an answer, oldest first.
     pub(crate) fn unanswered(&self) -> impl ExactSizeIterator<Item = &Asked> {
         self.requests.iter()
     }
 
-    /// Whether another request would wait here before it goes out.
+    /// Whether another request would have to wait before it is sent.
     pub(crate) fn is_full(&self) -> bool {
         self.requests.len() >= self.window
     }
 
-    /// Receives once when an answer has been late for too long.
+    /// A channel that receives once when an answer has been late for too long.
     pub(crate) fn silence(&self) -> Receiver<Instant> {
         if self.link.is_none() || self.sent == 0 {
             never()
@@ -201,13 +200,13 @@ impl Session {
         }
     }
 
-    /// The requests that are out, the first one first.
+    /// The requests that have been sent, oldest first.
     pub(crate) fn out(&self) -> impl Iterator<Item = &Asked> {
         let sent = if self.link.is_some() { self.sent } else { 0 };
         self.requests.iter().take(sent)
     }
 
-    /// From when on their answers are late: unless something comes before.
+    /// When their answers become late, unless something arrives before that.
     pub(crate) fn late_at(&self) -> Instant {
         self.waiting_since + LATE
     }

@@ -1,25 +1,25 @@
-//! What a request was written for. Words that wait for a connection, or for the answer to
-//! `/join`, are said where their writer meant them, or not at all.
+//! What a request was written for. Text that waits for a connection, or for the answer to
+//! `/join`, is sent to the room or person it was written for, or not at all.
 
 use madang_protocol::{command::CommandSpec, request::Request, room::is_private};
 
 use super::requests::Asked;
 
-/// What a request was written for: it goes nowhere else.
+/// What a request was written for. It is sent nowhere else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum WrittenFor {
-    /// Asked by the client itself.
+    /// A question of the client itself.
     Anywhere,
-    /// A room, as events name it; none if its writer was in none.
+    /// A room, as events name it; `None` if its author was in no room.
     Room(Option<String>),
     /// The room that the command with this number leads to.
     RoomAfter(u64),
-    /// A person, or anything else that may be somebody else's by the next session.
+    /// A person, or anything else whose name may belong to somebody else in the next session.
     Session,
 }
 
 impl WrittenFor {
-    /// What a command is for, if what is said now is for `here`.
+    /// What a command is for, given that text is for `here`.
     pub(super) fn of_command(line: &str, here: WrittenFor) -> WrittenFor {
         let Some(spec) = CommandSpec::of(line) else { return WrittenFor::Session };
         match spec.name {
@@ -29,7 +29,7 @@ impl WrittenFor {
         }
     }
 
-    /// The room that a server is told it was written for.
+    /// The room that is named in the request.
     pub(super) fn room(&self) -> Option<String> {
         match self {
             WrittenFor::Room(room) => room.clone(),
@@ -37,8 +37,8 @@ impl WrittenFor {
         }
     }
 
-    /// Whether it is met by a connection that has come to `room`: in the same session, or
-    /// a new one, to which another private room may have the same mark.
+    /// Whether a connection that has entered `room` is the right one, in the same session or a
+    /// new one. In a new session, another private room may have the same mark.
     fn is_met(&self, room: Option<&str>, resumed: bool) -> bool {
         match self {
             WrittenFor::Anywhere => true,
@@ -50,22 +50,22 @@ impl WrittenFor {
 }
 
 impl Asked {
-    /// Whether it leads to another room if it is carried out.
+    /// Whether it leads to another room when it is carried out.
     pub(crate) fn moves(&self) -> bool {
         let Request::Command { line, .. } = &self.request else { return false };
         CommandSpec::of(line)
             .is_some_and(|spec| matches!(spec.name, "/join" | "/leave" | "/new" | "/end"))
     }
 
-    /// Whether it may go out on a connection that has come to `room`, in the same session
-    /// or a new one. A command to a person is not for whoever has the name by then.
+    /// Whether it may be sent on a connection that has entered `room`, in the same session or a
+    /// new one. In a new session, a person's name may belong to somebody else.
     pub(super) fn may_go_to(&self, room: Option<&str>, resumed: bool) -> bool {
         let is_command = matches!(self.request, Request::Command { .. });
         let is_own = self.written_for == WrittenFor::Anywhere;
         self.written_for.is_met(room, resumed) && (resumed || is_own || !is_command)
     }
 
-    /// It is for `room`, now that this is known.
+    /// Replaces the pending room with `room`, now that it is known.
     pub(super) fn go_to(&mut self, to: Option<String>) {
         self.written_for = WrittenFor::Room(to.clone());
         match &mut self.request {
@@ -91,12 +91,12 @@ mod tests {
             check(&WrittenFor::Room(lobby.map(Into::into)), lobby, resumed, true);
             check(&WrittenFor::Room(lobby.map(Into::into)), Some("math"), resumed, false);
             check(&WrittenFor::Room(private.map(Into::into)), lobby, resumed, false);
-            // By another session, the same mark may be another room's.
+            // In another session, the same mark may belong to another room.
             check(&WrittenFor::Room(private.map(Into::into)), private, resumed, resumed);
-            // Whoever was in no room has meant no room.
+            // Text that was written in no room is for no room.
             check(&WrittenFor::Room(None), lobby, resumed, false);
             check(&WrittenFor::Room(None), None, resumed, resumed);
-            // Bob may be somebody else by now.
+            // By now, bob may be somebody else.
             check(&WrittenFor::Session, lobby, resumed, resumed);
         }
     }
