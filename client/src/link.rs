@@ -1,7 +1,10 @@
 //! A connection to a Madang server that speaks JSON: requests out, messages in, and its end. It
 //! knows nothing of names or rooms.
 
-use std::time::{Duration, Instant};
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
 
 use crossbeam_channel::Receiver;
 use madang_protocol::{
@@ -9,8 +12,10 @@ use madang_protocol::{
     line::{LineDecoder, LineTooLong},
     notice::Notice,
     request::Request,
+    sanitize::{sanitize_label, sanitize_line, sanitize_message},
     text::Lang,
 };
+use serde_json::Value;
 
 use crate::{
     connection::{Connection, Incoming, Speaks},
@@ -21,6 +26,9 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The nonce of the client's first request to a server that speaks JSON from the beginning.
 const LANG_NONCE: &str = "lang";
+
+/// The types of messages whose text, or picture, may have several lines.
+const WITH_LINES: [&str; 6] = ["said", "announced", "whisper", "notice", "error", "invite"];
 
 /// The maximum number of bytes kept of the server's message of the day.
 const MOTD_BYTES: usize = 16 * 1_024;
@@ -95,7 +103,7 @@ impl Link {
             Incoming::End(cause) => return Err(Failure::Lost(cause)),
         };
         let lines = self.decode(&bytes)?.into_iter();
-        Ok(lines.map(|line| Received { message: ServerMessage::parse(&line), line }).collect())
+        Ok(lines.map(|line| Received { message: parse(&line), line }).collect())
     }
 
     /// Sends requests, in one write if the socket takes it. A failure is reported as the end of
@@ -149,7 +157,7 @@ enum Preamble {
 impl Preamble {
     /// The stage after `line`, which is added to `motd` if it belongs there.
     fn next(self, line: &str, motd: &mut String) -> Preamble {
-        let message = ServerMessage::parse(line);
+        let message = parse(line);
         match (self, message) {
             (Preamble::Hello, Some(ServerMessage::Hello { .. })) => return Preamble::Notices,
             (Preamble::Hello, _) => return Preamble::Hello,
@@ -178,6 +186,38 @@ impl Preamble {
             }
             other => other,
         }
+    }
+}
+
+/// What `line` says, with nothing in it that a terminal would obey, and line ends only in
+/// what has several lines: from here on, it may be shown. `None` if it is of no known type.
+fn parse(line: &str) -> Option<ServerMessage<'static>> {
+    let is_fit = !line.contains('\\') && matches!(sanitize_line(line), Cow::Borrowed(_));
+    if is_fit {
+        return ServerMessage::parse(line);
+    }
+    let mut message = serde_json::from_str(line).ok()?;
+    make_fit(&mut message);
+    serde_json::from_value(message).ok()
+}
+
+fn make_fit(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            let kind = fields.get("type").and_then(Value::as_str);
+            let has_lines = kind.is_some_and(|kind| WITH_LINES.contains(&kind));
+            for (name, value) in fields {
+                match value {
+                    Value::String(text) if has_lines && (name == "text" || name == "qr") => {
+                        *text = sanitize_message(text).into_owned();
+                    }
+                    value => make_fit(value),
+                }
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(make_fit),
+        Value::String(label) => *label = sanitize_label(label).into_owned(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

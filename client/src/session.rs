@@ -17,7 +17,7 @@ use madang_protocol::{
 };
 
 pub(crate) use self::requests::{Asked, IN_ROOM_ALREADY};
-use self::written_for::WrittenFor;
+use self::{position::Position, written_for::WrittenFor};
 use crate::{
     connection::Incoming,
     failure::Failure,
@@ -25,6 +25,7 @@ use crate::{
 };
 
 mod requests;
+pub(crate) mod position;
 mod written_for;
 
 /// How long the server may take to close after `/quit`.
@@ -55,8 +56,8 @@ pub(crate) struct Session {
     token: Option<String>,
     room: Option<String>,
     /// The last event of the room and the last private event that have arrived.
-    last: u64,
-    last_private: u64,
+    last: Position,
+    last_private: Position,
     /// Requests without an answer, oldest first. The first `sent` of them were sent on this
     /// connection.
     requests: VecDeque<Asked>,
@@ -87,8 +88,8 @@ impl Session {
             fruitless: 0,
             token: None,
             room: None,
-            last: 0,
-            last_private: 0,
+            last: Position::default(),
+            last_private: Position::default(),
             requests: VecDeque::new(),
             sent: 0,
             returned: Vec::new(),
@@ -149,12 +150,12 @@ impl Session {
                 let is_same = *resumed && self.room == room;
                 self.last = match resumed {
                     // The client came back before its own `joined` had arrived.
-                    true if is_same => self.last.max(*id),
-                    true => *id,
-                    false => 0,
+                    true if is_same => Position(self.last.0.max(*id)),
+                    true => Position(*id),
+                    false => Position::default(),
                 };
                 if !resumed {
-                    self.last_private = 0;
+                    self.last_private = Position::default();
                 }
                 self.room = room;
                 self.return_what_is_for_elsewhere(*resumed);
@@ -162,22 +163,17 @@ impl Session {
             }
             ServerMessage::Entered { room, .. } => {
                 self.room = Some(room.clone().into_owned());
-                self.last = 0;
+                self.last = Position::default();
                 true
             }
-            ServerMessage::Whisper { private, .. } => {
-                let is_new = *private > self.last_private;
-                self.last_private = self.last_private.max(*private);
-                is_new
-            }
+            ServerMessage::Whisper { private, .. } => self.last_private.advance(*private),
             ServerMessage::Event(event) => {
                 if self.room.as_deref() != Some(&*event.stamp().room) {
                     return true;
                 }
-                if event.id() <= self.last {
+                if !self.last.advance(event.id()) {
                     return false;
                 }
-                self.last = event.id();
                 if let Event::Renamed { user, to, .. } = event
                     && **user == *self.wanted.name
                 {
@@ -259,8 +255,8 @@ impl Session {
             history: None,
             session: Some(token),
             previous: None,
-            last: Some(self.last),
-            last_private: Some(self.last_private),
+            last: Some(self.last.0),
+            last_private: Some(self.last_private.0),
             nonce: Some(LOGIN.to_string()),
         });
     }

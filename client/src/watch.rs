@@ -18,7 +18,7 @@ use crate::{
     link::{Link, Received},
     reconnect::Reconnect,
     render::Renderer,
-    session::{LOGIN, Session, Wanted},
+    session::{LOGIN, Session, Wanted, position::Position},
 };
 
 /// How many requests may be without an answer; there is one at most.
@@ -158,7 +158,7 @@ impl Watch<'_> {
         match &received.message {
             Some(message) => {
                 if let ServerMessage::Event(event) = message
-                    && self.since.is_some_and(|since| event.id() <= since)
+                    && self.has_come(event.id())
                 {
                     return;
                 }
@@ -179,6 +179,12 @@ impl Watch<'_> {
         }
     }
 
+    /// Whether an event is not to be printed: one has it, or never wanted it.
+    fn has_come(&self, id: u64) -> bool {
+        self.options.since.is_some_and(|since| id <= since)
+            || self.since.is_some_and(|since| Position(since).has_passed(id))
+    }
+
     fn print_message(&mut self, message: &ServerMessage<'_>, out: &mut Vec<u8>) {
         if self.left == Some(0) || !is_event(message) {
             return;
@@ -194,7 +200,7 @@ impl Watch<'_> {
     /// Counts a message, and remembers its position.
     fn note(&mut self, message: &ServerMessage<'_>) {
         if let (ServerMessage::Event(event), Some(since)) = (message, &mut self.since) {
-            *since = event.id().max(*since);
+            *since = event.id();
         }
         let is_message = match message {
             ServerMessage::Event(event) => event.is_said(),

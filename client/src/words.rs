@@ -1,7 +1,10 @@
 //! The client's own messages, in Korean and in English. The messages of failures are in
 //! [`failure`](crate::failure), those about rooms in the protocol.
 
+use std::borrow::Cow;
+
 use madang_protocol::{
+    limits::NAME_BYTES,
     notice::{Notice, Utf8Hint},
     sanitize::sanitize_label,
     text::Lang,
@@ -96,11 +99,11 @@ impl Words<'_> {
                 format!("-- {user} 이름으로 돌아왔지만 방에서 나와 있습니다. 로비로 가려면 /leave --")
             }
             Words::Prompt { room: Some(room), members } => {
-                format!("[{} {members}] ", sanitize_label(room))
+                format!("[{} {members}] ", place(room))
             }
             Words::Prompt { room: None, .. } => "[-] ".into(),
             Words::PromptOffline { room } => {
-                format!("[{} 끊김] ", sanitize_label(room.unwrap_or("-")))
+                format!("[{} 끊김] ", place(room.unwrap_or("-")))
             }
             Words::AskPaste { lines } => format!("{lines}줄을 보낼까요? [y/N] "),
             Words::AgainToLeave => "-- 나가려면 Ctrl-C를 한 번 더 또는 Ctrl-D를 누르세요 --".into(),
@@ -164,11 +167,11 @@ impl Words<'_> {
                 format!("-- you are {user} again, but in no room; /leave goes to the lobby --")
             }
             Words::Prompt { room: Some(room), members } => {
-                format!("[{} {members}] ", sanitize_label(room))
+                format!("[{} {members}] ", place(room))
             }
             Words::Prompt { room: None, .. } => "[-] ".into(),
             Words::PromptOffline { room } => {
-                format!("[{} offline] ", sanitize_label(room.unwrap_or("-")))
+                format!("[{} offline] ", place(room.unwrap_or("-")))
             }
             Words::AskPaste { lines } => format!("send {lines} lines? [y/N] "),
             Words::AgainToLeave => "-- Ctrl-C again, or Ctrl-D, to leave --".into(),
@@ -239,6 +242,16 @@ pub(crate) fn lang_of_locale(locale: Option<&str>) -> Lang {
         Lang::Ko
     } else {
         Lang::En
+    }
+}
+
+/// A room's name in the prompt. No name is longer on a server that holds to the protocol.
+fn place(room: &str) -> Cow<'_, str> {
+    let room = sanitize_label(room);
+    let end = room.floor_char_boundary(NAME_BYTES);
+    match end < room.len() {
+        true => Cow::Owned(format!("{}…", &room[..end])),
+        false => room,
     }
 }
 

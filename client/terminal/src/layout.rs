@@ -19,21 +19,22 @@ pub(crate) fn hang(text: &str, columns: u16) -> Cow<'_, str> {
     let columns = usize::from(columns);
     // No character is wider than its bytes, but for tabs.
     let fits = |line: &str| line.len() <= columns && !line.contains('\t');
-    if columns <= 2 * INDENT.len() || text.lines().all(fits) {
+    // A row has place for one wide character at least.
+    let indent = &INDENT[..INDENT.len().min(columns.saturating_sub(2))];
+    if indent.is_empty() || text.lines().all(fits) {
         return Cow::Borrowed(text);
     }
-    let mode = GraphemeClusterMode::from_env();
     let mut hung = String::with_capacity(text.len() + text.len() / 8);
     for line in text.split_inclusive('\n') {
         match fits(line.trim_end_matches('\n')) {
             true => hung.push_str(line),
-            false => hang_line(line, columns, mode, &mut hung),
+            false => hang_line(line, columns, indent, &mut hung),
         }
     }
     Cow::Owned(hung)
 }
 
-fn hang_line(line: &str, columns: usize, mode: GraphemeClusterMode, hung: &mut String) {
+fn hang_line(line: &str, columns: usize, indent: &str, hung: &mut String) {
     let mut column = 0;
     // Behind the row's last blank, in `hung`, and the column there.
     let mut blank: Option<(usize, usize)> = None;
@@ -49,24 +50,24 @@ fn hang_line(line: &str, columns: usize, mode: GraphemeClusterMode, hung: &mut S
         let width_at = |column: usize| match grapheme {
             "\n" | "\x07" => 0,
             "\t" => usize::from(TAB_STOP) - column % usize::from(TAB_STOP),
-            _ => usize::from(mode.width(grapheme)),
+            _ => widest(grapheme),
         };
         let is_blank = matches!(grapheme, " " | "\t" | "\u{3000}");
         if is_blank && column + width_at(column) > columns {
             // The end of the row stands for it.
             hung.push('\n');
-            hung.push_str(INDENT);
-            (column, blank) = (INDENT.len(), None);
+            hung.push_str(indent);
+            (column, blank) = (indent.len(), None);
             continue;
         }
         // One that is wider than any row, as of joined emoji, is left to the terminal.
-        while column + width_at(column) > columns && column > INDENT.len() {
+        while column + width_at(column) > columns && column > indent.len() {
             // A blank in the left half would leave most of the row empty.
             let last = blank.take().filter(|(_, behind)| *behind > columns / 2);
             let (at, behind) = last.unwrap_or((hung.len(), column));
-            hung.insert_str(at, INDENT);
+            hung.insert_str(at, indent);
             hung.insert(at, '\n');
-            column = INDENT.len() + column - behind;
+            column = indent.len() + column - behind;
         }
         hung.push_str(grapheme);
         column += width_at(column);
@@ -74,6 +75,13 @@ fn hang_line(line: &str, columns: usize, mode: GraphemeClusterMode, hung: &mut S
             blank = Some((hung.len(), column));
         }
     }
+}
+
+/// How many columns a grapheme takes at most: terminals disagree about joined and emphasised
+/// ones, and a row must not be longer in any of them than it is here.
+fn widest(grapheme: &str) -> usize {
+    let views = [GraphemeClusterMode::Unicode, GraphemeClusterMode::WcWidth];
+    views.into_iter().map(|view| usize::from(view.width(grapheme))).max().unwrap_or_default()
 }
 
 /// The sequence that changes colour or weight (SGR, ECMA-48 section 8.3.117) at the front
@@ -178,8 +186,38 @@ mod tests {
             "a line\n[bob] one two three four\nend",
             "a line\n[bob] one two three \n      four\nend",
         );
-        // A terminal that is too narrow for that is left alone.
-        assert_eq!(hang("[bob] hello there\n", 12), "[bob] hello there\n");
+    }
+
+    #[test]
+    fn a_narrow_terminal_indents_as_far_as_it_can() {
+        #[track_caller]
+        fn check(columns: u16, expected: &str) {
+            assert_eq!(hang("[bob]가나[eve]\n", columns), expected);
+        }
+        check(12, "[bob]가나[ev\n      e]\n");
+        check(8, "[bob]가\n      나\n      [e\n      ve\n      ]\n");
+        check(5, "[bob]\n   가\n   나\n   [e\n   ve\n   ]\n");
+        check(3, "[bo\n b]\n 가\n 나\n [e\n ve\n ]\n");
+        // Nothing else than column 0 is left there.
+        check(2, "[bob]가나[eve]\n");
+        check(1, "[bob]가나[eve]\n");
+    }
+
+    #[test]
+    fn a_character_takes_what_it_takes_in_the_widest_terminal() {
+        // A heart that is emphasised, a family that is joined, a flag.
+        for (grapheme, columns) in
+            [("\u{2764}\u{fe0f}", 2), ("👨‍👩‍👧", 6), ("🇰🇷", 2), ("가", 2), ("e\u{301}", 1)]
+        {
+            assert_eq!(widest(grapheme), columns, "{grapheme}");
+        }
+        let row = "👨‍👩‍👧".repeat(2);
+        assert_eq!(hang(&format!("{row}[eve]\n"), 12), format!("{row}\n      [eve]\n"));
+        // Each takes two columns in one view and more in the other.
+        assert_eq!(
+            hang(&format!("{row}12345678[eve]\n"), 20),
+            format!("{row}12345678\n      [eve]\n")
+        );
     }
 
     #[test]

@@ -92,6 +92,11 @@ impl Client {
         self.stdout.seen += at + text.len();
     }
 
+    /// All that stdout has shown, as far as it was waited for.
+    pub(crate) fn shown(&self) -> String {
+        self.stdout.text()
+    }
+
     /// As Ctrl-C does.
     #[cfg(unix)]
     pub(crate) fn interrupt(&self) {

@@ -87,6 +87,12 @@ impl Peer {
         self.stream.write_all(bytes).expect("the client is there");
     }
 
+    /// The same; false if the client has gone.
+    #[cfg(unix)]
+    pub(crate) fn try_send_bytes(&mut self, bytes: &[u8]) -> bool {
+        self.stream.write_all(bytes).is_ok()
+    }
+
     #[track_caller]
     pub(crate) fn welcome(&mut self, name: &str) {
         self.welcome_in(name, "lobby", 1, false);

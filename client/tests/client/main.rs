@@ -11,6 +11,7 @@ mod terminal;
 mod ends;
 mod json;
 mod pipe;
+mod hostile;
 mod watch;
 mod plain;
 #[cfg(unix)]

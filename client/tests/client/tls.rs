@@ -5,6 +5,7 @@ use std::{
     io::Write,
     net::SocketAddr,
     process::{Command, Output, Stdio},
+    time::Duration,
 };
 
 use madang_tests::{Authority, Flaw, TestFolder, TestServer};
@@ -159,6 +160,29 @@ fn a_server_that_does_not_shake_hands_is_given_up() {
     let _silent = server.accept();
     let output = client.wait_with_output().expect("it ends");
     check_refused(&output, &["no answer"]);
+}
+
+#[test]
+fn a_handshake_that_never_ends_is_given_up_however_it_drips() {
+    const PAUSE: Duration = Duration::from_secs(1);
+    /// Twice as many as there are seconds for a handshake.
+    const BYTES: usize = 20;
+    let server = FakeServer::start();
+    let folder = TestFolder::new();
+    let ca = folder.write("ca.pem", &Authority::new().pem());
+    let mut client = command(&server.address, &["--tls", "--lang=en"]);
+    let client = client.arg("--ca").arg(&ca).stdin(Stdio::null()).stderr(Stdio::piped());
+    let client = client.stdout(Stdio::piped()).spawn().expect("the binary is built");
+    let mut peer = server.accept();
+    // The beginning of a record of 16 KiB, with a server's hello in it.
+    let mut record = b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03".to_vec();
+    record.resize(BYTES, 7);
+    let is_there = record.iter().all(|byte| {
+        std::thread::sleep(PAUSE);
+        peer.try_send_bytes(&[*byte])
+    });
+    assert!(!is_there, "the client takes a byte a second for ever");
+    check_refused(&client.wait_with_output().expect("it ends"), &["no answer"]);
 }
 
 #[test]

@@ -1,0 +1,49 @@
+//! How far one has come in what a server numbers: the events of a room, and one's private ones.
+
+/// A server repeats what it keeps, and that is less. What is numbered lower still is no
+/// repetition: the number before it was beyond reason.
+const REPEATED: u64 = 1_024;
+
+/// A place in an order: the number that came last.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Position(pub(crate) u64);
+
+impl Position {
+    /// Goes on to `number`; false if one has come by there.
+    pub(crate) fn advance(&mut self, number: u64) -> bool {
+        let is_new = !self.has_passed(number);
+        if is_new {
+            self.0 = number;
+        }
+        is_new
+    }
+
+    /// Whether `number` has come already.
+    pub(crate) fn has_passed(self, number: u64) -> bool {
+        self.0.checked_sub(number).is_some_and(|distance| distance < REPEATED)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_repeated_is_not_new() {
+        let mut position = Position(1);
+        assert!(position.advance(2) && position.advance(3));
+        assert!(!position.advance(2) && !position.advance(3));
+        assert!(position.advance(4) && position.advance(900));
+        assert!(!position.advance(5));
+        assert_eq!(position, Position(900));
+    }
+
+    #[test]
+    fn a_number_beyond_reason_makes_nobody_deaf() {
+        for number in [u64::MAX, 1 << 53] {
+            let mut position = Position::default();
+            assert!(position.advance(number) && position.advance(8) && position.advance(9));
+            assert_eq!(position, Position(9));
+        }
+    }
+}

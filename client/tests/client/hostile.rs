@@ -1,0 +1,337 @@
+//! Servers that send what no server should: nothing raw reaches the terminal, nobody's words
+//! stand where others' do, nothing panics, and the client hears on.
+
+use madang_protocol::sanitize::sanitize_line;
+use serde_json::{Value, json};
+
+#[cfg(unix)]
+use crate::terminal::Terminal;
+use crate::{
+    client::Client,
+    fake_server::{FakeServer, Peer},
+};
+
+/// What would be taken for a line of eve's, if it stood at the beginning of one.
+const FORGED: &str = "[eve] forged";
+
+const TIME: &str = "2026-11-22T18:59:00.123Z";
+
+/// What a member could have put into a field, if a server let it.
+fn hostile_texts() -> Vec<String> {
+    let mut texts = vec![String::new()];
+    let introducers = [
+        "\x1b[31m",
+        "\x1b]0;owned\x07",
+        "\x1bPq#0\x1b\\",
+        "\x1bO",
+        "\u{9b}31m",
+        "\u{202e}",
+        "\u{2066}",
+        "\0",
+        "\x07",
+        "\x08\x08\x08\x08\x08\x08\x08\x08",
+        "\x7f",
+        "\x0e",
+        "\t",
+        "\u{feff}",
+        "\u{e0041}",
+        "\x1b[2J\x1b[H",
+        "\x1b[1A\r",
+        "\x1b",
+        "\u{200b}",
+    ];
+    texts.extend(introducers.map(|introducer| format!("a{introducer}{FORGED}")));
+    texts
+}
+
+/// The same, with what could end a line.
+fn line_ends() -> Vec<String> {
+    let ends = ["\n", "\r", "\r\n", "\n\r", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}"];
+    ends.map(|end| format!("a{end}{FORGED}")).into()
+}
+
+/// What no number of the protocol is, as it stands in JSON.
+const NUMBERS: [&str; 10] = [
+    "-1",
+    "-9223372036854775809",
+    "9007199254740992",
+    "18446744073709551615",
+    "18446744073709551616",
+    "1e400",
+    "0.5",
+    "\"1\"",
+    "null",
+    "[]",
+];
+
+/// One message of each type, and in each all that it may have.
+fn messages() -> Vec<Value> {
+    let stamped = |kind: &str, fields: Value| {
+        let mut message = json!({"type": kind, "id": 7, "time": TIME, "room": "lobby"});
+        let object = message.as_object_mut().expect("it is one");
+        object.extend(fields.as_object().expect("it is one").clone());
+        message
+    };
+    vec![
+        stamped("said", json!({"user": "bob", "text": "hi"})),
+        stamped("said", json!({"user": "bob", "text": "waves", "me": true})),
+        stamped("joined", json!({"user": "bob"})),
+        stamped("left", json!({"user": "bob", "text": "bye"})),
+        stamped("kicked", json!({"user": "bob", "seconds": 600, "by": "alice"})),
+        stamped("unkicked", json!({"user": "bob", "by": "alice"})),
+        stamped("renamed", json!({"user": "bob", "to": "bobby"})),
+        stamped("topic", json!({"user": "bob", "topic": "fish"})),
+        stamped("muted", json!({"user": "bob", "seconds": 60, "by": "alice"})),
+        stamped("unmuted", json!({"user": "bob", "by": "alice"})),
+        stamped("locked", json!({"user": "bob"})),
+        stamped("unlocked", json!({"user": "bob"})),
+        stamped("limited", json!({"user": "bob", "limit": 9})),
+        stamped("owner", json!({"user": "bob", "by": "alice"})),
+        stamped("announced", json!({"text": "lunch"})),
+        json!({"type": "whisper", "private": 1, "time": TIME, "user": "bob", "text": "psst"}),
+        json!({"type": "ack", "nonce": "77", "id": 7}),
+        json!({"type": "error", "code": "usage", "text": "no", "proposal": "bob-2", "nonce": "78"}),
+        json!({"type": "notice", "text": "well", "nonce": "78"}),
+        json!({"type": "who", "room": "lobby", "count": 2, "members": ["bob", "me"], "more": false,
+            "after": "me", "nonce": "78"}),
+        json!({"type": "rooms", "rooms": [{"room": "math", "members": 3, "topic": "fish"}],
+            "more": false, "nonce": "78"}),
+        json!({"type": "whois", "user": "bob", "room": "lobby", "since": TIME, "away": false,
+            "nonce": "78"}),
+        json!({"type": "invite", "room": "lobby", "key": "k", "link": "http://h/", "madang": "madang h",
+            "nc": ["nc h 9009", "/join #k"], "encrypted": false, "qr": "##", "nonce": "78"}),
+        json!({"type": "history", "room": "lobby", "more": false, "nonce": "78",
+            "events": [stamped("said", json!({"user": "bob", "text": "hi"}))]}),
+        json!({"type": "ignored", "users": ["bob"], "nonce": "78"}),
+        json!({"type": "pong", "token": "x", "nonce": "78"}),
+        json!({"type": "gap", "room": "lobby", "from": 3, "to": 5}),
+        json!({"type": "private_gap", "from": 3, "to": 5}),
+        json!({"type": "firework", "user": "bob", "text": "hi"}),
+    ]
+}
+
+/// Messages that say where one is, which in a pipe may be the end.
+fn moves() -> Vec<Value> {
+    vec![
+        json!({"type": "welcome", "user": "me", "room": "lobby", "session": "t", "id": 1, "members": 1,
+            "topic": "fish", "owner": "bob", "locked": false, "limit": 9, "resumed": false}),
+        json!({"type": "entered", "room": "lobby", "id": 1, "members": 1, "topic": "fish",
+            "owner": "bob", "locked": false, "limit": 9, "nonce": "78"}),
+        json!({"type": "ended", "id": 7, "time": TIME, "room": "lobby", "user": "bob"}),
+    ]
+}
+
+/// Where the values are in `message`, as JSON pointers, but for its type.
+fn fields(message: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open = vec![(String::new(), message)];
+    while let Some((path, value)) = open.pop() {
+        match value {
+            Value::Object(object) => {
+                let fields = object.iter().filter(|(name, _)| *name != "type");
+                open.extend(fields.map(|(name, value)| (format!("{path}/{name}"), value)));
+            }
+            Value::Array(values) => {
+                open.extend(values.iter().enumerate().map(|(at, v)| (format!("{path}/{at}"), v)));
+            }
+            _ => found.push(path),
+        }
+    }
+    found
+}
+
+/// Every message with every value that its fields should not have, as lines.
+fn hostile_lines(messages: &[Value]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for message in messages {
+        for field in fields(message) {
+            // A server's own words have several lines; nobody else gets any into them.
+            let is_servers = ["notice", "error"].iter().any(|kind| message["type"] == *kind);
+            let is_picture = field == "/qr";
+            let mut texts = hostile_texts();
+            // What is shown of it scrolls by for a while, and one of a kind tells.
+            if ["said", "joined", "who", "welcome"].iter().any(|kind| message["type"] == *kind) {
+                texts.push("x".repeat(60_000));
+            }
+            if !(is_servers && field == "/text" || is_picture) {
+                texts.extend(line_ends());
+            }
+            for text in texts {
+                let mut hostile = message.clone();
+                *hostile.pointer_mut(&field).expect("it was found there") = text.into();
+                let line = hostile.to_string();
+                // More than the carrier takes is the end of the connection.
+                lines.extend((line.len() < 64 * 1_024).then_some(line));
+            }
+            for number in NUMBERS {
+                let mut hostile = message.clone();
+                *hostile.pointer_mut(&field).expect("it was found there") = "NUMBER".into();
+                lines.push(hostile.to_string().replace("\"NUMBER\"", number));
+            }
+        }
+    }
+    lines.extend(
+        ["{", "[]", "null", "{}", "\"type\"", "{\"type\":7}", "\u{1b}[31m"].map(str::to_owned),
+    );
+    lines
+}
+
+/// Sends all of it, and then that carol says so.
+fn send_all(peer: &mut Peer, messages: &[Value]) {
+    for line in hostile_lines(messages) {
+        peer.send(&format!("{line}\n"));
+    }
+    let said = json!({"type": "said", "id": 1_000, "time": TIME, "room": "lobby", "user": "carol",
+        "text": "Ω"});
+    peer.send(&format!("{said}\n"));
+}
+
+/// Nothing raw is in `shown`, and no line of it is forged.
+#[track_caller]
+fn check(shown: &str) {
+    for line in shown.lines() {
+        assert_eq!(sanitize_line(line), line, "as it came");
+        assert!(!line.trim_start().starts_with(FORGED), "{line:?} is eve's");
+    }
+}
+
+#[test]
+fn in_a_pipe_every_field_is_made_fit() {
+    let server = FakeServer::start();
+    let mut client = Client::start(&server, &["--name", "me"]);
+    let mut peer = server.accept_member("me");
+    send_all(&mut peer, &messages());
+    client.expect("[carol] Ω\n");
+    client.end_input();
+    peer.expect_quit();
+    let ended = client.ended();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    check(&ended.stdout);
+    check(&ended.stderr);
+}
+
+#[test]
+fn what_is_read_for_a_program_is_made_fit() {
+    for format in [&[][..], &["--json"]] {
+        let server = FakeServer::start();
+        let mut client = Client::start(&server, &[&["--read", "--name", "me"], format].concat());
+        let mut peer = server.accept_member("me");
+        send_all(&mut peer, &[moves(), messages()].concat());
+        client.expect("Ω");
+        check(&client.shown());
+    }
+}
+
+/// What another line server sends: its words are its own, and may have several lines.
+fn hostile_words() -> String {
+    let texts =
+        hostile_texts().into_iter().chain([format!("a\r{FORGED}"), format!("a\u{2028}{FORGED}")]);
+    texts.map(|text| text + "\n").collect()
+}
+
+#[test]
+fn what_another_line_server_says_is_made_fit() {
+    let server = FakeServer::start();
+    let mut client = Client::start(&server, &["--name", "me"]);
+    let mut peer = server.accept();
+    peer.send(&format!("{}ID:", hostile_words()));
+    peer.expect("me\n");
+    peer.send(&format!("{}\u{1b}[31mΩ\n", hostile_words()));
+    client.expect("Ω\n");
+    client.end_input();
+    peer.expect_end();
+    peer.close();
+    let ended = client.ended();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    check(&ended.stdout);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_another_line_server_says_is_made_fit_on_a_terminal() {
+    let server = FakeServer::start();
+    let args = ["--time", "never", "--color", "never", "--name", "me"];
+    let mut terminal = Terminal::start_sized(&server.address, &args, 20, 24, &[]);
+    let mut peer = server.accept();
+    peer.send(&format!("{}ID:", hostile_words()));
+    peer.expect("me\n");
+    peer.send(&format!("{}{}\nΩ\n", hostile_words(), "x ".repeat(10_000)));
+    terminal.expect_row("Ω");
+    check_terminal(&mut terminal);
+}
+
+#[test]
+fn an_event_beyond_reason_makes_nobody_deaf() {
+    for args in [&[][..], &["--read"], &["--read", "--since", "5"]] {
+        let server = FakeServer::start();
+        let mut client =
+            Client::start(&server, &[&["--name", "me", "--lang", "en"], args].concat());
+        let mut peer = server.accept_member("me");
+        if args.contains(&"--since") {
+            peer.expect("{\"type\":\"history\",\"nonce\":\"1\"}\n");
+            let nothing = json!({"type": "history", "room": "lobby", "events": [], "more": false,
+                "nonce": "1"});
+            peer.send(&format!("{nothing}\n"));
+            peer.ack("1");
+        }
+        let said = |id: u64, text: &str| {
+            format!(
+                "{}\n",
+                json!({"type": "said", "id": id, "time": TIME, "room": "lobby",
+                "user": "bob", "text": text})
+            )
+        };
+        let whisper = |private: u64, text: &str| {
+            format!(
+                "{}\n",
+                json!({"type": "whisper", "private": private, "time": TIME,
+                "user": "bob", "text": text})
+            )
+        };
+        peer.send(&(said(10, "one") + &said(u64::MAX, "two") + &said(11, "three")));
+        peer.send(&(whisper(u64::MAX, "four") + &whisper(2, "five") + &said(u64::MAX, "six")));
+        for text in ["one", "two", "three", "four", "five", "six"] {
+            client.expect(&format!("] {text}\n"));
+        }
+        drop(peer);
+        let mut peer = server.accept_json();
+        peer.expect_login("\"session\":\"t\"");
+        peer.resume("me", 12);
+        peer.send(&(said(13, "seven") + &whisper(3, "eight")));
+        for text in ["seven", "eight"] {
+            client.expect(&format!("] {text}\n"));
+        }
+    }
+}
+
+/// The same of all that a terminal shows and has shown.
+#[cfg(unix)]
+#[track_caller]
+fn check_terminal(terminal: &mut Terminal) {
+    const FORBIDDEN: [&str; 8] =
+        ["\x1b]", "\x1bP", "\x1b[31m", "\u{9b}", "\u{202e}", "\u{2066}", "\x0e", "\u{2028}"];
+    for row in terminal.scrolled() {
+        assert!(
+            !row.trim_start_matches(' ').starts_with(FORGED) || row.starts_with("  "),
+            "{row:?} is eve's"
+        );
+    }
+    let raw = terminal.raw();
+    for sequence in FORBIDDEN {
+        assert!(!raw.contains(sequence), "{sequence:?} was shown");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn on_a_terminal_every_field_is_made_fit() {
+    for columns in [80, 20, 9] {
+        let server = FakeServer::start();
+        let args = ["--time", "never", "--color", "never", "--name", "me"];
+        let mut terminal = Terminal::start_sized(&server.address, &args, columns, 24, &[]);
+        let mut peer = server.accept_member("me");
+        send_all(&mut peer, &[messages(), moves()].concat());
+        terminal.expect_screen("Ω", |rows| rows.iter().any(|row| row.contains("Ω")));
+        check_terminal(&mut terminal);
+    }
+}
