@@ -390,7 +390,7 @@ mod tests {
         check(&refused, Lang::Ko, &["chat:9009", "madang-server가 실행 중인가요?"]);
         check(&Failure::Bye("shutdown".into()), Lang::En, &["shutting down"]);
         check(&Failure::Bye("shutdown".into()), Lang::Ko, &["종료"]);
-        check(&Failure::bye("kicked", Some(600)), Lang::En, &["removed you", "10 min"]);
+        check(&Failure::bye("kicked", Some(600)), Lang::En, &["removed you", "10 minutes"]);
         check(&Failure::bye("kicked", Some(600)), Lang::Ko, &["10분"]);
         check(&Failure::Bye("x\n\x1b[31my".into()), Lang::En, &["xy"]);
     }

@@ -10,13 +10,16 @@ use crate::{
     address_range::AddressRange,
     invisible::{is_blank, is_invisible, trim_start},
     name::{NameError, UserName},
-    room::{Destination, DestinationError, RoomName},
+    room::{Destination, RoomName},
     sanitize::sanitize_message,
     text::Lang,
 };
 
 pub use table::COMMANDS;
 
+use arguments::ArgumentError;
+
+mod arguments;
 mod table;
 
 /// What a member typed means: one line, or several that belong together.
@@ -112,8 +115,8 @@ fn without_byte(text: Cow<'_, str>, at: usize) -> Cow<'_, str> {
 /// A command, its arguments read. Text in it is as it was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command<'a> {
-    /// Lists the commands, or explains one.
-    Help(Option<&'static CommandSpec>),
+    /// Lists or explains commands.
+    Help(Help),
     /// Leaves, with or without words, and ends the connection.
     Quit(Option<&'a str>),
     /// Lists who is in a room, without one in one's own; those who came after somebody.
@@ -183,6 +186,17 @@ pub enum Command<'a> {
     Stop,
 }
 
+/// What `/help` is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Help {
+    /// The commands that are needed most.
+    Basics,
+    /// All others.
+    Others,
+    /// One command.
+    On(&'static CommandSpec),
+}
+
 /// What a ban keeps out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Banned {
@@ -197,8 +211,8 @@ pub enum Banned {
 pub enum CommandError {
     /// There is no such command for whoever asks.
     Unknown {
-        /// The known name that comes nearest.
-        nearest: &'static str,
+        /// The command that was probably meant.
+        nearest: &'static CommandSpec,
     },
     /// The command is known and its arguments are not right.
     Usage(&'static CommandSpec),
@@ -228,18 +242,20 @@ pub struct CommandSpec {
     pub name: &'static str,
     /// The Korean name, with its slash.
     pub alias: &'static str,
-    /// The arguments as help shows them; empty if there are none.
-    pub arguments: &'static str,
+    /// The arguments as help shows them, in Korean and in English; empty if there are none.
+    arguments: [&'static str; 2],
     /// Who may use it. An owner is a member too.
     pub roles: &'static [Role],
-    /// What it does, in one line, in Korean and in English.
+    /// What it does, in a few words, in Korean and in English.
     help: [&'static str; 2],
+    /// What else there is to know, in lines of at most 40 columns; empty if there is nothing.
+    details: [&'static str; 2],
     parse: for<'a> fn(&'a str) -> Result<Command<'a>, ArgumentError>,
 }
 
 /// The rows that a member may use, as JSON for programs that complete them: a list of
-/// `{"name", "alias", "arguments", "ko", "en", "owner"}`, the last for those that only
-/// the owner of a private room may use.
+/// `{"name", "alias", "arguments", "arguments_ko", "ko", "en", "owner"}`, the last for
+/// those that only the owner of a private room may use.
 pub fn table_as_json() -> Vec<u8> {
     let rows: Vec<_> = COMMANDS
         .iter()
@@ -248,7 +264,8 @@ pub fn table_as_json() -> Vec<u8> {
             serde_json::json!({
                 "name": spec.name,
                 "alias": spec.alias,
-                "arguments": spec.arguments,
+                "arguments": spec.arguments(Lang::En),
+                "arguments_ko": spec.arguments(Lang::Ko),
                 "ko": spec.help(Lang::Ko),
                 "en": spec.help(Lang::En),
                 "owner": !spec.roles.contains(&Role::Member),
@@ -256,15 +273,6 @@ pub fn table_as_json() -> Vec<u8> {
         })
         .collect();
     serde_json::Value::from(rows).to_string().into_bytes()
-}
-
-/// What is wrong with a command's arguments.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum ArgumentError {
-    Usage,
-    Name(NameError),
-    Nobody,
-    BrokenLink,
 }
 
 /// Rows are told apart by their names.
@@ -277,17 +285,32 @@ impl PartialEq for CommandSpec {
 impl Eq for CommandSpec {}
 
 impl CommandSpec {
-    /// What the command does, in one line.
-    pub fn help(&self, lang: Lang) -> &'static str {
+    /// The name in that language, with its slash.
+    pub fn name_in(&self, lang: Lang) -> &'static str {
         match lang {
-            Lang::Ko => self.help[0],
-            Lang::En => self.help[1],
+            Lang::Ko => self.alias,
+            Lang::En => self.name,
         }
     }
 
-    /// The command with its arguments: `/lang ko|en`.
-    pub fn usage(&self) -> String {
-        format!("{} {}", self.name, self.arguments).trim_end().to_owned()
+    /// The arguments as help shows them; empty if there are none.
+    pub fn arguments(&self, lang: Lang) -> &'static str {
+        self.arguments[index(lang)]
+    }
+
+    /// What the command does, in a few words.
+    pub fn help(&self, lang: Lang) -> &'static str {
+        self.help[index(lang)]
+    }
+
+    /// What else there is to know, in lines of at most 40 columns; perhaps nothing.
+    pub fn details(&self, lang: Lang) -> &'static str {
+        self.details[index(lang)]
+    }
+
+    /// The command with its arguments: `/lang ko|en`, `/언어 한국어|영어`.
+    pub fn usage(&self, lang: Lang) -> String {
+        format!("{} {}", self.name_in(lang), self.arguments(lang)).trim_end().to_owned()
     }
 
     /// The command of this name, which may lack its slash, be in any case and be
@@ -311,6 +334,14 @@ impl CommandSpec {
     /// Whether a member may use it, if only as the owner of a room.
     pub fn is_members(&self) -> bool {
         self.roles.contains(&Role::Member) || self.roles.contains(&Role::Owner)
+    }
+}
+
+/// Where the texts of that language stand in a row of the table.
+fn index(lang: Lang) -> usize {
+    match lang {
+        Lang::Ko => 0,
+        Lang::En => 1,
     }
 }
 
@@ -361,139 +392,24 @@ fn folded(word: &str) -> String {
     word.chars().filter(|c| !is_invisible(*c)).nfc().flat_map(char::to_lowercase).collect()
 }
 
-/// The known name that takes the fewest edits to make `word` of.
-fn nearest(word: &str, may_use: impl Fn(&CommandSpec) -> bool) -> &'static str {
+/// The command that was probably meant by `word`: the first in the table whose name begins
+/// with it, or else the one whose name takes the fewest edits.
+fn nearest(word: &str, may_use: impl Fn(&CommandSpec) -> bool) -> &'static CommandSpec {
     // Only the beginning counts: a pasted path costs no more than a typing error.
     let word: String = folded(word).chars().take(16).collect();
-    COMMANDS
-        .iter()
-        .filter(|spec| may_use(spec))
-        .flat_map(|spec| [spec.name, spec.alias])
-        .min_by_key(|name| strsim::damerau_levenshtein(name, &word))
+    let word = format!("/{}", word.trim_start_matches('/'));
+    let usable = || COMMANDS.iter().filter(|spec| may_use(spec));
+    let begins = |spec: &&CommandSpec| {
+        word.len() > 1 && [spec.name, spec.alias].iter().any(|name| name.starts_with(&*word))
+    };
+    let edits = |spec: &&CommandSpec| {
+        let names = [spec.name, spec.alias].into_iter();
+        names.map(|name| strsim::damerau_levenshtein(name, &word)).min()
+    };
+    usable()
+        .find(begins)
+        .or_else(|| usable().min_by_key(edits))
         .expect("everyone may use some command")
-}
-
-/// The name of somebody who should be here, perhaps written as people address each
-/// other or as it stands before what they say: `@name`, `name:`, `name,`, `[name]`.
-fn person(text: &str) -> Result<UserName, ArgumentError> {
-    let around = |c: char| is_invisible(c) || matches!(c, '@' | '[' | ']' | ':' | ',');
-    match UserName::parse(text.trim_matches(around)) {
-        Ok(name) => Ok(name),
-        Err(NameError::Empty | NameError::Spaces { .. }) => Err(ArgumentError::Usage),
-        Err(_) => Err(ArgumentError::Nobody),
-    }
-}
-
-/// A name that somebody wants to have.
-fn new_name(text: &str) -> Result<UserName, ArgumentError> {
-    if is_blank(text) {
-        return Err(ArgumentError::Usage);
-    }
-    UserName::parse(text).map_err(ArgumentError::Name)
-}
-
-/// A person, and then words for them.
-fn person_and_text(text: &str) -> Result<(UserName, &str), ArgumentError> {
-    let (name, text) = text.split_once(char::is_whitespace).ok_or(ArgumentError::Usage)?;
-    Ok((person(name)?, words(text)?))
-}
-
-/// Words that are not all invisible.
-fn words(text: &str) -> Result<&str, ArgumentError> {
-    optional(text.trim()).ok_or(ArgumentError::Usage)
-}
-
-fn optional(text: &str) -> Option<&str> {
-    (!is_blank(text)).then_some(text)
-}
-
-/// Splits off a duration at the end, if one stands there.
-fn with_duration(text: &str) -> Result<(&str, Option<Duration>), ArgumentError> {
-    match text.split_once(char::is_whitespace) {
-        None => Ok((text, None)),
-        Some((first, rest)) => {
-            let duration = duration(rest.trim()).ok_or(ArgumentError::Usage)?;
-            Ok((first, Some(duration)))
-        }
-    }
-}
-
-/// Reads `30s`, `10m`, `2h`, `1d`; nothing and more than a year is none.
-fn duration(text: &str) -> Option<Duration> {
-    const YEAR: u64 = 365 * 86_400;
-    let unit = text.chars().next_back()?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3_600,
-        'd' => 86_400,
-        _ => return None,
-    };
-    let count: u64 = text[..text.len() - 1].parse().ok()?;
-    let seconds = count.checked_mul(seconds).filter(|seconds| (1..=YEAR).contains(seconds))?;
-    Some(Duration::from_secs(seconds))
-}
-
-/// The arguments of `/who`: a room, and after whom, or only one of them.
-fn who(text: &str) -> Result<Command<'_>, ArgumentError> {
-    let is_after = |word: &str| matches!(&*word.to_lowercase(), "after" | "다음");
-    let words: Vec<&str> = text.split_whitespace().collect();
-    match words[..] {
-        [before, name] if is_after(before) => Ok(Command::Who(None, Some(person(name)?))),
-        [at, before, name] if is_after(before) => {
-            Ok(Command::Who(Some(room(at)?), Some(person(name)?)))
-        }
-        _ => Ok(Command::Who(optional(text).map(room).transpose()?, None)),
-    }
-}
-
-fn room(text: &str) -> Result<RoomName, ArgumentError> {
-    RoomName::parse(text).map_err(ArgumentError::Name)
-}
-
-fn destination(text: &str) -> Result<Destination, ArgumentError> {
-    if is_blank(text) {
-        return Err(ArgumentError::Usage);
-    }
-    Destination::parse(text).map_err(|error| match error {
-        DestinationError::Name(error) => ArgumentError::Name(error),
-        DestinationError::Key(_) => ArgumentError::BrokenLink,
-    })
-}
-
-fn banned(text: &str) -> Result<Banned, ArgumentError> {
-    // As the console shows it, and as other programs do: `[192.0.2.7]`, `192.0.2.7:40000`.
-    let without_port = match text.rsplit_once(':') {
-        Some((v4, port)) if is_number(port) && (v4.ends_with(']') || !v4.contains(':')) => v4,
-        _ => text,
-    };
-    let address = [text, without_port]
-        .iter()
-        .find_map(|address| address.trim_matches(['[', ']', ',']).parse().ok());
-    match address {
-        Some(address) => Ok(Banned::Address(address)),
-        // Whoever means an address is not told that a name was banned.
-        None if text.contains('/') || text.matches(':').count() > 1 => Err(ArgumentError::Usage),
-        None if text.trim_matches(['[', ']']).split('.').filter(|part| is_number(part)).count()
-            == 4 =>
-        {
-            Err(ArgumentError::Usage)
-        }
-        None => Ok(Banned::Name(person(text)?)),
-    }
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn count(text: &str) -> Result<usize, ArgumentError> {
-    text.parse().ok().filter(|count| *count > 0).ok_or(ArgumentError::Usage)
-}
-
-/// Nothing may follow, though a word too many of most commands is no mistake.
-fn nothing<'a>(text: &str, command: Command<'a>) -> Result<Command<'a>, ArgumentError> {
-    if is_blank(text) { Ok(command) } else { Err(ArgumentError::Usage) }
 }
 
 #[cfg(test)]
@@ -560,9 +476,14 @@ mod tests {
         check("/나가기 see  you ", Command::Quit(Some("see  you")));
         check("/lang  en ", Command::Lang(Lang::En));
         check("/언어 KO", Command::Lang(Lang::Ko));
-        check("/help", Command::Help(None));
-        check("/help /MSG", Command::Help(CommandSpec::find("/msg")));
-        check("/도움말 귓", Command::Help(CommandSpec::find("/msg")));
+        check("/언어 영어", Command::Lang(Lang::En));
+        check("/lang 한국어", Command::Lang(Lang::Ko));
+        let msg = Help::On(CommandSpec::find("/msg").expect("a command"));
+        check("/help", Command::Help(Help::Basics));
+        check("/help ALL", Command::Help(Help::Others));
+        check("/도움말 전체", Command::Help(Help::Others));
+        check("/help /MSG", Command::Help(msg));
+        check("/도움말 귓", Command::Help(msg));
         check("/msg bob  psst, you", Command::Msg(name("bob"), "psst, you"));
         check("/귓 홍길동 a\nb", Command::Msg(name("홍길동"), "a\nb"));
         check("/msg bob\na\n b", Command::Msg(name("bob"), "a\n b"));
@@ -576,6 +497,10 @@ mod tests {
         check("/invite", Command::Invite { qr: false });
         check("/invite QR", Command::Invite { qr: true });
         check("/mute bob 10m", Command::Mute(name("bob"), Some(Duration::from_secs(600))));
+        for time in ["90분", "1시간 30분", "1h 30m", "1h30m"] {
+            let mute = Command::Mute(name("bob"), Some(Duration::from_secs(5_400)));
+            check(&format!("/조용히 bob {time}"), mute);
+        }
         check("/mute bob", Command::Mute(name("bob"), None));
         check("/limit 30", Command::Limit(30));
         check("/history", Command::History(None));
@@ -625,14 +550,32 @@ mod tests {
     #[test]
     fn unknown_commands_name_the_nearest() {
         #[track_caller]
-        fn check(line: &str, expected: &'static str) {
-            assert_eq!(Command::parse(line), Err(CommandError::Unknown { nearest: expected }));
+        fn check(line: &str, expected: &str) {
+            let nearest = CommandSpec::find(expected).expect("a command");
+            assert_eq!(Command::parse(line), Err(CommandError::Unknown { nearest }), "{line}");
         }
+        // What a name begins with comes before what is only alike.
+        check("/q", "/quit");
+        check("/h", "/help");
+        check("/w", "/who");
+        check("/ig", "/ignore");
+        check("/hist", "/history");
+        check("/차단ㅎ", "/ignore");
+        check("/새", "/new");
+        check("/도움", "/help");
+        // Then the fewest edits.
         check("/hlep", "/help");
         check("/qiut", "/quit");
         check("/exit", "/quit");
         check("/whom", "/who");
-        check("/도움", "/도움말");
+        check("/도음말", "/help");
+        // Operators' commands are not proposed to members.
+        for line in ["/ban", "/stop", "/bans", "/추방"] {
+            let Err(CommandError::Unknown { nearest }) = Command::parse(line) else {
+                panic!("{line}");
+            };
+            assert!(nearest.is_members(), "{line}: {}", nearest.name);
+        }
         let long = format!("/{}", "x".repeat(4_000));
         assert!(matches!(Command::parse(&long), Err(CommandError::Unknown { .. })));
     }
@@ -642,7 +585,7 @@ mod tests {
         #[track_caller]
         fn check(line: &str, usage: &str) {
             match Command::parse(line) {
-                Err(CommandError::Usage(spec)) => assert_eq!(spec.usage(), usage, "{line}"),
+                Err(CommandError::Usage(spec)) => assert_eq!(spec.usage(Lang::En), usage, "{line}"),
                 other => panic!("{line}: {other:?}"),
             }
         }
@@ -655,15 +598,15 @@ mod tests {
         check("/msg bob \u{3164}\u{200B}", "/msg NAME TEXT");
         check("/msg @: hi", "/msg NAME TEXT");
         check("/me \u{2800}", "/me TEXT");
-        check("/join", "/join ROOM|LINK|#KEY");
+        check("/join", "/join ROOM|LINK");
         check("/nick", "/nick NAME");
         check("/limit 0", "/limit N");
         check("/limit -1", "/limit N");
         check("/history x", "/history [N]");
-        check("/help dance", "/help [CMD]");
+        check("/help dance", "/help [CMD|all]");
         check("/invite qrs", "/invite [qr]");
         for duration in ["10", "0s", "m", "-1m", "1y", "400d", "99999999999999999999d", "10m x"] {
-            check(&format!("/mute bob {duration}"), "/mute NAME [30s|10m|2h|1d]");
+            check(&format!("/mute bob {duration}"), "/mute NAME [10m]");
         }
     }
 
@@ -698,6 +641,7 @@ mod tests {
         assert_eq!(rows.len(), COMMANDS.iter().filter(|spec| spec.is_members()).count());
         let msg = row("/msg").expect("it is a member's");
         assert_eq!((&msg["alias"], &msg["arguments"]), (&"/귓".into(), &"NAME TEXT".into()));
+        assert_eq!(msg["arguments_ko"], "이름 말");
         assert_eq!(
             (&msg["owner"], &row("/lock").expect("an owner's")["owner"]),
             (&false.into(), &true.into())

@@ -18,6 +18,8 @@ pub mod request;
 pub mod time;
 pub mod event;
 pub mod text;
+pub mod josa;
+pub mod duration;
 pub mod notice;
 pub mod sanitize;
 pub mod invisible;

@@ -16,6 +16,7 @@ use unicode_security::confusable_detection::skeleton;
 use unicode_width::UnicodeWidthChar;
 
 use crate::invisible::is_invisible;
+use crate::josa::{Josa, with_josa};
 use crate::limits::{NAME_BYTES, NAME_COLUMNS, NAME_MARKS};
 use crate::sanitize::is_mark;
 
@@ -182,33 +183,33 @@ impl NameError {
     /// What to tell a person who reads English, in whole sentences.
     pub fn message_en(&self) -> String {
         match self {
-            Self::Empty => "The name is empty. Please type one.".to_owned(),
+            Self::Empty => "The name is empty. Type one.".to_owned(),
             Self::Spaces { proposal: Some(name) } => {
-                format!("A name can't have spaces. How about {name} ?")
+                format!("A name can't have spaces. How about {name}?")
             }
             Self::Spaces { proposal: None } => {
-                "A name can't have spaces. Try _ in their place.".to_owned()
+                "A name can't have spaces. Use _ instead.".to_owned()
             }
-            Self::Character { found } => format!(
-                "A name can have letters, digits and _ - . only (not: {}).",
-                visible(*found)
-            ),
+            Self::Character { found } => {
+                format!("A name can only have letters, digits and _ - . (not {}).", visible(*found))
+            }
             Self::Start { found } => {
-                format!("A name must begin with a letter or a digit (not: {}).", visible(*found))
+                format!("A name must begin with a letter or a digit (not {}).", visible(*found))
             }
-            Self::Marks { found } => format!(
-                "There are {found} marks on one letter of that name. Please use at most {NAME_MARKS}."
-            ),
+            Self::Marks { found } => {
+                format!("One letter of that name has {found} marks; the limit is {NAME_MARKS}.")
+            }
             Self::Columns { found } => format!(
-                "That name is {found} columns wide. Please use at most {NAME_COLUMNS} \
-                 (Hangul takes 2 a letter)."
+                "That name is {found} columns wide; the limit is {NAME_COLUMNS} \
+                 ({} Korean or {NAME_COLUMNS} English letters).",
+                NAME_COLUMNS / 2
             ),
             Self::Bytes { found } => format!(
-                "That name takes {found} bytes. Please use at most {NAME_BYTES}: fewer letters, \
+                "That name has {found} bytes; the limit is {NAME_BYTES}. Use fewer letters, \
                  or fewer marks on them."
             ),
-            Self::Reserved => "That name belongs to the server, or looks as if it did. \
-                 Please choose another."
+            Self::Reserved => "That name is reserved for the server, or looks like one that is. \
+                 Choose another."
                 .to_owned(),
         }
     }
@@ -216,34 +217,38 @@ impl NameError {
     /// What to tell a person who reads Korean, in whole sentences.
     pub fn message_ko(&self) -> String {
         match self {
-            Self::Empty => "이름이 비어 있습니다. 이름을 적어 주세요.".to_owned(),
+            Self::Empty => "이름이 비어 있습니다. 이름을 입력하세요.".to_owned(),
             Self::Spaces { proposal: Some(name) } => {
-                format!("이름에는 빈칸을 쓸 수 없습니다. {name} 은(는) 어떨까요?")
+                format!(
+                    "이름에는 빈칸을 쓸 수 없습니다. {} 어떨까요?",
+                    with_josa(name.as_str(), Josa::EunNeun)
+                )
             }
             Self::Spaces { proposal: None } => {
-                "이름에는 빈칸을 쓸 수 없습니다. 빈칸 대신 _ 를 써 보세요.".to_owned()
+                "이름에는 빈칸을 쓸 수 없습니다. 빈칸 대신 _를 쓰세요.".to_owned()
             }
             Self::Character { found } => format!(
-                "이름에는 글자, 숫자, _ - . 만 쓸 수 있습니다 (쓸 수 없는 것: {}).",
+                "이름에는 글자와 숫자, _ - . 만 쓸 수 있습니다. (쓸 수 없는 것: {})",
                 visible(*found)
             ),
             Self::Start { found } => format!(
-                "이름은 글자나 숫자로 시작해야 합니다 (시작할 수 없는 것: {}).",
+                "이름은 글자나 숫자로 시작해야 합니다. (시작할 수 없는 것: {})",
                 visible(*found)
             ),
             Self::Marks { found } => format!(
-                "글자 하나에 부호가 {found}개 붙어 있습니다. {NAME_MARKS}개까지만 붙여 주세요."
+                "글자 하나에 부호가 {found}개 붙어 있습니다. {NAME_MARKS}개까지 붙일 수 있습니다."
             ),
             Self::Columns { found } => format!(
-                "이름이 {found}칸으로 너무 깁니다. {NAME_COLUMNS}칸까지만 쓸 수 있습니다 \
-                 (한글은 한 글자에 2칸)."
+                "이름이 너무 깁니다. 한글 {}자, 영문 {NAME_COLUMNS}자까지 쓸 수 있습니다. \
+                 (이 이름은 {found}칸, 한글은 한 글자가 2칸)",
+                NAME_COLUMNS / 2
             ),
             Self::Bytes { found } => format!(
-                "이름이 {found}바이트로 너무 깁니다. 글자나 부호를 줄여 {NAME_BYTES}바이트까지만 \
-                 써 주세요."
+                "이름이 {found}바이트로 너무 깁니다. 글자나 부호를 줄이세요. \
+                 ({NAME_BYTES}바이트까지)"
             ),
             Self::Reserved => "서버가 쓰는 이름이거나 그렇게 보이는 이름입니다. \
-                 다른 이름을 골라 주세요."
+                 다른 이름을 고르세요."
                 .to_owned(),
         }
     }
@@ -676,39 +681,39 @@ mod tests {
         }
         check(
             "홍 길동",
-            "이름에는 빈칸을 쓸 수 없습니다. 홍_길동 은(는) 어떨까요?",
-            "A name can't have spaces. How about 홍_길동 ?",
+            "이름에는 빈칸을 쓸 수 없습니다. 홍_길동은 어떨까요?",
+            "A name can't have spaces. How about 홍_길동?",
         );
         check(
             "a!",
-            "이름에는 글자, 숫자, _ - . 만 쓸 수 있습니다 (쓸 수 없는 것: !).",
-            "A name can have letters, digits and _ - . only (not: !).",
+            "이름에는 글자와 숫자, _ - . 만 쓸 수 있습니다. (쓸 수 없는 것: !)",
+            "A name can only have letters, digits and _ - . (not !).",
         );
         check(
             "a\x1b[2J",
-            "이름에는 글자, 숫자, _ - . 만 쓸 수 있습니다 (쓸 수 없는 것: U+001B).",
-            "A name can have letters, digits and _ - . only (not: U+001B).",
+            "이름에는 글자와 숫자, _ - . 만 쓸 수 있습니다. (쓸 수 없는 것: U+001B)",
+            "A name can only have letters, digits and _ - . (not U+001B).",
         );
         check(
             "\u{301}a",
-            "이름은 글자나 숫자로 시작해야 합니다 (시작할 수 없는 것: U+0301).",
-            "A name must begin with a letter or a digit (not: U+0301).",
+            "이름은 글자나 숫자로 시작해야 합니다. (시작할 수 없는 것: U+0301)",
+            "A name must begin with a letter or a digit (not U+0301).",
         );
         check(
             "가나다라마바사아자차카타파",
-            "이름이 26칸으로 너무 깁니다. 24칸까지만 쓸 수 있습니다 (한글은 한 글자에 2칸).",
-            "That name is 26 columns wide. Please use at most 24 (Hangul takes 2 a letter).",
+            "이름이 너무 깁니다. 한글 12자, 영문 24자까지 쓸 수 있습니다. (이 이름은 26칸, 한글은 한 글자가 2칸)",
+            "That name is 26 columns wide; the limit is 24 (12 Korean or 24 English letters).",
         );
         check(
             &"\u{10330}\u{1E8D0}\u{1E8D0}\u{1E8D0}\u{1E8D0}".repeat(5),
-            "이름이 100바이트로 너무 깁니다. 글자나 부호를 줄여 96바이트까지만 써 주세요.",
-            "That name takes 100 bytes. Please use at most 96: fewer letters, or fewer marks on \
+            "이름이 100바이트로 너무 깁니다. 글자나 부호를 줄이세요. (96바이트까지)",
+            "That name has 100 bytes; the limit is 96. Use fewer letters, or fewer marks on \
              them.",
         );
         check(
             "관리자",
-            "서버가 쓰는 이름이거나 그렇게 보이는 이름입니다. 다른 이름을 골라 주세요.",
-            "That name belongs to the server, or looks as if it did. Please choose another.",
+            "서버가 쓰는 이름이거나 그렇게 보이는 이름입니다. 다른 이름을 고르세요.",
+            "That name is reserved for the server, or looks like one that is. Choose another.",
         );
     }
 

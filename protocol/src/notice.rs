@@ -71,8 +71,10 @@ pub enum Notice<'a> {
     NameRefused(&'a NameError),
     /// The first line was not ended; how to end one.
     PressEnter,
-    /// The list of commands that this one may use.
+    /// The commands that somebody in this role needs most.
     Help(Role),
+    /// All others that somebody in this role may use.
+    HelpAll(Role),
     /// What one command is for.
     HelpOn(&'a CommandSpec),
     /// A command that is not known or not complete.
@@ -364,6 +366,7 @@ impl Notice<'_> {
             | Notice::LoginPrompt
             | Notice::PressEnter
             | Notice::Help(_)
+            | Notice::HelpAll(_)
             | Notice::HelpOn(_)
             | Notice::LangSet
             | Notice::Who { .. }
@@ -426,37 +429,53 @@ fn version(range: &AddressRange) -> &'static str {
     if range.is_ipv4() { "IPv4" } else { "IPv6" }
 }
 
-/// The command that lists who came after somebody.
-fn who_after(room: Option<&str>, after: &str) -> String {
+/// The command that lists the members who joined after somebody.
+fn who_after(room: Option<&str>, after: &str, lang: Lang) -> String {
+    let (command, word) = match lang {
+        Lang::Ko => ("/누구", "다음"),
+        Lang::En => ("/who", "after"),
+    };
     match room {
-        Some(room) => format!("/who {room} after {after}"),
-        None => format!("/who after {after}"),
+        Some(room) => format!("{command} {room} {word} {after}"),
+        None => format!("{command} {word} {after}"),
     }
 }
 
-fn rooms_list(rooms: &[RoomSummary<'_>], title: &str, members: impl Fn(usize) -> String) -> String {
+/// The list of rooms, each with its name and size as `described`.
+fn rooms_list(
+    rooms: &[RoomSummary<'_>],
+    title: &str,
+    described: impl Fn(&RoomSummary<'_>) -> (String, String),
+) -> String {
     let mut text = title.to_owned();
     for room in rooms {
+        let (name, members) = described(room);
         let topic = room.topic.as_ref().map(|topic| format!(" · {topic}")).unwrap_or_default();
-        text.push_str(&format!("\n  {} ({}){topic}", room.room, members(room.members)));
+        text.push_str(&format!("\n  {name} ({members}){topic}"));
     }
     text
 }
 
-/// About how long, in whole units, rounded up so that it is never nothing.
-fn about(seconds: u64, lang: Lang) -> String {
-    let unit = match seconds {
-        0..120 => 1,
-        120..7_200 => 60,
-        7_200..172_800 => 3_600,
-        _ => 86_400,
-    };
-    crate::text::span(seconds.max(1).div_ceil(unit).saturating_mul(unit), lang)
+/// How many bytes a Hangul syllable has in UTF-8.
+const HANGUL_BYTES: usize = 3;
+
+/// A number with commas between its thousands.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::room::LOBBY;
 
     #[test]
     fn the_greeting_begins_as_specified_in_every_language() {
@@ -464,6 +483,71 @@ mod tests {
             let greeting = Notice::Greeting { version: "0.1.0" }.text(lang);
             assert!(greeting.starts_with("Madang/1 "), "{greeting}");
             assert!(greeting.contains("/help") && !greeting.contains('\n'), "{greeting}");
+        }
+    }
+
+    #[test]
+    fn limits_are_told_in_letters_too() {
+        let notice = Notice::LineTooLong { bytes: 5_000 };
+        assert_eq!(
+            notice.text(Lang::Ko),
+            "한 줄은 4,096바이트(한글 약 1,365자)까지 쓸 수 있습니다. \
+             이 줄은 5,000바이트라서 보내지 않았습니다."
+        );
+        assert_eq!(
+            notice.text(Lang::En),
+            "That line has 5,000 bytes; the limit is 4,096 (about 1,365 Korean or 4,096 \
+             English letters). It was not sent."
+        );
+    }
+
+    #[test]
+    fn numbers_have_commas_between_their_thousands() {
+        for (number, expected) in
+            [(0, "0"), (999, "999"), (1_000, "1,000"), (65_536, "65,536"), (1_234_567, "1,234,567")]
+        {
+            assert_eq!(grouped(number), expected);
+        }
+    }
+
+    #[test]
+    fn particles_fit_the_name_before_them() {
+        #[track_caller]
+        fn check(notice: Notice<'_>, expected: &str) {
+            assert_eq!(notice.text(Lang::Ko), expected);
+        }
+        let settled = |user| Notice::NameSettled { user, proposal: Some("carol") };
+        check(settled("ca"), "이름이 ca로 정해졌습니다. 바꾸려면 /이름 carol");
+        check(settled("민"), "이름이 민으로 정해졌습니다. 바꾸려면 /이름 carol");
+        check(Notice::RoomChosen { room: LOBBY }, "이름을 입력하면 로비로 들어갑니다.");
+        check(Notice::RoomChosen { room: "수학" }, "이름을 입력하면 수학 방으로 들어갑니다.");
+        check(
+            Notice::RoomChosen { room: "private-k3f9" },
+            "이름을 입력하면 비공개 방(private-k3f9)으로 들어갑니다.",
+        );
+        check(Notice::Hiding { user: "선생님" }, "선생님을 차단했습니다. 풀려면: /차단해제 선생님");
+    }
+
+    /// Commands have Korean names, which are the ones that Korean sentences use.
+    #[test]
+    fn korean_names_commands_in_korean() {
+        let spec = CommandSpec::find("/msg").expect("a command");
+        for notice in [
+            Notice::CommandRefused(&CommandError::Unknown { nearest: spec }),
+            Notice::CommandRefused(&CommandError::Usage(spec)),
+            Notice::Nobody,
+            Notice::NotHere,
+            Notice::RoomFirst,
+            Notice::NoRoom,
+            Notice::RoomMade,
+            Notice::NoTopic,
+            Notice::Hiding { user: "철수" },
+            Notice::InNoRoom { user: "철수" },
+            Notice::WhoMore { room: None, after: "철수" },
+            Notice::WhoMore { room: Some("수학"), after: "철수" },
+        ] {
+            let text = notice.text(Lang::Ko);
+            assert!(!text.contains(|c: char| c.is_ascii_alphabetic()), "{text}");
         }
     }
 }

@@ -10,8 +10,8 @@ use crate::name::{NameError, NameKey, parse_shown, readings, spelling_of};
 /// The name of the room where everyone starts.
 pub const LOBBY: &str = "lobby";
 
-/// How Korean speakers call it.
-const LOBBY_IN_KOREAN: &str = "로비";
+/// Its name in Korean.
+pub(crate) const LOBBY_IN_KOREAN: &str = "로비";
 
 /// What the public mark of a private room begins with, and no name may.
 const MARK_PREFIX: &str = "private-";

@@ -1,15 +1,20 @@
-//! Events as lines for people, in Korean and in English. What one person alone is
-//! told stands in [`notice`](crate::notice).
+//! Events as lines for people, in Korean and in English. Messages to a single member are in
+//! [`notice`](crate::notice).
 //!
 //! No line that a person wrote equals one of the server's own: it begins with
 //! `[name] `, `* name ` or the like, and the server's with `-- `, or, as in the
 //! program that this one comes from, with `[name]님이`. The English `[name] joined.`
-//! is the one exception; who says just that, or what looks like it, gets one more space.
+//! is the one exception: a message that says just that, or looks like it, gets another space.
 
 use std::{fmt, str::FromStr};
 
 use crate::{
-    event::Event, invisible::is_invisible, limits::RENDERED_BYTES, name::readings,
+    duration::show_duration,
+    event::Event,
+    invisible::is_invisible,
+    josa::{Josa, nim},
+    limits::RENDERED_BYTES,
+    name::readings,
     sanitize::is_mark,
 };
 
@@ -23,7 +28,7 @@ pub enum Lang {
     En,
 }
 
-/// The word is neither `ko` nor `en`.
+/// The word names no language that the server speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no such language: use ko or en")]
 pub struct UnknownLang;
@@ -33,8 +38,8 @@ impl FromStr for Lang {
 
     fn from_str(word: &str) -> Result<Lang, UnknownLang> {
         match word.to_ascii_lowercase().as_str() {
-            "ko" => Ok(Lang::Ko),
-            "en" => Ok(Lang::En),
+            "ko" | "korean" | "한국어" => Ok(Lang::Ko),
+            "en" | "english" | "영어" => Ok(Lang::En),
             _ => Err(UnknownLang),
         }
     }
@@ -49,7 +54,7 @@ impl fmt::Display for Lang {
     }
 }
 
-/// How lines end that go out to a peer.
+/// The line ends that a peer is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LineEnd {
     /// LF alone.
@@ -60,7 +65,7 @@ pub enum LineEnd {
 }
 
 impl LineEnd {
-    /// The bytes of it.
+    /// Its characters.
     pub fn as_str(self) -> &'static str {
         match self {
             LineEnd::Lf => "\n",
@@ -69,18 +74,18 @@ impl LineEnd {
     }
 }
 
-/// What stands around the name and the text of a line that is said, at the most:
-/// brackets, blanks, a line end or a frame's header.
+/// The most bytes around the name and the text of a line that is said: brackets, blanks, a
+/// line end or a frame's header.
 pub const SAID_OVERHEAD: usize = 8;
 
 /// The same for a line that is whispered, in either language.
 pub const WHISPERED_OVERHEAD: usize = 24;
 
-/// What a line counts at least: short ones cost their readers more than their bytes.
+/// The least that a line counts: short lines cost their readers more than their bytes.
 pub const MIN_LINE_BYTES: usize = 64;
 
-/// What a message costs a member who is told of it, in whatever form: the name and
-/// `overhead` are around each of its lines, and JSON spells some characters with two
+/// What a message costs each member who receives it, in whatever form: the name and
+/// `overhead` are around each of its lines, and JSON writes some characters with two
 /// bytes.
 pub fn rendered_bytes(user: &str, text: &str, overhead: usize) -> usize {
     let cost = |line: &str| {
@@ -90,8 +95,8 @@ pub fn rendered_bytes(user: &str, text: &str, overhead: usize) -> usize {
     text.split('\n').map(cost).sum()
 }
 
-/// What a message of so many bytes may cost a member: much less than what a name in
-/// front of every empty line would make of it.
+/// The most that a message of `text_bytes` may cost a member: much less than a message of
+/// empty lines, each with a name in front, would.
 pub fn most_rendered_bytes(text_bytes: usize) -> usize {
     (2 * 1_024 + 20 * text_bytes).min(RENDERED_BYTES)
 }
@@ -144,8 +149,8 @@ pub fn write_event(event: &Event, lang: Lang, line_end: LineEnd, out: &mut Vec<u
     }
 }
 
-/// Whether a line after `[name] ` would be the English for coming or going, or could be
-/// taken for it: `left.` with something behind it that nobody sees, or with a Cyrillic `е`.
+/// Whether a line after `[name] ` would read `joined.` or `left.`, or could be taken for it:
+/// `left.` with an invisible character behind it, or with a Cyrillic `е`.
 fn looks_like_notice(line: &str) -> bool {
     const LONGEST: usize = "joined.".len() + 1;
     let begins_otherwise = |c: char| match c {
@@ -172,42 +177,46 @@ fn looks_like_notice(line: &str) -> bool {
             || (matches!(next, Some('(' | '（')) && reads("left")))
 }
 
-/// What happened, for all events that are not told as the seed told them.
+/// What happened, for all events that the seed had no words for.
 fn korean(event: &Event) -> String {
+    let subject = |name: &str| format!("[{name}]{}이", nim(name));
+    let of = |name: &str| format!("[{name}]{}의", nim(name));
+    let object = |name: &str| format!("[{name}]{}을", nim(name));
     let who = |by: &Option<std::sync::Arc<str>>| match by {
-        Some(by) => format!("[{by}]님이"),
+        Some(by) => subject(by),
         None => "운영자가".to_owned(),
     };
     match event {
-        Event::Kicked { user, by, .. } => format!("{} [{user}]님을 내보냈습니다", who(by)),
+        Event::Kicked { user, by, .. } => format!("{} {} 내보냈습니다", who(by), object(user)),
         Event::Unkicked { user, by, .. } => {
-            format!("{} [{user}]님을 다시 들어올 수 있게 했습니다", who(by))
+            format!("{} {} 다시 들어올 수 있게 했습니다", who(by), object(user))
         }
         Event::Renamed { user, to, .. } => {
-            format!("[{user}]님의 이름이 [{to}](으)로 바뀌었습니다")
+            format!("{} 이름이 [{to}]{} 바뀌었습니다", of(user), Josa::EuroRo.after(to))
         }
         Event::Topic { user, topic, .. } if topic.is_empty() => {
-            format!("[{user}]님이 주제를 지웠습니다")
+            format!("{} 주제를 지웠습니다", subject(user))
         }
-        Event::Topic { user, topic, .. } => format!("[{user}]님이 정한 주제: {topic}"),
+        Event::Topic { user, topic, .. } => format!("{} 정한 주제: {topic}", subject(user)),
         Event::Muted { user, seconds: None, by, .. } => {
-            format!("{} [{user}]님의 말을 막았습니다", who(by))
+            format!("{} {} 채팅을 금지했습니다", who(by), of(user))
         }
         Event::Muted { user, seconds: Some(seconds), by, .. } => {
-            format!("{} [{user}]님의 말을 {} 동안 막았습니다", who(by), span(*seconds, Lang::Ko))
+            let time = show_duration(*seconds, Lang::Ko);
+            format!("{} {} 채팅을 {time} 동안 금지했습니다", who(by), of(user))
         }
-        Event::Unmuted { user, .. } => format!("[{user}]님이 다시 말할 수 있습니다"),
-        Event::Locked { user, .. } => format!("[{user}]님이 방을 잠갔습니다"),
-        Event::Unlocked { user, .. } => format!("[{user}]님이 방의 잠금을 풀었습니다"),
+        Event::Unmuted { user, .. } => format!("{} 채팅 금지가 풀렸습니다", of(user)),
+        Event::Locked { user, .. } => format!("{} 방을 잠갔습니다", subject(user)),
+        Event::Unlocked { user, .. } => format!("{} 방의 잠금을 풀었습니다", subject(user)),
         Event::Limited { user, limit, .. } => {
-            format!("[{user}]님이 정원을 {limit}명으로 정했습니다")
+            format!("{} 정원을 {limit}명으로 정했습니다", subject(user))
         }
-        Event::Owner { user, .. } => format!("[{user}]님이 방장이 되었습니다"),
-        Event::Ended { user, .. } => format!("[{user}]님이 방을 닫았습니다"),
+        Event::Owner { user, .. } => format!("{} 방장이 되었습니다", subject(user)),
+        Event::Ended { user, .. } => format!("{} 방을 닫았습니다", subject(user)),
         Event::Said { .. }
         | Event::Joined { .. }
         | Event::Left { .. }
-        | Event::Announced { .. } => unreachable!("told in write_event"),
+        | Event::Announced { .. } => unreachable!("written by write_event"),
     }
 }
 
@@ -218,7 +227,7 @@ fn english(event: &Event) -> String {
     };
     match event {
         Event::Kicked { user, by, .. } => format!("{} removed [{user}]", who(by)),
-        Event::Unkicked { user, by, .. } => format!("{} lets [{user}] in again", who(by)),
+        Event::Unkicked { user, by, .. } => format!("{} allowed [{user}] back in", who(by)),
         Event::Renamed { user, to, .. } => format!("[{user}] is now [{to}]"),
         Event::Topic { user, topic, .. } if topic.is_empty() => {
             format!("[{user}] cleared the topic")
@@ -226,31 +235,20 @@ fn english(event: &Event) -> String {
         Event::Topic { user, topic, .. } => format!("[{user}] set the topic: {topic}"),
         Event::Muted { user, seconds: None, by, .. } => format!("{} muted [{user}]", who(by)),
         Event::Muted { user, seconds: Some(seconds), by, .. } => {
-            format!("{} muted [{user}] for {}", who(by), span(*seconds, Lang::En))
+            format!("{} muted [{user}] for {}", who(by), show_duration(*seconds, Lang::En))
         }
-        Event::Unmuted { user, .. } => format!("[{user}] may speak again"),
+        Event::Unmuted { user, .. } => format!("[{user}] is no longer muted"),
         Event::Locked { user, .. } => format!("[{user}] locked the room"),
         Event::Unlocked { user, .. } => format!("[{user}] unlocked the room"),
-        Event::Limited { user, limit, .. } => format!("[{user}] limited the room to {limit}"),
-        Event::Owner { user, .. } => format!("[{user}] owns the room now"),
+        Event::Limited { user, limit, .. } => {
+            format!("[{user}] limited the room to {limit} people")
+        }
+        Event::Owner { user, .. } => format!("[{user}] is now the owner of the room"),
         Event::Ended { user, .. } => format!("[{user}] closed the room"),
         Event::Said { .. }
         | Event::Joined { .. }
         | Event::Left { .. }
-        | Event::Announced { .. } => unreachable!("told in write_event"),
-    }
-}
-
-/// A span of time in its largest whole unit.
-pub fn span(seconds: u64, lang: Lang) -> String {
-    let units = [(86_400, "일", "d"), (3_600, "시간", "h"), (60, "분", "min"), (1, "초", "s")];
-    let (unit, korean, english) = units
-        .into_iter()
-        .find(|(unit, ..)| seconds >= *unit && seconds.is_multiple_of(*unit))
-        .unwrap_or((1, "초", "s"));
-    match lang {
-        Lang::Ko => format!("{}{korean}", seconds / unit),
-        Lang::En => format!("{} {english}", seconds / unit),
+        | Event::Announced { .. } => unreachable!("written by write_event"),
     }
 }
 
@@ -318,17 +316,30 @@ mod tests {
         check(
             &Event::Unkicked { stamp: stamp(), user: user.clone(), by: None },
             "운영자가 [bob]님을 다시 들어올 수 있게 했습니다",
-            "the operator lets [bob] in again",
+            "the operator allowed [bob] back in",
         );
         check(
             &Event::Muted { stamp: stamp(), user: user.clone(), seconds: Some(600), by },
-            "[alice]님이 [bob]님의 말을 10분 동안 막았습니다",
-            "[alice] muted [bob] for 10 min",
+            "[alice]님이 [bob]님의 채팅을 10분 동안 금지했습니다",
+            "[alice] muted [bob] for 10 minutes",
         );
         check(
             &Event::Topic { stamp: stamp(), user, topic: "".into() },
             "[bob]님이 주제를 지웠습니다",
             "[bob] cleared the topic",
+        );
+        let renamed =
+            |to: &str| Event::Renamed { stamp: stamp(), user: "bob".into(), to: to.into() };
+        check(&renamed("민"), "[bob]님의 이름이 [민]으로 바뀌었습니다", "[bob] is now [민]");
+        check(
+            &renamed("앨리스"),
+            "[bob]님의 이름이 [앨리스]로 바뀌었습니다",
+            "[bob] is now [앨리스]",
+        );
+        check(
+            &Event::Locked { stamp: stamp(), user: "선생님".into() },
+            "[선생님]이 방을 잠갔습니다",
+            "[선생님] locked the room",
         );
     }
 
@@ -401,18 +412,5 @@ mod tests {
         ] {
             assert_eq!(told(&said(text, false), Lang::En), format!("[bob] {text}\n"));
         }
-    }
-
-    #[test]
-    fn spans_are_told_in_their_largest_whole_unit() {
-        #[track_caller]
-        fn check(seconds: u64, ko: &str, en: &str) {
-            assert_eq!((span(seconds, Lang::Ko), span(seconds, Lang::En)), (ko.into(), en.into()));
-        }
-        check(0, "0초", "0 s");
-        check(90, "90초", "90 s");
-        check(600, "10분", "10 min");
-        check(7_200, "2시간", "2 h");
-        check(86_400, "1일", "1 d");
     }
 }

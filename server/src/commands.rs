@@ -3,7 +3,11 @@
 //! call the same ones. Which commands there are, who may give them and how they are read
 //! stands in the protocol's table.
 
-use madang_protocol::{command::Command, limits::TOPIC_BYTES, notice::Goodbye, notice::Notice};
+use madang_protocol::{
+    command::{Command, Help},
+    limits::TOPIC_BYTES,
+    notice::{Goodbye, Notice},
+};
 
 use self::caller::{Caller, Effect, Reply, Standing};
 
@@ -40,8 +44,9 @@ pub(crate) fn run(caller: &Caller<'_>, command: Command<'_>) -> Reply {
         _ => {}
     }
     let reply = match command {
-        Command::Help(None) => Ok(caller.tell(&Notice::Help(caller.role()))),
-        Command::Help(Some(spec)) => Ok(caller.tell(&Notice::HelpOn(spec))),
+        Command::Help(Help::Basics) => Ok(caller.tell(&Notice::Help(caller.role()))),
+        Command::Help(Help::Others) => Ok(caller.tell(&Notice::HelpAll(caller.role()))),
+        Command::Help(Help::On(spec)) => Ok(caller.tell(&Notice::HelpOn(spec))),
         Command::Lang(lang) => Ok(caller.silence().and(Effect::Speak(lang))),
         Command::Quit(text) => Ok(quit(caller, text)),
         Command::Ping(token) => Ok(questions::ping(caller, token)),

@@ -401,7 +401,7 @@ mod tests {
             let lines = format!("before it\n{line}\n");
             reader.get_mut().write_all(lines.as_bytes()).expect("it reads");
             expect(&mut bob, &format!("[{name}] before it"));
-            expect(&mut reader, "Closing after an error of the server.");
+            expect(&mut reader, "Connection closed: server error.");
             expect(&mut bob, &format!("[{name}] left."));
         }
         writeln!(bob.get_mut(), "still here").expect("it reads");

@@ -168,7 +168,7 @@ mod tests {
     fn expect_banned(mut stream: TcpStream) {
         let mut heard = String::new();
         stream.read_to_string(&mut heard).expect("it closes in time");
-        assert!(heard.ends_with("(banned)\n"), "{heard}");
+        assert!(heard.ends_with("You are banned from this server.\n"), "{heard}");
     }
 
     fn name(text: &str) -> UserName {

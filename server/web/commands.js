@@ -3,7 +3,7 @@
 
 import { sanitize, trimPlaceless, trimStart, trimUnspaced, withoutInvisible } from "./visible.js";
 
-/** Rows of `{name, alias, arguments, ko, en}`; filled once they have come. */
+/** Rows of `{name, alias, arguments, arguments_ko, ko, en}`; filled once they have come. */
 let table = [];
 
 /** Fetches the table. Without it nothing is completed, and all works. */
@@ -79,7 +79,7 @@ export function completions(before, members, lang) {
       .map((row) => ({
         insert: `${row.name.startsWith(typed) && typed !== "/" ? row.name : nameIn(row, typed, lang)} `,
         from: 0,
-        label: `${nameIn(row, typed, lang)} ${row.arguments}`.trim(),
+        label: `${nameIn(row, typed, lang)} ${argumentsIn(row, typed, lang)}`.trim(),
         help: row[lang],
       }));
   }
@@ -103,6 +103,14 @@ function find(word) {
 }
 
 function nameIn(row, typed, lang) {
-  const isKorean = typed === "/" ? lang === "ko" : !row.name.startsWith(typed);
-  return isKorean ? row.alias : row.name;
+  return isKorean(row, typed, lang) ? row.alias : row.name;
+}
+
+function argumentsIn(row, typed, lang) {
+  return isKorean(row, typed, lang) ? row.arguments_ko : row.arguments;
+}
+
+/** Whether a command is shown under its Korean name: in Korean, or where that was begun. */
+function isKorean(row, typed, lang) {
+  return typed === "/" ? lang === "ko" : !row.name.startsWith(typed);
 }

@@ -151,7 +151,7 @@ fn who_talks_on_while_it_is_dismissed_is_read_until_it_closes() {
     let mut bob = server.login("bob");
     server.operate("/ban bob");
     bob.send("talk\n");
-    bob.expect_next("운영자가 이 서버에 들어오지 못하게 했습니다. / banned\n");
+    bob.expect_next("이 서버에서 추방되었습니다. / banned from this server\n");
     go_on(&mut bob);
 }
 
@@ -347,7 +347,7 @@ fn who_was_kicked_or_whose_room_has_ended_meanwhile_comes_back_to_no_room() {
     {
         let server = TestServer::start(|_| {});
         let mut alice = server.login("alice");
-        alice.send("/new\n").expect("/invite");
+        alice.send("/new\n").expect("/초대");
         alice.send("/invite\n").expect("/join #");
         let key = alice.expect("\n");
         let mut bob = Member::login(&server, "bob");

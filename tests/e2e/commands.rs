@@ -31,13 +31,19 @@ fn help_explains_one_command_by_any_of_its_names() {
     in_both_languages(|server, say| {
         let mut alice = server.login("alice");
         let invite = say(
-            "/invite [qr], /초대: 이 방에 들어오는 길을 알려 줍니다",
-            "/invite [qr], /초대: tells how others come into this room",
+            "/초대 [qr]         초대 링크를 봅니다\n이 방의 링크와 터미널에서 쓸 명령을\n\
+             보여 줍니다. /초대 qr 은 QR 코드도\n그립니다.",
+            "/invite [qr]       invite others here\nShows this room's link and the commands\n\
+             for terminals. /invite qr draws a\nQR code too.",
         );
         for line in ["/help invite", "/help /초대", "/도움말 INVITE"] {
             check(&mut alice, line, invite);
         }
-        check(&mut alice, "/help dance", say("사용법: /help [CMD]", "Usage: /help [CMD]"));
+        check(
+            &mut alice,
+            "/help dance",
+            say("사용법: /도움말 [명령|전체]", "Usage: /help [CMD|all]"),
+        );
     });
 }
 
@@ -50,8 +56,8 @@ fn who_lists_another_public_room_and_no_private_one() {
         check(&mut alice, "/who MATH", say("대화 참여자 1명: bob", "1 here: bob"));
         check(&mut alice, "/누구 로비", say("대화 참여자 1명: alice", "1 here: alice"));
         let no_room = say(
-            "그런 방이 없습니다. 링크가 틀렸거나 방이 끝났습니다.",
-            "There is no such room; the link is wrong, or the room has ended.",
+            "그런 방이 없습니다. 링크가 틀렸거나 방이 닫혔습니다.",
+            "No such room. The link is wrong, or the room was closed.",
         );
         check(&mut alice, "/who chess", no_room);
         bob.make_room();
@@ -68,23 +74,23 @@ fn whois_tells_the_public_room_and_nothing_of_a_private_one() {
         fn check_whois(alice: &mut TestClient, name: &str, place: &str) {
             alice.send(format!("/whois {name}\n")).expect_next(place);
             let since = alice.expect_line();
-            assert!(since.ends_with('초') || since.ends_with(" s"), "{since}");
+            assert!(since.ends_with('초') || since.contains(" second"), "{since}");
         }
-        let lobby = say("bob: lobby 방, 접속한 지 ", "bob: in lobby, connected for ");
+        let lobby = say("bob: 로비, 접속한 지 ", "bob: in the lobby, connected for ");
         check_whois(&mut alice, "BOB", lobby);
         bob.make_room();
         alice.expect_line();
         let nowhere =
-            say("bob: 공개된 방에는 없음, 접속한 지 ", "bob: in no public room, connected for ");
+            say("bob: 공개 방에 없음, 접속한 지 ", "bob: not in a public room, connected for ");
         check_whois(&mut alice, "bob", nowhere);
         let nobody = say(
-            "그런 이름을 쓰는 사람이 없습니다. (지금 있는 사람: /who)",
-            "Nobody has that name. (/who lists who is here)",
+            "그런 이름을 쓰는 사람이 없습니다. (방에 있는 사람: /누구)",
+            "No one on this server has that name. (who is here: /who)",
         );
         for name in ["carol", "admin", "a!"] {
             check(&mut alice, &format!("/정보 {name}"), nobody);
         }
-        check(&mut alice, "/whois", say("사용법: /whois NAME", "Usage: /whois NAME"));
+        check(&mut alice, "/whois", say("사용법: /정보 이름", "Usage: /whois NAME"));
     });
 }
 
@@ -101,12 +107,12 @@ fn rooms_lists_the_public_ones_the_lobby_first_and_then_the_fullest() {
         }
         others[1].send("/topic 덧셈\n").expect(say("정한 주제: 덧셈", "set the topic: 덧셈"));
         others[2].send("/ping\n").expect(say("퐁", "pong"));
-        alice.send("/방목록\n").expect(say("공개된 방:\n", "Public rooms:\n"));
+        alice.send("/방목록\n").expect(say("공개 방:\n", "Public rooms:\n"));
         alice.expect_next(say(
-            "  lobby (1명)\n  수학 (2명) · 덧셈\n  art (1명)\n",
+            "  로비 (1명)\n  수학 (2명) · 덧셈\n  art (1명)\n",
             "  lobby (1)\n  수학 (2) · 덧셈\n  art (1)\n",
         ));
-        others[0].send("/new secret\n").expect("/leave");
+        others[0].send("/new secret\n").expect(say("/로비", "/leave"));
         alice.send("/rooms\n/ping\n");
         let list = alice.expect(say("퐁", "pong"));
         assert!(!list.contains("secret") && !list.contains("private"), "{list}");
@@ -133,19 +139,19 @@ fn join_goes_to_a_public_room_and_leave_goes_back() {
 
         bob.send("/방 수학\n");
         bob.expect_next(say(
-            "-- 수학 방에 들어왔습니다. 대화 참여자 2명, 주제: 덧셈 --\n-- 지난 말 1줄 --\n",
+            "-- 수학 방에 들어왔습니다. 대화 참여자 2명, 주제: 덧셈 --\n-- 이전 대화 1줄 --\n",
             "-- you are in 수학; 2 here, topic: 덧셈 --\n-- 1 earlier line --\n",
         ));
         bob.expect_next(format!("[alice] 3+4?\n[bob]{joined}"));
         alice.expect_next(format!("[bob]{joined}"));
-        let there = say("이미 그 방에 있습니다.", "You are in that room already.");
+        let there = say("이미 그 방에 있습니다.", "You are already in that room.");
         check(&mut bob, "/join 수학", there);
 
         bob.send("/로비\n");
         alice.expect_next(format!("[bob]{left}"));
         bob.expect_next(say(
-            "-- lobby 방에 들어왔습니다. 대화 참여자 1명 --\n-- 지난 말 2줄 --\n",
-            "-- you are in lobby; 1 here --\n-- 2 earlier lines --\n",
+            "-- 로비에 들어왔습니다. 대화 참여자 1명 --\n-- 이전 대화 2줄 --\n",
+            "-- you are in the lobby; 1 here --\n-- 2 earlier lines --\n",
         ));
         bob.expect_next(format!("[alice] before\n[bob] not heard\n[bob]{joined}"));
         check(&mut bob, "/leave", there);
@@ -153,13 +159,13 @@ fn join_goes_to_a_public_room_and_leave_goes_back() {
             &mut bob,
             "/join a b",
             say(
-                "이름에는 빈칸을 쓸 수 없습니다. a_b 은(는) 어떨까요?",
-                "A name can't have spaces. How about a_b ?",
+                "이름에는 빈칸을 쓸 수 없습니다. a_b는 어떨까요?",
+                "A name can't have spaces. How about a_b?",
             ),
         );
-        let usage = say("사용법: /join ROOM|LINK|#KEY", "Usage: /join ROOM|LINK|#KEY");
+        let usage = say("사용법: /방 방|링크", "Usage: /join ROOM|LINK");
         check(&mut bob, "/join", usage);
-        check(&mut bob, "/leave now", say("사용법: /leave", "Usage: /leave"));
+        check(&mut bob, "/leave now", say("사용법: /로비", "Usage: /leave"));
     });
 }
 
@@ -175,7 +181,7 @@ fn join_at_the_prompt_holds_until_a_name_is_good() {
         bob.expect("ID:");
         bob.send("/join math\n").expect_next(say(
             "이름을 입력하면 math 방으로 들어갑니다.\n로그인ID:",
-            "You will be in math once you have a name.\nLogin ID:",
+            "You will enter math when you have typed a name.\nLogin ID:",
         ));
         // A name in use, and one that is none: the room is kept.
         bob.send("alice\n").expect("ID:");
@@ -195,8 +201,8 @@ fn msg_reaches_one_and_reply_goes_back_whatever_they_are_called_now() {
     in_both_languages(|server, say| {
         let (mut alice, mut bob) = server.login_two("alice", "bob");
         let nothing = say(
-            "답할 귓속말이 없거나, 귓속말한 사람이 나갔습니다.",
-            "Nobody who is here has whispered to you.",
+            "답할 귓속말이 없거나, 보낸 사람이 나갔습니다.",
+            "No whisper to answer, or its sender has left.",
         );
         check(&mut bob, "/reply hm", nothing);
         check(
@@ -231,8 +237,8 @@ fn msg_reaches_one_and_reply_goes_back_whatever_they_are_called_now() {
         check(&mut bob, "/msg alicia hi", nobody);
         let oneself = say("자기 자신에게는 할 수 없습니다.", "You can't do that to yourself.");
         check(&mut bob, "/msg bob hi", oneself);
-        check(&mut bob, "/msg alice", say("사용법: /msg NAME TEXT", "Usage: /msg NAME TEXT"));
-        check(&mut bob, "/reply", say("사용법: /reply TEXT", "Usage: /reply TEXT"));
+        check(&mut bob, "/msg alice", say("사용법: /귓 이름 말", "Usage: /msg NAME TEXT"));
+        check(&mut bob, "/reply", say("사용법: /답 말", "Usage: /reply TEXT"));
     });
 }
 
@@ -242,7 +248,7 @@ fn nick_changes_a_name_for_all_and_frees_the_old_one() {
         let (mut alice, mut bob) = server.login_two("alice", "bob");
         alice.send("/nick 앨리스\n");
         let renamed = say(
-            "-- [alice]님의 이름이 [앨리스](으)로 바뀌었습니다 --\n",
+            "-- [alice]님의 이름이 [앨리스]로 바뀌었습니다 --\n",
             "-- [alice] is now [앨리스] --\n",
         );
         alice.expect_next(renamed);
@@ -258,16 +264,20 @@ fn nick_changes_a_name_for_all_and_frees_the_old_one() {
             );
             check(&mut alice, &format!("/이름 {name}"), &format!("{in_use}{free}"));
         }
-        check(&mut alice, "/nick 앨리스", say("이미 그 이름입니다.", "That is your name already."));
+        check(
+            &mut alice,
+            "/nick 앨리스",
+            say("지금 쓰는 이름과 같습니다.", "That is already your name."),
+        );
         check(
             &mut alice,
             "/nick 운영자",
             say(
-                "서버가 쓰는 이름이거나 그렇게 보이는 이름입니다. 다른 이름을 골라 주세요.",
-                "That name belongs to the server, or looks as if it did. Please choose another.",
+                "서버가 쓰는 이름이거나 그렇게 보이는 이름입니다. 다른 이름을 고르세요.",
+                "That name is reserved for the server, or looks like one that is. Choose another.",
             ),
         );
-        check(&mut alice, "/nick", say("사용법: /nick NAME", "Usage: /nick NAME"));
+        check(&mut alice, "/nick", say("사용법: /이름 새이름", "Usage: /nick NAME"));
         bob.expect_joined("alice");
         bob.send("/누구\n").expect_next(say(
             "대화 참여자 3명: 앨리스, bob, alice\n",
@@ -284,14 +294,14 @@ fn me_tells_what_one_does_and_quit_may_leave_a_word() {
         bob.send("/me 손을 흔든다\n").expect_next("* bob 손을 흔든다\n");
         bob.send("/나  웃는다\n").expect_next("* bob 웃는다\n");
         alice.expect_next("* bob 손을 흔든다\n* bob 웃는다\n");
-        check(&mut bob, "/me", say("사용법: /me TEXT", "Usage: /me TEXT"));
+        check(&mut bob, "/me", say("사용법: /나 말", "Usage: /me TEXT"));
         let long = format!("/quit {}", "x".repeat(401));
         check(
             &mut bob,
             &long,
             say(
-                "400바이트까지 쓸 수 있습니다. (보낸 글: 401바이트)",
-                "At most 400 bytes are allowed there; yours had 401.",
+                "400바이트(한글 약 133자)까지 쓸 수 있습니다. 이 글은 401바이트입니다.",
+                "Too long: 401 bytes; the limit is 400 (about 133 Korean or 400 English letters).",
             ),
         );
         bob.send("/나가기 내일 봐요\n").expect_closed();
@@ -305,8 +315,8 @@ fn topic_is_shown_set_and_cleared() {
     in_both_languages(|server, say| {
         let (mut alice, mut bob) = server.login_two("alice", "bob");
         let none = say(
-            "주제가 없습니다. /topic 주제 로 정할 수 있습니다.",
-            "There is no topic; /topic TEXT sets one.",
+            "주제가 없습니다. 정하려면: /주제 내용",
+            "There is no topic. To set one: /topic TEXT",
         );
         check(&mut alice, "/주제", none);
         let set = say(
@@ -322,8 +332,8 @@ fn topic_is_shown_set_and_cleared() {
             &mut bob,
             &format!("/topic {}", "가".repeat(134)),
             say(
-                "400바이트까지 쓸 수 있습니다. (보낸 글: 402바이트)",
-                "At most 400 bytes are allowed there; yours had 402.",
+                "400바이트(한글 약 133자)까지 쓸 수 있습니다. 이 글은 402바이트입니다.",
+                "Too long: 402 bytes; the limit is 400 (about 133 Korean or 400 English letters).",
             ),
         );
         let cleared = say("-- [bob]님이 주제를 지웠습니다 --", "-- [bob] cleared the topic --");
@@ -338,7 +348,11 @@ fn topic_is_shown_set_and_cleared() {
 fn history_shows_what_was_said_with_times() {
     in_both_languages(|server, say| {
         let (mut alice, mut bob) = server.login_two("alice", "bob");
-        check(&mut alice, "/history", say("지난 말이 없습니다.", "Nothing was said before."));
+        check(
+            &mut alice,
+            "/history",
+            say("이전 대화가 없습니다.", "There are no earlier messages."),
+        );
         for at in 1..=3 {
             alice.send(format!("말 {at}\n")).expect_next(format!("[alice] 말 {at}\n"));
         }
@@ -365,7 +379,7 @@ fn history_shows_what_was_said_with_times() {
             "/history 999999",
             &["[alice] 말 1", "[alice] 말 2", "[alice] 말 3", "* alice 잔다"],
         );
-        let usage = say("사용법: /history [N]", "Usage: /history [N]");
+        let usage = say("사용법: /지난말 [개수]", "Usage: /history [N]");
         for wrong in ["/history 0", "/history -1", "/history all"] {
             check(&mut bob, wrong, usage);
         }
@@ -379,21 +393,24 @@ fn ignore_hides_all_that_somebody_says_and_nothing_else() {
         let mut carol = server.login("carol");
         alice.expect_joined("carol");
         bob.expect_joined("carol");
-        check(&mut alice, "/ignore", say("가린 사람이 없습니다.", "You hide nobody."));
+        check(&mut alice, "/ignore", say("차단한 사람이 없습니다.", "Nobody is ignored."));
         check(
             &mut alice,
             "/ignore BOB",
             say(
-                "bob님의 말을 가립니다. 다시 보기: /unignore bob",
-                "What bob says is hidden from you now; /unignore bob shows it again.",
+                "bob님을 차단했습니다. 풀려면: /차단해제 bob",
+                "You are now ignoring bob. To stop: /unignore bob",
             ),
         );
-        check(&mut alice, "/차단", say("가린 사람: bob", "You hide: bob"));
+        check(&mut alice, "/차단", say("차단한 사람: bob", "Ignored: bob"));
         bob.send("one\n/me two\n").expect_next("[bob] one\n* bob two\n");
         check(
             &mut bob,
             "/msg alice hi",
-            say("alice님은 내 말을 가려 두었습니다.", "alice hides what you say."),
+            say(
+                "alice님이 나를 차단해서 전하지 못했습니다.",
+                "Not delivered: alice is ignoring you.",
+            ),
         );
         bob.send("/topic 주제\n").expect_line();
         carol.expect("--\n");
@@ -412,13 +429,13 @@ fn ignore_hides_all_that_somebody_says_and_nothing_else() {
         alice.expect_line();
         bob.send("/nick robert\nfour\n").expect("[robert] four\n");
         alice.expect_next(say(
-            "-- [bob]님의 이름이 [robert](으)로 바뀌었습니다 --\n",
+            "-- [bob]님의 이름이 [robert]로 바뀌었습니다 --\n",
             "-- [bob] is now [robert] --\n",
         ));
         check(
             &mut alice,
             "/차단해제 robert",
-            say("robert님의 말을 다시 봅니다.", "What robert says is shown to you again."),
+            say("robert님의 차단을 풀었습니다.", "You are no longer ignoring robert."),
         );
         bob.send("five\n");
         alice.expect_next("[robert] five\n");
@@ -427,7 +444,7 @@ fn ignore_hides_all_that_somebody_says_and_nothing_else() {
         check(&mut alice, "/ignore alice", oneself);
         let nobody = &words(say, Notice::Nobody);
         check(&mut alice, "/ignore dave", nobody);
-        check(&mut alice, "/unignore", say("사용법: /unignore NAME", "Usage: /unignore NAME"));
+        check(&mut alice, "/unignore", say("사용법: /차단해제 이름", "Usage: /unignore NAME"));
     });
 }
 
@@ -451,7 +468,7 @@ fn the_operators_commands_are_unknown_to_members() {
         let mut alice = server.login("alice");
         for line in ["/stop", "/ban alice", "/say hi", "/bans", "/종료"] {
             alice.send(format!("{line}\n"));
-            assert!(alice.expect_line().starts_with(say("없는 명령입니다.", "There is no such")));
+            assert!(alice.expect_line().starts_with(say("없는 명령입니다.", "Unknown command.")));
         }
         alice.send("still here\n").expect_next("[alice] still here\n");
     });

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use madang_protocol::text::Lang;
+use madang_protocol::{command::Role, notice::Notice, text::Lang};
 use madang_server::config::Listen;
 use madang_tests::{TestClient, TestServer};
 
@@ -17,6 +17,7 @@ struct Words {
     unknown: &'static str,
     login_first: &'static str,
     guest: &'static str,
+    help: &'static str,
 }
 
 const KOREAN: Words = Words {
@@ -26,9 +27,10 @@ const KOREAN: Words = Words {
     joined: "님이 입장했습니다.\n",
     left: "님이 퇴장했습니다.\n",
     who: |count, names| format!("대화 참여자 {count}명: {names}\n"),
-    unknown: "없는 명령입니다. 혹시 /help 인가요? (명령 목록: /help)\n",
+    unknown: "없는 명령입니다. 혹시 /도움말인가요? (명령 목록: /도움말)\n",
     login_first: "먼저 이름을 입력하세요.\n",
     guest: "손님",
+    help: "/도움말",
 };
 
 const ENGLISH: Words = Words {
@@ -38,9 +40,10 @@ const ENGLISH: Words = Words {
     joined: " joined.\n",
     left: " left.\n",
     who: |count, names| format!("{count} here: {names}\n"),
-    unknown: "There is no such command. Did you mean /help? (/help lists them)\n",
+    unknown: "Unknown command. Did you mean /help? (all commands: /help)\n",
     login_first: "Type a name first.\n",
     guest: "guest",
+    help: "/help",
 };
 
 fn in_both_languages(check: fn(&TestServer, &Words)) {
@@ -145,16 +148,15 @@ fn help_lists_every_command_to_its_sender_alone() {
     in_both_languages(|server, words| {
         let mut alice = server.login("alice");
         let mut bob = server.login("bob");
-        for (command, first) in [("/help", "/help"), ("/도움말", "/help"), ("/HELP", "/help")] {
-            bob.send(format!("{command}\n/who\n"));
-            let title = bob.expect_line();
-            assert!(title.ends_with(':'), "{title}");
-            let list = bob.expect((words.who)(2, "alice, bob"));
-            assert!(list.trim_start().starts_with(first), "{list}");
-            for name in ["/help", "/who", "/lang ko|en", "/quit", "//"] {
-                assert!(list.contains(&format!("  {name}")), "{name} in {list}");
-            }
+        for (command, notice) in [
+            ("/help", Notice::Help(Role::Member)),
+            ("/도움말", Notice::Help(Role::Member)),
+            ("/HELP all", Notice::HelpAll(Role::Member)),
+            ("/도움말 전체", Notice::HelpAll(Role::Member)),
+        ] {
+            bob.send(format!("{command}\n")).expect_next(notice.text(words.lang) + "\n");
         }
+        bob.send("/who\n").expect_next((words.who)(2, "alice, bob"));
         bob.send("done\n");
         alice.expect_next(format!("[bob]{}[bob] done\n", words.joined));
     });
@@ -184,7 +186,7 @@ fn commands_at_the_prompt_are_answered_and_the_prompt_comes_again() {
         client.send("/who\n").expect_next(format!("{login_first}{prompt}"));
         client.send("/hlep\n").expect_next(format!("{}{prompt}", words.unknown));
         client.send("/help\n");
-        assert!(client.expect(prompt).contains("/lang ko|en"));
+        client.expect_next(Notice::Help(Role::Member).text(words.lang) + "\n" + prompt);
         client.send("/quit\n").expect_closed();
     });
 }
@@ -195,7 +197,7 @@ fn lang_at_the_prompt_changes_it_for_oneself_alone() {
     let mut alice = server.login("alice");
     let mut bob = server.connect();
     bob.expect("로그인ID:");
-    bob.send("/lang en\n").expect_next("The server now speaks English to you.\nLogin ID:");
+    bob.send("/lang en\n").expect_next("Messages from the server are now in English.\nLogin ID:");
     bob.send("/lang ko\n").expect_next("이제 한국어로 안내합니다.\n로그인ID:");
     bob.send("/lang en\n").expect("Login ID:");
     bob.send("alice\n").expect_next("That name is already in use.\n").expect("Login ID:");
@@ -210,8 +212,8 @@ fn lang_in_the_room_changes_it_for_oneself_alone() {
     alice.send("/lang ko\n").expect_next("이제 한국어로 안내합니다.\n");
     let mut bob = server.login("bob");
     alice.expect_next("[bob]님이 입장했습니다.\n");
-    alice.send("/lang\n").expect_next("사용법: /lang ko|en\n");
-    alice.send("/언어 EN\n").expect_next("The server now speaks English to you.\n");
+    alice.send("/lang\n").expect_next("사용법: /언어 한국어|영어\n");
+    alice.send("/언어 EN\n").expect_next("Messages from the server are now in English.\n");
     alice.send("/lang fr\n").expect_next("Usage: /lang ko|en\n");
     bob.send("/who\n").expect_next("2 here: alice, bob\n");
     bob.send("/quit\n").expect_closed();
@@ -245,7 +247,7 @@ fn an_unknown_command_is_answered_to_its_sender_alone_with_the_nearest() {
         let mut bob = server.login("bob");
         bob.send("/hlep\n").expect_next(words.unknown);
         bob.send("/도움\n");
-        assert!(bob.expect_line().contains("/도움말"));
+        assert!(bob.expect_line().contains(words.help));
         bob.send("/q_iut\n").expect_line();
         bob.send("done\n");
         alice.expect_next(format!("[bob]{}[bob] done\n", words.joined));

@@ -295,9 +295,9 @@ fn a_text_message_is_one_message() {
     alice.expect_next("[alice] end");
     // One that a person could not have typed at once is refused to its sender alone.
     alice.send(&"x".repeat(4_097));
-    assert!(alice.expect_message().contains("4097"));
+    assert!(alice.expect_message().contains("4,097"));
     alice.send(&vec!["x".repeat(4_096); 5].join("\n"));
-    assert!(alice.expect_message().contains("20484"));
+    assert!(alice.expect_message().contains("20,484"));
     alice.send("//end").expect_next("[alice] /end");
     json.expect_said("alice", "/end");
 }
@@ -308,10 +308,10 @@ fn words_for_one_member_are_a_message_a_line() {
     let mut client = server.connect_websocket();
     assert!(client.expect_message().starts_with("Madang/1 "));
     client.expect_next("Welcome!").expect_next("Be kind.").expect_next("로그인ID:");
-    client.send("/lang en").expect_next("The server now speaks English to you.");
+    client.send("/lang en").expect_next("Messages from the server are now in English.");
     client.expect_next("Login ID:");
     client.send("").expect_next("[guest-1] joined.");
-    client.send("/help").expect_next("Commands:");
+    client.send("/help").expect_next("/who [ROOM]        see who is here");
 }
 
 #[test]

@@ -10,29 +10,23 @@ use crate::commands::in_both_languages;
 
 /// Asked for before there is a name, and the beginning of the answers.
 const REFUSED: [(&str, (&str, &str)); 12] = [
-    ("/join #broken", ("링크가 깨졌습니다.", "This link is broken.")),
-    (
-        "\u{feff}/방 #00000-00000-00000-00000-00000-0",
-        ("그런 방이 없습니다.", "There is no such room"),
-    ),
-    ("/join a!b", ("이름에는 글자, 숫자", "A name can have letters")),
-    ("/JOIN", ("사용법: /join", "Usage: /join")),
+    ("/join #broken", ("링크가 잘렸거나 잘못되었습니다.", "This link is incomplete or damaged.")),
+    ("\u{feff}/방 #00000-00000-00000-00000-00000-0", ("그런 방이 없습니다.", "No such room")),
+    ("/join a!b", ("이름에는 글자와 숫자", "A name can only have letters")),
+    ("/JOIN", ("사용법: /방", "Usage: /join")),
     ("/join #LOCKED", ("방이 잠겨 있어", "The room is locked")),
-    ("/join http://192.0.2.1:9998/#FULL", ("방의 정원 1명이", "The room is full")),
+    ("/join http://192.0.2.1:9998/#FULL", ("방이 가득 찼습니다.", "The room is full")),
     // A link without the command, and the command mistyped.
     ("#LOCKED", ("방이 잠겨 있어", "The room is locked")),
-    ("\u{200b} http://192.0.2.1:9998/#FULL입니다", ("방의 정원 1명이", "The room is full")),
-    ("#7zzzz-0abcd", ("링크가 깨졌습니다.", "This link is broken.")),
-    (
-        "/jion #FULL",
-        ("없는 명령입니다. 혹시 /join", "There is no such command. Did you mean /join"),
-    ),
-    ("/jion math", ("없는 명령입니다. 혹시 /join", "There is no such command. Did you mean /join")),
-    ("/goto #FULL", ("없는 명령입니다.", "There is no such command.")),
+    ("\u{200b} http://192.0.2.1:9998/#FULL입니다", ("방이 가득 찼습니다.", "The room is full")),
+    ("#7zzzz-0abcd", ("링크가 잘렸거나 잘못되었습니다.", "This link is incomplete or damaged.")),
+    ("/jion #FULL", ("없는 명령입니다. 혹시 /방", "Unknown command. Did you mean /join")),
+    ("/jion math", ("없는 명령입니다. 혹시 /방", "Unknown command. Did you mean /join")),
+    ("/goto #FULL", ("없는 명령입니다.", "Unknown command.")),
 ];
 
 const ROOM_FIRST: (&str, &str) = (
-    "이름보다 먼저 들어갈 방을 고르세요. 로비로 가려면: /join 로비\n",
+    "이름을 입력하기 전에 들어갈 방을 고르세요. 로비로 가려면: /방 로비\n",
     "Choose a room before you type a name. For the lobby: /join lobby\n",
 );
 
@@ -143,7 +137,7 @@ fn a_link_that_is_pasted_at_the_prompt_chooses_its_room() {
     // A mistake in another command chooses nothing, and refuses nothing.
     for (at, mut peer) in Peer::at_every_door(&server).into_iter().enumerate() {
         peer.send("/hlep");
-        peer.expect("없는 명령입니다. 혹시 /help");
+        peer.expect("없는 명령입니다. 혹시 /도움말");
         peer.expect("ID:");
         peer.send(&format!("dave-{at}"));
         peer.expect(&format!("[dave-{at}]님이 입장했습니다."));

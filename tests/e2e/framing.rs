@@ -145,10 +145,10 @@ fn a_line_of_4096_bytes_is_said_and_a_longer_one_refused_with_a_word() {
         bob.expect_next(format!("[alice] {longest}\n"));
         alice.send(format!("{longest}y{end}"));
         let word = alice.expect_line();
-        assert!(word.contains("4096") && word.contains("4097"), "{word}");
+        assert!(word.contains("4,096") && word.contains("4,097"), "{word}");
     }
     alice.send("x".repeat(65_535) + "\n");
-    assert!(alice.expect_line().contains("65535"));
+    assert!(alice.expect_line().contains("65,535"));
     alice.send("end\n").expect_next("[alice] end\n");
     bob.expect_next("[alice] end\n");
 }
@@ -161,14 +161,14 @@ fn a_line_that_does_not_end_closes_with_a_word() {
     bob.expect("[alice]님이 입장했습니다.\n");
     alice.send("before\n").expect_next("[alice] before\n");
     alice.send("x".repeat(65_536));
-    assert!(alice.expect_line().contains("65536"));
+    assert!(alice.expect_line().contains("65,536"));
     alice.expect_closed();
     bob.expect_next("[alice] before\n[alice]님이 퇴장했습니다.\n");
 
     let mut nobody = server.connect();
     nobody.expect("로그인ID:");
     nobody.send("y".repeat(65_536));
-    assert!(nobody.expect_line().contains("65536"));
+    assert!(nobody.expect_line().contains("65,536"));
     nobody.expect_closed();
 }
 
@@ -314,7 +314,7 @@ fn a_telnet_that_types_by_the_character_is_a_terminal_and_no_packet_peer() {
         alice.send("\r\n").expect_next("[alice] 좋다\r\n");
         bob.expect_next("[alice] 좋다\n");
         alice.type_characters("/lang en");
-        alice.send("\r\n").expect_next("The server now speaks English to you.\r\n");
+        alice.send("\r\n").expect_next("Messages from the server are now in English.\r\n");
         alice.type_characters("/who");
         alice.send("\r\n").expect_next("2 here: bob, alice\r\n");
         bob.send("/quit\n").expect_closed();
@@ -523,7 +523,7 @@ fn a_request_that_is_no_line_of_text_is_one_all_the_same() {
     for request in [long.as_bytes(), b"GET /\xb0\xa1 HTTP/1.1\r\n\r\n"] {
         let mut peer = server.connect();
         peer.expect("로그인ID:");
-        peer.send(request).expect("웹이 아니라");
+        peer.send(request).expect("웹 페이지가 아니라");
         peer.expect_line();
         peer.expect_closed();
     }
@@ -548,7 +548,7 @@ fn a_request_line_is_only_one_at_the_first_line() {
     alice.send("GET / HTTP/1.1\n").expect_next("[alice] GET / HTTP/1.1\n");
     let mut bob = server.connect();
     bob.expect("로그인ID:");
-    bob.send("GET\n").expect_next("-- 지난 말 1줄 --\n[alice] GET / HTTP/1.1\n");
+    bob.send("GET\n").expect_next("-- 이전 대화 1줄 --\n[alice] GET / HTTP/1.1\n");
     bob.expect_next("[GET]님이 입장했습니다.\n");
 }
 
@@ -611,7 +611,7 @@ fn the_rest_of_a_name_is_not_said_but_explained() {
     peer.send("ca").expect_next("[ca]님이 입장했습니다.\n");
     peer.send("rol\n");
     peer.expect_next("이름이 ca로 정해졌습니다. 바꾸려면 /이름 carol\n");
-    peer.send("/이름 carol\n").expect("(으)로 바뀌었습니다 --\n");
+    peer.send("/이름 carol\n").expect("[carol]로 바뀌었습니다 --\n");
     peer.send("hello\n").expect_next("[carol] hello\n");
     bob.expect("--\n");
     bob.expect_next("[carol] hello\n");
@@ -623,7 +623,7 @@ fn the_rest_of_a_name_is_not_said_but_explained() {
     peer.send("안녕 여러분\n");
     let told = peer.expect_line();
     assert!(
-        told.starts_with("이름이 길동으로 정해졌습니다(") && told.ends_with("않았습니다."),
+        told.starts_with("이름이 길동으로 정해졌습니다. (") && told.ends_with("않았습니다."),
         "{told}"
     );
     let mut peer = server.connect();

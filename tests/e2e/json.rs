@@ -286,13 +286,13 @@ fn commands_are_answered_with_their_nonce_and_acknowledged() {
     alice.send_json(json!({"type": "command", "line": "/help", "nonce": "h"}));
     let help = alice.expect_message("notice");
     assert_eq!(help["nonce"], "h");
-    assert!(help["text"].as_str().is_some_and(|text| text.contains("/quit")), "{help}");
+    assert!(help["text"].as_str().is_some_and(|text| text.contains("/나가기")), "{help}");
     assert_eq!(alice.expect_json(), json!({"type": "ack", "nonce": "h"}));
 
     alice.send_json(json!({"type": "command", "line": "/hlep", "nonce": "x"}));
-    assert!(alice.expect_error("unknown_command", Some("x")).contains("/help"));
+    assert!(alice.expect_error("unknown_command", Some("x")).contains("/도움말"));
     alice.send_json(json!({"type": "command", "line": "/lang xx", "nonce": "u"}));
-    assert!(alice.expect_error("usage", Some("u")).contains("/lang ko|en"));
+    assert!(alice.expect_error("usage", Some("u")).contains("/언어 한국어|영어"));
     alice.send_json(json!({"type": "command", "line": "/lang en"}));
     assert!(alice.expect_message("notice").get("nonce").is_none());
     alice.send_json(json!({"type": "command", "line": "/who"}));
@@ -376,13 +376,13 @@ fn a_message_may_have_4096_bytes_a_line_and_16_kib_in_all() {
     assert_eq!(longest_line.len(), 4_096);
     check_said(&mut alice, &longest_line, "1");
     say(&mut alice, &format!("short\n{longest_line}y"), "2");
-    assert!(alice.expect_error("line_too_long", Some("2")).contains("4097"));
+    assert!(alice.expect_error("line_too_long", Some("2")).contains("4,097"));
 
     let longest_message = ("x".repeat(4_095) + "\n").repeat(3) + &"x".repeat(4_096);
     assert_eq!(longest_message.len(), 16_384);
     check_said(&mut alice, &longest_message, "3");
     say(&mut alice, &format!("y\n{}", &longest_message[1..]), "4");
-    assert!(alice.expect_error("message_too_long", Some("4")).contains("16385"));
+    assert!(alice.expect_error("message_too_long", Some("4")).contains("16,385"));
 }
 
 #[test]

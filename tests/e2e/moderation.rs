@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use crate::commands::{in_both_languages, words};
 
 const NO_ROOM: (&str, &str) = (
-    "지금은 어느 방에도 없습니다. 로비로 돌아가기: /방 로비\n",
-    "You are in no room now. Back to the lobby: /join lobby\n",
+    "지금은 방에 들어가 있지 않습니다. 로비로 가려면: /방 로비\n",
+    "You are not in a room. Back to the lobby: /join lobby\n",
 );
 
 /// A member at any of the doors, and its token, if it has one.
@@ -183,19 +183,19 @@ fn kick_removes_from_the_room_and_from_all_that_is_said_there() {
         bob.send("/ping\n").expect_next(say("퐁", "pong"));
         bob.expect_line();
         bob.send("/nick robert\n");
-        bob.expect_next(say("이제 이름은 robert입니다.\n", "Your name is robert now.\n"));
+        bob.expect_next(say("이제 이름은 robert입니다.\n", "Your name is now robert.\n"));
         alice.send("still secret\n").expect_next("[alice] still secret\n");
         // The link does not lead there: the session is kept out, and so is its name.
         bob.send(format!("/join #{key}\n")).expect_next(say(
             "그 방에서 내보내졌습니다. 10분 뒤에 다시 들어갈 수 있습니다.\n",
-            "You were removed from there; you may come in again in 10 min.\n",
+            "You were removed from that room. You can join again in 10 minutes.\n",
         ));
         bob.send(say("/방 로비\n", "/join lobby\n")).expect_joined("robert");
         let mut again = server.connect();
         again.expect("ID:");
         let name_kicked = say(
-            "내보낸 이름입니다. 10분 뒤에 다시 쓸 수 있습니다.\n로그인ID:",
-            "That name was removed from there; it may come in again in 10 min.\nLogin ID:",
+            "내보내진 사람의 이름입니다. 10분 뒤에 다시 쓸 수 있습니다.\n로그인ID:",
+            "Someone with that name was removed. The name can be used again in 10 minutes.\nLogin ID:",
         );
         again.send(format!("/join #{key}\n")).expect("ID:");
         for name in ["bob", "BOB", "b0b"] {
@@ -209,7 +209,7 @@ fn kick_removes_from_the_room_and_from_all_that_is_said_there() {
         alice.send("/unkick robert\n");
         let unkicked = say(
             "-- [alice]님이 [bob]님을 다시 들어올 수 있게 했습니다 --",
-            "-- [alice] lets [bob] in again --",
+            "-- [alice] allowed [bob] back in --",
         );
         check_told(&mut [&mut alice, &mut again], unkicked);
         alice.send("/내보내기해제 bob\n").expect_next(words(say, Notice::Already));
@@ -225,13 +225,13 @@ fn mute_keeps_from_speaking_in_the_room_until_it_is_over() {
         let (mut alice, mut bob, key) = private_room(server);
         alice.send("/mute bob 10m\n");
         let muted = say(
-            "-- [alice]님이 [bob]님의 말을 10분 동안 막았습니다 --",
-            "-- [alice] muted [bob] for 10 min --",
+            "-- [alice]님이 [bob]님의 채팅을 10분 동안 금지했습니다 --",
+            "-- [alice] muted [bob] for 10 minutes --",
         );
         check_told(&mut [&mut alice, &mut bob], muted);
         let refused = say(
-            "지금은 말할 수 없습니다. 10분 남았습니다.\n",
-            "You may not speak now; 10 min to go.\n",
+            "채팅이 금지되어 있습니다. 10분 남았습니다.\n",
+            "You are muted for another 10 minutes.\n",
         );
         for line in ["hm", "/me hm", "/topic hm", "/nick hm"] {
             bob.send(format!("{line}\n")).expect_next(refused);
@@ -244,7 +244,8 @@ fn mute_keeps_from_speaking_in_the_room_until_it_is_over() {
         alice.expect_joined("bob");
         bob.send("hm\n").expect_next(refused);
         alice.send("/unmute bob\n");
-        let unmuted = say("-- [bob]님이 다시 말할 수 있습니다 --", "-- [bob] may speak again --");
+        let unmuted =
+            say("-- [bob]님의 채팅 금지가 풀렸습니다 --", "-- [bob] is no longer muted --");
         check_told(&mut [&mut alice, &mut bob], unmuted);
         bob.send("ah\n");
         check_told(&mut [&mut alice, &mut bob], "[bob] ah");
@@ -254,11 +255,12 @@ fn mute_keeps_from_speaking_in_the_room_until_it_is_over() {
         bob.expect_line();
         check_told(&mut [&mut alice, &mut bob], unmuted);
         alice.send("/mute bob\n");
-        let muted = say("-- [alice]님이 [bob]님의 말을 막았습니다 --", "-- [alice] muted [bob] --");
+        let muted =
+            say("-- [alice]님이 [bob]님의 채팅을 금지했습니다 --", "-- [alice] muted [bob] --");
         check_told(&mut [&mut alice, &mut bob], muted);
         bob.send("hm\n").expect_next(say(
-            "지금은 말할 수 없습니다. 말이 막혀 있습니다.\n",
-            "You may not speak now; you are muted.\n",
+            "채팅이 금지되어 있습니다.\n",
+            "You are muted and can't speak now.\n",
         ));
         bob.send("/quit not this either\n").expect_closed();
         alice.expect_next(say("[bob]님이 퇴장했습니다.\n", "[bob] left.\n"));
@@ -276,7 +278,7 @@ fn lock_and_limit_let_nobody_new_in() {
         alice.send("/lock\n").expect_next(&already);
         let refused = say(
             "방이 잠겨 있어 들어갈 수 없습니다.\n",
-            "The room is locked; nobody new may come in.\n",
+            "The room is locked. No one can join now.\n",
         );
         let mut carol = server.connect();
         carol.expect("ID:");
@@ -298,19 +300,18 @@ fn lock_and_limit_let_nobody_new_in() {
         alice.send("/limit 2\n");
         let limited = say(
             "-- [alice]님이 정원을 2명으로 정했습니다 --",
-            "-- [alice] limited the room to 2 --",
+            "-- [alice] limited the room to 2 people --",
         );
         check_told(&mut [&mut alice, &mut bob], limited);
         carol.expect_joined("alice");
         carol.expect_line();
-        carol.send(format!("/join #{key}\n")).expect_next(say(
-            "방의 정원 2명이 찼습니다.\n",
-            "The room is full; it may have 2 members.\n",
-        ));
+        carol
+            .send(format!("/join #{key}\n"))
+            .expect_next(say("방이 가득 찼습니다. (정원 2명)\n", "The room is full (limit: 2).\n"));
         alice.send("/limit 3\n").expect_line();
         carol.send(format!("/join #{key}\n")).expect_joined("carol");
         alice.send("/limit 0\n");
-        alice.expect(say("사용법: /limit N\n", "Usage: /limit N\n"));
+        alice.expect(say("사용법: /정원 인원\n", "Usage: /limit N\n"));
     });
 }
 
@@ -325,10 +326,10 @@ fn end_closes_the_room_for_all_and_for_good() {
         bob.expect_next(no_room);
         // The owner is taken to the lobby.
         alice.expect_next(say(
-            "-- lobby 방에 들어왔습니다. 대화 참여자 1명 --\n[alice]님이 입장했습니다.\n",
-            "-- you are in lobby; 1 here --\n[alice] joined.\n",
+            "-- 로비에 들어왔습니다. 대화 참여자 1명 --\n[alice]님이 입장했습니다.\n",
+            "-- you are in the lobby; 1 here --\n[alice] joined.\n",
         ));
-        alice.send(format!("/join #{key}\n")).expect_next(say("그런 방이", "There is no"));
+        alice.send(format!("/join #{key}\n")).expect_next(say("그런 방이", "No such room"));
         for line in ["hello?", "/who", "/history", "/invite", "/end", "/lock", "/ping"] {
             bob.send(format!("{line}\n"));
             let answer = bob.expect_line() + "\n";
@@ -336,7 +337,7 @@ fn end_closes_the_room_for_all_and_for_good() {
             assert!(answer == no_room || (line == "/ping" && answer == pong), "{answer}");
         }
         bob.send(format!("/join #{key}\n")).expect_next(words(say, Notice::NoSuchRoom) + "\n");
-        bob.send("/leave\n").expect(say(" 방에 들어왔습니다.", "-- you are in lobby;"));
+        bob.send("/leave\n").expect(say("로비에 들어왔습니다.", "-- you are in the lobby;"));
         server.console_expect(say(" 방이 끝남\n", " has ended\n"));
     });
 }
@@ -348,7 +349,7 @@ fn only_the_owner_may_and_only_with_others_who_are_here() {
         let _carol = server.login("carol");
         let owner_only = say(
             "비공개 방의 방장만 할 수 있습니다.\n",
-            "Only the owner of a private room may do that.\n",
+            "Only the owner of a private room can do that.\n",
         );
         for line in [
             "/kick alice",
@@ -363,8 +364,8 @@ fn only_the_owner_may_and_only_with_others_who_are_here() {
             bob.send(format!("{line}\n")).expect_next(owner_only);
         }
         let not_here = say(
-            "이 방에 그런 사람이 없습니다. (지금 있는 사람: /who)\n",
-            "Nobody in this room has that name. (/who lists who is here)\n",
+            "이 방에 그런 사람이 없습니다. (방에 있는 사람: /누구)\n",
+            "No one in this room has that name. (who is here: /who)\n",
         );
         let nobody = words(say, Notice::Nobody) + "\n";
         let oneself = words(say, Notice::Oneself) + "\n";
@@ -388,7 +389,8 @@ fn owner_hands_the_room_over() {
     in_both_languages(|server, say| {
         let (mut alice, mut bob, _key) = private_room(server);
         alice.send("/owner bob\n");
-        let owner = say("-- [bob]님이 방장이 되었습니다 --", "-- [bob] owns the room now --");
+        let owner =
+            say("-- [bob]님이 방장이 되었습니다 --", "-- [bob] is now the owner of the room --");
         check_told(&mut [&mut alice, &mut bob], owner);
         alice.send("/lock\n").expect_next(say("비공개 방의 방장만", "Only the owner"));
         bob.send("/내보내기 alice\n");
@@ -414,7 +416,7 @@ fn who_has_been_there_longest_owns_the_room_when_its_owner_has_gone() {
         let own = |name: &str| {
             let (korean, english) = (
                 format!("-- [{name}]님이 방장이 되었습니다 --"),
-                format!("-- [{name}] owns the room now --"),
+                format!("-- [{name}] is now the owner of the room --"),
             );
             say(&korean, &english).to_owned()
         };
@@ -451,16 +453,16 @@ fn an_ended_mute_is_told_once_whoever_ends_it() {
         client.expect_joined("carol");
     }
     alice.send("/mute bob 1s\n/unmute bob\n/mute bob 1d\n/mute carol 1s\n");
-    for line in ["-- [alice] muted [bob] for 1 s --", "-- [bob] may speak again --"] {
+    for line in ["-- [alice] muted [bob] for 1 second --", "-- [bob] is no longer muted --"] {
         check_told(&mut [&mut alice, &mut bob], line);
     }
-    check_told(&mut [&mut alice, &mut bob], "-- [alice] muted [bob] for 1 d --");
+    check_told(&mut [&mut alice, &mut bob], "-- [alice] muted [bob] for 1 day --");
     // The deadline of the first mute, which is over before carol's, ends nothing of the
     // second.
-    for line in ["-- [alice] muted [carol] for 1 s --", "-- [carol] may speak again --"] {
+    for line in ["-- [alice] muted [carol] for 1 second --", "-- [carol] is no longer muted --"] {
         check_told(&mut [&mut alice, &mut bob], line);
     }
-    bob.send("hm\n").expect_next("You may not speak now; 1 d to go.\n");
+    bob.send("hm\n").expect_next("You are muted for another 1 day.\n");
 }
 
 #[test]
@@ -470,7 +472,7 @@ fn whom_the_operator_mutes_says_nothing_to_anybody_at_any_door() {
         bob.send("/msg alice hi\n").expect("hi\n");
         alice.all_of("/ping");
         server.operate("/mute alice 10m");
-        bob.expect_next("-- 운영자가 [alice]님의 말을 10분 동안 막았습니다 --\n");
+        bob.expect_next("-- 운영자가 [alice]님의 채팅을 10분 동안 금지했습니다 --\n");
         alice.all_of("/ping");
         let muted = &Notice::Muted { seconds: Some(600) }.text(Lang::Ko);
         let words = [
@@ -501,11 +503,11 @@ fn whom_the_operator_mutes_says_nothing_to_anybody_at_any_door() {
         alice.all_of("/leave");
         bob.expect_joined("alice");
         server.operate("/unmute alice");
-        bob.expect_next("-- [alice]님이 다시 말할 수 있습니다 --\n");
+        bob.expect_next("-- [alice]님의 채팅 금지가 풀렸습니다 --\n");
         alice.all_of("/msg bob at last");
         bob.expect_next("[귓속말 alice] at last\n");
         server.operate("/mute alice");
-        bob.expect_next("-- 운영자가 [alice]님의 말을 막았습니다 --\n");
+        bob.expect_next("-- 운영자가 [alice]님의 채팅을 금지했습니다 --\n");
         alice.all_of("/ping");
         let muted = &Notice::Muted { seconds: None }.text(Lang::Ko);
         alice.expect_refused("/msg bob psst", "muted", muted);
@@ -521,7 +523,7 @@ fn whom_the_owner_mutes_may_whisper_and_speak_elsewhere() {
         let key = alice.make_room();
         bob.all_of(&format!("/join #{key}"));
         alice.expect_joined("bob");
-        alice.send("/mute bob\n").expect("막았습니다 --\n");
+        alice.send("/mute bob\n").expect("금지했습니다 --\n");
         bob.all_of("/ping");
         let muted = &Notice::Muted { seconds: None }.text(Lang::Ko);
         for line in ["psst", "/me psst", "/topic psst", "/nick psst"] {
@@ -561,7 +563,7 @@ fn who_is_kicked_is_kept_out_at_any_door_and_led_to_the_lobby() {
         let heard = bob.all_of("in the lobby");
         assert!(heard.iter().any(|line| line.contains("in the lobby")), "{heard:?}");
         // The name, which is free now, at the other doors.
-        let name_kicked = "내보낸 이름입니다. 10분 뒤에 다시 쓸 수 있습니다.";
+        let name_kicked = "내보내진 사람의 이름입니다. 10분 뒤에 다시 쓸 수 있습니다.";
         let mut json = server.connect();
         json.become_json();
         let login =
@@ -597,7 +599,7 @@ fn who_is_kicked_from_the_lobby_is_sent_away_and_not_let_in_at_any_door() {
         bob.expect_goodbye(&[bye]);
         server.console_expect("bob: 로비에서 내보냄)");
 
-        let refused = "내보낸 이름입니다. 10분 뒤에 다시 쓸 수 있습니다.";
+        let refused = "내보내진 사람의 이름입니다. 10분 뒤에 다시 쓸 수 있습니다.";
         let mut text = server.connect();
         text.expect("ID:");
         for line in ["bob", "/join math", "BOB"] {
@@ -653,7 +655,10 @@ fn who_ends_a_room_is_taken_to_the_lobby_at_any_door() {
         bob.expect("퇴장했습니다.\n");
         let heard = alice.all_of("/end");
         let is_there = |text: &str| heard.iter().any(|line| line.contains(text));
-        assert!(is_there("lobby") && !is_there("no_room") && !is_there(NO_ROOM.0), "{heard:?}");
+        assert!(
+            (is_there("lobby") || is_there("로비")) && !is_there("no_room") && !is_there(NO_ROOM.0),
+            "{heard:?}"
+        );
         bob.expect_joined("alice");
         alice.send("here");
         bob.expect_next("[alice] here\n");

@@ -35,8 +35,8 @@ fn an_evening_of_two_in_a_private_room() {
         assert!(line.contains(say("1명, 주제: 비밀 작전", "1 here, topic: 비밀 작전")), "{line}");
         alice.expect_joined("alice");
         alice.expect_next(say(
-            "-- 비공개 방을 만들었습니다. 초대하는 링크: /invite, 로비로 돌아가기: /leave --\n",
-            "-- the private room is made; /invite gives its link, /leave goes back --\n",
+            "-- 비공개 방을 만들었습니다. 초대하기: /초대, 로비로 돌아가기: /로비 --\n",
+            "-- private room created; invite others: /invite, back to the lobby: /leave --\n",
         ));
         lobby.expect_next(say("[alice]님이 퇴장했습니다.\n", "[alice] left.\n"));
         let key = alice.invite_key();
@@ -68,7 +68,7 @@ fn an_evening_of_two_in_a_private_room() {
         lobby.expect_joined("bob");
         alice.expect_line();
         bob.send(format!("/join #{key}\n"));
-        bob.expect(say("-- 지난 말 4줄 --\n", "-- 4 earlier lines --\n"));
+        bob.expect(say("-- 이전 대화 4줄 --\n", "-- 4 earlier lines --\n"));
         bob.expect_next("[alice] 왔구나\n[bob] 응\n* alice 문을 닫는다\n[bob] 작전은?\n");
         bob.expect_joined("bob");
         alice.expect_joined("bob");
@@ -287,7 +287,7 @@ fn invite_tells_every_way_in_and_that_it_is_not_encrypted() {
         let (port, web) = (server.address().port(), server.web_address().port());
         let warning = say(
             "암호화되지 않은 연결입니다. 다른 사람이 링크와 대화를 볼 수 있습니다.\n",
-            "This connection is not encrypted: others can read the link and the conversation.\n",
+            "Not encrypted: others on the network can read the link and the messages.\n",
         );
         let browser = say("브라우저", "browser");
         alice.send("/invite\n").expect_next(format!(
@@ -296,7 +296,7 @@ fn invite_tells_every_way_in_and_that_it_is_not_encrypted() {
         ));
         let key = alice.make_room();
         let link = format!("http://127.0.0.1:{web}/#{key}");
-        let first = say("로그인ID를 묻거든 먼저", "then, before the name");
+        let first = say("로그인ID를 물으면 먼저 입력", "before your name, type");
         let ways = format!(
             "  {browser}: {link}\n  madang: madang {link}\n  nc: nc 127.0.0.1 {port}\n    \
              {first}: /join #{key}\n{warning}"
@@ -310,7 +310,7 @@ fn invite_tells_every_way_in_and_that_it_is_not_encrypted() {
         assert!(lines.iter().all(|line| line.chars().count() == width), "{qr}");
         assert!(qr.chars().all(|c| "█▀▄ \n".contains(c)), "{qr}");
         alice.send("/invite me\n");
-        alice.expect_next(say("사용법: /invite [qr]\n", "Usage: /invite [qr]\n"));
+        alice.expect_next(say("사용법: /초대 [qr]\n", "Usage: /invite [qr]\n"));
     });
 }
 
@@ -338,11 +338,11 @@ fn invite_for_programs_has_the_same_in_fields() {
 fn invite_tells_no_key_with_a_way_in_the_clear_where_there_is_an_encrypted_one() {
     for (korean, nc_warning) in [
         (true, "nc 연결은 암호화되지 않습니다. 다른 사람이 대화를 볼 수 있습니다.\n"),
-        (false, "The nc connection is not encrypted: others can read the conversation.\n"),
+        (false, "nc is not encrypted: others on the network can read the messages.\n"),
     ] {
         let (browser, first) = match korean {
-            true => ("브라우저", "로그인ID를 묻거든 먼저"),
-            false => ("browser", "then, before the name"),
+            true => ("브라우저", "로그인ID를 물으면 먼저 입력"),
+            false => ("browser", "before your name, type"),
         };
         let lang = if korean { Lang::Ko } else { Lang::En };
         let server = TestServer::start_with_tls(|config| config.lang = lang);

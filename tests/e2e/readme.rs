@@ -28,7 +28,7 @@ fn row(spec: &CommandSpec) -> String {
             Role::Operator => "operator",
         })
         .collect();
-    let usage = spec.usage().replace('|', "\\|");
+    let usage = spec.usage(Lang::En).replace('|', "\\|");
     let (alias, help) = (spec.alias, spec.help(Lang::En));
     format!("| `{usage}` | `{alias}` | {} | {help} |\n", who.join(", "))
 }

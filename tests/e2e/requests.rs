@@ -376,9 +376,9 @@ fn words_in_json_are_in_the_language_of_the_session() {
     server.operate("/kick alice");
     alice.expect_message("kicked");
     alice.send_json(json!({"type": "say", "text": "hm"}));
-    assert!(alice.expect_error("no_room", None).starts_with("You are in no room"));
+    assert!(alice.expect_error("no_room", None).starts_with("You are not in a room"));
     alice.send_json(json!({"type": "command", "line": "/join math"}));
-    assert!(alice.expect_error("kicked", None).ends_with("in 10 min."));
+    assert!(alice.expect_error("kicked", None).ends_with("in 10 minutes."));
 }
 
 /// Sends lines and returns all that comes of them.
@@ -412,12 +412,12 @@ fn a_repeated_nonce_is_answered_by_the_same_ack_and_nothing_is_done_twice() {
     for (at, (line, told)) in [
         ("/me waves", "* alice waves\n"),
         ("/topic maths", "-- [alice]님이 정한 주제: maths --\n"),
-        ("/nick alicia", "-- [alice]님의 이름이 [alicia](으)로 바뀌었습니다 --\n"),
+        ("/nick alicia", "-- [alice]님의 이름이 [alicia]로 바뀌었습니다 --\n"),
         ("/msg bob psst", "[귓속말 alicia] psst\n"),
         ("/ignore bob", ""),
         ("/unignore bob", ""),
-        ("/mute bob 10m", "-- [alicia]님이 [bob]님의 말을 10분 동안 막았습니다 --\n"),
-        ("/unmute bob", "-- [bob]님이 다시 말할 수 있습니다 --\n"),
+        ("/mute bob 10m", "-- [alicia]님이 [bob]님의 채팅을 10분 동안 금지했습니다 --\n"),
+        ("/unmute bob", "-- [bob]님의 채팅 금지가 풀렸습니다 --\n"),
         ("/lock", "-- [alicia]님이 방을 잠갔습니다 --\n"),
         ("/unlock", "-- [alicia]님이 방의 잠금을 풀었습니다 --\n"),
         ("/limit 9", "-- [alicia]님이 정원을 9명으로 정했습니다 --\n"),

@@ -78,7 +78,8 @@ fn who_speaks_no_tls_is_told_so_and_closed() {
     for first in ["alice\n", "", "GET / HTTP/1.1\r\nHost: h\r\n\r\n"] {
         let mut client = TestClient::connect(server.tls_address());
         client.send(first);
-        client.expect_next("이 포트는 TLS만 씁니다. madang --tls나 openssl s_client ");
+        client
+            .expect_next("이 포트는 TLS로만 접속할 수 있습니다. madang --tls나 openssl s_client ");
         client.expect("\n");
         client.expect_closed();
     }

@@ -239,7 +239,7 @@ fn a_flood_is_moderated_and_the_lobby_hears_nothing() {
 
     for (speaker, (text, stays)) in results.iter().enumerate() {
         assert_eq!(*stays, speaker != 5, "s{speaker}: {}", &text[text.len().saturating_sub(300)..]);
-        for stay in text.split("방에 들어왔습니다.") {
+        for stay in text.split("에 들어왔습니다.") {
             check_order(stay);
         }
     }

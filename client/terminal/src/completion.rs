@@ -1,7 +1,10 @@
 //! What Tab completes and what stands dimmed behind the cursor: commands from the
 //! protocol's table, and the names and rooms that a [`Source`] knows.
 
-use madang_protocol::command::{COMMANDS, CommandSpec};
+use madang_protocol::{
+    command::{COMMANDS, CommandSpec},
+    text::Lang,
+};
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::layout::columns_of;
@@ -104,34 +107,39 @@ fn word_at(line: &str, cursor: usize) -> (usize, Kind) {
         return (0, Kind::Command);
     }
     let mut words = before[..start].split_whitespace();
-    let Some(spec) = words.next().and_then(find) else {
+    let Some((spec, lang)) = words.next().and_then(find) else {
         return (start, Kind::Nothing);
     };
     let at = words.count();
-    (start, spec.arguments.split(' ').nth(at).map_or(Kind::Mention, kind_of))
+    (start, spec.arguments(lang).split(' ').nth(at).map_or(Kind::Mention, kind_of))
 }
 
-/// What an argument is, by its name in the table: `NAME`, `[ROOM]`, `ko|en`.
+/// What an argument is, by its name in the table: `NAME`, `[방]`, `ko|en`.
 fn kind_of(argument: &'static str) -> Kind {
     let argument = argument.trim_start_matches('[').trim_end_matches(']');
-    let mut choices = argument.split('|');
-    if choices.clone().any(|choice| choice == "NAME") {
+    let choices = || argument.split('|');
+    let is_one_of = |names: [&str; 2]| choices().any(|choice| names.contains(&choice));
+    let is_to_type = |choice: &str| choice.starts_with(char::is_lowercase);
+    if is_one_of(["NAME", "이름"]) {
         Kind::Name
-    } else if choices.clone().any(|choice| choice == "ROOM") {
+    } else if is_one_of(["ROOM", "방"]) {
         Kind::Room
-    } else if argument == "CMD" {
+    } else if is_one_of(["CMD", "명령"]) {
         Kind::Command
-    } else if choices.any(|choice| choice.starts_with(char::is_lowercase)) {
+    } else if choices().any(is_to_type) || choices().count() > 1 {
         Kind::OneOf(argument)
     } else {
         Kind::Mention
     }
 }
 
-/// The command of this name, which has its slash.
-fn find(name: &str) -> Option<&'static CommandSpec> {
+/// The command of this name, which has its slash, and the language of the name.
+fn find(name: &str) -> Option<(&'static CommandSpec, Lang)> {
     let name = folded(name);
-    COMMANDS.iter().find(|spec| spec.name == name || spec.alias == name)
+    let has_name = |spec: &'static CommandSpec| {
+        [Lang::En, Lang::Ko].into_iter().find(|lang| spec.name_in(*lang) == name)
+    };
+    COMMANDS.iter().find_map(|spec| Some((spec, has_name(spec)?)))
 }
 
 /// By its name, or by its alias where that is what was begun.
@@ -140,7 +148,7 @@ fn command_candidate(spec: &'static CommandSpec, typed: &str) -> Option<Candidat
     // `/help` takes a command without its slash too.
     let typed = if typed.starts_with('/') { typed } else { format!("/{typed}") };
     let name = [spec.name, spec.alias].into_iter().find(|name| name.starts_with(&typed))?;
-    let space = if spec.arguments.is_empty() { "" } else { " " };
+    let space = if spec.arguments(Lang::En).is_empty() { "" } else { " " };
     let shown = match typed.as_str() {
         "/" => format!("{} {}", spec.name, spec.alias),
         _ => name.to_owned(),
@@ -181,8 +189,8 @@ pub fn hint(source: &dyn Source, line: &str, cursor: usize) -> Option<Hint> {
     if given == 0 && !ends_in_space {
         return hint_for_command(source, command);
     }
-    let spec = find(command).filter(|spec| source.may_use(spec))?;
-    let arguments: Vec<&str> = spec.arguments.split(' ').collect();
+    let (spec, lang) = find(command).filter(|(spec, _)| source.may_use(spec))?;
+    let arguments: Vec<&str> = spec.arguments(lang).split(' ').collect();
     let missing = arguments.get(given..)?.join(" ");
     if missing.is_empty() {
         return None;
@@ -193,21 +201,23 @@ pub fn hint(source: &dyn Source, line: &str, cursor: usize) -> Option<Hint> {
 
 fn hint_for_command(source: &dyn Source, typed: &str) -> Option<Hint> {
     let typed = folded(typed);
-    if let Some(spec) = find(&typed).filter(|spec| source.may_use(spec)) {
-        let shown = format!(" {}", spec.arguments);
-        return (!spec.arguments.is_empty()).then_some(Hint { shown, completion: None });
+    if let Some((spec, lang)) = find(&typed).filter(|(spec, _)| source.may_use(spec)) {
+        let arguments = spec.arguments(lang);
+        let shown = format!(" {arguments}");
+        return (!arguments.is_empty()).then_some(Hint { shown, completion: None });
     }
     let names = COMMANDS
         .iter()
         .filter(|spec| source.may_use(spec))
-        .flat_map(|spec| [(spec.name, spec), (spec.alias, spec)]);
-    let mut fitting = names.filter(|(name, _)| name.starts_with(&typed) && typed.len() > 1);
-    let (name, spec) = fitting.next()?;
+        .flat_map(|spec| [Lang::En, Lang::Ko].map(|lang| (spec, lang)));
+    let mut fitting =
+        names.filter(|(spec, lang)| spec.name_in(*lang).starts_with(&typed) && typed.len() > 1);
+    let (spec, lang) = fitting.next()?;
     if fitting.next().is_some() {
         return None;
     }
-    let rest = &name[typed.len()..];
-    let shown = format!("{rest} {}", spec.arguments).trim_end().to_owned();
+    let rest = &spec.name_in(lang)[typed.len()..];
+    let shown = format!("{rest} {}", spec.arguments(lang)).trim_end().to_owned();
     Some(Hint { shown, completion: Some(rest.to_owned()) })
 }
 
@@ -307,7 +317,7 @@ mod tests {
         check("/msg bob", Some(" TEXT"));
         check("/msg bob ", Some("TEXT"));
         check("/msg bob hi", None);
-        check("/귓 ", Some("NAME TEXT"));
+        check("/귓 ", Some("이름 말"));
         check("/wh", None);
         check("/top", Some("ic [TEXT]"));
         check("/", None);

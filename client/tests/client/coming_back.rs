@@ -183,8 +183,8 @@ fn a_session_that_was_taken_over_stays_there() {
     peer.close();
     assert_eq!(terminal.ended(), 5);
     terminal.expect_last(&[
-        "madang: the server ended the connection: Another connection has taken this sessi",
-        "on over.",
+        "madang: the server ended the connection: This session continues on another conne",
+        "ction.",
     ]);
 }
 

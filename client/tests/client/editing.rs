@@ -177,7 +177,7 @@ fn tab_completes_commands_names_and_rooms() {
     terminal.expect_row("[lobby 1] /whois NAME");
     terminal.type_text("\x15/누");
     terminal.type_text(TAB);
-    terminal.expect_row("[lobby 1] /누구 [ROOM] [after NAME]");
+    terminal.expect_row("[lobby 1] /누구 [방]");
 
     peer.said("앨리스", "hi");
     peer.said("alice", "hi");
@@ -340,7 +340,7 @@ fn a_line_that_is_too_long_is_given_back() {
     let (_server, mut terminal, mut peer) = start(&PLAIN, 80, 24);
     terminal.paste(&"x".repeat(4_100));
     terminal.type_text(ENTER);
-    terminal.expect_raw("yours had 4100 and was not sent.");
+    terminal.expect_raw("That line has 4,100 bytes; the limit is 4,096");
     terminal.expect_raw("[lobby 1] … +29");
     for _ in 0..10 {
         terminal.type_text(BACKSPACE);

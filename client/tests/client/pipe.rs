@@ -132,7 +132,7 @@ fn a_block_that_is_too_long_is_refused() {
     server.accept_member("bot").expect_quit();
     let ended = client.ended();
     assert_eq!(ended.code, Some(1));
-    assert!(ended.stderr.contains("16384") && ended.stderr.contains("16391"), "{ended:?}");
+    assert!(ended.stderr.contains("16,384") && ended.stderr.contains("16,391"), "{ended:?}");
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn lines_that_cannot_be_sent_are_named_and_fail_it() {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     let stderr: Vec<&str> = ended.stderr.lines().collect();
     assert_eq!(stderr.len(), 4, "{ended:?}");
-    assert!(stderr[0].starts_with("madang: line 1: ") && stderr[0].contains("4097"), "{ended:?}");
+    assert!(stderr[0].starts_with("madang: line 1: ") && stderr[0].contains("4,097"), "{ended:?}");
     assert!(stderr[1].starts_with("madang: line 2: ") && stderr[1].contains("UTF-8"), "{ended:?}");
     assert_eq!(stderr[2..], ["madang: line 4: No.", "madang: 3 lines were not delivered"]);
 }

@@ -182,7 +182,7 @@ fn a_private_room_is_reached_by_its_link() {
     });
     alice.enter("/invite");
     alice.expect_raw("madang http://");
-    alice.expect_screen("the invitation", |rows| rows.concat().contains("not encrypted"));
+    alice.expect_screen("the invitation", |rows| rows.concat().contains("Not encrypted"));
     let shown = alice.rows().concat();
     let key = shown.split("/#").nth(1).expect("the link has a key").get(..30).expect("it is long");
     // Bob comes by the link, over WebSocket.

@@ -3,15 +3,16 @@
 use crate::{
     address_range::WIDEST,
     command::CommandError,
+    duration::{show_about, show_duration},
     foreign::Foreign,
     limits::{CARRIER_BYTES, LINE_BYTES, MESSAGE_BYTES, MESSAGE_LINES, PROTOCOL_VERSION},
+    room::LOBBY,
     text::Lang,
 };
 
 use super::{
-    Goodbye, Notice, about,
-    help::{help, help_on},
-    not_utf8, prefixed, rooms_list, share, version, who_after,
+    Goodbye, HANGUL_BYTES, Notice, grouped, help, not_utf8, prefixed, rooms_list, share, version,
+    who_after,
 };
 
 pub(super) fn text(notice: &Notice<'_>) -> String {
@@ -27,24 +28,23 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         }
         Notice::NameRefused(error) => error.message_en(),
         Notice::PressEnter => "Type a name and press Enter.".into(),
-        Notice::Help(role) => help(*role, Lang::En),
-        Notice::HelpOn(spec) => help_on(spec, Lang::En),
+        Notice::Help(role) => help::basics(*role, Lang::En),
+        Notice::HelpAll(role) => help::others(*role, Lang::En),
+        Notice::HelpOn(spec) => help::on(spec, Lang::En),
         Notice::CommandRefused(CommandError::Unknown { nearest }) => {
-            format!("There is no such command. Did you mean {nearest}? (/help lists them)")
+            format!("Unknown command. Did you mean {}? (all commands: /help)", nearest.name)
         }
         Notice::CommandRefused(CommandError::Usage(spec)) => {
-            format!("Usage: {}", spec.usage())
+            format!("Usage: {}", spec.usage(Lang::En))
         }
         Notice::CommandRefused(CommandError::Name(error)) => error.message_en(),
         Notice::CommandRefused(CommandError::Nobody) | Notice::Nobody => {
-            "Nobody has that name. (/who lists who is here)".into()
+            "No one on this server has that name. (who is here: /who)".into()
         }
         Notice::CommandRefused(CommandError::BrokenLink) | Notice::BrokenLink => {
-            "This link is broken. Please copy all of it again.".into()
+            "This link is incomplete or damaged. Copy the whole link again.".into()
         }
-        Notice::NoSuchRoom => {
-            "There is no such room; the link is wrong, or the room has ended.".into()
-        }
+        Notice::NoSuchRoom => "No such room. The link is wrong, or the room was closed.".into(),
         Notice::RangeTooWide(range) => {
             let share = match range.prefix_bits() {
                 0 => "all".into(),
@@ -64,23 +64,26 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::RoomFirst => {
             "Choose a room before you type a name. For the lobby: /join lobby".into()
         }
-        Notice::LangSet => "The server now speaks English to you.".into(),
+        Notice::LangSet => "Messages from the server are now in English.".into(),
         Notice::Who { count, names } => format!("{count} here: {}", names.join(", ")),
-        Notice::WhoMore { room, after } => format!("For the next: {}", who_after(*room, after)),
+        Notice::WhoMore { room, after } => format!("More: {}", who_after(*room, after, Lang::En)),
         Notice::LineTooLong { bytes } => {
-            format!("A line may have {LINE_BYTES} bytes; yours had {bytes} and was not sent.")
+            format!("That line has {}. It was not sent.", over(*bytes, LINE_BYTES))
         }
         Notice::MessageTooLong { bytes } => {
-            format!("A message may have {MESSAGE_BYTES} bytes; yours had {bytes} and was not sent.")
+            format!("That message has {}. It was not sent.", over(*bytes, MESSAGE_BYTES))
         }
-        Notice::TooManyLines { lines } => {
-            format!("A message may have {MESSAGE_LINES} lines; yours had {lines} and was not sent.")
-        }
-        Notice::RenderedTooLong { bytes, limit } => format!(
-            "With your name on every line, that message would be {bytes} bytes for each \
-             reader, {limit} at most; it was not sent. Please use fewer lines."
+        Notice::TooManyLines { lines } => format!(
+            "That message has {} lines; the limit is {MESSAGE_LINES}. It was not sent.",
+            grouped(*lines)
         ),
-        Notice::NothingSaid => "There is nothing to say in that.".into(),
+        Notice::RenderedTooLong { bytes, limit } => format!(
+            "That message has too many short lines: with your name on each, it would take {} \
+             bytes; the limit is {}. It was not sent. Use fewer lines.",
+            grouped(*bytes),
+            grouped(*limit)
+        ),
+        Notice::NothingSaid => "Message is empty.".into(),
         Notice::NotUtf8(hint) => not_utf8(*hint),
         Notice::NameSettled { user, proposal: Some(proposal) } => {
             format!("Your name is {user}. To change it: /nick {proposal}")
@@ -90,161 +93,174 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         }
         Notice::Skipped { lines: 1 } => "-- 1 line skipped --".into(),
         Notice::Skipped { lines } => format!("-- {lines} lines skipped --"),
-        Notice::SessionUnknown => "There is no such session; log in with a name.".into(),
-        Notice::RoomChosen { room } => format!("You will be in {room} once you have a name."),
+        Notice::SessionUnknown => "That session has ended. Log in with a name.".into(),
+        Notice::RoomChosen { room } => {
+            format!("You will enter {} when you have typed a name.", place(room))
+        }
         Notice::Entered { room, members, topic } => {
             let topic = topic.map(|topic| format!(", topic: {topic}")).unwrap_or_default();
-            format!("-- you are in {room}; {members} here{topic} --")
+            format!("-- you are in {}; {members} here{topic} --", place(room))
         }
         Notice::RoomMade => {
-            "-- the private room is made; /invite gives its link, /leave goes back --".into()
+            "-- private room created; invite others: /invite, back to the lobby: /leave --".into()
         }
-        Notice::InRoomAlready => "You are in that room already.".into(),
+        Notice::InRoomAlready => "You are already in that room.".into(),
         Notice::OtherRoom => "Not sent: it was written for another room.".into(),
-        Notice::NoRoom => "You are in no room now. Back to the lobby: /join lobby".into(),
-        Notice::RoomLocked => "The room is locked; nobody new may come in.".into(),
-        Notice::RoomFull { limit } => format!("The room is full; it may have {limit} members."),
+        Notice::NoRoom => "You are not in a room. Back to the lobby: /join lobby".into(),
+        Notice::RoomLocked => "The room is locked. No one can join now.".into(),
+        Notice::RoomFull { limit } => format!("The room is full (limit: {limit})."),
         Notice::TooManyRooms { limit } => {
-            format!("The server has {limit} rooms, as many as it may; try again later.")
+            format!("The server already has {} rooms, its limit. Try again later.", grouped(*limit))
         }
-        Notice::RoomsTooFast { seconds } => {
-            format!("Too many rooms were made from here; try again in {seconds} s.")
-        }
+        Notice::RoomsTooFast { seconds } => format!(
+            "Too many new rooms from your address. Try again in {}.",
+            show_about(*seconds, Lang::En)
+        ),
         Notice::Earlier { lines: 1 } => "-- 1 earlier line --".into(),
         Notice::Earlier { lines } => format!("-- {lines} earlier lines --"),
-        Notice::NothingEarlier => "Nothing was said before.".into(),
-        Notice::Rooms(rooms) => rooms_list(rooms, "Public rooms:", |members| members.to_string()),
+        Notice::NothingEarlier => "There are no earlier messages.".into(),
+        Notice::Rooms(rooms) => rooms_list(rooms, "Public rooms:", |room| {
+            (room.room.to_string(), room.members.to_string())
+        }),
         Notice::Whois { user, room, seconds, away } => {
             let place = match room {
-                Some(room) => format!("in {room}"),
-                None => "in no public room".into(),
+                Some(room) => format!("in {}", place(room)),
+                None => "not in a public room".into(),
             };
-            let away = if *away { ", connection cut" } else { "" };
-            format!("{user}: {place}, connected for {}{away}", about(*seconds, Lang::En))
+            let away = if *away { ", disconnected" } else { "" };
+            format!("{user}: {place}, connected for {}{away}", show_about(*seconds, Lang::En))
         }
-        Notice::NotHere => "Nobody in this room has that name. (/who lists who is here)".into(),
+        Notice::NotHere => "No one in this room has that name. (who is here: /who)".into(),
         Notice::InNoRoom { user } => {
-            format!("{user} is in no room. To keep them off the server: /ban {user}")
+            format!("{user} is not in a room. To ban them from the server: /ban {user}")
         }
         Notice::Announced(text) => prefixed("[server] ", text),
         Notice::Whispered { user, text } => prefixed(&format!("[whisper {user}] "), text),
         Notice::WhisperSent { user, text, away } => {
             let sent = prefixed(&format!("[whisper → {user}] "), text);
             match away {
-                true => format!(
-                    "{sent}\nThe connection of {user} is cut; they will have it if they come back."
-                ),
+                true => format!("{sent}\n{user} is disconnected and gets it on coming back."),
                 false => sent,
             }
         }
         Notice::WhisperRefused { user } => {
-            format!("{user} does not read; the whisper was not delivered.")
+            format!("Not delivered: {user} has too many unread whispers.")
         }
-        Notice::Ignored { user } => format!("{user} hides what you say."),
-        Notice::NoWhisper => "Nobody who is here has whispered to you.".into(),
+        Notice::Ignored { user } => format!("Not delivered: {user} is ignoring you."),
+        Notice::NoWhisper => "No whisper to answer, or its sender has left.".into(),
         Notice::Oneself => "You can't do that to yourself.".into(),
-        Notice::NameKept => "That is your name already.".into(),
-        Notice::Renamed { user } => format!("Your name is {user} now."),
+        Notice::NameKept => "That is already your name.".into(),
+        Notice::Renamed { user } => format!("Your name is now {user}."),
         Notice::TopicIs(topic) => format!("Topic: {topic}"),
-        Notice::NoTopic => "There is no topic; /topic TEXT sets one.".into(),
-        Notice::TextTooLong { bytes, limit } => {
-            format!("At most {limit} bytes are allowed there; yours had {bytes}.")
-        }
+        Notice::NoTopic => "There is no topic. To set one: /topic TEXT".into(),
+        Notice::TextTooLong { bytes, limit } => format!("Too long: {}.", over(*bytes, *limit)),
         Notice::Hiding { user } => {
-            format!("What {user} says is hidden from you now; /unignore {user} shows it again.")
+            format!("You are now ignoring {user}. To stop: /unignore {user}")
         }
-        Notice::Showing { user } => format!("What {user} says is shown to you again."),
-        Notice::Hidden([]) => "You hide nobody.".into(),
-        Notice::Hidden(users) => format!("You hide: {}", users.join(", ")),
-        Notice::TooManyHidden { limit } => format!("You can hide {limit} people at most."),
+        Notice::Showing { user } => format!("You are no longer ignoring {user}."),
+        Notice::Hidden([]) => "Nobody is ignored.".into(),
+        Notice::Hidden(users) => format!("Ignored: {}", users.join(", ")),
+        Notice::TooManyHidden { limit } => format!("You can ignore at most {limit} people."),
         Notice::Pong(None) => "pong".into(),
         Notice::Pong(Some(token)) => format!("pong {token}"),
-        Notice::Muted { seconds: None } => "You may not speak now; you are muted.".into(),
+        Notice::Muted { seconds: None } => "You are muted and can't speak now.".into(),
         Notice::Muted { seconds: Some(seconds) } => {
-            format!("You may not speak now; {} to go.", about(*seconds, Lang::En))
+            format!("You are muted for another {}.", show_about(*seconds, Lang::En))
         }
-        Notice::Kicked { seconds } => {
-            format!(
-                "You were removed from there; you may come in again in {}.",
-                about(*seconds, Lang::En)
-            )
-        }
-        Notice::NameKicked { seconds } => {
-            format!(
-                "That name was removed from there; it may come in again in {}.",
-                about(*seconds, Lang::En)
-            )
-        }
-        Notice::Silenced => {
-            "Your mute is lifted, but the operator still keeps them from speaking.".into()
-        }
-        Notice::OwnerOnly => "Only the owner of a private room may do that.".into(),
+        Notice::Kicked { seconds } => format!(
+            "You were removed from that room. You can join again in {}.",
+            show_about(*seconds, Lang::En)
+        ),
+        Notice::NameKicked { seconds } => format!(
+            "Someone with that name was removed. The name can be used again in {}.",
+            show_about(*seconds, Lang::En)
+        ),
+        Notice::Silenced => "Your mute is lifted, but the operator's still holds.".into(),
+        Notice::OwnerOnly => "Only the owner of a private room can do that.".into(),
         Notice::Already => "Nothing to change.".into(),
-        Notice::NameBanned => "That name may not be used on this server.".into(),
+        Notice::NameBanned => "That name is banned from this server.".into(),
         Notice::Invite(invitation) => invitation.text(Lang::En),
-        Notice::Busy => "The server is busy; try again in a moment.".into(),
-        Notice::LoggedInAlready => "You are logged in already.".into(),
-        Notice::Goodbye(goodbye) => match goodbye {
-            Goodbye::Quit => "Goodbye.".into(),
-            Goodbye::Closed => "The connection has ended.".into(),
-            Goodbye::Shutdown => "The server is shutting down.".into(),
-            Goodbye::LoginTimeout { seconds } => {
-                format!("No login within {seconds} seconds; closing.")
-            }
-            Goodbye::LoginTries => "Too many names that cannot be used; closing.".into(),
-            Goodbye::EndlessLine => {
-                format!("No line end within {CARRIER_BYTES} bytes; closing.")
-            }
-            Goodbye::BrokenFrame => "That breaks the rules of WebSocket; closing.".into(),
-            Goodbye::NotText => "Only text messages are taken here; closing.".into(),
-            Goodbye::NotUtf8 => "A message was not UTF-8; closing.".into(),
-            Goodbye::MessageTooBig => "A message was too long; closing.".into(),
-            Goodbye::UnfinishedMessage => "A message did not end in time; closing.".into(),
-            Goodbye::Foreign { foreign, web_port } => foreign_peer(*foreign, *web_port),
-            Goodbye::NoTls => {
-                "This port speaks TLS alone; connect with madang --tls, or with openssl \
-                 s_client -quiet -connect HOST:PORT."
-                    .into()
-            }
-            Goodbye::ServerFull => "The server is full; try again later. (server is full)".into(),
-            Goodbye::AddressFull => "There are too many connections from your address.".into(),
-            Goodbye::Banned => "The operator has banned you from this server. (banned)".into(),
-            Goodbye::Kicked { seconds } => format!(
-                "The operator removed you; you may come in again in {}.",
-                about(*seconds, Lang::En)
-            ),
-            Goodbye::Replaced => "Another connection has taken this session over.".into(),
-            Goodbye::Internal => "Closing after an error of the server.".into(),
-        },
+        Notice::Busy => "The server is busy. Try again in a moment.".into(),
+        Notice::LoggedInAlready => "You are already logged in.".into(),
+        Notice::Goodbye(goodbye) => goodbye_text(*goodbye),
     }
 }
 
-/// What somebody is told who took this port for one of another kind.
+fn goodbye_text(goodbye: Goodbye) -> String {
+    match goodbye {
+        Goodbye::Quit => "Goodbye.".into(),
+        Goodbye::Closed => "Connection closed.".into(),
+        Goodbye::Shutdown => "The server is shutting down.".into(),
+        Goodbye::LoginTimeout { seconds } => {
+            format!("Connection closed: no login within {}.", show_duration(seconds, Lang::En))
+        }
+        Goodbye::LoginTries => "Connection closed: too many invalid names.".into(),
+        Goodbye::EndlessLine => {
+            format!("Connection closed: no line end within {} bytes.", grouped(CARRIER_BYTES))
+        }
+        Goodbye::BrokenFrame => "Connection closed: invalid WebSocket frame.".into(),
+        Goodbye::NotText => "Connection closed: only text messages are supported.".into(),
+        Goodbye::NotUtf8 => "Connection closed: a message was not UTF-8.".into(),
+        Goodbye::MessageTooBig => "Connection closed: a message was too long.".into(),
+        Goodbye::UnfinishedMessage => "Connection closed: a message took too long.".into(),
+        Goodbye::Foreign { foreign, web_port } => foreign_peer(foreign, web_port),
+        Goodbye::NoTls => "This port accepts only TLS. Connect with madang --tls, or with \
+             openssl s_client -quiet -connect HOST:PORT."
+            .into(),
+        Goodbye::ServerFull => "Sorry, the server is full. Try again later.".into(),
+        Goodbye::AddressFull => "Sorry, too many connections from your address.".into(),
+        Goodbye::Banned => "You are banned from this server.".into(),
+        Goodbye::Kicked { seconds } => format!(
+            "The operator removed you. You can join again in {}.",
+            show_about(seconds, Lang::En)
+        ),
+        Goodbye::Replaced => "This session continues on another connection.".into(),
+        Goodbye::Internal => "Connection closed: server error.".into(),
+    }
+}
+
+/// The answer to a peer that takes this port for one of another kind.
 fn foreign_peer(foreign: Foreign, web_port: Option<u16>) -> String {
     let in_browser = match web_port {
-        Some(port) => format!("; in a browser, use port {port}"),
+        Some(port) => format!(" In a browser, open port {port}."),
         None => String::new(),
     };
     match foreign {
         Foreign::Http => {
-            format!("This is a chat port, not a web page; connect with nc or madang{in_browser}.")
+            format!("This is a chat port, not a web page. Connect with nc or madang.{in_browser}")
         }
         Foreign::Tls => {
-            format!("This port does not speak TLS; connect without it{in_browser}.")
+            format!("This port does not use TLS. Connect without it.{in_browser}")
         }
-        Foreign::Proxy => "This port does not take the PROXY protocol; turn it off in the proxy \
-                           (send-proxy, proxy_protocol)."
+        Foreign::Proxy => "This port does not accept the PROXY protocol. Turn it off in the \
+                           proxy (send-proxy, proxy_protocol)."
             .into(),
-        Foreign::LengthPrefix => "That begins with its length (writeUTF in Java); send UTF-8 text \
-                                  alone, and a newline after each line."
+        Foreign::LengthPrefix => "That begins with a length (as Java's writeUTF does). Send plain \
+                                  UTF-8 text with a newline after each line."
             .into(),
         Foreign::JavaObjects | Foreign::Pickle | Foreign::Binary => format!(
-            "That is {}, not text; send UTF-8 text, and a newline after each line.",
+            "That is {}, not text. Send plain UTF-8 text with a newline after each line.",
             foreign.name()
         ),
         _ => format!(
-            "This is a chat port, not {}; connect with nc or madang{in_browser}.",
+            "This is a chat port, not {}. Connect with nc or madang.{in_browser}",
             foreign.name()
         ),
     }
+}
+
+/// A room in a sentence.
+fn place(room: &str) -> &str {
+    if room == LOBBY { "the lobby" } else { room }
+}
+
+/// A length above its limit, in bytes and in letters.
+fn over(bytes: usize, limit: usize) -> String {
+    format!(
+        "{} bytes; the limit is {} (about {} Korean or {} English letters)",
+        grouped(bytes),
+        grouped(limit),
+        grouped(limit / HANGUL_BYTES),
+        grouped(limit)
+    )
 }

@@ -1,4 +1,5 @@
-//! `/help`: the list of commands, and what one of them is for.
+//! `/help`: the commands that are needed most, the others, and what one of them is for. All
+//! of it fits a terminal of 24 rows and 40 columns, together with a prompt.
 
 use unicode_width::UnicodeWidthStr;
 
@@ -7,62 +8,140 @@ use crate::{
     text::Lang,
 };
 
-/// The commands that `role` may use, the owner's with the members'.
-pub(super) fn help(role: Role, lang: Lang) -> String {
-    let (title, owners, say, say_help) = match lang {
-        Lang::Ko => ("명령:", "비공개 방의 방장은:", "//말", "'/말'이라고 말합니다"),
-        Lang::En => ("Commands:", "The owner of a private room:", "//text", "says '/text'"),
+/// What members need most.
+const MEMBERS_BASICS: [&str; 8] =
+    ["/who", "/msg", "/nick", "/rooms", "/join", "/new", "/invite", "/quit"];
+
+/// What operators need most.
+const OPERATORS_BASICS: [&str; 8] =
+    ["/who", "/rooms", "/say", "/kick", "/mute", "/ban", "/unban", "/stop"];
+
+/// The width of the column of commands; longer ones push their help to the right.
+const COMMAND_COLUMNS: usize = 17;
+
+/// The commands that `role` needs most, and how to see the others.
+pub(super) fn basics(role: Role, lang: Lang) -> String {
+    let more = match lang {
+        Lang::Ko => "모든 명령: /도움말 전체\n자세히: /도움말 초대",
+        Lang::En => "All commands: /help all\nAbout one: /help invite",
     };
-    let of = |role: Role| {
-        COMMANDS.iter().filter(move |spec| spec.roles.contains(&role)).map(move |spec| {
-            let names = format!("{}, {}", spec.usage(), spec.alias);
-            row(&names, spec.help(lang))
-        })
+    let about = match role {
+        Role::Operator => more.replace("초대", "추방").replace("invite", "ban"),
+        Role::Member | Role::Owner => more.to_owned(),
     };
-    let mut lines = vec![title.to_owned()];
-    lines.extend(of(role));
-    if role == Role::Member {
-        lines.push(row(say, say_help));
+    let basics = basics_of(role).iter().filter_map(|name| CommandSpec::find(name));
+    let mut lines: Vec<String> = basics.map(|spec| row(spec, lang)).collect();
+    lines.push(about);
+    lines.join("\n")
+}
+
+/// All other commands that `role` may use, the owner's with the members'.
+pub(super) fn others(role: Role, lang: Lang) -> String {
+    let (owners, slash) = match lang {
+        Lang::Ko => ("비공개 방의 방장:", columns("//말", "'/말'이라고 말합니다")),
+        Lang::En => ("Owner of a private room:", columns("//text", "say '/text'")),
+    };
+    let others = commands_of(role).filter(|spec| !basics_of(role).contains(&spec.name));
+    let mut lines: Vec<String> = others.map(|spec| row(spec, lang)).collect();
+    if role != Role::Operator {
+        lines.push(slash);
         lines.push(owners.to_owned());
-        lines.extend(of(Role::Owner));
+        lines.extend(commands_of(Role::Owner).map(|spec| row(spec, lang)));
     }
     lines.join("\n")
 }
 
-fn row(names: &str, help: &str) -> String {
-    let padding = 26usize.saturating_sub(names.width());
-    format!("  {names}{:padding$}  {help}", "")
+/// What one command is for.
+pub(super) fn on(spec: &CommandSpec, lang: Lang) -> String {
+    let mut text = columns(&spec.usage(lang), spec.help(lang));
+    for line in spec.details(lang).lines() {
+        text.push('\n');
+        text.push_str(line);
+    }
+    text
 }
 
-pub(super) fn help_on(spec: &CommandSpec, lang: Lang) -> String {
-    format!("{}, {}: {}", spec.usage(), spec.alias, spec.help(lang))
+/// The commands in the order of the table. An owner is a member too, and has both lists.
+fn commands_of(role: Role) -> impl Iterator<Item = &'static CommandSpec> {
+    COMMANDS.iter().filter(move |spec| spec.roles.contains(&role))
+}
+
+fn basics_of(role: Role) -> &'static [&'static str] {
+    match role {
+        Role::Member | Role::Owner => &MEMBERS_BASICS,
+        Role::Operator => &OPERATORS_BASICS,
+    }
+}
+
+fn row(spec: &CommandSpec, lang: Lang) -> String {
+    columns(&spec.usage(lang), spec.help(lang))
+}
+
+fn columns(command: &str, help: &str) -> String {
+    let padding = COMMAND_COLUMNS.saturating_sub(command.width());
+    format!("{command}{:padding$}  {help}", "")
 }
 
 #[cfg(test)]
 mod tests {
-    use unicode_width::UnicodeWidthStr as _;
-
     use super::*;
-    use crate::notice::Notice;
+
+    const LANGS: [Lang; 2] = [Lang::Ko, Lang::En];
+    const ROLES: [Role; 2] = [Role::Member, Role::Operator];
+
+    #[track_caller]
+    fn check_size(text: &str) {
+        // The last row is the prompt's.
+        assert!(text.lines().count() <= 23, "{} rows:\n{text}", text.lines().count());
+        for line in text.lines() {
+            assert!(line.width() <= 40, "{} columns: {line}", line.width());
+        }
+    }
 
     #[test]
-    fn help_lists_every_command() {
-        for lang in [Lang::Ko, Lang::En] {
-            let help = Notice::Help(Role::Member).text(lang);
-            for spec in COMMANDS.iter().filter(|spec| spec.is_members()) {
-                assert!(help.contains(&spec.usage()) && help.contains(spec.help(lang)), "{help}");
+    fn help_fits_24_rows_and_40_columns() {
+        for lang in LANGS {
+            for role in ROLES {
+                check_size(&basics(role, lang));
+                check_size(&others(role, lang));
+            }
+            COMMANDS.iter().for_each(|spec| check_size(&on(spec, lang)));
+        }
+    }
+
+    #[test]
+    fn help_begins_with_eight_commands_and_lists_every_other_on_request() {
+        for lang in LANGS {
+            for role in ROLES {
+                let (first, rest) = (basics(role, lang), others(role, lang));
+                let count = |text: &str| text.lines().filter(|line| line.starts_with('/')).count();
+                assert_eq!(count(&first), 8, "{first}");
+                let is_there = |spec: &CommandSpec| match role {
+                    Role::Operator => spec.is_operators(),
+                    _ => spec.is_members(),
+                };
+                for spec in COMMANDS {
+                    let row = row(spec, lang);
+                    let times = [&first, &rest]
+                        .iter()
+                        .flat_map(|text| text.lines())
+                        .filter(|line| **line == row)
+                        .count();
+                    assert_eq!(times, usize::from(is_there(spec)), "{row}");
+                }
             }
         }
     }
 
     #[test]
-    fn help_fits_a_terminal() {
-        for role in [Role::Member, Role::Operator] {
-            for lang in [Lang::Ko, Lang::En] {
-                for line in Notice::Help(role).text(lang).lines() {
-                    assert!(line.width() <= 80, "{} columns: {line}", line.width());
-                }
-            }
+    fn help_is_in_its_readers_language() {
+        for role in ROLES {
+            let korean = basics(role, Lang::Ko) + &others(role, Lang::Ko);
+            // A QR code is called that in Korean.
+            let korean = korean.replace("qr", "");
+            assert!(!korean.contains(|c: char| c.is_ascii_alphabetic()), "{korean}");
+            let english = basics(role, Lang::En) + &others(role, Lang::En);
+            assert!(english.is_ascii(), "{english}");
         }
     }
 }

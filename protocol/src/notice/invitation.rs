@@ -1,21 +1,21 @@
-//! How others come into a room, as people are told.
+//! How to invite others to a room, as text.
 
 use crate::text::Lang;
 
-/// What `/invite` tells, in the order in which it is told. What is missing does not
-/// apply.
+/// The answer to `/invite`, in the order in which it is shown. A way in that is missing
+/// does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Invitation<'a> {
     /// The link for browsers and for `madang`.
     pub link: Option<&'a str>,
     /// The command for terminals.
     pub madang: &'a str,
-    /// The command for who has nothing but nc, or openssl where that is encrypted; if
-    /// lines are taken where others come.
+    /// The command for people who only have nc, or openssl where lines are encrypted; if
+    /// there is a port for lines.
     pub nc: Option<&'a str>,
-    /// What they type at the prompt, before their name; nothing for the lobby.
+    /// What they type at the prompt before their name; nothing for the lobby.
     pub join: Option<&'a str>,
-    /// Whether nobody on the path can read along, whichever way others come.
+    /// Whether every way in is encrypted.
     pub encrypted: bool,
     /// The QR code, in lines.
     pub qr: Option<&'a str>,
@@ -25,8 +25,8 @@ impl Invitation<'_> {
     /// The lines, without the last line end.
     pub(super) fn text(&self, lang: Lang) -> String {
         let (browser, type_first) = match lang {
-            Lang::Ko => ("브라우저", "로그인ID를 묻거든 먼저"),
-            Lang::En => ("browser", "then, before the name"),
+            Lang::Ko => ("브라우저", "로그인ID를 물으면 먼저 입력"),
+            Lang::En => ("browser", "before your name, type"),
         };
         let mut lines = Vec::new();
         if let Some(link) = self.link {
@@ -57,11 +57,9 @@ impl Invitation<'_> {
             }
             (Lang::Ko, true) => "nc 연결은 암호화되지 않습니다. 다른 사람이 대화를 볼 수 있습니다.",
             (Lang::En, false) => {
-                "This connection is not encrypted: others can read the link and the conversation."
+                "Not encrypted: others on the network can read the link and the messages."
             }
-            (Lang::En, true) => {
-                "The nc connection is not encrypted: others can read the conversation."
-            }
+            (Lang::En, true) => "nc is not encrypted: others on the network can read the messages.",
         }
     }
 }

@@ -3,11 +3,7 @@
 
 use std::time::Duration;
 
-use madang_protocol::{
-    command::Banned,
-    notice::Notice,
-    text::{Lang, span},
-};
+use madang_protocol::{command::Banned, duration::show_about, notice::Notice, text::Lang};
 
 use super::caller::{Caller, Reply};
 use crate::{
@@ -64,7 +60,7 @@ pub(super) fn list_bans(caller: &Caller<'_>) -> Reply {
             Banned::Name(name) => name.to_string(),
             Banned::Address(address) => address.to_string(),
         };
-        let left = left.map(|left| format!(" ({})", span(left.as_secs() + 1, caller.lang)));
+        let left = left.map(|left| format!(" ({})", show_about(left.as_secs() + 1, caller.lang)));
         answer.line(&format!("  {what}{}", left.unwrap_or_default()));
     }
     caller.answered(answer)

@@ -20,7 +20,7 @@ use crate::{
 
 /// What follows when somebody is taken out of a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AfterRemoval {
+pub(super) enum Next {
     /// Nothing, until they go somewhere.
     Nowhere,
     /// Their connection takes them somewhere, or ends.
@@ -186,12 +186,12 @@ impl Executor {
 
     /// Sees a member off that did not leave by itself: it is told of that with all that
     /// has happened so far, and then, if nothing follows, how to go on.
-    pub(super) fn see_off(&mut self, member: Member, next: AfterRemoval) {
+    pub(super) fn see_off(&mut self, member: Member, next: Next) {
         member.session.exit(self.number);
         // It has just been pushed.
         member.session.note_removal(self.batch.events().last());
         let mut answer = Answer::new(member.outbox.form());
-        if next == AfterRemoval::Nowhere {
+        if next == Next::Nowhere {
             answer.hint(&Notice::NoRoom);
         }
         let (to, after) = (self.batch_len(), answer.into_bytes());

@@ -275,11 +275,11 @@ fn of_a_crowd_the_first_200_are_listed_and_the_next_after_the_last_of_them() {
     };
     let first = ask(None);
     assert!(first.starts_with("449 here: n1, n2, n3, n4, n6, "), "{first}");
-    assert!(first.ends_with(", n201\nFor the next: /who after n201\n"), "{first}");
+    assert!(first.ends_with(", n201\nMore: /who after n201\n"), "{first}");
     assert_eq!(first.lines().count(), 5, "50 names a line");
     let next = ask(Some(201));
     assert!(next.starts_with("449 here: n202, "), "{next}");
-    assert!(next.ends_with(", n401\nFor the next: /who after n401\n"), "{next}");
+    assert!(next.ends_with(", n401\nMore: /who after n401\n"), "{next}");
     let last = ask(Some(401));
     assert!(last.starts_with("449 here: n402, ") && last.ends_with(", n450\n"), "{last}");
     assert!(ask(Some(450)).starts_with("449 here: \n"));
@@ -376,7 +376,7 @@ fn who_goes_to_another_room_is_told_all_of_this_one_and_no_goodbye() {
     assert!(alice.socket.text().ends_with("[alice] go\n[bob] left.\n[alice] gone\n"));
     assert!(bob.session.room().is_none() && bob.outbox.is_open());
     bob.say(&room, "still here?");
-    assert!(bob.socket.text().contains("You are in no room now."), "{}", bob.socket.text());
+    assert!(bob.socket.text().contains("You are not in a room."), "{}", bob.socket.text());
     assert!(!alice.socket.text().contains("still here?"));
 }
 

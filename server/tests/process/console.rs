@@ -57,7 +57,7 @@ fn a_rooms_key_stands_in_no_line_of_console_or_diagnostics() {
     let mut server = ServerProcess::start_as(&mut command);
     let mut alice = Peer::join(server.address, "alice");
     alice.say("/new a \u{1b}[31mtopic\u{9b}31m");
-    alice.expect("/invite");
+    alice.expect("/초대");
     alice.say("/invite qr");
     alice.expect("/join #");
     let key = alice.expect("\n");

@@ -48,8 +48,8 @@ test("code is told from prose", () => {
   assert.ok(!isBlock("x = {\n}"));
 });
 
-const MSG = { name: "/msg", alias: "/귓", arguments: "NAME TEXT", ko: "귓속말", en: "whispers" };
-const ME = { name: "/me", alias: "/나", arguments: "TEXT", ko: "나", en: "me" };
+const MSG = { name: "/msg", alias: "/귓", arguments: "NAME TEXT", arguments_ko: "이름 말", ko: "귓속말", en: "whispers" };
+const ME = { name: "/me", alias: "/나", arguments: "TEXT", arguments_ko: "말", ko: "나", en: "me" };
 
 test("what is typed means what the table says, with the server's table of commands or without", () => {
   const table = cases("commands");

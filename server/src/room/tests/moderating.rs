@@ -67,7 +67,7 @@ fn who_is_kicked_is_told_up_to_there_and_kept_out() {
     let told = format!("[carol] before\n[bob] hm\n{kicked}[carol] after\n");
     assert!(alice.socket.text().ends_with(&told), "{}", alice.socket.text());
     let after = heard_after(&bob, kicked);
-    assert!(after.starts_with("You are in no room now.") && after.lines().count() == 1, "{after}");
+    assert!(after.starts_with("You are not in a room.") && after.lines().count() == 1, "{after}");
     assert!(bob.session.room().is_none() && bob.outbox.is_open());
     assert_eq!(room.status().members, 2);
     assert!(is_kicked(room.enter(bob.coming())));
@@ -93,7 +93,7 @@ fn a_kick_holds_by_session_and_name_until_it_is_lifted_or_over() {
 
     assert_eq!(unkick("carol", Some(3)), Err(Refusal::Already));
     unkick("robert", Some(2)).expect("he was kicked");
-    assert!(carol.socket.text().ends_with("-- [alice] lets [bob] in again --\n"));
+    assert!(carol.socket.text().ends_with("-- [alice] allowed [bob] back in --\n"));
     room.enter(bob.coming()).expect("he may come again");
     assert_eq!(unkick("bob", None), Err(Refusal::Already));
     assert_eq!(bob.act(&room, unkick_op("carol", None)), Err(Refusal::OwnerOnly));
@@ -130,7 +130,7 @@ fn who_is_kicked_and_quits_in_one_round_is_told_all_before_the_goodbye() {
     one_round(&room, vec![bob.says("one"), carol.says("two"), kick, ping, bob.leaves()]);
     let end = heard_after(&bob, "[bob] one\n[carol] two\n-- [alice] removed [bob] --\n");
     let lines: Vec<&str> = end.lines().collect();
-    assert!(lines[0].starts_with("You are in no room now."), "{end}");
+    assert!(lines[0].starts_with("You are not in a room."), "{end}");
     assert_eq!(lines[1..], ["pong", "bye"]);
     assert_eq!(bob.outbox.reason(), Some(QUIT));
     assert!(!alice.socket.text().contains("[bob] left."));
@@ -147,7 +147,7 @@ fn a_room_that_is_closed_tells_everyone_and_takes_nobody() {
     let closed = "[bob] last\n-- [alice] closed the room --\n";
     assert_eq!(heard_after(&alice, closed), "", "she is taken elsewhere");
     let after = heard_after(&bob, closed);
-    assert_eq!(after, "You are in no room now. Back to the lobby: /join lobby\n");
+    assert_eq!(after, "You are not in a room. Back to the lobby: /join lobby\n");
     for person in [&alice, &bob] {
         assert!(person.session.room().is_none() && person.outbox.is_open());
     }
@@ -160,7 +160,7 @@ fn a_room_that_is_closed_tells_everyone_and_takes_nobody() {
     assert_eq!(room.enter(dave.coming()), Err(Refusal::Ended));
     assert_eq!(room.act(alice.by(), Op::Lock(true)), Err(Refusal::Ended));
     bob.say(&room, "hello?");
-    assert!(bob.socket.text().matches("You are in no room now.").count() == 2);
+    assert!(bob.socket.text().matches("You are not in a room.").count() == 2);
     dave.heard("");
 }
 
@@ -204,7 +204,7 @@ fn who_is_muted_says_nothing_by_any_way_until_it_is_lifted() {
     assert!(muted(bob.act(&room, Op::Topic("psst".into()))));
     assert!(muted(bob.act(&room, Op::Rename(name("psst")))));
     assert!(
-        bob.socket.text().ends_with("You may not speak now; 10 min to go.\n"),
+        bob.socket.text().ends_with("You are muted for another 10 minutes.\n"),
         "{}",
         bob.socket.text()
     );
@@ -219,7 +219,7 @@ fn who_is_muted_says_nothing_by_any_way_until_it_is_lifted() {
     alice.act(&room, unmute(&bob)).expect("she owns it");
     assert_eq!(alice.act(&room, unmute(&bob)), Err(Refusal::Already));
     bob.say(&room, "at last");
-    assert!(carol.socket.text().ends_with("-- [bob] may speak again --\n[bob] at last\n"));
+    assert!(carol.socket.text().ends_with("-- [bob] is no longer muted --\n[bob] at last\n"));
     assert!(!carol.socket.text().contains("psst"));
 
     alice.act(&room, mute_until(&bob, until)).expect("she owns it");
@@ -243,7 +243,7 @@ fn the_last_word_of_who_is_muted_is_not_said() {
 #[test]
 fn who_is_muted_twice_may_speak_when_both_have_been_lifted() {
     let (room, [alice, bob, carol]) = three();
-    let again = "-- [bob] may speak again --\n";
+    let again = "-- [bob] is no longer muted --\n";
     let heard = || carol.socket.text().matches(again).count();
     let until = clock::now().after(Duration::from_secs(3_600));
     let mute = || mute_until(&bob, until);
@@ -301,7 +301,7 @@ fn whom_the_operator_mutes_says_nothing_anywhere() {
     assert!(bob.session.unmute(None));
     lobby.act(By::Operator, unmute(&bob)).expect("he was muted");
     bob.say(&lobby, "well");
-    assert!(bob.socket.text().ends_with("-- [bob] may speak again --\n[bob] well\n"));
+    assert!(bob.socket.text().ends_with("-- [bob] is no longer muted --\n[bob] well\n"));
 }
 
 #[test]
@@ -330,7 +330,9 @@ fn who_has_been_here_for_the_longest_time_owns_the_room_after_its_owner() {
     room.leave(1, alice.going()).expect("the room is open");
     assert_eq!(bob.act(&room, Op::Lock(true)), Err(Refusal::OwnerOnly), "her session may last");
     room.act(By::Time, Op::OwnerGone(1)).expect("it is open");
-    assert!(bob.socket.text().ends_with("[alice] left.\n-- [carol] owns the room now --\n"));
+    assert!(
+        bob.socket.text().ends_with("[alice] left.\n-- [carol] is now the owner of the room --\n")
+    );
     room.act(By::Time, Op::OwnerGone(1)).expect("it is open");
     carol.act(&room, Op::Owner(bob.number())).expect("she owns it now");
     assert_eq!(carol.act(&room, Op::Lock(true)), Err(Refusal::OwnerOnly));
@@ -344,7 +346,9 @@ fn who_has_been_here_for_the_longest_time_owns_the_room_after_its_owner() {
     room.act(By::Time, Op::OwnerGone(2)).expect("it is open");
     let dave = Person::join(4, &room, "dave");
     dave.act(&room, Op::Lock(true)).expect("he owns it");
-    assert!(dave.socket.text().contains("[dave] joined.\n-- [dave] owns the room now --\n"));
+    assert!(
+        dave.socket.text().contains("[dave] joined.\n-- [dave] is now the owner of the room --\n")
+    );
 }
 
 #[test]

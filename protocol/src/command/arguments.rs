@@ -1,0 +1,148 @@
+//! How the arguments of commands are read: names, rooms, durations, words.
+
+use std::time::Duration;
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::{Banned, Command, CommandSpec, Help};
+use crate::{
+    duration::parse_duration,
+    invisible::{is_blank, is_invisible},
+    name::{NameError, UserName},
+    room::{Destination, DestinationError, RoomName},
+};
+
+/// What is wrong with a command's arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ArgumentError {
+    Usage,
+    Name(NameError),
+    Nobody,
+    BrokenLink,
+}
+
+/// The name of somebody who should be here, perhaps written as people address each
+/// other or as it stands before what they say: `@name`, `name:`, `name,`, `[name]`.
+pub(super) fn person(text: &str) -> Result<UserName, ArgumentError> {
+    let around = |c: char| is_invisible(c) || matches!(c, '@' | '[' | ']' | ':' | ',');
+    match UserName::parse(text.trim_matches(around)) {
+        Ok(name) => Ok(name),
+        Err(NameError::Empty | NameError::Spaces { .. }) => Err(ArgumentError::Usage),
+        Err(_) => Err(ArgumentError::Nobody),
+    }
+}
+
+/// A name that somebody wants to have.
+pub(super) fn new_name(text: &str) -> Result<UserName, ArgumentError> {
+    if is_blank(text) {
+        return Err(ArgumentError::Usage);
+    }
+    UserName::parse(text).map_err(ArgumentError::Name)
+}
+
+/// A person, and then words for them.
+pub(super) fn person_and_text(text: &str) -> Result<(UserName, &str), ArgumentError> {
+    let (name, text) = text.split_once(char::is_whitespace).ok_or(ArgumentError::Usage)?;
+    Ok((person(name)?, words(text)?))
+}
+
+/// Words that are not all invisible.
+pub(super) fn words(text: &str) -> Result<&str, ArgumentError> {
+    optional(text.trim()).ok_or(ArgumentError::Usage)
+}
+
+pub(super) fn optional(text: &str) -> Option<&str> {
+    (!is_blank(text)).then_some(text)
+}
+
+/// Splits off a duration at the end, if one stands there.
+pub(super) fn with_duration(text: &str) -> Result<(&str, Option<Duration>), ArgumentError> {
+    match text.split_once(char::is_whitespace) {
+        None => Ok((text, None)),
+        Some((first, rest)) => {
+            let duration = parse_duration(rest).ok_or(ArgumentError::Usage)?;
+            Ok((first, Some(duration)))
+        }
+    }
+}
+
+/// The argument of `/help`.
+pub(super) fn help(text: &str) -> Result<Command<'_>, ArgumentError> {
+    let help = match &*text.nfc().collect::<String>().to_lowercase() {
+        "" => Help::Basics,
+        "all" | "전체" | "모두" => Help::Others,
+        name => Help::On(CommandSpec::find(name).ok_or(ArgumentError::Usage)?),
+    };
+    Ok(Command::Help(help))
+}
+
+/// The argument of `/invite`.
+pub(super) fn invite(text: &str) -> Result<Command<'_>, ArgumentError> {
+    match &*text.nfc().collect::<String>().to_lowercase() {
+        "" => Ok(Command::Invite { qr: false }),
+        "qr" | "큐알" => Ok(Command::Invite { qr: true }),
+        _ => Err(ArgumentError::Usage),
+    }
+}
+
+/// The arguments of `/who`: a room, and after whom, or only one of them.
+pub(super) fn who(text: &str) -> Result<Command<'_>, ArgumentError> {
+    let is_after = |word: &str| matches!(&*word.to_lowercase(), "after" | "다음");
+    let words: Vec<&str> = text.split_whitespace().collect();
+    match words[..] {
+        [before, name] if is_after(before) => Ok(Command::Who(None, Some(person(name)?))),
+        [at, before, name] if is_after(before) => {
+            Ok(Command::Who(Some(room(at)?), Some(person(name)?)))
+        }
+        _ => Ok(Command::Who(optional(text).map(room).transpose()?, None)),
+    }
+}
+
+fn room(text: &str) -> Result<RoomName, ArgumentError> {
+    RoomName::parse(text).map_err(ArgumentError::Name)
+}
+
+pub(super) fn destination(text: &str) -> Result<Destination, ArgumentError> {
+    if is_blank(text) {
+        return Err(ArgumentError::Usage);
+    }
+    Destination::parse(text).map_err(|error| match error {
+        DestinationError::Name(error) => ArgumentError::Name(error),
+        DestinationError::Key(_) => ArgumentError::BrokenLink,
+    })
+}
+
+pub(super) fn banned(text: &str) -> Result<Banned, ArgumentError> {
+    // As the console shows it, and as other programs do: `[192.0.2.7]`, `192.0.2.7:40000`.
+    let without_port = match text.rsplit_once(':') {
+        Some((v4, port)) if is_number(port) && (v4.ends_with(']') || !v4.contains(':')) => v4,
+        _ => text,
+    };
+    let address = [text, without_port]
+        .iter()
+        .find_map(|address| address.trim_matches(['[', ']', ',']).parse().ok());
+    match address {
+        Some(address) => Ok(Banned::Address(address)),
+        // Whoever means an address is not told that a name was banned.
+        None if text.contains('/') || text.matches(':').count() > 1 => Err(ArgumentError::Usage),
+        None if text.trim_matches(['[', ']']).split('.').filter(|part| is_number(part)).count()
+            == 4 =>
+        {
+            Err(ArgumentError::Usage)
+        }
+        None => Ok(Banned::Name(person(text)?)),
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+pub(super) fn count(text: &str) -> Result<usize, ArgumentError> {
+    text.parse().ok().filter(|count| *count > 0).ok_or(ArgumentError::Usage)
+}
+
+/// Nothing may follow, though a word too many of most commands is no mistake.
+pub(super) fn nothing<'a>(text: &str, command: Command<'a>) -> Result<Command<'a>, ArgumentError> {
+    if is_blank(text) { Ok(command) } else { Err(ArgumentError::Usage) }
+}
