@@ -47,6 +47,8 @@ const READS_WAITING: usize = 16;
 pub(crate) enum Incoming {
     /// One read, at most [`READ_BYTES`].
     Bytes(Vec<u8>),
+    /// More bytes than a message may have. Nothing follows.
+    TooLong,
     /// Nothing more will come: the end of the stream, or an error.
     End(Option<io::Error>),
 }
@@ -179,7 +181,8 @@ impl Connection {
             match self.incoming.recv_deadline(deadline) {
                 Ok(Incoming::Bytes(bytes)) => first.extend(bytes),
                 // The channel is now disconnected, which reports the end again.
-                Ok(Incoming::End(_)) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(Incoming::TooLong | Incoming::End(_)) => break,
+                Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => break,
             }
         }

@@ -63,8 +63,9 @@ pub enum Failure {
     },
     /// The server ended the session, with a reason code.
     Bye(String),
-    /// The server sent more bytes without a line end than a line may have.
-    EndlessLine,
+    /// The server sent a line longer than a line may be. A new connection would bring the
+    /// same line.
+    LineTooLong,
     /// Some lines were refused. Each was reported at the time.
     Undelivered {
         /// How many.
@@ -126,7 +127,7 @@ impl Failure {
             | Failure::Silent
             | Failure::Kicked { .. }
             | Failure::Bye(_)
-            | Failure::EndlessLine => ExitCode::Lost,
+            | Failure::LineTooLong => ExitCode::Lost,
             Failure::Stdout(cause) if cause.kind() == io::ErrorKind::BrokenPipe => ExitCode::Done,
             Failure::Undelivered { .. }
             | Failure::RoomGone
@@ -216,7 +217,7 @@ impl Failure {
             Failure::Bye(reason) => {
                 format!("서버가 연결을 끝냈습니다: {}", goodbye(reason, Lang::Ko))
             }
-            Failure::EndlessLine => "서버가 끝나지 않는 줄을 보내 연결을 끊습니다".into(),
+            Failure::LineTooLong => "서버가 64KiB가 넘는 줄을 보내 연결을 끊습니다".into(),
             Failure::Undelivered { lines } => format!("{lines}줄을 보내지 못했습니다"),
             Failure::Stdin(cause) => format!("표준 입력을 읽을 수 없습니다: {cause}"),
             Failure::Stdout(cause) => format!("표준 출력에 쓸 수 없습니다: {cause}"),
@@ -275,7 +276,7 @@ impl Failure {
             Failure::Bye(reason) => {
                 format!("the server ended the connection: {}", goodbye(reason, Lang::En))
             }
-            Failure::EndlessLine => "the server sent a line without an end; leaving".into(),
+            Failure::LineTooLong => "the server sent a line of more than 64 KiB; leaving".into(),
             Failure::Undelivered { lines: 1 } => "1 line was not delivered".into(),
             Failure::Undelivered { lines } => format!("{lines} lines were not delivered"),
             Failure::Stdin(cause) => format!("failed to read stdin: {cause}"),

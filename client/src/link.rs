@@ -76,6 +76,7 @@ impl Link {
             }
             bytes = match link.incoming().recv_deadline(deadline) {
                 Ok(Incoming::Bytes(bytes)) if Instant::now() < deadline => bytes,
+                Ok(Incoming::TooLong) => return Err(Failure::LineTooLong),
                 Ok(Incoming::End(cause)) => return Err(Failure::Lost(cause)),
                 _ => return Err(Failure::NoHello),
             };
@@ -100,6 +101,7 @@ impl Link {
     pub(crate) fn take(&mut self, incoming: Incoming) -> Result<Vec<Received>, Failure> {
         let bytes = match incoming {
             Incoming::Bytes(bytes) => bytes,
+            Incoming::TooLong => return Err(Failure::LineTooLong),
             Incoming::End(cause) => return Err(Failure::Lost(cause)),
         };
         let lines = self.decode(&bytes)?.into_iter();
@@ -128,7 +130,7 @@ impl Link {
             self.decoder.filled(count);
             bytes = &bytes[count..];
             while let Some(line) =
-                self.decoder.next_line().map_err(|LineTooLong| Failure::EndlessLine)?
+                self.decoder.next_line().map_err(|LineTooLong| Failure::LineTooLong)?
             {
                 lines.extend(str::from_utf8(line).map(str::to_owned));
             }

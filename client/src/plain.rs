@@ -132,7 +132,8 @@ impl Plain<'_> {
                 recv(incoming) -> incoming => match incoming {
                     Ok(Incoming::Bytes(bytes)) => self.hear(&bytes)?,
                     Ok(Incoming::End(Some(cause))) => return self.ended(Some(cause)),
-                    Ok(Incoming::End(None)) | Err(_) => return self.ended(None),
+                    // Lines are cut, however long.
+                    Ok(Incoming::TooLong | Incoming::End(None)) | Err(_) => return self.ended(None),
                 },
                 recv(self.stdio.interrupts) -> _ => return Err(self.stdio.interrupted()),
                 recv(timeout) -> _ => {}

@@ -10,6 +10,7 @@ use std::{
 use crossbeam_channel::Sender;
 use madang_protocol::{
     event::{ServerMessage, write_json_line},
+    limits::CARRIER_BYTES,
     notice::Goodbye,
 };
 use parking_lot::Mutex;
@@ -36,9 +37,6 @@ const SUBPROTOCOL: &str = "madang.json.v1";
 
 /// The timeout of the handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The longest message accepted. A server of version 1 sends none so long.
-const MESSAGE_BYTES: usize = 1 << 20;
 
 /// The maximum size of one read.
 const READ_BYTES: usize = 16 * 1_024;
@@ -73,8 +71,8 @@ pub(crate) fn open(
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BYTES)
         .write_buffer_size(0)
-        .max_message_size(Some(MESSAGE_BYTES))
-        .max_frame_size(Some(MESSAGE_BYTES));
+        .max_message_size(Some(CARRIER_BYTES))
+        .max_frame_size(Some(CARRIER_BYTES));
     stream.set_deadline(Some(Instant::now() + HANDSHAKE_TIMEOUT))?;
     let sending = Arc::new(Sending { stream, writing: Mutex::new(()) });
     let agreed = client_with_config(request, Duplex(sending.clone()), Some(config));
@@ -124,10 +122,11 @@ impl Receiving {
                 // The next read answers Pings and Close frames.
                 Ok(_) => continue,
                 Err(Error::ConnectionClosed | Error::AlreadyClosed) => Incoming::End(None),
+                Err(Error::Capacity(_)) => Incoming::TooLong,
                 Err(Error::Io(error)) => Incoming::End(Some(error)),
                 Err(error) => Incoming::End(Some(io::Error::other(error))),
             };
-            let is_end = matches!(incoming, Incoming::End(_));
+            let is_end = matches!(incoming, Incoming::TooLong | Incoming::End(_));
             if sender.send(incoming).is_err() || is_end {
                 return;
             }

@@ -42,6 +42,11 @@ impl FakeServer {
         Peer { stream, unread: Vec::new(), last_id: 1 }
     }
 
+    /// Whether another client has connected by now.
+    pub(crate) fn is_asked_again(&self) -> bool {
+        self.accepted.try_recv().is_ok()
+    }
+
     /// The next client, after the greeting and the change to JSON in English.
     #[track_caller]
     pub(crate) fn accept_json(&self) -> Peer {

@@ -1,6 +1,6 @@
 //! The conversation with a Madang server.
 
-use crate::{client::Client, fake_server::FakeServer};
+use crate::{client::Client, fake_server::FakeServer, terminal::Terminal};
 
 #[test]
 fn what_is_said_and_done_is_shown_in_the_clients_own_language() {
@@ -60,13 +60,45 @@ fn nothing_that_a_server_sends_reaches_the_terminal_raw() {
     assert_eq!(ended.stderr, "madang: red\nmadang: the server ended the connection: red\n");
 }
 
+const TOO_LONG: &str = "madang: the server sent a line of more than 64 KiB; leaving";
+
+/// A line of the server that says `last`, and has so many bytes with its line end.
+fn line_of(bytes: usize, last: &str) -> String {
+    let [head, tail] = ["{\"type\":\"notice\",\"x\":\"", "\",\"text\":\"LAST\"}\n"];
+    let tail = tail.replace("LAST", last);
+    format!("{head}{}{tail}", "x".repeat(bytes - head.len() - tail.len()))
+}
+
 #[test]
-fn a_line_without_an_end_is_not_collected() {
+fn a_line_of_64_kib_is_read_and_a_longer_one_ends_a_pipe() {
     let server = FakeServer::start();
-    let client = Client::start(&server, &["--name", "bot"]);
+    let mut client = Client::start(&server, &["--name", "bot"]);
     let mut peer = server.accept_member("bot");
-    peer.send(&"x".repeat(64 * 1_024));
+    for bytes in [64 * 1_024 - 1, 64 * 1_024] {
+        peer.send(&line_of(bytes, "read"));
+        client.expect("read\n");
+    }
+    peer.send(&line_of(64 * 1_024 + 1, "never read"));
     let ended = client.ended();
     assert_eq!(ended.code, Some(5));
-    assert!(ended.stderr.contains("a line without an end"), "{ended:?}");
+    assert!(ended.stderr.contains(TOO_LONG) && !ended.stdout.contains("never"), "{ended:?}");
+}
+
+#[test]
+fn a_line_of_64_kib_is_shown_and_a_longer_one_ends_an_interactive_session() {
+    let server = FakeServer::start();
+    let mut terminal = Terminal::start(&server, &["--name", "me"]);
+    let mut peer = server.accept_member("me");
+    terminal.expect_row("[lobby 1]");
+    for bytes in [64 * 1_024 - 1, 64 * 1_024] {
+        peer.send(&line_of(bytes, &format!("read {bytes}")));
+        terminal.expect_row(&format!("read {bytes}"));
+    }
+    terminal.type_text("half a line");
+    terminal.expect_last(&["[lobby 1] half a line"]);
+    // What would bring the same again is not asked for again.
+    peer.send(&line_of(64 * 1_024 + 1, "never read"));
+    assert_eq!(terminal.ended(), 5);
+    terminal.expect_row(TOO_LONG);
+    assert!(!server.is_asked_again(), "it has come back");
 }

@@ -15,7 +15,7 @@ use madang_server::{
 };
 
 use tungstenite::{
-    Message,
+    Message, WebSocket,
     handshake::server::{Request, Response},
     http::HeaderValue,
     protocol::{CloseFrame, frame::coding::CloseCode},
@@ -152,12 +152,13 @@ fn what_does_not_work_is_said() {
     assert!(chat.server.stop());
 }
 
-#[test]
+/// A server of the test's own, to which a client comes that says "hello"; what follows it
+/// is the test's. Nothing comes again on the listener by itself.
 #[allow(clippy::result_large_err)]
-fn what_was_too_big_for_one_connection_is_not_sent_on_another() {
+fn serve_until_hello() -> (TcpListener, thread::JoinHandle<Output>, WebSocket<TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("it is bound");
-    let client = thread::spawn(move || pipe(&format!("http://{address}/"), "too big for you\n"));
+    let client = thread::spawn(move || pipe(&format!("http://{address}/"), "hello\n"));
     let (stream, _) = listener.accept().expect("the client connects");
     let agree = |_: &Request, mut response: Response| {
         let protocol = HeaderValue::from_static("madang.json.v1");
@@ -175,17 +176,42 @@ fn what_was_too_big_for_one_connection_is_not_sent_on_another() {
             server.send(Message::text(ack)).expect("the client is there");
         } else if message.contains("\"login\"") {
             server.send(Message::text(welcome)).expect("the client is there");
-        } else if message.contains("too big for you") {
+        } else if message.contains("hello") {
             break;
         }
     }
-    let close = CloseFrame { code: CloseCode::Size, reason: "".into() };
-    server.close(Some(close)).expect("the client is there");
-    while server.read().is_ok() {}
+    (listener, client, server)
+}
+
+/// The client has lost its line, and does not come for the same again.
+#[track_caller]
+fn expect_over(listener: &TcpListener, client: thread::JoinHandle<Output>, words: &str) {
     let output = client.join().expect("no panic");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(5), "{stderr}");
     assert!(stderr.contains("line 1 was sent but not confirmed"), "{stderr}");
+    assert!(stderr.contains(words), "{stderr}");
     listener.set_nonblocking(true).expect("it is open");
     assert!(listener.accept().is_err(), "it came back");
+}
+
+#[test]
+fn what_was_too_big_for_one_connection_is_not_sent_on_another() {
+    let (listener, client, mut server) = serve_until_hello();
+    let close = CloseFrame { code: CloseCode::Size, reason: "".into() };
+    server.close(Some(close)).expect("the client is there");
+    while server.read().is_ok() {}
+    expect_over(&listener, client, "ended the connection");
+}
+
+#[test]
+fn a_message_of_more_than_64_kib_ends_the_client() {
+    for bytes in [64 * 1_024 + 1, 2 << 20] {
+        let (listener, client, mut server) = serve_until_hello();
+        server.send(Message::text("x".repeat(64 * 1_024 - 1))).expect("the client is there");
+        // One that has heard enough takes no more of it.
+        let _ = server.send(Message::text("x".repeat(bytes)));
+        while server.read().is_ok() {}
+        expect_over(&listener, client, "a line of more than 64 KiB");
+    }
 }
