@@ -19,6 +19,7 @@ mod names;
 mod order;
 mod stall;
 mod limits;
+mod carriers;
 mod cost;
 mod stop;
 mod dead;

@@ -350,6 +350,25 @@ fn a_line_that_is_too_long_is_given_back() {
 }
 
 #[test]
+fn the_longest_message_is_sent_though_it_doubles_in_json_and_one_byte_more_is_not() {
+    let (_server, mut terminal, mut peer) = start(&PLAIN, 80, 24);
+    let lines = |last: usize| {
+        let line = |quotes: usize| "\"".repeat(quotes);
+        [line(4_095), line(4_095), line(4_095), line(last)].join("\n")
+    };
+    terminal.paste(&lines(4_096));
+    terminal.type_text(ENTER);
+    assert_eq!(peer.expect_say(), lines(4_096));
+    // With a line more, the message is too long, and no line of it is.
+    let too_long = lines(4_095) + "\n\"";
+    assert_eq!(too_long.len(), 16_385);
+    terminal.paste(&too_long);
+    terminal.type_text(ENTER);
+    terminal.expect_raw("yours had 16385 and was not sent.");
+    assert!(!peer.has_more());
+}
+
+#[test]
 fn a_search_in_a_flood_loses_nothing_and_neither_does_the_line() {
     #[track_caller]
     fn check(columns: u16, rows: u16) {

@@ -1,6 +1,8 @@
 //! The conversation with a Madang server.
 
-use crate::{client::Client, fake_server::FakeServer, terminal::Terminal};
+#[cfg(unix)]
+use crate::terminal::Terminal;
+use crate::{client::Client, fake_server::FakeServer};
 
 #[test]
 fn what_is_said_and_done_is_shown_in_the_clients_own_language() {
@@ -84,6 +86,7 @@ fn a_line_of_64_kib_is_read_and_a_longer_one_ends_a_pipe() {
     assert!(ended.stderr.contains(TOO_LONG) && !ended.stdout.contains("never"), "{ended:?}");
 }
 
+#[cfg(unix)]
 #[test]
 fn a_line_of_64_kib_is_shown_and_a_longer_one_ends_an_interactive_session() {
     let server = FakeServer::start();

@@ -346,3 +346,26 @@ fn a_silent_server_is_not_waited_for_for_ever() {
     assert_eq!(ended.code, Some(5), "{ended:?}");
     assert!(ended.stderr.contains("has not answered for a long time"), "{ended:?}");
 }
+
+#[test]
+fn lines_that_double_in_json_travel_together_up_to_the_longest_message() {
+    let server = FakeServer::start();
+    let mut client = Client::start(&server, &["--name", "bot"]);
+    let mut peer = server.accept_member("bot");
+    // What waits while the first is not answered travels in one message.
+    client.write("first\n");
+    let (_, first) = peer.say();
+    let line = "\"".repeat(4_095);
+    client.write([&*line; 6].join("\n") + "\n");
+    client.end_input();
+    peer.ack(&first);
+    let mut heard = Vec::new();
+    while heard.len() < 6 {
+        let text = peer.expect_say();
+        assert!(text.len() <= 16_384, "{} bytes", text.len());
+        heard.extend(text.lines().map(str::to_owned));
+    }
+    assert_eq!(heard, [&*line; 6]);
+    peer.expect_quit();
+    assert_eq!(client.ended().code, Some(0));
+}

@@ -4,6 +4,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
 import * as bundled from "../../../server/web/sugar-high.js";
 import { highlight, languageOf } from "../../../server/web/highlight.js";
+import { encodedBytes } from "../../../server/web/connection.js";
 import { found, inOrder } from "../../../server/web/people.js";
 import { apart, plain } from "../../../server/web/phrase.js";
 import { places } from "../../../server/web/rooms.js";
@@ -90,6 +91,20 @@ test("what is typed is a request, and is measured as it is sent", () => {
   assert.equal(speech(" ", null, "lobby").words, "");
   const controls = "\u0007".repeat(12_000);
   assert.ok(sizeOf(controls, speech(controls, null, "lobby"), LIMITS).size > LIMITS.carrier_bytes);
+});
+
+test("a request of 64 KiB as encoded has a place, and one byte more has none", () => {
+  // A control takes one byte, and six in JSON; its line end takes two.
+  const typed = (bytes) => {
+    const rest = bytes - encodedBytes({ type: "say", text: "" });
+    const line = `${"\u0007".repeat(1_000)}\n`;
+    return line.repeat(Math.floor(rest / 6_002)) + "a".repeat(rest % 6_002 - 3_000) + "\u0007".repeat(500);
+  };
+  for (const [bytes, fits] of [[65_535, true], [65_536, true], [65_537, false]]) {
+    const text = typed(bytes);
+    const { size, most } = sizeOf(text, speech(text, null, null), LIMITS);
+    assert.deepEqual([size, most, size <= most], [bytes, LIMITS.carrier_bytes, fits]);
+  }
 });
 
 test("help is a table, and talk is none", () => {
