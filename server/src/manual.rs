@@ -69,6 +69,38 @@ mod tests {
     }
 
     #[test]
+    fn the_operators_manual_has_every_flag_with_its_variable_and_no_other() {
+        const MANUAL: &str = include_str!("../OPERATING.md");
+        let (_, section) = MANUAL.split_once("\n## Flags\n").expect("it is there");
+        let section = section.split("\n## ").next().expect("one part at least");
+        let code = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        let mut told: Vec<(String, Option<String>)> = Vec::new();
+        for row in section.lines().filter_map(|line| line.strip_prefix("| `--")) {
+            // `ko\|en` is no other cell.
+            let row = format!("`--{}", row.replace("\\|", "/"));
+            let mut cells = row.split(" | ");
+            let flags: Vec<String> = code(cells.next().expect("a flag"));
+            let variables: Vec<String> = code(cells.next().expect("a variable"));
+            for (at, flag) in flags.iter().enumerate() {
+                let flag = flag.split(' ').next().expect("a flag").trim_start_matches("--");
+                told.push((flag.to_owned(), variables.get(at).cloned()));
+            }
+        }
+        let command = Cli::command();
+        let flags = command.get_arguments().filter(|flag| flag.get_long().is_some());
+        let mut expected: Vec<(String, Option<String>)> = flags
+            .map(|flag| {
+                let variable = flag.get_env().map(|name| name.to_string_lossy().into_owned());
+                (flag.get_long().expect("they were chosen by it").to_owned(), variable)
+            })
+            .filter(|(name, _)| !["help", "version"].contains(&name.as_str()))
+            .collect();
+        told.sort();
+        expected.sort();
+        assert_eq!(told, expected);
+    }
+
+    #[test]
     fn what_else_is_asked_is_left_to_others() {
         assert!(asked(&[]).is_none());
         assert!(asked(&["--lang", "en"]).is_none());

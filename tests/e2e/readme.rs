@@ -15,6 +15,7 @@ use madang_protocol::{
 use madang_server::config::Listen;
 use madang_tests::{DEADLINE, Program, TestServer, as_installed, documented_commands};
 
+const README: &str = include_str!("../../README.md");
 const WIRE: &str = include_str!("../../protocol/README.md");
 const ARCHITECTURE: &str = include_str!("../../server/README.md");
 
@@ -43,6 +44,32 @@ fn the_wire_lists_every_command_as_the_table_does() {
         section.contains(&format!("{head}{table}")),
         "expected in protocol/README.md:\n{head}{table}"
     );
+}
+
+#[test]
+fn the_readme_shows_the_commands_that_help_begins_with() {
+    let (_, section) = README.split_once("\n## Commands that matter\n").expect("it is there");
+    let (section, _) = section.split_once("\n## ").expect("another follows");
+    let server = TestServer::start(|config| config.lang = Lang::En);
+    let mut alice = server.connect();
+    alice.expect("Login ID:");
+    alice.send("alice\n/help\n/ping shown\n");
+    let help = alice.expect("shown\n");
+    let specs = help.lines().filter_map(|line| {
+        let name = line.trim_start().split(' ').next()?;
+        CommandSpec::find(name).filter(|_| line.trim_start().starts_with('/'))
+    });
+    let in_both = |spec: &CommandSpec| {
+        let [english, korean] = [Lang::En, Lang::Ko].map(|lang| {
+            format!("| `{}` | {} ", spec.usage(lang).replace('|', "\\|"), spec.help(lang))
+        });
+        format!("{english}{korean}|\n")
+    };
+    let rows: Vec<String> = specs.map(in_both).collect();
+    assert_eq!(rows.len(), 8, "{help}");
+    let head = "| command | what it does | 한국어 | 하는 일 |\n|---|---|---|---|\n";
+    let table = format!("{head}{}", rows.concat());
+    assert!(section.contains(&table), "expected in README.md:\n{table}");
 }
 
 #[test]
