@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use madang_protocol::{notice::Notice, text::Lang};
+
 use crate::{
     client::MADANG,
     fake_server::{FakeServer, Peer},
@@ -364,7 +366,8 @@ fn the_longest_message_is_sent_though_it_doubles_in_json_and_one_byte_more_is_no
     assert_eq!(too_long.len(), 16_385);
     terminal.paste(&too_long);
     terminal.type_text(ENTER);
-    terminal.expect_raw("yours had 16385 and was not sent.");
+    let refused = Notice::MessageTooLong { bytes: 16_385 }.text(Lang::En);
+    terminal.expect_raw(&refused);
     assert!(!peer.has_more());
 }
 
