@@ -26,6 +26,7 @@ mod dead;
 mod readme;
 mod doors;
 mod tls;
+mod transcripts;
 mod web;
 mod metrics;
 mod hostile;

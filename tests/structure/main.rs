@@ -11,6 +11,7 @@ use std::{
 };
 
 mod imports;
+mod links;
 mod packages;
 mod words;
 

@@ -8,9 +8,12 @@ use madang_tests::{
     Program, TestClient, TestFolder, TestServer, as_installed, documented_commands,
 };
 
+use serde_json::json;
+
 use crate::{
     DEADLINE,
     client::{Client, MADANG, isolated},
+    terminal::Terminal,
 };
 
 /// What stands on the pages, and on this machine.
@@ -166,4 +169,63 @@ fn the_certificate_of_the_pages_is_trusted() {
     client.end_input();
     let ended = client.ended();
     assert!(ended.code == Some(0) && ended.stdout.contains("encrypted"), "{ended:?}");
+}
+
+/// With `00:00` in the place of a time.
+fn without_time(row: &str) -> String {
+    match row.as_bytes() {
+        [b'0'..=b'9', _, b':', ..] => format!("00:00{}", &row[5..]),
+        _ => row.to_owned(),
+    }
+}
+
+#[test]
+fn the_conversation_of_the_manual_looks_as_it_is_shown() {
+    const MANUAL: &str = include_str!("../../README.md");
+    let (_, block) = MANUAL.split_once("\n$ madang chat.example.org ").expect("it is there");
+    let (arguments, block) = block.split_once('\n').expect("the conversation follows");
+    let (block, _) = block.split_once("\n```").expect("it ends");
+    let wanted: Vec<String> = block.lines().map(without_time).collect();
+    let server = TestServer::start(|_| {});
+    let arguments: Vec<&str> = arguments.split(' ').collect();
+    let address = server.address().to_string();
+    let mut alice = Terminal::start_sized(&address, &arguments, 80, 24, &[]);
+    // Each is waited for by how many rows are there then.
+    let mut shown = 0;
+    let mut shows = |alice: &mut Terminal, more: usize| {
+        shown += more;
+        alice.expect_screen(&format!("{:#?}", &wanted[..shown]), |rows| {
+            rows.len() > shown
+                && rows[..shown]
+                    .iter()
+                    .map(|row| without_time(row))
+                    .eq(wanted[..shown].iter().cloned())
+        });
+    };
+    shows(&mut alice, 2);
+    let mut chulsu = server.login("철수");
+    shows(&mut alice, 1);
+    alice.enter("anyone here for the rehearsal?");
+    shows(&mut alice, 1);
+    for (line, rows) in [("저요! alice 안녕", 1), ("/me 손을 흔듭니다", 1)] {
+        chulsu.send(format!("{line}\n"));
+        shows(&mut alice, rows);
+    }
+    alice.enter("/topic rehearsal at 7");
+    shows(&mut alice, 1);
+    chulsu.send("/msg alice 무대 열쇠 있어?\n");
+    shows(&mut alice, 1);
+    alice.enter("/reply yes, at the door");
+    shows(&mut alice, 1);
+    let mut ci = server.login_json("ci");
+    shows(&mut alice, 1);
+    ci.send_json(json!({"type": "say", "text": "running 75 tests\ntest result: ok"}));
+    shows(&mut alice, 2);
+    ci.send_json(json!({"type": "command", "line": "/quit"}));
+    shows(&mut alice, 1);
+    alice.enter("@철수 see you there");
+    shows(&mut alice, 1);
+    alice.type_text("/msg ");
+    alice.expect_last(&[&wanted[shown]]);
+    assert_eq!(shown + 1, wanted.len(), "the manual shows no more");
 }

@@ -1,0 +1,93 @@
+//! The transcripts of the specification, played against a server: what stands behind `→` is
+//! sent, and what stands behind `←` must come, word for word. Those in JSON hold ids and times
+//! of their own day; `protocol/tests/readme.rs` reads them.
+
+use madang_protocol::text::Lang;
+use madang_tests::{TestClient, TestServer, WebSocketClient};
+
+const WIRE: &str = include_str!("../../protocol/README.md");
+
+/// The transcripts of lines.
+fn transcripts() -> Vec<&'static str> {
+    let blocks = WIRE.split("```text\n").skip(1).filter_map(|rest| rest.split("```").next());
+    blocks.filter(|block| block.contains("← ") && !block.contains(" {\"")).collect()
+}
+
+/// A line without its arrow and without the remark behind it.
+fn text_of(line: &str) -> &str {
+    line[line.find(' ').expect("an arrow and a blank") + 1..].split("   ").next().unwrap_or(line)
+}
+
+/// The bytes that a line of a transcript stands for: `⏎` is a line end, and what telnet says is
+/// written in its names (RFC 854).
+fn bytes_of(text: &str, line_end: &str) -> Vec<u8> {
+    let code = |name: &str| match name {
+        "IAC" => 255,
+        "WILL" => 251,
+        "DONT" => 254,
+        "ECHO" => 1,
+        _ => panic!("{name} is no telnet command"),
+    };
+    let (telnet, text) = match text.strip_prefix("IAC ") {
+        Some(_) => text.split_once(", ").unwrap_or((text, "")),
+        None => ("", text),
+    };
+    let mut bytes: Vec<u8> = telnet.split_whitespace().map(code).collect();
+    bytes.extend(text.replace('⏎', line_end).into_bytes());
+    bytes
+}
+
+#[track_caller]
+fn play_over_tcp(server: &TestServer, transcript: &str) {
+    let mut client: TestClient = server.connect();
+    if !transcript.starts_with("← Madang/1") {
+        client.expect("Login ID:");
+    }
+    let ends_lines_with = if transcript.contains("IAC") { "\r\n" } else { "\n" };
+    for line in transcript.lines() {
+        match line.chars().next() {
+            Some('→') => {
+                client.send(bytes_of(text_of(line), "\n"));
+            }
+            Some('←') => {
+                client.expect_next(bytes_of(text_of(line), ends_lines_with));
+            }
+            _ => {
+                assert_eq!(line.trim(), "the server closes the connection");
+                client.expect_closed();
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn play_over_websocket(server: &TestServer, transcript: &str) {
+    let (head, talk) = transcript.split_once("\n← Madang/1").expect("the greeting comes");
+    assert!(head.contains("→ Upgrade: websocket"), "{head}");
+    let mut client = WebSocketClient::open(server.web_address(), "/", &[]);
+    for line in format!("← Madang/1{talk}").lines() {
+        let text = text_of(line).replace('⏎', "\n");
+        if line.starts_with('→') {
+            client.send(&text);
+        } else if let Some(close) = text.strip_prefix("Close ") {
+            let code = close.split(' ').next().and_then(|code| code.parse().ok());
+            assert_eq!(client.expect_close(), code);
+        } else {
+            client.expect_next(&text);
+        }
+    }
+}
+
+#[test]
+fn every_transcript_of_lines_is_what_is_said() {
+    let transcripts = transcripts();
+    assert!(transcripts.len() >= 4, "{transcripts:#?}");
+    for transcript in transcripts {
+        let server = TestServer::start(|config| config.lang = Lang::En);
+        if transcript.contains("HTTP/1.1") {
+            play_over_websocket(&server, transcript);
+        } else {
+            play_over_tcp(&server, transcript);
+        }
+    }
+}
