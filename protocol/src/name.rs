@@ -12,13 +12,17 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
-use unicode_security::confusable_detection::skeleton;
 use unicode_width::UnicodeWidthChar;
 
 use crate::invisible::is_invisible;
 use crate::josa::{Josa, with_josa};
 use crate::limits::{NAME_BYTES, NAME_COLUMNS, NAME_MARKS};
 use crate::sanitize::is_mark;
+
+use looks::looks_of;
+pub(crate) use looks::readings;
+
+mod looks;
 
 /// Names that nobody may have, nor one that could be taken for them.
 const RESERVED: [&str; 14] = [
@@ -273,7 +277,8 @@ enum Kind {
 /// Every variant of [`NameError`] but the last.
 pub(crate) fn parse_shown(line: &str) -> Result<String, NameError> {
     let is_padding = |c: char| c.is_whitespace() || matches!(c, '\0' | '\u{FEFF}');
-    let shown: String = line.trim_matches(is_padding).nfc().collect();
+    let trimmed = line.trim_matches(is_padding);
+    let shown = if trimmed.is_ascii() { trimmed.to_owned() } else { trimmed.nfc().collect() };
     let first = shown.chars().next().ok_or(NameError::Empty)?;
     if shown.contains(char::is_whitespace) {
         let words: Vec<&str> = shown.split_whitespace().collect();
@@ -292,7 +297,10 @@ pub(crate) fn parse_shown(line: &str) -> Result<String, NameError> {
     }
     // Character by character, as terminals count: of a whole string, the crate
     // says that any number of Khmer letters under one another takes one column.
-    let columns: usize = shown.chars().filter_map(|c| c.width()).sum();
+    let columns: usize = match shown.is_ascii() {
+        true => shown.len(),
+        false => shown.chars().filter_map(|c| c.width()).sum(),
+    };
     if columns > NAME_COLUMNS {
         return Err(NameError::Columns { found: columns });
     }
@@ -317,13 +325,6 @@ fn keys_of(shown: &str) -> Vec<NameKey> {
     kinds.into_iter().map(NameKey).collect()
 }
 
-/// What a name looks like, as it is written and in small letters: ADMІN with a Cyrillic
-/// І is taken for ADMlN as written, for admin in small letters.
-fn looks_of(shown: &str) -> [String; 2] {
-    let look = |run: &str| fold(&skeleton(run).collect::<String>());
-    [outside_hangul(shown, look), outside_hangul(shown, |run| look(&fold(run)))]
-}
-
 pub(crate) fn fold(text: &str) -> String {
     match text.is_ascii() {
         true => text.to_ascii_lowercase(),
@@ -338,31 +339,6 @@ fn fold_beyond_ascii(text: &str) -> String {
     text.nfkc().default_case_fold().nfkc().collect()
 }
 
-/// The text with each of its longest runs without Hangul changed.
-fn outside_hangul(text: &str, change: impl Fn(&str) -> String) -> String {
-    let mut changed = String::with_capacity(text.len());
-    let mut rest = text;
-    while !rest.is_empty() {
-        let (run, after) = rest.split_at(rest.find(is_hangul).unwrap_or(rest.len()));
-        changed.push_str(&change(run));
-        let (hangul, after) = after.split_at(after.find(|c| !is_hangul(c)).unwrap_or(after.len()));
-        changed.push_str(hangul);
-        rest = after;
-    }
-    changed
-}
-
-/// The letters of Script=Hangul: syllables, and jamo of every block.
-fn is_hangul(c: char) -> bool {
-    matches!(c,
-        '\u{1100}'..='\u{11FF}'
-        | '\u{3131}'..='\u{318E}'
-        | '\u{A960}'..='\u{A97C}'
-        | '\u{AC00}'..='\u{D7A3}'
-        | '\u{D7B0}'..='\u{D7FB}'
-        | '\u{FFA0}'..='\u{FFDC}')
-}
-
 /// Whether a name could be taken for one of the server's.
 ///
 /// It is read as a hasty reader reads it (see [`readings`]). What is then a reserved word,
@@ -373,7 +349,7 @@ fn is_hangul(c: char) -> bool {
 #[inline(never)]
 fn is_reserved(shown: &str) -> bool {
     readings(shown).any(|reading| {
-        let bare = reading.replace("마당", "");
+        let bare = if reading.is_ascii() { reading } else { reading.replace("마당", "") };
         let bare = bare.strip_suffix('님').unwrap_or(&bare);
         !bare.is_empty() && is_made_of(bare, &RESERVED_READINGS)
     })
@@ -387,68 +363,9 @@ fn is_made_of(text: &str, words: &[String]) -> bool {
             .any(|word| text.strip_prefix(&**word).is_some_and(|rest| is_made_of(rest, words)))
 }
 
-/// How a hasty reader may read a name: by its letters, or by their looks in capitals or
-/// in small letters; without marks and punctuation, and with digits as the letters that
-/// they replace (`s3rver`). `l` is `i`, for `1` is both.
-///
-/// Good for the few names that must not be imitated, and too coarse to tell people's
-/// names apart: for that there are the [`keys`](UserName::keys).
-pub(crate) fn readings(shown: &str) -> impl Iterator<Item = String> {
-    let shown: String = shown.chars().map(as_latin).collect();
-    [fold(&shown)].into_iter().chain(looks_of(&shown)).map(|look| {
-        let letters = look.nfd().filter(|c| {
-            // The dot of old Hangul and what modifies a letter look like punctuation.
-            !matches!(c, '\u{318D}' | '\u{119E}')
-                && c.general_category() != GeneralCategory::ModifierLetter
-                && matches!(
-                    c.general_category_group(),
-                    GeneralCategoryGroup::Letter | GeneralCategoryGroup::Number
-                )
-        });
-        let read = letters.map(|c| match c {
-            'l' | '1' => 'i',
-            '0' => 'o',
-            '3' => 'e',
-            '4' => 'a',
-            '5' => 's',
-            '7' => 't',
-            c => c,
-        });
-        read.nfc().collect()
-    })
-}
-
-/// The Latin letter that a character is drawn like, where Unicode's tables of confusable
-/// characters (UTS #39) have none for it: small capitals and Cyrillic small letters that
-/// are capitals drawn small, and a few of other scripts.
-fn as_latin(c: char) -> char {
-    match c {
-        'ᴀ' | 'ⲁ' | 'Ꭺ' | 'ᗩ' => 'a',
-        'ʙ' => 'b',
-        'ᴅ' | 'Ꭰ' | 'ᗪ' => 'd',
-        'ᴇ' | 'ɛ' | 'ə' => 'e',
-        'ꜰ' => 'f',
-        'ɢ' => 'g',
-        'ʜ' => 'h',
-        'ɪ' | 'Ꮖ' => 'i',
-        'ᴊ' => 'j',
-        'ᴋ' => 'k',
-        'ʟ' => 'l',
-        'ᴍ' | 'м' | 'Ꮇ' | 'ᗰ' => 'm',
-        'ɴ' | 'п' | 'ᑎ' => 'n',
-        'ᴏ' => 'o',
-        'ᴘ' => 'p',
-        'ʀ' | 'ɾ' => 'r',
-        'ꜱ' => 's',
-        'ᴛ' | 'т' => 't',
-        'ᴜ' => 'u',
-        'ʏ' => 'y',
-        c => c,
-    }
-}
-
 fn is_allowed(c: char) -> bool {
-    matches!(c, '_' | '-' | '.')
+    c.is_ascii_alphanumeric()
+        || matches!(c, '_' | '-' | '.')
         || (!is_invisible(c)
             && (matches!(
                 c.general_category_group(),
@@ -457,6 +374,9 @@ fn is_allowed(c: char) -> bool {
 }
 
 fn longest_run_of_marks(shown: &str) -> usize {
+    if shown.is_ascii() {
+        return 0;
+    }
     shown.split(|c| !is_mark(c)).map(|marks| marks.chars().count()).max().unwrap_or(0)
 }
 
