@@ -119,7 +119,7 @@ fn closing_beside_posts_takes_all_that_was_accepted() {
 #[test]
 fn a_room_is_ended_by_time_only_while_it_is_empty_and_nobody_is_forgotten() {
     #[derive(Default)]
-    struct Room {
+    struct ModelRoom {
         members: Vec<usize>,
         refused: Vec<usize>,
         ended: bool,
@@ -129,7 +129,7 @@ fn a_room_is_ended_by_time_only_while_it_is_empty_and_nobody_is_forgotten() {
     shuttle::check_random(
         || {
             let mailbox = Arc::new(Mailbox::new());
-            let room = Arc::new(Mutex::new(Room::default()));
+            let room = Arc::new(Mutex::new(ModelRoom::default()));
             let posters: Vec<_> = [0, 1, END_IF_EMPTY]
                 .map(|poster| {
                     let (mailbox, room) = (mailbox.clone(), room.clone());

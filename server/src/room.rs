@@ -93,14 +93,14 @@ pub(crate) struct Room {
     /// Locked by the pump alone, for as long as it pumps.
     executor: Mutex<Executor>,
     /// As it was when members were last told of anything.
-    status: Arc<Mutex<Status>>,
+    status: Arc<Mutex<RoomStatus>>,
     happened_at: Arc<AtomicI64>,
     last_said: Arc<AtomicU64>,
 }
 
 /// What may be known of a room from outside.
 #[derive(Debug, Clone)]
-pub(crate) struct Status {
+pub(crate) struct RoomStatus {
     pub(crate) members: usize,
     pub(crate) topic: Option<Arc<str>>,
     pub(crate) access: Access,
@@ -110,9 +110,9 @@ pub(crate) struct Status {
     pub(crate) empty_since: Option<Time>,
 }
 
-impl Status {
-    fn of(state: &State, kicked_tokens: Arc<[(u64, String)]>) -> Status {
-        Status {
+impl RoomStatus {
+    fn of(state: &State, kicked_tokens: Arc<[(u64, String)]>) -> RoomStatus {
+        RoomStatus {
             members: state.members().len(),
             topic: state.topic().cloned(),
             access: state.access().clone(),
@@ -177,7 +177,7 @@ impl Room {
     }
 
     /// What may be known from outside, as of the last round that was told of.
-    pub(crate) fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> RoomStatus {
         self.status.lock().clone()
     }
 

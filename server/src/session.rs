@@ -74,10 +74,10 @@ pub(crate) struct Session {
     pub(crate) since: Time,
     /// Brings a JSON client back; text members have none.
     pub(crate) token: Option<String>,
-    state: Mutex<State>,
+    state: Mutex<SessionState>,
 }
 
-struct State {
+struct SessionState {
     name: UserName,
     lang: Lang,
     /// The connection that is told; none while they are away.
@@ -183,7 +183,7 @@ impl Session {
             number,
             since,
             token,
-            state: Mutex::new(State {
+            state: Mutex::new(SessionState {
                 name,
                 lang: Lang::default(),
                 outbox: None,
@@ -323,7 +323,7 @@ impl Session {
         if Hidden::hides(&state.hidden, from.number, from_name.as_str()) {
             return Whispered::Hidden;
         }
-        let State { outbox, form, memory, last_whisperer, .. } = &mut *state;
+        let SessionState { outbox, form, memory, last_whisperer, .. } = &mut *state;
         let line = memory.as_ref().map(|memory| {
             let mut line = Answer::new(*form);
             line.message(&ServerMessage::Whisper {
@@ -548,16 +548,16 @@ mod tests {
 
     #[test]
     fn a_room_that_is_owned_again_and_again_is_kept_once_and_a_former_one_not_at_all() {
-        struct Room(u64);
-        impl RoomHandle for Room {
+        struct FakeRoom(u64);
+        impl RoomHandle for FakeRoom {
             fn number(&self) -> u64 {
                 self.0
             }
         }
         let alice = session(1, "alice", TEXT);
-        let rooms: [Arc<dyn RoomHandle>; 2] = [Arc::new(Room(1)), Arc::new(Room(2))];
+        let rooms: [Arc<dyn RoomHandle>; 2] = [Arc::new(FakeRoom(1)), Arc::new(FakeRoom(2))];
         for _ in 0..3 {
-            alice.own(Arc::downgrade(&(Arc::new(Room(3)) as Arc<dyn RoomHandle>)));
+            alice.own(Arc::downgrade(&(Arc::new(FakeRoom(3)) as Arc<dyn RoomHandle>)));
             rooms.iter().for_each(|room| alice.own(Arc::downgrade(room)));
         }
         assert_eq!(alice.state.lock().owned.len(), 2);

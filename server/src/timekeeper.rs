@@ -93,11 +93,13 @@ impl<D: Deadline> Timekeeper<D> {
         if former.is_some_and(|former| due.is_older_than(former)) {
             return;
         }
+        let first = state.to_come.first_key_value().map(|(first, _)| *first);
         if let Some(former) = state.places.insert(object, place) {
             state.to_come.remove(&former);
         }
         state.to_come.insert(place, due);
-        if state.to_come.first_key_value().is_some_and(|(first, _)| *first == place) {
+        // What is put off wakes nobody: at its former time, the thread looks anew.
+        if first.is_none_or(|first| place < first) {
             self.changed.notify_all();
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use madang_protocol::{event::ServerMessage, notice::Notice};
 
-use super::{envelope::Question, executor::Executor, history::Asked, refusal::Refusal};
+use super::{envelope::Question, executor::Executor, history::HistoryQuery, refusal::Refusal};
 use crate::{
     delivery::{batch::Rendered, outbox::Outbox},
     dialect::{Part, answer::Answer},
@@ -74,7 +74,7 @@ impl Executor {
             },
             Question::History { before, limit } => {
                 let hidden = session.hidden();
-                let asked = Asked { before, limit, hidden: &hidden };
+                let asked = HistoryQuery { before, limit, hidden: &hidden };
                 self.history.answer(self.batch.events(), asked, nonce, answer);
             }
             Question::Ping { token } => answer.message(&ServerMessage::Pong {

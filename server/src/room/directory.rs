@@ -14,7 +14,7 @@ use madang_protocol::{
     room::{Destination, LOBBY, RoomKey, RoomName, private_mark},
 };
 
-use super::{Beginning, Room, Status, event_ids::EventIds, kicks::Kicks, refusal::Refusal};
+use super::{Beginning, Room, RoomStatus, event_ids::EventIds, kicks::Kicks, refusal::Refusal};
 use crate::{clock, metrics::Metrics, session::Session, sync::Mutex};
 
 /// How many public rooms are listed, those with the most members.
@@ -42,11 +42,11 @@ pub(crate) struct Rooms {
     metrics: Arc<Metrics>,
     /// When many public rooms were listed last. Locked before the table.
     listed: Mutex<Option<(Instant, Arc<[RoomSummary<'static>]>)>>,
-    table: Mutex<Table>,
+    table: Mutex<RoomTable>,
 }
 
 #[derive(Default)]
-struct Table {
+struct RoomTable {
     public: HashMap<NameKey, Arc<Room>>,
     private: HashMap<RoomKey, Arc<Room>>,
     numbers: HashMap<u64, Arc<Room>>,
@@ -95,7 +95,7 @@ impl Rooms {
             ids,
             metrics,
             listed: Mutex::new(None),
-            table: Mutex::new(Table::default()),
+            table: Mutex::new(RoomTable::default()),
         }
     }
 
@@ -167,7 +167,7 @@ impl Rooms {
 
     fn make(
         &self,
-        table: &mut Table,
+        table: &mut RoomTable,
         name: &str,
         key: Option<RoomKey>,
         beginning: Beginning,
@@ -238,12 +238,12 @@ impl Rooms {
         // The lobby first, whoever is there.
         rooms[1..].sort_by_key(|(_, status)| Reverse(status.members));
         let mut bytes = 0;
-        let fits = |(room, status): &&(&Arc<Room>, Status)| {
+        let fits = |(room, status): &&(&Arc<Room>, RoomStatus)| {
             let topic = status.topic.as_ref().map_or(0, |topic| 2 * topic.len());
             bytes += room.name.len() + topic + ROOM_OVERHEAD;
             bytes <= LIST_BYTES
         };
-        let summary = |(room, status): &(&Arc<Room>, Status)| RoomSummary {
+        let summary = |(room, status): &(&Arc<Room>, RoomStatus)| RoomSummary {
             room: room.name.to_string().into(),
             members: status.members,
             topic: status.topic.as_ref().map(|topic| topic.to_string().into()),
@@ -274,7 +274,7 @@ impl Rooms {
     }
 }
 
-impl Table {
+impl RoomTable {
     fn check(&self, limit: usize) -> Result<(), NotMade> {
         match self.public.len() + self.private.len() {
             _ if self.closed => Err(NotMade::Closed),

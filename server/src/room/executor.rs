@@ -20,14 +20,14 @@ use madang_protocol::{
 };
 
 use super::{
-    Status,
+    RoomStatus,
     envelope::{Answered, Envelope},
     event_ids::EventIds,
     fact::{Change, Fact},
     history::History,
     members::{Leaver, Members},
     op::{By, Op, Speech},
-    presence::Next,
+    presence::AfterRemoval,
     refusal::Refusal,
     refuse,
     state::{Beginning, State},
@@ -70,7 +70,7 @@ pub(super) struct Executor {
     last_said: Arc<AtomicU64>,
     /// Whether anything has changed that may be known from outside.
     changed: bool,
-    published: Arc<Mutex<Status>>,
+    published: Arc<Mutex<RoomStatus>>,
     /// When everyone had been told of the round.
     told: Instant,
     pub(super) metrics: Arc<Metrics>,
@@ -89,7 +89,7 @@ impl Executor {
     ) -> Executor {
         let (time, now) = (clock::now(), Instant::now());
         let state = State::new(beginning, time);
-        let published = Arc::new(Mutex::new(Status::of(&state, Arc::default())));
+        let published = Arc::new(Mutex::new(RoomStatus::of(&state, Arc::default())));
         Executor {
             number,
             name: name.clone(),
@@ -122,7 +122,7 @@ impl Executor {
     }
 
     /// What may be known from outside, for whoever wants to look.
-    pub(super) fn published_status(&self) -> Arc<Mutex<Status>> {
+    pub(super) fn published_status(&self) -> Arc<Mutex<RoomStatus>> {
         self.published.clone()
     }
 
@@ -144,7 +144,7 @@ impl Executor {
         self.open_all();
         // Before anyone is told: who hears that the room is open may come in.
         if std::mem::take(&mut self.changed) {
-            *self.published.lock() = Status::of(&self.state, self.kicked_tokens.clone());
+            *self.published.lock() = RoomStatus::of(&self.state, self.kicked_tokens.clone());
         }
         let events = self.batch_len();
         if events > 0 {
@@ -245,7 +245,7 @@ impl Executor {
     fn follow(&mut self, fact: Fact) {
         let is_told = fact.id.is_some();
         match &fact.change {
-            Change::Left { session, .. } => self.take_out(*session, self.batch_len()),
+            Change::Left { session, .. } => self.let_go(*session, self.batch_len()),
             Change::Renamed { .. } => self.members.forget_listed(),
             Change::Owner { session, .. } => {
                 if let Some(member) = self.members.of(*session) {
@@ -265,7 +265,10 @@ impl Executor {
         if let Some(member) = kicked {
             self.keep_token_out(&member.session);
             // From the lobby one is sent away altogether.
-            self.see_off(member, if self.is_lobby() { Next::Elsewhere } else { Next::Nowhere });
+            self.see_off(
+                member,
+                if self.is_lobby() { AfterRemoval::Elsewhere } else { AfterRemoval::Nowhere },
+            );
         }
         match has_ended {
             true if is_told => self.end(),
@@ -279,7 +282,10 @@ impl Executor {
         let owner = self.state.access().owner;
         for member in self.members.remove_all() {
             let is_owner = owner == Some(member.session.number);
-            self.see_off(member, if is_owner { Next::Elsewhere } else { Next::Nowhere });
+            self.see_off(
+                member,
+                if is_owner { AfterRemoval::Elsewhere } else { AfterRemoval::Nowhere },
+            );
         }
     }
 

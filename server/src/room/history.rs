@@ -44,7 +44,7 @@ struct Kept {
 
 /// What somebody wants to know of what happened before.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct HistoryQuery<'a> {
     /// Only events with lower ids.
     pub(crate) before: Option<u64>,
     /// At most so many.
@@ -195,7 +195,7 @@ impl History {
     pub(crate) fn answer(
         &self,
         current: &[Event],
-        asked: Asked<'_>,
+        asked: HistoryQuery<'_>,
         nonce: Option<&str>,
         answer: &mut Answer,
     ) {
@@ -347,7 +347,7 @@ mod tests {
                 let bytes = shown(&mut history, &[], 1_000, form).len();
                 assert!((1_000..=64 * 1_024).contains(&bytes), "{bytes} bytes of {form:?}");
                 let mut answer = Answer::new(form);
-                let all = Asked { limit: usize::MAX, ..Asked::default() };
+                let all = HistoryQuery { limit: usize::MAX, ..HistoryQuery::default() };
                 history.answer(&[], all, Some(&"n".repeat(64)), &mut answer);
                 let bytes = answer.into_bytes().len();
                 assert!((1_000..=64 * 1_024).contains(&bytes), "{bytes} bytes of {form:?}");
@@ -388,14 +388,19 @@ mod tests {
     fn what_is_asked_for_comes_with_times_to_people_and_whole_to_programs() {
         let history = history(vec![event(1, Some("a")), event(2, None), event(3, Some("b"))]);
         let mut answer = Answer::new(TEXT);
-        history.answer(&[], Asked { limit: 10, ..Asked::default() }, None, &mut answer);
+        history.answer(
+            &[],
+            HistoryQuery { limit: 10, ..HistoryQuery::default() },
+            None,
+            &mut answer,
+        );
         let text = String::from_utf8(answer.into_bytes()).expect("UTF-8");
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 2);
         assert!(lines[0].ends_with(" [bob] a") && lines[0].contains(':'), "{text}");
 
         let mut answer = Answer::new(Form::JSON);
-        let before = Asked { before: Some(3), limit: 10, hidden: &[] };
+        let before = HistoryQuery { before: Some(3), limit: 10, hidden: &[] };
         history.answer(&[], before, Some("n"), &mut answer);
         let text = String::from_utf8(answer.into_bytes()).expect("UTF-8");
         assert!(text.contains("\"joined\"") && !text.contains("\"b\""), "{text}");

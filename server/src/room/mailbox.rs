@@ -42,13 +42,13 @@ pub(crate) struct Ended<P = ()>(pub(crate) P);
 /// Posts in their order, and whose turn it is to pump.
 #[derive(Debug)]
 pub(crate) struct Mailbox<P> {
-    state: Mutex<State<P>>,
+    state: Mutex<MailboxState<P>>,
     /// Signalled when a round has been taken or the duty changes hands.
     changed: Condvar,
 }
 
 #[derive(Debug)]
-struct State<P> {
+struct MailboxState<P> {
     posts: VecDeque<(usize, P)>,
     waiting_bytes: usize,
     duty: Duty,
@@ -74,7 +74,7 @@ enum Duty {
 impl<P> Mailbox<P> {
     pub(crate) fn new() -> Mailbox<P> {
         Mailbox {
-            state: Mutex::new(State {
+            state: Mutex::new(MailboxState {
                 posts: VecDeque::new(),
                 waiting_bytes: 0,
                 duty: Duty::Free,
@@ -137,7 +137,7 @@ impl<P> Mailbox<P> {
 
     fn push(
         &self,
-        mut state: MutexGuard<'_, State<P>>,
+        mut state: MutexGuard<'_, MailboxState<P>>,
         post: P,
         bytes: usize,
     ) -> Option<Pump<'_, P>> {
@@ -157,19 +157,19 @@ impl<P> Mailbox<P> {
         Some(Pump { mailbox: self })
     }
 
-    fn wait(&self, state: &mut MutexGuard<'_, State<P>>) {
+    fn wait(&self, state: &mut MutexGuard<'_, MailboxState<P>>) {
         state.waiting_threads += 1;
         self.changed.wait(state);
         state.waiting_threads -= 1;
     }
 
-    fn signal(&self, state: &State<P>) {
+    fn signal(&self, state: &MailboxState<P>) {
         if state.waiting_threads > 0 {
             self.changed.notify_all();
         }
     }
 
-    fn give_up_duty(&self, state: &mut State<P>) {
+    fn give_up_duty(&self, state: &mut MailboxState<P>) {
         state.duty = match state.duty {
             Duty::Wanted => Duty::Offered,
             _ => Duty::Free,

@@ -20,7 +20,7 @@ use crate::{
 
 /// What follows when somebody is taken out of a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum AfterRemoval {
     /// Nothing, until they go somewhere.
     Nowhere,
     /// Their connection takes them somewhere, or ends.
@@ -176,8 +176,8 @@ impl Executor {
         self.leavers.iter_mut().rev().find(|leaver| leaver.member.session.number == session)
     }
 
-    /// Takes out a member that leaves by itself; it is told the events before `to`.
-    pub(super) fn take_out(&mut self, session: u64, to: u32) {
+    /// Lets a member go, which is told the events before `to`.
+    pub(super) fn let_go(&mut self, session: u64, to: u32) {
         if let Some(member) = self.members.remove(session) {
             member.session.exit(self.number);
             self.leavers.push(Leaver { member, to, after: Vec::new(), ending: None });
@@ -186,12 +186,12 @@ impl Executor {
 
     /// Sees a member off that did not leave by itself: it is told of that with all that
     /// has happened so far, and then, if nothing follows, how to go on.
-    pub(super) fn see_off(&mut self, member: Member, next: Next) {
+    pub(super) fn see_off(&mut self, member: Member, next: AfterRemoval) {
         member.session.exit(self.number);
         // It has just been pushed.
         member.session.note_removal(self.batch.events().last());
         let mut answer = Answer::new(member.outbox.form());
-        if next == Next::Nowhere {
+        if next == AfterRemoval::Nowhere {
             answer.hint(&Notice::NoRoom);
         }
         let (to, after) = (self.batch_len(), answer.into_bytes());

@@ -34,7 +34,7 @@ const MOST_PROPOSED: u32 = 20;
 /// The sessions, and the names in use.
 pub(crate) struct UserManager {
     limits: AwayLimits,
-    table: Mutex<Table>,
+    table: Mutex<SessionTable>,
     /// Signalled when a connection has let a session go.
     let_go: Condvar,
 }
@@ -50,10 +50,10 @@ pub(crate) struct AwayLimits {
 }
 
 #[derive(Default)]
-struct Table {
+struct SessionTable {
     /// Every key of every name in use.
     names: HashMap<NameKey, Arc<Session>>,
-    sessions: HashMap<u64, Entry>,
+    sessions: HashMap<u64, SessionEntry>,
     tokens: HashMap<String, Arc<Session>>,
     /// What they keep of whispers together.
     whispers: Arc<WhisperBudget>,
@@ -64,7 +64,7 @@ struct Table {
     away_by_address: HashMap<IpAddr, usize>,
 }
 
-struct Entry {
+struct SessionEntry {
     session: Arc<Session>,
     holder: Holder,
     /// How many connections have asked to take it over.
@@ -77,7 +77,7 @@ struct Entry {
     another: Option<UserName>,
 }
 
-impl Entry {
+impl SessionEntry {
     /// The session and the connection that holds it, if one does.
     fn held(&self) -> Option<(Arc<Session>, u64)> {
         match self.holder {
@@ -113,7 +113,12 @@ pub(crate) enum NotTaken {
 
 impl UserManager {
     pub(crate) fn new(limits: AwayLimits) -> UserManager {
-        UserManager { limits, table: Mutex::default(), let_go: Condvar::new() }
+        let mut table = SessionTable::default();
+        let mut bits = [0; 8];
+        getrandom::fill(&mut bits).expect("a system that has started has random bits");
+        // What a room remembers by a session's number means nobody of another run.
+        table.last_number = u64::from_ne_bytes(bits);
+        UserManager { limits, table: Mutex::new(table), let_go: Condvar::new() }
     }
 
     /// Claims a name for a new session, held by `connection`.
@@ -192,7 +197,7 @@ impl UserManager {
 
     /// The sessions that connections hold, with the numbers of these.
     pub(crate) fn held(&self) -> Vec<(Arc<Session>, u64)> {
-        self.table.lock().sessions.values().filter_map(Entry::held).collect()
+        self.table.lock().sessions.values().filter_map(SessionEntry::held).collect()
     }
 
     /// The connection that holds a session, if one does.
@@ -387,7 +392,7 @@ impl UserManager {
     }
 }
 
-impl Table {
+impl SessionTable {
     /// Has `connection` hold a session that nobody holds, for its request of this
     /// number; `None` if it is to be waited for.
     fn take(
@@ -438,14 +443,15 @@ impl Table {
         if keys.iter().any(|key| self.names.contains_key(key)) {
             return None;
         }
-        self.last_number += 1;
+        // 0 is nobody's.
+        self.last_number = self.last_number.checked_add(1).unwrap_or(1);
         let session = Session::new(self.last_number, name.clone(), token.clone(), now)
             .keeping_within(self.whispers.clone());
         let session = Arc::new(session);
         self.names.extend(keys.into_iter().map(|key| (key, session.clone())));
         self.tokens.extend(token.map(|token| (token, session.clone())));
         let holder = Holder::Connection(connection);
-        let entry = Entry {
+        let entry = SessionEntry {
             session: session.clone(),
             holder,
             requests: 0,
