@@ -219,6 +219,37 @@ fn answers_are_charged_to_whoever_asks() {
 }
 
 #[test]
+fn who_comes_for_the_history_and_leaves_owes_for_it_at_the_next_login() {
+    let server = TestServer::start(|config| config.rate_limit = Some(RateLimit::per_second(10)));
+    let mut speaker = server.login_json("speaker");
+    for _ in 0..3 {
+        speaker.send_json(json!({"type": "say", "text": ("x".repeat(4_000) + "\n").repeat(4)}));
+        speaker.expect_message("said");
+    }
+    let started = Instant::now();
+    for at in 0..4 {
+        let mut client = server.connect();
+        client.become_json();
+        let name = format!("visitor-{at}");
+        client.send_json(json!({"type": "login", "name": name, "history": 200}));
+        let mut shown = 0;
+        loop {
+            let message = client.expect_json();
+            shown += message.to_string().len();
+            if message["type"] == "joined" && message["user"] == *name {
+                break;
+            }
+        }
+        assert!(shown > 40_000, "{shown} bytes");
+        drop(client);
+        server.console_expect(&format!("{name}: "));
+    }
+    // 48 KB each, at 16 KiB a second after 64 KiB.
+    let passed = started.elapsed();
+    assert!(passed >= Duration::from_secs(4), "history was free: {passed:?}");
+}
+
+#[test]
 fn what_was_rendered_for_newcomers_goes_when_nobody_comes_for_a_while() {
     /// What the lobby remembers before and after somebody has come in, and whether that
     /// went.

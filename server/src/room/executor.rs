@@ -245,7 +245,7 @@ impl Executor {
     fn follow(&mut self, fact: Fact) {
         let is_told = fact.id.is_some();
         match &fact.change {
-            Change::Left { session, .. } => self.let_go(*session, self.batch_len()),
+            Change::Left { session, .. } => self.take_out(*session, self.batch_len()),
             Change::Renamed { .. } => self.members.forget_listed(),
             Change::Owner { session, .. } => {
                 if let Some(member) = self.members.of(*session) {

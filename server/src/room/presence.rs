@@ -176,8 +176,8 @@ impl Executor {
         self.leavers.iter_mut().rev().find(|leaver| leaver.member.session.number == session)
     }
 
-    /// Lets a member go, which is told the events before `to`.
-    pub(super) fn let_go(&mut self, session: u64, to: u32) {
+    /// Takes out a member that leaves by itself; it is told the events before `to`.
+    pub(super) fn take_out(&mut self, session: u64, to: u32) {
         if let Some(member) = self.members.remove(session) {
             member.session.exit(self.number);
             self.leavers.push(Leaver { member, to, after: Vec::new(), ending: None });
