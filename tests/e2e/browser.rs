@@ -1,5 +1,5 @@
-//! The page in a real browser, as people use it. The programs that drive it, and what
-//! they expect, stand in `tests/browser`.
+//! The page in a real browser, used as people use it. The programs that drive it are in
+//! `tests/browser`.
 
 use std::{path::Path, process::Command, time::Duration};
 
@@ -7,7 +7,7 @@ use madang_tests::{Program, TestFolder, TestServer, documented_commands};
 
 use crate::deploy::{Nginx, free_address};
 
-/// How long a program may take, with the browser's start on a busy machine.
+/// How long a program may take, including the start of the browser on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(150);
 
 fn node(script: &str) -> Command {
@@ -16,7 +16,7 @@ fn node(script: &str) -> Command {
     command
 }
 
-/// Has a program drive the page of a new server, whose address it gets.
+/// Runs a program that drives the page of a new server, whose address it is given.
 #[track_caller]
 fn drive(script: &str) {
     let server = TestServer::start(|_| {});

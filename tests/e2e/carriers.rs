@@ -1,19 +1,19 @@
-//! The longest carrier that there may be, one byte less and one byte more; and those who
-//! go on sending behind one that is too long.
+//! The longest carrier allowed, one byte less and one byte more; and peers that keep sending
+//! after one that is too long.
 
 use madang_tests::{TestServer, WebSocketClient, frame};
 use serde_json::json;
 
 const CARRIER_BYTES: usize = 64 * 1_024;
 
-/// A request of so many bytes that says `text`, with a field that means nothing.
+/// A request of `bytes` bytes that says `text`, padded with an unknown field.
 fn request_of(bytes: usize, text: &str) -> String {
     let request = |padding: &str| json!({"type": "say", "text": text, "padding": padding});
     let rest = bytes - request("").to_string().len();
     request(&"x".repeat(rest)).to_string()
 }
 
-/// One that speaks in the clear, and one that speaks TLS.
+/// An unencrypted client, and one over TLS.
 fn servers() -> [(TestServer, bool); 2] {
     [(TestServer::start(|_| {}), false), (TestServer::start_with_tls(|_| {}), true)]
 }
@@ -60,7 +60,7 @@ fn a_message_over_websocket_has_64_kib() {
             assert!(!client.expect_message().contains("too long"));
         }
         assert_eq!(client.expect_close(), Some(1009));
-        // In lines, so much is no message; but only one byte more is no carrier.
+        // As lines, both are too long to be said, but only one byte more closes the connection.
         let mut lines = connect(&server, is_encrypted, &[]);
         lines.login("lines");
         for bytes in [CARRIER_BYTES - 1, CARRIER_BYTES] {
@@ -78,7 +78,7 @@ fn a_message_over_websocket_has_64_kib() {
 
 #[test]
 fn who_goes_on_sending_behind_a_message_too_long_gets_the_goodbye_and_is_cut_off() {
-    /// What the kernels of both sides take that nobody reads.
+    /// More than the kernels on both sides buffer if nobody reads.
     const MOST_BYTES: usize = 32 << 20;
     for (server, is_encrypted) in servers() {
         let mut watcher = server.login("watcher");
@@ -86,7 +86,8 @@ fn who_goes_on_sending_behind_a_message_too_long_gets_the_goodbye_and_is_cut_off
             let mut client = connect(&server, is_encrypted, &[]);
             client.login("flood");
             watcher.expect_joined("flood");
-            // A head that promises a gigabyte, and some of it in the same write.
+            // A frame header that announces a gigabyte, and part of the payload in the same
+            // write.
             let mut head = frame(0x81, vec![b'x'; 70_000]);
             head[2..10].copy_from_slice(&(1_u64 << 30).to_be_bytes());
             client.raw().try_send(&head);

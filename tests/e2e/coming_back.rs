@@ -1,4 +1,4 @@
-//! Sessions that come back: what they get, what they keep, and when they can't.
+//! Sessions that come back: what they get, what they keep, and when they can't come back.
 
 use std::time::{Duration, Instant};
 
@@ -40,7 +40,7 @@ impl Member {
         self.last = self.client.expect_message("joined")["id"].as_u64().expect("an id");
     }
 
-    /// Is cut off in the rudest way, so that nothing is said; the server knows it once
+    /// Resets the connection, so that nothing is said at its end. The server has noticed when
     /// this returns.
     #[track_caller]
     fn cut(self, server: &TestServer) -> (String, u64) {
@@ -51,7 +51,7 @@ impl Member {
     }
 }
 
-/// A connection that presents a token; the answer is still to come.
+/// A connection that has presented a token and waits for the answer.
 #[track_caller]
 fn present(server: &TestServer, token: &str, room: &str, last: u64, private: u64) -> TestClient {
     let mut client = server.connect();
@@ -62,8 +62,8 @@ fn present(server: &TestServer, token: &str, room: &str, last: u64, private: u64
     client
 }
 
-/// Whoever has lost its session is told so, and its name is free; others may be told of
-/// its leaving before that.
+/// Expects that the session is gone: the client is told so, and its name is free. Others may
+/// see it leave before that.
 #[track_caller]
 fn expect_gone(server: &TestServer, token: &str, name: &str) {
     let mut client = present(server, token, "lobby", 0, 0);
@@ -125,8 +125,8 @@ fn the_connection_that_is_taken_over_is_told_so_and_closed() {
     second.expect_said("bob", "hi");
 }
 
-/// Whoever is dismissed while it talks is reset by nobody: a reset may overtake what it
-/// was told.
+/// A client that is dismissed while it is sending must not get a reset: that could overtake its
+/// goodbye.
 #[test]
 fn who_talks_on_while_it_is_dismissed_is_read_until_it_closes() {
     let server = TestServer::start(|config| config.linger = DEADLINE);
@@ -166,7 +166,7 @@ fn of_two_that_come_back_at_once_both_are_served_and_one_stays() {
     let mut staying = Vec::new();
     bob.send("who is it?\n").expect_next("[bob] who is it?\n");
     for mut comer in comers.drain(..) {
-        // Taken over before it was welcomed, it gets its bye alone.
+        // A connection that is taken over before its welcome gets only the bye.
         let mut rest = comer.expect_json();
         while rest["type"] != "bye" && rest["text"] != "who is it?" {
             rest = comer.expect_json();
@@ -176,7 +176,7 @@ fn of_two_that_come_back_at_once_both_are_served_and_one_stays() {
             _ => staying.push(comer),
         }
     }
-    // Those that were told were taken over later, all but one.
+    // All but one of the welcomed connections were taken over later.
     bob.send("/quit\n");
     let mut left = 0;
     for mut comer in staying {
@@ -254,7 +254,7 @@ fn what_is_not_kept_any_more_is_a_gap() {
         bob.send(format!("{at}\n"));
         bob.expect_next(format!("[bob] {at}\n"));
     }
-    // 1 for bob's coming, 300 lines; 200 are kept.
+    // One event for bob joining, and 300 lines; 200 are kept.
     let mut alice = present(&server, &token, "lobby", last, 0);
     assert_eq!(id(&alice.expect_message("welcome")), last);
     let gap = alice.expect_message("gap");
@@ -373,7 +373,7 @@ fn who_was_kicked_or_whose_room_has_ended_meanwhile_comes_back_to_no_room() {
         bob.expect_error("no_room", Some("s"));
         bob.send_json(json!({"type": "command", "line": "/leave", "nonce": "l"}));
         assert_eq!(bob.expect_message("entered")["room"], "lobby");
-        // That is over now.
+        // The mute has ended by now.
         bob.expect_message("joined");
         let mut again = present(&server, &token, "lobby", 0, 0);
         assert_eq!(again.expect_message("welcome").get("removed"), None);
@@ -390,7 +390,7 @@ fn an_id_of_another_room_says_nothing_about_this_one() {
     let mut alice = present(&server, &token, "lobby", in_lobby, 0);
     let welcome = alice.expect_message("welcome");
     assert_eq!(welcome["room"], room);
-    // Its own joining is the first that it can be told of.
+    // The first event it can see is its own joining.
     let joined = alice.expect_message("joined");
     assert_eq!((id(&joined), &joined["user"]), (last, &json!("alice")));
 }
@@ -459,7 +459,7 @@ fn whoever_was_here_a_moment_ago_has_its_name_again_and_no_more() {
     let (token, _) = alice.cut(&server);
     bob.send("/msg alice 비밀\n").expect("alice");
 
-    // By anything but the session's token, and under another name, nothing is had.
+    // Without the right token, or under another name, a client gets nothing.
     let login = |name: &str, previous: &str| {
         let mut client = server.connect();
         client.become_json();
@@ -482,9 +482,9 @@ fn whoever_was_here_a_moment_ago_has_its_name_again_and_no_more() {
     alice.send_json(json!({"type": "say", "text": "새로 왔어요"}));
     alice.expect_said("Alice", "새로 왔어요");
 
-    // What was whispered before is not hers, and the old token opens nothing.
+    // She does not get the earlier whispers, and the old token is useless.
     present(&server, &token, &mark, 0, 0).expect_error("session_unknown", None);
-    // Whoever has a connection keeps its name.
+    // A session with a connection keeps its name.
     let token = welcome["session"].as_str().expect("a token");
     login("alice", token).expect_error("name_taken", None);
     alice.send_json(json!({"type": "say", "text": "아직 여기"}));

@@ -1,10 +1,10 @@
-//! Every command that anyone has, carried out and refused, to the byte in Korean and
-//! in English. Those of a room's owner stand in `moderation`.
+//! Every command for members, accepted and refused, byte for byte in Korean and in English. The
+//! owner's commands are in `moderation`.
 
 use madang_protocol::{notice::Notice, text::Lang};
 use madang_tests::{TestClient, TestServer};
 
-/// Picks the words of the language in which the server speaks.
+/// Picks the text in the server's language.
 type Say = for<'a> fn(&'a str, &'a str) -> &'a str;
 
 pub(crate) fn in_both_languages(check: fn(&TestServer, Say)) {
@@ -15,8 +15,8 @@ pub(crate) fn in_both_languages(check: fn(&TestServer, Say)) {
     }
 }
 
-/// What a notice says in that language. Its words themselves are asserted once, at the
-/// command that they answer first.
+/// The text of a notice in that language. The wording itself is asserted once, where the notice
+/// first appears.
 pub(crate) fn words(say: Say, notice: Notice<'_>) -> String {
     say(&notice.text(Lang::Ko), &notice.text(Lang::En)).to_owned()
 }
@@ -183,7 +183,7 @@ fn join_at_the_prompt_holds_until_a_name_is_good() {
             "이름을 입력하면 math 방으로 들어갑니다.\n로그인ID:",
             "You will enter math when you have typed a name.\nLogin ID:",
         ));
-        // A name in use, and one that is none: the room is kept.
+        // With a name in use and with an invalid one, the chosen room is kept.
         bob.send("alice\n").expect("ID:");
         bob.send("a b\n").expect("ID:");
         bob.send("bob\n").expect_next(say(
@@ -213,7 +213,7 @@ fn msg_reaches_one_and_reply_goes_back_whatever_they_are_called_now() {
         bob.expect_next(say("[귓속말 alice] 쉿, 비밀\n", "[whisper alice] 쉿, 비밀\n"));
         alice.send("/nick alicia\n").expect_line();
         bob.expect_line();
-        // Somebody else under the old name is not who whispered.
+        // Somebody else with the old name is not the sender of the whisper.
         let mut other = server.login_when_free("alice");
         alice.expect_joined("alice");
         bob.expect_joined("alice");
@@ -221,7 +221,7 @@ fn msg_reaches_one_and_reply_goes_back_whatever_they_are_called_now() {
         alice.expect_next(say("[귓속말 bob] 알았어\n", "[whisper bob] 알았어\n"));
         other.send("/ping\n").expect_next(say("퐁\n", "pong\n"));
 
-        // Across rooms, and not to somebody who has gone.
+        // To another room, but not to somebody who has left.
         alice.make_room();
         bob.expect_line();
         check(
@@ -417,7 +417,7 @@ fn ignore_hides_all_that_somebody_says_and_nothing_else() {
         carol.send("three\n").expect_next("[carol] three\n");
         alice.expect(say("정한 주제: 주제 --\n", "set the topic: 주제 --\n"));
         alice.expect_next("[carol] three\n");
-        // Under another name too, in what was said before, and on coming again.
+        // Also after a change of name, in the history, and after a new login.
         bob.expect("[carol] three\n");
         alice.send("/history\n/ping\n");
         let history = alice.expect(say("퐁\n", "pong\n"));

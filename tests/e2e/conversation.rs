@@ -1,4 +1,4 @@
-//! The conversation that people have with `nc`, to the byte, in both languages.
+//! A conversation over `nc`, byte for byte, in both languages.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -6,7 +6,7 @@ use madang_protocol::{command::Role, notice::Notice, text::Lang};
 use madang_server::config::Listen;
 use madang_tests::{TestClient, TestServer};
 
-/// What the server says in one language.
+/// The server's texts in one language.
 struct Words {
     lang: Lang,
     prompt: &'static str,

@@ -1,4 +1,5 @@
-//! What something costs is counted as it is rendered: nothing cheap is expensive.
+//! Messages are charged by their rendered size, so that no cheap request causes an expensive
+//! answer.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use serde_json::json;
 
 use crate::metrics::{samples, tell};
 
-/// A name of 96 bytes and 4 columns, the longest that there is.
+/// A name of 96 bytes and 4 columns, the longest in bytes.
 fn longest_name() -> String {
     format!("\u{10330}{}", "\u{1E8D0}".repeat(4)).repeat(4) + "\u{10330}\u{1E8D0}\u{1E8D0}\u{1E8D0}"
 }
@@ -40,7 +41,7 @@ fn a_message_that_costs_its_readers_too_much_is_refused_on_every_door() {
             .send_json(json!({"type": "command", "line": format!("/me {message}"), "nonce": "2"}));
         client.expect_error("message_too_long", Some("2"));
     }
-    // Nobody was told anything of it.
+    // Nobody else was told.
     client.send_json(json!({"type": "say", "text": "after"}));
     ear.expect_next("[json] after\n");
 }
@@ -96,7 +97,7 @@ fn a_newcomer_is_shown_at_most_64_kib() {
     assert!(bytes <= 2 * 64 * 1_024, "{bytes} bytes shown at the login and after");
 }
 
-/// The time until what `send` has said last is heard.
+/// The time until the last thing that `send` says arrives.
 #[track_caller]
 fn time_until_heard(server: &TestServer, send: impl FnOnce(&mut TestClient)) -> Duration {
     let mut ear = server.login("ear");
@@ -112,8 +113,8 @@ fn a_message_of_many_lines_is_owed_for_as_it_is_rendered() {
     let limit = RateLimit { burst_lines: 1_000.0, ..RateLimit::per_second(10) };
     let server = TestServer::start(|config| config.rate_limit = Some(limit));
     let passed = time_until_heard(&server, |client| {
-        // About 1,500 bytes each, and 32,000 once they are rendered: 64 KiB are a burst,
-        // 16 KiB a second follow.
+        // About 1,500 bytes each, 32,000 when rendered. The limit is a burst of 64 KiB, then 16
+        // KiB a second.
         for _ in 0..3 {
             client.send_json(json!({"type": "say", "text": "ab\n".repeat(499) + "b"}));
         }
@@ -122,8 +123,8 @@ fn a_message_of_many_lines_is_owed_for_as_it_is_rendered() {
     assert!(passed >= Duration::from_secs(1), "the debt was forgotten: {passed:?}");
 }
 
-/// A member who has said much, and one that requests all of it again and again, and reads
-/// nothing of that: it is much more than kernels take.
+/// A member who has said a lot, and one who requests all of it again and again without reading:
+/// far more than the kernels buffer.
 #[track_caller]
 fn speaker_and_greedy_asker(server: &TestServer) -> (TestClient, TestClient) {
     let mut speaker = server.login_json("speaker");
@@ -205,7 +206,7 @@ fn while_too_many_answers_wait_in_the_server_questions_are_refused_and_talk_goes
 #[test]
 fn answers_are_charged_to_whoever_asks() {
     let server = TestServer::start(|config| config.rate_limit = Some(RateLimit::per_second(100)));
-    // 160 KiB a second, bursts of 640: a hundred answers of 16 KB take more.
+    // 160 KiB a second with bursts of 640 KiB: a hundred answers of 16 KB exceed that.
     let mut speaker = server.login_json("speaker");
     speaker.send_json(json!({"type": "say", "text": ("x".repeat(4_000) + "\n").repeat(4)}));
     speaker.expect_message("said");
@@ -251,8 +252,7 @@ fn who_comes_for_the_history_and_leaves_owes_for_it_at_the_next_login() {
 
 #[test]
 fn what_was_rendered_for_newcomers_goes_when_nobody_comes_for_a_while() {
-    /// What the lobby remembers before and after somebody has come in, and whether that
-    /// went.
+    /// What the lobby remembers before and after a login, and whether the login worked.
     #[track_caller]
     fn check(window: Duration, is_kept: bool) {
         let server = TestServer::start(|config| {
@@ -270,7 +270,7 @@ fn what_was_rendered_for_newcomers_goes_when_nobody_comes_for_a_while() {
         let mut late = server.connect();
         late.send("late\n").expect("[late]님이 입장했습니다.\n");
         let deadline = Instant::now() + if is_kept { Duration::from_millis(300) } else { DEADLINE };
-        // One coming is much less than what newcomers are shown.
+        // One joining costs far less than the history that new members are shown.
         while remembered() > events + 10_000.0 {
             if Instant::now() > deadline {
                 return assert!(is_kept, "it is kept for ever");
@@ -293,7 +293,7 @@ fn what_somebody_does_travels_in_one_round_like_what_they_say() {
     let before = rounds();
     let lines: String = (0..15).map(|at| format!("/me does {at}\nand says {at}\n")).collect();
     alice.send(&lines).expect("\n[alice] and says 14\n");
-    // It may come in pieces.
+    // It may arrive in pieces.
     assert!(rounds() - before < 5.0, "{} rounds", rounds() - before);
     let mut bob = server.connect();
     let shown = bob.send("bob\n").expect("[bob]님이 입장했습니다.\n");
@@ -362,7 +362,7 @@ fn past_what_all_rooms_may_remember_the_longest_silent_forget_first() {
         }
     };
     say(&mut old, 40);
-    // The newer room says as much, and the older forgets for it.
+    // The newer room fills its history, and the older one forgets.
     say(&mut new, 40);
     let deadline = Instant::now() + DEADLINE;
     while samples(&server)["madang_history_bytes"] > 60_000.0 {
@@ -410,7 +410,7 @@ fn a_list_goes_on_after_a_name_in_both_dialects() {
     program.expect_message("left");
     program.send_json(json!({"type": "command", "line": "/who after bob", "nonce": "g"}));
     program.expect_error("not_here", Some("g"));
-    // No ack follows what was not done.
+    // A request that was not carried out gets no ack.
     program.send_json(json!({"type": "command", "line": "/ping t"}));
     program.expect_message("pong");
     bob.send("/who lobby after program\n").expect("대화 참여자 2명: carol\n");

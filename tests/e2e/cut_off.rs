@@ -1,6 +1,5 @@
-//! Two who talk and whisper while their connections are cut a thousand times, at
-//! random bytes, in every way a connection ends: nothing is lost, nothing doubled,
-//! nothing out of order.
+//! Two clients talk and whisper while their connections are cut a thousand times, at random
+//! bytes, in every way that a connection can end. Nothing is lost, doubled or out of order.
 
 use std::{
     collections::VecDeque,
@@ -18,28 +17,28 @@ use madang_tests::{DEADLINE, TestServer};
 use serde_json::{Value, json};
 use socket2::SockRef;
 
-/// How many connections are cut in all.
+/// The total number of connections that are cut.
 const CUTS: usize = 1_000;
 
-/// The most bytes that pass in one direction before a connection is cut: enough for
-/// some to come far, few enough for many to end while they are being opened.
+/// The maximum number of bytes in one direction before a connection is cut: enough for some
+/// connections to last, and few enough for many to end while they are being opened.
 const MOST_BYTES: u64 = 3_000;
 
-/// How many requests may wait for their ack; far fewer than the nonces that a session
-/// keeps, and the events that a room does.
+/// How many requests may wait for their ack: far fewer than the nonces that a session keeps and
+/// the events that a room keeps.
 const WINDOW: usize = 10;
 
-/// How many of one's requests the other may not have heard yet: fewer than the private
-/// events that a session keeps.
+/// How far one client may be ahead of the other: fewer requests than the private events that a
+/// session keeps.
 const UNHEARD: usize = 50;
 
-/// How often a client that hears nothing looks whether it may go on.
+/// How often an idle client checks whether it may continue.
 const GLANCE: Duration = Duration::from_millis(20);
 
-/// How long all of it may take on a busy machine.
+/// How long the test may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// SplitMix64: the same numbers from the same seed.
+/// SplitMix64: the same seed gives the same numbers.
 struct Random(u64);
 
 impl Random {
@@ -52,7 +51,7 @@ impl Random {
     }
 }
 
-/// The seed of this run, which can be given to see it again.
+/// The seed of this run. It can be set, to repeat a run.
 fn seed() -> u64 {
     let given = std::env::var("MADANG_TEST_SEED").ok();
     let seed = given.and_then(|seed| seed.parse().ok()).unwrap_or_else(|| {
@@ -63,18 +62,18 @@ fn seed() -> u64 {
     seed
 }
 
-/// Passes connections on to the server, and cuts each after some bytes, until it has
-/// cut as many as it should.
+/// A proxy that forwards connections to the server and cuts each after some bytes, until it has
+/// cut enough.
 struct Proxy {
     address: SocketAddr,
     cuts: Arc<AtomicUsize>,
 }
 
-/// What passes in one direction of a connection, and how it ends.
+/// One direction of a connection, and how it ends.
 struct Direction {
     from: TcpStream,
     to: TcpStream,
-    /// How many bytes pass before the cut, if one comes.
+    /// The number of bytes before the cut, if it is to be cut.
     bytes: Option<u64>,
 }
 
@@ -109,10 +108,10 @@ impl Proxy {
                         if direction.pass() {
                             counter.fetch_add(1, Ordering::SeqCst);
                         }
-                        // The client is rid of it in any case.
+                        // The client's side is closed in any case.
                         let _ = streams[0].shutdown(Shutdown::Both);
                         match ending {
-                            // The server is told nothing: a cable was pulled.
+                            // The server's side stays open, as when a cable is pulled.
                             0 => {
                                 let _ = streams[1].shutdown(Shutdown::Read);
                             }
@@ -126,7 +125,7 @@ impl Proxy {
                         }
                     })
                 });
-                // What the server takes for open stays so for a while.
+                // Such connections stay open for the server for a while.
                 half_open.push_back((upstream, pumps));
                 if half_open.len() > 8 {
                     half_open.pop_front();
@@ -142,7 +141,7 @@ impl Proxy {
 }
 
 impl Direction {
-    /// Passes bytes on; whether it has come to the cut.
+    /// Forwards bytes, and returns whether the cut was reached.
     fn pass(mut self) -> bool {
         let mut buffer = [0; 4_096];
         loop {
@@ -161,18 +160,19 @@ impl Direction {
     }
 }
 
-/// A client as the protocol wants it: it resumes, and sends again what is not acked.
+/// A client that follows the protocol: it resumes its session, and sends unacknowledged
+/// requests again.
 struct Client {
     name: &'static str,
     other: &'static str,
     token: String,
     last: u64,
     last_private: u64,
-    /// Requests without an ack, in their order.
+    /// Requests without an ack, in order.
     unacked: VecDeque<(String, Value)>,
-    /// How many requests were made.
+    /// The number of requests so far.
     made: usize,
-    /// What was said by either, and what was whispered to this one.
+    /// The messages of both clients, and the whispers to this one.
     said: Vec<(String, String)>,
     whispered: Vec<String>,
     resumed: usize,
@@ -186,7 +186,7 @@ struct Link {
 
 enum Incoming {
     Message(Value),
-    /// Nothing has come for a moment.
+    /// Nothing came for a moment.
     Nothing,
     Cut,
 }
@@ -196,7 +196,7 @@ impl Link {
         loop {
             if let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.unread.drain(..=end).collect();
-                // What stands before the hello is for people.
+                // Everything before the hello is for people.
                 match serde_json::from_slice(&line) {
                     Ok(message) => return Incoming::Message(message),
                     Err(_) if line.starts_with(b"{") => {
@@ -219,7 +219,7 @@ impl Link {
         }
     }
 
-    /// The next message, which must come; none once the connection is cut.
+    /// The next message, which must come; `None` once the connection is cut.
     fn message(&mut self) -> Option<Value> {
         let deadline = Instant::now() + DEADLINE;
         loop {
@@ -237,8 +237,7 @@ impl Link {
 }
 
 impl Client {
-    /// Logs in, without being cut: who has not got its token has nothing to come back
-    /// with.
+    /// Logs in on a connection that is not cut: without its token, a client can't come back.
     fn login(server: &TestServer, name: &'static str, other: &'static str) -> Client {
         let mut client = server.connect();
         let welcome = client.login_json(name);
@@ -258,7 +257,7 @@ impl Client {
         }
     }
 
-    /// Connects, resumes, and sends again what may have been lost.
+    /// Connects, resumes, and sends the requests again that may have been lost.
     fn connect(&mut self, address: SocketAddr) -> Option<Link> {
         let stream = TcpStream::connect(address).expect("the proxy listens");
         stream.set_nodelay(true).expect("it is connected");
@@ -281,7 +280,7 @@ impl Client {
                     let all = self.unacked.iter().all(|(_, request)| link.send(request));
                     return all.then_some(link);
                 }
-                // The login of a connection that was cut has come late.
+                // The login of a connection that was cut has arrived late.
                 Some("bye") if message["reason"] == "replaced" => return None,
                 _ => panic!("{}: expected a welcome, not {message}", self.name),
             }
@@ -303,7 +302,7 @@ impl Client {
         request
     }
 
-    /// Takes one message. Every event has the id after the last.
+    /// Handles one message. The id of each event must follow the last one's.
     fn take(&mut self, message: &Value) {
         if let (Some(id), true) = (message["id"].as_u64(), message.get("nonce").is_none()) {
             assert_eq!(id, self.last + 1, "{}: after {}: {message}", self.name, self.last);
@@ -323,22 +322,22 @@ impl Client {
                 let nonce = message["nonce"].as_str().unwrap_or_default();
                 self.unacked.retain(|(other, _)| other != nonce);
             }
-            // Somebody came, or is told that the other one is away.
+            // Somebody joined, or the other client is away.
             Some("joined" | "notice") => {}
             Some("bye") if message["reason"] == "replaced" => {}
             _ => panic!("{}: {message}", self.name),
         }
     }
 
-    /// Whether nothing is to come any more for who has said its own last words.
+    /// Whether a client that has sent its last message has received everything too.
     fn has_all(&self, ended: bool) -> bool {
         let last_words = self.said.iter().filter(|(_, text)| text == "end").count();
         let whispered = self.whispered.iter().any(|text| text == "end");
         ended && self.unacked.is_empty() && last_words == 2 && whispered
     }
 
-    /// Talks until all connections were cut that are to be, then until both have heard
-    /// the other's last words.
+    /// Talks until enough connections have been cut, then until each has received the other's
+    /// last message.
     fn run(mut self, proxy: &Proxy, heard_of_own: &AtomicUsize, heard: &AtomicUsize) -> Client {
         let deadline = Instant::now() + PATIENCE;
         let mut numbers = [0_usize; 2];
@@ -381,7 +380,7 @@ impl Client {
     }
 }
 
-/// `texts` are the numbers from one on, then the end.
+/// Checks that `texts` are the numbers from one on, then the end mark.
 #[track_caller]
 fn expect_all<'a>(texts: impl Iterator<Item = &'a str>, who: &str) {
     let texts: Vec<&str> = texts.collect();

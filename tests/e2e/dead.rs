@@ -6,9 +6,9 @@ use madang_tests::{NEVER, TestClient, TestServer};
 
 const VICTIMS: usize = 20;
 
-/// Logs in a speaker and victims, has the speaker talk while `kill` does away with
-/// one victim after the other, and checks that the listener and the speaker miss
-/// nothing: every line, and every victim's leaving once.
+/// Logs in a speaker and victims. While the speaker talks, `kill` ends one victim after the
+/// other. Checks that listener and speaker miss nothing: every line, and one notice for each
+/// victim that leaves.
 #[track_caller]
 fn check_deaths(kill: fn(TestClient)) {
     let server = TestServer::start(|config| config.outbox_bytes = 64 << 20);
@@ -22,7 +22,7 @@ fn check_deaths(kill: fn(TestClient)) {
 
     for (at, victim) in victims.into_iter().enumerate() {
         let burst: String = (0..50).map(|n| format!("{at}.{n} {}\n", "x".repeat(500))).collect();
-        // Half of the burst before, half after.
+        // Half of the burst is sent before, half after.
         let (before, after) = burst.split_at(burst.len() / 2);
         speaker.send(before);
         kill(victim);
@@ -59,7 +59,7 @@ fn a_reset_in_the_middle_of_a_flood_costs_only_itself() {
 
 #[test]
 fn a_close_while_being_sent_to_costs_only_itself() {
-    // With lines unread, so that the kernel answers the next ones with a reset.
+    // With unread lines, so that the kernel answers later ones with a reset.
     check_deaths(drop);
 }
 
@@ -80,7 +80,7 @@ fn who_closes_its_sending_side_leaves_and_is_sent_what_waits() {
 fn who_closes_its_sending_side_and_does_not_read_holds_nothing_up() {
     let server = TestServer::start(|config| {
         config.unsent_bytes = 4 * 1_024;
-        // What waits for it is still to be sent when its name is free.
+        // Lines for it are still queued when its name becomes free.
         (config.drain_timeout, config.stall_timeout) = (NEVER, NEVER);
         config.stop_timeout = Duration::ZERO;
     });

@@ -1,5 +1,5 @@
-//! As it is deployed: behind a real nginx, with the configuration that is shipped,
-//! over TLS, and with the one that many have copied from an article; and as a service.
+//! Deployment: behind a real nginx, with the configuration that we ship (over TLS) and with one
+//! that many have copied from an article; and as a service.
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
@@ -19,7 +19,7 @@ use crate::peers::python;
 
 const SHIPPED: &str = include_str!("../../server/deploy/nginx.conf");
 
-/// As in the article: a prefix stripped by the trailing slash, no Host header set.
+/// The article's configuration: the trailing slash strips a prefix, and no Host header is set.
 const ARTICLE: &str = r#"
 upstream pythonchattingserver {
         server chattingserver:7777;
@@ -39,26 +39,26 @@ server {
 /// A running nginx.
 pub(crate) struct Nginx {
     address: SocketAddr,
-    /// Of the certificate that stands for a real one.
+    /// The file with the test's certificate.
     certificate: PathBuf,
     _program: Program,
     _folder: TestFolder,
 }
 
-/// An address of the loopback interface at which nobody listens now.
+/// A free address of the loopback interface.
 pub(crate) fn free_address() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("it is bound")
 }
 
 impl Nginx {
-    /// The configuration that is shipped, in front of `web`.
+    /// The configuration that we ship, in front of `web`.
     #[track_caller]
     fn shipped(web: SocketAddr) -> Nginx {
         Nginx::shipped_at(free_address(), web)
     }
 
-    /// The same at an address that was chosen before.
+    /// The same, at a given address.
     #[track_caller]
     pub(crate) fn shipped_at(address: SocketAddr, web: SocketAddr) -> Nginx {
         Nginx::start(address, |folder| {
@@ -75,7 +75,7 @@ impl Nginx {
         })
     }
 
-    /// The article's, in front of `web`.
+    /// The article's configuration, in front of `web`.
     #[track_caller]
     fn article(web: SocketAddr) -> Nginx {
         let address = free_address();
@@ -125,7 +125,7 @@ fn behind_proxy(config: &mut Config) {
     config.public_url = "https://chat.example.org/madang/".parse().ok();
 }
 
-/// Has a program chat through TLS and the proxy, after so many seconds of silence.
+/// Runs a program that chats through TLS and the proxy, after `silent_seconds` of silence.
 #[track_caller]
 fn chat_through(nginx: &Nginx, server: &TestServer, form: &str, silent_seconds: u64) {
     let mut host = server.login("host");
@@ -183,13 +183,13 @@ fn the_articles_configuration_carries_chat_with_a_public_url() {
     bob.expect_next("[alice] 안녕").send_close(1000);
     assert_eq!(bob.expect_closed(), Some(1000));
     alice.expect_next("[bob]님이 퇴장했습니다.");
-    // Another page is refused, with what would allow it, through the proxy too.
+    // Another page is refused through the proxy too, with the flag that would allow it.
     let mut other = TestClient::connect(nginx.address);
     let origin = [("Origin", "https://evil.example")];
     other.send(WebSocketClient::request(nginx.address, path, &origin));
     let answer = other.expect("--allow-origin https://evil.example\n");
     assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
-    // The page's own resources, and the probe of one's proxy.
+    // `/echo` works below the prefix.
     let mut probe = WebSocketClient::open(nginx.address, "/websocket/echo", &[]);
     probe.send("hi").expect_next("echo : hi");
 }

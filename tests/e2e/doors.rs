@@ -1,5 +1,5 @@
-//! One room behind every door: the same conversation over raw TCP and WebSocket, with
-//! TLS and without, in lines and in JSON.
+//! The same conversation through every door: over TCP and WebSocket, with TLS and without, in
+//! lines and in JSON.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use madang_protocol::{
 use madang_tests::{NEVER, TestClient, TestServer, WebSocketClient};
 use serde_json::{Value, json};
 
-/// The ways in.
+/// The doors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Door {
     Lines,
@@ -26,13 +26,13 @@ enum Door {
 const PLAIN_DOORS: [Door; 4] = [Door::Lines, Door::Json, Door::WebSocket, Door::WebSocketJson];
 const TLS_DOORS: [Door; 4] = [Door::TlsLines, Door::TlsJson, Door::Wss, Door::WssJson];
 
-/// Somebody who has come in by one of them.
+/// A client at one of the doors.
 enum Visitor {
     Tcp { client: TestClient, is_json: bool },
     WebSocket { client: WebSocketClient, is_json: bool },
 }
 
-/// What a visitor is told of the others.
+/// What a client is told about the others.
 #[derive(Debug, PartialEq, Eq)]
 enum Told {
     Said(String, String),
@@ -109,7 +109,7 @@ impl Visitor {
         self.send(line, &json!({"type": "command", "line": line}));
     }
 
-    /// The next thing that it is told of others; answers for it alone are passed over.
+    /// The next event about others; answers to this client are skipped.
     #[track_caller]
     fn hear(&mut self) -> Told {
         loop {
@@ -183,7 +183,7 @@ fn the_same_conversation_goes_over_every_door() {
     let pairs = |hosts: [Door; 4], guests: [Door; 4]| {
         hosts.into_iter().flat_map(move |host| guests.map(|guest| (host, guest)))
     };
-    // A server with a certificate takes no WebSocket without TLS.
+    // A server with a certificate takes WebSocket only over TLS.
     let with_lines =
         TLS_DOORS.into_iter().flat_map(|host| [(host, Door::Lines), (Door::Json, host)]);
     let pairs =
@@ -216,7 +216,7 @@ fn the_same_conversation_goes_over_every_door() {
             alice.expect(said(speaker, text));
             bob.expect(said(speaker, text));
         }
-        // A command is nobody else's affair.
+        // Nobody else sees a command.
         bob.command("/who");
         bob.say("and now");
         alice.expect(said("홍길동", "and now"));
@@ -241,7 +241,7 @@ fn twenty_members_of_two_doors_see_one_order() {
             member
         })
         .collect();
-    // Each is told of all who came after it.
+    // Each has seen everyone who joined after it.
     for (at, member) in members.iter_mut().enumerate() {
         for later in at + 1..2 * EACH {
             member.expect(Told::Joined(format!("m{later:02}")));
@@ -289,11 +289,11 @@ fn a_text_message_is_one_message() {
     json.expect_said("alice", "first\n/quit\nthird");
     lines.expect_next("[alice] first\n[alice] /quit\n[alice] third\n");
     alice.expect_next("[alice] first").expect_next("[alice] /quit").expect_next("[alice] third");
-    // Nothing in it, nothing said.
+    // An empty message says nothing.
     alice.send("").send("\n").send("  \n \n").send("end");
     json.expect_said("alice", "end");
     alice.expect_next("[alice] end");
-    // One that a person could not have typed at once is refused to its sender alone.
+    // A message that is too long is refused, only to its sender.
     alice.send(&"x".repeat(4_097));
     assert!(alice.expect_message().contains("4,097"));
     alice.send(&vec!["x".repeat(4_096); 5].join("\n"));
@@ -401,7 +401,7 @@ fn a_json_session_outlives_every_end_but_1000() {
         let resumed;
         (client, resumed) = come_back(&server, &welcome);
         assert_eq!((&resumed["user"], &resumed["resumed"]), (&json!("alice"), &json!(true)));
-        // All that was said since the login, whatever came on earlier connections.
+        // Everything said since the login, whatever arrived on earlier connections.
         for earlier in 0..=round {
             assert_eq!(client.expect_json("said")["text"], earlier.to_string());
         }
@@ -435,7 +435,7 @@ fn a_slow_reader_is_told_how_many_messages_it_missed() {
     let mut alice = server.login("alice");
     let line = "x".repeat(1_000);
     let mut said = 0;
-    // More than all buffers on its way hold.
+    // More than all buffers in between hold.
     while said < 6_000 {
         alice.send(format!("{said} {line}\n")).expect(format!("[alice] {said} "));
         said += 1;

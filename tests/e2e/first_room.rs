@@ -1,5 +1,5 @@
-//! A room that is chosen before there is a name: whoever does not get it goes nowhere, and
-//! what they meant for it is not said in the lobby.
+//! A room that is chosen before the login: if it is refused, the login waits, and text meant
+//! for that room is not said in the lobby.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::commands::in_both_languages;
 
-/// Asked for before there is a name, and the beginning of the answers.
+/// Commands at the prompt, and the beginning of their answers.
 const REFUSED: [(&str, (&str, &str)); 12] = [
     ("/join #broken", ("링크가 잘렸거나 잘못되었습니다.", "This link is incomplete or damaged.")),
     ("\u{feff}/방 #00000-00000-00000-00000-00000-0", ("그런 방이 없습니다.", "No such room")),
@@ -16,7 +16,7 @@ const REFUSED: [(&str, (&str, &str)); 12] = [
     ("/JOIN", ("사용법: /방", "Usage: /join")),
     ("/join #LOCKED", ("방이 잠겨 있어", "The room is locked")),
     ("/join http://192.0.2.1:9998/#FULL", ("방이 가득 찼습니다.", "The room is full")),
-    // A link without the command, and the command mistyped.
+    // A link without the command, and a mistyped command.
     ("#LOCKED", ("방이 잠겨 있어", "The room is locked")),
     ("\u{200b} http://192.0.2.1:9998/#FULL입니다", ("방이 가득 찼습니다.", "The room is full")),
     ("#7zzzz-0abcd", ("링크가 잘렸거나 잘못되었습니다.", "This link is incomplete or damaged.")),
@@ -30,10 +30,10 @@ const ROOM_FIRST: (&str, &str) = (
     "Choose a room before you type a name. For the lobby: /join lobby\n",
 );
 
-/// Somebody at the prompt, who reads and writes for people.
+/// A client at the prompt, in lines.
 enum Peer {
     Lines(TestClient),
-    /// Never ends a line.
+    /// A packet peer.
     Packets(TestClient),
     WebSocket(WebSocketClient),
 }
@@ -60,7 +60,7 @@ impl Peer {
         }
     }
 
-    /// Waits for a line or a part of it; on WebSocket, for a message that begins with it.
+    /// Waits for a line or a part of one; on WebSocket, for a message that begins with `text`.
     #[track_caller]
     fn expect(&mut self, text: &str) {
         match self {
@@ -70,7 +70,7 @@ impl Peer {
     }
 }
 
-/// Two private rooms, one locked and one full, and who is in them.
+/// Two private rooms, one locked and one full, and their members.
 fn closed_rooms(server: &TestServer) -> ([String; 2], [TestClient; 2]) {
     let mut owners = ["owner-1", "owner-2"].map(|name| server.login(name));
     let keys = owners.each_mut().map(TestClient::make_room);
@@ -93,7 +93,7 @@ fn who_is_refused_a_room_has_no_name_until_another_is_chosen() {
                 peer.expect(say(ROOM_FIRST.0, ROOM_FIRST.1));
                 peer.expect("ID:");
                 for line in [name.as_str(), "a secret of the room", ""] {
-                    // Nothing at all is no packet.
+                    // An empty packet can't be sent.
                     if matches!(&peer, Peer::Packets(_)) && line.is_empty() {
                         continue;
                     }
@@ -126,7 +126,8 @@ fn a_link_that_is_pasted_at_the_prompt_chooses_its_room() {
         peer.send(&format!("carol-{at}"));
         owner.expect_joined(&format!("carol-{at}"));
     }
-    // A room of one's own can't be made yet, and what is meant for it is not said in the lobby.
+    // `/new` does not work before the login, and text meant for the new room is not said in the
+    // lobby.
     for mut peer in Peer::at_every_door(&server) {
         for line in ["/new a secret", "carol", "the secret"] {
             peer.send(line);
@@ -134,7 +135,7 @@ fn a_link_that_is_pasted_at_the_prompt_chooses_its_room() {
             peer.expect("ID:");
         }
     }
-    // A mistake in another command chooses nothing, and refuses nothing.
+    // A mistake in another command neither chooses nor refuses a room.
     for (at, mut peer) in Peer::at_every_door(&server).into_iter().enumerate() {
         peer.send("/hlep");
         peer.expect("없는 명령입니다. 혹시 /도움말");
@@ -203,7 +204,7 @@ fn json_says_where_to_with_the_login_or_with_a_join_before_it() {
     assert_eq!(refused(ask(login.clone())), (json!("room_first"), json!("l")));
     assert_eq!(refused(ask(join("#00000000000000000000000000"))).0, "no_such_room");
     assert_eq!(refused(ask(login.clone())).0, "room_first");
-    // What is chosen holds for a login without a room.
+    // The choice applies to a login without a room.
     ask(join("math"));
     for (client, name) in [(true, "carol"), (false, "dave")] {
         let message = json!({"type": "login", "name": name});

@@ -1,5 +1,5 @@
-//! What people write is never taken for what the server says: no line of theirs equals
-//! a genuine one, byte for byte, by whatever command they send it.
+//! People can't forge lines of the server: no line of theirs equals a genuine one, byte for
+//! byte, with any command.
 
 use std::collections::BTreeSet;
 
@@ -7,18 +7,19 @@ use madang_protocol::text::Lang;
 use madang_tests::{TestClient, TestServer};
 use serde_json::json;
 
-/// Reads all that came so far, as lines.
+/// Reads everything that has arrived so far, as lines.
 #[track_caller]
 fn lines_of(client: &mut TestClient) -> Vec<String> {
     client.send("/ping the-end\n");
     let text = client.expect("the-end\n");
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    // The answer to the ping has lost its end.
+    // The answer to the ping, without its end.
     lines.pop();
     lines
 }
 
-/// Everything that a server says to `victim` in an evening where everything happens.
+/// Every kind of line that a server sends to `victim`, collected in a session where everything
+/// happens once.
 #[track_caller]
 fn genuine_lines(server: &TestServer, victim: &mut TestClient) -> BTreeSet<String> {
     let mut bob = server.login("bob");
@@ -87,14 +88,14 @@ fn genuine_lines(server: &TestServer, victim: &mut TestClient) -> BTreeSet<Strin
     );
     carol.send("/leave\n/quit\n").expect_rest();
     steps(victim, &["/who"]);
-    // A whisper is what somebody wrote, whoever says it again.
+    // A whisper is text by a person, so repeating it is no forgery.
     lines.into_iter().filter(|line| !line.trim().is_empty() && !line.ends_with("psst")).collect()
 }
 
 #[test]
 fn nothing_that_people_write_equals_what_the_server_says() {
     for lang in [Lang::Ko, Lang::En] {
-        // Nothing is skipped, however late the victim reads.
+        // No line is skipped, however late the victim reads.
         let server = TestServer::start(|config| {
             (config.lang, config.outbox_bytes) = (lang, 64 << 20);
         });
@@ -104,10 +105,10 @@ fn nothing_that_people_write_equals_what_the_server_says() {
         assert!(genuine.len() > 60, "{genuine:#?}");
         victim.send(format!("/lang {lang}\n")).expect("\n");
 
-        // Under names that stand in genuine lines, and one that does not.
+        // With names that occur in genuine lines, and one that does not.
         for name in ["bob", "carol", "robert", "mallory"] {
             let mut forger = server.login(name);
-            // Its name stays its own for a while.
+            // Its name stays reserved for a while.
             let json_name = format!("json-{name}");
             let mut json = server.login_json(&json_name);
             lines_of(&mut victim);
@@ -118,7 +119,7 @@ fn nothing_that_people_write_equals_what_the_server_says() {
                 forged.extend(marks.iter().filter_map(|mark| line.strip_prefix(mark)));
                 forged.extend(line.split_once("] ").map(|(_, rest)| rest));
                 for text in forged.into_iter().filter(|text| !text.trim().is_empty()) {
-                    // With two slashes, what begins with one is said.
+                    // A double slash says text that begins with a slash.
                     let begins_with_slash = text.trim_start().starts_with('/');
                     let slashes = if begins_with_slash { "//" } else { "/" };
                     forger.send(format!("{}\n", text.replacen('/', slashes, 1)));

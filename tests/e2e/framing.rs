@@ -1,12 +1,12 @@
-//! Where a line ends, whoever sends it and however it is cut: `nc`, telnet, peers
-//! that never end a line, and those that took the port for another.
+//! Where a line ends, for every kind of peer and every way to split the bytes: `nc`, telnet,
+//! peers that never end a line, and peers of other protocols.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use madang_tests::{TestClient, TestServer};
 use serde_json::{Value, json};
 
-/// Longer than any test: whoever was not told apart before this waits for ever.
+/// Longer than any test: a peer that is not classified before this waits forever.
 const NEVER: Duration = Duration::from_secs(600);
 
 const IAC: u8 = 255;
@@ -56,7 +56,7 @@ fn lines_may_come_byte_by_byte() {
         client.expect("로그인ID:");
         client.send_byte_by_byte(format!("홍길동{end}안녕 hello{end}/quit{end}"));
         for line in ["[홍길동]님이 입장했습니다.", "[홍길동] 안녕 hello"] {
-            // Whoever sends letters one by one and then CR gets CR LF.
+            // A peer that sends letters one by one and then CR gets CR LF.
             assert_eq!(client.expect_line().trim_end_matches('\r'), line);
         }
         client.expect_closed();
@@ -81,9 +81,8 @@ fn every_split_of_a_json_conversation_gives_the_same() {
     });
 }
 
-/// Has many talk at once, each under a name of its own: they send the same
-/// conversation in two pieces, each with the cut at another place. Who listens
-/// must see the same of all.
+/// Many clients send the same conversation in two pieces, each split at another place. A
+/// listener must see the same from all of them.
 #[track_caller]
 fn check_splits(conversation: &dyn Fn(&str) -> String) {
     let server = TestServer::start(|config| config.packet_pause = NEVER);
@@ -125,7 +124,7 @@ fn a_last_line_without_a_line_end_counts() {
     alice.expect_next("[alice]님이 입장했습니다.\n[alice] first\n[alice] last words\n");
     alice.expect_closed();
 
-    // At the prompt too: `printf carol | nc host 9009` comes and goes.
+    // At the prompt too: `printf carol | nc host 9009` joins and leaves.
     let mut carol = server.connect();
     carol.send("carol");
     carol.finish_sending();
@@ -231,7 +230,7 @@ fn what_packet_peers_get_is_whole_lines_however_fast_they_come() {
 
 #[test]
 fn packet_peers_get_each_line_in_a_send_of_its_own() {
-    /// The kernel puts together what goes beyond its first congestion window.
+    /// The kernel joins data beyond its first congestion window.
     const LINES: u32 = 8;
     let server = TestServer::start(|config| config.packet_pause = Duration::from_millis(50));
     let mut bob = server.login("bob");
@@ -252,7 +251,7 @@ fn packet_peers_get_each_line_in_a_send_of_its_own() {
     assert!(segments(before.0, after.0).is_none_or(|count| count == LINES), "{before:?} {after:?}");
     assert!(segments(before.1, after.1).is_none_or(|count| count == 1), "{before:?} {after:?}");
 
-    // Once it ends lines, it is a line peer in this too.
+    // Once it ends lines, it is a line peer in this respect too.
     packets.send("\n").wait_until_read();
     packets.send("/ping x\n").expect(" x\n");
     let before = packets.received_segments();
@@ -286,11 +285,11 @@ fn a_single_character_waits_and_is_told_to_press_enter() {
         let mut client = server.connect();
         client.expect("로그인ID:");
         client.send(first).expect_next("이름을 입력하고 Enter 키를 누르세요.\n");
-        // Once, however long the line then takes.
+        // Only once, however long the line takes after that.
         client.expect_nothing_for(Duration::from_millis(300));
         client.send("lice").wait_until_read();
         client.send("\n").expect(format!("[{first}lice]님이 입장했습니다.\n"));
-        // Nobody is told so in the room.
+        // Nobody in the room sees this.
         client.send("x").expect_nothing_for(Duration::from_millis(300));
         client.send("\n").expect_next(format!("[{first}lice] x\n"));
     }
@@ -349,7 +348,7 @@ fn telnet_options_are_refused_once_each_and_never_reach_text() {
     alice.expect_next("[alice] fine\r\n");
     bob.expect_next("[alice] fine\n");
 
-    // An escaped 255 is data, and data that is no UTF-8.
+    // An escaped 255 is data, but not valid UTF-8.
     alice.send([b"x".as_slice(), &[IAC, IAC], b"y\r\n"].concat());
     alice.expect_next("UTF-8이 아닙니다 / not UTF-8 (telnet: Ctrl-], toggle binary)\r\n");
     bob.send("end\n").expect_next("[bob] end\n");
@@ -362,7 +361,7 @@ fn who_speaks_telnet_ends_lines_and_is_no_packet_peer() {
     let mut alice = server.connect();
     alice.expect("로그인ID:");
     alice.send([IAC, WILL, NAWS]).expect_next([IAC, DONT, NAWS]);
-    // Pasted, and Enter comes later.
+    // Pasted text; Enter comes later.
     alice.send("ali").expect_nothing();
     alice.send("ce\r\n").expect_next("[alice]님이 입장했습니다.\r\n");
 }
@@ -435,12 +434,12 @@ fn no_chat_peer_is_answered_with_one_line_and_never_becomes_a_user() {
     bob.send("/who\n").expect_next("대화 참여자 1명: bob\n");
 }
 
-/// What peers send; the unit test of the server's framing says how it is written.
+/// The inputs of peers. The unit test of the server's framing explains their notation.
 fn cases() -> Vec<Value> {
     serde_json::from_str(include_str!("../cases/peers.json")).expect("JSON")
 }
 
-/// The bytes of one read of a case.
+/// The bytes of one read.
 fn bytes_of(read: &Value) -> Vec<u8> {
     let hex = read[1]["hex"].as_str();
     let mut bytes = match (read[1].as_str(), hex) {
@@ -535,7 +534,7 @@ fn a_tls_opening_is_not_read_as_telnet() {
     let server = TestServer::start(|_| {});
     let mut peer = server.connect();
     peer.expect("로그인ID:");
-    // Random bytes, as every client hello has them.
+    // Random bytes, as in every client hello.
     peer.send([b"\x16\x03\x01\x02\x00".as_slice(), &[IAC, DO, ECHO, 7]].concat());
     peer.expect_next("이 포트는 TLS를 쓰지 않습니다. TLS 없이 접속하세요.").expect_line();
     peer.expect_closed();
@@ -559,7 +558,7 @@ fn a_peer_whose_enter_is_a_cr_talks() {
         let mut bob = server.login("bob");
         let mut alice = server.connect();
         alice.expect("로그인ID:");
-        // The rest of the line end comes in a read of its own.
+        // The rest of the line end is in a read of its own.
         for line in ["alice", "hello", "//x", "/quit"] {
             alice.send(format!("{line}\r")).wait_until_read();
             if !alice.try_send(&end[1..]) {
@@ -616,7 +615,7 @@ fn the_rest_of_a_name_is_not_said_but_explained() {
     bob.expect("--\n");
     bob.expect_next("[carol] hello\n");
 
-    // What is no name is not said either, and a command is carried out.
+    // Text that is not a name is not said either; a command is carried out.
     let mut peer = server.connect();
     peer.expect("로그인ID:");
     peer.send("길동").expect_next("[길동]님이 입장했습니다.\n");
@@ -703,7 +702,7 @@ fn binary_transmission_may_be_turned_on_and_off() {
     alice.expect("로그인ID:");
     alice.send([IAC, WILL, BINARY, IAC, DO, BINARY]);
     alice.expect_next([IAC, DO, BINARY, IAC, WILL, BINARY]);
-    // There, a terminal's Enter is a CR on its own.
+    // For these, Enter is a CR on its own.
     alice.send("홍길동\r").expect_next("[홍길동]님이 입장했습니다.\r\n");
     alice.send([IAC, WONT, BINARY, IAC, DONT, BINARY]);
     alice.expect_next([IAC, DONT, BINARY, IAC, WONT, BINARY]);

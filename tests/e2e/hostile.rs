@@ -1,12 +1,12 @@
-//! WebSocket peers that mean no good, or no longer live: each gets the right code
-//! and its end, and nobody else is hindered.
+//! Hostile and dead WebSocket peers: each is closed with the right code, and nobody else is
+//! affected.
 
 use std::time::{Duration, Instant};
 
 use madang_server::admission::rate_limit::RateLimit;
 use madang_tests::{DEADLINE, Frame, TestServer, WebSocketClient, frame};
 
-/// Each bad thing is sent to the chat with a name and without, and to the echo.
+/// Each bad input is sent to the chat before and after the login, and to `/echo`.
 #[test]
 fn bad_frames_are_answered_with_their_code() {
     let server = TestServer::start(|_| {});
@@ -66,7 +66,7 @@ fn what_came_whole_before_a_bad_frame_is_said() {
             client.expect_next(&format!("[{name}] {said}"));
             member.expect_next(format!("[{name}] {said}\n"));
         }
-        // Why it ends, in words, then by its code.
+        // The reason as text, then as a code.
         client.expect_message();
         assert_eq!(client.expect_close(), Some(code));
         member.expect_next(format!("[{name}]님이 퇴장했습니다.\n"));
@@ -98,7 +98,7 @@ fn a_message_has_its_time_and_dripping_moves_no_deadline() {
             break;
         }
         drips.raw().try_send([*byte]);
-        // A ping in between is answered, and ends no message.
+        // A Ping in between is answered, and does not end the message.
         fragments.raw().try_send(frame(0x89, ""));
         assert!(started.elapsed() < DEADLINE, "it is never closed");
     }
@@ -116,8 +116,8 @@ fn messages_that_end_in_time_are_each_given_theirs() {
     const TIMEOUT: Duration = Duration::from_secs(3);
     let server = TestServer::start(|config| config.websocket.assembly_timeout = TIMEOUT);
     let mut client = server.login_websocket("alice");
-    // The end of one and the beginning of the next come together, for longer than one
-    // may take.
+    // The end of one message and the beginning of the next arrive together, for longer than one
+    // message may take.
     let started = Instant::now();
     client.send_frame(0x01, "0");
     let mut said = 0;
@@ -139,10 +139,10 @@ fn a_message_is_not_late_because_nobody_read_it() {
     });
     let mut client = WebSocketClient::open_with_buffer(server.web_address(), 4 * 1_024);
     client.login("alice");
-    // The answers to the pings fill the outbox, and while they do, nothing more is read.
+    // The answers to the Pings fill the outbox, and meanwhile nothing more is read.
     let ping = frame(0x89, [b'x'; 125]);
     client.raw().send([frame(0x01, "hel"), ping.repeat(600), frame(0x80, "lo")].concat());
-    // The time passes in which it would have been late; reading would make space.
+    // The time limit of the message passes before reading makes space.
     std::thread::sleep(TIMEOUT + TIMEOUT / 2);
     for _ in 0..600 {
         assert_eq!(client.expect_frame().first, 0x8a);
@@ -167,7 +167,7 @@ fn who_does_not_answer_a_ping_is_gone() {
         dead.expect_frame();
     }
     assert_eq!(dead.expect_frame(), ping);
-    // Anything that comes counts as life, not an answer alone.
+    // Anything received counts as a sign of life, not only a pong.
     while !member.has_more_within(Duration::from_millis(20)) {
         alive.send("");
         while alive.raw().has_more_within(Duration::ZERO) {
@@ -208,10 +208,10 @@ fn pings_whose_answers_are_not_read_end_the_reading() {
     let mut client = WebSocketClient::open_with_buffer(server.web_address(), 4 * 1_024);
     let pings = frame(0x89, [b'x'; 125]).repeat(500);
     let stream = client.raw().stream();
-    // A server that takes nothing for so long does not read, however busy it is.
+    // A server that accepts nothing for this long is not reading, however busy it is.
     stream.set_write_timeout(Some(Duration::from_secs(3))).expect("it is connected");
     let mut sent = 0;
-    // Much more than both kernels' buffers take.
+    // Far more than the buffers of both kernels hold.
     const FLOOD_BYTES: usize = 128 << 20;
     while sent < FLOOD_BYTES && std::io::Write::write_all(&mut &*stream, &pings).is_ok() {
         sent += pings.len();

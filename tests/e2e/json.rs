@@ -1,4 +1,4 @@
-//! JSON lines: what a program sends and gets.
+//! JSON lines: what a program sends and receives.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn fields(message: &Value) -> Vec<&str> {
     fields
 }
 
-/// A client that speaks JSON and has no name yet.
+/// A client that speaks JSON and has not logged in yet.
 #[track_caller]
 fn json_client(server: &TestServer) -> TestClient {
     let mut client = server.connect();
@@ -399,7 +399,7 @@ fn a_message_of_which_nothing_is_left_is_refused() {
 fn a_carrier_of_64_kib_without_an_end_closes_with_a_bye() {
     let server = TestServer::start(|_| {});
     let mut alice = server.login_json("alice");
-    // The longest carrier that there may be: its text is refused, no more.
+    // The longest carrier allowed: its text is refused, and nothing else happens.
     let padding = " ".repeat(65_535 - r#"{"type":"say","text":"hi"}"#.len());
     alice.send(format!("{{\"type\":\"say\",{padding}\"text\":\"hi\"}}\n"));
     alice.expect_said("alice", "hi");

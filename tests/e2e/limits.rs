@@ -1,4 +1,4 @@
-//! How much one peer may take: time to log in, lines a second, connections.
+//! Limits for one peer: time to log in, lines a second, connections.
 
 use std::{
     io::{Read, Write},
@@ -65,7 +65,7 @@ fn the_rate_limit_delays_lines_and_drops_none() {
     bob.expect("[alice]님이 입장했습니다.\n");
     let started = Instant::now();
     alice.send((0..60).map(|n| format!("line {n}\n")).collect::<String>());
-    // The burst; the name was part of it.
+    // The burst, which includes the name.
     for n in 0..9 {
         bob.expect_next(format!("[alice] line {n}\n"));
     }
@@ -73,9 +73,9 @@ fn the_rate_limit_delays_lines_and_drops_none() {
         bob.expect_next(format!("[alice] line {n}\n"));
     }
     let passed = started.elapsed();
-    // 51 lines more at 50 a second, less what came in while the burst was said.
+    // 51 more lines at 50 a second, minus the allowance that came in during the burst.
     assert!(passed >= Duration::from_millis(900), "{passed:?}");
-    // Others say what they like meanwhile, and nobody was sent away.
+    // Others can talk in the meantime, and nobody is disconnected.
     alice.send("/quit\n").expect("line 59\n");
     alice.expect_closed();
 }

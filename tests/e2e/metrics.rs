@@ -1,5 +1,4 @@
-//! What the server tells of itself at `--metrics`, against conversations that are
-//! counted by hand.
+//! The metrics at `--metrics`, compared with conversations that are counted by hand.
 
 use std::{
     collections::BTreeMap,
@@ -14,16 +13,16 @@ use serde_json::json;
 
 use crate::{peers::python, web::answer};
 
-/// Has a server tell its numbers.
+/// Enables the metrics.
 pub(crate) fn tell(config: &mut Config) {
     config.metrics = Some(Listen::At((Ipv4Addr::LOCALHOST, 0).into()));
 }
 
-/// Between two looks at numbers that are not yet what they will be.
+/// The pause between two looks at metrics that have not reached their final values.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// The samples, as they are written: `name{label="value"}`, and what each is. Asks again
-/// while too many of the connections that asked before have not ended yet.
+/// The samples, as `name{label="value"}`, with their values. Asks again while too many of its
+/// earlier connections have not ended.
 #[track_caller]
 pub(crate) fn samples(server: &TestServer) -> BTreeMap<String, f64> {
     const REQUEST: &str = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -44,7 +43,7 @@ pub(crate) fn samples(server: &TestServer) -> BTreeMap<String, f64> {
     samples.map(read).collect()
 }
 
-/// Waits until the samples are what is expected; others may be anything.
+/// Waits until these samples have the expected values. Other samples are ignored.
 #[track_caller]
 pub(crate) fn expect_samples(server: &TestServer, expected: &[(&str, f64)]) {
     let deadline = Instant::now() + DEADLINE;
@@ -57,9 +56,9 @@ pub(crate) fn expect_samples(server: &TestServer, expected: &[(&str, f64)]) {
     }
 }
 
-/// A conversation over every door: who is still there, and what is counted of it.
+/// A conversation over every door, and what the metrics count of it.
 fn conversation(server: &TestServer) -> ([TestClient; 2], Vec<(&'static str, f64)>) {
-    // Told of alice, bob, carol: of three joins, two, and one.
+    // Notices of joining: three for alice, two for bob, one for carol.
     let mut alice = server.login("alice");
     let mut bob = server.login_tls("bob");
     alice.expect_joined("bob");
@@ -67,20 +66,20 @@ fn conversation(server: &TestServer) -> ([TestClient; 2], Vec<(&'static str, f64
     carol.login_json("carol");
     alice.expect_joined("carol");
     bob.expect_joined("carol");
-    // Refused, and gone: three lines.
+    // Three lines that are refused, and a disconnect.
     let mut dave = server.connect();
     dave.expect("ID:");
     dave.send("ALICE\n").expect("ID:");
     dave.send("/nonsense\n").expect("ID:");
     dave.send("/quit\n").expect_rest();
-    // Ten lines, to three.
+    // Ten lines, each to three members.
     alice.send("말\n".repeat(10));
     for number in 0..10 {
         alice.expect_next("[alice] 말\n");
         bob.expect_next("[alice] 말\n");
         assert_eq!(carol.expect_json("said")["text"], "말", "line {number}");
     }
-    // A private room for one: told of leaving the lobby, and of joining.
+    // A private room for one: a notice of leaving the lobby, and one of joining.
     carol.send_json(&json!({"type": "command", "line": "/new"}));
     carol.expect_json("entered");
     carol.expect_json("joined");
@@ -106,8 +105,8 @@ fn conversation(server: &TestServer) -> ([TestClient; 2], Vec<(&'static str, f64
         ("madang_lines_received_total", 1.0 + 1.0 + 1.0 + 3.0 + 10.0 + 2.0),
         ("madang_deliveries_total", 3.0 + 2.0 + 1.0 + 30.0 + 2.0 + 1.0),
         ("madang_skipped_total", 0.0),
-        // Each event once, of whatever round: three joins, ten lines, carol's leaving,
-        // her coming to her own room, and her leaving that.
+        // Each event once, in whatever round: three joins, ten lines, carol leaving, joining
+        // her own room and leaving it.
         ("madang_round_events_sum", 3.0 + 10.0 + 1.0 + 1.0 + 1.0),
         ("madang_outbox_backlog_bytes", 0.0),
         ("madang_drainer_queue", 0.0),
@@ -172,7 +171,7 @@ fn bytes_are_counted_each_way() {
     let (mut alice, mut bob) = server.login_two("alice", "bob");
     alice.send("안녕\n").expect_next("[alice] 안녕\n");
     bob.expect_next("[alice] 안녕\n");
-    // All since the start: what was sent is counted after the peer may have read it.
+    // Totals since the start. Sent bytes are counted after the peer may have read them.
     let [(alice_sent, alice_received), (bob_sent, bob_received)] =
         [&alice, &bob].map(TestClient::traffic);
     expect_samples(
@@ -220,7 +219,7 @@ fn nothing_but_the_numbers_is_told_there_and_they_nowhere_else() {
         let answer = answer(server.metrics_address(), &format!("{request} HTTP/1.0\r\n\r\n"));
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {answer}");
     }
-    // There is no place left in the chat, and asking needs none there.
+    // The chat is full, but the metrics have places of their own.
     check(&server, "GET /metrics", "200");
     check(&server, "HEAD /metrics", "200");
     check(&server, "POST /metrics", "405");

@@ -1,4 +1,4 @@
-//! What the owner of a private room may do, who is the owner, and who is told.
+//! The owner of a private room: the owner's commands, who becomes owner, and who is told.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const NO_ROOM: (&str, &str) = (
     "You are not in a room. Back to the lobby: /join lobby\n",
 );
 
-/// A member at any of the doors, and its token, if it has one.
+/// A member at one of the doors, with its token if it has one.
 struct Member {
     door: Door,
     token: Option<String>,
@@ -30,7 +30,7 @@ enum Door {
 }
 
 impl Member {
-    /// Logs in as `name` at each door in turn, on a server of its own.
+    /// Runs a test for each door, with `name` logged in there on a server of its own.
     fn at_every_door(name: &str, check: impl Fn(&TestServer, Member)) {
         type LogIn = fn(&TestServer, &str) -> (Door, Value);
         let doors: [LogIn; 4] = [
@@ -59,7 +59,7 @@ impl Member {
         matches!(self.door, Door::Json(_) | Door::WebSocketJson(_))
     }
 
-    /// Says a line, or gives a command.
+    /// Sends text or a command.
     #[track_caller]
     fn send(&mut self, line: &str) {
         let request = match line.starts_with('/') {
@@ -85,7 +85,7 @@ impl Member {
         }
     }
 
-    /// Says a line and returns all that comes of it, after all that came before.
+    /// Sends a line and returns everything it leads to, after skipping what came before.
     #[track_caller]
     fn all_of(&mut self, line: &str) -> Vec<String> {
         self.send(line);
@@ -101,7 +101,7 @@ impl Member {
         }
     }
 
-    /// `line` is refused with that code, and that is all that comes of it.
+    /// Expects that `line` is refused with this code, and leads to nothing else.
     #[track_caller]
     fn expect_refused(&mut self, line: &str, code: &str, korean: &str) {
         let heard = self.all_of(line);
@@ -117,7 +117,7 @@ impl Member {
 }
 
 impl Member {
-    /// The connection ends in order, and nothing comes before that but `last`.
+    /// Expects an orderly end of the connection, with only `last` before it.
     #[track_caller]
     fn expect_goodbye(&mut self, last: &[&str]) {
         for expected in last {
@@ -131,7 +131,7 @@ impl Member {
         }
     }
 
-    /// Goes on with whatever the next one line says, with its id and time left out.
+    /// Handles the next line or message, without its id and time.
     #[track_caller]
     fn expect_event(&mut self, json: Value, korean: &str) {
         let line = self.expect_one();
@@ -147,7 +147,7 @@ impl Member {
     }
 }
 
-/// A private room of alice's, where bob is, and its key.
+/// A private room of alice's with bob in it, and its key.
 #[track_caller]
 fn private_room(server: &TestServer) -> (TestClient, TestClient, String) {
     let mut alice = server.login("alice");
@@ -158,7 +158,7 @@ fn private_room(server: &TestServer) -> (TestClient, TestClient, String) {
     (alice, bob, key)
 }
 
-/// What happens in `room` and everyone in it is told.
+/// An event in `room`, as all its members see it.
 #[track_caller]
 fn check_told(members: &mut [&mut TestClient], line: &str) {
     for member in members {
@@ -185,7 +185,7 @@ fn kick_removes_from_the_room_and_from_all_that_is_said_there() {
         bob.send("/nick robert\n");
         bob.expect_next(say("이제 이름은 robert입니다.\n", "Your name is now robert.\n"));
         alice.send("still secret\n").expect_next("[alice] still secret\n");
-        // The link does not lead there: the session is kept out, and so is its name.
+        // The link no longer works for this session and this name.
         bob.send(format!("/join #{key}\n")).expect_next(say(
             "그 방에서 내보내졌습니다. 10분 뒤에 다시 들어갈 수 있습니다.\n",
             "You were removed from that room. You can join again in 10 minutes.\n",
@@ -236,7 +236,7 @@ fn mute_keeps_from_speaking_in_the_room_until_it_is_over() {
         for line in ["hm", "/me hm", "/topic hm", "/nick hm"] {
             bob.send(format!("{line}\n")).expect_next(refused);
         }
-        // Going out and in again changes nothing.
+        // Leaving and coming back changes nothing.
         bob.send("/leave\n").expect_joined("bob");
         bob.send("free\n").expect_next("[bob] free\n");
         bob.send(format!("/join #{key}\n")).expect_joined("bob");
@@ -324,7 +324,7 @@ fn end_closes_the_room_for_all_and_for_good() {
         let no_room = say(NO_ROOM.0, NO_ROOM.1);
         check_told(&mut [&mut alice, &mut bob], ended);
         bob.expect_next(no_room);
-        // The owner is taken to the lobby.
+        // The owner moves to the lobby.
         alice.expect_next(say(
             "-- 로비에 들어왔습니다. 대화 참여자 1명 --\n[alice]님이 입장했습니다.\n",
             "-- you are in the lobby; 1 here --\n[alice] joined.\n",
@@ -376,7 +376,7 @@ fn only_the_owner_may_and_only_with_others_who_are_here() {
             alice.send(format!("{command}\n")).expect_next(say("사용법: ", "Usage: "));
             alice.expect_line();
         }
-        // In a public room, nobody is the owner, not even who made it.
+        // A public room has no owner, not even the member who made it.
         bob.send("/join math\n").expect_joined("bob");
         bob.send("/lock\n").expect_next(owner_only);
         bob.send("/leave\n").expect_joined("bob");
@@ -408,7 +408,7 @@ fn who_has_been_there_longest_owns_the_room_when_its_owner_has_gone() {
         let mut carol = server.connect();
         carol.login_to(&format!("#{key}"), "carol");
         bob.expect_joined("carol");
-        // Who goes out and comes again is the youngest.
+        // Members who leave and come back count as the newest.
         bob.send("/leave\n").expect_joined("bob");
         carol.expect_line();
         bob.send(format!("/join #{key}\n")).expect_joined("bob");
@@ -420,7 +420,7 @@ fn who_has_been_there_longest_owns_the_room_when_its_owner_has_gone() {
             );
             say(&korean, &english).to_owned()
         };
-        // The owner in another room is still the owner; gone from the server, not.
+        // An owner in another room is still the owner, until they disconnect.
         alice.send("/leave\n").expect("[alice]");
         carol.expect_line();
         bob.expect_line();
@@ -457,8 +457,8 @@ fn an_ended_mute_is_told_once_whoever_ends_it() {
         check_told(&mut [&mut alice, &mut bob], line);
     }
     check_told(&mut [&mut alice, &mut bob], "-- [alice] muted [bob] for 1 day --");
-    // The deadline of the first mute, which is over before carol's, ends nothing of the
-    // second.
+    // The first mute's deadline comes before carol's mute ends, and must not end the second
+    // mute.
     for line in ["-- [alice] muted [carol] for 1 second --", "-- [carol] is no longer muted --"] {
         check_told(&mut [&mut alice, &mut bob], line);
     }
@@ -489,7 +489,7 @@ fn whom_the_operator_mutes_says_nothing_to_anybody_at_any_door() {
         for line in words {
             alice.expect_refused(line, "muted", muted);
         }
-        // In a room of her own, and in none.
+        // In a room of her own, and in no room.
         alice.all_of("/new");
         bob.expect_next("[alice]님이 퇴장했습니다.\n");
         for line in words {
@@ -556,13 +556,13 @@ fn who_is_kicked_is_kept_out_at_any_door_and_led_to_the_lobby() {
         let refused = "그 방에서 내보내졌습니다. 10분 뒤에 다시 들어갈 수 있습니다.";
         bob.expect_refused(&format!("/join #{key}"), "kicked", refused);
         bob.all_of("/방 로비");
-        // Refused there, one stays where one is.
+        // If the room is refused, the member stays in the current one.
         bob.expect_refused(&format!("/join #{key}"), "kicked", refused);
         bob.all_of("/nick robert");
         bob.expect_refused(&format!("/join #{key}"), "kicked", refused);
         let heard = bob.all_of("in the lobby");
         assert!(heard.iter().any(|line| line.contains("in the lobby")), "{heard:?}");
-        // The name, which is free now, at the other doors.
+        // The name, which is free now, at the other doors too.
         let name_kicked = "내보내진 사람의 이름입니다. 10분 뒤에 다시 쓸 수 있습니다.";
         let mut json = server.connect();
         json.become_json();
@@ -642,7 +642,7 @@ fn a_kick_from_a_public_room_outlives_the_room() {
     bob.send("/join MATH\n").expect_next("그 방에서 내보내졌습니다.");
     bob.expect_line();
     bob.send("/join lobby\n").expect_joined("bob");
-    // The operator's word reaches the room that has ended.
+    // The operator's announcement reaches the members of the closed room.
     server.operate("/unkick bob");
     bob.send("/join math\n").expect_joined("bob");
 }
@@ -683,7 +683,7 @@ fn what_the_operator_says_reaches_those_in_no_room_too() {
     });
 }
 
-/// What a client is told that comes back to the session of `token`.
+/// The answer to a client that comes back to the session of `token`.
 #[track_caller]
 fn come_back(server: &TestServer, token: &str) -> Value {
     let mut client = server.connect();
@@ -702,7 +702,7 @@ fn a_banned_session_is_over() {
     server.operate("/ban alice");
     assert_eq!(alice.expect_message("bye")["reason"], "banned");
     alice.expect_closed();
-    // At once, and not when its 60 s are over.
+    // At once, not after its 60 s.
     bob.expect_next("[alice]님이 퇴장했습니다.\n");
     assert_eq!(come_back(&server, &token)["code"], "session_unknown");
     let mut again = server.connect();
@@ -751,14 +751,14 @@ fn a_banned_range_holds_at_every_door() {
             client.expect(&words);
             client.expect_closed();
         }
-        // Whoever is slow to take it is cut off without a close_notify.
+        // A slow peer is cut off without a close_notify.
         tls.expect(&words);
         while json.expect_json()["type"] != "bye" {}
         while wss.peek_is_message() {
             wss.expect_message();
         }
         assert_eq!(wss.expect_close(), Some(1008));
-        // Nobody comes in, whatever they want.
+        // Nobody gets in, by any door.
         let mut refused = server.connect();
         refused.expect_next(&words).expect_closed();
         assert!(server.connect_tls().shake_hands().is_err());

@@ -1,4 +1,4 @@
-//! Which names there are, which are the same, and who gets one that many want.
+//! Which names are valid, which count as the same, and who gets a name that several want.
 
 use std::sync::Barrier;
 
@@ -50,7 +50,7 @@ fn names_that_look_or_read_the_same_are_in_use() {
     ] {
         client.send(format!("{name}\n")).expect_next(IN_USE).expect("로그인ID:");
     }
-    // On Hangul what looks alike is not the same.
+    // Hangul that looks alike is not the same.
     client.send("구까\n").expect_next("[구까]님이 입장했습니다.\n");
 }
 
@@ -121,7 +121,7 @@ fn five_wrong_names_close_and_a_name_in_use_is_no_wrong_one() {
     server.console_expect("(#2: 쓸 수 없는 이름을 거듭 보냄)\n");
     alice.send("/who\n").expect_next("대화 참여자 1명: alice\n");
 
-    // The fifth may still be good.
+    // The fifth attempt may still succeed.
     let mut client = server.connect();
     client.expect("로그인ID:");
     client.send("a b\n".repeat(4) + "bob\n").expect("[bob]님이 입장했습니다.\n");

@@ -1,4 +1,4 @@
-//! One order for all: nothing missing, nothing twice, nothing in another place.
+//! One order for all members: nothing missing, nothing twice, nothing out of order.
 
 use std::{
     io::Write,
@@ -18,15 +18,15 @@ use serde_json::json;
 /// How long a flood may take on one busy core.
 const FLOOD_PATIENCE: Duration = Duration::from_secs(60);
 
-/// Room for all that a test says: who reads at all is never skipped, however late
-/// its turn on the processor comes. Skipping has tests of its own.
+/// Space for everything that a test says, so that a reader is never skipped, however late it
+/// gets the processor. Skipping has tests of its own.
 fn roomy(config: &mut Config) {
     config.outbox_bytes = 64 << 20;
 }
 
-/// Has `members` many listen and the first `speakers` of them each say `line(speaker, n)` for every n
-/// below `lines` as fast as they can. All must read the
-/// same: every line once, each speaker's in its order.
+/// Runs `members` listeners. The first `speakers` of them each say `line(speaker, n)` for every
+/// n below `lines` as fast as they can. All must read the same: every line once, and each
+/// speaker's lines in order.
 #[track_caller]
 fn check_flood(
     server: &TestServer,
@@ -63,7 +63,7 @@ fn check_flood(
     }
     assert_eq!(next, vec![lines; speakers]);
 
-    // Nothing came twice after that.
+    // Nothing comes twice.
     (&members[0]).write_all(b"end\n").expect("the server reads");
     for stream in &members {
         assert_eq!(read_lines(stream, 1, FLOOD_PATIENCE), b"[m000] end\n");
@@ -81,7 +81,7 @@ fn sixteen_speakers_are_heard_in_one_order_by_a_hundred_members() {
 #[test]
 fn a_burst_far_above_the_mailbox_bound_loses_nothing() {
     let server = TestServer::start(roomy);
-    // 4 MiB, where a mailbox holds 256 KiB.
+    // 4 MiB, while a mailbox holds 256 KiB.
     check_flood(&server, 20, 8, 512, |speaker, n| {
         format!("{n:03} of {speaker} {}", "안녕하세요 ".repeat(64))
     });

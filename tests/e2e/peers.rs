@@ -1,12 +1,11 @@
-//! Clients that others have written, over WebSocket against the chat and `/echo`, and
-//! over TLS with lines. `.ci/run` installs them; where they come from stands in `tests/peers` and
-//! `tests/browser`.
+//! Independent clients: over WebSocket with the chat and `/echo`, and over TLS in lines.
+//! `.ci/run` installs them, as listed in `tests/peers` and `tests/browser`.
 
 use std::{path::Path, process::Command, time::Duration};
 
 use madang_tests::{Program, TestFolder, TestServer, documented_commands};
 
-/// How long a program may take, with its start.
+/// How long a program may take, including its start.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// This package's folder, where the programs are.
@@ -26,8 +25,7 @@ fn node(script: &str) -> Command {
     command
 }
 
-/// Has a program play its conversation twice, in lines and in JSON, with a host who
-/// came by the other door.
+/// Runs a program's conversation twice, in lines and in JSON, with a host at another door.
 #[track_caller]
 fn chat_with(mut command: impl FnMut() -> Command) {
     let server = TestServer::start(|_| {});
@@ -121,8 +119,8 @@ fn python_websockets_chats_over_wss() {
     }
 }
 
-/// Has a shell pipe what `source` writes into `program`, which connects to the server
-/// over TLS and may trust its authority.
+/// A shell command that pipes the output of `source` into `program`, which connects to the
+/// server over TLS and may use its certificate authority.
 fn piped(server: &TestServer, source: &str, program: &str) -> Command {
     let ca = server.tls_folder().path().join("ca.pem").display().to_string();
     let port = server.tls_address().port().to_string();
@@ -145,7 +143,7 @@ fn openssl_and_ncat_chat() {
         format!("{OPENSSL} -tls1_3"),
         "ncat -4 --ssl-verify --ssl-trustfile {ca} localhost {port}".to_owned(),
     ];
-    // And as the pages have them.
+    // And as written in the READMEs.
     for (there, here) in [(":9010", ":{port}"), (" 9010", " {port}")] {
         let there = format!("chat.example.org{there}");
         let told = documented_commands()
@@ -185,8 +183,8 @@ fn openssl_that_shakes_hands_again_ends_alone() {
     let server = TestServer::start_with_tls(|_| {});
     let mut host = server.login("host");
     let joined = server.tls_folder().path().join("joined");
-    // Not quiet, it takes an R at the beginning of a read for the wish; and waits for it
-    // to be granted.
+    // Without `-quiet`, openssl takes an R at the beginning of a read as a request for
+    // renegotiation, and waits for it.
     let source = format!(
         "echo again; until [ -e {joined} ]; do sleep 0.01; done; echo R; sleep 1",
         joined = joined.display()
@@ -233,7 +231,7 @@ fn a_java_program_that_writes_utf_is_told_what_is_wrong() {
     server.console_expect("writeUTF");
 }
 
-/// What a peer sends, read by read: it comes in as `peer`, says `안녕`, and quits.
+/// The bytes of a peer, read by read: it logs in as `peer`, says `안녕`, and quits.
 type Reads = &'static [&'static [u8]];
 
 #[test]
@@ -305,7 +303,7 @@ fn terminals_and_first_programs_are_understood_byte_for_byte() {
         let mut peer = server.connect();
         peer.expect("로그인ID:");
         for read in reads {
-            // What follows a /quit may find the connection closed.
+            // Bytes after `/quit` may find the connection closed.
             if !peer.try_send(read) {
                 break;
             }

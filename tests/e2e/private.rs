@@ -1,4 +1,4 @@
-//! Private rooms: made for a link, reached by it alone, gone when their people are.
+//! Private rooms: reached only by their link, and gone after their members.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use crate::commands::in_both_languages;
 
-/// How long a room outlives its last member where it is to be gone.
+/// How long a room outlives its last member in tests about its end.
 const WINDOW: Duration = Duration::from_millis(300);
 
-/// Has a private room made in JSON; its mark and its key.
+/// Makes a private room in JSON, and returns its mark and its key.
 #[track_caller]
 fn make_room_json(client: &mut TestClient) -> (String, String) {
     client.send_json(json!({"type": "command", "line": "/new"}));
@@ -42,7 +42,7 @@ fn an_evening_of_two_in_a_private_room() {
         let key = alice.invite_key();
         assert!(RoomKey::parse(&key).is_ok_and(|parsed| parsed.show() == key), "{key}");
 
-        // By a whole link, in capitals, without hyphens.
+        // With a whole link, in capitals, without hyphens.
         let mut bob = server.connect();
         let link = format!("http://192.0.2.1:9998/#{}", key.replace('-', "").to_uppercase());
         bob.login_to(&link, "bob");
@@ -63,7 +63,7 @@ fn an_evening_of_two_in_a_private_room() {
         let seen = lobby.expect(say("퐁\n", "pong\n"));
         assert!(!seen.contains("private") && !seen.contains("작전"), "{seen}");
 
-        // One goes to the lobby, and comes back to what was said.
+        // A member goes to the lobby, and finds the history on coming back.
         bob.send("/leave\n").expect_joined("bob");
         lobby.expect_joined("bob");
         alice.expect_line();
@@ -119,12 +119,12 @@ fn a_wrong_an_expired_and_an_ended_key_get_one_answer() {
     }
     answers.dedup();
     assert_eq!(answers, [Notice::NoSuchRoom.text(Lang::Ko)]);
-    // Nobody has moved.
+    // Everyone is still in the same room.
     bob.send("here\n").expect_next("[bob] here\n");
 }
 
-/// Leaves a room where something was said; returns its mark, and the request that leads
-/// back there.
+/// Leaves a room in which something was said. Returns its mark, and the request that leads back
+/// to it.
 #[track_caller]
 fn leave_room_json(alice: &mut TestClient) -> (String, Value) {
     let (mark, key) = make_room_json(alice);
@@ -266,12 +266,12 @@ fn a_new_room_that_is_refused_leaves_the_login_to_come() {
     check(&mut alice, &login(json!({"room": "lobby"})), "bad_request");
     check(&mut alice, &login(json!({"session": "x"})), "bad_request");
     check(&mut alice, &login(json!({"name": "관리자"})), "name_reserved");
-    // What was refused was not counted.
+    // Refused attempts were not counted.
     alice.send_json(&login(json!({}))).expect_json("welcome");
     let mut bob = open("203.0.113.9");
     check(&mut bob, &login(json!({"name": "alice"})), "name_taken");
     check(&mut bob, &login(json!({"name": "bob"})), "rooms_too_fast");
-    // The name is free again, for whoever comes first.
+    // The name is free again.
     let carol = login(json!({"name": "bob"}));
     let mut carols = open("203.0.113.10");
     carols.send_json(&carol).expect_json("welcome");
@@ -388,7 +388,7 @@ fn the_key_goes_out_in_invite_alone() {
     seen += &bob.expect("[bob]");
     bob.expect_line();
     alice.expect_message("joined");
-    // All that a member may do, and a mistake of each kind with the key in it.
+    // Every command of a member, and every kind of mistake with the key in it.
     let lines = [
         "안녕",
         "/me waves",
@@ -457,7 +457,7 @@ fn the_key_goes_out_in_invite_alone() {
 
     let bare = |text: &str| text.replace('-', "").to_lowercase();
     assert!(seen.contains(&mark) && seen.contains("안녕"), "the test looks at what was sent");
-    // Any eight characters of it would be too many.
+    // Even eight characters of it would be too many.
     let (seen, key) = (bare(&seen), bare(&key));
     for at in 0..=key.len() - 8 {
         assert!(!seen.contains(&key[at..at + 8]), "{} in {seen}", &key[at..at + 8]);
@@ -497,7 +497,7 @@ fn words_for_another_room_are_not_said_in_this_one() {
     alice.send_json(json!({"type": "say", "text": "비밀", "room": mark}));
     alice.expect_said("alice", "비밀");
 
-    // In one write, like words that cross a move on their way.
+    // In one write, like text that is on its way during a change of room.
     let requests = [
         json!({"type": "command", "line": "/leave"}),
         json!({"type": "say", "text": "비밀", "room": mark, "nonce": "1"}),

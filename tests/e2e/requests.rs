@@ -1,5 +1,5 @@
-//! Every command as programs give it: what comes back, with its nonce, then an `ack`
-//! or nothing after an `error`; and what the others are told.
+//! Every command in JSON: its answer with the nonce and then an `ack`, or only an `error`; and
+//! the events that others see.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,18 +7,18 @@ use madang_protocol::{notice::Notice, text::Lang};
 use madang_tests::{TestClient, TestServer};
 use serde_json::{Value, json};
 
-/// Gives a command with a nonce of its own; returns the nonce.
+/// Sends a command with a new nonce, and returns the nonce.
 #[track_caller]
 fn give(client: &mut TestClient, line: &str) -> String {
-    // A repeated one would only be acknowledged.
+    // A repeated nonce would only be acknowledged.
     static LAST: AtomicU64 = AtomicU64::new(0);
     let nonce = format!("c{}", LAST.fetch_add(1, Ordering::Relaxed));
     client.send_json(json!({"type": "command", "line": line, "nonce": nonce}));
     nonce
 }
 
-/// `line` is answered by `kind` and then acknowledged; returns the answer without its
-/// type and nonce.
+/// Expects that `line` is answered by a `kind` and then acknowledged. Returns the answer
+/// without its type and nonce.
 #[track_caller]
 fn check_answer(client: &mut TestClient, line: &str, kind: &str) -> Value {
     let nonce = give(client, line);
@@ -31,8 +31,8 @@ fn check_answer(client: &mut TestClient, line: &str, kind: &str) -> Value {
     answer
 }
 
-/// `line` becomes an event of the room, which `others` are told too, and is
-/// acknowledged; returns the event without its place.
+/// Expects that `line` becomes an event, which `others` see too, and is acknowledged. Returns
+/// the event without id, time and room.
 #[track_caller]
 fn check_event(client: &mut TestClient, line: &str, others: &mut [&mut TestClient]) -> Value {
     let nonce = give(client, line);
@@ -48,7 +48,7 @@ fn check_event(client: &mut TestClient, line: &str, others: &mut [&mut TestClien
     event
 }
 
-/// `line` is refused with `code`, and nothing follows.
+/// Expects that `line` is refused with `code`, and that nothing follows.
 #[track_caller]
 fn check_refused(client: &mut TestClient, line: &str, code: &str) {
     let nonce = give(client, line);
@@ -78,7 +78,7 @@ fn questions_are_answered_in_fields() {
     alice.send_json(json!({"type": "say", "text": "first"}));
     let id = alice.expect_said("alice", "first");
     assert_eq!(check_answer(&mut alice, "/rooms", "rooms")["rooms"][0]["last"], id);
-    // What isn't said is nothing new to read.
+    // Text that isn't said gives others nothing to read.
     check_event(&mut alice, "/topic sums", &mut []);
     assert_eq!(check_answer(&mut alice, "/rooms", "rooms")["rooms"][0]["last"], id);
     assert_eq!(check_answer(&mut alice, "/ping", "pong"), json!({}));
@@ -140,7 +140,7 @@ fn history_without_a_limit_is_all_that_is_kept() {
             break;
         }
     }
-    // Its own coming too.
+    // Its own joining too.
     assert_eq!(count, 121);
 }
 
@@ -307,7 +307,7 @@ fn moderation_is_an_event_with_who_did_it() {
     alice.expect_message("joined");
     alice.expect_message("ack");
     bob.expect_message("joined");
-    // Whoever comes into a locked room is one whom it knows: its owner.
+    // The owner may enter a locked room.
     check_event(&mut bob, "/lock", &mut [&mut alice]);
     give(&mut bob, "/leave");
     bob.expect_message("entered");
@@ -320,7 +320,7 @@ fn moderation_is_an_event_with_who_did_it() {
     bob.expect_message("joined");
     bob.expect_message("ack");
     alice.expect_message("joined");
-    // The owner, named by the event, is taken to the lobby; the others are in no room.
+    // The owner, who is named in the event, moves to the lobby. The others are in no room.
     let nonce = give(&mut bob, "/end");
     let ended = bob.expect_message("ended");
     assert_eq!((&ended["user"], &ended), (&json!("bob"), &alice.expect_json()));
@@ -381,7 +381,7 @@ fn words_in_json_are_in_the_language_of_the_session() {
     assert!(alice.expect_error("kicked", None).ends_with("in 10 minutes."));
 }
 
-/// Sends lines and returns all that comes of them.
+/// Sends lines and returns everything they lead to.
 #[track_caller]
 fn all_of(client: &mut TestClient, lines: &str) -> Vec<Value> {
     client.send(lines);
@@ -408,7 +408,7 @@ fn a_repeated_nonce_is_answered_by_the_same_ack_and_nothing_is_done_twice() {
     bob.login_to(&format!("#{}", key.as_str().expect("a key")), "bob");
     all_of(&mut alice, "");
 
-    // What each leads to for bob.
+    // What bob sees of each.
     for (at, (line, told)) in [
         ("/me waves", "* alice waves\n"),
         ("/topic maths", "-- [alice]님이 정한 주제: maths --\n"),
@@ -437,14 +437,14 @@ fn a_repeated_nonce_is_answered_by_the_same_ack_and_nothing_is_done_twice() {
         let ack = answered.iter().find(is_ack).unwrap_or_else(|| panic!("{line}: {answered:?}"));
         assert_eq!(ack["id"].is_u64(), line.starts_with("/me"), "{ack}");
         bob.expect_next(told);
-        // One at a time, and two in one read.
+        // One per read, and two in one read.
         for repeated in [request.clone(), request.repeat(2)] {
             let answered = all_of(&mut alice, &repeated);
             assert_eq!(answered.len(), repeated.lines().count(), "{line}: {answered:?}");
             assert!(answered.iter().all(|answer| answer == ack), "{line}: {answered:?}");
         }
     }
-    // Before it was carried out, too: it is in the same read.
+    // Also before the first was carried out: both are in the same read.
     let request = json!({"type": "command", "line": "/me twice", "nonce": "twice"});
     let answered = all_of(&mut alice, &format!("{request}\n{request}\n"));
     let count = |kind: &str| answered.iter().filter(|message| message["type"] == kind).count();

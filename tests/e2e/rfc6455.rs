@@ -1,6 +1,6 @@
-//! The rules of WebSocket, as the public Autobahn test suite checks them against an
-//! echo that gives back what it got: the cases of its sections 1 to 7 and 10 by their
-//! numbers, and those of section 9 with some sizes left out.
+//! The rules of WebSocket, as the public Autobahn test suite checks them with an echo server:
+//! the cases of its sections 1 to 7 and 10 by their numbers, and those of section 9 without
+//! some of the sizes.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ const PING: u8 = 0x89;
 const PONG: u8 = 0x8a;
 const CONTINUATION: u8 = 0x80;
 
-/// Taken from a first byte, it leaves a fragment to be continued.
+/// Without this bit in its first byte, a frame is a fragment to be continued.
 const FIN: u8 = 0x80;
 
 const NORMAL: Option<u16> = Some(1000);
 const PROTOCOL_ERROR: Option<u16> = Some(1002);
 const NOT_UTF8: Option<u16> = Some(1007);
 
-/// How what is sent is cut for the socket.
+/// How the bytes are split into writes.
 #[derive(Debug, Clone, Copy)]
 enum Chop {
     Whole,
@@ -29,8 +29,8 @@ enum Chop {
 }
 use Chop::{Bytes, Frames, Whole};
 
-/// Sends `frames`, expects `answers`, and then the end: the Close frame with `code`,
-/// if this side had not to send one first, else the answer to that.
+/// Sends `frames`, expects `answers`, and then the end: a Close frame with `code`, or the
+/// answer to this side's Close frame if it has to send one first.
 #[track_caller]
 fn check(
     server: &TestServer,
@@ -197,7 +197,7 @@ fn section_5_fragments_are_put_together_and_control_frames_come_between() {
     }
 }
 
-/// A text as one frame, and each byte of it as a fragment.
+/// A text as one frame, and with each byte as a fragment.
 fn whole_and_by_byte(payload: &[u8]) -> [Vec<Vec<u8>>; 2] {
     [vec![text(payload)], fragments(TEXT, payload, 1)]
 }
@@ -354,7 +354,7 @@ fn section_6_4_what_can_not_become_utf8_is_not_waited_for() {
     for (case, invalid) in cases {
         let frames = [frame(TEXT - FIN, valid), frame(CONTINUATION - FIN, invalid)];
         check(&server, case, Frames, &frames, &[], NOT_UTF8);
-        // The same in one frame whose end never comes: 6.4.3, 6.4.4.
+        // The same in one frame that never ends: 6.4.3, 6.4.4.
         let mut whole = text([valid, invalid, b"edited"].concat());
         whole.truncate(whole.len() - b"edited".len());
         check(&server, case, Frames, &[whole], &[], NOT_UTF8);
@@ -402,7 +402,7 @@ fn section_7_codes_that_may_be_sent_are_told_from_others() {
     }
 }
 
-/// A message in fragments of so many bytes.
+/// A message in fragments of `size` bytes.
 fn fragments(kind: u8, payload: &[u8], bytes: usize) -> Vec<Vec<u8>> {
     let count = payload.len().div_ceil(bytes);
     let pieces = payload.chunks(bytes).enumerate();

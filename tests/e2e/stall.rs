@@ -1,5 +1,5 @@
-//! Who does not read is skipped and told how much, and dropped when it lasts; who
-//! does read notices nothing of it.
+//! A member that does not read is skipped, told how much it missed, and disconnected after a
+//! while. Members that do read notice nothing.
 
 use std::time::{Duration, Instant};
 
@@ -8,21 +8,21 @@ use serde_json::{Value, json};
 
 use crate::metrics::{samples, tell};
 
-/// What the kernel takes for a client that does not read, or about so.
+/// About as much as the kernel buffers for a client that does not read.
 const SMALL_BUFFER: usize = 4 * 1_024;
 
-/// How many lines `talk` says in all, about 1 KiB each: much more than kernel and
-/// outbox take for one who does not read.
+/// How many lines `talk` says, about 1 KiB each: far more than kernel and outbox hold for a
+/// client that does not read.
 const LINES: usize = 3_000;
 
-/// How many lines are said before all who read have read them.
+/// How many lines are said before the readers have read them.
 const BURST_LINES: usize = 50;
 
 fn words(line: usize) -> String {
     format!("{line:06} {}", "안녕하세요 ".repeat(60))
 }
 
-/// Says all [`LINES`]; speaker and listeners read them as they come.
+/// Says all [`LINES`], while speaker and listeners read them.
 #[track_caller]
 fn talk(speaker: &mut TestClient, listeners: &mut [TestClient]) {
     for first in (0..LINES).step_by(BURST_LINES) {
@@ -38,7 +38,7 @@ fn talk(speaker: &mut TestClient, listeners: &mut [TestClient]) {
     }
 }
 
-/// A member with a small buffer, who reads nothing from now on.
+/// A member with a small receive buffer, which does not read from now on.
 #[track_caller]
 fn login_stalled(server: &TestServer, name: &str) -> TestClient {
     let mut client = TestClient::connect_with_buffer(server.address(), SMALL_BUFFER);
@@ -46,7 +46,7 @@ fn login_stalled(server: &TestServer, name: &str) -> TestClient {
     client
 }
 
-/// A server that skips who is slow, and never drops it.
+/// A server that skips slow readers, and never disconnects them.
 #[track_caller]
 fn patient_server() -> TestServer {
     TestServer::start(|config| config.stall_timeout = NEVER)
@@ -86,7 +86,7 @@ fn slow_reader_is_skipped_and_marked_and_nobody_waits_for_it() {
     assert!(skipped > LINES / 2, "{skipped} of {LINES} lines were skipped");
     assert_eq!(marks, 1, "marks that meet become one");
 
-    // It is a member like any other again.
+    // It is an ordinary member again.
     slow.send("back\n").expect_next("[slow] back\n");
     listeners[1].expect_next("[speaker] end\n[slow] back\n");
 }
@@ -136,10 +136,10 @@ fn answers_to_a_slow_reader_are_never_skipped() {
     let mut slow = TestClient::connect_with_buffer(server.address(), SMALL_BUFFER);
     slow.login_json("slow");
     let mut speaker = server.login("speaker");
-    // Behind what the kernel takes, and then flooded over.
+    // More than the kernel buffers, and then more than the outbox holds.
     talk(&mut speaker, &mut []);
     for nonce in 0..20 {
-        // A question would hold the next back until its answer has gone out.
+        // A second question would wait until the answer to the first has been sent.
         slow.send_json(json!({"type": "say", "text": "here", "nonce": nonce.to_string()}));
     }
     slow.wait_until_read();
@@ -171,7 +171,7 @@ fn who_never_reads_is_dropped_and_the_operator_is_told() {
     let (mut speaker, mut listener) = server.login_two("speaker", "listener");
     let started = Instant::now();
     let (mut said, mut told) = (0, 0);
-    // Others see the one go, amid all that is said.
+    // The others see it leave, in the middle of the conversation.
     while told < 2 {
         speaker.send(words(said) + "\n");
         for member in [&mut speaker, &mut listener] {
@@ -193,7 +193,7 @@ fn who_never_reads_is_dropped_and_the_operator_is_told() {
 #[test]
 fn who_reads_slowly_but_steadily_is_not_dropped() {
     const STALL_TIMEOUT: Duration = Duration::from_secs(3);
-    /// How many lines it stays behind, and how long it takes for one.
+    /// How many lines it stays behind, and how long it takes to read one.
     const BEHIND: usize = 20;
     const PACE: Duration = Duration::from_millis(30);
     let server = TestServer::start(|config| {
@@ -214,7 +214,7 @@ fn who_reads_slowly_but_steadily_is_not_dropped() {
         say();
     }
     (0..BEHIND).for_each(|_| say());
-    // Something waits for it for longer than one who reads nothing may stay.
+    // Some line is always waiting for it, for longer than a client that reads nothing may stay.
     let started = Instant::now();
     while started.elapsed() < STALL_TIMEOUT + STALL_TIMEOUT / 3 {
         std::thread::sleep(PACE);

@@ -1,4 +1,4 @@
-//! The end of the server: a goodbye to all, after all that was accepted, in time.
+//! Stopping the server: everyone gets all accepted lines, then a goodbye, in time.
 
 use std::{
     io::{Read, Write},
@@ -14,7 +14,7 @@ const GOODBYE: &str = "서버를 종료합니다.\n";
 
 #[test]
 fn everyone_gets_a_goodbye_of_its_kind_as_the_last() {
-    // Where all read what waits for them, none of this time passes.
+    // If everyone reads, this time is not needed.
     let mut server = TestServer::start(|config| config.stop_timeout = NEVER);
     let mut json = server.login_json("json");
     let mut english = server.connect();
@@ -47,7 +47,7 @@ fn five_hundred_members_wait_for_one_stalled_as_long_as_a_stop_may_take() {
     const LINES: usize = 60;
     const STOP_TIMEOUT: Duration = Duration::from_secs(2);
     let mut server = TestServer::start(|config| {
-        // So that a few lines stall who does not read, and nobody else.
+        // So small that a few lines stall a client that does not read, and nobody else.
         config.unsent_bytes = 4 * 1_024;
         config.stop_timeout = STOP_TIMEOUT;
     });
@@ -95,12 +95,12 @@ fn what_was_accepted_before_is_delivered_to_all_alike() {
     for speaker in server.gather(4) {
         let mut speaker = speaker.into_stream();
         let mut hearing = speaker.try_clone().expect("there is a descriptor left");
-        // Both end when the server does.
+        // Both end with the server.
         std::thread::spawn(move || while speaker.write_all(b"words\n").is_ok() {});
         std::thread::spawn(move || std::io::copy(&mut hearing, &mut std::io::sink()));
     }
     witness.expect("words\n");
-    // Who reads to the end is waited for.
+    // The server waits for clients that read to the end.
     let witness = std::thread::spawn(move || witness.expect_rest());
     server.stop();
     assert!(witness.join().expect("it reads to the end").ends_with(GOODBYE));
@@ -112,7 +112,7 @@ fn what_was_accepted_before_is_delivered_to_all_alike() {
     assert!(last_ids.iter().all(|id| *id == last_ids[0]), "{last_ids:?}");
 }
 
-/// Goes through all that a listener heard: ids rise by one, and then comes the bye.
+/// Checks everything a listener received: ids rise by one, and the bye comes last.
 #[track_caller]
 fn last_id_before_bye(heard: &[u8]) -> u64 {
     let heard = std::str::from_utf8(heard).expect("the server sends UTF-8");

@@ -1,12 +1,12 @@
-//! What may reach a terminal: whatever path a peer's text takes, and whatever form it
-//! arrives in, none of 63 controls and similar characters arrives raw.
+//! What may reach a terminal: none of 63 control characters and the like arrives raw, by any
+//! path and in any form.
 
 use madang_protocol::text::Lang;
 use madang_tests::{NEVER, TestClient, TestServer};
 use serde_json::json;
 
-/// All of C0 but NUL, tab, LF and CR, DEL, C1, the bidi controls, and what ends a line or
-/// a paragraph; NUL and CR end lines on the wire, and have tests of their own.
+/// C0 except NUL, tab, LF and CR; DEL, C1, the bidi controls, and the line and paragraph
+/// separators. NUL and CR belong to line ends on the wire, and have tests of their own.
 fn controls() -> Vec<char> {
     let c0 = ('\u{1}'..='\u{1f}').filter(|c| !['\t', '\n', '\r'].contains(c));
     let c1 = '\u{7f}'..='\u{9f}';
@@ -27,14 +27,14 @@ fn assert_clean(who: &str, what: &str) {
     }
 }
 
-/// Members of every kind, and a barrier for each.
+/// Members of every kind.
 struct Witnesses {
     text: TestClient,
     json: TestClient,
 }
 
 impl Witnesses {
-    /// Reads all that came so far, and looks at it.
+    /// Reads everything so far, and checks it.
     #[track_caller]
     fn check(&mut self) -> String {
         self.text.send("/ping the-end\n");
@@ -68,7 +68,7 @@ fn no_control_arrives_raw_by_any_path() {
     let mut seen = String::new();
     for control in controls() {
         let code = u32::from(control);
-        // In the middle, and so that it could begin a sequence that a terminal obeys.
+        // In the middle of text, and where it could begin an escape sequence.
         let bad = format!("x{control}y{control}[31m{code:x}");
         let lines = [
             bad.clone(),
@@ -101,7 +101,7 @@ fn no_control_arrives_raw_by_any_path() {
         server.operate(&format!("/ban z{bad}"));
         server.operate(&bad);
         trying.send(format!("{bad}\n/join {bad}\n/{bad}\n"));
-        // Its sender, its readers, whoever reads the history later: nobody gets it.
+        // Neither its sender nor other members nor later readers of the history get it.
         peer.send("/ping the-end\n");
         let echoed = peer.expect("pong the-end\n");
         assert_clean("who wrote it", &echoed);
@@ -122,7 +122,7 @@ fn no_control_arrives_raw_by_any_path() {
     assert!(seen.contains("* peer x") && seen.contains("[whisper peer] x"), "all was tried");
     assert!(seen.contains("set the topic: x") && seen.contains("[server] x"), "all was tried");
 
-    // Titles, last words, and the rooms that they are listed with.
+    // Titles, last words, and the list of rooms.
     for control in controls() {
         let bad = format!("t{control}u{control}]0;v");
         let mut guest = server.connect();

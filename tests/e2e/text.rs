@@ -1,5 +1,5 @@
-//! What may be said and what of it is shown: UTF-8 however it is cut, nothing else,
-//! and nothing that a terminal would obey.
+//! What may be said, and what is shown of it: valid UTF-8, however the bytes are split, without
+//! anything that a terminal would obey.
 
 use madang_protocol::{
     notice::{Goodbye, Notice},
@@ -39,7 +39,7 @@ fn what_is_not_utf8_is_refused_to_its_sender_alone() {
     for line in broken {
         alice.send([line, b"\n"].concat()).expect_next(NOT_UTF8);
     }
-    // With CR LF, and amid lines that are good.
+    // With CR LF, and between valid lines.
     alice.send(b"one\n\xb0\xa1\r\ntwo\n");
     alice.expect(NOT_UTF8);
     alice.expect("[alice] two\n");
@@ -148,7 +148,7 @@ fn assert_clean(client: &mut TestClient, end: &str) {
     assert!(!answer.contains(unwanted), "{answer:?}");
 }
 
-/// Nothing but printable lines, each as the server writes them.
+/// Expects only printable lines, in the forms that the server writes.
 #[track_caller]
 fn check_console(server: &TestServer) {
     for line in server.console().lines() {
@@ -157,7 +157,7 @@ fn check_console(server: &TestServer) {
     }
 }
 
-/// What may just be said, and what may just not, with the answer to that.
+/// The longest text that may be said, and one that is too long, with its answer.
 fn limits() -> Vec<(String, Option<Notice<'static>>)> {
     let line = |bytes| "x".repeat(bytes);
     let lines = |count| vec![line(20); count].join("\n");
@@ -219,7 +219,7 @@ fn every_limit_has_its_answer_at_every_door_and_nothing_good_is_lost() {
             while !web_json.expect_message().contains(answer) {}
         }
     }
-    // A carrier that is too long ends its connection, after what came before it.
+    // A carrier that is too long closes the connection, after the lines before it were handled.
     lines.send(format!("before\n{}", "x".repeat(65_537)));
     watcher.expect_said("a", "before");
     lines.expect(Notice::Goodbye(Goodbye::EndlessLine).text(Lang::Ko));

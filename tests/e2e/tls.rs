@@ -1,5 +1,5 @@
-//! Over TLS: peers that speak none or break it, and those that speak it well; what goes
-//! in the other direction is `doors`'.
+//! TLS: peers without it, peers that break it, and peers that speak it well. `doors` has
+//! conversations over TLS.
 
 use std::{
     io::{Read, Write},
@@ -18,21 +18,21 @@ use rustls::{
     version::{TLS12, TLS13},
 };
 
-/// What the kernel takes for a client that does not read, or about so.
+/// About as much as the kernel buffers for a client that does not read.
 const SMALL_BUFFER: usize = 4 * 1_024;
 
-/// A ClientHello of a time before TLS 1.2, whose version is `0x03` and `minor`.
+/// A ClientHello from before TLS 1.2, with the version `0x03`, `minor`.
 fn old_hello(minor: u8) -> Vec<u8> {
     let mut body = vec![3, minor];
     body.extend([7; 32]);
-    // No session; AES and ECDHE as they were then; no compression; no extensions.
+    // No session, old AES and ECDHE suites, no compression, no extensions.
     body.extend([0, 0, 4, 0xc0, 0x0a, 0xc0, 0x14, 1, 0]);
     let mut hello = vec![0x16, 3, 1, 0, body.len() as u8 + 4, 1, 0, 0, body.len() as u8];
     hello.extend(body);
     hello
 }
 
-/// A client over TLS whose socket takes little for it while it does not read.
+/// A client over TLS with a small receive buffer.
 #[track_caller]
 fn login_stalled(server: &TestServer, name: &str) -> TestClient {
     let address = server.tls_address();
@@ -161,7 +161,7 @@ fn a_handshake_has_its_time_and_dripping_moves_no_deadline() {
     for client in [&mut dripping, &mut silent, &mut at_the_web] {
         client.send(&old_hello(3)[..9]);
     }
-    // So slowly that the hello is not whole by then.
+    // So slowly that the hello is incomplete by then.
     while dripping.try_send([0]) {
         std::thread::sleep(TIMEOUT / 20);
         assert!(started.elapsed() < DEADLINE, "it is never closed");
@@ -181,14 +181,14 @@ fn a_handshake_that_is_none_ends_with_an_alert() {
         stream.write_all(bytes).expect("it reads");
         stream.set_read_timeout(Some(DEADLINE)).expect("not zero");
         let mut answer = Vec::new();
-        // It may be reset behind the alert, while there is more than the server reads.
+        // The alert may be followed by a reset, if more was sent than the server reads.
         let _ = stream.read_to_end(&mut answer);
         assert_eq!(answer.get(..1), Some(&[0x15][..]), "{answer:?}");
         assert_eq!(answer.get(5..7), Some(&[2, alert][..]), "{answer:?}");
         server.console_expect(&format!("(#{number}: {reason})\n"));
     }
     let server = TestServer::start_with_tls(|_| {});
-    // An old hello lacks what newer ones must have, and is refused for that first.
+    // An old hello lacks required extensions, and is refused for that first.
     const HANDSHAKE_FAILURE: u8 = 40;
     const DECODE_ERROR: u8 = 50;
     check(&server, 1, &old_hello(1), HANDSHAKE_FAILURE, "함께 쓸 TLS 판이나 암호가 없음");
@@ -196,7 +196,7 @@ fn a_handshake_that_is_none_ends_with_an_alert() {
     let garbage = [&[0x16, 3, 1, 0, 8][..], b"\x01\0\0\x04what"].concat();
     check(&server, 3, &garbage, DECODE_ERROR, "TLS 규칙에 어긋남");
 
-    // A hello that says it has 60 KiB, and 16 KiB of it.
+    // A hello that announces 60 KiB, and its first 16 KiB.
     let mut endless = vec![0x16, 3, 1, 0x40, 0, 1, 0, 0xf0, 0];
     endless.resize(16 * 1_024, 0);
     let mut client = TestClient::connect(server.tls_address());
@@ -271,7 +271,7 @@ fn who_reads_late_gets_all_in_order() {
     let mut slow = login_stalled(&server, "slow");
     let mut speaker = server.login("speaker");
     slow.expect_next("[speaker]님이 입장했습니다.\n");
-    // About 150 KiB: more than the kernel takes, less than the outbox holds.
+    // About 150 KiB: more than the kernel buffers, less than the outbox holds.
     let words = |line: usize| format!("{line:06} {}", "마당 ".repeat(100));
     for line in 0..LINES {
         speaker.send(words(line) + "\n").expect_next(format!("[speaker] {}\n", words(line)));
@@ -366,7 +366,7 @@ fn a_full_server_says_so_with_an_alert() {
     first.send("/quit\n").expect_closed();
 }
 
-/// The certificate that a new client is shown.
+/// The certificate that a new client gets.
 #[track_caller]
 fn shown(server: &TestServer) -> CertificateDer<'static> {
     let mut client = server.connect_tls();
@@ -387,7 +387,7 @@ fn a_new_certificate_is_taken_under_load_and_no_connection_is_dropped() {
     for line in 0..LINES {
         if line == LINES / 4 {
             let pair = server.authority().issue();
-            // First a certificate without its key, which is said and left alone.
+            // First a certificate that does not fit the key: it is reported and ignored.
             server.tls_folder().write("cert.pem", &pair.certificate);
             server.console_expect("전의 것을 그대로 씁니다: --tls-cert, --tls-key: ");
             assert_eq!(shown(&server), old);

@@ -1,5 +1,5 @@
-//! Kicks, mutes, a ban, leaves and the end of the room in the midst of a flood: nobody
-//! waits for anybody, the order stays, and the lobby hears nothing of it.
+//! Kicks, mutes, a ban, leaves and the end of the room during a flood: nobody waits for
+//! anybody, the order holds, and the lobby sees nothing of it.
 
 use std::{
     borrow::Cow,
@@ -16,19 +16,19 @@ use serde_json::{Value, json};
 
 const SPEAKERS: usize = 6;
 
-/// How many lines each says in a round, before it does something else.
+/// How many lines each speaker says in a round before it does something else.
 const LINES: usize = 50;
 
 const NO_ROOM: &str = "그런 방이 없습니다.";
 
-/// How long all of it may take on a busy machine.
+/// How long the test may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How many rounds of each speaker there are for one of the owner's commands: on a busy
-/// machine, what is said would else be ever farther ahead of her, who hears all of it.
+/// How many rounds the speakers do per command of the owner. Without this limit they would get
+/// further and further ahead of her on a busy machine, because she reads everything.
 const ROUNDS: usize = 3;
 
-/// How far the owner is, whom the flood does not leave behind.
+/// The owner's progress, which the speakers wait for.
 #[derive(Default)]
 struct Pace {
     commands: AtomicUsize,
@@ -36,7 +36,7 @@ struct Pace {
 }
 
 impl Pace {
-    /// Waits until a speaker may begin its round; whether that is the last.
+    /// Waits until a speaker may begin its round. Returns whether it is the last.
     fn wait_for(&self, round: usize) -> bool {
         while !self.is_over.load(Ordering::SeqCst) {
             if round / ROUNDS <= self.commands.load(Ordering::SeqCst) {
@@ -48,16 +48,15 @@ impl Pace {
     }
 }
 
-/// Says line after line in the room of `key`, leaves it and comes again, comes again
-/// when it was kicked, until it is over. Returns all that it was sent, and whether it
-/// stayed connected.
+/// Says line after line in the room of `key`, leaves and comes back, and comes back after a
+/// kick, until the end. Returns everything it received, and whether it stayed connected.
 fn flood(client: TestClient, speaker: usize, key: &str, pace: &Pace) -> (String, bool) {
     let mut stream = client.into_stream();
     stream.set_read_timeout(Some(PATIENCE)).expect("the time is not zero");
     let mut heard = Vec::new();
     let mut words = format!("/join #{key}\n");
     for round in 0.. {
-        // Where there is no such room, it stays where it is, perhaps in the lobby.
+        // If the room is gone, it stays where it is, perhaps in the lobby.
         let is_last = pace.wait_for(round) || text_of(&heard).contains(NO_ROOM);
         for line in (0..LINES).filter(|_| !is_last) {
             words += &format!("{}\n", round * LINES + line);
@@ -82,7 +81,7 @@ fn flood(client: TestClient, speaker: usize, key: &str, pace: &Pace) -> (String,
     (text(heard), true)
 }
 
-/// Reads until `answer` has come; false if the connection ends before.
+/// Reads until `answer` has come. Returns false if the connection ends before that.
 fn read_to(stream: &mut TcpStream, answer: &str, heard: &mut Vec<u8>) -> bool {
     let mut searched = heard.len();
     let mut buffer = [0; 4_096];
@@ -109,7 +108,7 @@ fn text(heard: Vec<u8>) -> String {
     String::from_utf8(heard).expect("the server sends UTF-8")
 }
 
-/// The owner, who hears all and sees to it that nothing is missing.
+/// The owner, who reads everything and checks that nothing is missing.
 struct Owner {
     client: TestClient,
     last: u64,
@@ -119,8 +118,7 @@ struct Owner {
 }
 
 impl Owner {
-    /// Gives a command and takes all that comes up to its ack or error, which it
-    /// returns.
+    /// Sends a command, reads everything up to its ack or error, and returns that.
     #[track_caller]
     fn command(&mut self, line: &str) -> Value {
         self.nonces += 1;
@@ -137,7 +135,7 @@ impl Owner {
 
     fn take(&mut self, message: &Value) {
         let Some(id) = message["id"].as_u64() else { return };
-        // Whoever ends the room is taken there.
+        // Whoever ends the room moves to the lobby.
         if message["room"] == "lobby" {
             return;
         }
@@ -147,7 +145,7 @@ impl Owner {
             let user = message["user"].as_str().unwrap_or_default();
             let number: usize =
                 message["text"].as_str().unwrap_or_default().parse().expect("a number");
-            // What was said in no room, or muted, was refused: there are gaps.
+            // Lines sent in no room or while muted were refused, so there are gaps.
             let last = self.last_of.insert(user.to_owned(), number);
             assert!(last.is_none_or(|last| last < number), "{user}: {number} after {last:?}");
             self.heard += 1;
@@ -155,8 +153,8 @@ impl Owner {
     }
 }
 
-/// From coming in to coming in again, each hears each in order and nothing twice: what
-/// was said before it came, and what it was there for.
+/// Between two joins, each member sees each speaker's lines in order and nothing twice: the
+/// history, then the lines since it joined.
 #[track_caller]
 fn check_order(stay: &str) {
     let mut last_of: HashMap<&str, usize> = HashMap::new();
@@ -169,8 +167,7 @@ fn check_order(stay: &str) {
     }
 }
 
-/// Has the flood end, also when the test fails in its midst and those who speak would be
-/// waited for without end.
+/// Ends the flood when dropped, so that a failing test does not wait forever for the speakers.
 struct EndOfFlood<'a>(&'a Pace);
 
 impl Drop for EndOfFlood<'_> {
@@ -183,7 +180,7 @@ impl Drop for EndOfFlood<'_> {
 fn a_flood_is_moderated_and_the_lobby_hears_nothing() {
     let server = TestServer::start(|config| {
         config.outbox_bytes = 64 << 20;
-        // They come again at once.
+        // They come back at once.
         config.kick_window = Duration::ZERO;
     });
     let mut watcher = server.login("watcher");
@@ -211,7 +208,7 @@ fn a_flood_is_moderated_and_the_lobby_hears_nothing() {
         let end = EndOfFlood(pace);
         let mut kicked = 0;
         let mut round = 0;
-        // It may take its time until the flood has come.
+        // It may take a while until the flood has arrived.
         while round < 40 || kicked == 0 || owner.heard <= LINES {
             let met = format!("{kicked} kicked, {} lines heard", owner.heard);
             assert!(Instant::now() < deadline, "{met} in {round} rounds");
@@ -251,7 +248,7 @@ fn a_flood_is_moderated_and_the_lobby_hears_nothing() {
         let is_move = line.ends_with("님이 입장했습니다.") || line.ends_with("님이 퇴장했습니다.");
         assert!(is_move && line.starts_with('['), "the lobby was told {line:?}");
     }
-    // Whoever was there may go on.
+    // Those who were there may continue.
     let mut late = server.login("late");
     late.send("/rooms\n/ping\n");
     assert!(!late.expect("퐁\n").contains("private-"));

@@ -1,5 +1,5 @@
-//! The web port before anything has become WebSocket: what may be asked, what is
-//! refused, and who is behind a proxy.
+//! HTTP on the web port, before any WebSocket handshake: requests that are answered or refused,
+//! and addresses behind a proxy.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -9,7 +9,7 @@ use std::{
 use madang_server::{config::Listen, transport::http::origin::Origin};
 use madang_tests::{DEADLINE, NEVER, TestClient, TestServer, WebSocketClient};
 
-/// Sends a request and returns the whole answer, after which the server has closed.
+/// Sends a request and returns the whole answer. The server closes after it.
 #[track_caller]
 pub(crate) fn answer(address: SocketAddr, request: &str) -> String {
     let mut client = TestClient::connect(address);
@@ -95,7 +95,7 @@ fn a_head_has_its_time_and_dripping_moves_no_deadline() {
     }
     assert!(dripping.expect_rest().starts_with("HTTP/1.1 408 "));
     assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());
-    // Who has said nothing is told nothing.
+    // A silent peer gets no answer.
     silent.expect_closed();
 }
 
@@ -107,7 +107,7 @@ fn pages_may_chat_by_their_origin() {
     });
     let web = server.web_address();
     let own = format!("http://{web}");
-    // Programs that are no browser send ws://, or an empty one.
+    // Programs other than browsers send ws://, or an empty one.
     let made_up = format!("ws://{web}");
     let accepted =
         [own.as_str(), made_up.as_str(), "", "https://chat.example.org", "http://other.example:80"];
@@ -120,11 +120,11 @@ fn pages_may_chat_by_their_origin() {
         let answer = answer(web, &request);
         assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
         assert!(answer.ends_with(&format!("--allow-origin {origin}\n")), "{answer}");
-        // The practice server is everyone's.
+        // `/echo` is open to every page.
         let mut echo = WebSocketClient::open(web, "/echo", &[("Origin", origin)]);
         echo.send("안녕").expect_next("echo : 안녕");
     }
-    // A rebound name: its page and our host agree.
+    // DNS rebinding: the page's origin equals the Host.
     let host = format!("Host: {web}");
     let request = WebSocketClient::request(web, "/", &[("Origin", "http://evil.example")]);
     let answer = answer(web, &request.replace(&host, "Host: evil.example"));
@@ -181,11 +181,11 @@ fn a_trusted_proxy_is_believed_whose_connection_it_passes_on() {
     let header = [("X-Forwarded-For", "203.0.113.9")];
     let refused = answer(web, &WebSocketClient::request(web, "/", &header));
     assert!(refused.starts_with("HTTP/1.1 429 "), "{refused}");
-    // Others behind the same proxy have their own places.
+    // Others behind the same proxy have limits of their own.
     let _other = open("203.0.113.10");
 }
 
-/// Asks for a part of the page, as somebody behind a proxy.
+/// Requests an asset of the page, as a client behind a proxy.
 fn ask_from(server: &TestServer, person: &str, name: &str) -> TestClient {
     let mut client = TestClient::connect(server.web_address());
     let request = format!("GET /{name} HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: {person}\r\n\r\n");
@@ -198,7 +198,7 @@ fn a_class_behind_one_address_loads_the_page_at_once() {
     let server = TestServer::start(|config| {
         config.trust_proxy = vec!["127.0.0.1".parse().expect("a range")];
     });
-    // As many connections as a browser opens to one host, four times each.
+    // As many connections as a browser opens to one host, four times.
     let names = ["", "look.css", "room.css", "main.js", "state.js", "words.js"];
     for _ in 0..4 {
         let asked: Vec<TestClient> = (0..30)
@@ -239,7 +239,7 @@ fn a_flood_of_requests_from_one_address_is_refused_to_it_alone() {
     let server = TestServer::start(|config| {
         config.trust_proxy = vec!["127.0.0.1".parse().expect("a range")];
         config.max_requests_per_address = 8;
-        // Who has its answer and does not close keeps its place for so long.
+        // A client that has its answer and does not close keeps its place for this long.
         config.linger = NEVER;
     });
     let mut flood: Vec<TestClient> =

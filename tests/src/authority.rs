@@ -1,5 +1,5 @@
-//! Who vouches for the servers of the tests: certificates that are as they should be,
-//! and others.
+//! The certificate authority of the tests' servers. It issues valid certificates and flawed
+//! ones.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -15,7 +15,7 @@ use rustls::{
 
 use crate::program::TestFolder;
 
-/// A certificate authority that nobody else knows.
+/// A certificate authority of the test's own.
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
@@ -32,18 +32,18 @@ pub struct Pair {
 /// What is wrong with a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flaw {
-    /// Nothing: it is for `localhost` and the loopback addresses.
+    /// None: it is valid for `localhost` and the loopback addresses.
     None,
-    /// Its time is over.
+    /// It has expired.
     Expired,
     /// It is for another name.
     OtherName,
-    /// Nobody vouches for it but itself.
+    /// It is self-signed.
     SelfSigned,
 }
 
 impl Authority {
-    /// A new one.
+    /// A new authority.
     ///
     /// # Panics
     ///
@@ -62,12 +62,12 @@ impl Authority {
         self.issuer.pem()
     }
 
-    /// A certificate that is as it should be.
+    /// A valid certificate.
     pub fn issue(&self) -> Pair {
         self.issue_with(Flaw::None)
     }
 
-    /// A certificate that may not be.
+    /// A certificate with this flaw.
     ///
     /// # Panics
     ///
@@ -90,7 +90,7 @@ impl Authority {
         Pair { certificate: certificate.expect("it can sign").pem(), key: key.serialize_pem() }
     }
 
-    /// A client's side of TLS that trusts this authority alone.
+    /// The TLS configuration of a client that trusts only this authority.
     ///
     /// # Panics
     ///
@@ -122,7 +122,7 @@ impl Authority {
         self.client_of(address, rustls::ALL_VERSIONS)
     }
 
-    /// The same with a client that speaks these versions of TLS alone.
+    /// The same, for a client that speaks only these versions of TLS.
     ///
     /// # Panics
     ///
@@ -144,7 +144,7 @@ impl Default for Authority {
 }
 
 impl Pair {
-    /// Writes it into `folder`, over what was there.
+    /// Writes both into `folder`, replacing older files.
     ///
     /// # Panics
     ///

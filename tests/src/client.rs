@@ -1,5 +1,5 @@
-//! A peer over a real TCP socket, which says what it got when it did not get what
-//! it expected.
+//! A peer over a real TCP socket. When something expected does not come, it prints what came
+//! instead.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -20,12 +20,12 @@ mod chat;
 
 /// A connection to a server, from the peer's side.
 ///
-/// Every `expect…` fails the test if what must come has not after [`DEADLINE`].
-/// What it takes is gone: the next one looks at what comes after it. When the test
-/// has failed, the transcript is printed as the client is dropped.
+/// Every `expect…` fails the test if the expected text has not come after [`DEADLINE`]. It
+/// consumes what it has matched: the next one looks at what follows. If the test has failed,
+/// dropping the client prints the transcript.
 pub struct TestClient {
     stream: TcpStream,
-    /// What goes over the socket is encrypted, if there is a session.
+    /// The TLS session, if the connection is encrypted.
     tls: Option<ClientConnection>,
     unread: Vec<u8>,
     at_end: Option<End>,
@@ -38,11 +38,11 @@ pub struct TestClient {
 /// How the server's side has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// In order.
+    /// With FIN.
     Closed,
-    /// What was not read is lost.
+    /// With RST: unread bytes are lost.
     Reset,
-    /// Over TLS, without a word of it.
+    /// Over TLS, without a close_notify.
     Cut,
 }
 
@@ -57,8 +57,8 @@ impl TestClient {
         TestClient::new(TcpStream::connect(address).expect("the server listens"))
     }
 
-    /// Connects with a receive buffer of about so many bytes, which bounds what
-    /// the kernel takes for a client that does not read.
+    /// Connects with a receive buffer of about `bytes` bytes, which limits what the kernel
+    /// accepts for a client that does not read.
     ///
     /// # Panics
     ///
@@ -74,7 +74,7 @@ impl TestClient {
 
     #[track_caller]
     fn new(stream: TcpStream) -> TestClient {
-        // What is sent in pieces goes out in pieces.
+        // Each write is sent as a packet of its own.
         stream.set_nodelay(true).expect("it is connected");
         let port = stream.local_addr().expect("it is connected").port();
         let label = format!("port {port}");
@@ -90,7 +90,7 @@ impl TestClient {
         }
     }
 
-    /// Has all that follows go over TLS; the handshake is done with the first of it.
+    /// Switches to TLS from here on. The handshake happens with the first bytes.
     pub fn over_tls(mut self, session: ClientConnection) -> TestClient {
         self.tls = Some(session);
         self
@@ -100,7 +100,7 @@ impl TestClient {
     ///
     /// # Errors
     ///
-    /// Why there is no session.
+    /// If the handshake fails.
     pub fn shake_hands(&mut self) -> io::Result<()> {
         self.stream.set_read_timeout(Some(DEADLINE)).expect("the time is not zero");
         let session = self.tls.as_mut().expect("there is to be a session");
@@ -119,7 +119,7 @@ impl TestClient {
         self.tls.as_mut().expect("there is a session")
     }
 
-    /// The socket and the session over it; nothing may be unread.
+    /// The socket and its TLS session. Everything must have been read.
     #[track_caller]
     pub fn into_tls_stream(mut self) -> StreamOwned<ClientConnection, TcpStream> {
         let session = self.tls.take().expect("there is a session");
@@ -153,20 +153,20 @@ impl TestClient {
         sent.is_ok()
     }
 
-    /// How many bytes it has sent so far, and how many it has received; the system's and
-    /// TLS's own aside.
+    /// How many bytes of text it has sent and received so far, without the overhead of TCP and
+    /// TLS.
     pub fn traffic(&self) -> (usize, usize) {
         (self.sent_bytes, self.received_bytes)
     }
 
-    /// Waits until the server has read all that was sent, so that the next piece
-    /// comes with a read of its own.
+    /// Waits until the server has read everything sent so far, so that the next piece is in a
+    /// read of its own.
     #[track_caller]
     pub fn wait_until_read(&self) -> &TestClient {
         let deadline = Instant::now() + DEADLINE;
         loop {
             let addresses = (self.stream.local_addr(), self.stream.peer_addr());
-            // A connection that was reset has no addresses; nothing waits in it.
+            // A connection that was reset has no addresses, and nothing is waiting in it.
             let (Ok(own), Ok(server)) = addresses else { return self };
             match kernel::has_been_read(own, server) {
                 Ok(true) => return self,
@@ -177,8 +177,8 @@ impl TestClient {
         }
     }
 
-    /// In how many pieces all that came so far was sent, or a few more; `None`
-    /// where the kernel does not count them.
+    /// An upper bound for the number of segments in which everything so far arrived; `None` if
+    /// the kernel does not count them.
     #[track_caller]
     pub fn received_segments(&self) -> Option<u32> {
         let addresses = (self.stream.local_addr(), self.stream.peer_addr());
@@ -187,7 +187,7 @@ impl TestClient {
             .unwrap_or_else(|error| self.fail(&format!("the kernel does not tell: {error}")))
     }
 
-    /// Sends each byte alone, the next when the server has read the last.
+    /// Sends byte by byte, each when the server has read the one before.
     #[track_caller]
     pub fn send_byte_by_byte(&mut self, bytes: impl AsRef<[u8]>) {
         for byte in bytes.as_ref() {
@@ -195,7 +195,7 @@ impl TestClient {
         }
     }
 
-    /// Sends each character alone, as a terminal does that is not in line mode.
+    /// Sends character by character, as a terminal in character mode does.
     #[track_caller]
     pub fn type_characters(&mut self, text: &str) {
         for character in text.chars() {
@@ -203,7 +203,7 @@ impl TestClient {
         }
     }
 
-    /// Closes the sending side alone.
+    /// Closes only the sending side.
     #[track_caller]
     pub fn finish_sending(&mut self) {
         self.transcript.add(Direction::Happened, b"FIN");
@@ -227,15 +227,15 @@ impl TestClient {
             .expect("a socket takes the option");
     }
 
-    /// Lets the kernel take more from now on.
+    /// Enlarges the kernel's receive buffer.
     pub fn widen_buffer(&self) {
         SockRef::from(&self.stream)
             .set_recv_buffer_size(1 << 20)
             .expect("a socket takes the option");
     }
 
-    /// The socket itself, for tests that read faster than this client would;
-    /// nothing may be unread.
+    /// The socket itself, for tests that read faster than this client. Everything must have
+    /// been read.
     #[track_caller]
     pub fn into_stream(mut self) -> TcpStream {
         assert!(self.unread.is_empty(), "unread: {}", Escaped(&self.unread));
@@ -243,8 +243,7 @@ impl TestClient {
         std::mem::replace(&mut self.stream, placeholder)
     }
 
-    /// Waits for `text`, wherever it comes, takes all up to its end, and returns
-    /// what came before it.
+    /// Waits for `text`, consumes everything up to its end, and returns what came before it.
     #[track_caller]
     pub fn expect(&mut self, text: impl AsRef<[u8]>) -> String {
         let text = text.as_ref();
@@ -263,7 +262,7 @@ impl TestClient {
         }
     }
 
-    /// Exactly `text` comes next.
+    /// Expects exactly `text` next.
     #[track_caller]
     pub fn expect_next(&mut self, text: impl AsRef<[u8]>) -> &mut TestClient {
         let text = text.as_ref();
@@ -301,19 +300,19 @@ impl TestClient {
         }
     }
 
-    /// The socket, to be written to in other ways than this client does.
+    /// The socket, for writing to it in other ways.
     pub fn stream(&self) -> &TcpStream {
         &self.stream
     }
 
-    /// The next bytes, so many, which stay where they are; fewer at the end.
+    /// The next `count` bytes, which are not consumed; fewer at the end.
     pub(crate) fn peek_bytes(&mut self, count: usize, pause: Duration) -> &[u8] {
         let deadline = Instant::now() + pause;
         while self.unread.len() < count && self.fill(deadline) {}
         &self.unread[..count.min(self.unread.len())]
     }
 
-    /// Exactly so many bytes.
+    /// The next `count` bytes.
     #[track_caller]
     pub fn expect_bytes(&mut self, count: usize) -> Vec<u8> {
         let deadline = Instant::now() + DEADLINE;
@@ -325,7 +324,7 @@ impl TestClient {
         self.take(count)
     }
 
-    /// What one read brings, all of it; nothing may have been read ahead.
+    /// Everything that one read returns. Nothing may have been read ahead.
     #[track_caller]
     pub fn expect_read(&mut self) -> String {
         assert!(self.unread.is_empty(), "unread: {}", Escaped(&self.unread));
@@ -335,19 +334,19 @@ impl TestClient {
         self.take_text(self.unread.len())
     }
 
-    /// Whether anything comes within `pause`, or the connection ends.
+    /// Whether anything comes within `pause`; the end of the connection counts too.
     pub fn has_more_within(&mut self, pause: Duration) -> bool {
         !self.unread.is_empty() || self.fill(Instant::now() + pause) || self.at_end.is_some()
     }
 
-    /// Nothing comes for a [short time](QUIET). Where the client can have an
-    /// answer instead, waiting for that says more and takes less time.
+    /// Expects nothing for a [short time](QUIET). If there is an answer to wait for, waiting
+    /// for that proves more and takes less time.
     #[track_caller]
     pub fn expect_nothing(&mut self) {
         self.expect_nothing_for(QUIET);
     }
 
-    /// Nothing comes for so long.
+    /// Expects nothing for `pause`.
     #[track_caller]
     pub fn expect_nothing_for(&mut self, pause: Duration) {
         if self.has_more_within(pause) {
@@ -355,7 +354,7 @@ impl TestClient {
         }
     }
 
-    /// The server closes in order, and nothing comes before that.
+    /// Expects an orderly close, and nothing before it.
     #[track_caller]
     pub fn expect_closed(&mut self) {
         let rest = self.expect_rest();
@@ -364,7 +363,7 @@ impl TestClient {
         }
     }
 
-    /// Waits until the server closes in order, and returns what comes before that.
+    /// Waits for an orderly close, and returns what came before it.
     #[track_caller]
     pub fn expect_rest(&mut self) -> String {
         let deadline = Instant::now() + DEADLINE;
@@ -375,8 +374,8 @@ impl TestClient {
         self.take_text(self.unread.len())
     }
 
-    /// Reads once; false at the end of the connection, and at `deadline` if nothing has
-    /// come by then: what is there is read however late this thread is.
+    /// Reads once. Returns false at the end of the connection, or if nothing has come by
+    /// `deadline`. Bytes that are there are read even if this thread is late.
     fn fill(&mut self, deadline: Instant) -> bool {
         if self.at_end.is_some() {
             return false;
@@ -433,7 +432,7 @@ impl TestClient {
         }
     }
 
-    /// Calls the client something in what it prints.
+    /// Sets the client's name in its transcript.
     pub(crate) fn call(&mut self, label: &str) {
         self.label = label.to_owned();
     }
@@ -454,8 +453,8 @@ impl Drop for TestClient {
     }
 }
 
-/// Reads until `lines` many lines have come, and returns all that came by then:
-/// the quickest reader there is, for floods.
+/// Reads until `lines` lines have come, and returns everything read. It is the fastest reader,
+/// for floods.
 ///
 /// # Panics
 ///

@@ -1,11 +1,11 @@
-//! What the kernel knows and sockets don't tell: whether the other side of a
-//! connection has read what it was sent, and in how many pieces something came.
+//! What only the kernel knows: whether the other side of a connection has read what it was
+//! sent, and in how many segments something arrived.
 
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{has_been_read, sent_segments};
 
-/// Elsewhere than on Linux nothing tells: what is sent in pieces may be read as
-/// one, and a test of that shows less than it could.
+/// On other systems than Linux, this is not known. Bytes sent in pieces may be read as one
+/// there, so tests about pieces prove less.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn has_been_read(
     _from: std::net::SocketAddr,
@@ -51,23 +51,22 @@ mod linux {
     /// `struct nlmsghdr` and `struct inet_diag_req_v2`.
     const REQUEST_BYTES: u32 = 16 + 56;
 
-    /// Where in the answer (`struct nlmsghdr`, `struct inet_diag_msg`) what stands.
+    /// Offsets in the answer (`struct nlmsghdr`, `struct inet_diag_msg`).
     const KIND: usize = 4;
     const STATE: usize = 17;
     const UNREAD: usize = 72;
     const UNACKNOWLEDGED: usize = 76;
     const ATTRIBUTES: usize = 88;
 
-    /// Where in `struct tcp_info` the fields `tcpi_total_retrans` and
-    /// `tcpi_data_segs_out` stand.
+    /// Offsets of `tcpi_total_retrans` and `tcpi_data_segs_out` in `struct tcp_info`.
     const RETRANSMITTED: usize = 100;
     const DATA_SEGMENTS_OUT: usize = 156;
 
-    /// Whether all that went from `from` to `to` has been read there; true as well
-    /// if a side is not there any more.
+    /// Whether everything sent from `from` to `to` has been read; also true if one side is
+    /// gone.
     ///
-    /// Two looks, since one is no moment: what was acknowledged at the first has
-    /// come to the other side before the second.
+    /// Looks twice, because the two sides can't be read at the same moment: bytes that were
+    /// acknowledged at the first look had arrived before the second.
     pub(crate) fn has_been_read(from: SocketAddr, to: SocketAddr) -> io::Result<bool> {
         let here = look_up(from, to)?;
         if here.is_some_and(|found| found.unacknowledged > 0) {
@@ -76,16 +75,16 @@ mod linux {
         Ok(look_up(to, from)?.is_none_or(|found| found.unread == 0))
     }
 
-    /// How many segments with data have gone from `from` to `to`, those that were sent
-    /// again on a busy machine aside; `None` if the connection is not there any more.
+    /// How many segments with data were sent from `from` to `to`, not counting retransmissions;
+    /// `None` if the connection is gone.
     ///
-    /// What was sent at once may go in several segments, and on a loopback what was
-    /// sent one after the other goes so.
+    /// One write may be sent in several segments; on the loopback interface, separate writes
+    /// are never joined.
     pub(crate) fn sent_segments(from: SocketAddr, to: SocketAddr) -> io::Result<Option<u32>> {
         Ok(look_up(from, to)?.and_then(|found| found.sent_segments))
     }
 
-    /// What there is to know of a socket.
+    /// What the kernel reports about a socket.
     struct Found {
         /// Bytes.
         unacknowledged: u32,
@@ -112,7 +111,7 @@ mod linux {
         if length < UNACKNOWLEDGED + 4 {
             return Err(ErrorKind::UnexpectedEof.into());
         }
-        // Where the connection is gone, the listener at its address is found.
+        // If the connection is gone, the kernel finds the listener at its address.
         if answer[STATE] == TCP_LISTEN {
             return Ok(None);
         }

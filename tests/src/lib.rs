@@ -1,10 +1,9 @@
-//! The harness of the end-to-end tests: a server inside the test's own process,
-//! and clients that speak to it over real sockets. A test that fails prints what
-//! every client of it sent and was sent.
+//! The harness of the end-to-end tests: a server inside the test's own process, and clients
+//! that speak to it over real sockets. A test that fails prints everything its clients sent and
+//! received.
 //!
-//! Nothing here sleeps for a fixed time: each wait is for a thing, with a
-//! [`DEADLINE`]. What it knows of the kernel beside the sockets' own calls stands
-//! in `kernel.rs`.
+//! Nothing here sleeps for a fixed time: each wait is for an event, with a [`DEADLINE`].
+//! Queries to the kernel beyond the socket calls are in `kernel.rs`.
 
 use std::time::Duration;
 
@@ -25,12 +24,12 @@ mod authority;
 mod transcript;
 mod kernel;
 
-/// How long a test waits for what must come: far longer than it takes, so that a busy
-/// machine fails no test.
+/// How long a test waits for something that must come: far longer than that takes, so that no
+/// test fails on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Longer than any test: for the limit of a server that must not be reached in it.
+/// Longer than any test: for a server's timeouts that must not expire during the test.
 pub const NEVER: Duration = Duration::from_secs(600);
 
-/// How long a test waits for what must not come.
+/// How long a test waits for something that must not come.
 pub const QUIET: Duration = Duration::from_millis(100);

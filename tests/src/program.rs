@@ -1,4 +1,4 @@
-//! Programs from outside that a test runs: their output is told when they fail.
+//! Other programs that a test runs. Their output is shown when they fail.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,7 +14,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts it, with its output kept.
+    /// Starts it, and keeps its output.
     ///
     /// # Panics
     ///
@@ -31,8 +31,7 @@ impl Program {
         Program { child: Some(child), command: shown }
     }
 
-    /// Waits until it has ended well, for at most `patience`, and returns what it
-    /// has written to stdout.
+    /// Waits for its successful end, for at most `patience`, and returns its stdout.
     ///
     /// # Panics
     ///
@@ -72,7 +71,7 @@ impl Drop for Program {
     }
 }
 
-/// A folder of a test's own, gone when it is dropped.
+/// A temporary folder, which is removed when it is dropped.
 pub struct TestFolder(PathBuf);
 
 impl TestFolder {
@@ -90,12 +89,12 @@ impl TestFolder {
         TestFolder(path)
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// Writes a file into it, and returns where that is.
+    /// Writes a file into it, and returns its path.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! A server inside the test's process, on a free port, whose console is kept.
+//! A server inside the test's process, on a free port. Its console output is kept.
 
 use std::{
     io::{self, Write},
@@ -19,18 +19,18 @@ use crate::{
     websocket::WebSocketClient,
 };
 
-/// What a test's server says if a connection's thread has panicked.
+/// The server's log line for a connection whose thread has panicked.
 const INTERNAL_ERRORS: [&str; 2] = ["서버 오류", "error of the server"];
 
-/// The way in over TLS, and who vouches for it.
+/// The TLS listener and its certificate authority.
 struct TestTls {
     address: Option<SocketAddr>,
     authority: Authority,
     folder: TestFolder,
 }
 
-/// A running server. It stops when it is dropped, and the test fails if one of
-/// its connections has not ended then, or has panicked before.
+/// A running server. Dropping it stops it, and fails the test if one of its connections has not
+/// ended by then, or has panicked before.
 pub struct TestServer {
     address: SocketAddr,
     web_address: Option<SocketAddr>,
@@ -40,8 +40,8 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// Starts a server as `change` wants it: without that, the default one, but on
-    /// free ports of 127.0.0.1 and without a rate limit.
+    /// Starts a server with the default configuration, on free ports of 127.0.0.1 and without a
+    /// rate limit, after applying `change`.
     ///
     /// # Panics
     ///
@@ -51,8 +51,8 @@ impl TestServer {
         TestServer::start_with(None, change)
     }
 
-    /// Starts a server that takes lines over TLS too, and on its web port https and wss
-    /// alone. It looks for a new certificate all the time.
+    /// Starts a server that also takes lines over TLS, and only https and wss on its web port.
+    /// It checks for a new certificate all the time.
     ///
     /// # Panics
     ///
@@ -96,8 +96,8 @@ impl TestServer {
         TestServer { address, web_address, tls, screen, running: Some((server, console_thread)) }
     }
 
-    /// Starts a server whose `/echo` gives back every message as it came, text and
-    /// binary, up to 16 MiB in any number of fragments.
+    /// Starts a server whose `/echo` returns every message unchanged, text and binary, up to 16
+    /// MiB in any number of fragments.
     ///
     /// # Panics
     ///
@@ -109,32 +109,32 @@ impl TestServer {
             config.echo.websocket.message_bytes = 16 << 20;
             config.echo.websocket.fragments = usize::MAX;
             config.echo.websocket.binary = Binary::Taken;
-            // The largest messages in the smallest pieces take their time.
+            // The largest messages in the smallest fragments take a while.
             config.echo.websocket.assembly_timeout = NEVER;
             config.echo.websocket.ping_interval = NEVER;
         })
     }
 
-    /// Where it listens.
+    /// The address for lines.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where it takes HTTP and WebSocket.
+    /// The address for HTTP and WebSocket.
     ///
     /// # Panics
     ///
-    /// If it was told to take neither.
+    /// If it has no web port.
     #[track_caller]
     pub fn web_address(&self) -> SocketAddr {
         self.web_address.expect("it has a web port")
     }
 
-    /// Where it tells its numbers.
+    /// The address of the metrics.
     ///
     /// # Panics
     ///
-    /// If it was told not to, or has stopped.
+    /// If it serves no metrics, or has stopped.
     #[track_caller]
     pub fn metrics_address(&self) -> SocketAddr {
         let (server, _) = self.running.as_ref().expect("it has not stopped");
@@ -145,7 +145,7 @@ impl TestServer {
         self.tls.as_ref().expect("it was started with TLS")
     }
 
-    /// Where it takes lines over TLS.
+    /// The address for lines over TLS.
     ///
     /// # Panics
     ///
@@ -154,27 +154,27 @@ impl TestServer {
         self.tls().address.expect("it takes lines over TLS")
     }
 
-    /// Who vouches for it.
+    /// Its certificate authority.
     pub fn authority(&self) -> &Authority {
         &self.tls().authority
     }
 
-    /// Where its certificate is, as `cert.pem`, and its key, as `key.pem`; and for those
-    /// who want it, its authority's, as `ca.pem`.
+    /// The folder with its certificate (`cert.pem`), its key (`key.pem`), and its authority's
+    /// certificate (`ca.pem`).
     pub fn tls_folder(&self) -> &TestFolder {
         let TestTls { authority, folder, .. } = self.tls();
         folder.write("ca.pem", &authority.pem());
         folder
     }
 
-    /// A new client with lines over TLS, to whom nothing was said yet.
+    /// A new client over TLS, in lines, before it has read anything.
     #[track_caller]
     pub fn connect_tls(&self) -> TestClient {
         let address = self.tls_address();
         TestClient::connect(address).over_tls(self.authority().client(address))
     }
 
-    /// A new client over TLS, logged in and told so, in lines.
+    /// A new client over TLS, in lines, logged in.
     #[track_caller]
     pub fn login_tls(&self, name: &str) -> TestClient {
         let mut client = self.connect_tls();
@@ -182,7 +182,7 @@ impl TestServer {
         client
     }
 
-    /// A new client over wss at `path`, with more headers than it needs.
+    /// A new client over wss at `path`, with additional headers.
     #[track_caller]
     pub fn connect_wss(&self, path: &str, headers: &[(&str, &str)]) -> WebSocketClient {
         let address = self.web_address();
@@ -191,13 +191,13 @@ impl TestServer {
         WebSocketClient::upgrade(client, address, path, headers)
     }
 
-    /// A new client, to whom nothing was said yet.
+    /// A new client, before it has read anything.
     #[track_caller]
     pub fn connect(&self) -> TestClient {
         TestClient::connect(self.address)
     }
 
-    /// A new client, logged in and told so, in lines.
+    /// A new client in lines, logged in.
     #[track_caller]
     pub fn login(&self, name: &str) -> TestClient {
         let mut client = self.connect();
@@ -205,7 +205,7 @@ impl TestServer {
         client
     }
 
-    /// A new client, logged in and told so, in JSON.
+    /// A new client in JSON, logged in.
     #[track_caller]
     pub fn login_json(&self, name: &str) -> TestClient {
         let mut client = self.connect();
@@ -213,13 +213,13 @@ impl TestServer {
         client
     }
 
-    /// A new client over WebSocket, to whom nothing was said yet, in lines.
+    /// A new client over WebSocket, in lines, before it has read anything.
     #[track_caller]
     pub fn connect_websocket(&self) -> WebSocketClient {
         WebSocketClient::open(self.web_address(), "/", &[])
     }
 
-    /// A new client over WebSocket, logged in and told so, in lines.
+    /// A new client over WebSocket, in lines, logged in.
     #[track_caller]
     pub fn login_websocket(&self, name: &str) -> WebSocketClient {
         let mut client = self.connect_websocket();
@@ -227,7 +227,7 @@ impl TestServer {
         client
     }
 
-    /// A new client over WebSocket, logged in and told so, in JSON.
+    /// A new client over WebSocket, in JSON, logged in.
     #[track_caller]
     pub fn login_websocket_json(&self, name: &str) -> WebSocketClient {
         let mut client = WebSocketClient::open_json(self.web_address());
@@ -235,7 +235,7 @@ impl TestServer {
         client
     }
 
-    /// Two new clients in the lobby, told of themselves and of each other, in lines.
+    /// Two new clients in the lobby, in lines. Both have read the notices about both logins.
     #[track_caller]
     pub fn login_two(&self, first: &str, second: &str) -> (TestClient, TestClient) {
         let mut one = self.login(first);
@@ -244,8 +244,8 @@ impl TestServer {
         (one, other)
     }
 
-    /// So many new clients, logged in as `m000`, `m001` and so on, each told of
-    /// itself and of all who came after it.
+    /// `count` new clients, logged in as `m000`, `m001` and so on. Each has read the notices
+    /// about its own login and all later ones.
     #[track_caller]
     pub fn gather(&self, count: usize) -> Vec<TestClient> {
         let name = |at: usize| format!("[m{at:03}]");
@@ -260,8 +260,8 @@ impl TestServer {
         clients
     }
 
-    /// Logs in under a name that was just given up: the others are told of a
-    /// leaving before the name is free, so this asks until it is.
+    /// Logs in with a name that was just given up. Members are told that somebody left before
+    /// the name is free, so this tries until it is.
     #[track_caller]
     pub fn login_when_free(&self, name: &str) -> TestClient {
         let deadline = Instant::now() + DEADLINE;
@@ -283,11 +283,11 @@ impl TestServer {
         }
     }
 
-    /// Gives the server a line as its operator would.
+    /// Gives the server a command as its operator.
     ///
     /// # Panics
     ///
-    /// If it was stopped.
+    /// If it has been stopped.
     #[track_caller]
     pub fn operate(&self, line: &str) {
         let (server, _) = self.running.as_ref().expect("it runs");
@@ -298,13 +298,13 @@ impl TestServer {
     ///
     /// # Panics
     ///
-    /// If it has not after [`DEADLINE`].
+    /// If that takes longer than [`DEADLINE`].
     #[track_caller]
     pub fn console_expect(&self, text: &str) {
         self.console_expect_count(text, 1);
     }
 
-    /// Waits until the console has shown `text` so many times.
+    /// Waits until the console has shown `text` `count` times.
     ///
     /// # Panics
     ///
@@ -325,16 +325,16 @@ impl TestServer {
         }
     }
 
-    /// All that the console has shown, standard output and error together.
+    /// Everything that the console has shown, stdout and stderr together.
     pub fn console(&self) -> String {
         self.screen.lock().clone()
     }
 
-    /// Stops the server; blocks until that is done.
+    /// Stops the server and waits until it has stopped.
     ///
     /// # Panics
     ///
-    /// If it has not stopped after [`DEADLINE`], or a connection has panicked.
+    /// If that takes longer than [`DEADLINE`], or a connection has panicked.
     #[track_caller]
     pub fn stop(&mut self) {
         let Some((server, console_thread)) = self.running.take() else { return };
@@ -342,7 +342,7 @@ impl TestServer {
         thread::spawn(move || {
             let all_ended = server.stop();
             console_thread.stop();
-            // The test has given up if nobody waits any more.
+            // If the receiver is gone, the test has given up.
             let _ = stopped.send(all_ended);
         });
         let all_ended = is_stopped.recv_timeout(DEADLINE).unwrap_or_else(|_| {
@@ -368,7 +368,7 @@ impl Drop for TestServer {
     }
 }
 
-/// Stands for the operator's terminal.
+/// A replacement for the operator's terminal.
 #[derive(Clone, Default)]
 struct Screen {
     text: Arc<Mutex<String>>,
@@ -377,7 +377,7 @@ struct Screen {
 
 impl Screen {
     fn lock(&self) -> std::sync::MutexGuard<'_, String> {
-        // A test that has failed while it looked at the screen still prints it.
+        // A test that fails while it holds the lock can still print the screen.
         self.text.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

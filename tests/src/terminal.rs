@@ -1,5 +1,4 @@
-//! A program on a pseudo-terminal of its own, whose screen is read as a person would see
-//! it.
+//! A program on a pseudo-terminal. Tests read the screen as a person sees it.
 
 use std::{
     io::{ErrorKind, Write as _},
@@ -13,7 +12,7 @@ use expectrl::{Session, process::unix::WaitStatus, session::OsSession};
 
 use crate::DEADLINE;
 
-/// Ends a line.
+/// Enter.
 pub const ENTER: &str = "\r";
 /// Interrupts.
 pub const CTRL_C: &str = "\x03";
@@ -25,27 +24,27 @@ pub const CTRL_R: &str = "\x12";
 pub const CTRL_Z: &str = "\x1a";
 /// Completes a word.
 pub const TAB: &str = "\t";
-/// Takes a character back.
+/// Deletes the character before the cursor.
 pub const BACKSPACE: &str = "\x7f";
 /// Goes to the end of the line.
 pub const END: &str = "\x05";
 /// Goes a character to the left.
 pub const LEFT: &str = "\x1b[D";
-/// Calls the line before back.
+/// Recalls the previous line.
 pub const UP: &str = "\x1b[A";
 
-/// Between two looks at a terminal that shows nothing new.
+/// The pause between two looks at a terminal that shows nothing new.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// Lines above the screen that are kept.
+/// How many lines above the screen are kept.
 const SCROLLBACK: usize = 10_000;
 
-/// What somebody sits at.
+/// A terminal with a running program.
 pub struct Terminal {
     session: OsSession,
     parser: vt100::Parser,
     raw: Vec<u8>,
-    /// How much of it was waited for.
+    /// How much of the output has been waited for.
     seen: usize,
     is_open: bool,
 }
@@ -72,21 +71,21 @@ impl Terminal {
         self.session.flush().expect("the program is there");
     }
 
-    /// Types a line, once it is asked for.
+    /// Types a line and Enter.
     #[track_caller]
     pub fn enter(&mut self, line: &str) {
         self.type_text(line);
         self.type_text(ENTER);
     }
 
-    /// Pastes as terminals do, if they were asked to tell.
+    /// Pastes in the way of a terminal with bracketed paste.
     #[track_caller]
     pub fn paste(&mut self, text: &str) {
         let keys = text.replace('\n', "\r");
         self.type_text(&format!("\x1b[200~{keys}\x1b[201~"));
     }
 
-    /// The window has another size.
+    /// Changes the size of the window.
     #[track_caller]
     pub fn resize(&mut self, columns: u16, rows: u16) {
         self.look();
@@ -95,7 +94,7 @@ impl Terminal {
         process.set_window_size(columns, rows).expect("it is a terminal");
     }
 
-    /// Waits until the screen is as `wanted` has it.
+    /// Waits until `wanted` is true for the screen.
     #[track_caller]
     pub fn expect_screen(&mut self, what: &str, wanted: impl Fn(&[String]) -> bool) {
         let deadline = Instant::now() + DEADLINE;
@@ -125,12 +124,12 @@ impl Terminal {
         });
     }
 
-    /// Where the cursor is: row and column, both from 0.
+    /// The cursor's row and column, counted from 0.
     pub fn cursor(&self) -> (u16, u16) {
         self.parser.screen().cursor_position()
     }
 
-    /// The rows of the screen down to the last that has something on it.
+    /// The rows of the screen, without empty ones at the end.
     pub fn rows(&self) -> Vec<String> {
         let screen = self.parser.screen();
         let (_, columns) = screen.size();
@@ -141,7 +140,7 @@ impl Terminal {
         rows
     }
 
-    /// Everything that is or was on the screen, above it too, top down.
+    /// All rows from the top, including those that have scrolled off.
     pub fn scrolled(&mut self) -> Vec<String> {
         let (height, _) = self.parser.screen().size();
         self.parser.screen_mut().set_scrollback(usize::MAX);
@@ -164,18 +163,18 @@ impl Terminal {
         rows.map(|row| row.trim_end().to_owned()).collect()
     }
 
-    /// The cell at a row and a column.
+    /// The cell at this row and column.
     pub fn cell(&self, row: u16, column: u16) -> vt100::Cell {
         self.parser.screen().cell(row, column).expect("it is on the screen").clone()
     }
 
-    /// All that was written to the terminal.
+    /// Everything that was written to the terminal.
     pub fn raw(&mut self) -> String {
         self.look();
         String::from_utf8_lossy(&self.raw).into_owned()
     }
 
-    /// Waits until `text` has been written, behind what was waited for before.
+    /// Waits until `text` has been written, after the text that was waited for before.
     #[track_caller]
     pub fn expect_raw(&mut self, text: &str) {
         let deadline = Instant::now() + DEADLINE;
@@ -192,13 +191,13 @@ impl Terminal {
         }
     }
 
-    /// How often the bell has rung.
+    /// How often the bell rang.
     pub fn bells(&mut self) -> usize {
         self.look();
         self.raw.iter().filter(|byte| **byte == 0x07).count()
     }
 
-    /// Takes what has been written by now.
+    /// Reads what has been written so far.
     pub fn look(&mut self) {
         let mut buffer = [0; 4_096];
         loop {
@@ -209,18 +208,18 @@ impl Terminal {
                     self.parser.process(&buffer[..count]);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                // A terminal whose other side has gone.
+                // The other side of the terminal is gone.
                 Err(_) => return self.is_open = false,
             }
         }
     }
 
-    /// Whether the program, or one that it has started, has the terminal still open.
+    /// Whether the program, or a child of it, still has the terminal open.
     pub fn is_open(&self) -> bool {
         self.is_open
     }
 
-    /// Waits for the end of the process: its exit code.
+    /// Waits for the end of the process and returns its exit code.
     #[track_caller]
     pub fn ended(&mut self) -> i32 {
         let deadline = Instant::now() + DEADLINE;

@@ -1,11 +1,11 @@
-//! What went over one connection, both ways, to be printed when a test fails.
+//! The transcript of one connection, in both directions, printed when a test fails.
 
 use std::{collections::VecDeque, fmt, time::Duration, time::Instant};
 
-/// How much of one piece is kept.
+/// How many bytes of one piece are kept.
 const PIECE_BYTES: usize = 1_024;
 
-/// How many pieces are kept, the last ones.
+/// How many pieces are kept: the last ones.
 const PIECES: usize = 500;
 
 /// The pieces that were sent and received, with their times.
@@ -15,14 +15,14 @@ pub(crate) struct Transcript {
     forgotten_pieces: usize,
 }
 
-/// Which way a piece went, as the transcript shows it.
+/// The direction of a piece, as the transcript shows it.
 #[derive(Clone, Copy)]
 pub(crate) enum Direction {
     /// From the test to the server.
     Sent,
     /// From the server to the test.
     Received,
-    /// Neither: what happened to the connection.
+    /// Neither: an event of the connection.
     Happened,
 }
 
@@ -74,7 +74,7 @@ impl fmt::Display for Transcript {
     }
 }
 
-/// Bytes as a Rust string literal would have them: text readable, the rest by number.
+/// Bytes in the form of a Rust string literal: text as it is, everything else escaped.
 pub(crate) struct Escaped<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Display for Escaped<'_> {

@@ -1,4 +1,4 @@
-//! A WebSocket peer that makes its own frames (RFC 6455), right ones and wrong ones.
+//! A WebSocket peer that builds its own frames (RFC 6455), valid and invalid ones.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -10,13 +10,12 @@ use crate::{DEADLINE, client::TestClient};
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-/// Any will do for a server that looks at what it unmasks.
+/// The mask of all frames. Any value will do.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// A connection to a server's web port that has become WebSocket.
+/// A connection to a server's web port, after the WebSocket handshake.
 ///
-/// Pings are answered and passed over by every `expect…` but
-/// [`expect_frame`](Self::expect_frame).
+/// Every `expect…` answers and skips Pings, except [`expect_frame`](Self::expect_frame).
 pub struct WebSocketClient {
     client: TestClient,
 }
@@ -26,7 +25,7 @@ pub struct WebSocketClient {
 pub struct Frame {
     /// FIN, the reserved bits and the opcode.
     pub first: u8,
-    /// What is in it.
+    /// The payload.
     pub payload: Vec<u8>,
 }
 
@@ -51,29 +50,28 @@ pub fn frame(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
 }
 
 impl WebSocketClient {
-    /// Connects, asks for `path` with more headers than it needs, and takes the
-    /// server's consent.
+    /// Connects and does the handshake for `path` with additional headers.
     ///
     /// # Panics
     ///
-    /// If nobody listens there, or the server does not consent.
+    /// If nobody listens there, or the server refuses.
     #[track_caller]
     pub fn open(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> WebSocketClient {
         WebSocketClient::upgrade(TestClient::connect(address), address, path, headers)
     }
 
-    /// Connects with a receive buffer of about so many bytes.
+    /// Connects with a receive buffer of about `bytes` bytes.
     #[track_caller]
     pub fn open_with_buffer(address: SocketAddr, bytes: usize) -> WebSocketClient {
         let client = TestClient::connect_with_buffer(address, bytes);
         WebSocketClient::upgrade(client, address, "/", &[])
     }
 
-    /// Asks over a connection that was made before.
+    /// Does the handshake on an existing connection.
     ///
     /// # Panics
     ///
-    /// If the server does not consent.
+    /// If the server refuses.
     #[track_caller]
     pub fn upgrade(
         mut client: TestClient,
@@ -106,12 +104,12 @@ impl WebSocketClient {
         )
     }
 
-    /// Resets the connection under it.
+    /// Resets the underlying connection.
     pub fn reset(self) {
         self.client.reset();
     }
 
-    /// The connection under it.
+    /// The underlying connection.
     pub fn raw(&mut self) -> &mut TestClient {
         &mut self.client
     }
@@ -141,18 +139,17 @@ impl WebSocketClient {
         self.send_frame(0x88, code.to_be_bytes())
     }
 
-    /// The first byte of the next frame, which must come and stays where it is; 0 at the
-    /// end.
+    /// The first byte of the next frame, which is waited for and not consumed; 0 at the end.
     pub fn peek_first(&mut self) -> u8 {
         self.client.peek_bytes(1, DEADLINE).first().copied().unwrap_or(0)
     }
 
-    /// Whether the next frame, which must come and stays where it is, is a text message.
+    /// Whether the next frame, which is waited for and not consumed, is a text message.
     pub fn peek_is_message(&mut self) -> bool {
         self.peek_first() == 0x81
     }
 
-    /// The next frame, whatever it is.
+    /// The next frame of any kind.
     #[track_caller]
     pub fn expect_frame(&mut self) -> Frame {
         let head = self.client.expect_bytes(2);
@@ -166,7 +163,7 @@ impl WebSocketClient {
         Frame { first: head[0], payload: self.client.expect_bytes(length) }
     }
 
-    /// The next frame that is no Ping.
+    /// The next frame that is not a Ping.
     #[track_caller]
     fn expect_answer(&mut self) -> Frame {
         loop {
@@ -178,7 +175,7 @@ impl WebSocketClient {
         }
     }
 
-    /// The next message, which is text.
+    /// The next message, which must be text.
     #[track_caller]
     pub fn expect_message(&mut self) -> String {
         let Frame { first, payload } = self.expect_answer();
@@ -188,7 +185,7 @@ impl WebSocketClient {
         }
     }
 
-    /// Exactly this message comes next.
+    /// Expects exactly this message next.
     #[track_caller]
     pub fn expect_next(&mut self, text: &str) -> &mut WebSocketClient {
         let message = self.expect_message();
@@ -198,7 +195,7 @@ impl WebSocketClient {
         self
     }
 
-    /// Waits for this message, whatever comes before it.
+    /// Waits for this message and skips those before it.
     #[track_caller]
     pub fn expect(&mut self, text: &str) -> &mut WebSocketClient {
         while self.expect_message() != text {}
@@ -215,18 +212,18 @@ impl WebSocketClient {
         }
     }
 
-    /// A Close frame comes next, with nothing but pings before it; then, when it is
-    /// answered, the connection ends in order. Returns its code.
+    /// Expects a Close frame next, with only Pings before it, and after the answer an orderly
+    /// end of the connection. Returns the code of the frame.
     #[track_caller]
     pub fn expect_close(&mut self) -> Option<u16> {
         let code = self.expect_close_answer();
-        // It may have been sent before this side has read the server's.
+        // The answer may have been sent before this side has read the server's Close frame.
         self.client.try_send(frame(0x88, code.unwrap_or(1000).to_be_bytes()));
         self.client.expect_closed();
         code
     }
 
-    /// The same where this side has sent its Close frame already.
+    /// The same, if this side has sent its Close frame already.
     #[track_caller]
     pub fn expect_closed(&mut self) -> Option<u16> {
         let code = self.expect_close_answer();
@@ -245,13 +242,13 @@ impl WebSocketClient {
         Some(u16::from_be_bytes(*code))
     }
 
-    /// Nothing comes for so long.
+    /// Expects nothing for `pause`.
     #[track_caller]
     pub fn expect_nothing_for(&mut self, pause: Duration) {
         self.client.expect_nothing_for(pause);
     }
 
-    /// Logs in with lines, and waits for being told of oneself.
+    /// Logs in with lines, and waits until its own joining is announced.
     #[track_caller]
     pub fn login(&mut self, name: &str) -> &mut WebSocketClient {
         self.client.call(name);
@@ -261,7 +258,7 @@ impl WebSocketClient {
         self
     }
 
-    /// Logs in with JSON, waits for being told of oneself, and returns the welcome.
+    /// Logs in with JSON, waits until its own joining is announced, and returns the welcome.
     #[track_caller]
     pub fn login_json(&mut self, name: &str) -> Value {
         self.client.call(name);
