@@ -2,7 +2,7 @@
 //! gives every command's names, arguments, help and who may use it; all doors, the
 //! operator's console and the client's completion share it.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
@@ -204,6 +204,15 @@ pub enum Banned {
     Name(UserName),
     /// An address, or a range of them.
     Address(AddressRange),
+}
+
+impl fmt::Display for Banned {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Banned::Name(name) => name.fmt(out),
+            Banned::Address(address) => address.fmt(out),
+        }
+    }
 }
 
 /// Why a line is no [`Command`].
@@ -541,7 +550,7 @@ mod tests {
         for line in ["/stop", "/ban bob", "/say hi"] {
             assert!(matches!(Command::parse(line), Err(CommandError::Unknown { .. })), "{line}");
         }
-        for line in ["/msg bob hi", "/nick x", "/lock"] {
+        for line in ["/reply hi", "/nick x", "/end"] {
             let parsed = Command::parse_operators(line);
             assert!(matches!(parsed, Err(CommandError::Unknown { .. })), "{line}");
         }

@@ -10,14 +10,18 @@ use crate::{
     wide::Wide,
 };
 
+pub use done::Done;
 pub use goodbye::Goodbye;
 pub use invitation::Invitation;
+pub use people::Present;
 
 mod english;
+mod done;
 mod goodbye;
 mod help;
 mod invitation;
 mod korean;
+mod people;
 
 /// Said in both languages: whose bytes are not UTF-8 may read neither well.
 fn not_utf8(hint: Utf8Hint) -> String {
@@ -315,6 +319,20 @@ pub enum Notice<'a> {
     Busy,
     /// Already logged in.
     LoggedInAlready,
+    /// To the operator: who is on the server.
+    People {
+        /// How many there are, if that is to be told.
+        count: Option<usize>,
+        /// Who they are.
+        people: &'a [Present<'a>],
+    },
+    /// To the operator: what was done.
+    Done(Done<'a>),
+    /// To the operator: what was typed is no command, and how to say it to everyone.
+    NoCommand {
+        /// What was typed.
+        text: &'a str,
+    },
     /// Why the server closes the connection.
     Goodbye(Goodbye),
 }
@@ -392,6 +410,9 @@ impl Notice<'_> {
             | Notice::Pong(_)
             | Notice::Invite(_)
             | Notice::OwnMachineBanned
+            | Notice::People { .. }
+            | Notice::Done(_)
+            | Notice::NoCommand { .. }
             | Notice::Goodbye(_) => return None,
         })
     }

@@ -19,6 +19,7 @@ use madang_protocol::{
 
 use crate::{
     admission::bucket_pool::PooledBucket,
+    clock,
     close_reason::CloseReason,
     connection::login::Choice,
     delivery::outbox::{Outbox, Until},
@@ -118,7 +119,6 @@ impl Connection {
 
     /// Lives the connection's life; returns when its socket may be closed.
     pub(crate) fn run(mut self: Box<Self>) {
-        self.shared.console.connected(self.address, self.admission.number);
         let reason = match catch_unwind(AssertUnwindSafe(|| self.live())) {
             Ok(Err(reason)) => reason,
             Ok(Ok(never)) => match never {},
@@ -265,6 +265,7 @@ impl Connection {
         let Some(session) = &self.session else { return };
         match &self.room {
             Some(room) => {
+                session.note_spoke(clock::now());
                 room.say(session, speeches);
                 self.shared.check_histories();
             }

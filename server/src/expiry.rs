@@ -131,7 +131,8 @@ impl Shared {
                 if let Some(session) = session.upgrade()
                     && self.users.expire(&session, since)
                 {
-                    self.end_session(&session, self.rooms.room_of(&session), Going::Expires);
+                    let room = self.rooms.room_of(&session);
+                    self.end_session(&session, room, Going::Expires, None);
                 }
             }
             Due::Room(room) => {

@@ -11,8 +11,15 @@ use std::{
 };
 
 use madang_protocol::{
-    command::Command, line::LineDecoder, notice::Notice, sanitize::sanitize_line, text::LineEnd,
+    command::{Command, CommandError},
+    line::LineDecoder,
+    notice::Notice,
+    room::{Destination, RoomName},
+    sanitize::sanitize_line,
+    text::LineEnd,
 };
+use madang_terminal::{qr, screen::terminal_size, style::Palette};
+use parking_lot::Mutex;
 use rustix::{
     event::{PollFd, PollFlags},
     process::getpgrp,
@@ -39,6 +46,10 @@ const BACKGROUND_PAUSE: Duration = Duration::from_millis(500);
 #[derive(Clone)]
 pub struct Operator {
     shared: Arc<Shared>,
+    /// The public room that commands are about which are about one.
+    room: Arc<Mutex<RoomName>>,
+    /// How QR codes are painted.
+    palette: Palette,
 }
 
 /// Whether the server goes on after a command.
@@ -52,12 +63,13 @@ pub enum Outcome {
 
 impl Operator {
     pub(crate) fn new(shared: Arc<Shared>) -> Operator {
-        Operator { shared }
+        let room = Arc::new(Mutex::new(RoomName::lobby()));
+        Operator { shared, room, palette: Palette::choose(None, &io::stdout()) }
     }
 
-    /// What stands before the line that is typed.
+    /// What stands before the line that is typed: the room that commands are about.
     fn prompt(&self) -> String {
-        "> ".to_owned()
+        format!("[{}] ", self.room.lock())
     }
 
     /// Carries out one line, and says on the console what has come of it.
@@ -67,19 +79,53 @@ impl Operator {
             return Outcome::GoesOn;
         }
         let console = &self.shared.console;
-        let (standing, lang) = (Standing::Operator, console.lang());
+        let lang = console.lang();
+        let room = self.shared.rooms.find(&Destination::Public(self.room.lock().clone()));
+        let room = room.unwrap_or_else(|| {
+            // It has ended.
+            *self.room.lock() = RoomName::lobby();
+            self.shared.rooms.lobby.clone()
+        });
+        let standing = Standing::Operator(&room);
         let form = Form::text(lang, LineEnd::Lf);
         let chat = self.shared.chat();
         let caller = Caller { chat, standing, form, lang, nonce: None, address: None };
-        let reply = match Command::parse_operators(&line) {
+        let parsed = Command::parse_operators(&line);
+        let wants_qr = parsed == Ok(Command::Invite { qr: true });
+        let mut reply = match parsed {
             Ok(command) => commands::run(&caller, command),
+            Err(CommandError::Unknown { .. }) if !line.trim_start().starts_with('/') => {
+                caller.refuse(&Notice::NoCommand { text: line.trim() })
+            }
             Err(error) => caller.refuse(&Notice::CommandRefused(&error)),
         };
-        if matches!(reply.effect, Effect::End(..)) {
-            return Outcome::Stops;
+        let effect = std::mem::take(&mut reply.effect);
+        let told = reply.into_text();
+        if !told.is_empty() {
+            console.say(told);
         }
-        console.say(reply.into_text());
+        match effect {
+            Effect::End(..) => return Outcome::Stops,
+            Effect::Speak(lang) => {
+                console.change_lang(lang);
+                console.say(Notice::LangSet.text(lang));
+            }
+            Effect::Go(Destination::Public(there), _) => *self.room.lock() = there,
+            Effect::Draw(code) => self.draw(code, wants_qr),
+            _ => {}
+        }
         Outcome::GoesOn
+    }
+
+    /// Draws a QR code, painted if the terminal can show that; else in half blocks, if it is
+    /// `wanted` all the same.
+    fn draw(&self, half_blocks: String, wanted: bool) {
+        let (columns, _) = terminal_size();
+        match qr::paint(&half_blocks, self.palette, columns) {
+            Some(painted) => self.shared.console.draw(painted),
+            None if wanted => self.shared.console.say(half_blocks),
+            None => {}
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Weak,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicI64, AtomicUsize, Ordering},
     },
 };
 
@@ -74,6 +74,8 @@ pub(crate) struct Session {
     pub(crate) since: Time,
     /// Brings a JSON client back; text members have none.
     pub(crate) token: Option<String>,
+    /// When they last said something, in milliseconds; when they came, if they have not.
+    spoke_at: AtomicI64,
     state: Mutex<SessionState>,
 }
 
@@ -162,6 +164,15 @@ impl Hidden {
     }
 }
 
+/// Who whispers.
+#[derive(Clone, Copy)]
+pub(crate) enum Whisperer<'a> {
+    /// Somebody on the server, under this name.
+    Member(&'a Arc<Session>, &'a UserName),
+    /// The operator.
+    Operator,
+}
+
 /// What became of a whisper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Whispered {
@@ -183,6 +194,7 @@ impl Session {
             number,
             since,
             token,
+            spoke_at: AtomicI64::new(since.as_millis()),
             state: Mutex::new(SessionState {
                 name,
                 lang: Lang::default(),
@@ -312,24 +324,26 @@ impl Session {
     }
 
     /// Whispers to them.
-    pub(crate) fn whisper(
-        &self,
-        from: &Arc<Session>,
-        from_name: &UserName,
-        text: &str,
-        time: Time,
-    ) -> Whispered {
+    pub(crate) fn whisper(&self, from: Whisperer<'_>, text: &str, time: Time) -> Whispered {
         let mut state = self.state.lock();
-        if Hidden::hides(&state.hidden, from.number, from_name.as_str()) {
-            return Whispered::Hidden;
-        }
+        let user = match (from, state.lang) {
+            (Whisperer::Member(session, name), _) => {
+                if Hidden::hides(&state.hidden, session.number, name.as_str()) {
+                    return Whispered::Hidden;
+                }
+                name.as_str()
+            }
+            // Names that nobody can have.
+            (Whisperer::Operator, Lang::Ko) => "서버",
+            (Whisperer::Operator, Lang::En) => "server",
+        };
         let SessionState { outbox, form, memory, last_whisperer, .. } = &mut *state;
         let line = memory.as_ref().map(|memory| {
             let mut line = Answer::new(*form);
             line.message(&ServerMessage::Whisper {
                 private: memory.last_private + 1,
                 time,
-                user: from_name.as_str().into(),
+                user: user.into(),
                 text: text.into(),
             });
             line.into_bytes()
@@ -338,7 +352,6 @@ impl Session {
             (Some(outbox), Some(line)) if outbox.try_push(line) => Whispered::Sent,
             (Some(outbox), None) => {
                 let mut answer = Answer::new(outbox.form());
-                let user = from_name.as_str();
                 answer.notice(&Notice::Whispered { user, text });
                 if !outbox.try_push(&answer.into_bytes()) {
                     return Whispered::Refused;
@@ -359,7 +372,9 @@ impl Session {
             // Who comes back without having read it is told of a gap.
             memory.last_private += 1;
         }
-        *last_whisperer = Arc::downgrade(from);
+        if let Whisperer::Member(session, _) = from {
+            *last_whisperer = Arc::downgrade(session);
+        }
         outcome
     }
 
@@ -427,6 +442,16 @@ impl Session {
     pub(crate) fn take_owned(&self) -> Vec<u64> {
         let owned = std::mem::take(&mut self.state.lock().owned);
         owned.iter().filter_map(|room| Some(room.upgrade()?.number())).collect()
+    }
+
+    /// They have said something.
+    pub(crate) fn note_spoke(&self, now: Time) {
+        self.spoke_at.store(now.as_millis(), Ordering::Relaxed);
+    }
+
+    /// When they last said something; when they came, if they have not.
+    pub(crate) fn spoke_at(&self) -> Time {
+        Time::from_millis(self.spoke_at.load(Ordering::Relaxed))
     }
 
     /// Whether the operator keeps them from speaking: in any room, and to one person alone.
@@ -519,7 +544,7 @@ mod tests {
     }
 
     fn whisper_from(bob: &Arc<Session>, to: &Session, text: &str) -> Whispered {
-        to.whisper(bob, &bob.name(), text, NOW())
+        to.whisper(Whisperer::Member(bob, &bob.name()), text, NOW())
     }
 
     /// The numbers and texts of the whispers that a client got, and its gaps.

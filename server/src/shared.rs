@@ -3,7 +3,7 @@
 //! session.
 
 use std::{
-    net::TcpStream,
+    net::{IpAddr, TcpStream},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -134,18 +134,21 @@ impl Shared {
     /// connection; whether it did. It leaves like any other whose time is over.
     pub(crate) fn end_away(&self, token: &str, name: &UserName) -> bool {
         let Some(session) = self.users.expire_away(token, name) else { return false };
-        self.end_session(&session, self.rooms.room_of(&session), Going::Expires);
+        let room = self.rooms.room_of(&session);
+        self.end_session(&session, room, Going::Expires, None);
         true
     }
 
     /// Ends a session to which nobody comes back: it leaves `room`, its rooms get
-    /// other owners, its name is free. Returns whether a room has taken the leaving,
+    /// other owners, its name is free. The operator is told, with the address and the end
+    /// of its connection if it had one until now. Returns whether a room has taken the leaving,
     /// and with it the end of its connection.
     pub(crate) fn end_session(
         &self,
         session: &Session,
         room: Option<Arc<Room>>,
         going: Going,
+        how: Option<(IpAddr, CloseReason)>,
     ) -> bool {
         let taken = room.as_ref().is_some_and(|room| room.leave(session.number, going).is_ok());
         let owned = session.take_owned().into_iter();
@@ -156,7 +159,7 @@ impl Shared {
             self.end_when_empty(&room);
         }
         let name = session.name();
-        self.console.left(&name, self.users.end(session));
+        self.console.left(&name, self.users.end(session), how);
         taken
     }
 }

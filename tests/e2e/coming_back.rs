@@ -44,9 +44,9 @@ impl Member {
     /// this returns.
     #[track_caller]
     fn cut(self, server: &TestServer) -> (String, u64) {
-        let before = server.console().matches("접속종료").count();
+        let before = server.console().matches("연결 끊김").count();
         self.client.reset();
-        server.console_expect_count("접속종료", before + 1);
+        server.console_expect_count("연결 끊김", before + 1);
         (self.token, self.last)
     }
 }

@@ -231,7 +231,7 @@ fn msg_reaches_one_and_reply_goes_back_whatever_they_are_called_now() {
         );
         alice.expect(say("[귓속말 bob] 어디?\n", "[whisper bob] 어디?\n"));
         alice.send("/quit\n").expect_closed();
-        server.console_expect("(#1 alicia: ");
+        server.console_expect(say("[alicia] 퇴장", "[alicia] left"));
         check(&mut bob, "/reply gone", nothing);
         let nobody = &words(say, Notice::Nobody);
         check(&mut bob, "/msg alicia hi", nobody);
@@ -283,7 +283,7 @@ fn nick_changes_a_name_for_all_and_frees_the_old_one() {
             "대화 참여자 3명: 앨리스, bob, alice\n",
             "3 here: 앨리스, bob, alice\n",
         ));
-        server.console_expect(say("[alice] 이름을 [앨리스]", "[alice] is now [앨리스]"));
+        server.console_expect(say("[alice] → [앨리스]", "[alice] is now [앨리스]"));
     });
 }
 

@@ -290,12 +290,12 @@ fn one_port_takes_ipv4_and_ipv6() {
     let port = server.address().port();
     let mut alice = TestClient::connect((Ipv4Addr::LOCALHOST, port).into());
     alice.login("alice");
-    server.console_expect("[127.0.0.1] 연결됨 (#1)\n");
+    server.console_expect("[alice] 입장 (127.0.0.1)\n");
     if server.address().is_ipv6() {
         let mut bob = TestClient::connect((Ipv6Addr::LOCALHOST, port).into());
         bob.login("bob");
         alice.expect_next("[bob]님이 입장했습니다.\n");
-        server.console_expect("[::1] 연결됨 (#2)\n");
+        server.console_expect("[bob] 입장 (::1)\n");
     }
 }
 
@@ -307,20 +307,16 @@ fn the_operator_is_told_who_comes_and_goes_in_korean() {
     alice.send("비밀 이야기\n").expect("[alice] 비밀 이야기\n");
     bob.send("/quit\n").expect("[alice] 비밀 이야기\n");
     bob.expect_closed();
-    server.console_expect("[127.0.0.1] 접속종료 (#2 홍길동: 나감)\n");
+    server.console_expect("[홍길동] 퇴장 (127.0.0.1: 나감)\n");
     alice.expect("[홍길동]님이 퇴장했습니다.\n");
     drop(alice);
-    server.console_expect("(#1 alice: 상대가 닫음)\n");
+    server.console_expect("[alice] 퇴장 (127.0.0.1: 상대가 닫음)\n");
     assert_eq!(
         server.console(),
-        "[127.0.0.1] 연결됨 (#1)\n\
-         +++ 대화 참여자 수 [1] · [alice] 입장\n\
-         [127.0.0.1] 연결됨 (#2)\n\
-         +++ 대화 참여자 수 [2] · [홍길동] 입장\n\
-         --- 대화 참여자 수 [1] · [홍길동] 퇴장\n\
-         [127.0.0.1] 접속종료 (#2 홍길동: 나감)\n\
-         --- 대화 참여자 수 [0] · [alice] 퇴장\n\
-         [127.0.0.1] 접속종료 (#1 alice: 상대가 닫음)\n"
+        "+++ 대화 참여자 수 [1] · [alice] 입장 (127.0.0.1)\n\
+         +++ 대화 참여자 수 [2] · [홍길동] 입장 (127.0.0.1)\n\
+         --- 대화 참여자 수 [1] · [홍길동] 퇴장 (127.0.0.1: 나감)\n\
+         --- 대화 참여자 수 [0] · [alice] 퇴장 (127.0.0.1: 상대가 닫음)\n"
     );
 }
 
@@ -331,12 +327,10 @@ fn the_operator_is_told_who_comes_and_goes_in_english() {
     alice.send("/lang ko\n").expect("\n");
     alice.send("a secret\n/quit\n").expect("[alice] a secret\n");
     alice.expect_closed();
-    server.console_expect("disconnected");
+    server.console_expect("left");
     assert_eq!(
         server.console(),
-        "[127.0.0.1] connected (#1)\n\
-         +++ members [1] · [alice] joined\n\
-         --- members [0] · [alice] left\n\
-         [127.0.0.1] disconnected (#1 alice: quit)\n"
+        "+++ 1 here · [alice] joined (127.0.0.1)\n\
+         --- 0 here · [alice] left (127.0.0.1: quit)\n"
     );
 }

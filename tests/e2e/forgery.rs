@@ -152,7 +152,8 @@ fn nothing_that_people_write_equals_what_the_server_says() {
                 assert!(written, "{name} had the server say {line:?}");
             }
             drop((forger, json));
-            server.console_expect(&format!(" {name}: "));
+            let left = if lang == Lang::Ko { "퇴장" } else { "left" };
+            server.console_expect(&format!("[{name}] {left}"));
             victim.expect(format!("[{name}]"));
             victim.expect("\n");
         }

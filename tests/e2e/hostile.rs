@@ -178,7 +178,7 @@ fn who_does_not_answer_a_ping_is_gone() {
     member.expect_next("[dead]님이 퇴장했습니다.\n");
     assert!(started.elapsed() >= PONG_TIMEOUT, "{:?}", started.elapsed());
     dead.raw().expect_closed();
-    server.console_expect("dead: 연결 끊김");
+    server.console_expect("[dead] 퇴장 (127.0.0.1: 연결 끊김");
     alive.send("here").expect("[alive] here");
 }
 

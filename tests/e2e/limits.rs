@@ -169,7 +169,7 @@ fn a_spent_burst_is_spent_at_every_door() {
             Peer::Messages(client) => _ = client.expect("[alice] 2"),
         }
         drop(alice);
-        server.console_expect("(#1 alice: ");
+        server.console_expect("[alice] 퇴장");
         let mut bob = connect(second);
         match &mut bob {
             Peer::Lines(client) => client.send("bob\n").expect_nothing(),
@@ -261,7 +261,7 @@ fn a_peer_too_many_is_told_so_and_there_is_room_when_one_has_left() {
     let mut refused = server.connect();
     refused.try_send("carol\n");
     refused.expect("server is full");
-    server.console_expect("연결을 거절함 (서버가 가득 참)\n");
+    server.console_expect("연결 거절 (서버가 가득 참)\n");
     drop(bob);
     alice.expect("[bob]님이 퇴장했습니다.\n");
     // A moment passes between the leaving and the end of the connection.

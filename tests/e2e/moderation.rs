@@ -338,7 +338,7 @@ fn end_closes_the_room_for_all_and_for_good() {
         }
         bob.send(format!("/join #{key}\n")).expect_next(words(say, Notice::NoSuchRoom) + "\n");
         bob.send("/leave\n").expect(say("로비에 들어왔습니다.", "-- you are in the lobby;"));
-        server.console_expect(say(" 방이 끝남\n", " has ended\n"));
+        server.console_expect(say(" 방이 닫혔습니다.\n", " closed.\n"));
     });
 }
 
@@ -437,7 +437,7 @@ fn who_has_been_there_longest_owns_the_room_when_its_owner_has_gone() {
         drop(bob);
         // The first to enter a room without an owner owns it.
         let mut dave = server.connect();
-        server.console_expect("#2 bob");
+        server.console_expect(say("[bob] 퇴장", "[bob] left"));
         dave.login_to(&format!("#{key}"), "dave");
         dave.expect_next(own("dave") + "\n");
     });
@@ -597,7 +597,7 @@ fn who_is_kicked_from_the_lobby_is_sent_away_and_not_let_in_at_any_door() {
             false => "운영자가 내보냈습니다. 10분 뒤에 다시 들어올 수 있습니다.",
         };
         bob.expect_goodbye(&[bye]);
-        server.console_expect("bob: 로비에서 내보냄)");
+        server.console_expect("[bob] 퇴장 (127.0.0.1: 로비에서 내보냄)");
 
         let refused = "내보내진 사람의 이름입니다. 10분 뒤에 다시 쓸 수 있습니다.";
         let mut text = server.connect();
@@ -638,7 +638,7 @@ fn a_kick_from_a_public_room_outlives_the_room() {
     bob.send("/join math\n").expect_joined("bob");
     server.operate("/kick bob");
     bob.expect(NO_ROOM.0);
-    server.console_expect("math 방이 끝남");
+    server.console_expect("math 방이 닫혔습니다");
     bob.send("/join MATH\n").expect_next("그 방에서 내보내졌습니다.");
     bob.expect_line();
     bob.send("/join lobby\n").expect_joined("bob");
@@ -724,10 +724,10 @@ fn a_session_that_is_banned_while_it_is_away_is_over_too() {
     let mut alice = server.connect();
     let token = alice.login_json("alice")["session"].as_str().expect("a token").to_owned();
     alice.reset();
-    server.console_expect("(#1 alice: ");
+    server.console_expect("[alice] 연결 끊김 (");
     server.operate("/ban alice");
     assert_eq!(come_back(&server, &token)["reason"], "banned");
-    server.console_expect("[alice] 퇴장\n");
+    server.console_expect("[alice] 퇴장");
     server.operate("/unban alice");
     assert_eq!(come_back(&server, &token)["code"], "session_unknown");
 }

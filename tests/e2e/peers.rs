@@ -196,7 +196,7 @@ fn openssl_that_shakes_hands_again_ends_alone() {
     let said = program.expect_success(PATIENCE);
     assert!(said.contains("RENEGOTIATING") && said.contains("no renegotiation"), "{said}");
     host.expect_next("[again]님이 퇴장했습니다.\n");
-    server.console_expect("(#2 again: 상대가 TLS를 거절: HandshakeFailure)\n");
+    server.console_expect("[again] 퇴장 (127.0.0.1: 상대가 TLS를 거절: HandshakeFailure)\n");
     host.send("unharmed\n").expect_next("[host] unharmed\n");
 }
 

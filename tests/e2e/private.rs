@@ -92,7 +92,7 @@ fn a_wrong_an_expired_and_an_ended_key_get_one_answer() {
     let mut bob = server.login("bob");
     let expired = bob.make_room();
     bob.send("/leave\n").expect_joined("bob");
-    server.console_expect_count("방이 끝남\n", 2);
+    server.console_expect_count("방이 닫혔습니다.\n", 2);
     let wrong = RoomKey::from_bits(7).show();
     let keys = [&wrong[..], &ended, &expired];
     let mut json = server.login_json("carol");
@@ -154,7 +154,7 @@ fn a_room_is_gone_with_its_history_when_that_while_is_over() {
     let server = TestServer::start(|config| config.empty_room_window = WINDOW);
     let mut alice = server.login_json("alice");
     let (mark, join) = leave_room_json(&mut alice);
-    server.console_expect(&format!("=== {mark} 방이 끝남\n"));
+    server.console_expect(&format!("=== {mark} 방이 닫혔습니다.\n"));
     alice.send_json(join);
     alice.expect_error("no_such_room", Some("back"));
 }
@@ -178,7 +178,7 @@ fn who_comes_by_link_is_never_seen_in_the_lobby() {
     text.send("/quit\n").expect("[carol]");
     json.expect_message("left");
     drop(json);
-    server.console_expect("(#4 carol: ");
+    server.console_expect("[carol] 연결 끊김 (");
     lobby.send_json(json!({"type": "command", "line": "/ping"}));
     lobby.expect_message("pong");
 }
@@ -442,7 +442,7 @@ fn the_key_goes_out_in_invite_alone() {
     seen += &alice.expect(r#""pong","nonce":"end"#);
     bob.send("/end\n/quit\n");
     seen += &bob.expect_rest();
-    server.console_expect(&format!("{mark} 방이 끝남"));
+    server.console_expect(&format!("{mark} 방이 닫혔습니다"));
     for line in ["/who", "/rooms", "/whois alice", "/history"] {
         outside.send(format!("{line}\n"));
         outside_json.send_json(json!({"type": "command", "line": line}));

@@ -186,7 +186,7 @@ fn who_never_reads_is_dropped_and_the_operator_is_told() {
         assert!(started.elapsed() < DEADLINE, "it is never dropped");
     }
     assert!(started.elapsed() >= STALL_TIMEOUT, "{:?}", started.elapsed());
-    server.console_expect("(#1 slow: 읽지 않음)\n");
+    server.console_expect("[slow] 퇴장 (127.0.0.1: 읽지 않음)\n");
     server.login_when_free("slow");
 }
 

@@ -140,7 +140,7 @@ fn leaves_are_not_announced_when_all_leave() {
         member.expect_next(GOODBYE).expect_closed();
     }
     for at in 0..20 {
-        assert!(server.console().contains(&format!(" m{at:03}: 서버 종료)\n")));
+        assert!(server.console().contains(&format!("[m{at:03}] 퇴장 (127.0.0.1: 서버 종료)\n")));
     }
 }
 

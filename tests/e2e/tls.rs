@@ -156,7 +156,6 @@ fn a_handshake_has_its_time_and_dripping_moves_no_deadline() {
     let started = Instant::now();
     let mut dripping = TestClient::connect(server.tls_address());
     let mut silent = TestClient::connect(server.tls_address());
-    server.console_expect("(#2)\n");
     let mut at_the_web = TestClient::connect(server.web_address());
     for client in [&mut dripping, &mut silent, &mut at_the_web] {
         client.send(&old_hello(3)[..9]);
@@ -169,8 +168,7 @@ fn a_handshake_has_its_time_and_dripping_moves_no_deadline() {
     assert!(started.elapsed() >= TIMEOUT, "{:?}", started.elapsed());
     silent.expect_rest();
     at_the_web.expect_rest();
-    server.console_expect("(#1: TLS 협상이 끝나지 않음)\n");
-    server.console_expect("(#2: TLS 협상이 끝나지 않음)\n");
+    server.console_expect_count("TLS 협상이 끝나지 않음)\n", 2);
 }
 
 #[test]
@@ -213,7 +211,7 @@ fn broken_records_end_one_session_and_no_other() {
     alice.stream().write_all(&[0x17, 3, 3, 0, 64]).expect("it reads");
     alice.stream().write_all(&[0xaa; 64]).expect("it reads");
     watcher.expect_next("[alice]님이 퇴장했습니다.\n");
-    server.console_expect("(#2 alice: TLS 규칙에 어긋남)\n");
+    server.console_expect("[alice] 퇴장 (127.0.0.1: TLS 규칙에 어긋남)\n");
     assert!(!alice.has_more_within(DEADLINE) || alice.session().wants_read());
     watcher.send("unharmed\n").expect_next("[watcher] unharmed\n");
 }
@@ -235,12 +233,12 @@ fn every_way_to_close_is_a_leave_with_its_reason() {
         }),
         ("resets", "연결 끊김: connection reset", |client| client.reset()),
     ];
-    for (at, (name, reason, close)) in ways.into_iter().enumerate() {
+    for (name, reason, close) in ways {
         let client = server.login_tls(name);
         watcher.expect_next(format!("[{name}]님이 입장했습니다.\n"));
         close(client);
         watcher.expect_next(format!("[{name}]님이 퇴장했습니다.\n"));
-        server.console_expect(&format!("(#{} {name}: {reason})\n", at + 2));
+        server.console_expect(&format!("[{name}] 퇴장 (127.0.0.1: {reason})\n"));
     }
 }
 
@@ -337,7 +335,7 @@ fn who_never_reads_is_dropped() {
         assert!(started.elapsed() < DEADLINE, "it is never dropped");
         line += 1;
     }
-    server.console_expect("slow: 읽지 않음)\n");
+    server.console_expect("[slow] 퇴장 (127.0.0.1: 읽지 않음)\n");
 }
 
 #[test]
@@ -389,7 +387,7 @@ fn a_new_certificate_is_taken_under_load_and_no_connection_is_dropped() {
             let pair = server.authority().issue();
             // First a certificate that does not fit the key: it is reported and ignored.
             server.tls_folder().write("cert.pem", &pair.certificate);
-            server.console_expect("전의 것을 그대로 씁니다: --tls-cert, --tls-key: ");
+            server.console_expect("이전 것을 그대로 씁니다: --tls-cert, --tls-key: ");
             assert_eq!(shown(&server), old);
             pair.write(server.tls_folder());
             server.console_expect("새 인증서를 씁니다.");

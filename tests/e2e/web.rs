@@ -176,7 +176,7 @@ fn a_trusted_proxy_is_believed_whose_connection_it_passes_on() {
     let open = |from: &'static str| WebSocketClient::open(web, "/", &[("X-Forwarded-For", from)]);
     let mut alice = open("198.51.100.1, 203.0.113.9");
     alice.login("alice");
-    server.console_expect("[203.0.113.9] 연결됨 (#1)\n");
+    server.console_expect("[alice] 입장 (203.0.113.9)\n");
     let _another = open("203.0.113.9");
     let header = [("X-Forwarded-For", "203.0.113.9")];
     let refused = answer(web, &WebSocketClient::request(web, "/", &header));
@@ -262,8 +262,9 @@ fn a_flood_of_requests_from_one_address_is_refused_to_it_alone() {
 fn without_trust_nobody_is_believed() {
     let server = TestServer::start(|_| {});
     let header = [("X-Forwarded-For", "203.0.113.9")];
-    let _client = WebSocketClient::open(server.web_address(), "/", &header);
-    server.console_expect("[127.0.0.1] 연결됨 (#1)\n");
+    let mut client = WebSocketClient::open(server.web_address(), "/", &header);
+    client.login("alice");
+    server.console_expect("[alice] 입장 (127.0.0.1)\n");
 }
 
 #[test]

@@ -7,5 +7,6 @@ pub mod completion;
 pub mod screen;
 pub mod layout;
 pub mod style;
+pub mod qr;
 pub mod interrupts;
 pub mod tty_mode;

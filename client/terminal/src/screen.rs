@@ -420,7 +420,7 @@ impl State {
 }
 
 /// The columns and rows of the terminal, as the editor reckons where it has none.
-pub(crate) fn terminal_size() -> (u16, u16) {
+pub fn terminal_size() -> (u16, u16) {
     let size = terminal_size::terminal_size_of(io::stdout());
     size.map_or((80, u16::MAX), |(Width(columns), Height(rows))| (columns, rows))
 }

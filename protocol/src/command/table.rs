@@ -56,7 +56,7 @@ pub static COMMANDS: &[CommandSpec] = &[
         name: "/whois",
         alias: "/정보",
         arguments: ["이름", "NAME"],
-        roles: MEMBER,
+        roles: MEMBER_AND_OPERATOR,
         help: ["그 사람을 알아봅니다", "look someone up"],
         details: [
             "어느 공개 방에 있는지, 접속한 지\n얼마나 되었는지 보여 줍니다.",
@@ -80,7 +80,7 @@ pub static COMMANDS: &[CommandSpec] = &[
         name: "/join",
         alias: "/방",
         arguments: ["방|링크", "ROOM|LINK"],
-        roles: MEMBER,
+        roles: MEMBER_AND_OPERATOR,
         help: ["그 방으로 갑니다", "go to a room"],
         details: [
             "공개 방은 없으면 새로 만듭니다.\n비공개 방은 초대 링크로 들어갑니다.\n예: /방 수학",
@@ -92,7 +92,7 @@ pub static COMMANDS: &[CommandSpec] = &[
         name: "/leave",
         alias: "/로비",
         arguments: ["", ""],
-        roles: MEMBER,
+        roles: MEMBER_AND_OPERATOR,
         help: ["로비로 돌아갑니다", "go back to the lobby"],
         details: ["", ""],
         parse: |text| nothing(text, Command::Leave),
@@ -113,7 +113,7 @@ pub static COMMANDS: &[CommandSpec] = &[
         name: "/invite",
         alias: "/초대",
         arguments: ["[qr]", "[qr]"],
-        roles: MEMBER,
+        roles: MEMBER_AND_OPERATOR,
         help: ["초대 링크를 봅니다", "invite others here"],
         details: [
             "이 방의 링크와 터미널에서 쓸 명령을\n보여 줍니다. /초대 qr 은 QR 코드도\n그립니다.",
@@ -125,7 +125,7 @@ pub static COMMANDS: &[CommandSpec] = &[
         name: "/msg",
         alias: "/귓",
         arguments: ["이름 말", "NAME TEXT"],
-        roles: MEMBER,
+        roles: MEMBER_AND_OPERATOR,
         help: ["귓속말을 합니다", "whisper to someone"],
         details: [
             "그 사람에게만 보입니다.\n예: /귓 철수 안녕",
@@ -170,7 +170,7 @@ pub static COMMANDS: &[CommandSpec] = &[
         name: "/topic",
         alias: "/주제",
         arguments: ["[내용]", "[TEXT]"],
-        roles: MEMBER,
+        roles: MEMBER_AND_OPERATOR,
         help: ["방의 주제를 다룹니다", "show or set the topic"],
         details: [
             "내용을 쓰면 주제를 정하고, 안 쓰면\n보여 줍니다. 지우려면: /주제 -",
@@ -182,7 +182,7 @@ pub static COMMANDS: &[CommandSpec] = &[
         name: "/history",
         alias: "/지난말",
         arguments: ["[개수]", "[N]"],
-        roles: MEMBER,
+        roles: MEMBER_AND_OPERATOR,
         help: ["이전 대화를 봅니다", "show earlier messages"],
         details: [
             "시각과 함께 보여 줍니다.\n예: /지난말 20",
@@ -215,7 +215,7 @@ pub static COMMANDS: &[CommandSpec] = &[
         name: "/lang",
         alias: "/언어",
         arguments: ["한국어|영어", "ko|en"],
-        roles: MEMBER,
+        roles: MEMBER_AND_OPERATOR,
         help: ["안내 언어를 바꿉니다", "change the language"],
         details: [
             "서버가 나에게 쓰는 언어입니다.",
@@ -283,7 +283,7 @@ pub static COMMANDS: &[CommandSpec] = &[
         name: "/lock",
         alias: "/잠금",
         arguments: ["", ""],
-        roles: OWNER,
+        roles: OWNER_AND_OPERATOR,
         help: ["방을 잠급니다", "let no one else in"],
         details: [
             "링크가 있어도 새로 들어올 수\n없습니다. 풀려면: /잠금해제",
@@ -295,7 +295,7 @@ pub static COMMANDS: &[CommandSpec] = &[
         name: "/unlock",
         alias: "/잠금해제",
         arguments: ["", ""],
-        roles: OWNER,
+        roles: OWNER_AND_OPERATOR,
         help: ["방의 잠금을 풉니다", "let people in again"],
         details: ["", ""],
         parse: |text| nothing(text, Command::Unlock),
@@ -304,7 +304,7 @@ pub static COMMANDS: &[CommandSpec] = &[
         name: "/limit",
         alias: "/정원",
         arguments: ["인원", "N"],
-        roles: OWNER,
+        roles: OWNER_AND_OPERATOR,
         help: ["정원을 정합니다", "set the most people"],
         details: [
             "방에 들어올 수 있는 사람 수입니다.\n예: /정원 30",

@@ -11,8 +11,8 @@ use crate::{
 };
 
 use super::{
-    Goodbye, HANGUL_BYTES, Notice, grouped, help, not_utf8, prefixed, rooms_list, share, version,
-    who_after,
+    Goodbye, HANGUL_BYTES, Notice, grouped, help, not_utf8, people, prefixed, rooms_list, share,
+    version, who_after,
 };
 
 pub(super) fn text(notice: &Notice<'_>) -> String {
@@ -180,6 +180,11 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Already => "Nothing to change.".into(),
         Notice::NameBanned => "That name is banned from this server.".into(),
         Notice::Invite(invitation) => invitation.text(Lang::En),
+        Notice::People { count, people } => people::table(*count, people, Lang::En),
+        Notice::Done(done) => done.text(Lang::En),
+        Notice::NoCommand { text } => {
+            format!("Not a command (list: /help). To talk to everyone: /say {text}")
+        }
         Notice::Busy => "The server is busy. Try again in a moment.".into(),
         Notice::LoggedInAlready => "You are already logged in.".into(),
         Notice::Goodbye(goodbye) => goodbye_text(*goodbye),

@@ -12,8 +12,8 @@ use crate::{
 };
 
 use super::{
-    Goodbye, HANGUL_BYTES, Notice, grouped, help, not_utf8, prefixed, rooms_list, share, version,
-    who_after,
+    Goodbye, HANGUL_BYTES, Notice, grouped, help, not_utf8, people, prefixed, rooms_list, share,
+    version, who_after,
 };
 
 pub(super) fn text(notice: &Notice<'_>) -> String {
@@ -200,6 +200,11 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Already => "바꿀 것이 없습니다.".into(),
         Notice::NameBanned => "이 서버에서 추방된 이름입니다.".into(),
         Notice::Invite(invitation) => invitation.text(Lang::Ko),
+        Notice::People { count, people } => people::table(*count, people, Lang::Ko),
+        Notice::Done(done) => done.text(Lang::Ko),
+        Notice::NoCommand { text } => {
+            format!("명령이 아닙니다. (명령 목록: /도움말) 모두에게 말하려면: /공지 {text}")
+        }
         Notice::Busy => "서버가 바쁩니다. 잠시 뒤에 다시 시도하세요.".into(),
         Notice::LoggedInAlready => "이미 로그인했습니다.".into(),
         Notice::Goodbye(goodbye) => goodbye_text(*goodbye),

@@ -10,7 +10,7 @@ use madang_protocol::{
     command::Role,
     event::ServerMessage,
     name::UserName,
-    notice::{Goodbye, Notice},
+    notice::{Done, Goodbye, Notice},
     room::Destination,
     text::Lang,
 };
@@ -43,8 +43,9 @@ pub(crate) enum Standing<'a> {
     Newcomer,
     /// Somebody with a name.
     Member(Membership<'a>),
-    /// Whoever sits at the server's console.
-    Operator,
+    /// Whoever sits at the server's console, and the room that their commands are about
+    /// if those are about one.
+    Operator(&'a Arc<Room>),
 }
 
 /// A caller who has a name.
@@ -77,6 +78,8 @@ pub(crate) enum Effect {
     Act(String),
     /// It owes the rate limit for a message of so many bytes as rendered.
     Owe(usize),
+    /// It is shown this QR code, in half blocks.
+    Draw(String),
     /// It speaks another language.
     Speak(Lang),
     /// It goes there as soon as it has a name.
@@ -107,7 +110,7 @@ impl<'a> Caller<'a> {
     pub(crate) fn role(&self) -> Role {
         match self.standing {
             Standing::Newcomer | Standing::Member(_) => Role::Member,
-            Standing::Operator => Role::Operator,
+            Standing::Operator(_) => Role::Operator,
         }
     }
 
@@ -119,7 +122,7 @@ impl<'a> Caller<'a> {
     pub(crate) fn member(&self) -> Result<Membership<'a>, Reply> {
         match self.standing {
             Standing::Member(member) => Ok(member),
-            Standing::Newcomer | Standing::Operator => Err(self.refuse(&Notice::LoginFirst)),
+            Standing::Newcomer | Standing::Operator(_) => Err(self.refuse(&Notice::LoginFirst)),
         }
     }
 
@@ -135,7 +138,7 @@ impl<'a> Caller<'a> {
 
     /// Says why a command is not carried out.
     pub(crate) fn refuse(&self, notice: &Notice<'_>) -> Reply {
-        if !matches!(self.standing, Standing::Operator) {
+        if !self.is_operator() {
             self.chat.metrics.refused.count_notice(notice);
         }
         let mut answer = self.begin();
@@ -156,15 +159,19 @@ impl<'a> Caller<'a> {
         reply(answer)
     }
 
-    /// Acknowledges what was done.
-    pub(crate) fn done(&self) -> Reply {
-        self.done_with(self.begin())
+    /// Tells the operator what was done, and acknowledges it to a member, who is told by
+    /// the room.
+    pub(crate) fn done(&self, done: Done<'_>) -> Reply {
+        let mut answer = self.begin();
+        if self.is_operator() {
+            answer.notice(&Notice::Done(done));
+        }
+        self.done_with(answer)
     }
 
     /// Acknowledges what was done, after telling something.
     pub(crate) fn done_with(&self, mut answer: Answer) -> Reply {
         match (self.standing, self.nonce) {
-            (Standing::Operator, _) => answer.line("ok"),
             (Standing::Member(member), Some(nonce)) => {
                 // It is not done again for a client that comes back and asks again.
                 member.session.note_nonce(nonce, None);
@@ -183,13 +190,21 @@ impl<'a> Caller<'a> {
     }
 
     /// Acknowledges what was done, or says why it was not.
-    pub(crate) fn settle(&self, result: Result<(), Refusal>) -> Reply {
-        match (result, self.standing) {
-            (Ok(()), _) => self.done(),
-            (Err(Refusal::Ended), Standing::Member(_)) => {
+    pub(crate) fn settle(&self, result: Result<(), Refusal>, done: Done<'_>) -> Reply {
+        match result {
+            Ok(()) => self.done(done),
+            Err(refusal) => self.not_done(refusal),
+        }
+    }
+
+    /// Says why something was not done.
+    pub(crate) fn not_done(&self, refusal: Refusal) -> Reply {
+        match (refusal, self.standing) {
+            (Refusal::Ended, Standing::Member(_)) => {
                 self.refuse(&Notice::NoRoom).and(Effect::LeaveEnded)
             }
-            (Err(refusal), _) => self.refuse(&refusal.notice()),
+            (Refusal::Ended, Standing::Operator(_)) => self.refuse(&Notice::NoSuchRoom),
+            (refusal, _) => self.refuse(&refusal.notice()),
         }
     }
 
@@ -212,8 +227,23 @@ impl<'a> Caller<'a> {
             Standing::Member(Membership { session, room: Some(room), .. }) => {
                 room.act(By::Member(session.number), op)
             }
+            Standing::Operator(room) => room.act(By::Operator, op),
             _ => Err(Refusal::NoMember),
         }
+    }
+
+    /// The name of the room that the caller is in, or that the operator looks at.
+    pub(crate) fn room_name(&self) -> &'a str {
+        match self.standing {
+            Standing::Member(Membership { room: Some(room), .. }) | Standing::Operator(room) => {
+                &room.name
+            }
+            _ => "",
+        }
+    }
+
+    pub(crate) fn is_operator(&self) -> bool {
+        matches!(self.standing, Standing::Operator(_))
     }
 }
 

@@ -43,6 +43,9 @@ pub(crate) trait Services {
     /// Ends the operator's mute, which is to last until then, at that time.
     fn end_operators_mute_at(&self, at: Instant, until: Time, session: &Arc<Session>);
 
+    /// The address from which the connection comes that holds a session, if one does.
+    fn address_of(&self, session: &Session) -> Option<IpAddr>;
+
     /// Closes the connection that holds a session, if one does.
     fn close_connection_of(&self, session: &Session, goodbye: Goodbye);
 

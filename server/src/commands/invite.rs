@@ -106,6 +106,11 @@ fn by_lines(at: SocketAddr, tls: bool, fragment: &str, room: &Room) -> String {
 }
 
 impl Invite {
+    /// The same, and the QR code apart.
+    pub(crate) fn without_qr(self) -> (Invite, Option<String>) {
+        (Invite { qr: None, ..self }, self.qr)
+    }
+
     /// As it is told.
     pub(crate) fn message<'a>(
         &'a self,

@@ -7,7 +7,7 @@ use std::{
 
 use madang_protocol::{
     name::UserName,
-    notice::{Goodbye, Notice},
+    notice::{Done, Goodbye, Notice},
     room::{Destination, RoomName},
 };
 
@@ -27,8 +27,9 @@ pub(super) fn kick(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Repl
     let (other, chat) = (caller.find(target)?, caller.chat);
     let seconds = chat.kick_window.as_secs();
     let op = Op::Kick { session: other.number, seconds };
-    if !matches!(caller.standing, Standing::Operator) {
-        return Ok(caller.settle(caller.act(op)));
+    let done = Done::Kicked { user: target.as_str(), seconds };
+    if !caller.is_operator() {
+        return Ok(caller.settle(caller.act(op), done));
     }
     let nowhere = || caller.refuse(&Notice::InNoRoom { user: target.as_str() });
     let room = chat.rooms.room_of(&other).ok_or_else(nowhere)?;
@@ -43,7 +44,7 @@ pub(super) fn kick(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Repl
     match result {
         // It has just left.
         Err(Refusal::NotHere | Refusal::Ended) => Err(nowhere()),
-        result => Ok(caller.settle(result)),
+        result => Ok(caller.settle(result, done)),
     }
 }
 
@@ -51,8 +52,10 @@ pub(super) fn kick(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Repl
 pub(super) fn unkick(caller: &Caller<'_>, target: UserName) -> Reply {
     let (users, rooms) = (caller.chat.users, caller.chat.rooms);
     let session = users.find(&target).map(|session| session.number);
-    if !matches!(caller.standing, Standing::Operator) {
-        return caller.settle(caller.act(Op::Unkick { name: target, session }));
+    let user = target.to_string();
+    let done = Done::Unkicked { user: &user };
+    if !caller.is_operator() {
+        return caller.settle(caller.act(Op::Unkick { name: target, session }), done);
     }
     let mut any = rooms.unkick(&target, session);
     for room in rooms.all() {
@@ -61,7 +64,7 @@ pub(super) fn unkick(caller: &Caller<'_>, target: UserName) -> Reply {
             any |= room.act(By::Operator, Op::Unkick { name, session }).is_ok();
         }
     }
-    caller.settle(if any { Ok(()) } else { Err(Refusal::Already) })
+    caller.settle(if any { Ok(()) } else { Err(Refusal::Already) }, done)
 }
 
 /// Keeps somebody from speaking in the caller's room; for the operator, everywhere.
@@ -75,12 +78,13 @@ pub(super) fn mute(
     let over_at = time.and_then(|time| Instant::now().checked_add(time)).zip(mute.until);
     let seconds = time.map(|time| time.as_secs());
     let op = Op::Mute { session: other.number, mute, seconds };
+    let done = Done::Muted { user: target.as_str(), seconds };
     if let Standing::Member(member) = caller.standing {
         let result = caller.act(op);
         if let (Ok(()), Some((at, until)), Some(room)) = (&result, over_at, member.room) {
             services.end_mute_at(at, until, room, &other);
         }
-        return Ok(caller.settle(result));
+        return Ok(caller.settle(result, done));
     }
     // Before its room is told: wherever it goes from now on, it brings this along.
     other.mute(mute);
@@ -91,44 +95,47 @@ pub(super) fn mute(
         // It holds everywhere, and a room that has ended has nobody.
         let _ = room.act(By::Operator, op);
     }
-    Ok(caller.done())
+    Ok(caller.done(done))
 }
 
 /// Lets somebody speak again in the caller's room; for the operator, everywhere.
 pub(super) fn unmute(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
     let other = caller.find(target)?;
     let op = Op::Unmute { session: other.number };
-    if !matches!(caller.standing, Standing::Operator) {
-        return Ok(caller.settle(match caller.act(op) {
+    let done = Done::Unmuted { user: target.as_str() };
+    if !caller.is_operator() {
+        let result = match caller.act(op) {
             Ok(()) if other.muted().is_some() => Err(Refusal::MutedByOperator),
             result => result,
-        }));
+        };
+        return Ok(caller.settle(result, done));
     }
     let was_muted = other.unmute(None);
     let here = caller.chat.rooms.room_of(&other).map(|room| room.act(By::Operator, op));
     match here {
         Some(Err(Refusal::Already)) | None if !was_muted => Err(caller.refuse(&Notice::Already)),
-        _ => Ok(caller.done()),
+        _ => Ok(caller.done(done)),
     }
 }
 
 pub(super) fn lock(caller: &Caller<'_>) -> Reply {
-    caller.settle(caller.act(Op::Lock(true)))
+    caller.settle(caller.act(Op::Lock(true)), Done::Locked { room: caller.room_name() })
 }
 
 pub(super) fn unlock(caller: &Caller<'_>) -> Reply {
-    caller.settle(caller.act(Op::Lock(false)))
+    caller.settle(caller.act(Op::Lock(false)), Done::Unlocked { room: caller.room_name() })
 }
 
 pub(super) fn limit(caller: &Caller<'_>, limit: usize) -> Reply {
-    caller.settle(caller.act(Op::Limit(limit)))
+    let done = Done::Limited { room: caller.room_name(), limit };
+    caller.settle(caller.act(Op::Limit(limit)), done)
 }
 
 /// Ends the caller's room, and takes them to the lobby.
 pub(super) fn end_room(caller: &Caller<'_>) -> Result<Reply, Reply> {
     let (member, chat) = (caller.member()?, caller.chat);
     if let Err(refusal) = caller.act(Op::End) {
-        return Err(caller.settle(Err(refusal)));
+        return Err(caller.not_done(refusal));
     }
     if let Some(room) = member.room
         && chat.rooms.remove(room)
@@ -148,5 +155,8 @@ pub(super) fn end_room(caller: &Caller<'_>) -> Result<Reply, Reply> {
 /// Makes somebody the owner of the caller's room.
 pub(super) fn hand_over(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
     let other = caller.find(target)?;
-    Ok(caller.settle(caller.act(Op::Owner(other.number))))
+    Ok(match caller.act(Op::Owner(other.number)) {
+        Ok(()) => caller.done_with(caller.begin()),
+        Err(refusal) => caller.not_done(refusal),
+    })
 }

@@ -2,18 +2,21 @@
 //! hides.
 
 use madang_protocol::{
-    message::check_rendered, name::UserName, notice::Notice, text::WHISPERED_OVERHEAD,
+    event::Time, message::check_rendered, name::UserName, notice::Notice, text::WHISPERED_OVERHEAD,
 };
 
 use super::caller::{Caller, Effect, Membership, Reply, Standing};
 use crate::{
     clock,
     room::{Op, refusal::Refusal},
-    session::{MOST_HIDDEN, Session, Whispered},
+    session::{MOST_HIDDEN, Session, Whispered, Whisperer},
 };
 
 /// Says something to somebody alone.
 pub(super) fn whisper(caller: &Caller<'_>, target: &UserName, text: &str) -> Result<Reply, Reply> {
+    if caller.is_operator() {
+        return whisper_as_operator(caller, &*caller.find(target)?, text);
+    }
     let (member, other) = (caller.member()?, caller.find(target)?);
     whisper_to(caller, member, &other, text)
 }
@@ -44,13 +47,36 @@ fn whisper_to(
     let rendered_bytes = check_rendered(longest, text, WHISPERED_OVERHEAD)
         .map_err(|notice| caller.refuse(&notice))?;
     let owed = Effect::Owe(rendered_bytes);
-    let away = match other.whisper(member.session, &name, text, clock::now()) {
+    let now = clock::now();
+    member.session.note_spoke(now);
+    match deliver(caller, other, Whisperer::Member(member.session, &name), user, text, now) {
+        Ok(reply) => Ok(reply.and(owed)),
+        Err(refusal) => Err(refusal.and(owed)),
+    }
+}
+
+/// Whispers as the server: nobody ignores that, and nobody can answer it.
+fn whisper_as_operator(caller: &Caller<'_>, other: &Session, text: &str) -> Result<Reply, Reply> {
+    let user = other.name();
+    let user = user.as_str();
+    check_rendered(user, text, WHISPERED_OVERHEAD).map_err(|notice| caller.refuse(&notice))?;
+    deliver(caller, other, Whisperer::Operator, user, text, clock::now())
+}
+
+/// Whispers to `other`, who is called `user`, and tells the caller what has come of it.
+fn deliver(
+    caller: &Caller<'_>,
+    other: &Session,
+    from: Whisperer<'_>,
+    user: &str,
+    text: &str,
+    now: Time,
+) -> Result<Reply, Reply> {
+    let away = match other.whisper(from, text, now) {
         Whispered::Sent => false,
         Whispered::Kept => true,
-        Whispered::Refused => {
-            return Err(caller.refuse(&Notice::WhisperRefused { user }).and(owed));
-        }
-        Whispered::Hidden => return Err(caller.refuse(&Notice::Ignored { user }).and(owed)),
+        Whispered::Refused => return Err(caller.refuse(&Notice::WhisperRefused { user })),
+        Whispered::Hidden => return Err(caller.refuse(&Notice::Ignored { user })),
     };
     let mut answer = caller.begin();
     let sent = Notice::WhisperSent { user, text, away };
@@ -58,7 +84,7 @@ fn whisper_to(
         true => answer.notice_to(&sent, caller.nonce),
         false => answer.hint(&sent),
     }
-    Ok(caller.done_with(answer).and(owed))
+    Ok(caller.done_with(answer))
 }
 
 /// Gives the caller another name.
@@ -87,9 +113,11 @@ pub(super) fn rename(caller: &Caller<'_>, name: UserName) -> Result<Reply, Reply
     let told = caller.act(Op::Rename(name.clone()));
     // In no room, there is nobody else who has to be told.
     let is_alone = matches!(told, Err(Refusal::NoMember | Refusal::Ended));
-    if told.is_err() && !is_alone {
+    if let Err(refusal) = told
+        && !is_alone
+    {
         chat.users.give_up(session, &name);
-        return Err(caller.settle(told));
+        return Err(caller.not_done(refusal));
     }
     session.rename(name.clone());
     chat.users.give_up(session, &old);

@@ -1,18 +1,19 @@
 //! Commands that only ask: who is where, which rooms there are, what was said.
 
+use std::{net::IpAddr, sync::Arc};
+
 use madang_protocol::{
-    event::ServerMessage,
+    event::{ServerMessage, Time},
     name::UserName,
-    notice::Notice,
+    notice::{Notice, Present},
     room::{Destination, RoomName, is_private},
-    text::Lang,
 };
 
 use super::{
     caller::{Caller, Effect, Membership, Reply, Standing},
     invite, one_line,
 };
-use crate::{room::Question, session::Session};
+use crate::{clock, room::Question, session::Session};
 
 /// How many events `/history` shows without a number.
 pub(super) const HISTORY_EVENTS: usize = 50;
@@ -23,7 +24,7 @@ pub(super) fn who(
     room: Option<&RoomName>,
     after: Option<&UserName>,
 ) -> Result<Reply, Reply> {
-    if matches!(caller.standing, Standing::Operator) {
+    if caller.is_operator() {
         return who_is_where(caller, room);
     }
     caller.member()?;
@@ -45,39 +46,55 @@ fn who_is_where(caller: &Caller<'_>, room: Option<&RoomName>) -> Result<Reply, R
         Some(found) => found,
         None => None,
     };
-    let sessions = chat.users.sessions();
-    let mut people: Vec<(String, String)> = sessions
-        .iter()
-        .filter(|session| room.as_ref().is_none_or(|room| session.room() == Some(room.number)))
-        .map(|session| describe(caller, session))
-        .collect();
-    people.sort();
-    let count = people.len();
-    let mut answer = caller.begin();
-    answer.line(&match caller.lang {
-        Lang::Ko => format!("대화 참여자 {count}명"),
-        Lang::En => format!("{count} here"),
-    });
-    people.iter().for_each(|(place, person)| answer.line(&format!("  {place}: {person}")));
-    Ok(caller.answered(answer))
+    let is_there = |session: &Arc<Session>| {
+        room.as_ref().is_none_or(|room| session.room() == Some(room.number))
+    };
+    let sessions = chat.users.sessions().into_iter().filter(is_there);
+    let mut people: Vec<Person> = sessions.map(|session| Person::of(caller, &session)).collect();
+    people.sort_by(|one, other| (&one.room, &one.user).cmp(&(&other.room, &other.user)));
+    let people: Vec<Present<'_>> = people.iter().map(Person::present).collect();
+    Ok(caller.tell(&Notice::People { count: Some(people.len()), people: &people }))
 }
 
-/// Where somebody is, and who it is.
-fn describe(caller: &Caller<'_>, session: &Session) -> (String, String) {
-    let room = caller.chat.rooms.room_of(session);
-    let place = room.map_or_else(|| "-".to_owned(), |room| room.name.to_string());
-    let away = match (session.is_away(), caller.lang) {
-        (false, _) => "",
-        (true, Lang::Ko) => " (연결 끊김)",
-        (true, Lang::En) => " (away)",
-    };
-    (place, format!("{}{away}", session.name()))
+/// What the operator is told about somebody.
+struct Person {
+    user: String,
+    room: Option<Arc<str>>,
+    address: Option<IpAddr>,
+    idle: u64,
+    muted: Option<Option<u64>>,
+}
+
+impl Person {
+    fn of(caller: &Caller<'_>, session: &Session) -> Person {
+        let now = clock::now();
+        let room = caller.chat.rooms.room_of(session);
+        let muted = session.muted().map(|mute| mute.until);
+        Person {
+            user: session.name().to_string(),
+            room: room.map(|room| room.name.clone()),
+            address: caller.chat.services.address_of(session),
+            idle: seconds_between(session.spoke_at(), now),
+            muted: muted.map(|until| until.map(|until| seconds_between(now, until))),
+        }
+    }
+
+    fn present(&self) -> Present<'_> {
+        let Person { user, room, address, idle, muted } = self;
+        let (user, room) = (user.as_str(), room.as_deref());
+        Present { user, room, address: *address, idle: *idle, muted: *muted }
+    }
+}
+
+/// Whole seconds, none if the clock was set back.
+fn seconds_between(from: Time, until: Time) -> u64 {
+    u64::try_from((until.as_millis() - from.as_millis()) / 1_000).unwrap_or(0)
 }
 
 /// Lists the public rooms; to the operator, all of them.
 pub(super) fn list_rooms(caller: &Caller<'_>) -> Reply {
     let mut answer = caller.begin();
-    if matches!(caller.standing, Standing::Operator) {
+    if caller.is_operator() {
         for room in caller.chat.rooms.all() {
             let status = room.status();
             let topic = status.topic.map(|topic| format!(" · {topic}")).unwrap_or_default();
@@ -94,7 +111,8 @@ pub(super) fn list_rooms(caller: &Caller<'_>) -> Reply {
 pub(super) fn whois(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
     let session = caller.find(target)?;
     let (user, room) = (session.name(), caller.chat.rooms.room_of(&session));
-    let room = room.as_ref().map(|room| &*room.name).filter(|room| !is_private(room));
+    let is_shown = |room: &&str| caller.is_operator() || !is_private(room);
+    let room = room.as_ref().map(|room| &*room.name).filter(is_shown);
     let mut answer = caller.begin();
     answer.message(&ServerMessage::Whois {
         user: user.as_str().into(),
@@ -103,11 +121,21 @@ pub(super) fn whois(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Rep
         away: session.is_away(),
         nonce: caller.nonce.map(Into::into),
     });
+    if caller.is_operator() {
+        let person = Person::of(caller, &session);
+        answer.notice(&Notice::People { count: None, people: &[person.present()] });
+    }
     Ok(caller.answered(answer))
 }
 
 /// Tells the room's topic.
 pub(super) fn topic(caller: &Caller<'_>) -> Reply {
+    if let Standing::Operator(room) = caller.standing {
+        return match room.status().topic {
+            Some(topic) => caller.tell(&Notice::TopicIs(&topic)),
+            None => caller.tell(&Notice::NoTopic),
+        };
+    }
     ask(caller, Question::Topic)
 }
 
@@ -118,6 +146,13 @@ pub(crate) fn history(caller: &Caller<'_>, before: Option<u64>, limit: Option<us
 
 /// Tells how others come into the caller's room.
 pub(super) fn invite(caller: &Caller<'_>, qr: bool) -> Result<Reply, Reply> {
+    if let Standing::Operator(room) = caller.standing {
+        // The console draws the code.
+        let (invite, qr) = invite::invitation(room, None, caller.chat.doors, true).without_qr();
+        let mut answer = caller.begin();
+        answer.message(&invite.message(&room.name, None));
+        return Ok(caller.answered(answer).and(qr.map_or(Effect::Nothing, Effect::Draw)));
+    }
     let Membership { room, came_by, .. } = caller.member()?;
     let room = room.ok_or_else(|| caller.refuse(&Notice::NoRoom))?;
     let invite = invite::invitation(room, came_by, caller.chat.doors, qr);

@@ -9,7 +9,7 @@ use std::{
 use madang_protocol::{
     limits::TOPIC_BYTES,
     name::UserName,
-    notice::Notice,
+    notice::{Done, Notice},
     room::{Destination, RoomName},
     sanitize::sanitize_message,
 };
@@ -29,6 +29,9 @@ use crate::{
 /// chooses it for when they have one.
 pub(super) fn join(caller: &Caller<'_>, destination: Destination) -> Reply {
     let chat = caller.chat;
+    if caller.is_operator() {
+        return look_at(caller, destination);
+    }
     let Standing::Member(member) = caller.standing else {
         return match check_destination(&chat, &destination, None) {
             Ok(room) => {
@@ -54,8 +57,25 @@ pub(super) fn join(caller: &Caller<'_>, destination: Destination) -> Reply {
     }
 }
 
+/// Has the operator's commands be about a room from now on. They are no member of it.
+fn look_at(caller: &Caller<'_>, destination: Destination) -> Reply {
+    let found = match &destination {
+        Destination::Public(_) => caller.chat.rooms.find(&destination),
+        // Whoever has the link is a member, and seen.
+        Destination::Private(_) => None,
+    };
+    let Some(room) = found else { return caller.refuse(&Notice::NoSuchRoom) };
+    let status = room.status();
+    let (members, topic) = (status.members, status.topic.as_deref());
+    let done = Done::Looking { room: &room.name, members, topic };
+    caller.done(done).and(Effect::Go(destination, Some(room.clone())))
+}
+
 /// Goes back to the lobby.
 pub(super) fn leave(caller: &Caller<'_>) -> Result<Reply, Reply> {
+    if caller.is_operator() {
+        return Ok(look_at(caller, Destination::Public(RoomName::lobby())));
+    }
     let (session, lobby) = (caller.member()?.session, &caller.chat.rooms.lobby);
     if session.room() == Some(lobby.number) {
         return Err(caller.refuse(&Notice::InRoomAlready));
@@ -87,7 +107,10 @@ pub(super) fn set_topic(caller: &Caller<'_>, topic: &str) -> Reply {
     // A hyphen alone clears it.
     let topic = if topic == "-" { "" } else { topic };
     match read_topic(topic) {
-        Ok(topic) => caller.settle(caller.act(Op::Topic(topic))),
+        Ok(topic) => {
+            let done = Done::TopicSet { room: caller.room_name(), topic: &topic };
+            caller.settle(caller.act(Op::Topic(topic.clone())), done)
+        }
         Err(notice) => caller.refuse(&notice),
     }
 }

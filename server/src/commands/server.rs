@@ -3,7 +3,12 @@
 
 use std::time::Duration;
 
-use madang_protocol::{command::Banned, duration::show_about, notice::Notice, text::Lang};
+use madang_protocol::{
+    command::Banned,
+    duration::show_about,
+    notice::{Done, Notice},
+    text::Lang,
+};
 
 use super::caller::{Caller, Reply};
 use crate::{
@@ -21,14 +26,16 @@ pub(super) fn ban(caller: &Caller<'_>, banned: Banned, time: Option<Duration>) -
     // Whoever comes in, by name or address, looks here after it can be found below.
     caller.chat.bans.ban(banned.clone(), time);
     let closed = caller.chat.services.close_banned(&banned);
-    let mut reply = caller.done();
+    let what = banned.to_string();
+    let seconds = time.map(|time| time.as_secs());
+    let mut reply = caller.done(Done::Banned { what: &what, seconds });
     if !closed.is_empty() {
         let closed: Vec<_> =
             closed.iter().map(|(name, address)| format!("{name} ({address})")).collect();
         let closed = closed.join(", ");
         reply.answer.line(&match caller.lang {
-            Lang::Ko => format!("내보냄: {closed}"),
-            Lang::En => format!("removed: {closed}"),
+            Lang::Ko => format!("연결을 끊었습니다: {closed}"),
+            Lang::En => format!("Disconnected: {closed}"),
         });
     }
     if matches!(&banned, Banned::Address(range) if range.has_loopback()) {
@@ -40,7 +47,7 @@ pub(super) fn ban(caller: &Caller<'_>, banned: Banned, time: Option<Duration>) -
 /// Lets a name or addresses in again.
 pub(super) fn unban(caller: &Caller<'_>, banned: &Banned) -> Reply {
     match caller.chat.bans.unban(banned) {
-        true => caller.done(),
+        true => caller.done(Done::Unbanned { what: &banned.to_string() }),
         false => caller.refuse(&Notice::Already),
     }
 }
@@ -56,12 +63,8 @@ pub(super) fn list_bans(caller: &Caller<'_>) -> Reply {
         });
     }
     for Ban { banned, left } in bans {
-        let what = match banned {
-            Banned::Name(name) => name.to_string(),
-            Banned::Address(address) => address.to_string(),
-        };
         let left = left.map(|left| format!(" ({})", show_about(left.as_secs() + 1, caller.lang)));
-        answer.line(&format!("  {what}{}", left.unwrap_or_default()));
+        answer.line(&format!("  {banned}{}", left.unwrap_or_default()));
     }
     caller.answered(answer)
 }
@@ -74,10 +77,11 @@ pub(super) fn announce(caller: &Caller<'_>, text: &str) -> Reply {
     }
     // Whoever is in no room is told alone: after the rooms, so that nobody who changes
     // rooms meanwhile misses it.
-    for session in caller.chat.users.sessions() {
+    let sessions = caller.chat.users.sessions();
+    for session in &sessions {
         if session.room().is_none() {
             session.tell(|answer| answer.notice(&Notice::Announced(text)));
         }
     }
-    caller.done()
+    caller.done(Done::Announced { people: sessions.len() })
 }

@@ -10,6 +10,7 @@ use madang_protocol::{
     command::Banned,
     event::Time,
     name::UserName,
+    notice::Done,
     text::{Lang, LineEnd},
 };
 use parking_lot::Mutex;
@@ -68,6 +69,10 @@ impl Services for Asked {
 
     fn end_operators_mute_at(&self, _: Instant, _: Time, session: &Arc<Session>) {
         self.note(format!("end the operator's mute of {}", session.name()));
+    }
+
+    fn address_of(&self, _: &Session) -> Option<IpAddr> {
+        Some([192, 0, 2, 7].into())
     }
 
     fn close_connection_of(&self, session: &Session, _: Goodbye) {
@@ -137,7 +142,11 @@ impl Stage {
     #[track_caller]
     fn run_as_operator(&self, line: &str) -> String {
         let form = Form::text(Lang::En, LineEnd::Lf);
-        self.reply(Standing::Operator, form, Command::parse_operators(line).expect(line))
+        self.reply(
+            Standing::Operator(&self.rooms.lobby),
+            form,
+            Command::parse_operators(line).expect(line),
+        )
     }
 
     fn reply(&self, standing: Standing<'_>, form: Form, command: Command<'_>) -> String {
@@ -155,15 +164,19 @@ fn owner_and_operator_give_the_same_commands() {
     assert!(stage.run(&stage.bob, "/kick alice").contains(r#""code":"owner_only""#));
     assert_eq!(members(), 2);
     assert_eq!(stage.run(&stage.alice, "/mute bob"), ACK);
-    assert_eq!(stage.run_as_operator("/unmute bob"), "ok");
-    assert_eq!(stage.run_as_operator("/mute bob"), "ok");
-    assert_eq!(stage.run_as_operator("/unmute bob"), "ok");
+    let done = |done: Done<'_>| Notice::Done(done).text(Lang::En);
+    let unmuted = done(Done::Unmuted { user: "bob" });
+    assert_eq!(stage.run_as_operator("/unmute bob"), unmuted);
+    let muted = Done::Muted { user: "bob", seconds: None };
+    assert_eq!(stage.run_as_operator("/mute bob"), done(muted));
+    assert_eq!(stage.run_as_operator("/unmute bob"), unmuted);
     assert_eq!(stage.run_as_operator("/unmute bob"), Notice::Already.text(Lang::En));
     stage.alice.0.note_nonce("n", None);
-    assert_eq!(stage.run_as_operator("/kick bob"), "ok");
+    let kicked = |user| Done::Kicked { user, seconds: 60 };
+    assert_eq!(stage.run_as_operator("/kick bob"), done(kicked("bob")));
     assert_eq!(members(), 1);
     assert!(stage.run_as_operator("/kick bob").contains("bob"));
-    assert_eq!(stage.run_as_operator("/kick alice"), "ok");
+    assert_eq!(stage.run_as_operator("/kick alice"), done(kicked("alice")));
     assert_eq!(members(), 0);
 }
 

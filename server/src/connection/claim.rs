@@ -127,7 +127,8 @@ impl Connection {
                 return Ok(None);
             }
         };
-        self.shared.console.joined(&session.name(), self.shared.users.present());
+        let present = self.shared.users.present();
+        self.shared.console.joined(&session.name(), self.address, present);
         session.change_lang(self.lang);
         self.session = Some(session.clone());
         Ok(Some(Box::new(Entrance { session, destination, shown, nonce: request })))

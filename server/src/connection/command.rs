@@ -120,7 +120,8 @@ impl Connection {
         let Reply { answer, effect } = reply;
         self.send(answer);
         match effect {
-            Effect::Nothing => {}
+            // No member is shown one apart from its link.
+            Effect::Nothing | Effect::Draw(_) => {}
             Effect::Ask(room, question) => self.ask(&room, question, nonce),
             Effect::Act(text) => self.say(text, true, nonce.map(str::to_owned)),
             Effect::Owe(rendered_bytes) => self.owe(rendered_bytes),
@@ -174,7 +175,8 @@ impl Connection {
             Ok(room) => {
                 self.shared.keep_renderings(&room);
                 self.room = Some(room);
-                let done = self.caller(nonce).done();
+                let caller = self.caller(nonce);
+                let done = caller.done_with(caller.begin());
                 self.send(done.answer);
             }
             Err(notice) => {

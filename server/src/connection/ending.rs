@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use madang_protocol::{name::UserName, notice::Goodbye};
+use madang_protocol::notice::Goodbye;
 
 use super::Connection;
 use crate::{
@@ -34,7 +34,7 @@ impl Connection {
         self.outbox.release();
     }
 
-    /// Leaves, tells the operator, and sees to it that the peer gets the goodbye.
+    /// Leaves, and sees to it that the peer gets the goodbye.
     #[inline(never)]
     fn end(&mut self, reason: CloseReason) {
         if self.outbox.reason().is_none() {
@@ -46,8 +46,7 @@ impl Connection {
         // Who else wanted it gone wanted it first.
         let reason = self.outbox.reason().unwrap_or(reason);
         self.shared.metrics.ended.count(reason.code());
-        let user = self.leave(reason);
-        self.shared.console.closed(self.address, self.admission.number, user.as_ref(), reason);
+        self.leave(reason);
 
         self.outbox.wait_drained(Instant::now() + self.drain_timeout);
         if matches!(reason, CloseReason::Told(_) | CloseReason::Tls(_)) {
@@ -68,17 +67,17 @@ impl Connection {
         if let Some(session) = self.session.take()
             && self.shared.users.close(&session, number)
         {
-            let name = session.name();
             session.detach(number);
-            self.shared.end_session(&session, self.room.take(), Going::Expires);
-            self.shared.console.closed(self.address, number, Some(&name), reason);
+            let how = Some((self.address, reason));
+            self.shared.end_session(&session, self.room.take(), Going::Expires, how);
         }
         self.outbox.close(reason, &Answer::goodbye(self.form(), goodbye));
     }
 
-    /// Ends the session, or lets it go for another connection to take it over.
+    /// Ends the session, or lets it go for another connection to take it over; tells the
+    /// operator of either.
     #[inline(never)]
-    fn leave(&mut self, reason: CloseReason) -> Option<UserName> {
+    fn leave(&mut self, reason: CloseReason) {
         let number = self.admission.number;
         let goodbye = match reason {
             CloseReason::Told(goodbye) => Answer::goodbye(self.form(), goodbye),
@@ -90,9 +89,9 @@ impl Connection {
         };
         let Some(session) = self.session.clone() else {
             self.outbox.close(reason, &goodbye);
-            return None;
+            self.shared.console.closed_unnamed(self.address, number, reason);
+            return;
         };
-        let name = session.name();
         session.detach(number);
         #[cfg(test)]
         assert_ne!(self.last_word.as_deref(), Some(super::tests::PANIC), "as the test asked");
@@ -104,19 +103,20 @@ impl Connection {
             let until = since + self.shared.config.resume_window;
             let due = Due::Session(Arc::downgrade(&session), since);
             self.shared.timekeeper.schedule(until, due);
+            self.shared.console.cut(&session.name(), self.address, reason);
         } else if self.shared.users.close(&session, number) {
             let (outbox, text) = (self.outbox.clone(), self.last_word.take());
             let ending = Ending { outbox, reason, goodbye: goodbye.clone(), text };
             let room = self.room.clone();
             // The goodbye comes after all that was said before, unless there is no
             // room to say it.
-            let said = self.shared.end_session(&session, room, Going::Ends(ending));
+            let (going, how) = (Going::Ends(ending), Some((self.address, reason)));
+            let said = self.shared.end_session(&session, room, going, how);
             if !said && session.room().is_none() {
                 self.outbox.close(reason, &goodbye);
             }
         }
         (self.session, self.room) = (None, None);
-        Some(name)
     }
 
     /// Lets the session go for another connection to take it over; returns since when that

@@ -81,7 +81,7 @@ impl Connection {
             self.welcome_nowhere(&session, true, last_private);
             self.remark(&Notice::NoRoom, None);
         }
-        self.shared.console.resumed(&session.name(), number);
+        self.shared.console.resumed(&session.name(), self.address);
         if nonce.is_some() {
             let mut answer = self.answer();
             answer.ack(nonce);

@@ -3,22 +3,23 @@
 //! Ctrl-S stops nobody. What does not fit is counted, and said.
 
 use std::{
-    collections::HashMap,
-    error::Error,
     io::{self, Write},
     net::IpAddr,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
-use madang_protocol::{name::UserName, sanitize::sanitize_label, text::Lang};
+use madang_protocol::{sanitize::sanitize_label, text::Lang};
 use tracing::{Level, Metadata};
 
-use crate::close_reason::CloseReason;
+use self::allowance::{Diagnoses, Passages};
+
+mod lines;
+mod allowance;
 
 /// How many lines may wait to be written.
 const WAITING_LINES: usize = 4_096;
@@ -43,6 +44,8 @@ impl Streams {
 
 enum Output {
     Out(String),
+    /// A drawing of our own, which has colours.
+    Drawing(String),
     /// About who comes and goes, and from which address if that is told.
     Passage(Option<IpAddr>, String),
     /// A line of diagnostics, and how grave that is.
@@ -54,9 +57,20 @@ enum Output {
 /// The sending side of the console.
 #[derive(Clone)]
 pub struct Console {
-    lang: Lang,
+    language: Arc<Language>,
     sender: Sender<Output>,
     lost_lines: Arc<AtomicU64>,
+}
+
+/// The operator's language.
+struct Language {
+    is_korean: AtomicBool,
+}
+
+impl Language {
+    fn get(&self) -> Lang {
+        if self.is_korean.load(Ordering::Relaxed) { Lang::Ko } else { Lang::En }
+    }
 }
 
 /// Ends the console's thread.
@@ -75,20 +89,27 @@ impl Console {
         let (sender, lines) = bounded(WAITING_LINES);
         let (done_sender, done) = bounded(1);
         let lost_lines = Arc::new(AtomicU64::new(0));
+        let is_korean = AtomicBool::new(lang == Lang::Ko);
+        let language = Arc::new(Language { is_korean });
         std::thread::Builder::new().name("console".into()).spawn({
-            let lost_lines = lost_lines.clone();
+            let (lost_lines, language) = (lost_lines.clone(), language.clone());
             move || {
-                write_lines(&lines, streams, &lost_lines, lang);
+                write_lines(&lines, streams, &lost_lines, &language);
                 let _ = done_sender.send(());
             }
         })?;
         let thread = ConsoleThread { done, sender: sender.clone() };
-        Ok((Console { lang, sender, lost_lines }, thread))
+        Ok((Console { language, sender, lost_lines }, thread))
     }
 
     /// The operator's language.
     pub fn lang(&self) -> Lang {
-        self.lang
+        self.language.get()
+    }
+
+    /// Speaks `lang` to the operator from now on.
+    pub(crate) fn change_lang(&self, lang: Lang) {
+        self.language.is_korean.store(lang == Lang::Ko, Ordering::Relaxed);
     }
 
     /// Tells the operator something, in one line or several.
@@ -96,119 +117,14 @@ impl Console {
         self.put(Output::Out(text));
     }
 
+    /// Shows a drawing, which is fit for a terminal and has colours.
+    pub(crate) fn draw(&self, drawing: String) {
+        self.put(Output::Drawing(drawing));
+    }
+
     /// Tells the operator of somebody who comes or goes; of many, how many more there are.
     fn say_of(&self, address: Option<IpAddr>, text: String) {
         self.put(Output::Passage(address, text));
-    }
-
-    pub(crate) fn connected(&self, address: IpAddr, number: u64) {
-        let address = address.to_canonical();
-        self.say_of(
-            Some(address),
-            match self.lang {
-                Lang::Ko => format!("[{address}] 연결됨 (#{number})"),
-                Lang::En => format!("[{address}] connected (#{number})"),
-            },
-        );
-    }
-
-    pub(crate) fn closed(
-        &self,
-        address: IpAddr,
-        number: u64,
-        user: Option<&UserName>,
-        reason: CloseReason,
-    ) {
-        let address = address.to_canonical();
-        let who = user.map(|user| format!(" {user}")).unwrap_or_default();
-        let reason = reason.text(self.lang);
-        self.say_of(
-            Some(address),
-            match self.lang {
-                Lang::Ko => format!("[{address}] 접속종료 (#{number}{who}: {reason})"),
-                Lang::En => format!("[{address}] disconnected (#{number}{who}: {reason})"),
-            },
-        );
-    }
-
-    pub(crate) fn refused(&self, address: IpAddr, reason: CloseReason) {
-        let address = address.to_canonical();
-        let reason = reason.text(self.lang);
-        self.say_of(
-            Some(address),
-            match self.lang {
-                Lang::Ko => format!("[{address}] 연결을 거절함 ({reason})"),
-                Lang::En => format!("[{address}] refused ({reason})"),
-            },
-        );
-    }
-
-    pub(crate) fn joined(&self, user: &UserName, present: usize) {
-        self.say_of(
-            None,
-            match self.lang {
-                Lang::Ko => format!("+++ 대화 참여자 수 [{present}] · [{user}] 입장"),
-                Lang::En => format!("+++ members [{present}] · [{user}] joined"),
-            },
-        );
-    }
-
-    pub(crate) fn left(&self, user: &UserName, present: usize) {
-        self.say_of(
-            None,
-            match self.lang {
-                Lang::Ko => format!("--- 대화 참여자 수 [{present}] · [{user}] 퇴장"),
-                Lang::En => format!("--- members [{present}] · [{user}] left"),
-            },
-        );
-    }
-
-    pub(crate) fn resumed(&self, user: &UserName, number: u64) {
-        self.say_of(
-            None,
-            match self.lang {
-                Lang::Ko => format!("=== [{user}] 다시 이어짐 (#{number})"),
-                Lang::En => format!("=== [{user}] came back (#{number})"),
-            },
-        );
-    }
-
-    pub(crate) fn renamed(&self, user: &UserName, to: &UserName) {
-        self.say_of(
-            None,
-            match self.lang {
-                Lang::Ko => format!("=== [{user}] 이름을 [{to}](으)로 바꿈"),
-                Lang::En => format!("=== [{user}] is now [{to}]"),
-            },
-        );
-    }
-
-    pub(crate) fn room_ended(&self, room: &str) {
-        self.say_of(
-            None,
-            match self.lang {
-                Lang::Ko => format!("=== {room} 방이 끝남"),
-                Lang::En => format!("=== the room {room} has ended"),
-            },
-        );
-    }
-
-    /// The certificate has changed, and new connections are shown the new one.
-    pub(crate) fn certificate_taken(&self) {
-        self.say(match self.lang {
-            Lang::Ko => "+++ 새 인증서를 씁니다.".into(),
-            Lang::En => "+++ The new certificate is in use.".into(),
-        });
-    }
-
-    /// The certificate has changed and can't be used.
-    pub(crate) fn certificate_kept(&self, error: &dyn Error) {
-        self.say(match self.lang {
-            Lang::Ko => format!("--- 새 인증서를 쓸 수 없어 전의 것을 그대로 씁니다: {error}"),
-            Lang::En => {
-                format!("--- The new certificate can't be used; the old one stays: {error}")
-            }
-        });
     }
 
     fn put(&self, output: Output) {
@@ -271,7 +187,12 @@ impl tracing_subscriber::fmt::MakeWriter<'_> for Console {
     }
 }
 
-fn write_lines(lines: &Receiver<Output>, streams: Streams, lost_lines: &AtomicU64, lang: Lang) {
+fn write_lines(
+    lines: &Receiver<Output>,
+    streams: Streams,
+    lost_lines: &AtomicU64,
+    language: &Language,
+) {
     let Streams { mut out, mut err } = streams;
     let mut passages = Passages::new(Instant::now());
     let mut diagnoses = Diagnoses::new(Instant::now());
@@ -280,7 +201,7 @@ fn write_lines(lines: &Receiver<Output>, streams: Streams, lost_lines: &AtomicU6
             None => lines.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(at) => lines.recv_deadline(at),
         };
-        let now = Instant::now();
+        let (now, lang) = (Instant::now(), language.get());
         let summaries = [passages.summary(now, lang), diagnoses.summary(now, lang)];
         for summary in summaries.into_iter().flatten() {
             let _ = write_text(&mut *out, &summary);
@@ -293,6 +214,9 @@ fn write_lines(lines: &Receiver<Output>, streams: Streams, lost_lines: &AtomicU6
         // A stream that was closed is nobody's loss but its reader's.
         let _ = match output {
             Output::Out(text) => write_text(&mut *out, &text),
+            Output::Drawing(drawing) => {
+                out.write_all(drawing.as_bytes()).and_then(|()| out.flush())
+            }
             Output::Passage(address, text) => match passages.may_show(address, Instant::now()) {
                 true => write_text(&mut *out, &text),
                 false => Ok(()),
@@ -320,131 +244,6 @@ fn write_lines(lines: &Receiver<Output>, streams: Streams, lost_lines: &AtomicU6
     }
 }
 
-/// How many lines of a kind are shown: whoever causes them all day long must not fill the
-/// operator's disk.
-struct Allowance {
-    /// Lines that may be shown now.
-    left: f64,
-    filled_at: Instant,
-    hidden: u64,
-    /// When it is told how many are hidden, if any are.
-    summary_at: Option<Instant>,
-}
-
-impl Allowance {
-    /// A large class may come all at once.
-    const AT_ONCE: f64 = 2_000.0;
-    const PER_SECOND: f64 = 10.0;
-    const SUMMARY_PAUSE: Duration = Duration::from_secs(10);
-
-    fn new(now: Instant) -> Allowance {
-        Allowance { left: Allowance::AT_ONCE, filled_at: now, hidden: 0, summary_at: None }
-    }
-
-    fn may_show(&mut self, now: Instant) -> bool {
-        let passed = now.saturating_duration_since(self.filled_at).as_secs_f64();
-        self.filled_at = now;
-        self.left = Allowance::AT_ONCE.min(self.left + passed * Allowance::PER_SECOND);
-        if self.left >= 1.0 {
-            self.left -= 1.0;
-            return true;
-        }
-        self.hidden += 1;
-        self.summary_at.get_or_insert(now + Allowance::SUMMARY_PAUSE);
-        false
-    }
-
-    /// How many were hidden, when it is time to tell.
-    fn summary(&mut self, now: Instant) -> Option<u64> {
-        self.summary_at.take_if(|at| *at <= now)?;
-        Some(std::mem::take(&mut self.hidden))
-    }
-}
-
-/// The lines about who comes and goes.
-struct Passages {
-    allowance: Allowance,
-    hidden_by_address: HashMap<IpAddr, u64>,
-}
-
-impl Passages {
-    /// Addresses that are counted apart.
-    const ADDRESSES: usize = 1_024;
-
-    fn new(now: Instant) -> Passages {
-        Passages { allowance: Allowance::new(now), hidden_by_address: HashMap::new() }
-    }
-
-    fn summary_at(&self) -> Option<Instant> {
-        self.allowance.summary_at
-    }
-
-    fn may_show(&mut self, address: Option<IpAddr>, now: Instant) -> bool {
-        if self.allowance.may_show(now) {
-            return true;
-        }
-        let is_counted = |address: &IpAddr| {
-            self.hidden_by_address.len() < Passages::ADDRESSES
-                || self.hidden_by_address.contains_key(address)
-        };
-        if let Some(address) = address.filter(is_counted) {
-            *self.hidden_by_address.entry(address).or_default() += 1;
-        }
-        false
-    }
-
-    fn summary(&mut self, now: Instant, lang: Lang) -> Option<String> {
-        let hidden = self.allowance.summary(now)?;
-        let most = self.hidden_by_address.drain().max_by_key(|(_, count)| *count);
-        let (text, most) = match lang {
-            Lang::Ko => (
-                format!("… 지난 10초 동안 접속 기록 {hidden}줄 생략"),
-                most.map(|(address, count)| format!(" ({address}의 연결이 가장 많음: {count}줄)")),
-            ),
-            Lang::En => (
-                format!("… and {hidden} more lines about connections in the last 10 s"),
-                most.map(|(address, count)| format!(", {count} of them from {address}")),
-            ),
-        };
-        // None of them may be of a connection: rooms end, and members are renamed.
-        Some(text + &most.unwrap_or_default())
-    }
-}
-
-/// The lines of diagnostics. Errors have an allowance of their own, and what the operator
-/// has asked for in detail has none.
-struct Diagnoses {
-    errors: Allowance,
-    others: Allowance,
-}
-
-impl Diagnoses {
-    fn new(now: Instant) -> Diagnoses {
-        Diagnoses { errors: Allowance::new(now), others: Allowance::new(now) }
-    }
-
-    fn summary_at(&self) -> Option<Instant> {
-        self.errors.summary_at.into_iter().chain(self.others.summary_at).min()
-    }
-
-    fn may_show(&mut self, level: Level, now: Instant) -> bool {
-        match level {
-            Level::ERROR => self.errors.may_show(now),
-            Level::WARN | Level::INFO => self.others.may_show(now),
-            _ => true,
-        }
-    }
-
-    fn summary(&mut self, now: Instant, lang: Lang) -> Option<String> {
-        let counts = [self.errors.summary(now), self.others.summary(now)];
-        let hidden = counts.into_iter().flatten().reduce(|one, other| one + other)?;
-        Some(match lang {
-            Lang::Ko => format!("… 지난 10초 동안 진단 기록 {hidden}줄 생략"),
-            Lang::En => format!("… and {hidden} more lines of diagnostics in the last 10 s"),
-        })
-    }
-}
-
 /// Writes whole lines with nothing in them that a terminal would obey.
 fn write_text(stream: &mut dyn Write, text: &str) -> io::Result<()> {
     let mut line = String::with_capacity(text.len() + 1);
@@ -459,32 +258,7 @@ fn write_text(stream: &mut dyn Write, text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::patience::wait_until;
-
-    #[test]
-    fn of_many_who_come_and_go_it_is_told_how_many_and_from_where() {
-        let start = Instant::now();
-        let mut passages = Passages::new(start);
-        let [one, other] = [[10, 0, 0, 5], [10, 0, 0, 6]].map(IpAddr::from);
-        let shown = (0..3_000).filter(|_| passages.may_show(Some(one), start)).count();
-        assert_eq!(shown, 2_000);
-        assert!(!passages.may_show(Some(other), start) && !passages.may_show(None, start));
-        assert_eq!(passages.summary(start, Lang::En), None);
-        let later = start + Duration::from_secs(10);
-        assert_eq!(
-            passages.summary(later, Lang::En).as_deref(),
-            Some(
-                "… and 1002 more lines about connections in the last 10 s, 1000 of them from 10.0.0.5"
-            )
-        );
-        assert_eq!(passages.summary(later + Duration::from_secs(60), Lang::En), None);
-        assert_eq!((0..500).filter(|_| passages.may_show(None, later)).count(), 100);
-        // Of rooms that end, none comes from anywhere.
-        assert_eq!(
-            passages.summary(later + Duration::from_secs(10), Lang::En).as_deref(),
-            Some("… and 400 more lines about connections in the last 10 s")
-        );
-    }
+    use crate::{close_reason::CloseReason, patience::wait_until};
 
     /// Counts the lines that are written.
     struct Lines(Arc<AtomicU64>);
@@ -510,7 +284,7 @@ mod tests {
             console.room_ended(&format!("room-{at}"));
             console.put(Output::Err(Level::INFO, b"refused a page".to_vec()));
             console.put(Output::Err(Level::WARN, b"refused a connection".to_vec()));
-            console.connected(IpAddr::from([10, 0, 0, 5]), at);
+            console.refused(IpAddr::from([10, 0, 0, 5]), CloseReason::Stalled);
             // Nothing is lost on the way.
             if console.sender.len() > WAITING_LINES / 2 {
                 wait_until(|| console.sender.is_empty());
@@ -523,22 +297,5 @@ mod tests {
             let count = count.load(Ordering::Relaxed);
             assert!((2_000..=most).contains(&count), "{count} lines of 4000, at most {most}");
         }
-    }
-
-    #[test]
-    fn diagnostics_are_bounded_unless_they_were_asked_for() {
-        let start = Instant::now();
-        let mut diagnoses = Diagnoses::new(start);
-        let mut shown = |level, at| (0..3_000).filter(|_| diagnoses.may_show(level, at)).count();
-        assert_eq!(shown(Level::INFO, start), 2_000);
-        assert_eq!(shown(Level::WARN, start), 0);
-        assert_eq!(shown(Level::ERROR, start), 2_000);
-        assert_eq!(shown(Level::DEBUG, start), 3_000);
-        let later = start + Duration::from_secs(10);
-        assert_eq!(
-            diagnoses.summary(later, Lang::En).as_deref(),
-            Some("… and 5000 more lines of diagnostics in the last 10 s")
-        );
-        assert_eq!(diagnoses.summary(later, Lang::En), None);
     }
 }

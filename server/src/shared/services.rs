@@ -44,6 +44,11 @@ impl Services for Shared {
         self.timekeeper.schedule(at, Due::OperatorsMute(Arc::downgrade(session), until));
     }
 
+    fn address_of(&self, session: &Session) -> Option<IpAddr> {
+        let holder = self.users.holder(session)?;
+        self.connections.address_of(holder)
+    }
+
     fn close_connection_of(&self, session: &Session, goodbye: Goodbye) {
         let holder = self.users.holder(session);
         if let Some(outbox) = holder.and_then(|holder| self.connections.outbox_of(holder)) {

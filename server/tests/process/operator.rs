@@ -9,7 +9,7 @@ use std::{
 };
 
 use madang_protocol::{
-    notice::{Goodbye, Notice},
+    notice::{Done, Goodbye, Notice},
     text::Lang,
 };
 use rustix::process::Pid;
@@ -27,6 +27,11 @@ const FLAGS: [&str; 5] = ["--listen", "127.0.0.1:0", "--no-web", "--lang", "en"]
 /// A line of a notice: its words are asserted in the end-to-end tests.
 fn words(notice: Notice<'_>) -> String {
     notice.text(Lang::En) + "\n"
+}
+
+/// A line that tells the operator what was done.
+fn done(done: Done<'_>) -> String {
+    words(Notice::Done(done))
 }
 
 /// The server in the foreground of a terminal, and where it listens.
@@ -90,14 +95,16 @@ fn every_command_of_the_operator_does_what_its_table_says() {
         terminal.enter("/help all", command);
     }
     terminal.enter("/help ban", "/ban ");
-    terminal.enter("/who", "2 here\n  lobby: alice\n  lobby: bob\n");
+    terminal
+        .enter("/who", "2 people\n  name   room   address    idle\n  alice  lobby  127.0.0.1  ");
     terminal.enter("/who nowhere", &words(Notice::NoSuchRoom));
     alice.say("/join math");
     alice.expect("[alice] joined.\n");
     terminal.enter("/rooms", "  lobby (1)\n  math (1)\n");
-    terminal.enter("/who math", "1 here\n  math: alice\n");
+    terminal
+        .enter("/who math", "1 person\n  name   room  address    idle\n  alice  math  127.0.0.1  ");
 
-    terminal.enter("/say closing at six", "ok\n");
+    terminal.enter("/say closing at six", &done(Done::Announced { people: 2 }));
     for peer in [&mut alice, &mut bob] {
         peer.expect("[server] closing at six\n");
     }
@@ -105,40 +112,41 @@ fn every_command_of_the_operator_does_what_its_table_says() {
     alice.expect("[alice] joined.\n");
     bob.expect("[alice] joined.\n");
 
-    terminal.enter("/mute bob", "ok\n");
+    terminal.enter("/mute bob", &done(Done::Muted { user: "bob", seconds: None }));
     alice.expect("-- the operator muted [bob] --\n");
     bob.say("can you hear me?");
     bob.expect(&words(Notice::Muted { seconds: None }));
-    terminal.enter("/unmute bob", "ok\n");
+    terminal.enter("/who", "muted\n");
+    terminal.enter("/unmute bob", &done(Done::Unmuted { user: "bob" }));
     alice.expect("-- [bob] is no longer muted --\n");
     terminal.enter("/unmute bob", &words(Notice::Already));
-    terminal.enter("/mute bob 1s", "ok\n");
+    terminal.enter("/mute bob 1s", &done(Done::Muted { user: "bob", seconds: Some(1) }));
     alice.expect("-- the operator muted [bob] for 1 second --\n-- [bob] is no longer muted --\n");
     expect_chat(&mut bob, &mut alice);
 
     bob.say("/join math");
     bob.expect("[bob] joined.\n");
     alice.expect("[bob] left.\n");
-    terminal.enter("/kick bob", "ok\n");
+    terminal.enter("/kick bob", &done(Done::Kicked { user: "bob", seconds: 600 }));
     bob.expect(&words(Notice::NoRoom));
     terminal.enter("/kick bob", &words(Notice::InNoRoom { user: "bob" }));
-    terminal.enter("/say all of you", "ok\n");
+    terminal.enter("/say all of you", &done(Done::Announced { people: 2 }));
     for peer in [&mut alice, &mut bob] {
         peer.expect("[server] all of you\n");
     }
     bob.say("/join math");
     bob.expect("You were removed from that room.");
-    terminal.enter("/unkick bob", "ok\n");
+    terminal.enter("/unkick bob", &done(Done::Unkicked { user: "bob" }));
     terminal.enter("/unkick bob", &words(Notice::Already));
     bob.say("/join lobby");
     bob.expect("[bob] joined.\n");
     alice.expect("[bob] joined.\n");
-    terminal.enter("/kick bob", "ok\n");
+    terminal.enter("/kick bob", &done(Done::Kicked { user: "bob", seconds: 600 }));
     alice.expect("-- the operator removed [bob] --\n");
     assert!(
         bob.expect_end().ends_with("The operator removed you. You can join again in 10 minutes.\n")
     );
-    terminal.enter("/unkick bob", "ok\n");
+    terminal.enter("/unkick bob", &done(Done::Unkicked { user: "bob" }));
     alice.expect("-- the operator allowed [bob] back in --\n");
     let mut bob = join(address, "bob");
     alice.expect("[bob] joined.\n");
@@ -153,7 +161,7 @@ fn every_command_of_the_operator_does_what_its_table_says() {
         ("/ban 192.0.2.1/2", "192.0.0.0/2 is 1/4 of all IPv4 addresses."),
         ("/nick boss", "Unknown command."),
         ("/nonsense", "Unknown command."),
-        ("hello", "Unknown command."),
+        ("hello, all", "To talk to everyone: /say hello, all\n"),
     ] {
         terminal.enter(wrong, words);
     }
@@ -173,7 +181,7 @@ fn bans_hold_for_names_and_for_addresses() {
     let mut bob = join(address, "bob");
     terminal.enter("/bans", "Nothing is banned.\n");
 
-    terminal.enter("/ban bob", "removed: bob (127.0.0.1)\n");
+    terminal.enter("/ban bob", "Disconnected: bob (127.0.0.1)\n");
     assert!(bob.expect_end().contains("You are banned"));
     alice.expect("[bob] left.\n");
     let mut again = Peer::connect(address);
@@ -189,7 +197,7 @@ fn bans_hold_for_names_and_for_addresses() {
         [(); 2].map(|()| Peer::connect_from([127, 0, 0, 2].into(), address));
     enter(&mut mallory, "mallory");
     nameless.expect("Login ID:");
-    terminal.enter("/ban 127.0.0.2 1h", "removed: mallory (127.0.0.2)\n");
+    terminal.enter("/ban 127.0.0.2 1h", "Disconnected: mallory (127.0.0.2)\n");
     terminal.expect(&words(Notice::OwnMachineBanned));
     for peer in [&mut mallory, &mut nameless] {
         assert!(peer.expect_end().contains("You are banned"));
@@ -199,8 +207,8 @@ fn bans_hold_for_names_and_for_addresses() {
     assert!(refused.expect_end().contains("You are banned"));
     terminal.enter("/bans", "  bob\n  127.0.0.2 (");
 
-    terminal.enter("/unban bob", "ok\n");
-    terminal.enter("/unban 127.0.0.2", "ok\n");
+    terminal.enter("/unban bob", &done(Done::Unbanned { what: "bob" }));
+    terminal.enter("/unban 127.0.0.2", &done(Done::Unbanned { what: "127.0.0.2" }));
     terminal.enter("/unban 127.0.0.2", &words(Notice::Already));
     terminal.enter("/bans", "Nothing is banned.\n");
     again.say("bob");
@@ -237,7 +245,7 @@ fn a_server_in_the_background_of_a_terminal_neither_stops_nor_spins() {
     let mut alice = join(address, "alice");
 
     terminal.type_in("half a li");
-    terminal.screen.expect_row("> half a li");
+    terminal.screen.expect_row("[lobby] half a li");
     terminal.type_in(CTRL_Z);
     terminal.expect("Stopped");
     terminal.expect("$\n");
@@ -259,11 +267,11 @@ fn a_server_in_the_background_of_a_terminal_neither_stops_nor_spins() {
     terminal.screen.enter("fg");
     terminal.expect(BINARY);
     // What had been typed is there again.
-    terminal.screen.expect_row("> half a li");
+    terminal.screen.expect_row("[lobby] half a li");
     terminal.type_in(CTRL_U);
     // It looks for the foreground now and then.
     terminal.screen.enter("/who");
-    terminal.expect("2 here\n");
+    terminal.expect("2 people\n");
     terminal.enter("/stop", "--- The chat server stops.\n");
     terminal.expect("$\n");
     // The shell has its terminal as it was.
@@ -283,7 +291,7 @@ fn lines_of_the_console_never_break_the_line_that_is_typed() {
         let names: Vec<String> = (0..30).map(|number| format!("member-{number}")).collect();
         let mut members: Vec<Peer> = names.iter().map(|name| join(address, name)).collect();
         terminal.expect("member-29] joined");
-        terminal.screen.expect_last(&["> /say 반쯤 쓴"]);
+        terminal.screen.expect_last(&["[lobby] /say 반쯤 쓴"]);
         terminal.type_in(" 줄");
         terminal.type_in(ENTER);
         members[0].expect("[server] 반쯤 쓴 줄\n");
@@ -303,18 +311,18 @@ fn tab_completes_and_the_arrow_calls_back() {
     alice.say("/join mathematics");
     alice.expect("joined.\n");
     terminal.type_in("/ki");
-    terminal.screen.expect_row("> /kick NAME");
+    terminal.screen.expect_row("[lobby] /kick NAME");
     terminal.type_in(TAB);
     terminal.type_in("ali");
     terminal.type_in(TAB);
-    terminal.screen.expect_row("> /kick alice-in-wonderland");
+    terminal.screen.expect_row("[lobby] /kick alice-in-wonderland");
     terminal.type_in(CTRL_U);
     terminal.type_in("/who math");
     terminal.type_in(TAB);
     terminal.type_in(ENTER);
-    terminal.expect("1 here\n");
+    terminal.expect("1 person\n");
     terminal.type_in(UP);
-    terminal.screen.expect_last(&["> /who mathematics"]);
+    terminal.screen.expect_last(&["[lobby] /who mathematics"]);
 }
 
 #[test]
@@ -322,7 +330,7 @@ fn ctrl_c_stops_the_server_whatever_is_typed() {
     let (mut terminal, address) = start();
     let mut alice = join(address, "alice");
     terminal.type_in("/say half");
-    terminal.screen.expect_row("> /say half");
+    terminal.screen.expect_row("[lobby] /say half");
     terminal.type_in(CTRL_C);
     assert!(alice.expect_end().ends_with(&words(Notice::Goodbye(Goodbye::Shutdown))));
     assert_eq!(terminal.expect_exit(), 0);
@@ -362,7 +370,7 @@ fn a_terminal_where_no_line_can_be_edited_is_read_as_it_is() {
     let mut terminal = Terminal::start(command);
     let mut alice = join(listening_at(&mut terminal), "alice");
     terminal.screen.enter("/say hello");
-    terminal.expect("ok\n");
+    terminal.expect(&done(Done::Announced { people: 1 }));
     alice.expect("[server] hello\n");
     assert!(!terminal.screen.raw().contains('\x1b'), "{}", terminal.screen.raw());
     terminal.screen.enter("/stop");

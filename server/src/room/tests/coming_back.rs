@@ -1,6 +1,7 @@
 //! Who comes back gets its place and exactly what it missed.
 
 use super::*;
+use crate::session::Whisperer;
 
 /// Comes back by another connection: the post, and what its socket takes.
 fn back(person: &Person, event: Option<u64>, private: u64) -> (Envelope, Arc<FakeSocket>) {
@@ -93,7 +94,8 @@ fn who_comes_back_is_told_what_was_whispered_before_what_was_said() {
     alice.session.detach(1);
     let bobs = bob.session.name();
     for text in ["one", "two"] {
-        alice.session.whisper(&bob.session, &bobs, text, Time::from_millis(0));
+        let from = Whisperer::Member(&bob.session, &bobs);
+        alice.session.whisper(from, text, Time::from_millis(0));
     }
     let (post, socket) = back(&alice, Some(1_001), 1);
     one_round(&room, vec![post]);

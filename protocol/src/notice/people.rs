@@ -1,0 +1,126 @@
+//! Who is on the server, as the operator is told: in columns.
+
+use std::net::IpAddr;
+
+use unicode_width::UnicodeWidthStr;
+
+use crate::{duration::show_about, text::Lang};
+
+/// Somebody on the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Present<'a> {
+    /// Their name.
+    pub user: &'a str,
+    /// The room where they are, if they are in one.
+    pub room: Option<&'a str>,
+    /// The address that they are connected from; none while they are not.
+    pub address: Option<IpAddr>,
+    /// For how many seconds they have said nothing.
+    pub idle: u64,
+    /// Whether the operator keeps them from speaking: for how many seconds, if not until
+    /// that is lifted.
+    pub muted: Option<Option<u64>>,
+}
+
+impl Present<'_> {
+    /// What stands in each column.
+    fn cells(&self, lang: Lang) -> [String; 5] {
+        let idle = show_about(self.idle, lang);
+        let (idle, away) = match lang {
+            Lang::Ko => (format!("{idle} 전"), "연결 끊김"),
+            Lang::En => (idle, "connection lost"),
+        };
+        let muted = match (self.muted, lang) {
+            (None, _) => None,
+            (Some(None), Lang::Ko) => Some("채팅 금지".to_owned()),
+            (Some(None), Lang::En) => Some("muted".to_owned()),
+            (Some(Some(seconds)), Lang::Ko) => {
+                Some(format!("채팅 금지 {}", show_about(seconds, lang)))
+            }
+            (Some(Some(seconds)), Lang::En) => {
+                Some(format!("muted for {}", show_about(seconds, lang)))
+            }
+        };
+        let away = self.address.is_none().then(|| away.to_owned());
+        let remarks: Vec<String> = away.into_iter().chain(muted).collect();
+        [
+            self.user.to_owned(),
+            self.room.unwrap_or("-").to_owned(),
+            self.address.map_or_else(|| "-".to_owned(), |address| address.to_string()),
+            idle,
+            remarks.join(", "),
+        ]
+    }
+}
+
+/// The table, below the number of people if it is to be told.
+pub(super) fn table(count: Option<usize>, people: &[Present<'_>], lang: Lang) -> String {
+    let (count, titles) = match lang {
+        Lang::Ko => (
+            count.map(|count| format!("대화 참여자 {count}명")),
+            ["이름", "방", "주소", "마지막 말"],
+        ),
+        Lang::En => {
+            let count = count.map(|count| match count {
+                1 => "1 person".to_owned(),
+                count => format!("{count} people"),
+            });
+            (count, ["name", "room", "address", "idle"])
+        }
+    };
+    let [user, room, address, idle] = titles.map(str::to_owned);
+    let titles = [user, room, address, idle, String::new()];
+    let people = people.iter().map(|person| person.cells(lang));
+    let rows: Vec<[String; 5]> = [titles].into_iter().chain(people).collect();
+    let width_of = |column: usize| rows.iter().map(|row| row[column].width()).max().unwrap_or(0);
+    let widths: [usize; 5] = std::array::from_fn(width_of);
+    let line = |row: &[String; 5]| {
+        let cells = row.iter().zip(widths);
+        let cells = cells.map(|(cell, width)| format!("{cell}{:1$}", "", width - cell.width()));
+        format!("  {}", cells.collect::<Vec<_>>().join("  ")).trim_end().to_owned()
+    };
+    // Titles of nothing say nothing.
+    let rows = rows.iter().filter(|_| rows.len() > 1).map(line);
+    count.into_iter().chain(rows).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_stand_below_each_other() {
+        let people = [
+            Present {
+                user: "철수",
+                room: Some("lobby"),
+                address: Some([192, 0, 2, 7].into()),
+                idle: 12,
+                muted: None,
+            },
+            Present {
+                user: "alice",
+                room: Some("private-k3f9"),
+                address: Some([10, 0, 0, 5].into()),
+                idle: 240,
+                muted: Some(Some(300)),
+            },
+            Present { user: "bob", room: None, address: None, idle: 30, muted: Some(None) },
+        ];
+        assert_eq!(
+            table(Some(3), &people, Lang::En),
+            "3 people\n  \
+               name   room          address    idle\n  \
+               철수   lobby         192.0.2.7  12 seconds\n  \
+               alice  private-k3f9  10.0.0.5   4 minutes   muted for 5 minutes\n  \
+               bob    -             -          30 seconds  connection lost, muted"
+        );
+        assert_eq!(
+            table(None, &people[1..2], Lang::Ko),
+            "  이름   방            주소      마지막 말\n  \
+               alice  private-k3f9  10.0.0.5  4분 전     채팅 금지 5분"
+        );
+        assert_eq!(table(Some(0), &[], Lang::Ko), "대화 참여자 0명");
+        assert_eq!(table(Some(1), &[], Lang::En), "1 person");
+    }
+}

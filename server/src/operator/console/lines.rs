@@ -1,0 +1,125 @@
+//! What the console tells of the server's life: one line for each person who comes or goes.
+
+use std::{error::Error, net::IpAddr};
+
+use madang_protocol::{name::UserName, text::Lang};
+
+use super::Console;
+use crate::close_reason::CloseReason;
+
+impl Console {
+    pub(crate) fn joined(&self, user: &UserName, address: IpAddr, present: usize) {
+        let address = address.to_canonical();
+        self.say_of(
+            Some(address),
+            match self.lang() {
+                Lang::Ko => format!("+++ 대화 참여자 수 [{present}] · [{user}] 입장 ({address})"),
+                Lang::En => format!("+++ {present} here · [{user}] joined ({address})"),
+            },
+        );
+    }
+
+    /// Somebody has left; from which address and why, if they had a connection until now.
+    pub(crate) fn left(&self, user: &UserName, present: usize, how: Option<(IpAddr, CloseReason)>) {
+        let how = how.map(|(address, reason)| (address.to_canonical(), reason));
+        let reason = how.map(|(address, reason)| self.why(address, reason)).unwrap_or_default();
+        self.say_of(
+            how.map(|(address, _)| address),
+            match self.lang() {
+                Lang::Ko => format!("--- 대화 참여자 수 [{present}] · [{user}] 퇴장{reason}"),
+                Lang::En => format!("--- {present} here · [{user}] left{reason}"),
+            },
+        );
+    }
+
+    /// The connection of somebody has ended who may come back.
+    pub(crate) fn cut(&self, user: &UserName, address: IpAddr, reason: CloseReason) {
+        let address = address.to_canonical();
+        let reason = self.why(address, reason);
+        self.say_of(
+            Some(address),
+            match self.lang() {
+                Lang::Ko => format!("=== [{user}] 연결 끊김{reason}"),
+                Lang::En => format!("=== [{user}] disconnected{reason}"),
+            },
+        );
+    }
+
+    pub(crate) fn resumed(&self, user: &UserName, address: IpAddr) {
+        let address = address.to_canonical();
+        self.say_of(
+            Some(address),
+            match self.lang() {
+                Lang::Ko => format!("=== [{user}] 다시 연결됨 ({address})"),
+                Lang::En => format!("=== [{user}] came back ({address})"),
+            },
+        );
+    }
+
+    /// A connection has ended that never had a name.
+    pub(crate) fn closed_unnamed(&self, address: IpAddr, number: u64, reason: CloseReason) {
+        let address = address.to_canonical();
+        let reason = reason.text(self.lang());
+        self.say_of(
+            Some(address),
+            match self.lang() {
+                Lang::Ko => format!("[{address}] 접속종료 (#{number}: {reason})"),
+                Lang::En => format!("[{address}] disconnected (#{number}: {reason})"),
+            },
+        );
+    }
+
+    pub(crate) fn refused(&self, address: IpAddr, reason: CloseReason) {
+        let address = address.to_canonical();
+        let reason = reason.text(self.lang());
+        self.say_of(
+            Some(address),
+            match self.lang() {
+                Lang::Ko => format!("[{address}] 연결 거절 ({reason})"),
+                Lang::En => format!("[{address}] refused ({reason})"),
+            },
+        );
+    }
+
+    pub(crate) fn renamed(&self, user: &UserName, to: &UserName) {
+        self.say_of(
+            None,
+            match self.lang() {
+                Lang::Ko => format!("=== 이름 변경: [{user}] → [{to}]"),
+                Lang::En => format!("=== [{user}] is now [{to}]"),
+            },
+        );
+    }
+
+    pub(crate) fn room_ended(&self, room: &str) {
+        self.say_of(
+            None,
+            match self.lang() {
+                Lang::Ko => format!("=== {room} 방이 닫혔습니다."),
+                Lang::En => format!("=== {room} closed."),
+            },
+        );
+    }
+
+    /// The certificate has changed, and new connections are shown the new one.
+    pub(crate) fn certificate_taken(&self) {
+        self.say(match self.lang() {
+            Lang::Ko => "+++ 새 인증서를 씁니다.".into(),
+            Lang::En => "+++ The new certificate is in use.".into(),
+        });
+    }
+
+    /// The certificate has changed and can't be used.
+    pub(crate) fn certificate_kept(&self, error: &dyn Error) {
+        self.say(match self.lang() {
+            Lang::Ko => format!("--- 새 인증서를 쓸 수 없어 이전 것을 그대로 씁니다: {error}"),
+            Lang::En => {
+                format!("--- The new certificate can't be used; the old one stays: {error}")
+            }
+        });
+    }
+
+    fn why(&self, address: IpAddr, reason: CloseReason) -> String {
+        format!(" ({address}: {})", reason.text(self.lang()))
+    }
+}
