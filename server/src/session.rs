@@ -11,13 +11,9 @@
 //! 3. The lock of a session is held for moments, and of other locks only an outbox's
 //!    is taken under it.
 
-use std::{
-    borrow::Cow,
-    collections::VecDeque,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicI64, AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc, Weak,
+    atomic::{AtomicI64, Ordering},
 };
 
 use madang_protocol::{
@@ -31,24 +27,16 @@ use serde::{Deserialize, Serialize};
 use crate::{
     delivery::outbox::Outbox,
     dialect::{Form, answer::Answer},
-    session::nonces::Nonces,
+    session::memory::{Memory, WhisperBudget},
     sync::Mutex,
 };
 
 pub(crate) mod user_manager;
+pub(crate) mod memory;
 pub(crate) mod nonces;
-
-/// How many private events are kept for who comes back.
-const PRIVATE_EVENTS: usize = 64;
-
-/// The most bytes that they take, but for the newest.
-const PRIVATE_BYTES: usize = 256 * 1_024;
 
 /// Whoever comes back is sent them in parts of so many bytes, or one event.
 const PART_BYTES: usize = 32 * 1_024;
-
-/// The most bytes of whispers that are kept for all sessions of a server together.
-const ALL_PRIVATE_BYTES: usize = 64 * 1_024 * 1_024;
 
 /// How many people one may hide.
 pub(crate) const MOST_HIDDEN: usize = 100;
@@ -96,46 +84,6 @@ struct SessionState {
     muted: Option<Mute>,
     /// What only clients that come back need.
     memory: Option<Box<Memory>>,
-}
-
-/// What all sessions of a server may still keep of whispers, in bytes.
-#[derive(Debug)]
-pub(crate) struct WhisperBudget(AtomicUsize);
-
-impl Default for WhisperBudget {
-    fn default() -> WhisperBudget {
-        WhisperBudget(AtomicUsize::new(ALL_PRIVATE_BYTES))
-    }
-}
-
-impl WhisperBudget {
-    /// Takes so many bytes, if there are as many.
-    fn take(&self, bytes: usize) -> bool {
-        let less = |left: usize| left.checked_sub(bytes);
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
-    }
-
-    fn give_back(&self, bytes: usize) {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
-    }
-}
-
-#[derive(Default)]
-struct Memory {
-    last_private: u64,
-    /// The last private events, as lines of JSON; the newest has `last_private`.
-    privates: VecDeque<Vec<u8>>,
-    private_bytes: usize,
-    budget: Arc<WhisperBudget>,
-    nonces: Nonces,
-    /// What took them out of their room, since when they have been in none.
-    removal: Option<Event>,
-}
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        self.budget.give_back(self.private_bytes);
-    }
 }
 
 /// Somebody who is hidden: by their session, and by their name if they come again.
@@ -475,48 +423,6 @@ impl Session {
     }
 }
 
-impl Memory {
-    /// Keeps a private event; false if the server keeps as much as it may, and nothing of
-    /// this session's that could make way for it.
-    fn keep(&mut self, line: Vec<u8>) -> bool {
-        while !self.budget.take(line.len()) {
-            if !self.drop_oldest() {
-                return false;
-            }
-        }
-        self.last_private += 1;
-        self.private_bytes += line.len();
-        self.privates.push_back(line);
-        while self.privates.len() > PRIVATE_EVENTS
-            || (self.privates.len() > 1 && self.private_bytes > PRIVATE_BYTES)
-        {
-            self.drop_oldest();
-        }
-        true
-    }
-
-    fn drop_oldest(&mut self) -> bool {
-        let Some(oldest) = self.privates.pop_front() else { return false };
-        self.private_bytes -= oldest.len();
-        self.budget.give_back(oldest.len());
-        true
-    }
-
-    /// The private events after number `last`, and first a gap for those not kept.
-    fn after(&self, last: u64, form: Form) -> impl Iterator<Item = Cow<'_, [u8]>> {
-        let last = last.min(self.last_private);
-        let oldest = self.last_private + 1 - self.privates.len() as u64;
-        let gap = (last + 1 < oldest).then(|| {
-            let mut gap = Answer::new(form);
-            gap.message(&ServerMessage::PrivateGap { from: last + 1, to: oldest - 1 });
-            Cow::Owned(gap.into_bytes())
-        });
-        let passed_over = (last + 1).saturating_sub(oldest);
-        let kept = self.privates.iter().skip(passed_over as usize);
-        gap.into_iter().chain(kept.map(|line| Cow::Borrowed(&line[..])))
-    }
-}
-
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
     use madang_protocol::{
@@ -726,7 +632,7 @@ mod tests {
 
     #[test]
     fn all_sessions_keep_whispers_out_of_one_budget_and_give_it_back() {
-        let budget = Arc::new(WhisperBudget(AtomicUsize::new(1_000)));
+        let budget = Arc::new(WhisperBudget::of(1_000));
         let left = || budget.0.load(Ordering::Relaxed);
         let away = |number, name| session(number, name, Form::JSON).keeping_within(budget.clone());
         let [alice, carol] = [away(1, "alice"), away(3, "carol")];

@@ -24,7 +24,7 @@ use madang_protocol::{
 };
 
 use crate::{
-    session::{Session, WhisperBudget},
+    session::{Session, memory::WhisperBudget},
     sync::{Condvar, Mutex},
 };
 

@@ -1,0 +1,112 @@
+//! What a session remembers for a client that comes back: the last private events, what it
+//! has asked already, what took it out of its room.
+
+use std::{
+    borrow::Cow,
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use madang_protocol::event::{Event, ServerMessage};
+
+use super::nonces::Nonces;
+use crate::dialect::{Form, answer::Answer};
+
+/// How many private events are kept for who comes back.
+const PRIVATE_EVENTS: usize = 64;
+
+/// The most bytes that they take, but for the newest.
+const PRIVATE_BYTES: usize = 256 * 1_024;
+
+/// The most bytes of whispers that are kept for all sessions of a server together.
+const ALL_PRIVATE_BYTES: usize = 64 * 1_024 * 1_024;
+
+/// What all sessions of a server may still keep of whispers, in bytes.
+#[derive(Debug)]
+pub(crate) struct WhisperBudget(pub(super) AtomicUsize);
+
+impl Default for WhisperBudget {
+    fn default() -> WhisperBudget {
+        WhisperBudget::of(ALL_PRIVATE_BYTES)
+    }
+}
+
+impl WhisperBudget {
+    /// So many bytes.
+    pub(super) fn of(bytes: usize) -> WhisperBudget {
+        WhisperBudget(AtomicUsize::new(bytes))
+    }
+
+    /// Takes so many bytes, if there are as many.
+    fn take(&self, bytes: usize) -> bool {
+        let less = |left: usize| left.checked_sub(bytes);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Memory {
+    pub(super) last_private: u64,
+    /// The last private events, as lines of JSON; the newest has `last_private`.
+    pub(super) privates: VecDeque<Vec<u8>>,
+    pub(super) private_bytes: usize,
+    pub(super) budget: Arc<WhisperBudget>,
+    pub(super) nonces: Nonces,
+    /// What took them out of their room, since when they have been in none.
+    pub(super) removal: Option<Event>,
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        self.budget.give_back(self.private_bytes);
+    }
+}
+
+impl Memory {
+    /// Keeps a private event; false if the server keeps as much as it may, and nothing of
+    /// this session's that could make way for it.
+    pub(super) fn keep(&mut self, line: Vec<u8>) -> bool {
+        while !self.budget.take(line.len()) {
+            if !self.drop_oldest() {
+                return false;
+            }
+        }
+        self.last_private += 1;
+        self.private_bytes += line.len();
+        self.privates.push_back(line);
+        while self.privates.len() > PRIVATE_EVENTS
+            || (self.privates.len() > 1 && self.private_bytes > PRIVATE_BYTES)
+        {
+            self.drop_oldest();
+        }
+        true
+    }
+
+    fn drop_oldest(&mut self) -> bool {
+        let Some(oldest) = self.privates.pop_front() else { return false };
+        self.private_bytes -= oldest.len();
+        self.budget.give_back(oldest.len());
+        true
+    }
+
+    /// The private events after number `last`, and first a gap for those not kept.
+    pub(super) fn after(&self, last: u64, form: Form) -> impl Iterator<Item = Cow<'_, [u8]>> {
+        let last = last.min(self.last_private);
+        let oldest = self.last_private + 1 - self.privates.len() as u64;
+        let gap = (last + 1 < oldest).then(|| {
+            let mut gap = Answer::new(form);
+            gap.message(&ServerMessage::PrivateGap { from: last + 1, to: oldest - 1 });
+            Cow::Owned(gap.into_bytes())
+        });
+        let passed_over = (last + 1).saturating_sub(oldest);
+        let kept = self.privates.iter().skip(passed_over as usize);
+        gap.into_iter().chain(kept.map(|line| Cow::Borrowed(&line[..])))
+    }
+}
