@@ -44,7 +44,7 @@ const KEPT_BYTES: usize = 1_024;
 
 /// What the client is waiting for.
 #[derive(Debug, PartialEq, Eq)]
-enum Stage {
+enum Awaited {
     /// The server's request for a name.
     Prompt,
     /// The person's answer to an unfinished line of the server.
@@ -65,7 +65,7 @@ struct Plain<'a> {
     /// The name to send when the server asks for one.
     name: Option<String>,
     decoder: Utf8Decoder,
-    stage: Stage,
+    stage: Awaited,
     /// When the stage began, when text last arrived, and the end of that text.
     since: Instant,
     heard_at: Option<Instant>,
@@ -89,7 +89,7 @@ pub(crate) fn run(
         stdio,
         name,
         decoder: Utf8Decoder::default(),
-        stage: if minds_prompt { Stage::Prompt } else { Stage::Line },
+        stage: if minds_prompt { Awaited::Prompt } else { Awaited::Line },
         since: Instant::now(),
         heard_at: None,
         heard: String::new(),
@@ -111,7 +111,7 @@ impl Plain<'_> {
                 self.end();
             }
             let lines = if self.takes_lines() { self.stdio.lines.clone() } else { never() };
-            let may_type = self.takes_lines() || self.stage == Stage::Held;
+            let may_type = self.takes_lines() || self.stage == Awaited::Held;
             let typed = match self.keyboard() {
                 Some(keyboard) if may_type && !keyboard.is_ending() => keyboard.typed(),
                 _ => never(),
@@ -145,7 +145,7 @@ impl Plain<'_> {
                 keyboard.settle();
             }
             if self.deadline().is_some_and(|deadline| deadline <= now) {
-                if self.stage == Stage::End {
+                if self.stage == Awaited::End {
                     return Ok(());
                 }
                 self.go_on()?;
@@ -159,14 +159,16 @@ impl Plain<'_> {
 
     /// Whether a line may be sent now.
     fn takes_lines(&self) -> bool {
-        matches!(self.stage, Stage::Name | Stage::Line)
+        matches!(self.stage, Awaited::Name | Awaited::Line)
     }
 
     /// When the server's unfinished line counts as a line of its own, if it is not a prompt.
     fn settles_at(&self) -> Option<Instant> {
         match self.stage {
-            Stage::Prompt | Stage::Name | Stage::Answer { .. } => None,
-            Stage::Line | Stage::Held | Stage::End => self.stdio.keyboard.as_ref()?.settles_at(),
+            Awaited::Prompt | Awaited::Name | Awaited::Answer { .. } => None,
+            Awaited::Line | Awaited::Held | Awaited::End => {
+                self.stdio.keyboard.as_ref()?.settles_at()
+            }
         }
     }
 
@@ -177,18 +179,18 @@ impl Plain<'_> {
             silent.unwrap_or(self.since + timeout).min(self.since + timeout)
         };
         match &self.stage {
-            Stage::Line => None,
-            Stage::Name => self.heard_at.map(|heard_at| heard_at + PAUSE),
+            Awaited::Line => None,
+            Awaited::Name => self.heard_at.map(|heard_at| heard_at + PAUSE),
             // A person can judge for themselves whether a prompt will come, and type in the
             // meantime.
-            Stage::Prompt if self.stdio.keyboard.is_some() && self.name.is_none() => {
+            Awaited::Prompt if self.stdio.keyboard.is_some() && self.name.is_none() => {
                 Some(within(PAUSE, PAUSE))
             }
-            Stage::Prompt if self.unfinished().is_empty() => Some(self.since + PROMPT_TIMEOUT),
-            Stage::Prompt => Some(within(PAUSE, PROMPT_TIMEOUT)),
-            Stage::Answer { .. } => Some(within(PAUSE, ANSWER_TIMEOUT)),
-            Stage::Held => Some(within(Duration::ZERO, PAUSE)),
-            Stage::End => Some(
+            Awaited::Prompt if self.unfinished().is_empty() => Some(self.since + PROMPT_TIMEOUT),
+            Awaited::Prompt => Some(within(PAUSE, PROMPT_TIMEOUT)),
+            Awaited::Answer { .. } => Some(within(PAUSE, ANSWER_TIMEOUT)),
+            Awaited::Held => Some(within(Duration::ZERO, PAUSE)),
+            Awaited::End => Some(
                 (self.heard_at.unwrap_or(self.since) + CLOSING_PAUSE)
                     .min(self.since + CLOSING_TIMEOUT),
             ),
@@ -199,16 +201,16 @@ impl Plain<'_> {
     fn go_on(&mut self) -> Result<(), Failure> {
         let unfinished = self.unfinished().to_owned();
         match &self.stage {
-            Stage::Prompt if unfinished.is_empty() => {
+            Awaited::Prompt if unfinished.is_empty() => {
                 if self.name.is_some() {
                     self.stdio.remark(&Words::NameNotAsked.text(self.stdio.lang));
                 }
-                self.enter(Stage::Line);
+                self.enter(Awaited::Line);
             }
-            Stage::Prompt if self.name.is_none() && self.stdio.kind == Kind::Terminal => {
-                self.enter(Stage::Name);
+            Awaited::Prompt if self.name.is_none() && self.stdio.kind == Kind::Terminal => {
+                self.enter(Awaited::Name);
             }
-            Stage::Prompt => {
+            Awaited::Prompt => {
                 let guest = || Words::GuestName { number: process::id() }.text(self.stdio.lang);
                 let name = self.name.take().unwrap_or_else(guest);
                 if let Some(keyboard) = self.keyboard() {
@@ -216,35 +218,35 @@ impl Plain<'_> {
                     keyboard.show(&format!("{name}\n"));
                 }
                 self.connection.send(format!("{name}\n").as_bytes());
-                self.enter(Stage::Answer { prompt: unfinished });
+                self.enter(Awaited::Answer { prompt: unfinished });
             }
-            Stage::Answer { prompt } if is_again(prompt, &unfinished) => match self.stdio.kind {
+            Awaited::Answer { prompt } if is_again(prompt, &unfinished) => match self.stdio.kind {
                 Kind::Pipe => {
                     let reason = self.heard.strip_suffix(prompt).unwrap_or(&self.heard);
                     return Err(Failure::NameRefused(reason.trim().to_owned()));
                 }
-                Kind::Terminal => self.enter(Stage::Name),
+                Kind::Terminal => self.enter(Awaited::Name),
             },
             // A line that has ended by now was not a prompt.
-            Stage::Name if !unfinished.is_empty() => self.enter(Stage::Name),
-            _ => self.enter(Stage::Line),
+            Awaited::Name if !unfinished.is_empty() => self.enter(Awaited::Name),
+            _ => self.enter(Awaited::Line),
         }
         Ok(())
     }
 
-    fn enter(&mut self, stage: Stage) {
+    fn enter(&mut self, stage: Awaited) {
         // If another line is sent now, the text since the last one is the answer to it.
         // Otherwise more of the answer may come.
         let goes_on = self.keyboard().is_some_and(|keyboard| keyboard.has_lines());
-        let settles = stage == Stage::Line && (self.stage != Stage::Held || goes_on);
+        let settles = stage == Awaited::Line && (self.stage != Awaited::Held || goes_on);
         self.stage = stage;
         self.since = Instant::now();
         self.heard_at = None;
         // The rest of a prompt may still come.
-        if self.stage != Stage::Name {
+        if self.stage != Awaited::Name {
             self.heard.clear();
         }
-        let is_asked = self.stage == Stage::Name;
+        let is_asked = self.stage == Awaited::Name;
         match self.keyboard() {
             Some(keyboard) if is_asked => keyboard.prompt(),
             Some(keyboard) if settles => keyboard.settle(),
@@ -281,14 +283,14 @@ impl Plain<'_> {
                 self.connection.send(format!("{text}\n").as_bytes());
                 if text.trim() == QUIT {
                     self.end();
-                } else if self.stage == Stage::Name {
+                } else if self.stage == Awaited::Name {
                     let prompt = self.unfinished().to_owned();
                     if let Some(keyboard) = self.keyboard() {
                         keyboard.answered();
                     }
-                    self.enter(Stage::Answer { prompt });
+                    self.enter(Awaited::Answer { prompt });
                 } else {
-                    self.enter(Stage::Held);
+                    self.enter(Awaited::Held);
                 }
             }
         }
@@ -298,7 +300,7 @@ impl Plain<'_> {
     /// Stops sending, and listens until the end.
     fn end(&mut self) {
         self.connection.half_close();
-        self.enter(Stage::End);
+        self.enter(Awaited::End);
     }
 
     /// The result once the connection has ended, on purpose or not.
@@ -306,7 +308,7 @@ impl Plain<'_> {
         let rest = self.decoder.finish();
         self.stdio.show(rest)?;
         match (&self.stage, cause) {
-            (Stage::End, None) => Ok(()),
+            (Awaited::End, None) => Ok(()),
             (_, cause) => Err(Failure::Lost(cause)),
         }
     }

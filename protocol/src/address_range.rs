@@ -1,5 +1,5 @@
-//! Ranges of addresses that the operator bans: one IPv4 address, the /64 of an IPv6
-//! address, or what is written with a prefix (`203.0.113.0/24`, `2001:db8::/48`).
+//! Ranges of addresses: one address, or what is written with a prefix (`203.0.113.0/24`,
+//! `2001:db8::/48`).
 
 use std::{
     fmt,
@@ -29,15 +29,31 @@ pub const WIDEST: [u8; 2] = [8, 32];
 pub struct NoRange;
 
 impl AddressRange {
+    /// What is banned with `text`: the whole /64 with an IPv6 address that has no prefix,
+    /// since whoever has one address of it has all of them.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRange`].
+    pub fn to_ban(text: &str) -> Result<AddressRange, NoRange> {
+        let range: AddressRange = text.parse()?;
+        Ok(match range.first {
+            IpAddr::V6(_) if !text.contains('/') => range.widened_to(64),
+            _ => range,
+        })
+    }
+
+    fn widened_to(self, prefix_bits: u8) -> AddressRange {
+        AddressRange { first: first_of(self.first, prefix_bits), prefix_bits }
+    }
+
     /// Whether `address` lies in it.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = unwrapped(address);
         address.is_ipv4() == self.first.is_ipv4()
             && first_of(address, self.prefix_bits) == self.first
     }
-}
 
-impl AddressRange {
     /// Whether it holds more addresses than anybody wants to ban.
     pub fn is_too_wide(&self) -> bool {
         let [v4, v6] = WIDEST;
@@ -73,12 +89,10 @@ impl FromStr for AddressRange {
         let address = unwrapped(written);
         // What is written of IPv4 in IPv6 counts the bits before it too.
         let before = if written.is_ipv6() && address.is_ipv4() { 96 } else { 0 };
-        let prefix_bits = match (prefix, address) {
-            (None, IpAddr::V4(_)) => 32,
-            // Whoever has one address of a /64 has all of them.
-            (None, IpAddr::V6(_)) => 64,
-            (Some(prefix), address) => {
-                let most = if address.is_ipv4() { 32 } else { 128 };
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let prefix_bits = match prefix {
+            None => most,
+            Some(prefix) => {
                 let bits = prefix.parse::<u8>().ok().and_then(|bits| bits.checked_sub(before));
                 bits.filter(|bits| *bits <= most).ok_or(NoRange)?
             }
@@ -153,12 +167,7 @@ mod tests {
             &["203.0.112.1"],
         );
         check("::ffff:203.0.113.9/120", "203.0.113.0/24", &["203.0.113.4"], &["203.0.112.1"]);
-        check(
-            "2001:db8:1:2::5",
-            "2001:db8:1:2::/64",
-            &["2001:db8:1:2::6", "2001:db8:1:2:ffff::1"],
-            &["2001:db8:1:3::5", "192.0.2.7"],
-        );
+        check("2001:db8::5", "2001:db8::5/128", &["2001:db8::5"], &["2001:db8::6"]);
         check("2001:db8::/32", "2001:db8::/32", &["2001:db8:ffff::1"], &["2001:db9::1"]);
         check("2001:db8::5/128", "2001:db8::5/128", &["2001:db8::5"], &["2001:db8::6"]);
         check("0.0.0.0/0", "0.0.0.0/0", &["1.2.3.4"], &["::1"]);
@@ -192,12 +201,29 @@ mod tests {
     }
 
     #[test]
+    fn a_ban_of_an_ipv6_address_is_one_of_its_network() {
+        #[track_caller]
+        fn check(text: &str, expected: &str) {
+            assert_eq!(
+                AddressRange::to_ban(text).map(|range| range.to_string()),
+                Ok(expected.into())
+            );
+        }
+        check("2001:db8:1:2::5", "2001:db8:1:2::/64");
+        check("2001:db8:1:2::5/128", "2001:db8:1:2::5/128");
+        check("192.0.2.7", "192.0.2.7");
+        check("::ffff:192.0.2.7", "192.0.2.7");
+    }
+
+    #[test]
     fn other_texts_are_none() {
         for text in [
             "",
             "bob",
             "192.0.2",
             "192.0.2.7/33",
+            "192.0.2.7/-1",
+            "192.0.2.7/8/8",
             "::1/129",
             "192.0.2.7/",
             "192.0.2.7/x",

@@ -14,6 +14,7 @@ use std::{
 use anyhow::Context;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, ValueEnum, builder::Resettable};
 use madang_protocol::{
+    address_range::AddressRange,
     limits::{LINES_PORT, TLS_PORT, WEB_PORT},
     sanitize::sanitize_line,
     text::Lang,
@@ -22,10 +23,7 @@ use madang_protocol::{
 use crate::{
     admission::rate_limit::RateLimit,
     config::{Config, Listen, METRICS_PORT, TlsConfig},
-    transport::http::{
-        origin::{Origin, PublicUrl},
-        proxy::Network,
-    },
+    transport::http::origin::{Origin, PublicUrl},
     transport::tls::certificates::PairFiles,
 };
 
@@ -94,7 +92,7 @@ pub struct Cli {
     /// Proxies that are believed in X-Forwarded-For whose connection they pass on: addresses
     /// or ranges, as in 127.0.0.1 or 10.0.0.0/8 (repeatable)
     #[arg(long, env = "MADANG_TRUST_PROXY", value_name = "CIDR", value_delimiter = ',')]
-    trust_proxy: Vec<Network>,
+    trust_proxy: Vec<AddressRange>,
 
     /// Language of the server's words, unless a member chooses another; the operator's too
     #[arg(long, env = "MADANG_LANG", value_name = "ko|en", default_value = "ko",

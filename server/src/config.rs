@@ -6,6 +6,7 @@ use std::{
 };
 
 use madang_protocol::{
+    address_range::AddressRange,
     limits::{CARRIER_BYTES, LINES_PORT, WEB_PORT},
     text::Lang,
 };
@@ -14,7 +15,7 @@ use crate::{
     admission::rate_limit::RateLimit,
     transport::http::{
         origin::{Origin, PublicUrl},
-        proxy::Network,
+        proxy,
     },
     transport::tls::certificates::PairFiles,
 };
@@ -42,7 +43,7 @@ pub struct Config {
     pub allow_origin: Vec<Origin>,
     /// Proxies that are believed who it is whose connection they pass on.
     /// Default: none.
-    pub trust_proxy: Vec<Network>,
+    pub trust_proxy: Vec<AddressRange>,
     /// The language of the server's words, unless a member chooses another; the
     /// operator's too. Default: Korean.
     pub lang: Lang,
@@ -265,7 +266,7 @@ impl Config {
 
     /// Whether `address` is a trusted proxy's.
     pub(crate) fn trusts(&self, address: IpAddr) -> bool {
-        self.trust_proxy.iter().any(|network| network.contains(address))
+        proxy::is_trusted(address, &self.trust_proxy)
     }
 }
 

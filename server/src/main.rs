@@ -24,11 +24,11 @@ use tracing_subscriber::EnvFilter;
 fn main() -> ExitCode {
     save_address_space();
     if let Some(manual) = Manual::asked(std::env::args_os()) {
-        return manual.map_or_else(|text| answer(&text), |manual| print(&manual));
+        return manual.map_or_else(|text| print_or_complain(&text), |manual| print(&manual));
     }
     let cli = match Cli::read() {
         Ok(cli) => cli,
-        Err(text) => return answer(&text),
+        Err(text) => return print_or_complain(&text),
     };
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
 }
 
 /// Prints what was asked for on the command line, or says what is wrong with it.
-fn answer(text: &clap::Error) -> ExitCode {
+fn print_or_complain(text: &clap::Error) -> ExitCode {
     if text.use_stderr() {
         complain(&in_one_line(text));
         return ExitCode::from(2);

@@ -52,7 +52,7 @@ pub(crate) const DISMISSAL: Duration = Duration::from_millis(300);
 pub(crate) type Connections = ConnectionTable<Outbox>;
 
 /// A connection that was let in.
-pub(crate) type Admission = connection_table::Admission<Outbox>;
+pub(crate) type Admission = connection_table::Admitted<Outbox>;
 
 /// What every connection's thread works with.
 pub(crate) struct Shared {

@@ -34,15 +34,15 @@ const FEW: usize = 1_024;
 
 /// What is to come: of one kind and for one object, what was scheduled last.
 pub(crate) struct Timekeeper<D: Deadline> {
-    state: Mutex<State<D>>,
+    state: Mutex<Timetable<D>>,
     /// Signalled when the next deadline comes earlier, and at the end.
     changed: Condvar,
 }
 
-struct State<D: Deadline> {
+struct Timetable<D: Deadline> {
     /// In the order in which it is due; what is due at one time, as it was scheduled.
-    to_come: BTreeMap<Place, D>,
-    places: HashMap<D::Object, Place>,
+    to_come: BTreeMap<DueAt, D>,
+    places: HashMap<D::Object, DueAt>,
     last_number: u64,
     /// Of how many more what has lost its object is looked for.
     many: usize,
@@ -50,11 +50,11 @@ struct State<D: Deadline> {
 }
 
 /// When something is due, and a number that tells apart what is due at one time.
-type Place = (Instant, u64);
+type DueAt = (Instant, u64);
 
 impl<D: Deadline> Default for Timekeeper<D> {
     fn default() -> Self {
-        let state = State {
+        let state = Timetable {
             to_come: BTreeMap::new(),
             places: HashMap::new(),
             last_number: 0,
@@ -65,9 +65,9 @@ impl<D: Deadline> Default for Timekeeper<D> {
     }
 }
 
-impl<D: Deadline> State<D> {
+impl<D: Deadline> Timetable<D> {
     fn forget_vain(&mut self) {
-        let State { to_come, places, .. } = self;
+        let Timetable { to_come, places, .. } = self;
         to_come.retain(|_, due| {
             let is_vain = due.is_vain();
             if is_vain {

@@ -24,7 +24,7 @@ use crate::{
     shared::{Admission, Shared},
     transport::{
         Received,
-        http::{self, Head, Method, Refusal, Status, origin, proxy},
+        http::{self, Head, Method, Rejection, StatusCode, origin, proxy},
         input::Input,
         tls,
         websocket::{MessageTransport, handshake},
@@ -50,7 +50,7 @@ pub(crate) struct WebConnection {
 }
 
 /// What becomes of a connection whose request was read.
-enum Next {
+enum AfterRequest {
     /// A conversation in the chat, whose peer has sent this already.
     Chat(ReadBuffer),
     /// Echoes; with the bytes that came behind the request.
@@ -77,12 +77,12 @@ impl WebConnection {
     pub(crate) fn run(mut self) {
         let next = catch_unwind(AssertUnwindSafe(|| self.take_request())).unwrap_or_else(|_| {
             self.outbox.end(CloseReason::Told(Goodbye::Internal));
-            Next::Close
+            AfterRequest::Close
         });
         match next {
-            Next::Chat(first) => self.into_chat(first).run(),
-            Next::Echo(first) => self.into_echo(first).run(),
-            Next::Close => self.finish(),
+            AfterRequest::Chat(first) => self.into_chat(first).run(),
+            AfterRequest::Echo(first) => self.into_echo(first).run(),
+            AfterRequest::Close => self.finish(),
         }
     }
 
@@ -121,23 +121,23 @@ impl WebConnection {
     }
 
     #[inline(never)]
-    fn take_request(&mut self) -> Next {
+    fn take_request(&mut self) -> AfterRequest {
         let deadline = match self.begin() {
             Ok(deadline) => deadline,
             Err(reason) => {
                 let reason_text = reason.text(Lang::En);
                 tracing::info!(address = %self.address, "ended before a request: {reason_text}");
                 self.outbox.close(reason, b"");
-                return Next::Close;
+                return AfterRequest::Close;
             }
         };
         let (head, rest) = match self.read_head(deadline) {
             Ok(Some(read)) => read,
-            Ok(None) => return Next::Close,
+            Ok(None) => return AfterRequest::Close,
             Err(refusal) => return self.refuse(&refusal, Method::Get),
         };
         let method = head.method;
-        self.answer(&head, rest).unwrap_or_else(|refusal| self.refuse(&refusal, method))
+        self.respond(&head, rest).unwrap_or_else(|refusal| self.refuse(&refusal, method))
     }
 
     /// Does the handshake, if there is to be one, and returns until when there must be
@@ -157,7 +157,7 @@ impl WebConnection {
     }
 
     /// Reads the head, and what has come behind it; `None` if the peer has gone.
-    fn read_head(&mut self, deadline: Instant) -> Result<Option<(Head, ReadBuffer)>, Refusal> {
+    fn read_head(&mut self, deadline: Instant) -> Result<Option<(Head, ReadBuffer)>, Rejection> {
         let mut buffer = ReadBuffer::default();
         loop {
             let received = match self.input.wait_readable(deadline) {
@@ -165,7 +165,7 @@ impl WebConnection {
                 Ok(false) if !buffer.waiting().is_empty() => {
                     let seconds = self.shared.config.head_timeout.as_secs();
                     let reason = format!("no whole request within {seconds} seconds");
-                    return Err(Refusal::new(Status::RequestTimeout, reason));
+                    return Err(Rejection::new(StatusCode::RequestTimeout, reason));
                 }
                 // A browser connects in advance and may have nothing to ask.
                 Ok(false) | Err(_) => return Ok(None),
@@ -179,7 +179,7 @@ impl WebConnection {
             if buffer.waiting().first() == Some(&tls::HANDSHAKE) {
                 tracing::info!(address = %self.address, "refused TLS on a port that takes none");
                 let reason = "this port speaks http and ws, not https and wss";
-                return Err(Refusal::new(Status::BadRequest, reason));
+                return Err(Rejection::new(StatusCode::BadRequest, reason));
             }
             if let Some((head, length)) = Head::parse(buffer.waiting())? {
                 buffer.take(length);
@@ -189,7 +189,7 @@ impl WebConnection {
     }
 
     /// Answers a request, or has it become WebSocket.
-    fn answer(&mut self, head: &Head, rest: ReadBuffer) -> Result<Next, Refusal> {
+    fn respond(&mut self, head: &Head, rest: ReadBuffer) -> Result<AfterRequest, Rejection> {
         if self.door == Door::Metrics {
             return self.report(head);
         }
@@ -206,21 +206,26 @@ impl WebConnection {
         }
         let asset = assets::find(name);
         if name != "healthz" && asset.is_none() {
-            return Err(Refusal::new(Status::NotFound, "there is nothing of that name here"));
+            return Err(Rejection::new(StatusCode::NotFound, "there is nothing of that name here"));
         }
         if head.method == Method::Other {
-            return Err(Refusal::new(Status::MethodNotAllowed, "only GET and HEAD are supported"));
+            return Err(Rejection::new(
+                StatusCode::MethodNotAllowed,
+                "only GET and HEAD are supported",
+            ));
         }
         let answer = match asset {
             Some(asset) => http::file(head, asset.content_type, asset.bytes),
-            None => http::response(Status::Ok, "text/plain; charset=utf-8", b"ok\n", head.method),
+            None => {
+                http::response(StatusCode::Ok, "text/plain; charset=utf-8", b"ok\n", head.method)
+            }
         };
         self.outbox.push_bytes(&answer);
-        Ok(Next::Close)
+        Ok(AfterRequest::Close)
     }
 
     /// Finds out who is behind a proxy, and counts them as who they are.
-    fn find_person(&mut self, head: &Head) -> Result<(), Refusal> {
+    fn find_person(&mut self, head: &Head) -> Result<(), Rejection> {
         let hops: Vec<&str> = head.list("X-Forwarded-For").collect();
         let trusted = &self.shared.config.trust_proxy;
         self.address = proxy::person(self.address, hops.into_iter(), trusted);
@@ -233,36 +238,40 @@ impl WebConnection {
     }
 
     /// Answers with the server's numbers.
-    fn report(&self, head: &Head) -> Result<Next, Refusal> {
+    fn report(&self, head: &Head) -> Result<AfterRequest, Rejection> {
         if head.name() != "metrics" {
-            return Err(Refusal::new(Status::NotFound, "the numbers are at /metrics"));
+            return Err(Rejection::new(StatusCode::NotFound, "the numbers are at /metrics"));
         }
         if head.method == Method::Other {
-            return Err(Refusal::new(Status::MethodNotAllowed, "only GET and HEAD are supported"));
+            return Err(Rejection::new(
+                StatusCode::MethodNotAllowed,
+                "only GET and HEAD are supported",
+            ));
         }
         let text = metrics_page::report(&self.shared);
         let content_type = metrics_page::CONTENT_TYPE;
-        let answer = http::response(Status::Ok, content_type, text.as_bytes(), head.method);
+        let answer = http::response(StatusCode::Ok, content_type, text.as_bytes(), head.method);
         self.outbox.push_bytes(&answer);
-        Ok(Next::Close)
+        Ok(AfterRequest::Close)
     }
 
     /// Sends a browser to the same address with https.
-    fn redirect(&self, head: &Head) -> Result<Next, Refusal> {
+    fn redirect(&self, head: &Head) -> Result<AfterRequest, Rejection> {
         tracing::info!(address = %self.address, "redirected http to https");
-        let no_host = || Refusal::new(Status::BadRequest, "this port speaks https and wss alone");
+        let no_host =
+            || Rejection::new(StatusCode::BadRequest, "this port speaks https and wss alone");
         let host =
             head.value("Host").filter(|host| http::is_authority(host)).ok_or_else(no_host)?;
         let location = format!("https://{host}{}", head.path);
         self.outbox.push_bytes(&http::redirect(&location, head.method));
-        Ok(Next::Close)
+        Ok(AfterRequest::Close)
     }
 
-    fn open_chat(&mut self, head: &Head, rest: ReadBuffer) -> Result<Next, Refusal> {
+    fn open_chat(&mut self, head: &Head, rest: ReadBuffer) -> Result<AfterRequest, Rejection> {
         let config = &self.shared.config;
         let allowed = config.allowed_origins();
         origin::check(head, &allowed, &self.shared.own_name).inspect_err(|refusal| {
-            let Refusal { status, reason } = refusal;
+            let Rejection { status, reason } = refusal;
             tracing::info!(address = %self.address, ?status, "refused a page: {reason:.300}");
         })?;
         let dialect = DialectId::offered(|subprotocol| handshake::offers(head, subprotocol));
@@ -273,14 +282,14 @@ impl WebConnection {
             self.outbox.change_form(Form::new(dialect, self.shared.config.lang, LineEnd::Lf));
         }
         self.upgrade(&answer, Carrier::WebSocket);
-        Ok(Next::Chat(rest))
+        Ok(AfterRequest::Chat(rest))
     }
 
-    fn open_echo(&mut self, head: &Head, rest: ReadBuffer) -> Result<Next, Refusal> {
+    fn open_echo(&mut self, head: &Head, rest: ReadBuffer) -> Result<AfterRequest, Rejection> {
         let answer = handshake::accept(head, None)?;
         self.admission.begin_login().map_err(refusal_of)?;
         self.upgrade(&answer, Carrier::Echo);
-        Ok(Next::Echo(rest))
+        Ok(AfterRequest::Echo(rest))
     }
 
     fn upgrade(&self, answer: &[u8], carrier: Carrier) {
@@ -288,21 +297,21 @@ impl WebConnection {
         self.outbox.change_carrier(carrier);
     }
 
-    fn refuse(&self, refusal: &Refusal, method: Method) -> Next {
+    fn refuse(&self, refusal: &Rejection, method: Method) -> AfterRequest {
         tracing::debug!(address = %self.address, reason = refusal.reason, "refused a request");
         self.shared.metrics.refused.count(refusal.status.code());
         self.outbox.push_bytes(&http::refusal(refusal, method));
-        Next::Close
+        AfterRequest::Close
     }
 }
 
 /// What somebody is told over HTTP for whom there is no place.
-pub(crate) fn refusal_of(goodbye: Goodbye) -> Refusal {
+pub(crate) fn refusal_of(goodbye: Goodbye) -> Rejection {
     match goodbye {
-        Goodbye::Banned => Refusal::new(Status::Forbidden, "you are banned from this server"),
+        Goodbye::Banned => Rejection::new(StatusCode::Forbidden, "you are banned from this server"),
         Goodbye::AddressFull => {
-            Refusal::new(Status::TooManyRequests, "too many connections from your address")
+            Rejection::new(StatusCode::TooManyRequests, "too many connections from your address")
         }
-        _ => Refusal::new(Status::ServiceUnavailable, "the server is full"),
+        _ => Rejection::new(StatusCode::ServiceUnavailable, "the server is full"),
     }
 }

@@ -44,15 +44,10 @@ pub(crate) const TABLE: &[(&str, &[&str])] = &[
 const EVERYWHERE: &[&str] = &["clock", "close_reason", "config", "doors", "metrics", "sync"];
 
 /// Files that put the server together, or describe it.
-const WHOLE: &[&str] =
-    &["cli", "config", "expiry", "lib", "main", "manual", "model", "server", "shared"];
+const WHOLE: &[&str] = &["cli", "config", "expiry", "lib", "main", "manual", "server", "shared"];
 
 /// Modules that are compiled for tests only, in files of their own.
-const TEST_FILES: &[&str] = &["dialect/tsv.rs", "patience.rs"];
-
-/// Imports that the table does not allow and that are still there. The list only gets
-/// shorter.
-const DEBTS: &[(&str, &[&str])] = &[];
+const TEST_FILES: &[&str] = &["dialect/tsv.rs", "model.rs", "patience.rs"];
 
 /// What a folder may import.
 pub(crate) fn allowed(from: &str) -> Vec<&'static str> {
@@ -60,14 +55,10 @@ pub(crate) fn allowed(from: &str) -> Vec<&'static str> {
     EVERYWHERE.iter().chain(own).copied().collect()
 }
 
-/// Whether an import is known to be wrong and still there.
-pub(crate) fn is_open_debt(from: &str, to: &str) -> bool {
-    open_debts().any(|debt| debt == (from, to))
-}
-
-/// All imports that are known to be wrong.
-pub(crate) fn open_debts() -> impl Iterator<Item = (&'static str, &'static str)> {
-    DEBTS.iter().flat_map(|(from, to)| to.iter().map(|to| (*from, *to)))
+/// Whether a file of a crate's `src` is compiled for its tests only.
+pub(crate) fn is_test_file(path: &str) -> bool {
+    let (_, path) = path.split_once("/src/").expect("a source of a crate");
+    path.ends_with("tests.rs") || path.contains("/tests/") || TEST_FILES.contains(&path)
 }
 
 /// Each pair of folders where the first imports the second, with the files that do.
@@ -76,9 +67,7 @@ pub(crate) fn between_folders(sources: &[Source]) -> BTreeMap<(String, String), 
     for source in sources {
         let path = source.path.strip_prefix("server/src/").expect("a source of the server");
         let from = path.split('/').next().unwrap_or(path).trim_end_matches(".rs");
-        let is_tests =
-            path.ends_with("tests.rs") || path.contains("/tests/") || TEST_FILES.contains(&path);
-        if WHOLE.contains(&from) || is_tests {
+        if WHOLE.contains(&from) || is_test_file(&source.path) {
             continue;
         }
         let file = syn::parse_file(&source.text).expect("Rust");
@@ -151,7 +140,7 @@ fn attributes(item: &Item) -> &[Attribute] {
 }
 
 /// Whether the attribute keeps an item out of everything but tests.
-fn is_for_tests(attribute: &Attribute) -> bool {
+pub(crate) fn is_for_tests(attribute: &Attribute) -> bool {
     let syn::Meta::List(list) = &attribute.meta else { return false };
     attribute.path().is_ident("cfg") && list.tokens.to_string().contains("test")
 }

@@ -12,6 +12,7 @@ use std::{
 
 mod imports;
 mod links;
+mod names;
 mod packages;
 mod words;
 
@@ -96,21 +97,12 @@ fn folders_of_the_server_import_only_what_the_table_allows() {
     let mut faults = Vec::new();
     for ((from, to), places) in &found {
         let allowed = imports::allowed(from);
-        if !allowed.contains(&to.as_str()) && !imports::is_open_debt(from, to) {
+        if !allowed.contains(&to.as_str()) {
             let places: Vec<&str> = places.iter().map(String::as_str).collect();
             faults.push(format!("{from} imports {to}: {}", places.join(", ")));
         }
     }
     report(faults, "Move the code to where its imports point, or invert the call with a trait.");
-}
-
-#[test]
-fn debts_of_the_import_table_are_still_owed() {
-    let found = imports::between_folders(&sources(&["server/src"], &["rs"]));
-    let paid = imports::open_debts()
-        .filter(|(from, to)| !found.contains_key(&((*from).to_owned(), (*to).to_owned())));
-    let paid = paid.map(|(from, to)| format!("{from} no longer imports {to}")).collect();
-    report(paid, "Remove the line from the list of debts, so that the import can't come back.");
 }
 
 #[test]
@@ -129,6 +121,24 @@ fn allowed_imports_have_no_cycle() {
         };
         done.insert(from);
     }
+}
+
+#[test]
+fn no_two_types_of_a_crate_share_a_name() {
+    let crates = [
+        "protocol/src",
+        "server/src",
+        "client/src",
+        "client/terminal/src",
+        "tests/src",
+        "tests/load/src",
+    ];
+    let faults = crates.iter().flat_map(|folder| {
+        let mut sources = sources(&[folder], &["rs"]);
+        sources.retain(|source| !imports::is_test_file(&source.path));
+        names::shared(&sources)
+    });
+    report(faults.collect(), "A word means one thing: DESIGN's glossary has the words.");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::{Banned, Command, CommandSpec, Help};
 use crate::{
+    address_range::AddressRange,
     duration::parse_duration,
     invisible::{is_blank, is_invisible},
     name::{NameError, UserName},
@@ -120,7 +121,7 @@ pub(super) fn banned(text: &str) -> Result<Banned, ArgumentError> {
     };
     let address = [text, without_port]
         .iter()
-        .find_map(|address| address.trim_matches(['[', ']', ',']).parse().ok());
+        .find_map(|address| AddressRange::to_ban(address.trim_matches(['[', ']', ','])).ok());
     match address {
         Some(address) => Ok(Banned::Address(address)),
         // Whoever means an address is not told that a name was banned.

@@ -18,11 +18,11 @@ use crate::sync::Mutex;
 /// The bans in force.
 #[derive(Default)]
 pub(crate) struct Bans {
-    table: Mutex<Table>,
+    table: Mutex<BanTable>,
 }
 
 #[derive(Default)]
-struct Table {
+struct BanTable {
     names: Vec<BannedName>,
     addresses: HashMap<AddressRange, Option<Instant>>,
 }
@@ -110,7 +110,7 @@ impl Bans {
     }
 }
 
-impl Table {
+impl BanTable {
     fn expire(&mut self) {
         let now = Instant::now();
         let lasts = |until: &Option<Instant>| until.is_none_or(|until| until > now);
@@ -144,7 +144,7 @@ mod tests {
     fn addresses_are_banned_in_every_form_and_for_a_time() {
         let bans = Bans::default();
         let address = |text: &str| -> IpAddr { text.parse().expect("an address") };
-        let network = |text: &str| Banned::Address(text.parse().expect("a network"));
+        let network = |text: &str| Banned::Address(AddressRange::to_ban(text).expect("a range"));
         bans.ban(network("::ffff:192.0.2.1"), None);
         bans.ban(network("192.0.2.2"), Some(Duration::ZERO));
         bans.ban(network("192.0.2.3"), Some(Duration::from_secs(3_600)));

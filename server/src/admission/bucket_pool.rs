@@ -41,10 +41,10 @@ const SWEEP_PAUSE: Duration = Duration::from_secs(1);
 /// The buckets that wait for their address to connect again.
 pub(crate) struct BucketPool {
     limit: RateLimit,
-    table: Mutex<Table>,
+    table: Mutex<BucketTable>,
 }
 
-struct Table {
+struct BucketTable {
     addresses: HashMap<IpAddr, Pool>,
     /// At how many addresses those with nothing to remember are looked for.
     many: usize,
@@ -73,7 +73,7 @@ pub(crate) struct PooledBucket {
 
 impl BucketPool {
     pub(crate) fn new(limit: RateLimit, now: Instant) -> Arc<BucketPool> {
-        let table = Table { addresses: HashMap::new(), many: FEW, swept_at: now };
+        let table = BucketTable { addresses: HashMap::new(), many: FEW, swept_at: now };
         Arc::new(BucketPool { limit, table: Mutex::new(table) })
     }
 
@@ -85,7 +85,7 @@ impl BucketPool {
     }
 }
 
-impl Table {
+impl BucketTable {
     fn take(&mut self, address: IpAddr, limit: RateLimit, now: Instant) -> Bucket {
         self.sweep(now);
         if self.addresses.len() >= ADDRESSES && !self.addresses.contains_key(&address) {
@@ -180,8 +180,8 @@ mod tests {
         RateLimit::per_second(10)
     }
 
-    fn table(now: Instant) -> Table {
-        Table { addresses: HashMap::new(), many: FEW, swept_at: now }
+    fn table(now: Instant) -> BucketTable {
+        BucketTable { addresses: HashMap::new(), many: FEW, swept_at: now }
     }
 
     /// Sends as many lines as pass at once.
@@ -235,7 +235,7 @@ mod tests {
         let mut now = Instant::now();
         let mut table = table(now);
         let one = IpAddr::from([192, 0, 2, 1]);
-        let full = |table: &mut Table, now| {
+        let full = |table: &mut BucketTable, now| {
             (0..100).filter(|_| spend(&mut table.take(one, limit(), now), now) == 20).count()
         };
         assert_eq!(full(&mut table, now), 20);

@@ -25,7 +25,7 @@ pub(crate) const METRICS_CONNECTIONS: usize = 8;
 /// The table of open connections; each is reached by its `R`.
 pub(crate) struct ConnectionTable<R> {
     limits: ConnectionLimits,
-    table: Mutex<Table<R>>,
+    table: Mutex<OpenConnections<R>>,
     /// Signalled when the last one has ended.
     empty: Condvar,
 }
@@ -43,7 +43,7 @@ pub(crate) struct ConnectionLimits {
     pub(crate) requests_per_address: usize,
 }
 
-struct Table<R> {
+struct OpenConnections<R> {
     last_number: u64,
     count: usize,
     /// The most that there were at once.
@@ -80,7 +80,7 @@ struct PerAddress {
 
 /// How far a connection has come, which decides where it is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stage {
+pub(crate) enum Progress {
     /// It has asked for nothing yet, or for a part of the page: a browser opens
     /// several such connections, and each is over soon.
     Request,
@@ -89,18 +89,18 @@ pub(crate) enum Stage {
     LoggedIn,
 }
 
-impl Stage {
+impl Progress {
     /// How far a connection has come that was just accepted at `door`.
-    fn first(door: Door) -> Stage {
+    fn first(door: Door) -> Progress {
         match door {
-            Door::Lines | Door::TlsLines => Stage::Login,
-            Door::Web | Door::Metrics => Stage::Request,
+            Door::Lines | Door::TlsLines => Progress::Login,
+            Door::Web | Door::Metrics => Progress::Request,
         }
     }
 }
 
 /// An admitted connection. Dropped, it makes place for another.
-pub(crate) struct Admission<R> {
+pub(crate) struct Admitted<R> {
     connections: Arc<ConnectionTable<R>>,
     /// The connection's number; no two of a server are the same.
     pub(crate) number: u64,
@@ -110,12 +110,12 @@ pub(crate) struct Admission<R> {
     address: IpAddr,
     /// The address that its limits are counted under, if it is limited.
     counted: Option<IpAddr>,
-    stage: Stage,
+    stage: Progress,
 }
 
 impl<R> ConnectionTable<R> {
     pub(crate) fn new(limits: ConnectionLimits) -> Arc<ConnectionTable<R>> {
-        let (table, empty) = (Mutex::new(Table::new()), Condvar::new());
+        let (table, empty) = (Mutex::new(OpenConnections::new()), Condvar::new());
         Arc::new(ConnectionTable { limits, table, empty })
     }
 
@@ -128,7 +128,7 @@ impl<R> ConnectionTable<R> {
         self: &Arc<Self>,
         door: Door,
         address: IpAddr,
-    ) -> Result<Admission<R>, Goodbye> {
+    ) -> Result<Admitted<R>, Goodbye> {
         let mut admission = self.admit_proxied(door, address)?;
         admission.count_under(address)?;
         Ok(admission)
@@ -144,7 +144,7 @@ impl<R> ConnectionTable<R> {
         self: &Arc<Self>,
         door: Door,
         address: IpAddr,
-    ) -> Result<Admission<R>, Goodbye> {
+    ) -> Result<Admitted<R>, Goodbye> {
         let mut table = self.table.lock();
         if table.is_full(door, self.limits.total) {
             return Err(Goodbye::ServerFull);
@@ -153,14 +153,14 @@ impl<R> ConnectionTable<R> {
         table.peak = table.peak.max(table.count);
         table.last_number += 1;
         table.doors.entry(door).or_default().open += 1;
-        Ok(Admission {
+        Ok(Admitted {
             connections: self.clone(),
             number: table.last_number,
             traffic: Arc::default(),
             door,
             address: address.to_canonical(),
             counted: None,
-            stage: Stage::first(door),
+            stage: Progress::first(door),
         })
     }
 
@@ -220,9 +220,9 @@ impl<R> ConnectionTable<R> {
     }
 }
 
-impl<R> Table<R> {
-    fn new() -> Table<R> {
-        Table {
+impl<R> OpenConnections<R> {
+    fn new() -> OpenConnections<R> {
+        OpenConnections {
             last_number: 0,
             count: 0,
             peak: 0,
@@ -244,7 +244,7 @@ impl<R> Table<R> {
     }
 }
 
-impl<R> Admission<R> {
+impl<R> Admitted<R> {
     /// The connection is one of `address`; counts it there, if it was not counted
     /// before.
     ///
@@ -280,10 +280,10 @@ impl<R> Admission<R> {
         if let Some(address) = self.counted
             && let Some(per_address) = self.connections.table.lock().addresses.get_mut(&address)
         {
-            per_address.add(Stage::Login, &self.connections.limits)?;
+            per_address.add(Progress::Login, &self.connections.limits)?;
             per_address.remove(self.stage);
         }
-        self.stage = Stage::Login;
+        self.stage = Progress::Login;
         Ok(())
     }
 
@@ -303,23 +303,23 @@ impl<R> Admission<R> {
 
     /// The connection has logged in: it makes place for another login.
     pub(crate) fn logged_in(&mut self) {
-        if self.stage == Stage::Login
+        if self.stage == Progress::Login
             && let Some(address) = self.counted
             && let Some(per_address) = self.connections.table.lock().addresses.get_mut(&address)
         {
             per_address.logins -= 1;
         }
-        self.stage = Stage::LoggedIn;
+        self.stage = Progress::LoggedIn;
     }
 }
 
 impl PerAddress {
     /// Counts a connection that has come so far, if there may be one more.
-    fn add(&mut self, stage: Stage, limits: &ConnectionLimits) -> Result<(), Goodbye> {
+    fn add(&mut self, stage: Progress, limits: &ConnectionLimits) -> Result<(), Goodbye> {
         let most = limits.per_address.unwrap_or(usize::MAX);
         let is_full = match stage {
-            Stage::Request => self.requests >= limits.requests_per_address,
-            Stage::Login | Stage::LoggedIn => {
+            Progress::Request => self.requests >= limits.requests_per_address,
+            Progress::Login | Progress::LoggedIn => {
                 self.connections >= most || self.logins >= limits.logins_per_address
             }
         };
@@ -327,19 +327,19 @@ impl PerAddress {
             return Err(Goodbye::AddressFull);
         }
         match stage {
-            Stage::Request => self.requests += 1,
-            Stage::Login | Stage::LoggedIn => self.connections += 1,
+            Progress::Request => self.requests += 1,
+            Progress::Login | Progress::LoggedIn => self.connections += 1,
         }
-        self.logins += usize::from(stage == Stage::Login);
+        self.logins += usize::from(stage == Progress::Login);
         Ok(())
     }
 
-    fn remove(&mut self, stage: Stage) {
+    fn remove(&mut self, stage: Progress) {
         match stage {
-            Stage::Request => self.requests -= 1,
-            Stage::Login | Stage::LoggedIn => self.connections -= 1,
+            Progress::Request => self.requests -= 1,
+            Progress::Login | Progress::LoggedIn => self.connections -= 1,
         }
-        self.logins -= usize::from(stage == Stage::Login);
+        self.logins -= usize::from(stage == Progress::Login);
     }
 
     fn is_empty(&self) -> bool {
@@ -347,7 +347,7 @@ impl PerAddress {
     }
 }
 
-impl<R> Drop for Admission<R> {
+impl<R> Drop for Admitted<R> {
     fn drop(&mut self) {
         let mut table = self.connections.table.lock();
         table.open.remove(&self.number);
@@ -410,7 +410,7 @@ mod tests {
         connections.admit(Door::Lines, address).err()
     }
 
-    fn admitted(connections: &Arc<ConnectionTable<()>>, address: &str) -> Admission<()> {
+    fn admitted(connections: &Arc<ConnectionTable<()>>, address: &str) -> Admitted<()> {
         let address = address.parse().expect("an address");
         connections.admit(Door::Lines, address).unwrap_or_else(|refusal| panic!("{refusal:?}"))
     }
@@ -462,7 +462,7 @@ mod tests {
     fn who_comes_through_a_proxy_is_counted_once_known() {
         let connections = connections(100);
         let proxy = "10.0.0.1".parse().expect("an address");
-        let mut unknown: Vec<Admission<()>> = (0..4)
+        let mut unknown: Vec<Admitted<()>> = (0..4)
             .map(|_| connections.admit_proxied(Door::Web, proxy).unwrap_or_else(|_| panic!("full")))
             .collect();
         let address = "203.0.113.9".parse().expect("an address");
@@ -481,7 +481,7 @@ mod tests {
         let connections = connections(100);
         let address = "203.0.113.9".parse().expect("an address");
         let request = || connections.admit(Door::Web, address);
-        let mut open: Vec<Admission<()>> =
+        let mut open: Vec<Admitted<()>> =
             (0..3).map(|_| request().unwrap_or_else(|_| panic!("full"))).collect();
         assert_eq!(request().err(), Some(Goodbye::AddressFull));
         assert_eq!(refused(&connections, "203.0.113.9"), None);

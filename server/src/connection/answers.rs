@@ -18,7 +18,7 @@ impl Connection {
     }
 
     /// Begins an answer in the peer's form and language.
-    pub(super) fn answer(&self) -> Answer {
+    pub(super) fn begin_answer(&self) -> Answer {
         Answer::new(self.form()).in_lang(self.lang)
     }
 
@@ -38,14 +38,14 @@ impl Connection {
 
     /// Sends a notice that follows another answer.
     pub(super) fn remark(&self, notice: &Notice<'_>, nonce: Option<&str>) {
-        let mut answer = self.answer();
+        let mut answer = self.begin_answer();
         answer.notice_to(notice, nonce);
         self.send(answer);
     }
 
     /// Sends people a notice that follows another answer.
     pub(super) fn hint(&self, hint: &Notice<'_>) {
-        let mut answer = self.answer();
+        let mut answer = self.begin_answer();
         answer.hint(hint);
         self.send(answer);
     }
@@ -53,7 +53,7 @@ impl Connection {
     /// Says what is wrong with a program's message.
     pub(super) fn refuse_request(&self, error: RequestError) {
         self.shared.metrics.refused.count(error.kind.code());
-        let mut answer = self.answer();
+        let mut answer = self.begin_answer();
         answer.message(&ServerMessage::Error {
             code: error.kind.code().into(),
             text: error.kind.to_string().into(),

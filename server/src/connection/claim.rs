@@ -23,7 +23,7 @@ use crate::{
 pub(super) struct NewLogin {
     /// A guest's if it is empty.
     pub(super) name: String,
-    pub(super) place: Place,
+    pub(super) place: FirstRoom,
     /// How much of what was said before is shown, in events.
     pub(super) shown: usize,
     /// The token of the session for which the name may still be kept.
@@ -33,7 +33,7 @@ pub(super) struct NewLogin {
 }
 
 /// Where somebody new goes.
-pub(super) enum Place {
+pub(super) enum FirstRoom {
     Lobby,
     Room(Destination),
     /// A private room that is made for it, with that topic or an empty one.
@@ -52,11 +52,11 @@ pub(crate) struct Entrance {
     nonce: Option<String>,
 }
 
-impl Place {
-    pub(super) fn of(destination: Destination) -> Place {
+impl FirstRoom {
+    pub(super) fn of(destination: Destination) -> FirstRoom {
         match destination {
-            Destination::Public(name) if name.is_lobby() => Place::Lobby,
-            destination => Place::Room(destination),
+            Destination::Public(name) if name.is_lobby() => FirstRoom::Lobby,
+            destination => FirstRoom::Room(destination),
         }
     }
 }
@@ -73,7 +73,7 @@ impl Connection {
         let NewLogin { name, place, shown, previous, nonce: request } = login;
         let nonce = request.as_deref();
         let number = self.admission.number;
-        if let Place::Room(wanted) = &place
+        if let FirstRoom::Room(wanted) = &place
             && let Err(notice) = check_destination(&self.shared.chat(), wanted, None)
         {
             self.notice(&notice, nonce);
@@ -137,16 +137,16 @@ impl Connection {
     /// Whether a new session may have this name: it is not banned, nor was it kicked from
     /// the lobby or from the room where it wants to go.
     #[inline(never)]
-    fn check_name(&self, name: &UserName, place: &Place) -> Result<(), Notice<'static>> {
+    fn check_name(&self, name: &UserName, place: &FirstRoom) -> Result<(), Notice<'static>> {
         if self.shared.bans.bans_name(name) {
             return Err(Notice::NameBanned);
         }
         self.shared.rooms.lobby.status().admits(0, Some(name)).map_err(Refusal::notice)?;
         match place {
-            Place::Room(wanted) => {
+            FirstRoom::Room(wanted) => {
                 check_destination(&self.shared.chat(), wanted, Some(name)).map(|_| ())
             }
-            Place::Lobby | Place::NewRoom { .. } => Ok(()),
+            FirstRoom::Lobby | FirstRoom::NewRoom { .. } => Ok(()),
         }
     }
 
@@ -155,12 +155,12 @@ impl Connection {
     fn make_way(
         &self,
         session: &Arc<Session>,
-        place: Place,
+        place: FirstRoom,
     ) -> Result<Option<Destination>, Notice<'static>> {
         match place {
-            Place::Lobby => Ok(None),
-            Place::Room(destination) => Ok(Some(destination)),
-            Place::NewRoom { topic } => {
+            FirstRoom::Lobby => Ok(None),
+            FirstRoom::Room(destination) => Ok(Some(destination)),
+            FirstRoom::NewRoom { topic } => {
                 let address = self.admission.counted();
                 let room = make_private(&self.shared.chat(), address, session, &topic)?;
                 Ok(room.key.map(Destination::Private))
@@ -203,7 +203,7 @@ impl Connection {
             },
         }
         if nonce.is_some() {
-            let mut answer = self.answer();
+            let mut answer = self.begin_answer();
             answer.ack(nonce);
             self.send(answer);
         }

@@ -11,7 +11,7 @@ use madang_protocol::{
     room::{Destination, DestinationError, asks_for_room},
 };
 
-use super::claim::{Entrance, NewLogin, Place};
+use super::claim::{Entrance, FirstRoom, NewLogin};
 use crate::{
     close_reason::CloseReason,
     connection::Connection,
@@ -36,7 +36,7 @@ impl Connection {
     /// Says who speaks, and asks for a name, in one write.
     #[inline(never)]
     pub(crate) fn greet(&mut self) {
-        let mut answer = self.answer();
+        let mut answer = self.begin_answer();
         answer.greeting(self.shared.config.motd.as_deref());
         self.send(answer);
     }
@@ -126,8 +126,8 @@ impl Connection {
             } => {
                 let topic = topic.unwrap_or_default();
                 let place = match room.as_deref().map(Destination::parse).transpose() {
-                    Ok(None) if new_room => Place::NewRoom { topic },
-                    Ok(Some(destination)) => Place::of(destination),
+                    Ok(None) if new_room => FirstRoom::NewRoom { topic },
+                    Ok(Some(destination)) => FirstRoom::of(destination),
                     Ok(None) => match self.chosen_place() {
                         Some(place) => place,
                         None => {
@@ -193,11 +193,11 @@ impl Connection {
     }
 
     /// Where a name leads that comes without a place; none is nowhere.
-    fn chosen_place(&self) -> Option<Place> {
+    fn chosen_place(&self) -> Option<FirstRoom> {
         match &self.choice {
-            Choice::Open => Some(Place::Lobby),
+            Choice::Open => Some(FirstRoom::Lobby),
             // Kept for the next name, if this one is refused.
-            Choice::Made(destination) => Some(Place::of(destination.clone())),
+            Choice::Made(destination) => Some(FirstRoom::of(destination.clone())),
             Choice::Refused => None,
         }
     }
@@ -223,7 +223,7 @@ impl Connection {
         self.dialect = dialect;
         self.transport.become_program();
         self.change_form();
-        let mut answer = self.answer();
+        let mut answer = self.begin_answer();
         answer.end_prompt();
         answer.greeting(None);
         self.send(answer);
@@ -232,14 +232,14 @@ impl Connection {
     /// Sends a notice, and the prompt again where there is one, in one write.
     pub(super) fn notice_and_prompt(&self, notice: &Notice<'_>, nonce: Option<&str>) {
         self.shared.metrics.refused.count_notice(notice);
-        let mut answer = self.answer();
+        let mut answer = self.begin_answer();
         answer.notice_to(notice, nonce);
         answer.prompt();
         self.send(answer);
     }
 
     pub(super) fn prompt(&self) {
-        let mut answer = self.answer();
+        let mut answer = self.begin_answer();
         answer.prompt();
         self.send(answer);
     }

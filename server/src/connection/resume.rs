@@ -83,7 +83,7 @@ impl Connection {
         }
         self.shared.console.resumed(&session.name(), self.address);
         if nonce.is_some() {
-            let mut answer = self.answer();
+            let mut answer = self.begin_answer();
             answer.ack(nonce);
             self.send(answer);
         }
@@ -92,7 +92,7 @@ impl Connection {
 
     /// Welcomes who is in no room.
     pub(super) fn welcome_nowhere(&self, session: &Session, resumed: bool, last_private: u64) {
-        let mut answer = self.answer();
+        let mut answer = self.begin_answer();
         answer.message(&ServerMessage::Welcome {
             user: session.name().as_str().into(),
             room: None,

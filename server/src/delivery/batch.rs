@@ -25,13 +25,13 @@ use crate::{
 pub struct Batch {
     room: Arc<str>,
     events: Vec<Event>,
-    origins: Vec<Origin>,
+    origins: Vec<EventOrigin>,
     rendered: [Option<Arc<Rendered>>; Form::COUNT],
 }
 
 /// What is known of an event beside what members are told.
 #[derive(Debug, Clone, Copy)]
-struct Origin {
+struct EventOrigin {
     /// The session that it comes from; 0 if it comes from none.
     speaker: u64,
     /// See [`Event::encoded_bytes`].
@@ -50,14 +50,14 @@ impl Batch {
     pub fn push(&mut self, event: Event, speaker: u64) {
         let encoded_bytes = event.encoded_bytes();
         self.events.push(event);
-        self.origins.push(Origin { speaker, encoded_bytes });
+        self.origins.push(EventOrigin { speaker, encoded_bytes });
     }
 
     /// Adds something that was said, whose rendered size is known already.
     pub(crate) fn push_said(&mut self, event: Event, speaker: u64, rendered_bytes: usize) {
         let encoded_bytes = self.room.len() + EVENT_OVERHEAD + rendered_bytes;
         self.events.push(event);
-        self.origins.push(Origin { speaker, encoded_bytes });
+        self.origins.push(EventOrigin { speaker, encoded_bytes });
     }
 
     /// What has happened.
@@ -97,7 +97,7 @@ impl Batch {
     ) -> Option<Rendered> {
         let range = range.start as usize..range.end as usize;
         let events = || self.events[range.clone()].iter().zip(&self.origins[range.clone()]);
-        let is_hidden = |(event, origin): &(&Event, &Origin)| is_hidden(origin.speaker, event);
+        let is_hidden = |(event, origin): &(&Event, &EventOrigin)| is_hidden(origin.speaker, event);
         if !events().any(|event| is_hidden(&event)) {
             return None;
         }

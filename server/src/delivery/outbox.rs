@@ -67,12 +67,12 @@ pub(crate) struct Outbox {
     waker: Arc<dyn Waker>,
     /// Counted under the lock of the state alone.
     traffic: Arc<Traffic>,
-    state: Mutex<State>,
+    state: Mutex<OutboxState>,
     /// Signalled when private entries were sent and when the connection ends.
     changed: Condvar,
 }
 
-struct State {
+struct OutboxState {
     /// Empty once the socket is let go.
     sink: Option<Box<dyn Sink>>,
     form: Form,
@@ -120,7 +120,7 @@ impl Outbox {
         waker: Arc<dyn Waker>,
         traffic: Arc<Traffic>,
     ) -> Arc<Outbox> {
-        let state = State {
+        let state = OutboxState {
             sink: Some(sink),
             form,
             carrier: Carrier::Lines,
@@ -238,7 +238,7 @@ impl Outbox {
     #[inline]
     fn offer_locked(
         self: &Arc<Self>,
-        state: &mut MutexGuard<'_, State>,
+        state: &mut MutexGuard<'_, OutboxState>,
         rendered: &Arc<Rendered>,
         events: Range<u32>,
         now: Instant,
@@ -263,7 +263,7 @@ impl Outbox {
         }
     }
 
-    fn is_too_much(&self, state: &State) -> bool {
+    fn is_too_much(&self, state: &OutboxState) -> bool {
         state.queue.waiting_bytes() > self.bounds.outbox_bytes || self.bounds.is_backlog_full()
     }
 
@@ -356,7 +356,7 @@ impl Outbox {
         let mut since = None;
         let mut state = self.state.lock();
         let (asked, _) = state.queue.privates();
-        let has_space = |state: &State| match (until, state.queue.private_bytes()) {
+        let has_space = |state: &OutboxState| match (until, state.queue.private_bytes()) {
             (_, 0) => true,
             (Until::Answered, _) => state.queue.privates().1 >= asked,
             (Until::Space, bytes) => {
@@ -381,7 +381,7 @@ impl Outbox {
     }
 
     /// Offers `bytes`, which are not empty, to the sink.
-    fn send(&self, state: &mut State, bytes: &[u8]) -> Sent {
+    fn send(&self, state: &mut OutboxState, bytes: &[u8]) -> Sent {
         let sent = state.send(bytes);
         if let Sent::Taken(count) = sent {
             self.traffic.sent_bytes.add(count as u64);
@@ -389,7 +389,7 @@ impl Outbox {
         sent
     }
 
-    fn push_locked(self: &Arc<Self>, state: &mut MutexGuard<'_, State>, bytes: &[u8]) {
+    fn push_locked(self: &Arc<Self>, state: &mut MutexGuard<'_, OutboxState>, bytes: &[u8]) {
         let mut sent = 0;
         if state.queue.is_empty() {
             if bytes.is_empty() {
@@ -408,7 +408,7 @@ impl Outbox {
     #[inline(never)]
     fn enqueue(
         self: &Arc<Self>,
-        state: &mut MutexGuard<'_, State>,
+        state: &mut MutexGuard<'_, OutboxState>,
         body: Body,
         since: Instant,
         sent: usize,
@@ -420,7 +420,7 @@ impl Outbox {
         }
     }
 
-    fn arm(self: &Arc<Self>, state: &mut MutexGuard<'_, State>) {
+    fn arm(self: &Arc<Self>, state: &mut MutexGuard<'_, OutboxState>) {
         let first = !state.known_to_waker;
         let socket = state.sink.as_ref().and_then(|sink| sink.socket());
         match self.waker.arm(self, socket, first) {
@@ -431,7 +431,7 @@ impl Outbox {
     }
 
     /// Takes `count` sent bytes out of the front of the queue.
-    fn take_out(&self, state: &mut MutexGuard<'_, State>, count: usize) {
+    fn take_out(&self, state: &mut MutexGuard<'_, OutboxState>, count: usize) {
         state.queue.take_out(count, &self.bounds);
         if state.queue.is_empty() {
             self.waker.disarm(self.number, None);
@@ -440,8 +440,8 @@ impl Outbox {
     }
 
     #[inline(never)]
-    fn skip(&self, state: &mut MutexGuard<'_, State>, what: Skipped) {
-        let State { sink, queue, form, carrier, .. } = &mut **state;
+    fn skip(&self, state: &mut MutexGuard<'_, OutboxState>, what: Skipped) {
+        let OutboxState { sink, queue, form, carrier, .. } = &mut **state;
         let holds_byte = sink.as_ref().is_some_and(|sink| sink.holds_byte());
         let skipped = queue.skip(what, holds_byte, *form, *carrier, &self.bounds);
         self.traffic.skipped.add(skipped);

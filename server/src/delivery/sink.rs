@@ -81,11 +81,11 @@ const FLAGS: SendFlags = SendFlags::DONTWAIT;
 
 impl Sink for TcpSink {
     fn send(&mut self, bytes: &[u8]) -> Sent {
-        answer(|| rustix::net::send(&*self.stream, bytes, FLAGS))
+        outcome_of(|| rustix::net::send(&*self.stream, bytes, FLAGS))
     }
 
     fn send_all(&mut self, pieces: &[IoSlice<'_>]) -> Sent {
-        answer(|| {
+        outcome_of(|| {
             let mut control = SendAncillaryBuffer::default();
             rustix::net::sendmsg(&*self.stream, pieces, &mut control, FLAGS)
         })
@@ -103,7 +103,7 @@ fn shut_down(socket: Option<&TcpStream>, direction: Shutdown) {
     }
 }
 
-fn answer(send: impl Fn() -> rustix::io::Result<usize>) -> Sent {
+fn outcome_of(send: impl Fn() -> rustix::io::Result<usize>) -> Sent {
     loop {
         match send() {
             Ok(count) => return Sent::Taken(count),

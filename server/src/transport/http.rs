@@ -18,7 +18,7 @@ const HEADERS: usize = 64;
 
 /// What an answer begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Status {
+pub(crate) enum StatusCode {
     Ok,
     NotModified,
     TemporaryRedirect,
@@ -36,8 +36,8 @@ pub(crate) enum Status {
 
 /// A request that is not granted, and why, in a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    pub(crate) status: Status,
+pub(crate) struct Rejection {
+    pub(crate) status: StatusCode,
     pub(crate) reason: String,
 }
 
@@ -59,9 +59,9 @@ pub(crate) enum Method {
     Other,
 }
 
-impl Refusal {
-    pub(crate) fn new(status: Status, reason: impl Into<String>) -> Refusal {
-        Refusal { status, reason: reason.into() }
+impl Rejection {
+    pub(crate) fn new(status: StatusCode, reason: impl Into<String>) -> Rejection {
+        Rejection { status, reason: reason.into() }
     }
 }
 
@@ -74,26 +74,26 @@ impl Head {
     /// What is wrong with it, or that it is too long.
     // Inlined, the table of headers would lie under all that follows.
     #[inline(never)]
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, Refusal> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, Rejection> {
         let mut headers = vec![httparse::EMPTY_HEADER; HEADERS];
         let mut request = httparse::Request::new(&mut headers);
         let length = match request.parse(bytes) {
             Ok(httparse::Status::Complete(length)) if length <= HEAD_BYTES => length,
             Ok(httparse::Status::Partial) if bytes.len() < HEAD_BYTES => return Ok(None),
             Ok(_) if request.path.is_none() => {
-                return Err(Refusal::new(Status::UriTooLong, "the target is too long"));
+                return Err(Rejection::new(StatusCode::UriTooLong, "the target is too long"));
             }
             Ok(_) => {
                 let reason = format!("the head has more than {HEAD_BYTES} bytes");
-                return Err(Refusal::new(Status::HeadersTooLarge, reason));
+                return Err(Rejection::new(StatusCode::HeadersTooLarge, reason));
             }
             Err(httparse::Error::TooManyHeaders) => {
                 let reason = format!("the head has more than {HEADERS} headers");
-                return Err(Refusal::new(Status::HeadersTooLarge, reason));
+                return Err(Rejection::new(StatusCode::HeadersTooLarge, reason));
             }
-            Err(error) => return Err(Refusal::new(Status::BadRequest, error.to_string())),
+            Err(error) => return Err(Rejection::new(StatusCode::BadRequest, error.to_string())),
         };
-        let bad = |reason| Refusal::new(Status::BadRequest, reason);
+        let bad = |reason| Rejection::new(StatusCode::BadRequest, reason);
         let method = match request.method {
             Some("GET") => Method::Get,
             Some("HEAD") => Method::Head,
@@ -153,7 +153,7 @@ fn path_of(target: &str) -> Option<&str> {
     path.starts_with('/').then(|| &path[..end])
 }
 
-impl Status {
+impl StatusCode {
     /// Its number, in digits.
     pub(crate) fn code(self) -> &'static str {
         &self.line()[..3]
@@ -161,28 +161,28 @@ impl Status {
 
     fn line(self) -> &'static str {
         match self {
-            Status::Ok => "200 OK",
-            Status::NotModified => "304 Not Modified",
-            Status::TemporaryRedirect => "307 Temporary Redirect",
-            Status::BadRequest => "400 Bad Request",
-            Status::Forbidden => "403 Forbidden",
-            Status::NotFound => "404 Not Found",
-            Status::MethodNotAllowed => "405 Method Not Allowed",
-            Status::RequestTimeout => "408 Request Timeout",
-            Status::UriTooLong => "414 URI Too Long",
-            Status::UpgradeRequired => "426 Upgrade Required",
-            Status::TooManyRequests => "429 Too Many Requests",
-            Status::HeadersTooLarge => "431 Request Header Fields Too Large",
-            Status::ServiceUnavailable => "503 Service Unavailable",
+            StatusCode::Ok => "200 OK",
+            StatusCode::NotModified => "304 Not Modified",
+            StatusCode::TemporaryRedirect => "307 Temporary Redirect",
+            StatusCode::BadRequest => "400 Bad Request",
+            StatusCode::Forbidden => "403 Forbidden",
+            StatusCode::NotFound => "404 Not Found",
+            StatusCode::MethodNotAllowed => "405 Method Not Allowed",
+            StatusCode::RequestTimeout => "408 Request Timeout",
+            StatusCode::UriTooLong => "414 URI Too Long",
+            StatusCode::UpgradeRequired => "426 Upgrade Required",
+            StatusCode::TooManyRequests => "429 Too Many Requests",
+            StatusCode::HeadersTooLarge => "431 Request Header Fields Too Large",
+            StatusCode::ServiceUnavailable => "503 Service Unavailable",
         }
     }
 
     /// The headers that belong to it.
     fn headers(self) -> &'static str {
         match self {
-            Status::MethodNotAllowed => "Allow: GET, HEAD\r\n",
-            Status::UpgradeRequired => "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
-            Status::TooManyRequests | Status::ServiceUnavailable => "Retry-After: 10\r\n",
+            StatusCode::MethodNotAllowed => "Allow: GET, HEAD\r\n",
+            StatusCode::UpgradeRequired => "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
+            StatusCode::TooManyRequests | StatusCode::ServiceUnavailable => "Retry-After: 10\r\n",
             _ => "",
         }
     }
@@ -195,20 +195,25 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
     require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// A whole answer, after which the connection closes; to HEAD without the body.
-pub(crate) fn response(status: Status, content_type: &str, body: &[u8], method: Method) -> Vec<u8> {
+pub(crate) fn response(
+    status: StatusCode,
+    content_type: &str,
+    body: &[u8],
+    method: Method,
+) -> Vec<u8> {
     response_with(status, "", content_type, body, method)
 }
 
 /// A whole answer with further headers, each with its line end.
 fn response_with(
-    status: Status,
+    status: StatusCode,
     headers: &str,
     content_type: &str,
     body: &[u8],
     method: Method,
 ) -> Vec<u8> {
     let mut head = String::new();
-    let connection = if status == Status::UpgradeRequired { "close, Upgrade" } else { "close" };
+    let connection = if status == StatusCode::UpgradeRequired { "close, Upgrade" } else { "close" };
     write!(
         head,
         "HTTP/1.1 {}\r\nDate: {}\r\nServer: Madang\r\nConnection: {connection}\r\n{}{headers}\
@@ -237,8 +242,8 @@ pub(crate) fn file(head: &Head, content_type: &str, bytes: &[u8]) -> Vec<u8> {
     let is_known = |known: &str| known == "*" || known.trim_start_matches("W/") == tag;
     let has_it = head.list("If-None-Match").any(is_known);
     let (status, method) = match has_it {
-        true => (Status::NotModified, Method::Head),
-        false => (Status::Ok, head.method),
+        true => (StatusCode::NotModified, Method::Head),
+        false => (StatusCode::Ok, head.method),
     };
     response_with(status, &format!("ETag: {tag}\r\n"), content_type, bytes, method)
 }
@@ -249,7 +254,7 @@ pub(crate) fn redirect(location: &str, method: Method) -> Vec<u8> {
     let header = format!("Location: {location}\r\n");
     let body = format!("This port speaks https and wss: {location}\n");
     let content_type = "text/plain; charset=utf-8";
-    response_with(Status::TemporaryRedirect, &header, content_type, body.as_bytes(), method)
+    response_with(StatusCode::TemporaryRedirect, &header, content_type, body.as_bytes(), method)
 }
 
 /// Whether `host` is nothing but a host and perhaps a port.
@@ -259,8 +264,8 @@ pub(crate) fn is_authority(host: &str) -> bool {
 }
 
 /// The answer to what is not granted.
-pub(crate) fn refusal(refusal: &Refusal, method: Method) -> Vec<u8> {
-    let Refusal { status, reason } = refusal;
+pub(crate) fn refusal(refusal: &Rejection, method: Method) -> Vec<u8> {
+    let Rejection { status, reason } = refusal;
     let body = format!("{}: {reason}\n", status.line());
     response(*status, "text/plain; charset=utf-8", body.as_bytes(), method)
 }
@@ -307,22 +312,22 @@ mod tests {
     #[test]
     fn what_is_wrong_gets_its_status() {
         #[track_caller]
-        fn check(request: &str, expected: Status) {
+        fn check(request: &str, expected: StatusCode) {
             let error = Head::parse(request.as_bytes()).expect_err("it is wrong");
             assert_eq!(error.status, expected, "{}", error.reason);
         }
         let get = "GET / HTTP/1.1\r\nHost: h\r\n";
-        check("hello\r\n\r\n", Status::BadRequest);
-        check("\u{16}\u{3}\u{1}", Status::BadRequest);
-        check("GET / HTTP/2.0\r\n\r\n", Status::BadRequest);
-        check("GET / HTTP/1.1\r\n\r\n", Status::BadRequest);
-        check(&format!("{get}Host: other\r\n\r\n"), Status::BadRequest);
-        check(&format!("{get}A b: c\r\n\r\n"), Status::BadRequest);
-        check("GET * HTTP/1.1\r\nHost: h\r\n\r\n", Status::BadRequest);
-        check("GET ftp://h/ HTTP/1.1\r\nHost: h\r\n\r\n", Status::BadRequest);
-        check(&format!("GET /{}", "x".repeat(HEAD_BYTES)), Status::UriTooLong);
-        check(&format!("{get}A: {}", "x".repeat(HEAD_BYTES)), Status::HeadersTooLarge);
-        check(&format!("{get}{}\r\n", "A: b\r\n".repeat(HEADERS)), Status::HeadersTooLarge);
+        check("hello\r\n\r\n", StatusCode::BadRequest);
+        check("\u{16}\u{3}\u{1}", StatusCode::BadRequest);
+        check("GET / HTTP/2.0\r\n\r\n", StatusCode::BadRequest);
+        check("GET / HTTP/1.1\r\n\r\n", StatusCode::BadRequest);
+        check(&format!("{get}Host: other\r\n\r\n"), StatusCode::BadRequest);
+        check(&format!("{get}A b: c\r\n\r\n"), StatusCode::BadRequest);
+        check("GET * HTTP/1.1\r\nHost: h\r\n\r\n", StatusCode::BadRequest);
+        check("GET ftp://h/ HTTP/1.1\r\nHost: h\r\n\r\n", StatusCode::BadRequest);
+        check(&format!("GET /{}", "x".repeat(HEAD_BYTES)), StatusCode::UriTooLong);
+        check(&format!("{get}A: {}", "x".repeat(HEAD_BYTES)), StatusCode::HeadersTooLarge);
+        check(&format!("{get}{}\r\n", "A: b\r\n".repeat(HEADERS)), StatusCode::HeadersTooLarge);
         // 64 of them are not too many.
         head(&format!("{get}{}\r\n", "A: b\r\n".repeat(HEADERS - 1)));
         head("GET / HTTP/1.0\r\n\r\n");
@@ -352,7 +357,7 @@ mod tests {
 
     #[test]
     fn an_answer_tells_its_length_and_closes() {
-        let answer = response(Status::Ok, "text/plain", b"hi", Method::Get);
+        let answer = response(StatusCode::Ok, "text/plain", b"hi", Method::Get);
         let answer = String::from_utf8(answer).expect("it is text");
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\nDate: "), "{answer}");
         assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
@@ -360,9 +365,9 @@ mod tests {
         assert!(answer.contains("\r\nX-Content-Type-Options: nosniff\r\n"), "{answer}");
         assert!(answer.contains("\r\nReferrer-Policy: no-referrer\r\n"), "{answer}");
         assert!(answer.ends_with("\r\n\r\nhi"), "{answer}");
-        let head = response(Status::Ok, "text/plain", b"hi", Method::Head);
+        let head = response(StatusCode::Ok, "text/plain", b"hi", Method::Head);
         assert!(head.ends_with(b"\r\n\r\n"));
-        let refused = refusal(&Refusal::new(Status::UpgradeRequired, "why"), Method::Get);
+        let refused = refusal(&Rejection::new(StatusCode::UpgradeRequired, "why"), Method::Get);
         let refused = String::from_utf8(refused).expect("it is text");
         assert!(refused.contains("\r\nSec-WebSocket-Version: 13\r\n"), "{refused}");
         assert!(refused.ends_with("426 Upgrade Required: why\n"), "{refused}");

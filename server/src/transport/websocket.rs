@@ -33,7 +33,7 @@ pub(crate) struct MessageTransport {
     is_program: bool,
     limits: WebSocketLimits,
     /// The message, or the frame, that has begun and not ended.
-    part: Option<Part>,
+    part: Option<Unfinished>,
     /// It did not end in time.
     unfinished: bool,
     /// For how long the write side had kept us from reading when that was looked at last.
@@ -45,7 +45,7 @@ pub(crate) struct MessageTransport {
 
 /// Something that has begun and may take so long to end.
 #[derive(Debug, Clone, Copy)]
-struct Part {
+struct Unfinished {
     since: Instant,
     /// When its time was over, so much had come that nobody had read: it may hold the
     /// end. What comes later is late.
@@ -99,7 +99,7 @@ impl MessageTransport {
     fn wait(&mut self, deadline: Option<Instant>) -> io::Result<ReadOutcome> {
         self.make_up_for_hold_up();
         let part_deadline = if self.decoder.holds_part() {
-            let begun = || Part { since: Instant::now(), unread_bytes: None };
+            let begun = || Unfinished { since: Instant::now(), unread_bytes: None };
             Some(self.part.get_or_insert_with(begun).since + self.limits.assembly_timeout)
         } else {
             self.part = None;
@@ -130,7 +130,7 @@ impl MessageTransport {
     fn make_up_for_hold_up(&mut self) {
         let held_up = self.writes.held_up();
         let pause = held_up.saturating_sub(self.held_up);
-        self.part = self.part.map(|part| Part { since: part.since + pause, ..part });
+        self.part = self.part.map(|part| Unfinished { since: part.since + pause, ..part });
         self.held_up = held_up;
     }
 
@@ -172,7 +172,7 @@ impl MessageTransport {
             Received::Bytes(count) => {
                 self.decoder.filled(count);
                 self.pong = Pong::Heard;
-                if let Some(Part { unread_bytes: Some(bytes), .. }) = &mut self.part {
+                if let Some(Unfinished { unread_bytes: Some(bytes), .. }) = &mut self.part {
                     *bytes = bytes.saturating_sub(count);
                 }
             }

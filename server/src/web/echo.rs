@@ -80,7 +80,7 @@ impl Echo {
                 self.outbox.wait_for_space(Until::Space, None)?;
                 if let Some(message) = self.transport.take_message() {
                     self.admission.traffic.lines.add(1);
-                    self.answer(&message);
+                    self.echo_back(&message);
                 }
             }
             if let Some(end) = self.transport.peer_end() {
@@ -101,7 +101,7 @@ impl Echo {
         Ok(())
     }
 
-    fn answer(&self, message: &Message) {
+    fn echo_back(&self, message: &Message) {
         let prefix = self.shared.config.echo.prefix.as_bytes();
         let mut bytes = Vec::new();
         match message {

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use crate::{
     comparison::{Cell, Comparison},
-    peer::Kind,
+    peer::PeerKind,
     quantity::Quantity,
     workloads::{Better, Figure, Workload},
 };
@@ -77,7 +77,7 @@ fn bars(comparison: &Comparison, workload: Workload, figure: &Figure) -> Vec<Bar
         .into_iter()
         .map(|(server, measured)| Bar {
             name: server.name,
-            is_own: matches!(server.kind, Kind::Madang | Kind::MadangJson),
+            is_own: matches!(server.kind, PeerKind::Madang | PeerKind::MadangJson),
             share: if longest > 0.0 { (measured.median.value() / longest).max(0.0) } else { 0.0 },
             value: format!(
                 "{}{}",
@@ -147,8 +147,11 @@ mod tests {
 
     #[test]
     fn the_longest_bar_is_the_most_and_failures_have_none() {
-        let comparison =
-            flood(&[(Kind::Madang, &[10e6]), (Kind::Baseline, &[20e6]), (Kind::Nats, &[])]);
+        let comparison = flood(&[
+            (PeerKind::Madang, &[10e6]),
+            (PeerKind::Baseline, &[20e6]),
+            (PeerKind::Nats, &[]),
+        ]);
         let svg = chart(&comparison);
         let bars: Vec<&str> = svg.lines().filter(|line| line.starts_with("<rect")).collect();
         assert_eq!(bars.len(), 4, "{svg}");

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum as _};
 
 use crate::{
-    peer::Kind,
+    peer::PeerKind,
     plan::{Length, Pace, Plan},
     protocol::Choice,
     server::Cores,
@@ -235,7 +235,7 @@ pub(crate) struct CompareFlags {
 
     /// Compare only these servers [default: all that are installed, without madang-json]
     #[arg(long, value_enum, value_name = "SERVER,…", value_delimiter = ',')]
-    pub(crate) peers: Vec<Kind>,
+    pub(crate) peers: Vec<PeerKind>,
 
     /// Do only these workloads [default: all]
     #[arg(

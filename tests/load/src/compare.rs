@@ -13,7 +13,7 @@ use crate::{
     comparison::{Comparison, Contestant, Run},
     limits,
     machine::Machine,
-    peer::{Kind, Peer, Whereabouts},
+    peer::{Peer, PeerKind, Whereabouts},
     plan::Plan,
     progress::Progress,
     report::Report,
@@ -59,7 +59,7 @@ pub(crate) fn compare(flags: &CompareFlags) -> Result<bool> {
     }
     progress.end();
     write(&comparison, flags)?;
-    Ok(!comparison.runs.iter().any(|run| run.kind == Kind::Madang && run.failure.is_some()))
+    Ok(!comparison.runs.iter().any(|run| run.kind == PeerKind::Madang && run.failure.is_some()))
 }
 
 fn first_two_cores() -> Result<Cores> {
@@ -75,7 +75,8 @@ fn find_peers(flags: &CompareFlags) -> Result<(Vec<Peer>, Vec<String>)> {
         peer_command: flags.peer_command.as_deref(),
         peer_port: flags.peer_port,
     };
-    let kinds = if flags.peers.is_empty() { Kind::all_by_default() } else { flags.peers.clone() };
+    let kinds =
+        if flags.peers.is_empty() { PeerKind::all_by_default() } else { flags.peers.clone() };
     let (mut peers, mut absent) = (Vec::new(), Vec::new());
     for kind in kinds {
         match Peer::find(kind, &whereabouts)? {

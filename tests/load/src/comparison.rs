@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     machine::Machine,
-    peer::Kind,
+    peer::PeerKind,
     quantity::Quantity,
     report::Report,
     workloads::{Better, Figure, Reach, Workload},
@@ -31,7 +31,7 @@ pub(crate) struct Contestant {
     pub(crate) version: String,
     pub(crate) command: String,
     #[serde(skip)]
-    pub(crate) kind: Kind,
+    pub(crate) kind: PeerKind,
 }
 
 /// One turn of one server at a workload.
@@ -40,7 +40,7 @@ pub(crate) struct Run {
     #[serde(serialize_with = "serialize_workload")]
     pub(crate) workload: Workload,
     #[serde(skip)]
-    pub(crate) kind: Kind,
+    pub(crate) kind: PeerKind,
     pub(crate) server: &'static str,
     pub(crate) turn: usize,
     pub(crate) reports: Vec<Report>,
@@ -108,7 +108,7 @@ impl Comparison {
     }
 
     /// A figure of one server.
-    pub(crate) fn cell(&self, workload: Workload, figure: &Figure, kind: Kind) -> Cell {
+    pub(crate) fn cell(&self, workload: Workload, figure: &Figure, kind: PeerKind) -> Cell {
         let runs = || self.runs.iter().filter(|run| run.workload == workload && run.kind == kind);
         if let Some(failure) = runs().find_map(|run| run.failure.clone()) {
             return Cell::Failed(failure);
@@ -130,7 +130,7 @@ impl Comparison {
             Cell::Measured(measured) => Some(measured.median),
             Cell::Failed(_) | Cell::NotDone => None,
         };
-        let Some(own) = median(Kind::Madang) else { return Vec::new() };
+        let Some(own) = median(PeerKind::Madang) else { return Vec::new() };
         let judge = |reach: &Reach| match *reach {
             Reach::Value(wanted) => Some(judge_value(figure.better, own, own.with_value(wanted))),
             Reach::Times(factor, kinds) => {
@@ -164,7 +164,7 @@ fn judge_value(better: Better, own: Quantity, wanted: Quantity) -> Verdict {
     }
 }
 
-fn judge_times(better: Better, times: f64, factor: f64, kind: Kind) -> Verdict {
+fn judge_times(better: Better, times: f64, factor: f64, kind: PeerKind) -> Verdict {
     Verdict {
         is_reached: is_no_worse(better, times, factor),
         words: format!("{times:.2} × {}, wants {} {factor:.2}", kind.name(), sign(better)),
@@ -206,7 +206,7 @@ pub(crate) mod tests {
     }
 
     /// A comparison at `flood-1` in which each server made these rates, or failed without any.
-    pub(crate) fn flood(rates: &[(Kind, &[f64])]) -> Comparison {
+    pub(crate) fn flood(rates: &[(PeerKind, &[f64])]) -> Comparison {
         let mut runs = Vec::new();
         for &(kind, rates) in rates {
             let peer = Peer::for_test(kind);
@@ -259,8 +259,9 @@ pub(crate) mod tests {
             (&[4e6, 2e6], 3e6, 2e6, 4e6),
             (&[5e6], 5e6, 5e6, 5e6),
         ] {
-            let comparison = flood(&[(Kind::Madang, rates)]);
-            let Cell::Measured(measured) = comparison.cell(Workload::Flood1, figure, Kind::Madang)
+            let comparison = flood(&[(PeerKind::Madang, rates)]);
+            let Cell::Measured(measured) =
+                comparison.cell(Workload::Flood1, figure, PeerKind::Madang)
             else {
                 panic!("nothing measured of {rates:?}");
             };
@@ -272,10 +273,10 @@ pub(crate) mod tests {
     #[test]
     fn a_failed_turn_fails_the_figure_and_an_absent_one_is_not_done() {
         let figure = &Workload::Flood1.figures()[0];
-        let comparison = flood(&[(Kind::Madang, &[]), (Kind::Baseline, &[1e6])]);
-        let cell = comparison.cell(Workload::Flood1, figure, Kind::Madang);
+        let comparison = flood(&[(PeerKind::Madang, &[]), (PeerKind::Baseline, &[1e6])]);
+        let cell = comparison.cell(Workload::Flood1, figure, PeerKind::Madang);
         assert_eq!(cell, Cell::Failed("it <fell> over".into()));
-        assert_eq!(comparison.cell(Workload::Flood1, figure, Kind::Redis), Cell::NotDone);
+        assert_eq!(comparison.cell(Workload::Flood1, figure, PeerKind::Redis), Cell::NotDone);
         assert_eq!(comparison.verdicts(Workload::Flood1, figure), []);
     }
 
@@ -283,14 +284,15 @@ pub(crate) mod tests {
     fn madang_is_held_against_the_best_of_those_named() {
         let figure = &Workload::Flood1.figures()[0];
         #[track_caller]
-        fn check(figure: &Figure, rates: &[(Kind, &[f64])], verdicts: &[(bool, &str)]) {
+        fn check(figure: &Figure, rates: &[(PeerKind, &[f64])], verdicts: &[(bool, &str)]) {
             let found = flood(rates).verdicts(Workload::Flood1, figure);
             let found: Vec<_> =
                 found.iter().map(|verdict| (verdict.is_reached, &verdict.words[..])).collect();
             assert_eq!(found, verdicts);
         }
-        let (madang, baseline) = ((Kind::Madang, &[9e6][..]), (Kind::Baseline, &[12e6][..]));
-        let (nats, redis) = ((Kind::Nats, &[2e6][..]), (Kind::Redis, &[5e6][..]));
+        let (madang, baseline) =
+            ((PeerKind::Madang, &[9e6][..]), (PeerKind::Baseline, &[12e6][..]));
+        let (nats, redis) = ((PeerKind::Nats, &[2e6][..]), (PeerKind::Redis, &[5e6][..]));
         check(
             figure,
             &[madang, baseline, nats, redis],

@@ -10,7 +10,7 @@ use crate::{
     plan::Plan,
     process_stats::{Holdings, Process},
     progress::Progress,
-    text::Lines,
+    text::LineRun,
 };
 
 /// The member that stays and counts who leaves.
@@ -25,7 +25,7 @@ struct LeavePhase {
 }
 
 impl Observer for LeavePhase {
-    fn said(&mut self, _member: usize, _lines: Lines, _read: Nanos) {}
+    fn said(&mut self, _member: usize, _lines: LineRun, _read: Nanos) {}
 
     fn garbled(&mut self, _member: usize) {}
 

@@ -10,7 +10,7 @@ use crate::{
     observer::{News, Observer},
     plan::Plan,
     progress::Progress,
-    text::Lines,
+    text::LineRun,
 };
 
 /// How the logging in went.
@@ -39,7 +39,7 @@ impl LoginPhase {
 }
 
 impl Observer for LoginPhase {
-    fn said(&mut self, _member: usize, _lines: Lines, _read: Nanos) {}
+    fn said(&mut self, _member: usize, _lines: LineRun, _read: Nanos) {}
 
     fn garbled(&mut self, _member: usize) {}
 

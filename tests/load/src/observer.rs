@@ -1,11 +1,11 @@
 //! How a part of a run learns what the members receive: [`Observer`] gets every line and notice.
 
-use crate::{clock::Nanos, text::Lines};
+use crate::{clock::Nanos, text::LineRun};
 
 /// Receives what the members received, in order of arrival.
 pub(crate) trait Observer {
     /// A member heard texts; their bytes were read at `read`.
-    fn said(&mut self, member: usize, lines: Lines, read: Nanos);
+    fn said(&mut self, member: usize, lines: LineRun, read: Nanos);
 
     /// A member heard a line with a text that is not whole.
     fn garbled(&mut self, member: usize);

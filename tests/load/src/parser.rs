@@ -8,14 +8,14 @@
 use crate::{
     name,
     protocol::Protocol,
-    text::{Lines, Said, Wording},
+    text::{LineRun, Said, Wording},
 };
 
 /// The next thing heard.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Parsed<'a> {
     /// Texts of this run.
-    Said(Lines),
+    Said(LineRun),
     /// A line with a text of this run that is not whole, or stands under another's name.
     Garbled(&'a [u8]),
     /// Any other line, without its end.
@@ -96,7 +96,7 @@ impl Parser {
             return None;
         }
         let count = self.wording.count_frames(said, bytes, text_at, end);
-        Some((Parsed::Said(Lines { first: said, count }), end * count as usize))
+        Some((Parsed::Said(LineRun { first: said, count }), end * count as usize))
     }
 
     #[cold]
@@ -127,7 +127,7 @@ impl Parser {
         self.tail_bytes = end - tail_at;
         let of_text = LastByte::OfText;
         self.last_byte = Some(if end == tail_at { of_text } else { LastByte::Is(bytes[end - 1]) });
-        Some((Parsed::Said(Lines { first: said, count: 1 }), end))
+        Some((Parsed::Said(LineRun { first: said, count: 1 }), end))
     }
 }
 
@@ -176,7 +176,7 @@ mod tests {
                 while let Some((parsed, used)) = parser.next(protocol, &header, &waiting[at..]) {
                     match parsed {
                         Parsed::Said(lines) => {
-                            assert_eq!(lines, Lines { first: SAID, count: 1 });
+                            assert_eq!(lines, LineRun { first: SAID, count: 1 });
                             heard.push("said".to_owned());
                         }
                         Parsed::Garbled(_) => heard.push("garbled".to_owned()),

@@ -14,7 +14,7 @@ use crate::{protocol::Choice, server::free_address};
 
 /// Which server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Kind {
+pub(crate) enum PeerKind {
     Madang,
     MadangJson,
     Baseline,
@@ -29,7 +29,7 @@ pub(crate) enum Kind {
 /// A server that can be started.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
-    pub(crate) kind: Kind,
+    pub(crate) kind: PeerKind,
     pub(crate) name: &'static str,
     pub(crate) version: String,
     pub(crate) protocol: Choice,
@@ -54,37 +54,37 @@ pub(crate) struct Whereabouts<'a> {
 /// The most sockets in one `select`, as `ncat` uses it, less what else it has open.
 const MOST_SELECTED: usize = 1_010;
 
-impl Kind {
+impl PeerKind {
     /// Those that are compared if nobody says which.
-    pub(crate) fn all_by_default() -> Vec<Kind> {
-        let all = Kind::value_variants().iter().copied();
-        all.filter(|kind| *kind != Kind::MadangJson).collect()
+    pub(crate) fn all_by_default() -> Vec<PeerKind> {
+        let all = PeerKind::value_variants().iter().copied();
+        all.filter(|kind| *kind != PeerKind::MadangJson).collect()
     }
 
     /// What a table calls it.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Kind::Madang => "madang",
-            Kind::MadangJson => "madang (JSON)",
-            Kind::Baseline => "baseline",
-            Kind::Nats => "nats-server",
-            Kind::Redis => "Redis",
-            Kind::Ncat => "ncat --chat",
-            Kind::Bun => "Bun",
-            Kind::Peer => "peer",
+            PeerKind::Madang => "madang",
+            PeerKind::MadangJson => "madang (JSON)",
+            PeerKind::Baseline => "baseline",
+            PeerKind::Nats => "nats-server",
+            PeerKind::Redis => "Redis",
+            PeerKind::Ncat => "ncat --chat",
+            PeerKind::Bun => "Bun",
+            PeerKind::Peer => "peer",
         }
     }
 
     fn protocol(self) -> Choice {
         match self {
-            Kind::Madang => Choice::Madang,
-            Kind::MadangJson => Choice::MadangJson,
-            Kind::Baseline => Choice::Plain,
-            Kind::Nats => Choice::Nats,
-            Kind::Redis => Choice::Redis,
-            Kind::Ncat => Choice::Ncat,
-            Kind::Bun => Choice::WsPlain,
-            Kind::Peer => Choice::Seed,
+            PeerKind::Madang => Choice::Madang,
+            PeerKind::MadangJson => Choice::MadangJson,
+            PeerKind::Baseline => Choice::Plain,
+            PeerKind::Nats => Choice::Nats,
+            PeerKind::Redis => Choice::Redis,
+            PeerKind::Ncat => Choice::Ncat,
+            PeerKind::Bun => Choice::WsPlain,
+            PeerKind::Peer => Choice::Seed,
         }
     }
 
@@ -95,25 +95,25 @@ impl Kind {
             [program].into_iter().chain(arguments).collect()
         };
         Ok(match self {
-            Kind::Madang | Kind::MadangJson => words(
+            PeerKind::Madang | PeerKind::MadangJson => words(
                 whereabouts.madang.to_string_lossy().into_owned(),
                 "--listen {address} --web {web} --rate-limit off --max-per-address off",
             ),
-            Kind::Baseline => {
+            PeerKind::Baseline => {
                 let own = std::env::current_exe().context("failed to find this program")?;
                 words(own.to_string_lossy().into_owned(), "baseline --listen {address}")
             }
-            Kind::Nats => words("nats-server".into(), "-a 127.0.0.1 -p {port}"),
-            Kind::Redis => words(
+            PeerKind::Nats => words("nats-server".into(), "-a 127.0.0.1 -p {port}"),
+            PeerKind::Redis => words(
                 "redis-server".into(),
                 "--bind 127.0.0.1 --port {port} --save \"\" --appendonly no",
             ),
-            Kind::Ncat => words("ncat".into(), "--chat -m 1010 -l 127.0.0.1 {port}"),
-            Kind::Bun => {
+            PeerKind::Ncat => words("ncat".into(), "--chat -m 1010 -l 127.0.0.1 {port}"),
+            PeerKind::Bun => {
                 let script = concat!(env!("CARGO_MANIFEST_DIR"), "/bun.js");
                 vec!["bun".into(), script.into(), "{port}".into()]
             }
-            Kind::Peer => match whereabouts.peer_command {
+            PeerKind::Peer => match whereabouts.peer_command {
                 Some(command) => command.split_whitespace().map(str::to_owned).collect(),
                 None => Vec::new(),
             },
@@ -123,14 +123,17 @@ impl Kind {
 
 impl Peer {
     /// Looks for a server; says why if it is not here.
-    pub(crate) fn find(kind: Kind, whereabouts: &Whereabouts<'_>) -> Result<Result<Self, String>> {
+    pub(crate) fn find(
+        kind: PeerKind,
+        whereabouts: &Whereabouts<'_>,
+    ) -> Result<Result<Self, String>> {
         let command = kind.command(whereabouts)?;
         let Some(program) = command.first() else {
             return Ok(Err(format!("{}: no --peer-command was given", kind.name())));
         };
         let version = match kind {
-            Kind::Baseline => env!("CARGO_PKG_VERSION").to_owned(),
-            Kind::Peer => String::new(),
+            PeerKind::Baseline => env!("CARGO_PKG_VERSION").to_owned(),
+            PeerKind::Peer => String::new(),
             _ => match version_of(program)? {
                 Some(version) => version,
                 None => return Ok(Err(format!("{}: `{program}` is not here", kind.name()))),
@@ -138,8 +141,8 @@ impl Peer {
         };
         let template = match kind {
             // Where this program lies says nothing about the baseline.
-            Kind::Baseline => format!("load {}", command[1..].join(" ")),
-            Kind::Bun => "bun tests/load/bun.js {port}".into(),
+            PeerKind::Baseline => format!("load {}", command[1..].join(" ")),
+            PeerKind::Bun => "bun tests/load/bun.js {port}".into(),
             _ => command
                 .iter()
                 .map(|word| if word.is_empty() { "''" } else { word })
@@ -147,12 +150,12 @@ impl Peer {
                 .join(" "),
         };
         let mut address = free_address()?;
-        if let (Kind::Peer, Some(port)) = (kind, whereabouts.peer_port) {
+        if let (PeerKind::Peer, Some(port)) = (kind, whereabouts.peer_port) {
             address.set_port(port);
         }
         let web = match kind {
-            Kind::Madang | Kind::MadangJson => Some(free_address()?),
-            Kind::Bun => Some(address),
+            PeerKind::Madang | PeerKind::MadangJson => Some(free_address()?),
+            PeerKind::Bun => Some(address),
             _ => None,
         };
         let command = command.iter().map(|word| {
@@ -166,7 +169,7 @@ impl Peer {
             name: kind.name(),
             version,
             protocol: kind.protocol(),
-            most_members: if kind == Kind::Ncat { MOST_SELECTED } else { usize::MAX },
+            most_members: if kind == PeerKind::Ncat { MOST_SELECTED } else { usize::MAX },
             command: command.collect(),
             address,
             web,
@@ -175,15 +178,15 @@ impl Peer {
     }
 
     #[cfg(test)]
-    pub(crate) fn for_test(kind: Kind) -> Self {
+    pub(crate) fn for_test(kind: PeerKind) -> Self {
         Self {
             kind,
             name: kind.name(),
             version: "1.2.3".into(),
             protocol: kind.protocol(),
-            most_members: if kind == Kind::Ncat { MOST_SELECTED } else { usize::MAX },
+            most_members: if kind == PeerKind::Ncat { MOST_SELECTED } else { usize::MAX },
             address: SocketAddr::from(([127, 0, 0, 1], 9009)),
-            web: matches!(kind, Kind::Madang | Kind::Bun)
+            web: matches!(kind, PeerKind::Madang | PeerKind::Bun)
                 .then(|| SocketAddr::from(([127, 0, 0, 1], 9998))),
             command: vec!["program".into()],
             template: "program".into(),
@@ -241,11 +244,11 @@ mod tests {
             peer_command: Some("serve --port {port}"),
             peer_port: Some(9009),
         };
-        let peer = Peer::find(Kind::Peer, &whereabouts).unwrap().unwrap();
+        let peer = Peer::find(PeerKind::Peer, &whereabouts).unwrap().unwrap();
         assert_eq!(peer.command, ["serve", "--port", "9009"]);
-        let baseline = Peer::find(Kind::Baseline, &whereabouts).unwrap().unwrap();
+        let baseline = Peer::find(PeerKind::Baseline, &whereabouts).unwrap().unwrap();
         assert_eq!(baseline.command[1..], ["baseline", "--listen", &baseline.address.to_string()]);
-        let absent = Peer::find(Kind::Madang, &whereabouts).unwrap().unwrap_err();
+        let absent = Peer::find(PeerKind::Madang, &whereabouts).unwrap().unwrap_err();
         assert_eq!(absent, "madang: `no/such/madang-server` is not here");
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     progress::Progress,
     report::{Report, ServerReport, TalkReport},
     talk,
-    text::{Lines, Wording},
+    text::{LineRun, Wording},
     warmup,
 };
 
@@ -121,7 +121,7 @@ fn take_talk(report: &mut Report, talked: talk::Talked) {
 struct Nobody;
 
 impl Observer for Nobody {
-    fn said(&mut self, _member: usize, _lines: Lines, _read: u64) {}
+    fn said(&mut self, _member: usize, _lines: LineRun, _read: u64) {}
 
     fn garbled(&mut self, _member: usize) {}
 

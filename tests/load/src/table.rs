@@ -124,14 +124,14 @@ fn cell_text(cell: &Cell) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{comparison::tests::flood, peer::Kind};
+    use crate::{comparison::tests::flood, peer::PeerKind};
 
     #[test]
     fn the_table_has_a_column_for_each_server_and_a_row_for_each_figure() {
         let comparison = flood(&[
-            (Kind::Madang, &[9e6, 10e6, 11e6]),
-            (Kind::Baseline, &[12e6]),
-            (Kind::Nats, &[]),
+            (PeerKind::Madang, &[9e6, 10e6, 11e6]),
+            (PeerKind::Baseline, &[12e6]),
+            (PeerKind::Nats, &[]),
         ]);
         let page = page(&comparison, "x.svg", "x.json");
         for wanted in [

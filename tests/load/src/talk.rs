@@ -15,7 +15,7 @@ use crate::{
     process_stats::Process,
     progress::Progress,
     schedule::Schedule,
-    text::{Kind, Lines, Said},
+    text::{Kind, LineRun, Said},
     window::Windows,
 };
 
@@ -50,8 +50,8 @@ struct Talk {
 }
 
 impl Observer for Talk {
-    fn said(&mut self, member: usize, lines: Lines, read: Nanos) {
-        let Lines { first, count } = lines;
+    fn said(&mut self, member: usize, lines: LineRun, read: Nanos) {
+        let LineRun { first, count } = lines;
         if first.kind != Kind::Talk {
             return;
         }

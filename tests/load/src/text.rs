@@ -51,7 +51,7 @@ pub(crate) struct Said {
 
 /// Lines that one speaker says one after the other, all due at the same moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Lines {
+pub(crate) struct LineRun {
     pub(crate) first: Said,
     /// At least 1.
     pub(crate) count: u32,

@@ -9,7 +9,7 @@ use crate::{
     observer::{News, Observer},
     plan::Plan,
     progress::Progress,
-    text::{Kind, Lines, Said},
+    text::{Kind, LineRun, Said},
 };
 
 /// How long the first call waits for its answer before it is said again, and then twice as long.
@@ -26,7 +26,7 @@ struct Warmup {
 }
 
 impl Observer for Warmup {
-    fn said(&mut self, member: usize, lines: Lines, _read: Nanos) {
+    fn said(&mut self, member: usize, lines: LineRun, _read: Nanos) {
         let said = lines.first;
         if said.kind != Kind::Warmup {
             return;

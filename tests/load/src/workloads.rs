@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use crate::{
-    peer::{Kind, Peer},
+    peer::{Peer, PeerKind},
     plan::{Length, Pace, Plan},
     protocol::{Choice, Rooms},
     quantity::Quantity,
@@ -69,7 +69,7 @@ pub(crate) enum Reach {
     /// A figure that is no worse than this.
     Value(f64),
     /// A figure that is no worse than this many times the best one of these.
-    Times(f64, &'static [Kind]),
+    Times(f64, &'static [PeerKind]),
 }
 
 impl Workload {
@@ -80,7 +80,7 @@ impl Workload {
     /// What is run for this workload against one server, in this order.
     pub(crate) fn plans(self, peer: &Peer, seconds: f64) -> Vec<Plan> {
         let (protocol, address) = match (self.is_websocket(), peer.web) {
-            (true, Some(web)) if peer.kind == Kind::Madang => (Choice::MadangWs, web),
+            (true, Some(web)) if peer.kind == PeerKind::Madang => (Choice::MadangWs, web),
             (true, Some(web)) => (peer.protocol, web),
             _ => (peer.protocol, peer.address),
         };
@@ -165,8 +165,8 @@ impl Workload {
         };
         let is_crowd = matches!(self, Workload::Crowd2000 | Workload::Crowd10000);
         let is_spoken = match peer.kind {
-            Kind::Bun => self.is_websocket(),
-            Kind::Madang => true,
+            PeerKind::Bun => self.is_websocket(),
+            PeerKind::Madang => true,
             _ => !self.is_websocket(),
         };
         is_spoken
@@ -206,11 +206,13 @@ const ONE_LINE: &[Figure] = &[Figure {
     title: "1 speaks, one line at a time, 100 members: server CPU per delivery",
     better: Better::Less,
     take: cpu_per_delivery,
-    reach: &[Reach::Times(1.05, &[Kind::Baseline])],
+    reach: &[Reach::Times(1.05, &[PeerKind::Baseline])],
 }];
 
-const FLOOD_REACH: &[Reach] =
-    &[Reach::Times(3.0, &[Kind::Nats, Kind::Redis]), Reach::Times(0.9, &[Kind::Baseline])];
+const FLOOD_REACH: &[Reach] = &[
+    Reach::Times(3.0, &[PeerKind::Nats, PeerKind::Redis]),
+    Reach::Times(0.9, &[PeerKind::Baseline]),
+];
 
 const FLOOD_1: &[Figure] = &[
     Figure {
@@ -247,13 +249,13 @@ const STEADY: &[Figure] = &[
         title: "1,000 lines/s, 100 speak, 1,000 members: latency p99",
         better: Better::Less,
         take: |reports| Some(Quantity::Micros(talk(reports)?.latency?.p99_us)),
-        reach: &[Reach::Times(1.0, &[Kind::Redis])],
+        reach: &[Reach::Times(1.0, &[PeerKind::Redis])],
     },
     Figure {
         title: "1,000 lines/s, 100 speak, 1,000 members: latency p99.9",
         better: Better::Less,
         take: |reports| Some(Quantity::Micros(talk(reports)?.latency?.p999_us)),
-        reach: &[Reach::Times(1.0, &[Kind::Redis])],
+        reach: &[Reach::Times(1.0, &[PeerKind::Redis])],
     },
 ];
 
@@ -348,10 +350,10 @@ const WS_ONE_LINE: &[Figure] = &[Figure {
     title: "WebSocket, 1 speaks, one line at a time, 100 members: server CPU per delivery",
     better: Better::Less,
     take: cpu_per_delivery,
-    reach: &[Reach::Times(1.0, &[Kind::Bun])],
+    reach: &[Reach::Times(1.0, &[PeerKind::Bun])],
 }];
 
-const WS_FLOOD_REACH: &[Reach] = &[Reach::Times(5.0, &[Kind::Bun])];
+const WS_FLOOD_REACH: &[Reach] = &[Reach::Times(5.0, &[PeerKind::Bun])];
 
 const WS_FLOOD_1: &[Figure] = &[Figure {
     title: "WebSocket flood, 1 speaks, 100 members: deliveries",
@@ -412,7 +414,7 @@ mod tests {
 
     #[test]
     fn every_work_s_plans_can_be_run_against_every_server_it_suits() {
-        for kind in Kind::value_variants() {
+        for kind in PeerKind::value_variants() {
             let peer = Peer::for_test(*kind);
             for workload in Workload::value_variants() {
                 assert!(!workload.figures().is_empty());
@@ -428,7 +430,7 @@ mod tests {
 
     #[test]
     fn a_flood_stays_below_what_madang_keeps_for_one_member() {
-        let peer = Peer::for_test(Kind::Madang);
+        let peer = Peer::for_test(PeerKind::Madang);
         for workload in [Workload::Flood1, Workload::Flood10, Workload::Stalled, Workload::Rooms] {
             for plan in workload.plans(&peer, 1.0) {
                 let Pace::Window(window) = plan.pace else { panic!("{workload:?} is no flood") };

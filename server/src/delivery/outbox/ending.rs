@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use madang_protocol::notice::Goodbye;
 
-use super::{Outbox, Phase, State};
+use super::{Outbox, OutboxState, Phase};
 use crate::{close_reason::CloseReason, sync::MutexGuard};
 
 impl Outbox {
@@ -15,7 +15,7 @@ impl Outbox {
 
     fn close_locked(
         self: &Arc<Self>,
-        state: &mut MutexGuard<'_, State>,
+        state: &mut MutexGuard<'_, OutboxState>,
         reason: CloseReason,
         goodbye: &[u8],
     ) {
@@ -100,7 +100,7 @@ impl Outbox {
     }
 
     #[inline(never)]
-    pub(super) fn end_locked(&self, state: &mut MutexGuard<'_, State>, reason: CloseReason) {
+    pub(super) fn end_locked(&self, state: &mut MutexGuard<'_, OutboxState>, reason: CloseReason) {
         state.reason.get_or_insert(reason);
         if state.phase == Phase::Ended {
             return;

@@ -2,7 +2,7 @@
 
 use std::io::IoSlice;
 
-use super::State;
+use super::OutboxState;
 use crate::{
     delivery::sink::{Sent, Sink},
     transport::Pieces,
@@ -11,7 +11,7 @@ use crate::{
 /// The most pieces that are sent in one system call.
 const PIECES: usize = 64;
 
-impl State {
+impl OutboxState {
     /// Offers `bytes`, which are not empty, to the sink in the pieces that its
     /// peer needs.
     pub(super) fn send(&mut self, bytes: &[u8]) -> Sent {
@@ -23,7 +23,7 @@ impl State {
 
     /// Offers the front of the queue to the sink; also tells how much it offered.
     pub(super) fn send_queued(&mut self) -> (Sent, usize) {
-        let State { sink: Some(sink), queue, pieces, .. } = self else {
+        let OutboxState { sink: Some(sink), queue, pieces, .. } = self else {
             return (Sent::Taken(0), 0);
         };
         let parts = queue.pieces(match pieces {

@@ -7,7 +7,7 @@ use std::{
     str::FromStr,
 };
 
-use super::{Head, Refusal, Status};
+use super::{Head, Rejection, StatusCode};
 
 /// Where a web page, or a program that says so, comes from. Its text form can be given to
 /// `--allow-origin` in any shell as it is, and means the same origin there.
@@ -155,7 +155,7 @@ impl fmt::Display for PublicUrl {
 /// # Errors
 ///
 /// The refusal, with the flags that would allow it.
-pub(crate) fn check(head: &Head, allowed: &[Origin], own_name: &str) -> Result<(), Refusal> {
+pub(crate) fn check(head: &Head, allowed: &[Origin], own_name: &str) -> Result<(), Rejection> {
     let host = head.value("Host");
     let origins = head.values("Origin").filter_map(|text| text.parse().ok());
     let refused: Vec<Origin> = origins
@@ -168,7 +168,7 @@ pub(crate) fn check(head: &Head, allowed: &[Origin], own_name: &str) -> Result<(
     for origin in &refused {
         write!(reason, " --allow-origin {origin}").expect("a string takes everything");
     }
-    Err(Refusal::new(Status::Forbidden, reason))
+    Err(Rejection::new(StatusCode::Forbidden, reason))
 }
 
 fn is_own(origin: &Origin, host: Option<&str>, own_name: &str) -> bool {
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn a_page_may_open_a_chat_where_it_comes_from_or_where_it_is_allowed() {
         #[track_caller]
-        fn check(origin: &str, host: &str, expected: Option<Status>) {
+        fn check(origin: &str, host: &str, expected: Option<StatusCode>) {
             let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n\r\n");
             let (head, _) =
                 Head::parse(head.as_bytes()).expect("it is right").expect("it is whole");
@@ -278,7 +278,7 @@ mod tests {
             let refused = super::check(&head, &allowed, "Classroom");
             assert_eq!(refused.err().map(|refusal| refusal.status), expected, "{origin} {host}");
         }
-        const NO: Option<Status> = Some(Status::Forbidden);
+        const NO: Option<StatusCode> = Some(StatusCode::Forbidden);
         check("http://192.168.0.5:9998", "192.168.0.5:9998", None);
         check("http://[::1]:9998", "[::1]:9998", None);
         check("http://localhost:9998", "LOCALHOST:9998", None);

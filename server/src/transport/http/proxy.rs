@@ -1,67 +1,14 @@
 //! Whose connection it is that a proxy has passed on.
 
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::net::IpAddr;
 
-/// A range of addresses, as in `10.0.0.0/8`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    /// In canonical form: no IPv4 in IPv6.
-    address: IpAddr,
-    prefix_bits: u8,
-}
+use madang_protocol::address_range::{AddressRange, unwrapped};
 
-/// What stands before IPv4 in IPv6, in bits (RFC 4291 section 2.5.5.2).
-const MAPPED_BITS: u8 = 96;
-
-/// The text is no range of addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a range of addresses, such as 127.0.0.1, 10.0.0.0/8 or fd00::/8")]
-pub struct NoNetwork;
-
-impl Network {
-    /// Whether `address` lies in it.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                let differing = network.to_bits() ^ address.to_bits();
-                differing.leading_zeros() >= u32::from(self.prefix_bits)
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                let differing = network.to_bits() ^ address.to_bits();
-                differing.leading_zeros() >= u32::from(self.prefix_bits)
-            }
-            _ => false,
-        }
-    }
-}
-
-impl FromStr for Network {
-    type Err = NoNetwork;
-
-    fn from_str(text: &str) -> Result<Network, NoNetwork> {
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (text, None),
-        };
-        let written: IpAddr = address.parse().map_err(|_| NoNetwork)?;
-        let most = if written.is_ipv4() { 32 } else { 128 };
-        let prefix_bits = match prefix {
-            None => most,
-            Some(prefix) => prefix.parse().ok().filter(|bits| *bits <= most).ok_or(NoNetwork)?,
-        };
-        let address = written.to_canonical();
-        let prefix_bits = match written.is_ipv6() && address.is_ipv4() {
-            true => u8::checked_sub(prefix_bits, MAPPED_BITS).ok_or(NoNetwork)?,
-            false => prefix_bits,
-        };
-        Ok(Network { address, prefix_bits })
-    }
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}/{}", self.address, self.prefix_bits)
-    }
+/// Whether `address` is a trusted proxy's. One that only stands for an IPv4 address, as
+/// NAT64 makes them, is nobody's own, and trusted as nothing.
+pub(crate) fn is_trusted(address: IpAddr, trusted: &[AddressRange]) -> bool {
+    let address = address.to_canonical();
+    unwrapped(address) == address && trusted.iter().any(|range| range.contains(address))
 }
 
 /// The person behind `peer`: the rightmost of the addresses in `X-Forwarded-For`
@@ -69,12 +16,11 @@ impl fmt::Display for Network {
 pub(crate) fn person<'a>(
     peer: IpAddr,
     forwarded_for: impl DoubleEndedIterator<Item = &'a str>,
-    trusted: &[Network],
+    trusted: &[AddressRange],
 ) -> IpAddr {
-    let is_trusted = |address| trusted.iter().any(|network| network.contains(address));
     let mut person = peer;
     for hop in forwarded_for.rev() {
-        if !is_trusted(person) {
+        if !is_trusted(person, trusted) {
             break;
         }
         let Some(address) = parse_hop(hop) else { break };
@@ -96,25 +42,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_are_read_and_contain_their_addresses() {
-        #[track_caller]
-        fn check(network: &str, inside: &[&str], outside: &[&str]) {
-            let network: Network = network.parse().expect("a range");
-            let contains = |text: &&str| network.contains(text.parse().expect("an address"));
-            assert!(inside.iter().all(contains), "{network}");
-            assert!(!outside.iter().any(contains), "{network}");
-        }
-        check("127.0.0.1", &["127.0.0.1", "::ffff:127.0.0.1"], &["127.0.0.2", "::1"]);
-        check("::ffff:127.0.0.1", &["127.0.0.1", "::ffff:127.0.0.1"], &["127.0.0.2", "::1"]);
-        check("::ffff:10.0.0.0/104", &["10.255.1.2"], &["11.0.0.0", "::ffff:9.0.0.1"]);
-        check("10.0.0.0/8", &["10.0.0.0", "10.255.1.2"], &["11.0.0.0", "9.255.255.255"]);
-        check("0.0.0.0/0", &["1.2.3.4"], &["::1"]);
-        check("fd00::/8", &["fd12::1"], &["fe80::1", "10.0.0.1"]);
-        check("::/0", &["::1", "2001:db8::1"], &["1.2.3.4"]);
-        let wrong = ["", "10.0.0.0/33", "10.0.0.0/-1", "::/129", "10.0.0/8", "10.0.0.0/8/8"];
-        for wrong in wrong.into_iter().chain(["::ffff:10.0.0.0/95"]) {
-            assert_eq!(wrong.parse::<Network>(), Err(NoNetwork), "{wrong}");
-        }
+    fn trusted_is_an_address_itself_in_either_form_and_no_other_that_stands_for_it() {
+        let trusted = ["127.0.0.1", "fd00::5"].map(|range| range.parse().expect("a range"));
+        let is_trusted = |address: &str| is_trusted(address.parse().expect("an address"), &trusted);
+        assert!(is_trusted("127.0.0.1") && is_trusted("::ffff:127.0.0.1"));
+        assert!(is_trusted("fd00::5") && !is_trusted("fd00::6") && !is_trusted("127.0.0.2"));
+        assert!(!is_trusted("64:ff9b::127.0.0.1") && !is_trusted("::127.0.0.1"));
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(crate) struct Decoder {
     frame: Option<Frame>,
     /// The payload of that frame, if it is a control frame.
     control: Vec<u8>,
-    message: Option<Message>,
+    message: Option<Assembly>,
     /// What was found and not taken yet.
     found: Option<Incoming>,
 }
@@ -56,7 +56,7 @@ struct Frame {
 
 /// A message that has begun.
 #[derive(Debug, Default)]
-struct Message {
+struct Assembly {
     is_text: bool,
     payload: Vec<u8>,
     /// How much of a text is known to be UTF-8.
@@ -161,7 +161,7 @@ impl Decoder {
                 if !is_text && self.limits.binary == Binary::Refused {
                     return Err(Goodbye::NotText);
                 }
-                none.insert(Message { is_text, ..Message::default() })
+                none.insert(Assembly { is_text, ..Assembly::default() })
             }
             _ => return Err(Goodbye::BrokenFrame),
         };
@@ -216,7 +216,7 @@ impl Decoder {
     }
 }
 
-impl Message {
+impl Assembly {
     /// Looks at what has come of a text that is not whole yet: what can't become
     /// UTF-8 any more is not waited for.
     fn check_so_far(&mut self) -> Result<(), Goodbye> {

@@ -2,7 +2,7 @@
 
 use tungstenite::handshake::derive_accept_key;
 
-use crate::transport::http::{Head, Method, Refusal, Status};
+use crate::transport::http::{Head, Method, Rejection, StatusCode};
 
 /// Whether a request wants to become WebSocket, rightly or not.
 pub(crate) fn is_wanted(head: &Head) -> bool {
@@ -15,20 +15,26 @@ pub(crate) fn is_wanted(head: &Head) -> bool {
 /// # Errors
 ///
 /// What is wrong with the request.
-pub(crate) fn accept(head: &Head, subprotocol: Option<&str>) -> Result<Vec<u8>, Refusal> {
+pub(crate) fn accept(head: &Head, subprotocol: Option<&str>) -> Result<Vec<u8>, Rejection> {
     let has = |name, word: &str| head.list(name).any(|other| other.eq_ignore_ascii_case(word));
     if head.method != Method::Get {
-        return Err(Refusal::new(Status::MethodNotAllowed, "a WebSocket is asked for with GET"));
+        return Err(Rejection::new(
+            StatusCode::MethodNotAllowed,
+            "a WebSocket is asked for with GET",
+        ));
     }
     if !head.is_current || !has("Upgrade", "websocket") || !has("Connection", "upgrade") {
-        return Err(Refusal::new(Status::UpgradeRequired, "this is for WebSocket alone"));
+        return Err(Rejection::new(StatusCode::UpgradeRequired, "this is for WebSocket alone"));
     }
     if head.value("Sec-WebSocket-Version") != Some("13") {
-        return Err(Refusal::new(Status::UpgradeRequired, "WebSocket is spoken in version 13"));
+        return Err(Rejection::new(
+            StatusCode::UpgradeRequired,
+            "WebSocket is spoken in version 13",
+        ));
     }
     let Some(key) = head.value("Sec-WebSocket-Key").filter(|key| is_key(key)) else {
         let reason = "Sec-WebSocket-Key must be 16 bytes in base64";
-        return Err(Refusal::new(Status::BadRequest, reason));
+        return Err(Rejection::new(StatusCode::BadRequest, reason));
     };
     let subprotocol = subprotocol
         .map(|subprotocol| format!("Sec-WebSocket-Protocol: {subprotocol}\r\n"))
@@ -82,19 +88,19 @@ mod tests {
     #[test]
     fn what_is_wrong_gets_its_status() {
         #[track_caller]
-        fn check(from: &str, to: &str, expected: Status) {
+        fn check(from: &str, to: &str, expected: StatusCode) {
             let refusal = accept(&request(from, to), None).expect_err("it is wrong");
             assert_eq!(refusal.status, expected, "{to}");
         }
-        check("GET", "POST", Status::MethodNotAllowed);
-        check("HTTP/1.1", "HTTP/1.0", Status::UpgradeRequired);
-        check("websocket", "h2c", Status::UpgradeRequired);
-        check("keep-alive, Upgrade", "close", Status::UpgradeRequired);
-        check("Version: 13", "Version: 8", Status::UpgradeRequired);
-        check("Sec-WebSocket-Version: 13\r\n", "", Status::UpgradeRequired);
-        check("dGhlIHNhbXBsZSBub25jZQ==", "short", Status::BadRequest);
-        check("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZ!==", Status::BadRequest);
-        check("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", "", Status::BadRequest);
+        check("GET", "POST", StatusCode::MethodNotAllowed);
+        check("HTTP/1.1", "HTTP/1.0", StatusCode::UpgradeRequired);
+        check("websocket", "h2c", StatusCode::UpgradeRequired);
+        check("keep-alive, Upgrade", "close", StatusCode::UpgradeRequired);
+        check("Version: 13", "Version: 8", StatusCode::UpgradeRequired);
+        check("Sec-WebSocket-Version: 13\r\n", "", StatusCode::UpgradeRequired);
+        check("dGhlIHNhbXBsZSBub25jZQ==", "short", StatusCode::BadRequest);
+        check("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZ!==", StatusCode::BadRequest);
+        check("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", "", StatusCode::BadRequest);
     }
 
     #[test]
