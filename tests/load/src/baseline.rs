@@ -1,7 +1,8 @@
 //! The baseline: the cheapest possible server, which relays bytes without parsing them.
 //!
-//! One thread, one epoll; one `recv`, then one `send` of the same bytes to each connection. Every
-//! chat server has to make these system calls, so what it costs beyond them is its own work.
+//! One thread, one epoll; one `recv`, then one `send` of the same bytes to each connection.
+//! Every chat server has to make these system calls, so anything it costs beyond them is its
+//! own work.
 //!
 //! Nothing is lost: bytes that a socket does not take wait in an unbounded queue. A line that
 //! spans two reads (64 KiB) may have another line in its middle.
@@ -35,13 +36,14 @@ struct Connection {
 
 struct Baseline {
     epoll: OwnedFd,
-    /// By descriptor, so that an event finds its connection and sending walks them in order.
+    /// Indexed by descriptor, so that an event finds its connection, and sending goes through
+    /// them in order.
     connections: Vec<Option<Connection>>,
-    /// Those found gone while something was sent to everyone.
+    /// Connections found closed while something was sent to everyone.
     gone: Vec<usize>,
 }
 
-/// Serves until the process is ended.
+/// Serves until the process ends.
 pub(crate) fn serve(address: SocketAddr) -> Result<()> {
     limits::allow_descriptors(0)?;
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
@@ -167,6 +169,6 @@ fn wait_for(epoll: &OwnedFd, key: usize, connection: &mut Connection, rest: &[u8
 }
 
 fn watch(epoll: &OwnedFd, key: usize, connection: &Connection, flags: EventFlags) {
-    // It fails only for a socket that is gone, which the next read finds out.
+    // It fails only for a socket that is gone, and the next read notices that.
     let _ = epoll::modify(epoll, &connection.socket, EventData::new_u64(key as u64), flags);
 }

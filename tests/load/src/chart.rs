@@ -33,7 +33,7 @@ text { fill: #f0f6fc; }
 .own { fill: #4493f8; }
 }";
 
-/// One bar: whose, how long in hundredths of the longest, and its number.
+/// One bar: its server, its length as a percentage of the longest, and its number.
 struct Bar {
     name: &'static str,
     is_own: bool,
@@ -68,7 +68,7 @@ fn bars(comparison: &Comparison, workload: Workload, figure: &Figure) -> Vec<Bar
             Cell::Failed(_) | Cell::NotDone => None,
         })
         .collect();
-    // Threads and descriptors are whole numbers that everyone knows: the table has them.
+    // Threads and descriptors are whole numbers that need no bars; the table has them.
     if measured.iter().any(|(_, measured)| matches!(measured.median, Quantity::Number(_))) {
         return Vec::new();
     }

@@ -35,30 +35,30 @@ use crate::{
 /// Large enough that a flood takes few reads, small enough to stay in a core's second cache.
 const READ_BYTES: usize = 256 * 1024;
 
-/// The most bytes of a line whose end has not come.
+/// The maximum length of an unfinished line.
 const LONGEST_LINE_BYTES: usize = 64 * 1024;
 
 const EVENTS_AT_ONCE: usize = 1024;
 
-/// What is waited for at every member's socket, always: told once when it comes, so that a
-/// member that has been read costs the next wait nothing.
+/// The events of every member's socket, edge-triggered, so that a socket that has been read
+/// costs the next wait nothing.
 const WATCHED: EventFlags =
     EventFlags::IN.union(EventFlags::OUT).union(EventFlags::RDHUP).union(EventFlags::ET);
 
-/// What epoll says when the alarm rings; members are numbered from 0.
+/// The epoll token of the alarm. Members are numbered from 0.
 const ALARM: u64 = u64::MAX;
 
-/// Waits shorter than this go by the alarm, which is exact; epoll's own timeout is in milliseconds.
+/// Shorter waits use the alarm, which is exact; epoll's own timeout is in milliseconds.
 const SHORT_WAIT: Nanos = 50_000_000;
 
-/// Events after which a socket is read to its end: no more will come to say that it is there.
+/// Events after which a socket is read to its end, because no further event will come.
 const ENDS: EventFlags = EventFlags::RDHUP.union(EventFlags::HUP).union(EventFlags::ERR);
 
-/// What a read brought.
+/// The result of a read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Read {
     Nothing,
-    /// All that was there.
+    /// Everything that was there.
     All,
     /// As much as the buffer holds: there may be more.
     Full,
@@ -70,7 +70,7 @@ pub(crate) struct Clients {
     protocol: &'static dyn Protocol,
     wording: Wording,
     parser: Parser,
-    /// What stands before a text, by room.
+    /// The bytes before a text, by room.
     headers: Vec<Vec<u8>>,
     members: Vec<Member>,
     epoll: OwnedFd,
@@ -81,7 +81,7 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    /// A clients without members yet.
+    /// No members yet.
     pub(crate) fn new(
         address: SocketAddr,
         protocol: &'static dyn Protocol,
@@ -122,7 +122,7 @@ impl Clients {
         self.clock
     }
 
-    /// Begins to connect one more member; it logs in by itself as the loop goes on.
+    /// Starts connecting one more member, which logs in while the loop runs.
     pub(crate) fn admit(&mut self) -> Result<()> {
         let index = self.members.len();
         let failed = || self.connect_failed();
@@ -149,18 +149,18 @@ impl Clients {
         )
     }
 
-    /// Puts a line of this member's where [`Clients::flush`] finds it.
+    /// Queues a line of this member for [`Clients::flush`].
     pub(crate) fn say(&mut self, member: usize, said: Said) {
         let Member { room, unsent, .. } = &mut self.members[member];
         self.protocol.say(*room, said, &self.wording, unsent);
     }
 
-    /// Whether something that a member says still waits for its socket.
+    /// Whether a member's bytes still wait for its socket.
     pub(crate) fn is_full(&self, member: usize) -> bool {
         !self.members[member].unsent.is_empty()
     }
 
-    /// Sends what a member has said, or as much as its socket takes; the loop sends the rest.
+    /// Sends a member's queued bytes, or as many as its socket takes; the loop sends the rest.
     pub(crate) fn flush(&mut self, member: usize) -> Result<()> {
         let Member { socket, state, unsent, .. } = &mut self.members[member];
         if unsent.is_empty() {
@@ -170,7 +170,7 @@ impl Clients {
             Ok(sent) if sent == unsent.len() => unsent.clear(),
             Ok(sent) => drop(unsent.drain(..sent)),
             Err(Errno::AGAIN | Errno::INTR) => {}
-            // What the server last said stands before the end: the reading side tells it.
+            // The server's last words come before the end, and the reading side reports them.
             Err(Errno::PIPE | Errno::CONNRESET) if *state == State::LeavePhase => unsent.clear(),
             Err(error) => {
                 return Err(error).with_context(|| format!("failed to send as member {member}"));
@@ -179,7 +179,7 @@ impl Clients {
         Ok(())
     }
 
-    /// Reads this member no more.
+    /// Stops reading from this member's socket.
     pub(crate) fn stall(&mut self, member: usize) -> Result<()> {
         self.members[member].state = State::Stalled;
         epoll::delete(&self.epoll, &self.members[member].socket).context("failed to stall a member")
@@ -202,7 +202,7 @@ impl Clients {
         }
     }
 
-    /// Waits until `deadline` for something to come, and lets `observer` hear all that has.
+    /// Waits until `deadline` for bytes to arrive, and passes everything to `observer`.
     ///
     /// # Errors
     ///
@@ -221,7 +221,7 @@ impl Clients {
             let (flags, data) = (event.flags, event.data.u64());
             if data == ALARM {
                 let mut rings = [0; 8];
-                // Nothing to read means that the alarm was set anew meanwhile.
+                // Nothing to read means that the alarm was set again in the meantime.
                 let _ = rustix::io::read(&self.alarm, &mut rings);
                 continue;
             }
@@ -285,7 +285,7 @@ impl Clients {
             }
             Ok((received, _)) => received,
             Err(Errno::AGAIN) => return Ok(Read::Nothing),
-            // Nothing was read, and more may be there.
+            // Nothing was read, and there may be more.
             Err(Errno::INTR) => return Ok(Read::Full),
             Err(Errno::CONNRESET) => {
                 self.ended(index, "reset", observer)?;

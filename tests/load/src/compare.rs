@@ -1,7 +1,7 @@
-//! Madang and every peer that is here, side by side.
+//! Compares Madang with every peer that is installed.
 //!
-//! Each server is started anew for each run, held to one core with this program on another, and
-//! gives way to the next after one run: what the machine does meanwhile meets all alike.
+//! Each server is started anew for each run, on one core, with this program on another. The
+//! servers take turns, so that other activity of the machine affects all of them alike.
 
 use std::{fs, path::Path};
 
@@ -23,8 +23,8 @@ use crate::{
     workloads::Workload,
 };
 
-/// Runs every workload against every server, writes table, chart and raw figures, and gives whether
-/// everything that Madang delivered was right.
+/// Runs every workload against every server, and writes table, chart and raw figures. Returns
+/// whether all of Madang's deliveries were right.
 pub(crate) fn compare(flags: &CompareFlags) -> Result<bool> {
     ensure!(flags.turns > 0, "--turns 0 measures nothing");
     limits::allow_descriptors(0)?;
@@ -126,8 +126,8 @@ fn take_turn(
     Run { workload, kind: peer.kind, server: peer.name, turn, reports, failure }
 }
 
-/// The cores for one run: a server that may have two gets another that is free, or shares
-/// this program's where there is none.
+/// The cores for one run. A server that may have two gets another free one, or shares this
+/// program's if there is none.
 fn cores_for(plan: &Plan, cores: Cores) -> Result<Cores> {
     if plan.server_cores < 2 {
         return Ok(cores);
@@ -137,7 +137,7 @@ fn cores_for(plan: &Plan, cores: Cores) -> Result<Cores> {
     Ok(Cores { more: Some(more), ..cores })
 }
 
-/// What a turn came to, in a line.
+/// The result of a turn, in one line.
 fn outcome(run: &Run) -> String {
     let figures = run.workload.figures().iter().filter_map(|figure| (figure.take)(&run.reports));
     let figures: Vec<String> = figures.map(|figure| figure.to_string()).collect();
@@ -167,7 +167,7 @@ fn write_file(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| format!("failed to write `{}`", path.display()))
 }
 
-/// The command that makes these figures again.
+/// The command that measures these figures again.
 fn own_command() -> String {
     let arguments: Vec<String> = std::env::args()
         .skip(1)

@@ -1,4 +1,4 @@
-//! What a comparison found: every run, the figures taken from them, and what Madang is to reach.
+//! The results of a comparison: every run, the figures derived from them, and Madang's goals.
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use crate::{
     workloads::{Better, Figure, Reach, Workload},
 };
 
-/// All that a comparison found.
+/// The results of a comparison.
 #[derive(Serialize)]
 pub(crate) struct Comparison {
     pub(crate) date: String,
@@ -19,7 +19,7 @@ pub(crate) struct Comparison {
     pub(crate) turns: usize,
     pub(crate) seconds: f64,
     pub(crate) servers: Vec<Contestant>,
-    /// Why those that are not here are not.
+    /// Why some servers are missing.
     pub(crate) absent: Vec<String>,
     pub(crate) runs: Vec<Run>,
 }
@@ -44,7 +44,7 @@ pub(crate) struct Run {
     pub(crate) server: &'static str,
     pub(crate) turn: usize,
     pub(crate) reports: Vec<Report>,
-    /// Why there is no report, or none that counts.
+    /// Why there is no report, or no valid one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) failure: Option<String>,
 }
@@ -62,12 +62,13 @@ pub(crate) struct Measured {
     pub(crate) median: Quantity,
     pub(crate) least: Quantity,
     pub(crate) most: Quantity,
-    /// In some turn this program was the bottleneck: the server could do better.
+    /// Whether this program was the bottleneck in some turn, so that the server could do
+    /// better.
     pub(crate) is_bound_by_tool: bool,
 }
 
 impl Measured {
-    /// How far the farthest turn was off the median, as a share of it.
+    /// The distance of the farthest turn from the median, as a share of the median.
     pub(crate) fn spread(&self) -> f64 {
         let median = self.median.value();
         if median == 0.0 {
@@ -78,7 +79,7 @@ impl Measured {
     }
 }
 
-/// What stands in a cell of the table.
+/// A cell of the table.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Cell {
     Measured(Measured),
@@ -87,7 +88,7 @@ pub(crate) enum Cell {
     NotDone,
 }
 
-/// Whether Madang reaches what it is to reach.
+/// Whether Madang reaches a goal.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Verdict {
     pub(crate) is_reached: bool,
@@ -123,8 +124,8 @@ impl Comparison {
         }
     }
 
-    /// How Madang stands to what it is to reach in this figure; nothing where it or those it
-    /// is measured by were not measured.
+    /// Madang's result for the goal of this figure; `None` if it or the servers it is compared
+    /// with were not measured.
     pub(crate) fn verdicts(&self, workload: Workload, figure: &Figure) -> Vec<Verdict> {
         let median = |kind| match self.cell(workload, figure, kind) {
             Cell::Measured(measured) => Some(measured.median),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, Nanos, nanos};
 
-/// Bounds a run: by how long nothing comes, and by how long it takes in all.
+/// Limits a run by the time without any arrival, and by its total time.
 pub(crate) struct Deadline {
     clock: Clock,
     silence: Duration,
@@ -18,7 +18,7 @@ impl Deadline {
         Self { clock, silence, limit, heard: 0, heard_at: clock.now() }
     }
 
-    /// Says how much has come so far; more or less than last time is a sign of life.
+    /// Reports how much has arrived so far. A change is a sign of life.
     pub(crate) fn hear(&mut self, heard: u64) {
         if heard != self.heard {
             self.heard = heard;
@@ -26,17 +26,17 @@ impl Deadline {
         }
     }
 
-    /// Begins to wait anew.
+    /// Restarts the wait.
     pub(crate) fn renew(&mut self) {
         self.heard_at = self.clock.now();
     }
 
-    /// When waiting ends if nothing comes.
+    /// When the wait ends if nothing arrives.
     pub(crate) fn end(&self) -> Nanos {
         (self.heard_at + nanos(self.silence)).min(nanos(self.limit))
     }
 
-    /// Why waiting is over, if it is.
+    /// Why the wait is over, if it is.
     pub(crate) fn is_over(&self) -> Option<String> {
         let now = self.clock.now();
         if now >= nanos(self.limit) {

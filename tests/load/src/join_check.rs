@@ -3,7 +3,7 @@
 /// The notices of members who log in.
 pub(crate) struct JoinCheck {
     members: usize,
-    /// One bit for each member and each whom it was told of.
+    /// One bit for each pair: a member, and another whose joining it was told of.
     told: Vec<u64>,
     told_pairs: u64,
     doubled: u64,
@@ -14,8 +14,8 @@ impl JoinCheck {
         Self { members, told: vec![0; (members * members).div_ceil(64)], told_pairs: 0, doubled: 0 }
     }
 
-    /// Notes that `member` was told that `joined` came. What one is told of oneself says
-    /// nothing about the others and is not counted.
+    /// Notes that `member` was told that `joined` joined. Notices about oneself are not
+    /// counted.
     pub(crate) fn tell(&mut self, member: usize, joined: usize) {
         if member == joined || joined >= self.members {
             return;
@@ -34,7 +34,8 @@ impl JoinCheck {
         self.told_pairs
     }
 
-    /// How many there must be: of two members one was there first, and was told of the other.
+    /// How many there must be: one for each pair of members, because one was there first and
+    /// was told of the other.
     pub(crate) fn all_pairs(&self) -> u64 {
         let members = self.members as u64;
         members * members.saturating_sub(1) / 2
@@ -44,7 +45,7 @@ impl JoinCheck {
         self.doubled
     }
 
-    /// How many pairs of members are wrong: not exactly one was told of the other.
+    /// How many pairs are wrong: not exactly one of the two was told of the other.
     pub(crate) fn wrong_pairs(&self) -> u64 {
         let mut wrong = 0;
         for one in 0..self.members {

@@ -1,12 +1,12 @@
-//! How long lines take: from when a line was due to when a member has read it.
+//! Latency of lines: from the time a line was due to the time a member has read it.
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-/// The longest latency told apart; what is longer counts as this.
+/// The longest latency measured; longer ones count as this.
 const LONGEST_NANOS: u64 = 600_000_000_000;
 
-/// Latencies of the deliveries of lines due in a stretch of time.
+/// Latencies of the lines that were due in a period of time.
 pub(crate) struct Latency {
     histogram: Histogram<u64>,
     due_from: u64,
@@ -14,7 +14,7 @@ pub(crate) struct Latency {
 }
 
 impl Latency {
-    /// Latencies of the lines that are due from one moment of the run's clock until before another.
+    /// For the lines that are due from the first of these times until before the second.
     pub(crate) fn new(due_from: u64, due_until: u64) -> Self {
         let histogram = Histogram::new_with_bounds(1, LONGEST_NANOS, 3)
             .expect("the bounds and three digits are what a histogram takes");
@@ -29,7 +29,7 @@ impl Latency {
         }
     }
 
-    /// What has been noted, in figures; `None` if nothing was.
+    /// The recorded latencies as figures; `None` if there are none.
     pub(crate) fn summary(&self) -> Option<Summary> {
         if self.histogram.is_empty() {
             return None;

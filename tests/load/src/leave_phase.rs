@@ -13,7 +13,7 @@ use crate::{
     text::LineRun,
 };
 
-/// The member that stays and counts who leaves.
+/// The member that stays and counts the others' leaving.
 const WATCHER: usize = 0;
 
 struct LeavePhase {
@@ -45,17 +45,18 @@ impl Observer for LeavePhase {
     }
 }
 
-/// How the leave_phase went.
+/// The result of the phase.
 pub(crate) struct Left {
-    /// From the first goodbye until the server holds nobody but the watcher.
+    /// From the first goodbye until the server has only the watcher left.
     pub(crate) nanos: Nanos,
-    /// Goodbyes the watcher was told twice.
+    /// Leave notices that the watcher got twice.
     pub(crate) wrong_notices: u64,
 }
 
-/// Lets all but the first member leave. The server holds them no more when it has told the
-/// first one so of each; where nobody is told, when it has closed every connection and, if it
-/// is known which process it is, holds no more descriptors than before anyone came.
+/// Lets all but the first member leave. The phase ends when the first member has been told of
+/// each. If the server sends no such notices, it ends when the server has closed every
+/// connection and, if its process is known, has no more descriptors open than before the first
+/// login.
 pub(crate) fn leave(
     plan: &Plan,
     clients: &mut Clients,
@@ -99,7 +100,7 @@ pub(crate) fn leave(
         progress.show(|| {
             format!("leave_phase: {} of {leavers}", leave_phase.left_count.max(leave_phase.ended))
         });
-        // Descriptors make no parsed: where they are what is waited for, look often.
+        // Descriptors cause no event: if they are what is waited for, look often.
         let until = deadline.end().min(clock.now() + 5_000_000);
         clients.poll(until, &mut leave_phase)?;
     }

@@ -1,8 +1,8 @@
-//! What each member has heard of each speaker, and what of that is wrong.
+//! What each member has received from each speaker, and which deliveries are wrong.
 //!
-//! Deliveries in order cost one comparison and one addition. Everything else is rare in a
-//! server that workloads, so it may cost more and be exact: a number that was passed over is
-//! missing, and if it comes after all it is out of order, not missing.
+//! Deliveries in order cost one comparison and one addition. Everything else is rare with a
+//! server that works, so it may cost more and be exact: a number that was skipped is missing,
+//! and if it comes later after all, it is out of order, not missing.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -11,28 +11,28 @@ use std::{
 
 use serde::Serialize;
 
-/// What a delivery was.
+/// The kind of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Delivery {
-    /// The one that had to come next.
+    /// The expected next line.
     InOrder,
-    /// So many before it were passed over; they are settled too, as long as they don't come.
+    /// This many lines before it were skipped; they count as settled unless they come later.
     AfterGap(u32),
-    /// One that had been passed over.
+    /// A line that had been skipped.
     OutOfOrder,
-    /// One that had come before.
+    /// A line that had come before.
     Doubled,
-    /// One that was never said, or not to this member.
+    /// A line that was never said, or not to this member.
     Strange,
 }
 
-/// What went wrong with the deliveries of a run; all must be 0.
+/// The faults in the deliveries of a run; all must be 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Faults {
     pub(crate) missing: u64,
     pub(crate) doubled: u64,
     pub(crate) out_of_order: u64,
-    /// Lines that were cut, changed, under another's name, never said or not for this member.
+    /// Lines that were cut, changed, under another name, never said, or not for this member.
     pub(crate) garbled: u64,
 }
 
@@ -52,10 +52,10 @@ impl fmt::Display for Faults {
     }
 }
 
-/// The numbers heard by every member of every speaker.
+/// The numbers that each member has received from each speaker.
 pub(crate) struct Ledger {
     speakers: usize,
-    /// The number that must come next, by member and speaker.
+    /// The next expected number, by member and speaker.
     next: Vec<u32>,
     /// How many lines each speaker has said.
     said: Vec<u32>,
@@ -63,7 +63,7 @@ pub(crate) struct Ledger {
     faults: Faults,
 }
 
-/// The number next to come from a speaker whom a member is not to hear.
+/// The next number for a speaker that a member must not hear.
 const UNHEARD: u32 = u32::MAX;
 
 impl Ledger {
@@ -86,15 +86,15 @@ impl Ledger {
         }
     }
 
-    /// Notes that a speaker says another line; gives its number.
+    /// Notes that a speaker says another line, and returns its number.
     pub(crate) fn say(&mut self, speaker: usize) -> u32 {
         let number = self.said[speaker];
         self.said[speaker] += 1;
         number
     }
 
-    /// Notes that a member heard `count` lines from `number` on, if they are the ones that had to
-    /// come next; else it must hear them one by one.
+    /// Notes that a member received `count` lines from `number` on, if they are the expected
+    /// next ones; otherwise they must be noted one by one.
     #[inline]
     pub(crate) fn hear_in_order(
         &mut self,
@@ -110,7 +110,7 @@ impl Ledger {
         is_in_order
     }
 
-    /// Notes that a member heard a line, and says what it was.
+    /// Notes that a member received a line, and returns its kind.
     pub(crate) fn hear(&mut self, member: usize, speaker: u32, number: u32) -> Delivery {
         if self.hear_in_order(member, speaker, number, 1) {
             return Delivery::InOrder;
@@ -146,13 +146,13 @@ impl Ledger {
         Delivery::Doubled
     }
 
-    /// Notes that a line came that is not whole.
+    /// Notes a damaged line.
     pub(crate) fn hear_garbled(&mut self) {
         self.faults.garbled += 1;
     }
 
-    /// What is wrong if nothing comes any more. `skipped` says for each member how many lines
-    /// the server told it had been left out: those are not missing.
+    /// The faults, if nothing more comes. `skipped` has the number of lines, by member, that
+    /// the server reported as skipped: those are not missing.
     pub(crate) fn close(&self, skipped: &[u64]) -> Faults {
         let mut missing = vec![0u64; skipped.len()];
         for (&(member, _), numbers) in &self.passed_over {

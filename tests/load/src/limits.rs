@@ -1,4 +1,4 @@
-//! What the system allows this process: descriptors, cores, exact timers.
+//! Limits of the system for this process: descriptors, cores, exact timers.
 
 use std::num::NonZeroU64;
 
@@ -8,7 +8,7 @@ use rustix::{
     thread::{CpuSet, sched_getaffinity, sched_setaffinity, set_current_timer_slack},
 };
 
-/// Raises the limit of open descriptors as far as it goes; servers started later inherit it.
+/// Raises the limit of open descriptors as far as possible. Servers started later inherit it.
 ///
 /// # Errors
 ///
@@ -28,9 +28,9 @@ pub(crate) fn allow_descriptors(needed: u64) -> Result<()> {
     Ok(())
 }
 
-/// Lets timers ring when they are due, not up to 50 µs later.
+/// Makes timers expire exactly when they are due, not up to 50 µs later.
 pub(crate) fn sharpen_timers() {
-    // Where that is refused, lateness shows it.
+    // If that is refused, the lateness shows it.
     let _ = set_current_timer_slack(NonZeroU64::new(1));
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn cores() -> Result<Vec<usize>> {
     Ok((0..CpuSet::MAX_CPU).filter(|&core| set.is_set(core)).collect())
 }
 
-/// Keeps this thread, and processes it starts from now on, on these cores.
+/// Restricts this thread, and processes it starts from now on, to these cores.
 pub(crate) fn stay_on(cores: &[usize]) -> Result<()> {
     let mut set = CpuSet::new();
     for &core in cores {

@@ -13,13 +13,13 @@ use crate::{
     text::LineRun,
 };
 
-/// How the logging in went.
+/// The result of the phase.
 pub(crate) struct LoggedIn {
-    /// From the first connection until everyone was in.
+    /// From the first connection until everyone was logged in.
     pub(crate) login_nanos: Nanos,
-    /// From the first connection until everyone who was there had been told of everyone who came.
+    /// From the first connection until everyone had been told of every later login.
     pub(crate) told_nanos: Option<Nanos>,
-    /// Notices that came twice, and pairs of members who were not told of each other rightly.
+    /// Notices that came twice, and pairs of members with a wrong notice.
     pub(crate) wrong_notices: u64,
 }
 
@@ -58,7 +58,7 @@ impl Observer for LoginPhase {
     }
 }
 
-/// Lets all members in; with `join_storm` also waits until each has been told of each.
+/// Logs all members in. With `join_storm`, also waits until all notices have arrived.
 pub(crate) fn log_in(
     plan: &Plan,
     clients: &mut Clients,

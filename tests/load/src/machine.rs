@@ -1,10 +1,10 @@
-//! What the figures were measured on.
+//! The machine on which the figures were measured.
 
 use std::fs;
 
 use serde::Serialize;
 
-/// A machine, as far as it bears on the figures.
+/// The properties of a machine that matter for the figures.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Machine {
     pub(crate) processor: String,
@@ -14,7 +14,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// This machine; what it does not tell is called unknown.
+    /// This machine; properties that can't be read are called unknown.
     pub(crate) fn this() -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         let known = |text: &str| {

@@ -1,6 +1,7 @@
-//! One member: how far its login is, and what of its bytes is still to be read or sent.
+//! One member: the state of its login, and its bytes still to be parsed or sent.
 //!
-//! The socket is read and written by the clients; here is what the bytes mean to the member.
+//! [`clients`](super::clients) reads and writes the socket; this file knows what the bytes
+//! mean.
 
 use std::os::fd::OwnedFd;
 
@@ -11,15 +12,15 @@ use crate::{
     protocol::{Heard, Protocol, Question},
 };
 
-/// How far a member is.
+/// The state of a member.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     Connecting,
     LoggingIn,
     In,
-    /// In, and reads no more.
+    /// Logged in, and no longer reading.
     Stalled,
-    /// Has closed its half and reads what still comes.
+    /// Has closed its half, and reads what still arrives.
     LeavePhase,
     Gone,
 }
@@ -29,16 +30,16 @@ pub(crate) struct Member {
     pub(crate) socket: OwnedFd,
     pub(crate) state: State,
     pub(crate) room: usize,
-    /// Whether it has told its name: who chooses a room before is asked again.
+    /// Whether it has sent its name. After choosing a room, it is asked again.
     has_answered: bool,
-    /// The beginning of a line whose end has not come.
+    /// The beginning of an unfinished line.
     pub(crate) carry: Vec<u8>,
-    /// What the socket has not taken yet.
+    /// Bytes that the socket has not taken yet.
     pub(crate) unsent: Vec<u8>,
 }
 
 impl Member {
-    /// A member that has begun to connect.
+    /// A member that is connecting.
     pub(crate) fn new(socket: OwnedFd, room: usize) -> Self {
         Self {
             socket,
@@ -50,7 +51,7 @@ impl Member {
         }
     }
 
-    /// Begins to log in: the connection stands.
+    /// Begins the login on the established connection.
     pub(crate) fn begin(
         &mut self,
         protocol: &dyn Protocol,
@@ -64,7 +65,7 @@ impl Member {
         }
     }
 
-    /// Answers what stands without a line end, if that is a prompt; gives whether it was.
+    /// Answers an unfinished line if it is a prompt, and returns whether it was one.
     pub(crate) fn answer_prompt(
         &mut self,
         protocol: &dyn Protocol,
@@ -80,11 +81,11 @@ impl Member {
         is_first
     }
 
-    /// Does what a line without a text asks for, and tells the observer the rest.
+    /// Reacts to a line without a text of this run, and passes the rest to the observer.
     ///
     /// # Errors
     ///
-    /// If the server won't have this member, or what it said.
+    /// If the server refuses this member, or something it said.
     pub(crate) fn hear(
         &mut self,
         protocol: &dyn Protocol,

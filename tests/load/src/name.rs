@@ -1,6 +1,6 @@
-//! What members are called: a name tells its member's index, and all names are equally long.
+//! The names of members: each contains the member's index, and all have the same length.
 
-/// The most members that five digits can tell apart.
+/// The maximum number of members, with five digits.
 pub(crate) const MOST_MEMBERS: usize = 100_000;
 
 /// The length of every name.
@@ -17,7 +17,7 @@ pub(crate) fn format(member: usize) -> [u8; NAME_BYTES] {
     name
 }
 
-/// The index in a name; `None` if it is not one of ours.
+/// The index in a name; `None` if the name is not one of ours.
 pub(crate) fn parse(name: &[u8]) -> Option<usize> {
     let (b'm', digits) = name.split_first()? else { return None };
     if digits.len() + 1 != NAME_BYTES || !digits.iter().all(u8::is_ascii_digit) {

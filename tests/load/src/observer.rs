@@ -1,27 +1,28 @@
-//! How a part of a run learns what the members receive: [`Observer`] gets every line and notice.
+//! [`Observer`]: through it, each phase of a run gets every line and notice that members
+//! receive.
 
 use crate::{clock::Nanos, text::LineRun};
 
-/// Receives what the members received, in order of arrival.
+/// Gets everything that members receive, in order of arrival.
 pub(crate) trait Observer {
-    /// A member heard texts; their bytes were read at `read`.
+    /// A member received texts; their bytes were read at `read`.
     fn said(&mut self, member: usize, lines: LineRun, read: Nanos);
 
-    /// A member heard a line with a text that is not whole.
+    /// A member received a line with a damaged text.
     fn garbled(&mut self, member: usize);
 
-    /// A member was told something else.
+    /// A member received a notice.
     fn told(&mut self, member: usize, news: News);
 }
 
-/// What members are told besides what was said.
+/// A notice to a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum News {
-    /// This member itself is in.
+    /// This member has logged in.
     Entered,
     Joined(usize),
     Left(usize),
     Skipped(u64),
-    /// The connection has ended, after this member had left.
+    /// The connection has ended, after the member had left.
     Ended,
 }

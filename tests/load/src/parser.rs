@@ -1,9 +1,9 @@
-//! Cuts the bytes that a member received into measured texts and everything else.
+//! Splits the bytes that a member received into texts of the run and everything else.
 //!
-//! Everything here is per delivery, so it is cheap: lines of one protocol have one shape, and
-//! once that shape is known, the next text is looked for only in its place, and texts that follow
-//! each other are taken together. Anything else is cut at its line end and examined. No sockets
-//! here.
+//! This code runs for every delivery, so it must be cheap. All lines of a protocol have the
+//! same shape. Once the shape is known, the next text is looked for only in its place, and
+//! consecutive texts are taken together. Anything else is split at its line end and examined.
+//! This file does not touch sockets.
 
 use crate::{
     name,
@@ -11,12 +11,12 @@ use crate::{
     text::{LineRun, Said, Wording},
 };
 
-/// The next thing heard.
+/// The next thing received.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Parsed<'a> {
     /// Texts of this run.
     Said(LineRun),
-    /// A line with a text of this run that is not whole, or stands under another's name.
+    /// A line with a damaged text of this run, or one under another name.
     Garbled(&'a [u8]),
     /// Any other line, without its end.
     Line(&'a [u8]),
@@ -24,21 +24,20 @@ pub(crate) enum Parsed<'a> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LastByte {
-    /// This one.
+    /// A byte of its own.
     Is(u8),
-    /// The text's: a frame ends without one of its own.
+    /// The text's last byte: a frame has no end of its own.
     OfText,
 }
 
-/// The parsers of all members, which all learn the same shape.
+/// The parser for all members, which share one shape.
 pub(crate) struct Parser {
     wording: Wording,
-    /// Bytes of the text's own line before the text.
+    /// How many bytes of its line are before the text.
     lead_bytes: usize,
-    /// Bytes after the text, the line end included.
+    /// How many bytes are after the text, including the line end.
     tail_bytes: usize,
-    /// The last byte of a line, where it is not the text's own; none as long as no text has
-    /// been heard.
+    /// The last byte of a line, if it is not the text's own; `None` until the first text.
     last_byte: Option<LastByte>,
     signed: bool,
 }
@@ -54,9 +53,9 @@ impl Parser {
         }
     }
 
-    /// The first parsed in `bytes` and how many bytes it took; `None` if more must arrive first.
+    /// The first item in `bytes` and its length; `None` if more bytes are needed.
     ///
-    /// `header` is what stands before every text's line in this protocol and room.
+    /// `header` comes before the line of every text in this protocol and room.
     #[inline]
     pub(crate) fn next<'a>(
         &mut self,
@@ -122,7 +121,7 @@ impl Parser {
         let Some(said) = said else {
             return Some((Parsed::Garbled(line), end));
         };
-        // Where the header is lines of its own, it is not in this one.
+        // If the header has lines of its own, it is not in this one.
         self.lead_bytes = text_at - header_bytes(header, line);
         self.tail_bytes = end - tail_at;
         let of_text = LastByte::OfText;
@@ -131,13 +130,13 @@ impl Parser {
     }
 }
 
-/// How much of the line is its header: all of it where a frame's header begins it, nothing
-/// where the header is lines of its own.
+/// How many bytes of the header are in the text's line: all if a frame's header begins it, none
+/// if the header has lines of its own.
 fn header_bytes(header: &[u8], line: &[u8]) -> usize {
     if !header.is_empty() && line.starts_with(header) { header.len() } else { 0 }
 }
 
-/// Whether the line begins `[name] ` with the name of who says it, and nothing else.
+/// Whether the line begins with `[name] `, with the speaker's name and nothing else.
 #[inline]
 fn is_signed(lead: &[u8], said: Said) -> bool {
     let [b'[', name @ .., b']', b' '] = lead else {
@@ -159,7 +158,8 @@ mod tests {
         String::from_utf8(text).unwrap()
     }
 
-    /// Hears `stream` in one piece, then cut in two at every place, and wants the same parsed.
+    /// Parses `stream` in one piece, then split in two at every place, and expects the same
+    /// items.
     #[track_caller]
     fn check(protocol: protocol::Choice, stream: &str, parsed: &[&str]) {
         let wording = Wording::new(64, 0x5A5);
@@ -188,7 +188,7 @@ mod tests {
                 }
                 waiting.drain(..at);
             }
-            // Where the cut falls inside a header its lines come singly: they say nothing.
+            // If the split is inside a header, its lines come one by one; they contain no text.
             heard.retain(|line| {
                 !line.starts_with(['>', '$'])
                     && !line.starts_with("MSG")

@@ -1,4 +1,4 @@
-//! The servers that are compared: which are here, and how they are started.
+//! The servers in the comparison: which are installed, and how to start them.
 
 use std::{
     io::ErrorKind,
@@ -22,7 +22,7 @@ pub(crate) enum PeerKind {
     Redis,
     Ncat,
     Bun,
-    /// The one of `--peer-command`.
+    /// The server of `--peer-command`.
     Peer,
 }
 
@@ -33,14 +33,14 @@ pub(crate) struct Peer {
     pub(crate) name: &'static str,
     pub(crate) version: String,
     pub(crate) protocol: Choice,
-    /// More members than this it does not take.
+    /// The maximum number of members it takes.
     pub(crate) most_members: usize,
     pub(crate) address: SocketAddr,
-    /// Where it takes WebSocket, if it does.
+    /// The port for WebSocket, if it has one.
     pub(crate) web: Option<SocketAddr>,
     /// Program and arguments, with its port.
     pub(crate) command: Vec<String>,
-    /// The same for a reader, without.
+    /// The same for the reader of the results, without the port.
     pub(crate) template: String,
 }
 
@@ -51,17 +51,18 @@ pub(crate) struct Whereabouts<'a> {
     pub(crate) peer_port: Option<u16>,
 }
 
-/// The most sockets in one `select`, as `ncat` uses it, less what else it has open.
+/// The maximum number of sockets in one `select`, which `ncat` uses, minus its other
+/// descriptors.
 const MOST_SELECTED: usize = 1_010;
 
 impl PeerKind {
-    /// Those that are compared if nobody says which.
+    /// The servers that are compared by default.
     pub(crate) fn all_by_default() -> Vec<PeerKind> {
         let all = PeerKind::value_variants().iter().copied();
         all.filter(|kind| *kind != PeerKind::MadangJson).collect()
     }
 
-    /// What a table calls it.
+    /// Its name in the table.
     pub(crate) fn name(self) -> &'static str {
         match self {
             PeerKind::Madang => "madang",
@@ -88,7 +89,7 @@ impl PeerKind {
         }
     }
 
-    /// Program and arguments; `{address}` and `{port}` stand for where it is to listen.
+    /// Program and arguments; `{address}` and `{port}` stand for its address.
     fn command(self, whereabouts: &Whereabouts<'_>) -> Result<Vec<String>> {
         let words = |program: String, arguments: &str| {
             let arguments = arguments.split(' ').map(|word| word.trim_matches('"').to_owned());
@@ -122,7 +123,7 @@ impl PeerKind {
 }
 
 impl Peer {
-    /// Looks for a server; says why if it is not here.
+    /// Looks for a server, and says why if there is none.
     pub(crate) fn find(
         kind: PeerKind,
         whereabouts: &Whereabouts<'_>,
@@ -140,7 +141,7 @@ impl Peer {
             },
         };
         let template = match kind {
-            // Where this program lies says nothing about the baseline.
+            // The path of this program is of no interest.
             PeerKind::Baseline => format!("load {}", command[1..].join(" ")),
             PeerKind::Bun => "bun tests/load/bun.js {port}".into(),
             _ => command

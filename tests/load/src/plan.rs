@@ -1,4 +1,4 @@
-//! What one run does, checked: whoever holds a [`Plan`] can run it.
+//! The plan of one run. A [`Plan`] has been checked and can be run.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -15,9 +15,10 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Pace {
-    /// So many lines in flight for each speaker: the next is said when one has been heard by all.
+    /// A number of lines in flight for each speaker: the next is said when everyone has
+    /// received one.
     Window(u32),
-    /// So many lines a second, all speakers in turn, whatever the server makes of it.
+    /// A number of lines a second, all speakers in turn, however fast the server is.
     Rate(f64),
 }
 
@@ -26,7 +27,7 @@ pub(crate) enum Pace {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Length {
     Seconds(f64),
-    /// So many lines of all speakers together.
+    /// After this many lines, all speakers together.
     Lines(u64),
 }
 
@@ -36,34 +37,34 @@ pub(crate) struct Plan {
     pub(crate) protocol: Choice,
     pub(crate) address: SocketAddr,
     pub(crate) members: usize,
-    /// The first so many members speak; 0 if nobody does.
+    /// How many members speak: the first ones; 0 if nobody does.
     pub(crate) speakers: usize,
-    /// The last so many members log in and then never read.
+    /// How many members log in and then never read: the last ones.
     pub(crate) stalled: usize,
     pub(crate) rooms: usize,
-    /// How many cores the server may have, where it is held to any.
+    /// How many cores the server may use, if it is restricted.
     pub(crate) server_cores: usize,
-    /// Whether one of them is this program's too, for want of another.
+    /// Whether it shares one of them with this program, because there is no other.
     pub(crate) shares_core: bool,
     /// The length of a line, its end included.
     pub(crate) line_bytes: usize,
     pub(crate) pace: Pace,
     pub(crate) length: Length,
-    /// How long the speakers speak before anything is measured.
+    /// How long the speakers speak before the measurement.
     pub(crate) warmup: Duration,
-    /// How many members may be on their way in at once; the protocol's if `None`.
+    /// How many members may log in at the same time; the protocol's default if `None`.
     pub(crate) connecting: Option<usize>,
     pub(crate) join_storm: bool,
     pub(crate) roll_call: bool,
     pub(crate) idle: Option<Duration>,
     pub(crate) mass_leave: bool,
-    /// How long nothing may come that must come.
+    /// How long to wait for something that must come.
     pub(crate) silence_limit: Duration,
-    /// How long the whole run may take.
+    /// The time limit of the whole run.
     pub(crate) time_limit: Duration,
 }
 
-/// A ledger of more numbers than this would not fit beside the server under load.
+/// A larger ledger would not fit into memory beside the server.
 const MOST_PAIRS: usize = 1 << 28;
 
 impl Plan {
@@ -155,31 +156,31 @@ impl Plan {
         Ok(())
     }
 
-    /// The widest window in which this plan's server cuts no line: one that passes on whatever it
-    /// read puts another's line into the middle of one that two reads cut.
+    /// The widest window in which the server splits no line. A server that passes on each read
+    /// as it is puts another speaker's line into the middle of one that spans two reads.
     pub(crate) fn widest_window(&self) -> u32 {
         let protocol = self.protocol.protocol();
         match protocol.packet_bytes() {
-            // Alone, a speaker's halves meet again.
+            // With a single speaker, the halves meet again.
             Some(_) if self.speakers <= 1 && !protocol.marks_packets() => u32::MAX,
             Some(bytes) => (bytes / self.line_bytes) as u32,
             None => u32::MAX,
         }
     }
 
-    /// The room of a member: members are dealt out to the rooms in turn.
+    /// The room of a member: members are assigned to the rooms in turn.
     pub(crate) fn room_of(&self, member: usize) -> usize {
         member % self.rooms
     }
 
-    /// Whether a member that reads is to hear a speaker.
+    /// Whether a member that reads should receive a speaker's lines.
     pub(crate) fn hears(&self, member: usize, speaker: usize) -> bool {
         member < self.members - self.stalled
             && self.room_of(member) == self.room_of(speaker)
             && (member != speaker || self.protocol.protocol().echoes())
     }
 
-    /// How many members hear each speaker.
+    /// How many members receive each speaker's lines.
     pub(crate) fn listeners(&self) -> Vec<u32> {
         (0..self.speakers)
             .map(|speaker| {

@@ -1,4 +1,4 @@
-//! What a process uses: processor time, memory, threads and descriptors, as `/proc` tells.
+//! What a process uses: processor time, memory, threads and descriptors, from `/proc`.
 
 use std::fs;
 
@@ -6,14 +6,14 @@ use anyhow::{Context, Result, anyhow};
 use nix::{time::ClockId, unistd::Pid};
 use serde::Serialize;
 
-/// A process that is watched from outside.
+/// A process observed from outside.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Process {
     pid: u32,
     clock: ClockId,
 }
 
-/// What a process holds at one moment.
+/// The resources of a process at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Holdings {
     pub(crate) resident_kib: u64,
@@ -51,7 +51,7 @@ impl Process {
         Ok(time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64)
     }
 
-    /// What the process holds now.
+    /// The current resources of the process.
     pub(crate) fn holdings(&self) -> Result<Holdings> {
         let path = format!("/proc/{}/status", self.pid);
         let status =

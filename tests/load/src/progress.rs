@@ -1,4 +1,4 @@
-//! What a person sees while a run goes on: one line on the terminal, nothing elsewhere.
+//! The progress of a run: one line on the terminal, and nothing if there is none.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -6,7 +6,7 @@ use crate::clock::{Clock, Nanos};
 
 const INTERVAL: Nanos = 100_000_000;
 
-/// One line on standard error, if that is a terminal, that says what is going on.
+/// One line on stderr, if that is a terminal, with the current state.
 pub(crate) struct Progress {
     bar: ProgressBar,
     clock: Clock,
@@ -23,13 +23,13 @@ impl Progress {
         Self { bar, clock: Clock::start(), next: 0 }
     }
 
-    /// What stands before everything that is shown from now on.
+    /// Sets the prefix of everything shown from now on.
     pub(crate) fn begin(&mut self, what: String) {
         self.bar.reset_elapsed();
         self.bar.set_prefix(what);
     }
 
-    /// Shows how far things are, ten times a second at most, so it may be called in any loop.
+    /// Shows the progress, at most ten times a second, so it may be called in any loop.
     pub(crate) fn show(&mut self, now: impl FnOnce() -> String) {
         let moment = self.clock.now();
         if self.bar.is_hidden() || moment < self.next {
@@ -40,7 +40,7 @@ impl Progress {
         self.bar.tick();
     }
 
-    /// Writes a line that stays, on standard error.
+    /// Writes a permanent line to stderr.
     pub(crate) fn note(&mut self, line: &str) {
         self.bar.suspend(|| eprintln!("{line}"));
     }

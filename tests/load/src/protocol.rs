@@ -1,6 +1,7 @@
-//! What the servers under load speak: how one logs in, says a line, and is told things.
+//! The protocols of the servers under load: logging in, saying a line, and the server's
+//! notices.
 //!
-//! One file a protocol; none of them knows sockets. To add one: implement [`Protocol`] and
+//! One file per protocol; none of them uses sockets. To add one, implement [`Protocol`] and
 //! give it a [`Choice`].
 
 mod json;
@@ -70,58 +71,58 @@ impl fmt::Display for Choice {
     }
 }
 
-/// What a line that carries no text means.
+/// The meaning of a line without a text of this run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Heard<'a> {
     /// The server wants an answer, see [`Protocol::answer`].
     Asked(Question),
-    /// The member that hears this is in.
+    /// The receiving member has logged in.
     Entered,
-    /// This member came. Heard by the member itself it means that it is in.
+    /// This member joined. If it is the receiver itself, it has logged in.
     Joined(usize),
-    /// This member went.
+    /// This member left.
     Left(usize),
-    /// The server left out so many lines because this member was slow.
+    /// The server skipped this many lines because the receiver was slow.
     Skipped(u64),
-    /// The server won't have it.
+    /// The server refused something.
     Refused(&'a [u8]),
     /// Nothing that matters here.
     Other,
 }
 
-/// What a server asks of a member.
+/// What a server wants answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Question {
     /// The first prompt or greeting.
     Prompt,
-    /// What follows the answer to the prompt.
+    /// The question after the answer to the prompt.
     Login,
     /// A sign of life.
     Alive,
 }
 
-/// How rooms go with a protocol.
+/// Whether a protocol has rooms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rooms {
-    /// Everyone hears everyone.
+    /// There is one room.
     One,
-    /// As many as one likes: subjects or channels.
+    /// Any number: rooms, subjects or channels.
     Many,
 }
 
-/// One protocol, seen from a member.
+/// A protocol, from a member's point of view.
 pub(crate) trait Protocol {
-    /// What a member sends as soon as it is connected.
+    /// What a member sends on connecting.
     fn opening(&self, _room: usize) -> Vec<u8> {
         Vec::new()
     }
 
-    /// Whether a member is in as soon as it is connected, without a word from the server.
+    /// Whether a member is logged in on connecting, without any answer.
     fn enters_by_connecting(&self) -> bool {
         false
     }
 
-    /// Where the first line of `bytes` ends, its end included.
+    /// The length of the first line in `bytes`, including its end.
     fn line_end(&self, bytes: &[u8]) -> Option<usize> {
         memchr::memchr(b'\n', bytes).map(|at| at + 1)
     }
@@ -131,13 +132,13 @@ pub(crate) trait Protocol {
         false
     }
 
-    /// What a line without a text means.
+    /// The meaning of a line without a text.
     fn hear<'a>(&self, line: &'a [u8]) -> Heard<'a>;
 
-    /// What this member answers.
+    /// The answer of this member.
     fn answer(&self, question: Question, member: usize, room: usize) -> Vec<u8>;
 
-    /// What stands before the line of every text in this room.
+    /// What comes before the line of every text in this room.
     fn header(&self, _room: usize, _text_bytes: usize) -> Vec<u8> {
         Vec::new()
     }
@@ -155,17 +156,17 @@ pub(crate) trait Protocol {
         false
     }
 
-    /// Whether everyone is told who comes and goes.
+    /// Whether everyone is told who joins and leaves.
     fn announces(&self) -> bool {
         false
     }
 
-    /// Whether what is said comes back to its speaker.
+    /// Whether a line is also sent to its speaker.
     fn echoes(&self) -> bool {
         true
     }
 
-    /// How many bytes the server reads at once, if it passes on what it read as one message.
+    /// How many bytes the server reads at once, if it passes on each read as one message.
     fn packet_bytes(&self) -> Option<usize> {
         None
     }
@@ -175,7 +176,7 @@ pub(crate) trait Protocol {
         false
     }
 
-    /// How many members may be on their way in at once: no more than the server's backlog.
+    /// How many members may log in at the same time: at most the server's backlog.
     fn connecting(&self) -> usize {
         64
     }

@@ -1,4 +1,4 @@
-//! What one run found, for people and for machines.
+//! The findings of one run, for people and for machines.
 
 use std::fmt::{self, Write as _};
 
@@ -23,7 +23,7 @@ pub(crate) struct Report {
     pub(crate) line_bytes: usize,
     pub(crate) pace: Pace,
     pub(crate) length: Length,
-    /// From the server's start until it listened, if this program started it.
+    /// The time from the server's start until it listened, if this program started it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) start_seconds: Option<f64>,
     pub(crate) login_seconds: f64,
@@ -35,20 +35,20 @@ pub(crate) struct Report {
     pub(crate) leave_seconds: Option<f64>,
     /// Over all parts of the run; everything in it must be 0.
     pub(crate) faults: Faults,
-    /// Lines that the server told members it had left out for them.
+    /// Lines that the server reported to members as skipped.
     pub(crate) skipped: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) server: Option<ServerReport>,
     /// Why the run ended before everything had come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) broken_off: Option<String>,
-    /// How much of the run's time this program had work to do but something else held its core;
-    /// 0 where that would be the server.
+    /// The share of the run's time in which this program had work but something else had its
+    /// core; 0 if that is the server.
     pub(crate) held_up_percent: f64,
     pub(crate) remarks: Vec<String>,
 }
 
-/// What came of the workload.
+/// The result of the workload.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct TalkReport {
     pub(crate) seconds: f64,
@@ -66,7 +66,7 @@ pub(crate) struct TalkReport {
     pub(crate) lateness: Option<Summary>,
 }
 
-/// What the server held before anyone came, and before anyone left.
+/// The server's resources before the first login, and before the first goodbye.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ServerReport {
     pub(crate) before: Holdings,
@@ -81,7 +81,7 @@ impl TalkReport {
 }
 
 impl Report {
-    /// A report of a run in which nothing has happened yet.
+    /// The report of a run that has just begun.
     pub(crate) fn new(plan: &Plan) -> Self {
         Self {
             protocol: plan.protocol.to_string(),
@@ -106,7 +106,7 @@ impl Report {
         }
     }
 
-    /// What was wrong, if anything was.
+    /// What was wrong, if anything.
     pub(crate) fn failure(&self) -> Option<String> {
         match &self.broken_off {
             Some(why) => Some(format!("{why} ({})", self.faults)),
@@ -120,7 +120,7 @@ impl Report {
         self.held_up_percent > 5.0
     }
 
-    /// Whether this program was too slow to find out how fast the server is.
+    /// Whether this program was too slow to measure the server.
     pub(crate) fn is_bound_by_tool(&self) -> bool {
         self.talk.as_ref().is_some_and(|talk| {
             talk.tool_cpu_percent > 95.0
@@ -128,7 +128,7 @@ impl Report {
         })
     }
 
-    /// What was found, each with its name, in the order of the run.
+    /// The findings with their names, in the order of the run.
     fn rows(&self) -> Vec<(&'static str, String)> {
         let mut rows = Vec::new();
         let mut row = |name, value: String| rows.push((name, value));

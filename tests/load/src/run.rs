@@ -1,4 +1,4 @@
-//! One run: everyone comes, the workload runs, everyone goes.
+//! One run: everyone logs in, the workload runs, everyone leaves.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -19,17 +19,18 @@ use crate::{
     warmup,
 };
 
-/// Does what the plan says, against a server that is already listening.
+/// Carries out the plan with a server that is already listening.
 ///
-/// Blocks until it is done, at most the plan's time limit.
+/// Blocks until it is done, for at most the plan's time limit.
 ///
 /// # Errors
 ///
-/// If the server can't be reached, refuses a member, drops one, or keeps what must come. Wrong
-/// deliveries are no error here but part of the report.
+/// If the server can't be reached, refuses a member, drops one, or fails to deliver. Wrong
+/// deliveries are not an error here but part of the report.
 pub(crate) fn run(plan: &Plan, server: Option<Process>, progress: &mut Progress) -> Result<Report> {
     plan.check()?;
-    // Besides the members: standard streams, epoll, timer, and what is open for a moment.
+    // Besides the members: standard streams, epoll, the timer, and files that are open for a
+    // moment.
     limits::allow_descriptors(plan.members as u64 + 32)?;
     let clock = Clock::start();
     let held_up_before = process_stats::own_held_up_nanos()?;
@@ -117,7 +118,7 @@ fn take_talk(report: &mut Report, talked: talk::Talked) {
     }
 }
 
-/// Who listens while nobody says anything.
+/// An observer for times when nobody says anything.
 struct Nobody;
 
 impl Observer for Nobody {
@@ -128,7 +129,7 @@ impl Observer for Nobody {
     fn told(&mut self, _member: usize, _news: News) {}
 }
 
-/// Does nothing for a while but answer the server's signs of life.
+/// Waits for a while, and only answers the server's signs of life.
 fn hold(clients: &mut Clients, idle: Duration, progress: &mut Progress) -> Result<()> {
     let clock = clients.clock();
     let end = clock.now() + crate::clock::nanos(idle);
@@ -154,12 +155,12 @@ mod tests {
         protocol::Choice,
     };
 
-    /// What a lying server gives one of its two members for each of the lines that are said,
-    /// counted from 0.
+    /// What a faulty server sends to one of its two members in place of each line, counted from
+    /// 0.
     type Lie = fn(usize, &[u8]) -> Vec<Vec<u8>>;
 
-    /// Takes two members, and gives the second `lie` of each line the first one says. The first
-    /// gets the line itself.
+    /// Accepts two members. It sends each line of the first one back to it, and `lie` of the
+    /// line to the second.
     fn start_liar(lie: Lie) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -173,7 +174,7 @@ mod tests {
                 let is_talk = line.starts_with(b"~");
                 let told = if is_talk { lie(talked, &line) } else { vec![line.clone()] };
                 talked += usize::from(is_talk);
-                // It may be gone: then the test fails by what it found.
+                // The client may be gone: then the test fails with its own findings.
                 let _ = first.write_all(&line);
                 let _ = second.write_all(&told.concat());
                 line.clear();

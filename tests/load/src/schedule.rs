@@ -1,4 +1,4 @@
-//! When lines are due if they come at a rate: evenly spaced, the speakers in turn.
+//! When lines are due at a fixed rate: evenly spaced, the speakers in turn.
 
 use crate::clock::Nanos;
 
@@ -21,7 +21,7 @@ impl Schedule {
         self.begin + (self.taken as f64 * self.interval_nanos) as Nanos
     }
 
-    /// Takes the next line if it is due: who says it, and when it was due.
+    /// Takes the next line if it is due: its speaker, and when it was due.
     pub(crate) fn take_due(&mut self, now: Nanos) -> Option<(usize, Nanos)> {
         let due = self.next_due();
         if due > now {
@@ -44,7 +44,7 @@ mod tests {
         assert_eq!(schedule.take_due(1_000), Some((0, 1_000)));
         assert_eq!(schedule.take_due(1_999), None);
         assert_eq!(schedule.next_due(), 2_000);
-        // Late is no reason to forget: every line keeps the time at which it was due.
+        // A late line keeps the time at which it was due.
         assert_eq!(schedule.take_due(9_999), Some((1, 2_000)));
         assert_eq!(schedule.take_due(9_999), Some((0, 3_000)));
     }

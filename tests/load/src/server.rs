@@ -17,7 +17,7 @@ use crate::{limits, process_stats::Process};
 /// How long a server may take to listen, and to end when it is told to.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The cores of server and tool, so that neither takes the other's time.
+/// The cores of the server and of this program, so that neither takes the other's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cores {
     pub(crate) server: usize,
@@ -36,7 +36,7 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `command`, a program and its arguments, and waits until it listens at `address`.
     ///
-    /// With `cores` the server is held to its core and this thread to its own.
+    /// With `cores`, the server is restricted to its core and this thread to its own.
     ///
     /// # Errors
     ///
@@ -82,7 +82,7 @@ impl Server {
         Ok(server)
     }
 
-    /// The process, to be watched.
+    /// The process.
     pub(crate) fn process(&self) -> Result<Process> {
         Process::with_pid(self.child.id())
     }
@@ -90,7 +90,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Errors mean that it has ended already.
+        // An error means that it has ended already.
         let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
         let begin = Instant::now();
         while begin.elapsed() < PATIENCE {
@@ -106,12 +106,12 @@ impl Drop for Server {
 
 /// Whether anything listens at this port.
 ///
-/// The system is asked, not the server: some servers take who only knocks for a member, and
-/// fall over it when it is gone.
+/// This asks the system, not the server: some servers take any connection for a member, and
+/// fail when it is gone.
 fn is_listening(address: SocketAddr) -> Result<bool> {
     for path in ["/proc/net/tcp", "/proc/net/tcp6"] {
         let table = File::open(path).with_context(|| format!("failed to read `{path}`"))?;
-        // Those that listen stand first; there may be ten thousand others.
+        // Listening sockets come first; there may be ten thousand others.
         let lines =
             BufReader::new(table).lines().skip(1).map_while(|line| listening_port(&line.ok()?));
         for port in lines {

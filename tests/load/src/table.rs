@@ -85,7 +85,7 @@ fn write_table(page: &mut String, comparison: &Comparison) -> std::fmt::Result {
     write_failures(page, comparison)
 }
 
-/// Each reason once, with the workloads it stopped.
+/// Each reason once, with the workloads that it prevented.
 fn write_failures(page: &mut String, comparison: &Comparison) -> std::fmt::Result {
     let mut failures: Vec<(&str, &str, Vec<String>)> = Vec::new();
     for run in &comparison.runs {

@@ -19,19 +19,19 @@ use crate::{
     window::Windows,
 };
 
-/// What came of the workload.
+/// The result of the workload.
 pub(crate) struct Talked {
     /// How long it was measured.
     pub(crate) seconds: f64,
-    /// Lines said in all, warm-up and the end included.
+    /// All lines said, including warm-up and end.
     pub(crate) lines: u64,
     /// Deliveries in the measured time.
     pub(crate) deliveries: u64,
-    /// Processor time of the server in the measured time, if it is known which process it is.
+    /// The server's processor time in the measured time, if its process is known.
     pub(crate) server_cpu_nanos: Option<u64>,
     pub(crate) tool_cpu_nanos: u64,
     pub(crate) latency: Option<Summary>,
-    /// How late lines left this program, where they were due at a time.
+    /// How late lines were sent, if they were due at a fixed time.
     pub(crate) lateness: Option<Summary>,
     pub(crate) faults: Faults,
     pub(crate) skipped: u64,
@@ -44,7 +44,7 @@ struct Talk {
     windows: Option<Windows>,
     latency: Latency,
     deliveries: u64,
-    /// Deliveries that came or that can come no more.
+    /// Deliveries that arrived or can't arrive any more.
     settled: u64,
     skipped: Vec<u64>,
 }
@@ -87,7 +87,7 @@ impl Talk {
         }
     }
 
-    /// Notes `count` deliveries that settle lines with these numbers.
+    /// Notes `count` deliveries that settle the lines with these numbers.
     fn deliver(&mut self, said: Said, settled: Range<u32>, count: u32, read: Nanos) {
         self.deliveries += u64::from(count);
         self.latency.note(said.due, read, count);
@@ -215,19 +215,19 @@ pub(crate) fn talk(
     })
 }
 
-/// What the speakers have said and still have to say.
+/// What the speakers have said, and what is left to say.
 struct Speech {
     listeners: Vec<u32>,
     lines_left: u64,
     lines: u64,
-    /// Deliveries there will be of all lines said.
+    /// The number of deliveries that all lines said will lead to.
     owed: u64,
     schedule: Option<Schedule>,
     lateness: Latency,
 }
 
 impl Speech {
-    /// Says everything that is due, or that windows are open for.
+    /// Says everything that is due, or for which a window is open.
     fn speak(&mut self, now: Nanos, talk: &mut Talk, clients: &mut Clients) -> Result<()> {
         while self.lines_left > 0
             && let Some((speaker, due)) =

@@ -1,8 +1,8 @@
-//! The text of one line: who says it, as which of their lines, and when it was due.
+//! The text of one line: its speaker, its number, and when it was due.
 //!
-//! All of it stands inside the line, so that whoever receives the line can tell what is
-//! missing, doubled, out of order or spoilt, and how long it took. A text is printable ASCII
-//! that no server has a reason to change:
+//! All of this is inside the line, so that its receiver can tell whether a line is missing,
+//! doubled, out of order or damaged, and how long it took. A text is printable ASCII that no
+//! server has a reason to change:
 //!
 //! ```text
 //! ~ABCaaabaaaaaaacaaaaaabpjkhazzzzzzz…
@@ -16,7 +16,7 @@
 //!
 //! A digit is a letter `a`…`p`, four bits.
 
-/// The fewest bytes of a line, its end included, that hold all a text must say.
+/// The minimum length of a line, including its end, that holds a complete text.
 pub(crate) const SHORTEST_LINE_BYTES: usize = FILLER_AT + 1;
 
 /// The most speakers that four digits can tell apart.
@@ -32,13 +32,13 @@ const FILLER: u8 = b'z';
 /// Why a line is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// To see that everyone hears, before the workload begins.
+    /// To check, before the workload, that everyone receives lines.
     Warmup,
     /// The workload that is measured.
     Talk,
 }
 
-/// What a text says.
+/// The content of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Said {
     pub(crate) kind: Kind,
@@ -49,7 +49,7 @@ pub(crate) struct Said {
     pub(crate) due: u64,
 }
 
-/// Lines that one speaker says one after the other, all due at the same moment.
+/// Consecutive lines of one speaker, all due at the same moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LineRun {
     pub(crate) first: Said,
@@ -57,7 +57,7 @@ pub(crate) struct LineRun {
     pub(crate) count: u32,
 }
 
-/// How the texts of one run are written and read.
+/// The format of the texts of one run.
 #[derive(Clone)]
 pub(crate) struct Wording {
     mark: [u8; 3],
@@ -65,7 +65,8 @@ pub(crate) struct Wording {
 }
 
 impl Wording {
-    /// A wording for lines of `line_bytes`, their end included, with a mark made from `seed`.
+    /// The format for lines of `line_bytes`, including their end, with a mark derived from
+    /// `seed`.
     ///
     /// # Panics
     ///
@@ -117,11 +118,11 @@ impl Wording {
         Some(Said { kind, speaker, number, due: u64::from(due_high) << 16 | u64::from(due_low) })
     }
 
-    /// How many frames at the start of `bytes` carry the first one's text, each with the number
-    /// after that of the one before. The first is known to carry `first` at `text_at`.
+    /// How many frames at the start of `bytes` continue the first one's text, each with the
+    /// next number. The first frame is known to have `first` at `text_at`.
     ///
-    /// Speakers in a flood say many lines at once, so this is where a flood is read: each frame
-    /// is compared with the one before it, which costs a quarter of reading it.
+    /// Speakers in a flood say many lines at once, so most of a flood is read here: each frame
+    /// is compared with the one before it, which costs a quarter of parsing it.
     #[inline]
     pub(crate) fn count_frames(
         &self,
@@ -147,7 +148,7 @@ impl Wording {
         count
     }
 
-    /// Where in `line` a text of this run begins, whole or spoilt.
+    /// Where in `line` a text of this run begins, intact or damaged.
     pub(crate) fn find(&self, line: &[u8]) -> Option<usize> {
         memchr::memchr_iter(self.mark[0], line)
             .find(|&at| {
@@ -157,7 +158,8 @@ impl Wording {
     }
 }
 
-/// Whether two slices of one length are equal, without the call that `==` makes of it.
+/// Whether two slices of the same length are equal, without the function call that `==`
+/// compiles to.
 #[inline]
 fn is_same(one: &[u8], other: &[u8]) -> bool {
     let (one_chunks, one_rest) = one.as_chunks::<8>();
@@ -179,7 +181,7 @@ fn digits(value: u32) -> [u8; 8] {
     (nibbles + 0x6161_6161_6161_6161).to_be_bytes()
 }
 
-/// The way back: subtract `a`, then fold halves together.
+/// The reverse: subtract `a`, then join the halves.
 #[inline]
 fn value_of_8(digits: [u8; 8]) -> Option<u32> {
     let nibbles = u64::from_be_bytes(digits).wrapping_sub(0x6161_6161_6161_6161);

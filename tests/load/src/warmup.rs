@@ -12,15 +12,15 @@ use crate::{
     text::{Kind, LineRun, Said},
 };
 
-/// How long the first call waits for its answer before it is said again, and then twice as long.
+/// How long the first call waits before it is repeated; this doubles each time.
 const FIRST_WAIT: Nanos = 200_000_000;
 
 struct Warmup {
-    /// The number of the call that is being heard.
+    /// The number of the current call.
     number: u32,
-    /// How many members have heard it.
+    /// How many members have received it.
     heard: usize,
-    /// For each member, the number of the call it heard last, plus one.
+    /// For each member, the number of the last call it received, plus one.
     last: Vec<u32>,
     wrong: u64,
 }
@@ -48,12 +48,12 @@ impl Observer for Warmup {
     fn told(&mut self, _member: usize, _news: News) {}
 }
 
-/// Makes sure that everyone hears everyone in their room; with `roll_call` each member says one
-/// line, strictly one after the other, so that the server has done its work once for each.
+/// Makes sure that everyone receives lines in their room. With `roll_call`, each member says
+/// one line, strictly one after the other, so that the server has done its work once for each.
 ///
-/// Some servers take a member in before it hears what is said: the first call in each room is
-/// repeated until everyone has heard it. All later calls must come exactly once. Gives the
-/// number of deliveries that did not.
+/// Some servers confirm a login before the member receives lines, so the first call in each
+/// room is repeated until everyone has received it. All later calls must come exactly once.
+/// Returns the number of deliveries that did not.
 pub(crate) fn warm_up(
     plan: &Plan,
     clients: &mut Clients,

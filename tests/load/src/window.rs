@@ -1,34 +1,34 @@
 //! How many lines each speaker may have in flight, and how many it has.
 //!
-//! A line is in flight from when it is said until every member that reads and is to hear it
-//! has heard it. A window of 1 is therefore strictly one line at a time.
+//! A line is in flight until every reading member of its room has received it. A window of 1
+//! therefore means strictly one line at a time.
 
 use std::ops::Range;
 
 /// The windows of all speakers.
 pub(crate) struct Windows {
     lines: u32,
-    /// Lines rounded up to a power of two: the places of one speaker in `heard`.
+    /// The window rounded up to a power of two: the places of one speaker in `heard`.
     places: usize,
     speakers: Vec<Speaker>,
-    /// How many have heard the line, by speaker and number modulo places.
+    /// How many members have received the line, by speaker and number modulo places.
     heard: Vec<u32>,
     /// Speakers that may say something, each once.
     ready: Vec<usize>,
 }
 
 struct Speaker {
-    /// How many must hear a line of this speaker.
+    /// How many members must receive a line of this speaker.
     listeners: u32,
     said: u32,
-    /// How many of its lines, from the first on, are through. They come through in order, as
-    /// each member settles them in order.
+    /// How many of its lines, from the first on, everyone has settled. Lines are settled in
+    /// order, because each member settles them in order.
     through: u32,
     is_ready: bool,
 }
 
 impl Windows {
-    /// Windows of `lines` for speakers whose lines so many must hear.
+    /// Windows of `lines`, for speakers with these numbers of receivers.
     pub(crate) fn new(lines: u32, listeners: Vec<u32>) -> Self {
         let places = (lines as usize).next_power_of_two();
         let speaker = |&listeners| Speaker { listeners, said: 0, through: 0, is_ready: true };
@@ -49,12 +49,12 @@ impl Windows {
         Some((index, self.lines - (speaker.said - speaker.through)))
     }
 
-    /// Notes that a speaker says so many lines more.
+    /// Notes that a speaker says `lines` more lines.
     pub(crate) fn say(&mut self, speaker: usize, lines: u32) {
         self.speakers[speaker].said += lines;
     }
 
-    /// Notes that one more member has heard, or will never hear, lines of a speaker.
+    /// Notes that one more member has settled lines of a speaker: received them, or never will.
     pub(crate) fn settle(&mut self, index: usize, numbers: Range<u32>) {
         let speaker = &mut self.speakers[index];
         let heard = &mut self.heard[index * self.places..][..self.places];

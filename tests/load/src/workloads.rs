@@ -15,10 +15,11 @@ use crate::{
 /// Length of every line, its end included.
 pub(crate) const LINE_BYTES: usize = 64;
 
-/// Lines in flight in a flood, over all speakers: enough that every server always has workload, and
-/// with what servers add to a line far less than they keep for one member (256 KiB in Madang,
-/// 64 MiB in NATS, 8 MiB in Redis), so that none has a reason to skip or drop. The same for all
-/// servers, but for those that would cut lines: see [`Plan::widest_window`].
+/// Lines in flight in a flood, over all speakers: enough that every server always has work,
+/// and, with everything that servers add to a line, far less than they keep for one member (256
+/// KiB in Madang, 64 MiB in NATS, 8 MiB in Redis), so that none has a reason to skip or drop.
+/// It is the same for all servers, except those that would split lines: see
+/// [`Plan::widest_window`].
 pub(crate) const FLOOD_LINES: u32 = 2_000;
 
 /// One of the workloads.
@@ -63,12 +64,12 @@ pub(crate) enum Better {
     More,
 }
 
-/// What Madang is to reach.
+/// A goal for Madang.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Reach {
-    /// A figure that is no worse than this.
+    /// No worse than this figure.
     Value(f64),
-    /// A figure that is no worse than this many times the best one of these.
+    /// No worse than this many times the best of these servers.
     Times(f64, &'static [PeerKind]),
 }
 
@@ -77,7 +78,7 @@ impl Workload {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// What is run for this workload against one server, in this order.
+    /// The plans of this workload for one server, in order.
     pub(crate) fn plans(self, peer: &Peer, seconds: f64) -> Vec<Plan> {
         let (protocol, address) = match (self.is_websocket(), peer.web) {
             (true, Some(web)) if peer.kind == PeerKind::Madang => (Choice::MadangWs, web),
@@ -117,10 +118,10 @@ impl Workload {
             ..plan.clone()
         };
         match self {
-            // Who has never sent anything acknowledges at once, who has delays it (TCP
-            // takes the connection for an interactive one), and that moves workload from the
-            // listener to the server: 3.45 µs a delivery become 3.91 on the baseline. A login
-            // sends something; the baseline has none.
+            // A peer that has never sent anything acknowledges at once; one that has sent
+            // something delays its ACKs (TCP considers the connection interactive), and that
+            // moves work from the listener to the server: 3.45 µs a delivery become 3.91 on the
+            // baseline. A login sends something; the baseline has none.
             Workload::OneLine | Workload::WsOneLine => vec![Plan { roll_call: true, ..plan }],
             Workload::Flood1 | Workload::WsFlood1 => vec![flood(1)],
             Workload::Flood10 | Workload::WsFlood10 => vec![flood(10)],
@@ -136,16 +137,16 @@ impl Workload {
                 idle: Some(Duration::from_secs(1)),
                 ..plan
             }],
-            // Few lines in flight, so that the server is the bottleneck: with 2,000, this tool
-            // is, and the figure tells of it alone.
+            // Few lines in flight, so that the server is the bottleneck. With 2,000, this tool
+            // is, and the figure would describe only the tool.
             Workload::Stalled => {
                 let without =
                     Plan { members: 200, pace: Pace::Window(20.min(plan.widest_window())), ..plan };
                 vec![without.clone(), Plan { stalled: 1, ..without }]
             }
-            // One line in flight a room: in a flood, a server that keeps up better tells
-            // of fewer lines at once, and each costs it more. With twenty, Madang's rounds
-            // have 6 lines on one core and 4 on two, and that is all one would see.
+            // One line in flight per room: in a flood, a server that keeps up better sends
+            // fewer lines at once, and each costs it more. With twenty, Madang's rounds have 6
+            // lines on one core and 4 on two, and the figure would show only that.
             Workload::Rooms => {
                 let one_core = Plan { members: 10_000, rooms: 100, speakers: 100, ..plan };
                 vec![one_core.clone(), Plan { server_cores: 2, ..one_core }]
@@ -402,7 +403,7 @@ fn all_left(reports: &[Report]) -> Option<Quantity> {
     first(reports)?.leave_seconds.map(Quantity::Seconds)
 }
 
-/// Rounded to hundredths: a thread for the whole server is none for a member.
+/// Rounded to hundredths, so that one thread of the whole server counts as none per member.
 fn growth_per_member(report: &Report, before: u64, full: u64) -> Quantity {
     let growth = full.saturating_sub(before) as f64 / report.members as f64;
     Quantity::Number((growth * 100.0).round() / 100.0)

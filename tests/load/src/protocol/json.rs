@@ -1,7 +1,8 @@
 //! Madang's JSON lines.
 //!
-//! Objects are told apart by their first bytes and searched for the one field that matters: a
-//! thousand members joining are half a million notices, too many to parse each whole.
+//! Objects are recognised by their first bytes and searched for the one field that matters:
+//! when a thousand members join, there are half a million notices, too many to parse each
+//! completely.
 
 use super::{
     Heard, Protocol, Question, Rooms,
@@ -59,7 +60,7 @@ impl Protocol for Json {
     fn say(&self, _room: usize, said: Said, wording: &Wording, out: &mut Vec<u8>) {
         out.extend_from_slice(br#"{"type":"say","text":""#);
         wording.write(said, out);
-        // A nonce names one line of its speaker's, of whatever kind.
+        // A nonce must be unique among all lines of its speaker.
         let kind = match said.kind {
             Kind::Warmup => 'c',
             Kind::Talk => 't',

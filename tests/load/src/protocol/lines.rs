@@ -8,17 +8,17 @@ use crate::{
 
 pub(super) struct Lines;
 
-/// What a person is asked at the door, in both languages.
+/// The login prompt, in both languages.
 pub(super) const PROMPTS: [&str; 2] = ["로그인ID:", "Login ID:"];
 
-/// How a line ends that stands for others.
+/// The end of a line that stands for skipped ones.
 const SKIPPED: [&str; 2] = [" skipped --", "줄 건너뜀 --"];
 
-/// Words of the server that end a login.
+/// Answers of the server that end a login.
 const REFUSALS: [&str; 3] =
     ["이미 등록된 사용자입니다.", "That name is already in use.", "server is full"];
 
-/// What Madang calls a room: the lobby, and others with names as long as its.
+/// Madang's names for rooms: the lobby, and others with names of the same length.
 pub(super) fn room_name(room: usize) -> String {
     match room {
         0 => "lobby".to_owned(),
@@ -73,7 +73,7 @@ impl Protocol for Lines {
     }
 }
 
-/// Who comes or goes, in either language; the seed's server says it in the same words.
+/// Who joins or leaves, in either language; the seed's server uses the same words.
 pub(super) fn hear_notice(line: &[u8]) -> Heard<'_> {
     let Some(member) = member_between(line, b"[", b"]") else {
         return Heard::Other;

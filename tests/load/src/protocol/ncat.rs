@@ -1,4 +1,4 @@
-//! `ncat --chat`: each read goes to everyone else behind `<user5> `.
+//! `ncat --chat`: each read goes to everyone else, after `<user5> `.
 
 use super::{Heard, Protocol, Question};
 use crate::text::{Said, Wording};
@@ -7,7 +7,7 @@ pub(super) struct Ncat;
 
 impl Protocol for Ncat {
     fn hear<'a>(&self, line: &'a [u8]) -> Heard<'a> {
-        // The first line a member hears announces the member itself.
+        // The first line that a member receives announces the member itself.
         if line.starts_with(b"<announce>") { Heard::Entered } else { Heard::Other }
     }
 

@@ -1,4 +1,4 @@
-//! Lines without a login: what one says comes back to everyone as it was said.
+//! Lines without a login: everyone receives each line unchanged.
 
 use super::{Heard, Protocol, Question};
 use crate::text::{Said, Wording};

@@ -12,7 +12,7 @@ use crate::{
 
 pub(super) struct Seed;
 
-/// How both notices end.
+/// The end of both notices.
 const NOTICE_END: &str = "했습니다.";
 
 impl Protocol for Seed {
@@ -55,7 +55,7 @@ impl Protocol for Seed {
         true
     }
 
-    /// It falls over a dictionary that changes while it walks it.
+    /// It crashes when its dictionary changes during an iteration.
     fn connecting(&self) -> usize {
         1
     }

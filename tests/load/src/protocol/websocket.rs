@@ -1,8 +1,8 @@
-//! WebSocket (RFC 6455): Madang's two dialects over it, and what stands for any server that
-//! tells everyone what one says.
+//! WebSocket (RFC 6455): Madang's two dialects, and a plain form for servers that send each
+//! message to everyone.
 //!
-//! A frame is what a line is elsewhere, its header included. Frames towards the server are
-//! masked with zeros: the standard wants a mask, and to the server every mask costs the same.
+//! A frame with its header takes the place of a line. Frames to the server are masked with
+//! zeros: the standard demands a mask, and every mask costs the server the same.
 
 use super::{Heard, Protocol, Question, Rooms, json::Json, lines::Lines, lines::PROMPTS};
 use crate::text::{Said, Wording};
@@ -18,7 +18,7 @@ pub(super) struct WebSocketLines;
 /// Madang's JSON, one object a message.
 pub(super) struct WebSocketJson;
 
-/// Messages without a login that come back to everyone, their speaker too.
+/// Messages without a login that are sent to everyone, their speaker too.
 pub(super) struct WebSocketPlain;
 
 impl Protocol for WebSocketLines {
@@ -153,7 +153,7 @@ fn line_end(bytes: &[u8]) -> Option<usize> {
     (bytes.len() >= header + payload).then_some(header + payload)
 }
 
-/// The lengths of a frame's header and payload; the server masks nothing.
+/// The lengths of a frame's header and payload; servers don't mask.
 fn lengths(frame: &[u8]) -> Option<(usize, usize)> {
     match *frame.get(1)? {
         126 => Some((4, usize::from(u16::from_be_bytes(*frame.get(2..)?.first_chunk()?)))),
@@ -181,7 +181,7 @@ fn hear<'a>(line: &'a [u8], text: impl FnOnce(&'a [u8]) -> Heard<'a>) -> Heard<'
     }
 }
 
-/// The header of a frame with `length` bytes; `mask` is the bit that tells of one.
+/// The header of a frame with `length` bytes; `mask` is the mask bit.
 fn header(opcode: u8, length: usize, mask: u8) -> Vec<u8> {
     match length {
         0..126 => vec![opcode, mask | length as u8],
