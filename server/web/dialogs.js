@@ -14,6 +14,8 @@ export function ask(text, value, yes) {
   const field = byId("question-value");
   byId("question-text").textContent = text;
   byId("question-yes").textContent = yes;
+  // What only wants a yes can't be taken back.
+  byId("question-yes").classList.toggle("danger", value === null);
   field.hidden = value === null;
   field.value = value ?? "";
   // A question that was put away a moment ago is answered with no.

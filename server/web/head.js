@@ -6,8 +6,8 @@ import { roomTitle } from "./rooms.js";
 import { shortened } from "./text.js";
 import { word } from "./words.js";
 
-/** How much of the room's title stands in the empty field: one line on a phone. */
-const PROMPT_LETTERS = 10;
+/** How much of the room's title stands in the empty field. */
+const PROMPT_LETTERS = 24;
 
 export class Head {
   #state;
@@ -54,7 +54,8 @@ export class Head {
 
   /** What else there is to know of the room; a private one's topic is its title. */
   #about() {
-    const { isPrivate, topic, locked, limit } = this.#state;
+    const { room, isPrivate, topic, locked, limit } = this.#state;
+    if (room === null) return "";
     const parts = [
       isPrivate ? topic && word("privateRoom") : topic,
       locked && word("lockedMark"),

@@ -3,6 +3,7 @@
 import { codeBlock } from "./code.js";
 import { element, tint } from "./dom.js";
 import { apart, isolated, nodesOf, phrase, plain } from "./phrase.js";
+import { isPrivate } from "./state.js";
 import { tableOf } from "./table.js";
 import { isBlock, pieces, shortened } from "./text.js";
 import { lang, word } from "./words.js";
@@ -144,7 +145,11 @@ function sentence(event) {
     case "kicked": return word("kicked", by, user);
     case "unkicked": return word("unkicked", by, user);
     case "renamed": return word("renamed", user, apart(event.to));
-    case "topic": return event.topic ? word("topicSet", user, apart(shortened(event.topic, TOPIC_LETTERS))) : word("topicCleared", user);
+    case "topic": {
+      // The topic of a private room is its name.
+      const [set, cleared] = isPrivate(event.room) ? ["titleSet", "titleCleared"] : ["topicSet", "topicCleared"];
+      return event.topic ? word(set, user, apart(shortened(event.topic, TOPIC_LETTERS))) : word(cleared, user);
+    }
     case "muted": return word("mutedEvent", by, user);
     case "unmuted": return word("unmutedEvent", user);
     case "locked": return word("lockedEvent", user);

@@ -191,6 +191,8 @@ const WORDS = {
   operator: ["운영자", "the operator"],
   renamed: [(who, to) => `${sir(who)}이 이름을 바꿨습니다: ${to}`, (who, to) => `${who} is now ${to}`],
   topicSet: [(who, topic) => `${koBy(who)} 정한 주제: ${topic}`, (who, topic) => `${enBy(who)} set the topic: ${topic}`],
+  titleSet: [(who, title) => `${koBy(who)} 방 이름을 바꿨습니다: ${title}`, (who, title) => `${enBy(who)} named the room: ${title}`],
+  titleCleared: [(who) => `${koBy(who)} 방 이름을 지웠습니다`, (who) => `${enBy(who)} cleared the room's name`],
   topicCleared: [(who) => `${koBy(who)} 주제를 지웠습니다`, (who) => `${enBy(who)} cleared the topic`],
   mutedEvent: [(by, who) => `${koBy(by)} ${sir(who)}의 채팅을 금지했습니다`, (by, who) => `${enBy(by)} muted ${who}`],
   unmutedEvent: [(who) => `${sir(who)}의 채팅 금지가 풀렸습니다`, (who) => `${who} can speak again`],

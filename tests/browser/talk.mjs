@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { enter, say, sees, start, texts } from "./browser.mjs";
 
+const TITLE = "3반 프로그래밍 수업, 한 줄에 다 들어가지 않는 긴 이름의 방입니다";
 const CODE = "fn greet(name: &str) -> String {\n    // 인사\n    format!(\"{name}님\")\n}";
 
 const [url] = process.argv.slice(2);
@@ -21,7 +22,7 @@ async function fill(page, names) {
 const opacity = (page, row) => page.locator(row).last().locator("time").evaluate((it) => getComputedStyle(it).opacity);
 
 try {
-  const alice = await enter(browser, url, "앨리스", { make: true });
+  const alice = await enter(browser, url, "앨리스", { make: TITLE });
   const bob = await enter(browser, alice.url(), "bob");
   await sees(alice, "bob");
 
@@ -121,6 +122,8 @@ try {
   for (const [width, height] of [[1024, 768], [1920, 1080], [3840, 2160]]) {
     await alice.setViewportSize({ width, height });
     sizes.push(await letters());
+    const { content, box } = await alice.locator("#wall").evaluate((it) => ({ content: it.scrollHeight, box: it.clientHeight }));
+    assert.ok(content <= box, `${width} by ${height}: ${content} px of content on ${box} px`);
   }
   assert.ok(sizes[1] >= 1.6 * sizes[0] && sizes[2] >= 1.9 * sizes[1], `letters of ${sizes} px`);
   await alice.setViewportSize({ width: 1280, height: 720 });
