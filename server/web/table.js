@@ -1,5 +1,5 @@
 // A table in the server's words, as `/help` is one: two columns with blanks between them,
-// which a terminal shows side by side and a narrow page one under the other.
+// which here are a grid whose cells wrap.
 
 import { element } from "./dom.js";
 

@@ -31,13 +31,15 @@ try {
     const entry = await visit(browser, url, { colorScheme, bypassCSP: true });
     await check(entry, `entry, ${colorScheme}`);
     const name = `${colorScheme}-길동`;
-    const page = await enter(browser, url, name, { make: true, colorScheme, bypassCSP: true });
+    const page = await enter(browser, url, name, { make: "교실", colorScheme, bypassCSP: true });
+    await page.waitForSelector("#start:not([hidden])");
+    await check(page, `empty room, ${colorScheme}`);
     const guest = await enter(browser, page.url(), `${colorScheme}-guest`, { locale: "en-US" });
     await say(guest, `@${name} look: https://example.com/ 봐요`);
     await say(guest, `/msg ${name} psst`);
     await say(page, "function f() {\n    return 1;\n    // code\n}");
-    await say(page, "/help");
-    await sees(page, "/whois");
+    await say(page, "/help all");
+    await sees(page, "/정보");
     await sees(page, "psst");
     await check(page, `room, ${colorScheme}`);
     for (const it of [page, guest]) {
@@ -49,7 +51,7 @@ try {
     await guest.click("#show-more");
     await guest.getByRole("button", { name: "한국어" }).click();
     assert.equal(await guest.locator("#send").getAttribute("aria-label"), "보내기");
-    for (const button of ["#show-invite", "#show-more"]) {
+    for (const button of ["#show-invite", "#show-more", "#room-topic", "#new-private"]) {
       await page.click(button);
       await check(page, `${button}, ${colorScheme}`);
       await page.keyboard.press("Escape");

@@ -64,7 +64,8 @@ try {
 
   // A long answer begins at its beginning, and nothing of it is beside the screen.
   const phone = await enter(browser, url, "전화기", PHONE);
-  await say(phone, "/help");
+  await phone.setViewportSize(SMALL.viewport);
+  await say(phone, "/help all");
   await phone.locator("#rows .row.notice .table").waitFor();
   await phone.waitForFunction(() => {
     const top = (id) => document.querySelector(id).getBoundingClientRect().top;
@@ -74,6 +75,7 @@ try {
     const { left, right } = await part.evaluate((it) => it.getBoundingClientRect());
     assert.ok(left >= 0 && right <= 360);
   }
+  await phone.setViewportSize(PHONE.viewport);
   await say(phone, "짧은 말");
   await sees(phone, "짧은 말");
   await phone.waitForSelector("#latest", { state: "hidden" });
