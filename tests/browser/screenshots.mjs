@@ -21,10 +21,12 @@ async function shoot(page, name) {
 
 try {
   await shoot(await visit(browser, url, WIDE), "entry");
+  await shoot(await visit(browser, url, { ...PHONE, viewport: { width: 360, height: 330 }, locale: "en-US" }), "entry-small");
 
-  // Three in a private room.
-  const haneul = await enter(browser, url, "김하늘", { make: true, ...WIDE });
-  await say(haneul, "/topic 3반 프로그래밍");
+  // Three in a private room, which begins empty.
+  const haneul = await enter(browser, url, "김하늘", { make: "3반 프로그래밍", ...WIDE });
+  await haneul.waitForSelector("#start:not([hidden])");
+  await shoot(haneul, "empty");
   const link = haneul.url();
   const bob = await enter(browser, link, "bob", { ...WIDE, colorScheme: "dark" });
   const sora = await enter(browser, link, "윤소라", PHONE);
@@ -41,12 +43,25 @@ try {
   await shoot(haneul, "room");
   await shoot(bob, "dark");
   await shoot(sora, "phone");
+  await sora.click("#menu");
+  await shoot(sora, "drawer");
   await haneul.click("#show-invite");
   await shoot(haneul, "invite");
   await haneul.keyboard.press("Escape");
   await haneul.setViewportSize(WALL.viewport);
   await haneul.click("#show-wall");
   await shoot(haneul, "projector");
+
+  // The same page in English, with what the commands answer.
+  const alice = await enter(browser, url, "alice", { make: "Rehearsal", ...WIDE, locale: "en-US" });
+  const dave = await enter(browser, alice.url(), "dave", { ...WIDE, locale: "en-US" });
+  for (const [page, text] of [[alice, "Hello! Can you hear me?"], [dave, "Loud and clear."], [dave, "/me tunes the violin"]]) {
+    await say(page, text);
+    await sees(alice, text.replace("/me ", ""));
+  }
+  await say(alice, "/help");
+  await sees(alice, "/help all");
+  await shoot(alice, "english");
 
   // Forty, long words, and names of every width.
   const teacher = await enter(browser, url, "선생님", { make: true, ...WIDE });
