@@ -1,5 +1,5 @@
-// A browser in which every access to storage throws, and one without cookies: the page
-// works, and remembers as long as it is open: URL.
+// A browser in which every access to storage throws, and one without cookies: the page works,
+// and remembers things while it is open: URL.
 import assert from "node:assert/strict";
 import { answer, say, sees, start, visit } from "./browser.mjs";
 
@@ -29,7 +29,7 @@ try {
     await page.waitForSelector("#chat:not([hidden])");
     await say(page, "it works");
     await sees(page, "it works");
-    // The language is kept as long as the page is open.
+    // The language is remembered while the page is open.
     await page.click("#show-more");
     await page.getByRole("button", { name: "한국어" }).click();
     await page.locator("#room-title", { hasText: "비공개 방" }).waitFor();

@@ -1,4 +1,4 @@
-// A real browser, and people in it: what the tests and the screenshots share.
+// A real browser with visitors: helpers for the tests and the screenshots.
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
@@ -16,7 +16,7 @@ export function start(flags = []) {
   });
 }
 
-/** A tab of a visitor of its own, which collects whatever goes wrong in it, and how much jumps. */
+/** A tab of a new visitor. It collects errors and layout shifts. */
 export async function visit(browser, url, options = {}) {
   const context = await browser.newContext({ locale: "ko-KR", ignoreHTTPSErrors: true, ...options });
   const page = await context.newPage();
@@ -26,7 +26,7 @@ export async function visit(browser, url, options = {}) {
   page.on("dialog", (dialog) => { page.wrongs.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
   page.on("pageerror", (error) => page.wrongs.push(`error: ${error.stack}`));
   page.on("console", (message) => {
-    // Chromium says for itself that a WebSocket was lost.
+    // Chromium itself reports lost WebSockets.
     if (message.type() === "error" && !/WebSocket connection|ERR_/u.test(message.text())) page.wrongs.push(message.text());
   });
   page.on("request", (request) => page.requests.push(request.url()));
@@ -42,7 +42,7 @@ export async function visit(browser, url, options = {}) {
   return page;
 }
 
-/** Comes in by the page at `url` under a name; with `make`, into a new private room, called so if it is a text. */
+/** Enters with a name by the page at `url`; with `make`, into a new private room, titled so if it is a string. */
 export async function enter(browser, url, name, { make = false, ...options } = {}) {
   const page = await visit(browser, url, options);
   await page.fill("#name", name);
@@ -53,7 +53,7 @@ export async function enter(browser, url, name, { make = false, ...options } = {
   return page;
 }
 
-/** Answers the question that a button asks: with words, or with yes. */
+/** Answers the question of a button: with text, or with yes. */
 export async function answer(page, text = null) {
   if (text !== null) await page.fill("#question-value", text);
   await page.click("#question-yes");
@@ -64,18 +64,18 @@ export async function say(page, text) {
   await page.press("#text", "Enter");
 }
 
-/** Waits until a row of the conversation holds the text. */
+/** Waits until a row of the conversation contains the text. */
 export async function sees(page, text) {
   await page.locator("#rows .row", { hasText: text }).first().waitFor();
 }
 
-/** Takes a picture, if PICTURES names a folder for them: to be looked at by people. */
+/** Takes a picture for people to look at, if PICTURES names a folder. */
 export async function shoot(page, name) {
   const folder = process.env.PICTURES;
   if (folder) await page.screenshot({ path: join(folder, `${name}.png`) });
 }
 
-/** What was said, as it stands on the page: texts in their order. */
+/** The texts of the conversation on the page, in order. */
 export function texts(page) {
   return page.locator("#rows .row.said .text").allInnerTexts();
 }

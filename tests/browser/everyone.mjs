@@ -1,16 +1,16 @@
-// On a phone, by keyboard alone, and for a screen reader; in both languages; checked by
-// axe-core: URL.
+// The page on a phone, with only a keyboard, and for a screen reader, in both languages;
+// checked by axe-core: URL.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import { enter, say, sees, start, visit } from "./browser.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-/** How much a page may jump without anybody's doing (web.dev/articles/cls). */
+/** The limit of layout shift (web.dev/articles/cls). */
 const GOOD_JUMPS = 0.1;
 const PHONE = { viewport: { width: 390, height: 780 }, deviceScaleFactor: 3, isMobile: true, hasTouch: true };
 
-/** Has axe look at the page as it is shown now. */
+/** Runs axe on the page in its current state. */
 async function check(page, what) {
   await page.evaluate(AXE);
   const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
@@ -71,7 +71,8 @@ try {
     assert.deepEqual(page.wrongs, []);
   }
 
-  // By keyboard: in, a command completed, a whisper begun and ended, out of a dialog.
+  // By keyboard: entering, completing a command, starting and ending a whisper, leaving a
+  // dialog.
   const keys = await visit(browser, url);
   await keys.keyboard.type("키보드");
   await keys.keyboard.press("Enter");
@@ -97,7 +98,7 @@ try {
   await keys.waitForFunction(() => document.querySelector("#announcer").textContent.includes("다른: 들리나요"));
   assert.deepEqual(keys.wrongs, []);
 
-  // The language that was chosen stays; the first of a day says which.
+  // The chosen language stays, and the first row names the day in it.
   await keys.click("#show-more");
   await keys.getByRole("button", { name: "English" }).click();
   assert.equal(await keys.locator("#rows .day").first().innerText(), "Today");
@@ -105,14 +106,14 @@ try {
   await keys.locator("#room-title", { hasText: "Lobby" }).waitFor();
   assert.equal(await keys.evaluate(() => document.documentElement.lang), "en");
 
-  // Who wants no motion sees none.
+  // With reduced motion, nothing moves.
   for (const reducedMotion of ["reduce", "no-preference"]) {
     const still = await enter(browser, url, `${reducedMotion}-1`, { reducedMotion });
     const moves = await still.locator("#status").evaluate((it) => getComputedStyle(it).transitionDuration);
     assert.equal(/^0s/u.test(moves), reducedMotion === "reduce", moves);
   }
 
-  // A phone: nothing is wider than it, and the drawer opens and closes.
+  // On a phone, nothing is wider than the screen, and the drawer opens and closes.
   const phone = await enter(browser, url, "전화기", { ...PHONE, bypassCSP: true });
   await say(phone, "아주긴한글낱말이띄어쓰기없이계속이어지면어떻게되는지보려고쓴글입니다".repeat(3));
   await say(phone, `https://example.com/${"x".repeat(200)}`);

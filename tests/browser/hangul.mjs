@@ -1,5 +1,5 @@
-// Hangul through the browser's input method: Enter that ends a syllable sends nothing,
-// and no syllable comes twice: URL.
+// Hangul through the browser's input method: the Enter that ends a syllable sends nothing, and
+// no syllable appears twice: URL.
 import assert from "node:assert/strict";
 import { enter, say, sees, start, texts } from "./browser.mjs";
 
@@ -9,7 +9,7 @@ try {
   const page = await enter(browser, url, "한글");
   const method = await page.context().newCDPSession(page);
   const compose = (text) => method.send("Input.imeSetComposition", { text, selectionStart: text.length, selectionEnd: text.length });
-  /** A key as Chromium reports it while the input method has it, and as it is itself. */
+  /** A key, as Chromium reports it during composition, and the key itself. */
   const enterKey = async (code) => {
     const key = { key: code === 229 ? "Process" : "Enter", code: "Enter", windowsVirtualKeyCode: code };
     await method.send("Input.dispatchKeyEvent", { type: "rawKeyDown", ...key });
@@ -23,7 +23,7 @@ try {
   await method.send("Input.insertText", { text: "안" });
   for (const step of ["ㄴ", "녀", "녕"]) await compose(step);
   assert.equal(await field.inputValue(), "안녕");
-  // Enter while the last syllable is open belongs to the input method.
+  // Enter during an open syllable belongs to the input method.
   await enterKey(229);
   await enterKey(13);
   assert.deepEqual(await texts(page), []);
@@ -33,7 +33,7 @@ try {
   await sees(page, "안녕");
   assert.equal(await field.inputValue(), "");
 
-  // A button pressed with a syllable open sends all of it, once.
+  // A button pressed during an open syllable sends everything once.
   await compose("끝");
   await page.click("#send");
   await sees(page, "끝");

@@ -1,5 +1,5 @@
-// What people write is text wherever it is shown: in messages, names, topics and titles.
-// No dialog, no violation of the policy, no element that was not the page's own: URL.
+// Everything that people write is shown as text: in messages, names, topics and titles. No
+// dialog, no violation of the policy, no foreign element: URL.
 import assert from "node:assert/strict";
 import { enter, say, sees, start, texts, visit } from "./browser.mjs";
 
@@ -29,7 +29,7 @@ try {
   for (const payload of PAYLOADS) {
     await say(writer, payload);
     await say(writer, `/topic ${payload}`);
-    // Names that are none are answered with what was asked for, and a proposal.
+    // An invalid name gets an answer with the name and a proposal.
     await say(writer, `/nick ${payload}`);
     await say(writer, `/msg reader ${payload}`);
     await say(writer, `/me ${payload}`);
@@ -37,21 +37,21 @@ try {
   await say(writer, "그게 전부");
   await sees(reader, "그게 전부");
   const said = (await texts(reader)).filter((text) => !text.startsWith("writer "));
-  // Of an address, nobody is shown whom it would log in.
+  // The user name in an address is not shown.
   const shown = PAYLOADS.map((payload) => payload.replace("javascript:alert(1)@", ""));
   assert.deepEqual(said, [...shown, "그게 전부"]);
   assert.equal(await reader.locator("#room-title").innerText(), PAYLOADS.at(-1));
-  // A room that is named and titled by others, in the list and in a link's page.
+  // A room with somebody else's name and title, in the list and on the page of a link.
   const first = writer.url();
   await say(writer, `/new ${PAYLOADS[1]}`);
   await writer.waitForFunction((title) => document.title.includes(title), PAYLOADS[1]);
-  // The link follows once the server has told the key.
+  // The link appears once the server has sent the key.
   await writer.waitForFunction((url) => location.href !== url, first);
   const guest = await enter(browser, writer.url(), "guest");
   await guest.click("#show-wall");
   assert.equal(await guest.locator("#wall-title").innerText(), PAYLOADS[1]);
   const stray = await visit(browser, `${url}#${encodeURIComponent(PAYLOADS[1])}`);
-  // A fragment that is no key leads nowhere, and least of all to the lobby.
+  // A fragment that is not a key leads nowhere, above all not to the lobby.
   await stray.locator("#entry-tagline", { hasText: "잘못된 링크입니다" }).waitFor();
   await stray.fill("#name", "stray");
   await stray.press("#name", "Enter");
@@ -76,7 +76,7 @@ try {
     assert.deepEqual(page.requests.filter((request) => new URL(request).host !== new URL(url).host), []);
   }
 
-  // The policy that is told stands behind all this: what breaks it is reported.
+  // The content security policy backs all this: violations are reported.
   await stray.evaluate(() => document.head.append(Object.assign(document.createElement("link"), { rel: "stylesheet", href: "http://evil.example/x.css" })));
   await stray.waitForFunction(() => true);
   for (const end = Date.now() + 30_000; !stray.wrongs.some((wrong) => wrong.startsWith("CSP:"));) {

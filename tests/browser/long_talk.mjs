@@ -1,19 +1,19 @@
-// Ten thousand messages: the document stays small, the page answers, and scrolling back
-// finds them all: URL HOST PORT.
+// Ten thousand messages: the document stays small, the page stays responsive, and scrolling
+// back finds all of them: URL HOST PORT.
 import assert from "node:assert/strict";
 import net from "node:net";
 import { enter, say, sees, start } from "./browser.mjs";
 
 const COUNT = 10_000;
-// What the page may work for 500 of them, in milliseconds, in which it answers to nothing
-// else at the worst.
+// How long the page may work on 500 of them, in milliseconds; at worst, it does not respond
+// meanwhile.
 const MOST_WORK = 500;
 const [url, host, port] = process.argv.slice(2);
 const speaker = net.connect(port, host);
 const browser = await start();
 try {
   const page = await enter(browser, url, "독자");
-  // What the page does is measured in processor time: others may be busy beside it.
+  // The page's work is measured in processor time, because the machine may be busy.
   const devtools = await page.context().newCDPSession(page);
   await devtools.send("Performance.enable", { timeDomain: "threadTicks" });
   const worked = async () => {
@@ -27,7 +27,7 @@ try {
   for (let at = 0; at < COUNT; at += 500) {
     const before = await worked();
     speaker.write(`${lines.slice(at, at + 500).join("\n")}\n`);
-    // More at once than an outbox holds would be skipped, and told as a gap.
+    // More at once than an outbox holds would be skipped and shown as a gap.
     await sees(page, `말 ${at + 499}번째`);
     const work = await worked() - before;
     assert.ok(work < MOST_WORK, `the page worked for ${work} ms`);
@@ -35,12 +35,12 @@ try {
   const rows = await page.locator("#rows .row").count();
   assert.ok(rows <= 200, `${rows} rows in the document`);
 
-  // Up, with the wheel's steps: every message passes, none twice.
+  // Up, in steps of the mouse wheel: every message appears, none twice.
   const seen = new Set();
   for (let step = 0; step < 3_000 && !seen.has(0); step += 1) {
     const numbers = await page.evaluate((step) => {
       const box = document.querySelector("#log");
-      // The end has been seen before the first step.
+      // The end is visible before the first step.
       if (step > 0) box.scrollTop -= 4_000;
       return new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => {
         resolve([...document.querySelectorAll("#rows .row.said .text")].map((it) => Number(/말 (\d+)번째/u.exec(it.textContent)?.[1])));
@@ -51,7 +51,7 @@ try {
   }
   assert.equal(seen.size, COUNT);
   assert.ok((await page.locator("#rows .row").count()) <= 200);
-  // What is new does not move who reads the old; one press shows it.
+  // New messages don't move the view of somebody reading old ones; one press shows them.
   const top = await page.evaluate(() => document.querySelector("#log").scrollTop);
   speaker.write("새 소식\n");
   await page.locator("#latest", { hasText: "새 메시지 1개" }).waitFor();
@@ -61,7 +61,7 @@ try {
   await say(page, "나도");
   await sees(page, "나도");
 
-  // Who comes later has what the server keeps, by scrolling.
+  // New members can scroll back through everything the server keeps.
   const late = await enter(browser, url, "늦은이");
   await sees(late, "나도");
   await late.waitForFunction(() => {

@@ -1,5 +1,5 @@
-// What the owner of a room does with its buttons, and what everyone may: lock, limit,
-// topic, mute, hide, remove, hand over and end, as all of them see it: URL.
+// The buttons of a room's owner, and those of everyone: lock, limit, topic, mute, ignore,
+// remove, hand over and end, as everyone sees them: URL.
 import assert from "node:assert/strict";
 import { answer, enter, say, sees, start, texts, visit } from "./browser.mjs";
 
@@ -34,7 +34,7 @@ try {
   assert.equal(await bob.title(), "작전 · 마당");
   await bob.locator("#room-list [aria-current] .room-name", { hasText: "작전" }).waitFor();
 
-  // Nobody but the owner has the owner's buttons.
+  // Only the owner has the owner's buttons.
   await bob.click("#show-more");
   assert.equal(await bob.locator("#more h3").count(), 0);
   await bob.keyboard.press("Escape");
@@ -52,7 +52,7 @@ try {
   await late.click("#enter");
   await late.locator("#entry-error", { hasText: "잠" }).waitFor();
   assert.equal(sockets(), 1);
-  // Who comes back to a locked room is told that it is.
+  // Somebody who comes back to a locked room sees that it is locked.
   await bob.reload();
   await about(bob, "잠김");
   await more(alice, "잠금 풀기");
@@ -67,7 +67,7 @@ try {
   await marks(bob, "carol", "채팅 금지");
   await say(carol, "들려요?");
   await carol.locator("#rows .row.error").waitFor();
-  // What was not said is in the field again.
+  // Unsent text is back in the field.
   assert.equal(await carol.inputValue("#text"), "들려요?");
   await carol.fill("#text", "");
   await person(alice, "carol", "채팅 금지 풀기");
@@ -75,7 +75,7 @@ try {
   await say(carol, "이제 들려요");
   await sees(bob, "이제 들려요");
 
-  // Hidden, and shown again with what was said meanwhile.
+  // Ignored, and shown again with the messages in between.
   await person(bob, "carol", "차단하기");
   await marks(bob, "carol", "차단함");
   await say(carol, "안 보일 말");
@@ -97,7 +97,7 @@ try {
   await carol.locator("#rows .row.mention", { hasText: "왔어?" }).waitFor();
   assert.equal(await alice.locator("#rows .row", { hasText: "쉿" }).count(), 0);
 
-  // It is asked once, and a no leaves everyone where they are.
+  // The page asks once, and after a no everyone stays.
   await person(alice, "carol", "내보내기");
   await alice.locator("#question-text", { hasText: "carol님을 내보낼까요?" }).waitFor();
   await alice.click("#question button[value='']");
@@ -108,7 +108,7 @@ try {
   await carol.locator("#removed:not([hidden])", { hasText: "앨리스님이 나를 이 방에서 내보냈습니다" }).waitFor();
   assert.ok(await carol.locator("#composer").isHidden());
   await sees(bob, "앨리스님이 carol님을 내보냈습니다");
-  // The way on: one button, and nothing to type.
+  // One button leads on, without typing.
   await carol.click("#back-to-lobby");
   await carol.locator("#room-title", { hasText: "로비" }).waitFor();
   await carol.waitForSelector("#removed[hidden]", { state: "attached" });
@@ -125,12 +125,12 @@ try {
   await answer(bob);
   await sees(alice, "bob님이 방을 닫았습니다");
   await alice.locator("#removed-text", { hasText: "bob님이 방을 닫았습니다" }).waitFor();
-  // Whoever ends a room is taken to the lobby.
+  // Whoever ends a room moves to the lobby.
   await bob.locator("#room-title", { hasText: "로비" }).waitFor();
   for (const page of [alice, bob]) {
     await page.locator("#room-list button", { hasText: "작전" }).waitFor({ state: "detached" });
   }
-  // A new one from the list, and a public one that others see there.
+  // A new room from the list, and a public one that others see there.
   await alice.click("#new-private");
   await answer(alice, "새 작전");
   await alice.locator("#room-title", { hasText: "새 작전" }).waitFor();

@@ -1,11 +1,10 @@
-// What stands between a page and a server, to cut them off: what the tests of lost
-// connections share.
+// A proxy between page and server that can cut them off, for the tests of lost connections.
 import net from "node:net";
 
-/** Passes everything on, until it is told to stand still or to cut. */
+/** Forwards everything, until it is told to stop or to cut. */
 export class Proxy {
   #sockets = new Set();
-  /** `open`, `deaf` (takes, and passes nothing on) or `refusing`. */
+  /** `open`, `deaf` (accepts bytes and forwards none) or `refusing`. */
   mode = "open";
 
   constructor(url) {
@@ -37,7 +36,7 @@ export class Proxy {
   }
 }
 
-/** What a browser tells a page that it shows again. */
+/** The events for a page that is shown again. */
 export const wake = (page) => page.evaluate(() => {
   dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
   document.dispatchEvent(new Event("visibilitychange"));

@@ -47,7 +47,7 @@ try {
     await page.waitForFunction(() => document.querySelector("#people-count").textContent === "3");
   }
 
-  // A whisper is for one person, and shown to its sender.
+  // A whisper is shown to one person and to its sender.
   await say(bob, "/msg 앨리스 쉿, 비밀");
   await sees(alice, "쉿, 비밀");
   await sees(bob, "쉿, 비밀");
@@ -59,7 +59,7 @@ try {
   assert.ok(!heard.includes("비밀"));
   nc.kill();
 
-  // A reload is the same person in the same room, told the same.
+  // After a reload, it is the same person in the same room, with the same messages.
   const before = await texts(bob);
   await bob.reload();
   await sees(bob, "다 보여요");
@@ -79,7 +79,7 @@ try {
   await bob.locator("#room-list button", { hasText: "비공개 방" }).click();
   await sees(bob, "다 보여요");
 
-  // Who made a room, and who came by its link, was never seen in the lobby before.
+  // Neither the maker of a room nor visitors by its link were ever seen in the lobby.
   await sees(inLobby, "bob님이 들어왔습니다");
   assert.ok(!(await inLobby.locator("#log").innerText()).includes("앨리스"));
 

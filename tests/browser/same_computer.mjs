@@ -1,5 +1,5 @@
-// Who comes back to a name, in the same browser and elsewhere: a closed tab, a reload, a
-// duplicated tab, and somebody who has left: URL.
+// Who may use a name again, in the same browser and elsewhere: after a closed tab, a reload, a
+// duplicated tab, and after leaving: URL.
 import assert from "node:assert/strict";
 import { enter, say, sees, shoot, start, texts, visit } from "./browser.mjs";
 
@@ -26,7 +26,7 @@ try {
   await first.reload();
   await isIn(first);
   await sees(first, "비밀");
-  // A copy of the tab is somebody else, whether it is opened or loaded again.
+  // A copy of the tab is somebody else, also after a reload.
   const [copy] = await Promise.all([first.waitForEvent("popup"), first.evaluate(() => { window.open(location.href); })]);
   await isOut(copy);
   const stored = await first.evaluate(() => sessionStorage.getItem("madang"));
@@ -36,7 +36,7 @@ try {
   await say(first, "아직 여기");
   await sees(first, "아직 여기");
   assert.equal(await first.locator("#stopped[open]").count(), 0);
-  // Nor is its name had while it is there.
+  // It can't take the name of the open tab.
   await copy.evaluate(() => { location.hash = ""; });
   await copy.fill("#name", "철수");
   await copy.click("#enter");
@@ -45,7 +45,7 @@ try {
   assert.ok(await copy.locator("#entry-taken").isHidden());
   await copy.close();
 
-  // Elsewhere, a name that is free is proposed.
+  // In another browser, a free name is proposed.
   const context = first.context();
   await first.close();
   const elsewhere = await visit(browser, url);
@@ -55,7 +55,7 @@ try {
   assert.ok(await elsewhere.locator("#entry-taken").isHidden());
   await shoot(elsewhere, "name-in-use-desktop-ko");
 
-  // On the same computer, it can be gone on with: the name, and no more.
+  // In the same browser, the name can be used again, but nothing more.
   const again = await context.newPage();
   await again.goto(url);
   assert.equal(await again.inputValue("#name"), "철수");
@@ -75,7 +75,7 @@ try {
   assert.equal(await again.evaluate(() => localStorage.getItem("madang.away")), null);
   await say(again, "다시 왔어요");
   await sees(bob, "다시 왔어요");
-  // The room that was left is gone, or at least nobody's.
+  // The old room is gone, or at least has no owner.
   const guest = await visit(browser, url + key);
   await guest.fill("#name", "guest");
   await guest.click("#enter");
@@ -83,7 +83,7 @@ try {
   await guest.locator("#people button", { hasText: "guest" }).waitFor();
   assert.equal(await guest.locator("#people button", { hasText: "철수" }).count(), 0);
 
-  // After a minute the browser remembers nothing that would open anything.
+  // After a minute, the browser has nothing left that would open anything.
   await again.close();
   const old = await context.newPage();
   await old.addInitScript(() => {
@@ -95,7 +95,7 @@ try {
   await old.click("#enter");
   await old.locator("#entry-error", { hasText: "철수-2" }).waitFor();
 
-  // Whoever leaves takes the name along.
+  // After leaving, the name is not offered.
   await old.fill("#name", "영희");
   await old.click("#enter");
   await isIn(old);

@@ -1,5 +1,5 @@
-// What each screen shows, and that nobody is left stuck on one: the way in on a small
-// phone, an empty room, long answers, the drawer, a long draft: URL.
+// Each screen shows what people need and nobody gets stuck: entry on a small phone, an empty
+// room, long answers, the drawer, a long draft: URL.
 import assert from "node:assert/strict";
 import { answer, enter, say, sees, start, visit } from "./browser.mjs";
 
@@ -9,10 +9,10 @@ const PHONE = { viewport: { width: 360, height: 640 }, isMobile: true, hasTouch:
 const [url] = process.argv.slice(2);
 const browser = await start();
 
-/** Where an element stands on the page that is seen. */
+/** The position of an element in the viewport. */
 const box = (page, selector) => page.locator(selector).first().evaluate((it) => it.getBoundingClientRect().toJSON());
 
-/** Fails unless the whole of an element is on the screen. */
+/** Fails unless all of an element is in the viewport. */
 async function isWholeOnScreen(page, selector) {
   const { top, bottom, left, right } = await box(page, selector);
   const { width, height } = page.viewportSize();
@@ -20,13 +20,13 @@ async function isWholeOnScreen(page, selector) {
 }
 
 try {
-  // With the keyboard open a phone has 330 pixels left: all buttons are among them.
+  // With the keyboard open, a phone has 330 pixels left, which show all buttons.
   for (const locale of ["ko-KR", "en-US"]) {
     const entry = await visit(browser, url, { ...SMALL, locale });
     for (const button of ["#name", "#enter", "#enter-private"]) await isWholeOnScreen(entry, button);
   }
 
-  // An empty private room shows the way in and asks for its name, on every screen.
+  // An empty private room shows its link and a field for its title, on every screen.
   const alice = await visit(browser, url);
   await alice.fill("#name", "앨리스");
   await alice.click("#enter-private");
@@ -39,7 +39,8 @@ try {
   await alice.fill("#start-name-field", "수학 3반");
   await alice.press("#start-name-field", "Enter");
   await alice.locator("#room-title", { hasText: "수학 3반" }).waitFor();
-  // It stays when somebody comes, while others still scan it, and goes with the room.
+  // It stays when somebody joins, because others may still be scanning, and disappears with the
+  // room.
   const bob = await enter(browser, alice.url(), "bob");
   await sees(alice, "bob님이 들어왔습니다");
   assert.ok(await alice.locator("#start").isVisible());
@@ -48,7 +49,7 @@ try {
   await small.waitForSelector("#start:not([hidden])");
   for (const part of ["#start-code", "#start-link", "#start-copy", "#start-name-field"]) await isWholeOnScreen(small, part);
 
-  // Without a title `/new` asks for one; with a no nothing is made, with one it is as asked.
+  // Without a title, `/new` asks for one. If that is cancelled, no room is made.
   const before = bob.url();
   await say(bob, "/new");
   await bob.waitForSelector("#question[open]");
@@ -62,7 +63,7 @@ try {
   await alice.click("#room-list button:has-text('로비')");
   await alice.waitForSelector("#start", { state: "hidden" });
 
-  // A long answer begins at its beginning, and nothing of it is beside the screen.
+  // A long answer is shown from its beginning, and fits the width of the screen.
   const phone = await enter(browser, url, "전화기", PHONE);
   await phone.setViewportSize(SMALL.viewport);
   await say(phone, "/help all");
@@ -80,7 +81,7 @@ try {
   await sees(phone, "짧은 말");
   await phone.waitForSelector("#latest", { state: "hidden" });
 
-  // The language of the server is the page's too, and the answer says so.
+  // `/lang` changes the language of the page too, and the answer says so.
   const notices = await phone.locator("#rows .row.notice").count();
   await say(phone, "/lang en");
   await phone.locator("#room-title", { hasText: "Lobby" }).waitFor();
@@ -88,12 +89,12 @@ try {
   await phone.waitForFunction((count) => document.querySelectorAll("#rows .row.notice").length > count, notices);
   await say(phone, "/언어 ko");
   await phone.locator("#room-title", { hasText: "로비" }).waitFor();
-  // What is no language changes none.
+  // An unknown language changes nothing.
   await say(phone, "/lang fr");
   await phone.locator("#rows .row.error").waitFor();
   assert.equal(await phone.evaluate(() => document.documentElement.lang), "ko");
 
-  // The drawer: a button and Escape close it, and what it lies over can't be reached.
+  // The drawer: a button and Escape close it, and the elements below it can't be reached.
   await phone.tap("#menu");
   await phone.waitForSelector(".side-open #side");
   assert.equal(await phone.evaluate(() => document.activeElement.id), "close-side");
@@ -110,7 +111,7 @@ try {
   await phone.setViewportSize({ width: 1200, height: 640 });
   await phone.waitForFunction(() => !document.querySelector("#talk").inert);
 
-  // However long the draft, the button to the newest stands above it.
+  // The button to the newest message stays above the draft, however long that is.
   await phone.setViewportSize(PHONE.viewport);
   for (let line = 0; line < 30; line += 1) await say(phone, `말 ${line}`);
   await sees(phone, "말 29");
@@ -122,7 +123,7 @@ try {
     assert.ok(button.bottom <= field.top, `${lines} lines: ${button.bottom} over ${field.top}`);
   }
 
-  // Near the limit it is told how much is left, and beyond it, how much is too much.
+  // Near the limit, a counter shows how much is left, and beyond it, how much is too much.
   assert.ok(await phone.locator("#counter").isHidden());
   await phone.fill("#text", "가".repeat(1_300));
   assert.equal(await phone.locator("#counter").innerText(), "약 65자 남음");
@@ -135,7 +136,7 @@ try {
   assert.ok(await phone.locator("#counter").isHidden());
   await phone.fill("#text", "");
 
-  // What is said in a room that one has left marks it in the list, until one goes back.
+  // New messages in a room that one has left mark it in the list, until one goes back.
   const reader = await enter(browser, url, "독자");
   const others = await enter(browser, url, "남은이");
   await reader.locator("#go-hint", { hasText: "이 방에서 나가" }).waitFor({ state: "attached" });
@@ -144,7 +145,7 @@ try {
   await reader.waitForFunction(() => document.querySelectorAll("#room-list button").length > 1);
   await say(others, "돌아와요");
   await sees(others, "돌아와요");
-  // The list is asked for every 20 s; the menu's button asks at once.
+  // The list is updated every 20 s; the menu's button updates it at once.
   await reader.setViewportSize(PHONE.viewport);
   await reader.click("#menu");
   await reader.locator("#room-list button:has-text('로비') .unread").waitFor();
@@ -153,7 +154,7 @@ try {
   await sees(reader, "돌아와요");
   await reader.waitForSelector("#room-list .unread", { state: "detached" });
 
-  // A long topic is shortened, and whole on a click.
+  // A long topic is shortened; a click shows all of it.
   const topic = `${"아주 긴 주제 ".repeat(15)}끝`;
   await say(alice, "/join 지리");
   await alice.locator("#room-title", { hasText: "지리" }).waitFor();
@@ -168,7 +169,7 @@ try {
     await alice.keyboard.press("Escape");
   }
 
-  // A name that is written from right to left turns nothing around it.
+  // A right-to-left name does not reorder the text around it.
   const rtl = await enter(browser, url, "שלום");
   await sees(phone, "שלום");
   await say(rtl, "/me מרים יד (1)");

@@ -1,14 +1,14 @@
-// What a browser allows over https alone, and the page without it: clipboard and
-// notifications; and what calls for attention in both: HTTPS-URL HTTP-URL.
+// Features that browsers allow only over https (clipboard, notifications), and the page without
+// them; and mentions in both: HTTPS-URL HTTP-URL.
 import assert from "node:assert/strict";
 import { enter, say, sees, start } from "./browser.mjs";
 
-// A name, so that this machine is no exception for the browser.
+// A host name, because browsers treat localhost as secure.
 const HOST = "madang.local";
 const [secure, plain] = process.argv.slice(2);
 const browser = await start([`--host-resolver-rules=MAP ${HOST} 127.0.0.1`]);
 
-/** Has the page be one that nobody looks at, or one that somebody does. */
+/** Hides or shows the page. */
 const look = (page, isSeen) => page.evaluate((isSeen) => {
   Object.defineProperty(document, "hidden", { configurable: true, get: () => !isSeen });
   document.hasFocus = () => isSeen;
@@ -71,7 +71,7 @@ try {
   await say(bob, "/msg alice 둘이서만");
   await titled(alice, "(3) 비공개 방 · 마당");
   assert.deepEqual(await shown(), [["bob", "alice님 보세요"], ["bob", "둘이서만"]]);
-  // What oneself says, comings and goings, and who is hidden call nobody.
+  // One's own messages, joining and leaving, and ignored people cause no notification.
   await look(alice, true);
   await say(alice, "/ignore bob");
   await alice.locator("#people .marks", { hasText: "차단함" }).waitFor();

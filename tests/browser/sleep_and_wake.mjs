@@ -1,6 +1,6 @@
-// A phone's tab that sleeps and wakes: its socket is cut by a proxy, and what was said
-// meanwhile comes once, in both directions; and a server that has forgotten everything,
-// as after its own end: URL OTHER-URL.
+// A phone's tab that sleeps and wakes: a proxy cuts its socket, and the messages in between
+// arrive once, in both directions; and a server that has forgotten everything, as after a
+// restart: URL OTHER-URL.
 import assert from "node:assert/strict";
 import { enter, say, sees, start, texts } from "./browser.mjs";
 import { Proxy, wake } from "./proxy.mjs";
@@ -18,8 +18,8 @@ try {
   await say(phone, "하나");
   await sees(teacher, "하나");
 
-  // Cut, and nothing can be reached. What the phone says waits; it would not try again by
-  // itself for an hour.
+  // The connection is cut and the server can't be reached. The phone's message waits; by
+  // itself, the page would not try again for an hour.
   await phone.evaluate(() => {
     const { random } = Math;
     window.restore = () => { Math.random = random; };
@@ -44,7 +44,7 @@ try {
   assert.deepEqual(await texts(phone), all);
   assert.equal(await phone.locator("#pending .text").count(), 0);
 
-  // Asleep, a socket dies in silence: what is sent into it is sent again, once.
+  // During sleep, a socket dies silently: a message sent into it is sent again, once.
   proxy.mode = "deaf";
   await say(phone, "일곱");
   await say(teacher, "여덟");
@@ -63,10 +63,10 @@ try {
   assert.deepEqual(await texts(phone), all);
   assert.ok(!(await teacher.locator("#rows").innerText()).includes("폰님이 나갔습니다"), "it was never gone");
 
-  // Taken over by another tab, it does not fight for its name.
+  // When another tab takes over, this one does not fight for its name.
   const stored = await phone.evaluate(() => sessionStorage.getItem("madang"));
   const other = await phone.context().newPage();
-  // Only what was left and is loaded again may take a session over.
+  // Only a tab that is loaded again may take over its session.
   await other.addInitScript((stored) => {
     sessionStorage.setItem("madang", stored);
     sessionStorage.setItem("madang.left", JSON.parse(stored).session);
@@ -81,8 +81,8 @@ try {
   assert.equal(await other.locator("#stopped[open]").count(), 0);
   assert.equal(await phone.locator("#stopped[open]").count(), 1);
 
-  // The server was started again: one is here again under one's name, in the lobby, and
-  // what was said and waits is said, once; who was in a private room is told of its end.
+  // After a restart of the server: members are back under their names in the lobby, and waiting
+  // messages are sent once; members of a private room are told that it is gone.
   const maker = await enter(browser, through, "만든이", { make: true });
   proxy.mode = "refusing";
   proxy.cut();
@@ -96,7 +96,7 @@ try {
   await isGone(other);
   assert.deepEqual(await texts(early), ["다시 시작해도"]);
   assert.equal((await texts(other)).filter((text) => text === "다시 시작해도").length, 1);
-  // The list is drawn a moment later; two of a kind would fail here.
+  // The list is drawn a moment later; a duplicate would fail here.
   await other.locator("#people .marks", { hasText: "나" }).waitFor();
   await other.locator("#people button", { hasText: "폰" }).waitFor();
   await wake(maker);

@@ -1,6 +1,6 @@
-// What server/web/sugar-high.js is made of, from the npm package, by
-// `npx esbuild tests/browser/sugar_high.mjs --bundle --format=esm --target=es2022 --minify`,
-// behind its licence.
+// The source of server/web/sugar-high.js, built from the npm package by `npx esbuild
+// tests/browser/sugar_high.mjs --bundle --format=esm --target=es2022 --minify`, behind its
+// licence.
 export { tokenize } from "sugar-high/core";
 export * as c from "sugar-high/lang/c";
 export * as cpp from "sugar-high/lang/cpp";

@@ -1,5 +1,5 @@
-// How the conversation looks: groups and times, code, people in their order, calls that
-// are heard, and the wall: URL.
+// The look of the conversation: groups and times, code, the order of people, sound for
+// mentions, and the projector: URL.
 import assert from "node:assert/strict";
 import { enter, say, sees, start, texts } from "./browser.mjs";
 
@@ -9,7 +9,7 @@ const CODE = "fn greet(name: &str) -> String {\n    // 인사\n    format!(\"{na
 const [url] = process.argv.slice(2);
 const browser = await start();
 
-/** Has others come into the room of `page`, and say nothing. */
+/** Lets others join the room of `page`, silently. */
 async function fill(page, names) {
   await page.evaluate(({ names, place }) => Promise.all(names.map((name) => new Promise((resolve) => {
     const socket = new WebSocket("ws", "madang.json.v1");
@@ -26,7 +26,8 @@ try {
   const bob = await enter(browser, alice.url(), "bob");
   await sees(alice, "bob");
 
-  // One speaker within five minutes is one group, with one time; the others' can be reached.
+  // Messages of one speaker within five minutes form a group with one time; the other times can
+  // be reached.
   for (const text of ["하나", "둘", "셋"]) {
     await say(bob, text);
     await sees(alice, text);
@@ -49,7 +50,7 @@ try {
   for (let step = 0; step < 40 && !(await alice.evaluate(() => document.activeElement.id === "log")); step += 1) await alice.keyboard.press("Shift+Tab");
   assert.equal(await opacity(alice, goesOn), "1", "by keyboard");
 
-  // Code has its colours and is copied as it was said.
+  // Code is highlighted, and copied unchanged.
   await say(alice, CODE);
   await bob.locator(".code .is-keyword", { hasText: "fn" }).waitFor();
   assert.deepEqual((await texts(bob)).at(-1), CODE);
@@ -58,7 +59,7 @@ try {
   await bob.locator(".code button", { hasText: "복사했습니다" }).waitFor();
   const copied = await bob.evaluate(async () => window.copied ?? navigator.clipboard?.readText().catch(() => null));
   if (copied !== null && copied !== undefined) assert.equal(copied, CODE);
-  // What lies beyond an edge is hinted at; a long block opens on a press.
+  // A clipped block has a visible cue; a long block opens on a press.
   await say(alice, `int f() {\n    return ${"1 + ".repeat(80)}1;\n}`);
   const wide = bob.locator(".code").last();
   await bob.locator(".code", { hasText: "1 + 1" }).waitFor();
@@ -73,7 +74,7 @@ try {
   await bob.waitForSelector(".code.is-cut", { state: "detached" });
   assert.ok(await height() > before + 300);
 
-  // Forty, in an order in which one finds them.
+  // Forty people, sorted.
   const names = Array.from({ length: 38 }, (_, index) => `학생${index + 1}`);
   await fill(alice, names);
   await bob.waitForFunction(() => document.querySelector("#people-count").textContent === "40");
@@ -86,7 +87,7 @@ try {
   await bob.press("#people-filter", "Escape");
   assert.equal(await bob.locator("#people .person").count(), 40);
 
-  // A call is heard by who wants to hear it, also after a reload, and by nobody else.
+  // The sound for mentions is off by default, and the choice survives a reload.
   await bob.evaluate(() => {
     window.tones = 0;
     const begin = OscillatorNode.prototype.start;
@@ -115,7 +116,7 @@ try {
   await say(alice, "@bob 이제는요?");
   await bob.waitForFunction(() => window.tones === 2);
 
-  // The wall fills the screen on a press, and its type follows the wall.
+  // The projector view fills the screen on a press, and its type adapts to the wall.
   await alice.click("#show-wall");
   const letters = () => alice.locator("#rows .row.said .text").first().evaluate((it) => Number.parseFloat(getComputedStyle(it).fontSize));
   const sizes = [];

@@ -1,5 +1,5 @@
-// Words that were written for one room are said in no other: after a restart, in a room
-// that was closed, and when nothing can carry them: URL OTHER-URL.
+// Text written for one room is said in no other: after a restart, after a room was closed, and
+// when it can't be sent: URL OTHER-URL.
 import assert from "node:assert/strict";
 import { enter, say, sees, shoot, start, texts } from "./browser.mjs";
 import { Proxy, wake } from "./proxy.mjs";
@@ -17,17 +17,17 @@ const isGone = (page) => page.waitForSelector("#status:not(.shown)");
 try {
   const bob = await enter(browser, url, "bob");
 
-  // What no carrier can hold is refused in the field, by its size on the way.
+  // Text too long for a carrier is refused in the field, by its encoded size.
   await say(bob, "\u0001".repeat(15_600));
   await bob.locator("#composer-error", { hasText: "너무 깁니다" }).waitFor();
   await bob.fill("#text", "");
-  // Half a character is none, and ends nothing.
+  // A lone surrogate does no harm.
   await bob.evaluate(() => { document.querySelector("#text").value = "반쪽 \ud83e 글자"; });
   await bob.press("#text", "Enter");
   await sees(bob, "반쪽 \ufffd 글자");
   assert.equal(await bob.locator("#pending .text").count(), 0);
 
-  // The room is closed while words for it are on their way.
+  // The room is closed while text for it is on its way.
   const owner = await enter(browser, url, "owner", { make: true });
   const late = await enter(browser, owner.url(), "late", { ...PHONE, locale: "en-US" });
   await sees(owner, "late");
@@ -39,7 +39,7 @@ try {
   await late.click("#back-to-lobby");
   await late.locator("#room-title", { hasText: "Lobby" }).waitFor();
   assert.equal(await late.inputValue("#text"), "a draft");
-  // What was begun elsewhere is not said here by a stray Enter.
+  // Text begun in another room is not said here by a stray Enter.
   await late.press("#text", "Enter");
   await late.locator("#composer-error", { hasText: "Press again" }).waitFor();
   await shoot(late, "held-phone-en");
@@ -47,7 +47,7 @@ try {
   await late.press("#text", "Enter");
   await sees(bob, "a draft");
 
-  // Words that cross one's removal come back, in their order.
+  // Text that crosses one's removal comes back, in order.
   const crossing = await enter(browser, owner.url(), "crossing");
   let isHeld = false;
   const held = [];
@@ -77,7 +77,7 @@ try {
   assert.deepEqual(await unsent(crossing), ["늦은 하나", "늦은 둘"]);
   assert.equal(await crossing.inputValue("#text"), "늦은 하나\n늦은 둘\n쓰던 말");
 
-  // A restart: the private room is gone, the lobby is there again.
+  // After a restart, the private room is gone and the lobby is there again.
   const maker = await enter(browser, through, "만든이", { make: true });
   const english = await enter(browser, through, "phone", { ...PHONE, locale: "en-US", make: true });
   const walker = await enter(browser, through, "산책");
@@ -110,7 +110,8 @@ try {
   await maker.press("#text", "Enter");
   await maker.locator("#composer-error", { hasText: "한 번 더 누르세요" }).waitFor();
 
-  // In the public room, words go out; a whisper may be meant for somebody else.
+  // In a public room, waiting text is sent; a whisper is not, because the name may belong to
+  // somebody else.
   await sees(early, "공개된 말");
   await sees(walker, "같은 이름을 다른 사람이 쓰고 있을 수 있습니다");
   assert.deepEqual(await unsent(walker), ["너에게만"]);

@@ -1,5 +1,5 @@
-//! What rooms leave behind when they have gone: measured of the whole process, so in
-//! one of its own.
+//! The memory that rooms leave behind. It is measured for the whole process, so this test has a
+//! process of its own.
 
 #![cfg(target_os = "linux")]
 
@@ -17,11 +17,11 @@ use madang_tests::{DEADLINE, TestClient, TestServer};
 /// How many rooms are made and left in a round.
 const ROOMS: usize = 10_000;
 
-/// How many live at once: the next are made when these have gone, so that one round
-/// needs as much space as the other.
+/// How many exist at once. The next ones are made when these are gone, so that every round
+/// needs the same space.
 const AT_ONCE: usize = 250;
 
-/// How long a room without members lasts: longer than going into it takes.
+/// How long a room without members lasts: longer than it takes to enter it.
 const WINDOW: Duration = Duration::from_millis(200);
 
 fn resident_kib() -> usize {
@@ -31,8 +31,7 @@ fn resident_kib() -> usize {
     number.expect("it has a resident size")
 }
 
-/// Waits until only the lobby is left. The console would not tell of so many rooms one by
-/// one.
+/// Waits until only the lobby is left. With so many rooms, the console summarises.
 #[track_caller]
 fn wait_until_all_have_gone(server: &TestServer) {
     let deadline = Instant::now() + DEADLINE;
@@ -50,7 +49,7 @@ fn wait_until_all_have_gone(server: &TestServer) {
     }
 }
 
-/// Makes private and public rooms in turn, says something in each, and goes on to the
+/// Makes private and public rooms in turn, and says something in each before moving on to the
 /// next.
 #[track_caller]
 fn make_and_leave(server: &TestServer, client: &mut TestClient, round: usize) {

@@ -1,4 +1,4 @@
-//! The client as a child process, on pipes.
+//! The client as a child process with pipes.
 
 use std::{
     io::{Read, Write},
@@ -26,17 +26,17 @@ pub(crate) struct Ended {
 }
 
 impl Client {
-    /// On pipes, in English unless `args` say otherwise.
+    /// With pipes, in English unless `args` say otherwise.
     pub(crate) fn start(server: &FakeServer, args: &[&str]) -> Client {
         Client::start_at(&server.address, args)
     }
 
-    /// The same, before any server.
+    /// The same, with any address.
     pub(crate) fn start_at(address: &str, args: &[&str]) -> Client {
         Client::start_with(address, args, Output::collect)
     }
 
-    /// On pipes; nobody reads the one from stdout, which is closed.
+    /// With pipes, and with stdout closed.
     pub(crate) fn start_unread(server: &FakeServer, args: &[&str]) -> Client {
         Client::start_with(&server.address, args, |_closed| Output::collect(std::io::empty()))
     }
@@ -49,7 +49,7 @@ impl Client {
         Client::spawn(command(address, args), take)
     }
 
-    /// A command of one's own, on pipes.
+    /// Starts any command with pipes.
     #[cfg(unix)]
     pub(crate) fn start_command(command: Command) -> Client {
         Client::spawn(command, Output::collect)
@@ -64,19 +64,19 @@ impl Client {
         Client { child, stdin: Some(stdin), stdout, stderr }
     }
 
-    /// Pipes in exactly `text`.
+    /// Writes exactly `text` to stdin.
     #[track_caller]
     pub(crate) fn write(&mut self, text: impl AsRef<[u8]>) {
         let stdin = self.stdin.as_mut().expect("the input has not ended");
         stdin.write_all(text.as_ref()).expect("the client is there");
     }
 
-    /// Nothing more comes from the pipe.
+    /// Closes stdin.
     pub(crate) fn end_input(&mut self) {
         self.stdin = None;
     }
 
-    /// Waits until stdout shows `text`, behind what was waited for before.
+    /// Waits until stdout shows `text`, after the text that was waited for before.
     #[track_caller]
     pub(crate) fn expect(&mut self, text: &str) {
         let deadline = Instant::now() + DEADLINE;
@@ -131,7 +131,7 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        // Only what a failed test has left is still there.
+        // The process is still running only after a failed test.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -146,7 +146,7 @@ pub(crate) fn command(address: &str, args: &[&str]) -> Command {
     command
 }
 
-/// A program without what the environment of the tests would tell `madang`.
+/// A program without the environment variables that `madang` reads.
 pub(crate) fn isolated(program: &str) -> Command {
     let mut command = Command::new(program);
     for (variable, _) in std::env::vars_os() {
@@ -154,7 +154,7 @@ pub(crate) fn isolated(program: &str) -> Command {
             command.env_remove(variable);
         }
     }
-    // An empty name: nothing is kept of what the tests type.
+    // An empty name: the tests keep no history.
     command.env("MADANG_HISTORY", "").env("LC_ALL", "C").env_remove("NO_COLOR");
     command
 }
@@ -170,7 +170,7 @@ impl Output {
         let (sender, chunks) = mpsc::channel();
         thread::spawn(move || {
             let mut buffer = [0; 4_096];
-            // A terminal whose other side has gone ends in an error.
+            // A terminal whose other side is gone ends with an error.
             while let Ok(count @ 1..) = from.read(&mut buffer) {
                 if sender.send(buffer[..count].to_vec()).is_err() {
                     return;
@@ -180,7 +180,7 @@ impl Output {
         Output { chunks, bytes: Vec::new(), seen: 0 }
     }
 
-    /// As text; a character that is not whole yet is left out, a broken one is not hidden.
+    /// As text. An incomplete character is left out; an invalid one fails the test.
     #[track_caller]
     fn text(&self) -> String {
         match str::from_utf8(&self.bytes) {

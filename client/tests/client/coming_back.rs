@@ -20,12 +20,12 @@ fn start(args: &[&str]) -> (FakeServer, Terminal, Peer) {
     (server, terminal, peer)
 }
 
-/// The rows as one text, the indent of further rows left out.
+/// The rows as one text, without the indent of further rows.
 fn unwrapped(rows: &[String]) -> String {
     rows.iter().map(|row| row.trim_start()).collect::<Vec<_>>().join(" ")
 }
 
-/// The client asks whether all has come, and is told that it has.
+/// Answers the client's question whether everything has arrived.
 #[track_caller]
 fn pong(peer: &mut Peer) {
     let line = peer.line();
@@ -76,7 +76,7 @@ fn what_was_missed_stands_in_the_order_in_which_it_happened() {
     let mut peer = server.accept_json();
     peer.expect_login("\"session\":\"t\"");
     peer.resume("me", 1);
-    // As servers send it: what is private first, then the room.
+    // In the order of servers: private events first, then those of the room.
     for (number, time) in [(1, "18:59:01.000"), (2, "18:59:03.000")] {
         peer.send(&format!(
             "{{\"type\":\"whisper\",\"private\":{number},\"time\":\"2026-11-22T{time}Z\",\
@@ -84,7 +84,7 @@ fn what_was_missed_stands_in_the_order_in_which_it_happened() {
         ));
     }
     peer.send("{\"type\":\"gap\",\"room\":\"lobby\",\"from\":2,\"to\":4}\n");
-    // A clock that was set back changes nothing in the room's own order.
+    // A clock that was set back does not change the room's order.
     for (id, time) in [(5, "18:59:00.000"), (6, "18:59:02.000"), (7, "18:58:00.000")] {
         peer.send(&format!(
             "{{\"type\":\"said\",\"id\":{id},\"time\":\"2026-11-22T{time}Z\",\
@@ -120,7 +120,7 @@ fn what_is_said_meanwhile_is_sent_once() {
     assert_eq!((&*text, again), ("sent, not answered", nonce.clone()));
     peer.ack(&nonce);
     assert_eq!(peer.expect_say(), "said offline");
-    // One's own words were not missed.
+    // One's own messages were not missed.
     peer.said("me", "sent, not answered");
     peer.said("me", "said offline");
     pong(&mut peer);
@@ -260,12 +260,12 @@ fn links_that_were_good_for_nothing_make_the_next_one_later() {
     let lost = Instant::now();
     drop(peer);
     let mut peer = server.accept_json();
-    // Half of what doubling three times makes of half a second, at the least.
+    // At least half of half a second, doubled three times.
     assert!(lost.elapsed() >= Duration::from_secs(2), "{:?}", lost.elapsed());
     peer.expect_login("\"session\":\"t\"");
     peer.resume("me", 1);
     pong(&mut peer);
-    // One that was good for something ends that.
+    // An accepted login resets the pauses.
     drop(peer);
     let mut peer = server.accept_json();
     peer.expect_login("\"session\":\"t\"");
@@ -276,7 +276,7 @@ fn a_silent_server_is_not_waited_for_for_ever() {
     let (server, mut terminal, mut peer) = start(&["--answer-timeout", "1"]);
     terminal.enter("hello?");
     let (_, nonce) = peer.say();
-    // The connection stands, and nothing comes: it counts as lost.
+    // The connection is open but silent: it counts as lost.
     let mut again = server.accept_json();
     again.expect_login("\"session\":\"t\"");
     again.resume("me", 1);

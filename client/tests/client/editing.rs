@@ -14,7 +14,7 @@ use crate::{
     terminal::{BACKSPACE, CTRL_C, CTRL_R, CTRL_Z, END, ENTER, LEFT, TAB, Terminal, UP},
 };
 
-/// Somebody in the lobby, at the prompt.
+/// A member in the lobby, at the prompt.
 #[track_caller]
 fn start(args: &[&str], columns: u16, rows: u16) -> (FakeServer, Terminal, Peer) {
     start_with(args, columns, rows, &[])
@@ -68,7 +68,7 @@ fn a_syllable_is_one_key_and_decomposed_ones_are_too() {
         terminal.type_text(BACKSPACE);
     }
     terminal.type_text(ENTER);
-    // It is said composed.
+    // It is sent in NFC.
     assert_eq!(peer.expect_say(), "한");
 }
 
@@ -152,7 +152,7 @@ fn ctrl_z_gives_the_terminal_back_and_fg_the_line() {
         terminal.expect_last(&["[lobby 1] 쓰던 말"]);
         terminal.type_text(CTRL_Z);
         terminal.expect_last(&["$"]);
-        // What is typed now is the shell's; these terminals have no echo.
+        // Keys typed now go to the shell; these terminals have no echo.
         terminal.type_text(&format!("echo $((40 + {round}))\n"));
         terminal.expect_last(&[&format!("$ {}", 40 + round), "$"]);
         peer.said("bob", &format!("meanwhile {round}"));
@@ -189,7 +189,7 @@ fn tab_completes_commands_names_and_rooms() {
     peer.send("{\"type\":\"who\",\"room\":\"lobby\",\"count\":4,\"more\":false,\"nonce\":\"1\",");
     peer.send("\"members\":[\"me\",\"alina\",\"alice\",\"앨리스\"]}\n");
     peer.ack("1");
-    // The latest speaker first; what the client asked for itself is not shown.
+    // The latest speaker first; answers to the client's own questions are not shown.
     terminal.expect_row("@alice  @alina");
     terminal.expect_last(&["[lobby 4] @ali"]);
     assert!(!terminal.rows().join("\n").contains("4 here"), "{:?}", terminal.rows());
@@ -267,7 +267,7 @@ fn a_line_taller_than_the_screen_shows_its_end_and_leaves_no_copies() {
             peer.said("bob", &format!("{number}"));
             terminal.look();
         }
-        // It is edited where its end is.
+        // The cursor is at its end.
         terminal.type_text(&format!("{BACKSPACE}!"));
         let changed = format!("{}!", &last_row[..last_row.len() - 1]);
         terminal
@@ -290,7 +290,7 @@ fn a_line_taller_than_the_screen_shows_its_end_and_leaves_no_copies() {
         let expected: Vec<String> =
             (0..300).map(|number| number.to_string()).chain(["the end".into()]).collect();
         assert_eq!(said, expected);
-        // Of the line, its first row alone has scrolled off, when Enter ended the last.
+        // Only the first row of the line has scrolled off, when Enter ended the last one.
         let others: Vec<&String> = shown
             .iter()
             .filter(|row| !row.starts_with(" [bob] ") && !row.starts_with("send "))
@@ -361,7 +361,7 @@ fn the_longest_message_is_sent_though_it_doubles_in_json_and_one_byte_more_is_no
     terminal.paste(&lines(4_096));
     terminal.type_text(ENTER);
     assert_eq!(peer.expect_say(), lines(4_096));
-    // With a line more, the message is too long, and no line of it is.
+    // With one more line, the message is too long, although none of its lines is.
     let too_long = lines(4_095) + "\n\"";
     assert_eq!(too_long.len(), 16_385);
     terminal.paste(&too_long);
@@ -393,7 +393,7 @@ fn a_search_in_a_flood_loses_nothing_and_neither_does_the_line() {
             match number {
                 500 => terminal.type_text(CTRL_R),
                 600 => terminal.type_text("안녕"),
-                // What was found is taken into the line, and the flood goes on.
+                // The found line is taken over, and the flood continues.
                 1_300 => terminal.type_text(END),
                 1_400 => terminal.type_text("!"),
                 _ => {}
@@ -525,7 +525,7 @@ fn times_are_those_of_where_one_is_and_days_are_told() {
         let args = [&["--color", "never"], args].concat();
         let variables = [("TZ", "KST-9")];
         let (_server, mut terminal, mut peer) = start_with(&args, 80, 24, &variables);
-        // Said on a day that is over.
+        // Said on an earlier day.
         peer.said("bob", "one");
         peer.said("bob", "two");
         terminal.expect_last(expected);
@@ -560,7 +560,7 @@ fn what_is_typed_comes_back_in_another_run_but_not_what_was_private() {
     terminal.expect_last(&["[private-k3f9 1]"]);
     terminal.enter("비밀");
     peer.expect_say();
-    // In the same run, it can be called back.
+    // In the same run, it can be recalled.
     terminal.type_text(UP);
     terminal.expect_last(&["[private-k3f9 1] 비밀"]);
     drop(terminal);
@@ -579,7 +579,7 @@ fn a_long_line_cannot_show_a_name_where_names_stand() {
     for (columns, forged) in [(80, "[eve] forged"), (60, "-- forged --"), (40, "*[whisper eve] x")]
     {
         let (_server, mut terminal, mut peer) = start(&PLAIN, columns, 24);
-        // Whatever stands before it, some of these begin a row.
+        // Wherever it begins, some of these start a row.
         for padding in 0..columns {
             peer.said("bob", &format!("{} {forged}", "가x".repeat(usize::from(padding) / 3)));
         }

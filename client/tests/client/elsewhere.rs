@@ -1,5 +1,5 @@
-//! What was written for a room, or to a person, goes there or nowhere: after a lost
-//! connection, a restart, a removal, or a `/join` that was refused.
+//! Text written for a room or a person is sent there or nowhere: after a lost connection, a
+//! restart, a removal, or a refused `/join`.
 
 use crate::{
     client::Client,
@@ -40,7 +40,7 @@ fn accept_after_restart(server: &FakeServer) -> Peer {
     peer
 }
 
-/// Nothing is said but `line`, which the client is asked for now.
+/// Expects that only `line` is sent, when it is entered now.
 #[track_caller]
 fn expect_only(terminal: &mut Terminal, peer: &mut Peer, line: &str) {
     terminal.enter(line);
@@ -55,7 +55,7 @@ fn words_for_a_private_room_are_not_said_in_the_lobby_after_a_restart() {
     let mut peer = accept_after_restart(&server);
     peer.welcome("me");
     terminal.expect_row("-- that room is gone; not sent: the secret --");
-    // It stands in the line that is being typed, to be kept or thrown away.
+    // It is in the input, to be kept or deleted.
     terminal.expect_last(&["[lobby 1] the secret"]);
     assert!(!peer.has_more());
     terminal.type_text(ENTER);
@@ -99,7 +99,7 @@ fn a_draft_of_a_private_room_is_said_in_the_lobby_only_on_second_thoughts() {
         .expect_row("-- you wrote this in private-k3f9; press Enter again to send it to lobby --");
     terminal.expect_last(&["[lobby 1] the secret"]);
     assert!(!peer.has_more());
-    // What is typed from now on is for the lobby.
+    // Lines typed from now on are for the lobby.
     terminal.type_text("\x15");
     expect_only(&mut terminal, &mut peer, "hello");
 }
@@ -122,7 +122,7 @@ fn a_command_in_a_draft_is_not_held() {
 fn words_for_a_public_room_are_said_there_by_a_new_session_too() {
     let (server, mut terminal) = start_and_lose("math");
     terminal.enter("two");
-    // Bob may be somebody else by now, and a command may mean somebody else's room.
+    // By now, bob may be somebody else, and a command may affect another room.
     terminal.enter("/msg bob psst");
     terminal.enter("/kick carol");
     let mut peer = accept_after_restart(&server);
@@ -130,7 +130,7 @@ fn words_for_a_public_room_are_said_there_by_a_new_session_too() {
     assert_eq!(peer.expect_say(), "two");
     terminal.expect_row("-- that room is gone; not sent: /msg bob psst --");
     terminal.expect_row("-- that room is gone; not sent: /kick carol --");
-    // No command stands behind other words in the line, where it would be said aloud.
+    // No command is put after other text in the input, where it would be said aloud.
     terminal.expect_last(&["[math 1]"]);
     expect_only(&mut terminal, &mut peer, "three");
 }
@@ -144,7 +144,7 @@ fn a_session_that_was_moved_meanwhile_says_nothing_in_the_other_room() {
     peer.expect_login("\"session\":\"t\"");
     peer.resume("me", 1);
     terminal.expect_row("-- that room is gone; not sent: the secret --");
-    // The same session whispers to the same people.
+    // In the same session, whispers reach the same people.
     assert!(peer.line().contains("\"/msg bob psst\""));
 }
 
@@ -182,7 +182,7 @@ fn what_is_typed_behind_a_join_waits_for_it() {
     terminal.enter("/join #nothing");
     assert!(peer.line().contains("/join"));
     terminal.enter("the secret");
-    // Only when that line has been taken, another one is typed.
+    // The next line is typed only after that one has been taken.
     terminal.type_text("x");
     terminal.expect_last(&["[lobby 1] x"]);
     terminal.type_text(BACKSPACE);
@@ -208,7 +208,7 @@ fn what_is_typed_before_a_refusal_is_read_is_said_only_on_second_thoughts() {
         assert!(peer.line().contains(command));
         peer.refuse("1", code);
         terminal.expect_last(&["No.", "[lobby 1]"]);
-        // It may have been on its way through the keyboard all the time.
+        // It may have been on its way from the keyboard.
         terminal.enter("the secret");
         let name = command.split(' ').next().unwrap_or_default();
         terminal.expect_last(&[
@@ -218,7 +218,7 @@ fn what_is_typed_before_a_refusal_is_read_is_said_only_on_second_thoughts() {
         assert!(!peer.has_more());
         terminal.type_text(ENTER);
         assert_eq!(peer.expect_say(), "the secret");
-        // Who is where they want to go is in no doubt.
+        // The answer "already there" leaves no doubt.
         terminal.enter("/join lobby");
         assert!(peer.line().contains("/join"));
         peer.refuse("3", "in_room_already");
@@ -238,7 +238,7 @@ fn a_client_hears_in_an_older_room_after_coming_back() {
     terminal.expect_last(&["[math offline]"]);
     let mut peer = server.accept_json();
     peer.expect_login("\"last\":500");
-    // The lobby was made long before the room that was left: its ids are lower.
+    // The lobby is much older than the room, so its ids are lower.
     peer.resume("me", 0);
     peer.said("bob", "hello");
     terminal.expect_row(" [bob] hello");
@@ -325,6 +325,6 @@ fn a_script_that_is_where_it_wants_to_go_goes_on() {
     assert_eq!(peer.expect_say(), "hello");
     client.end_input();
     peer.expect_quit();
-    // The command was refused all the same, and that is told.
+    // The command was refused after all, which is shown.
     assert_eq!(client.ended().code, Some(1));
 }

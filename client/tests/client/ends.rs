@@ -1,4 +1,4 @@
-//! How it ends before it has begun, and when something else ends it.
+//! Ends before the beginning, and ends from outside.
 
 use std::{
     net::TcpListener,
@@ -51,7 +51,7 @@ fn every_variable_is_read_and_an_empty_one_is_none() {
     fn check(variables: &[(&str, &str)], args: &[&str], code: i32, part: &str) {
         check_command(command("nowhere.invalid", args).envs(variables.to_vec()), code, part);
     }
-    // What is wrong with a value names the flag: so it was read.
+    // An error about a value names the flag, so the variable was read.
     for (variable, flag) in [
         ("MADANG_NAME", "--name"),
         ("MADANG_ROOM", "--room"),
@@ -74,7 +74,7 @@ fn every_variable_is_read_and_an_empty_one_is_none() {
     check(&[korean, ("MADANG_LANG", "en")], &[], 3, "failed to find the host");
     check(&[("MADANG_CA", "/nowhere")], &[], 2, "use --tls");
     check(&[("MADANG_CA", "")], &[], 3, "nowhere.invalid");
-    // Those that take no value: each asks for something that something else forbids.
+    // Flags without a value: each conflicts with another flag.
     check(&[("MADANG_TLS", "1"), ("MADANG_CA", "/nowhere")], &[], 3, "/nowhere");
     for variable in ["MADANG_BLOCK", "MADANG_COMMANDS"] {
         check(&[(variable, "1"), ("MADANG_READ", "1")], &[], 2, "cannot be used with");
@@ -117,7 +117,7 @@ fn a_server_that_goes_away_is_said() {
     assert_eq!((ended.code, &*ended.stderr), (Some(5), stderr));
 }
 
-/// A client in a pipe, in the room, which has been interrupted.
+/// A client in a pipe that was interrupted after joining the room.
 #[cfg(unix)]
 #[track_caller]
 fn interrupted() -> (FakeServer, Client, Peer) {
@@ -141,7 +141,8 @@ fn an_interrupt_quits_first() {
 #[cfg(unix)]
 #[test]
 fn a_second_interrupt_waits_for_nothing() {
-    // On a busy machine it may take as long as an answer is waited for, but not each time.
+    // On a busy machine, one attempt may take as long as the client waits for an answer, but
+    // not every attempt.
     let is_quick = (0..10).any(|_| {
         let (_server, client, mut peer) = interrupted();
         peer.expect("{\"type\":\"command\",\"line\":\"/quit\"}\n");

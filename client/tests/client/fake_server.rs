@@ -1,4 +1,4 @@
-//! A server that does what a test tells it, and nothing else.
+//! A server that does only what a test tells it to.
 
 use std::{
     io::{Read as _, Write as _},
@@ -11,7 +11,7 @@ use madang_protocol::request::Request;
 
 use crate::DEADLINE;
 
-/// A listener on a free port, each of whose connections is a [`Peer`].
+/// A listener on a free port. Each connection is a [`Peer`].
 pub(crate) struct FakeServer {
     pub(crate) address: String,
     accepted: mpsc::Receiver<TcpStream>,
@@ -22,7 +22,7 @@ impl FakeServer {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("it is bound").to_string();
         let (sender, accepted) = mpsc::channel();
-        // Ends with the test process.
+        // This thread ends with the test process.
         thread::spawn(move || {
             while let Ok((stream, _)) = listener.accept() {
                 if sender.send(stream).is_err() {
@@ -63,7 +63,7 @@ impl FakeServer {
         peer
     }
 
-    /// The next client, logged in under the name that it asks for.
+    /// The next client, logged in with the name it asks for.
     #[track_caller]
     pub(crate) fn accept_member(&self, name: &str) -> Peer {
         let mut peer = self.accept_json();
@@ -92,7 +92,7 @@ impl Peer {
         self.stream.write_all(bytes).expect("the client is there");
     }
 
-    /// The same; false if the client has gone.
+    /// The same; returns false if the client is gone.
     #[cfg(unix)]
     pub(crate) fn try_send_bytes(&mut self, bytes: &[u8]) -> bool {
         self.stream.write_all(bytes).is_ok()
@@ -103,7 +103,7 @@ impl Peer {
         self.welcome_in(name, "lobby", 1, false);
     }
 
-    /// The client is in `room`, whose last event that it has is `last`.
+    /// Welcomes the client to `room`, with `last` as the id of its last event.
     #[track_caller]
     pub(crate) fn welcome_in(&mut self, name: &str, room: &str, last: u64, resumed: bool) {
         self.send(&format!(
@@ -112,7 +112,7 @@ impl Peer {
         ));
     }
 
-    /// The login, or the request with this nonce, is refused.
+    /// Refuses the login, or the request with this nonce.
     #[track_caller]
     pub(crate) fn refuse(&mut self, nonce: &str, code: &str) {
         self.send(&format!(
@@ -120,7 +120,7 @@ impl Peer {
         ));
     }
 
-    /// The session goes on where the client has it.
+    /// Resumes the session where the client left off.
     #[track_caller]
     pub(crate) fn resume(&mut self, name: &str, last: u64) {
         self.last_id = last;
@@ -132,7 +132,7 @@ impl Peer {
         self.event("said", &format!("\"user\":\"{user}\",\"text\":\"{text}\""));
     }
 
-    /// The lobby's next event.
+    /// Sends the lobby's next event.
     #[track_caller]
     pub(crate) fn event(&mut self, kind: &str, fields: &str) {
         self.last_id += 1;
@@ -143,7 +143,7 @@ impl Peer {
         ));
     }
 
-    /// The client logs in, with `fields` among others; the whole request.
+    /// Expects a login with these `fields`, and returns the whole request.
     #[track_caller]
     pub(crate) fn expect_login(&mut self, fields: &str) -> String {
         let line = self.line();
@@ -152,7 +152,7 @@ impl Peer {
         line
     }
 
-    /// The client says something, and is told that it was said.
+    /// Expects a `say`, and confirms it.
     #[track_caller]
     pub(crate) fn expect_say(&mut self) -> String {
         let (text, nonce) = self.say();
@@ -160,7 +160,7 @@ impl Peer {
         text
     }
 
-    /// The client says something, which is not answered: the text and the nonce.
+    /// Expects a `say` without answering it. Returns the text and the nonce.
     #[track_caller]
     pub(crate) fn say(&mut self) -> (String, String) {
         let line = self.line();
@@ -175,7 +175,7 @@ impl Peer {
         self.send(&format!("{{\"type\":\"ack\",\"nonce\":\"{nonce}\"}}\n"));
     }
 
-    /// Exactly `text` comes next.
+    /// Expects exactly `text` next.
     #[track_caller]
     pub(crate) fn expect(&mut self, text: &str) {
         while self.unread.len() < text.len() {
@@ -210,21 +210,21 @@ impl Peer {
         arrived || !self.unread.is_empty()
     }
 
-    /// The client says no more.
+    /// Expects the end of the client's input.
     #[track_caller]
     pub(crate) fn expect_end(&mut self) {
         while self.read() {}
         assert_eq!(self.unread(), "");
     }
 
-    /// The client quits, as a member does.
+    /// Expects `/quit`.
     #[track_caller]
     pub(crate) fn expect_quit(mut self) {
         self.expect("{\"type\":\"command\",\"line\":\"/quit\"}\n");
         self.send("{\"type\":\"bye\",\"reason\":\"quit\"}\n");
     }
 
-    /// Sends no more.
+    /// Closes the sending side.
     pub(crate) fn close(&self) {
         self.stream.shutdown(Shutdown::Write).expect("it is connected");
     }
@@ -233,7 +233,7 @@ impl Peer {
         String::from_utf8_lossy(&self.unread).into()
     }
 
-    /// Reads once; false at the end.
+    /// Reads once. Returns false at the end.
     #[track_caller]
     fn read(&mut self) -> bool {
         let mut buffer = [0; 4_096];

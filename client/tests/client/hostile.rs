@@ -1,5 +1,5 @@
-//! Servers that send what no server should: nothing raw reaches the terminal, nobody's words
-//! stand where others' do, nothing panics, and the client hears on.
+//! Hostile servers: nothing raw reaches the terminal, nobody's text can pass for another's
+//! line, nothing panics, and the client keeps receiving.
 
 use madang_protocol::sanitize::sanitize_line;
 use serde_json::{Value, json};
@@ -11,12 +11,12 @@ use crate::{
     fake_server::{FakeServer, Peer},
 };
 
-/// What would be taken for a line of eve's, if it stood at the beginning of one.
+/// Text that would look like a line of eve's at the beginning of a line.
 const FORGED: &str = "[eve] forged";
 
 const TIME: &str = "2026-11-22T18:59:00.123Z";
 
-/// What a member could have put into a field, if a server let it.
+/// Text that a member could have put into a field, if a server allowed it.
 fn hostile_texts() -> Vec<String> {
     let mut texts = vec![String::new()];
     let introducers = [
@@ -44,13 +44,13 @@ fn hostile_texts() -> Vec<String> {
     texts
 }
 
-/// The same, with what could end a line.
+/// The same, with characters that could end a line.
 fn line_ends() -> Vec<String> {
     let ends = ["\n", "\r", "\r\n", "\n\r", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}"];
     ends.map(|end| format!("a{end}{FORGED}")).into()
 }
 
-/// What no number of the protocol is, as it stands in JSON.
+/// JSON values that no number of the protocol has.
 const NUMBERS: [&str; 10] = [
     "-1",
     "-9223372036854775809",
@@ -64,7 +64,7 @@ const NUMBERS: [&str; 10] = [
     "[]",
 ];
 
-/// One message of each type, and in each all that it may have.
+/// One message of each type, with all its fields.
 fn messages() -> Vec<Value> {
     let stamped = |kind: &str, fields: Value| {
         let mut message = json!({"type": kind, "id": 7, "time": TIME, "room": "lobby"});
@@ -110,7 +110,7 @@ fn messages() -> Vec<Value> {
     ]
 }
 
-/// Messages that say where one is, which in a pipe may be the end.
+/// Messages that change the room, which may end a pipe.
 fn moves() -> Vec<Value> {
     vec![
         json!({"type": "welcome", "user": "me", "room": "lobby", "session": "t", "id": 1, "members": 1,
@@ -121,7 +121,7 @@ fn moves() -> Vec<Value> {
     ]
 }
 
-/// Where the values are in `message`, as JSON pointers, but for its type.
+/// JSON pointers to all values in `message`, except its type.
 fn fields(message: &Value) -> Vec<String> {
     let mut found = Vec::new();
     let mut open = vec![(String::new(), message)];
@@ -140,16 +140,16 @@ fn fields(message: &Value) -> Vec<String> {
     found
 }
 
-/// Every message with every value that its fields should not have, as lines.
+/// Every message with every bad value in every field, as lines.
 fn hostile_lines(messages: &[Value]) -> Vec<String> {
     let mut lines = Vec::new();
     for message in messages {
         for field in fields(message) {
-            // A server's own words have several lines; nobody else gets any into them.
+            // A server's own text may have several lines, but no one else can put any into it.
             let is_servers = ["notice", "error"].iter().any(|kind| message["type"] == *kind);
             let is_picture = field == "/qr";
             let mut texts = hostile_texts();
-            // What is shown of it scrolls by for a while, and one of a kind tells.
+            // Showing all of them takes long, and one of a kind is enough.
             if ["said", "joined", "who", "welcome"].iter().any(|kind| message["type"] == *kind) {
                 texts.push("x".repeat(60_000));
             }
@@ -160,7 +160,7 @@ fn hostile_lines(messages: &[Value]) -> Vec<String> {
                 let mut hostile = message.clone();
                 *hostile.pointer_mut(&field).expect("it was found there") = text.into();
                 let line = hostile.to_string();
-                // More than the carrier takes is the end of the connection.
+                // More than a carrier holds ends the connection.
                 lines.extend((line.len() < 64 * 1_024).then_some(line));
             }
             for number in NUMBERS {
@@ -176,7 +176,7 @@ fn hostile_lines(messages: &[Value]) -> Vec<String> {
     lines
 }
 
-/// Sends all of it, and then that carol says so.
+/// Sends all of it, and then a message of carol's.
 fn send_all(peer: &mut Peer, messages: &[Value]) {
     for line in hostile_lines(messages) {
         peer.send(&format!("{line}\n"));
@@ -186,7 +186,7 @@ fn send_all(peer: &mut Peer, messages: &[Value]) {
     peer.send(&format!("{said}\n"));
 }
 
-/// Nothing raw is in `shown`, and no line of it is forged.
+/// Checks that `shown` has nothing raw and no forged line.
 #[track_caller]
 fn check(shown: &str) {
     for line in shown.lines() {
@@ -222,7 +222,7 @@ fn what_is_read_for_a_program_is_made_fit() {
     }
 }
 
-/// What another line server sends: its words are its own, and may have several lines.
+/// Another line server: its text is its own and may have several lines.
 fn hostile_words() -> String {
     let texts =
         hostile_texts().into_iter().chain([format!("a\r{FORGED}"), format!("a\u{2028}{FORGED}")]);
@@ -304,7 +304,7 @@ fn an_event_beyond_reason_makes_nobody_deaf() {
     }
 }
 
-/// The same of all that a terminal shows and has shown.
+/// The same for everything a terminal shows and has shown.
 #[cfg(unix)]
 #[track_caller]
 fn check_terminal(terminal: &mut Terminal) {

@@ -64,7 +64,7 @@ fn nothing_that_a_server_sends_reaches_the_terminal_raw() {
 
 const TOO_LONG: &str = "madang: the server sent a line of more than 64 KiB; leaving";
 
-/// A line of the server that says `last`, and has so many bytes with its line end.
+/// A line of `bytes` bytes, including its line end, that ends with `last`.
 fn line_of(bytes: usize, last: &str) -> String {
     let [head, tail] = ["{\"type\":\"notice\",\"x\":\"", "\",\"text\":\"LAST\"}\n"];
     let tail = tail.replace("LAST", last);
@@ -99,7 +99,7 @@ fn a_line_of_64_kib_is_shown_and_a_longer_one_ends_an_interactive_session() {
     }
     terminal.type_text("half a line");
     terminal.expect_last(&["[lobby 1] half a line"]);
-    // What would bring the same again is not asked for again.
+    // Requests that would get the same again are not repeated.
     peer.send(&line_of(64 * 1_024 + 1, "never read"));
     assert_eq!(terminal.ended(), 5);
     terminal.expect_row(TOO_LONG);

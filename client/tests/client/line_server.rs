@@ -1,4 +1,4 @@
-//! On a terminal, in front of a server that knows no more than lines.
+//! On a terminal, with a server that speaks only lines.
 
 use std::{
     net::{TcpListener, TcpStream},
@@ -13,7 +13,7 @@ use crate::{
     terminal::{CTRL_C, CTRL_D, ENTER, TAB, Terminal, UP},
 };
 
-/// Somebody who has given a name to a server that never ends its lines.
+/// A client that has logged in to a server that never ends its lines.
 #[track_caller]
 fn start() -> (FakeServer, Terminal, Peer) {
     let server = FakeServer::start();
@@ -38,14 +38,14 @@ fn what_arrives_scrolls_above_the_line_being_typed() {
         peer.send(&format!("[bob] {number}번째\n"));
     }
     terminal.expect_last(&["[bob] 39번째", "[bob] 40번째", "> 반쯤 쓴"]);
-    // Without an end, it is a line too.
+    // Without an end, it counts as a line too.
     peer.send("[bob] 끝없음");
     terminal.expect_last(&["[bob] 40번째", "[bob] 끝없음", "> 반쯤 쓴"]);
     assert_eq!(terminal.cursor().1, column);
     terminal.type_text(" 줄");
     terminal.type_text(ENTER);
     peer.expect("반쯤 쓴 줄\n");
-    // It stays: a server that does not send it back would leave nothing of it.
+    // It stays on the screen, because the server may not send it back.
     terminal.expect_last(&["> 반쯤 쓴 줄", ">"]);
     peer.send("[앨리스] 반쯤 쓴 줄\n");
     terminal.expect_last(&["> 반쯤 쓴 줄", "[앨리스] 반쯤 쓴 줄", ">"]);
@@ -72,7 +72,7 @@ fn a_name_in_use_is_asked_for_again() {
         peer.send("이미 등록된 사용자입니다.\n");
         peer.send("로그인ID:");
         terminal.expect_last(&["로그인ID:bob", "이미 등록된 사용자입니다.", "로그인ID:"]);
-        // Nothing is a name, and nothing is sent for it.
+        // An empty name is not sent.
         terminal.type_text(ENTER);
         terminal.enter("bobby");
         peer.expect("bobby\n");
@@ -114,7 +114,7 @@ fn a_server_that_asks_nothing_is_talked_to_at_once() {
     terminal.expect_last(&["<announce> you are <user5>.", "<user4> hi", "> hel"]);
     terminal.type_text("lo\r");
     peer.expect("hello\n");
-    // Nothing comes back; what is typed meanwhile is seen, and waits for its turn.
+    // Nothing comes back; lines typed meanwhile are shown and wait.
     terminal.enter("again");
     peer.expect("again\n");
     terminal.expect_last(&["<user4> hi", "> hello", "> again", ">"]);
@@ -123,7 +123,7 @@ fn a_server_that_asks_nothing_is_talked_to_at_once() {
     terminal.expect_last(&["> again", "madang: the server closed the connection"]);
 }
 
-/// `ncat --chat`, ended when it is dropped.
+/// `ncat --chat`, which ends when this is dropped.
 struct Ncat(Child);
 
 impl Ncat {
@@ -175,7 +175,7 @@ fn ncat_that_sends_nobody_their_own_lines_is_talked_over() {
             && rows[rows.len() - 2].ends_with("> hello")
             && rows[rows.len() - 1] == "> 반쯤 쓴"
     });
-    // Hangul arrives as octal numbers there.
+    // ncat shows Hangul as octal numbers.
     alice.type_text(CTRL_C);
     alice.enter("hi");
     alice.expect_last(&["> hi", ">"]);
@@ -192,7 +192,7 @@ fn keys_do_what_they_do_elsewhere() {
     terminal.expect_last(&["> 남을 말", ">"]);
     terminal.type_text(UP);
     terminal.expect_last(&["> 남을 말", "> 남을 말"]);
-    // Madang's commands are nothing here.
+    // Madang's commands have no meaning here.
     terminal.type_text(&format!("\x15/who{TAB}"));
     terminal.expect_last(&["> 남을 말", "> /who"]);
     terminal.type_text(CTRL_C);

@@ -1,5 +1,4 @@
-//! The real `madang` against a small server that each test plays itself, and
-//! against the real one.
+//! The real `madang` with a fake server, which each test plays itself, and with the real one.
 
 mod client;
 mod fake_server;
@@ -37,5 +36,5 @@ mod websocket;
 
 use std::time::Duration;
 
-/// The longest that any test waits for any one thing.
+/// How long a test waits for something that must come.
 const DEADLINE: Duration = Duration::from_secs(20);

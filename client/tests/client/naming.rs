@@ -1,4 +1,4 @@
-//! On a terminal: names are asked for, and ends are told.
+//! On a terminal: the question for a name, and the messages at the end.
 
 use crate::{
     fake_server::{FakeServer, Peer},
@@ -64,7 +64,7 @@ fn ctrl_d_leaves_after_all_is_answered() {
     let mut peer = server.accept_member("bob");
     terminal.expect_row("[lobby 1]");
     terminal.enter("hi");
-    // At whatever moment it comes: while the line is taken off, or the next one begun.
+    // At any moment: while the line is removed, or the next one begins.
     terminal.type_text(CTRL_D);
     assert_eq!(peer.expect_say(), "hi");
     peer.expect_quit();
@@ -79,7 +79,7 @@ fn ctrl_c_clears_a_line_and_twice_leaves() {
     terminal.expect_row("[lobby 1]");
     terminal.type_text("never said");
     terminal.expect_row("[lobby 1] never said");
-    // What is typed behind it is not lost, though it all comes at once.
+    // Text typed after it is not lost, although everything arrives at once.
     terminal.type_text(&format!("{CTRL_C}안녕"));
     terminal.expect_last(&["[lobby 1] 안녕"]);
     assert!(!terminal.rows().join("\n").contains("never"), "{:?}", terminal.rows());
@@ -123,7 +123,7 @@ fn a_goodbye_while_a_name_is_typed_is_explained() {
     ]);
 }
 
-/// Somebody by a link whose room is refused, at the question that follows.
+/// A client whose room is refused, at the question that follows.
 #[track_caller]
 fn refused_a_room(code: &str, by_name: bool) -> (Peer, Terminal) {
     let server = FakeServer::start();
@@ -190,7 +190,7 @@ fn a_room_that_is_typed_for_a_name_is_where_the_name_goes() {
         terminal.enter("bob");
         let login = peer.expect_login("\"name\":\"bob\"");
         assert!(login.contains("\"room\":\"") && login.contains(room), "{login}");
-        // Which may be refused like any other.
+        // The name may be refused like any other.
         peer.refuse("0", "broken_link");
         terminal.expect_last(&["No.", "Go to the lobby instead? [Y/n]"]);
     }

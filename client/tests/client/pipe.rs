@@ -1,11 +1,11 @@
-//! stdin is no terminal: lines are delivered before the end, all and in order.
+//! In a pipe: all lines are delivered in order before the client ends.
 
 use crate::{
     client::Client,
     fake_server::{FakeServer, Peer},
 };
 
-/// What the client says, until it has said so many lines; all of it is acked.
+/// The next `count` lines that the client says. Each `say` is acked.
 #[track_caller]
 fn lines_said(peer: &mut Peer, count: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -69,8 +69,8 @@ fn a_slow_server_holds_the_input_back_and_lines_travel_together() {
     let mut client = Client::start(&server, &["--name", "bot"]);
     let mut peer = server.accept_member("bot");
     let mut unacked = Vec::new();
-    // Four messages may be without an answer; they are waited for one by one, so
-    // that no two of these lines travel together.
+    // Four messages may be without an answer. Waiting for each one here keeps two lines from
+    // sharing a message.
     for number in 1..=4 {
         client.write(format!("{number}\n"));
         let (text, nonce) = peer.say();
@@ -352,7 +352,7 @@ fn lines_that_double_in_json_travel_together_up_to_the_longest_message() {
     let server = FakeServer::start();
     let mut client = Client::start(&server, &["--name", "bot"]);
     let mut peer = server.accept_member("bot");
-    // What waits while the first is not answered travels in one message.
+    // Lines that wait for the answer to the first share one message.
     client.write("first\n");
     let (_, first) = peer.say();
     let line = "\"".repeat(4_095);

@@ -131,7 +131,7 @@ fn a_server_that_never_closes_is_not_waited_for() {
     peer.send("ID:");
     peer.line();
     peer.expect_end();
-    // The server's side stays open until the client has gone.
+    // The server's side stays open until the client is gone.
     assert_eq!(client.ended().code, Some(0));
     drop(peer);
 }

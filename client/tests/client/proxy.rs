@@ -1,5 +1,5 @@
-//! A proxy between a client and a server, which cuts connections when it is told to,
-//! and keeps what clients have sent.
+//! A proxy between a client and a server. It cuts connections on request, and records what
+//! clients send.
 
 use std::{
     io::{Read, Write},
@@ -10,9 +10,9 @@ use std::{
 
 pub(crate) struct Proxy {
     pub(crate) address: String,
-    /// Both ends of every connection that was made since the last cut.
+    /// Both ends of every connection since the last cut.
     open: Arc<Mutex<Vec<TcpStream>>>,
-    /// All that clients have sent, read by read.
+    /// Everything that clients have sent, read by read.
     sent: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
@@ -25,7 +25,7 @@ impl Proxy {
         let kept = Arc::clone(&open);
         let sent = Arc::new(Mutex::new(Vec::new()));
         let recorded = Arc::clone(&sent);
-        // Ends with the test process.
+        // This thread ends with the test process.
         thread::spawn(move || {
             while let Ok((client, _)) = listener.accept() {
                 let server = TcpStream::connect(server).expect("the server listens");
@@ -54,13 +54,14 @@ impl Proxy {
         Proxy { address, open, sent }
     }
 
-    /// What clients have sent so far: what the server would read, if it is no slower than we.
+    /// The clients' reads so far: the same as the server's, if it is not slower than this
+    /// proxy.
     pub(crate) fn sent(&self) -> Vec<String> {
         let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         sent.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect()
     }
 
-    /// Ends all connections, whatever is on its way; how many there were.
+    /// Cuts all connections, whatever is on its way, and returns how many there were.
     pub(crate) fn cut(&self) -> usize {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let ends = open.len();

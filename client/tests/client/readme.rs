@@ -1,5 +1,5 @@
-//! The commands with which the project's pages start the client: each delivers what it is given,
-//! or reads what is said, against the real server.
+//! The commands that start the client on the project's pages: each delivers its input, or reads
+//! messages, on the real server.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
@@ -16,7 +16,7 @@ use crate::{
     terminal::Terminal,
 };
 
-/// What stands on the pages, and on this machine.
+/// Servers and files in place of those on the pages.
 struct Places {
     plain: TestServer,
     encrypted: TestServer,
@@ -83,7 +83,7 @@ impl Places {
         Client::start_command(command)
     }
 
-    /// Runs a command to its good end; it shows `part`.
+    /// Runs a command, which must succeed and show `part`.
     #[track_caller]
     fn shows(&self, line: &str, input: &str, part: &str) -> String {
         let mut client = self.start(line);
@@ -106,7 +106,7 @@ fn every_command_of_the_pages_delivers_reads_or_prints() {
         .iter()
         .map(|command| as_installed(command))
         .filter(runs_it)
-        // Printed by a program that not every machine has.
+        // These need `man`, which not every machine has.
         .filter(|command| !command.ends_with(" | man -l -"))
         .collect();
     assert!(commands.len() >= 15, "{commands:?}");
@@ -190,7 +190,7 @@ fn the_conversation_of_the_manual_looks_as_it_is_shown() {
     let arguments: Vec<&str> = arguments.split(' ').collect();
     let address = server.address().to_string();
     let mut alice = Terminal::start_sized(&address, &arguments, 80, 24, &[]);
-    // Each is waited for by how many rows are there then.
+    // Waits until `more` further rows are shown.
     let mut shown = 0;
     let mut shows = |alice: &mut Terminal, more: usize| {
         shown += more;

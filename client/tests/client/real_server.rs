@@ -1,4 +1,4 @@
-//! The real `madang` against the real server.
+//! The real `madang` with the real server.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -22,10 +22,10 @@ use crate::{
     terminal::{ENTER, Terminal},
 };
 
-/// Between two looks at what else is to be done.
+/// The pause between two looks at the terminal.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// A server in this process, without a rate limit. It stops when it is dropped.
+/// A server in this process, without a rate limit. Dropping it stops it.
 struct RealServer {
     running: Option<(Server, ConsoleThread)>,
     address: SocketAddr,
@@ -59,7 +59,7 @@ impl Drop for RealServer {
     }
 }
 
-/// Somebody with `nc` in the lobby.
+/// A member in the lobby, as with `nc`.
 struct Watcher {
     stream: TcpStream,
     lines: mpsc::Receiver<String>,
@@ -72,7 +72,7 @@ impl Watcher {
         (&stream).write_all(format!("{name}\n").as_bytes()).expect("it reads");
         let reader = BufReader::new(stream.try_clone().expect("descriptors"));
         let (sender, lines) = mpsc::channel();
-        // Ends with the connection.
+        // This thread ends with the connection.
         thread::spawn(move || {
             for line in reader.lines().map_while(Result::ok) {
                 if sender.send(line).is_err() {
@@ -90,7 +90,7 @@ impl Watcher {
         self.lines.recv_timeout(DEADLINE).expect("a line in time")
     }
 
-    /// The next line; looks at `terminal` meanwhile.
+    /// The next line. Reads the terminal meanwhile.
     #[track_caller]
     fn line_beside(&mut self, terminal: &mut Terminal) -> String {
         let deadline = Instant::now() + DEADLINE;
@@ -106,7 +106,7 @@ impl Watcher {
         }
     }
 
-    /// Reads on to a line that ends in `end`.
+    /// Reads until a line ends with `end`.
     #[track_caller]
     fn expect(&mut self, end: &str) {
         while !self.line().ends_with(end) {}
@@ -227,10 +227,10 @@ fn a_talk_through_a_proxy_that_cuts_is_whole() {
                 alice.enter(&format!("a{round}-{line}"));
             }
         }
-        // She is back when this is heard: no cut costs more than the server remembers.
+        // This is heard when she is back, so no cut costs more than the server remembers.
         let last = format!("[alice] a{round}-{}", (LINES - 1) / 10 * 10);
         while heard.last() != Some(&last) {
-            // A terminal that nobody reads stops whoever writes to it.
+            // A terminal that nobody reads blocks its writer.
             heard.push(watcher.line_beside(&mut alice));
         }
     }
@@ -253,7 +253,7 @@ fn a_talk_through_a_proxy_that_cuts_is_whole() {
     let said = |lines: &[String], prefix: &str| -> Vec<String> {
         lines.iter().filter_map(|line| line.strip_prefix(prefix)).map(str::to_owned).collect()
     };
-    // What alice said while she was away, once each and in her order.
+    // Alice's lines while she was away: each once, in order.
     assert_eq!(said(&heard, "[alice] "), rounds("a", 10).collect::<Vec<_>>());
     assert!(!heard.iter().any(|line| line.contains("left.") || line.contains("joined.")));
     let shown = alice.scrolled();
@@ -278,7 +278,7 @@ fn a_pipe_over_websocket_does_so_too() {
     deliver_everything(&server, &proxy, &format!("http://{}/prefix/", proxy.address));
 }
 
-/// Has the client say many lines at `address` while the proxy there cuts.
+/// Runs a client that says many lines at `address`, while the proxy there cuts connections.
 #[track_caller]
 fn deliver_everything(server: &RealServer, proxy: &Proxy, address: &str) {
     const LINES: usize = 4_000;
@@ -303,7 +303,7 @@ fn deliver_everything(server: &RealServer, proxy: &Proxy, address: &str) {
     assert!(cuts > 0 && stderr.contains("reconnecting"), "{cuts} cuts: {stderr}");
 }
 
-/// The highest resident memory of a process so far, in KiB.
+/// The peak resident memory of a process, in KiB.
 #[cfg(target_os = "linux")]
 fn peak_memory(process: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;

@@ -1,5 +1,5 @@
-//! The real `madang` against the server that Madang grew out of, which takes every read
-//! for one message, sends lines without an end, and knows nothing of JSON.
+//! The real `madang` with the seed's server, which treats every read as one message, sends
+//! lines without an end, and does not know JSON.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -16,7 +16,7 @@ use crate::{
     terminal::{CTRL_D, Terminal},
 };
 
-/// A running server, and a proxy before it that keeps what `madang` sends.
+/// A running server behind a proxy that records what `madang` sends.
 struct SeedServer {
     child: Child,
     address: SocketAddr,
@@ -41,13 +41,13 @@ impl SeedServer {
                 break port.parse().expect("a port is a number");
             }
         };
-        // It tells what it hears, and a pipe that nobody reads would stop it.
+        // It prints what it receives, and would block on a pipe that nobody reads.
         thread::spawn(move || for _ in lines.map_while(Result::ok) {});
         let address = ([127, 0, 0, 1], port).into();
         SeedServer { child, address, proxy: Proxy::start(address) }
     }
 
-    /// What `madang` has sent is these messages, one in each read.
+    /// Expects that `madang` has sent these messages, one in each read.
     #[track_caller]
     fn expect_sent(&self, messages: &[&str]) {
         let sent = self.proxy.sent();
@@ -63,7 +63,7 @@ impl Drop for SeedServer {
     }
 }
 
-/// Somebody with the client of that server, which ends no line.
+/// A member with the seed's client, which ends no line.
 struct Friend {
     stream: TcpStream,
     heard: Vec<u8>,
@@ -87,7 +87,7 @@ impl Friend {
         self.stream.write_all(text.as_bytes()).expect("it reads");
     }
 
-    /// Waits for `text`, behind what was waited for before.
+    /// Waits for `text`, after the text that was waited for before.
     #[track_caller]
     fn expect(&mut self, text: &str) {
         let mut buffer = [0; 1_024];
@@ -116,7 +116,7 @@ fn a_pipe_is_a_plain_client_of_the_seeds_server() {
     client.write("안녕하세요\n둘째 줄\n");
     friend.expect("[봇] 안녕하세요\n");
     friend.expect("[봇] 둘째 줄\n");
-    // That server's threads keep no order among themselves.
+    // That server's threads don't keep an order.
     client.expect("[봇] 둘째 줄\n");
     friend.say("어서 와");
     client.expect("[철수] 어서 와");

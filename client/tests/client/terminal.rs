@@ -1,4 +1,4 @@
-//! The client on a pseudo-terminal of its own.
+//! The client on a pseudo-terminal.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -25,7 +25,7 @@ impl Terminal {
         Terminal::start_sized(&server.address, &args, 80, 24, &[])
     }
 
-    /// Starts the client with exactly these arguments and these variables besides.
+    /// Starts the client with exactly these arguments and additional variables.
     #[track_caller]
     pub(crate) fn start_sized(
         address: &str,
@@ -62,7 +62,7 @@ impl DerefMut for Terminal {
     }
 }
 
-/// What the environment tells of the terminal.
+/// The environment variables about the terminal.
 fn on_terminal(mut command: Command) -> Command {
     command.env("LC_ALL", "C.UTF-8").env("LANGUAGE", "").env("TERM", "xterm-256color");
     command.env_remove("TERM_PROGRAM").env_remove("COLORTERM");

@@ -1,5 +1,4 @@
-//! The real `madang` over TLS, against the real server and against servers that are not
-//! to be trusted.
+//! The real `madang` over TLS, with the real server and with untrusted ones.
 
 use std::{
     io::Write,
@@ -16,19 +15,19 @@ fn localhost(address: SocketAddr) -> String {
     format!("localhost:{}", address.port())
 }
 
-/// A client that trusts the authority of `server` too, or alone if the system trusts none.
+/// A client that also trusts the authority of `server`.
 fn trusting(server: &TestServer, address: &str, args: &[&str]) -> Command {
     let mut command = command(address, args);
     command.arg("--ca").arg(server.tls_folder().path().join("ca.pem"));
     command
 }
 
-/// Pipes `input` in, and waits for the end.
+/// Writes `input` to stdin, and waits for the end.
 #[track_caller]
 fn pipe(command: &mut Command, input: &str) -> Output {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut client = command.spawn().expect("the binary is built");
-    // Who does not get in does not read what is for the server.
+    // A client that can't connect does not read its stdin.
     let _ = client.stdin.take().expect("it is piped").write_all(input.as_bytes());
     client.wait_with_output().expect("it ends")
 }
@@ -55,7 +54,7 @@ fn lines_and_links_are_talked_over_encrypted() {
         ("링크", &format!("madang://{lines}/lobby"), &["--tls"]),
     ] {
         let args = [&["--name", name, "--lang", "en"], flags].concat();
-        // Several records each way.
+        // Several records in each direction.
         let long = "마당 ".repeat(500);
         let input = format!("안녕\n{long}\n{long}\nbye");
         let output = pipe(&mut trusting(&server, address, &args), &input);
@@ -165,7 +164,7 @@ fn a_server_that_does_not_shake_hands_is_given_up() {
 #[test]
 fn a_handshake_that_never_ends_is_given_up_however_it_drips() {
     const PAUSE: Duration = Duration::from_secs(1);
-    /// Twice as many as there are seconds for a handshake.
+    /// Twice as many as the handshake has seconds.
     const BYTES: usize = 20;
     let server = FakeServer::start();
     let folder = TestFolder::new();

@@ -1,4 +1,4 @@
-//! `--read`: what is said is printed, and nothing is said.
+//! `--read`: messages are printed, and nothing is said.
 
 #[cfg(target_os = "linux")]
 use std::process::Stdio;
@@ -74,7 +74,7 @@ fn what_was_said_since_an_id_comes_first_and_only_once() {
              \"room\":\"lobby\",\"user\":\"bob\",\"text\":\"{id}\"}}"
         )
     };
-    // What comes before the answer is in it, too.
+    // Events before the answer are in the answer too.
     peer.send(&format!("{}\n", said(44)));
     let events = [40, 43, 44].map(said).join(",");
     peer.send(&format!(

@@ -1,4 +1,4 @@
-//! The real `madang` over WebSocket: the same conversation by another door.
+//! The real `madang` over WebSocket: the same conversation through another door.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -23,14 +23,14 @@ use tungstenite::{
 
 use crate::DEADLINE;
 
-/// A server with both doors, and somebody in its lobby who watches.
+/// A server with both doors, and a member who watches the lobby.
 struct Chat {
     server: Server,
     web: SocketAddr,
     watcher: Watcher,
 }
 
-/// A member who came by the other door.
+/// A member at the other door.
 struct Watcher {
     stream: TcpStream,
     lines: BufReader<TcpStream>,
@@ -89,7 +89,7 @@ impl Watcher {
     }
 }
 
-/// Has the client say `input` at `address`.
+/// Runs a client that says `input` at `address`.
 fn pipe(address: &str, input: &str) -> Output {
     let mut client = Command::new(env!("CARGO_BIN_EXE_madang"))
         .args([address, "--name", "봇", "--lang", "en"])
@@ -98,7 +98,7 @@ fn pipe(address: &str, input: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the client starts");
-    // One that fails at once reads nothing.
+    // A client that fails at once reads nothing.
     let _ = client.stdin.take().expect("it is piped").write_all(input.as_bytes());
     client.wait_with_output().expect("it ends")
 }
@@ -147,13 +147,13 @@ fn what_does_not_work_is_said() {
     }
     let chat = Chat::start();
     check(&format!("https://{}/", chat.web), "the server does not speak TLS there");
-    // The door for lines is none for HTTP.
+    // The door for lines does not speak HTTP.
     check(&format!("http://{}/", chat.server.addresses()[0]), "failed to connect to");
     assert!(chat.server.stop());
 }
 
-/// A server of the test's own, to which a client comes that says "hello"; what follows it
-/// is the test's. Nothing comes again on the listener by itself.
+/// A server of the test's own, with a client that says "hello". The test plays everything after
+/// that.
 #[allow(clippy::result_large_err)]
 fn serve_until_hello() -> (TcpListener, thread::JoinHandle<Output>, WebSocket<TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -183,7 +183,7 @@ fn serve_until_hello() -> (TcpListener, thread::JoinHandle<Output>, WebSocket<Tc
     (listener, client, server)
 }
 
-/// The client has lost its line, and does not come for the same again.
+/// Expects that the client gives its line up as lost, and does not repeat it.
 #[track_caller]
 fn expect_over(listener: &TcpListener, client: thread::JoinHandle<Output>, words: &str) {
     let output = client.join().expect("no panic");
@@ -209,7 +209,7 @@ fn a_message_of_more_than_64_kib_ends_the_client() {
     for bytes in [64 * 1_024 + 1, 2 << 20] {
         let (listener, client, mut server) = serve_until_hello();
         server.send(Message::text("x".repeat(64 * 1_024 - 1))).expect("the client is there");
-        // One that has heard enough takes no more of it.
+        // A client that has had enough stops reading.
         let _ = server.send(Message::text("x".repeat(bytes)));
         while server.read().is_ok() {}
         expect_over(&listener, client, "a line of more than 64 KiB");

@@ -1,4 +1,4 @@
-// The connection, on sockets that do what the test wants.
+// The connection, on simulated sockets.
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 import { Connection, REPLACED, chatAddress, encodedBytes, pause } from "../../../server/web/connection.js";

@@ -1,6 +1,6 @@
-// What a long message costs the browser of everyone who is shown it: counted, not timed.
-// Counted are the blocks of code that are run, and the characters that the methods of
-// strings and regular expressions look at; neither depends on the machine.
+// The cost of a long message for the browsers that show it: counted, not timed. The test counts
+// executed blocks of code, and the characters that methods of strings and regular expressions
+// look at; neither depends on the machine.
 import assert from "node:assert/strict";
 import { Session } from "node:inspector";
 import { test } from "node:test";
@@ -14,11 +14,11 @@ const post = (method, params) => new Promise((resolve, reject) => {
   inspector.post(`Profiler.${method}`, params, (error, result) => (error ? reject(error) : resolve(result)));
 });
 await post("enable");
-// Only what is loaded from now on has its blocks counted.
+// Blocks are counted only in modules loaded from now on.
 await post("startPreciseCoverage", { callCount: true, detailed: true });
 const { isBlock, pieces } = await import("../../../server/web/text.js");
 
-/** How many blocks of the page's modules have been run since this was asked last. */
+/** How many blocks of the page's modules have run since the last call. */
 async function blocks() {
   const { result } = await post("takePreciseCoverage");
   const ranges = result.filter(({ url }) => url.includes("/server/web/"))
@@ -26,7 +26,7 @@ async function blocks() {
   return ranges.reduce((sum, { count }) => sum + count, 0);
 }
 
-/** How many characters `work` has methods look at. */
+/** How many characters methods look at during `work`. */
 function characters(work) {
   let sum = 0;
   const restore = [];

@@ -1,4 +1,4 @@
-// QR codes that a reader reads, links that lead back, names and words.
+// QR codes, links, names and words.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import jsQR from "jsqr";
@@ -7,7 +7,7 @@ import { guestName } from "../../../server/web/names.js";
 import { qrCode } from "../../../server/web/qr.js";
 import { KEYS, chooseLang, lang, word } from "../../../server/web/words.js";
 
-/** What a reader makes of a code, drawn with four pixels a module. */
+/** The text that a QR reader finds, with four pixels per module. */
 function scan(modules) {
   const quiet = 4;
   const size = (modules.length + 2 * quiet) * 4;
@@ -37,7 +37,7 @@ test("a link leads to where the page was reached, or past this machine alone", (
   assert.deepEqual(lines(invite, "http://h/#k-1"), ["madang http://h/#k-1", "nc 192.168.0.12 9009", "curl -NT. telnet://192.168.0.12:9009", "/join #k-1"]);
   assert.deepEqual(lines({ ...invite, nc: [] }, "http://h/#k-1"), ["madang http://h/#k-1"]);
   assert.equal(lines({ ...invite, nc: ["nc 2001:db8::5 9009"] }, "x")[2], "curl -NT. telnet://[2001:db8::5]:9009");
-  // Behind a proxy the page is encrypted, and the server does not know.
+  // Behind a proxy, the page is encrypted without the server knowing.
   assert.deepEqual(lines(invite, "https://h/#k-1"), ["madang https://h/#k-1"]);
   const nc = ["openssl s_client -quiet -connect 192.168.0.12:9010", "/join #k-1"];
   assert.deepEqual(lines({ ...invite, nc, encrypted: true }, "https://h/#k-1"), ["madang https://h/#k-1", ...nc]);

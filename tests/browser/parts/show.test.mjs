@@ -1,4 +1,4 @@
-// How things are shown: words, people, tables, code, and what is left of a limit.
+// How things are shown: words, people, tables, code, and the counter of a limit.
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
@@ -160,7 +160,7 @@ test("what is long is shortened between characters", () => {
   assert.equal(shortened("a b c d", 5), "a b…");
 });
 
-/** What a word needs, as the page gives it. */
+/** The values that a text of the page needs. */
 const DETAILS = ["철수", 3, 5];
 
 test("Korean words hold no English", () => {

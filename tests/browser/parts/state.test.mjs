@@ -1,4 +1,4 @@
-// The page's state: what is shown of what the server sends, each thing once.
+// The page's state: everything the server sends is shown once.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MOST_ENTRIES, State } from "../../../server/web/state.js";
@@ -139,7 +139,7 @@ test("whoever is in no room knows why, until there is another", () => {
   assert.deepEqual([state.room, state.removed], [null, { type: "kicked", by: "bob" }]);
   state.receive({ type: "entered", room: "수학", id: 7, members: 1 });
   assert.deepEqual([state.room, state.removed], ["수학", null]);
-  // What was not said is taken along.
+  // Unsent text is taken along.
   assert.deepEqual(shown(state), ["secret"]);
   state.receive({ type: "ended", ...at(8), room: "수학", user: "carol" });
   assert.deepEqual(state.removed, { type: "ended", by: "carol" });

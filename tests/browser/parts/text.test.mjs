@@ -1,4 +1,4 @@
-// What a text is cut into, which lines are commands, what completes them.
+// How text is split into parts, which lines are commands, and completion.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
@@ -7,7 +7,7 @@ import { findKey, isBroken, keyIn } from "../../../server/web/keys.js";
 import { isBlock, mentions, pieces } from "../../../server/web/text.js";
 import { wellFormed } from "../../../server/web/visible.js";
 
-/** The cases of a table that server, client and page share. */
+/** The cases of a table shared by server, client and page. */
 const cases = (table) => JSON.parse(readFileSync(new URL(`../../cases/${table}.json`, import.meta.url), "utf8"));
 
 test("links end where the table says, and show the host that they open", () => {
