@@ -345,19 +345,8 @@ fn is_rest_of_name(text: &str, since_login: Duration) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        io::{BufRead, BufReader, Write},
-        net::TcpStream,
-    };
-
-    use crate::{
-        config::{Config, Listen},
-        operator::console::{Console, Streams},
-        patience::DEADLINE,
-        server::Server,
-    };
-
     use super::*;
+    use crate::test_server::{Peer, start};
 
     /// The line, and the last word, that makes a connection's thread panic.
     pub(super) const PANIC: &str = "panic, please";
@@ -372,41 +361,22 @@ mod tests {
 
     #[test]
     fn a_panic_in_a_connection_costs_that_connection() {
-        let streams = Streams { out: Box::new(std::io::sink()), err: Box::new(std::io::sink()) };
-        let (console, _thread) = Console::start(Lang::En, streams).expect("a thread");
-        let listen = vec![Listen::At(([127, 0, 0, 1], 0).into())];
-        let web = Vec::new();
-        let (lang, join_timeout) = (Lang::En, DEADLINE);
-        let config = Config { listen, web, lang, join_timeout, ..Config::default() };
-        let server = Server::start(config, console).expect("a free port");
-        let expect = |reader: &mut BufReader<TcpStream>, expected: &str| {
-            let mut line = String::new();
-            while !line.ends_with(&format!("{expected}\n")) {
-                line.clear();
-                let count = reader.read_line(&mut line).expect("a line in time");
-                assert!(count > 0, "closed before {expected:?}");
-            }
-        };
+        let (server, _console) = start();
         let login = |name: &str| {
-            let mut stream = TcpStream::connect(server.addresses()[0]).expect("it listens");
-            stream.set_read_timeout(Some(DEADLINE)).expect("not zero");
-            writeln!(stream, "{name}").expect("it reads");
-            let mut reader = BufReader::new(stream);
-            expect(&mut reader, &format!("[{name}] joined."));
-            reader
+            let mut peer = Peer::connect(&server);
+            peer.say(name).expect(&format!("[{name}] joined."));
+            peer
         };
         let mut bob = login("bob");
         // While it reads, and while it ends.
         for (name, line) in [("alice", PANIC), ("carol", &format!("/quit {PANIC}"))] {
-            let mut reader = login(name);
-            let lines = format!("before it\n{line}\n");
-            reader.get_mut().write_all(lines.as_bytes()).expect("it reads");
-            expect(&mut bob, &format!("[{name}] before it"));
-            expect(&mut reader, "Connection closed: server error.");
-            expect(&mut bob, &format!("[{name}] left."));
+            let mut peer = login(name);
+            peer.say(&format!("before it\n{line}"));
+            bob.expect(&format!("[{name}] before it"));
+            peer.expect("Connection closed: server error.");
+            bob.expect(&format!("[{name}] left."));
         }
-        writeln!(bob.get_mut(), "still here").expect("it reads");
-        expect(&mut bob, "[bob] still here");
+        bob.say("still here").expect("[bob] still here");
         assert!(server.stop());
     }
 }

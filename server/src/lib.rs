@@ -32,3 +32,5 @@ mod sync;
 mod model;
 #[cfg(test)]
 mod patience;
+#[cfg(all(test, not(feature = "shuttle")))]
+mod test_server;

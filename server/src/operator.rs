@@ -172,48 +172,17 @@ fn read_line(stdin: &Stdin, decoder: &mut LineDecoder) -> io::Result<Option<Stri
 
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
-    use std::{
-        io::{Read, Write},
-        net::TcpStream,
-    };
-
-    use madang_protocol::{name::UserName, text::Lang};
+    use madang_protocol::name::UserName;
 
     use super::*;
     use crate::{
-        config::{Config, Listen},
-        operator::console::{Console, ConsoleThread, Streams},
-        patience::{DEADLINE, wait_until},
-        server::Server,
+        patience::wait_until,
+        test_server::{Peer, start},
     };
 
-    fn start() -> (Server, ConsoleThread) {
-        let streams = Streams { out: Box::new(io::sink()), err: Box::new(io::sink()) };
-        let (console, thread) = Console::start(Lang::En, streams).expect("a thread");
-        let listen = vec![Listen::At(([127, 0, 0, 1], 0).into())];
-        let config = Config {
-            listen,
-            web: Vec::new(),
-            lang: Lang::En,
-            join_timeout: DEADLINE,
-            ..Config::default()
-        };
-        (Server::start(config, console).expect("a free port"), thread)
-    }
-
-    /// Says lines to the server, which need not answer yet.
-    fn connect(server: &Server, lines: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(server.addresses()[0]).expect("it listens");
-        stream.set_read_timeout(Some(DEADLINE)).expect("not zero");
-        stream.write_all(lines.as_bytes()).expect("it reads");
-        stream
-    }
-
-    /// What the server says until it closes.
     #[track_caller]
-    fn expect_banned(mut stream: TcpStream) {
-        let mut heard = String::new();
-        stream.read_to_string(&mut heard).expect("it closes in time");
+    fn expect_banned(peer: Peer) {
+        let heard = peer.expect_rest();
         assert!(heard.ends_with("You are banned from this server.\n"), "{heard}");
     }
 
@@ -228,7 +197,8 @@ mod tests {
             let operator = server.operator();
             let Shared { rooms, users, .. } = &*operator.shared;
             let rounds = rooms.lobby.hold_rounds();
-            let alice = connect(&server, "alice\n");
+            let mut alice = Peer::connect(&server);
+            alice.say("alice");
             wait_until(|| users.find(&name("alice")).is_some());
             operator.take_line(ban);
             drop(rounds);
@@ -243,10 +213,11 @@ mod tests {
         let (server, _console) = start();
         let operator = server.operator();
         let Shared { rooms, users, .. } = &*operator.shared;
-        let mut alice = connect(&server, "alice\n");
+        let mut alice = Peer::connect(&server);
+        alice.say("alice");
         wait_until(|| rooms.lobby.status().members == 1);
         let rounds = rooms.lobby.hold_rounds();
-        alice.write_all(b"/nick carol\n").expect("it reads");
+        alice.say("/nick carol");
         wait_until(|| users.find(&name("carol")).is_some());
         operator.take_line("/ban CAROL");
         drop(rounds);

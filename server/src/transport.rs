@@ -24,6 +24,9 @@ pub(crate) mod tcp;
 pub mod http;
 pub(crate) mod websocket;
 
+#[cfg(test)]
+mod chunks;
+
 /// One way for a connection's bytes to travel, as seen by the thread that reads them.
 /// Each call blocks at most until its deadline, or until the socket is shut down from
 /// anywhere.

@@ -47,7 +47,8 @@ const EVERYWHERE: &[&str] = &["clock", "close_reason", "config", "doors", "metri
 const WHOLE: &[&str] = &["cli", "config", "expiry", "lib", "main", "manual", "server", "shared"];
 
 /// Modules that are compiled for tests only, in files of their own.
-const TEST_FILES: &[&str] = &["dialect/tsv.rs", "model.rs", "patience.rs"];
+const TEST_FILES: &[&str] =
+    &["dialect/tsv.rs", "model.rs", "patience.rs", "test_server.rs", "transport/chunks.rs"];
 
 /// What a folder may import.
 pub(crate) fn allowed(from: &str) -> Vec<&'static str> {

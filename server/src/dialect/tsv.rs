@@ -45,60 +45,29 @@ impl Dialect for TsvLines {
 
 #[cfg(not(feature = "shuttle"))]
 mod tests {
-    use std::{
-        io::{BufRead, BufReader, Write},
-        net::TcpStream,
-    };
-
-    use super::*;
-    use crate::{
-        config::{Config, Listen},
-        operator::console::{Console, Streams},
-        patience::DEADLINE,
-        server::Server,
-    };
-
-    /// Says a line, and reads until one comes that holds `expected`.
-    #[track_caller]
-    fn converse(reader: &mut BufReader<TcpStream>, line: &str, expected: &str) {
-        writeln!(reader.get_mut(), "{line}").expect("it reads");
-        let mut heard = String::new();
-        while !heard.lines().last().is_some_and(|line| line.contains(expected)) {
-            let count = reader.read_line(&mut heard).expect("a line in time");
-            assert!(count > 0, "closed before {expected:?}: {heard}");
-        }
-    }
+    use crate::test_server::{Peer, start};
 
     #[test]
     fn a_third_dialect_needs_no_more_than_its_own_file() {
-        let streams = Streams { out: Box::new(std::io::sink()), err: Box::new(std::io::sink()) };
-        let (console, _thread) = Console::start(Lang::En, streams).expect("a thread");
-        let listen = vec![Listen::At(([127, 0, 0, 1], 0).into())];
-        let (web, lang, join_timeout) = (Vec::new(), Lang::En, DEADLINE);
-        let config = Config { listen, web, lang, join_timeout, ..Config::default() };
-        let server = Server::start(config, console).expect("a free port");
-        let connect = || {
-            let stream = TcpStream::connect(server.addresses()[0]).expect("it listens");
-            stream.set_read_timeout(Some(DEADLINE)).expect("not zero");
-            BufReader::new(stream)
-        };
+        let (server, _console) = start();
+        let connect = || Peer::connect(&server);
         let (mut alice, mut bob, mut carol) = (connect(), connect(), connect());
-        converse(&mut bob, "bob", "[bob] joined.");
-        converse(&mut carol, "/json", "\"hello\"");
-        converse(&mut carol, "{\"type\":\"login\",\"name\":\"carol\"}", "\"joined\"");
+        bob.say("bob").expect("[bob] joined.");
+        carol.say("/json").expect("\"hello\"");
+        carol.say("{\"type\":\"login\",\"name\":\"carol\"}").expect("\"joined\"");
 
-        converse(&mut alice, "/tsv", "hello");
-        converse(&mut alice, "say\ttoo early", "error\tlogin_first");
-        converse(&mut alice, "login\talice", "welcome\tlobby");
-        converse(&mut alice, "say\thi all", "[alice] hi all");
-        converse(&mut bob, "hi alice", "[bob] hi alice");
-        converse(&mut alice, "command\t/who", "who\tlobby");
-        converse(&mut alice, "command\t/history", "history\tlobby");
-        converse(&mut alice, "dance\t", "error\tunknown_type");
+        alice.say("/tsv").expect("hello");
+        alice.say("say\ttoo early").expect("error\tlogin_first");
+        alice.say("login\talice").expect("welcome\tlobby");
+        alice.say("say\thi all").expect("[alice] hi all");
+        bob.say("hi alice").expect("[bob] hi alice");
+        alice.say("command\t/who").expect("who\tlobby");
+        alice.say("command\t/history").expect("history\tlobby");
+        alice.say("dance\t").expect("error\tunknown_type");
         let whisper = r#"{"type":"command","line":"/msg alice psst","nonce":"n"}"#;
-        converse(&mut carol, whisper, "\"ack\"");
-        converse(&mut alice, "say\tthanks", "whisper\tpsst");
-        converse(&mut alice, "command\t/quit", "bye");
+        carol.say(whisper).expect("\"ack\"");
+        alice.say("say\tthanks").expect("whisper\tpsst");
+        alice.say("command\t/quit").expect("bye");
         assert!(server.stop());
     }
 }

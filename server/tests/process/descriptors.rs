@@ -83,14 +83,7 @@ fn two_hundred_peers_at_64_descriptors_are_taken_or_told() {
     expect_idle(server.pid());
 
     // Who is in can talk, and who is refused does not disturb it.
-    for (number, peer) in taken.iter_mut().enumerate() {
-        peer.say(&format!("peer-{number}"));
-        peer.expect(&format!("[peer-{number}]님이 입장했습니다.\n"));
-    }
-    taken[0].say("all here");
-    for peer in &mut taken {
-        peer.expect("[peer-0] all here\n");
-    }
+    expect_talk(&mut taken);
 
     // Who leaves makes place.
     let places = taken.len() / 2;
@@ -215,15 +208,21 @@ fn four_hundred_peers_in_little_memory_are_taken_or_told() {
         let mut taken = connect(server.address, 400);
         assert!((1..400).contains(&taken.len()), "{} of 400 were taken", taken.len());
         // All of them can talk, whatever that takes.
-        for (number, peer) in taken.iter_mut().enumerate() {
-            peer.say(&format!("peer-{number}"));
-            peer.expect(&format!("[peer-{number}]님이 입장했습니다.\n"));
-        }
-        taken[0].say("all here");
-        for peer in &mut taken {
-            peer.expect("[peer-0] all here\n");
-        }
+        expect_talk(&mut taken);
         drop(taken);
         expect_place(server.address);
+    }
+}
+
+/// All of them log in, and hear what the first one says then.
+#[track_caller]
+fn expect_talk(peers: &mut [Peer]) {
+    for (number, peer) in peers.iter_mut().enumerate() {
+        peer.say(&format!("peer-{number}"));
+        peer.expect(&format!("[peer-{number}]님이 입장했습니다.\n"));
+    }
+    peers[0].say("all here");
+    for peer in peers {
+        peer.expect("[peer-0] all here\n");
     }
 }

@@ -478,6 +478,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::transport::chunks;
 
     /// What peers send, and what is said by that. A case `from` knowledge is written from what is
     /// known of a program that does not run here; none of it was recorded.
@@ -514,10 +515,7 @@ mod tests {
             self.wait(now);
             self.last_read = now;
             while !bytes.is_empty() {
-                let spare = self.framer.spare();
-                let count = spare.len().min(bytes.len());
-                spare[..count].copy_from_slice(&bytes[..count]);
-                bytes = &bytes[count..];
+                let count = chunks::fill(self.framer.spare(), &mut bytes);
                 self.framer.filled(count, !bytes.is_empty(), self.begin + now);
                 self.take_lines();
             }
@@ -672,7 +670,7 @@ mod tests {
         fn any_chunking_gives_the_same_lines_once_the_framing_is_decided(
             opening in prop::sample::select(OPENINGS),
             mut bytes in conversation(),
-            cuts in prop::collection::vec(prop::bool::weighted(0.2), 1..100),
+            cuts in chunks::cuts(0.2, 1..100),
         ) {
             if matches!(opening[0], b"alice\n" | b"alice\r\n") {
                 // Who sends one alone becomes a terminal by that.
@@ -685,8 +683,7 @@ mod tests {
                 play.end();
                 play.lines
             };
-            let mut cuts = cuts.into_iter().cycle();
-            let chunks: Vec<_> = bytes.split_inclusive(|_| cuts.next() == Some(true)).collect();
+            let chunks = chunks::cut(&bytes, cuts);
             // A read that looks like UTF-16 by itself, of blanks and CR NUL, is taken for that.
             prop_assume!(chunks.iter().all(|chunk| Wide::of_bytes(chunk).is_none()));
             prop_assert_eq!(play(&mut chunks.into_iter()), play(&mut [&bytes[..]].into_iter()));

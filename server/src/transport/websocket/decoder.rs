@@ -262,6 +262,7 @@ pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::transport::chunks;
 
     const LIMITS: fn() -> WebSocketLimits = || WebSocketLimits {
         message_bytes: 1_000,
@@ -302,11 +303,8 @@ pub(super) mod tests {
         let mut all = Vec::new();
         for mut chunk in chunks {
             while !chunk.is_empty() {
-                let spare = decoder.spare();
-                let count = spare.len().min(chunk.len());
-                spare[..count].copy_from_slice(&chunk[..count]);
+                let count = chunks::fill(decoder.spare(), &mut chunk);
                 decoder.filled(count);
-                chunk = &chunk[count..];
                 loop {
                     match decoder.next_bytes() {
                         Ok(Some(_)) => all.extend(decoder.take()),
@@ -420,13 +418,11 @@ pub(super) mod tests {
             frames in proptest::collection::vec(
                 (prop_oneof![Just(0x81u8), Just(0x01), Just(0x80), Just(0x89), any::<u8>()],
                  proptest::collection::vec(any::<u8>(), 0..200)), 0..8),
-            cuts in proptest::collection::vec(proptest::bool::weighted(0.05), 1..200),
+            cuts in chunks::cuts(0.05, 1..200),
         ) {
             let bytes: Vec<u8> =
                 frames.iter().flat_map(|(first, payload)| frame(*first, payload)).collect();
-            let mut cuts = cuts.into_iter().cycle();
-            let chunks: Vec<_> = bytes.split_inclusive(|_| cuts.next() == Some(true)).collect();
-            prop_assert_eq!(decode(chunks), decode([&bytes[..]]));
+            prop_assert_eq!(decode(chunks::cut(&bytes, cuts)), decode([&bytes[..]]));
         }
     }
 }

@@ -1,0 +1,64 @@
+//! A server for unit tests that need one behind a socket, and a peer that talks to it in
+//! lines.
+
+use std::{
+    io::{self, BufRead, BufReader, Read, Write},
+    net::TcpStream,
+};
+
+use madang_protocol::text::Lang;
+
+use crate::{
+    config::{Config, Listen},
+    operator::console::{Console, ConsoleThread, Streams},
+    patience::DEADLINE,
+    server::Server,
+};
+
+/// Starts a server that takes lines on a free port and speaks English. Its console says
+/// nothing, and lasts as long as its thread is held.
+pub(crate) fn start() -> (Server, ConsoleThread) {
+    let streams = Streams { out: Box::new(io::sink()), err: Box::new(io::sink()) };
+    let (console, thread) = Console::start(Lang::En, streams).expect("a thread");
+    let listen = vec![Listen::At(([127, 0, 0, 1], 0).into())];
+    let (web, lang, join_timeout) = (Vec::new(), Lang::En, DEADLINE);
+    let config = Config { listen, web, lang, join_timeout, ..Config::default() };
+    (Server::start(config, console).expect("a free port"), thread)
+}
+
+/// A connection to it.
+pub(crate) struct Peer(BufReader<TcpStream>);
+
+impl Peer {
+    #[track_caller]
+    pub(crate) fn connect(server: &Server) -> Peer {
+        let stream = TcpStream::connect(server.addresses()[0]).expect("it listens");
+        stream.set_read_timeout(Some(DEADLINE)).expect("not zero");
+        Peer(BufReader::new(stream))
+    }
+
+    /// Says a line, or several.
+    #[track_caller]
+    pub(crate) fn say(&mut self, lines: &str) -> &mut Peer {
+        writeln!(self.0.get_mut(), "{lines}").expect("it reads");
+        self
+    }
+
+    /// Reads until a line comes that holds `expected`.
+    #[track_caller]
+    pub(crate) fn expect(&mut self, expected: &str) {
+        let mut heard = String::new();
+        while !heard.lines().last().is_some_and(|line| line.contains(expected)) {
+            let count = self.0.read_line(&mut heard).expect("a line in time");
+            assert!(count > 0, "closed before {expected:?}: {heard}");
+        }
+    }
+
+    /// All that comes until the server closes.
+    #[track_caller]
+    pub(crate) fn expect_rest(mut self) -> String {
+        let mut heard = String::new();
+        self.0.read_to_string(&mut heard).expect("it closes in time");
+        heard
+    }
+}
