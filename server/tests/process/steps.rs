@@ -60,7 +60,7 @@ impl Way {
     fn most_bytes(self) -> usize {
         match self {
             Way::Line => 3_900,
-            Way::Read => 50_000,
+            Way::Read => 12_000,
             // A control takes six bytes in JSON.
             Way::Json | Way::Message => 10_000,
         }
