@@ -17,6 +17,7 @@ await post("enable");
 // Blocks are counted only in modules loaded from now on.
 await post("startPreciseCoverage", { callCount: true, detailed: true });
 const { isBlock, pieces } = await import("../../../server/web/text.js");
+const { highlight } = await import("../../../server/web/highlight.js");
 
 /** How many blocks of the page's modules have run since the last call. */
 async function blocks() {
@@ -27,7 +28,7 @@ async function blocks() {
 }
 
 /** How many characters methods look at during `work`. */
-function characters(work) {
+async function characters(work) {
   let sum = 0;
   const restore = [];
   const patch = (prototype, name, looksAt) => {
@@ -53,22 +54,32 @@ function characters(work) {
   patch(String.prototype, "lastIndexOf", (text, _args, at) => text.length - Math.max(at, 0));
   patch(String.prototype, "split", (text) => text.length);
   try {
-    work();
+    await work();
   } finally {
     restore.forEach((undo) => undo());
   }
   return sum;
 }
 
-async function cost(text) {
-  const work = () => {
-    pieces(text, "me");
-    isBlock(text);
-  };
+async function cost(work) {
+  // What is set up once is set up before.
+  await work();
   await blocks();
-  work();
+  await work();
   const run = await blocks();
-  return { blocks: run, characters: characters(work) };
+  return { blocks: run, characters: await characters(work) };
+}
+
+/** That `work` costs at most twice as much of twice the text, whatever `unit` it is made of. */
+async function check(unit, work) {
+  const of = (length) => cost(() => work(unit.repeat(length / unit.length)));
+  const [half, whole] = [await of(HALF), await of(WHOLE)];
+  for (const kind of ["blocks", "characters"]) {
+    const told = `${unit}: ${half[kind]} ${kind}, ${whole[kind]} for twice as much`;
+    assert.ok(whole[kind] <= 2 * half[kind] + 512, told);
+    assert.ok(whole[kind] <= 64 * WHOLE, told);
+  }
+  assert.ok(half.blocks > 0, "nothing is counted");
 }
 
 test("a message twice as long costs at most twice as much, whatever is in it", async () => {
@@ -76,11 +87,15 @@ test("a message twice as long costs at most twice as much, whatever is in it", a
     "http://a))))", ")", "(", "[](", ".", "http://", "http://a ", "가", "-0", "@me", "@me ", "me가", "me@",
     "http://a.한국", "http://a:1", "@", "\n", "  {\n", "http://a/#0", "https://a.com에서 ",
   ]) {
-    const [half, whole] = [await cost(`http://a${unit.repeat(HALF / unit.length)}`), await cost(`http://a${unit.repeat(WHOLE / unit.length)}`)];
-    for (const kind of ["blocks", "characters"]) {
-      const told = `${unit}: ${half[kind]} ${kind}, ${whole[kind]} for twice as much`;
-      assert.ok(half[kind] > 0 && whole[kind] <= 2 * half[kind] + 256, told);
-      assert.ok(whole[kind] <= 64 * WHOLE, told);
-    }
+    await check(unit, (text) => {
+      pieces(`http://a${text}`, "me");
+      isBlock(text);
+    });
+  }
+});
+
+test("so does code", async () => {
+  for (const unit of ["\"", "'", "/*", "`${", "r#\"", "<a ", " \n", "def ", "select ", "fn a", "가 ", "#", "a", "\\"]) {
+    await check(unit, highlight);
   }
 });

@@ -127,23 +127,6 @@ test("the language of code is guessed, and all of its letters are kept", async (
   }
 });
 
-test("code costs its length, whatever is in it", async () => {
-  for (const unit of ["\"", "'", "/*", "`${", "r#\"", "<a ", " \n", "def ", "select ", "fn a", "가 ", "#", "a", "\\"]) {
-    const timed = async (length) => {
-      let best = Infinity;
-      for (let round = 0; round < 5; round += 1) {
-        const begin = performance.now();
-        await highlight(unit.repeat(length / unit.length));
-        best = Math.min(best, performance.now() - begin);
-      }
-      return best;
-    };
-    const [once, eightfold] = [await timed(16_384), await timed(131_072)];
-    // Quadratic ones take seconds for it.
-    assert.ok(eightfold < once * 32 + 200, `${unit}: ${once} ms, ${eightfold} ms for eight times as much`);
-  }
-});
-
 test("the lexer is the published one", () => {
   const text = readFileSync(new URL("../../../server/web/highlight.js", import.meta.url), "utf8");
   for (const language of Object.keys(published).filter((name) => name !== "tokenize")) {
