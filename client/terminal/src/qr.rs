@@ -55,10 +55,10 @@ fn modules(half_blocks: &str) -> Option<Vec<Vec<bool>>> {
 
 /// The code with less of the quiet zone, which is light.
 fn cropped(rows: &[Vec<bool>]) -> Option<Vec<Vec<bool>>> {
-    let is_dark_at = |at: usize| rows.iter().any(|row| !row[at]);
     // Half a row of blocks is left below a code of odd height, and is dark: it is no part.
     let height = rows.len() - usize::from(rows.last()?.iter().all(|is_light| !is_light));
     let rows = &rows[..height];
+    let is_dark_at = |at: usize| rows.iter().any(|row| !row[at]);
     let (top, bottom) = ends(height, |at| rows[at].contains(&false))?;
     let (left, right) = ends(rows.first()?.len(), is_dark_at)?;
     let crop = |row: &Vec<bool>| row[left..right].to_vec();
