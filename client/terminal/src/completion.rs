@@ -1,5 +1,5 @@
-//! What Tab completes and what stands dimmed behind the cursor: commands from the
-//! protocol's table, and the names and rooms that a [`Source`] knows.
+//! Tab completion, and the dimmed hint after the cursor: commands from the protocol's table,
+//! and the names and rooms that a [`Source`] knows.
 
 use madang_protocol::{
     command::{COMMANDS, CommandSpec},
@@ -9,40 +9,40 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::layout::columns_of;
 
-/// Names offered where nothing has been typed of one.
+/// How many names are offered before any letter of one is typed.
 const OFFERED_NAMES: usize = 8;
 
-/// What there is to complete a word with; fit for a terminal.
+/// The names and rooms that can complete a word; all are safe for a terminal.
 pub trait Source: Send + Sync {
-    /// Whether whoever types may give this command.
+    /// Whether the person typing may use this command.
     fn may_use(&self, spec: &CommandSpec) -> bool;
 
-    /// The people who are here, the likeliest first. May block for a moment.
+    /// The people in the room, the likeliest first. May block for a moment.
     fn names(&self) -> Vec<String>;
 
-    /// The rooms that there are. May block for a moment.
+    /// The rooms. May block for a moment.
     fn rooms(&self) -> Vec<String>;
 }
 
 /// One way to complete a word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
-    /// As the list shows it.
+    /// The text in the list.
     pub shown: String,
-    /// What takes the place of the word.
+    /// The text that replaces the word.
     pub replacement: String,
 }
 
-/// What could follow what has been typed.
+/// A hint: text that could follow the cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hint {
-    /// As it is shown.
+    /// The text shown.
     pub shown: String,
-    /// What the right arrow puts there.
+    /// The text that the right arrow inserts.
     pub completion: Option<String>,
 }
 
-/// How the word before the cursor could go on: where it begins, and the candidates.
+/// Where the word before the cursor begins, and its completions.
 pub fn complete(source: &dyn Source, line: &str, cursor: usize) -> (usize, Vec<Candidate>) {
     let (start, kind) = word_at(line, cursor);
     let typed = &line[start..cursor];
@@ -75,24 +75,24 @@ pub fn complete(source: &dyn Source, line: &str, cursor: usize) -> (usize, Vec<C
     (start, candidates)
 }
 
-/// What a word is.
+/// The kind of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// A command with its slash.
     Command,
     /// The name of a person.
     Name,
-    /// Something said, in which a name may stand.
+    /// Text, which may contain a name.
     Mention,
     /// A room.
     Room,
-    /// One of several words, as the command's arguments have them: `ko|en`.
+    /// One of several words, such as `ko|en`.
     OneOf(&'static str),
-    /// Something that we know nothing of.
+    /// Anything else.
     Nothing,
 }
 
-/// Where the word before `cursor` begins, and what it is.
+/// Where the word before `cursor` begins, and its kind.
 fn word_at(line: &str, cursor: usize) -> (usize, Kind) {
     let before = &line[..cursor];
     let start = before
@@ -114,7 +114,7 @@ fn word_at(line: &str, cursor: usize) -> (usize, Kind) {
     (start, spec.arguments(lang).split(' ').nth(at).map_or(Kind::Mention, kind_of))
 }
 
-/// What an argument is, by its name in the table: `NAME`, `[방]`, `ko|en`.
+/// The kind of an argument, by its name in the table: `NAME`, `[방]`, `ko|en`.
 fn kind_of(argument: &'static str) -> Kind {
     let argument = argument.trim_start_matches('[').trim_end_matches(']');
     let choices = || argument.split('|');
@@ -133,7 +133,7 @@ fn kind_of(argument: &'static str) -> Kind {
     }
 }
 
-/// The command of this name, which has its slash, and the language of the name.
+/// The command with this name, slash included, and the language of the name.
 fn find(name: &str) -> Option<(&'static CommandSpec, Lang)> {
     let name = folded(name);
     let has_name = |spec: &'static CommandSpec| {
@@ -142,7 +142,7 @@ fn find(name: &str) -> Option<(&'static CommandSpec, Lang)> {
     COMMANDS.iter().find_map(|spec| Some((spec, has_name(spec)?)))
 }
 
-/// By its name, or by its alias where that is what was begun.
+/// Its name, or its alias if that is what was typed.
 fn command_candidate(spec: &'static CommandSpec, typed: &str) -> Option<Candidate> {
     let typed = folded(typed);
     // `/help` takes a command without its slash too.
@@ -156,12 +156,12 @@ fn command_candidate(spec: &'static CommandSpec, typed: &str) -> Option<Candidat
     Some(Candidate { shown, replacement: format!("{name}{space}") })
 }
 
-/// As words are compared: composed, in small letters.
+/// The form in which words are compared: NFC, lower case.
 fn folded(word: &str) -> String {
     word.nfc().collect::<String>().to_lowercase()
 }
 
-/// Cuts a list to what the terminal can show without a page that waits for a key.
+/// Shortens a list to what the terminal can show on one page.
 pub(crate) fn cut_to_screen(candidates: &mut Vec<Candidate>, columns: u16, rows: u16) {
     let widest = |all: &[Candidate]| {
         all.iter().map(|candidate| columns_of(&candidate.shown) + 2).max().unwrap_or(1)
@@ -176,8 +176,8 @@ pub(crate) fn cut_to_screen(candidates: &mut Vec<Candidate>, columns: u16, rows:
     }
 }
 
-/// What could follow: the rest of a command that can only be one, and the arguments
-/// that it still wants. Nothing while the cursor is not at the end.
+/// The hint: the rest of an unambiguous command, and the arguments that it still needs. None if
+/// the cursor is not at the end.
 pub fn hint(source: &dyn Source, line: &str, cursor: usize) -> Option<Hint> {
     if cursor != line.len() || !line.starts_with('/') || line.starts_with("//") {
         return None;
@@ -260,7 +260,7 @@ mod tests {
         check("hi @al", 3, &["@alice ", "@alina "]);
         check("@", 0, &["@bob ", "@alice ", "@alina ", "@앨리스 "]);
         check("안녕 앨", 7, &["앨리스 "]);
-        // Decomposed, as a Mac's keyboard may send it.
+        // NFD, as a Mac's keyboard may send it.
         check("\u{110b}\u{1162}\u{11af}", 0, &["앨리스 "]);
         check("m", 0, &[]);
         check("/msg b", 5, &["bob "]);

@@ -1,8 +1,6 @@
-//! The line being typed: one thread that reads the keyboard with rustyline, one line
-//! for each time it is asked for one.
+//! The line editor: a thread that reads the keyboard with rustyline, one line for each request.
 //!
-//! What is shown meanwhile is [`screen`](crate::screen)'s, what Tab knows is
-//! [`completion`]'s.
+//! [`screen`](crate::screen) shows everything above the line, [`completion`] is for Tab.
 
 use std::{
     borrow::Cow,
@@ -34,84 +32,83 @@ use crate::{
     tty_mode,
 };
 
-/// Lines of earlier runs and of this one that can be called back.
+/// How many lines can be recalled, of earlier runs and this one.
 pub const REMEMBERED_LINES: usize = 1_000;
 
-/// How long the editor may take to end its line.
+/// The timeout for stopping the editor.
 pub const CANCEL_PATIENCE: Duration = Duration::from_secs(1);
 
-/// A paste of more lines is asked about.
+/// A paste of more lines than this needs a confirmation.
 pub const UNASKED_LINES: usize = 5;
 
-/// Whose terminal it is.
+/// The owner of the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner {
-    /// A program that is nothing without it: Ctrl-C clears the line before it leaves, and
-    /// what is in the background is stopped there.
+    /// An interactive client: Ctrl-C first clears the line, then leaves. In the background, the
+    /// process is stopped.
     Client,
-    /// One that runs with it or without: Ctrl-C ends the program at once, and in the
-    /// background it runs on and leaves the terminal alone.
+    /// A server: Ctrl-C ends it at once. In the background, it keeps running and leaves the
+    /// terminal alone.
     Server,
 }
 
-/// What an editor is started with.
+/// The settings of an editor.
 pub struct Setup {
     /// Whose terminal it is.
     pub owner: Owner,
-    /// What Tab completes; nothing without one.
+    /// The source for Tab; without one, nothing is completed.
     pub source: Option<Arc<dyn Source>>,
-    /// How the prompt and hints are painted.
+    /// The colours of prompt and hints.
     pub palette: Palette,
-    /// Lines of earlier runs that can be called back, oldest first.
+    /// Lines of earlier runs that can be recalled, oldest first.
     pub remembered: Vec<String>,
 }
 
-/// Asks for a line.
+/// A request for a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ask {
-    /// Something to say, behind the screen's prompt; what stands there already, before
-    /// the cursor.
+    /// Text to say, after the screen's prompt. The line begins with this text.
     Line(String),
-    /// The same, but for a server that may not show it again: it stays on the screen.
+    /// The same, for a server that may not send it back: the line stays on the screen.
     Kept(String),
     /// The answer to a question, which stays on the screen.
     Question(String),
 }
 
-/// What came of it.
+/// The result of a request.
 #[derive(Debug)]
 pub enum Typed {
-    /// A line, and Enter; several lines if they were pasted.
+    /// A line ended with Enter, or several pasted lines.
     Line(String),
-    /// Ctrl-C; a client's only with nothing to clear.
+    /// Ctrl-C; for a client, only on an empty line.
     Interrupted {
-        /// Whether a Ctrl-C just before had cleared the line.
+        /// Whether another Ctrl-C has just cleared the line.
         again: bool,
     },
     /// Ctrl-D on an empty line, or the terminal is gone.
     End,
     /// [`Screen::cancel`] was called.
     Cancelled {
-        /// What had been typed.
+        /// The text typed so far.
         text: String,
     },
     /// The keyboard can't be read.
     Failed(io::Error),
 }
 
-/// The editor's thread, as others see it. It can't be joined: a read of the keyboard
-/// ends with its line, or with the process.
+/// A handle to the editor's thread. The thread can't be joined: a read of the keyboard ends
+/// with its line, or with the process.
 pub struct Editor {
     asks: Sender<Ask>,
     typed: Receiver<Typed>,
 }
 
 impl Editor {
-    /// Starts the thread, and the one that prints above its line.
+    /// Starts the editor's thread and the printer's.
     ///
     /// # Errors
     ///
-    /// stdin or stdout is no terminal, or not one in which a line can be edited.
+    /// stdin or stdout is not a terminal, or one that can't edit lines.
     pub fn start(screen: &Arc<Screen>, setup: Setup) -> io::Result<Editor> {
         let Setup { owner, source, palette, remembered } = setup;
         let config = Config::builder()
@@ -119,11 +116,12 @@ impl Editor {
             .and_then(|config| config.history_ignore_dups(true))
             .map_err(into_io)?
             .completion_type(CompletionType::List)
-            // Nothing is printed while more keys are waited for, so none are.
+            // Nothing is printed while the editor waits for the next key of a sequence, so it
+            // must not wait.
             .completion_show_all_if_ambiguous(true)
             .completion_prompt_limit(usize::MAX)
             .bell_style(BellStyle::None)
-            // Whether there are colours is our own business, and all painting is ours.
+            // This crate decides about colours, and does all highlighting.
             .color_mode(ColorMode::Forced)
             .build();
         let mut history = MemHistory::with_config(&config);
@@ -131,8 +129,8 @@ impl Editor {
             history.add_owned(line).map_err(into_io)?;
         }
         let mut rustyline = Rustyline::with_history(config, history).map_err(into_io)?;
-        // Some terminals take the overlay of an input method away when a frame of
-        // synchronized output ends, and a painting is one write anyway.
+        // Some terminals remove the overlay of an input method at the end of synchronized
+        // output, and every repaint is one write anyway.
         rustyline.enable_synchronized_output(false);
         let mut printer = rustyline.create_external_printer().map_err(into_io)?;
         screen.start_printer(move || printer.print(WAKE.into()).is_ok())?;
@@ -159,26 +157,26 @@ impl Editor {
         Ok(Editor { asks, typed })
     }
 
-    /// Asks for one line. It comes, or why there is none, as [`typed`](Self::typed).
+    /// Requests one line. The result comes through [`typed`](Self::typed).
     pub fn ask(&self, ask: Ask) {
-        // A thread that has ended has told its last.
+        // A thread that has ended has already sent its last result.
         let _ = self.asks.send(ask);
     }
 
-    /// What was typed, one for each [`ask`](Self::ask).
+    /// The results, one for each [`ask`](Self::ask).
     pub fn typed(&self) -> &Receiver<Typed> {
         &self.typed
     }
 }
 
-/// Whether stdin and stdout are a terminal on which a line can be edited.
+/// Whether stdin and stdout are a terminal that can edit lines.
 pub fn is_possible() -> bool {
     let term = env::var("TERM").unwrap_or_default();
     let is_dumb = ["dumb", "cons25", "emacs"].contains(&&*term.to_lowercase());
     io::stdin().is_terminal() && io::stdout().is_terminal() && !is_dumb
 }
 
-/// Reads one line, beginning it anew whenever its prompt has to change.
+/// Reads one line, restarting it whenever its prompt has to change.
 fn read(
     editor: &mut Rustyline<Helper, MemHistory>,
     screen: &Screen,
@@ -201,12 +199,12 @@ fn read(
         };
         let result = editor.readline_with_initial(&prompt, (&left, &right));
         let accepted = result.as_ref().ok().map(String::as_str);
-        // One that says nothing stays nowhere; nor does one that begins anew.
+        // An empty line is not kept on the screen, and neither is one that is restarted.
         let says_something = accepted.is_some_and(|line| !line.trim().is_empty());
         let erase = question.is_none() && !(is_kept && says_something);
         let (typed, interruption) = screen.end_line(accepted, erase);
         if matches!(result, Err(ReadlineError::Interrupted)) {
-            // One that came as the line was accepted is the process's to pass over.
+            // A signal that arrived as the line was accepted is for the process to ignore.
             interrupts::forget_own_interrupt();
         }
         match (result, interruption) {
@@ -222,7 +220,7 @@ fn read(
             }
             (Ok(line), _) => {
                 if question.is_none() && says_something {
-                    // It is kept in memory, where nothing can fail.
+                    // It is kept in memory, which can't fail.
                     let _ = editor.add_history_entry(line.as_str());
                 }
                 return Typed::Line(line);
@@ -235,7 +233,7 @@ fn read(
             (Err(ReadlineError::Interrupted), Some(Interruption::Cancelled)) => {
                 return Typed::Cancelled { text: typed.text };
             }
-            // A signal from outside does what the key does.
+            // A signal from outside has the effect of the key.
             (Err(ReadlineError::Interrupted), _) => {
                 return Typed::Interrupted { again: false };
             }
@@ -254,8 +252,8 @@ fn into_io(error: ReadlineError) -> io::Error {
     }
 }
 
-/// Ctrl-C clears a client's line, or ends an empty one. It is not left to rustyline, whose
-/// interrupts forget what has been typed behind them already.
+/// Ctrl-C clears a client's line, or ends an empty one. rustyline's own handling would lose
+/// keys that were already typed after it.
 struct CtrlC {
     screen: Arc<Screen>,
     owner: Owner,
@@ -272,9 +270,9 @@ impl ConditionalEventHandler for CtrlC {
     }
 }
 
-/// Ctrl-Z ends the line, and stops the process when the terminal has been given back.
-/// rustyline would have it stopped in the middle of a line; but of several threads its
-/// own may run on for a moment, and takes the terminal before the shell does.
+/// Ctrl-Z ends the line, and stops the process after the terminal has been restored. rustyline
+/// would stop the process in the middle of a line, but its thread may keep running for a moment
+/// and take the terminal before the shell does.
 #[cfg(unix)]
 struct CtrlZ {
     screen: Arc<Screen>,
@@ -288,7 +286,7 @@ impl ConditionalEventHandler for CtrlZ {
     }
 }
 
-/// What rustyline asks while a line is typed; all on its own thread.
+/// The callbacks of rustyline while a line is typed, all on its thread.
 struct Helper {
     screen: Arc<Screen>,
     source: Option<Arc<dyn Source>>,
@@ -344,8 +342,8 @@ impl Hinter for Helper {
 }
 
 impl Highlighter for Helper {
-    /// Controls that were pasted are not for the terminal to obey, and a line taller than
-    /// it is not painted whole.
+    /// Pasted control characters must not reach the terminal, and a line taller than the screen
+    /// is not painted completely.
     fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
         let is_unwanted = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
         let fit = match line.contains(is_unwanted) {
@@ -367,7 +365,7 @@ impl Highlighter for Helper {
         Cow::Owned(paint(self.palette.dim(), hint))
     }
 
-    /// Tells where the cursor is; nothing is to be painted anew for it.
+    /// Notes the position of the cursor; nothing has to be repainted.
     fn highlight_char(&self, line: &str, cursor: usize, _: CmdKind) -> bool {
         self.screen.note_typed(line, cursor);
         false

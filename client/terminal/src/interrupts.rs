@@ -1,11 +1,11 @@
-//! Ctrl-C and its kin, and the one signal that we send ourselves.
+//! Ctrl-C and similar signals, and the one signal that this crate sends itself.
 //!
-//! While a line is typed, Ctrl-C is a key like others and SIGINT is the editor's: it
-//! ends the line. That is also the only way in which another thread can end it.
+//! While a line is typed, Ctrl-C is an ordinary key, and SIGINT belongs to the editor: it ends
+//! the line. This is also the only way for another thread to end the line.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// SIGINT is on its way to the editor, by our own doing.
+/// Whether this crate has sent SIGINT to the editor.
 static OWN_INTERRUPT: AtomicBool = AtomicBool::new(false);
 
 /// The editor's thread, for signals.
@@ -13,13 +13,13 @@ static OWN_INTERRUPT: AtomicBool = AtomicBool::new(false);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EditorThread(nix::sys::pthread::Pthread);
 
-/// There is no such way on Windows: the line ends when Enter is pressed.
+/// Windows has no such signal: there, the line ends when Enter is pressed.
 #[cfg(not(unix))]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EditorThread;
 
 impl EditorThread {
-    /// The thread that calls it, and that must not end while it is kept.
+    /// The calling thread, which must not end before this is dropped.
     #[cfg(unix)]
     pub(crate) fn current() -> EditorThread {
         EditorThread(nix::sys::pthread::pthread_self())
@@ -31,26 +31,26 @@ impl EditorThread {
         EditorThread
     }
 
-    /// Ends the line that is being typed. SIGINT goes to that thread, not to the
-    /// process: only so does it end a read of the keyboard, and is there before the
-    /// thread goes on when it is the thread itself that asks for it.
+    /// Ends the line being typed. SIGINT is sent to the thread, not to the process: only then
+    /// does it end a read of the keyboard, and only then has it arrived before the thread
+    /// continues, if the thread itself calls this.
     pub(crate) fn interrupt(self) {
         #[cfg(unix)]
         {
             OWN_INTERRUPT.store(true, Ordering::SeqCst);
-            // It does not fail for a thread that is there and a signal that exists.
+            // It can't fail for an existing thread and a valid signal.
             let _ = nix::sys::pthread::pthread_kill(self.0, nix::sys::signal::Signal::SIGINT);
         }
     }
 }
 
-/// The signal has ended the line that it was meant for.
+/// Notes that the signal has ended its line.
 pub(crate) fn forget_own_interrupt() {
     OWN_INTERRUPT.store(false, Ordering::SeqCst);
 }
 
-/// Whether the SIGINT that has just come to the process's own handler was meant for
-/// the editor, which had ended its line by itself meanwhile.
+/// Whether a SIGINT that reached the process's own handler was meant for the editor, whose line
+/// had already ended by itself.
 pub fn is_own_interrupt() -> bool {
     OWN_INTERRUPT.swap(false, Ordering::SeqCst)
 }

@@ -1,23 +1,23 @@
-//! What takes how many columns and rows of a terminal: the editor's own reckoning, which it
-//! keeps to itself. For the line that is typed, and for lines that are shown.
+//! How many columns and rows text takes on a terminal, by the same rules as the editor, which
+//! does not export them. For the line being typed and for lines above it.
 
 use std::borrow::Cow;
 
 use rustyline::GraphemeClusterMode;
 use unicode_segmentation::UnicodeSegmentation as _;
 
-/// As the editor has it.
+/// The editor's tab width.
 const TAB_STOP: u16 = 8;
 
-/// What stands before the further rows of a line that takes several.
+/// The indent of a long line's further rows.
 const INDENT: &str = "      ";
 
-/// Lines as they are shown in so many columns: the further rows of a long one are indented,
-/// so that nothing that somebody writes stands where names and notices begin. Rows end at a
-/// blank where there is one; a longer word fills its row.
+/// Wraps lines to `columns` columns. Further rows are indented, so that nobody's text stands
+/// where names and notices begin. Rows are broken at a blank if there is one; a longer word
+/// fills its row.
 pub(crate) fn hang(text: &str, columns: u16) -> Cow<'_, str> {
     let columns = usize::from(columns);
-    // No character is wider than its bytes, but for tabs.
+    // Except for tabs, no character has more columns than bytes.
     let fits = |line: &str| line.len() <= columns && !line.contains('\t');
     // A row has place for one wide character at least.
     let indent = &INDENT[..INDENT.len().min(columns.saturating_sub(2))];
@@ -36,7 +36,7 @@ pub(crate) fn hang(text: &str, columns: u16) -> Cow<'_, str> {
 
 fn hang_line(line: &str, columns: usize, indent: &str, hung: &mut String) {
     let mut column = 0;
-    // Behind the row's last blank, in `hung`, and the column there.
+    // The position in `hung` after the row's last blank, and its column.
     let mut blank: Option<(usize, usize)> = None;
     let mut rest = line;
     while !rest.is_empty() {
@@ -54,15 +54,15 @@ fn hang_line(line: &str, columns: usize, indent: &str, hung: &mut String) {
         };
         let is_blank = matches!(grapheme, " " | "\t" | "\u{3000}");
         if is_blank && column + width_at(column) > columns {
-            // The end of the row stands for it.
+            // The end of the row replaces it.
             hung.push('\n');
             hung.push_str(indent);
             (column, blank) = (indent.len(), None);
             continue;
         }
-        // One that is wider than any row, as of joined emoji, is left to the terminal.
+        // One that is wider than a row, such as joined emoji, is left to the terminal.
         while column + width_at(column) > columns && column > indent.len() {
-            // A blank in the left half would leave most of the row empty.
+            // Breaking at a blank in the left half would leave most of the row empty.
             let last = blank.take().filter(|(_, behind)| *behind > columns / 2);
             let (at, behind) = last.unwrap_or((hung.len(), column));
             hung.insert_str(at, indent);
@@ -84,29 +84,29 @@ fn widest(grapheme: &str) -> usize {
     views.into_iter().map(|view| usize::from(view.width(grapheme))).max().unwrap_or_default()
 }
 
-/// The sequence that changes colour or weight (SGR, ECMA-48 section 8.3.117) at the front
-/// of `text`, if one does.
+/// The SGR sequence (colour or weight, ECMA-48 section 8.3.117) at the beginning of `text`, if
+/// any.
 fn style_sequence(text: &str) -> Option<&str> {
     let parameters = text.strip_prefix("\x1b[")?;
     let end = parameters.find(|c: char| !matches!(c, '0'..='9' | ';' | ':'))?;
     parameters[end..].starts_with('m').then(|| &text[..text.len() - parameters.len() + end + 1])
 }
 
-/// How many columns a prompt takes.
+/// The width of a prompt in columns.
 pub fn columns_of(prompt: &str) -> usize {
     let mode = GraphemeClusterMode::from_env();
     prompt.graphemes(true).map(|grapheme| usize::from(mode.width(grapheme))).sum()
 }
 
-/// How many rows the cursor has moved down when `prompt` and `text` have been typed
-/// in `columns` and the line was ended.
+/// How many rows the cursor moves down for `prompt`, `text` and the line end, with `columns`
+/// columns.
 pub(crate) fn rows_below(prompt: &str, text: &str, columns: u16) -> u16 {
     let rows = row_starts(prompt, text, columns).count();
     u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(1)
 }
 
-/// Where the end of `text` begins that fits below a row with `prompt`, in `rows` in all;
-/// and how many rows are then left out. `None` if all of it fits.
+/// For a `text` too tall for `rows` rows: where the part begins that fits below a row with
+/// `prompt`, and how many rows are left out. `None` if all of it fits.
 pub(crate) fn end_that_fits(
     prompt: &str,
     text: &str,
@@ -122,7 +122,7 @@ pub(crate) fn end_that_fits(
     Some((start, left_out))
 }
 
-/// Where in `text` each row but the first begins.
+/// The offsets in `text` at which its rows begin, without the first.
 fn row_starts<'t>(
     prompt: &'t str,
     text: &'t str,
@@ -133,7 +133,7 @@ fn row_starts<'t>(
     let mut column: u16 = 0;
     let of_prompt = prompt.graphemes(true).map(|grapheme| (0, grapheme));
     let of_text = text.grapheme_indices(true);
-    // A row that is full has its cursor on the next, at the end of the text too.
+    // After a full row, the cursor is on the next one, also at the end of the text.
     let end = [(text.len(), "")];
     of_prompt.chain(of_text).chain(end).filter_map(move |(at, grapheme)| {
         if grapheme == "\n" {
@@ -167,11 +167,11 @@ mod tests {
         let widest = "\u{1100}".repeat(40);
         check(&format!("[bob] {widest} x\n"), &format!("[bob] {widest}\n      x\n"));
         check("[bob] 12345678901234\n", "[bob] 12345678901234\n");
-        // At a blank, or in the middle of a word that is longer than a row.
+        // Broken at a blank, or in the middle of a word longer than a row.
         check("[bob] hello there all [eve] x\n", "[bob] hello there \n      all [eve] x\n");
         let word = "[bob] 123456789012345[eve]67890123456789\n";
         check(word, "[bob] 12345678901234\n      5[eve]67890123\n      456789\n");
-        // Wide characters go to the next row whole; what has no width costs none.
+        // A wide character moves to the next row as a whole; zero-width ones take no column.
         check("가나다라마바사아자차카\n", "가나다라마바사아자차\n      카\n");
         check("1가나다라마바사아자차\n", "1가나다라마바사아자\n      차\n");
         let marks = "e\u{301}".repeat(20);
@@ -250,10 +250,10 @@ mod tests {
         }
         check("> ", "", 10, 1);
         check("> ", "1234567", 10, 1);
-        // A full row has its cursor on the next.
+        // After a full row, the cursor is on the next one.
         check("> ", "12345678", 10, 2);
         check("> ", "123456789", 10, 2);
-        // A syllable that does not fit goes to the next row whole.
+        // A syllable that does not fit moves to the next row as a whole.
         check("> ", "가나다라", 10, 2);
         check("> ", "1가나다라", 10, 2);
         check("> ", "1가나다라마바사", 10, 2);

@@ -1,6 +1,5 @@
-//! A line that is edited below lines that scroll by: the terminal of `madang`, and of the
-//! server's operator. Knows commands from the protocol's table, but neither sockets nor
-//! who types.
+//! A line editor below lines that scroll by: the terminal of `madang` and of the server's
+//! operator. It knows the protocol's table of commands, but neither sockets nor who is typing.
 
 pub mod editor;
 pub mod completion;

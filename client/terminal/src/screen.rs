@@ -1,9 +1,9 @@
-//! What the terminal shows: lines that scroll by above, and the prompt of the line
-//! that is being typed below them.
+//! The terminal's content: lines that scroll by, and below them the prompt and the line being
+//! typed.
 //!
-//! Two threads write to a terminal: the editor's while a line is typed, the
-//! printer's while none is. What arrives waits here until one of them takes it, and
-//! that is what keeps it whole and in order:
+//! Two threads write to a terminal: the editor's while a line is typed, the printer's
+//! otherwise. New lines wait here until one of them takes them. These rules keep them whole and
+//! in order:
 //!
 //! 1. While a line is typed, what waits is put before the prompt whenever the editor
 //!    paints the prompt, by nobody else and in no other way. The printer only wakes
@@ -14,12 +14,11 @@
 //!    than a screen can show, and an input method that composes a syllable at the
 //!    cursor is left alone in between.
 //!
-//! A line that is taller than the screen is painted as much of its end as fits: the
-//! terminal could not take back what has scrolled off, and every painting would leave a
-//! copy of it.
+//! Of a line taller than the screen, only as much of the end is painted as fits: what has
+//! scrolled off can't be erased, so every repaint would leave a copy.
 //!
-//! While the editor reads keys for something else (a search, a page of completions)
-//! it prints nothing; what waits is then bounded by whoever asks [`is_full`].
+//! While the editor reads keys for something else (a search, a page of completions), it prints
+//! nothing. Callers that respect [`is_full`] then limit what waits.
 //!
 //! [`is_full`]: Screen::is_full
 
@@ -40,23 +39,24 @@ use crate::{
     style::{Palette, paint},
 };
 
-/// A screen that is full tells nobody when it no longer is: it is looked at so soon again.
+/// A full screen sends no signal when it has space again; this is the pause before the next
+/// look.
 pub const FULL_PAUSE: Duration = Duration::from_millis(20);
 
-/// Time between two wakings of the editor.
+/// The minimum time between two wake-ups of the editor.
 const PAUSE: Duration = Duration::from_millis(25);
 
 /// A second Ctrl-C within this time means more than the first.
 pub const AGAIN: Duration = Duration::from_secs(5);
 
-/// More waits only if it has come already.
+/// The limit for waiting lines. Only text that has already arrived goes beyond it.
 const WAITING_BYTES: usize = 4 * 1_024 * 1_024;
 
-/// What wakes the editor: nothing to be seen. It goes where the prompt began; from
-/// there one row up, and one down again.
+/// An invisible print that wakes the editor: from the start of the prompt, one row up and one
+/// down again.
 pub(crate) const WAKE: &str = "\x1b[A\n";
 
-/// The screen that the threads share.
+/// The screen, shared by the threads.
 pub struct Screen {
     state: Mutex<State>,
     changed: Condvar,
@@ -65,59 +65,59 @@ pub struct Screen {
 
 #[derive(Default)]
 struct State {
-    /// Whole lines that nobody has written yet.
+    /// Whole lines that have not been written yet.
     waiting: String,
-    /// The prompt as it should be, and as it was when the line began.
+    /// The current prompt, and the one with which the line began.
     prompt: String,
     shown_prompt: String,
-    /// What was painted where the prompt stands, the editor's own prompts too.
+    /// The prompt as last painted, which may be one of the editor's own.
     painted_prompt: String,
-    /// The size of the terminal, if the line was painted over all of it.
+    /// The size of the terminal, if the line filled all of it.
     filled: Option<(u16, u16)>,
-    /// Who has typed the last line.
+    /// The editor's thread, which typed the last line.
     editor: Option<EditorThread>,
-    /// A line is being typed, from before its first painting to after its last.
+    /// Whether a line is being typed: from before its first paint until after its last.
     typing: bool,
-    /// It answers a question, which stands where the prompt does.
+    /// Whether it answers a question, which takes the place of the prompt.
     asking: bool,
-    /// The first painting was: the editor has the terminal and its signals.
+    /// Whether it has been painted: from then on, the editor has the terminal and its signals.
     painted: bool,
-    /// What has been typed of it.
+    /// The text typed so far.
     typed: TypedSoFar,
     /// When Ctrl-C cleared the line, if nothing has been typed since.
     cleared_at: Option<Instant>,
-    /// Why the line ends, if not with what was typed.
+    /// Why the line ends, if not with Enter.
     interruption: Option<Interruption>,
-    /// There is nobody to print for any more.
+    /// Whether the screen has been closed.
     closed: bool,
 }
 
-/// A line as far as it has been typed.
+/// A partly typed line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct TypedSoFar {
     pub text: String,
-    /// Where the cursor stands, in bytes.
+    /// The cursor's position in bytes.
     pub cursor: usize,
-    /// What the editor shows behind it.
+    /// The hint that the editor shows after it.
     pub hint: String,
 }
 
-/// Why a line ends that was not entered.
+/// Why a line ended without Enter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Interruption {
-    /// The prompt has another width now: begin again with what was typed.
+    /// The prompt has another width: restart the line with its text.
     NewPrompt,
-    /// Nothing is to be typed any more.
+    /// Typing is over.
     Cancelled,
     /// Ctrl-C was pressed on an empty line.
     CtrlC {
-        /// Right after one that had cleared it.
+        /// Whether it followed one that had cleared the line.
         again: bool,
     },
-    /// Ctrl-Z was pressed: begin again with what was typed, when the shell lets us.
+    /// Ctrl-Z was pressed: restart the line with its text when the shell continues the process.
     #[cfg(unix)]
     Suspended {
-        /// Where the cursor stood, in bytes.
+        /// The cursor's position in bytes.
         cursor: usize,
     },
 }
@@ -128,7 +128,7 @@ impl Screen {
         Arc::new(Screen { state: Mutex::default(), changed: Condvar::new(), palette })
     }
 
-    /// Shows `text`, which is made of whole lines and fit for a terminal. Returns at once.
+    /// Shows `text`, which must be whole lines and safe for a terminal. Returns at once.
     pub fn show(&self, text: &str) {
         if text.is_empty() {
             return;
@@ -144,13 +144,13 @@ impl Screen {
         self.changed.notify_all();
     }
 
-    /// Whether so much waits that no more should be fetched for now.
+    /// Whether so much text waits that nothing more should be read for now.
     pub fn is_full(&self) -> bool {
         self.state.lock().waiting.len() >= WAITING_BYTES
     }
 
-    /// Changes the prompt, at once if nothing moves by it; else as soon as the line
-    /// that is typed can be begun anew.
+    /// Changes the prompt: at once if its width stays the same, otherwise as soon as the line
+    /// can be restarted.
     pub fn set_prompt(&self, prompt: String) {
         let mut state = self.state.lock();
         if state.prompt != prompt {
@@ -159,12 +159,12 @@ impl Screen {
         }
     }
 
-    /// Ends the line that is being typed, or else the next one as it begins.
+    /// Ends the line being typed, or else the next one when it begins.
     pub fn cancel(&self) {
         let mut state = self.state.lock();
         match state.interruption {
-            // The line ends already. A second signal would meet the next line, or the
-            // process, which takes it for Ctrl-C.
+            // The line is already ending. A second signal would hit the next line, or the
+            // process, which would take it for Ctrl-C.
             Some(Interruption::NewPrompt) => state.interruption = Some(Interruption::Cancelled),
             Some(_) => {}
             None => {
@@ -176,13 +176,13 @@ impl Screen {
         }
     }
 
-    /// The line that is being typed, as far as it has come.
+    /// The line being typed.
     pub fn typed_so_far(&self) -> String {
         self.state.lock().typed.text.clone()
     }
 
-    /// Ends the line that is being typed, waits for that for so long, and writes what
-    /// still waits. Nothing is printed after that.
+    /// Ends the line being typed, waits for its end for at most `patience`, and writes
+    /// everything that still waits. Nothing is printed after that.
     ///
     /// # Errors
     ///
@@ -196,7 +196,7 @@ impl Screen {
         self.close()
     }
 
-    /// Writes what still waits. Nothing is printed after that.
+    /// Writes everything that still waits. Nothing is printed after that.
     ///
     /// # Errors
     ///
@@ -208,8 +208,8 @@ impl Screen {
         write_out(&state.take_waiting())
     }
 
-    /// The printer's work, until the screen is closed: `wake` wakes the editor, and
-    /// blocks while it is busy.
+    /// The printer's loop, until the screen is closed. `wake` wakes the editor, and blocks
+    /// while the editor is busy.
     fn print(&self, mut wake: impl FnMut() -> bool) {
         let mut printed_at = Instant::now().checked_sub(PAUSE);
         loop {
@@ -233,7 +233,7 @@ impl Screen {
                     return;
                 }
             } else if write_out(&state.take_waiting()).is_err() {
-                // The editor will find out, and say so.
+                // The editor will notice and report it.
                 state.closed = true;
                 return;
             }
@@ -241,7 +241,7 @@ impl Screen {
         }
     }
 
-    /// Starts the printer. `wake` fails when there is no editor any more.
+    /// Starts the printer. `wake` fails when the editor is gone.
     ///
     /// # Errors
     ///
@@ -255,8 +255,7 @@ impl Screen {
         Ok(())
     }
 
-    /// Editor: a line begins; the prompt for it. `None` if nothing is to be typed any
-    /// more.
+    /// For the editor: begins a line, and returns its prompt. `None` if typing is over.
     pub(crate) fn begin_line(&self, question: Option<&str>) -> Option<String> {
         let mut state = self.state.lock();
         state.filled = None;
@@ -272,19 +271,19 @@ impl Screen {
         Some(state.shown_prompt.clone())
     }
 
-    /// Editor: what is to be painted where the prompt stands, for the line or, if
-    /// the editor has a prompt of its `own`, for that.
+    /// For the editor: what to paint in place of the prompt, for the line or for a prompt of
+    /// the editor's `own`.
     pub(crate) fn paint_prompt(&self, own: Option<&str>) -> String {
         let mut state = self.state.lock();
         let is_first = !mem::replace(&mut state.painted, true);
         if is_first && state.interruption == Some(Interruption::Cancelled) {
-            // It was cancelled before there was anybody who could be interrupted.
+            // It was cancelled before the editor could be interrupted.
             state.editor.inspect(|editor| editor.interrupt());
         }
         let mut painting = String::new();
         if state.filled.take().is_some_and(|size| size == terminal_size()) {
-            // All of the screen was the line's, and has been cleared; but waking the editor
-            // has moved the cursor, which could not go up, down.
+            // The line filled the whole screen, which has been cleared. But waking the editor
+            // moved the cursor down, because it could not move up first.
             painting += "\x1b[H";
         }
         painting += &state.take_waiting();
@@ -309,12 +308,12 @@ impl Screen {
         painting
     }
 
-    /// Editor: what is to be painted of `line`, which has nothing that a terminal obeys,
-    /// if that can't be all of it: behind the prompt how much is left out, then its end.
+    /// For the editor: what to paint of `line`, which must be safe for a terminal, if not all
+    /// of it fits: the number of rows left out, after the prompt, then its end.
     pub(crate) fn fold(&self, line: &str) -> Option<String> {
         let mut state = self.state.lock();
-        // All of the screen, as the editor clears all of it when it goes back to where it
-        // believes that the line began.
+        // The whole screen, because the editor clears all of it when it returns to the supposed
+        // beginning of the line.
         let (columns, rows) = terminal_size();
         let (start, left_out) = end_that_fits(&state.painted_prompt, line, columns, rows)?;
         state.filled = Some((columns, rows));
@@ -322,8 +321,8 @@ impl Screen {
         Some(format!("{mark}\n{}", &line[start..]))
     }
 
-    /// Editor: Ctrl-C was pressed on `line`. Whether that ends it; else it is to be
-    /// cleared.
+    /// For the editor: handles Ctrl-C on `line`. Returns whether that ends it; if not, it must
+    /// be cleared.
     pub(crate) fn ctrl_c(&self, line: &str) -> bool {
         let mut state = self.state.lock();
         if !line.is_empty() {
@@ -335,13 +334,13 @@ impl Screen {
         true
     }
 
-    /// Editor: Ctrl-Z was pressed with the cursor there; that ends the line.
+    /// For the editor: handles Ctrl-Z with the cursor at this position, which ends the line.
     #[cfg(unix)]
     pub(crate) fn ctrl_z(&self, cursor: usize) {
         self.state.lock().interrupt_by_key(Interruption::Suspended { cursor });
     }
 
-    /// Editor: what has been typed by now.
+    /// For the editor: notes the text typed so far.
     pub(crate) fn note_typed(&self, text: &str, cursor: usize) {
         let mut state = self.state.lock();
         if !text.is_empty() {
@@ -353,13 +352,13 @@ impl Screen {
         state.typed.cursor = cursor;
     }
 
-    /// Editor: what it shows behind what has been typed.
+    /// For the editor: notes the hint after the text.
     pub(crate) fn note_hint(&self, hint: &str) {
         hint.clone_into(&mut self.state.lock().typed.hint);
     }
 
-    /// Editor: the line has ended, and the cursor stands below it. If `erase`, it is taken
-    /// off the screen. Tells how far it had come, and whether it was we who ended it.
+    /// For the editor: the line has ended, with the cursor below it. With `erase`, it is
+    /// removed from the screen. Returns its text, and why it ended if not with Enter.
     pub(crate) fn end_line(
         &self,
         accepted: Option<&str>,
@@ -375,32 +374,33 @@ impl Screen {
             };
             let (columns, rows) = terminal_size();
             let rows = rows_below(&state.shown_prompt, &text, columns).min(rows);
-            // Row by row: some terminals keep a copy of a screen that is cleared as a whole.
+            // Row by row, because some terminals keep a copy of a screen that is cleared as a
+            // whole.
             output = "\x1b[A\x1b[2K".repeat(rows.into()) + "\r";
         }
         output += &mem::take(&mut state.waiting);
         state.typing = false;
         self.changed.notify_all();
-        // An error is met again by the next line.
+        // The next line will get the same error.
         let _ = write_out(&output);
         (typed, state.interruption.take())
     }
 }
 
 impl State {
-    /// What waits to be shown, as this terminal shows it.
+    /// The waiting lines, wrapped for this terminal.
     fn take_waiting(&mut self) -> String {
         hang(&mem::take(&mut self.waiting), terminal_size().0).into_owned()
     }
 
-    /// A key has ended the line: also one that was to begin anew, which comes with it.
+    /// A key has ended the line, even if it was about to be restarted.
     fn interrupt_by_key(&mut self, interruption: Interruption) {
         if self.interruption != Some(Interruption::Cancelled) {
             self.interruption = Some(interruption);
         }
     }
 
-    /// Whether the line was accepted for the sake of Ctrl-Z alone, and begins anew.
+    /// Whether the line was accepted only because of Ctrl-Z, and will be restarted.
     fn is_suspended(&self) -> bool {
         match self.interruption {
             #[cfg(unix)]
@@ -413,13 +413,13 @@ impl State {
         !self.asking && self.prompt != self.shown_prompt
     }
 
-    /// Whether the editor has to paint though nothing waits to be shown.
+    /// Whether the editor has to repaint although no lines wait.
     fn wants_painting(&self) -> bool {
         self.typing && self.painted && self.prompt_is_old() && self.interruption.is_none()
     }
 }
 
-/// The columns and rows of the terminal, as the editor reckons where it has none.
+/// The size of the terminal, with the editor's default if it is unknown.
 pub fn terminal_size() -> (u16, u16) {
     let size = terminal_size::terminal_size_of(io::stdout());
     size.map_or((80, u16::MAX), |(Width(columns), Height(rows))| (columns, rows))
@@ -443,18 +443,18 @@ mod tests {
 
     #[test]
     fn a_line_that_is_ending_already_is_not_interrupted_again() {
-        // Stands for the process's own handler, which ends the client.
+        // In place of the process's own handler, which ends the client.
         let (told, handled) = bounded(8);
         ctrlc::set_handler(move || told.send(is_own_interrupt()).expect("the test waits"))
             .expect("nobody else has set one");
         let screen = Screen::new(Palette::Plain);
         screen.begin_line(None).expect("the line begins");
         screen.paint_prompt(None);
-        // It takes more columns: the line begins anew.
+        // It takes more columns, so the line is restarted.
         screen.set_prompt("[lobby 1] ".into());
         screen.paint_prompt(None);
         assert_eq!(handled.recv_timeout(Duration::from_secs(30)), Ok(true));
-        // The line that is cancelled has ended by then, and nobody would take a signal.
+        // The cancelled line has ended by then, and nothing would handle a signal.
         screen.cancel();
         assert!(!is_own_interrupt() && handled.is_empty());
         assert_eq!(screen.end_line(None, false).1, Some(Interruption::Cancelled));

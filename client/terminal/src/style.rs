@@ -1,40 +1,39 @@
-//! Colours: which the terminal has, and what each stands for here. All of them can
-//! be read on a dark ground and on a light one.
+//! Colours: which ones the terminal has, and their meaning here. All can be read on a dark and
+//! on a light background.
 
 use std::{env, io::IsTerminal};
 
 use anstyle::{Ansi256Color, AnsiColor, Color, Style};
 
-/// The styles of everything that has one.
+/// The styles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Palette {
     /// No escape sequence is ever written.
     Plain,
-    /// The colours that every terminal has.
+    /// The eight colours of every terminal.
     Sixteen,
-    /// The colours that nearly every terminal has.
+    /// The 256 colours of nearly every terminal.
     Many,
 }
 
-/// A ring of hues from the 256-colour cube. The contrast of each is at least 3.9 to
-/// black and to white (WCAG 2.2 §1.4.3 asks for 4.5 for small text to one of them,
-/// which no colour gives to both in more than a few hues).
+/// Hues from the 256-colour cube. Each has a contrast of at least 3.9 to black and to white.
+/// (WCAG 2.2 §1.4.3 demands 4.5 for small text; only a few hues reach that for both.)
 const NAMES: [u8; 12] = [130, 64, 28, 29, 30, 31, 27, 62, 98, 129, 164, 162];
 
-/// What is left of the eight colours without black, white and the two that are
-/// hard to read on a light ground, and with the red that errors have.
+/// The eight colours without black, white and the two that are hard to read on a light
+/// background.
 const FEW_NAMES: [AnsiColor; 4] =
     [AnsiColor::Green, AnsiColor::Blue, AnsiColor::Magenta, AnsiColor::Cyan];
 
 /// The middle grey, as far from black as from white.
 const GREY: u8 = 243;
 
-/// The red of the cube that stands out on both grounds.
+/// The red of the cube that stands out on both backgrounds.
 const RED: u8 = 161;
 
 impl Palette {
-    /// The palette for what `stdout` is: colours if they are `wanted`; without a wish, on a
-    /// terminal unless the environment has `NO_COLOR` or `TERM=dumb`.
+    /// The palette for stdout: with colours if they are `wanted`; by default on a terminal,
+    /// unless the environment has `NO_COLOR` or `TERM=dumb`.
     pub fn choose(wanted: Option<bool>, stdout: &impl IsTerminal) -> Palette {
         let variable = |name| env::var(name).unwrap_or_default();
         let term = variable("TERM");
@@ -61,12 +60,12 @@ impl Palette {
         }
     }
 
-    /// One's own name.
+    /// The client's own name.
     pub fn own_name(self) -> Style {
         self.when_colored(Style::new().bold())
     }
 
-    /// What is there to be looked up, not to be read: times, comings and goings, hints.
+    /// Secondary text: times, joining and leaving, hints.
     pub fn dim(self) -> Style {
         match self {
             Palette::Plain => Style::new(),
@@ -75,17 +74,17 @@ impl Palette {
         }
     }
 
-    /// A line in which one is called.
+    /// A line that mentions the client's name.
     pub fn mention(self) -> Style {
         self.when_colored(Style::new().bold())
     }
 
-    /// The mark before a line that is meant for oneself.
+    /// The mark before a line that is meant for this client.
     pub fn mark(self) -> Style {
         self.alarm()
     }
 
-    /// What somebody said to oneself alone.
+    /// A whisper.
     pub fn whisper(self) -> Style {
         match self {
             Palette::Plain => Style::new(),
@@ -94,7 +93,7 @@ impl Palette {
         }
     }
 
-    /// What was refused, and a lost connection.
+    /// Refusals and lost connections.
     pub fn alarm(self) -> Style {
         match self {
             Palette::Plain => Style::new(),
@@ -113,7 +112,7 @@ impl Palette {
     }
 }
 
-/// `text` in `style`, which ends behind it; nothing but the text where the style is plain.
+/// `text` in `style`, which ends after it; only the text if the style is plain.
 pub fn paint(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }

@@ -1,28 +1,28 @@
-//! The terminal's mode between two lines, while the editor does not hold it: what is
-//! typed ahead is neither shown nor obeyed, and waits for the next line. Without this,
-//! a Ctrl-D that comes too soon is lost, and letters turn up where they don't belong.
+//! The terminal's mode between two lines, while the editor does not own it: keys typed ahead
+//! are neither shown nor interpreted, and wait for the next line. Without this, an early Ctrl-D
+//! would be lost, and letters would appear in the wrong place.
 //!
-//! Nothing here waits for a terminal that takes nothing, as after Ctrl-S.
+//! Nothing here blocks on a terminal that accepts no output, as after Ctrl-S.
 
 #[cfg(unix)]
 use nix::sys::termios::{InputFlags, LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 #[cfg(unix)]
 use parking_lot::Mutex;
 
-/// Time between two looks for the foreground of the terminal.
+/// The pause between two checks for the terminal's foreground.
 #[cfg(unix)]
 const BACKGROUND_PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
 
-/// As the terminal was, while it is not.
+/// The original mode, while it is changed.
 #[cfg(unix)]
 static ORIGINAL: Mutex<Option<Termios>> = Mutex::new(None);
 
-/// Keeps the terminal quiet until it is dropped. Ctrl-C stays a signal.
+/// Keeps the terminal's echo off until it is dropped. Ctrl-C still sends a signal.
 pub struct Quiet(());
 
 impl Quiet {
-    /// Changes the mode of stdin; one that can't be changed is left as it is. Stops the
-    /// process if it is in the background.
+    /// Changes the mode of stdin, if that is possible. Stops the process if it is in the
+    /// background.
     pub fn start() -> Quiet {
         #[cfg(unix)]
         quieten();
@@ -30,7 +30,7 @@ impl Quiet {
     }
 }
 
-/// Keeps the terminal quiet, if it is not already.
+/// Turns the echo off, if it is on.
 #[cfg(unix)]
 pub(crate) fn quieten() {
     if let Ok(original) = tcgetattr(std::io::stdin()) {
@@ -44,18 +44,18 @@ pub(crate) fn quieten() {
     }
 }
 
-/// Gives the terminal back to the shell, as it was found, and stops until the shell has
-/// the process go on. Does nothing for long where there is no shell that could.
+/// Restores the terminal's mode for the shell, and stops the process until the shell continues
+/// it. Does nothing if there is no shell that could.
 #[cfg(unix)]
 pub(crate) fn suspend() {
     restore_terminal();
-    // To this thread, not to the process: so it is stopped before it goes on. It does not
-    // fail for a signal that exists.
+    // Sent to this thread, not to the process, so that the thread stops before it continues. It
+    // can't fail for a valid signal.
     let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGTSTP);
 }
 
-/// Waits until the process has the foreground of its terminal, and keeps that quiet. In
-/// the background, any change of the terminal's mode would stop the process.
+/// Waits until the process is in the foreground, and turns the echo off. In the background, any
+/// change of the terminal's mode would stop the process.
 #[cfg(unix)]
 pub(crate) fn take_foreground() {
     let is_elsewhere = || {
@@ -74,12 +74,12 @@ impl Drop for Quiet {
     }
 }
 
-/// Gives the terminal back as it was found. To be called by whoever ends the process
-/// without returning from it.
+/// Restores the terminal's mode. Call this before ending the process without returning from
+/// `main`.
 pub fn restore_terminal() {
     #[cfg(unix)]
     if let Some(original) = ORIGINAL.lock().take() {
-        // It is gone, then.
+        // If it fails, the terminal is gone.
         let _ = tcsetattr(std::io::stdin(), SetArg::TCSANOW, &original);
     }
 }
