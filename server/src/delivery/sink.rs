@@ -7,16 +7,12 @@ use std::{
     sync::Arc,
 };
 
-use rustix::{
-    io::Errno,
-    net::{SendAncillaryBuffer, SendFlags},
-};
+use self::tls::TlsSink;
+use crate::transport::socket;
 
 pub(crate) mod tls;
 #[cfg(test)]
 pub(crate) mod fake;
-
-use self::tls::TlsSink;
 
 /// What a sink did with the bytes that it was given.
 #[derive(Debug)]
@@ -75,20 +71,13 @@ impl TcpSink {
     }
 }
 
-/// O_NONBLOCK would hold for the reader too; a flag holds for one call. The
-/// standard library has SIGPIPE ignored, so that an error is all that comes.
-const FLAGS: SendFlags = SendFlags::DONTWAIT;
-
 impl Sink for TcpSink {
     fn send(&mut self, bytes: &[u8]) -> Sent {
-        outcome_of(|| rustix::net::send(&*self.stream, bytes, FLAGS))
+        outcome_of(|| socket::send(&self.stream, bytes))
     }
 
     fn send_all(&mut self, pieces: &[IoSlice<'_>]) -> Sent {
-        outcome_of(|| {
-            let mut control = SendAncillaryBuffer::default();
-            rustix::net::sendmsg(&*self.stream, pieces, &mut control, FLAGS)
-        })
+        outcome_of(|| socket::send_all(&self.stream, pieces))
     }
 
     fn socket(&self) -> Option<&TcpStream> {
@@ -103,13 +92,13 @@ fn shut_down(socket: Option<&TcpStream>, direction: Shutdown) {
     }
 }
 
-fn outcome_of(send: impl Fn() -> rustix::io::Result<usize>) -> Sent {
+fn outcome_of(send: impl Fn() -> io::Result<usize>) -> Sent {
     loop {
         match send() {
             Ok(count) => return Sent::Taken(count),
-            Err(Errno::AGAIN) => return Sent::Taken(0),
-            Err(Errno::INTR) => {}
-            Err(error) => return Sent::Gone(error.into()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Sent::Taken(0),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Sent::Gone(error),
         }
     }
 }

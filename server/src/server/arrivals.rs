@@ -6,7 +6,6 @@ use std::{
 };
 
 use madang_protocol::notice::{Goodbye, Notice};
-use rustix::net::{RecvFlags, SendFlags};
 
 use crate::{
     admission::capacity::{STACK_BYTES, is_memory_short},
@@ -17,6 +16,7 @@ use crate::{
     transport::{
         http::{self, Method},
         listener::{self, Arrivals},
+        socket,
         tcp::LineTransport,
         tls,
     },
@@ -81,12 +81,12 @@ impl Reception {
             }
             Door::Web | Door::Metrics => http::refusal(&web::refusal_of(goodbye), Method::Get),
         };
-        let _ = rustix::net::send(stream, &words, SendFlags::DONTWAIT);
+        let _ = socket::send(stream, &words);
         let _ = stream.shutdown(Shutdown::Write);
         let mut discarded = [0u8; 512];
         for _ in 0..DISCARDED_READS {
-            let read = rustix::net::recv(stream, &mut discarded, RecvFlags::DONTWAIT);
-            if !read.is_ok_and(|(count, _)| count > 0) {
+            let read = socket::receive(stream, &mut discarded);
+            if !read.is_ok_and(|count| count > 0) {
                 break;
             }
         }

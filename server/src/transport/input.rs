@@ -78,7 +78,7 @@ impl Input {
             Source::Plain(_) => 0,
             Source::Tls(input) => input.held_bytes(),
         };
-        Ok(held_bytes + rustix::io::ioctl_fionread(self.stream())? as usize)
+        Ok(held_bytes + socket::unread_bytes(self.stream())?)
     }
 
     /// Reads once, as far as `space` goes, which is not empty; blocks until something

@@ -2,7 +2,6 @@
 //! decided by the [`Arrivals`].
 
 use std::{
-    fs::File,
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
     sync::{
@@ -14,9 +13,9 @@ use std::{
 };
 
 use polling::{Event, Events, PollMode, Poller};
-use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
+use super::socket::{self, Reserve};
 use crate::{config::Listen, doors::Door};
 
 /// How many connections the kernel completes before they are accepted.
@@ -70,8 +69,7 @@ fn bind_to(address: SocketAddr) -> io::Result<TcpListener> {
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
     }
-    // A server that is started again must not wait for the last one's remains.
-    socket.set_reuse_address(true)?;
+    socket::prepare_to_bind(&socket)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
@@ -101,7 +99,7 @@ impl Listener {
         let thread = std::thread::Builder::new().name("accept".into()).spawn({
             let (poller, stopping) = (poller.clone(), stopping.clone());
             move || {
-                Acceptor { socket: &socket, door, arrivals, reserve: reserve() }
+                Acceptor { socket: &socket, door, arrivals, reserve: Reserve::take() }
                     .run(&poller, &stopping);
                 if let Err(error) = poller.delete(&socket) {
                     tracing::error!(%error, "failed to forget a listener");
@@ -134,7 +132,7 @@ struct Acceptor<'a> {
     door: Door,
     arrivals: Arc<dyn Arrivals>,
     /// A descriptor to spend on telling a peer that there is none for it.
-    reserve: Option<File>,
+    reserve: Option<Reserve>,
 }
 
 impl Acceptor<'_> {
@@ -156,7 +154,7 @@ impl Acceptor<'_> {
                         error.kind(),
                         io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted
                     ) => {}
-                Err(error) if is_out_of_descriptors(&error) && self.reserve.is_some() => {
+                Err(error) if socket::is_out_of_descriptors(&error) && self.reserve.is_some() => {
                     if self.refuse_with_reserve() {
                         tracing::warn!(%error, "refused a connection");
                     } else {
@@ -168,7 +166,7 @@ impl Acceptor<'_> {
                 Err(error) => {
                     tracing::warn!(%error, pause_ms = pause.as_millis(), "failed to accept");
                     std::thread::park_timeout(pause);
-                    self.reserve = self.reserve.take().or_else(reserve);
+                    self.reserve = self.reserve.take().or_else(Reserve::take);
                     pause = LONGEST_PAUSE.min(pause * 2);
                 }
             }
@@ -177,7 +175,7 @@ impl Acceptor<'_> {
 
     /// Passes an accepted socket on, with a reserve for one that can't be accepted.
     fn take(&mut self, stream: TcpStream, address: IpAddr) {
-        self.reserve = self.reserve.take().or_else(reserve);
+        self.reserve = self.reserve.take().or_else(Reserve::take);
         self.arrivals.take(self.door, stream, address);
     }
 
@@ -191,7 +189,7 @@ impl Acceptor<'_> {
             }
             Err(_) => false,
         };
-        self.reserve = reserve();
+        self.reserve = Reserve::take();
         refused
     }
 }
@@ -205,15 +203,6 @@ fn wait_for_peers(poller: &Poller, events: &mut Events) {
     }
 }
 
-fn is_out_of_descriptors(error: &io::Error) -> bool {
-    let errno = Errno::from_io_error(error);
-    matches!(errno, Some(Errno::MFILE | Errno::NFILE))
-}
-
-fn reserve() -> Option<File> {
-    File::open("/dev/null").ok()
-}
-
 /// Has a dead peer found out, small sends sent at once, and no more than `unsent_bytes`
 /// taken by the system before the peer takes them.
 ///
@@ -221,22 +210,21 @@ fn reserve() -> Option<File> {
 ///
 /// The system's; the peer may be gone already.
 pub(crate) fn set_options(stream: &TcpStream, unsent_bytes: u32) -> io::Result<()> {
-    // Elsewhere than on Linux an accepted socket takes this over from its listener.
-    stream.set_nonblocking(false)?;
+    socket::set_mode(stream)?;
     stream.set_nodelay(true)?;
-    let socket = SockRef::from(stream);
+    let options = SockRef::from(stream);
     let keepalive = TcpKeepalive::new()
         .with_time(Duration::from_secs(60))
         .with_interval(Duration::from_secs(15))
         .with_retries(4);
-    socket.set_tcp_keepalive(&keepalive)?;
+    options.set_tcp_keepalive(&keepalive)?;
     #[cfg(target_os = "linux")]
     {
-        socket.set_tcp_user_timeout(Some(Duration::from_secs(60)))?;
-        socket.set_tcp_notsent_lowat(unsent_bytes)?;
+        options.set_tcp_user_timeout(Some(Duration::from_secs(60)))?;
+        options.set_tcp_notsent_lowat(unsent_bytes)?;
     }
     #[cfg(not(target_os = "linux"))]
-    socket.set_send_buffer_size(unsent_bytes as usize)?;
+    options.set_send_buffer_size(unsent_bytes as usize)?;
     Ok(())
 }
 

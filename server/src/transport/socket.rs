@@ -1,12 +1,120 @@
-//! One socket's waits, each with a deadline: to read, to pause, and to let a peer close.
+//! One socket: its waits, each with a deadline, and the calls that never wait. What differs by
+//! system stands in a file for each.
 
 use std::{
-    io::{self, Read},
+    io::{self, IoSlice},
     net::TcpStream,
     time::{Duration, Instant},
 };
 
-use rustix::event::{PollFd, PollFlags, Timespec};
+use socket2::Socket;
+
+#[cfg(unix)]
+#[path = "socket/unix.rs"]
+mod system;
+#[cfg(windows)]
+#[path = "socket/windows.rs"]
+mod system;
+
+pub(super) use self::system::Reserve;
+
+/// What a socket is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Interest {
+    /// To be read.
+    Read,
+    /// To be read or written.
+    ReadAndWrite,
+}
+
+/// What may be done with a socket without waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ready {
+    /// Something has come: bytes, the end, or an error.
+    pub(super) readable: bool,
+    /// It takes bytes.
+    pub(super) writable: bool,
+}
+
+/// Prepares a socket that was just accepted for the calls below.
+///
+/// # Errors
+///
+/// The system's.
+pub(super) fn set_mode(stream: &TcpStream) -> io::Result<()> {
+    system::set_mode(stream)
+}
+
+/// Prepares a socket that is to listen.
+///
+/// # Errors
+///
+/// The system's.
+pub(super) fn prepare_to_bind(socket: &Socket) -> io::Result<()> {
+    system::prepare_to_bind(socket)
+}
+
+/// Sends as much of `bytes` as the socket takes now.
+///
+/// # Errors
+///
+/// `WouldBlock` if that is nothing, and the system's.
+pub(crate) fn send(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    system::send(stream, bytes)
+}
+
+/// Sends as much of `pieces` as the socket takes now.
+///
+/// # Errors
+///
+/// As [`send`].
+pub(crate) fn send_all(stream: &TcpStream, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+    system::send_all(stream, pieces)
+}
+
+/// Reads what has come, as far as `space` goes.
+///
+/// # Errors
+///
+/// `WouldBlock` if nothing has, and the system's.
+pub(crate) fn receive(stream: &TcpStream, space: &mut [u8]) -> io::Result<usize> {
+    system::receive(stream, space)
+}
+
+/// Reads once, as far as `space` goes; blocks until something comes.
+pub(super) fn read_once(stream: &TcpStream, space: &mut [u8]) -> io::Result<usize> {
+    system::read(stream, space)
+}
+
+/// How many bytes have come that were not read.
+pub(super) fn unread_bytes(stream: &TcpStream) -> io::Result<usize> {
+    system::unread_bytes(stream)
+}
+
+/// Blocks until what is wanted may be done, or `deadline`; `None` in that case.
+pub(super) fn wait(
+    stream: &TcpStream,
+    interest: Interest,
+    deadline: Option<Instant>,
+) -> io::Result<Option<Ready>> {
+    system::wait(stream, interest, deadline)
+}
+
+/// Blocks until `stream` has something to read (its end too), or `deadline`;
+/// false in that case.
+pub(super) fn wait_readable(stream: &TcpStream, deadline: Instant) -> io::Result<bool> {
+    Ok(system::wait(stream, Interest::Read, Some(deadline))?.is_some())
+}
+
+/// Whether `stream` has something to read now.
+pub(super) fn is_readable(stream: &TcpStream) -> io::Result<bool> {
+    system::is_readable(stream)
+}
+
+/// Whether the process, or the system, has no descriptor left.
+pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {
+    system::is_out_of_descriptors(error)
+}
 
 /// Waits for `pause` without reading; a reset or a shutdown of the socket ends the
 /// wait.
@@ -15,11 +123,10 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 ///
 /// When the connection is gone.
 pub(crate) fn pause(stream: &TcpStream, pause: Duration) -> io::Result<()> {
-    let mut fds = [PollFd::new(stream, PollFlags::empty())];
-    if poll(&mut fds, Some(Instant::now() + pause))? {
-        return Err(io::ErrorKind::ConnectionReset.into());
+    match system::wait_gone(stream, Instant::now() + pause)? {
+        true => Err(io::ErrorKind::ConnectionReset.into()),
+        false => Ok(()),
     }
-    Ok(())
 }
 
 /// How much is read away of what a peer still sends, and in how many reads at most: one
@@ -31,14 +138,14 @@ const DISCARDED_READS: usize = 256;
 /// socket that is closed with input unread resets, and the reset may overtake the
 /// goodbye. What is too much to be read away waits in the socket until then, and keeps the
 /// peer from sending more.
-pub(crate) fn linger(mut stream: &TcpStream, deadline: Instant) {
+pub(crate) fn linger(stream: &TcpStream, deadline: Instant) {
     let mut discarded = vec![0; 8 * 1_024];
     let mut bytes = 0;
     for _ in 0..DISCARDED_READS {
         if !matches!(wait_readable(stream, deadline), Ok(true)) {
             return;
         }
-        match stream.read(&mut discarded) {
+        match system::receive(stream, &mut discarded) {
             Ok(count) if count > 0 => bytes += count,
             _ => return,
         }
@@ -48,48 +155,6 @@ pub(crate) fn linger(mut stream: &TcpStream, deadline: Instant) {
     }
     // Whether it closes or the time is over, nothing more is to be done.
     let _ = pause(stream, deadline.saturating_duration_since(Instant::now()));
-}
-
-/// Reads once, as far as `space` goes; blocks until something comes.
-pub(super) fn read_once(mut stream: &TcpStream, space: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match stream.read(space) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            read => return read,
-        }
-    }
-}
-
-/// Blocks until `stream` has something to read (its end too), or `deadline`;
-/// false in that case.
-pub(super) fn wait_readable(stream: &TcpStream, deadline: Instant) -> io::Result<bool> {
-    poll(&mut [PollFd::new(stream, PollFlags::IN)], Some(deadline))
-}
-
-/// Whether `stream` has something to read now.
-pub(super) fn is_readable(stream: &TcpStream) -> io::Result<bool> {
-    let mut fds = [PollFd::new(stream, PollFlags::IN)];
-    Ok(rustix::event::poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? > 0)
-}
-
-/// Blocks until something happens, or `deadline`; false in that case.
-pub(super) fn poll(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<bool> {
-    loop {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        if left.is_some_and(|left| left.is_zero()) {
-            // A peer that always has something to say moves no deadline.
-            return Ok(false);
-        }
-        let timeout = left.map(|left| Timespec {
-            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: left.subsec_nanos().into(),
-        });
-        match rustix::event::poll(fds, timeout.as_ref()) {
-            Ok(ready) => return Ok(ready > 0),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,14 +4,10 @@
 use std::{io, net::TcpStream, sync::Arc, time::Instant};
 
 use madang_protocol::notice::Goodbye;
-use rustix::{
-    event::{PollFd, PollFlags},
-    net::RecvFlags,
-};
 
 use super::{
     Received,
-    socket::{is_readable, poll},
+    socket::{Interest, Ready, is_readable, wait},
 };
 use crate::close_reason::{CloseReason, TlsFault};
 
@@ -118,8 +114,8 @@ impl TlsInput {
     /// What the peer has sent first, which stays where it is.
     fn first_byte(&self) -> io::Result<u8> {
         let mut first = [0];
-        match rustix::net::recv(&*self.stream, &mut first, RecvFlags::PEEK)? {
-            (0, _) => Err(io::ErrorKind::UnexpectedEof.into()),
+        match self.stream.peek(&mut first)? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(first[0]),
         }
     }
@@ -133,19 +129,17 @@ impl TlsInput {
     /// Blocks until something has come (the end too), or `deadline`; false in that case.
     pub(super) fn wait_readable(&mut self, deadline: Option<Instant>) -> io::Result<bool> {
         while !self.holds_more && !self.is_ready {
-            let wanted = match self.is_full {
-                true => PollFlags::IN | PollFlags::OUT,
-                false => PollFlags::IN,
+            let interest = match self.is_full {
+                true => Interest::ReadAndWrite,
+                false => Interest::Read,
             };
-            let mut fds = [PollFd::new(&*self.stream, wanted)];
-            if !poll(&mut fds, deadline)? {
+            let Some(Ready { readable, writable }) = wait(&self.stream, interest, deadline)? else {
                 return Ok(false);
-            }
-            let events = fds[0].revents();
-            if events.contains(PollFlags::OUT) {
+            };
+            if writable {
                 self.is_full = !self.session.flush()?;
             }
-            self.is_ready = events.intersects(!PollFlags::OUT);
+            self.is_ready = readable;
         }
         Ok(true)
     }

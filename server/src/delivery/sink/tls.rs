@@ -9,11 +9,10 @@ use std::{
     sync::Arc,
 };
 
-use rustix::net::{RecvFlags, SendAncillaryBuffer};
 use rustls::{ServerConfig, ServerConnection};
 
-use super::{FLAGS, Sent, Sink, shut_down};
-use crate::transport::{PeerEnd, Received, tls::Decrypted};
+use super::{Sent, Sink, shut_down};
+use crate::transport::{PeerEnd, Received, socket, tls::Decrypted};
 
 /// What is encrypted before the socket is asked again, in bytes: a whole record.
 const RECORD_BYTES: usize = 16 * 1_024;
@@ -211,19 +210,17 @@ struct Unblocking<'a>(&'a TcpStream);
 
 impl io::Read for Unblocking<'_> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        let (count, _) = rustix::net::recv(self.0, space, RecvFlags::DONTWAIT)?;
-        Ok(count)
+        socket::receive(self.0, space)
     }
 }
 
 impl io::Write for Unblocking<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::net::send(self.0, bytes, FLAGS)?)
+        socket::send(self.0, bytes)
     }
 
     fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        let mut control = SendAncillaryBuffer::default();
-        Ok(rustix::net::sendmsg(self.0, pieces, &mut control, FLAGS)?)
+        socket::send_all(self.0, pieces)
     }
 
     fn flush(&mut self) -> io::Result<()> {

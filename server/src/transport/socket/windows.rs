@@ -1,0 +1,148 @@
+//! A socket's calls on Windows, where no flag keeps a single call from blocking: sockets never
+//! block, and who reads waits in a poll first.
+
+use std::{
+    io::{self, IoSlice, Read, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec},
+    io::Errno,
+};
+use socket2::Socket;
+
+use super::{Interest, Ready};
+
+/// A socket that this process shuts down does not wake every Windows's poll: whoever waits looks
+/// so often for it.
+const LOOK_PAUSE: Duration = Duration::from_millis(500);
+
+/// Prepares a socket that was just accepted.
+pub(super) fn set_mode(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nonblocking(true)
+}
+
+/// Prepares a socket that is to listen.
+pub(super) fn prepare_to_bind(_socket: &Socket) -> io::Result<()> {
+    // SO_REUSEADDR would let another program take the port away here, and nothing is
+    // left of a server that has ended.
+    Ok(())
+}
+
+/// Sends without waiting.
+pub(super) fn send(mut stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    stream.write(bytes)
+}
+
+/// Sends several pieces without waiting.
+pub(super) fn send_all(mut stream: &TcpStream, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+    stream.write_vectored(pieces)
+}
+
+/// Reads without waiting.
+pub(super) fn receive(mut stream: &TcpStream, space: &mut [u8]) -> io::Result<usize> {
+    stream.read(space)
+}
+
+/// Reads once; blocks until something comes.
+pub(super) fn read(stream: &TcpStream, space: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match receive(stream, space) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                wait(stream, Interest::Read, None)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
+}
+
+/// How many bytes have come that were not read.
+pub(super) fn unread_bytes(stream: &TcpStream) -> io::Result<usize> {
+    Ok(rustix::io::ioctl_fionread(stream)? as usize)
+}
+
+/// Blocks until the connection is gone, or `deadline`; false in that case.
+pub(super) fn wait_gone(stream: &TcpStream, deadline: Instant) -> io::Result<bool> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(false);
+        }
+        // A poll would tell at once, and again and again, that the peer has closed its side.
+        std::thread::sleep(left.min(LOOK_PAUSE / 10));
+        if is_gone(stream) {
+            return Ok(true);
+        }
+    }
+}
+
+/// Blocks until what is wanted may be done, or `deadline`; `None` in that case.
+pub(super) fn wait(
+    stream: &TcpStream,
+    interest: Interest,
+    deadline: Option<Instant>,
+) -> io::Result<Option<Ready>> {
+    let wanted = match interest {
+        Interest::Read => PollFlags::IN,
+        Interest::ReadAndWrite => PollFlags::IN | PollFlags::OUT,
+    };
+    loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Ok(None);
+        }
+        let mut fds = [PollFd::new(stream, wanted)];
+        if poll(&mut fds, left.unwrap_or(LOOK_PAUSE).min(LOOK_PAUSE))? {
+            let events = fds[0].revents();
+            let (reads, writes) = (!PollFlags::OUT, PollFlags::OUT);
+            return Ok(Some(Ready {
+                readable: events.intersects(reads),
+                writable: events.intersects(writes),
+            }));
+        }
+        if is_gone(stream) {
+            return Ok(Some(Ready { readable: true, writable: false }));
+        }
+    }
+}
+
+/// Whether `stream` has something to read now.
+pub(super) fn is_readable(stream: &TcpStream) -> io::Result<bool> {
+    poll(&mut [PollFd::new(stream, PollFlags::IN)], Duration::ZERO)
+}
+
+/// Whether the connection was reset, or shut down by this process.
+fn is_gone(stream: &TcpStream) -> bool {
+    let peeked = stream.peek(&mut [0]);
+    peeked.is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock)
+}
+
+fn poll(fds: &mut [PollFd<'_>], timeout: Duration) -> io::Result<bool> {
+    let timeout = Timespec {
+        tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i32::try_from(timeout.subsec_nanos()).unwrap_or(0).into(),
+    };
+    match rustix::event::poll(fds, Some(&timeout)) {
+        Ok(ready) => Ok(ready > 0),
+        Err(Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether the process, or the system, has no descriptor left.
+pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NOBUFS))
+}
+
+/// Sockets take nothing here of which there is a fixed number: nothing is held.
+pub(crate) struct Reserve(());
+
+impl Reserve {
+    /// Takes one, if there is one.
+    pub(crate) fn take() -> Option<Reserve> {
+        Some(Reserve(()))
+    }
+}
