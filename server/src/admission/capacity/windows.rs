@@ -1,5 +1,5 @@
 //! What limits a process on Windows: the memory that the system has to give to stacks and
-//! heaps. Handles, of which there may be 16 million, are no limit.
+//! heaps. There may be 16 million handles, so they are no limit.
 
 use windows_sys::Win32::System::SystemInformation::{GlobalMemoryStatusEx, MEMORYSTATUSEX};
 

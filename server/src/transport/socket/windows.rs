@@ -137,7 +137,7 @@ pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NOBUFS))
 }
 
-/// Sockets take nothing here of which there is a fixed number: nothing is held.
+/// Nothing: sockets on Windows take nothing of limited number.
 pub(crate) struct Reserve(());
 
 impl Reserve {
