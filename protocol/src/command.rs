@@ -164,6 +164,10 @@ pub enum Command<'a> {
     Mute(UserName, Option<Duration>),
     /// Lets somebody speak again.
     Unmute(UserName),
+    /// Keeps everyone from speaking, perhaps for a time.
+    MuteAll(Option<Duration>),
+    /// Lets everyone speak again.
+    UnmuteAll,
     /// Lets nobody new in.
     Lock,
     /// Lets people in again.
@@ -511,6 +515,11 @@ mod tests {
             check(&format!("/조용히 bob {time}"), mute);
         }
         check("/mute bob", Command::Mute(name("bob"), None));
+        check("/mute ALL 5m", Command::MuteAll(Some(Duration::from_secs(300))));
+        check("/조용히 모두", Command::MuteAll(None));
+        check("/조용히해제 모두", Command::UnmuteAll);
+        // Somebody may be called so.
+        check("/mute @all", Command::Mute(name("all"), None));
         check("/limit 30", Command::Limit(30));
         check("/history", Command::History(None));
         check("/history 50", Command::History(Some(50)));

@@ -105,7 +105,8 @@ pub enum Event {
         /// Its place in the room's order.
         #[serde(flatten)]
         stamp: Stamp,
-        /// Who set it.
+        /// Who set it; empty if it was the operator.
+        #[serde(default, skip_serializing_if = "is_empty")]
         user: Arc<str>,
         /// The topic.
         topic: Arc<str>,
@@ -115,7 +116,8 @@ pub enum Event {
         /// Its place in the room's order.
         #[serde(flatten)]
         stamp: Stamp,
-        /// Who it is.
+        /// Who it is; empty if it is everyone.
+        #[serde(default, skip_serializing_if = "is_empty")]
         user: Arc<str>,
         /// For how long; until it is lifted if there is none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -129,7 +131,8 @@ pub enum Event {
         /// Its place in the room's order.
         #[serde(flatten)]
         stamp: Stamp,
-        /// Who it is.
+        /// Who it is; empty if it is everyone.
+        #[serde(default, skip_serializing_if = "is_empty")]
         user: Arc<str>,
         /// Who did it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -140,7 +143,8 @@ pub enum Event {
         /// Its place in the room's order.
         #[serde(flatten)]
         stamp: Stamp,
-        /// Who did it.
+        /// Who did it; empty if it was the operator.
+        #[serde(default, skip_serializing_if = "is_empty")]
         user: Arc<str>,
     },
     /// People may come in again.
@@ -148,7 +152,8 @@ pub enum Event {
         /// Its place in the room's order.
         #[serde(flatten)]
         stamp: Stamp,
-        /// Who did it.
+        /// Who did it; empty if it was the operator.
+        #[serde(default, skip_serializing_if = "is_empty")]
         user: Arc<str>,
     },
     /// The room has a limit of members.
@@ -156,7 +161,8 @@ pub enum Event {
         /// Its place in the room's order.
         #[serde(flatten)]
         stamp: Stamp,
-        /// Who set it.
+        /// Who set it; empty if it was the operator.
+        #[serde(default, skip_serializing_if = "is_empty")]
         user: Arc<str>,
         /// The most members.
         limit: usize,
@@ -193,6 +199,11 @@ pub const EVENT_OVERHEAD: usize = 160;
 
 pub(crate) fn is_false(value: &bool) -> bool {
     !value
+}
+
+/// Whether a name is left out.
+fn is_empty(name: &Arc<str>) -> bool {
+    name.is_empty()
 }
 
 impl Event {

@@ -182,6 +182,15 @@ fn korean(event: &Event) -> String {
     let subject = |name: &str| format!("[{name}]{}이", nim(name));
     let of = |name: &str| format!("[{name}]{}의", nim(name));
     let object = |name: &str| format!("[{name}]{}을", nim(name));
+    // Empty is the operator who did it, and everyone to whom it was done.
+    let doer = |name: &str| match name {
+        "" => "운영자가".to_owned(),
+        name => subject(name),
+    };
+    let target = |name: &str| match name {
+        "" => "모두의".to_owned(),
+        name => of(name),
+    };
     let who = |by: &Option<std::sync::Arc<str>>| match by {
         Some(by) => subject(by),
         None => "운영자가".to_owned(),
@@ -195,21 +204,21 @@ fn korean(event: &Event) -> String {
             format!("{} 이름이 [{to}]{} 바뀌었습니다", of(user), Josa::EuroRo.after(to))
         }
         Event::Topic { user, topic, .. } if topic.is_empty() => {
-            format!("{} 주제를 지웠습니다", subject(user))
+            format!("{} 주제를 지웠습니다", doer(user))
         }
-        Event::Topic { user, topic, .. } => format!("{} 정한 주제: {topic}", subject(user)),
+        Event::Topic { user, topic, .. } => format!("{} 정한 주제: {topic}", doer(user)),
         Event::Muted { user, seconds: None, by, .. } => {
-            format!("{} {} 채팅을 금지했습니다", who(by), of(user))
+            format!("{} {} 채팅을 금지했습니다", who(by), target(user))
         }
         Event::Muted { user, seconds: Some(seconds), by, .. } => {
             let time = show_duration(*seconds, Lang::Ko);
-            format!("{} {} 채팅을 {time} 동안 금지했습니다", who(by), of(user))
+            format!("{} {} 채팅을 {time} 동안 금지했습니다", who(by), target(user))
         }
-        Event::Unmuted { user, .. } => format!("{} 채팅 금지가 풀렸습니다", of(user)),
-        Event::Locked { user, .. } => format!("{} 방을 잠갔습니다", subject(user)),
-        Event::Unlocked { user, .. } => format!("{} 방의 잠금을 풀었습니다", subject(user)),
+        Event::Unmuted { user, .. } => format!("{} 채팅 금지가 풀렸습니다", target(user)),
+        Event::Locked { user, .. } => format!("{} 방을 잠갔습니다", doer(user)),
+        Event::Unlocked { user, .. } => format!("{} 방의 잠금을 풀었습니다", doer(user)),
         Event::Limited { user, limit, .. } => {
-            format!("{} 정원을 {limit}명으로 정했습니다", subject(user))
+            format!("{} 정원을 {limit}명으로 정했습니다", doer(user))
         }
         Event::Owner { user, .. } => format!("{} 방장이 되었습니다", subject(user)),
         Event::Ended { user, .. } => format!("{} 방을 닫았습니다", subject(user)),
@@ -221,6 +230,15 @@ fn korean(event: &Event) -> String {
 }
 
 fn english(event: &Event) -> String {
+    // Empty is the operator who did it, and everyone to whom it was done.
+    let doer = |name: &str| match name {
+        "" => "the operator".to_owned(),
+        name => format!("[{name}]"),
+    };
+    let target = |name: &str| match name {
+        "" => "everyone".to_owned(),
+        name => format!("[{name}]"),
+    };
     let who = |by: &Option<std::sync::Arc<str>>| match by {
         Some(by) => format!("[{by}]"),
         None => "the operator".to_owned(),
@@ -230,18 +248,22 @@ fn english(event: &Event) -> String {
         Event::Unkicked { user, by, .. } => format!("{} allowed [{user}] back in", who(by)),
         Event::Renamed { user, to, .. } => format!("[{user}] is now [{to}]"),
         Event::Topic { user, topic, .. } if topic.is_empty() => {
-            format!("[{user}] cleared the topic")
+            format!("{} cleared the topic", doer(user))
         }
-        Event::Topic { user, topic, .. } => format!("[{user}] set the topic: {topic}"),
-        Event::Muted { user, seconds: None, by, .. } => format!("{} muted [{user}]", who(by)),
+        Event::Topic { user, topic, .. } => format!("{} set the topic: {topic}", doer(user)),
+        Event::Muted { user, seconds: None, by, .. } => {
+            format!("{} muted {}", who(by), target(user))
+        }
         Event::Muted { user, seconds: Some(seconds), by, .. } => {
-            format!("{} muted [{user}] for {}", who(by), show_duration(*seconds, Lang::En))
+            let time = show_duration(*seconds, Lang::En);
+            format!("{} muted {} for {time}", who(by), target(user))
         }
+        Event::Unmuted { user, .. } if user.is_empty() => "everyone can speak again".to_owned(),
         Event::Unmuted { user, .. } => format!("[{user}] is no longer muted"),
-        Event::Locked { user, .. } => format!("[{user}] locked the room"),
-        Event::Unlocked { user, .. } => format!("[{user}] unlocked the room"),
+        Event::Locked { user, .. } => format!("{} locked the room", doer(user)),
+        Event::Unlocked { user, .. } => format!("{} unlocked the room", doer(user)),
         Event::Limited { user, limit, .. } => {
-            format!("[{user}] limited the room to {limit} people")
+            format!("{} limited the room to {limit} people", doer(user))
         }
         Event::Owner { user, .. } => format!("[{user}] is now the owner of the room"),
         Event::Ended { user, .. } => format!("[{user}] closed the room"),

@@ -76,6 +76,8 @@ pub(crate) fn run(caller: &Caller<'_>, command: Command<'_>) -> Reply {
         Command::Kick(name) => moderation::kick(caller, &name),
         Command::Unkick(name) => Ok(moderation::unkick(caller, name)),
         Command::Mute(name, time) => moderation::mute(caller, &name, time),
+        Command::MuteAll(time) => Ok(moderation::mute_all(caller, time)),
+        Command::UnmuteAll => Ok(moderation::unmute_all(caller)),
         Command::Unmute(name) => moderation::unmute(caller, &name),
         Command::Lock => Ok(moderation::lock(caller)),
         Command::Unlock => Ok(moderation::unlock(caller)),

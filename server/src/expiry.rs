@@ -16,7 +16,7 @@ use crate::{
     delivery::outbox::Outbox,
     room::directory::Fate,
     room::{By, Going, Muter, Op, Room},
-    session::Session,
+    session::{Mute, Session},
     shared::Shared,
     timekeeper::Deadline,
     transport::tls::certificates::Look,
@@ -32,6 +32,8 @@ pub(crate) enum Due {
     Mute(Weak<Room>, Weak<Session>, Time),
     /// The operator's mute, which was to last until then, is over.
     OperatorsMute(Weak<Session>, Time),
+    /// The operator's mute of everyone, which was to last until then, is over.
+    MuteOfAll(Time),
     /// A connection that was dismissed has had its time to close by itself.
     Dismissal(Weak<Outbox>),
     /// Nobody has come into a room for a while: what was rendered for that goes.
@@ -55,6 +57,7 @@ impl Deadline for Due {
             Due::Room(room) => (1, room.as_ptr().addr(), 0),
             Due::Mute(room, session, _) => (2, room.as_ptr().addr(), session.as_ptr().addr()),
             Due::OperatorsMute(session, _) => (3, session.as_ptr().addr(), 0),
+            Due::MuteOfAll(_) => (8, 0, 0),
             Due::Dismissal(outbox) => (4, outbox.as_ptr().addr(), 0),
             Due::Certificate => (5, 0, 0),
             Due::Renderings(room) => (6, room.as_ptr().addr(), 0),
@@ -77,7 +80,7 @@ impl Deadline for Due {
             Due::Room(room) | Due::Renderings(room) => room.strong_count() == 0,
             Due::Mute(room, session, _) => room.strong_count() == 0 || session.strong_count() == 0,
             Due::Dismissal(outbox) => outbox.strong_count() == 0,
-            Due::Certificate | Due::Histories => false,
+            Due::Certificate | Due::Histories | Due::MuteOfAll(_) => false,
         }
     }
 }
@@ -153,6 +156,14 @@ impl Shared {
                 {
                     let (session, muter) = (session.number, Muter::Operator);
                     let _ = room.act_now(By::Time, Op::MuteOver { session, muter, until });
+                }
+            }
+            Due::MuteOfAll(until) => {
+                let mute = Mute { until: Some(until) };
+                if self.users.end_mute_of_all(mute) {
+                    for room in self.rooms.all() {
+                        let _ = room.act_now(By::Time, Op::UnmuteAll { only: Some(mute) });
+                    }
                 }
             }
             Due::Dismissal(outbox) => {

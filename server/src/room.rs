@@ -36,6 +36,7 @@ use madang_protocol::{
 use crate::{
     clock,
     delivery::outbox::Outbox,
+    dialect::answer::Answer,
     metrics::Metrics,
     room::event_ids::EventIds,
     room::mailbox::{Ended, Mailbox, Pump, Urgency},
@@ -258,6 +259,15 @@ impl Room {
             nonce,
             answered,
         })
+    }
+
+    /// Adds what was said last to `answer`, for somebody who is no member, and blocks until
+    /// that is done. May pump.
+    pub(crate) fn recall(&self, limit: usize, answer: Answer) -> Result<Answer, Ended> {
+        let (recalled, answers) = bounded(1);
+        let envelope = || Envelope::Recall { limit, answer, recalled };
+        self.post(QUESTION_BYTES, Urgency::Waits, envelope)?;
+        answers.recv().map_err(|_| Ended(()))
     }
 
     /// Does something to the room or its members, and blocks until everyone was told.

@@ -32,6 +32,7 @@ use crate::{
 };
 
 pub(crate) mod user_manager;
+mod mute_of_all;
 pub(crate) mod memory;
 pub(crate) mod nonces;
 

@@ -223,8 +223,9 @@ export class State {
       case "locked": this.locked = true; break;
       case "unlocked": this.locked = false; break;
       case "limited": this.limit = event.limit; break;
-      case "muted": this.muted.add(event.user); break;
-      case "unmuted": this.muted.delete(event.user); break;
+      // Without a name, it is everyone.
+      case "muted": for (const user of event.user ? [event.user] : this.members) this.muted.add(user); break;
+      case "unmuted": event.user ? this.muted.delete(event.user) : this.muted.clear(); break;
       case "ended":
         this.keys.delete(this.room);
         this.#remove(event);

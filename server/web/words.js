@@ -11,6 +11,10 @@ function sir(name) {
 const koBy = (name) => (name === null ? "운영자가" : `${sir(name)}이`);
 const enBy = (name) => name ?? "The operator";
 
+/** To whom it was done; null is everyone. */
+const koAll = (name) => (name === null ? "모두" : sir(name));
+const enAll = (name) => name ?? "everyone";
+
 const count = (n) => n.toLocaleString("en");
 
 const WORDS = {
@@ -194,8 +198,8 @@ const WORDS = {
   titleSet: [(who, title) => `${koBy(who)} 방 이름을 바꿨습니다: ${title}`, (who, title) => `${enBy(who)} named the room: ${title}`],
   titleCleared: [(who) => `${koBy(who)} 방 이름을 지웠습니다`, (who) => `${enBy(who)} cleared the room's name`],
   topicCleared: [(who) => `${koBy(who)} 주제를 지웠습니다`, (who) => `${enBy(who)} cleared the topic`],
-  mutedEvent: [(by, who) => `${koBy(by)} ${sir(who)}의 채팅을 금지했습니다`, (by, who) => `${enBy(by)} muted ${who}`],
-  unmutedEvent: [(who) => `${sir(who)}의 채팅 금지가 풀렸습니다`, (who) => `${who} can speak again`],
+  mutedEvent: [(by, who) => `${koBy(by)} ${koAll(who)}의 채팅을 금지했습니다`, (by, who) => `${enBy(by)} muted ${enAll(who)}`],
+  unmutedEvent: [(who) => `${koAll(who)}의 채팅 금지가 풀렸습니다`, (who) => `${who ?? "Everyone"} can speak again`],
   lockedEvent: [(who) => `${koBy(who)} 방을 잠갔습니다`, (who) => `${enBy(who)} locked the room`],
   unlockedEvent: [(who) => `${koBy(who)} 방의 잠금을 풀었습니다`, (who) => `${enBy(who)} unlocked the room`],
   limitedEvent: [(who, n) => `${koBy(who)} 정원을 ${n}명으로 정했습니다`, (who, n) => `${enBy(who)} limited the room to ${n} people`],

@@ -33,6 +33,11 @@ pub(super) fn person(text: &str) -> Result<UserName, ArgumentError> {
     }
 }
 
+/// Whether everyone is meant, and not somebody who is called so: `@all` is a person.
+pub(super) fn is_everyone(text: &str) -> bool {
+    matches!(&*text.trim().to_lowercase(), "all" | "모두")
+}
+
 /// A name that somebody wants to have.
 pub(super) fn new_name(text: &str) -> Result<UserName, ArgumentError> {
     if is_blank(text) {

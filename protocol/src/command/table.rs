@@ -3,8 +3,8 @@
 use super::{
     Command, CommandSpec, Role,
     arguments::{
-        ArgumentError, banned, count, destination, help, invite, new_name, nothing, optional,
-        person, person_and_text, who, with_duration, words,
+        ArgumentError, banned, count, destination, help, invite, is_everyone, new_name, nothing,
+        optional, person, person_and_text, who, with_duration, words,
     },
 };
 
@@ -263,11 +263,14 @@ pub static COMMANDS: &[CommandSpec] = &[
         roles: OWNER_AND_OPERATOR,
         help: ["채팅을 금지합니다", "stop from speaking"],
         details: [
-            "시간을 쓰지 않으면 풀 때까지입니다.\n시간의 예: 30초, 10분, 1시간 30분",
-            "Without a time, until you lift it.\nTimes: 30s, 10m, 1h 30m, 1d",
+            "시간을 쓰지 않으면 풀 때까지입니다.\n시간의 예: 30초, 10분, 1시간 30분\n운영자: /조용히 모두 10분",
+            "Without a time, until you lift it.\nTimes: 30s, 10m, 1h 30m, 1d\nThe operator: /mute all 10m",
         ],
         parse: |text| {
-            with_duration(text).and_then(|(name, time)| Ok(Command::Mute(person(name)?, time)))
+            with_duration(text).and_then(|(name, time)| match is_everyone(name) {
+                true => Ok(Command::MuteAll(time)),
+                false => Ok(Command::Mute(person(name)?, time)),
+            })
         },
     },
     CommandSpec {
@@ -277,7 +280,10 @@ pub static COMMANDS: &[CommandSpec] = &[
         roles: OWNER_AND_OPERATOR,
         help: ["채팅 금지를 풉니다", "allow to speak again"],
         details: ["", ""],
-        parse: |text| Ok(Command::Unmute(person(text)?)),
+        parse: |text| match is_everyone(text) {
+            true => Ok(Command::UnmuteAll),
+            false => Ok(Command::Unmute(person(text)?)),
+        },
     },
     CommandSpec {
         name: "/lock",

@@ -29,6 +29,13 @@ pub enum Done<'a> {
         /// Who it is.
         user: &'a str,
     },
+    /// Nobody may speak.
+    AllMuted {
+        /// For how many seconds; until it is lifted if there is none.
+        seconds: Option<u64>,
+    },
+    /// Everyone may speak again.
+    AllUnmuted,
     /// Nobody new may join a room.
     Locked {
         /// Which.
@@ -93,14 +100,19 @@ impl Done<'_> {
         let span = |seconds| show_duration(seconds, Lang::En);
         match *self {
             Done::Kicked { user, seconds } => format!("Removed {user} for {}.", span(seconds)),
-            Done::Unkicked { user } => format!("{user} may join again."),
+            Done::Unkicked { user } => format!("{user} can join again."),
             Done::Muted { user, seconds: Some(seconds) } => {
                 format!("Muted {user} for {}.", span(seconds))
             }
             Done::Muted { user, seconds: None } => {
                 format!("Muted {user}. To lift it: /unmute {user}")
             }
-            Done::Unmuted { user } => format!("{user} may speak again."),
+            Done::Unmuted { user } => format!("{user} can speak again."),
+            Done::AllMuted { seconds: Some(seconds) } => {
+                format!("Muted everyone for {}.", span(seconds))
+            }
+            Done::AllMuted { seconds: None } => "Muted everyone. To lift it: /unmute all".into(),
+            Done::AllUnmuted => "Everyone can speak again.".into(),
             Done::Locked { room } => {
                 format!("Locked {room}: nobody new can join. To open it again: /unlock")
             }
@@ -139,6 +151,13 @@ impl Done<'_> {
                 format!("{}의 채팅을 금지했습니다. 풀기: /조용히해제 {user}", with_nim(user))
             }
             Done::Unmuted { user } => format!("{}이 다시 말할 수 있습니다.", with_nim(user)),
+            Done::AllMuted { seconds: Some(seconds) } => {
+                format!("모두의 채팅을 {} 동안 금지했습니다.", span(seconds))
+            }
+            Done::AllMuted { seconds: None } => {
+                "모두의 채팅을 금지했습니다. 풀기: /조용히해제 모두".into()
+            }
+            Done::AllUnmuted => "이제 모두 다시 말할 수 있습니다.".into(),
             Done::Locked { room } => {
                 format!("{room} 방을 잠갔습니다. 아무도 새로 들어올 수 없습니다. 풀기: /잠금해제")
             }

@@ -43,6 +43,9 @@ pub(crate) trait Services {
     /// Ends the operator's mute, which is to last until then, at that time.
     fn end_operators_mute_at(&self, at: Instant, until: Time, session: &Arc<Session>);
 
+    /// Ends the operator's mute of everyone at that time.
+    fn end_mute_of_all_at(&self, at: Instant, until: Time);
+
     /// The address from which the connection comes that holds a session, if one does.
     fn address_of(&self, session: &Session) -> Option<IpAddr>;
 

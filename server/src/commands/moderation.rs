@@ -118,6 +118,41 @@ pub(super) fn unmute(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Re
     }
 }
 
+/// Keeps everyone on the server from speaking, and whoever comes; the operator only.
+pub(super) fn mute_all(caller: &Caller<'_>, time: Option<Duration>) -> Reply {
+    if !caller.is_operator() {
+        return caller.refuse(&Notice::Nobody);
+    }
+    let chat = caller.chat;
+    let mute = Mute { until: time.map(|time| clock::now().after(time)) };
+    let over_at = time.and_then(|time| Instant::now().checked_add(time)).zip(mute.until);
+    let seconds = time.map(|time| time.as_secs());
+    // Whoever comes from now on is muted; the others are found below, and bring it along
+    // wherever they go meanwhile.
+    chat.users.mute_all(Some(mute));
+    if let Some((at, until)) = over_at {
+        chat.services.end_mute_of_all_at(at, until);
+    }
+    for room in chat.rooms.all() {
+        // A room that has just ended has nobody.
+        let _ = room.act(By::Operator, Op::MuteAll { mute, seconds });
+    }
+    caller.done(Done::AllMuted { seconds })
+}
+
+/// Lifts every mute of the operator's.
+pub(super) fn unmute_all(caller: &Caller<'_>) -> Reply {
+    if !caller.is_operator() {
+        return caller.refuse(&Notice::Nobody);
+    }
+    let chat = caller.chat;
+    chat.users.mute_all(None);
+    for room in chat.rooms.all() {
+        let _ = room.act(By::Operator, Op::UnmuteAll { only: None });
+    }
+    caller.done(Done::AllUnmuted)
+}
+
 pub(super) fn lock(caller: &Caller<'_>) -> Reply {
     caller.settle(caller.act(Op::Lock(true)), Done::Locked { room: caller.room_name() })
 }

@@ -141,6 +141,12 @@ pub(super) fn topic(caller: &Caller<'_>) -> Reply {
 
 /// Tells what happened before the id `before`.
 pub(crate) fn history(caller: &Caller<'_>, before: Option<u64>, limit: Option<usize>) -> Reply {
+    if let Standing::Operator(room) = caller.standing {
+        return match room.recall(limit.unwrap_or(HISTORY_EVENTS), caller.begin()) {
+            Ok(answer) => caller.answered(answer),
+            Err(_) => caller.refuse(&Notice::NoSuchRoom),
+        };
+    }
     ask(caller, Question::History { before, limit: limit.unwrap_or(usize::MAX) })
 }
 

@@ -71,6 +71,10 @@ impl Services for Asked {
         self.note(format!("end the operator's mute of {}", session.name()));
     }
 
+    fn end_mute_of_all_at(&self, _: Instant, _: Time) {
+        self.note("end the mute of all".into());
+    }
+
     fn address_of(&self, _: &Session) -> Option<IpAddr> {
         Some([192, 0, 2, 7].into())
     }

@@ -48,6 +48,12 @@ pub(super) enum Envelope {
         nonce: Option<String>,
         answered: Answered,
     },
+    /// Writes what was said to an answer for somebody who is no member.
+    Recall {
+        limit: usize,
+        answer: Answer,
+        recalled: Sender<Answer>,
+    },
     /// Replaces a member's ignore list.
     Hide {
         session: u64,

@@ -24,7 +24,7 @@ use super::{
     envelope::{Answered, Envelope},
     event_ids::EventIds,
     fact::{Change, Fact},
-    history::History,
+    history::{History, HistoryQuery},
     members::{Leaver, Members},
     op::{By, Op, Speech},
     presence::AfterRemoval,
@@ -197,6 +197,12 @@ impl Executor {
             Envelope::Ask { session, outbox, question, nonce, answered } => {
                 self.answer(&session, &outbox, question, nonce.as_deref());
                 self.answer_later(answered, Ok(()));
+            }
+            Envelope::Recall { limit, mut answer, recalled } => {
+                let query = HistoryQuery { before: None, limit, hidden: &[] };
+                self.history.answer(self.batch.events(), query, None, &mut answer);
+                // Whoever asked waits for it.
+                let _ = recalled.send(answer);
             }
             Envelope::Hide { session, hidden, answered } => {
                 let result = self.hide(session, hidden);

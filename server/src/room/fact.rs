@@ -56,8 +56,7 @@ pub(crate) enum Change {
     },
     /// An empty topic is none.
     Topic {
-        session: u64,
-        user: UserName,
+        by: Option<UserName>,
         topic: Arc<str>,
     },
     /// Somebody was removed, and is kept out until then.
@@ -89,6 +88,11 @@ pub(crate) enum Change {
         muter: Muter,
         by: Option<UserName>,
     },
+    /// The operator keeps everyone from speaking, which is a fact of each.
+    AllMuted {
+        seconds: Option<u64>,
+    },
+    AllUnmuted,
     Locked {
         locked: bool,
         by: Option<UserName>,
@@ -126,7 +130,11 @@ impl Fact {
             Change::Renamed { user, to, .. } => {
                 Event::Renamed { stamp, user: user.into(), to: to.into() }
             }
-            Change::Topic { user, topic, .. } => Event::Topic { stamp, user: user.into(), topic },
+            Change::Topic { by, topic } => Event::Topic { stamp, user: named_or_empty(by), topic },
+            Change::AllMuted { seconds } => {
+                Event::Muted { stamp, user: Arc::default(), seconds, by: None }
+            }
+            Change::AllUnmuted => Event::Unmuted { stamp, user: Arc::default(), by: None },
             Change::Kicked { user, seconds, by, .. } => {
                 Event::Kicked { stamp, user: user.into(), seconds, by: named(by) }
             }

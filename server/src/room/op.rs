@@ -83,6 +83,16 @@ pub(crate) enum Op {
         mute: Mute,
         seconds: Option<u64>,
     },
+    /// Keeps everyone who is here from speaking, as the operator: for so many seconds, if
+    /// that ends by itself.
+    MuteAll {
+        mute: Mute,
+        seconds: Option<u64>,
+    },
+    /// Lifts the operator's mute of everyone, or of those who have exactly this one.
+    UnmuteAll {
+        only: Option<Mute>,
+    },
     /// Lets somebody speak again.
     Unmute {
         session: u64,

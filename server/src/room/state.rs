@@ -134,7 +134,10 @@ impl State {
                     member.away = *away;
                 }
             }
-            Change::Said { .. } | Change::Announced { .. } => {}
+            Change::Said { .. }
+            | Change::Announced { .. }
+            | Change::AllMuted { .. }
+            | Change::AllUnmuted => {}
             Change::Renamed { session, to, .. } => {
                 if let Some(member) = self.members.get_mut(*session) {
                     member.user = to.clone();
@@ -187,7 +190,6 @@ impl State {
             Change::Left { session, .. }
             | Change::Away { session, .. }
             | Change::Renamed { session, .. }
-            | Change::Topic { session, .. }
             | Change::Kicked { session, .. }
             | Change::Muted { session, .. }
             | Change::Unmuted { session, muter: Muter::Operator, .. }
@@ -198,6 +200,9 @@ impl State {
             Change::Unkicked { user, .. } => self.access.kicks.has(user),
             Change::Said { .. }
             | Change::Announced { .. }
+            | Change::Topic { .. }
+            | Change::AllMuted { .. }
+            | Change::AllUnmuted
             | Change::Locked { .. }
             | Change::Limited { .. }
             | Change::OwnedByNobody

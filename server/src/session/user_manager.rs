@@ -24,7 +24,7 @@ use madang_protocol::{
 };
 
 use crate::{
-    session::{Session, memory::WhisperBudget},
+    session::{Mute, Session, memory::WhisperBudget},
     sync::{Condvar, Mutex},
 };
 
@@ -35,6 +35,8 @@ const MOST_PROPOSED: u32 = 20;
 pub(crate) struct UserManager {
     limits: AwayLimits,
     table: Mutex<SessionTable>,
+    /// The operator's mute of everyone, which newcomers get too.
+    pub(super) muted: Mutex<Option<Mute>>,
     /// Signalled when a connection has let a session go.
     let_go: Condvar,
 }
@@ -118,7 +120,8 @@ impl UserManager {
         getrandom::fill(&mut bits).expect("a system that has started has random bits");
         // What a room remembers by a session's number means nobody of another run.
         table.last_number = u64::from_ne_bytes(bits);
-        UserManager { limits, table: Mutex::new(table), let_go: Condvar::new() }
+        let (table, muted) = (Mutex::new(table), Mutex::new(None));
+        UserManager { limits, table, muted, let_go: Condvar::new() }
     }
 
     /// Claims a name for a new session, held by `connection`.
@@ -134,7 +137,12 @@ impl UserManager {
         now: Time,
     ) -> Result<Arc<Session>, NameInUse> {
         let keys = name.keys();
-        self.table.lock().claim(keys, name, token, connection, now).ok_or(NameInUse)
+        let claimed = self.table.lock().claim(keys, name, token, connection, now);
+        let session = claimed.ok_or(NameInUse)?;
+        if let Some(mute) = *self.muted.lock() {
+            session.mute(mute);
+        }
+        Ok(session)
     }
 
     /// Claims a free guest name (`손님-17`, `guest-17`).

@@ -44,6 +44,10 @@ impl Services for Shared {
         self.timekeeper.schedule(at, Due::OperatorsMute(Arc::downgrade(session), until));
     }
 
+    fn end_mute_of_all_at(&self, at: Instant, until: Time) {
+        self.timekeeper.schedule(at, Due::MuteOfAll(until));
+    }
+
     fn address_of(&self, session: &Session) -> Option<IpAddr> {
         let holder = self.users.holder(session)?;
         self.connections.address_of(holder)

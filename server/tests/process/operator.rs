@@ -175,6 +175,82 @@ fn every_command_of_the_operator_does_what_its_table_says() {
 }
 
 #[test]
+fn the_operator_looks_at_a_room_without_being_a_member() {
+    let (mut terminal, address) = start();
+    let mut alice = join(address, "alice");
+    terminal.enter("/topic", &words(Notice::NoTopic));
+    let topic = Done::TopicSet { room: "lobby", topic: "sockets" };
+    terminal.enter("/topic sockets", &done(topic));
+    alice.expect("-- the operator set the topic: sockets --\n");
+    terminal.enter("/topic", &words(Notice::TopicIs("sockets")));
+
+    alice.say("/join math");
+    alice.expect("[alice] joined.\n");
+    alice.say("one and one");
+    alice.expect("[alice] one and one\n");
+    let looking = Done::Looking { room: "math", members: 1, topic: None };
+    terminal.enter("/join math", &done(looking));
+    terminal.screen.expect_last(&["[math]"]);
+    terminal.enter("/history", "[alice] one and one\n");
+    terminal.enter("/lock", &done(Done::Locked { room: "math" }));
+    alice.expect("-- the operator locked the room --\n");
+    let mut bob = join(address, "bob");
+    bob.say("/join math");
+    bob.expect(&words(Notice::RoomLocked));
+    terminal.enter("/unlock", &done(Done::Unlocked { room: "math" }));
+    alice.expect("-- the operator unlocked the room --\n");
+
+    terminal.enter("/whois alice", "  alice  math  127.0.0.1  ");
+    terminal.enter("/msg alice see me", "[whisper → alice] see me\n");
+    alice.expect("[whisper server] see me\n");
+    alice.say("/reply yes");
+    alice.expect(&words(Notice::NoWhisper));
+    terminal.enter("/leave", "Commands are now about lobby");
+    terminal.enter("/join nowhere", &words(Notice::NoSuchRoom));
+
+    // A code too, in blanks that have a colour.
+    terminal.enter("/invite", "  nc: nc 127.0.0.1 ");
+    terminal.screen.expect_raw("\x1b[48;5;231m");
+    assert!(!terminal.shown().contains('▀'));
+    terminal.enter("/lang ko", "이제 한국어로 안내합니다.\n");
+    terminal.enter("/누구", "대화 참여자 2명\n");
+}
+
+#[test]
+fn everyone_is_muted_whoever_comes_too() {
+    let (mut terminal, address) = start();
+    let mut alice = join(address, "alice");
+    let mut bob = join(address, "bob");
+    bob.say("/join math");
+    bob.expect("[bob] joined.\n");
+    terminal.enter("/mute all", &done(Done::AllMuted { seconds: None }));
+    let mut carol = join(address, "carol");
+    carol.say("/join math");
+    carol.expect("[carol] joined.\n");
+    for peer in [&mut alice, &mut bob] {
+        peer.expect("-- the operator muted everyone --\n");
+    }
+    for peer in [&mut alice, &mut bob, &mut carol] {
+        peer.say("hello");
+        peer.expect(&words(Notice::Muted { seconds: None }));
+        peer.say("/msg alice hello");
+        peer.expect("\n");
+    }
+    terminal.enter("/unmute all", &done(Done::AllUnmuted));
+    for peer in [&mut alice, &mut bob, &mut carol] {
+        peer.expect("-- everyone can speak again --\n");
+    }
+    expect_chat(&mut bob, &mut carol);
+
+    terminal.enter("/mute all 1s", &done(Done::AllMuted { seconds: Some(1) }));
+    alice.expect("-- the operator muted everyone for 1 second --\n");
+    alice.expect("-- everyone can speak again --\n");
+    expect_chat(&mut carol, &mut bob);
+    let mut dave = join(address, "dave");
+    expect_chat(&mut dave, &mut alice);
+}
+
+#[test]
 fn bans_hold_for_names_and_for_addresses() {
     let (mut terminal, address) = start();
     let mut alice = join(address, "alice");

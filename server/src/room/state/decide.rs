@@ -65,11 +65,14 @@ impl State {
             Op::Say(speeches) => self.say(by, speeches, &mut facts)?,
             Op::Announce(text) => facts.tell(Change::Announced { text: text.clone() }),
             Op::Topic(topic) => {
-                let (session, user) = self.speaker(by, now)?;
+                let by = match by {
+                    By::Operator => None,
+                    by => Some(self.speaker(by, now)?.1.clone()),
+                };
                 if Some(topic).filter(|topic| !topic.is_empty()) == self.topic.as_ref() {
                     return Err(Refusal::Already);
                 }
-                facts.tell(Change::Topic { session, user: user.clone(), topic: topic.clone() });
+                facts.tell(Change::Topic { by, topic: topic.clone() });
             }
             Op::Rename(to) => {
                 let (session, user) = self.speaker(by, now)?;
@@ -111,6 +114,25 @@ impl State {
                     return Err(Refusal::Already);
                 }
                 self.unmute(*session, &lifted, by, &mut facts);
+            }
+            Op::MuteAll { mute, seconds } => {
+                let (muter, mute) = (Muter::Operator, *mute);
+                for Presence { session, user, .. } in self.members.joined_from(0) {
+                    let (session, user) = (*session, user.clone());
+                    let (seconds, by) = (None, None);
+                    facts.note(Change::Muted { session, user, muter, mute, seconds, by });
+                }
+                facts.tell(Change::AllMuted { seconds: *seconds });
+            }
+            Op::UnmuteAll { only } => {
+                let is_meant = |muted: &Mute| only.as_ref().is_none_or(|only| only == muted);
+                for Presence { session, muted, .. } in self.members.joined_from(0) {
+                    if muted.as_ref().is_some_and(is_meant) {
+                        let (session, user, muter) = (*session, None, Muter::Operator);
+                        facts.note(Change::Unmuted { session, user, muter, by: None });
+                    }
+                }
+                facts.tell(Change::AllUnmuted);
             }
             Op::MuteOver { session, muter, until } => {
                 let mute = match muter {

@@ -169,7 +169,7 @@ fn members_set_the_topic_and_change_their_names() {
     let topic = |topic: &str| Op::Topic(topic.into());
     check(&room, Member(2), topic("tea"), Err(Refusal::Already));
     check(&room, Member(9), topic("cake"), NO_MEMBER);
-    let none = Change::Topic { session: 2, user: name("bob"), topic: "".into() };
+    let none = Change::Topic { by: Some(name("bob")), topic: "".into() };
     check(&room, Member(2), topic(""), Ok(vec![fact(13, none)]));
     let rob = || Op::Rename(name("rob"));
     check(&room, Operator, rob(), NO_MEMBER);
@@ -454,7 +454,6 @@ proptest! {
             Change::Left { session, user: user.clone(), text: None },
             Change::Away { session, away: true },
             Change::Renamed { session, user: user.clone(), to: name("eve") },
-            Change::Topic { session, user: user.clone(), topic: "cake".into() },
             Change::Kicked { session, user: user.clone(), seconds: 1, until, by: by() },
             Change::Unkicked { user: user.clone(), by: by() },
             Change::Muted { session, user: user.clone(), muter, mute, seconds: None, by: None },
