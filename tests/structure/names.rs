@@ -18,14 +18,20 @@ pub(crate) fn shared(sources: &[Source]) -> Vec<String> {
         types.visit_file(&file);
         for name in types.names {
             let places = found.entry(name).or_default();
-            // Twice in a file, it stands there for two systems.
-            if places.last() != Some(&source.path.as_str()) {
-                places.push(&source.path);
+            // Twice in one place, it stands there for two systems.
+            if !places.contains(&place_of(&source.path)) {
+                places.push(place_of(&source.path));
             }
         }
     }
     let shared = found.into_iter().filter(|(_, places)| places.len() > 1);
     shared.map(|(name, places)| format!("{name}: {}", places.join(", "))).collect()
+}
+
+/// A file, or the folder of the files of which each system has one.
+fn place_of(path: &str) -> &str {
+    let for_system = ["/unix.rs", "/windows.rs"];
+    for_system.iter().find_map(|file| path.strip_suffix(file)).unwrap_or(path)
 }
 
 /// The types that a file defines, its tests aside.

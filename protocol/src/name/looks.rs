@@ -61,7 +61,7 @@ fn is_hangul(c: char) -> bool {
 /// they replace (`s3rver`). `l` is `i`, for `1` is both.
 ///
 /// Good for the few names that must not be imitated, and too coarse to tell people's
-/// names apart: for that there are the [`keys`](UserName::keys).
+/// names apart: for that there are the [`keys`](super::UserName::keys).
 pub(crate) fn readings(shown: &str) -> impl Iterator<Item = String> {
     let shown: String = shown.chars().map(as_latin).collect();
     [fold(&shown)].into_iter().chain(looks_of(&shown)).map(|look| match look.is_ascii() {
