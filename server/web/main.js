@@ -25,7 +25,7 @@ import { State } from "./state.js";
 import { Undelivered, missed } from "./undelivered.js";
 import { fate } from "./unsent.js";
 import { Wall } from "./wall.js";
-import { LANGS, chooseLang, lang, putWords, word } from "./words.js";
+import { chooseLang, lang, languageCalled, putWords, word } from "./words.js";
 
 /** How many events are asked for at once. */
 const HISTORY = 60;
@@ -156,7 +156,7 @@ function commanded(waiting, message) {
   const { line } = waiting.request;
   switch (message.type) {
     case "notice":
-      if (is(line, "/lang")) speakIn(split(line).argument.toLowerCase());
+      if (is(line, "/lang")) speakIn(languageCalled(split(line).argument) ?? lang());
       answered(waiting, state.receive(message));
       break;
     case "ack": {
@@ -392,9 +392,8 @@ function chooseLanguage(language) {
   if (state.user) connection.ask({ type: "command", line: `/lang ${language}` }, "quiet");
 }
 
-/** Says everything in another language; in a word that names none, nothing changes. */
+/** Says everything in another language. */
 function speakIn(language) {
-  if (!LANGS.includes(language)) return;
   choices.lang = language;
   speak();
 }

@@ -213,14 +213,21 @@ const WORDS = {
   roomLine: [(room, n) => `${room} (${n}명)`, (room, n) => `${room} (${n})`],
 };
 
-/** The languages of the page. */
-export const LANGS = ["ko", "en"];
+const LANGS = ["ko", "en"];
+
+/** What `/lang` takes for them. */
+const CALLED = { ko: "ko", korean: "ko", 한국어: "ko", en: "en", english: "en", 영어: "en" };
 
 let index = 0;
 
 /** The language of the page: `ko` or `en`. */
 export function lang() {
   return LANGS[index];
+}
+
+/** The language that a word means in `/lang`; undefined if it means none. */
+export function languageCalled(called) {
+  return CALLED[called.normalize("NFC").toLowerCase()];
 }
 
 /** Chooses the language that was chosen before, or the browser's. */

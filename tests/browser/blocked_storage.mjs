@@ -33,6 +33,11 @@ try {
     await page.click("#show-more");
     await page.getByRole("button", { name: "한국어" }).click();
     await page.locator("#room-title", { hasText: "비공개 방" }).waitFor();
+    // So is the choice to hear calls.
+    for (const button of ["내 이름이 나오면 소리 내기", "소리 끄기"]) {
+      await page.click("#show-more");
+      await page.getByRole("button", { name: button }).click();
+    }
     await say(page, "/leave");
     await page.locator("#room-title", { hasText: "로비" }).waitFor();
     // A reload is a new visitor.

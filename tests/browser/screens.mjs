@@ -87,7 +87,7 @@ try {
   await phone.locator("#room-title", { hasText: "Lobby" }).waitFor();
   assert.equal(await phone.evaluate(() => document.documentElement.lang), "en");
   await phone.waitForFunction((count) => document.querySelectorAll("#rows .row.notice").length > count, notices);
-  await say(phone, "/언어 ko");
+  await say(phone, "/언어 한국어");
   await phone.locator("#room-title", { hasText: "로비" }).waitFor();
   // An unknown language changes nothing.
   await say(phone, "/lang fr");
@@ -126,6 +126,7 @@ try {
   // Near the limit, a counter shows how much is left, and beyond it, how much is too much.
   assert.ok(await phone.locator("#counter").isHidden());
   await phone.fill("#text", "가".repeat(1_300));
+  assert.ok(await phone.locator("#counter").isVisible());
   assert.equal(await phone.locator("#counter").innerText(), "약 65자 남음");
   await phone.fill("#text", "가".repeat(1_370));
   assert.equal(await phone.locator("#counter").innerText(), "약 5자 넘음");

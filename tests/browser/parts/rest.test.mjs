@@ -5,7 +5,7 @@ import jsQR from "jsqr";
 import { lines, linkTo } from "../../../server/web/invite.js";
 import { guestName } from "../../../server/web/names.js";
 import { qrCode } from "../../../server/web/qr.js";
-import { KEYS, chooseLang, lang, word } from "../../../server/web/words.js";
+import { KEYS, chooseLang, lang, languageCalled, word } from "../../../server/web/words.js";
 
 /** The text that a QR reader finds, with four pixels per module. */
 function scan(modules) {
@@ -63,4 +63,5 @@ test("every word is there in both languages", () => {
   assert.equal(lang(), "ko");
   chooseLang(null, ["fr"]);
   assert.equal(lang(), "en");
+  assert.deepEqual(["ko", "English", "영어", "한국어", "fr", ""].map(languageCalled), ["ko", "en", "en", "ko", undefined, undefined]);
 });
