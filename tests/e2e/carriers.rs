@@ -1,6 +1,7 @@
 //! The longest carrier allowed, one byte less and one byte more; and peers that keep sending
 //! after one that is too long.
 
+use madang_protocol::{notice::Notice, text::Lang};
 use madang_tests::{TestServer, WebSocketClient, frame};
 use serde_json::json;
 
@@ -64,9 +65,8 @@ fn a_message_over_websocket_has_64_kib() {
         let mut lines = connect(&server, is_encrypted, &[]);
         lines.login("lines");
         for bytes in [CARRIER_BYTES - 1, CARRIER_BYTES] {
-            lines
-                .send(&"x".repeat(bytes))
-                .expect(&format!("한 줄은 4096바이트까지입니다. (보낸 줄: {bytes}바이트)"));
+            let refused = Notice::LineTooLong { bytes }.text(Lang::Ko);
+            lines.send(&"x".repeat(bytes)).expect(&refused);
         }
         lines.send(&"x".repeat(CARRIER_BYTES + 1));
         while lines.peek_is_message() {

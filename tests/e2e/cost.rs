@@ -243,7 +243,7 @@ fn who_comes_for_the_history_and_leaves_owes_for_it_at_the_next_login() {
         }
         assert!(shown > 40_000, "{shown} bytes");
         drop(client);
-        server.console_expect(&format!("{name}: "));
+        server.console_expect_count("연결 끊김", at + 1);
     }
     // 48 KB each, at 16 KiB a second after 64 KiB.
     let passed = started.elapsed();

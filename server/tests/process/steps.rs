@@ -80,8 +80,7 @@ fn instructions(way: Way, all: &[Vec<u8>]) -> u64 {
                 let mut member = TestClient::connect(server.address);
                 member.login("alice").send(sent).send("\n").finish_sending();
                 member.expect_rest();
-                server.out().expect("(#");
-                server.out().expect("(#");
+                server.out().expect("[alice] 퇴장");
             }
         }
         Way::Json => {
