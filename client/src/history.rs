@@ -73,11 +73,17 @@ fn state_folder() -> Option<PathBuf> {
 }
 
 /// Options for a file that only its owner can read.
+#[cfg(unix)]
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
-    #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+/// The same: a folder of a user is that user's only.
+#[cfg(not(unix))]
+fn private() -> OpenOptions {
+    OpenOptions::new()
 }
 
 fn append(path: &Path, line: &str) -> io::Result<()> {

@@ -157,6 +157,11 @@ impl Cli {
         Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     }
 
+    /// The server's language.
+    pub fn lang(&self) -> Lang {
+        self.lang
+    }
+
     /// The configuration that the flags ask for.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ mod web;
 pub mod operator;
 
 mod shared;
+pub mod system;
 pub mod doors;
 mod timekeeper;
 mod expiry;

@@ -1,6 +1,6 @@
 //! The program `madang-server`: flags to a configuration, signals, exit codes.
 
-use std::{io::Write, process::ExitCode};
+use std::{io::Write, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use madang_protocol::text::Lang;
@@ -13,16 +13,17 @@ use madang_server::{
     operator::console::{Console, Streams},
     operator::{self, Outcome, terminal::Terminal},
     server::Server,
+    system::{self, ConsoleMode, Ending, Endings},
 };
 use madang_terminal::tty_mode::restore_terminal;
-use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM},
-    iterator::Signals,
-};
 use tracing_subscriber::EnvFilter;
+
+/// How long what waits is sent when the window was closed: Windows ends the process soon.
+const HURRIED_DRAIN: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     save_address_space();
+    let _console = ConsoleMode::set();
     if let Some(manual) = Manual::asked(std::env::args_os()) {
         return manual.map_or_else(|text| print_or_complain(&text), |manual| print(&manual));
     }
@@ -34,9 +35,18 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&format!("{error:#}"));
+            hold_window(cli.lang());
             ExitCode::FAILURE
         }
     }
+}
+
+/// Keeps a window open that would close with the process, and says how to close it.
+fn hold_window(lang: Lang) {
+    system::hold_window(match lang {
+        Lang::Ko => "창을 닫으려면 Enter를 누르세요.",
+        Lang::En => "Press Enter to close this window.",
+    });
 }
 
 /// Prints what was asked for on the command line, or says what is wrong with it.
@@ -74,7 +84,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     let (console, console_thread) =
         Console::start(lang, streams).context("failed to start the console's thread")?;
     log_to(&console, cli.log_format());
-    let mut signals = Signals::new(ending_signals()).context("failed to take signals")?;
+    let mut endings = Endings::take().context("failed to take signals")?;
 
     let started = Server::start(config, console.clone());
     let server = match started {
@@ -86,19 +96,21 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     };
     announce(&server, &console);
     listen_to_operator(&server, terminal);
-    signals.forever().next();
+    let ending = endings.wait();
     // Without a thread for it, a second signal changes nothing.
     let _ = std::thread::Builder::new().name("signals".into()).spawn(move || {
-        if signals.forever().next().is_some() {
-            restore_terminal();
-            std::process::exit(130);
-        }
+        endings.wait();
+        restore_terminal();
+        std::process::exit(130);
     });
     console.say(match lang {
         Lang::Ko => "--- 채팅 서버를 종료합니다.".into(),
         Lang::En => "--- The chat server stops.".into(),
     });
-    server.stop();
+    match ending {
+        Ending::Asked => server.stop(),
+        Ending::Hurried => server.stop_within(HURRIED_DRAIN),
+    };
     console_thread.stop();
     // If its editor could not: a terminal that takes nothing is not waited for.
     restore_terminal();
@@ -116,30 +128,11 @@ fn listen_to_operator(server: &Server, terminal: Option<Terminal>) {
         };
         match outcome {
             // As a signal from outside would.
-            Ok(Outcome::Stops) => drop(signal_hook::low_level::raise(SIGTERM)),
+            Ok(Outcome::Stops) => system::end(),
             Ok(Outcome::GoesOn) => {}
             Err(error) => tracing::debug!(%error, "the operator's terminal is gone"),
         }
     });
-}
-
-/// The signals that end the server. A hang-up that `nohup` has it ignore stays
-/// ignored.
-fn ending_signals() -> Vec<i32> {
-    let mut signals = vec![SIGINT, SIGTERM];
-    if !is_ignored(SIGHUP) {
-        signals.push(SIGHUP);
-    }
-    signals
-}
-
-/// Whether the process was started with `signal` ignored; known on Linux alone,
-/// from the mask in /proc/self/status.
-fn is_ignored(signal: i32) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
 }
 
 /// Sends diagnostics, and panics with them, through the console's thread.

@@ -7,7 +7,6 @@
 use std::{
     io::{self, IsTerminal, Stdin},
     sync::Arc,
-    time::Duration,
 };
 
 use madang_protocol::{
@@ -20,11 +19,6 @@ use madang_protocol::{
 };
 use madang_terminal::{qr, screen::terminal_size, style::Palette};
 use parking_lot::Mutex;
-use rustix::{
-    event::{PollFd, PollFlags},
-    process::getpgrp,
-    termios::tcgetpgrp,
-};
 
 use crate::{
     commands::{
@@ -33,14 +27,12 @@ use crate::{
     },
     dialect::Form,
     shared::Shared,
+    system,
 };
 
 pub mod banner;
 pub mod console;
 pub mod terminal;
-
-/// How long to leave a terminal alone that others have the foreground of.
-const BACKGROUND_PAUSE: Duration = Duration::from_millis(500);
 
 /// Carries out the operator's commands.
 #[derive(Clone)]
@@ -131,7 +123,7 @@ impl Operator {
 
 /// Reads the operator's lines from a terminal where none can be edited, until the input
 /// ends or the server is to stop. Blocks for all that time, and nothing wakes it but the
-/// terminal. A server in the background reads nothing: that would stop it.
+/// terminal.
 ///
 /// # Errors
 ///
@@ -157,12 +149,7 @@ fn read_line(stdin: &Stdin, decoder: &mut LineDecoder) -> io::Result<Option<Stri
             Ok(None) => {}
             Err(_endless) => return Ok(None),
         }
-        rustix::event::poll(&mut [PollFd::new(stdin, PollFlags::IN)], None)?;
-        if tcgetpgrp(stdin)? != getpgrp() {
-            std::thread::sleep(BACKGROUND_PAUSE);
-            continue;
-        }
-        let count = rustix::io::read(stdin, decoder.spare())?;
+        let count = system::read_terminal(stdin, decoder.spare())?;
         if count == 0 {
             return Ok(None);
         }

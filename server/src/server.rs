@@ -31,7 +31,7 @@ use crate::{
     room::directory::Rooms,
     session::user_manager::{AwayLimits, UserManager},
     shared::{Shared, Tls},
-    timekeeper,
+    system, timekeeper,
     transport::{
         http::origin::PublicUrl,
         listener::{self, Listener},
@@ -126,7 +126,7 @@ impl Server {
         };
         let metrics = Arc::new(Metrics::default());
         let shared = Arc::new(Shared {
-            own_name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            own_name: system::own_name(),
             console,
             bounds: Arc::new(bounds),
             drainer,
@@ -201,6 +201,12 @@ impl Server {
     /// What was accepted from a member before is delivered. Returns whether all
     /// threads of connections have ended.
     pub fn stop(self) -> bool {
+        let stop_timeout = self.shared.config.stop_timeout;
+        self.stop_within(stop_timeout)
+    }
+
+    /// Stops as [`stop`](Self::stop) does, but sends what waits for no longer than `drain`.
+    pub fn stop_within(self, drain: Duration) -> bool {
         let Server { shared, listeners, drainer_thread, timekeeper_thread, .. } = self;
         let started = Instant::now();
         listeners.iter().for_each(Listener::wake);
@@ -211,7 +217,7 @@ impl Server {
         }
 
         let reason = CloseReason::Told(Goodbye::Shutdown);
-        let deadline = started + shared.config.stop_timeout;
+        let deadline = started + drain;
         shared.rooms.close().iter().for_each(|room| room.stop(deadline));
         let outboxes = shared.connections.outboxes();
         for outbox in &outboxes {

@@ -41,7 +41,8 @@ pub(crate) const TABLE: &[(&str, &[&str])] = &[
 ];
 
 /// Small files without a folder of their own that everything may use.
-const EVERYWHERE: &[&str] = &["clock", "close_reason", "config", "doors", "metrics", "sync"];
+const EVERYWHERE: &[&str] =
+    &["clock", "close_reason", "config", "doors", "metrics", "sync", "system"];
 
 /// Files that put the server together, or describe it.
 const WHOLE: &[&str] = &["cli", "config", "expiry", "lib", "main", "manual", "server", "shared"];

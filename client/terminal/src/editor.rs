@@ -190,7 +190,6 @@ fn read(
     };
     let mut right = String::new();
     loop {
-        #[cfg(unix)]
         if owner == Owner::Server {
             tty_mode::take_foreground();
         }

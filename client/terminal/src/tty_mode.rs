@@ -68,6 +68,10 @@ pub(crate) fn take_foreground() {
     quieten();
 }
 
+/// No process is in the background of a console of Windows.
+#[cfg(not(unix))]
+pub(crate) fn take_foreground() {}
+
 impl Drop for Quiet {
     fn drop(&mut self) {
         restore_terminal();

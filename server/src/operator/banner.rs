@@ -5,7 +5,10 @@ use madang_protocol::{
     text::Lang,
 };
 
-use crate::doors::{Doors, reachable};
+use crate::{
+    doors::{Doors, reachable},
+    system::firewall_rule,
+};
 
 /// How to join by each of `doors`, for each program that people have.
 pub fn banner(doors: &Doors, lang: Lang) -> String {
@@ -46,6 +49,15 @@ pub fn banner(doors: &Doors, lang: Lang) -> String {
     for url in web.chain(doors.public_url.clone()) {
         lines.push(format!("  {url}   ({in_browser})"));
         lines.push(format!("  madang {url}   (WebSocket)"));
+    }
+    let doors = [&doors.lines, &doors.tls, &doors.web];
+    let ports: Vec<u16> = doors.into_iter().filter_map(|door| Some(door.first()?.port())).collect();
+    if let Some(rule) = firewall_rule(&ports) {
+        lines.push(match lang {
+            Lang::Ko => "다른 컴퓨터에서 들어올 수 없으면, Windows가 물을 때 허용하거나 관리자로 실행하세요:",
+            Lang::En => "If others can't connect, allow it when Windows asks, or run as administrator:",
+        }.to_owned());
+        lines.push(format!("  {rule}"));
     }
     lines.join("\n")
 }

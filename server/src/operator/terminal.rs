@@ -22,6 +22,7 @@ use super::{
     Operator, Outcome,
     console::{STOP_PATIENCE, Streams},
 };
+use crate::system::EDITS_LINES;
 
 /// How long the line that is typed may take to end when the server stops.
 const END_PATIENCE: Duration = Duration::from_millis(300);
@@ -37,7 +38,8 @@ impl Terminal {
     /// The process's own, if a line can be edited there.
     pub fn find() -> Option<Terminal> {
         let palette = Palette::choose(None, &io::stdout());
-        editor::is_possible().then(|| Terminal { screen: Screen::new(palette), palette })
+        (EDITS_LINES && editor::is_possible())
+            .then(|| Terminal { screen: Screen::new(palette), palette })
     }
 
     /// Where the console writes: above the line that is typed, and diagnostics with the

@@ -123,7 +123,7 @@ fn is_gone(stream: &TcpStream) -> bool {
 fn poll(fds: &mut [PollFd<'_>], timeout: Duration) -> io::Result<bool> {
     let timeout = Timespec {
         tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: i32::try_from(timeout.subsec_nanos()).unwrap_or(0).into(),
+        tv_nsec: i32::try_from(timeout.subsec_nanos()).unwrap_or(0),
     };
     match rustix::event::poll(fds, Some(&timeout)) {
         Ok(ready) => Ok(ready > 0),

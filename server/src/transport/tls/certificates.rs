@@ -5,7 +5,6 @@ use std::{
     fmt,
     fs::File,
     io::{self, Read},
-    os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -18,7 +17,7 @@ use rustls::{
     sign::CertifiedKey,
 };
 
-use crate::sync::Mutex;
+use crate::{sync::Mutex, system::is_pipe};
 
 /// The longest file that is taken for a certificate or a key, in bytes.
 const FILE_BYTES: u64 = 1 << 20;
@@ -145,8 +144,6 @@ impl fmt::Debug for Certificates {
 impl PairFiles {
     /// Whether one of them is there and is a pipe, which is read once.
     fn are_pipes(&self) -> bool {
-        let is_pipe =
-            |path: &PathBuf| path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo());
         is_pipe(&self.certificate) || is_pipe(&self.key)
     }
 

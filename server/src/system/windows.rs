@@ -1,0 +1,158 @@
+//! A process on Windows: it ends by Ctrl-C, Ctrl-Break, or its window, and its console is asked
+//! to take UTF-8 and colours.
+
+use std::{
+    io::{self, IsTerminal as _, Read as _, Stdin, Write as _},
+    path::Path,
+};
+
+use parking_lot::{Condvar, Mutex};
+use windows_sys::{
+    Win32::System::Console::{
+        CTRL_BREAK_EVENT, CTRL_C_EVENT, ENABLE_VIRTUAL_TERMINAL_PROCESSING, GetConsoleMode,
+        GetConsoleOutputCP, GetConsoleProcessList, GetStdHandle, STD_OUTPUT_HANDLE,
+        SetConsoleCtrlHandler, SetConsoleMode, SetConsoleOutputCP,
+    },
+    core::BOOL,
+};
+
+use super::Ending;
+
+/// The code page of UTF-8.
+const UTF_8: u32 = 65_001;
+
+/// The console is left to Windows, whose own line editor is used.
+pub(super) const EDITS_LINES: bool = false;
+
+/// What was asked and was not waited for yet.
+static ASKED: Mutex<Vec<Ending>> = Mutex::new(Vec::new());
+static CHANGED: Condvar = Condvar::new();
+
+/// What asks the process to end: Ctrl-C, Ctrl-Break, closing the window, logging off.
+pub struct Endings(());
+
+impl Endings {
+    /// Takes the events from the system.
+    ///
+    /// # Errors
+    ///
+    /// If it does not give them.
+    #[allow(unsafe_code)]
+    pub fn take() -> io::Result<Endings> {
+        // SAFETY: the handler is a function that lives as long as the process.
+        match unsafe { SetConsoleCtrlHandler(Some(on_event), 1) } {
+            0 => Err(io::Error::last_os_error()),
+            _ => Ok(Endings(())),
+        }
+    }
+
+    /// Blocks until the process is to end.
+    pub fn wait(&mut self) -> Ending {
+        let mut asked = ASKED.lock();
+        loop {
+            if let Some(ending) = asked.pop() {
+                return ending;
+            }
+            CHANGED.wait(&mut asked);
+        }
+    }
+}
+
+/// The system calls it on a thread of its own.
+#[allow(unsafe_code)]
+unsafe extern "system" fn on_event(event: u32) -> BOOL {
+    let is_key = matches!(event, CTRL_C_EVENT | CTRL_BREAK_EVENT);
+    tell(if is_key { Ending::Asked } else { Ending::Hurried });
+    if !is_key {
+        // The process is ended when this returns, or in a few seconds.
+        loop {
+            std::thread::park();
+        }
+    }
+    1
+}
+
+fn tell(ending: Ending) {
+    ASKED.lock().push(ending);
+    CHANGED.notify_all();
+}
+
+pub(super) fn end() {
+    tell(Ending::Asked);
+}
+
+/// The console's code page and mode, which are given back when it is dropped.
+pub struct ConsoleMode {
+    code_page: u32,
+    mode: Option<u32>,
+}
+
+impl ConsoleMode {
+    /// Has the console take UTF-8 and colours, if there is one.
+    #[allow(unsafe_code)]
+    pub fn set() -> ConsoleMode {
+        // SAFETY: the calls fail where there is no console, and write to what is ours alone.
+        unsafe {
+            let output = GetStdHandle(STD_OUTPUT_HANDLE);
+            let (code_page, mut mode) = (GetConsoleOutputCP(), 0);
+            SetConsoleOutputCP(UTF_8);
+            let is_console = GetConsoleMode(output, &mut mode) != 0;
+            if is_console {
+                SetConsoleMode(output, mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING);
+            }
+            ConsoleMode { code_page, mode: is_console.then_some(mode) }
+        }
+    }
+}
+
+impl Drop for ConsoleMode {
+    #[allow(unsafe_code)]
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe {
+            if let Some(mode) = self.mode {
+                SetConsoleMode(GetStdHandle(STD_OUTPUT_HANDLE), mode);
+            }
+            if self.code_page != 0 {
+                SetConsoleOutputCP(self.code_page);
+            }
+        }
+    }
+}
+
+/// A window that a double click has opened is this process's only, and goes with it.
+pub(super) fn hold_window(request: &str) {
+    if is_alone() && io::stdin().is_terminal() {
+        let _ = writeln!(io::stderr(), "{request}");
+        let _ = io::stdin().read(&mut [0]);
+    }
+}
+
+#[allow(unsafe_code)]
+fn is_alone() -> bool {
+    let mut processes = [0; 2];
+    // SAFETY: it writes as many numbers as there is space for at most.
+    unsafe { GetConsoleProcessList(processes.as_mut_ptr(), 2) == 1 }
+}
+
+pub(super) fn own_name() -> String {
+    std::env::var("COMPUTERNAME").unwrap_or_default()
+}
+
+/// Named pipes are no files here.
+pub(super) fn is_pipe(_path: &Path) -> bool {
+    false
+}
+
+pub(super) fn read_terminal(stdin: &Stdin, space: &mut [u8]) -> io::Result<usize> {
+    stdin.lock().read(space)
+}
+
+pub(super) fn firewall_rule(ports: &[u16]) -> Option<String> {
+    let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+    Some(format!(
+        "netsh advfirewall firewall add rule name=Madang dir=in action=allow protocol=TCP \
+         profile=private localport={}",
+        ports.join(",")
+    ))
+}
