@@ -20,21 +20,21 @@ use crate::{
 };
 
 const ABOUT: &str = "\
-Talk on a Madang chat server, or on any other that speaks lines.
+Chat on a Madang server, or on any other line-based server.
 
-On a terminal, type and press Enter; /help lists the commands, Tab completes them, /quit or \
-Ctrl-D leaves. In a pipe, each line of the input is said, and the server has confirmed all of \
-them before madang exits:
+On a terminal, type and press Enter. /help lists the commands, Tab completes them, and /quit or \
+Ctrl-D leaves. In a pipe, each line of the input is sent as a message, and madang exits when the \
+server has confirmed all of them:
 
   make 2>&1 | madang HOST --name ci --room build";
 
 /// The end of the help text.
 const AFTER_HELP: &str = concat!(
-    "Each flag is also a variable of the environment: --no-reconnect is MADANG_NO_RECONNECT.\n",
-    "What is typed is kept for later runs in the file MADANG_HISTORY, nowhere if that is empty; \
-     by default in ~/.local/state/madang/history.\n\n",
+    "Each flag can be set in the environment too: MADANG_NO_RECONNECT for --no-reconnect.\n",
+    "The lines you type are kept in the file MADANG_HISTORY (default: \
+     ~/.local/state/madang/history); if it is empty, they are not kept.\n\n",
     exit_codes!(),
-    "\n\nmadang completions SHELL prints the completions for a shell, madang man the manual page."
+    "\n\nmadang completions SHELL prints completions for a shell, madang man the manual page."
 );
 
 /// When to use colours.
@@ -65,14 +65,14 @@ impl ColorChoice {
 #[command(
     name = "madang",
     version,
-    about = "Talk on a Madang chat server, or on any other that speaks lines",
+    about = "Chat on a Madang server, or on any other line-based server",
     long_about = ABOUT,
     after_help = AFTER_HELP,
     max_term_width = 100
 )]
 pub struct Options {
-    /// The server: HOST, HOST:PORT, `[::1]:9009`, madang://HOST/ROOM, or the link of a room; by
-    /// default localhost:9009, and port 9009 on any other host
+    /// The server: HOST, HOST:PORT, `[::1]:9009`, madang://HOST/ROOM, or the link of a room.
+    /// The default is localhost:9009, and port 9009 on other hosts
     #[arg(
         value_name = "ADDRESS",
         env = "MADANG_HOST",
@@ -82,26 +82,26 @@ pub struct Options {
     )]
     pub address: Address,
 
-    /// The name to log in with; by default it is asked for on a terminal, and a guest name in a
-    /// pipe
+    /// The name to log in with. By default, a terminal asks for it, and a pipe gets a guest
+    /// name
     #[arg(long, env = "MADANG_NAME", hide_env_values = true, value_parser = parse_name)]
     pub name: Option<String>,
 
-    /// The room to begin in: a name, a link or #KEY; by default the address's, else the lobby
+    /// The room to join: a name, a link or #KEY. The default is the address's room, or the
+    /// lobby
     #[arg(long, env = "MADANG_ROOM", hide_env_values = true, value_parser = parse_room)]
     pub room: Option<String>,
 
-    /// The language of the client and of what the server says to it, by default the locale's: ko
-    /// or en
+    /// The language of the client and of the server's messages: ko or en. The default is the
+    /// locale's
     #[arg(long, value_name = "ko|en", env = "MADANG_LANG", hide_env_values = true)]
     lang: Option<Lang>,
 
-    /// Encrypt the lines with TLS, at port 9010 if none is given; links with https:// are
-    /// encrypted without this
+    /// Connect with TLS, to port 9010 by default; https:// links use TLS without this flag
     #[arg(long, env = "MADANG_TLS", hide_env_values = true, value_parser = FalseyValueParser::new())]
     pub tls: bool,
 
-    /// With TLS: trust the certificates in this PEM file too
+    /// With TLS: also trust the certificates in this PEM file
     #[arg(long, value_name = "FILE", env = "MADANG_CA", hide_env_values = true)]
     pub ca: Option<PathBuf>,
 
@@ -115,7 +115,7 @@ pub struct Options {
     )]
     pub color: ColorChoice,
 
-    /// How to show times, by default minutes on a terminal and never in a pipe
+    /// How to show times. The default is minutes on a terminal, and never in a pipe
     #[arg(long, value_name = "FORM", env = "MADANG_TIME", hide_env_values = true)]
     pub time: Option<TimeFormat>,
 
@@ -129,12 +129,11 @@ pub struct Options {
     )]
     pub bell: Bell,
 
-    /// End when the connection is lost, instead of coming back
+    /// Exit when the connection is lost, instead of reconnecting
     #[arg(long, env = "MADANG_NO_RECONNECT", hide_env_values = true, value_parser = FalseyValueParser::new())]
     pub no_reconnect: bool,
 
-    /// Count a connection as lost when a request has no answer, and nothing else comes, for so
-    /// many seconds
+    /// Treat the connection as lost after this many seconds without an answer
     #[arg(
         long,
         value_name = "SECONDS",
@@ -145,19 +144,19 @@ pub struct Options {
     )]
     pub answer_timeout: Duration,
 
-    /// Say the whole of stdin as one message
+    /// Send all of stdin as one message
     #[arg(long, env = "MADANG_BLOCK", hide_env_values = true, value_parser = FalseyValueParser::new(), conflicts_with_all = ["read", "commands"], help_heading = "In a pipe")]
     pub block: bool,
 
-    /// Take lines of stdin that begin with a slash for commands, as on a terminal
+    /// Treat lines of stdin that begin with a slash as commands, as on a terminal
     #[arg(long, env = "MADANG_COMMANDS", hide_env_values = true, value_parser = FalseyValueParser::new(), conflicts_with = "read", help_heading = "In a pipe")]
     pub commands: bool,
 
-    /// Say nothing: print what is said until Ctrl-C
+    /// Send nothing: print messages until Ctrl-C
     #[arg(long, env = "MADANG_READ", hide_env_values = true, value_parser = FalseyValueParser::new(), help_heading = "In a pipe")]
     pub read: bool,
 
-    /// With --read: end after so many messages
+    /// With --read: exit after this many messages
     #[arg(
         long,
         value_name = "N",
@@ -168,11 +167,11 @@ pub struct Options {
     )]
     pub count: Option<NonZeroU64>,
 
-    /// With --read: print events as JSON, one a line
+    /// With --read: print events as JSON, one per line
     #[arg(long, env = "MADANG_JSON", hide_env_values = true, value_parser = FalseyValueParser::new(), requires = "read", help_heading = "In a pipe")]
     pub json: bool,
 
-    /// With --read: begin after the event of this id, as far as the server remembers
+    /// With --read: start after the event with this id, if the server still has it
     #[arg(
         long,
         value_name = "ID",
@@ -184,14 +183,14 @@ pub struct Options {
     pub since: Option<u64>,
 }
 
-/// When the terminal's bell is rung.
+/// When the terminal's bell rings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Bell {
     /// Never.
     Never,
-    /// When somebody mentions your name, and for whispers.
+    /// For whispers, and when somebody mentions your name.
     Mention,
-    /// For everything that others say.
+    /// For every message of others.
     All,
 }
 

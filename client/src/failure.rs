@@ -173,18 +173,18 @@ impl Failure {
     fn korean(&self) -> String {
         match self {
             Failure::UnknownHost { address, cause } => format!(
-                "`{}` 호스트를 찾을 수 없습니다: {cause}. 철자를 확인하거나 IP 주소로 접속해 보세요",
+                "`{}` 호스트를 찾을 수 없습니다: {cause}. 철자를 확인하거나 IP 주소로 접속하세요",
                 address.host
             ),
             Failure::NotConnected { address, cause } => match cause.kind() {
                 io::ErrorKind::ConnectionRefused => format!(
                     "{address}에 연결할 수 없습니다: 연결이 거부되었습니다. \
-                     그곳에 madang-server가 실행 중인가요? 포트는 따로 주지 않으면 {}입니다",
+                     madang-server가 실행 중인지 확인하세요. 포트를 적지 않으면 {}번입니다",
                     address.door.default_port()
                 ),
                 io::ErrorKind::TimedOut => format!(
                     "{address}에 연결할 수 없습니다: 응답이 없습니다. \
-                     주소가 맞는지, 방화벽이 {} 포트를 막지 않는지 확인하세요",
+                     주소가 맞는지, 방화벽이 {}번 포트를 막지 않는지 확인하세요",
                     address.port
                 ),
                 _ => format!("{address}에 연결할 수 없습니다: {cause}"),
@@ -197,25 +197,23 @@ impl Failure {
             }
             Failure::NoTrust { ca: None, cause } => format!(
                 "서버의 인증서를 확인할 수 없습니다: {cause}. \
-                 ca-certificates를 설치하거나 --ca로 믿을 인증서를 주세요"
+                 ca-certificates를 설치하거나 --ca로 신뢰할 인증서를 지정하세요"
             ),
-            Failure::NoHello => {
-                "서버가 인사만 하고 /json에 답하지 않습니다. `nc`로 접속해 보세요".into()
-            }
+            Failure::NoHello => "서버가 /json에 답하지 않습니다. `nc`로 접속하세요".into(),
             Failure::NameRefused(reason) => {
-                format!("이름을 쓸 수 없습니다: {reason} --name으로 다른 이름을 주세요")
+                format!("이름을 쓸 수 없습니다: {reason} --name으로 다른 이름을 지정하세요")
             }
             Failure::RoomRefused(reason) => format!("방에 들어갈 수 없습니다: {reason}"),
             Failure::Lost(None) => "서버가 연결을 끊었습니다".into(),
             Failure::Lost(Some(cause)) => format!("서버와의 연결이 끊어졌습니다: {cause}"),
             Failure::SessionOver => "연결이 너무 오래 끊겨 있어 세션이 끝났습니다".into(),
-            Failure::RoomGone => "쓰던 방에 더는 있을 수 없어 나머지를 보내지 않았습니다".into(),
+            Failure::RoomGone => "방에서 나와 나머지를 보내지 않았습니다".into(),
             Failure::Silent => "서버가 오랫동안 답하지 않아 연결을 끊습니다".into(),
             Failure::Kicked { seconds } => {
                 Notice::Goodbye(Goodbye::Kicked { seconds: *seconds }).text(Lang::Ko)
             }
             Failure::Bye(reason) => {
-                format!("서버가 연결을 끝냈습니다: {}", goodbye(reason, Lang::Ko))
+                format!("서버가 연결을 끊었습니다: {}", goodbye(reason, Lang::Ko))
             }
             Failure::LineTooLong => "서버가 64KiB가 넘는 줄을 보내 연결을 끊습니다".into(),
             Failure::Undelivered { lines } => format!("{lines}줄을 보내지 못했습니다"),
@@ -228,18 +226,18 @@ impl Failure {
     fn english(&self) -> String {
         match self {
             Failure::UnknownHost { address, cause } => format!(
-                "failed to find the host `{}`: {cause}; check its spelling, or try its IP address",
+                "failed to find the host `{}`: {cause}; check the spelling, or try the IP address",
                 address.host
             ),
             Failure::NotConnected { address, cause } => match cause.kind() {
                 io::ErrorKind::ConnectionRefused => format!(
                     "failed to connect to {address}: connection refused; \
-                     is madang-server running there? the port is {} unless another was given",
+                     is madang-server running there? the default port is {}",
                     address.door.default_port()
                 ),
                 io::ErrorKind::TimedOut => format!(
                     "failed to connect to {address}: no answer; \
-                     is the address right, and does no firewall stop port {}?",
+                     check the address, and whether a firewall blocks port {}",
                     address.port
                 ),
                 _ => format!("failed to connect to {address}: {cause}"),
@@ -252,31 +250,29 @@ impl Failure {
             }
             Failure::NoTrust { ca: None, cause } => format!(
                 "failed to find certificates to trust: {cause}; \
-                 install ca-certificates, or give some with --ca"
+                 install ca-certificates, or use --ca"
             ),
-            Failure::NoHello => {
-                "the server greets but does not answer /json; try `nc` instead".into()
-            }
+            Failure::NoHello => "the server does not answer /json; try `nc` instead".into(),
             Failure::NameRefused(reason) => {
-                format!("the name was refused: {reason} Give another with --name")
+                format!("the name was refused: {reason} Use another with --name")
             }
             Failure::RoomRefused(reason) => format!("failed to enter the room: {reason}"),
             Failure::Lost(None) => "the server closed the connection".into(),
             Failure::Lost(Some(cause)) => format!("the connection to the server was lost: {cause}"),
             Failure::SessionOver => {
-                "the connection was lost for too long; the session has ended".into()
+                "the connection was lost for too long, and the session has ended".into()
             }
-            Failure::RoomGone => {
-                "no longer in the room that this was written for; the rest was not sent".into()
-            }
-            Failure::Silent => "the server has not answered for a long time; leaving".into(),
+            Failure::RoomGone => "no longer in the room; the rest was not sent".into(),
+            Failure::Silent => "the server has not answered for too long; disconnected".into(),
             Failure::Kicked { seconds } => {
                 Notice::Goodbye(Goodbye::Kicked { seconds: *seconds }).text(Lang::En)
             }
             Failure::Bye(reason) => {
-                format!("the server ended the connection: {}", goodbye(reason, Lang::En))
+                format!("the server closed the connection: {}", goodbye(reason, Lang::En))
             }
-            Failure::LineTooLong => "the server sent a line of more than 64 KiB; leaving".into(),
+            Failure::LineTooLong => {
+                "the server sent a line of more than 64 KiB; disconnected".into()
+            }
             Failure::Undelivered { lines: 1 } => "1 line was not delivered".into(),
             Failure::Undelivered { lines } => format!("{lines} lines were not delivered"),
             Failure::Stdin(cause) => format!("failed to read stdin: {cause}"),
@@ -292,55 +288,52 @@ fn fault(cause: &rustls::Error, lang: Lang) -> String {
     let words = match (cause, lang) {
         (rustls::Error::InvalidCertificate(fault), lang) => match (fault, lang) {
             (Certificate::Expired | Certificate::ExpiredContext { .. }, Lang::Ko) => {
-                "인증서의 기한이 지났습니다. 이 컴퓨터의 시계가 맞다면 서버 운영자가 \
+                "인증서가 만료되었습니다. 이 컴퓨터의 시계가 맞다면 서버 운영자가 \
                  인증서를 갱신해야 합니다"
             }
             (Certificate::Expired | Certificate::ExpiredContext { .. }, Lang::En) => {
-                "its certificate has expired; if this machine's clock is right, who runs the \
-                 server must renew it"
+                "its certificate has expired; if this machine's clock is right, the operator \
+                 must renew it"
             }
             (
                 Certificate::NotValidForName | Certificate::NotValidForNameContext { .. },
                 Lang::Ko,
-            ) => "인증서가 다른 이름의 것입니다. 인증서에 적힌 이름으로 접속해 보세요",
+            ) => "인증서의 이름이 다릅니다. 인증서에 적힌 이름으로 접속하세요",
             (
                 Certificate::NotValidForName | Certificate::NotValidForNameContext { .. },
                 Lang::En,
-            ) => {
-                "its certificate is for another name; try to connect by the name that the \
-                 certificate is for"
-            }
+            ) => "its certificate is for another name; connect with the name in the certificate",
             (Certificate::UnknownIssuer, Lang::Ko) => {
-                "인증서를 보증하는 이를 이 컴퓨터가 모릅니다. 서버를 믿는다면 운영자에게서 \
-                 인증서를 받아 --ca FILE로 주세요"
+                "이 컴퓨터가 신뢰하지 않는 인증서입니다. 서버를 신뢰한다면 운영자에게서 \
+                 인증서를 받아 --ca FILE로 지정하세요"
             }
             (Certificate::UnknownIssuer, Lang::En) => {
-                "this machine does not trust its certificate; if you trust the \
-                 server, get its certificate from the operator and give it with --ca FILE"
+                "this machine does not trust its certificate; if you trust the server, get the \
+                 certificate from the operator and use --ca FILE"
             }
             (fault, Lang::Ko) => {
-                return format!("인증서를 믿을 수 없습니다: {fault}. 서버 운영자에게 알려 주세요");
+                return format!("인증서를 신뢰할 수 없습니다: {fault}. 서버 운영자에게 알리세요");
             }
             (fault, Lang::En) => {
-                return format!("its certificate is unusable: {fault}; tell who runs the server");
+                return format!("its certificate is invalid: {fault}; tell the operator");
             }
         },
         (rustls::Error::InvalidMessage(_), Lang::Ko) => {
-            "그곳은 TLS로 말하지 않습니다. 포트가 맞는지 확인하거나, 암호화 없이도 괜찮다면 \
-             --tls나 https 없이 접속해 보세요"
+            "서버의 그 포트는 TLS를 쓰지 않습니다. 포트를 확인하거나, 암호화하지 않아도 \
+             괜찮다면 --tls나 https 없이 접속하세요"
         }
         (rustls::Error::InvalidMessage(_), Lang::En) => {
-            "the server does not speak TLS there; is the port right? if others may read along, \
-             try without --tls or https"
+            "the server does not use TLS on that port; check the port, or, if encryption is \
+             not needed, try without --tls or https"
         }
         (rustls::Error::AlertReceived(AlertDescription::InternalError), Lang::Ko) => {
-            "서버가 받아 주지 않습니다. 가득 찼을 수 있으니 잠시 뒤 다시 접속하세요"
+            "서버가 연결을 받지 않습니다. 가득 찼을 수 있으니 나중에 다시 접속하세요"
         }
         (rustls::Error::AlertReceived(AlertDescription::InternalError), Lang::En) => {
-            "the server has no place for this connection; it may be full, try again later"
+            "the server does not accept the connection; it may be full, try again later"
         }
         (cause, Lang::Ko) => {
-            return format!("{cause}. 서버나 madang이 오래된 판이 아닌지 확인하세요");
+            return format!("{cause}. 서버나 madang이 오래된 버전인지 확인하세요");
         }
         (cause, Lang::En) => {
             return format!("{cause}; is the server, or madang, an old version?");
@@ -366,8 +359,8 @@ fn goodbye(reason: &str, lang: Lang) -> String {
     ];
     match (KNOWN.into_iter().find(|known| known.code() == reason), reason, lang) {
         (Some(known), _, _) => Notice::Goodbye(known).text(lang),
-        (None, "login_timeout", Lang::Ko) => "제시간에 이름을 입력하지 않았습니다.".into(),
-        (None, "login_timeout", Lang::En) => "No name was given in time.".into(),
+        (None, "login_timeout", Lang::Ko) => "제시간에 로그인하지 않았습니다.".into(),
+        (None, "login_timeout", Lang::En) => "No login in time.".into(),
         (None, other, _) => other.to_owned(),
     }
 }
@@ -388,7 +381,7 @@ mod tests {
         let cause = io::ErrorKind::ConnectionRefused.into();
         let refused = Failure::NotConnected { address, cause };
         check(&refused, Lang::En, &["chat:9009", "is madang-server running there?", "9009"]);
-        check(&refused, Lang::Ko, &["chat:9009", "madang-server가 실행 중인가요?"]);
+        check(&refused, Lang::Ko, &["chat:9009", "madang-server가 실행 중인지"]);
         check(&Failure::Bye("shutdown".into()), Lang::En, &["shutting down"]);
         check(&Failure::Bye("shutdown".into()), Lang::Ko, &["종료"]);
         check(&Failure::bye("kicked", Some(600)), Lang::En, &["removed you", "10 minutes"]);
@@ -409,15 +402,15 @@ mod tests {
                 assert!(text.contains("chat:443") && text.contains(part), "{text}");
             }
         }
-        check(CertificateError::Expired.into(), "has expired; if", "기한이 지났습니다");
-        check(CertificateError::NotValidForName.into(), "another name; try", "다른 이름");
+        check(CertificateError::Expired.into(), "has expired; if", "만료되었습니다");
+        check(CertificateError::NotValidForName.into(), "another name; connect", "이름이 다릅니다");
         check(CertificateError::UnknownIssuer.into(), "--ca FILE", "--ca FILE");
-        check(CertificateError::BadSignature.into(), "unusable", "믿을 수 없습니다");
+        check(CertificateError::BadSignature.into(), "invalid", "신뢰할 수 없습니다");
         let no_tls = InvalidMessage::InvalidContentType;
-        check(no_tls.into(), "does not speak TLS there", "TLS로 말하지 않습니다");
+        check(no_tls.into(), "does not use TLS on that port", "TLS를 쓰지 않습니다");
         let full = Error::AlertReceived(AlertDescription::InternalError);
         check(full, "it may be full", "가득 찼을 수");
-        check(Error::DecryptError, "old version", "오래된 판");
+        check(Error::DecryptError, "old version", "오래된 버전");
     }
 
     #[test]

@@ -4,8 +4,10 @@
 use std::borrow::Cow;
 
 use madang_protocol::{
+    josa::with_nim,
     limits::NAME_BYTES,
     notice::{Notice, Utf8Hint},
+    room::LOBBY,
     sanitize::sanitize_label,
     text::Lang,
 };
@@ -87,16 +89,21 @@ impl Words<'_> {
 
     fn korean(self) -> String {
         match self {
-            Words::AskName => "이름 (그냥 Enter를 누르면 손님): ".into(),
+            Words::AskName => "이름 (손님으로 들어가려면 Enter): ".into(),
             Words::AskLobby => "대신 로비로 들어갈까요? [Y/n] ".into(),
             Words::Welcome { user, room: Some(room), members, topic } => {
                 let topic = topic.map(|topic| format!("\n-- 주제: {topic} --")).unwrap_or_default();
+                let place = match room {
+                    LOBBY => "로비".to_owned(),
+                    _ => format!("{room} 방"),
+                };
                 format!(
-                    "-- {room} 방의 {user}님, {members}명: 쓰고 Enter, 도움말 /help, 나가기 Ctrl-D --{topic}"
+                    "-- {}, {place}, {members}명: 쓰고 Enter, 도움말 /도움말, 나가기 Ctrl-D --{topic}",
+                    with_nim(user)
                 )
             }
             Words::Welcome { user, room: None, .. } => {
-                format!("-- {user} 이름으로 돌아왔지만 방에서 나와 있습니다. 로비로 가려면 /leave --")
+                format!("-- 다시 연결되었습니다. 이름은 {user}, 들어가 있는 방은 없습니다. 로비로 가려면 /로비 --")
             }
             Words::Prompt { room: Some(room), members } => {
                 format!("[{} {members}] ", place(room))
@@ -106,26 +113,26 @@ impl Words<'_> {
                 format!("[{} 끊김] ", place(room.unwrap_or("-")))
             }
             Words::AskPaste { lines } => format!("{lines}줄을 보낼까요? [y/N] "),
-            Words::AgainToLeave => "-- 나가려면 Ctrl-C를 한 번 더 또는 Ctrl-D를 누르세요 --".into(),
+            Words::AgainToLeave => "-- 나가려면 Ctrl-C를 한 번 더 누르거나 Ctrl-D를 누르세요 --".into(),
             Words::Reconnecting { why } => {
                 format!("-- {why}. 다시 연결하고 있습니다. 쓰던 글은 그대로 있습니다 (나가려면 Ctrl-D) --")
             }
             Words::PipeReconnecting { why } => format!("{why}. 다시 연결하고 있습니다"),
             Words::Back => "-- 다시 연결되었습니다. 놓친 것이 없습니다 --".into(),
-            Words::WhileAway { lines } => format!("-- 없는 동안 {lines}줄 --"),
+            Words::WhileAway { lines } => format!("-- 연결이 끊긴 동안의 대화 {lines}줄 --"),
             Words::BackAnew => {
-                "-- 다시 연결되었지만 그 사이 세션이 끝나 새로 들어왔습니다. 놓친 말이 있을 수 있습니다 --".into()
+                "-- 다시 연결되었지만 그 사이 세션이 끝나 새로 들어왔습니다. 놓친 대화가 있을 수 있습니다 --".into()
             }
             Words::Queued { text } => format!("-- 다시 연결되면 보냅니다: {text} --"),
             Words::Late { text } => {
                 format!("-- 서버가 아직 답하지 않아 기다리고 있습니다: {text} --")
             }
-            Words::QueueFull => "-- 기다리는 줄이 너무 많아 보내지 않았습니다 --".into(),
+            Words::QueueFull => "-- 보낼 줄이 너무 많이 밀려 이 줄은 보내지 않았습니다 --".into(),
             Words::Uncertain { text } => {
                 format!("-- 전달되었는지 알 수 없어 다시 보내지 않았습니다: {text} --")
             }
             Words::NotSent { text } => {
-                format!("-- 쓰던 방이 없어져 보내지 않았습니다: {text} --")
+                format!("-- 그 방이 닫혀 보내지 않았습니다: {text} --")
             }
             Words::WrittenElsewhere { from, to } => format!(
                 "-- ‘{}’에서 쓰던 글입니다. ‘{}’에 보내려면 Enter를 한 번 더 누르세요 --",
@@ -137,7 +144,7 @@ impl Words<'_> {
                 sanitize_label(to)
             ),
             Words::NameForRoom => "-- 그 방에서 쓸 이름을 입력하세요 --".into(),
-            Words::RoomGone => "쓰던 방이 없어져 보내지 않았습니다".into(),
+            Words::RoomGone => "그 방이 닫혀 보내지 않았습니다".into(),
             Words::Refused(error) => refused(error, Lang::Ko),
             Words::AtLine { number, what } => format!("{number}번째 줄: {what}"),
             Words::Unconfirmed { first, last } if first == last => {
@@ -147,24 +154,24 @@ impl Words<'_> {
                 format!("{first}~{last}번째 줄이 전달되었는지 확인하지 못했습니다")
             }
             Words::GuestName { number } => format!("손님-{number}"),
-            Words::NameNotAsked => "서버가 이름을 묻지 않아 --name을 쓰지 않습니다".into(),
-            Words::NoRooms => "이 서버에는 방이 없어 방을 고르지 않습니다".into(),
+            Words::NameNotAsked => "서버가 이름을 묻지 않아 --name을 무시합니다".into(),
+            Words::NoRooms => "이 서버에는 방이 없어 --room을 무시합니다".into(),
         }
     }
 
     fn english(self) -> String {
         match self {
-            Words::AskName => "Name (just Enter for a guest's): ".into(),
+            Words::AskName => "Name (Enter for a guest name): ".into(),
             Words::AskLobby => "Go to the lobby instead? [Y/n] ".into(),
             Words::Welcome { user, room: Some(room), members, topic } => {
                 let topic =
                     topic.map(|topic| format!("\n-- topic: {topic} --")).unwrap_or_default();
                 format!(
-                    "-- {user} in {room}, {members} here: type to talk, /help helps, Ctrl-D leaves --{topic}"
+                    "-- {user} in {room}, {members} here: type to talk, help: /help, leave: Ctrl-D --{topic}"
                 )
             }
             Words::Welcome { user, room: None, .. } => {
-                format!("-- you are {user} again, but in no room; /leave goes to the lobby --")
+                format!("-- you are {user} again, but not in a room; to the lobby: /leave --")
             }
             Words::Prompt { room: Some(room), members } => {
                 format!("[{} {members}] ", place(room))
@@ -174,7 +181,7 @@ impl Words<'_> {
                 format!("[{} offline] ", place(room.unwrap_or("-")))
             }
             Words::AskPaste { lines } => format!("send {lines} lines? [y/N] "),
-            Words::AgainToLeave => "-- Ctrl-C again, or Ctrl-D, to leave --".into(),
+            Words::AgainToLeave => "-- press Ctrl-C again, or Ctrl-D, to leave --".into(),
             Words::Reconnecting { why } => {
                 format!("-- {why}; reconnecting, what you type is kept (Ctrl-D leaves) --")
             }
@@ -183,15 +190,13 @@ impl Words<'_> {
             Words::WhileAway { lines: 1 } => "-- 1 line while you were away --".into(),
             Words::WhileAway { lines } => format!("-- {lines} lines while you were away --"),
             Words::BackAnew => {
-                "-- connected again, but the session had ended: this is a new one, and something may \
-                 have been missed --"
-                    .into()
+                "-- connected again in a new session; you may have missed messages --".into()
             }
             Words::Queued { text } => format!("-- will be sent once connected: {text} --"),
             Words::Late { text } => format!("-- the server has not answered yet: {text} --"),
-            Words::QueueFull => "-- too many lines wait already; this one was not sent --".into(),
+            Words::QueueFull => "-- too many lines are waiting; this one was not sent --".into(),
             Words::Uncertain { text } => {
-                format!("-- may have been delivered or not, and was not sent again: {text} --")
+                format!("-- may not have been delivered; not sent again: {text} --")
             }
             Words::NotSent { text } => format!("-- that room is gone; not sent: {text} --"),
             Words::WrittenElsewhere { from, to } => format!(
@@ -214,8 +219,8 @@ impl Words<'_> {
                 format!("lines {first} to {last} were sent but not all confirmed")
             }
             Words::GuestName { number } => format!("guest-{number}"),
-            Words::NameNotAsked => "the server asked for no name; --name is not used".into(),
-            Words::NoRooms => "this server has no rooms; the room is not used".into(),
+            Words::NameNotAsked => "the server did not ask for a name; --name is ignored".into(),
+            Words::NoRooms => "this server has no rooms; --room is ignored".into(),
         }
     }
 }

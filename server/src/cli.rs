@@ -30,37 +30,35 @@ use crate::{
 /// The longest message of the day, in bytes.
 const MOTD_BYTES: usize = 16 * 1_024;
 
-/// A chat server that needs nothing but nc to talk to
+/// A chat server for browsers, terminals and plain nc
 ///
-/// Started without flags, it listens on port 9009 (lines) and 9998 (the page and
-/// WebSocket) of every address of this machine and prints the ways to join.
-/// Ctrl-C ends it.
+/// Without flags, it listens on port 9009 (lines) and port 9998 (page and WebSocket) of
+/// every address of this machine, and shows how to join. Press Ctrl-C to stop it.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 stopped by a signal, 1 failed, 2 wrong usage, 130 ended by a second Ctrl-C.\nDiagnostics go to stderr; RUST_LOG sets how much (default: info).\nmadang-server completions SHELL prints the completions for a shell, madang-server man the manual page."
+    after_help = "Exit codes: 0 stopped by a signal, 1 failed, 2 wrong usage, 130 stopped by a second Ctrl-C.\nDiagnostics go to stderr; RUST_LOG sets their level (default: info).\nmadang-server completions SHELL prints completions for a shell, madang-server man the manual page."
 )]
 pub struct Cli {
-    /// Address to take lines over TCP at: ADDRESS:PORT, or a port alone for every address
-    /// of this machine (repeatable)
+    /// Where to listen for lines over TCP: ADDRESS:PORT, or only a port for every address of
+    /// this machine (repeatable)
     #[arg(long, env = "MADANG_LISTEN", value_name = "ADDR", value_delimiter = ',',
           default_value = "[::]:9009", value_parser = |text: &str| parse_listen(text, LINES_PORT))]
     listen: Vec<Listen>,
 
-    /// Address to take WebSocket and HTTP at (repeatable)
+    /// Where to listen for the page, HTTP and WebSocket (repeatable)
     #[arg(long, env = "MADANG_WEB", value_name = "ADDR", value_delimiter = ',',
           default_value = "[::]:9998", value_parser = |text: &str| parse_listen(text, WEB_PORT))]
     web: Vec<Listen>,
 
-    /// Address to take lines over TLS at, on port 9010 if none is given (repeatable)
+    /// Where to listen for lines over TLS, on port 9010 by default (repeatable)
     #[arg(long, env = "MADANG_LISTEN_TLS", value_name = "ADDR", value_delimiter = ',',
           requires_all = ["tls_cert", "tls_key"],
           value_parser = |text: &str| parse_listen(text, TLS_PORT))]
     listen_tls: Vec<Listen>,
 
-    /// File with this server's certificate, and with those between it and its root, in PEM;
-    /// with it, the port for WebSocket and HTTP takes wss and https alone. A file that changes
-    /// is taken within 10 s
+    /// File with the server's certificate and its chain, in PEM. The port for HTTP and
+    /// WebSocket then accepts only https and wss. A changed file is loaded within 10 s
     #[arg(long, env = "MADANG_TLS_CERT", value_name = "PEM", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
 
@@ -68,63 +66,63 @@ pub struct Cli {
     #[arg(long, env = "MADANG_TLS_KEY", value_name = "PEM", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
 
-    /// Address to serve metrics at, on port 9011 if none is given: at
-    /// <http://ADDR/metrics>, as Prometheus reads them; no name, room or key is among them
+    /// Where to serve metrics for Prometheus (<http://ADDR/metrics>), on port 9011 by default;
+    /// they contain no name, room or key
     #[arg(long, env = "MADANG_METRICS", value_name = "ADDR",
           value_parser = |text: &str| parse_listen(text, METRICS_PORT))]
     metrics: Option<Listen>,
 
-    /// Take neither WebSocket nor HTTP
+    /// Turn off the page, HTTP and WebSocket
     #[arg(long)]
     no_web: bool,
 
-    /// Address of the page as people see it, if a proxy gives it another one, such as
-    /// <https://example.org/chat/>; pages from there may chat
+    /// The page's public address behind a proxy, such as <https://example.org/chat/>; pages
+    /// from there may chat
     #[arg(long, env = "MADANG_PUBLIC_URL", value_name = "URL")]
     public_url: Option<PublicUrl>,
 
-    /// Origin of another page that may chat, as in <https://example.org>, or null for
-    /// pages opened from a file (repeatable); this server's own may when its host is an IP
-    /// address, localhost, this machine's name or *.local
+    /// Allow pages of another origin to chat, such as <https://example.org>, or null for pages
+    /// opened from a file (repeatable). The server's own page needs no flag if its host is an
+    /// IP address, localhost, this machine's name or *.local
     #[arg(long, env = "MADANG_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     allow_origin: Vec<Origin>,
 
-    /// Proxies that are believed in X-Forwarded-For whose connection they pass on: addresses
-    /// or ranges, as in 127.0.0.1 or 10.0.0.0/8 (repeatable)
+    /// Trust X-Forwarded-For from these proxies: addresses or ranges, such as 127.0.0.1 or
+    /// 10.0.0.0/8 (repeatable)
     #[arg(long, env = "MADANG_TRUST_PROXY", value_name = "CIDR", value_delimiter = ',')]
     trust_proxy: Vec<AddressRange>,
 
-    /// Language of the server's words, unless a member chooses another; the operator's too
+    /// Language of the console, and of members until they choose another
     #[arg(long, env = "MADANG_LANG", value_name = "ko|en", default_value = "ko",
           value_parser = Lang::from_str)]
     lang: Lang,
 
-    /// Most connections at once; as many as this process can hold if not given
+    /// Most connections at once [default: as many as the system allows]
     #[arg(long, env = "MADANG_MAX_CONNECTIONS", value_name = "N", value_parser = parse_count)]
     max_connections: Option<NonZeroUsize>,
 
-    /// Most connections of one address, beside its requests for the page; loopback and
+    /// Most connections from one address, not counting requests for the page; loopback and
     /// private addresses have no limit
     #[arg(long, env = "MADANG_MAX_PER_ADDRESS", value_name = "N|off", default_value = "64",
           value_parser = parse_or_off::<NonZeroUsize>)]
     max_per_address: OrOff<NonZeroUsize>,
 
-    /// Lines per second that one connection may send in the long run, with 1,638 bytes for
-    /// each; bursts of twice as many lines and of 64 KiB pass at once, what is above waits
+    /// Lines per second that one connection may send on average, with 1,638 bytes for each.
+    /// Bursts of twice as many lines and 64 KiB pass at once; what exceeds them waits
     #[arg(long, env = "MADANG_RATE_LIMIT", value_name = "LINES_PER_SECOND|off",
           default_value = "10", value_parser = parse_or_off::<NonZeroU32>)]
     rate_limit: OrOff<NonZeroU32>,
 
-    /// File with lines that everyone is shown before the prompt: UTF-8, at most 16 KiB
+    /// File with the message of the day, shown before the prompt: UTF-8, at most 16 KiB
     #[arg(long, env = "MADANG_MOTD", value_name = "FILE")]
     motd: Option<PathBuf>,
 
-    /// Form of the diagnostics on stderr
+    /// Format of the diagnostics on stderr
     #[arg(long, env = "MADANG_LOG_FORMAT", value_name = "text|json", default_value = "text")]
     log_format: LogFormat,
 }
 
-/// The form of the diagnostics.
+/// The format of the diagnostics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// A line for people.
@@ -194,7 +192,7 @@ impl Cli {
         })
     }
 
-    /// The form of the diagnostics.
+    /// The format of the diagnostics.
     pub fn log_format(&self) -> LogFormat {
         self.log_format
     }

@@ -57,14 +57,14 @@ impl From<&rustls::Error> for TlsFault {
 impl TlsFault {
     fn text(self, lang: Lang) -> String {
         let words = match (self, lang) {
-            (TlsFault::TimedOut, Lang::Ko) => "TLS 협상이 끝나지 않음",
+            (TlsFault::TimedOut, Lang::Ko) => "TLS 협상이 제시간에 끝나지 않음",
             (TlsFault::TimedOut, Lang::En) => "unfinished TLS handshake",
             (TlsFault::Refused(alert), Lang::Ko) => return format!("상대가 TLS를 거절: {alert:?}"),
             (TlsFault::Refused(alert), Lang::En) => return format!("TLS refused: {alert:?}"),
-            (TlsFault::Incompatible, Lang::Ko) => "함께 쓸 TLS 판이나 암호가 없음",
+            (TlsFault::Incompatible, Lang::Ko) => "서로 지원하는 TLS 버전이나 암호가 없음",
             (TlsFault::Incompatible, Lang::En) => "no TLS version or cipher in common",
-            (TlsFault::Broken, Lang::Ko) => "TLS 규칙에 어긋남",
-            (TlsFault::Broken, Lang::En) => "broken TLS record",
+            (TlsFault::Broken, Lang::Ko) => "잘못된 TLS 레코드",
+            (TlsFault::Broken, Lang::En) => "invalid TLS record",
             (TlsFault::Cut, Lang::Ko) => "close_notify 없이 닫음",
             (TlsFault::Cut, Lang::En) => "closed without close_notify",
         };
@@ -101,7 +101,7 @@ impl CloseReason {
             CloseReason::Stalled => {
                 return match lang {
                     Lang::Ko => "읽지 않음".into(),
-                    Lang::En => "does not read".into(),
+                    Lang::En => "stopped reading".into(),
                 };
             }
         };
@@ -111,19 +111,19 @@ impl CloseReason {
             (Goodbye::Closed, Lang::Ko) => "상대가 닫음",
             (Goodbye::Closed, Lang::En) => "closed by peer",
             (Goodbye::Shutdown, Lang::Ko) => "서버 종료",
-            (Goodbye::Shutdown, Lang::En) => "server stops",
+            (Goodbye::Shutdown, Lang::En) => "server shutdown",
             (Goodbye::LoginTimeout { seconds }, Lang::Ko) => {
                 return format!("{seconds}초 안에 로그인하지 않음");
             }
             (Goodbye::LoginTimeout { seconds }, Lang::En) => {
                 return format!("no login within {seconds} s");
             }
-            (Goodbye::LoginTries, Lang::Ko) => "쓸 수 없는 이름을 거듭 보냄",
+            (Goodbye::LoginTries, Lang::Ko) => "쓸 수 없는 이름을 여러 번 보냄",
             (Goodbye::LoginTries, Lang::En) => "too many unusable names",
             (Goodbye::EndlessLine, Lang::Ko) => "끝나지 않는 줄",
-            (Goodbye::EndlessLine, Lang::En) => "endless line",
-            (Goodbye::BrokenFrame, Lang::Ko) => "WebSocket 규칙에 어긋남",
-            (Goodbye::BrokenFrame, Lang::En) => "broken WebSocket frame",
+            (Goodbye::EndlessLine, Lang::En) => "line without an end",
+            (Goodbye::BrokenFrame, Lang::Ko) => "잘못된 WebSocket 프레임",
+            (Goodbye::BrokenFrame, Lang::En) => "invalid WebSocket frame",
             (Goodbye::NotText, Lang::Ko) => "글이 아닌 메시지",
             (Goodbye::NotText, Lang::En) => "not a text message",
             (Goodbye::NotUtf8, Lang::Ko) => "UTF-8이 아닌 메시지",
@@ -142,16 +142,16 @@ impl CloseReason {
             (Goodbye::NoTls, Lang::En) => "not TLS",
             (Goodbye::ServerFull, Lang::Ko) => "서버가 가득 참",
             (Goodbye::ServerFull, Lang::En) => "server is full",
-            (Goodbye::AddressFull, Lang::Ko) => "주소당 연결 수를 넘음",
+            (Goodbye::AddressFull, Lang::Ko) => "한 주소의 연결이 너무 많음",
             (Goodbye::AddressFull, Lang::En) => "too many connections from the address",
             (Goodbye::Banned, Lang::Ko) => "추방됨",
             (Goodbye::Banned, Lang::En) => "banned",
             (Goodbye::Kicked { .. }, Lang::Ko) => "로비에서 내보냄",
             (Goodbye::Kicked { .. }, Lang::En) => "removed from the lobby",
-            (Goodbye::Replaced, Lang::Ko) => "다른 연결이 이어받음",
+            (Goodbye::Replaced, Lang::Ko) => "다른 연결에서 이어 감",
             (Goodbye::Replaced, Lang::En) => "taken over by another connection",
             (Goodbye::Internal, Lang::Ko) => "서버 오류",
-            (Goodbye::Internal, Lang::En) => "error of the server",
+            (Goodbye::Internal, Lang::En) => "server error",
         };
         words.into()
     }

@@ -373,7 +373,7 @@ mod tests {
             let mut peer = login(name);
             peer.say(&format!("before it\n{line}"));
             bob.expect(&format!("[{name}] before it"));
-            peer.expect("Connection closed: server error.");
+            peer.expect("Server error.");
             bob.expect(&format!("[{name}] left."));
         }
         bob.say("still here").expect("[bob] still here");

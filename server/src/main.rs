@@ -105,7 +105,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     });
     console.say(match lang {
         Lang::Ko => "--- 채팅 서버를 종료합니다.".into(),
-        Lang::En => "--- The chat server stops.".into(),
+        Lang::En => "--- Chat server stopping.".into(),
     });
     match ending {
         Ending::Asked => server.stop(),

@@ -164,7 +164,7 @@ impl WebConnection {
                 Ok(true) => self.input.read(buffer.spare()),
                 Ok(false) if !buffer.waiting().is_empty() => {
                     let seconds = self.shared.config.head_timeout.as_secs();
-                    let reason = format!("no whole request within {seconds} seconds");
+                    let reason = format!("no complete request within {seconds} seconds");
                     return Err(Rejection::new(StatusCode::RequestTimeout, reason));
                 }
                 // A browser connects in advance and may have nothing to ask.
@@ -178,7 +178,7 @@ impl WebConnection {
             buffer.filled(count);
             if buffer.waiting().first() == Some(&tls::HANDSHAKE) {
                 tracing::info!(address = %self.address, "refused TLS on a port that takes none");
-                let reason = "this port speaks http and ws, not https and wss";
+                let reason = "this port uses http and ws, not https and wss";
                 return Err(Rejection::new(StatusCode::BadRequest, reason));
             }
             if let Some((head, length)) = Head::parse(buffer.waiting())? {
@@ -206,7 +206,7 @@ impl WebConnection {
         }
         let asset = assets::find(name);
         if name != "healthz" && asset.is_none() {
-            return Err(Rejection::new(StatusCode::NotFound, "there is nothing of that name here"));
+            return Err(Rejection::new(StatusCode::NotFound, "not found"));
         }
         if head.method == Method::Other {
             return Err(Rejection::new(
@@ -240,7 +240,7 @@ impl WebConnection {
     /// Answers with the server's numbers.
     fn report(&self, head: &Head) -> Result<AfterRequest, Rejection> {
         if head.name() != "metrics" {
-            return Err(Rejection::new(StatusCode::NotFound, "the numbers are at /metrics"));
+            return Err(Rejection::new(StatusCode::NotFound, "the metrics are at /metrics"));
         }
         if head.method == Method::Other {
             return Err(Rejection::new(
@@ -259,7 +259,7 @@ impl WebConnection {
     fn redirect(&self, head: &Head) -> Result<AfterRequest, Rejection> {
         tracing::info!(address = %self.address, "redirected http to https");
         let no_host =
-            || Rejection::new(StatusCode::BadRequest, "this port speaks https and wss alone");
+            || Rejection::new(StatusCode::BadRequest, "this port accepts only https and wss");
         let host =
             head.value("Host").filter(|host| http::is_authority(host)).ok_or_else(no_host)?;
         let location = format!("https://{host}{}", head.path);

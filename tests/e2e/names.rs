@@ -118,7 +118,7 @@ fn five_wrong_names_close_and_a_name_in_use_is_no_wrong_one() {
     let lines: Vec<&str> = words.split_terminator('\n').collect();
     assert_eq!(lines.len(), 2, "why, and goodbye: {words:?}");
     assert_eq!(lines[1], "쓸 수 없는 이름이 계속되어 연결을 끊습니다.");
-    server.console_expect("(#2: 쓸 수 없는 이름을 거듭 보냄)\n");
+    server.console_expect("(#2: 쓸 수 없는 이름을 여러 번 보냄)\n");
     alice.send("/who\n").expect_next("대화 참여자 1명: alice\n");
 
     // The fifth attempt may still succeed.

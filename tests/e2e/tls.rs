@@ -100,7 +100,7 @@ fn tls_where_none_is_taken_is_told_so_and_closed() {
     let mut client = TestClient::connect(server.web_address());
     client.send(old_hello(3));
     client.expect_next("HTTP/1.1 400 Bad Request\r\n");
-    assert!(client.expect_rest().ends_with("this port speaks http and ws, not https and wss\n"));
+    assert!(client.expect_rest().ends_with("this port uses http and ws, not https and wss\n"));
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn a_handshake_has_its_time_and_dripping_moves_no_deadline() {
     assert!(started.elapsed() >= TIMEOUT, "{:?}", started.elapsed());
     silent.expect_rest();
     at_the_web.expect_rest();
-    server.console_expect_count("TLS 협상이 끝나지 않음)\n", 2);
+    server.console_expect_count("TLS 협상이 제시간에 끝나지 않음)\n", 2);
 }
 
 #[test]
@@ -189,17 +189,17 @@ fn a_handshake_that_is_none_ends_with_an_alert() {
     // An old hello lacks required extensions, and is refused for that first.
     const HANDSHAKE_FAILURE: u8 = 40;
     const DECODE_ERROR: u8 = 50;
-    check(&server, 1, &old_hello(1), HANDSHAKE_FAILURE, "함께 쓸 TLS 판이나 암호가 없음");
-    check(&server, 2, &old_hello(2), HANDSHAKE_FAILURE, "함께 쓸 TLS 판이나 암호가 없음");
+    check(&server, 1, &old_hello(1), HANDSHAKE_FAILURE, "서로 지원하는 TLS 버전이나 암호가 없음");
+    check(&server, 2, &old_hello(2), HANDSHAKE_FAILURE, "서로 지원하는 TLS 버전이나 암호가 없음");
     let garbage = [&[0x16, 3, 1, 0, 8][..], b"\x01\0\0\x04what"].concat();
-    check(&server, 3, &garbage, DECODE_ERROR, "TLS 규칙에 어긋남");
+    check(&server, 3, &garbage, DECODE_ERROR, "잘못된 TLS 레코드");
 
     // A hello that announces 60 KiB, and its first 16 KiB.
     let mut endless = vec![0x16, 3, 1, 0x40, 0, 1, 0, 0xf0, 0];
     endless.resize(16 * 1_024, 0);
     let mut client = TestClient::connect(server.tls_address());
     client.try_send(&endless);
-    server.console_expect("(#4: TLS 규칙에 어긋남)\n");
+    server.console_expect("(#4: 잘못된 TLS 레코드)\n");
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn broken_records_end_one_session_and_no_other() {
     alice.stream().write_all(&[0x17, 3, 3, 0, 64]).expect("it reads");
     alice.stream().write_all(&[0xaa; 64]).expect("it reads");
     watcher.expect_next("[alice]님이 퇴장했습니다.\n");
-    server.console_expect("[alice] 퇴장 (127.0.0.1: TLS 규칙에 어긋남)\n");
+    server.console_expect("[alice] 퇴장 (127.0.0.1: 잘못된 TLS 레코드)\n");
     assert!(!alice.has_more_within(DEADLINE) || alice.session().wants_read());
     watcher.send("unharmed\n").expect_next("[watcher] unharmed\n");
 }

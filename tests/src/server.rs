@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The server's log line for a connection whose thread has panicked.
-const INTERNAL_ERRORS: [&str; 2] = ["서버 오류", "error of the server"];
+const INTERNAL_ERRORS: [&str; 2] = ["서버 오류", "server error"];
 
 /// The TLS listener and its certificate authority.
 struct TestTls {

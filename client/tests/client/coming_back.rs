@@ -172,7 +172,7 @@ fn a_session_that_has_ended_is_begun_anew_and_doubts_are_told() {
     peer.expect_login("\"name\":\"me\"");
     peer.welcome("me");
     assert_eq!(peer.expect_say(), "said offline");
-    terminal.expect_row("-- may have been delivered or not, and was not sent again: in doubt --");
+    terminal.expect_row("-- may not have been delivered; not sent again: in doubt --");
     terminal.expect_last(&["[lobby 1]"]);
 }
 
@@ -183,8 +183,8 @@ fn a_session_that_was_taken_over_stays_there() {
     peer.close();
     assert_eq!(terminal.ended(), 5);
     terminal.expect_last(&[
-        "madang: the server ended the connection: This session continues on another conne",
-        "ction.",
+        "madang: the server closed the connection: This session continues on another conn",
+        "ection.",
     ]);
 }
 

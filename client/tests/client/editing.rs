@@ -301,7 +301,7 @@ fn a_line_taller_than_the_screen_shows_its_end_and_leaves_no_copies() {
         assert!(shown.iter().filter(|row| row.starts_with("[lobby 1] …")).count() <= 1);
     }
     fn is_welcome(row: &str) -> bool {
-        row.contains("Ctrl-D leaves") || row.contains("/help helps") || row.contains("1 here")
+        row.contains("leave: Ctrl-D") || row.contains("help: /help") || row.contains("1 here")
     }
     let lines: Vec<String> = (1..=30).map(|number| format!("줄 {number}")).collect();
     check(80, 24, &lines.join("\n"), "줄 30");

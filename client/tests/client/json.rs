@@ -59,10 +59,10 @@ fn nothing_that_a_server_sends_reaches_the_terminal_raw() {
     peer.send(&format!("{{\"type\":\"bye\",\"reason\":\"{evil}\"}}\n"));
     let ended = client.ended();
     assert_eq!(ended.stdout, "[ared] red\nred\n");
-    assert_eq!(ended.stderr, "madang: red\nmadang: the server ended the connection: red\n");
+    assert_eq!(ended.stderr, "madang: red\nmadang: the server closed the connection: red\n");
 }
 
-const TOO_LONG: &str = "madang: the server sent a line of more than 64 KiB; leaving";
+const TOO_LONG: &str = "madang: the server sent a line of more than 64 KiB; disconnected";
 
 /// A line of `bytes` bytes, including its line end, that ends with `last`.
 fn line_of(bytes: usize, last: &str) -> String {

@@ -5,7 +5,7 @@ use crate::{
     terminal::{CTRL_C, CTRL_D, ENTER, Terminal},
 };
 
-const QUESTION: &str = "Name (just Enter for a guest's):";
+const QUESTION: &str = "Name (Enter for a guest name):";
 
 #[test]
 fn a_name_is_asked_for_until_one_is_taken() {
@@ -22,7 +22,7 @@ fn a_name_is_asked_for_until_one_is_taken() {
     terminal.type_text(ENTER);
     peer.expect("{\"type\":\"login\",\"nonce\":\"0\"}\n");
     peer.welcome("guest-7");
-    let welcome = "-- guest-7 in lobby, 1 here: type to talk, /help helps, Ctrl-D leaves --";
+    let welcome = "-- guest-7 in lobby, 1 here: type to talk, help: /help, leave: Ctrl-D --";
     terminal.expect_last(&[welcome, "[lobby 1]"]);
     terminal.enter("hello");
     let (text, nonce) = peer.say();
@@ -49,7 +49,7 @@ fn a_name_of_the_command_line_that_is_refused_is_asked_for() {
     peer.send("\"message_bytes\":1,\"carrier_bytes\":1,\"name_columns\":1}}\n");
     peer.expect("{\"type\":\"login\",\"name\":\"bob\",\"nonce\":\"0\"}\n");
     peer.send("{\"type\":\"error\",\"code\":\"name_taken\",\"text\":\"이미.\",\"nonce\":\"0\"}\n");
-    let question = "이름 (그냥 Enter를 누르면 손님):";
+    let question = "이름 (손님으로 들어가려면 Enter):";
     terminal.expect_last(&["어서 오세요", "이미.", question]);
     terminal.type_text(CTRL_D);
     peer.expect_quit();
@@ -87,7 +87,7 @@ fn ctrl_c_clears_a_line_and_twice_leaves() {
     assert_eq!(peer.expect_say(), "안녕");
     terminal.expect_last(&["[lobby 1]"]);
     terminal.type_text(CTRL_C);
-    terminal.expect_last(&["-- Ctrl-C again, or Ctrl-D, to leave --", "[lobby 1]"]);
+    terminal.expect_last(&["-- press Ctrl-C again, or Ctrl-D, to leave --", "[lobby 1]"]);
     terminal.type_text(CTRL_C);
     peer.expect_quit();
     assert_eq!(terminal.ended(), 130);
@@ -119,7 +119,7 @@ fn a_goodbye_while_a_name_is_typed_is_explained() {
     assert_eq!(terminal.ended(), 5);
     terminal.expect_last(&[
         &format!("{QUESTION} bo"),
-        "madang: the server ended the connection: No name was given in time.",
+        "madang: the server closed the connection: No login in time.",
     ]);
 }
 

@@ -231,7 +231,7 @@ fn a_refused_name_ends_it_with_its_own_code() {
     );
     peer.expect_quit();
     let ended = client.ended();
-    let stderr = "madang: the name was refused: In use. Give another with --name\n";
+    let stderr = "madang: the name was refused: In use. Use another with --name\n";
     assert_eq!((ended.code, &*ended.stderr), (Some(4), stderr));
 }
 
@@ -281,7 +281,7 @@ fn a_server_that_goes_away_leaves_lines_unconfirmed() {
     let ended = client.ended();
     assert_eq!(ended.code, Some(5));
     let stderr = "madang: lines 2 to 3 were sent but not all confirmed\n\
-                  madang: the server ended the connection: The server is shutting down.\n";
+                  madang: the server closed the connection: The server is shutting down.\n";
     assert_eq!(ended.stderr, stderr);
 }
 
@@ -344,7 +344,7 @@ fn a_silent_server_is_not_waited_for_for_ever() {
     peer.say();
     let ended = client.ended();
     assert_eq!(ended.code, Some(5), "{ended:?}");
-    assert!(ended.stderr.contains("has not answered for a long time"), "{ended:?}");
+    assert!(ended.stderr.contains("has not answered for too long"), "{ended:?}");
 }
 
 #[test]

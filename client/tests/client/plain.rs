@@ -85,7 +85,7 @@ fn a_server_that_asks_for_no_name_gets_lines_alone() {
     peer.close();
     let ended = client.ended();
     assert_eq!((ended.code, &*ended.stdout), (Some(0), "welcome\n"));
-    assert!(ended.stderr.contains("--name is not used"), "{ended:?}");
+    assert!(ended.stderr.contains("--name is ignored"), "{ended:?}");
 }
 
 #[test]

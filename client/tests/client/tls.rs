@@ -98,9 +98,9 @@ fn a_flood_is_read_while_it_is_spoken_into() {
 #[test]
 fn a_certificate_that_is_not_to_be_trusted_is_refused() {
     for (flaw, english, korean) in [
-        (Flaw::OtherName, "certificate is for another name; try", "다른 이름의 것입니다"),
-        (Flaw::Expired, "certificate has expired; if", "기한이 지났습니다"),
-        (Flaw::SelfSigned, "does not trust its certificate; if", "--ca FILE로 주세요"),
+        (Flaw::OtherName, "certificate is for another name; connect", "인증서의 이름이 다릅니다"),
+        (Flaw::Expired, "certificate has expired; if", "만료되었습니다"),
+        (Flaw::SelfSigned, "does not trust its certificate; if", "--ca FILE로 지정하세요"),
     ] {
         let (authority, folder) = (Authority::new(), TestFolder::new());
         let pair = authority.issue_with(flaw).write(&folder);
@@ -145,7 +145,7 @@ fn a_server_that_speaks_no_tls_is_found_out() {
     let ca = folder.write("ca.pem", &Authority::new().pem());
     let mut client = command(&server.address().to_string(), &["--tls", "--lang=en"]);
     let output = pipe(client.arg("--ca").arg(&ca), "secret\n");
-    check_refused(&output, &["the server does not speak TLS there"]);
+    check_refused(&output, &["the server does not use TLS on that port"]);
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn what_does_not_work_is_said() {
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
     }
     let chat = Chat::start();
-    check(&format!("https://{}/", chat.web), "the server does not speak TLS there");
+    check(&format!("https://{}/", chat.web), "the server does not use TLS on that port");
     // The door for lines does not speak HTTP.
     check(&format!("http://{}/", chat.server.addresses()[0]), "failed to connect to");
     assert!(chat.server.stop());
@@ -201,7 +201,7 @@ fn what_was_too_big_for_one_connection_is_not_sent_on_another() {
     let close = CloseFrame { code: CloseCode::Size, reason: "".into() };
     server.close(Some(close)).expect("the client is there");
     while server.read().is_ok() {}
-    expect_over(&listener, client, "ended the connection");
+    expect_over(&listener, client, "closed the connection");
 }
 
 #[test]

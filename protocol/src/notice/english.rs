@@ -197,17 +197,17 @@ fn goodbye_text(goodbye: Goodbye) -> String {
         Goodbye::Closed => "Connection closed.".into(),
         Goodbye::Shutdown => "The server is shutting down.".into(),
         Goodbye::LoginTimeout { seconds } => {
-            format!("Connection closed: no login within {}.", show_duration(seconds, Lang::En))
+            format!("No login within {}.", show_duration(seconds, Lang::En))
         }
-        Goodbye::LoginTries => "Connection closed: too many invalid names.".into(),
+        Goodbye::LoginTries => "Too many invalid names.".into(),
         Goodbye::EndlessLine => {
-            format!("Connection closed: no line end within {} bytes.", grouped(CARRIER_BYTES))
+            format!("No line end within {} bytes.", grouped(CARRIER_BYTES))
         }
-        Goodbye::BrokenFrame => "Connection closed: invalid WebSocket frame.".into(),
-        Goodbye::NotText => "Connection closed: only text messages are supported.".into(),
-        Goodbye::NotUtf8 => "Connection closed: a message was not UTF-8.".into(),
-        Goodbye::MessageTooBig => "Connection closed: a message was too long.".into(),
-        Goodbye::UnfinishedMessage => "Connection closed: a message took too long.".into(),
+        Goodbye::BrokenFrame => "Invalid WebSocket frame.".into(),
+        Goodbye::NotText => "Only text messages are supported.".into(),
+        Goodbye::NotUtf8 => "A message was not UTF-8.".into(),
+        Goodbye::MessageTooBig => "A message was too long.".into(),
+        Goodbye::UnfinishedMessage => "A message took too long.".into(),
         Goodbye::Foreign { foreign, web_port } => foreign_peer(foreign, web_port),
         Goodbye::NoTls => "This port accepts only TLS. Connect with madang --tls, or with \
              openssl s_client -quiet -connect HOST:PORT."
@@ -220,7 +220,7 @@ fn goodbye_text(goodbye: Goodbye) -> String {
             show_about(seconds, Lang::En)
         ),
         Goodbye::Replaced => "This session continues on another connection.".into(),
-        Goodbye::Internal => "Connection closed: server error.".into(),
+        Goodbye::Internal => "Server error.".into(),
     }
 }
 

@@ -81,14 +81,17 @@ impl Head {
             Ok(httparse::Status::Complete(length)) if length <= HEAD_BYTES => length,
             Ok(httparse::Status::Partial) if bytes.len() < HEAD_BYTES => return Ok(None),
             Ok(_) if request.path.is_none() => {
-                return Err(Rejection::new(StatusCode::UriTooLong, "the target is too long"));
+                return Err(Rejection::new(
+                    StatusCode::UriTooLong,
+                    "the request target is too long",
+                ));
             }
             Ok(_) => {
-                let reason = format!("the head has more than {HEAD_BYTES} bytes");
+                let reason = format!("the request head has more than {HEAD_BYTES} bytes");
                 return Err(Rejection::new(StatusCode::HeadersTooLarge, reason));
             }
             Err(httparse::Error::TooManyHeaders) => {
-                let reason = format!("the head has more than {HEADERS} headers");
+                let reason = format!("the request has more than {HEADERS} headers");
                 return Err(Rejection::new(StatusCode::HeadersTooLarge, reason));
             }
             Err(error) => return Err(Rejection::new(StatusCode::BadRequest, error.to_string())),
@@ -100,7 +103,7 @@ impl Head {
             _ => Method::Other,
         };
         let target = request.path.unwrap_or_default();
-        let path = path_of(target).ok_or_else(|| bad("the target is no path"))?;
+        let path = path_of(target).ok_or_else(|| bad("the request target is not a path"))?;
         let is_current = request.version == Some(1);
         let headers = request
             .headers
@@ -113,7 +116,7 @@ impl Head {
             .collect();
         let head = Head { method, path: path.to_owned(), is_current, headers };
         if is_current && head.values("Host").count() != 1 {
-            return Err(bad("there must be one Host"));
+            return Err(bad("exactly one Host header is required"));
         }
         Ok(Some((head, length)))
     }
@@ -252,7 +255,7 @@ pub(crate) fn file(head: &Head, content_type: &str, bytes: &[u8]) -> Vec<u8> {
 /// along (RFC 9110 section 10.2.2).
 pub(crate) fn redirect(location: &str, method: Method) -> Vec<u8> {
     let header = format!("Location: {location}\r\n");
-    let body = format!("This port speaks https and wss: {location}\n");
+    let body = format!("This port uses https and wss: {location}\n");
     let content_type = "text/plain; charset=utf-8";
     response_with(StatusCode::TemporaryRedirect, &header, content_type, body.as_bytes(), method)
 }

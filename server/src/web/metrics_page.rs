@@ -28,7 +28,7 @@ fn about_the_process(shared: &Shared, text: &mut Exposition) {
     text.one(
         "process_start_time_seconds",
         Kind::Gauge,
-        "When the server was started, in seconds since 1970.",
+        "Start time of the server, in seconds since 1970.",
         started.unwrap_or_default().as_secs_f64(),
     );
 }
@@ -40,28 +40,28 @@ fn about_connections(shared: &Shared, text: &mut Exposition) {
     text.by(
         "madang_connections",
         Kind::Gauge,
-        "Open connections by the door they came in at, logged in or not.",
+        "Open connections, logged in or not, by door.",
         "door",
         doors.map(|(door, counts)| (door, counts.open)),
     );
     text.by(
         "madang_connections_opened_total",
         Kind::Counter,
-        "Connections that were admitted.",
+        "Connections admitted, by door.",
         "door",
         doors.map(|(door, counts)| (door, counts.opened)),
     );
     text.by(
         "madang_connections_ended_total",
         Kind::Counter,
-        "Connections for chat and echo that have ended, by the reason.",
+        "Chat and echo connections that have ended, by reason.",
         "reason",
         shared.metrics.ended.all(),
     );
     text.by(
         "madang_refused_total",
         Kind::Counter,
-        "Connections, logins and lines that were refused, by the reason; requests by the status.",
+        "Refused connections, logins and lines by reason, and HTTP requests by status.",
         "reason",
         shared.metrics.refused.all(),
     );
@@ -73,26 +73,26 @@ fn about_rooms(shared: &Shared, text: &mut Exposition) {
     text.one(
         "madang_sessions",
         Kind::Gauge,
-        "Names in use, those included whose client is away and may come back.",
+        "Names in use, including disconnected clients that may come back.",
         shared.users.present(),
     );
-    text.one("madang_members", Kind::Gauge, "Members of all rooms together.", members);
+    text.one("madang_members", Kind::Gauge, "Members of all rooms.", members);
     text.by(
         "madang_rooms",
         Kind::Gauge,
-        "Rooms, the lobby among the public ones.",
+        "Rooms by kind; the lobby is public.",
         "kind",
         [("public", public.len()), ("private", private.len())],
     );
     text.histogram(
         "madang_round_events",
-        "Events that a room told its members of at once.",
+        "Events per round of a room.",
         &shared.metrics.round_events,
         1.0,
     );
     text.histogram(
         "madang_round_duration_seconds",
-        "How long a room took to do what was asked of it and to tell its members.",
+        "Duration of a round: carrying out requests and offering the events to all members.",
         &shared.metrics.round_nanoseconds,
         NANOSECONDS,
     );
@@ -103,50 +103,42 @@ fn about_delivery(shared: &Shared, text: &mut Exposition) {
     let mut counter = |name, help, value| text.one(name, Kind::Counter, help, value);
     counter(
         "madang_lines_received_total",
-        "Lines, JSON lines and WebSocket messages that came, logins and commands included.",
+        "Lines, JSON lines and WebSocket messages received, including logins and commands.",
         traffic.lines,
     );
     counter(
         "madang_deliveries_total",
-        "Events of rooms that were handed on, one for each member that was given one.",
+        "Events delivered, counted once per member.",
         traffic.deliveries,
     );
     counter(
         "madang_skipped_total",
-        "Those of them that a slow connection was not sent, but told the number of.",
+        "Events skipped because a connection was slow; it was told how many.",
         traffic.skipped,
     );
     counter(
         "madang_received_bytes_total",
-        "Bytes that came, TLS's own aside.",
+        "Bytes received, without TLS overhead.",
         traffic.received_bytes,
     );
-    counter(
-        "madang_sent_bytes_total",
-        "Bytes that the system took to send, TLS's own aside.",
-        traffic.sent_bytes,
-    );
+    counter("madang_sent_bytes_total", "Bytes sent, without TLS overhead.", traffic.sent_bytes);
     let backlog = shared.bounds.backlog.load(Ordering::Relaxed);
     let high_water = shared.bounds.high_water.load(Ordering::Relaxed);
     let mut gauge = |name, help, value| text.one(name, Kind::Gauge, help, value);
-    gauge(
-        "madang_outbox_backlog_bytes",
-        "What waits to be sent in all connections together.",
-        backlog,
-    );
+    gauge("madang_outbox_backlog_bytes", "Bytes queued in all connections.", backlog);
     gauge(
         "madang_outbox_high_water_bytes",
-        "The most that has waited for one connection since the start.",
+        "Most bytes queued in one connection since the start.",
         high_water,
     );
     gauge(
         "madang_history_bytes",
-        "What all rooms remember, in bytes, with the renderings that are kept of it.",
+        "Bytes of history in all rooms, including cached renderings.",
         shared.metrics.history_bytes.load(Ordering::Relaxed),
     );
     gauge(
         "madang_drainer_queue",
-        "Connections whose socket is full and is waited for.",
+        "Connections that wait for a full socket.",
         shared.drainer.queue_len(),
     );
 }

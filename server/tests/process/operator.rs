@@ -167,7 +167,7 @@ fn every_command_of_the_operator_does_what_its_table_says() {
     }
     expect_chat(&mut alice, &mut bob);
 
-    terminal.enter("/stop", "--- The chat server stops.\n");
+    terminal.enter("/stop", "--- Chat server stopping.\n");
     for peer in [&mut alice, &mut bob] {
         assert!(peer.expect_end().ends_with(&words(Notice::Goodbye(Goodbye::Shutdown))));
     }
@@ -348,7 +348,7 @@ fn a_server_in_the_background_of_a_terminal_neither_stops_nor_spins() {
     // It looks for the foreground now and then.
     terminal.screen.enter("/who");
     terminal.expect("2 people\n");
-    terminal.enter("/stop", "--- The chat server stops.\n");
+    terminal.enter("/stop", "--- Chat server stopping.\n");
     terminal.expect("$\n");
     // The shell has its terminal as it was.
     terminal.screen.enter("stty -a");
@@ -450,7 +450,7 @@ fn a_terminal_where_no_line_can_be_edited_is_read_as_it_is() {
     alice.expect("[server] hello\n");
     assert!(!terminal.screen.raw().contains('\x1b'), "{}", terminal.screen.raw());
     terminal.screen.enter("/stop");
-    terminal.expect("--- The chat server stops.\n");
+    terminal.expect("--- Chat server stopping.\n");
     assert_eq!(terminal.expect_exit(), 0);
 }
 

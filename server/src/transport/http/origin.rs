@@ -162,9 +162,8 @@ pub(crate) fn check(head: &Head, allowed: &[Origin], own_name: &str) -> Result<(
         .filter(|origin| !allowed.contains(origin) && !is_own(origin, host, own_name))
         .collect();
     let Some(origin) = refused.first() else { return Ok(()) };
-    let mut reason = format!(
-        "pages from {origin} may not open a chat here; whoever runs the server can allow them:"
-    );
+    let mut reason =
+        format!("pages from {origin} may not chat here; the operator can allow them with:");
     for origin in &refused {
         write!(reason, " --allow-origin {origin}").expect("a string takes everything");
     }

@@ -20,16 +20,19 @@ pub(crate) fn accept(head: &Head, subprotocol: Option<&str>) -> Result<Vec<u8>, 
     if head.method != Method::Get {
         return Err(Rejection::new(
             StatusCode::MethodNotAllowed,
-            "a WebSocket is asked for with GET",
+            "a WebSocket handshake must be a GET request",
         ));
     }
     if !head.is_current || !has("Upgrade", "websocket") || !has("Connection", "upgrade") {
-        return Err(Rejection::new(StatusCode::UpgradeRequired, "this is for WebSocket alone"));
+        return Err(Rejection::new(
+            StatusCode::UpgradeRequired,
+            "only WebSocket is supported here",
+        ));
     }
     if head.value("Sec-WebSocket-Version") != Some("13") {
         return Err(Rejection::new(
             StatusCode::UpgradeRequired,
-            "WebSocket is spoken in version 13",
+            "only WebSocket version 13 is supported",
         ));
     }
     let Some(key) = head.value("Sec-WebSocket-Key").filter(|key| is_key(key)) else {
