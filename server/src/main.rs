@@ -9,7 +9,7 @@ use madang_server::{
     cli::{Cli, LogFormat, in_one_line},
     doors::reachable,
     manual::Manual,
-    operator::banner::banner,
+    operator::banner::{banner, room_for},
     operator::console::{Console, Streams},
     operator::{self, Outcome, terminal::Terminal},
     server::Server,
@@ -150,30 +150,37 @@ fn log_to(console: &Console, format: LogFormat) {
     }));
 }
 
-/// Tells the operator that the server runs, how to end it, and where to come in.
+/// Tells the operator that the server runs, how to end it, and how to join: with a QR code
+/// where the terminal can show it.
 fn announce(server: &Server, console: &Console) {
     let lang = console.lang();
     let capacity = server.capacity();
-    let (connections, limit) = (capacity.connections, capacity.limit.text(lang));
+    // Only for those who ask: for all others it is in words.
+    if std::env::var_os("RUST_LOG").is_some() {
+        let limit = capacity.limit.text(Lang::En);
+        tracing::info!(connections = capacity.connections, %limit, "capacity");
+    }
+    let room = room_for(capacity.connections, lang);
     let version = env!("CARGO_PKG_VERSION");
     console.say(match lang {
         Lang::Ko => format!(
             "+++ 채팅 서버를 시작합니다. (Madang {version})\n\
              +++ 채팅 서버를 끝내려면 Ctrl-C를 누르세요.\n\
-             +++ 동시 연결 {connections}개까지 ({limit})"
+             +++ {room}"
         ),
         Lang::En => format!(
             "+++ Chat server started. (Madang {version})\n\
-             +++ Press Ctrl-C to end it.\n\
-             +++ Up to {connections} connections at once ({limit})"
+             +++ Press Ctrl-C to stop it.\n\
+             +++ {room}"
         ),
     });
+    server.operator().draw_link();
     console.say(banner(server.doors(), lang));
     let metrics: Vec<_> = server.metrics_address().into_iter().collect();
     if let Some(address) = reachable(&metrics).first() {
         console.say(match lang {
-            Lang::Ko => format!("+++ 서버의 수치는 http://{address}/metrics 에 있습니다."),
-            Lang::En => format!("+++ The server's numbers are at http://{address}/metrics"),
+            Lang::Ko => format!("+++ 메트릭: http://{address}/metrics"),
+            Lang::En => format!("+++ Metrics: http://{address}/metrics"),
         });
     }
 }

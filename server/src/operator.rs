@@ -24,6 +24,7 @@ use crate::{
     commands::{
         self,
         caller::{Caller, Effect, Standing},
+        invite,
     },
     dialect::Form,
     shared::Shared,
@@ -107,6 +108,13 @@ impl Operator {
             _ => {}
         }
         Outcome::GoesOn
+    }
+
+    /// Draws the link for browsers as a QR code, where the terminal can show it.
+    pub fn draw_link(&self) {
+        if let Some(code) = banner::link(&self.shared.doors).and_then(|url| invite::draw(&url)) {
+            self.draw(code, false);
+        }
     }
 
     /// Draws a QR code, painted if the terminal can show that; else in half blocks, if it is

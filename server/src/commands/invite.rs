@@ -1,7 +1,10 @@
 //! How others come into a room: the link, and the lines for who has no browser. The
 //! only place from which a room's key goes out.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    borrow::Cow,
+    net::{IpAddr, SocketAddr},
+};
 
 use madang_protocol::{
     event::ServerMessage,
@@ -152,10 +155,21 @@ fn host(came_by: Option<SocketAddr>) -> IpAddr {
 }
 
 /// A QR code in half blocks, light on dark as terminals are, in lines.
-fn draw(text: &str) -> Option<String> {
-    let code = QrCode::with_error_correction_level(text, qrcode::EcLevel::L).ok()?;
+pub(crate) fn draw(text: &str) -> Option<String> {
+    let code = QrCode::with_error_correction_level(shortest(text).as_ref(), qrcode::EcLevel::L);
+    let code = code.ok()?;
     let (dark, light) = (Dense1x2::Light, Dense1x2::Dark);
     Some(code.render::<Dense1x2>().dark_color(dark).light_color(light).build())
+}
+
+/// The link in the letters that take the least space in a code. The case of a scheme and
+/// a host means nothing (RFC 3986 section 6.2.2.1), and capitals take half the modules.
+fn shortest(link: &str) -> Cow<'_, str> {
+    let host = link.split_once("://").and_then(|(_, rest)| rest.strip_suffix('/'));
+    match host.is_some_and(|host| !host.contains(['/', '#', '?'])) {
+        true => Cow::Owned(link.trim_end_matches('/').to_uppercase()),
+        false => Cow::Borrowed(link),
+    }
 }
 
 #[cfg(all(test, not(feature = "shuttle")))]
@@ -269,6 +283,16 @@ mod tests {
                     == qr.lines().next().map_or(0, |l| l.chars().count()))
         );
         assert!(qr.lines().count() < 24, "{qr}");
+    }
+
+    #[test]
+    fn a_link_without_a_path_is_coded_in_capitals() {
+        assert_eq!(shortest("http://192.168.0.5:9998/"), "HTTP://192.168.0.5:9998");
+        let with_more = ["https://chat.example/madang/", "http://192.0.2.5:9998/#a-key"];
+        with_more.iter().for_each(|link| assert_eq!(shortest(link), *link));
+        // Version 1: 21 modules, and a quiet zone of 4 on each side.
+        let code = draw("http://192.168.0.5:9998/").expect("it is short");
+        assert_eq!(code.lines().next().map(|line| line.chars().count()), Some(29));
     }
 
     #[test]

@@ -52,10 +52,8 @@ fn start_sized(columns: u16, rows: u16) -> (Terminal, SocketAddr) {
 
 #[track_caller]
 fn listening_at(terminal: &mut Terminal) -> SocketAddr {
-    terminal.expect("  nc 127.0.0.1 ");
+    terminal.expect("nc 127.0.0.1 ");
     let port = terminal.expect("\n");
-    terminal.expect("  madang ");
-    terminal.expect("\n");
     format!("127.0.0.1:{}", port.trim()).parse().expect("nc is told a port")
 }
 

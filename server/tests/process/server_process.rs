@@ -65,18 +65,16 @@ impl ServerProcess {
     #[track_caller]
     pub(crate) fn start_as(command: &mut Command) -> ServerProcess {
         let mut program = Program::start(command.args(["--listen", "127.0.0.1:0"]));
-        program.out().expect("  nc 127.0.0.1 ");
+        let before = program.out().expect("nc 127.0.0.1 ");
         let port = program.out().expect("\n");
         let address = format!("127.0.0.1:{port}").parse().expect("nc is told a port");
-        program.out().expect(&format!("  madang {address}\n"));
-        let before = program.out().expect("  madang http");
-        let tls_address = before.split("  madang --tls ").nth(1).map(|told| {
-            let told = told.split_whitespace().next().unwrap_or_default();
-            told.parse().expect("madang is told an address")
-        });
-        program.out().expect("://");
-        let web_address = program.out().expect("/   (WebSocket)\n");
-        let web_address = web_address.parse().expect("madang is told an address");
+        let told = |behind: &str| {
+            let told = before.split(behind).nth(1)?;
+            let told = told.split(['/', '\n']).next().unwrap_or_default();
+            Some(told.parse().expect("it is told an address"))
+        };
+        let web_address = told("://").expect("a browser is told a link");
+        let tls_address = told("madang --tls ");
         ServerProcess { program, address, tls_address, web_address }
     }
 }

@@ -193,9 +193,9 @@ fn the_environment_sets_what_flags_set_and_flags_win() {
             .env("MADANG_LANG", "ko")
             .args(["--lang", "en"]),
     );
-    server.out().expect("Up to 3 connections at once (--max-connections)\n");
+    server.out().expect("+++ Room for 3 people.\n");
     for _ in 0..2 {
-        server.out().expect("  nc 127.0.0.1 ");
+        server.out().expect("nc 127.0.0.1 ");
         let port = server.out().expect("\n");
         let address = format!("127.0.0.1:{port}").parse().expect("nc is told a port");
         Peer::connect(address).expect("Login ID:");
