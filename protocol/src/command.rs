@@ -154,6 +154,8 @@ pub enum Command<'a> {
     Unignore(UserName),
     /// Changes the language in which the server speaks to this member.
     Lang(Lang),
+    /// Whether one's own lines are shown to oneself too.
+    Own(Switch),
     /// Is answered after everything this member sent before.
     Ping(Option<&'a str>),
     /// Removes somebody from the room.
@@ -199,6 +201,15 @@ pub enum Help {
     Others,
     /// One command.
     On(&'static CommandSpec),
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
 }
 
 /// What a ban keeps out.
@@ -505,6 +516,10 @@ mod tests {
             check(&format!("/msg {written} hi"), Command::Msg(name("bob"), "hi"));
         }
         check("/mute [bob] 10m", Command::Mute(name("bob"), Some(Duration::from_secs(600))));
+        check("/own off", Command::Own(Switch::Off));
+        check("/OWN On", Command::Own(Switch::On));
+        check("/내말 끄기", Command::Own(Switch::Off));
+        check("/내말 켜기", Command::Own(Switch::On));
         check("/reply ok", Command::Reply("ok"));
         check("/join 로비", Command::Join(Destination::Public(RoomName::lobby())));
         check("/invite", Command::Invite { qr: false });
@@ -623,6 +638,9 @@ mod tests {
         check("/history x", "/history [N]");
         check("/help dance", "/help [CMD|all]");
         check("/invite qrs", "/invite [qr]");
+        for line in ["/own", "/own maybe"] {
+            check(line, "/own on|off");
+        }
         for duration in ["10", "0s", "m", "-1m", "1y", "400d", "99999999999999999999d", "10m x"] {
             check(&format!("/mute bob {duration}"), "/mute NAME [10m]");
         }

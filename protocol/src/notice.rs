@@ -3,7 +3,7 @@
 
 use crate::{
     address_range::AddressRange,
-    command::{CommandError, CommandSpec, Role},
+    command::{CommandError, CommandSpec, Role, Switch},
     event::RoomSummary,
     name::NameError,
     text::Lang,
@@ -21,6 +21,7 @@ mod goodbye;
 mod help;
 mod invitation;
 mod korean;
+mod number;
 mod people;
 
 /// Said in both languages: whose bytes are not UTF-8 may read neither well.
@@ -284,6 +285,10 @@ pub enum Notice<'a> {
         /// How many that is.
         limit: usize,
     },
+    /// Whether one's own lines are shown from now on.
+    OwnLines(Switch),
+    /// Programs decide for themselves.
+    TextOnly,
     /// The answer to `/ping`.
     Pong(Option<&'a str>),
     /// One may not speak now.
@@ -363,6 +368,7 @@ impl Notice<'_> {
             Notice::NameKept | Notice::Already => "already",
             Notice::TextTooLong { .. } => "text_too_long",
             Notice::TooManyHidden { .. } => "too_many_hidden",
+            Notice::TextOnly => "text_only",
             Notice::Muted { .. } => "muted",
             Notice::Kicked { .. } | Notice::NameKicked { .. } => "kicked",
             Notice::Silenced => "silenced",
@@ -407,6 +413,7 @@ impl Notice<'_> {
             | Notice::Hiding { .. }
             | Notice::Showing { .. }
             | Notice::Hidden(_)
+            | Notice::OwnLines(_)
             | Notice::Pong(_)
             | Notice::Invite(_)
             | Notice::OwnMachineBanned
@@ -477,22 +484,6 @@ fn rooms_list(
     text
 }
 
-/// How many bytes a Hangul syllable has in UTF-8.
-const HANGUL_BYTES: usize = 3;
-
-/// A number with commas between its thousands.
-fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -520,15 +511,6 @@ mod tests {
             "That line has 5,000 bytes; the limit is 4,096 (about 1,365 Korean or 4,096 \
              English letters). It was not sent."
         );
-    }
-
-    #[test]
-    fn numbers_have_commas_between_their_thousands() {
-        for (number, expected) in
-            [(0, "0"), (999, "999"), (1_000, "1,000"), (65_536, "65,536"), (1_234_567, "1,234,567")]
-        {
-            assert_eq!(grouped(number), expected);
-        }
     }
 
     #[test]

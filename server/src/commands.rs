@@ -72,6 +72,7 @@ pub(crate) fn run(caller: &Caller<'_>, command: Command<'_>) -> Reply {
         Command::Nick(name) => people::rename(caller, name),
         Command::Ignore(Some(name)) => people::ignore(caller, &name),
         Command::Unignore(name) => people::unignore(caller, &name),
+        Command::Own(switch) => people::own_lines(caller, switch),
 
         Command::Kick(name) => moderation::kick(caller, &name),
         Command::Unkick(name) => Ok(moderation::unkick(caller, name)),

@@ -17,6 +17,7 @@ use std::sync::{
 };
 
 use madang_protocol::{
+    command::Switch,
     event::{Event, ServerMessage, Time},
     name::UserName,
     notice::Notice,
@@ -80,6 +81,8 @@ struct SessionState {
     /// The private rooms that they own.
     owned: Vec<Weak<dyn RoomHandle>>,
     hidden: Arc<[Hidden]>,
+    /// Whether what they say in a room is sent to them too.
+    own_lines: Switch,
     last_whisperer: Weak<Session>,
     /// Whether the operator keeps them from speaking.
     muted: Option<Mute>,
@@ -152,6 +155,7 @@ impl Session {
                 room: None,
                 owned: Vec::new(),
                 hidden: Arc::new([]),
+                own_lines: Switch::On,
                 last_whisperer: Weak::new(),
                 muted: None,
                 memory,
@@ -345,9 +349,23 @@ impl Session {
         self.state.lock().memory.as_mut()?.nonces.note(nonce, id)
     }
 
-    /// The people that they ignore.
+    /// Whose lines they are not sent: the people that they ignore, and perhaps themselves.
     pub(crate) fn hidden(&self) -> Arc<[Hidden]> {
-        self.state.lock().hidden.clone()
+        let state = self.state.lock();
+        match state.own_lines {
+            Switch::On => state.hidden.clone(),
+            Switch::Off => {
+                // Without a name: what they said before is shown to them like everything.
+                let own = Hidden { session: self.number, name: "".into() };
+                state.hidden.iter().cloned().chain([own]).collect()
+            }
+        }
+    }
+
+    /// Whether what they say is sent to them too from now on; false if it was so before.
+    pub(crate) fn set_own_lines(&self, own_lines: Switch) -> bool {
+        let before = std::mem::replace(&mut self.state.lock().own_lines, own_lines);
+        before != own_lines
     }
 
     /// The names of the people that they ignore.

@@ -1,8 +1,9 @@
 //! Every command for members, accepted and refused, byte for byte in Korean and in English. The
 //! owner's commands are in `moderation`.
 
-use madang_protocol::{notice::Notice, text::Lang};
+use madang_protocol::{command::Switch, notice::Notice, text::Lang};
 use madang_tests::{TestClient, TestServer};
+use serde_json::json;
 
 /// Picks the text in the server's language.
 type Say = for<'a> fn(&'a str, &'a str) -> &'a str;
@@ -446,6 +447,59 @@ fn ignore_hides_all_that_somebody_says_and_nothing_else() {
         check(&mut alice, "/ignore dave", nobody);
         check(&mut alice, "/unignore", say("사용법: /차단해제 이름", "Usage: /unignore NAME"));
     });
+}
+
+#[test]
+fn own_off_keeps_ones_own_lines_and_nothing_else() {
+    in_both_languages(|server, say| {
+        let (mut alice, mut bob) = server.login_two("alice", "bob");
+        let off = words(say, Notice::OwnLines(Switch::Off));
+        // One read, and so one round.
+        alice.send("before\n/own off\none\n/me two\n/ping\n");
+        alice.expect_next(format!("[alice] before\n{off}\n{}", say("퐁\n", "pong\n")));
+        bob.expect_next("[alice] before\n[alice] one\n* alice two\n");
+        bob.send("three\n").expect_next("[bob] three\n");
+        // What others say comes, and what is refused or answered.
+        alice.expect_next("[bob] three\n");
+        check(&mut alice, "/내말 끄기", &words(say, Notice::Already));
+        let long = "x".repeat(4_097);
+        check(&mut alice, &long, &words(say, Notice::LineTooLong { bytes: 4_097 }));
+        alice.send("/topic x\n").expect(say("정한 주제: x --\n", "set the topic: x --\n"));
+        // In another room, under another name, and in what was said before.
+        alice.send("/nick alicia\n").expect(" --\n");
+        alice.send("/history\n/ping\n");
+        let history = alice.expect(say("퐁\n", "pong\n"));
+        assert!(history.contains("[alice] one") && history.contains("three"), "{history}");
+        alice.send("/join math\n").expect_joined("alicia");
+        alice
+            .send("four\n/own on\nfive\n")
+            .expect_next(format!("{}\n[alicia] five\n", words(say, Notice::OwnLines(Switch::On))));
+        let usage = say("사용법: /내말 켜기|끄기", "Usage: /own on|off");
+        check(&mut alice, "/own", usage);
+    });
+}
+
+#[test]
+fn own_off_holds_for_text_over_websocket_and_telnet_and_is_refused_in_json() {
+    let server = TestServer::start(|_| {});
+    let mut bob = server.login("bob");
+    let mut web = server.login_websocket("web");
+    let mut telnet = server.connect();
+    telnet.expect("ID:");
+    telnet.send(b"\xff\xf1telnet\r\n").expect("[telnet]님이 입장했습니다.\r\n");
+    let off = Notice::OwnLines(Switch::Off).text(Lang::Ko);
+    telnet.send("/own off\r\n").expect(format!("{off}\r\n"));
+    web.send("/own off");
+    while web.expect_message() != off {}
+    web.send("from the web").send("/ping").expect_next("퐁");
+    telnet.expect("[web] from the web\r\n");
+    telnet.send("from telnet\r\n/ping\r\n");
+    telnet.expect_next("퐁\r\n");
+    bob.expect("[web] from the web\n");
+    bob.expect("[telnet] from telnet\n");
+    let mut json = server.login_json("json");
+    json.send_json(json!({"type": "command", "line": "/own off", "nonce": "o"}));
+    json.expect_error("text_only", Some("o"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::{Banned, Command, CommandSpec, Help};
+use super::{Banned, Command, CommandSpec, Help, Switch};
 use crate::{
     address_range::AddressRange,
     duration::parse_duration,
@@ -80,6 +80,15 @@ pub(super) fn help(text: &str) -> Result<Command<'_>, ArgumentError> {
         name => Help::On(CommandSpec::find(name).ok_or(ArgumentError::Usage)?),
     };
     Ok(Command::Help(help))
+}
+
+/// The argument of `/own`.
+pub(super) fn switch(text: &str) -> Result<Switch, ArgumentError> {
+    match &*text.nfc().collect::<String>().to_lowercase() {
+        "on" | "켜기" => Ok(Switch::On),
+        "off" | "끄기" => Ok(Switch::Off),
+        _ => Err(ArgumentError::Usage),
+    }
 }
 
 /// The argument of `/invite`.

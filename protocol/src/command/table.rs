@@ -4,7 +4,7 @@ use super::{
     Command, CommandSpec, Role,
     arguments::{
         ArgumentError, banned, count, destination, help, invite, is_everyone, new_name, nothing,
-        optional, person, person_and_text, who, with_duration, words,
+        optional, person, person_and_text, switch, who, with_duration, words,
     },
 };
 
@@ -222,6 +222,18 @@ pub static COMMANDS: &[CommandSpec] = &[
             "The language in which the server\nspeaks to you.",
         ],
         parse: |text| text.parse().map(Command::Lang).map_err(|_| ArgumentError::Usage),
+    },
+    CommandSpec {
+        name: "/own",
+        alias: "/내말",
+        arguments: ["켜기|끄기", "on|off"],
+        roles: MEMBER,
+        help: ["내 말 보기를 끕니다", "echo your own lines"],
+        details: [
+            "/내말 끄기: 내가 보낸 말을 나에게는\n다시 보여 주지 않습니다. 입력한 글이\n남아 있는 터미널(nc)에 알맞습니다.",
+            "/own off: what you say is not sent back\nto you, for terminals (nc) that already\nshow what you typed.",
+        ],
+        parse: |text| Ok(Command::Own(switch(text)?)),
     },
     CommandSpec {
         name: "/ping",

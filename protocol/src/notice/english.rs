@@ -2,7 +2,7 @@
 
 use crate::{
     address_range::WIDEST,
-    command::CommandError,
+    command::{CommandError, Switch},
     duration::{show_about, show_duration},
     foreign::Foreign,
     limits::{CARRIER_BYTES, LINE_BYTES, MESSAGE_BYTES, MESSAGE_LINES, PROTOCOL_VERSION},
@@ -11,8 +11,9 @@ use crate::{
 };
 
 use super::{
-    Goodbye, HANGUL_BYTES, Notice, grouped, help, not_utf8, people, prefixed, rooms_list, share,
-    version, who_after,
+    Goodbye, Notice, help, not_utf8,
+    number::{HANGUL_BYTES, grouped},
+    people, prefixed, rooms_list, share, version, who_after,
 };
 
 pub(super) fn text(notice: &Notice<'_>) -> String {
@@ -161,6 +162,11 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Hidden([]) => "Nobody is ignored.".into(),
         Notice::Hidden(users) => format!("Ignored: {}", users.join(", ")),
         Notice::TooManyHidden { limit } => format!("You can ignore at most {limit} people."),
+        Notice::OwnLines(Switch::On) => "What you say is shown to you too.".into(),
+        Notice::OwnLines(Switch::Off) => {
+            "What you say is no longer sent back to you. To undo: /own on".into()
+        }
+        Notice::TextOnly => "Only for text connections; programs decide for themselves.".into(),
         Notice::Pong(None) => "pong".into(),
         Notice::Pong(Some(token)) => format!("pong {token}"),
         Notice::Muted { seconds: None } => "You are muted and can't speak now.".into(),

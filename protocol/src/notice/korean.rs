@@ -2,7 +2,7 @@
 
 use crate::{
     address_range::WIDEST,
-    command::CommandError,
+    command::{CommandError, Switch},
     duration::{show_about, show_duration},
     foreign::Foreign,
     josa::{Josa, nim, with_josa, with_nim},
@@ -12,8 +12,9 @@ use crate::{
 };
 
 use super::{
-    Goodbye, HANGUL_BYTES, Notice, grouped, help, not_utf8, people, prefixed, rooms_list, share,
-    version, who_after,
+    Goodbye, Notice, help, not_utf8,
+    number::{HANGUL_BYTES, grouped},
+    people, prefixed, rooms_list, share, version, who_after,
 };
 
 pub(super) fn text(notice: &Notice<'_>) -> String {
@@ -181,6 +182,11 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Hidden([]) => "차단한 사람이 없습니다.".into(),
         Notice::Hidden(users) => format!("차단한 사람: {}", users.join(", ")),
         Notice::TooManyHidden { limit } => format!("{limit}명까지 차단할 수 있습니다."),
+        Notice::OwnLines(Switch::On) => "내가 보낸 말을 나에게도 보여 줍니다.".into(),
+        Notice::OwnLines(Switch::Off) => {
+            "내가 보낸 말을 나에게는 보여 주지 않습니다. 되돌리려면: /내말 켜기".into()
+        }
+        Notice::TextOnly => "텍스트 연결에서만 쓸 수 있습니다.".into(),
         Notice::Pong(None) => "퐁".into(),
         Notice::Pong(Some(token)) => format!("퐁 {token}"),
         Notice::Muted { seconds: None } => "채팅이 금지되어 있습니다.".into(),

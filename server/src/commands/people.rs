@@ -2,7 +2,8 @@
 //! hides.
 
 use madang_protocol::{
-    event::Time, message::check_rendered, name::UserName, notice::Notice, text::WHISPERED_OVERHEAD,
+    command::Switch, event::Time, message::check_rendered, name::UserName, notice::Notice,
+    text::WHISPERED_OVERHEAD,
 };
 
 use super::caller::{Caller, Effect, Membership, Reply, Standing};
@@ -152,6 +153,19 @@ pub(super) fn unignore(caller: &Caller<'_>, target: &UserName) -> Result<Reply, 
     }
     tell_room_of_hidden(caller, session);
     Ok(told_and_done(caller, &Notice::Showing { user: target.as_str() }))
+}
+
+/// Sends the caller what they say, or no longer does.
+pub(super) fn own_lines(caller: &Caller<'_>, switch: Switch) -> Result<Reply, Reply> {
+    let session = caller.member()?.session;
+    if session.token.is_some() {
+        return Err(caller.refuse(&Notice::TextOnly));
+    }
+    if !session.set_own_lines(switch) {
+        return Err(caller.refuse(&Notice::Already));
+    }
+    tell_room_of_hidden(caller, session);
+    Ok(told_and_done(caller, &Notice::OwnLines(switch)))
 }
 
 fn tell_room_of_hidden(caller: &Caller<'_>, session: &Session) {

@@ -365,7 +365,12 @@ impl Executor {
     }
 
     fn hide(&mut self, session: u64, hidden: Arc<[Hidden]>) -> Result<(), Refusal> {
-        self.members.touch(session).ok_or(Refusal::NoMember)?.hidden = hidden;
+        let (to, now) = (self.batch_len(), self.now);
+        let member = self.members.touch(session).ok_or(Refusal::NoMember)?;
+        // What came before in this round is told as it was asked for then.
+        member.tell(&mut self.batch, to, now);
+        (member.from, member.earlier, member.answers) = (to, None, Vec::new());
+        member.hidden = hidden;
         Ok(())
     }
 
