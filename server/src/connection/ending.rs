@@ -41,8 +41,11 @@ impl Connection {
             // What came whole before what is broken was said.
             self.post_speeches();
         }
-        // Nothing more is charged, and who reconnects goes on with it.
-        self.bucket = None;
+        // The next connection from this address goes on with the bucket, and owes for answers
+        // that this one did not stay for.
+        if let Some(mut bucket) = self.bucket.take() {
+            bucket.owe(self.outbox.take_answered_bytes());
+        }
         // Who else wanted it gone wanted it first.
         let reason = self.outbox.reason().unwrap_or(reason);
         self.shared.metrics.ended.count(reason.code());

@@ -380,6 +380,11 @@ impl Outbox {
         }
     }
 
+    /// What the peer was answered since that was last charged, in bytes.
+    pub(crate) fn take_answered_bytes(&self) -> usize {
+        std::mem::take(&mut self.state.lock().answered_bytes)
+    }
+
     /// Offers `bytes`, which are not empty, to the sink.
     fn send(&self, state: &mut OutboxState, bytes: &[u8]) -> Sent {
         let sent = state.send(bytes);
