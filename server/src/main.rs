@@ -13,7 +13,7 @@ use madang_server::{
     operator::console::{Console, Streams},
     operator::{self, Outcome, terminal::Terminal},
     server::Server,
-    system::{self, ConsoleMode, Ending, Endings},
+    system::{self, ConsoleMode, Endings, StopRequest},
 };
 use madang_terminal::tty_mode::restore_terminal;
 use tracing_subscriber::EnvFilter;
@@ -108,8 +108,8 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Lang::En => "--- Chat server stopping.".into(),
     });
     match ending {
-        Ending::Asked => server.stop(),
-        Ending::Hurried => server.stop_within(HURRIED_DRAIN),
+        StopRequest::Asked => server.stop(),
+        StopRequest::Hurried => server.stop_within(HURRIED_DRAIN),
     };
     console_thread.stop();
     // If its editor could not: a terminal that takes nothing is not waited for.

@@ -17,7 +17,7 @@ pub use self::platform::{ConsoleMode, Endings};
 
 /// How a process is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum StopRequest {
     /// In order.
     Asked,
     /// At once: the window was closed, and the system waits for a few seconds.

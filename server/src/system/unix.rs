@@ -17,7 +17,7 @@ use signal_hook::{
     iterator::Signals,
 };
 
-use super::Ending;
+use super::StopRequest;
 
 /// How long to leave a terminal alone that others have the foreground of.
 const BACKGROUND_PAUSE: Duration = Duration::from_millis(500);
@@ -42,9 +42,9 @@ impl Endings {
     }
 
     /// Blocks until the process is to end.
-    pub fn wait(&mut self) -> Ending {
+    pub fn wait(&mut self) -> StopRequest {
         self.0.forever().next();
-        Ending::Asked
+        StopRequest::Asked
     }
 }
 

@@ -16,7 +16,7 @@ use windows_sys::{
     core::BOOL,
 };
 
-use super::Ending;
+use super::StopRequest;
 
 /// The code page of UTF-8.
 const UTF_8: u32 = 65_001;
@@ -25,7 +25,7 @@ const UTF_8: u32 = 65_001;
 pub(super) const EDITS_LINES: bool = false;
 
 /// What was asked and was not waited for yet.
-static ASKED: Mutex<Vec<Ending>> = Mutex::new(Vec::new());
+static ASKED: Mutex<Vec<StopRequest>> = Mutex::new(Vec::new());
 static CHANGED: Condvar = Condvar::new();
 
 /// What asks the process to end: Ctrl-C, Ctrl-Break, closing the window, logging off.
@@ -47,7 +47,7 @@ impl Endings {
     }
 
     /// Blocks until the process is to end.
-    pub fn wait(&mut self) -> Ending {
+    pub fn wait(&mut self) -> StopRequest {
         let mut asked = ASKED.lock();
         loop {
             if let Some(ending) = asked.pop() {
@@ -62,7 +62,7 @@ impl Endings {
 #[allow(unsafe_code)]
 unsafe extern "system" fn on_event(event: u32) -> BOOL {
     let is_key = matches!(event, CTRL_C_EVENT | CTRL_BREAK_EVENT);
-    tell(if is_key { Ending::Asked } else { Ending::Hurried });
+    tell(if is_key { StopRequest::Asked } else { StopRequest::Hurried });
     if !is_key {
         // The process is ended when this returns, or in a few seconds.
         loop {
@@ -72,13 +72,13 @@ unsafe extern "system" fn on_event(event: u32) -> BOOL {
     1
 }
 
-fn tell(ending: Ending) {
+fn tell(ending: StopRequest) {
     ASKED.lock().push(ending);
     CHANGED.notify_all();
 }
 
 pub(super) fn end() {
-    tell(Ending::Asked);
+    tell(StopRequest::Asked);
 }
 
 /// The console's code page and mode, which are given back when it is dropped.
