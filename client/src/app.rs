@@ -4,7 +4,7 @@
 use std::{collections::HashSet, sync::Arc, time::Instant};
 
 use crossbeam_channel::{Receiver, RecvError, after, at, never, select};
-use madang_protocol::name::NameKey;
+use madang_protocol::{name::NameKey, room::is_private};
 use madang_terminal::{
     editor::{Ask, CANCEL_PATIENCE, Editor, Owner, Setup, Typed},
     screen::{FULL_PAUSE, Screen},
@@ -96,6 +96,9 @@ struct App<'a> {
 
     room: Option<String>,
     members: usize,
+    topic: Option<String>,
+    /// The welcome, until the history has been shown above it.
+    greeting: Option<Shown>,
     owner: Option<String>,
     /// The people on the ignore list.
     ignored: HashSet<NameKey>,
@@ -120,6 +123,7 @@ pub(crate) fn run(
     let screen = Screen::new(palette);
     let (vocabulary, wishes) = Vocabulary::new();
     let vocabulary = Arc::new(vocabulary);
+    vocabulary.set_lang(renderer.lang);
     let history = History::of_user();
     let source = Arc::clone(&vocabulary);
     let setup =
@@ -156,6 +160,8 @@ pub(crate) fn run(
         told_late: false,
         room: None,
         members: 0,
+        topic: None,
+        greeting: None,
         owner: None,
         ignored: HashSet::new(),
         whisperer: None,
@@ -311,7 +317,10 @@ impl App<'_> {
     }
 
     fn update_prompt(&self) {
+        // A private room is known by its title, where it has one.
+        let title = self.topic.as_deref().filter(|topic| !topic.trim().is_empty());
         let room = self.room.as_deref();
+        let room = room.map(|room| title.filter(|_| is_private(room)).unwrap_or(room));
         let words = if self.session.is_linked() {
             Words::Prompt { room, members: self.members }
         } else {

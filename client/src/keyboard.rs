@@ -180,6 +180,11 @@ impl Keyboard {
         }
     }
 
+    /// Rings the terminal's bell.
+    pub(crate) fn ring(&self) {
+        self.screen.ring();
+    }
+
     /// Shows a message of the client itself.
     pub(crate) fn remark(&self, text: &str) {
         self.screen.show(&paint(self.palette.dim(), &sanitize_line(text)));

@@ -124,7 +124,8 @@ impl Server {
                 if options.room.is_some() || options.address.room.is_some() {
                     stdio.remark(&Words::NoRooms.text(lang));
                 }
-                let result = plain::run(connection, &first, options.name.clone(), &mut stdio);
+                let name = options.name.clone();
+                let result = plain::run(connection, &first, name, options.bell, &mut stdio);
                 stdio.finish();
                 result
             }

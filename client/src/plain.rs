@@ -16,10 +16,12 @@ use crossbeam_channel::{at, never, select};
 use madang_terminal::{editor::Typed, screen::FULL_PAUSE};
 
 use crate::{
+    cli::Bell,
     connection::{Connection, Incoming},
     failure::Failure,
     input::Line,
     keyboard::{Keyboard, QUIT},
+    mention::mentions,
     stdio::{Kind, Stdio},
     utf8::Utf8Decoder,
     words::Words,
@@ -64,6 +66,9 @@ struct Plain<'a> {
     stdio: &'a mut Stdio,
     /// The name to send when the server asks for one.
     name: Option<String>,
+    /// The name that was sent.
+    me: String,
+    bell: Bell,
     decoder: Utf8Decoder,
     stage: Awaited,
     /// When the stage began, when text last arrived, and the end of that text.
@@ -79,6 +84,7 @@ pub(crate) fn run(
     connection: Connection,
     first: &[u8],
     name: Option<String>,
+    bell: Bell,
     stdio: &mut Stdio,
 ) -> Result<(), Failure> {
     let name = name.filter(|name| !name.is_empty());
@@ -87,6 +93,8 @@ pub(crate) fn run(
     let mut plain = Plain {
         connection,
         stdio,
+        me: String::new(),
+        bell,
         name,
         decoder: Utf8Decoder::default(),
         stage: if minds_prompt { Awaited::Prompt } else { Awaited::Line },
@@ -218,6 +226,7 @@ impl Plain<'_> {
                     keyboard.show(&format!("{name}\n"));
                 }
                 self.connection.send(format!("{name}\n").as_bytes());
+                self.me = name;
                 self.enter(Awaited::Answer { prompt: unfinished });
             }
             Awaited::Answer { prompt } if is_again(prompt, &unfinished) => match self.stdio.kind {
@@ -268,7 +277,23 @@ impl Plain<'_> {
         self.heard.push_str(&text);
         let surplus = self.heard.len().saturating_sub(KEPT_BYTES);
         self.heard.drain(..self.heard.ceil_char_boundary(surplus));
-        self.stdio.show(&text)
+        let rings = text.lines().any(|line| self.rings_for(line));
+        self.stdio.show(&text)?;
+        if rings { self.stdio.ring() } else { Ok(()) }
+    }
+
+    /// Whether a line is worth the bell: said by somebody else, as far as can be told, and
+    /// with one's name in it unless every line is.
+    fn rings_for(&self, line: &str) -> bool {
+        // As the seed's server writes who speaks.
+        let said = line.strip_prefix('[').and_then(|line| line.split_once("] "));
+        let (speaker, words) = said.unwrap_or_default();
+        let is_anothers = !speaker.is_empty() && speaker != self.me;
+        match self.bell {
+            Bell::Never => false,
+            Bell::Mention => is_anothers && mentions(words, &self.me),
+            Bell::All => is_anothers,
+        }
     }
 
     fn typed(&mut self, line: io::Result<Line>) -> Result<(), Failure> {
@@ -284,6 +309,7 @@ impl Plain<'_> {
                 if text.trim() == QUIT {
                     self.end();
                 } else if self.stage == Awaited::Name {
+                    text.trim().clone_into(&mut self.me);
                     let prompt = self.unfinished().to_owned();
                     if let Some(keyboard) = self.keyboard() {
                         keyboard.answered();

@@ -66,8 +66,12 @@ impl Renderer {
                     text += &self.event(event).text;
                 }
                 // A mention in the history is not an alert.
-                if events.is_empty() && nonce.is_some() {
-                    text = self.notice(&Notice::NothingEarlier.text(self.lang));
+                if nonce.is_some() {
+                    let heading = match events.len() {
+                        0 => Notice::NothingEarlier,
+                        lines => Notice::Earlier { lines },
+                    };
+                    text = self.notice(&heading.text(self.lang)) + &text;
                 }
                 notice(text)
             }

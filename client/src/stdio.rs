@@ -128,6 +128,24 @@ impl Stdio {
         self.keyboard.as_ref().is_some_and(Keyboard::is_full)
     }
 
+    /// Rings the terminal's bell, where a person hears it.
+    ///
+    /// # Errors
+    ///
+    /// As [`show`](Self::show).
+    pub(crate) fn ring(&mut self) -> Result<(), Failure> {
+        match (&self.keyboard, self.kind) {
+            (Some(keyboard), _) => keyboard.ring(),
+            (None, Kind::Terminal) => {
+                let mut stdout = io::stdout().lock();
+                let rung = stdout.write_all(b"\x07").and_then(|()| stdout.flush());
+                rung.map_err(Failure::Stdout)?;
+            }
+            (None, Kind::Pipe) => {}
+        }
+        Ok(())
+    }
+
     /// Shows a message of the client, on stderr or above the line being edited.
     pub(crate) fn remark(&self, text: &str) {
         if let Some(keyboard) = &self.keyboard {

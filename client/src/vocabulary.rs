@@ -8,10 +8,14 @@ use std::{collections::VecDeque, time::Duration};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use madang_protocol::{
     command::{CommandSpec, Role},
+    limits::MESSAGE_BYTES,
     sanitize::sanitize_label,
+    text::Lang,
 };
 use madang_terminal::completion::Source;
 use parking_lot::{Condvar, Mutex};
+
+use crate::words::Words;
 
 /// How long a completion waits for the server.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -41,6 +45,7 @@ pub(crate) struct Vocabulary {
 
 #[derive(Debug, Default)]
 struct Known {
+    lang: Lang,
     me: String,
     is_owner: bool,
     /// The speakers, the latest first.
@@ -68,6 +73,11 @@ impl Vocabulary {
         known.members = None;
         known.speakers.clear();
         known.add_rooms(room.map(fit));
+    }
+
+    /// Notes the language of the client.
+    pub(crate) fn set_lang(&self, lang: Lang) {
+        self.known.lock().lang = lang;
     }
 
     /// Notes whether the member owns the room.
@@ -159,6 +169,19 @@ impl Vocabulary {
 }
 
 impl Source for Vocabulary {
+    /// A message that is too long is not sent: better to know while it is typed.
+    fn objection(&self, line: &str) -> Option<String> {
+        let surplus = line.len().checked_sub(MESSAGE_BYTES).filter(|bytes| *bytes > 0)?;
+        let mut bytes = 0;
+        let is_surplus = |c: &char| {
+            let is_surplus = bytes < surplus;
+            bytes += c.len_utf8();
+            is_surplus
+        };
+        let letters = line.chars().rev().take_while(is_surplus).count();
+        Some(Words::TooLong { letters }.text(self.known.lock().lang))
+    }
+
     fn may_use(&self, spec: &CommandSpec) -> bool {
         spec.roles.contains(&Role::Member)
             || (self.known.lock().is_owner && spec.roles.contains(&Role::Owner))
@@ -202,6 +225,18 @@ fn fit(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_too_long_is_told_in_letters() {
+        let (vocabulary, _wishes) = Vocabulary::new();
+        vocabulary.set_lang(Lang::En);
+        let fits = "가".repeat(MESSAGE_BYTES / 3);
+        assert_eq!(vocabulary.objection(&fits), None);
+        let told = vocabulary.objection(&format!("{fits}나다a"));
+        assert_eq!(told.as_deref(), Some("3 letters too long"));
+        let told = vocabulary.objection(&format!("{fits}aa"));
+        assert_eq!(told.as_deref(), Some("1 letter too long"));
+    }
 
     #[test]
     fn the_latest_speaker_comes_first_and_oneself_never() {

@@ -5,14 +5,18 @@ use std::borrow::Cow;
 
 use madang_protocol::{
     josa::with_nim,
-    limits::NAME_BYTES,
     notice::{Notice, Utf8Hint},
     room::LOBBY,
     sanitize::sanitize_label,
     text::Lang,
 };
 
+use madang_terminal::layout::columns_of;
+
 use crate::input::LineError;
+
+/// The most columns that a room takes in the prompt.
+const PLACE_COLUMNS: usize = 24;
 
 /// A message of the client, without a line end.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +33,8 @@ pub(crate) enum Words<'a> {
         members: usize,
         topic: Option<&'a str>,
     },
+    /// The line that is typed has more letters than can be sent.
+    TooLong { letters: usize },
     /// The prompt: the room and its number of members.
     Prompt { room: Option<&'a str>, members: usize },
     /// The prompt without a connection.
@@ -112,6 +118,7 @@ impl Words<'_> {
             Words::PromptOffline { room } => {
                 format!("[{} 끊김] ", place(room.unwrap_or("-")))
             }
+            Words::TooLong { letters } => format!("{letters}자 넘침"),
             Words::AskPaste { lines } => format!("{lines}줄을 보낼까요? [y/N] "),
             Words::AgainToLeave => "-- 나가려면 Ctrl-C를 한 번 더 누르거나 Ctrl-D를 누르세요 --".into(),
             Words::Reconnecting { why } => {
@@ -180,6 +187,8 @@ impl Words<'_> {
             Words::PromptOffline { room } => {
                 format!("[{} offline] ", place(room.unwrap_or("-")))
             }
+            Words::TooLong { letters: 1 } => "1 letter too long".into(),
+            Words::TooLong { letters } => format!("{letters} letters too long"),
             Words::AskPaste { lines } => format!("send {lines} lines? [y/N] "),
             Words::AgainToLeave => "-- press Ctrl-C again, or Ctrl-D, to leave --".into(),
             Words::Reconnecting { why } => {
@@ -253,10 +262,14 @@ pub(crate) fn lang_of_locale(locale: Option<&str>) -> Lang {
 /// A room's name in the prompt. No name is longer on a server that holds to the protocol.
 fn place(room: &str) -> Cow<'_, str> {
     let room = sanitize_label(room);
-    let end = room.floor_char_boundary(NAME_BYTES);
-    match end < room.len() {
-        true => Cow::Owned(format!("{}…", &room[..end])),
-        false => room,
+    let mut columns = 0;
+    let mut fits = |c: char| {
+        columns += columns_of(c.encode_utf8(&mut [0; 4]));
+        columns <= PLACE_COLUMNS
+    };
+    match room.find(|c| !fits(c)) {
+        Some(end) => Cow::Owned(format!("{}…", &room[..end])),
+        None => room,
     }
 }
 

@@ -8,6 +8,7 @@ use madang_protocol::{
     request::Request,
     room::is_private,
 };
+use madang_terminal::screen::terminal_size;
 
 use super::{App, SESSION_UNKNOWN};
 use crate::{
@@ -21,10 +22,14 @@ use crate::{
 /// After a gap, the members are counted again if there were no more than this many.
 const COUNTED_MEMBERS: usize = 500;
 
+/// A screen with no more rows has no space for what came before the history.
+const SMALL_ROWS: u16 = 15;
+
 impl App<'_> {
     pub(super) fn heard(&mut self, incoming: Incoming) -> Result<(), Failure> {
         self.told_late = false;
         let mut shown = Shown::default();
+        let mut shows_own_joining = false;
         for received in self.session.take(incoming)? {
             let Some(message) = &received.message else {
                 continue;
@@ -45,6 +50,12 @@ impl App<'_> {
                 self.show(shown);
                 return Err(Failure::bye(reason, *seconds));
             }
+            shows_own_joining |= match message {
+                ServerMessage::Event(Event::Joined { user, .. }) => **user == *self.renderer.me,
+                // In no room, there is none.
+                ServerMessage::Welcome { room, .. } => room.is_none(),
+                _ => false,
+            };
             let is_silent = self.is_silent(message, asked.as_ref());
             self.note(message, asked.as_ref());
             if !is_silent && !self.hides(message) {
@@ -55,6 +66,10 @@ impl App<'_> {
                 match (&mut self.catch_up, message) {
                     (Some(_), ServerMessage::Welcome { .. }) => {}
                     (Some(catch_up), _) => catch_up.keep(message, done, &self.renderer.me),
+                    (None, ServerMessage::Welcome { .. }) if is_small(terminal_size()) => {
+                        // Behind the history, or it would scroll away at once.
+                        self.greeting = Some(self.renderer.render(message));
+                    }
                     (None, _) => {
                         add(&mut shown, self.renderer.render(message));
                         shown.text += &done;
@@ -66,6 +81,9 @@ impl App<'_> {
                 self.show(std::mem::take(&mut shown));
                 self.show_missed();
             }
+        }
+        if let Some(greeting) = self.greeting.take_if(|_| shows_own_joining) {
+            add(&mut shown, greeting);
         }
         self.show(shown);
         self.return_unsent();
@@ -116,15 +134,17 @@ impl App<'_> {
     /// Updates the room and its members from `message`.
     fn note(&mut self, message: &ServerMessage<'_>, asked: Option<&Asked>) {
         match message {
-            ServerMessage::Welcome { user, room, members, owner, resumed, .. } => {
+            ServerMessage::Welcome { user, room, members, topic, owner, resumed, .. } => {
                 self.renderer.me = user.clone().into_owned();
                 let was_in = self.room.take();
                 self.enter(room.as_deref(), *members, owner.as_deref());
+                self.topic = topic.as_deref().map(str::to_owned);
                 self.hold_draft_of(was_in);
                 self.welcomed(*resumed);
             }
-            ServerMessage::Entered { room, members, owner, .. } => {
+            ServerMessage::Entered { room, members, topic, owner, .. } => {
                 self.enter(Some(room), *members, owner.as_deref());
+                self.topic = topic.as_deref().map(str::to_owned);
                 self.session.set_room((!is_private(room)).then(|| room.clone().into_owned()));
             }
             ServerMessage::Error { code, text, .. }
@@ -179,14 +199,20 @@ impl App<'_> {
             Ok(Command::Unignore(user)) => {
                 self.ignored.remove(&user.spelling());
             }
+            // Whoever makes a room wants others there.
+            Ok(Command::New(_)) => _ = self.session.ask_line("/invite"),
             // The client follows when the server's language is changed.
-            Ok(Command::Lang(lang)) => self.renderer.lang = lang,
+            Ok(Command::Lang(lang)) => {
+                self.renderer.lang = lang;
+                self.vocabulary.set_lang(lang);
+            }
             _ => {}
         }
     }
 
     fn note_event(&mut self, event: &Event) {
         match event {
+            Event::Topic { topic, .. } => self.topic = Some(topic.as_ref().to_owned()),
             Event::Said { user, .. } => self.vocabulary.spoke(user),
             Event::Joined { user, .. } => {
                 // The welcome already counts the member itself, and everything before it.
@@ -226,6 +252,7 @@ impl App<'_> {
     pub(super) fn enter(&mut self, room: Option<&str>, members: usize, owner: Option<&str>) {
         self.room = room.map(str::to_owned);
         self.members = members;
+        self.topic = None;
         self.owner = owner.map(str::to_owned);
         let me = self.renderer.me.clone();
         self.vocabulary.enter(&me, room, owner == Some(&*me));
@@ -235,6 +262,11 @@ impl App<'_> {
         self.enter(None, 0, None);
         self.session.set_room(None);
     }
+}
+
+/// Whether so few rows show the history and no more.
+fn is_small((_, rows): (u16, u16)) -> bool {
+    rows <= SMALL_ROWS
 }
 
 pub(super) fn add(shown: &mut Shown, one: Shown) {

@@ -22,6 +22,11 @@ pub trait Source: Send + Sync {
 
     /// The rooms. May block for a moment.
     fn rooms(&self) -> Vec<String>;
+
+    /// What is wrong with a line as far as it has been typed, in a few words.
+    fn objection(&self, _line: &str) -> Option<String> {
+        None
+    }
 }
 
 /// One way to complete a word.
@@ -179,6 +184,9 @@ pub(crate) fn cut_to_screen(candidates: &mut Vec<Candidate>, columns: u16, rows:
 /// The hint: the rest of an unambiguous command, and the arguments that it still needs. None if
 /// the cursor is not at the end.
 pub fn hint(source: &dyn Source, line: &str, cursor: usize) -> Option<Hint> {
+    if let Some(objection) = source.objection(line).filter(|_| cursor == line.len()) {
+        return Some(Hint { shown: format!("  {objection}"), completion: None });
+    }
     if cursor != line.len() || !line.starts_with('/') || line.starts_with("//") {
         return None;
     }

@@ -144,6 +144,15 @@ impl Screen {
         self.changed.notify_all();
     }
 
+    /// Rings the bell, with what waits to be shown.
+    pub fn ring(&self) {
+        let mut state = self.state.lock();
+        if !state.closed {
+            state.waiting.push('\x07');
+            self.changed.notify_all();
+        }
+    }
+
     /// Whether so much text waits that nothing more should be read for now.
     pub fn is_full(&self) -> bool {
         self.state.lock().waiting.len() >= WAITING_BYTES

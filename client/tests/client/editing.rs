@@ -120,6 +120,37 @@ fn a_line_that_fills_its_row_is_taken_off_whole() {
 }
 
 #[test]
+fn on_a_small_screen_the_welcome_stands_below_the_history() {
+    for (rows, is_below) in [(10, true), (24, false)] {
+        let server = FakeServer::start();
+        let args = [&["--name", "me"], &PLAIN[..]].concat();
+        let mut terminal = Terminal::start_sized(&server.address, &args, 60, rows, &[]);
+        let mut peer = server.accept_json();
+        peer.expect_login("\"name\":\"me\"");
+        peer.welcome("me");
+        peer.said("bob", "before");
+        peer.event("joined", "\"user\":\"me\"");
+        terminal.expect_last(&["[lobby 1]"]);
+        terminal.expect_row(" [bob] before");
+        let at = |wanted: &str| terminal.rows().iter().position(|row| row.contains(wanted));
+        assert_eq!(at("-- me in lobby") > at("before"), is_below, "{:?}", terminal.rows());
+    }
+}
+
+#[test]
+fn history_has_a_heading() {
+    let (_server, mut terminal, mut peer) = start(&PLAIN, 80, 24);
+    terminal.enter("/history");
+    assert!(peer.line().contains("/history"));
+    peer.send("{\"type\":\"history\",\"room\":\"lobby\",\"events\":[{\"type\":\"said\",\"id\":1,");
+    peer.send(
+        "\"time\":\"2026-11-22T18:59:00Z\",\"room\":\"lobby\",\"user\":\"bob\",\"text\":\"hi\"}],",
+    );
+    peer.send("\"more\":false,\"nonce\":\"1\"}\n{\"type\":\"ack\",\"nonce\":\"1\"}\n");
+    terminal.expect_last(&["-- 1 earlier line --", " [bob] hi", "[lobby 1]"]);
+}
+
+#[test]
 fn a_resized_window_keeps_the_line() {
     let (_server, mut terminal, mut peer) = start(&PLAIN, 80, 24);
     terminal.type_text("한글로 쓰던 긴 줄이 창을 좁혀도 그대로 있습니다");
@@ -557,6 +588,8 @@ fn what_is_typed_comes_back_in_another_run_but_not_what_was_private() {
     assert!(peer.line().contains("/new"));
     peer.send("{\"type\":\"entered\",\"room\":\"private-k3f9\",\"id\":1,\"members\":1,");
     peer.send("\"owner\":\"me\",\"nonce\":\"5\"}\n{\"type\":\"ack\",\"nonce\":\"5\"}\n");
+    assert!(peer.line().contains("/invite"));
+    peer.ack("6");
     terminal.expect_last(&["[private-k3f9 1]"]);
     terminal.enter("비밀");
     peer.expect_say();

@@ -251,3 +251,21 @@ fn a_line_whose_rest_is_late_stays_one_line() {
     peer.send(" and the rest\n");
     terminal.expect_last(&["[bob] before", "[bob] the first and the rest", "> x"]);
 }
+
+#[test]
+fn the_bell_rings_for_what_others_say() {
+    for (bell, expected) in [("never", [0, 0, 0]), ("mention", [0, 0, 1]), ("all", [0, 1, 2])] {
+        let server = FakeServer::start();
+        let mut terminal = Terminal::start(&server, &["--name", "앨리스", "--bell", bell]);
+        let mut peer = server.accept();
+        peer.send("로그인ID:");
+        peer.expect("앨리스\n");
+        peer.send("[앨리스]님이 입장했습니다.\n");
+        let said = ["[앨리스] 앨리스입니다", "[bob] 반가워요", "[bob] 앨리스 안녕"];
+        for (line, expected) in said.into_iter().zip(expected) {
+            peer.send(&format!("{line}\n"));
+            terminal.expect_last(&[line, ">"]);
+            assert_eq!(terminal.bells(), expected, "{bell}: {line}");
+        }
+    }
+}
