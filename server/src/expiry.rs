@@ -182,7 +182,10 @@ impl Shared {
                 self.timekeeper.schedule(Instant::now() + tls.look_interval, Due::Certificate);
                 match tls.certificates.look() {
                     Look::Same => {}
-                    Look::Taken => self.console.certificate_taken(),
+                    Look::Taken => {
+                        self.console.certificate_taken();
+                        self.warn_of_expiry();
+                    }
                     Look::Kept(error) => self.console.certificate_kept(&error),
                 }
             }

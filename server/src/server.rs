@@ -144,6 +144,7 @@ impl Server {
         });
         if let Some(tls) = &shared.tls {
             shared.timekeeper.schedule(Instant::now() + tls.look_interval, Due::Certificate);
+            shared.warn_of_expiry();
         }
         let called_back = shared.clone();
         let carry_out = move |due| called_back.carry_out(due);

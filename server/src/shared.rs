@@ -164,6 +164,16 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// Warns the operator of a certificate that has expired or does so soon.
+    pub(crate) fn warn_of_expiry(&self) {
+        let expires_at = self.tls.as_ref().and_then(|tls| tls.certificates.expires_at());
+        if let Some(expires_at) = expires_at {
+            self.console.certificate_expires(expires_at, crate::clock::now().as_millis() / 1_000);
+        }
+    }
+}
+
 impl Tls {
     /// Loads the certificate and its key.
     ///

@@ -110,6 +110,8 @@ fn conversation(server: &TestServer) -> ([TestClient; 2], Vec<(&'static str, f64
         ("madang_round_events_sum", 3.0 + 10.0 + 1.0 + 1.0 + 1.0),
         ("madang_outbox_backlog_bytes", 0.0),
         ("madang_drainer_queue", 0.0),
+        // 2120-01-01.
+        ("madang_certificate_not_after_seconds", 4_733_510_400.0),
     ];
     ([alice, bob], counted)
 }

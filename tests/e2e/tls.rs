@@ -11,7 +11,9 @@ use madang_protocol::{
     notice::{Goodbye, Notice},
     text::Lang,
 };
-use madang_tests::{DEADLINE, NEVER, TestClient, TestServer, WebSocketClient};
+use madang_tests::{
+    Authority, DEADLINE, Flaw, NEVER, TestClient, TestFolder, TestServer, WebSocketClient,
+};
 use rustls::{
     Error,
     pki_types::CertificateDer,
@@ -412,4 +414,24 @@ fn a_client_that_does_not_trust_the_certificate_is_logged_with_its_reason() {
     assert!(matches!(cause, Some(Error::InvalidCertificate(_))), "{error}");
     drop(client);
     server.console_expect("(#1: 상대가 TLS를 거절: ");
+}
+
+#[test]
+fn a_certificate_that_has_expired_or_soon_will_is_warned_of() {
+    let server = TestServer::start_with_tls(|_| {});
+    server.login_tls("alice");
+    assert!(!server.console().contains("인증서"), "{}", server.console());
+
+    let (authority, folder) = (Authority::new(), TestFolder::new());
+    let pair = authority.issue_with(Flaw::Expired).write(&folder);
+    let server = TestServer::start_with_tls(|config| {
+        config.tls.as_mut().expect("it is with TLS").pair = pair.clone();
+    });
+    server.console_expect("--- 인증서가 만료되었습니다.");
+
+    let pair = authority.issue_with(Flaw::ExpiresSoon).write(&folder);
+    let server = TestServer::start_with_tls(|config| {
+        config.tls.as_mut().expect("it is with TLS").pair = pair.clone();
+    });
+    server.console_expect("--- 인증서가 3일 안에 만료됩니다.");
 }

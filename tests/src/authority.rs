@@ -1,7 +1,11 @@
 //! The certificate authority of the tests' servers. It issues valid certificates and flawed
 //! ones.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use madang_server::transport::tls::certificates::PairFiles;
 use rcgen::{
@@ -36,6 +40,8 @@ pub enum Flaw {
     None,
     /// It has expired.
     Expired,
+    /// It expires in three days, less an hour.
+    ExpiresSoon,
     /// It is for another name.
     OtherName,
     /// It is self-signed.
@@ -81,7 +87,11 @@ impl Authority {
         params.distinguished_name.push(DnType::CommonName, "a server of Madang's tests");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.not_before = date_time_ymd(2020, 1, 1);
-        params.not_after = date_time_ymd(if flaw == Flaw::Expired { 2021 } else { 2120 }, 1, 1);
+        params.not_after = match flaw {
+            Flaw::Expired => date_time_ymd(2021, 1, 1),
+            Flaw::ExpiresSoon => (SystemTime::now() + Duration::from_secs(71 * 3_600)).into(),
+            _ => date_time_ymd(2120, 1, 1),
+        };
         let key = key();
         let certificate = match flaw {
             Flaw::SelfSigned => params.self_signed(&key),

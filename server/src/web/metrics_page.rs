@@ -31,6 +31,14 @@ fn about_the_process(shared: &Shared, text: &mut Exposition) {
         "Start time of the server, in seconds since 1970.",
         started.unwrap_or_default().as_secs_f64(),
     );
+    if let Some(at) = shared.tls.as_ref().and_then(|tls| tls.certificates.expires_at()) {
+        text.one(
+            "madang_certificate_not_after_seconds",
+            Kind::Gauge,
+            "When the certificate in use expires, in seconds since 1970.",
+            at as f64,
+        );
+    }
 }
 
 fn about_connections(shared: &Shared, text: &mut Exposition) {

@@ -2,10 +2,13 @@
 
 use std::{error::Error, net::IpAddr};
 
-use madang_protocol::{name::UserName, text::Lang};
+use madang_protocol::{duration::show_about, name::UserName, text::Lang};
 
 use super::Console;
 use crate::close_reason::CloseReason;
+
+/// A certificate that expires within this many seconds is warned of: two weeks.
+const EXPIRES_SOON: i64 = 14 * 86_400;
 
 impl Console {
     pub(crate) fn joined(&self, user: &UserName, address: IpAddr, present: usize) {
@@ -106,6 +109,31 @@ impl Console {
         self.say(match self.lang() {
             Lang::Ko => "+++ 새 인증서를 씁니다.".into(),
             Lang::En => "+++ The new certificate is in use.".into(),
+        });
+    }
+
+    /// Warns if the certificate in use has expired or does so soon, at `expires_at` seconds
+    /// since 1970.
+    pub(crate) fn certificate_expires(&self, expires_at: i64, now: i64) {
+        let left = expires_at.saturating_sub(now);
+        if left >= EXPIRES_SOON {
+            return;
+        }
+        let lang = self.lang();
+        let how_long = show_about(u64::try_from(left).unwrap_or_default(), lang);
+        self.say(match (lang, left > 0) {
+            (Lang::Ko, true) => {
+                format!("--- 인증서가 {how_long} 안에 만료됩니다. 새 인증서를 준비하세요.")
+            }
+            (Lang::En, true) => {
+                format!("--- The certificate expires within {how_long}. Renew it soon.")
+            }
+            (Lang::Ko, false) => {
+                "--- 인증서가 만료되었습니다. 접속이 거부되지 않게 새 인증서로 바꾸세요.".into()
+            }
+            (Lang::En, false) => {
+                "--- The certificate has expired. Renew it, or clients refuse to connect.".into()
+            }
         });
     }
 

@@ -96,6 +96,13 @@ impl Certificates {
         Ok(Arc::new(Certificates { files, provider, current: Mutex::new(Arc::new(pair)), seen }))
     }
 
+    /// When the certificate in use expires, in seconds since 1970; `None` if it can't tell.
+    pub(crate) fn expires_at(&self) -> Option<i64> {
+        let pair = self.current.lock().clone();
+        let (_, certificate) = x509_parser::parse_x509_certificate(pair.cert.first()?).ok()?;
+        Some(certificate.validity().not_after.timestamp())
+    }
+
     /// How TLS is spoken: versions 1.2 and 1.3, with this certificate.
     pub(crate) fn server_config(self: &Arc<Self>) -> Arc<ServerConfig> {
         let mut config = ServerConfig::builder_with_provider(self.provider.clone())
