@@ -88,11 +88,24 @@ pub const MIN_LINE_BYTES: usize = 64;
 /// `overhead` are around each of its lines, and JSON writes some characters with two
 /// bytes.
 pub fn rendered_bytes(user: &str, text: &str, overhead: usize) -> usize {
-    let cost = |line: &str| {
-        let escaped = line.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | b'\t')).count();
-        (user.len() + overhead + line.len() + escaped).max(MIN_LINE_BYTES)
+    let cost = |line: &[u8]| {
+        (user.len() + overhead + line.len() + count_escaped(line)).max(MIN_LINE_BYTES)
     };
-    text.split('\n').map(cost).sum()
+    let (mut bytes, mut rest) = (0, text.as_bytes());
+    while let Some(end) = memchr::memchr(b'\n', rest) {
+        bytes += cost(&rest[..end]);
+        rest = &rest[end + 1..];
+    }
+    bytes + cost(rest)
+}
+
+/// How many characters of a line JSON writes with two bytes. Counted in bytes for as long
+/// as these can't overflow, so that it compiles to vector instructions.
+fn count_escaped(line: &[u8]) -> usize {
+    let is_escaped = |byte: u8| (byte == b'"') | (byte == b'\\') | (byte == b'\t');
+    let count =
+        |part: &[u8]| part.iter().fold(0_u8, |count, byte| count + u8::from(is_escaped(*byte)));
+    line.chunks(255).map(|part| usize::from(count(part))).sum()
 }
 
 /// The most that a message of `text_bytes` may cost a member: much less than a message of

@@ -238,7 +238,6 @@ impl Connection {
         };
         self.owe(rendered_bytes);
         self.speech_bytes += rendered_bytes;
-        let nonce = nonce.map(Arc::from);
         self.speeches.push(Speech { text, me, nonce, rendered_bytes });
         if self.speech_bytes >= ROUND_BYTES {
             self.post_speeches();

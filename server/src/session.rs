@@ -343,10 +343,12 @@ impl Session {
         self.state.lock().memory.as_ref()?.nonces.find(nonce)
     }
 
-    /// What came with this nonce is carried out now, unless it was already: returns
-    /// what [`knows_nonce`](Self::knows_nonce) did before.
-    pub(crate) fn note_nonce(&self, nonce: &str, id: Option<u64>) -> Option<Option<u64>> {
-        self.state.lock().memory.as_mut()?.nonces.note(nonce, id)
+    /// What came with this nonce, which is not known, is carried out now, and gets this id
+    /// if it gets one.
+    pub(crate) fn note_nonce(&self, nonce: &str, id: Option<u64>) {
+        if let Some(memory) = &mut self.state.lock().memory {
+            memory.nonces.note(nonce, id);
+        }
     }
 
     /// Whose lines they are not sent: the people that they ignore, and perhaps themselves.

@@ -181,7 +181,7 @@ impl Executor {
     fn open(&mut self, envelope: Envelope) {
         match envelope {
             Envelope::Op { by, op, answered } => {
-                let result = self.carry_out(by, &op);
+                let result = self.carry_out(by, op);
                 self.answers.extend(answered.map(|answered| (answered, result)));
             }
             Envelope::Join { coming, answered } => {
@@ -213,7 +213,7 @@ impl Executor {
             Envelope::Stop { done } => {
                 self.stopped = Some(done);
                 // A room that has ended has nobody to tell.
-                let _ = self.carry_out(By::Time, &Op::Stop);
+                let _ = self.carry_out(By::Time, Op::Stop);
             }
         }
     }
@@ -224,7 +224,7 @@ impl Executor {
     }
 
     /// Decides what is asked, and has it done.
-    pub(super) fn carry_out(&mut self, by: By, op: &Op) -> Result<(), Refusal> {
+    pub(super) fn carry_out(&mut self, by: By, op: Op) -> Result<(), Refusal> {
         let facts = self.state.decide(by, op, self.time)?;
         facts.into_iter().for_each(|fact| self.take_in(fact));
         Ok(())
@@ -326,21 +326,13 @@ impl Executor {
 
     #[inline(never)]
     fn say(&mut self, session: &Arc<Session>, mut speeches: Vec<Speech>) {
-        let number = session.number;
+        let (number, by) = (session.number, By::Member(session.number));
+        // First of all: a refusal names each nonce.
+        if let Err(refusal) = self.state.check_speaks(by, self.time) {
+            return refuse(&self.metrics, session, &speeches, refusal);
+        }
         let repeated = take_repeated(session, &mut speeches);
-        let op = Op::Say(speeches);
-        let facts = match self.state.decide(By::Member(number), &op, self.time) {
-            Ok(facts) => facts,
-            Err(refusal) => {
-                let Op::Say(speeches) = &op else { return };
-                // Of a room that has ended, nobody is a member.
-                let refusal = if refusal == Refusal::Ended { Refusal::NoMember } else { refusal };
-                for speeches in [speeches, &repeated] {
-                    refuse(&self.metrics, session, speeches, refusal);
-                }
-                return;
-            }
-        };
+        let Ok(facts) = self.state.decide(by, Op::Say(speeches), self.time) else { return };
         let mut acks = None;
         let mut ack = |members: &Members, nonce: &str, id: Option<u64>| {
             let Some(member) = members.of(number) else { return };
@@ -403,7 +395,7 @@ fn take_repeated(session: &Session, speeches: &mut Vec<Speech>) -> Vec<Speech> {
         return Vec::new();
     }
     let (are_several, mut seen) = (speeches.len() > 1, HashSet::new());
-    let mut is_repeated = |nonce: &Arc<str>| {
+    let mut is_repeated = |nonce: &String| {
         session.knows_nonce(nonce).is_some() || (are_several && !seen.insert(nonce.clone()))
     };
     speeches.extract_if(.., |speech| speech.nonce.as_ref().is_some_and(&mut is_repeated)).collect()

@@ -43,7 +43,7 @@ pub(crate) enum Change {
         user: UserName,
         text: String,
         me: bool,
-        nonce: Option<Arc<str>>,
+        nonce: Option<String>,
         rendered_bytes: usize,
     },
     Announced {

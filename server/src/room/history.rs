@@ -71,17 +71,18 @@ impl History {
     #[inline(never)]
     pub(crate) fn extend(&mut self, events: impl ExactSizeIterator<Item = (Event, usize)>) {
         let passed_over = events.len().saturating_sub(EVENTS);
-        let (mut anything, before) = (false, self.bytes);
+        let (mut anything, mut anything_said, before) = (false, false, self.bytes);
         for (event, encoded_bytes) in events.skip(passed_over) {
             anything = true;
-            if event.is_said() {
-                self.forget_shown();
-            }
+            anything_said |= event.is_said();
             self.bytes += encoded_bytes;
             self.events.push_back(Kept { event, encoded_bytes });
         }
         while self.events.len() > EVENTS || self.bytes > EVENT_BYTES {
-            self.pop();
+            anything_said |= self.pop();
+        }
+        if anything_said {
+            self.forget_shown();
         }
         if anything {
             self.forget_whole();
@@ -122,13 +123,11 @@ impl History {
         uncount(&self.metrics, &mut self.whole);
     }
 
-    fn pop(&mut self) {
-        if let Some(Kept { event, encoded_bytes }) = self.events.pop_front() {
-            self.bytes -= encoded_bytes;
-            if event.is_said() {
-                self.forget_shown();
-            }
-        }
+    /// Forgets the oldest event; whether it was said.
+    fn pop(&mut self) -> bool {
+        let Some(Kept { event, encoded_bytes }) = self.events.pop_front() else { return false };
+        self.bytes -= encoded_bytes;
+        event.is_said()
     }
 
     /// What to show to a new member: the last `count` events that were said, up to

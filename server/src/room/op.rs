@@ -35,7 +35,7 @@ pub(crate) struct Speech {
     /// Whether it tells what the speaker does.
     pub(crate) me: bool,
     /// What its `ack` returns.
-    pub(crate) nonce: Option<Arc<str>>,
+    pub(crate) nonce: Option<String>,
     /// What it takes for one member: rate limit, mailbox, round and history count that.
     pub(crate) rendered_bytes: usize,
 }

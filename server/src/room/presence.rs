@@ -33,7 +33,7 @@ impl Executor {
         let Coming { session, outbox, greeting, shown } = coming;
         let (number, new) = (session.number, session.clone());
         let by = By::Member(number);
-        let facts = self.state.decide(by, &Op::Join { user: session.name() }, self.time)?;
+        let facts = self.state.decide(by, Op::Join { user: session.name() }, self.time)?;
         let muted = session.enter(self.number);
         let hidden = session.hidden();
         let earlier = (shown > 0).then(|| {
@@ -64,7 +64,7 @@ impl Executor {
         }
         facts.for_each(|fact| self.take_in(fact));
         if let Some(mute) = muted {
-            self.carry_out(by, &Op::BringMute(mute))?;
+            self.carry_out(by, Op::BringMute(mute))?;
         }
         Ok(())
     }
@@ -110,7 +110,7 @@ impl Executor {
     pub(super) fn resume(&mut self, coming: Coming, last: Last) -> Result<(), Refusal> {
         let Coming { session, outbox, .. } = coming;
         let number = session.number;
-        self.carry_out(By::Member(number), &Op::Back)?;
+        self.carry_out(By::Member(number), Op::Back)?;
         let (next_id, batch_len) = (self.state.next_id(), self.batch_len());
         // What was forgotten for the sake of other rooms is missing too.
         let oldest = self.history.oldest(self.batch.events()).or(Some(next_id));
@@ -162,7 +162,7 @@ impl Executor {
             }
         };
         // Nobody is told who leaves a room where it is not.
-        let _ = self.carry_out(By::Member(session), &op);
+        let _ = self.carry_out(By::Member(session), op);
         let Some(ending) = ending else { return };
         match self.leaver(session) {
             // First what it is still told of this round.

@@ -41,7 +41,7 @@ impl State {
     ///
     /// Why it leads to nothing.
     #[inline(never)]
-    pub(crate) fn decide(&self, by: By, op: &Op, now: Time) -> Result<Vec<Fact>, Refusal> {
+    pub(crate) fn decide(&self, by: By, op: Op, now: Time) -> Result<Vec<Fact>, Refusal> {
         if self.ended {
             return Err(Refusal::Ended);
         }
@@ -50,46 +50,45 @@ impl State {
             Op::Join { user } => self.join(by, user, &mut facts)?,
             Op::BringMute(mute) => {
                 let (session, user) = self.requester(by)?;
-                let (user, muter, mute) = (user.clone(), Muter::Operator, *mute);
+                let (user, muter) = (user.clone(), Muter::Operator);
                 facts.note(Change::Muted { session, user, muter, mute, seconds: None, by: None });
             }
-            Op::Leave { text } => self.leave(by, text.as_ref(), &mut facts)?,
+            Op::Leave { text } => self.leave(by, text, &mut facts)?,
             Op::Move => {
                 let (session, user) = self.requester(by)?;
                 facts.tell(Change::Left { session, user: user.clone(), text: None });
             }
             Op::Away | Op::Back => {
                 let (session, _) = self.requester(by)?;
-                facts.note(Change::Away { session, away: *op == Op::Away });
+                facts.note(Change::Away { session, away: op == Op::Away });
             }
             Op::Say(speeches) => self.say(by, speeches, &mut facts)?,
-            Op::Announce(text) => facts.tell(Change::Announced { text: text.clone() }),
+            Op::Announce(text) => facts.tell(Change::Announced { text }),
             Op::Topic(topic) => {
                 let by = match by {
                     By::Operator => None,
                     by => Some(self.speaker(by, now)?.1.clone()),
                 };
-                if Some(topic).filter(|topic| !topic.is_empty()) == self.topic.as_ref() {
+                if Some(&topic).filter(|topic| !topic.is_empty()) == self.topic.as_ref() {
                     return Err(Refusal::Already);
                 }
-                facts.tell(Change::Topic { by, topic: topic.clone() });
+                facts.tell(Change::Topic { by, topic });
             }
             Op::Rename(to) => {
                 let (session, user) = self.speaker(by, now)?;
-                if let Some(left) = self.access.kicks.left_for_name(to, now) {
+                if let Some(left) = self.access.kicks.left_for_name(&to, now) {
                     return Err(Refusal::name_kicked_for(left));
                 }
-                facts.tell(Change::Renamed { session, user: user.clone(), to: to.clone() });
+                facts.tell(Change::Renamed { session, user: user.clone(), to });
             }
             Op::Kick { session, seconds } => {
-                let (by, user) = self.moderated(by, *session)?;
-                let (session, seconds) = (*session, *seconds);
+                let (by, user) = self.moderated(by, session)?;
                 let until = now.after(std::time::Duration::from_secs(seconds));
                 facts.tell(Change::Kicked { session, user, seconds, until, by });
             }
             Op::Unkick { name, session } => {
                 let by = self.check_owner(by)?;
-                let lifted = self.access.kicks.lifted_by(name, *session, now);
+                let lifted = self.access.kicks.lifted_by(&name, session, now);
                 for user in lifted {
                     facts.tell(Change::Unkicked { user: user.clone(), by: by.cloned() });
                 }
@@ -98,31 +97,33 @@ impl State {
                 }
             }
             Op::Mute { session, mute, seconds } => {
-                let (by, user) = self.moderated(by, *session)?;
+                let (by, user) = self.moderated(by, session)?;
                 let muter = if by.is_some() { Muter::Owner } else { Muter::Operator };
-                let (session, mute, seconds) = (*session, *mute, *seconds);
                 facts.tell(Change::Muted { session, user, muter, mute, seconds, by });
             }
             Op::Unmute { session } => {
                 let by = self.check_owner(by)?;
                 let mut lifted = Vec::new();
-                lifted.extend(self.owners_mute(*session).map(|_| Muter::Owner));
+                lifted.extend(self.owners_mute(session).map(|_| Muter::Owner));
                 if by.is_none() {
-                    lifted.extend(self.operators_mute(*session).map(|_| Muter::Operator));
+                    lifted.extend(self.operators_mute(session).map(|_| Muter::Operator));
                 }
                 if lifted.is_empty() {
                     return Err(Refusal::Already);
                 }
-                self.unmute(*session, &lifted, by, &mut facts);
+                self.unmute(session, &lifted, by, &mut facts);
+            }
+            Op::MuteAll { .. } | Op::UnmuteAll { .. } if matches!(by, By::Member(_)) => {
+                return Err(Refusal::OwnerOnly);
             }
             Op::MuteAll { mute, seconds } => {
-                let (muter, mute) = (Muter::Operator, *mute);
+                let muter = Muter::Operator;
                 for Presence { session, user, .. } in self.members.joined_from(0) {
                     let (session, user) = (*session, user.clone());
                     let (seconds, by) = (None, None);
                     facts.note(Change::Muted { session, user, muter, mute, seconds, by });
                 }
-                facts.tell(Change::AllMuted { seconds: *seconds });
+                facts.tell(Change::AllMuted { seconds });
             }
             Op::UnmuteAll { only } => {
                 let is_meant = |muted: &Mute| only.as_ref().is_none_or(|only| only == muted);
@@ -136,33 +137,33 @@ impl State {
             }
             Op::MuteOver { session, muter, until } => {
                 let mute = match muter {
-                    Muter::Owner => self.owners_mute(*session),
-                    Muter::Operator => self.operators_mute(*session),
+                    Muter::Owner => self.owners_mute(session),
+                    Muter::Operator => self.operators_mute(session),
                 };
                 // It was lifted, or another has come in its place.
-                if mute != Some(Mute { until: Some(*until) }) {
+                if mute != Some(Mute { until: Some(until) }) {
                     return Err(Refusal::Already);
                 }
-                self.unmute(*session, &[*muter], None, &mut facts);
+                self.unmute(session, &[muter], None, &mut facts);
             }
             Op::Lock(locked) => {
                 let by = self.check_owner(by)?.cloned();
-                if self.access.locked == *locked {
+                if self.access.locked == locked {
                     return Err(Refusal::Already);
                 }
-                facts.tell(Change::Locked { locked: *locked, by });
+                facts.tell(Change::Locked { locked, by });
             }
             Op::Limit(limit) => {
                 let by = self.check_owner(by)?.cloned();
-                facts.tell(Change::Limited { limit: *limit, by });
+                facts.tell(Change::Limited { limit, by });
             }
             Op::Owner(session) => {
                 self.check_owner(by)?;
-                check_other(by, *session)?;
-                let user = self.name_of(*session).ok_or(Refusal::NotHere)?;
-                facts.tell(Change::Owner { session: *session, user });
+                check_other(by, session)?;
+                let user = self.name_of(session).ok_or(Refusal::NotHere)?;
+                facts.tell(Change::Owner { session, user });
             }
-            Op::OwnerGone(session) if self.access.owner != Some(*session) => {}
+            Op::OwnerGone(session) if self.access.owner != Some(session) => {}
             Op::OwnerGone(_) => match self.members.joined_from(0).next() {
                 Some(Presence { session, user, .. }) => {
                     facts.tell(Change::Owner { session: *session, user: user.clone() });
@@ -175,7 +176,7 @@ impl State {
             }
             Op::EndIfEmpty { since } => {
                 // Somebody has come, and perhaps gone again, since that was due.
-                if self.empty_since != Some(*since) {
+                if self.empty_since != Some(since) {
                     return Err(Refusal::Already);
                 }
                 facts.note(Change::Ended { by: None });
@@ -189,24 +190,24 @@ impl State {
         Ok(facts.facts)
     }
 
-    fn join(&self, by: By, user: &UserName, facts: &mut Facts) -> Result<(), Refusal> {
+    fn join(&self, by: By, user: UserName, facts: &mut Facts) -> Result<(), Refusal> {
         let By::Member(session) = by else { return Err(Refusal::NoMember) };
         if self.member(session).is_some() {
             return Err(Refusal::Already);
         }
-        self.access.admits(self.members.len(), session, Some(user), facts.now)?;
+        self.access.admits(self.members.len(), session, Some(&user), facts.now)?;
         facts.tell(Change::Joined { session, user: user.clone() });
         if self.is_private && self.access.owner.is_none() {
-            facts.tell(Change::Owner { session, user: user.clone() });
+            facts.tell(Change::Owner { session, user });
         }
         Ok(())
     }
 
-    fn leave(&self, by: By, text: Option<&String>, facts: &mut Facts) -> Result<(), Refusal> {
+    fn leave(&self, by: By, text: Option<String>, facts: &mut Facts) -> Result<(), Refusal> {
         let By::Member(session) = by else { return Err(Refusal::NoMember) };
         if let Some(user) = self.name_of(session) {
             // The last word of somebody who may not speak is not said.
-            let text = text.filter(|_| self.mute_of(session).is_none()).cloned();
+            let text = text.filter(|_| self.mute_of(session).is_none());
             facts.tell(Change::Left { session, user, text });
         }
         if self.owners_mute(session).is_some() {
@@ -216,20 +217,23 @@ impl State {
         Ok(())
     }
 
-    fn say(&self, by: By, speeches: &[Speech], facts: &mut Facts) -> Result<(), Refusal> {
+    fn say(&self, by: By, speeches: Vec<Speech>, facts: &mut Facts) -> Result<(), Refusal> {
         let (session, user) = self.speaker(by, facts.now)?;
         facts.facts.reserve_exact(speeches.len());
         for Speech { text, me, nonce, rendered_bytes } in speeches {
-            facts.tell(Change::Said {
-                session,
-                user: user.clone(),
-                text: text.clone(),
-                me: *me,
-                nonce: nonce.clone(),
-                rendered_bytes: *rendered_bytes,
-            });
+            let user = user.clone();
+            facts.tell(Change::Said { session, user, text, me, nonce, rendered_bytes });
         }
         Ok(())
+    }
+
+    /// Whether somebody may say something.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    pub(crate) fn check_speaks(&self, by: By, now: Time) -> Result<(), Refusal> {
+        self.speaker(by, now).map(|_| ())
     }
 
     /// Lifts mutes, and tells of the last unless another still keeps them from speaking.

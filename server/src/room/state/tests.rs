@@ -52,7 +52,8 @@ fn mute(session: u64) -> Op {
 #[track_caller]
 fn after(mut state: State, asked: &[(By, Op)]) -> State {
     for (by, op) in asked {
-        let facts = state.decide(*by, op, NOW).unwrap_or_else(|no| panic!("{op:?}: {no:?}"));
+        let facts =
+            state.decide(*by, op.clone(), NOW).unwrap_or_else(|no| panic!("{op:?}: {no:?}"));
         facts.iter().for_each(|fact| state.apply(fact));
     }
     state
@@ -60,7 +61,7 @@ fn after(mut state: State, asked: &[(By, Op)]) -> State {
 
 #[track_caller]
 fn check(state: &State, by: By, op: Op, expected: Result<Vec<Fact>, Refusal>) {
-    assert_eq!(state.decide(by, &op, NOW), expected, "{by:?} asks for {op:?}");
+    assert_eq!(state.decide(by, op.clone(), NOW), expected, "{by:?} asks for {op:?}");
 }
 
 use By::{Member, Operator, Time as Due};
@@ -83,7 +84,7 @@ fn whoever_is_kept_out_does_not_join() {
     // Neither keeps the owner out.
     for state in [locked, full] {
         let state = after(state, &[(Member(1), Op::Move)]);
-        let back = state.decide(Member(1), &Op::Join { user: name("alice") }, NOW);
+        let back = state.decide(Member(1), Op::Join { user: name("alice") }, NOW);
         assert_eq!(back.map(|facts| facts.len()), Ok(1));
     }
 
@@ -93,7 +94,7 @@ fn whoever_is_kept_out_does_not_join() {
     let look_alike = Op::Join { user: name("b0b") };
     check(&kicked, Member(4), look_alike, Err(Refusal::NameKicked { seconds: 60 }));
     let later = NOW.after(std::time::Duration::from_secs(60));
-    assert!(kicked.decide(Member(2), &Op::Join { user: name("bob") }, later).is_ok());
+    assert!(kicked.decide(Member(2), Op::Join { user: name("bob") }, later).is_ok());
 }
 
 #[test]
@@ -102,7 +103,7 @@ fn the_first_to_join_a_room_without_an_owner_owns_it() {
         after(private(), &[1, 2, 3].map(|session| (Member(session), Op::Leave { text: None })));
     let ownerless = after(empty, &[(Due, Op::OwnerGone(1))]);
     let user = || name("dave");
-    let facts = ownerless.decide(Member(4), &Op::Join { user: user() }, NOW).expect("it is open");
+    let facts = ownerless.decide(Member(4), Op::Join { user: user() }, NOW).expect("it is open");
     let owner = Change::Owner { session: 4, user: user() };
     assert_eq!(facts[1], fact(17, owner));
     let public = State::new(Beginning::default(), NOW);
@@ -280,8 +281,27 @@ fn a_mute_is_told_when_it_begins_and_when_nothing_else_keeps_one_from_speaking()
     check(&both, Operator, lift(), Ok(lifted));
 
     // Brought along, it is not told.
-    let brought = private().decide(Member(2), &Op::BringMute(until(60)), NOW);
+    let brought = private().decide(Member(2), Op::BringMute(until(60)), NOW);
     assert!(brought.is_ok_and(|facts| facts.len() == 1 && facts[0].id.is_none()));
+}
+
+#[test]
+fn everyone_is_muted_by_the_operator_only_and_told_once() {
+    let all = || Op::MuteAll { mute: until(60), seconds: Some(60) };
+    for by in [Member(1), Member(2)] {
+        check(&private(), by, all(), Err(Refusal::OwnerOnly));
+        check(&private(), by, Op::UnmuteAll { only: None }, Err(Refusal::OwnerOnly));
+    }
+    let told = |facts: &[Fact]| facts.iter().filter(|fact| fact.id.is_some()).count();
+    let facts = private().decide(Operator, all(), NOW).expect("the operator may");
+    assert_eq!((facts.len(), told(&facts)), (4, 1));
+    let muted = after(private(), &[(Operator, all())]);
+    for session in [1, 2, 3] {
+        let refused = Err(Refusal::Muted { seconds: Some(60) });
+        assert_eq!(muted.check_speaks(Member(session), NOW), refused);
+    }
+    let lifted = after(muted, &[(Due, Op::UnmuteAll { only: Some(until(60)) })]);
+    assert_eq!(lifted.check_speaks(Member(2), NOW), Ok(()));
 }
 
 #[test]
@@ -365,6 +385,9 @@ fn op() -> impl Strategy<Value = Op> {
         (session(), any_mute(), prop::option::of(0..3u64))
             .prop_map(|(session, mute, seconds)| Op::Mute { session, mute, seconds }),
         session().prop_map(|session| Op::Unmute { session }),
+        (any_mute(), prop::option::of(0..3u64))
+            .prop_map(|(mute, seconds)| Op::MuteAll { mute, seconds }),
+        prop::option::of(any_mute()).prop_map(|only| Op::UnmuteAll { only }),
         (session(), muter(), 0..3u64).prop_map(|(session, muter, seconds)| {
             let until = until(seconds).until.expect("it ends");
             Op::MuteOver { session, muter, until }
@@ -424,7 +447,7 @@ proptest! {
             now += later;
             let before = bytes(&state);
             prop_assert_eq!(&again(&op), &op);
-            let decided = state.decide(by, &op, Time::from_millis(now));
+            let decided = state.decide(by, op, Time::from_millis(now));
             prop_assert_eq!(bytes(&state), before, "deciding changes nothing");
             for fact in decided.into_iter().flatten() {
                 // Ids rise by one, and every event has one.
