@@ -50,7 +50,7 @@ use envelope::{Answered, Envelope};
 use executor::Executor;
 use state::State;
 
-pub(crate) use envelope::{Coming, Ending, Going, Greeting, Last, Question};
+pub(crate) use envelope::{Closing, Coming, Going, Greeting, Last, Question};
 pub(crate) use op::{By, Muter, Op, Speech};
 pub(crate) use state::Beginning;
 

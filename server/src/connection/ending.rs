@@ -14,7 +14,7 @@ use crate::{
     close_reason::CloseReason,
     dialect::answer::Answer,
     expiry::Due,
-    room::{By, Ending, Going, Op},
+    room::{By, Closing, Going, Op},
     session::Session,
     shared::DISMISSAL,
     transport::PeerEnd,
@@ -109,7 +109,7 @@ impl Connection {
             self.shared.console.cut(&session.name(), self.address, reason);
         } else if self.shared.users.close(&session, number) {
             let (outbox, text) = (self.outbox.clone(), self.last_word.take());
-            let ending = Ending { outbox, reason, goodbye: goodbye.clone(), text };
+            let ending = Closing { outbox, reason, goodbye: goodbye.clone(), text };
             let room = self.room.clone();
             // The goodbye comes after all that was said before, unless there is no
             // room to say it.

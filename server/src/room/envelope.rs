@@ -103,7 +103,7 @@ pub(crate) struct Last {
 /// How a member leaves.
 pub(crate) enum Going {
     /// With its connection.
-    Ends(Ending),
+    Ends(Closing),
     /// Alone, since nothing connects it any more.
     Expires,
     /// To another room; told when it has been told all of this one.
@@ -111,7 +111,7 @@ pub(crate) enum Going {
 }
 
 /// How a connection ends.
-pub(crate) struct Ending {
+pub(crate) struct Closing {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) reason: CloseReason,
     pub(crate) goodbye: Vec<u8>,

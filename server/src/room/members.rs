@@ -19,7 +19,7 @@ use crate::{
     session::{Hidden, Session},
 };
 
-use super::envelope::Ending;
+use super::envelope::Closing;
 
 /// A member.
 pub(super) struct Member {
@@ -51,7 +51,7 @@ pub(super) struct Leaver {
     /// What it is told after that.
     pub(super) after: Vec<u8>,
     /// How its connection ends, if that does.
-    pub(super) ending: Option<Ending>,
+    pub(super) ending: Option<Closing>,
 }
 
 /// The members of a room.
@@ -226,7 +226,7 @@ impl Leaver {
             if !after.is_empty() {
                 member.outbox.push(after);
             }
-            if let Some(Ending { outbox, reason, goodbye, .. }) = ending {
+            if let Some(Closing { outbox, reason, goodbye, .. }) = ending {
                 outbox.close(*reason, goodbye);
             }
         });

@@ -8,7 +8,7 @@ use madang_protocol::{
 };
 
 use super::{
-    envelope::{Coming, Ending, Going, Greeting, Last},
+    envelope::{Closing, Coming, Going, Greeting, Last},
     executor::Executor,
     members::{Leaver, Member},
     op::{By, Op},
@@ -205,7 +205,7 @@ impl Executor {
             member.session.exit(self.number);
             let outbox: Arc<Outbox> = member.outbox.clone();
             let goodbye = Answer::goodbye(outbox.form(), goodbye);
-            let ending = Some(Ending { outbox, reason, goodbye, text: None });
+            let ending = Some(Closing { outbox, reason, goodbye, text: None });
             self.leavers.push(Leaver { member, to, after: Vec::new(), ending });
         }
     }

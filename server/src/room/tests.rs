@@ -75,7 +75,7 @@ impl Person {
 
     fn going(&self) -> Going {
         let outbox = self.outbox.clone();
-        Going::Ends(Ending { outbox, reason: QUIT, goodbye: b"bye\n".to_vec(), text: None })
+        Going::Ends(Closing { outbox, reason: QUIT, goodbye: b"bye\n".to_vec(), text: None })
     }
 
     /// Going to another room. The answer is not waited for.

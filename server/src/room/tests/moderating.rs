@@ -234,7 +234,7 @@ fn the_last_word_of_who_is_muted_is_not_said() {
     alice.act(&room, mute(&bob)).expect("she owns it");
     for person in [&bob, &carol] {
         let Going::Ends(ending) = person.going() else { unreachable!("as it is made") };
-        let ending = Ending { text: Some("so long".into()), ..ending };
+        let ending = Closing { text: Some("so long".into()), ..ending };
         room.leave(person.session.number, Going::Ends(ending)).expect("the room is open");
     }
     assert!(alice.socket.text().ends_with("[bob] left.\n[carol] left. (so long)\n"));
