@@ -368,7 +368,7 @@ fn any_speech() -> impl Strategy<Value = Speech> {
     (text(), any::<bool>(), prop::option::of(text())).prop_map(|(text, me, nonce)| Speech {
         text,
         me,
-        nonce: nonce.map(Into::into),
+        nonce,
         rendered_bytes: 64,
     })
 }
