@@ -6,7 +6,10 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, bounded};
-use madang_protocol::limits::{LINE_BYTES, MESSAGE_BYTES};
+use madang_protocol::{
+    limits::{LINE_BYTES, MESSAGE_BYTES},
+    wide::Wide,
+};
 use memchr::memchr;
 
 /// One line and its number, counted from 1.
@@ -20,14 +23,11 @@ pub(crate) struct Line {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum LineError {
     /// More than [`LINE_BYTES`].
-    TooLong {
-        bytes: usize,
-    },
+    TooLong { bytes: usize },
     /// More than [`MESSAGE_BYTES`] in all.
-    MessageTooLong {
-        bytes: usize,
-    },
-    NotUtf8,
+    MessageTooLong { bytes: usize },
+    /// Another encoding, if that was recognised.
+    NotUtf8(Option<Wide>),
 }
 
 /// What becomes one message.
@@ -59,7 +59,7 @@ pub(crate) fn start(unit: Unit) -> io::Result<Receiver<io::Result<Line>>> {
             let _ = sender.send(read_block(io::stdin().lock()));
             return;
         }
-        let mut lines = Lines { reader: io::stdin().lock(), number: 0 };
+        let mut lines = Lines { reader: io::stdin().lock(), number: 0, is_wide: false };
         while let Some(line) = lines.next().transpose() {
             let failed = line.is_err();
             if sender.send(line).is_err() || failed {
@@ -75,7 +75,9 @@ fn read_block(mut reader: impl io::Read) -> io::Result<Line> {
     let mut kept = Vec::new();
     reader.by_ref().take(2 * MESSAGE_BYTES as u64).read_to_end(&mut kept)?;
     let rest = io::copy(&mut reader, &mut io::sink())?;
+    let wide = Wide::of_bytes(&kept);
     let text = match String::from_utf8(kept) {
+        Ok(_) if wide.is_some() => Err(LineError::NotUtf8(wide)),
         Ok(text) => {
             let lines: Vec<&str> = text.split('\n').map(last_state).collect();
             let text = lines.join("\n");
@@ -90,7 +92,7 @@ fn read_block(mut reader: impl io::Read) -> io::Result<Line> {
         Err(_) if rest > 0 => Err(LineError::MessageTooLong {
             bytes: 2 * MESSAGE_BYTES + usize::try_from(rest).unwrap_or(usize::MAX / 2),
         }),
-        Err(_) => Err(LineError::NotUtf8),
+        Err(_) => Err(LineError::NotUtf8(wide)),
     };
     Ok(Line { number: 1, text })
 }
@@ -104,12 +106,25 @@ fn last_state(line: &str) -> &str {
 struct Lines<R> {
     reader: R,
     number: u64,
+    /// Whether all of the input is in UTF-16 or the like, and was refused.
+    is_wide: bool,
 }
 
 impl<R: io::BufRead> Lines<R> {
     /// The next line; the last one needs no line end. `None` at the end. For a line with CRs in
     /// it, its [last state](last_state), however long the line is.
     fn next(&mut self) -> io::Result<Option<Line>> {
+        if self.is_wide {
+            io::copy(&mut self.reader, &mut io::sink())?;
+            return Ok(None);
+        }
+        if self.number == 0
+            && let Some(wide) = self.reader.fill_buf().ok().and_then(Wide::of_bytes)
+        {
+            // Cut into lines, half of it would be readable.
+            (self.number, self.is_wide) = (1, true);
+            return Ok(Some(Line { number: 1, text: Err(LineError::NotUtf8(Some(wide))) }));
+        }
         let mut kept = Vec::new();
         let mut bytes = 0;
         let mut is_overwritten = false;
@@ -147,7 +162,7 @@ impl<R: io::BufRead> Lines<R> {
         let text = if bytes > LINE_BYTES {
             Err(LineError::TooLong { bytes })
         } else {
-            String::from_utf8(kept).map_err(|_| LineError::NotUtf8)
+            String::from_utf8(kept).map_err(|_| LineError::NotUtf8(None))
         };
         Ok(Some(Line { number: self.number, text }))
     }
@@ -167,7 +182,7 @@ mod tests {
         check(b"one\r\n\n two\n\n", Ok("one\n\n two"));
         check(b"", Ok(""));
         check(b"  0%\r100%\r\nok\r\n", Ok("100%\nok"));
-        check(b"\xb0\xa1", Err(LineError::NotUtf8));
+        check(b"\xb0\xa1", Err(LineError::NotUtf8(None)));
         check(
             "x".repeat(LINE_BYTES + 1).as_bytes(),
             Err(LineError::TooLong { bytes: LINE_BYTES + 1 }),
@@ -186,7 +201,7 @@ mod tests {
         fn check(bytes: &[u8], expected: &[Result<&str, LineError>]) {
             for capacity in [1, 7, 8_192] {
                 let reader = io::BufReader::with_capacity(capacity, bytes);
-                let mut lines = Lines { reader, number: 0 };
+                let mut lines = Lines { reader, number: 0, is_wide: false };
                 for (number, text) in (1..).zip(expected) {
                     let line = lines.next().expect("bytes can be read").expect("there is a line");
                     let text = text.clone().map(str::to_owned);
@@ -201,12 +216,26 @@ mod tests {
         check(b"  0%\r 50%\r100%\nok", &[Ok("100%"), Ok("ok")]);
         check(b"  0%\r 50%\r100%\r\r\n", &[Ok("100%")]);
         check("  0%\r".repeat(10_000).as_bytes(), &[Ok("  0%")]);
-        check(b"\xb0\xa1\nok\n", &[Err(LineError::NotUtf8), Ok("ok")]);
+        check(b"\xb0\xa1\nok\n", &[Err(LineError::NotUtf8(None)), Ok("ok")]);
         let longest = "x".repeat(LINE_BYTES);
         check(format!("{longest}\r\n{longest}").as_bytes(), &[Ok(&longest), Ok(&longest)]);
         let too_long = Err(LineError::TooLong { bytes: LINE_BYTES + 1 });
         check(format!("{longest}x\nok").as_bytes(), &[too_long, Ok("ok")]);
         let far_too_long = Err(LineError::TooLong { bytes: 100_000 });
         check(format!("{}\nok", "x".repeat(100_000)).as_bytes(), &[far_too_long, Ok("ok")]);
+    }
+
+    #[test]
+    fn what_powershell_writes_is_named_and_no_half_of_it_is_said() {
+        for text in ["\u{feff}hi\r\n안녕\r\n", "hello\r\nthere\r\n"] {
+            let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            let refused = || Err(LineError::NotUtf8(Some(Wide::Utf16)));
+            let mut lines = Lines { reader: &bytes[..], number: 0, is_wide: false };
+            let line = lines.next().expect("bytes can be read");
+            assert_eq!(line, Some(Line { number: 1, text: refused() }));
+            assert_eq!(lines.next().expect("bytes can be read"), None);
+            let block = read_block(&bytes[..]).expect("bytes can be read");
+            assert_eq!(block, Line { number: 1, text: refused() });
+        }
     }
 }

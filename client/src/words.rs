@@ -239,7 +239,9 @@ fn refused(error: &LineError, lang: Lang) -> String {
     match *error {
         LineError::TooLong { bytes } => Notice::LineTooLong { bytes }.text(lang),
         LineError::MessageTooLong { bytes } => Notice::MessageTooLong { bytes }.text(lang),
-        LineError::NotUtf8 => Notice::NotUtf8(Utf8Hint::CodePage).text(lang),
+        LineError::NotUtf8(wide) => {
+            Notice::NotUtf8(wide.map_or(Utf8Hint::CodePage, Utf8Hint::Wide)).text(lang)
+        }
     }
 }
 

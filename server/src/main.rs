@@ -13,7 +13,7 @@ use madang_server::{
     operator::console::{Console, Streams},
     operator::{self, Outcome, terminal::Terminal},
     server::Server,
-    system::{self, ConsoleMode, Endings, StopRequest},
+    system::{self, ConsoleMode, StopRequest, StopRequests},
 };
 use madang_terminal::tty_mode::restore_terminal;
 use tracing_subscriber::EnvFilter;
@@ -84,7 +84,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     let (console, console_thread) =
         Console::start(lang, streams).context("failed to start the console's thread")?;
     log_to(&console, cli.log_format());
-    let mut endings = Endings::take().context("failed to take signals")?;
+    let mut stop_requests = StopRequests::take().context("failed to take signals")?;
 
     let started = Server::start(config, console.clone());
     let server = match started {
@@ -96,10 +96,10 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     };
     announce(&server, &console);
     listen_to_operator(&server, terminal);
-    let ending = endings.wait();
+    let request = stop_requests.wait();
     // Without a thread for it, a second signal changes nothing.
     let _ = std::thread::Builder::new().name("signals".into()).spawn(move || {
-        endings.wait();
+        stop_requests.wait();
         restore_terminal();
         std::process::exit(130);
     });
@@ -107,7 +107,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Lang::Ko => "--- 채팅 서버를 종료합니다.".into(),
         Lang::En => "--- Chat server stopping.".into(),
     });
-    match ending {
+    match request {
         StopRequest::Asked => server.stop(),
         StopRequest::Hurried => server.stop_within(HURRIED_DRAIN),
     };

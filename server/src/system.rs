@@ -13,7 +13,7 @@ mod platform;
 #[path = "system/windows.rs"]
 mod platform;
 
-pub use self::platform::{ConsoleMode, Endings};
+pub use self::platform::{ConsoleMode, StopRequests};
 
 /// How a process is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,6 +16,7 @@ pub use websocket::{Frame, WebSocketClient, frame};
 
 pub mod terminal;
 mod server;
+mod outside;
 mod client;
 mod websocket;
 mod program;

@@ -15,7 +15,11 @@ use madang_server::{
 };
 
 use crate::{
-    DEADLINE, NEVER, authority::Authority, client::TestClient, program::TestFolder,
+    DEADLINE, NEVER,
+    authority::Authority,
+    client::TestClient,
+    outside::{Addresses, Outside},
+    program::TestFolder,
     websocket::WebSocketClient,
 };
 
@@ -36,7 +40,15 @@ pub struct TestServer {
     web_address: Option<SocketAddr>,
     tls: Option<TestTls>,
     screen: Screen,
-    running: Option<(Server, ConsoleThread)>,
+    running: Option<Running>,
+}
+
+/// Where the server runs.
+enum Running {
+    /// In the test's process.
+    Inside(Box<Server>, ConsoleThread),
+    /// In its own.
+    Outside(Outside),
 }
 
 impl TestServer {
@@ -82,6 +94,9 @@ impl TestServer {
         };
         change(&mut config);
         let screen = Screen::default();
+        if Outside::is_wanted() {
+            return TestServer::start_outside(&config, tls, screen);
+        }
         let streams = Streams { out: Box::new(screen.clone()), err: Box::new(screen.clone()) };
         let (console, console_thread) =
             Console::start(config.lang, streams).expect("there is a thread for the console");
@@ -93,7 +108,34 @@ impl TestServer {
             authority,
             folder,
         });
-        TestServer { address, web_address, tls, screen, running: Some((server, console_thread)) }
+        let running = Some(Running::Inside(Box::new(server), console_thread));
+        TestServer { address, web_address, tls, screen, running }
+    }
+
+    #[track_caller]
+    fn start_outside(
+        config: &Config,
+        tls: Option<(Authority, TestFolder)>,
+        screen: Screen,
+    ) -> TestServer {
+        let outside = Outside::start(config, screen.clone(), |text| {
+            screen.wait_for(text, 1);
+            screen.lock().clone()
+        });
+        let Addresses { lines, web, tls: address } = outside.listens;
+        let tls = tls.map(|(authority, folder)| TestTls { address, authority, folder });
+        let running = Some(Running::Outside(outside));
+        TestServer { address: lines, web_address: web, tls, screen, running }
+    }
+
+    /// The server, where it runs in this process.
+    #[track_caller]
+    fn inside(&self) -> &Server {
+        match &self.running {
+            Some(Running::Inside(server, _)) => server,
+            Some(Running::Outside(_)) => panic!("this test needs the server in its own process"),
+            None => panic!("it has been stopped"),
+        }
     }
 
     /// Starts a server whose `/echo` returns every message unchanged, text and binary, up to 16
@@ -137,8 +179,7 @@ impl TestServer {
     /// If it serves no metrics, or has stopped.
     #[track_caller]
     pub fn metrics_address(&self) -> SocketAddr {
-        let (server, _) = self.running.as_ref().expect("it has not stopped");
-        server.metrics_address().expect("it tells its numbers")
+        self.inside().metrics_address().expect("it tells its numbers")
     }
 
     fn tls(&self) -> &TestTls {
@@ -290,8 +331,7 @@ impl TestServer {
     /// If it has been stopped.
     #[track_caller]
     pub fn operate(&self, line: &str) {
-        let (server, _) = self.running.as_ref().expect("it runs");
-        server.operator().take_line(line);
+        self.inside().operator().take_line(line);
     }
 
     /// Waits until the console has shown `text`.
@@ -311,18 +351,7 @@ impl TestServer {
     /// If it has not after [`DEADLINE`].
     #[track_caller]
     pub fn console_expect_count(&self, text: &str, count: usize) {
-        let deadline = Instant::now() + DEADLINE;
-        let mut shown = self.screen.lock();
-        while shown.matches(text).count() < count {
-            let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "the console did not show {text:?}, but:\n{shown}");
-            shown = self
-                .screen
-                .changed
-                .wait_timeout(shown, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
+        self.screen.wait_for(text, count);
     }
 
     /// Everything that the console has shown, stdout and stderr together.
@@ -337,7 +366,11 @@ impl TestServer {
     /// If that takes longer than [`DEADLINE`], or a connection has panicked.
     #[track_caller]
     pub fn stop(&mut self) {
-        let Some((server, console_thread)) = self.running.take() else { return };
+        let (server, console_thread) = match self.running.take() {
+            Some(Running::Inside(server, console_thread)) => (server, console_thread),
+            Some(Running::Outside(outside)) => return outside.stop(),
+            None => return,
+        };
         let (stopped, is_stopped) = mpsc::channel();
         thread::spawn(move || {
             let all_ended = server.stop();
@@ -360,9 +393,13 @@ impl Drop for TestServer {
         if !std::thread::panicking() {
             return self.stop();
         }
-        if let Some((server, console_thread)) = self.running.take() {
-            server.stop();
-            console_thread.stop();
+        match self.running.take() {
+            Some(Running::Inside(server, console_thread)) => {
+                server.stop();
+                console_thread.stop();
+            }
+            Some(Running::Outside(outside)) => outside.stop(),
+            None => {}
         }
         eprintln!("-- console --\n{}", self.console());
     }
@@ -379,6 +416,19 @@ impl Screen {
     fn lock(&self) -> std::sync::MutexGuard<'_, String> {
         // A test that fails while it holds the lock can still print the screen.
         self.text.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until `text` was shown `count` times.
+    #[track_caller]
+    fn wait_for(&self, text: &str, count: usize) {
+        let deadline = Instant::now() + DEADLINE;
+        let mut shown = self.lock();
+        while shown.matches(text).count() < count {
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "the console did not show {text:?}, but:\n{shown}");
+            let waited = self.changed.wait_timeout(shown, left);
+            shown = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 }
 

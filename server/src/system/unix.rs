@@ -25,20 +25,20 @@ const BACKGROUND_PAUSE: Duration = Duration::from_millis(500);
 pub(super) const EDITS_LINES: bool = true;
 
 /// What asks the process to end: SIGINT, SIGTERM, and SIGHUP unless `nohup` has it ignored.
-pub struct Endings(Signals);
+pub struct StopRequests(Signals);
 
-impl Endings {
+impl StopRequests {
     /// Takes the signals from the system.
     ///
     /// # Errors
     ///
     /// If it does not give them.
-    pub fn take() -> io::Result<Endings> {
+    pub fn take() -> io::Result<StopRequests> {
         let mut signals = vec![SIGINT, SIGTERM];
         if !is_ignored(SIGHUP) {
             signals.push(SIGHUP);
         }
-        Ok(Endings(Signals::new(signals)?))
+        Ok(StopRequests(Signals::new(signals)?))
     }
 
     /// Blocks until the process is to end.

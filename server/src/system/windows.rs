@@ -29,20 +29,20 @@ static ASKED: Mutex<Vec<StopRequest>> = Mutex::new(Vec::new());
 static CHANGED: Condvar = Condvar::new();
 
 /// What asks the process to end: Ctrl-C, Ctrl-Break, closing the window, logging off.
-pub struct Endings(());
+pub struct StopRequests(());
 
-impl Endings {
+impl StopRequests {
     /// Takes the events from the system.
     ///
     /// # Errors
     ///
     /// If it does not give them.
     #[allow(unsafe_code)]
-    pub fn take() -> io::Result<Endings> {
+    pub fn take() -> io::Result<StopRequests> {
         // SAFETY: the handler is a function that lives as long as the process.
         match unsafe { SetConsoleCtrlHandler(Some(on_event), 1) } {
             0 => Err(io::Error::last_os_error()),
-            _ => Ok(Endings(())),
+            _ => Ok(StopRequests(())),
         }
     }
 
@@ -50,8 +50,8 @@ impl Endings {
     pub fn wait(&mut self) -> StopRequest {
         let mut asked = ASKED.lock();
         loop {
-            if let Some(ending) = asked.pop() {
-                return ending;
+            if let Some(request) = asked.pop() {
+                return request;
             }
             CHANGED.wait(&mut asked);
         }
@@ -72,8 +72,8 @@ unsafe extern "system" fn on_event(event: u32) -> BOOL {
     1
 }
 
-fn tell(ending: StopRequest) {
-    ASKED.lock().push(ending);
+fn tell(request: StopRequest) {
+    ASKED.lock().push(request);
     CHANGED.notify_all();
 }
 

@@ -103,7 +103,8 @@ pub(super) fn wait(
                 writable: events.intersects(writes),
             }));
         }
-        if is_gone(stream) {
+        // A byte, an end or an error: all are to be read.
+        if !would_block(&stream.peek(&mut [0])) {
             return Ok(Some(Ready { readable: true, writable: false }));
         }
     }
@@ -117,7 +118,11 @@ pub(super) fn is_readable(stream: &TcpStream) -> io::Result<bool> {
 /// Whether the connection was reset, or shut down by this process.
 fn is_gone(stream: &TcpStream) -> bool {
     let peeked = stream.peek(&mut [0]);
-    peeked.is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock)
+    peeked.is_err() && !would_block(&peeked)
+}
+
+fn would_block(result: &io::Result<usize>) -> bool {
+    matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
 fn poll(fds: &mut [PollFd<'_>], timeout: Duration) -> io::Result<bool> {
