@@ -332,6 +332,7 @@ impl Hinter for Helper {
     type Hint = Hint;
 
     fn hint(&self, line: &str, cursor: usize, _: &Context<'_>) -> Option<Hint> {
+        self.screen.follow_resize();
         self.screen.note_typed(line, cursor);
         let hint =
             self.source.as_ref().and_then(|source| completion::hint(&**source, line, cursor));

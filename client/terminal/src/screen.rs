@@ -23,6 +23,7 @@
 //! [`is_full`]: Screen::is_full
 
 use std::{
+    env,
     io::{self, Write as _},
     mem,
     sync::Arc,
@@ -72,6 +73,8 @@ struct State {
     shown_prompt: String,
     /// The prompt as last painted, which may be one of the editor's own.
     painted_prompt: String,
+    /// How wide the terminal was then.
+    painted_columns: u16,
     /// The size of the terminal, if the line filled all of it.
     filled: Option<(u16, u16)>,
     /// The editor's thread, which typed the last line.
@@ -285,6 +288,7 @@ impl Screen {
     pub(crate) fn paint_prompt(&self, own: Option<&str>) -> String {
         let mut state = self.state.lock();
         let is_first = !mem::replace(&mut state.painted, true);
+        state.painted_columns = terminal_size().0;
         if is_first && state.interruption == Some(Interruption::Cancelled) {
             // It was cancelled before the editor could be interrupted.
             state.editor.inspect(|editor| editor.interrupt());
@@ -361,6 +365,27 @@ impl Screen {
         state.typed.cursor = cursor;
     }
 
+    /// For the editor, before it paints the line again: follows a terminal that wraps its
+    /// rows anew when it is resized. That has moved the cursor with the text, and the editor
+    /// would clear too few rows, or rows above its own.
+    pub(crate) fn follow_resize(&self) {
+        let state = self.state.lock();
+        let (columns, before) = (terminal_size().0, state.painted_columns);
+        if !state.painted || columns == before || !wraps_anew() {
+            return;
+        }
+        let TypedSoFar { text, cursor, .. } = &state.typed;
+        let text = &text[..text.floor_char_boundary(*cursor)];
+        let [old, new] =
+            [before, columns].map(|columns| rows_below(&state.painted_prompt, text, columns));
+        let moves = match new.checked_sub(old) {
+            Some(more) => format!("\x1b[J{}", "\r\x1b[K\x1b[A".repeat(more.into())),
+            None => "\n".repeat((old - new).into()),
+        };
+        // An error is met again by the painting.
+        let _ = write_out(&moves);
+    }
+
     /// For the editor: notes the hint after the text.
     pub(crate) fn note_hint(&self, hint: &str) {
         hint.clone_into(&mut self.state.lock().typed.hint);
@@ -432,6 +457,15 @@ impl State {
 pub fn terminal_size() -> (u16, u16) {
     let size = terminal_size::terminal_size_of(io::stdout());
     size.map_or((80, u16::MAX), |(Width(columns), Height(rows))| (columns, rows))
+}
+
+/// Whether the terminal is known to wrap its rows anew when it is resized. Others, such as
+/// xterm, cut them off.
+fn wraps_anew() -> bool {
+    let programs = ["iTerm.app", "Apple_Terminal", "WezTerm", "ghostty", "vscode", "tmux"];
+    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    ["TMUX", "VTE_VERSION", "KITTY_WINDOW_ID", "WT_SESSION"].into_iter().any(is_set)
+        || env::var("TERM_PROGRAM").is_ok_and(|program| programs.contains(&&*program))
 }
 
 fn write_out(text: &str) -> io::Result<()> {

@@ -35,7 +35,7 @@ impl Terminal {
     /// The same in another size.
     #[track_caller]
     pub(crate) fn start_sized(mut command: Command, columns: u16, rows: u16) -> Terminal {
-        for variable in ["NO_COLOR", "COLORTERM", "TERM_PROGRAM"] {
+        for variable in ["NO_COLOR", "COLORTERM", "TERM_PROGRAM", "TMUX", "VTE_VERSION"] {
             command.env_remove(variable);
         }
         if command.get_envs().all(|(name, _)| name != "TERM") {
