@@ -177,7 +177,7 @@ impl Connection {
                 return Ok(());
             }
         };
-        #[cfg(test)]
+        #[cfg(all(test, not(feature = "shuttle")))]
         assert_ne!(line, tests::PANIC, "as the test asked");
         match self.dialect.parse(line, Stage::Conversation) {
             Ok(Some(request)) => return self.take_request(request),
@@ -342,7 +342,7 @@ fn is_rest_of_name(text: &str, since_login: Duration) -> bool {
     since_login < NAME_PAUSE && matches!(Input::parse(text), Input::Text(_))
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
     use super::*;
     use crate::test_server::{Peer, start};
