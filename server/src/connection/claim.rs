@@ -202,11 +202,7 @@ impl Connection {
                 }
             },
         }
-        if nonce.is_some() {
-            let mut answer = self.begin_answer();
-            answer.ack(nonce);
-            self.send(answer);
-        }
+        self.ack(nonce);
         Ok(())
     }
 }

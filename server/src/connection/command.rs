@@ -193,6 +193,7 @@ impl Connection {
 
     /// Goes into a room, which is made if it is public and there is none, and blocks
     /// until that has happened.
+    #[inline(never)]
     pub(super) fn enter(
         &self,
         destination: &Destination,

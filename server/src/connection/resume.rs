@@ -82,11 +82,7 @@ impl Connection {
             self.remark(&Notice::NoRoom, None);
         }
         self.shared.console.resumed(&session.name(), self.address);
-        if nonce.is_some() {
-            let mut answer = self.begin_answer();
-            answer.ack(nonce);
-            self.send(answer);
-        }
+        self.ack(nonce);
         Ok(())
     }
 

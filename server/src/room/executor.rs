@@ -198,12 +198,7 @@ impl Executor {
                 self.answer(&session, &outbox, question, nonce.as_deref());
                 self.answer_later(answered, Ok(()));
             }
-            Envelope::Recall { limit, mut answer, recalled } => {
-                let query = HistoryQuery { before: None, limit, hidden: &[] };
-                self.history.answer(self.batch.events(), query, None, &mut answer);
-                // Whoever asked waits for it.
-                let _ = recalled.send(answer);
-            }
+            Envelope::Recall { limit, answer, recalled } => self.recall(limit, answer, &recalled),
             Envelope::Hide { session, hidden, answered } => {
                 let result = self.hide(session, hidden);
                 self.answer_later(answered, result);
@@ -219,11 +214,13 @@ impl Executor {
     }
 
     /// Has whoever waits for a post told what became of it, after everyone else.
+    #[inline(never)]
     pub(super) fn answer_later(&mut self, answered: Answered, result: Result<(), Refusal>) {
         self.answers.push((answered, result));
     }
 
     /// Decides what is asked, and has it done.
+    #[inline(never)]
     pub(super) fn carry_out(&mut self, by: By, op: Op) -> Result<(), Refusal> {
         let facts = self.state.decide(by, op, self.time)?;
         facts.into_iter().for_each(|fact| self.take_in(fact));
@@ -232,25 +229,56 @@ impl Executor {
 
     /// Changes the state by a fact, then does what that means for the members, and has
     /// them told of it.
+    #[inline(never)]
     pub(super) fn take_in(&mut self, fact: Fact) {
         self.torn = Some(self.state.next_id());
         self.state.apply(&fact);
-        if let Change::Said { session, rendered_bytes, .. } = fact.change {
-            self.last_said.store(fact.id.unwrap_or_default(), Ordering::Relaxed);
-            if let Some(event) = fact.into_event(&self.name) {
-                self.batch.push_said(event, session, rendered_bytes);
+        match fact.change {
+            Change::Said { session, rendered_bytes, .. } => {
+                self.push_said(fact, session, rendered_bytes);
             }
-        } else {
-            self.changed = true;
-            self.follow(fact);
+            _ => {
+                self.changed = true;
+                self.follow(fact);
+            }
         }
         self.torn = None;
     }
 
     #[inline(never)]
+    fn push_said(&mut self, fact: Fact, session: u64, rendered_bytes: usize) {
+        self.last_said.store(fact.id.unwrap_or_default(), Ordering::Relaxed);
+        if let Some(event) = fact.into_event(&self.name) {
+            self.batch.push_said(event, session, rendered_bytes);
+        }
+    }
+
+    /// Does what a change of the state means for the members, and has them told of it.
+    #[inline(never)]
     fn follow(&mut self, fact: Fact) {
         let is_told = fact.id.is_some();
-        match &fact.change {
+        let kicked = match fact.change {
+            Change::Kicked { session, .. } => Some(session),
+            _ => None,
+        };
+        let has_ended = matches!(fact.change, Change::Ended { .. });
+        self.follow_before_event(&fact.change);
+        if let Some(event) = fact.into_event(&self.name) {
+            self.batch.push(event, 0);
+        }
+        if let Some(session) = kicked {
+            self.see_kicked_off(session);
+        }
+        match has_ended {
+            true if is_told => self.end(),
+            true => self.dismiss_all(Goodbye::Shutdown),
+            false => {}
+        }
+    }
+
+    #[inline(never)]
+    fn follow_before_event(&mut self, change: &Change) {
+        match change {
             Change::Left { session, .. } => self.take_out(*session, self.batch_len()),
             Change::Renamed { .. } => self.members.forget_listed(),
             Change::Owner { session, .. } => {
@@ -260,30 +288,22 @@ impl Executor {
             }
             _ => {}
         }
-        let kicked = match &fact.change {
-            Change::Kicked { session, .. } => self.members.remove(*session),
-            _ => None,
+    }
+
+    #[inline(never)]
+    fn see_kicked_off(&mut self, session: u64) {
+        let Some(member) = self.members.remove(session) else { return };
+        self.keep_token_out(&member.session);
+        // From the lobby one is sent away altogether.
+        let next = match self.is_lobby() {
+            true => AfterRemoval::Elsewhere,
+            false => AfterRemoval::Nowhere,
         };
-        let has_ended = matches!(fact.change, Change::Ended { .. });
-        if let Some(event) = fact.into_event(&self.name) {
-            self.batch.push(event, 0);
-        }
-        if let Some(member) = kicked {
-            self.keep_token_out(&member.session);
-            // From the lobby one is sent away altogether.
-            self.see_off(
-                member,
-                if self.is_lobby() { AfterRemoval::Elsewhere } else { AfterRemoval::Nowhere },
-            );
-        }
-        match has_ended {
-            true if is_told => self.end(),
-            true => self.dismiss_all(Goodbye::Shutdown),
-            false => {}
-        }
+        self.see_off(member, next);
     }
 
     /// Ends the room for all; its owner, who ended it, goes to another.
+    #[inline(never)]
     fn end(&mut self) {
         let owner = self.state.access().owner;
         for member in self.members.remove_all() {
@@ -356,6 +376,15 @@ impl Executor {
         }
     }
 
+    #[inline(never)]
+    fn recall(&self, limit: usize, mut answer: Answer, recalled: &Sender<Answer>) {
+        let query = HistoryQuery { before: None, limit, hidden: &[] };
+        self.history.answer(self.batch.events(), query, None, &mut answer);
+        // Whoever asked waits for it.
+        let _ = recalled.send(answer);
+    }
+
+    #[inline(never)]
     fn hide(&mut self, session: u64, hidden: Arc<[Hidden]>) -> Result<(), Refusal> {
         let (to, now) = (self.batch_len(), self.now);
         let member = self.members.touch(session).ok_or(Refusal::NoMember)?;

@@ -34,23 +34,8 @@ impl Executor {
         let (number, new) = (session.number, session.clone());
         let by = By::Member(number);
         let facts = self.state.decide(by, Op::Join { user: session.name() }, self.time)?;
-        let muted = session.enter(self.number);
-        let hidden = session.hidden();
-        let earlier = (shown > 0).then(|| {
-            let (form, carrier) = outbox.form_and_carrier();
-            let shown = self.history.shown(self.batch.events(), shown, &hidden, form, carrier);
-            let all = 0..shown.len();
-            (shown, all)
-        });
-        let from = self.batch_len();
-        self.members.insert(Member {
-            session,
-            outbox: outbox.clone(),
-            hidden,
-            from,
-            earlier,
-            answers: Vec::new(),
-        });
+        let (muted, from) = (session.enter(self.number), self.batch_len());
+        self.insert(session, outbox.clone(), shown);
         let mut facts = facts.into_iter();
         let joined = self.state.next_id();
         facts.next().into_iter().for_each(|fact| self.take_in(fact));
@@ -67,6 +52,19 @@ impl Executor {
             self.carry_out(by, Op::BringMute(mute))?;
         }
         Ok(())
+    }
+
+    /// Takes in a new member, who will be shown so many events of before.
+    #[inline(never)]
+    fn insert(&mut self, session: Arc<Session>, outbox: Arc<Outbox>, shown: usize) {
+        let (from, hidden, answers) = (self.batch_len(), session.hidden(), Vec::new());
+        let earlier = (shown > 0).then(|| {
+            let (form, carrier) = outbox.form_and_carrier();
+            let shown = self.history.shown(self.batch.events(), shown, &hidden, form, carrier);
+            let all = 0..shown.len();
+            (shown, all)
+        });
+        self.members.insert(Member { session, outbox, hidden, from, earlier, answers });
     }
 
     /// What a new member is told first.
@@ -199,6 +197,7 @@ impl Executor {
     }
 
     /// Ends the connections of all members after what has happened so far.
+    #[inline(never)]
     pub(super) fn dismiss_all(&mut self, goodbye: Goodbye) {
         let (to, reason) = (self.batch_len(), CloseReason::Told(goodbye));
         for member in self.members.remove_all() {
