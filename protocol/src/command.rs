@@ -148,9 +148,9 @@ pub enum Command<'a> {
     Topic(Option<&'a str>),
     /// Shows what was said before; how many lines.
     History(Option<usize>),
-    /// Hides what somebody says, or lists whom one hides.
+    /// Ignores somebody, or lists the ignore list.
     Ignore(Option<UserName>),
-    /// Hides somebody no more.
+    /// Stops ignoring somebody.
     Unignore(UserName),
     /// Changes the language in which the server speaks to this member.
     Lang(Lang),

@@ -375,7 +375,7 @@ impl Session {
         self.state.lock().hidden.iter().map(|hidden| hidden.name.clone()).collect()
     }
 
-    /// Hides somebody; false if they hide as many as they may.
+    /// Ignores somebody; false if the list is full.
     pub(crate) fn hide(&self, session: u64, name: &UserName) -> bool {
         let mut state = self.state.lock();
         if Hidden::hides(&state.hidden, session, name.as_str()) {
@@ -389,7 +389,7 @@ impl Session {
         false
     }
 
-    /// Hides somebody no more; false if they did not.
+    /// Stops ignoring somebody; false if they were not ignored.
     pub(crate) fn show(&self, session: Option<u64>, name: &UserName) -> bool {
         let mut state = self.state.lock();
         let count = state.hidden.len();

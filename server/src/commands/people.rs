@@ -130,7 +130,7 @@ pub(super) fn rename(caller: &Caller<'_>, name: UserName) -> Result<Reply, Reply
     Ok(caller.done_with(answer))
 }
 
-/// Hides somebody from the caller.
+/// Puts somebody on the caller's ignore list.
 pub(super) fn ignore(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
     let (session, other) = (caller.member()?.session, caller.find(target)?);
     if other.number == session.number {

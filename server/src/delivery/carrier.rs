@@ -1,4 +1,4 @@
-//! What carries what a connection is told. All that is said is made as lines;
+//! How outgoing lines are framed: raw or as WebSocket messages. All is written as lines;
 //! here they get the form in which they travel.
 
 use std::borrow::Cow;
