@@ -417,7 +417,12 @@ impl Screen {
         self.changed.notify_all();
         // The next line will get the same error.
         let _ = write_out(&output);
-        (typed, state.interruption.take())
+        let interruption = state.interruption.take();
+        if matches!(interruption, Some(Interruption::NewPrompt)) {
+            // It is begun anew with this, and has not been given up meanwhile.
+            state.typed = typed.clone();
+        }
+        (typed, interruption)
     }
 }
 
