@@ -191,10 +191,24 @@ impl Terminal {
         }
     }
 
-    /// How often the bell rang.
-    pub fn bells(&mut self) -> usize {
-        self.look();
-        self.raw.iter().filter(|byte| **byte == 0x07).count()
+    /// Waits until the bell has rung so often since the start, and no more often.
+    ///
+    /// # Panics
+    ///
+    /// If it has not, or rings more often.
+    #[track_caller]
+    pub fn expect_bells(&mut self, count: usize) {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            self.look();
+            let bells = self.raw.iter().filter(|byte| **byte == 0x07).count();
+            if bells >= count {
+                assert_eq!(bells, count, "it rang too often: {}", self.raw());
+                return;
+            }
+            assert!(Instant::now() < deadline, "{bells} bells, not {count}: {}", self.raw());
+            thread::sleep(PAUSE);
+        }
     }
 
     /// Reads what has been written so far.

@@ -478,10 +478,10 @@ fn names_have_colours_own_lines_a_mark_and_calls_a_bell() {
     peer.said("me", "mine");
     peer.said("bob", "hello");
     terminal.expect_row(" [bob] hello");
-    assert_eq!(terminal.bells(), 0);
+    terminal.expect_bells(0);
     peer.said("bob", "hello me");
     terminal.expect_row("*[bob] hello me");
-    assert_eq!(terminal.bells(), 1);
+    terminal.expect_bells(1);
     let at = |terminal: &Terminal, row: &str| {
         let rows = terminal.rows();
         u16::try_from(rows.iter().position(|shown| shown == row).expect("it is shown"))
@@ -517,7 +517,7 @@ fn colours_and_bells_are_off_where_they_are_not_wanted() {
         assert!(!terminal.raw().contains("\x1b[0m"), "{:?}", terminal.raw());
         assert!(!terminal.raw().contains("\x1b[1m"), "{:?}", terminal.raw());
         assert!(!terminal.raw().contains("\x1b[38;5"), "{:?}", terminal.raw());
-        assert_eq!(terminal.bells(), 0);
+        terminal.expect_bells(0);
     }
     check(&["--color", "never"], &[]);
     check(&[], &[("NO_COLOR", "1")]);
@@ -526,23 +526,23 @@ fn colours_and_bells_are_off_where_they_are_not_wanted() {
 #[test]
 fn the_bell_rings_for_whom_it_should() {
     #[track_caller]
-    fn check(bell: &str, expected: [usize; 4]) {
+    fn check(bell: &str, [of_own, of_others, of_calls, of_whispers]: [usize; 4]) {
         let args = [&PLAIN[..], &["--bell", bell]].concat();
         let (_server, mut terminal, mut peer) = start(&args, 80, 24);
         peer.event("joined", "\"user\":\"bob\"");
         peer.said("me", "me, myself");
         terminal.expect_row(">[me] me, myself");
-        let of_own = terminal.bells();
+        terminal.expect_bells(of_own);
         peer.said("bob", "hello");
         terminal.expect_row(" [bob] hello");
-        let of_others = terminal.bells();
+        terminal.expect_bells(of_others);
         peer.said("bob", "hello me");
         terminal.expect_row("*[bob] hello me");
-        let of_calls = terminal.bells();
+        terminal.expect_bells(of_calls);
         peer.send("{\"type\":\"whisper\",\"private\":1,\"time\":\"2026-11-22T18:59:00.123Z\",");
         peer.send("\"user\":\"bob\",\"text\":\"psst\"}\n");
         terminal.expect_row("*[whisper bob] psst");
-        assert_eq!([of_own, of_others, of_calls, terminal.bells()], expected, "{bell}");
+        terminal.expect_bells(of_whispers);
     }
     check("never", [0, 0, 0, 0]);
     check("mention", [0, 0, 1, 2]);

@@ -265,7 +265,7 @@ fn the_bell_rings_for_what_others_say() {
         for (line, expected) in said.into_iter().zip(expected) {
             peer.send(&format!("{line}\n"));
             terminal.expect_last(&[line, ">"]);
-            assert_eq!(terminal.bells(), expected, "{bell}: {line}");
+            terminal.expect_bells(expected);
         }
     }
 }
