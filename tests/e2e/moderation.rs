@@ -751,13 +751,13 @@ fn a_banned_range_holds_at_every_door() {
             client.expect(&words);
             client.expect_closed();
         }
-        // A slow peer is cut off without a close_notify.
+        // Over TLS, a slow peer is cut off without a close_notify.
         tls.expect(&words);
         while json.expect_json()["type"] != "bye" {}
         while wss.peek_is_message() {
             wss.expect_message();
         }
-        assert_eq!(wss.expect_close(), Some(1008));
+        assert_eq!(wss.expect_close_code(), Some(1008));
         // Nobody gets in, by any door.
         let mut refused = server.connect();
         refused.expect_next(&words).expect_closed();

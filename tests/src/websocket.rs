@@ -216,7 +216,7 @@ impl WebSocketClient {
     /// end of the connection. Returns the code of the frame.
     #[track_caller]
     pub fn expect_close(&mut self) -> Option<u16> {
-        let code = self.expect_close_answer();
+        let code = self.expect_close_code();
         // The answer may have been sent before this side has read the server's Close frame.
         self.client.try_send(frame(0x88, code.unwrap_or(1000).to_be_bytes()));
         self.client.expect_closed();
@@ -226,13 +226,18 @@ impl WebSocketClient {
     /// The same, if this side has sent its Close frame already.
     #[track_caller]
     pub fn expect_closed(&mut self) -> Option<u16> {
-        let code = self.expect_close_answer();
+        let code = self.expect_close_code();
         self.client.expect_closed();
         code
     }
 
+    /// The code of the server's Close frame, whatever becomes of the connection then.
+    ///
+    /// # Panics
+    ///
+    /// If another frame comes, or none.
     #[track_caller]
-    fn expect_close_answer(&mut self) -> Option<u16> {
+    pub fn expect_close_code(&mut self) -> Option<u16> {
         let Frame { first, payload } = self.expect_answer();
         if first != 0x88 {
             self.client.fail(&format!("expected a Close frame, not {first:#x} {payload:?}"));
