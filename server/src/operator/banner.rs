@@ -29,6 +29,8 @@ pub fn banner(doors: &Doors, lang: Lang) -> String {
     for at in each_port(&lines) {
         ways.push(("nc", format!("nc {} {}", at.ip(), at.port())));
     }
+    // For macOS and Linux without nc; curl on Windows shows nothing until Enter is pressed.
+    ways.extend(lines.first().map(|at| ("curl", format!("curl -NT. telnet://{at}"))));
     for at in each_port(&tls) {
         ways.push(("openssl", format!("openssl s_client -quiet -connect {at}")));
     }
@@ -151,25 +153,29 @@ mod tests {
             &plain,
             Lang::En,
             "Join with:\n  browser  http://192.168.0.5:9998/\n  madang   madang 192.168.0.5\n  \
-             nc       nc 192.168.0.5 9009",
+             nc       nc 192.168.0.5 9009\n  \
+             curl     curl -NT. telnet://192.168.0.5:9009",
         );
         check(
             &plain,
             Lang::Ko,
             "들어오는 방법:\n  브라우저  http://192.168.0.5:9998/\n  \
-             madang    madang 192.168.0.5\n  nc        nc 192.168.0.5 9009",
+             madang    madang 192.168.0.5\n  nc        nc 192.168.0.5 9009\n  \
+             curl      curl -NT. telnet://192.168.0.5:9009",
         );
         // IPv6 where there is nothing else; another port is told.
         check(
             &doors(&["[2001:db8::5]:80"], &[]),
             Lang::En,
-            "Join with:\n  madang  madang [2001:db8::5]:80\n  nc      nc 2001:db8::5 80",
+            "Join with:\n  madang  madang [2001:db8::5]:80\n  nc      nc 2001:db8::5 80\n  \
+             curl    curl -NT. telnet://[2001:db8::5]:80",
         );
         check(
             &doors(&["192.168.0.5:9009", "10.0.0.5:9009"], &["192.168.0.5:9998", "10.0.0.5:9998"]),
             Lang::En,
             "Join with:\n  browser  http://192.168.0.5:9998/\n  madang   madang 192.168.0.5\n  \
-             nc       nc 192.168.0.5 9009\n  also at  10.0.0.5",
+             nc       nc 192.168.0.5 9009\n  curl     curl -NT. telnet://192.168.0.5:9009\n  \
+             also at  10.0.0.5",
         );
     }
 
@@ -185,7 +191,7 @@ mod tests {
             banner(&secure, Lang::En),
             "Join with:\n  browser  https://192.168.0.5:9998/\n  \
              madang   madang --tls 192.168.0.5\n  nc       nc 192.168.0.5 9009\n  \
-             openssl  openssl s_client -quiet -connect 192.168.0.5:9010"
+             curl     curl -NT. telnet://192.168.0.5:9009\n  openssl  openssl s_client -quiet -connect 192.168.0.5:9010"
         );
         let proxied = Doors {
             public_url: Some("https://example.org/chat/".to_owned()),
@@ -195,7 +201,8 @@ mod tests {
         assert_eq!(
             banner(&proxied, Lang::En),
             "Join with:\n  browser  https://example.org/chat/\n  \
-             madang   madang https://example.org/chat/\n  nc       nc 127.0.0.1 9009"
+             madang   madang https://example.org/chat/\n  nc       nc 127.0.0.1 9009\n  \
+             curl     curl -NT. telnet://127.0.0.1:9009"
         );
     }
 

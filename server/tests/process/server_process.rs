@@ -67,6 +67,8 @@ impl ServerProcess {
         let mut program = Program::start(command.args(["--listen", "127.0.0.1:0"]));
         let before = program.out().expect("nc 127.0.0.1 ");
         let port = program.out().expect("\n");
+        program.out().expect("curl -NT. telnet://");
+        program.out().expect("\n");
         let address = format!("127.0.0.1:{port}").parse().expect("nc is told a port");
         let told = |behind: &str| {
             let told = before.split(behind).nth(1)?;
