@@ -173,7 +173,7 @@ fn openssl_is_refused_what_came_before_tls_1_2() {
         let said = Program::start(&mut piped(&server, "echo old", &program));
         let said = said.expect_success(PATIENCE);
         assert!(said.contains("alert"), "{said}");
-        server.console_expect(&format!("(#{}: 함께 쓸 TLS 판이나 암호가 없음)\n", at + 1));
+        server.console_expect(&format!("(#{}: 서로 지원하는 TLS 버전이나 암호가 없음)\n", at + 1));
     }
 }
 
