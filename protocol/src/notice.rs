@@ -13,6 +13,7 @@ use crate::{
 pub use done::Done;
 pub use goodbye::Goodbye;
 pub use invitation::Invitation;
+pub use number::grouped;
 pub use people::Present;
 
 mod english;

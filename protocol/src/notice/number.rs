@@ -4,7 +4,7 @@
 pub(super) const HANGUL_BYTES: usize = 3;
 
 /// A number with commas between its thousands.
-pub(super) fn grouped(number: usize) -> String {
+pub fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -5,6 +5,7 @@ use std::{iter, net::SocketAddr};
 
 use madang_protocol::{
     limits::{LINES_PORT, TLS_PORT},
+    notice::grouped,
     text::Lang,
 };
 use unicode_width::UnicodeWidthStr;
@@ -114,19 +115,6 @@ pub fn room_for(people: usize, lang: Lang) -> String {
         (Lang::En, false) if people == 1 => "Room for 1 person.".into(),
         (Lang::En, false) => format!("Room for {count} people."),
     }
-}
-
-/// A number with a comma before every three digits.
-fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 #[cfg(test)]
