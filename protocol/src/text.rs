@@ -195,7 +195,7 @@ fn korean(event: &Event) -> String {
     let subject = |name: &str| format!("[{name}]{}이", nim(name));
     let of = |name: &str| format!("[{name}]{}의", nim(name));
     let object = |name: &str| format!("[{name}]{}을", nim(name));
-    // Empty is the operator who did it, and everyone to whom it was done.
+    // An empty name means the operator if they acted, and everyone if they were acted on.
     let doer = |name: &str| match name {
         "" => "운영자가".to_owned(),
         name => subject(name),
@@ -243,7 +243,7 @@ fn korean(event: &Event) -> String {
 }
 
 fn english(event: &Event) -> String {
-    // Empty is the operator who did it, and everyone to whom it was done.
+    // An empty name means the operator if they acted, and everyone if they were acted on.
     let doer = |name: &str| match name {
         "" => "the operator".to_owned(),
         name => format!("[{name}]"),

@@ -28,7 +28,7 @@ pub(crate) fn shared(sources: &[Source]) -> Vec<String> {
     shared.map(|(name, places)| format!("{name}: {}", places.join(", "))).collect()
 }
 
-/// A file, or the folder of the files of which each system has one.
+/// A file; for one that each operating system has its own of, their folder.
 fn place_of(path: &str) -> &str {
     let for_system = ["/unix.rs", "/windows.rs"];
     for_system.iter().find_map(|file| path.strip_suffix(file)).unwrap_or(path)

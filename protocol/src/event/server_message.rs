@@ -173,7 +173,7 @@ pub enum ServerMessage<'a> {
         link: Option<Cow<'a, str>>,
         /// The command for terminals.
         madang: Cow<'a, str>,
-        /// The command for who has nothing but nc, or openssl where that is encrypted, and
+        /// The command for people who only have nc, or openssl where that is encrypted, and
         /// what to type then; nothing where only a way in the clear would be left for a key.
         nc: Vec<Cow<'a, str>>,
         /// Whether nobody on the path can read along, whichever way others come.

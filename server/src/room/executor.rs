@@ -45,7 +45,7 @@ use crate::{
 pub(super) struct Executor {
     pub(super) number: u64,
     pub(super) name: Arc<str>,
-    /// The room itself, for who comes to own it.
+    /// The room itself, handed to whoever becomes its owner.
     handle: Weak<dyn RoomHandle>,
     /// Changed by [`take_in`](Self::take_in) only.
     pub(super) state: State,

@@ -15,7 +15,7 @@ use madang_protocol::event::{Event, ServerMessage};
 use super::nonces::Nonces;
 use crate::dialect::{Form, answer::Answer};
 
-/// How many private events are kept for who comes back.
+/// How many private events are kept for a client that comes back.
 const PRIVATE_EVENTS: usize = 64;
 
 /// The most bytes that they take, but for the newest.
