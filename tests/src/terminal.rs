@@ -110,6 +110,21 @@ impl Terminal {
         }
     }
 
+    /// Waits until `wanted` is true for all rows, including those that have scrolled off.
+    #[track_caller]
+    pub fn expect_scrolled(&mut self, what: &str, wanted: impl Fn(&[String]) -> bool) {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            self.look();
+            let rows = self.scrolled();
+            if wanted(&rows) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "no {what} in\n{}", rows.join("\n"));
+            thread::sleep(PAUSE);
+        }
+    }
+
     /// Waits until some row of the screen is `row`.
     #[track_caller]
     pub fn expect_row(&mut self, row: &str) {
