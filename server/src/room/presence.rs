@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use madang_protocol::{
     event::ServerMessage,
+    name::UserName,
     notice::{Goodbye, Notice},
 };
 
@@ -71,37 +72,51 @@ impl Executor {
     #[inline(never)]
     fn greeting(&self, session: &Session, outbox: &Outbox, greeting: Greeting, id: u64) -> Vec<u8> {
         let mut answer = Answer::new(outbox.form());
-        let room = &*self.name;
-        let members = self.members.len();
-        let (topic, owner) = (self.state.topic().map(|it| &**it), self.state.owner_name());
-        let (locked, limit) = (self.state.access().locked, self.state.access().limit);
         let user = session.name();
         answer.message(&match &greeting {
-            Greeting::Welcome => ServerMessage::Welcome {
-                user: user.as_str().into(),
-                room: Some(room.into()),
-                session: session.token.as_deref().unwrap_or_default().into(),
-                id,
-                members,
-                topic: topic.map(Into::into),
-                owner: owner.map(Into::into),
-                locked,
-                limit,
-                resumed: false,
-                removed: None,
-            },
-            Greeting::Entered { nonce } => ServerMessage::Entered {
-                room: room.into(),
-                id,
-                members,
-                topic: topic.map(Into::into),
-                owner: owner.map(Into::into),
-                locked,
-                limit,
-                nonce: nonce.as_deref().map(Into::into),
-            },
+            Greeting::Welcome => self.welcome(session, &user, id, false),
+            Greeting::Entered { nonce } => self.entered(id, nonce.as_deref()),
         });
         answer.into_bytes()
+    }
+
+    /// The first message of a connection: to somebody new, or to a session that comes back.
+    fn welcome<'a>(
+        &'a self,
+        session: &'a Session,
+        user: &'a UserName,
+        id: u64,
+        resumed: bool,
+    ) -> ServerMessage<'a> {
+        let access = self.state.access();
+        ServerMessage::Welcome {
+            user: user.as_str().into(),
+            room: Some((&*self.name).into()),
+            session: session.token.as_deref().unwrap_or_default().into(),
+            id,
+            members: self.members.len(),
+            topic: self.state.topic().map(|topic| (&**topic).into()),
+            owner: self.state.owner_name().map(Into::into),
+            locked: access.locked,
+            limit: access.limit,
+            resumed,
+            removed: None,
+        }
+    }
+
+    /// What a member is told first of another room.
+    fn entered<'a>(&'a self, id: u64, nonce: Option<&'a str>) -> ServerMessage<'a> {
+        let access = self.state.access();
+        ServerMessage::Entered {
+            room: (&*self.name).into(),
+            id,
+            members: self.members.len(),
+            topic: self.state.topic().map(|topic| (&**topic).into()),
+            owner: self.state.owner_name().map(Into::into),
+            locked: access.locked,
+            limit: access.limit,
+            nonce: nonce.map(Into::into),
+        }
     }
 
     #[inline(never)]
@@ -116,19 +131,7 @@ impl Executor {
         // Who has nothing of this room has its own joining to learn first.
         let last_event = last.event.unwrap_or(presence.joined - 1).min(next_id - 1);
         let mut answer = Answer::new(outbox.form());
-        answer.message(&ServerMessage::Welcome {
-            user: presence.user.as_str().into(),
-            room: Some((&*self.name).into()),
-            session: session.token.as_deref().unwrap_or_default().into(),
-            id: last_event,
-            members: self.members.len(),
-            topic: self.state.topic().map(|topic| (&**topic).into()),
-            owner: self.state.owner_name().map(Into::into),
-            locked: self.state.access().locked,
-            limit: self.state.access().limit,
-            resumed: true,
-            removed: None,
-        });
+        answer.message(&self.welcome(&session, &presence.user, last_event, true));
         let first_missing = last_event + 1;
         if let Some(oldest) = oldest.filter(|oldest| first_missing < *oldest) {
             let room = (&*self.name).into();
