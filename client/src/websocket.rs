@@ -77,7 +77,7 @@ pub(crate) fn open(
     let sending = Arc::new(Sending { stream, writing: Mutex::new(()) });
     let agreed = client_with_config(request, Duplex(sending.clone()), Some(config));
     let (websocket, _response) = agreed.map_err(|error| match error {
-        HandshakeError::Failure(error) => refused(error),
+        HandshakeError::Failure(error) => handshake_failure(error),
         // The read timed out.
         HandshakeError::Interrupted(_) => io::ErrorKind::TimedOut.into(),
     })?;
@@ -86,7 +86,7 @@ pub(crate) fn open(
 }
 
 /// The reason why the handshake failed, with the server's answer.
-fn refused(error: Error) -> io::Error {
+fn handshake_failure(error: Error) -> io::Error {
     match error {
         Error::Io(error) => error,
         Error::Http(response) => {

@@ -152,7 +152,7 @@ impl Words<'_> {
             ),
             Words::NameForRoom => "-- 그 방에서 쓸 이름을 입력하세요 --".into(),
             Words::RoomGone => "그 방이 닫혀 보내지 않았습니다".into(),
-            Words::Refused(error) => refused(error, Lang::Ko),
+            Words::Refused(error) => line_refused(error, Lang::Ko),
             Words::AtLine { number, what } => format!("{number}번째 줄: {what}"),
             Words::Unconfirmed { first, last } if first == last => {
                 format!("{first}번째 줄이 전달되었는지 확인하지 못했습니다")
@@ -219,7 +219,7 @@ impl Words<'_> {
             ),
             Words::NameForRoom => "-- now type a name for that room --".into(),
             Words::RoomGone => "that room is gone; not sent".into(),
-            Words::Refused(error) => refused(error, Lang::En),
+            Words::Refused(error) => line_refused(error, Lang::En),
             Words::AtLine { number, what } => format!("line {number}: {what}"),
             Words::Unconfirmed { first, last } if first == last => {
                 format!("line {first} was sent but not confirmed")
@@ -235,7 +235,7 @@ impl Words<'_> {
 }
 
 /// The server's answer would be the same.
-fn refused(error: &LineError, lang: Lang) -> String {
+fn line_refused(error: &LineError, lang: Lang) -> String {
     match *error {
         LineError::TooLong { bytes } => Notice::LineTooLong { bytes }.text(lang),
         LineError::MessageTooLong { bytes } => Notice::MessageTooLong { bytes }.text(lang),

@@ -1,7 +1,7 @@
 //! Peers that took the chat port for another one, told by how they begin. What
 //! they are answered is in [`notice`](crate::notice).
 
-use crate::wide::Wide;
+use crate::{text::is_number, wide::Wide};
 
 /// A language that is no chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -297,10 +297,6 @@ impl Foreign {
 
 fn is_method(word: &[u8]) -> bool {
     !word.is_empty() && word.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'-')
-}
-
-fn is_number(word: &[u8]) -> bool {
-    !word.is_empty() && word.iter().all(u8::is_ascii_digit)
 }
 
 /// Whether a CONNECT packet of MQTT goes on so, behind the first byte of its length.

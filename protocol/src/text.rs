@@ -114,6 +114,11 @@ pub fn most_rendered_bytes(text_bytes: usize) -> usize {
     (2 * 1_024 + 20 * text_bytes).min(RENDERED_BYTES)
 }
 
+/// Whether a word is a number: ASCII digits and nothing else.
+pub(crate) fn is_number(word: &[u8]) -> bool {
+    !word.is_empty() && word.iter().all(u8::is_ascii_digit)
+}
+
 /// Appends `event` as lines for people.
 pub fn write_event(event: &Event, lang: Lang, line_end: LineEnd, out: &mut Vec<u8>) {
     let mut line = |parts: &[&str]| {

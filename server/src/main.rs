@@ -35,14 +35,14 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&format!("{error:#}"));
-            hold_window(cli.lang());
+            hold_window_open(cli.lang());
             ExitCode::FAILURE
         }
     }
 }
 
 /// Keeps a window open that would close with the process, and says how to close it.
-fn hold_window(lang: Lang) {
+fn hold_window_open(lang: Lang) {
     system::hold_window(match lang {
         Lang::Ko => "창을 닫으려면 Enter를 누르세요.",
         Lang::En => "Press Enter to close this window.",
@@ -94,7 +94,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
             return Err(error.into());
         }
     };
-    announce(&server, &console);
+    show_start(&server, &console);
     listen_to_operator(&server, terminal);
     let request = stop_requests.wait();
     // Without a thread for it, a second signal changes nothing.
@@ -152,7 +152,7 @@ fn log_to(console: &Console, format: LogFormat) {
 
 /// Tells the operator that the server runs, how to end it, and how to join: with a QR code
 /// where the terminal can show it.
-fn announce(server: &Server, console: &Console) {
+fn show_start(server: &Server, console: &Console) {
     let lang = console.lang();
     let capacity = server.capacity();
     // Only for those who ask: for all others it is in words.

@@ -121,7 +121,7 @@ impl Operator {
     /// `wanted` all the same.
     fn draw(&self, half_blocks: String, wanted: bool) {
         let (columns, _) = terminal_size();
-        match qr::paint(&half_blocks, self.palette, columns) {
+        match qr::paint_code(&half_blocks, self.palette, columns) {
             Some(painted) => self.shared.console.draw(painted),
             None if wanted => self.shared.console.say(half_blocks),
             None => {}

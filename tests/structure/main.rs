@@ -123,9 +123,9 @@ fn allowed_imports_have_no_cycle() {
     }
 }
 
-#[test]
-fn no_two_types_of_a_crate_share_a_name() {
-    let crates = [
+/// The sources of each crate, the files that only its tests need aside.
+fn crates() -> impl Iterator<Item = Vec<Source>> {
+    let folders = [
         "protocol/src",
         "server/src",
         "client/src",
@@ -133,15 +133,23 @@ fn no_two_types_of_a_crate_share_a_name() {
         "tests/src",
         "tests/load/src",
     ];
-    let faults = crates.iter().flat_map(|folder| {
+    folders.into_iter().map(|folder| {
         let mut sources = sources(&[folder], &["rs"]);
-        // A file for one system has the same types as its siblings for the others.
-        sources.retain(|source| {
-            !imports::is_test_file(&source.path) && !source.path.ends_with("/windows.rs")
-        });
-        names::shared(&sources)
-    });
-    report(faults.collect(), "A word means one thing: DESIGN's glossary has the words.");
+        sources.retain(|source| !imports::is_test_file(&source.path));
+        sources
+    })
+}
+
+const ONE_MEANING: &str = "A word means one thing: DESIGN's glossary has the words.";
+
+#[test]
+fn no_two_types_of_a_crate_share_a_name() {
+    report(crates().flat_map(|sources| names::shared_types(&sources)).collect(), ONE_MEANING);
+}
+
+#[test]
+fn no_two_functions_of_a_crate_share_a_name() {
+    report(crates().flat_map(|sources| names::shared_functions(&sources)).collect(), ONE_MEANING);
 }
 
 #[test]

@@ -8,7 +8,7 @@ const QUIET: usize = 2;
 
 /// A code that is drawn in half blocks, light on dark, painted for a terminal of so many
 /// columns. None if that has no colours or too few columns, or it is no code.
-pub fn paint(half_blocks: &str, palette: Palette, columns: u16) -> Option<String> {
+pub fn paint_code(half_blocks: &str, palette: Palette, columns: u16) -> Option<String> {
     let (light, dark) = match palette {
         Palette::Plain => return None,
         Palette::Sixteen => ("\x1b[107m", "\x1b[40m"),
@@ -81,20 +81,23 @@ mod tests {
 
     #[test]
     fn a_module_is_two_blanks_and_the_quiet_zone_is_small() {
-        let painted = paint(DOT, Palette::Sixteen, 80).expect("it fits");
+        let painted = paint_code(DOT, Palette::Sixteen, 80).expect("it fits");
         let rows: Vec<&str> = painted.lines().collect();
         let light = format!("\x1b[107m{}\x1b[0m", " ".repeat(10));
         let dot = "\x1b[107m    \x1b[40m  \x1b[107m    \x1b[0m";
         assert_eq!(rows, [&*light, &*light, dot, &*light, &*light]);
-        assert_eq!(paint(DOT, Palette::Many, 10).map(|painted| painted.lines().count()), Some(5));
+        assert_eq!(
+            paint_code(DOT, Palette::Many, 10).map(|painted| painted.lines().count()),
+            Some(5)
+        );
     }
 
     #[test]
     fn what_can_not_be_painted_is_not() {
-        assert_eq!(paint(DOT, Palette::Plain, 80), None);
-        assert_eq!(paint(DOT, Palette::Many, 9), None);
+        assert_eq!(paint_code(DOT, Palette::Plain, 80), None);
+        assert_eq!(paint_code(DOT, Palette::Many, 9), None);
         for other in ["", "hello", "██\n█", "██\n██"] {
-            assert_eq!(paint(other, Palette::Many, 80), None, "{other:?}");
+            assert_eq!(paint_code(other, Palette::Many, 80), None, "{other:?}");
         }
     }
 }

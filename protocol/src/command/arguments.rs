@@ -11,6 +11,7 @@ use crate::{
     invisible::{is_blank, is_invisible},
     name::{NameError, UserName},
     room::{Destination, DestinationError, RoomName},
+    text::is_number,
 };
 
 /// What is wrong with a command's arguments.
@@ -130,7 +131,11 @@ pub(super) fn destination(text: &str) -> Result<Destination, ArgumentError> {
 pub(super) fn banned(text: &str) -> Result<Banned, ArgumentError> {
     // As the console shows it, and as other programs do: `[192.0.2.7]`, `192.0.2.7:40000`.
     let without_port = match text.rsplit_once(':') {
-        Some((v4, port)) if is_number(port) && (v4.ends_with(']') || !v4.contains(':')) => v4,
+        Some((v4, port))
+            if is_number(port.as_bytes()) && (v4.ends_with(']') || !v4.contains(':')) =>
+        {
+            v4
+        }
         _ => text,
     };
     let address = [text, without_port]
@@ -140,17 +145,17 @@ pub(super) fn banned(text: &str) -> Result<Banned, ArgumentError> {
         Some(address) => Ok(Banned::Address(address)),
         // Whoever means an address is not told that a name was banned.
         None if text.contains('/') || text.matches(':').count() > 1 => Err(ArgumentError::Usage),
-        None if text.trim_matches(['[', ']']).split('.').filter(|part| is_number(part)).count()
+        None if text
+            .trim_matches(['[', ']'])
+            .split('.')
+            .filter(|part| is_number(part.as_bytes()))
+            .count()
             == 4 =>
         {
             Err(ArgumentError::Usage)
         }
         None => Ok(Banned::Name(person(text)?)),
     }
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 pub(super) fn count(text: &str) -> Result<usize, ArgumentError> {

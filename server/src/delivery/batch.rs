@@ -164,7 +164,7 @@ impl Rendered {
             } else {
                 lines.clear();
                 form.ending_with(LineEnd::Lf).write_event(event, &mut lines);
-                frame::write_lines(&lines, &mut bytes);
+                frame::write_messages(&lines, &mut bytes);
             }
             ends.push(u32::try_from(bytes.len()).expect("a round is far below 4 GiB"));
         }

@@ -49,7 +49,7 @@ impl Carrier {
             Carrier::Http | Carrier::Echo => Cow::Borrowed(b""),
             Carrier::WebSocket => {
                 let mut frames = Vec::with_capacity(lines.len() + 16);
-                frame::write_lines(lines, &mut frames);
+                frame::write_messages(lines, &mut frames);
                 Cow::Owned(frames)
             }
         }

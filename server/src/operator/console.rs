@@ -94,7 +94,7 @@ impl Console {
         std::thread::Builder::new().name("console".into()).spawn({
             let (lost_lines, language) = (lost_lines.clone(), language.clone());
             move || {
-                write_lines(&lines, streams, &lost_lines, &language);
+                print_lines(&lines, streams, &lost_lines, &language);
                 let _ = done_sender.send(());
             }
         })?;
@@ -187,7 +187,7 @@ impl tracing_subscriber::fmt::MakeWriter<'_> for Console {
     }
 }
 
-fn write_lines(
+fn print_lines(
     lines: &Receiver<Output>,
     streams: Streams,
     lost_lines: &AtomicU64,
@@ -204,7 +204,7 @@ fn write_lines(
         let (now, lang) = (Instant::now(), language.get());
         let summaries = [passages.summary(now, lang), diagnoses.summary(now, lang)];
         for summary in summaries.into_iter().flatten() {
-            let _ = write_text(&mut *out, &summary);
+            let _ = print_text(&mut *out, &summary);
         }
         let output = match output {
             Ok(output) => output,
@@ -213,12 +213,12 @@ fn write_lines(
         };
         // A stream that was closed is nobody's loss but its reader's.
         let _ = match output {
-            Output::Out(text) => write_text(&mut *out, &text),
+            Output::Out(text) => print_text(&mut *out, &text),
             Output::Drawing(drawing) => {
                 out.write_all(drawing.as_bytes()).and_then(|()| out.flush())
             }
             Output::Passage(address, text) => match passages.may_show(address, Instant::now()) {
-                true => write_text(&mut *out, &text),
+                true => print_text(&mut *out, &text),
                 false => Ok(()),
             },
             Output::Stop => return,
@@ -226,13 +226,13 @@ fn write_lines(
             Output::Err(_, line) => {
                 let text = String::from_utf8_lossy(&line);
                 // One event, one line, whatever stands in it.
-                write_text(&mut *err, &text.trim_end_matches('\n').replace('\n', " "))
+                print_text(&mut *err, &text.trim_end_matches('\n').replace('\n', " "))
             }
         };
         if lines.is_empty() {
             let lost = lost_lines.swap(0, Ordering::Relaxed);
             if lost > 0 {
-                let _ = write_text(
+                let _ = print_text(
                     &mut *out,
                     &match lang {
                         Lang::Ko => format!("-- {lost}줄을 표시하지 못함 --"),
@@ -245,7 +245,7 @@ fn write_lines(
 }
 
 /// Writes whole lines with nothing in them that a terminal would obey.
-fn write_text(stream: &mut dyn Write, text: &str) -> io::Result<()> {
+fn print_text(stream: &mut dyn Write, text: &str) -> io::Result<()> {
     let mut line = String::with_capacity(text.len() + 1);
     for part in text.split('\n') {
         line.push_str(&sanitize_label(part));

@@ -249,13 +249,13 @@ const STEADY: &[Figure] = &[
     Figure {
         title: "1,000 lines/s, 100 speak, 1,000 members: latency p99",
         better: Better::Less,
-        take: |reports| Some(Quantity::Micros(talk(reports)?.latency?.p99_us)),
+        take: |reports| Some(Quantity::Micros(talk_report(reports)?.latency?.p99_us)),
         reach: &[Reach::Times(1.0, &[PeerKind::Redis])],
     },
     Figure {
         title: "1,000 lines/s, 100 speak, 1,000 members: latency p99.9",
         better: Better::Less,
-        take: |reports| Some(Quantity::Micros(talk(reports)?.latency?.p999_us)),
+        take: |reports| Some(Quantity::Micros(talk_report(reports)?.latency?.p999_us)),
         reach: &[Reach::Times(1.0, &[PeerKind::Redis])],
     },
 ];
@@ -383,16 +383,16 @@ fn first(reports: &[Report]) -> Option<&Report> {
     reports.first()
 }
 
-fn talk(reports: &[Report]) -> Option<&TalkReport> {
+fn talk_report(reports: &[Report]) -> Option<&TalkReport> {
     first(reports)?.talk.as_ref()
 }
 
 fn cpu_per_delivery(reports: &[Report]) -> Option<Quantity> {
-    talk(reports)?.server_cpu_us_per_delivery.map(Quantity::Micros)
+    talk_report(reports)?.server_cpu_us_per_delivery.map(Quantity::Micros)
 }
 
 fn deliveries_per_second(reports: &[Report]) -> Option<Quantity> {
-    Some(Quantity::PerSecond(talk(reports)?.deliveries_per_second))
+    Some(Quantity::PerSecond(talk_report(reports)?.deliveries_per_second))
 }
 
 fn told_of_each(reports: &[Report]) -> Option<Quantity> {

@@ -8,7 +8,7 @@ use super::Limit;
 const OPEN_MAX: u64 = 10_240;
 
 /// What the limit of open files leaves beside `others`, after it was raised.
-pub(super) fn limit(others: u64) -> (u64, Limit) {
+pub(super) fn left_beside(others: u64) -> (u64, Limit) {
     let descriptors = raise();
     (descriptors.saturating_sub(others), Limit::Descriptors(descriptors))
 }

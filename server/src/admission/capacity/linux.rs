@@ -28,7 +28,7 @@ const OTHER_MAPPINGS: u64 = 1_500;
 
 /// How many connections each limit leaves, beside so many other descriptors.
 pub(super) fn limits(others: u64) -> Vec<(u64, Limit)> {
-    let mut limits = vec![descriptors::limit(others)];
+    let mut limits = vec![descriptors::left_beside(others)];
     limits.extend(thread_limits());
     limits.extend(memory_limits());
     limits

@@ -8,7 +8,7 @@ use super::{Limit, descriptors};
 pub(super) fn limits(others: u64) -> Vec<(u64, Limit)> {
     let threads = getrlimit(Resource::Nproc).current;
     let threads = threads.map(|threads| (threads, Limit::Threads(threads)));
-    [descriptors::limit(others)].into_iter().chain(threads).collect()
+    [descriptors::left_beside(others)].into_iter().chain(threads).collect()
 }
 
 /// It is not known here.

@@ -156,7 +156,7 @@ impl PairFiles {
 
     /// What the two files hold. Blocks while a pipe has no writer.
     fn read(&self) -> Contents {
-        [read(&self.certificate), read(&self.key)]
+        [read_file(&self.certificate), read_file(&self.key)]
     }
 
     fn parse(
@@ -192,7 +192,7 @@ fn readable(contents: &Contents) -> [Option<Vec<u8>>; 2] {
     contents.each_ref().map(|content| content.as_ref().ok().cloned())
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     // A pipe has no length to look at, and /dev/zero has no end.
     File::open(path)?.take(FILE_BYTES + 1).read_to_end(&mut bytes)?;

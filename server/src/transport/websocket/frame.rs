@@ -26,7 +26,7 @@ pub(crate) fn write_binary(bytes: &[u8], out: &mut Vec<u8>) {
 
 /// Appends each line of `lines` as a text message without its line end, and what
 /// has none as one too.
-pub(crate) fn write_lines(lines: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn write_messages(lines: &[u8], out: &mut Vec<u8>) {
     for line in lines.split_inclusive(|byte| *byte == b'\n') {
         write_text(line.strip_suffix(b"\n").unwrap_or(line), out);
     }
@@ -79,7 +79,7 @@ mod tests {
         #[track_caller]
         fn check(lines: &str, expected: &[u8], frames: usize) {
             let mut out = Vec::new();
-            write_lines(lines.as_bytes(), &mut out);
+            write_messages(lines.as_bytes(), &mut out);
             assert_eq!(out, expected);
             assert_eq!(count(&out), frames);
         }
