@@ -137,6 +137,7 @@ pub(crate) fn run(
         name: String::new(),
         room: options.room.clone().or_else(|| options.address.room.clone()),
         history: None,
+        quiet: false,
     };
     let mut app = App {
         options,

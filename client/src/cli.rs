@@ -181,6 +181,10 @@ pub struct Options {
         help_heading = "In a pipe"
     )]
     pub since: Option<u64>,
+
+    /// With --read: join public rooms without an announcement
+    #[arg(long, env = "MADANG_QUIET", hide_env_values = true, value_parser = FalseyValueParser::new(), requires = "read", help_heading = "In a pipe")]
+    pub quiet: bool,
 }
 
 /// When the terminal's bell rings.
@@ -399,6 +403,7 @@ mod tests {
         check(&["--count", "3"], Err("--read"));
         check(&["--read", "--count", "0"], Err("--count"));
         check(&["--read", "--block"], Err("--block"));
+        check(&["--quiet"], Err("--read"));
         check(&["--color", "pink"], Err("auto, always, never"));
         check(&["chat", "--tls", "--ca=x"], Ok(("chat:9010", None, None)));
         check(&["https://chat", "--tls", "--ca=x"], Ok(("chat:443", None, None)));

@@ -121,6 +121,7 @@ pub(crate) fn run(
         name: options.name.clone().unwrap_or_default(),
         room: options.room.clone().or_else(|| options.address.room.clone()),
         history: Some(0),
+        quiet: false,
     };
     renderer.me.clone_from(&wanted.name);
     let mut pipe = Pipe {

@@ -78,17 +78,20 @@ impl Renderer {
             ServerMessage::Whisper { time, user, text, .. } => self.whisper(*time, user, text),
             ServerMessage::Notice { text, .. } => notice(self.notice(text)),
             ServerMessage::Error { text, .. } => notice(self.alarm(text)),
-            ServerMessage::Who { count, members, .. } => {
-                let names: Vec<&str> = members.iter().map(|name| &**name).collect();
-                notice(self.notice(&Notice::Who { count: *count, names: &names }.text(self.lang)))
+            ServerMessage::Who { count, members, quiet, .. } => {
+                let [names, quiet] = [members, quiet]
+                    .map(|names| names.iter().map(|name| &**name).collect::<Vec<_>>());
+                let who = Notice::Who { count: *count, names: &names, quiet: &quiet };
+                notice(self.notice(&who.text(self.lang)))
             }
             ServerMessage::Rooms { rooms, .. } => {
                 notice(self.notice(&Notice::Rooms(rooms).text(self.lang)))
             }
-            ServerMessage::Whois { user, room, since, away, .. } => {
+            ServerMessage::Whois { user, room, since, away, quiet, .. } => {
                 let millis = Clock::now().as_millis().saturating_sub(since.as_millis());
                 let seconds = u64::try_from(millis / 1_000).unwrap_or(0);
-                let whois = Notice::Whois { user, room: room.as_deref(), seconds, away: *away };
+                let (room, away, quiet) = (room.as_deref(), *away, *quiet);
+                let whois = Notice::Whois { user, room, seconds, away, quiet };
                 notice(self.notice(&whois.text(self.lang)))
             }
             ServerMessage::Invite { link, madang, nc, encrypted, qr, .. } => {

@@ -43,6 +43,8 @@ pub(crate) struct Wanted {
     pub(crate) room: Option<String>,
     /// How many earlier events to send; if `None`, as many as new members are shown.
     pub(crate) history: Option<usize>,
+    /// Whether to join public rooms without an announcement.
+    pub(crate) quiet: bool,
 }
 
 /// A session, which may be without a connection at the moment.
@@ -152,6 +154,8 @@ impl Session {
                     // The client came back before its own `joined` had arrived.
                     true if is_same => Position(self.last.0.max(*id)),
                     true => Position(*id),
+                    // No `joined` of its own follows.
+                    false if self.wanted.quiet => Position(*id),
                     false => Position::default(),
                 };
                 if !resumed {
@@ -212,6 +216,7 @@ impl Session {
             room: self.wanted.room.clone(),
             new_room: false,
             topic: None,
+            quiet: self.wanted.quiet,
             history: self.wanted.history,
             session: None,
             previous: None,
@@ -252,6 +257,7 @@ impl Session {
             room: self.room.clone(),
             new_room: false,
             topic: None,
+            quiet: false,
             history: None,
             session: Some(token),
             previous: None,

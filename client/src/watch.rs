@@ -49,6 +49,7 @@ pub(crate) fn run(
         name: options.name.clone().unwrap_or_default(),
         room: options.room.clone().or_else(|| options.address.room.clone()),
         history: Some(0),
+        quiet: options.quiet,
     };
     let mut watch = Watch {
         options,

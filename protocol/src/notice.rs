@@ -97,6 +97,8 @@ pub enum Notice<'a> {
         count: usize,
         /// The names.
         names: &'a [&'a str],
+        /// Those of them whose joining and leaving is not announced.
+        quiet: &'a [&'a str],
     },
     /// More are here than were listed; how to list the next.
     WhoMore {
@@ -209,6 +211,8 @@ pub enum Notice<'a> {
         seconds: u64,
         /// Whether their connection is cut.
         away: bool,
+        /// Whether their joining and leaving is not announced.
+        quiet: bool,
     },
     /// Nobody has that name.
     Nobody,
@@ -311,6 +315,10 @@ pub enum Notice<'a> {
     Silenced,
     /// Only the owner of a private room may do this.
     OwnerOnly,
+    /// A quiet session can't be in a private room.
+    PublicOnly,
+    /// A quiet session from another machine can't say anything.
+    ReadOnly,
     /// It is as asked for already.
     Already,
     /// To the operator: a range of addresses that is too wide to be banned.
@@ -374,6 +382,8 @@ impl Notice<'_> {
             Notice::Kicked { .. } | Notice::NameKicked { .. } => "kicked",
             Notice::Silenced => "silenced",
             Notice::OwnerOnly => "owner_only",
+            Notice::PublicOnly => "public_only",
+            Notice::ReadOnly => "read_only",
             Notice::NameBanned => "name_banned",
             Notice::LoginFirst => "login_first",
             Notice::RoomFirst => "room_first",

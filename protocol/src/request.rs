@@ -26,6 +26,10 @@ pub enum Request {
         /// The new room's topic.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         topic: Option<String>,
+        /// Whether nobody is told that this session joins and leaves; for public rooms. A
+        /// session that is come back to stays as it began.
+        #[serde(default, skip_serializing_if = "is_false")]
+        quiet: bool,
         /// How much of what was said before to show: at most so many events; as many
         /// as people are shown if there is none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -234,6 +238,7 @@ mod tests {
                 room: Some("lobby".into()),
                 new_room: false,
                 topic: None,
+                quiet: false,
                 history: Some(20),
                 session: None,
                 previous: None,
@@ -249,6 +254,7 @@ mod tests {
                 room: Some("lobby".into()),
                 new_room: false,
                 topic: None,
+                quiet: false,
                 history: None,
                 session: Some("t".into()),
                 previous: None,
@@ -264,6 +270,23 @@ mod tests {
                 room: None,
                 new_room: true,
                 topic: Some("작전".into()),
+                quiet: false,
+                history: None,
+                session: None,
+                previous: None,
+                last: None,
+                last_private: None,
+                nonce: None,
+            },
+        );
+        check(
+            r#"{"type":"login","name":"logbot","quiet":true}"#,
+            Request::Login {
+                name: Some("logbot".into()),
+                room: None,
+                new_room: false,
+                topic: None,
+                quiet: true,
                 history: None,
                 session: None,
                 previous: None,
@@ -299,6 +322,7 @@ mod tests {
         check(r#"{"type":"say","text":1,"nonce":"a"}"#, "bad_request", Some("a"));
         check(r#"{"type":"say","text":"x","nonce":7}"#, "bad_request", None);
         check(r#"{"type":"login","new_room":1,"nonce":"a"}"#, "bad_request", Some("a"));
+        check(r#"{"type":"login","quiet":"yes","nonce":"a"}"#, "bad_request", Some("a"));
         let both = r#"{"type":"login","new_room":true,"room":"lobby","nonce":"a"}"#;
         check(both, "bad_request", Some("a"));
         check(r#"{"type":"login","new_room":true,"session":"t"}"#, "bad_request", None);

@@ -27,7 +27,7 @@ use crate::{
     room::mailbox::ROUND_BYTES,
     room::refusal::Refusal,
     room::{self, Room, Speech},
-    session::Session,
+    session::{Quiet, Session},
     shared::{Admission, Shared},
     transport::{Line, ReadOutcome, Transport},
 };
@@ -48,6 +48,8 @@ pub(crate) struct Connection {
     address: IpAddr,
     /// The address of this server that the peer connected to.
     came_by: Option<SocketAddr>,
+    /// Whether the peer is on this machine, and no proxy that passes on somebody else.
+    is_local: bool,
     transport: Box<dyn Transport>,
     outbox: Arc<Outbox>,
     /// How long what waits may take to be sent when the connection ends.
@@ -99,6 +101,7 @@ impl Connection {
             admission,
             address,
             came_by: transport.input().local_address(),
+            is_local: address.to_canonical().is_loopback(),
             transport,
             outbox,
             drain_timeout,
@@ -115,6 +118,16 @@ impl Connection {
             paid_bytes: 0,
             has_asked: false,
         }
+    }
+
+    /// A proxy passes the peer on, who counts as being elsewhere, whatever their address.
+    pub(crate) fn pass_on(&mut self) {
+        self.is_local = false;
+    }
+
+    /// How a session is in rooms that asked not to be announced, over this connection.
+    fn quiet(&self) -> Quiet {
+        if self.is_local { Quiet::Speaking } else { Quiet::ReadOnly }
     }
 
     /// Lives the connection's life; returns when its socket may be closed.

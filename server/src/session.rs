@@ -56,6 +56,16 @@ pub(crate) struct Mute {
     pub(crate) until: Option<Time>,
 }
 
+/// How somebody is in rooms whose joining and leaving is told to nobody. They are members of
+/// public rooms only, and marked where members are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Quiet {
+    /// On this machine: they may speak.
+    Speaking,
+    /// Elsewhere: they only read.
+    ReadOnly,
+}
+
 /// Somebody on the server.
 pub(crate) struct Session {
     /// No two of a server are the same.
@@ -86,6 +96,8 @@ struct SessionState {
     last_whisperer: Weak<Session>,
     /// Whether the operator keeps them from speaking.
     muted: Option<Mute>,
+    /// Whether their joining and leaving is told to nobody.
+    quiet: Option<Quiet>,
     /// What only clients that come back need.
     memory: Option<Box<Memory>>,
 }
@@ -158,6 +170,7 @@ impl Session {
                 own_lines: Switch::On,
                 last_whisperer: Weak::new(),
                 muted: None,
+                quiet: None,
                 memory,
             }),
         }
@@ -187,6 +200,16 @@ impl Session {
     /// The server speaks `lang` to them from now on.
     pub(crate) fn change_lang(&self, lang: Lang) {
         self.state.lock().lang = lang;
+    }
+
+    /// Whether their joining and leaving is told to nobody.
+    pub(crate) fn quiet(&self) -> Option<Quiet> {
+        self.state.lock().quiet
+    }
+
+    /// Sets how they are in the rooms that they join from now on.
+    pub(crate) fn set_quiet(&self, quiet: Option<Quiet>) {
+        self.state.lock().quiet = quiet;
     }
 
     /// The number of the room that they are in.

@@ -45,6 +45,8 @@ pub(crate) struct WebConnection {
     outbox: Arc<Outbox>,
     /// Whether the peer came without TLS to a port that takes nothing else.
     lacks_tls: bool,
+    /// Whether a proxy passed the request on.
+    is_passed_on: bool,
     /// Last, so that its place is given away when the socket is closed.
     admission: Admission,
 }
@@ -70,7 +72,8 @@ impl WebConnection {
         outbox: Arc<Outbox>,
     ) -> WebConnection {
         outbox.change_carrier(Carrier::Http);
-        WebConnection { shared, door, input, address, outbox, lacks_tls: false, admission }
+        let (lacks_tls, is_passed_on) = (false, false);
+        WebConnection { shared, door, input, address, outbox, lacks_tls, is_passed_on, admission }
     }
 
     /// Lives the connection's life; returns when its socket may be closed.
@@ -90,11 +93,16 @@ impl WebConnection {
     // follows.
     #[inline(never)]
     fn into_chat(self, first: ReadBuffer) -> Box<Connection> {
-        let WebConnection { shared, input, address, outbox, admission, .. } = self;
+        let WebConnection { shared, input, address, outbox, is_passed_on, admission, .. } = self;
         let limits = shared.config.websocket;
         let drain_timeout = shared.config.close_timeout;
         let transport = Box::new(MessageTransport::new(input, outbox.clone(), limits, first));
-        Box::new(Connection::new(shared, admission, address, transport, outbox, drain_timeout))
+        let mut connection =
+            Box::new(Connection::new(shared, admission, address, transport, outbox, drain_timeout));
+        if is_passed_on {
+            connection.pass_on();
+        }
+        connection
     }
 
     #[inline(never)]
@@ -226,6 +234,7 @@ impl WebConnection {
 
     /// Finds out who is behind a proxy, and counts them as who they are.
     fn find_person(&mut self, head: &Head) -> Result<(), Rejection> {
+        self.is_passed_on = proxy::HEADERS.iter().any(|header| head.value(header).is_some());
         let hops: Vec<&str> = head.list("X-Forwarded-For").collect();
         let trusted = &self.shared.config.trust_proxy;
         self.address = proxy::person(self.address, hops.into_iter(), trusted);

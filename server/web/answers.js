@@ -10,13 +10,22 @@ const TOPIC_LETTERS = 60;
 /** The words for an answer; null if it has its own, or needs none. */
 export function answerText(state, message) {
   switch (message.type) {
-    case "who": return `${word("roomLine", roomTitle(state, message.room), message.count)}: ${message.members.join(", ")}`;
+    case "who": return `${word("roomLine", roomTitle(state, message.room), message.count)}: ${marked(message).join(", ")}`;
     case "rooms": return message.rooms.map((room) => roomLine(state, room)).join("\n");
-    case "whois": return word("whoisLine", message.user, message.room && roomTitle(state, message.room), new Date(message.since).toLocaleTimeString(lang()));
+    case "whois": {
+      const place = message.room && roomTitle(state, message.room);
+      const line = word("whoisLine", message.user, place, new Date(message.since).toLocaleTimeString(lang()));
+      return message.quiet ? `${line} · ${word("quietMark")}` : line;
+    }
     case "ignored": return message.users.length > 0 ? word("ignoredLine", message.users.join(", ")) : word("nobodyIgnored");
     case "pong": return word("pong");
     default: return null;
   }
+}
+
+/** The names of a list, with a mark behind those who joined unannounced. */
+function marked({ members, quiet = [] }) {
+  return members.map((name) => (quiet.includes(name) ? `${name} (${word("quietMark")})` : name));
 }
 
 function roomLine(state, { room, members, topic }) {

@@ -38,6 +38,8 @@ export class State {
     this.count = 0;
     /** Names in the order in which they came. */
     this.members = new Set();
+    /** Those of them who joined unannounced, as the last list told. */
+    this.quiet = new Set();
     this.ignored = new Set();
     this.rooms = [];
     /** The last message of each room that is known to have been seen, or was there before. */
@@ -178,6 +180,7 @@ export class State {
     this.invite = null;
     this.muted.clear();
     this.members.clear();
+    this.quiet.clear();
     this.teachers.clear();
     this.exhausted = false;
     if (back) return;
@@ -201,7 +204,11 @@ export class State {
   #apply(event) {
     if (event.teacher) this.teachers.add(event.user);
     switch (event.type) {
-      case "joined": this.members.add(event.user); this.count += event.user === this.user ? 0 : 1; break;
+      case "joined":
+        this.members.add(event.user);
+        this.quiet.delete(event.user);
+        this.count += event.user === this.user ? 0 : 1;
+        break;
       case "left": this.#goes(event.user); break;
       case "kicked":
         this.#goes(event.user);
@@ -209,7 +216,7 @@ export class State {
         break;
       case "renamed":
         this.members = new Set([...this.members].map((name) => (name === event.user ? event.to : name)));
-        for (const names of [this.muted, this.ignored, this.teachers]) {
+        for (const names of [this.muted, this.ignored, this.teachers, this.quiet]) {
           if (names.delete(event.user)) names.add(event.to);
         }
         if (this.owner === event.user) this.owner = event.to;
@@ -242,7 +249,7 @@ export class State {
   }
 
   #goes(user) {
-    for (const names of [this.members, this.muted, this.teachers]) names.delete(user);
+    for (const names of [this.members, this.muted, this.teachers, this.quiet]) names.delete(user);
     this.count = Math.max(0, this.count - 1);
   }
 
@@ -307,10 +314,11 @@ export class State {
     return entry;
   }
 
-  #who({ room, count, members, more }) {
+  #who({ room, count, members, quiet = [], more }) {
     if (room !== this.room) return null;
-    if (this.whoIsNew) this.members = new Set();
+    if (this.whoIsNew) [this.members, this.quiet] = [new Set(), new Set()];
     for (const name of members) this.members.add(name);
+    for (const name of quiet) this.quiet.add(name);
     this.whoIsNew = !more;
     if (!more) this.count = count;
     return null;

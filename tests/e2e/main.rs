@@ -8,6 +8,7 @@ mod moderation;
 mod private;
 mod first_room;
 mod json;
+mod quiet;
 mod coming_back;
 mod cut_off;
 mod upheaval;

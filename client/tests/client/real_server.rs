@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use madang_protocol::text::Lang;
+use madang_protocol::{notice::Notice, text::Lang};
 use madang_server::{
     config::{Config, Listen},
     operator::console::{Console, ConsoleThread, Streams},
@@ -166,6 +166,33 @@ fn what_is_said_in_a_room_is_read_there() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.starts_with("{\"type\":\"gap\",\"room\":\"수학\",\"from\":2,"), "{text}");
     assert!(text.contains("\"text\":\"first\"") && text.contains("\"text\":\"second\""), "{text}");
+    drop(stdin);
+    assert_eq!(talker.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn a_quiet_reader_comes_and_goes_without_a_word_and_into_no_private_room() {
+    let server = RealServer::start();
+    let mut talker = pipe(&format!("madang://{}/수학", server.address), &["--name", "a"]);
+    let mut stdin = talker.stdin.take().expect("it is piped");
+    let mut said = BufReader::new(talker.stdout.take().expect("it is piped")).lines();
+    let mut line = move || said.next().expect("it talks").expect("a line");
+    writeln!(stdin, "first").expect("it reads");
+    assert_eq!([line(), line()], ["[a] joined.", "[a] first"]);
+    let quiet = ["--read", "--quiet", "--name", "w", "--count", "1", "--since", "1", "--room"];
+    let read = |room| {
+        let args = [&quiet[..], &[room]].concat();
+        pipe(&server.address.to_string(), &args).wait_with_output().expect("it ends")
+    };
+    let output = read("수학");
+    assert!(String::from_utf8_lossy(&output.stdout).ends_with("[a] first\n"), "{output:?}");
+    writeln!(stdin, "second").expect("it reads");
+    assert_eq!(line(), "[a] second");
+
+    let output = read("#0123456789abcdefghjkmnpqrs");
+    let refusal = Notice::PublicOnly.text(Lang::En);
+    assert!(String::from_utf8_lossy(&output.stderr).contains(&refusal), "{output:?}");
+    assert_eq!(output.status.code(), Some(6));
     drop(stdin);
     assert_eq!(talker.wait().expect("it ends").code(), Some(0));
 }

@@ -30,8 +30,8 @@ pub enum ServerMessage<'a> {
         room: Option<Cow<'a, str>>,
         /// The session's token.
         session: Cow<'a, str>,
-        /// The events that follow have higher ids: that of one's own `joined`, or,
-        /// coming back, the last one that the client has.
+        /// The events that follow have higher ids: that of one's own `joined`; of the last
+        /// event before, if that is quiet; or, coming back, the last one that the client has.
         id: u64,
         /// How many members the room has, oneself among them.
         members: usize,
@@ -58,7 +58,7 @@ pub enum ServerMessage<'a> {
     Entered {
         /// The room's name, or its mark if it is private.
         room: Cow<'a, str>,
-        /// The id of one's own `joined`.
+        /// The id of one's own `joined`; of the last event before, if that is quiet.
         id: u64,
         /// How many members it has, oneself among them.
         members: usize,
@@ -126,6 +126,9 @@ pub enum ServerMessage<'a> {
         count: usize,
         /// Names; a long list comes in several messages.
         members: Vec<Cow<'a, str>>,
+        /// Those of them whose joining and leaving is not announced.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        quiet: Vec<Cow<'a, str>>,
         /// Whether more names follow in another message.
         more: bool,
         /// With the last message, if there are more than one answer lists: the name after
@@ -157,6 +160,9 @@ pub enum ServerMessage<'a> {
         since: Time,
         /// Whether their connection is cut and may come back.
         away: bool,
+        /// Whether their joining and leaving is not announced.
+        #[serde(default, skip_serializing_if = "is_false")]
+        quiet: bool,
         /// The nonce of the request that it answers, if it had one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<Cow<'a, str>>,

@@ -66,7 +66,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             "Choose a room before you type a name. For the lobby: /join lobby".into()
         }
         Notice::LangSet => "Messages from the server are now in English.".into(),
-        Notice::Who { count, names } => format!("{count} here: {}", names.join(", ")),
+        Notice::Who { count, names, quiet } => {
+            format!("{count} here: {}", people::names_in_row(names, quiet, " (quiet)"))
+        }
         Notice::WhoMore { room, after } => format!("More: {}", who_after(*room, after, Lang::En)),
         Notice::LineTooLong { bytes } => {
             format!("That line has {}. It was not sent.", over(*bytes, LINE_BYTES))
@@ -123,13 +125,15 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Rooms(rooms) => rooms_list(rooms, "Public rooms:", |room| {
             (room.room.to_string(), room.members.to_string())
         }),
-        Notice::Whois { user, room, seconds, away } => {
+        Notice::Whois { user, room, seconds, away, quiet } => {
             let place = match room {
                 Some(room) => format!("in {}", place(room)),
                 None => "not in a public room".into(),
             };
             let away = if *away { ", disconnected" } else { "" };
-            format!("{user}: {place}, connected for {}{away}", show_about(*seconds, Lang::En))
+            let quiet = if *quiet { ", quiet" } else { "" };
+            let time = show_about(*seconds, Lang::En);
+            format!("{user}: {place}, connected for {time}{away}{quiet}")
         }
         Notice::NotHere => "No one in this room has that name. (who is here: /who)".into(),
         Notice::InNoRoom { user } => {
@@ -183,6 +187,8 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         ),
         Notice::Silenced => "Your mute is lifted, but the operator's still holds.".into(),
         Notice::OwnerOnly => "Only the owner of a private room can do that.".into(),
+        Notice::PublicOnly => "A quiet session can only be in public rooms.".into(),
+        Notice::ReadOnly => "A quiet session from another computer can only read.".into(),
         Notice::Already => "Nothing to change.".into(),
         Notice::NameBanned => "That name is banned from this server.".into(),
         Notice::Invite(invitation) => invitation.text(Lang::En),

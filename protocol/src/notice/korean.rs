@@ -67,7 +67,12 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             "이름을 입력하기 전에 들어갈 방을 고르세요. 로비로 가려면: /방 로비".into()
         }
         Notice::LangSet => "이제 한국어로 안내합니다.".into(),
-        Notice::Who { count, names } => format!("대화 참여자 {count}명: {}", names.join(", ")),
+        Notice::Who { count, names, quiet } => {
+            format!(
+                "대화 참여자 {count}명: {}",
+                people::names_in_row(names, quiet, "(알림 없이 참여)")
+            )
+        }
         Notice::WhoMore { room, after } => {
             format!("더 보려면: {}", who_after(*room, after, Lang::Ko))
         }
@@ -133,13 +138,14 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Rooms(rooms) => rooms_list(rooms, "공개 방:", |room| {
             (room_name(&room.room).to_owned(), format!("{}명", room.members))
         }),
-        Notice::Whois { user, room, seconds, away } => {
+        Notice::Whois { user, room, seconds, away, quiet } => {
             let place = match room {
                 Some(room) => place(room),
                 None => "공개 방에 없음".into(),
             };
             let away = if *away { ", 연결 끊김" } else { "" };
-            format!("{user}: {place}, 접속한 지 {}{away}", show_about(*seconds, Lang::Ko))
+            let quiet = if *quiet { ", 알림 없이 참여" } else { "" };
+            format!("{user}: {place}, 접속한 지 {}{away}{quiet}", show_about(*seconds, Lang::Ko))
         }
         Notice::NotHere => "이 방에 그런 사람이 없습니다. (방에 있는 사람: /누구)".into(),
         Notice::InNoRoom { user } => format!(
@@ -203,6 +209,8 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         ),
         Notice::Silenced => "방장의 채팅 금지는 풀렸지만, 운영자의 금지가 남아 있습니다.".into(),
         Notice::OwnerOnly => "비공개 방의 방장만 할 수 있습니다.".into(),
+        Notice::PublicOnly => "알림 없이 참여하면 공개 방에만 들어갈 수 있습니다.".into(),
+        Notice::ReadOnly => "다른 컴퓨터에서 알림 없이 참여하면 읽을 수만 있습니다.".into(),
         Notice::Already => "바꿀 것이 없습니다.".into(),
         Notice::NameBanned => "이 서버에서 추방된 이름입니다.".into(),
         Notice::Invite(invitation) => invitation.text(Lang::Ko),

@@ -1,4 +1,4 @@
-//! Who is on the server, as the operator is told: in columns.
+//! Who is here: names in a row for members, columns for the operator.
 
 use std::net::IpAddr;
 
@@ -20,6 +20,8 @@ pub struct Present<'a> {
     /// Whether the operator keeps them from speaking: for how many seconds, if not until
     /// that is lifted.
     pub muted: Option<Option<u64>>,
+    /// Whether their joining and leaving is not announced.
+    pub quiet: bool,
 }
 
 impl Present<'_> {
@@ -42,7 +44,11 @@ impl Present<'_> {
             }
         };
         let away = self.address.is_none().then(|| away.to_owned());
-        let remarks: Vec<String> = away.into_iter().chain(muted).collect();
+        let quiet = self.quiet.then(|| match lang {
+            Lang::Ko => "알림 없이 참여".to_owned(),
+            Lang::En => "quiet".to_owned(),
+        });
+        let remarks: Vec<String> = away.into_iter().chain(muted).chain(quiet).collect();
         [
             self.user.to_owned(),
             self.room.unwrap_or("-").to_owned(),
@@ -51,6 +57,15 @@ impl Present<'_> {
             remarks.join(", "),
         ]
     }
+}
+
+/// Names in a row, with a mark behind each that is one of `marked`.
+pub(super) fn names_in_row(names: &[&str], marked: &[&str], mark: &str) -> String {
+    let shown = names.iter().map(|name| match marked.contains(name) {
+        true => format!("{name}{mark}"),
+        false => (*name).to_owned(),
+    });
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 /// The table, below the number of people if it is to be told.
@@ -89,6 +104,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn quiet_names_are_marked() {
+        let who =
+            |names, quiet, lang| crate::notice::Notice::Who { count: 2, names, quiet }.text(lang);
+        let (names, quiet): (&[&str], &[&str]) = (&["bob", "logbot"], &["logbot"]);
+        assert_eq!(who(names, quiet, Lang::En), "2 here: bob, logbot (quiet)");
+        assert_eq!(who(names, quiet, Lang::Ko), "대화 참여자 2명: bob, logbot(알림 없이 참여)");
+        assert_eq!(who(names, &[], Lang::En), "2 here: bob, logbot");
+    }
+
+    #[test]
     fn columns_stand_below_each_other() {
         let people = [
             Present {
@@ -97,6 +122,7 @@ mod tests {
                 address: Some([192, 0, 2, 7].into()),
                 idle: 12,
                 muted: None,
+                quiet: true,
             },
             Present {
                 user: "alice",
@@ -104,14 +130,22 @@ mod tests {
                 address: Some([10, 0, 0, 5].into()),
                 idle: 240,
                 muted: Some(Some(300)),
+                quiet: false,
             },
-            Present { user: "bob", room: None, address: None, idle: 30, muted: Some(None) },
+            Present {
+                user: "bob",
+                room: None,
+                address: None,
+                idle: 30,
+                muted: Some(None),
+                quiet: false,
+            },
         ];
         assert_eq!(
             table(Some(3), &people, Lang::En),
             "3 people\n  \
                name   room          address    idle\n  \
-               철수   lobby         192.0.2.7  12 seconds\n  \
+               철수   lobby         192.0.2.7  12 seconds  quiet\n  \
                alice  private-k3f9  10.0.0.5   4 minutes   muted for 5 minutes\n  \
                bob    -             -          30 seconds  connection lost, muted"
         );

@@ -10,7 +10,7 @@ use super::caller::{Caller, Effect, Membership, Reply, Standing};
 use crate::{
     clock,
     room::{Op, refusal::Refusal},
-    session::{MOST_HIDDEN, Session, Whispered, Whisperer},
+    session::{MOST_HIDDEN, Quiet, Session, Whispered, Whisperer},
 };
 
 /// Says something to somebody alone.
@@ -40,7 +40,7 @@ fn whisper_to(
     if other.number == member.session.number {
         return Err(caller.refuse(&Notice::Oneself));
     }
-    check_not_muted(caller, member)?;
+    check_speaks(caller, member)?;
     let (name, user) = (member.session.name(), other.name());
     let user = user.as_str();
     // The sender is shown it too, after the other's name.
@@ -93,7 +93,7 @@ pub(super) fn rename(caller: &Caller<'_>, name: UserName) -> Result<Reply, Reply
     let (member, chat) = (caller.member()?, caller.chat);
     let session = member.session;
     // The room knows that too, but who is in none has nobody else to refuse it.
-    check_not_muted(caller, member)?;
+    check_speaks(caller, member)?;
     let old = session.name();
     if old == name {
         return Err(caller.refuse(&Notice::NameKept));
@@ -181,8 +181,12 @@ fn told_and_done(caller: &Caller<'_>, notice: &Notice<'_>) -> Reply {
     caller.done_with(answer)
 }
 
-/// Whether the operator lets a member speak.
-pub(super) fn check_not_muted(caller: &Caller<'_>, member: Membership<'_>) -> Result<(), Reply> {
+/// Whether a member may say something outside their room: they are not quiet on another
+/// machine, and the operator lets them.
+pub(super) fn check_speaks(caller: &Caller<'_>, member: Membership<'_>) -> Result<(), Reply> {
+    if member.session.quiet() == Some(Quiet::ReadOnly) {
+        return Err(caller.refuse(&Notice::ReadOnly));
+    }
     let Some(mute) = member.session.muted() else { return Ok(()) };
     Err(caller.refuse(&Refusal::muted(mute, clock::now()).notice()))
 }

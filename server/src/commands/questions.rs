@@ -63,6 +63,7 @@ struct Person {
     address: Option<IpAddr>,
     idle: u64,
     muted: Option<Option<u64>>,
+    quiet: bool,
 }
 
 impl Person {
@@ -76,13 +77,19 @@ impl Person {
             address: caller.chat.services.address_of(session),
             idle: seconds_between(session.spoke_at(), now),
             muted: muted.map(|until| until.map(|until| seconds_between(now, until))),
+            quiet: session.quiet().is_some(),
         }
     }
 
     fn present(&self) -> Present<'_> {
-        let Person { user, room, address, idle, muted } = self;
-        let (user, room) = (user.as_str(), room.as_deref());
-        Present { user, room, address: *address, idle: *idle, muted: *muted }
+        Present {
+            user: &self.user,
+            room: self.room.as_deref(),
+            address: self.address,
+            idle: self.idle,
+            muted: self.muted,
+            quiet: self.quiet,
+        }
     }
 }
 
@@ -119,6 +126,7 @@ pub(super) fn whois(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Rep
         room: room.map(Into::into),
         since: session.since,
         away: session.is_away(),
+        quiet: session.quiet().is_some(),
         nonce: caller.nonce.map(Into::into),
     });
     if caller.is_operator() {

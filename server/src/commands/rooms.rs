@@ -18,11 +18,11 @@ use super::{
     caller::{Caller, Effect, Reply, Standing},
     chat::Chat,
     one_line,
-    people::check_not_muted,
+    people::check_speaks,
 };
 use crate::{
     room::{Op, Room, directory::NotMade, refusal::Refusal},
-    session::Session,
+    session::{Quiet, Session},
 };
 
 /// Goes to a room, which is made if it is public and there is none; who has no name yet
@@ -40,6 +40,9 @@ pub(super) fn join(caller: &Caller<'_>, destination: Destination) -> Reply {
             Err(notice) => caller.refuse(&notice),
         };
     };
+    if let Err(notice) = check_public(member.session.quiet(), &destination) {
+        return caller.refuse(&notice);
+    }
     let there = chat.rooms.find(&destination);
     let current = member.session.room();
     if there.as_ref().is_some_and(|room| current == Some(room.number)) {
@@ -88,9 +91,12 @@ pub(super) fn leave(caller: &Caller<'_>) -> Result<Reply, Reply> {
 /// Makes a private room that the caller owns, and goes there.
 pub(super) fn make(caller: &Caller<'_>, topic: Option<&str>) -> Result<Reply, Reply> {
     let member = caller.member()?;
+    if member.session.quiet().is_some() {
+        return Err(caller.refuse(&Notice::PublicOnly));
+    }
     // A title is the topic that everyone who comes is shown.
     if topic.is_some() {
-        check_not_muted(caller, member)?;
+        check_speaks(caller, member)?;
     }
     let topic = topic.unwrap_or_default();
     let room = make_private(&caller.chat, caller.address, member.session, topic)
@@ -129,6 +135,18 @@ pub(crate) fn check_destination(
         }
         (None, Destination::Public(name)) => Ok(name.as_str().into()),
         (None, Destination::Private(_)) => Err(Notice::NoSuchRoom),
+    }
+}
+
+/// Whether somebody could go there as quietly as they are. That is known before the room is
+/// looked for: a key that opens nothing is refused like one that does.
+pub(crate) fn check_public(
+    quiet: Option<Quiet>,
+    destination: &Destination,
+) -> Result<(), Notice<'static>> {
+    match (quiet, destination) {
+        (Some(_), Destination::Private(_)) => Err(Notice::PublicOnly),
+        _ => Ok(()),
     }
 }
 

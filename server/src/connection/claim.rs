@@ -12,10 +12,10 @@ use super::{Connection, login::Choice};
 use crate::{
     clock,
     close_reason::CloseReason,
-    commands::rooms::{check_destination, make_private},
+    commands::rooms::{check_destination, check_public, make_private},
     room::refusal::Refusal,
     room::{Coming, Greeting},
-    session::Session,
+    session::{Quiet, Session},
     transport::Pieces,
 };
 
@@ -24,6 +24,8 @@ pub(super) struct NewLogin {
     /// A guest's if it is empty.
     pub(super) name: String,
     pub(super) place: FirstRoom,
+    /// Whether nobody is told of it.
+    pub(super) quiet: Option<Quiet>,
     /// How much of what was said before is shown, in events.
     pub(super) shown: usize,
     /// The token of the session for which the name may still be kept.
@@ -70,12 +72,10 @@ impl Connection {
         login: NewLogin,
         tries_left: &mut u32,
     ) -> Result<Option<Box<Entrance>>, CloseReason> {
-        let NewLogin { name, place, shown, previous, nonce: request } = login;
+        let NewLogin { name, place, quiet, shown, previous, nonce: request } = login;
         let nonce = request.as_deref();
         let number = self.admission.number;
-        if let FirstRoom::Room(wanted) = &place
-            && let Err(notice) = check_destination(&self.shared.chat(), wanted, None)
-        {
+        if let Err(notice) = self.check_place(&place, quiet) {
             self.notice(&notice, nonce);
             self.hint(&Notice::RoomFirst);
             self.prompt();
@@ -130,8 +130,22 @@ impl Connection {
         let present = self.shared.users.present();
         self.shared.console.joined(&session.name(), self.address, present);
         session.change_lang(self.lang);
+        session.set_quiet(quiet);
         self.session = Some(session.clone());
         Ok(Some(Box::new(Entrance { session, destination, shown, nonce: request })))
+    }
+
+    /// Whether somebody who has no name yet could go there.
+    fn check_place(&self, place: &FirstRoom, quiet: Option<Quiet>) -> Result<(), Notice<'static>> {
+        match place {
+            FirstRoom::Lobby => Ok(()),
+            FirstRoom::Room(wanted) => {
+                check_public(quiet, wanted)?;
+                check_destination(&self.shared.chat(), wanted, None).map(|_| ())
+            }
+            FirstRoom::NewRoom { .. } if quiet.is_some() => Err(Notice::PublicOnly),
+            FirstRoom::NewRoom { .. } => Ok(()),
+        }
     }
 
     /// Whether a new session may have this name: it is not banned, nor was it kicked from

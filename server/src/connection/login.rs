@@ -118,6 +118,7 @@ impl Connection {
                 room,
                 new_room,
                 topic,
+                quiet,
                 history,
                 session: None,
                 previous,
@@ -146,7 +147,9 @@ impl Connection {
                 };
                 let shown = history.unwrap_or(SHOWN_EVENTS);
                 let name = name.unwrap_or_default();
-                return Ok(Some(Box::new(NewLogin { name, place, shown, previous, nonce })));
+                let quiet = quiet.then(|| self.quiet());
+                let login = NewLogin { name, place, quiet, shown, previous, nonce };
+                return Ok(Some(Box::new(login)));
             }
             Request::Command { line, nonce, .. } => match self.dialect.chosen_by(&line) {
                 Some(dialect) => self.change_dialect(dialect),

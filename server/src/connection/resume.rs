@@ -48,6 +48,8 @@ impl Connection {
             Err(NotTaken::Replaced) => return Err(CloseReason::Told(Goodbye::Replaced)),
         };
         self.lang = session.lang();
+        // It may have come from another machine now.
+        session.set_quiet(session.quiet().map(|_| self.quiet()));
         self.session = Some(session.clone());
         self.room = self.shared.rooms.room_of(&session);
         if self.shared.bans.bans_name(&session.name()) {

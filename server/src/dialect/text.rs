@@ -89,15 +89,17 @@ impl Dialect for TextLines {
             ServerMessage::Error { text, .. } | ServerMessage::Notice { text, .. } => {
                 write_lines(text, words.line_end, out);
             }
-            ServerMessage::Who { count, members, .. } => {
-                let names: Vec<&str> = members.iter().map(|name| &**name).collect();
-                say(Notice::Who { count: *count, names: &names });
+            ServerMessage::Who { count, members, quiet, .. } => {
+                let [names, quiet] = [members, quiet]
+                    .map(|names| names.iter().map(|name| &**name).collect::<Vec<_>>());
+                say(Notice::Who { count: *count, names: &names, quiet: &quiet });
             }
             ServerMessage::Rooms { rooms, .. } => say(Notice::Rooms(rooms)),
-            ServerMessage::Whois { user, room, since, away, .. } => {
+            ServerMessage::Whois { user, room, since, away, quiet, .. } => {
                 let millis = clock::now().as_millis() - since.as_millis();
                 let seconds = u64::try_from(millis / 1_000).unwrap_or_default();
-                say(Notice::Whois { user, room: room.as_deref(), seconds, away: *away });
+                let (room, away, quiet) = (room.as_deref(), *away, *quiet);
+                say(Notice::Whois { user, room, seconds, away, quiet });
             }
             ServerMessage::Invite { link, madang, nc, encrypted, qr, .. } => {
                 say(Notice::Invite(Invitation {
@@ -214,6 +216,7 @@ fn login(name: String) -> Request {
         room: None,
         new_room: false,
         topic: None,
+        quiet: false,
         history: None,
         session: None,
         previous: None,

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use madang_protocol::{event::ServerMessage, notice::Notice};
 
-use super::{envelope::Question, executor::Executor, history::HistoryQuery, refusal::Refusal};
+use super::{
+    envelope::Question, executor::Executor, history::HistoryQuery, refusal::Refusal,
+    roster::Presence,
+};
 use crate::{
     delivery::{batch::Rendered, outbox::Outbox},
     dialect::{Part, answer::Answer},
@@ -110,25 +113,26 @@ impl Executor {
         answer: &mut Answer,
         nonce: Option<&str>,
     ) -> Result<(), Refusal> {
-        let first = match after.map(|session| self.state.member(session)) {
-            Some(None) => return Err(Refusal::NotHere),
-            Some(Some(member)) => member.joined + 1,
-            None => 0,
-        };
-        let mut members =
-            self.state.members().joined_from(first).map(|member| member.user.as_str());
-        let names: Vec<&str> = members.by_ref().take(NAMES).collect();
-        let last = members.next().and(names.last().copied());
+        let roster = self.state.members();
+        let mut members: Box<dyn Iterator<Item = &Presence>> =
+            match after.map(|session| roster.get(session).ok_or(Refusal::NotHere)) {
+                Some(member) => Box::new(roster.after_member(member?)),
+                None => Box::new(roster.in_order()),
+            };
+        let listed: Vec<&Presence> = members.by_ref().take(NAMES).collect();
+        let last = members.next().and(listed.last()).map(|last| last.user.as_str());
         let count = self.members.len();
         // Nobody is a list too.
         let mut chunks =
-            names.chunks(NAMES_PER_LINE).chain(names.is_empty().then_some(&[][..])).peekable();
-        while let Some(names) = chunks.next() {
+            listed.chunks(NAMES_PER_LINE).chain(listed.is_empty().then_some(&[][..])).peekable();
+        while let Some(listed) = chunks.next() {
             let more = chunks.peek().is_some();
+            let quiet = listed.iter().filter(|member| member.quiet.is_some());
             answer.message(&ServerMessage::Who {
                 room: (&*self.name).into(),
                 count,
-                members: names.iter().map(|name| (*name).into()).collect(),
+                members: listed.iter().map(|member| member.user.as_str().into()).collect(),
+                quiet: quiet.map(|member| member.user.as_str().into()).collect(),
                 more,
                 after: last.filter(|_| !more).map(Into::into),
                 nonce: nonce.map(Into::into),

@@ -9,7 +9,7 @@ use madang_protocol::{
 use serde::{Deserialize, Serialize};
 
 use super::op::Muter;
-use crate::session::Mute;
+use crate::session::{Mute, Quiet};
 
 /// A fact: what has changed, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,16 +27,21 @@ pub(crate) enum Change {
     Joined {
         session: u64,
         user: UserName,
+        quiet: Option<Quiet>,
     },
     Left {
         session: u64,
         user: UserName,
         text: Option<String>,
     },
-    /// Whether a member has no connection any more, or has one again.
+    /// A member has no connection any more.
     Away {
         session: u64,
-        away: bool,
+    },
+    /// A member has a connection again, or another one.
+    Back {
+        session: u64,
+        quiet: Option<Quiet>,
     },
     Said {
         session: u64,
@@ -158,7 +163,7 @@ impl Fact {
             }
             Change::Owner { user, .. } => Event::Owner { stamp, user: user.into() },
             Change::Ended { by } => Event::Ended { stamp, user: named_or_empty(by) },
-            Change::Away { .. } | Change::OwnedByNobody => return None,
+            Change::Away { .. } | Change::Back { .. } | Change::OwnedByNobody => return None,
             #[cfg(test)]
             Change::Panic => return None,
         })

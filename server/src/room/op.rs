@@ -6,7 +6,7 @@ use std::sync::Arc;
 use madang_protocol::{event::Time, name::UserName};
 use serde::{Deserialize, Serialize};
 
-use crate::session::Mute;
+use crate::session::{Mute, Quiet};
 
 /// The requester.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +46,8 @@ pub(crate) enum Op {
     /// The requester comes in.
     Join {
         user: UserName,
+        /// Whether nobody is told of it.
+        quiet: Option<Quiet>,
     },
     /// The requester brings along what the operator did to it elsewhere.
     BringMute(Mute),
@@ -57,8 +59,10 @@ pub(crate) enum Op {
     Move,
     /// The requester's connection is cut.
     Away,
-    /// The requester has another connection.
-    Back,
+    /// The requester has another connection, perhaps on another machine.
+    Back {
+        quiet: Option<Quiet>,
+    },
     /// The requester says all this.
     Say(Vec<Speech>),
     /// Says something as the server.

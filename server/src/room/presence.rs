@@ -34,14 +34,16 @@ impl Executor {
         let Coming { session, outbox, greeting, shown } = coming;
         let (number, new) = (session.number, session.clone());
         let by = By::Member(number);
-        let facts = self.state.decide(by, Op::Join { user: session.name() }, self.time)?;
+        let op = Op::Join { user: session.name(), quiet: session.quiet() };
+        let facts = self.state.decide(by, op, self.time)?;
         let (muted, from) = (session.enter(self.number), self.batch_len());
         self.insert(session, outbox.clone(), shown);
         let mut facts = facts.into_iter();
-        let joined = self.state.next_id();
         facts.next().into_iter().for_each(|fact| self.take_in(fact));
+        // Its own joining is the last event now, if that is one.
+        let last = self.state.next_id().saturating_sub(1);
         let is_new = greeting == Greeting::Welcome;
-        let welcome = self.greeting(&new, &outbox, greeting, joined);
+        let welcome = self.greeting(&new, &outbox, greeting, last);
         if is_new {
             // At once, before anybody whispers to the new connection.
             new.attach(outbox, welcome, 0);
@@ -123,13 +125,13 @@ impl Executor {
     pub(super) fn resume(&mut self, coming: Coming, last: Last) -> Result<(), Refusal> {
         let Coming { session, outbox, .. } = coming;
         let number = session.number;
-        self.carry_out(By::Member(number), Op::Back)?;
+        self.carry_out(By::Member(number), Op::Back { quiet: session.quiet() })?;
         let (next_id, batch_len) = (self.state.next_id(), self.batch_len());
         // What was forgotten for the sake of other rooms is missing too.
         let oldest = self.history.oldest(self.batch.events()).or(Some(next_id));
         let Some(presence) = self.state.member(number) else { return Err(Refusal::NoMember) };
         // Who has nothing of this room has its own joining to learn first.
-        let last_event = last.event.unwrap_or(presence.joined - 1).min(next_id - 1);
+        let last_event = last.event.unwrap_or(presence.joined.saturating_sub(1)).min(next_id - 1);
         let mut answer = Answer::new(outbox.form());
         answer.message(&self.welcome(&session, &presence.user, last_event, true));
         let first_missing = last_event + 1;

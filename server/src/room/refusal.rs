@@ -31,6 +31,10 @@ pub(crate) enum Refusal {
     Kicked { seconds: u64 },
     /// Who had this name was removed from there; the name is kept out.
     NameKicked { seconds: u64 },
+    /// Whose joining is told to nobody can't join a private room.
+    PublicOnly,
+    /// Whose joining was told to nobody may not say anything, from another machine.
+    ReadOnly,
     /// Who is meant may not speak all the same: the operator keeps them from it.
     MutedByOperator,
 }
@@ -65,6 +69,8 @@ impl Refusal {
             Refusal::Muted { seconds } => Notice::Muted { seconds },
             Refusal::Kicked { seconds } => Notice::Kicked { seconds },
             Refusal::NameKicked { seconds } => Notice::NameKicked { seconds },
+            Refusal::PublicOnly => Notice::PublicOnly,
+            Refusal::ReadOnly => Notice::ReadOnly,
             Refusal::MutedByOperator => Notice::Silenced,
         }
     }

@@ -1,23 +1,44 @@
 //! Who is in a room: found by session, and in the order in which they came.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::Bound,
+};
 
 use madang_protocol::name::UserName;
 use serde::{Deserialize, Serialize};
 
-use crate::session::Mute;
+use crate::session::{Mute, Quiet};
 
 /// A member, as plain data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Presence {
     pub(crate) session: u64,
     pub(crate) user: UserName,
-    /// The id of its joining.
+    /// The id of its joining; of the next event then, if that was told to nobody.
     pub(crate) joined: u64,
     /// Whether its connection is cut.
     pub(crate) away: bool,
     /// Whether the operator keeps it from speaking.
     pub(crate) muted: Option<Mute>,
+    /// Whether nobody is told that it joins and leaves.
+    pub(crate) quiet: Option<Quiet>,
+}
+
+impl Presence {
+    /// Its place in the order in which members came. Who joined unannounced has one before
+    /// the next event, among others like it by the numbers of their sessions.
+    fn place(&self) -> Place {
+        Place { joined: self.joined, is_announced: self.quiet.is_none(), session: self.session }
+    }
+}
+
+/// The order in which members came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    joined: u64,
+    is_announced: bool,
+    session: u64,
 }
 
 /// The members of a room. Written out, they stand in the order in which they came.
@@ -25,8 +46,8 @@ pub(crate) struct Presence {
 #[serde(from = "Vec<Presence>", into = "Vec<Presence>")]
 pub(crate) struct Roster {
     members: HashMap<u64, Presence>,
-    /// Their sessions' numbers by the ids of their joining.
-    order: BTreeMap<u64, u64>,
+    /// In which order they came.
+    order: BTreeSet<Place>,
 }
 
 impl Roster {
@@ -46,20 +67,15 @@ impl Roster {
         self.members.get_mut(&session)
     }
 
-    /// Takes in somebody who is not here, with the id of the joining, which nobody here has.
+    /// Takes in somebody who is not here.
     pub(crate) fn insert(&mut self, member: Presence) {
-        self.order.insert(member.joined, member.session);
+        self.order.insert(member.place());
         self.members.insert(member.session, member);
-    }
-
-    /// Whether somebody joined with this id.
-    pub(crate) fn has_joined_with(&self, id: u64) -> bool {
-        self.order.contains_key(&id)
     }
 
     pub(crate) fn remove(&mut self, session: u64) {
         if let Some(member) = self.members.remove(&session) {
-            self.order.remove(&member.joined);
+            self.order.remove(&member.place());
         }
     }
 
@@ -68,9 +84,18 @@ impl Roster {
         self.order.clear();
     }
 
-    /// Who joined with this id or a later one, in the order of their joining.
-    pub(crate) fn joined_from(&self, id: u64) -> impl Iterator<Item = &Presence> {
-        self.order.range(id..).filter_map(|(_, session)| self.get(*session))
+    /// Everyone, in the order in which they came.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = &Presence> {
+        self.after(Bound::Unbounded)
+    }
+
+    /// Who came after a member.
+    pub(crate) fn after_member(&self, member: &Presence) -> impl Iterator<Item = &Presence> {
+        self.after(Bound::Excluded(member.place()))
+    }
+
+    fn after(&self, first: Bound<Place>) -> impl Iterator<Item = &Presence> {
+        self.order.range((first, Bound::Unbounded)).filter_map(|place| self.get(place.session))
     }
 }
 
@@ -84,6 +109,6 @@ impl From<Vec<Presence>> for Roster {
 
 impl From<Roster> for Vec<Presence> {
     fn from(roster: Roster) -> Vec<Presence> {
-        roster.joined_from(0).cloned().collect()
+        roster.in_order().cloned().collect()
     }
 }

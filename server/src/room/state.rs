@@ -118,20 +118,30 @@ impl State {
             self.next_id = self.next_id.max(id + 1);
         }
         match &fact.change {
-            Change::Joined { session, user } => {
+            Change::Joined { session, user, quiet } => {
                 self.members.insert(Presence {
                     session: *session,
                     user: user.clone(),
-                    joined: fact.id.unwrap_or_default(),
+                    joined: fact.id.unwrap_or(self.next_id),
                     away: false,
                     muted: None,
+                    quiet: *quiet,
                 });
                 self.empty_since = None;
             }
             Change::Left { session, .. } => self.remove(*session, fact.time),
-            Change::Away { session, away } => {
+            Change::Away { session } => {
                 if let Some(member) = self.members.get_mut(*session) {
-                    member.away = *away;
+                    member.away = true;
+                }
+            }
+            Change::Back { session, quiet } => {
+                if let Some(member) = self.members.get_mut(*session) {
+                    member.away = false;
+                    // Whether its joining was told does not change any more.
+                    if let (Some(before), Some(quiet)) = (&mut member.quiet, quiet) {
+                        *before = *quiet;
+                    }
                 }
             }
             Change::Said { .. }
@@ -183,12 +193,10 @@ impl State {
     /// Whether what a fact is about is here, or, of a joining, is not yet.
     fn has_object(&self, fact: &Fact) -> bool {
         match &fact.change {
-            Change::Joined { session, .. } => {
-                let id = fact.id.unwrap_or_default();
-                self.member(*session).is_none() && !self.members.has_joined_with(id)
-            }
+            Change::Joined { session, .. } => self.member(*session).is_none(),
             Change::Left { session, .. }
-            | Change::Away { session, .. }
+            | Change::Away { session }
+            | Change::Back { session, .. }
             | Change::Renamed { session, .. }
             | Change::Kicked { session, .. }
             | Change::Muted { session, .. }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
 import * as bundled from "../../../server/web/sugar-high.js";
+import { answerText } from "../../../server/web/answers.js";
 import { highlight, languageOf } from "../../../server/web/highlight.js";
 import { encodedBytes } from "../../../server/web/connection.js";
 import { found, inOrder } from "../../../server/web/people.js";
@@ -23,6 +24,18 @@ test("people stand in their order: oneself, teachers, the owner, then by name", 
   const names = ["zoe", "하늘", "학생10", "학생2", "가람", "owner", "teacher", "me", "Bob"];
   const state = { user: "me", owner: "owner", teachers: new Set(["teacher"]) };
   assert.deepEqual(inOrder(names, state), ["me", "teacher", "owner", "가람", "하늘", "학생2", "학생10", "Bob", "zoe"]);
+});
+
+test("answers mark who joined without an announcement", () => {
+  const state = new State();
+  state.receive({ type: "welcome", user: "me", room: "lobby", session: "s", id: 1, members: 2, resumed: false });
+  const text = (message) => plain(answerText(state, message));
+  const who = { type: "who", room: "lobby", count: 2, members: ["me", "bot"], more: false };
+  assert.ok(text({ ...who, quiet: ["bot"] }).endsWith(`me, bot (${word("quietMark")})`));
+  assert.ok(text(who).endsWith("me, bot"));
+  const whois = { type: "whois", user: "bot", room: "lobby", since: "2026-11-28T10:00:00.000Z" };
+  assert.ok(text({ ...whois, quiet: true }).endsWith(word("quietMark")));
+  assert.ok(!text(whois).includes(word("quietMark")));
 });
 
 test("a name is found by any part of it, composed or not", () => {

@@ -91,6 +91,21 @@ test("members follow the list and what happens after it", () => {
   assert.equal(state.entries[0].changes.length, 2);
 });
 
+test("who joined without an announcement is marked until it is announced or gone", () => {
+  const state = arrived();
+  const who = (members, quiet) => state.receive({ type: "who", room: "lobby", count: members.length, members, quiet, more: false });
+  who(["me", "bot", "log"], ["bot", "log"]);
+  state.receive({ type: "renamed", ...at(101), user: "bot", to: "robot" });
+  assert.deepEqual([...state.quiet].sort(), ["log", "robot"]);
+  state.receive({ type: "kicked", ...at(102), user: "robot", by: null });
+  state.receive({ type: "joined", ...at(103), user: "log" });
+  assert.deepEqual([...state.quiet], []);
+  who(["me", "log"], ["log"]);
+  assert.deepEqual([...state.quiet], ["log"]);
+  who(["me"], undefined);
+  assert.deepEqual([...state.quiet], []);
+});
+
 test("another room begins anew, and whispers come along", () => {
   const state = arrived();
   state.receive(said(101, "bob", "a"));

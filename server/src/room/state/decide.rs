@@ -10,7 +10,7 @@ use crate::{
         refusal::Refusal,
         roster::Presence,
     },
-    session::Mute,
+    session::{Mute, Quiet},
 };
 
 /// The facts that follow from one op.
@@ -47,7 +47,7 @@ impl State {
         }
         let mut facts = Facts { next_id: self.next_id, now, facts: Vec::new() };
         match op {
-            Op::Join { user } => self.join(by, user, &mut facts)?,
+            Op::Join { user, quiet } => self.join(by, user, quiet, &mut facts)?,
             Op::BringMute(mute) => {
                 let (session, user) = self.requester(by)?;
                 let (user, muter) = (user.clone(), Muter::Operator);
@@ -55,12 +55,16 @@ impl State {
             }
             Op::Leave { text } => self.leave(by, text, &mut facts)?,
             Op::Move => {
-                let (session, user) = self.requester(by)?;
-                facts.tell(Change::Left { session, user: user.clone(), text: None });
-            }
-            Op::Away | Op::Back => {
                 let (session, _) = self.requester(by)?;
-                facts.note(Change::Away { session, away: op == Op::Away });
+                self.depart(session, None, &mut facts);
+            }
+            Op::Away => {
+                let (session, _) = self.requester(by)?;
+                facts.note(Change::Away { session });
+            }
+            Op::Back { quiet } => {
+                let (session, _) = self.requester(by)?;
+                facts.note(Change::Back { session, quiet });
             }
             Op::Say(speeches) => self.say(by, speeches, &mut facts)?,
             Op::Announce(text) => facts.tell(Change::Announced { text }),
@@ -118,7 +122,7 @@ impl State {
             }
             Op::MuteAll { mute, seconds } => {
                 let muter = Muter::Operator;
-                for Presence { session, user, .. } in self.members.joined_from(0) {
+                for Presence { session, user, .. } in self.members.in_order() {
                     let (session, user) = (*session, user.clone());
                     let (seconds, by) = (None, None);
                     facts.note(Change::Muted { session, user, muter, mute, seconds, by });
@@ -127,7 +131,7 @@ impl State {
             }
             Op::UnmuteAll { only } => {
                 let is_meant = |muted: &Mute| only.as_ref().is_none_or(|only| only == muted);
-                for Presence { session, muted, .. } in self.members.joined_from(0) {
+                for Presence { session, muted, .. } in self.members.in_order() {
                     if muted.as_ref().is_some_and(is_meant) {
                         let (session, user, muter) = (*session, None, Muter::Operator);
                         facts.note(Change::Unmuted { session, user, muter, by: None });
@@ -164,7 +168,7 @@ impl State {
                 facts.tell(Change::Owner { session, user });
             }
             Op::OwnerGone(session) if self.access.owner != Some(session) => {}
-            Op::OwnerGone(_) => match self.members.joined_from(0).next() {
+            Op::OwnerGone(_) => match self.members.in_order().next() {
                 Some(Presence { session, user, .. }) => {
                     facts.tell(Change::Owner { session: *session, user: user.clone() });
                 }
@@ -190,13 +194,28 @@ impl State {
         Ok(facts.facts)
     }
 
-    fn join(&self, by: By, user: UserName, facts: &mut Facts) -> Result<(), Refusal> {
+    fn join(
+        &self,
+        by: By,
+        user: UserName,
+        quiet: Option<Quiet>,
+        facts: &mut Facts,
+    ) -> Result<(), Refusal> {
         let By::Member(session) = by else { return Err(Refusal::NoMember) };
         if self.member(session).is_some() {
             return Err(Refusal::Already);
         }
+        // Nobody listens unseen in a private room.
+        if self.is_private && quiet.is_some() {
+            return Err(Refusal::PublicOnly);
+        }
         self.access.admits(self.members.len(), session, Some(&user), facts.now)?;
-        facts.tell(Change::Joined { session, user: user.clone() });
+        let joined = Change::Joined { session, user: user.clone(), quiet };
+        if quiet.is_some() {
+            facts.note(joined)
+        } else {
+            facts.tell(joined)
+        }
         if self.is_private && self.access.owner.is_none() {
             facts.tell(Change::Owner { session, user });
         }
@@ -205,16 +224,23 @@ impl State {
 
     fn leave(&self, by: By, text: Option<String>, facts: &mut Facts) -> Result<(), Refusal> {
         let By::Member(session) = by else { return Err(Refusal::NoMember) };
-        if let Some(user) = self.name_of(session) {
-            // The last word of somebody who may not speak is not said.
-            let text = text.filter(|_| self.mute_of(session).is_none());
-            facts.tell(Change::Left { session, user, text });
-        }
+        // The last word of somebody who may not speak is not said.
+        self.depart(session, text.filter(|_| self.mute_of(session).is_none()), facts);
         if self.owners_mute(session).is_some() {
             let muter = Muter::Owner;
             facts.note(Change::Unmuted { session, user: None, muter, by: None });
         }
         Ok(())
+    }
+
+    /// Takes out a member, if it is one: with a word to the others, unless it came without.
+    fn depart(&self, session: u64, text: Option<String>, facts: &mut Facts) {
+        let Some(member) = self.member(session) else { return };
+        let user = member.user.clone();
+        match member.quiet {
+            None => facts.tell(Change::Left { session, user, text }),
+            Some(_) => facts.note(Change::Left { session, user, text: None }),
+        }
     }
 
     fn say(&self, by: By, speeches: Vec<Speech>, facts: &mut Facts) -> Result<(), Refusal> {
@@ -260,10 +286,14 @@ impl State {
 
     /// The requester, if it is a member who may speak.
     fn speaker(&self, by: By, now: Time) -> Result<(u64, &UserName), Refusal> {
-        let (session, user) = self.requester(by)?;
-        match self.mute_of(session) {
+        let By::Member(session) = by else { return Err(Refusal::NoMember) };
+        let member = self.member(session).ok_or(Refusal::NoMember)?;
+        if member.quiet == Some(Quiet::ReadOnly) {
+            return Err(Refusal::ReadOnly);
+        }
+        match member.muted.or_else(|| self.owners_mute(session)) {
             Some(mute) => Err(Refusal::muted(mute, now)),
-            None => Ok((session, user)),
+            None => Ok((session, &member.user)),
         }
     }
 

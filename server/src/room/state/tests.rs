@@ -8,6 +8,7 @@ use crate::room::{
     op::{By, Op, Speech},
     refusal::Refusal,
 };
+use crate::session::Quiet;
 
 const NOW: Time = Time::from_millis(100_000);
 
@@ -21,7 +22,11 @@ fn fact(id: impl Into<Option<u64>>, change: Change) -> Fact {
 
 /// Somebody's joining, with the event of this id.
 fn joined(session: u64, user: &str, id: u64) -> Fact {
-    fact(id, Change::Joined { session, user: name(user) })
+    fact(id, Change::Joined { session, user: name(user), quiet: None })
+}
+
+fn join(user: &str) -> Op {
+    Op::Join { user: name(user), quiet: None }
 }
 
 /// A room of the session 1, alice, with the topic "tea", where 2 is bob and 3 is carol; the
@@ -70,12 +75,12 @@ const NO_MEMBER: Result<Vec<Fact>, Refusal> = Err(Refusal::NoMember);
 
 #[test]
 fn whoever_is_kept_out_does_not_join() {
-    let dave = || Op::Join { user: name("dave") };
-    let is_in = || Ok(vec![fact(13, Change::Joined { session: 4, user: name("dave") })]);
+    let dave = || join("dave");
+    let is_in = || Ok(vec![joined(4, "dave", 13)]);
     let room = private();
     check(&room, Member(4), dave(), is_in());
     check(&room, Operator, dave(), NO_MEMBER);
-    check(&room, Member(2), Op::Join { user: name("bob") }, Err(Refusal::Already));
+    check(&room, Member(2), join("bob"), Err(Refusal::Already));
 
     let locked = after(private(), &[(Member(1), Op::Lock(true))]);
     check(&locked, Member(4), dave(), Err(Refusal::Locked));
@@ -84,17 +89,17 @@ fn whoever_is_kept_out_does_not_join() {
     // Neither keeps the owner out.
     for state in [locked, full] {
         let state = after(state, &[(Member(1), Op::Move)]);
-        let back = state.decide(Member(1), Op::Join { user: name("alice") }, NOW);
+        let back = state.decide(Member(1), join("alice"), NOW);
         assert_eq!(back.map(|facts| facts.len()), Ok(1));
     }
 
     let kicked = after(private(), &[(Member(1), Op::Kick { session: 2, seconds: 60 })]);
-    let another_name = Op::Join { user: name("robert") };
+    let another_name = join("robert");
     check(&kicked, Member(2), another_name, Err(Refusal::Kicked { seconds: 60 }));
-    let look_alike = Op::Join { user: name("b0b") };
+    let look_alike = join("b0b");
     check(&kicked, Member(4), look_alike, Err(Refusal::NameKicked { seconds: 60 }));
     let later = NOW.after(std::time::Duration::from_secs(60));
-    assert!(kicked.decide(Member(2), Op::Join { user: name("bob") }, later).is_ok());
+    assert!(kicked.decide(Member(2), join("bob"), later).is_ok());
 }
 
 #[test]
@@ -103,16 +108,11 @@ fn the_first_to_join_a_room_without_an_owner_owns_it() {
         after(private(), &[1, 2, 3].map(|session| (Member(session), Op::Leave { text: None })));
     let ownerless = after(empty, &[(Due, Op::OwnerGone(1))]);
     let user = || name("dave");
-    let facts = ownerless.decide(Member(4), Op::Join { user: user() }, NOW).expect("it is open");
+    let facts = ownerless.decide(Member(4), join("dave"), NOW).expect("it is open");
     let owner = Change::Owner { session: 4, user: user() };
     assert_eq!(facts[1], fact(17, owner));
     let public = State::new(Beginning::default(), NOW);
-    check(
-        &public,
-        Member(4),
-        Op::Join { user: user() },
-        Ok(vec![fact(0, Change::Joined { session: 4, user: user() })]),
-    );
+    check(&public, Member(4), join("dave"), Ok(vec![joined(4, "dave", 0)]));
 }
 
 #[test]
@@ -132,16 +132,114 @@ fn who_leaves_is_told_of_with_a_last_word_unless_it_is_muted() {
     let forgotten = fact(None, Change::Unmuted { session, user, muter, by: None });
     check(&muted, Member(2), Op::Leave { text: word() }, Ok(vec![left(None), forgotten]));
     check(&muted, Member(2), Op::Move, Ok(vec![left(None)]));
-    let back = after(muted, &[(Member(2), Op::Move), (Member(2), Op::Join { user: name("bob") })]);
+    let back = after(muted, &[(Member(2), Op::Move), (Member(2), join("bob"))]);
     check(&back, Member(2), Op::Say(vec![speech("hi")]), Err(Refusal::Muted { seconds: Some(60) }));
+}
+
+/// Somebody's joining that nobody is told of.
+fn joined_quietly(session: u64, user: &str, quiet: Quiet) -> Fact {
+    fact(None, Change::Joined { session, user: name(user), quiet: Some(quiet) })
+}
+
+/// A public room where 2 is bob, 3 is logbot from this machine and 4 is reader from another;
+/// the next event is 11.
+fn public_with_quiet_members() -> State {
+    let mut state = State::new(Beginning { first_id: 10, ..Beginning::default() }, NOW);
+    state.apply(&joined_quietly(3, "logbot", Quiet::Speaking));
+    state.apply(&joined(2, "bob", 10));
+    state.apply(&joined_quietly(4, "reader", Quiet::ReadOnly));
+    state
+}
+
+#[test]
+fn quiet_sessions_join_and_leave_public_rooms_without_a_word() {
+    let (session, room) = (4, State::new(Beginning::default(), NOW));
+    for quiet in [Quiet::Speaking, Quiet::ReadOnly] {
+        let join = || Op::Join { user: name("reader"), quiet: Some(quiet) };
+        check(&room, Member(4), join(), Ok(vec![joined_quietly(4, "reader", quiet)]));
+        check(&private(), Member(4), join(), Err(Refusal::PublicOnly));
+        // Neither the key nor ownership helps.
+        let empty = after(private(), &[(Member(1), Op::Move)]);
+        check(&empty, Member(1), join(), Err(Refusal::PublicOnly));
+
+        let inside = after(room.clone(), &[(Member(4), join())]);
+        let (user, text) = (name("reader"), None);
+        let left =
+            || Ok(vec![fact(None, Change::Left { session, user: user.clone(), text: None })]);
+        check(&inside, Member(4), Op::Leave { text: Some("bye".into()) }, left());
+        check(&inside, Member(4), Op::Leave { text }, left());
+        check(&inside, Member(4), Op::Move, left());
+        let gone = after(inside, &[(Member(4), Op::Move)]);
+        assert_eq!((gone.members().len(), gone.next_id()), (0, 0));
+        assert_eq!(gone.empty_since(), Some(NOW), "it ends like any other");
+    }
+}
+
+#[test]
+fn quiet_sessions_count_as_members_in_the_order_in_which_they_came() {
+    let room = public_with_quiet_members();
+    let names = |state: &State| -> Vec<String> {
+        state.members().in_order().map(|member| member.user.to_string()).collect()
+    };
+    assert_eq!(names(&room), ["logbot", "bob", "reader"]);
+    assert_eq!(names(&again(&room)), names(&room));
+    let bob = room.member(2).expect("bob is here");
+    let after_bob = room.members().after_member(bob).map(|member| member.session);
+    assert_eq!(after_bob.collect::<Vec<_>>(), [4]);
+    let full = after(room.clone(), &[(Operator, Op::Limit(3))]);
+    check(&full, Member(5), join("dave"), Err(Refusal::Full { limit: 3 }));
+    let quietly = Op::Join { user: name("dave"), quiet: Some(Quiet::Speaking) };
+    check(&full, Member(5), quietly.clone(), Err(Refusal::Full { limit: 3 }));
+    let locked = after(room, &[(Operator, Op::Lock(true))]);
+    check(&locked, Member(5), quietly, Err(Refusal::Locked));
+}
+
+#[test]
+fn a_quiet_session_says_something_on_this_machine_only() {
+    let room = public_with_quiet_members();
+    let all = || {
+        let topic = Op::Topic("cake".into());
+        [Op::Say(vec![speech("hi")]), topic, Op::Rename(name("somebody-else"))]
+    };
+    for op in all() {
+        check(&room, Member(4), op.clone(), Err(Refusal::ReadOnly));
+        assert_eq!(room.decide(Member(3), op, NOW).map(|facts| facts.len()), Ok(1));
+    }
+    assert_eq!(room.check_speaks(Member(4), NOW), Err(Refusal::ReadOnly));
+
+    // It is decided anew where it comes back from.
+    let from = |session, quiet| (Member(session), Op::Back { quiet: Some(quiet) });
+    let room = after(room, &[from(4, Quiet::Speaking), from(3, Quiet::ReadOnly)]);
+    for op in all() {
+        check(&room, Member(3), op.clone(), Err(Refusal::ReadOnly));
+        assert_eq!(room.decide(Member(4), op, NOW).map(|facts| facts.len()), Ok(1));
+    }
+    // Nobody becomes quiet, or loud, on the way.
+    let room = after(room, &[from(2, Quiet::ReadOnly), (Member(4), Op::Back { quiet: None })]);
+    let is_quiet = |session| room.member(session).is_some_and(|member| member.quiet.is_some());
+    assert!(!is_quiet(2) && is_quiet(4));
+}
+
+#[test]
+fn what_is_done_to_a_quiet_member_is_told_like_anything_else() {
+    let room = public_with_quiet_members();
+    let (session, user, by) = (4, name("reader"), None);
+    let (seconds, until) = (60, NOW.after(std::time::Duration::from_secs(60)));
+    let kicked = Change::Kicked { session, user: user.clone(), seconds, until, by: None };
+    check(&room, Operator, Op::Kick { session, seconds }, Ok(vec![fact(11, kicked)]));
+    let (muter, seconds) = (Muter::Operator, Some(60));
+    let mute = Mute { until: Some(until) };
+    let muted = Change::Muted { session, user, muter, mute, seconds, by };
+    check(&room, Operator, Op::Mute { session, mute, seconds }, Ok(vec![fact(11, muted)]));
 }
 
 #[test]
 fn a_connection_that_is_cut_or_new_is_noted_without_a_word() {
-    let away = |away| Ok(vec![fact(None, Change::Away { session: 2, away })]);
-    check(&private(), Member(2), Op::Away, away(true));
-    check(&private(), Member(2), Op::Back, away(false));
-    check(&private(), Member(9), Op::Back, NO_MEMBER);
+    let back = || Op::Back { quiet: None };
+    let (session, quiet) = (2, None);
+    check(&private(), Member(2), Op::Away, Ok(vec![fact(None, Change::Away { session })]));
+    check(&private(), Member(2), back(), Ok(vec![fact(None, Change::Back { session, quiet })]));
+    check(&private(), Member(9), back(), NO_MEMBER);
     let state = after(private(), &[(Member(2), Op::Away)]);
     assert!(state.member(2).is_some_and(|bob| bob.away) && state.next_id() == 13);
 }
@@ -308,7 +406,7 @@ fn everyone_is_muted_by_the_operator_only_and_told_once() {
 fn only_so_many_mutes_of_people_elsewhere_are_kept() {
     let mut state = private();
     for session in 100..100 + ABSENT_MUTES as u64 + 20 {
-        let join = Op::Join { user: name(&format!("n{session}")) };
+        let join = join(&format!("n{session}"));
         let asked =
             [(Member(session), join), (Member(1), mute(session)), (Member(session), Op::Move)];
         state = after(state, &asked);
@@ -336,7 +434,7 @@ fn a_room_that_has_ended_refuses_everything() {
     let ended = |op: Op| after(private(), &[(Operator, op)]);
     for state in [ended(Op::End), ended(Op::Stop)] {
         assert!(state.has_ended() && state.members().is_empty());
-        for op in [Op::Join { user: name("dave") }, Op::Say(vec![]), Op::Lock(true), Op::Stop] {
+        for op in [join("dave"), Op::Say(vec![]), Op::Lock(true), Op::Stop] {
             check(&state, Member(1), op, Err(Refusal::Ended));
         }
     }
@@ -377,6 +475,10 @@ fn muter() -> impl Strategy<Value = Muter> {
     prop_oneof![Just(Muter::Owner), Just(Muter::Operator)]
 }
 
+fn quiet() -> impl Strategy<Value = Option<Quiet>> {
+    prop::option::of(prop_oneof![Just(Quiet::Speaking), Just(Quiet::ReadOnly)])
+}
+
 fn op() -> impl Strategy<Value = Op> {
     let moderation = prop_oneof![
         (session(), 0..3u64).prop_map(|(session, seconds)| Op::Kick { session, seconds }),
@@ -403,10 +505,10 @@ fn op() -> impl Strategy<Value = Op> {
         (0..10i64).prop_map(|at| Op::EndIfEmpty { since: Time::from_millis(100_000 + at) }),
     ];
     prop_oneof![
-        12 => user().prop_map(|user| Op::Join { user }),
+        12 => (user(), quiet()).prop_map(|(user, quiet)| Op::Join { user, quiet }),
         3 => prop::option::of(text()).prop_map(|text| Op::Leave { text }),
         2 => Just(Op::Move),
-        2 => prop_oneof![Just(Op::Away), Just(Op::Back)],
+        2 => prop_oneof![Just(Op::Away), quiet().prop_map(|quiet| Op::Back { quiet })],
         4 => prop::collection::vec(any_speech(), 0..3).prop_map(Op::Say),
         1 => text().prop_map(Op::Announce),
         1 => any_mute().prop_map(Op::BringMute),
@@ -438,8 +540,10 @@ fn again<T: Serialize + serde::de::DeserializeOwned>(value: &T) -> T {
 
 proptest! {
     #[test]
-    fn facts_make_the_state_again_that_led_to_them(steps in prop::collection::vec(step(), 0..80)) {
-        let owner = Some(1);
+    fn facts_make_the_state_again_that_led_to_them(
+        owner in prop_oneof![Just(None), Just(Some(1))],
+        steps in prop::collection::vec(step(), 0..80),
+    ) {
         let fresh =
             || State::new(Beginning { first_id: 5, owner, ..Beginning::default() }, NOW);
         let (mut state, mut facts, mut now) = (fresh(), Vec::new(), 100_000);
@@ -475,7 +579,8 @@ proptest! {
         let by = || Some(name("alice"));
         let changes = [
             Change::Left { session, user: user.clone(), text: None },
-            Change::Away { session, away: true },
+            Change::Away { session },
+            Change::Back { session, quiet: Some(Quiet::Speaking) },
             Change::Renamed { session, user: user.clone(), to: name("eve") },
             Change::Kicked { session, user: user.clone(), seconds: 1, until, by: by() },
             Change::Unkicked { user: user.clone(), by: by() },

@@ -4,6 +4,9 @@ use std::net::IpAddr;
 
 use madang_protocol::address_range::{AddressRange, unwrapped};
 
+/// What a proxy adds to a request that it passes on.
+pub(crate) const HEADERS: [&str; 4] = ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"];
+
 /// Whether `address` is a trusted proxy's. One that only stands for an IPv4 address, as
 /// NAT64 makes them, is nobody's own, and trusted as nothing.
 pub(crate) fn is_trusted(address: IpAddr, trusted: &[AddressRange]) -> bool {
