@@ -22,6 +22,7 @@ mod goodbye;
 mod help;
 mod invitation;
 mod korean;
+mod list;
 mod number;
 mod people;
 
@@ -329,6 +330,13 @@ pub enum Notice<'a> {
     NameBanned,
     /// How others come into this room.
     Invite(Invitation<'a>),
+    /// To the operator: the window is too small for a QR code.
+    QrTooLarge {
+        /// How many columns it needs.
+        columns: usize,
+        /// How many rows it needs.
+        rows: usize,
+    },
     /// The server has too much to send to answer now.
     Busy,
     /// Already logged in.
@@ -427,6 +435,7 @@ impl Notice<'_> {
             | Notice::OwnLines(_)
             | Notice::Pong(_)
             | Notice::Invite(_)
+            | Notice::QrTooLarge { .. }
             | Notice::OwnMachineBanned
             | Notice::People { .. }
             | Notice::Done(_)
@@ -466,33 +475,6 @@ fn share(range: &AddressRange) -> String {
 /// The version of a range's addresses.
 fn version(range: &AddressRange) -> &'static str {
     if range.is_ipv4() { "IPv4" } else { "IPv6" }
-}
-
-/// The command that lists the members who joined after somebody.
-fn who_after(room: Option<&str>, after: &str, lang: Lang) -> String {
-    let (command, word) = match lang {
-        Lang::Ko => ("/누구", "다음"),
-        Lang::En => ("/who", "after"),
-    };
-    match room {
-        Some(room) => format!("{command} {room} {word} {after}"),
-        None => format!("{command} {word} {after}"),
-    }
-}
-
-/// The list of rooms, each with its name and size as `described`.
-fn rooms_list(
-    rooms: &[RoomSummary<'_>],
-    title: &str,
-    described: impl Fn(&RoomSummary<'_>) -> (String, String),
-) -> String {
-    let mut text = title.to_owned();
-    for room in rooms {
-        let (name, members) = described(room);
-        let topic = room.topic.as_ref().map(|topic| format!(" · {topic}")).unwrap_or_default();
-        text.push_str(&format!("\n  {name} ({members}){topic}"));
-    }
-    text
 }
 
 #[cfg(test)]

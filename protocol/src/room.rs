@@ -4,14 +4,25 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::invisible::{is_invisible, trim_start};
-use crate::name::{NameError, NameKey, parse_shown, readings, spelling_of};
+use crate::{
+    invisible::{is_invisible, trim_start},
+    name::{NameError, NameKey, parse_shown, readings, spelling_of},
+    text::Lang,
+};
 
 /// The name of the room where everyone starts.
 pub const LOBBY: &str = "lobby";
 
 /// Its name in Korean.
 pub(crate) const LOBBY_IN_KOREAN: &str = "로비";
+
+/// What a room is called where its name stands on its own.
+pub fn room_name(room: &str, lang: Lang) -> &str {
+    match (room, lang) {
+        (LOBBY, Lang::Ko) => LOBBY_IN_KOREAN,
+        (room, _) => room,
+    }
+}
 
 /// What the public mark of a private room begins with, and no name may.
 const MARK_PREFIX: &str = "private-";

@@ -13,11 +13,15 @@ use madang_protocol::{
     command::{Command, CommandError},
     line::LineDecoder,
     notice::Notice,
-    room::{Destination, RoomName},
+    room::{Destination, RoomName, room_name},
     sanitize::sanitize_line,
     text::LineEnd,
 };
-use madang_terminal::{qr, screen::terminal_size, style::Palette};
+use madang_terminal::{
+    qr::{self, NotPainted},
+    screen::terminal_size,
+    style::Palette,
+};
 use parking_lot::Mutex;
 
 use crate::{
@@ -62,7 +66,7 @@ impl Operator {
 
     /// What stands before the line that is typed: the room that commands are about.
     fn prompt(&self) -> String {
-        format!("[{}] ", self.room.lock())
+        format!("[{}] ", room_name(self.room.lock().as_str(), self.shared.console.lang()))
     }
 
     /// Carries out one line, and says on the console what has come of it.
@@ -117,14 +121,17 @@ impl Operator {
         }
     }
 
-    /// Draws a QR code, painted if the terminal can show that; else in half blocks, if it is
-    /// `wanted` all the same.
+    /// Draws a QR code, painted if the terminal can show that; else in half blocks, which take
+    /// half the rows and are not read in every console, if it is `wanted` all the same.
     fn draw(&self, half_blocks: String, wanted: bool) {
-        let (columns, _) = terminal_size();
-        match qr::paint_code(&half_blocks, self.palette, columns) {
-            Some(painted) => self.shared.console.draw(painted),
-            None if wanted => self.shared.console.say(half_blocks),
-            None => {}
+        let console = &self.shared.console;
+        match qr::paint_code(&half_blocks, self.palette, terminal_size()) {
+            Ok(painted) => console.draw(painted),
+            Err(_) if wanted => console.say(half_blocks),
+            Err(NotPainted::TooLarge { columns, rows }) => {
+                console.say(Notice::QrTooLarge { columns, rows }.text(console.lang()));
+            }
+            Err(NotPainted::Impossible) => {}
         }
     }
 }

@@ -3,24 +3,54 @@
 
 use crate::style::Palette;
 
-/// Modules that stay of the quiet zone on each side.
-const QUIET: usize = 2;
+/// Modules that stay of the quiet zone on each side; fewer where the window is that small:
+/// a link of 25 letters then fits 24 rows.
+const QUIET: [usize; 2] = [2, 1];
+
+/// Why a code is not painted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotPainted {
+    /// The terminal has no colours, or it is no code.
+    Impossible,
+    /// It needs a window of at least this size, with a row for the line that is typed.
+    TooLarge {
+        /// Of blanks: two for each module.
+        columns: usize,
+        /// The code's and one more.
+        rows: usize,
+    },
+}
 
 /// A code that is drawn in half blocks, light on dark, painted for a terminal of so many
-/// columns. None if that has no colours or too few columns, or it is no code.
-pub fn paint_code(half_blocks: &str, palette: Palette, columns: u16) -> Option<String> {
+/// columns and rows.
+///
+/// # Errors
+///
+/// [`NotPainted`] says why it can't be.
+pub fn paint_code(
+    half_blocks: &str,
+    palette: Palette,
+    (columns, rows): (u16, u16),
+) -> Result<String, NotPainted> {
     let (light, dark) = match palette {
-        Palette::Plain => return None,
+        Palette::Plain => return Err(NotPainted::Impossible),
         Palette::Sixteen => ("\x1b[107m", "\x1b[40m"),
         // Of the cube, which no theme changes.
         Palette::Many => ("\x1b[48;5;231m", "\x1b[48;5;16m"),
     };
-    let rows = cropped(&modules(half_blocks)?)?;
-    if rows.first().is_none_or(|row| 2 * row.len() > usize::from(columns)) {
-        return None;
-    }
+    let modules = modules(half_blocks).ok_or(NotPainted::Impossible)?;
+    let [code, smaller] = QUIET.map(|quiet| cropped(&modules, quiet));
+    let (code, smaller) = code.zip(smaller).ok_or(NotPainted::Impossible)?;
+    let size = |code: &[Vec<bool>]| (code.first().map_or(0, |row| 2 * row.len()), code.len() + 1);
+    let fits = |code: &Vec<Vec<bool>>| {
+        let needed = size(code);
+        needed.0 <= usize::from(columns) && needed.1 <= usize::from(rows)
+    };
+    let (needed_columns, needed_rows) = size(&smaller);
+    let too_large = NotPainted::TooLarge { columns: needed_columns, rows: needed_rows };
+    let code = [code, smaller].into_iter().find(fits).ok_or(too_large)?;
     let mut painted = String::new();
-    for row in rows {
+    for row in code {
         let mut before = None;
         for is_light in row {
             if before != Some(is_light) {
@@ -31,7 +61,7 @@ pub fn paint_code(half_blocks: &str, palette: Palette, columns: u16) -> Option<S
         }
         painted.push_str("\x1b[0m\n");
     }
-    Some(painted)
+    Ok(painted)
 }
 
 /// The modules, row by row: whether each is light.
@@ -53,23 +83,23 @@ fn modules(half_blocks: &str) -> Option<Vec<Vec<bool>>> {
     rows.iter().all(|row| row.len() == width).then_some(rows)
 }
 
-/// The code with less of the quiet zone, which is light.
-fn cropped(rows: &[Vec<bool>]) -> Option<Vec<Vec<bool>>> {
+/// The code with so much of the quiet zone, which is light.
+fn cropped(rows: &[Vec<bool>], quiet: usize) -> Option<Vec<Vec<bool>>> {
     // Half a row of blocks is left below a code of odd height, and is dark: it is no part.
     let height = rows.len() - usize::from(rows.last()?.iter().all(|is_light| !is_light));
     let rows = &rows[..height];
     let is_dark_at = |at: usize| rows.iter().any(|row| !row[at]);
-    let (top, bottom) = ends(height, |at| rows[at].contains(&false))?;
-    let (left, right) = ends(rows.first()?.len(), is_dark_at)?;
+    let (top, bottom) = ends(height, quiet, |at| rows[at].contains(&false))?;
+    let (left, right) = ends(rows.first()?.len(), quiet, is_dark_at)?;
     let crop = |row: &Vec<bool>| row[left..right].to_vec();
     Some(rows[top..bottom].iter().map(crop).collect())
 }
 
-/// From where to where what `is_dark` goes, with as much of the quiet zone as stays.
-fn ends(count: usize, is_dark: impl Fn(usize) -> bool) -> Option<(usize, usize)> {
+/// From where to where what `is_dark` goes, with the quiet zone around it.
+fn ends(count: usize, quiet: usize, is_dark: impl Fn(usize) -> bool) -> Option<(usize, usize)> {
     let first = (0..count).find(|at| is_dark(*at))?;
     let last = (0..count).rfind(|at| is_dark(*at))?;
-    Some((first.saturating_sub(QUIET), (last + 1 + QUIET).min(count)))
+    Some((first.saturating_sub(quiet), (last + 1 + quiet).min(count)))
 }
 
 #[cfg(test)]
@@ -81,23 +111,27 @@ mod tests {
 
     #[test]
     fn a_module_is_two_blanks_and_the_quiet_zone_is_small() {
-        let painted = paint_code(DOT, Palette::Sixteen, 80).expect("it fits");
+        let painted = paint_code(DOT, Palette::Sixteen, (80, 24)).expect("it fits");
         let rows: Vec<&str> = painted.lines().collect();
         let light = format!("\x1b[107m{}\x1b[0m", " ".repeat(10));
         let dot = "\x1b[107m    \x1b[40m  \x1b[107m    \x1b[0m";
         assert_eq!(rows, [&*light, &*light, dot, &*light, &*light]);
-        assert_eq!(
-            paint_code(DOT, Palette::Many, 10).map(|painted| painted.lines().count()),
-            Some(5)
-        );
+        for (size, expected) in [((10, 6), 5), ((9, 6), 3), ((10, 5), 3), ((6, 4), 3)] {
+            let painted = paint_code(DOT, Palette::Many, size).expect("it just fits");
+            assert_eq!(painted.lines().count(), expected, "{size:?}");
+        }
     }
 
     #[test]
     fn what_can_not_be_painted_is_not() {
-        assert_eq!(paint_code(DOT, Palette::Plain, 80), None);
-        assert_eq!(paint_code(DOT, Palette::Many, 9), None);
+        let impossible = Err(NotPainted::Impossible);
+        assert_eq!(paint_code(DOT, Palette::Plain, (80, 24)), impossible);
         for other in ["", "hello", "██\n█", "██\n██"] {
-            assert_eq!(paint_code(other, Palette::Many, 80), None, "{other:?}");
+            assert_eq!(paint_code(other, Palette::Many, (80, 24)), impossible, "{other:?}");
+        }
+        let too_large = Err(NotPainted::TooLarge { columns: 6, rows: 4 });
+        for size in [(5, 24), (80, 3)] {
+            assert_eq!(paint_code(DOT, Palette::Many, size), too_large);
         }
     }
 }

@@ -1,6 +1,11 @@
 //! What the operator has done, as the console says it: a sentence for each command.
 
-use crate::{duration::show_duration, josa::with_nim, text::Lang};
+use super::{english, korean};
+use crate::{
+    duration::show_duration,
+    josa::{Josa, with_josa, with_nim},
+    text::Lang,
+};
 
 /// Something that the operator has done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,12 +119,21 @@ impl Done<'_> {
             Done::AllMuted { seconds: None } => "Muted everyone. To lift it: /unmute all".into(),
             Done::AllUnmuted => "Everyone can speak again.".into(),
             Done::Locked { room } => {
+                let room = english::place(room);
                 format!("Locked {room}: nobody new can join. To open it again: /unlock")
             }
-            Done::Unlocked { room } => format!("Unlocked {room}: everyone can join again."),
-            Done::TopicSet { room, topic: "" } => format!("{room} has no topic now."),
-            Done::TopicSet { room, topic } => format!("The topic of {room} is now: {topic}"),
-            Done::Limited { room, limit } => format!("{room} now takes {limit} people."),
+            Done::Unlocked { room } => {
+                format!("Unlocked {}: everyone can join again.", english::place(room))
+            }
+            Done::TopicSet { room, topic: "" } => {
+                format!("Cleared the topic of {}.", english::place(room))
+            }
+            Done::TopicSet { room, topic } => {
+                format!("The topic of {} is now: {topic}", english::place(room))
+            }
+            Done::Limited { room, limit } => {
+                format!("Limited {} to {limit} people.", english::place(room))
+            }
             Done::Banned { what, seconds: Some(seconds) } => {
                 format!("Banned {what} for {}.", span(seconds))
             }
@@ -132,6 +146,7 @@ impl Done<'_> {
             Done::Announced { people } => format!("Sent to {people} people."),
             Done::Looking { room, members, topic } => {
                 let topic = topic.map(|topic| format!(", topic: {topic}")).unwrap_or_default();
+                let room = english::place(room);
                 format!("Commands are now about {room} ({members} here{topic}).")
             }
         }
@@ -159,17 +174,23 @@ impl Done<'_> {
             }
             Done::AllUnmuted => "이제 모두 다시 말할 수 있습니다.".into(),
             Done::Locked { room } => {
-                format!("{room} 방을 잠갔습니다. 아무도 새로 들어올 수 없습니다. 풀기: /잠금해제")
+                let room = with_josa(&korean::place(room), Josa::EulReul);
+                format!("{room} 잠갔습니다. 아무도 새로 들어올 수 없습니다. 풀기: /잠금해제")
             }
             Done::Unlocked { room } => {
-                format!("{room} 방의 잠금을 풀었습니다. 다시 누구나 들어올 수 있습니다.")
+                format!(
+                    "{}의 잠금을 풀었습니다. 다시 누구나 들어올 수 있습니다.",
+                    korean::place(room)
+                )
             }
-            Done::TopicSet { room, topic: "" } => format!("{room} 방의 주제를 지웠습니다."),
+            Done::TopicSet { room, topic: "" } => {
+                format!("{}의 주제를 지웠습니다.", korean::place(room))
+            }
             Done::TopicSet { room, topic } => {
-                format!("{room} 방의 주제를 정했습니다: {topic}")
+                format!("{}의 주제를 정했습니다: {topic}", korean::place(room))
             }
             Done::Limited { room, limit } => {
-                format!("{room} 방의 정원을 {limit}명으로 정했습니다.")
+                format!("{}의 정원을 {limit}명으로 정했습니다.", korean::place(room))
             }
             Done::Banned { what, seconds: Some(seconds) } => {
                 format!("{} 동안 추방했습니다: {what}", span(seconds))
@@ -182,7 +203,8 @@ impl Done<'_> {
             Done::Announced { people } => format!("{people}명에게 알렸습니다."),
             Done::Looking { room, members, topic } => {
                 let topic = topic.map(|topic| format!(", 주제: {topic}")).unwrap_or_default();
-                format!("이제 명령은 {room} 방에 적용됩니다. (대화 참여자 {members}명{topic})")
+                let place = korean::place(room);
+                format!("이제 명령은 {place}에 적용됩니다. (대화 참여자 {members}명{topic})")
             }
         }
     }
@@ -197,6 +219,16 @@ mod tests {
         let text = |user| Done::Unmuted { user }.text(Lang::Ko);
         assert_eq!(text("철수"), "철수님이 다시 말할 수 있습니다.");
         assert_eq!(text("선생님"), "선생님이 다시 말할 수 있습니다.");
+    }
+
+    #[test]
+    fn the_lobby_is_called_so_in_korean() {
+        let text = |room| Done::Locked { room }.text(Lang::Ko);
+        assert!(text("lobby").starts_with("로비를 잠갔습니다."), "{}", text("lobby"));
+        assert!(text("수학").starts_with("수학 방을 잠갔습니다."), "{}", text("수학"));
+        let topic = Done::TopicSet { room: "lobby", topic: "" };
+        assert_eq!(topic.text(Lang::Ko), "로비의 주제를 지웠습니다.");
+        assert_eq!(topic.text(Lang::En), "Cleared the topic of the lobby.");
     }
 
     #[test]

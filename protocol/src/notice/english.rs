@@ -11,9 +11,9 @@ use crate::{
 };
 
 use super::{
-    Goodbye, Notice, help, not_utf8,
+    Goodbye, Notice, help, list, not_utf8,
     number::{HANGUL_BYTES, grouped},
-    people, prefixed, rooms_list, share, version, who_after,
+    people, prefixed, share, version,
 };
 
 pub(super) fn text(notice: &Notice<'_>) -> String {
@@ -67,9 +67,11 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         }
         Notice::LangSet => "Messages from the server are now in English.".into(),
         Notice::Who { count, names, quiet } => {
-            format!("{count} here: {}", people::names_in_row(names, quiet, " (quiet)"))
+            format!("{count} here: {}", list::names_in_row(names, quiet, " (quiet)"))
         }
-        Notice::WhoMore { room, after } => format!("More: {}", who_after(*room, after, Lang::En)),
+        Notice::WhoMore { room, after } => {
+            format!("More: {}", list::who_after(*room, after, Lang::En))
+        }
         Notice::LineTooLong { bytes } => {
             format!("That line has {}. It was not sent.", over(*bytes, LINE_BYTES))
         }
@@ -122,7 +124,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Earlier { lines: 1 } => "-- 1 earlier line --".into(),
         Notice::Earlier { lines } => format!("-- {lines} earlier lines --"),
         Notice::NothingEarlier => "There are no earlier messages.".into(),
-        Notice::Rooms(rooms) => rooms_list(rooms, "Public rooms:", |room| {
+        Notice::Rooms(rooms) => list::rooms_list(rooms, "Public rooms:", |room| {
             (room.room.to_string(), room.members.to_string())
         }),
         Notice::Whois { user, room, seconds, away, quiet } => {
@@ -192,6 +194,11 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Already => "Nothing to change.".into(),
         Notice::NameBanned => "That name is banned from this server.".into(),
         Notice::Invite(invitation) => invitation.text(Lang::En),
+        Notice::QrTooLarge { columns, rows } => {
+            format!(
+                "The QR code needs {columns} columns and {rows} rows. A smaller one: /invite qr"
+            )
+        }
         Notice::People { count, people } => people::table(*count, people, Lang::En),
         Notice::Done(done) => done.text(Lang::En),
         Notice::NoCommand { text } => {
@@ -267,7 +274,7 @@ fn foreign_peer(foreign: Foreign, web_port: Option<u16>) -> String {
 }
 
 /// A room in a sentence.
-fn place(room: &str) -> &str {
+pub(super) fn place(room: &str) -> &str {
     if room == LOBBY { "the lobby" } else { room }
 }
 

@@ -7,14 +7,14 @@ use crate::{
     foreign::Foreign,
     josa::{Josa, nim, with_josa, with_nim},
     limits::{CARRIER_BYTES, LINE_BYTES, MESSAGE_BYTES, MESSAGE_LINES, PROTOCOL_VERSION},
-    room::{LOBBY, LOBBY_IN_KOREAN, is_private},
+    room::{LOBBY_IN_KOREAN, is_private, room_name},
     text::Lang,
 };
 
 use super::{
-    Goodbye, Notice, help, not_utf8,
+    Goodbye, Notice, help, list, not_utf8,
     number::{HANGUL_BYTES, grouped},
-    people, prefixed, rooms_list, share, version, who_after,
+    people, prefixed, share, version,
 };
 
 pub(super) fn text(notice: &Notice<'_>) -> String {
@@ -70,11 +70,11 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Who { count, names, quiet } => {
             format!(
                 "대화 참여자 {count}명: {}",
-                people::names_in_row(names, quiet, "(알림 없이 참여)")
+                list::names_in_row(names, quiet, "(알림 없이 참여)")
             )
         }
         Notice::WhoMore { room, after } => {
-            format!("더 보려면: {}", who_after(*room, after, Lang::Ko))
+            format!("더 보려면: {}", list::who_after(*room, after, Lang::Ko))
         }
         Notice::LineTooLong { bytes } => format!(
             "한 줄은 {}까지 쓸 수 있습니다. 이 줄은 {}바이트라서 보내지 않았습니다.",
@@ -135,8 +135,8 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         ),
         Notice::Earlier { lines } => format!("-- 이전 대화 {lines}줄 --"),
         Notice::NothingEarlier => "이전 대화가 없습니다.".into(),
-        Notice::Rooms(rooms) => rooms_list(rooms, "공개 방:", |room| {
-            (room_name(&room.room).to_owned(), format!("{}명", room.members))
+        Notice::Rooms(rooms) => list::rooms_list(rooms, "공개 방:", |room| {
+            (room_name(&room.room, Lang::Ko).to_owned(), format!("{}명", room.members))
         }),
         Notice::Whois { user, room, seconds, away, quiet } => {
             let place = match room {
@@ -214,6 +214,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Already => "바꿀 것이 없습니다.".into(),
         Notice::NameBanned => "이 서버에서 추방된 이름입니다.".into(),
         Notice::Invite(invitation) => invitation.text(Lang::Ko),
+        Notice::QrTooLarge { columns, rows } => {
+            format!("QR 코드를 표시하려면 {columns}칸 {rows}줄이 필요합니다. 작은 코드: /초대 qr")
+        }
         Notice::People { count, people } => people::table(*count, people, Lang::Ko),
         Notice::Done(done) => done.text(Lang::Ko),
         Notice::NoCommand { text } => {
@@ -299,14 +302,9 @@ fn foreign_peer(foreign: Foreign, web_port: Option<u16>) -> String {
     }
 }
 
-/// What a room is called in Korean.
-fn room_name(room: &str) -> &str {
-    if room == LOBBY { LOBBY_IN_KOREAN } else { room }
-}
-
 /// A room in a sentence.
-fn place(room: &str) -> String {
-    match room_name(room) {
+pub(super) fn place(room: &str) -> String {
+    match room_name(room, Lang::Ko) {
         LOBBY_IN_KOREAN => LOBBY_IN_KOREAN.to_owned(),
         room if is_private(room) => format!("비공개 방({room})"),
         room => format!("{room} 방"),

@@ -1,10 +1,10 @@
-//! Who is here: names in a row for members, columns for the operator.
+//! Who is on the server, as the operator is told: in columns.
 
 use std::net::IpAddr;
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::{duration::show_about, text::Lang};
+use crate::{duration::show_about, room::room_name, text::Lang};
 
 /// Somebody on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,21 +51,12 @@ impl Present<'_> {
         let remarks: Vec<String> = away.into_iter().chain(muted).chain(quiet).collect();
         [
             self.user.to_owned(),
-            self.room.unwrap_or("-").to_owned(),
+            self.room.map_or("-", |room| room_name(room, lang)).to_owned(),
             self.address.map_or_else(|| "-".to_owned(), |address| address.to_string()),
             idle,
             remarks.join(", "),
         ]
     }
-}
-
-/// Names in a row, with a mark behind each that is one of `marked`.
-pub(super) fn names_in_row(names: &[&str], marked: &[&str], mark: &str) -> String {
-    let shown = names.iter().map(|name| match marked.contains(name) {
-        true => format!("{name}{mark}"),
-        false => (*name).to_owned(),
-    });
-    shown.collect::<Vec<_>>().join(", ")
 }
 
 /// The table, below the number of people if it is to be told.
@@ -102,16 +93,6 @@ pub(super) fn table(count: Option<usize>, people: &[Present<'_>], lang: Lang) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quiet_names_are_marked() {
-        let who =
-            |names, quiet, lang| crate::notice::Notice::Who { count: 2, names, quiet }.text(lang);
-        let (names, quiet): (&[&str], &[&str]) = (&["bob", "logbot"], &["logbot"]);
-        assert_eq!(who(names, quiet, Lang::En), "2 here: bob, logbot (quiet)");
-        assert_eq!(who(names, quiet, Lang::Ko), "대화 참여자 2명: bob, logbot(알림 없이 참여)");
-        assert_eq!(who(names, &[], Lang::En), "2 here: bob, logbot");
-    }
 
     #[test]
     fn columns_stand_below_each_other() {

@@ -6,7 +6,7 @@ use madang_protocol::{
     event::{ServerMessage, Time},
     name::UserName,
     notice::{Notice, Present},
-    room::{Destination, RoomName, is_private},
+    room::{Destination, RoomName, is_private, room_name},
 };
 
 use super::{
@@ -105,7 +105,8 @@ pub(super) fn list_rooms(caller: &Caller<'_>) -> Reply {
         for room in caller.chat.rooms.all() {
             let status = room.status();
             let topic = status.topic.map(|topic| format!(" · {topic}")).unwrap_or_default();
-            answer.line(&format!("  {} ({}){topic}", room.name, status.members));
+            let name = room_name(&room.name, caller.lang);
+            answer.line(&format!("  {name} ({}){topic}", status.members));
         }
         return caller.answered(answer);
     }

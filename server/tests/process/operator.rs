@@ -203,7 +203,7 @@ fn the_operator_looks_at_a_room_without_being_a_member() {
     alice.expect("[whisper server] see me\n");
     alice.say("/reply yes");
     alice.expect(&words(Notice::NoWhisper));
-    terminal.enter("/leave", "Commands are now about lobby");
+    terminal.enter("/leave", "Commands are now about the lobby");
     terminal.enter("/join nowhere", &words(Notice::NoSuchRoom));
 
     // A code too, in blanks that have a colour.
@@ -212,6 +212,9 @@ fn the_operator_looks_at_a_room_without_being_a_member() {
     assert!(!terminal.shown().contains('▀'));
     terminal.enter("/lang ko", "이제 한국어로 안내합니다.\n");
     terminal.enter("/누구", "대화 참여자 2명\n");
+    // Rooms are called as in the page.
+    terminal.screen.expect_last(&["[로비]"]);
+    terminal.enter("/잠금", "로비를 잠갔습니다.");
 }
 
 #[test]
@@ -435,6 +438,60 @@ fn a_terminal_that_takes_nothing_stops_nobody() {
             thread::sleep(Duration::from_millis(2));
         }
     }
+}
+
+/// The server in a window of that size, with a page, whose link has a QR code.
+#[track_caller]
+fn start_with_page(columns: u16, rows: u16, more: impl FnOnce(&mut Command)) -> Terminal {
+    let mut command = command();
+    command.stdin(Stdio::inherit()).args(["--listen", "127.0.0.1:0", "--web", "127.0.0.1:0"]);
+    command.args(["--lang", "en"]);
+    more(&mut command);
+    let mut terminal = Terminal::start_sized(command, columns, rows);
+    listening_at(&mut terminal);
+    terminal
+}
+
+#[test]
+fn a_qr_code_fits_the_window_or_its_size_is_told() {
+    let painted = "\x1b[48;5;231m";
+    let mut wide = start_with_page(160, 50, |_| {});
+    wide.enter("/invite", "nc 127.0.0.1 ");
+    wide.screen.expect_raw(painted);
+
+    // One row for the line that is typed, and the code.
+    let mut usual = start_with_page(80, 24, |_| {});
+    usual.enter("/invite", "nc 127.0.0.1 ");
+    usual.screen.expect_raw(painted);
+
+    let mut small = start_with_page(80, 23, |_| {});
+    small.enter("/invite", "nc 127.0.0.1 ");
+    small.expect(&Notice::QrTooLarge { columns: 46, rows: 24 }.text(Lang::En));
+    assert!(!small.screen.raw().contains(painted));
+    small.screen.enter("/invite qr");
+    small.screen.expect_screen("a whole code", |rows| {
+        rows.iter().filter(|row| row.contains('█')).count() >= 12
+    });
+}
+
+#[test]
+fn without_colours_the_console_sends_none() {
+    let mut terminal = start_with_page(160, 50, |command| {
+        command.env("NO_COLOR", "1");
+    });
+    terminal.enter("/invite", "nc 127.0.0.1 ");
+    terminal.enter("/who", "0 people\n");
+    // Blocks have no colour.
+    terminal.enter("/invite qr", "█");
+    terminal.enter("/hlep", "/help");
+    terminal.enter("/stop", "--- Chat server stopping.\n");
+    assert_eq!(terminal.expect_exit(), 0);
+    let raw = terminal.screen.raw();
+    let coloured = raw.split("\x1b[").skip(1).find(|rest| {
+        rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m')
+    });
+    assert_eq!(coloured, None, "{raw:?}");
+    assert!(!raw.contains("QR"), "nothing is said of a size that does not matter");
 }
 
 #[test]

@@ -35,10 +35,16 @@ impl Terminal {
     /// The same in another size.
     #[track_caller]
     pub(crate) fn start_sized(mut command: Command, columns: u16, rows: u16) -> Terminal {
+        // Whatever the test has not set is as on no terminal in particular.
+        let is_set = |command: &Command, variable: &str| {
+            command.get_envs().any(|(name, _)| name == variable)
+        };
         for variable in ["NO_COLOR", "COLORTERM", "TERM_PROGRAM", "TMUX", "VTE_VERSION"] {
-            command.env_remove(variable);
+            if !is_set(&command, variable) {
+                command.env_remove(variable);
+            }
         }
-        if command.get_envs().all(|(name, _)| name != "TERM") {
+        if !is_set(&command, "TERM") {
             command.env("TERM", "xterm-256color");
         }
         Terminal { screen: Screen::start(command, columns, rows), seen: 0 }
