@@ -29,6 +29,7 @@ use crate::{
     room::{self, Room, Speech},
     session::{Quiet, Session},
     shared::{Admission, Shared},
+    system,
     transport::{Line, ReadOutcome, Transport},
 };
 
@@ -41,6 +42,9 @@ mod ending;
 
 /// Within so long of the login, the first line that a packet peer ends belongs to the name.
 const NAME_PAUSE: Duration = Duration::from_secs(2);
+
+/// For so long a connection may keep stack that it no longer uses.
+const STACK_PAUSE: Duration = Duration::from_secs(1);
 
 /// A connection and who is behind it, owned by its thread.
 pub(crate) struct Connection {
@@ -72,6 +76,8 @@ pub(crate) struct Connection {
     speech_bytes: usize,
     /// What the line that is being carried out was charged as it was read.
     paid_bytes: usize,
+    /// When it last had the stack given back that it no longer used.
+    stack_given_back: Option<Instant>,
     /// Whether it has asked something, whose answer goes out before more is taken.
     has_asked: bool,
     /// Last, so that its place is given away when the socket is closed.
@@ -116,6 +122,7 @@ impl Connection {
             speeches: Vec::new(),
             speech_bytes: 0,
             paid_bytes: 0,
+            stack_given_back: None,
             has_asked: false,
         }
     }
@@ -171,7 +178,19 @@ impl Connection {
             if let Some(end) = self.transport.peer_end() {
                 return Err(end.reason());
             }
+            self.give_back_stack();
             self.read(None)?;
+        }
+    }
+
+    /// Keeps no more stack while it waits than it waits on: the deepest calls, to log in and to
+    /// pump a room, take a page or two that would otherwise stay for life. Once a second at most:
+    /// who says more than that soon takes the same pages again.
+    fn give_back_stack(&mut self) {
+        let now = Instant::now();
+        if self.stack_given_back.is_none_or(|at| now - at >= STACK_PAUSE) {
+            self.stack_given_back = Some(now);
+            system::give_back_stack();
         }
     }
 

@@ -40,6 +40,12 @@ pub(crate) fn own_name() -> String {
     platform::own_name()
 }
 
+/// Has the system take back the pages of the calling thread's stack that only calls which have
+/// returned have used; the next deep call gets empty ones. Only Linux does so.
+pub(crate) fn give_back_stack() {
+    platform::give_back_stack();
+}
+
 /// Whether there is a pipe at `path`, which is read once.
 pub(crate) fn is_pipe(path: &Path) -> bool {
     platform::is_pipe(path)

@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+#[cfg(target_os = "linux")]
+use rustix::mm::{Advice, madvise};
 use rustix::{
     event::{PollFd, PollFlags},
     process::getpgrp,
@@ -23,6 +25,16 @@ use super::StopRequest;
 const BACKGROUND_PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) const EDITS_LINES: bool = true;
+
+/// How far below its caller a stack is looked through: as deep as any connection calls, and within
+/// the stack of each.
+#[cfg(target_os = "linux")]
+const GIVEN_BACK_BYTES: usize = 128 << 10;
+
+/// What lies below the caller while it calls: this function, the system call, and the 128 bytes
+/// below a stack's end that the ABI of x86-64 lets a function use.
+#[cfg(target_os = "linux")]
+const OWN_FRAME_BYTES: usize = 1_024;
 
 /// What asks the process to end: SIGINT, SIGTERM, and SIGHUP unless `nohup` has it ignored.
 pub struct StopRequests(Signals);
@@ -82,6 +94,25 @@ pub(super) fn is_pipe(path: &Path) -> bool {
     path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo())
 }
 
+#[cfg(target_os = "linux")]
+#[inline(never)]
+#[allow(unsafe_code)]
+pub(super) fn give_back_stack() {
+    let own_frame = 0_u8;
+    let end = std::ptr::from_ref(std::hint::black_box(&own_frame)).addr() - OWN_FRAME_BYTES;
+    let end = end - end % rustix::param::page_size();
+    let begin = std::ptr::without_provenance_mut(end - GIVEN_BACK_BYTES);
+    // SAFETY: the range ends below every frame of this thread, the system call's too, so it holds
+    // nothing that is ever read again; and it begins within the same stack: that is twice as long,
+    // and callers have used a few pages.
+    // It fails where memory is locked, and then changes nothing.
+    let _ = unsafe { madvise(begin, GIVEN_BACK_BYTES, Advice::LinuxDontNeed) };
+}
+
+/// What the system would do is not known to be the same.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn give_back_stack() {}
+
 /// A server in the background reads nothing: that would stop it.
 pub(super) fn read_terminal(stdin: &Stdin, space: &mut [u8]) -> io::Result<usize> {
     loop {
@@ -95,4 +126,53 @@ pub(super) fn read_terminal(stdin: &Stdin, space: &mut [u8]) -> io::Result<usize
 
 pub(super) fn firewall_rule(_ports: &[u16]) -> Option<String> {
     None
+}
+
+#[cfg(all(test, target_os = "linux", not(feature = "shuttle")))]
+mod tests {
+    use std::hint::black_box;
+
+    use super::*;
+    use crate::admission::capacity::STACK_BYTES;
+
+    /// Resident bytes of the stack that this is called on.
+    #[track_caller]
+    fn resident_stack_bytes() -> usize {
+        let here = 0_u8;
+        let here = std::ptr::from_ref(black_box(&here)).addr();
+        let maps = std::fs::read_to_string("/proc/thread-self/smaps").expect("Linux has it");
+        let mut lines = maps.lines().skip_while(|line| {
+            let bounds = line.split_once(' ').and_then(|(range, _)| range.split_once('-'));
+            let number = |hex| usize::from_str_radix(hex, 16).ok();
+            let bounds = bounds.and_then(|(from, to)| Some(number(from)?..number(to)?));
+            !bounds.is_some_and(|bounds| bounds.contains(&here))
+        });
+        let resident = lines.find_map(|line| line.strip_prefix("Rss:")).expect("it is mapped");
+        resident.trim_end_matches("kB").trim().parse::<usize>().expect("a number") * 1_024
+    }
+
+    #[inline(never)]
+    fn call_deep() {
+        black_box([1_u8; 48 << 10]);
+    }
+
+    #[test]
+    fn a_stack_keeps_nothing_of_calls_that_have_returned() {
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(|| {
+            let kept = black_box(vec![7_u8; 100]);
+            let before = resident_stack_bytes();
+            call_deep();
+            let deep = resident_stack_bytes();
+            give_back_stack();
+            let after = resident_stack_bytes();
+            // What is still in use stays as it is, and the rest can be used again.
+            call_deep();
+            assert!(kept.iter().all(|byte| *byte == 7));
+            [before, deep, after, resident_stack_bytes()]
+        });
+        let [before, deep, after, again] = thread.expect("a thread").join().expect("no panic");
+        assert!(deep >= before.max(48 << 10), "{deep} after {before}");
+        assert!(after < 32 << 10, "{after} of {deep}");
+        assert!(again >= 48 << 10, "{again}");
+    }
 }

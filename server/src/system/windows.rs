@@ -120,6 +120,9 @@ impl Drop for ConsoleMode {
     }
 }
 
+/// A page of a stack stays once it was used.
+pub(super) fn give_back_stack() {}
+
 /// A window that a double click has opened is this process's only, and goes with it.
 pub(super) fn hold_window(request: &str) {
     if is_alone() && io::stdin().is_terminal() {
