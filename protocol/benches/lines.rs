@@ -1,4 +1,4 @@
-//! What runs for every line: decode, parse, render, sanitize.
+//! Benchmarks of what runs for every line: decode, parse, render, sanitize.
 //! `cargo bench -p madang-protocol`
 
 use std::hint::black_box;

@@ -1,6 +1,6 @@
-//! What a person may say: text, or a command with a slash before it. One table
-//! gives every command's names, arguments, help and who may use it; all doors, the
-//! operator's console and the client's completion share it.
+//! What a person types: text, or a command with a slash before it. One table has every
+//! command's names, arguments, help and roles; all doors, the operator's console and the
+//! client's completion share it.
 
 use std::{borrow::Cow, fmt, time::Duration};
 
@@ -22,28 +22,27 @@ use arguments::ArgumentError;
 mod arguments;
 mod table;
 
-/// What a member typed means: one line, or several that belong together.
+/// The meaning of what a member typed: one line, or several that belong together.
 ///
 /// Every door asks this one function: lines, packets, WebSocket, the prompt, the client.
 /// The page has the same rule in JavaScript; both are held to `tests/cases/commands.json`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input<'a> {
-    /// Nothing can be seen in it.
+    /// No character of it is visible.
     Nothing,
-    /// Words for the room, sanitized. What stands before them stays.
+    /// Text for the room, sanitized, with its leading blanks.
     Text(Cow<'a, str>),
-    /// A line for [`Command::parse`], sanitized, which begins with its slash.
+    /// A line for [`Command::parse`], sanitized, from its slash on.
     Command(Cow<'a, str>),
 }
 
 impl<'a> Input<'a> {
-    /// Reads what was typed, as it came.
+    /// Reads what was typed, as received.
     ///
-    /// It is sanitized, and whatever is [invisible](is_invisible) before its first
-    /// character is passed over: nothing that may slip in there (a NUL, U+FEFF, blanks)
-    /// makes a command something said aloud. Then:
+    /// It is sanitized, and [invisible](is_invisible) characters at its beginning are skipped:
+    /// a NUL, U+FEFF or blank that slips in there never turns a command into text. Then:
     ///
-    /// - A slash and a letter or a digit begin a command. All that follows belongs to it,
+    /// - A slash and a letter or a digit begin a command. Everything after it belongs to it,
     ///   further lines too, so that a typing error says nothing aloud.
     /// - Two slashes say one, unless nothing or a blank follows them (`// a comment`).
     /// - Everything else is text: `/`, `/ a`, `/*`, `/:)`.
@@ -121,7 +120,7 @@ pub enum Command<'a> {
     Quit(Option<&'a str>),
     /// Lists who is in a room, without one in one's own; those who came after somebody.
     Who(Option<RoomName>, Option<UserName>),
-    /// Tells about somebody.
+    /// Looks somebody up.
     Whois(UserName),
     /// Lists the public rooms.
     Rooms,
@@ -131,7 +130,7 @@ pub enum Command<'a> {
     Leave,
     /// Makes a private room, perhaps with a topic, and goes there.
     New(Option<&'a str>),
-    /// Tells how others come into this room.
+    /// Shows how to invite others to this room.
     Invite {
         /// Whether to draw a QR code too.
         qr: bool,
@@ -140,13 +139,13 @@ pub enum Command<'a> {
     Msg(UserName, &'a str),
     /// Whispers to the last person who whispered.
     Reply(&'a str),
-    /// Changes one's name.
+    /// Changes the member's name.
     Nick(UserName),
-    /// Tells what one does.
+    /// Says what the member does.
     Me(&'a str),
-    /// Tells the room's topic, or sets it.
+    /// Shows the room's topic, or sets it.
     Topic(Option<&'a str>),
-    /// Shows what was said before; how many lines.
+    /// Shows earlier messages, at most so many.
     History(Option<usize>),
     /// Ignores somebody, or lists the ignore list.
     Ignore(Option<UserName>),
@@ -154,37 +153,37 @@ pub enum Command<'a> {
     Unignore(UserName),
     /// Changes the language in which the server speaks to this member.
     Lang(Lang),
-    /// Whether one's own lines are shown to oneself too.
+    /// Sets whether the member's own lines are sent back.
     Own(Switch),
-    /// Is answered after everything this member sent before.
+    /// Checks the connection: answered after everything that this member sent before.
     Ping(Option<&'a str>),
     /// Removes somebody from the room.
     Kick(UserName),
-    /// Lets somebody in again who was removed.
+    /// Lets somebody join again who was removed.
     Unkick(UserName),
-    /// Keeps somebody from speaking, perhaps for a time.
+    /// Mutes somebody, perhaps for a time.
     Mute(UserName, Option<Duration>),
-    /// Lets somebody speak again.
+    /// Unmutes somebody.
     Unmute(UserName),
-    /// Keeps everyone from speaking, perhaps for a time.
+    /// Mutes everyone, perhaps for a time.
     MuteAll(Option<Duration>),
-    /// Lets everyone speak again.
+    /// Unmutes everyone.
     UnmuteAll,
-    /// Lets nobody new in.
+    /// Locks the room.
     Lock,
-    /// Lets people in again.
+    /// Unlocks the room.
     Unlock,
-    /// How many members the room may have.
+    /// Limits the number of members.
     Limit(usize),
-    /// Closes the room for all.
+    /// Closes the room for everyone.
     End,
     /// Makes somebody the owner.
     Owner(UserName),
-    /// Keeps a name or an address out of the server, perhaps for a time.
+    /// Bans a name or an address, perhaps for a time.
     Ban(Banned, Option<Duration>),
-    /// Lets it in again.
+    /// Lifts a ban.
     Unban(Banned),
-    /// Lists what is banned.
+    /// Lists the bans.
     Bans,
     /// Says something to everyone, as the server.
     Say(&'a str),
@@ -192,12 +191,12 @@ pub enum Command<'a> {
     Stop,
 }
 
-/// What `/help` is asked for.
+/// What `/help` shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Help {
     /// The commands that are needed most.
     Basics,
-    /// All others.
+    /// All other commands.
     Others,
     /// One command.
     On(&'static CommandSpec),
@@ -215,7 +214,7 @@ pub enum Switch {
 /// What a ban keeps out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Banned {
-    /// A name, and whatever could be taken for it.
+    /// A name, and names that look like it.
     Name(UserName),
     /// An address, or a range of them.
     Address(AddressRange),
@@ -230,21 +229,21 @@ impl fmt::Display for Banned {
     }
 }
 
-/// Why a line is no [`Command`].
+/// Why a line is not a [`Command`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CommandError {
-    /// There is no such command for whoever asks.
+    /// The requester has no such command.
     Unknown {
-        /// The command that was probably meant.
+        /// The command that they probably meant.
         nearest: &'static CommandSpec,
     },
-    /// The command is known and its arguments are not right.
+    /// The arguments are wrong.
     Usage(&'static CommandSpec),
-    /// The new name of a person or a room is none.
+    /// The new name of a person or a room breaks a rule.
     Name(NameError),
-    /// Nobody can have the name of the person who is meant.
+    /// Nobody can have that name.
     Nobody,
-    /// What follows the `#` of a link or a key is no key.
+    /// The text after the `#` of a link or a key is not a key.
     BrokenLink,
 }
 
@@ -253,9 +252,9 @@ pub enum CommandError {
 pub enum Role {
     /// Everyone.
     Member,
-    /// Who made a private room, there.
+    /// The owner of a private room, there.
     Owner,
-    /// Who sits at the server's console.
+    /// The operator, at the server's console.
     Operator,
 }
 
@@ -272,7 +271,7 @@ pub struct CommandSpec {
     pub roles: &'static [Role],
     /// What it does, in a few words, in Korean and in English.
     help: [&'static str; 2],
-    /// What else there is to know, in lines of at most 40 columns; empty if there is nothing.
+    /// Further explanation, in lines of at most 40 columns; perhaps empty.
     details: [&'static str; 2],
     parse: for<'a> fn(&'a str) -> Result<Command<'a>, ArgumentError>,
 }
@@ -309,7 +308,7 @@ impl PartialEq for CommandSpec {
 impl Eq for CommandSpec {}
 
 impl CommandSpec {
-    /// The name in that language, with its slash.
+    /// Its name in that language, with its slash.
     pub fn name_in(&self, lang: Lang) -> &'static str {
         match lang {
             Lang::Ko => self.alias,
@@ -327,7 +326,7 @@ impl CommandSpec {
         self.help[index(lang)]
     }
 
-    /// What else there is to know, in lines of at most 40 columns; perhaps nothing.
+    /// Further explanation, in lines of at most 40 columns; perhaps empty.
     pub fn details(&self, lang: Lang) -> &'static str {
         self.details[index(lang)]
     }
@@ -345,7 +344,7 @@ impl CommandSpec {
         COMMANDS.iter().find(|spec| spec.name[1..] == *name || spec.alias[1..] == *name)
     }
 
-    /// The command that a line gives, whether its arguments are right or not.
+    /// The command of a line, whether its arguments are right or not.
     pub fn of(line: &str) -> Option<&'static CommandSpec> {
         CommandSpec::find(split(line).0)
     }
@@ -361,7 +360,7 @@ impl CommandSpec {
     }
 }
 
-/// Where the texts of that language stand in a row of the table.
+/// The index of that language's texts in a row of the table.
 fn index(lang: Lang) -> usize {
     match lang {
         Lang::Ko => 0,
@@ -410,8 +409,8 @@ fn split(line: &str) -> (&str, &str) {
     (word, arguments.trim())
 }
 
-/// A command's word as it is compared: in small letters, composed, without what nobody
-/// sees.
+/// A command's word for comparison: in small letters, composed, without invisible
+/// characters.
 fn folded(word: &str) -> String {
     word.chars().filter(|c| !is_invisible(*c)).nfc().flat_map(char::to_lowercase).collect()
 }

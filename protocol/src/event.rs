@@ -1,6 +1,6 @@
-//! What the server may say: events, which happened in a room and have an id,
-//! and answers, which are for one member alone. Their JSON form stands here,
-//! their form for people in [`text`](crate::text).
+//! What the server may say: events, which happened in a room and have an id, and answers,
+//! which are for one member only. Their JSON form is here, their form for people in
+//! [`text`](crate::text).
 
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use crate::text::{SAID_OVERHEAD, rendered_bytes};
 mod json;
 mod server_message;
 
-/// What every event has: its place in the order of its room.
+/// What every event has: its room, and its place in the order there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
-    /// The event's number in its room; they rise by one.
+    /// The event's number in its room; the next event has the next.
     pub id: u64,
     /// When it happened.
     pub time: Time,
@@ -28,8 +28,8 @@ pub struct Stamp {
     pub room: Arc<str>,
 }
 
-/// Something that happened in a room and that its members are told. Where `by` is
-/// missing, the operator did it, or time.
+/// Something that happened in a room and is announced to its members. Where `by` is missing,
+/// the operator did it, or it was due.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
@@ -42,11 +42,11 @@ pub enum Event {
         user: Arc<str>,
         /// What was said: one line, or several with LF between them.
         text: String,
-        /// Whether it tells what the speaker does (`/me`).
+        /// Whether it says what the speaker does (`/me`).
         #[serde(default, skip_serializing_if = "is_false")]
         me: bool,
     },
-    /// Somebody came in.
+    /// Somebody joined.
     Joined {
         /// Its place in the room's order.
         #[serde(flatten)]
@@ -54,32 +54,32 @@ pub enum Event {
         /// Who it was.
         user: Arc<str>,
     },
-    /// Somebody went.
+    /// Somebody left.
     Left {
         /// Its place in the room's order.
         #[serde(flatten)]
         stamp: Stamp,
         /// Who it was.
         user: Arc<str>,
-        /// The last word of who quit, if there was one.
+        /// The parting words given with `/quit`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         text: Option<String>,
     },
-    /// Somebody was removed, and is a member no more.
+    /// Somebody was removed from the room.
     Kicked {
         /// Its place in the room's order.
         #[serde(flatten)]
         stamp: Stamp,
         /// Who it was.
         user: Arc<str>,
-        /// For how long they are kept out of the room, by session and name.
+        /// For how many seconds that session and that name are kept out of the room.
         #[serde(default)]
         seconds: u64,
         /// Who did it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Arc<str>>,
     },
-    /// Somebody who was removed may come in again.
+    /// Somebody who was removed may join again.
     Unkicked {
         /// Its place in the room's order.
         #[serde(flatten)]
@@ -111,7 +111,7 @@ pub enum Event {
         /// The topic.
         topic: Arc<str>,
     },
-    /// Somebody may not speak.
+    /// Somebody was muted.
     Muted {
         /// Its place in the room's order.
         #[serde(flatten)]
@@ -119,14 +119,14 @@ pub enum Event {
         /// Who it is; empty if it is everyone.
         #[serde(default, skip_serializing_if = "is_empty")]
         user: Arc<str>,
-        /// For how long; until it is lifted if there is none.
+        /// For how many seconds; until it is lifted if there is none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         seconds: Option<u64>,
         /// Who did it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Arc<str>>,
     },
-    /// Somebody may speak again.
+    /// Somebody is no longer muted.
     Unmuted {
         /// Its place in the room's order.
         #[serde(flatten)]
@@ -138,7 +138,7 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Arc<str>>,
     },
-    /// Nobody new may come in.
+    /// The room was locked: nobody new can join.
     Locked {
         /// Its place in the room's order.
         #[serde(flatten)]
@@ -147,7 +147,7 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "is_empty")]
         user: Arc<str>,
     },
-    /// People may come in again.
+    /// The room was unlocked.
     Unlocked {
         /// Its place in the room's order.
         #[serde(flatten)]
@@ -156,7 +156,7 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "is_empty")]
         user: Arc<str>,
     },
-    /// The room has a limit of members.
+    /// The number of members was limited.
     Limited {
         /// Its place in the room's order.
         #[serde(flatten)]
@@ -172,18 +172,18 @@ pub enum Event {
         /// Its place in the room's order.
         #[serde(flatten)]
         stamp: Stamp,
-        /// Who it is from now on.
+        /// The new owner.
         user: Arc<str>,
     },
-    /// The operator told everyone something.
+    /// The operator announced something.
     Announced {
         /// Its place in the room's order.
         #[serde(flatten)]
         stamp: Stamp,
-        /// The words.
+        /// The text: one line or several.
         text: String,
     },
-    /// The room was closed; it has no members any more.
+    /// The room was closed.
     Ended {
         /// Its place in the room's order.
         #[serde(flatten)]
@@ -193,15 +193,15 @@ pub enum Event {
     },
 }
 
-/// What an event takes beside its room, its names and its words: the fields of JSON, or
-/// the sentence around them.
+/// The bytes of an event besides its room, names and text: JSON's fields, or the sentence
+/// around them.
 pub const EVENT_OVERHEAD: usize = 160;
 
 pub(crate) fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// Whether a name is left out.
+/// Whether the name is left out.
 fn is_empty(name: &Arc<str>) -> bool {
     name.is_empty()
 }
@@ -233,12 +233,12 @@ impl Event {
         self.stamp().id
     }
 
-    /// Whether somebody said it: what who comes later is shown.
+    /// Whether it is shown to people who join later: only what was said is.
     pub fn is_said(&self) -> bool {
         matches!(self, Event::Said { .. } | Event::Announced { .. })
     }
 
-    /// The most bytes that it takes in any form: as JSON, as lines, as frames.
+    /// The most bytes that it takes in any form: JSON, lines or frames.
     pub fn encoded_bytes(&self) -> usize {
         let twice = |text: &str| 2 * text.len();
         let optional = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len());
@@ -332,7 +332,7 @@ mod tests {
                 for (lang, line_end) in [(Lang::Ko, LineEnd::Lf), (Lang::En, LineEnd::CrLf)] {
                     let mut lines = Vec::new();
                     write_event(&said, lang, line_end, &mut lines);
-                    // In place of LF, a frame has a header of up to four bytes.
+                    // Instead of an LF, a frame has a header of up to four bytes.
                     let headers = match line_end {
                         LineEnd::Lf => 3 * lines.iter().filter(|byte| **byte == b'\n').count(),
                         LineEnd::CrLf => 0,

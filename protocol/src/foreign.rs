@@ -1,9 +1,9 @@
-//! Peers that took the chat port for another one, told by how they begin. What
-//! they are answered is in [`notice`](crate::notice).
+//! Recognises peers that took the chat port for that of another protocol, by their first
+//! bytes. The answers to them are in [`notice`](crate::notice).
 
 use crate::{text::is_number, wide::Wide};
 
-/// A language that is no chat.
+/// Another protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Foreign {
     /// HTTP of any version: a browser, a scanner, a health check.
@@ -16,7 +16,7 @@ pub enum Foreign {
     Rtsp,
     /// SIP (RFC 3261).
     Sip,
-    /// The PROXY protocol, version 1 or 2: a proxy that announces who comes.
+    /// The PROXY protocol, version 1 or 2: a proxy that announces its client.
     Proxy,
     /// SMTP (RFC 5321).
     Smtp,
@@ -38,7 +38,7 @@ pub enum Foreign {
     Redis,
     /// memcached, in text or in binary.
     Memcached,
-    /// A question of four letters for ZooKeeper.
+    /// ZooKeeper's four-letter commands.
     ZooKeeper,
     /// MySQL or MariaDB.
     MySql,
@@ -56,7 +56,7 @@ pub enum Foreign {
     Rdp,
     /// VNC (RFC 6143).
     Vnc,
-    /// A program that looks for a screen of the X Window System.
+    /// An X11 client.
     X11,
     /// Windows file sharing.
     Smb,
@@ -66,22 +66,22 @@ pub enum Foreign {
     Rsync,
     /// BitTorrent.
     BitTorrent,
-    /// A debugger of Java.
+    /// A Java debugger.
     Jdwp,
-    /// Java's remote method invocation.
+    /// Java RMI.
     JavaRmi,
-    /// Objects of Java, as `ObjectOutputStream` writes them.
+    /// Java objects, as `ObjectOutputStream` writes them.
     JavaObjects,
-    /// Objects of Python, as `pickle` writes them.
+    /// Python objects, as `pickle` writes them.
     Pickle,
     /// Strings with their length before them, as `DataOutputStream.writeUTF` writes
     /// them.
     LengthPrefix,
-    /// Something else that is no text.
+    /// Other binary data.
     Binary,
 }
 
-/// The first bytes of what has no lines.
+/// How protocols without lines begin.
 const OPENINGS: [(&[u8], Foreign); 26] = [
     (b"\x16", Foreign::Tls),
     (b"\r\n\r\n\0", Foreign::Proxy),
@@ -94,7 +94,7 @@ const OPENINGS: [(&[u8], Foreign); 26] = [
     (b"AMQP\x03", Foreign::Amqp),
     (b"JDWP-Handshake", Foreign::Jdwp),
     (b"JRMI\0\x02", Foreign::JavaRmi),
-    // For a byte order of one's own choice, and version 11.
+    // Either byte order, version 11.
     (b"l\0\x0b\0", Foreign::X11),
     (b"B\0\0\x0b", Foreign::X11),
     (b"\x13BitTorrent protocol", Foreign::BitTorrent),
@@ -112,11 +112,11 @@ const OPENINGS: [(&[u8], Foreign); 26] = [
     (b"\x80\x05\x95", Foreign::Pickle),
 ];
 
-/// How many bytes tell what a peer speaks; what does not by then is text.
+/// How many bytes are enough to recognise a protocol; anything else is text.
 pub const OPENING_BYTES: usize = 64;
 
 impl Foreign {
-    /// What the first read of a connection shows, as it came, telnet's included.
+    /// The protocol that a connection's first read shows, telnet commands included.
     pub fn of_first_read(bytes: &[u8]) -> Option<Foreign> {
         let foreign = Foreign::of_opening(bytes);
         foreign
@@ -124,7 +124,7 @@ impl Foreign {
             .or_else(|| is_binary(bytes).then_some(Foreign::Binary))
     }
 
-    /// What the first bytes of a connection show, in however many reads they came.
+    /// The protocol that a connection's first bytes show, however many reads they took.
     pub fn of_opening(bytes: &[u8]) -> Option<Foreign> {
         let opening = OPENINGS.iter().find(|(opening, _)| bytes.starts_with(opening));
         if let Some((_, foreign)) = opening {
@@ -161,7 +161,7 @@ impl Foreign {
         }
     }
 
-    /// What the first line of a connection shows.
+    /// The protocol that a connection's first line shows.
     pub fn of_line(line: &[u8]) -> Option<Foreign> {
         let line = line.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(line).trim_ascii();
         let mut words = line.split(|byte| *byte == b' ');
@@ -210,7 +210,7 @@ impl Foreign {
         }
     }
 
-    /// Its name, as its users know it.
+    /// Its usual name.
     pub fn name(self) -> &'static str {
         match self {
             Foreign::Http => "HTTP",
@@ -252,7 +252,7 @@ impl Foreign {
         }
     }
 
-    /// Its name in one word for metrics and programs.
+    /// Its name as one word, for metrics and programs.
     pub fn code(self) -> &'static str {
         match self {
             Foreign::Http => "http",
@@ -327,7 +327,7 @@ fn is_memcached(command: &[u8], arguments: &[&[u8]]) -> bool {
     }
 }
 
-/// Whether what begins with a control that no key sends alone holds others as well.
+/// Whether bytes that begin with a control, which no key sends, hold others as well.
 fn is_binary(bytes: &[u8]) -> bool {
     let is_control = |byte: &u8| matches!(byte, 0..=7 | 0x0E..=0x1A | 0x1C..=0x1F);
     let head = &bytes[..bytes.len().min(OPENING_BYTES)];

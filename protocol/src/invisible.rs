@@ -1,12 +1,12 @@
-//! Characters that nobody sees, and text that is made of nothing else.
+//! Invisible characters, and text made of nothing else.
 //!
-//! They decide nothing: whether a line is a command, whether it says anything, and
-//! whether it looks like one of the server's is asked of what can be seen in it.
+//! They never decide anything. Whether a line is a command, is empty, or looks like one of
+//! the server's depends on its visible characters only.
 
-/// Whether nobody sees a character: white space, controls (NUL), what Unicode has
-/// fonts ignore (Default_Ignorable_Code_Point: joiners, U+FEFF, U+200B, fillers, tags),
-/// what is no character (U+FFFE, a byte order mark the wrong way round), the marks of
-/// interlinear annotation, and the empty Braille cell.
+/// Whether a character is invisible: white space, controls (NUL), whatever fonts ignore
+/// (Default_Ignorable_Code_Point: joiners, U+FEFF, U+200B, fillers, tags), noncharacters
+/// (U+FFFE, a byte order mark the wrong way round), the marks of interlinear annotation,
+/// and the empty Braille cell.
 pub fn is_invisible(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_whitespace() || c.is_ascii_control();
@@ -36,7 +36,7 @@ pub fn is_invisible(c: char) -> bool {
         || matches!(u32::from(c) & 0xFFFF, 0xFFFE..)
 }
 
-/// Whether there is nothing to be seen in a text.
+/// Whether a text has no visible character.
 pub fn is_blank(text: &str) -> bool {
     text.chars().all(is_invisible)
 }

@@ -1,6 +1,5 @@
-//! Every limit of the wire, its unit in its name. What a server may set
-//! differently (rates, timeouts, bounds of memory) lives in the server's
-//! configuration instead.
+//! Every limit of the wire, its unit in its name. What each server can set for itself
+//! (rates, timeouts, memory) is in its configuration instead.
 
 /// The protocol's version, as the greeting and `hello` give it.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -14,10 +13,10 @@ pub const TLS_PORT: u16 = 9010;
 /// The port for WebSocket and HTTP.
 pub const WEB_PORT: u16 = 9998;
 
-/// The longest line of what is said, in bytes of UTF-8 without its line end.
+/// The longest line of a message, in bytes of UTF-8 without its line end.
 pub const LINE_BYTES: usize = 4_096;
 
-/// The longest message (several lines said at once), in bytes of UTF-8.
+/// The longest message, of one line or several, in bytes of UTF-8.
 pub const MESSAGE_BYTES: usize = 16 * 1_024;
 
 /// The most lines of a message.
@@ -40,14 +39,14 @@ pub const NAME_BYTES: usize = 96;
 /// The most combining marks on one letter of a name.
 pub const NAME_MARKS: usize = 4;
 
-/// The most combining marks on one character of what is said.
+/// The most combining marks on one character of a message.
 pub const TEXT_MARKS: usize = 8;
 
 /// The longest nonce that a JSON client may give, in bytes.
 pub const NONCE_BYTES: usize = 64;
 
-/// The longest topic of a room, and last word of who quits, in bytes.
+/// The longest topic, and the longest parting words, in bytes.
 pub const TOPIC_BYTES: usize = 400;
 
-/// How much of what was said before is shown to new members, in events.
+/// How many earlier messages new members are shown.
 pub const SHOWN_EVENTS: usize = 20;

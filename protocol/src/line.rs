@@ -1,9 +1,8 @@
-//! Bytes to lines: an incremental decoder.
+//! An incremental decoder from bytes to lines.
 //!
-//! A line ends with LF, CR LF or CR NUL (RFC 854 "The NVT printer and
-//! keyboard"); where [`LineEnds`] allows it, with a CR on its own too, as PuTTY
-//! and Tera Term send for Enter. The decoder knows nothing of text: whether a line
-//! is UTF-8 and what of it may be shown is decided elsewhere.
+//! A line ends with LF, CR LF or CR NUL (RFC 854 "The NVT printer and keyboard"); where
+//! [`LineEnds`] allows it, also with a CR on its own, as PuTTY and Tera Term send for Enter.
+//! The decoder knows nothing about text: encoding and sanitizing are done elsewhere.
 
 use memchr::memchr2;
 
@@ -17,40 +16,39 @@ pub struct LineTooLong;
 /// What ends a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LineEnds {
-    /// LF, CR LF or CR NUL. Any other CR is a control; before the line end it
-    /// goes.
+    /// LF, CR LF or CR NUL. Any other CR is a control, and removed before the line end.
     #[default]
     Lf,
     /// The first line end decides: [`Lf`](LineEnds::Lf), or
     /// [`Cr`](LineEnds::Cr) if what was read ends in a CR and holds no other
     /// line end.
     FirstDecides,
-    /// A CR at once, and an LF. An LF or NUL after the CR belongs to it; if that
-    /// is so after the first CR, its line end was a whole one, cut between two
-    /// reads, and what follows ends as in [`Lf`](LineEnds::Lf).
+    /// A CR, at once, or an LF. An LF or NUL after a CR belongs to it. If one follows the
+    /// first CR, that line end was cut between two reads, and later lines end as in
+    /// [`Lf`](LineEnds::Lf).
     Cr,
 }
 
-/// Cuts what a peer sends into lines, however it is chunked.
+/// Splits a peer's bytes into lines, whatever the chunks.
 ///
 /// Fill it with [`spare`](Self::spare) and [`filled`](Self::filled), empty it
 /// with [`next_line`](Self::next_line).
 #[derive(Debug, Default)]
 pub struct LineDecoder {
     buffer: ReadBuffer,
-    /// Where in what waits the search for a line end goes on: there is none before.
+    /// Where the search for a line end goes on: there is none before.
     scanned: usize,
     ends: LineEnds,
-    /// Whether the last line has ended with a CR, and nothing was read since.
+    /// Whether the last line ended with a CR, and nothing was read since.
     after_cr: bool,
     /// Whether [`LineEnds::Cr`] holds for no longer than the first line end.
     is_first_end: bool,
 }
 
-/// A line that waits: so many bytes from the first.
+/// A complete line that waits: its length.
 struct Found {
     line_bytes: usize,
-    /// The same with its end.
+    /// Its length with the line end.
     whole_bytes: usize,
     ends_with_cr: bool,
 }
@@ -81,7 +79,7 @@ impl LineDecoder {
         self.buffer.filled(count);
     }
 
-    /// What ends lines from now on, and begins with the next one.
+    /// Sets what ends the next line and all later ones.
     pub fn expect_ends(&mut self, ends: LineEnds) {
         self.ends = ends;
         self.is_first_end = true;
@@ -217,7 +215,7 @@ mod tests {
 
     use super::*;
 
-    /// All lines of `chunks`, and whether the decoder refused to go on.
+    /// All lines of `chunks`, and whether the decoder gave up.
     fn decode<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, bool) {
         decode_as(LineEnds::Lf, chunks)
     }

@@ -1,5 +1,4 @@
-//! What may be said as one message: the server refuses the rest, and a client that asks
-//! here first can say so before anything is sent.
+//! Checks a message: the server refuses what fails, and a client can check before sending.
 
 use crate::{
     invisible::is_blank,
@@ -9,13 +8,11 @@ use crate::{
     text::{most_rendered_bytes, rendered_bytes},
 };
 
-/// What is said of `text`, one line or several: sanitized, without the line ends at its
-/// end.
+/// The message in `text`, of one line or several: sanitized, without trailing line ends.
 ///
 /// # Errors
 ///
-/// Why it can't be said, as its sender is told; [`Notice::NothingSaid`] if nothing of it
-/// can be seen.
+/// The notice for its sender; [`Notice::NothingSaid`] if no character of it is visible.
 pub fn check_message(text: &str) -> Result<String, Notice<'static>> {
     if text.len() > MESSAGE_BYTES {
         return Err(Notice::MessageTooLong { bytes: text.len() });
@@ -35,12 +32,12 @@ pub fn check_message(text: &str) -> Result<String, Notice<'static>> {
     Ok(text.into_owned())
 }
 
-/// The bytes that a sanitized message costs each member who is told of it, with the name
-/// `user` and `overhead` around each of its lines.
+/// The bytes that a sanitized message takes for each member, with the name `user` and
+/// `overhead` around each of its lines.
 ///
 /// # Errors
 ///
-/// [`Notice::RenderedTooLong`] if that is out of proportion to what the message weighs.
+/// [`Notice::RenderedTooLong`] if that is out of proportion to the message's own length.
 pub fn check_rendered(user: &str, text: &str, overhead: usize) -> Result<usize, Notice<'static>> {
     let bytes = rendered_bytes(user, text, overhead);
     let limit = most_rendered_bytes(text.len());

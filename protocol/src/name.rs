@@ -1,8 +1,7 @@
 //! Names: parsed once, impossible to hold invalid.
 //!
-//! What a name may be made of, which names are the same to the eye, and how to
-//! tell a person what is wrong with theirs. Who is here under which name is the
-//! server's business.
+//! Which characters a name may have, which names look the same, and what to tell a person
+//! whose name is refused. Who has which name is the server's business.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -25,7 +24,7 @@ pub(crate) use looks::readings;
 
 mod looks;
 
-/// Names that nobody may have, nor one that could be taken for them.
+/// Reserved names: nobody may have them, nor a name that looks like one.
 const RESERVED: [&str; 14] = [
     "server",
     "system",
@@ -43,7 +42,7 @@ const RESERVED: [&str; 14] = [
     "교사",
 ];
 
-/// The ways in which the reserved names are read.
+/// The reserved names, as they can be read.
 static RESERVED_READINGS: LazyLock<Vec<String>> = LazyLock::new(|| {
     RESERVED.into_iter().flat_map(readings).collect::<BTreeSet<_>>().into_iter().collect()
 });
@@ -78,8 +77,8 @@ impl UserName {
         &self.0
     }
 
-    /// What a name is claimed by: two or three keys, no two the same. Two names
-    /// clash, and may not be in use at once, if they have any key in common.
+    /// The keys by which a name is claimed: two or three, all different. Two names clash, and
+    /// can't be in use at once, if they have any key in common.
     ///
     /// They are computed at each call (some microseconds), always the same for
     /// the same name. A name that clashes may be its bearer's own, differently
@@ -88,8 +87,8 @@ impl UserName {
         keys_of(&self.0)
     }
 
-    /// The one of the [`keys`](Self::keys) that only the same name has, in whatever
-    /// case: by it, a person is found.
+    /// The one of the [`keys`](Self::keys) that only the same name has, in any case. People are
+    /// looked up by it.
     pub fn spelling(&self) -> NameKey {
         spelling_of(&self.0)
     }
@@ -126,8 +125,8 @@ impl fmt::Display for UserName {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NameKey(Kind);
 
-/// Why a name was refused. Says nothing back of what was refused, but the one
-/// character in question, and that by its number if it can't be seen.
+/// Why a name was refused. It repeats nothing of the name but the one bad character, by its
+/// number if it is invisible.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NameError {
     /// Nothing but white space: Enter was pressed too early.
@@ -139,8 +138,8 @@ pub enum NameError {
         /// The name with `_` for each run of spaces, if that is a good name.
         proposal: Option<UserName>,
     },
-    /// Something that is no letter, mark, digit, `_`, `-` or `.`: punctuation, an
-    /// emoji, a control, a character that can't be seen.
+    /// A character that is not a letter, mark, digit, `_`, `-` or `.`: punctuation, an emoji, a
+    /// control, an invisible character.
     #[error("a name can't have {}", visible(*found))]
     Character {
         /// The first such character.
@@ -152,7 +151,7 @@ pub enum NameError {
         /// The first character.
         found: char,
     },
-    /// A heap of marks on one letter ("Zalgo").
+    /// Too many marks on one letter ("Zalgo").
     #[error("{found} marks on one letter of the name, at most {NAME_MARKS} are allowed")]
     Marks {
         /// The most marks on one letter.
@@ -171,14 +170,14 @@ pub enum NameError {
         /// The name's length.
         found: usize,
     },
-    /// The server's own, or to be taken for it.
+    /// A reserved name, or one that looks like it.
     #[error("the name is reserved, or looks like one that is")]
     Reserved,
 }
 
 impl NameError {
-    /// The word for it in a JSON `error`: `name_reserved` for a name that only the
-    /// server may have, `name_invalid` for one that is no name at all.
+    /// The code of the JSON `error`: `name_reserved` for a reserved name, `name_invalid` for one
+    /// that breaks another rule.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Reserved => "name_reserved",
@@ -186,7 +185,7 @@ impl NameError {
         }
     }
 
-    /// What to tell a person who reads English, in whole sentences.
+    /// The explanation in English, in whole sentences.
     pub fn message_en(&self) -> String {
         match self {
             Self::Empty => "The name is empty. Type one.".to_owned(),
@@ -220,7 +219,7 @@ impl NameError {
         }
     }
 
-    /// What to tell a person who reads Korean, in whole sentences.
+    /// The explanation in Korean, in whole sentences.
     pub fn message_ko(&self) -> String {
         match self {
             Self::Empty => "이름이 비어 있습니다. 이름을 입력하세요.".to_owned(),
@@ -312,7 +311,7 @@ pub(crate) fn parse_shown(line: &str) -> Result<String, NameError> {
     Ok(shown)
 }
 
-/// How a name is spelled, whoever bears it.
+/// How a name is spelled, for comparison.
 pub(crate) fn spelling_of(shown: &str) -> NameKey {
     NameKey(Kind::Spelling(fold(shown).into()))
 }
@@ -341,7 +340,7 @@ fn fold_beyond_ascii(text: &str) -> String {
     text.nfkc().default_case_fold().nfkc().collect()
 }
 
-/// Whether a name could be taken for one of the server's.
+/// Whether a name looks like a reserved one.
 ///
 /// It is read as a hasty reader reads it (see [`readings`]). What is then a reserved word,
 /// or several with nothing else between them, is reserved: `server.`, `adm.in`, `5erver`,

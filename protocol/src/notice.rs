@@ -1,4 +1,4 @@
-//! What the server says to one person alone, in Korean and in English. Every
+//! What the server says to one person only, in Korean and in English. Every
 //! `match` is exhaustive, so that no language lacks a sentence.
 
 use crate::{
@@ -26,7 +26,7 @@ mod list;
 mod number;
 mod people;
 
-/// Said in both languages: whose bytes are not UTF-8 may read neither well.
+/// In both languages: somebody whose bytes are not UTF-8 may see only one of them intact.
 fn not_utf8(hint: Utf8Hint) -> String {
     let what_to_do = match hint {
         Utf8Hint::CodePage => " (Windows: chcp 65001)",
@@ -43,23 +43,22 @@ fn not_utf8(hint: Utf8Hint) -> String {
     format!("UTF-8이 아닙니다 / not UTF-8{what_to_do}")
 }
 
-/// What somebody may do whose text is not UTF-8.
+/// How to send UTF-8 instead, by the program that the text seems to come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Utf8Hint {
-    /// It may be a Windows console, which has a code page of its own.
+    /// Probably a Windows console, which has its own code page.
     CodePage,
-    /// It is a telnet, which clears bits unless told not to.
+    /// A telnet client, which clears the eighth bit unless told not to.
     Telnet,
-    /// It is a terminal, which has a setting for that.
+    /// A terminal, which has a setting for it.
     Terminal,
-    /// It is a program, whose author knows.
+    /// A program, whose author knows what to do.
     None,
-    /// It is another encoding of Unicode.
+    /// Another encoding of Unicode.
     Wide(Wide),
 }
 
-/// A sentence of the server for one person. Those that end in a line end are
-/// whole lines; only the prompt is not.
+/// Something that the server says to one person. All are whole lines but the prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice<'a> {
     /// The first line of every connection.
@@ -69,28 +68,28 @@ pub enum Notice<'a> {
     },
     /// Asks for a name; the only text without a line end.
     LoginPrompt,
-    /// The name is taken.
+    /// The name is in use.
     NameInUse {
-        /// One that is free and like it.
+        /// A similar one that is free.
         proposal: Option<&'a str>,
     },
-    /// The name is not a name.
+    /// The name breaks a rule.
     NameRefused(&'a NameError),
-    /// The first line was not ended; how to end one.
+    /// The first line has no end: press Enter.
     PressEnter,
-    /// The commands that somebody in this role needs most.
+    /// The commands that this role needs most.
     Help(Role),
-    /// All others that somebody in this role may use.
+    /// The other commands that this role may use.
     HelpAll(Role),
-    /// What one command is for.
+    /// Explains one command.
     HelpOn(&'a CommandSpec),
-    /// A command that is not known or not complete.
+    /// The command is unknown or incomplete.
     CommandRefused(&'a CommandError),
-    /// A command that has to wait until one has a name.
+    /// The command needs a name first.
     LoginFirst,
-    /// At the prompt, after a room was refused: one goes nowhere until another is chosen.
+    /// At the prompt, after a room was refused: another must be chosen before the login.
     RoomFirst,
-    /// The language was changed to the one in which this is said.
+    /// The language was changed to this one.
     LangSet,
     /// Who is here: the number, then the names.
     Who {
@@ -98,68 +97,66 @@ pub enum Notice<'a> {
         count: usize,
         /// The names.
         names: &'a [&'a str],
-        /// Those of them whose joining and leaving is not announced.
+        /// Those of them who are quiet.
         quiet: &'a [&'a str],
     },
-    /// More are here than were listed; how to list the next.
+    /// How to list the members after the first page.
     WhoMore {
-        /// The public room that was asked about, unless it is one's own.
+        /// The public room, unless it is the requester's own.
         room: Option<&'a str>,
-        /// The last who was listed.
+        /// The last name listed.
         after: &'a str,
     },
-    /// The line is longer than a line may be.
+    /// The line is too long.
     LineTooLong {
         /// Its length.
         bytes: usize,
     },
-    /// The message is longer than a message may be.
+    /// The message is too long.
     MessageTooLong {
         /// Its length.
         bytes: usize,
     },
-    /// The message has more lines than a message may have.
+    /// The message has too many lines.
     TooManyLines {
         /// How many.
         lines: usize,
     },
-    /// The message would take more bytes for each member than it may.
+    /// The message would take too many bytes for each member.
     RenderedTooLong {
-        /// How many it would take.
+        /// How many.
         bytes: usize,
-        /// The most that it may.
+        /// The limit.
         limit: usize,
     },
-    /// Nothing is left of what was said.
+    /// The message is empty.
     NothingSaid,
-    /// The line is not UTF-8; what to do about that.
+    /// The line is not UTF-8, and what to do about it.
     NotUtf8(Utf8Hint),
-    /// The name that somebody has got who may have gone on typing it, and how to
-    /// change it.
+    /// The name is settled, though its owner may still be typing it; how to change it.
     NameSettled {
         /// The name.
         user: &'a str,
-        /// What the name would be with the line that came after it, if that is a
-        /// name; that line was not said.
+        /// The name with the next line attached, if that is a name. The line was not sent.
         proposal: Option<&'a str>,
     },
-    /// Lines that a slow reader was not sent.
+    /// Lines that a slow reader missed.
     Skipped {
         /// How many.
         lines: usize,
     },
-    /// The session to come back to is not there (any more).
+    /// There is no such session, or no longer.
     SessionUnknown,
-    /// No such room, or no key of one.
+    /// There is no such room, or the key opens none.
     NoSuchRoom,
-    /// What follows the `#` of a link is no key.
+    /// The text after the `#` of a link is not a key.
     BrokenLink,
-    /// At the prompt: the room where one will be once one has a name.
+    /// At the prompt: the room that the login will join.
     RoomChosen {
         /// Its name, or its mark if it is private.
         room: &'a str,
     },
-    /// One is in another room now.
+    /// The member is in another room now.
     Entered {
         /// Its name, or its mark if it is private.
         room: &'a str,
@@ -170,35 +167,35 @@ pub enum Notice<'a> {
     },
     /// The private room was made.
     RoomMade,
-    /// One is there already.
+    /// The member is in that room already.
     InRoomAlready,
-    /// One is in no room; how to get into one.
+    /// The member is in no room; how to join one.
     NoRoom,
-    /// What was written for another room is not said in this one.
+    /// The message was written for another room and is not sent in this one.
     OtherRoom,
-    /// The room takes nobody new.
+    /// The room is locked.
     RoomLocked,
-    /// The room has as many members as it may have.
+    /// The room is full.
     RoomFull {
-        /// How many that is.
+        /// The limit.
         limit: usize,
     },
-    /// The server has as many rooms as it may have.
+    /// The server has too many rooms.
     TooManyRooms {
-        /// How many that is.
+        /// The limit.
         limit: usize,
     },
-    /// This address has made too many rooms; how long to wait.
+    /// This address has made too many rooms, and has to wait.
     RoomsTooFast {
-        /// In seconds.
+        /// For how many seconds.
         seconds: u64,
     },
-    /// Lines that were said before follow.
+    /// A heading: earlier lines follow.
     Earlier {
         /// How many.
         lines: usize,
     },
-    /// Nothing was said before.
+    /// There are no earlier messages.
     NothingEarlier,
     /// The public rooms, and how many members each has.
     Rooms(&'a [RoomSummary<'a>]),
@@ -212,7 +209,7 @@ pub enum Notice<'a> {
         seconds: u64,
         /// Whether their connection is cut.
         away: bool,
-        /// Whether their joining and leaving is not announced.
+        /// Whether they are quiet.
         quiet: bool,
     },
     /// Nobody has that name.
@@ -224,41 +221,41 @@ pub enum Notice<'a> {
         /// Who it is.
         user: &'a str,
     },
-    /// What the operator tells everybody, to somebody who is in no room.
+    /// An announcement of the operator, to somebody who is in no room.
     Announced(&'a str),
-    /// Somebody said something to this member alone.
+    /// A whisper to this member.
     Whispered {
-        /// Who it was.
+        /// Who sent it.
         user: &'a str,
-        /// What was said, in one line or several.
+        /// The text: one line or several.
         text: &'a str,
     },
-    /// What was whispered has arrived.
+    /// A whisper of this member was sent.
     WhisperSent {
-        /// Where.
+        /// To whom.
         user: &'a str,
-        /// What was said.
+        /// The text.
         text: &'a str,
-        /// Whether it waits for them to come back.
+        /// Whether it waits until they come back.
         away: bool,
     },
-    /// There is no place for more whispers to them now.
+    /// The recipient has too many unread whispers.
     WhisperRefused {
-        /// Who does not read.
+        /// Who it is.
         user: &'a str,
     },
-    /// They hide whatever this member says.
+    /// The recipient ignores this member.
     Ignored {
         /// Who they are.
         user: &'a str,
     },
-    /// Nobody has whispered yet.
+    /// There is no whisper to answer.
     NoWhisper,
-    /// To oneself, nothing like this can be done.
+    /// This can't be done to oneself.
     Oneself,
-    /// This is one's name already.
+    /// The new name is the same as the old one.
     NameKept,
-    /// One's name from now on, where nobody else is told.
+    /// The member has another name now, in no room where others are told.
     Renamed {
         /// The name.
         user: &'a str,
@@ -267,49 +264,49 @@ pub enum Notice<'a> {
     TopicIs(&'a str),
     /// The room has no topic.
     NoTopic,
-    /// The text is longer than it may be.
+    /// The text is too long.
     TextTooLong {
         /// Its length in bytes.
         bytes: usize,
-        /// The most.
+        /// The limit.
         limit: usize,
     },
-    /// Somebody is hidden now.
+    /// Somebody is ignored now.
     Hiding {
         /// Who it is.
         user: &'a str,
     },
-    /// Somebody is hidden no more.
+    /// Somebody is no longer ignored.
     Showing {
         /// Who it is.
         user: &'a str,
     },
-    /// Who is hidden.
+    /// The ignore list.
     Hidden(&'a [&'a str]),
-    /// As many are hidden as may be.
+    /// The ignore list is full.
     TooManyHidden {
-        /// How many that is.
+        /// The limit.
         limit: usize,
     },
-    /// Whether one's own lines are shown from now on.
+    /// Whether the member's own lines are sent back from now on.
     OwnLines(Switch),
-    /// Programs decide for themselves.
+    /// The command is for text connections; programs decide for themselves.
     TextOnly,
     /// The answer to `/ping`.
     Pong(Option<&'a str>),
-    /// One may not speak now.
+    /// The member is muted.
     Muted {
-        /// For how much longer, in seconds; until it is lifted if there is none.
+        /// For how many more seconds; until it is lifted if there is none.
         seconds: Option<u64>,
     },
-    /// One was removed from there, and is kept out for a while.
+    /// The member was removed from that room, and is kept out for a while.
     Kicked {
-        /// For how much longer, in seconds.
+        /// For how many more seconds.
         seconds: u64,
     },
-    /// Somebody was removed from there under that name, which is kept out for a while.
+    /// Somebody with that name was removed from the room; the name is kept out for a while.
     NameKicked {
-        /// For how much longer, in seconds.
+        /// For how many more seconds.
         seconds: u64,
     },
     /// The owner's mute is lifted, but the operator's is not.
@@ -320,15 +317,15 @@ pub enum Notice<'a> {
     PublicOnly,
     /// A quiet session from another machine can't say anything.
     ReadOnly,
-    /// It is as asked for already.
+    /// There is nothing to change.
     Already,
-    /// To the operator: a range of addresses that is too wide to be banned.
+    /// To the operator: the range of addresses is too wide to be banned.
     RangeTooWide(AddressRange),
-    /// To the operator: what was banned is this machine too.
+    /// To the operator: the ban includes this machine.
     OwnMachineBanned,
     /// The name is banned.
     NameBanned,
-    /// How others come into this room.
+    /// How to invite others to this room.
     Invite(Invitation<'a>),
     /// To the operator: the window is too small for a QR code.
     QrTooLarge {
@@ -337,7 +334,7 @@ pub enum Notice<'a> {
         /// How many rows it needs.
         rows: usize,
     },
-    /// The server has too much to send to answer now.
+    /// The server has too much to send, and does not answer now.
     Busy,
     /// Already logged in.
     LoggedInAlready,
@@ -350,7 +347,7 @@ pub enum Notice<'a> {
     },
     /// To the operator: what was done.
     Done(Done<'a>),
-    /// To the operator: what was typed is no command, and how to say it to everyone.
+    /// To the operator: this is not a command; how to say it to everyone.
     NoCommand {
         /// What was typed.
         text: &'a str,
@@ -461,13 +458,13 @@ impl Notice<'_> {
     }
 }
 
-/// Each line with `prefix` before it, so that none can be taken for another's.
+/// Puts `prefix` before each line, so that none can pass for somebody else's.
 fn prefixed(prefix: &str, text: &str) -> String {
     let lines: Vec<String> = text.split('\n').map(|line| format!("{prefix}{line}")).collect();
     lines.join("\n")
 }
 
-/// How much of all addresses a range holds: `1/4`.
+/// Which part of all addresses a range holds: `1/4`.
 fn share(range: &AddressRange) -> String {
     format!("1/{}", 1_u32 << range.prefix_bits().min(31))
 }
@@ -524,7 +521,7 @@ mod tests {
         check(Notice::Hiding { user: "선생님" }, "선생님을 차단했습니다. 풀려면: /차단해제 선생님");
     }
 
-    /// Commands have Korean names, which are the ones that Korean sentences use.
+    /// Korean sentences name commands in Korean.
     #[test]
     fn korean_names_commands_in_korean() {
         let spec = CommandSpec::find("/msg").expect("a command");

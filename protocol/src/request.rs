@@ -1,7 +1,7 @@
-//! What a JSON client may send up, one object a line.
+//! Requests of JSON clients, one object per line.
 //!
-//! Unknown fields are ignored; an unknown type or broken JSON is an error that
-//! is answered, never an end.
+//! Unknown fields are ignored. An unknown type or broken JSON is answered by an error and
+//! never ends the connection.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,51 +11,50 @@ use crate::{event::is_false, invisible, limits::NONCE_BYTES};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Request {
-    /// Asks for a name; the first thing that is sent.
+    /// Logs in; always the first request.
     Login {
-        /// The name that is asked for; none or an empty one asks for a guest name.
+        /// The name; if missing or empty, the server gives a guest name.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<String>,
-        /// The room to begin in, as `/join` takes it; the lobby if there is none.
-        /// Coming back, the room that `last` belongs to.
+        /// The room to begin in, as `/join` takes it; the lobby by default. When coming back, the
+        /// room that `last` belongs to.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         room: Option<String>,
-        /// Whether to begin in a new private room of one's own, as `/new` makes it.
+        /// Whether to begin in a new private room, as `/new` makes it.
         #[serde(default, skip_serializing_if = "is_false")]
         new_room: bool,
         /// The new room's topic.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         topic: Option<String>,
-        /// Whether nobody is told that this session joins and leaves; for public rooms. A
-        /// session that is come back to stays as it began.
+        /// Whether to join and leave public rooms without an announcement. A session that goes on
+        /// stays as it began.
         #[serde(default, skip_serializing_if = "is_false")]
         quiet: bool,
-        /// How much of what was said before to show: at most so many events; as many
-        /// as people are shown if there is none.
+        /// How many earlier events to send at most; by default, as many as people are shown.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         history: Option<usize>,
         /// The token of a session to come back to.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         session: Option<String>,
-        /// The token of a session that had the name and has lost its connection: if the
-        /// name is still kept for it, it ends, and this one has the name.
+        /// The token of a session that lost its connection. If the name is still kept for it,
+        /// that session ends, and this one gets the name.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         previous: Option<String>,
-        /// Coming back, the id of the last event that the client has.
+        /// When coming back, the id of the last event that the client has.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         last: Option<u64>,
-        /// Coming back, the number of the last private event that the client has.
+        /// When coming back, the number of the last whisper that the client has.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         last_private: Option<u64>,
         /// Returned in the answer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<String>,
     },
-    /// Says `text` in the room; a slash at its front means nothing.
+    /// Says `text` in the room; a slash at the front means nothing.
     Say {
-        /// What is said: one line, or several.
+        /// One line, or several.
         text: String,
-        /// The room it was written for; anywhere else it is refused.
+        /// The room it was written for; it is refused in any other.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         room: Option<String>,
         /// Returned in the answer.
@@ -67,18 +66,18 @@ pub enum Request {
         /// Only events with lower ids; the newest if there is none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         before: Option<u64>,
-        /// At most so many events; all that are kept if there is none.
+        /// How many events at most; by default, all that are kept.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         limit: Option<usize>,
         /// Returned in the answer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<String>,
     },
-    /// Gives a command, in the words of a line: `/who`.
+    /// Gives a command as a person would type it: `/who`.
     Command {
         /// The command with its slash.
         line: String,
-        /// The room it was written for; anywhere else it is refused.
+        /// The room it was written for; it is refused in any other.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         room: Option<String>,
         /// Returned in the answer.
@@ -87,13 +86,13 @@ pub enum Request {
     },
 }
 
-/// Why a line from a JSON client is no [`Request`].
+/// Why a line is not a [`Request`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestErrorKind {
     /// Not JSON, or not an object.
     #[error("not a JSON object: {0}")]
     NotJson(String),
-    /// An object without a type, or with one that is not known.
+    /// An object without a type, or with an unknown one.
     #[error("unknown type: use login, say, command or history")]
     UnknownType,
     /// A field is missing or has the wrong type.
@@ -109,7 +108,7 @@ pub enum RequestErrorKind {
     NonceTooLong(usize),
 }
 
-/// A refused request, with the nonce that came with it if one could be read.
+/// A refused request, with its nonce if that could be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestError {
     /// What is wrong.
@@ -119,7 +118,7 @@ pub struct RequestError {
 }
 
 impl RequestErrorKind {
-    /// The `code` of the error that answers it.
+    /// The `code` of the error message.
     pub fn code(&self) -> &'static str {
         match self {
             RequestErrorKind::NotJson(_) => "bad_json",
@@ -130,12 +129,12 @@ impl RequestErrorKind {
 }
 
 impl Request {
-    /// Reads one line; what nobody sees around the object (a byte order mark, NULs) is
-    /// no part of it.
+    /// Reads one line. Invisible characters around the object (a byte order mark, NULs) are
+    /// skipped.
     ///
     /// # Errors
     ///
-    /// [`RequestError`] says what is wrong, in words for the client's author.
+    /// [`RequestError`] tells the client's author what is wrong.
     pub fn parse(line: &str) -> Result<Request, RequestError> {
         let line = invisible::trim(line);
         let request: Request = serde_json::from_str(line).map_err(|error| explain(line, &error))?;
@@ -154,7 +153,7 @@ impl Request {
         }
     }
 
-    /// What is asked for in it that can't be had together.
+    /// Fields that contradict each other, if there are any.
     fn contradiction(&self) -> Option<&'static str> {
         match self {
             Request::Login { new_room: true, room, session, .. }
@@ -180,7 +179,7 @@ impl Request {
     }
 }
 
-/// Looks again at a line that failed: how far was it a request?
+/// Looks again at a line that failed, for the part that was right.
 fn explain(line: &str, error: &serde_json::Error) -> RequestError {
     let object: serde_json::Map<String, serde_json::Value> = match serde_json::from_str(line) {
         Ok(object) => object,
@@ -206,8 +205,8 @@ fn explain(line: &str, error: &serde_json::Error) -> RequestError {
     }
 }
 
-/// What the JSON reader says, which may quote the line: cut, so that the answer is
-/// no longer than what it answers.
+/// The JSON reader's message. It may quote the line, so it is cut: no answer is longer than
+/// its request.
 fn cause(error: &serde_json::Error) -> String {
     error.to_string().chars().take(200).collect()
 }

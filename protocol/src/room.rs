@@ -1,6 +1,6 @@
-//! Rooms as they are named: a public room by its name, a private one by its key,
-//! which nobody can guess. Parsed once, impossible to hold invalid. Which rooms
-//! exist is the server's business.
+//! The names and keys of rooms: a public room has a name, a private one a key that nobody
+//! can guess. Parsed once, impossible to hold invalid. Which rooms exist is the server's
+//! business.
 
 use std::{fmt, sync::Arc};
 
@@ -16,7 +16,7 @@ pub const LOBBY: &str = "lobby";
 /// Its name in Korean.
 pub(crate) const LOBBY_IN_KOREAN: &str = "로비";
 
-/// What a room is called where its name stands on its own.
+/// A room's name as people in that language see it.
 pub fn room_name(room: &str, lang: Lang) -> &str {
     match (room, lang) {
         (LOBBY, Lang::Ko) => LOBBY_IN_KOREAN,
@@ -24,7 +24,7 @@ pub fn room_name(room: &str, lang: Lang) -> &str {
     }
 }
 
-/// What the public mark of a private room begins with, and no name may.
+/// The beginning of a private room's public mark. No name may begin like it.
 const MARK_PREFIX: &str = "private-";
 
 /// The digits of Crockford's base 32: no I, L, O or U.
@@ -36,8 +36,8 @@ const KEY_DIGITS: usize = 26;
 /// How many digits a mark has after its prefix.
 const MARK_DIGITS: usize = 4;
 
-/// The name of a public room: made as a [`UserName`](crate::name::UserName) is.
-/// Nothing else may be called as the lobby is; `로비` is the lobby.
+/// The name of a public room, by the same rules as a [`UserName`](crate::name::UserName).
+/// Only the lobby has its name; `로비` is the lobby too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomName(Arc<str>);
 
@@ -62,7 +62,7 @@ impl RoomName {
         let lobbies = [LOBBY, LOBBY_IN_KOREAN];
         let is_lobby =
             |reading: &str| lobbies.into_iter().flat_map(readings).any(|it| it == reading);
-        // The word before the hyphen of a mark, whatever stands in the hyphen's place.
+        // The word before the hyphen of a mark, or before whatever replaces it.
         let is_mark_word = |reading: &str| readings(MARK_PREFIX).any(|it| it == reading);
         let is_hyphen = |c: char| {
             matches!(c, '-' | '_' | '.' | 'ー' | 'ｰ' | '一' | 'ㅡ' | '\u{1173}' | '\u{640}')
@@ -76,7 +76,7 @@ impl RoomName {
         Ok(name)
     }
 
-    /// The name as it is shown.
+    /// The name, as shown.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -86,7 +86,7 @@ impl RoomName {
         [LOBBY, LOBBY_IN_KOREAN].iter().any(|lobby| spelling_of(lobby) == self.key())
     }
 
-    /// What the room is known by: the same for `Math`, `MATH` and `ｍａｔｈ`.
+    /// The key by which the room is found: the same for `Math`, `MATH` and `ｍａｔｈ`.
     pub fn key(&self) -> NameKey {
         spelling_of(&self.0)
     }
@@ -102,12 +102,12 @@ impl fmt::Display for RoomName {
 /// groups (`0abcd-efgh0-…`). Read without regard to case and hyphens, O as 0, I and
 /// L as 1.
 ///
-/// Whoever holds it may come in: it is shown on purpose alone, by
-/// [`show`](Self::show), and never by `Debug`.
+/// Whoever has it can join, so it is shown only on purpose, by [`show`](Self::show), and
+/// never by `Debug`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RoomKey(u128);
 
-/// The text is no key.
+/// The text is not a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this link is broken (a key has {KEY_DIGITS} letters and digits); copy all of it again")]
 pub struct NoKey;
@@ -204,8 +204,8 @@ fn digit(bits: u128) -> char {
     char::from(DIGITS[(bits & 31) as usize])
 }
 
-/// Whether what was typed where a name belongs asks for a private room instead: there is
-/// a key in it, or what was to be one. No name has a `#`.
+/// Whether a text where a name belongs asks for a private room instead: it holds a key, or
+/// an attempt at one. No name has a `#`.
 pub fn asks_for_room(typed: &str) -> bool {
     RoomKey::find(typed).is_some() || trim_start(typed).starts_with('#') || typed.contains("/#")
 }
@@ -219,20 +219,19 @@ pub enum Destination {
     Private(RoomKey),
 }
 
-/// Why a text is no [`Destination`].
+/// Why a text is not a [`Destination`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DestinationError {
-    /// Not the name of a room.
+    /// It is not a room's name.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// There is a `#`, and no key behind it.
+    /// It has a `#` without a key behind it.
     #[error(transparent)]
     Key(#[from] NoKey),
 }
 
 impl Destination {
-    /// Reads a destination. What has a `#` is a key or a broken link, and never the
-    /// name of a room.
+    /// Reads a destination. A text with a `#` is a key or a broken link, never a room's name.
     ///
     /// # Errors
     ///

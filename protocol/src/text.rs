@@ -1,10 +1,10 @@
 //! Events as lines for people, in Korean and in English. Messages to a single member are in
 //! [`notice`](crate::notice).
 //!
-//! No line that a person wrote equals one of the server's own: it begins with
-//! `[name] `, `* name ` or the like, and the server's with `-- `, or, as in the
-//! program that this one comes from, with `[name]님이`. The English `[name] joined.`
-//! is the one exception: a message that says just that, or looks like it, gets another space.
+//! No line that a person wrote equals one of the server's own. People's lines begin with
+//! `[name] `, `* name ` or the like; the server's with `-- ` or, as in the program that this
+//! one comes from, with `[name]님이`. The English `[name] joined.` is the one exception: a
+//! message that says just that, or looks like it, gets another space.
 
 use std::{fmt, str::FromStr};
 
@@ -28,7 +28,7 @@ pub enum Lang {
     En,
 }
 
-/// The word names no language that the server speaks.
+/// The server does not speak that language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no such language: use ko or en")]
 pub struct UnknownLang;
@@ -54,7 +54,7 @@ impl fmt::Display for Lang {
     }
 }
 
-/// The line ends that a peer is sent.
+/// The line ends that are sent to a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LineEnd {
     /// LF alone.
@@ -81,12 +81,11 @@ pub const SAID_OVERHEAD: usize = 8;
 /// The same for a line that is whispered, in either language.
 pub const WHISPERED_OVERHEAD: usize = 24;
 
-/// The least that a line counts: short lines cost their readers more than their bytes.
+/// The least that a line counts: sending a short line costs more than its bytes.
 pub const MIN_LINE_BYTES: usize = 64;
 
-/// What a message costs each member who receives it, in whatever form: the name and
-/// `overhead` are around each of its lines, and JSON writes some characters with two
-/// bytes.
+/// The bytes that a message takes for each member, in any form: the name and `overhead` are
+/// around each of its lines, and JSON writes some characters with two bytes.
 pub fn rendered_bytes(user: &str, text: &str, overhead: usize) -> usize {
     let cost = |line: &[u8]| {
         (user.len() + overhead + line.len() + count_escaped(line)).max(MIN_LINE_BYTES)
@@ -99,8 +98,8 @@ pub fn rendered_bytes(user: &str, text: &str, overhead: usize) -> usize {
     bytes + cost(rest)
 }
 
-/// How many characters of a line JSON writes with two bytes. Counted in bytes for as long
-/// as these can't overflow, so that it compiles to vector instructions.
+/// How many characters of a line JSON writes with two bytes. Counted in bytes while these
+/// can't overflow, so that it compiles to vector instructions.
 fn count_escaped(line: &[u8]) -> usize {
     let is_escaped = |byte: u8| (byte == b'"') | (byte == b'\\') | (byte == b'\t');
     let count =
@@ -108,8 +107,8 @@ fn count_escaped(line: &[u8]) -> usize {
     line.chunks(255).map(|part| usize::from(count(part))).sum()
 }
 
-/// The most that a message of `text_bytes` may cost a member: much less than a message of
-/// empty lines, each with a name in front, would.
+/// The most bytes that a message of `text_bytes` may take for a member: much less than empty
+/// lines, each with a name in front, would.
 pub fn most_rendered_bytes(text_bytes: usize) -> usize {
     (2 * 1_024 + 20 * text_bytes).min(RENDERED_BYTES)
 }
@@ -195,7 +194,7 @@ fn looks_like_notice(line: &str) -> bool {
             || (matches!(next, Some('(' | '（')) && reads("left")))
 }
 
-/// What happened, for all events that the seed had no words for.
+/// The sentence for an event that the seed had no words for.
 fn korean(event: &Event) -> String {
     let subject = |name: &str| format!("[{name}]{}이", nim(name));
     let of = |name: &str| format!("[{name}]{}의", nim(name));

@@ -1,11 +1,11 @@
-//! Moments, as events and deadlines have them.
+//! Points in time, for events and deadlines.
 
 use std::{borrow::Cow, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-/// A moment: milliseconds since 1970, UTC; in JSON as RFC 3339 with three
-/// decimals (`2026-11-22T18:59:00.123Z`).
+/// A point in time: milliseconds since 1970, UTC. In JSON it is RFC 3339 with three decimals
+/// (`2026-11-22T18:59:00.123Z`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Time(i64);
 
@@ -20,7 +20,7 @@ impl Time {
         self.0
     }
 
-    /// The moment so much later.
+    /// The time so much later.
     pub fn after(self, span: Duration) -> Time {
         Time(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }

@@ -1,14 +1,14 @@
-//! UTF-16 and UTF-32 where UTF-8 was to come: what the `>` of Windows PowerShell
-//! writes. They are recognised to be named, not to be read.
+//! UTF-16 and UTF-32 where UTF-8 is expected, as the `>` of Windows PowerShell writes them.
+//! They are recognised to be named in the refusal, not to be decoded.
 
 use std::fmt;
 
 /// An encoding whose characters take two or four bytes each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wide {
-    /// UTF-16 of either byte order.
+    /// UTF-16, in either byte order.
     Utf16,
-    /// UTF-32 of either byte order.
+    /// UTF-32, in either byte order.
     Utf32,
 }
 
@@ -22,8 +22,8 @@ impl fmt::Display for Wide {
 }
 
 impl Wide {
-    /// What `bytes` are that begin a line, as they came: telnet takes the byte order
-    /// mark of UTF-16 for a command.
+    /// The encoding of `bytes` at the beginning of a line, as received: telnet takes the byte
+    /// order mark of UTF-16 for a command.
     ///
     /// Takes time linear in their number.
     pub fn of_bytes(bytes: &[u8]) -> Option<Wide> {
@@ -39,7 +39,7 @@ impl Wide {
         }
     }
 
-    /// What a line, or a piece of one, is that is not marked by how it begins.
+    /// The encoding of a line, or a piece of one, without a byte order mark.
     pub fn of_unmarked(mut bytes: &[u8]) -> Option<Wide> {
         // CR NUL ends a line, here an empty one, and what follows may be a cut character.
         while let Some(rest) = bytes.strip_prefix(b"\r\0") {
@@ -99,7 +99,7 @@ fn is_foreign_text(bytes: &[u8], order: Order) -> bool {
     ascii >= 2
 }
 
-/// Whether all is UTF-32, and more than one character.
+/// Whether it is all UTF-32, and more than one character.
 fn is_utf32(bytes: &[u8]) -> bool {
     let are_characters = |order: fn([u8; 4]) -> u32| {
         let mut characters = bytes

@@ -30,7 +30,7 @@ fn examples(arrow: &str) -> impl Iterator<Item = &'static str> {
         .filter_map(move |line| line.strip_prefix(&before).filter(|json| json.starts_with('{')))
 }
 
-/// The text of the section under `heading`, up to the next heading.
+/// The section under `heading`, up to the next heading.
 #[track_caller]
 fn section(heading: &str) -> &'static str {
     let start = README.find(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no {heading:?}"));
@@ -48,7 +48,7 @@ fn code(cell: &str) -> String {
     cell.trim_matches('`').to_owned()
 }
 
-/// What the table in `text` says of fields.
+/// The fields in the table in `text`.
 #[track_caller]
 fn documented_fields(text: &str) -> Fields {
     let rows = rows(text).into_iter();
@@ -60,8 +60,7 @@ fn documented_fields(text: &str) -> Fields {
     .collect()
 }
 
-/// What stands between `start` and the line that closes it, in a source that rustfmt has
-/// laid out.
+/// The source between `start` and the line that closes it, as rustfmt lays it out.
 #[track_caller]
 fn block<'a>(source: &'a str, start: &str) -> &'a str {
     let (_, rest) = source.split_once(start).unwrap_or_else(|| panic!("no {start:?}"));

@@ -1,4 +1,4 @@
-//! What one connection is told: answers, and events.
+//! Messages of the server to one connection: answers and events.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use super::{Event, Time, is_false};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerMessage<'a> {
-    /// The answer to `/json`: who speaks, and what may be sent.
+    /// The answer to `/json`: the server, its version and its limits.
     Hello {
         /// Always `madang`.
         server: Cow<'a, str>,
@@ -18,75 +18,75 @@ pub enum ServerMessage<'a> {
         version: Cow<'a, str>,
         /// [`PROTOCOL_VERSION`](crate::limits::PROTOCOL_VERSION).
         protocol: u32,
-        /// How much may be sent at once.
+        /// How much a client may send at once.
         limits: Limits,
     },
     /// The login was accepted.
     Welcome {
-        /// The name as everyone sees it.
+        /// The name, as everyone sees it.
         user: Cow<'a, str>,
-        /// The room where one is now; none if one was removed from it while away.
+        /// The room that the session is in; none if it was removed from it while away.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         room: Option<Cow<'a, str>>,
         /// The session's token.
         session: Cow<'a, str>,
-        /// The events that follow have higher ids: that of one's own `joined`; of the last
-        /// event before, if that is quiet; or, coming back, the last one that the client has.
+        /// The id of the session's own `joined`, which follows. Of the last event before it in a
+        /// quiet session, and of the last that the client has when it comes back.
         id: u64,
-        /// How many members the room has, oneself among them.
+        /// How many members the room has, this one included.
         members: usize,
         /// The room's topic, if it has one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         topic: Option<Cow<'a, str>>,
-        /// Who owns the room, if it is private.
+        /// The owner of a private room.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<Cow<'a, str>>,
-        /// Whether nobody new may come in.
+        /// Whether the room is locked.
         #[serde(default, skip_serializing_if = "is_false")]
         locked: bool,
-        /// The most members, if the owner has set that.
+        /// The most members, if that is limited.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         limit: Option<usize>,
-        /// Whether the session went on where it was cut.
+        /// Whether an earlier session goes on.
         resumed: bool,
-        /// The `kicked` or `ended` that took one out of the last room, if one has been in
+        /// The `kicked` or `ended` that took the session out of its last room, if it has been in
         /// none since.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         removed: Option<Box<Event>>,
     },
-    /// One is in another room now.
+    /// The session is in another room now.
     Entered {
         /// The room's name, or its mark if it is private.
         room: Cow<'a, str>,
-        /// The id of one's own `joined`; of the last event before, if that is quiet.
+        /// The id of the session's own `joined`; of the last event before it in a quiet session.
         id: u64,
         /// How many members it has, oneself among them.
         members: usize,
         /// The room's topic, if it has one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         topic: Option<Cow<'a, str>>,
-        /// Who owns the room, if it is private.
+        /// The owner of a private room.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<Cow<'a, str>>,
-        /// Whether nobody new may come in.
+        /// Whether the room is locked.
         #[serde(default, skip_serializing_if = "is_false")]
         locked: bool,
-        /// The most members, if the owner has set that.
+        /// The most members, if that is limited.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         limit: Option<usize>,
         /// The nonce of the request that it answers, if it had one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<Cow<'a, str>>,
     },
-    /// Somebody said something to this member alone.
+    /// A whisper to this member.
     Whisper {
         /// Its number among the session's private events; they rise by one from 1.
         private: u64,
-        /// When it was said.
+        /// When it was sent.
         time: Time,
-        /// Who said it.
+        /// Who sent it.
         user: Cow<'a, str>,
-        /// What was said: one line, or several with LF between them.
+        /// The text: one line, or several with LF between them.
         text: Cow<'a, str>,
     },
     /// The request with this nonce was carried out.
@@ -99,18 +99,18 @@ pub enum ServerMessage<'a> {
     },
     /// Something was refused.
     Error {
-        /// What went wrong, in a word that programs compare.
+        /// What went wrong, as a word for programs.
         code: Cow<'a, str>,
-        /// The same for people, in the session's language.
+        /// What went wrong, for people, in the session's language.
         text: Cow<'a, str>,
-        /// A name that is free, like the one that is not.
+        /// A similar name that is free.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         proposal: Option<Cow<'a, str>>,
         /// The refused request's nonce, if it had one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<Cow<'a, str>>,
     },
-    /// Words for the member alone, such as the answer to `/help`.
+    /// Text for this member only, such as the answer to `/help`.
     Notice {
         /// One line, or several with LF between them.
         text: Cow<'a, str>,
@@ -118,7 +118,7 @@ pub enum ServerMessage<'a> {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<Cow<'a, str>>,
     },
-    /// Who is in a room, in the order in which they came.
+    /// The members of a room, in the order in which they joined.
     Who {
         /// The room's name.
         room: Cow<'a, str>,
@@ -126,13 +126,12 @@ pub enum ServerMessage<'a> {
         count: usize,
         /// Names; a long list comes in several messages.
         members: Vec<Cow<'a, str>>,
-        /// Those of them whose joining and leaving is not announced.
+        /// Those of them who are quiet.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         quiet: Vec<Cow<'a, str>>,
         /// Whether more names follow in another message.
         more: bool,
-        /// With the last message, if there are more than one answer lists: the name after
-        /// which `/who after NAME` goes on.
+        /// In the last message, if members remain: the name after which `/who after NAME` goes on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<Cow<'a, str>>,
         /// The nonce of the request that it answers, if it had one.
@@ -149,25 +148,25 @@ pub enum ServerMessage<'a> {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<Cow<'a, str>>,
     },
-    /// What may be known about somebody.
+    /// What everyone may know about somebody.
     Whois {
         /// Who it is.
         user: Cow<'a, str>,
         /// The public room where they are.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         room: Option<Cow<'a, str>>,
-        /// Since when they are on the server.
+        /// When they logged in.
         since: Time,
         /// Whether their connection is cut and may come back.
         away: bool,
-        /// Whether their joining and leaving is not announced.
+        /// Whether they are quiet.
         #[serde(default, skip_serializing_if = "is_false")]
         quiet: bool,
         /// The nonce of the request that it answers, if it had one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<Cow<'a, str>>,
     },
-    /// How others come into this room.
+    /// How to invite others to this room.
     Invite {
         /// The room's name, or its mark if it is private.
         room: Cow<'a, str>,
@@ -179,10 +178,10 @@ pub enum ServerMessage<'a> {
         link: Option<Cow<'a, str>>,
         /// The command for terminals.
         madang: Cow<'a, str>,
-        /// The command for people who only have nc, or openssl where that is encrypted, and
-        /// what to type then; nothing where only a way in the clear would be left for a key.
+        /// The command for people who only have nc (openssl where that is encrypted), and what to
+        /// type then. Empty if a key could only be sent unencrypted that way.
         nc: Vec<Cow<'a, str>>,
-        /// Whether nobody on the path can read along, whichever way others come.
+        /// Whether every way listed here is encrypted.
         encrypted: bool,
         /// The link, or else the key, as a QR code in half blocks; lines with LF.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -191,21 +190,21 @@ pub enum ServerMessage<'a> {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<Cow<'a, str>>,
     },
-    /// What happened before, oldest first.
+    /// Earlier events, oldest first.
     History {
         /// The room's name, or its mark if it is private.
         room: Cow<'a, str>,
-        /// Some of it; much comes in several messages.
+        /// Some of them; many come in several messages.
         events: Vec<Cow<'a, Event>>,
-        /// Whether more follows in another message.
+        /// Whether more follow in another message.
         more: bool,
         /// The nonce of the request that it answers, if it had one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<Cow<'a, str>>,
     },
-    /// Whom this member hides.
+    /// This member's ignore list.
     Ignored {
-        /// Their names; the client hides what they say in rooms.
+        /// The names on it; the client hides what they say in rooms.
         users: Vec<Cow<'a, str>>,
         /// The nonce of the request that it answers, if it had one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -213,22 +212,22 @@ pub enum ServerMessage<'a> {
     },
     /// The answer to `/ping`, after all that was sent before.
     Pong {
-        /// What `/ping` came with.
+        /// The text that came with `/ping`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token: Option<Cow<'a, str>>,
         /// The nonce of the request that it answers, if it had one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<Cow<'a, str>>,
     },
-    /// These private events are not kept any more.
+    /// These whispers are no longer kept.
     PrivateGap {
         /// The first number that is missing.
         from: u64,
         /// The last number that is missing.
         to: u64,
     },
-    /// These events were not delivered, since the client read too slowly or was
-    /// away for too long; what is kept of them can be asked for.
+    /// These events were not delivered, because the client read too slowly or was away for too
+    /// long. `history` returns those that are still kept.
     Gap {
         /// The room's name.
         room: Cow<'a, str>,
@@ -239,13 +238,13 @@ pub enum ServerMessage<'a> {
     },
     /// The last message of a connection.
     Bye {
-        /// Why it ends, in a word that programs compare.
+        /// Why it ends, as a word for programs.
         reason: Cow<'a, str>,
-        /// For how long one is not let in again, if that is so for a time.
+        /// For how many seconds the client is kept out, if it is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         seconds: Option<u64>,
     },
-    /// What happened in the room.
+    /// An event of the room.
     #[serde(untagged)]
     Event(Event),
 }
@@ -289,8 +288,8 @@ impl Limits {
 }
 
 impl ServerMessage<'_> {
-    /// Reads one line from a server; `None` if it is of a type that this
-    /// version doesn't know, or not JSON.
+    /// Reads one line from a server; `None` if it is not JSON, or of a type that this version
+    /// doesn't know.
     pub fn parse(line: &str) -> Option<ServerMessage<'static>> {
         serde_json::from_str(line).ok()
     }

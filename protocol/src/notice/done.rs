@@ -1,4 +1,4 @@
-//! What the operator has done, as the console says it: a sentence for each command.
+//! The console's answers to the operator's commands: a sentence for each.
 
 use super::{english, korean};
 use crate::{
@@ -10,11 +10,11 @@ use crate::{
 /// Something that the operator has done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Done<'a> {
-    /// Somebody was removed, and is kept out for so many seconds.
+    /// Somebody was removed, and is kept out for a while.
     Kicked {
         /// Who it was.
         user: &'a str,
-        /// For how long.
+        /// For how many seconds.
         seconds: u64,
     },
     /// Somebody who was removed may join again.
@@ -22,31 +22,31 @@ pub enum Done<'a> {
         /// Who it is.
         user: &'a str,
     },
-    /// Somebody may not speak.
+    /// Somebody was muted.
     Muted {
         /// Who it is.
         user: &'a str,
         /// For how many seconds; until it is lifted if there is none.
         seconds: Option<u64>,
     },
-    /// Somebody may speak again.
+    /// Somebody was unmuted.
     Unmuted {
         /// Who it is.
         user: &'a str,
     },
-    /// Nobody may speak.
+    /// Everyone was muted.
     AllMuted {
         /// For how many seconds; until it is lifted if there is none.
         seconds: Option<u64>,
     },
-    /// Everyone may speak again.
+    /// Everyone was unmuted.
     AllUnmuted,
-    /// Nobody new may join a room.
+    /// A room was locked.
     Locked {
         /// Which.
         room: &'a str,
     },
-    /// Everyone may join a room again.
+    /// A room was unlocked.
     Unlocked {
         /// Which.
         room: &'a str,
@@ -55,31 +55,31 @@ pub enum Done<'a> {
     TopicSet {
         /// Which.
         room: &'a str,
-        /// What it is now; empty if there is none any more.
+        /// The new topic; empty if it was cleared.
         topic: &'a str,
     },
-    /// How many members a room may have.
+    /// The number of members was limited.
     Limited {
         /// Which.
         room: &'a str,
         /// How many.
         limit: usize,
     },
-    /// A name, an address or a range is kept out.
+    /// A name, an address or a range was banned.
     Banned {
-        /// What is.
+        /// Which.
         what: &'a str,
         /// For how many seconds; until it is lifted if there is none.
         seconds: Option<u64>,
     },
-    /// It is let in again.
+    /// A ban was lifted.
     Unbanned {
-        /// What is.
+        /// Which.
         what: &'a str,
     },
-    /// Everyone on the server was told something.
+    /// An announcement was sent to everyone.
     Announced {
-        /// How many that were.
+        /// To how many people.
         people: usize,
     },
     /// The console's commands are about another room from now on.

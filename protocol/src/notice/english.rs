@@ -23,7 +23,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         }
         Notice::LoginPrompt => "Login ID:".into(),
         Notice::NameInUse { proposal: None } => "That name is already in use.".into(),
-        // In a line of its own: programs know the first one by heart.
+        // On a line of its own: programs compare the first one.
         Notice::NameInUse { proposal: Some(name) } => {
             format!("That name is already in use.\nThis one is free: {name}")
         }
@@ -243,7 +243,7 @@ fn goodbye_text(goodbye: Goodbye) -> String {
     }
 }
 
-/// The answer to a peer that takes this port for one of another kind.
+/// The answer to a peer that takes this port for that of another protocol.
 fn foreign_peer(foreign: Foreign, web_port: Option<u16>) -> String {
     let in_browser = match web_port {
         Some(port) => format!(" In a browser, open port {port}."),
@@ -278,7 +278,7 @@ pub(super) fn place(room: &str) -> &str {
     if room == LOBBY { "the lobby" } else { room }
 }
 
-/// A length above its limit, in bytes and in letters.
+/// A length and its limit, in bytes and in letters.
 fn over(bytes: usize, limit: usize) -> String {
     format!(
         "{} bytes; the limit is {} (about {} Korean or {} English letters)",

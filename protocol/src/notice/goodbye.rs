@@ -1,9 +1,9 @@
-//! Why a connection ends: its word for programs, its code for WebSocket. The sentences
-//! are with the other notices.
+//! Why a connection ends: the word for programs and WebSocket's close code. The sentences are
+//! with the other notices.
 
 use crate::foreign::Foreign;
 
-/// Why the server closes a connection, as its peer is told.
+/// Why the server closes a connection, as its peer learns it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Goodbye {
     /// The member quit.
@@ -12,16 +12,16 @@ pub enum Goodbye {
     Closed,
     /// The server stops.
     Shutdown,
-    /// No name within the time for it.
+    /// No login in time.
     LoginTimeout {
-        /// The time for it, in seconds.
+        /// The time allowed, in seconds.
         seconds: u64,
     },
-    /// Too many names that are no names.
+    /// Too many unusable names.
     LoginTries,
     /// A line without an end.
     EndlessLine,
-    /// What came breaks the rules of WebSocket (RFC 6455).
+    /// A WebSocket frame that breaks RFC 6455.
     BrokenFrame,
     /// A WebSocket message that is not text.
     NotText,
@@ -29,31 +29,31 @@ pub enum Goodbye {
     NotUtf8,
     /// A WebSocket message that is too long, or in too many fragments.
     MessageTooBig,
-    /// A WebSocket message whose end did not come in time.
+    /// A WebSocket message that did not end in time.
     UnfinishedMessage,
-    /// No chat peer: it has taken the port for another one.
+    /// A peer that took the port for that of another protocol.
     Foreign {
-        /// What it speaks.
+        /// Which.
         foreign: Foreign,
         /// The port for browsers, if there is one.
         web_port: Option<u16>,
     },
-    /// No TLS, on a port that takes nothing else.
+    /// A peer without TLS, on a port that takes nothing else.
     NoTls,
-    /// The server holds as many connections as it can.
+    /// The server has as many connections as it can hold.
     ServerFull,
-    /// The address holds as many connections as one may.
+    /// The address has as many connections as one may.
     AddressFull,
     /// The name or the address is banned.
     Banned,
     /// The operator has removed the member from the lobby.
     Kicked {
-        /// For how long the name and the session are not let in, in seconds.
+        /// For how many seconds the name and the session are kept out.
         seconds: u64,
     },
     /// Another connection has taken the session over.
     Replaced,
-    /// An error of the server's own.
+    /// An internal error.
     Internal,
 }
 
@@ -83,8 +83,7 @@ impl Goodbye {
         }
     }
 
-    /// The `seconds` of the JSON `bye`: for how long one is not let in again, if that is
-    /// so for a time.
+    /// The `seconds` of the JSON `bye`: for how long the client is kept out, if it is.
     pub fn seconds(self) -> Option<u64> {
         match self {
             Goodbye::Kicked { seconds } => Some(seconds),
@@ -92,7 +91,7 @@ impl Goodbye {
         }
     }
 
-    /// The code of the Close frame that says the same (RFC 6455 section 7.4.1).
+    /// The code of the WebSocket Close frame (RFC 6455 section 7.4.1).
     pub fn close_code(self) -> u16 {
         match self {
             Goodbye::Quit | Goodbye::Closed => 1000,

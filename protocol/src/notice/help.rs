@@ -1,5 +1,5 @@
-//! `/help`: the commands that are needed most, the others, and what one of them is for. All
-//! of it fits a terminal of 24 rows and 40 columns, together with a prompt.
+//! `/help`: the commands needed most, all others, and the explanation of one. Each fits a
+//! terminal of 24 rows and 40 columns, with the prompt.
 
 use unicode_width::UnicodeWidthStr;
 
@@ -8,11 +8,11 @@ use crate::{
     text::Lang,
 };
 
-/// What members need most.
+/// The commands that members need most.
 const MEMBERS_BASICS: [&str; 8] =
     ["/who", "/msg", "/nick", "/rooms", "/join", "/new", "/invite", "/quit"];
 
-/// What operators need most.
+/// The commands that operators need most.
 const OPERATORS_BASICS: [&str; 8] =
     ["/who", "/rooms", "/say", "/kick", "/mute", "/ban", "/unban", "/stop"];
 
@@ -51,7 +51,7 @@ pub(super) fn others(role: Role, lang: Lang) -> String {
     lines.join("\n")
 }
 
-/// What one command is for.
+/// The explanation of one command.
 pub(super) fn on(spec: &CommandSpec, lang: Lang) -> String {
     let mut text = columns(&spec.usage(lang), spec.help(lang));
     for line in spec.details(lang).lines() {
@@ -137,7 +137,7 @@ mod tests {
     fn help_is_in_its_readers_language() {
         for role in ROLES {
             let korean = basics(role, Lang::Ko) + &others(role, Lang::Ko);
-            // A QR code is called that in Korean.
+            // "QR" is Korean too.
             let korean = korean.replace("qr", "");
             assert!(!korean.contains(|c: char| c.is_ascii_alphabetic()), "{korean}");
             let english = basics(role, Lang::En) + &others(role, Lang::En);

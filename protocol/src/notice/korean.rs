@@ -24,7 +24,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         ),
         Notice::LoginPrompt => "로그인ID:".into(),
         Notice::NameInUse { proposal: None } => "이미 등록된 사용자입니다.".into(),
-        // In a line of its own: programs know the first one by heart.
+        // On a line of its own: programs compare the first one.
         Notice::NameInUse { proposal: Some(name) } => {
             format!("이미 등록된 사용자입니다.\n쓸 수 있는 이름: {name}")
         }
@@ -228,7 +228,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
     }
 }
 
-/// Where a peer is refused before it could choose a language, English follows.
+/// Where a peer is refused before it can choose a language, English follows.
 fn goodbye_text(goodbye: Goodbye) -> String {
     match goodbye {
         Goodbye::Quit => "안녕히 가세요.".into(),
@@ -269,7 +269,7 @@ fn goodbye_text(goodbye: Goodbye) -> String {
     }
 }
 
-/// The answer to a peer that takes this port for one of another kind.
+/// The answer to a peer that takes this port for that of another protocol.
 fn foreign_peer(foreign: Foreign, web_port: Option<u16>) -> String {
     let in_browser = match web_port {
         Some(port) => format!(" 브라우저에서는 {port}번 포트를 여세요."),

@@ -2,7 +2,7 @@
 
 use crate::{event::RoomSummary, text::Lang};
 
-/// Names in a row, with a mark behind each that is one of `marked`.
+/// Names in a row, those in `marked` with a mark behind them.
 pub(super) fn names_in_row(names: &[&str], marked: &[&str], mark: &str) -> String {
     let shown = names.iter().map(|name| match marked.contains(name) {
         true => format!("{name}{mark}"),

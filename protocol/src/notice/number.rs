@@ -1,4 +1,4 @@
-//! How numbers and limits stand in a sentence.
+//! Numbers in sentences.
 
 /// How many bytes a Hangul syllable has in UTF-8.
 pub(super) const HANGUL_BYTES: usize = 3;

@@ -1,4 +1,4 @@
-//! Who is on the server, as the operator is told: in columns.
+//! The operator's list of people, in columns.
 
 use std::net::IpAddr;
 
@@ -11,21 +11,20 @@ use crate::{duration::show_about, room::room_name, text::Lang};
 pub struct Present<'a> {
     /// Their name.
     pub user: &'a str,
-    /// The room where they are, if they are in one.
+    /// The room that they are in, if any.
     pub room: Option<&'a str>,
-    /// The address that they are connected from; none while they are not.
+    /// The address that they are connected from; none while the connection is lost.
     pub address: Option<IpAddr>,
-    /// For how many seconds they have said nothing.
+    /// For how many seconds they have been idle.
     pub idle: u64,
-    /// Whether the operator keeps them from speaking: for how many seconds, if not until
-    /// that is lifted.
+    /// Whether the operator has muted them: for how many more seconds, or until it is lifted.
     pub muted: Option<Option<u64>>,
-    /// Whether their joining and leaving is not announced.
+    /// Whether they are quiet.
     pub quiet: bool,
 }
 
 impl Present<'_> {
-    /// What stands in each column.
+    /// The text of each column.
     fn cells(&self, lang: Lang) -> [String; 5] {
         let idle = show_about(self.idle, lang);
         let (idle, away) = match lang {
@@ -59,7 +58,7 @@ impl Present<'_> {
     }
 }
 
-/// The table, below the number of people if it is to be told.
+/// The table, below the number of people if that is wanted.
 pub(super) fn table(count: Option<usize>, people: &[Present<'_>], lang: Lang) -> String {
     let (count, titles) = match lang {
         Lang::Ko => (
@@ -85,7 +84,7 @@ pub(super) fn table(count: Option<usize>, people: &[Present<'_>], lang: Lang) ->
         let cells = cells.map(|(cell, width)| format!("{cell}{:1$}", "", width - cell.width()));
         format!("  {}", cells.collect::<Vec<_>>().join("  ")).trim_end().to_owned()
     };
-    // Titles of nothing say nothing.
+    // An empty table needs no titles.
     let rows = rows.iter().filter(|_| rows.len() > 1).map(line);
     count.into_iter().chain(rows).collect::<Vec<_>>().join("\n")
 }
