@@ -105,6 +105,34 @@ pub(crate) fn rows_below(prompt: &str, text: &str, columns: u16) -> u16 {
     u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(1)
 }
 
+/// Whether `prompt` and `text` end where a row does.
+pub(crate) fn fills_row(prompt: &str, text: &str, columns: u16) -> bool {
+    !text.ends_with('\n') && row_starts(prompt, text, columns).last() == Some(text.len())
+}
+
+/// How many rows `prompt` and `text` take to the cursor behind them after the terminal has
+/// wrapped them anew, if a row was ended at `row_end`. `is_at_end` if nothing follows there: at
+/// the end of a full row, the cursor then stays on it.
+pub(crate) fn rows_wrapped_anew(
+    prompt: &str,
+    text: &str,
+    row_end: Option<usize>,
+    is_at_end: bool,
+    columns: u16,
+) -> u16 {
+    let full_row = |prompt: &str, text: &str| u16::from(fills_row(prompt, text, columns));
+    let (prompt_of_last, last, rows) = match row_end {
+        Some(at) => {
+            let first = &text[..at];
+            let rows = rows_below(prompt, first, columns) - full_row(prompt, first);
+            ("", &text[at..], rows)
+        }
+        None => (prompt, text, 0),
+    };
+    let stays = if is_at_end { full_row(prompt_of_last, last) } else { 0 };
+    rows + rows_below(prompt_of_last, last, columns) - stays
+}
+
 /// For a `text` too tall for `rows` rows: where the part begins that fits below a row with
 /// `prompt`, and how many rows are left out. `None` if all of it fits.
 pub(crate) fn end_that_fits(
@@ -262,6 +290,31 @@ mod tests {
         check("> ", "\t", 10, 1);
         check("> ", "\t\t", 10, 2);
         check("> ", "x", 0, 4);
+    }
+
+    #[test]
+    fn rows_are_counted_as_a_terminal_wraps_them_anew() {
+        #[track_caller]
+        fn check(text: &str, row_end: Option<usize>, is_at_end: bool, columns: u16, rows: u16) {
+            assert_eq!(rows_wrapped_anew("> ", text, row_end, is_at_end, columns), rows);
+        }
+        let text = "0123456789012345";
+        check(text, None, true, 20, 1);
+        check(text, None, true, 10, 2);
+        // It fills its rows: the cursor waits behind the last one, unless something follows.
+        check(text, None, true, 9, 2);
+        check(text, None, false, 9, 3);
+        // The first row was ended after 8 letters, when that was all.
+        check(text, Some(8), true, 20, 2);
+        check(text, Some(8), true, 10, 2);
+        check(text, Some(8), true, 8, 3);
+        check(text, Some(8), true, 6, 4);
+        check(text, Some(8), false, 8, 4);
+        check("01234567", Some(8), true, 10, 2);
+        check("01234567", Some(8), true, 5, 3);
+        assert!(fills_row("> ", "01234567", 10) && fills_row("> ", "0123456", 9));
+        assert!(!fills_row("> ", "0123456", 10) && !fills_row("> ", "", 10));
+        assert!(!fills_row("> ", "0123\n", 10));
     }
 
     #[test]

@@ -36,7 +36,7 @@ use terminal_size::{Height, Width};
 
 use crate::{
     interrupts::EditorThread,
-    layout::{columns_of, end_that_fits, hang, rows_below},
+    layout::{columns_of, end_that_fits, fills_row, hang, rows_below, rows_wrapped_anew},
     style::{Palette, paint},
 };
 
@@ -75,6 +75,9 @@ struct State {
     painted_prompt: String,
     /// How wide the terminal was then.
     painted_columns: u16,
+    /// Where the text of that time filled its last row, if it did: the editor has ended that
+    /// row itself, and what was typed since begins a new one.
+    row_end: Option<usize>,
     /// The size of the terminal, if the line filled all of it.
     filled: Option<(u16, u16)>,
     /// The editor's thread, which typed the last line.
@@ -328,6 +331,9 @@ impl Screen {
         // The whole screen, because the editor clears all of it when it returns to the supposed
         // beginning of the line.
         let (columns, rows) = terminal_size();
+        state.row_end = (state.typed.hint.is_empty()
+            && fills_row(&state.painted_prompt, line, columns))
+        .then_some(line.len());
         let (start, left_out) = end_that_fits(&state.painted_prompt, line, columns, rows)?;
         state.filled = Some((columns, rows));
         let mark = paint(self.palette.dim(), &format!("… +{left_out}"));
@@ -374,10 +380,13 @@ impl Screen {
         if !state.painted || columns == before || !wraps_anew() {
             return;
         }
-        let TypedSoFar { text, cursor, .. } = &state.typed;
-        let text = &text[..text.floor_char_boundary(*cursor)];
-        let [old, new] =
-            [before, columns].map(|columns| rows_below(&state.painted_prompt, text, columns));
+        let TypedSoFar { text, cursor, hint } = &state.typed;
+        let before_cursor = &text[..text.floor_char_boundary(*cursor)];
+        let prompt = &state.painted_prompt;
+        let old = rows_below(prompt, before_cursor, before);
+        let row_end = state.row_end.filter(|at| before_cursor.is_char_boundary(*at));
+        let is_at_end = before_cursor.len() == text.len() && hint.is_empty();
+        let new = rows_wrapped_anew(prompt, before_cursor, row_end, is_at_end, columns);
         let moves = match new.checked_sub(old) {
             Some(more) => format!("\x1b[J{}", "\r\x1b[K\x1b[A".repeat(more.into())),
             None => "\n".repeat((old - new).into()),

@@ -22,6 +22,8 @@ mod naming;
 #[cfg(unix)]
 mod editing;
 #[cfg(unix)]
+mod resizing;
+#[cfg(unix)]
 mod coming_back;
 #[cfg(unix)]
 mod elsewhere;
