@@ -5,13 +5,18 @@ use anstyle::Style;
 use madang_protocol::{
     command::{CommandSpec, Input},
     event::{Event, ServerMessage, Stamp, Time},
-    notice::{Invitation, Notice},
+    notice::Notice,
     sanitize::{sanitize_label, sanitize_line, sanitize_message},
     text::{Lang, LineEnd, write_event},
 };
-use madang_terminal::style::{Palette, paint};
+use madang_terminal::{
+    screen::terminal_size,
+    style::{Palette, paint},
+};
 
 use crate::{clock::Clock, mention::mentions, words::Words};
+
+mod invitation;
 
 /// Who the lines are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,17 +99,7 @@ impl Renderer {
                 let whois = Notice::Whois { user, room, seconds, away, quiet };
                 notice(self.notice(&whois.text(self.lang)))
             }
-            ServerMessage::Invite { link, madang, nc, encrypted, qr, .. } => {
-                let invitation = Invitation {
-                    link: link.as_deref(),
-                    madang,
-                    nc: nc.first().map(|nc| &**nc),
-                    join: nc.get(1).map(|join| &**join),
-                    encrypted: *encrypted,
-                    qr: qr.as_deref(),
-                };
-                notice(self.notice(&Notice::Invite(invitation).text(self.lang)))
-            }
+            ServerMessage::Invite { .. } => notice(self.invite(message, terminal_size())),
             ServerMessage::Ignored { users, .. } => {
                 let names: Vec<&str> = users.iter().map(|name| &**name).collect();
                 notice(self.notice(&Notice::Hidden(&names).text(self.lang)))

@@ -77,6 +77,8 @@ pub(crate) enum Words<'a> {
     Unconfirmed { first: u64, last: u64 },
     /// A room was chosen where a name was asked for.
     NameForRoom,
+    /// The terminal is too small for the QR code.
+    CodeTooLarge { columns: usize, rows: usize },
     /// The guest name for a server that gives none.
     GuestName { number: u32 },
     /// A server without JSON did not ask for the name that was given.
@@ -160,6 +162,9 @@ impl Words<'_> {
             Words::Unconfirmed { first, last } => {
                 format!("{first}~{last}번째 줄이 전달되었는지 확인하지 못했습니다")
             }
+            Words::CodeTooLarge { columns, rows } => {
+                format!("-- QR 코드를 표시하려면 터미널이 {columns}칸 {rows}줄 이상이어야 합니다 --")
+            }
             Words::GuestName { number } => format!("손님-{number}"),
             Words::NameNotAsked => "서버가 이름을 묻지 않아 --name을 무시합니다".into(),
             Words::NoRooms => "이 서버에는 방이 없어 --room을 무시합니다".into(),
@@ -226,6 +231,9 @@ impl Words<'_> {
             }
             Words::Unconfirmed { first, last } => {
                 format!("lines {first} to {last} were sent but not all confirmed")
+            }
+            Words::CodeTooLarge { columns, rows } => {
+                format!("-- the QR code needs a terminal of {columns} columns and {rows} rows --")
             }
             Words::GuestName { number } => format!("guest-{number}"),
             Words::NameNotAsked => "the server did not ask for a name; --name is ignored".into(),

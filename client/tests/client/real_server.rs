@@ -228,6 +228,33 @@ fn a_private_room_is_reached_by_its_link() {
 }
 
 #[test]
+fn a_qr_code_is_painted_where_there_is_space_and_colour() {
+    const LIGHT: &str = "\x1b[48;5;231m";
+
+    let server = RealServer::start();
+    let link = format!("madang: madang {}", server.address);
+    let shown = |color: &str, columns: u16, last: &str| {
+        let args = ["--name", "a", "--time", "never", "--lang", "en", "--color", color];
+        let address = server.address.to_string();
+        let mut terminal = Terminal::start_sized(&address, &args, columns, 45, &[]);
+        terminal.expect_raw("[lobby 1]");
+        terminal.enter("/invite qr");
+        terminal.expect_raw(last);
+        terminal.enter("/quit");
+        assert_eq!(terminal.ended(), 0);
+        let raw = terminal.raw();
+        assert!(raw.contains(&link) && !raw.contains('█'), "half blocks have two widths: {raw}");
+        (raw, terminal.scrolled().join("\n"))
+    };
+    let (raw, _) = shown("always", 80, LIGHT);
+    assert!(raw.matches(LIGHT).count() > 40, "{raw}");
+    let (raw, rows) = shown("always", 44, "the QR code needs ");
+    assert!(!raw.contains(LIGHT) && rows.contains("of 46"), "{rows}");
+    let (raw, _) = shown("never", 80, &link);
+    assert!(!raw.contains("\x1b[4"), "{raw}");
+}
+
+#[test]
 fn a_talk_through_a_proxy_that_cuts_is_whole() {
     const CUTS: usize = 8;
     const LINES: usize = 30;
