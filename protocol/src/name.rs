@@ -77,7 +77,7 @@ impl UserName {
         &self.0
     }
 
-    /// The keys by which a name is claimed: two or three, all different. Two names clash, and
+    /// The keys that claim a name: two or three, all different. Two names clash, and
     /// can't be in use at once, if they have any key in common.
     ///
     /// They are computed at each call (some microseconds), always the same for

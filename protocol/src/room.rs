@@ -86,7 +86,7 @@ impl RoomName {
         [LOBBY, LOBBY_IN_KOREAN].iter().any(|lobby| spelling_of(lobby) == self.key())
     }
 
-    /// The key by which the room is found: the same for `Math`, `MATH` and `ｍａｔｈ`.
+    /// The key for finding the room: the same for `Math`, `MATH` and `ｍａｔｈ`.
     pub fn key(&self) -> NameKey {
         spelling_of(&self.0)
     }

@@ -1,7 +1,6 @@
-//! What may be asked of the server, one function a command. It takes the [`Caller`] and
-//! the command's arguments, and returns a [`Reply`]; the operator's console and members
-//! call the same ones. Which commands there are, who may give them and how they are read
-//! stands in the protocol's table.
+//! Commands, one function each. It takes the [`Caller`] and the command's arguments and
+//! returns a [`Reply`]; members and the operator's console call the same functions. The
+//! commands' names, roles and arguments are in the protocol's table.
 
 use madang_protocol::{
     command::{Command, Help},
@@ -23,8 +22,8 @@ pub(crate) mod invite;
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests;
 
-/// Carries out a command that the table lets the caller give. May block until a room has
-/// done something.
+/// Carries out a command that the caller may give. May block until a room has done its
+/// part.
 #[inline(never)]
 pub(crate) fn run(caller: &Caller<'_>, command: Command<'_>) -> Reply {
     let needs_name = !matches!(
@@ -37,7 +36,7 @@ pub(crate) fn run(caller: &Caller<'_>, command: Command<'_>) -> Reply {
             if let Some(id) = member.session.knows_nonce(nonce)
                 && (needs_name || matches!(command, Command::Join(_)))
             {
-                // It was carried out, and its answer was lost with the connection.
+                // It was carried out before; its answer was lost with the connection.
                 return caller.acknowledge(nonce, id);
             }
         }
@@ -103,7 +102,7 @@ fn quit(caller: &Caller<'_>, text: Option<&str>) -> Reply {
     caller.answered(caller.begin()).and(Effect::End(Goodbye::Quit, text))
 }
 
-/// Whether a command only asks, and is answered at length.
+/// Whether a command is a question with a long answer.
 pub(crate) fn is_question(command: &Command<'_>) -> bool {
     matches!(
         command,
@@ -118,7 +117,7 @@ pub(crate) fn is_question(command: &Command<'_>) -> bool {
     )
 }
 
-/// Text that may have no line ends.
+/// The text without line ends.
 fn one_line(text: &str) -> String {
     text.replace('\n', " ")
 }

@@ -1,6 +1,6 @@
-//! What bytes mean. A [`Dialect`] reads what a peer sends as requests, and writes what it
-//! is told: events, answers, goodbyes. All of them stand in [`DIALECTS`]; nothing outside
-//! this folder asks which one a peer speaks. Knows neither sockets nor rooms.
+//! What bytes mean. A [`Dialect`] parses a peer's messages into requests, and writes events,
+//! answers and goodbyes. All of them are in [`DIALECTS`]; nothing outside this folder asks
+//! which one a peer speaks. Knows neither sockets nor rooms.
 
 use std::ops::Deref;
 
@@ -21,7 +21,7 @@ pub(crate) mod past;
 #[cfg(test)]
 mod tsv;
 
-/// Every dialect. A connection begins in the first, which is for people.
+/// Every dialect. A connection begins with the first, which is for people.
 const DIALECTS: &[&dyn Dialect] = &[
     &TextLines,
     &JsonLines,
@@ -29,11 +29,11 @@ const DIALECTS: &[&dyn Dialect] = &[
     &tsv::TsvLines,
 ];
 
-/// How many rooms one message to a program lists.
+/// How many rooms a message to a program lists.
 const ROOMS_PER_MESSAGE: usize = 50;
 
-/// One way to speak with the server. Most of it is the same for all programs, which get
-/// every message in a form of their own; a dialect for people has its own words.
+/// A dialect. The default methods suit all programs, which get every message in one form; a
+/// dialect for people has words of its own.
 pub(crate) trait Dialect: Sync {
     /// Its name: `/NAME` at the prompt changes to it.
     fn name(&self) -> &'static str;
@@ -43,20 +43,20 @@ pub(crate) trait Dialect: Sync {
         None
     }
 
-    /// Whether a program speaks it: one that is given lines as they came and events of every
-    /// kind, hides for itself whom its user ignores, and may come back to its session.
+    /// Whether programs speak it. They get their lines as received and events of every kind,
+    /// apply the ignore list themselves, and can come back to their sessions.
     fn is_for_programs(&self) -> bool {
         true
     }
 
-    /// Reads a message; `None` if it asks for nothing.
+    /// Parses a message; `None` if it asks for nothing.
     ///
     /// # Errors
     ///
-    /// Why it is no request.
+    /// Why it is not a request.
     fn parse(&self, message: String, stage: Stage) -> Result<Option<Request>, RequestError>;
 
-    /// The text as it may be said, sanitized; `None` if there is nothing to say or to
+    /// Checks a text to be said, and sanitizes it; `None` if there is nothing to say or to
     /// complain about.
     ///
     /// # Errors
@@ -67,10 +67,10 @@ pub(crate) trait Dialect: Sync {
     /// Writes what happened in a room.
     fn write_event(&self, event: &Event, words: Words, out: &mut Vec<u8>);
 
-    /// Writes what one member is told.
+    /// Writes a message to one member.
     fn write_message(&self, message: &ServerMessage<'_>, words: Words, out: &mut Vec<u8>);
 
-    /// Writes a sentence of the server, with the nonce of the request that it answers.
+    /// Writes a notice, with the nonce of the request that it answers.
     fn write_notice(
         &self,
         notice: &Notice<'_>,
@@ -87,13 +87,13 @@ pub(crate) trait Dialect: Sync {
         self.write_message(&message, words, out);
     }
 
-    /// Writes what only people need to be told.
+    /// Writes a hint, which only people need.
     fn write_hint(&self, _hint: &Notice<'_>, _words: Words, _out: &mut Vec<u8>) {}
 
-    /// Asks for a name, where that has to be asked for.
+    /// Writes the prompt for a name, where there is one.
     fn write_prompt(&self, _words: Words, _out: &mut Vec<u8>) {}
 
-    /// Writes who speaks, and the operator's message of the day.
+    /// Writes the greeting, and the operator's message of the day.
     fn write_greeting(&self, motd: Option<&str>, words: Words, out: &mut Vec<u8>) {
         let hello = ServerMessage::Hello {
             server: "madang".into(),
@@ -108,13 +108,13 @@ pub(crate) trait Dialect: Sync {
         }
     }
 
-    /// Writes the last words of a connection.
+    /// Writes the last message of a connection.
     fn write_goodbye(&self, goodbye: Goodbye, words: Words, out: &mut Vec<u8>) {
         let (reason, seconds) = (goodbye.code().into(), goodbye.seconds());
         self.write_message(&ServerMessage::Bye { reason, seconds }, words, out);
     }
 
-    /// Writes that a slow reader was not sent something.
+    /// Writes that a slow reader missed something.
     fn write_skipped(&self, skipped: &SkippedEvents<'_>, words: Words, out: &mut Vec<u8>) {
         let SkippedEvents { room, from, to, .. } = *skipped;
         self.write_message(&ServerMessage::Gap { room: room.into(), from, to }, words, out);
@@ -136,12 +136,12 @@ pub(crate) trait Dialect: Sync {
         }
     }
 
-    /// What a newcomer is shown of `events`, which were said in `room` before.
+    /// Writes the earlier messages `events` of `room` for a new member.
     fn shown_parts(&self, room: &str, events: &[&Event], words: Words) -> Vec<Part> {
         past::parts(room, events, None, |message, out| self.write_message(message, words, out))
     }
 
-    /// Writes the answer to a question about the past, as much of it as fits into one.
+    /// Writes the answer to a request for history, as much as fits.
     fn write_history(
         &self,
         room: &str,
@@ -163,21 +163,21 @@ pub(crate) trait Dialect: Sync {
     }
 }
 
-/// How far a peer has come.
+/// The stage of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// It has yet to get a name.
+    /// Before the login.
     Login,
-    /// It has one.
+    /// After it.
     Conversation,
 }
 
-/// The language of the words, and how lines end.
+/// The language, and the line ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Words {
-    /// The language in which people are told.
+    /// The language of texts for people.
     pub(crate) lang: Lang,
-    /// How their lines end.
+    /// Their line ends.
     pub(crate) line_end: LineEnd,
 }
 
@@ -195,7 +195,7 @@ pub(crate) struct SkippedEvents<'a> {
 
 /// Lines that are sent or skipped together.
 pub(crate) struct Part {
-    /// As they are before they are carried.
+    /// The bytes, before a carrier frames them.
     pub(crate) lines: Vec<u8>,
     /// The id of the first event in it.
     pub(crate) first_id: u64,
@@ -208,10 +208,10 @@ pub(crate) struct Part {
 pub(crate) struct DialectId(u8);
 
 impl DialectId {
-    /// What every connection begins with, unless its client has asked for another.
+    /// The dialect that connections begin with, unless the client asks for another.
     pub(crate) const FIRST: DialectId = DialectId(0);
 
-    /// The program's dialect that `command`, typed at the prompt, changes to.
+    /// The dialect for programs that `command` at the prompt changes to.
     pub(crate) fn chosen_by(self, command: &str) -> Option<DialectId> {
         let name = command.strip_prefix('/').filter(|_| !self.is_for_programs())?;
         DialectId::all().find(|dialect| dialect.is_for_programs() && dialect.name() == name)
@@ -235,8 +235,8 @@ impl Deref for DialectId {
     }
 }
 
-/// The form in which a connection takes what it is told: a dialect, and for people the
-/// language and how lines end. What is rendered in one form is shared by all who take it.
+/// The form of a connection's messages: a dialect, and for people the language and line ends.
+/// What was rendered in a form is shared by everyone who takes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Form {
     dialect: DialectId,
@@ -256,7 +256,7 @@ impl Form {
         Form { dialect: DialectId::FIRST, words: Words { lang, line_end } }
     }
 
-    /// The form of `dialect`; events hold no words for people where it is a program's.
+    /// The form of `dialect`. Programs' forms have no language: events hold no words for people.
     pub(crate) fn new(dialect: DialectId, lang: Lang, line_end: LineEnd) -> Form {
         match dialect.is_for_programs() {
             true => Form { dialect, ..Form::JSON },
@@ -268,17 +268,17 @@ impl Form {
         self.dialect
     }
 
-    /// How lines end in it.
+    /// Its line ends.
     pub(crate) fn line_end(self) -> LineEnd {
         self.words.line_end
     }
 
-    /// The same with another end of lines, if people take it.
+    /// The same with other line ends, if it is for people.
     pub(crate) fn ending_with(self, line_end: LineEnd) -> Form {
         Form::new(self.dialect, self.words.lang, line_end)
     }
 
-    /// Whether a program takes it.
+    /// Whether it is for programs.
     pub(crate) fn is_for_programs(self) -> bool {
         self.dialect.is_for_programs()
     }
@@ -292,17 +292,17 @@ impl Form {
         2 * usize::from(self.dialect.0) + lang
     }
 
-    /// Appends the lines that tell of `event`.
+    /// Appends `event` as lines.
     pub(crate) fn write_event(self, event: &Event, out: &mut Vec<u8>) {
         self.dialect.write_event(event, self.words, out);
     }
 
-    /// Appends the lines that tell of events which were not sent.
+    /// Appends the lines that say which events were skipped.
     pub(crate) fn write_skipped(self, skipped: &SkippedEvents<'_>, out: &mut Vec<u8>) {
         self.dialect.write_skipped(skipped, self.words, out);
     }
 
-    /// What a newcomer is shown of what was said before.
+    /// The earlier messages for a new member.
     pub(crate) fn shown_parts(self, room: &str, events: &[&Event]) -> Vec<Part> {
         self.dialect.shown_parts(room, events, self.words)
     }

@@ -1,8 +1,8 @@
-//! The operator: whoever sits at the server's terminal. Lines typed there are
-//! commands. No terminal, or the end of its input, just means no operator.
+//! The operator: whoever sits at the server's terminal. Lines typed there are commands.
+//! Without a terminal, or after the end of its input, there is no operator.
 //!
-//! Where a line can be edited, that is done in [`terminal`]; else lines are read as the
-//! terminal hands them out.
+//! Lines are edited in [`terminal`] where that is possible; elsewhere they are read as the
+//! terminal delivers them.
 
 use std::{
     io::{self, IsTerminal, Stdin},
@@ -43,7 +43,7 @@ pub mod terminal;
 #[derive(Clone)]
 pub struct Operator {
     shared: Arc<Shared>,
-    /// The public room that commands are about which are about one.
+    /// The public room that commands about a room apply to.
     room: Arc<Mutex<RoomName>>,
     /// How QR codes are painted.
     palette: Palette,
@@ -52,9 +52,9 @@ pub struct Operator {
 /// Whether the server goes on after a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It does.
+    /// It goes on.
     GoesOn,
-    /// The operator wants it to stop.
+    /// It stops.
     Stops,
 }
 
@@ -64,12 +64,12 @@ impl Operator {
         Operator { shared, room, palette: Palette::choose(None, &io::stdout()) }
     }
 
-    /// What stands before the line that is typed: the room that commands are about.
+    /// The prompt: the room that commands are about.
     fn prompt(&self) -> String {
         format!("[{}] ", room_name(self.room.lock().as_str(), self.shared.console.lang()))
     }
 
-    /// Carries out one line, and says on the console what has come of it.
+    /// Carries out one line, and shows the outcome on the console.
     pub fn take_line(&self, line: &str) -> Outcome {
         let line = sanitize_line(line);
         if line.trim().is_empty() {
@@ -121,8 +121,8 @@ impl Operator {
         }
     }
 
-    /// Draws a QR code, painted if the terminal can show that; else in half blocks, which take
-    /// half the rows and are not read in every console, if it is `wanted` all the same.
+    /// Draws a QR code: painted, if the terminal can show that. If not, and it is `wanted` all
+    /// the same, in half blocks, which take half the rows but can't be scanned in every console.
     fn draw(&self, half_blocks: String, wanted: bool) {
         let console = &self.shared.console;
         match qr::paint_code(&half_blocks, self.palette, terminal_size()) {
@@ -136,9 +136,8 @@ impl Operator {
     }
 }
 
-/// Reads the operator's lines from a terminal where none can be edited, until the input
-/// ends or the server is to stop. Blocks for all that time, and nothing wakes it but the
-/// terminal.
+/// Reads the operator's lines from a terminal without line editing, until the input ends or
+/// the server is to stop. Blocks for all that time; only the terminal wakes it.
 ///
 /// # Errors
 ///
@@ -156,7 +155,7 @@ pub fn read_lines(stdin: &Stdin, operator: &Operator) -> io::Result<Outcome> {
     Ok(Outcome::GoesOn)
 }
 
-/// The next line; none at the end.
+/// The next line; `None` at the end of the input.
 fn read_line(stdin: &Stdin, decoder: &mut LineDecoder) -> io::Result<Option<String>> {
     loop {
         match decoder.next_line() {

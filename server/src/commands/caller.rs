@@ -1,5 +1,5 @@
-//! Who gives a command, and what it gets for an answer. A command needs nothing else: no
-//! connection, socket or thread.
+//! Who gives a command, and the reply. A command needs nothing else: no connection, socket
+//! or thread.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -27,78 +27,77 @@ use crate::{
 pub(crate) struct Caller<'a> {
     pub(crate) chat: Chat<'a>,
     pub(crate) standing: Standing<'a>,
-    /// The form in which they are answered.
+    /// The form of the answer.
     pub(crate) form: Form,
     pub(crate) lang: Lang,
-    /// What the answer returns.
+    /// The request's nonce.
     pub(crate) nonce: Option<&'a str>,
-    /// The address by whose allowance they make rooms; none has no limit.
+    /// The address whose allowance for new rooms they use; without one there is no limit.
     pub(crate) address: Option<IpAddr>,
 }
 
-/// What a caller is to the server.
+/// The role of a caller.
 #[derive(Clone, Copy)]
 pub(crate) enum Standing<'a> {
-    /// Somebody who has yet to get a name.
+    /// Somebody who has not logged in.
     Newcomer,
-    /// Somebody with a name.
+    /// Somebody who has.
     Member(Membership<'a>),
-    /// Whoever sits at the server's console, and the room that their commands are about
-    /// if those are about one.
+    /// The operator, with the room that their commands are about.
     Operator(&'a Arc<Room>),
 }
 
-/// A caller who has a name.
+/// A caller who has logged in.
 #[derive(Clone, Copy)]
 pub(crate) struct Membership<'a> {
     pub(crate) session: &'a Arc<Session>,
-    /// Where they are, if they are anywhere.
+    /// The room that they are in, if any.
     pub(crate) room: Option<&'a Arc<Room>>,
     /// The address of this server that they connected to.
     pub(crate) came_by: Option<SocketAddr>,
 }
 
-/// What has come of a command.
+/// The outcome of a command.
 pub(crate) struct Reply {
-    /// What the caller is told; what a room answers comes from there.
+    /// The answer to the caller; a room sends its own.
     pub(crate) answer: Answer,
-    /// What is left to do for whoever holds the caller's connection.
+    /// What the caller's connection has left to do.
     pub(crate) effect: Effect,
 }
 
-/// What a command leads to that only the caller's connection can do.
+/// What only the caller's connection can do for a command.
 #[derive(Default)]
 pub(crate) enum Effect {
     /// Nothing.
     #[default]
     Nothing,
-    /// It asks a room, which answers after all that was said before.
+    /// Ask a room, which answers after everything that was said before.
     Ask(Arc<Room>, Question),
-    /// It says that its user does this.
+    /// Say that the member does this (`/me`).
     Act(String),
-    /// It owes the rate limit for a message of so many bytes as rendered.
+    /// Charge the rate limit for a message of so many rendered bytes.
     Owe(usize),
-    /// It is shown this QR code, in half blocks.
+    /// Show this QR code, given in half blocks.
     Draw(String),
-    /// It speaks another language.
+    /// Change the language.
     Speak(Lang),
-    /// It goes there as soon as it has a name.
+    /// Go there after the login.
     Choose(Destination),
-    /// It goes to another room; to one that was made for it, if that is set.
+    /// Go to another room, perhaps to one that was made for this.
     Go(Destination, Option<Arc<Room>>),
-    /// The room where it was has ended.
+    /// Note that the current room has ended.
     LeaveEnded,
-    /// It ends, with a last word.
+    /// End the connection, perhaps with parting words.
     End(Goodbye, Option<String>),
 }
 
 impl Reply {
-    /// The same with something left to do.
+    /// The same reply with something left to do.
     pub(crate) fn and(self, effect: Effect) -> Reply {
         Reply { effect, ..self }
     }
 
-    /// What the operator reads.
+    /// The text for the operator.
     pub(crate) fn into_text(self) -> String {
         let text = String::from_utf8_lossy(&self.answer.into_bytes()).into_owned();
         text.strip_suffix('\n').unwrap_or(&text).to_owned()
@@ -106,7 +105,7 @@ impl Reply {
 }
 
 impl<'a> Caller<'a> {
-    /// Whose commands they may give.
+    /// The role whose commands they may give.
     pub(crate) fn role(&self) -> Role {
         match self.standing {
             Standing::Newcomer | Standing::Member(_) => Role::Member,
@@ -114,11 +113,11 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// The caller as somebody with a name.
+    /// The caller, if they have logged in.
     ///
     /// # Errors
     ///
-    /// That they have none.
+    /// The refusal, if they have not.
     pub(crate) fn member(&self) -> Result<Membership<'a>, Reply> {
         match self.standing {
             Standing::Member(member) => Ok(member),
@@ -126,17 +125,17 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// Begins an answer in their form and language.
+    /// An empty answer in their form and language.
     pub(crate) fn begin(&self) -> Answer {
         Answer::new(self.form).in_lang(self.lang)
     }
 
-    /// Says nothing: a room answers.
+    /// An empty reply: a room answers.
     pub(crate) fn silence(&self) -> Reply {
         reply(self.begin())
     }
 
-    /// Says why a command is not carried out.
+    /// Refuses the command for this reason.
     pub(crate) fn refuse(&self, notice: &Notice<'_>) -> Reply {
         if !self.is_operator() {
             self.chat.metrics.refused.count_notice(notice);
@@ -146,21 +145,20 @@ impl<'a> Caller<'a> {
         reply(answer)
     }
 
-    /// Says something, and acknowledges the request.
+    /// Answers with a notice, and acknowledges the request.
     pub(crate) fn tell(&self, notice: &Notice<'_>) -> Reply {
         let mut answer = self.begin();
         answer.notice_to(notice, self.nonce);
         self.answered(answer)
     }
 
-    /// Acknowledges a request that only asked.
+    /// Acknowledges a question.
     pub(crate) fn answered(&self, mut answer: Answer) -> Reply {
         answer.ack(self.nonce);
         reply(answer)
     }
 
-    /// Tells the operator what was done, and acknowledges it to a member, who is told by
-    /// the room.
+    /// Tells the operator what was done. A member only gets the `ack`: the room announces it.
     pub(crate) fn done(&self, done: Done<'_>) -> Reply {
         let mut answer = self.begin();
         if self.is_operator() {
@@ -169,11 +167,11 @@ impl<'a> Caller<'a> {
         self.done_with(answer)
     }
 
-    /// Acknowledges what was done, after telling something.
+    /// Acknowledges what was done, after `answer`.
     pub(crate) fn done_with(&self, mut answer: Answer) -> Reply {
         match (self.standing, self.nonce) {
             (Standing::Member(member), Some(nonce)) => {
-                // It is not done again for a client that comes back and asks again.
+                // A client that comes back and asks again does not get it done twice.
                 member.session.note_nonce(nonce, None);
                 answer.ack(self.nonce);
             }
@@ -182,14 +180,14 @@ impl<'a> Caller<'a> {
         reply(answer)
     }
 
-    /// Acknowledges what was said already, with its id.
+    /// Acknowledges again what was said before, with its id.
     pub(crate) fn acknowledge(&self, nonce: &str, id: Option<u64>) -> Reply {
         let mut answer = self.begin();
         answer.message(&ServerMessage::Ack { nonce: nonce.into(), id });
         reply(answer)
     }
 
-    /// Acknowledges what was done, or says why it was not.
+    /// Acknowledges what was done, or refuses it.
     pub(crate) fn settle(&self, result: Result<(), Refusal>, done: Done<'_>) -> Reply {
         match result {
             Ok(()) => self.done(done),
@@ -197,7 +195,7 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// Says why something was not done.
+    /// Refuses what a room refused.
     pub(crate) fn not_done(&self, refusal: Refusal) -> Reply {
         match (refusal, self.standing) {
             (Refusal::Ended, Standing::Member(_)) => {
@@ -212,16 +210,16 @@ impl<'a> Caller<'a> {
     ///
     /// # Errors
     ///
-    /// That nobody has it.
+    /// The refusal, if nobody has it.
     pub(crate) fn find(&self, name: &UserName) -> Result<Arc<Session>, Reply> {
         self.chat.users.find(name).ok_or_else(|| self.refuse(&Notice::Nobody))
     }
 
-    /// Does something to the caller's room and blocks until everyone was told.
+    /// Does something to the caller's room, and blocks until everyone was told.
     ///
     /// # Errors
     ///
-    /// Why it can't be done.
+    /// The room's refusal.
     pub(crate) fn act(&self, op: Op) -> Result<(), Refusal> {
         match self.standing {
             Standing::Member(Membership { session, room: Some(room), .. }) => {
@@ -232,7 +230,7 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// The name of the room that the caller is in, or that the operator looks at.
+    /// The name of the caller's room, or of the one that the operator looks at.
     pub(crate) fn room_name(&self) -> &'a str {
         match self.standing {
             Standing::Member(Membership { room: Some(room), .. }) | Standing::Operator(room) => {

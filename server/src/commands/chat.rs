@@ -1,5 +1,5 @@
-//! The chat as a command sees it: the tables that it reads and changes, and what it asks
-//! of the server around them.
+//! The chat as commands see it: the tables that they read and change, and the services of
+//! the server around them.
 
 use std::{
     net::IpAddr,
@@ -26,36 +26,36 @@ pub(crate) struct Chat<'a> {
     pub(crate) room_allowance: &'a RoomAllowance,
     pub(crate) doors: &'a Doors,
     pub(crate) metrics: &'a Metrics,
-    /// How long somebody who was kicked stays out.
+    /// How long a kick keeps somebody out.
     pub(crate) kick_window: Duration,
     pub(crate) services: &'a dyn Services,
 }
 
-/// What the server does for commands: timers, connections, and the console. None of it
+/// The server's services for commands: timers, connections, the console. None of them
 /// blocks.
 pub(crate) trait Services {
     /// Ends a room once it has been empty for long enough.
     fn end_when_empty(&self, room: &Arc<Room>);
 
-    /// Ends an owner's mute, which is to last until then, at that time.
+    /// Schedules the end of an owner's mute that lasts until then.
     fn end_mute_at(&self, at: Instant, until: Time, room: &Arc<Room>, session: &Arc<Session>);
 
-    /// Ends the operator's mute, which is to last until then, at that time.
+    /// Schedules the end of an operator's mute that lasts until then.
     fn end_operators_mute_at(&self, at: Instant, until: Time, session: &Arc<Session>);
 
-    /// Ends the operator's mute of everyone at that time.
+    /// Schedules the end of the operator's mute of everyone.
     fn end_mute_of_all_at(&self, at: Instant, until: Time);
 
-    /// The address from which the connection comes that holds a session, if one does.
+    /// The address of the connection that holds a session, if one does.
     fn address_of(&self, session: &Session) -> Option<IpAddr>;
 
     /// Closes the connection that holds a session, if one does.
     fn close_connection_of(&self, session: &Session, goodbye: Goodbye);
 
-    /// Closes every connection that is banned now. Returns who has gone, and from where.
+    /// Closes every connection that is banned now. Returns their names and addresses.
     fn close_banned(&self, banned: &Banned) -> Vec<(UserName, IpAddr)>;
 
-    /// Tells the operator that somebody has another name.
+    /// Tells the operator that somebody changed their name.
     fn note_renamed(&self, old: &UserName, new: &UserName);
 
     /// Tells the operator that a room has ended.

@@ -1,5 +1,5 @@
-//! How others come into a room: the link, and the lines for who has no browser. The
-//! only place from which a room's key goes out.
+//! How to invite others to a room: the link, and commands for people without a browser. The
+//! only place where a room's key goes out.
 
 use std::{
     borrow::Cow,
@@ -18,7 +18,7 @@ use crate::{
     room::Room,
 };
 
-/// All that `/invite` tells.
+/// The parts of the answer to `/invite`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Invite {
     key: Option<String>,
@@ -30,7 +30,7 @@ pub(crate) struct Invite {
     qr: Option<String>,
 }
 
-/// How others come into `room`, told to a member who came by the address `came_by`.
+/// How to invite others to `room`, for a member who connected to the address `came_by`.
 pub(crate) fn invitation(
     room: &Room,
     came_by: Option<SocketAddr>,
@@ -54,8 +54,8 @@ pub(crate) fn invitation(
         Some(link) => link.starts_with("https:"),
         None => tls.is_some(),
     };
-    // Who may come by an encrypted way is sent by no other; without TLS for lines, only
-    // who wants to come to a room that has no key.
+    // Where an encrypted way exists, no other is listed. Without TLS for lines, the plain
+    // port is listed only for rooms without a key.
     let (lines, tls) = match has_encrypted {
         true => (lines.filter(|_| tls.is_none() && key.is_none()), tls),
         false => (lines, tls.filter(|_| lines.is_none())),
@@ -85,7 +85,7 @@ pub(crate) fn invitation(
     }
 }
 
-/// The command for who comes by a link.
+/// The command with a link.
 fn by_link(link: &str, room: &Room) -> String {
     match room.key {
         None if &*room.name != LOBBY => format!("madang {link} --room {}", room.name),
@@ -93,8 +93,7 @@ fn by_link(link: &str, room: &Room) -> String {
     }
 }
 
-/// The command for who comes where lines are taken; `fragment` is the key's, if the
-/// room has one.
+/// The command for a port that takes lines; `fragment` is the key's, if the room has one.
 fn by_lines(at: SocketAddr, tls: bool, fragment: &str, room: &Room) -> String {
     let (program, port) = match tls {
         true => ("madang --tls", TLS_PORT),
@@ -109,12 +108,12 @@ fn by_lines(at: SocketAddr, tls: bool, fragment: &str, room: &Room) -> String {
 }
 
 impl Invite {
-    /// The same, and the QR code apart.
+    /// Splits off the QR code.
     pub(crate) fn without_qr(self) -> (Invite, Option<String>) {
         (Invite { qr: None, ..self }, self.qr)
     }
 
-    /// As it is told.
+    /// The answer as a message.
     pub(crate) fn message<'a>(
         &'a self,
         room: &'a str,
@@ -133,8 +132,8 @@ impl Invite {
     }
 }
 
-/// Where others reach a door of this server, if they do: a door that is open to this
-/// machine alone is none for a member who is elsewhere.
+/// Where others reach a door of this server, if they can: one that is open to this machine
+/// only does not exist for a member elsewhere.
 fn reached(door: SocketAddr, came_by: Option<SocketAddr>) -> Option<SocketAddr> {
     let is_here = came_by.is_none_or(|address| address.ip().to_canonical().is_loopback());
     match door.ip().to_canonical() {
@@ -144,8 +143,8 @@ fn reached(door: SocketAddr, came_by: Option<SocketAddr>) -> Option<SocketAddr> 
     }
 }
 
-/// The address where others reach this machine: the one that the member connected to, or
-/// one of this machine's that others reach if the member is on it.
+/// The address where others reach this machine: the one that the member connected to, or, for
+/// a member on this machine, one that others can reach.
 fn host(came_by: Option<SocketAddr>) -> IpAddr {
     let ip = came_by.map(|address| address.ip().to_canonical());
     match ip {
@@ -162,8 +161,8 @@ pub(crate) fn draw(text: &str) -> Option<String> {
     Some(code.render::<Dense1x2>().dark_color(dark).light_color(light).build())
 }
 
-/// The link in the letters that take the least space in a code. The case of a scheme and
-/// a host means nothing (RFC 3986 section 6.2.2.1), and capitals take half the modules.
+/// The link in the letters that make the smallest code. Scheme and host have no case
+/// (RFC 3986 section 6.2.2.1), and capitals take half the modules.
 fn shortest(link: &str) -> Cow<'_, str> {
     let host = link.split_once("://").and_then(|(_, rest)| rest.strip_suffix('/'));
     match host.is_some_and(|host| !host.contains(['/', '#', '?'])) {
@@ -262,7 +261,7 @@ mod tests {
         let openssl = Some("openssl s_client -quiet -connect 192.0.2.5:7");
         check(&elsewhere, "lobby", ("madang --tls 192.0.2.5:7", openssl, true));
 
-        // A link in the clear has its key read anyway.
+        // An unencrypted link gives its key away in any case.
         let proxy = Some("http://chat.example/".to_owned());
         let plain_link = Doors { public_url: proxy, ..with_tls };
         let link = format!("madang http://chat.example/#{KEY}");

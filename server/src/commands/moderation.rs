@@ -1,4 +1,4 @@
-//! Commands of a private room's owner; some of them are the operator's too, everywhere.
+//! Commands of a private room's owner. The operator has some of them too, for every room.
 
 use std::{
     sync::Arc,
@@ -21,7 +21,7 @@ use crate::{
     session::Mute,
 };
 
-/// Removes somebody from the caller's room; for the operator, from wherever they are, and
+/// Removes somebody from the caller's room. The operator removes them from any room, and
 /// from the server if that is the lobby.
 pub(super) fn kick(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
     let (other, chat) = (caller.find(target)?, caller.chat);
@@ -34,21 +34,21 @@ pub(super) fn kick(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Repl
     let nowhere = || caller.refuse(&Notice::InNoRoom { user: target.as_str() });
     let room = chat.rooms.room_of(&other).ok_or_else(nowhere)?;
     let result = room.act(By::Operator, op);
-    // Perhaps nobody is left whose going would see to that.
+    // Perhaps nobody is left whose leaving would do that.
     chat.services.end_when_empty(&room);
     if result.is_ok() && Arc::ptr_eq(&room, &chat.rooms.lobby) {
         let goodbye = Goodbye::Kicked { seconds };
-        // Whoever comes back to the session from now on finds the kick.
+        // A client that resumes the session from now on finds the kick.
         chat.services.close_connection_of(&other, goodbye);
     }
     match result {
-        // It has just left.
+        // They have just left.
         Err(Refusal::NotHere | Refusal::Ended) => Err(nowhere()),
         result => Ok(caller.settle(result, done)),
     }
 }
 
-/// Lets somebody in again; for the operator, wherever they were kicked.
+/// Lets somebody join again; for the operator, in every room that kicked them.
 pub(super) fn unkick(caller: &Caller<'_>, target: UserName) -> Reply {
     let (users, rooms) = (caller.chat.users, caller.chat.rooms);
     let session = users.find(&target).map(|session| session.number);
@@ -67,7 +67,7 @@ pub(super) fn unkick(caller: &Caller<'_>, target: UserName) -> Reply {
     caller.settle(if any { Ok(()) } else { Err(Refusal::Already) }, done)
 }
 
-/// Keeps somebody from speaking in the caller's room; for the operator, everywhere.
+/// Mutes somebody in the caller's room; for the operator, everywhere.
 pub(super) fn mute(
     caller: &Caller<'_>,
     target: &UserName,
@@ -86,19 +86,19 @@ pub(super) fn mute(
         }
         return Ok(caller.settle(result, done));
     }
-    // Before its room is told: wherever it goes from now on, it brings this along.
+    // Before the room is told: the session takes the mute along to any other room.
     other.mute(mute);
     if let Some((at, until)) = over_at {
         services.end_operators_mute_at(at, until, &other);
     }
     if let Some(room) = caller.chat.rooms.room_of(&other) {
-        // It holds everywhere, and a room that has ended has nobody.
+        // The mute holds everywhere, and a room that has ended has no members.
         let _ = room.act(By::Operator, op);
     }
     Ok(caller.done(done))
 }
 
-/// Lets somebody speak again in the caller's room; for the operator, everywhere.
+/// Unmutes somebody in the caller's room; for the operator, everywhere.
 pub(super) fn unmute(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
     let other = caller.find(target)?;
     let op = Op::Unmute { session: other.number };
@@ -118,7 +118,7 @@ pub(super) fn unmute(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Re
     }
 }
 
-/// Keeps everyone on the server from speaking, and whoever comes; the operator only.
+/// Mutes everyone on the server, newcomers included; only for the operator.
 pub(super) fn mute_all(caller: &Caller<'_>, time: Option<Duration>) -> Reply {
     if !caller.is_operator() {
         return caller.refuse(&Notice::Nobody);
@@ -127,20 +127,20 @@ pub(super) fn mute_all(caller: &Caller<'_>, time: Option<Duration>) -> Reply {
     let mute = Mute { until: time.map(|time| clock::now().after(time)) };
     let over_at = time.and_then(|time| Instant::now().checked_add(time)).zip(mute.until);
     let seconds = time.map(|time| time.as_secs());
-    // Whoever comes from now on is muted; the others are found below, and bring it along
-    // wherever they go meanwhile.
+    // Newcomers are muted from now on. The others are found below, and take the mute along
+    // if they change rooms meanwhile.
     chat.users.mute_all(Some(mute));
     if let Some((at, until)) = over_at {
         chat.services.end_mute_of_all_at(at, until);
     }
     for room in chat.rooms.all() {
-        // A room that has just ended has nobody.
+        // A room that has just ended has no members.
         let _ = room.act(By::Operator, Op::MuteAll { mute, seconds });
     }
     caller.done(Done::AllMuted { seconds })
 }
 
-/// Lifts every mute of the operator's.
+/// Lifts all of the operator's mutes.
 pub(super) fn unmute_all(caller: &Caller<'_>) -> Reply {
     if !caller.is_operator() {
         return caller.refuse(&Notice::Nobody);
@@ -166,7 +166,7 @@ pub(super) fn limit(caller: &Caller<'_>, limit: usize) -> Reply {
     caller.settle(caller.act(Op::Limit(limit)), done)
 }
 
-/// Ends the caller's room, and takes them to the lobby.
+/// Closes the caller's room, and takes them to the lobby.
 pub(super) fn end_room(caller: &Caller<'_>) -> Result<Reply, Reply> {
     let (member, chat) = (caller.member()?, caller.chat);
     if let Err(refusal) = caller.act(Op::End) {
@@ -178,7 +178,7 @@ pub(super) fn end_room(caller: &Caller<'_>) -> Result<Reply, Reply> {
         chat.services.note_room_ended(&room.name);
     }
     match check_admits(&chat.rooms.lobby, member.session) {
-        // Whoever ends a room is not left in none.
+        // The owner is not left without a room.
         Ok(()) => {
             let lobby = Destination::Public(RoomName::lobby());
             Ok(caller.silence().and(Effect::Go(lobby, None)))
@@ -187,7 +187,7 @@ pub(super) fn end_room(caller: &Caller<'_>) -> Result<Reply, Reply> {
     }
 }
 
-/// Makes somebody the owner of the caller's room.
+/// Hands the caller's room over to somebody.
 pub(super) fn hand_over(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
     let other = caller.find(target)?;
     Ok(match caller.act(Op::Owner(other.number)) {

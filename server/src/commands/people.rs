@@ -1,5 +1,4 @@
-//! Commands about people: what is said to them alone, what they are called, whom one
-//! hides.
+//! Commands about people: whispers, names, ignore lists.
 
 use madang_protocol::{
     command::Switch, event::Time, message::check_rendered, name::UserName, notice::Notice,
@@ -13,7 +12,7 @@ use crate::{
     session::{MOST_HIDDEN, Quiet, Session, Whispered, Whisperer},
 };
 
-/// Says something to somebody alone.
+/// Whispers to somebody.
 pub(super) fn whisper(caller: &Caller<'_>, target: &UserName, text: &str) -> Result<Reply, Reply> {
     if caller.is_operator() {
         return whisper_as_operator(caller, &*caller.find(target)?, text);
@@ -22,7 +21,7 @@ pub(super) fn whisper(caller: &Caller<'_>, target: &UserName, text: &str) -> Res
     whisper_to(caller, member, &other, text)
 }
 
-/// Answers the one who whispered last.
+/// Whispers to the last person who whispered.
 pub(super) fn answer_whisper(caller: &Caller<'_>, text: &str) -> Result<Reply, Reply> {
     let member = caller.member()?;
     match member.session.last_whisperer() {
@@ -43,7 +42,7 @@ fn whisper_to(
     check_speaks(caller, member)?;
     let (name, user) = (member.session.name(), other.name());
     let user = user.as_str();
-    // The sender is shown it too, after the other's name.
+    // The sender sees it too, with the recipient's name.
     let longest = if user.len() > name.as_str().len() { user } else { name.as_str() };
     let rendered_bytes = check_rendered(longest, text, WHISPERED_OVERHEAD)
         .map_err(|notice| caller.refuse(&notice))?;
@@ -56,7 +55,7 @@ fn whisper_to(
     }
 }
 
-/// Whispers as the server: nobody ignores that, and nobody can answer it.
+/// Whispers as the server: nobody can ignore or answer that.
 fn whisper_as_operator(caller: &Caller<'_>, other: &Session, text: &str) -> Result<Reply, Reply> {
     let user = other.name();
     let user = user.as_str();
@@ -64,7 +63,7 @@ fn whisper_as_operator(caller: &Caller<'_>, other: &Session, text: &str) -> Resu
     deliver(caller, other, Whisperer::Operator, user, text, clock::now())
 }
 
-/// Whispers to `other`, who is called `user`, and tells the caller what has come of it.
+/// Whispers to `other`, who is called `user`, and tells the caller whether it arrived.
 fn deliver(
     caller: &Caller<'_>,
     other: &Session,
@@ -92,7 +91,7 @@ fn deliver(
 pub(super) fn rename(caller: &Caller<'_>, name: UserName) -> Result<Reply, Reply> {
     let (member, chat) = (caller.member()?, caller.chat);
     let session = member.session;
-    // The room knows that too, but who is in none has nobody else to refuse it.
+    // A room refuses that too, but the caller may be in none.
     check_speaks(caller, member)?;
     let old = session.name();
     if old == name {
@@ -106,13 +105,13 @@ pub(super) fn rename(caller: &Caller<'_>, name: UserName) -> Result<Reply, Reply
         let proposal = proposal.as_ref().map(UserName::as_str);
         return Err(caller.refuse(&Notice::NameInUse { proposal }));
     }
-    // Again: who banned it in between could not find it.
+    // Again: a ban in between could not find the name.
     if chat.bans.bans_name(&name) {
         chat.users.give_up(session, &name);
         return Err(caller.refuse(&Notice::NameBanned));
     }
     let told = caller.act(Op::Rename(name.clone()));
-    // In no room, there is nobody else who has to be told.
+    // In no room, there is nobody else to tell.
     let is_alone = matches!(told, Err(Refusal::NoMember | Refusal::Ended));
     if let Err(refusal) = told
         && !is_alone
@@ -144,7 +143,7 @@ pub(super) fn ignore(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Re
     Ok(told_and_done(caller, &Notice::Hiding { user: user.as_str() }))
 }
 
-/// Shows the caller somebody again.
+/// Takes somebody off the caller's ignore list.
 pub(super) fn unignore(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
     let session = caller.member()?.session;
     let other = caller.chat.users.find(target).map(|other| other.number);
@@ -155,7 +154,7 @@ pub(super) fn unignore(caller: &Caller<'_>, target: &UserName) -> Result<Reply, 
     Ok(told_and_done(caller, &Notice::Showing { user: target.as_str() }))
 }
 
-/// Sends the caller what they say, or no longer does.
+/// Sets whether the caller's own lines are sent back.
 pub(super) fn own_lines(caller: &Caller<'_>, switch: Switch) -> Result<Reply, Reply> {
     let session = caller.member()?.session;
     if session.token.is_some() {
@@ -170,7 +169,7 @@ pub(super) fn own_lines(caller: &Caller<'_>, switch: Switch) -> Result<Reply, Re
 
 fn tell_room_of_hidden(caller: &Caller<'_>, session: &Session) {
     if let Standing::Member(Membership { room: Some(room), .. }) = caller.standing {
-        // Who is in no room is shown nothing anyway, and takes it along to the next.
+        // Without a room there is nothing to hide; the next room gets the list on joining.
         let _ = room.hide(session.number, session.hidden());
     }
 }
@@ -181,8 +180,8 @@ fn told_and_done(caller: &Caller<'_>, notice: &Notice<'_>) -> Reply {
     caller.done_with(answer)
 }
 
-/// Whether a member may say something outside their room: they are not quiet on another
-/// machine, and the operator lets them.
+/// Whether a member may say something outside their room: they are not a quiet session on
+/// another machine, and the operator has not muted them.
 pub(super) fn check_speaks(caller: &Caller<'_>, member: Membership<'_>) -> Result<(), Reply> {
     if member.session.quiet() == Some(Quiet::ReadOnly) {
         return Err(caller.refuse(&Notice::ReadOnly));

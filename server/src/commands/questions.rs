@@ -1,4 +1,4 @@
-//! Commands that only ask: who is where, which rooms there are, what was said.
+//! Commands that only ask: people, rooms, earlier messages.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -18,7 +18,7 @@ use crate::{clock, room::Question, session::Session};
 /// How many events `/history` shows without a number.
 pub(super) const HISTORY_EVENTS: usize = 50;
 
-/// Lists who is in a room; to the operator, who is where on the server.
+/// Lists the members of a room; for the operator, everyone on the server.
 pub(super) fn who(
     caller: &Caller<'_>,
     room: Option<&RoomName>,
@@ -38,7 +38,7 @@ pub(super) fn who(
     Ok(caller.silence().and(Effect::Ask(room, Question::WhoThere { after })))
 }
 
-/// Lists everyone on the server, or in one room, with the room where they are.
+/// Lists everyone on the server, or in one room, with their rooms.
 fn who_is_where(caller: &Caller<'_>, room: Option<&RoomName>) -> Result<Reply, Reply> {
     let chat = caller.chat;
     let room = match room.map(|room| chat.rooms.find(&Destination::Public(room.clone()))) {
@@ -56,7 +56,7 @@ fn who_is_where(caller: &Caller<'_>, room: Option<&RoomName>) -> Result<Reply, R
     Ok(caller.tell(&Notice::People { count: Some(people.len()), people: &people }))
 }
 
-/// What the operator is told about somebody.
+/// A row of the operator's list of people.
 struct Person {
     user: String,
     room: Option<Arc<str>>,
@@ -93,12 +93,12 @@ impl Person {
     }
 }
 
-/// Whole seconds, none if the clock was set back.
+/// Whole seconds; none if the clock was set back.
 fn seconds_between(from: Time, until: Time) -> u64 {
     u64::try_from((until.as_millis() - from.as_millis()) / 1_000).unwrap_or(0)
 }
 
-/// Lists the public rooms; to the operator, all of them.
+/// Lists the public rooms; for the operator, all rooms.
 pub(super) fn list_rooms(caller: &Caller<'_>) -> Reply {
     let mut answer = caller.begin();
     if caller.is_operator() {
@@ -115,7 +115,7 @@ pub(super) fn list_rooms(caller: &Caller<'_>) -> Reply {
     caller.answered(answer)
 }
 
-/// Tells what may be known about somebody.
+/// Looks somebody up.
 pub(super) fn whois(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
     let session = caller.find(target)?;
     let (user, room) = (session.name(), caller.chat.rooms.room_of(&session));
@@ -137,7 +137,7 @@ pub(super) fn whois(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Rep
     Ok(caller.answered(answer))
 }
 
-/// Tells the room's topic.
+/// Shows the room's topic.
 pub(super) fn topic(caller: &Caller<'_>) -> Reply {
     if let Standing::Operator(room) = caller.standing {
         return match room.status().topic {
@@ -148,7 +148,7 @@ pub(super) fn topic(caller: &Caller<'_>) -> Reply {
     ask(caller, Question::Topic)
 }
 
-/// Tells what happened before the id `before`.
+/// Shows what happened before the id `before`.
 pub(crate) fn history(caller: &Caller<'_>, before: Option<u64>, limit: Option<usize>) -> Reply {
     if let Standing::Operator(room) = caller.standing {
         return match room.recall(limit.unwrap_or(HISTORY_EVENTS), caller.begin()) {
@@ -159,7 +159,7 @@ pub(crate) fn history(caller: &Caller<'_>, before: Option<u64>, limit: Option<us
     ask(caller, Question::History { before, limit: limit.unwrap_or(usize::MAX) })
 }
 
-/// Tells how others come into the caller's room.
+/// Shows how to invite others to the caller's room.
 pub(super) fn invite(caller: &Caller<'_>, qr: bool) -> Result<Reply, Reply> {
     if let Standing::Operator(room) = caller.standing {
         // The console draws the code.
@@ -176,7 +176,7 @@ pub(super) fn invite(caller: &Caller<'_>, qr: bool) -> Result<Reply, Reply> {
     Ok(ask(caller, Question::Answered(answer)))
 }
 
-/// Lists whom the caller hides.
+/// Shows the caller's ignore list.
 pub(super) fn list_hidden(caller: &Caller<'_>) -> Result<Reply, Reply> {
     let names = caller.member()?.session.hidden_names();
     let mut answer = caller.begin();
@@ -187,12 +187,12 @@ pub(super) fn list_hidden(caller: &Caller<'_>) -> Result<Reply, Reply> {
     Ok(caller.answered(answer))
 }
 
-/// Answers after all that the caller sent before.
+/// Answers after everything that the caller sent before.
 pub(super) fn ping(caller: &Caller<'_>, token: Option<&str>) -> Reply {
     ask(caller, Question::Ping { token: token.map(one_line) })
 }
 
-/// Has the caller's room answer, after all that was said before.
+/// Has the caller's room answer, after everything that was said before.
 fn ask(caller: &Caller<'_>, question: Question) -> Reply {
     match caller.standing {
         Standing::Member(Membership { room: Some(room), .. }) => {
@@ -202,12 +202,11 @@ fn ask(caller: &Caller<'_>, question: Question) -> Reply {
     }
 }
 
-/// What a question comes to that no room has answered: the caller is in none, or it has
-/// ended.
+/// The reply to a question that no room can answer: the caller is in none, or it has ended.
 pub(crate) fn unanswered(caller: &Caller<'_>, question: Question) -> Reply {
     match question {
         Question::WhoThere { .. } => caller.refuse(&Notice::NoSuchRoom),
-        // Nothing waits to be answered before.
+        // There is nothing to wait for.
         Question::Ping { token } => {
             let mut answer = caller.begin();
             let nonce = caller.nonce.map(Into::into);

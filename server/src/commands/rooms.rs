@@ -1,4 +1,4 @@
-//! Commands that lead to another room, make one, or set its topic.
+//! Commands that go to another room, make one, or set its topic.
 
 use std::{
     net::IpAddr,
@@ -25,8 +25,8 @@ use crate::{
     session::{Quiet, Session},
 };
 
-/// Goes to a room, which is made if it is public and there is none; who has no name yet
-/// chooses it for when they have one.
+/// Goes to a room; a public one is made if it does not exist. Before the login, this chooses
+/// the room to begin in.
 pub(super) fn join(caller: &Caller<'_>, destination: Destination) -> Reply {
     let chat = caller.chat;
     if caller.is_operator() {
@@ -50,7 +50,7 @@ pub(super) fn join(caller: &Caller<'_>, destination: Destination) -> Reply {
     }
     let there = match (there, &destination) {
         (Some(room), _) => Ok(room),
-        // Made before the old one is left: it may be refused.
+        // Before the old room is left: making one may be refused.
         (None, Destination::Public(name)) => make_public(&chat, caller.address, name),
         (None, Destination::Private(_)) => Err(Notice::NoSuchRoom),
     };
@@ -60,11 +60,11 @@ pub(super) fn join(caller: &Caller<'_>, destination: Destination) -> Reply {
     }
 }
 
-/// Has the operator's commands be about a room from now on. They are no member of it.
+/// Makes the operator's commands apply to a room. They do not join it.
 fn look_at(caller: &Caller<'_>, destination: Destination) -> Reply {
     let found = match &destination {
         Destination::Public(_) => caller.chat.rooms.find(&destination),
-        // Whoever has the link is a member, and seen.
+        // Whoever uses a link is a member that others can see.
         Destination::Private(_) => None,
     };
     let Some(room) = found else { return caller.refuse(&Notice::NoSuchRoom) };
@@ -94,7 +94,7 @@ pub(super) fn make(caller: &Caller<'_>, topic: Option<&str>) -> Result<Reply, Re
     if member.session.quiet().is_some() {
         return Err(caller.refuse(&Notice::PublicOnly));
     }
-    // A title is the topic that everyone who comes is shown.
+    // The title is the topic, which everyone who joins sees.
     if topic.is_some() {
         check_speaks(caller, member)?;
     }
@@ -121,8 +121,8 @@ pub(super) fn set_topic(caller: &Caller<'_>, topic: &str) -> Reply {
     }
 }
 
-/// Whether somebody who is new could go there, under this name if it has one already: the
-/// room's name, or why not.
+/// Checks that a newcomer could go there, under this name if it is known: returns the room's
+/// name, or the refusal.
 pub(crate) fn check_destination(
     chat: &Chat<'_>,
     destination: &Destination,
@@ -138,8 +138,8 @@ pub(crate) fn check_destination(
     }
 }
 
-/// Whether somebody could go there as quietly as they are. That is known before the room is
-/// looked for: a key that opens nothing is refused like one that does.
+/// Checks that a quiet session may go there. It comes before the room is looked up: a key
+/// that opens nothing is refused like one that does.
 pub(crate) fn check_public(
     quiet: Option<Quiet>,
     destination: &Destination,
@@ -150,12 +150,12 @@ pub(crate) fn check_public(
     }
 }
 
-/// Whether a session could come into a room, asked before it leaves another one.
+/// Checks that a session could join a room, before it leaves another one.
 pub(super) fn check_admits(room: &Room, session: &Session) -> Result<(), Notice<'static>> {
     room.status().admits(session.number, Some(&session.name())).map_err(Refusal::notice)
 }
 
-/// Makes a private room that `session` owns, for it to go there; a topic may be empty.
+/// Makes a private room for `session`, its owner; the topic may be empty.
 pub(crate) fn make_private(
     chat: &Chat<'_>,
     address: Option<IpAddr>,
@@ -189,9 +189,9 @@ fn allow_room(chat: &Chat<'_>, address: Option<IpAddr>) -> Result<(), Notice<'st
     taken.map_err(|wait| Notice::RoomsTooFast { seconds: wait.as_secs() + 1 })
 }
 
-/// The topic as it may be set, or what is wrong with it.
+/// The topic, sanitized, or what is wrong with it.
 fn read_topic(topic: &str) -> Result<Arc<str>, Notice<'static>> {
-    // A login brings its own, which was no command and is sanitized nowhere else.
+    // A login's topic was not part of a command, and is sanitized nowhere else.
     let topic = one_line(&sanitize_message(topic));
     if topic.len() > TOPIC_BYTES {
         return Err(Notice::TextTooLong { bytes: topic.len(), limit: TOPIC_BYTES });

@@ -1,5 +1,4 @@
-//! Commands about the whole server, which only the operator gives: bans and
-//! announcements.
+//! The operator's commands about the whole server: bans and announcements.
 
 use std::time::Duration;
 
@@ -16,14 +15,14 @@ use crate::{
     room::{By, Op},
 };
 
-/// Keeps a name or addresses out, and closes whoever is there.
+/// Bans a name or addresses, and closes their connections.
 pub(super) fn ban(caller: &Caller<'_>, banned: Banned, time: Option<Duration>) -> Reply {
     if let Banned::Address(range) = &banned
         && range.is_too_wide()
     {
         return caller.refuse(&Notice::RangeTooWide(*range));
     }
-    // Whoever comes in, by name or address, looks here after it can be found below.
+    // A newcomer looks here after it can be found below.
     caller.chat.bans.ban(banned.clone(), time);
     let closed = caller.chat.services.close_banned(&banned);
     let what = banned.to_string();
@@ -44,7 +43,7 @@ pub(super) fn ban(caller: &Caller<'_>, banned: Banned, time: Option<Duration>) -
     reply
 }
 
-/// Lets a name or addresses in again.
+/// Lifts the ban of a name or addresses.
 pub(super) fn unban(caller: &Caller<'_>, banned: &Banned) -> Reply {
     match caller.chat.bans.unban(banned) {
         true => caller.done(Done::Unbanned { what: &banned.to_string() }),
@@ -52,7 +51,7 @@ pub(super) fn unban(caller: &Caller<'_>, banned: &Banned) -> Reply {
     }
 }
 
-/// Lists what is banned, and for how long.
+/// Lists the bans, and how long they last.
 pub(super) fn list_bans(caller: &Caller<'_>) -> Reply {
     let mut answer = caller.begin();
     let bans = caller.chat.bans.list();
@@ -69,13 +68,13 @@ pub(super) fn list_bans(caller: &Caller<'_>) -> Reply {
     caller.answered(answer)
 }
 
-/// Says something to everyone, as the server.
+/// Announces something to everyone.
 pub(super) fn announce(caller: &Caller<'_>, text: &str) -> Reply {
     for room in caller.chat.rooms.all() {
         // A room that has just ended has nobody to tell.
         let _ = room.act_now(By::Operator, Op::Announce(text.to_owned()));
     }
-    // Whoever is in no room is told alone: after the rooms, so that nobody who changes
+    // People in no room are told one by one, after the rooms, so that nobody who changes
     // rooms meanwhile misses it.
     let sessions = caller.chat.users.sessions();
     for session in &sessions {

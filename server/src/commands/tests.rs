@@ -1,4 +1,4 @@
-//! Commands as functions: no connection, socket or thread gives them.
+//! Commands as functions, without connections, sockets or threads.
 
 use std::{
     net::IpAddr,
@@ -34,7 +34,7 @@ use crate::{
     },
 };
 
-/// What commands work on, and a private room with its owner, alice, and with bob.
+/// The tables that commands work on, and a private room with its owner, alice, and bob.
 struct Stage {
     users: UserManager,
     rooms: Rooms,
@@ -48,7 +48,7 @@ struct Stage {
     room: Arc<Room>,
 }
 
-/// Does nothing, and notes what it was asked to do.
+/// Services that do nothing but note what was asked.
 #[derive(Default)]
 struct Asked(Mutex<Vec<String>>);
 
@@ -135,7 +135,7 @@ impl Stage {
         }
     }
 
-    /// What somebody is told who gives a command.
+    /// The answer to somebody's command.
     #[track_caller]
     fn run(&self, (session, _): &(Arc<Session>, Arc<Outbox>), line: &str) -> String {
         let (room, came_by) = (Some(&self.room), None);

@@ -1,4 +1,4 @@
-//! What one member alone is told, in the form that its connection takes.
+//! An answer to one member, in the form of its connection.
 
 use madang_protocol::{
     event::{Event, RoomSummary, ServerMessage},
@@ -12,19 +12,19 @@ use super::{Form, Words};
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     form: Form,
-    /// For the words in what programs are told.
+    /// The language of the texts in messages to programs.
     lang: Lang,
     bytes: Vec<u8>,
 }
 
 impl Answer {
-    /// An empty answer. What programs are told in it is in Korean unless
+    /// An empty answer. Texts in messages to programs are Korean unless
     /// [`in_lang`](Self::in_lang) says otherwise.
     pub(crate) fn new(form: Form) -> Answer {
         Answer { form, lang: form.words.lang, bytes: Vec::new() }
     }
 
-    /// The same with `lang` for the words in what programs are told.
+    /// The same with `lang` for the texts in messages to programs.
     pub(crate) fn in_lang(self, lang: Lang) -> Answer {
         match self.form.is_for_programs() {
             true => Answer { lang, ..self },
@@ -32,14 +32,14 @@ impl Answer {
         }
     }
 
-    /// The bytes of a goodbye; empty where its peer needs no words.
+    /// The bytes of a goodbye; empty if the peer needs none.
     pub(crate) fn goodbye(form: Form, goodbye: Goodbye) -> Vec<u8> {
         let mut bytes = Vec::new();
         form.dialect.write_goodbye(goodbye, form.words, &mut bytes);
         bytes
     }
 
-    /// Whether a program is told.
+    /// Whether it is for a program.
     pub(crate) fn is_for_programs(&self) -> bool {
         self.form.is_for_programs()
     }
@@ -54,12 +54,12 @@ impl Answer {
         self.form.dialect.write_notice(notice, nonce, self.words(), &mut self.bytes);
     }
 
-    /// Adds a notice for people; a program knows from what else it is told.
+    /// Adds a notice for people. Programs know it from other messages.
     pub(crate) fn hint(&mut self, hint: &Notice<'_>) {
         self.form.dialect.write_hint(hint, self.words(), &mut self.bytes);
     }
 
-    /// Adds words as they are: what only the operator reads.
+    /// Adds a line as it is, for the operator.
     pub(crate) fn line(&mut self, text: &str) {
         self.message(&ServerMessage::Notice { text: text.into(), nonce: None });
     }
@@ -71,7 +71,7 @@ impl Answer {
         }
     }
 
-    /// Adds a message of its own kind.
+    /// Adds a message.
     pub(crate) fn message(&mut self, message: &ServerMessage<'_>) {
         self.form.dialect.write_message(message, self.words(), &mut self.bytes);
     }
@@ -81,7 +81,7 @@ impl Answer {
         self.form.dialect.write_rooms(rooms, nonce, self.words(), &mut self.bytes);
     }
 
-    /// Adds what happened in `room` before, as much of it as fits.
+    /// Adds the history of `room`, as much as fits.
     pub(crate) fn history<'a>(
         &mut self,
         room: &str,
@@ -97,17 +97,17 @@ impl Answer {
         self.form.dialect.write_greeting(motd, self.words(), &mut self.bytes);
     }
 
-    /// Adds the question for a name, where that is asked.
+    /// Adds the prompt for a name, where there is one.
     pub(crate) fn prompt(&mut self) {
         self.form.dialect.write_prompt(self.words(), &mut self.bytes);
     }
 
-    /// Ends the prompt, so that every message has a line of its own.
+    /// Ends the line of the prompt, so that every message has its own.
     pub(crate) fn end_prompt(&mut self) {
         self.bytes.push(b'\n');
     }
 
-    /// What was added.
+    /// The bytes of everything added.
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }

@@ -9,7 +9,7 @@ use madang_protocol::{
 
 use super::{Dialect, Stage, Words};
 
-/// The dialect of the clients, which `/json` at the prompt changes to.
+/// The clients' dialect; `/json` at the prompt changes to it.
 pub(super) struct JsonLines;
 
 impl Dialect for JsonLines {

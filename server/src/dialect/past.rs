@@ -1,4 +1,4 @@
-//! How much of the past is told at once.
+//! How much history is sent at once.
 
 use std::borrow::Cow;
 
@@ -6,14 +6,14 @@ use madang_protocol::event::{Event, ServerMessage};
 
 use super::Part;
 
-/// The most bytes of events in one answer, and of what is shown to a newcomer.
+/// The most bytes of events in one answer, and of what new members are shown.
 pub(super) const ANSWER_BYTES: usize = 60 * 1_024;
 
-/// A message with events holds so many bytes of them, or one event.
+/// The most bytes of events in one message, unless a single event is longer.
 const MESSAGE_BYTES: usize = 32 * 1_024;
 
-/// The newest events of `newest_first` that fit into one answer, the oldest of them first;
-/// one fits always.
+/// The newest events of `newest_first` that fit into one answer, oldest first. One always
+/// fits.
 pub(crate) fn newest<'a>(newest_first: impl Iterator<Item = &'a Event>) -> Vec<&'a Event> {
     let mut bytes = 0;
     let fits = |event: &&Event| {
@@ -26,8 +26,8 @@ pub(crate) fn newest<'a>(newest_first: impl Iterator<Item = &'a Event>) -> Vec<&
     events
 }
 
-/// Messages to a program, none longer than [`MESSAGE_BYTES`] beside its own fields, unless
-/// one event is.
+/// The messages to a program, each with at most [`MESSAGE_BYTES`] of events, unless a single
+/// event is longer.
 pub(super) fn parts(
     room: &str,
     events: &[&Event],
@@ -53,7 +53,7 @@ pub(super) fn parts(
     parts
 }
 
-/// The message to a program that holds `events`.
+/// The message to a program with `events`.
 pub(super) fn message<'a>(
     room: &'a str,
     events: &[&'a Event],

@@ -16,7 +16,7 @@ use madang_protocol::{
 use super::{Dialect, Part, SkippedEvents, Stage, Words, past::ANSWER_BYTES};
 use crate::clock;
 
-/// The dialect of people, with which every connection begins.
+/// The dialect for people, with which every connection begins.
 pub(super) struct TextLines;
 
 impl Dialect for TextLines {
@@ -34,12 +34,12 @@ impl Dialect for TextLines {
                 let line = line.into_owned();
                 return Ok(Some(Request::Command { line, room: None, nonce: None }));
             }
-            // A link that was pasted is no name, nor is one that is broken.
+            // A pasted link is not a name, even if it is broken.
             _ if stage == Stage::Login && asks_for_room(&message) => {
                 let line = format!("/join {message}");
                 return Ok(Some(Request::Command { line, room: None, nonce: None }));
             }
-            // It is a name, even if nothing of it can be seen.
+            // It is an attempt at a name, even if all of it is invisible.
             _ if stage == Stage::Login => None,
             Input::Nothing => return Ok(None),
             Input::Text(Cow::Borrowed(text)) if text.len() == message.len() => None,
@@ -58,7 +58,7 @@ impl Dialect for TextLines {
             // It was sanitized as it was read.
             return Ok(Some(text));
         }
-        // From WebSocket: several lines that belong together.
+        // From WebSocket: lines that belong together.
         match check_message(&text) {
             Err(Notice::NothingSaid) => Ok(None),
             checked => checked.map(Some),
@@ -75,7 +75,7 @@ impl Dialect for TextLines {
             ServerMessage::Welcome { room: Some(room), members, topic, .. } if &**room != LOBBY => {
                 say(Notice::Entered { room, members: *members, topic: topic.as_deref() });
             }
-            // The lobby greets nobody: the seed did not. What was done can be seen.
+            // No greeting in the lobby, as in the seed. Acks are not needed: the effect is visible.
             ServerMessage::Welcome { .. }
             | ServerMessage::Hello { .. }
             | ServerMessage::Ack { .. }
@@ -151,7 +151,7 @@ impl Dialect for TextLines {
     }
 
     fn write_goodbye(&self, goodbye: Goodbye, words: Words, out: &mut Vec<u8>) {
-        // Who ends the conversation knows that it ends.
+        // People who quit need no goodbye.
         if !matches!(goodbye, Goodbye::Quit | Goodbye::Closed) {
             self.write_notice(&Notice::Goodbye(goodbye), None, words, out);
         }
@@ -209,7 +209,7 @@ impl Dialect for TextLines {
     }
 }
 
-/// What a name asks for that is typed at the prompt.
+/// The request of somebody who types a name at the prompt.
 fn login(name: String) -> Request {
     Request::Login {
         name: Some(name),
@@ -226,7 +226,7 @@ fn login(name: String) -> Request {
     }
 }
 
-/// Writes `text` and a line end, each line end of the right kind.
+/// Writes `text` with the right line ends, the last line included.
 fn write_lines(text: &str, line_end: LineEnd, out: &mut Vec<u8>) {
     for line in text.split('\n') {
         out.extend_from_slice(line.as_bytes());
@@ -234,8 +234,8 @@ fn write_lines(text: &str, line_end: LineEnd, out: &mut Vec<u8>) {
     }
 }
 
-/// The event's lines, each with the time before it; without, where that would make one
-/// message of many lines longer than an answer may be.
+/// The event's lines, each with its time in front, or without if that would make a message
+/// of many lines longer than an answer may be.
 fn lines_with_time(event: &Event, words: Words, time: &str) -> Vec<u8> {
     let mut lines = Vec::new();
     write_event(event, words.lang, words.line_end, &mut lines);
@@ -247,7 +247,7 @@ fn lines_with_time(event: &Event, words: Words, time: &str) -> Vec<u8> {
     each.flat_map(|line| [time.as_bytes(), line]).flatten().copied().collect()
 }
 
-/// The time of day in the server's zone, with the day if that is not today.
+/// The time of day in the server's time zone, with the date if that is not today.
 fn time_of_day(time: Time, zone: &TimeZone, today: jiff::civil::Date) -> String {
     let timestamp = Timestamp::from_millisecond(time.as_millis()).unwrap_or_default();
     let zoned = timestamp.to_zoned(zone.clone());

@@ -1,5 +1,5 @@
-//! A third dialect, for a test that one more needs nothing but a file and a line in
-//! [`DIALECTS`](super::DIALECTS): a kind and a text, with a tab between them.
+//! A third dialect (a kind and a text with a tab between them), for a test: it needs nothing
+//! but this file and a line in [`DIALECTS`](super::DIALECTS).
 
 use madang_protocol::{
     event::{Event, ServerMessage},

@@ -1,5 +1,4 @@
-//! The banner: how people join, in lines that an operator reads out to them, the easiest
-//! way first.
+//! The banner: how to join, in lines that the operator can read out, the easiest way first.
 
 use std::{iter, net::SocketAddr};
 
@@ -15,8 +14,7 @@ use crate::{
     system::firewall_rule,
 };
 
-/// How to join, for each program that people have: at one address, and below that the
-/// machine's others.
+/// How to join with each program at one address; the machine's other addresses are below.
 pub fn banner(doors: &Doors, lang: Lang) -> String {
     let (title, browser, others) = match lang {
         Lang::Ko => ("들어오는 방법:", "브라우저", "다른 주소"),
@@ -35,7 +33,7 @@ pub fn banner(doors: &Doors, lang: Lang) -> String {
     for at in each_port(&tls) {
         ways.push(("openssl", format!("openssl s_client -quiet -connect {at}")));
     }
-    // Behind a proxy, people know nothing but its address.
+    // Behind a proxy, only its address matters.
     let told = [&web, &lines, &tls].into_iter().find(|at| !at.is_empty());
     let told = told.filter(|_| doors.public_url.is_none()).map_or(&[][..], |at| at);
     let is_other = |at: &&SocketAddr| at.ip() != told[0].ip();
@@ -82,7 +80,7 @@ fn madang(doors: &Doors, lines: Option<&SocketAddr>, tls: Option<&SocketAddr>) -
     }
 }
 
-/// Without the IPv6 addresses, unless there are no others: they lead to the same door.
+/// Leaves IPv6 addresses out, unless there are no others: they lead to the same door.
 fn without_doubles(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     if addresses.iter().any(SocketAddr::is_ipv4) {
         addresses.retain(SocketAddr::is_ipv4);
@@ -98,7 +96,7 @@ fn each_port(addresses: &[SocketAddr]) -> impl Iterator<Item = &SocketAddr> {
     addresses.iter().enumerate().filter(is_first).map(|(_, address)| address)
 }
 
-/// How many people there is room for, in words: exactly if they are few.
+/// The capacity in words; exact for small numbers.
 pub fn room_for(people: usize, lang: Lang) -> String {
     let (about, people) = match people {
         0..100 => (false, people),
@@ -151,7 +149,7 @@ mod tests {
              madang    madang 192.168.0.5\n  nc        nc 192.168.0.5 9009\n  \
              curl      curl -NT. telnet://192.168.0.5:9009",
         );
-        // IPv6 where there is nothing else; another port is told.
+        // IPv6 if there is nothing else; a port that is not the default.
         check(
             &doors(&["[2001:db8::5]:80"], &[]),
             Lang::En,

@@ -1,6 +1,6 @@
-//! The one thread that writes to the operator's terminal. Everybody else puts
-//! lines into a bounded channel and never waits: a terminal that is stopped with
-//! Ctrl-S stops nobody. What does not fit is counted, and said.
+//! The only thread that writes to the operator's terminal. All others put lines into a
+//! bounded channel and never wait, so a terminal stopped with Ctrl-S stops nobody. Lines that
+//! do not fit are counted and reported.
 
 use std::{
     io::{self, Write},
@@ -24,12 +24,12 @@ mod allowance;
 /// How many lines may wait to be written.
 const WAITING_LINES: usize = 4_096;
 
-/// How long the end of the server waits for a terminal that takes nothing.
+/// How long the server, when it stops, waits for a blocked terminal.
 pub(crate) const STOP_PATIENCE: Duration = Duration::from_millis(600);
 
 /// Where the console's lines are written.
 pub struct Streams {
-    /// What the operator is told.
+    /// Messages to the operator.
     pub out: Box<dyn Write + Send>,
     /// Diagnostics.
     pub err: Box<dyn Write + Send>,
@@ -44,13 +44,13 @@ impl Streams {
 
 enum Output {
     Out(String),
-    /// A drawing of our own, which has colours.
+    /// A drawing of the server's own, with colours.
     Drawing(String),
-    /// About who comes and goes, and from which address if that is told.
+    /// A line about somebody who comes or goes, and their address if it is known.
     Passage(Option<IpAddr>, String),
-    /// A line of diagnostics, and how grave that is.
+    /// A line of diagnostics, and its level.
     Err(Level, Vec<u8>),
-    /// Nothing follows: other senders, in tracing, live as long as the process.
+    /// The end: other senders, in tracing, live as long as the process.
     Stop,
 }
 
@@ -107,22 +107,22 @@ impl Console {
         self.language.get()
     }
 
-    /// Speaks `lang` to the operator from now on.
+    /// Changes the operator's language.
     pub(crate) fn change_lang(&self, lang: Lang) {
         self.language.is_korean.store(lang == Lang::Ko, Ordering::Relaxed);
     }
 
-    /// Tells the operator something, in one line or several.
+    /// Shows the operator a text of one line or several.
     pub fn say(&self, text: String) {
         self.put(Output::Out(text));
     }
 
-    /// Shows a drawing, which is fit for a terminal and has colours.
+    /// Shows a drawing, which is safe for a terminal.
     pub(crate) fn draw(&self, drawing: String) {
         self.put(Output::Drawing(drawing));
     }
 
-    /// Tells the operator of somebody who comes or goes; of many, how many more there are.
+    /// Shows a line about somebody who comes or goes; when there are many, only their number.
     fn say_of(&self, address: Option<IpAddr>, text: String) {
         self.put(Output::Passage(address, text));
     }
@@ -138,8 +138,7 @@ impl Console {
 }
 
 impl ConsoleThread {
-    /// Has the thread write what waits and end; gives up on a terminal that takes
-    /// nothing for a while.
+    /// Has the thread write what waits, and end. Gives up on a blocked terminal after a while.
     pub fn stop(self) {
         let ConsoleThread { done, sender } = self;
         let deadline = Instant::now() + STOP_PATIENCE;
@@ -149,7 +148,7 @@ impl ConsoleThread {
     }
 }
 
-/// One line of diagnostics goes through here; made by tracing for each.
+/// The writer of one line of diagnostics; tracing makes one for each.
 pub struct Diagnostics {
     console: Console,
     level: Level,
@@ -211,7 +210,7 @@ fn print_lines(
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        // A stream that was closed is nobody's loss but its reader's.
+        // Only its own reader misses a closed stream.
         let _ = match output {
             Output::Out(text) => print_text(&mut *out, &text),
             Output::Drawing(drawing) => {
@@ -225,7 +224,7 @@ fn print_lines(
             Output::Err(level, _) if !diagnoses.may_show(level, Instant::now()) => Ok(()),
             Output::Err(_, line) => {
                 let text = String::from_utf8_lossy(&line);
-                // One event, one line, whatever stands in it.
+                // One event is one line, whatever its text.
                 print_text(&mut *err, &text.trim_end_matches('\n').replace('\n', " "))
             }
         };
@@ -244,7 +243,7 @@ fn print_lines(
     }
 }
 
-/// Writes whole lines with nothing in them that a terminal would obey.
+/// Writes whole lines, without anything that a terminal would obey.
 fn print_text(stream: &mut dyn Write, text: &str) -> io::Result<()> {
     let mut line = String::with_capacity(text.len() + 1);
     for part in text.split('\n') {

@@ -1,6 +1,5 @@
-//! The operator's terminal: the line that is typed stays whole below the lines of the
-//! console, with history and Tab. Used only where standard input and output are both a
-//! terminal that can do that.
+//! The operator's line editor: the typed line stays whole below the console's lines, with
+//! history and Tab. Used only if stdin and stdout are both a terminal that can do that.
 
 use std::{
     io::{self, IsTerminal as _, Write},
@@ -24,11 +23,11 @@ use super::{
 };
 use crate::system::EDITS_LINES;
 
-/// How long the line that is typed may take to end when the server stops.
+/// How long the editor may take to end when the server stops.
 const END_PATIENCE: Duration = Duration::from_millis(300);
 const _: () = assert!(END_PATIENCE.as_millis() < STOP_PATIENCE.as_millis());
 
-/// A terminal on which the operator's line is edited.
+/// A terminal with a line editor.
 pub struct Terminal {
     screen: Arc<Screen>,
     palette: Palette,
@@ -42,8 +41,8 @@ impl Terminal {
             .then(|| Terminal { screen: Screen::new(palette), palette })
     }
 
-    /// Where the console writes: above the line that is typed, and diagnostics with the
-    /// rest if they go to a terminal too.
+    /// The console's streams: they write above the typed line, diagnostics too if stderr is a
+    /// terminal.
     pub fn streams(&self) -> Streams {
         let above = |ends_line| Above { screen: Arc::clone(&self.screen), ends_line };
         let err: Box<dyn Write + Send> = match io::stderr().is_terminal() {
@@ -53,8 +52,8 @@ impl Terminal {
         Streams { out: Box::new(above(true)), err }
     }
 
-    /// Reads lines and gives them to `operator`, until the input ends or the server is to
-    /// stop. Blocks for all that time.
+    /// Reads lines and passes them to `operator`, until the input ends or the server is to stop.
+    /// Blocks for all that time.
     ///
     /// # Errors
     ///
@@ -69,7 +68,7 @@ impl Terminal {
         };
         let editor = Editor::start(&self.screen, setup)?;
         let outcome = self.converse(&editor, operator);
-        // Echo and signals are the terminal's own again.
+        // The terminal handles echo and signals itself again.
         restore_terminal();
         outcome
     }
@@ -95,15 +94,15 @@ impl Terminal {
     }
 }
 
-/// Writes above the line that is typed.
+/// Writes above the typed line.
 struct Above {
     screen: Arc<Screen>,
-    /// Dropped, it ends that line.
+    /// Whether dropping it ends the editor.
     ends_line: bool,
 }
 
 impl Write for Above {
-    /// Waits while the terminal takes nothing: what the console may keep is bounded there.
+    /// Waits while the terminal is blocked; the console's channel bounds what piles up.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         while self.screen.is_full() {
             thread::sleep(FULL_PAUSE);
@@ -126,7 +125,7 @@ impl Drop for Above {
     }
 }
 
-/// What Tab completes: the operator's commands, everyone's name, the public rooms.
+/// The words for Tab: the operator's commands, all names, the public rooms.
 struct Known(Operator);
 
 impl Source for Known {

@@ -1,5 +1,4 @@
-//! How many lines of a kind the console shows: whoever causes them all day long must not
-//! fill the operator's disk.
+//! Bounds the console's lines of each kind, so that nobody can fill the operator's disk.
 
 use std::{
     collections::HashMap,
@@ -10,19 +9,18 @@ use std::{
 use madang_protocol::text::Lang;
 use tracing::Level;
 
-/// How many lines of a kind are shown: whoever causes them all day long must not fill the
-/// operator's disk.
+/// An allowance for lines of one kind.
 struct Allowance {
-    /// Lines that may be shown now.
+    /// How many lines may be shown now.
     left: f64,
     filled_at: Instant,
     hidden: u64,
-    /// When it is told how many are hidden, if any are.
+    /// When the number of hidden lines is reported, if there are any.
     summary_at: Option<Instant>,
 }
 
 impl Allowance {
-    /// A large class may come all at once.
+    /// A large class may arrive all at once.
     const AT_ONCE: f64 = 2_000.0;
     const PER_SECOND: f64 = 10.0;
     const SUMMARY_PAUSE: Duration = Duration::from_secs(10);
@@ -44,21 +42,21 @@ impl Allowance {
         false
     }
 
-    /// How many were hidden, when it is time to tell.
+    /// How many lines were hidden, when it is time to report them.
     fn summary(&mut self, now: Instant) -> Option<u64> {
         self.summary_at.take_if(|at| *at <= now)?;
         Some(std::mem::take(&mut self.hidden))
     }
 }
 
-/// The lines about who comes and goes.
+/// Lines about people who come and go.
 pub(super) struct Passages {
     allowance: Allowance,
     hidden_by_address: HashMap<IpAddr, u64>,
 }
 
 impl Passages {
-    /// Addresses that are counted apart.
+    /// Addresses, each counted on its own.
     const ADDRESSES: usize = 1_024;
 
     pub(super) fn new(now: Instant) -> Passages {
@@ -96,13 +94,13 @@ impl Passages {
                 most.map(|(address, count)| format!(", {count} of them from {address}")),
             ),
         };
-        // None of them may be of a connection: rooms end, and members are renamed.
+        // Some lines belong to no connection: rooms end, members are renamed.
         Some(text + &most.unwrap_or_default())
     }
 }
 
-/// The lines of diagnostics. Errors have an allowance of their own, and what the operator
-/// has asked for in detail has none.
+/// Lines of diagnostics. Errors have an allowance of their own; levels that the operator
+/// asked for in detail have none.
 pub(super) struct Diagnoses {
     errors: Allowance,
     others: Allowance,

@@ -1,4 +1,4 @@
-//! What the console tells of the server's life: one line for each person who comes or goes.
+//! The console's lines about events of the server: one for each person who comes or goes.
 
 use std::{error::Error, net::IpAddr};
 
@@ -7,7 +7,7 @@ use madang_protocol::{duration::show_about, name::UserName, text::Lang};
 use super::Console;
 use crate::close_reason::CloseReason;
 
-/// A certificate that expires within this many seconds is warned of: two weeks.
+/// A certificate that expires within this many seconds (two weeks) is warned about.
 const EXPIRES_SOON: i64 = 14 * 86_400;
 
 impl Console {
@@ -22,7 +22,7 @@ impl Console {
         );
     }
 
-    /// Somebody has left; from which address and why, if they had a connection until now.
+    /// Somebody left; with their address and the reason, if they were connected until now.
     pub(crate) fn left(&self, user: &UserName, present: usize, how: Option<(IpAddr, CloseReason)>) {
         let how = how.map(|(address, reason)| (address.to_canonical(), reason));
         let reason = how.map(|(address, reason)| self.why(address, reason)).unwrap_or_default();
@@ -35,7 +35,7 @@ impl Console {
         );
     }
 
-    /// The connection of somebody has ended who may come back.
+    /// Somebody lost their connection, and may come back.
     pub(crate) fn cut(&self, user: &UserName, address: IpAddr, reason: CloseReason) {
         let address = address.to_canonical();
         let reason = self.why(address, reason);
@@ -59,7 +59,7 @@ impl Console {
         );
     }
 
-    /// A connection has ended that never had a name.
+    /// A connection ended before the login.
     pub(crate) fn closed_unnamed(&self, address: IpAddr, number: u64, reason: CloseReason) {
         let address = address.to_canonical();
         let reason = reason.text(self.lang());
@@ -104,7 +104,7 @@ impl Console {
         );
     }
 
-    /// The certificate has changed, and new connections are shown the new one.
+    /// The certificate was renewed, and is in use for new connections.
     pub(crate) fn certificate_taken(&self) {
         self.say(match self.lang() {
             Lang::Ko => "+++ 새 인증서를 씁니다.".into(),
@@ -137,7 +137,7 @@ impl Console {
         });
     }
 
-    /// The certificate has changed and can't be used.
+    /// The certificate was changed, but can't be used.
     pub(crate) fn certificate_kept(&self, error: &dyn Error) {
         self.say(match self.lang() {
             Lang::Ko => format!("--- 새 인증서를 쓸 수 없어 이전 것을 그대로 씁니다: {error}"),
