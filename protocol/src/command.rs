@@ -198,6 +198,8 @@ pub enum Help {
     Basics,
     /// All other commands.
     Others,
+    /// Those of a room's owner.
+    Owners,
     /// One command.
     On(&'static CommandSpec),
 }
@@ -505,6 +507,8 @@ mod tests {
         check("/help", Command::Help(Help::Basics));
         check("/help ALL", Command::Help(Help::Others));
         check("/도움말 전체", Command::Help(Help::Others));
+        check("/help manage", Command::Help(Help::Owners));
+        check("/도움말 관리", Command::Help(Help::Owners));
         check("/help /MSG", Command::Help(msg));
         check("/도움말 귓", Command::Help(msg));
         check("/msg bob  psst, you", Command::Msg(name("bob"), "psst, you"));

@@ -81,6 +81,8 @@ pub enum Notice<'a> {
     Help(Role),
     /// The other commands that this role may use.
     HelpAll(Role),
+    /// The commands of a room's owner.
+    HelpOwners,
     /// Explains one command.
     HelpOn(&'a CommandSpec),
     /// The command is unknown or incomplete.
@@ -407,6 +409,7 @@ impl Notice<'_> {
             | Notice::PressEnter
             | Notice::Help(_)
             | Notice::HelpAll(_)
+            | Notice::HelpOwners
             | Notice::HelpOn(_)
             | Notice::LangSet
             | Notice::Who { .. }

@@ -45,6 +45,7 @@ pub(crate) fn run(caller: &Caller<'_>, command: Command<'_>) -> Reply {
     let reply = match command {
         Command::Help(Help::Basics) => Ok(caller.tell(&Notice::Help(caller.role()))),
         Command::Help(Help::Others) => Ok(caller.tell(&Notice::HelpAll(caller.role()))),
+        Command::Help(Help::Owners) => Ok(caller.tell(&Notice::HelpOwners)),
         Command::Help(Help::On(spec)) => Ok(caller.tell(&Notice::HelpOn(spec))),
         Command::Lang(lang) => Ok(caller.silence().and(Effect::Speak(lang))),
         Command::Quit(text) => Ok(quit(caller, text)),

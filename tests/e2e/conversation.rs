@@ -153,6 +153,8 @@ fn help_lists_every_command_to_its_sender_alone() {
             ("/도움말", Notice::Help(Role::Member)),
             ("/HELP all", Notice::HelpAll(Role::Member)),
             ("/도움말 전체", Notice::HelpAll(Role::Member)),
+            ("/help manage", Notice::HelpOwners),
+            ("/도움말 관리", Notice::HelpOwners),
         ] {
             bob.send(format!("{command}\n")).expect_next(notice.text(words.lang) + "\n");
         }

@@ -78,6 +78,7 @@ pub(super) fn help(text: &str) -> Result<Command<'_>, ArgumentError> {
     let help = match &*text.nfc().collect::<String>().to_lowercase() {
         "" => Help::Basics,
         "all" | "전체" | "모두" => Help::Others,
+        "manage" | "관리" => Help::Owners,
         name => Help::On(CommandSpec::find(name).ok_or(ArgumentError::Usage)?),
     };
     Ok(Command::Help(help))

@@ -31,6 +31,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::PressEnter => "Type a name and press Enter.".into(),
         Notice::Help(role) => help::basics(*role, Lang::En),
         Notice::HelpAll(role) => help::others(*role, Lang::En),
+        Notice::HelpOwners => help::owners(Lang::En),
         Notice::HelpOn(spec) => help::on(spec, Lang::En),
         Notice::CommandRefused(CommandError::Unknown { nearest }) => {
             format!("Unknown command. Did you mean {}? (all commands: /help)", nearest.name)

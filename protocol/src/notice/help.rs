@@ -1,5 +1,5 @@
-//! `/help`: the commands needed most, all others, and the explanation of one. Each fits a
-//! terminal of 24 rows and 40 columns, with the prompt.
+//! `/help`: the commands needed most, all others, an owner's, and the explanation of one. Each
+//! fits a terminal of 24 rows and 40 columns, with the prompt.
 
 use unicode_width::UnicodeWidthStr;
 
@@ -35,19 +35,28 @@ pub(super) fn basics(role: Role, lang: Lang) -> String {
     lines.join("\n")
 }
 
-/// All other commands that `role` may use, the owner's with the members'.
+/// All other commands that `role` may use, and how to see an owner's.
 pub(super) fn others(role: Role, lang: Lang) -> String {
-    let (owners, slash) = match lang {
-        Lang::Ko => ("비공개 방의 방장:", columns("//말", "'/말'이라고 말합니다")),
-        Lang::En => ("Owner of a private room:", columns("//text", "say '/text'")),
+    let (slash, owners) = match lang {
+        Lang::Ko => (columns("//말", "'/말'이라고 말합니다"), "방장의 명령: /도움말 관리"),
+        Lang::En => (columns("//text", "say '/text'"), "For the room's owner: /help manage"),
     };
     let others = commands_of(role).filter(|spec| !basics_of(role).contains(&spec.name));
     let mut lines: Vec<String> = others.map(|spec| row(spec, lang)).collect();
     if role != Role::Operator {
-        lines.push(slash);
-        lines.push(owners.to_owned());
-        lines.extend(commands_of(Role::Owner).map(|spec| row(spec, lang)));
+        lines.extend([slash, owners.to_owned()]);
     }
+    lines.join("\n")
+}
+
+/// The commands of a room's owner.
+pub(super) fn owners(lang: Lang) -> String {
+    let title = match lang {
+        Lang::Ko => "비공개 방의 방장:",
+        Lang::En => "Owner of a private room:",
+    };
+    let mut lines = vec![title.to_owned()];
+    lines.extend(commands_of(Role::Owner).map(|spec| row(spec, lang)));
     lines.join("\n")
 }
 
@@ -105,6 +114,7 @@ mod tests {
                 check_size(&basics(role, lang));
                 check_size(&others(role, lang));
             }
+            check_size(&owners(lang));
             COMMANDS.iter().for_each(|spec| check_size(&on(spec, lang)));
         }
     }
@@ -113,7 +123,11 @@ mod tests {
     fn help_begins_with_eight_commands_and_lists_every_other_on_request() {
         for lang in LANGS {
             for role in ROLES {
-                let (first, rest) = (basics(role, lang), others(role, lang));
+                let mut rest = others(role, lang);
+                let first = basics(role, lang);
+                if role != Role::Operator {
+                    rest = rest + "\n" + &owners(lang);
+                }
                 let count = |text: &str| text.lines().filter(|line| line.starts_with('/')).count();
                 assert_eq!(count(&first), 8, "{first}");
                 let is_there = |spec: &CommandSpec| match role {
@@ -136,11 +150,11 @@ mod tests {
     #[test]
     fn help_is_in_its_readers_language() {
         for role in ROLES {
-            let korean = basics(role, Lang::Ko) + &others(role, Lang::Ko);
+            let korean = basics(role, Lang::Ko) + &others(role, Lang::Ko) + &owners(Lang::Ko);
             // "QR" is Korean too.
             let korean = korean.replace("qr", "");
             assert!(!korean.contains(|c: char| c.is_ascii_alphabetic()), "{korean}");
-            let english = basics(role, Lang::En) + &others(role, Lang::En);
+            let english = basics(role, Lang::En) + &others(role, Lang::En) + &owners(Lang::En);
             assert!(english.is_ascii(), "{english}");
         }
     }

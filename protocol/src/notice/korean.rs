@@ -32,6 +32,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::PressEnter => "이름을 입력하고 Enter 키를 누르세요.".into(),
         Notice::Help(role) => help::basics(*role, Lang::Ko),
         Notice::HelpAll(role) => help::others(*role, Lang::Ko),
+        Notice::HelpOwners => help::owners(Lang::Ko),
         Notice::HelpOn(spec) => help::on(spec, Lang::Ko),
         Notice::CommandRefused(CommandError::Unknown { nearest }) => {
             format!("없는 명령입니다. 혹시 {}인가요? (명령 목록: /도움말)", nearest.alias)
