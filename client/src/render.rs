@@ -4,7 +4,7 @@
 use anstyle::Style;
 use madang_protocol::{
     command::{CommandSpec, Input},
-    event::{Event, ServerMessage, Stamp, Time},
+    event::{Event, GapReason, ServerMessage, Stamp, Time},
     notice::Notice,
     sanitize::{sanitize_label, sanitize_line, sanitize_message},
     text::{Lang, LineEnd, write_event},
@@ -80,6 +80,11 @@ impl Renderer {
                 }
                 notice(text)
             }
+            ServerMessage::Found { events, before, .. } => {
+                let found = Notice::Found { count: events.len(), is_all: before.is_none() };
+                let shown = events.iter().map(|event| self.event(event).text).collect::<String>();
+                notice(shown + &self.notice(&found.text(self.lang)))
+            }
             ServerMessage::Whisper { time, user, text, .. } => self.whisper(*time, user, text),
             ServerMessage::Notice { text, .. } => notice(self.notice(text)),
             ServerMessage::Error { text, .. } => notice(self.alarm(text)),
@@ -107,12 +112,14 @@ impl Renderer {
             ServerMessage::Pong { token, .. } => {
                 notice(self.notice(&Notice::Pong(token.as_deref()).text(self.lang)))
             }
+            // The event that follows tells it.
+            ServerMessage::Gap { reason: Some(GapReason::Restart), .. } => Shown::default(),
             ServerMessage::Gap { from, to, .. } | ServerMessage::PrivateGap { from, to } => {
                 let events = to.saturating_sub(*from).saturating_add(1);
                 let lines = usize::try_from(events).unwrap_or(usize::MAX);
                 notice(self.notice(&Notice::Skipped { lines }.text(self.lang)))
             }
-            ServerMessage::Welcome { user, room, members, topic, removed, .. } => {
+            ServerMessage::Welcome { user, room, members, topic, durable, removed, .. } => {
                 let welcome = Words::Welcome {
                     user,
                     room: room.as_deref(),
@@ -121,17 +128,22 @@ impl Renderer {
                 };
                 let removed = removed.as_ref().map(|event| self.event(event).text);
                 let welcome = remark(&welcome.text(self.lang), Style::new());
-                notice(removed.unwrap_or_default() + &welcome)
+                notice(removed.unwrap_or_default() + &welcome + &self.recorded(*durable))
             }
-            ServerMessage::Entered { room, members, topic, .. } => {
+            ServerMessage::Entered { room, members, topic, durable, .. } => {
                 let topic = topic.as_deref();
                 let entered = Notice::Entered { room, members: *members, topic };
-                notice(remark(&entered.text(self.lang), Style::new()))
+                notice(remark(&entered.text(self.lang), Style::new()) + &self.recorded(*durable))
             }
             ServerMessage::Hello { .. } | ServerMessage::Ack { .. } | ServerMessage::Bye { .. } => {
                 Shown::default()
             }
         }
+    }
+
+    /// That what is said in a room is kept on disk, if it is.
+    fn recorded(&self, durable: bool) -> String {
+        if durable { self.notice(&Notice::Recorded.text(self.lang)) } else { String::new() }
     }
 
     /// A message of the client itself, or of the server to this client only.

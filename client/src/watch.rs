@@ -147,7 +147,8 @@ impl Watch<'_> {
             }
             if event.id() > since + 1 {
                 let room = event.stamp().room.to_string().into();
-                let gap = ServerMessage::Gap { room, from: since + 1, to: event.id() - 1 };
+                let gap =
+                    ServerMessage::Gap { room, from: since + 1, to: event.id() - 1, reason: None };
                 self.print_message(&gap, out);
             }
             self.print_message(&ServerMessage::Event(event.clone()), out);

@@ -147,6 +147,8 @@ pub enum Command<'a> {
     Topic(Option<&'a str>),
     /// Shows earlier messages, at most so many.
     History(Option<usize>),
+    /// Looks for words in what was said; without them, goes on looking further back.
+    Search(Option<&'a str>),
     /// Ignores somebody, or lists the ignore list.
     Ignore(Option<UserName>),
     /// Stops ignoring somebody.
@@ -185,6 +187,8 @@ pub enum Command<'a> {
     Unban(Banned),
     /// Lists the bans.
     Bans,
+    /// Forgets what was said in a room, by one person if one is named.
+    Forget(RoomName, Option<UserName>),
     /// Says something to everyone, as the server.
     Say(&'a str),
     /// Stops the server.

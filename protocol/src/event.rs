@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     json::write_json_line,
-    server_message::{Limits, RoomSummary, ServerMessage},
+    server_message::{GapReason, Limits, RoomSummary, ServerMessage},
 };
 pub use crate::time::Time;
 
@@ -183,6 +183,12 @@ pub enum Event {
         /// The text: one line or several.
         text: String,
     },
+    /// The server was restarted. Who was here before and is not away any more has gone.
+    Restarted {
+        /// Its place in the room's order.
+        #[serde(flatten)]
+        stamp: Stamp,
+    },
     /// The room was closed.
     Ended {
         /// Its place in the room's order.
@@ -224,7 +230,29 @@ impl Event {
             | Event::Limited { stamp, .. }
             | Event::Owner { stamp, .. }
             | Event::Announced { stamp, .. }
-            | Event::Ended { stamp, .. } => stamp,
+            | Event::Ended { stamp, .. }
+            | Event::Restarted { stamp } => stamp,
+        }
+    }
+
+    /// Whom it is about, or who did it; nobody where the server did.
+    pub fn user(&self) -> Option<&str> {
+        match self {
+            Event::Said { user, .. }
+            | Event::Joined { user, .. }
+            | Event::Left { user, .. }
+            | Event::Kicked { user, .. }
+            | Event::Unkicked { user, .. }
+            | Event::Renamed { user, .. }
+            | Event::Topic { user, .. }
+            | Event::Muted { user, .. }
+            | Event::Unmuted { user, .. }
+            | Event::Locked { user, .. }
+            | Event::Unlocked { user, .. }
+            | Event::Limited { user, .. }
+            | Event::Owner { user, .. }
+            | Event::Ended { user, .. } => Some(user),
+            Event::Announced { .. } | Event::Restarted { .. } => None,
         }
     }
 
@@ -258,6 +286,7 @@ impl Event {
             | Event::Limited { user, .. }
             | Event::Owner { user, .. }
             | Event::Ended { user, .. } => user.len(),
+            Event::Restarted { .. } => 0,
         };
         self.stamp().room.len() + EVENT_OVERHEAD + words
     }
@@ -297,9 +326,9 @@ mod tests {
 
     #[test]
     fn answers_leave_out_what_they_do_not_have() {
-        let ack = ServerMessage::Ack { nonce: "c1".into(), id: None };
+        let ack = ServerMessage::Ack { nonce: "c1".into(), id: None, durable: None };
         assert_eq!(json(&ack), "{\"type\":\"ack\",\"nonce\":\"c1\"}\n");
-        let gap = ServerMessage::Gap { room: "lobby".into(), from: 50, to: 86 };
+        let gap = ServerMessage::Gap { room: "lobby".into(), from: 50, to: 86, reason: None };
         assert_eq!(json(&gap), "{\"type\":\"gap\",\"room\":\"lobby\",\"from\":50,\"to\":86}\n");
         assert_eq!(
             ServerMessage::parse(r#"{"type":"bye","reason":"quit","x":1}"#),
@@ -310,7 +339,7 @@ mod tests {
     #[test]
     fn nothing_that_a_terminal_obeys_stands_raw_in_json() {
         let nonce = "\u{1b}[31m \u{7f}\u{9b}\u{202e}\u{2028} 안녕 \"q\"";
-        let line = json(&ServerMessage::Ack { nonce: nonce.into(), id: None });
+        let line = json(&ServerMessage::Ack { nonce: nonce.into(), id: None, durable: None });
         assert!(!line.trim_end().contains(is_unwanted), "{line:?}");
         assert!(line.contains("안녕 \\\"q\\\""), "{line:?}");
         let Some(ServerMessage::Ack { nonce: returned, .. }) = ServerMessage::parse(&line) else {

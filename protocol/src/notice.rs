@@ -16,6 +16,8 @@ pub use invitation::Invitation;
 pub use number::grouped;
 pub use people::Present;
 
+use phrases::{prefixed, share, version};
+
 mod english;
 mod done;
 mod goodbye;
@@ -25,6 +27,7 @@ mod korean;
 mod list;
 mod number;
 mod people;
+mod phrases;
 
 /// In both languages: somebody whose bytes are not UTF-8 may see only one of them intact.
 fn not_utf8(hint: Utf8Hint) -> String {
@@ -329,6 +332,25 @@ pub enum Notice<'a> {
     NameBanned,
     /// How to invite others to this room.
     Invite(Invitation<'a>),
+    /// What is said in this room is kept on disk.
+    Recorded,
+    /// Nothing is kept on disk here.
+    NotKept,
+    /// Nothing older may be read.
+    HistoryBegins,
+    /// No words were given to look for, or none can be looked for.
+    NoSearch,
+    /// What a search has come to.
+    Found {
+        /// How many messages were found, and told before.
+        count: usize,
+        /// Whether everything that may be read was looked at.
+        is_all: bool,
+    },
+    /// To the operator: what was said is gone, from disk too: so many events.
+    Forgotten(usize),
+    /// To the operator: it is not; why, in the system's words.
+    NotForgotten(&'a str),
     /// To the operator: the window is too small for a QR code.
     QrTooLarge {
         /// How many columns it needs.
@@ -403,8 +425,15 @@ impl Notice<'_> {
             Notice::SessionUnknown => "session_unknown",
             Notice::NoSuchRoom => "no_such_room",
             Notice::Busy => "busy",
+            Notice::NotKept => "not_kept",
+            Notice::NoSearch => "usage",
+            Notice::NotForgotten(_) => "disk",
             Notice::LoggedInAlready => "logged_in_already",
             Notice::Greeting { .. }
+            | Notice::Recorded
+            | Notice::HistoryBegins
+            | Notice::Found { .. }
+            | Notice::Forgotten(_)
             | Notice::LoginPrompt
             | Notice::PressEnter
             | Notice::Help(_)
@@ -459,22 +488,6 @@ impl Notice<'_> {
             Lang::En => english::text(self),
         }
     }
-}
-
-/// Puts `prefix` before each line, so that none can pass for somebody else's.
-fn prefixed(prefix: &str, text: &str) -> String {
-    let lines: Vec<String> = text.split('\n').map(|line| format!("{prefix}{line}")).collect();
-    lines.join("\n")
-}
-
-/// Which part of all addresses a range holds: `1/4`.
-fn share(range: &AddressRange) -> String {
-    format!("1/{}", 1_u32 << range.prefix_bits().min(31))
-}
-
-/// The version of a range's addresses.
-fn version(range: &AddressRange) -> &'static str {
-    if range.is_ipv4() { "IPv4" } else { "IPv6" }
 }
 
 #[cfg(test)]

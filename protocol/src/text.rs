@@ -239,6 +239,7 @@ fn korean(event: &Event) -> String {
         }
         Event::Owner { user, .. } => format!("{} 방장이 되었습니다", subject(user)),
         Event::Ended { user, .. } => format!("{} 방을 닫았습니다", subject(user)),
+        Event::Restarted { .. } => "서버가 다시 시작되었습니다".to_owned(),
         Event::Said { .. }
         | Event::Joined { .. }
         | Event::Left { .. }
@@ -284,6 +285,7 @@ fn english(event: &Event) -> String {
         }
         Event::Owner { user, .. } => format!("[{user}] is now the owner of the room"),
         Event::Ended { user, .. } => format!("[{user}] closed the room"),
+        Event::Restarted { .. } => "the server restarted".to_owned(),
         Event::Said { .. }
         | Event::Joined { .. }
         | Event::Left { .. }

@@ -9,6 +9,7 @@ use std::{
     num::{NonZeroU32, NonZeroUsize},
     path::{Path, PathBuf},
     str::FromStr,
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -23,6 +24,7 @@ use madang_protocol::{
 use crate::{
     admission::rate_limit::RateLimit,
     config::{Config, Listen, METRICS_PORT, TlsConfig},
+    journal::{JournalConfig, retention::Retention},
     transport::http::origin::{Origin, PublicUrl},
     transport::tls::certificates::PairFiles,
 };
@@ -37,7 +39,7 @@ const MOTD_BYTES: usize = 16 * 1_024;
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 stopped by a signal, 1 failed, 2 wrong usage, 130 stopped by a second Ctrl-C.\nDiagnostics go to stderr; RUST_LOG sets their level (default: info).\nmadang-server completions SHELL prints completions for a shell, madang-server man the manual page."
+    after_help = "Exit codes: 0 stopped by a signal, 1 failed, 2 wrong usage, 130 stopped by a second Ctrl-C.\nDiagnostics go to stderr; RUST_LOG sets their level (default: info).\nmadang-server completions SHELL prints completions for a shell, madang-server man the manual page.\nmadang-server transcript writes what --data has saved of a room, madang-server recover saves what can be read from a damaged database; see --help of each."
 )]
 pub struct Cli {
     /// Where to listen for lines over TCP: ADDRESS:PORT, or only a port for every address of
@@ -71,6 +73,27 @@ pub struct Cli {
     #[arg(long, env = "MADANG_METRICS", value_name = "ADDR",
           value_parser = |text: &str| parse_listen(text, METRICS_PORT))]
     metrics: Option<Listen>,
+
+    /// Folder to keep what is said in public rooms in, over restarts; made if there is none.
+    /// Private rooms and whispers are never written. Without it, nothing is
+    #[arg(long, env = "MADANG_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
+
+    /// Days for which it is kept, as in 30d, or forever
+    #[arg(long, env = "MADANG_KEEP", value_name = "DAYS|forever", default_value = "30d",
+          requires = "data", value_parser = parse_keep)]
+    keep: Keep,
+
+    /// Most that it takes, as in 500MiB or 1GiB; the oldest goes first
+    #[arg(long, env = "MADANG_DATA_LIMIT", value_name = "SIZE", default_value = "1GiB",
+          requires = "data", value_parser = parse_size)]
+    data_limit: u64,
+
+    /// How far back members may read, in hours or days, as in 24h; owners, teachers and the
+    /// operator read everything
+    #[arg(long, env = "MADANG_REACH", value_name = "TIME", default_value = "24h",
+          requires = "data", value_parser = parse_reach)]
+    reach: Duration,
 
     /// Turn off the page, HTTP and WebSocket
     #[arg(long)]
@@ -175,6 +198,11 @@ impl Cli {
             allow_origin: self.allow_origin.clone(),
             trust_proxy: self.trust_proxy.clone(),
             lang: self.lang,
+            journal: self.data.as_deref().map(|data| JournalConfig {
+                retention: Retention { keep_days: self.keep.0, limit_bytes: self.data_limit },
+                reach: self.reach,
+                ..JournalConfig::of(data)
+            }),
             max_connections: self.max_connections.map(NonZeroUsize::get),
             max_per_address: self.max_per_address.on().map(NonZeroUsize::get),
             rate_limit: self.rate_limit.on().map(|lines| RateLimit::per_second(lines.get())),
@@ -248,6 +276,39 @@ fn parse_or_off<T: FromStr>(text: &str) -> Result<OrOff<T>, String> {
         Err(_) if text == "off" => Ok(OrOff::Off),
         Err(_) => Err("neither a number above 0 nor off".to_owned()),
     }
+}
+
+/// For how many days lines are kept; for ever without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Keep(Option<u32>);
+
+fn parse_keep(text: &str) -> Result<Keep, String> {
+    if text == "forever" {
+        return Ok(Keep(None));
+    }
+    let days = text.strip_suffix('d').and_then(|days| days.parse().ok()).filter(|days| *days > 0);
+    days.map(|days| Keep(Some(days)))
+        .ok_or_else(|| "not a number of days, as in 30d, nor forever".into())
+}
+
+fn parse_size(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u32); 4] = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40)];
+    let (number, shift) = UNITS
+        .iter()
+        .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, *shift)))
+        .ok_or("not a size, as in 500MiB or 1GiB")?;
+    let bytes = number.trim().parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
+    bytes.filter(|bytes| *bytes >= 1 << 20).ok_or_else(|| "not a size of 1MiB or more".into())
+}
+
+fn parse_reach(text: &str) -> Result<Duration, String> {
+    let hours = match (text.strip_suffix('h'), text.strip_suffix('d')) {
+        (Some(hours), _) => hours.parse().ok(),
+        (_, Some(days)) => days.parse::<u64>().ok().and_then(|days| days.checked_mul(24)),
+        _ => None,
+    };
+    let seconds = hours.and_then(|hours: u64| hours.checked_mul(3_600));
+    seconds.map(Duration::from_secs).ok_or_else(|| "not a time, as in 24h or 7d".into())
 }
 
 fn read_motd(path: &Path) -> anyhow::Result<String> {

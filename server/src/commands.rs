@@ -8,8 +8,10 @@ use madang_protocol::{
     notice::{Goodbye, Notice},
 };
 
+use self::archive::HistoryAsked;
 use self::caller::{Caller, Effect, Reply, Standing};
 
+pub(crate) mod archive;
 pub(crate) mod caller;
 pub(crate) mod chat;
 mod moderation;
@@ -57,8 +59,10 @@ pub(crate) fn run(caller: &Caller<'_>, command: Command<'_>) -> Reply {
         Command::Whois(name) => questions::whois(caller, &name),
         Command::Topic(None) => Ok(questions::topic(caller)),
         Command::History(limit) => {
-            Ok(questions::history(caller, None, Some(limit.unwrap_or(questions::HISTORY_EVENTS))))
+            let asked = limit.map_or(HistoryAsked::Again, HistoryAsked::Newest);
+            questions::history(caller, asked)
         }
+        Command::Search(words) => archive::search(caller, words),
         Command::Invite { qr } => questions::invite(caller, qr),
         Command::Ignore(None) => questions::list_hidden(caller),
 
@@ -89,6 +93,7 @@ pub(crate) fn run(caller: &Caller<'_>, command: Command<'_>) -> Reply {
         Command::Ban(banned, time) => Ok(server::ban(caller, banned, time)),
         Command::Unban(banned) => Ok(server::unban(caller, &banned)),
         Command::Bans => Ok(server::list_bans(caller)),
+        Command::Forget(room, name) => archive::forget(caller, &room, name.as_ref()),
         Command::Say(text) => Ok(server::announce(caller, text)),
         Command::Stop => Ok(caller.silence().and(Effect::End(Goodbye::Shutdown, None))),
     };
@@ -113,6 +118,7 @@ pub(crate) fn is_question(command: &Command<'_>) -> bool {
             | Command::Rooms
             | Command::Topic(None)
             | Command::History(_)
+            | Command::Search(_)
             | Command::Invite { .. }
             | Command::Ignore(None)
     )

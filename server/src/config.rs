@@ -13,6 +13,7 @@ use madang_protocol::{
 
 use crate::{
     admission::rate_limit::RateLimit,
+    journal::JournalConfig,
     transport::http::{
         origin::{Origin, PublicUrl},
         proxy,
@@ -64,6 +65,9 @@ pub struct Config {
     /// How much one connection may send; `None` means no limit.
     /// Default: bursts of 20 lines and 64 KiB, then 10 lines and 16 KiB a second.
     pub rate_limit: Option<RateLimit>,
+    /// Where what is said in public rooms is kept on disk; `None` means nowhere.
+    /// Default: `None`.
+    pub journal: Option<JournalConfig>,
     /// The most rooms, the lobby aside. Default: 10,000.
     pub max_rooms: usize,
     /// How many rooms one address may make in a minute; loopback and private addresses
@@ -228,6 +232,7 @@ impl Default for Config {
             max_logins_per_address: 16,
             max_requests_per_address: 256,
             rate_limit: Some(RateLimit::per_second(10)),
+            journal: None,
             max_rooms: 10_000,
             rooms_per_minute: 10,
             empty_room_window: Duration::from_secs(60),

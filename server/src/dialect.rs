@@ -117,7 +117,11 @@ pub(crate) trait Dialect: Sync {
     /// Writes that a slow reader missed something.
     fn write_skipped(&self, skipped: &SkippedEvents<'_>, words: Words, out: &mut Vec<u8>) {
         let SkippedEvents { room, from, to, .. } = *skipped;
-        self.write_message(&ServerMessage::Gap { room: room.into(), from, to }, words, out);
+        self.write_message(
+            &ServerMessage::Gap { room: room.into(), from, to, reason: None },
+            words,
+            out,
+        );
     }
 
     /// Writes the list of public rooms.

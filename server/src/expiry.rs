@@ -38,6 +38,8 @@ pub(crate) enum Due {
     Dismissal(Weak<Outbox>),
     /// Nobody has come into a room for a while: what was rendered for that goes.
     Renderings(Weak<Room>),
+    /// Acks are owed that the disk should have allowed by now.
+    OwedAcks,
     /// The rooms remember more than they may.
     Histories,
     /// It is to be looked whether the certificate has changed.
@@ -62,6 +64,7 @@ impl Deadline for Due {
             Due::Certificate => (5, 0, 0),
             Due::Renderings(room) => (6, room.as_ptr().addr(), 0),
             Due::Histories => (7, 0, 0),
+            Due::OwedAcks => (8, 0, 0),
         }
     }
 
@@ -80,7 +83,7 @@ impl Deadline for Due {
             Due::Room(room) | Due::Renderings(room) => room.strong_count() == 0,
             Due::Mute(room, session, _) => room.strong_count() == 0 || session.strong_count() == 0,
             Due::Dismissal(outbox) => outbox.strong_count() == 0,
-            Due::Certificate | Due::Histories | Due::MuteOfAll(_) => false,
+            Due::Certificate | Due::Histories | Due::MuteOfAll(_) | Due::OwedAcks => false,
         }
     }
 }
@@ -175,6 +178,10 @@ impl Shared {
                 if let Some(room) = room.upgrade() {
                     let _ = room.forget_renderings();
                 }
+            }
+            Due::OwedAcks => {
+                let next = self.journal.as_ref().and_then(|journal| journal.pay_overdue());
+                next.into_iter().for_each(|at| self.timekeeper.schedule(at, Due::OwedAcks));
             }
             Due::Histories => self.forget_oldest(),
             Due::Certificate => {

@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod manual;
+pub mod task;
 pub mod config;
 pub mod server;
 
@@ -16,6 +17,7 @@ mod commands;
 mod session;
 mod room;
 pub mod delivery;
+pub mod journal;
 mod web;
 pub mod operator;
 

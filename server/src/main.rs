@@ -14,6 +14,7 @@ use madang_server::{
     operator::{self, Outcome, terminal::Terminal},
     server::Server,
     system::{self, ConsoleMode, StopRequest, StopRequests},
+    task::Task,
 };
 use madang_terminal::tty_mode::restore_terminal;
 use tracing_subscriber::EnvFilter;
@@ -27,18 +28,33 @@ fn main() -> ExitCode {
     if let Some(manual) = Manual::asked(std::env::args_os()) {
         return manual.map_or_else(|text| print_or_complain(&text), |manual| print(&manual));
     }
+    if let Some(task) = Task::asked(std::env::args_os()) {
+        return match task {
+            Ok(task) => ended(task.run()),
+            Err(text) => print_or_complain(&text),
+        };
+    }
     let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(text) => return print_or_complain(&text),
     };
-    match run(&cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            complain(&format!("{error:#}"));
-            hold_window_open(cli.lang());
-            ExitCode::FAILURE
-        }
+    let code = ended(run(&cli));
+    if code != ExitCode::SUCCESS {
+        hold_window_open(cli.lang());
     }
+    code
+}
+
+/// The exit code of what was done; says what went wrong.
+fn ended(result: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    let cause = error.root_cause().downcast_ref::<std::io::Error>();
+    if cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe) {
+        // A reader that has gone has read enough.
+        return ExitCode::SUCCESS;
+    }
+    complain(&format!("{error:#}"));
+    ExitCode::FAILURE
 }
 
 /// Keeps a window open that would close with the process, and says how to close it.

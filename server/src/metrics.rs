@@ -48,6 +48,10 @@ pub(crate) struct Metrics {
     pub(crate) history_bytes: AtomicUsize,
     pub(crate) round_events: Histogram,
     pub(crate) round_nanoseconds: Histogram,
+    /// How long the disk took for what was committed at once.
+    pub(crate) commit_nanoseconds: Histogram,
+    /// What was committed: events, and what else is kept.
+    pub(crate) committed_rows: AtomicU64,
 }
 
 /// What has passed through one connection: counted by its own thread and under its
@@ -102,6 +106,8 @@ impl Default for Metrics {
             history_bytes: AtomicUsize::new(0),
             round_events: Histogram::new(ROUND_EVENTS),
             round_nanoseconds: Histogram::new(ROUND_NANOSECONDS),
+            commit_nanoseconds: Histogram::new(ROUND_NANOSECONDS),
+            committed_rows: AtomicU64::new(0),
         }
     }
 }
@@ -111,6 +117,14 @@ impl Metrics {
     pub(crate) fn count_round(&self, events: u64, duration: Duration) {
         self.round_events.observe(events);
         self.round_nanoseconds.observe(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
+    }
+}
+
+impl Metrics {
+    /// The disk has taken so many rows at once, and so long for it.
+    pub(crate) fn count_commit(&self, rows: usize, duration: Duration) {
+        self.committed_rows.fetch_add(rows as u64, Ordering::Relaxed);
+        self.commit_nanoseconds.observe(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
     }
 }
 

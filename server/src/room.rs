@@ -21,7 +21,7 @@
 use std::{
     sync::{
         Arc, Weak,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -41,13 +41,14 @@ use crate::{
     room::event_ids::EventIds,
     room::mailbox::{Ended, Mailbox, Pump, Urgency},
     room::refusal::Refusal,
-    session::{Hidden, RoomHandle, Session},
+    session::{Hidden, RoomHandle, Session, token::TokenHash},
     sync::Mutex,
 };
 
 use access::Access;
 use envelope::{Answered, Envelope};
 use executor::Executor;
+use recorder::Recorder;
 use state::State;
 
 pub(crate) use envelope::{Closing, Coming, Going, Greeting, Last, Question};
@@ -70,6 +71,8 @@ mod answers;
 mod members;
 pub(crate) mod history;
 pub(crate) mod event_ids;
+pub(crate) mod recorder;
+mod recording;
 
 /// How long a thread pumps before it would rather hand over.
 const PUMP_PATIENCE: Duration = Duration::from_millis(20);
@@ -89,14 +92,29 @@ pub(crate) struct Room {
     pub(crate) name: Arc<str>,
     /// Opens a private room.
     pub(crate) key: Option<RoomKey>,
+    /// The number under which what happens here is kept on disk.
+    opened: u64,
     metrics: Arc<Metrics>,
+    /// Keeps what happens here on disk, if anybody does.
+    recorder: Option<Arc<dyn Recorder>>,
     mailbox: Mailbox<Envelope>,
     /// Locked by the pump alone, for as long as it pumps.
     executor: Mutex<Executor>,
     /// As it was when members were last told of anything.
     status: Arc<Mutex<RoomStatus>>,
+    /// Whether the server stops, and says goodbye to everyone itself.
+    is_stopping: AtomicBool,
     happened_at: Arc<AtomicI64>,
     last_said: Arc<AtomicU64>,
+}
+
+/// What all rooms of a server have in common.
+#[derive(Clone, Default)]
+pub(crate) struct Context {
+    pub(crate) ids: Arc<EventIds>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Keeps what happens in public rooms.
+    pub(crate) recorder: Option<Arc<dyn Recorder>>,
 }
 
 /// What may be known of a room from outside.
@@ -106,13 +124,13 @@ pub(crate) struct RoomStatus {
     pub(crate) topic: Option<Arc<str>>,
     pub(crate) access: Access,
     /// The tokens of those whom it keeps out, by their sessions' numbers.
-    kicked_tokens: Arc<[(u64, String)]>,
+    kicked_tokens: Arc<[(u64, TokenHash)]>,
     /// Since when it has had no members.
     pub(crate) empty_since: Option<Time>,
 }
 
 impl RoomStatus {
-    fn of(state: &State, kicked_tokens: Arc<[(u64, String)]>) -> RoomStatus {
+    fn of(state: &State, kicked_tokens: Arc<[(u64, TokenHash)]>) -> RoomStatus {
         RoomStatus {
             members: state.members().len(),
             topic: state.topic().cloned(),
@@ -133,7 +151,8 @@ impl RoomStatus {
 
     /// For how much longer somebody is kept out who had a session of this token.
     pub(crate) fn kicked_for(&self, token: &str) -> Option<Duration> {
-        let (session, _) = self.kicked_tokens.iter().find(|(_, kicked)| kicked == token)?;
+        let (session, _) =
+            self.kicked_tokens.iter().find(|(_, kicked)| *kicked == TokenHash::of(token))?;
         self.access.kicks.left_for_session(*session, clock::now())
     }
 }
@@ -145,26 +164,37 @@ impl Room {
         name: &str,
         key: Option<RoomKey>,
         beginning: Beginning,
-        ids: Arc<EventIds>,
-        metrics: Arc<Metrics>,
+        context: Context,
     ) -> Arc<Room> {
         let name: Arc<str> = name.into();
         Arc::new_cyclic(|room: &Weak<Room>| {
             let handle = room.clone();
-            let executor =
-                Executor::new(number, name.clone(), handle, beginning, ids, metrics.clone());
+            let (metrics, mut recorder) = (context.metrics.clone(), context.recorder.clone());
+            // A private room is kept nowhere.
+            recorder.take_if(|_| key.is_some());
+            let opened = beginning.opened;
+            let context = Context { recorder: recorder.clone(), ..context };
+            let executor = Executor::new(number, name.clone(), handle, beginning, context);
             Room {
                 number,
                 name,
                 key,
+                opened,
                 metrics,
+                recorder,
                 mailbox: Mailbox::new(),
                 status: executor.published_status(),
+                is_stopping: AtomicBool::new(false),
                 happened_at: executor.happened_at(),
                 last_said: executor.last_said(),
                 executor: Mutex::new(executor),
             }
         })
+    }
+
+    /// The number under which what happens here is kept on disk; none where it isn't.
+    pub(crate) fn kept_as(&self) -> Option<u64> {
+        self.recorder.as_ref().map(|_| self.opened)
     }
 
     /// When anything happened in it last, in milliseconds since 1970.
@@ -231,10 +261,15 @@ impl Room {
     /// not speak, is told so.
     pub(crate) fn say(&self, session: &Arc<Session>, speeches: Vec<Speech>) {
         let bytes = POST_BYTES + speeches.iter().map(|speech| speech.rendered_bytes).sum::<usize>();
+        if let Some(recorder) = &self.recorder {
+            recorder.wait_for_space();
+        }
         let envelope = Envelope::Say { session: session.clone(), speeches };
         match self.mailbox.post(envelope, bytes, Urgency::Waits) {
             Ok(Some(pump)) => self.pump(pump),
             Ok(None) => {}
+            // What was not taken in is said again after the restart.
+            Err(Ended(_)) if self.is_stopping.load(Ordering::Relaxed) => {}
             Err(Ended(Envelope::Say { session, speeches })) => {
                 refuse(&self.metrics, &session, &speeches, Refusal::NoMember);
             }
@@ -286,6 +321,20 @@ impl Room {
         self.ask(Urgency::Waits, |answered| Envelope::Hide { session, hidden, answered })
     }
 
+    /// Blocks until all that was posted before has happened. May pump.
+    pub(crate) fn settle(&self) {
+        // In a room that has ended, all has.
+        let _ = self.ask(Urgency::Waits, |answered| Envelope::Settle { answered });
+    }
+
+    /// Has the room forget what was said, by one person if one is named. Never waits for
+    /// space; may pump.
+    pub(crate) fn forget_said(&self, name: Option<&str>) {
+        let name = name.map(str::to_owned);
+        // A room that has ended remembers nothing.
+        let _ = self.post(POST_BYTES, Urgency::Now, || Envelope::ForgetSaid { name });
+    }
+
     /// Has the room forget the older half of what it remembers. Never waits for space;
     /// may pump.
     pub(crate) fn forget_half(&self) -> Result<(), Ended> {
@@ -309,6 +358,7 @@ impl Room {
     /// afterwards. Blocks until that is done, whoever pumps, or `deadline`.
     pub(crate) fn stop(&self, deadline: Instant) {
         let (done, is_done) = bounded(1);
+        self.is_stopping.store(true, Ordering::Relaxed);
         // Dropped, with the sender in it, if the room has ended already.
         if let Some(pump) = self.mailbox.close(Envelope::Stop { done }) {
             self.pump(pump);
@@ -408,7 +458,7 @@ pub(crate) fn refuse(metrics: &Metrics, session: &Session, speeches: &[Speech], 
         for nonce in speeches.iter().map(|speech| speech.nonce.as_deref()) {
             match (nonce, nonce.and_then(|nonce| session.knows_nonce(nonce))) {
                 (Some(nonce), Some(id)) => {
-                    answer.message(&ServerMessage::Ack { nonce: nonce.into(), id });
+                    answer.message(&ServerMessage::Ack { nonce: nonce.into(), id, durable: None });
                 }
                 (nonce, _) => {
                     metrics.refused.count_notice(&notice);

@@ -10,7 +10,7 @@ use std::{
 
 use madang_protocol::notice::Goodbye;
 
-use self::arrivals::Reception;
+use self::{arrivals::Reception, disk_watch::DiskWatch};
 use crate::{
     admission::{
         bans::Bans,
@@ -26,12 +26,14 @@ use crate::{
     dialect::answer::Answer,
     doors::{Door, Doors},
     expiry::Due,
+    journal::{Journal, JournalError},
     metrics::Metrics,
     operator::{Operator, console::Console},
-    room::directory::Rooms,
+    room::{Context, directory::Rooms, recorder::Recorder},
     session::user_manager::{AwayLimits, UserManager},
     shared::{Shared, Tls},
-    system, timekeeper,
+    system,
+    timekeeper::{self, Timekeeper},
     transport::{
         http::origin::PublicUrl,
         listener::{self, Listener},
@@ -40,9 +42,14 @@ use crate::{
 };
 
 mod arrivals;
+mod disk_watch;
+mod restoring;
 
 /// How long peers may take to close their side after the server's goodbye.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(300);
+
+/// How long the disk may take for what was said last.
+const JOURNAL_PATIENCE: Duration = Duration::from_millis(1_500);
 
 /// A running server. It runs until it is [stopped](Server::stop).
 pub struct Server {
@@ -69,6 +76,9 @@ pub enum StartError {
     /// The certificate and its key can't be used.
     #[error(transparent)]
     Pair(#[from] PairError),
+    /// History can't be kept.
+    #[error("--data")]
+    Journal(#[from] JournalError),
     /// The system has no threads, descriptors or memory left.
     #[error("failed to start the server's threads: {0}")]
     Threads(#[source] io::Error),
@@ -124,7 +134,24 @@ impl Server {
             web_is_encrypted: tls.is_some(),
             public_url: config.public_url.as_ref().map(PublicUrl::to_string),
         };
-        let metrics = Arc::new(Metrics::default());
+        let (metrics, timekeeper) =
+            (Arc::new(Metrics::default()), Arc::<Timekeeper<Due>>::default());
+        let ids = Arc::default();
+        let due = timekeeper.clone();
+        let journal = match &config.journal {
+            Some(journal) => {
+                let console = console.clone();
+                let watch = Arc::new(DiskWatch { console, metrics: metrics.clone() });
+                let owes_from = move |at| due.schedule(at, Due::OwedAcks);
+                Some(Journal::start(journal, Arc::clone(&ids), watch, owes_from)?)
+            }
+            None => None,
+        };
+        let (journal, kept) = journal.map(|(it, kept)| (Arc::new(it), kept)).unzip();
+        let lobby = kept.as_ref().map(restoring::lobby).unwrap_or_default();
+        let nonce_key = journal.as_ref().map(|journal| journal.nonce_key);
+        let recorder = journal.clone().map(|journal| journal as Arc<dyn Recorder>);
+        let context = Context { ids, metrics: metrics.clone(), recorder };
         let shared = Arc::new(Shared {
             own_name: system::own_name(),
             console,
@@ -132,16 +159,20 @@ impl Server {
             drainer,
             connections: ConnectionTable::new(limits),
             buckets: config.rate_limit.map(|limit| BucketPool::new(limit, Instant::now())),
-            users: UserManager::new(away),
-            rooms: Rooms::new(config.max_rooms, metrics.clone()),
+            users: UserManager::new(away, nonce_key),
+            rooms: Rooms::new(config.max_rooms, lobby, context),
+            journal,
             metrics,
             room_allowance: RoomAllowance::new(config.rooms_per_minute),
             bans: Bans::default(),
-            timekeeper: Arc::default(),
+            timekeeper,
             doors,
             tls,
             config,
         });
+        if let Some((kept, key)) = kept.zip(nonce_key) {
+            shared.restore(kept, key);
+        }
         if let Some(tls) = &shared.tls {
             shared.timekeeper.schedule(Instant::now() + tls.look_interval, Due::Certificate);
             shared.warn_of_expiry();
@@ -220,6 +251,10 @@ impl Server {
         let reason = CloseReason::Told(Goodbye::Shutdown);
         let deadline = started + drain;
         shared.rooms.close().iter().for_each(|room| room.stop(deadline));
+        if let Some(journal) = &shared.journal {
+            // The acks go before the goodbyes.
+            journal.stop(Instant::now() + JOURNAL_PATIENCE);
+        }
         let outboxes = shared.connections.outboxes();
         for outbox in &outboxes {
             // Members were told by their room; this is for who has none.

@@ -29,13 +29,19 @@ use crate::{
     delivery::outbox::Outbox,
     dialect::{Form, answer::Answer},
     session::memory::{Memory, WhisperBudget},
+    session::nonces::NonceKey,
+    session::token::Token,
     sync::Mutex,
 };
+
+pub(crate) use reading::Reading;
 
 pub(crate) mod user_manager;
 mod mute_of_all;
 pub(crate) mod memory;
 pub(crate) mod nonces;
+pub(crate) mod token;
+mod reading;
 
 /// Whoever comes back is sent them in parts of so many bytes, or one event.
 const PART_BYTES: usize = 32 * 1_024;
@@ -73,7 +79,7 @@ pub(crate) struct Session {
     /// Since when they are here.
     pub(crate) since: Time,
     /// Brings a JSON client back; text members have none.
-    pub(crate) token: Option<String>,
+    pub(crate) token: Option<Token>,
     /// When they last said something, in milliseconds; when they came, if they have not.
     spoke_at: AtomicI64,
     state: Mutex<SessionState>,
@@ -94,6 +100,8 @@ struct SessionState {
     /// Whether what they say in a room is sent to them too.
     own_lines: Switch,
     last_whisperer: Weak<Session>,
+    /// How far they have read back.
+    reading: Option<Box<Reading>>,
     /// Whether the operator keeps them from speaking.
     muted: Option<Mute>,
     /// Whether their joining and leaving is told to nobody.
@@ -152,7 +160,7 @@ pub(crate) enum Whispered {
 
 impl Session {
     /// A session under a claimed name. Who has a `token` may come back by it.
-    pub(crate) fn new(number: u64, name: UserName, token: Option<String>, since: Time) -> Session {
+    pub(crate) fn new(number: u64, name: UserName, token: Option<Token>, since: Time) -> Session {
         let memory = token.is_some().then(Box::default);
         Session {
             number,
@@ -169,6 +177,7 @@ impl Session {
                 hidden: Arc::new([]),
                 own_lines: Switch::On,
                 last_whisperer: Weak::new(),
+                reading: None,
                 muted: None,
                 quiet: None,
                 memory,
@@ -182,6 +191,20 @@ impl Session {
             memory.budget = budget;
         }
         self
+    }
+
+    /// The same, whose nonces are hashed by the server's secret and known from before a
+    /// restart: their hashes and the ids that they got.
+    pub(crate) fn knowing_nonces(self, key: NonceKey, noted: &[(u64, u64)]) -> Session {
+        if let Some(memory) = &mut self.state.lock().memory {
+            memory.nonces = nonces::Nonces::kept(key, noted);
+        }
+        self
+    }
+
+    /// What brings its client back; empty for people.
+    pub(crate) fn token_text(&self) -> &str {
+        self.token.as_ref().map_or("", Token::text)
     }
 
     pub(crate) fn name(&self) -> UserName {
@@ -485,7 +508,7 @@ mod tests {
 
     fn session(number: u64, name: &str, form: Form) -> Session {
         let name = UserName::parse(name).expect("a name");
-        let token = (form == Form::JSON).then(|| format!("token-{number}"));
+        let token = (form == Form::JSON).then(|| Token::new(format!("token-{number}")));
         Session::new(number, name, token, NOW())
     }
 

@@ -26,6 +26,7 @@ use crate::{
     dialect::{Form, answer::Answer},
     doors::{Door, Doors},
     expiry::Due,
+    journal::{Journal, store::Write},
     metrics::Metrics,
     operator::console::Console,
     room::directory::Rooms,
@@ -41,6 +42,7 @@ use crate::{
     },
 };
 
+mod archive;
 mod services;
 
 /// How long a dismissed peer may take to read the goodbye and close. When nothing more
@@ -68,6 +70,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) users: UserManager,
     pub(crate) rooms: Rooms,
+    /// None without durable history.
+    pub(crate) journal: Option<Arc<Journal>>,
     pub(crate) room_allowance: RoomAllowance,
     pub(crate) bans: Bans,
     pub(crate) timekeeper: Arc<Timekeeper<Due>>,
@@ -111,6 +115,19 @@ impl Shared {
             None => Input::plain(stream, admission.traffic.clone()),
         };
         (input, outbox)
+    }
+
+    /// Has the journal know of a session that may come back, where and under which name.
+    pub(crate) fn note_session(&self, session: &Session, room: Option<&Room>) {
+        let (Some(journal), Some(token)) = (&self.journal, &session.token) else { return };
+        let room = room.and_then(Room::kept_as).unwrap_or_default();
+        journal.write(Write::Session {
+            session: session.number,
+            token: token.hash.0,
+            name: session.name().into(),
+            room,
+            quiet: session.quiet().is_some(),
+        });
     }
 
     /// Whether what comes in at `door` is encrypted.
@@ -157,6 +174,9 @@ impl Shared {
             // A room that has ended needs no owner.
             let _ = room.act_now(By::Time, Op::OwnerGone(session.number));
             self.end_when_empty(&room);
+        }
+        if let (Some(journal), Some(_)) = (&self.journal, &session.token) {
+            journal.write(Write::SessionEnded { session: session.number });
         }
         let name = session.name();
         self.console.left(&name, self.users.end(session), how);

@@ -203,6 +203,10 @@ const OTHERS: &[(&str, Proof)] = &[
          -- target/release/madang-server --rate-limit off",
         NotRun("it measures; .ci/run has the same with checks only"),
     ),
+    (
+        "sqlite3 /var/lib/madang/madang.db \"VACUUM INTO 'backup.db'\"",
+        Test("server/tests/process/journal.rs", "the_backup_of_the_pages_is_whole"),
+    ),
     ("telnet HOST 9009", Test(PROGRAMS, "telnet_talks_and_its_interrupt_does_not_mute_it")),
 ];
 

@@ -21,6 +21,7 @@ pub(crate) const TABLE: &[(&str, &[&str])] = &[
     ("delivery", &["transport", "dialect"]),
     ("session", &["delivery", "dialect"]),
     ("room", &["session", "delivery", "dialect"]),
+    ("journal", &["room", "session"]),
     ("commands", &["room", "session", "admission", "dialect"]),
     (
         "connection",
@@ -45,7 +46,8 @@ const EVERYWHERE: &[&str] =
     &["clock", "close_reason", "config", "doors", "metrics", "sync", "system"];
 
 /// Files that put the server together, or describe it.
-const WHOLE: &[&str] = &["cli", "config", "expiry", "lib", "main", "manual", "server", "shared"];
+const WHOLE: &[&str] =
+    &["cli", "config", "expiry", "lib", "main", "manual", "server", "shared", "task"];
 
 /// Modules that are compiled for tests only, in files of their own.
 const TEST_FILES: &[&str] =

@@ -47,6 +47,12 @@ pub(super) fn new_name(text: &str) -> Result<UserName, ArgumentError> {
     UserName::parse(text).map_err(ArgumentError::Name)
 }
 
+/// The arguments of `/forget`: a room, and perhaps a person.
+pub(super) fn room_and_person(text: &str) -> Result<Command<'_>, ArgumentError> {
+    let (at, name) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    Ok(Command::Forget(room(at)?, optional(name).map(person).transpose()?))
+}
+
 /// A person, and then words for them.
 pub(super) fn person_and_text(text: &str) -> Result<(UserName, &str), ArgumentError> {
     let (name, text) = text.split_once(char::is_whitespace).ok_or(ArgumentError::Usage)?;

@@ -4,7 +4,7 @@ use super::{
     Command, CommandSpec, Role,
     arguments::{
         ArgumentError, banned, count, destination, help, invite, is_everyone, new_name, nothing,
-        optional, person, person_and_text, switch, who, with_duration, words,
+        optional, person, person_and_text, room_and_person, switch, who, with_duration, words,
     },
 };
 
@@ -185,10 +185,22 @@ pub static COMMANDS: &[CommandSpec] = &[
         roles: MEMBER_AND_OPERATOR,
         help: ["이전 대화를 봅니다", "show earlier messages"],
         details: [
-            "시각과 함께 보여 줍니다.\n예: /지난말 20",
-            "Shows them with their times.\nExample: /history 20",
+            "시각과 함께 보여 줍니다.\n예: /지난말 20\n대화가 저장되는 방에서 다시 입력하면\n더 오래된 것을 보여 줍니다.",
+            "Shows them with their times.\nExample: /history 20\nWhere messages are saved, again goes\nfurther back.",
         ],
         parse: |text| Ok(Command::History(optional(text).map(count).transpose()?)),
+    },
+    CommandSpec {
+        name: "/search",
+        alias: "/찾기",
+        arguments: ["[낱말]", "[WORDS]"],
+        roles: MEMBER,
+        help: ["대화를 찾습니다", "search saved messages"],
+        details: [
+            "모든 낱말이 들어 있는 대화를 찾습니다.\n첫소리로도 찾습니다. 예: /찾기 ㅎㅇ\n다시 /찾기: 더 오래된 것",
+            "Finds messages with all of the words,\nor with \"a phrase\". Again, /search:\nolder ones",
+        ],
+        parse: |text| Ok(Command::Search(optional(text))),
     },
     CommandSpec {
         name: "/ignore",
@@ -385,6 +397,18 @@ pub static COMMANDS: &[CommandSpec] = &[
         help: ["추방 목록을 봅니다", "list the bans"],
         details: ["", ""],
         parse: |text| nothing(text, Command::Bans),
+    },
+    CommandSpec {
+        name: "/forget",
+        alias: "/지우기",
+        arguments: ["방 [이름]", "ROOM [NAME]"],
+        roles: OPERATOR,
+        help: ["대화를 지웁니다", "delete saved talk"],
+        details: [
+            "방의 대화를 기억과 디스크에서 지웁니다.\n이름을 붙이면 그 사람의 것만 지웁니다.",
+            "Deletes a room's messages from memory\nand disk; with NAME, only that person's.",
+        ],
+        parse: room_and_person,
     },
     CommandSpec {
         name: "/say",

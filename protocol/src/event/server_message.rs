@@ -6,6 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use super::{Event, Time, is_false};
 
+/// Why events are missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GapReason {
+    /// The server was ended without a chance to write them; how many there were is not known.
+    Restart,
+    /// Another that this version does not know.
+    #[serde(other)]
+    Other,
+}
+
 /// Anything that the server sends to a JSON client, one object a line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -41,6 +52,9 @@ pub enum ServerMessage<'a> {
         /// The owner of a private room.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<Cow<'a, str>>,
+        /// Whether what is said in the room is kept on disk, and an ack means that it is there.
+        #[serde(default, skip_serializing_if = "is_false")]
+        durable: bool,
         /// Whether the room is locked.
         #[serde(default, skip_serializing_if = "is_false")]
         locked: bool,
@@ -68,6 +82,9 @@ pub enum ServerMessage<'a> {
         /// The owner of a private room.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<Cow<'a, str>>,
+        /// Whether what is said in the room is kept on disk, and an ack means that it is there.
+        #[serde(default, skip_serializing_if = "is_false")]
+        durable: bool,
         /// Whether the room is locked.
         #[serde(default, skip_serializing_if = "is_false")]
         locked: bool,
@@ -96,6 +113,10 @@ pub enum ServerMessage<'a> {
         /// The id of the event that it became, if it became one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<u64>,
+        /// False if the room is durable and the event is not on the disk all the same: the
+        /// disk fails. Missing otherwise.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        durable: Option<bool>,
     },
     /// Something was refused.
     Error {
@@ -202,6 +223,19 @@ pub enum ServerMessage<'a> {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<Cow<'a, str>>,
     },
+    /// What `/search` has found, oldest first.
+    Found {
+        /// The room's name.
+        room: Cow<'a, str>,
+        /// The messages.
+        events: Vec<Cow<'a, Event>>,
+        /// The id before which `/search` goes on; none if everything was looked at.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<u64>,
+        /// The nonce of the request that it answers, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
     /// This member's ignore list.
     Ignored {
         /// The names on it; the client hides what they say in rooms.
@@ -235,6 +269,9 @@ pub enum ServerMessage<'a> {
         from: u64,
         /// The last id that is missing.
         to: u64,
+        /// Why, if not for slow reading.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<GapReason>,
     },
     /// The last message of a connection.
     Bye {

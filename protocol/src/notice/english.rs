@@ -22,6 +22,19 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             format!("Madang/{PROTOCOL_VERSION} {version} · help: /help · 한국어: /lang ko")
         }
         Notice::LoginPrompt => "Login ID:".into(),
+        Notice::Recorded => "Messages in this room are saved on the server.".into(),
+        Notice::NotKept => "Messages in this room are not saved on the server.".into(),
+        Notice::HistoryBegins => "-- start of available history --".into(),
+        Notice::NoSearch => "Type the words to search for: /search WORDS".into(),
+        Notice::Found { count: 0, is_all: true } => "No messages found.".into(),
+        Notice::Found { count, is_all: true } => {
+            format!("-- {count} found; there are no older ones --")
+        }
+        Notice::Found { count, is_all: false } => {
+            format!("-- {count} found so far; older ones: /search --")
+        }
+        Notice::Forgotten(count) => format!("Deleted {} saved events.", grouped(*count)),
+        Notice::NotForgotten(cause) => format!("Not deleted: {cause}"),
         Notice::NameInUse { proposal: None } => "That name is already in use.".into(),
         // On a line of its own: programs compare the first one.
         Notice::NameInUse { proposal: Some(name) } => {

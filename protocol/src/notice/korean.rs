@@ -63,6 +63,21 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::OwnMachineBanned => {
             "이 컴퓨터도 추방했습니다. 이 컴퓨터의 프록시로 들어오는 사람도 모두 막힙니다.".into()
         }
+        Notice::Recorded => "이 방의 대화는 서버에 저장됩니다.".into(),
+        Notice::NotKept => "이 방의 대화는 서버에 저장되지 않습니다.".into(),
+        Notice::HistoryBegins => "-- 남아 있는 대화의 처음입니다 --".into(),
+        Notice::NoSearch => "찾을 말을 입력하세요: /찾기 낱말".into(),
+        Notice::Found { count: 0, is_all: true } => "찾는 대화가 없습니다.".into(),
+        Notice::Found { count, is_all: true } => {
+            format!("-- {count}개를 찾았습니다. 더 오래된 것은 없습니다 --")
+        }
+        Notice::Found { count, is_all: false } => {
+            format!("-- {count}개를 찾았습니다. 더 오래된 것은 /찾기 --")
+        }
+        Notice::Forgotten(count) => {
+            format!("저장된 대화 {}건을 지웠습니다.", grouped(*count))
+        }
+        Notice::NotForgotten(cause) => format!("지우지 못했습니다: {cause}"),
         Notice::LoginFirst => "먼저 이름을 입력하세요.".into(),
         Notice::RoomFirst => {
             "이름을 입력하기 전에 들어갈 방을 고르세요. 로비로 가려면: /방 로비".into()

@@ -183,7 +183,7 @@ impl<'a> Caller<'a> {
     /// Acknowledges again what was said before, with its id.
     pub(crate) fn acknowledge(&self, nonce: &str, id: Option<u64>) -> Reply {
         let mut answer = self.begin();
-        answer.message(&ServerMessage::Ack { nonce: nonce.into(), id });
+        answer.message(&ServerMessage::Ack { nonce: nonce.into(), id, durable: None });
         reply(answer)
     }
 

@@ -9,6 +9,7 @@ use std::{
 
 use madang_protocol::{command::Banned, event::Time, name::UserName, notice::Goodbye};
 
+use super::archive::Archive;
 use crate::{
     admission::{bans::Bans, room_allowance::RoomAllowance},
     doors::Doors,
@@ -28,6 +29,8 @@ pub(crate) struct Chat<'a> {
     pub(crate) metrics: &'a Metrics,
     /// How long a kick keeps somebody out.
     pub(crate) kick_window: Duration,
+    /// What is kept on disk, if anything is.
+    pub(crate) archive: Option<&'a dyn Archive>,
     pub(crate) services: &'a dyn Services,
 }
 

@@ -184,7 +184,7 @@ mod tests {
 
     fn room(name: &str, is_private: bool) -> Arc<Room> {
         let key = is_private.then(|| RoomKey::from_bits(1));
-        Room::new(1, name, key, Beginning::default(), Arc::default(), Arc::default())
+        Room::new(1, name, key, Beginning::default(), crate::room::Context::default())
     }
 
     fn address(text: &str) -> Option<SocketAddr> {

@@ -10,6 +10,7 @@ use madang_protocol::{
 };
 
 use super::{
+    archive::{self, HistoryAsked},
     caller::{Caller, Effect, Membership, Reply, Standing},
     invite, one_line,
 };
@@ -148,15 +149,29 @@ pub(super) fn topic(caller: &Caller<'_>) -> Reply {
     ask(caller, Question::Topic)
 }
 
-/// Shows what happened before the id `before`.
-pub(crate) fn history(caller: &Caller<'_>, before: Option<u64>, limit: Option<usize>) -> Reply {
+/// Shows what happened before: from disk where it is saved, else what the room remembers.
+pub(crate) fn history(caller: &Caller<'_>, asked: HistoryAsked) -> Result<Reply, Reply> {
     if let Standing::Operator(room) = caller.standing {
-        return match room.recall(limit.unwrap_or(HISTORY_EVENTS), caller.begin()) {
+        let count = match asked {
+            HistoryAsked::Newest(count) => count,
+            HistoryAsked::Again | HistoryAsked::Before(..) => HISTORY_EVENTS,
+        };
+        return Ok(match room.recall(count, caller.begin()) {
             Ok(answer) => caller.answered(answer),
             Err(_) => caller.refuse(&Notice::NoSuchRoom),
-        };
+        });
     }
-    ask(caller, Question::History { before, limit: limit.unwrap_or(usize::MAX) })
+    if let Standing::Member(member) = caller.standing
+        && let Some(reply) = archive::saved_history(caller, member, asked)
+    {
+        return reply;
+    }
+    let (before, limit) = match asked {
+        HistoryAsked::Newest(limit) => (None, limit),
+        HistoryAsked::Again => (None, HISTORY_EVENTS),
+        HistoryAsked::Before(before, limit) => (before, limit.unwrap_or(usize::MAX)),
+    };
+    Ok(ask(caller, Question::History { before, limit }))
 }
 
 /// Shows how to invite others to the caller's room.

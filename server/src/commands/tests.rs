@@ -27,7 +27,7 @@ use crate::{
     dialect::Form,
     doors::Doors,
     metrics::Metrics,
-    room::{Coming, Greeting, Room, directory::Rooms},
+    room::{Beginning, Coming, Context, Greeting, Room, directory::Rooms},
     session::{
         Session,
         user_manager::{AwayLimits, UserManager},
@@ -100,9 +100,13 @@ impl Services for Asked {
 
 impl Stage {
     fn new() -> Stage {
-        let users = UserManager::new(AwayLimits { total: 9, per_address: Some(9) });
+        let users = UserManager::new(AwayLimits { total: 9, per_address: Some(9) }, None);
         let metrics: Arc<Metrics> = Arc::default();
-        let rooms = Rooms::new(9, metrics.clone());
+        let rooms = Rooms::new(
+            9,
+            Beginning::default(),
+            Context { metrics: metrics.clone(), ..Context::default() },
+        );
         let person = |number, name: &str| {
             let (name, token) = (UserName::parse(name).expect("a name"), Some(name.to_owned()));
             let session = users.claim(&name, token, number, clock::now()).expect("it is free");
@@ -124,6 +128,7 @@ impl Stage {
 
     fn chat(&self) -> Chat<'_> {
         Chat {
+            archive: None,
             users: &self.users,
             rooms: &self.rooms,
             bans: &self.bans,

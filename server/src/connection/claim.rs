@@ -216,6 +216,7 @@ impl Connection {
                 }
             },
         }
+        self.shared.note_session(session, self.room.as_deref());
         self.ack(nonce);
         Ok(())
     }

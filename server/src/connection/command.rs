@@ -17,6 +17,7 @@ use crate::{
     close_reason::CloseReason,
     commands::{
         self,
+        archive::HistoryAsked,
         caller::{Caller, Effect, Membership, Reply, Standing},
         chat::Services,
         questions, rooms,
@@ -78,8 +79,8 @@ impl Connection {
         if !self.may_ask(nonce) {
             return Ok(());
         }
-        let reply = questions::history(&self.caller(nonce), before, limit);
-        self.carry_on(reply, nonce)
+        let reply = questions::history(&self.caller(nonce), HistoryAsked::Before(before, limit));
+        self.carry_on(reply.unwrap_or_else(|refused| refused), nonce)
     }
 
     /// Whether a question is answered now; else says that it is not. The next line is
@@ -184,6 +185,7 @@ impl Connection {
                 self.remark(&Notice::NoRoom, None);
             }
         }
+        self.shared.note_session(&session, self.room.as_deref());
         if let (Some(current), Some(made)) = (&self.room, made)
             && Arc::ptr_eq(current, made)
         {

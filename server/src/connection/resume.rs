@@ -94,11 +94,12 @@ impl Connection {
         answer.message(&ServerMessage::Welcome {
             user: session.name().as_str().into(),
             room: None,
-            session: session.token.as_deref().unwrap_or_default().into(),
+            session: session.token_text().into(),
             id: 0,
             members: 0,
             topic: None,
             owner: None,
+            durable: false,
             locked: false,
             limit: None,
             resumed,

@@ -67,7 +67,7 @@ impl Answer {
     /// Adds an `ack`, if there is a nonce to return.
     pub(crate) fn ack(&mut self, nonce: Option<&str>) {
         if let Some(nonce) = nonce {
-            self.message(&ServerMessage::Ack { nonce: nonce.into(), id: None });
+            self.message(&ServerMessage::Ack { nonce: nonce.into(), id: None, durable: None });
         }
     }
 

@@ -72,18 +72,26 @@ impl Dialect for TextLines {
     fn write_message(&self, message: &ServerMessage<'_>, words: Words, out: &mut Vec<u8>) {
         let mut say = |notice: Notice<'_>| self.write_notice(&notice, None, words, out);
         match message {
-            ServerMessage::Welcome { room: Some(room), members, topic, .. } if &**room != LOBBY => {
-                say(Notice::Entered { room, members: *members, topic: topic.as_deref() });
+            ServerMessage::Welcome { room, members, topic, durable, .. } => {
+                // No greeting in the lobby, as in the seed.
+                if let Some(room) = room.as_deref().filter(|room| *room != LOBBY) {
+                    say(Notice::Entered { room, members: *members, topic: topic.as_deref() });
+                }
+                if *durable {
+                    say(Notice::Recorded);
+                }
             }
-            // No greeting in the lobby, as in the seed. Acks are not needed: the effect is visible.
-            ServerMessage::Welcome { .. }
-            | ServerMessage::Hello { .. }
+            // Acks are not needed: the effect is visible.
+            ServerMessage::Hello { .. }
             | ServerMessage::Ack { .. }
             | ServerMessage::Bye { .. }
             | ServerMessage::Gap { .. }
             | ServerMessage::PrivateGap { .. } => {}
-            ServerMessage::Entered { room, members, topic, .. } => {
+            ServerMessage::Entered { room, members, topic, durable, .. } => {
                 say(Notice::Entered { room, members: *members, topic: topic.as_deref() });
+                if *durable {
+                    say(Notice::Recorded);
+                }
             }
             ServerMessage::Whisper { user, text, .. } => say(Notice::Whispered { user, text }),
             ServerMessage::Error { text, .. } | ServerMessage::Notice { text, .. } => {
@@ -111,7 +119,7 @@ impl Dialect for TextLines {
                     qr: qr.as_deref(),
                 }));
             }
-            ServerMessage::History { events, .. } => {
+            ServerMessage::History { events, .. } | ServerMessage::Found { events, .. } => {
                 events.iter().for_each(|event| self.write_event(event, words, out));
             }
             ServerMessage::Ignored { users, .. } => {

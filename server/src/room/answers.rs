@@ -121,7 +121,7 @@ impl Executor {
             };
         let listed: Vec<&Presence> = members.by_ref().take(NAMES).collect();
         let last = members.next().and(listed.last()).map(|last| last.user.as_str());
-        let count = self.members.len();
+        let count = roster.len();
         // Nobody is a list too.
         let mut chunks =
             listed.chunks(NAMES_PER_LINE).chain(listed.is_empty().then_some(&[][..])).peekable();

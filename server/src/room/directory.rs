@@ -5,7 +5,7 @@ use std::{
     cmp::Reverse,
     collections::{HashMap, HashSet},
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use madang_protocol::{
@@ -14,8 +14,8 @@ use madang_protocol::{
     room::{Destination, LOBBY, RoomKey, RoomName, private_mark},
 };
 
-use super::{Beginning, Room, RoomStatus, event_ids::EventIds, kicks::Kicks, refusal::Refusal};
-use crate::{clock, metrics::Metrics, session::Session, sync::Mutex};
+use super::{Beginning, Context, Room, RoomStatus, kicks::Kicks, refusal::Refusal};
+use crate::{clock, session::Session, sync::Mutex};
 
 /// How many public rooms are listed, those with the most members.
 const LISTED_ROOMS: usize = 200;
@@ -38,8 +38,7 @@ pub(crate) struct Rooms {
     pub(crate) lobby: Arc<Room>,
     /// The most rooms, the lobby aside.
     limit: usize,
-    ids: Arc<EventIds>,
-    metrics: Arc<Metrics>,
+    context: Context,
     /// When many public rooms were listed last. Locked before the table.
     listed: Mutex<Option<(Instant, Arc<[RoomSummary<'static>]>)>>,
     table: Mutex<RoomTable>,
@@ -84,16 +83,13 @@ pub(crate) enum Fate {
 
 impl Rooms {
     /// Has the lobby alone.
-    pub(crate) fn new(limit: usize, metrics: Arc<Metrics>) -> Rooms {
-        let ids = Arc::<EventIds>::default();
-        let first_id = ids.first(SystemTime::now());
-        let beginning = Beginning { first_id, ..Beginning::default() };
-        let lobby = Room::new(0, LOBBY, None, beginning, ids.clone(), metrics.clone());
+    pub(crate) fn new(limit: usize, lobby: Beginning, context: Context) -> Rooms {
+        let beginning = lobby.with_ids(&context.ids);
+        let lobby = Room::new(0, LOBBY, None, beginning, context.clone());
         Rooms {
             lobby,
             limit,
-            ids,
-            metrics,
+            context,
             listed: Mutex::new(None),
             table: Mutex::new(RoomTable::default()),
         }
@@ -140,6 +136,23 @@ impl Rooms {
         Ok(room)
     }
 
+    /// Opens a public room again that was there before a restart.
+    ///
+    /// # Errors
+    ///
+    /// [`NotMade`].
+    pub(crate) fn restore(
+        &self,
+        name: &RoomName,
+        beginning: Beginning,
+    ) -> Result<Arc<Room>, NotMade> {
+        let mut table = self.table.lock();
+        table.check(self.limit)?;
+        let room = self.make(&mut table, name.as_str(), None, beginning);
+        table.public.insert(name.key(), room.clone());
+        Ok(room)
+    }
+
     /// Makes a private room for the session `owner`.
     ///
     /// # Errors
@@ -173,9 +186,9 @@ impl Rooms {
         beginning: Beginning,
     ) -> Arc<Room> {
         table.last_number += 1;
-        let (number, ids, metrics) = (table.last_number, self.ids.clone(), self.metrics.clone());
-        let beginning = Beginning { first_id: ids.first(SystemTime::now()), ..beginning };
-        let room = Room::new(number, name, key, beginning, ids, metrics);
+        let number = table.last_number;
+        let beginning = beginning.with_ids(&self.context.ids);
+        let room = Room::new(number, name, key, beginning, self.context.clone());
         table.numbers.insert(number, room.clone());
         room
     }
@@ -336,7 +349,7 @@ mod tests {
 
     #[test]
     fn many_rooms_are_looked_at_for_all_who_ask_in_a_moment_and_few_for_each() {
-        let rooms = Rooms::new(1_000, Arc::default());
+        let rooms = Rooms::new(1_000, Beginning::default(), Context::default());
         let make = |at: usize| {
             let name = RoomName::parse(&format!("room{at}")).expect("a name");
             rooms.make_public(&name).expect("space");
@@ -360,7 +373,7 @@ mod tests {
 
     #[test]
     fn rooms_are_found_by_name_in_any_case_and_by_key() {
-        let rooms = Rooms::new(10, Arc::default());
+        let rooms = Rooms::new(10, Beginning::default(), Context::default());
         assert!(rooms.find(&public("로비")).is_some_and(|room| Arc::ptr_eq(&room, &rooms.lobby)));
         assert!(rooms.find(&public("Math")).is_none());
         let math = rooms.make_public(&RoomName::parse("Math").expect("a name")).expect("space");
@@ -380,7 +393,7 @@ mod tests {
 
     #[test]
     fn there_are_only_so_many() {
-        let rooms = Rooms::new(2, Arc::default());
+        let rooms = Rooms::new(2, Beginning::default(), Context::default());
         let name = |text| RoomName::parse(text).expect("a name");
         let made = rooms.make_public(&name("a")).expect("space");
         rooms.make_private(1, None).expect("space");
@@ -394,7 +407,7 @@ mod tests {
 
     #[test]
     fn none_is_made_after_those_that_stop() {
-        let rooms = Rooms::new(10, Arc::default());
+        let rooms = Rooms::new(10, Beginning::default(), Context::default());
         let name = |text| RoomName::parse(text).expect("a name");
         rooms.make_public(&name("a")).expect("space");
         rooms.make_private(1, None).expect("space");
@@ -406,7 +419,7 @@ mod tests {
 
     #[test]
     fn a_room_ends_once() {
-        let rooms = Rooms::new(10, Arc::default());
+        let rooms = Rooms::new(10, Beginning::default(), Context::default());
         let public = rooms.make_public(&RoomName::parse("a").expect("a name")).expect("space");
         let private = rooms.make_private(1, None).expect("space");
         assert_eq!(rooms.end_if_empty(&public, Duration::ZERO), Fate::Ended);
@@ -420,10 +433,11 @@ mod tests {
 
     #[test]
     fn a_new_room_begins_above_every_id_that_was_given() {
-        let rooms = Rooms::new(10, Arc::default());
+        let rooms = Rooms::new(10, Beginning::default(), Context::default());
         // As if the clock had been ahead until now.
-        let ahead = rooms.ids.first(SystemTime::now() + Duration::from_secs(3_600));
-        rooms.ids.note(ahead);
+        let ahead =
+            rooms.context.ids.first(std::time::SystemTime::now() + Duration::from_secs(3_600));
+        rooms.context.ids.note(ahead);
         let public = rooms.make_public(&RoomName::parse("a").expect("a name")).expect("space");
         let private = rooms.make_private(1, None).expect("space");
         for room in [public, private] {
@@ -433,7 +447,7 @@ mod tests {
 
     #[test]
     fn whom_a_room_keeps_out_the_next_of_its_name_keeps_out_too() {
-        let rooms = Rooms::new(10, Arc::default());
+        let rooms = Rooms::new(10, Beginning::default(), Context::default());
         let bob = UserName::parse("bob").expect("a name");
         let session = Arc::new(Session::new(2, bob.clone(), None, Time::from_millis(0)));
         let math =
@@ -467,7 +481,7 @@ mod tests {
 
     #[test]
     fn a_room_ends_when_it_has_been_empty_for_a_while() {
-        let rooms = Rooms::new(10, Arc::default());
+        let rooms = Rooms::new(10, Beginning::default(), Context::default());
         let room = rooms.make_private(1, None).expect("space");
         let hour = Duration::from_secs(3_600);
         assert!(matches!(rooms.end_if_empty(&room, hour), Fate::Waits(_)));

@@ -60,6 +60,14 @@ pub(super) enum Envelope {
         hidden: Arc<[Hidden]>,
         answered: Answered,
     },
+    /// Changes nothing: whoever posts it waits for all that was posted before.
+    Settle {
+        answered: Answered,
+    },
+    /// Has the room forget what was said, by one person if one is named.
+    ForgetSaid {
+        name: Option<String>,
+    },
     /// Has the room forget the older half of what it remembers.
     ForgetHalf,
     /// Drops what was rendered for members who came, and nobody has come for a while.

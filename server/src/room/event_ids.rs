@@ -22,6 +22,11 @@ impl EventIds {
         micros.max(self.highest.load(Ordering::Relaxed) + 1)
     }
 
+    /// The highest id that was given.
+    pub(crate) fn highest(&self) -> u64 {
+        self.highest.load(Ordering::Relaxed)
+    }
+
     /// Notes that a room has given ids up to `last`; once a round, before the round is
     /// told.
     pub(crate) fn note(&self, last: u64) {

@@ -20,7 +20,7 @@ use madang_protocol::{
 };
 
 use super::{
-    RoomStatus,
+    Context, RoomStatus,
     envelope::{Answered, Envelope},
     event_ids::EventIds,
     fact::{Change, Fact},
@@ -28,6 +28,7 @@ use super::{
     members::{Leaver, Members},
     op::{By, Op, Speech},
     presence::AfterRemoval,
+    recording::Recording,
     refusal::Refusal,
     refuse,
     state::{Beginning, State},
@@ -37,7 +38,7 @@ use crate::{
     delivery::batch::Batch,
     dialect::answer::Answer,
     metrics::Metrics,
-    session::{Hidden, RoomHandle, Session},
+    session::{Hidden, RoomHandle, Session, token::TokenHash},
     sync::Mutex,
 };
 
@@ -62,7 +63,7 @@ pub(super) struct Executor {
     /// The id of the next event, while a fact is taken in: a panic leaves the state torn.
     torn: Option<u64>,
     /// The tokens of those whom the state keeps out, by their sessions' numbers.
-    kicked_tokens: Arc<[(u64, String)]>,
+    kicked_tokens: Arc<[(u64, TokenHash)]>,
     ids: Arc<EventIds>,
     /// When anything happened last, in milliseconds since 1970.
     happened_at: Arc<AtomicI64>,
@@ -74,6 +75,10 @@ pub(super) struct Executor {
     /// When everyone had been told of the round.
     told: Instant,
     pub(super) metrics: Arc<Metrics>,
+    /// What is kept on disk of this round, if anything is.
+    pub(super) recording: Option<Recording>,
+    /// The ids that may have been given before a restart, and are known to nobody.
+    pub(super) lost: Option<(u64, u64)>,
     /// Who waits for the room's end, when it has come.
     stopped: Option<Sender<()>>,
 }
@@ -83,11 +88,20 @@ impl Executor {
         number: u64,
         name: Arc<str>,
         handle: Weak<dyn RoomHandle>,
-        beginning: Beginning,
-        ids: Arc<EventIds>,
-        metrics: Arc<Metrics>,
+        mut beginning: Beginning,
+        context: Context,
     ) -> Executor {
         let (time, now) = (clock::now(), Instant::now());
+        let recording = |recorder| Recording::new(recorder, beginning.opened, name.clone());
+        let recording = context.recorder.map(recording);
+        let mut history = History::new(name.clone(), context.metrics.clone());
+        let events = std::mem::take(&mut beginning.events).into_iter();
+        history.extend(events.map(|event| {
+            let encoded_bytes = event.encoded_bytes();
+            (event, encoded_bytes)
+        }));
+        let first_id = beginning.first_id;
+        let lost = beginning.lost_after.map(|last| (last + 1, first_id - 1));
         let state = State::new(beginning, time);
         let published = Arc::new(Mutex::new(RoomStatus::of(&state, Arc::default())));
         Executor {
@@ -98,20 +112,22 @@ impl Executor {
             time,
             now,
             members: Members::default(),
-            batch: Batch::new(name.clone()),
-            history: History::new(name, metrics.clone()),
+            batch: Batch::new(name),
+            history,
             leavers: Vec::new(),
             envelopes: Vec::new(),
             answers: Vec::new(),
             torn: None,
             kicked_tokens: Arc::default(),
-            ids,
+            ids: context.ids,
             happened_at: Arc::default(),
             last_said: Arc::default(),
             changed: false,
             published,
             told: now,
-            metrics,
+            metrics: context.metrics,
+            recording,
+            lost,
             stopped: None,
         }
     }
@@ -151,6 +167,9 @@ impl Executor {
             self.ids.note(self.state.next_id() - 1);
         }
         self.tell();
+        if let Some(recording) = &mut self.recording {
+            recording.hand_over(&self.state);
+        }
         self.told = Instant::now();
         self.metrics.count_round(u64::from(events), self.told - now);
         std::mem::take(&mut self.answers)
@@ -203,6 +222,8 @@ impl Executor {
                 let result = self.hide(session, hidden);
                 self.answer_later(answered, result);
             }
+            Envelope::Settle { answered } => self.answer_later(answered, Ok(())),
+            Envelope::ForgetSaid { name } => self.history.forget_said(name.as_deref()),
             Envelope::ForgetHalf => self.history.forget_half(),
             Envelope::ForgetRenderings => self.history.forget_renderings(),
             Envelope::Stop { done } => {
@@ -248,7 +269,14 @@ impl Executor {
     #[inline(never)]
     fn push_said(&mut self, fact: Fact, session: u64, rendered_bytes: usize) {
         self.last_said.store(fact.id.unwrap_or_default(), Ordering::Relaxed);
+        let nonce = match &fact.change {
+            Change::Said { nonce, .. } if self.recording.is_some() => nonce.clone(),
+            _ => None,
+        };
         if let Some(event) = fact.into_event(&self.name) {
+            if let Some(recording) = &mut self.recording {
+                recording.note(&event, session, nonce);
+            }
             self.batch.push_said(event, session, rendered_bytes);
         }
     }
@@ -263,7 +291,14 @@ impl Executor {
         };
         let has_ended = matches!(fact.change, Change::Ended { .. });
         self.follow_before_event(&fact.change);
+        if let Some(recording) = &mut self.recording {
+            recording.note_change(&fact, self.stopped.is_some());
+        }
+        let by = fact.change.session();
         if let Some(event) = fact.into_event(&self.name) {
+            if let Some(recording) = &mut self.recording {
+                recording.note(&event, by, None);
+            }
             self.batch.push(event, 0);
         }
         if let Some(session) = kicked {
@@ -271,6 +306,8 @@ impl Executor {
         }
         match has_ended {
             true if is_told => self.end(),
+            // Where acks are owed, goodbyes come after them: the server says these.
+            true if self.recording.is_some() => self.let_all_go(),
             true => self.dismiss_all(Goodbye::Shutdown),
             false => {}
         }
@@ -332,10 +369,11 @@ impl Executor {
 
     /// Keeps the token of whoever was kicked, as long as the state keeps out its session.
     fn keep_token_out(&mut self, session: &Session) {
-        let Some(token) = session.token.clone() else { return };
+        let Some(token) = session.token.as_ref().map(|token| token.hash) else { return };
         let kicks = &self.state.access().kicks;
-        let is_kept =
-            |(session, _): &&(u64, String)| kicks.left_for_session(*session, self.time).is_some();
+        let is_kept = |(session, _): &&(u64, TokenHash)| {
+            kicks.left_for_session(*session, self.time).is_some()
+        };
         let former = self.kicked_tokens.iter().filter(is_kept).cloned();
         self.kicked_tokens = former.chain([(session.number, token)]).collect();
     }
@@ -354,25 +392,40 @@ impl Executor {
         let repeated = take_repeated(session, &mut speeches);
         let Ok(facts) = self.state.decide(by, Op::Say(speeches), self.time) else { return };
         let mut acks = None;
-        let mut ack = |members: &Members, nonce: &str, id: Option<u64>| {
-            let Some(member) = members.of(number) else { return };
-            let acks = acks.get_or_insert_with(|| Answer::new(member.outbox.form()));
-            acks.message(&ServerMessage::Ack { nonce: nonce.into(), id });
-        };
         for fact in facts {
             if let Change::Said { nonce: Some(nonce), .. } = &fact.change {
                 session.note_nonce(nonce, fact.id);
-                ack(&self.members, nonce, fact.id);
+                self.acknowledge(session, nonce, fact.id, &mut acks);
             }
             self.take_in(fact);
         }
         for nonce in repeated.iter().filter_map(|speech| speech.nonce.as_deref()) {
-            ack(&self.members, nonce, session.knows_nonce(nonce).flatten());
+            let id = session.knows_nonce(nonce).flatten();
+            self.acknowledge(session, nonce, id, &mut acks);
         }
         if let Some(acks) = acks {
             // All acks of a round go before its batch: two sends, not one for each.
             let from = self.members.of(number).map_or(0, |member| member.from);
             self.members.answer(number, from, &acks.into_bytes());
+        }
+    }
+
+    /// Acknowledges what a member said: once it is on disk, where that is kept, or in `acks`.
+    #[inline(never)]
+    fn acknowledge(
+        &mut self,
+        session: &Arc<Session>,
+        nonce: &str,
+        id: Option<u64>,
+        acks: &mut Option<Answer>,
+    ) {
+        let Some(member) = self.members.of(session.number) else { return };
+        match &mut self.recording {
+            // One that is repeated waits as well: what it repeats may not be there yet.
+            Some(recording) => recording.owe(session, nonce, id),
+            None => acks
+                .get_or_insert_with(|| Answer::new(member.outbox.form()))
+                .message(&ServerMessage::Ack { nonce: nonce.into(), id, durable: None }),
         }
     }
 

@@ -111,12 +111,43 @@ pub(crate) enum Change {
         user: UserName,
     },
     OwnedByNobody,
+    /// The server was restarted.
+    Restarted,
     /// The room has ended, for everyone.
     Ended {
         by: Option<UserName>,
     },
     #[cfg(test)]
     Panic,
+}
+
+impl Change {
+    /// The number of the session whose doing it is; 0 for the room's, or the operator's.
+    pub(crate) fn session(&self) -> u64 {
+        match self {
+            Change::Joined { session, .. }
+            | Change::Left { session, .. }
+            | Change::Away { session, .. }
+            | Change::Said { session, .. }
+            | Change::Renamed { session, .. } => *session,
+            _ => 0,
+        }
+    }
+
+    /// Whether it changes what outlasts the members: what [`State::lasting`] has.
+    ///
+    /// [`State::lasting`]: super::state::State::lasting
+    pub(crate) fn lasts(&self) -> bool {
+        match self {
+            Change::Topic { .. }
+            | Change::Kicked { .. }
+            | Change::Unkicked { .. }
+            | Change::Locked { .. }
+            | Change::Limited { .. } => true,
+            Change::Muted { muter, .. } | Change::Unmuted { muter, .. } => *muter == Muter::Owner,
+            _ => false,
+        }
+    }
 }
 
 impl Fact {
@@ -163,6 +194,7 @@ impl Fact {
             }
             Change::Owner { user, .. } => Event::Owner { stamp, user: user.into() },
             Change::Ended { by } => Event::Ended { stamp, user: named_or_empty(by) },
+            Change::Restarted => Event::Restarted { stamp },
             Change::Away { .. } | Change::Back { .. } | Change::OwnedByNobody => return None,
             #[cfg(test)]
             Change::Panic => return None,

@@ -109,6 +109,21 @@ impl History {
         self.count(before);
     }
 
+    /// Forgets all events, or those of one person.
+    pub(crate) fn forget_said(&mut self, name: Option<&str>) {
+        let before = self.bytes;
+        self.events.retain(|kept| {
+            let is_forgotten = match (name, &kept.event) {
+                (None, _) => true,
+                (Some(name), event) => event.user() == Some(name),
+            };
+            self.bytes -= if is_forgotten { kept.encoded_bytes } else { 0 };
+            !is_forgotten
+        });
+        self.forget_renderings();
+        self.count(before);
+    }
+
     /// Drops the renderings that are kept for whoever comes next.
     pub(crate) fn forget_renderings(&mut self) {
         self.forget_shown();
@@ -177,9 +192,9 @@ impl History {
 
     /// Where in the history the events after `last` are, none if it has none.
     pub(crate) fn after(&self, last: u64) -> Range<u32> {
-        let first = self.events.front().map_or(0, |kept| kept.event.id());
         let end = u32::try_from(self.events.len()).expect("few are kept");
-        let start = last.saturating_add(1).saturating_sub(first).min(u64::from(end));
+        // Their ids rise, but not by one each: not over a restart.
+        let start = self.events.partition_point(|kept| kept.event.id() <= last);
         // At most `end`, which is one.
         start as u32..end
     }

@@ -67,10 +67,6 @@ pub(super) struct Members {
 }
 
 impl Members {
-    pub(super) fn len(&self) -> usize {
-        self.members.len()
-    }
-
     pub(super) fn of(&self, session: u64) -> Option<&Member> {
         self.places.get(&session).map(|place| &self.members[*place])
     }

@@ -114,6 +114,8 @@ pub(crate) enum Op {
     Owner(u64),
     /// The session has ended; if it was the owner's, another's is.
     OwnerGone(u64),
+    /// The server was restarted.
+    Restarted,
     /// Ends the room for all.
     End,
     /// Ends the room if it has been empty since then.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use madang_protocol::{
-    event::ServerMessage,
+    event::{GapReason, ServerMessage},
     name::UserName,
     notice::{Goodbye, Notice},
 };
@@ -94,11 +94,12 @@ impl Executor {
         ServerMessage::Welcome {
             user: user.as_str().into(),
             room: Some((&*self.name).into()),
-            session: session.token.as_deref().unwrap_or_default().into(),
+            session: session.token_text().into(),
             id,
-            members: self.members.len(),
+            members: self.state.members().len(),
             topic: self.state.topic().map(|topic| (&**topic).into()),
             owner: self.state.owner_name().map(Into::into),
+            durable: self.recording.is_some(),
             locked: access.locked,
             limit: access.limit,
             resumed,
@@ -112,9 +113,10 @@ impl Executor {
         ServerMessage::Entered {
             room: (&*self.name).into(),
             id,
-            members: self.members.len(),
+            members: self.state.members().len(),
             topic: self.state.topic().map(|topic| (&**topic).into()),
             owner: self.state.owner_name().map(Into::into),
+            durable: self.recording.is_some(),
             locked: access.locked,
             limit: access.limit,
             nonce: nonce.map(Into::into),
@@ -137,7 +139,12 @@ impl Executor {
         let first_missing = last_event + 1;
         if let Some(oldest) = oldest.filter(|oldest| first_missing < *oldest) {
             let room = (&*self.name).into();
-            answer.message(&ServerMessage::Gap { room, from: first_missing, to: oldest - 1 });
+            let (from, to) = (first_missing, oldest - 1);
+            answer.message(&ServerMessage::Gap { room, from, to, reason: None });
+        }
+        if let Some((from, to)) = self.lost.filter(|(from, _)| last_event < *from) {
+            let (room, reason) = ((&*self.name).into(), Some(GapReason::Restart));
+            answer.message(&ServerMessage::Gap { room, from, to, reason });
         }
         session.attach(outbox.clone(), answer.into_bytes(), last.private);
         let (form, carrier) = outbox.form_and_carrier();
@@ -146,11 +153,21 @@ impl Executor {
         // The batch's first event has the id that followed the history's last.
         let first_of_batch = next_id - u64::from(batch_len);
         let seen = first_missing.saturating_sub(first_of_batch);
-        let Some(member) = self.members.touch(number) else { return Err(Refusal::NoMember) };
-        member.outbox = outbox;
-        member.answers.clear();
-        member.earlier = earlier;
-        member.from = u32::try_from(seen).unwrap_or(u32::MAX).min(batch_len);
+        let from = u32::try_from(seen).unwrap_or(u32::MAX).min(batch_len);
+        match self.members.touch(number) {
+            Some(member) => {
+                member.outbox = outbox;
+                member.answers.clear();
+                (member.earlier, member.from) = (earlier, from);
+            }
+            // It was here before a restart.
+            None => {
+                session.enter(self.number);
+                let hidden = session.hidden();
+                let answers = Vec::new();
+                self.members.insert(Member { session, outbox, hidden, from, earlier, answers });
+            }
+        }
         Ok(())
     }
 
@@ -199,6 +216,15 @@ impl Executor {
         }
         let (to, after) = (self.batch_len(), answer.into_bytes());
         self.leavers.push(Leaver { member, to, after, ending: None });
+    }
+
+    /// Lets all members go without a word.
+    pub(super) fn let_all_go(&mut self) {
+        let to = self.batch_len();
+        for member in self.members.remove_all() {
+            member.session.exit(self.number);
+            self.leavers.push(Leaver { member, to, after: Vec::new(), ending: None });
+        }
     }
 
     /// Ends the connections of all members after what has happened so far.

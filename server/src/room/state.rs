@@ -2,19 +2,23 @@
 //! asked of it is [decided](decide) without changing anything; what follows is a fact, and
 //! facts alone change it. So it can be tested, stored and made again without a socket.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
-use madang_protocol::{event::Time, name::UserName};
+use madang_protocol::{
+    event::{Event, Time},
+    name::UserName,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
     access::Access,
+    event_ids::EventIds,
     fact::{Change, Fact},
     kicks::{Kick, Kicks},
     op::Muter,
     roster::{Presence, Roster},
 };
-use crate::session::Mute;
+use crate::session::{Mute, Quiet};
 
 mod decide;
 
@@ -42,11 +46,33 @@ pub(crate) struct State {
 pub(crate) struct Beginning {
     /// The id of its first event.
     pub(crate) first_id: u64,
+    /// The number under which what happens is kept: the first id that the room had when it
+    /// was opened, before any restart.
+    pub(crate) opened: u64,
     /// The session that owns it, if it is private.
     pub(crate) owner: Option<u64>,
     pub(crate) topic: Option<Arc<str>>,
     /// Whom a room of its name, which has ended, kept out.
     pub(crate) kicks: Kicks,
+    /// What [`State::lasting`] told before a restart.
+    pub(crate) lasting: Option<String>,
+    /// Members from before a restart, who may come back: their sessions, their names, and
+    /// whether they are quiet.
+    pub(crate) away: Vec<(u64, UserName, Option<Quiet>)>,
+    /// The last id that is known from before a restart, if there may have been later ones.
+    pub(crate) lost_after: Option<u64>,
+    /// What happened last before a restart.
+    pub(crate) events: Vec<Event>,
+}
+
+/// What outlasts the members of a room.
+#[derive(Serialize, Deserialize)]
+struct Lasting {
+    topic: Option<Arc<str>>,
+    locked: bool,
+    limit: Option<usize>,
+    kicks: Kicks,
+    muted: BTreeMap<u64, OwnersMute>,
 }
 
 /// An owner's mute.
@@ -57,19 +83,49 @@ struct OwnersMute {
     given: u64,
 }
 
+impl Beginning {
+    /// The same with the ids that a room has which is opened now; one that is opened again
+    /// after a restart is kept as it was.
+    pub(crate) fn with_ids(self, ids: &EventIds) -> Beginning {
+        let first_id = ids.first(SystemTime::now());
+        let opened = if self.opened > 0 { self.opened } else { first_id };
+        Beginning { first_id, opened, ..self }
+    }
+}
+
 impl State {
     pub(crate) fn new(beginning: Beginning, now: Time) -> State {
-        let Beginning { first_id, owner, topic, kicks } = beginning;
-        State {
+        let Beginning { first_id, owner, topic, kicks, lasting, away, .. } = beginning;
+        let mut state = State {
             next_id: first_id,
             is_private: owner.is_some(),
             members: Roster::default(),
             topic,
             access: Access { owner, kicks, ..Access::default() },
             muted: BTreeMap::new(),
-            empty_since: Some(now),
+            empty_since: away.is_empty().then_some(now),
             ended: false,
+        };
+        if let Some(lasting) = lasting.and_then(|lasting| serde_json::from_str(&lasting).ok()) {
+            let Lasting { topic, locked, limit, kicks, muted } = lasting;
+            (state.topic, state.muted) = (topic, muted);
+            state.access = Access { owner, locked, limit, kicks };
         }
+        // They joined before anything that anybody can see now.
+        for ((session, user, quiet), joined) in away.into_iter().zip(1..) {
+            let muted = None;
+            state.members.insert(Presence { session, user, joined, away: true, muted, quiet });
+        }
+        state
+    }
+
+    /// What outlasts the members, as JSON.
+    pub(crate) fn lasting(&self) -> String {
+        let State { topic, access, muted, .. } = self;
+        let Access { locked, limit, kicks, .. } = access;
+        let (topic, kicks, muted) = (topic.clone(), kicks.clone(), muted.clone());
+        let lasting = Lasting { topic, locked: *locked, limit: *limit, kicks, muted };
+        serde_json::to_string(&lasting).expect("plain data")
     }
 
     /// The id of the next event.
@@ -147,7 +203,8 @@ impl State {
             Change::Said { .. }
             | Change::Announced { .. }
             | Change::AllMuted { .. }
-            | Change::AllUnmuted => {}
+            | Change::AllUnmuted
+            | Change::Restarted => {}
             Change::Renamed { session, to, .. } => {
                 if let Some(member) = self.members.get_mut(*session) {
                     member.user = to.clone();
@@ -214,6 +271,7 @@ impl State {
             | Change::Locked { .. }
             | Change::Limited { .. }
             | Change::OwnedByNobody
+            | Change::Restarted
             | Change::Ended { .. } => true,
             #[cfg(test)]
             Change::Panic => true,

@@ -12,7 +12,7 @@ use crate::{
     close_reason::CloseReason,
     delivery::sink::fake::{FakeSocket, connect},
     dialect::Form,
-    session::Mute,
+    session::{Mute, token::Token},
 };
 
 mod coming_back;
@@ -34,7 +34,7 @@ struct Person {
 impl Person {
     fn new(number: u64, user: &str, form: Form) -> Person {
         let (socket, outbox) = connect(number, form);
-        let token = (form == Form::JSON).then(|| format!("token-{number}"));
+        let token = (form == Form::JSON).then(|| Token::new(format!("token-{number}")));
         let session = Arc::new(Session::new(number, name(user), token, Time::from_millis(0)));
         Person { session, socket, outbox }
     }
@@ -129,7 +129,7 @@ fn private_room() -> Arc<Room> {
 fn made(number: u64, name: &str, owner: Option<u64>) -> Arc<Room> {
     let beginning = Beginning { first_id: 1_000, owner, ..Beginning::default() };
     let key = owner.map(|_| RoomKey::from_bits(1));
-    Room::new(number, name, key, beginning, Arc::default(), Arc::default())
+    Room::new(number, name, key, beginning, Context::default())
 }
 
 /// Puts posts into one round.
@@ -217,7 +217,7 @@ fn a_room_that_is_made_again_after_the_clock_went_back_gives_no_id_twice() {
     let made_at = |micros| {
         let made = SystemTime::UNIX_EPOCH + Duration::from_micros(micros);
         let beginning = Beginning { first_id: ids.first(made), ..Beginning::default() };
-        Room::new(0, "math", None, beginning, ids.clone(), Arc::default())
+        Room::new(0, "math", None, beginning, Context { ids: ids.clone(), ..Context::default() })
     };
     let joined_as = |room: &Arc<Room>| {
         let alice = Person::new(1, "alice", Form::JSON);

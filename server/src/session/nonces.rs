@@ -1,16 +1,52 @@
 //! The nonces of what a session has carried out, to know a repeated one by: their keyed
 //! hashes, in a ring.
 
-use std::hash::{BuildHasher, RandomState};
+use std::{
+    fmt,
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+};
+
+use siphasher::sip::SipHasher13;
 
 /// How many nonces are kept.
 pub(crate) const NONCES: usize = 256;
 
-/// The last [`NONCES`] that were noted. Nobody who does not know the key, which is drawn
-/// for each session, can find two nonces that are taken for one.
+/// The secret for hashes of nonces that are known after a restart too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NonceKey([u64; 2]);
+
+impl NonceKey {
+    pub(crate) fn new(low: u64, high: u64) -> NonceKey {
+        NonceKey([low, high])
+    }
+
+    /// The hash of a nonce.
+    pub(crate) fn hash(self, nonce: &str) -> u64 {
+        let mut hasher = SipHasher13::new_with_keys(self.0[0], self.0[1]);
+        hasher.write(nonce.as_bytes());
+        hasher.finish()
+    }
+}
+
+impl fmt::Debug for NonceKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("NonceKey")
+    }
+}
+
+/// By what a session's nonces are hashed.
+enum Key {
+    /// A secret of its own.
+    Own(RandomState),
+    /// That of the server, which is kept with the history.
+    Kept(NonceKey),
+}
+
+/// The last [`NONCES`] that were noted. Nobody who does not know the key can find two nonces
+/// that are taken for one.
 #[derive(Default)]
 pub(crate) struct Nonces {
-    key: RandomState,
+    key: Key,
     /// The lower halves of their hashes, the oldest at `next` once there are [`NONCES`].
     /// Apart from the upper ones, they are looked through four at a time.
     lower: Vec<u32>,
@@ -23,10 +59,39 @@ pub(crate) struct Nonces {
 /// How many hashes are compared without looking whether one of them was it.
 const STRIDE: usize = 32;
 
+impl Default for Key {
+    fn default() -> Key {
+        Key::Own(RandomState::new())
+    }
+}
+
+impl Key {
+    fn hash(&self, nonce: &str) -> u64 {
+        match self {
+            Key::Own(key) => key.hash_one(nonce),
+            Key::Kept(key) => key.hash(nonce),
+        }
+    }
+}
+
 impl Nonces {
+    /// With the server's secret, and those that are known from before a restart: the hashes
+    /// and the ids that they got, the oldest first.
+    pub(crate) fn kept(key: NonceKey, noted: &[(u64, u64)]) -> Nonces {
+        let last = &noted[noted.len().saturating_sub(NONCES)..];
+        let mut nonces = Nonces { key: Key::Kept(key), ..Nonces::default() };
+        for (hash, id) in last {
+            let (lower, upper) = halves(*hash);
+            nonces.lower.push(lower);
+            nonces.upper.push(upper);
+            nonces.ids.push(*id);
+        }
+        nonces
+    }
+
     /// Whether this was noted; the id that it got if it got one.
     pub(crate) fn find(&self, nonce: &str) -> Option<Option<u64>> {
-        let (lower, upper) = self.hash(nonce);
+        let (lower, upper) = halves(self.key.hash(nonce));
         let strides = self.lower.chunks(STRIDE).zip((0..).step_by(STRIDE));
         let holds =
             |stride: &[u32]| stride.iter().fold(false, |any, known| any | (*known == lower));
@@ -40,7 +105,7 @@ impl Nonces {
 
     /// Notes one that is not known.
     pub(crate) fn note(&mut self, nonce: &str, id: Option<u64>) {
-        let ((lower, upper), id) = (self.hash(nonce), id.unwrap_or(0));
+        let ((lower, upper), id) = (halves(self.key.hash(nonce)), id.unwrap_or(0));
         if self.lower.len() < NONCES {
             self.lower.push(lower);
             self.upper.push(upper);
@@ -51,12 +116,11 @@ impl Nonces {
         (self.lower[next], self.upper[next], self.ids[next]) = (lower, upper, id);
         self.next = (next + 1) % NONCES;
     }
+}
 
-    fn hash(&self, nonce: &str) -> (u32, u32) {
-        let hash = self.key.hash_one(nonce);
-        // Its halves.
-        (hash as u32, (hash >> 32) as u32)
-    }
+/// The lower and the upper half of a hash.
+fn halves(hash: u64) -> (u32, u32) {
+    (hash as u32, (hash >> 32) as u32)
 }
 
 #[cfg(test)]

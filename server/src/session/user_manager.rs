@@ -23,17 +23,25 @@ use madang_protocol::{
     text::Lang,
 };
 
+use proposal::{MOST_PROPOSED, shortened};
+
 use crate::{
-    session::{Mute, Session, memory::WhisperBudget},
+    session::{
+        Mute, Session,
+        memory::WhisperBudget,
+        nonces::NonceKey,
+        token::{Token, TokenHash},
+    },
     sync::{Condvar, Mutex},
 };
 
-/// The highest number in a name that is proposed.
-const MOST_PROPOSED: u32 = 20;
+mod proposal;
 
 /// The sessions, and the names in use.
 pub(crate) struct UserManager {
     limits: AwayLimits,
+    /// The secret for hashes of nonces, if these are to be known after a restart.
+    nonce_key: Option<NonceKey>,
     table: Mutex<SessionTable>,
     /// The operator's mute of everyone, which newcomers get too.
     pub(super) muted: Mutex<Option<Mute>>,
@@ -56,7 +64,7 @@ struct SessionTable {
     /// Every key of every name in use.
     names: HashMap<NameKey, Arc<Session>>,
     sessions: HashMap<u64, SessionEntry>,
-    tokens: HashMap<String, Arc<Session>>,
+    tokens: HashMap<TokenHash, Arc<Session>>,
     /// What they keep of whispers together.
     whispers: Arc<WhisperBudget>,
     last_number: u64,
@@ -114,14 +122,28 @@ pub(crate) enum NotTaken {
 }
 
 impl UserManager {
-    pub(crate) fn new(limits: AwayLimits) -> UserManager {
+    pub(crate) fn new(limits: AwayLimits, nonce_key: Option<NonceKey>) -> UserManager {
         let mut table = SessionTable::default();
         let mut bits = [0; 8];
         getrandom::fill(&mut bits).expect("a system that has started has random bits");
         // What a room remembers by a session's number means nobody of another run.
         table.last_number = u64::from_ne_bytes(bits);
         let (table, muted) = (Mutex::new(table), Mutex::new(None));
-        UserManager { limits, table, muted, let_go: Condvar::new() }
+        UserManager { limits, nonce_key, table, muted, let_go: Condvar::new() }
+    }
+
+    /// Takes in a session from before a restart, which nobody holds yet. Returns it, and
+    /// since when it waits; none if its name is in use.
+    pub(crate) fn restore(&self, session: Session) -> Option<(Arc<Session>, Instant)> {
+        let now = Instant::now();
+        let (keys, session) = (session.name().keys(), Arc::new(session));
+        let mut table = self.table.lock();
+        if keys.iter().any(|key| table.names.contains_key(key)) {
+            return None;
+        }
+        table.insert(keys, session.clone(), Holder::Nobody(now));
+        table.away += 1;
+        Some((session, now))
     }
 
     /// Claims a name for a new session, held by `connection`.
@@ -137,8 +159,21 @@ impl UserManager {
         now: Time,
     ) -> Result<Arc<Session>, NameInUse> {
         let keys = name.keys();
-        let claimed = self.table.lock().claim(keys, name, token, connection, now);
-        let session = claimed.ok_or(NameInUse)?;
+        let mut table = self.table.lock();
+        if keys.iter().any(|key| table.names.contains_key(key)) {
+            return Err(NameInUse);
+        }
+        // 0 is nobody's.
+        table.last_number = table.last_number.checked_add(1).unwrap_or(1);
+        let session = Session::new(table.last_number, name.clone(), token.map(Token::new), now)
+            .keeping_within(table.whispers.clone());
+        let session = match self.nonce_key {
+            Some(key) => session.knowing_nonces(key, &[]),
+            None => session,
+        };
+        let session = Arc::new(session);
+        table.insert(keys, session.clone(), Holder::Connection(connection));
+        drop(table);
         if let Some(mute) = *self.muted.lock() {
             session.mute(mute);
         }
@@ -279,7 +314,9 @@ impl UserManager {
     ) -> Result<Arc<Session>, NotTaken> {
         let deadline = Instant::now() + patience;
         let mut table = self.table.lock();
-        let session = table.tokens.get(token).cloned().ok_or(NotTaken::NoSession)?;
+        let session =
+            table.tokens.get(&TokenHash::of(token)).cloned().ok_or(NotTaken::NoSession)?;
+        session.token.iter().for_each(|it| it.learn(token));
         let entry = table.sessions.get_mut(&session.number).ok_or(NotTaken::NoSession)?;
         entry.requests += 1;
         entry.waiting += 1;
@@ -354,7 +391,7 @@ impl UserManager {
     pub(crate) fn expire_away(&self, token: &str, name: &UserName) -> Option<Arc<Session>> {
         let keys = name.keys();
         let mut table = self.table.lock();
-        let session = table.tokens.get(token).cloned()?;
+        let session = table.tokens.get(&TokenHash::of(token)).cloned()?;
         let is_its = |key| table.names.get(key).is_some_and(|it| it.number == session.number);
         if !keys.iter().any(is_its) {
             return None;
@@ -394,7 +431,7 @@ impl UserManager {
             table.names.remove(&key);
         }
         if let Some(token) = &session.token {
-            table.tokens.remove(token);
+            table.tokens.remove(&token.hash);
         }
         table.sessions.len()
     }
@@ -440,44 +477,22 @@ impl SessionTable {
 
     // Inlined, its frame would lie under the making of the keys, on a small stack.
     #[inline(never)]
-    fn claim(
-        &mut self,
-        keys: Vec<NameKey>,
-        name: &UserName,
-        token: Option<String>,
-        connection: u64,
-        now: Time,
-    ) -> Option<Arc<Session>> {
-        if keys.iter().any(|key| self.names.contains_key(key)) {
-            return None;
-        }
-        // 0 is nobody's.
-        self.last_number = self.last_number.checked_add(1).unwrap_or(1);
-        let session = Session::new(self.last_number, name.clone(), token.clone(), now)
-            .keeping_within(self.whispers.clone());
-        let session = Arc::new(session);
+    /// Takes in a session whose name nobody has.
+    fn insert(&mut self, keys: Vec<NameKey>, session: Arc<Session>, holder: Holder) {
         self.names.extend(keys.into_iter().map(|key| (key, session.clone())));
+        let token = session.token.as_ref().map(|token| token.hash);
         self.tokens.extend(token.map(|token| (token, session.clone())));
-        let holder = Holder::Connection(connection);
+        let number = session.number;
         let entry = SessionEntry {
-            session: session.clone(),
+            session,
             holder,
             requests: 0,
             waiting: 0,
             away_from: None,
             another: None,
         };
-        self.sessions.insert(session.number, entry);
-        Some(session)
+        self.sessions.insert(number, entry);
     }
-}
-
-/// As much of `stem` as is a name with `end` behind it.
-fn shortened(stem: &str, end: &str) -> Option<UserName> {
-    let shorter = stem.char_indices().rev().map(|(at, _)| &stem[..at]);
-    std::iter::once(stem)
-        .chain(shorter)
-        .find_map(|stem| UserName::parse(&format!("{stem}{end}")).ok())
 }
 
 #[cfg(all(test, not(feature = "shuttle")))]
@@ -490,7 +505,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(5);
 
     fn users() -> UserManager {
-        UserManager::new(AwayLimits { total: 3, per_address: Some(2) })
+        UserManager::new(AwayLimits { total: 3, per_address: Some(2) }, None)
     }
 
     fn name(text: &str) -> UserName {

@@ -7,7 +7,10 @@ use madang_protocol::{command::Banned, event::Time, name::UserName, notice::Good
 
 use super::Shared;
 use crate::{
-    commands::chat::{Chat, Services},
+    commands::{
+        archive::Archive,
+        chat::{Chat, Services},
+    },
     expiry::Due,
     room::Room,
     session::Session,
@@ -24,6 +27,7 @@ impl Shared {
             doors: &self.doors,
             metrics: &self.metrics,
             kick_window: self.config.kick_window,
+            archive: self.journal.as_ref().map(|_| self as &dyn Archive),
             services: self,
         }
     }
@@ -86,6 +90,9 @@ impl Services for Shared {
     }
 
     fn note_renamed(&self, old: &UserName, new: &UserName) {
+        if let Some(session) = self.users.find(new) {
+            self.note_session(&session, self.rooms.room_of(&session).as_deref());
+        }
         self.console.renamed(old, new);
     }
 

@@ -18,6 +18,7 @@ pub(crate) fn report(shared: &Shared) -> String {
     about_connections(shared, &mut text);
     about_rooms(shared, &mut text);
     about_delivery(shared, &mut text);
+    about_journal(shared, &mut text);
     text.into_text()
 }
 
@@ -102,6 +103,41 @@ fn about_rooms(shared: &Shared, text: &mut Exposition) {
         "madang_round_duration_seconds",
         "Duration of a round: carrying out requests and offering the events to all members.",
         &shared.metrics.round_nanoseconds,
+        NANOSECONDS,
+    );
+}
+
+fn about_journal(shared: &Shared, text: &mut Exposition) {
+    let Some(journal) = &shared.journal else { return };
+    let gauge = Kind::Gauge;
+    text.one(
+        "madang_journal_queue_bytes",
+        gauge,
+        "What waits to be saved, in bytes.",
+        journal.queue_bytes(),
+    );
+    text.one(
+        "madang_journal_degraded",
+        gauge,
+        "1 while the disk fails and acknowledgements promise nothing, else 0.",
+        usize::from(journal.is_degraded()),
+    );
+    text.one(
+        "madang_journal_holes_total",
+        Kind::Counter,
+        "Events that could not be saved.",
+        journal.lost_events(),
+    );
+    text.one(
+        "madang_journal_lines_total",
+        Kind::Counter,
+        "Rows that were saved: events, and what else is kept.",
+        shared.metrics.committed_rows.load(Ordering::Relaxed),
+    );
+    text.histogram(
+        "madang_journal_commit_seconds",
+        "How long the disk took for what was saved at once.",
+        &shared.metrics.commit_nanoseconds,
         NANOSECONDS,
     );
 }

@@ -22,6 +22,7 @@ mod steps;
 mod clock;
 mod tls_crowd;
 mod foreign_programs;
+mod journal;
 mod startup;
 mod readme;
 mod stopping;

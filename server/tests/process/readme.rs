@@ -11,6 +11,7 @@ use crate::{peer::Peer, program::Program, server_process};
 /// The arguments, at free ports of this machine.
 fn arguments(installed: &str) -> Vec<String> {
     let ports = [(":9998", ":0"), (":9011", ":0"), (" 9010", " 127.0.0.1:0")];
+    let installed = &installed.replace("/var/lib/madang", "data");
     // What people see of the page's address is no place to listen at.
     let (listen, seen) = installed.split_once(" --public-url").unwrap_or((installed, ""));
     let listen = ports.iter().fold(listen.to_owned(), |text, (from, to)| text.replace(from, to));
@@ -50,6 +51,18 @@ fn prints(folder: &TestFolder, arguments: &[String], part: &str) {
     assert_eq!(program.expect_exit(), 0);
 }
 
+/// Reads back what people said on the server that [`serves`] started with `--data`.
+#[track_caller]
+fn transcribes(folder: &TestFolder, arguments: &[String]) {
+    let arguments: Vec<_> =
+        arguments.iter().map(|argument| argument.replace("math", "lobby")).collect();
+    prints(folder, &arguments, "");
+    let file = arguments.iter().position(|argument| argument == "--output").map(|at| at + 1);
+    let file = file.and_then(|at| arguments.get(at)).expect("the pages write to a file");
+    let transcript = std::fs::read_to_string(folder.path().join(file)).expect("it was written");
+    assert!(transcript.contains("alice"), "{transcript}");
+}
+
 #[test]
 fn every_command_of_the_pages_serves_or_prints() {
     let folder = TestFolder::new();
@@ -74,6 +87,8 @@ fn every_command_of_the_pages_serves_or_prints() {
     for command in commands {
         let arguments = arguments(&command);
         match arguments.first().map(String::as_str) {
+            Some("transcript") => transcribes(&folder, &arguments),
+            Some("recover") => prints(&folder, &arguments, "rows were saved"),
             Some("man") => prints(&folder, &arguments, ".TH madang-server 1"),
             Some("completions") => {
                 for shell in arguments[1].split('|').filter(|shell| *shell != "…") {

@@ -14,13 +14,17 @@ use crate::{
 };
 
 /// Each flag with its variable, its default, and a value that it does not take.
-const FLAGS: [(&str, &str, Option<&str>, &str); 15] = [
+const FLAGS: [(&str, &str, Option<&str>, &str); 19] = [
     ("--listen", "MADANG_LISTEN", Some("[::]:9009"), "localhost:9009"),
     ("--web", "MADANG_WEB", Some("[::]:9998"), "localhost:9998"),
     ("--listen-tls", "MADANG_LISTEN_TLS", None, "localhost:9010"),
     ("--tls-cert", "MADANG_TLS_CERT", None, "/nonexistent/cert.pem"),
     ("--tls-key", "MADANG_TLS_KEY", None, "/nonexistent/key.pem"),
     ("--metrics", "MADANG_METRICS", None, "localhost:9011"),
+    ("--data", "MADANG_DATA", None, "/dev/null/data"),
+    ("--keep", "MADANG_KEEP", Some("30d"), "30"),
+    ("--data-limit", "MADANG_DATA_LIMIT", Some("1GiB"), "1"),
+    ("--reach", "MADANG_REACH", Some("24h"), "day"),
     ("--public-url", "MADANG_PUBLIC_URL", None, "chat.example.org"),
     ("--allow-origin", "MADANG_ALLOW_ORIGIN", None, " "),
     ("--trust-proxy", "MADANG_TRUST_PROXY", None, "10.0.0.0/99"),
@@ -33,7 +37,7 @@ const FLAGS: [(&str, &str, Option<&str>, &str); 15] = [
 ];
 
 /// Those whose value is looked at later, since it is a file.
-const FILES: [&str; 3] = ["--motd", "--tls-cert", "--tls-key"];
+const FILES: [&str; 4] = ["--data", "--motd", "--tls-cert", "--tls-key"];
 
 /// What a run that was to end by itself has left.
 struct Run {

@@ -147,6 +147,22 @@ impl Console {
         });
     }
 
+    /// Says that lines can't be saved, and why.
+    pub(crate) fn journal_degraded(&self, why: &str) {
+        self.say(match self.lang() {
+            Lang::Ko => format!("--- 대화를 저장할 수 없습니다. 채팅은 계속됩니다: {why}"),
+            Lang::En => format!("--- Messages can't be saved; the chat goes on: {why}"),
+        });
+    }
+
+    /// Says that lines are saved again.
+    pub(crate) fn journal_recovered(&self) {
+        self.say(match self.lang() {
+            Lang::Ko => "--- 대화가 다시 저장됩니다.".into(),
+            Lang::En => "--- Messages are saved again.".into(),
+        });
+    }
+
     fn why(&self, address: IpAddr, reason: CloseReason) -> String {
         format!(" ({address}: {})", reason.text(self.lang()))
     }

@@ -174,6 +174,7 @@ impl State {
                 }
                 None => facts.note(Change::OwnedByNobody),
             },
+            Op::Restarted => facts.tell(Change::Restarted),
             Op::End => {
                 let by = self.check_owner(by)?.cloned();
                 facts.tell(Change::Ended { by });

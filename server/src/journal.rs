@@ -1,0 +1,285 @@
+//! Durable history (`--data DIR`): what is said in public rooms, on disk, for as long as
+//! `--keep` says. Private rooms and whispers are never here.
+//!
+//! A room hands over what happened in a round and never waits ([`queue`]). One thread commits
+//! ([`writer`]) to a SQLite database ([`store`], [`schema`]), another reads it for members
+//! ([`reader`], [`past`]). At a start, [`kept`] is what the server before has left.
+//! [`transcript`], [`export`] and [`recover`] work without a running server.
+//!
+//! # Guarantees
+//!
+//! 1. An ack of a durable room says that its line is on disk, or, with `"durable":false`,
+//!    that it may not be.
+//! 2. A round never waits for the disk; a speaker does, before posting.
+//! 3. No id is given twice, whatever ended the server before.
+//! 4. Without `--data`, nothing is ever written.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Sender, bounded};
+use madang_protocol::{name::UserName, room::RoomName};
+
+use self::{
+    kept::Leftover,
+    past::Past,
+    queue::{Errand, Owed, WriteQueue},
+    reader::Reader,
+    retention::Retention,
+    store::{OpenError, Store, Write},
+    writer::Watch,
+};
+use crate::{
+    clock,
+    room::{
+        event_ids::EventIds,
+        recorder::{OwedAck, Recorder, Round},
+    },
+    session::nonces::NonceKey,
+    sync::Mutex,
+};
+
+mod folder;
+mod schema;
+mod row;
+pub mod store;
+pub(crate) mod kept;
+pub mod retention;
+pub(crate) mod queue;
+pub(crate) mod writer;
+pub(crate) mod past;
+pub(crate) mod reader;
+pub(crate) mod search;
+pub mod transcript;
+pub mod export;
+pub mod recover;
+
+/// After an end that was not in good order, ids go on so far above the highest that is known:
+/// more than can have been given without being written.
+const UNKNOWN_IDS: u64 = 1 << 20;
+
+/// How the journal is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalConfig {
+    /// The folder.
+    pub data: PathBuf,
+    /// What is kept, and for how long.
+    pub retention: Retention,
+    /// How far back members may read. Default: 24 h.
+    pub reach: Duration,
+    /// How long after a failure the disk is tried again. Default: 5 s.
+    pub retry: Duration,
+}
+
+impl JournalConfig {
+    /// The defaults, for a folder.
+    pub fn of(data: &Path) -> JournalConfig {
+        JournalConfig {
+            data: data.to_owned(),
+            retention: Retention::DEFAULT,
+            reach: Duration::from_secs(24 * 3_600),
+            retry: writer::RETRY,
+        }
+    }
+}
+
+/// Keeps what happens in public rooms, and reads it back.
+pub(crate) struct Journal {
+    queue: Arc<WriteQueue<Creditor>>,
+    pub(crate) reader: Arc<Reader>,
+    pub(crate) nonce_key: NonceKey,
+    ids: Arc<EventIds>,
+    /// Called with the time when an ack becomes overdue, if none was owed before.
+    owes_from: Box<dyn Fn(Instant) + Send + Sync>,
+    threads: Mutex<Option<Threads>>,
+}
+
+struct Threads {
+    writer: JoinHandle<Store>,
+    reader: JoinHandle<()>,
+}
+
+/// Why the journal does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The folder or its database can't be used.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The system has no threads left.
+    #[error("failed to start the journal's threads: {0}")]
+    Threads(#[from] io::Error),
+}
+
+impl Journal {
+    /// Opens the folder and starts the threads. Returns with it what the server before has
+    /// left. Rooms begin above all ids that were ever given: `ids` knows that afterwards.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`].
+    pub(crate) fn start(
+        config: &JournalConfig,
+        ids: Arc<EventIds>,
+        watch: Arc<impl Watch>,
+        owes_from: impl Fn(Instant) + Send + Sync + 'static,
+    ) -> Result<(Journal, Leftover), JournalError> {
+        let mut store = Store::open(&config.data)?;
+        let database = store.database();
+        let failed = |error: rusqlite::Error| OpenError::Database {
+            database: database.clone(),
+            cause: error.to_string(),
+        };
+        let kept = store.kept().map_err(failed)?;
+        let (low, high) = store.nonce_key().map_err(failed)?;
+        // From here on, only a stop in good order makes the history complete again.
+        store.write(&[Write::Started]).map_err(failed)?;
+        let past = Past::open(&database).map_err(failed)?;
+        ids.note(kept.highest + if kept.is_complete { 0 } else { UNKNOWN_IDS });
+        let (queue, reader) = (Arc::<WriteQueue<Creditor>>::default(), Arc::<Reader>::default());
+        let threads = Threads {
+            writer: writer::start_writer(
+                store,
+                queue.clone(),
+                watch,
+                config.retention,
+                config.retry,
+            )?,
+            reader: reader.clone().start(past)?,
+        };
+        let journal = Journal {
+            queue,
+            reader,
+            nonce_key: NonceKey::new(low, high),
+            ids,
+            owes_from: Box::new(owes_from),
+            threads: Mutex::new(Some(threads)),
+        };
+        Ok((journal, kept))
+    }
+
+    /// Writes something beside what rooms hand over.
+    pub(crate) fn write(&self, write: Write) {
+        self.queue.hand_over([write], []);
+    }
+
+    /// Waits until all that was handed over is on disk, or `deadline`; whether it is.
+    pub(crate) fn settle(&self, deadline: Instant) -> bool {
+        let (done, is_done) = bounded(1);
+        let handed = self.queue.hand_over([], [Creditor::Reader(done)]);
+        if let Some(overdue_at) = handed.owes_from {
+            (self.owes_from)(overdue_at);
+        }
+        handed.unpromised.is_empty() && is_done.recv_deadline(deadline) == Ok(true)
+    }
+
+    /// Forgets what was said in the rooms of a name, by one person if one is named. Blocks
+    /// until that is done.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong.
+    pub(crate) fn forget(&self, room: &RoomName, name: Option<&UserName>) -> Result<usize, String> {
+        let (done, is_done) = bounded(1);
+        self.queue.send_on_errand(Errand { room: room.clone(), name: name.cloned(), done });
+        is_done.recv_timeout(queue::PATIENCE).unwrap_or_else(|error| Err(error.to_string()))
+    }
+
+    /// How much waits for the disk, in bytes.
+    pub(crate) fn queue_bytes(&self) -> usize {
+        self.queue.bytes()
+    }
+
+    /// Whether acks can't promise anything: the disk fails.
+    pub(crate) fn is_degraded(&self) -> bool {
+        self.queue.is_degraded()
+    }
+
+    /// How many events could not be written.
+    pub(crate) fn lost_events(&self) -> u64 {
+        self.queue.lost_events()
+    }
+
+    /// Tells those whose acks are overdue that their lines may not be safe. Returns when it
+    /// is to be looked again, if anything is owed.
+    pub(crate) fn pay_overdue(&self) -> Option<Instant> {
+        self.queue.overdue(Instant::now()).into_iter().for_each(|owed| owed.pay(false));
+        self.queue.next_overdue()
+    }
+
+    /// Writes what is left, pays what is owed, and ends; not later than `deadline`: a disk
+    /// that hangs is left alone.
+    pub(crate) fn stop(&self, deadline: Instant) {
+        self.queue.hand_over([Write::Stopped(clock::now())], []);
+        self.queue.close();
+        self.reader.close();
+        let Some(Threads { writer, reader }) = self.threads.lock().take() else { return };
+        while !writer.is_finished() && Instant::now() < deadline {
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+        if !writer.is_finished() {
+            tracing::error!("the disk hangs: the journal's last lines may be missing");
+            self.queue
+                .overdue(Instant::now() + queue::PATIENCE)
+                .into_iter()
+                .for_each(|it| it.pay(false));
+        } else if writer.join().is_err() {
+            tracing::error!("the journal's thread had panicked");
+        }
+        if reader.is_finished() && reader.join().is_err() {
+            tracing::error!("the thread that reads the journal had panicked");
+        }
+    }
+}
+
+impl Recorder for Journal {
+    fn wait_for_space(&self) {
+        self.queue.wait_for_space();
+    }
+
+    fn record(&self, round: &mut Round) {
+        let room = round.room;
+        let opened = std::mem::take(&mut round.is_first)
+            .then(|| Write::Opened { room, name: round.name.clone() });
+        let lasting = round.lasting.take().map(|state| Write::State { room, state });
+        let ended = round.ended.take().map(|time| Write::Ended { room, time });
+        let events = round.events.drain(..).map(|recorded| Write::Event {
+            room,
+            event: recorded.event,
+            session: recorded.session,
+            nonce: recorded.nonce.map(|nonce| self.nonce_key.hash(&nonce)),
+        });
+        let highest = Write::Highest(self.ids.highest());
+        let writes = opened.into_iter().chain(events).chain(lasting).chain(ended).chain([highest]);
+        let handed = self.queue.hand_over(writes, round.owed.drain(..).map(Creditor::Speaker));
+        if let Some(overdue_at) = handed.owes_from {
+            (self.owes_from)(overdue_at);
+        }
+        handed.unpromised.into_iter().for_each(|owed| owed.pay(false));
+    }
+}
+
+/// Who is told what has come of the disk.
+pub(crate) enum Creditor {
+    /// A speaker, by an ack.
+    Speaker(OwedAck),
+    /// Somebody who wants to read what was just said.
+    Reader(Sender<bool>),
+}
+
+impl Owed for Creditor {
+    fn pay(self, is_durable: bool) {
+        match self {
+            Creditor::Speaker(ack) => ack.pay(is_durable),
+            // Whoever waited too long has gone.
+            Creditor::Reader(done) => drop(done.send(is_durable)),
+        }
+    }
+}
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests;

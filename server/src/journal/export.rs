@@ -1,0 +1,126 @@
+//! `madang-server transcript`: a room's talk from the folder of `--data`, also while a server
+//! runs on it. It reads in batches, so that the server's log of writes never waits for it.
+
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use jiff::tz::TimeZone;
+use madang_protocol::{event::Time, room::RoomName, text::Lang};
+
+use super::{
+    folder::DATABASE,
+    past::Past,
+    transcript::{Format, Heading, Transcript},
+};
+
+/// How many events are read at once: a few milliseconds.
+const BATCH: usize = 1_000;
+
+/// What a transcript is to hold.
+#[derive(Debug, Clone)]
+pub struct Selection {
+    /// The folder of `--data`.
+    pub data: PathBuf,
+    /// The room; of a name that was used several times, all of them.
+    pub room: RoomName,
+    /// Only what happened from then on.
+    pub since: Option<Time>,
+    /// Only what happened before.
+    pub until: Option<Time>,
+    /// How it is written.
+    pub format: Format,
+    /// The language of what the server adds.
+    pub lang: Lang,
+}
+
+/// Why there is no transcript.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// Nothing was ever written there.
+    #[error("there is no database in {path}", path = .0.display())]
+    Missing(PathBuf),
+    /// No public room of this name was ever recorded.
+    #[error("no room {wanted:?} is recorded; recorded are: {known}")]
+    UnknownRoom {
+        /// The name that was asked for.
+        wanted: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// The database can't be read.
+    #[error("failed to read {path}: {cause}", path = path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's words.
+        cause: String,
+    },
+    /// The output can't be written.
+    #[error("failed to write the transcript: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Writes a transcript to `out`, and calls `progress` with the number of events now and then.
+/// Returns how many there were.
+///
+/// # Errors
+///
+/// [`ExportError`].
+pub fn export(
+    selection: &Selection,
+    zone: TimeZone,
+    out: impl Write,
+    mut progress: impl FnMut(usize),
+) -> Result<usize, ExportError> {
+    let path = selection.data.join(DATABASE);
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |error: rusqlite::Error| ExportError::Database { path, cause: error.to_string() }
+    };
+    if !path.exists() {
+        return Err(ExportError::Missing(selection.data.clone()));
+    }
+    let past = Past::open(&path).map_err(failed(&path))?;
+    let all = past.rooms().map_err(failed(&path))?;
+    let wanted = selection.room.key();
+    let is_wanted = |name: &str| RoomName::parse(name).is_ok_and(|name| name.key() == wanted);
+    let rooms: Vec<_> = all.iter().filter(|(_, name)| is_wanted(name)).collect();
+    if rooms.is_empty() {
+        let mut known: Vec<&str> = all.iter().map(|(_, name)| &**name).collect();
+        known.sort_unstable();
+        known.dedup();
+        let known = if known.is_empty() { "none".into() } else { known.join(", ") };
+        return Err(ExportError::UnknownRoom { wanted: selection.room.as_str().into(), known });
+    }
+    let heading = Heading { room: selection.room.as_str().into(), lang: selection.lang, zone };
+    let mut transcript = Transcript::begin(out, selection.format, heading)?;
+    let mut count = 0;
+    for (room, name) in rooms {
+        let mut holes = past.holes(*room).map_err(failed(&path))?.into_iter().peekable();
+        let mut after = 0;
+        loop {
+            let events = past.following(*room, name, after, BATCH).map_err(failed(&path))?;
+            let Some(last) = events.last() else { break };
+            after = last.id();
+            for event in &events {
+                let time = event.stamp().time;
+                let is_in = selection.since.is_none_or(|since| time >= since)
+                    && selection.until.is_none_or(|until| time < until);
+                while let Some((first, last)) = holes.next_if(|(first, _)| *first < event.id()) {
+                    if is_in {
+                        transcript.hole(first, last)?;
+                    }
+                }
+                if is_in {
+                    transcript.event(event)?;
+                    count += 1;
+                }
+            }
+            progress(count);
+        }
+    }
+    transcript.end()?;
+    Ok(count)
+}

@@ -1,0 +1,179 @@
+//! The folder of `--data`: made for its owner only, held by one server at a time, and not on
+//! a network file system, where SQLite's write-ahead log is not safe.
+
+#[cfg(unix)]
+use std::{
+    fs,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+};
+use std::{
+    fs::{DirBuilder, File, OpenOptions, TryLockError},
+    io,
+    path::{Path, PathBuf},
+};
+
+/// The database in the folder.
+pub(crate) const DATABASE: &str = "madang.db";
+
+/// Locked for as long as a server has the folder.
+const LOCK: &str = "lock";
+
+/// The folder, for as long as this server holds it.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    _lock: File,
+}
+
+/// Why a folder can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// It can't be made, or the files in it can't be opened.
+    #[error("failed to open {path}: {cause}", path = path.display())]
+    Io {
+        /// The folder, or the file in it.
+        path: PathBuf,
+        /// The system's words.
+        cause: io::Error,
+    },
+    /// Another server has it.
+    #[error("another madang-server uses {path}; stop it, or choose another --data folder", path = .0.display())]
+    InUse(PathBuf),
+    /// It is on another machine.
+    #[error(
+        "{path} is on a network file system ({kind}), where the database would be damaged; \
+         choose a --data folder on a local disk",
+        path = path.display()
+    )]
+    Network {
+        /// The folder.
+        path: PathBuf,
+        /// The file system.
+        kind: &'static str,
+    },
+}
+
+impl Folder {
+    /// Takes the folder, and makes it if there is none (0700, and its files 0600).
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError`].
+    pub(crate) fn take(path: &Path) -> Result<Folder, FolderError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |cause| FolderError::Io { path, cause }
+        };
+        if !path.is_dir() {
+            let mut builder = DirBuilder::new();
+            #[cfg(unix)]
+            builder.mode(0o700);
+            builder.recursive(true).create(path).map_err(failed(path))?;
+        }
+        #[cfg(target_os = "linux")]
+        check_is_local(path)?;
+        // Elsewhere, who may read a folder is its parent's affair.
+        #[cfg(unix)]
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(failed(path))?;
+        let lock_path = path.join(LOCK);
+        let lock = create(&lock_path).map_err(failed(&lock_path))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Folder { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(FolderError::InUse(path.to_owned())),
+            Err(TryLockError::Error(error)) => Err(failed(&lock_path)(error)),
+        }
+    }
+
+    /// Where the database is.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.path.join(DATABASE)
+    }
+}
+
+/// Opens a file for its owner only, and makes it if there is none.
+pub(crate) fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    options.mode(0o600);
+    options.open(path)
+}
+
+/// Network file systems by the number that `statfs` tells (Linux, `statfs(2)`).
+#[cfg(target_os = "linux")]
+const NETWORK: &[(u32, &str)] = &[
+    (0x6969, "NFS"),
+    (0x517b, "SMB"),
+    (0xff53_4d42, "CIFS"),
+    (0xfe53_4d42, "SMB 2"),
+    (0x5346_414f, "AFS"),
+    (0x00c3_6400, "Ceph"),
+    (0x0102_1997, "9P"),
+    (0x7375_7245, "Coda"),
+];
+
+#[cfg(target_os = "linux")]
+fn check_is_local(path: &Path) -> Result<(), FolderError> {
+    let told = rustix::fs::statfs(path);
+    let told =
+        told.map_err(|error| FolderError::Io { path: path.to_owned(), cause: error.into() })?;
+    match network_kind(told.f_type as u32) {
+        Some(kind) => Err(FolderError::Network { path: path.to_owned(), kind }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn network_kind(number: u32) -> Option<&'static str> {
+    NETWORK.iter().find(|(known, _)| *known == number).map(|(_, kind)| *kind)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    fn scratch(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("madang-folder-{}-{name}", std::process::id()))
+    }
+
+    #[test]
+    fn a_folder_is_made_for_its_owner_only_and_held_by_one() {
+        let path = scratch("held").join("below");
+        let folder = Folder::take(&path).expect("a folder");
+        let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode();
+        assert_eq!(mode(&path) & 0o777, 0o700);
+        assert_eq!(mode(&path.join(LOCK)) & 0o777, 0o600);
+        assert!(matches!(Folder::take(&path), Err(FolderError::InUse(_))));
+        drop(folder);
+        Folder::take(&path).expect("free again");
+        fs::remove_dir_all(scratch("held")).expect("its own folder");
+    }
+
+    #[test]
+    fn a_folder_that_others_may_read_is_closed_to_them() {
+        let path = scratch("open");
+        fs::create_dir(&path).expect("a folder");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("its own folder");
+        let _folder = Folder::take(&path).expect("a folder");
+        let mode = fs::metadata(&path).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        fs::remove_dir_all(&path).expect("its own folder");
+    }
+
+    #[test]
+    fn a_file_is_no_folder() {
+        let path = scratch("file");
+        fs::write(&path, "").expect("a file");
+        assert!(matches!(Folder::take(&path), Err(FolderError::Io { .. })));
+        fs::remove_file(&path).expect("its own file");
+    }
+
+    #[test]
+    fn network_file_systems_are_known_by_their_numbers() {
+        assert_eq!(network_kind(0x6969), Some("NFS"));
+        assert_eq!(network_kind(0xfe53_4d42), Some("SMB 2"));
+        // ext4, tmpfs
+        assert_eq!(network_kind(0xef53), None);
+        assert_eq!(network_kind(0x0102_1994), None);
+    }
+}

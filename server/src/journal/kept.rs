@@ -1,0 +1,144 @@
+//! What a server that starts goes on with: the sessions that may come back, the rooms that
+//! were in use when it ended, and the ids that must not be given again.
+
+use std::sync::Arc;
+
+use madang_protocol::{
+    event::{Event, Time},
+    room::LOBBY,
+};
+use rusqlite::params;
+
+use super::{
+    row::{self, EVENT},
+    store::Store,
+};
+
+/// Rooms in which something happened so long before the end are opened again.
+const RECENT_MILLIS: i64 = 60_000;
+
+/// How many of a room's last events are kept in memory, and of a session's last nonces.
+const EVENTS: usize = 200;
+const NONCES: usize = 256;
+
+/// What is left of the server before.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Leftover {
+    /// The highest id that it gave, as far as is known.
+    pub(crate) highest: u64,
+    /// Whether it stopped in good order, so that nothing happened that is not here.
+    pub(crate) is_complete: bool,
+    /// When something was written last, if ever.
+    pub(crate) until: Option<Time>,
+    pub(crate) sessions: Vec<KeptSession>,
+    pub(crate) rooms: Vec<KeptRoom>,
+}
+
+/// A session that may come back.
+#[derive(Debug, PartialEq)]
+pub(crate) struct KeptSession {
+    /// Its random number.
+    pub(crate) session: u64,
+    /// SHA-256 of its token.
+    pub(crate) token: [u8; 32],
+    pub(crate) name: Arc<str>,
+    /// The number of the room where it was; 0 for a private one.
+    pub(crate) room: u64,
+    /// Whether nobody is told that it joins and leaves.
+    pub(crate) quiet: bool,
+    /// The keyed hashes of its last nonces, and the ids that they got; the oldest first.
+    pub(crate) nonces: Vec<(u64, u64)>,
+}
+
+/// A room that was in use.
+#[derive(Debug, PartialEq)]
+pub(crate) struct KeptRoom {
+    /// Its number: the first id that it could give.
+    pub(crate) room: u64,
+    pub(crate) name: Arc<str>,
+    /// What holds there, as JSON.
+    pub(crate) state: Option<String>,
+    /// Its last events.
+    pub(crate) events: Vec<Event>,
+}
+
+impl Store {
+    /// Reads what is left of the server before.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's.
+    pub(crate) fn kept(&self) -> rusqlite::Result<Leftover> {
+        let connection = self.connection();
+        let newest = "SELECT max(id), max(time) FROM event";
+        let (last_id, until): (Option<i64>, Option<i64>) =
+            connection.query_row(newest, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let highest = self.fact::<i64>("highest")?.max(last_id).unwrap_or(0) as u64;
+        let mut kept = Leftover {
+            highest,
+            is_complete: self.fact::<i64>("stopped")?.is_some(),
+            until: until.map(Time::from_millis),
+            sessions: self.sessions()?,
+            rooms: Vec::new(),
+        };
+        let mut statement = connection.prepare(
+            "SELECT room, name, state FROM room WHERE ended IS NULL AND \
+             (name = ?1 OR room IN (SELECT room FROM session) OR room IN \
+              (SELECT DISTINCT room FROM event INDEXED BY event_by_time WHERE time >= ?2)) \
+             ORDER BY room",
+        )?;
+        let recent = until.map_or(i64::MAX, |until| until - RECENT_MILLIS);
+        let rooms = statement.query_map(params![LOBBY, recent], |row| {
+            let name: Arc<str> = row.get_ref(1)?.as_str()?.into();
+            let room = row.get::<_, i64>(0)? as u64;
+            Ok(KeptRoom { room, name, state: row.get(2)?, events: Vec::new() })
+        })?;
+        for room in rooms {
+            let mut room = room?;
+            room.events = self.last_events(&room)?;
+            kept.rooms.push(room);
+        }
+        Ok(kept)
+    }
+
+    fn sessions(&self) -> rusqlite::Result<Vec<KeptSession>> {
+        let mut sessions =
+            self.connection().prepare("SELECT session, token, name, room, quiet FROM session")?;
+        // A session's events are those of the room where it was: there it is looked for.
+        let mut nonces = self.connection().prepare(
+            "SELECT nonce, id FROM event WHERE session = ?1 AND room = ?2 AND nonce IS NOT NULL \
+             ORDER BY id DESC LIMIT ?3",
+        )?;
+        let mut kept = Vec::new();
+        let mut rows = sessions.query([])?;
+        while let Some(row) = rows.next()? {
+            let (session, room): (i64, i64) = (row.get(0)?, row.get(3)?);
+            let values = params![session, room, NONCES as i64];
+            let pairs = nonces.query_map(values, |row| {
+                Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64))
+            })?;
+            let mut nonces: Vec<_> = pairs.collect::<Result<_, _>>()?;
+            nonces.reverse();
+            kept.push(KeptSession {
+                session: session as u64,
+                token: row.get(1)?,
+                name: row.get_ref(2)?.as_str()?.into(),
+                room: room as u64,
+                quiet: row.get(4)?,
+                nonces,
+            });
+        }
+        Ok(kept)
+    }
+
+    fn last_events(&self, room: &KeptRoom) -> rusqlite::Result<Vec<Event>> {
+        let mut statement = self.connection().prepare_cached(&format!(
+            "SELECT {EVENT} FROM event WHERE room = ?1 ORDER BY id DESC LIMIT ?2"
+        ))?;
+        let values = params![room.room as i64, EVENTS as i64];
+        let events = statement.query_map(values, |row| row::event(row, &room.name))?;
+        let mut events: Vec<_> = events.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+        events.reverse();
+        Ok(events)
+    }
+}

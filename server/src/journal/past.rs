@@ -1,0 +1,204 @@
+//! Reading back: the history of a room further than memory goes, searches, and the events of a
+//! transcript. Each call takes a bounded time, on a connection that can't write.
+
+use std::{path::Path, sync::Arc, time::Instant};
+
+use madang_protocol::event::{Event, Time};
+use rusqlite::{Connection, OpenFlags, params};
+
+use super::{
+    row::{self, EVENT},
+    search::Query,
+};
+
+/// The database, for reading.
+#[derive(Debug)]
+pub(crate) struct Past {
+    connection: Connection,
+}
+
+/// Which events of a room are looked at.
+#[derive(Debug, Clone)]
+pub(crate) struct Span {
+    /// The room's number.
+    pub(crate) room: u64,
+    /// Its name, for its events.
+    pub(crate) name: Arc<str>,
+    /// Only events with lower ids.
+    pub(crate) before: u64,
+    /// Only events that did not happen before.
+    pub(crate) since: Time,
+}
+
+/// What was found, in the order in which it happened.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Found {
+    pub(crate) events: Vec<Event>,
+    /// From which id on everything was looked at.
+    pub(crate) looked_from: u64,
+    /// Whether there is nothing older in the span.
+    pub(crate) is_all: bool,
+    /// Whether there is, and it did not fit.
+    pub(crate) is_full: bool,
+}
+
+impl Found {
+    /// This and what was found after it.
+    pub(crate) fn before(mut self, newer: Found) -> Found {
+        self.events.extend(newer.events);
+        self
+    }
+}
+
+/// How much is looked for at the most.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ReadBounds {
+    /// Events.
+    pub(crate) events: usize,
+    /// What these take as they are sent.
+    pub(crate) bytes: usize,
+    /// Until when.
+    pub(crate) deadline: Instant,
+}
+
+/// After so many rows the clock is looked at.
+const ROWS_A_LOOK: usize = 256;
+
+impl Past {
+    /// Opens the database of a running server, or of none.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's.
+    pub(crate) fn open(database: &Path) -> rusqlite::Result<Past> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(database, flags)?;
+        connection.pragma_update(None, "query_only", "ON")?;
+        connection.pragma_update(None, "trusted_schema", "OFF")?;
+        Ok(Past { connection })
+    }
+
+    /// The newest events of the span that `keep` wants.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's.
+    pub(crate) fn newest(
+        &self,
+        span: &Span,
+        bounds: ReadBounds,
+        mut keep: impl FnMut(&Event) -> bool,
+    ) -> rusqlite::Result<Found> {
+        self.look(span, bounds, |_| true, &mut keep)
+    }
+
+    /// The newest messages of the span that hold the query and that `keep` wants.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's.
+    pub(crate) fn search(
+        &self,
+        span: &Span,
+        query: &Query,
+        bounds: ReadBounds,
+        mut keep: impl FnMut(&Event) -> bool,
+    ) -> rusqlite::Result<Found> {
+        let holds = |folded: Option<&str>| folded.is_some_and(|folded| query.is_in(folded));
+        self.look(span, bounds, holds, &mut keep)
+    }
+
+    /// The first events of a room after `after`, at most `count` of them.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's.
+    pub(crate) fn following(
+        &self,
+        room: u64,
+        name: &Arc<str>,
+        after: u64,
+        count: usize,
+    ) -> rusqlite::Result<Vec<Event>> {
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {EVENT} FROM event WHERE room = ?1 AND id > ?2 ORDER BY id LIMIT ?3"
+        ))?;
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        let values = params![room as i64, after, count as i64];
+        let events = statement.query_map(values, |row| row::event(row, name))?;
+        events.filter_map(Result::transpose).collect()
+    }
+
+    /// Each time that a public room was opened: its number and its name, the first first.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's.
+    pub(crate) fn rooms(&self) -> rusqlite::Result<Vec<(u64, Arc<str>)>> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT room, name FROM room ORDER BY room")?;
+        let rooms = statement.query_map([], |row| {
+            Ok((row.get::<_, i64>(0)? as u64, row.get_ref(1)?.as_str()?.into()))
+        })?;
+        rooms.collect()
+    }
+
+    /// What could not be written of a room: the first and the last id of each hole.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's.
+    pub(crate) fn holes(&self, room: u64) -> rusqlite::Result<Vec<(u64, u64)>> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT first, last FROM hole WHERE room = ?1 ORDER BY first")?;
+        let holes = statement.query_map([room as i64], |row| {
+            Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64))
+        })?;
+        holes.collect()
+    }
+
+    fn look(
+        &self,
+        span: &Span,
+        bounds: ReadBounds,
+        holds: impl Fn(Option<&str>) -> bool,
+        keep: &mut dyn FnMut(&Event) -> bool,
+    ) -> rusqlite::Result<Found> {
+        let sql = format!(
+            "SELECT {EVENT}, coalesce(event.folded, event.text) FROM event \
+             WHERE room = ?1 AND id < ?2 ORDER BY id DESC"
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let before = i64::try_from(span.before).unwrap_or(i64::MAX);
+        let mut rows = statement.query(params![span.room as i64, before])?;
+        let mut found =
+            Found { events: Vec::new(), looked_from: span.before, is_all: true, is_full: false };
+        let (mut bytes, mut looked_at) = (0, 0_usize);
+        while let Some(row) = rows.next()? {
+            if row.get::<_, i64>(1)? < span.since.as_millis() {
+                break;
+            }
+            if looked_at.is_multiple_of(ROWS_A_LOOK) && Instant::now() > bounds.deadline {
+                found.is_all = false;
+                break;
+            }
+            looked_at += 1;
+            if holds(row.get_ref(6)?.as_str_or_null()?)
+                && let Some(event) = row::event(row, &span.name)?
+                && keep(&event)
+            {
+                bytes += event.encoded_bytes();
+                let is_too_much = bytes > bounds.bytes && !found.events.is_empty();
+                if is_too_much || found.events.len() == bounds.events {
+                    (found.is_all, found.is_full) = (false, true);
+                    break;
+                }
+                found.events.push(event);
+            }
+            found.looked_from = row.get::<_, i64>(0)? as u64;
+        }
+        found.events.reverse();
+        Ok(found)
+    }
+}

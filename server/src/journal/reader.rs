@@ -1,0 +1,216 @@
+//! The thread that reads the journal for members: history further back than memory goes,
+//! and searches. Each works in slices, in turn, so that a long search keeps nobody else
+//! waiting for long; history comes before searches. The requester waits for the answer.
+
+use std::{
+    collections::VecDeque,
+    io,
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Sender, bounded};
+use madang_protocol::event::Event;
+
+use super::{
+    past::{Found, Past, ReadBounds, Span},
+    search::Query,
+};
+use crate::sync::{Condvar, Mutex};
+
+/// How long one may read before the next has its turn.
+const SLICE: Duration = Duration::from_millis(10);
+
+/// How long a search may look, waiting for its turn not counted.
+pub(crate) const SEARCH_TIME: Duration = Duration::from_millis(250);
+
+/// How many may wait.
+const MOST_WAITING: usize = 64;
+
+/// How long an answer is waited for. Longer than all others' searches together.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How much less urgent than conversation reading is (Unix `nice`).
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+
+/// What somebody wants to read.
+pub(crate) struct Request {
+    pub(crate) kind: ReadKind,
+    pub(crate) span: Span,
+    /// The most events.
+    pub(crate) events: usize,
+    /// The most bytes of events, as they are sent.
+    pub(crate) bytes: usize,
+    /// Which events are wanted: not those of whom the requester ignores.
+    pub(crate) keep: Box<dyn FnMut(&Event) -> bool + Send>,
+}
+
+/// What a request is for; the first is the most urgent.
+#[derive(Debug)]
+pub(crate) enum ReadKind {
+    /// The newest events.
+    History,
+    /// The newest messages that hold the query.
+    Search(Query),
+}
+
+impl ReadKind {
+    fn urgency(&self) -> u8 {
+        match self {
+            ReadKind::History => 0,
+            ReadKind::Search(_) => 1,
+        }
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReadError {
+    /// Too many wait.
+    Busy,
+    /// The disk fails, or the server stops.
+    Failed,
+}
+
+/// Reads for whoever asks.
+#[derive(Default)]
+pub(crate) struct Reader {
+    state: Mutex<ReaderState>,
+    /// Somebody asks, or the end has come.
+    asked: Condvar,
+}
+
+#[derive(Default)]
+struct ReaderState {
+    waiting: VecDeque<Job>,
+    is_closed: bool,
+}
+
+/// A request that is being carried out.
+struct Job {
+    request: Request,
+    /// What was found up to now.
+    found: Option<Found>,
+    /// How long it may still look.
+    left: Duration,
+    answer: Sender<Result<Found, ReadError>>,
+}
+
+impl Reader {
+    /// Reads; waits until it is done, in the order of urgency.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`].
+    pub(crate) fn read(&self, request: Request) -> Result<Found, ReadError> {
+        let (answer, answered) = bounded(1);
+        {
+            let mut state = self.state.lock();
+            if state.is_closed {
+                return Err(ReadError::Failed);
+            }
+            if state.waiting.len() >= MOST_WAITING {
+                return Err(ReadError::Busy);
+            }
+            let left = match request.kind {
+                ReadKind::Search(_) => SEARCH_TIME,
+                ReadKind::History => PATIENCE,
+            };
+            state.waiting.push_back(Job { request, found: None, left, answer });
+            self.asked.notify_all();
+        }
+        answered.recv_timeout(PATIENCE).unwrap_or(Err(ReadError::Failed))
+    }
+
+    /// Starts the thread, which ends when this is [closed](Self::close).
+    ///
+    /// # Errors
+    ///
+    /// If the system has no thread.
+    pub(crate) fn start(self: Arc<Self>, past: Past) -> io::Result<JoinHandle<()>> {
+        thread::Builder::new().name("history".into()).spawn(move || {
+            be_nice();
+            while let Some(mut job) = self.next() {
+                match job.slice(&past) {
+                    Ok(false) => self.state.lock().waiting.push_back(job),
+                    // The requester may have gone.
+                    Ok(true) => {
+                        let found = job.found.take().ok_or(ReadError::Failed);
+                        drop(job.answer.send(found));
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "failed to read the journal");
+                        drop(job.answer.send(Err(ReadError::Failed)));
+                    }
+                }
+            }
+        })
+    }
+
+    /// Answers nobody any more.
+    pub(crate) fn close(&self) {
+        let mut state = self.state.lock();
+        state.is_closed = true;
+        for job in state.waiting.drain(..) {
+            drop(job.answer.send(Err(ReadError::Failed)));
+        }
+        self.asked.notify_all();
+    }
+
+    /// How many wait.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.state.lock().waiting.len()
+    }
+
+    /// The most urgent job, of these the one that has waited for longest.
+    fn next(&self) -> Option<Job> {
+        let mut state = self.state.lock();
+        loop {
+            if state.is_closed {
+                return None;
+            }
+            let jobs = state.waiting.iter().enumerate();
+            let first = jobs.min_by_key(|(at, job)| (job.request.kind.urgency(), *at));
+            if let Some((at, _)) = first {
+                return state.waiting.remove(at);
+            }
+            self.asked.wait(&mut state);
+        }
+    }
+}
+
+impl Job {
+    /// Looks further back for a slice of time; whether it is done.
+    fn slice(&mut self, past: &Past) -> rusqlite::Result<bool> {
+        let Request { kind, span, events, bytes, keep } = &mut self.request;
+        let began = Instant::now();
+        let bounds =
+            ReadBounds { events: *events, bytes: *bytes, deadline: began + SLICE.min(self.left) };
+        let older = match kind {
+            ReadKind::Search(query) => past.search(span, query, bounds, keep)?,
+            ReadKind::History => past.newest(span, bounds, keep)?,
+        };
+        *events -= older.events.len();
+        let taken = older.events.iter().map(Event::encoded_bytes).sum();
+        *bytes = bytes.saturating_sub(taken);
+        span.before = older.looked_from;
+        self.left = self.left.saturating_sub(began.elapsed());
+        let is_done = older.is_all || older.is_full || self.left.is_zero();
+        self.found = Some(match self.found.take() {
+            None => older,
+            Some(newer) => older.before(newer),
+        });
+        Ok(is_done)
+    }
+}
+
+/// Gives way to conversation where there is one core for both.
+fn be_nice() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        tracing::debug!(%error, "failed to lower the priority of reading");
+    }
+}

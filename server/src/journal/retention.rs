@@ -1,0 +1,124 @@
+//! What goes again: talk that is older than `--keep`, the oldest talk above `--data-limit`, and
+//! what the operator has the server forget. What is deleted is overwritten (`secure_delete`)
+//! and gives its space back.
+
+use madang_protocol::{event::Time, name::UserName, room::RoomName};
+use rusqlite::{TransactionBehavior, params};
+
+use super::store::Store;
+
+/// How many events go in one transaction: others wait for some milliseconds at most.
+const SLICE: usize = 1_000;
+
+/// How many free pages are given back in one go.
+const PAGES: usize = 1_000;
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// For how many days; for ever without.
+    pub keep_days: Option<u32>,
+    /// The most bytes that the database takes.
+    pub limit_bytes: u64,
+}
+
+impl Retention {
+    /// Thirty days, and 1 GiB.
+    pub const DEFAULT: Retention = Retention { keep_days: Some(30), limit_bytes: 1 << 30 };
+}
+
+impl Store {
+    /// Deletes a slice of what has been kept for long enough; whether there is more.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's.
+    pub(crate) fn tidy(&mut self, retention: Retention, now: Time) -> rusqlite::Result<bool> {
+        let too_old = retention.keep_days.map_or(i64::MIN, |days| {
+            now.as_millis().saturating_sub(i64::from(days) * 24 * 3_600 * 1_000)
+        });
+        let oldest: Option<i64> =
+            self.connection().query_row("SELECT min(time) FROM event", [], |row| row.get(0))?;
+        let Some(oldest) = oldest else { return Ok(false) };
+        let is_too_large = self.used_bytes()? > retention.limit_bytes;
+        if oldest >= too_old && !is_too_large {
+            return Ok(false);
+        }
+        let before = if is_too_large { i64::MAX } else { too_old };
+        let transaction = self.transaction(TransactionBehavior::Immediate)?;
+        transaction.execute(
+            "DELETE FROM event WHERE (room, id) IN (SELECT room, id FROM event \
+             INDEXED BY event_by_time WHERE time < ?1 ORDER BY time LIMIT ?2)",
+            params![before, SLICE as i64],
+        )?;
+        // A room that has ended and has no events left is forgotten too.
+        transaction.execute(
+            "DELETE FROM room WHERE ended IS NOT NULL AND NOT EXISTS \
+             (SELECT 1 FROM event WHERE event.room = room.room)",
+            [],
+        )?;
+        transaction.commit()?;
+        self.give_back()?;
+        Ok(true)
+    }
+
+    /// Forgets all events of these rooms, or those of and about one name only, and what the
+    /// log of writes still has of them. Returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's.
+    pub(crate) fn forget(&mut self, rooms: &[u64], name: Option<&str>) -> rusqlite::Result<usize> {
+        let transaction = self.transaction(TransactionBehavior::Immediate)?;
+        let mut count = 0;
+        for room in rooms {
+            let room = *room as i64;
+            count += match name {
+                None => transaction.execute("DELETE FROM event WHERE room = ?1", [room])?,
+                Some(name) => transaction.execute(
+                    "DELETE FROM event WHERE room = ?1 AND user = ?2",
+                    params![room, name],
+                )?,
+            };
+        }
+        transaction.commit()?;
+        self.give_back()?;
+        // Until the last reader of the old pages has gone.
+        self.connection().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(count)
+    }
+
+    /// The same for every room that had this name.
+    pub(super) fn forget_in(
+        &mut self,
+        room: &RoomName,
+        name: Option<&UserName>,
+    ) -> rusqlite::Result<usize> {
+        let key = room.key();
+        let rooms: Vec<(u64, String)> = {
+            let mut rooms = self.connection().prepare("SELECT room, name FROM room")?;
+            let read =
+                rooms.query_map([], |row| Ok((row.get::<_, i64>(0)? as u64, row.get(1)?)))?;
+            read.collect::<Result<_, _>>()?
+        };
+        let is_it = |name: &str| RoomName::parse(name).is_ok_and(|name| name.key() == key);
+        let rooms = rooms.iter().filter(|(_, name)| is_it(name)).map(|(room, _)| *room);
+        self.forget(&rooms.collect::<Vec<_>>(), name.map(UserName::as_str))
+    }
+
+    /// What the database takes, without what is free in it.
+    pub(crate) fn used_bytes(&self) -> rusqlite::Result<u64> {
+        let number =
+            |name| self.connection().pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        let pages = number("page_count")? - number("freelist_count")?;
+        Ok((pages * number("page_size")?).unsigned_abs())
+    }
+
+    fn give_back(&self) -> rusqlite::Result<()> {
+        let sql = format!("PRAGMA incremental_vacuum({PAGES})");
+        let mut statement = self.connection().prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        while rows.next()?.is_some() {}
+        Ok(())
+    }
+}

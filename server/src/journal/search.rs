@@ -1,0 +1,257 @@
+//! What a search asks for, and whether a text holds it. Knows no database.
+//!
+//! A text is found if it holds all words of the query, each anywhere in it, whatever the
+//! case and whether Hangul was typed composed or not. `"two words"` in quotes are one
+//! phrase. A consonant on its own also stands for every syllable that begins with it: `ㅎㅇ`
+//! finds 회의.
+
+use std::borrow::Cow;
+
+use memchr::memmem::Finder;
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+/// The most bytes of a query that are looked at.
+pub(crate) const MOST_QUERY_BYTES: usize = 256;
+
+/// What is looked for.
+#[derive(Debug)]
+pub(crate) struct Query {
+    words: Vec<Word>,
+}
+
+/// A word of a query, or a phrase.
+#[derive(Debug)]
+enum Word {
+    /// Letters that stand for themselves only.
+    Plain(Box<Finder<'static>>),
+    /// Some stand for every syllable that begins with them.
+    Initials(Vec<char>),
+}
+
+impl Query {
+    /// Reads a query; `None` if nothing in it can be looked for.
+    pub(crate) fn parse(query: &str) -> Option<Query> {
+        let mut end = query.len().min(MOST_QUERY_BYTES);
+        while !query.is_char_boundary(end) {
+            end -= 1;
+        }
+        let folded = fold(&query[..end]);
+        let mut words = Vec::new();
+        let mut rest = &*folded;
+        loop {
+            rest = rest.trim_start();
+            let (word, after) = match rest.strip_prefix('"') {
+                Some(phrase) => phrase.split_once('"').unwrap_or((phrase, "")),
+                None if rest.is_empty() => break,
+                None => {
+                    let end = rest.find(|it: char| it.is_whitespace() || it == '"');
+                    rest.split_at(end.unwrap_or(rest.len()))
+                }
+            };
+            let word = word.trim();
+            if !word.is_empty() {
+                words.push(Word::new(word));
+            }
+            rest = after;
+        }
+        (!words.is_empty()).then_some(Query { words })
+    }
+
+    /// Whether a text that was [folded](fold) holds all of it.
+    pub(crate) fn is_in(&self, folded: &str) -> bool {
+        self.words.iter().all(|word| word.is_in(folded))
+    }
+}
+
+impl Word {
+    fn new(folded: &str) -> Word {
+        if folded.chars().any(|letter| INITIALS.contains(&letter)) {
+            Word::Initials(folded.chars().collect())
+        } else {
+            Word::Plain(Box::new(Finder::new(folded.as_bytes()).into_owned()))
+        }
+    }
+
+    fn is_in(&self, folded: &str) -> bool {
+        match self {
+            Word::Plain(finder) => finder.find(folded.as_bytes()).is_some(),
+            Word::Initials(word) => {
+                folded.char_indices().any(|(start, _)| begins_with(&folded[start..], word))
+            }
+        }
+    }
+}
+
+fn begins_with(text: &str, word: &[char]) -> bool {
+    let mut letters = text.chars();
+    word.iter().all(|wanted| letters.next().is_some_and(|letter| stands_for(*wanted, letter)))
+}
+
+fn stands_for(wanted: char, letter: char) -> bool {
+    wanted == letter || initial(letter) == Some(wanted)
+}
+
+/// The consonants that Hangul syllables begin with, in the order of Unicode's syllables
+/// (The Unicode Standard, 3.12), as keyboards type them on their own.
+const INITIALS: [char; 19] = [
+    'ㄱ', 'ㄲ', 'ㄴ', 'ㄷ', 'ㄸ', 'ㄹ', 'ㅁ', 'ㅂ', 'ㅃ', 'ㅅ', 'ㅆ', 'ㅇ', 'ㅈ', 'ㅉ', 'ㅊ', 'ㅋ',
+    'ㅌ', 'ㅍ', 'ㅎ',
+];
+
+/// What a Hangul syllable begins with.
+fn initial(syllable: char) -> Option<char> {
+    const SYLLABLES_AN_INITIAL: u32 = 21 * 28;
+    let index = (syllable as u32).checked_sub('가' as u32).filter(|_| syllable <= '힣')?;
+    INITIALS.get((index / SYLLABLES_AN_INITIAL) as usize).copied()
+}
+
+/// A text as it is compared: composed (NFC), without case.
+pub(crate) fn fold(text: &str) -> Cow<'_, str> {
+    let has_case = |letter: char| !letter.is_ascii_lowercase() && letter.is_alphabetic();
+    let may_change = |letter: char| match letter {
+        '가'..='힣' | 'ㄱ'..='ㅣ' => false,
+        _ => has_case(letter),
+    };
+    if is_nfc(text) && !text.chars().any(may_change) {
+        return Cow::Borrowed(text);
+    }
+    let composed: String = text.nfc().collect();
+    caseless::default_case_fold_str(&composed).nfc().collect::<String>().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(query: &str, text: &str, found: bool) {
+        let parsed = Query::parse(query);
+        let is_in = parsed.is_some_and(|parsed| parsed.is_in(&fold(text)));
+        assert_eq!(is_in, found, "{query:?} in {text:?}");
+    }
+
+    #[test]
+    fn all_words_are_looked_for_anywhere_in_the_text() {
+        for (query, text, found) in [
+            // Hangul of one to five syllables, with what follows a word.
+            ("회", "내일 회의는 3시", true),
+            ("회의", "내일 회의는 3시", true),
+            ("회의는", "내일 회의는 3시", true),
+            ("의는", "내일 회의는 3시", true),
+            ("내일회의", "내일 회의는 3시", false),
+            ("소프트웨어", "소프트웨어공학 과제", true),
+            ("하늘색", "하늘 색", false),
+            // Several words, in any order.
+            ("3시 회의", "내일 회의는 3시", true),
+            ("3시 모임", "내일 회의는 3시", false),
+            // Phrases.
+            ("\"회의는 3시\"", "내일 회의는 3시", true),
+            ("\"3시 회의\"", "내일 회의는 3시", false),
+            ("\"회의는", "내일 회의는 3시", true),
+            ("내일\"3시\"", "내일 회의는 3시", true),
+            // Initials, alone and mixed; consonants that were said.
+            ("ㅎㅇ", "내일 회의는 3시", true),
+            ("ㅎㅇㄴ", "내일 회의는 3시", true),
+            ("ㅎㅇㅁ", "내일 회의는 3시", false),
+            ("회ㅇ", "내일 회의는 3시", true),
+            ("ㅋㅋ", "ㅋㅋㅋ 그래", true),
+            ("ㅋㅋ", "쿠키", true),
+            ("ㄲ", "꼭 오세요", true),
+            ("ㄱ", "꼭 오세요", false),
+            ("ㅎㅇ", "히 어", false),
+            // Composed or not, in query and text.
+            ("회의", "\u{1112}\u{116c}\u{110b}\u{1174}", true),
+            ("\u{1112}\u{116c}\u{110b}\u{1174}", "회의", true),
+            ("caf\u{e9}", "un cafe\u{301}", true),
+            // Case.
+            ("RUST", "we use Rust", true),
+            ("rust", "RUST", true),
+            ("strasse", "Straße", true),
+            ("Σίσυφος", "ΣΊΣΥΦΟΣ", true),
+            // Nothing has a meaning of its own but quotes.
+            ("x AND", "x and y", true),
+            ("x AND", "y or x", false),
+            ("100%", "100% sure", true),
+            ("%", "100 sure", false),
+            ("a_b", "axb", false),
+            ("it's", "it's fine", true),
+            ("*", "2 * 3", true),
+            ("😀", "fine 😀", true),
+            ("👨‍👩‍👧", "the 👨‍👩‍👧 family", true),
+            ("--", "-- note --", true),
+        ] {
+            check(query, text, found);
+        }
+    }
+
+    #[test]
+    fn a_query_of_nothing_is_none() {
+        for query in ["", "  ", "\"\"", "\" \" \"\"", "\""] {
+            assert!(Query::parse(query).is_none(), "{query:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_query_is_cut_between_letters() {
+        let query = "회".repeat(200);
+        check(&query, &"회".repeat(MOST_QUERY_BYTES / "회".len()), true);
+    }
+
+    /// The plainest way to say what is found.
+    fn naive(words: &[String], text: &str) -> bool {
+        let fold = |text: &str| -> Vec<char> {
+            let composed: String = text.nfc().collect();
+            caseless::default_case_fold_str(&composed).nfc().collect()
+        };
+        let text = fold(text);
+        words.iter().all(|word| {
+            let word = fold(word);
+            text.windows(word.len()).any(|part| {
+                part.iter().zip(&word).all(|(letter, wanted)| {
+                    // Composed of the initial and a vowel, whatever the final is.
+                    let syllable = [*letter].iter().collect::<String>().nfd().next();
+                    let conjoining = "ᄀᄁᄂᄃᄄᄅᄆᄇᄈᄉᄊᄋᄌᄍᄎᄏᄐᄑᄒ";
+                    let place = INITIALS.iter().position(|initial| initial == wanted);
+                    letter == wanted
+                        || (('가'..='힣').contains(letter)
+                            && place.is_some_and(|place| conjoining.chars().nth(place) == syllable))
+                })
+            })
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_search_finds_what_the_plainest_one_finds(
+            words in prop::collection::vec("[가-힣ㄱ-ㅎa-cA-CÀ-ÿ]{1,3}", 1..3),
+            text in "[가-힣ㄱ-ㅎa-cA-CÀ-ÿ ]{0,40}",
+            place in 0usize..40,
+        ) {
+            // Half of the texts hold the first word.
+            let letters: Vec<char> = text.chars().collect();
+            let (before, after) = letters.split_at(place.min(letters.len()));
+            let mut text: String = before.iter().collect();
+            if place % 2 == 0 {
+                text.push_str(&words[0]);
+            }
+            text.extend(after);
+            let query = Query::parse(&words.join(" ")).expect("words");
+            prop_assert_eq!(query.is_in(&fold(&text)), naive(&words, &text), "{:?} {:?}", words, text);
+        }
+
+        #[test]
+        fn folding_twice_changes_nothing_more(text in any::<String>()) {
+            let once = fold(&text).into_owned();
+            prop_assert_eq!(fold(&once), once.as_str());
+        }
+
+        #[test]
+        fn any_query_is_read(query in any::<String>(), text in any::<String>()) {
+            if let Some(query) = Query::parse(&query) {
+                query.is_in(&fold(&text));
+            }
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! The database as its one writer uses it: opening it, writing a batch of what happened in
+//! one transaction, and reading back at the start what a server goes on with.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use madang_protocol::event::{Event, Time};
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
+};
+
+use super::{
+    folder::{self, Folder, FolderError},
+    row::Columns,
+    schema::{self, SchemaError},
+};
+
+/// For how long the start looks for damage.
+const CHECK_TIME: Duration = Duration::from_millis(400);
+
+/// Why there is no journal.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder can't be used.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The database can't be used.
+    #[error(
+        "{database} can't be used: {cause}. Nothing was changed; \
+         `madang-server recover --data {folder}` saves what can still be read",
+        database = database.display(),
+        folder = database.parent().unwrap_or(database).display()
+    )]
+    Database {
+        /// The file.
+        database: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
+}
+
+/// Something to write. A room is known by its number: the first id that it could give.
+#[derive(Debug)]
+pub(crate) enum Write {
+    /// A public room was opened.
+    Opened { room: u64, name: Arc<str> },
+    /// Something happened in a room. `session` is the random number of whoever did it, 0 for
+    /// the room; `nonce` the keyed hash of the request's.
+    Event { room: u64, event: Event, session: u64, nonce: Option<u64> },
+    /// What holds in a room has changed.
+    State { room: u64, state: String },
+    /// A room ended.
+    Ended { room: u64, time: Time },
+    /// A session of a program exists, or is in another room (0: a private one).
+    Session { session: u64, token: [u8; 32], name: Arc<str>, room: u64, quiet: bool },
+    /// A session ended.
+    SessionEnded { session: u64 },
+    /// These ids of a room, both ends included, could not be written.
+    Hole { room: u64, first: u64, last: u64 },
+    /// The highest id that was given in any room, private ones included.
+    Highest(u64),
+    /// The server has started: until it stops in good order, something may be missing.
+    Started,
+    /// The server stops in good order.
+    Stopped(Time),
+}
+
+/// The database, for its one writer.
+#[derive(Debug)]
+pub(crate) struct Store {
+    connection: Connection,
+    folder: Folder,
+}
+
+impl Store {
+    /// Opens the database in the folder, or makes one.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]; nothing was changed then.
+    pub(crate) fn open(path: &Path) -> Result<Store, OpenError> {
+        let folder = Folder::take(path)?;
+        let database = folder.database();
+        let failed = |cause: String| OpenError::Database { database: database.clone(), cause };
+        let is_new = !database.exists();
+        if is_new && ["-wal", "-journal"].iter().any(|end| beside(&database, end).exists()) {
+            return Err(failed(
+                "it is gone, and what was not yet moved into it is still there".into(),
+            ));
+        }
+        if !is_new && database.metadata().is_ok_and(|file| file.len() == 0) {
+            return Err(failed("it is empty".into()));
+        }
+        // SQLite gives its other files the permissions of this one.
+        folder::create(&database)
+            .map_err(|cause| FolderError::Io { path: database.clone(), cause })?;
+        let connection = open(&database, is_new).map_err(|error| {
+            if is_new {
+                // Whatever was made is in nobody's way at the next start.
+                let _ = std::fs::remove_file(&database);
+            }
+            failed(error.to_string())
+        })?;
+        Ok(Store { connection, folder })
+    }
+
+    /// Where the database is.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.database()
+    }
+
+    /// Writes all of it in one transaction; when this returns, it is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// If the disk is full, or fails; nothing of it was written then.
+    pub(crate) fn write(&mut self, writes: &[Write]) -> rusqlite::Result<()> {
+        let transaction = self.transaction(TransactionBehavior::Immediate)?;
+        for write in writes {
+            carry_out(&transaction, write)?;
+        }
+        transaction.commit()
+    }
+
+    /// The secret of the nonces' hashes, drawn when it is asked for the first time.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's.
+    pub(crate) fn nonce_key(&self) -> rusqlite::Result<(u64, u64)> {
+        if let Some(key) = self.fact::<[u8; 16]>("key")? {
+            let [low, high] = [0, 8].map(|at| key[at..at + 8].try_into().expect("eight bytes"));
+            return Ok((u64::from_le_bytes(low), u64::from_le_bytes(high)));
+        }
+        let mut key = [0; 16];
+        getrandom::fill(&mut key).expect("a system that has started has random bits");
+        self.connection.execute("INSERT INTO fact VALUES ('key', ?1)", [key])?;
+        self.nonce_key()
+    }
+
+    pub(super) fn transaction(
+        &mut self,
+        behavior: TransactionBehavior,
+    ) -> rusqlite::Result<Transaction<'_>> {
+        self.connection.transaction_with_behavior(behavior)
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// What the journal was told last under this name.
+    pub(super) fn fact<T: rusqlite::types::FromSql>(
+        &self,
+        name: &str,
+    ) -> rusqlite::Result<Option<T>> {
+        let query = "SELECT value FROM fact WHERE name = ?1";
+        self.connection.query_row(query, [name], |row| row.get(0)).optional()
+    }
+}
+
+/// A file of SQLite's beside the database.
+fn beside(database: &Path, end: &str) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+fn open(database: &Path, is_new: bool) -> Result<Connection, SchemaError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(database, flags)?;
+    schema::check_version(&connection, is_new)?;
+    if is_new {
+        // Before the first table: what is deleted later gives its space back.
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    }
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    if mode != "wal" {
+        let refused = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
+        let why = format!("the write-ahead log is not possible here (journal_mode {mode})");
+        return Err(rusqlite::Error::SqliteFailure(refused, Some(why)).into());
+    }
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "secure_delete", "ON")?;
+    connection.pragma_update(None, "trusted_schema", "OFF")?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "journal_size_limit", 64 * 1_024 * 1_024)?;
+    look_for_damage(&mut connection)?;
+    schema::migrate(&mut connection, is_new)?;
+    Ok(connection)
+}
+
+/// Looks through the database for as long as a start may take.
+fn look_for_damage(connection: &mut Connection) -> rusqlite::Result<()> {
+    let deadline = Instant::now() + CHECK_TIME;
+    connection.progress_handler(10_000, Some(move || Instant::now() > deadline))?;
+    let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    connection.progress_handler(0, None::<fn() -> bool>)?;
+    match found {
+        Ok(found) if found != "ok" => {
+            let corrupt = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+            Err(rusqlite::Error::SqliteFailure(corrupt, Some(found)))
+        }
+        Err(error)
+            if error.sqlite_error_code() != Some(rusqlite::ErrorCode::OperationInterrupted) =>
+        {
+            Err(error)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn carry_out(connection: &Connection, write: &Write) -> rusqlite::Result<()> {
+    let number = |number: u64| number as i64;
+    let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| -> rusqlite::Result<()> {
+        connection.prepare_cached(sql)?.execute(values).map(drop)
+    };
+    match write {
+        Write::Opened { room, name } => run(
+            "INSERT OR IGNORE INTO room (room, name) VALUES (?1, ?2)",
+            params![number(*room), &**name],
+        ),
+        Write::Event { room, event, session, nonce } => {
+            let columns = Columns::from(event);
+            run(
+                "INSERT OR IGNORE INTO event \
+                 (room, id, time, session, nonce, kind, user, text, folded, rest) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                params![
+                    number(*room),
+                    number(event.id()),
+                    event.stamp().time.as_millis(),
+                    number(*session),
+                    nonce.map(number),
+                    columns.kind,
+                    columns.user,
+                    columns.text,
+                    columns.folded,
+                    columns.rest,
+                ],
+            )
+        }
+        Write::State { room, state } => {
+            run("UPDATE room SET state = ?2 WHERE room = ?1", params![number(*room), state])
+        }
+        Write::Ended { room, time } => run(
+            "UPDATE room SET ended = ?2 WHERE room = ?1",
+            params![number(*room), time.as_millis()],
+        ),
+        Write::Session { session, token, name, room, quiet } => run(
+            "INSERT OR REPLACE INTO session (session, token, name, room, quiet) \
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![number(*session), token, &**name, number(*room), quiet],
+        ),
+        Write::SessionEnded { session } => {
+            run("DELETE FROM session WHERE session = ?1", params![number(*session)])
+        }
+        Write::Hole { room, first, last } => run(
+            "INSERT OR REPLACE INTO hole (room, first, last) VALUES (?1, ?2, ?3)",
+            params![number(*room), number(*first), number(*last)],
+        ),
+        Write::Highest(id) => run(
+            "INSERT INTO fact VALUES ('highest', ?1) \
+             ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
+            params![number(*id)],
+        ),
+        Write::Started => run("DELETE FROM fact WHERE name = 'stopped'", params![]),
+        Write::Stopped(time) => {
+            run("INSERT OR REPLACE INTO fact VALUES ('stopped', ?1)", params![time.as_millis()])
+        }
+    }
+}

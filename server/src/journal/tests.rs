@@ -1,0 +1,454 @@
+//! The database as a whole: written, closed, opened again, read and searched.
+
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use jiff::tz::TimeZone;
+use madang_protocol::{
+    event::{Event, Stamp, Time},
+    room::RoomName,
+    text::Lang,
+};
+use proptest::prelude::*;
+
+use super::{
+    export::{ExportError, Selection, export},
+    kept::Leftover,
+    past::{Past, ReadBounds, Span},
+    reader::{ReadError, ReadKind, Reader, Request},
+    recover::{RecoverError, recover},
+    retention::Retention,
+    search::{Query, fold},
+    store::{OpenError, Store, Write},
+    transcript::Format,
+};
+use crate::patience::{spawn, wait_until};
+
+/// A folder of its own, gone with the test.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Scratch {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("madang-journal-{}-{count}", std::process::id());
+        Scratch(std::env::temp_dir().join(name))
+    }
+
+    fn store(&self) -> Store {
+        Store::open(&self.0).expect("a database")
+    }
+
+    fn past(&self) -> Past {
+        Past::open(&self.0.join("madang.db")).expect("a database")
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+const ROOM: u64 = 1_000;
+
+fn stamp(id: u64) -> Stamp {
+    // A message a second.
+    Stamp { id, time: Time::from_millis(id as i64 * 1_000), room: "수학".into() }
+}
+
+fn said(id: u64, text: &str) -> Event {
+    Event::Said { stamp: stamp(id), user: "bob".into(), text: text.into(), me: false }
+}
+
+fn opened() -> Write {
+    Write::Opened { room: ROOM, name: "수학".into() }
+}
+
+fn write(event: Event) -> Write {
+    Write::Event { room: ROOM, event, session: 7, nonce: None }
+}
+
+fn span() -> Span {
+    Span { room: ROOM, name: "수학".into(), before: u64::MAX, since: Time::from_millis(0) }
+}
+
+fn bounds(events: usize) -> ReadBounds {
+    ReadBounds { events, bytes: 64 * 1_024, deadline: Instant::now() + Duration::from_secs(60) }
+}
+
+fn ids(events: &[Event]) -> Vec<u64> {
+    events.iter().map(Event::id).collect()
+}
+
+/// One of each kind that members are told of.
+fn every_event() -> Vec<Event> {
+    let user: Arc<str> = "철수".into();
+    let by = Some(Arc::from("선생님"));
+    let text = String::from("둘\n줄");
+    vec![
+        Event::Said { stamp: stamp(1), user: user.clone(), text: text.clone(), me: false },
+        Event::Said { stamp: stamp(2), user: user.clone(), text: text.clone(), me: true },
+        Event::Joined { stamp: stamp(3), user: user.clone() },
+        Event::Left { stamp: stamp(4), user: user.clone(), text: None },
+        Event::Left { stamp: stamp(5), user: user.clone(), text: Some("안녕".into()) },
+        Event::Kicked { stamp: stamp(6), user: user.clone(), seconds: 600, by: by.clone() },
+        Event::Unkicked { stamp: stamp(7), user: user.clone(), by: None },
+        Event::Renamed { stamp: stamp(8), user: user.clone(), to: "영희".into() },
+        Event::Topic { stamp: stamp(9), user: user.clone(), topic: "과제".into() },
+        Event::Muted { stamp: stamp(10), user: user.clone(), seconds: None, by: by.clone() },
+        Event::Unmuted { stamp: stamp(11), user: user.clone(), by },
+        Event::Locked { stamp: stamp(12), user: user.clone() },
+        Event::Unlocked { stamp: stamp(13), user: user.clone() },
+        Event::Limited { stamp: stamp(14), user: user.clone(), limit: 30 },
+        Event::Owner { stamp: stamp(15), user: user.clone() },
+        Event::Announced { stamp: stamp(16), text },
+        Event::Ended { stamp: stamp(17), user },
+    ]
+}
+
+#[test]
+fn every_event_comes_back_as_it_was() {
+    let scratch = Scratch::new();
+    let mut store = scratch.store();
+    let events = every_event();
+    let writes: Vec<_> = [opened()].into_iter().chain(events.iter().cloned().map(write)).collect();
+    store.write(&writes).expect("a disk");
+    let found = scratch.past().newest(&span(), bounds(100), |_| true).expect("a database");
+    assert_eq!(found.events, events);
+    assert!(found.is_all);
+    drop(store);
+    assert_eq!(scratch.store().kept().expect("a database").rooms[0].events, events);
+}
+
+#[test]
+fn history_is_read_back_piece_by_piece_without_hole_or_repetition() {
+    let scratch = Scratch::new();
+    let mut store = scratch.store();
+    let writes = (1..=1_000).map(|id| write(said(id, &"x".repeat(id as usize))));
+    store.write(&[opened()].into_iter().chain(writes).collect::<Vec<_>>()).expect("a disk");
+    let past = scratch.past();
+    let (mut read, mut before) = (Vec::new(), u64::MAX);
+    loop {
+        let span = Span { before, ..span() };
+        let found =
+            past.newest(&span, bounds(200), |event| event.id() % 3 != 0).expect("a database");
+        assert!(found.events.len() <= 200);
+        let bytes: usize = found.events.iter().map(Event::encoded_bytes).sum();
+        assert!(bytes <= 64 * 1_024, "{bytes}");
+        before = found.looked_from;
+        read.splice(0..0, ids(&found.events));
+        if found.is_all {
+            break;
+        }
+    }
+    assert_eq!(read, (1..=1_000).filter(|id| id % 3 != 0).collect::<Vec<_>>());
+}
+
+#[test]
+fn who_may_read_back_a_day_gets_no_more() {
+    let scratch = Scratch::new();
+    let mut store = scratch.store();
+    store.write(&(1..=100).map(|id| write(said(id, "x"))).collect::<Vec<_>>()).expect("a disk");
+    let span = Span { since: Time::from_millis(60_000), ..span() };
+    let found = scratch.past().newest(&span, bounds(200), |_| true).expect("a database");
+    assert_eq!((ids(&found.events), found.is_all), ((60..=100).collect(), true));
+}
+
+#[test]
+fn a_search_whose_time_is_over_says_how_far_it_got() {
+    let scratch = Scratch::new();
+    let mut store = scratch.store();
+    store
+        .write(&(1..=1_000).map(|id| write(said(id, "회의"))).collect::<Vec<_>>())
+        .expect("a disk");
+    let query = Query::parse("없는말").expect("a word");
+    let over = ReadBounds { deadline: Instant::now() - Duration::from_secs(1), ..bounds(10) };
+    let past = scratch.past();
+    let found = past.search(&span(), &query, over, |_| true).expect("a database");
+    assert!(!found.is_all && found.events.is_empty());
+    // What it did not look at is still to be found.
+    let span = Span { before: found.looked_from, ..span() };
+    let query = Query::parse("ㅎㅇ").expect("initials");
+    let found = past.search(&span, &query, bounds(10), |_| true).expect("a database");
+    assert_eq!(ids(&found.events), (991..=1_000).collect::<Vec<_>>());
+    assert!(!found.is_all);
+}
+
+#[test]
+fn all_read_in_turn_and_a_crowd_is_told_that_the_reader_is_busy() {
+    let scratch = Scratch::new();
+    let mut store = scratch.store();
+    store
+        .write(&(1..=3_000).map(|id| write(said(id, "회의"))).collect::<Vec<_>>())
+        .expect("a disk");
+    let reader = Arc::<Reader>::default();
+    let request = |kind| Request {
+        kind,
+        span: span(),
+        events: 10,
+        bytes: 64 * 1_024,
+        keep: Box::new(|event| event.id() % 2 == 0),
+    };
+    // Nobody reads yet.
+    let askers: Vec<_> = (0..64)
+        .map(|at| {
+            let kind = match at % 2 {
+                0 => ReadKind::History,
+                _ => ReadKind::Search(Query::parse("ㅎㅇ").expect("initials")),
+            };
+            let (reader, request) = (reader.clone(), request(kind));
+            spawn(move || reader.read(request))
+        })
+        .collect();
+    wait_until(|| reader.waiting() == askers.len());
+    assert_eq!(reader.read(request(ReadKind::History)), Err(ReadError::Busy));
+    let thread = reader.clone().start(scratch.past()).expect("a thread");
+    for asker in askers {
+        let found = asker.join().expect("an answer");
+        assert_eq!(ids(&found.events), (1_491..=1_500).map(|id| id * 2).collect::<Vec<_>>());
+    }
+    reader.close();
+    assert_eq!(reader.read(request(ReadKind::History)), Err(ReadError::Failed));
+    assert!(spawn(move || thread.join().is_ok()).join());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn a_search_of_the_database_finds_what_looking_at_each_text_finds(
+        texts in prop::collection::vec("[가나하회의ㅎㅇaA é%_\"']{0,8}", 1..40),
+        query in "[가하회의ㅎㅇaA é%_']{1,3}",
+    ) {
+        let scratch = Scratch::new();
+        let mut store = scratch.store();
+        let events: Vec<_> =
+            texts.iter().enumerate().map(|(at, text)| said(at as u64 + 1, text)).collect();
+        store.write(&events.iter().cloned().map(write).collect::<Vec<_>>()).expect("a disk");
+        let Some(query) = Query::parse(&query) else { return Ok(()) };
+        let found = scratch.past().search(&span(), &query, bounds(1_000), |_| true).expect("a database");
+        let expected: Vec<_> = events
+            .into_iter()
+            .filter(|event| matches!(event, Event::Said { text, .. } if query.is_in(&fold(text))))
+            .collect();
+        prop_assert_eq!(found.events, expected);
+    }
+}
+
+#[test]
+fn a_server_goes_on_with_held_sessions_and_rooms_in_use() {
+    let scratch = Scratch::new();
+    let mut store = scratch.store();
+    let opened = |room: u64, name: &str| Write::Opened { room, name: name.into() };
+    let event = |room, id, nonce| Write::Event { room, event: said(id, "x"), session: 9, nonce };
+    let session =
+        Write::Session { session: 9, token: [3; 32], name: "alice".into(), room: 20, quiet: true };
+    let writes = [
+        opened(10, "lobby"),
+        opened(20, "held"),
+        opened(30, "old"),
+        opened(40, "recent"),
+        opened(50, "ended"),
+        event(20, 20, Some(u64::MAX)),
+        event(20, 21, Some(5)),
+        event(30, 30, None),
+        event(40, 900, None),
+        event(50, 901, None),
+        Write::Ended { room: 50, time: Time::from_millis(902_000) },
+        Write::State { room: 20, state: "{\"topic\":\"x\"}".into() },
+        session,
+        Write::Highest(950),
+        Write::Highest(940),
+    ];
+    store.write(&writes).expect("a disk");
+    drop(store);
+    let kept = scratch.store().kept().expect("a database");
+    let Leftover { highest, is_complete, until, sessions, rooms } = kept;
+    assert_eq!((highest, is_complete, until), (950, false, Some(Time::from_millis(901_000))));
+    let names: Vec<_> = rooms.iter().map(|room| &*room.name).collect();
+    assert_eq!(names, ["lobby", "held", "recent"]);
+    assert_eq!(rooms[1].state.as_deref(), Some("{\"topic\":\"x\"}"));
+    assert_eq!(ids(&rooms[1].events), [20, 21]);
+    assert_eq!(sessions.len(), 1);
+    let alice = &sessions[0];
+    assert_eq!((&*alice.name, alice.room, alice.quiet), ("alice", 20, true));
+    assert_eq!(alice.nonces, [(u64::MAX, 20), (5, 21)]);
+}
+
+#[test]
+fn what_is_no_database_is_refused_and_left_as_it_is() {
+    type Spoil = fn(&PathBuf);
+    let cases: [(&str, Spoil); 4] = [
+        ("another program's file", |path| fs::write(path, "x".repeat(8_192)).expect("a disk")),
+        ("an empty file", |path| fs::write(path, "").expect("a disk")),
+        ("a damaged page", |path| {
+            let mut bytes = fs::read(path).expect("the database");
+            bytes[4_096..].fill(0xa5);
+            fs::write(path, bytes).expect("a disk");
+        }),
+        ("a log without its database", |path| {
+            fs::write(path.with_file_name("madang.db-wal"), "x").expect("a disk");
+            fs::remove_file(path).expect("the database");
+        }),
+    ];
+    for (name, spoil) in cases {
+        let scratch = Scratch::new();
+        scratch.store().write(&[opened(), write(said(1, "x"))]).expect("a disk");
+        let database = scratch.0.join("madang.db");
+        spoil(&database);
+        let before = fs::read(&database).ok();
+        let error = Store::open(&scratch.0).expect_err(name);
+        assert!(matches!(error, OpenError::Database { .. }), "{name}: {error}");
+        assert!(error.to_string().contains("madang-server recover --data"), "{name}: {error}");
+        assert!(fs::read(&database).ok() == before, "{name}: it was changed");
+    }
+}
+
+#[test]
+fn talk_goes_when_it_is_too_old_or_too_much_the_oldest_first() {
+    let scratch = Scratch::new();
+    let mut store = scratch.store();
+    let writes = (1..=10_000).map(|id| write(said(id, &"x".repeat(500))));
+    store.write(&[opened()].into_iter().chain(writes).collect::<Vec<_>>()).expect("a disk");
+    let oldest = |store: &Store| {
+        let row = "SELECT min(id), count(*) FROM event";
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
+        store.connection().query_row(row, [], read).expect("events")
+    };
+    let day = 24 * 3_600;
+    let keep = Retention { keep_days: Some(1), limit_bytes: u64::MAX };
+    let now = Time::from_millis((day + 3_001) * 1_000);
+    while store.tidy(keep, now).expect("a disk") {}
+    assert_eq!(oldest(&store), (3_001, 7_000));
+
+    let limit_bytes = store.used_bytes().expect("a database") / 2;
+    let limited = Retention { keep_days: None, limit_bytes };
+    while store.tidy(limited, now).expect("a disk") {}
+    let (first, count) = oldest(&store);
+    assert_eq!(first + count, 10_001, "the newest are kept");
+    assert!((2_000..4_000).contains(&count), "{count}");
+    assert!(store.used_bytes().expect("a database") <= limit_bytes);
+    let file = fs::metadata(scratch.0.join("madang.db")).expect("it is there").len();
+    drop(store);
+    assert!(fs::metadata(scratch.0.join("madang.db")).expect("it is there").len() <= file);
+}
+
+#[test]
+fn what_is_forgotten_is_in_no_file_any_more() {
+    let scratch = Scratch::new();
+    let mut store = scratch.store();
+    let by = |id, user: &str, text: &str| {
+        write(Event::Said { stamp: stamp(id), user: user.into(), text: text.into(), me: false })
+    };
+    let of_others = by(2, "bob", "harmless-words");
+    store
+        .write(&[opened(), by(1, "alice", "shameful-words"), of_others, by(3, "alice", "more")])
+        .expect("a disk");
+    let reader = scratch.past();
+    let files = || {
+        let entries = fs::read_dir(&scratch.0).expect("the folder");
+        let read = |entry: fs::DirEntry| fs::read(entry.path()).expect("a file");
+        entries.map(|entry| read(entry.expect("an entry"))).collect::<Vec<_>>().concat()
+    };
+    let holds = |words: &str| memchr::memmem::find(&files(), words.as_bytes()).is_some();
+    assert!(holds("shameful-words"));
+    assert_eq!(store.forget(&[ROOM], Some("alice")).expect("a disk"), 2);
+    assert!(!holds("shameful-words") && holds("harmless-words"));
+    let found = reader.newest(&span(), bounds(10), |_| true).expect("a database");
+    assert_eq!(ids(&found.events), [2]);
+    assert_eq!(store.forget(&[ROOM], None).expect("a disk"), 1);
+    assert!(!holds("harmless-words"));
+}
+
+#[test]
+fn a_damaged_page_costs_its_own_rows_only() {
+    let scratch = Scratch::new();
+    let mut store = scratch.store();
+    let writes = (1..=5_000).map(|id| write(said(id, "회의는 3시에 시작합니다")));
+    store.write(&[opened()].into_iter().chain(writes).collect::<Vec<_>>()).expect("a disk");
+    store.write(&[Write::Highest(9_999)]).expect("a disk");
+    drop(store);
+    let database = scratch.0.join("madang.db");
+    let mut bytes = fs::read(&database).expect("the database");
+    let pages = bytes.len() / 4_096;
+    for page in [pages / 4, pages / 2] {
+        bytes[page * 4_096..][..4_096].fill(0xa5);
+    }
+    fs::write(&database, &bytes).expect("a disk");
+    Store::open(&scratch.0).expect_err("it is damaged");
+
+    let recovered = recover(&scratch.0).expect("most of it can be read");
+    assert!((4_500..5_000).contains(&recovered.events), "{recovered:?}");
+    assert!(recovered.damaged >= 1, "{recovered:?}");
+    assert!(fs::read(&recovered.kept).expect("it is kept") == bytes, "kept byte for byte");
+    let kept = scratch.store().kept().expect("a database again");
+    assert_eq!((kept.highest, kept.rooms[0].events.len()), (9_999, 200));
+}
+
+#[test]
+fn a_database_of_which_nothing_can_be_read_stays_where_it_is() {
+    let scratch = Scratch::new();
+    assert!(matches!(recover(&scratch.0), Err(RecoverError::Missing(_))));
+    drop(scratch.store());
+    let database = scratch.0.join("madang.db");
+    fs::write(&database, "x".repeat(8_192)).expect("a disk");
+    assert!(matches!(recover(&scratch.0), Err(RecoverError::Nothing { .. })));
+    assert_eq!(fs::read(&database).expect("it is there").len(), 8_192);
+    let store = Scratch::new();
+    let _in_use = store.store();
+    assert!(matches!(recover(&store.0), Err(RecoverError::Folder(_))));
+}
+
+#[test]
+fn a_transcript_is_written_beside_a_running_server() {
+    let scratch = Scratch::new();
+    let mut store = scratch.store();
+    let writes = (1..=2_500).map(|id| write(said(id, "x")));
+    let hole = Write::Hole { room: ROOM, first: 101, last: 110 };
+    let other = Write::Opened { room: 9, name: "lobby".into() };
+    let writes = [opened(), other, hole].into_iter().chain(writes).collect::<Vec<_>>();
+    store.write(&writes).expect("a disk");
+    let selection = |room: &str, since, until| Selection {
+        data: scratch.0.clone(),
+        room: RoomName::parse(room).expect("a name"),
+        since,
+        until,
+        format: Format::Jsonl,
+        lang: Lang::En,
+    };
+    let write = |selection| {
+        let mut out = Vec::new();
+        let count = export(&selection, TimeZone::UTC, &mut out, |_| {})?;
+        Ok::<_, ExportError>((count, String::from_utf8(out).expect("UTF-8")))
+    };
+    let (count, lines) = write(selection("수학", None, None)).expect("a transcript");
+    assert_eq!((count, lines.lines().count()), (2_500, 2_501));
+    let at = |seconds: i64| Some(Time::from_millis(seconds * 1_000));
+    let (count, lines) = write(selection("수학", at(100), at(200))).expect("a transcript");
+    assert_eq!(count, 100);
+    assert!(lines.contains("\"from\":101,\"to\":110"), "{lines}");
+    let error = write(selection("영어", None, None)).expect_err("there is no such room");
+    assert_eq!(error.to_string(), "no room \"영어\" is recorded; recorded are: lobby, 수학");
+}
+
+#[test]
+fn a_database_of_a_newer_server_or_another_program_is_refused() {
+    for (pragma, words) in
+        [("PRAGMA user_version = 99", "newer"), ("PRAGMA application_id = 7", "another program")]
+    {
+        let scratch = Scratch::new();
+        let store = scratch.store();
+        store.connection().execute_batch(pragma).expect("a database");
+        drop(store);
+        let error = Store::open(&scratch.0).expect_err(pragma).to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}

@@ -1,0 +1,289 @@
+//! A room's talk to hand out: plain text, one HTML page, or a JSON object a line. Written
+//! event by event, so that a long transcript takes no more memory than a short one.
+
+use std::{
+    io::{self, Write},
+    str::FromStr,
+};
+
+use jiff::{Timestamp, Zoned, civil::Date, tz::TimeZone};
+use madang_protocol::{
+    event::{Event, ServerMessage, Time},
+    text::{Lang, LineEnd, write_event},
+};
+
+/// How a transcript is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Lines with times, and the days as headings.
+    #[default]
+    Txt,
+    /// A page that needs nothing else.
+    Html,
+    /// The events as programs get them, one object a line.
+    Jsonl,
+}
+
+/// A word that names no format.
+#[derive(Debug, thiserror::Error)]
+#[error("unknown format {0:?}: txt, html and jsonl are known")]
+pub struct UnknownFormat(String);
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(word: &str) -> Result<Format, UnknownFormat> {
+        let known = [Format::Txt, Format::Html, Format::Jsonl];
+        let named = |format: &Format| format.extension().eq_ignore_ascii_case(word);
+        known.into_iter().find(named).ok_or_else(|| UnknownFormat(word.into()))
+    }
+}
+
+impl Format {
+    /// How the name of such a file ends.
+    pub(crate) fn extension(self) -> &'static str {
+        match self {
+            Format::Txt => "txt",
+            Format::Html => "html",
+            Format::Jsonl => "jsonl",
+        }
+    }
+}
+
+/// What a transcript is of, and for whom.
+#[derive(Debug, Clone)]
+pub(crate) struct Heading {
+    pub(crate) room: String,
+    pub(crate) lang: Lang,
+    /// Where its times are told.
+    pub(crate) zone: TimeZone,
+}
+
+/// Writes one transcript.
+pub(crate) struct Transcript<W> {
+    out: W,
+    format: Format,
+    heading: Heading,
+    day: Option<Date>,
+}
+
+impl<W: Write> Transcript<W> {
+    /// Begins a transcript.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    pub(crate) fn begin(mut out: W, format: Format, heading: Heading) -> io::Result<Self> {
+        match format {
+            Format::Txt => writeln!(out, "# {}", heading.room)?,
+            Format::Html => {
+                let (lang, room) = (heading.lang, escape(&heading.room));
+                write!(
+                    out,
+                    "<!doctype html>\n<html lang=\"{lang}\">\n<meta charset=\"utf-8\">\n\
+                     <meta name=\"viewport\" content=\"width=device-width\">\n\
+                     <title>{room}</title>\n<style>{STYLE}</style>\n<h1><bdi>{room}</bdi></h1>\n"
+                )?;
+            }
+            Format::Jsonl => {}
+        }
+        Ok(Transcript { out, format, heading, day: None })
+    }
+
+    /// Writes what happened next.
+    ///
+    /// # Errors
+    ///
+    /// Those of the output.
+    pub(crate) fn event(&mut self, event: &Event) -> io::Result<()> {
+        if self.format == Format::Jsonl {
+            serde_json::to_writer(&mut self.out, event)?;
+            return self.out.write_all(b"\n");
+        }
+        let moment = self.moment(event.stamp().time);
+        self.begin_day(moment.date())?;
+        let time = moment.strftime("%H:%M:%S");
+        let mut lines = Vec::new();
+        write_event(event, self.heading.lang, LineEnd::Lf, &mut lines);
+        // Sanitised when it was said: UTF-8 without anything that moves a cursor.
+        let lines = String::from_utf8_lossy(&lines);
+        match (self.format, event) {
+            (Format::Html, Event::Said { user, text, me, .. }) => {
+                let class = if *me { "me" } else { "said" };
+                let (user, text) = (escape(user), escape(text));
+                writeln!(
+                    self.out,
+                    "<p class=\"{class}\"><time datetime=\"{iso}\">{time}</time> \
+                     <b><bdi>{user}</bdi></b> <span dir=\"auto\">{text}</span>",
+                    iso = event.stamp().time
+                )
+            }
+            (Format::Html, _) => {
+                let (iso, text) = (event.stamp().time, escape(lines.trim_end()));
+                writeln!(
+                    self.out,
+                    "<p class=\"note\"><time datetime=\"{iso}\">{time}</time> {text}"
+                )
+            }
+            _ => lines.lines().try_for_each(|line| writeln!(self.out, "{time} {line}")),
+        }
+    }
+
+    /// Writes that the events of these ids, both included, are missing: the disk took none.
+    ///
+    /// # Errors
+    ///
+    /// Those of the output.
+    pub(crate) fn hole(&mut self, first: u64, last: u64) -> io::Result<()> {
+        let count = last.saturating_sub(first) + 1;
+        let text = match self.heading.lang {
+            Lang::Ko => format!("-- 여기서 {count}줄이 저장되지 않았습니다 --"),
+            Lang::En => format!("-- {count} lines were not saved here --"),
+        };
+        match self.format {
+            Format::Txt => writeln!(self.out, "{text}"),
+            Format::Html => writeln!(self.out, "<p class=\"note hole\">{text}"),
+            Format::Jsonl => {
+                let room = self.heading.room.as_str().into();
+                let gap = ServerMessage::Gap { room, from: first, to: last, reason: None };
+                serde_json::to_writer(&mut self.out, &gap)?;
+                self.out.write_all(b"\n")
+            }
+        }
+    }
+
+    /// Ends it, and gives the output back.
+    ///
+    /// # Errors
+    ///
+    /// Those of the output.
+    pub(crate) fn end(mut self) -> io::Result<W> {
+        if self.day.is_none() && self.format != Format::Jsonl {
+            let nothing = match self.heading.lang {
+                Lang::Ko => "남아 있는 대화가 없습니다.",
+                Lang::En => "Nothing was said.",
+            };
+            match self.format {
+                Format::Html => writeln!(self.out, "<p class=\"note\">{nothing}")?,
+                _ => writeln!(self.out, "{nothing}")?,
+            }
+        }
+        self.out.flush()?;
+        Ok(self.out)
+    }
+
+    fn moment(&self, time: Time) -> Zoned {
+        let timestamp = Timestamp::from_millisecond(time.as_millis());
+        timestamp.unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(self.heading.zone.clone())
+    }
+
+    fn begin_day(&mut self, day: Date) -> io::Result<()> {
+        if self.day == Some(day) {
+            return Ok(());
+        }
+        self.day = Some(day);
+        match self.format {
+            Format::Html => writeln!(self.out, "<h2>{day}</h2>"),
+            _ => writeln!(self.out, "\n## {day}\n"),
+        }
+    }
+}
+
+/// Reads well on a screen of any size, at night and on paper.
+const STYLE: &str = "\
+:root{color-scheme:light dark}\
+body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}\
+h2{font-size:1rem;border-bottom:1px solid;margin:2rem 0 .5rem}\
+p{margin:.15rem 0;padding-left:5rem;text-indent:-5rem;overflow-wrap:anywhere}\
+time{display:inline-block;width:5rem;text-indent:0;opacity:.65;font-variant-numeric:tabular-nums}\
+span{white-space:pre-wrap}.me{font-style:italic}.note{opacity:.75}";
+
+/// Text for HTML.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            letter => escaped.push(letter),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use madang_protocol::event::Stamp;
+
+    use super::*;
+
+    fn transcript(format: Format, lang: Lang, events: &[Event]) -> String {
+        let heading =
+            Heading { room: "a<b".into(), lang, zone: TimeZone::fixed(jiff::tz::offset(9)) };
+        let mut transcript = Transcript::begin(Vec::new(), format, heading).expect("memory");
+        events.iter().for_each(|event| transcript.event(event).expect("memory"));
+        if events.len() > 1 {
+            transcript.hole(7, 18).expect("memory");
+        }
+        String::from_utf8(transcript.end().expect("memory")).expect("UTF-8")
+    }
+
+    fn events() -> [Event; 3] {
+        // 23:59:59 and 00:00:01 in Korea.
+        let stamp = |id, time| Stamp { id, time: Time::from_millis(time), room: "a<b".into() };
+        let (user, text) = ("철수".into(), "<script>\n둘째 줄".into());
+        [
+            Event::Joined { stamp: stamp(1, 1_795_877_999_000), user: "철수".into() },
+            Event::Said { stamp: stamp(2, 1_795_877_999_000), user, text, me: false },
+            Event::Said {
+                stamp: stamp(3, 1_795_878_001_000),
+                user: "a&b".into(),
+                text: "waves".into(),
+                me: true,
+            },
+        ]
+    }
+
+    #[test]
+    fn text_has_a_time_a_line_and_a_heading_a_day() {
+        assert_eq!(
+            transcript(Format::Txt, Lang::Ko, &events()),
+            "# a<b\n\n## 2026-11-28\n\n\
+             23:59:59 [철수]님이 입장했습니다.\n23:59:59 [철수] <script>\n23:59:59 [철수] 둘째 줄\n\
+             \n## 2026-11-29\n\n00:00:01 * a&b waves\n\
+             -- 여기서 12줄이 저장되지 않았습니다 --\n"
+        );
+    }
+
+    #[test]
+    fn a_page_runs_nothing_that_was_said() {
+        let page = transcript(Format::Html, Lang::En, &events());
+        assert!(page.starts_with("<!doctype html>\n<html lang=\"en\">"), "{page}");
+        assert!(!page.contains("<script"), "{page}");
+        assert!(
+            page.contains("<bdi>철수</bdi></b> <span dir=\"auto\">&lt;script&gt;\n둘째 줄</span>")
+        );
+        assert!(page.contains("<title>a&lt;b</title>") && page.contains("a&amp;b"), "{page}");
+        assert!(page.contains("<h2>2026-11-29</h2>"), "{page}");
+        assert!(page.contains("12 lines were not saved here"), "{page}");
+    }
+
+    #[test]
+    fn a_program_gets_the_events_as_they_were() {
+        let lines = transcript(Format::Jsonl, Lang::En, &events());
+        let (read, gap) = lines.rsplit_once("{\"type\":\"gap\"").expect("the gap comes last");
+        let read: Vec<Event> =
+            read.lines().map(|line| serde_json::from_str(line).expect("an event")).collect();
+        assert_eq!(read, events());
+        assert!(gap.contains("\"from\":7,\"to\":18"), "{gap}");
+    }
+
+    #[test]
+    fn a_room_where_nothing_was_said_says_so() {
+        assert!(transcript(Format::Txt, Lang::En, &[]).ends_with("Nothing was said.\n"));
+        assert!(transcript(Format::Html, Lang::Ko, &[]).ends_with("남아 있는 대화가 없습니다.\n"));
+        assert_eq!(transcript(Format::Jsonl, Lang::Ko, &[]), "");
+    }
+}

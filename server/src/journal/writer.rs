@@ -1,0 +1,380 @@
+//! The journal's thread: it alone writes. It commits what has been handed over at once if its
+//! last commit began [`PACE`] ago, else at that moment, so that a busy server pays for few
+//! transactions; then it pays the acks that were owed.
+
+use std::{
+    io,
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use madang_protocol::{name::UserName, room::RoomName};
+
+use super::{
+    queue::{Errand, Owed, Taken, WriteQueue},
+    retention::Retention,
+    store::{Store, Write},
+};
+use crate::clock;
+
+/// How long after the beginning of one commit the next begins, at the earliest.
+const PACE: Duration = Duration::from_millis(20);
+
+/// How long after a failure the disk is tried again.
+pub(crate) const RETRY: Duration = Duration::from_secs(5);
+
+/// How often it is looked for what has been kept for long enough.
+const TIDY: Duration = Duration::from_secs(60);
+
+/// What the thread writes to: the database, or a test's disk.
+pub(crate) trait Disk: Send + 'static {
+    /// Writes all of it; on the disk when this returns.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing of it was written.
+    fn write(&mut self, writes: &[Write]) -> Result<(), String>;
+
+    /// Deletes a little of what has been kept for long enough; whether there is more.
+    ///
+    /// # Errors
+    ///
+    /// Why that was not possible.
+    fn tidy(&mut self, retention: Retention) -> Result<bool, String>;
+
+    /// Forgets what was said in a room, by one person if one is named. Returns how many
+    /// events there were.
+    ///
+    /// # Errors
+    ///
+    /// Why that was not possible.
+    fn forget(&mut self, room: &RoomName, name: Option<&UserName>) -> Result<usize, String>;
+}
+
+impl Disk for Store {
+    fn write(&mut self, writes: &[Write]) -> Result<(), String> {
+        Store::write(self, writes).map_err(|error| error.to_string())
+    }
+
+    fn tidy(&mut self, retention: Retention) -> Result<bool, String> {
+        Store::tidy(self, retention, clock::now()).map_err(|error| error.to_string())
+    }
+
+    fn forget(&mut self, room: &RoomName, name: Option<&UserName>) -> Result<usize, String> {
+        Store::forget_in(self, room, name).map_err(|error| error.to_string())
+    }
+}
+
+/// Who is told how the disk does.
+pub(crate) trait Watch: Send + Sync + 'static {
+    /// A commit of so many writes took so long.
+    fn committed(&self, writes: usize, took: Duration);
+    /// From now on nothing can be promised; why.
+    fn degraded(&self, why: &str);
+    /// All is well again.
+    fn recovered(&self);
+}
+
+/// Starts the thread. It ends when the queue was closed, what was left is written (or can't be), and
+/// gives back the disk.
+///
+/// # Errors
+///
+/// If the system has no thread.
+pub(crate) fn start_writer<D: Disk, O: Owed>(
+    mut disk: D,
+    queue: Arc<WriteQueue<O>>,
+    watch: Arc<impl Watch>,
+    retention: Retention,
+    retry: Duration,
+) -> io::Result<JoinHandle<D>> {
+    let write = move || {
+        let mut not_before = Instant::now();
+        let mut tidy_at = not_before;
+        loop {
+            let batch = match queue.take(not_before, tidy_at) {
+                Taken::Batch(batch) => batch,
+                Taken::Errand(Errand { room, name, done }) => {
+                    // Whoever asked may have gone.
+                    let _ = done.send(disk.forget(&room, name.as_ref()));
+                    continue;
+                }
+                Taken::Idle => {
+                    let is_more = disk.tidy(retention).unwrap_or_else(|error| {
+                        tracing::error!(error, "failed to delete old lines");
+                        false
+                    });
+                    tidy_at = Instant::now() + if is_more { PACE } else { TIDY };
+                    continue;
+                }
+                Taken::End => break,
+            };
+            let (is_last, began) = (queue.is_closing(), Instant::now());
+            not_before = began + PACE;
+            match disk.write(&batch.writes) {
+                Ok(()) => {
+                    watch.committed(batch.writes.len(), began.elapsed());
+                    let (owed, was_degraded) = queue.committed(batch);
+                    if was_degraded {
+                        watch.recovered();
+                    }
+                    owed.into_iter().for_each(|owed| owed.pay(true));
+                }
+                Err(why) => {
+                    let (owed, were_good) = queue.failed(batch);
+                    if were_good {
+                        watch.degraded(&why);
+                    }
+                    owed.into_iter().for_each(|owed| owed.pay(false));
+                    if is_last {
+                        break;
+                    }
+                    queue.pause(Instant::now() + retry);
+                }
+            }
+        }
+        disk
+    };
+    thread::Builder::new().name("journal".into()).spawn(write)
+}
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use crossbeam_channel::{Receiver, Sender, unbounded};
+    use madang_protocol::event::{Event, Stamp, Time};
+
+    use super::*;
+    use crate::{
+        journal::queue::{MOST_BYTES, PATIENCE},
+        patience::{DEADLINE, spawn, wait_until},
+    };
+
+    /// A disk that does what the test says, commit by commit.
+    struct Puppet {
+        orders: Receiver<Result<(), String>>,
+        written: Sender<Vec<u64>>,
+    }
+
+    impl Disk for Puppet {
+        fn write(&mut self, writes: &[Write]) -> Result<(), String> {
+            self.orders.recv().expect("the test has an order")?;
+            let written = writes.iter().map(|write| match write {
+                Write::Event { event, .. } => event.id(),
+                Write::Hole { first, last, .. } => first * 1_000_000 + last,
+                _ => 0,
+            });
+            self.written.send(written.collect()).expect("the test listens");
+            Ok(())
+        }
+
+        fn tidy(&mut self, _retention: Retention) -> Result<bool, String> {
+            Ok(false)
+        }
+
+        fn forget(&mut self, _room: &RoomName, _name: Option<&UserName>) -> Result<usize, String> {
+            Ok(0)
+        }
+    }
+
+    struct Debt(u64, Sender<(u64, bool)>);
+
+    impl Owed for Debt {
+        fn pay(self, is_durable: bool) {
+            self.1.send((self.0, is_durable)).expect("the test listens");
+        }
+    }
+
+    #[derive(Default)]
+    struct Counts {
+        degraded: AtomicUsize,
+        recovered: AtomicUsize,
+    }
+
+    impl Watch for Counts {
+        fn committed(&self, _writes: usize, _took: Duration) {}
+
+        fn degraded(&self, _why: &str) {
+            self.degraded.fetch_add(1, Ordering::SeqCst);
+        }
+
+        fn recovered(&self) {
+            self.recovered.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    struct Bench {
+        queue: Arc<WriteQueue<Debt>>,
+        orders: Sender<Result<(), String>>,
+        written: Receiver<Vec<u64>>,
+        pays: Sender<(u64, bool)>,
+        paid: Receiver<(u64, bool)>,
+        counts: Arc<Counts>,
+        thread: JoinHandle<Puppet>,
+    }
+
+    impl Bench {
+        fn new() -> Bench {
+            let (queue, counts) = (Arc::<WriteQueue<Debt>>::default(), Arc::<Counts>::default());
+            let (orders, ordered) = unbounded();
+            let (writes, written) = unbounded();
+            let (pays, paid) = unbounded();
+            let disk = Puppet { orders: ordered, written: writes };
+            let thread = start_writer(
+                disk,
+                queue.clone(),
+                counts.clone(),
+                Retention::DEFAULT,
+                Duration::ZERO,
+            )
+            .expect("a thread");
+            Bench { queue, orders, written, pays, paid, counts, thread }
+        }
+
+        /// Hands over a line with an ack that is owed for it.
+        fn say(&self, id: u64) {
+            let handed = self.queue.hand_over([write(id, 1)], [Debt(id, self.pays.clone())]);
+            handed.unpromised.into_iter().for_each(|owed| owed.pay(false));
+        }
+
+        #[track_caller]
+        fn written(&self) -> Vec<u64> {
+            self.written.recv_timeout(DEADLINE).expect("a commit")
+        }
+
+        #[track_caller]
+        fn paid(&self) -> (u64, bool) {
+            self.paid.recv_timeout(DEADLINE).expect("an ack")
+        }
+
+        fn end(self) {
+            self.queue.close();
+            let ended = spawn(move || self.thread.join().is_ok());
+            assert!(ended.join(), "the journal's thread has panicked");
+        }
+    }
+
+    fn write(id: u64, bytes: usize) -> Write {
+        let stamp = Stamp { id, time: Time::from_millis(0), room: "lobby".into() };
+        let text = "x".repeat(bytes);
+        let event = Event::Said { stamp, user: "bob".into(), text, me: false };
+        Write::Event { room: 1, event, session: 1, nonce: None }
+    }
+
+    #[test]
+    fn an_ack_waits_for_the_commit_that_holds_its_line() {
+        let bench = Bench::new();
+        bench.say(1);
+        // The first commit has begun, and holds the first line only.
+        wait_until(|| bench.queue.bytes() > 0 && bench.queue.next_overdue().is_some());
+        assert!(bench.paid.is_empty(), "nothing is on the disk");
+        bench.orders.send(Ok(())).expect("it waits");
+        assert_eq!((bench.written(), bench.paid()), (vec![1], (1, true)));
+        bench.say(2);
+        bench.say(3);
+        bench.orders.send(Ok(())).expect("it waits");
+        let mut written = bench.written();
+        if written.len() == 1 {
+            bench.orders.send(Ok(())).expect("it waits");
+            written.extend(bench.written());
+        }
+        assert_eq!(written, [2, 3]);
+        assert_eq!([bench.paid(), bench.paid()], [(2, true), (3, true)]);
+        bench.end();
+    }
+
+    #[test]
+    fn what_a_disk_refused_is_tried_again_and_its_acks_promise_nothing() {
+        let bench = Bench::new();
+        bench.say(1);
+        bench.orders.send(Err("full".into())).expect("it waits");
+        assert_eq!(bench.paid(), (1, false));
+        assert!(bench.queue.is_degraded());
+        // The chat goes on, and is told the truth at once.
+        bench.say(2);
+        assert_eq!(bench.paid(), (2, false));
+        bench.orders.send(Ok(())).expect("it waits");
+        assert_eq!(bench.written(), [1, 2]);
+        wait_until(|| bench.counts.recovered.load(Ordering::SeqCst) == 1);
+        assert_eq!(bench.counts.degraded.load(Ordering::SeqCst), 1);
+        bench.say(3);
+        bench.orders.send(Ok(())).expect("it waits");
+        assert_eq!((bench.written(), bench.paid()), (vec![3], (3, true)));
+        bench.end();
+    }
+
+    #[test]
+    fn an_ack_that_is_overdue_is_paid_once() {
+        let bench = Bench::new();
+        bench.say(1);
+        let now = Instant::now();
+        assert!(bench.queue.overdue(now).is_empty(), "it is not overdue yet");
+        let owed = bench.queue.overdue(now + PATIENCE);
+        assert_eq!(owed.len(), 1);
+        owed.into_iter().for_each(|owed| owed.pay(false));
+        assert_eq!(bench.paid(), (1, false));
+        // The commit returns at last.
+        bench.orders.send(Ok(())).expect("it waits");
+        assert_eq!(bench.written(), [1]);
+        wait_until(|| !bench.queue.is_degraded());
+        assert!(bench.paid.is_empty(), "it was paid");
+        bench.end();
+    }
+
+    #[test]
+    fn a_speaker_waits_while_the_disk_cannot_follow_but_not_in_bad_times() {
+        let bench = Bench::new();
+        bench.queue.hand_over([write(1, MOST_BYTES)], []);
+        let queue = bench.queue.clone();
+        let speaker = spawn(move || queue.wait_for_space());
+        speaker.wait_until_asleep();
+        bench.orders.send(Ok(())).expect("it waits");
+        speaker.join();
+        bench.queue.hand_over([write(2, MOST_BYTES)], [Debt(2, bench.pays.clone())]);
+        let queue = bench.queue.clone();
+        let speaker = spawn(move || queue.wait_for_space());
+        speaker.wait_until_asleep();
+        bench.queue.overdue(Instant::now() + PATIENCE);
+        speaker.join();
+        bench.orders.send(Ok(())).expect("it waits");
+        bench.end();
+    }
+
+    #[test]
+    fn what_finds_no_space_in_bad_times_becomes_a_hole() {
+        let bench = Bench::new();
+        bench.say(1);
+        bench.orders.send(Err("full".into())).expect("it waits");
+        assert_eq!(bench.paid(), (1, false));
+        for id in 2..=200 {
+            bench.queue.hand_over([write(id, MOST_BYTES / 100)], []);
+        }
+        assert!(bench.queue.bytes() <= MOST_BYTES);
+        // Whether a part of it was just being tried or not.
+        let (mut ids, mut holes) = (Vec::new(), 0);
+        while ids.iter().max() != Some(&200) {
+            bench.orders.send(Ok(())).expect("it waits");
+            for written in bench.written() {
+                let (first, last) = (written / 1_000_000, written % 1_000_000);
+                holes += usize::from(first > 0);
+                ids.extend(if first > 0 { first..=last } else { last..=last });
+            }
+        }
+        ids.sort_unstable();
+        assert_eq!(ids, (1..=200).collect::<Vec<_>>(), "each is there, or in a hole");
+        assert!(holes > 0);
+        bench.end();
+    }
+
+    #[test]
+    fn the_end_writes_what_is_left_and_does_not_wait_for_a_disk_that_fails() {
+        let bench = Bench::new();
+        bench.say(1);
+        bench.orders.send(Err("full".into())).expect("it waits");
+        assert_eq!(bench.paid(), (1, false));
+        bench.orders.send(Err("still full".into())).expect("it waits");
+        bench.end();
+    }
+}

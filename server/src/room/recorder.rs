@@ -1,0 +1,75 @@
+//! What a room hands to whoever keeps what happens in it on disk: the events of a round, what
+//! lasts of its state, and the acks that are owed until these are safe. Who keeps them, and
+//! how, is the [`journal`](crate::journal)'s.
+
+use std::sync::Arc;
+
+use madang_protocol::event::{Event, ServerMessage, Time};
+
+use crate::session::Session;
+
+/// Keeps what happens in public rooms.
+pub(crate) trait Recorder: Send + Sync {
+    /// Blocks a speaker for as long as the disk can't follow. Never called by a pump.
+    fn wait_for_space(&self);
+
+    /// Takes over what happened in a round, whose buffers it leaves empty. Never blocks.
+    fn record(&self, round: &mut Round);
+}
+
+/// What happened in a round of a room, for its [`Recorder`].
+pub(crate) struct Round {
+    /// The first id that the room could give: no other room has the same.
+    pub(crate) room: u64,
+    pub(crate) name: Arc<str>,
+    /// Whether nothing was handed over before.
+    pub(crate) is_first: bool,
+    /// What members were told of.
+    pub(crate) events: Vec<Recorded>,
+    /// What lasts of the state, as JSON, if that has changed.
+    pub(crate) lasting: Option<String>,
+    /// When the room ended, if it has.
+    pub(crate) ended: Option<Time>,
+    pub(crate) owed: Vec<OwedAck>,
+}
+
+/// Something that members were told of.
+pub(crate) struct Recorded {
+    pub(crate) event: Event,
+    /// The number of the session whose doing it was; 0 for the room's own.
+    pub(crate) session: u64,
+    /// That of the request.
+    pub(crate) nonce: Option<String>,
+}
+
+/// An ack that a speaker gets once its line is safe.
+pub(crate) struct OwedAck {
+    pub(crate) session: Arc<Session>,
+    pub(crate) nonce: String,
+    /// What was said got this id.
+    pub(crate) id: Option<u64>,
+}
+
+impl Round {
+    pub(crate) fn new(room: u64, name: Arc<str>) -> Round {
+        let (events, owed) = (Vec::new(), Vec::new());
+        Round { room, name, is_first: true, events, lasting: None, ended: None, owed }
+    }
+
+    /// Whether there is nothing to keep.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Round { events, lasting, ended, owed, .. } = self;
+        events.is_empty() && lasting.is_none() && ended.is_none() && owed.is_empty()
+    }
+}
+
+impl OwedAck {
+    /// Tells the speaker, if it is here, that its line was said, and whether it is on disk.
+    pub(crate) fn pay(self, is_durable: bool) {
+        let OwedAck { session, nonce, id } = self;
+        let durable = (!is_durable).then_some(false);
+        session.tell(|answer| {
+            answer.message(&ServerMessage::Ack { nonce: nonce.into(), id, durable });
+        });
+    }
+}

@@ -1,0 +1,25 @@
+//! How the disk does, for the operator and the metrics.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{journal::writer::Watch, metrics::Metrics, operator::console::Console};
+
+/// Tells them.
+pub(super) struct DiskWatch {
+    pub(super) console: Console,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+impl Watch for DiskWatch {
+    fn committed(&self, rows: usize, took: Duration) {
+        self.metrics.count_commit(rows, took);
+    }
+
+    fn degraded(&self, why: &str) {
+        self.console.journal_degraded(why);
+    }
+
+    fn recovered(&self) {
+        self.console.journal_recovered();
+    }
+}

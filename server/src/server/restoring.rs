@@ -1,0 +1,94 @@
+//! What a server that starts takes over from the one before, where history is kept on disk:
+//! ids, sessions that may come back, and the rooms that were in use.
+
+use std::{collections::HashMap, sync::Arc, time::Instant};
+
+use madang_protocol::{name::UserName, room::RoomName};
+
+use crate::{
+    clock,
+    commands::chat::Services as _,
+    expiry::Due,
+    journal::kept::{KeptRoom, KeptSession, Leftover},
+    room::{Beginning, By, Op, Room},
+    session::{
+        Quiet, Session,
+        nonces::NonceKey,
+        token::{Token, TokenHash},
+    },
+    shared::Shared,
+};
+
+/// What the lobby begins with, where there was one before.
+pub(super) fn lobby(kept: &Leftover) -> Beginning {
+    let rooms = kept.rooms.iter();
+    rooms.filter(|room| is_lobby(room)).map(|room| beginning(room, kept)).next().unwrap_or_default()
+}
+
+fn is_lobby(room: &KeptRoom) -> bool {
+    RoomName::parse(&room.name).is_ok_and(|name| name.is_lobby())
+}
+
+fn beginning(room: &KeptRoom, kept: &Leftover) -> Beginning {
+    let is_here =
+        |session: &&KeptSession| session.room == room.room || (session.room == 0 && is_lobby(room));
+    let name = |session: &KeptSession| UserName::parse(&session.name).ok();
+    let here = kept.sessions.iter().filter(is_here);
+    let last = room.events.last().map_or(room.room, |event| event.id());
+    Beginning {
+        opened: room.room,
+        lasting: room.state.clone(),
+        away: here.filter_map(|it| Some((it.session, name(it)?, quiet(it)))).collect(),
+        events: room.events.clone(),
+        lost_after: (!kept.is_complete).then_some(last),
+        ..Beginning::default()
+    }
+}
+
+/// How it is quiet, if it is: more than to read, it is allowed when it comes back.
+fn quiet(session: &KeptSession) -> Option<Quiet> {
+    session.quiet.then_some(Quiet::ReadOnly)
+}
+
+impl Shared {
+    /// Takes over the rooms and the sessions; the lobby has begun with what was there.
+    pub(super) fn restore(&self, kept: Leftover, nonce_key: NonceKey) {
+        let mut rooms: HashMap<u64, Arc<Room>> = HashMap::new();
+        for room in &kept.rooms {
+            if is_lobby(room) {
+                rooms.insert(room.room, self.rooms.lobby.clone());
+            } else if let Ok(name) = RoomName::parse(&room.name)
+                && let Ok(made) = self.rooms.restore(&name, beginning(room, &kept))
+            {
+                rooms.insert(room.room, made);
+            }
+        }
+        for room in rooms.values() {
+            // Nobody is here yet to be told.
+            let _ = room.act_now(By::Time, Op::Restarted);
+        }
+        for session in kept.sessions {
+            // One whose room was private is in the lobby now.
+            let room = rooms.get(&session.room).unwrap_or(&self.rooms.lobby);
+            self.restore_session(session, room, nonce_key);
+        }
+        for room in rooms.values() {
+            self.end_when_empty(room);
+        }
+    }
+
+    fn restore_session(&self, kept: KeptSession, room: &Room, nonce_key: NonceKey) {
+        let quiet = quiet(&kept);
+        let KeptSession { session, token, name, nonces, .. } = kept;
+        let Ok(name) = UserName::parse(&name) else { return };
+        let token = Some(Token::known_by(TokenHash(token)));
+        let restored =
+            Session::new(session, name, token, clock::now()).knowing_nonces(nonce_key, &nonces);
+        restored.set_quiet(quiet);
+        restored.enter(room.number);
+        if let Some((restored, since)) = self.users.restore(restored) {
+            let due = Due::Session(Arc::downgrade(&restored), since);
+            self.timekeeper.schedule(Instant::now() + self.config.resume_window, due);
+        }
+    }
+}

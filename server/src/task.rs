@@ -1,0 +1,158 @@
+//! The command lines of `madang-server transcript` and `madang-server recover`: jobs on the
+//! folder of `--data` that need no running server.
+
+use std::{
+    ffi::OsString,
+    fs::File,
+    io::{self, BufWriter, IsTerminal, Write},
+    path::PathBuf,
+    str::FromStr,
+};
+
+use anyhow::Context;
+use clap::Parser as _;
+use jiff::{Timestamp, Zoned, civil::DateTime, tz::TimeZone};
+use madang_protocol::{event::Time, room::RoomName, text::Lang};
+
+use crate::{
+    clock,
+    journal::{
+        export::{Selection, export},
+        recover::recover,
+        transcript::Format,
+    },
+};
+
+/// A job.
+#[derive(Debug, clap::Parser)]
+#[command(name = "madang-server", version, disable_help_subcommand = true)]
+pub enum Task {
+    /// Writes a room's saved messages to stdout or a file, also while a server runs
+    Transcript {
+        /// Folder that the server was given with --data
+        #[arg(long, env = "MADANG_DATA", value_name = "DIR")]
+        data: PathBuf,
+        /// Name of the room
+        #[arg(long, default_value = "lobby", value_parser = RoomName::parse)]
+        room: RoomName,
+        /// Begin there: a day (2026-11-28) or a time (2026-11-28T14:00), in the local time zone
+        #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
+        since: Option<Time>,
+        /// End there
+        #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
+        until: Option<Time>,
+        /// Form: txt, html or jsonl
+        #[arg(long, default_value = "txt", value_parser = Format::from_str)]
+        format: Format,
+        /// Language of what the server adds
+        #[arg(long, env = "MADANG_LANG", value_name = "ko|en", default_value = "ko",
+              value_parser = Lang::from_str)]
+        lang: Lang,
+        /// File to write, instead of stdout; one that exists is replaced
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Saves what can be read from a damaged database; the server must not run
+    Recover {
+        /// Folder that the server was given with --data
+        #[arg(long, env = "MADANG_DATA", value_name = "DIR")]
+        data: PathBuf,
+    },
+}
+
+impl Task {
+    /// The job that a command line asks for, or what is wrong with how it does; `None` if it
+    /// asks for none.
+    pub fn asked(args: impl IntoIterator<Item = OsString>) -> Option<Result<Task, clap::Error>> {
+        let args: Vec<OsString> = args.into_iter().collect();
+        let first = args.get(1)?;
+        (first == "transcript" || first == "recover").then(|| Task::try_parse_from(&args))
+    }
+
+    /// Does it.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong, for the person who asked.
+    pub fn run(self) -> anyhow::Result<()> {
+        match self {
+            Task::Transcript { data, room, since, until, format, lang, output } => {
+                let selection = Selection { data, room, since, until, format, lang };
+                let Some(path) = output else {
+                    return write_transcript(&selection, &mut io::stdout().lock(), false);
+                };
+                let failed = || format!("--output {}", path.display());
+                let mut file = BufWriter::new(File::create(&path).with_context(failed)?);
+                write_transcript(&selection, &mut file, io::stderr().is_terminal())
+                    .and_then(|()| file.flush().with_context(failed))
+            }
+            Task::Recover { data } => {
+                let recovered = recover(&data)?;
+                let (events, others) = (recovered.events, recovered.others);
+                println!("{events} events and {others} other rows were saved.");
+                if recovered.damaged > 0 {
+                    println!("{} places could not be read.", recovered.damaged);
+                }
+                println!("The damaged database is kept as {}.", recovered.kept.display());
+                Ok(())
+            }
+        }
+    }
+}
+
+fn write_transcript(
+    selection: &Selection,
+    out: &mut impl Write,
+    shows_progress: bool,
+) -> anyhow::Result<()> {
+    let progress = |count: usize| {
+        if shows_progress {
+            eprint!("\r{count} events");
+        }
+    };
+    let count = export(selection, clock::zone().clone(), out, progress)?;
+    if shows_progress {
+        eprintln!("\r{count} events");
+    }
+    Ok(())
+}
+
+/// A day, or a time of a day, where the server is; or a moment with its own zone.
+fn parse_moment(text: &str) -> Result<Time, String> {
+    let zone: TimeZone = clock::zone().clone();
+    let local = || text.parse::<DateTime>().ok()?.to_zoned(zone).ok();
+    let zoned = || text.parse::<Timestamp>().ok().map(|it| it.to_zoned(TimeZone::UTC));
+    let moment: Option<Zoned> = zoned().or_else(local);
+    let moment = moment.ok_or("not a day or a time, as in 2026-11-28 or 2026-11-28T14:00")?;
+    Ok(Time::from_millis(moment.timestamp().as_millisecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn asked(args: &[&str]) -> Option<Result<Task, clap::Error>> {
+        Task::asked([&["madang-server"], args].concat().into_iter().map(OsString::from))
+    }
+
+    #[test]
+    fn days_and_times_are_read() {
+        assert_eq!(parse_moment("1970-01-02T00:00:00Z"), Ok(Time::from_millis(86_400_000)));
+        assert!(parse_moment("2026-11-28").is_ok() && parse_moment("2026-11-28T14:00").is_ok());
+        let midnight = parse_moment("2026-11-28T00:00");
+        assert_eq!(parse_moment("2026-11-28"), midnight, "a day begins at midnight");
+        for wrong in ["yesterday", "", "2026-13-01", "14:00"] {
+            assert!(parse_moment(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_else_is_asked_is_left_to_others() {
+        assert!(asked(&[]).is_none() && asked(&["--data", "x"]).is_none());
+        assert!(asked(&["transcript"]).is_some_and(|task| task.is_err()), "--data is missing");
+        assert!(asked(&["recover", "--data", "x"]).is_some_and(|task| task.is_ok()));
+        let task = asked(&["transcript", "--data", "x", "--format", "pdf"]);
+        assert!(task.is_some_and(|task| task.is_err()));
+    }
+}

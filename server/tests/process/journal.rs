@@ -1,0 +1,394 @@
+//! `--data`: what was said and acknowledged is there after the server was killed, stopped, or
+//! had a disk that was full; what is private is nowhere.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fs,
+    net::SocketAddr,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::Command,
+};
+
+use madang_tests::{TestClient, TestFolder, documented_commands};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::{
+    program::Program,
+    server_process::{ServerProcess, command, command_after},
+};
+
+fn start(data: &Path) -> ServerProcess {
+    ServerProcess::start(&["--rate-limit", "off", "--lang", "ko", "--data", text(data)])
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a test's folder is UTF-8")
+}
+
+/// The events of a room, as they are on the disk.
+#[track_caller]
+fn saved(data: &Path, room: &str) -> Vec<Value> {
+    let mut transcript = Program::start(command().args([
+        "transcript",
+        "--data",
+        text(data),
+        "--room",
+        room,
+        "--format",
+        "jsonl",
+    ]));
+    let lines = transcript.out().expect_end();
+    assert_eq!(transcript.expect_exit(), 0);
+    lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+/// Somebody who says number after number, and says again what was not acknowledged.
+struct Speaker {
+    client: TestClient,
+    token: String,
+    last: u64,
+    next: usize,
+    unacked: VecDeque<usize>,
+    /// The ids that the numbers got.
+    acked: BTreeMap<usize, u64>,
+}
+
+impl Speaker {
+    fn log_in(address: SocketAddr) -> Speaker {
+        let mut client = TestClient::connect(address);
+        let welcome = client.login_json("alice");
+        assert_eq!(welcome["durable"], true, "{welcome}");
+        let token = welcome["session"].as_str().expect("a token").to_owned();
+        let last = welcome["id"].as_u64().expect("an id");
+        let (unacked, acked) = (VecDeque::new(), BTreeMap::new());
+        Speaker { client, token, last, next: 0, unacked, acked }
+    }
+
+    fn come_back(&mut self, address: SocketAddr) {
+        self.client = TestClient::connect(address);
+        self.client.become_json();
+        let (session, last) = (&self.token, self.last);
+        self.client.send_json(json!({
+            "type": "login", "session": session, "room": "lobby", "last": last, "last_private": 0,
+        }));
+        let welcome = self.client.expect_message("welcome");
+        assert_eq!((&welcome["resumed"], &welcome["room"]), (&json!(true), &json!("lobby")));
+        for number in &self.unacked {
+            self.client.send(say(*number));
+        }
+    }
+
+    fn say(&mut self, count: usize) {
+        let numbers = self.next..self.next + count;
+        self.client.send(numbers.clone().map(say).collect::<String>());
+        self.unacked.extend(numbers);
+        self.next += count;
+    }
+
+    /// Reads until so many acks have come; every ack must promise that the line is safe.
+    #[track_caller]
+    fn read_acks(&mut self, mut count: usize) {
+        while count > 0 {
+            let message = self.client.expect_json();
+            if let Some(id) = message["id"].as_u64().filter(|_| message["type"] != "ack") {
+                self.last = self.last.max(id);
+            }
+            if message["type"] == "ack" {
+                assert_eq!(message["durable"], Value::Null, "{message}");
+                let number = message["nonce"].as_str().and_then(|it| it[1..].parse().ok());
+                let number: usize = number.expect("the nonce is the test's");
+                let id = message["id"].as_u64().expect("it was said");
+                assert_eq!(*self.acked.entry(number).or_insert(id), id, "two ids for {number}");
+                self.unacked.retain(|unacked| *unacked != number);
+                count -= 1;
+            }
+        }
+    }
+
+    /// What is on the disk is what was said: each line once, in its order, under the id that
+    /// its ack had.
+    #[track_caller]
+    fn check(&self, events: &[Value]) {
+        let ids: Vec<_> = events.iter().map(|event| event["id"].as_u64()).collect();
+        assert!(ids.is_sorted_by(|one, other| one < other), "an id twice, or out of order");
+        let said = events.iter().filter(|event| event["type"] == "said");
+        let said: Vec<_> = said
+            .map(|event| (event["text"].as_str().expect("text"), event["id"].as_u64()))
+            .collect();
+        let expected: Vec<_> =
+            self.acked.iter().map(|(number, id)| (number.to_string(), Some(*id))).collect();
+        let expected: Vec<_> = expected.iter().map(|(text, id)| (&**text, *id)).collect();
+        assert_eq!(said, expected);
+    }
+}
+
+/// The next message of a kind, whatever comes before.
+#[track_caller]
+fn wait_for(client: &mut TestClient, kind: &str) -> Value {
+    loop {
+        let message = client.expect_json();
+        if message["type"] == kind {
+            return message;
+        }
+    }
+}
+
+fn say(number: usize) -> String {
+    format!(
+        "{}\n",
+        json!({"type": "say", "text": number.to_string(), "nonce": format!("n{number}")})
+    )
+}
+
+#[test]
+fn what_was_acknowledged_survives_kills_once_and_in_order() {
+    let folder = TestFolder::new();
+    let data = folder.path().join("data");
+    let mut server = start(&data);
+    let mut alice = Speaker::log_in(server.address);
+    // As many as a session's nonces are remembered.
+    for acks in [1, 150, 255] {
+        alice.say(256 - alice.unacked.len());
+        alice.read_acks(acks);
+        server.signal(Signal::KILL);
+        drop(server);
+        server = start(&data);
+        alice.come_back(server.address);
+    }
+    let left = alice.unacked.len();
+    alice.read_acks(left);
+    assert_eq!(alice.acked.len(), alice.next);
+    alice.check(&saved(&data, "lobby"));
+}
+
+#[test]
+fn what_was_said_before_a_stop_is_acknowledged_before_the_goodbye() {
+    let folder = TestFolder::new();
+    let data = folder.path().join("data");
+    let mut server = start(&data);
+    let mut alice = Speaker::log_in(server.address);
+    for _ in 0..3 {
+        alice.say(200);
+        alice.read_acks(50);
+        server.signal(Signal::TERM);
+        loop {
+            let message = alice.client.expect_json();
+            match message["type"].as_str() {
+                Some("bye") => break,
+                Some("ack") => {
+                    let number = message["nonce"].as_str().expect("a nonce")[1..].parse();
+                    let number: usize = number.expect("the test's nonce");
+                    alice.acked.insert(number, message["id"].as_u64().expect("it was said"));
+                    alice.unacked.retain(|unacked| *unacked != number);
+                }
+                Some("said") => {
+                    let id = message["id"].as_u64().expect("an id");
+                    let number = message["text"].as_str().and_then(|it| it.parse::<usize>().ok());
+                    alice.last = id;
+                    assert!(number.is_some(), "{message}");
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(server.expect_exit(), 0);
+        // Whatever others have heard was acknowledged.
+        let heard = saved(&data, "lobby");
+        let heard = heard.iter().filter(|event| event["type"] == "said").count();
+        assert_eq!(heard, alice.acked.len());
+        server = start(&data);
+        alice.come_back(server.address);
+        let left = alice.unacked.len();
+        alice.read_acks(left);
+    }
+    alice.check(&saved(&data, "lobby"));
+}
+
+#[test]
+fn what_was_missed_over_a_stop_is_told_and_over_a_kill_the_gap_too() {
+    let folder = TestFolder::new();
+    for signal in [Signal::TERM, Signal::KILL] {
+        let data = folder.path().join(format!("{signal:?}"));
+        let mut server = start(&data);
+        let mut alice = Speaker::log_in(server.address);
+        alice.say(1);
+        alice.read_acks(1);
+        let seen = alice.last;
+        let mut bob = TestClient::connect(server.address);
+        bob.login_json("bob");
+        bob.send_json(json!({"type": "say", "text": "missed", "nonce": "m"}));
+        wait_for(&mut bob, "ack");
+        server.signal(signal);
+        drop(server);
+        server = start(&data);
+        alice.last = seen;
+        alice.come_back(server.address);
+        if signal == Signal::KILL {
+            let gap = wait_for(&mut alice.client, "gap");
+            assert_eq!(gap["reason"], "restart");
+        }
+        let missed = wait_for(&mut alice.client, "said");
+        assert_eq!((&missed["user"], &missed["text"]), (&json!("bob"), &json!("missed")));
+        wait_for(&mut alice.client, "restarted");
+    }
+}
+
+#[test]
+fn talk_is_read_back_and_searched_over_restarts_from_nc() {
+    let folder = TestFolder::new();
+    let data = folder.path().join("data");
+    let mut server = start(&data);
+    let mut alice = TestClient::connect(server.address);
+    alice.expect("로그인ID:");
+    alice.send("alice\n").expect("이 방의 대화는 서버에 저장됩니다.\n");
+    alice.expect("[alice]님이 입장했습니다.\n");
+    for number in 1..=30 {
+        alice.send(format!("{number}번째 줄\n")).expect(format!("[alice] {number}번째 줄\n"));
+    }
+    alice.send("내일 회의는 3시\n").expect("3시\n");
+    server.signal(Signal::TERM);
+    assert_eq!(server.expect_exit(), 0);
+
+    let server = start(&data);
+    let mut bob = TestClient::connect(server.address);
+    bob.login("bob");
+    // 20 earlier lines are shown; these are in memory again.
+    bob.send("/지난말 2\n/ping\n");
+    let shown = bob.expect("퐁");
+    assert!(shown.contains("30번째 줄\n") && shown.contains("내일 회의는 3시\n"), "{shown}");
+    assert!(!shown.contains("29번째 줄\n"), "{shown}");
+    bob.send("/지난말\n/ping\n");
+    let shown = bob.expect("퐁");
+    assert!(shown.contains(" 29번째 줄\n") && !shown.contains(" 30번째 줄\n"), "{shown}");
+    for query in ["회의", "ㅎㅇ", "\"회의는 3시\"", "3시 내일"] {
+        bob.send(format!("/찾기 {query}\n")).expect("[alice] 내일 회의는 3시\n");
+        bob.expect("-- 1개를 찾았습니다.");
+    }
+    bob.send("/찾기 번째\n").expect("30번째 줄\n");
+    bob.expect("-- 10개를 찾았습니다.");
+    bob.send("/찾기\n").expect(" 11번째 줄\n");
+    bob.send("/찾기 없는말\n").expect("찾는 대화가 없습니다.\n");
+}
+
+#[test]
+fn what_is_private_is_in_no_file_and_the_files_are_the_owners() {
+    let folder = TestFolder::new();
+    let data = folder.path().join("data");
+    let mut server = start(&data);
+    let mut alice = TestClient::connect(server.address);
+    let token = alice.login_json("alice")["session"].as_str().expect("a token").to_owned();
+    let mut bob = TestClient::connect(server.address);
+    bob.login("bob");
+    let mut ask = |line: &str, answer: &str| {
+        alice.send_json(json!({"type": "command", "line": line, "nonce": line}));
+        wait_for(&mut alice, answer)
+    };
+    ask("/msg bob whispered-words", "ack");
+    ask("/new secret-topic", "entered");
+    let invite = ask("/invite", "invite");
+    let (key, mark) = (invite["key"].as_str().expect("a key"), invite["room"].as_str());
+    alice.send_json(json!({"type": "say", "text": "private-words", "nonce": "p"}));
+    wait_for(&mut alice, "ack");
+    bob.send("public-words\n").expect("public-words\n");
+    let plain_key = key.replace('-', "");
+    server.signal(Signal::TERM);
+    assert_eq!(server.expect_exit(), 0);
+
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
+    let mut all = Vec::new();
+    for entry in fs::read_dir(&data).expect("the folder") {
+        let path = entry.expect("an entry").path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+        all.extend(fs::read(path).expect("a file"));
+    }
+    let holds = |words: &str| memchr::memmem::find(&all, words.as_bytes()).is_some();
+    assert!(holds("public-words"));
+    let mark = mark.expect("a mark");
+    for words in ["whispered-words", "secret-topic", "private-words", key, &plain_key, &token, mark]
+    {
+        assert!(!holds(words), "{words} is on the disk");
+    }
+}
+
+#[test]
+fn a_folder_in_use_or_a_damaged_database_is_refused_and_says_what_to_do() {
+    let folder = TestFolder::new();
+    let data = folder.path().join("data");
+    let mut server = start(&data);
+    let refused = || {
+        let mut second =
+            Program::start(command().args(["--listen", "127.0.0.1:0", "--data", text(&data)]));
+        assert_eq!(second.expect_exit(), 1);
+        second.err().expect_end()
+    };
+    let error = refused();
+    assert!(error.contains("--data: another madang-server uses"), "{error}");
+    server.signal(Signal::TERM);
+    assert_eq!(server.expect_exit(), 0);
+    fs::write(data.join("madang.db"), "not a database, and long enough to look like one")
+        .expect("the folder is there");
+    let error = refused();
+    assert!(error.contains("madang-server recover --data"), "{error}");
+    let kept = fs::read(data.join("madang.db")).expect("it is there");
+    assert!(kept.starts_with(b"not a database"));
+}
+
+#[test]
+fn a_full_disk_harms_no_chat_and_acks_say_so() {
+    let folder = TestFolder::new();
+    let data = folder.path().join("data");
+    drop(start(&data));
+    // No file may grow beyond 256 KiB.
+    let mut command = command_after("trap '' XFSZ && ulimit -f 512");
+    let server = ServerProcess::start_as(command.args([
+        "--rate-limit",
+        "off",
+        "--lang",
+        "en",
+        "--data",
+        text(&data),
+    ]));
+    let mut alice = TestClient::connect(server.address);
+    alice.login_json("alice");
+    let mut bob = TestClient::connect(server.address);
+    bob.login("bob");
+    let line = "x".repeat(4_000);
+    let mut refused = 0;
+    for number in 0..200 {
+        let nonce = format!("n{number}");
+        alice.send_json(json!({"type": "say", "text": line, "nonce": nonce}));
+        let ack = wait_for(&mut alice, "ack");
+        assert_eq!(ack["nonce"], *nonce);
+        refused += usize::from(ack["durable"] == false);
+        bob.expect(&line);
+    }
+    assert!((50..200).contains(&refused), "{refused} of 200 were not saved");
+}
+
+#[test]
+#[ignore = "needs sqlite3"]
+fn the_backup_of_the_pages_is_whole() {
+    let folder = TestFolder::new();
+    let data = folder.path().join("data");
+    let server = start(&data);
+    let mut alice = TestClient::connect(server.address);
+    alice.login_json("alice");
+    alice.send_json(json!({"type": "say", "text": "kept", "nonce": "k"}));
+    wait_for(&mut alice, "ack");
+
+    let commands = documented_commands();
+    let backup = commands.iter().find(|it| it.starts_with("sqlite3 ")).expect("there is one");
+    let backup = backup.replace("/var/lib/madang", text(&data));
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &backup]).current_dir(folder.path());
+    assert_eq!(Program::start(&mut shell).expect_exit(), 0);
+
+    let restored = folder.path().join("restored");
+    fs::create_dir(&restored).expect("the folder is new");
+    fs::rename(folder.path().join("backup.db"), restored.join("madang.db")).expect("a backup");
+    let events = saved(&restored, "lobby");
+    assert!(events.iter().any(|event| event["text"] == "kept"), "{events:?}");
+    drop(start(&restored));
+}
