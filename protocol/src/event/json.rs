@@ -10,7 +10,7 @@ use crate::sanitize::{is_printable_ascii, is_unwanted};
 /// might obey come out as `\u` escapes, whoever put them in: a nonce goes back as
 /// it came.
 pub fn write_json_line(message: &impl Serialize, out: &mut Vec<u8>) {
-    let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Printable);
+    let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Printable::default());
     message
         .serialize(&mut serializer)
         .expect("strings and numbers always have a JSON form, and a Vec takes all");
@@ -19,15 +19,33 @@ pub fn write_json_line(message: &impl Serialize, out: &mut Vec<u8>) {
 
 /// Writes JSON without line breaks, and strings with nothing raw in them that
 /// [`is_unwanted`] names.
-struct Printable;
+#[derive(Default)]
+struct Printable {
+    /// Keys are the names of fields: nobody else's text, and not looked at.
+    in_key: bool,
+}
 
 impl serde_json::ser::Formatter for Printable {
+    fn begin_object_key<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        self.in_key = true;
+        if first { Ok(()) } else { writer.write_all(b",") }
+    }
+
+    fn end_object_key<W: io::Write + ?Sized>(&mut self, _writer: &mut W) -> io::Result<()> {
+        self.in_key = false;
+        Ok(())
+    }
+
     fn write_string_fragment<W: io::Write + ?Sized>(
         &mut self,
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        if is_printable_ascii(fragment.as_bytes()) {
+        if self.in_key || is_printable_ascii(fragment.as_bytes()) {
             return writer.write_all(fragment.as_bytes());
         }
         let mut rest = fragment;
