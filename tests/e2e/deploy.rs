@@ -9,6 +9,7 @@ use std::{
 };
 
 use madang_protocol::{
+    limits::CARRIER_BYTES,
     notice::{Goodbye, Notice},
     text::Lang,
 };
@@ -227,4 +228,18 @@ fn the_service_is_one_that_systemd_takes() {
     let mut command = Command::new("systemd-analyze");
     command.args(["verify", "--man=no"]).arg(path);
     assert_eq!(Program::start(&mut command).expect_success(DEADLINE), "");
+}
+
+#[test]
+fn the_service_may_use_what_ten_thousand_members_and_every_bound_take() {
+    const MEMBERS: usize = 10_000;
+    // Three pages of stack, and what a member's tables take, twice over.
+    const MEMBER_BYTES: usize = 2 * (12 + 8) * 1_024;
+    let unit = include_str!("../../server/deploy/madang.service");
+    let limit = unit.lines().find_map(|line| line.strip_prefix("MemoryMax=")?.strip_suffix('G'));
+    let limit: usize = limit.expect("it has one, in GiB").parse().expect("a whole number");
+    let config = Config::default();
+    let bounds = config.history_bytes + config.backlog_bytes + MEMBERS * CARRIER_BYTES;
+    let most = bounds + MEMBERS * MEMBER_BYTES;
+    assert!(most <= limit << 30, "{} MiB may be needed", most >> 20);
 }

@@ -3,8 +3,12 @@
 
 use std::time::{Duration, Instant};
 
+use madang_protocol::{
+    foreign::Foreign,
+    notice::{Goodbye, Notice},
+};
 use madang_server::admission::rate_limit::RateLimit;
-use madang_tests::{DEADLINE, Frame, TestServer, WebSocketClient, frame};
+use madang_tests::{DEADLINE, Frame, NEVER, TestClient, TestServer, WebSocketClient, frame, told};
 
 /// Each bad input is sent to the chat before and after the login, and to `/echo`.
 #[test]
@@ -217,4 +221,34 @@ fn pings_whose_answers_are_not_read_end_the_reading() {
         sent += pings.len();
     }
     assert!(sent < FLOOD_BYTES, "answers are held without end");
+}
+
+#[test]
+fn what_follows_a_refusal_is_read_only_for_a_while() {
+    /// More than the kernels hold for a connection.
+    const FLOOD_BYTES: usize = 20 << 20;
+    /// What is read before the refusal, and after it so that no reset overtakes that.
+    const MOST_BYTES: u64 = (64 << 10) + (256 << 10) + (8 << 10);
+    /// A server that takes nothing for so long has stopped reading, or is slower than that.
+    const PAUSE: Duration = Duration::from_millis(300);
+
+    let server = TestServer::start(|config| config.linger = NEVER);
+    let (lines, web) = (server.address(), server.web_address());
+    let endless = vec![b'x'; FLOOD_BYTES];
+    let bad_frame = WebSocketClient::request(web, "/", &[]) + "\u{1}\u{2}hi";
+    let http = Foreign::Http;
+    let no_chat = Notice::Goodbye(Goodbye::Foreign { foreign: http, web_port: Some(web.port()) });
+    for (what, address, start, answer) in [
+        ("a head", web, "GET / HTTP/1.1\r\nX: ", "HTTP/1.1 431 "),
+        ("a body", web, "GET /none HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 404 "),
+        ("a line", lines, "alice\n", "65,536"),
+        ("what is no chat", lines, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", &told(no_chat)),
+        ("a frame without a mask", web, &bad_frame, "HTTP/1.1 101 "),
+    ] {
+        let mut client = TestClient::connect(address);
+        let (sent, read) = client.send(start).flood(&endless, PAUSE);
+        let is_bounded = read.map_or(sent < FLOOD_BYTES, |read| read <= MOST_BYTES);
+        assert!(is_bounded, "{what}: {read:?} bytes are read of {sent} that were sent");
+        client.expect(answer);
+    }
 }

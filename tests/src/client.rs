@@ -12,11 +12,12 @@ use rustls::{ClientConnection, Stream, StreamOwned};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::{
-    DEADLINE, QUIET, kernel,
+    DEADLINE, QUIET,
     transcript::{Direction, Escaped, Transcript},
 };
 
 mod chat;
+mod pieces;
 
 /// A connection to a server, from the peer's side.
 ///
@@ -157,50 +158,6 @@ impl TestClient {
     /// TLS.
     pub fn traffic(&self) -> (usize, usize) {
         (self.sent_bytes, self.received_bytes)
-    }
-
-    /// Waits until the server has read everything sent so far, so that the next piece is in a
-    /// read of its own.
-    #[track_caller]
-    pub fn wait_until_read(&self) -> &TestClient {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            let addresses = (self.stream.local_addr(), self.stream.peer_addr());
-            // A connection that was reset has no addresses, and nothing is waiting in it.
-            let (Ok(own), Ok(server)) = addresses else { return self };
-            match kernel::has_been_read(own, server) {
-                Ok(true) => return self,
-                Ok(false) if Instant::now() < deadline => std::thread::yield_now(),
-                Ok(false) => self.fail("the server did not read what was sent"),
-                Err(error) => self.fail(&format!("the kernel does not tell: {error}")),
-            }
-        }
-    }
-
-    /// An upper bound for the number of segments in which everything so far arrived; `None` if
-    /// the kernel does not count them.
-    #[track_caller]
-    pub fn received_segments(&self) -> Option<u32> {
-        let addresses = (self.stream.local_addr(), self.stream.peer_addr());
-        let (Ok(own), Ok(server)) = addresses else { self.fail("not connected") };
-        kernel::sent_segments(server, own)
-            .unwrap_or_else(|error| self.fail(&format!("the kernel does not tell: {error}")))
-    }
-
-    /// Sends byte by byte, each when the server has read the one before.
-    #[track_caller]
-    pub fn send_byte_by_byte(&mut self, bytes: impl AsRef<[u8]>) {
-        for byte in bytes.as_ref() {
-            self.send([*byte]).wait_until_read();
-        }
-    }
-
-    /// Sends character by character, as a terminal in character mode does.
-    #[track_caller]
-    pub fn type_characters(&mut self, text: &str) {
-        for character in text.chars() {
-            self.send(character.to_string()).wait_until_read();
-        }
     }
 
     /// Closes only the sending side.

@@ -1,8 +1,8 @@
-//! What only the kernel knows: whether the other side of a connection has read what it was
+//! What only the kernel knows: how much the other side of a connection has read of what it was
 //! sent, and in how many segments something arrived.
 
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{has_been_read, sent_segments};
+pub(crate) use linux::{has_been_read, read_bytes, sent_segments};
 
 /// On other systems than Linux, this is not known. Bytes sent in pieces may be read as one
 /// there, so tests about pieces prove less.
@@ -20,6 +20,15 @@ pub(crate) fn sent_segments(
     _from: std::net::SocketAddr,
     _to: std::net::SocketAddr,
 ) -> std::io::Result<Option<u32>> {
+    Ok(None)
+}
+
+/// As above.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn read_bytes(
+    _from: std::net::SocketAddr,
+    _to: std::net::SocketAddr,
+) -> std::io::Result<Option<u64>> {
     Ok(None)
 }
 
@@ -58,8 +67,10 @@ mod linux {
     const UNACKNOWLEDGED: usize = 76;
     const ATTRIBUTES: usize = 88;
 
-    /// Offsets of `tcpi_total_retrans` and `tcpi_data_segs_out` in `struct tcp_info`.
+    /// Offsets of `tcpi_total_retrans`, `tcpi_bytes_received` and `tcpi_data_segs_out` in `struct
+    /// tcp_info`.
     const RETRANSMITTED: usize = 100;
+    const RECEIVED: usize = 128;
     const DATA_SEGMENTS_OUT: usize = 156;
 
     /// Whether everything sent from `from` to `to` has been read; also true if one side is
@@ -84,12 +95,20 @@ mod linux {
         Ok(look_up(from, to)?.and_then(|found| found.sent_segments))
     }
 
+    /// How many bytes of what was sent from `from` to `to` have been read; `None` if the
+    /// connection is gone.
+    pub(crate) fn read_bytes(from: SocketAddr, to: SocketAddr) -> io::Result<Option<u64>> {
+        let read = |found: Found| Some(found.received_bytes? - u64::from(found.unread));
+        Ok(look_up(to, from)?.and_then(read))
+    }
+
     /// What the kernel reports about a socket.
     struct Found {
         /// Bytes.
         unacknowledged: u32,
         /// Bytes.
         unread: u32,
+        received_bytes: Option<u64>,
         sent_segments: Option<u32>,
     }
 
@@ -116,19 +135,22 @@ mod linux {
             return Ok(None);
         }
         let mut attribute = ATTRIBUTES;
-        let mut sent_segments = None;
+        let (mut sent_segments, mut received_bytes) = (None, None);
         while attribute + 4 <= length {
             let (size, kind) = (u16_at(attribute), u16_at(attribute + 2));
             if kind == INET_DIAG_INFO && usize::from(size) >= 4 + DATA_SEGMENTS_OUT + 4 {
                 let info = attribute + 4;
                 sent_segments =
                     Some(u32_at(info + DATA_SEGMENTS_OUT) - u32_at(info + RETRANSMITTED));
+                let received = answer[info + RECEIVED..][..8].try_into().expect("eight bytes");
+                received_bytes = Some(u64::from_ne_bytes(received));
             }
             attribute += usize::from(size).next_multiple_of(4).max(4);
         }
         Ok(Some(Found {
             unacknowledged: u32_at(UNACKNOWLEDGED),
             unread: u32_at(UNREAD),
+            received_bytes,
             sent_segments,
         }))
     }

@@ -7,6 +7,8 @@
 
 use std::time::Duration;
 
+use madang_protocol::{notice::Notice, text::Lang};
+
 pub use authority::{Authority, Flaw, Pair};
 pub use client::{TestClient, read_lines};
 pub use documented::{PAGES, as_installed, documented_commands};
@@ -34,3 +36,21 @@ pub const NEVER: Duration = Duration::from_secs(600);
 
 /// How long a test waits for something that must not come.
 pub const QUIET: Duration = Duration::from_millis(100);
+
+/// A notice as a line in Korean, which servers of tests speak. The wording itself is asserted in
+/// one test for each notice; others ask for it by its name.
+pub fn told(notice: Notice<'_>) -> String {
+    notice.text(Lang::Ko) + "\n"
+}
+
+/// The answer to `/who` where these are, in this order.
+pub fn who(names: &[&str]) -> String {
+    told(Notice::Who { count: names.len(), names, quiet: &[] })
+}
+
+/// How many lines were skipped, if that is what a line without its end says.
+pub fn skipped_lines(line: &str) -> Option<usize> {
+    let digits: String = line.chars().filter(char::is_ascii_digit).collect();
+    let lines = digits.parse().ok()?;
+    (line == Notice::Skipped { lines }.text(Lang::Ko)).then_some(lines)
+}
