@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use madang_tests::{Frame, TestServer, WebSocketClient, frame};
+use madang_tests::{DEADLINE, Frame, TestServer, WebSocketClient, frame};
 
 const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
@@ -467,7 +467,7 @@ fn section_9_messages_of_every_size_are_echoed() {
 fn an_echo_lives_as_long_as_it_is_pinged() {
     let server = TestServer::start(|config| {
         config.echo.websocket.ping_interval = Duration::from_millis(50);
-        config.echo.websocket.pong_timeout = Duration::from_secs(1);
+        config.echo.websocket.pong_timeout = DEADLINE;
     });
     let mut client = WebSocketClient::open(server.web_address(), "/echo", &[]);
     for _ in 0..3 {

@@ -139,9 +139,21 @@ impl Terminal {
         });
     }
 
-    /// The cursor's row and column, counted from 0.
-    pub fn cursor(&self) -> (u16, u16) {
-        self.parser.screen().cursor_position()
+    /// Waits until the cursor is in this column, counted from 0: it may get there after the
+    /// last row is painted.
+    #[track_caller]
+    pub fn expect_cursor(&mut self, column: u16) {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            self.look();
+            let (_, at) = self.parser.screen().cursor_position();
+            if at == column {
+                return;
+            }
+            let shown = || self.rows().join("\n");
+            assert!(Instant::now() < deadline, "the cursor is in column {at}:\n{}", shown());
+            thread::sleep(PAUSE);
+        }
     }
 
     /// The rows of the screen, without empty ones at the end.

@@ -156,6 +156,8 @@ pub(crate) fn isolated(program: &str) -> Command {
     }
     // An empty name: the tests keep no history.
     command.env("MADANG_HISTORY", "").env("LC_ALL", "C").env_remove("NO_COLOR");
+    // Where the resolver has no answer, it is not asked for long.
+    command.env("RES_OPTIONS", "timeout:1 attempts:1");
     command
 }
 

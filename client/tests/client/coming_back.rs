@@ -164,6 +164,7 @@ fn a_session_that_has_ended_is_begun_anew_and_doubts_are_told() {
     drop(peer);
     terminal.expect_last(&["[lobby offline]"]);
     terminal.enter("said offline");
+    terminal.expect_row("-- will be sent once connected: said offline --");
     let mut peer = server.accept_json();
     peer.expect_login("\"session\":\"t\"");
     peer.send(
@@ -273,7 +274,7 @@ fn links_that_were_good_for_nothing_make_the_next_one_later() {
 
 #[test]
 fn a_silent_server_is_not_waited_for_for_ever() {
-    let (server, mut terminal, mut peer) = start(&["--answer-timeout", "1"]);
+    let (server, mut terminal, mut peer) = start(&["--answer-timeout", "5"]);
     terminal.enter("hello?");
     let (_, nonce) = peer.say();
     // The connection is open but silent: it counts as lost.

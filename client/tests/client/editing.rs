@@ -47,7 +47,7 @@ fn what_arrives_scrolls_above_a_half_typed_hangul_line() {
             peer.said("bob", &format!("{number}번째"));
         }
         terminal.expect_last(&[" [bob] 29번째", " [bob] 30번째", "[lobby 1] 반쯤 쓴 줄"]);
-        assert_eq!(terminal.cursor().1, 20);
+        terminal.expect_cursor(20);
         terminal.type_text(" 더");
         terminal.type_text(BACKSPACE);
         terminal.type_text(BACKSPACE);
@@ -77,11 +77,11 @@ fn emoji_are_as_wide_as_terminals_have_them() {
     let (_server, mut terminal, mut peer) = start(&PLAIN, 80, 24);
     terminal.type_text("가👍나🎉");
     terminal.expect_last(&["[lobby 1] 가👍나🎉"]);
-    assert_eq!(terminal.cursor().1, 10 + 4 * 2);
+    terminal.expect_cursor(10 + 4 * 2);
     terminal.type_text(&format!("{LEFT}{LEFT}!"));
     peer.said("bob", "😀 hi");
     terminal.expect_last(&[" [bob] 😀 hi", "[lobby 1] 가👍!나🎉"]);
-    assert_eq!(terminal.cursor().1, 10 + 2 * 2 + 1);
+    terminal.expect_cursor(10 + 2 * 2 + 1);
     terminal.type_text(&format!("{BACKSPACE}{BACKSPACE}"));
     terminal.expect_last(&["[lobby 1] 가나🎉"]);
     terminal.type_text(ENTER);
@@ -94,7 +94,7 @@ fn wide_characters_wrap_whole_at_the_edge() {
     // 30 columns are left in the first row: one, and fourteen and a half syllables.
     terminal.type_text("x가나다라마바사아자차카타파하갸냐");
     terminal.expect_last(&["[lobby 1] x가나다라마바사아자차카타파하", "갸냐"]);
-    assert_eq!(terminal.cursor().1, 4);
+    terminal.expect_cursor(4);
     peer.said("bob", "끼어듭니다");
     terminal.expect_last(&[" [bob] 끼어듭니다", "[lobby 1] x가나다라마바사아자차카타파하", "갸냐"]);
     for _ in 0..3 {

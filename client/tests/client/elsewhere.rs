@@ -30,6 +30,14 @@ fn start_and_lose(room: &str) -> (FakeServer, Terminal) {
     (server, terminal)
 }
 
+/// Enters a line while there is no connection, and waits until it is kept: a line that the client
+/// reads later may find another room.
+#[track_caller]
+fn enter_offline(terminal: &mut Terminal, line: &str) {
+    terminal.enter(line);
+    terminal.expect_row(&format!("-- will be sent once connected: {line} --"));
+}
+
 /// The server has restarted: the session is gone, the client logs in anew.
 #[track_caller]
 fn accept_after_restart(server: &FakeServer) -> Peer {
@@ -50,8 +58,7 @@ fn expect_only(terminal: &mut Terminal, peer: &mut Peer, line: &str) {
 #[test]
 fn words_for_a_private_room_are_not_said_in_the_lobby_after_a_restart() {
     let (server, mut terminal) = start_and_lose(PRIVATE);
-    terminal.enter("the secret");
-    terminal.expect_row("-- will be sent once connected: the secret --");
+    enter_offline(&mut terminal, "the secret");
     let mut peer = accept_after_restart(&server);
     peer.welcome("me");
     terminal.expect_row("-- that room is gone; not sent: the secret --");
@@ -65,8 +72,9 @@ fn words_for_a_private_room_are_not_said_in_the_lobby_after_a_restart() {
 #[test]
 fn what_is_being_typed_stays_and_an_arrow_brings_back_what_was_not_sent() {
     let (server, mut terminal) = start_and_lose(PRIVATE);
-    terminal.enter("the secret");
+    enter_offline(&mut terminal, "the secret");
     terminal.type_text("half a");
+    terminal.expect_last(&["[private-k3f9 offline] half a"]);
     let mut peer = accept_after_restart(&server);
     peer.welcome("me");
     terminal.expect_row("-- that room is gone; not sent: the secret --");
@@ -121,10 +129,10 @@ fn a_command_in_a_draft_is_not_held() {
 #[test]
 fn words_for_a_public_room_are_said_there_by_a_new_session_too() {
     let (server, mut terminal) = start_and_lose("math");
-    terminal.enter("two");
+    enter_offline(&mut terminal, "two");
     // By now, bob may be somebody else, and a command may affect another room.
-    terminal.enter("/msg bob psst");
-    terminal.enter("/kick carol");
+    enter_offline(&mut terminal, "/msg bob psst");
+    enter_offline(&mut terminal, "/kick carol");
     let mut peer = accept_after_restart(&server);
     peer.welcome_in("me", "math", 1, false);
     assert_eq!(peer.expect_say(), "two");
@@ -138,8 +146,8 @@ fn words_for_a_public_room_are_said_there_by_a_new_session_too() {
 #[test]
 fn a_session_that_was_moved_meanwhile_says_nothing_in_the_other_room() {
     let (server, mut terminal) = start_and_lose(PRIVATE);
-    terminal.enter("the secret");
-    terminal.enter("/msg bob psst");
+    enter_offline(&mut terminal, "the secret");
+    enter_offline(&mut terminal, "/msg bob psst");
     let mut peer = server.accept_json();
     peer.expect_login("\"session\":\"t\"");
     peer.resume("me", 1);
@@ -152,7 +160,7 @@ fn a_session_that_was_moved_meanwhile_says_nothing_in_the_other_room() {
 fn a_room_that_takes_nobody_back_leads_to_the_lobby_with_nothing_said() {
     for code in ["no_such_room", "room_locked", "room_full", "kicked"] {
         let (server, mut terminal) = start_and_lose(PRIVATE);
-        terminal.enter("the secret");
+        enter_offline(&mut terminal, "the secret");
         let mut peer = accept_after_restart(&server);
         peer.refuse("0", code);
         let login = peer.expect_login("\"name\":\"me\"");

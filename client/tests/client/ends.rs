@@ -1,10 +1,12 @@
 //! Ends before the beginning, and ends from outside.
 
 use std::{
-    net::TcpListener,
+    net::SocketAddr,
     process::Command,
     time::{Duration, Instant},
 };
+
+use socket2::{Domain, Socket, Type};
 
 use crate::{
     client::{Client, command},
@@ -89,10 +91,12 @@ fn every_variable_is_read_and_an_empty_one_is_none() {
 
 #[test]
 fn a_refused_connection_says_what_to_try() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let address = listener.local_addr().expect("it is bound").to_string();
-    drop(listener);
-    check(&address, &[], 3, "is madang-server running there?");
+    // Held, so that nobody else takes the port, but nobody listens.
+    let held = Socket::new(Domain::IPV4, Type::STREAM, None).expect("there is a descriptor left");
+    let any: SocketAddr = ([127, 0, 0, 1], 0).into();
+    held.bind(&any.into()).expect("a port is free");
+    let address = held.local_addr().expect("it is bound").as_socket().expect("it is over IP");
+    check(&address.to_string(), &[], 3, "is madang-server running there?");
 }
 
 #[test]
@@ -141,9 +145,9 @@ fn an_interrupt_quits_first() {
 #[cfg(unix)]
 #[test]
 fn a_second_interrupt_waits_for_nothing() {
-    // On a busy machine, one attempt may take as long as the client waits for an answer, but
-    // not every attempt.
-    let is_quick = (0..10).any(|_| {
+    // On a busy machine, an attempt may take as long as the client waits for an answer, but not
+    // every one of many.
+    let is_quick = (0..30).any(|_| {
         let (_server, client, mut peer) = interrupted();
         peer.expect("{\"type\":\"command\",\"line\":\"/quit\"}\n");
         let interrupted_at = Instant::now();

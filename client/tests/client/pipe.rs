@@ -338,7 +338,7 @@ fn a_session_that_is_over_confirms_nothing_any_more() {
 fn a_silent_server_is_not_waited_for_for_ever() {
     let server = FakeServer::start();
     let mut client =
-        Client::start(&server, &["--name", "bot", "--no-reconnect", "--answer-timeout", "1"]);
+        Client::start(&server, &["--name", "bot", "--no-reconnect", "--answer-timeout", "5"]);
     let mut peer = server.accept_member("bot");
     client.write("hello?\n");
     peer.say();
