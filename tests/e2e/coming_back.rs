@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use madang_tests::{DEADLINE, TestClient, TestServer};
+use madang_protocol::notice::{Goodbye, Notice};
+use madang_tests::{DEADLINE, TestClient, TestServer, told};
 use serde_json::{Value, json};
 
 /// A client that has logged in, and what it needs to come back.
@@ -151,7 +152,7 @@ fn who_talks_on_while_it_is_dismissed_is_read_until_it_closes() {
     let mut bob = server.login("bob");
     server.operate("/ban bob");
     bob.send("talk\n");
-    bob.expect_next("이 서버에서 추방되었습니다. / banned from this server\n");
+    bob.expect_next(told(Notice::Goodbye(Goodbye::Banned)));
     go_on(&mut bob);
 }
 
@@ -499,7 +500,7 @@ fn a_name_in_use_is_refused_with_one_that_is_free() {
     other.expect("로그인ID:");
     other
         .send("철수\n")
-        .expect_next("이미 등록된 사용자입니다.\n쓸 수 있는 이름: 철수-2\n로그인ID:");
+        .expect_next(told(Notice::NameInUse { proposal: Some("철수-2") }) + "로그인ID:");
     other.send("/lang en\n철수\n").expect("This one is free: 철수-2\nLogin ID:");
     other.send("철수-2\n").expect_joined("철수-2");
     let mut json = server.connect();

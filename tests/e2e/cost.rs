@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use madang_protocol::limits::RENDERED_BYTES;
+use madang_protocol::{limits::RENDERED_BYTES, notice::Notice};
 use madang_server::admission::rate_limit::RateLimit;
-use madang_tests::{DEADLINE, NEVER, TestClient, TestServer};
+use madang_tests::{DEADLINE, NEVER, TestClient, TestServer, told};
 use serde_json::json;
 
 use crate::metrics::{samples, tell};
@@ -413,5 +413,6 @@ fn a_list_goes_on_after_a_name_in_both_dialects() {
     // A request that was not carried out gets no ack.
     program.send_json(json!({"type": "command", "line": "/ping t"}));
     program.expect_message("pong");
-    bob.send("/who lobby after program\n").expect("대화 참여자 2명: carol\n");
+    bob.send("/who lobby after program\n");
+    bob.expect(told(Notice::Who { count: 2, names: &["carol"], quiet: &[] }));
 }

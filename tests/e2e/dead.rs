@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use madang_tests::{NEVER, TestClient, TestServer};
+use madang_tests::{NEVER, TestClient, TestServer, who};
 
 const VICTIMS: usize = 20;
 
@@ -46,7 +46,7 @@ fn check_deaths(kill: fn(TestClient)) {
             left += 1;
         }
     }
-    speaker.send("/who\n").expect_next("대화 참여자 2명: speaker, listener\n");
+    speaker.send("/who\n").expect_next(who(&["speaker", "listener"]));
     for at in 0..VICTIMS {
         server.login_when_free(&format!("victim-{at}"));
     }
@@ -119,7 +119,7 @@ fn a_reset_while_the_name_is_claimed_leaves_no_name_behind() {
     }
     let mut alice = server.login_when_free("alice");
     let mut bob = server.login("bob");
-    bob.send("/who\n").expect_next("대화 참여자 2명: alice, bob\n");
+    bob.send("/who\n").expect_next(who(&["alice", "bob"]));
     alice.expect("[bob]님이 입장했습니다.\n");
 }
 

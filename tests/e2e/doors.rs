@@ -7,7 +7,7 @@ use madang_protocol::{
     notice::{Goodbye, Notice},
     text::Lang,
 };
-use madang_tests::{NEVER, TestClient, TestServer, WebSocketClient};
+use madang_tests::{NEVER, TestClient, TestServer, WebSocketClient, skipped_lines};
 use serde_json::{Value, json};
 
 /// The doors.
@@ -308,7 +308,7 @@ fn words_for_one_member_are_a_message_a_line() {
     let mut client = server.connect_websocket();
     assert!(client.expect_message().starts_with("Madang/1 "));
     client.expect_next("Welcome!").expect_next("Be kind.").expect_next("로그인ID:");
-    client.send("/lang en").expect_next("Messages from the server are now in English.");
+    client.send("/lang en").expect_next(&Notice::LangSet.text(Lang::En));
     client.expect_next("Login ID:");
     client.send("").expect_next("[guest-1] joined.");
     client.send("/help").expect_next("/who [ROOM]        see who is here");
@@ -445,9 +445,7 @@ fn a_slow_reader_is_told_how_many_messages_it_missed() {
     let mut marks = 0;
     while next < said {
         let message = slow.expect_message();
-        if let Some(rest) = message.strip_prefix("-- ") {
-            let skipped: usize =
-                rest.strip_suffix("줄 건너뜀 --").expect("a mark").parse().expect("a number");
+        if let Some(skipped) = skipped_lines(&message) {
             (next, marks) = (next + skipped, marks + 1);
         } else {
             assert_eq!(message, format!("[alice] {next} {line}"));

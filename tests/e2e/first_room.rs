@@ -3,7 +3,12 @@
 
 use std::time::Duration;
 
-use madang_tests::{TestClient, TestServer, WebSocketClient};
+use madang_protocol::{
+    command::{CommandError, CommandSpec},
+    notice::Notice,
+    text::Lang,
+};
+use madang_tests::{TestClient, TestServer, WebSocketClient, told};
 use serde_json::json;
 
 use crate::commands::in_both_languages;
@@ -114,14 +119,21 @@ fn who_is_refused_a_room_has_no_name_until_another_is_chosen() {
     });
 }
 
+/// How the answer to the choice of a private room begins.
+fn chosen() -> String {
+    let chosen = Notice::RoomChosen { room: "private-" }.text(Lang::Ko);
+    chosen.split("private-").next().unwrap_or_default().to_owned()
+}
+
 #[test]
 fn a_link_that_is_pasted_at_the_prompt_chooses_its_room() {
     let server = TestServer::start(|config| config.packet_pause = Duration::from_millis(50));
     let mut owner = server.login("owner");
     let key = owner.make_room();
+    let chosen = chosen();
     for (at, mut peer) in Peer::at_every_door(&server).into_iter().enumerate() {
         peer.send(&format!("http://192.0.2.1:9998/#{key} 로 오세요"));
-        peer.expect("이름을 입력하면");
+        peer.expect(&chosen);
         peer.expect("ID:");
         peer.send(&format!("carol-{at}"));
         owner.expect_joined(&format!("carol-{at}"));
@@ -135,10 +147,12 @@ fn a_link_that_is_pasted_at_the_prompt_chooses_its_room() {
             peer.expect("ID:");
         }
     }
+    let nearest = CommandSpec::find("/help").expect("a command");
+    let unknown = told(Notice::CommandRefused(&CommandError::Unknown { nearest }));
     // A mistake in another command neither chooses nor refuses a room.
     for (at, mut peer) in Peer::at_every_door(&server).into_iter().enumerate() {
         peer.send("/hlep");
-        peer.expect("없는 명령입니다. 혹시 /도움말");
+        peer.expect(&unknown);
         peer.expect("ID:");
         peer.send(&format!("dave-{at}"));
         peer.expect(&format!("[dave-{at}]님이 입장했습니다."));
@@ -154,10 +168,11 @@ fn a_room_that_has_gone_since_it_was_chosen_leads_nowhere_either() {
     let key = owner.make_room();
     lobby.expect_next("[owner]");
     lobby.expect_line();
+    let chosen = chosen();
     let mut peers = Peer::at_every_door(&server);
     for peer in &mut peers {
         peer.send(&format!("/join #{key}"));
-        peer.expect("이름을 입력하면");
+        peer.expect(&chosen);
         peer.expect("ID:");
     }
     owner.send("/end\n");

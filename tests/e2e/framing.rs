@@ -3,7 +3,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use madang_tests::{TestClient, TestServer};
+use madang_protocol::{
+    foreign::Foreign,
+    notice::{Goodbye, Notice},
+    text::Lang,
+};
+use madang_tests::{TestClient, TestServer, told, who};
 use serde_json::{Value, json};
 
 /// Longer than any test: a peer that is not classified before this waits forever.
@@ -183,7 +188,7 @@ fn a_peer_that_never_ends_a_line_frames_by_packet() {
     alice.send("안녕").expect_next("[alice] 안녕\n");
     alice.send("h").expect_next("[alice] h\n");
     alice.send("두 줄\n한 번에").expect_next("[alice] 두 줄\n[alice] 한 번에\n");
-    alice.send("/who").expect_next("대화 참여자 2명: bob, alice\n");
+    alice.send("/who").expect_next(who(&["bob", "alice"]));
     alice.send("//quit").expect_next("[alice] /quit\n");
     alice.send("/quit").expect_closed();
     for line in ["hello", "안녕", "h", "두 줄", "한 번에", "/quit"] {
@@ -284,7 +289,7 @@ fn a_single_character_waits_and_is_told_to_press_enter() {
     for first in ["a", "홍"] {
         let mut client = server.connect();
         client.expect("로그인ID:");
-        client.send(first).expect_next("이름을 입력하고 Enter 키를 누르세요.\n");
+        client.send(first).expect_next(told(Notice::PressEnter));
         // Only once, however long the line takes after that.
         client.expect_nothing_for(Duration::from_millis(300));
         client.send("lice").wait_until_read();
@@ -313,7 +318,7 @@ fn a_telnet_that_types_by_the_character_is_a_terminal_and_no_packet_peer() {
         alice.send("\r\n").expect_next("[alice] 좋다\r\n");
         bob.expect_next("[alice] 좋다\n");
         alice.type_characters("/lang en");
-        alice.send("\r\n").expect_next("Messages from the server are now in English.\r\n");
+        alice.send("\r\n").expect_next(Notice::LangSet.text(Lang::En) + "\r\n");
         alice.type_characters("/who");
         alice.send("\r\n").expect_next("2 here: bob, alice\r\n");
         bob.send("/quit\n").expect_closed();
@@ -431,7 +436,7 @@ fn no_chat_peer_is_answered_with_one_line_and_never_becomes_a_user() {
         assert!(names_port || is_script, "what to do instead: {answer:?}");
         server.console_expect(kind);
     }
-    bob.send("/who\n").expect_next("대화 참여자 1명: bob\n");
+    bob.send("/who\n").expect_next(who(&["bob"]));
 }
 
 /// The inputs of peers. The unit test of the server's framing explains their notation.
@@ -484,7 +489,7 @@ fn every_foreign_peer_of_the_table_is_told_in_one_line_and_counted() {
     assert!(expected.len() > 25, "{expected:?}");
     let expected: Vec<_> = expected.iter().map(|(name, count)| (&**name, *count)).collect();
     crate::metrics::expect_samples(&server, &expected);
-    bob.send("/who\n").expect_next("대화 참여자 1명: bob\n");
+    bob.send("/who\n").expect_next(who(&["bob"]));
 }
 
 #[test]
@@ -526,7 +531,7 @@ fn a_request_that_is_no_line_of_text_is_one_all_the_same() {
         peer.expect_line();
         peer.expect_closed();
     }
-    bob.send("/who\n").expect_next("대화 참여자 1명: bob\n");
+    bob.send("/who\n").expect_next(who(&["bob"]));
 }
 
 #[test]
@@ -536,7 +541,9 @@ fn a_tls_opening_is_not_read_as_telnet() {
     peer.expect("로그인ID:");
     // Random bytes, as in every client hello.
     peer.send([b"\x16\x03\x01\x02\x00".as_slice(), &[IAC, DO, ECHO, 7]].concat());
-    peer.expect_next("이 포트는 TLS를 쓰지 않습니다. TLS 없이 접속하세요.").expect_line();
+    let web_port = Some(server.web_address().port());
+    let foreign = Goodbye::Foreign { foreign: Foreign::Tls, web_port };
+    peer.expect_next(told(Notice::Goodbye(foreign)));
     peer.expect_closed();
 }
 
@@ -547,7 +554,7 @@ fn a_request_line_is_only_one_at_the_first_line() {
     alice.send("GET / HTTP/1.1\n").expect_next("[alice] GET / HTTP/1.1\n");
     let mut bob = server.connect();
     bob.expect("로그인ID:");
-    bob.send("GET\n").expect_next("-- 이전 대화 1줄 --\n[alice] GET / HTTP/1.1\n");
+    bob.send("GET\n").expect_next(told(Notice::Earlier { lines: 1 }) + "[alice] GET / HTTP/1.1\n");
     bob.expect_next("[GET]님이 입장했습니다.\n");
 }
 
@@ -609,7 +616,7 @@ fn the_rest_of_a_name_is_not_said_but_explained() {
     peer.expect("로그인ID:");
     peer.send("ca").expect_next("[ca]님이 입장했습니다.\n");
     peer.send("rol\n");
-    peer.expect_next("이름이 ca로 정해졌습니다. 바꾸려면 /이름 carol\n");
+    peer.expect_next(told(Notice::NameSettled { user: "ca", proposal: Some("carol") }));
     peer.send("/이름 carol\n").expect("[carol]로 바뀌었습니다 --\n");
     peer.send("hello\n").expect_next("[carol] hello\n");
     bob.expect("--\n");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use madang_protocol::{notice::Notice, text::Lang};
 use madang_tests::{TestClient, TestServer};
 use serde_json::{Value, json};
 
@@ -111,7 +112,7 @@ fn a_refused_name_is_an_error_and_the_next_may_be_good() {
     let mut client = json_client(&server);
     client.send_json(json!({"type": "login", "name": "ALICE", "nonce": "1"}));
     let text = client.expect_error("name_taken", Some("1"));
-    assert_eq!(text, "이미 등록된 사용자입니다.\n쓸 수 있는 이름: ALICE-2");
+    assert_eq!(text, Notice::NameInUse { proposal: Some("ALICE-2") }.text(Lang::Ko));
     client.send_json(json!({"type": "login", "name": "a b"}));
     assert!(client.expect_error("name_invalid", None).contains("a_b"));
     client.send_json(json!({"type": "login", "name": "admin", "nonce": "3"}));

@@ -11,7 +11,11 @@ use madang_protocol::{
     text::Lang,
 };
 use madang_server::admission::rate_limit::RateLimit;
-use madang_tests::{DEADLINE, NEVER, QUIET, TestClient, TestServer, WebSocketClient};
+use madang_tests::{DEADLINE, NEVER, QUIET, TestClient, TestServer, WebSocketClient, told};
+
+fn too_late(seconds: u64) -> Notice<'static> {
+    Notice::Goodbye(Goodbye::LoginTimeout { seconds })
+}
 
 #[test]
 fn the_login_deadline_holds_against_a_peer_that_drips() {
@@ -23,7 +27,7 @@ fn the_login_deadline_holds_against_a_peer_that_drips() {
         client.send("x");
         assert!(started.elapsed() < DEADLINE, "it is never closed");
     }
-    client.expect_next("1초 안에 로그인하지 않아 연결을 끊습니다.\n").expect_closed();
+    client.expect_next(told(too_late(1))).expect_closed();
     assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());
     server.console_expect("(#1: 1초 안에 로그인하지 않음)\n");
 }
@@ -41,7 +45,7 @@ fn the_login_deadline_holds_against_a_peer_that_talks() {
         answer = client.expect_line();
         assert!(started.elapsed() < DEADLINE, "it is never closed");
     }
-    assert!(answer.ends_with("1초 안에 로그인하지 않아 연결을 끊습니다."), "{answer}");
+    assert!(answer.ends_with(told(too_late(1)).trim_end()), "{answer}");
     assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());
 }
 
@@ -51,7 +55,7 @@ fn who_is_silent_is_closed_at_the_deadline_and_a_member_is_not() {
     let mut member = server.login("member");
     let mut silent = server.connect();
     silent.expect("로그인ID:");
-    silent.expect_next("3초 안에 로그인하지 않아 연결을 끊습니다.\n").expect_closed();
+    silent.expect_next(told(too_late(3))).expect_closed();
     member.send("still here\n").expect_next("[member] still here\n");
 }
 

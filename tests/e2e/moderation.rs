@@ -6,7 +6,7 @@ use madang_protocol::{
     notice::{Goodbye, Notice},
     text::Lang,
 };
-use madang_tests::{TestClient, TestServer, WebSocketClient};
+use madang_tests::{TestClient, TestServer, WebSocketClient, told};
 use serde_json::{Value, json};
 
 use crate::commands::{in_both_languages, words};
@@ -329,7 +329,7 @@ fn end_closes_the_room_for_all_and_for_good() {
             "-- 로비에 들어왔습니다. 대화 참여자 1명 --\n[alice]님이 입장했습니다.\n",
             "-- you are in the lobby; 1 here --\n[alice] joined.\n",
         ));
-        alice.send(format!("/join #{key}\n")).expect_next(say("그런 방이", "No such room"));
+        alice.send(format!("/join #{key}\n")).expect_next(words(say, Notice::NoSuchRoom));
         for line in ["hello?", "/who", "/history", "/invite", "/end", "/lock", "/ping"] {
             bob.send(format!("{line}\n"));
             let answer = bob.expect_line() + "\n";
@@ -392,7 +392,7 @@ fn owner_hands_the_room_over() {
         let owner =
             say("-- [bob]님이 방장이 되었습니다 --", "-- [bob] is now the owner of the room --");
         check_told(&mut [&mut alice, &mut bob], owner);
-        alice.send("/lock\n").expect_next(say("비공개 방의 방장만", "Only the owner"));
+        alice.send("/lock\n").expect_next(words(say, Notice::OwnerOnly));
         bob.send("/내보내기 alice\n");
         bob.expect_next(say(
             "-- [bob]님이 [alice]님을 내보냈습니다 --\n",
@@ -462,7 +462,8 @@ fn an_ended_mute_is_told_once_whoever_ends_it() {
     for line in ["-- [alice] muted [carol] for 1 second --", "-- [carol] is no longer muted --"] {
         check_told(&mut [&mut alice, &mut bob], line);
     }
-    bob.send("hm\n").expect_next("You are muted for another 1 day.\n");
+    let muted = Notice::Muted { seconds: Some(24 * 60 * 60) };
+    bob.send("hm\n").expect_next(muted.text(Lang::En) + "\n");
 }
 
 #[test]
@@ -553,7 +554,7 @@ fn who_is_kicked_is_kept_out_at_any_door_and_led_to_the_lobby() {
             assert_eq!(bob.expect_one(), no_room);
         }
         bob.expect_refused("still here?", "no_room", no_room);
-        let refused = "그 방에서 내보내졌습니다. 10분 뒤에 다시 들어갈 수 있습니다.";
+        let refused = &Notice::Kicked { seconds: 600 }.text(Lang::Ko);
         bob.expect_refused(&format!("/join #{key}"), "kicked", refused);
         bob.all_of("/방 로비");
         // If the room is refused, the member stays in the current one.
@@ -563,18 +564,18 @@ fn who_is_kicked_is_kept_out_at_any_door_and_led_to_the_lobby() {
         let heard = bob.all_of("in the lobby");
         assert!(heard.iter().any(|line| line.contains("in the lobby")), "{heard:?}");
         // The name, which is free now, at the other doors too.
-        let name_kicked = "내보내진 사람의 이름입니다. 10분 뒤에 다시 쓸 수 있습니다.";
+        let name_kicked = &Notice::NameKicked { seconds: 600 }.text(Lang::Ko);
         let mut json = server.connect();
         json.become_json();
         let login =
             json!({"type": "login", "name": "BOB", "room": format!("#{key}"), "nonce": "1"});
         json.send_json(login);
-        assert_eq!(json.expect_error("kicked", Some("1")), name_kicked);
+        assert_eq!(json.expect_error("kicked", Some("1")), *name_kicked);
         json.send_json(json!({"type": "login", "name": "bob", "history": 0}));
         assert_eq!(json.expect_message("welcome")["room"], "lobby");
         json.expect_message("joined");
         json.send_json(json!({"type": "command", "line": format!("/join #{key}"), "nonce": "2"}));
-        assert_eq!(json.expect_error("kicked", Some("2")), name_kicked);
+        assert_eq!(json.expect_error("kicked", Some("2")), *name_kicked);
         alice.send("/unkick bob\n").expect("들어올 수 있게 했습니다 --\n");
         bob.all_of("/ping");
         bob.all_of(&format!("/join #{key}"));
@@ -599,7 +600,7 @@ fn who_is_kicked_from_the_lobby_is_sent_away_and_not_let_in_at_any_door() {
         bob.expect_goodbye(&[bye]);
         server.console_expect("[bob] 퇴장 (127.0.0.1: 로비에서 내보냄)");
 
-        let refused = "내보내진 사람의 이름입니다. 10분 뒤에 다시 쓸 수 있습니다.";
+        let refused = &Notice::NameKicked { seconds: 600 }.text(Lang::Ko);
         let mut text = server.connect();
         text.expect("ID:");
         for line in ["bob", "/join math", "BOB"] {
@@ -614,12 +615,12 @@ fn who_is_kicked_from_the_lobby_is_sent_away_and_not_let_in_at_any_door() {
             json!({"type": "login", "name": "bob", "new_room": true}),
         ] {
             json.send_json(login);
-            assert_eq!(json.expect_error("kicked", None), refused);
+            assert_eq!(json.expect_error("kicked", None), *refused);
         }
         if let Some(token) = token {
             json.send_json(json!({"type": "login", "session": token, "room": "lobby"}));
-            let refused = "그 방에서 내보내졌습니다. 10분 뒤에 다시 들어갈 수 있습니다.";
-            assert_eq!(json.expect_error("kicked", None), refused);
+            let refused = &Notice::Kicked { seconds: 600 }.text(Lang::Ko);
+            assert_eq!(json.expect_error("kicked", None), *refused);
         }
         alice.send("/nick bob\n").expect_next(format!("{refused}\n"));
         server.operate("/unkick BOB");
@@ -639,8 +640,7 @@ fn a_kick_from_a_public_room_outlives_the_room() {
     server.operate("/kick bob");
     bob.expect(NO_ROOM.0);
     server.console_expect("math 방이 닫혔습니다");
-    bob.send("/join MATH\n").expect_next("그 방에서 내보내졌습니다.");
-    bob.expect_line();
+    bob.send("/join MATH\n").expect_next(told(Notice::Kicked { seconds: 600 }));
     bob.send("/join lobby\n").expect_joined("bob");
     // The operator's announcement reaches the members of the closed room.
     server.operate("/unkick bob");
@@ -765,6 +765,6 @@ fn a_banned_range_holds_at_every_door() {
         server.operate(&format!("/unban {range}"));
         server.login("again");
         let told = server.console();
-        assert!(!told.contains("바꿀 것이 없습니다."), "{told}");
+        assert!(!told.contains(&Notice::Already.text(Lang::Ko)), "{told}");
     }
 }

@@ -2,7 +2,11 @@
 
 use std::sync::Barrier;
 
-use madang_tests::{TestClient, TestServer};
+use madang_protocol::{
+    notice::{Goodbye, Notice},
+    text::Lang,
+};
+use madang_tests::{TestClient, TestServer, who};
 
 const IN_USE: &str = "이미 등록된 사용자입니다.\n";
 
@@ -117,9 +121,9 @@ fn five_wrong_names_close_and_a_name_in_use_is_no_wrong_one() {
     let words = client.expect_rest();
     let lines: Vec<&str> = words.split_terminator('\n').collect();
     assert_eq!(lines.len(), 2, "why, and goodbye: {words:?}");
-    assert_eq!(lines[1], "쓸 수 없는 이름이 계속되어 연결을 끊습니다.");
+    assert_eq!(lines[1], Notice::Goodbye(Goodbye::LoginTries).text(Lang::Ko));
     server.console_expect("(#2: 쓸 수 없는 이름을 여러 번 보냄)\n");
-    alice.send("/who\n").expect_next("대화 참여자 1명: alice\n");
+    alice.send("/who\n").expect_next(who(&["alice"]));
 
     // The fifth attempt may still succeed.
     let mut client = server.connect();
@@ -168,5 +172,5 @@ fn of_a_hundred_who_want_one_name_one_gets_it() {
     }
     assert_eq!(winners, 1);
     witness.expect_next("[홍길동]님이 입장했습니다.\n");
-    witness.send("/who\n").expect_next("대화 참여자 2명: witness, 홍길동\n");
+    witness.send("/who\n").expect_next(who(&["witness", "홍길동"]));
 }

@@ -6,7 +6,7 @@ use madang_protocol::{notice::Notice, room::RoomKey, text::Lang};
 use madang_tests::{TestClient, TestServer, WebSocketClient};
 use serde_json::{Value, json};
 
-use crate::commands::in_both_languages;
+use crate::commands::{in_both_languages, words};
 
 /// How long a room outlives its last member in tests about its end.
 const WINDOW: Duration = Duration::from_millis(300);
@@ -68,7 +68,8 @@ fn an_evening_of_two_in_a_private_room() {
         lobby.expect_joined("bob");
         alice.expect_line();
         bob.send(format!("/join #{key}\n"));
-        bob.expect(say("-- 이전 대화 4줄 --\n", "-- 4 earlier lines --\n"));
+        bob.expect(words(say, Notice::Earlier { lines: 4 }));
+        bob.expect_next("\n");
         bob.expect_next("[alice] 왔구나\n[bob] 응\n* alice 문을 닫는다\n[bob] 작전은?\n");
         bob.expect_joined("bob");
         alice.expect_joined("bob");

@@ -376,7 +376,7 @@ fn words_in_json_are_in_the_language_of_the_session() {
     server.operate("/kick alice");
     alice.expect_message("kicked");
     alice.send_json(json!({"type": "say", "text": "hm"}));
-    assert!(alice.expect_error("no_room", None).starts_with("You are not in a room"));
+    assert_eq!(alice.expect_error("no_room", None), Notice::NoRoom.text(Lang::En));
     alice.send_json(json!({"type": "command", "line": "/join math"}));
     assert!(alice.expect_error("kicked", None).ends_with("in 10 minutes."));
 }

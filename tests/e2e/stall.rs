@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use madang_tests::{DEADLINE, NEVER, TestClient, TestServer};
+use madang_tests::{DEADLINE, NEVER, TestClient, TestServer, skipped_lines};
 use serde_json::{Value, json};
 
 use crate::metrics::{samples, tell};
@@ -73,9 +73,7 @@ fn slow_reader_is_skipped_and_marked_and_nobody_waits_for_it() {
         if line == "[speaker] end" {
             break;
         }
-        if let Some(mark) = line.strip_prefix("-- ") {
-            let count = mark.strip_suffix("줄 건너뜀 --").expect("a mark's words");
-            let count: usize = count.parse().expect("a mark's number");
+        if let Some(count) = skipped_lines(&line) {
             (next, skipped, marks) = (next + count, skipped + count, marks + 1);
         } else {
             assert_eq!(line, format!("[speaker] {}", words(next)));

@@ -8,11 +8,13 @@ use std::{
 };
 
 use madang_protocol::{
+    foreign::Foreign,
     notice::{Goodbye, Notice},
     text::Lang,
 };
 use madang_tests::{
     Authority, DEADLINE, Flaw, NEVER, TestClient, TestFolder, TestServer, WebSocketClient,
+    skipped_lines, told, who,
 };
 use rustls::{
     Error,
@@ -95,8 +97,9 @@ fn tls_where_none_is_taken_is_told_so_and_closed() {
     let server = TestServer::start(|_| {});
     let mut client = TestClient::connect(server.address());
     client.send(old_hello(3));
-    client.expect("이 포트는 TLS를 쓰지 않습니다.");
-    client.expect("\n");
+    let web_port = Some(server.web_address().port());
+    let foreign = Goodbye::Foreign { foreign: Foreign::Tls, web_port };
+    client.expect(told(Notice::Goodbye(foreign)));
     client.expect_closed();
     server.console_expect("(#1: 채팅이 아니라 TLS)\n");
     let mut client = TestClient::connect(server.web_address());
@@ -250,7 +253,7 @@ fn a_last_line_and_what_was_asked_for_come_after_a_half_close() {
     let mut alice = server.login_tls("alice");
     alice.send("/who\nlast");
     alice.finish_sending();
-    alice.expect_next("대화 참여자 1명: alice\n[alice] last\n");
+    alice.expect_next(who(&["alice"]) + "[alice] last\n");
     alice.expect_closed();
 }
 
@@ -280,7 +283,7 @@ fn who_reads_late_gets_all_in_order() {
     for line in 0..LINES {
         slow.expect_next(format!("[speaker] {}\n", words(line)));
     }
-    slow.expect_next("대화 참여자 2명: slow, speaker\n");
+    slow.expect_next(who(&["slow", "speaker"]));
 }
 
 /// A line of about 1 KiB.
@@ -303,9 +306,9 @@ fn who_does_not_read_is_skipped_and_told() {
     let (mut next, mut marks) = (0, 0);
     while next < LINES {
         let line = late.expect_line();
-        match line.strip_prefix("-- ").and_then(|mark| mark.strip_suffix("줄 건너뜀 --")) {
+        match skipped_lines(&line) {
             Some(count) => {
-                next += count.parse::<usize>().expect("a mark's number");
+                next += count;
                 marks += 1;
             }
             None => {
