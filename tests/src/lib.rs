@@ -16,6 +16,7 @@ pub use program::{Program, TestFolder};
 pub use server::TestServer;
 pub use websocket::{Frame, WebSocketClient, frame};
 
+#[cfg(unix)]
 pub mod terminal;
 mod server;
 mod outside;

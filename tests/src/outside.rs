@@ -1,26 +1,43 @@
 //! A server in a process of its own, started by the command in `MADANG_TEST_SERVER`: the same
-//! tests then run against a program of another system, as `wine madang-server.exe`.
+//! tests then run against a program of another system, as
+//! `wine console.exe madang-server.exe`. The program takes orders on its standard input, as
+//! `tests/wine/console.c` does.
 
 use std::{
     env,
-    io::{Read, Write},
+    io::{self, Read, Write as _},
     net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     thread,
+    time::{Duration, Instant},
 };
 
 use madang_protocol::text::Lang;
-use madang_server::config::{Config, Listen};
+use madang_server::{
+    admission::rate_limit::RateLimit,
+    config::{Config, Listen, TlsConfig},
+};
 
-use crate::program::TestFolder;
+use crate::{DEADLINE, program::TestFolder};
 
 /// The variable with the command, and arguments that come before all others.
 const VARIABLE: &str = "MADANG_TEST_SERVER";
 
-/// A server that was started, and its output.
+/// How a test fails that no such server can pass. Whoever counts failures looks for this.
+const NOT_OUTSIDE: &str = "not for a server outside the test";
+
+/// How what the operator types begins that is no command.
+const NONSENSE: &str = "nonsense";
+
+/// The pause between two looks whether the program has ended.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// A server that was started, and its output. Dropping it kills it.
 pub(crate) struct Outside {
     child: Child,
+    typed_lines: AtomicU32,
     pub(crate) listens: Addresses,
     _folder: TestFolder,
 }
@@ -39,60 +56,158 @@ impl Outside {
         env::var_os(VARIABLE).is_some()
     }
 
-    /// Starts a server with as much of `config` as flags can say; `screen` takes what it
-    /// writes, and `shown` waits until that holds the end of the banner.
+    /// Starts a server as `config` says; `screen` takes what it writes, and `wait_for` waits
+    /// until that is a banner with every address.
+    ///
+    /// # Panics
+    ///
+    /// If no flag says some of `config`.
     #[track_caller]
     pub(crate) fn start(
         config: &Config,
-        screen: impl Write + Clone + Send + 'static,
-        shown: impl Fn(&str) -> String,
+        screen: impl io::Write + Clone + Send + 'static,
+        wait_for: impl FnOnce(&dyn Fn(&str) -> Option<Addresses>) -> Addresses,
     ) -> Outside {
+        check_flags_say(config);
         let command = env::var(VARIABLE).expect("it is wanted");
         let mut words = command.split(' ');
         let folder = TestFolder::new();
-        let mut child = Command::new(words.next().expect("a program"))
+        let child = Command::new(words.next().expect("a program"))
             .args(words)
             .args(flags(config, &folder))
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("failed to start {command}: {error}"));
+        let nowhere = Addresses { lines: ([127, 0, 0, 1], 0).into(), web: None, tls: None };
+        let mut outside =
+            Outside { child, typed_lines: AtomicU32::new(0), listens: nowhere, _folder: folder };
         let outputs: [Box<dyn Read + Send>; 2] = [
-            Box::new(child.stdout.take().expect("it is piped")),
-            Box::new(child.stderr.take().expect("it is piped")),
+            Box::new(outside.child.stdout.take().expect("it is piped")),
+            Box::new(outside.child.stderr.take().expect("it is piped")),
         ];
         for mut output in outputs {
             let mut screen = screen.clone();
             // They end with the pipes, which a program that is started with the first one
             // may keep: Wine has such a server.
-            thread::spawn(move || std::io::copy(&mut output, &mut screen));
+            thread::spawn(move || io::copy(&mut output, &mut screen));
         }
-        // The last line of the banner names the last door, and the firewall comes behind it.
-        let last = if config.web.is_empty() { "  madang " } else { "(WebSocket)" };
-        let listens = Addresses::read(&shown(last));
-        Outside { child, listens, _folder: folder }
+        outside.listens = wait_for(&|shown| Addresses::read(shown, config));
+        outside
     }
 
-    /// Ends it at once: what a console's Ctrl-C does can't be sent from here.
-    pub(crate) fn stop(mut self) {
+    /// Has the operator type a line, and then one that is no command. When the console has
+    /// shown what is returned, part of the answer to the second, the first was carried out.
+    #[track_caller]
+    pub(crate) fn operate(&self, line: &str) -> String {
+        let nonsense = format!("{NONSENSE} {}", self.typed_lines.fetch_add(1, Ordering::Relaxed));
+        self.order(&format!("type {line}"));
+        self.order(&format!("type {nonsense}"));
+        format!("{nonsense}\n")
+    }
+
+    /// Presses Ctrl-C, and waits until the program has ended; false if it does not, or ends in
+    /// an error.
+    #[track_caller]
+    pub(crate) fn stop(mut self) -> bool {
+        self.order("ctrl-c");
+        let deadline = Instant::now() + DEADLINE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().expect("it is a child") {
+                return status.success();
+            }
+            thread::sleep(PAUSE);
+        }
+        false
+    }
+
+    #[track_caller]
+    fn order(&self, order: &str) {
+        let mut stdin = self.child.stdin.as_ref().expect("it is piped");
+        writeln!(stdin, "{order}").expect("the server takes orders");
+    }
+}
+
+impl Drop for Outside {
+    fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
 impl Addresses {
-    fn read(banner: &str) -> Addresses {
-        let after = |prefix: &str, end: char| {
-            let line = banner.lines().find_map(|line| line.trim().strip_prefix(prefix))?;
-            line.split(end).next()?.parse().ok()
+    /// The addresses in a banner that was shown up to here, if it has one for each door of
+    /// `config`.
+    fn read(shown: &str, config: &Config) -> Option<Addresses> {
+        // The rest of a line that was begun may hold the rest of an address.
+        let (whole, _) = shown.rsplit_once('\n')?;
+        let after = |marks: &[&str]| {
+            let parts = marks.iter().find_map(|mark| Some(whole.split_once(mark)?.1))?;
+            parts.split(['/', '\n', '\r']).next()?.parse().ok()
         };
-        Addresses {
-            lines: after("curl -NT. telnet://", ' ').expect("lines are taken somewhere"),
-            web: after("http://", '/').or_else(|| after("https://", '/')),
-            tls: after("openssl s_client -quiet -connect ", ' '),
-        }
+        let lines = after(&["  curl -NT. telnet://"])?;
+        let web = after(&["  http://", "  https://"]);
+        let tls = after(&["  openssl s_client -quiet -connect "]);
+        let is_whole = (config.web.is_empty() || web.is_some())
+            && (config.tls.as_ref().is_none_or(|tls| tls.listen.is_empty()) || tls.is_some());
+        is_whole.then_some(Addresses { lines, web, tls })
     }
+}
+
+/// Fails the test that calls it: it needs what only a server inside of it has.
+#[track_caller]
+pub(crate) fn refuse(what: &str) -> ! {
+    panic!("{NOT_OUTSIDE}: {what}");
+}
+
+/// What `console` shows of the conversation: neither the banner nor answers to nonsense.
+pub(crate) fn of_conversation(console: &str) -> String {
+    let lasts = ["  netsh ", "  curl -NT. telnet://", "  openssl s_client -quiet -connect "];
+    let last = lasts.iter().filter_map(|last| console.rfind(last)).max().unwrap_or(0);
+    let after = console[last..].split_inclusive('\n').skip(1);
+    after.filter(|line| !line.contains(NONSENSE)).collect()
+}
+
+/// Fails the test if flags can't say all of `config`, or its banner won't.
+#[track_caller]
+fn check_flags_say(config: &Config) {
+    let default = Config::default();
+    let unsaid = Config {
+        listen: default.listen.clone(),
+        web: default.web.clone(),
+        tls: None,
+        allow_origin: Vec::new(),
+        trust_proxy: Vec::new(),
+        lang: default.lang,
+        max_connections: None,
+        max_per_address: default.max_per_address,
+        motd: None,
+        rate_limit: match config.rate_limit {
+            Some(limit) if limit != RateLimit::per_second(lines_per_second(&limit)) => Some(limit),
+            _ => default.rate_limit,
+        },
+        // More time than the default is more than any test waits, and less for a packet is
+        // for a test that would wait.
+        stall_timeout: config.stall_timeout.min(default.stall_timeout),
+        login_timeout: config.login_timeout.min(default.login_timeout),
+        packet_pause: config.packet_pause.max(default.packet_pause),
+        // How long the last threads may take concerns nobody who is served.
+        join_timeout: default.join_timeout,
+        ..config.clone()
+    };
+    if format!("{unsaid:?}") != format!("{default:?}") {
+        refuse("no flag says all of its configuration");
+    }
+    if config.listen.is_empty() || config.public_url.is_some() {
+        refuse("its banner does not tell where it listens");
+    }
+}
+
+/// What `--rate-limit` is.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It is a small whole number.
+fn lines_per_second(limit: &RateLimit) -> u32 {
+    limit.lines_per_second as u32
 }
 
 /// What flags can say of `config`.
@@ -101,7 +216,8 @@ fn flags(config: &Config, folder: &TestFolder) -> Vec<String> {
         Lang::Ko => "ko",
         Lang::En => "en",
     };
-    let mut flags = vec![format!("--lang={lang}"), "--max-per-address=off".to_owned()];
+    let most = config.max_per_address.map_or("off".to_owned(), |most| most.to_string());
+    let mut flags = vec![format!("--lang={lang}"), format!("--max-per-address={most}")];
     let mut listen = |flag: &str, listens: &[Listen]| {
         flags.extend(listens.iter().map(|listen| match listen {
             Listen::At(address) => format!("--{flag}={address}"),
@@ -110,22 +226,24 @@ fn flags(config: &Config, folder: &TestFolder) -> Vec<String> {
     };
     listen("listen", &config.listen);
     listen("web", &config.web);
-    if let Some(tls) = &config.tls {
-        listen("listen-tls", &tls.listen);
-        flags.push(format!("--tls-cert={}", tls.pair.certificate.display()));
-        flags.push(format!("--tls-key={}", tls.pair.key.display()));
+    if let Some(TlsConfig { listen: at, pair, .. }) = &config.tls {
+        listen("listen-tls", at);
+        flags.push(format!("--tls-cert={}", pair.certificate.display()));
+        flags.push(format!("--tls-key={}", pair.key.display()));
     }
     if config.web.is_empty() {
         flags.push("--no-web".to_owned());
     }
-    if config.rate_limit.is_none() {
-        flags.push("--rate-limit=off".to_owned());
-    }
+    flags.push(match &config.rate_limit {
+        Some(limit) => format!("--rate-limit={}", lines_per_second(limit)),
+        None => "--rate-limit=off".to_owned(),
+    });
     if let Some(motd) = &config.motd {
         let path: PathBuf = folder.write("motd", motd);
         flags.push(format!("--motd={}", path.display()));
     }
     flags.extend(config.max_connections.map(|most| format!("--max-connections={most}")));
-    flags.extend(config.public_url.iter().map(|url| format!("--public-url={url}")));
+    flags.extend(config.allow_origin.iter().map(|origin| format!("--allow-origin={origin}")));
+    flags.extend(config.trust_proxy.iter().map(|range| format!("--trust-proxy={range}")));
     flags
 }

@@ -18,7 +18,7 @@ use crate::{
     DEADLINE, NEVER,
     authority::Authority,
     client::TestClient,
-    outside::{Addresses, Outside},
+    outside::{self, Addresses, Outside},
     program::TestFolder,
     websocket::WebSocketClient,
 };
@@ -118,9 +118,8 @@ impl TestServer {
         tls: Option<(Authority, TestFolder)>,
         screen: Screen,
     ) -> TestServer {
-        let outside = Outside::start(config, screen.clone(), |text| {
-            screen.wait_for(text, 1);
-            screen.lock().clone()
+        let outside = Outside::start(config, screen.clone(), |addresses| {
+            screen.wait_until("a banner with every address", addresses)
         });
         let Addresses { lines, web, tls: address } = outside.listens;
         let tls = tls.map(|(authority, folder)| TestTls { address, authority, folder });
@@ -133,7 +132,7 @@ impl TestServer {
     fn inside(&self) -> &Server {
         match &self.running {
             Some(Running::Inside(server, _)) => server,
-            Some(Running::Outside(_)) => panic!("this test needs the server in its own process"),
+            Some(Running::Outside(_)) => outside::refuse("it looks into the server"),
             None => panic!("it has been stopped"),
         }
     }
@@ -331,7 +330,15 @@ impl TestServer {
     /// If it has been stopped.
     #[track_caller]
     pub fn operate(&self, line: &str) {
-        self.inside().operator().take_line(line);
+        match &self.running {
+            Some(Running::Outside(outside)) => {
+                let answer = outside.operate(line);
+                self.console_expect(&answer);
+            }
+            _ => {
+                self.inside().operator().take_line(line);
+            }
+        }
     }
 
     /// Waits until the console has shown `text`.
@@ -354,9 +361,13 @@ impl TestServer {
         self.screen.wait_for(text, count);
     }
 
-    /// Everything that the console has shown, stdout and stderr together.
+    /// Everything that the console has shown, stdout and stderr together, without a banner.
     pub fn console(&self) -> String {
-        self.screen.lock().clone()
+        let shown = self.screen.lock();
+        match &self.running {
+            Some(Running::Outside(_)) => outside::of_conversation(&shown),
+            _ => shown.clone(),
+        }
     }
 
     /// Stops the server and waits until it has stopped.
@@ -366,21 +377,22 @@ impl TestServer {
     /// If that takes longer than [`DEADLINE`], or a connection has panicked.
     #[track_caller]
     pub fn stop(&mut self) {
-        let (server, console_thread) = match self.running.take() {
-            Some(Running::Inside(server, console_thread)) => (server, console_thread),
-            Some(Running::Outside(outside)) => return outside.stop(),
+        let all_ended = match self.running.take() {
+            Some(Running::Inside(server, console_thread)) => {
+                let (stopped, is_stopped) = mpsc::channel();
+                thread::spawn(move || {
+                    let all_ended = server.stop();
+                    console_thread.stop();
+                    // If the receiver is gone, the test has given up.
+                    let _ = stopped.send(all_ended);
+                });
+                is_stopped.recv_timeout(DEADLINE).unwrap_or_else(|_| {
+                    panic!("the server does not stop; the console:\n{}", self.console());
+                })
+            }
+            Some(Running::Outside(outside)) => outside.stop(),
             None => return,
         };
-        let (stopped, is_stopped) = mpsc::channel();
-        thread::spawn(move || {
-            let all_ended = server.stop();
-            console_thread.stop();
-            // If the receiver is gone, the test has given up.
-            let _ = stopped.send(all_ended);
-        });
-        let all_ended = is_stopped.recv_timeout(DEADLINE).unwrap_or_else(|_| {
-            panic!("the server does not stop; the console:\n{}", self.console());
-        });
         assert!(all_ended, "connections did not end; the console:\n{}", self.console());
         for error in INTERNAL_ERRORS {
             assert!(!self.console().contains(error), "the console:\n{}", self.console());
@@ -398,8 +410,8 @@ impl Drop for TestServer {
                 server.stop();
                 console_thread.stop();
             }
-            Some(Running::Outside(outside)) => outside.stop(),
-            None => {}
+            // It is killed.
+            Some(Running::Outside(_)) | None => {}
         }
         eprintln!("-- console --\n{}", self.console());
     }
@@ -421,11 +433,20 @@ impl Screen {
     /// Waits until `text` was shown `count` times.
     #[track_caller]
     fn wait_for(&self, text: &str, count: usize) {
+        self.wait_until(text, |shown| (shown.matches(text).count() >= count).then_some(()));
+    }
+
+    /// Waits until `found` finds what it looks for, `what`, in all that was shown.
+    #[track_caller]
+    fn wait_until<T>(&self, what: &str, found: impl Fn(&str) -> Option<T>) -> T {
         let deadline = Instant::now() + DEADLINE;
         let mut shown = self.lock();
-        while shown.matches(text).count() < count {
+        loop {
+            if let Some(found) = found(&shown) {
+                return found;
+            }
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "the console did not show {text:?}, but:\n{shown}");
+            assert!(!left.is_zero(), "the console did not show {what:?}, but:\n{shown}");
             let waited = self.changed.wait_timeout(shown, left);
             shown = waited.unwrap_or_else(PoisonError::into_inner).0;
         }

@@ -14,8 +14,27 @@ use crate::{
     system::firewall_rule,
 };
 
-/// How to join with each program at one address; the machine's other addresses are below.
+/// How to join, and what the system's firewall needs for it.
 pub fn banner(doors: &Doors, lang: Lang) -> String {
+    let mut told = ways_in(doors, lang);
+    let doors = [&doors.lines, &doors.tls, &doors.web];
+    let ports: Vec<u16> = doors.into_iter().filter_map(|door| Some(door.first()?.port())).collect();
+    if let Some(rule) = firewall_rule(&ports) {
+        told.push_str(match lang {
+            Lang::Ko => {
+                "\n다른 컴퓨터에서 들어올 수 없으면, Windows가 물을 때 허용하거나 관리자로 실행하세요:"
+            }
+            Lang::En => {
+                "\nIf others can't connect, allow it when Windows asks, or run as administrator:"
+            }
+        });
+        told.push_str(&format!("\n  {rule}"));
+    }
+    told
+}
+
+/// How to join with each program at one address; the machine's other addresses are below.
+fn ways_in(doors: &Doors, lang: Lang) -> String {
     let (title, browser, others) = match lang {
         Lang::Ko => ("들어오는 방법:", "브라우저", "다른 주소"),
         Lang::En => ("Join with:", "browser", "also at"),
@@ -44,16 +63,7 @@ pub fn banner(doors: &Doors, lang: Lang) -> String {
     let way = |(program, what): &(&str, String)| {
         format!("  {program}{:1$}  {what}", "", width - program.width())
     };
-    let mut told: Vec<String> = iter::once(title.to_owned()).chain(ways.iter().map(way)).collect();
-    let doors = [&doors.lines, &doors.tls, &doors.web];
-    let ports: Vec<u16> = doors.into_iter().filter_map(|door| Some(door.first()?.port())).collect();
-    if let Some(rule) = firewall_rule(&ports) {
-        told.push(match lang {
-            Lang::Ko => "다른 컴퓨터에서 들어올 수 없으면, Windows가 물을 때 허용하거나 관리자로 실행하세요:",
-            Lang::En => "If others can't connect, allow it when Windows asks, or run as administrator:",
-        }.to_owned());
-        told.push(format!("  {rule}"));
-    }
+    let told: Vec<String> = iter::once(title.to_owned()).chain(ways.iter().map(way)).collect();
     told.join("\n")
 }
 
@@ -131,7 +141,7 @@ mod tests {
     fn the_browser_comes_first_and_each_way_once() {
         #[track_caller]
         fn check(doors: &Doors, lang: Lang, expected: &str) {
-            assert_eq!(banner(doors, lang), expected);
+            assert_eq!(ways_in(doors, lang), expected);
         }
         let both = ["192.168.0.5:9009", "[2001:db8::5]:9009"];
         let plain = doors(&both, &["192.168.0.5:9998", "[2001:db8::5]:9998"]);
@@ -174,7 +184,7 @@ mod tests {
             ..doors(&["192.168.0.5:9009"], &["192.168.0.5:9998"])
         };
         assert_eq!(
-            banner(&secure, Lang::En),
+            ways_in(&secure, Lang::En),
             "Join with:\n  browser  https://192.168.0.5:9998/\n  \
              madang   madang --tls 192.168.0.5\n  nc       nc 192.168.0.5 9009\n  \
              curl     curl -NT. telnet://192.168.0.5:9009\n  openssl  openssl s_client -quiet -connect 192.168.0.5:9010"
@@ -185,7 +195,7 @@ mod tests {
             ..doors(&["127.0.0.1:9009"], &["127.0.0.1:9998", "10.0.0.5:9998"])
         };
         assert_eq!(
-            banner(&proxied, Lang::En),
+            ways_in(&proxied, Lang::En),
             "Join with:\n  browser  https://example.org/chat/\n  \
              madang   madang https://example.org/chat/\n  nc       nc 127.0.0.1 9009\n  \
              curl     curl -NT. telnet://127.0.0.1:9009"

@@ -204,7 +204,7 @@ fn read_file(path: &Path) -> io::Result<Vec<u8>> {
 
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
-    use std::{fs, process::Command};
+    use std::fs;
 
     use rcgen::{CertificateParams, KeyPair};
 
@@ -268,12 +268,14 @@ mod tests {
         assert!(error.to_string().starts_with("--tls-cert: failed to read /nowhere/cert: "));
     }
 
+    #[cfg(unix)]
     #[test]
     fn what_comes_through_a_pipe_is_read_once_and_waited_for_no_more() {
         let folder = Folder::new("pipe");
         let pair = pair();
         for path in [&folder.0.certificate, &folder.0.key] {
-            let made = Command::new("mkfifo").arg(path).status().expect("it is installed");
+            let made =
+                std::process::Command::new("mkfifo").arg(path).status().expect("it is installed");
             assert!(made.success());
         }
         let files = folder.0.clone();

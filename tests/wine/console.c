@@ -1,0 +1,101 @@
+/* Runs a program on a console of its own, as a person at the keyboard would, for tests on
+   another system that have only pipes: console.exe PROGRAM ARGUMENT...
+
+   Standard output and error are the program's. Each line on standard input is an order:
+     type TEXT   types TEXT and Enter (UTF-8)
+     ctrl-c, ctrl-break, close   what their names say; `close` closes the window
+   The end of standard input ends the program at once. The exit code is the program's. */
+#include <windows.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+
+static HANDLE console_input, job;
+
+static void fail(const char *what) {
+    fprintf(stderr, "console.exe: %s failed: error %lu\n", what, GetLastError());
+    exit(125);
+}
+
+/* Each event reaches every program of the console: this one stays. */
+static BOOL WINAPI stay(DWORD event) {
+    if (event != CTRL_C_EVENT && event != CTRL_BREAK_EVENT) Sleep(INFINITE);
+    return TRUE;
+}
+
+static void press(WCHAR character, WORD key) {
+    INPUT_RECORD records[2] = {{0}};
+    DWORD written;
+    for (int i = 0; i < 2; i++) {
+        records[i].EventType = KEY_EVENT;
+        records[i].Event.KeyEvent.bKeyDown = i == 0;
+        records[i].Event.KeyEvent.wRepeatCount = 1;
+        records[i].Event.KeyEvent.wVirtualKeyCode = key;
+        records[i].Event.KeyEvent.uChar.UnicodeChar = character;
+    }
+    if (!WriteConsoleInputW(console_input, records, 2, &written)) fail("WriteConsoleInputW");
+}
+
+static void type(const char *text) {
+    WCHAR wide[4096];
+    int length = MultiByteToWideChar(CP_UTF8, 0, text, -1, wide, 4096);
+    if (length == 0) fail("MultiByteToWideChar");
+    for (int i = 0; i < length - 1; i++) press(wide[i], 0);
+    press('\r', VK_RETURN);
+}
+
+static DWORD WINAPI take_orders(void *program) {
+    char line[8192];
+    while (fgets(line, sizeof line, stdin)) {
+        line[strcspn(line, "\r\n")] = 0;
+        if (!strncmp(line, "type ", 5)) type(line + 5);
+        else if (!strcmp(line, "ctrl-c")) GenerateConsoleCtrlEvent(CTRL_C_EVENT, 0);
+        else if (!strcmp(line, "ctrl-break")) GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, 0);
+        else if (!strcmp(line, "close")) PostMessageW(GetConsoleWindow(), WM_CLOSE, 0, 0);
+        else fprintf(stderr, "console.exe: no such order: %s\n", line);
+    }
+    TerminateProcess((HANDLE)program, 124);
+    return 0;
+}
+
+int wmain(int argc, WCHAR **argv) {
+    static WCHAR command[32768];
+    SECURITY_ATTRIBUTES inherited = {sizeof inherited, NULL, TRUE};
+    STARTUPINFOW start = {.cb = sizeof start};
+    JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits = {
+        .BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE};
+    PROCESS_INFORMATION program;
+    DWORD code;
+    HANDLE out = GetStdHandle(STD_OUTPUT_HANDLE), err = GetStdHandle(STD_ERROR_HANDLE);
+
+    for (int i = 1; i < argc; i++) {
+        /* No argument of these tests has a quotation mark. */
+        wcscat(command, i > 1 ? L" \"" : L"\"");
+        wcscat(command, argv[i]);
+        wcscat(command, L"\"");
+    }
+    FreeConsole();
+    if (!AllocConsole()) fail("AllocConsole");
+    console_input = CreateFileW(L"CONIN$", GENERIC_READ | GENERIC_WRITE,
+        FILE_SHARE_READ | FILE_SHARE_WRITE, &inherited, OPEN_EXISTING, 0, NULL);
+    if (console_input == INVALID_HANDLE_VALUE) fail("CONIN$");
+    start.dwFlags = STARTF_USESTDHANDLES;
+    start.hStdInput = console_input;
+    start.hStdOutput = out;
+    start.hStdError = err;
+    SetHandleInformation(out, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT);
+    SetHandleInformation(err, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT);
+    if (!CreateProcessW(NULL, command, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL, NULL, &start, &program))
+        fail("CreateProcessW");
+    /* It ends with this one, however that ends. */
+    job = CreateJobObjectW(NULL, NULL);
+    SetInformationJobObject(job, JobObjectExtendedLimitInformation, &limits, sizeof limits);
+    if (!AssignProcessToJobObject(job, program.hProcess)) fail("AssignProcessToJobObject");
+    ResumeThread(program.hThread);
+    SetConsoleCtrlHandler(stay, TRUE);
+    CreateThread(NULL, 0, take_orders, program.hProcess, 0, NULL);
+    WaitForSingleObject(program.hProcess, INFINITE);
+    GetExitCodeProcess(program.hProcess, &code);
+    return (int)code;
+}
