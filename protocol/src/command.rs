@@ -240,8 +240,8 @@ impl fmt::Display for Banned {
 pub enum CommandError {
     /// The requester has no such command.
     Unknown {
-        /// The command that they probably meant.
-        nearest: &'static CommandSpec,
+        /// The command that they probably meant, if one is like it.
+        nearest: Option<&'static CommandSpec>,
     },
     /// The arguments are wrong.
     Usage(&'static CommandSpec),
@@ -422,8 +422,9 @@ fn folded(word: &str) -> String {
 }
 
 /// The command that was probably meant by `word`: the first in the table whose name begins
-/// with it, or else the one whose name takes the fewest edits.
-fn nearest(word: &str, may_use: impl Fn(&CommandSpec) -> bool) -> &'static CommandSpec {
+/// with it, or else the one whose name takes the fewest edits. None if more than half of the
+/// letters would have to change.
+fn nearest(word: &str, may_use: impl Fn(&CommandSpec) -> bool) -> Option<&'static CommandSpec> {
     // Only the beginning counts: a pasted path costs no more than a typing error.
     let word: String = folded(word).chars().take(16).collect();
     let word = format!("/{}", word.trim_start_matches('/'));
@@ -431,14 +432,15 @@ fn nearest(word: &str, may_use: impl Fn(&CommandSpec) -> bool) -> &'static Comma
     let begins = |spec: &&CommandSpec| {
         word.len() > 1 && [spec.name, spec.alias].iter().any(|name| name.starts_with(&*word))
     };
-    let edits = |spec: &&CommandSpec| {
+    let letters = |name: &str| name.chars().count() - 1;
+    let edits = |spec: &'static CommandSpec| {
         let names = [spec.name, spec.alias].into_iter();
-        names.map(|name| strsim::damerau_levenshtein(name, &word)).min()
+        let edits = names.map(|name| (strsim::damerau_levenshtein(name, &word), name)).min()?;
+        let is_like = 2 * edits.0 <= letters(edits.1).max(letters(&word));
+        is_like.then_some((edits.0, spec))
     };
-    usable()
-        .find(begins)
-        .or_else(|| usable().min_by_key(edits))
-        .expect("everyone may use some command")
+    let fewest = || usable().filter_map(edits).min_by_key(|(edits, _)| *edits);
+    usable().find(begins).or_else(|| fewest().map(|(_, spec)| spec))
 }
 
 #[cfg(test)]
@@ -591,7 +593,8 @@ mod tests {
     fn unknown_commands_name_the_nearest() {
         #[track_caller]
         fn check(line: &str, expected: &str) {
-            let nearest = CommandSpec::find(expected).expect("a command");
+            let nearest = CommandSpec::find(expected);
+            assert!(nearest.is_some(), "{expected}");
             assert_eq!(Command::parse(line), Err(CommandError::Unknown { nearest }), "{line}");
         }
         // What a name begins with comes before what is only alike.
@@ -614,7 +617,15 @@ mod tests {
             let Err(CommandError::Unknown { nearest }) = Command::parse(line) else {
                 panic!("{line}");
             };
-            assert!(nearest.is_members(), "{line}: {}", nearest.name);
+            assert!(nearest.is_none_or(CommandSpec::is_members), "{line}: {nearest:?}");
+        }
+        // Nothing is proposed that is hardly like it.
+        for line in ["/rj", "/xyz", "/enter", "/안녕하세요", "/tmp/file.txt"] {
+            assert_eq!(
+                Command::parse(line),
+                Err(CommandError::Unknown { nearest: None }),
+                "{line}"
+            );
         }
         let long = format!("/{}", "x".repeat(4_000));
         assert!(matches!(Command::parse(&long), Err(CommandError::Unknown { .. })));

@@ -351,6 +351,8 @@ pub enum Notice<'a> {
     Forgotten(usize),
     /// To the operator: it is not; why, in the system's words.
     NotForgotten(&'a str),
+    /// To the operator: how to see a QR code.
+    QrOnRequest,
     /// To the operator: the window is too small for a QR code.
     QrTooLarge {
         /// How many columns it needs.
@@ -464,6 +466,7 @@ impl Notice<'_> {
             | Notice::OwnLines(_)
             | Notice::Pong(_)
             | Notice::Invite(_)
+            | Notice::QrOnRequest
             | Notice::QrTooLarge { .. }
             | Notice::OwnMachineBanned
             | Notice::People { .. }
@@ -542,7 +545,7 @@ mod tests {
     fn korean_names_commands_in_korean() {
         let spec = CommandSpec::find("/msg").expect("a command");
         for notice in [
-            Notice::CommandRefused(&CommandError::Unknown { nearest: spec }),
+            Notice::CommandRefused(&CommandError::Unknown { nearest: Some(spec) }),
             Notice::CommandRefused(&CommandError::Usage(spec)),
             Notice::Nobody,
             Notice::NotHere,

@@ -190,8 +190,10 @@ fn show_start(server: &Server, console: &Console) {
              +++ {room}"
         ),
     });
-    server.operator().draw_link();
-    console.say(banner(server.doors(), lang));
+    let banner = banner(server.doors(), lang);
+    let hint = server.operator().draw_link(&banner);
+    console.say(banner);
+    hint.into_iter().for_each(|hint| console.say(format!("+++ {}", hint.text(lang))));
     let metrics: Vec<_> = server.metrics_address().into_iter().collect();
     if let Some(address) = reachable(&metrics).first() {
         console.say(match lang {

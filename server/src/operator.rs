@@ -114,11 +114,18 @@ impl Operator {
         Outcome::GoesOn
     }
 
-    /// Draws the link for browsers as a QR code, where the terminal can show it.
-    pub fn draw_link(&self) {
-        if let Some(code) = banner::link(&self.shared.doors).and_then(|url| invite::draw(&url)) {
-            self.draw(code, false);
+    /// Draws the link for browsers as a QR code, if the terminal can show it together with
+    /// so many rows of `text` below it. Returns what to say if only the code would fit.
+    pub fn draw_link(&self, text: &str) -> Option<Notice<'static>> {
+        let code = banner::link(&self.shared.doors).and_then(|url| invite::draw(&url))?;
+        let (columns, rows) = terminal_size();
+        let below = u16::try_from(text.lines().count()).unwrap_or(u16::MAX);
+        match qr::paint_code(&code, self.palette, (columns, rows.saturating_sub(below))) {
+            Ok(painted) => self.shared.console.draw(painted),
+            Err(NotPainted::TooLarge { .. }) => return Some(Notice::QrOnRequest),
+            Err(NotPainted::Impossible) => {}
         }
+        None
     }
 
     /// Draws a QR code: painted, if the terminal can show that. If not, and it is `wanted` all

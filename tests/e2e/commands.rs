@@ -33,7 +33,7 @@ fn help_explains_one_command_by_any_of_its_names() {
         let mut alice = server.login("alice");
         let invite = say(
             "/초대 [qr]         초대 링크를 봅니다\n이 방의 링크와 터미널에서 쓸 명령을\n\
-             보여 줍니다. /초대 qr 은 QR 코드도\n그립니다.",
+             보여 줍니다.\nQR 코드까지 보려면: /초대 qr",
             "/invite [qr]       invite others here\nShows this room's link and the commands\n\
              for terminals. /invite qr draws a\nQR code too.",
         );
@@ -182,7 +182,7 @@ fn join_at_the_prompt_holds_until_a_name_is_good() {
         bob.expect("ID:");
         bob.send("/join math\n").expect_next(say(
             "이름을 입력하면 math 방으로 들어갑니다.\n로그인ID:",
-            "You will enter math when you have typed a name.\nLogin ID:",
+            "Type your name to join math.\nLogin ID:",
         ));
         // With a name in use and with an invalid one, the chosen room is kept.
         bob.send("alice\n").expect("ID:");

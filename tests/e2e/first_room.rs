@@ -147,7 +147,7 @@ fn a_link_that_is_pasted_at_the_prompt_chooses_its_room() {
             peer.expect("ID:");
         }
     }
-    let nearest = CommandSpec::find("/help").expect("a command");
+    let nearest = CommandSpec::find("/help");
     let unknown = told(Notice::CommandRefused(&CommandError::Unknown { nearest }));
     // A mistake in another command neither chooses nor refuses a room.
     for (at, mut peer) in Peer::at_every_door(&server).into_iter().enumerate() {

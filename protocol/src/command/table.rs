@@ -104,7 +104,7 @@ pub static COMMANDS: &[CommandSpec] = &[
         roles: MEMBER,
         help: ["비공개 방을 만듭니다", "make a private room"],
         details: [
-            "링크를 아는 사람만 들어올 수 있고,\n만든 사람이 방장이 됩니다.\n링크는 /초대 로 볼 수 있습니다.",
+            "링크를 아는 사람만 들어올 수 있고,\n만든 사람이 방장이 됩니다.\n링크를 보려면: /초대",
             "Only people with the link can join,\nand you own the room.\nThe link: /invite",
         ],
         parse: |text| Ok(Command::New(optional(text))),
@@ -116,7 +116,7 @@ pub static COMMANDS: &[CommandSpec] = &[
         roles: MEMBER_AND_OPERATOR,
         help: ["초대 링크를 봅니다", "invite others here"],
         details: [
-            "이 방의 링크와 터미널에서 쓸 명령을\n보여 줍니다. /초대 qr 은 QR 코드도\n그립니다.",
+            "이 방의 링크와 터미널에서 쓸 명령을\n보여 줍니다.\nQR 코드까지 보려면: /초대 qr",
             "Shows this room's link and the commands\nfor terminals. /invite qr draws a\nQR code too.",
         ],
         parse: invite,
@@ -266,7 +266,7 @@ pub static COMMANDS: &[CommandSpec] = &[
         roles: OWNER_AND_OPERATOR,
         help: ["10분 동안 내보냅니다", "remove for 10 minutes"],
         details: [
-            "그 이름으로는 10분 동안 이 방에 다시\n들어올 수 없습니다. 다른 이름까지\n막으려면 /잠금 을 쓰세요.",
+            "그 이름으로는 10분 동안 이 방에 다시\n들어올 수 없습니다. 다른 이름까지\n막으려면: /잠금",
             "That name can't come back to the room\nfor 10 minutes. To keep out other names\ntoo: /lock, or the operator's /ban",
         ],
         parse: |text| Ok(Command::Kick(person(text)?)),

@@ -46,7 +46,10 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::HelpAll(role) => help::others(*role, Lang::En),
         Notice::HelpOwners => help::owners(Lang::En),
         Notice::HelpOn(spec) => help::on(spec, Lang::En),
-        Notice::CommandRefused(CommandError::Unknown { nearest }) => {
+        Notice::CommandRefused(CommandError::Unknown { nearest: None }) => {
+            "Unknown command. All commands: /help".into()
+        }
+        Notice::CommandRefused(CommandError::Unknown { nearest: Some(nearest) }) => {
             format!("Unknown command. Did you mean {}? (all commands: /help)", nearest.name)
         }
         Notice::CommandRefused(CommandError::Usage(spec)) => {
@@ -80,6 +83,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             "Choose a room before you type a name. For the lobby: /join lobby".into()
         }
         Notice::LangSet => "Messages from the server are now in English.".into(),
+        Notice::Who { count: 0, .. } => "Nobody is here.".into(),
         Notice::Who { count, names, quiet } => {
             format!("{count} here: {}", list::names_in_row(names, quiet, " (quiet)"))
         }
@@ -114,7 +118,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Skipped { lines } => format!("-- {lines} lines skipped --"),
         Notice::SessionUnknown => "That session has ended. Log in with a name.".into(),
         Notice::RoomChosen { room } => {
-            format!("You will enter {} when you have typed a name.", place(room))
+            format!("Type your name to join {}.", place(room))
         }
         Notice::Entered { room, members, topic } => {
             let topic = topic.map(|topic| format!(", topic: {topic}")).unwrap_or_default();
@@ -160,7 +164,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::WhisperSent { user, text, away } => {
             let sent = prefixed(&format!("[whisper → {user}] "), text);
             match away {
-                true => format!("{sent}\n{user} is disconnected and gets it on coming back."),
+                true => format!(
+                    "{sent}\n{user} is disconnected. It will be delivered if they come back."
+                ),
                 false => sent,
             }
         }
@@ -208,6 +214,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Already => "Nothing to change.".into(),
         Notice::NameBanned => "That name is banned from this server.".into(),
         Notice::Invite(invitation) => invitation.text(Lang::En),
+        Notice::QrOnRequest => "For a QR code, type /invite.".into(),
         Notice::QrTooLarge { columns, rows } => {
             format!(
                 "The QR code needs {columns} columns and {rows} rows. A smaller one: /invite qr"

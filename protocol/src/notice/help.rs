@@ -23,7 +23,7 @@ const COMMAND_COLUMNS: usize = 17;
 pub(super) fn basics(role: Role, lang: Lang) -> String {
     let more = match lang {
         Lang::Ko => "모든 명령: /도움말 전체\n자세히: /도움말 초대",
-        Lang::En => "All commands: /help all\nAbout one: /help invite",
+        Lang::En => "All commands: /help all\nAbout one command: /help invite",
     };
     let about = match role {
         Role::Operator => more.replace("초대", "추방").replace("invite", "ban"),

@@ -34,7 +34,10 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::HelpAll(role) => help::others(*role, Lang::Ko),
         Notice::HelpOwners => help::owners(Lang::Ko),
         Notice::HelpOn(spec) => help::on(spec, Lang::Ko),
-        Notice::CommandRefused(CommandError::Unknown { nearest }) => {
+        Notice::CommandRefused(CommandError::Unknown { nearest: None }) => {
+            "없는 명령입니다. 명령 목록: /도움말".into()
+        }
+        Notice::CommandRefused(CommandError::Unknown { nearest: Some(nearest) }) => {
             format!("없는 명령입니다. 혹시 {}인가요? (명령 목록: /도움말)", nearest.alias)
         }
         Notice::CommandRefused(CommandError::Usage(spec)) => {
@@ -83,6 +86,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             "이름을 입력하기 전에 들어갈 방을 고르세요. 로비로 가려면: /방 로비".into()
         }
         Notice::LangSet => "이제 한국어로 안내합니다.".into(),
+        Notice::Who { count: 0, .. } => "방에 아무도 없습니다.".into(),
         Notice::Who { count, names, quiet } => {
             format!(
                 "대화 참여자 {count}명: {}",
@@ -230,6 +234,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Already => "바꿀 것이 없습니다.".into(),
         Notice::NameBanned => "이 서버에서 추방된 이름입니다.".into(),
         Notice::Invite(invitation) => invitation.text(Lang::Ko),
+        Notice::QrOnRequest => "QR 코드를 보려면 /초대를 입력하세요.".into(),
         Notice::QrTooLarge { columns, rows } => {
             format!("QR 코드를 표시하려면 {columns}칸 {rows}줄이 필요합니다. 작은 코드: /초대 qr")
         }

@@ -50,5 +50,7 @@ mod tests {
         assert_eq!(who(names, quiet, Lang::En), "2 here: bob, logbot (quiet)");
         assert_eq!(who(names, quiet, Lang::Ko), "대화 참여자 2명: bob, logbot(알림 없이 참여)");
         assert_eq!(who(names, &[], Lang::En), "2 here: bob, logbot");
+        let nobody = Notice::Who { count: 0, names: &[], quiet: &[] };
+        assert_eq!(nobody.text(Lang::En), "Nobody is here.");
     }
 }

@@ -175,7 +175,7 @@ impl Connection {
         };
         let asked_for = match (CommandSpec::of(&command), Command::parse(&command)) {
             (Some(spec), _) => spec.name,
-            (None, Err(CommandError::Unknown { nearest })) => nearest.name,
+            (None, Err(CommandError::Unknown { nearest: Some(nearest) })) => nearest.name,
             (None, _) => "",
         };
         // Nobody makes a room without a name; in JSON, the login does.

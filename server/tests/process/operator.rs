@@ -459,8 +459,10 @@ fn a_qr_code_fits_the_window_or_its_size_is_told() {
     wide.enter("/invite", "nc 127.0.0.1 ");
     wide.screen.expect_raw(painted);
 
-    // One row for the line that is typed, and the code.
+    // One row for the line that is typed, and the code: not with the banner below it.
     let mut usual = start_with_page(80, 24, |_| {});
+    usual.expect(&Notice::QrOnRequest.text(Lang::En));
+    assert!(!usual.screen.raw().contains(painted));
     usual.enter("/invite", "nc 127.0.0.1 ");
     usual.screen.expect_raw(painted);
 
