@@ -32,7 +32,7 @@ enum Visitor {
     WebSocket { client: WebSocketClient, is_json: bool },
 }
 
-/// What a client is told about the others.
+/// What a client learns about the others.
 #[derive(Debug, PartialEq, Eq)]
 enum Told {
     Said(String, String),

@@ -88,7 +88,7 @@ fn genuine_lines(server: &TestServer, victim: &mut TestClient) -> BTreeSet<Strin
     );
     carol.send("/leave\n/quit\n").expect_rest();
     steps(victim, &["/who"]);
-    // A whisper is text by a person, so repeating it is no forgery.
+    // A whisper is text by a person, so repeating it forges nothing.
     lines.into_iter().filter(|line| !line.trim().is_empty() && !line.ends_with("psst")).collect()
 }
 

@@ -227,7 +227,7 @@ fn pings_whose_answers_are_not_read_end_the_reading() {
 fn what_follows_a_refusal_is_read_only_for_a_while() {
     /// More than the kernels hold for a connection.
     const FLOOD_BYTES: usize = 20 << 20;
-    /// What is read before the refusal, and after it so that no reset overtakes that.
+    /// Read before the refusal, and after it, so that no reset overtakes the refusal.
     const MOST_BYTES: u64 = (64 << 10) + (256 << 10) + (8 << 10);
     /// A server that takes nothing for so long has stopped reading, or is slower than that.
     const PAUSE: Duration = Duration::from_millis(300);

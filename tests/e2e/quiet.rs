@@ -32,7 +32,7 @@ impl Bot {
         [Bot::Lines(lines), Bot::WebSocket(websocket)]
     }
 
-    /// One whom a proxy passes on, before the login.
+    /// A bot behind a proxy, before the login.
     fn through_proxy(server: &TestServer, header: (&str, &str)) -> Bot {
         let mut websocket = WebSocketClient::open(server.web_address(), "/", &[JSON, header]);
         websocket.expect_json("hello");
@@ -132,7 +132,7 @@ fn a_quiet_session_comes_and_goes_without_a_word_by_every_door() {
             let welcome = bot.log_in();
             assert_eq!((&welcome["members"], &welcome["room"]), (&json!(2), &json!("lobby")));
             bob.send("/who\n").expect_next(who_of_both());
-            // Its own joining is no event either: the next has the next id.
+            // Its own joining is not an event either: the next event has the next id.
             bob.send("hi\n").expect_next("[bob] hi\n");
             let said = bot.expect("said");
             let ids = [&said, &welcome].map(|message| message["id"].as_u64().expect("an id"));
@@ -153,7 +153,7 @@ fn from_another_machine_a_quiet_session_only_reads() {
         config.trust_proxy = vec!["127.0.0.1".parse().expect("a range")];
     });
     let untrusting = TestServer::start(|_| {});
-    // Whoever a proxy passes on is elsewhere, whether or not it is believed who that is.
+    // Clients of a proxy count as remote, whether or not the proxy is trusted.
     for (server, header) in [
         (&server, ("X-Forwarded-For", "203.0.113.9")),
         (&server, ("X-Forwarded-For", "127.0.0.1")),
@@ -298,7 +298,7 @@ fn quiet_members_are_marked_for_everyone_who_asks() {
     server.operate("/who");
     server.console_expect("  quiet\n");
 
-    // What is done to it is told like anything else.
+    // What is done to it is announced.
     bot.command("/nick newsbot");
     assert_eq!(bot.expect("renamed")["to"], "newsbot");
     assert_eq!(alice.expect_message("renamed")["to"], "newsbot");

@@ -64,7 +64,7 @@ fn five_hundred_members_wait_for_one_stalled_as_long_as_a_stop_may_take() {
     speaker.send((0..LINES).map(|n| line(n) + "\n").collect::<String>());
     let last = format!("[m000] {}\n", line(LINES - 1));
     speaker.expect(&last);
-    // However busy the machine is, only the stalled one is left to be waited for.
+    // However busy the machine is, the server only waits for the stalled connection.
     for member in others {
         for n in 0..LINES {
             member.expect_next(format!("[m000] {}\n", line(n)));

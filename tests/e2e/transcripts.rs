@@ -1,6 +1,6 @@
-//! The transcripts of the specification, played against a server: what stands behind `→` is
-//! sent, and what stands behind `←` must come, word for word. Those in JSON hold ids and times
-//! of their own day; `protocol/tests/readme.rs` reads them.
+//! The transcripts of the specification, played against a server: text after `→` is sent, and
+//! text after `←` must come, word for word. Those in JSON have the ids and times of their day;
+//! `protocol/tests/readme.rs` reads them.
 
 use madang_protocol::text::Lang;
 use madang_tests::{TestClient, TestServer, WebSocketClient};

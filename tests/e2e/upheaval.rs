@@ -135,7 +135,7 @@ impl Owner {
 
     fn take(&mut self, message: &Value) {
         let Some(id) = message["id"].as_u64() else { return };
-        // Whoever ends the room moves to the lobby.
+        // The owner who closes the room moves to the lobby.
         if message["room"] == "lobby" {
             return;
         }

@@ -34,8 +34,7 @@ pub fn documented_commands() -> BTreeSet<String> {
     pages.flat_map(|page| commands(&page)).collect()
 }
 
-/// What is typed once both programs are installed, in place of a command that builds one
-/// first.
+/// The command to type once both programs are installed, instead of one that builds first.
 pub fn as_installed(command: &str) -> String {
     let mut installed = command.to_owned();
     for package in ["madang-server", "madang"] {
@@ -83,7 +82,7 @@ fn within_sentences(text: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// With one blank between words, and without what is said behind it.
+/// The command with single blanks, and without the comment behind it.
 fn without_comment(line: &str) -> String {
     let line = line.split("  # ").next().expect("one part at least");
     // In a table a bar is written with a backslash.

@@ -1,5 +1,5 @@
-//! What only the kernel knows: how much the other side of a connection has read of what it was
-//! sent, and in how many segments something arrived.
+//! Facts that only the kernel knows: how much the other side of a connection has read, and in
+//! how many segments something arrived.
 
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{has_been_read, read_bytes, sent_segments};

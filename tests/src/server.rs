@@ -189,7 +189,7 @@ impl TestServer {
     ///
     /// # Panics
     ///
-    /// If it was not started with TLS; the same below.
+    /// If it was not started with TLS. So do the methods below.
     pub fn tls_address(&self) -> SocketAddr {
         self.tls().address.expect("it takes lines over TLS")
     }

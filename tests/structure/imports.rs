@@ -10,8 +10,8 @@ use syn::{
 
 use crate::Source;
 
-/// For each folder (or file beside the folders) of `server/src`, what it may import. What
-/// stands in [`EVERYWHERE`] may be imported by all; files that put the server together may
+/// For each folder of `server/src`, and each file beside the folders, what it may import.
+/// Everything may import what [`EVERYWHERE`] lists; files that put the server together may
 /// import everything.
 pub(crate) const TABLE: &[(&str, &[&str])] = &[
     ("transport", &[]),

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::Path};
 
 use crate::{Source, report, root, sources};
 
-/// What is no file of the repository: pages of the site that holds it.
+/// Links that lead out of the repository, to the site that hosts it.
 const ELSEWHERE: [&str; 3] = ["http://", "https://", "../../releases"];
 
 /// The anchor of a heading: small letters, and a hyphen for each blank.

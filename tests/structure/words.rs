@@ -51,7 +51,7 @@ pub(crate) fn faults(source: &Source) -> Vec<String> {
     found.collect()
 }
 
-/// Whether the phrase stands in the line, as whole words.
+/// Whether the line has the phrase, as whole words.
 fn stands_in(line: &str, phrase: &str) -> bool {
     let is_whole = |(at, _): (usize, &str)| {
         let before = line[..at].chars().next_back();

@@ -197,8 +197,8 @@ pub static COMMANDS: &[CommandSpec] = &[
         roles: MEMBER,
         help: ["대화를 찾습니다", "search saved messages"],
         details: [
-            "모든 낱말이 들어 있는 대화를 찾습니다.\n첫소리로도 찾습니다. 예: /찾기 ㅎㅇ\n다시 /찾기: 더 오래된 것",
-            "Finds messages with all of the words,\nor with \"a phrase\". Again, /search:\nolder ones",
+            "모든 낱말이 들어 있는 대화를 찾습니다.\n첫소리로도 찾습니다. 예: /찾기 ㅎㅇ\n더 오래된 것을 보려면: /찾기",
+            "Finds messages with all of the words,\nor with \"a phrase\".\nFor older ones: /search",
         ],
         parse: |text| Ok(Command::Search(optional(text))),
     },

@@ -36,7 +36,7 @@ fn who_comes_and_goes_is_shown_and_what_is_said_is_not() {
     bob.expect("[alice] a secret of ours\n");
     alice.say("/quit");
     alice.expect_end();
-    // One line for each, whoever comes and goes.
+    // One line for each person who comes or goes.
     let lines = "+++ 대화 참여자 수 [1] · [alice] 입장 (127.0.0.1)\n\
                  +++ 대화 참여자 수 [2] · [bob] 입장 (127.0.0.1)\n\
                  --- 대화 참여자 수 [1] · [alice] 퇴장 (127.0.0.1: 나감)\n";

@@ -21,7 +21,7 @@ const MEMBER_KIB: usize = 2 * 64 + 64;
 /// The time that a message and a head may take.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// An upgrade, and after it what is no message yet and as much as one may be.
+/// An upgrade, and after it as many bytes as a message may have, without its end.
 fn endless_message() -> Vec<u8> {
     let mut bytes = b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
         Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\

@@ -15,10 +15,10 @@ use crate::{
     server_process::{ServerProcess, command_after},
 };
 
-/// What one may use of a second of processor time when there is nothing to do.
+/// The most processor time that an idle process may use in a second.
 const IDLE_CPU: Duration = Duration::from_millis(100);
 
-/// The processor time that a process has used, which is not stopped.
+/// The processor time that a running process has used.
 #[track_caller]
 fn cpu_time(pid: Pid) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).expect("it runs");
@@ -31,8 +31,8 @@ fn cpu_time(pid: Pid) -> Duration {
     Duration::from_millis(ticks * 1_000 / rustix::param::clock_ticks_per_second())
 }
 
-/// Waits for a second in which a process uses hardly any processor time: what it was
-/// asked before, it may still be doing on a busy machine.
+/// Waits for a second in which a process uses hardly any processor time. On a busy machine
+/// it may still be working on what came before.
 #[track_caller]
 pub(crate) fn expect_idle(pid: Pid) {
     let deadline = Instant::now() + PATIENCE;
@@ -89,7 +89,7 @@ fn two_hundred_peers_at_64_descriptors_are_taken_or_told() {
     assert!(said.starts_with(&format!("{} ", taken.len())), "{said}");
     expect_idle(server.pid());
 
-    // Who is in can talk, and who is refused does not disturb it.
+    // Members can talk, and refused connections do not disturb them.
     expect_talk(&mut taken);
 
     // Who leaves makes place.
@@ -157,7 +157,7 @@ fn without_descriptors_peers_are_told_and_the_server_recovers() {
 #[test]
 fn without_descriptors_nobody_waits_long_for_a_word() {
     let mut server = ServerProcess::start(&["--log-format", "json"]);
-    // Who is greeted knows that the server accepts, and has its reserve.
+    // A greeting shows that the server accepts, and has its reserve.
     let mut member = Peer::connect(server.address);
     member.expect("로그인ID:");
     leave_descriptors(server.pid(), 0);

@@ -1,5 +1,5 @@
-//! The programs that people come in with. Those that a machine may lack are
-//! ignored until `.ci/run` has installed them.
+//! The programs that people connect with. Tests of those that a machine may lack are
+//! ignored unless `.ci/run` has installed them.
 
 use std::{
     io::{Read, Write},
@@ -9,8 +9,8 @@ use std::{
 
 use crate::{incoming::PATIENCE, peer::Peer, program::Program, server_process::ServerProcess};
 
-/// A client as the seed's: a thread prints what each `recv` gives, decoded by
-/// itself; what is typed is sent without a line end.
+/// A client like the seed's: a thread prints each `recv`, decoded on its own, and typed
+/// text is sent without a line end.
 const SEED_LIKE_CLIENT: &str = r#"
 import socket, sys, threading
 
@@ -154,13 +154,13 @@ fn telnet_talks_and_its_interrupt_does_not_mute_it() {
     let mut alice = Peer::join(server.address, "alice");
     let mut telnet = start_telnet(&server);
     log_in(&mut telnet, "telnet");
-    // What is typed wrong and taken back is not said.
+    // A typing error that was corrected is not sent.
     telnet.type_in("hellp\u{7f}o\n");
     alice.expect("[telnet] hello\n");
     telnet.out().expect("[telnet] hello\r\n");
 
-    // ^C becomes IAC IP, DO TIMING-MARK, and telnet shows nothing until that is
-    // answered: whoever has heard what was typed after it has answered it.
+    // ^C becomes IAC IP, DO TIMING-MARK, and telnet shows nothing until that is answered.
+    // The server answers it before the line that was typed after it.
     for round in 0..3 {
         telnet.type_in("\u{3}");
         telnet.out().expect("^C");
@@ -184,7 +184,7 @@ fn telnet_in_binary_mode_carries_every_syllable() {
     // character of its own: 녕 holds ^E then, which is its echo toggle.
     telnet.out().expect("로그인ID:");
     command_telnet(&mut telnet, "toggle binary");
-    // Whoever has heard the answer to this has heard the one to that.
+    // The answer to the next line comes after telnet's.
     telnet.type_in("telnet\n");
     telnet.out().expect("[telnet]님이 입장했습니다.");
     telnet.type_in("안녕하세요\n");
@@ -227,8 +227,7 @@ fn a_python_client_that_ends_no_line_talks() {
     alice.expect("[파이썬]님이 퇴장했습니다.\n");
 }
 
-/// A peer as the seed's client: what is sent has no line end, and what one read
-/// gives is decoded by itself.
+/// A peer like the seed's client: it sends no line ends, and decodes each read on its own.
 struct SeedLikePeer(TcpStream);
 
 impl SeedLikePeer {

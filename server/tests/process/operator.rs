@@ -57,7 +57,7 @@ fn listening_at(terminal: &mut Terminal) -> SocketAddr {
     format!("127.0.0.1:{}", port.trim()).parse().expect("nc is told a port")
 }
 
-/// Somebody logs in who is answered in English.
+/// Somebody logs in, on a server in English.
 #[track_caller]
 fn join(address: SocketAddr, name: &str) -> Peer {
     let mut peer = Peer::connect(address);
@@ -300,7 +300,7 @@ fn the_end_of_the_input_ends_the_operator_alone() {
     let [mut alice, mut bob] = ["alice", "bob"].map(|name| join(address, name));
     expect_chat(&mut alice, &mut bob);
     expect_idle(terminal.pid());
-    // The terminal still shows who comes, and still sends its signals.
+    // The terminal still shows who joins, and still sends its signals.
     terminal.expect("[bob]");
     terminal.type_in(CTRL_C);
     assert_eq!(terminal.expect_exit(), 0);
@@ -331,10 +331,10 @@ fn a_server_in_the_background_of_a_terminal_neither_stops_nor_spins() {
     terminal.expect("$");
     let mut bob = join(address, "bob");
     expect_chat(&mut alice, &mut bob);
-    // What is typed now is the shell's.
+    // The shell reads what is typed now.
     terminal.screen.enter("echo $((40 + 2))");
     terminal.expect("42\n");
-    // Half a line waits in the terminal for the shell: the server leaves it alone.
+    // Half a line waits in the terminal for the shell; the server does not read it.
     terminal.type_in("echo half");
     expect_idle(server);
     terminal.screen.enter(" and whole");

@@ -12,7 +12,7 @@ use crate::{peer::Peer, program::Program, server_process};
 fn arguments(installed: &str) -> Vec<String> {
     let ports = [(":9998", ":0"), (":9011", ":0"), (" 9010", " 127.0.0.1:0")];
     let installed = &installed.replace("/var/lib/madang", "data");
-    // What people see of the page's address is no place to listen at.
+    // The page's public address is not an address to listen on.
     let (listen, seen) = installed.split_once(" --public-url").unwrap_or((installed, ""));
     let listen = ports.iter().fold(listen.to_owned(), |text, (from, to)| text.replace(from, to));
     let public_url = (!seen.is_empty()).then_some("--public-url");

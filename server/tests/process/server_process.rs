@@ -61,7 +61,7 @@ impl ServerProcess {
     }
 
     /// Starts `command` on a free port of the loopback address, and waits until
-    /// it has said where people come in.
+    /// its banner has the address.
     #[track_caller]
     pub(crate) fn start_as(command: &mut Command) -> ServerProcess {
         let mut program = Program::start(command.args(["--listen", "127.0.0.1:0"]));

@@ -42,7 +42,7 @@ const LINES: [&[u8]; 10] = [
     b"\n\xff\xfea\0",
 ];
 
-/// How something comes in.
+/// How the input arrives.
 #[derive(Debug, Clone, Copy)]
 enum Way {
     /// Each in one line.

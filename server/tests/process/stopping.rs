@@ -1,5 +1,5 @@
-//! Signals: a clean stop and its exit code. How long a stop may take stands in the
-//! server's configuration.
+//! Signals: a clean stop and its exit code. The server's configuration bounds how long a
+//! stop may take.
 
 use madang_protocol::{
     notice::{Goodbye, Notice},
@@ -12,7 +12,7 @@ use crate::{
     server_process::{ServerProcess, command_after},
 };
 
-/// What members are told at last.
+/// The members' last message.
 fn goodbye() -> String {
     Notice::Goodbye(Goodbye::Shutdown).text(Lang::Ko) + "\n"
 }

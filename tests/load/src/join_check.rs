@@ -1,9 +1,9 @@
-//! Checks the join notices: each member must be told of every later one, exactly once.
+//! Checks the join notices: each member must receive that of every later one, exactly once.
 
 /// The notices of members who log in.
 pub(crate) struct JoinCheck {
     members: usize,
-    /// One bit for each pair: a member, and another whose joining it was told of.
+    /// One bit for each pair: a member, and another whose join notice it received.
     told: Vec<u64>,
     told_pairs: u64,
     doubled: u64,

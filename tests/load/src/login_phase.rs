@@ -17,7 +17,7 @@ use crate::{
 pub(crate) struct LoggedIn {
     /// From the first connection until everyone was logged in.
     pub(crate) login_nanos: Nanos,
-    /// From the first connection until everyone had been told of every later login.
+    /// From the first connection until everyone had received the notices of all later logins.
     pub(crate) told_nanos: Option<Nanos>,
     /// Notices that came twice, and pairs of members with a wrong notice.
     pub(crate) wrong_notices: u64,

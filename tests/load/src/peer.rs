@@ -195,7 +195,7 @@ impl Peer {
     }
 }
 
-/// What `program --version` says; `None` if there is no such program.
+/// The output of `program --version`; `None` if there is no such program.
 fn version_of(program: &str) -> Result<Option<String>> {
     let output = Command::new(program).arg("--version").stdin(Stdio::null()).output();
     let output = match output {

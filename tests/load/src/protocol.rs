@@ -156,7 +156,7 @@ pub(crate) trait Protocol {
         false
     }
 
-    /// Whether everyone is told who joins and leaves.
+    /// Whether joining and leaving are announced to everyone.
     fn announces(&self) -> bool {
         false
     }

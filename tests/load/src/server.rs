@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{limits, process_stats::Process};
 
-/// How long a server may take to listen, and to end when it is told to.
+/// How long a server may take to listen, and to end after the signal.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The cores of the server and of this program, so that neither takes the other's time.

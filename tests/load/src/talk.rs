@@ -215,7 +215,7 @@ pub(crate) fn talk(
     })
 }
 
-/// What the speakers have said, and what is left to say.
+/// The lines that the speakers have sent, and those left to send.
 struct Speech {
     listeners: Vec<u32>,
     lines_left: u64,

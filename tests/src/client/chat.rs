@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::TestClient;
 
 impl TestClient {
-    /// Waits for the prompt, gives `name` and waits for being told of oneself.
+    /// Waits for the prompt, logs in as `name` and waits for its own announcement.
     #[track_caller]
     pub fn login(&mut self, name: &str) -> &mut TestClient {
         self.label = name.to_owned();
@@ -55,8 +55,8 @@ impl TestClient {
         self.expect_message("hello")
     }
 
-    /// Changes to JSON, logs in without history, waits for being told of oneself, and
-    /// returns the welcome.
+    /// Changes to JSON, logs in without history, waits for its own `joined`, and returns the
+    /// welcome.
     #[track_caller]
     pub fn login_json(&mut self, name: &str) -> Value {
         self.label = name.to_owned();
