@@ -1,11 +1,18 @@
 //! The transcripts of the specification, played against a server: text after `→` is sent, and
 //! text after `←` must come, word for word. Those in JSON have the ids and times of their day;
-//! `protocol/tests/readme.rs` reads them.
+//! `protocol/tests/readme.rs` reads them. And the first minutes of a newcomer with `nc`, in both
+//! languages, where `…` stands for what is different each time.
 
 use madang_protocol::text::Lang;
 use madang_tests::{TestClient, TestServer, WebSocketClient};
 
 const WIRE: &str = include_str!("../../protocol/README.md");
+
+/// The first minutes of a newcomer, with somebody else in the lobby.
+const FIRST_MINUTES: [(Lang, &str, &str); 2] = [
+    (Lang::En, "bob", include_str!("first_minutes/english.txt")),
+    (Lang::Ko, "철수", include_str!("first_minutes/korean.txt")),
+];
 
 /// The transcripts of lines.
 fn transcripts() -> Vec<&'static str> {
@@ -16,6 +23,11 @@ fn transcripts() -> Vec<&'static str> {
 /// A line without its arrow and without the remark behind it.
 fn text_of(line: &str) -> &str {
     line[line.find(' ').expect("an arrow and a blank") + 1..].split("   ").next().unwrap_or(line)
+}
+
+/// A line without its arrow, where no remarks are made.
+fn whole_text_of(line: &str) -> &str {
+    line.split_once(' ').expect("an arrow and a blank").1
 }
 
 /// The bytes that a line of a transcript stands for: `⏎` is a line end, and what telnet says is
@@ -38,7 +50,7 @@ fn bytes_of(text: &str, line_end: &str) -> Vec<u8> {
 }
 
 #[track_caller]
-fn play_over_tcp(server: &TestServer, transcript: &str) {
+fn play_over_tcp(server: &TestServer, transcript: &str, text_of: fn(&str) -> &str) {
     let mut client: TestClient = server.connect();
     if !transcript.starts_with("← Madang/1") {
         client.expect("Login ID:");
@@ -49,6 +61,7 @@ fn play_over_tcp(server: &TestServer, transcript: &str) {
             Some('→') => {
                 client.send(bytes_of(text_of(line), "\n"));
             }
+            Some('←') if line.contains('…') => expect_like(&mut client, text_of(line)),
             Some('←') => {
                 client.expect_next(bytes_of(text_of(line), ends_lines_with));
             }
@@ -58,6 +71,20 @@ fn play_over_tcp(server: &TestServer, transcript: &str) {
             }
         }
     }
+}
+
+/// Expects a line in which something stands for each `…`.
+#[track_caller]
+fn expect_like(client: &mut TestClient, expected: &str) {
+    let line = client.expect_line();
+    let mut rest = Some(&*line);
+    for (at, part) in expected.trim_end_matches('⏎').split('…').enumerate() {
+        let found = rest.and_then(|rest| Some((rest.find(part)?, rest)));
+        rest = found
+            .filter(|(found, _)| at > 0 || *found == 0)
+            .map(|(found, rest)| &rest[found + part.len()..]);
+    }
+    assert!(rest.is_some(), "{line:?} is not like {expected:?}");
 }
 
 #[track_caller]
@@ -87,7 +114,16 @@ fn every_transcript_of_lines_is_what_is_said() {
         if transcript.contains("HTTP/1.1") {
             play_over_websocket(&server, transcript);
         } else {
-            play_over_tcp(&server, transcript);
+            play_over_tcp(&server, transcript, text_of);
         }
+    }
+}
+
+#[test]
+fn the_first_minutes_of_a_newcomer_are_as_written_down() {
+    for (lang, other, transcript) in FIRST_MINUTES {
+        let server = TestServer::start(|config| config.lang = lang);
+        let _other = server.login(other);
+        play_over_tcp(&server, transcript, whole_text_of);
     }
 }
