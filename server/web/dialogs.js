@@ -49,11 +49,12 @@ export function showPerson(state, name, act) {
   dialog.showModal();
 }
 
-/** The whole of what stands shortened elsewhere: a room's title and its topic. `onSet` changes it. */
-export function showAbout(title, topic, label, onSet) {
+/** The whole of what stands shortened elsewhere of a room: `{title, topic, durable}`. `onSet` changes the topic. */
+export function showAbout({ title, topic, durable }, label, onSet) {
   const dialog = byId("about");
   byId("about-title").textContent = title;
   byId("about-text").replaceChildren(...textNodes(topic === title ? "" : topic, null));
+  byId("about-recorded").hidden = !durable;
   const set = byId("set-topic");
   set.textContent = label;
   set.onclick = () => {

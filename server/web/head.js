@@ -54,12 +54,13 @@ export class Head {
 
   /** What else there is to know of the room; a private one's topic is its title. */
   #about() {
-    const { room, isPrivate, topic, locked, limit } = this.#state;
+    const { room, isPrivate, topic, locked, limit, durable } = this.#state;
     if (room === null) return "";
     const parts = [
       isPrivate ? topic && word("privateRoom") : topic,
       locked && word("lockedMark"),
       limit !== null && word("limitMark", limit),
+      durable && word("recordedMark"),
     ];
     return parts.filter(Boolean).join(" · ");
   }
@@ -76,7 +77,7 @@ export class Head {
     const { status, failures } = this.#connection;
     if (user === null || status === "closed") return "";
     if (status === "open") return "";
-    const unsent = this.#connection.unanswered().length;
+    const unsent = this.#connection.unanswered().filter(({ said }) => !said).length;
     const parts = [word(failures > 3 ? "unreachable" : "reconnecting"), unsent > 0 && word("unsent", unsent)];
     return parts.filter(Boolean).join(" · ");
   }

@@ -1,6 +1,6 @@
 // The conversation on the screen: a window of rows over all entries that are
 // remembered. What left the window comes back by scrolling, and what the page has not
-// is asked for.
+// is asked for. Whatever comes, the row that is being read stays where it is.
 
 import { byId, element } from "./dom.js";
 import { row, spoken } from "./row.js";
@@ -24,18 +24,19 @@ const AT_END = 48;
 export class Log {
   #state;
   #act;
-  #askOlder;
+  #load;
   #box = byId("log");
   #rows = byId("rows");
   #pending = byId("pending");
   #latest = byId("latest");
   #beginning = byId("beginning");
+  #loading = byId("loading");
   #start = byId("start");
   #announcer = byId("announcer");
   /** Rows by the keys of their entries. */
   #shown = new Map();
-  /** The key of the first entry in the window; null while it follows the newest. */
-  #firstKey = null;
+  /** The keys of the entries in the window. */
+  #keys = [];
   #following = true;
   #unseen = 0;
   /** What is new and was not read out yet. */
@@ -45,20 +46,26 @@ export class Log {
   #asked = false;
   /** The key of the answer that is to be shown from its first line on. */
   #revealed = null;
+  /** Where the rows are that can be seen. */
+  #places = [];
 
-  /** `act` has `person(name)`, `retype(entry)` and `about(topic)`; `askOlder` asks the server for what was before, and answers with a promise. */
-  constructor(state, act, askOlder) {
+  /**
+   * `act` has `person(name)`, `retype(entry)` and `about(topic)`; `load` asks the server for
+   * what was `before` an id or `after` one, and answers with a promise.
+   */
+  constructor(state, act, load) {
     this.#state = state;
     this.#act = act;
-    this.#askOlder = askOlder;
+    this.#load = load;
     this.#box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#latest.addEventListener("click", () => this.toEnd());
     // Without a mouse to point with, a touch shows when something was said.
     this.#rows.addEventListener("click", ({ target }) => {
       if (!target.closest("a, button, pre") && getSelection().isCollapsed) target.closest(".row")?.classList.toggle("timed");
+      if (this.#following) this.#stick();
     });
     // Whoever turns the phone or opens its keyboard stays where they are.
-    new ResizeObserver(() => { if (this.#following) this.#stick(); }).observe(this.#box);
+    new ResizeObserver(() => (this.#following ? this.#stick() : this.#hold())).observe(this.#box);
   }
 
   get following() {
@@ -88,7 +95,6 @@ export class Log {
   /** Shows the newest, and follows it. */
   toEnd() {
     this.#following = true;
-    this.#firstKey = null;
     this.#unseen = 0;
     this.#label();
     this.#draw();
@@ -131,34 +137,53 @@ export class Log {
     while (this.#announcer.childElementCount > SPOKEN) this.#announcer.firstElementChild.remove();
   }
 
+  /** Where the window begins: as far above what is being read as before. */
   #window() {
     const { entries } = this.#state;
     if (this.#following || entries.length <= ROWS) return Math.max(0, entries.length - ROWS);
-    const at = entries.findIndex((entry) => entry.key === this.#firstKey);
-    return Math.max(0, Math.min(at < 0 ? entries.length - ROWS : at, entries.length - 1));
+    const key = this.#places[0]?.key ?? this.#keys[0];
+    const at = entries.findIndex((entry) => entry.key === key);
+    return at < 0 ? entries.length - ROWS : Math.max(0, at - this.#keys.indexOf(key));
   }
 
-  #draw(first = null) {
+  /**
+   * Which entries may be in the window, from and to: nobody should scroll past a hole and
+   * not know it. `key` is that of an entry which is being read.
+   */
+  #bounds(key) {
+    const { entries } = this.#state;
+    const at = entries.findIndex((entry) => entry.key === key);
+    if (this.#following || at < 0) return [0, entries.length];
+    let [from, to] = [at, at];
+    while (from > 0 && entries[from].kind !== "hole") from -= 1;
+    while (to < entries.length && entries[to].kind !== "hole") to += 1;
+    return [from, Math.min(to + 1, entries.length)];
+  }
+
+  /** Draws the window, from the entry at `first` on, around the one that is being read. */
+  #draw(first = null, reading = null) {
     this.#cancel?.();
     this.#cancel = null;
     this.#announce();
-    const anchor = this.#following ? null : this.#anchor();
-    const { entries, user } = this.#state;
-    const start = first ?? this.#window();
-    this.#firstKey = entries[start]?.key ?? null;
+    this.#places = this.#following ? [] : this.#visible();
+    const { entries, user, timeline, exhausted } = this.#state;
+    const [from, to] = this.#bounds(reading ?? this.#places.at(-1)?.key);
+    const start = Math.max(from, Math.min(first ?? this.#window(), to - ROWS));
+    const inWindow = entries.slice(start, Math.min(start + ROWS, to));
+    this.#keys = inWindow.map(({ key }) => key);
+    timeline.reading = this.#following ? null : this.#keys[0];
     const shown = new Map();
     let place = this.#rows.firstChild;
-    for (let index = start; index < Math.min(start + ROWS, entries.length); index += 1) {
-      const entry = entries[index];
+    for (const [index, entry] of inWindow.entries()) {
       if (this.#state.hides(entry)) continue;
-      const follows = this.#state.follows(index);
+      const follows = this.#state.follows(start + index);
       const form = `${entry.version} ${follows.newDay} ${follows.goesOn}`;
       let drawn = this.#shown.get(entry.key);
       if (drawn?.form !== form) {
         const made = row(entry, follows, user, this.#act);
         if (drawn?.element === place) place = place.nextSibling;
         drawn?.element.remove();
-        drawn = { form, element: made };
+        drawn = { form, element: made, hole: entry.kind === "hole" ? entry : null };
       }
       if (drawn.element === place) place = place.nextSibling;
       else this.#rows.insertBefore(drawn.element, place);
@@ -167,23 +192,34 @@ export class Log {
     }
     for (const { element: gone } of this.#shown.values()) gone.remove();
     this.#shown = shown;
-    const isBeginning = start === 0 && this.#state.exhausted;
-    this.#rows.classList.toggle("from-beginning", isBeginning);
-    this.#beginning.hidden = !isBeginning || this.#rows.scrollHeight <= this.#box.clientHeight;
-    if (anchor) this.#box.scrollTop += anchor.element.getBoundingClientRect().top - anchor.top;
-    else this.#stick();
+    const isOver = this.#rows.scrollHeight > this.#box.clientHeight;
+    this.#rows.classList.toggle("from-beginning", start === 0 && exhausted);
+    this.#beginning.hidden = start > 0 || !exhausted || !isOver;
+    this.#loading.hidden = start > 0 || exhausted || !isOver;
+    if (this.#following) this.#stick();
+    else this.#hold();
     this.#toRevealed();
-    if (!this.#following || this.#box.scrollHeight <= this.#box.clientHeight + NEAR) this.#refill(start);
+    this.#refill(start);
   }
 
-  /** A row that is to stay where it is. */
-  #anchor() {
-    const top = this.#box.getBoundingClientRect().top;
-    for (const { element: shown } of this.#shown.values()) {
-      const box = shown.getBoundingClientRect();
-      if (box.bottom > top) return { element: shown, top: box.top };
+  /** Where the rows are that can be seen, by the keys of their entries. */
+  #visible() {
+    const view = this.#box.getBoundingClientRect();
+    const places = [];
+    for (const [key, drawn] of this.#shown) {
+      const { top, bottom } = rowIn(drawn).getBoundingClientRect();
+      if (top >= view.bottom) break;
+      // What fills a hole stands before it or after it, and the hole moves.
+      if (bottom > view.top && !drawn.hole) places.push({ key, top });
     }
-    return null;
+    return places;
+  }
+
+  /** Keeps the first of these rows that is still there where it was. */
+  #hold() {
+    const place = this.#places.find(({ key }) => this.#shown.has(key));
+    if (place) this.#box.scrollTop += rowIn(this.#shown.get(place.key)).getBoundingClientRect().top - place.top;
+    this.#places = this.#visible();
   }
 
   #stick() {
@@ -206,12 +242,12 @@ export class Log {
 
   #scrolled() {
     if (this.#isAtStart()) return;
+    this.#places = this.#visible();
     const { scrollTop, scrollHeight, clientHeight } = this.#box;
-    const { entries } = this.#state;
     const start = this.#window();
-    const hasEnd = start + ROWS >= entries.length;
+    const [from, to] = this.#bounds(this.#places.at(-1)?.key);
     const below = scrollHeight - scrollTop - clientHeight;
-    if (hasEnd && below < AT_END) {
+    if (start + ROWS >= this.#state.entries.length && to === this.#state.entries.length && below < AT_END) {
       if (!this.#following) this.toEnd();
       return;
     }
@@ -219,17 +255,39 @@ export class Log {
       this.#following = false;
       this.#label();
     }
-    if (!hasEnd && below < NEAR) this.#draw(Math.min(start + STEP, entries.length - ROWS));
-    else if (scrollTop < NEAR && start > 0) this.#draw(Math.max(0, start - STEP));
+    if (below < NEAR && start + ROWS < to) this.#draw(start + STEP);
+    else if (scrollTop < NEAR && start > from) this.#draw(start - STEP);
     else this.#refill(start);
   }
 
-  /** Asks for more at the beginning of what the page has. */
+  /** Loads what is missing near what can be seen. */
   async #refill(start) {
-    if (start > 0 || this.#box.scrollTop >= NEAR || this.#state.exhausted || this.#asked) return;
+    const missing = this.#asked ? null : this.#missing(start);
+    if (!missing) return;
     this.#asked = true;
-    const came = await this.#askOlder();
+    const came = await this.#load(missing);
     this.#asked = false;
-    if (came) this.changed();
+    if (!came) return;
+    // What came above the window has to be there before it is scrolled to.
+    const isAbove = !this.#following && this.#box.scrollTop < NEAR;
+    this.#draw(isAbove ? this.#window() - STEP : null);
   }
+
+  #missing(start) {
+    const { top, bottom } = this.#box.getBoundingClientRect();
+    for (const { hole, element: shown } of this.#shown.values()) {
+      const box = hole && shown.getBoundingClientRect();
+      if (!box || box.bottom < top - NEAR || box.top > bottom + NEAR) continue;
+      return { before: hole.to + 1 };
+    }
+    const { timeline, exhausted } = this.#state;
+    const isFull = this.#box.scrollHeight > this.#box.clientHeight + NEAR;
+    if (start > 0 || exhausted || this.#box.scrollTop >= NEAR || (this.#following && isFull)) return null;
+    return { before: timeline.begin };
+  }
+}
+
+/** The row in what was drawn of an entry; a new day's name may stand above it. */
+function rowIn({ element: drawn }) {
+  return drawn.lastElementChild;
 }

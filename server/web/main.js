@@ -16,7 +16,9 @@ import { isBroken, keyIn } from "./keys.js";
 import { Log } from "./log.js";
 import { Login } from "./login.js";
 import { answerTabs, away, choices, forget, recall, remember } from "./memory.js";
+import { Past } from "./past.js";
 import { roomTitle } from "./rooms.js";
+import { Saving } from "./saving.js";
 import { Side } from "./side.js";
 import { Sound } from "./sound.js";
 import { commandOf, lettersLeftOf, sizeOf, speech } from "./speech.js";
@@ -26,9 +28,6 @@ import { Undelivered, missed } from "./undelivered.js";
 import { fate } from "./unsent.js";
 import { Wall } from "./wall.js";
 import { chooseLang, lang, languageCalled, putWords, word } from "./words.js";
-
-/** How many events are asked for at once. */
-const HISTORY = 60;
 
 /** How often the list of rooms is asked for, and how often if it is a long one. */
 const ROOMS_MS = 20_000;
@@ -53,8 +52,6 @@ let before = null;
 let draftFrom = null;
 /** When the list of rooms was asked for last. */
 let roomsAt = 0;
-/** Called when what was asked for has come, or will not come any more. */
-let olderCame = () => {};
 
 const sound = new Sound();
 const attention = new Attention(sound);
@@ -65,7 +62,7 @@ const entry = new Entry((choice) => {
 const composer = new Composer(state, say, (typed, to) => lettersLeftOf(typed, to, limits));
 const undelivered = new Undelivered(state, composer, () => { showPending(); changed(); });
 const act = actions(state, composer, command, chooseLanguage);
-const log = new Log(state, act, askOlder);
+const log = new Log(state, act, (range) => past.load(range));
 const side = new Side(state, act);
 const start = new Start(state, act.setTopic);
 const wall = new Wall(() => log.toEnd());
@@ -77,6 +74,8 @@ const connection = new Connection(chatAddress(document.baseURI), {
   stop: stopped,
   unsendable: (requests) => undelivered.keep(requests, "tooBigUnsent"),
 });
+const past = new Past(state, connection);
+const saving = new Saving(state, connection);
 const head = new Head(state, connection, attention, composer);
 const login = new Login(state, memory, connection, {
   done: loggedIn,
@@ -90,7 +89,7 @@ const login = new Login(state, memory, connection, {
 
 function opened() {
   [state.whoIsNew, state.roomsAreNew] = [true, true];
-  olderCame(false);
+  past.lost();
   before ??= lastPlace();
   connection.ask({ type: "command", line: `/lang ${lang()}` }, "quiet");
   login.begin();
@@ -112,7 +111,14 @@ function take(message) {
     case "hello": limits = message.limits; return;
     case "welcome":
     case "entered": arrived(room); break;
-    case "gap": fillGap(news); break;
+    case "gap": if (news) past.fill(news); break;
+    case "said":
+      if (news?.own && state.durable) {
+        saving.said(news);
+        showPending();
+      }
+      break;
+    case "restarted": request("/who"); break;
     case "renamed": if (message.to === state.user) keep(); break;
     default:
   }
@@ -126,6 +132,7 @@ function settle(waiting, message) {
   const { type } = message;
   // What was refused was not carried out, for certain.
   if (type === "error") waiting.sent = false;
+  if (type === "ack" && saving.acked(waiting, message)) changed();
   switch (purpose) {
     case "quiet":
     case "probe":
@@ -139,8 +146,10 @@ function settle(waiting, message) {
       if (type === "invite") invited();
       changed();
       return true;
-    case "older":
-      return older(waiting, message);
+    case "past":
+      past.answer(waiting, message);
+      if (type !== "history") changed();
+      return true;
     case "say":
       showPending();
       if (type === "error") undelivered.refused(waiting, message);
@@ -212,8 +221,9 @@ function loggedIn(isNew, lastBefore) {
   const from = before;
   before = null;
   const isOther = lastBefore !== null;
-  if (isOther && from) tellOfNewSession(from);
   const hasMoved = from !== null && from.room !== null && state.room !== from.room;
+  if (isOther && from) tellOfNewSession(from);
+  if (hasMoved && state.room !== null) state.note(word("movedToLobby", from.title));
   const landing = {
     room: state.room,
     resumed: !isOther,
@@ -221,6 +231,7 @@ function loggedIn(isNew, lastBefore) {
   };
   const fates = new Map(connection.unanswered().map((waiting) => [waiting, fate(waiting, landing)]));
   const rest = connection.ready((waiting) => fates.get(waiting) === "send");
+  saving.giveUp(rest);
   const kept = rest.filter((waiting) => fates.get(waiting) === "keep");
   undelivered.keep(kept, hasMoved ? "roomGoneUnsent" : "peopleUnsent");
   if (hasMoved) composer.hold(word("heldDraft", from.title, roomTitle(state, state.room)));
@@ -231,9 +242,8 @@ function loggedIn(isNew, lastBefore) {
 }
 
 /** Nobody should have to guess why much is different now. */
-function tellOfNewSession({ user, room, title }) {
+function tellOfNewSession({ user }) {
   state.note(word(connection.lastBye === "shutdown" ? "restarted" : "newSession"));
-  if (state.room !== room && room !== null) state.note(word("movedToLobby", title));
   if (state.user !== user) state.note(word("newName", state.user));
 }
 
@@ -327,33 +337,6 @@ function goToLink() {
   }
 }
 
-function askOlder() {
-  if (connection.status !== "open" || state.room === null) return Promise.resolve(false);
-  return new Promise((resolve) => {
-    connection.ask({ type: "history", before: state.firstId, limit: HISTORY }, "older");
-    olderCame = resolve;
-  });
-}
-
-function fillGap(gap) {
-  if (!gap) return;
-  gap.nonce = connection.ask({ type: "history", before: gap.to + 1, limit: Math.min(200, gap.to - gap.from + 1) }, "older");
-}
-
-function older(waiting, message) {
-  if (message.type === "history") {
-    waiting.count = (waiting.count ?? 0) + message.events.length;
-    state.receive(message);
-    return true;
-  }
-  const gap = state.entries.find((it) => it.kind === "gap" && it.nonce === waiting.nonce);
-  if (gap) state.closeGap(gap);
-  else state.exhausted ||= (waiting.count ?? 0) < waiting.request.limit;
-  olderCame(true);
-  changed();
-  return true;
-}
-
 function changed(news = null) {
   log.changed(news);
   side.changed();
@@ -362,7 +345,7 @@ function changed(news = null) {
 }
 
 function showPending() {
-  log.setPending(connection.unanswered().filter(({ purpose }) => purpose === "say").map(({ request: { text } }) => text));
+  log.setPending(connection.unanswered().filter(({ purpose, said }) => purpose === "say" && !said).map(({ request: { text } }) => text));
   showStatus();
 }
 

@@ -6,7 +6,8 @@ import { apart, isolated, nodesOf, phrase, plain } from "./phrase.js";
 import { isPrivate } from "./state.js";
 import { tableOf } from "./table.js";
 import { isBlock, pieces, shortened } from "./text.js";
-import { lang, word } from "./words.js";
+import { dayName, format } from "./times.js";
+import { word } from "./words.js";
 
 /** How many names stand in a line of comings and goings. */
 const MOST_NAMES = 5;
@@ -14,25 +15,11 @@ const MOST_NAMES = 5;
 /** How much of a topic stands in the line that tells of it. */
 const TOPIC_LETTERS = 80;
 
-/** How the day and the time are written. */
-const OPTIONS = {
-  time: { hour: "2-digit", minute: "2-digit", hour12: false, hourCycle: "h23" },
-  day: { month: "long", day: "numeric", weekday: "long" },
-  whole: { dateStyle: "full", timeStyle: "medium" },
-};
-const formats = new Map();
-
-function format(kind, time) {
-  const key = `${lang()} ${kind}`;
-  if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat(lang(), OPTIONS[kind]));
-  return formats.get(key).format(time);
-}
-
 /** The row of an entry; `follows` is how it follows the one before it. */
 export function row(entry, { newDay, goesOn }, user, act) {
   const content = (CONTENT[entry.kind] ?? CONTENT.notice)(entry, goesOn, user, act.person, act);
   const made = element("div", { class: `row ${entry.kind}` }, ...content);
-  for (const mark of ["own", "me", "mention"]) made.classList.toggle(mark, entry[mark] ?? false);
+  for (const quality of ["own", "me", "mention"]) made.classList.toggle(quality, entry[quality] ?? false);
   made.classList.toggle("goes-on", goesOn);
   const day = newDay ? element("p", { class: "day" }, element("span", {}, dayName(entry.time))) : null;
   return element("div", {}, day, made);
@@ -67,12 +54,13 @@ const CONTENT = {
     const time = clock(entry.time);
     if (entry.me) {
       const body = element("p", { class: "text" }, person(entry.user, onPerson), " ", ...textNodes(entry.text, user));
-      return [body, time];
+      return [body, time, savingMark(entry)];
     }
     const body = isBlock(entry.text)
       ? codeBlock(entry.text)
       : element("p", { class: "text" }, ...textNodes(entry.text, entry.own ? null : user));
-    return goesOn ? [body, time] : [element("div", { class: "head" }, person(entry.user, onPerson), time), body];
+    const mark = savingMark(entry);
+    return goesOn ? [body, time, mark] : [element("div", { class: "head" }, person(entry.user, onPerson), time), body, mark];
   },
   whisper(entry, goesOn, user, onPerson) {
     const label = entry.own ? phrase("whisperedTo", apart(entry.to)) : [word("whispered")];
@@ -100,6 +88,8 @@ const CONTENT = {
   gap(entry) {
     return [element("p", {}, word("gap", entry.count))];
   },
+  hole: () => [element("p", {}, word("loading"))],
+  recorded: () => [element("p", {}, word("recorded"))],
   unsent(entry, goesOn, user, onPerson, act) {
     const again = element("button", { type: "button", class: "again", onclick: () => act.retype(entry) }, word("writeAgain"));
     return [
@@ -117,6 +107,11 @@ function person(name, onPerson) {
   return element("button", { type: "button", class: `name tint-${tint(name)}`, onclick: () => onPerson(name) }, isolated(name));
 }
 
+/** That one's own words are not safe on the server's disk yet, or may not be. */
+function savingMark({ mark }) {
+  return mark ? element("span", { class: mark, role: "img", "aria-label": word(mark), title: word(mark) }) : null;
+}
+
 function unsentLabel({ to, isDoubtful }) {
   const label = word(isDoubtful ? "perhapsSent" : "notSent");
   return to ? `${word("whisperedTo", to)} · ${label}` : label;
@@ -124,11 +119,6 @@ function unsentLabel({ to, isDoubtful }) {
 
 function clock(time) {
   return element("time", { datetime: new Date(time).toISOString(), title: format("whole", time) }, format("time", time));
-}
-
-function dayName(time) {
-  const isToday = new Date(time).toDateString() === new Date().toDateString();
-  return isToday ? word("today") : format("day", time);
 }
 
 function namesOf(entry, type) {
@@ -156,6 +146,7 @@ function sentence(event) {
     case "unlocked": return word("unlockedEvent", user);
     case "limited": return word("limitedEvent", user, event.limit);
     case "owner": return word("ownerEvent", user);
+    case "restarted": return word("restartedEvent");
     default: return word("endedEvent", user);
   }
 }

@@ -1,24 +1,17 @@
 // What the page knows of the chat: takes in what the server sends, one message after
 // the other, and holds the result. No socket, no document, no clock of its own.
 
-import { mentions } from "./text.js";
+import { Timeline } from "./timeline.js";
 
 /** How long somebody may pause and still go on in the same group of messages. */
 const GROUP_MS = 5 * 60_000;
 
-/** The most entries that are remembered of a room. */
-export const MOST_ENTRIES = 20_000;
-
 /** How many whispers are taken along into another room. */
 const WHISPERS_TAKEN = 20;
 
-/** Comings and goings that stand in one line: so many, and so long after one another. */
-const MOST_CHANGES = 200;
-const CHANGES_MS = 10 * 60_000;
-
 const EVENTS = new Set([
   "said", "joined", "left", "kicked", "unkicked", "renamed", "topic", "muted", "unmuted",
-  "locked", "unlocked", "limited", "owner", "announced", "ended",
+  "locked", "unlocked", "limited", "owner", "announced", "restarted", "ended",
 ]);
 
 export class State {
@@ -47,22 +40,30 @@ export class State {
     /** Keys of private rooms by their marks, with their titles. */
     this.keys = new Map();
     this.invite = null;
-    /** What is shown, oldest first. */
-    this.entries = [];
+    /** Whether messages are saved on the server's disk. */
+    this.durable = false;
+    /** What is shown. */
+    this.timeline = new Timeline();
     this.lastPrivate = 0;
     this.lastId = 0;
-    /** Whether the server has nothing older than the first entry. */
-    this.exhausted = false;
-    this.ids = new Set();
-    this.nextKey = 1;
+    /** The id of one's own coming into the room. */
+    this.cameAt = 0;
+    /** The id with which the room went on after the server was started again. */
+    this.restartedAt = 0;
     this.whoIsNew = true;
     this.roomsAreNew = true;
     /** Why one is in no room: `{type, by}`, or null. */
     this.removed = null;
   }
 
-  get firstId() {
-    return this.entries.find((entry) => entry.id)?.id ?? this.lastId + 1;
+  /** What is shown, oldest first. */
+  get entries() {
+    return this.timeline.entries;
+  }
+
+  /** Whether the server has nothing older than the first entry. */
+  get exhausted() {
+    return this.timeline.begin === 0;
   }
 
   get isOwner() {
@@ -79,7 +80,7 @@ export class State {
     switch (message.type) {
       case "welcome": return this.#welcome(message);
       case "entered": return this.#enter(message);
-      case "history": return this.#insert(message.events);
+      case "history": return this.#history(message);
       case "whisper": return this.#whisper(message);
       case "who": return this.#who(message);
       case "rooms": return this.#rooms(message);
@@ -149,21 +150,30 @@ export class State {
       this.#moved(message);
       // Without a resumed session the room shows what is before the welcome's id;
       // with one, what comes after it.
-      this.lastId = message.resumed ? message.id : message.id - 1;
+      this.#goOnAfter(message.resumed ? message.id : message.id - 1);
       // Whoever was removed meanwhile sees by whom.
-      if (message.removed) append(this.entries, message.removed, this);
+      if (message.removed) this.timeline.add(message.removed, this.user);
     }
     return null;
   }
 
   #enter(message) {
     this.#moved(message);
-    this.lastId = message.id - 1;
+    this.#goOnAfter(message.id - 1);
     return null;
   }
 
-  #placed({ room, members, topic, owner, locked, limit, removed }) {
+  /** The events that follow come after that id. */
+  #goOnAfter(id) {
+    if (this.timeline.begin === Infinity) this.timeline.begin = id + 1;
+    else if (this.lastId < id) this.timeline.addHole(this.lastId + 1, id);
+    this.lastId = id;
+    this.cameAt = id + 1;
+  }
+
+  #placed({ room, members, topic, owner, durable, locked, limit, removed }) {
     this.room = room ?? null;
+    this.durable = durable ?? false;
     this.count = members;
     this.topic = topic ?? "";
     this.owner = owner ?? null;
@@ -182,21 +192,20 @@ export class State {
     this.members.clear();
     this.quiet.clear();
     this.teachers.clear();
-    this.exhausted = false;
     if (back) return;
     const isTaken = ({ kind }) => kind === "whisper" || kind === "unsent";
-    this.entries = this.entries.filter(isTaken).slice(-WHISPERS_TAKEN);
-    for (const entry of this.entries) entry.id = undefined;
-    this.ids.clear();
+    this.timeline.restart(this.entries.filter(isTaken).slice(-WHISPERS_TAKEN));
   }
 
   #event(event) {
     if (event.room !== this.room || event.id <= this.lastId) return null;
     this.lastId = event.id;
     this.#apply(event);
-    if (this.ids.has(event.id)) return null;
-    const added = append(this.entries, event, this);
-    this.#forget();
+    const added = this.timeline.add(event, this.user);
+    if (event.type === "joined" && event.user === this.user && this.durable) {
+      this.#push({ kind: "recorded", id: event.id, time: Date.parse(event.time) });
+    }
+    this.#trim();
     return added;
   }
 
@@ -227,6 +236,7 @@ export class State {
         if (this.keys.has(this.room)) this.keys.get(this.room).title = event.topic;
         break;
       case "owner": this.owner = event.user; break;
+      case "restarted": this.restartedAt = event.id; break;
       case "locked": this.locked = true; break;
       case "unlocked": this.locked = false; break;
       case "limited": this.limit = event.limit; break;
@@ -253,50 +263,45 @@ export class State {
     this.count = Math.max(0, this.count - 1);
   }
 
-  /** Puts what happened before in its place, each event once. */
-  #insert(events) {
-    const missing = events.filter((event) => event.room === this.room && !this.ids.has(event.id));
-    if (missing.length === 0) return null;
-    const last = missing.at(-1).id;
-    const inserted = [];
-    for (const event of missing) append(inserted, event, this);
-    let at = this.entries.findIndex((entry) => entry.id > last);
-    if (at < 0) at = this.entries.length;
-    let start = at;
-    while (start > 0 && !this.entries[start - 1].id) start -= 1;
-    // What has no place in the room's order stands where its time says; without one, it
-    // stays with what it followed, or came before.
-    const loose = this.entries.slice(start, at);
-    const timeless = at < this.entries.length ? Infinity : -Infinity;
-    const merged = [];
-    for (const entry of inserted) {
-      while (loose.length > 0 && (loose[0].time ?? timeless) <= entry.time) merged.push(loose.shift());
-      merged.push(entry);
-    }
-    this.entries.splice(start, at - start, ...merged, ...loose);
-    this.lastId = Math.max(this.lastId, last);
+  /** What happened before one came; or before something else, if one has asked for it. */
+  #history({ room, events, nonce }) {
+    if (room !== this.room || events.length === 0) return null;
+    this.timeline.cover(events[0].id, nonce === undefined ? this.cameAt - 1 : events.at(-1).id);
+    this.#insert(events);
     return null;
   }
 
-  /** The gap was asked about: what is still missing of it stays one. */
-  closeGap(gap) {
-    let missing = 0;
-    for (let id = gap.from; id <= gap.to && missing < 1_000; id += 1) {
-      if (!this.ids.has(id)) missing += 1;
-    }
-    const wide = gap.to - gap.from + 1;
-    gap.count = missing < 1_000 ? missing : wide;
-    if (gap.count === 0) this.entries.splice(this.entries.indexOf(gap), 1);
-    else gap.version += 1;
+  /**
+   * What was asked for has come: all `events` `before` an id or `after` one, as far as
+   * they reach; `isAll` if there is nothing older than these.
+   */
+  loaded({ before, after }, { room, events, isAll }) {
+    if (room !== this.room) return;
+    const [first, last] = [events[0]?.id, events.at(-1)?.id];
+    if (before === undefined) this.timeline.cover(after + 1, last ?? Infinity);
+    else this.timeline.cover(isAll ? 0 : first, before - 1);
+    this.#insert(events);
+    this.#trim();
   }
 
-  #gap(message) {
-    if (message.room !== this.room) return null;
-    const { from, to } = message;
+  #insert(events) {
+    this.timeline.insert(events, this.user);
+    this.lastId = Math.max(this.lastId, events.at(-1)?.id ?? 0);
+  }
+
+  /** Returns what should be asked about before it is lost for good. */
+  #gap({ room, from, to, reason }) {
+    if (room !== this.room) return null;
     this.lastId = Math.max(this.lastId, to);
-    const gap = this.#make({ kind: "gap", from, to, id: from, count: to - from + 1 });
-    this.entries.push(gap);
-    return gap;
+    if (reason === "restart") {
+      this.restartedAt = to + 1;
+      this.#push({ kind: "event", id: from, event: { type: "restarted" } });
+    } else if (this.durable) {
+      this.timeline.addHole(from, to);
+    } else {
+      return this.timeline.addGap({ from, to });
+    }
+    return null;
   }
 
   #whisper({ private: number, user, text, time }) {
@@ -305,12 +310,9 @@ export class State {
     return this.#pushWhisper({ kind: "whisper", user, text, time: Date.parse(time), own: false });
   }
 
-  /** Those that come again after a reload find their places among one's own. */
   #pushWhisper(entry) {
-    let at = this.entries.length;
-    while (at > 0 && this.entries[at - 1].kind === "whisper" && this.entries[at - 1].time > entry.time) at -= 1;
-    this.entries.splice(at, 0, this.#make(entry));
-    this.#forget();
+    this.timeline.pushWhisper(entry);
+    this.#trim();
     return entry;
   }
 
@@ -341,28 +343,13 @@ export class State {
   }
 
   #push(entry) {
-    const made = this.#make(entry);
-    this.entries.push(made);
-    this.#forget();
-    return made;
-  }
-
-  #make(entry) {
-    entry.key = this.nextKey;
-    entry.version = 0;
-    this.nextKey += 1;
+    this.timeline.push(entry);
+    this.#trim();
     return entry;
   }
 
-  make(entry) {
-    return this.#make(entry);
-  }
-
-  #forget() {
-    if (this.entries.length <= MOST_ENTRIES) return;
-    const gone = this.entries.splice(0, MOST_ENTRIES / 10);
-    for (const { id } of gone) this.ids.delete(id);
-    this.exhausted = true;
+  #trim() {
+    this.timeline.trim(this.durable);
   }
 }
 
@@ -375,37 +362,6 @@ function whyRemoved(event) {
 /** Whether that is the mark of a private room. */
 export function isPrivate(room) {
   return room?.startsWith("private-") ?? false;
-}
-
-/** Adds an event to a list of entries; returns the entry if it is a new one. */
-function append(entries, event, state) {
-  state.ids.add(event.id);
-  const time = Date.parse(event.time);
-  const { id, type, user } = event;
-  if (type === "said") {
-    const own = user === state.user;
-    const mention = !own && mentions(event.text, state.user);
-    const entry = state.make({
-      kind: "said", id, time, user, text: event.text, me: event.me ?? false, own, mention,
-    });
-    entries.push(entry);
-    return entry;
-  }
-  if (type === "joined" || type === "left") {
-    // One's own coming is what brought one here.
-    if (user === state.user) return null;
-    const before = entries.at(-1);
-    if (before?.kind === "changes" && before.changes.length < MOST_CHANGES && time - before.time < CHANGES_MS) {
-      before.changes.push({ type, user, text: event.text });
-      before.version += 1;
-      return null;
-    }
-    entries.push(state.make({ kind: "changes", id, time, changes: [{ type, user, text: event.text }] }));
-    return null;
-  }
-  const entry = state.make({ kind: type === "announced" ? type : "event", id, time, event, text: event.text });
-  entries.push(entry);
-  return entry;
 }
 
 function dayOf(time) {

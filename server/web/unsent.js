@@ -8,10 +8,10 @@ import { isPrivate } from "./state.js";
  * `landing` has the `room` where one is, whether the session is the same (`resumed`),
  * and `wasSaid`, which tells of a text whether it stands in the room's history.
  */
-export function fate({ place, purpose, request, sent }, { room, resumed, wasSaid }) {
+export function fate({ place, purpose, request, sent, said }, { room, resumed, wasSaid }) {
   if (place !== room) return "keep";
   if (resumed) return "send";
   // Another session: who has a name may be somebody else now.
   if (purpose !== "say" || room === null || isPrivate(room)) return "keep";
-  return sent && wasSaid(request.text) ? "said" : "send";
+  return said || (sent && wasSaid(request.text)) ? "said" : "send";
 }

@@ -16,8 +16,11 @@ export function start(flags = []) {
   });
 }
 
-/** A tab of a new visitor. It collects errors and layout shifts. */
-export async function visit(browser, url, options = {}) {
+/**
+ * A tab of a new visitor. It collects errors and layout shifts. `prepare` gets the page before
+ * it is loaded.
+ */
+export async function visit(browser, url, { prepare, ...options } = {}) {
   const context = await browser.newContext({ locale: "ko-KR", ignoreHTTPSErrors: true, ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
@@ -38,6 +41,7 @@ export async function visit(browser, url, options = {}) {
     }).observe({ type: "layout-shift", buffered: true });
     addEventListener("securitypolicyviolation", (event) => console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`));
   });
+  await prepare?.(page);
   await page.goto(url);
   return page;
 }
@@ -62,6 +66,24 @@ export async function answer(page, text = null) {
 export async function say(page, text) {
   await page.fill("#text", text);
   await page.press("#text", "Enter");
+}
+
+/**
+ * Prepares a page so that `change` gets every message between it and the server, `up` or down,
+ * and returns what is passed on: that message, another one, or null for none. `toPage` sends
+ * the page a message instead, or later.
+ */
+export function intercept(change) {
+  return (page) => page.routeWebSocket(/\/ws$/u, (socket) => {
+    const server = socket.connectToServer();
+    const toPage = (message) => socket.send(JSON.stringify(message));
+    for (const [from, to, up] of [[socket, server, true], [server, socket, false]]) {
+      from.onMessage((data) => {
+        const message = change(JSON.parse(data), { up, toPage });
+        if (message) to.send(JSON.stringify(message));
+      });
+    }
+  });
 }
 
 /** Waits until a row of the conversation contains the text. */

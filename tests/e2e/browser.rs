@@ -1,8 +1,16 @@
 //! The page in a real browser, used as people use it. The programs that drive it are in
 //! `tests/browser`.
 
-use std::{path::Path, process::Command, time::Duration};
+use std::{
+    io::{self, BufRead, BufReader, Write},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    path::Path,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
+use madang_server::journal::JournalConfig;
 use madang_tests::{Program, TestFolder, TestServer, documented_commands};
 
 use crate::deploy::{Nginx, free_address};
@@ -16,10 +24,20 @@ fn node(script: &str) -> Command {
     command
 }
 
+/// A new server that saves messages in a folder.
+fn saving_server(folder: &TestFolder) -> TestServer {
+    let data = folder.path().join("data");
+    TestServer::start(|config| config.journal = Some(JournalConfig::of(&data)))
+}
+
 /// Runs a program that drives the page of a new server, whose address it is given.
 #[track_caller]
 fn drive(script: &str) {
-    let server = TestServer::start(|_| {});
+    drive_at(&TestServer::start(|_| {}), script);
+}
+
+#[track_caller]
+fn drive_at(server: &TestServer, script: &str) {
     let (web, lines) = (server.web_address(), server.address());
     let mut command = node(script);
     command.arg(format!("http://{web}/"));
@@ -111,6 +129,59 @@ fn the_page_shows_talk_people_and_the_wall() {
 #[ignore = "needs node, tests/browser/node_modules and chromium"]
 fn ten_thousand_messages_are_no_burden() {
     drive("long_talk.mjs");
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn saved_messages_are_read_back_and_no_row_moves() {
+    drive_at(&saving_server(&TestFolder::new()), "saved_talk.mjs");
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn own_words_are_marked_until_they_are_saved() {
+    drive_at(&saving_server(&TestFolder::new()), "saving.mjs");
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn after_a_restart_everyone_is_back_with_what_was_said() {
+    let folder = TestFolder::new();
+    let mut server = saving_server(&folder);
+    let control = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
+    let asked_at = control.local_addr().expect("it is bound");
+    let mut command = node("restart.mjs");
+    command.arg(format!("http://{}/", server.web_address()));
+    command.args([asked_at.ip().to_string(), asked_at.port().to_string()]);
+    let program = Program::start(&mut command);
+    let mut asked = accept(&control);
+    BufReader::new(&asked).read_line(&mut String::new()).expect("the program asks in a line");
+    server.stop();
+    server = saving_server(&folder);
+    let answer = format!("http://{}/", server.web_address());
+    asked.write_all(answer.as_bytes()).expect("the program waits for it");
+    program.expect_success(PATIENCE);
+}
+
+/// Waits until a program connects.
+#[track_caller]
+fn accept(listener: &TcpListener) -> TcpStream {
+    listener.set_nonblocking(true).expect("it can be set");
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match listener.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(false).expect("it can be set");
+                stream.set_read_timeout(Some(PATIENCE)).expect("it can be set");
+                return stream;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                assert!(Instant::now() < deadline, "the program does not connect");
+                thread::sleep(Duration::from_millis(5));
+            }
+            Err(error) => panic!("failed to accept: {error}"),
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 // The page's state: everything the server sends is shown once.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { MOST_ENTRIES, State } from "../../../server/web/state.js";
+import { State } from "../../../server/web/state.js";
+import { MOST_ENTRIES } from "../../../server/web/timeline.js";
 
 const at = (id, minute = 0) => ({ id, time: new Date(Date.UTC(2026, 10, 22, 12, minute)).toISOString(), room: "lobby" });
 const said = (id, user, text, minute) => ({ type: "said", ...at(id, minute), user, text });
@@ -70,11 +71,11 @@ test("a gap is filled where it is, and what is gone is counted", () => {
   const gap = state.receive({ type: "gap", room: "lobby", from: 102, to: 105 });
   state.receive(said(106, "bob", "f"));
   state.receive({ type: "history", room: "lobby", events: [said(104, "bob", "d"), said(105, "bob", "e")], more: false });
-  state.closeGap(gap);
+  state.timeline.closeGap(gap);
   assert.equal(gap.count, 2);
   assert.deepEqual(shown(state), ["a", "gap", "d", "e", "f"]);
   state.receive({ type: "history", room: "lobby", events: [said(102, "bob", "b"), said(103, "bob", "c")], more: false });
-  state.closeGap(gap);
+  state.timeline.closeGap(gap);
   assert.ok(!state.entries.includes(gap));
 });
 
@@ -133,7 +134,7 @@ test("messages go on together for five minutes on one day", () => {
 test("a memory has an end", () => {
   const state = arrived(1);
   for (let id = 2; id < MOST_ENTRIES + 10; id += 1) state.receive(said(id, "a", String(id)));
-  assert.ok(state.entries.length <= MOST_ENTRIES && state.ids.size <= MOST_ENTRIES + 1);
+  assert.ok(state.entries.length <= MOST_ENTRIES && state.timeline.ids.size <= MOST_ENTRIES + 1);
   assert.equal(state.entries.at(-1).text, String(MOST_ENTRIES + 9));
 });
 

@@ -1,0 +1,70 @@
+// What was said before: asks the server for what is missing, and has it put in its place.
+
+/** How many events are asked for at once. */
+const EVENTS = 60;
+
+/** The most that the server gives at once. */
+const MOST_EVENTS = 200;
+
+/** How long after a refusal it is asked for again. */
+const AGAIN_MS = 2_000;
+
+export class Past {
+  #state;
+  #connection;
+  /** Called with whether it is worth a look what has come, by the nonces of requests. */
+  #came = new Map();
+
+  constructor(state, connection) {
+    this.#state = state;
+    this.#connection = connection;
+  }
+
+  /**
+   * Asks for what was `before` an id, or `after` one. Answers with a promise: whether there
+   * is reason to look again what is missing.
+   */
+  load(range) {
+    if (this.#connection.status !== "open" || this.#state.room === null) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const nonce = this.#connection.ask({ type: "history", ...range, limit: EVENTS }, "past");
+      this.#came.set(nonce, resolve);
+    });
+  }
+
+  /** Asks for what is missing in a gap before it is lost. */
+  fill(gap) {
+    const limit = Math.min(MOST_EVENTS, gap.to - gap.from + 1);
+    gap.nonce = this.#connection.ask({ type: "history", before: gap.to + 1, limit }, "past");
+  }
+
+  /** Takes a part of an answer, or its end. */
+  answer(waiting, message) {
+    const { nonce, request } = waiting;
+    waiting.answer ??= { room: null, events: [], isAll: false };
+    const { answer } = waiting;
+    if (message.type === "history") {
+      answer.room = message.room;
+      answer.events.push(...message.events);
+      answer.isAll ||= message.earliest ?? false;
+      return;
+    }
+    const came = this.#came.get(nonce);
+    this.#came.delete(nonce);
+    if (message.type === "error") {
+      setTimeout(() => came?.(true), AGAIN_MS);
+    } else {
+      if (answer.events.length === 0) answer.isAll = true;
+      this.#state.loaded(request, answer);
+      came?.(true);
+    }
+    const gap = this.#state.entries.find((it) => it.kind === "gap" && it.nonce === nonce);
+    if (gap) this.#state.timeline.closeGap(gap);
+  }
+
+  /** What was asked over a connection that was lost will not be answered. */
+  lost() {
+    for (const came of this.#came.values()) came(false);
+    this.#came.clear();
+  }
+}

@@ -1,0 +1,190 @@
+// Messages that are saved on the server: what is missing is a hole until it is loaded, and
+// one's own words are safe or not.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setCommands } from "../../../server/web/commands.js";
+import { Past } from "../../../server/web/past.js";
+import { Saving } from "../../../server/web/saving.js";
+import { State } from "../../../server/web/state.js";
+import { MOST_ENTRIES } from "../../../server/web/timeline.js";
+
+const time = "2026-11-28T10:00:00.000Z";
+const said = (id, user = "bob") => ({ type: "said", id, time, room: "lobby", user, text: String(id) });
+const saids = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => said(from + index));
+const shown = (state) => state.entries.filter(({ kind }) => kind !== "recorded")
+  .map(({ kind, text, from, to, event }) => (kind === "hole" ? `${from}–${to}` : text ?? event?.type ?? kind));
+
+/** A member of a saved room who came with the id 100. */
+function arrived() {
+  const state = new State();
+  state.receive({ type: "welcome", user: "me", room: "lobby", session: "s", id: 100, members: 2, durable: true, resumed: false });
+  state.receive({ type: "joined", id: 100, time, room: "lobby", user: "me" });
+  return state;
+}
+
+const before = (state, id, events, isAll = false) => state.loaded({ before: id }, { room: "lobby", events, isAll });
+const after = (state, id, events) => state.loaded({ after: id }, { room: "lobby", events, isAll: false });
+
+test("whoever comes into a saved room is told once, where they came", () => {
+  const state = arrived();
+  before(state, 100, saids(98, 99));
+  state.receive(said(101));
+  before(state, 98, [{ ...said(97), type: "joined", user: "me" }]);
+  assert.deepEqual(state.entries.map(({ kind, text }) => text ?? kind), ["98", "99", "recorded", "101"]);
+});
+
+test("what is loaded from before goes on until there is nothing older", () => {
+  const state = arrived();
+  before(state, 100, saids(97, 99));
+  assert.deepEqual([shown(state), state.timeline.begin, state.exhausted], [["97", "98", "99"], 97, false]);
+  before(state, 97, saids(95, 96), true);
+  assert.deepEqual([shown(state), state.exhausted], [["95", "96", "97", "98", "99"], true]);
+});
+
+test("a message that is far from all others stands between holes, which fill from both sides", () => {
+  const state = arrived();
+  before(state, 51, saids(49, 50));
+  assert.deepEqual([shown(state), state.timeline.begin], [["49", "50", "51–99"], 49]);
+  after(state, 50, saids(51, 52));
+  before(state, 100, saids(97, 99));
+  assert.deepEqual(shown(state), ["49", "50", "51", "52", "53–96", "97", "98", "99"]);
+  // In the middle of the hole.
+  before(state, 71, [said(70)]);
+  assert.deepEqual(shown(state).slice(3, 7), ["52", "53–69", "70", "71–96"]);
+  // An answer may reach beyond it.
+  after(state, 52, saids(53, 75));
+  before(state, 97, saids(60, 96));
+  assert.deepEqual(shown(state), saids(49, 99).map(({ text }) => text));
+});
+
+test("where nothing is left of what is missing, the hole goes", () => {
+  const state = arrived();
+  before(state, 51, [said(50)]);
+  before(state, 100, [], true);
+  assert.deepEqual([shown(state), state.exhausted], [["50"], true]);
+  const other = arrived();
+  before(other, 51, [said(50)]);
+  after(other, 50, []);
+  assert.deepEqual([shown(other), other.exhausted], [["50"], false]);
+});
+
+test("of another room, nothing is loaded", () => {
+  const state = arrived();
+  state.loaded({ before: 100 }, { room: "math", events: saids(98, 99), isAll: true });
+  assert.deepEqual([shown(state), state.exhausted], [[], false]);
+});
+
+test("what a saved room has skipped is loaded when it is wanted", () => {
+  const state = arrived();
+  assert.equal(state.receive({ type: "gap", room: "lobby", from: 101, to: 900 }), null);
+  state.receive(said(901));
+  assert.deepEqual(shown(state), ["101–900", "901"]);
+});
+
+test("another session in the same room has a hole where it was away", () => {
+  const state = arrived();
+  state.receive(said(101));
+  state.receive({ type: "welcome", user: "me", room: "lobby", session: "t", id: 200, members: 2, durable: true, resumed: false });
+  state.receive({ type: "history", room: "lobby", events: saids(198, 199), more: false });
+  assert.deepEqual(shown(state), ["101", "102–197", "198", "199"]);
+});
+
+test("a server that was started again says so once, after a kill too", () => {
+  const restarted = (id) => ({ type: "restarted", id, time, room: "lobby" });
+  const state = arrived();
+  state.receive(restarted(101));
+  assert.deepEqual(shown(state), ["restarted"]);
+  const killed = arrived();
+  assert.equal(killed.receive({ type: "gap", room: "lobby", from: 101, to: 999, reason: "restart" }), null);
+  killed.receive(restarted(1_000));
+  killed.receive(said(1_001));
+  assert.deepEqual(shown(killed), ["restarted", "1001"]);
+});
+
+test("of too much, what is far from what is read goes, and can be loaded again", () => {
+  const state = arrived();
+  const all = saids(100 - (MOST_ENTRIES - 200), 99);
+  for (let at = all.length; at > 0; at -= 200) before(state, all[at - 200].id + 200, all.slice(at - 200, at));
+  const oldest = state.entries[0];
+  state.timeline.reading = oldest.key;
+  for (let id = 101; id < 1_000; id += 1) state.receive(said(id));
+  assert.ok(state.entries.length <= MOST_ENTRIES);
+  assert.equal(state.entries[0], oldest);
+  assert.equal(state.entries.at(-1).text, "999");
+  const at = state.entries.findIndex(({ kind }) => kind === "hole");
+  const [last, hole, next] = state.entries.slice(at - 1, at + 2);
+  assert.deepEqual([hole.from, hole.to], [last.id + 1, next.id - 1]);
+  after(state, last.id, [said(last.id + 1)]);
+  assert.equal(state.entries[at].text, String(last.id + 1));
+  // More of it goes into the same hole.
+  for (let id = 1_000; id < 4_000; id += 1) state.receive(said(id));
+  assert.equal(state.entries.filter(({ kind }) => kind === "hole").length, 1);
+  assert.ok(state.entries.length <= MOST_ENTRIES);
+  // Whoever reads the newest loses the oldest.
+  state.timeline.reading = null;
+  for (let id = 4_000; id < 7_000; id += 1) state.receive(said(id));
+  assert.ok(state.entries.length <= MOST_ENTRIES);
+  assert.notEqual(state.entries[0], oldest);
+  assert.equal(state.timeline.begin, state.entries[0].id);
+});
+
+test("answers come in parts, are asked for again after a refusal, and end with the connection", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const state = arrived();
+  const requests = [];
+  const connection = { status: "open", ask: (request) => `n${requests.push(request)}` };
+  const past = new Past(state, connection);
+  const waiting = () => ({ nonce: `n${requests.length}`, request: requests.at(-1) });
+  const part = (events, more = {}) => ({ type: "history", room: "lobby", events, more: false, ...more });
+
+  const loaded = past.load({ before: 100 });
+  assert.deepEqual(requests, [{ type: "history", before: 100, limit: 60 }]);
+  const first = waiting();
+  past.answer(first, part(saids(90, 94), { more: true }));
+  past.answer(first, part(saids(95, 99)));
+  assert.deepEqual(shown(state), []);
+  past.answer(first, { type: "ack" });
+  assert.equal(await loaded, true);
+  assert.deepEqual([shown(state).length, state.timeline.begin], [10, 90]);
+
+  const refused = past.load({ before: 90 });
+  past.answer(waiting(), { type: "error", code: "busy", text: "later" });
+  t.mock.timers.tick(2_000);
+  assert.equal(await refused, true);
+  assert.equal(state.timeline.begin, 90);
+
+  const lost = past.load({ before: 90 });
+  past.lost();
+  assert.equal(await lost, false);
+  connection.status = "waiting";
+  assert.equal(await past.load({ before: 90 }), false);
+});
+
+test("one's own words are marked until they are safe", () => {
+  setCommands([{ name: "/me", alias: "/나" }]);
+  const state = arrived();
+  const waiting = (purpose, request) => ({ purpose, request, sent: true });
+  const [one, two, act] = [waiting("say", { text: "a" }), waiting("say", { text: "b" }), waiting("command", { line: "/나 waves" })];
+  const saving = new Saving(state, { unanswered: () => [one, two, act] });
+  const comes = (id, more = {}) => {
+    const entry = state.receive({ ...said(id, "me"), ...more });
+    saving.said(entry);
+    return entry;
+  };
+  const entries = [comes(101), comes(102, { me: true }), comes(103)];
+  assert.deepEqual(entries.map(({ mark }) => mark), ["saving", "saving", "saving"]);
+  assert.deepEqual([one.said, act.said, two.said], entries);
+  assert.ok(saving.acked(one, { id: 101 }));
+  saving.acked(act, { id: 102, durable: false });
+  assert.deepEqual(entries.map(({ mark }) => mark), [null, "unsafe", "saving"]);
+  // The server was killed before these were safe, and they were said once more.
+  state.receive({ type: "restarted", id: 1_000, time, room: "lobby" });
+  const again = comes(1_001);
+  saving.acked(two, { id: 1_001 });
+  assert.deepEqual([state.entries.includes(entries[2]), state.entries.includes(again), again.mark ?? null], [false, true, null]);
+  assert.ok(!saving.acked(waiting("command", { line: "/who" }), {}));
+  // Nobody will answer any more.
+  const last = comes(1_002);
+  saving.giveUp([{ said: last }, {}]);
+  assert.equal(last.mark, "unsafe");
+});
