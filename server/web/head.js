@@ -47,6 +47,7 @@ export class Head {
     const { user, room, removed } = state;
     this.#composer.turn(room !== null || user === null);
     byId("show-invite").hidden = room === null;
+    byId("show-search").hidden = !state.durable;
     byId("removed").hidden = room !== null || user === null;
     if (removed) setText("removed-text", whyRemoved(removed));
     this.drawStatus();

@@ -46,6 +46,8 @@ export class Log {
   #asked = false;
   /** The key of the answer that is to be shown from its first line on. */
   #revealed = null;
+  /** The key of the message to which a search has led. */
+  #found = null;
   /** Where the rows are that can be seen. */
   #places = [];
 
@@ -58,7 +60,10 @@ export class Log {
     this.#act = act;
     this.#load = load;
     this.#box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    this.#latest.addEventListener("click", () => this.toEnd());
+    this.#latest.addEventListener("click", () => {
+      this.#found = null;
+      this.toEnd();
+    });
     // Without a mouse to point with, a touch shows when something was said.
     this.#rows.addEventListener("click", ({ target }) => {
       if (!target.closest("a, button, pre") && getSelection().isCollapsed) target.closest(".row")?.classList.toggle("timed");
@@ -106,8 +111,24 @@ export class Log {
     this.changed(entry);
   }
 
+  /** Shows a message in its place, and marks it. */
+  show(entry) {
+    const { entries } = this.#state;
+    this.#following = false;
+    this.#found = entry.key;
+    this.#label();
+    this.#draw(entries.indexOf(entry) - ROWS / 2, entry.key);
+    const row = rowIn(this.#shown.get(entry.key));
+    const [view, box] = [this.#box.getBoundingClientRect(), row.getBoundingClientRect()];
+    this.#box.scrollTop += box.top - view.top - Math.max(0, view.height - box.height) / 3;
+    this.#places = this.#visible();
+    row.tabIndex = -1;
+    row.focus({ preventScroll: true });
+  }
+
   /** Draws all rows anew, in another language or room. */
   redraw() {
+    this.#found = null;
     this.#shown.clear();
     this.#rows.replaceChildren();
     this.#asked = false;
@@ -177,10 +198,12 @@ export class Log {
     for (const [index, entry] of inWindow.entries()) {
       if (this.#state.hides(entry)) continue;
       const follows = this.#state.follows(start + index);
-      const form = `${entry.version} ${follows.newDay} ${follows.goesOn}`;
+      const isFound = entry.key === this.#found;
+      const form = `${entry.version} ${follows.newDay} ${follows.goesOn} ${isFound}`;
       let drawn = this.#shown.get(entry.key);
       if (drawn?.form !== form) {
         const made = row(entry, follows, user, this.#act);
+        made.lastElementChild.classList.toggle("is-found", isFound);
         if (drawn?.element === place) place = place.nextSibling;
         drawn?.element.remove();
         drawn = { form, element: made, hole: entry.kind === "hole" ? entry : null };

@@ -19,6 +19,7 @@ import { answerTabs, away, choices, forget, recall, remember } from "./memory.js
 import { Past } from "./past.js";
 import { roomTitle } from "./rooms.js";
 import { Saving } from "./saving.js";
+import { Search } from "./search.js";
 import { Side } from "./side.js";
 import { Sound } from "./sound.js";
 import { commandOf, lettersLeftOf, sizeOf, speech } from "./speech.js";
@@ -63,6 +64,7 @@ const composer = new Composer(state, say, (typed, to) => lettersLeftOf(typed, to
 const undelivered = new Undelivered(state, composer, () => { showPending(); changed(); });
 const act = actions(state, composer, command, chooseLanguage);
 const log = new Log(state, act, (range) => past.load(range));
+const search = new Search(state, askToSearch, showSaid);
 const side = new Side(state, act);
 const start = new Start(state, act.setTopic);
 const wall = new Wall(() => log.toEnd());
@@ -90,6 +92,7 @@ const login = new Login(state, memory, connection, {
 function opened() {
   [state.whoIsNew, state.roomsAreNew] = [true, true];
   past.lost();
+  search.lost();
   before ??= lastPlace();
   connection.ask({ type: "command", line: `/lang ${lang()}` }, "quiet");
   login.begin();
@@ -149,6 +152,9 @@ function settle(waiting, message) {
     case "past":
       past.answer(waiting, message);
       if (type !== "history") changed();
+      return true;
+    case "search":
+      search.answer(waiting, message);
       return true;
     case "say":
       showPending();
@@ -212,6 +218,7 @@ function arrived(roomBefore) {
   if (state.room !== roomBefore || roomBefore === null) {
     if (!state.isPrivate) history.replaceState(null, "", location.pathname + location.search);
     log.redraw();
+    search.reset();
     composer.focus();
   }
 }
@@ -285,6 +292,10 @@ function say(typed, whisperTo) {
   const { size, most } = sizeOf(typed, meant, limits);
   if (size > most) return word("tooLong", size, most);
   if (words === "") return null;
+  if (isCommand && is(words, "/search") && state.durable) {
+    search.find(split(words).argument);
+    return null;
+  }
   if (isCommand && is(words, "/new") && split(words).argument === "") {
     act.make();
   } else if (isCommand) {
@@ -335,6 +346,22 @@ function goToLink() {
   } else if (key && key !== (current && keyIn(`#${current}`))) {
     act.join(`#${key}`);
   }
+}
+
+/** Has the server search; false if there is no connection. */
+function askToSearch(line) {
+  if (connection.status !== "open" || state.user === null) return false;
+  connection.ask({ type: "command", line }, "search");
+  return true;
+}
+
+/** Shows a message that a search has found, in its place; returns what is wrong if it can't. */
+async function showSaid(id) {
+  const entry = await past.find(id);
+  if (entry === null || state.hides(entry)) return word(connection.status === "open" ? "notThere" : "searchLost");
+  search.makeWay();
+  log.show(entry);
+  return null;
 }
 
 function changed(news = null) {
@@ -388,6 +415,7 @@ function speak() {
   putWords(document);
   entry.relabel();
   wall.relabel();
+  search.relabel();
   log.redraw();
   if (state.invite) fillInvite(state.invite);
   changed();

@@ -32,6 +32,13 @@ export class Past {
     });
   }
 
+  /** Finds a message, and loads it with what is before it if it is not here; null if it is gone. */
+  async find(id) {
+    const { timeline } = this.#state;
+    if (!timeline.said(id)) await this.load({ before: id + 1 });
+    return timeline.said(id) ?? null;
+  }
+
   /** Asks for what is missing in a gap before it is lost. */
   fill(gap) {
     const limit = Math.min(MOST_EVENTS, gap.to - gap.from + 1);

@@ -114,6 +114,11 @@ export class Timeline {
     return this.entries.find((entry) => entry.kind === "said" && entry.id === id);
   }
 
+  /** When the first event was that is here and has that id or a higher one. */
+  timeFrom(id) {
+    return this.entries.find((entry) => entry.id >= id && entry.time)?.time;
+  }
+
   /** What the server does not have, after all, is not shown any more. */
   drop(entry) {
     this.#forgetIds(entry);

@@ -6,6 +6,7 @@ const CLOCK = { hour: "2-digit", minute: "2-digit", hour12: false, hourCycle: "h
 const OPTIONS = {
   time: CLOCK,
   day: { month: "long", day: "numeric", weekday: "long" },
+  moment: { month: "long", day: "numeric", ...CLOCK },
   whole: { dateStyle: "full", timeStyle: "medium" },
 };
 const formats = new Map();
@@ -20,6 +21,11 @@ export function format(kind, time) {
 /** The day as a heading. */
 export function dayName(time) {
   return isToday(time) ? word("today") : format("day", time);
+}
+
+/** A time as short as it is clear. */
+export function moment(time) {
+  return format(isToday(time) ? "time" : "moment", time);
 }
 
 function isToday(time) {

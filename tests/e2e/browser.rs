@@ -139,6 +139,18 @@ fn saved_messages_are_read_back_and_no_row_moves() {
 
 #[test]
 #[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn a_search_leads_to_the_place_of_what_it_finds() {
+    drive_at(&saving_server(&TestFolder::new()), "search.mjs");
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn a_search_says_what_it_does_and_why_it_fails() {
+    drive_at(&saving_server(&TestFolder::new()), "search_states.mjs");
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
 fn own_words_are_marked_until_they_are_saved() {
     drive_at(&saving_server(&TestFolder::new()), "saving.mjs");
 }

@@ -1,9 +1,10 @@
-// Messages that are saved on the server: what is missing is a hole until it is loaded, and
-// one's own words are safe or not.
+// Messages that are saved on the server: what is missing is a hole until it is loaded, what is
+// found is marked, and one's own words are safe or not.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setCommands } from "../../../server/web/commands.js";
 import { Past } from "../../../server/web/past.js";
+import { excerpt } from "../../../server/web/query.js";
 import { Saving } from "../../../server/web/saving.js";
 import { State } from "../../../server/web/state.js";
 import { MOST_ENTRIES } from "../../../server/web/timeline.js";
@@ -187,4 +188,28 @@ test("one's own words are marked until they are safe", () => {
   const last = comes(1_002);
   saving.giveUp([{ said: last }, {}]);
   assert.equal(last.mark, "unsafe");
+});
+
+test("the words of a search are marked as the server finds them", () => {
+  const check = (query, text, expected) => {
+    const pieces = excerpt(text, query).map((piece) => (piece.isMarked ? `[${piece.text}]` : piece.text));
+    assert.equal(pieces.join(""), expected, query);
+  };
+  check("회의", "내일 회의는 3시", "내일 [회의]는 3시");
+  check("회의 3시", "내일 회의는 3시", "내일 [회의]는 [3시]");
+  check('"회의는 3시"', "내일 회의는 3시", "내일 [회의는 3시]");
+  check('"회의는', "내일 회의는 3시", "내일 [회의는] 3시");
+  check("ㅎㅇ", "내일 회의는 3시", "내일 [회의]는 3시");
+  check("회ㅇ ㅋㅋ", "회의 ㅋㅋㅋ 쿠키", "[회의] [ㅋㅋ]ㅋ [쿠키]");
+  check("회의".normalize("NFD"), "회의", "[회의]");
+  check("RUST", "we use Rust", "we use [Rust]");
+  check("a.b* [x] \\ ^$|(", "a.b* [x] \\ ^$|( axb", "[a.b*] [[x]] [\\] [^$|(] axb");
+  check("100% it's", "it's 100% sure", "[it's] [100%] sure");
+  check("😀", "fine 😀!", "fine [😀]!");
+  check('"" " "', "x y", "x y");
+  check("strasse", "Straße", "Straße");
+  // Far into a long message, the beginning is left out.
+  check("끝", `${"가".repeat(100)} 끝입니다`, `…${"가".repeat(23)} [끝]입니다`);
+  check("끝", `${"가".repeat(48)}끝`, `${"가".repeat(48)}[끝]`);
+  check("끝", `${"🦀".repeat(49)}끝`, `…${"🦀".repeat(24)}[끝]`);
 });
