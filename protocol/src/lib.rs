@@ -18,6 +18,7 @@ pub mod request;
 pub mod time;
 pub mod event;
 pub mod text;
+pub mod search;
 pub mod josa;
 pub mod duration;
 pub mod notice;

@@ -23,6 +23,7 @@ use std::{
 };
 
 use crossbeam_channel::{Sender, bounded};
+pub(crate) use madang_protocol::search;
 use madang_protocol::{name::UserName, room::RoomName};
 
 use self::{
@@ -54,7 +55,6 @@ pub(crate) mod queue;
 pub(crate) mod writer;
 pub(crate) mod past;
 pub(crate) mod reader;
-pub(crate) mod search;
 pub mod transcript;
 pub mod export;
 pub mod recover;

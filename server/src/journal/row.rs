@@ -6,7 +6,7 @@ use madang_protocol::event::{Event, Stamp, Time};
 use rusqlite::Row;
 use serde_json::{Map, Value};
 
-use super::search::fold;
+use super::search::fold_text;
 
 /// The kind of what was said with `/me`.
 const ME: &str = "me";
@@ -25,7 +25,7 @@ pub(super) struct Columns<'a> {
 
 impl<'a> From<&'a Event> for Columns<'a> {
     fn from(event: &'a Event) -> Columns<'a> {
-        let searched = |text: &str| match fold(text) {
+        let searched = |text: &str| match fold_text(text) {
             Cow::Borrowed(_) => None,
             Cow::Owned(folded) => Some(folded),
         };

@@ -25,7 +25,7 @@ use super::{
     reader::{ReadError, ReadKind, Reader, Request},
     recover::{RecoverError, recover},
     retention::Retention,
-    search::{Query, fold},
+    search::{Query, fold_text},
     store::{OpenError, Store, Write},
     transcript::Format,
 };
@@ -237,7 +237,7 @@ proptest! {
         let found = scratch.past().search(&span(), &query, bounds(1_000), |_| true).expect("a database");
         let expected: Vec<_> = events
             .into_iter()
-            .filter(|event| matches!(event, Event::Said { text, .. } if query.is_in(&fold(text))))
+            .filter(|event| matches!(event, Event::Said { text, .. } if query.is_in(&fold_text(text))))
             .collect();
         prop_assert_eq!(found.events, expected);
     }

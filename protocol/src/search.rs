@@ -1,21 +1,22 @@
-//! What a search asks for, and whether a text holds it. Knows no database.
+//! What a search asks for, whether a text holds it, and where. For the server, which looks
+//! through what it keeps, and for clients, which mark what was found.
 //!
 //! A text is found if it holds all words of the query, each anywhere in it, whatever the
 //! case and whether Hangul was typed composed or not. `"two words"` in quotes are one
 //! phrase. A consonant on its own also stands for every syllable that begins with it: `ㅎㅇ`
 //! finds 회의.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use memchr::memmem::Finder;
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// The most bytes of a query that are looked at.
-pub(crate) const MOST_QUERY_BYTES: usize = 256;
+pub const MOST_QUERY_BYTES: usize = 256;
 
 /// What is looked for.
 #[derive(Debug)]
-pub(crate) struct Query {
+pub struct Query {
     words: Vec<Word>,
 }
 
@@ -30,12 +31,12 @@ enum Word {
 
 impl Query {
     /// Reads a query; `None` if nothing in it can be looked for.
-    pub(crate) fn parse(query: &str) -> Option<Query> {
+    pub fn parse(query: &str) -> Option<Query> {
         let mut end = query.len().min(MOST_QUERY_BYTES);
         while !query.is_char_boundary(end) {
             end -= 1;
         }
-        let folded = fold(&query[..end]);
+        let folded = fold_text(&query[..end]);
         let mut words = Vec::new();
         let mut rest = &*folded;
         loop {
@@ -57,9 +58,39 @@ impl Query {
         (!words.is_empty()).then_some(Query { words })
     }
 
-    /// Whether a text that was [folded](fold) holds all of it.
-    pub(crate) fn is_in(&self, folded: &str) -> bool {
+    /// Whether a text that was [folded](fold_text) holds all of it.
+    pub fn is_in(&self, folded: &str) -> bool {
         self.words.iter().all(|word| word.is_in(folded))
+    }
+
+    /// Where its words are in a text, in bytes: in order, and none in another.
+    pub fn places(&self, text: &str) -> Vec<Range<usize>> {
+        // Which character of the text each byte of the folded one comes from. The text of a
+        // message is composed, so each character can be folded for itself.
+        let mut folded = String::with_capacity(text.len());
+        let mut origins = Vec::with_capacity(text.len());
+        for (start, letter) in text.char_indices() {
+            let origin = start..start + letter.len_utf8();
+            folded.push_str(&fold_text(&text[origin.clone()]));
+            origins.resize(folded.len(), origin);
+        }
+        let mut found: Vec<Range<usize>> = self
+            .words
+            .iter()
+            .flat_map(|word| word.places(&folded))
+            .filter_map(|Range { start, end }| {
+                Some(origins.get(start)?.start..origins.get(end.checked_sub(1)?)?.end)
+            })
+            .collect();
+        found.sort_unstable_by_key(|place| (place.start, place.end));
+        found.dedup_by(|next, place| {
+            let touches = next.start <= place.end;
+            if touches {
+                place.end = place.end.max(next.end);
+            }
+            touches
+        });
+        found
     }
 }
 
@@ -76,15 +107,34 @@ impl Word {
         match self {
             Word::Plain(finder) => finder.find(folded.as_bytes()).is_some(),
             Word::Initials(word) => {
-                folded.char_indices().any(|(start, _)| begins_with(&folded[start..], word))
+                folded.char_indices().any(|(start, _)| begin(&folded[start..], word).is_some())
+            }
+        }
+    }
+
+    fn places(&self, folded: &str) -> Vec<Range<usize>> {
+        match self {
+            Word::Plain(finder) => {
+                let length = finder.needle().len();
+                finder.find_iter(folded.as_bytes()).map(|start| start..start + length).collect()
+            }
+            Word::Initials(word) => {
+                let places = folded
+                    .char_indices()
+                    .filter_map(|(start, _)| Some(start..start + begin(&folded[start..], word)?));
+                places.collect()
             }
         }
     }
 }
 
-fn begins_with(text: &str, word: &[char]) -> bool {
+/// How many bytes of `text` are `word`, if it begins with that.
+fn begin(text: &str, word: &[char]) -> Option<usize> {
     let mut letters = text.chars();
-    word.iter().all(|wanted| letters.next().is_some_and(|letter| stands_for(*wanted, letter)))
+    let mut wanted = word.iter();
+    wanted
+        .all(|wanted| letters.next().is_some_and(|letter| stands_for(*wanted, letter)))
+        .then(|| text.len() - letters.as_str().len())
 }
 
 fn stands_for(wanted: char, letter: char) -> bool {
@@ -106,7 +156,7 @@ fn initial(syllable: char) -> Option<char> {
 }
 
 /// A text as it is compared: composed (NFC), without case.
-pub(crate) fn fold(text: &str) -> Cow<'_, str> {
+pub fn fold_text(text: &str) -> Cow<'_, str> {
     let has_case = |letter: char| !letter.is_ascii_lowercase() && letter.is_alphabetic();
     let may_change = |letter: char| match letter {
         '가'..='힣' | 'ㄱ'..='ㅣ' => false,
@@ -128,7 +178,7 @@ mod tests {
     #[track_caller]
     fn check(query: &str, text: &str, found: bool) {
         let parsed = Query::parse(query);
-        let is_in = parsed.is_some_and(|parsed| parsed.is_in(&fold(text)));
+        let is_in = parsed.is_some_and(|parsed| parsed.is_in(&fold_text(text)));
         assert_eq!(is_in, found, "{query:?} in {text:?}");
     }
 
@@ -187,6 +237,32 @@ mod tests {
     }
 
     #[test]
+    fn the_places_of_words_are_those_of_the_text_as_it_was_written() {
+        #[track_caller]
+        fn check(query: &str, text: &str, expected: &str) {
+            let places = Query::parse(query).expect("words").places(text);
+            let mut marked = text.to_owned();
+            for place in places.iter().rev() {
+                marked.insert(place.end, ']');
+                marked.insert(place.start, '[');
+            }
+            assert_eq!(marked, expected);
+        }
+        check("회의", "내일 회의는 3시, 회의실", "내일 [회의]는 3시, [회의]실");
+        check("ㅎㅇ", "내일 회의는", "내일 [회의]는");
+        check("ㅎㅇ ㅇㄴ", "내일 회의는", "내일 [회의는]");
+        check("RUST use", "We Use Rust", "We [Use] [Rust]");
+        check("\"use rust\"", "We Use Rust", "We [Use Rust]");
+        check("strasse", "die Straße", "die [Straße]");
+        check("ss", "Straße", "Stra[ß]e");
+        check("ab bc", "xabcx", "x[abc]x");
+        check("aa", "aaaa", "[aaaa]");
+        check("İ", "İstanbul", "[İ]stanbul");
+        check("😀", "fine 😀", "fine [😀]");
+        check("nothing", "what else", "what else");
+    }
+
+    #[test]
     fn a_query_of_nothing_is_none() {
         for query in ["", "  ", "\"\"", "\" \" \"\"", "\""] {
             assert!(Query::parse(query).is_none(), "{query:?}");
@@ -238,20 +314,38 @@ mod tests {
             }
             text.extend(after);
             let query = Query::parse(&words.join(" ")).expect("words");
-            prop_assert_eq!(query.is_in(&fold(&text)), naive(&words, &text), "{:?} {:?}", words, text);
+            prop_assert_eq!(query.is_in(&fold_text(&text)), naive(&words, &text), "{:?} {:?}", words, text);
         }
 
         #[test]
         fn folding_twice_changes_nothing_more(text in any::<String>()) {
-            let once = fold(&text).into_owned();
-            prop_assert_eq!(fold(&once), once.as_str());
+            let once = fold_text(&text).into_owned();
+            prop_assert_eq!(fold_text(&once), once.as_str());
         }
 
         #[test]
         fn any_query_is_read(query in any::<String>(), text in any::<String>()) {
             if let Some(query) = Query::parse(&query) {
-                query.is_in(&fold(&text));
+                query.is_in(&fold_text(&text));
+                let mut end = 0;
+                for place in query.places(&text) {
+                    prop_assert!(place.start >= end && !text[place.clone()].is_empty());
+                    end = place.end;
+                }
             }
+        }
+
+        #[test]
+        fn what_is_found_has_its_places(
+            word in "[가-힣ㄱ-ㅎa-cA-CÀ-ÿ]{1,3}",
+            text in "[가-힣ㄱ-ㅎa-cA-CÀ-ÿ ]{0,40}",
+        ) {
+            let text: String = (text + &word).nfc().collect();
+            let query = Query::parse(&word).expect("a word");
+            for place in query.places(&text) {
+                prop_assert!(query.is_in(&fold_text(&text[place])));
+            }
+            prop_assert_eq!(query.is_in(&fold_text(&text)), !query.places(&text).is_empty());
         }
     }
 }
