@@ -7,6 +7,7 @@ use std::{
     io::{self, BufWriter, IsTerminal, Write},
     path::PathBuf,
     str::FromStr,
+    time::Instant,
 };
 
 use anyhow::Context;
@@ -14,6 +15,7 @@ use clap::Parser as _;
 use jiff::{Timestamp, Zoned, civil::DateTime, tz::TimeZone};
 use madang_protocol::{event::Time, room::RoomName, text::Lang};
 
+use self::progress::ProgressBar;
 use crate::{
     clock,
     journal::{
@@ -22,6 +24,8 @@ use crate::{
         transcript::Format,
     },
 };
+
+mod progress;
 
 /// A job.
 #[derive(Debug, clap::Parser)]
@@ -79,11 +83,13 @@ impl Task {
             Task::Transcript { data, room, since, until, format, lang, output } => {
                 let selection = Selection { data, room, since, until, format, lang };
                 let Some(path) = output else {
-                    return write_transcript(&selection, &mut io::stdout().lock(), false);
+                    // The lines themselves show how far it is on a terminal.
+                    let has_bar = !io::stdout().is_terminal();
+                    return write_transcript(&selection, &mut io::stdout().lock(), has_bar);
                 };
                 let failed = || format!("--output {}", path.display());
                 let mut file = BufWriter::new(File::create(&path).with_context(failed)?);
-                write_transcript(&selection, &mut file, io::stderr().is_terminal())
+                write_transcript(&selection, &mut file, true)
                     .and_then(|()| file.flush().with_context(failed))
             }
             Task::Recover { data } => {
@@ -100,20 +106,23 @@ impl Task {
     }
 }
 
+/// Writes a transcript to `out`, with a bar on stderr if that is wished and it is a terminal.
 fn write_transcript(
     selection: &Selection,
     out: &mut impl Write,
-    shows_progress: bool,
+    has_bar: bool,
 ) -> anyhow::Result<()> {
-    let progress = |count: usize| {
-        if shows_progress {
-            eprint!("\r{count} events");
+    let mut stderr = io::stderr();
+    let has_bar = has_bar && stderr.is_terminal();
+    let mut bar = ProgressBar::begin(Instant::now());
+    let written = export(selection, clock::zone().clone(), out, |done, all| {
+        if has_bar && let Some(picture) = bar.advance(done, all, Instant::now()) {
+            // Whoever can't see it is not kept from the transcript.
+            let _ = stderr.write_all(picture.as_bytes());
         }
-    };
-    let count = export(selection, clock::zone().clone(), out, progress)?;
-    if shows_progress {
-        eprintln!("\r{count} events");
-    }
+    });
+    let _ = io::stderr().write_all(bar.end().as_bytes());
+    written?;
     Ok(())
 }
 

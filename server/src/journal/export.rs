@@ -62,8 +62,8 @@ pub enum ExportError {
     Output(#[from] io::Error),
 }
 
-/// Writes a transcript to `out`, and calls `progress` with the number of events now and then.
-/// Returns how many there were.
+/// Writes a transcript to `out`, and calls `progress` now and then with how many events it has
+/// looked at and how many there are. Returns how many it has written.
 ///
 /// # Errors
 ///
@@ -72,7 +72,7 @@ pub fn export(
     selection: &Selection,
     zone: TimeZone,
     out: impl Write,
-    mut progress: impl FnMut(usize),
+    mut progress: impl FnMut(usize, usize),
 ) -> Result<usize, ExportError> {
     let path = selection.data.join(DATABASE);
     let failed = |path: &Path| {
@@ -96,7 +96,11 @@ pub fn export(
     }
     let heading = Heading { room: selection.room.as_str().into(), lang: selection.lang, zone };
     let mut transcript = Transcript::begin(out, selection.format, heading)?;
-    let mut count = 0;
+    let mut all = 0;
+    for (room, _) in &rooms {
+        all += past.count(*room).map_err(failed(&path))?;
+    }
+    let (mut count, mut looked_at) = (0, 0);
     for (room, name) in rooms {
         let mut holes = past.holes(*room).map_err(failed(&path))?.into_iter().peekable();
         let mut after = 0;
@@ -104,6 +108,7 @@ pub fn export(
             let events = past.following(*room, name, after, BATCH).map_err(failed(&path))?;
             let Some(last) = events.last() else { break };
             after = last.id();
+            looked_at += events.len();
             for event in &events {
                 let time = event.stamp().time;
                 let is_in = selection.since.is_none_or(|since| time >= since)
@@ -118,7 +123,7 @@ pub fn export(
                     count += 1;
                 }
             }
-            progress(count);
+            progress(looked_at, all);
         }
     }
     transcript.end()?;

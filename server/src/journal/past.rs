@@ -143,6 +143,18 @@ impl Past {
         rooms.collect()
     }
 
+    /// How many events of a room there are.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's.
+    pub(crate) fn count(&self, room: u64) -> rusqlite::Result<usize> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT count(*) FROM event WHERE room = ?1")?;
+        let count = statement.query_row([room as i64], |row| row.get::<_, i64>(0))?;
+        Ok(usize::try_from(count).unwrap_or_default())
+    }
+
     /// What could not be written of a room: the first and the last id of each hole.
     ///
     /// # Errors

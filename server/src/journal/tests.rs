@@ -426,7 +426,7 @@ fn a_transcript_is_written_beside_a_running_server() {
     };
     let write = |selection| {
         let mut out = Vec::new();
-        let count = export(&selection, TimeZone::UTC, &mut out, |_| {})?;
+        let count = export(&selection, TimeZone::UTC, &mut out, |_, _| {})?;
         Ok::<_, ExportError>((count, String::from_utf8(out).expect("UTF-8")))
     };
     let (count, lines) = write(selection("수학", None, None)).expect("a transcript");
