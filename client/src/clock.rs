@@ -24,17 +24,25 @@ pub(crate) struct Clock {
     format: TimeFormat,
     /// The day of the last line shown.
     day: Date,
+    /// The current time.
+    now: fn() -> Timestamp,
 }
 
 impl Clock {
     /// A clock that has already announced today.
     pub(crate) fn new(format: TimeFormat) -> Clock {
-        Clock::in_zone(format, TimeZone::system(), Timestamp::now())
+        Clock::in_zone(format, TimeZone::system(), Timestamp::now)
     }
 
-    fn in_zone(format: TimeFormat, zone: TimeZone, now: Timestamp) -> Clock {
-        let day = now.to_zoned(zone.clone()).date();
-        Clock { zone, format, day }
+    fn in_zone(format: TimeFormat, zone: TimeZone, now: fn() -> Timestamp) -> Clock {
+        let day = now().to_zoned(zone.clone()).date();
+        Clock { zone, format, day, now }
+    }
+
+    /// A clock nine hours ahead of UTC.
+    #[cfg(test)]
+    pub(crate) fn in_seoul(format: TimeFormat, now: fn() -> Timestamp) -> Clock {
+        Clock::in_zone(format, TimeZone::fixed(jiff::tz::offset(9)), now)
     }
 
     /// The current time, in the format of the protocol.
@@ -60,6 +68,21 @@ impl Clock {
         }
         self.day = day;
         Some(date(day, lang))
+    }
+
+    /// Begins a block of older lines: the day of the first is announced unless it is today.
+    pub(crate) fn begin_today(&mut self) {
+        self.day = (self.now)().to_zoned(self.zone.clone()).date();
+    }
+
+    /// The time as `2026-11-22 18:59`.
+    pub(crate) fn moment(&self, time: Time) -> String {
+        self.zoned(time).strftime("%Y-%m-%d %H:%M").to_string()
+    }
+
+    /// The same, if times aren't shown.
+    pub(crate) fn moment_if_hidden(&self, time: Time) -> Option<String> {
+        (self.format == TimeFormat::Never).then(|| self.moment(time))
     }
 
     fn zoned(&self, time: Time) -> jiff::Zoned {
@@ -103,8 +126,7 @@ mod tests {
     }
 
     fn clock(format: TimeFormat) -> Clock {
-        let seoul = TimeZone::fixed(jiff::tz::offset(9));
-        Clock::in_zone(format, seoul, "2026-11-22T03:00:00Z".parse().expect("a moment"))
+        Clock::in_seoul(format, || "2026-11-22T03:00:00Z".parse().expect("a moment"))
     }
 
     #[test]

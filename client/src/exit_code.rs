@@ -20,6 +20,8 @@ pub enum ExitCode {
     Lost = 5,
     /// The room to begin in can't be entered.
     RoomRefused = 6,
+    /// Everything was delivered, but the server could not save some lines on its disk.
+    NotSaved = 7,
     /// Ctrl-C, by the convention of shells: 128 + SIGINT.
     Interrupted = 130,
 }
@@ -36,6 +38,7 @@ Exit codes:
     4  name refused
     5  connection lost
     6  room not entered: it is gone, locked or full
+    7  a line was delivered, but the server could not save it
   130  ended by Ctrl-C"
     };
 }
@@ -59,8 +62,17 @@ mod tests {
             .filter_map(|line| line.split_whitespace().next()?.parse().ok())
             .collect();
         use ExitCode::*;
-        let codes =
-            [Done, Failed, Usage, NotConnected, NameRefused, Lost, RoomRefused, Interrupted];
+        let codes = [
+            Done,
+            Failed,
+            Usage,
+            NotConnected,
+            NameRefused,
+            Lost,
+            RoomRefused,
+            NotSaved,
+            Interrupted,
+        ];
         assert_eq!(listed, codes.map(|code| code as u8));
     }
 }

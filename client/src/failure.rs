@@ -71,6 +71,11 @@ pub enum Failure {
         /// How many.
         lines: u64,
     },
+    /// Some lines were delivered, but the server's disk failed. Each was reported at the time.
+    Unsaved {
+        /// How many.
+        lines: u64,
+    },
     /// stdin can't be read.
     Stdin(io::Error),
     /// stdout can't be written.
@@ -106,9 +111,10 @@ impl Failure {
 
     /// A login that was refused with this error code, because of the name or the room.
     pub(crate) fn login_refused(code: &str, reason: &str) -> Failure {
+        let reason = reason.replace('\n', " ");
         match code.starts_with("name_") {
-            true => Failure::NameRefused(reason.to_owned()),
-            false => Failure::RoomRefused(reason.to_owned()),
+            true => Failure::NameRefused(reason),
+            false => Failure::RoomRefused(reason),
         }
     }
 
@@ -133,6 +139,7 @@ impl Failure {
             | Failure::RoomGone
             | Failure::Stdin(_)
             | Failure::Stdout(_) => ExitCode::Failed,
+            Failure::Unsaved { .. } => ExitCode::NotSaved,
             Failure::Interrupted => ExitCode::Interrupted,
         }
     }
@@ -217,6 +224,9 @@ impl Failure {
             }
             Failure::LineTooLong => "서버가 64KiB가 넘는 줄을 보내 연결을 끊습니다".into(),
             Failure::Undelivered { lines } => format!("{lines}줄을 보내지 못했습니다"),
+            Failure::Unsaved { lines } => {
+                format!("{lines}줄을 전달했지만 서버가 저장하지 못했습니다")
+            }
             Failure::Stdin(cause) => format!("표준 입력을 읽을 수 없습니다: {cause}"),
             Failure::Stdout(cause) => format!("표준 출력에 쓸 수 없습니다: {cause}"),
             Failure::Interrupted => "중단했습니다".into(),
@@ -275,6 +285,12 @@ impl Failure {
             }
             Failure::Undelivered { lines: 1 } => "1 line was not delivered".into(),
             Failure::Undelivered { lines } => format!("{lines} lines were not delivered"),
+            Failure::Unsaved { lines: 1 } => {
+                "1 line was delivered, but the server could not save it".into()
+            }
+            Failure::Unsaved { lines } => {
+                format!("{lines} lines were delivered, but the server could not save them")
+            }
             Failure::Stdin(cause) => format!("failed to read stdin: {cause}"),
             Failure::Stdout(cause) => format!("failed to write to stdout: {cause}"),
             Failure::Interrupted => "interrupted".into(),
@@ -387,6 +403,8 @@ mod tests {
         check(&Failure::bye("kicked", Some(600)), Lang::En, &["removed you", "10 minutes"]);
         check(&Failure::bye("kicked", Some(600)), Lang::Ko, &["10분"]);
         check(&Failure::Bye("x\n\x1b[31my".into()), Lang::En, &["xy"]);
+        let taken = Failure::login_refused("name_taken", "In use.\nThis one is free: bob-2");
+        check(&taken, Lang::En, &["In use. This one is free: bob-2"]);
     }
 
     #[test]

@@ -14,9 +14,15 @@ use madang_terminal::{
     style::{Palette, paint},
 };
 
+use self::past::Past;
 use crate::{clock::Clock, mention::mentions, words::Words};
 
 mod invitation;
+mod past;
+
+/// A room that was made anew begins at the microseconds of its clock: a gap of so many ids
+/// says nothing about how many events they were.
+const COUNTED_LINES: usize = 1 << 20;
 
 /// Who the lines are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,11 +59,12 @@ pub(crate) struct Renderer {
     form: Form,
     /// The client's own name, once it has one.
     pub(crate) me: String,
+    past: Past,
 }
 
 impl Renderer {
     pub(crate) fn new(lang: Lang, palette: Palette, clock: Clock, form: Form) -> Renderer {
-        Renderer { lang, palette, clock, form, me: String::new() }
+        Renderer { lang, palette, clock, form, me: String::new(), past: Past::default() }
     }
 
     /// The lines of `message`; none if it has nothing for people.
@@ -65,25 +72,12 @@ impl Renderer {
         let notice = |text: String| Shown { text, attention: Attention::None };
         match message {
             ServerMessage::Event(event) => self.event(event),
-            ServerMessage::History { events, nonce, .. } => {
-                let mut text = String::new();
-                for event in events {
-                    text += &self.event(event).text;
-                }
+            ServerMessage::History { events, more, nonce, .. } => {
                 // A mention in the history is not an alert.
-                if nonce.is_some() {
-                    let heading = match events.len() {
-                        0 => Notice::NothingEarlier,
-                        lines => Notice::Earlier { lines },
-                    };
-                    text = self.notice(&heading.text(self.lang)) + &text;
-                }
-                notice(text)
+                notice(self.history(events, *more, nonce.as_deref()))
             }
             ServerMessage::Found { events, before, .. } => {
-                let found = Notice::Found { count: events.len(), is_all: before.is_none() };
-                let shown = events.iter().map(|event| self.event(event).text).collect::<String>();
-                notice(shown + &self.notice(&found.text(self.lang)))
+                notice(self.found(events, before.is_none()))
             }
             ServerMessage::Whisper { time, user, text, .. } => self.whisper(*time, user, text),
             ServerMessage::Notice { text, .. } => notice(self.notice(text)),
@@ -117,7 +111,11 @@ impl Renderer {
             ServerMessage::Gap { from, to, .. } | ServerMessage::PrivateGap { from, to } => {
                 let events = to.saturating_sub(*from).saturating_add(1);
                 let lines = usize::try_from(events).unwrap_or(usize::MAX);
-                notice(self.notice(&Notice::Skipped { lines }.text(self.lang)))
+                let text = match lines {
+                    ..COUNTED_LINES => Notice::Skipped { lines }.text(self.lang),
+                    _ => Words::Skipped.text(self.lang),
+                };
+                notice(self.notice(&text))
             }
             ServerMessage::Welcome { user, room, members, topic, durable, removed, .. } => {
                 let welcome = Words::Welcome {
@@ -139,6 +137,11 @@ impl Renderer {
                 Shown::default()
             }
         }
+    }
+
+    /// The local date and time.
+    pub(crate) fn moment(&self, time: Time) -> String {
+        self.clock.moment(time)
     }
 
     /// That what is said in a room is kept on disk, if it is.
@@ -201,33 +204,51 @@ impl Renderer {
     }
 
     fn said(&self, stamp: &str, user: &str, words: &str, me: bool) -> (String, Attention) {
-        let is_own = user == self.me;
-        let (mark, attention) = if is_own {
-            (Mark::Own, Attention::None)
-        } else if mentions(words, &self.me) {
-            (Mark::Called, Attention::Called)
-        } else {
-            (Mark::None, Attention::Said)
+        let (mark, attention) = match self.own_mark(user) {
+            Mark::None if mentions(words, &self.me) => (Mark::Called, Attention::Called),
+            Mark::None => (Mark::None, Attention::Said),
+            own => (own, Attention::None),
         };
+        let style = |words: &str| match mark {
+            Mark::Called => paint(self.palette.mention(), words),
+            Mark::None | Mark::Own => words.to_owned(),
+        };
+        (self.said_by(stamp, user, words, me, mark, style), attention)
+    }
+
+    /// The mark of what `user` said, unless it mentions this client.
+    fn own_mark(&self, user: &str) -> Mark {
+        if user == self.me { Mark::Own } else { Mark::None }
+    }
+
+    /// The lines of what `user` said, with `style` for the words of each.
+    fn said_by(
+        &self,
+        stamp: &str,
+        user: &str,
+        words: &str,
+        me: bool,
+        mark: Mark,
+        style: impl Fn(&str) -> String,
+    ) -> String {
         let event = Event::Said {
             stamp: Stamp { id: 0, time: Time::from_millis(0), room: "".into() },
             user: user.into(),
             text: words.to_owned(),
             me,
         };
-        let name = if is_own { self.palette.own_name() } else { self.palette.name(user) };
+        let name = match mark {
+            Mark::Own => self.palette.own_name(),
+            Mark::None | Mark::Called => self.palette.name(user),
+        };
         // `[name] ` or `* name `, as in the protocol.
-        let prefix_bytes = if me { "* ".len() } else { "[".len() };
-        let text = self.lines(stamp, mark, &told(&event, self.lang), |line| {
-            let (before, rest) = line.split_at(prefix_bytes);
+        let (before_bytes, behind_bytes) = if me { (2, 1) } else { (1, 2) };
+        self.lines(stamp, mark, &told(&event, self.lang), |line| {
+            let (before, rest) = line.split_at(before_bytes);
             let (user, rest) = rest.split_at(user.len());
-            let rest = match mark {
-                Mark::Called => paint(self.palette.mention(), rest),
-                Mark::None | Mark::Own => rest.to_owned(),
-            };
-            format!("{before}{}{rest}", paint(name, user))
-        });
-        (text, attention)
+            let (behind, words) = rest.split_at(behind_bytes.min(rest.len()));
+            format!("{before}{}{behind}{}", paint(name, user), style(words))
+        })
     }
 
     /// The line that announces a new day, if `time` is on one.
@@ -345,6 +366,18 @@ mod tests {
             r#"{"type":"gap","room":"lobby","from":9,"to":3}"#,
             "-- 1줄 건너뜀 --\n",
             "-- 1 line skipped --\n",
+        );
+        check(
+            r#"{"type":"gap","room":"lobby","from":9,"to":1795844768581537}"#,
+            "-- 건너뛴 대화가 있습니다 --\n",
+            "-- lines skipped --\n",
+        );
+        // What follows a gap with this reason is told without a count.
+        check(r#"{"type":"gap","room":"lobby","from":9,"to":90000,"reason":"restart"}"#, "", "");
+        check(
+            r#"{"type":"restarted","id":1,"time":"2026-11-22T18:59:00Z","room":"lobby"}"#,
+            "-- 서버가 다시 시작되었습니다 --\n",
+            "-- the server restarted --\n",
         );
         check(
             r#"{"type":"whisper","private":1,"time":"2026-11-22T18:59:00Z","user":"a","text":"psst"}"#,

@@ -36,7 +36,13 @@ pub(crate) enum Words<'a> {
     /// The line that is typed has more letters than can be sent.
     TooLong { letters: usize },
     /// The prompt: the room and its number of members.
-    Prompt { room: Option<&'a str>, members: usize },
+    Prompt {
+        room: Option<&'a str>,
+        members: usize,
+        /// Whether something that was said is not on the server's disk yet: a mark takes the
+        /// place of the blank, so that the line being typed stays where it is.
+        is_unsafe: bool,
+    },
     /// The prompt without a connection.
     PromptOffline { room: Option<&'a str> },
     /// Asks whether to send so many lines; the answer is typed on the same line.
@@ -79,6 +85,24 @@ pub(crate) enum Words<'a> {
     NameForRoom,
     /// The terminal is too small for the QR code.
     CodeTooLarge { columns: usize, rows: usize },
+    /// The server has nothing older than what it had at this moment.
+    NothingBefore { moment: &'a str },
+    /// The server has no earlier events at all.
+    NothingYet,
+    /// More has been said since the moment asked for than is read back.
+    TooMuchEarlier,
+    /// The heading of what was found for these words.
+    SearchedFor { words: &'a str },
+    /// The server can't save what is said at the moment.
+    NotSaved,
+    /// It can again.
+    SavedAgain,
+    /// These lines of the input were said, but the server could not save them.
+    Unsaved { first: u64, last: u64 },
+    /// Lines are missing, and nobody knows how many.
+    Skipped,
+    /// A search that went on further back has found nothing more.
+    NothingOlder,
     /// The guest name for a server that gives none.
     GuestName { number: u32 },
     /// A server without JSON did not ask for the name that was given.
@@ -113,10 +137,7 @@ impl Words<'_> {
             Words::Welcome { user, room: None, .. } => {
                 format!("-- 다시 연결되었습니다. 이름은 {user}, 들어가 있는 방은 없습니다. 로비로 가려면 /로비 --")
             }
-            Words::Prompt { room: Some(room), members } => {
-                format!("[{} {members}] ", place(room))
-            }
-            Words::Prompt { room: None, .. } => "[-] ".into(),
+            Words::Prompt { room, members, is_unsafe } => prompt(room, members, is_unsafe),
             Words::PromptOffline { room } => {
                 format!("[{} 끊김] ", place(room.unwrap_or("-")))
             }
@@ -165,6 +186,26 @@ impl Words<'_> {
             Words::CodeTooLarge { columns, rows } => {
                 format!("-- QR 코드를 표시하려면 터미널이 {columns}칸 {rows}줄 이상이어야 합니다 --")
             }
+            Words::NotSaved => {
+                "-- 서버가 지금 대화를 저장하지 못합니다. 대화는 계속할 수 있습니다 --".into()
+            }
+            Words::SavedAgain => "-- 서버가 대화를 다시 저장합니다 --".into(),
+            Words::NothingBefore { moment } => {
+                format!("{moment} 이전의 대화는 서버에 남아 있지 않습니다")
+            }
+            Words::NothingYet => "서버에 남아 있는 이전 대화가 없습니다".into(),
+            Words::TooMuchEarlier => {
+                "그 뒤에 나눈 대화가 너무 많아 최근 것만 읽었습니다".into()
+            }
+            Words::SearchedFor { words } => format!("-- 찾기: {} --", sanitize_label(words)),
+            Words::Unsaved { first, last } if first == last => {
+                format!("{first}번째 줄을 전달했지만 서버가 저장하지 못했습니다")
+            }
+            Words::Unsaved { first, last } => {
+                format!("{first}~{last}번째 줄을 전달했지만 서버가 저장하지 못했습니다")
+            }
+            Words::Skipped => "-- 건너뛴 대화가 있습니다 --".into(),
+            Words::NothingOlder => "-- 더 오래된 것은 찾지 못했습니다 --".into(),
             Words::GuestName { number } => format!("손님-{number}"),
             Words::NameNotAsked => "서버가 이름을 묻지 않아 --name을 무시합니다".into(),
             Words::NoRooms => "이 서버에는 방이 없어 --room을 무시합니다".into(),
@@ -185,10 +226,7 @@ impl Words<'_> {
             Words::Welcome { user, room: None, .. } => {
                 format!("-- you are {user} again, but not in a room; to the lobby: /leave --")
             }
-            Words::Prompt { room: Some(room), members } => {
-                format!("[{} {members}] ", place(room))
-            }
-            Words::Prompt { room: None, .. } => "[-] ".into(),
+            Words::Prompt { room, members, is_unsafe } => prompt(room, members, is_unsafe),
             Words::PromptOffline { room } => {
                 format!("[{} offline] ", place(room.unwrap_or("-")))
             }
@@ -235,6 +273,26 @@ impl Words<'_> {
             Words::CodeTooLarge { columns, rows } => {
                 format!("-- the QR code needs a terminal of {columns} columns and {rows} rows --")
             }
+            Words::NotSaved => "-- the server can't save messages now; the chat goes on --".into(),
+            Words::SavedAgain => "-- messages are saved again --".into(),
+            Words::NothingBefore { moment } => {
+                format!("the server has nothing older than {moment}")
+            }
+            Words::NothingYet => "the server has no earlier messages".into(),
+            Words::TooMuchEarlier => {
+                "too much was said since then; only the newest part of it follows".into()
+            }
+            Words::SearchedFor { words } => format!("-- search: {} --", sanitize_label(words)),
+            Words::Unsaved { first, last } if first == last => {
+                format!("line {first} was delivered, but the server could not save it")
+            }
+            Words::Unsaved { first, last } => {
+                format!(
+                    "lines {first} to {last} were delivered, but the server could not save them"
+                )
+            }
+            Words::Skipped => "-- lines skipped --".into(),
+            Words::NothingOlder => "-- nothing older was found --".into(),
             Words::GuestName { number } => format!("guest-{number}"),
             Words::NameNotAsked => "the server did not ask for a name; --name is ignored".into(),
             Words::NoRooms => "this server has no rooms; --room is ignored".into(),
@@ -266,6 +324,14 @@ pub(crate) fn lang_of_locale(locale: Option<&str>) -> Lang {
         Lang::Ko
     } else {
         Lang::En
+    }
+}
+
+fn prompt(room: Option<&str>, members: usize, is_unsafe: bool) -> String {
+    let end = if is_unsafe { '~' } else { ' ' };
+    match room {
+        Some(room) => format!("[{} {members}]{end}", place(room)),
+        None => format!("[-]{end}"),
     }
 }
 

@@ -1,0 +1,305 @@
+//! How what was said before is shown: history further back, with a heading, and what a search
+//! has found, with days and times, and the words in bold.
+
+use std::borrow::Cow;
+
+use madang_protocol::{
+    command::{Command, Input},
+    event::Event,
+    notice::Notice,
+    sanitize::{sanitize_label, sanitize_message},
+    search::Query,
+};
+use madang_terminal::style::paint;
+
+use super::{Form, Renderer};
+use crate::words::Words;
+
+/// How many events of one answer are collected for its heading. No Madang server sends more.
+const COLLECTED_EVENTS: usize = 1_000;
+
+/// Of a message with more lines than this, a search shows those that were found.
+const FOUND_LINES: usize = 5;
+
+/// What is known of answers about the past.
+#[derive(Default)]
+pub(super) struct Past {
+    /// The words that were searched for last.
+    searched: Option<(String, Query)>,
+    /// Whether the search that is being answered goes on with them.
+    goes_on: bool,
+    /// The events so far of an answer that comes in several messages.
+    collected: Vec<Event>,
+}
+
+impl Renderer {
+    /// Notes the command that is being answered: a search's words are marked in what is found.
+    pub(crate) fn note_answered(&mut self, line: &str) {
+        if let Input::Command(line) = Input::parse(line)
+            && let Ok(Command::Search(words)) = Command::parse(&line)
+        {
+            self.past.goes_on = words.is_none();
+            if let Some(words) = words {
+                self.past.searched = Query::parse(words).map(|query| (words.to_owned(), query));
+            }
+        }
+    }
+
+    /// The lines of a `history`. An answer, which has a nonce, has a heading.
+    pub(super) fn history(
+        &mut self,
+        events: &[Cow<'_, Event>],
+        more: bool,
+        nonce: Option<&str>,
+    ) -> String {
+        if nonce.is_none() {
+            return self.past_events(events.iter().map(|event| &**event));
+        }
+        self.past.collected.extend(events.iter().map(|event| event.clone().into_owned()));
+        if more && self.past.collected.len() < COLLECTED_EVENTS {
+            return String::new();
+        }
+        let collected = std::mem::take(&mut self.past.collected);
+        let heading = match collected.len() {
+            0 => Notice::NothingEarlier,
+            lines => Notice::Earlier { lines },
+        };
+        self.notice(&heading.text(self.lang)) + &self.past_events(collected.iter())
+    }
+
+    /// What a search has found; `is_all` if nothing older is left to search.
+    pub(super) fn found(&mut self, events: &[Cow<'_, Event>], is_all: bool) -> String {
+        let mut text = String::new();
+        if let Some((words, _)) = self.past.searched.as_ref().filter(|_| !events.is_empty()) {
+            text = self.notice(&Words::SearchedFor { words }.text(self.lang));
+        }
+        self.clock.begin_today();
+        for event in events {
+            let time = event.stamp().time;
+            text += &self.day(time);
+            let lines = self.found_event(event);
+            text += &match self.clock.moment_if_hidden(time) {
+                Some(moment) => self.dated(&moment, &lines),
+                None => lines,
+            };
+        }
+        let found = match events.is_empty() && is_all && self.past.goes_on {
+            true => Words::NothingOlder.text(self.lang),
+            false => Notice::Found { count: events.len(), is_all }.text(self.lang),
+        };
+        text + &self.notice(&found)
+    }
+
+    fn past_events<'e>(&mut self, events: impl Iterator<Item = &'e Event>) -> String {
+        self.clock.begin_today();
+        events.map(|event| self.event(event).text).collect()
+    }
+
+    fn found_event(&mut self, event: &Event) -> String {
+        let Event::Said { stamp, user, text, me } = event else {
+            return self.event(event).text;
+        };
+        let (user, text) = (sanitize_label(user), self.found_lines(&sanitize_message(text)));
+        let style = |words: &str| match &self.past.searched {
+            Some((_, query)) => self.marked(words, query),
+            None => words.to_owned(),
+        };
+        self.said_by(&self.clock.show(stamp.time), &user, &text, *me, self.own_mark(&user), style)
+    }
+
+    /// The lines of `text` to be shown: all, or some of many, with the number of the others.
+    fn found_lines(&self, text: &str) -> String {
+        let count = text.split('\n').count();
+        let query = match &self.past.searched {
+            Some((_, query)) if count > FOUND_LINES => query,
+            _ => return text.to_owned(),
+        };
+        let found = text.split('\n').filter(|line| !query.places(line).is_empty());
+        let mut lines: Vec<String> = found.take(FOUND_LINES).map(str::to_owned).collect();
+        lines.push(format!("… +{}", count - lines.len()));
+        lines.join("\n")
+    }
+
+    /// `text` with the words of a query in bold.
+    fn marked(&self, text: &str, query: &Query) -> String {
+        let mut marked = String::with_capacity(text.len() + 16);
+        let mut end = 0;
+        for place in query.places(text) {
+            marked += &text[end..place.start];
+            marked += &paint(self.palette.mention(), &text[place.clone()]);
+            end = place.end;
+        }
+        marked + &text[end..]
+    }
+
+    /// Lines that have no times, each with a date and a time before it.
+    fn dated(&self, moment: &str, lines: &str) -> String {
+        let moment = paint(self.palette.dim(), moment);
+        // A person's lines begin with a mark, or a blank in its place.
+        let blank = if self.form == Form::Program { " " } else { "" };
+        lines.split_inclusive('\n').map(|line| format!("{moment}{blank}{line}")).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use madang_protocol::{event::ServerMessage, text::Lang};
+    use madang_terminal::style::Palette;
+
+    use super::*;
+    use crate::{
+        clock::{Clock, TimeFormat},
+        render::Attention,
+    };
+
+    /// A renderer in Seoul, on 28 November 2026.
+    fn renderer(palette: Palette, format: TimeFormat, form: Form) -> Renderer {
+        let clock = Clock::in_seoul(format, || "2026-11-28T06:00:00Z".parse().expect("a moment"));
+        let mut renderer = Renderer::new(Lang::En, palette, clock, form);
+        renderer.me = "me".into();
+        renderer
+    }
+
+    fn said(id: u64, time: &str, user: &str, text: &str) -> String {
+        format!(
+            r#"{{"type":"said","id":{id},"time":"{time}","room":"math","user":"{user}","text":"{text}"}}"#
+        )
+    }
+
+    /// A `found` or `history` with these events and further fields.
+    fn answer(kind: &str, events: &[String], fields: &str) -> ServerMessage<'static> {
+        let events = events.join(",");
+        let json = format!(r#"{{"type":"{kind}","room":"math","events":[{events}]{fields}}}"#);
+        ServerMessage::parse(&json).expect("it is known")
+    }
+
+    fn found(events: &[String]) -> ServerMessage<'static> {
+        answer("found", events, "")
+    }
+
+    fn three() -> [String; 3] {
+        [
+            said(3, "2026-11-26T05:00:00Z", "bob", "회의는 3시"),
+            said(7, "2026-11-27T23:30:00Z", "me", r"no\n회의 is over"),
+            said(9, "2026-11-28T00:10:00Z", "bob", "me: 회의?"),
+        ]
+    }
+
+    #[test]
+    fn what_is_found_has_its_days_and_times_and_says_how_to_go_on() {
+        let mut renderer = renderer(Palette::Plain, TimeFormat::Minutes, Form::Person);
+        renderer.note_answered("/search 회의");
+        let shown = renderer.render(&answer("found", &three(), r#","before":3"#));
+        assert_eq!(
+            shown.text,
+            "-- search: 회의 --\n\
+             -- Thursday, 26 November 2026 --\n\
+             14:00 [bob] 회의는 3시\n\
+             -- Saturday, 28 November 2026 --\n\
+             08:30>[me] no\n     >[me] 회의 is over\n\
+             09:10 [bob] me: 회의?\n\
+             -- 3 found so far; older ones: /search --\n"
+        );
+        assert_eq!(shown.attention, Attention::None, "a mention that was found is no alert");
+        assert_eq!(renderer.render(&found(&[])).text, "No messages found.\n");
+        renderer.note_answered("/search");
+        assert_eq!(renderer.render(&found(&[])).text, "-- nothing older was found --\n");
+    }
+
+    #[test]
+    fn a_day_is_told_unless_it_is_today_and_today_after_another() {
+        let mut renderer = renderer(Palette::Plain, TimeFormat::Minutes, Form::Person);
+        let [older, _, today] = three();
+        let shown = renderer.render(&found(std::slice::from_ref(&today))).text;
+        assert_eq!(shown, "09:10 [bob] me: 회의?\n-- 1 found; there are no older ones --\n");
+        for _ in 0..2 {
+            let history = answer("history", std::slice::from_ref(&older), r#","more":false"#);
+            let shown = renderer.render(&history).text;
+            assert_eq!(shown, "-- Thursday, 26 November 2026 --\n14:00 [bob] 회의는 3시\n");
+        }
+        let message = ServerMessage::parse(&today).expect("it is known");
+        let shown = renderer.render(&message).text;
+        assert_eq!(shown, "-- Saturday, 28 November 2026 --\n09:10*[bob] me: 회의?\n");
+    }
+
+    #[test]
+    fn words_are_bold_where_colours_are() {
+        let events = [said(9, "2026-11-28T00:10:00Z", "rust", "Rust and Rust")];
+        let shown = |palette| {
+            let mut renderer = renderer(palette, TimeFormat::Minutes, Form::Person);
+            renderer.note_answered("/찾기 rust");
+            // Going on needs no words.
+            renderer.note_answered("/search");
+            renderer.render(&found(&events)).text
+        };
+        let bold = shown(Palette::Sixteen);
+        assert!(bold.contains("] \x1b[1mRust\x1b[0m and \x1b[1mRust\x1b[0m\n"), "{bold:?}");
+        assert!(!shown(Palette::Plain).contains('\x1b'));
+    }
+
+    #[test]
+    fn of_a_long_message_the_lines_that_were_found_are_shown() {
+        let mut renderer = renderer(Palette::Plain, TimeFormat::Minutes, Form::Person);
+        renderer.note_answered("/search x3 x4");
+        let lines: Vec<String> = (0..300).map(|number| format!("x{number}")).collect();
+        let message = said(9, "2026-11-28T00:10:00Z", "bob", &lines.join("\\n"));
+        let shown = renderer.render(&found(&[message])).text;
+        let expected = ["x3", "x4", "x30", "x31", "x32", "… +295"];
+        let told: Vec<&str> = shown.lines().filter_map(|line| line.split("] ").nth(1)).collect();
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn without_times_what_is_found_has_dates() {
+        let shown = |form| {
+            let mut renderer = renderer(Palette::Plain, TimeFormat::Never, form);
+            renderer.render(&found(&three()[1..2])).text
+        };
+        assert_eq!(
+            shown(Form::Program),
+            "2026-11-28 08:30 [me] no\n2026-11-28 08:30 [me] 회의 is over\n\
+             -- 1 found; there are no older ones --\n"
+        );
+        assert_eq!(
+            shown(Form::Person),
+            "2026-11-28 08:30>[me] no\n2026-11-28 08:30>[me] 회의 is over\n\
+             -- 1 found; there are no older ones --\n"
+        );
+    }
+
+    #[test]
+    fn an_answer_in_several_messages_has_one_heading() {
+        let mut renderer = renderer(Palette::Plain, TimeFormat::Minutes, Form::Person);
+        let [first, rest @ ..] = three();
+        let (more, last) = (r#","more":true,"nonce":"4""#, r#","more":false,"nonce":"4""#);
+        assert_eq!(renderer.render(&answer("history", &[first], more)).text, "");
+        let shown = renderer.render(&answer("history", &rest, last)).text;
+        assert!(shown.starts_with("-- 3 earlier lines --\n-- Thursday, 26"), "{shown}");
+        let shown = renderer.render(&answer("history", &[], last)).text;
+        assert_eq!(shown, "There are no earlier messages.\n");
+    }
+
+    #[test]
+    fn an_answer_without_end_is_shown_as_it_comes() {
+        let mut renderer = renderer(Palette::Plain, TimeFormat::Minutes, Form::Program);
+        let events: Vec<String> =
+            (0..300).map(|id| said(id, "2026-11-28T00:10:00Z", "bob", "hi")).collect();
+        let endless = answer("history", &events, r#","more":true,"nonce":"4""#);
+        let mut lines = 0;
+        for _ in 0..20 {
+            lines += renderer.render(&endless).text.lines().count();
+            assert!(renderer.past.collected.len() < COLLECTED_EVENTS);
+        }
+        assert_eq!(lines, 5 * (1 + 4 * 300));
+    }
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_gets_through() {
+        let evil = r"\u001b[2J\u009b31m\u202ered\r";
+        let mut renderer = renderer(Palette::Plain, TimeFormat::Minutes, Form::Person);
+        renderer.note_answered("/search \u{1b}[2Jred");
+        let text = renderer.render(&found(&[said(1, "2026-11-28T00:10:00Z", evil, evil)])).text;
+        let is_bad = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(text.contains("red") && !text.contains(is_bad), "{text:?}");
+    }
+}
