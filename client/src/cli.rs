@@ -16,6 +16,7 @@ use crate::{
     address::Address,
     clock::TimeFormat,
     exit_code::{ExitCode, exit_codes},
+    since::Since,
     words,
 };
 
@@ -171,16 +172,17 @@ pub struct Options {
     #[arg(long, env = "MADANG_JSON", hide_env_values = true, value_parser = FalseyValueParser::new(), requires = "read", help_heading = "In a pipe")]
     pub json: bool,
 
-    /// With --read: start after the event with this id, if the server still has it
+    /// With --read: start after the event with this id, or at this time (14:00, 2026-11-28,
+    /// 2026-11-28T14:00), as far back as the server has it
     #[arg(
         long,
-        value_name = "ID",
+        value_name = "ID|TIME",
         env = "MADANG_SINCE",
         hide_env_values = true,
         requires = "read",
         help_heading = "In a pipe"
     )]
-    pub since: Option<u64>,
+    pub since: Option<Since>,
 
     /// With --read: join public rooms without an announcement
     #[arg(long, env = "MADANG_QUIET", hide_env_values = true, value_parser = FalseyValueParser::new(), requires = "read", help_heading = "In a pipe")]
@@ -401,6 +403,9 @@ mod tests {
         check(&["host:99999"], Err("between 1 and 65535"));
         check(&["a", "b"], Err("unexpected argument"));
         check(&["--count", "3"], Err("--read"));
+        check(&["--read", "--since", "1795580427316005"], Ok(("localhost:9009", None, None)));
+        check(&["--read", "--since", "2026-11-28T14:00"], Ok(("localhost:9009", None, None)));
+        check(&["--read", "--since", "yesterday"], Err("2026-11-28T14:00"));
         check(&["--read", "--count", "0"], Err("--count"));
         check(&["--read", "--block"], Err("--block"));
         check(&["--quiet"], Err("--read"));

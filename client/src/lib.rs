@@ -6,6 +6,7 @@
 pub mod address;
 pub mod cli;
 pub mod clock;
+pub mod since;
 pub mod exit_code;
 pub mod failure;
 

@@ -10,6 +10,7 @@ use madang_protocol::{
     sanitize::sanitize_line,
 };
 
+use self::earlier::{Earlier, End};
 use crate::{
     app::SESSION_UNKNOWN,
     cli::Options,
@@ -19,10 +20,20 @@ use crate::{
     reconnect::Reconnect,
     render::Renderer,
     session::{LOGIN, Session, Wanted, position::Position},
+    since::Since,
+    words::Words,
 };
+
+mod earlier;
 
 /// How many requests may be without an answer; there is one at most.
 const WINDOW: usize = 4;
+
+/// The error code for a question that has to wait for others.
+const BUSY: &str = "busy";
+
+/// How much may arrive while earlier events are read: more is not waited for.
+const CAME_BYTES: usize = 32 * 1_024 * 1_024;
 
 struct Watch<'a> {
     options: &'a Options,
@@ -30,11 +41,20 @@ struct Watch<'a> {
     renderer: Renderer,
     /// The number of messages still to come, if there is a limit.
     left: Option<u64>,
-    /// The last event that was printed, once there is one.
-    since: Option<u64>,
-    /// The request for earlier events, and the messages that have arrived since it was sent.
-    asked: Option<(u64, Vec<Received>)>,
+    /// With `--since`: the last event that was printed, once there is one.
+    last: Option<u64>,
+    /// The earlier events that are being asked for.
+    reading: Option<Reading>,
     reconnect: Option<Reconnect>,
+}
+
+/// Earlier events, page by page, and what arrives meanwhile.
+struct Reading {
+    earlier: Earlier,
+    /// The number of the request for the current page.
+    number: u64,
+    came: Vec<Received>,
+    came_bytes: usize,
 }
 
 /// Prints messages until `options.count` of them have come, until an interrupt, or until the
@@ -56,8 +76,8 @@ pub(crate) fn run(
         session: Session::new(link, wanted, WINDOW, options.answer_timeout),
         renderer,
         left: options.count.map(u64::from),
-        since: options.since,
-        asked: None,
+        last: None,
+        reading: None,
         reconnect: None,
     };
     let result = watch.listen(&interrupts);
@@ -110,18 +130,17 @@ impl Watch<'_> {
                     return Err(Failure::bye(reason, *seconds));
                 }
                 Some(ServerMessage::History { events, .. }) => {
-                    self.print_earlier(events.iter().map(|event| &**event), &mut out);
-                }
-                _ if number.is_some() && self.asked.as_ref().map(|(asked, _)| *asked) == number => {
-                    let (_, came) = self.asked.take().unwrap_or_default();
-                    for received in came {
-                        self.print(&received, &mut out);
+                    if let Some(reading) = &mut self.reading {
+                        reading.earlier.add(events.iter().map(|event| &**event));
                     }
                 }
-                _ => match &mut self.asked {
-                    Some((_, came)) => came.push(received),
-                    None => self.print(&received, &mut out),
+                message if number.is_some() && number == self.page_number() => match message {
+                    Some(ServerMessage::Error { code, text, .. }) => {
+                        self.page_refused(code, text, &mut out);
+                    }
+                    _ => self.end_page(&mut out),
                 },
+                _ => self.come(received, &mut out),
             }
         }
         write(&out)
@@ -129,29 +148,101 @@ impl Watch<'_> {
 
     fn welcomed(&mut self, resumed: bool) {
         self.session.flush();
-        if let (Some(_), false) = (self.since, resumed) {
-            let request = |nonce| Request::History { before: None, limit: None, nonce };
-            self.asked = Some((self.session.ask(request), Vec::new()));
+        let since = self.last.map(Since::Id).or(self.options.since);
+        match (since, resumed) {
+            (Some(since), false) => self.ask_for_page(Earlier::new(since), Vec::new()),
+            _ => {
+                // The page that was asked for before may have been lost with the connection.
+                if let Some(Reading { earlier, came, .. }) = self.reading.take() {
+                    self.ask_for_page(earlier, came);
+                }
+            }
         }
     }
 
-    /// Prints the earlier events that were asked for, and the gap, if some are missing.
-    fn print_earlier<'e>(&mut self, events: impl Iterator<Item = &'e Event>, out: &mut Vec<u8>) {
-        if self.asked.is_none() {
+    fn ask_for_page(&mut self, mut earlier: Earlier, came: Vec<Received>) {
+        let (before, limit) = earlier.begin_page();
+        let number = self.session.ask(|nonce| Request::History { before, limit, nonce });
+        let came_bytes = came.iter().map(|received| received.line.len()).sum();
+        self.reading = Some(Reading { earlier, number, came, came_bytes });
+    }
+
+    /// The number of the request for the current page.
+    fn page_number(&self) -> Option<u64> {
+        self.reading.as_ref().map(|reading| reading.number)
+    }
+
+    /// Handles a page that was refused: many may be reading at the moment.
+    fn page_refused(&mut self, code: &str, why: &str, out: &mut Vec<u8>) {
+        let Some(Reading { earlier, came, .. }) = self.reading.take() else { return };
+        if code == BUSY && !earlier.is_over() {
+            return self.ask_for_page(earlier, came);
+        }
+        complain(why);
+        self.print_read(earlier, came, out);
+    }
+
+    /// Handles the end of a page: asks for the next, or prints all of them.
+    fn end_page(&mut self, out: &mut Vec<u8>) {
+        let Some(Reading { mut earlier, came, .. }) = self.reading.take() else { return };
+        match earlier.end_page() {
+            None => self.ask_for_page(earlier, came),
+            Some(end) => self.end_reading(earlier, came, end, out),
+        }
+    }
+
+    /// Says why there is no more, if that has to be said, and prints what there is.
+    fn end_reading(&mut self, earlier: Earlier, came: Vec<Received>, end: End, out: &mut Vec<u8>) {
+        let first = earlier.first().map(|event| self.renderer.moment(event.stamp().time));
+        let words = match (end, &first) {
+            (End::Reached, _) => None,
+            (End::NothingOlder, Some(moment)) => Some(Words::NothingBefore { moment }),
+            (End::NothingOlder, None) => Some(Words::NothingYet),
+            (End::TooMuch, _) => Some(Words::TooMuchEarlier),
+        };
+        if let Some(words) = words {
+            complain(&words.text(self.renderer.lang));
+        }
+        self.print_read(earlier, came, out);
+    }
+
+    /// Prints what was read back, and what has come meanwhile.
+    fn print_read(&mut self, earlier: Earlier, came: Vec<Received>, out: &mut Vec<u8>) {
+        let mut last = match self.last.map(Since::Id).or(self.options.since) {
+            Some(Since::Id(id)) => Some(id),
+            Some(Since::Time(_)) | None => None,
+        };
+        for event in earlier.into_events() {
+            self.print_gap(last, &event, out);
+            last = Some(event.id());
+            self.print_message(&ServerMessage::Event(event), out);
+        }
+        for received in came {
+            self.print(&received, out);
+        }
+    }
+
+    /// Prints that events are missing between `last` and `event`, if they are.
+    fn print_gap(&mut self, last: Option<u64>, event: &Event, out: &mut Vec<u8>) {
+        let Some(from) = last.and_then(|last| last.checked_add(1)) else { return };
+        let Some(to) = event.id().checked_sub(1).filter(|to| *to >= from) else { return };
+        if matches!(event, Event::Restarted { .. }) {
+            // The server has begun to count anew, and tells that itself.
             return;
         }
-        for event in events {
-            let since = self.since.unwrap_or(0);
-            if event.id() <= since {
-                continue;
-            }
-            if event.id() > since + 1 {
-                let room = event.stamp().room.to_string().into();
-                let gap =
-                    ServerMessage::Gap { room, from: since + 1, to: event.id() - 1, reason: None };
-                self.print_message(&gap, out);
-            }
-            self.print_message(&ServerMessage::Event(event.clone()), out);
+        let room = event.stamp().room.to_string().into();
+        self.print_message(&ServerMessage::Gap { room, from, to, reason: None }, out);
+    }
+
+    /// Prints a message, or keeps it until the earlier events have been printed.
+    fn come(&mut self, received: Received, out: &mut Vec<u8>) {
+        let Some(reading) = &mut self.reading else { return self.print(&received, out) };
+        reading.came_bytes += received.line.len();
+        reading.came.push(received);
+        if reading.came_bytes >= CAME_BYTES
+            && let Some(Reading { earlier, came, .. }) = self.reading.take()
+        {
+            self.end_reading(earlier, came, End::TooMuch, out);
         }
     }
 
@@ -183,8 +274,8 @@ impl Watch<'_> {
 
     /// Whether an event is not to be printed: one has it, or never wanted it.
     fn has_come(&self, id: u64) -> bool {
-        self.options.since.is_some_and(|since| id <= since)
-            || self.since.is_some_and(|since| Position(since).has_passed(id))
+        matches!(self.options.since, Some(Since::Id(since)) if id <= since)
+            || self.last.is_some_and(|last| Position(last).has_passed(id))
     }
 
     fn print_message(&mut self, message: &ServerMessage<'_>, out: &mut Vec<u8>) {
@@ -201,8 +292,8 @@ impl Watch<'_> {
 
     /// Counts a message, and remembers its position.
     fn note(&mut self, message: &ServerMessage<'_>) {
-        if let (ServerMessage::Event(event), Some(since)) = (message, &mut self.since) {
-            *since = event.id();
+        if let (ServerMessage::Event(event), Some(_)) = (message, self.options.since) {
+            self.last = Some(event.id());
         }
         let is_message = match message {
             ServerMessage::Event(event) => event.is_said(),
@@ -222,8 +313,10 @@ impl Watch<'_> {
                     && !self.options.no_reconnect
                     && self.session.was_welcomed() =>
             {
+                if let Some(reading) = &self.reading {
+                    self.session.forget(reading.number);
+                }
                 self.session.unlink();
-                self.asked = None;
                 self.reconnect = Some(Reconnect::start(
                     &self.options.address,
                     self.renderer.lang,
@@ -246,6 +339,12 @@ fn is_event(message: &ServerMessage<'_>) -> bool {
             | ServerMessage::Gap { .. }
             | ServerMessage::PrivateGap { .. }
     )
+}
+
+/// Tells whoever started the program something on stderr.
+fn complain(text: &str) {
+    // If that is closed, there is nobody to tell.
+    let _ = writeln!(io::stderr(), "madang: {}", sanitize_line(text));
 }
 
 /// Writes to stdout. If its reader is gone, the program ends without a failure.

@@ -89,6 +89,170 @@ fn what_was_said_since_an_id_comes_first_and_only_once() {
     assert_eq!((ended.code, &*ended.stdout), (Some(0), &*expected));
 }
 
+/// The line of something that bob said at this second.
+fn said(id: u64, second: u64) -> String {
+    format!(
+        "{{\"type\":\"said\",\"id\":{id},\"time\":\"2026-11-22T18:59:{second:02}.123Z\",\
+         \"room\":\"lobby\",\"user\":\"bob\",\"text\":\"{id}\"}}"
+    )
+}
+
+/// Expects a request for earlier events with these fields, and answers it with these events.
+#[track_caller]
+fn answer_history(peer: &mut Peer, number: u32, fields: &str, events: &[String]) {
+    peer.expect(&format!("{{\"type\":\"history\",{fields}\"nonce\":\"{number}\"}}\n"));
+    let events = events.join(",");
+    peer.send(&format!(
+        "{{\"type\":\"history\",\"room\":\"lobby\",\"events\":[{events}],\"more\":false,\
+         \"nonce\":\"{number}\"}}\n{{\"type\":\"ack\",\"nonce\":\"{number}\"}}\n"
+    ));
+}
+
+#[test]
+fn what_the_server_has_on_disk_is_read_page_by_page() {
+    let (_server, client, mut peer) = start(&["--since", "40", "--count", "6", "--json"]);
+    answer_history(&mut peer, 1, "", &[said(45, 50), said(46, 51)]);
+    // What comes meanwhile waits, and is printed once.
+    peer.send(&format!("{}\n", said(47, 52)));
+    answer_history(&mut peer, 2, "\"before\":45,\"limit\":200,", &[said(42, 40), said(43, 41)]);
+    answer_history(&mut peer, 3, "\"before\":42,\"limit\":200,", &[said(39, 30), said(41, 31)]);
+    peer.send(&format!("{}\n", said(47, 52)));
+    peer.expect_quit();
+    let ended = client.ended();
+    let gap = "{\"type\":\"gap\",\"room\":\"lobby\",\"from\":44,\"to\":44}\n";
+    let lines = [said(41, 31), said(42, 40), said(43, 41)].map(|line| line + "\n").concat()
+        + gap
+        + &[said(45, 50), said(46, 51), said(47, 52)].map(|line| line + "\n").concat();
+    assert_eq!((ended.code, &*ended.stdout, &*ended.stderr), (Some(0), &*lines, ""));
+}
+
+#[test]
+fn a_time_is_a_place_in_the_history_too() {
+    let args = ["--since", "2026-11-22T18:59:31Z", "--count", "3"];
+    let (_server, client, mut peer) = start(&args);
+    answer_history(&mut peer, 1, "", &[said(42, 40)]);
+    answer_history(&mut peer, 2, "\"before\":42,\"limit\":200,", &[said(8, 30), said(9, 31)]);
+    peer.last_id = 42;
+    peer.said("bob", "now");
+    peer.expect_quit();
+    let ended = client.ended();
+    // From 9 to 42, the disk has lost some.
+    let lines = "[bob] 9\n-- 32 lines skipped --\n[bob] 42\n[bob] now\n";
+    assert_eq!((ended.code, &*ended.stdout, &*ended.stderr), (Some(0), lines, ""));
+}
+
+#[test]
+fn it_is_told_if_the_server_has_nothing_as_old() {
+    for (since, gap) in [("40", "-- 1 line skipped --\n"), ("2026-11-01", "")] {
+        let (_server, client, mut peer) = start(&["--since", since, "--count", "2"]);
+        answer_history(&mut peer, 1, "", &[said(43, 41)]);
+        answer_history(&mut peer, 2, "\"before\":43,\"limit\":200,", &[said(42, 40)]);
+        answer_history(&mut peer, 3, "\"before\":42,\"limit\":200,", &[]);
+        peer.expect_quit();
+        let ended = client.ended();
+        assert_eq!(ended.stdout, format!("{gap}[bob] 42\n[bob] 43\n"));
+        assert_eq!(ended.code, Some(0));
+        assert!(ended.stderr.contains("nothing older than 2026-11-2"), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_restart_is_no_gap_though_ids_jump() {
+    let (_server, client, mut peer) = start(&["--since", "41", "--count", "2"]);
+    let restarted = "{\"type\":\"restarted\",\"id\":9000000,\"time\":\"2026-11-22T18:59:45.000Z\",\
+                     \"room\":\"lobby\"}";
+    let events = [said(42, 40), restarted.to_owned(), said(9_000_001, 50)];
+    answer_history(&mut peer, 1, "", &events);
+    peer.expect_quit();
+    let lines = "[bob] 42\n-- the server restarted --\n[bob] 9000001\n";
+    let ended = client.ended();
+    assert_eq!((&*ended.stdout, &*ended.stderr), (lines, ""));
+}
+
+#[test]
+fn a_page_that_is_lost_with_the_connection_is_asked_for_again() {
+    let (server, client, mut peer) = start(&["--since", "40", "--count", "4"]);
+    answer_history(&mut peer, 1, "", &[said(44, 50)]);
+    peer.expect("{\"type\":\"history\",\"before\":44,\"limit\":200,\"nonce\":\"2\"}\n");
+    // Only the beginning of the answer arrives, which is its oldest part.
+    let part = said(41, 31);
+    peer.send(&format!(
+        "{{\"type\":\"history\",\"room\":\"lobby\",\"events\":[{part}],\"more\":true,\
+         \"nonce\":\"2\"}}\n"
+    ));
+    drop(peer);
+    let mut peer = server.accept_json();
+    peer.expect_login("\"session\":\"t\"");
+    peer.resume("watch", 44);
+    let page = [said(41, 31), said(42, 40), said(43, 41)];
+    answer_history(&mut peer, 3, "\"before\":44,\"limit\":200,", &page);
+    peer.expect_quit();
+    let ended = client.ended();
+    assert_eq!((ended.code, &*ended.stdout), (Some(0), "[bob] 41\n[bob] 42\n[bob] 43\n[bob] 44\n"));
+}
+
+#[test]
+fn a_refusal_ends_the_reading_but_not_the_watch_and_a_busy_server_is_asked_again() {
+    let (_server, client, mut peer) = start(&["--since", "40", "--count", "2"]);
+    answer_history(&mut peer, 1, "", &[said(44, 50)]);
+    let page = |number| {
+        format!("{{\"type\":\"history\",\"before\":44,\"limit\":200,\"nonce\":\"{number}\"}}\n")
+    };
+    peer.expect(&page(2));
+    peer.refuse("2", "busy");
+    peer.expect(&page(3));
+    peer.refuse("3", "not_kept");
+    peer.send(&format!("{}\n", said(45, 50)));
+    peer.expect_quit();
+    let ended = client.ended();
+    let lines = "-- 3 lines skipped --\n[bob] 44\n[bob] 45\n";
+    assert_eq!((ended.code, &*ended.stdout, &*ended.stderr), (Some(0), lines, "madang: No.\n"));
+}
+
+#[test]
+fn a_server_that_answers_nonsense_is_not_asked_for_ever() {
+    let (_server, mut client, mut peer) = start(&["--since", "5"]);
+    // Out of order, doubled, beyond reason; then always the same.
+    let page = [said(u64::MAX, 9), said(30, 8), said(10, 7), said(30, 6), said(20, 5)];
+    answer_history(&mut peer, 1, "", &page);
+    answer_history(&mut peer, 2, "\"before\":10,\"limit\":200,", &page);
+    peer.last_id = 30;
+    peer.said("bob", "still there");
+    client.expect("[bob] still there\n");
+    assert!(!peer.has_more(), "it has seen that page");
+    let shown: Vec<String> = client.shown().lines().map(str::to_owned).collect();
+    let max = format!("[bob] {}", u64::MAX);
+    let skipped = |count: &str| format!("-- {count}lines skipped --");
+    let (four, nine, some) = (skipped("4 "), skipped("9 "), skipped(""));
+    let expected = [&*four, "[bob] 10", &nine, "[bob] 20", &nine, "[bob] 30", &some, &max];
+    assert_eq!(shown[..8], expected);
+}
+
+#[test]
+fn an_answer_without_end_is_given_up() {
+    let (_server, mut client, mut peer) = start(&["--since", "5"]);
+    peer.expect("{\"type\":\"history\",\"nonce\":\"1\"}\n");
+    let events: Vec<String> = (100..300).map(|id| said(id, 30)).collect();
+    let part = format!(
+        "{{\"type\":\"history\",\"room\":\"lobby\",\"events\":[{}],\"more\":true,\
+         \"nonce\":\"1\"}}\n",
+        events.join(",")
+    );
+    for _ in 0..200 {
+        peer.send(&part);
+    }
+    // Live lines wait only up to a limit for an answer that does not come.
+    let line = format!(
+        "{{\"type\":\"whisper\",\"private\":PRIVATE,\"time\":\"2026-11-22T18:59:00.123Z\",\
+         \"user\":\"bob\",\"text\":\"{}\"}}\n",
+        "x".repeat(60_000)
+    );
+    for private in 1..=600 {
+        peer.send(&line.replace("PRIVATE", &private.to_string()));
+    }
+    client.expect("[whisper bob] x");
+}
+
 #[test]
 fn nothing_is_read_from_stdin() {
     let (_server, mut client, mut peer) = start(&["--count", "1"]);

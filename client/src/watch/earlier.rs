@@ -1,0 +1,236 @@
+//! Reading back to where `--since` begins: which page of the history to ask for next, and when
+//! to stop. A page holds what is older than the page before it; whatever a server sends, the
+//! pages and what is kept of them have a limit.
+
+use std::collections::BTreeMap;
+
+use madang_protocol::event::Event;
+
+use crate::since::Since;
+
+/// How many events are asked for at once, after the newest.
+const PAGE_EVENTS: usize = 200;
+
+/// The limits of what is read back: a busy day of a large room.
+const MOST_EVENTS: usize = 100_000;
+const MOST_BYTES: usize = 64 * 1_024 * 1_024;
+const MOST_PAGES: usize = 2_000;
+
+/// The limits of one page. No Madang server's is a tenth as large.
+const MOST_PAGE_EVENTS: usize = 10_000;
+const MOST_PAGE_BYTES: usize = 4 * 1_024 * 1_024;
+
+/// What has been read back so far.
+pub(super) struct Earlier {
+    since: Since,
+    /// The events from there on, by their ids.
+    events: BTreeMap<u64, Event>,
+    bytes: usize,
+    /// The lowest id that has come; a page has lower ones.
+    lowest: Option<u64>,
+    pages: usize,
+    /// The events of the current page. Its beginning comes first, and may be all that comes.
+    page: Vec<Event>,
+    page_bytes: usize,
+    end: Option<End>,
+}
+
+/// Why reading back is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// Everything is there.
+    Reached,
+    /// The server has nothing older.
+    NothingOlder,
+    /// There is more, but this is as much as is read back.
+    TooMuch,
+}
+
+impl Earlier {
+    pub(super) fn new(since: Since) -> Earlier {
+        Earlier {
+            since,
+            events: BTreeMap::new(),
+            bytes: 0,
+            lowest: None,
+            pages: 0,
+            page: Vec::new(),
+            page_bytes: 0,
+            end: None,
+        }
+    }
+
+    /// Begins a page, or begins it again. Returns what to ask for: `before` and `limit` of the
+    /// request.
+    pub(super) fn begin_page(&mut self) -> (Option<u64>, Option<usize>) {
+        self.pages += 1;
+        (self.page, self.page_bytes) = (Vec::new(), 0);
+        (self.lowest, self.lowest.map(|_| PAGE_EVENTS))
+    }
+
+    /// Adds events of the page. Those that are no part of it are left out.
+    pub(super) fn add<'e>(&mut self, events: impl Iterator<Item = &'e Event>) {
+        for event in events.filter(|event| self.lowest.is_none_or(|lowest| event.id() < lowest)) {
+            if self.page.len() >= MOST_PAGE_EVENTS || self.page_bytes >= MOST_PAGE_BYTES {
+                self.end = Some(End::TooMuch);
+                return;
+            }
+            self.page_bytes += event.encoded_bytes();
+            self.page.push(event.clone());
+        }
+    }
+
+    /// Ends the page. Returns why that was the last one; `None` if another is needed.
+    pub(super) fn end_page(&mut self) -> Option<End> {
+        let before = self.lowest;
+        for event in std::mem::take(&mut self.page) {
+            self.lowest = Some(self.lowest.map_or(event.id(), |lowest| lowest.min(event.id())));
+            if self.since.is_behind(&event) {
+                self.end = self.end.or(Some(End::Reached));
+            } else {
+                self.bytes += event.encoded_bytes();
+                self.events.insert(event.id(), event);
+            }
+        }
+        while self.events.len() > MOST_EVENTS || self.bytes > MOST_BYTES {
+            // The newest are kept.
+            self.bytes -= self.events.pop_first().map_or(self.bytes, |(_, it)| it.encoded_bytes());
+            self.end = Some(End::TooMuch);
+        }
+        let is_next =
+            |lowest: u64| matches!(self.since, Since::Id(id) if id.checked_add(1) == Some(lowest));
+        self.end = self.end.or(match self.lowest {
+            Some(lowest) if is_next(lowest) => Some(End::Reached),
+            lowest if lowest == before => Some(End::NothingOlder),
+            _ if self.is_over() => Some(End::TooMuch),
+            _ => None,
+        });
+        self.end
+    }
+
+    /// Whether so many pages have been asked for that no other may be.
+    pub(super) fn is_over(&self) -> bool {
+        self.pages >= MOST_PAGES
+    }
+
+    /// The first event that was read.
+    pub(super) fn first(&self) -> Option<&Event> {
+        self.events.first_key_value().map(|(_, event)| event)
+    }
+
+    /// The events from the beginning on, in order.
+    pub(super) fn into_events(self) -> impl Iterator<Item = Event> {
+        self.events.into_values()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use madang_protocol::event::{Stamp, Time};
+
+    use super::*;
+
+    fn said(id: u64) -> Event {
+        // One a second.
+        let time = Time::from_millis(i64::try_from(id % (1 << 40)).expect("it is small") * 1_000);
+        let stamp = Stamp { id, time, room: "lobby".into() };
+        Event::Said { stamp, user: "bob".into(), text: "hi".into(), me: false }
+    }
+
+    /// Reads back from a server with `kept` events, at most so many a page.
+    fn read(since: Since, kept: &[u64], page: usize) -> (Vec<u64>, End, usize) {
+        let mut earlier = Earlier::new(since);
+        loop {
+            let (before, limit) = earlier.begin_page();
+            let end = before.map_or(kept.len(), |before| kept.partition_point(|id| *id < before));
+            let start = end.saturating_sub(page.min(limit.unwrap_or(page)));
+            let page: Vec<Event> = kept[start..end].iter().map(|id| said(*id)).collect();
+            earlier.add(page.iter());
+            if let Some(end) = earlier.end_page() {
+                let pages = earlier.pages;
+                return (earlier.into_events().map(|event| event.id()).collect(), end, pages);
+            }
+        }
+    }
+
+    #[test]
+    fn pages_are_asked_for_until_the_beginning_is_reached() {
+        let kept: Vec<u64> = (1_000..2_000).collect();
+        let from = |first: u64| (first..2_000).collect::<Vec<u64>>();
+        #[track_caller]
+        fn check(since: Since, kept: &[u64], expected: (Vec<u64>, End, usize)) {
+            assert_eq!(read(since, kept, 200), expected);
+        }
+        check(Since::Id(1_950), &kept, (from(1_951), End::Reached, 1));
+        check(Since::Id(1_500), &kept, (from(1_501), End::Reached, 3));
+        // The event itself need not be there any more.
+        check(Since::Id(999), &kept, (from(1_000), End::Reached, 5));
+        check(Since::Id(7), &kept, (from(1_000), End::NothingOlder, 6));
+        check(Since::Id(5_000), &kept, (vec![], End::Reached, 1));
+        check(Since::Id(0), &[], (vec![], End::NothingOlder, 1));
+        check(Since::Time(Time::from_millis(1_500_000)), &kept, (from(1_500), End::Reached, 3));
+        check(Since::Time(Time::from_millis(0)), &kept, (from(1_000), End::NothingOlder, 6));
+        let later = Since::Time(Time::from_millis(9_000_000));
+        check(later, &kept, (vec![], End::Reached, 1));
+    }
+
+    #[test]
+    fn a_server_that_answers_nonsense_is_not_asked_for_ever() {
+        // Always the same page.
+        let mut earlier = Earlier::new(Since::Id(5));
+        earlier.begin_page();
+        earlier.add([said(30), said(10), said(20), said(10)].iter());
+        assert_eq!(earlier.end_page(), None);
+        assert_eq!(earlier.begin_page(), (Some(10), Some(PAGE_EVENTS)));
+        earlier.add([said(10), said(20), said(30)].iter());
+        assert_eq!(earlier.end_page(), Some(End::NothingOlder));
+        assert_eq!(earlier.into_events().map(|event| event.id()).collect::<Vec<_>>(), [10, 20, 30]);
+
+        // Ids that rise without end, and one event a page.
+        let mut earlier = Earlier::new(Since::Id(5));
+        let mut id = u64::MAX;
+        loop {
+            earlier.begin_page();
+            earlier.add([said(id), said(u64::MAX)].iter());
+            id -= 1;
+            if earlier.end_page().is_some() {
+                break;
+            }
+        }
+        assert_eq!((earlier.end, earlier.pages), (Some(End::TooMuch), MOST_PAGES));
+    }
+
+    #[test]
+    fn a_page_without_end_fills_no_memory() {
+        let mut earlier = Earlier::new(Since::Id(0));
+        earlier.begin_page();
+        let part: Vec<Event> = (1..=200).map(said).collect();
+        for _ in 0..1_000 {
+            earlier.add(part.iter());
+        }
+        assert!(earlier.page.len() <= MOST_PAGE_EVENTS);
+        assert_eq!(earlier.end_page(), Some(End::TooMuch));
+        assert_eq!(earlier.into_events().count(), 200);
+    }
+
+    #[test]
+    fn of_a_history_that_is_too_long_the_newest_is_kept() {
+        let kept: Vec<u64> = (1..=150_000).collect();
+        let (ids, end, _) = read(Since::Id(0), &kept, PAGE_EVENTS);
+        assert_eq!(end, End::TooMuch);
+        assert_eq!((ids.len(), ids[0], ids.last()), (MOST_EVENTS, 50_001, Some(&150_000)));
+    }
+
+    #[test]
+    fn a_page_that_was_cut_off_is_begun_again() {
+        let mut earlier = Earlier::new(Since::Id(4));
+        earlier.begin_page();
+        // Its oldest part comes first, and the connection is lost.
+        earlier.add([said(6), said(7)].iter());
+        assert_eq!(earlier.begin_page(), (None, None));
+        earlier.add([said(5), said(6), said(7), said(8), said(9)].iter());
+        assert_eq!(earlier.end_page(), Some(End::Reached));
+        let ids: Vec<u64> = earlier.into_events().map(|event| event.id()).collect();
+        assert_eq!(ids, [5, 6, 7, 8, 9]);
+    }
+}
