@@ -12,7 +12,10 @@ use madang_terminal::{
     tty_mode::Quiet,
 };
 
-use self::returning::{CatchUp, spoken};
+use self::{
+    returning::{CatchUp, spoken},
+    saving::Saving,
+};
 use crate::{
     cli::{Bell, Options},
     connection::Incoming,
@@ -21,7 +24,7 @@ use crate::{
     link::{Link, Received},
     reconnect::Reconnect,
     render::{Attention, Renderer, Shown},
-    session::{Session, Wanted},
+    session::{Asked, Session, Wanted},
     vocabulary::{Vocabulary, Wish},
     words::Words,
 };
@@ -29,6 +32,7 @@ use crate::{
 mod typing;
 mod hearing;
 mod returning;
+mod saving;
 
 /// How many requests may wait for an answer at once.
 const WINDOW: usize = 32;
@@ -100,6 +104,9 @@ struct App<'a> {
     /// The welcome, until the history has been shown above it.
     greeting: Option<Shown>,
     owner: Option<String>,
+    saving: Saving,
+    /// Whether the prompt has the mark of what is not saved yet.
+    shows_mark: bool,
     /// The people on the ignore list.
     ignored: HashSet<NameKey>,
     /// The sender of the last whisper.
@@ -164,6 +171,8 @@ pub(crate) fn run(
         topic: None,
         greeting: None,
         owner: None,
+        saving: Saving::default(),
+        shows_mark: false,
         ignored: HashSet::new(),
         whisperer: None,
         reconnect: None,
@@ -221,12 +230,16 @@ impl App<'_> {
         let held = self.held.map(|(_, until)| until);
         let catch_up = self.catch_up.as_ref().map(|catch_up| catch_up.until);
         let late = self.late().map(|(_, at)| at);
-        [held, catch_up, late].into_iter().flatten().min().map_or_else(never, at)
+        // Once it is marked, there is nothing more to wait for.
+        let marked = self.saving.marked_at().filter(|_| !self.shows_mark);
+        [held, catch_up, late, marked].into_iter().flatten().min().map_or_else(never, at)
     }
 
     /// The request that has been waiting longest, and when to tell the person that it is late.
     fn late(&self) -> Option<(&str, Instant)> {
-        let mut asked = self.session.out().filter(|asked| !self.silent.contains(&asked.number));
+        let is_waited_for =
+            |asked: &&Asked| !asked.was_said && !self.silent.contains(&asked.number);
+        let mut asked = self.session.out().filter(is_waited_for);
         let text = asked.find_map(|asked| spoken(&asked.request))?;
         (!self.told_late).then(|| (text, self.session.late_at()))
     }
@@ -244,6 +257,9 @@ impl App<'_> {
         {
             self.remark(Words::Late { text });
             self.told_late = true;
+        }
+        if self.shows_mark != self.saving.is_marked(now) {
+            self.update_prompt();
         }
     }
 
@@ -317,14 +333,16 @@ impl App<'_> {
         self.screen.show(&self.renderer.alarm(&words.text(self.renderer.lang)));
     }
 
-    fn update_prompt(&self) {
+    fn update_prompt(&mut self) {
         // A private room is known by its title, where it has one.
         let title = self.topic.as_deref().filter(|topic| !topic.trim().is_empty());
         let room = self.room.as_deref();
         let room = room.map(|room| title.filter(|_| is_private(room)).unwrap_or(room));
         let words = if self.session.is_linked() {
-            Words::Prompt { room, members: self.members }
+            self.shows_mark = self.saving.is_marked(Instant::now());
+            Words::Prompt { room, members: self.members, is_unsafe: self.shows_mark }
         } else {
+            self.shows_mark = false;
             Words::PromptOffline { room }
         };
         self.screen.set_prompt(words.text(self.renderer.lang));

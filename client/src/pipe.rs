@@ -57,6 +57,9 @@ struct Pipe<'a> {
     held: Option<Batch>,
     /// The lines of each message without an answer, oldest first.
     lines: VecDeque<(u64, Span)>,
+    /// Lines that were said and not saved, until they are reported, and how many there were.
+    unsaved: Option<Span>,
+    unsaved_lines: u64,
     /// When the connection was lost.
     lost: Option<(Reconnect, Instant)>,
 }
@@ -135,10 +138,13 @@ pub(crate) fn run(
         batch: None,
         held: None,
         lines: VecDeque::new(),
+        unsaved: None,
+        unsaved_lines: 0,
         lost: None,
     };
     let result = pipe.deliver();
-    let Pipe { session, stdio, renderer, lines, lost, .. } = &mut pipe;
+    pipe.report_unsaved();
+    let Pipe { session, stdio, renderer, lines, unsaved_lines, lost, .. } = &mut pipe;
     let is_gone = matches!(&result, Err(failure) if failure.ends_connection());
     if (is_gone || lost.is_some() || matches!(&result, Err(Failure::RoomGone)))
         && let (Some((_, first)), Some((_, last))) = (lines.front(), lines.back())
@@ -154,7 +160,11 @@ pub(crate) fn run(
             }
         });
     }
-    result.and_then(|()| stdio.outcome())
+    let saved = match *unsaved_lines {
+        0 => Ok(()),
+        lines => Err(Failure::Unsaved { lines }),
+    };
+    result.and_then(|()| stdio.outcome()).and(saved)
 }
 
 impl Pipe<'_> {
@@ -277,6 +287,11 @@ impl Pipe<'_> {
                 }
                 // The session has ended: lines sent in it can't be confirmed any more.
                 (ServerMessage::Error { .. }, Some(LOGIN)) => return Err(Failure::SessionOver),
+                (ServerMessage::Ack { durable, .. }, _) => {
+                    if let Some(span) = span {
+                        self.note_saved(span, *durable != Some(false));
+                    }
+                }
                 (ServerMessage::Error { text, .. }, Some(_)) => {
                     for line in span.map_or(0..=0, |span| span.first..=span.last) {
                         self.stdio.refuse(line, text);
@@ -287,7 +302,12 @@ impl Pipe<'_> {
                     self.stdio.show_fit(&said)?;
                     return Err(Failure::bye(reason, *seconds));
                 }
-                _ => said += &self.renderer.render(message).text,
+                _ => {
+                    if let Some(line) = self.session.command_of(message) {
+                        self.renderer.note_answered(line);
+                    }
+                    said += &self.renderer.render(message).text;
+                }
             }
             if is_elsewhere {
                 self.stdio.show_fit(&said)?;
@@ -333,6 +353,23 @@ impl Pipe<'_> {
     fn settle(&mut self, number: u64) -> Option<Span> {
         let at = self.lines.iter().position(|(waiting, _)| *waiting == number)?;
         self.lines.remove(at).map(|(_, span)| span)
+    }
+
+    /// Notes whether the server has saved lines that it acknowledged.
+    fn note_saved(&mut self, span: Span, is_saved: bool) {
+        if is_saved {
+            return self.report_unsaved();
+        }
+        self.unsaved_lines += span.last - span.first + 1;
+        let first = self.unsaved.map_or(span.first, |before| before.first);
+        self.unsaved = Some(Span { first, last: span.last });
+    }
+
+    /// Reports the lines that were not saved, once for each time that the disk has failed.
+    fn report_unsaved(&mut self) {
+        if let Some(Span { first, last }) = self.unsaved.take() {
+            self.stdio.remark(&Words::Unsaved { first, last }.text(self.stdio.lang));
+        }
     }
 
     /// Continues without a connection if `result` says that it was lost.

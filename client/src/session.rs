@@ -16,7 +16,7 @@ use madang_protocol::{
     request::Request,
 };
 
-pub(crate) use self::requests::{Asked, IN_ROOM_ALREADY};
+pub(crate) use self::requests::{Asked, IN_ROOM_ALREADY, nonce_of};
 use self::{position::Position, written_for::WrittenFor};
 use crate::{
     connection::Incoming,
@@ -178,6 +178,9 @@ impl Session {
                 if !self.last.advance(event.id()) {
                     return false;
                 }
+                if matches!(event, Event::Said { user, .. } if **user == *self.wanted.name) {
+                    self.note_own_said();
+                }
                 if let Event::Renamed { user, to, .. } = event
                     && **user == *self.wanted.name
                 {
@@ -287,7 +290,13 @@ impl Session {
     fn send_login(&mut self, request: Request) {
         self.requests.retain(|asked| asked.number != LOGIN);
         let written_for = WrittenFor::Anywhere;
-        self.requests.push_front(Asked { number: LOGIN, request, written_for, was_sent: true });
+        self.requests.push_front(Asked {
+            number: LOGIN,
+            request,
+            written_for,
+            was_sent: true,
+            was_said: false,
+        });
         self.sent = 1;
         self.waiting_since = Instant::now();
         if let (Some(link), Some(login)) = (&self.link, self.requests.front()) {

@@ -1,5 +1,7 @@
 //! What the server sends: showing it, and keeping track of the room and its members.
 
+use std::{borrow::Cow, time::Instant};
+
 use madang_protocol::{
     command::Command,
     event::{Event, ServerMessage},
@@ -15,7 +17,7 @@ use crate::{
     connection::Incoming,
     failure::Failure,
     render::Shown,
-    session::{Asked, IN_ROOM_ALREADY, LOGIN},
+    session::{Asked, IN_ROOM_ALREADY, LOGIN, nonce_of},
     vocabulary::Wish,
 };
 
@@ -57,7 +59,17 @@ impl App<'_> {
                 _ => false,
             };
             let is_silent = self.is_silent(message, asked.as_ref());
+            if let (ServerMessage::Ack { durable, .. }, Some(asked)) = (message, &asked)
+                && asked.speaks()
+                && let Some(words) = self.saving.acknowledged(*durable)
+            {
+                shown.text += &self.renderer.notice(&words.text(self.renderer.lang));
+            }
             self.note(message, asked.as_ref());
+            if let Some(line) = self.session.command_of(message) {
+                self.renderer.note_answered(line);
+            }
+            let message = &*self.without_hidden(message);
             if !is_silent && !self.hides(message) {
                 let done = match (message, &asked) {
                     (ServerMessage::Ack { .. }, Some(asked)) => self.render_done(&asked.request),
@@ -87,6 +99,7 @@ impl App<'_> {
         }
         self.show(shown);
         self.return_unsent();
+        self.saving.note(self.session.has_unsaved(), Instant::now());
         self.update_prompt();
         Ok(())
     }
@@ -123,28 +136,52 @@ impl App<'_> {
 
     /// Whether the speaker is on the ignore list.
     fn hides(&self, message: &ServerMessage<'_>) -> bool {
-        match message {
-            ServerMessage::Event(Event::Said { user, .. }) if !self.ignored.is_empty() => {
+        matches!(message, ServerMessage::Event(event) if self.hides_event(event))
+    }
+
+    fn hides_event(&self, event: &Event) -> bool {
+        match event {
+            Event::Said { user, .. } if !self.ignored.is_empty() => {
                 UserName::parse(user).is_ok_and(|user| self.ignored.contains(&user.spelling()))
             }
             _ => false,
         }
     }
 
+    /// A `history` without what people on the ignore list said; any other message as it is.
+    fn without_hidden<'m>(
+        &self,
+        message: &'m ServerMessage<'static>,
+    ) -> Cow<'m, ServerMessage<'static>> {
+        match message {
+            ServerMessage::History { room, events, more, nonce } if !self.ignored.is_empty() => {
+                let is_shown = |event: &&Cow<'_, Event>| !self.hides_event(event);
+                let events = events.iter().filter(is_shown).cloned().collect();
+                let (room, nonce) = (room.clone(), nonce.clone());
+                Cow::Owned(ServerMessage::History { room, events, more: *more, nonce })
+            }
+            message => Cow::Borrowed(message),
+        }
+    }
+
     /// Updates the room and its members from `message`.
     fn note(&mut self, message: &ServerMessage<'_>, asked: Option<&Asked>) {
         match message {
-            ServerMessage::Welcome { user, room, members, topic, owner, resumed, .. } => {
+            ServerMessage::Welcome {
+                user, room, members, topic, owner, durable, resumed, ..
+            } => {
                 self.renderer.me = user.clone().into_owned();
                 let was_in = self.room.take();
                 self.enter(room.as_deref(), *members, owner.as_deref());
                 self.topic = topic.as_deref().map(str::to_owned);
+                self.saving.enter(*durable);
                 self.hold_draft_of(was_in);
                 self.welcomed(*resumed);
             }
-            ServerMessage::Entered { room, members, topic, owner, .. } => {
+            ServerMessage::Entered { room, members, topic, owner, durable, .. } => {
                 self.enter(Some(room), *members, owner.as_deref());
                 self.topic = topic.as_deref().map(str::to_owned);
+                self.saving.enter(*durable);
                 self.session.set_room((!is_private(room)).then(|| room.clone().into_owned()));
             }
             ServerMessage::Error { code, text, .. }
@@ -157,8 +194,10 @@ impl App<'_> {
                     self.note_done(line);
                 }
             }
-            ServerMessage::Gap { .. } if self.members <= COUNTED_MEMBERS => {
-                // The gap hides who joined and left.
+            ServerMessage::Gap { .. } | ServerMessage::Event(Event::Restarted { .. })
+                if self.members <= COUNTED_MEMBERS =>
+            {
+                // Nobody is told who joined and left meanwhile.
                 self.fulfil(Ok(Wish::Members));
             }
             ServerMessage::Invite { key: Some(key), .. } => {
@@ -272,20 +311,4 @@ fn is_small((_, rows): (u16, u16)) -> bool {
 pub(super) fn add(shown: &mut Shown, one: Shown) {
     shown.text += &one.text;
     shown.attention = shown.attention.max(one.attention);
-}
-
-/// The nonce of `message`, if it answers a request but does not complete it.
-fn nonce_of<'a>(message: &'a ServerMessage<'_>) -> Option<&'a str> {
-    match message {
-        ServerMessage::Notice { nonce, .. }
-        | ServerMessage::Who { nonce, .. }
-        | ServerMessage::Rooms { nonce, .. }
-        | ServerMessage::Whois { nonce, .. }
-        | ServerMessage::Invite { nonce, .. }
-        | ServerMessage::History { nonce, .. }
-        | ServerMessage::Ignored { nonce, .. }
-        | ServerMessage::Entered { nonce, .. }
-        | ServerMessage::Pong { nonce, .. } => nonce.as_deref(),
-        _ => None,
-    }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Asked {
     pub(super) written_for: WrittenFor,
     /// Whether it may have arrived, on this connection or on an earlier one.
     pub(crate) was_sent: bool,
+    /// Whether what it says has been heard in the room, though it is not acknowledged.
+    pub(crate) was_said: bool,
 }
 
 impl Session {
@@ -63,7 +65,13 @@ impl Session {
         let number = self.next_number;
         self.next_number += 1;
         let request = request(Some(number.to_string()));
-        self.requests.push_back(Asked { number, request, written_for, was_sent: false });
+        self.requests.push_back(Asked {
+            number,
+            request,
+            written_for,
+            was_sent: false,
+            was_said: false,
+        });
         self.flush();
         number
     }
@@ -186,6 +194,29 @@ impl Session {
         self.requests.iter()
     }
 
+    /// The command that `message` answers before its `ack`, as it was typed.
+    pub(crate) fn command_of(&self, message: &ServerMessage<'_>) -> Option<&str> {
+        let number: u64 = nonce_of(message)?.parse().ok()?;
+        let asked = self.requests.iter().find(|asked| asked.number == number)?;
+        match &asked.request {
+            Request::Command { line, .. } => Some(line),
+            _ => None,
+        }
+    }
+
+    /// The member has heard itself say something: the oldest that it has sent and not heard.
+    pub(super) fn note_own_said(&mut self) {
+        let mut unheard = self.requests.iter_mut().filter(|asked| asked.speaks());
+        if let Some(asked) = unheard.find(|asked| asked.was_sent && !asked.was_said) {
+            asked.was_said = true;
+        }
+    }
+
+    /// Whether something has been said in the room and is not acknowledged.
+    pub(crate) fn has_unsaved(&self) -> bool {
+        self.requests.iter().any(|asked| asked.was_said)
+    }
+
     /// Whether another request would have to wait before it is sent.
     pub(crate) fn is_full(&self) -> bool {
         self.requests.len() >= self.window
@@ -209,5 +240,22 @@ impl Session {
     /// When their answers become late, unless something arrives before that.
     pub(crate) fn late_at(&self) -> Instant {
         self.waiting_since + LATE
+    }
+}
+
+/// The nonce of `message`, if it answers a request but does not complete it.
+pub(crate) fn nonce_of<'a>(message: &'a ServerMessage<'_>) -> Option<&'a str> {
+    match message {
+        ServerMessage::Notice { nonce, .. }
+        | ServerMessage::Who { nonce, .. }
+        | ServerMessage::Rooms { nonce, .. }
+        | ServerMessage::Whois { nonce, .. }
+        | ServerMessage::Invite { nonce, .. }
+        | ServerMessage::History { nonce, .. }
+        | ServerMessage::Found { nonce, .. }
+        | ServerMessage::Ignored { nonce, .. }
+        | ServerMessage::Entered { nonce, .. }
+        | ServerMessage::Pong { nonce, .. } => nonce.as_deref(),
+        _ => None,
     }
 }

@@ -57,6 +57,17 @@ impl Asked {
             .is_some_and(|spec| matches!(spec.name, "/join" | "/leave" | "/new" | "/end"))
     }
 
+    /// Whether it becomes something said in the room when it is carried out.
+    pub(crate) fn speaks(&self) -> bool {
+        match &self.request {
+            Request::Say { .. } => true,
+            Request::Command { line, .. } => {
+                CommandSpec::of(line).is_some_and(|spec| spec.name == "/me")
+            }
+            Request::Login { .. } | Request::History { .. } => false,
+        }
+    }
+
     /// Whether it may be sent on a connection that has entered `room`, in the same session or a
     /// new one. In a new session, a person's name may belong to somebody else.
     pub(super) fn may_go_to(&self, room: Option<&str>, resumed: bool) -> bool {

@@ -88,8 +88,9 @@ fn messages() -> Vec<Value> {
         stamped("limited", json!({"user": "bob", "limit": 9})),
         stamped("owner", json!({"user": "bob", "by": "alice"})),
         stamped("announced", json!({"text": "lunch"})),
+        stamped("restarted", json!({})),
         json!({"type": "whisper", "private": 1, "time": TIME, "user": "bob", "text": "psst"}),
-        json!({"type": "ack", "nonce": "77", "id": 7}),
+        json!({"type": "ack", "nonce": "77", "id": 7, "durable": false}),
         json!({"type": "error", "code": "usage", "text": "no", "proposal": "bob-2", "nonce": "78"}),
         json!({"type": "notice", "text": "well", "nonce": "78"}),
         json!({"type": "who", "room": "lobby", "count": 2, "members": ["bob", "me"], "more": false,
@@ -102,9 +103,12 @@ fn messages() -> Vec<Value> {
             "nc": ["nc h 9009", "/join #k"], "encrypted": false, "qr": "##", "nonce": "78"}),
         json!({"type": "history", "room": "lobby", "more": false, "nonce": "78",
             "events": [stamped("said", json!({"user": "bob", "text": "hi"}))]}),
+        json!({"type": "found", "room": "lobby", "before": 7, "nonce": "78",
+            "events": [stamped("said", json!({"user": "bob", "text": "hi"}))]}),
         json!({"type": "ignored", "users": ["bob"], "nonce": "78"}),
         json!({"type": "pong", "token": "x", "nonce": "78"}),
         json!({"type": "gap", "room": "lobby", "from": 3, "to": 5}),
+        json!({"type": "gap", "room": "lobby", "from": 3, "to": 5, "reason": "restart"}),
         json!({"type": "private_gap", "from": 3, "to": 5}),
         json!({"type": "firework", "user": "bob", "text": "hi"}),
     ]
@@ -114,9 +118,10 @@ fn messages() -> Vec<Value> {
 fn moves() -> Vec<Value> {
     vec![
         json!({"type": "welcome", "user": "me", "room": "lobby", "session": "t", "id": 1, "members": 1,
-            "topic": "fish", "owner": "bob", "locked": false, "limit": 9, "resumed": false}),
+            "topic": "fish", "owner": "bob", "durable": true, "locked": false, "limit": 9,
+            "resumed": false}),
         json!({"type": "entered", "room": "lobby", "id": 1, "members": 1, "topic": "fish",
-            "owner": "bob", "locked": false, "limit": 9, "nonce": "78"}),
+            "owner": "bob", "durable": true, "locked": false, "limit": 9, "nonce": "78"}),
         json!({"type": "ended", "id": 7, "time": TIME, "room": "lobby", "user": "bob"}),
     ]
 }
@@ -301,6 +306,47 @@ fn an_event_beyond_reason_makes_nobody_deaf() {
         for text in ["seven", "eight"] {
             client.expect(&format!("] {text}\n"));
         }
+    }
+}
+
+/// A `found` or `history` with `count` events that are out of order, doubled and beyond reason.
+#[cfg(unix)]
+fn nonsense(kind: &str, count: u64, more: bool) -> String {
+    let said = |number: u64| {
+        let id = [u64::MAX - number, number, 1 << 53, 7][number as usize % 4];
+        let time = ["0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z", TIME];
+        json!({"type": "said", "id": id, "time": time[number as usize % 3], "room": "lobby",
+            "user": "bob", "text": FORGED})
+    };
+    let events: Vec<Value> = (0..count).map(said).collect();
+    json!({"type": kind, "room": "lobby", "events": events, "more": more, "before": 0,
+        "nonce": "1"})
+    .to_string()
+        + "\n"
+}
+
+#[cfg(unix)]
+#[test]
+fn answers_about_the_past_that_make_no_sense_are_shown_and_end() {
+    for command in ["/search x", "/history"] {
+        let server = FakeServer::start();
+        let args = ["--color", "never", "--name", "me"];
+        let mut terminal = Terminal::start_sized(&server.address, &args, 60, 24, &[("TZ", "UTC")]);
+        let mut peer = server.accept_member("me");
+        terminal.expect_raw("[lobby 1]");
+        terminal.enter(command);
+        peer.expect(&format!(r#"{{"type":"command","line":"{command}","nonce":"1"}}"#));
+        assert_eq!(peer.line(), "");
+        // A line holds some hundreds; the answer goes on without end.
+        for kind in ["found", "history"] {
+            for _ in 0..40 {
+                peer.send(&nonsense(kind, 400, true));
+            }
+        }
+        peer.said("carol", "Ω");
+        terminal.expect_screen("Ω", |rows| rows.iter().any(|row| row.contains("[carol] Ω")));
+        assert!(!peer.has_more(), "it asks for nothing more by itself");
+        check_terminal(&mut terminal);
     }
 }
 

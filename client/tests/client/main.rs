@@ -28,6 +28,8 @@ mod coming_back;
 #[cfg(unix)]
 mod elsewhere;
 #[cfg(unix)]
+mod saved;
+#[cfg(unix)]
 mod real_server;
 #[cfg(unix)]
 mod readme;

@@ -369,3 +369,27 @@ fn lines_that_double_in_json_travel_together_up_to_the_longest_message() {
     peer.expect_quit();
     assert_eq!(client.ended().code, Some(0));
 }
+
+#[test]
+fn what_a_failing_disk_did_not_save_is_named_and_has_an_exit_code() {
+    let server = FakeServer::start();
+    let mut client = Client::start(&server, &["--name", "bot"]);
+    let mut peer = server.accept_member("bot");
+    for (line, durable) in [("1", true), ("2", false), ("3", false), ("4", true), ("5", false)] {
+        client.write(format!("{line}\n"));
+        let (text, nonce) = peer.say();
+        assert_eq!(text, line);
+        let durable = if durable { "" } else { ",\"durable\":false" };
+        peer.send(&format!("{{\"type\":\"ack\",\"nonce\":\"{nonce}\"{durable}}}\n"));
+    }
+    client.end_input();
+    peer.expect_quit();
+    let ended = client.ended();
+    assert_eq!(ended.code, Some(7));
+    assert_eq!(
+        ended.stderr,
+        "madang: lines 2 to 3 were delivered, but the server could not save them\n\
+         madang: line 5 was delivered, but the server could not save it\n\
+         madang: 3 lines were delivered, but the server could not save them\n"
+    );
+}

@@ -1,0 +1,152 @@
+//! A room that the server saves on disk, for a person at a terminal.
+
+use crate::{
+    fake_server::{FakeServer, Peer},
+    terminal::{CTRL_D, Terminal},
+};
+
+/// A client in a room that is saved.
+#[track_caller]
+fn start(args: &[&str]) -> (FakeServer, Terminal, Peer) {
+    let server = FakeServer::start();
+    let mut terminal = Terminal::start(&server, &[&["--name", "me"], args].concat());
+    let mut peer = server.accept_json();
+    peer.expect_login("\"name\":\"me\"");
+    peer.send(
+        "{\"type\":\"welcome\",\"user\":\"me\",\"room\":\"lobby\",\"session\":\"t\",\"id\":1,\
+         \"members\":1,\"durable\":true,\"resumed\":false}\n",
+    );
+    terminal.expect_row("Messages in this room are saved on the server.");
+    terminal.expect_last(&["[lobby 1]"]);
+    (server, terminal, peer)
+}
+
+fn ack(peer: &mut Peer, nonce: &str, fields: &str) {
+    peer.send(&format!("{{\"type\":\"ack\",\"nonce\":\"{nonce}\"{fields}}}\n"));
+}
+
+#[test]
+fn a_line_is_shown_when_it_is_said_and_marked_until_it_is_saved() {
+    let (_server, mut terminal, mut peer) = start(&[]);
+    terminal.enter("hi");
+    let (text, nonce) = peer.say();
+    peer.said("me", &text);
+    terminal.expect_row(">[me] hi");
+    terminal.type_text("next");
+    // The line that is being typed stays where it is.
+    terminal.expect_last(&[">[me] hi", "[lobby 1]~next"]);
+    ack(&mut peer, &nonce, ",\"id\":2");
+    terminal.expect_last(&[">[me] hi", "[lobby 1] next"]);
+    assert!(terminal.raw().contains("[lobby 1]~"));
+}
+
+#[test]
+fn a_failing_disk_is_told_once_and_so_is_its_return() {
+    let (_server, mut terminal, mut peer) = start(&[]);
+    for (line, fields) in
+        [("one", ",\"durable\":false"), ("two", ",\"durable\":false"), ("three", ""), ("four", "")]
+    {
+        terminal.enter(line);
+        let (text, nonce) = peer.say();
+        peer.said("me", &text);
+        ack(&mut peer, &nonce, fields);
+        terminal.expect_row(&format!(">[me] {line}"));
+    }
+    terminal.expect_last(&[
+        ">[me] one",
+        "-- the server can't save messages now; the chat goes on --",
+        ">[me] two",
+        ">[me] three",
+        "-- messages are saved again --",
+        ">[me] four",
+        "[lobby 1]",
+    ]);
+}
+
+#[test]
+fn whoever_leaves_waits_until_the_last_line_is_saved() {
+    let (_server, mut terminal, mut peer) = start(&[]);
+    terminal.enter("bye");
+    let (text, nonce) = peer.say();
+    terminal.type_text(CTRL_D);
+    peer.said("me", &text);
+    terminal.expect_row(">[me] bye");
+    assert!(!peer.has_more(), "nothing is on the disk yet");
+    ack(&mut peer, &nonce, ",\"id\":2");
+    peer.expect_quit();
+    assert_eq!(terminal.ended(), 0);
+}
+
+#[test]
+fn a_restart_is_told_without_a_count_and_the_members_are_counted_anew() {
+    let (server, mut terminal, peer) = start(&[]);
+    drop(peer);
+    let mut peer = server.accept_json();
+    peer.expect_login("\"session\":\"t\"");
+    peer.resume("me", 1);
+    peer.send(
+        "{\"type\":\"gap\",\"room\":\"lobby\",\"from\":2,\"to\":900000,\"reason\":\"restart\"}\n\
+         {\"type\":\"restarted\",\"id\":900001,\"time\":\"2026-11-22T18:59:00.123Z\",\
+         \"room\":\"lobby\"}\n",
+    );
+    terminal.expect_row(" -- the server restarted --");
+    assert!(!terminal.scrolled().concat().contains("skipped"), "nobody knows how many");
+    while !peer.line().contains("\"/who\"") {}
+}
+
+#[test]
+fn what_is_found_has_days_and_the_words_in_bold() {
+    let server = FakeServer::start();
+    let args = ["--name", "me", "--color", "always"];
+    let mut terminal = Terminal::start_sized(&server.address, &args, 60, 24, &[("TZ", "UTC")]);
+    let mut peer = server.accept_member("me");
+    terminal.expect_last(&["[lobby 1]"]);
+    terminal.enter("/search rust");
+    peer.expect("{\"type\":\"command\",\"line\":\"/search rust\",\"nonce\":\"1\"}\n");
+    peer.send(
+        "{\"type\":\"found\",\"room\":\"lobby\",\"events\":[{\"type\":\"said\",\"id\":1,\
+         \"time\":\"2026-11-22T18:59:00.123Z\",\"room\":\"lobby\",\"user\":\"bob\",\
+         \"text\":\"we use Rust\"}],\"before\":1,\"nonce\":\"1\"}\n",
+    );
+    peer.ack("1");
+    terminal.expect_last(&[
+        "-- search: rust --",
+        "-- Sunday, 22 November 2026 --",
+        "18:59 [bob] we use Rust",
+        "-- 1 found so far; older ones: /search --",
+        "[lobby 1]",
+    ]);
+    let row = terminal.rows().iter().position(|row| row.ends_with("we use Rust"));
+    let row = u16::try_from(row.expect("it was there")).expect("a small screen");
+    let is_bold = |column| terminal.cell(row, column).bold();
+    assert!(!is_bold(14) && (19..23).all(is_bold) && !is_bold(12));
+    // Going on needs no words.
+    terminal.enter("/search");
+    peer.expect("{\"type\":\"command\",\"line\":\"/search\",\"nonce\":\"2\"}\n");
+    peer.send("{\"type\":\"found\",\"room\":\"lobby\",\"events\":[],\"nonce\":\"2\"}\n");
+    peer.ack("2");
+    terminal.expect_last(&["-- nothing older was found --", "[lobby 1]"]);
+}
+
+#[test]
+fn the_history_hides_whom_one_ignores() {
+    let (_server, mut terminal, mut peer) = start(&[]);
+    terminal.enter("/ignore eve");
+    peer.expect("{\"type\":\"command\",\"line\":\"/ignore eve\",\"nonce\":\"1\"}\n");
+    peer.ack("1");
+    terminal.enter("/history");
+    peer.expect("{\"type\":\"command\",\"line\":\"/history\",\"nonce\":\"2\"}\n");
+    let said = |id: u64, user: &str| {
+        format!(
+            "{{\"type\":\"said\",\"id\":{id},\"time\":\"2026-11-22T18:59:00.123Z\",\
+             \"room\":\"lobby\",\"user\":\"{user}\",\"text\":\"hi\"}}"
+        )
+    };
+    let events = [said(1, "bob"), said(2, "eve"), said(3, "bob")].join(",");
+    peer.send(&format!(
+        "{{\"type\":\"history\",\"room\":\"lobby\",\"events\":[{events}],\"more\":false,\
+         \"nonce\":\"2\"}}\n"
+    ));
+    peer.ack("2");
+    terminal.expect_last(&["-- 2 earlier lines --", " [bob] hi", " [bob] hi", "[lobby 1]"]);
+}
