@@ -1,4 +1,4 @@
-//! Ranges of addresses: one address, or what is written with a prefix (`203.0.113.0/24`,
+//! Ranges of addresses: a single one, or one with a prefix (`203.0.113.0/24`,
 //! `2001:db8::/48`).
 
 use std::{
@@ -7,11 +7,11 @@ use std::{
     str::FromStr,
 };
 
-/// What stands before the IPv4 address in one that NAT64 makes (RFC 6052 section 2.1).
+/// The prefix of addresses that NAT64 makes from IPv4 (RFC 6052 section 2.1).
 const NAT64: u128 = 0x0064_ff9b << 96;
 
-/// A range of addresses. An IPv4 address in IPv6, mapped or made by NAT64, is that IPv4
-/// address.
+/// A range of addresses. An IPv6 address that stands for an IPv4 one, mapped or by NAT64,
+/// counts as that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AddressRange {
     /// Its first address.
@@ -19,18 +19,18 @@ pub struct AddressRange {
     prefix_bits: u8,
 }
 
-/// The widest range that may be banned, as the bits of its prefix: of IPv4, and of IPv6.
-/// A wider one is a slip of the hand: `64:ff9b::/96` is all of IPv4.
+/// The prefix lengths of the widest ranges that may be banned: of IPv4, and of IPv6.
+/// Anything wider is a mistake: `64:ff9b::/96` is all of IPv4.
 pub const WIDEST: [u8; 2] = [8, 32];
 
-/// The text is no range of addresses.
+/// The text is not a range of addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a range of addresses, such as 192.0.2.7, 203.0.113.0/24 or 2001:db8::/48")]
 pub struct NoRange;
 
 impl AddressRange {
-    /// What is banned with `text`: the whole /64 with an IPv6 address that has no prefix,
-    /// since whoever has one address of it has all of them.
+    /// The range that a ban of `text` covers: of an IPv6 address without a prefix, the whole
+    /// /64, because its owner can use every address there.
     ///
     /// # Errors
     ///
@@ -47,14 +47,14 @@ impl AddressRange {
         AddressRange { first: first_of(self.first, prefix_bits), prefix_bits }
     }
 
-    /// Whether `address` lies in it.
+    /// Whether it contains `address`.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = unwrapped(address);
         address.is_ipv4() == self.first.is_ipv4()
             && first_of(address, self.prefix_bits) == self.first
     }
 
-    /// Whether it holds more addresses than anybody wants to ban.
+    /// Whether it is too wide to be banned.
     pub fn is_too_wide(&self) -> bool {
         let [v4, v6] = WIDEST;
         self.prefix_bits < if self.first.is_ipv4() { v4 } else { v6 }
@@ -65,14 +65,14 @@ impl AddressRange {
         self.first.is_ipv4()
     }
 
-    /// How many bits its addresses have in common: it is one of 2 to that power.
+    /// The length of its prefix: the range is one of 2 to that power.
     pub fn prefix_bits(&self) -> u8 {
         self.prefix_bits
     }
 
-    /// Whether this machine is in it, as it is to itself.
+    /// Whether it contains this machine's loopback addresses.
     pub fn has_loopback(&self) -> bool {
-        // A range that may be banned lies within 127.0.0.0/8, or has nothing of it.
+        // A range that may be banned is inside 127.0.0.0/8, or outside.
         self.first.to_canonical().is_loopback() || self.contains(Ipv6Addr::LOCALHOST.into())
     }
 }
@@ -87,7 +87,7 @@ impl FromStr for AddressRange {
         };
         let written: IpAddr = address.parse().map_err(|_| NoRange)?;
         let address = unwrapped(written);
-        // What is written of IPv4 in IPv6 counts the bits before it too.
+        // A prefix of an IPv4 address in IPv6 counts the bits before it too.
         let before = if written.is_ipv6() && address.is_ipv4() { 96 } else { 0 };
         let most = if address.is_ipv4() { 32 } else { 128 };
         let prefix_bits = match prefix {
@@ -110,8 +110,8 @@ impl fmt::Display for AddressRange {
     }
 }
 
-/// The address that counts: IPv4 in IPv6 as IPv4, whether it was mapped (`::ffff:a.b.c.d`)
-/// or comes through NAT64 (`64:ff9b::a.b.c.d`), and the old `::a.b.c.d`.
+/// The IPv4 address that an IPv6 one stands for: mapped (`::ffff:a.b.c.d`), through NAT64
+/// (`64:ff9b::a.b.c.d`), or the old `::a.b.c.d`. Any other address is unchanged.
 pub fn unwrapped(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) if v6.to_bits() & !u128::from(u32::MAX) == NAT64 => {
@@ -127,7 +127,7 @@ pub fn unwrapped(address: IpAddr) -> IpAddr {
     }
 }
 
-/// The first address of the network of so many bits in which an address lies.
+/// The first address of an address's network with so many bits.
 fn first_of(address: IpAddr, prefix_bits: u8) -> IpAddr {
     let prefix_bits = u32::from(prefix_bits);
     match address {

@@ -1,5 +1,5 @@
 //! Korean particles (조사) that fit the sound of the word before them: `앨리스가`, `bob이`,
-//! `3으로`, `API를`. Used wherever a name, a room or a number stands in a Korean sentence.
+//! `3으로`, `API를`. Used for names, rooms and numbers in Korean sentences.
 
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
@@ -25,7 +25,7 @@ enum Ending {
     /// ㄹ, which counts as a vowel before 로.
     Rieul,
     Consonant,
-    /// Nobody can tell: an emoji, a script that this module can't read.
+    /// Unknown: an emoji, a script that this module can't read.
     Unknown,
 }
 
@@ -34,12 +34,12 @@ pub fn with_josa(word: &str, josa: Josa) -> String {
     format!("{word}{}", josa.after(word))
 }
 
-/// `name` as a person is addressed: with 님, unless it ends in 님 already (선생님).
+/// `name` as Korean addresses people: with 님, unless it ends in 님 already (선생님).
 pub fn with_nim(name: &str) -> String {
     format!("{name}{}", nim(name))
 }
 
-/// 님, or nothing after a name that has one already.
+/// 님, or nothing if the name ends in it already.
 pub fn nim(name: &str) -> &'static str {
     if name.ends_with('님') { "" } else { "님" }
 }
@@ -62,8 +62,8 @@ impl Josa {
     }
 }
 
-/// How `word` ends. What stands in brackets at its end is not read, nor are punctuation and
-/// emoji there.
+/// How `word` ends. Brackets with their content, punctuation and emoji at the end are
+/// skipped.
 fn ending(word: &str) -> Ending {
     let word = match word.rsplit_once('(') {
         Some((before, _)) if word.ends_with(')') && !before.is_empty() => before,

@@ -1,23 +1,23 @@
-//! The buffer that reads go into and parsers take from. It starts small, doubles when a
-//! read fills it and halves when reads are small again.
+//! The buffer between reads and parsers. It starts small, doubles when a read fills it, and
+//! halves when reads are small again.
 
 use crate::limits::CARRIER_BYTES;
 
-/// The size before anything was read, and again once little is.
+/// The initial and smallest size.
 const SMALL_BYTES: usize = 1_024;
 
-/// What was read and not taken yet, and space for more.
+/// Bytes that were read and not taken yet, and space for more.
 ///
 /// Fill it with [`spare`](Self::spare) and [`filled`](Self::filled), empty it with
 /// [`take`](Self::take).
 #[derive(Debug)]
 pub struct ReadBuffer {
-    /// All of it is initialised; `start..end` is what waits.
+    /// All of it is initialised; `start..end` waits to be taken.
     bytes: Vec<u8>,
     start: usize,
     end: usize,
     last_read_bytes: usize,
-    /// Whether the last read took all the space that there was.
+    /// Whether the last read filled the space.
     last_read_filled: bool,
 }
 
@@ -70,7 +70,7 @@ impl ReadBuffer {
         self.last_read_bytes = count;
     }
 
-    /// What was read and not taken.
+    /// The bytes that wait.
     pub fn waiting(&self) -> &[u8] {
         &self.bytes[self.start..self.end]
     }
@@ -80,7 +80,7 @@ impl ReadBuffer {
         &self.bytes[self.start..self.end + count]
     }
 
-    /// Whether no more can be read before something is taken.
+    /// Whether something must be taken before the next read.
     pub fn is_full(&self) -> bool {
         self.end - self.start >= CARRIER_BYTES
     }

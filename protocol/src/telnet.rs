@@ -1,6 +1,5 @@
-//! Telnet on a chat port (RFC 854, 855, 860): commands are taken out of what a
-//! peer sends and answered, so that text is text; and the line editing that a
-//! peer which types by the character leaves to the other side.
+//! Telnet on a chat port (RFC 854, 855, 860): removes and answers a peer's commands, and
+//! does the line editing for peers that send each character.
 
 use std::borrow::Cow;
 
@@ -9,11 +8,11 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use crate::sanitize::remove_controls_but;
 
-/// The lowest command (end of file, RFC 1184). What is below it begins none.
+/// The lowest command (end of file, RFC 1184).
 const EOF: u8 = 236;
 const SE: u8 = 240;
 const IP: u8 = 244;
-/// Erase character: what some send for the backspace key (RFC 854).
+/// Erase character, which some peers send for the backspace key (RFC 854).
 const EC: u8 = 247;
 const SB: u8 = 250;
 const WILL: u8 = 251;
@@ -22,17 +21,17 @@ const DO: u8 = 253;
 const DONT: u8 = 254;
 const IAC: u8 = 255;
 
-/// Eight bits a byte (RFC 856): without it, many a telnet clears the highest bit
-/// of what it shows and sends, and Hangul does not survive.
+/// Binary transmission (RFC 856): without it, many telnets clear the highest bit of each
+/// byte that they show and send, which breaks Hangul.
 const BINARY: u8 = 0;
 
-/// The option that a telnet waits for after ^C, with its output muted.
+/// The option whose answer a telnet waits for after ^C, with its output muted.
 const TIMING_MARK: u8 = 6;
 
-/// The key that takes back a character.
+/// The backspace key.
 const DEL: u8 = 0x7f;
 
-/// A subnegotiation longer than this many bytes is over with its line.
+/// A subnegotiation longer than this many bytes ends with its line.
 const SUBNEGOTIATION_BYTES: usize = 1_024;
 
 /// The telnet side of one connection: bytes in, text bytes and answers out.
@@ -43,7 +42,7 @@ const SUBNEGOTIATION_BYTES: usize = 1_024;
 #[derive(Debug, Default)]
 pub struct Telnet {
     state: State,
-    /// Made when the peer first sends an IAC, which most never do.
+    /// Allocated when the peer first sends an IAC, which most never do.
     answered: Option<Box<Answered>>,
 }
 
@@ -70,8 +69,8 @@ struct Answered {
 }
 
 impl Telnet {
-    /// Moves the text of `bytes` to their front and returns its length; what
-    /// the peer must be answered is appended to `answers`.
+    /// Moves the text in `bytes` to the front and returns its length. Appends the answers for
+    /// the peer to `answers`.
     pub fn filter(&mut self, bytes: &mut [u8], answers: &mut Vec<u8>) -> usize {
         if matches!(self.state, State::Text) && memchr(IAC, bytes).is_none() {
             return bytes.len();
@@ -92,8 +91,7 @@ impl Telnet {
         self.answered.is_some()
     }
 
-    /// Whether what the peer sends is binary, where a CR is followed by nothing
-    /// (RFC 856).
+    /// Whether the peer transmits binary, where nothing follows a CR (RFC 856).
     pub fn is_binary(&self) -> bool {
         self.answered.as_ref().is_some_and(|answered| answered.offered[usize::from(BINARY)])
     }
@@ -166,7 +164,7 @@ impl Telnet {
             (WILL, _) => (&mut answered.offered[usize::from(option)], DONT),
             _ => return,
         };
-        // A telnet that was interrupted shows nothing until its mark is answered.
+        // An interrupted telnet shows nothing until its mark is answered.
         if !*seen || (verb == DO && option == TIMING_MARK) {
             *seen = true;
             answers.extend_from_slice(&[IAC, answer, option]);
@@ -303,7 +301,7 @@ mod tests {
         check("a👩‍👩‍👧\u{8}b", "ab");
         check("ab\u{8}\u{8}\u{8}c", "c");
         check("e\u{301}x\u{8}\u{8}", "");
-        // Arrows are no characters to take back.
+        // Backspace does not erase arrows.
         check("ab\x1b[D\x1bOD\u{8}c", "ac");
         check("ab\x1b[D", "ab\x1b[D");
     }

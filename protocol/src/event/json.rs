@@ -6,9 +6,8 @@ use serde::Serialize;
 
 use crate::sanitize::{is_printable_ascii, is_unwanted};
 
-/// Appends `message` as one JSON line, with its LF. Characters that a terminal
-/// might obey come out as `\u` escapes, whoever put them in: a nonce goes back as
-/// it came.
+/// Appends `message` as one JSON line, with its LF. Characters that a terminal might obey are
+/// written as `\u` escapes: a nonce, say, returns as it was sent.
 pub fn write_json_line(message: &impl Serialize, out: &mut Vec<u8>) {
     let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Printable::default());
     message

@@ -1,5 +1,5 @@
-//! What names look like: which could be mistaken for which, and how a hasty reader reads
-//! one. Most names are ASCII, for which Unicode's tables are looked up once.
+//! How names look: which ones could be mistaken for each other, and how a hasty reader
+//! reads one. Most names are ASCII; Unicode's tables are looked up once for them.
 
 use std::sync::LazyLock;
 
@@ -9,8 +9,8 @@ use unicode_security::confusable_detection::skeleton;
 
 use super::fold;
 
-/// What a name looks like, as it is written and in small letters: ADMІN with a Cyrillic
-/// І is taken for ADMlN as written, for admin in small letters.
+/// The looks of a name, as written and in small letters: ADMІN with a Cyrillic І looks like
+/// ADMlN as written, and like admin in small letters.
 pub(super) fn looks_of(shown: &str) -> [String; 2] {
     let look = |run: &str| fold(&skeleton_of(run));
     [outside_hangul(shown, look), outside_hangul(shown, |run| look(&fold(run)))]
