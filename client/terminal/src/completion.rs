@@ -131,6 +131,8 @@ fn kind_of(argument: &'static str) -> Kind {
         Kind::Room
     } else if is_one_of(["CMD", "명령"]) {
         Kind::Command
+    } else if is_one_of(["N", "개수"]) {
+        Kind::Nothing
     } else if choices().any(is_to_type) || choices().count() > 1 {
         Kind::OneOf(argument)
     } else {
@@ -287,6 +289,8 @@ mod tests {
         assert!(all.iter().any(|candidate| candidate.shown == "/who /누구"), "{all:?}");
         let all: Vec<&str> = all.iter().map(|candidate| candidate.replacement.trim()).collect();
         assert!(!all.contains(&"/kick") && !all.contains(&"/stop"), "{all:?}");
+        check("/sea", 0, &["/search "]);
+        check("/찾", 0, &["/찾기 "]);
         let (_, operators) = complete(&Known(Role::Operator), "/st", 3);
         assert_eq!(operators[0].replacement, "/stop");
     }
@@ -298,7 +302,19 @@ mod tests {
         check("/lang ", 6, &["ko ", "en "]);
         check("/lang e", 6, &["en "]);
         check("/invite ", 8, &["qr "]);
-        check("/history ", 9, &["bob ", "alice ", "alina ", "앨리스 "]);
+        check("/history ", 9, &[]);
+        check("/지난말 ", "/지난말 ".len(), &[]);
+        // Whoever searches may look for a person.
+        check("/search al", 8, &["alice ", "alina "]);
+        check("/찾기 앨", "/찾기 ".len(), &["앨리스 "]);
+    }
+
+    #[test]
+    fn what_has_to_be_made_up_is_not_completed() {
+        for argument in ["N", "[N]", "[개수]", "[N|WHEN]", "[개수|언제]"] {
+            assert_eq!(kind_of(argument), Kind::Nothing, "{argument}");
+        }
+        assert_eq!(kind_of("[txt|html|jsonl]"), Kind::OneOf("txt|html|jsonl"));
     }
 
     #[test]
@@ -326,6 +342,8 @@ mod tests {
         check("/msg bob ", Some("TEXT"));
         check("/msg bob hi", None);
         check("/귓 ", Some("이름 말"));
+        check("/sea", Some("rch [WORDS]"));
+        check("/찾기", Some(" [낱말]"));
         check("/wh", None);
         check("/top", Some("ic [TEXT]"));
         check("/", None);
