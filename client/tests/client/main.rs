@@ -32,6 +32,8 @@ mod saved;
 #[cfg(unix)]
 mod real_server;
 #[cfg(unix)]
+mod data;
+#[cfg(unix)]
 mod readme;
 #[cfg(unix)]
 mod tls;
