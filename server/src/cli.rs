@@ -74,23 +74,23 @@ pub struct Cli {
           value_parser = |text: &str| parse_listen(text, METRICS_PORT))]
     metrics: Option<Listen>,
 
-    /// Folder to keep what is said in public rooms in, over restarts; made if there is none.
-    /// Private rooms and whispers are never written. Without it, nothing is
+    /// Folder to save messages of public rooms in, across restarts; created if missing. Private
+    /// rooms and whispers are never saved. Without this flag, nothing is
     #[arg(long, env = "MADANG_DATA", value_name = "DIR")]
     data: Option<PathBuf>,
 
-    /// Days for which it is kept, as in 30d, or forever
+    /// How long saved messages are kept: 30d, or forever
     #[arg(long, env = "MADANG_KEEP", value_name = "DAYS|forever", default_value = "30d",
           requires = "data", value_parser = parse_keep)]
     keep: Keep,
 
-    /// Most that it takes, as in 500MiB or 1GiB; the oldest goes first
+    /// Maximum size of saved messages, such as 500MiB or 1GiB; the oldest are deleted first
     #[arg(long, env = "MADANG_DATA_LIMIT", value_name = "SIZE", default_value = "1GiB",
           requires = "data", value_parser = parse_size)]
     data_limit: u64,
 
-    /// How far back members may read, in hours or days, as in 24h; owners, teachers and the
-    /// operator read everything
+    /// How far back members can read, such as 24h or 7d; madang-server transcript reads
+    /// everything
     #[arg(long, env = "MADANG_REACH", value_name = "TIME", default_value = "24h",
           requires = "data", value_parser = parse_reach)]
     reach: Duration,
@@ -150,7 +150,7 @@ pub struct Cli {
 pub enum LogFormat {
     /// A line for people.
     Text,
-    /// A JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 

@@ -113,7 +113,7 @@ fn about_journal(shared: &Shared, text: &mut Exposition) {
     text.one(
         "madang_journal_queue_bytes",
         gauge,
-        "What waits to be saved, in bytes.",
+        "Bytes that wait to be saved.",
         journal.queue_bytes(),
     );
     text.one(
@@ -131,12 +131,12 @@ fn about_journal(shared: &Shared, text: &mut Exposition) {
     text.one(
         "madang_journal_lines_total",
         Kind::Counter,
-        "Rows that were saved: events, and what else is kept.",
+        "Rows saved: events, and the state of rooms and sessions.",
         shared.metrics.committed_rows.load(Ordering::Relaxed),
     );
     text.histogram(
         "madang_journal_commit_seconds",
-        "How long the disk took for what was saved at once.",
+        "Duration of a commit to disk.",
         &shared.metrics.commit_nanoseconds,
         NANOSECONDS,
     );
