@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use madang_protocol::{notice::Notice, text::Lang};
+
 use crate::{
     fake_server::{FakeServer, Peer},
     terminal::{CTRL_D, ENTER, Terminal},
@@ -94,7 +96,7 @@ fn what_was_missed_stands_in_the_order_in_which_it_happened() {
     pong(&mut peer);
     terminal.expect_last(&[
         "-- 5 lines while you were away --",
-        "-- 3 lines skipped --",
+        &Notice::Skipped { lines: 3 }.text(Lang::En),
         " [bob] said 5",
         "*[whisper bob] w1",
         " [bob] said 6",

@@ -148,7 +148,8 @@ fn history_has_a_heading() {
         "\"time\":\"2026-11-22T18:59:00Z\",\"room\":\"lobby\",\"user\":\"bob\",\"text\":\"hi\"}],",
     );
     peer.send("\"more\":false,\"nonce\":\"1\"}\n{\"type\":\"ack\",\"nonce\":\"1\"}\n");
-    terminal.expect_last(&["-- 1 earlier line --", " [bob] hi", "[lobby 1]"]);
+    let heading = Notice::Earlier { lines: 1 }.text(Lang::En);
+    terminal.expect_last(&[&heading, " [bob] hi", "[lobby 1]"]);
 }
 
 #[test]
@@ -374,7 +375,9 @@ fn a_line_that_is_too_long_is_given_back() {
     let (_server, mut terminal, mut peer) = start(&PLAIN, 80, 24);
     terminal.paste(&"x".repeat(4_100));
     terminal.type_text(ENTER);
-    terminal.expect_raw("That line has 4,100 bytes; the limit is 4,096");
+    let refused = Notice::LineTooLong { bytes: 4_100 }.text(Lang::En);
+    // It takes more than one row.
+    terminal.expect_raw(&refused[..60]);
     terminal.expect_raw("[lobby 1] … +29");
     for _ in 0..10 {
         terminal.type_text(BACKSPACE);
@@ -470,7 +473,8 @@ fn the_prompt_tells_room_and_count_and_keeps_the_line() {
     peer.expect("{\"type\":\"command\",\"line\":\"/join 수학\",\"nonce\":\"1\"}\n");
     peer.send("{\"type\":\"entered\",\"room\":\"수학\",\"id\":1,\"members\":3,");
     peer.send("\"topic\":\"극한\",\"nonce\":\"1\"}\n{\"type\":\"ack\",\"nonce\":\"1\"}\n");
-    terminal.expect_last(&["-- you are in 수학; 3 here, topic: 극한 --", "[수학 3]"]);
+    let entered = Notice::Entered { room: "수학", members: 3, topic: Some("극한") };
+    terminal.expect_last(&[&entered.text(Lang::En), "[수학 3]"]);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The conversation with a Madang server.
 
+use madang_protocol::{notice::Notice, text::Lang};
+
 #[cfg(unix)]
 use crate::terminal::Terminal;
 use crate::{client::Client, fake_server::FakeServer};
@@ -31,8 +33,13 @@ fn what_is_said_and_done_is_shown_in_the_clients_own_language() {
         let expected = format!("{joined}\n{skipped}\n{who}\none\ntwo\n[bob] 안녕\n[bob] 또\n");
         assert_eq!((ended.code, &*ended.stdout, &*ended.stderr), (Some(0), &*expected, ""));
     }
-    check("ko", "[bob]님이 입장했습니다.", "-- 37줄 건너뜀 --", "대화 참여자 1명: b");
-    check("en", "[bob] joined.", "-- 37 lines skipped --", "1 here: b");
+    for (lang, flag, joined) in
+        [(Lang::Ko, "ko", "[bob]님이 입장했습니다."), (Lang::En, "en", "[bob] joined.")]
+    {
+        let skipped = Notice::Skipped { lines: 37 }.text(lang);
+        let who = Notice::Who { count: 1, names: &["b"], quiet: &[] }.text(lang);
+        check(flag, joined, &skipped, &who);
+    }
 }
 
 #[test]

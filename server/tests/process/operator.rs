@@ -133,7 +133,7 @@ fn every_command_of_the_operator_does_what_its_table_says() {
         peer.expect("[server] all of you\n");
     }
     bob.say("/join math");
-    bob.expect("You were removed from that room.");
+    bob.expect(&words(Notice::Kicked { seconds: 600 }));
     terminal.enter("/unkick bob", &done(Done::Unkicked { user: "bob" }));
     terminal.enter("/unkick bob", &words(Notice::Already));
     bob.say("/join lobby");
@@ -141,15 +141,14 @@ fn every_command_of_the_operator_does_what_its_table_says() {
     alice.expect("[bob] joined.\n");
     terminal.enter("/kick bob", &done(Done::Kicked { user: "bob", seconds: 600 }));
     alice.expect("-- the operator removed [bob] --\n");
-    assert!(
-        bob.expect_end().ends_with("The operator removed you. You can join again in 10 minutes.\n")
-    );
+    let goodbye = words(Notice::Goodbye(Goodbye::Kicked { seconds: 600 }));
+    assert!(bob.expect_end().ends_with(&goodbye));
     terminal.enter("/unkick bob", &done(Done::Unkicked { user: "bob" }));
     alice.expect("-- the operator allowed [bob] back in --\n");
     let mut bob = join(address, "bob");
     alice.expect("[bob] joined.\n");
     for (wrong, words) in [
-        ("/kick nobody", "No one on this server has that name."),
+        ("/kick nobody", &*words(Notice::Nobody)),
         ("/kick", "Usage: /kick "),
         ("/ban 10.0.0.1 soon", "Usage: /ban "),
         ("/ban 64:ff9b::/64", "Usage: /ban "),
@@ -210,7 +209,7 @@ fn the_operator_looks_at_a_room_without_being_a_member() {
     terminal.enter("/invite", "  nc: nc 127.0.0.1 ");
     terminal.screen.expect_raw("\x1b[48;5;231m");
     assert!(!terminal.shown().contains('▀'));
-    terminal.enter("/lang ko", "이제 한국어로 안내합니다.\n");
+    terminal.enter("/lang ko", &(Notice::LangSet.text(Lang::Ko) + "\n"));
     terminal.enter("/누구", "대화 참여자 2명\n");
     // Rooms are called as in the page.
     terminal.screen.expect_last(&["[로비]"]);
@@ -259,7 +258,7 @@ fn bans_hold_for_names_and_for_addresses() {
     terminal.enter("/bans", "Nothing is banned.\n");
 
     terminal.enter("/ban bob", "Disconnected: bob (127.0.0.1)\n");
-    assert!(bob.expect_end().contains("You are banned"));
+    assert!(bob.expect_end().contains(&words(Notice::Goodbye(Goodbye::Banned))));
     alice.expect("[bob] left.\n");
     let mut again = Peer::connect(address);
     again.expect("Login ID:");
@@ -277,11 +276,11 @@ fn bans_hold_for_names_and_for_addresses() {
     terminal.enter("/ban 127.0.0.2 1h", "Disconnected: mallory (127.0.0.2)\n");
     terminal.expect(&words(Notice::OwnMachineBanned));
     for peer in [&mut mallory, &mut nameless] {
-        assert!(peer.expect_end().contains("You are banned"));
+        assert!(peer.expect_end().contains(&words(Notice::Goodbye(Goodbye::Banned))));
     }
     alice.expect("[mallory] left.\n");
     let mut refused = Peer::connect_from([127, 0, 0, 2].into(), address);
-    assert!(refused.expect_end().contains("You are banned"));
+    assert!(refused.expect_end().contains(&words(Notice::Goodbye(Goodbye::Banned))));
     terminal.enter("/bans", "  bob\n  127.0.0.2 (");
 
     terminal.enter("/unban bob", &done(Done::Unbanned { what: "bob" }));
