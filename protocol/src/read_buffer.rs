@@ -4,7 +4,7 @@
 use crate::limits::CARRIER_BYTES;
 
 /// The initial and smallest size.
-const SMALL_BYTES: usize = 1_024;
+const SMALL_BYTES: usize = 512;
 
 /// Bytes that were read and not taken yet, and space for more.
 ///

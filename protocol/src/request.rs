@@ -199,10 +199,25 @@ impl Request {
 
     /// The request that these fields are; `None` if one is missing.
     fn of_fields(fields: Fields) -> Option<Request> {
-        let Fields { text, line, name, room, new_room, topic, quiet, .. } = fields;
-        let Fields { history, session, previous, last, last_private, .. } = fields;
-        let Fields { before, limit, nonce, .. } = fields;
-        Some(match fields.kind {
+        let Fields {
+            kind,
+            text,
+            line,
+            name,
+            room,
+            new_room,
+            topic,
+            quiet,
+            history,
+            session,
+            previous,
+            last,
+            last_private,
+            before,
+            limit,
+            nonce,
+        } = fields;
+        Some(match kind {
             RequestType::Say => Request::Say { text: text?, room, nonce },
             RequestType::Command => Request::Command { line: line?, room, nonce },
             RequestType::History => Request::History { before, limit, nonce },
