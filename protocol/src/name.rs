@@ -334,8 +334,6 @@ pub(crate) fn fold(text: &str) -> String {
 }
 
 /// NFKC before and after, for folding may undo it.
-// Its frame is large, and names are read on small stacks.
-#[inline(never)]
 fn fold_beyond_ascii(text: &str) -> String {
     text.nfkc().default_case_fold().nfkc().collect()
 }
@@ -346,8 +344,6 @@ fn fold_beyond_ascii(text: &str) -> String {
 /// or several with nothing else between them, is reserved: `server.`, `adm.in`, `5erver`,
 /// `시스템관리자`, `madang-admin`; and with what only dresses it up, `관리자님`,
 /// `마당서버`. A word that merely has one in it is not: `operator-fan`, `rooty`, `서버실`.
-// Its frame is large, and names are read on small stacks.
-#[inline(never)]
 fn is_reserved(shown: &str) -> bool {
     readings(shown).any(|reading| {
         let bare = if reading.is_ascii() { reading } else { reading.replace("마당", "") };

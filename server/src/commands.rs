@@ -26,7 +26,6 @@ mod tests;
 
 /// Carries out a command that the caller may give. May block until a room has done its
 /// part.
-#[inline(never)]
 pub(crate) fn run(caller: &Caller<'_>, command: Command<'_>) -> Reply {
     let needs_name = !matches!(
         command,

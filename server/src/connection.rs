@@ -148,7 +148,6 @@ impl Connection {
     }
 
     /// Greets, logs in and converses until there is a reason to end.
-    #[inline(never)]
     fn live(&mut self) -> Result<Infallible, CloseReason> {
         let deadline = Instant::now() + self.shared.config.handshake_timeout;
         self.transport.input().shake_hands(deadline)?;
@@ -168,7 +167,6 @@ impl Connection {
     }
 
     /// Says and does what the peer asks until there is a reason to end.
-    #[inline(never)]
     fn converse(&mut self) -> Result<Infallible, CloseReason> {
         loop {
             while let Some(line) = self.next_line(None)? {
@@ -194,7 +192,6 @@ impl Connection {
         }
     }
 
-    #[inline(never)]
     fn take_line(&mut self, line: Line) -> Result<(), CloseReason> {
         if let Line::AfterPackets(text) = &line
             && self.named_at.is_some_and(|named_at| is_rest_of_name(text, named_at.elapsed()))
@@ -228,7 +225,6 @@ impl Connection {
         self.notice(&Notice::NameSettled { user: name.as_str(), proposal }, None);
     }
 
-    #[inline(never)]
     fn take_request(&mut self, request: Request) -> Result<(), CloseReason> {
         match request {
             Request::Say { room: Some(room), nonce, .. }
@@ -286,7 +282,6 @@ impl Connection {
 
     /// Posts what was said since the last post; all that one read brought travels
     /// together.
-    #[inline(never)]
     fn post_speeches(&mut self) {
         if self.speeches.is_empty() {
             return;

@@ -412,8 +412,6 @@ impl Room {
         Ok(())
     }
 
-    // Whoever posts pumps, on its own small stack: the post is not to stand there still.
-    #[inline(never)]
     fn hand_in(
         &self,
         bytes: usize,

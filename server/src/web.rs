@@ -89,8 +89,7 @@ impl WebConnection {
         }
     }
 
-    // Here and below: inlined, the frames of what is over would stay under what
-    // follows.
+    // Here and below, not inlined: server/README.md, "A connection waits on two pages of stack".
     #[inline(never)]
     fn into_chat(self, first: ReadBuffer) -> Box<Connection> {
         let WebConnection { shared, input, address, outbox, is_passed_on, admission, .. } = self;

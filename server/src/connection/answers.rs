@@ -23,7 +23,6 @@ impl Connection {
     }
 
     /// Sends an answer.
-    #[inline(never)]
     pub(super) fn send(&self, answer: Answer) {
         let bytes = answer.into_bytes();
         if !bytes.is_empty() {
@@ -32,7 +31,6 @@ impl Connection {
     }
 
     /// Acknowledges a request that has a nonce.
-    #[inline(never)]
     pub(super) fn ack(&self, nonce: Option<&str>) {
         if nonce.is_some() {
             let mut answer = self.begin_answer();
@@ -42,14 +40,12 @@ impl Connection {
     }
 
     /// Sends a notice; one that says that something is refused is counted.
-    #[inline(never)]
     pub(super) fn notice(&self, notice: &Notice<'_>, nonce: Option<&str>) {
         self.shared.metrics.refused.count_notice(notice);
         self.remark(notice, nonce);
     }
 
     /// Sends a notice that follows another answer.
-    #[inline(never)]
     pub(super) fn remark(&self, notice: &Notice<'_>, nonce: Option<&str>) {
         let mut answer = self.begin_answer();
         answer.notice_to(notice, nonce);
@@ -57,7 +53,6 @@ impl Connection {
     }
 
     /// Sends people a notice that follows another answer.
-    #[inline(never)]
     pub(super) fn hint(&self, hint: &Notice<'_>) {
         let mut answer = self.begin_answer();
         answer.hint(hint);

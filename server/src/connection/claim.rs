@@ -44,8 +44,7 @@ pub(super) enum FirstRoom {
     },
 }
 
-/// Who has just got a name, and has yet to go in: later, when the stack that the name
-/// took is free again for whoever pumps.
+/// Who has just got a name, and has yet to go in.
 pub(crate) struct Entrance {
     session: Arc<Session>,
     /// The first room; none is the lobby.
@@ -66,7 +65,6 @@ impl FirstRoom {
 impl Connection {
     /// Claims a name, or a guest name if it is empty. What is refused is said, and may
     /// be tried again.
-    #[inline(never)]
     pub(super) fn claim(
         &mut self,
         login: NewLogin,
@@ -150,7 +148,6 @@ impl Connection {
 
     /// Whether a new session may have this name: it is not banned, nor was it kicked from
     /// the lobby or from the room where it wants to go.
-    #[inline(never)]
     fn check_name(&self, name: &UserName, place: &FirstRoom) -> Result<(), Notice<'static>> {
         if self.shared.bans.bans_name(name) {
             return Err(Notice::NameBanned);
@@ -183,7 +180,6 @@ impl Connection {
     }
 
     /// Goes to the first room of a new session.
-    #[inline(never)]
     pub(crate) fn go_in(&mut self, entrance: &Entrance) -> Result<(), CloseReason> {
         let Entrance { session, destination, shown, nonce } = entrance;
         let nonce = nonce.as_deref();

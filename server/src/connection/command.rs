@@ -116,7 +116,6 @@ impl Connection {
     }
 
     /// Sends a reply and does what is left to do.
-    #[inline(never)]
     fn carry_on(&mut self, reply: Reply, nonce: Option<&str>) -> Result<(), CloseReason> {
         let Reply { answer, effect } = reply;
         self.send(answer);
@@ -195,7 +194,6 @@ impl Connection {
 
     /// Goes into a room, which is made if it is public and there is none, and blocks
     /// until that has happened.
-    #[inline(never)]
     pub(super) fn enter(
         &self,
         destination: &Destination,

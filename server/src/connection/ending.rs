@@ -24,8 +24,7 @@ impl Connection {
     /// Ends the connection, also if its thread panics over it before the session was let
     /// go or closed: then nobody stays behind in a room, and no name is kept. No socket
     /// is left open in any case.
-    // Here and below: inlined, the frames of what is over would stay under what
-    // follows, and a page of stack in every thread with them.
+    // Not inlined: server/README.md, "A connection waits on two pages of stack".
     #[inline(never)]
     pub(super) fn finish(mut self: Box<Self>, reason: CloseReason) {
         if catch_unwind(AssertUnwindSafe(|| self.end(reason))).is_err() {
@@ -35,7 +34,6 @@ impl Connection {
     }
 
     /// Leaves, and sees to it that the peer gets the goodbye.
-    #[inline(never)]
     fn end(&mut self, reason: CloseReason) {
         if self.outbox.reason().is_none() {
             // What came whole before what is broken was said.
@@ -63,7 +61,6 @@ impl Connection {
     }
 
     /// Does what matters to others, if it was not done.
-    #[inline(never)]
     fn end_after_panic(&mut self) {
         let (number, goodbye) = (self.admission.number, Goodbye::Internal);
         let reason = CloseReason::Told(goodbye);
@@ -79,7 +76,6 @@ impl Connection {
 
     /// Ends the session, or lets it go for another connection to take it over; tells the
     /// operator of either.
-    #[inline(never)]
     fn leave(&mut self, reason: CloseReason) {
         let number = self.admission.number;
         let goodbye = match reason {

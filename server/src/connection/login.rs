@@ -34,7 +34,6 @@ pub(crate) enum Choice {
 
 impl Connection {
     /// Says who speaks, and asks for a name, in one write.
-    #[inline(never)]
     pub(crate) fn greet(&mut self) {
         let mut answer = self.begin_answer();
         answer.greeting(self.shared.config.motd.as_deref());
@@ -43,6 +42,7 @@ impl Connection {
 
     /// Asks for a name until one was claimed, or a session was come back to; only the
     /// latter needs no entrance.
+    // Not inlined: server/README.md, "A connection waits on two pages of stack".
     #[inline(never)]
     pub(crate) fn log_in(&mut self) -> Result<Option<Box<Entrance>>, CloseReason> {
         let timeout = self.shared.config.login_timeout;
@@ -79,9 +79,7 @@ impl Connection {
         }
     }
 
-    /// Takes one line at the prompt. Returns the login that it asks for, to be claimed when
-    /// the frames of its reading have left the stack: each page of that stays resident for life.
-    #[inline(never)]
+    /// Takes one line at the prompt. Returns the login that it asks for, to be claimed.
     fn take_login_line(
         &mut self,
         line: Line,
@@ -103,7 +101,6 @@ impl Connection {
     }
 
     /// Takes one request before the login.
-    #[inline(never)]
     fn take_login_request(
         &mut self,
         request: Request,
@@ -167,7 +164,6 @@ impl Connection {
 
     /// Carries out a command of somebody who has no name yet. Whoever asks for a room
     /// goes there or nowhere, also if the command is mistyped.
-    #[inline(never)]
     fn take_early_command(&mut self, line: &str, nonce: Option<&str>) -> Result<(), CloseReason> {
         let command = match Input::parse(line) {
             Input::Command(command) => command,

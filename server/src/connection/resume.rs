@@ -22,7 +22,6 @@ const TAKE_OVER: Duration = Duration::from_secs(5);
 impl Connection {
     /// Comes back to a session: takes it over from whatever connection had it, and is
     /// told what that missed.
-    #[inline(never)]
     pub(super) fn come_back(
         &mut self,
         token: &str,

@@ -191,8 +191,6 @@ impl Outbox {
     }
 
     /// The same, without the events that `is_hidden` names.
-    // Rare, and not to stand on the pump's small stack.
-    #[inline(never)]
     pub(crate) fn offer_without(
         self: &Arc<Self>,
         batch: &mut Batch,
@@ -410,7 +408,6 @@ impl Outbox {
         }
     }
 
-    #[inline(never)]
     fn enqueue(
         self: &Arc<Self>,
         state: &mut MutexGuard<'_, OutboxState>,
@@ -444,7 +441,6 @@ impl Outbox {
         self.changed.notify_all();
     }
 
-    #[inline(never)]
     fn skip(&self, state: &mut MutexGuard<'_, OutboxState>, what: Skipped) {
         let OutboxState { sink, queue, form, carrier, .. } = &mut **state;
         let holds_byte = sink.as_ref().is_some_and(|sink| sink.holds_byte());

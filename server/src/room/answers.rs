@@ -21,7 +21,6 @@ const NAMES: usize = 200;
 const NAMES_PER_LINE: usize = 50;
 
 impl Executor {
-    #[inline(never)]
     pub(super) fn answer(
         &mut self,
         session: &Session,
@@ -60,7 +59,6 @@ impl Executor {
         }
     }
 
-    #[inline(never)]
     fn write_answer(
         &self,
         session: &Session,
@@ -90,7 +88,6 @@ impl Executor {
     }
 
     /// Who came first: rendered once for all who ask in this round in one form.
-    #[inline(never)]
     pub(super) fn first_names(&mut self, outbox: &Outbox) -> Arc<Rendered> {
         let (form, carrier) = outbox.form_and_carrier();
         if let Some(rendered) = self.members.listed(form, carrier) {
@@ -105,7 +102,6 @@ impl Executor {
     }
 
     /// Lists who came first, or after somebody, of `room` unless it is one's own.
-    #[inline(never)]
     fn who(
         &self,
         after: Option<u64>,

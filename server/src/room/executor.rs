@@ -180,8 +180,6 @@ impl Executor {
         self.told
     }
 
-    // Whoever posts pumps, on its own small stack: what is over leaves its frame.
-    #[inline(never)]
     fn open_all(&mut self) {
         let mut envelopes = std::mem::take(&mut self.envelopes);
         for envelope in envelopes.drain(..) {
@@ -196,7 +194,6 @@ impl Executor {
         self.envelopes = envelopes;
     }
 
-    #[inline(never)]
     fn open(&mut self, envelope: Envelope) {
         match envelope {
             Envelope::Op { by, op, answered } => {
@@ -235,13 +232,11 @@ impl Executor {
     }
 
     /// Has whoever waits for a post told what became of it, after everyone else.
-    #[inline(never)]
     pub(super) fn answer_later(&mut self, answered: Answered, result: Result<(), Refusal>) {
         self.answers.push((answered, result));
     }
 
     /// Decides what is asked, and has it done.
-    #[inline(never)]
     pub(super) fn carry_out(&mut self, by: By, op: Op) -> Result<(), Refusal> {
         let facts = self.state.decide(by, op, self.time)?;
         facts.into_iter().for_each(|fact| self.take_in(fact));
@@ -250,7 +245,6 @@ impl Executor {
 
     /// Changes the state by a fact, then does what that means for the members, and has
     /// them told of it.
-    #[inline(never)]
     pub(super) fn take_in(&mut self, fact: Fact) {
         self.torn = Some(self.state.next_id());
         self.state.apply(&fact);
@@ -266,7 +260,6 @@ impl Executor {
         self.torn = None;
     }
 
-    #[inline(never)]
     fn push_said(&mut self, fact: Fact, session: u64, rendered_bytes: usize) {
         self.last_said.store(fact.id.unwrap_or_default(), Ordering::Relaxed);
         let nonce = match &fact.change {
@@ -282,7 +275,6 @@ impl Executor {
     }
 
     /// Does what a change of the state means for the members, and has them told of it.
-    #[inline(never)]
     fn follow(&mut self, fact: Fact) {
         let is_told = fact.id.is_some();
         let kicked = match fact.change {
@@ -313,7 +305,6 @@ impl Executor {
         }
     }
 
-    #[inline(never)]
     fn follow_before_event(&mut self, change: &Change) {
         match change {
             Change::Left { session, .. } => self.take_out(*session, self.batch_len()),
@@ -327,7 +318,6 @@ impl Executor {
         }
     }
 
-    #[inline(never)]
     fn see_kicked_off(&mut self, session: u64) {
         let Some(member) = self.members.remove(session) else { return };
         self.keep_token_out(&member.session);
@@ -340,7 +330,6 @@ impl Executor {
     }
 
     /// Ends the room for all; its owner, who ended it, goes to another.
-    #[inline(never)]
     fn end(&mut self) {
         let owner = self.state.access().owner;
         for member in self.members.remove_all() {
@@ -382,7 +371,6 @@ impl Executor {
         &*self.name == LOBBY
     }
 
-    #[inline(never)]
     fn say(&mut self, session: &Arc<Session>, mut speeches: Vec<Speech>) {
         let (number, by) = (session.number, By::Member(session.number));
         // First of all: a refusal names each nonce.
@@ -411,7 +399,6 @@ impl Executor {
     }
 
     /// Acknowledges what a member said: once it is on disk, where that is kept, or in `acks`.
-    #[inline(never)]
     fn acknowledge(
         &mut self,
         session: &Arc<Session>,
@@ -429,7 +416,6 @@ impl Executor {
         }
     }
 
-    #[inline(never)]
     fn recall(&self, limit: usize, mut answer: Answer, recalled: &Sender<Answer>) {
         let query = HistoryQuery { before: None, limit, hidden: &[] };
         self.history.answer(self.batch.events(), query, None, &mut answer);
@@ -437,7 +423,6 @@ impl Executor {
         let _ = recalled.send(answer);
     }
 
-    #[inline(never)]
     fn hide(&mut self, session: u64, hidden: Arc<[Hidden]>) -> Result<(), Refusal> {
         let (to, now) = (self.batch_len(), self.now);
         let member = self.members.touch(session).ok_or(Refusal::NoMember)?;
@@ -449,7 +434,6 @@ impl Executor {
     }
 
     /// Offers the batch to everyone, and gives it to the history.
-    #[inline(never)]
     fn tell(&mut self) {
         let (to, now) = (self.batch_len(), self.now);
         self.members.tell(&mut self.batch, to, now);

@@ -67,8 +67,6 @@ impl History {
     }
 
     /// Takes in what has happened in a round. Of more than is kept, the first go.
-    // On the pump's small stack: see `Executor::open_all`.
-    #[inline(never)]
     pub(crate) fn extend(&mut self, events: impl ExactSizeIterator<Item = (Event, usize)>) {
         let passed_over = events.len().saturating_sub(EVENTS);
         let (mut anything, mut anything_said, before) = (false, false, self.bytes);

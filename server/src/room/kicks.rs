@@ -37,8 +37,6 @@ struct KickRecord {
 
 impl Kick {
     /// Keeps a session out until then, and with it the name that it has.
-    // The keys of a name take much of a pump's small stack.
-    #[inline(never)]
     pub(crate) fn new(name: UserName, session: u64, until: Time) -> Kick {
         Kick { keys: name.keys(), name, session, until }
     }
@@ -67,7 +65,6 @@ impl Kicks {
 
     /// The names under which those were kicked who are let in again by this name, or
     /// are the session that has it now.
-    #[inline(never)]
     pub(crate) fn lifted_by(
         &self,
         name: &UserName,
@@ -97,7 +94,6 @@ impl Kicks {
     }
 
     /// For how much longer this name, or one that could be mistaken for it, is kept out.
-    #[inline(never)]
     pub(crate) fn left_for_name(&self, name: &UserName, now: Time) -> Option<Duration> {
         if self.0.is_empty() {
             return None;

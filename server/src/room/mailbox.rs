@@ -186,8 +186,6 @@ pub(crate) struct Pump<'a, P> {
 impl<'a, P> Pump<'a, P> {
     /// Moves what is to be done in the next round into `round`, and keeps the
     /// duty; `None` if nothing waits or another thread takes over.
-    // The posts pass through its frame, which is not to stay while they are pumped.
-    #[inline(never)]
     pub(crate) fn next_round(self, tired: bool, round: &mut Vec<P>) -> Option<Pump<'a, P>> {
         let mut state = self.mailbox.state.lock();
         if state.duty == Duty::Wanted || state.posts.is_empty() {

@@ -29,7 +29,6 @@ pub(super) enum AfterRemoval {
 }
 
 impl Executor {
-    #[inline(never)]
     pub(super) fn join(&mut self, coming: Coming) -> Result<(), Refusal> {
         let Coming { session, outbox, greeting, shown } = coming;
         let (number, new) = (session.number, session.clone());
@@ -58,7 +57,6 @@ impl Executor {
     }
 
     /// Takes in a new member, who will be shown so many events of before.
-    #[inline(never)]
     fn insert(&mut self, session: Arc<Session>, outbox: Arc<Outbox>, shown: usize) {
         let (from, hidden, answers) = (self.batch_len(), session.hidden(), Vec::new());
         let earlier = (shown > 0).then(|| {
@@ -71,7 +69,6 @@ impl Executor {
     }
 
     /// What a new member is told first.
-    #[inline(never)]
     fn greeting(&self, session: &Session, outbox: &Outbox, greeting: Greeting, id: u64) -> Vec<u8> {
         let mut answer = Answer::new(outbox.form());
         let user = session.name();
@@ -123,7 +120,6 @@ impl Executor {
         }
     }
 
-    #[inline(never)]
     pub(super) fn resume(&mut self, coming: Coming, last: Last) -> Result<(), Refusal> {
         let Coming { session, outbox, .. } = coming;
         let number = session.number;
@@ -171,7 +167,6 @@ impl Executor {
         Ok(())
     }
 
-    #[inline(never)]
     pub(super) fn leave(&mut self, session: u64, going: Going) {
         let (op, ending) = match going {
             Going::Ends(mut ending) => (Op::Leave { text: ending.text.take() }, Some(ending)),
@@ -228,7 +223,6 @@ impl Executor {
     }
 
     /// Ends the connections of all members after what has happened so far.
-    #[inline(never)]
     pub(super) fn dismiss_all(&mut self, goodbye: Goodbye) {
         let (to, reason) = (self.batch_len(), CloseReason::Told(goodbye));
         for member in self.members.remove_all() {

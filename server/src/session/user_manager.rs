@@ -475,8 +475,6 @@ impl SessionTable {
         }
     }
 
-    // Inlined, its frame would lie under the making of the keys, on a small stack.
-    #[inline(never)]
     /// Takes in a session whose name nobody has.
     fn insert(&mut self, keys: Vec<NameKey>, session: Arc<Session>, holder: Holder) {
         self.names.extend(keys.into_iter().map(|key| (key, session.clone())));

@@ -72,8 +72,6 @@ impl Head {
     /// # Errors
     ///
     /// What is wrong with it, or that it is too long.
-    // Inlined, the table of headers would lie under all that follows.
-    #[inline(never)]
     pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, Rejection> {
         let mut headers = vec![httparse::EMPTY_HEADER; HEADERS];
         let mut request = httparse::Request::new(&mut headers);

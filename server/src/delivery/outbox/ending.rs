@@ -99,7 +99,6 @@ impl Outbox {
         true
     }
 
-    #[inline(never)]
     pub(super) fn end_locked(&self, state: &mut MutexGuard<'_, OutboxState>, reason: CloseReason) {
         state.reason.get_or_insert(reason);
         if state.phase == Phase::Ended {

@@ -40,7 +40,6 @@ impl State {
     /// # Errors
     ///
     /// Why it leads to nothing.
-    #[inline(never)]
     pub(crate) fn decide(&self, by: By, op: Op, now: Time) -> Result<Vec<Fact>, Refusal> {
         if self.ended {
             return Err(Refusal::Ended);
