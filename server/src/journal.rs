@@ -94,8 +94,9 @@ pub(crate) struct Journal {
     pub(crate) reader: Arc<Reader>,
     pub(crate) nonce_key: NonceKey,
     ids: Arc<EventIds>,
-    /// Called with the time when an ack becomes overdue, if none was owed before.
-    owes_from: Box<dyn Fn(Instant) + Send + Sync>,
+    watch: Arc<dyn Watch>,
+    /// Called with the time when somebody has to [look](Self::pay_overdue) for what is overdue.
+    look_at: Box<dyn Fn(Instant) + Send + Sync>,
     threads: Mutex<Option<Threads>>,
 }
 
@@ -126,7 +127,7 @@ impl Journal {
         config: &JournalConfig,
         ids: Arc<EventIds>,
         watch: Arc<impl Watch>,
-        owes_from: impl Fn(Instant) + Send + Sync + 'static,
+        look_at: impl Fn(Instant) + Send + Sync + 'static,
     ) -> Result<(Journal, Leftover), JournalError> {
         let mut store = Store::open(&config.data)?;
         let database = store.database();
@@ -145,7 +146,7 @@ impl Journal {
             writer: writer::start_writer(
                 store,
                 queue.clone(),
-                watch,
+                watch.clone(),
                 config.retention,
                 config.retry,
             )?,
@@ -156,7 +157,8 @@ impl Journal {
             reader,
             nonce_key: NonceKey::new(low, high),
             ids,
-            owes_from: Box::new(owes_from),
+            watch,
+            look_at: Box::new(look_at),
             threads: Mutex::new(Some(threads)),
         };
         Ok((journal, kept))
@@ -171,9 +173,7 @@ impl Journal {
     pub(crate) fn settle(&self, deadline: Instant) -> bool {
         let (done, is_done) = bounded(1);
         let handed = self.queue.hand_over([], [Creditor::Reader(done)]);
-        if let Some(overdue_at) = handed.owes_from {
-            (self.owes_from)(overdue_at);
-        }
+        handed.look_at.into_iter().for_each(|at| (self.look_at)(at));
         handed.unpromised.is_empty() && is_done.recv_deadline(deadline) == Ok(true)
     }
 
@@ -205,10 +205,14 @@ impl Journal {
     }
 
     /// Tells those whose acks are overdue that their lines may not be safe. Returns when it
-    /// is to be looked again, if anything is owed.
+    /// is to be looked again, if there is anything to look for.
     pub(crate) fn pay_overdue(&self) -> Option<Instant> {
-        self.queue.overdue(Instant::now()).into_iter().for_each(|owed| owed.pay(false));
-        self.queue.next_overdue()
+        let overdue = self.queue.look(Instant::now());
+        if overdue.has_begun {
+            self.watch.degraded(None);
+        }
+        overdue.owed.into_iter().for_each(|owed| owed.pay(false));
+        overdue.look_at
     }
 
     /// Writes what is left, pays what is owed, and ends; not later than `deadline`: a disk
@@ -223,10 +227,8 @@ impl Journal {
         }
         if !writer.is_finished() {
             tracing::error!("the disk hangs: the journal's last lines may be missing");
-            self.queue
-                .overdue(Instant::now() + queue::PATIENCE)
-                .into_iter()
-                .for_each(|it| it.pay(false));
+            let overdue = self.queue.look(Instant::now() + queue::PATIENCE);
+            overdue.owed.into_iter().for_each(|owed| owed.pay(false));
         } else if writer.join().is_err() {
             tracing::error!("the journal's thread had panicked");
         }
@@ -256,9 +258,7 @@ impl Recorder for Journal {
         let highest = Write::Highest(self.ids.highest());
         let writes = opened.into_iter().chain(events).chain(lasting).chain(ended).chain([highest]);
         let handed = self.queue.hand_over(writes, round.owed.drain(..).map(Creditor::Speaker));
-        if let Some(overdue_at) = handed.owes_from {
-            (self.owes_from)(overdue_at);
-        }
+        handed.look_at.into_iter().for_each(|at| (self.look_at)(at));
         handed.unpromised.into_iter().for_each(|owed| owed.pay(false));
     }
 }

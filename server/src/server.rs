@@ -142,8 +142,8 @@ impl Server {
             Some(journal) => {
                 let console = console.clone();
                 let watch = Arc::new(DiskWatch { console, metrics: metrics.clone() });
-                let owes_from = move |at| due.schedule(at, Due::OwedAcks);
-                Some(Journal::start(journal, Arc::clone(&ids), watch, owes_from)?)
+                let look_at = move |at| due.schedule(at, Due::OwedAcks);
+                Some(Journal::start(journal, Arc::clone(&ids), watch, look_at)?)
             }
             None => None,
         };

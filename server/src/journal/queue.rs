@@ -49,6 +49,10 @@ struct QueueState<O> {
     waiting_bytes: usize,
     taken_bytes: usize,
     owed: VecDeque<Debt<O>>,
+    /// Since when the disk has got nothing done although something waits for it.
+    stuck_since: Option<Instant>,
+    /// Whether somebody will [look](WriteQueue::look) for what is overdue.
+    is_watched: bool,
     /// The number that the next batch gets.
     next_batch: u64,
     /// What found no space, by room and first id: the last id.
@@ -94,8 +98,18 @@ pub(crate) struct Errand {
 pub(crate) struct HandedOver<O> {
     /// What can't be promised: to be paid at once.
     pub(crate) unpromised: Vec<O>,
-    /// When what is owed becomes overdue, if nothing was owed before.
-    pub(crate) owes_from: Option<Instant>,
+    /// When somebody has to look for what is overdue, if nobody will.
+    pub(crate) look_at: Option<Instant>,
+}
+
+/// What whoever looks for what is overdue has found.
+pub(crate) struct Overdue<O> {
+    /// What can't be promised any more.
+    pub(crate) owed: Vec<O>,
+    /// Whether times were good until now.
+    pub(crate) has_begun: bool,
+    /// When to look again, if there is anything to look for.
+    pub(crate) look_at: Option<Instant>,
 }
 
 /// What is written in one transaction.
@@ -113,6 +127,8 @@ impl<O> Default for WriteQueue<O> {
             waiting_bytes: 0,
             taken_bytes: 0,
             owed: VecDeque::new(),
+            stuck_since: None,
+            is_watched: false,
             next_batch: 0,
             holes: BTreeMap::new(),
             lost_events: 0,
@@ -139,13 +155,13 @@ impl<O: Owed> WriteQueue<O> {
         state.make_space();
         self.filled.notify_all();
         if state.is_degraded {
-            return HandedOver { unpromised: owed.into_iter().collect(), owes_from: None };
+            return HandedOver { unpromised: owed.into_iter().collect(), look_at: None };
         }
-        let (batch, since, owed_nothing) =
-            (state.next_batch, Instant::now(), state.owed.is_empty());
+        let (batch, since) = (state.next_batch, Instant::now());
         state.owed.extend(owed.into_iter().map(|owed| Debt { batch, since, owed }));
-        let owes = owed_nothing && !state.owed.is_empty();
-        HandedOver { unpromised: Vec::new(), owes_from: owes.then(|| since + PATIENCE) }
+        state.stuck_since.get_or_insert(since);
+        let look_at = (!mem::replace(&mut state.is_watched, true)).then(|| since + PATIENCE);
+        HandedOver { unpromised: Vec::new(), look_at }
     }
 
     /// Has something forgotten once what waits is written.
@@ -206,6 +222,7 @@ impl<O: Owed> WriteQueue<O> {
         let mut state = self.state.lock();
         state.taken_bytes = 0;
         let was_degraded = mem::take(&mut state.is_degraded);
+        state.stuck_since = (!state.waiting.is_empty()).then(Instant::now);
         let count = state.owed.partition_point(|debt| debt.batch <= batch.number);
         let paid = state.owed.drain(..count).map(|debt| debt.owed).collect();
         self.emptied.notify_all();
@@ -227,16 +244,17 @@ impl<O: Owed> WriteQueue<O> {
         self.degrade(&mut state)
     }
 
-    /// What has been owed for too long, if anything has: times are bad then.
-    pub(crate) fn overdue(&self, now: Instant) -> Vec<O> {
+    /// Looks for what is overdue: times are bad if an ack was owed, or the disk got nothing
+    /// done, for too long.
+    pub(crate) fn look(&self, now: Instant) -> Overdue<O> {
         let mut state = self.state.lock();
-        let is_overdue = state.owed.front().is_some_and(|debt| now >= debt.since + PATIENCE);
-        if is_overdue { self.degrade(&mut state).0 } else { Vec::new() }
-    }
-
-    /// When somebody has to look for what is overdue.
-    pub(crate) fn next_overdue(&self) -> Option<Instant> {
-        self.state.lock().owed.front().map(|debt| debt.since + PATIENCE)
+        let (owed, has_begun) = match state.overdue_at() {
+            Some(at) if now >= at => self.degrade(&mut state),
+            _ => (Vec::new(), false),
+        };
+        let look_at = state.overdue_at();
+        state.is_watched = look_at.is_some();
+        Overdue { owed, has_begun, look_at }
     }
 
     /// How much waits, in bytes.
@@ -277,6 +295,7 @@ impl<O: Owed> WriteQueue<O> {
 
     fn degrade(&self, state: &mut QueueState<O>) -> (Vec<O>, bool) {
         let were_good = !mem::replace(&mut state.is_degraded, true);
+        state.stuck_since = None;
         state.make_space();
         self.emptied.notify_all();
         (state.owed.drain(..).map(|debt| debt.owed).collect(), were_good)
@@ -284,6 +303,13 @@ impl<O: Owed> WriteQueue<O> {
 }
 
 impl<O> QueueState<O> {
+    /// When times become bad unless the disk gets something done.
+    fn overdue_at(&self) -> Option<Instant> {
+        let owed_since = self.owed.front().map(|debt| debt.since);
+        let since = owed_since.into_iter().chain(self.stuck_since).min();
+        since.map(|since| since + PATIENCE)
+    }
+
     fn is_full(&self) -> bool {
         self.waiting_bytes + self.taken_bytes > MOST_BYTES
     }

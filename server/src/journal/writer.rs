@@ -70,8 +70,8 @@ impl Disk for Store {
 pub(crate) trait Watch: Send + Sync + 'static {
     /// A commit of so many writes took so long.
     fn committed(&self, writes: usize, took: Duration);
-    /// From now on nothing can be promised; why.
-    fn degraded(&self, why: &str);
+    /// From now on nothing can be promised; why, or `None` if the disk does not answer.
+    fn degraded(&self, why: Option<&str>);
     /// All is well again.
     fn recovered(&self);
 }
@@ -124,7 +124,7 @@ pub(crate) fn start_writer<D: Disk, O: Owed>(
                 Err(why) => {
                     let (owed, were_good) = queue.failed(batch);
                     if were_good {
-                        watch.degraded(&why);
+                        watch.degraded(Some(&why));
                     }
                     owed.into_iter().for_each(|owed| owed.pay(false));
                     if is_last {
@@ -196,7 +196,7 @@ mod tests {
     impl Watch for Counts {
         fn committed(&self, _writes: usize, _took: Duration) {}
 
-        fn degraded(&self, _why: &str) {
+        fn degraded(&self, _why: Option<&str>) {
             self.degraded.fetch_add(1, Ordering::SeqCst);
         }
 
@@ -268,7 +268,9 @@ mod tests {
         let bench = Bench::new();
         bench.say(1);
         // The first commit has begun, and holds the first line only.
-        wait_until(|| bench.queue.bytes() > 0 && bench.queue.next_overdue().is_some());
+        wait_until(|| {
+            bench.queue.bytes() > 0 && bench.queue.look(Instant::now()).look_at.is_some()
+        });
         assert!(bench.paid.is_empty(), "nothing is on the disk");
         bench.orders.send(Ok(())).expect("it waits");
         assert_eq!((bench.written(), bench.paid()), (vec![1], (1, true)));
@@ -310,16 +312,45 @@ mod tests {
         let bench = Bench::new();
         bench.say(1);
         let now = Instant::now();
-        assert!(bench.queue.overdue(now).is_empty(), "it is not overdue yet");
-        let owed = bench.queue.overdue(now + PATIENCE);
-        assert_eq!(owed.len(), 1);
-        owed.into_iter().for_each(|owed| owed.pay(false));
+        assert!(bench.queue.look(now).owed.is_empty(), "it is not overdue yet");
+        let overdue = bench.queue.look(now + PATIENCE);
+        assert_eq!((overdue.owed.len(), overdue.has_begun, overdue.look_at), (1, true, None));
+        overdue.owed.into_iter().for_each(|owed| owed.pay(false));
         assert_eq!(bench.paid(), (1, false));
         // The commit returns at last.
         bench.orders.send(Ok(())).expect("it waits");
         assert_eq!(bench.written(), [1]);
         wait_until(|| !bench.queue.is_degraded());
         assert!(bench.paid.is_empty(), "it was paid");
+        bench.end();
+    }
+
+    #[test]
+    fn a_disk_that_hangs_is_noticed_even_if_no_ack_is_owed() {
+        let bench = Bench::new();
+        let handed = bench.queue.hand_over([write(1, MOST_BYTES)], []);
+        assert!(handed.look_at.is_some(), "somebody has to look");
+        bench.queue.hand_over([write(2, 1)], []);
+        let queue = bench.queue.clone();
+        let speaker = spawn(move || queue.wait_for_space());
+        speaker.wait_until_asleep();
+        assert!(bench.queue.look(Instant::now() + PATIENCE).has_begun);
+        speaker.join();
+        (0..2).for_each(|_| bench.orders.send(Ok(())).expect("it waits"));
+        bench.end();
+    }
+
+    #[test]
+    fn one_look_is_asked_for_at_a_time() {
+        let bench = Bench::new();
+        (0..20).for_each(|_| bench.orders.send(Ok(())).expect("it waits"));
+        assert!(bench.queue.hand_over([write(1, 1)], []).look_at.is_some());
+        for id in 2..20 {
+            assert!(bench.queue.hand_over([write(id, 1)], []).look_at.is_none(), "one will come");
+            wait_until(|| bench.queue.bytes() == 0);
+        }
+        assert_eq!(bench.queue.look(Instant::now()).look_at, None, "nothing waits");
+        assert!(bench.queue.hand_over([write(20, 1)], []).look_at.is_some(), "none will come");
         bench.end();
     }
 
@@ -336,7 +367,7 @@ mod tests {
         let queue = bench.queue.clone();
         let speaker = spawn(move || queue.wait_for_space());
         speaker.wait_until_asleep();
-        bench.queue.overdue(Instant::now() + PATIENCE);
+        bench.queue.look(Instant::now() + PATIENCE);
         speaker.join();
         bench.orders.send(Ok(())).expect("it waits");
         bench.end();

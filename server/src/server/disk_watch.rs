@@ -15,7 +15,7 @@ impl Watch for DiskWatch {
         self.metrics.count_commit(rows, took);
     }
 
-    fn degraded(&self, why: &str) {
+    fn degraded(&self, why: Option<&str>) {
         self.console.journal_degraded(why);
     }
 

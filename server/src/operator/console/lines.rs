@@ -148,8 +148,13 @@ impl Console {
     }
 
     /// Says that lines can't be saved, and why.
-    pub(crate) fn journal_degraded(&self, why: &str) {
-        self.say(match self.lang() {
+    pub(crate) fn journal_degraded(&self, why: Option<&str>) {
+        let lang = self.lang();
+        let why = why.unwrap_or(match lang {
+            Lang::Ko => "디스크가 응답하지 않습니다",
+            Lang::En => "the disk does not answer",
+        });
+        self.say(match lang {
             Lang::Ko => format!("--- 대화를 저장할 수 없습니다. 채팅은 계속됩니다: {why}"),
             Lang::En => format!("--- Messages can't be saved; the chat goes on: {why}"),
         });
