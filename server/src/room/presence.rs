@@ -138,7 +138,9 @@ impl Executor {
             let (from, to) = (first_missing, oldest - 1);
             answer.message(&ServerMessage::Gap { room, from, to, reason: None });
         }
-        if let Some((from, to)) = self.lost.filter(|(from, _)| last_event < *from) {
+        if let Some((from, to)) = self.lost.filter(|(_, to)| last_event < *to) {
+            // It may have heard some of what was lost, and there may have been more.
+            let from = from.max(first_missing);
             let (room, reason) = ((&*self.name).into(), Some(GapReason::Restart));
             answer.message(&ServerMessage::Gap { room, from, to, reason });
         }
