@@ -2,6 +2,7 @@
 //! one transaction, and reading back at the start what a server goes on with.
 
 use std::{
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -94,16 +95,10 @@ impl Store {
         if !is_new && database.metadata().is_ok_and(|file| file.len() == 0) {
             return Err(failed("it is empty".into()));
         }
-        // SQLite gives its other files the permissions of this one.
-        folder::create(&database)
-            .map_err(|cause| FolderError::Io { path: database.clone(), cause })?;
-        let connection = open(&database, is_new).map_err(|error| {
-            if is_new {
-                // Whatever was made is in nobody's way at the next start.
-                let _ = std::fs::remove_file(&database);
-            }
-            failed(error.to_string())
-        })?;
+        if is_new {
+            make_database(&database)?;
+        }
+        let connection = open(&database).map_err(|error| failed(error.to_string()))?;
         Ok(Store { connection, folder })
     }
 
@@ -169,14 +164,45 @@ fn beside(database: &Path, end: &str) -> PathBuf {
     name.into()
 }
 
-fn open(database: &Path, is_new: bool) -> Result<Connection, SchemaError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(database, flags)?;
-    schema::check_version(&connection, is_new)?;
-    if is_new {
+/// Makes a database with all its tables. It gets its name when it is whole: a crash leaves
+/// either none or this one.
+fn make_database(database: &Path) -> Result<(), FolderError> {
+    let unfinished = beside(database, ".new");
+    let failed = |cause| FolderError::Io { path: unfinished.clone(), cause };
+    for end in ["", "-journal"] {
+        match fs::remove_file(beside(&unfinished, end)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+    }
+    // SQLite gives its other files the permissions of this one.
+    folder::create(&unfinished).map_err(failed)?;
+    let fill = || -> Result<(), SchemaError> {
+        let mut connection = connect(&unfinished)?;
         // Before the first table: what is deleted later gives its space back.
         connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        schema::migrate(&mut connection, true)?;
+        Ok(connection.close().map_err(|(_, error)| error)?)
+    };
+    fill().map_err(|error| failed(io::Error::other(error)))?;
+    fs::rename(&unfinished, database).map_err(failed)?;
+    #[cfg(unix)]
+    if let Some(folder) = database.parent() {
+        // The name is on the disk too.
+        fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
     }
+    Ok(())
+}
+
+fn connect(database: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(database, flags)
+}
+
+fn open(database: &Path) -> Result<Connection, SchemaError> {
+    let mut connection = connect(database)?;
+    schema::check_version(&connection, false)?;
     let mode: String =
         connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
     if mode != "wal" {
@@ -190,7 +216,7 @@ fn open(database: &Path, is_new: bool) -> Result<Connection, SchemaError> {
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "journal_size_limit", 64 * 1_024 * 1_024)?;
     look_for_damage(&mut connection)?;
-    schema::migrate(&mut connection, is_new)?;
+    schema::migrate(&mut connection, false)?;
     Ok(connection)
 }
 
