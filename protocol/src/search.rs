@@ -9,7 +9,7 @@
 use std::{borrow::Cow, ops::Range};
 
 use memchr::memmem::Finder;
-use unicode_normalization::{UnicodeNormalization, is_nfc};
+use unicode_normalization::{UnicodeNormalization, char::canonical_combining_class, is_nfc};
 
 /// The most bytes of a query that are looked at.
 pub const MOST_QUERY_BYTES: usize = 256;
@@ -157,13 +157,17 @@ fn initial(syllable: char) -> Option<char> {
 
 /// A text as it is compared: composed (NFC), without case.
 pub fn fold_text(text: &str) -> Cow<'_, str> {
-    let has_case = |letter: char| !letter.is_ascii_lowercase() && letter.is_alphabetic();
-    let may_change = |letter: char| match letter {
-        '가'..='힣' | 'ㄱ'..='ㅣ' => false,
-        _ => has_case(letter),
+    // What people write most folds by its ASCII letters only.
+    let is_plain = |letter: char| match letter {
+        '\0'..='\x7f' | '가'..='힣' | 'ㄱ'..='ㅣ' => true,
+        // A mark may compose with a small letter and not with the capital one.
+        _ => !letter.is_alphabetic() && canonical_combining_class(letter) == 0,
     };
-    if is_nfc(text) && !text.chars().any(may_change) {
-        return Cow::Borrowed(text);
+    if text.is_ascii() || (text.chars().all(is_plain) && is_nfc(text)) {
+        return match text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            true => Cow::Owned(text.to_ascii_lowercase()),
+            false => Cow::Borrowed(text),
+        };
     }
     let composed: String = text.nfc().collect();
     caseless::default_case_fold_str(&composed).nfc().collect::<String>().into()
@@ -275,12 +279,22 @@ mod tests {
         check(&query, &"회".repeat(MOST_QUERY_BYTES / "회".len()), true);
     }
 
+    fn by_the_standard(text: &str) -> String {
+        let composed: String = text.nfc().collect();
+        caseless::default_case_fold_str(&composed).nfc().collect()
+    }
+
+    #[test]
+    fn every_letter_folds_as_the_standard_says() {
+        for letter in ('\0'..='\u{ffff}').chain('\u{1f000}'..='\u{1ffff}') {
+            let text = format!("aH{letter}");
+            assert_eq!(fold_text(&text), by_the_standard(&text), "{text:?}");
+        }
+    }
+
     /// The plainest way to say what is found.
     fn naive(words: &[String], text: &str) -> bool {
-        let fold = |text: &str| -> Vec<char> {
-            let composed: String = text.nfc().collect();
-            caseless::default_case_fold_str(&composed).nfc().collect()
-        };
+        let fold = |text: &str| by_the_standard(text).chars().collect::<Vec<char>>();
         let text = fold(text);
         words.iter().all(|word| {
             let word = fold(word);
@@ -315,6 +329,13 @@ mod tests {
             text.extend(after);
             let query = Query::parse(&words.join(" ")).expect("words");
             prop_assert_eq!(query.is_in(&fold_text(&text)), naive(&words, &text), "{:?} {:?}", words, text);
+        }
+
+        #[test]
+        fn folding_is_what_the_standard_says(
+            text in prop_oneof![any::<String>(), "[a-zA-Z가-힣ㄱ-ㅎ \u{300}-\u{36f}!-@😀]{0,6}"],
+        ) {
+            prop_assert_eq!(fold_text(&text), by_the_standard(&text));
         }
 
         #[test]

@@ -4,13 +4,13 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, LazyLock},
     time::{Duration, Instant},
 };
 
 use madang_protocol::event::{Event, Time};
 use rusqlite::{
-    Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
+    Connection, OpenFlags, OptionalExtension, ToSql, Transaction, TransactionBehavior, params,
 };
 
 use super::{
@@ -21,6 +21,9 @@ use super::{
 
 /// For how long the start looks for damage.
 const CHECK_TIME: Duration = Duration::from_millis(400);
+
+/// So many events are inserted by one statement: an event costs half of what it costs alone.
+const EVENTS_AT_ONCE: usize = 16;
 
 /// Why there is no journal.
 #[derive(Debug, thiserror::Error)]
@@ -114,8 +117,16 @@ impl Store {
     /// If the disk is full, or fails; nothing of it was written then.
     pub(crate) fn write(&mut self, writes: &[Write]) -> rusqlite::Result<()> {
         let transaction = self.transaction(TransactionBehavior::Immediate)?;
-        for write in writes {
-            carry_out(&transaction, write)?;
+        let mut rest = writes;
+        while let Some(write) = rest.first() {
+            let is_event = |write: &&Write| matches!(write, Write::Event { .. });
+            let events = rest.iter().take(EVENTS_AT_ONCE).take_while(is_event).count();
+            let count = if events == EVENTS_AT_ONCE { events } else { 1 };
+            match events {
+                0 => carry_out(&transaction, write)?,
+                _ => insert_events(&transaction, &rest[..count])?,
+            }
+            rest = &rest[count..];
         }
         transaction.commit()
     }
@@ -240,6 +251,45 @@ fn look_for_damage(connection: &mut Connection) -> rusqlite::Result<()> {
     }
 }
 
+/// Inserts one event, or [`EVENTS_AT_ONCE`].
+fn insert_events(connection: &Connection, events: &[Write]) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare_cached(match events {
+        [_] => &INSERT_ONE,
+        _ => &INSERT_MANY,
+    })?;
+    let mut places = 1..;
+    let mut bind = |value: &dyn ToSql| {
+        let place = places.next().expect("there is no last number");
+        insert.raw_bind_parameter(place, value)
+    };
+    for write in events {
+        let Write::Event { room, event, session, nonce } = write else { continue };
+        let columns = Columns::from(event);
+        bind(&(*room as i64))?;
+        bind(&(event.id() as i64))?;
+        bind(&event.stamp().time.as_millis())?;
+        bind(&(*session as i64))?;
+        bind(&nonce.map(|nonce| nonce as i64))?;
+        bind(&columns.kind)?;
+        bind(&columns.user)?;
+        bind(&columns.text)?;
+        bind(&columns.folded)?;
+        bind(&columns.rest)?;
+    }
+    insert.raw_execute().map(drop)
+}
+
+static INSERT_ONE: LazyLock<String> = LazyLock::new(|| insert_sql(1));
+static INSERT_MANY: LazyLock<String> = LazyLock::new(|| insert_sql(EVENTS_AT_ONCE));
+
+fn insert_sql(events: usize) -> String {
+    let rows = ["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"].repeat(events).join(", ");
+    format!(
+        "INSERT OR IGNORE INTO event \
+         (room, id, time, session, nonce, kind, user, text, folded, rest) VALUES {rows}"
+    )
+}
+
 fn carry_out(connection: &Connection, write: &Write) -> rusqlite::Result<()> {
     let number = |number: u64| number as i64;
     let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| -> rusqlite::Result<()> {
@@ -250,26 +300,7 @@ fn carry_out(connection: &Connection, write: &Write) -> rusqlite::Result<()> {
             "INSERT OR IGNORE INTO room (room, name) VALUES (?1, ?2)",
             params![number(*room), &**name],
         ),
-        Write::Event { room, event, session, nonce } => {
-            let columns = Columns::from(event);
-            run(
-                "INSERT OR IGNORE INTO event \
-                 (room, id, time, session, nonce, kind, user, text, folded, rest) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-                params![
-                    number(*room),
-                    number(event.id()),
-                    event.stamp().time.as_millis(),
-                    number(*session),
-                    nonce.map(number),
-                    columns.kind,
-                    columns.user,
-                    columns.text,
-                    columns.folded,
-                    columns.rest,
-                ],
-            )
-        }
+        Write::Event { .. } => insert_events(connection, std::slice::from_ref(write)),
         Write::State { room, state } => {
             run("UPDATE room SET state = ?2 WHERE room = ?1", params![number(*room), state])
         }
