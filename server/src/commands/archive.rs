@@ -125,7 +125,10 @@ pub(super) fn search(caller: &Caller<'_>, words: Option<&str>) -> Result<Reply, 
     let (words, before) = match (words, last) {
         (None, None) => return Err(caller.refuse(&Notice::NoSearch)),
         (None, Some((words, before))) => (words, Some(before)),
-        (Some(words), Some((same, before))) if *words == *same => (same, Some(before)),
+        // The same words go further back, and from the end begin again.
+        (Some(words), Some((same, before))) if *words == *same && before > 0 => {
+            (same, Some(before))
+        }
         (Some(words), _) => (words.into(), None),
     };
     let hidden = Some(member.session.hidden().to_vec());
@@ -136,7 +139,8 @@ pub(super) fn search(caller: &Caller<'_>, words: Option<&str>) -> Result<Reply, 
         Unread::NoWords => caller.refuse(&Notice::NoSearch),
     })?;
     let Excerpt { events, looked_from, is_all } = excerpt;
-    let reading = Reading { room: room.number, words: Some(words), before: looked_from };
+    let before = if is_all { 0 } else { looked_from };
+    let reading = Reading { room: room.number, words: Some(words), before };
     member.session.note_reading(reading);
     let mut answer = caller.begin();
     if caller.form.is_for_programs() {
