@@ -283,3 +283,7 @@ impl Owed for Creditor {
 
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests;
+#[cfg(all(test, not(feature = "shuttle")))]
+mod crash_tests;
+#[cfg(all(test, not(feature = "shuttle")))]
+mod version_tests;

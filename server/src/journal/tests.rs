@@ -32,21 +32,21 @@ use super::{
 use crate::patience::{spawn, wait_until};
 
 /// A folder of its own, gone with the test.
-struct Scratch(PathBuf);
+pub(super) struct Scratch(pub(super) PathBuf);
 
 impl Scratch {
-    fn new() -> Scratch {
+    pub(super) fn new() -> Scratch {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("madang-journal-{}-{count}", std::process::id());
         Scratch(std::env::temp_dir().join(name))
     }
 
-    fn store(&self) -> Store {
+    pub(super) fn store(&self) -> Store {
         Store::open(&self.0).expect("a database")
     }
 
-    fn past(&self) -> Past {
+    pub(super) fn past(&self) -> Past {
         Past::open(&self.0.join("madang.db")).expect("a database")
     }
 }
@@ -64,27 +64,27 @@ fn stamp(id: u64) -> Stamp {
     Stamp { id, time: Time::from_millis(id as i64 * 1_000), room: "수학".into() }
 }
 
-fn said(id: u64, text: &str) -> Event {
+pub(super) fn said(id: u64, text: &str) -> Event {
     Event::Said { stamp: stamp(id), user: "bob".into(), text: text.into(), me: false }
 }
 
-fn opened() -> Write {
+pub(super) fn opened() -> Write {
     Write::Opened { room: ROOM, name: "수학".into() }
 }
 
-fn write(event: Event) -> Write {
+pub(super) fn write(event: Event) -> Write {
     Write::Event { room: ROOM, event, session: 7, nonce: None }
 }
 
-fn span() -> Span {
+pub(super) fn span() -> Span {
     Span { room: ROOM, name: "수학".into(), before: u64::MAX, since: Time::from_millis(0) }
 }
 
-fn bounds(events: usize) -> ReadBounds {
+pub(super) fn bounds(events: usize) -> ReadBounds {
     ReadBounds { events, bytes: 64 * 1_024, deadline: Instant::now() + Duration::from_secs(60) }
 }
 
-fn ids(events: &[Event]) -> Vec<u64> {
+pub(super) fn ids(events: &[Event]) -> Vec<u64> {
     events.iter().map(Event::id).collect()
 }
 

@@ -19,17 +19,17 @@ use crate::{
     server_process::{ServerProcess, command, command_after},
 };
 
-fn start(data: &Path) -> ServerProcess {
+pub(crate) fn start(data: &Path) -> ServerProcess {
     ServerProcess::start(&["--rate-limit", "off", "--lang", "ko", "--data", text(data)])
 }
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().expect("a test's folder is UTF-8")
 }
 
 /// The events of a room, as they are on the disk.
 #[track_caller]
-fn saved(data: &Path, room: &str) -> Vec<Value> {
+pub(crate) fn saved(data: &Path, room: &str) -> Vec<Value> {
     let mut transcript = Program::start(command().args([
         "transcript",
         "--data",
@@ -126,7 +126,7 @@ impl Speaker {
 
 /// The next message of a kind, whatever comes before.
 #[track_caller]
-fn wait_for(client: &mut TestClient, kind: &str) -> Value {
+pub(crate) fn wait_for(client: &mut TestClient, kind: &str) -> Value {
     loop {
         let message = client.expect_json();
         if message["type"] == kind {
@@ -268,6 +268,9 @@ fn talk_is_read_back_and_searched_over_restarts_from_nc() {
     bob.send("/찾기 번째\n").expect("30번째 줄\n");
     bob.expect("-- 10개를 찾았습니다.");
     bob.send("/찾기\n").expect(" 11번째 줄\n");
+    // The same words go further back too, and from the end begin again.
+    bob.send("/찾기 번째\n").expect(" 1번째 줄\n");
+    bob.send("/찾기 번째\n").expect("30번째 줄\n");
     bob.send("/찾기 없는말\n").expect("찾는 대화가 없습니다.\n");
 }
 
@@ -310,6 +313,125 @@ fn what_is_private_is_in_no_file_and_the_files_are_the_owners() {
     {
         assert!(!holds(words), "{words} is on the disk");
     }
+}
+
+/// A program that sends requests and waits for the answers.
+struct Asker {
+    client: TestClient,
+    requests: usize,
+}
+
+impl Asker {
+    /// Logs in; also returns the token.
+    fn log_in(address: SocketAddr, name: &str) -> (Asker, String) {
+        let mut client = TestClient::connect(address);
+        let welcome = client.login_json(name);
+        let token = welcome["session"].as_str().expect("a token").to_owned();
+        (Asker { client, requests: 0 }, token)
+    }
+
+    #[track_caller]
+    fn ask(&mut self, line: &str, answer: &str) -> Value {
+        self.requests += 1;
+        let nonce = format!("n{}", self.requests);
+        let asked = match line.strip_prefix("say ") {
+            Some(text) => json!({"type": "say", "text": text, "nonce": nonce}),
+            None => json!({"type": "command", "line": line, "nonce": nonce}),
+        };
+        self.client.send_json(asked);
+        loop {
+            let message = self.client.expect_json();
+            assert_ne!(message["type"], "error", "{line}: {message}");
+            if message["type"] == answer && message["nonce"] == *nonce {
+                return message;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_busy_hour_leaves_nothing_private_in_any_file() {
+    let folder = TestFolder::new();
+    let data = folder.path().join("data");
+    let mut server = start(&data);
+    // What each private text begins with; a private room's mark does, too.
+    let texts = ["whisper-", "topic-", "private-", "action-"];
+    let mut secrets = texts.map(|text| text.as_bytes().to_vec()).to_vec();
+    let names: Vec<String> = (0..8).map(|number| format!("m{number}")).collect();
+    let mut members: Vec<Asker> = Vec::new();
+    for name in &names {
+        let (member, token) = Asker::log_in(server.address, name);
+        let bits = u128::from_str_radix(&token, 16).expect("128 bits");
+        secrets.extend([token.into_bytes(), bits.to_be_bytes().to_vec()]);
+        members.push(member);
+    }
+    let mut talk = |round: usize| {
+        for (number, member) in members.iter_mut().enumerate() {
+            let of = format!("{round}-{number}");
+            let (whisper, topic) = (format!("whisper-{of}"), format!("topic-{of}"));
+            let (private, action) = (format!("private-{of}"), format!("action-{of}"));
+            let other = &names[(number + 1) % names.len()];
+            member.ask(&format!("say public-{of}"), "ack");
+            member.ask(&format!("/msg {other} {whisper}"), "ack");
+            member.ask(&format!("/new {topic}"), "entered");
+            member.ask(&format!("say {private}"), "ack");
+            member.ask(&format!("/me {action}"), "ack");
+            let invite = member.ask("/invite", "invite");
+            let key = invite["key"].as_str().expect("a key");
+            assert!(invite["room"].as_str().is_some_and(|mark| mark.starts_with("private-")));
+            let keys = [key.to_owned(), key.replace('-', ""), key.to_lowercase()];
+            secrets.extend(keys.map(String::into_bytes));
+            member.ask(if number % 2 == 0 { "/join lobby" } else { "/join math" }, "entered");
+            member.ask(&format!("say also-public-{of}"), "ack");
+        }
+        secrets.clone()
+    };
+    let look = |secrets: &[Vec<u8>], when: &str| {
+        let mut all = Vec::new();
+        for entry in fs::read_dir(&data).expect("the folder") {
+            let path = entry.expect("an entry").path();
+            let mode = fs::metadata(&path).expect("it is there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{}, {when}", path.display());
+            all.extend(fs::read(path).expect("a file"));
+        }
+        assert!(memchr::memmem::find(&all, b"public-0-0").is_some(), "{when}");
+        for secret in secrets {
+            let found = memchr::memmem::find(&all, secret);
+            assert!(found.is_none(), "{} {when}", String::from_utf8_lossy(secret));
+        }
+    };
+    talk(0);
+    let secrets = talk(1);
+    // With the log and its index.
+    look(&secrets, "while the server runs");
+    server.signal(Signal::KILL);
+    drop(server);
+    look(&secrets, "after it was killed");
+    server = start(&data);
+    server.signal(Signal::TERM);
+    assert_eq!(server.expect_exit(), 0);
+    look(&secrets, "after it was stopped");
+}
+
+#[test]
+fn a_database_of_a_newer_server_is_refused_by_its_name() {
+    let folder = TestFolder::new();
+    let data = folder.path().join("data");
+    let mut server = start(&data);
+    server.signal(Signal::TERM);
+    assert_eq!(server.expect_exit(), 0);
+    let path = data.join("madang.db");
+    let mut database = fs::read(&path).expect("it is there");
+    // SQLite's file format: the user version.
+    database[60..64].copy_from_slice(&99_u32.to_be_bytes());
+    fs::write(&path, &database).expect("the folder is there");
+    let mut refused =
+        Program::start(command().args(["--listen", "127.0.0.1:0", "--data", text(&data)]));
+    assert_eq!(refused.expect_exit(), 1);
+    let error = refused.err().expect_end();
+    let why = "a newer madang-server wrote it (version 99 of the tables, this one knows 1)";
+    assert!(error.contains(why), "{error}");
+    assert!(fs::read(&path).expect("it is there") == database, "it was changed");
 }
 
 #[test]

@@ -23,6 +23,9 @@ mod clock;
 mod tls_crowd;
 mod foreign_programs;
 mod journal;
+mod story;
+#[cfg(target_os = "linux")]
+mod disk;
 mod startup;
 mod readme;
 mod stopping;

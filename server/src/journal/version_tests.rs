@@ -1,0 +1,74 @@
+//! Databases of earlier versions, as a server of their time has left them. Each was made by a
+//! short conversation and a stop; none is ever changed.
+
+use std::fs;
+
+use madang_protocol::event::{Event, Time};
+
+use super::{
+    past::Span,
+    schema::VERSION,
+    search::Query,
+    tests::{Scratch, bounds, said, write},
+};
+
+/// By version, from 1 on: who adds a step to the tables adds what the server made before it.
+const KEPT: [&[u8]; 1] = [include_bytes!("fixtures/version-1.db")];
+
+#[test]
+fn there_is_a_database_of_every_version() {
+    assert_eq!(KEPT.len(), VERSION, "keep one of today's version in `fixtures`");
+    for (version, bytes) in (1_u32..).zip(KEPT) {
+        // SQLite's file format: the user version.
+        assert_eq!(bytes[60..64], version.to_be_bytes(), "version {version}");
+    }
+}
+
+#[test]
+fn a_database_of_each_earlier_version_is_opened_with_all_that_it_holds() {
+    for (version, bytes) in (1..).zip(KEPT) {
+        let scratch = Scratch::new();
+        fs::create_dir(&scratch.0).expect("a folder");
+        fs::write(scratch.0.join("madang.db"), bytes).expect("a disk");
+        let mut store = scratch.store();
+        let version_now: i64 = store
+            .connection()
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .expect("a database");
+        assert_eq!(version_now, VERSION as i64, "version {version}");
+        let kept = store.kept().expect("a database");
+        assert!(kept.is_complete);
+        let rooms: Vec<_> =
+            kept.rooms.iter().map(|room| (&*room.name, room.events.len())).collect();
+        assert_eq!(rooms, [("lobby", 13), ("수학", 7)], "version {version}");
+        let topic = kept.rooms[1].state.as_deref().expect("what holds there");
+        assert!(topic.contains("증명"), "{topic}");
+        let mut names: Vec<_> = kept.sessions.iter().map(|session| &*session.name).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["alice", "영희"]);
+        assert!(kept.sessions.iter().all(|session| !session.nonces.is_empty()));
+
+        let lobby = kept.rooms[0].room;
+        let span = || Span {
+            room: lobby,
+            name: "lobby".into(),
+            before: u64::MAX,
+            since: Time::from_millis(0),
+        };
+        let query = Query::parse("ㅎㅇ").expect("initials");
+        let found = scratch.past().search(&span(), &query, bounds(10), |_| true);
+        let found = found.expect("a database").events;
+        let texts: Vec<_> = found.iter().map(text).collect();
+        assert_eq!(texts, ["내일 회의는 3시", "네, 회의실에서 봬요"]);
+        // And it goes on.
+        let id = kept.highest + 1;
+        store.write(&[write(said(id, "x"))]).expect("a disk");
+    }
+}
+
+fn text(event: &Event) -> &str {
+    match event {
+        Event::Said { text, .. } => text,
+        other => panic!("nobody said {other:?}"),
+    }
+}

@@ -1,0 +1,476 @@
+//! `--data` on a disk that misbehaves: that hangs, fails, is full, or is on another machine; and
+//! what the kernel saw of the order of syncs and acks. Nobody's chat is harmed by the disk, and
+//! no ack promises what is not so.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use madang_tests::{TestClient, TestFolder};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::{
+    incoming::PATIENCE,
+    journal::{saved, start, text, wait_for},
+    program::Program,
+    server_process::{ServerProcess, command, command_under},
+};
+
+/// After so long a speaker is told that its line may not be safe (DESIGN, section 8).
+const OWED: Duration = Duration::from_secs(5);
+
+/// A disk that does what the test orders: `failing_disk.c`, compiled for this test.
+struct FailingDisk {
+    folder: TestFolder,
+    library: PathBuf,
+    orders: PathBuf,
+}
+
+impl FailingDisk {
+    #[track_caller]
+    fn new() -> FailingDisk {
+        let folder = TestFolder::new();
+        let library = folder.path().join("failing_disk.so");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/process/failing_disk.c");
+        let mut compiler = Command::new("cc");
+        compiler.args(["-shared", "-fPIC", "-O2", source, "-ldl", "-o"]).arg(&library);
+        let status = compiler.status().expect("there is a compiler");
+        assert!(status.success(), "{source} does not compile");
+        let orders = folder.write("orders", "");
+        FailingDisk { folder, library, orders }
+    }
+
+    fn order(&self, order: &str) {
+        // In one step: the server looks all the time.
+        let new = self.folder.write("new", order);
+        fs::rename(new, &self.orders).expect("the folder is there");
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn start_server(&self) -> ServerProcess {
+        let data = self.data();
+        let mut command = command();
+        command.env("LD_PRELOAD", &self.library).env("TEST_DISK", &self.orders);
+        command.args(["--rate-limit", "off", "--lang", "en", "--data", text(&data)]);
+        ServerProcess::start_as(&mut command)
+    }
+}
+
+/// Somebody who says lines, and somebody who hears them in lines.
+struct Two {
+    alice: TestClient,
+    bob: TestClient,
+    said: usize,
+}
+
+impl Two {
+    fn log_in(server: &ServerProcess) -> Two {
+        let mut alice = TestClient::connect(server.address);
+        assert_eq!(alice.login_json("alice")["durable"], true);
+        let mut bob = TestClient::connect(server.address);
+        bob.login("bob");
+        Two { alice, bob, said: 0 }
+    }
+
+    /// Says a line; how long it took until the other heard it.
+    #[track_caller]
+    fn say(&mut self) -> Duration {
+        let (number, began) = (self.said, Instant::now());
+        self.said += 1;
+        self.alice.send_json(json!({
+            "type": "say", "text": format!("line {number} of alice"), "nonce": format!("n{number}"),
+        }));
+        self.bob.expect(format!("[alice] line {number} of alice\n"));
+        began.elapsed()
+    }
+
+    /// The next ack: the number of its line, and whether it promises that the line is safe.
+    #[track_caller]
+    fn ack(&mut self) -> (usize, bool) {
+        let ack = wait_for(&mut self.alice, "ack");
+        let number = ack["nonce"].as_str().expect("a nonce")[1..].parse();
+        (number.expect("the test's nonce"), ack["durable"] != false)
+    }
+
+    /// Waits until the server says that lines are saved again, and says one that is.
+    #[track_caller]
+    fn say_when_saved_again(&mut self, server: &mut ServerProcess) {
+        server.out().expect("--- Messages are saved again.");
+        self.say();
+        assert_eq!(self.ack(), (self.said - 1, true));
+    }
+}
+
+/// Ends the server in good order; how often its console has told of trouble, and of its end.
+#[track_caller]
+fn stop(mut server: ServerProcess) -> (usize, usize) {
+    server.signal(Signal::TERM);
+    server.out().expect_end();
+    assert_eq!(server.expect_exit(), 0);
+    let shown = String::from_utf8_lossy(server.out().bytes()).into_owned();
+    let count = |words| shown.matches(words).count();
+    (
+        count("--- Messages can't be saved; the chat goes on: "),
+        count("--- Messages are saved again."),
+    )
+}
+
+/// The numbers of alice's lines that are on the disk.
+fn numbers(events: &[Value]) -> Vec<usize> {
+    let said = events.iter().filter_map(|event| {
+        event["text"].as_str()?.strip_prefix("line ")?.strip_suffix(" of alice")?.parse().ok()
+    });
+    said.collect()
+}
+
+#[test]
+#[ignore = "needs cc, and half a minute"]
+fn a_disk_that_hangs_for_half_a_minute_delays_nobody() {
+    let disk = FailingDisk::new();
+    let mut server = disk.start_server();
+    let mut two = Two::log_in(&server);
+    two.say();
+    assert_eq!(two.ack(), (0, true));
+
+    disk.order("hang");
+    let began = Instant::now();
+    let mut latencies = vec![two.say()];
+    // What is owed is told when it is overdue, not before.
+    assert_eq!(two.ack(), (1, false));
+    let owed_for = began.elapsed();
+    assert!(owed_for >= OWED - Duration::from_millis(20), "{owed_for:?}");
+    while began.elapsed() < Duration::from_secs(30) {
+        latencies.push(two.say());
+        // From now on nothing is promised, and nobody waits.
+        assert_eq!(two.ack(), (two.said - 1, false));
+        // As fast as people speak: what waits for the disk has space.
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    latencies.sort_unstable();
+    let at = |percent: usize| latencies[(latencies.len() - 1) * percent / 100];
+    let (median, late, last) = (at(50), at(99), at(100));
+    eprintln!(
+        "told after {owed_for:?}; {} lines meanwhile: {median:?}, p99 {late:?}, {last:?}",
+        latencies.len()
+    );
+    assert!(last < OWED, "somebody has waited for the disk: {last:?}");
+
+    disk.order("");
+    two.say_when_saved_again(&mut server);
+    let said = two.said;
+    assert_eq!(stop(server), (1, 1), "told once that it began, and once that it is over");
+    assert_eq!(numbers(&saved(&disk.data(), "lobby")), (0..said).collect::<Vec<_>>());
+}
+
+#[test]
+#[ignore = "needs cc"]
+fn who_heard_what_a_crash_has_taken_is_told_that_something_is_missing() {
+    let disk = FailingDisk::new();
+    let server = disk.start_server();
+    let mut two = Two::log_in(&server);
+    two.say();
+    assert_eq!(two.ack(), (0, true));
+    let mut carol = TestClient::connect(server.address);
+    let token = carol.login_json("carol")["session"].as_str().expect("a token").to_owned();
+    // Her session is on the disk, too.
+    carol.send_json(json!({"type": "say", "text": "safe", "nonce": "c"}));
+    wait_for(&mut carol, "ack");
+    disk.order("hang");
+    two.say();
+    let heard = wait_for(&mut carol, "said");
+    assert_eq!(heard["text"], "line 1 of alice");
+    server.signal(Signal::KILL);
+    drop(server);
+    disk.order("");
+
+    let server = disk.start_server();
+    let mut carol = TestClient::connect(server.address);
+    carol.become_json();
+    carol.send_json(json!({
+        "type": "login", "session": token, "room": "lobby", "last": heard["id"], "last_private": 0,
+    }));
+    assert_eq!(carol.expect_message("welcome")["resumed"], true);
+    let gap = carol.expect_message("gap");
+    assert_eq!(gap["reason"], "restart");
+    assert_eq!(gap["from"].as_u64(), heard["id"].as_u64().map(|id| id + 1));
+    carol.expect_message("restarted");
+    assert_eq!(numbers(&saved(&disk.data(), "lobby")), [0], "nobody was promised the other");
+}
+
+#[test]
+#[ignore = "needs cc"]
+fn a_crash_of_the_first_start_leaves_nothing_that_the_next_one_refuses() {
+    let disk = FailingDisk::new();
+    disk.order("hang");
+    let data = disk.data();
+    let mut first = command();
+    first.env("LD_PRELOAD", &disk.library).env("TEST_DISK", &disk.orders);
+    first.args(["--listen", "127.0.0.1:0", "--data", text(&data)]);
+    let first = Program::start(&mut first);
+    let deadline = Instant::now() + PATIENCE;
+    let is_begun = || {
+        let mut files = fs::read_dir(&data).into_iter().flatten().flatten();
+        files.any(|file| file.file_name().to_string_lossy().starts_with("madang.db"))
+    };
+    while !is_begun() {
+        assert!(Instant::now() < deadline, "it does not begin a database");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    first.signal(Signal::KILL);
+    drop(first);
+    disk.order("");
+    let server = disk.start_server();
+    let mut two = Two::log_in(&server);
+    two.say();
+    assert_eq!(two.ack(), (0, true));
+}
+
+#[test]
+#[ignore = "needs cc"]
+fn a_disk_whose_writes_or_syncs_fail_is_tried_again() {
+    for order in ["write", "sync"] {
+        let disk = FailingDisk::new();
+        let mut server = disk.start_server();
+        let mut two = Two::log_in(&server);
+        two.say();
+        assert_eq!(two.ack(), (0, true), "{order}");
+        disk.order(order);
+        for number in 1..20 {
+            two.say();
+            assert_eq!(two.ack(), (number, false), "{order}");
+        }
+        disk.order("");
+        two.say_when_saved_again(&mut server);
+        let said = two.said;
+        assert_eq!(stop(server), (1, 1), "{order}: told once each");
+        assert_eq!(
+            numbers(&saved(&disk.data(), "lobby")),
+            (0..said).collect::<Vec<_>>(),
+            "{order}"
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs cc"]
+fn what_a_failing_disk_had_no_space_for_is_a_hole_that_is_shown() {
+    let disk = FailingDisk::new();
+    let mut server = disk.start_server();
+    let mut two = Two::log_in(&server);
+    two.say();
+    assert_eq!(two.ack(), (0, true));
+    disk.order("sync");
+    // More than may wait for the disk.
+    let long = "x".repeat(4_000);
+    for number in 0..1_500 {
+        two.alice.send_json(json!({"type": "say", "text": long, "nonce": format!("m{number}")}));
+        two.bob.expect("x\n");
+        assert_eq!(wait_for(&mut two.alice, "ack")["durable"], false);
+    }
+    disk.order("");
+    two.say_when_saved_again(&mut server);
+    let said = two.said;
+    assert_eq!(stop(server), (1, 1));
+
+    let events = saved(&disk.data(), "lobby");
+    let gaps: Vec<_> = events.iter().filter(|event| event["type"] == "gap").collect();
+    let [gap] = gaps[..] else { panic!("{gaps:?}") };
+    let id = |value: &Value| value.as_u64().expect("an id");
+    let lost = id(&gap["to"]) - id(&gap["from"]) + 1;
+    let long = events.iter().filter(|event| event["text"] == *long).count() as u64;
+    assert_eq!(lost + long, 1_500, "each is there, or in the hole");
+    assert_eq!(numbers(&events), [vec![0], (1..said).collect()].concat());
+    let server = start(&disk.data());
+    let mut page = Program::start(command().args([
+        "transcript",
+        "--lang",
+        "en",
+        "--data",
+        text(&disk.data()),
+    ]));
+    let shown = page.out().expect_end();
+    assert!(shown.contains(&format!("-- {lost} lines were not saved here --\n")));
+    drop(server);
+}
+
+#[test]
+#[ignore = "needs unshare, and leave to make namespaces"]
+fn a_disk_that_is_full_is_used_again_once_there_is_space() {
+    let folder = TestFolder::new();
+    let place = folder.path().join("small");
+    fs::create_dir(&place).expect("the folder is there");
+    let setup = "mount -t tmpfs -o size=4m tmpfs \"$1\" && \
+                 head -c 3m /dev/zero > \"$1/filler\" && shift && exec \"$0\" \"$@\"";
+    let unshare = ["--user", "--map-root-user", "--mount"];
+    let may = Command::new("unshare").args(unshare).arg("true").output();
+    if !may.expect("unshare is installed").status.success() {
+        eprintln!("SKIPPED: no namespaces may be made here, so there is no small disk");
+        return;
+    }
+    // The shell gets the server's program as $0, then the place, then the flags.
+    let mut shell = command_under("unshare", &[&unshare[..], &["sh", "-c", setup]].concat());
+    let data = place.join("data");
+    shell.args([text(&place), "--rate-limit", "off", "--lang", "en", "--data", text(&data)]);
+    let mut server = ServerProcess::start_as(&mut shell);
+    // The place as the server sees it.
+    let seen = |path: &Path| {
+        let pid = server.pid().as_raw_nonzero();
+        PathBuf::from(format!("/proc/{pid}/root{}", path.display()))
+    };
+    let (filler, seen_data) = (seen(&place.join("filler")), seen(&data));
+    let mut two = Two::log_in(&server);
+    let long = "x".repeat(4_000);
+    let mut saved_lines = 0;
+    // Far more than there is space for, and less than may wait for the disk.
+    for number in 0..600 {
+        two.alice.send_json(json!({"type": "say", "text": long, "nonce": format!("m{number}")}));
+        two.bob.expect("x\n");
+        saved_lines += usize::from(wait_for(&mut two.alice, "ack")["durable"] != false);
+    }
+    assert!((1..500).contains(&saved_lines), "{saved_lines} of 600 had space");
+    fs::remove_file(filler).expect("the server's folder is seen from here");
+    two.say_when_saved_again(&mut server);
+    let said = two.said;
+    // With the server, its disk is gone.
+    let copy = folder.path().join("copy");
+    fs::create_dir(&copy).expect("the folder is there");
+    for name in ["madang.db", "madang.db-wal"] {
+        fs::copy(seen_data.join(name), copy.join(name)).expect("nothing is being written");
+    }
+    let events = saved(&copy, "lobby");
+    assert_eq!(events.iter().filter(|event| event["text"] == *long).count(), 600);
+    assert_eq!(numbers(&events), (0..said).collect::<Vec<_>>());
+    assert_eq!(stop(server), (1, 1), "told once each");
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn no_ack_leaves_before_its_line_is_synced() {
+    let folder = TestFolder::new();
+    let (data, trace) = (folder.path().join("data"), folder.path().join("trace"));
+    let calls = "trace=pwrite64,fdatasync,fsync,sendto,sendmsg,write,writev";
+    // -D: the server is this test's child, and not the tracer's.
+    let strace = ["-D", "-f", "-y", "-s", "100000", "-e", calls, "-o", text(&trace)];
+    let mut traced = command_under("strace", &strace);
+    traced.args(["--rate-limit", "off", "--lang", "en", "--data", text(&data)]);
+    let server = ServerProcess::start_as(&mut traced);
+    let mut two = Two::log_in(&server);
+    const LINES: usize = 30;
+    for number in 0..LINES {
+        two.say();
+        if number % 3 == 0 {
+            assert!(two.ack().1);
+        }
+    }
+    while two.ack() != (LINES - 1, true) {}
+    stop(server);
+    // What is left of the trace is written when the tracer ends.
+    let deadline = Instant::now() + PATIENCE;
+    let trace = loop {
+        let trace = fs::read_to_string(&trace).expect("a trace");
+        if trace.contains("+++ exited with 0 +++") {
+            break trace;
+        }
+        assert!(Instant::now() < deadline, "the tracer does not end");
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    let trace = Trace::parse(&trace);
+    for number in 0..LINES {
+        let line = format!("line {number} of alice");
+        let written =
+            trace.first("pwrite64", |call| call.contains(".db-wal") && call.contains(&line));
+        let synced = trace.first_after(written.ended, "sync", |call| call.contains(".db-wal"));
+        let nonce = format!("nonce\\\":\\\"n{number}\\\"");
+        let acked = trace
+            .first("", |call| call.contains("\\\"type\\\":\\\"ack\\\"") && call.contains(&nonce));
+        assert!(
+            synced.ended < acked.began,
+            "{line} was written by line {} of the trace and synced by {}, but acked by {}",
+            written.ended,
+            synced.ended,
+            acked.began
+        );
+    }
+}
+
+/// Calls of the system, in the order in which the kernel saw them.
+struct Trace(Vec<Call>);
+
+/// A call: its text, and the lines of the trace where it began and ended.
+#[derive(Clone)]
+struct Call {
+    text: String,
+    began: usize,
+    ended: usize,
+}
+
+impl Trace {
+    fn parse(trace: &str) -> Trace {
+        let mut calls = Vec::new();
+        // By thread: a call that has not come back.
+        let mut open: std::collections::HashMap<&str, Call> = Default::default();
+        for (at, line) in trace.lines().enumerate() {
+            let Some((thread, text)) = line.split_once(' ') else { continue };
+            let text = text.trim_start();
+            if let Some(text) = text.strip_suffix("<unfinished ...>") {
+                open.insert(thread, Call { text: text.into(), began: at, ended: usize::MAX });
+            } else if text.starts_with("<... ") {
+                if let Some(call) = open.remove(thread) {
+                    calls.push(Call { ended: at, text: format!("{}{text}", call.text), ..call });
+                }
+            } else {
+                calls.push(Call { text: text.into(), began: at, ended: at });
+            }
+        }
+        calls.sort_by_key(|call| call.began);
+        Trace(calls)
+    }
+
+    #[track_caller]
+    fn first(&self, name: &str, is_it: impl Fn(&str) -> bool) -> &Call {
+        let mut calls = self.0.iter();
+        let found = calls.find(|call| call.text.starts_with(name) && is_it(&call.text));
+        found.unwrap_or_else(|| panic!("no such call of {name:?} in {} calls", self.0.len()))
+    }
+
+    /// The first that began after a line of the trace, and whose name holds a word.
+    #[track_caller]
+    fn first_after(&self, line: usize, word: &str, is_it: impl Fn(&str) -> bool) -> &Call {
+        let is_named =
+            |call: &&Call| call.text.split('(').next().is_some_and(|name| name.contains(word));
+        let found = self.0.iter().filter(is_named).find(|it| it.began > line && is_it(&it.text));
+        found.unwrap_or_else(|| panic!("no {word} after line {line} of the trace"))
+    }
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn a_folder_on_a_network_file_system_is_refused() {
+    // What `statfs` would say on NFS, 0x6969, stands where it says ext4 or tmpfs.
+    for (number, name) in [("6969000000000000", "NFS"), ("424d53fe00000000", "SMB 2")] {
+        let folder = TestFolder::new();
+        let data = folder.path().join("data");
+        let inject = format!("inject=statfs,fstatfs:poke_exit=@arg2={number}");
+        let log = folder.path().join("trace");
+        let strace = ["-D", "-f", "-e", "trace=statfs,fstatfs", "-e", &inject, "-o", text(&log)];
+        let mut refused = Program::start(command_under("strace", &strace).args([
+            "--listen",
+            "127.0.0.1:0",
+            "--data",
+            text(&data),
+        ]));
+        assert_eq!(refused.expect_exit(), 1, "{name}");
+        let error = refused.err().expect_end();
+        let reason = format!("is on a network file system ({name})");
+        assert!(error.contains("--data: ") && error.contains(&reason), "{error}");
+        let left: Vec<_> = fs::read_dir(&data).map(Iterator::collect).unwrap_or_default();
+        assert!(left.is_empty(), "nothing was written: {left:?}");
+    }
+}

@@ -1,0 +1,162 @@
+//! A lesson on a server with `--data`, as a teacher lives through it: talk, a restart in the
+//! middle, looking for what was said before it, and in the end something to hand out.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use madang_tests::{Program as Helper, TestClient, TestFolder};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::{
+    incoming::PATIENCE,
+    journal::{saved, start, text, wait_for},
+    program::Program,
+    server_process::command,
+};
+
+/// What was said in the lesson, in its order.
+const SAID: [(&str, &str); 8] = [
+    ("김선생", "오늘은 피타고라스 정리를 배웁니다"),
+    ("철수", "a² + b² = c² 맞나요?"),
+    ("김선생", "맞아요! 증명은\n1. 정사각형을 그린다\n2. 넓이를 두 번 센다"),
+    ("영희", "<script>document.title = 'hacked'</script> 이건 태그인가요? 😀"),
+    // The server is restarted here.
+    ("김선생", "다시 들어왔나요? 이어서 합니다"),
+    ("철수", "네 & \"여기\" 있어요"),
+    ("영희", "ㅋㅋ 저도요"),
+    ("김선생", "숙제: 금요일까지 100쪽"),
+];
+
+/// How many of them come before the restart.
+const BEFORE: usize = 4;
+
+/// Says a line with the program of the teacher, or with `nc`.
+fn say(teacher: &mut TestClient, pupils: &mut [(&str, TestClient)], user: &str, said: &str) {
+    match pupils.iter_mut().find(|(name, _)| *name == user) {
+        Some((_, pupil)) => drop(pupil.send(format!("{said}\n"))),
+        None => teacher.send_json(json!({"type": "say", "text": said})),
+    }
+    // One after the other.
+    loop {
+        let heard = wait_for(teacher, "said");
+        if (&heard["user"], &heard["text"]) == (&json!(user), &json!(said)) {
+            return;
+        }
+    }
+}
+
+/// The lesson; returns the folder that the server kept it in.
+fn teach(folder: &TestFolder) -> PathBuf {
+    let data = folder.path().join("data");
+    let mut server = start(&data);
+    let mut teacher = TestClient::connect(server.address);
+    let welcome = teacher.login_json("김선생");
+    let token = welcome["session"].as_str().expect("a token").to_owned();
+    teacher.send_json(json!({"type": "command", "line": "/join 수학"}));
+    assert_eq!(wait_for(&mut teacher, "entered")["durable"], true);
+    let log_in = |address, name| {
+        let mut pupil = TestClient::connect(address);
+        pupil.login_to("수학", name);
+        (name, pupil)
+    };
+    let mut pupils = ["철수", "영희"].map(|name| log_in(server.address, name));
+    for (user, said) in &SAID[..BEFORE] {
+        say(&mut teacher, &mut pupils, user, said);
+    }
+    // The second pupil's coming was heard before what was said: this is the last thing.
+    server.signal(Signal::TERM);
+    wait_for(&mut teacher, "bye");
+    assert_eq!(server.expect_exit(), 0);
+
+    let server = start(&data);
+    let last = saved(&data, "수학").iter().filter_map(|event| event["id"].as_u64()).max();
+    let mut teacher = TestClient::connect(server.address);
+    teacher.become_json();
+    teacher.send_json(json!({
+        "type": "login", "session": token, "room": "수학", "last": last, "last_private": 0,
+    }));
+    let welcome = teacher.expect_message("welcome");
+    assert_eq!((&welcome["resumed"], &welcome["room"]), (&json!(true), &json!("수학")));
+    let mut pupils = ["철수", "영희"].map(|name| log_in(server.address, name));
+    for (user, said) in &SAID[BEFORE..] {
+        say(&mut teacher, &mut pupils, user, said);
+    }
+    let (_, pupil) = &mut pupils[0];
+    for query in ["피타고라스", "ㅍㅌㄱㄹㅅ", "정리를 오늘은"] {
+        pupil
+            .send(format!("/찾기 {query}\n"))
+            .expect("[김선생] 오늘은 피타고라스 정리를 배웁니다\n");
+        pupil.expect("-- 1개를 찾았습니다.");
+    }
+    data
+}
+
+fn transcript(data: &Path, format: &str, output: &Path) {
+    let mut written = Program::start(command().args([
+        "transcript",
+        "--room",
+        "수학",
+        "--data",
+        text(data),
+        "--format",
+        format,
+        "--output",
+        text(output),
+    ]));
+    assert_eq!(written.expect_exit(), 0);
+}
+
+#[test]
+fn a_lesson_goes_on_after_a_restart_and_can_be_read_by_programs() {
+    let folder = TestFolder::new();
+    let data = teach(&folder);
+    let said: Vec<_> = saved(&data, "수학")
+        .into_iter()
+        .filter(|event| event["type"] == "said")
+        .map(|event| (event["user"].clone(), event["text"].clone()))
+        .collect();
+    assert_eq!(said, SAID.map(|(user, text)| (Value::from(user), Value::from(text))));
+    let kinds: Vec<_> =
+        saved(&data, "수학").into_iter().map(|event| event["type"].clone()).collect();
+    assert!(kinds.contains(&json!("restarted")), "{kinds:?}");
+}
+
+#[test]
+#[ignore = "needs chromium and python3"]
+fn a_lesson_s_transcript_is_read_in_a_browser_and_by_python() {
+    let folder = TestFolder::new();
+    let data = teach(&folder);
+    let (page, lines) = (folder.path().join("lesson.html"), folder.path().join("lesson.jsonl"));
+    transcript(&data, "html", &page);
+    transcript(&data, "jsonl", &lines);
+
+    let mut chromium = Command::new("chromium");
+    chromium.args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]);
+    let profile = format!("--user-data-dir={}", text(&folder.path().join("profile")));
+    let shown = Helper::start(chromium.args([profile, format!("file://{}", text(&page))]));
+    let shown = shown.expect_success(PATIENCE);
+    assert!(
+        shown.contains("<title>수학</title>"),
+        "a script has run, or there is no title: {shown}"
+    );
+    let mut rest = &*shown;
+    for (user, said) in SAID {
+        let said = said.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let place = rest.find(&format!("<bdi>{user}</bdi></b> <span dir=\"auto\">{said}"));
+        let place = place.unwrap_or_else(|| panic!("{user}: {said} is not there: {shown}"));
+        rest = &rest[place + 1..];
+    }
+
+    let mut python = Command::new("python3");
+    let reader = "import json, sys\n\
+                  for line in open(sys.argv[1], encoding='utf-8'):\n\
+                  \x20   event = json.loads(line)\n\
+                  \x20   if event['type'] == 'said': print(json.dumps([event['user'], event['text']]))";
+    let read = Helper::start(python.args(["-c", reader, text(&lines)])).expect_success(PATIENCE);
+    let read: Vec<Value> =
+        read.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(read, SAID.map(|(user, text)| json!([user, text])));
+}
