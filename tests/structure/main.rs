@@ -132,6 +132,7 @@ fn crates() -> impl Iterator<Item = Vec<Source>> {
         "client/terminal/src",
         "tests/src",
         "tests/load/src",
+        "tests/soak/src",
     ];
     folders.into_iter().map(|folder| {
         let mut sources = sources(&[folder], &["rs"]);

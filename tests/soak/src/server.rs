@@ -1,0 +1,191 @@
+//! The server under test: started, killed, stopped, and started again on the same folder.
+
+use std::{
+    collections::VecDeque,
+    io::{BufRead as _, BufReader},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long it may take to start, and to end.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// So many of its last lines are shown if something is wrong.
+const LAST_LINES: usize = 50;
+
+/// How to start it.
+#[derive(Debug, Clone)]
+pub(crate) struct Program {
+    pub(crate) path: PathBuf,
+    pub(crate) data: PathBuf,
+}
+
+/// A running server. Dropped, it is killed.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    last_lines: Arc<Mutex<VecDeque<String>>>,
+}
+
+impl Program {
+    /// Starts it on a free port of the loopback address.
+    pub(crate) fn start(&self) -> Result<Server> {
+        let mut child = self
+            .command()
+            .args(["--listen", "127.0.0.1:0", "--no-web", "--lang", "en"])
+            .args(["--rate-limit", "off", "--max-per-address", "off", "--keep", "forever"])
+            .arg("--data")
+            .arg(&self.data)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("failed to start `{}`", self.path.display()))?;
+        let last_lines = Arc::<Mutex<VecDeque<String>>>::default();
+        let (out, err) = (child.stdout.take(), child.stderr.take());
+        let err = err.expect("it is piped");
+        keep_last_lines(BufReader::new(err), last_lines.clone());
+        let mut out = BufReader::new(out.expect("it is piped"));
+        let mut server = Server { child, address: ([127, 0, 0, 1], 0).into(), last_lines };
+        server.address = loop {
+            let mut line = String::new();
+            let count = out.read_line(&mut line).context("failed to read what the server says")?;
+            ensure!(count > 0, "the server does not start:\n{}", server.last_lines());
+            if let Some(port) = line.split("nc 127.0.0.1 ").nth(1) {
+                break SocketAddr::from(([127, 0, 0, 1], port.trim().parse().context("a port")?));
+            }
+        };
+        keep_last_lines(out, server.last_lines.clone());
+        Ok(server)
+    }
+
+    /// The messages of a room that are on the disk, as JSON lines.
+    pub(crate) fn transcript(&self, room: &str) -> Result<String> {
+        let output = self
+            .command()
+            .args(["transcript", "--format", "jsonl", "--room", room, "--data"])
+            .arg(&self.data)
+            .output()
+            .context("failed to run the server's program")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "there is no transcript of {room}: {said}");
+        String::from_utf8(output.stdout).context("the transcript is not UTF-8")
+    }
+
+    /// What it calls itself.
+    pub(crate) fn version(&self) -> Result<String> {
+        let output = self.command().arg("--version").output();
+        let output = output.with_context(|| format!("failed to run `{}`", self.path.display()))?;
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    /// The program, without what the environment would tell it.
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.path);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("MADANG_") {
+                command.env_remove(name);
+            }
+        }
+        command.stdin(Stdio::null());
+        command
+    }
+}
+
+impl Server {
+    /// Kills it, as a crash does.
+    pub(crate) fn kill(mut self) -> Result<()> {
+        self.child.kill().context("failed to kill the server")?;
+        self.child.wait().context("failed to wait for the server")?;
+        Ok(())
+    }
+
+    /// Stops it, as an operator does, and waits for its end.
+    pub(crate) fn stop(mut self) -> Result<Duration> {
+        let began = Instant::now();
+        kill_process(Pid::from_child(&self.child), Signal::TERM).context("failed to stop it")?;
+        let status = self.wait()?;
+        ensure!(status.success(), "the server ended with {status}:\n{}", self.last_lines());
+        Ok(began.elapsed())
+    }
+
+    /// What it has said last.
+    pub(crate) fn last_lines(&self) -> String {
+        let lines = self.last_lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().map(|line| format!("  {line}\n")).collect()
+    }
+
+    fn wait(&mut self) -> Result<ExitStatus> {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().context("failed to wait for it")? {
+                return Ok(status);
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        bail!("the server does not end:\n{}", self.last_lines())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // An error means that it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn keep_last_lines(
+    out: BufReader<impl std::io::Read + Send + 'static>,
+    into: Arc<Mutex<VecDeque<String>>>,
+) {
+    thread::spawn(move || {
+        for line in out.lines().map_while(Result::ok) {
+            let mut lines = into.lock().unwrap_or_else(PoisonError::into_inner);
+            if lines.len() == LAST_LINES {
+                lines.pop_front();
+            }
+            lines.push_back(line);
+        }
+    });
+}
+
+/// A folder for the server's data, gone when this is dropped unless it is
+/// [kept](Self::keep).
+pub(crate) struct DataFolder {
+    path: PathBuf,
+    is_kept: bool,
+}
+
+impl DataFolder {
+    /// An empty folder below another.
+    pub(crate) fn new(below: &Path, name: &str) -> Result<DataFolder> {
+        let path = below.join(format!("soak-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path)
+            .with_context(|| format!("failed to make `{}`", path.display()))?;
+        Ok(DataFolder { path, is_kept: false })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Keeps it, for whoever looks into what was wrong.
+    pub(crate) fn keep(&mut self) {
+        self.is_kept = true;
+    }
+}
+
+impl Drop for DataFolder {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}

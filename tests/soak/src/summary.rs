@@ -1,0 +1,169 @@
+//! The result of a run: as JSON for programs, and as a page for people.
+
+use std::{fs, path::Path, process::Command};
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::oracle::{Counts, Faults};
+
+/// What a run has shown.
+#[derive(Debug, Serialize)]
+pub(crate) struct Summary {
+    pub(crate) scenario: &'static str,
+    pub(crate) date: String,
+    /// The commit of the sources, if there are any here.
+    pub(crate) commit: String,
+    pub(crate) server: String,
+    pub(crate) machine: String,
+    pub(crate) command: String,
+    pub(crate) seed: u64,
+    pub(crate) minutes: f64,
+    /// What was done to the server: words and numbers.
+    pub(crate) done: Vec<(String, String)>,
+    pub(crate) counts: Counts,
+    pub(crate) faults: Faults,
+    /// Why the run ended early, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ended: Option<String>,
+}
+
+impl Summary {
+    /// Whether every promise was kept, and everything was done.
+    pub(crate) fn is_right(&self) -> bool {
+        self.faults.count() == 0 && self.ended.is_none()
+    }
+
+    /// The page.
+    pub(crate) fn page(&self) -> String {
+        let Summary { scenario, date, commit, server, machine, command, seed, minutes, .. } = self;
+        let Faults { lost, doubled, reordered, ids_twice, missed, unacked_at_goodbye, .. } =
+            &self.faults;
+        let verdict = if self.is_right() { "✓" } else { "✗" };
+        let done: String =
+            self.done.iter().map(|(what, count)| format!("| {what} | {count} |\n")).collect();
+        let Counts { lines, acked, not_durable, repeats, heard, gone, skips, ends, goodbyes } =
+            self.counts;
+        let grouped = |number: u64| group(number);
+        let rows = [
+            ("lines on the disk", grouped(lines)),
+            ("acknowledged as saved", grouped(acked)),
+            ("acknowledged as not saved", grouped(not_durable)),
+            ("said again after a restart", grouped(repeats)),
+            ("times that a member heard a line", grouped(heard)),
+            ("heard, promised to nobody, and gone with a crash", grouped(gone)),
+            ("holes that a slow member was told of", grouped(skips)),
+            (
+                "connections that ended; in a goodbye",
+                format!("{}; {}", grouped(ends), grouped(goodbyes)),
+            ),
+        ];
+        let rows: String =
+            rows.iter().map(|(what, count)| format!("| {what} | {count} |\n")).collect();
+        let mut page = format!(
+            "# Soak, {scenario}, {date}\n\n\
+             **{verdict} {acked} acknowledged lines: {lost} lost, {doubled} doubled, {reordered} \
+             reordered; {ids_twice} ids given twice; {missed} missed by a member who came back; \
+             {unacked_at_goodbye} without an ack at the goodbye.**\n\n\
+             | | |\n|---|---:|\n{done}{rows}\n\
+             - {server}, commit {commit}; {machine}; {minutes:.1} minutes.\n\
+             - Seed {seed}; made with `{command}`.\n",
+            acked = grouped(acked),
+        );
+        for example in &self.faults.examples {
+            page.push_str(&format!("- Wrong: {example}\n"));
+        }
+        if let Some(why) = &self.ended {
+            page.push_str(&format!("- Ended early: {why}\n"));
+        }
+        page
+    }
+
+    /// Writes page and JSON into a folder.
+    pub(crate) fn write(&self, into: &Path, name: &str) -> Result<()> {
+        fs::create_dir_all(into).with_context(|| format!("failed to make `{}`", into.display()))?;
+        let json = serde_json::to_string_pretty(self).context("failed to write JSON")? + "\n";
+        for (end, text) in [("md", self.page()), ("json", json)] {
+            let path = into.join(format!("{name}.{end}"));
+            fs::write(&path, text)
+                .with_context(|| format!("failed to write `{}`", path.display()))?;
+        }
+        Ok(())
+    }
+}
+
+/// A number in groups of three digits.
+pub(crate) fn group(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// The commit of the sources in which this program runs.
+pub(crate) fn commit() -> String {
+    let output = Command::new("git").args(["describe", "--always", "--dirty"]).output();
+    let told = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    told.ok().filter(|told| !told.is_empty()).unwrap_or_else(|| "unknown".into())
+}
+
+/// Processor, cores and kernel of this machine.
+pub(crate) fn machine() -> String {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let cpuinfo = read("/proc/cpuinfo");
+    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    let model = model.map_or("a processor", |(_, model)| model.trim());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("{model}, {cores} cores, Linux {}", read("/proc/sys/kernel/osrelease").trim())
+}
+
+/// The command line of this program, without the path of the program itself.
+pub(crate) fn command() -> String {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    format!("soak {}", arguments.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (5_000_000, "5,000,000")] {
+            assert_eq!(group(number), text);
+        }
+    }
+
+    #[test]
+    fn the_page_says_what_was_wrong() {
+        let mut summary = Summary {
+            scenario: "journal",
+            date: "2026-11-28 10:00 UTC".into(),
+            commit: "abc".into(),
+            server: "madang-server 0.1.0".into(),
+            machine: "a machine".into(),
+            command: "soak journal".into(),
+            seed: 7,
+            minutes: 1.25,
+            done: vec![("kills".into(), "3".into())],
+            counts: Counts { acked: 5_000, ..Counts::default() },
+            faults: Faults::default(),
+            ended: None,
+        };
+        let page = summary.page();
+        assert!(page.contains("✓ 5,000 acknowledged lines: 0 lost, 0 doubled"), "{page}");
+        assert!(page.contains("| kills | 3 |\n") && page.contains("Seed 7;"), "{page}");
+        summary.faults = Faults { lost: 1, examples: vec!["s1 7".into()], ..Faults::default() };
+        let page = summary.page();
+        assert!(!summary.is_right() && page.contains("✗ 5,000 acknowledged lines: 1 lost"));
+        assert!(page.contains("- Wrong: s1 7\n"), "{page}");
+        summary.faults = Faults::default();
+        summary.ended = Some("time".into());
+        assert!(!summary.is_right() && summary.page().contains("- Ended early: time\n"));
+    }
+}
