@@ -28,6 +28,7 @@ mod readme;
 mod doors;
 mod tls;
 mod transcripts;
+mod search;
 mod web;
 mod metrics;
 mod hostile;
