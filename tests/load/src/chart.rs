@@ -77,7 +77,10 @@ fn bars(comparison: &Comparison, workload: Workload, figure: &Figure) -> Vec<Bar
         .into_iter()
         .map(|(server, measured)| Bar {
             name: server.name,
-            is_own: matches!(server.kind, PeerKind::Madang | PeerKind::MadangJson),
+            is_own: matches!(
+                server.kind,
+                PeerKind::Madang | PeerKind::MadangJson | PeerKind::MadangData
+            ),
             share: if longest > 0.0 { (measured.median.value() / longest).max(0.0) } else { 0.0 },
             value: format!(
                 "{}{}",

@@ -151,6 +151,10 @@ pub(crate) struct RunFlags {
     #[arg(long, value_name = "N")]
     connecting: Option<usize>,
 
+    /// Have somebody search what the server has kept (--data), again and again, meanwhile
+    #[arg(long)]
+    search: bool,
+
     /// Give up when nothing comes for so long that must come [default: 10]
     #[arg(long, value_name = "SECONDS", default_value = "10", hide_default_value = true)]
     silence_limit: Span,
@@ -202,6 +206,7 @@ impl RunFlags {
             roll_call: self.roll_call,
             idle: self.idle.map(|span| span.0),
             mass_leave: self.mass_leave,
+            searches: self.search,
             silence_limit: self.silence_limit.0,
             time_limit: self.time_limit.0,
         };
@@ -233,7 +238,8 @@ pub(crate) struct CompareFlags {
     )]
     pub(crate) madang: PathBuf,
 
-    /// Compare only these servers [default: all that are installed, without madang-json]
+    /// Compare only these servers [default: all that are installed, without madang-json and
+    /// madang-data]
     #[arg(long, value_enum, value_name = "SERVER,…", value_delimiter = ',')]
     pub(crate) peers: Vec<PeerKind>,
 
@@ -247,6 +253,10 @@ pub(crate) struct CompareFlags {
         hide_default_value = true
     )]
     pub(crate) workloads: Vec<Workload>,
+
+    /// Also compare Madang with --data, in a folder for temporary files, and search what it keeps
+    #[arg(long)]
+    pub(crate) data: bool,
 
     /// A server that speaks as Madang's ancestor does, as program and arguments; `{port}` stands
     /// for the port it is to listen at [default: none]

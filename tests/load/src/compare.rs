@@ -59,7 +59,8 @@ pub(crate) fn compare(flags: &CompareFlags) -> Result<bool> {
     }
     progress.end();
     write(&comparison, flags)?;
-    Ok(!comparison.runs.iter().any(|run| run.kind == PeerKind::Madang && run.failure.is_some()))
+    let is_own = |kind| matches!(kind, PeerKind::Madang | PeerKind::MadangData);
+    Ok(!comparison.runs.iter().any(|run| is_own(run.kind) && run.failure.is_some()))
 }
 
 fn first_two_cores() -> Result<Cores> {
@@ -75,8 +76,13 @@ fn find_peers(flags: &CompareFlags) -> Result<(Vec<Peer>, Vec<String>)> {
         peer_command: flags.peer_command.as_deref(),
         peer_port: flags.peer_port,
     };
-    let kinds =
+    let mut kinds =
         if flags.peers.is_empty() { PeerKind::all_by_default() } else { flags.peers.clone() };
+    if flags.data && !kinds.contains(&PeerKind::MadangData) {
+        // Beside the server that it is compared with: they are measured one after the other.
+        let beside = kinds.iter().position(|kind| *kind == PeerKind::Madang).map_or(0, |at| at + 1);
+        kinds.insert(beside, PeerKind::MadangData);
+    }
     let (mut peers, mut absent) = (Vec::new(), Vec::new());
     for kind in kinds {
         match Peer::find(kind, &whereabouts)? {
@@ -104,6 +110,7 @@ fn take_turn(
     progress.begin(format!("{} {} {turn}/{}: ", workload.name(), peer.name, flags.turns));
     let mut reports: Vec<Report> = Vec::new();
     let mut failure = None;
+    peer.clear();
     for mut plan in workload.plans(peer, flags.seconds) {
         let report = cores_for(&plan, cores).and_then(|cores| {
             plan.shares_core = cores.more == Some(cores.tool);
@@ -123,6 +130,7 @@ fn take_turn(
             }
         }
     }
+    peer.clear();
     Run { workload, kind: peer.kind, server: peer.name, turn, reports, failure }
 }
 

@@ -131,8 +131,15 @@ impl Comparison {
             Cell::Measured(measured) => Some(measured.median),
             Cell::Failed(_) | Cell::NotDone => None,
         };
-        let Some(own) = median(PeerKind::Madang) else { return Vec::new() };
+        let data = median(PeerKind::MadangData);
+        let Some(own) = median(PeerKind::Madang).or(data) else { return Vec::new() };
         let judge = |reach: &Reach| match *reach {
+            Reach::Data(factor) => {
+                let (kept, other) = (data?, median(PeerKind::Madang)?);
+                let times = kept.value() / other.value();
+                let verdict = judge_times(figure.better, times, factor, PeerKind::Madang);
+                Some(Verdict { words: format!("--data: {}", verdict.words), ..verdict })
+            }
             Reach::Value(wanted) => Some(judge_value(figure.better, own, own.with_value(wanted))),
             Reach::Times(factor, kinds) => {
                 let others = kinds.iter().filter_map(|&kind| Some((kind, median(kind)?.value())));

@@ -1,7 +1,7 @@
 //! `load`: the load generator for chat servers, which checks every delivery.
 //!
 //! Files in the order of a run: [`cli`] and [`plan`] say what is to be done; [`run`](mod@run)
-//! does it in four parts: [`login_phase`], [`warmup`], [`talk`], [`leave_phase`]. All members are
+//! does it in four parts: [`login_phase`], [`warmup`], [`talk`], [`leave_phase`]; [`search`](mod@search) beside them, if asked for. All members are
 //! driven by one loop in [`clients`]; [`parser`] cuts what they receive, with one file for each
 //! [`protocol`]. [`ledger`] and [`join_check`] check the deliveries, [`latency`] times them,
 //! [`process_stats`] watches the server, [`report`] is the result. [`baseline`] is the cheapest
@@ -18,6 +18,7 @@ mod run;
 mod login_phase;
 mod warmup;
 mod talk;
+mod search;
 mod leave_phase;
 
 mod clients;

@@ -1,9 +1,10 @@
 //! The servers in the comparison: which are installed, and how to start them.
 
 use std::{
+    fs,
     io::ErrorKind,
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -17,6 +18,8 @@ use crate::{protocol::Choice, server::free_address};
 pub(crate) enum PeerKind {
     Madang,
     MadangJson,
+    /// Madang with durable history.
+    MadangData,
     Baseline,
     Nats,
     Redis,
@@ -42,6 +45,8 @@ pub(crate) struct Peer {
     pub(crate) command: Vec<String>,
     /// The same for the reader of the results, without the port.
     pub(crate) template: String,
+    /// Where it keeps history, if it does.
+    pub(crate) data: Option<PathBuf>,
 }
 
 /// Where to find the servers that are not in `PATH`.
@@ -59,7 +64,8 @@ impl PeerKind {
     /// The servers that are compared by default.
     pub(crate) fn all_by_default() -> Vec<PeerKind> {
         let all = PeerKind::value_variants().iter().copied();
-        all.filter(|kind| *kind != PeerKind::MadangJson).collect()
+        let others = [PeerKind::MadangJson, PeerKind::MadangData];
+        all.filter(|kind| !others.contains(kind)).collect()
     }
 
     /// Its name in the table.
@@ -67,6 +73,7 @@ impl PeerKind {
         match self {
             PeerKind::Madang => "madang",
             PeerKind::MadangJson => "madang (JSON)",
+            PeerKind::MadangData => "madang --data",
             PeerKind::Baseline => "baseline",
             PeerKind::Nats => "nats-server",
             PeerKind::Redis => "Redis",
@@ -78,7 +85,7 @@ impl PeerKind {
 
     fn protocol(self) -> Choice {
         match self {
-            PeerKind::Madang => Choice::Madang,
+            PeerKind::Madang | PeerKind::MadangData => Choice::Madang,
             PeerKind::MadangJson => Choice::MadangJson,
             PeerKind::Baseline => Choice::Plain,
             PeerKind::Nats => Choice::Nats,
@@ -99,6 +106,10 @@ impl PeerKind {
             PeerKind::Madang | PeerKind::MadangJson => words(
                 whereabouts.madang.to_string_lossy().into_owned(),
                 "--listen {address} --web {web} --rate-limit off --max-per-address off",
+            ),
+            PeerKind::MadangData => words(
+                whereabouts.madang.to_string_lossy().into_owned(),
+                "--listen {address} --web {web} --rate-limit off --max-per-address off --data {data}",
             ),
             PeerKind::Baseline => {
                 let own = std::env::current_exe().context("failed to find this program")?;
@@ -155,14 +166,18 @@ impl Peer {
             address.set_port(port);
         }
         let web = match kind {
-            PeerKind::Madang | PeerKind::MadangJson => Some(free_address()?),
+            PeerKind::Madang | PeerKind::MadangJson | PeerKind::MadangData => Some(free_address()?),
             PeerKind::Bun => Some(address),
             _ => None,
         };
+        let data = (kind == PeerKind::MadangData)
+            .then(|| std::env::temp_dir().join(format!("madang-load-{}", std::process::id())));
         let command = command.iter().map(|word| {
+            let data = data.as_deref().map_or_else(Default::default, Path::to_string_lossy);
             let web = web.as_ref().map_or_else(String::new, SocketAddr::to_string);
             word.replace("{address}", &address.to_string())
                 .replace("{web}", &web)
+                .replace("{data}", &data)
                 .replace("{port}", &address.port().to_string())
         });
         Ok(Ok(Self {
@@ -175,7 +190,16 @@ impl Peer {
             address,
             web,
             template,
+            data,
         }))
+    }
+
+    /// Deletes what it has kept.
+    pub(crate) fn clear(&self) {
+        if let Some(data) = &self.data {
+            // If there is none, nothing is to be deleted.
+            let _ = fs::remove_dir_all(data);
+        }
     }
 
     #[cfg(test)]
@@ -187,10 +211,11 @@ impl Peer {
             protocol: kind.protocol(),
             most_members: if kind == PeerKind::Ncat { MOST_SELECTED } else { usize::MAX },
             address: SocketAddr::from(([127, 0, 0, 1], 9009)),
-            web: matches!(kind, PeerKind::Madang | PeerKind::Bun)
+            web: matches!(kind, PeerKind::Madang | PeerKind::MadangData | PeerKind::Bun)
                 .then(|| SocketAddr::from(([127, 0, 0, 1], 9998))),
             command: vec!["program".into()],
             template: "program".into(),
+            data: None,
         }
     }
 }

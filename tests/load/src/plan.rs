@@ -58,6 +58,8 @@ pub(crate) struct Plan {
     pub(crate) roll_call: bool,
     pub(crate) idle: Option<Duration>,
     pub(crate) mass_leave: bool,
+    /// Whether somebody searches the kept history all the time.
+    pub(crate) searches: bool,
     /// How long to wait for something that must come.
     pub(crate) silence_limit: Duration,
     /// The time limit of the whole run.
@@ -213,6 +215,7 @@ mod tests {
             roll_call: false,
             idle: None,
             mass_leave: false,
+            searches: false,
             silence_limit: Duration::from_secs(10),
             time_limit: Duration::from_secs(300),
         }

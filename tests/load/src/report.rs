@@ -10,6 +10,7 @@ use crate::{
     plan::{Length, Pace, Plan},
     process_stats::Holdings,
     quantity::Quantity,
+    search::SearchReport,
 };
 
 /// One run's findings. What was not part of the run is absent.
@@ -31,6 +32,8 @@ pub(crate) struct Report {
     pub(crate) told_of_each_seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) talk: Option<TalkReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) search: Option<SearchReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) leave_seconds: Option<f64>,
     /// Over all parts of the run; everything in it must be 0.
@@ -96,6 +99,7 @@ impl Report {
             login_seconds: 0.0,
             told_of_each_seconds: None,
             talk: None,
+            search: None,
             leave_seconds: None,
             faults: Faults::default(),
             skipped: 0,

@@ -14,6 +14,7 @@ use crate::{
     process_stats::{self, Process},
     progress::Progress,
     report::{Report, ServerReport, TalkReport},
+    search::Searcher,
     talk,
     text::{LineRun, Wording},
     warmup,
@@ -53,6 +54,8 @@ pub(crate) fn run(plan: &Plan, server: Option<Process>, progress: &mut Progress)
     for member in plan.members - plan.stalled..plan.members {
         clients.stall(member)?;
     }
+    let searcher = plan.searches.then(|| Searcher::start(plan.address, plan.silence_limit));
+    let searcher = searcher.transpose()?;
     if let Some(idle) = plan.idle {
         hold(&mut clients, idle, progress)?;
     }
@@ -61,6 +64,7 @@ pub(crate) fn run(plan: &Plan, server: Option<Process>, progress: &mut Progress)
             .context("failed to talk")?;
         take_talk(&mut report, talked);
     }
+    report.search = searcher.map(Searcher::end).transpose().context("failed to search")?;
     if let Some((server, before)) = server.zip(before) {
         let full = server.holdings()?;
         let growth_kib = full.resident_kib as f64 - before.resident_kib as f64;
@@ -203,6 +207,7 @@ mod tests {
             roll_call: false,
             idle: None,
             mass_leave: false,
+            searches: false,
             silence_limit: Duration::from_secs(1),
             time_limit: Duration::from_secs(10),
         };

@@ -22,6 +22,9 @@ pub(crate) const LINE_BYTES: usize = 64;
 /// [`Plan::widest_window`].
 pub(crate) const FLOOD_LINES: u32 = 2_000;
 
+/// How many messages are searched.
+const KEPT_LINES: u64 = 1_000_000;
+
 /// One of the workloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Workload {
@@ -46,6 +49,8 @@ pub(crate) enum Workload {
     #[value(name = "ws-flood-10")]
     WsFlood10,
     WsIdle,
+    /// Searching a million messages that were kept, alone and while others speak.
+    Search,
 }
 
 /// A figure taken from the runs of a workload, one row of the table.
@@ -69,6 +74,8 @@ pub(crate) enum Better {
 pub(crate) enum Reach {
     /// No worse than this figure.
     Value(f64),
+    /// With --data no worse than this many times what it is without.
+    Data(f64),
     /// No worse than this many times the best of these servers.
     Times(f64, &'static [PeerKind]),
 }
@@ -81,7 +88,7 @@ impl Workload {
     /// The plans of this workload for one server, in order.
     pub(crate) fn plans(self, peer: &Peer, seconds: f64) -> Vec<Plan> {
         let (protocol, address) = match (self.is_websocket(), peer.web) {
-            (true, Some(web)) if peer.kind == PeerKind::Madang => (Choice::MadangWs, web),
+            (true, Some(web)) if peer.protocol == Choice::Madang => (Choice::MadangWs, web),
             (true, Some(web)) => (peer.protocol, web),
             _ => (peer.protocol, peer.address),
         };
@@ -103,6 +110,7 @@ impl Workload {
             roll_call: false,
             idle: None,
             mass_leave: false,
+            searches: false,
             silence_limit: Duration::from_secs(10),
             time_limit: Duration::from_secs(120),
         };
@@ -117,7 +125,30 @@ impl Workload {
             mass_leave: true,
             ..plan.clone()
         };
+        let kept = plan.clone();
         match self {
+            Workload::Search => {
+                let (quiet, loud) = (
+                    Plan { members: 1, speakers: 0, ..kept.clone() },
+                    Plan {
+                        members: 1_000,
+                        speakers: 100,
+                        pace: Pace::Rate(1_000.0),
+                        ..kept.clone()
+                    },
+                );
+                vec![
+                    Plan {
+                        members: 2,
+                        pace: Pace::Window(FLOOD_LINES),
+                        length: Length::Lines(KEPT_LINES),
+                        ..kept
+                    },
+                    Plan { idle: Some(Duration::from_secs_f64(seconds)), searches: true, ..quiet },
+                    loud.clone(),
+                    Plan { searches: true, ..loud },
+                ]
+            }
             // A peer that has never sent anything acknowledges at once; one that has sent
             // something delays its ACKs (TCP considers the connection interactive), and that
             // moves work from the listener to the server: 3.45 µs a delivery become 3.91 on the
@@ -163,12 +194,14 @@ impl Workload {
             Workload::Steady => 1_000,
             Workload::Crowd2000 | Workload::Idle | Workload::WsIdle => 2_000,
             Workload::Crowd10000 | Workload::Rooms => 10_000,
+            Workload::Search => 1_000,
         };
         let is_crowd = matches!(self, Workload::Crowd2000 | Workload::Crowd10000);
         let is_spoken = match peer.kind {
             PeerKind::Bun => self.is_websocket(),
-            PeerKind::Madang => true,
-            _ => !self.is_websocket(),
+            PeerKind::MadangData => true,
+            PeerKind::Madang => self != Workload::Search,
+            _ => !self.is_websocket() && self != Workload::Search,
         };
         is_spoken
             && members <= peer.most_members
@@ -199,6 +232,7 @@ impl Workload {
             Workload::WsFlood1 => WS_FLOOD_1,
             Workload::WsFlood10 => WS_FLOOD_10,
             Workload::WsIdle => WS_IDLE,
+            Workload::Search => SEARCH,
         }
     }
 }
@@ -207,12 +241,13 @@ const ONE_LINE: &[Figure] = &[Figure {
     title: "1 speaks, one line at a time, 100 members: server CPU per delivery",
     better: Better::Less,
     take: cpu_per_delivery,
-    reach: &[Reach::Times(1.05, &[PeerKind::Baseline])],
+    reach: &[Reach::Times(1.05, &[PeerKind::Baseline]), Reach::Data(1.15)],
 }];
 
 const FLOOD_REACH: &[Reach] = &[
     Reach::Times(3.0, &[PeerKind::Nats, PeerKind::Redis]),
     Reach::Times(0.9, &[PeerKind::Baseline]),
+    Reach::Data(0.5),
 ];
 
 const FLOOD_1: &[Figure] = &[
@@ -378,6 +413,26 @@ const WS_IDLE: &[Figure] = &[Figure {
     },
     reach: &[Reach::Value(20.0 * 1024.0)],
 }];
+
+const SEARCH: &[Figure] = &[
+    Figure {
+        title: "a search through 1,000,000 kept messages, nobody speaks: p95",
+        better: Better::Less,
+        take: |reports| Some(Quantity::Micros(reports.get(1)?.search?.p95_us)),
+        reach: &[Reach::Value(500_000.0)],
+    },
+    Figure {
+        title: "1,000 lines/s, 100 speak, 1,000 members, somebody searches: latency p99, of what \
+                it is without",
+        better: Better::Less,
+        take: |reports| {
+            let [.., without, with] = reports else { return None };
+            let p99 = |report: &Report| Some(report.talk.as_ref()?.latency?.p99_us);
+            Some(Quantity::Percent(100.0 * p99(with)? / p99(without)?))
+        },
+        reach: &[Reach::Value(120.0)],
+    },
+];
 
 fn first(reports: &[Report]) -> Option<&Report> {
     reports.first()

@@ -1,0 +1,160 @@
+//! Somebody who searches what a server has kept, again and again, beside the members of a run.
+//! What is looked for was never said, so that every search looks at every message.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    net::{SocketAddr, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+/// Nobody says this.
+const WORDS: &str = "찾을수없는말";
+
+/// How long searches took.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct SearchReport {
+    /// Searches that have looked at everything, and the answers that this took: one has looked for
+    /// as long as an answer may take.
+    pub(crate) searches: usize,
+    pub(crate) answers: usize,
+    /// From the question to the last answer.
+    pub(crate) p50_us: f64,
+    pub(crate) p95_us: f64,
+    /// The slowest single answer.
+    pub(crate) slowest_answer_us: f64,
+}
+
+/// A connection of its own that searches on a thread of its own.
+pub(crate) struct Searcher {
+    has_to_end: Arc<AtomicBool>,
+    thread: JoinHandle<Result<SearchReport>>,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    r#type: String,
+    before: Option<u64>,
+}
+
+impl Searcher {
+    /// Logs in and begins to search.
+    ///
+    /// # Errors
+    ///
+    /// If the server can't be reached, or keeps nothing.
+    pub(crate) fn start(address: SocketAddr, silence_limit: Duration) -> Result<Self> {
+        let mut questions = Questions::open(address, silence_limit)?;
+        questions.ask(&format!("/search {WORDS}"))?;
+        let has_to_end = Arc::new(AtomicBool::new(false));
+        let is_over = has_to_end.clone();
+        let search = move || questions.search_until(|| is_over.load(Ordering::Relaxed));
+        let thread = thread::Builder::new().name("searcher".into()).spawn(search);
+        Ok(Self { has_to_end, thread: thread.context("failed to start a thread")? })
+    }
+
+    /// Ends after the answer that is on its way.
+    ///
+    /// # Errors
+    ///
+    /// If a search was refused, or none has come to its end.
+    pub(crate) fn end(self) -> Result<SearchReport> {
+        self.has_to_end.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+struct Questions {
+    stream: TcpStream,
+    lines: BufReader<TcpStream>,
+}
+
+impl Questions {
+    fn open(address: SocketAddr, silence_limit: Duration) -> Result<Self> {
+        let stream = TcpStream::connect(address).context("failed to connect to search")?;
+        stream.set_read_timeout(Some(silence_limit)).context("failed to set up a socket")?;
+        stream.set_nodelay(true).context("failed to set up a socket")?;
+        let lines = BufReader::new(stream.try_clone().context("failed to copy a socket")?);
+        let mut questions = Self { stream, lines };
+        questions.send("/json\n")?;
+        questions.answer("hello")?;
+        questions.send("{\"type\":\"login\",\"name\":\"searcher\",\"history\":0}\n")?;
+        questions.answer("welcome")?;
+        Ok(questions)
+    }
+
+    fn search_until(mut self, is_over: impl Fn() -> bool) -> Result<SearchReport> {
+        let (mut whole, mut answers) = (Vec::new(), 0);
+        let mut slowest_answer = Duration::ZERO;
+        // The first question was asked before; it only warms up.
+        while self.answer("found")?.before.is_some() {
+            self.ask("/search")?;
+        }
+        while !is_over() {
+            let began = Instant::now();
+            self.ask(&format!("/search {WORDS}"))?;
+            loop {
+                let asked = Instant::now();
+                let is_all = self.answer("found")?.before.is_none();
+                slowest_answer = slowest_answer.max(asked.elapsed());
+                answers += 1;
+                if is_all {
+                    whole.push(began.elapsed());
+                    break;
+                }
+                if is_over() {
+                    break;
+                }
+                self.ask("/search")?;
+            }
+        }
+        self.ask("/quit")?;
+        whole.sort_unstable();
+        let micros = |time: Duration| time.as_secs_f64() * 1e6;
+        let at = |percent: usize| whole.get(whole.len().saturating_sub(1) * percent / 100);
+        let (Some(p50), Some(p95)) = (at(50), at(95)) else {
+            bail!("no search has looked at everything; {answers} answers came")
+        };
+        Ok(SearchReport {
+            searches: whole.len(),
+            answers,
+            p50_us: micros(*p50),
+            p95_us: micros(*p95),
+            slowest_answer_us: micros(slowest_answer),
+        })
+    }
+
+    fn ask(&mut self, line: &str) -> Result<()> {
+        self.send(&format!("{{\"type\":\"command\",\"line\":\"{line}\"}}\n"))
+    }
+
+    fn send(&mut self, text: &str) -> Result<()> {
+        self.stream.write_all(text.as_bytes()).context("failed to ask")
+    }
+
+    /// The next message of a kind.
+    fn answer(&mut self, kind: &str) -> Result<Answer> {
+        let mut line = String::new();
+        loop {
+            line.clear();
+            let count = self.lines.read_line(&mut line).context("failed to read an answer")?;
+            if count == 0 {
+                bail!("the server ended the searcher's connection");
+            }
+            // The greeting in front of the first message is no JSON.
+            let Ok(answer) = serde_json::from_str::<Answer>(&line) else { continue };
+            match &*answer.r#type {
+                "error" | "bye" => bail!("a search was refused: {}", line.trim()),
+                found if found == kind => return Ok(answer),
+                _ => {}
+            }
+        }
+    }
+}
