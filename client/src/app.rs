@@ -58,7 +58,7 @@ enum Stage {
     Leaving(String),
 }
 
-/// Why a line may not be meant for the room where one is.
+/// Why a line may not be meant for the current room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Doubt {
     /// It was begun in another room, which was this one.

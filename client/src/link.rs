@@ -42,7 +42,7 @@ pub(crate) struct Link {
 
 /// One line from the server.
 pub(crate) struct Received {
-    /// The line as it came.
+    /// The line, as received.
     pub(crate) line: String,
     /// The message, if this version knows it.
     pub(crate) message: Option<ServerMessage<'static>>,

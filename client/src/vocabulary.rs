@@ -65,7 +65,7 @@ impl Vocabulary {
         (vocabulary, receiver)
     }
 
-    /// Notes the room and one's own name. Its other members are not known yet.
+    /// Notes the room and the client's own name. The other members are not known yet.
     pub(crate) fn enter(&self, me: &str, room: Option<&str>, is_owner: bool) {
         let mut known = self.known.lock();
         known.me = fit(me);

@@ -238,7 +238,7 @@ impl App<'_> {
             Ok(Command::Unignore(user)) => {
                 self.ignored.remove(&user.spelling());
             }
-            // Whoever makes a room wants others there.
+            // People make rooms to invite others.
             Ok(Command::New(_)) => _ = self.session.ask_line("/invite"),
             // The client follows when the server's language is changed.
             Ok(Command::Lang(lang)) => {

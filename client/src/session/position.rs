@@ -1,4 +1,4 @@
-//! How far one has come in what a server numbers: the events of a room, and one's private ones.
+//! A position among numbered messages: the events of a room, or a session's whispers.
 
 /// A server repeats what it keeps, and that is less. What is numbered lower still is no
 /// repetition: the number before it was beyond reason.
@@ -9,7 +9,7 @@ const REPEATED: u64 = 1_024;
 pub(crate) struct Position(pub(crate) u64);
 
 impl Position {
-    /// Goes on to `number`; false if one has come by there.
+    /// Advances to `number`; false if that has been passed.
     pub(crate) fn advance(&mut self, number: u64) -> bool {
         let is_new = !self.has_passed(number);
         if is_new {
