@@ -189,7 +189,7 @@ fn make_database(database: &Path) -> Result<(), FolderError> {
     // SQLite gives its other files the permissions of this one.
     folder::create(&unfinished).map_err(failed)?;
     let fill = || -> Result<(), SchemaError> {
-        let mut connection = connect(&unfinished)?;
+        let mut connection = connection_to(&unfinished)?;
         // Before the first table: what is deleted later gives its space back.
         connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
@@ -206,13 +206,13 @@ fn make_database(database: &Path) -> Result<(), FolderError> {
     Ok(())
 }
 
-fn connect(database: &Path) -> rusqlite::Result<Connection> {
+fn connection_to(database: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(database, flags)
 }
 
 fn open(database: &Path) -> Result<Connection, SchemaError> {
-    let mut connection = connect(database)?;
+    let mut connection = connection_to(database)?;
     schema::check_version(&connection, false)?;
     let mode: String =
         connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
