@@ -360,10 +360,11 @@ fn fault(cause: &rustls::Error, lang: Lang) -> String {
 
 /// The sentence for the reason of a `bye`, or the reason itself if it is unknown here.
 fn goodbye(reason: &str, lang: Lang) -> String {
-    const KNOWN: [Goodbye; 11] = [
+    const KNOWN: [Goodbye; 12] = [
         Goodbye::Quit,
         Goodbye::Shutdown,
         Goodbye::LoginTries,
+        Goodbye::CodeTries,
         Goodbye::EndlessLine,
         Goodbye::MessageTooBig,
         Goodbye::ServerFull,

@@ -5,7 +5,7 @@ use anstyle::Style;
 use madang_protocol::{
     command::{CommandSpec, Input},
     event::{Event, GapReason, ServerMessage, Stamp, Time},
-    notice::Notice,
+    notice::{Notice, lesson_answer},
     sanitize::{sanitize_label, sanitize_line, sanitize_message},
     text::{Lang, LineEnd, write_event},
 };
@@ -60,6 +60,15 @@ pub(crate) struct Renderer {
     /// The client's own name, once it has one.
     pub(crate) me: String,
     past: Past,
+}
+
+/// What somebody said, safe for a terminal.
+#[derive(Clone, Copy)]
+struct Utterance<'a> {
+    user: &'a str,
+    words: &'a str,
+    me: bool,
+    teacher: bool,
 }
 
 impl Renderer {
@@ -133,6 +142,16 @@ impl Renderer {
                 let entered = Notice::Entered { room, members: *members, topic };
                 notice(remark(&entered.text(self.lang), Style::new()) + &self.recorded(*durable))
             }
+            ServerMessage::Teacher { .. }
+            | ServerMessage::Hands { .. }
+            | ServerMessage::HandText { .. }
+            | ServerMessage::Ballot { .. }
+            | ServerMessage::Tally { .. }
+            | ServerMessage::Asked { .. }
+            | ServerMessage::Attendance { .. } => {
+                let text = lesson_answer(message, self.lang, Clock::now()).unwrap_or_default();
+                notice(self.notice(&sanitize_message(&text)))
+            }
             ServerMessage::Hello { .. } | ServerMessage::Ack { .. } | ServerMessage::Bye { .. } => {
                 Shown::default()
             }
@@ -180,10 +199,12 @@ impl Renderer {
         let mut text = self.day(time);
         let stamp = self.clock.show(time);
         let attention = match event {
-            Event::Said { user, text: words, me, .. } => {
+            Event::Said { user, text: words, me, teacher, .. } => {
                 let user = sanitize_label(user);
                 let words = sanitize_message(words);
-                let (shown, attention) = self.said(&stamp, &user, &words, *me);
+                let (me, teacher) = (*me, *teacher);
+                let said = Utterance { user: &user, words: &words, me, teacher };
+                let (shown, attention) = self.said(&stamp, said);
                 text += &shown;
                 attention
             }
@@ -203,9 +224,9 @@ impl Renderer {
         Shown { text, attention }
     }
 
-    fn said(&self, stamp: &str, user: &str, words: &str, me: bool) -> (String, Attention) {
-        let (mark, attention) = match self.own_mark(user) {
-            Mark::None if mentions(words, &self.me) => (Mark::Called, Attention::Called),
+    fn said(&self, stamp: &str, said: Utterance<'_>) -> (String, Attention) {
+        let (mark, attention) = match self.own_mark(said.user) {
+            Mark::None if mentions(said.words, &self.me) => (Mark::Called, Attention::Called),
             Mark::None => (Mark::None, Attention::Said),
             own => (own, Attention::None),
         };
@@ -213,7 +234,7 @@ impl Renderer {
             Mark::Called => paint(self.palette.mention(), words),
             Mark::None | Mark::Own => words.to_owned(),
         };
-        (self.said_by(stamp, user, words, me, mark, style), attention)
+        (self.said_by(stamp, said, mark, style), attention)
     }
 
     /// The mark of what `user` said, unless it mentions this client.
@@ -221,21 +242,21 @@ impl Renderer {
         if user == self.me { Mark::Own } else { Mark::None }
     }
 
-    /// The lines of what `user` said, with `style` for the words of each.
+    /// The lines of what somebody said, with `style` for the words of each.
     fn said_by(
         &self,
         stamp: &str,
-        user: &str,
-        words: &str,
-        me: bool,
+        said: Utterance<'_>,
         mark: Mark,
         style: impl Fn(&str) -> String,
     ) -> String {
+        let Utterance { user, words, me, teacher } = said;
         let event = Event::Said {
             stamp: Stamp { id: 0, time: Time::from_millis(0), room: "".into() },
             user: user.into(),
             text: words.to_owned(),
             me,
+            teacher,
         };
         let name = match mark {
             Mark::Own => self.palette.own_name(),

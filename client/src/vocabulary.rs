@@ -184,6 +184,7 @@ impl Source for Vocabulary {
 
     fn may_use(&self, spec: &CommandSpec) -> bool {
         spec.roles.contains(&Role::Member)
+            || spec.roles.contains(&Role::Pupil)
             || (self.known.lock().is_owner && spec.roles.contains(&Role::Owner))
     }
 

@@ -64,7 +64,10 @@ fn render(criterion: &mut Criterion) {
         time: Time::from_millis(1_795_373_940_123),
         room: "lobby".into(),
     };
-    let event = Event::Said { stamp, user: "다람쥐".into(), text: ASCII.into(), me: false };
+    let event =
+        Event::Said {
+            stamp, user: "다람쥐".into(), text: ASCII.into(), me: false, teacher: false
+        };
     let mut out = Vec::new();
     group.bench_function("text", |bencher| {
         bencher.iter(|| {

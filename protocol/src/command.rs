@@ -15,12 +15,14 @@ use crate::{
     text::Lang,
 };
 
+pub use lesson::{LessonCommand, MOST_CHOICES};
 pub use table::COMMANDS;
 
 use arguments::ArgumentError;
 
 mod arguments;
 mod table;
+mod lesson;
 
 /// The meaning of what a member typed: one line, or several that belong together.
 ///
@@ -193,6 +195,8 @@ pub enum Command<'a> {
     Say(&'a str),
     /// Stops the server.
     Stop,
+    /// Has to do with a lesson.
+    Lesson(LessonCommand<'a>),
 }
 
 /// What `/help` shows.
@@ -204,6 +208,8 @@ pub enum Help {
     Others,
     /// Those of a room's owner.
     Owners,
+    /// Those of a lesson.
+    Lesson,
     /// One command.
     On(&'static CommandSpec),
 }
@@ -251,6 +257,8 @@ pub enum CommandError {
     Nobody,
     /// The text after the `#` of a link or a key is not a key.
     BrokenLink,
+    /// The link makes a teacher, and leads to no room.
+    TeachersLink,
 }
 
 /// Who may give a command.
@@ -258,8 +266,12 @@ pub enum CommandError {
 pub enum Role {
     /// Everyone.
     Member,
-    /// The owner of a private room, there.
+    /// Everyone, in a lesson.
+    Pupil,
+    /// The owner of a private room, there; a teacher, in every public room.
     Owner,
+    /// Whoever entered the teacher's code.
+    Teacher,
     /// The operator, at the server's console.
     Operator,
 }
@@ -284,21 +296,29 @@ pub struct CommandSpec {
 
 /// The rows that a member may use, as JSON for programs that complete them: a list of
 /// `{"name", "alias", "arguments", "arguments_ko", "ko", "en", "owner"}`, the last for
-/// those that only the owner of a private room may use.
+/// those that only the owner of a private room may use; those of a lesson have `lesson`,
+/// which is `pupil` or `teacher`.
 pub fn table_as_json() -> Vec<u8> {
     let rows: Vec<_> = COMMANDS
         .iter()
         .filter(|spec| spec.is_members())
         .map(|spec| {
-            serde_json::json!({
+            let mut row = serde_json::json!({
                 "name": spec.name,
                 "alias": spec.alias,
                 "arguments": spec.arguments(Lang::En),
                 "arguments_ko": spec.arguments(Lang::Ko),
                 "ko": spec.help(Lang::Ko),
                 "en": spec.help(Lang::En),
-                "owner": !spec.roles.contains(&Role::Member),
-            })
+                "owner": spec.roles.contains(&Role::Owner),
+            });
+            if let Some(lesson) = spec.lesson_role() {
+                row["lesson"] = match lesson {
+                    Role::Teacher => "teacher".into(),
+                    _ => "pupil".into(),
+                };
+            }
+            row
         })
         .collect();
     serde_json::Value::from(rows).to_string().into_bytes()
@@ -346,7 +366,7 @@ impl CommandSpec {
     /// decomposed.
     pub fn find(name: &str) -> Option<&'static CommandSpec> {
         let name = folded(name);
-        let name = name.trim_start_matches('/');
+        let name = lesson::synonym(name.trim_start_matches('/'));
         COMMANDS.iter().find(|spec| spec.name[1..] == *name || spec.alias[1..] == *name)
     }
 
@@ -360,9 +380,19 @@ impl CommandSpec {
         self.roles.contains(&Role::Operator)
     }
 
-    /// Whether a member may use it, if only as the owner of a room.
+    /// Whether a member may use it, if only as the owner of a room or in a lesson.
     pub fn is_members(&self) -> bool {
-        self.roles.contains(&Role::Member) || self.roles.contains(&Role::Owner)
+        self.roles.iter().any(|role| *role != Role::Operator)
+    }
+
+    /// Who may use it in a lesson, if it is a lesson's.
+    pub fn lesson_role(&self) -> Option<Role> {
+        self.roles.iter().copied().find(|role| matches!(role, Role::Pupil | Role::Teacher))
+    }
+
+    /// Whether it is one of several that differ in a digit: help shows the first of them.
+    pub fn is_another_digit(&self) -> bool {
+        matches!(self.name.as_bytes(), [b'/', b'2'..=b'9'])
     }
 }
 
@@ -405,6 +435,7 @@ fn parse(line: &str, may_use: impl Fn(&CommandSpec) -> bool) -> Result<Command<'
         ArgumentError::Name(error) => CommandError::Name(error),
         ArgumentError::Nobody => CommandError::Nobody,
         ArgumentError::BrokenLink => CommandError::BrokenLink,
+        ArgumentError::TeachersLink => CommandError::TeachersLink,
     })
 }
 
@@ -428,7 +459,8 @@ fn nearest(word: &str, may_use: impl Fn(&CommandSpec) -> bool) -> Option<&'stati
     // Only the beginning counts: a pasted path costs no more than a typing error.
     let word: String = folded(word).chars().take(16).collect();
     let word = format!("/{}", word.trim_start_matches('/'));
-    let usable = || COMMANDS.iter().filter(|spec| may_use(spec));
+    // One key is a vote: nobody is led to cast one.
+    let usable = || COMMANDS.iter().filter(|spec| may_use(spec) && spec.name.len() > 2);
     let begins = |spec: &&CommandSpec| {
         word.len() > 1 && [spec.name, spec.alias].iter().any(|name| name.starts_with(&*word))
     };

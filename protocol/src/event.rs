@@ -8,13 +8,18 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     json::write_json_line,
+    lesson::{
+        AskedQuestion, Attendee, LessonEvent, LessonNow, LessonState, OpenPoll, RaisedHand,
+        TimerState,
+    },
     server_message::{GapReason, Limits, RoomSummary, ServerMessage},
 };
 pub use crate::time::Time;
 
-use crate::text::{SAID_OVERHEAD, rendered_bytes};
+use crate::text::{SAID_OVERHEAD, TEACHER_MARK_BYTES, rendered_bytes};
 
 mod json;
+mod lesson;
 mod server_message;
 
 /// What every event has: its room, and its place in the order there.
@@ -45,6 +50,9 @@ pub enum Event {
         /// Whether it says what the speaker does (`/me`).
         #[serde(default, skip_serializing_if = "is_false")]
         me: bool,
+        /// Whether a teacher said it.
+        #[serde(default, skip_serializing_if = "is_false")]
+        teacher: bool,
     },
     /// Somebody joined.
     Joined {
@@ -197,6 +205,9 @@ pub enum Event {
         /// Who closed it.
         user: Arc<str>,
     },
+    /// Something happened in a lesson.
+    #[serde(untagged)]
+    Lesson(LessonEvent),
 }
 
 /// The bytes of an event besides its room, names and text: JSON's fields, or the sentence
@@ -232,6 +243,7 @@ impl Event {
             | Event::Announced { stamp, .. }
             | Event::Ended { stamp, .. }
             | Event::Restarted { stamp } => stamp,
+            Event::Lesson(event) => event.stamp(),
         }
     }
 
@@ -252,6 +264,7 @@ impl Event {
             | Event::Limited { user, .. }
             | Event::Owner { user, .. }
             | Event::Ended { user, .. } => Some(user),
+            Event::Lesson(event) => Some(event.user()).filter(|user| !user.is_empty()),
             Event::Announced { .. } | Event::Restarted { .. } => None,
         }
     }
@@ -263,7 +276,12 @@ impl Event {
 
     /// Whether it is shown to people who join later: only what was said is.
     pub fn is_said(&self) -> bool {
-        matches!(self, Event::Said { .. } | Event::Announced { .. })
+        matches!(
+            self,
+            Event::Said { .. }
+                | Event::Announced { .. }
+                | Event::Lesson(LessonEvent::Question { .. })
+        )
     }
 
     /// The most bytes that it takes in any form: JSON, lines or frames.
@@ -271,7 +289,10 @@ impl Event {
         let twice = |text: &str| 2 * text.len();
         let optional = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len());
         let words = match self {
-            Event::Said { user, text, .. } => rendered_bytes(user, text, SAID_OVERHEAD),
+            Event::Said { user, text, teacher, .. } => {
+                let mark = if *teacher { TEACHER_MARK_BYTES } else { 0 };
+                rendered_bytes(user, text, SAID_OVERHEAD + mark)
+            }
             Event::Announced { text, .. } => rendered_bytes("[server]", text, SAID_OVERHEAD),
             Event::Left { user, text, .. } => user.len() + text.as_deref().map_or(0, twice),
             Event::Topic { user, topic, .. } => user.len() + twice(topic),
@@ -287,6 +308,7 @@ impl Event {
             | Event::Owner { user, .. }
             | Event::Ended { user, .. } => user.len(),
             Event::Restarted { .. } => 0,
+            Event::Lesson(event) => event.word_bytes(),
         };
         self.stamp().room.len() + EVENT_OVERHEAD + words
     }
@@ -312,7 +334,13 @@ mod tests {
     #[test]
     fn events_have_the_form_of_the_specification() {
         let stamp = Stamp { id: 42, time: TIME, room: "lobby".into() };
-        let said = Event::Said { stamp, user: "alice".into(), text: "hi".into(), me: false };
+        let said = Event::Said {
+            stamp,
+            user: "alice".into(),
+            text: "hi".into(),
+            me: false,
+            teacher: false,
+        };
         let line = r#"{"type":"said","id":42,"time":"2026-11-22T18:59:00.123Z","room":"lobby","user":"alice","text":"hi"}"#;
         assert_eq!(json(&said), format!("{line}\n"));
         assert_eq!(json(&ServerMessage::Event(said.clone())), format!("{line}\n"));
@@ -353,9 +381,9 @@ mod tests {
         #[track_caller]
         fn check(user: &str, text: &str) {
             let stamp = Stamp { id: 1 << 53, time: TIME, room: "방".repeat(12).into() };
-            for me in [false, true] {
+            for (me, teacher) in [(false, false), (true, false), (false, true), (true, true)] {
                 let (user, text) = (user.into(), text.to_owned());
-                let said = Event::Said { stamp: stamp.clone(), user, text, me };
+                let said = Event::Said { stamp: stamp.clone(), user, text, me, teacher };
                 let counted = said.encoded_bytes();
                 assert!(json(&said).len() <= counted, "{} of {counted}", json(&said).len());
                 for (lang, line_end) in [(Lang::Ko, LineEnd::Lf), (Lang::En, LineEnd::CrLf)] {

@@ -47,6 +47,14 @@ static RESERVED_READINGS: LazyLock<Vec<String>> = LazyLock::new(|| {
     RESERVED.into_iter().flat_map(readings).collect::<BTreeSet<_>>().into_iter().collect()
 });
 
+/// Names that only a teacher may have, while there is one.
+const TEACHERS: [&str; 3] = ["teacher", "선생님", "쌤"];
+
+/// The ways in which these are read.
+static TEACHERS_READINGS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    TEACHERS.into_iter().flat_map(readings).collect::<BTreeSet<_>>().into_iter().collect()
+});
+
 /// A user's name, as it is shown: NFC, 1 to [`NAME_COLUMNS`] columns and at most
 /// [`NAME_BYTES`] of letters, marks, digits, `_`, `-` and `.`, the first a letter or a
 /// digit.
@@ -85,6 +93,16 @@ impl UserName {
     /// written.
     pub fn keys(&self) -> Vec<NameKey> {
         keys_of(&self.0)
+    }
+
+    /// Whether it could be taken for a teacher's: `선생님`, `쌤`, `teacher`, and what looks
+    /// like them.
+    pub fn calls_itself_teacher(&self) -> bool {
+        readings(&self.0).any(|reading| {
+            let bare = reading.strip_suffix('님').unwrap_or(&reading);
+            !bare.is_empty()
+                && TEACHERS_READINGS.iter().any(|word| *word == reading || word == bare)
+        })
     }
 
     /// The one of the [`keys`](Self::keys) that only the same name has, in any case. People are

@@ -7,14 +7,15 @@ use crate::{
     event::RoomSummary,
     name::NameError,
     text::Lang,
-    wide::Wide,
 };
 
 pub use done::Done;
 pub use goodbye::Goodbye;
 pub use invitation::Invitation;
+pub use lesson::{LessonNotice, lesson_answer};
 pub use number::grouped;
 pub use people::Present;
+pub use utf8::Utf8Hint;
 
 use phrases::{prefixed, share, version};
 
@@ -25,44 +26,14 @@ mod help;
 mod invitation;
 mod korean;
 mod list;
+mod lesson;
 mod number;
 mod people;
+mod utf8;
 mod phrases;
 
-/// In both languages: somebody whose bytes are not UTF-8 may see only one of them intact.
-fn not_utf8(hint: Utf8Hint) -> String {
-    let what_to_do = match hint {
-        Utf8Hint::CodePage => " (Windows: chcp 65001)",
-        Utf8Hint::Telnet => " (telnet: Ctrl-], toggle binary)",
-        Utf8Hint::Terminal => " (터미널의 문자 집합 / the terminal's character set: UTF-8)",
-        Utf8Hint::None => "",
-        Utf8Hint::Wide(wide) => {
-            return format!(
-                "{wide}입니다. UTF-8로 보내세요 / {wide}, not UTF-8 \
-                 (PowerShell: Out-File -Encoding utf8)"
-            );
-        }
-    };
-    format!("UTF-8이 아닙니다 / not UTF-8{what_to_do}")
-}
-
-/// How to send UTF-8 instead, by the program that the text seems to come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Utf8Hint {
-    /// Probably a Windows console, which has its own code page.
-    CodePage,
-    /// A telnet client, which clears the eighth bit unless told not to.
-    Telnet,
-    /// A terminal, which has a setting for it.
-    Terminal,
-    /// A program, whose author knows what to do.
-    None,
-    /// Another encoding of Unicode.
-    Wide(Wide),
-}
-
 /// Something that the server says to one person. All are whole lines but the prompt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Notice<'a> {
     /// The first line of every connection.
     Greeting {
@@ -88,6 +59,12 @@ pub enum Notice<'a> {
     HelpOwners,
     /// Explains one command.
     HelpOn(&'a CommandSpec),
+    /// Something about a lesson.
+    Lesson(LessonNotice<'a>),
+    /// The commands that members need most while a lesson runs.
+    HelpInLesson,
+    /// The commands of a lesson that this role may use.
+    HelpLesson(Role),
     /// The command is unknown or incomplete.
     CommandRefused(&'a CommandError),
     /// The command needs a name first.
@@ -386,12 +363,14 @@ impl Notice<'_> {
     /// The `code` of the JSON error that says the same; `None` where it is no error.
     pub fn code(&self) -> Option<&'static str> {
         Some(match self {
+            Notice::Lesson(notice) => return notice.code(),
             Notice::NameInUse { .. } => "name_taken",
             Notice::NameRefused(error) => error.code(),
             Notice::CommandRefused(CommandError::Unknown { .. }) => "unknown_command",
             Notice::CommandRefused(CommandError::Usage(_)) | Notice::RangeTooWide(_) => "usage",
             Notice::CommandRefused(CommandError::Name(error)) => error.code(),
             Notice::CommandRefused(CommandError::Nobody) | Notice::Nobody => "nobody",
+            Notice::CommandRefused(CommandError::TeachersLink) => "teachers_link",
             Notice::CommandRefused(CommandError::BrokenLink) | Notice::BrokenLink => "broken_link",
             Notice::InRoomAlready => "in_room_already",
             Notice::NoRoom => "no_room",
@@ -442,6 +421,8 @@ impl Notice<'_> {
             | Notice::HelpAll(_)
             | Notice::HelpOwners
             | Notice::HelpOn(_)
+            | Notice::HelpInLesson
+            | Notice::HelpLesson(_)
             | Notice::LangSet
             | Notice::Who { .. }
             | Notice::WhoMore { .. }
@@ -480,6 +461,14 @@ impl Notice<'_> {
     pub fn proposal(&self) -> Option<&str> {
         match self {
             Notice::NameInUse { proposal } => *proposal,
+            _ => None,
+        }
+    }
+
+    /// After how many seconds one may try again, where that is known.
+    pub fn wait_seconds(&self) -> Option<u64> {
+        match self {
+            Notice::Lesson(notice) => notice.wait_seconds(),
             _ => None,
         }
     }

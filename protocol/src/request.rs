@@ -73,6 +73,31 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<String>,
     },
+    /// Votes in the open poll.
+    Vote {
+        /// The number of the choice, from 1; of yes and no, 1 is yes.
+        choice: usize,
+        /// Returned in the answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<String>,
+    },
+    /// Raises a hand in a lesson, adds a question to it, or lowers it.
+    Hand {
+        /// Whether it is up from now on.
+        up: bool,
+        /// The question.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+        /// Returned in the answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<String>,
+    },
+    /// Has tallies sent that may be seen by everyone: a teacher's screen on the wall.
+    Watch {
+        /// Returned in the answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<String>,
+    },
     /// Gives a command as a person would type it: `/who`.
     Command {
         /// The command with its slash.
@@ -128,7 +153,7 @@ pub enum RequestErrorKind {
     #[error("not a JSON object: {0}")]
     NotJson(String),
     /// An object without a type, or with an unknown one.
-    #[error("unknown type: use login, say, command or history")]
+    #[error("unknown type: use login, say, command, history, vote, hand or watch")]
     UnknownType,
     /// A field is missing or has the wrong type.
     #[error("failed to read the {kind} request: {cause}")]
@@ -258,6 +283,9 @@ impl Request {
             Request::Login { nonce, .. }
             | Request::Say { nonce, .. }
             | Request::History { nonce, .. }
+            | Request::Vote { nonce, .. }
+            | Request::Hand { nonce, .. }
+            | Request::Watch { nonce }
             | Request::Command { nonce, .. } => nonce.as_deref(),
         }
     }
@@ -277,6 +305,9 @@ fn explain(line: &str, error: &serde_json::Error) -> RequestError {
         Some("say") => Some("say"),
         Some("history") => Some("history"),
         Some("command") => Some("command"),
+        Some("vote") => Some("vote"),
+        Some("hand") => Some("hand"),
+        Some("watch") => Some("watch"),
         _ => None,
     };
     let nonce = object.get("nonce").and_then(|value| value.as_str());

@@ -210,6 +210,20 @@ pub fn asks_for_room(typed: &str) -> bool {
     RoomKey::find(typed).is_some() || trim_start(typed).starts_with('#') || typed.contains("/#")
 }
 
+/// Whether a text has the link that makes a teacher, or its fragment: `#teach-` and a ticket
+/// of as many digits as a key has.
+pub fn is_teachers_link(text: &str) -> bool {
+    let is_ticket = |ticket: &str| {
+        let digits = ticket.bytes().take_while(u8::is_ascii_alphanumeric).count();
+        digits == KEY_DIGITS
+    };
+    let mut fragments = text.split('#').skip(1);
+    fragments.any(|fragment| match fragment.split_at_checked("teach-".len()) {
+        Some((start, ticket)) => start.eq_ignore_ascii_case("teach-") && is_ticket(ticket),
+        None => false,
+    })
+}
+
 /// Where somebody wants to go: `수학`, `#KEY`, or a link, perhaps with words around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
@@ -228,6 +242,9 @@ pub enum DestinationError {
     /// It has a `#` without a key behind it.
     #[error(transparent)]
     Key(#[from] NoKey),
+    /// The link makes a teacher, and leads to no room.
+    #[error("this link makes a teacher; log in first, then send /teach and the link")]
+    Teachers,
 }
 
 impl Destination {
@@ -239,6 +256,7 @@ impl Destination {
     pub fn parse(text: &str) -> Result<Destination, DestinationError> {
         match RoomKey::find(text) {
             Some(key) => Ok(Destination::Private(key)),
+            None if is_teachers_link(text) => Err(DestinationError::Teachers),
             None if text.contains('#') => Err(NoKey.into()),
             None => Ok(Destination::Public(RoomName::parse(text)?)),
         }

@@ -10,13 +10,15 @@ use std::{fmt, str::FromStr};
 
 use crate::{
     duration::show_duration,
-    event::Event,
+    event::{Event, LessonEvent},
     invisible::is_invisible,
     josa::{Josa, nim},
     limits::RENDERED_BYTES,
     name::readings,
     sanitize::is_mark,
 };
+
+pub(crate) mod lesson;
 
 /// A language in which the server speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,6 +80,17 @@ impl LineEnd {
 /// line end or a frame's header.
 pub const SAID_OVERHEAD: usize = 8;
 
+/// What follows the name of a teacher at the beginning of what they say: no name has it.
+pub fn teacher_mark(lang: Lang) -> &'static str {
+    match lang {
+        Lang::Ko => "·교사",
+        Lang::En => "·teacher",
+    }
+}
+
+/// The most bytes that the mark of a teacher takes.
+pub const TEACHER_MARK_BYTES: usize = "·teacher".len();
+
 /// The same for a line that is whispered, in either language.
 pub const WHISPERED_OVERHEAD: usize = 24;
 
@@ -127,14 +140,15 @@ pub fn write_event(event: &Event, lang: Lang, line_end: LineEnd, out: &mut Vec<u
         out.extend_from_slice(line_end.as_str().as_bytes());
     };
     match event {
-        Event::Said { user, text, me, .. } => {
+        Event::Said { user, text, me, teacher, .. } => {
+            let mark = if *teacher { teacher_mark(lang) } else { "" };
             for text in text.split('\n') {
                 let (before, after) = match me {
                     true => ("* ", " "),
                     false if looks_like_notice(text) => ("[", "]  "),
                     false => ("[", "] "),
                 };
-                line(&[before, user, after, text]);
+                line(&[before, user, mark, after, text]);
             }
         }
         Event::Joined { user, .. } => match lang {
@@ -156,6 +170,11 @@ pub fn write_event(event: &Event, lang: Lang, line_end: LineEnd, out: &mut Vec<u
             };
             text.split('\n').for_each(|text| line(&[server, text]));
         }
+        Event::Lesson(LessonEvent::Question { number, text, .. }) => {
+            let mark = lesson::question_mark(*number, lang);
+            text.split('\n').for_each(|text| line(&[&mark, text]));
+        }
+        Event::Lesson(event) => line(&["-- ", &lesson::lesson_line(event, lang), " --"]),
         other => {
             let text = match lang {
                 Lang::Ko => korean(other),
@@ -243,7 +262,8 @@ fn korean(event: &Event) -> String {
         Event::Said { .. }
         | Event::Joined { .. }
         | Event::Left { .. }
-        | Event::Announced { .. } => unreachable!("written by write_event"),
+        | Event::Announced { .. }
+        | Event::Lesson(_) => unreachable!("written by write_event"),
     }
 }
 
@@ -289,7 +309,8 @@ fn english(event: &Event) -> String {
         Event::Said { .. }
         | Event::Joined { .. }
         | Event::Left { .. }
-        | Event::Announced { .. } => unreachable!("written by write_event"),
+        | Event::Announced { .. }
+        | Event::Lesson(_) => unreachable!("written by write_event"),
     }
 }
 
@@ -309,7 +330,7 @@ mod tests {
     }
 
     fn said(text: &str, me: bool) -> Event {
-        Event::Said { stamp: stamp(), user: "bob".into(), text: text.into(), me }
+        Event::Said { stamp: stamp(), user: "bob".into(), text: text.into(), me, teacher: false }
     }
 
     #[test]

@@ -97,7 +97,7 @@ fn twice_the_input_takes_at_most_twice_the_memory() {
         check("write_event", piece, |text| {
             let stamp = Stamp { id: 1, time: Time::from_millis(0), room: "lobby".into() };
             let text = sanitize_message(text).into_owned();
-            let said = Event::Said { stamp, user: "bob".into(), text, me: false };
+            let said = Event::Said { stamp, user: "bob".into(), text, me: false, teacher: false };
             write_event(&said, Lang::Ko, LineEnd::CrLf, &mut Vec::new());
             write_json_line(&said, &mut Vec::new());
         });

@@ -13,6 +13,8 @@ const README: &str = include_str!("../README.md");
 const REQUEST: &str = include_str!("../src/request.rs");
 const EVENT: &str = include_str!("../src/event.rs");
 const SERVER_MESSAGE: &str = include_str!("../src/event/server_message.rs");
+const LESSON: &str = include_str!("../src/event/lesson.rs");
+const LESSON_NOTICE: &str = include_str!("../src/notice/lesson.rs");
 const NOTICE: &str = include_str!("../src/notice.rs");
 const GOODBYE: &str = include_str!("../src/notice/goodbye.rs");
 const NAME: &str = include_str!("../src/name.rs");
@@ -109,7 +111,9 @@ fn snake_case(name: &str) -> String {
 }
 
 fn events() -> BTreeMap<String, Fields> {
-    variants(EVENT, "pub enum Event {")
+    let mut events = variants(EVENT, "pub enum Event {");
+    events.extend(variants(LESSON, "pub enum LessonEvent {"));
+    events
 }
 
 fn answers() -> BTreeMap<String, Fields> {
@@ -146,7 +150,7 @@ fn words(source: &str, start: &str) -> BTreeSet<String> {
 #[test]
 fn every_request_and_each_of_its_fields_is_documented() {
     let requests = variants(REQUEST, "pub enum Request {");
-    assert_eq!(requests.len(), 4, "{requests:?}");
+    assert_eq!(requests.len(), 7, "{requests:?}");
     for (kind, fields) in requests {
         assert_eq!(documented_fields(section(&format!("### `{kind}`"))), fields, "{kind}");
     }
@@ -160,7 +164,10 @@ fn every_event_and_each_of_its_fields_is_documented() {
     assert!(events.len() >= 15, "{events:?}");
     for (kind, mut fields) in events {
         assert!(fields.remove("stamp").is_some(), "{kind} has a stamp");
-        assert_eq!(documented_fields(section(&format!("### `{kind}`"))), fields, "{kind}");
+        // A request has the same name.
+        let of_event = if kind == "hand" { " (event)" } else { "" };
+        let section = section(&format!("### `{kind}`{of_event}"));
+        assert_eq!(documented_fields(section), fields, "{kind}");
     }
 }
 
@@ -174,19 +181,19 @@ fn every_answer_and_each_of_its_fields_is_documented() {
         let section = section(&format!("### `{kind}`{of_answer}"));
         let (own, nested) = section.split_once("\nThe fields of ").unwrap_or((section, ""));
         assert_eq!(documented_fields(own), fields, "{kind}");
-        let of = match &*kind {
-            "hello" => "pub struct Limits {",
-            "rooms" => "pub struct RoomSummary<'a> {",
+        let (source, of) = match &*kind {
+            "hello" => (SERVER_MESSAGE, "pub struct Limits {"),
+            "rooms" => (SERVER_MESSAGE, "pub struct RoomSummary<'a> {"),
+            "teacher" => (LESSON, "pub struct LessonNow<'a> {"),
+            "ballot" => (LESSON, "pub struct OpenPoll<'a> {"),
+            "hands" => (LESSON, "pub struct RaisedHand<'a> {"),
+            "attendance" => (LESSON, "pub struct Attendee<'a> {"),
             _ => {
                 assert_eq!(nested, "", "{kind}");
                 continue;
             }
         };
-        assert_eq!(
-            documented_fields(nested),
-            source_fields(block(SERVER_MESSAGE, of), "    "),
-            "{kind}"
-        );
+        assert_eq!(documented_fields(nested), source_fields(block(source, of), "    "), "{kind}");
     }
 }
 
@@ -217,10 +224,13 @@ fn every_example_of_a_request_is_one() {
             Request::Login { .. } => "login",
             Request::Say { .. } => "say",
             Request::History { .. } => "history",
+            Request::Vote { .. } => "vote",
+            Request::Hand { .. } => "hand",
+            Request::Watch { .. } => "watch",
             Request::Command { .. } => "command",
         });
     }
-    assert_eq!(shown.len(), 7, "{shown:?}");
+    assert_eq!(shown.len(), 10, "{shown:?}");
 }
 
 #[test]
@@ -240,6 +250,7 @@ fn no_event_takes_more_than_it_counts() {
 #[test]
 fn every_error_code_is_documented() {
     let mut codes = words(NOTICE, "pub fn code(&self)");
+    codes.extend(words(LESSON_NOTICE, "pub fn code(&self)"));
     codes.extend(words(NAME, "pub fn code(&self)"));
     codes.extend(words(REQUEST, "pub fn code(&self)"));
     // The last arm of a name's code is for every other error.

@@ -26,7 +26,7 @@ fn batch(criterion: &mut Criterion) {
                         let (room, user) = ("lobby".into(), "alice".into());
                         let (time, text) = (Time::from_millis(0), "x".repeat(64));
                         let stamp = Stamp { id, time, room };
-                        batch.push(Event::Said { stamp, user, text, me: false }, 1);
+                        batch.push(Event::Said { stamp, user, text, me: false, teacher: false }, 1);
                     }
                     batch.rendered(form, carrier).clone()
                 });

@@ -5,5 +5,5 @@ pub(crate) mod bans;
 pub mod rate_limit;
 pub mod capacity;
 pub(crate) mod connection_table;
-pub(crate) mod room_allowance;
+pub(crate) mod allowance;
 pub(crate) mod bucket_pool;

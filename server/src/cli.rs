@@ -23,7 +23,7 @@ use madang_protocol::{
 
 use crate::{
     admission::rate_limit::RateLimit,
-    config::{Config, Listen, METRICS_PORT, TlsConfig},
+    config::{Config, Listen, METRICS_PORT, TeacherCode, TlsConfig},
     journal::{JournalConfig, retention::Retention},
     transport::http::origin::{Origin, PublicUrl},
     transport::tls::certificates::PairFiles,
@@ -31,6 +31,12 @@ use crate::{
 
 /// The longest message of the day, in bytes.
 const MOTD_BYTES: usize = 16 * 1_024;
+
+/// The longest list of names, in bytes.
+const ROSTER_BYTES: usize = 256 * 1_024;
+
+/// What is read of a file with a teacher's code, in bytes.
+const CODE_FILE_BYTES: u64 = 4 * 1_024;
 
 /// A chat server for browsers, terminals and plain nc
 ///
@@ -140,6 +146,15 @@ pub struct Cli {
     #[arg(long, env = "MADANG_MOTD", value_name = "FILE")]
     motd: Option<PathBuf>,
 
+    /// File with the teacher's code: 8 to 64 letters and digits in its first line. Without it,
+    /// a code is drawn at each start; the console's /code shows it
+    #[arg(long, env = "MADANG_TEACHER_CODE", value_name = "FILE")]
+    teacher_code: Option<PathBuf>,
+
+    /// File with the names of a class, one a line: /attendance then lists who is missing
+    #[arg(long, env = "MADANG_ROSTER", value_name = "FILE")]
+    roster: Option<PathBuf>,
+
     /// Format of the diagnostics on stderr
     #[arg(long, env = "MADANG_LOG_FORMAT", value_name = "text|json", default_value = "text")]
     log_format: LogFormat,
@@ -207,6 +222,8 @@ impl Cli {
             max_per_address: self.max_per_address.on().map(NonZeroUsize::get),
             rate_limit: self.rate_limit.on().map(|lines| RateLimit::per_second(lines.get())),
             motd: self.motd.as_deref().map(read_motd).transpose()?,
+            roster: self.roster.as_deref().map(read_roster).transpose()?.unwrap_or_default(),
+            teacher_code: self.teacher_code.as_deref().map(read_teacher_code).transpose()?,
             ..Config::default()
         })
     }
@@ -326,6 +343,33 @@ fn read_motd(path: &Path) -> anyhow::Result<String> {
         Ok(lines.join("\n"))
     };
     read().with_context(|| format!("--motd: failed to read {}", path.display()))
+}
+
+fn read_roster(path: &Path) -> anyhow::Result<Vec<String>> {
+    let read = || -> anyhow::Result<Vec<String>> {
+        let mut bytes = Vec::new();
+        File::open(path)?.take(ROSTER_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+        anyhow::ensure!(
+            bytes.len() <= ROSTER_BYTES,
+            "it has more than {ROSTER_BYTES} bytes, the most that is allowed"
+        );
+        let text = String::from_utf8(bytes).context("it is not UTF-8")?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let names = text.lines().map(|line| sanitize_line(line).trim().to_owned());
+        Ok(names.filter(|name| !name.is_empty()).collect())
+    };
+    read().with_context(|| format!("--roster: failed to read {}", path.display()))
+}
+
+fn read_teacher_code(path: &Path) -> anyhow::Result<TeacherCode> {
+    let read = || -> anyhow::Result<TeacherCode> {
+        let mut bytes = Vec::new();
+        File::open(path)?.take(CODE_FILE_BYTES).read_to_end(&mut bytes)?;
+        let text = String::from_utf8(bytes).context("it is not UTF-8")?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        Ok(TeacherCode::parse(text.lines().next().unwrap_or_default())?)
+    };
+    read().with_context(|| format!("--teacher-code: failed to read {}", path.display()))
 }
 
 #[cfg(test)]

@@ -120,6 +120,8 @@ impl CloseReason {
             }
             (Goodbye::LoginTries, Lang::Ko) => "쓸 수 없는 이름을 여러 번 보냄",
             (Goodbye::LoginTries, Lang::En) => "too many unusable names",
+            (Goodbye::CodeTries, Lang::Ko) => "틀린 교사 코드를 여러 번 보냄",
+            (Goodbye::CodeTries, Lang::En) => "too many wrong teacher's codes",
             (Goodbye::EndlessLine, Lang::Ko) => "끝나지 않는 줄",
             (Goodbye::EndlessLine, Lang::En) => "line without an end",
             (Goodbye::BrokenFrame, Lang::Ko) => "잘못된 WebSocket 프레임",

@@ -3,7 +3,7 @@
 //! commands' names, roles and arguments are in the protocol's table.
 
 use madang_protocol::{
-    command::{Command, Help},
+    command::{Command, Help, LessonCommand},
     limits::TOPIC_BYTES,
     notice::{Goodbye, Notice},
 };
@@ -16,6 +16,9 @@ pub(crate) mod caller;
 pub(crate) mod chat;
 mod moderation;
 mod people;
+mod teacher;
+mod attendance;
+pub(crate) mod lesson;
 pub(crate) mod rooms;
 pub(crate) mod questions;
 mod server;
@@ -44,9 +47,10 @@ pub(crate) fn run(caller: &Caller<'_>, command: Command<'_>) -> Reply {
         _ => {}
     }
     let reply = match command {
-        Command::Help(Help::Basics) => Ok(caller.tell(&Notice::Help(caller.role()))),
+        Command::Help(Help::Basics) => Ok(caller.tell(&lesson::most_needed(caller))),
         Command::Help(Help::Others) => Ok(caller.tell(&Notice::HelpAll(caller.role()))),
         Command::Help(Help::Owners) => Ok(caller.tell(&Notice::HelpOwners)),
+        Command::Help(Help::Lesson) => Ok(caller.tell(&Notice::HelpLesson(lesson::role(caller)))),
         Command::Help(Help::On(spec)) => Ok(caller.tell(&Notice::HelpOn(spec))),
         Command::Lang(lang) => Ok(caller.silence().and(Effect::Speak(lang))),
         Command::Quit(text) => Ok(quit(caller, text)),
@@ -95,6 +99,11 @@ pub(crate) fn run(caller: &Caller<'_>, command: Command<'_>) -> Reply {
         Command::Forget(room, name) => archive::forget(caller, &room, name.as_ref()),
         Command::Say(text) => Ok(server::announce(caller, text)),
         Command::Stop => Ok(caller.silence().and(Effect::End(Goodbye::Shutdown, None))),
+
+        Command::Lesson(LessonCommand::Teach(given)) => teacher::teach(caller, given),
+        Command::Lesson(LessonCommand::MakeTeacher(name)) => teacher::make_teacher(caller, &name),
+        Command::Lesson(LessonCommand::Code) => Ok(teacher::show_code(caller)),
+        Command::Lesson(command) => lesson::run(caller, command),
     };
     reply.unwrap_or_else(|refused| refused)
 }

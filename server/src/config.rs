@@ -21,6 +21,8 @@ use crate::{
     transport::tls::certificates::PairFiles,
 };
 
+pub use crate::session::teachers::code::TeacherCode;
+
 /// The port for the server's numbers.
 pub const METRICS_PORT: u16 = 9011;
 
@@ -73,6 +75,12 @@ pub struct Config {
     /// How many rooms one address may make in a minute; loopback and private addresses
     /// have no limit, and none has one without `max_per_address`. Default: 10.
     pub rooms_per_minute: usize,
+    /// What makes a teacher; `None` draws one at each start. Default: `None`.
+    pub teacher_code: Option<TeacherCode>,
+    /// How many wrong teacher's codes one address may send in an hour. Default: 20.
+    pub codes_per_hour: usize,
+    /// Who should attend lessons, a name each. Default: nobody in particular.
+    pub roster: Vec<String>,
     /// How long a room without members lasts. Default: 60 s.
     pub empty_room_window: Duration,
     /// For how long who was kicked is kept out of the room.
@@ -234,6 +242,9 @@ impl Default for Config {
             rate_limit: Some(RateLimit::per_second(10)),
             journal: None,
             max_rooms: 10_000,
+            teacher_code: None,
+            codes_per_hour: 20,
+            roster: Vec::new(),
             rooms_per_minute: 10,
             empty_room_window: Duration::from_secs(60),
             kick_window: Duration::from_secs(600),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use madang_protocol::{
-    command::Input,
+    command::{Input, LessonCommand},
     message::check_rendered,
     name::UserName,
     notice::{Goodbye, Notice},
@@ -71,6 +71,8 @@ pub(crate) struct Connection {
     choice: Choice,
     /// The last word of who quits.
     last_word: Option<String>,
+    /// How many wrong teacher's codes it has sent.
+    wrong_codes: u32,
     /// What was said and is not posted yet.
     speeches: Vec<Speech>,
     speech_bytes: usize,
@@ -119,6 +121,7 @@ impl Connection {
             room: None,
             choice: Choice::Open,
             last_word: None,
+            wrong_codes: 0,
             speeches: Vec::new(),
             speech_bytes: 0,
             paid_bytes: 0,
@@ -233,6 +236,7 @@ impl Connection {
             {
                 self.notice(&Notice::OtherRoom, nonce.as_deref());
             }
+            Request::Say { text, nonce, .. } if self.gives_away_code(&text, nonce.as_deref()) => {}
             Request::Say { text, nonce, .. } => match self.dialect.check_said(text) {
                 Ok(Some(text)) => self.say(text, false, nonce),
                 Ok(None) => {}
@@ -244,6 +248,16 @@ impl Connection {
             Request::History { before, limit, nonce } => {
                 self.post_speeches();
                 return self.ask_for_history(before, limit, nonce.as_deref());
+            }
+            Request::Vote { choice, nonce } => {
+                let command = LessonCommand::Vote(choice);
+                return self.take_lesson_request(command, nonce.as_deref());
+            }
+            Request::Hand { up, text, nonce } => {
+                return self.take_hand(up, text.as_deref(), nonce.as_deref());
+            }
+            Request::Watch { nonce } => {
+                return self.take_lesson_request(LessonCommand::Watch, nonce.as_deref());
             }
             Request::Login { nonce, .. } => {
                 self.notice(&Notice::LoggedInAlready, nonce.as_deref());

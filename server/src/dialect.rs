@@ -80,8 +80,11 @@ pub(crate) trait Dialect: Sync {
     ) {
         let (text, nonce) = (notice.text(words.lang).into(), nonce.map(Into::into));
         let proposal = notice.proposal().map(Into::into);
+        let wait_seconds = notice.wait_seconds();
         let message = match notice.code() {
-            Some(code) => ServerMessage::Error { code: code.into(), text, proposal, nonce },
+            Some(code) => {
+                ServerMessage::Error { code: code.into(), text, proposal, wait_seconds, nonce }
+            }
             None => ServerMessage::Notice { text, nonce },
         };
         self.write_message(&message, words, out);

@@ -10,11 +10,13 @@ use std::{
     time::Instant,
 };
 
-use madang_protocol::event::Time;
+use madang_protocol::event::{Time, TimerState};
 
 use crate::{
+    commands::{chat::Services, lesson},
     delivery::outbox::Outbox,
     room::directory::Fate,
+    room::lesson::{Asker, LessonOp},
     room::{By, Going, Muter, Op, Room},
     session::{Mute, Session},
     shared::Shared,
@@ -36,6 +38,10 @@ pub(crate) enum Due {
     MuteOfAll(Time),
     /// A connection that was dismissed has had its time to close by itself.
     Dismissal(Weak<Outbox>),
+    /// Teachers are sent how far the open poll has come.
+    Tally,
+    /// The lesson's clock that is to end then has come so far.
+    Timer(Time, TimerState),
     /// Nobody has come into a room for a while: what was rendered for that goes.
     Renderings(Weak<Room>),
     /// Acks are owed that the disk should have allowed by now.
@@ -65,6 +71,8 @@ impl Deadline for Due {
             Due::Renderings(room) => (6, room.as_ptr().addr(), 0),
             Due::Histories => (7, 0, 0),
             Due::OwedAcks => (8, 0, 0),
+            Due::Tally => (9, 0, 0),
+            Due::Timer(until, state) => (10, until.as_millis() as usize, *state as usize),
         }
     }
 
@@ -83,7 +91,12 @@ impl Deadline for Due {
             Due::Room(room) | Due::Renderings(room) => room.strong_count() == 0,
             Due::Mute(room, session, _) => room.strong_count() == 0 || session.strong_count() == 0,
             Due::Dismissal(outbox) => outbox.strong_count() == 0,
-            Due::Certificate | Due::Histories | Due::MuteOfAll(_) | Due::OwedAcks => false,
+            Due::Certificate
+            | Due::Histories
+            | Due::MuteOfAll(_)
+            | Due::OwedAcks
+            | Due::Tally
+            | Due::Timer(..) => false,
         }
     }
 }
@@ -184,6 +197,17 @@ impl Shared {
                 next.into_iter().for_each(|at| self.timekeeper.schedule(at, Due::OwedAcks));
             }
             Due::Histories => self.forget_oldest(),
+            Due::Tally => {
+                *self.tallied.lock() = Some(Instant::now());
+                if !lesson::send_tallies(&self.chat()) {
+                    self.tally();
+                }
+            }
+            Due::Timer(until, state) => {
+                let (lesson, op) = (&self.rooms.lesson, LessonOp::TimerDue { until, state });
+                // Another clock may run by now, or none.
+                let _ = lesson.act(&Asker::time(), op, || self.rooms.public());
+            }
             Due::Certificate => {
                 let Some(tls) = &self.tls else { return };
                 self.timekeeper.schedule(Instant::now() + tls.look_interval, Due::Certificate);

@@ -22,6 +22,8 @@ use crate::{
     delivery::outbox::{Bounds, Outbox},
     delivery::sink::fake::FakeSocket,
     dialect::Form,
+    room::By,
+    room::lesson::{Asker, Lesson, LessonOp, Present},
     room::mailbox::{Ended, MAILBOX_BYTES, Mailbox, Pump, Urgency},
     session::user_manager::{AwayLimits, NotTaken, UserManager},
     sync::{Condvar, Mutex},
@@ -295,7 +297,7 @@ fn whatever_waits_is_sent_when_the_socket_takes_it() {
                         let (room, user, text) = ("lobby".into(), "u".into(), id.to_string());
                         let time = Time::from_millis(0);
                         let stamp = Stamp { id, time, room };
-                        batch.push(Event::Said { stamp, user, text, me: false }, 1);
+                        batch.push(Event::Said { stamp, user, text, me: false, teacher: false }, 1);
                         outbox.offer(&mut batch, 0..1, Instant::now());
                     }
                     outbox.close(CloseReason::Told(Goodbye::Quit), b"bye\n");
@@ -337,6 +339,50 @@ fn whatever_waits_is_sent_when_the_socket_takes_it() {
                 thread.join().expect("no thread panics");
             }
             assert_eq!(socket.text(), "[u] 0\n[u] 1\n[u] 2\nbye\n");
+        },
+        SCHEDULES,
+    );
+}
+
+#[test]
+fn a_vote_that_races_the_end_of_its_poll_is_counted_or_refused() {
+    shuttle::check_random(
+        || {
+            let lesson = Arc::new(Lesson::default());
+            let asker = |by: By, name: &str| Asker { by, user: UserName::parse(name).ok() };
+            let act = |lesson: &Lesson, asker: &Asker, op| lesson.act(asker, op, Vec::new);
+            let kim = asker(By::Teacher(1), "kim");
+            let choices = ["a", "b"].map(Arc::from).into();
+            let open = LessonOp::OpenPoll { question: "Q".into(), choices, yes_no: false };
+            for op in [LessonOp::Begin { title: None }, open] {
+                act(&lesson, &kim, op).expect("a teacher may");
+            }
+            let voters: Vec<_> = (2..4)
+                .map(|session| {
+                    let lesson = lesson.clone();
+                    let voter = asker(By::Member(session), "bob");
+                    thread::spawn(move || {
+                        let vote = LessonOp::Vote { choice: 1, yes_no: false };
+                        let voted = lesson.act(&voter, vote, Vec::new);
+                        let refusal = voted.err().and_then(|refusal| refusal.code());
+                        assert!(matches!(refusal, None | Some("poll_over")), "{refusal:?}");
+                        usize::from(refusal.is_none())
+                    })
+                })
+                .collect();
+            let ended = {
+                let lesson = lesson.clone();
+                thread::spawn(move || {
+                    let end = LessonOp::EndPoll { present: Present::new(), cancelled: false };
+                    lesson.act(&kim, end, Vec::new).expect("a teacher may");
+                })
+            };
+            let counted: usize =
+                voters.into_iter().map(|voter| voter.join().expect("nobody panics")).sum();
+            ended.join().expect("nobody panics");
+            // Both vote under one name.
+            let marks = lesson.read(|state| state.marks());
+            assert_eq!(marks.get("bob").map_or(0, |marks| marks.polls), counted);
         },
         SCHEDULES,
     );

@@ -7,12 +7,13 @@
 use std::{
     io::{self, IsTerminal, Stdin},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use madang_protocol::{
     command::{Command, CommandError},
     line::LineDecoder,
-    notice::Notice,
+    notice::{LessonNotice, Notice},
     room::{Destination, RoomName, room_name},
     sanitize::sanitize_line,
     text::LineEnd,
@@ -39,6 +40,9 @@ pub mod banner;
 pub mod console;
 pub mod terminal;
 
+/// For how long the teacher's code is shown.
+const CODE_SHOWN: Duration = Duration::from_secs(30);
+
 /// Carries out the operator's commands.
 #[derive(Clone)]
 pub struct Operator {
@@ -47,7 +51,12 @@ pub struct Operator {
     room: Arc<Mutex<RoomName>>,
     /// How QR codes are painted.
     palette: Palette,
+    /// Where the teacher's code is shown, if there is a terminal that can hide it again.
+    code_place: Option<CodePlace>,
 }
+
+/// The teacher's code as it is shown, and until when; nothing if it is hidden.
+type CodePlace = Arc<Mutex<Option<(String, Instant)>>>;
 
 /// Whether the server goes on after a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,12 +70,44 @@ pub enum Outcome {
 impl Operator {
     pub(crate) fn new(shared: Arc<Shared>) -> Operator {
         let room = Arc::new(Mutex::new(RoomName::lobby()));
-        Operator { shared, room, palette: Palette::choose(None, &io::stdout()) }
+        let palette = Palette::choose(None, &io::stdout());
+        Operator { shared, room, palette, code_place: None }
+    }
+
+    /// The same on a terminal that shows the [prompt](Self::prompt) and can hide it again.
+    fn with_code_place(self) -> Operator {
+        Operator { code_place: Some(CodePlace::default()), ..self }
     }
 
     /// The prompt: the room that commands are about.
     fn prompt(&self) -> String {
-        format!("[{}] ", room_name(self.room.lock().as_str(), self.shared.console.lang()))
+        let lang = self.shared.console.lang();
+        let room = self.room.lock().clone();
+        let room = room_name(room.as_str(), lang);
+        match self.shown_code() {
+            Some((code, _)) => format!("{code} [{room}] "),
+            None => format!("[{room}] "),
+        }
+    }
+
+    /// The teacher's code and its link, as long as it is shown, and until when that is.
+    fn shown_code(&self) -> Option<(String, Instant)> {
+        let shown = self.code_place.as_ref()?.lock().clone();
+        shown.filter(|(_, until)| *until > Instant::now())
+    }
+
+    /// Shows the teacher's code for a while, with a link for one teacher.
+    fn show_code(&self) {
+        let console = &self.shared.console;
+        let Some(place) = &self.code_place else {
+            let notice = Notice::Lesson(LessonNotice::NoPlaceForCode);
+            return console.say(notice.text(console.lang()));
+        };
+        let (teachers, now) = (&self.shared.users.teachers, Instant::now());
+        let link = banner::link(&self.shared.doors)
+            .map(|url| format!("{url}#{}", teachers.draw_ticket(now)));
+        let notice = LessonNotice::Code { code: teachers.show_code(), link: link.as_deref() };
+        *place.lock() = Some((Notice::Lesson(notice).text(console.lang()), now + CODE_SHOWN));
     }
 
     /// Carries out one line, and shows the outcome on the console.
@@ -109,6 +150,7 @@ impl Operator {
             }
             Effect::Go(Destination::Public(there), _) => *self.room.lock() = there,
             Effect::Draw(code) => self.draw(code, wants_qr),
+            Effect::ShowCode => self.show_code(),
             _ => {}
         }
         Outcome::GoesOn

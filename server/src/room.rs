@@ -19,6 +19,7 @@
 //! 9. Facts alone change the state, and make it again: see [`state`].
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
@@ -48,6 +49,7 @@ use crate::{
 use access::Access;
 use envelope::{Answered, Envelope};
 use executor::Executor;
+use lesson::{Lesson, class::Attended};
 use recorder::Recorder;
 use state::State;
 
@@ -64,6 +66,7 @@ mod state;
 mod roster;
 mod access;
 mod kicks;
+pub(crate) mod lesson;
 pub(crate) mod refusal;
 mod executor;
 mod presence;
@@ -112,6 +115,8 @@ pub(crate) struct Room {
 #[derive(Clone, Default)]
 pub(crate) struct Context {
     pub(crate) ids: Arc<EventIds>,
+    /// The lesson, in which public rooms take part.
+    pub(crate) lesson: Arc<Lesson>,
     pub(crate) metrics: Arc<Metrics>,
     /// Keeps what happens in public rooms.
     pub(crate) recorder: Option<Arc<dyn Recorder>>,
@@ -305,6 +310,18 @@ impl Room {
         answers.recv().map_err(|_| Ended(()))
     }
 
+    /// How people have attended the lesson here, by their names. Blocks until that is told;
+    /// may pump.
+    ///
+    /// # Errors
+    ///
+    /// [`Ended`] if the room has ended, and handed that over to the lesson.
+    pub(crate) fn attendance(&self) -> Result<BTreeMap<String, Attended>, Ended> {
+        let (told, answers) = bounded(1);
+        self.post(QUESTION_BYTES, Urgency::Waits, || Envelope::Attendance { told })?;
+        answers.recv().map_err(|_| Ended(()))
+    }
+
     /// Does something to the room or its members, and blocks until everyone was told.
     /// May pump.
     pub(crate) fn act(&self, by: By, op: Op) -> Result<(), Refusal> {
@@ -450,23 +467,31 @@ impl RoomHandle for Room {
 /// Tells who can't speak why, once, or for each request that has a nonce. What was
 /// said before its connection was cut stays said: that is only acknowledged again.
 pub(crate) fn refuse(metrics: &Metrics, session: &Session, speeches: &[Speech], refusal: Refusal) {
+    session.tell(|answer| write_refusal(metrics, session, speeches, refusal, answer));
+}
+
+fn write_refusal(
+    metrics: &Metrics,
+    session: &Session,
+    speeches: &[Speech],
+    refusal: Refusal,
+    answer: &mut Answer,
+) {
     let notice = refusal.notice();
-    session.tell(|answer| {
-        let mut is_told = false;
-        for nonce in speeches.iter().map(|speech| speech.nonce.as_deref()) {
-            match (nonce, nonce.and_then(|nonce| session.knows_nonce(nonce))) {
-                (Some(nonce), Some(id)) => {
-                    answer.message(&ServerMessage::Ack { nonce: nonce.into(), id, durable: None });
-                }
-                (nonce, _) => {
-                    metrics.refused.count_notice(&notice);
-                    if nonce.is_some() || !std::mem::replace(&mut is_told, true) {
-                        answer.notice_to(&notice, nonce);
-                    }
+    let mut is_told = false;
+    for nonce in speeches.iter().map(|speech| speech.nonce.as_deref()) {
+        match (nonce, nonce.and_then(|nonce| session.knows_nonce(nonce))) {
+            (Some(nonce), Some(id)) => {
+                answer.message(&ServerMessage::Ack { nonce: nonce.into(), id, durable: None });
+            }
+            (nonce, _) => {
+                metrics.refused.count_notice(&notice);
+                if nonce.is_some() || !std::mem::replace(&mut is_told, true) {
+                    answer.notice_to(&notice, nonce);
                 }
             }
         }
-    });
+    }
 }
 
 #[cfg(test)]

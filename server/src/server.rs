@@ -13,11 +13,11 @@ use madang_protocol::notice::Goodbye;
 use self::{arrivals::Reception, disk_watch::DiskWatch};
 use crate::{
     admission::{
+        allowance::AddressAllowance,
         bans::Bans,
         bucket_pool::BucketPool,
         capacity::Capacity,
         connection_table::{ConnectionLimits, ConnectionTable},
-        room_allowance::RoomAllowance,
     },
     clock,
     close_reason::CloseReason,
@@ -30,8 +30,12 @@ use crate::{
     metrics::Metrics,
     operator::{Operator, console::Console},
     room::{Context, directory::Rooms, recorder::Recorder},
-    session::user_manager::{AwayLimits, UserManager},
-    shared::{Shared, Tls},
+    session::{
+        teachers::Teachers,
+        user_manager::{AwayLimits, UserManager},
+    },
+    shared::{Shared, Tls, tables::Tables},
+    sync::Mutex,
     system,
     timekeeper::{self, Timekeeper},
     transport::{
@@ -151,7 +155,10 @@ impl Server {
         let lobby = kept.as_ref().map(restoring::lobby).unwrap_or_default();
         let nonce_key = journal.as_ref().map(|journal| journal.nonce_key);
         let recorder = journal.clone().map(|journal| journal as Arc<dyn Recorder>);
-        let context = Context { ids, metrics: metrics.clone(), recorder };
+        let context = Context { ids, lesson: Arc::default(), metrics: metrics.clone(), recorder };
+        let minute = Duration::from_secs(60);
+        let mut users = UserManager::new(away, nonce_key);
+        users.teachers = Teachers::new(config.teacher_code.clone());
         let shared = Arc::new(Shared {
             own_name: system::own_name(),
             console,
@@ -159,13 +166,16 @@ impl Server {
             drainer,
             connections: ConnectionTable::new(limits),
             buckets: config.rate_limit.map(|limit| BucketPool::new(limit, Instant::now())),
-            users: UserManager::new(away, nonce_key),
+            users,
             rooms: Rooms::new(config.max_rooms, lobby, context),
             journal,
             metrics,
-            room_allowance: RoomAllowance::new(config.rooms_per_minute),
+            room_allowance: AddressAllowance::new(config.rooms_per_minute, minute),
+            code_allowance: AddressAllowance::new(config.codes_per_hour, 60 * minute),
             bans: Bans::default(),
             timekeeper,
+            tables: Tables::default(),
+            tallied: Mutex::default(),
             doors,
             tls,
             config,

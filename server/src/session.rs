@@ -13,7 +13,7 @@
 
 use std::sync::{
     Arc, Weak,
-    atomic::{AtomicI64, Ordering},
+    atomic::{AtomicBool, AtomicI64, Ordering},
 };
 
 use madang_protocol::{
@@ -36,7 +36,11 @@ use crate::{
 
 pub(crate) use reading::Reading;
 
+pub(crate) use hidden::Hidden;
+
 pub(crate) mod user_manager;
+pub(crate) mod teachers;
+mod hidden;
 mod mute_of_all;
 pub(crate) mod memory;
 pub(crate) mod nonces;
@@ -82,6 +86,10 @@ pub(crate) struct Session {
     pub(crate) token: Option<Token>,
     /// When they last said something, in milliseconds; when they came, if they have not.
     spoke_at: AtomicI64,
+    /// Whether they are a teacher, until they have gone.
+    is_teacher: AtomicBool,
+    /// Whether they are a teacher's screen on the wall.
+    is_watching: AtomicBool,
     state: Mutex<SessionState>,
 }
 
@@ -108,32 +116,6 @@ struct SessionState {
     quiet: Option<Quiet>,
     /// What only clients that come back need.
     memory: Option<Box<Memory>>,
-}
-
-/// Somebody who is hidden: by their session, and by their name if they come again.
-#[derive(Debug, Clone)]
-pub(crate) struct Hidden {
-    session: u64,
-    name: Arc<str>,
-}
-
-impl Hidden {
-    /// Whether what `session` says under `name` is hidden by one of `hidden`.
-    pub(crate) fn hides(hidden: &[Hidden], session: u64, name: &str) -> bool {
-        hidden.iter().any(|hidden| hidden.session == session || *hidden.name == *name)
-    }
-
-    /// Whether `event`, which comes from `session`, is hidden. Only what people say
-    /// is.
-    pub(crate) fn hides_event(hidden: &[Hidden], session: u64, event: &Event) -> bool {
-        matches!(event, Event::Said { user, .. } if Hidden::hides(hidden, session, user))
-    }
-
-    /// The same for what is only known by its speaker's name any more.
-    pub(crate) fn hides_past(hidden: &[Hidden], event: &Event) -> bool {
-        // No session has the number 0.
-        Hidden::hides_event(hidden, 0, event)
-    }
 }
 
 /// Who whispers.
@@ -167,6 +149,8 @@ impl Session {
             since,
             token,
             spoke_at: AtomicI64::new(since.as_millis()),
+            is_teacher: AtomicBool::new(false),
+            is_watching: AtomicBool::new(false),
             state: Mutex::new(SessionState {
                 name,
                 lang: Lang::default(),
@@ -319,6 +303,16 @@ impl Session {
             let mut answer = Answer::new(outbox.form()).in_lang(self.lang());
             write(&mut answer);
             outbox.push(&answer.into_bytes());
+        }
+    }
+
+    /// Tells them something alone that they have not asked for and are not charged for, if
+    /// they are here and there is space.
+    pub(crate) fn remark(&self, write: impl FnOnce(&mut Answer)) {
+        if let Some(outbox) = self.outbox() {
+            let mut answer = Answer::new(outbox.form()).in_lang(self.lang());
+            write(&mut answer);
+            outbox.try_push(&answer.into_bytes());
         }
     }
 

@@ -12,13 +12,13 @@ use madang_protocol::{name::UserName, notice::Goodbye, text::LineEnd};
 
 use crate::{
     admission::{
+        allowance::AddressAllowance,
         bans::Bans,
         bucket_pool::BucketPool,
         connection_table::{self, ConnectionTable},
-        room_allowance::RoomAllowance,
     },
     close_reason::CloseReason,
-    commands::chat::Services,
+    commands::{chat::Services, lesson},
     config::{Config, TlsConfig},
     delivery::drainer::Drainer,
     delivery::outbox::{Bounds, Outbox},
@@ -32,6 +32,7 @@ use crate::{
     room::directory::Rooms,
     room::{By, Going, Op, Room},
     session::{Session, user_manager::UserManager},
+    sync::Mutex,
     timekeeper::Timekeeper,
     transport::{
         input::Input,
@@ -44,6 +45,9 @@ use crate::{
 
 mod archive;
 mod services;
+pub(crate) mod tables;
+
+use self::tables::Tables;
 
 /// How long a dismissed peer may take to read the goodbye and close. When nothing more
 /// is sent to a peer and nothing more read from it, the system resets it for whatever it
@@ -72,9 +76,15 @@ pub(crate) struct Shared {
     pub(crate) rooms: Rooms,
     /// None without durable history.
     pub(crate) journal: Option<Arc<Journal>>,
-    pub(crate) room_allowance: RoomAllowance,
+    pub(crate) room_allowance: AddressAllowance,
+    /// How many wrong teacher's codes an address may send.
+    pub(crate) code_allowance: AddressAllowance,
     pub(crate) bans: Bans,
     pub(crate) timekeeper: Arc<Timekeeper<Due>>,
+    /// What can be downloaded once.
+    pub(crate) tables: Tables,
+    /// When teachers were last sent how far the open poll has come.
+    pub(crate) tallied: Mutex<Option<Instant>>,
     pub(crate) doors: Doors,
     pub(crate) tls: Option<Tls>,
 }
@@ -178,6 +188,7 @@ impl Shared {
         if let (Some(journal), Some(_)) = (&self.journal, &session.token) {
             journal.write(Write::SessionEnded { session: session.number });
         }
+        lesson::leave_lesson(&self.chat(), session);
         let name = session.name();
         self.console.left(&name, self.users.end(session), how);
         taken

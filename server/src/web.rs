@@ -211,6 +211,9 @@ impl WebConnection {
             "echo" => return self.open_echo(head, rest),
             _ => {}
         }
+        if head.folder() == "attendance" {
+            return self.hand_out_table(head);
+        }
         let asset = assets::find(name);
         if name != "healthz" && asset.is_none() {
             return Err(Rejection::new(StatusCode::NotFound, "not found"));
@@ -228,6 +231,24 @@ impl WebConnection {
             }
         };
         self.outbox.push_bytes(&answer);
+        Ok(AfterRequest::Close)
+    }
+
+    /// Hands out a table, once; who only asks for its head does not use it up.
+    fn hand_out_table(&self, head: &Head) -> Result<AfterRequest, Rejection> {
+        if head.method == Method::Other {
+            return Err(Rejection::new(
+                StatusCode::MethodNotAllowed,
+                "only GET and HEAD are supported",
+            ));
+        }
+        let (tables, now, token) = (&self.shared.tables, Instant::now(), head.name());
+        let table = match head.method {
+            Method::Head => tables.has(token, now).then(Default::default),
+            _ => tables.take(token, now),
+        };
+        let table = table.ok_or_else(|| Rejection::new(StatusCode::NotFound, "not found"))?;
+        self.outbox.push_bytes(&http::download("attendance.csv", "text/csv", &table, head.method));
         Ok(AfterRequest::Close)
     }
 

@@ -26,6 +26,7 @@ mod stop;
 mod dead;
 mod readme;
 mod doors;
+mod lesson;
 mod tls;
 mod transcripts;
 mod search;

@@ -25,7 +25,9 @@ fn row(spec: &CommandSpec) -> String {
         .iter()
         .map(|role| match role {
             Role::Member => "everyone",
+            Role::Pupil => "everyone, in a lesson",
             Role::Owner => "owner",
+            Role::Teacher => "teacher",
             Role::Operator => "operator",
         })
         .collect();

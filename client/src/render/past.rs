@@ -12,7 +12,7 @@ use madang_protocol::{
 };
 use madang_terminal::style::paint;
 
-use super::{Form, Renderer};
+use super::{Form, Renderer, Utterance};
 use crate::words::Words;
 
 /// How many events of one answer are collected for its heading. No Madang server sends more.
@@ -96,7 +96,7 @@ impl Renderer {
     }
 
     fn found_event(&mut self, event: &Event) -> String {
-        let Event::Said { stamp, user, text, me } = event else {
+        let Event::Said { stamp, user, text, me, teacher } = event else {
             return self.event(event).text;
         };
         let (user, text) = (sanitize_label(user), self.found_lines(&sanitize_message(text)));
@@ -104,7 +104,8 @@ impl Renderer {
             Some((_, query)) => self.marked(words, query),
             None => words.to_owned(),
         };
-        self.said_by(&self.clock.show(stamp.time), &user, &text, *me, self.own_mark(&user), style)
+        let said = Utterance { user: &user, words: &text, me: *me, teacher: *teacher };
+        self.said_by(&self.clock.show(stamp.time), said, self.own_mark(&user), style)
     }
 
     /// The lines of `text` to be shown: all, or some of many, with the number of the others.

@@ -64,7 +64,11 @@ impl Asked {
             Request::Command { line, .. } => {
                 CommandSpec::of(line).is_some_and(|spec| spec.name == "/me")
             }
-            Request::Login { .. } | Request::History { .. } => false,
+            Request::Login { .. }
+            | Request::History { .. }
+            | Request::Vote { .. }
+            | Request::Hand { .. }
+            | Request::Watch { .. } => false,
         }
     }
 
@@ -81,7 +85,11 @@ impl Asked {
         self.written_for = WrittenFor::Room(to.clone());
         match &mut self.request {
             Request::Say { room, .. } | Request::Command { room, .. } => *room = to,
-            Request::Login { .. } | Request::History { .. } => {}
+            Request::Login { .. }
+            | Request::History { .. }
+            | Request::Vote { .. }
+            | Request::Hand { .. }
+            | Request::Watch { .. } => {}
         }
     }
 }

@@ -134,7 +134,7 @@ mod tests {
         // One a second.
         let time = Time::from_millis(i64::try_from(id % (1 << 40)).expect("it is small") * 1_000);
         let stamp = Stamp { id, time, room: "lobby".into() };
-        Event::Said { stamp, user: "bob".into(), text: "hi".into(), me: false }
+        Event::Said { stamp, user: "bob".into(), text: "hi".into(), me: false, teacher: false }
     }
 
     /// Reads back from a server with `kept` events, at most so many a page.

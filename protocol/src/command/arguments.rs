@@ -21,6 +21,7 @@ pub(super) enum ArgumentError {
     Name(NameError),
     Nobody,
     BrokenLink,
+    TeachersLink,
 }
 
 /// The name of somebody who should be here, perhaps written as people address each
@@ -85,6 +86,8 @@ pub(super) fn help(text: &str) -> Result<Command<'_>, ArgumentError> {
         "" => Help::Basics,
         "all" | "전체" | "모두" => Help::Others,
         "manage" | "관리" => Help::Owners,
+        // The command of that name is explained there too.
+        "lesson" | "수업" => Help::Lesson,
         name => Help::On(CommandSpec::find(name).ok_or(ArgumentError::Usage)?),
     };
     Ok(Command::Help(help))
@@ -132,6 +135,7 @@ pub(super) fn destination(text: &str) -> Result<Destination, ArgumentError> {
     Destination::parse(text).map_err(|error| match error {
         DestinationError::Name(error) => ArgumentError::Name(error),
         DestinationError::Key(_) => ArgumentError::BrokenLink,
+        DestinationError::Teachers => ArgumentError::TeachersLink,
     })
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Time, is_false};
+use super::{Attendee, Event, LessonNow, OpenPoll, RaisedHand, Time, is_false};
 
 /// Why events are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +61,9 @@ pub enum ServerMessage<'a> {
         /// The most members, if that is limited.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         limit: Option<usize>,
+        /// What is going on in a lesson, if one runs or one is a teacher.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lesson: Option<Box<LessonNow<'a>>>,
         /// Whether an earlier session goes on.
         resumed: bool,
         /// The `kicked` or `ended` that took the session out of its last room, if it has been in
@@ -91,6 +94,9 @@ pub enum ServerMessage<'a> {
         /// The most members, if that is limited.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         limit: Option<usize>,
+        /// What is going on in a lesson, if one runs or one is a teacher.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lesson: Option<Box<LessonNow<'a>>>,
         /// The nonce of the request that it answers, if it had one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<Cow<'a, str>>,
@@ -127,6 +133,9 @@ pub enum ServerMessage<'a> {
         /// A similar name that is free.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         proposal: Option<Cow<'a, str>>,
+        /// With `slow`: after how many seconds one may try again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wait_seconds: Option<u64>,
         /// The refused request's nonce, if it had one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<Cow<'a, str>>,
@@ -249,6 +258,83 @@ pub enum ServerMessage<'a> {
         /// The text that came with `/ping`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token: Option<Cow<'a, str>>,
+        /// The nonce of the request that it answers, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
+    /// One is a teacher now.
+    Teacher {
+        /// One's name.
+        user: Cow<'a, str>,
+        /// What is going on in the lesson.
+        lesson: Box<LessonNow<'a>>,
+        /// The nonce of the request that it answers, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
+    /// The raised hands, the first first.
+    Hands {
+        /// At most 200 of them.
+        hands: Vec<RaisedHand<'a>>,
+        /// How many there are in all.
+        count: usize,
+        /// The nonce of the request that it answers, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
+    /// The question of a raised hand that only teachers are told.
+    HandText {
+        /// Whose hand it is.
+        user: Cow<'a, str>,
+        /// The question.
+        text: Cow<'a, str>,
+    },
+    /// The open poll, and one's own vote.
+    Ballot {
+        /// The poll.
+        poll: OpenPoll<'a>,
+        /// The nonce of the request that it answers, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
+    /// How far the open poll has come, for teachers.
+    Tally {
+        /// How many have voted.
+        answered: usize,
+        /// How many could.
+        members: usize,
+        /// Who has not voted, at most 200 names; left out once counts are shown.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        waiting: Option<Vec<Cow<'a, str>>>,
+        /// How many chose each, once that is shown.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        counts: Option<Vec<usize>>,
+        /// The nonce of the request that it answers, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
+    /// Somebody asked teachers a question, without a name.
+    Asked {
+        /// Its number in this lesson.
+        number: u64,
+        /// The question.
+        text: Cow<'a, str>,
+    },
+    /// Who attended the lesson.
+    Attendance {
+        /// At most 200 people, by their names.
+        people: Vec<Attendee<'a>>,
+        /// How many there are in all.
+        count: usize,
+        /// Who is on the server's list of names and did not come: at most 200.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        missing: Vec<Cow<'a, str>>,
+        /// Where all of it is, as CSV, on the port for browsers: once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<Cow<'a, str>>,
+        /// With `path`: for how many seconds it is there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seconds: Option<u64>,
         /// The nonce of the request that it answers, if it had one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<Cow<'a, str>>,

@@ -11,9 +11,11 @@ use crate::{
 };
 
 use super::{
-    Goodbye, Notice, help, list, not_utf8,
+    Goodbye, LessonNotice, Notice, help, list,
     number::{HANGUL_BYTES, grouped},
-    people, prefixed, share, version,
+    people, prefixed, share,
+    utf8::not_utf8,
+    version,
 };
 
 pub(super) fn text(notice: &Notice<'_>) -> String {
@@ -46,6 +48,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::HelpAll(role) => help::others(*role, Lang::En),
         Notice::HelpOwners => help::owners(Lang::En),
         Notice::HelpOn(spec) => help::on(spec, Lang::En),
+        Notice::HelpInLesson => help::in_lesson(Lang::En),
+        Notice::HelpLesson(role) => help::lesson(*role, Lang::En),
+        Notice::Lesson(notice) => notice.text(Lang::En),
         Notice::CommandRefused(CommandError::Unknown { nearest: None }) => {
             "Unknown command. All commands: /help".into()
         }
@@ -61,6 +66,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         }
         Notice::CommandRefused(CommandError::BrokenLink) | Notice::BrokenLink => {
             "This link is incomplete or damaged. Copy the whole link again.".into()
+        }
+        Notice::CommandRefused(CommandError::TeachersLink) => {
+            text(&Notice::Lesson(LessonNotice::TeachersLink))
         }
         Notice::NoSuchRoom => "No such room. The link is wrong, or the room was closed.".into(),
         Notice::RangeTooWide(range) => {
@@ -240,6 +248,7 @@ fn goodbye_text(goodbye: Goodbye) -> String {
             format!("No login within {}.", show_duration(seconds, Lang::En))
         }
         Goodbye::LoginTries => "Too many invalid names.".into(),
+        Goodbye::CodeTries => "Too many wrong codes.".into(),
         Goodbye::EndlessLine => {
             format!("No line end within {} bytes.", grouped(CARRIER_BYTES))
         }

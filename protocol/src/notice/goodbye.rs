@@ -19,6 +19,8 @@ pub enum Goodbye {
     },
     /// Too many unusable names.
     LoginTries,
+    /// Too many wrong teacher's codes.
+    CodeTries,
     /// A line without an end.
     EndlessLine,
     /// A WebSocket frame that breaks RFC 6455.
@@ -66,6 +68,7 @@ impl Goodbye {
             Goodbye::Shutdown => "shutdown",
             Goodbye::LoginTimeout { .. } => "login_timeout",
             Goodbye::LoginTries => "login_tries",
+            Goodbye::CodeTries => "code_tries",
             Goodbye::EndlessLine => "endless_line",
             Goodbye::BrokenFrame => "protocol_error",
             Goodbye::NotText => "not_text",
@@ -104,6 +107,7 @@ impl Goodbye {
             Goodbye::NotUtf8 => 1007,
             Goodbye::LoginTimeout { .. }
             | Goodbye::LoginTries
+            | Goodbye::CodeTries
             | Goodbye::UnfinishedMessage
             | Goodbye::Banned
             | Goodbye::Kicked { .. } => 1008,

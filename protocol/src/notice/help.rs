@@ -16,6 +16,9 @@ const MEMBERS_BASICS: [&str; 8] =
 const OPERATORS_BASICS: [&str; 8] =
     ["/who", "/rooms", "/say", "/kick", "/mute", "/ban", "/unban", "/stop"];
 
+/// What pupils need in a lesson.
+const PUPILS_WORDS: [&str; 3] = ["/hand", "/1", "/ask"];
+
 /// The width of the column of commands; longer ones push their help to the right.
 const COMMAND_COLUMNS: usize = 17;
 
@@ -27,7 +30,7 @@ pub(super) fn basics(role: Role, lang: Lang) -> String {
     };
     let about = match role {
         Role::Operator => more.replace("초대", "추방").replace("invite", "ban"),
-        Role::Member | Role::Owner => more.to_owned(),
+        _ => more.to_owned(),
     };
     let basics = basics_of(role).iter().filter_map(|name| CommandSpec::find(name));
     let mut lines: Vec<String> = basics.map(|spec| row(spec, lang)).collect();
@@ -42,6 +45,7 @@ pub(super) fn others(role: Role, lang: Lang) -> String {
         Lang::En => (columns("//text", "say '/text'"), "For the room's owner: /help manage"),
     };
     let others = commands_of(role).filter(|spec| !basics_of(role).contains(&spec.name));
+    let others = others.filter(|spec| spec.lesson_role().is_none());
     let mut lines: Vec<String> = others.map(|spec| row(spec, lang)).collect();
     if role != Role::Operator {
         lines.extend([slash, owners.to_owned()]);
@@ -57,6 +61,37 @@ pub(super) fn owners(lang: Lang) -> String {
     };
     let mut lines = vec![title.to_owned()];
     lines.extend(commands_of(Role::Owner).map(|spec| row(spec, lang)));
+    lines.join("\n")
+}
+
+/// What members need most, and a pupil's three words before that.
+pub(super) fn in_lesson(lang: Lang) -> String {
+    let words = PUPILS_WORDS.iter().filter_map(|name| CommandSpec::find(name));
+    let mut lines: Vec<String> = words.map(|spec| row(spec, lang)).collect();
+    lines.push(basics(Role::Member, lang));
+    lines.join("\n")
+}
+
+/// The commands of a lesson: a pupil's, and a teacher's with them.
+pub(super) fn lesson(role: Role, lang: Lang) -> String {
+    let titles = match lang {
+        Lang::Ko => ["수업 중에 누구나:", "교사:"],
+        Lang::En => ["Everyone, in a lesson:", "Teachers:"],
+    };
+    let list = |of: Role| {
+        let listed = commands_of(of).filter(|spec| !spec.is_another_digit());
+        listed.map(|spec| row(spec, lang))
+    };
+    if role == Role::Operator {
+        let operators = commands_of(role).filter(|spec| spec.lesson_role().is_some());
+        return operators.map(|spec| row(spec, lang)).collect::<Vec<_>>().join("\n");
+    }
+    let mut lines = vec![titles[0].to_owned()];
+    lines.extend(list(Role::Pupil));
+    if role == Role::Teacher {
+        lines.push(titles[1].to_owned());
+        lines.extend(list(Role::Teacher));
+    }
     lines.join("\n")
 }
 
@@ -77,8 +112,8 @@ fn commands_of(role: Role) -> impl Iterator<Item = &'static CommandSpec> {
 
 fn basics_of(role: Role) -> &'static [&'static str] {
     match role {
-        Role::Member | Role::Owner => &MEMBERS_BASICS,
         Role::Operator => &OPERATORS_BASICS,
+        _ => &MEMBERS_BASICS,
     }
 }
 
@@ -113,6 +148,9 @@ mod tests {
             for role in ROLES {
                 check_size(&basics(role, lang));
                 check_size(&others(role, lang));
+                check_size(&in_lesson(lang));
+                check_size(&lesson(Role::Teacher, lang));
+                check_size(&lesson(Role::Operator, lang));
             }
             check_size(&owners(lang));
             COMMANDS.iter().for_each(|spec| check_size(&on(spec, lang)));
@@ -134,7 +172,7 @@ mod tests {
                     Role::Operator => spec.is_operators(),
                     _ => spec.is_members(),
                 };
-                for spec in COMMANDS {
+                for spec in COMMANDS.iter().filter(|spec| spec.lesson_role().is_none()) {
                     let row = row(spec, lang);
                     let times = [&first, &rest]
                         .iter()
@@ -143,6 +181,29 @@ mod tests {
                         .count();
                     assert_eq!(times, usize::from(is_there(spec)), "{row}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_lesson_has_a_page_of_its_own_with_three_words_for_pupils() {
+        for lang in LANGS {
+            let (pupils, teachers) = (lesson(Role::Member, lang), lesson(Role::Teacher, lang));
+            assert!(teachers.starts_with(&pupils), "{teachers}");
+            for spec in COMMANDS.iter().filter(|spec| !spec.is_another_digit()) {
+                let is_on = |text: &str| text.lines().any(|line| line == row(spec, lang));
+                assert_eq!(
+                    is_on(&pupils),
+                    spec.lesson_role() == Some(Role::Pupil),
+                    "{}",
+                    spec.name
+                );
+                assert_eq!(is_on(&teachers), spec.lesson_role().is_some(), "{}", spec.name);
+            }
+            let first: Vec<&str> = pupils.lines().skip(1).take(3).collect();
+            for (line, name) in first.iter().zip(["/hand", "/ask", "/1"]) {
+                let spec = CommandSpec::find(name).expect("a command");
+                assert!(line.starts_with(spec.name_in(lang)), "{line}");
             }
         }
     }

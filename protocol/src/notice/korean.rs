@@ -12,9 +12,11 @@ use crate::{
 };
 
 use super::{
-    Goodbye, Notice, help, list, not_utf8,
+    Goodbye, LessonNotice, Notice, help, list,
     number::{HANGUL_BYTES, grouped},
-    people, prefixed, share, version,
+    people, prefixed, share,
+    utf8::not_utf8,
+    version,
 };
 
 pub(super) fn text(notice: &Notice<'_>) -> String {
@@ -34,6 +36,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::HelpAll(role) => help::others(*role, Lang::Ko),
         Notice::HelpOwners => help::owners(Lang::Ko),
         Notice::HelpOn(spec) => help::on(spec, Lang::Ko),
+        Notice::HelpInLesson => help::in_lesson(Lang::Ko),
+        Notice::HelpLesson(role) => help::lesson(*role, Lang::Ko),
+        Notice::Lesson(notice) => notice.text(Lang::Ko),
         Notice::CommandRefused(CommandError::Unknown { nearest: None }) => {
             "없는 명령입니다. 명령 목록: /도움말".into()
         }
@@ -49,6 +54,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         }
         Notice::CommandRefused(CommandError::BrokenLink) | Notice::BrokenLink => {
             "링크가 잘렸거나 잘못되었습니다. 처음부터 끝까지 다시 복사하세요.".into()
+        }
+        Notice::CommandRefused(CommandError::TeachersLink) => {
+            text(&Notice::Lesson(LessonNotice::TeachersLink))
         }
         Notice::NoSuchRoom => "그런 방이 없습니다. 링크가 틀렸거나 방이 닫혔습니다.".into(),
         Notice::RangeTooWide(range) => {
@@ -259,6 +267,7 @@ fn goodbye_text(goodbye: Goodbye) -> String {
             format!("{} 안에 로그인하지 않아 연결을 끊습니다.", show_duration(seconds, Lang::Ko))
         }
         Goodbye::LoginTries => "쓸 수 없는 이름이 계속되어 연결을 끊습니다.".into(),
+        Goodbye::CodeTries => "틀린 코드가 계속되어 연결을 끊습니다.".into(),
         Goodbye::EndlessLine => {
             format!("{}바이트 안에 줄이 끝나지 않아 연결을 끊습니다.", grouped(CARRIER_BYTES))
         }

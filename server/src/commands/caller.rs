@@ -79,6 +79,10 @@ pub(crate) enum Effect {
     Owe(usize),
     /// Show this QR code, given in half blocks.
     Draw(String),
+    /// It has sent a wrong teacher's code.
+    CountWrongCode,
+    /// It is shown the teacher's code.
+    ShowCode,
     /// Change the language.
     Speak(Lang),
     /// Go there after the login.
@@ -223,7 +227,7 @@ impl<'a> Caller<'a> {
     pub(crate) fn act(&self, op: Op) -> Result<(), Refusal> {
         match self.standing {
             Standing::Member(Membership { session, room: Some(room), .. }) => {
-                room.act(By::Member(session.number), op)
+                room.act(By::of(session), op)
             }
             Standing::Operator(room) => room.act(By::Operator, op),
             _ => Err(Refusal::NoMember),

@@ -7,11 +7,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use madang_protocol::{command::Banned, event::Time, name::UserName, notice::Goodbye};
+use madang_protocol::{
+    command::Banned,
+    event::{Time, TimerState},
+    name::UserName,
+    notice::Goodbye,
+};
 
 use super::archive::Archive;
 use crate::{
-    admission::{bans::Bans, room_allowance::RoomAllowance},
+    admission::{allowance::AddressAllowance, bans::Bans},
     doors::Doors,
     metrics::Metrics,
     room::{Room, directory::Rooms},
@@ -24,9 +29,13 @@ pub(crate) struct Chat<'a> {
     pub(crate) users: &'a UserManager,
     pub(crate) rooms: &'a Rooms,
     pub(crate) bans: &'a Bans,
-    pub(crate) room_allowance: &'a RoomAllowance,
+    pub(crate) room_allowance: &'a AddressAllowance,
+    /// How many wrong teacher's codes an address may send.
+    pub(crate) code_allowance: &'a AddressAllowance,
     pub(crate) doors: &'a Doors,
     pub(crate) metrics: &'a Metrics,
+    /// Who should attend lessons.
+    pub(crate) roster: &'a [String],
     /// How long a kick keeps somebody out.
     pub(crate) kick_window: Duration,
     /// What is kept on disk, if anything is.
@@ -60,6 +69,23 @@ pub(crate) trait Services {
 
     /// Tells the operator that somebody changed their name.
     fn note_renamed(&self, old: &UserName, new: &UserName);
+
+    /// Sends teachers how far the open poll has come: at once, or when the last time is long
+    /// enough ago.
+    fn tally(&self);
+
+    /// Tells everyone at that time how far the lesson's clock has come that is to end then.
+    fn tell_timer_at(&self, at: Instant, until: Time, state: TimerState);
+
+    /// Offers a table to whoever has the path, once and for a while: the path on the port for
+    /// browsers, if there is one.
+    fn offer_table(&self, table: Vec<u8>) -> Option<String>;
+
+    /// The whole address of a path on the port for browsers.
+    fn web_link(&self, path: &str) -> Option<String>;
+
+    /// Tells the operator that somebody is a teacher now.
+    fn note_teacher(&self, user: &UserName);
 
     /// Tells the operator that a room has ended.
     fn note_room_ended(&self, room: &str);

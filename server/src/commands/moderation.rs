@@ -8,17 +8,18 @@ use std::{
 use madang_protocol::{
     name::UserName,
     notice::{Done, Goodbye, Notice},
-    room::{Destination, RoomName},
+    room::{Destination, LOBBY, RoomName},
 };
 
 use super::{
     caller::{Caller, Effect, Reply, Standing},
+    lesson,
     rooms::check_admits,
 };
 use crate::{
     clock,
     room::{By, Op, refusal::Refusal},
-    session::Mute,
+    session::{Mute, Session},
 };
 
 /// Removes somebody from the caller's room. The operator removes them from any room, and
@@ -29,22 +30,36 @@ pub(super) fn kick(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Repl
     let op = Op::Kick { session: other.number, seconds };
     let done = Done::Kicked { user: target.as_str(), seconds };
     if !caller.is_operator() {
-        return Ok(caller.settle(caller.act(op), done));
+        let result = caller.act(op);
+        if result.is_ok() {
+            see_off(caller, &other, caller.room_name() == LOBBY);
+        }
+        return Ok(caller.settle(result, done));
     }
     let nowhere = || caller.refuse(&Notice::InNoRoom { user: target.as_str() });
     let room = chat.rooms.room_of(&other).ok_or_else(nowhere)?;
     let result = room.act(By::Operator, op);
     // Perhaps nobody is left whose leaving would do that.
     chat.services.end_when_empty(&room);
-    if result.is_ok() && Arc::ptr_eq(&room, &chat.rooms.lobby) {
-        let goodbye = Goodbye::Kicked { seconds };
-        // A client that resumes the session from now on finds the kick.
-        chat.services.close_connection_of(&other, goodbye);
+    if result.is_ok() {
+        see_off(caller, &other, Arc::ptr_eq(&room, &chat.rooms.lobby));
     }
     match result {
         // They have just left.
         Err(Refusal::NotHere | Refusal::Ended) => Err(nowhere()),
         result => Ok(caller.settle(result, done)),
+    }
+}
+
+/// Does what follows when somebody was kicked: their hand goes down, and from the lobby, they
+/// are sent away.
+fn see_off(caller: &Caller<'_>, other: &Session, is_lobby: bool) {
+    let chat = caller.chat;
+    lesson::leave_lesson(&chat, other);
+    if is_lobby {
+        let goodbye = Goodbye::Kicked { seconds: chat.kick_window.as_secs() };
+        // Whoever comes back to the session from now on finds the kick.
+        chat.services.close_connection_of(other, goodbye);
     }
 }
 

@@ -1,11 +1,18 @@
 //! Commands about people: whispers, names, ignore lists.
 
 use madang_protocol::{
-    command::Switch, event::Time, message::check_rendered, name::UserName, notice::Notice,
+    command::Switch,
+    event::Time,
+    message::check_rendered,
+    name::{NameError, UserName},
+    notice::Notice,
     text::WHISPERED_OVERHEAD,
 };
 
-use super::caller::{Caller, Effect, Membership, Reply, Standing};
+use super::{
+    caller::{Caller, Effect, Membership, Reply, Standing},
+    lesson,
+};
 use crate::{
     clock,
     room::{Op, refusal::Refusal},
@@ -40,6 +47,7 @@ fn whisper_to(
         return Err(caller.refuse(&Notice::Oneself));
     }
     check_speaks(caller, member)?;
+    lesson::check_whispers(caller, member, other)?;
     let (name, user) = (member.session.name(), other.name());
     let user = user.as_str();
     // The sender sees it too, with the recipient's name.
@@ -100,6 +108,9 @@ pub(super) fn rename(caller: &Caller<'_>, name: UserName) -> Result<Reply, Reply
     if chat.bans.bans_name(&name) {
         return Err(caller.refuse(&Notice::NameBanned));
     }
+    if !session.is_teacher() && chat.users.teachers.reserve(&name) {
+        return Err(caller.refuse(&Notice::NameRefused(&NameError::Reserved)));
+    }
     if chat.users.claim_another(session, &name).is_err() {
         let proposal = chat.users.free_name_like(&name);
         let proposal = proposal.as_ref().map(UserName::as_str);
@@ -120,6 +131,7 @@ pub(super) fn rename(caller: &Caller<'_>, name: UserName) -> Result<Reply, Reply
         return Err(caller.not_done(refusal));
     }
     session.rename(name.clone());
+    lesson::rename_in_lesson(&chat, session, &name);
     chat.users.give_up(session, &old);
     chat.services.note_renamed(&old, &name);
     let mut answer = caller.begin();

@@ -8,7 +8,7 @@ use std::{
 
 use madang_protocol::{
     command::Banned,
-    event::Time,
+    event::{Time, TimerState},
     name::UserName,
     notice::Done,
     text::{Lang, LineEnd},
@@ -21,7 +21,7 @@ use super::{
     *,
 };
 use crate::{
-    admission::{bans::Bans, room_allowance::RoomAllowance},
+    admission::{allowance::AddressAllowance, bans::Bans},
     clock,
     delivery::{outbox::Outbox, sink::fake::connect},
     dialect::Form,
@@ -39,7 +39,8 @@ struct Stage {
     users: UserManager,
     rooms: Rooms,
     bans: Bans,
-    room_allowance: RoomAllowance,
+    room_allowance: AddressAllowance,
+    code_allowance: AddressAllowance,
     doors: Doors,
     metrics: Arc<Metrics>,
     services: Asked,
@@ -93,6 +94,26 @@ impl Services for Asked {
         self.note(format!("{old} is {new}"));
     }
 
+    fn tally(&self) {
+        self.note("tally".into());
+    }
+
+    fn tell_timer_at(&self, _: Instant, _: Time, state: TimerState) {
+        self.note(format!("tell of the timer: {state:?}"));
+    }
+
+    fn offer_table(&self, _: Vec<u8>) -> Option<String> {
+        None
+    }
+
+    fn web_link(&self, path: &str) -> Option<String> {
+        Some(path.to_owned())
+    }
+
+    fn note_teacher(&self, user: &UserName) {
+        self.note(format!("{user} is a teacher"));
+    }
+
     fn note_room_ended(&self, room: &str) {
         self.note(format!("{room} has ended"));
     }
@@ -121,9 +142,24 @@ impl Stage {
             let greeting = Greeting::Welcome;
             room.enter(Coming { session, outbox, greeting, shown: 0 }).expect("it is open");
         }
-        let (bans, room_allowance) = (Bans::default(), RoomAllowance::new(9));
+        let minute = Duration::from_secs(60);
+        let [room_allowance, code_allowance] =
+            [9, 20].map(|most| AddressAllowance::new(most, minute));
+        let bans = Bans::default();
         let (doors, services) = (Doors::default(), Asked::default());
-        Stage { users, rooms, bans, room_allowance, doors, metrics, services, alice, bob, room }
+        Stage {
+            users,
+            rooms,
+            bans,
+            room_allowance,
+            code_allowance,
+            doors,
+            metrics,
+            services,
+            alice,
+            bob,
+            room,
+        }
     }
 
     fn chat(&self) -> Chat<'_> {
@@ -133,8 +169,10 @@ impl Stage {
             rooms: &self.rooms,
             bans: &self.bans,
             room_allowance: &self.room_allowance,
+            code_allowance: &self.code_allowance,
             doors: &self.doors,
             metrics: &self.metrics,
+            roster: &[],
             kick_window: Duration::from_secs(60),
             services: &self.services,
         }

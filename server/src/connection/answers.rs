@@ -67,6 +67,7 @@ impl Connection {
             code: error.kind.code().into(),
             text: error.kind.to_string().into(),
             proposal: None,
+            wait_seconds: None,
             nonce: error.nonce.map(Into::into),
         });
         self.send(answer);

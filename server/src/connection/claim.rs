@@ -73,6 +73,14 @@ impl Connection {
         let NewLogin { name, place, quiet, shown, previous, nonce: request } = login;
         let nonce = request.as_deref();
         let number = self.admission.number;
+        let topic = match &place {
+            FirstRoom::NewRoom { topic } => topic,
+            FirstRoom::Lobby | FirstRoom::Room(_) => "",
+        };
+        if self.gives_away_code(&name, nonce) || self.gives_away_code(topic, nonce) {
+            self.prompt();
+            return Ok(None);
+        }
         if let Err(notice) = self.check_place(&place, quiet) {
             self.notice(&notice, nonce);
             self.hint(&Notice::RoomFirst);
@@ -92,6 +100,11 @@ impl Connection {
         let session = if let Some(user) = user {
             if self.shared.bans.bans_name(&user) {
                 self.refuse_login(&Notice::NameBanned, nonce, tries_left)?;
+                return Ok(None);
+            }
+            if self.shared.users.teachers.reserve(&user) {
+                let notice = Notice::NameRefused(&NameError::Reserved);
+                self.refuse_login(&notice, nonce, tries_left)?;
                 return Ok(None);
             }
             let claim = || self.shared.users.claim(&user, token.clone(), number, now);
@@ -114,7 +127,13 @@ impl Connection {
             }
             session
         } else {
-            self.shared.users.claim_guest(self.lang, token, number, now)
+            let session = self.shared.users.claim_guest(self.lang, token, number, now);
+            if let Err(notice) = self.check_name(&session.name(), &place) {
+                self.shared.users.end(&session);
+                self.notice_and_prompt(&notice, nonce);
+                return Ok(None);
+            }
+            session
         };
         let destination = match self.make_way(&session, place) {
             Ok(destination) => destination,

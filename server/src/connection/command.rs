@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use madang_protocol::{
-    command::{Command, CommandError, Input},
+    command::{Command, CommandError, CommandSpec, Input, LessonCommand},
+    invisible::is_blank,
     limits::SHOWN_EVENTS,
     message::check_message,
-    notice::Notice,
+    notice::{Goodbye, LessonNotice, Notice},
     room::Destination,
+    sanitize::sanitize_message,
     text::Lang,
 };
 
@@ -20,10 +22,13 @@ use crate::{
         archive::HistoryAsked,
         caller::{Caller, Effect, Membership, Reply, Standing},
         chat::Services,
-        questions, rooms,
+        lesson, questions, rooms,
     },
     room::{Coming, Greeting, Question, Room, refusal::Refusal},
 };
+
+/// How many wrong teacher's codes end a connection.
+const MOST_WRONG_CODES: u32 = 5;
 
 /// How often a room that has just ended is looked for again.
 const TRIES: usize = 3;
@@ -39,6 +44,9 @@ impl Connection {
         line: &str,
         nonce: Option<&str>,
     ) -> Result<(), CloseReason> {
+        if !is_for_code(line) && self.gives_away_code(line, nonce) {
+            return Ok(());
+        }
         match check_message(line) {
             Ok(text) => match Input::parse(line) {
                 Input::Command(line) => self.take_command(Command::parse(&line), nonce),
@@ -49,6 +57,15 @@ impl Connection {
                 Ok(())
             }
         }
+    }
+
+    /// Whether the teacher's code stands in what was sent, which is refused for that.
+    pub(super) fn gives_away_code(&self, text: &str, nonce: Option<&str>) -> bool {
+        let gives_away = self.shared.users.teachers.gives_away(text);
+        if gives_away {
+            self.notice(&Notice::Lesson(LessonNotice::CodeInText), nonce);
+        }
+        gives_away
     }
 
     /// Carries out a command, or says why not. Its text is sanitized.
@@ -67,6 +84,31 @@ impl Connection {
             Err(error) => self.caller(nonce).refuse(&Notice::CommandRefused(&error)),
         };
         self.carry_on(reply, nonce)
+    }
+
+    /// Does what a program's request asks of the lesson.
+    pub(super) fn take_lesson_request(
+        &mut self,
+        command: LessonCommand<'_>,
+        nonce: Option<&str>,
+    ) -> Result<(), CloseReason> {
+        self.take_command(Ok(Command::Lesson(command)), nonce)
+    }
+
+    /// Raises or lowers a hand, with a question that is no command's and not sanitized yet.
+    pub(super) fn take_hand(
+        &mut self,
+        up: bool,
+        text: Option<&str>,
+        nonce: Option<&str>,
+    ) -> Result<(), CloseReason> {
+        let text = sanitize_message(text.unwrap_or_default());
+        if self.gives_away_code(&text, nonce) {
+            return Ok(());
+        }
+        let text = Some(&*text).filter(|text| !is_blank(text));
+        let command = if up { LessonCommand::Hand(text) } else { LessonCommand::LowerHand };
+        self.take_lesson_request(command, nonce)
     }
 
     /// Asks for what happened in the room before the id `before`.
@@ -121,7 +163,13 @@ impl Connection {
         self.send(answer);
         match effect {
             // No member is shown one apart from its link.
-            Effect::Nothing | Effect::Draw(_) => {}
+            Effect::Nothing | Effect::Draw(_) | Effect::ShowCode => {}
+            Effect::CountWrongCode => {
+                self.wrong_codes += 1;
+                if self.wrong_codes == MOST_WRONG_CODES {
+                    return Err(CloseReason::Told(Goodbye::CodeTries));
+                }
+            }
             Effect::Ask(room, question) => self.ask(&room, question, nonce),
             Effect::Act(text) => self.say(text, true, nonce.map(str::to_owned)),
             Effect::Owe(rendered_bytes) => self.owe(rendered_bytes),
@@ -185,6 +233,9 @@ impl Connection {
             }
         }
         self.shared.note_session(&session, self.room.as_deref());
+        if self.room.as_ref().is_none_or(|room| room.key.is_some()) {
+            lesson::leave_lesson(&self.shared.chat(), &session);
+        }
         if let (Some(current), Some(made)) = (&self.room, made)
             && Arc::ptr_eq(current, made)
         {
@@ -221,4 +272,13 @@ impl Connection {
         }
         Err(Notice::NoSuchRoom)
     }
+}
+
+/// Whether a command is the one that the teacher's code belongs in.
+fn is_for_code(line: &str) -> bool {
+    let line = match Input::parse(line) {
+        Input::Command(command) => command,
+        Input::Nothing | Input::Text(_) => line.into(),
+    };
+    CommandSpec::of(&line).is_some_and(|spec| spec.name == "/teach")
 }

@@ -123,7 +123,7 @@ impl Connection {
     fn let_go(&self, session: &Session) -> Option<Instant> {
         if let Some(room) = &self.room {
             // Before the next connection can come. A room that has ended has no members.
-            let _ = room.act_now(By::Member(session.number), Op::Away);
+            let _ = room.act_now(By::of(session), Op::Away);
         }
         let (number, address) = (self.admission.number, self.admission.counted());
         self.shared.users.let_go(session, number, address)

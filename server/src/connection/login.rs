@@ -6,7 +6,7 @@ use std::time::Instant;
 use madang_protocol::{
     command::{Command, CommandError, CommandSpec, Input},
     limits::SHOWN_EVENTS,
-    notice::{Goodbye, Notice},
+    notice::{Goodbye, LessonNotice, Notice},
     request::Request,
     room::{Destination, DestinationError, asks_for_room},
 };
@@ -137,6 +137,11 @@ impl Connection {
                         self.notice(&Notice::NameRefused(&error), nonce.as_deref());
                         return Ok(None);
                     }
+                    Err(DestinationError::Teachers) => {
+                        let notice = Notice::Lesson(LessonNotice::TeachersLink);
+                        self.notice(&notice, nonce.as_deref());
+                        return Ok(None);
+                    }
                     Err(DestinationError::Key(_)) => {
                         self.notice(&Notice::BrokenLink, nonce.as_deref());
                         return Ok(None);
@@ -155,7 +160,11 @@ impl Connection {
                     self.prompt();
                 }
             },
-            Request::Say { nonce, .. } | Request::History { nonce, .. } => {
+            Request::Say { nonce, .. }
+            | Request::History { nonce, .. }
+            | Request::Vote { nonce, .. }
+            | Request::Hand { nonce, .. }
+            | Request::Watch { nonce } => {
                 self.notice(&Notice::LoginFirst, nonce.as_deref());
             }
         }

@@ -101,6 +101,7 @@ impl Connection {
             durable: false,
             locked: false,
             limit: None,
+            lesson: None,
             resumed,
             removed: session.removal().map(Box::new),
         });

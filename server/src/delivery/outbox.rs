@@ -289,6 +289,11 @@ impl Outbox {
         state.phase == Phase::Open && fits
     }
 
+    /// Whether nothing waits in it.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.state.lock().queue.is_empty()
+    }
+
     /// Puts in an answer for this connection's form and carrier that others get too.
     pub(crate) fn push_rendered(self: &Arc<Self>, answer: &Arc<Rendered>) {
         let mut state = self.state.lock();

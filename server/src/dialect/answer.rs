@@ -1,7 +1,7 @@
 //! An answer to one member, in the form of its connection.
 
 use madang_protocol::{
-    event::{Event, RoomSummary, ServerMessage},
+    event::{Event, LessonNow, RoomSummary, ServerMessage},
     notice::{Goodbye, Notice},
     text::Lang,
 };
@@ -52,6 +52,15 @@ impl Answer {
     /// Adds a notice that answers a request, with its nonce.
     pub(crate) fn notice_to(&mut self, notice: &Notice<'_>, nonce: Option<&str>) {
         self.form.dialect.write_notice(notice, nonce, self.words(), &mut self.bytes);
+    }
+
+    /// Adds that somebody is a teacher now.
+    pub(crate) fn teacher(&mut self, user: &str, lesson: LessonNow<'_>, nonce: Option<&str>) {
+        self.message(&ServerMessage::Teacher {
+            user: user.into(),
+            lesson: Box::new(lesson),
+            nonce: nonce.map(Into::into),
+        });
     }
 
     /// Adds a notice for people. Programs know it from other messages.

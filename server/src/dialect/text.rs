@@ -7,7 +7,7 @@ use madang_protocol::{
     command::Input,
     event::{Event, RoomSummary, ServerMessage, Time},
     message::check_message,
-    notice::{Goodbye, Invitation, Notice},
+    notice::{Goodbye, Invitation, Notice, lesson_answer},
     request::{Request, RequestError},
     room::{LOBBY, asks_for_room},
     text::{LineEnd, write_event},
@@ -126,8 +126,19 @@ impl Dialect for TextLines {
                 let names: Vec<&str> = users.iter().map(|name| &**name).collect();
                 say(Notice::Hidden(&names));
             }
+            // Written below.
+            ServerMessage::Teacher { .. }
+            | ServerMessage::Hands { .. }
+            | ServerMessage::HandText { .. }
+            | ServerMessage::Ballot { .. }
+            | ServerMessage::Tally { .. }
+            | ServerMessage::Asked { .. }
+            | ServerMessage::Attendance { .. } => {}
             ServerMessage::Pong { token, .. } => say(Notice::Pong(token.as_deref())),
             ServerMessage::Event(event) => self.write_event(event, words, out),
+        }
+        if let Some(text) = lesson_answer(message, words.lang, clock::now()) {
+            write_lines(&text, words.line_end, out);
         }
     }
 

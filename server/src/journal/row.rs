@@ -12,6 +12,9 @@ use super::search::fold_text;
 const ME: &str = "me";
 const SAID: &str = "said";
 
+/// The other fields of what a teacher said.
+const TEACHER: &str = r#"{"teacher":true}"#;
+
 /// What a row holds beside the event's place.
 pub(super) struct Columns<'a> {
     pub(super) kind: Cow<'a, str>,
@@ -29,13 +32,13 @@ impl<'a> From<&'a Event> for Columns<'a> {
             Cow::Borrowed(_) => None,
             Cow::Owned(folded) => Some(folded),
         };
-        if let Event::Said { user, text, me, .. } = event {
+        if let Event::Said { user, text, me, teacher, .. } = event {
             return Columns {
                 kind: (if *me { ME } else { SAID }).into(),
                 user: Some((&**user).into()),
                 folded: searched(text),
                 text: Some(text.into()),
-                rest: None,
+                rest: teacher.then(|| TEACHER.to_owned()),
             };
         }
         let Ok(Value::Object(mut fields)) = serde_json::to_value(event) else {
@@ -71,7 +74,9 @@ pub(super) fn event(row: &Row<'_>, room: &Arc<str>) -> rusqlite::Result<Option<E
     let stamp = Stamp { id, time, room: room.clone() };
     if kind == SAID || kind == ME {
         let user = row.get_ref(3)?.as_str()?.into();
-        return Ok(Some(Event::Said { stamp, user, text: row.get(4)?, me: kind == ME }));
+        let (text, me) = (row.get(4)?, kind == ME);
+        let teacher = row.get_ref(5)?.as_str_or_null()? == Some(TEACHER);
+        return Ok(Some(Event::Said { stamp, user, text, me, teacher }));
     }
     let rest = row.get_ref(5)?.as_str_or_null()?;
     let mut fields: Map<String, Value> = match rest.map(serde_json::from_str) {

@@ -65,7 +65,13 @@ fn stamp(id: u64) -> Stamp {
 }
 
 pub(super) fn said(id: u64, text: &str) -> Event {
-    Event::Said { stamp: stamp(id), user: "bob".into(), text: text.into(), me: false }
+    Event::Said {
+        stamp: stamp(id),
+        user: "bob".into(),
+        text: text.into(),
+        me: false,
+        teacher: false,
+    }
 }
 
 pub(super) fn opened() -> Write {
@@ -94,8 +100,20 @@ fn every_event() -> Vec<Event> {
     let by = Some(Arc::from("선생님"));
     let text = String::from("둘\n줄");
     vec![
-        Event::Said { stamp: stamp(1), user: user.clone(), text: text.clone(), me: false },
-        Event::Said { stamp: stamp(2), user: user.clone(), text: text.clone(), me: true },
+        Event::Said {
+            stamp: stamp(1),
+            user: user.clone(),
+            text: text.clone(),
+            me: false,
+            teacher: false,
+        },
+        Event::Said {
+            stamp: stamp(2),
+            user: user.clone(),
+            text: text.clone(),
+            me: true,
+            teacher: true,
+        },
         Event::Joined { stamp: stamp(3), user: user.clone() },
         Event::Left { stamp: stamp(4), user: user.clone(), text: None },
         Event::Left { stamp: stamp(5), user: user.clone(), text: Some("안녕".into()) },
@@ -346,7 +364,13 @@ fn what_is_forgotten_is_in_no_file_any_more() {
     let scratch = Scratch::new();
     let mut store = scratch.store();
     let by = |id, user: &str, text: &str| {
-        write(Event::Said { stamp: stamp(id), user: user.into(), text: text.into(), me: false })
+        write(Event::Said {
+            stamp: stamp(id),
+            user: user.into(),
+            text: text.into(),
+            me: false,
+            teacher: false,
+        })
     };
     let of_others = by(2, "bob", "harmless-words");
     store

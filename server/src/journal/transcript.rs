@@ -9,7 +9,7 @@ use std::{
 use jiff::{Timestamp, Zoned, civil::Date, tz::TimeZone};
 use madang_protocol::{
     event::{Event, ServerMessage, Time},
-    text::{Lang, LineEnd, write_event},
+    text::{Lang, LineEnd, teacher_mark, write_event},
 };
 
 /// How a transcript is written.
@@ -108,13 +108,14 @@ impl<W: Write> Transcript<W> {
         // Sanitised when it was said: UTF-8 without anything that moves a cursor.
         let lines = String::from_utf8_lossy(&lines);
         match (self.format, event) {
-            (Format::Html, Event::Said { user, text, me, .. }) => {
+            (Format::Html, Event::Said { user, text, me, teacher, .. }) => {
                 let class = if *me { "me" } else { "said" };
+                let mark = if *teacher { teacher_mark(self.heading.lang) } else { "" };
                 let (user, text) = (escape(user), escape(text));
                 writeln!(
                     self.out,
                     "<p class=\"{class}\"><time datetime=\"{iso}\">{time}</time> \
-                     <b><bdi>{user}</bdi></b> <span dir=\"auto\">{text}</span>",
+                     <b><bdi>{user}</bdi>{mark}</b> <span dir=\"auto\">{text}</span>",
                     iso = event.stamp().time
                 )
             }
@@ -236,12 +237,19 @@ mod tests {
         let (user, text) = ("철수".into(), "<script>\n둘째 줄".into());
         [
             Event::Joined { stamp: stamp(1, 1_795_877_999_000), user: "철수".into() },
-            Event::Said { stamp: stamp(2, 1_795_877_999_000), user, text, me: false },
+            Event::Said {
+                stamp: stamp(2, 1_795_877_999_000),
+                user,
+                text,
+                me: false,
+                teacher: false,
+            },
             Event::Said {
                 stamp: stamp(3, 1_795_878_001_000),
                 user: "a&b".into(),
                 text: "waves".into(),
                 me: true,
+                teacher: false,
             },
         ]
     }

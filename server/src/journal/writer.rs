@@ -259,7 +259,7 @@ mod tests {
     fn write(id: u64, bytes: usize) -> Write {
         let stamp = Stamp { id, time: Time::from_millis(0), room: "lobby".into() };
         let text = "x".repeat(bytes);
-        let event = Event::Said { stamp, user: "bob".into(), text, me: false };
+        let event = Event::Said { stamp, user: "bob".into(), text, me: false, teacher: false };
         Write::Event { room: 1, event, session: 1, nonce: None }
     }
 

@@ -59,6 +59,7 @@ impl Terminal {
     ///
     /// The terminal can't be read.
     pub fn read(&self, operator: &Operator) -> io::Result<Outcome> {
+        let operator = &operator.clone().with_code_place();
         let source: Arc<dyn Source> = Arc::new(Known(operator.clone()));
         let setup = Setup {
             owner: Owner::Server,
@@ -76,8 +77,20 @@ impl Terminal {
     fn converse(&self, editor: &Editor, operator: &Operator) -> io::Result<Outcome> {
         loop {
             self.screen.set_prompt(operator.prompt());
-            editor.ask(Ask::Kept(String::new()));
-            match editor.typed().recv() {
+            let shown_until = operator.shown_code().map(|(_, until)| until);
+            // What is typed behind the code does not stay on the screen with it.
+            editor.ask(match shown_until {
+                Some(_) => Ask::Line(String::new()),
+                None => Ask::Kept(String::new()),
+            });
+            let typed = match shown_until {
+                Some(until) => editor.typed().recv_deadline(until).or_else(|_| {
+                    self.screen.set_prompt(operator.prompt());
+                    editor.typed().recv()
+                }),
+                None => editor.typed().recv(),
+            };
+            match typed {
                 Ok(Typed::Line(lines)) => {
                     // A paste may have several.
                     for line in lines.split('\n') {

@@ -1,6 +1,8 @@
 //! Who may come into a room: a rule that the room decides by, and that others look up
 //! before somebody leaves another room for it.
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use madang_protocol::{event::Time, name::UserName};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,9 @@ pub(crate) struct Access {
     pub(crate) owner: Option<u64>,
     /// Whether nobody new may come in.
     pub(crate) locked: bool,
+    /// The names that get in all the same: of those who attended the lesson before.
+    #[serde(default)]
+    pub(crate) known: Arc<BTreeSet<String>>,
     /// The most members, if the owner has set that.
     pub(crate) limit: Option<usize>,
     /// Who was removed, and is kept out for a while.
@@ -41,7 +46,9 @@ impl Access {
         }
         match self.limit {
             _ if self.owner == Some(session) => Ok(()),
-            _ if self.locked => Err(Refusal::Locked),
+            _ if self.locked && !name.is_some_and(|it| self.known.contains(it.as_str())) => {
+                Err(Refusal::Locked)
+            }
             Some(limit) if members >= limit => Err(Refusal::Full { limit }),
             _ => Ok(()),
         }

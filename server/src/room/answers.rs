@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use crossbeam_channel::Sender;
 use madang_protocol::{event::ServerMessage, notice::Notice};
 
 use super::{
-    envelope::Question, executor::Executor, history::HistoryQuery, refusal::Refusal,
-    roster::Presence,
+    envelope::Question, executor::Executor, history::HistoryQuery, op::Speech, refusal::Refusal,
+    roster::Presence, write_refusal,
 };
 use crate::{
     delivery::{batch::Rendered, outbox::Outbox},
@@ -21,6 +22,28 @@ const NAMES: usize = 200;
 const NAMES_PER_LINE: usize = 50;
 
 impl Executor {
+    /// Tells a member why it can't say this, after all that it has said before.
+    #[inline(never)]
+    pub(super) fn refuse_in_place(
+        &mut self,
+        session: &Session,
+        speeches: &[Speech],
+        refusal: Refusal,
+    ) {
+        let Some(member) = self.members.of(session.number) else { return };
+        let mut answer = Answer::new(member.outbox.form()).in_lang(session.lang());
+        write_refusal(&self.metrics, session, speeches, refusal, &mut answer);
+        self.members.answer(session.number, self.batch_len(), &answer.into_bytes());
+    }
+
+    #[inline(never)]
+    pub(super) fn recall(&self, limit: usize, mut answer: Answer, recalled: &Sender<Answer>) {
+        let query = HistoryQuery { before: None, limit, hidden: &[] };
+        self.history.answer(self.batch.events(), query, None, &mut answer);
+        // Whoever asked waits for it.
+        let _ = recalled.send(answer);
+    }
+
     pub(super) fn answer(
         &mut self,
         session: &Session,

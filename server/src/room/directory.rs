@@ -14,7 +14,7 @@ use madang_protocol::{
     room::{Destination, LOBBY, RoomKey, RoomName, private_mark},
 };
 
-use super::{Beginning, Context, Room, RoomStatus, kicks::Kicks, refusal::Refusal};
+use super::{Beginning, Context, Room, RoomStatus, kicks::Kicks, lesson::Lesson, refusal::Refusal};
 use crate::{clock, session::Session, sync::Mutex};
 
 /// How many public rooms are listed, those with the most members.
@@ -39,6 +39,8 @@ pub(crate) struct Rooms {
     /// The most rooms, the lobby aside.
     limit: usize,
     context: Context,
+    /// The lesson in the public ones.
+    pub(crate) lesson: Arc<Lesson>,
     /// When many public rooms were listed last. Locked before the table.
     listed: Mutex<Option<(Instant, Arc<[RoomSummary<'static>]>)>>,
     table: Mutex<RoomTable>,
@@ -89,6 +91,7 @@ impl Rooms {
         Rooms {
             lobby,
             limit,
+            lesson: context.lesson.clone(),
             context,
             listed: Mutex::new(None),
             table: Mutex::new(RoomTable::default()),
@@ -130,7 +133,9 @@ impl Rooms {
         }
         table.check(self.limit)?;
         let kicks = table.kicks.remove(&key).unwrap_or_default();
-        let beginning = Beginning { kicks, ..Beginning::default() };
+        // With the table locked: a change that this does not have is told to all that are in it.
+        let class = self.lesson.class();
+        let beginning = Beginning { kicks, class, ..Beginning::default() };
         let room = self.make(&mut table, name.as_str(), None, beginning);
         table.public.insert(key, room.clone());
         Ok(room)

@@ -1,11 +1,12 @@
 //! What is posted to a room: an op, or what else the room does in its order, with whoever
 //! is told what came of it.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crossbeam_channel::Sender;
 
 use super::{
+    lesson::class::Attended,
     op::{By, Op, Speech},
     refusal::Refusal,
 };
@@ -53,6 +54,10 @@ pub(super) enum Envelope {
         limit: usize,
         answer: Answer,
         recalled: Sender<Answer>,
+    },
+    /// Tells how people have attended the lesson here.
+    Attendance {
+        told: Sender<BTreeMap<String, Attended>>,
     },
     /// Replaces a member's ignore list.
     Hide {

@@ -24,7 +24,8 @@ use super::{
     envelope::{Answered, Envelope},
     event_ids::EventIds,
     fact::{Change, Fact},
-    history::{History, HistoryQuery},
+    history::History,
+    lesson::{Lesson, class::Class},
     members::{Leaver, Members},
     op::{By, Op, Speech},
     presence::AfterRemoval,
@@ -65,6 +66,8 @@ pub(super) struct Executor {
     /// The tokens of those whom the state keeps out, by their sessions' numbers.
     kicked_tokens: Arc<[(u64, TokenHash)]>,
     ids: Arc<EventIds>,
+    /// The lesson, in which the room takes part if it is public.
+    pub(super) lesson: Arc<Lesson>,
     /// When anything happened last, in milliseconds since 1970.
     happened_at: Arc<AtomicI64>,
     /// The id of the last message; 0 before the first.
@@ -120,6 +123,7 @@ impl Executor {
             torn: None,
             kicked_tokens: Arc::default(),
             ids: context.ids,
+            lesson: context.lesson,
             happened_at: Arc::default(),
             last_said: Arc::default(),
             changed: false,
@@ -215,6 +219,10 @@ impl Executor {
                 self.answer_later(answered, Ok(()));
             }
             Envelope::Recall { limit, answer, recalled } => self.recall(limit, answer, &recalled),
+            Envelope::Attendance { told } => {
+                // Whoever asked waits for it.
+                let _ = told.send(self.state.class().attendance());
+            }
             Envelope::Hide { session, hidden, answered } => {
                 let result = self.hide(session, hidden);
                 self.answer_later(answered, result);
@@ -282,6 +290,9 @@ impl Executor {
             _ => None,
         };
         let has_ended = matches!(fact.change, Change::Ended { .. });
+        if has_ended {
+            self.lesson.keep_attendance(self.state.class());
+        }
         self.follow_before_event(&fact.change);
         if let Some(recording) = &mut self.recording {
             recording.note_change(&fact, self.stopped.is_some());
@@ -347,7 +358,8 @@ impl Executor {
         tracing::error!(room = %self.name, "a room's state is torn by a panic; the room is ended");
         let last_id = self.batch.events().last().map(|event| event.id());
         let first_id = last_id.map_or(next_id, |last_id| last_id + 1);
-        self.state = State::new(Beginning { first_id, ..Beginning::default() }, self.time);
+        let class = if self.is_lobby() { self.lesson.class() } else { Class::default() };
+        self.state = State::new(Beginning { first_id, class, ..Beginning::default() }, self.time);
         if !self.is_lobby() {
             let change = Change::Ended { by: None };
             self.state.apply(&Fact { id: None, time: self.time, change });
@@ -372,12 +384,14 @@ impl Executor {
     }
 
     fn say(&mut self, session: &Arc<Session>, mut speeches: Vec<Speech>) {
-        let (number, by) = (session.number, By::Member(session.number));
+        let (number, by) = (session.number, By::of(session));
         // First of all: a refusal names each nonce.
         if let Err(refusal) = self.state.check_speaks(by, self.time) {
             return refuse(&self.metrics, session, &speeches, refusal);
         }
         let repeated = take_repeated(session, &mut speeches);
+        let wait = self.state.wait_after_one(by).filter(|_| speeches.len() > 1);
+        let too_soon = wait.map(|seconds| (speeches.split_off(1), Refusal::Slow { seconds }));
         let Ok(facts) = self.state.decide(by, Op::Say(speeches), self.time) else { return };
         let mut acks = None;
         for fact in facts {
@@ -386,6 +400,9 @@ impl Executor {
                 self.acknowledge(session, nonce, fact.id, &mut acks);
             }
             self.take_in(fact);
+        }
+        if let Some((others, refusal)) = too_soon {
+            self.refuse_in_place(session, &others, refusal);
         }
         for nonce in repeated.iter().filter_map(|speech| speech.nonce.as_deref()) {
             let id = session.knows_nonce(nonce).flatten();
@@ -414,13 +431,6 @@ impl Executor {
                 .get_or_insert_with(|| Answer::new(member.outbox.form()))
                 .message(&ServerMessage::Ack { nonce: nonce.into(), id, durable: None }),
         }
-    }
-
-    fn recall(&self, limit: usize, mut answer: Answer, recalled: &Sender<Answer>) {
-        let query = HistoryQuery { before: None, limit, hidden: &[] };
-        self.history.answer(self.batch.events(), query, None, &mut answer);
-        // Whoever asked waits for it.
-        let _ = recalled.send(answer);
     }
 
     fn hide(&mut self, session: u64, hidden: Arc<[Hidden]>) -> Result<(), Refusal> {

@@ -8,7 +8,7 @@ use madang_protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::op::Muter;
+use super::{lesson::LessonFact, op::Muter};
 use crate::session::{Mute, Quiet};
 
 /// A fact: what has changed, and when.
@@ -48,6 +48,9 @@ pub(crate) enum Change {
         user: UserName,
         text: String,
         me: bool,
+        /// Whether a teacher said it.
+        #[serde(default)]
+        teacher: bool,
         nonce: Option<String>,
         rendered_bytes: usize,
     },
@@ -113,6 +116,13 @@ pub(crate) enum Change {
     OwnedByNobody,
     /// The server was restarted.
     Restarted,
+    /// The lesson has changed.
+    Lesson(Arc<LessonFact>),
+    /// Somebody spoke elsewhere then.
+    Spoke {
+        session: u64,
+        at: Time,
+    },
     /// The room has ended, for everyone.
     Ended {
         by: Option<UserName>,
@@ -159,8 +169,8 @@ impl Fact {
         Some(match self.change {
             Change::Joined { user, .. } => Event::Joined { stamp, user: user.into() },
             Change::Left { user, text, .. } => Event::Left { stamp, user: user.into(), text },
-            Change::Said { user, text, me, .. } => {
-                Event::Said { stamp, user: user.into(), text, me }
+            Change::Said { user, text, me, teacher, .. } => {
+                Event::Said { stamp, user: user.into(), text, me, teacher }
             }
             Change::Announced { text } => Event::Announced { stamp, text },
             Change::Renamed { user, to, .. } => {
@@ -193,9 +203,13 @@ impl Fact {
                 Event::Limited { stamp, user: named_or_empty(by), limit }
             }
             Change::Owner { user, .. } => Event::Owner { stamp, user: user.into() },
+            Change::Lesson(fact) => Event::Lesson(fact.change.event(stamp)?),
             Change::Ended { by } => Event::Ended { stamp, user: named_or_empty(by) },
             Change::Restarted => Event::Restarted { stamp },
-            Change::Away { .. } | Change::Back { .. } | Change::OwnedByNobody => return None,
+            Change::Away { .. }
+            | Change::Back { .. }
+            | Change::OwnedByNobody
+            | Change::Spoke { .. } => return None,
             #[cfg(test)]
             Change::Panic => return None,
         })

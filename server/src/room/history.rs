@@ -174,6 +174,12 @@ impl History {
         shown
     }
 
+    /// How many events were said from that id on, up to the end of `current`.
+    pub(crate) fn count_said_from(&self, current: &[Event], first: u64) -> usize {
+        let recent = self.newest_first(current).take_while(|event| event.id() >= first);
+        recent.filter(|event| event.is_said()).count()
+    }
+
     /// All events, at least one, rendered as they happened.
     pub(crate) fn whole(&mut self, form: Form, carrier: Carrier) -> Arc<Rendered> {
         let History { room, events, whole, metrics, .. } = self;
@@ -257,7 +263,7 @@ mod tests {
         let stamp = Stamp { id, time: Time::from_millis(0), room: "lobby".into() };
         let user = "bob".into();
         match text {
-            Some(text) => Event::Said { stamp, user, text: text.into(), me: false },
+            Some(text) => Event::Said { stamp, user, text: text.into(), me: false, teacher: false },
             None => Event::Joined { stamp, user },
         }
     }

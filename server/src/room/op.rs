@@ -6,16 +6,36 @@ use std::sync::Arc;
 use madang_protocol::{event::Time, name::UserName};
 use serde::{Deserialize, Serialize};
 
-use crate::session::{Mute, Quiet};
+use super::lesson::LessonFact;
+use crate::session::{Mute, Quiet, Session};
 
 /// The requester.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum By {
     /// The session of this number.
     Member(u64),
+    /// The same, who is a teacher.
+    Teacher(u64),
     Operator,
     /// Nobody: it was due.
     Time,
+}
+
+impl By {
+    pub(crate) fn of(session: &Session) -> By {
+        match session.is_teacher() {
+            true => By::Teacher(session.number),
+            false => By::Member(session.number),
+        }
+    }
+
+    /// The number of the requester's session.
+    pub(crate) fn session(self) -> Option<u64> {
+        match self {
+            By::Member(session) | By::Teacher(session) => Some(session),
+            By::Operator | By::Time => None,
+        }
+    }
 }
 
 /// Who keeps somebody from speaking.
@@ -124,6 +144,12 @@ pub(crate) enum Op {
     },
     /// Ends the room with the server.
     Stop,
+    /// The lesson has changed.
+    Lesson(Arc<LessonFact>),
+    /// The requester spoke elsewhere then.
+    BringSpoke(Time),
+    /// Asks only whether the requester may speak.
+    MaySpeak,
     /// Panics while it is decided, or when its fact is applied.
     #[cfg(test)]
     Panic {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use madang_protocol::{
-    event::{GapReason, ServerMessage},
+    event::{GapReason, LessonNow, ServerMessage},
+    limits::SHOWN_EVENTS,
     name::UserName,
     notice::{Goodbye, Notice},
 };
@@ -32,7 +33,7 @@ impl Executor {
     pub(super) fn join(&mut self, coming: Coming) -> Result<(), Refusal> {
         let Coming { session, outbox, greeting, shown } = coming;
         let (number, new) = (session.number, session.clone());
-        let by = By::Member(number);
+        let by = By::of(&session);
         let op = Op::Join { user: session.name(), quiet: session.quiet() };
         let facts = self.state.decide(by, op, self.time)?;
         let (muted, from) = (session.enter(self.number), self.batch_len());
@@ -50,15 +51,34 @@ impl Executor {
             self.members.answer(number, from, &welcome);
         }
         facts.for_each(|fact| self.take_in(fact));
+        if self.state.class().is_slow() {
+            // Who has just spoken elsewhere has spoken.
+            let spoke_at = new.spoke_at();
+            if spoke_at > new.since {
+                self.carry_out(by, Op::BringSpoke(spoke_at))?;
+            }
+        }
         if let Some(mute) = muted {
             self.carry_out(by, Op::BringMute(mute))?;
         }
         Ok(())
     }
 
+    /// How many events of before a new member is shown who wants so many: in a lesson, unless
+    /// they want another number, what was said since it began.
+    fn shown_of(&self, wanted: usize) -> usize {
+        match self.state.class().began() {
+            Some(began) if wanted == SHOWN_EVENTS => {
+                self.history.count_said_from(self.batch.events(), began)
+            }
+            _ => wanted,
+        }
+    }
+
     /// Takes in a new member, who will be shown so many events of before.
     fn insert(&mut self, session: Arc<Session>, outbox: Arc<Outbox>, shown: usize) {
         let (from, hidden, answers) = (self.batch_len(), session.hidden(), Vec::new());
+        let shown = self.shown_of(shown);
         let earlier = (shown > 0).then(|| {
             let (form, carrier) = outbox.form_and_carrier();
             let shown = self.history.shown(self.batch.events(), shown, &hidden, form, carrier);
@@ -74,7 +94,7 @@ impl Executor {
         let user = session.name();
         answer.message(&match &greeting {
             Greeting::Welcome => self.welcome(session, &user, id, false),
-            Greeting::Entered { nonce } => self.entered(id, nonce.as_deref()),
+            Greeting::Entered { nonce } => self.entered(session, id, nonce.as_deref()),
         });
         answer.into_bytes()
     }
@@ -99,13 +119,19 @@ impl Executor {
             durable: self.recording.is_some(),
             locked: access.locked,
             limit: access.limit,
+            lesson: self.lesson_now(session),
             resumed,
             removed: None,
         }
     }
 
     /// What a member is told first of another room.
-    fn entered<'a>(&'a self, id: u64, nonce: Option<&'a str>) -> ServerMessage<'a> {
+    fn entered<'a>(
+        &'a self,
+        session: &Session,
+        id: u64,
+        nonce: Option<&'a str>,
+    ) -> ServerMessage<'a> {
         let access = self.state.access();
         ServerMessage::Entered {
             room: (&*self.name).into(),
@@ -116,14 +142,20 @@ impl Executor {
             durable: self.recording.is_some(),
             locked: access.locked,
             limit: access.limit,
+            lesson: self.lesson_now(session),
             nonce: nonce.map(Into::into),
         }
+    }
+
+    /// What is going on in the lesson, for a member, if the room takes part in it.
+    fn lesson_now(&self, session: &Session) -> Option<Box<LessonNow<'static>>> {
+        self.state.is_public().then(|| self.lesson.now(session)).flatten().map(Box::new)
     }
 
     pub(super) fn resume(&mut self, coming: Coming, last: Last) -> Result<(), Refusal> {
         let Coming { session, outbox, .. } = coming;
         let number = session.number;
-        self.carry_out(By::Member(number), Op::Back { quiet: session.quiet() })?;
+        self.carry_out(By::of(&session), Op::Back { quiet: session.quiet() })?;
         let (next_id, batch_len) = (self.state.next_id(), self.batch_len());
         // What was forgotten for the sake of other rooms is missing too.
         let oldest = self.history.oldest(self.batch.events()).or(Some(next_id));
@@ -179,7 +211,9 @@ impl Executor {
             }
         };
         // Nobody is told who leaves a room where it is not.
-        let _ = self.carry_out(By::Member(session), op);
+        let member = self.members.of(session);
+        let by = member.map_or(By::Member(session), |member| By::of(&member.session));
+        let _ = self.carry_out(by, op);
         let Some(ending) = ending else { return };
         match self.leaver(session) {
             // First what it is still told of this round.

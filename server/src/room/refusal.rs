@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use madang_protocol::{event::Time, notice::Notice};
+use madang_protocol::{
+    event::Time,
+    notice::{LessonNotice, Notice},
+};
 
 use crate::session::Mute;
 
@@ -35,6 +38,12 @@ pub(crate) enum Refusal {
     PublicOnly,
     /// Whose joining was told to nobody may not say anything, from another machine.
     ReadOnly,
+    /// The requester spoke a moment ago, and may speak again after so many seconds.
+    Slow { seconds: u64 },
+    /// Only teachers and whoever was called may speak.
+    Listening,
+    /// Only a teacher may do this, while a lesson runs.
+    TeacherOnly,
     /// Who is meant may not speak all the same: the operator keeps them from it.
     MutedByOperator,
 }
@@ -72,6 +81,9 @@ impl Refusal {
             Refusal::PublicOnly => Notice::PublicOnly,
             Refusal::ReadOnly => Notice::ReadOnly,
             Refusal::MutedByOperator => Notice::Silenced,
+            Refusal::Slow { seconds } => Notice::Lesson(LessonNotice::Slow { seconds }),
+            Refusal::Listening => Notice::Lesson(LessonNotice::Listening),
+            Refusal::TeacherOnly => Notice::Lesson(LessonNotice::TeacherOnly),
         }
     }
 }

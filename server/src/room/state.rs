@@ -15,6 +15,7 @@ use super::{
     event_ids::EventIds,
     fact::{Change, Fact},
     kicks::{Kick, Kicks},
+    lesson::class::Class,
     op::Muter,
     roster::{Presence, Roster},
 };
@@ -39,6 +40,9 @@ pub(crate) struct State {
     /// Since when there have been no members.
     empty_since: Option<Time>,
     ended: bool,
+    /// Its part of the lesson.
+    #[serde(default)]
+    class: Class,
 }
 
 /// What a room begins with.
@@ -63,6 +67,8 @@ pub(crate) struct Beginning {
     pub(crate) lost_after: Option<u64>,
     /// What happened last before a restart.
     pub(crate) events: Vec<Event>,
+    /// What goes on in the lesson, if it is public.
+    pub(crate) class: Class,
 }
 
 /// What outlasts the members of a room.
@@ -95,7 +101,7 @@ impl Beginning {
 
 impl State {
     pub(crate) fn new(beginning: Beginning, now: Time) -> State {
-        let Beginning { first_id, owner, topic, kicks, lasting, away, .. } = beginning;
+        let Beginning { first_id, owner, topic, kicks, lasting, away, class, .. } = beginning;
         let mut state = State {
             next_id: first_id,
             is_private: owner.is_some(),
@@ -105,11 +111,12 @@ impl State {
             muted: BTreeMap::new(),
             empty_since: away.is_empty().then_some(now),
             ended: false,
+            class,
         };
         if let Some(lasting) = lasting.and_then(|lasting| serde_json::from_str(&lasting).ok()) {
             let Lasting { topic, locked, limit, kicks, muted } = lasting;
             (state.topic, state.muted) = (topic, muted);
-            state.access = Access { owner, locked, limit, kicks };
+            state.access = Access { owner, locked, limit, kicks, ..Access::default() };
         }
         // They joined before anything that anybody can see now.
         for ((session, user, quiet), joined) in away.into_iter().zip(1..) {
@@ -150,6 +157,16 @@ impl State {
         &self.access
     }
 
+    /// Whether everyone may come in, and it takes part in the lesson.
+    pub(crate) fn is_public(&self) -> bool {
+        !self.is_private
+    }
+
+    /// Its part of the lesson.
+    pub(crate) fn class(&self) -> &Class {
+        &self.class
+    }
+
     /// The owner, if it is here.
     pub(crate) fn owner_name(&self) -> Option<&str> {
         self.access.owner.and_then(|owner| self.member(owner)).map(|member| member.user.as_str())
@@ -184,6 +201,9 @@ impl State {
                     quiet: *quiet,
                 });
                 self.empty_since = None;
+                if quiet.is_none() {
+                    self.class.note_joined(user, fact.time);
+                }
             }
             Change::Left { session, .. } => self.remove(*session, fact.time),
             Change::Away { session } => {
@@ -200,12 +220,27 @@ impl State {
                     }
                 }
             }
-            Change::Said { .. }
-            | Change::Announced { .. }
+            Change::Said { session, user, .. } => {
+                self.class.note_said(*session, user, fact.time);
+            }
+            Change::Announced { .. }
             | Change::AllMuted { .. }
             | Change::AllUnmuted
             | Change::Restarted => {}
-            Change::Renamed { session, to, .. } => {
+            Change::Lesson(change) => {
+                let present = self.members.in_order().filter(|it| it.quiet.is_none());
+                self.class.apply(
+                    change,
+                    fact.id.unwrap_or_default(),
+                    present.map(|member| &member.user),
+                );
+                if !self.class.is_running() {
+                    self.access.known = Arc::default();
+                }
+            }
+            Change::Spoke { session, at } => self.class.note_spoke(*session, *at),
+            Change::Renamed { session, user, to } => {
+                self.class.note_renamed(*session, user, to, fact.time);
                 if let Some(member) = self.members.get_mut(*session) {
                     member.user = to.clone();
                 }
@@ -233,7 +268,14 @@ impl State {
             Change::Unmuted { session, muter: Muter::Operator, .. } => {
                 self.set_operators_mute(*session, None);
             }
-            Change::Locked { locked, .. } => self.access.locked = *locked,
+            Change::Locked { locked, .. } => {
+                self.access.locked = *locked;
+                // Who has attended the lesson so far may come back.
+                self.access.known = match locked {
+                    true => Arc::new(self.class.attendance().into_keys().collect()),
+                    false => Arc::default(),
+                };
+            }
             Change::Limited { limit, .. } => self.access.limit = Some(*limit),
             Change::Owner { session, .. } => self.access.owner = Some(*session),
             Change::OwnedByNobody => self.access.owner = None,
@@ -255,6 +297,7 @@ impl State {
             | Change::Away { session }
             | Change::Back { session, .. }
             | Change::Renamed { session, .. }
+            | Change::Spoke { session, .. }
             | Change::Kicked { session, .. }
             | Change::Muted { session, .. }
             | Change::Unmuted { session, muter: Muter::Operator, .. }
@@ -273,12 +316,16 @@ impl State {
             | Change::OwnedByNobody
             | Change::Restarted
             | Change::Ended { .. } => true,
+            Change::Lesson(change) => !self.class.has_seen(change),
             #[cfg(test)]
             Change::Panic => true,
         }
     }
 
     fn remove(&mut self, session: u64, now: Time) {
+        if let Some(member) = self.members.get(session) {
+            self.class.note_left(&member.user, now);
+        }
         self.members.remove(session);
         if self.members.is_empty() {
             self.empty_since = Some(now);
@@ -308,12 +355,6 @@ impl State {
         for (_, session) in &absent[..too_many] {
             self.muted.remove(session);
         }
-    }
-
-    /// What keeps somebody from speaking: the operator's mute before the owner's.
-    fn mute_of(&self, session: u64) -> Option<Mute> {
-        let operators = self.member(session).and_then(|member| member.muted);
-        operators.or_else(|| self.owners_mute(session))
     }
 
     fn owners_mute(&self, session: u64) -> Option<Mute> {

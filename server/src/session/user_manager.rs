@@ -20,7 +20,6 @@ use std::{
 use madang_protocol::{
     event::Time,
     name::{NameKey, UserName},
-    text::Lang,
 };
 
 use proposal::{MOST_PROPOSED, shortened};
@@ -30,6 +29,7 @@ use crate::{
         Mute, Session,
         memory::WhisperBudget,
         nonces::NonceKey,
+        teachers::Teachers,
         token::{Token, TokenHash},
     },
     sync::{Condvar, Mutex},
@@ -45,6 +45,8 @@ pub(crate) struct UserManager {
     table: Mutex<SessionTable>,
     /// The operator's mute of everyone, which newcomers get too.
     pub(super) muted: Mutex<Option<Mute>>,
+    /// The teachers among them.
+    pub(crate) teachers: Teachers,
     /// Signalled when a connection has let a session go.
     let_go: Condvar,
 }
@@ -129,7 +131,8 @@ impl UserManager {
         // What a room remembers by a session's number means nobody of another run.
         table.last_number = u64::from_ne_bytes(bits);
         let (table, muted) = (Mutex::new(table), Mutex::new(None));
-        UserManager { limits, nonce_key, table, muted, let_go: Condvar::new() }
+        let teachers = Teachers::new(None);
+        UserManager { limits, nonce_key, table, muted, teachers, let_go: Condvar::new() }
     }
 
     /// Takes in a session from before a restart, which nobody holds yet. Returns it, and
@@ -178,32 +181,6 @@ impl UserManager {
             session.mute(mute);
         }
         Ok(session)
-    }
-
-    /// Claims a free guest name (`손님-17`, `guest-17`).
-    pub(crate) fn claim_guest(
-        &self,
-        lang: Lang,
-        token: Option<String>,
-        connection: u64,
-        now: Time,
-    ) -> Arc<Session> {
-        let word = match lang {
-            Lang::Ko => "손님",
-            Lang::En => "guest",
-        };
-        loop {
-            let number = {
-                let mut table = self.table.lock();
-                table.last_guest += 1;
-                table.last_guest
-            };
-            let name = UserName::parse(&format!("{word}-{number}"))
-                .expect("a word, a hyphen and at most 16 digits are a name");
-            if let Ok(session) = self.claim(&name, token.clone(), connection, now) {
-                return session;
-            }
-        }
     }
 
     /// A free name that is like one in use: `철수-2`. None if many of them are taken.
@@ -422,6 +399,7 @@ impl UserManager {
     /// Ends a session, whose leaving was posted: its name is free. Returns how many
     /// are left.
     pub(crate) fn end(&self, session: &Session) -> usize {
+        self.teachers.end(session);
         let mut keys = session.name().keys();
         let mut table = self.table.lock();
         // Whoever renamed it may have panicked over it.
@@ -495,6 +473,8 @@ impl SessionTable {
 
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
+    use madang_protocol::text::Lang;
+
     use super::*;
     use crate::patience::{self, TestThread};
 

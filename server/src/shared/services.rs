@@ -3,15 +3,22 @@
 
 use std::{net::IpAddr, sync::Arc, time::Instant};
 
-use madang_protocol::{command::Banned, event::Time, name::UserName, notice::Goodbye};
+use madang_protocol::{
+    command::Banned,
+    event::{Time, TimerState},
+    name::UserName,
+    notice::Goodbye,
+};
 
 use super::Shared;
 use crate::{
     commands::{
         archive::Archive,
         chat::{Chat, Services},
+        lesson::TALLY_PAUSE,
     },
     expiry::Due,
+    operator::banner,
     room::Room,
     session::Session,
 };
@@ -24,8 +31,10 @@ impl Shared {
             rooms: &self.rooms,
             bans: &self.bans,
             room_allowance: &self.room_allowance,
+            code_allowance: &self.code_allowance,
             doors: &self.doors,
             metrics: &self.metrics,
+            roster: &self.config.roster,
             kick_window: self.config.kick_window,
             archive: self.journal.as_ref().map(|_| self as &dyn Archive),
             services: self,
@@ -94,6 +103,30 @@ impl Services for Shared {
             self.note_session(&session, self.rooms.room_of(&session).as_deref());
         }
         self.console.renamed(old, new);
+    }
+
+    fn tally(&self) {
+        let (now, tallied) = (Instant::now(), *self.tallied.lock());
+        let at = tallied.map_or(now, |tallied| now.max(tallied + TALLY_PAUSE));
+        self.timekeeper.schedule(at, Due::Tally);
+    }
+
+    fn tell_timer_at(&self, at: Instant, until: Time, state: TimerState) {
+        self.timekeeper.schedule(at, Due::Timer(until, state));
+    }
+
+    fn offer_table(&self, table: Vec<u8>) -> Option<String> {
+        let has_web = !self.doors.web.is_empty();
+        has_web.then(|| format!("/attendance/{}", self.tables.offer(table, Instant::now())))
+    }
+
+    fn web_link(&self, path: &str) -> Option<String> {
+        let link = banner::link(&self.doors)?;
+        Some(format!("{}{path}", link.trim_end_matches('/')))
+    }
+
+    fn note_teacher(&self, user: &UserName) {
+        self.console.became_teacher(user);
     }
 
     fn note_room_ended(&self, room: &str) {

@@ -142,6 +142,11 @@ impl Head {
     pub(crate) fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or_default()
     }
+
+    /// The last segment of the path but one, if there are two.
+    pub(crate) fn folder(&self) -> &str {
+        self.path.rsplit('/').nth(1).unwrap_or_default()
+    }
 }
 
 /// The path of a request's target (RFC 9112 section 3.2).
@@ -256,6 +261,15 @@ pub(crate) fn redirect(location: &str, method: Method) -> Vec<u8> {
     let body = format!("This port uses https and wss: {location}\n");
     let content_type = "text/plain; charset=utf-8";
     response_with(StatusCode::TemporaryRedirect, &header, content_type, body.as_bytes(), method)
+}
+
+/// A file to be kept under that name, which no cache keeps.
+pub(crate) fn download(name: &str, content_type: &str, bytes: &[u8], method: Method) -> Vec<u8> {
+    let headers = format!(
+        "Content-Disposition: attachment; filename=\"{name}\"\r\nCache-Control: no-store\r\n"
+    );
+    let content_type = format!("{content_type}; charset=utf-8");
+    response_with(StatusCode::Ok, &headers, &content_type, bytes, method)
 }
 
 /// Whether `host` is nothing but a host and perhaps a port.

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Each flag with its variable, its default, and a value that it does not take.
-const FLAGS: [(&str, &str, Option<&str>, &str); 19] = [
+const FLAGS: [(&str, &str, Option<&str>, &str); 21] = [
     ("--listen", "MADANG_LISTEN", Some("[::]:9009"), "localhost:9009"),
     ("--web", "MADANG_WEB", Some("[::]:9998"), "localhost:9998"),
     ("--listen-tls", "MADANG_LISTEN_TLS", None, "localhost:9010"),
@@ -33,11 +33,14 @@ const FLAGS: [(&str, &str, Option<&str>, &str); 19] = [
     ("--max-per-address", "MADANG_MAX_PER_ADDRESS", Some("64"), "many"),
     ("--rate-limit", "MADANG_RATE_LIMIT", Some("10"), "0"),
     ("--motd", "MADANG_MOTD", None, "/nonexistent/motd"),
+    ("--teacher-code", "MADANG_TEACHER_CODE", None, "/nonexistent/code"),
+    ("--roster", "MADANG_ROSTER", None, "/nonexistent/roster"),
     ("--log-format", "MADANG_LOG_FORMAT", Some("text"), "xml"),
 ];
 
 /// Those whose value is looked at later, since it is a file.
-const FILES: [&str; 4] = ["--data", "--motd", "--tls-cert", "--tls-key"];
+const FILES: [&str; 6] =
+    ["--data", "--motd", "--teacher-code", "--roster", "--tls-cert", "--tls-key"];
 
 /// What a run that was to end by itself has left.
 struct Run {

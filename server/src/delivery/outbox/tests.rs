@@ -50,7 +50,7 @@ impl Bench {
         for _ in 0..events {
             let (id, text) = (self.next_id, self.next_id.to_string());
             let stamp = Stamp { id, time: Time::from_millis(0), room: room.clone() };
-            batch.push(Event::Said { stamp, user: "u".into(), text, me: false }, 1);
+            batch.push(Event::Said { stamp, user: "u".into(), text, me: false, teacher: false }, 1);
             self.next_id += 1;
         }
         self.outbox.offer(&mut batch, 0..events, Instant::now());
@@ -235,7 +235,10 @@ fn while_too_much_private_waits_readers_wait_and_whispers_are_refused() {
 fn long_batch(bytes: usize) -> Batch {
     let mut batch = Batch::new("lobby".into());
     let stamp = Stamp { id: 1, time: Time::from_millis(0), room: "lobby".into() };
-    batch.push(Event::Said { stamp, user: "u".into(), text: "x".repeat(bytes), me: false }, 1);
+    batch.push(
+        Event::Said { stamp, user: "u".into(), text: "x".repeat(bytes), me: false, teacher: false },
+        1,
+    );
     batch
 }
 

@@ -35,6 +35,14 @@ impl Console {
         );
     }
 
+    /// Somebody has become a teacher, by the code or a ticket.
+    pub(crate) fn became_teacher(&self, user: &UserName) {
+        self.say(match self.lang() {
+            Lang::Ko => format!("=== [{user}] 교사가 됨"),
+            Lang::En => format!("=== [{user}] became a teacher"),
+        });
+    }
+
     /// Somebody lost their connection, and may come back.
     pub(crate) fn cut(&self, user: &UserName, address: IpAddr, reason: CloseReason) {
         let address = address.to_canonical();

@@ -67,6 +67,9 @@ impl State {
             }
             Op::Say(speeches) => self.say(by, speeches, &mut facts)?,
             Op::Announce(text) => facts.tell(Change::Announced { text }),
+            Op::Topic(_) if self.class.is_running() && matches!(by, By::Member(_)) => {
+                return Err(Refusal::TeacherOnly);
+            }
             Op::Topic(topic) => {
                 let by = match by {
                     By::Operator => None,
@@ -116,7 +119,7 @@ impl State {
                 }
                 self.unmute(session, &lifted, by, &mut facts);
             }
-            Op::MuteAll { .. } | Op::UnmuteAll { .. } if matches!(by, By::Member(_)) => {
+            Op::MuteAll { .. } | Op::UnmuteAll { .. } if by.session().is_some() => {
                 return Err(Refusal::OwnerOnly);
             }
             Op::MuteAll { mute, seconds } => {
@@ -160,6 +163,9 @@ impl State {
                 let by = self.check_owner(by)?.cloned();
                 facts.tell(Change::Limited { limit, by });
             }
+            Op::Owner(_) | Op::End if matches!(by, By::Teacher(_)) && !self.is_private => {
+                return Err(Refusal::OwnerOnly);
+            }
             Op::Owner(session) => {
                 self.check_owner(by)?;
                 check_other(by, session)?;
@@ -186,6 +192,13 @@ impl State {
                 facts.note(Change::Ended { by: None });
             }
             Op::Stop => facts.note(Change::Ended { by: None }),
+            Op::Lesson(change) if self.is_private || self.class.has_seen(&change) => {}
+            Op::Lesson(change) => facts.tell(Change::Lesson(change)),
+            Op::BringSpoke(at) => {
+                let (session, _) = self.requester(by)?;
+                facts.note(Change::Spoke { session, at });
+            }
+            Op::MaySpeak => self.check_speaks(by, now)?,
             #[cfg(test)]
             Op::Panic { in_apply: true } => facts.note(Change::Panic),
             #[cfg(test)]
@@ -201,7 +214,7 @@ impl State {
         quiet: Option<Quiet>,
         facts: &mut Facts,
     ) -> Result<(), Refusal> {
-        let By::Member(session) = by else { return Err(Refusal::NoMember) };
+        let session = by.session().ok_or(Refusal::NoMember)?;
         if self.member(session).is_some() {
             return Err(Refusal::Already);
         }
@@ -223,9 +236,10 @@ impl State {
     }
 
     fn leave(&self, by: By, text: Option<String>, facts: &mut Facts) -> Result<(), Refusal> {
-        let By::Member(session) = by else { return Err(Refusal::NoMember) };
+        let session = by.session().ok_or(Refusal::NoMember)?;
         // The last word of somebody who may not speak is not said.
-        self.depart(session, text.filter(|_| self.mute_of(session).is_none()), facts);
+        let text = text.filter(|_| self.check_speaks(by, facts.now).is_ok());
+        self.depart(session, text, facts);
         if self.owners_mute(session).is_some() {
             let muter = Muter::Owner;
             facts.note(Change::Unmuted { session, user: None, muter, by: None });
@@ -245,10 +259,14 @@ impl State {
 
     fn say(&self, by: By, speeches: Vec<Speech>, facts: &mut Facts) -> Result<(), Refusal> {
         let (session, user) = self.speaker(by, facts.now)?;
+        let teacher = matches!(by, By::Teacher(_));
+        if let Some(seconds) = self.wait_after_one(by).filter(|_| speeches.len() > 1) {
+            return Err(Refusal::Slow { seconds });
+        }
         facts.facts.reserve_exact(speeches.len());
         for Speech { text, me, nonce, rendered_bytes } in speeches {
             let user = user.clone();
-            facts.tell(Change::Said { session, user, text, me, nonce, rendered_bytes });
+            facts.tell(Change::Said { session, user, text, me, teacher, nonce, rendered_bytes });
         }
         Ok(())
     }
@@ -260,6 +278,11 @@ impl State {
     /// Why not.
     pub(crate) fn check_speaks(&self, by: By, now: Time) -> Result<(), Refusal> {
         self.speaker(by, now).map(|_| ())
+    }
+
+    /// How long somebody has to wait after one message, if they may not say several at once.
+    pub(crate) fn wait_after_one(&self, by: By) -> Option<u64> {
+        self.class.wait().filter(|_| matches!(by, By::Member(_)))
     }
 
     /// Lifts mutes, and tells of the last unless another still keeps them from speaking.
@@ -279,22 +302,25 @@ impl State {
 
     /// The requester, if it is a member: its session's number and its name.
     fn requester(&self, by: By) -> Result<(u64, &UserName), Refusal> {
-        let By::Member(session) = by else { return Err(Refusal::NoMember) };
+        let session = by.session().ok_or(Refusal::NoMember)?;
         let member = self.member(session).ok_or(Refusal::NoMember)?;
         Ok((session, &member.user))
     }
 
     /// The requester, if it is a member who may speak.
     fn speaker(&self, by: By, now: Time) -> Result<(u64, &UserName), Refusal> {
-        let By::Member(session) = by else { return Err(Refusal::NoMember) };
+        let session = by.session().ok_or(Refusal::NoMember)?;
         let member = self.member(session).ok_or(Refusal::NoMember)?;
         if member.quiet == Some(Quiet::ReadOnly) {
             return Err(Refusal::ReadOnly);
         }
-        match member.muted.or_else(|| self.owners_mute(session)) {
-            Some(mute) => Err(Refusal::muted(mute, now)),
-            None => Ok((session, &member.user)),
+        if let Some(mute) = member.muted.or_else(|| self.owners_mute(session)) {
+            return Err(Refusal::muted(mute, now));
         }
+        if matches!(by, By::Member(_)) {
+            self.class.check_speaks(session, now)?;
+        }
+        Ok((session, &member.user))
     }
 
     /// The requester's name, if it is the owner of this room; none for the operator, who
@@ -304,7 +330,12 @@ impl State {
             return Ok(None);
         }
         let (session, user) = self.requester(by)?;
-        if self.access.owner == Some(session) { Ok(Some(user)) } else { Err(Refusal::OwnerOnly) }
+        let is_teachers = matches!(by, By::Teacher(_)) && !self.is_private;
+        if is_teachers || self.access.owner == Some(session) {
+            Ok(Some(user))
+        } else {
+            Err(Refusal::OwnerOnly)
+        }
     }
 
     /// The names of the owner, and of somebody else whom it may moderate.
@@ -321,5 +352,5 @@ impl State {
 }
 
 fn check_other(by: By, session: u64) -> Result<(), Refusal> {
-    if by == By::Member(session) { Err(Refusal::Oneself) } else { Ok(()) }
+    if by.session() == Some(session) { Err(Refusal::Oneself) } else { Ok(()) }
 }

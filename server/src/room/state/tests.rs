@@ -249,7 +249,8 @@ fn all_that_is_said_at_once_follows_in_its_order_or_nothing_does() {
     let said = |id, text: &str| {
         let (nonce, text) = (Some("n".into()), text.to_owned());
         let (session, user, me, rendered_bytes) = (2, name("bob"), false, 64);
-        fact(id, Change::Said { session, user, text, me, nonce, rendered_bytes })
+        let teacher = false;
+        fact(id, Change::Said { session, user, text, me, teacher, nonce, rendered_bytes })
     };
     let op = || Op::Say(vec![speech("a"), speech("b")]);
     check(&private(), Member(2), op(), Ok(vec![said(13, "a"), said(14, "b")]));

@@ -1,6 +1,11 @@
-//! Names that are proposed where one is in use.
+//! Names that the server finds: for guests, and where one is in use.
 
-use madang_protocol::name::UserName;
+use std::sync::Arc;
+
+use madang_protocol::{event::Time, name::UserName, text::Lang};
+
+use super::UserManager;
+use crate::session::Session;
 
 /// The highest number in a name that is proposed.
 pub(super) const MOST_PROPOSED: u32 = 20;
@@ -11,4 +16,32 @@ pub(super) fn shortened(stem: &str, end: &str) -> Option<UserName> {
     std::iter::once(stem)
         .chain(shorter)
         .find_map(|stem| UserName::parse(&format!("{stem}{end}")).ok())
+}
+
+impl UserManager {
+    /// Claims a free guest name (`손님-17`, `guest-17`).
+    pub(crate) fn claim_guest(
+        &self,
+        lang: Lang,
+        token: Option<String>,
+        connection: u64,
+        now: Time,
+    ) -> Arc<Session> {
+        let word = match lang {
+            Lang::Ko => "손님",
+            Lang::En => "guest",
+        };
+        loop {
+            let number = {
+                let mut table = self.table.lock();
+                table.last_guest += 1;
+                table.last_guest
+            };
+            let name = UserName::parse(&format!("{word}-{number}"))
+                .expect("a word, a hyphen and at most 16 digits are a name");
+            if let Ok(session) = self.claim(&name, token.clone(), connection, now) {
+                return session;
+            }
+        }
+    }
 }

@@ -1,0 +1,116 @@
+//! Who was at the lesson: what its rooms know, put together by name, as a list and as a table
+//! for a spreadsheet.
+
+use std::collections::{BTreeMap, HashSet};
+
+use madang_protocol::{
+    event::{Attendee, ServerMessage},
+    name::UserName,
+    notice::{LessonNotice, Notice},
+};
+
+use super::{
+    caller::{Caller, Reply},
+    chat::Chat,
+};
+use crate::{
+    clock,
+    room::lesson::{class::Attended, state::Marks},
+};
+
+mod table;
+
+/// How many people, and how many who did not come, one answer lists.
+const NAMES: usize = 200;
+
+/// Lists who attends the lesson; to the operator who wants that, as the table.
+pub(super) fn list(caller: &Caller<'_>, csv: bool) -> Result<Reply, Reply> {
+    let (chat, lesson) = (caller.chat, &caller.chat.rooms.lesson);
+    if !lesson.is_running() {
+        return Err(caller.refuse(&Notice::Lesson(LessonNotice::NoLesson)));
+    }
+    let people = attendees(&chat);
+    let missing = missing(chat.roster, &people);
+    let table = || table::write_table(&people, &missing, caller.lang);
+    let mut answer = caller.begin();
+    if csv && caller.is_operator() {
+        answer.line(table().trim_start_matches(table::BYTE_ORDER_MARK).trim_end());
+        return Ok(caller.answered(answer));
+    }
+    let path = chat.services.offer_table(table().into_bytes());
+    let link = match answer.is_for_programs() {
+        true => path,
+        // People get what they can open.
+        false => path.and_then(|path| chat.services.web_link(&path)),
+    };
+    let count = people.len();
+    answer.message(&ServerMessage::Attendance {
+        people: people.into_iter().take(NAMES).collect(),
+        count,
+        missing: missing.iter().take(NAMES).map(|name| (**name).into()).collect(),
+        seconds: link.as_ref().map(|_| table::OFFERED.as_secs()),
+        path: link.map(Into::into),
+        nonce: caller.nonce.map(Into::into),
+    });
+    Ok(caller.answered(answer))
+}
+
+/// How each has attended the lesson, by their names, teachers aside. Blocks until every public
+/// room has answered.
+pub(super) fn attended(chat: &Chat<'_>) -> BTreeMap<String, Attended> {
+    let lesson = &chat.rooms.lesson;
+    let here: Vec<_> = chat.rooms.public().into_iter().map(|room| room.attendance()).collect();
+    // Afterwards: a room that has ended meanwhile has handed over what it knew.
+    let kept = lesson.kept_attendance();
+    let mut all = BTreeMap::<String, Attended>::new();
+    for room in here.into_iter().flatten().chain(kept) {
+        for (user, attended) in room {
+            match all.get_mut(&user) {
+                Some(known) => known.add(&attended),
+                None => {
+                    all.insert(user, attended);
+                }
+            }
+        }
+    }
+    let teachers = chat.users.teachers.all();
+    let teachers: HashSet<String> = teachers.iter().map(|it| it.name().to_string()).collect();
+    all.retain(|user, _| !teachers.contains(user));
+    all
+}
+
+/// The same with what each has done.
+fn attendees(chat: &Chat<'_>) -> Vec<Attendee<'static>> {
+    let (attended, now) = (attended(chat), clock::now());
+    let marks = chat.rooms.lesson.read(|state| state.marks());
+    let attendees = attended.into_iter().map(|(user, attended)| {
+        let Marks { hands, polls } = marks.get(&user).copied().unwrap_or_default();
+        Attendee {
+            user: user.into(),
+            here: attended.is_here,
+            first: attended.first,
+            last: if attended.is_here { now } else { attended.last },
+            minutes: attended.millis_in_all(now) / 60_000,
+            lines: attended.lines,
+            hands,
+            polls,
+        }
+    });
+    attendees.collect()
+}
+
+/// Who stands on the list of names and has not come, under that name or one in another case.
+fn missing<'a>(roster: &'a [String], people: &[Attendee<'_>]) -> Vec<&'a str> {
+    let came: HashSet<String> = people.iter().map(|attendee| compared(&attendee.user)).collect();
+    let names = roster.iter().map(String::as_str);
+    names.filter(|name| !came.contains(&compared(name))).collect()
+}
+
+/// A name as it is compared: a class list may have blanks in it.
+fn compared(name: &str) -> String {
+    let name: String = name.chars().filter(|c| !c.is_whitespace()).collect();
+    match UserName::parse(&name) {
+        Ok(name) => format!("{:?}", name.spelling()),
+        Err(_) => name,
+    }
+}

@@ -1,0 +1,436 @@
+//! Commands of a lesson: hands, polls, calm, questions and the clock. What a lesson is and what
+//! its rules are, is [`lesson`](crate::room::lesson)'s.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use madang_protocol::{
+    command::{LessonCommand, Role, Switch},
+    event::ServerMessage,
+    limits::TOPIC_BYTES,
+    name::UserName,
+    notice::{LessonNotice, Notice},
+};
+
+use super::{
+    attendance,
+    caller::{Caller, Membership, Reply, Standing},
+    chat::Chat,
+    one_line,
+};
+use crate::{
+    clock,
+    dialect::answer::Answer,
+    room::{
+        By, Op,
+        lesson::{Asker, LessonOp, Present, Tally, timer_dues},
+        refusal::Refusal,
+    },
+    session::{Quiet, Session},
+};
+
+/// The choices of a poll that names none.
+const YES_NO: [&str; 2] = ["네(O)", "아니요(X)"];
+
+/// The longest choice of a poll.
+const CHOICE_BYTES: usize = 120;
+
+/// Between two tallies goes at least so much time.
+pub(crate) const TALLY_PAUSE: Duration = Duration::from_millis(500);
+
+/// Whose commands somebody may give in a lesson.
+pub(super) fn role(caller: &Caller<'_>) -> Role {
+    match caller.standing {
+        Standing::Operator(_) => Role::Operator,
+        Standing::Member(member) if member.session.is_teacher() => Role::Teacher,
+        Standing::Member(_) | Standing::Newcomer => Role::Member,
+    }
+}
+
+/// The commands that the caller needs most: while a lesson runs, a pupil's first.
+pub(super) fn most_needed(caller: &Caller<'_>) -> Notice<'static> {
+    match role(caller) {
+        Role::Member if caller.chat.rooms.lesson.is_running() => Notice::HelpInLesson,
+        _ => Notice::Help(caller.role()),
+    }
+}
+
+/// Carries out a command of a lesson.
+pub(super) fn run(caller: &Caller<'_>, command: LessonCommand<'_>) -> Result<Reply, Reply> {
+    match command {
+        LessonCommand::Hand(text) => raise_hand(caller, text),
+        LessonCommand::LowerHand => pupils(caller, LessonOp::LowerHand),
+        LessonCommand::Vote(choice) => vote(caller, choice, false),
+        LessonCommand::VoteYesNo(Switch::On) => vote(caller, 1, true),
+        LessonCommand::VoteYesNo(Switch::Off) => vote(caller, 2, true),
+        LessonCommand::Ask(text) => ask_teachers(caller, text),
+        LessonCommand::Poll => show_ballot(caller),
+        LessonCommand::Lesson(title) => begin(caller, title),
+        LessonCommand::EndLesson => end_lesson(caller),
+        LessonCommand::Hands => list_hands(caller),
+        LessonCommand::ClearHands => teachers(caller, LessonOp::ClearHands),
+        LessonCommand::Call(whom) => call(caller, whom.as_ref()),
+        LessonCommand::OpenPoll { question, choices } => open_poll(caller, question, &choices),
+        LessonCommand::ShowPoll => {
+            let reply = teachers(caller, LessonOp::ShowPoll { present: present(&caller.chat) })?;
+            caller.chat.services.tally();
+            Ok(reply)
+        }
+        LessonCommand::EndPoll | LessonCommand::CancelPoll => {
+            let (present, cancelled) =
+                (present(&caller.chat), command == LessonCommand::CancelPoll);
+            teachers(caller, LessonOp::EndPoll { present, cancelled })
+        }
+        LessonCommand::Slow(time) => {
+            teachers(caller, LessonOp::Slow(time.map(|time| time.as_secs())))
+        }
+        LessonCommand::Listen(switch) => teachers(caller, LessonOp::Listen(switch == Switch::On)),
+        LessonCommand::Show(number) => teachers(caller, LessonOp::Show(number)),
+        LessonCommand::Hush(number) => {
+            act(caller, &asker(caller)?, LessonOp::Hush(number))?;
+            Ok(told(caller, LessonNotice::Hushed { number }))
+        }
+        LessonCommand::Timer(time, text) => start_timer(caller, time, text),
+        LessonCommand::StopTimer => teachers(caller, LessonOp::StopTimer),
+        LessonCommand::Watch => watch(caller),
+        LessonCommand::Attendance { csv } => {
+            asker(caller)?;
+            attendance::list(caller, csv)
+        }
+        LessonCommand::Teach(_) | LessonCommand::MakeTeacher(_) | LessonCommand::Code => {
+            unreachable!("commands::run has carried these out")
+        }
+    }
+}
+
+/// Begins a lesson, shows the one that runs, or gives it another title.
+fn begin(caller: &Caller<'_>, title: Option<&str>) -> Result<Reply, Reply> {
+    let lesson = &caller.chat.rooms.lesson;
+    if title.is_none() && lesson.is_running() {
+        let (title, since) = lesson.read(|state| (state.title().cloned(), state.since()));
+        let seconds = since.map_or(0, |since| clock::now().since(since).as_secs());
+        let title = title.as_deref();
+        return Ok(told(caller, LessonNotice::Running { title, seconds }));
+    }
+    let title = title.map(|title| short(caller, title, TOPIC_BYTES)).transpose()?;
+    teachers(caller, LessonOp::Begin { title })
+}
+
+/// Ends the lesson.
+fn end_lesson(caller: &Caller<'_>) -> Result<Reply, Reply> {
+    asker(caller)?;
+    let people = attendance::attended(&caller.chat).len();
+    teachers(caller, LessonOp::End { people })
+}
+
+/// Raises the caller's hand, or adds a question to it.
+fn raise_hand(caller: &Caller<'_>, text: Option<&str>) -> Result<Reply, Reply> {
+    let member = pupil(caller)?;
+    let text = text.map(|text| short(caller, text, TOPIC_BYTES)).transpose()?;
+    // Everyone is told what they may say aloud.
+    let for_teachers = match caller.act(Op::MaySpeak) {
+        Err(Refusal::Muted { .. } | Refusal::Listening) => text.is_some(),
+        Ok(()) | Err(Refusal::Slow { .. }) => false,
+        Err(refusal) => return Err(caller.not_done(refusal)),
+    };
+    let op = LessonOp::RaiseHand { text: text.clone(), for_teachers };
+    act(caller, &Asker::of(member.session), op)?;
+    let mut answer = caller.begin();
+    if let Some(text) = text.filter(|_| for_teachers) {
+        let user = member.session.name();
+        tell_teachers(&caller.chat, |answer| {
+            let (user, text) = (user.as_str().into(), (&*text).into());
+            answer.message(&ServerMessage::HandText { user, text });
+        });
+        answer.notice_to(&Notice::Lesson(LessonNotice::HandForTeachers), caller.nonce);
+    }
+    Ok(caller.done_with(answer))
+}
+
+/// Votes.
+fn vote(caller: &Caller<'_>, choice: usize, yes_no: bool) -> Result<Reply, Reply> {
+    let member = pupil(caller)?;
+    let chosen = caller.chat.rooms.lesson.read(|state| state.choice(choice));
+    act(caller, &Asker::of(member.session), LessonOp::Vote { choice, yes_no })?;
+    caller.chat.services.tally();
+    let mut answer = caller.begin();
+    let choice = chosen.as_deref().unwrap_or_default();
+    answer.hint(&Notice::Lesson(LessonNotice::Voted { choice }));
+    Ok(caller.done_with(answer))
+}
+
+/// Asks teachers something, without a name. Neither counts as speaking nor ends being idle.
+fn ask_teachers(caller: &Caller<'_>, text: &str) -> Result<Reply, Reply> {
+    let member = pupil(caller)?;
+    if let Err(refusal @ Refusal::Muted { .. }) = caller.act(Op::MaySpeak) {
+        return Err(caller.not_done(refusal));
+    }
+    let text = short(caller, text, TOPIC_BYTES)?;
+    act(caller, &Asker::of(member.session), LessonOp::Ask(text.clone()))?;
+    let number = caller.chat.rooms.lesson.read(|state| state.last_question(member.session.number));
+    if let Some(number) = number {
+        tell_teachers(&caller.chat, |answer| {
+            answer.message(&ServerMessage::Asked { number, text: (&*text).into() });
+        });
+    }
+    let mut answer = caller.begin();
+    answer.notice_to(&Notice::Lesson(LessonNotice::Asked), caller.nonce);
+    Ok(caller.done_with(answer))
+}
+
+/// Tells of the open poll: to a teacher, how far it has come.
+fn show_ballot(caller: &Caller<'_>) -> Result<Reply, Reply> {
+    let (member, lesson) = (caller.member()?, &caller.chat.rooms.lesson);
+    let no_poll = || caller.refuse(&Notice::Lesson(LessonNotice::NoPoll));
+    let mut answer = caller.begin();
+    let poll = lesson.read(|state| state.ballot(member.session.number)).ok_or_else(no_poll)?;
+    let nonce = caller.nonce.map(Into::into);
+    if !member.session.is_teacher() {
+        answer.message(&ServerMessage::Ballot { poll, nonce });
+        return Ok(caller.answered(answer));
+    }
+    answer.hint(&Notice::Lesson(LessonNotice::OpenPoll(&poll)));
+    write_tally(&caller.chat, member.session, caller.nonce, &mut answer);
+    Ok(caller.answered(answer))
+}
+
+/// Lists the hands.
+fn list_hands(caller: &Caller<'_>) -> Result<Reply, Reply> {
+    asker(caller)?;
+    let (hands, count) = caller.chat.rooms.lesson.read(|state| state.hands());
+    if count == 0 {
+        return Err(caller.refuse(&Notice::Lesson(LessonNotice::NoHands)));
+    }
+    let mut answer = caller.begin();
+    answer.message(&ServerMessage::Hands { hands, count, nonce: caller.nonce.map(Into::into) });
+    Ok(caller.answered(answer))
+}
+
+/// Calls on the first in the queue, or on somebody.
+fn call(caller: &Caller<'_>, whom: Option<&UserName>) -> Result<Reply, Reply> {
+    asker(caller)?;
+    let whom = match whom {
+        None => None,
+        Some(name) => {
+            let session = caller.find(name)?;
+            if session.is_teacher() {
+                return Err(caller.refuse(&Notice::Lesson(LessonNotice::IsTeacher)));
+            }
+            if !is_in_public(&caller.chat, &session) {
+                return Err(caller.refuse(&Notice::NotHere));
+            }
+            Some((session.number, session.name()))
+        }
+    };
+    teachers(caller, LessonOp::Call { whom })
+}
+
+/// Opens a poll.
+fn open_poll(caller: &Caller<'_>, question: &str, choices: &[&str]) -> Result<Reply, Reply> {
+    asker(caller)?;
+    let question = short(caller, question, TOPIC_BYTES)?;
+    let yes_no = choices.is_empty();
+    let choices = if yes_no { &YES_NO[..] } else { choices };
+    let choices = choices.iter().map(|choice| short(caller, choice, CHOICE_BYTES));
+    let choices: Vec<Arc<str>> = choices.collect::<Result<_, _>>()?;
+    teachers(caller, LessonOp::OpenPoll { question, choices: choices.into(), yes_no })
+}
+
+/// Starts a clock.
+fn start_timer(caller: &Caller<'_>, time: Duration, text: Option<&str>) -> Result<Reply, Reply> {
+    let text = text.map(|text| short(caller, text, TOPIC_BYTES)).transpose()?;
+    let seconds = time.as_secs();
+    let reply = teachers(caller, LessonOp::StartTimer { seconds, text })?;
+    // Of two clocks that were started at once, the one that runs is the last.
+    if let Some(until) = caller.chat.rooms.lesson.read(|state| state.timer()) {
+        let now = Instant::now();
+        for (at, state) in timer_dues(seconds) {
+            caller.chat.services.tell_timer_at(now + at, until, state);
+        }
+    }
+    Ok(reply)
+}
+
+/// Has tallies sent to a teacher's screen on the wall: those that everyone may see.
+fn watch(caller: &Caller<'_>) -> Result<Reply, Reply> {
+    let member = caller.member()?;
+    asker(caller)?;
+    member.session.watch();
+    let mut answer = caller.begin();
+    write_tally(&caller.chat, member.session, caller.nonce, &mut answer);
+    Ok(caller.done_with(answer))
+}
+
+/// Writes how far the open poll has come, if there is one, as this teacher may know it.
+fn write_tally(chat: &Chat<'_>, teacher: &Session, nonce: Option<&str>, answer: &mut Answer) {
+    if let Some(tally) = NamedTally::of(chat) {
+        tally.write(teacher, nonce, answer);
+    }
+}
+
+/// Sends every teacher how far the open poll has come, as far as nothing else is on its way to
+/// them; whether it reached all.
+pub(crate) fn send_tallies(chat: &Chat<'_>) -> bool {
+    let Some(tally) = NamedTally::of(chat) else { return true };
+    let mut reached_all = true;
+    // People read it when they ask: a line twice a second is noise.
+    for teacher in chat.users.teachers.all().iter().filter(|it| it.token.is_some()) {
+        let Some(outbox) = teacher.outbox() else { continue };
+        match outbox.is_idle() {
+            true => teacher.remark(|answer| tally.write(teacher, None, answer)),
+            false => reached_all = false,
+        }
+    }
+    reached_all
+}
+
+/// How far the open poll has come, and the names of those who have not voted, if these may be
+/// told.
+struct NamedTally {
+    tally: Tally,
+    waiting: Vec<String>,
+}
+
+impl NamedTally {
+    fn of(chat: &Chat<'_>) -> Option<NamedTally> {
+        let names = people(chat);
+        let present: Present = names.keys().copied().collect();
+        let tally = chat.rooms.lesson.read(|state| state.tally(&present))?;
+        let waiting = tally.waiting.iter().flatten();
+        let mut waiting: Vec<String> =
+            waiting.filter_map(|session| names.get(session)).map(ToString::to_string).collect();
+        // In no order that has to do with when they came, or voted.
+        waiting.sort_unstable();
+        Some(NamedTally { tally, waiting })
+    }
+
+    fn write(&self, teacher: &Session, nonce: Option<&str>, answer: &mut Answer) {
+        let names = (!teacher.is_watching()).then_some(&*self.waiting);
+        answer.message(&self.tally.message(names, nonce));
+    }
+}
+
+/// Somebody is in no public room any more: their hand goes down.
+pub(crate) fn leave_lesson(chat: &Chat<'_>, session: &Session) {
+    let (lesson, rooms) = (&chat.rooms.lesson, chat.rooms);
+    if lesson.is_running() {
+        // Nobody is refused leaving.
+        let _ = lesson.act(&Asker::of(session), LessonOp::Leave, || rooms.public());
+    }
+}
+
+/// Somebody has another name.
+pub(super) fn rename_in_lesson(chat: &Chat<'_>, session: &Session, to: &UserName) {
+    let (lesson, rooms) = (&chat.rooms.lesson, chat.rooms);
+    if lesson.is_running() {
+        let op = LessonOp::Rename(to.clone());
+        let _ = lesson.act(&Asker::of(session), op, || rooms.public());
+    }
+}
+
+/// Whether the lesson keeps a member from whispering to another: pupils listen.
+pub(super) fn check_whispers(
+    caller: &Caller<'_>,
+    member: Membership<'_>,
+    other: &Session,
+) -> Result<(), Reply> {
+    let lesson = &caller.chat.rooms.lesson;
+    let passes = !lesson.is_running()
+        || member.session.is_teacher()
+        || other.is_teacher()
+        || !lesson.read(|state| state.keeps_silent(member.session.number));
+    match passes {
+        true => Ok(()),
+        false => Err(caller.refuse(&Notice::Lesson(LessonNotice::Listening))),
+    }
+}
+
+/// Who could vote: the people in public rooms who are no teachers and whom others see.
+fn people(chat: &Chat<'_>) -> HashMap<u64, UserName> {
+    let public: HashSet<u64> = chat.rooms.public().iter().map(|room| room.number).collect();
+    let sessions = chat.users.sessions();
+    let pupils = sessions.iter().filter(|session| {
+        !session.is_teacher()
+            && session.quiet().is_none()
+            && session.room().is_some_and(|room| public.contains(&room))
+    });
+    pupils.map(|session| (session.number, session.name())).collect()
+}
+
+fn present(chat: &Chat<'_>) -> Present {
+    people(chat).into_keys().collect()
+}
+
+fn is_in_public(chat: &Chat<'_>, session: &Session) -> bool {
+    chat.rooms.room_of(session).is_some_and(|room| room.key.is_none())
+}
+
+/// Tells every teacher something, but for screens on the wall.
+fn tell_teachers(chat: &Chat<'_>, write: impl Fn(&mut Answer)) {
+    let teachers = chat.users.teachers.all();
+    teachers.iter().filter(|it| !it.is_watching()).for_each(|teacher| teacher.remark(&write));
+}
+
+/// The caller as somebody in a public room.
+fn pupil<'a>(caller: &Caller<'a>) -> Result<Membership<'a>, Reply> {
+    let member = caller.member()?;
+    if member.session.room().is_none() {
+        return Err(caller.refuse(&Notice::NoRoom));
+    }
+    if !is_in_public(&caller.chat, member.session) {
+        return Err(caller.refuse(&Notice::Lesson(LessonNotice::NotInLesson)));
+    }
+    if member.session.quiet() == Some(Quiet::ReadOnly) {
+        return Err(caller.refuse(&Notice::ReadOnly));
+    }
+    Ok(member)
+}
+
+/// Has a pupil's op done, and acknowledges it.
+fn pupils(caller: &Caller<'_>, op: LessonOp) -> Result<Reply, Reply> {
+    let member = pupil(caller)?;
+    act(caller, &Asker::of(member.session), op)?;
+    Ok(caller.done_with(caller.begin()))
+}
+
+/// Has a teacher's op done, and acknowledges it.
+fn teachers(caller: &Caller<'_>, op: LessonOp) -> Result<Reply, Reply> {
+    act(caller, &asker(caller)?, op)?;
+    Ok(caller.done_with(caller.begin()))
+}
+
+/// The caller as a teacher, or as the operator.
+fn asker(caller: &Caller<'_>) -> Result<Asker, Reply> {
+    if caller.is_operator() {
+        return Ok(Asker { by: By::Operator, user: None });
+    }
+    let session = caller.member()?.session;
+    match session.is_teacher() {
+        true => Ok(Asker::of(session)),
+        false => Err(caller.refuse(&Notice::Lesson(LessonNotice::TeacherOnly))),
+    }
+}
+
+fn act(caller: &Caller<'_>, asker: &Asker, op: LessonOp) -> Result<(), Reply> {
+    let rooms = caller.chat.rooms;
+    rooms.lesson.act(asker, op, || rooms.public()).map_err(|notice| caller.refuse(&notice))
+}
+
+/// One line of at most so many bytes.
+fn short(caller: &Caller<'_>, text: &str, limit: usize) -> Result<Arc<str>, Reply> {
+    let text = one_line(text);
+    let bytes = text.len();
+    match bytes > limit {
+        true => Err(caller.refuse(&Notice::TextTooLong { bytes, limit })),
+        false => Ok(text.into()),
+    }
+}
+
+fn told(caller: &Caller<'_>, notice: LessonNotice<'_>) -> Reply {
+    let mut answer = caller.begin();
+    answer.notice_to(&Notice::Lesson(notice), caller.nonce);
+    caller.done_with(answer)
+}

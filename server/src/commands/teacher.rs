@@ -1,0 +1,68 @@
+//! Commands that make a teacher, and the code's place on the console.
+
+use std::time::Instant;
+
+use madang_protocol::{
+    name::UserName,
+    notice::{LessonNotice, Notice},
+};
+
+use super::caller::{Caller, Effect, Reply};
+use crate::{admission::connection_table::owner_of, dialect::answer::Answer, session::Session};
+
+/// Makes the caller a teacher, by the code or by a link's ticket.
+pub(super) fn teach(caller: &Caller<'_>, given: &str) -> Result<Reply, Reply> {
+    let (member, chat) = (caller.member()?, caller.chat);
+    let session = member.session;
+    if session.is_teacher() {
+        return Err(caller.refuse(&Notice::Already));
+    }
+    let (teachers, now) = (&chat.users.teachers, Instant::now());
+    // Nobody guesses a ticket, and who was given one is not kept from it by others' guesses.
+    if !teachers.take_ticket(given, now) {
+        let address = chat.services.address_of(session).map(owner_of);
+        let allowed = address.map_or(Ok(()), |it| chat.code_allowance.check(it, now));
+        if let Err(wait) = allowed {
+            let notice = LessonNotice::TooManyCodes { seconds: wait.as_secs() + 1 };
+            return Err(caller.refuse(&Notice::Lesson(notice)));
+        }
+        if !teachers.knows(given) {
+            if let Some(address) = address {
+                // Of several at once, more than that are wrong and none is right.
+                let _ = chat.code_allowance.take(address, now);
+            }
+            let refused = caller.refuse(&Notice::Lesson(LessonNotice::WrongCode));
+            return Err(refused.and(Effect::CountWrongCode));
+        }
+    }
+    teachers.make(session);
+    chat.services.note_teacher(&session.name());
+    let mut answer = caller.begin();
+    welcome(caller, session, &mut answer, caller.nonce);
+    Ok(caller.done_with(answer))
+}
+
+/// Makes somebody a teacher, without a code; the operator only.
+pub(super) fn make_teacher(caller: &Caller<'_>, name: &UserName) -> Result<Reply, Reply> {
+    let session = caller.find(name)?;
+    if !caller.chat.users.teachers.make(&session) {
+        return Err(caller.refuse(&Notice::Already));
+    }
+    session.tell(|answer| welcome(caller, &session, answer, None));
+    let user = session.name();
+    Ok(caller.tell(&Notice::Lesson(LessonNotice::MadeTeacher { user: user.as_str() })))
+}
+
+/// Shows the operator the code, and a link with a ticket.
+pub(super) fn show_code(caller: &Caller<'_>) -> Reply {
+    if !caller.is_operator() {
+        return caller.refuse(&Notice::Lesson(LessonNotice::TeacherOnly));
+    }
+    caller.silence().and(Effect::ShowCode)
+}
+
+/// Tells somebody that they are a teacher now.
+fn welcome(caller: &Caller<'_>, session: &Session, answer: &mut Answer, nonce: Option<&str>) {
+    let lesson = caller.chat.rooms.lesson.now(session).unwrap_or_default();
+    answer.teacher(session.name().as_str(), lesson, nonce);
+}

@@ -1,0 +1,178 @@
+//! The lesson: one for the whole server, in all its public rooms. It is decided as a room is,
+//! from plain data ([`state`]), in an order of its own; what comes of it is posted to every
+//! public room, in that order and once, as an op of that room. Votes, questions and whoever
+//! asked them stay here.
+//!
+//! # Guarantees
+//!
+//! 1. Whatever is asked of the lesson happens in one order. A public room takes in what
+//!    follows in the same order, without a hole and nothing twice, also one that is made
+//!    meanwhile: each change has a number, and a room knows the last that it has.
+//! 2. Nobody waits for a room here: whoever finds another thread telling the rooms leaves
+//!    that to it.
+//! 3. What somebody voted or asked leaves only as a sum, and without a name.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use madang_protocol::{event::LessonNow, name::UserName, notice::Notice};
+
+use self::{
+    class::{Attended, Class},
+    state::LessonState,
+};
+use super::{By, Op, Room};
+use crate::{clock, session::Session, sync::Mutex};
+
+pub(crate) use change::{LessonChange, LessonFact};
+pub(crate) use decide::{LessonOp, Present, timer_dues};
+pub(crate) use now::Tally;
+
+mod change;
+pub(crate) mod class;
+mod decide;
+mod now;
+pub(crate) mod state;
+
+/// The lesson of a server, and what its public rooms are still to be told of it.
+#[derive(Default)]
+pub(crate) struct Lesson {
+    is_running: AtomicBool,
+    desk: Mutex<Desk>,
+}
+
+#[derive(Default)]
+struct Desk {
+    state: LessonState,
+    /// What the rooms are to be told.
+    untold: VecDeque<LessonFact>,
+    /// Whether a thread is telling them.
+    is_telling: bool,
+    /// How people attended the lesson in rooms that have ended.
+    kept: Vec<BTreeMap<String, Attended>>,
+}
+
+/// The requester of something that has to do with the lesson.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Asker {
+    pub(crate) by: By,
+    /// Their name; none if it is the operator or time.
+    pub(crate) user: Option<UserName>,
+}
+
+impl Asker {
+    pub(crate) fn of(session: &Session) -> Asker {
+        Asker { by: By::of(session), user: Some(session.name()) }
+    }
+
+    pub(crate) fn time() -> Asker {
+        Asker { by: By::Time, user: None }
+    }
+}
+
+impl Lesson {
+    /// Whether a lesson runs.
+    pub(crate) fn is_running(&self) -> bool {
+        self.is_running.load(Ordering::Relaxed)
+    }
+
+    /// Does what is asked, and has the rooms told that `rooms` lists then. May pump them.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not done.
+    pub(crate) fn act(
+        &self,
+        asker: &Asker,
+        op: LessonOp,
+        rooms: impl Fn() -> Vec<Arc<Room>>,
+    ) -> Result<(), Notice<'static>> {
+        {
+            let mut desk = self.desk.lock();
+            let facts = desk.state.decide(asker, op, clock::now())?;
+            for fact in facts {
+                desk.state.apply(&fact);
+                if let LessonChange::Begun { .. } = &fact.change {
+                    desk.kept.clear();
+                }
+                if fact.change.is_told() {
+                    desk.untold.push_back(fact);
+                }
+            }
+            self.is_running.store(desk.state.is_running(), Ordering::Relaxed);
+        }
+        self.tell(&rooms);
+        Ok(())
+    }
+
+    /// Posts to the rooms what they are to be told, unless another thread does.
+    fn tell(&self, rooms: &impl Fn() -> Vec<Arc<Room>>) {
+        let mut desk = self.desk.lock();
+        if desk.is_telling {
+            return;
+        }
+        while let Some(fact) = desk.untold.pop_front() {
+            desk.is_telling = true;
+            drop(desk);
+            let telling = Telling(self);
+            let fact = Arc::new(fact);
+            for room in rooms() {
+                // A room that has ended has nobody to tell.
+                let _ = room.act_now(By::Time, Op::Lesson(fact.clone()));
+            }
+            drop(telling);
+            desk = self.desk.lock();
+            // Another thread may have begun with the next.
+            if desk.is_telling {
+                return;
+            }
+        }
+    }
+
+    /// What a room that is made now begins with.
+    pub(crate) fn class(&self) -> Class {
+        self.desk.lock().state.class()
+    }
+
+    /// What is going on, as a session is told of it; nothing to most while there is no lesson.
+    pub(crate) fn now(&self, session: &Session) -> Option<LessonNow<'static>> {
+        if !self.is_running() && !session.is_teacher() {
+            return None;
+        }
+        Some(self.desk.lock().state.now(session.number, session.is_teacher()))
+    }
+
+    /// How people attended in rooms that have ended.
+    pub(crate) fn kept_attendance(&self) -> Vec<BTreeMap<String, Attended>> {
+        self.desk.lock().kept.clone()
+    }
+
+    /// Keeps what a room knows of who attended, since it ends.
+    pub(crate) fn keep_attendance(&self, class: &Class) {
+        if class.is_running() {
+            self.desk.lock().kept.push(class.attendance());
+        }
+    }
+
+    /// Reads the state.
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&LessonState) -> T) -> T {
+        look(&self.desk.lock().state)
+    }
+}
+
+/// Lets another thread tell the rooms, also if this one panics over it.
+struct Telling<'a>(&'a Lesson);
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        self.0.desk.lock().is_telling = false;
+    }
+}
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests;

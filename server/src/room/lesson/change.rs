@@ -1,0 +1,254 @@
+//! What has changed in a lesson, as plain data; what members are told follows from it.
+
+use std::sync::Arc;
+
+use madang_protocol::{
+    event::{LessonEvent, LessonState as Told, Stamp, Time, TimerState},
+    name::UserName,
+};
+use serde::{Deserialize, Serialize};
+
+/// A change of the lesson, and when it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LessonFact {
+    /// Its place in the lesson's order; those that rooms are told of rise by one.
+    pub(crate) number: u64,
+    pub(crate) time: Time,
+    pub(crate) change: LessonChange,
+}
+
+/// What has changed. People are known by their session's number; where `by` is missing, the
+/// operator did it, or time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum LessonChange {
+    Begun {
+        title: Option<Arc<str>>,
+        by: Option<UserName>,
+    },
+    Retitled {
+        title: Option<Arc<str>>,
+        by: Option<UserName>,
+    },
+    Ended {
+        seconds: u64,
+        people: usize,
+        hands: usize,
+        polls: usize,
+        by: Option<UserName>,
+    },
+    HandRaised {
+        session: u64,
+        user: UserName,
+        text: Option<Arc<str>>,
+        /// Whether only teachers are told the text.
+        for_teachers: bool,
+        place: usize,
+    },
+    HandLowered {
+        session: u64,
+        user: UserName,
+    },
+    HandsCleared {
+        by: Option<UserName>,
+    },
+    Called {
+        session: u64,
+        user: UserName,
+        by: Option<UserName>,
+    },
+    PollOpened {
+        poll: Arc<Asked>,
+        by: Option<UserName>,
+    },
+    /// Nobody is told of it.
+    Voted {
+        session: u64,
+        user: UserName,
+        choice: usize,
+    },
+    PollShown {
+        poll: Arc<Asked>,
+        result: PollResult,
+        by: Option<UserName>,
+    },
+    PollEnded {
+        poll: Arc<Asked>,
+        result: PollResult,
+        cancelled: bool,
+        by: Option<UserName>,
+    },
+    Slowed {
+        seconds: Option<u64>,
+        by: Option<UserName>,
+    },
+    Listening {
+        on: bool,
+        by: Option<UserName>,
+    },
+    /// Only teachers are told of it, without who it was.
+    Questioned {
+        session: u64,
+        text: Arc<str>,
+    },
+    QuestionShown {
+        number: u64,
+        text: Arc<str>,
+        by: Option<UserName>,
+    },
+    /// Nobody is told of it.
+    Hushed {
+        session: u64,
+    },
+    Timed {
+        state: TimerState,
+        seconds: u64,
+        until: Option<Time>,
+        text: Option<Arc<str>>,
+        by: Option<UserName>,
+    },
+    /// Somebody is in no public room any more.
+    Gone {
+        session: u64,
+    },
+    /// Somebody has another name.
+    Renamed {
+        session: u64,
+        to: UserName,
+    },
+}
+
+/// What a poll asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Asked {
+    pub(crate) question: Arc<str>,
+    pub(crate) choices: Arc<[Arc<str>]>,
+    pub(crate) yes_no: bool,
+}
+
+/// What has come of a poll.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PollResult {
+    pub(crate) counts: Arc<[usize]>,
+    pub(crate) answered: usize,
+    pub(crate) members: usize,
+}
+
+impl LessonChange {
+    /// Whether rooms are told of it.
+    pub(crate) fn is_told(&self) -> bool {
+        !matches!(
+            self,
+            LessonChange::Voted { .. }
+                | LessonChange::Questioned { .. }
+                | LessonChange::Hushed { .. }
+                | LessonChange::Gone { .. }
+                | LessonChange::Renamed { .. }
+        )
+    }
+
+    /// What members of a room are told, if they are.
+    pub(crate) fn event(&self, stamp: Stamp) -> Option<LessonEvent> {
+        let named = |by: &Option<UserName>| by.clone().map(Arc::from);
+        let lesson = |state, title: &Option<Arc<str>>, by| LessonEvent::Lesson {
+            stamp: stamp.clone(),
+            state,
+            title: title.clone(),
+            seconds: None,
+            people: None,
+            hands: None,
+            polls: None,
+            by: named(by),
+        };
+        Some(match self {
+            LessonChange::Begun { title, by } => lesson(Told::Begun, title, by),
+            LessonChange::Retitled { title, by } => lesson(Told::Renamed, title, by),
+            LessonChange::Ended { seconds, people, hands, polls, by } => LessonEvent::Lesson {
+                stamp,
+                state: Told::Ended,
+                title: None,
+                seconds: Some(*seconds),
+                people: Some(*people),
+                hands: Some(*hands),
+                polls: Some(*polls),
+                by: named(by),
+            },
+            LessonChange::HandRaised { user, text, for_teachers, place, .. } => LessonEvent::Hand {
+                stamp,
+                user: user.clone().into(),
+                up: true,
+                text: text.clone().filter(|_| !for_teachers),
+                place: Some(*place),
+                by: None,
+            },
+            LessonChange::HandLowered { user, .. } => {
+                let user = user.clone().into();
+                LessonEvent::Hand { stamp, user, up: false, text: None, place: None, by: None }
+            }
+            LessonChange::HandsCleared { by } => LessonEvent::Hand {
+                stamp,
+                user: Arc::default(),
+                up: false,
+                text: None,
+                place: None,
+                by: named(by),
+            },
+            LessonChange::Called { user, by, .. } => {
+                LessonEvent::Called { stamp, user: user.clone().into(), by: named(by) }
+            }
+            LessonChange::PollOpened { poll, by } => LessonEvent::Poll {
+                stamp,
+                question: poll.question.clone(),
+                choices: poll.choices.clone(),
+                yes_no: poll.yes_no,
+                counts: None,
+                answered: None,
+                members: None,
+                by: named(by),
+            },
+            LessonChange::PollShown { poll, result, by } => LessonEvent::Poll {
+                stamp,
+                question: poll.question.clone(),
+                choices: poll.choices.clone(),
+                yes_no: poll.yes_no,
+                counts: Some(result.counts.clone()),
+                answered: Some(result.answered),
+                members: Some(result.members),
+                by: named(by),
+            },
+            LessonChange::PollEnded { poll, result, cancelled, by } => LessonEvent::PollEnded {
+                stamp,
+                question: poll.question.clone(),
+                choices: poll.choices.clone(),
+                yes_no: poll.yes_no,
+                counts: (!cancelled).then(|| result.counts.clone()),
+                answered: result.answered,
+                members: result.members,
+                cancelled: *cancelled,
+                by: named(by),
+            },
+            LessonChange::Slowed { seconds, by } => {
+                LessonEvent::Slow { stamp, seconds: *seconds, by: named(by) }
+            }
+            LessonChange::Listening { on, by } => {
+                LessonEvent::Listen { stamp, on: *on, by: named(by) }
+            }
+            LessonChange::QuestionShown { number, text, by } => {
+                let (number, text) = (*number, text.clone());
+                LessonEvent::Question { stamp, number, text, by: named(by) }
+            }
+            LessonChange::Timed { state, seconds, until, text, by } => LessonEvent::Timer {
+                stamp,
+                state: *state,
+                seconds: *seconds,
+                until: *until,
+                text: text.clone(),
+                by: named(by),
+            },
+            LessonChange::Voted { .. }
+            | LessonChange::Questioned { .. }
+            | LessonChange::Hushed { .. }
+            | LessonChange::Gone { .. }
+            | LessonChange::Renamed { .. } => return None,
+        })
+    }
+}

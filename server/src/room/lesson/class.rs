@@ -1,0 +1,225 @@
+//! What a public room has of the lesson: its rules, when each has spoken last, and who was
+//! here for how long. Part of the room's state, and changed by its facts alone.
+
+use std::collections::BTreeMap;
+
+use madang_protocol::{event::Time, name::UserName};
+use serde::{Deserialize, Serialize};
+
+use super::change::{LessonChange, LessonFact};
+use crate::room::refusal::{Refusal, whole_seconds};
+
+/// A room's part of a lesson.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Class {
+    /// The number of the last change of the lesson that it has taken in.
+    seen: u64,
+    running: Option<Box<InLesson>>,
+}
+
+/// What a room has while a lesson runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct InLesson {
+    rules: Rules,
+    /// The id of the event that told of its beginning; 0 if the room was made later.
+    began: u64,
+    /// When each spoke last, by their session's number, while that matters.
+    spoke: BTreeMap<u64, Time>,
+    /// By their names.
+    attendance: BTreeMap<String, Attended>,
+}
+
+/// The rules of a lesson that a room decides by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Rules {
+    /// Since when it runs.
+    pub(crate) since: Time,
+    /// Each may say one message in so many seconds.
+    pub(crate) slow: Option<u64>,
+    /// Whether only teachers and whoever was called may speak.
+    pub(crate) listen: bool,
+    /// The session that was called.
+    pub(crate) called: Option<u64>,
+}
+
+/// How somebody attended a lesson in one room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Attended {
+    pub(crate) first: Time,
+    /// When they were there last; of somebody who is, when they came.
+    pub(crate) last: Time,
+    /// Whether they are there.
+    pub(crate) is_here: bool,
+    /// For how long, before they came last.
+    pub(crate) millis: u64,
+    pub(crate) lines: u64,
+}
+
+impl Class {
+    pub(super) fn new(seen: u64, rules: Option<Rules>) -> Class {
+        let running = rules.map(|rules| {
+            let (spoke, attendance) = (BTreeMap::new(), BTreeMap::new());
+            Box::new(InLesson { rules, began: 0, spoke, attendance })
+        });
+        Class { seen, running }
+    }
+
+    /// Whether a lesson runs.
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Whether it has taken in a change already.
+    pub(crate) fn has_seen(&self, fact: &LessonFact) -> bool {
+        fact.number <= self.seen
+    }
+
+    /// The id of the first event of the lesson here, if one runs.
+    pub(crate) fn began(&self) -> Option<u64> {
+        self.running.as_ref().map(|running| running.began)
+    }
+
+    /// Whether each may only say so many messages.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| running.rules.slow.is_some())
+    }
+
+    /// Whether a session that is no teacher's may speak.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    pub(crate) fn check_speaks(&self, session: u64, now: Time) -> Result<(), Refusal> {
+        let Some(running) = &self.running else { return Ok(()) };
+        let Rules { slow, listen, called, .. } = running.rules;
+        if listen && called != Some(session) {
+            return Err(Refusal::Listening);
+        }
+        if let (Some(slow), Some(spoke)) = (slow, running.spoke.get(&session)) {
+            let left = std::time::Duration::from_secs(slow).saturating_sub(now.since(*spoke));
+            if !left.is_zero() {
+                return Err(Refusal::Slow { seconds: whole_seconds(left) });
+            }
+        }
+        Ok(())
+    }
+
+    /// How long somebody has to wait who speaks now, if that is so.
+    pub(crate) fn wait(&self) -> Option<u64> {
+        self.running.as_ref()?.rules.slow
+    }
+
+    /// Takes in a change of the lesson, which an event of that id tells of; `here` are the
+    /// members.
+    pub(crate) fn apply<'a>(
+        &mut self,
+        fact: &LessonFact,
+        id: u64,
+        here: impl Iterator<Item = &'a UserName>,
+    ) {
+        self.seen = fact.number;
+        match (&fact.change, &mut self.running) {
+            (LessonChange::Begun { .. }, running) => {
+                let since = fact.time;
+                let rules = Rules { since, slow: None, listen: false, called: None };
+                *running = Class::new(fact.number, Some(rules)).running;
+                if let Some(running) = running {
+                    running.began = id;
+                }
+                here.for_each(|user| self.note_joined(user, since));
+            }
+            (LessonChange::Ended { .. }, running) => *running = None,
+            (LessonChange::Slowed { seconds, .. }, Some(running)) => {
+                running.rules.slow = *seconds;
+                running.spoke.clear();
+            }
+            (LessonChange::Listening { on, .. }, Some(running)) => {
+                // Whoever was called before listens too, until called again.
+                (running.rules.listen, running.rules.called) = (*on, None);
+            }
+            (LessonChange::Called { session, .. }, Some(running)) => {
+                running.rules.called = Some(*session);
+            }
+            _ => {}
+        }
+    }
+
+    /// Somebody has come.
+    pub(crate) fn note_joined(&mut self, user: &UserName, now: Time) {
+        let Some(running) = &mut self.running else { return };
+        let new = || Attended { first: now, last: now, is_here: false, millis: 0, lines: 0 };
+        let attended = running.attendance.entry(user.as_str().to_owned()).or_insert_with(new);
+        (attended.last, attended.is_here) = (now, true);
+    }
+
+    /// Somebody has gone.
+    pub(crate) fn note_left(&mut self, user: &UserName, now: Time) {
+        let Some(running) = &mut self.running else { return };
+        let attended = running.attendance.get_mut(user.as_str());
+        if let Some(attended) = attended.filter(|attended| attended.is_here) {
+            attended.millis += attended.millis_until(now);
+            (attended.last, attended.is_here) = (now, false);
+        }
+    }
+
+    /// Somebody has another name, which counts as speaking.
+    pub(crate) fn note_renamed(&mut self, session: u64, user: &UserName, to: &UserName, now: Time) {
+        let is_here = |running: &InLesson| {
+            running.attendance.get(user.as_str()).is_some_and(|attended| attended.is_here)
+        };
+        if self.running.as_deref().is_some_and(is_here) {
+            self.note_left(user, now);
+            self.note_joined(to, now);
+        }
+        self.note_spoke(session, now);
+    }
+
+    /// Somebody has said something.
+    pub(crate) fn note_said(&mut self, session: u64, user: &UserName, now: Time) {
+        let Some(running) = &mut self.running else { return };
+        if let Some(attended) = running.attendance.get_mut(user.as_str()) {
+            attended.lines += 1;
+        }
+        self.note_spoke(session, now);
+    }
+
+    /// Somebody has done what counts as speaking.
+    pub(crate) fn note_spoke(&mut self, session: u64, now: Time) {
+        let Some(running) = &mut self.running else { return };
+        let Some(slow) = running.rules.slow else { return };
+        running.spoke.insert(session, now);
+        // Who may speak again is forgotten, a few at a time.
+        let is_over = |spoke: &Time| now.since(*spoke).as_secs() >= slow;
+        if running.spoke.len() > 64 && running.spoke.len().is_power_of_two() {
+            running.spoke.retain(|_, spoke| !is_over(spoke));
+        }
+    }
+
+    /// How each has attended the lesson here, by their names.
+    pub(crate) fn attendance(&self) -> BTreeMap<String, Attended> {
+        self.running.as_ref().map(|running| running.attendance.clone()).unwrap_or_default()
+    }
+}
+
+impl Attended {
+    /// Adds how the same person has attended in another room.
+    pub(crate) fn add(&mut self, other: &Attended) {
+        self.first = self.first.min(other.first);
+        self.lines += other.lines;
+        self.millis += other.millis;
+        // Where somebody is, they came last.
+        if other.is_here || (!self.is_here && other.last > self.last) {
+            (self.last, self.is_here) = (other.last, other.is_here);
+        }
+    }
+
+    /// How long they have been here in all, until `now`.
+    pub(crate) fn millis_in_all(&self, now: Time) -> u64 {
+        self.millis + if self.is_here { self.millis_until(now) } else { 0 }
+    }
+
+    /// How long they have been here since they came last.
+    fn millis_until(&self, now: Time) -> u64 {
+        u64::try_from(now.since(self.last).as_millis()).unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,361 @@
+//! What is asked of a lesson, and what it leads to.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use madang_protocol::{
+    event::{Time, TimerState},
+    name::UserName,
+    notice::{LessonNotice, Notice},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Asker,
+    change::{Asked, LessonChange, LessonFact, PollResult},
+    state::{LessonState, Poll, Running},
+};
+use crate::room::{By, refusal::whole_seconds};
+
+/// How long a hand stays as it is.
+const HAND_PAUSE: Duration = Duration::from_secs(10);
+
+/// How long one waits between two questions.
+const ASK_PAUSE: Duration = Duration::from_secs(30);
+
+/// Before the end of a longer clock, so much time is left when everyone is told.
+const LAST_MINUTE: Duration = Duration::from_secs(60);
+
+/// The sessions that could vote: those of people in public rooms who are no teachers.
+pub(crate) type Present = BTreeSet<u64>;
+
+/// What is asked. People are known by their session's number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum LessonOp {
+    /// Begins a lesson, or gives the one that runs another title.
+    Begin {
+        title: Option<Arc<str>>,
+    },
+    /// Ends it, after so many people attended.
+    End {
+        people: usize,
+    },
+    RaiseHand {
+        text: Option<Arc<str>>,
+        /// Whether only teachers may read the text.
+        for_teachers: bool,
+    },
+    LowerHand,
+    ClearHands,
+    /// Calls on the first in the queue, or on a session by its number and name.
+    Call {
+        whom: Option<(u64, UserName)>,
+    },
+    /// Opens a poll; without choices, they are these for yes and no.
+    OpenPoll {
+        question: Arc<str>,
+        choices: Arc<[Arc<str>]>,
+        yes_no: bool,
+    },
+    ShowPoll {
+        present: Present,
+    },
+    EndPoll {
+        present: Present,
+        cancelled: bool,
+    },
+    /// Chooses, from 1.
+    Vote {
+        choice: usize,
+        /// Whether it was said as yes or no.
+        yes_no: bool,
+    },
+    Slow(Option<u64>),
+    Listen(bool),
+    Ask(Arc<str>),
+    Show(u64),
+    Hush(u64),
+    StartTimer {
+        seconds: u64,
+        text: Option<Arc<str>>,
+    },
+    StopTimer,
+    /// The clock that is to end then has come so far.
+    TimerDue {
+        until: Time,
+        state: TimerState,
+    },
+    /// The requester is in no public room any more.
+    Leave,
+    /// The requester has another name.
+    Rename(UserName),
+}
+
+/// The facts that follow from one op.
+struct LessonFacts {
+    number: u64,
+    now: Time,
+    facts: Vec<LessonFact>,
+}
+
+impl LessonFacts {
+    fn add(&mut self, change: LessonChange) {
+        if change.is_told() {
+            self.number += 1;
+        }
+        self.facts.push(LessonFact { number: self.number, time: self.now, change });
+    }
+}
+
+fn refused(notice: LessonNotice<'static>) -> Notice<'static> {
+    Notice::Lesson(notice)
+}
+
+impl LessonState {
+    /// What a request leads to at `now`, in this order.
+    ///
+    /// # Errors
+    ///
+    /// Why it leads to nothing.
+    pub(super) fn decide(
+        &self,
+        asker: &Asker,
+        op: LessonOp,
+        now: Time,
+    ) -> Result<Vec<LessonFact>, Notice<'static>> {
+        let mut facts = LessonFacts { number: self.number, now, facts: Vec::new() };
+        if op.is_teachers() && matches!(asker.by, By::Member(_)) {
+            return Err(refused(LessonNotice::TeacherOnly));
+        }
+        let by = asker.user.clone();
+        match (op, &self.running) {
+            (LessonOp::Begin { title }, None) => facts.add(LessonChange::Begun { title, by }),
+            (LessonOp::Begin { title: None }, Some(_)) => return Err(Notice::Already),
+            (LessonOp::Begin { title }, Some(running)) => {
+                if running.title == title {
+                    return Err(Notice::Already);
+                }
+                facts.add(LessonChange::Retitled { title, by });
+            }
+            (LessonOp::Leave | LessonOp::Rename(_), None) => {}
+            (_, None) => return Err(refused(LessonNotice::NoLesson)),
+            (op, Some(running)) => running.decide(asker, op, &mut facts)?,
+        }
+        Ok(facts.facts)
+    }
+}
+
+impl LessonOp {
+    /// Whether only a teacher may ask it.
+    fn is_teachers(&self) -> bool {
+        !matches!(
+            self,
+            LessonOp::RaiseHand { .. }
+                | LessonOp::LowerHand
+                | LessonOp::Vote { .. }
+                | LessonOp::Ask(_)
+                | LessonOp::Leave
+                | LessonOp::Rename(_)
+        )
+    }
+}
+
+impl Running {
+    fn decide(
+        &self,
+        asker: &Asker,
+        op: LessonOp,
+        facts: &mut LessonFacts,
+    ) -> Result<(), Notice<'static>> {
+        let (now, by) = (facts.now, asker.user.clone());
+        match op {
+            LessonOp::Begin { .. } => {}
+            LessonOp::End { people } => {
+                if let Some(poll) = &self.poll {
+                    let (poll, result) = (poll.asked.clone(), poll.result(&Present::new()));
+                    let (cancelled, by) = (true, by.clone());
+                    facts.add(LessonChange::PollEnded { poll, result, cancelled, by });
+                }
+                let polls = self.polls - usize::from(self.poll.is_some());
+                let seconds = now.since(self.since).as_secs();
+                let hands = self.hands_raised;
+                facts.add(LessonChange::Ended { seconds, people, hands, polls, by });
+            }
+            LessonOp::RaiseHand { text, for_teachers } => {
+                let (session, user) = member(asker)?;
+                let place = self.place(session);
+                if let (Some(place), None) = (place, &text) {
+                    return Err(refused(LessonNotice::HandUp { place }));
+                }
+                self.check_hand_rests(session, now)?;
+                let place = place.unwrap_or(self.hands.len() + 1);
+                facts.add(LessonChange::HandRaised { session, user, text, for_teachers, place });
+            }
+            LessonOp::LowerHand => {
+                let (session, user) = member(asker)?;
+                if self.place(session).is_none() {
+                    return Err(refused(LessonNotice::HandNotUp));
+                }
+                self.check_hand_rests(session, now)?;
+                facts.add(LessonChange::HandLowered { session, user });
+            }
+            LessonOp::ClearHands if self.hands.is_empty() => {
+                return Err(refused(LessonNotice::NoHands));
+            }
+            LessonOp::ClearHands => facts.add(LessonChange::HandsCleared { by }),
+            LessonOp::Call { whom } => {
+                let first = || self.hands.first().map(|hand| (hand.session, hand.user.clone()));
+                let (session, user) = whom.or_else(first).ok_or(refused(LessonNotice::NoHands))?;
+                facts.add(LessonChange::Called { session, user, by });
+            }
+            LessonOp::OpenPoll { .. } if self.poll.is_some() => {
+                return Err(refused(LessonNotice::PollOpen));
+            }
+            LessonOp::OpenPoll { question, choices, yes_no } => {
+                let poll = Arc::new(Asked { question, choices, yes_no });
+                facts.add(LessonChange::PollOpened { poll, by });
+            }
+            LessonOp::ShowPoll { present } => {
+                let poll = self.open_poll()?;
+                if poll.shown {
+                    return Err(Notice::Already);
+                }
+                let (poll, result) = (poll.asked.clone(), poll.result(&present));
+                facts.add(LessonChange::PollShown { poll, result, by });
+            }
+            LessonOp::EndPoll { present, cancelled } => {
+                let poll = self.open_poll()?;
+                let (poll, result) = (poll.asked.clone(), poll.result(&present));
+                facts.add(LessonChange::PollEnded { poll, result, cancelled, by });
+            }
+            LessonOp::Vote { choice, yes_no } => {
+                let (session, user) = member(asker)?;
+                if matches!(asker.by, By::Teacher(_)) {
+                    return Err(refused(LessonNotice::TeachersDontVote));
+                }
+                self.check_takes_vote(session, choice, yes_no)?;
+                facts.add(LessonChange::Voted { session, user, choice });
+            }
+            LessonOp::Slow(seconds) if self.slow == seconds => return Err(Notice::Already),
+            LessonOp::Slow(seconds) => facts.add(LessonChange::Slowed { seconds, by }),
+            LessonOp::Listen(on) if self.listen == on => return Err(Notice::Already),
+            LessonOp::Listen(on) => facts.add(LessonChange::Listening { on, by }),
+            LessonOp::Ask(text) => {
+                let (session, _) = member(asker)?;
+                if let Some(asked) = self.asked.get(&session) {
+                    let left = ASK_PAUSE.saturating_sub(now.since(*asked));
+                    if !left.is_zero() {
+                        let seconds = whole_seconds(left);
+                        return Err(refused(LessonNotice::AskTooSoon { seconds }));
+                    }
+                }
+                facts.add(LessonChange::Questioned { session, text });
+            }
+            LessonOp::Show(number) => {
+                let question = self.questions.get(&number);
+                let question = question.filter(|it| !self.hushed.contains(&it.session));
+                let text = question.ok_or(refused(LessonNotice::NoQuestion))?.text.clone();
+                facts.add(LessonChange::QuestionShown { number, text, by });
+            }
+            LessonOp::Hush(number) => {
+                let question = self.questions.get(&number);
+                let session = question.ok_or(refused(LessonNotice::NoQuestion))?.session;
+                // A second time says nothing either: that two questions are one's is not told.
+                facts.add(LessonChange::Hushed { session });
+            }
+            LessonOp::StartTimer { seconds, text } => {
+                let (state, until) = (TimerState::Started, now.after(Duration::from_secs(seconds)));
+                facts.add(LessonChange::Timed { state, seconds, until: Some(until), text, by });
+            }
+            LessonOp::StopTimer => {
+                let timer = self.timer.as_ref().ok_or(refused(LessonNotice::NoTimer))?;
+                let (state, seconds, text) = (TimerState::Off, timer.seconds, timer.text.clone());
+                facts.add(LessonChange::Timed { state, seconds, until: None, text, by });
+            }
+            LessonOp::TimerDue { until, state } => {
+                // Another clock may run by now.
+                let timer = self.timer.as_ref().filter(|timer| timer.until == until);
+                let Some(timer) = timer else { return Err(Notice::Already) };
+                let (seconds, text) = (timer.seconds, timer.text.clone());
+                let until = (state == TimerState::Minute).then_some(until);
+                facts.add(LessonChange::Timed { state, seconds, until, text, by: None });
+            }
+            LessonOp::Leave => {
+                let (session, user) = member(asker)?;
+                if self.place(session).is_some() {
+                    facts.add(LessonChange::HandLowered { session, user });
+                }
+                facts.add(LessonChange::Gone { session });
+            }
+            LessonOp::Rename(to) => {
+                let (session, _) = member(asker)?;
+                facts.add(LessonChange::Renamed { session, to });
+            }
+        }
+        Ok(())
+    }
+
+    fn open_poll(&self) -> Result<&Poll, Notice<'static>> {
+        self.poll.as_ref().ok_or(refused(LessonNotice::NoPoll))
+    }
+
+    fn check_takes_vote(
+        &self,
+        session: u64,
+        choice: usize,
+        yes_no: bool,
+    ) -> Result<(), Notice<'static>> {
+        let Some(poll) = &self.poll else {
+            let over = if self.polls > 0 { LessonNotice::PollOver } else { LessonNotice::NoPoll };
+            return Err(refused(over));
+        };
+        let is_yes_no = poll.asked.yes_no;
+        let choices = poll.asked.choices.len();
+        if choice == 0 || choice > choices || (yes_no && !is_yes_no) {
+            let choices = (!is_yes_no).then_some(choices);
+            return Err(refused(LessonNotice::NoChoice { choices }));
+        }
+        // Once counts are shown, a first vote would tell by its difference whose it was:
+        // teachers know who was waiting. A changed one may be anybody's.
+        if poll.shown && !poll.votes.contains_key(&session) {
+            return Err(refused(LessonNotice::PollOver));
+        }
+        Ok(())
+    }
+
+    fn check_hand_rests(&self, session: u64, now: Time) -> Result<(), Notice<'static>> {
+        let Some(changed) = self.hand_changes.get(&session) else { return Ok(()) };
+        let left = HAND_PAUSE.saturating_sub(now.since(*changed));
+        match left.is_zero() {
+            true => Ok(()),
+            false => Err(refused(LessonNotice::HandTooSoon { seconds: whole_seconds(left) })),
+        }
+    }
+}
+
+impl Poll {
+    fn result(&self, present: &Present) -> PollResult {
+        let members = self.voters(present);
+        PollResult { counts: self.counts().into(), answered: self.votes.len(), members }
+    }
+
+    /// How many could vote, those who did and have gone among them.
+    pub(super) fn voters(&self, present: &Present) -> usize {
+        let gone = self.votes.keys().filter(|session| !present.contains(session)).count();
+        present.len() + gone
+    }
+}
+
+/// When everyone is told of a clock that takes so long and was started at `now`: after how
+/// long, and of what.
+pub(crate) fn timer_dues(seconds: u64) -> Vec<(Duration, TimerState)> {
+    let whole = Duration::from_secs(seconds);
+    let minute = whole.checked_sub(LAST_MINUTE).filter(|left| !left.is_zero());
+    let minute = minute.map(|at| (at, TimerState::Minute));
+    minute.into_iter().chain([(whole, TimerState::Ended)]).collect()
+}
+
+/// The session and the name of whoever asks, if it is a member.
+fn member(asker: &Asker) -> Result<(u64, UserName), Notice<'static>> {
+    let session = asker.by.session().ok_or(Notice::NoRoom)?;
+    Ok((session, asker.user.clone().ok_or(Notice::NoRoom)?))
+}

@@ -1,0 +1,145 @@
+//! What is going on in a lesson, as one session is told of it: its own vote, and no other's.
+
+use madang_protocol::event::{AskedQuestion, LessonNow, OpenPoll, RaisedHand, ServerMessage};
+
+use super::{
+    decide::Present,
+    state::{LessonState, Poll, Running},
+};
+
+/// How many names one message lists.
+const NAMES: usize = 200;
+
+/// How many questions.
+const QUESTIONS: usize = 50;
+
+impl LessonState {
+    /// What is going on, for a session.
+    pub(super) fn now(&self, session: u64, teacher: bool) -> LessonNow<'static> {
+        let Some(running) = &self.running else {
+            return LessonNow { teacher, ..LessonNow::default() };
+        };
+        let hands = running.hands.iter().take(NAMES);
+        LessonNow {
+            running: true,
+            teacher,
+            title: running.title.as_ref().map(|title| title.to_string().into()),
+            since: Some(running.since),
+            hands: hands.map(|hand| hand.user.to_string().into()).collect(),
+            place: running.place(session),
+            called: running.called.as_ref().map(|(_, user)| user.to_string().into()),
+            poll: running.poll.as_ref().map(|poll| poll.now(session)),
+            slow: running.slow,
+            listen: running.listen,
+            timer: running.timer.as_ref().map(|timer| timer.until),
+            timer_text: running
+                .timer
+                .as_ref()
+                .and_then(|timer| Some(timer.text.as_ref()?.to_string().into())),
+            questions: if teacher { running.questions() } else { Vec::new() },
+        }
+    }
+
+    /// The open poll, as a session knows it.
+    pub(crate) fn ballot(&self, session: u64) -> Option<OpenPoll<'static>> {
+        Some(self.running.as_ref()?.poll.as_ref()?.now(session))
+    }
+
+    /// The words of a choice of the open poll.
+    pub(crate) fn choice(&self, choice: usize) -> Option<String> {
+        let poll = self.running.as_ref()?.poll.as_ref()?;
+        Some(poll.asked.choices.get(choice.checked_sub(1)?)?.to_string())
+    }
+
+    /// How far the open poll has come, where `present` could vote. Who has not voted is told
+    /// by their sessions, as long as no counts are.
+    pub(crate) fn tally(&self, present: &Present) -> Option<Tally> {
+        let poll = self.running.as_ref()?.poll.as_ref()?;
+        let waiting = || {
+            let has_voted = |session: &&u64| poll.votes.contains_key(session);
+            present.iter().filter(|session| !has_voted(session)).copied().collect()
+        };
+        Some(Tally {
+            answered: poll.votes.len(),
+            members: poll.voters(present),
+            waiting: (!poll.shown).then(waiting),
+            counts: poll.shown.then(|| poll.counts()),
+        })
+    }
+
+    /// The hands, as teachers are told.
+    pub(crate) fn hands(&self) -> (Vec<RaisedHand<'static>>, usize) {
+        let Some(running) = &self.running else { return (Vec::new(), 0) };
+        let hands = running.hands.iter().take(NAMES).map(|hand| RaisedHand {
+            user: hand.user.to_string().into(),
+            text: hand.text.as_ref().map(|text| text.to_string().into()),
+            since: hand.since,
+        });
+        (hands.collect(), running.hands.len())
+    }
+
+    /// The number of the question that a session has just asked, unless it goes nowhere.
+    pub(crate) fn last_question(&self, session: u64) -> Option<u64> {
+        let running = self.running.as_ref()?;
+        let mut questions = running.questions.iter().rev();
+        let (number, _) = questions.find(|(_, question)| question.session == session)?;
+        (!running.hushed.contains(&session)).then_some(*number)
+    }
+
+    /// When the clock ends that runs.
+    pub(crate) fn timer(&self) -> Option<madang_protocol::event::Time> {
+        self.running.as_ref()?.timer.as_ref().map(|timer| timer.until)
+    }
+}
+
+/// How far a poll has come.
+pub(crate) struct Tally {
+    pub(crate) answered: usize,
+    pub(crate) members: usize,
+    /// The sessions that have not voted.
+    pub(crate) waiting: Option<Vec<u64>>,
+    pub(crate) counts: Option<Vec<usize>>,
+}
+
+impl Tally {
+    /// As teachers are told it, those who wait by `names`; on the wall, without them.
+    pub(crate) fn message<'a>(
+        &'a self,
+        names: Option<&'a [String]>,
+        nonce: Option<&'a str>,
+    ) -> ServerMessage<'a> {
+        let names = names.filter(|_| self.waiting.is_some());
+        ServerMessage::Tally {
+            answered: self.answered,
+            members: self.members,
+            waiting: names.map(|it| it.iter().take(NAMES).map(|it| (&**it).into()).collect()),
+            counts: self.counts.clone(),
+            nonce: nonce.map(Into::into),
+        }
+    }
+}
+
+impl Running {
+    fn questions(&self) -> Vec<AskedQuestion<'static>> {
+        let heard = self.questions.iter().filter(|(_, it)| !self.hushed.contains(&it.session));
+        let newest = heard.rev().take(QUESTIONS).map(|(number, question)| AskedQuestion {
+            number: *number,
+            text: question.text.to_string().into(),
+        });
+        let mut questions: Vec<_> = newest.collect();
+        questions.reverse();
+        questions
+    }
+}
+
+impl Poll {
+    fn now(&self, session: u64) -> OpenPoll<'static> {
+        OpenPoll {
+            question: self.asked.question.to_string().into(),
+            choices: self.asked.choices.iter().map(|it| it.to_string().into()).collect(),
+            yes_no: self.asked.yes_no,
+            vote: self.votes.get(&session).map(|vote| vote.choice),
+            shown: self.shown,
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! What a lesson is, as plain data: hands, the open poll and its votes, questions, settings.
+//! What is asked of it is [decided](super::decide) without changing anything; facts alone
+//! change it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use madang_protocol::{
+    event::{Time, TimerState},
+    name::UserName,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    change::{Asked, LessonChange, LessonFact},
+    class::{Class, Rules},
+};
+
+/// How many questions are kept: of more, the first are forgotten.
+pub(super) const MOST_QUESTIONS: usize = 1_000;
+
+/// A lesson. Without one, it is empty but for its number.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LessonState {
+    /// The number of the last change that rooms were told of.
+    pub(super) number: u64,
+    pub(super) running: Option<Running>,
+}
+
+/// What a running lesson has. People are known by their session's number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Running {
+    pub(super) title: Option<Arc<str>>,
+    pub(super) since: Time,
+    /// In the order in which they were raised.
+    pub(super) hands: Vec<Hand>,
+    /// When each changed their hand last.
+    pub(super) hand_changes: BTreeMap<u64, Time>,
+    /// How many were raised in all.
+    pub(super) hands_raised: usize,
+    pub(super) called: Option<(u64, UserName)>,
+    pub(super) poll: Option<Poll>,
+    /// How many there were.
+    pub(super) polls: usize,
+    pub(super) slow: Option<u64>,
+    pub(super) listen: bool,
+    /// By their numbers.
+    pub(super) questions: BTreeMap<u64, NamelessQuestion>,
+    pub(super) last_question: u64,
+    /// When each asked last.
+    pub(super) asked: BTreeMap<u64, Time>,
+    /// Whose questions go nowhere.
+    pub(super) hushed: BTreeSet<u64>,
+    pub(super) timer: Option<Timer>,
+    /// What each has done, by their names.
+    pub(super) marks: BTreeMap<String, Marks>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Hand {
+    pub(super) session: u64,
+    pub(super) user: UserName,
+    pub(super) text: Option<Arc<str>>,
+    pub(super) for_teachers: bool,
+    pub(super) since: Time,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Poll {
+    pub(super) asked: Arc<Asked>,
+    /// Whether how it stands was shown.
+    pub(super) shown: bool,
+    pub(super) votes: BTreeMap<u64, Vote>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Vote {
+    /// Who has to be counted for having answered.
+    pub(super) user: UserName,
+    /// From 1.
+    pub(super) choice: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct NamelessQuestion {
+    pub(super) session: u64,
+    pub(super) text: Arc<str>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Timer {
+    pub(super) seconds: u64,
+    pub(super) until: Time,
+    pub(super) text: Option<Arc<str>>,
+}
+
+/// What somebody has done in a lesson.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Marks {
+    /// How often they raised a hand.
+    pub(crate) hands: usize,
+    /// How many polls they answered.
+    pub(crate) polls: usize,
+}
+
+impl Running {
+    fn begun(title: Option<Arc<str>>, since: Time) -> Running {
+        Running {
+            title,
+            since,
+            hands: Vec::new(),
+            hand_changes: BTreeMap::new(),
+            hands_raised: 0,
+            called: None,
+            poll: None,
+            polls: 0,
+            slow: None,
+            listen: false,
+            questions: BTreeMap::new(),
+            last_question: 0,
+            asked: BTreeMap::new(),
+            hushed: BTreeSet::new(),
+            timer: None,
+            marks: BTreeMap::new(),
+        }
+    }
+
+    /// The place of somebody's hand in the queue, from 1, if it is up.
+    pub(super) fn place(&self, session: u64) -> Option<usize> {
+        self.hands.iter().position(|hand| hand.session == session).map(|at| at + 1)
+    }
+
+    fn mark(&mut self, user: &UserName) -> &mut Marks {
+        if !self.marks.contains_key(user.as_str()) {
+            self.marks.insert(user.as_str().to_owned(), Marks::default());
+        }
+        self.marks.get_mut(user.as_str()).expect("it was just put there")
+    }
+}
+
+impl Poll {
+    /// How many chose each.
+    pub(super) fn counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.asked.choices.len()];
+        for vote in self.votes.values() {
+            if let Some(count) = vote.choice.checked_sub(1).and_then(|at| counts.get_mut(at)) {
+                *count += 1;
+            }
+        }
+        counts
+    }
+}
+
+impl LessonState {
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// When the lesson began, if one runs.
+    pub(crate) fn since(&self) -> Option<Time> {
+        self.running.as_ref().map(|running| running.since)
+    }
+
+    pub(crate) fn title(&self) -> Option<&Arc<str>> {
+        self.running.as_ref()?.title.as_ref()
+    }
+
+    /// Whether somebody may speak while the others listen, and these do.
+    pub(crate) fn keeps_silent(&self, session: u64) -> bool {
+        let called = |running: &Running| running.called.as_ref().map(|(called, _)| *called);
+        self.running
+            .as_ref()
+            .is_some_and(|running| running.listen && called(running) != Some(session))
+    }
+
+    /// What each has done in the lesson, by their names.
+    pub(crate) fn marks(&self) -> BTreeMap<String, Marks> {
+        let mut marks = self.running.as_ref().map(|it| it.marks.clone()).unwrap_or_default();
+        // The open poll tells of nobody that they have answered.
+        marks.retain(|_, marks| *marks != Marks::default());
+        marks
+    }
+
+    /// What a room begins with that is made now.
+    pub(super) fn class(&self) -> Class {
+        let rules = self.running.as_ref().map(|running| Rules {
+            since: running.since,
+            slow: running.slow,
+            listen: running.listen,
+            called: running.called.as_ref().map(|(session, _)| *session),
+        });
+        Class::new(self.number, rules)
+    }
+
+    /// Changes what a fact says. A fact whose object is gone changes nothing.
+    pub(super) fn apply(&mut self, fact: &LessonFact) {
+        let LessonFact { number, time, change } = fact;
+        if change.is_told() {
+            self.number = self.number.max(*number);
+        }
+        if let LessonChange::Begun { title, .. } = change {
+            self.running = Some(Running::begun(title.clone(), *time));
+            return;
+        }
+        if matches!(change, LessonChange::Ended { .. }) {
+            self.running = None;
+        }
+        if let Some(running) = &mut self.running {
+            running.apply(change, *time);
+        }
+    }
+}
+
+impl Running {
+    fn apply(&mut self, change: &LessonChange, time: Time) {
+        match change {
+            LessonChange::Begun { .. } | LessonChange::Ended { .. } => {}
+            LessonChange::Retitled { title, .. } => self.title = title.clone(),
+            LessonChange::HandRaised { session, user, text, for_teachers, .. } => {
+                self.hand_changes.insert(*session, time);
+                match self.place(*session) {
+                    Some(place) => {
+                        let hand = &mut self.hands[place - 1];
+                        (hand.text, hand.for_teachers) = (text.clone(), *for_teachers);
+                    }
+                    None => {
+                        self.hands_raised += 1;
+                        self.mark(user).hands += 1;
+                        self.hands.push(Hand {
+                            session: *session,
+                            user: user.clone(),
+                            text: text.clone(),
+                            for_teachers: *for_teachers,
+                            since: time,
+                        });
+                    }
+                }
+            }
+            LessonChange::HandLowered { session, .. } => {
+                self.hand_changes.insert(*session, time);
+                self.hands.retain(|hand| hand.session != *session);
+            }
+            LessonChange::HandsCleared { .. } => self.hands.clear(),
+            LessonChange::Called { session, user, .. } => {
+                self.hands.retain(|hand| hand.session != *session);
+                self.called = Some((*session, user.clone()));
+            }
+            LessonChange::PollOpened { poll, .. } => {
+                self.polls += 1;
+                let (asked, votes) = (poll.clone(), BTreeMap::new());
+                self.poll = Some(Poll { asked, shown: false, votes });
+            }
+            LessonChange::Voted { session, user, choice } => {
+                if let Some(poll) = &mut self.poll {
+                    let vote = Vote { user: user.clone(), choice: *choice };
+                    poll.votes.insert(*session, vote);
+                }
+            }
+            LessonChange::PollShown { .. } => {
+                if let Some(poll) = &mut self.poll {
+                    poll.shown = true;
+                }
+            }
+            LessonChange::PollEnded { cancelled, .. } => {
+                let Some(poll) = self.poll.take() else { return };
+                for vote in poll.votes.values().filter(|_| !cancelled) {
+                    self.mark(&vote.user).polls += 1;
+                }
+                if *cancelled {
+                    self.polls -= 1;
+                }
+            }
+            LessonChange::Slowed { seconds, .. } => self.slow = *seconds,
+            LessonChange::Listening { on, .. } => {
+                // Whoever was called before listens too, until called again.
+                (self.listen, self.called) = (*on, None);
+            }
+            LessonChange::Questioned { session, text } => {
+                self.last_question += 1;
+                self.asked.insert(*session, time);
+                let question = NamelessQuestion { session: *session, text: text.clone() };
+                self.questions.insert(self.last_question, question);
+                if self.questions.len() > MOST_QUESTIONS {
+                    self.questions.pop_first();
+                }
+            }
+            LessonChange::QuestionShown { .. } => {}
+            LessonChange::Hushed { session } => {
+                self.hushed.insert(*session);
+            }
+            LessonChange::Timed { state, seconds, until, text, .. } => match (state, until) {
+                (TimerState::Started, Some(until)) => {
+                    let (seconds, until) = (*seconds, *until);
+                    self.timer = Some(Timer { seconds, until, text: text.clone() });
+                }
+                (TimerState::Started | TimerState::Minute, _) => {}
+                (TimerState::Ended | TimerState::Off, _) => self.timer = None,
+            },
+            LessonChange::Gone { session } => {
+                self.hands.retain(|hand| hand.session != *session);
+                if self.called.as_ref().is_some_and(|(called, _)| called == session) {
+                    self.called = None;
+                }
+            }
+            LessonChange::Renamed { session, to } => {
+                let hands = self.hands.iter_mut().filter(|hand| hand.session == *session);
+                hands.for_each(|hand| hand.user = to.clone());
+                if let Some((_, user)) = self.called.as_mut().filter(|(it, _)| it == session) {
+                    *user = to.clone();
+                }
+                let votes = self.poll.as_mut().map(|poll| &mut poll.votes);
+                if let Some(vote) = votes.and_then(|votes| votes.get_mut(session)) {
+                    vote.user = to.clone();
+                }
+            }
+        }
+    }
+}

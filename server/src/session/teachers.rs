@@ -1,0 +1,229 @@
+//! Who is a teacher, and how one becomes one: by the code, by the ticket in a link, or
+//! because the operator says so. One stays a teacher until one's session ends. Neither the
+//! code nor a ticket is ever logged or announced.
+
+use std::{
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use madang_protocol::name::UserName;
+
+use self::code::TeacherCode;
+use crate::{session::Session, sync::Mutex};
+
+pub(crate) mod code;
+
+/// How long the ticket in a link is good.
+pub(crate) const TICKET_PATIENCE: Duration = Duration::from_secs(600);
+
+/// How many tickets may wait at once: of more, the first go.
+const MOST_TICKETS: usize = 100;
+
+/// What a link's ticket begins with, in the fragment of the link.
+const TICKET_PREFIX: &str = "teach-";
+
+/// The teachers of a server, and what makes one.
+pub(crate) struct Teachers {
+    code: TeacherCode,
+    /// Whether anybody may know the code: only then is it looked for in what is said.
+    is_code_out: AtomicBool,
+    tickets: Mutex<Vec<Ticket>>,
+    sessions: Mutex<Vec<Weak<Session>>>,
+    /// How many teachers there are.
+    count: AtomicUsize,
+}
+
+struct Ticket {
+    text: String,
+    drawn: Instant,
+}
+
+impl Teachers {
+    /// Nobody is a teacher yet. Without a code that was chosen, one is drawn.
+    pub(crate) fn new(chosen: Option<TeacherCode>) -> Teachers {
+        let is_code_out = AtomicBool::new(chosen.is_some());
+        Teachers {
+            code: chosen.unwrap_or_else(TeacherCode::draw),
+            is_code_out,
+            tickets: Mutex::default(),
+            sessions: Mutex::default(),
+            count: AtomicUsize::new(0),
+        }
+    }
+
+    /// The code, for the operator to see.
+    pub(crate) fn show_code(&self) -> &str {
+        self.is_code_out.store(true, Ordering::Relaxed);
+        self.code.as_str()
+    }
+
+    /// A new ticket, with what marks it as one: it makes one teacher, once.
+    pub(crate) fn draw_ticket(&self, now: Instant) -> String {
+        let text = format!("{TICKET_PREFIX}{}", code::draw_digits(26));
+        let mut tickets = self.tickets.lock();
+        tickets.retain(|ticket| ticket.is_good(now));
+        if tickets.len() == MOST_TICKETS {
+            tickets.remove(0);
+        }
+        tickets.push(Ticket { text: text.clone(), drawn: now });
+        text
+    }
+
+    /// Whether what was given is a good ticket, or a link with one, which is used up by
+    /// this.
+    pub(crate) fn take_ticket(&self, given: &str, now: Instant) -> bool {
+        let given = given.rsplit('#').next().unwrap_or(given).trim().to_ascii_lowercase();
+        let mut tickets = self.tickets.lock();
+        let place = tickets.iter().position(|it| it.is_good(now) && same(&it.text, &given));
+        place.map(|place| tickets.remove(place)).is_some()
+    }
+
+    /// Whether what was given is the code.
+    pub(crate) fn knows(&self, given: &str) -> bool {
+        self.code.is(given)
+    }
+
+    /// Whether the code stands in a text. Costs a flag's test as long as nobody knows it.
+    pub(crate) fn gives_away(&self, text: &str) -> bool {
+        self.is_code_out.load(Ordering::Relaxed) && self.code.is_in(text)
+    }
+
+    /// Makes somebody a teacher; false if they are one.
+    pub(crate) fn make(&self, session: &Arc<Session>) -> bool {
+        let mut sessions = self.sessions.lock();
+        if !session.become_teacher() {
+            return false;
+        }
+        self.is_code_out.store(true, Ordering::Relaxed);
+        sessions.push(Arc::downgrade(session));
+        self.count.store(sessions.len(), Ordering::Relaxed);
+        true
+    }
+
+    /// A session has ended.
+    pub(crate) fn end(&self, session: &Session) {
+        if !session.is_teacher() {
+            return;
+        }
+        let mut sessions = self.sessions.lock();
+        sessions.retain(|it| it.upgrade().is_some_and(|it| it.number != session.number));
+        self.count.store(sessions.len(), Ordering::Relaxed);
+    }
+
+    /// Whether there is a teacher.
+    pub(crate) fn is_any(&self) -> bool {
+        self.count.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether a name is a teacher's to have: it calls itself one, and there is one.
+    pub(crate) fn reserve(&self, name: &UserName) -> bool {
+        self.is_any() && name.calls_itself_teacher()
+    }
+
+    /// The teachers.
+    pub(crate) fn all(&self) -> Vec<Arc<Session>> {
+        self.sessions.lock().iter().filter_map(Weak::upgrade).collect()
+    }
+}
+
+impl Session {
+    /// Whether they are a teacher, until they have gone.
+    pub(crate) fn is_teacher(&self) -> bool {
+        self.is_teacher.load(Ordering::Relaxed)
+    }
+
+    /// They are a teacher from now on; false if they were.
+    fn become_teacher(&self) -> bool {
+        !self.is_teacher.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether they are a screen on the wall: what all may see, and nobody's name beside it.
+    pub(crate) fn is_watching(&self) -> bool {
+        self.is_watching.load(Ordering::Relaxed)
+    }
+
+    /// They are such a screen from now on.
+    pub(crate) fn watch(&self) {
+        self.is_watching.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Ticket {
+    fn is_good(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.drawn) < TICKET_PATIENCE
+    }
+}
+
+/// Whether two texts are the same, in a time that tells nothing of how far they agree.
+fn same(one: &str, other: &str) -> bool {
+    let pairs = one.bytes().zip(other.bytes());
+    one.len() == other.len() && pairs.fold(0, |all, (one, other)| all | (one ^ other)) == 0
+}
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use madang_protocol::event::Time;
+
+    use super::*;
+
+    fn session(number: u64, name: &str) -> Arc<Session> {
+        let name = UserName::parse(name).expect("a name");
+        Arc::new(Session::new(number, name, None, Time::from_millis(0)))
+    }
+
+    #[test]
+    fn a_ticket_is_good_once_and_for_ten_minutes() {
+        let teachers = Teachers::new(None);
+        let (now, ticket) = (Instant::now(), teachers.draw_ticket(Instant::now()));
+        assert!(ticket.starts_with("teach-") && ticket.len() == 32, "{ticket}");
+        assert!(!teachers.take_ticket("teach-", now) && !teachers.take_ticket("", now));
+        assert!(!teachers.take_ticket(&ticket, now + TICKET_PATIENCE + TICKET_PATIENCE));
+        let link = format!("http://192.0.2.2:9998/#{}", ticket.to_uppercase());
+        assert!(teachers.take_ticket(&link, now));
+        assert!(!teachers.take_ticket(&link, now), "it is used up");
+    }
+
+    #[test]
+    fn tickets_do_not_pile_up() {
+        let teachers = Teachers::new(None);
+        let now = Instant::now();
+        let first = teachers.draw_ticket(now);
+        let others: Vec<_> = (0..MOST_TICKETS).map(|_| teachers.draw_ticket(now)).collect();
+        assert!(!teachers.take_ticket(&first, now));
+        assert!(others.iter().all(|ticket| teachers.take_ticket(ticket, now)));
+    }
+
+    #[test]
+    fn teachers_names_are_reserved_while_there_is_one() {
+        let teachers = Teachers::new(None);
+        let kim = session(1, "kim");
+        let name = |text: &str| UserName::parse(text).expect("a name");
+        assert!(!teachers.reserve(&name("teacher")));
+        assert!(teachers.make(&kim) && !teachers.make(&kim));
+        for taken in ["teacher", "TEACHER", "t3acher", "선생님", "쌤", "선생님."] {
+            assert!(teachers.reserve(&name(taken)), "{taken}");
+        }
+        for free in ["teachers-pet", "김선생", "쌤통", "teach"] {
+            assert!(!teachers.reserve(&name(free)), "{free}");
+        }
+        teachers.end(&kim);
+        assert!(!teachers.is_any() && teachers.all().is_empty());
+        assert!(!teachers.reserve(&name("teacher")));
+    }
+
+    #[test]
+    fn nobody_gives_away_a_code_that_nobody_knows() {
+        let teachers = Teachers::new(None);
+        let said = |teachers: &Teachers| format!("it is {}!", teachers.code.as_str());
+        assert!(!teachers.gives_away(&said(&teachers)));
+        teachers.show_code();
+        assert!(teachers.gives_away(&said(&teachers)));
+        let chosen = TeacherCode::parse("spring-2026").expect("a code");
+        let teachers = Teachers::new(Some(chosen));
+        assert!(teachers.gives_away(&said(&teachers)));
+    }
+}

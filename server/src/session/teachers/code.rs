@@ -1,0 +1,154 @@
+//! The teacher's code: how it is drawn, read, and found in what somebody says.
+
+use std::fmt;
+
+/// How many digits a code has that is drawn: 40 bits.
+const DRAWN_DIGITS: usize = 8;
+
+/// How many letters and digits a code has at least that somebody chooses.
+const LEAST: usize = 8;
+
+/// And at most.
+const MOST: usize = 64;
+
+/// The digits of Crockford's base 32: no I, L, O or U.
+const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// A code. Whoever has it may become a teacher: it is shown on purpose only, never by
+/// `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TeacherCode {
+    shown: String,
+    /// As it is compared.
+    folded: String,
+}
+
+/// A text is no code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a code has {LEAST} to {MOST} letters and digits")]
+pub struct NoCode;
+
+impl TeacherCode {
+    /// Draws one: `7F3K-9Q2M`.
+    pub(crate) fn draw() -> TeacherCode {
+        let digits = draw_digits(DRAWN_DIGITS).to_ascii_uppercase();
+        let (first, rest) = digits.split_at(DRAWN_DIGITS / 2);
+        let shown = format!("{first}-{rest}");
+        TeacherCode { folded: folded(&shown), shown }
+    }
+
+    /// Reads one that somebody has chosen.
+    ///
+    /// # Errors
+    ///
+    /// [`NoCode`].
+    pub fn parse(text: &str) -> Result<TeacherCode, NoCode> {
+        let shown = text.trim();
+        let code = TeacherCode { folded: folded(shown), shown: shown.to_owned() };
+        let is_made_of_letters =
+            shown.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | ' ' | '_' | '.'));
+        let fits = (LEAST..=MOST).contains(&code.folded.chars().count());
+        if fits && is_made_of_letters { Ok(code) } else { Err(NoCode) }
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.shown
+    }
+
+    /// Whether this is it, however it is written.
+    pub(super) fn is(&self, given: &str) -> bool {
+        super::same(&self.folded, &folded(given))
+    }
+
+    /// Whether it stands in a text, however it is written there.
+    pub(super) fn is_in(&self, text: &str) -> bool {
+        // Folding makes a character no shorter than a third of its bytes.
+        3 * text.len() >= self.folded.len() && folded(text).contains(&self.folded)
+    }
+}
+
+impl fmt::Debug for TeacherCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TeacherCode(..)")
+    }
+}
+
+/// As codes are compared: letters and digits only, in capitals, and those that look alike
+/// as the same.
+fn folded(text: &str) -> String {
+    let letters = text.chars().map(narrow).filter(|c| c.is_alphanumeric());
+    letters
+        .flat_map(char::to_uppercase)
+        .map(|c| match c {
+            'O' => '0',
+            'I' | 'L' => '1',
+            c => c,
+        })
+        .collect()
+}
+
+/// The character in its usual width: Ａ is A.
+fn narrow(c: char) -> char {
+    match c {
+        '\u{FF01}'..='\u{FF5E}' => char::from_u32(u32::from(c) - 0xFEE0).unwrap_or(c),
+        c => c,
+    }
+}
+
+/// So many random digits, in small letters: five bits each.
+pub(super) fn draw_digits(count: usize) -> String {
+    let mut bytes = vec![0; count];
+    getrandom::fill(&mut bytes).expect("a system that has started has random bits");
+    let digit = |byte: u8| char::from(DIGITS[usize::from(byte % 32)].to_ascii_lowercase());
+    bytes.into_iter().map(digit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drawn_code_has_forty_bits_and_a_hyphen() {
+        let codes: Vec<TeacherCode> = (0..50).map(|_| TeacherCode::draw()).collect();
+        for code in &codes {
+            let (first, rest) = code.as_str().split_once('-').expect("a hyphen");
+            assert_eq!((first.len(), rest.len()), (4, 4));
+            assert!(code.as_str().bytes().all(|byte| byte == b'-' || DIGITS.contains(&byte)));
+            assert_eq!(TeacherCode::parse(code.as_str()).as_ref(), Ok(code));
+        }
+        assert!(codes[1..].iter().all(|code| *code != codes[0]));
+    }
+
+    #[test]
+    fn a_code_is_read_however_it_is_written() {
+        let code = TeacherCode::parse("7F3K-90QM").expect("a code");
+        for given in ["7f3k90qm", " 7F3K 90QM ", "7F3K-9OQM", "７Ｆ３Ｋ９０ＱＭ", "7.f.3.k.9.0.q.m"]
+        {
+            assert!(code.is(given), "{given}");
+        }
+        for given in ["", "7F3K-90Q", "7F3K-90QMM", "8F3K-90QM"] {
+            assert!(!code.is(given), "{given}");
+        }
+        for text in ["the code: 7f3k 90qm!", "a7F3K90QMb", "７Ｆ３Ｋ９０ＱＭ", "7\n f3k9\t0qm"]
+        {
+            assert!(code.is_in(text), "{text}");
+        }
+        for text in ["", "7F3K", "7F3K 90Q", "안녕하세요"] {
+            assert!(!code.is_in(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_short_or_no_text_is_no_code() {
+        for text in ["", "1234567", "a-b-c-d", "12345678\n9", &"a".repeat(65)] {
+            assert_eq!(TeacherCode::parse(text), Err(NoCode), "{text:?}");
+        }
+        assert!(TeacherCode::parse("우리반 선생님 비밀번호\n").is_ok());
+    }
+
+    #[test]
+    fn a_code_is_not_shown_by_accident() {
+        let code = TeacherCode::draw();
+        assert!(!format!("{code:?}").contains(code.as_str()));
+    }
+}
