@@ -291,9 +291,11 @@ export class Log {
     const came = await this.#load(missing);
     this.#asked = false;
     if (!came) return;
-    // What came above the window has to be there before it is scrolled to.
-    const isAbove = !this.#following && this.#box.scrollTop < NEAR;
-    this.#draw(isAbove ? this.#window() - STEP : null);
+    // What came beyond an end of the window has to be there before it is scrolled to.
+    const { scrollTop, scrollHeight, clientHeight } = this.#box;
+    const isBelow = scrollTop >= NEAR && scrollHeight - scrollTop - clientHeight < NEAR;
+    if (this.#following || (scrollTop >= NEAR && !isBelow)) this.#draw();
+    else this.#draw(this.#window() + (isBelow ? STEP : -STEP));
   }
 
   #missing(start) {
