@@ -9,9 +9,6 @@ import { word } from "./words.js";
 /** How many rows the document has at most. */
 const ROWS = 200;
 
-/** By how many rows the window moves. */
-const STEP = 60;
-
 /** How near to an end of the window, in pixels, it is moved. */
 const NEAR = 600;
 
@@ -113,11 +110,10 @@ export class Log {
 
   /** Shows a message in its place, and marks it. */
   show(entry) {
-    const { entries } = this.#state;
     this.#following = false;
     this.#found = entry.key;
     this.#label();
-    this.#draw(entries.indexOf(entry) - ROWS / 2, entry.key);
+    this.#draw(this.#middle(entry.key), entry.key);
     const row = rowIn(this.#shown.get(entry.key));
     const [view, box] = [this.#box.getBoundingClientRect(), row.getBoundingClientRect()];
     this.#box.scrollTop += box.top - view.top - Math.max(0, view.height - box.height) / 3;
@@ -165,6 +161,12 @@ export class Log {
     const key = this.#places[0]?.key ?? this.#keys[0];
     const at = entries.findIndex((entry) => entry.key === key);
     return at < 0 ? entries.length - ROWS : Math.max(0, at - this.#keys.indexOf(key));
+  }
+
+  /** Where it begins for an entry in its middle; null if that is not here. */
+  #middle(key) {
+    const at = this.#state.entries.findIndex((entry) => entry.key === key);
+    return at < 0 ? null : at - ROWS / 2;
   }
 
   /**
@@ -278,8 +280,8 @@ export class Log {
       this.#following = false;
       this.#label();
     }
-    if (below < NEAR && start + ROWS < to) this.#draw(start + STEP);
-    else if (scrollTop < NEAR && start > from) this.#draw(start - STEP);
+    const isAtEdge = (below < NEAR && start + ROWS < to) || (scrollTop < NEAR && start > from);
+    if (isAtEdge) this.#draw(this.#middle(this.#places[0]?.key));
     else this.#refill(start);
   }
 
@@ -292,10 +294,7 @@ export class Log {
     this.#asked = false;
     if (!came) return;
     // What came beyond an end of the window has to be there before it is scrolled to.
-    const { scrollTop, scrollHeight, clientHeight } = this.#box;
-    const isBelow = scrollTop >= NEAR && scrollHeight - scrollTop - clientHeight < NEAR;
-    if (this.#following || (scrollTop >= NEAR && !isBelow)) this.#draw();
-    else this.#draw(this.#window() + (isBelow ? STEP : -STEP));
+    this.#draw(this.#following ? null : this.#middle(this.#places[0]?.key));
   }
 
   #missing(start) {
