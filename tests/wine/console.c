@@ -3,7 +3,8 @@
 
    Standard output and error are the program's. Each line on standard input is an order:
      type TEXT   types TEXT and Enter (UTF-8)
-     ctrl-c, ctrl-break, close   what their names say; `close` closes the window
+     ctrl-c      presses it
+     log-off     asks the program's windows whether the session may end, and ends it
    The end of standard input ends the program at once. The exit code is the program's. */
 #include <windows.h>
 #include <stdio.h>
@@ -12,16 +13,16 @@
 #include <wchar.h>
 
 static HANDLE console_input, job;
+static PROCESS_INFORMATION program;
 
 static void fail(const char *what) {
     fprintf(stderr, "console.exe: %s failed: error %lu\n", what, GetLastError());
     exit(125);
 }
 
-/* Each event reaches every program of the console: this one stays. */
+/* Ctrl-C reaches every program of the console: this one stays. */
 static BOOL WINAPI stay(DWORD event) {
-    if (event != CTRL_C_EVENT && event != CTRL_BREAK_EVENT) Sleep(INFINITE);
-    return TRUE;
+    return event == CTRL_C_EVENT;
 }
 
 static void press(WCHAR character, WORD key) {
@@ -45,17 +46,26 @@ static void type(const char *text) {
     press('\r', VK_RETURN);
 }
 
-static DWORD WINAPI take_orders(void *program) {
+static BOOL CALLBACK end_session(HWND window, LPARAM unused) {
+    DWORD owner = 0;
+    (void)unused;
+    GetWindowThreadProcessId(window, &owner);
+    if (owner == program.dwProcessId && SendMessageW(window, WM_QUERYENDSESSION, 0, 0))
+        SendNotifyMessageW(window, WM_ENDSESSION, TRUE, 0);
+    return TRUE;
+}
+
+static DWORD WINAPI take_orders(void *unused) {
     char line[8192];
+    (void)unused;
     while (fgets(line, sizeof line, stdin)) {
         line[strcspn(line, "\r\n")] = 0;
         if (!strncmp(line, "type ", 5)) type(line + 5);
         else if (!strcmp(line, "ctrl-c")) GenerateConsoleCtrlEvent(CTRL_C_EVENT, 0);
-        else if (!strcmp(line, "ctrl-break")) GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, 0);
-        else if (!strcmp(line, "close")) PostMessageW(GetConsoleWindow(), WM_CLOSE, 0, 0);
+        else if (!strcmp(line, "log-off")) EnumWindows(end_session, 0);
         else fprintf(stderr, "console.exe: no such order: %s\n", line);
     }
-    TerminateProcess((HANDLE)program, 124);
+    TerminateProcess(program.hProcess, 124);
     return 0;
 }
 
@@ -65,7 +75,6 @@ int wmain(int argc, WCHAR **argv) {
     STARTUPINFOW start = {.cb = sizeof start};
     JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits = {
         .BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE};
-    PROCESS_INFORMATION program;
     DWORD code;
     HANDLE out = GetStdHandle(STD_OUTPUT_HANDLE), err = GetStdHandle(STD_ERROR_HANDLE);
 
@@ -94,7 +103,7 @@ int wmain(int argc, WCHAR **argv) {
     if (!AssignProcessToJobObject(job, program.hProcess)) fail("AssignProcessToJobObject");
     ResumeThread(program.hThread);
     SetConsoleCtrlHandler(stay, TRUE);
-    CreateThread(NULL, 0, take_orders, program.hProcess, 0, NULL);
+    CreateThread(NULL, 0, take_orders, NULL, 0, NULL);
     WaitForSingleObject(program.hProcess, INFINITE);
     GetExitCodeProcess(program.hProcess, &code);
     return (int)code;

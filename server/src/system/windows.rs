@@ -1,5 +1,5 @@
-//! A process on Windows: it ends by Ctrl-C, Ctrl-Break, or its window, and its console is asked
-//! to take UTF-8 and colours.
+//! A process on Windows: it ends by Ctrl-C, Ctrl-Break, its window, or with the user's session,
+//! and its console is asked to take UTF-8 and colours.
 
 use std::{
     io::{self, IsTerminal as _, Read as _, Stdin, Write as _},
@@ -18,6 +18,9 @@ use windows_sys::{
 
 use super::StopRequest;
 
+#[path = "windows/log_off.rs"]
+mod log_off;
+
 /// The code page of UTF-8.
 const UTF_8: u32 = 65_001;
 
@@ -28,7 +31,7 @@ pub(super) const EDITS_LINES: bool = false;
 static ASKED: Mutex<Vec<StopRequest>> = Mutex::new(Vec::new());
 static CHANGED: Condvar = Condvar::new();
 
-/// What asks the process to end: Ctrl-C, Ctrl-Break, closing the window, logging off.
+/// What asks the process to end: Ctrl-C, Ctrl-Break, closing the window, the end of the session.
 pub struct StopRequests(());
 
 impl StopRequests {
@@ -42,7 +45,7 @@ impl StopRequests {
         // SAFETY: the handler is a function that lives as long as the process.
         match unsafe { SetConsoleCtrlHandler(Some(on_event), 1) } {
             0 => Err(io::Error::last_os_error()),
-            _ => Ok(StopRequests(())),
+            _ => log_off::watch().map(|()| StopRequests(())),
         }
     }
 
