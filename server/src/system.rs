@@ -60,9 +60,6 @@ pub(crate) fn read_terminal(stdin: &Stdin, space: &mut [u8]) -> io::Result<usize
     platform::read_terminal(stdin, space)
 }
 
-/// Whether a line may be edited on a terminal of this system.
-pub(crate) const EDITS_LINES: bool = platform::EDITS_LINES;
-
 /// How the system's firewall is told to let others in; none where it needs not be told, or
 /// the operator knows.
 pub(crate) fn firewall_rule(ports: &[u16]) -> Option<String> {

@@ -142,6 +142,11 @@ impl Editor {
             let ctrl_z = EventHandler::Conditional(Box::new(ctrl_z));
             rustyline.bind_sequence(KeyEvent::ctrl('Z'), ctrl_z);
         }
+        #[cfg(windows)]
+        rustyline.bind_sequence(
+            interrupts::INTERRUPT_KEY,
+            EventHandler::Conditional(Box::new(InterruptKey { screen: Arc::clone(screen) })),
+        );
         rustyline.set_helper(Some(Helper { screen: Arc::clone(screen), source, palette }));
 
         let (asks, asked) = bounded(1);
@@ -282,6 +287,20 @@ impl ConditionalEventHandler for CtrlZ {
     fn handle(&self, _: &Event, _: u16, _: bool, line: &EventContext<'_>) -> Option<Cmd> {
         self.screen.ctrl_z(line.pos());
         Some(Cmd::AcceptLine)
+    }
+}
+
+/// The key that ends the line for another thread. It does nothing when a person presses it, or
+/// when the line has already ended in another way.
+#[cfg(windows)]
+struct InterruptKey {
+    screen: Arc<Screen>,
+}
+
+#[cfg(windows)]
+impl ConditionalEventHandler for InterruptKey {
+    fn handle(&self, _: &Event, _: u16, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
+        Some(if self.screen.is_interrupted() { Cmd::Interrupt } else { Cmd::Noop })
     }
 }
 

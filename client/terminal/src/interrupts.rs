@@ -13,7 +13,7 @@ static OWN_INTERRUPT: AtomicBool = AtomicBool::new(false);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EditorThread(nix::sys::pthread::Pthread);
 
-/// Windows has no such signal: there, the line ends when Enter is pressed.
+/// Windows has no such signal: there, a key ends the line.
 #[cfg(not(unix))]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EditorThread;
@@ -41,7 +41,38 @@ impl EditorThread {
             // It can't fail for an existing thread and a valid signal.
             let _ = nix::sys::pthread::pthread_kill(self.0, nix::sys::signal::Signal::SIGINT);
         }
+        #[cfg(windows)]
+        press_interrupt_key();
     }
+}
+
+/// The key that ends the line on Windows.
+#[cfg(windows)]
+pub(crate) const INTERRUPT_KEY: rustyline::KeyEvent =
+    rustyline::KeyEvent(rustyline::KeyCode::F(12), rustyline::Modifiers::NONE);
+
+/// Puts that key into the console's input, as if it had been pressed.
+#[cfg(windows)]
+#[allow(unsafe_code)]
+fn press_interrupt_key() {
+    use windows_sys::Win32::{
+        System::Console::{
+            GetStdHandle, INPUT_RECORD, INPUT_RECORD_0, KEY_EVENT, KEY_EVENT_RECORD,
+            STD_INPUT_HANDLE, WriteConsoleInputW,
+        },
+        UI::Input::KeyboardAndMouse::VK_F12,
+    };
+    let key = KEY_EVENT_RECORD {
+        bKeyDown: 1,
+        wRepeatCount: 1,
+        wVirtualKeyCode: VK_F12,
+        ..KEY_EVENT_RECORD::default()
+    };
+    let record =
+        INPUT_RECORD { EventType: KEY_EVENT as u16, Event: INPUT_RECORD_0 { KeyEvent: key } };
+    // SAFETY: it reads one record, which is ours. It fails without a console, where no line is
+    // typed.
+    unsafe { WriteConsoleInputW(GetStdHandle(STD_INPUT_HANDLE), &record, 1, &mut 0) };
 }
 
 /// Notes that the signal has ended its line.

@@ -191,6 +191,12 @@ impl Screen {
         }
     }
 
+    /// Whether the line being typed should end without Enter.
+    #[cfg(windows)]
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.state.lock().interruption.is_some()
+    }
+
     /// The line being typed.
     pub fn typed_so_far(&self) -> String {
         self.state.lock().typed.text.clone()

@@ -21,7 +21,6 @@ use super::{
     Operator, Outcome,
     console::{STOP_PATIENCE, Streams},
 };
-use crate::system::EDITS_LINES;
 
 /// How long the editor may take to end when the server stops.
 const END_PATIENCE: Duration = Duration::from_millis(300);
@@ -37,8 +36,7 @@ impl Terminal {
     /// The process's own, if a line can be edited there.
     pub fn find() -> Option<Terminal> {
         let palette = Palette::choose(None, &io::stdout());
-        (EDITS_LINES && editor::is_possible())
-            .then(|| Terminal { screen: Screen::new(palette), palette })
+        editor::is_possible().then(|| Terminal { screen: Screen::new(palette), palette })
     }
 
     /// The console's streams: they write above the typed line, diagnostics too if stderr is a

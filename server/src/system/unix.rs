@@ -24,8 +24,6 @@ use super::StopRequest;
 /// How long to leave a terminal alone that others have the foreground of.
 const BACKGROUND_PAUSE: Duration = Duration::from_millis(500);
 
-pub(super) const EDITS_LINES: bool = true;
-
 /// How far below its caller a stack is looked through: as deep as any connection calls, and within
 /// the stack of each.
 #[cfg(target_os = "linux")]

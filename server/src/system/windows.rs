@@ -9,9 +9,10 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 use windows_sys::{
     Win32::System::Console::{
-        CTRL_BREAK_EVENT, CTRL_C_EVENT, ENABLE_VIRTUAL_TERMINAL_PROCESSING, GetConsoleMode,
-        GetConsoleOutputCP, GetConsoleProcessList, GetStdHandle, STD_OUTPUT_HANDLE,
-        SetConsoleCtrlHandler, SetConsoleMode, SetConsoleOutputCP,
+        CONSOLE_MODE, CTRL_BREAK_EVENT, CTRL_C_EVENT, ENABLE_VIRTUAL_TERMINAL_PROCESSING,
+        GetConsoleMode, GetConsoleOutputCP, GetConsoleProcessList, GetStdHandle, STD_HANDLE,
+        STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, SetConsoleCtrlHandler, SetConsoleMode,
+        SetConsoleOutputCP,
     },
     core::BOOL,
 };
@@ -23,9 +24,6 @@ mod log_off;
 
 /// The code page of UTF-8.
 const UTF_8: u32 = 65_001;
-
-/// The console is left to Windows, whose own line editor is used.
-pub(super) const EDITS_LINES: bool = false;
 
 /// What was asked and was not waited for yet.
 static ASKED: Mutex<Vec<StopRequest>> = Mutex::new(Vec::new());
@@ -84,43 +82,60 @@ pub(super) fn end() {
     tell(StopRequest::Asked);
 }
 
-/// The console's code page and mode, which are given back when it is dropped.
+/// The console's code page and modes, which are given back when it is dropped.
 pub struct ConsoleMode {
     code_page: u32,
-    mode: Option<u32>,
+    output: Option<u32>,
+    /// An editor whose line has not ended leaves its own.
+    input: Option<u32>,
 }
 
 impl ConsoleMode {
     /// Has the console take UTF-8 and colours, if there is one.
     #[allow(unsafe_code)]
     pub fn set() -> ConsoleMode {
-        // SAFETY: the calls fail where there is no console, and write to what is ours alone.
-        unsafe {
-            let output = GetStdHandle(STD_OUTPUT_HANDLE);
-            let (code_page, mut mode) = (GetConsoleOutputCP(), 0);
+        // SAFETY: the call fails where there is no console, and a code page is a number.
+        let code_page = unsafe {
+            let code_page = GetConsoleOutputCP();
             SetConsoleOutputCP(UTF_8);
-            let is_console = GetConsoleMode(output, &mut mode) != 0;
-            if is_console {
-                SetConsoleMode(output, mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING);
-            }
-            ConsoleMode { code_page, mode: is_console.then_some(mode) }
+            code_page
+        };
+        let output = console_mode(STD_OUTPUT_HANDLE);
+        if let Some(mode) = output {
+            set_console_mode(STD_OUTPUT_HANDLE, mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING);
         }
+        ConsoleMode { code_page, output, input: console_mode(STD_INPUT_HANDLE) }
     }
 }
 
 impl Drop for ConsoleMode {
     #[allow(unsafe_code)]
     fn drop(&mut self) {
-        // SAFETY: as above.
-        unsafe {
-            if let Some(mode) = self.mode {
-                SetConsoleMode(GetStdHandle(STD_OUTPUT_HANDLE), mode);
-            }
-            if self.code_page != 0 {
-                SetConsoleOutputCP(self.code_page);
+        for (stream, mode) in [(STD_OUTPUT_HANDLE, self.output), (STD_INPUT_HANDLE, self.input)] {
+            if let Some(mode) = mode {
+                set_console_mode(stream, mode);
             }
         }
+        if self.code_page != 0 {
+            // SAFETY: as above.
+            unsafe { SetConsoleOutputCP(self.code_page) };
+        }
     }
+}
+
+/// The mode of one of the standard streams, if it is a console's.
+#[allow(unsafe_code)]
+fn console_mode(stream: STD_HANDLE) -> Option<CONSOLE_MODE> {
+    let mut mode = 0;
+    // SAFETY: it writes a number of ours, and fails where there is no console.
+    let is_console = unsafe { GetConsoleMode(GetStdHandle(stream), &mut mode) != 0 };
+    is_console.then_some(mode)
+}
+
+#[allow(unsafe_code)]
+fn set_console_mode(stream: STD_HANDLE, mode: CONSOLE_MODE) {
+    // SAFETY: a mode is a number, and the call fails where there is no console.
+    unsafe { SetConsoleMode(GetStdHandle(stream), mode) };
 }
 
 /// A page of a stack stays once it was used.

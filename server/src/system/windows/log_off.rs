@@ -1,5 +1,5 @@
-//! Logging off and shutting down. A program that has loaded user32, as Rust's own library does, is
-//! not told of them on its console: it needs a window, which nobody sees.
+//! Logging off and shutting down. Windows does not tell a console program about these once it has
+//! loaded user32, as Rust's library does; it tells its windows. So this has one that nobody sees.
 
 use std::{io, ptr};
 
@@ -42,17 +42,17 @@ fn take_messages() {
             ..WNDCLASSW::default()
         };
         RegisterClassW(&class);
-        let nothing = ptr::null_mut();
-        let instance = class.hInstance;
+        let (name, instance, nothing) = (class.lpszClassName, class.hInstance, ptr::null_mut());
+        let (x, y, width, height) = (0, 0, 0, 0);
         CreateWindowExW(
             0,
-            class.lpszClassName,
-            class.lpszClassName,
+            name,
+            name,
             0,
-            0,
-            0,
-            0,
-            0,
+            x,
+            y,
+            width,
+            height,
             nothing,
             nothing,
             instance,
