@@ -17,11 +17,14 @@ pub fn check_message(text: &str) -> Result<String, Notice<'static>> {
     if text.len() > MESSAGE_BYTES {
         return Err(Notice::MessageTooLong { bytes: text.len() });
     }
-    if let Some(line) = text.split('\n').find(|line| line.len() > LINE_BYTES) {
+    // Most messages are shorter than a line may be.
+    if text.len() > LINE_BYTES
+        && let Some(line) = text.split('\n').find(|line| line.len() > LINE_BYTES)
+    {
         return Err(Notice::LineTooLong { bytes: line.len() });
     }
     let text = text.trim_end_matches(['\r', '\n']);
-    let lines = text.split('\n').count();
+    let lines = memchr::memchr_iter(b'\n', text.as_bytes()).count() + 1;
     if lines > MESSAGE_LINES {
         return Err(Notice::TooManyLines { lines });
     }

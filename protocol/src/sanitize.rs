@@ -42,6 +42,9 @@ pub fn sanitize_line(line: &str) -> Cow<'_, str> {
 /// LF and CR LF end a line. Nothing else does: VT, FF, CR alone, NEL, U+2028 and
 /// U+2029 are removed.
 pub fn sanitize_message(message: &str) -> Cow<'_, str> {
+    if memchr::memchr(b'\n', message.as_bytes()).is_none() {
+        return sanitize_line(message);
+    }
     if message.split('\n').all(is_fit) {
         return Cow::Borrowed(message);
     }
