@@ -538,3 +538,33 @@ fn a_server_without_a_terminal_has_no_operator_and_runs() {
         one.expect("퐁\n");
     }
 }
+
+#[test]
+fn the_teachers_code_is_shown_for_half_a_minute_and_stays_nowhere() {
+    let (mut terminal, address) = start();
+    let mut alice = join(address, "alice");
+    // Typed, the command is kept on the screen; what it shows stands before the next line.
+    terminal.screen.enter("/code");
+    let code = loop {
+        let row = terminal.shown();
+        if let Some((_, code)) = row.split_once("teacher's code ")
+            && let Some(code) = code.split(' ').next().filter(|code| code.len() == 9)
+        {
+            break code.to_owned();
+        }
+        thread::sleep(Duration::from_millis(20));
+    };
+    alice.say(&format!("/teach {code}"));
+    alice.expect("You are a teacher now.");
+    terminal.expect("=== [alice] became a teacher\n");
+    terminal.screen.expect_last(&[&format!("teacher's code {code} [lobby]")]);
+    // What is typed meanwhile is carried out, and leaves no code behind.
+    terminal.screen.enter("/who");
+    terminal.expect("1 person\n");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while terminal.shown().contains(&code) {
+        assert!(Instant::now() < deadline, "{}", terminal.shown());
+        thread::sleep(Duration::from_millis(100));
+    }
+    terminal.screen.expect_last(&["[lobby]"]);
+}
