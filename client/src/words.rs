@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use madang_protocol::{
     josa::with_nim,
     notice::{Notice, Utf8Hint},
-    room::LOBBY,
+    room::{LOBBY, room_name},
     sanitize::sanitize_label,
     text::Lang,
 };
@@ -137,9 +137,9 @@ impl Words<'_> {
             Words::Welcome { user, room: None, .. } => {
                 format!("-- 다시 연결되었습니다. 이름은 {user}, 들어가 있는 방은 없습니다. 로비로 가려면 /로비 --")
             }
-            Words::Prompt { room, members, is_unsafe } => prompt(room, members, is_unsafe),
+            Words::Prompt { room, members, is_unsafe } => prompt(room, members, is_unsafe, Lang::Ko),
             Words::PromptOffline { room } => {
-                format!("[{} 끊김] ", place(room.unwrap_or("-")))
+                format!("[{} 끊김] ", place(room.unwrap_or("-"), Lang::Ko))
             }
             Words::TooLong { letters } => format!("{letters}자 넘침"),
             Words::AskPaste { lines } => format!("{lines}줄을 보낼까요? [y/N] "),
@@ -166,12 +166,12 @@ impl Words<'_> {
             }
             Words::WrittenElsewhere { from, to } => format!(
                 "-- ‘{}’에서 쓰던 글입니다. ‘{}’에 보내려면 Enter를 한 번 더 누르세요 --",
-                sanitize_label(from),
-                sanitize_label(to)
+                sanitize_label(room_name(from, Lang::Ko)),
+                sanitize_label(room_name(to, Lang::Ko))
             ),
             Words::TypedBehind { command, to } => format!(
                 "-- {command} 요청이 거절되었습니다. ‘{}’에 보내려면 Enter를 한 번 더 누르세요 --",
-                sanitize_label(to)
+                sanitize_label(room_name(to, Lang::Ko))
             ),
             Words::NameForRoom => "-- 그 방에서 쓸 이름을 입력하세요 --".into(),
             Words::RoomGone => "그 방이 닫혀 보내지 않았습니다".into(),
@@ -226,9 +226,11 @@ impl Words<'_> {
             Words::Welcome { user, room: None, .. } => {
                 format!("-- you are {user} again, but not in a room; to the lobby: /leave --")
             }
-            Words::Prompt { room, members, is_unsafe } => prompt(room, members, is_unsafe),
+            Words::Prompt { room, members, is_unsafe } => {
+                prompt(room, members, is_unsafe, Lang::En)
+            }
             Words::PromptOffline { room } => {
-                format!("[{} offline] ", place(room.unwrap_or("-")))
+                format!("[{} offline] ", place(room.unwrap_or("-"), Lang::En))
             }
             Words::TooLong { letters: 1 } => "1 letter too long".into(),
             Words::TooLong { letters } => format!("{letters} letters too long"),
@@ -327,17 +329,17 @@ pub(crate) fn lang_of_locale(locale: Option<&str>) -> Lang {
     }
 }
 
-fn prompt(room: Option<&str>, members: usize, is_unsafe: bool) -> String {
+fn prompt(room: Option<&str>, members: usize, is_unsafe: bool, lang: Lang) -> String {
     let end = if is_unsafe { '~' } else { ' ' };
     match room {
-        Some(room) => format!("[{} {members}]{end}", place(room)),
+        Some(room) => format!("[{} {members}]{end}", place(room, lang)),
         None => format!("[-]{end}"),
     }
 }
 
 /// A room's name in the prompt. No name is longer on a server that holds to the protocol.
-fn place(room: &str) -> Cow<'_, str> {
-    let room = sanitize_label(room);
+fn place(room: &str, lang: Lang) -> Cow<'_, str> {
+    let room = sanitize_label(room_name(room, lang));
     let mut columns = 0;
     let mut fits = |c: char| {
         columns += columns_of(c.encode_utf8(&mut [0; 4]));
@@ -352,6 +354,16 @@ fn place(room: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_lobby_is_called_so_in_korean() {
+        let prompt = Words::Prompt { room: Some(LOBBY), members: 3, is_unsafe: false };
+        assert_eq!(prompt.text(Lang::Ko), "[로비 3] ");
+        let offline = Words::PromptOffline { room: Some(LOBBY) };
+        assert_eq!(offline.text(Lang::Ko), "[로비 끊김] ");
+        let elsewhere = Words::WrittenElsewhere { from: "수학", to: LOBBY };
+        assert!(elsewhere.text(Lang::Ko).contains("‘로비’에 보내려면"));
+    }
 
     #[test]
     fn the_locale_decides_the_language() {
