@@ -1,5 +1,6 @@
 // What a command's answer says where the page has words of its own for it.
 
+import { choiceNames } from "./lesson_row.js";
 import { roomTitle } from "./rooms.js";
 import { shortened } from "./text.js";
 import { lang, word } from "./words.js";
@@ -20,6 +21,22 @@ export function answerText(state, message) {
     case "ignored": return message.users.length > 0 ? word("ignoredLine", message.users.join(", ")) : word("nobodyIgnored");
     case "pong": return word("pong");
     default: return null;
+  }
+}
+
+/** The words for what somebody has asked about a lesson. */
+export function lessonAnswer(message) {
+  switch (message.type) {
+    case "hands": {
+      const lines = message.hands.map(({ user, text }, at) => `${at + 1}. ${user}${text ? `: ${text}` : ""}`);
+      return [`${word("hands")} (${message.count})`, ...lines].join("\n");
+    }
+    case "ballot": return [message.poll.question, ...choiceNames(message.poll).map((name, at) => `/${at + 1} ${name}`)].join("\n");
+    default: {
+      const { answered, members, waiting = [] } = message;
+      const rest = waiting.length > 0 ? `\n${word("waitingFor", members - answered)}: ${waiting.join(", ")}` : "";
+      return word("answered", answered, members) + rest;
+    }
   }
 }
 

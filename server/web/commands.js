@@ -63,6 +63,12 @@ export function is(line, name) {
   return word === name || find(word)?.name === name;
 }
 
+/** Whether a line votes in a poll. */
+export function isVote(line) {
+  const name = find(split(line).word)?.name ?? split(line).word;
+  return /^\/[1-9ox]$/u.test(name);
+}
+
 /** A command's word as it is compared, and its argument. */
 export function split(line) {
   const [, word, argument = ""] = /^(\S*)(?:\s([^]*))?$/u.exec(trimStart(line));

@@ -1,7 +1,7 @@
 // The field for what one wants to say: sends with Enter, grows with its text, completes
 // commands and names, and never sends a syllable that is still being composed.
 
-import { completions, read, typedFor } from "./commands.js";
+import { completions, is, read, typedFor } from "./commands.js";
 import { byId, element } from "./dom.js";
 import { lang, word } from "./words.js";
 
@@ -153,6 +153,8 @@ export class Composer {
   }
 
   #remember(text) {
+    // A teacher's code is not for whoever sits down here next.
+    if (is(read(text).command ?? "", "/teach")) return;
     if (this.#earlier.at(-1) !== text) this.#earlier.push(text);
     this.#earlier = this.#earlier.slice(-REMEMBERED);
     this.#at = this.#earlier.length;

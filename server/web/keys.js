@@ -26,6 +26,11 @@ export function keyIn(fragment) {
   }
 }
 
+/** The ticket in an address's fragment that makes a teacher; null if there is none. */
+export function ticketIn(fragment) {
+  return /^#(teach-[0-9a-z-]+)$/iu.exec(fragment)?.[1] ?? null;
+}
+
 /** Whether there is a fragment, and no key in it. */
 export function isBroken(fragment) {
   return fragment.includes("#") && keyIn(fragment) === null;

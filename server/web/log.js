@@ -77,7 +77,7 @@ export class Log {
   /** Draws with the next picture what has changed; `news` is what came live. */
   changed(news = null) {
     if (news && !this.#state.hides(news)) {
-      if (!this.#following && !news.own && ["said", "whisper", "announced"].includes(news.kind)) {
+      if (!this.#following && !news.own && ["said", "whisper", "announced", "question"].includes(news.kind)) {
         this.#unseen += 1;
         this.#label();
       }

@@ -2,9 +2,10 @@
 // the views, what people do goes to the server. Each part stands in a module of its own.
 
 import { actions } from "./actions.js";
-import { answerText } from "./answers.js";
+import { answerText, lessonAnswer } from "./answers.js";
 import { Attention } from "./attention.js";
-import { is, loadCommands, split, whisperOf } from "./commands.js";
+import { is, isVote, loadCommands, split, whisperOf } from "./commands.js";
+import { Classroom, PURPOSE as LESSON } from "./classroom.js";
 import { Composer } from "./composer.js";
 import { Connection, chatAddress } from "./connection.js";
 import { showMore, showStopped } from "./dialogs.js";
@@ -67,7 +68,10 @@ const log = new Log(state, act, (range) => past.load(range));
 const search = new Search(state, askToSearch, showSaid);
 const side = new Side(state, act);
 const start = new Start(state, act.setTopic);
-const wall = new Wall(() => log.toEnd());
+const wall = new Wall(() => {
+  classroom.draw();
+  log.toEnd();
+});
 const connection = new Connection(chatAddress(document.baseURI), {
   open: opened,
   message: take,
@@ -77,6 +81,7 @@ const connection = new Connection(chatAddress(document.baseURI), {
   unsendable: (requests) => undelivered.keep(requests, "tooBigUnsent"),
 });
 const past = new Past(state, connection);
+const classroom = new Classroom(state, connection, { act, openSide: () => side.reveal(), request, changed });
 const saving = new Saving(state, connection);
 const head = new Head(state, connection, attention, composer);
 const login = new Login(state, memory, connection, {
@@ -122,6 +127,7 @@ function take(message) {
       }
       break;
     case "restarted": request("/who"); break;
+    case "teacher": classroom.becameTeacher(); break;
     case "renamed": if (message.to === state.user) keep(); break;
     default:
   }
@@ -156,6 +162,9 @@ function settle(waiting, message) {
     case "search":
       search.answer(waiting, message);
       return true;
+    case LESSON:
+      classroom.answer(waiting, message);
+      return true;
     case "say":
       showPending();
       if (type === "error") undelivered.refused(waiting, message);
@@ -180,6 +189,7 @@ function commanded(waiting, message) {
         state.whispered(whisper.to, whisper.text, Date.now());
         keep();
       }
+      if (isVote(line)) request("/poll");
       if (/^\/(?:ignore|unignore|차단|차단해제)\s/u.test(line)) request("/ignore");
       break;
     }
@@ -190,6 +200,17 @@ function commanded(waiting, message) {
     case "pong":
       state.receive(message);
       answered(waiting, state.note(answerText(state, message)));
+      break;
+    case "teacher":
+      state.receive(message);
+      classroom.becameTeacher();
+      break;
+    case "attendance": classroom.showAttendance(message); break;
+    case "hands":
+    case "ballot":
+    case "tally":
+      state.receive(message);
+      answered(waiting, state.note(lessonAnswer(message)));
       break;
     case "invite":
       state.receive(message);
@@ -246,6 +267,7 @@ function loggedIn(isNew, lastBefore) {
   showStatus();
   changed();
   if (!isNew) goToLink();
+  classroom.useTicket();
 }
 
 /** Nobody should have to guess why much is different now. */
@@ -292,6 +314,8 @@ function say(typed, whisperTo) {
   const { size, most } = sizeOf(typed, meant, limits);
   if (size > most) return word("tooLong", size, most);
   if (words === "") return null;
+  const refusal = isCommand || whisperTo !== null ? null : classroom.refusal();
+  if (refusal !== null) return refusal;
   if (isCommand && is(words, "/search") && state.durable) {
     search.find(split(words).argument);
     return null;
@@ -367,6 +391,7 @@ async function showSaid(id) {
 function changed(news = null) {
   log.changed(news);
   side.changed();
+  classroom.draw();
   start.draw();
   head.changed();
 }
@@ -442,14 +467,19 @@ answerTabs(() => (connection.status === "closed" ? null : state.session));
 addEventListener("focus", () => connection.probe());
 document.addEventListener("visibilitychange", () => { if (!document.hidden) connection.probe(); });
 addEventListener("hashchange", () => {
+  classroom.takeTicket();
   if (state.user === null) entry.relabel();
-  else goToLink();
+  else {
+    classroom.useTicket();
+    goToLink();
+  }
 });
 setInterval(() => {
   const isDue = state.rooms.length < LONG_LIST || Date.now() - roomsAt >= LONG_LIST_MS;
   if (isDue && !document.hidden && connection.status === "open" && state.user) askRooms();
 }, ROOMS_MS);
 
+classroom.takeTicket();
 speak();
 loadCommands();
 if (state.session) {

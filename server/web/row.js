@@ -2,6 +2,7 @@
 
 import { codeBlock } from "./code.js";
 import { element, tint } from "./dom.js";
+import { isSpoken, lessonSentence } from "./lesson_row.js";
 import { apart, isolated, nodesOf, phrase, plain } from "./phrase.js";
 import { isPrivate } from "./state.js";
 import { tableOf } from "./table.js";
@@ -31,7 +32,8 @@ export function spoken(entry) {
     case "said": return `${entry.user}: ${entry.text}`;
     case "whisper": return `${entry.user}, ${word("whispered")}: ${entry.text}`;
     case "announced": return `${word("announced")}: ${entry.text}`;
-    case "event": return plain(sentence(entry.event));
+    case "question": return `${word("questionMark", entry.event.number)}: ${entry.text}`;
+    case "event": return isSpoken(entry.event) ? plain(sentence(entry.event)) : "";
     case "notice":
     case "error": return entry.text;
     case "unsent": return `${unsentLabel(entry)}: ${entry.text}`;
@@ -60,7 +62,7 @@ const CONTENT = {
       ? codeBlock(entry.text)
       : element("p", { class: "text" }, ...textNodes(entry.text, entry.own ? null : user));
     const mark = savingMark(entry);
-    return goesOn ? [body, time, mark] : [element("div", { class: "head" }, person(entry.user, onPerson), time), body, mark];
+    return goesOn ? [body, time, mark] : [element("div", { class: "head" }, person(entry.user, onPerson), teacherMark(entry), time), body, mark];
   },
   whisper(entry, goesOn, user, onPerson) {
     const label = entry.own ? phrase("whisperedTo", apart(entry.to)) : [word("whispered")];
@@ -78,6 +80,12 @@ const CONTENT = {
     const isLong = event.type === "topic" && shortened(event.topic, TOPIC_LETTERS) !== event.topic;
     const whole = isLong && element("button", { type: "button", class: "show-all", onclick: () => act.about(event.topic) }, word("showWhole"));
     return [element("p", {}, ...nodesOf(sentence(event)), whole ? " " : null, whole || null)];
+  },
+  question(entry) {
+    return [
+      element("div", { class: "head" }, element("span", { class: "name" }, word("questionMark", entry.event.number)), clock(entry.time)),
+      element("p", { class: "text" }, ...textNodes(entry.text, null)),
+    ];
   },
   announced(entry) {
     return [
@@ -105,6 +113,10 @@ const CONTENT = {
 
 function person(name, onPerson) {
   return element("button", { type: "button", class: `name tint-${tint(name)}`, onclick: () => onPerson(name) }, isolated(name));
+}
+
+function teacherMark({ teacher }) {
+  return teacher ? element("span", { class: "teacher" }, word("teacher")) : null;
 }
 
 /** That one's own words are not safe on the server's disk yet, or may not be. */
@@ -147,6 +159,7 @@ function sentence(event) {
     case "limited": return word("limitedEvent", user, event.limit);
     case "owner": return word("ownerEvent", user);
     case "restarted": return word("restartedEvent");
-    default: return word("endedEvent", user);
+    case "ended": return word("endedEvent", user);
+    default: return lessonSentence(event);
   }
 }

@@ -39,6 +39,12 @@ export class Side {
     });
   }
 
+  /** Shows the list, wherever it is. */
+  reveal() {
+    if (NARROW.matches) this.open(true);
+    byId("side").scrollTop = 0;
+  }
+
   get isOpen() {
     return document.body.classList.contains("side-open");
   }

@@ -1,6 +1,7 @@
 // What the page knows of the chat: takes in what the server sends, one message after
 // the other, and holds the result. No socket, no document, no clock of its own.
 
+import { LESSON_EVENTS, Lesson } from "./lesson.js";
 import { Timeline } from "./timeline.js";
 
 /** How long somebody may pause and still go on in the same group of messages. */
@@ -11,7 +12,7 @@ const WHISPERS_TAKEN = 20;
 
 const EVENTS = new Set([
   "said", "joined", "left", "kicked", "unkicked", "renamed", "topic", "muted", "unmuted",
-  "locked", "unlocked", "limited", "owner", "announced", "restarted", "ended",
+  "locked", "unlocked", "limited", "owner", "announced", "restarted", "ended", ...LESSON_EVENTS,
 ]);
 
 export class State {
@@ -42,6 +43,8 @@ export class State {
     this.invite = null;
     /** Whether messages are saved on the server's disk. */
     this.durable = false;
+    /** What goes on in a lesson. */
+    this.lesson = new Lesson();
     /** What is shown. */
     this.timeline = new Timeline();
     this.lastPrivate = 0;
@@ -95,7 +98,13 @@ export class State {
         return this.#push({ kind: "private-gap", count: message.to - message.from + 1 });
       case "notice": return this.note(message.text);
       case "error": return this.note(message.text, "error");
-      default: return null;
+      case "teacher":
+        this.teachers.add(message.user);
+        this.lesson.message(message);
+        return null;
+      default:
+        this.lesson.message(message);
+        return null;
     }
   }
 
@@ -171,8 +180,9 @@ export class State {
     this.cameAt = id + 1;
   }
 
-  #placed({ room, members, topic, owner, durable, locked, limit, removed }) {
+  #placed({ room, members, topic, owner, durable, locked, limit, removed, lesson }) {
     this.room = room ?? null;
+    this.lesson.take(lesson, this.room !== null && !this.isPrivate);
     this.durable = durable ?? false;
     this.count = members;
     this.topic = topic ?? "";
@@ -192,6 +202,7 @@ export class State {
     this.members.clear();
     this.quiet.clear();
     this.teachers.clear();
+    if (this.lesson.isTeacher) this.teachers.add(this.user);
     if (back) return;
     const isTaken = ({ kind }) => kind === "whisper" || kind === "unsent";
     this.timeline.restart(this.entries.filter(isTaken).slice(-WHISPERS_TAKEN));
@@ -212,6 +223,7 @@ export class State {
   /** What an event changes, beside what it shows. */
   #apply(event) {
     if (event.teacher) this.teachers.add(event.user);
+    this.lesson.event(event, this.user);
     switch (event.type) {
       case "joined":
         this.members.add(event.user);

@@ -210,7 +210,7 @@ function entryOf(event, me, before) {
   const time = Date.parse(event.time);
   if (type === "said") {
     const own = user === me;
-    return { kind: "said", id, time, user, text, me: event.me ?? false, own, mention: !own && mentions(text, me) };
+    return { kind: "said", id, time, user, text, me: event.me ?? false, teacher: event.teacher ?? false, own, mention: !own && mentions(text, me) };
   }
   if (type === "joined" || type === "left") {
     // One's own coming is what brought one here.
@@ -225,5 +225,5 @@ function entryOf(event, me, before) {
   }
   // It was told with what was lost when the server was killed.
   if (type === "restarted" && before?.event?.type === type) return null;
-  return { kind: type === "announced" ? type : "event", id, time, event, text };
+  return { kind: ["announced", "question"].includes(type) ? type : "event", id, time, event, text };
 }

@@ -1,6 +1,8 @@
 // The page's own words, in Korean and in English. What the server says comes in the
 // language it was asked for.
 
+import { lessonWords } from "./lesson_words.js";
+
 /** A name as Korean addresses people: with 님, unless it ends in one already. */
 function sir(name) {
   // What shows it apart from the text around it may stand behind it.
@@ -18,6 +20,7 @@ const enAll = (name) => name ?? "everyone";
 const count = (n) => n.toLocaleString("en");
 
 const WORDS = {
+  ...lessonWords({ sir, koBy, enBy, count }),
   title: ["마당", "Madang"],
   tagline: ["링크 하나로 모여 이야기하세요", "Share a link and start talking"],
   yourName: ["이름", "Your name"],

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use madang_server::journal::JournalConfig;
+use madang_server::{config::TeacherCode, journal::JournalConfig};
 use madang_tests::{Program, TestFolder, TestServer, documented_commands};
 
 use crate::deploy::{Nginx, free_address};
@@ -71,6 +71,16 @@ fn words_for_one_room_are_said_in_no_other() {
 #[ignore = "needs node, tests/browser/node_modules and chromium"]
 fn a_name_is_gone_on_with_on_the_same_computer_only() {
     drive("same_computer.mjs");
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn a_lesson_is_taught_voted_in_and_attended() {
+    let code = "7F3K-9Q2M";
+    let server = TestServer::start(|config| config.teacher_code = TeacherCode::parse(code).ok());
+    let mut command = node("lesson.mjs");
+    command.args([&format!("http://{}/", server.web_address()), code]);
+    Program::start(&mut command).expect_success(PATIENCE);
 }
 
 #[test]

@@ -1,0 +1,122 @@
+// A lesson in the page, as a teacher, two pupils and the wall see it: hands, a poll, calm,
+// a question without a name, the clock and attendance: URL CODE [FOLDER for pictures].
+import assert from "node:assert/strict";
+import { answer, enter, say, sees, start } from "./browser.mjs";
+
+const [url, code, folder] = process.argv.slice(2);
+const browser = await start();
+const picture = (page, name) => (folder ? page.screenshot({ path: `${folder}/${name}.png` }) : null);
+const tool = (page, name) => page.locator(`#lesson-bar [data-tool="${name}"]`);
+const choice = (page, number) => page.locator(`#poll [data-choice="${number}"]`);
+const bars = (page, wall = false) => page.locator(`${wall ? "#wall-lesson" : "#poll"} .bars .votes`).allTextContents();
+
+try {
+  const teacher = await enter(browser, url, "김하나");
+  const alice = await enter(browser, url, "앨리스", { viewport: { width: 360, height: 640 } });
+  const bob = await enter(browser, url, "bob", { locale: "en" });
+  assert.equal(await teacher.locator("#lesson-bar").isVisible(), false);
+
+  await say(teacher, `/teach ${code}`);
+  await tool(teacher, "begin").click();
+  await answer(teacher, "포인터");
+  await sees(bob, "김하나 began the lesson: 포인터");
+  await alice.locator("#lesson-bar .lesson-title", { hasText: "포인터" }).waitFor();
+  assert.equal(await alice.locator("#lesson-bar button").count(), 0, "a pupil has no teacher's buttons");
+  // The code is not brought back for whoever sits here next.
+  await teacher.press("#text", "ArrowUp");
+  assert.equal(await teacher.inputValue("#text"), "");
+
+  // A hand goes up with one press; a question may follow; a click calls.
+  await alice.click("#hand");
+  await alice.locator("#lesson-line", { hasText: "1번째" }).waitFor();
+  await bob.click("#hand");
+  await bob.locator("#lesson-line", { hasText: "number 2" }).waitFor();
+  await tool(teacher, "hands").filter({ hasText: "2" }).waitFor();
+  await picture(alice, "lesson-pupil-hand");
+  await teacher.locator("#hands button", { hasText: "앨리스" }).click();
+  await sees(bob, "김하나 called on 앨리스");
+  await alice.locator("#hand[aria-pressed=false]").waitFor();
+
+  // A poll: opened in a window, voted on by a press or a digit, secret, changed, ended.
+  await tool(teacher, "poll").click();
+  await teacher.fill("#poll-question", "점심은?");
+  await teacher.fill("#poll-choices", "김밥\n라면\n\n샐러드");
+  await picture(teacher, "lesson-poll-dialog");
+  await teacher.locator("#poll-form .main").click();
+  await choice(alice, 2).click();
+  await alice.locator("#poll", { hasText: "내 선택: 라면" }).waitFor();
+  await choice(bob, 1).focus();
+  await bob.keyboard.press("3");
+  await bob.locator("#poll", { hasText: "You chose 샐러드" }).waitFor();
+  await teacher.locator("#poll .answered", { hasText: "2명 중 2명" }).waitFor();
+  assert.deepEqual(await bars(teacher), [], "no counts while it is open");
+  await alice.reload();
+  await alice.locator('#poll [data-choice="2"][aria-pressed=true]').waitFor();
+  await picture(alice, "lesson-pupil-poll");
+  await picture(teacher, "lesson-teacher");
+  // Typed, a vote shows as well.
+  await say(alice, "/1");
+  await alice.locator('#poll [data-choice="1"][aria-pressed=true]').waitFor();
+  await teacher.click("#show-wall");
+  await teacher.locator("#wall-lesson", { hasText: "점심은?" }).waitFor();
+  await picture(teacher, "lesson-wall-open");
+  await teacher.click("#end-wall");
+  await teacher.locator("#poll .main").click();
+  for (const page of [alice, teacher]) await page.locator("#poll .bars").waitFor();
+  assert.deepEqual(await bars(alice), ["1표", "0표", "1표"]);
+  await teacher.click("#show-wall");
+  await teacher.locator("#wall-lesson .bars").waitFor();
+  assert.deepEqual(await bars(teacher, true), ["1표", "0표", "1표"]);
+  await picture(teacher, "lesson-wall-result");
+  await teacher.click("#end-wall");
+  await picture(alice, "lesson-pupil-result");
+  for (const page of [alice, bob]) await page.locator("#poll .quiet").click();
+  await bob.locator("#poll").waitFor({ state: "hidden" });
+
+  // Calm: what may not be said stays in the field.
+  await tool(teacher, "slow").click();
+  await sees(bob, "Slow: one message every 10 s");
+  await say(bob, "one");
+  await sees(alice, "one");
+  await say(bob, "two");
+  await bob.locator("#composer-error", { hasText: /You can send in \d+ s/u }).waitFor();
+  assert.equal(await bob.inputValue("#text"), "two");
+  await tool(teacher, "slow").click();
+  await tool(teacher, "listen").click();
+  await bob.locator("#lesson-line", { hasText: "Listening time" }).waitFor();
+  await alice.locator("#lesson-line", { hasText: "선생님이 불렀습니다" }).waitFor();
+  await bob.press("#text", "Enter");
+  await bob.locator("#composer-error", { hasText: "Listening time" }).waitFor();
+  assert.equal(await bob.inputValue("#text"), "two");
+
+  // A question without a name reaches teachers alone, until one shows it.
+  await alice.click("#ask-nameless");
+  await answer(alice, "왜 별표를 두 번 쓰나요?");
+  await teacher.locator("#questions .nameless", { hasText: "왜 별표를" }).waitFor();
+  assert.equal(await bob.locator("body", { hasText: "왜 별표를" }).count(), 0);
+  await picture(teacher, "lesson-teacher-question");
+  await teacher.locator("#questions").getByRole("button", { name: "모두에게 공개" }).click();
+  await bob.locator(".row.question", { hasText: "왜 별표를" }).waitFor();
+  await teacher.locator("#questions-section").waitFor({ state: "hidden" });
+  await tool(teacher, "listen").click();
+  await bob.locator("#lesson-line", { hasText: "Listening time" }).waitFor({ state: "hidden" });
+
+  await tool(teacher, "timer").click();
+  await answer(teacher, "5분");
+  await alice.locator("#lesson-bar .clock", { hasText: /^[45]:\d\d/u }).waitFor();
+  await tool(teacher, "attendance").click();
+  await teacher.locator("#attendance tbody tr", { hasText: "앨리스" }).waitFor();
+  await picture(teacher, "lesson-attendance");
+  const table = await teacher.evaluate(async () => (await fetch(document.getElementById("attendance-csv").href)).text());
+  assert.match(table, /앨리스/u);
+  await teacher.keyboard.press("Escape");
+
+  await tool(teacher, "end").click();
+  await answer(teacher);
+  await sees(bob, "The lesson ended");
+  await alice.locator("#lesson-bar").waitFor({ state: "hidden" });
+  await tool(teacher, "begin").waitFor();
+  for (const page of [teacher, alice, bob]) assert.deepEqual(page.wrongs, []);
+} finally {
+  await browser.close();
+}
