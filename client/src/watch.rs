@@ -10,7 +10,10 @@ use madang_protocol::{
     sanitize::sanitize_line,
 };
 
-use self::earlier::{Earlier, End};
+use self::{
+    earlier::{Earlier, End},
+    progress::Progress,
+};
 use crate::{
     app::SESSION_UNKNOWN,
     cli::Options,
@@ -25,6 +28,7 @@ use crate::{
 };
 
 mod earlier;
+mod progress;
 
 /// How many requests may be without an answer; there is one at most.
 const WINDOW: usize = 4;
@@ -45,6 +49,7 @@ struct Watch<'a> {
     last: Option<u64>,
     /// The earlier events that are being asked for.
     reading: Option<Reading>,
+    progress: Progress,
     reconnect: Option<Reconnect>,
 }
 
@@ -78,9 +83,11 @@ pub(crate) fn run(
         left: options.count.map(u64::from),
         last: None,
         reading: None,
+        progress: Progress::default(),
         reconnect: None,
     };
     let result = watch.listen(&interrupts);
+    watch.progress.clear();
     if !matches!(&result, Err(failure) if failure.ends_connection()) {
         watch.session.leave("/quit", |_| {});
     }
@@ -178,6 +185,7 @@ impl Watch<'_> {
         if code == BUSY && !earlier.is_over() {
             return self.ask_for_page(earlier, came);
         }
+        self.progress.clear();
         complain(why);
         self.print_read(earlier, came, out);
     }
@@ -186,13 +194,21 @@ impl Watch<'_> {
     fn end_page(&mut self, out: &mut Vec<u8>) {
         let Some(Reading { mut earlier, came, .. }) = self.reading.take() else { return };
         match earlier.end_page() {
-            None => self.ask_for_page(earlier, came),
+            None => {
+                if let Some(first) = earlier.first() {
+                    let moment = self.renderer.moment(first.stamp().time);
+                    self.progress
+                        .show(&Words::ReadBackTo { moment: &moment }.text(self.renderer.lang));
+                }
+                self.ask_for_page(earlier, came);
+            }
             Some(end) => self.end_reading(earlier, came, end, out),
         }
     }
 
     /// Says why there is no more, if that has to be said, and prints what there is.
     fn end_reading(&mut self, earlier: Earlier, came: Vec<Received>, end: End, out: &mut Vec<u8>) {
+        self.progress.clear();
         let first = earlier.first().map(|event| self.renderer.moment(event.stamp().time));
         let words = match (end, &first) {
             (End::Reached, _) => None,

@@ -85,6 +85,8 @@ pub(crate) enum Words<'a> {
     NameForRoom,
     /// The terminal is too small for the QR code.
     CodeTooLarge { columns: usize, rows: usize },
+    /// Earlier events have been read back to this moment, and older ones are asked for.
+    ReadBackTo { moment: &'a str },
     /// The server has nothing older than what it had at this moment.
     NothingBefore { moment: &'a str },
     /// The server has no earlier events at all.
@@ -190,6 +192,7 @@ impl Words<'_> {
                 "-- 서버가 지금 대화를 저장하지 못합니다. 대화는 계속할 수 있습니다 --".into()
             }
             Words::SavedAgain => "-- 서버가 대화를 다시 저장합니다 --".into(),
+            Words::ReadBackTo { moment } => format!("{moment}까지 거슬러 읽었습니다"),
             Words::NothingBefore { moment } => {
                 format!("{moment} 이전의 대화는 서버에 남아 있지 않습니다")
             }
@@ -277,6 +280,7 @@ impl Words<'_> {
             }
             Words::NotSaved => "-- the server can't save messages now; the chat goes on --".into(),
             Words::SavedAgain => "-- messages are saved again --".into(),
+            Words::ReadBackTo { moment } => format!("read back to {moment}"),
             Words::NothingBefore { moment } => {
                 format!("the server has nothing older than {moment}")
             }

@@ -5,6 +5,8 @@ use std::process::Stdio;
 
 #[cfg(target_os = "linux")]
 use crate::client::command;
+#[cfg(unix)]
+use crate::terminal::Terminal;
 use crate::{
     client::Client,
     fake_server::{FakeServer, Peer},
@@ -154,6 +156,21 @@ fn it_is_told_if_the_server_has_nothing_as_old() {
         assert_eq!(ended.code, Some(0));
         assert!(ended.stderr.contains("nothing older than 2026-11-2"), "{ended:?}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn on_a_terminal_it_is_shown_how_far_back_it_has_come() {
+    let server = FakeServer::start();
+    let args = [&READ[..], &["--since", "40", "--count", "2"]].concat();
+    let mut terminal = Terminal::start_sized(&server.address, &args, 60, 24, &[("TZ", "UTC")]);
+    let mut peer = server.accept_member("watch");
+    answer_history(&mut peer, 1, "", &[said(43, 41)]);
+    terminal.expect_row("read back to 2026-11-22 18:59…");
+    answer_history(&mut peer, 2, "\"before\":43,\"limit\":200,", &[said(40, 30), said(42, 31)]);
+    peer.expect_quit();
+    assert_eq!(terminal.ended(), 0);
+    assert_eq!(terminal.rows(), ["-- 1 line skipped --", "[bob] 42", "[bob] 43"]);
 }
 
 #[test]
