@@ -209,7 +209,6 @@ mod tests {
     use rcgen::{CertificateParams, KeyPair};
 
     use super::*;
-    use crate::patience;
 
     /// A folder of its own, and a pair in it.
     struct Folder(PairFiles);
@@ -279,7 +278,7 @@ mod tests {
             assert!(made.success());
         }
         let files = folder.0.clone();
-        let reader = patience::spawn(move || {
+        let reader = crate::patience::spawn(move || {
             let certificates = Certificates::load(files).expect("it fits");
             certificates.look()
         });
