@@ -411,16 +411,71 @@ fn every_room_is_told_in_the_order_of_the_lesson() {
         }
         scope.spawn(|| make(2)).join().expect("it is made")
     });
-    let places = |room: &Room| {
-        let answer = crate::dialect::answer::Answer::new(crate::dialect::Form::JSON);
-        let history = room.recall(500, answer).unwrap_or_else(|_| panic!("it is open"));
-        let text = String::from_utf8(history.into_bytes()).expect("JSON");
-        let after = |part: &str| part.split(['}', ',']).next()?.parse::<usize>().ok();
-        text.split("\"place\":").skip(1).filter_map(after).collect::<Vec<_>>()
-    };
     let all = (THREADS * PUPILS) as usize;
-    assert_eq!(places(&first), (1..=all).collect::<Vec<_>>());
-    let late = places(&late);
+    assert_eq!(places_told(&first), (1..=all).collect::<Vec<_>>());
+    let late = places_told(&late);
     let from = all + 1 - late.len();
     assert_eq!(late, (from..=all).collect::<Vec<_>>(), "without a hole, and nothing twice");
+}
+
+/// The places of the hands that a room was told of, in its order.
+fn places_told(room: &Room) -> Vec<usize> {
+    let answer = crate::dialect::answer::Answer::new(crate::dialect::Form::JSON);
+    let history = room.recall(500, answer).unwrap_or_else(|_| panic!("it is open"));
+    let text = String::from_utf8(history.into_bytes()).expect("JSON");
+    let after = |part: &str| part.split(['}', ',']).next()?.parse::<usize>().ok();
+    text.split("\"place\":").skip(1).filter_map(after).collect()
+}
+
+fn room_of(lesson: &Arc<Lesson>) -> Arc<Room> {
+    let beginning =
+        super::super::Beginning { first_id: 1_000, class: lesson.class(), ..Default::default() };
+    let context = super::super::Context { lesson: lesson.clone(), ..Default::default() };
+    Room::new(1, "math", None, beginning, context)
+}
+
+#[test]
+fn who_comes_second_leaves_the_telling_to_the_first() {
+    let lesson = Arc::new(Lesson::default());
+    let room = room_of(&lesson);
+    let listed = || vec![room.clone()];
+    lesson.act(&teacher(), LessonOp::Begin { title: None }, listed).expect("it begins");
+    let (is_telling, told) = crossbeam_channel::bounded::<()>(0);
+    let (second_is_done, done) = crossbeam_channel::bounded::<()>(1);
+    std::thread::scope(|scope| {
+        let (lesson, listed) = (&lesson, &listed);
+        scope.spawn(move || {
+            let held_up = || {
+                // Once; for the second hand, nobody waits any more.
+                if is_telling.send(()).is_ok() {
+                    done.recv().expect("the second has not waited");
+                }
+                listed()
+            };
+            lesson.act(&pupil(2), hand(None), held_up).expect("the hand goes up");
+        });
+        told.recv().expect("the first tells");
+        drop(told);
+        lesson.act(&pupil(3), hand(None), listed).expect("the hand goes up");
+        second_is_done.send(()).expect("the first waits");
+    });
+    assert_eq!(places_told(&room), [1, 2]);
+}
+
+#[test]
+fn a_room_takes_in_nothing_twice() {
+    let lesson = Arc::new(Lesson::default());
+    lesson.act(&teacher(), LessonOp::Begin { title: None }, Vec::new).expect("it begins");
+    lesson.act(&pupil(2), hand(None), Vec::new).expect("the hand goes up");
+    let room = room_of(&lesson);
+    let raised = |number: u64| {
+        let (session, user, text, place) = (number, name(number), None, number as usize);
+        let change = LessonChange::HandRaised { session, user, text, for_teachers: false, place };
+        let time = Time::from_millis(0);
+        Op::Lesson(Arc::new(LessonFact { number, time, change }))
+    };
+    for number in [1, 2, 3, 3, 2, 4] {
+        room.act(By::Time, raised(number)).expect("it is open");
+    }
+    assert_eq!(places_told(&room), [3, 4]);
 }
