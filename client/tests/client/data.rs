@@ -11,7 +11,7 @@ use madang_server::{
 };
 use madang_tests::TestFolder;
 
-use crate::{client::Client, terminal::Terminal};
+use crate::{DEADLINE, client::Client, terminal::Terminal};
 
 /// A server in this process that saves to a folder. Dropping it stops it.
 struct SavingServer {
@@ -30,6 +30,8 @@ impl SavingServer {
             lang: Lang::En,
             rate_limit: None,
             journal: Some(JournalConfig::of(data)),
+            // When it has stopped, the folder is free, however busy the machine is.
+            join_timeout: DEADLINE,
             ..Config::default()
         };
         let server = Server::start(config, console).expect("a free port and an empty folder");

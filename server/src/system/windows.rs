@@ -43,7 +43,7 @@ impl StopRequests {
         // SAFETY: the handler is a function that lives as long as the process.
         match unsafe { SetConsoleCtrlHandler(Some(on_event), 1) } {
             0 => Err(io::Error::last_os_error()),
-            _ => log_off::watch().map(|()| StopRequests(())),
+            _ => log_off::watch_log_off().map(|()| StopRequests(())),
         }
     }
 

@@ -24,7 +24,7 @@ use crate::system::StopRequest;
 /// # Errors
 ///
 /// There is no thread for it.
-pub(super) fn watch() -> io::Result<()> {
+pub(super) fn watch_log_off() -> io::Result<()> {
     std::thread::Builder::new().name("log-off".into()).spawn(take_messages)?;
     Ok(())
 }
