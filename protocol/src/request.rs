@@ -338,7 +338,7 @@ mod tests {
         let more = ["history", "session", "previous", "last", "last_private", "before", "limit"];
         let names = [&names[..], &more, &["nonce", "mood"]].concat();
         let values = ["\"say\"", "\"login\"", "\"command\"", "\"history\"", "\"\"", "\"a\\n\""];
-        let others = ["null", "true", "false", "0", "-1", "20", "1.5", "1e400", "[]", "{\"a\":1}"];
+        let others = ["null", "true", "false", "0", "-1", "20", "1.5", "[]", "{\"a\":1}"];
         let values = [&values[..], &others].concat();
         (prop::sample::select(names), prop::sample::select(values))
             .prop_map(|(name, value)| format!("\"{name}\":{value}"))
