@@ -95,7 +95,7 @@ pub(super) fn run(caller: &Caller<'_>, command: LessonCommand<'_>) -> Result<Rep
         }
         LessonCommand::Timer(time, text) => start_timer(caller, time, text),
         LessonCommand::StopTimer => teachers(caller, LessonOp::StopTimer),
-        LessonCommand::Watch => watch(caller),
+        LessonCommand::Watch => watch_on_the_wall(caller),
         LessonCommand::Attendance { csv } => {
             asker(caller)?;
             attendance::list(caller, csv)
@@ -255,7 +255,7 @@ fn start_timer(caller: &Caller<'_>, time: Duration, text: Option<&str>) -> Resul
 }
 
 /// Has tallies sent to a teacher's screen on the wall: those that everyone may see.
-fn watch(caller: &Caller<'_>) -> Result<Reply, Reply> {
+fn watch_on_the_wall(caller: &Caller<'_>) -> Result<Reply, Reply> {
     let member = caller.member()?;
     asker(caller)?;
     member.session.watch();

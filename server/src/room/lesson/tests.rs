@@ -427,7 +427,7 @@ fn places_told(room: &Room) -> Vec<usize> {
     text.split("\"place\":").skip(1).filter_map(after).collect()
 }
 
-fn room_of(lesson: &Arc<Lesson>) -> Arc<Room> {
+fn room_in(lesson: &Arc<Lesson>) -> Arc<Room> {
     let beginning =
         super::super::Beginning { first_id: 1_000, class: lesson.class(), ..Default::default() };
     let context = super::super::Context { lesson: lesson.clone(), ..Default::default() };
@@ -437,7 +437,7 @@ fn room_of(lesson: &Arc<Lesson>) -> Arc<Room> {
 #[test]
 fn who_comes_second_leaves_the_telling_to_the_first() {
     let lesson = Arc::new(Lesson::default());
-    let room = room_of(&lesson);
+    let room = room_in(&lesson);
     let listed = || vec![room.clone()];
     lesson.act(&teacher(), LessonOp::Begin { title: None }, listed).expect("it begins");
     let (is_telling, told) = crossbeam_channel::bounded::<()>(0);
@@ -467,7 +467,7 @@ fn a_room_takes_in_nothing_twice() {
     let lesson = Arc::new(Lesson::default());
     lesson.act(&teacher(), LessonOp::Begin { title: None }, Vec::new).expect("it begins");
     lesson.act(&pupil(2), hand(None), Vec::new).expect("the hand goes up");
-    let room = room_of(&lesson);
+    let room = room_in(&lesson);
     let raised = |number: u64| {
         let (session, user, text, place) = (number, name(number), None, number as usize);
         let change = LessonChange::HandRaised { session, user, text, for_teachers: false, place };
