@@ -169,7 +169,8 @@ impl Watch<'_> {
 
     fn ask_for_page(&mut self, mut earlier: Earlier, came: Vec<Received>) {
         let (before, limit) = earlier.begin_page();
-        let number = self.session.ask(|nonce| Request::History { before, limit, nonce });
+        let number =
+            self.session.ask(|nonce| Request::History { before, after: None, limit, nonce });
         let came_bytes = came.iter().map(|received| received.line.len()).sum();
         self.reading = Some(Reading { earlier, number, came, came_bytes });
     }

@@ -18,9 +18,12 @@ use crate::{
 pub use lesson::{LessonCommand, MOST_CHOICES};
 pub use table::COMMANDS;
 
+pub use history_part::HistoryPart;
+
 use arguments::ArgumentError;
 
 mod arguments;
+mod history_part;
 mod table;
 mod lesson;
 
@@ -147,8 +150,8 @@ pub enum Command<'a> {
     Me(&'a str),
     /// Shows the room's topic, or sets it.
     Topic(Option<&'a str>),
-    /// Shows earlier messages, at most so many.
-    History(Option<usize>),
+    /// Shows what was said before.
+    History(Option<HistoryPart>),
     /// Looks for words in what was said; without them, goes on looking further back.
     Search(Option<&'a str>),
     /// Ignores somebody, or lists the ignore list.
@@ -578,7 +581,9 @@ mod tests {
         check("/mute @all", Command::Mute(name("all"), None));
         check("/limit 30", Command::Limit(30));
         check("/history", Command::History(None));
-        check("/history 50", Command::History(Some(50)));
+        check("/history 50", Command::History(Some(HistoryPart::Last(50))));
+        check("/지난말 9:05", Command::History(Some(HistoryPart::Time { hour: 9, minute: 5 })));
+        check("/history 11-28", Command::History(Some(HistoryPart::Day { month: 11, day: 28 })));
         check("/topic", Command::Topic(None));
         check("/ignore", Command::Ignore(None));
         check("/ping t1", Command::Ping(Some("t1")));
@@ -685,7 +690,11 @@ mod tests {
         check("/nick", "/nick NAME");
         check("/limit 0", "/limit N");
         check("/limit -1", "/limit N");
-        check("/history x", "/history [N]");
+        for wrong in
+            ["x", "0", "24:00", "9:60", "9:", ":9", "13-01", "02-30", "1-2-3", "-1", "+9:05"]
+        {
+            check(&format!("/history {wrong}"), "/history [N|WHEN]");
+        }
         check("/help dance", "/help [CMD|all]");
         check("/invite qrs", "/invite [qr]");
         for line in ["/own", "/own maybe"] {

@@ -315,6 +315,10 @@ pub enum Notice<'a> {
     NotKept,
     /// Nothing older may be read.
     HistoryBegins,
+    /// Members may read back to this moment only.
+    OutOfReach(&'a str),
+    /// Nobody has spoken since the moment that was asked for.
+    NothingSince,
     /// No words were given to look for, or none can be looked for.
     NoSearch,
     /// What a search has come to.
@@ -407,12 +411,14 @@ impl Notice<'_> {
             Notice::NoSuchRoom => "no_such_room",
             Notice::Busy => "busy",
             Notice::NotKept => "not_kept",
+            Notice::OutOfReach(_) => "out_of_reach",
             Notice::NoSearch => "usage",
             Notice::NotForgotten(_) => "disk",
             Notice::LoggedInAlready => "logged_in_already",
             Notice::Greeting { .. }
             | Notice::Recorded
             | Notice::HistoryBegins
+            | Notice::NothingSince
             | Notice::Found { .. }
             | Notice::Forgotten(_)
             | Notice::LoginPrompt

@@ -66,6 +66,9 @@ pub enum Request {
         /// Only events with lower ids; the newest if there is none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         before: Option<u64>,
+        /// Only events with higher ids: of these the first ones, not the last.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<u64>,
         /// How many events at most; by default, all that are kept.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         limit: Option<usize>,
@@ -132,6 +135,7 @@ struct Fields {
     last: Option<u64>,
     last_private: Option<u64>,
     before: Option<u64>,
+    after: Option<u64>,
     limit: Option<usize>,
     nonce: Option<String>,
 }
@@ -239,13 +243,14 @@ impl Request {
             last,
             last_private,
             before,
+            after,
             limit,
             nonce,
         } = fields;
         Some(match kind {
             RequestType::Say => Request::Say { text: text?, room, nonce },
             RequestType::Command => Request::Command { line: line?, room, nonce },
-            RequestType::History => Request::History { before, limit, nonce },
+            RequestType::History => Request::History { before, after, limit, nonce },
             RequestType::Login => Request::Login {
                 name,
                 room,
@@ -441,7 +446,7 @@ mod tests {
         );
         check(
             r#"{"type":"history","before":50}"#,
-            Request::History { before: Some(50), limit: None, nonce: None },
+            Request::History { before: Some(50), after: None, limit: None, nonce: None },
         );
         let who = Request::Command { line: "/who".into(), room: None, nonce: None };
         let json = r#"{"type":"command","line":"/who"}"#;

@@ -8,10 +8,10 @@ use madang_protocol::{
     notice::{Goodbye, Notice},
 };
 
-use self::archive::HistoryAsked;
 use self::caller::{Caller, Effect, Reply, Standing};
 
 pub(crate) mod archive;
+pub(crate) mod history;
 pub(crate) mod caller;
 pub(crate) mod chat;
 mod moderation;
@@ -61,10 +61,7 @@ pub(crate) fn run(caller: &Caller<'_>, command: Command<'_>) -> Reply {
         Command::Rooms => Ok(questions::list_rooms(caller)),
         Command::Whois(name) => questions::whois(caller, &name),
         Command::Topic(None) => Ok(questions::topic(caller)),
-        Command::History(limit) => {
-            let asked = limit.map_or(HistoryAsked::Again, HistoryAsked::Newest);
-            questions::history(caller, asked)
-        }
+        Command::History(part) => history::history(caller, part),
         Command::Search(words) => archive::search(caller, words),
         Command::Invite { qr } => questions::invite(caller, qr),
         Command::Ignore(None) => questions::list_hidden(caller),

@@ -26,7 +26,7 @@ use crate::{
     dialect::{DialectId, Stage},
     room::mailbox::ROUND_BYTES,
     room::refusal::Refusal,
-    room::{self, Room, Speech},
+    room::{self, HistorySpan, Room, Speech},
     session::{Quiet, Session},
     shared::{Admission, Shared},
     system,
@@ -245,9 +245,11 @@ impl Connection {
             Request::Command { line, nonce, .. } => {
                 return self.take_command_line(&line, nonce.as_deref());
             }
-            Request::History { before, limit, nonce } => {
+            Request::History { before, after, limit, nonce } => {
                 self.post_speeches();
-                return self.ask_for_history(before, limit, nonce.as_deref());
+                let limit = limit.unwrap_or(usize::MAX);
+                let span = HistorySpan { before, after, since: None, limit };
+                return self.ask_for_history(span, nonce.as_deref());
             }
             Request::Vote { choice, nonce } => {
                 let command = LessonCommand::Vote(choice);

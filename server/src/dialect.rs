@@ -145,15 +145,15 @@ pub(crate) trait Dialect: Sync {
 
     /// Writes the earlier messages `events` of `room` for a new member.
     fn shown_parts(&self, room: &str, events: &[&Event], words: Words) -> Vec<Part> {
-        past::parts(room, events, None, |message, out| self.write_message(message, words, out))
+        let head = HistoryHead { room, earliest: false, nonce: None };
+        past::parts(head, events, |message, out| self.write_message(message, words, out))
     }
 
     /// Writes the answer to a request for history, as much as fits.
     fn write_history(
         &self,
-        room: &str,
+        head: HistoryHead<'_>,
         newest_first: &mut dyn Iterator<Item = &Event>,
-        nonce: Option<&str>,
         words: Words,
         out: &mut Vec<u8>,
     ) {
@@ -161,13 +161,24 @@ pub(crate) trait Dialect: Sync {
         let write = |message: &ServerMessage<'_>, out: &mut Vec<u8>| {
             self.write_message(message, words, out)
         };
-        for part in past::parts(room, &events, nonce, write) {
+        for part in past::parts(head, &events, write) {
             out.extend_from_slice(&part.lines);
         }
         if events.is_empty() {
-            write(&past::message(room, &[], false, nonce), out);
+            write(&past::message(head, &[], false), out);
         }
     }
+}
+
+/// What an answer with history has beside its events.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HistoryHead<'a> {
+    /// The room's name.
+    pub(crate) room: &'a str,
+    /// Whether nothing older may be read.
+    pub(crate) earliest: bool,
+    /// The request's nonce.
+    pub(crate) nonce: Option<&'a str>,
 }
 
 /// The stage of a connection.

@@ -54,6 +54,7 @@ use recorder::Recorder;
 use state::State;
 
 pub(crate) use envelope::{Closing, Coming, Going, Greeting, Last, Question};
+pub(crate) use history::HistorySpan;
 pub(crate) use op::{By, Muter, Op, Speech};
 pub(crate) use state::Beginning;
 
@@ -303,9 +304,9 @@ impl Room {
 
     /// Adds what was said last to `answer`, for somebody who is no member, and blocks until
     /// that is done. May pump.
-    pub(crate) fn recall(&self, limit: usize, answer: Answer) -> Result<Answer, Ended> {
+    pub(crate) fn recall(&self, span: HistorySpan, answer: Answer) -> Result<Answer, Ended> {
         let (recalled, answers) = bounded(1);
-        let envelope = || Envelope::Recall { limit, answer, recalled };
+        let envelope = || Envelope::Recall { span, answer, recalled };
         self.post(QUESTION_BYTES, Urgency::Waits, envelope)?;
         answers.recv().map_err(|_| Ended(()))
     }

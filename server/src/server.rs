@@ -160,6 +160,7 @@ impl Server {
         let mut users = UserManager::new(away, nonce_key);
         users.teachers = Teachers::new(config.teacher_code.clone());
         let shared = Arc::new(Shared {
+            operators_reading: Default::default(),
             own_name: system::own_name(),
             console,
             bounds: Arc::new(bounds),

@@ -31,7 +31,7 @@ use crate::{
     operator::console::Console,
     room::directory::Rooms,
     room::{By, Going, Op, Room},
-    session::{Session, user_manager::UserManager},
+    session::{Reading, Session, user_manager::UserManager},
     sync::Mutex,
     timekeeper::Timekeeper,
     transport::{
@@ -76,6 +76,8 @@ pub(crate) struct Shared {
     pub(crate) rooms: Rooms,
     /// None without durable history.
     pub(crate) journal: Option<Arc<Journal>>,
+    /// How far the operator has read back in it.
+    pub(crate) operators_reading: Mutex<Option<Reading>>,
     pub(crate) room_allowance: AddressAllowance,
     /// How many wrong teacher's codes an address may send.
     pub(crate) code_allowance: AddressAllowance,

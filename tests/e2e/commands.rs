@@ -380,7 +380,7 @@ fn history_shows_what_was_said_with_times() {
             "/history 999999",
             &["[alice] 말 1", "[alice] 말 2", "[alice] 말 3", "* alice 잔다"],
         );
-        let usage = say("사용법: /지난말 [개수]", "Usage: /history [N]");
+        let usage = say("사용법: /지난말 [개수|언제]", "Usage: /history [N|WHEN]");
         for wrong in ["/history 0", "/history -1", "/history all"] {
             check(&mut bob, wrong, usage);
         }

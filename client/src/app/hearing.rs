@@ -154,11 +154,19 @@ impl App<'_> {
         message: &'m ServerMessage<'static>,
     ) -> Cow<'m, ServerMessage<'static>> {
         match message {
-            ServerMessage::History { room, events, more, nonce } if !self.ignored.is_empty() => {
+            ServerMessage::History { room, events, more, earliest, nonce }
+                if !self.ignored.is_empty() =>
+            {
                 let is_shown = |event: &&Cow<'_, Event>| !self.hides_event(event);
                 let events = events.iter().filter(is_shown).cloned().collect();
                 let (room, nonce) = (room.clone(), nonce.clone());
-                Cow::Owned(ServerMessage::History { room, events, more: *more, nonce })
+                Cow::Owned(ServerMessage::History {
+                    room,
+                    events,
+                    more: *more,
+                    earliest: *earliest,
+                    nonce,
+                })
             }
             message => Cow::Borrowed(message),
         }

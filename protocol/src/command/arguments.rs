@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::{Banned, Command, CommandSpec, Help, Switch};
+use super::{Banned, Command, CommandSpec, Help, HistoryPart, Switch};
 use crate::{
     address_range::AddressRange,
     duration::parse_duration,
@@ -171,6 +171,11 @@ pub(super) fn banned(text: &str) -> Result<Banned, ArgumentError> {
 
 pub(super) fn count(text: &str) -> Result<usize, ArgumentError> {
     text.parse().ok().filter(|count| *count > 0).ok_or(ArgumentError::Usage)
+}
+
+/// The argument of `/history`.
+pub(super) fn history_part(text: &str) -> Result<HistoryPart, ArgumentError> {
+    HistoryPart::parse(text.trim()).ok_or(ArgumentError::Usage)
 }
 
 /// Nothing may follow, though a word too many of most commands is no mistake.

@@ -3,8 +3,9 @@
 use super::{
     Command, CommandSpec, Role,
     arguments::{
-        ArgumentError, banned, count, destination, help, invite, is_everyone, new_name, nothing,
-        optional, person, person_and_text, room_and_person, switch, who, with_duration, words,
+        ArgumentError, banned, count, destination, help, history_part, invite, is_everyone,
+        new_name, nothing, optional, person, person_and_text, room_and_person, switch, who,
+        with_duration, words,
     },
     lesson,
 };
@@ -182,20 +183,20 @@ pub static COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "/history",
         alias: "/지난말",
-        arguments: ["[개수]", "[N]"],
+        arguments: ["[개수|언제]", "[N|WHEN]"],
         roles: MEMBER_AND_OPERATOR,
         help: ["이전 대화를 봅니다", "show earlier messages"],
         details: [
-            "시각과 함께 보여 줍니다.\n예: /지난말 20\n대화가 저장되는 방에서 다시 입력하면\n더 오래된 것을 보여 줍니다.",
-            "Shows them with their times.\nExample: /history 20\nWhere messages are saved, again goes\nfurther back.",
+            "시각과 함께 보여 줍니다. 예: /지난말 20\n/지난말 14:30: 그때부터의 대화\n/지난말 11-28: 그날부터의 대화\n다시 /지난말: 더 오래된 것",
+            "Shows them with their times. Examples:\n/history 20, or from a moment on:\n/history 14:30, /history 11-28\nAgain, /history: older ones",
         ],
-        parse: |text| Ok(Command::History(optional(text).map(count).transpose()?)),
+        parse: |text| Ok(Command::History(optional(text).map(history_part).transpose()?)),
     },
     CommandSpec {
         name: "/search",
         alias: "/찾기",
         arguments: ["[낱말]", "[WORDS]"],
-        roles: MEMBER,
+        roles: MEMBER_AND_OPERATOR,
         help: ["대화를 찾습니다", "search saved messages"],
         details: [
             "모든 낱말이 들어 있는 대화를 찾습니다.\n첫소리로도 찾습니다. 예: /찾기 ㅎㅇ\n더 오래된 것을 보려면: /찾기",

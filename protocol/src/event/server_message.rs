@@ -228,6 +228,9 @@ pub enum ServerMessage<'a> {
         events: Vec<Cow<'a, Event>>,
         /// Whether more follow in another message.
         more: bool,
+        /// Whether nothing older than this answer may be read.
+        #[serde(default, skip_serializing_if = "is_false")]
+        earliest: bool,
         /// The nonce of the request that it answers, if it had one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<Cow<'a, str>>,

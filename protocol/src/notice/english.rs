@@ -26,6 +26,8 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::LoginPrompt => "Login ID:".into(),
         Notice::Recorded => "Messages in this room are saved on the server.".into(),
         Notice::NotKept => "Messages in this room are not saved on the server.".into(),
+        Notice::OutOfReach(since) => format!("Members can read back to {since} only."),
+        Notice::NothingSince => "Nothing has been said since then.".into(),
         Notice::HistoryBegins => "-- start of available history --".into(),
         Notice::NoSearch => "Type the words to search for: /search WORDS".into(),
         Notice::Found { count: 0, is_all: true } => "No messages found.".into(),

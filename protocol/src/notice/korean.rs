@@ -76,6 +76,8 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         }
         Notice::Recorded => "이 방의 대화는 서버에 저장됩니다.".into(),
         Notice::NotKept => "이 방의 대화는 서버에 저장되지 않습니다.".into(),
+        Notice::OutOfReach(since) => format!("{since} 이후의 대화만 볼 수 있습니다."),
+        Notice::NothingSince => "그때부터 나눈 대화가 없습니다.".into(),
         Notice::HistoryBegins => "-- 남아 있는 대화의 처음입니다 --".into(),
         Notice::NoSearch => "찾을 말을 입력하세요: /찾기 낱말".into(),
         Notice::Found { count: 0, is_all: true } => "찾는 대화가 없습니다.".into(),

@@ -1,37 +1,29 @@
-//! Reading back what is kept on disk: history further than a room remembers, and searches.
-//! The same command again goes further back.
+//! What commands read of what is kept on disk: searches, and for [`history`](super::history)
+//! what a room does not remember. The same search again goes further back.
+
+use std::sync::Arc;
 
 use madang_protocol::{
-    event::{Event, ServerMessage},
+    event::{Event, ServerMessage, Time},
     name::UserName,
     notice::Notice,
     room::RoomName,
 };
 
-use super::caller::{Caller, Membership, Reply};
-use super::questions::HISTORY_EVENTS;
+use super::caller::{Caller, Reply, Standing};
 use crate::{
-    room::Room,
+    dialect::HistoryHead,
+    room::{HistorySpan, Room},
     session::{Hidden, Reading},
+    sync::Mutex,
 };
 
 /// How many messages a search shows at once.
 const FOUND_EVENTS: usize = 10;
 
-/// How somebody asks for history.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum HistoryAsked {
-    /// The newest messages, so many.
-    Newest(usize),
-    /// Those before what was shown last; the newest if nothing was.
-    Again,
-    /// Those before an id, at most so many.
-    Before(Option<u64>, Option<usize>),
-}
-
 /// What is kept on disk of public rooms.
 pub(crate) trait Archive {
-    /// Reads the newest events of a room that are wanted. Blocks until they are there.
+    /// Reads the events of a room that are wanted. Blocks until they are there.
     ///
     /// # Errors
     ///
@@ -45,14 +37,27 @@ pub(crate) trait Archive {
     ///
     /// What went wrong, in the system's words.
     fn forget(&self, room: &RoomName, name: Option<&UserName>) -> Result<usize, String>;
+
+    /// The earliest moment that members may read back to.
+    fn members_reach(&self) -> Time;
+
+    /// How far the operator has read back.
+    fn operators_reading(&self) -> &Mutex<Option<Reading>>;
 }
 
-/// Which events are wanted.
+/// How far back somebody may read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// As far as members may.
+    Members,
+    /// To the beginning.
+    Everything,
+}
+
+/// Which events are wanted, and by whom.
 pub(crate) struct Wanted<'a> {
-    /// Only events with lower ids.
-    pub(crate) before: Option<u64>,
-    /// At most so many.
-    pub(crate) limit: usize,
+    pub(crate) span: HistorySpan,
+    pub(crate) reach: Reach,
     /// Only messages that hold these words.
     pub(crate) words: Option<&'a str>,
     /// Only what people are shown, and nothing of those whom they ignore. Programs get
@@ -63,10 +68,11 @@ pub(crate) struct Wanted<'a> {
 /// A piece of history, in the order in which it happened.
 pub(crate) struct Excerpt {
     pub(crate) events: Vec<Event>,
-    /// From which id on everything was looked at.
-    pub(crate) looked_from: u64,
+    /// From which id on everything was looked at; up to which, where it was said where to
+    /// begin.
+    pub(crate) looked_to: u64,
     /// Whether nothing older may be read.
-    pub(crate) is_all: bool,
+    pub(crate) earliest: bool,
 }
 
 /// Why nothing was read.
@@ -80,47 +86,50 @@ pub(crate) enum Unread {
     NoWords,
 }
 
-/// Tells what happened before some id; `None` if the room's memory has to answer.
-pub(super) fn saved_history(
-    caller: &Caller<'_>,
-    member: Membership<'_>,
-    asked: HistoryAsked,
-) -> Option<Result<Reply, Reply>> {
-    let (archive, room) = (caller.chat.archive?, member.room?);
-    let for_programs = caller.form.is_for_programs();
-    let last = member.session.reading().filter(|last| last.is_history_of(room.number));
-    let (before, limit) = match asked {
-        HistoryAsked::Newest(count) => (None, count),
-        HistoryAsked::Again => (last.map(|last| last.before), HISTORY_EVENTS),
-        HistoryAsked::Before(before, limit) => (before, limit.unwrap_or(usize::MAX)),
-    };
-    let hidden = (!for_programs).then(|| member.session.hidden().to_vec());
-    let read = archive.read(room, Wanted { before, limit, words: None, hidden });
-    let excerpt = match read {
-        Ok(excerpt) => excerpt,
-        Err(Unread::Busy) => return Some(Err(caller.refuse(&Notice::Busy))),
-        Err(_) => return None,
-    };
-    let reading = Reading { room: room.number, words: None, before: excerpt.looked_from };
-    member.session.note_reading(reading);
-    let mut answer = caller.begin();
-    match &excerpt.events[..] {
-        [] if !for_programs => answer.notice(&Notice::HistoryBegins),
-        _ => answer.history(&room.name, excerpt.events.iter().rev(), caller.nonce),
+impl Caller<'_> {
+    /// The room whose past the caller reads, and the people that they ignore.
+    ///
+    /// # Errors
+    ///
+    /// The refusal, if they are in none.
+    pub(super) fn reads_in(&self) -> Result<(&Arc<Room>, Vec<Hidden>), Reply> {
+        if let Standing::Operator(room) = self.standing {
+            return Ok((room, Vec::new()));
+        }
+        let member = self.member()?;
+        let room = member.room.ok_or_else(|| self.refuse(&Notice::NoRoom))?;
+        Ok((room, member.session.hidden().to_vec()))
     }
-    if excerpt.is_all && !excerpt.events.is_empty() {
-        answer.hint(&Notice::HistoryBegins);
+
+    /// How far back the caller may read.
+    pub(super) fn allowed_reach(&self) -> Reach {
+        if self.is_operator() { Reach::Everything } else { Reach::Members }
     }
-    Some(Ok(caller.answered(answer)))
+
+    /// How far the caller has read back in a room.
+    pub(super) fn reading(&self, archive: &dyn Archive, room: &Room) -> Option<Reading> {
+        let reading = match self.standing {
+            Standing::Member(member) => member.session.reading(),
+            _ => archive.operators_reading().lock().clone(),
+        };
+        reading.filter(|reading| reading.room == room.number)
+    }
+
+    /// Notes how far the caller has read back.
+    pub(super) fn note_reading(&self, archive: &dyn Archive, reading: Reading) {
+        match self.standing {
+            Standing::Member(member) => member.session.note_reading(reading),
+            _ => *archive.operators_reading().lock() = Some(reading),
+        }
+    }
 }
 
 /// Looks for words in what was said in the caller's room.
 pub(super) fn search(caller: &Caller<'_>, words: Option<&str>) -> Result<Reply, Reply> {
-    let member = caller.member()?;
-    let room = member.room.ok_or_else(|| caller.refuse(&Notice::NoRoom))?;
+    let (room, hidden) = caller.reads_in()?;
     let not_kept = || caller.refuse(&Notice::NotKept);
     let archive = caller.chat.archive.ok_or_else(not_kept)?;
-    let last = member.session.reading().filter(|last| last.room == room.number);
+    let last = caller.reading(archive, room);
     let last = last.and_then(|last| Some((last.words?, last.before)));
     let (words, before) = match (words, last) {
         (None, None) => return Err(caller.refuse(&Notice::NoSearch)),
@@ -131,31 +140,33 @@ pub(super) fn search(caller: &Caller<'_>, words: Option<&str>) -> Result<Reply, 
         }
         (Some(words), _) => (words.into(), None),
     };
-    let hidden = Some(member.session.hidden().to_vec());
-    let wanted = Wanted { before, limit: FOUND_EVENTS, words: Some(&words), hidden };
+    let span = HistorySpan { before, ..HistorySpan::newest(FOUND_EVENTS) };
+    let (reach, hidden) = (caller.allowed_reach(), Some(hidden));
+    let wanted = Wanted { span, reach, words: Some(&words), hidden };
     let excerpt = archive.read(room, wanted).map_err(|unread| match unread {
         Unread::Busy => caller.refuse(&Notice::Busy),
         Unread::NotKept => not_kept(),
         Unread::NoWords => caller.refuse(&Notice::NoSearch),
     })?;
-    let Excerpt { events, looked_from, is_all } = excerpt;
-    let before = if is_all { 0 } else { looked_from };
+    let Excerpt { events, looked_to, earliest } = excerpt;
+    let before = if earliest { 0 } else { looked_to };
     let reading = Reading { room: room.number, words: Some(words), before };
-    member.session.note_reading(reading);
+    caller.note_reading(archive, reading);
     let mut answer = caller.begin();
     if caller.form.is_for_programs() {
         answer.message(&ServerMessage::Found {
             room: (&*room.name).into(),
             events: events.iter().map(std::borrow::Cow::Borrowed).collect(),
-            before: (!is_all).then_some(looked_from),
+            before: (!earliest).then_some(looked_to),
             nonce: caller.nonce.map(Into::into),
         });
         return Ok(caller.answered(answer));
     }
     if !events.is_empty() {
-        answer.history(&room.name, events.iter().rev(), None);
+        let head = HistoryHead { room: &room.name, earliest, nonce: None };
+        answer.history(head, events.iter().rev());
     }
-    answer.notice(&Notice::Found { count: events.len(), is_all });
+    answer.notice(&Notice::Found { count: events.len(), is_all: earliest });
     Ok(caller.answered(answer))
 }
 

@@ -10,14 +10,10 @@ use madang_protocol::{
 };
 
 use super::{
-    archive::{self, HistoryAsked},
     caller::{Caller, Effect, Membership, Reply, Standing},
     invite, one_line,
 };
 use crate::{clock, room::Question, session::Session};
-
-/// How many events `/history` shows without a number.
-pub(super) const HISTORY_EVENTS: usize = 50;
 
 /// Lists the members of a room; for the operator, everyone on the server.
 pub(super) fn who(
@@ -149,31 +145,6 @@ pub(super) fn topic(caller: &Caller<'_>) -> Reply {
     ask(caller, Question::Topic)
 }
 
-/// Shows what happened before: from disk where it is saved, else what the room remembers.
-pub(crate) fn history(caller: &Caller<'_>, asked: HistoryAsked) -> Result<Reply, Reply> {
-    if let Standing::Operator(room) = caller.standing {
-        let count = match asked {
-            HistoryAsked::Newest(count) => count,
-            HistoryAsked::Again | HistoryAsked::Before(..) => HISTORY_EVENTS,
-        };
-        return Ok(match room.recall(count, caller.begin()) {
-            Ok(answer) => caller.answered(answer),
-            Err(_) => caller.refuse(&Notice::NoSuchRoom),
-        });
-    }
-    if let Standing::Member(member) = caller.standing
-        && let Some(reply) = archive::saved_history(caller, member, asked)
-    {
-        return reply;
-    }
-    let (before, limit) = match asked {
-        HistoryAsked::Newest(limit) => (None, limit),
-        HistoryAsked::Again => (None, HISTORY_EVENTS),
-        HistoryAsked::Before(before, limit) => (before, limit.unwrap_or(usize::MAX)),
-    };
-    Ok(ask(caller, Question::History { before, limit }))
-}
-
 /// Shows how to invite others to the caller's room.
 pub(super) fn invite(caller: &Caller<'_>, qr: bool) -> Result<Reply, Reply> {
     if let Standing::Operator(room) = caller.standing {
@@ -208,7 +179,7 @@ pub(super) fn ping(caller: &Caller<'_>, token: Option<&str>) -> Reply {
 }
 
 /// Has the caller's room answer, after everything that was said before.
-fn ask(caller: &Caller<'_>, question: Question) -> Reply {
+pub(super) fn ask(caller: &Caller<'_>, question: Question) -> Reply {
     match caller.standing {
         Standing::Member(Membership { room: Some(room), .. }) => {
             caller.silence().and(Effect::Ask(room.clone(), question))

@@ -19,12 +19,11 @@ use crate::{
     close_reason::CloseReason,
     commands::{
         self,
-        archive::HistoryAsked,
         caller::{Caller, Effect, Membership, Reply, Standing},
         chat::Services,
-        lesson, questions, rooms,
+        history, lesson, questions, rooms,
     },
-    room::{Coming, Greeting, Question, Room, refusal::Refusal},
+    room::{Coming, Greeting, HistorySpan, Question, Room, refusal::Refusal},
 };
 
 /// How many wrong teacher's codes end a connection.
@@ -111,17 +110,16 @@ impl Connection {
         self.take_lesson_request(command, nonce)
     }
 
-    /// Asks for what happened in the room before the id `before`.
+    /// Asks for what happened in the room before.
     pub(super) fn ask_for_history(
         &mut self,
-        before: Option<u64>,
-        limit: Option<usize>,
+        span: HistorySpan,
         nonce: Option<&str>,
     ) -> Result<(), CloseReason> {
         if !self.may_ask(nonce) {
             return Ok(());
         }
-        let reply = questions::history(&self.caller(nonce), HistoryAsked::Before(before, limit));
+        let reply = history::show_span(&self.caller(nonce), span);
         self.carry_on(reply.unwrap_or_else(|refused| refused), nonce)
     }
 

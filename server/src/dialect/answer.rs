@@ -6,7 +6,7 @@ use madang_protocol::{
     text::Lang,
 };
 
-use super::{Form, Words};
+use super::{Form, HistoryHead, Words};
 
 /// Notices and messages for one member, rendered as they are added.
 #[derive(Debug, Clone)]
@@ -90,15 +90,14 @@ impl Answer {
         self.form.dialect.write_rooms(rooms, nonce, self.words(), &mut self.bytes);
     }
 
-    /// Adds the history of `room`, as much as fits.
+    /// Adds history, as much as fits.
     pub(crate) fn history<'a>(
         &mut self,
-        room: &str,
+        head: HistoryHead<'_>,
         mut newest_first: impl Iterator<Item = &'a Event>,
-        nonce: Option<&str>,
     ) {
         let (words, out) = (self.words(), &mut self.bytes);
-        self.form.dialect.write_history(room, &mut newest_first, nonce, words, out);
+        self.form.dialect.write_history(head, &mut newest_first, words, out);
     }
 
     /// Adds the greeting, with the operator's message of the day.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use madang_protocol::event::{Event, ServerMessage};
 
-use super::Part;
+use super::{HistoryHead, Part};
 
 /// The most bytes of events in one answer, and of what new members are shown.
 pub(super) const ANSWER_BYTES: usize = 60 * 1_024;
@@ -15,23 +15,27 @@ const MESSAGE_BYTES: usize = 32 * 1_024;
 /// The newest events of `newest_first` that fit into one answer, oldest first. One always
 /// fits.
 pub(crate) fn newest<'a>(newest_first: impl Iterator<Item = &'a Event>) -> Vec<&'a Event> {
+    let mut events = first(newest_first);
+    events.reverse();
+    events
+}
+
+/// The first events that fit into one answer. One always fits.
+pub(crate) fn first<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<&'a Event> {
     let mut bytes = 0;
     let fits = |event: &&Event| {
         let is_first = bytes == 0;
         bytes += event.encoded_bytes();
         is_first || bytes <= ANSWER_BYTES
     };
-    let mut events: Vec<&Event> = newest_first.take_while(fits).collect();
-    events.reverse();
-    events
+    events.take_while(fits).collect()
 }
 
 /// The messages to a program, each with at most [`MESSAGE_BYTES`] of events, unless a single
 /// event is longer.
 pub(super) fn parts(
-    room: &str,
+    head: HistoryHead<'_>,
     events: &[&Event],
-    nonce: Option<&str>,
     write: impl Fn(&ServerMessage<'_>, &mut Vec<u8>),
 ) -> Vec<Part> {
     let mut rest = events;
@@ -45,7 +49,7 @@ pub(super) fn parts(
         let count = rest.iter().take_while(fits).count().max(1);
         let (taken, after) = rest.split_at(count);
         let mut lines = Vec::new();
-        write(&message(room, taken, !after.is_empty(), nonce), &mut lines);
+        write(&message(head, taken, !after.is_empty()), &mut lines);
         let last_id = taken.last().unwrap_or(first).id();
         parts.push(Part { lines, first_id: first.id(), last_id });
         rest = after;
@@ -55,15 +59,16 @@ pub(super) fn parts(
 
 /// The message to a program with `events`.
 pub(super) fn message<'a>(
-    room: &'a str,
+    head: HistoryHead<'a>,
     events: &[&'a Event],
     more: bool,
-    nonce: Option<&'a str>,
 ) -> ServerMessage<'a> {
+    let HistoryHead { room, earliest, nonce } = head;
     ServerMessage::History {
         room: room.into(),
         events: events.iter().map(|event| Cow::Borrowed(*event)).collect(),
         more,
+        earliest,
         nonce: nonce.map(Into::into),
     }
 }

@@ -13,7 +13,7 @@ use madang_protocol::{
     text::{LineEnd, write_event},
 };
 
-use super::{Dialect, Part, SkippedEvents, Stage, Words, past::ANSWER_BYTES};
+use super::{Dialect, HistoryHead, Part, SkippedEvents, Stage, Words, past::ANSWER_BYTES};
 use crate::clock;
 
 /// The dialect for people, with which every connection begins.
@@ -203,9 +203,8 @@ impl Dialect for TextLines {
 
     fn write_history(
         &self,
-        _room: &str,
+        _head: HistoryHead<'_>,
         newest_first: &mut dyn Iterator<Item = &Event>,
-        _nonce: Option<&str>,
         words: Words,
         out: &mut Vec<u8>,
     ) {

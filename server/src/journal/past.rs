@@ -4,7 +4,7 @@
 use std::{path::Path, sync::Arc, time::Instant};
 
 use madang_protocol::event::{Event, Time};
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use super::{
     row::{self, EVENT},
@@ -24,6 +24,8 @@ pub(crate) struct Span {
     pub(crate) room: u64,
     /// Its name, for its events.
     pub(crate) name: Arc<str>,
+    /// Only events with higher ids.
+    pub(crate) after: u64,
     /// Only events with lower ids.
     pub(crate) before: u64,
     /// Only events that did not happen before.
@@ -34,19 +36,32 @@ pub(crate) struct Span {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Found {
     pub(crate) events: Vec<Event>,
-    /// From which id on everything was looked at.
-    pub(crate) looked_from: u64,
-    /// Whether there is nothing older in the span.
+    /// From which id on everything was looked at, or, where the first events were wanted, up
+    /// to which.
+    pub(crate) looked_to: u64,
+    /// Whether there is nothing more in the span.
     pub(crate) is_all: bool,
     /// Whether there is, and it did not fit.
     pub(crate) is_full: bool,
+    /// Whether there is nothing older than these that may be read.
+    pub(crate) earliest: bool,
+}
+
+/// In which order events are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    NewestFirst,
+    OldestFirst,
 }
 
 impl Found {
-    /// This and what was found after it.
-    pub(crate) fn before(mut self, newer: Found) -> Found {
-        self.events.extend(newer.events);
-        self
+    /// What is newer in this and the other, behind what is older.
+    pub(crate) fn joined_to(self, other: Found, is_older: bool) -> Found {
+        let Found { looked_to, is_all, is_full, earliest, .. } = self;
+        let (mut events, newer) =
+            if is_older { (self.events, other.events) } else { (other.events, self.events) };
+        events.extend(newer);
+        Found { events, looked_to, is_all, is_full, earliest }
     }
 }
 
@@ -89,7 +104,35 @@ impl Past {
         bounds: ReadBounds,
         mut keep: impl FnMut(&Event) -> bool,
     ) -> rusqlite::Result<Found> {
-        self.look(span, bounds, |_| true, &mut keep)
+        self.look(Order::NewestFirst, span, bounds, |_| true, &mut keep)
+    }
+
+    /// The first events of the span that `keep` wants.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's.
+    pub(crate) fn first(
+        &self,
+        span: &Span,
+        bounds: ReadBounds,
+        mut keep: impl FnMut(&Event) -> bool,
+    ) -> rusqlite::Result<Found> {
+        self.look(Order::OldestFirst, span, bounds, |_| true, &mut keep)
+    }
+
+    /// The id of a room's first event that did not happen before, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's.
+    pub(crate) fn first_since(&self, room: u64, since: Time) -> rusqlite::Result<Option<u64>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id FROM event INDEXED BY event_by_time WHERE time >= ?1 AND room = ?2 \
+             ORDER BY time, id LIMIT 1",
+        )?;
+        let values = params![since.as_millis(), room as i64];
+        statement.query_row(values, |row| Ok(row.get::<_, i64>(0)? as u64)).optional()
     }
 
     /// The newest messages of the span that hold the query and that `keep` wants.
@@ -105,7 +148,7 @@ impl Past {
         mut keep: impl FnMut(&Event) -> bool,
     ) -> rusqlite::Result<Found> {
         let holds = |folded: Option<&str>| folded.is_some_and(|folded| query.is_in(folded));
-        self.look(span, bounds, holds, &mut keep)
+        self.look(Order::NewestFirst, span, bounds, holds, &mut keep)
     }
 
     /// The first events of a room after `after`, at most `count` of them.
@@ -172,23 +215,30 @@ impl Past {
 
     fn look(
         &self,
+        order: Order,
         span: &Span,
         bounds: ReadBounds,
         holds: impl Fn(Option<&str>) -> bool,
         keep: &mut dyn FnMut(&Event) -> bool,
     ) -> rusqlite::Result<Found> {
+        let (direction, looked_to) = match order {
+            Order::NewestFirst => ("DESC", span.before),
+            Order::OldestFirst => ("ASC", span.after),
+        };
         let sql = format!(
             "SELECT {EVENT}, coalesce(event.folded, event.text) FROM event \
-             WHERE room = ?1 AND id < ?2 ORDER BY id DESC"
+             WHERE room = ?1 AND id > ?2 AND id < ?3 ORDER BY id {direction}"
         );
         let mut statement = self.connection.prepare_cached(&sql)?;
-        let before = i64::try_from(span.before).unwrap_or(i64::MAX);
-        let mut rows = statement.query(params![span.room as i64, before])?;
-        let mut found =
-            Found { events: Vec::new(), looked_from: span.before, is_all: true, is_full: false };
+        let [after, before] =
+            [span.after, span.before].map(|id| i64::try_from(id).unwrap_or(i64::MAX));
+        let mut rows = statement.query(params![span.room as i64, after, before])?;
+        let events = Vec::new();
+        let mut found = Found { events, looked_to, is_all: true, is_full: false, earliest: false };
         let (mut bytes, mut looked_at) = (0, 0_usize);
         while let Some(row) = rows.next()? {
-            if row.get::<_, i64>(1)? < span.since.as_millis() {
+            let is_too_old = row.get::<_, i64>(1)? < span.since.as_millis();
+            if is_too_old && order == Order::NewestFirst {
                 break;
             }
             if looked_at.is_multiple_of(ROWS_A_LOOK) && Instant::now() > bounds.deadline {
@@ -196,7 +246,8 @@ impl Past {
                 break;
             }
             looked_at += 1;
-            if holds(row.get_ref(6)?.as_str_or_null()?)
+            if !is_too_old
+                && holds(row.get_ref(6)?.as_str_or_null()?)
                 && let Some(event) = row::event(row, &span.name)?
                 && keep(&event)
             {
@@ -208,9 +259,12 @@ impl Past {
                 }
                 found.events.push(event);
             }
-            found.looked_from = row.get::<_, i64>(0)? as u64;
+            found.looked_to = row.get::<_, i64>(0)? as u64;
         }
-        found.events.reverse();
+        if order == Order::NewestFirst {
+            found.events.reverse();
+            found.earliest = found.is_all;
+        }
         Ok(found)
     }
 }

@@ -52,6 +52,8 @@ pub(crate) struct Request {
 pub(crate) enum ReadKind {
     /// The newest events.
     History,
+    /// The first events.
+    Beginning,
     /// The newest messages that hold the query.
     Search(Query),
 }
@@ -59,7 +61,7 @@ pub(crate) enum ReadKind {
 impl ReadKind {
     fn urgency(&self) -> u8 {
         match self {
-            ReadKind::History => 0,
+            ReadKind::History | ReadKind::Beginning => 0,
             ReadKind::Search(_) => 1,
         }
     }
@@ -93,6 +95,8 @@ struct Job {
     request: Request,
     /// What was found up to now.
     found: Option<Found>,
+    /// Whether nothing older may be read, if the first events are wanted.
+    earliest: bool,
     /// How long it may still look.
     left: Duration,
     answer: Sender<Result<Found, ReadError>>,
@@ -116,9 +120,9 @@ impl Reader {
             }
             let left = match request.kind {
                 ReadKind::Search(_) => SEARCH_TIME,
-                ReadKind::History => PATIENCE,
+                ReadKind::History | ReadKind::Beginning => PATIENCE,
             };
-            state.waiting.push_back(Job { request, found: None, left, answer });
+            state.waiting.push_back(Job { request, found: None, earliest: false, left, answer });
             self.asked.notify_all();
         }
         answered.recv_timeout(PATIENCE).unwrap_or(Err(ReadError::Failed))
@@ -189,19 +193,27 @@ impl Job {
         let began = Instant::now();
         let bounds =
             ReadBounds { events: *events, bytes: *bytes, deadline: began + SLICE.min(self.left) };
-        let older = match kind {
+        let is_forward = matches!(kind, ReadKind::Beginning);
+        if is_forward && self.found.is_none() {
+            let first = past.first_since(span.room, span.since)?;
+            self.earliest = first.is_none_or(|first| first > span.after);
+            span.after = span.after.max(first.map_or(u64::MAX, |first| first - 1));
+        }
+        let mut more = match kind {
             ReadKind::Search(query) => past.search(span, query, bounds, keep)?,
             ReadKind::History => past.newest(span, bounds, keep)?,
+            ReadKind::Beginning => past.first(span, bounds, keep)?,
         };
-        *events -= older.events.len();
-        let taken = older.events.iter().map(Event::encoded_bytes).sum();
+        more.earliest |= self.earliest;
+        *events -= more.events.len();
+        let taken = more.events.iter().map(Event::encoded_bytes).sum();
         *bytes = bytes.saturating_sub(taken);
-        span.before = older.looked_from;
+        *(if is_forward { &mut span.after } else { &mut span.before }) = more.looked_to;
         self.left = self.left.saturating_sub(began.elapsed());
-        let is_done = older.is_all || older.is_full || self.left.is_zero();
+        let is_done = more.is_all || more.is_full || self.left.is_zero();
         self.found = Some(match self.found.take() {
-            None => older,
-            Some(newer) => older.before(newer),
+            None => more,
+            Some(found) => more.joined_to(found, !is_forward),
         });
         Ok(is_done)
     }

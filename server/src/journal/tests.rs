@@ -83,7 +83,13 @@ pub(super) fn write(event: Event) -> Write {
 }
 
 pub(super) fn span() -> Span {
-    Span { room: ROOM, name: "수학".into(), before: u64::MAX, since: Time::from_millis(0) }
+    Span {
+        room: ROOM,
+        name: "수학".into(),
+        after: 0,
+        before: u64::MAX,
+        since: Time::from_millis(0),
+    }
 }
 
 pub(super) fn bounds(events: usize) -> ReadBounds {
@@ -161,7 +167,7 @@ fn history_is_read_back_piece_by_piece_without_hole_or_repetition() {
         assert!(found.events.len() <= 200);
         let bytes: usize = found.events.iter().map(Event::encoded_bytes).sum();
         assert!(bytes <= 64 * 1_024, "{bytes}");
-        before = found.looked_from;
+        before = found.looked_to;
         read.splice(0..0, ids(&found.events));
         if found.is_all {
             break;
@@ -181,6 +187,33 @@ fn who_may_read_back_a_day_gets_no_more() {
 }
 
 #[test]
+fn the_first_events_of_a_span_are_read_in_slices_from_its_beginning_on() {
+    let scratch = Scratch::new();
+    let mut store = scratch.store();
+    store.write(&(1..=3_000).map(|id| write(said(id, "x"))).collect::<Vec<_>>()).expect("a disk");
+    let reader = Arc::<Reader>::default();
+    let thread = reader.clone().start(scratch.past()).expect("a thread");
+    let read = |after: u64, since: i64, events: usize| {
+        let span = Span { after, since: Time::from_millis(since * 1_000), ..span() };
+        let keep = Box::new(|event: &Event| event.id().is_multiple_of(2));
+        let kind = ReadKind::Beginning;
+        let found = reader.read(Request { kind, span, events, bytes: 64 * 1_024, keep });
+        let found = found.expect("a database");
+        (ids(&found.events), found.is_all, found.earliest)
+    };
+    assert_eq!(read(0, 0, 2), (vec![2, 4], false, true));
+    assert_eq!(read(4, 0, 2), (vec![6, 8], false, false));
+    // What happened before that may not be read.
+    assert_eq!(read(4, 100, 2), (vec![100, 102], false, true));
+    assert_eq!(read(101, 100, 2), (vec![102, 104], false, false));
+    assert_eq!(read(2_996, 0, 9), (vec![2_998, 3_000], true, false));
+    assert_eq!(read(3_000, 0, 9), (vec![], true, false));
+    assert_eq!(read(0, 9_999, 9), (vec![], true, true));
+    reader.close();
+    thread.join().expect("it ends");
+}
+
+#[test]
 fn a_search_whose_time_is_over_says_how_far_it_got() {
     let scratch = Scratch::new();
     let mut store = scratch.store();
@@ -193,7 +226,7 @@ fn a_search_whose_time_is_over_says_how_far_it_got() {
     let found = past.search(&span(), &query, over, |_| true).expect("a database");
     assert!(!found.is_all && found.events.is_empty());
     // What it did not look at is still to be found.
-    let span = Span { before: found.looked_from, ..span() };
+    let span = Span { before: found.looked_to, ..span() };
     let query = Query::parse("ㅎㅇ").expect("initials");
     let found = past.search(&span, &query, bounds(10), |_| true).expect("a database");
     assert_eq!(ids(&found.events), (991..=1_000).collect::<Vec<_>>());
@@ -213,7 +246,7 @@ fn all_read_in_turn_and_a_crowd_is_told_that_the_reader_is_busy() {
         span: span(),
         events: 10,
         bytes: 64 * 1_024,
-        keep: Box::new(|event| event.id() % 2 == 0),
+        keep: Box::new(|event| event.id().is_multiple_of(2)),
     };
     // Nobody reads yet.
     let askers: Vec<_> = (0..64)

@@ -52,6 +52,7 @@ fn a_database_of_each_earlier_version_is_opened_with_all_that_it_holds() {
         let span = || Span {
             room: lobby,
             name: "lobby".into(),
+            after: 0,
             before: u64::MAX,
             since: Time::from_millis(0),
         };

@@ -6,8 +6,13 @@ use crossbeam_channel::Sender;
 use madang_protocol::{event::ServerMessage, notice::Notice};
 
 use super::{
-    envelope::Question, executor::Executor, history::HistoryQuery, op::Speech, refusal::Refusal,
-    roster::Presence, write_refusal,
+    envelope::Question,
+    executor::Executor,
+    history::{HistoryQuery, HistorySpan},
+    op::Speech,
+    refusal::Refusal,
+    roster::Presence,
+    write_refusal,
 };
 use crate::{
     delivery::{batch::Rendered, outbox::Outbox},
@@ -37,8 +42,8 @@ impl Executor {
     }
 
     #[inline(never)]
-    pub(super) fn recall(&self, limit: usize, mut answer: Answer, recalled: &Sender<Answer>) {
-        let query = HistoryQuery { before: None, limit, hidden: &[] };
+    pub(super) fn recall(&self, span: HistorySpan, mut answer: Answer, recalled: &Sender<Answer>) {
+        let query = HistoryQuery { span, ..HistoryQuery::default() };
         self.history.answer(self.batch.events(), query, None, &mut answer);
         // Whoever asked waits for it.
         let _ = recalled.send(answer);
@@ -96,9 +101,9 @@ impl Executor {
                 Some(topic) => answer.notice_to(&Notice::TopicIs(topic), nonce),
                 None => answer.notice_to(&Notice::NoTopic, nonce),
             },
-            Question::History { before, limit } => {
-                let hidden = session.hidden();
-                let asked = HistoryQuery { before, limit, hidden: &hidden };
+            Question::History(span) => {
+                let (hidden, is_part) = (session.hidden(), self.recording.is_some());
+                let asked = HistoryQuery { span, hidden: &hidden, is_part };
                 self.history.answer(self.batch.events(), asked, nonce, answer);
             }
             Question::Ping { token } => answer.message(&ServerMessage::Pong {

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use crossbeam_channel::Sender;
 
 use super::{
+    history::HistorySpan,
     lesson::class::Attended,
     op::{By, Op, Speech},
     refusal::Refusal,
@@ -51,7 +52,7 @@ pub(super) enum Envelope {
     },
     /// Writes what was said to an answer for somebody who is no member.
     Recall {
-        limit: usize,
+        span: HistorySpan,
         answer: Answer,
         recalled: Sender<Answer>,
     },
@@ -144,10 +145,7 @@ pub(crate) enum Question {
         after: Option<u64>,
     },
     Topic,
-    History {
-        before: Option<u64>,
-        limit: usize,
-    },
+    History(HistorySpan),
     Ping {
         token: Option<String>,
     },

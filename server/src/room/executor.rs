@@ -218,7 +218,7 @@ impl Executor {
                 self.answer(&session, &outbox, question, nonce.as_deref());
                 self.answer_later(answered, Ok(()));
             }
-            Envelope::Recall { limit, answer, recalled } => self.recall(limit, answer, &recalled),
+            Envelope::Recall { span, answer, recalled } => self.recall(span, answer, &recalled),
             Envelope::Attendance { told } => {
                 // Whoever asked waits for it.
                 let _ = told.send(self.state.class().attendance());

@@ -7,12 +7,15 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use madang_protocol::{event::Event, limits::SHOWN_EVENTS};
+use madang_protocol::{
+    event::{Event, Time},
+    limits::SHOWN_EVENTS,
+};
 
 use crate::{
     delivery::batch::Rendered,
     delivery::carrier::Carrier,
-    dialect::{Form, answer::Answer, past},
+    dialect::{Form, HistoryHead, answer::Answer, past},
     metrics::Metrics,
     session::Hidden,
 };
@@ -42,15 +45,46 @@ struct Kept {
     encoded_bytes: usize,
 }
 
+/// Which of the events that happened before are wanted: the newest, or, where it is said
+/// where to begin, the first from there on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct HistorySpan {
+    /// Only events with lower ids.
+    pub(crate) before: Option<u64>,
+    /// Only events with higher ids, from the first on.
+    pub(crate) after: Option<u64>,
+    /// Only what happened then or later, from the first on.
+    pub(crate) since: Option<Time>,
+    /// At most so many.
+    pub(crate) limit: usize,
+}
+
 /// What somebody wants to know of what happened before.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct HistoryQuery<'a> {
-    /// Only events with lower ids.
-    pub(crate) before: Option<u64>,
-    /// At most so many.
-    pub(crate) limit: usize,
+    pub(crate) span: HistorySpan,
     /// The people that they ignore.
     pub(crate) hidden: &'a [Hidden],
+    /// Whether older events than these are kept elsewhere.
+    pub(crate) is_part: bool,
+}
+
+impl HistorySpan {
+    /// The newest, so many.
+    pub(crate) fn newest(limit: usize) -> HistorySpan {
+        HistorySpan { limit, ..HistorySpan::default() }
+    }
+
+    /// Whether it is said where to begin.
+    pub(crate) fn has_beginning(&self) -> bool {
+        self.after.is_some() || self.since.is_some()
+    }
+
+    fn holds(&self, event: &Event) -> bool {
+        self.before.is_none_or(|before| event.id() < before)
+            && self.after.is_none_or(|after| event.id() > after)
+            && self.since.is_none_or(|since| event.stamp().time >= since)
+    }
 }
 
 impl History {
@@ -217,14 +251,30 @@ impl History {
         nonce: Option<&str>,
         answer: &mut Answer,
     ) {
+        let HistoryQuery { span, hidden, is_part } = asked;
         let is_for_programs = answer.is_for_programs();
         let is_meant = |event: &&Event| {
-            asked.before.is_none_or(|before| event.id() < before)
-                && (is_for_programs
-                    || (event.is_said() && !Hidden::hides_past(asked.hidden, event)))
+            is_for_programs || (event.is_said() && !Hidden::hides_past(hidden, event))
         };
-        let meant = self.newest_first(current).filter(is_meant).take(asked.limit);
-        answer.history(&self.room, meant, nonce);
+        let in_span = |event: &&Event| span.holds(event) && is_meant(event);
+        let newest_first = || self.newest_first(current);
+        let events = match span.has_beginning() {
+            true => past::first(self.oldest_first(current).filter(in_span).take(span.limit)),
+            false => past::newest(newest_first().filter(in_span).take(span.limit)),
+        };
+        let first = events.first().map(|event| event.id());
+        let first = first.or(span.after.map(|after| after + 1)).or(span.before);
+        let is_older = |event: &Event| first.is_none_or(|first| event.id() < first);
+        let head = HistoryHead {
+            room: &self.room,
+            earliest: !is_part && !newest_first().any(is_older),
+            nonce,
+        };
+        answer.history(head, events.into_iter().rev());
+    }
+
+    fn oldest_first<'a>(&'a self, current: &'a [Event]) -> impl Iterator<Item = &'a Event> {
+        self.events.iter().map(|kept| &kept.event).chain(current)
     }
 
     fn newest_first<'a>(&'a self, current: &'a [Event]) -> impl Iterator<Item = &'a Event> {
@@ -365,7 +415,8 @@ mod tests {
                 let bytes = shown(&mut history, &[], 1_000, form).len();
                 assert!((1_000..=64 * 1_024).contains(&bytes), "{bytes} bytes of {form:?}");
                 let mut answer = Answer::new(form);
-                let all = HistoryQuery { limit: usize::MAX, ..HistoryQuery::default() };
+                let span = HistorySpan::newest(usize::MAX);
+                let all = HistoryQuery { span, ..HistoryQuery::default() };
                 history.answer(&[], all, Some(&"n".repeat(64)), &mut answer);
                 let bytes = answer.into_bytes().len();
                 assert!((1_000..=64 * 1_024).contains(&bytes), "{bytes} bytes of {form:?}");
@@ -382,6 +433,36 @@ mod tests {
         assert_eq!(history.after(109), 10..10);
         assert_eq!(history.after(u64::MAX), 10..10);
         assert_eq!(History::new("x".into(), Arc::default()).after(7), 0..0);
+    }
+
+    #[test]
+    fn a_span_has_its_newest_events_or_its_first_and_says_what_is_earliest() {
+        let mut history = History::new("lobby".into(), Arc::default());
+        history.extend(with_sizes((1..=6).map(|id| event(id, Some("x"))).collect()));
+        let current = [event(7, Some("x")), event(8, None)];
+        let check = |span: HistorySpan, is_part: bool, ids: &[u64], earliest: bool| {
+            let mut answer = Answer::new(Form::JSON);
+            let asked = HistoryQuery { span, is_part, ..HistoryQuery::default() };
+            history.answer(&current, asked, None, &mut answer);
+            let bytes = answer.into_bytes();
+            let message: serde_json::Value = serde_json::from_slice(&bytes).expect("JSON");
+            let found: Vec<_> = message["events"].as_array().expect("a list").iter().collect();
+            let found: Vec<_> = found.iter().filter_map(|event| event["id"].as_u64()).collect();
+            assert_eq!((&*found, message["earliest"] == true), (ids, earliest), "{span:?}");
+        };
+        let newest = HistorySpan::newest;
+        check(newest(9), false, &[1, 2, 3, 4, 5, 6, 7, 8], true);
+        check(newest(9), true, &[1, 2, 3, 4, 5, 6, 7, 8], false);
+        check(newest(2), false, &[7, 8], false);
+        check(HistorySpan { before: Some(4), ..newest(2) }, false, &[2, 3], false);
+        check(HistorySpan { before: Some(3), ..newest(2) }, false, &[1, 2], true);
+        check(HistorySpan { before: Some(1), ..newest(2) }, false, &[], true);
+        check(HistorySpan { after: Some(5), ..newest(2) }, false, &[6, 7], false);
+        check(HistorySpan { after: Some(0), ..newest(2) }, false, &[1, 2], true);
+        check(HistorySpan { after: Some(8), ..newest(2) }, false, &[], false);
+        check(HistorySpan { after: Some(2), before: Some(5), ..newest(9) }, false, &[3, 4], false);
+        let never = Some(Time::from_millis(1));
+        check(HistorySpan { since: never, ..newest(9) }, false, &[], false);
     }
 
     #[test]
@@ -408,7 +489,7 @@ mod tests {
         let mut answer = Answer::new(TEXT);
         history.answer(
             &[],
-            HistoryQuery { limit: 10, ..HistoryQuery::default() },
+            HistoryQuery { span: HistorySpan::newest(10), ..HistoryQuery::default() },
             None,
             &mut answer,
         );
@@ -418,7 +499,8 @@ mod tests {
         assert!(lines[0].ends_with(" [bob] a") && lines[0].contains(':'), "{text}");
 
         let mut answer = Answer::new(Form::JSON);
-        let before = HistoryQuery { before: Some(3), limit: 10, hidden: &[] };
+        let span = HistorySpan { before: Some(3), limit: 10, ..HistorySpan::default() };
+        let before = HistoryQuery { span, ..HistoryQuery::default() };
         history.answer(&[], before, Some("n"), &mut answer);
         let text = String::from_utf8(answer.into_bytes()).expect("UTF-8");
         assert!(text.contains("\"joined\"") && !text.contains("\"b\""), "{text}");

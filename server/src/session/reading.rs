@@ -16,13 +16,6 @@ pub(crate) struct Reading {
     pub(crate) before: u64,
 }
 
-impl Reading {
-    /// Whether they were reading everything that was said in the room of that number.
-    pub(crate) fn is_history_of(&self, room: u64) -> bool {
-        self.room == room && self.words.is_none()
-    }
-}
-
 impl Session {
     /// How far they have read back.
     pub(crate) fn reading(&self) -> Option<Reading> {

@@ -11,14 +11,15 @@ use madang_protocol::{
 use super::Shared;
 use crate::{
     clock,
-    commands::archive::{Archive, Excerpt, Unread, Wanted},
+    commands::archive::{Archive, Excerpt, Reach, Unread, Wanted},
     journal::{
-        past::Span,
+        past::{Found, Span},
         reader::{self, ReadKind, Request},
         search::Query,
     },
-    room::Room,
-    session::Hidden,
+    room::{HistorySpan, Room},
+    session::{Hidden, Reading},
+    sync::Mutex,
 };
 
 /// The most bytes of events in one answer.
@@ -35,18 +36,22 @@ impl Archive for Shared {
         let kept = self.journal.as_ref().zip(room.kept_as());
         let (journal, number) = kept.ok_or(Unread::NotKept)?;
         let kind = match wanted.words {
+            None if wanted.span.has_beginning() => ReadKind::Beginning,
             None => ReadKind::History,
             Some(words) => ReadKind::Search(Query::parse(words).ok_or(Unread::NoWords)?),
         };
-        if wanted.before.is_none() {
+        let HistorySpan { before, after, since, limit } = wanted.span;
+        if before.is_none() {
             // What was said before the question belongs to the answer.
             room.settle();
             if !journal.settle(Instant::now() + SETTLE_PATIENCE) {
                 return Err(Unread::NotKept);
             }
         }
-        let reach = self.config.journal.as_ref().map_or(Duration::ZERO, |config| config.reach);
-        let since = clock::now().as_millis().saturating_sub(reach.as_millis() as i64);
+        let reach = match wanted.reach {
+            Reach::Members => self.members_reach(),
+            Reach::Everything => Time::from_millis(0),
+        };
         let hidden = wanted.hidden;
         let keep = move |event: &Event| match &hidden {
             Some(hidden) => event.is_said() && !Hidden::hides_past(hidden, event),
@@ -57,10 +62,11 @@ impl Archive for Shared {
             span: Span {
                 room: number,
                 name: room.name.clone(),
-                before: wanted.before.unwrap_or(u64::MAX),
-                since: Time::from_millis(since),
+                after: after.unwrap_or(0),
+                before: before.unwrap_or(u64::MAX),
+                since: since.map_or(reach, |since| since.max(reach)),
             },
-            events: wanted.limit.min(ANSWER_EVENTS),
+            events: limit.min(ANSWER_EVENTS),
             bytes: ANSWER_BYTES,
             keep: Box::new(keep),
         };
@@ -68,7 +74,17 @@ impl Archive for Shared {
             reader::ReadError::Busy => Unread::Busy,
             reader::ReadError::Failed => Unread::NotKept,
         })?;
-        Ok(Excerpt { events: found.events, looked_from: found.looked_from, is_all: found.is_all })
+        let Found { events, looked_to, earliest, .. } = found;
+        Ok(Excerpt { events, looked_to, earliest })
+    }
+
+    fn members_reach(&self) -> Time {
+        let reach = self.config.journal.as_ref().map_or(Duration::ZERO, |config| config.reach);
+        Time::from_millis(clock::now().as_millis().saturating_sub(reach.as_millis() as i64))
+    }
+
+    fn operators_reading(&self) -> &Mutex<Option<Reading>> {
+        &self.operators_reading
     }
 
     fn forget(&self, room: &RoomName, name: Option<&UserName>) -> Result<usize, String> {

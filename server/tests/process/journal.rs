@@ -275,6 +275,47 @@ fn talk_is_read_back_and_searched_over_restarts_from_nc() {
 }
 
 #[test]
+fn history_begins_at_a_time_or_an_id_and_goes_back_no_further_than_members_may() {
+    let folder = TestFolder::new();
+    let data = folder.path().join("data");
+    let flags = ["--rate-limit", "off", "--lang", "ko", "--reach", "7d", "--data", text(&data)];
+    let server = ServerProcess::start(&flags);
+    let mut alice = Speaker::log_in(server.address);
+    alice.say(5);
+    alice.read_acks(5);
+    let first = alice.acked[&0];
+    let client = &mut alice.client;
+    let mut ask = |request: Value| {
+        client.send_json(request);
+        let answer = wait_for(client, "history");
+        let events = answer["events"].as_array().expect("a list");
+        let texts: Vec<_> = events.iter().map(|event| event["text"].clone()).collect();
+        (texts, answer["earliest"] == true)
+    };
+    // Her own joining comes before the first message.
+    let (all, earliest) = ask(json!({"type": "history"}));
+    assert_eq!((all.len(), earliest), (6, true));
+    let after = json!({"type": "history", "after": first, "limit": 2});
+    assert_eq!(ask(after), (vec![json!("1"), json!("2")], false));
+    let beginning = json!({"type": "history", "after": 0, "limit": 2});
+    assert_eq!(ask(beginning), (vec![Value::Null, json!("0")], true));
+    let before = json!({"type": "history", "before": first + 2, "limit": 1});
+    assert_eq!(ask(before), (vec![json!("1")], false));
+
+    let mut bob = TestClient::connect(server.address);
+    bob.login("bob");
+    let now = jiff::Zoned::now();
+    let today = now.strftime("%m-%d").to_string();
+    bob.send(format!("/지난말 {today}\n/ping\n")).expect("[alice] 0\n");
+    assert!(bob.expect("퐁").contains("[alice] 4\n"));
+    let long_ago = now.checked_sub(jiff::ToSpan::days(10)).expect("a date").strftime("%m-%d");
+    bob.send(format!("/지난말 {long_ago}\n")).expect("이후의 대화만 볼 수 있습니다.\n");
+    for nonsense in ["02-30", "24:00", "13-01", "어제"] {
+        bob.send(format!("/지난말 {nonsense}\n")).expect("사용법: /지난말 [개수|언제]\n");
+    }
+}
+
+#[test]
 fn what_is_private_is_in_no_file_and_the_files_are_the_owners() {
     let folder = TestFolder::new();
     let data = folder.path().join("data");

@@ -12,6 +12,7 @@ use madang_protocol::{
     notice::{Done, Goodbye, Notice},
     text::Lang,
 };
+use madang_tests::TestFolder;
 use rustix::process::Pid;
 
 use crate::{
@@ -42,9 +43,14 @@ fn start() -> (Terminal, SocketAddr) {
 
 #[track_caller]
 fn start_sized(columns: u16, rows: u16) -> (Terminal, SocketAddr) {
+    start_with(&[], columns, rows)
+}
+
+#[track_caller]
+fn start_with(flags: &[&str], columns: u16, rows: u16) -> (Terminal, SocketAddr) {
     let mut command = command();
     // Its standard input is the terminal's.
-    command.stdin(Stdio::inherit()).env_remove("MADANG_WEB").args(FLAGS);
+    command.stdin(Stdio::inherit()).env_remove("MADANG_WEB").args(FLAGS).args(flags);
     let mut terminal = Terminal::start_sized(command, columns, rows);
     let address = listening_at(&mut terminal);
     (terminal, address)
@@ -202,6 +208,8 @@ fn the_operator_looks_at_a_room_without_being_a_member() {
     alice.expect("[whisper server] see me\n");
     alice.say("/reply yes");
     alice.expect(&words(Notice::NoWhisper));
+    // Nothing is on disk here.
+    terminal.enter("/search one", &words(Notice::NotKept));
     terminal.enter("/leave", "Commands are now about the lobby");
     terminal.enter("/join nowhere", &words(Notice::NoSuchRoom));
 
@@ -214,6 +222,24 @@ fn the_operator_looks_at_a_room_without_being_a_member() {
     // Rooms are called as in the page.
     terminal.screen.expect_last(&["[로비]"]);
     terminal.enter("/잠금", "로비를 잠갔습니다.");
+}
+
+#[test]
+fn the_operator_reads_back_what_is_saved_and_deletes_it() {
+    let folder = TestFolder::new();
+    let data = folder.path().to_str().expect("a test's folder is UTF-8");
+    let flags = ["--data", data, "--rate-limit", "off"];
+    let (mut terminal, address) = start_with(&flags, 160, 50);
+    let mut alice = join(address, "alice");
+    for number in 1..=60 {
+        alice.say(&format!("number {number}"));
+        alice.expect(&format!("[alice] number {number}\n"));
+    }
+    terminal.enter("/history 2", "[alice] number 59\n");
+    terminal.enter("/history", "[alice] number 9\n");
+    terminal.enter("/search \"number 6\"", "-- 2 found");
+    terminal.enter("/forget lobby", "Deleted 6");
+    terminal.enter("/search \"number 6\"", "No messages found.\n");
 }
 
 #[test]

@@ -421,7 +421,9 @@ fn every_room_is_told_in_the_order_of_the_lesson() {
 /// The places of the hands that a room was told of, in its order.
 fn places_told(room: &Room) -> Vec<usize> {
     let answer = crate::dialect::answer::Answer::new(crate::dialect::Form::JSON);
-    let history = room.recall(500, answer).unwrap_or_else(|_| panic!("it is open"));
+    let history = room
+        .recall(crate::room::HistorySpan::newest(500), answer)
+        .unwrap_or_else(|_| panic!("it is open"));
     let text = String::from_utf8(history.into_bytes()).expect("JSON");
     let after = |part: &str| part.split(['}', ',']).next()?.parse::<usize>().ok();
     text.split("\"place\":").skip(1).filter_map(after).collect()
