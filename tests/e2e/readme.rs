@@ -141,6 +141,10 @@ const OTHERS: &[(&str, Proof)] = &[
     ),
     (".ci/package deb", Ci),
     (".ci/run", NotRun("it runs these tests")),
+    (
+        ".ci/windows --run",
+        NotRun("it takes Wine and long; .ci/run builds and lints the same programs"),
+    ),
     ("PROPTEST_CASES=2000 cargo test -p madang-protocol", Ci),
     ("apt purge madang-server", INSTALL),
     ("cargo build --release -p madang-server", BUILD),
