@@ -302,7 +302,9 @@ export class Log {
     for (const { hole, element: shown } of this.#shown.values()) {
       const box = hole && shown.getBoundingClientRect();
       if (!box || box.bottom < top - NEAR || box.top > bottom + NEAR) continue;
-      return { before: hole.to + 1 };
+      // From the side that is being read.
+      const isBelow = box.top + box.bottom > top + bottom;
+      return isBelow ? { after: hole.from - 1 } : { before: hole.to + 1 };
     }
     const { timeline, exhausted } = this.#state;
     const isFull = this.#box.scrollHeight > this.#box.clientHeight + NEAR;

@@ -51,7 +51,9 @@ try {
     await sees(first, line(at + 299));
   }
 
-  const page = await enter(browser, url, "독자", { bypassCSP: true });
+  const asked = [];
+  const prepare = (it) => it.on("websocket", (socket) => socket.on("framesent", ({ payload }) => asked.push(JSON.parse(payload))));
+  const page = await enter(browser, url, "독자", { bypassCSP: true, prepare });
   await sees(page, line(COUNT - 1));
   await page.click("#show-search");
   await page.locator("#search-hint", { hasText: "초성" }).waitFor();
@@ -100,6 +102,7 @@ try {
   }
   assert.equal([...seen].length, COUNT - [...seen].reduce((low, text) => Math.min(low, Number(/\d+/u.exec(text)[0])), COUNT));
   assert.deepEqual(await page.evaluate(() => window.movedRows), []);
+  assert.ok(asked.some(({ after }) => after !== undefined), "what follows is asked for from where one reads");
 
   // Back to the newest at once; new messages come there.
   await page.locator("#found button", { hasText: "137호" }).click();
