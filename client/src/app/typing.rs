@@ -200,10 +200,10 @@ impl App<'_> {
     }
 
     /// Adds a line to the history, unless it is private: said in a private room or to one
-    /// person, or with a private room's key in it.
+    /// person, or with a private room's key or what makes a teacher in it.
     fn remember(&self, line: &str) {
         let is_private = self.room.as_deref().is_none_or(is_private);
-        if !is_private && !is_whisper(line) && !has_key(line) {
+        if !is_private && !is_whisper(line) && !has_key(line) && !makes_teacher(line) {
             self.history.add(line);
         }
     }
@@ -244,4 +244,11 @@ fn has_key(line: &str) -> bool {
     let is_broken = |line: &str| Command::parse(line) == Err(CommandError::BrokenLink);
     RoomKey::find(line).is_some()
         || matches!(Input::parse(line), Input::Command(line) if is_broken(&line))
+}
+
+/// Whether `line` gives a teacher's code, or has a teacher's link in it.
+fn makes_teacher(line: &str) -> bool {
+    let is_teach = |line: &str| CommandSpec::of(line).is_some_and(|spec| spec.name == "/teach");
+    line.to_ascii_lowercase().contains("#teach-")
+        || matches!(Input::parse(line), Input::Command(line) if is_teach(&line))
 }
