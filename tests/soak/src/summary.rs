@@ -3,6 +3,7 @@
 use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context, Result};
+use indicatif::HumanCount;
 use serde::Serialize;
 
 use crate::oracle::{Counts, Faults};
@@ -44,18 +45,17 @@ impl Summary {
             self.done.iter().map(|(what, count)| format!("| {what} | {count} |\n")).collect();
         let Counts { lines, acked, not_durable, repeats, heard, gone, skips, ends, goodbyes } =
             self.counts;
-        let grouped = |number: u64| group(number);
         let rows = [
-            ("lines on the disk", grouped(lines)),
-            ("acknowledged as saved", grouped(acked)),
-            ("acknowledged as not saved", grouped(not_durable)),
-            ("said again after a restart", grouped(repeats)),
-            ("times that a member heard a line", grouped(heard)),
-            ("heard, promised to nobody, and gone with a crash", grouped(gone)),
-            ("holes that a slow member was told of", grouped(skips)),
+            ("lines on the disk", group(lines)),
+            ("acknowledged as saved", group(acked)),
+            ("acknowledged as not saved", group(not_durable)),
+            ("said again after a restart", group(repeats)),
+            ("times that a member heard a line", group(heard)),
+            ("heard, promised to nobody, and gone with a crash", group(gone)),
+            ("holes that a slow member was told of", group(skips)),
             (
                 "connections that ended; in a goodbye",
-                format!("{}; {}", grouped(ends), grouped(goodbyes)),
+                format!("{}; {}", group(ends), group(goodbyes)),
             ),
         ];
         let rows: String =
@@ -68,7 +68,7 @@ impl Summary {
              | | |\n|---|---:|\n{done}{rows}\n\
              - {server}, commit {commit}; {machine}; {minutes:.1} minutes.\n\
              - Seed {seed}; made with `{command}`.\n",
-            acked = grouped(acked),
+            acked = group(acked),
         );
         for example in &self.faults.examples {
             page.push_str(&format!("- Wrong: {example}\n"));
@@ -94,15 +94,7 @@ impl Summary {
 
 /// A number in groups of three digits.
 pub(crate) fn group(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
+    HumanCount(number).to_string()
 }
 
 /// The commit of the sources in which this program runs.
