@@ -45,7 +45,7 @@ pub fn nim(name: &str) -> &'static str {
 }
 
 impl Josa {
-    /// The form that fits after `word`; both forms, as in 은(는), if the sound is unknown.
+    /// The form that follows `word`, or both of them, such as 은(는), if its sound is unknown.
     pub fn after(self, word: &str) -> &'static str {
         let [consonant, vowel, unknown] = match self {
             Josa::EunNeun => ["은", "는", "은(는)"],

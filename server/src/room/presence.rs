@@ -64,8 +64,8 @@ impl Executor {
         Ok(())
     }
 
-    /// How many events of before a new member is shown who wants so many: in a lesson, unless
-    /// they want another number, what was said since it began.
+    /// How many earlier events a new member is shown, who asked for `wanted`. While a lesson
+    /// runs, the usual number stands for all that was said since the lesson began.
     fn shown_of(&self, wanted: usize) -> usize {
         match self.state.class().began() {
             Some(began) if wanted == SHOWN_EVENTS => {

@@ -42,7 +42,7 @@ generator was the bottleneck, the server can do better. –: not this server's w
 - Each server is started anew for each turn, all servers in turn, and held to one core, the load
   generator to another. Lines have {LINE_BYTES} bytes, their end included. A flood has {FLOOD_LINES} lines in
   flight over all speakers, or fewer where a server that passes on what it reads would cut lines.
-  Before one line at a time, everyone has said one: TCP delays the acknowledgements of who has.
+  Before lines go one at a time, every member has sent one: from then on, TCP delays its acknowledgements.
 - Every delivery was checked: a figure is shown only if none was missing, doubled, out of order or
   garbled in any turn.",
         machine.processor, machine.cores, machine.kernel, machine.congestion_control
