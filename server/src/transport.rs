@@ -1,6 +1,6 @@
-//! How bytes travel: a [`Transport`] makes lines of them, whatever carries them. Nothing
-//! above this module knows which way a peer has come. Writing is the outbox's, which a
-//! transport knows as its [`WriteSide`].
+//! How bytes travel. A [`Transport`] turns incoming bytes into lines, so that nothing above
+//! this module depends on how a peer connected. Outgoing bytes are the outbox's job; a
+//! transport sees the outbox as its [`WriteSide`].
 
 use std::{
     io,
@@ -27,91 +27,88 @@ pub(crate) mod websocket;
 #[cfg(test)]
 mod chunks;
 
-/// One way for a connection's bytes to travel, as seen by the thread that reads them.
-/// Each call blocks at most until its deadline, or until the socket is shut down from
-/// anywhere.
+/// The reading side of one connection, used by the thread that owns it. Each call returns by
+/// its deadline, or as soon as any thread shuts the socket down.
 pub(crate) trait Transport: Send {
-    /// Reads once; blocks until something comes, the peer closes its side, the socket is
-    /// shut down, or `deadline`.
+    /// Reads once. Blocks until data arrives, the peer closes its side, the socket is shut
+    /// down, or `deadline`.
     ///
     /// # Errors
     ///
-    /// The socket's.
+    /// The socket's error.
     fn read(&mut self, deadline: Option<Instant>) -> io::Result<ReadOutcome>;
 
-    /// What must be paid for before the next line, or whatever else the peer has sent, may
-    /// be taken: its length in bytes. `None` until more is read.
+    /// The length in bytes of the next line or control message, to be paid for before it is
+    /// taken. `None` if more must be read first.
     ///
     /// # Errors
     ///
-    /// Why nothing that follows can be read.
+    /// Why the rest of the input cannot be read.
     fn next_line_bytes(&mut self) -> Result<Option<usize>, Goodbye>;
 
-    /// Takes what [`next_line_bytes`](Self::next_line_bytes) has found; `None` if that was
-    /// no line but the transport's own, which is answered here.
+    /// Takes what [`next_line_bytes`](Self::next_line_bytes) found. `None` if that was a
+    /// control message of the transport itself, which is answered here.
     fn take_line(&mut self) -> Option<Line>;
 
-    /// How the peer has ended its side, once it has.
+    /// How the peer ended its side, if it has.
     fn peer_end(&self) -> Option<PeerEnd>;
 
-    /// What follows is a program's: it is taken as it comes, without the care for what
-    /// people type.
+    /// From now on the peer is treated as a program: input is taken as it is, without
+    /// corrections meant for typed text.
     fn become_program(&mut self);
 
-    /// Where the bytes come from.
+    /// The source of the bytes.
     fn input(&mut self) -> &mut Input;
 }
 
-/// The side of a connection that writes, as far as its transport has to do with it. Nothing
-/// blocks.
+/// The writing side of a connection, as far as the transport needs it. No call blocks.
 pub(crate) trait WriteSide: Send + Sync {
-    /// Sends what is the transport's own, behind what waits to be sent.
+    /// Sends a control message of the transport, after everything already queued.
     fn send_control(self: Arc<Self>, bytes: &[u8]);
 
-    /// The peer has sent a Close frame, which the goodbye will answer.
+    /// The peer sent a Close frame; the goodbye will answer it.
     fn note_close_frame(&self, code: Option<u16>);
 
-    /// Since when something waits to be sent; `None` if nothing does.
+    /// When the oldest queued entry was queued; `None` if nothing is queued.
     fn waiting_since(&self) -> Option<Instant>;
 
-    /// For how long in all the peer was not read since it had not read what it was
-    /// answered.
+    /// The total time for which reading was paused because the peer did not read its answers.
     fn held_up(&self) -> Duration;
 
-    /// Ends lines for people with `line_end` from now on.
+    /// Uses `line_end` at the end of lines for people from now on.
     fn end_lines_with(&self, line_end: LineEnd);
 
-    /// Changes how much goes into one send.
+    /// Changes how much is sent at once.
     fn change_pieces(&self, pieces: Pieces);
 }
 
-/// How much goes into one send.
+/// How much is sent at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pieces {
-    /// As much as there is.
+    /// As much as is queued.
     Batches,
-    /// One line: the peer takes what one read gives it for a message.
+    /// One line: the peer treats whatever one read returns as one message.
     Lines,
 }
 
-/// What a read brought.
+/// The outcome of a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReadOutcome {
-    /// Bytes, or the end.
+    /// Bytes, or the end of the input.
     Something,
-    /// Bytes that end amid a line: somebody may have typed them and not pressed Enter.
+    /// Bytes that end in the middle of a line: perhaps typed without Enter so far.
     Unfinished,
-    /// Nothing until the deadline.
+    /// Nothing arrived before the deadline.
     TimedOut,
 }
 
-/// How the peer has ended its side.
+/// How the peer ended its side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PeerEnd {
-    /// FIN, over TLS close_notify: it sends no more, or somebody here has shut the
+    /// FIN (over TLS: close_notify). The peer sends nothing more, or this server shut the
     /// socket down.
     Closed,
-    /// FIN over TLS without a close_notify: what it last said may not be all.
+    /// FIN over TLS without a close_notify: the last message may be incomplete.
     Cut,
     /// A Close frame, with its code if it had one (RFC 6455 section 7.1.5).
     CloseFrame(Option<u16>),
@@ -119,35 +116,35 @@ pub(crate) enum PeerEnd {
     Lost,
 }
 
-/// What one read of bytes brought.
+/// The outcome of one read of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Received {
-    /// So many of them, at least one.
+    /// This many bytes, at least one.
     Bytes(usize),
-    /// Nothing for the reader yet: what has come was TLS's own.
+    /// No application data: only TLS's own records arrived.
     Nothing,
-    /// Nothing follows.
+    /// The input has ended.
     End(PeerEnd),
 }
 
 /// A line that was read and paid for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Line {
-    /// It is text: one line, or from WebSocket several with LF between them.
+    /// Text: one line, or, from WebSocket, several lines separated by LF.
     Text(String),
-    /// It is text, and the first line that was ended by a peer whose packets were taken for
-    /// lines before: perhaps it is the rest of the last one.
+    /// Text that is the first line with a line end from a peer whose packets were taken for
+    /// lines so far. It may be the rest of the last packet.
     AfterPackets(String),
-    /// It is not UTF-8; what its sender may do about that.
+    /// Not UTF-8, with a hint for the sender.
     NotUtf8(Utf8Hint),
-    /// It is longer than a line of text may be; its length in bytes.
+    /// Longer than a line may be; its length in bytes.
     TooLong(usize),
-    /// All its lines together are longer than a message may be.
+    /// A message of several lines that is longer than a message may be; its length in bytes.
     MessageTooLong(usize),
 }
 
 impl Line {
-    /// The text, or what its sender must be told.
+    /// The text, or the notice to send to the peer.
     pub(crate) fn text(self) -> Result<String, Notice<'static>> {
         match self {
             Line::Text(text) | Line::AfterPackets(text) => Ok(text),

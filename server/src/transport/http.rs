@@ -1,6 +1,6 @@
-//! The little of HTTP/1.1 that the web port speaks (RFC 9110, RFC 9112): one head
-//! in, one answer out, and the connection closes or becomes WebSocket. Bytes and
-//! values only: who reads and sends them stands elsewhere.
+//! The part of HTTP/1.1 that the web port needs (RFC 9110, RFC 9112): it reads one request head
+//! and writes one response; then the connection closes or becomes WebSocket. Works on bytes and
+//! values only; sockets are handled elsewhere.
 
 use std::{
     fmt::Write as _,
@@ -10,13 +10,13 @@ use std::{
 pub mod origin;
 pub mod proxy;
 
-/// The longest head, in bytes.
+/// The maximum length of a head, in bytes.
 pub(crate) const HEAD_BYTES: usize = 8 * 1_024;
 
-/// The most headers.
+/// The maximum number of headers.
 const HEADERS: usize = 64;
 
-/// What an answer begins with.
+/// The status of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StatusCode {
     Ok,
@@ -34,7 +34,7 @@ pub(crate) enum StatusCode {
     ServiceUnavailable,
 }
 
-/// A request that is not granted, and why, in a sentence.
+/// A rejected request, with the reason as a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rejection {
     pub(crate) status: StatusCode,
@@ -45,9 +45,9 @@ pub(crate) struct Rejection {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(crate) method: Method,
-    /// The path of the target, without its query.
+    /// The path of the target, without the query.
     pub(crate) path: String,
-    /// Whether it is HTTP/1.1 and not an older version.
+    /// Whether the request uses HTTP/1.1 rather than an older version.
     pub(crate) is_current: bool,
     headers: Vec<(String, String)>,
 }
@@ -66,12 +66,12 @@ impl Rejection {
 }
 
 impl Head {
-    /// Reads a head at the front of `bytes`, and returns its length too; `None`
-    /// until more is read.
+    /// Parses the head at the start of `bytes` and returns it with its length; `None` if more
+    /// must be read first.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, or that it is too long.
+    /// What is wrong with the head, or that it is too long.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, Rejection> {
         let mut headers = vec![httparse::EMPTY_HEADER; HEADERS];
         let mut request = httparse::Request::new(&mut headers);
@@ -107,7 +107,8 @@ impl Head {
             .headers
             .iter()
             .map(|header| {
-                // Some programs send names in an old encoding, in headers that don't matter.
+                // Some programs send names in a legacy encoding, in headers that are not used
+                // here.
                 let value = String::from_utf8_lossy(header.value);
                 (header.name.to_owned(), value.trim().to_owned())
             })
@@ -119,31 +120,29 @@ impl Head {
         Ok(Some((head, length)))
     }
 
-    /// The values of the headers of that name, in their order.
+    /// The values of all headers with this name, in order.
     pub(crate) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let named = move |(other, _): &&(String, String)| other.eq_ignore_ascii_case(name);
         self.headers.iter().filter(named).map(|(_, value)| value.as_str())
     }
 
-    /// The value of the one header of that name; `None` if there is not one.
+    /// The value of the only header with this name; `None` if there is none or more than one.
     pub(crate) fn value<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         let mut values = self.values(name);
         values.next().filter(|_| values.next().is_none())
     }
 
-    /// The words of a list that may be spread over several headers (RFC 9110
-    /// section 5.6.1).
+    /// The elements of a list that may be spread over several headers (RFC 9110 section 5.6.1).
     pub(crate) fn list<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.values(name).flat_map(|value| value.split(',')).map(str::trim)
     }
 
-    /// The last segment of the path, which names what is wanted: any prefix may
-    /// stand before it.
+    /// The last segment of the path, which names the resource. Any prefix may precede it.
     pub(crate) fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or_default()
     }
 
-    /// The last segment of the path but one, if there are two.
+    /// The last but one segment of the path; empty if there is none.
     pub(crate) fn folder(&self) -> &str {
         self.path.rsplit('/').nth(1).unwrap_or_default()
     }
@@ -160,7 +159,7 @@ fn path_of(target: &str) -> Option<&str> {
 }
 
 impl StatusCode {
-    /// Its number, in digits.
+    /// The status number, in digits.
     pub(crate) fn code(self) -> &'static str {
         &self.line()[..3]
     }
@@ -183,7 +182,7 @@ impl StatusCode {
         }
     }
 
-    /// The headers that belong to it.
+    /// Extra headers for this status.
     fn headers(self) -> &'static str {
         match self {
             StatusCode::MethodNotAllowed => "Allow: GET, HEAD\r\n",
@@ -194,13 +193,13 @@ impl StatusCode {
     }
 }
 
-/// What a page from here may do: run this server's own scripts and styles, and speak to
-/// this server. `'self'` holds for WebSocket too (CSP 3 section 6.7.2.8).
+/// The policy for pages from this server: they may run this server's scripts and styles and
+/// connect to this server. `'self'` includes WebSocket (CSP 3 section 6.7.2.8).
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types 'none'";
 
-/// A whole answer, after which the connection closes; to HEAD without the body.
+/// A complete response, after which the connection closes. HEAD gets no body.
 pub(crate) fn response(
     status: StatusCode,
     content_type: &str,
@@ -210,7 +209,7 @@ pub(crate) fn response(
     response_with(status, "", content_type, body, method)
 }
 
-/// A whole answer with further headers, each with its line end.
+/// A complete response with extra headers, each ending in CR LF.
 fn response_with(
     status: StatusCode,
     headers: &str,
@@ -239,12 +238,12 @@ fn response_with(
     response
 }
 
-/// A file, which is not sent again to a client that has it as it is (RFC 9110 section 13.1.2).
+/// A file, or 304 if the client's copy is current (RFC 9110 section 13.1.2).
 pub(crate) fn file(head: &Head, content_type: &str, bytes: &[u8]) -> Vec<u8> {
     let mut hasher = DefaultHasher::new();
     hasher.write(bytes);
     let tag = format!("\"{:016x}\"", hasher.finish());
-    // A proxy that compresses makes a tag a weak one.
+    // A proxy that compresses the body turns the tag into a weak one.
     let is_known = |known: &str| known == "*" || known.trim_start_matches("W/") == tag;
     let has_it = head.list("If-None-Match").any(is_known);
     let (status, method) = match has_it {
@@ -254,8 +253,8 @@ pub(crate) fn file(head: &Head, content_type: &str, bytes: &[u8]) -> Vec<u8> {
     response_with(status, &format!("ETag: {tag}\r\n"), content_type, bytes, method)
 }
 
-/// The answer that sends its reader to `location`, for now: the fragment of a link goes
-/// along (RFC 9110 section 10.2.2).
+/// A temporary redirect to `location`. Browsers keep the fragment of a link (RFC 9110 section
+/// 10.2.2).
 pub(crate) fn redirect(location: &str, method: Method) -> Vec<u8> {
     let header = format!("Location: {location}\r\n");
     let body = format!("This port uses https and wss: {location}\n");
@@ -263,7 +262,7 @@ pub(crate) fn redirect(location: &str, method: Method) -> Vec<u8> {
     response_with(StatusCode::TemporaryRedirect, &header, content_type, body.as_bytes(), method)
 }
 
-/// A file to be kept under that name, which no cache keeps.
+/// A file to be saved under that name, and not to be cached.
 pub(crate) fn download(name: &str, content_type: &str, bytes: &[u8], method: Method) -> Vec<u8> {
     let headers = format!(
         "Content-Disposition: attachment; filename=\"{name}\"\r\nCache-Control: no-store\r\n"
@@ -272,13 +271,13 @@ pub(crate) fn download(name: &str, content_type: &str, bytes: &[u8], method: Met
     response_with(StatusCode::Ok, &headers, &content_type, bytes, method)
 }
 
-/// Whether `host` is nothing but a host and perhaps a port.
+/// Whether `host` consists of a host and an optional port.
 pub(crate) fn is_authority(host: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
     !host.is_empty() && host.bytes().all(fits)
 }
 
-/// The answer to what is not granted.
+/// The response to a rejected request.
 pub(crate) fn refusal(refusal: &Rejection, method: Method) -> Vec<u8> {
     let Rejection { status, reason } = refusal;
     let body = format!("{}: {reason}\n", status.line());
@@ -295,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_is_read_whole_and_the_rest_is_left() {
+    fn a_head_is_parsed_and_the_rest_is_left() {
         let request = "GET /a/b/ws?x=/y HTTP/1.1\r\nHost: h\r\nA: 1, 2\r\na:  3 \r\n\r\nrest";
         let (head, length) =
             Head::parse(request.as_bytes()).expect("it is right").expect("it is whole");
@@ -310,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_segment_names_what_is_wanted() {
+    fn the_last_segment_of_the_path_names_the_resource() {
         #[track_caller]
         fn check(target: &str, name: &str) {
             assert_eq!(head(&format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n")).name(), name);
@@ -325,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_gets_its_status() {
+    fn bad_requests_get_the_right_status() {
         #[track_caller]
         fn check(request: &str, expected: StatusCode) {
             let error = Head::parse(request.as_bytes()).expect_err("it is wrong");
@@ -343,7 +342,7 @@ mod tests {
         check(&format!("GET /{}", "x".repeat(HEAD_BYTES)), StatusCode::UriTooLong);
         check(&format!("{get}A: {}", "x".repeat(HEAD_BYTES)), StatusCode::HeadersTooLarge);
         check(&format!("{get}{}\r\n", "A: b\r\n".repeat(HEADERS)), StatusCode::HeadersTooLarge);
-        // 64 of them are not too many.
+        // 64 headers are allowed.
         head(&format!("{get}{}\r\n", "A: b\r\n".repeat(HEADERS - 1)));
         head("GET / HTTP/1.0\r\n\r\n");
     }
@@ -371,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_tells_its_length_and_closes() {
+    fn a_response_states_its_length_and_closes() {
         let answer = response(StatusCode::Ok, "text/plain", b"hi", Method::Get);
         let answer = String::from_utf8(answer).expect("it is text");
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\nDate: "), "{answer}");

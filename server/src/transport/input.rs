@@ -1,5 +1,4 @@
-//! Where a connection's bytes come from: its socket, or the TLS session that its
-//! outbox has over it.
+//! The source of a connection's bytes: its socket, or the TLS session in its outbox.
 
 use std::{
     io,
@@ -22,30 +21,30 @@ pub(crate) struct Input {
 }
 
 enum Source {
-    /// What the socket has, as it is.
+    /// Bytes straight from the socket.
     Plain(Arc<TcpStream>),
-    /// What comes over TLS.
+    /// Bytes decrypted by TLS.
     Tls(TlsInput),
 }
 
 impl Input {
-    /// What comes over `stream`, as it is.
+    /// Reads `stream` without TLS.
     pub(crate) fn plain(stream: Arc<TcpStream>, traffic: Arc<Traffic>) -> Input {
         Input { source: Source::Plain(stream), traffic }
     }
 
-    /// What comes over TLS.
+    /// Reads decrypted bytes from TLS.
     pub(crate) fn tls(input: TlsInput, traffic: Arc<Traffic>) -> Input {
         Input { source: Source::Tls(input), traffic }
     }
 
-    /// Does the handshake, if there is to be one and it was not done. A peer that does not begin one is read
-    /// as it is from then on.
+    /// Performs the TLS handshake, if one is due. A peer that does not start one is read as
+    /// plain text from then on.
     ///
     /// # Errors
     ///
-    /// Why there is no session; [`Goodbye::NoTls`](madang_protocol::notice::Goodbye::NoTls)
-    /// if the peer speaks no TLS.
+    /// Why the handshake failed; [`Goodbye::NoTls`](madang_protocol::notice::Goodbye::NoTls) if
+    /// the peer does not speak TLS.
     pub(crate) fn shake_hands(&mut self, deadline: Instant) -> Result<(), CloseReason> {
         let Source::Tls(input) = &mut self.source else { return Ok(()) };
         let outcome = input.shake_hands(deadline);
@@ -55,8 +54,8 @@ impl Input {
         outcome
     }
 
-    /// Blocks until there is something to read (the end too), or `deadline`; false in
-    /// that case.
+    /// Blocks until there is something to read (including the end), or `deadline`; returns
+    /// false at the deadline.
     pub(crate) fn wait_readable(&mut self, deadline: Instant) -> io::Result<bool> {
         match &mut self.source {
             Source::Plain(stream) => wait_readable(stream, deadline),
@@ -72,7 +71,8 @@ impl Input {
         }
     }
 
-    /// About how many bytes have come that were not read; over TLS, at least so many.
+    /// The approximate number of bytes that have arrived and were not read; over TLS, a lower
+    /// bound.
     pub(crate) fn unread_bytes(&self) -> io::Result<usize> {
         let held_bytes = match &self.source {
             Source::Plain(_) => 0,
@@ -81,8 +81,8 @@ impl Input {
         Ok(held_bytes + socket::unread_bytes(self.stream())?)
     }
 
-    /// Reads once, as far as `space` goes, which is not empty; blocks until something
-    /// comes. Over TLS, that may be nothing for the reader.
+    /// Reads once into `space`, which must not be empty. Blocks until something arrives; over
+    /// TLS, that may be no application data.
     pub(crate) fn read(&mut self, space: &mut [u8]) -> io::Result<Received> {
         let received = match &mut self.source {
             Source::Plain(stream) => match read_once(stream, space)? {
@@ -97,22 +97,21 @@ impl Input {
         Ok(received)
     }
 
-    /// Waits for `pause` without reading; a reset or a shutdown of the socket ends the
-    /// wait.
+    /// Waits for `pause` without reading. Returns early if the socket is reset or shut down.
     ///
     /// # Errors
     ///
-    /// When the connection is gone.
+    /// If the connection is gone.
     pub(crate) fn pause(&self, pause: Duration) -> io::Result<()> {
         socket::pause(self.stream(), pause)
     }
 
-    /// Gives the peer until `deadline` to close its side, when the server's was closed.
+    /// Waits until `deadline` for the peer to close its side, after the server closed its own.
     pub(crate) fn linger(&self, deadline: Instant) {
         socket::linger(self.stream(), deadline);
     }
 
-    /// The address of this server that the peer has connected to.
+    /// The address of this server that the peer connected to.
     pub(crate) fn local_address(&self) -> Option<SocketAddr> {
         self.stream().local_addr().ok()
     }

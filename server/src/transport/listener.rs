@@ -1,5 +1,5 @@
-//! One listening socket and the thread that accepts from it. What becomes of a peer is
-//! decided by the [`Arrivals`].
+//! One listening socket and the thread that accepts connections from it. The [`Arrivals`]
+//! decide what happens to each.
 
 use std::{
     io,
@@ -18,23 +18,23 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use super::socket::{self, Reserve};
 use crate::{config::Listen, doors::Door};
 
-/// How many connections the kernel completes before they are accepted.
+/// How many completed connections the kernel queues.
 const BACKLOG: i32 = 1_024;
 
-/// The pause after an error, doubled with every further one.
+/// The pause after the first error; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// What becomes of the peers that a listener accepts. Neither call blocks.
+/// Handles accepted connections. Neither call blocks.
 pub(crate) trait Arrivals: Send + Sync {
-    /// Takes an accepted socket: gives it a thread, or tells its peer why not.
+    /// Takes an accepted socket: starts a thread for it, or tells the peer why not.
     fn take(&self, door: Door, stream: TcpStream, address: IpAddr);
 
-    /// Tells a peer that the process has no descriptor left for it.
+    /// Tells a peer that the process has run out of descriptors.
     fn refuse_for_want_of_descriptors(&self, door: Door, stream: &TcpStream, address: IpAddr);
 }
 
-/// A listener at work.
+/// A running listener.
 pub(crate) struct Listener {
     pub(crate) address: SocketAddr,
     pub(crate) door: Door,
@@ -43,17 +43,17 @@ pub(crate) struct Listener {
     thread: JoinHandle<()>,
 }
 
-/// Binds a socket and has it listen.
+/// Binds a socket and starts listening.
 ///
 /// # Errors
 ///
-/// The system's: the port in use, the address not this machine's.
+/// The system's error: the port is in use, or the address does not belong to this machine.
 pub(crate) fn bind(listen: Listen) -> io::Result<TcpListener> {
     match listen {
         Listen::At(address) => bind_to(address),
         Listen::Everywhere(port) => {
-            // A socket for IPv6 takes IPv4 too. Where there is no IPv6, the first
-            // attempt fails for that reason alone, and the second tells the truth.
+            // An IPv6 socket accepts IPv4 too. Without IPv6, the first attempt fails for that
+            // reason only, and the error of the second is the one to report.
             let everywhere = [IpAddr::V6(Ipv6Addr::UNSPECIFIED), IpAddr::V4(Ipv4Addr::UNSPECIFIED)];
             let [v6, v4] = everywhere.map(|address| SocketAddr::new(address, port));
             match bind_to(v6) {
@@ -77,14 +77,12 @@ fn bind_to(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 impl Listener {
-    /// Starts the thread that accepts. It ends at [`stop`](Self::stop), and no
-    /// error ends it.
+    /// Starts the accepting thread. It runs until [`stop`](Self::stop), whatever errors occur.
     ///
     /// # Errors
     ///
-    /// If the system has no poller or no thread left.
-    // The socket lives in the accepting thread, which deletes it from the poller
-    // before it drops it.
+    /// If the system cannot create a poller or a thread.
+    // The accepting thread owns the socket and removes it from the poller before dropping it.
     #[allow(unsafe_code)]
     pub(crate) fn start(
         socket: TcpListener,
@@ -93,7 +91,7 @@ impl Listener {
     ) -> io::Result<Listener> {
         let address = socket.local_addr()?;
         let poller = Arc::new(Poller::new()?);
-        // SAFETY: as said above.
+        // SAFETY: see above.
         unsafe { poller.add_with_mode(&socket, Event::readable(0), PollMode::Level)? };
         let stopping = Arc::new(AtomicBool::new(false));
         let thread = std::thread::Builder::new().name("accept".into()).spawn({
@@ -109,7 +107,7 @@ impl Listener {
         Ok(Listener { address, door, poller, stopping, thread })
     }
 
-    /// Has the thread end.
+    /// Makes the thread notice that it should stop.
     pub(crate) fn wake(&self) {
         self.stopping.store(true, Ordering::Release);
         self.thread.thread().unpark();
@@ -118,7 +116,7 @@ impl Listener {
         }
     }
 
-    /// Stops accepting and closes the socket; blocks until that is done.
+    /// Stops accepting and closes the socket. Blocks until that is done.
     pub(crate) fn stop(self) {
         self.wake();
         if self.thread.join().is_err() {
@@ -131,7 +129,7 @@ struct Acceptor<'a> {
     socket: &'a TcpListener,
     door: Door,
     arrivals: Arc<dyn Arrivals>,
-    /// A descriptor to spend on telling a peer that there is none for it.
+    /// A descriptor to free when there is none left, so that a peer can be told.
     reserve: Option<Reserve>,
 }
 
@@ -148,7 +146,7 @@ impl Acceptor<'_> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     wait_for_peers(poller, &mut events);
                 }
-                // The peer has gone again before it was accepted.
+                // The peer disconnected before it was accepted.
                 Err(error)
                     if matches!(
                         error.kind(),
@@ -158,7 +156,7 @@ impl Acceptor<'_> {
                     if self.refuse_with_reserve() {
                         tracing::warn!(%error, "refused a connection");
                     } else {
-                        // Linux looks for a descriptor before it looks for a peer.
+                        // Linux checks for a free descriptor before it checks for a peer.
                         wait_for_peers(poller, &mut events);
                     }
                     pause = FIRST_PAUSE;
@@ -173,13 +171,13 @@ impl Acceptor<'_> {
         }
     }
 
-    /// Passes an accepted socket on, with a reserve for one that can't be accepted.
+    /// Passes on an accepted socket, and renews the reserve if needed.
     fn take(&mut self, stream: TcpStream, address: IpAddr) {
         self.reserve = self.reserve.take().or_else(Reserve::take);
         self.arrivals.take(self.door, stream, address);
     }
 
-    /// Spends the reserve on refusing one peer; false if there is none to refuse.
+    /// Frees the reserve to refuse one peer; false if nobody is waiting.
     fn refuse_with_reserve(&mut self) -> bool {
         self.reserve = None;
         let refused = match self.socket.accept() {
@@ -194,7 +192,7 @@ impl Acceptor<'_> {
     }
 }
 
-/// Blocks until somebody connects, or the listener is to stop.
+/// Blocks until a peer connects or the listener is to stop.
 fn wait_for_peers(poller: &Poller, events: &mut Events) {
     events.clear();
     if let Err(error) = poller.wait(events, None) {
@@ -203,12 +201,12 @@ fn wait_for_peers(poller: &Poller, events: &mut Events) {
     }
 }
 
-/// Has a dead peer found out, small sends sent at once, and no more than `unsent_bytes`
-/// taken by the system before the peer takes them.
+/// Enables keep-alive, turns Nagle's algorithm off, and limits how many unsent bytes the kernel
+/// buffers.
 ///
 /// # Errors
 ///
-/// The system's; the peer may be gone already.
+/// The system's error; the peer may be gone already.
 pub(crate) fn set_options(stream: &TcpStream, unsent_bytes: u32) -> io::Result<()> {
     socket::set_mode(stream)?;
     stream.set_nodelay(true)?;
@@ -233,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_peer_that_is_silently_gone_is_found_out() {
+    fn a_vanished_peer_is_detected() {
         let listener = bind(Listen::At(([127, 0, 0, 1], 0).into())).expect("a free port");
         listener.set_nonblocking(false).expect("it can block");
         let _peer = TcpStream::connect(listener.local_addr().expect("it is bound"));

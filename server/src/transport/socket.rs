@@ -1,5 +1,5 @@
-//! One socket: its waits, each with a deadline, and the calls that never wait. What differs by
-//! system stands in a file for each.
+//! One socket: waits with a deadline, and calls that never block. Platform differences are in a
+//! file each.
 
 use std::{
     io::{self, IoSlice},
@@ -18,52 +18,52 @@ mod system;
 
 pub(super) use self::system::Reserve;
 
-/// What a socket is waited for.
+/// What to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Interest {
-    /// To be read.
+    /// Reading.
     Read,
-    /// To be read or written.
+    /// Reading or writing.
     ReadAndWrite,
 }
 
-/// What may be done with a socket without waiting.
+/// What can be done with a socket without blocking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ready {
-    /// Something has come: bytes, the end, or an error.
+    /// There is something to read: bytes, the end, or an error.
     pub(super) readable: bool,
-    /// It takes bytes.
+    /// It can be written.
     pub(super) writable: bool,
 }
 
-/// Prepares a socket that was just accepted for the calls below.
+/// Prepares an accepted socket for the calls below.
 ///
 /// # Errors
 ///
-/// The system's.
+/// The system's error.
 pub(super) fn set_mode(stream: &TcpStream) -> io::Result<()> {
     system::set_mode(stream)
 }
 
-/// Prepares a socket that is to listen.
+/// Prepares a socket for listening.
 ///
 /// # Errors
 ///
-/// The system's.
+/// The system's error.
 pub(super) fn prepare_to_bind(socket: &Socket) -> io::Result<()> {
     system::prepare_to_bind(socket)
 }
 
-/// Sends as much of `bytes` as the socket takes now.
+/// Sends as much of `bytes` as fits into the socket's buffer now.
 ///
 /// # Errors
 ///
-/// `WouldBlock` if that is nothing, and the system's.
+/// `WouldBlock` if nothing fits, or the system's error.
 pub(crate) fn send(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     system::send(stream, bytes)
 }
 
-/// Sends as much of `pieces` as the socket takes now.
+/// Sends as much of `pieces` as fits into the socket's buffer now.
 ///
 /// # Errors
 ///
@@ -72,26 +72,26 @@ pub(crate) fn send_all(stream: &TcpStream, pieces: &[IoSlice<'_>]) -> io::Result
     system::send_all(stream, pieces)
 }
 
-/// Reads what has come, as far as `space` goes.
+/// Reads what has arrived, up to the length of `space`.
 ///
 /// # Errors
 ///
-/// `WouldBlock` if nothing has, and the system's.
+/// `WouldBlock` if nothing has arrived, or the system's error.
 pub(crate) fn receive(stream: &TcpStream, space: &mut [u8]) -> io::Result<usize> {
     system::receive(stream, space)
 }
 
-/// Reads once, as far as `space` goes; blocks until something comes.
+/// Reads once, up to the length of `space`. Blocks until something arrives.
 pub(super) fn read_once(stream: &TcpStream, space: &mut [u8]) -> io::Result<usize> {
     system::read(stream, space)
 }
 
-/// How many bytes have come that were not read.
+/// How many bytes have arrived and were not read.
 pub(super) fn unread_bytes(stream: &TcpStream) -> io::Result<usize> {
     system::unread_bytes(stream)
 }
 
-/// Blocks until what is wanted may be done, or `deadline`; `None` in that case.
+/// Blocks until the socket is ready, or `deadline`; `None` at the deadline.
 pub(super) fn wait(
     stream: &TcpStream,
     interest: Interest,
@@ -100,8 +100,8 @@ pub(super) fn wait(
     system::wait(stream, interest, deadline)
 }
 
-/// Blocks until `stream` has something to read (its end too), or `deadline`;
-/// false in that case.
+/// Blocks until `stream` has something to read (including the end), or `deadline`; returns
+/// false at the deadline.
 pub(super) fn wait_readable(stream: &TcpStream, deadline: Instant) -> io::Result<bool> {
     Ok(system::wait(stream, Interest::Read, Some(deadline))?.is_some())
 }
@@ -111,17 +111,16 @@ pub(super) fn is_readable(stream: &TcpStream) -> io::Result<bool> {
     system::is_readable(stream)
 }
 
-/// Whether the process, or the system, has no descriptor left.
+/// Whether the error means that the process or the system has no descriptors left.
 pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {
     system::is_out_of_descriptors(error)
 }
 
-/// Waits for `pause` without reading; a reset or a shutdown of the socket ends the
-/// wait.
+/// Waits for `pause` without reading. Returns early if the socket is reset or shut down.
 ///
 /// # Errors
 ///
-/// When the connection is gone.
+/// If the connection is gone.
 pub(crate) fn pause(stream: &TcpStream, pause: Duration) -> io::Result<()> {
     match system::wait_gone(stream, Instant::now() + pause)? {
         true => Err(io::ErrorKind::ConnectionReset.into()),
@@ -129,15 +128,14 @@ pub(crate) fn pause(stream: &TcpStream, pause: Duration) -> io::Result<()> {
     }
 }
 
-/// How much is read away of what a peer still sends, and in how many reads at most: one
-/// byte a read costs as much as many.
+/// How much further input is discarded, and in how many reads at most: reading a single byte
+/// costs as much as reading many.
 const DISCARDED_BYTES: usize = 256 * 1_024;
 const DISCARDED_READS: usize = 256;
 
-/// Gives the peer until `deadline` to close its side, when the server's was closed: a
-/// socket that is closed with input unread resets, and the reset may overtake the
-/// goodbye. What is too much to be read away waits in the socket until then, and keeps the
-/// peer from sending more.
+/// Waits until `deadline` for the peer to close its side, after the server closed its own.
+/// Closing a socket with unread input sends a reset, which may overtake the goodbye. Input
+/// beyond the limit stays in the socket's buffer, so that the peer cannot send more.
 pub(crate) fn linger(stream: &TcpStream, deadline: Instant) {
     let mut discarded = vec![0; 8 * 1_024];
     let mut bytes = 0;
@@ -153,7 +151,7 @@ pub(crate) fn linger(stream: &TcpStream, deadline: Instant) {
             break;
         }
     }
-    // Whether it closes or the time is over, nothing more is to be done.
+    // Whether the peer closes or the time is up: done.
     let _ = pause(stream, deadline.saturating_duration_since(Instant::now()));
 }
 
@@ -166,8 +164,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_peer_that_sends_on_after_the_end_is_not_read_for_long() {
-        /// What both kernels take beside what is read.
+    fn little_is_read_from_a_peer_that_keeps_sending_after_the_end() {
+        /// What the kernels on both sides buffer in addition.
         const BUFFER_BYTES: usize = 64 * 1_024;
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         SockRef::from(&listener).set_recv_buffer_size(BUFFER_BYTES).expect("it is known");

@@ -1,5 +1,5 @@
-//! Lines over TCP: reads, and the time at which they come. What they mean is found out in
-//! [`framing`]; what the peer has to be sent differently for it is told to the write side.
+//! Lines over TCP: reads bytes and notes when they arrive. [`framing`] interprets them; what
+//! this reveals about the peer is passed to the write side.
 
 use std::{
     io,
@@ -14,23 +14,23 @@ use super::{Line, PeerEnd, Pieces, ReadOutcome, Received, Transport, WriteSide, 
 
 mod framing;
 
-/// Lines of one connection, with telnet taken out, from peers that end lines and from those
-/// that send packets.
+/// Splits a connection's input into lines, without telnet commands. Peers may end lines or send
+/// one packet per line.
 pub(crate) struct LineTransport {
     input: Input,
     writes: Arc<dyn WriteSide>,
     framer: Framer,
-    /// How long a peer is silent before its first words are a packet.
+    /// How long a peer must be silent before its first bytes count as a packet.
     packet_pause: Duration,
-    /// Where somebody is sent who has taken this port for the web's.
+    /// The web port, for peers that mistake this port for it.
     web_port: Option<u16>,
     line_end: LineEnd,
     end: Option<PeerEnd>,
 }
 
 impl LineTransport {
-    /// Reads lines from `input`; a peer that is silent for `packet_pause` amid its first
-    /// line sends packets.
+    /// Reads lines from `input`. A peer that is silent for `packet_pause` in the middle of its
+    /// first line is taken to send packets.
     pub(crate) fn new(
         input: Input,
         writes: Arc<dyn WriteSide>,
@@ -68,7 +68,7 @@ impl LineTransport {
         self.framer.finish();
     }
 
-    /// Has the write side do as the last read has shown that the peer needs it.
+    /// Adapts the write side to what the last read revealed about the peer.
     fn adapt(&mut self) -> io::Result<()> {
         if self.framer.unlearns_packets() {
             self.writes.change_pieces(Pieces::Batches);

@@ -1,5 +1,5 @@
-//! The reading side of TLS: waits for the socket without a lock, and has the session, which
-//! lies on the writing side, decrypt what has come.
+//! The reading side of TLS: waits for the socket without holding a lock, then lets the session
+//! on the writing side decrypt what has arrived.
 
 use std::{io, net::TcpStream, sync::Arc, time::Instant};
 
@@ -16,68 +16,67 @@ pub mod certificates;
 /// The first byte of a TLS handshake.
 pub(crate) const HANDSHAKE: u8 = 0x16;
 
-/// The most that one record holds (RFC 8446 section 5.1).
+/// The maximum content of one record (RFC 8446 section 5.1).
 const RECORD_BYTES: usize = 16 * 1_024;
 
-/// What a peer is sent that there is no place for: the alert `internal_error`, fatal,
-/// which is all that can be said before a handshake (RFC 8446 section 6).
+/// Sent to a TLS peer when the server is full: the fatal alert `internal_error`, the only thing
+/// that can be said before a handshake (RFC 8446 section 6).
 pub(crate) const REFUSAL: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 80];
 
-/// The TLS session of a connection. Its records are made on the writing side, and read
-/// here.
+/// The TLS session of a connection. Records are written by the writing side and read here.
 pub(crate) trait TlsSession: Send + Sync {
-    /// Takes what has come, without waiting, and decrypts as much as goes into `space`.
+    /// Receives what has arrived, without blocking, and decrypts as much as fits into `space`.
     ///
     /// # Errors
     ///
-    /// The socket's or the session's; `NotConnected` if there is none any more.
+    /// The error of the socket or the session; `NotConnected` if the session has ended.
     fn receive(&self, space: &mut [u8]) -> io::Result<Decrypted>;
 
-    /// Sends what the session has to tell its peer, as far as the socket takes it; false
-    /// if that is full.
+    /// Sends the session's pending records, as far as the socket takes them; false if the
+    /// socket is full.
     ///
     /// # Errors
     ///
-    /// The socket's.
+    /// The socket's error.
     fn flush(&self) -> io::Result<bool>;
 
-    /// Gives up a session that has not begun: what the peer is told goes out as it is.
+    /// Gives up a session that has not begun. Output is sent unencrypted from then on.
     fn give_up(&self);
 }
 
-/// What has come, decrypted, and how the session stands.
+/// Decrypted input, and the state of the session.
 #[derive(Debug)]
 pub(crate) struct Decrypted {
-    /// What there is for the reader.
+    /// The input for the reader.
     pub(crate) received: Received,
-    /// More was decrypted than the reader had space for.
+    /// More was decrypted than fitted into the reader's space.
     pub(crate) holds_more: bool,
-    /// The handshake is not done.
+    /// The handshake is not finished.
     pub(crate) is_handshaking: bool,
-    /// The session has something to tell its peer that the socket did not take.
+    /// The session has pending records that the socket did not take.
     pub(crate) is_full: bool,
 }
 
-/// What comes over TLS.
+/// Input over TLS.
 pub(crate) struct TlsInput {
     stream: Arc<TcpStream>,
     session: Arc<dyn TlsSession>,
-    /// Something was decrypted and not read.
+    /// Decrypted input is waiting to be read.
     holds_more: bool,
-    /// The session has something to tell its peer that the socket did not take. What
-    /// is said in the chat waits behind it, and is the drainer's to send.
+    /// The session has pending records that the socket did not take. Chat output queues after
+    /// them, and the drainer sends both.
     is_full: bool,
-    /// The socket was found to have something.
+    /// The socket is known to have input.
     is_ready: bool,
-    /// The handshake is done.
+    /// The handshake is finished.
     is_established: bool,
 }
 
 impl TlsInput {
-    /// Why a connection ends whose peer does not begin with a handshake.
+    /// Why a connection ends whose peer does not start with a handshake.
     pub(super) const NO_TLS: CloseReason = CloseReason::Told(Goodbye::NoTls);
 
-    /// Reads what `session` decrypts of what comes at `stream`.
+    /// Reads what `session` decrypts from `stream`.
     pub(crate) fn new(stream: Arc<TcpStream>, session: Arc<dyn TlsSession>) -> TlsInput {
         TlsInput {
             stream,
@@ -89,11 +88,11 @@ impl TlsInput {
         }
     }
 
-    /// Does the handshake, if it was not done.
+    /// Performs the handshake, unless it is finished.
     ///
     /// # Errors
     ///
-    /// Why there is no session.
+    /// Why it failed.
     pub(super) fn shake_hands(&mut self, deadline: Instant) -> Result<(), CloseReason> {
         if self.is_established {
             return Ok(());
@@ -111,7 +110,7 @@ impl TlsInput {
         }
     }
 
-    /// What the peer has sent first, which stays where it is.
+    /// The first byte that the peer sent, without taking it.
     fn first_byte(&self) -> io::Result<u8> {
         let mut first = [0];
         match self.stream.peek(&mut first)? {
@@ -120,13 +119,14 @@ impl TlsInput {
         }
     }
 
-    /// Gives up the session of a peer that speaks no TLS.
+    /// Gives up the session of a peer that does not speak TLS.
     pub(super) fn give_up(&self) -> Arc<TcpStream> {
         self.session.give_up();
         self.stream.clone()
     }
 
-    /// Blocks until something has come (the end too), or `deadline`; false in that case.
+    /// Blocks until something arrives (including the end), or `deadline`; returns false at the
+    /// deadline.
     pub(super) fn wait_readable(&mut self, deadline: Option<Instant>) -> io::Result<bool> {
         while !self.holds_more && !self.is_ready {
             let interest = match self.is_full {
@@ -148,7 +148,7 @@ impl TlsInput {
         Ok(self.holds_more || is_readable(&self.stream)?)
     }
 
-    /// The most that was decrypted and not read.
+    /// The maximum that may be decrypted and not read.
     pub(super) fn held_bytes(&self) -> usize {
         if self.holds_more { RECORD_BYTES } else { 0 }
     }

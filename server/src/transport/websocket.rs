@@ -1,5 +1,5 @@
-//! Messages from a WebSocket peer (RFC 6455): control frames answered, and the
-//! peer asked from time to time whether it lives. The handshake was done before.
+//! Messages from a WebSocket peer (RFC 6455): answers control frames and pings the peer
+//! regularly. The handshake is done before.
 
 use std::{
     io,
@@ -21,60 +21,60 @@ use self::decoder::{Decoder, Incoming};
 use super::{Line, PeerEnd, ReadOutcome, Received, Transport, WriteSide, input::Input};
 use crate::config::WebSocketLimits;
 
-/// How often it is looked whether a ping has left that could not be sent at once.
+/// How often to check whether a queued ping has been sent.
 const LEAVING_PAUSE: Duration = Duration::from_secs(1);
 
-/// Reads one connection, and has control frames answered.
+/// Reads one connection and answers its control frames.
 pub(crate) struct MessageTransport {
     input: Input,
     writes: Arc<dyn WriteSide>,
     decoder: Decoder,
-    /// Whether a program sends it, and not a person.
+    /// Whether the peer is a program rather than a person.
     is_program: bool,
     limits: WebSocketLimits,
-    /// The message, or the frame, that has begun and not ended.
+    /// The message or frame that has begun and not ended.
     part: Option<Unfinished>,
     /// It did not end in time.
     unfinished: bool,
-    /// For how long the write side had kept us from reading when that was looked at last.
+    /// The paused reading time of the write side when it was last checked.
     held_up: Duration,
     ping_at: Instant,
     pong: Pong,
     end: Option<PeerEnd>,
 }
 
-/// Something that has begun and may take so long to end.
+/// A message or frame that has begun, with a deadline for its end.
 #[derive(Debug, Clone, Copy)]
 struct Unfinished {
     since: Instant,
-    /// When its time was over, so much had come that nobody had read: it may hold the
-    /// end. What comes later is late.
+    /// The number of unread bytes when the deadline passed: they may contain the end. Whatever
+    /// arrives later is late.
     unread_bytes: Option<usize>,
 }
 
-/// What the last ping has led to.
+/// The state of the last ping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pong {
-    /// Something came after it, or there was none yet.
+    /// Input has arrived since, or no ping was sent yet.
     Heard,
-    /// It waits in the outbox: whether the peer reads is the drainer's to judge.
-    /// To be looked at again then.
+    /// The ping is in the outbox (whether the peer reads is the drainer's concern); check again
+    /// at this time.
     Leaving(Instant),
-    /// It has left; until then, something must come.
+    /// The ping was sent; input must arrive by this time.
     Due(Instant),
 }
 
-/// A message, whatever its kind.
+/// A message of either kind.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Message {
-    /// UTF-8.
+    /// UTF-8 text.
     Text(String),
-    /// Any bytes; only where the limits allow it.
+    /// Binary; only if the limits allow it.
     Binary(Vec<u8>),
 }
 
 impl MessageTransport {
-    /// Reads `input`, from which `first` was read already.
+    /// Reads `input`, of which `first` was read already.
     pub(crate) fn new(
         input: Input,
         writes: Arc<dyn WriteSide>,
@@ -126,7 +126,7 @@ impl MessageTransport {
         }
     }
 
-    /// While nothing was read for want of space, a message that has begun could not end.
+    /// Extends the deadline of an unfinished message by the time in which reading was paused.
     fn make_up_for_hold_up(&mut self) {
         let held_up = self.writes.held_up();
         let pause = held_up.saturating_sub(self.held_up);
@@ -134,8 +134,8 @@ impl MessageTransport {
         self.held_up = held_up;
     }
 
-    /// Whether what is to be read next had come before the time of the part was over: a
-    /// busy server may be late to read it.
+    /// Whether the next bytes to read had arrived before the deadline: a busy server may be
+    /// late to read them.
     fn came_in_time(&mut self) -> io::Result<bool> {
         let Some(part) = &mut self.part else { return Ok(true) };
         let unread_bytes = match part.unread_bytes {
@@ -145,7 +145,7 @@ impl MessageTransport {
         Ok(unread_bytes > 0 && self.input.is_readable()?)
     }
 
-    /// Pings when it is time, and finds out who does not answer.
+    /// Sends pings when they are due, and detects peers that do not answer.
     fn see_to_life(&mut self, now: Instant) -> io::Result<()> {
         let after_leaving = |writes: &dyn WriteSide| match writes.waiting_since() {
             None => Pong::Due(now + self.limits.pong_timeout),
@@ -158,7 +158,7 @@ impl MessageTransport {
                 self.pong = after_leaving(&*self.writes);
             }
             Pong::Leaving(at) if at <= now => self.pong = after_leaving(&*self.writes),
-            // The answer may have come while the rate limit kept us from reading.
+            // The answer may have arrived while the rate limit paused reading.
             Pong::Due(at) if at <= now && !self.input.is_readable()? => {
                 return Err(io::ErrorKind::TimedOut.into());
             }
@@ -182,27 +182,27 @@ impl MessageTransport {
         Ok(ReadOutcome::Something)
     }
 
-    /// The length of the next message or control frame, which must be paid for.
+    /// The length of the next message or control frame, to be paid for.
     ///
     /// # Errors
     ///
-    /// Why nothing that follows can be read.
+    /// Why the rest of the input cannot be read.
     pub(crate) fn next_message_bytes(&mut self) -> Result<Option<usize>, Goodbye> {
         if self.unfinished {
             return Err(Goodbye::UnfinishedMessage);
         }
         match self.end {
-            // Nothing follows a Close frame (section 5.5.1).
+            // Nothing may follow a Close frame (section 5.5.1).
             Some(PeerEnd::CloseFrame(_)) => Ok(None),
             _ => self.decoder.next_bytes(),
         }
     }
 
-    /// Takes what [`next_message_bytes`](Self::next_message_bytes) has found;
-    /// `None` if that was a control frame, which is answered here.
+    /// Takes what [`next_message_bytes`](Self::next_message_bytes) found. `None` if that was a
+    /// control frame, which is answered here.
     pub(crate) fn take_message(&mut self) -> Option<Message> {
         let incoming = self.decoder.take();
-        // What follows has its own time.
+        // What follows has its own deadline.
         self.part = self.part.filter(|_| self.decoder.is_assembling());
         match incoming? {
             Incoming::Text(text) => return Some(Message::Text(text)),
@@ -219,7 +219,7 @@ impl MessageTransport {
 }
 
 impl Transport for MessageTransport {
-    /// Pings while it waits; `TimedOut` if a ping was not answered.
+    /// Pings while waiting; `TimedOut` if a ping was not answered.
     fn read(&mut self, deadline: Option<Instant>) -> io::Result<ReadOutcome> {
         let read = self.wait(deadline).and_then(|outcome| match outcome {
             ReadOutcome::Something if !self.unfinished => self.read_now(),
@@ -235,12 +235,12 @@ impl Transport for MessageTransport {
         self.next_message_bytes()
     }
 
-    /// Takes it as what a program or a person says.
+    /// Takes the next message as a line of a program or a person.
     fn take_line(&mut self) -> Option<Line> {
         Some(match self.take_message()? {
             Message::Text(text) if self.is_program => Line::Text(text),
             Message::Text(text) => line_of(text),
-            // The limits of a chat don't allow it.
+            // The limits of a chat do not allow it.
             Message::Binary(_) => Line::NotUtf8(Utf8Hint::None),
         })
     }
@@ -258,9 +258,9 @@ impl Transport for MessageTransport {
     }
 }
 
-/// What a person has sent as one message: a line, or several.
+/// One message of a person: a line, or several.
 fn line_of(mut text: String) -> Line {
-    // Some programs send the line end that their user has typed.
+    // Some programs include the line end that their user typed.
     text.truncate(text.trim_end_matches(['\r', '\n']).len());
     if let Some(line) = text.split('\n').find(|line| line.len() > LINE_BYTES) {
         return Line::TooLong(line.len());
@@ -284,7 +284,7 @@ mod tests {
     use super::{decoder::tests::holding, *};
     use crate::{patience::DEADLINE, transport::Pieces};
 
-    /// Nothing is sent.
+    /// Discards all output.
     struct Mute;
 
     impl WriteSide for Mute {
@@ -305,7 +305,8 @@ mod tests {
         fn change_pieces(&self, _pieces: Pieces) {}
     }
 
-    /// A reader that has read `first`, and gives no time for the rest; and its peer.
+    /// A reader that has read `first` and whose deadline for the rest is immediate, and its
+    /// peer.
     fn reader(first: &[u8]) -> (MessageTransport, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("it is bound");
@@ -317,7 +318,7 @@ mod tests {
         (MessageTransport::new(input, Arc::new(Mute), limits, holding(first)), peer)
     }
 
-    /// Sends `bytes`, and has the reader read all of them.
+    /// Sends `bytes` and makes the reader read all of them.
     #[track_caller]
     fn read(reader: &mut MessageTransport, peer: &mut TcpStream, bytes: &[u8]) {
         peer.write_all(bytes).expect("it is connected");
@@ -332,19 +333,19 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_came_in_time_may_be_read_late() {
+    fn a_message_that_arrives_in_time_may_be_read_late() {
         let (mut reader, mut peer) = reader(&frame(0x01, "hel"));
         assert!(reader.next_message_bytes().is_ok_and(|bytes| bytes.is_none()));
         read(&mut reader, &mut peer, &frame(0x80, "lo"));
         assert!(reader.next_message_bytes().is_ok_and(|bytes| bytes.is_some()));
         assert_eq!(reader.take_message(), Some(Message::Text("hello".into())));
-        // The next one has its own time.
+        // The next one has its own deadline.
         read(&mut reader, &mut peer, &frame(0x81, "again"));
         assert!(reader.next_message_bytes().is_ok_and(|bytes| bytes.is_some()));
     }
 
     #[test]
-    fn a_message_without_an_end_is_late_whatever_comes_after_its_time() {
+    fn an_unfinished_message_is_late_whatever_arrives_after_its_deadline() {
         let (mut idle, _peer) = reader(&frame(0x01, "hel"));
         assert!(idle.next_message_bytes().is_ok());
         idle.read(None).expect("it is connected");
@@ -362,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_a_line_or_several_within_the_limits() {
+    fn a_message_holds_one_or_more_lines_within_the_limits() {
         #[track_caller]
         fn check(text: &str, expected: Line) {
             assert_eq!(line_of(text.to_owned()), expected);

@@ -1,5 +1,5 @@
-//! Which web pages may open a chat here. A browser tells the origin of the page
-//! (RFC 6454); programs that are no browser tell none, or any.
+//! Which web pages may connect to the chat. A browser sends the origin of the page (RFC 6454);
+//! other programs send none, or any.
 
 use std::{
     fmt::{self, Write as _},
@@ -9,44 +9,43 @@ use std::{
 
 use super::{Head, Rejection, StatusCode};
 
-/// Where a web page, or a program that says so, comes from. Its text form can be given to
-/// `--allow-origin` in any shell as it is, and means the same origin there.
+/// The origin of a web page, as sent by a browser or another program. Its text form needs no
+/// quoting in any shell, and `--allow-origin` reads it back as the same origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// `null`: a file, or a page whose browser does not tell.
+    /// `null`: a local file, or a page whose browser hides its origin.
     Null,
-    /// A host, with the scheme of what was loaded from there.
+    /// A host, with the scheme used to load the page.
     Host {
         /// In lower case: `https`, `ws`, `capacitor`, `chrome-extension`.
         scheme: String,
         /// In lower case; an IPv6 address with its brackets.
         host: String,
-        /// Always given where the scheme has a default port.
+        /// Always present if the scheme has a default port.
         port: Option<u16>,
     },
-    /// Anything else that a program may send: compared as it is written, with everything
-    /// percent-encoded that a shell, a list or a terminal would take for something else.
+    /// Anything else a program may send. It is compared as written, with characters
+    /// percent-encoded that a shell, a list or a terminal would interpret.
     Other(String),
 }
 
-/// The text is no origin.
+/// The text is not an origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "empty: give an origin, such as https://chat.example.org or http://192.168.0.5:9998, or null"
 )]
 pub struct NoOrigin;
 
-/// The address of the page as people see it: an origin, and the path that a proxy
-/// puts before ours.
+/// The public address of the page: an origin, and the path prefix that a proxy adds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUrl {
     /// The origin of the page.
     pub origin: Origin,
-    /// The path, which begins and ends with a slash.
+    /// The path; it starts and ends with a slash.
     pub path: String,
 }
 
-/// The text is no address of a page.
+/// The text is not the address of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "not the address of a page, such as https://chat.example.org/ or https://example.org/chat/"
@@ -56,7 +55,7 @@ pub struct NoPublicUrl;
 impl FromStr for Origin {
     type Err = NoOrigin;
 
-    /// Takes every text that is not blank: whatever a client sends can be allowed.
+    /// Accepts any text that is not blank, so that whatever a client sends can be allowed.
     fn from_str(text: &str) -> Result<Origin, NoOrigin> {
         let text = text.trim();
         if text.is_empty() {
@@ -68,14 +67,14 @@ impl FromStr for Origin {
     }
 }
 
-/// `null`, or a file's: `file://`, with or without a path.
+/// `null`, or a file: `file://`, with or without a path.
 fn parse_file(text: &str) -> Option<Origin> {
     let scheme = text.split_once(':').map(|(scheme, _)| scheme);
     let is_file = scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("file"));
     (is_file || text == "null").then_some(Origin::Null)
 }
 
-/// The origin of a host; what follows it in a URL is no part of that.
+/// The origin of a host. The rest of a URL is ignored.
 fn parse_host(text: &str) -> Option<Origin> {
     let (scheme, rest) = text.split_once("://")?;
     let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -87,11 +86,11 @@ fn parse_host(text: &str) -> Option<Origin> {
     Some(Origin::Host { scheme, host, port })
 }
 
-/// `text` with everything percent-encoded but letters, digits and what no shell minds.
+/// Percent-encodes everything but letters, digits and characters that are safe in every shell.
 fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for (at, byte) in text.bytes().enumerate() {
-        // A hyphen in front would begin a flag.
+        // A leading hyphen would look like a flag.
         let is_plain =
             byte.is_ascii_alphanumeric() || b"._:/@%+".contains(&byte) || (byte == b'-' && at > 0);
         match is_plain {
@@ -147,14 +146,13 @@ impl fmt::Display for PublicUrl {
     }
 }
 
-/// Whether a page may open a chat: one whose origin is `allowed`, or that was loaded
-/// from this server under a name that nobody else can give it. A name of the DNS
-/// is not such: whoever owns it may let it lead here, and then that page's origin
-/// and our host are the same. An empty origin is none: no browser sends one.
-///
+/// Whether a page may connect: its origin is `allowed`, or it was loaded from this server under
+/// a name that nobody else can control. DNS names do not qualify: their owner could point them
+/// at this server, and then the page's origin and our host would match (DNS rebinding). An
+/// empty origin counts as none, since no browser sends one.
 /// # Errors
 ///
-/// The refusal, with the flags that would allow it.
+/// The rejection, which names the flags that would allow the page.
 pub(crate) fn check(head: &Head, allowed: &[Origin], own_name: &str) -> Result<(), Rejection> {
     let host = head.value("Host");
     let origins = head.values("Origin").filter_map(|text| text.parse().ok());
@@ -192,7 +190,7 @@ fn default_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// Host and port of an authority; `None` if it is none.
+/// Host and port of an authority; `None` if it is not one.
 fn split_port(authority: &str) -> Option<(String, Option<u16>)> {
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, Some(port.parse().ok()?)),
@@ -214,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn origins_are_read_and_shown() {
+    fn origins_are_parsed_and_formatted() {
         #[track_caller]
         fn check(text: &str, expected: Option<&str>) {
             let origin = text.parse::<Origin>().ok();
@@ -237,7 +235,7 @@ mod tests {
         for blank in ["", " ", "\u{3000}"] {
             check(blank, None);
         }
-        // No origins, but some program sends them.
+        // Not origins, but some programs send them.
         check("example.org", Some("example.org"));
         check("http://", Some("http://"));
         check("http://a b, c", Some("http://a%20b%2C%20c"));
@@ -249,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn public_urls_are_read_and_shown() {
+    fn public_urls_are_parsed_and_formatted() {
         #[track_caller]
         fn check(text: &str, expected: Option<&str>) {
             let url = text.parse::<PublicUrl>().ok();
@@ -265,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_may_open_a_chat_where_it_comes_from_or_where_it_is_allowed() {
+    fn a_page_may_connect_to_its_own_server_or_where_it_is_allowed() {
         #[track_caller]
         fn check(origin: &str, host: &str, expected: Option<StatusCode>) {
             let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n\r\n");
@@ -297,7 +295,7 @@ mod tests {
         check("null", "localhost:9998", NO);
         check("file://", "localhost:9998", NO);
 
-        // Whatever the scheme: programs make up all kinds.
+        // Any scheme: programs make up all kinds.
         check("ws://192.168.0.5:9998", "192.168.0.5:9998", None);
         check("wss://localhost", "localhost:443", None);
         check("capacitor://localhost", "localhost", None);
@@ -305,12 +303,12 @@ mod tests {
         check("chrome-extension://abcdef", "localhost:9998", NO);
         check("example.org", "localhost:9998", NO);
         check("192.168.0.5:9998", "192.168.0.5:9998", NO);
-        // Empty: no browser's.
+        // Empty: not sent by any browser.
         check("", "any.example", None);
     }
 
     #[test]
-    fn who_tells_no_origin_is_no_browser() {
+    fn a_request_without_an_origin_is_not_from_a_browser() {
         let head = b"GET / HTTP/1.1\r\nHost: any.example\r\n\r\n";
         let (head, _) = Head::parse(head).expect("it is right").expect("it is whole");
         assert_eq!(super::check(&head, &[], ""), Ok(()));

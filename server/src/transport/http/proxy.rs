@@ -1,21 +1,21 @@
-//! Whose connection it is that a proxy has passed on.
+//! The client address behind a proxy.
 
 use std::net::IpAddr;
 
 use madang_protocol::address_range::{AddressRange, unwrapped};
 
-/// What a proxy adds to a request that it passes on.
+/// The headers that proxies add to a request.
 pub(crate) const HEADERS: [&str; 4] = ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"];
 
-/// Whether `address` is a trusted proxy's. One that only stands for an IPv4 address, as
-/// NAT64 makes them, is nobody's own, and trusted as nothing.
+/// Whether `address` is a trusted proxy. Addresses that merely represent an IPv4 address
+/// (NAT64) are never trusted.
 pub(crate) fn is_trusted(address: IpAddr, trusted: &[AddressRange]) -> bool {
     let address = address.to_canonical();
     unwrapped(address) == address && trusted.iter().any(|range| range.contains(address))
 }
 
-/// The person behind `peer`: the rightmost of the addresses in `X-Forwarded-For`
-/// that is no trusted proxy's. What stands left of it anybody could have written.
+/// The client behind `peer`: the rightmost address in `X-Forwarded-For` that is not a trusted
+/// proxy. Anyone could have written what is left of it.
 pub(crate) fn person<'a>(
     peer: IpAddr,
     forwarded_for: impl DoubleEndedIterator<Item = &'a str>,
@@ -32,7 +32,7 @@ pub(crate) fn person<'a>(
     person
 }
 
-/// One address of the list; some proxies add the port.
+/// One address of the list. Some proxies add a port.
 fn parse_hop(hop: &str) -> Option<IpAddr> {
     let hop = hop.trim();
     let bare = hop.trim_start_matches('[').trim_end_matches(']');
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn trusted_is_an_address_itself_in_either_form_and_no_other_that_stands_for_it() {
+    fn trust_covers_mapped_addresses_but_not_nat64() {
         let trusted = ["127.0.0.1", "fd00::5"].map(|range| range.parse().expect("a range"));
         let is_trusted = |address: &str| is_trusted(address.parse().expect("an address"), &trusted);
         assert!(is_trusted("127.0.0.1") && is_trusted("::ffff:127.0.0.1"));
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn the_person_is_the_rightmost_hop_that_is_not_trusted() {
+    fn the_client_is_the_rightmost_untrusted_hop() {
         #[track_caller]
         fn check(peer: &str, forwarded_for: &str, expected: &str) {
             let trusted =
@@ -69,9 +69,9 @@ mod tests {
         check("127.0.0.1", "1.1.1.1, 203.0.113.9, 10.0.0.7", "203.0.113.9");
         check("127.0.0.1", "[2001:db8::1]:4711", "2001:db8::1");
         check("127.0.0.1", "203.0.113.9:80", "203.0.113.9");
-        // All are trusted: the farthest that is told.
+        // All are trusted: the leftmost address counts.
         check("127.0.0.1", "10.0.0.8, 10.0.0.7", "10.0.0.8");
-        // Who is not trusted is believed nothing, and nonsense is where it ends.
+        // An untrusted peer is not believed, and the list ends at invalid entries.
         check("203.0.113.1", "1.1.1.1", "203.0.113.1");
         check("127.0.0.1", "1.1.1.1, unknown", "127.0.0.1");
         check("127.0.0.1", "1.1.1.1, unknown, 10.0.0.7", "10.0.0.7");

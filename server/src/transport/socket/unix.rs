@@ -1,5 +1,5 @@
-//! A socket's calls on Unix. Sockets block, and a flag keeps a single call from it: O_NONBLOCK
-//! would hold for reader and writer at once.
+//! Socket calls on Unix. Sockets block; single calls are made non-blocking by a flag, because
+//! O_NONBLOCK would apply to reader and writer at once.
 
 use std::{
     fs::File,
@@ -19,35 +19,35 @@ use super::{Interest, Ready};
 
 /// Prepares a socket that was just accepted.
 pub(super) fn set_mode(stream: &TcpStream) -> io::Result<()> {
-    // Elsewhere than on Linux it takes the listener's over.
+    // On systems other than Linux it inherits the listener's mode.
     stream.set_nonblocking(false)
 }
 
-/// Prepares a socket that is to listen.
+/// Prepares a socket for listening.
 pub(super) fn prepare_to_bind(socket: &Socket) -> io::Result<()> {
-    // A server that is started again must not wait for the last one's remains.
+    // A restarted server must not wait for connections of the last run in TIME_WAIT.
     socket.set_reuse_address(true)
 }
 
-/// Sends without waiting; the standard library has SIGPIPE ignored, so that an error is
-/// all that comes.
+/// Sends without blocking. The standard library ignores SIGPIPE, so a broken pipe is only an
+/// error.
 pub(super) fn send(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     Ok(rustix::net::send(stream, bytes, SendFlags::DONTWAIT)?)
 }
 
-/// Sends several pieces without waiting.
+/// Sends several pieces without blocking.
 pub(super) fn send_all(stream: &TcpStream, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
     let mut control = SendAncillaryBuffer::default();
     Ok(rustix::net::sendmsg(stream, pieces, &mut control, SendFlags::DONTWAIT)?)
 }
 
-/// Reads without waiting.
+/// Reads without blocking.
 pub(super) fn receive(stream: &TcpStream, space: &mut [u8]) -> io::Result<usize> {
     let (count, _) = rustix::net::recv(stream, space, RecvFlags::DONTWAIT)?;
     Ok(count)
 }
 
-/// Reads once; blocks until something comes.
+/// Reads once. Blocks until something arrives.
 pub(super) fn read(mut stream: &TcpStream, space: &mut [u8]) -> io::Result<usize> {
     loop {
         match stream.read(space) {
@@ -57,17 +57,17 @@ pub(super) fn read(mut stream: &TcpStream, space: &mut [u8]) -> io::Result<usize
     }
 }
 
-/// How many bytes have come that were not read.
+/// How many bytes have arrived and were not read.
 pub(super) fn unread_bytes(stream: &TcpStream) -> io::Result<usize> {
     Ok(rustix::io::ioctl_fionread(stream)? as usize)
 }
 
-/// Blocks until the connection is gone, or `deadline`; false in that case.
+/// Blocks until the connection is gone, or `deadline`; returns false at the deadline.
 pub(super) fn wait_gone(stream: &TcpStream, deadline: Instant) -> io::Result<bool> {
     poll(&mut [PollFd::new(stream, PollFlags::empty())], Some(deadline))
 }
 
-/// Blocks until what is wanted may be done, or `deadline`; `None` in that case.
+/// Blocks until the socket is ready, or `deadline`; `None` at the deadline.
 pub(super) fn wait(
     stream: &TcpStream,
     interest: Interest,
@@ -92,12 +92,12 @@ pub(super) fn is_readable(stream: &TcpStream) -> io::Result<bool> {
     Ok(rustix::event::poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? > 0)
 }
 
-/// Blocks until something happens, or `deadline`; false in that case.
+/// Blocks until an event occurs, or `deadline`; returns false at the deadline.
 fn poll(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<bool> {
     loop {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero()) {
-            // A peer that always has something to say moves no deadline.
+            // A peer that keeps sending must not extend the deadline.
             return Ok(false);
         }
         let timeout = left.map(|left| Timespec {
@@ -112,17 +112,17 @@ fn poll(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<bool> {
     }
 }
 
-/// Whether the process, or the system, has no descriptor left.
+/// Whether the error means that the process or the system has no descriptors left.
 pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {
     let errno = Errno::from_io_error(error);
     matches!(errno, Some(Errno::MFILE | Errno::NFILE))
 }
 
-/// A descriptor that is held so as to be given up for a peer that is to be refused.
+/// A descriptor held in reserve, to be freed when a peer has to be refused.
 pub(crate) struct Reserve(#[allow(dead_code, reason = "it is held, and closed")] File);
 
 impl Reserve {
-    /// Takes one, if there is one.
+    /// Opens one, if the system has one left.
     pub(crate) fn take() -> Option<Reserve> {
         File::open("/dev/null").ok().map(Reserve)
     }

@@ -1,5 +1,5 @@
-//! A socket's calls on Windows, where no flag keeps a single call from blocking: sockets never
-//! block, and who reads waits in a poll first.
+//! Socket calls on Windows, which has no flag for a single non-blocking call: sockets never
+//! block, and readers poll first.
 
 use std::{
     io::{self, IoSlice, Read, Write},
@@ -15,8 +15,8 @@ use socket2::Socket;
 
 use super::{Interest, Ready};
 
-/// A socket that this process shuts down does not wake every Windows's poll: whoever waits looks
-/// so often for it.
+/// Not every version of Windows wakes a poll when this process shuts the socket down, so waits
+/// check for that this often.
 const LOOK_PAUSE: Duration = Duration::from_millis(500);
 
 /// Prepares a socket that was just accepted.
@@ -24,29 +24,29 @@ pub(super) fn set_mode(stream: &TcpStream) -> io::Result<()> {
     stream.set_nonblocking(true)
 }
 
-/// Prepares a socket that is to listen.
+/// Prepares a socket for listening.
 pub(super) fn prepare_to_bind(_socket: &Socket) -> io::Result<()> {
-    // SO_REUSEADDR would let another program take the port away here, and nothing is
-    // left of a server that has ended.
+    // On Windows, SO_REUSEADDR would let another program steal the port, and no connection of a
+    // stopped server lingers.
     Ok(())
 }
 
-/// Sends without waiting.
+/// Sends without blocking.
 pub(super) fn send(mut stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     stream.write(bytes)
 }
 
-/// Sends several pieces without waiting.
+/// Sends several pieces without blocking.
 pub(super) fn send_all(mut stream: &TcpStream, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
     stream.write_vectored(pieces)
 }
 
-/// Reads without waiting.
+/// Reads without blocking.
 pub(super) fn receive(mut stream: &TcpStream, space: &mut [u8]) -> io::Result<usize> {
     stream.read(space)
 }
 
-/// Reads once; blocks until something comes.
+/// Reads once. Blocks until something arrives.
 pub(super) fn read(stream: &TcpStream, space: &mut [u8]) -> io::Result<usize> {
     loop {
         match receive(stream, space) {
@@ -59,19 +59,19 @@ pub(super) fn read(stream: &TcpStream, space: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-/// How many bytes have come that were not read.
+/// How many bytes have arrived and were not read.
 pub(super) fn unread_bytes(stream: &TcpStream) -> io::Result<usize> {
     Ok(rustix::io::ioctl_fionread(stream)? as usize)
 }
 
-/// Blocks until the connection is gone, or `deadline`; false in that case.
+/// Blocks until the connection is gone, or `deadline`; returns false at the deadline.
 pub(super) fn wait_gone(stream: &TcpStream, deadline: Instant) -> io::Result<bool> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Ok(false);
         }
-        // A poll would tell at once, and again and again, that the peer has closed its side.
+        // A poll would return at once, over and over, after the peer has closed its side.
         std::thread::sleep(left.min(LOOK_PAUSE / 10));
         if is_gone(stream) {
             return Ok(true);
@@ -79,7 +79,7 @@ pub(super) fn wait_gone(stream: &TcpStream, deadline: Instant) -> io::Result<boo
     }
 }
 
-/// Blocks until what is wanted may be done, or `deadline`; `None` in that case.
+/// Blocks until the socket is ready, or `deadline`; `None` at the deadline.
 pub(super) fn wait(
     stream: &TcpStream,
     interest: Interest,
@@ -103,7 +103,7 @@ pub(super) fn wait(
                 writable: events.intersects(writes),
             }));
         }
-        // A byte, an end or an error: all are to be read.
+        // A byte, the end or an error: all count as readable.
         if !would_block(&stream.peek(&mut [0])) {
             return Ok(Some(Ready { readable: true, writable: false }));
         }
@@ -137,16 +137,16 @@ fn poll(fds: &mut [PollFd<'_>], timeout: Duration) -> io::Result<bool> {
     }
 }
 
-/// Whether the process, or the system, has no descriptor left.
+/// Whether the error means that the process or the system has no descriptors left.
 pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NOBUFS))
 }
 
-/// Nothing: sockets on Windows take nothing of limited number.
+/// Empty: Windows has no limit on the number of sockets that matters here.
 pub(crate) struct Reserve(());
 
 impl Reserve {
-    /// Takes one, if there is one.
+    /// Always succeeds.
     pub(crate) fn take() -> Option<Reserve> {
         Some(Reserve(()))
     }

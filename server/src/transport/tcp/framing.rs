@@ -1,6 +1,5 @@
-//! Where a line ends: telnet commands taken out of what a peer sends, and the
-//! peer's way of ending a line found out. Knows no socket and no clock: each read
-//! comes with its time, from the [transport](super).
+//! Where a line ends: removes telnet commands and detects how the peer ends its lines. Uses no
+//! sockets and no clock: the [transport](super) passes the time of each read.
 
 use std::time::{Duration, Instant};
 
@@ -19,65 +18,63 @@ use crate::transport::Line;
 
 mod padding;
 
-/// For so long after a line that a CR has ended, an empty line is an echo of its
-/// Enter.
+/// How long after a line that ended in CR an empty line counts as part of the same Enter.
 const ENTER_ECHO: Duration = Duration::from_millis(300);
 
-/// What a .NET or Windows program writes before text, and may before each message.
+/// Some .NET and Windows programs write this before text, sometimes before each message.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Makes lines of what is read.
+/// Turns reads into lines.
 pub(crate) struct Framer {
     decoder: LineDecoder,
     telnet: Telnet,
     framing: Framing,
     typing: Typing,
     padding: Padding,
-    /// What telnet must be answered; the connection sends it.
+    /// Telnet replies for the connection to send.
     answers: Vec<u8>,
-    /// How many bytes were no text: telnet's, or dropped.
+    /// How many bytes were telnet commands or were dropped.
     command_bytes: usize,
-    /// When something was last read.
+    /// When data was last read.
     read_at: Option<Instant>,
-    /// Whether nothing was taken for a line yet.
+    /// Whether no line was recognised yet.
     is_opening: bool,
-    /// What the first bytes or the first line showed, if that was no chat.
+    /// What the first bytes or the first line revealed, if the peer is not a chat client.
     foreign: Option<Foreign>,
-    /// What was read in another encoding than UTF-8 and is to be refused, and its
-    /// length.
+    /// Input in an encoding other than UTF-8, to be refused, with its length.
     wide: Option<(Wide, usize)>,
-    /// Whether what is read is in that encoding still.
+    /// Whether the input is still in that encoding.
     is_wide: bool,
-    /// Whether more of the last read waits in the socket.
+    /// Whether more of the last read is waiting in the socket.
     continues: bool,
     /// Whether the last read was the first of a packet peer that ended in a line end.
     unlearns: bool,
-    /// Whether the next line is the first after packets that says something.
+    /// Whether the next line is the first non-empty one after packets.
     is_after_packets: bool,
-    /// When a CR last ended a line.
+    /// When a line last ended in CR.
     cr_line_at: Option<Instant>,
     is_program: bool,
-    /// Whether nothing follows.
+    /// Whether the input has ended.
     at_end: bool,
 }
 
-/// How the peer ends its lines.
+/// How the peer separates its lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Framing {
-    /// Nothing was said yet.
+    /// Not known yet: no text so far.
     Unknown,
-    /// With line ends.
+    /// By line ends.
     Lines,
-    /// With packets: each read is a line, or several.
+    /// By packets: each read is one or more lines.
     Packets,
 }
 
 /// Whether the peer sends each character as it is typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Typing {
-    /// So far, this many reads of one character since the last line end.
+    /// Not known yet; the number of single-character reads since the last line end.
     Unknown { characters: usize },
-    /// It does.
+    /// Yes.
     ByCharacter,
 }
 
@@ -112,13 +109,14 @@ impl Framer {
         self.decoder.spare()
     }
 
-    /// Whether it must be known if more of a read that filled the space waits.
+    /// Whether the transport must find out if more of the same data waits after a read that
+    /// filled the space.
     pub(crate) fn tells_reads_apart(&self) -> bool {
         self.framing != Framing::Lines || self.padding != Padding::Unknown
     }
 
-    /// Takes the first `count` bytes of the space as read at `now`; `continues` tells
-    /// that they filled it and more of the same waits.
+    /// Takes the first `count` bytes of the space as read at `now`. `continues` means that they
+    /// filled it and that more of the same data is waiting.
     pub(crate) fn filled(&mut self, count: usize, continues: bool, now: Instant) {
         let is_first = self.read_at.is_none();
         self.read_at = Some(now);
@@ -128,7 +126,7 @@ impl Framer {
             self.foreign = self.find_foreign(count, is_first);
         }
         if self.foreign.is_some() {
-            // What looks like telnet in it is none.
+            // Telnet bytes in such an encoding are not commands.
             return;
         }
         let count = self.drop_wide(count);
@@ -144,7 +142,7 @@ impl Framer {
         };
         self.command_bytes += count - kept;
         if self.telnet.is_binary() && !was_binary && !self.is_program {
-            // From here on, a CR stands for itself (RFC 856).
+            // From here on, CR is an ordinary byte (RFC 856).
             self.decoder.expect_ends(LineEnds::FirstDecides);
         }
         self.learn(kept, continued);
@@ -154,7 +152,7 @@ impl Framer {
         }
     }
 
-    /// What a peer speaks that has sent `count` more bytes, if it is no chat.
+    /// The protocol of a peer that has sent `count` more bytes, if it is not a chat client.
     fn find_foreign(&mut self, count: usize, is_first: bool) -> Option<Foreign> {
         if is_first {
             return Foreign::of_first_read(&self.decoder.space()[..count]);
@@ -166,8 +164,8 @@ impl Framer {
         }
     }
 
-    /// Sees what a read of `count` bytes of text tells of its peer, which may have
-    /// begun with the one before it.
+    /// Learns about the peer from a read of `count` bytes of text. `continued` means that the
+    /// text began in the previous read.
     fn learn(&mut self, count: usize, continued: bool) {
         let text = &self.decoder.space()[..count];
         let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
@@ -196,14 +194,14 @@ impl Framer {
         }
     }
 
-    /// Takes what is not UTF-8 but UTF-16 or the like from the end of a read of `count`
-    /// bytes, and returns how many are left. It must not be cut into lines: half of
-    /// them would be readable.
+    /// Drops UTF-16 or a similar encoding from the end of a read of `count` bytes, and returns
+    /// how many are left. It must not be split into lines, because half of them would look
+    /// readable.
     fn drop_wide(&mut self, count: usize) -> usize {
         let (nothing_waits, after_cr) =
             (self.decoder.unfinished().is_empty(), self.decoder.is_after_cr());
         let read = &self.decoder.space()[..count];
-        // After a CR, a NUL that comes first is the rest of a line end.
+        // After CR, a leading NUL belongs to the line end.
         let at_line_start = nothing_waits && !(after_cr && read.first() == Some(&0));
         if self.is_wide && (count == 1 || memchr(0, read).is_some() || !is_utf8(read)) {
             self.command_bytes += count;
@@ -216,16 +214,16 @@ impl Framer {
         at
     }
 
-    /// Whether the first thing said was more than a character without a line
-    /// end: if nothing follows for a while, that is the peer's way.
+    /// Whether the first text was longer than a character and had no line end. If nothing
+    /// follows for a while, the peer sends packets.
     pub(crate) fn may_be_packets(&self) -> bool {
         let said = self.decoder.unfinished();
         let is_chat = self.foreign.is_none();
         is_chat && self.framing == Framing::Unknown && !self.continues && !is_blank(said)
     }
 
-    /// Settles what [`may_be_packets`](Self::may_be_packets) left open, now that it is
-    /// known if the peer was silent.
+    /// Decides what [`may_be_packets`](Self::may_be_packets) left open, now that it is known
+    /// whether the peer was silent.
     pub(crate) fn settle_framing(&mut self, silent: bool) {
         self.framing = if silent { Framing::Packets } else { Framing::Lines };
         if silent {
@@ -233,13 +231,13 @@ impl Framer {
         }
     }
 
-    /// What follows is JSON: no CR ends a line of it.
+    /// The peer sends JSON from now on, in which CR does not end a line.
     pub(crate) fn become_program(&mut self) {
         self.is_program = true;
         self.decoder.expect_ends(LineEnds::Lf);
     }
 
-    /// Nothing follows: what waits is the last line.
+    /// The input has ended: the rest is the last line.
     pub(crate) fn finish(&mut self) {
         self.at_end = true;
     }
@@ -248,13 +246,13 @@ impl Framer {
     ///
     /// # Errors
     ///
-    /// [`LineTooLong`] if it does not end.
+    /// [`LineTooLong`] if it has no end within the limit.
     pub(crate) fn next_line_bytes(&mut self) -> Result<Option<usize>, LineTooLong> {
         while let Some(bytes) = self.decoder.peek_line_bytes()? {
             if !self.says_nothing(bytes) {
                 return Ok(Some(bytes));
             }
-            // Only looked at, it cannot fail.
+            // Peeking cannot fail.
             let _ = self.decoder.next_line();
         }
         if let Some((_, bytes)) = self.wide {
@@ -273,7 +271,7 @@ impl Framer {
         Ok(Some(rest.len()))
     }
 
-    /// Whether the line of `bytes` that comes next is a line end that says nothing.
+    /// Whether the next line, of `bytes` bytes, is an empty one to be ignored.
     fn says_nothing(&self, bytes: usize) -> bool {
         let frames_by_packet = self.framing == Framing::Packets || self.unlearns;
         let echoes_enter = self.decoder.ends() == LineEnds::Cr
@@ -284,20 +282,20 @@ impl Framer {
         (frames_by_packet || echoes_enter) && is_blank(&self.decoder.unfinished()[..bytes])
     }
 
-    /// The next line, if there is one, and leaves it where it is.
+    /// The next line, if there is one, without taking it.
     fn peek_line(&mut self) -> Option<&[u8]> {
         let bytes = self.next_line_bytes().ok().flatten()?;
         self.wide.is_none().then(|| &self.decoder.unfinished()[..bytes])
     }
 
-    /// Whether something was said that is not a line yet.
+    /// Whether there is text that is not a complete line yet.
     pub(crate) fn holds_unfinished_line(&self) -> bool {
-        // However much padding came, and in however many reads.
+        // However much padding arrived, in however many reads.
         let rest = self.decoder.unfinished();
         !is_blank(&rest[..rest.len().min(64)])
     }
 
-    /// Takes the line that [`next_line_bytes`](Self::next_line_bytes) has found.
+    /// Takes the line found by [`next_line_bytes`](Self::next_line_bytes).
     pub(crate) fn take_line(&mut self) -> Line {
         let (hint, edits, is_program) = (self.utf8_hint(), self.edits(), self.is_program);
         let is_after_packets = std::mem::take(&mut self.is_after_packets);
@@ -316,7 +314,7 @@ impl Framer {
             && let Some(wide) = Wide::of_unmarked(bytes)
         {
             self.is_wide = true;
-            // The rest of the read is the rest of it.
+            // The rest of the read belongs to it.
             while self.decoder.next_line().is_ok_and(|line| line.is_some()) {}
             self.decoder.finish_line();
             return Line::NotUtf8(Utf8Hint::Wide(wide));
@@ -335,7 +333,7 @@ impl Framer {
         line
     }
 
-    /// What the peer is told if a line is not UTF-8.
+    /// The hint for the peer if a line is not UTF-8.
     fn utf8_hint(&self) -> Utf8Hint {
         if self.is_program {
             Utf8Hint::None
@@ -348,22 +346,22 @@ impl Framer {
         }
     }
 
-    /// Whether the peer's lines may hold backspaces to be carried out.
+    /// Whether backspaces in the peer's lines delete characters.
     fn edits(&self) -> bool {
         !self.is_program && (self.is_terminal() || self.decoder.ends() == LineEnds::Cr)
     }
 
-    /// Whether the peer wants CR LF.
+    /// Whether the peer needs CR LF.
     pub(crate) fn is_terminal(&self) -> bool {
         self.telnet.is_spoken() || self.typing == Typing::ByCharacter
     }
 
-    /// Whether the last read showed that a packet peer ends lines.
+    /// Whether the last read showed that a packet peer ends its lines after all.
     pub(crate) fn unlearns_packets(&self) -> bool {
         self.unlearns
     }
 
-    /// What the peer took this port for, if the first it sent shows that.
+    /// The protocol that the peer expected on this port, if its first bytes reveal it.
     pub(crate) fn foreign(&mut self) -> Option<Foreign> {
         if self.foreign.is_none() && self.is_opening {
             self.foreign = self.peek_line().and_then(Foreign::of_line);
@@ -371,21 +369,21 @@ impl Framer {
         self.foreign
     }
 
-    /// How many bytes were no text and are not [taken](Self::take_commands).
+    /// How many bytes were not text and were not [taken](Self::take_commands) yet.
     pub(crate) fn command_bytes(&self) -> usize {
         self.command_bytes
     }
 
-    /// Takes how many bytes were no text, and what telnet must be answered.
+    /// Takes the number of bytes that were not text, and the telnet replies.
     pub(crate) fn take_commands(&mut self) -> (usize, Vec<u8>) {
         (std::mem::take(&mut self.command_bytes), std::mem::take(&mut self.answers))
     }
 }
 
 impl Typing {
-    /// Looks at what one read brought: characters one by one, and then the CR
-    /// that a terminal in character mode sends for Enter, which may come with the
-    /// last of them; or a backspace on its own or behind them, which nobody else sends.
+    /// Inspects one read for signs of a terminal in character mode: single characters followed
+    /// by the CR of Enter, which may arrive with the last character; or a backspace alone or
+    /// after them, which no other peer sends.
     fn observe(&mut self, text: &[u8]) {
         let Typing::Unknown { characters } = *self else { return };
         let key = [b"\r\n".as_slice(), b"\r\0", b"\r", b"\n"]
@@ -398,7 +396,7 @@ impl Typing {
         let sends_cr = is_enter && !text.ends_with(b"\n") || text.ends_with(b"\r\n");
         *self = match key {
             [] if text.is_empty() => return,
-            // An arrow or another key that sends a sequence.
+            // An arrow key or another key that sends a sequence.
             [0x1b, ..] if !is_enter => return,
             _ if is_backspace && !is_enter || has_backspace && characters > 0 => {
                 Typing::ByCharacter
@@ -410,8 +408,8 @@ impl Typing {
     }
 }
 
-/// Where in a read text begins that is not UTF-8 but wider, if there is any: at its
-/// beginning, or with a byte order mark after a line.
+/// Where text in a wider encoding than UTF-8 begins in a read, if anywhere: at the start, or
+/// with a byte order mark after a line.
 fn find_wide(read: &[u8], at_line_start: bool) -> Option<(usize, Wide)> {
     memchr3(0, 0xFE, 0xFF, read)?;
     if at_line_start && let Some(wide) = Wide::of_bytes(read) {
@@ -422,8 +420,8 @@ fn find_wide(read: &[u8], at_line_start: bool) -> Option<(usize, Wide)> {
     Wide::of_bytes(&read[at..]).map(|wide| (at, wide))
 }
 
-/// A line without the NULs with which a C program fills its buffer, and without the
-/// byte order marks before it.
+/// The line without byte order marks in front, and without the NULs with which C programs fill
+/// their buffers.
 fn without_padding(mut line: &[u8]) -> &[u8] {
     line = &line[..line.len() - padding_bytes(line)];
     loop {
@@ -437,12 +435,12 @@ fn without_padding(mut line: &[u8]) -> &[u8] {
     }
 }
 
-/// How many NULs stand at the end.
+/// How many NULs there are at the end.
 fn padding_bytes(bytes: &[u8]) -> usize {
     bytes.iter().rev().take_while(|byte| **byte == 0).count()
 }
 
-/// Whether there is nothing but padding.
+/// Whether there is only padding.
 fn is_blank(bytes: &[u8]) -> bool {
     without_padding(bytes).is_empty()
 }
@@ -455,15 +453,15 @@ fn is_one_character(text: &[u8]) -> bool {
     str::from_utf8(text).is_ok_and(|text| text.chars().nth(1).is_none())
 }
 
-/// Whether one read may be one key of a terminal: a character, in whatever
-/// encoding, or the sequence of an arrow or function key.
+/// Whether one read may be a single key of a terminal: a character in any encoding, or the
+/// sequence of an arrow or function key.
 fn is_one_key(text: &[u8]) -> bool {
     let is_control = text.first().is_some_and(u8::is_ascii_control);
     let is_foreign = text.len() < 4 && !is_utf8(text);
     is_control || is_foreign || is_one_character(text)
 }
 
-/// Whether `bytes` end in the middle of a character.
+/// Whether `bytes` ends in the middle of a character.
 fn cuts_character(bytes: &[u8]) -> bool {
     let tail = &bytes[bytes.len().saturating_sub(3)..];
     (0..tail.len()).any(|at| {
@@ -480,14 +478,14 @@ mod tests {
     use super::*;
     use crate::transport::chunks;
 
-    /// What peers send, and what is said by that. A case `from` knowledge is written from what is
-    /// known of a program that does not run here; none of it was recorded.
+    /// What peers send, and the lines that result. A case with `from` set to `knowledge` was
+    /// written from what is known about a program that does not run here; it was not recorded.
     const PEERS: &str = include_str!("../../../../tests/cases/peers.json");
 
-    /// For so long nothing follows a packet.
+    /// How long a packet must be followed by silence.
     const PACKET_PAUSE: Duration = Duration::from_millis(250);
 
-    /// Plays a peer against a framer, whose clock is the script.
+    /// Plays a peer against a framer. The script provides the clock.
     struct Play {
         framer: Framer,
         begin: Instant,
@@ -501,7 +499,7 @@ mod tests {
             Play { framer: Framer::new(), begin, last_read, lines: Vec::new() }
         }
 
-        /// Until `now`, nothing comes.
+        /// Nothing arrives until `now`.
         fn wait(&mut self, now: Duration) {
             if self.framer.may_be_packets() {
                 let silent = now >= self.last_read + PACKET_PAUSE;
@@ -510,7 +508,7 @@ mod tests {
             }
         }
 
-        /// `bytes` come at `now`.
+        /// `bytes` arrive at `now`.
         fn read(&mut self, mut bytes: &[u8], now: Duration) {
             self.wait(now);
             self.last_read = now;
@@ -542,7 +540,7 @@ mod tests {
         }
     }
 
-    /// A case's bytes: text, or an object that names how they are written.
+    /// A case's bytes: text, or an object that names their encoding.
     fn bytes_of(value: &Value) -> Vec<u8> {
         if let Some(text) = value.as_str() {
             return text.as_bytes().to_vec();
@@ -582,7 +580,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_recorded_is_labelled() {
+    fn cases_that_were_not_recorded_are_labelled() {
         const NOT_HERE: [&str; 5] = ["PuTTY", "Tera Term", "ESP8266", ".NET", "PowerShell"];
         let cases: Vec<Value> = serde_json::from_str(PEERS).expect("JSON");
         for program in NOT_HERE {
@@ -596,7 +594,7 @@ mod tests {
     }
 
     #[test]
-    fn telnets_and_characters_want_cr_lf() {
+    fn telnet_and_character_mode_peers_get_cr_lf() {
         #[track_caller]
         fn check(reads: &[&[u8]], expected: bool) {
             let mut play = Play::new();
@@ -615,7 +613,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_utf8_is_answered_with_what_may_help() {
+    fn input_that_is_not_utf8_gets_a_helpful_hint() {
         #[track_caller]
         fn check(reads: &[&[u8]], is_program: bool, expected: Utf8Hint) {
             let mut play = Play::new();
@@ -647,7 +645,7 @@ mod tests {
         assert_eq!(play.lines, ["/json", "{\"type\":\r\"say\"}", "{}"]);
     }
 
-    /// Line and character peers, after whose first reads it is decided what they are.
+    /// Line and character peers whose kind is known after these first reads.
     const OPENINGS: &[&[&[u8]]] = &[
         &[b"alice\n"],
         &[b"alice\r\n"],
@@ -656,7 +654,7 @@ mod tests {
         &[b"\xff\xfb\x1falice\r\n"],
     ];
 
-    /// A peer's text after its login, of what decides about lines.
+    /// A peer's text after its login, from bytes that matter for line ends.
     fn conversation() -> impl Strategy<Value = Vec<u8>> {
         let piece = prop::sample::select(vec![
             "a", "안녕", "/quit", "\r", "\n", "\r\n", "\r\0", "\u{feff}", "\u{8}", "\u{7f}", " ",
@@ -667,13 +665,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_chunking_gives_the_same_lines_once_the_framing_is_decided(
+        fn chunking_does_not_matter_once_the_framing_is_known(
             opening in prop::sample::select(OPENINGS),
             mut bytes in conversation(),
             cuts in chunks::cuts(0.2, 1..100),
         ) {
             if matches!(opening[0], b"alice\n" | b"alice\r\n") {
-                // Who sends one alone becomes a terminal by that.
+                // A single one of them would turn the peer into a terminal.
                 bytes.retain(|byte| !matches!(byte, 8 | 0x7f));
             }
             let play = |chunks: &mut dyn Iterator<Item = &[u8]>| {
@@ -684,7 +682,7 @@ mod tests {
                 play.lines
             };
             let chunks = chunks::cut(&bytes, cuts);
-            // A read that looks like UTF-16 by itself, of blanks and CR NUL, is taken for that.
+            // A chunk that looks like UTF-16 by itself (blanks and CR NUL) is taken for that.
             prop_assume!(chunks.iter().all(|chunk| Wide::of_bytes(chunk).is_none()));
             prop_assert_eq!(play(&mut chunks.into_iter()), play(&mut [&bytes[..]].into_iter()));
         }

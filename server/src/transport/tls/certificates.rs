@@ -1,5 +1,5 @@
-//! The certificate that the server shows, and its key: read from their files, looked
-//! at from time to time, and changed under way without touching a connection.
+//! The server's certificate and key: loaded from their files, checked for changes regularly,
+//! and replaced without disturbing open connections.
 
 use std::{
     fmt,
@@ -19,75 +19,75 @@ use rustls::{
 
 use crate::{sync::Mutex, system::is_pipe};
 
-/// The longest file that is taken for a certificate or a key, in bytes.
+/// The maximum size of a certificate or key file, in bytes.
 const FILE_BYTES: u64 = 1 << 20;
 
-/// TLS 1.3 sends a client two tickets to come back with; one is enough.
+/// TLS 1.3 issues two resumption tickets by default; one is enough.
 const TICKETS: usize = 1;
 
-/// The files of the pair.
+/// The files of the certificate and its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PairFiles {
-    /// The certificate, and those between it and its root, in PEM.
+    /// The certificate followed by its intermediate certificates, in PEM.
     pub certificate: PathBuf,
     /// Its private key, in PEM.
     pub key: PathBuf,
 }
 
-/// Why a pair can't be used.
+/// Why a certificate and key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PairError {
-    /// A file can't be read.
+    /// A file cannot be read.
     #[error("{flag}: failed to read {}: {cause}", path.display())]
     Read {
-        /// The flag that names it.
+        /// The flag that names the file.
         flag: &'static str,
         /// The file.
         path: PathBuf,
-        /// The system's words.
+        /// The system's error.
         cause: io::Error,
     },
-    /// A file is not what it should be.
+    /// A file does not contain what it should.
     #[error("{flag}: there is no {what} in PEM in {}", path.display())]
     Pem {
-        /// The flag that names it.
+        /// The flag that names the file.
         flag: &'static str,
-        /// What should be in it.
+        /// What it should contain.
         what: &'static str,
         /// The file.
         path: PathBuf,
     },
-    /// The key is another certificate's, or of a kind that can't be used.
-    #[error("--tls-cert, --tls-key: the certificate and the key do not fit: {0}")]
+    /// The key belongs to another certificate, or is of an unsupported kind.
+    #[error("--tls-cert, --tls-key: the certificate and the key do not match: {0}")]
     Unfit(rustls::Error),
 }
 
-/// What a look at the files has found.
+/// The result of checking the files.
 #[derive(Debug)]
 pub(crate) enum Look {
-    /// They are as they were.
+    /// They have not changed.
     Same,
-    /// They have changed; new connections are shown the new certificate.
+    /// They have changed; new connections get the new certificate.
     Taken,
-    /// They have changed and can't be used; the old certificate is kept.
+    /// They have changed and cannot be used; the old certificate stays in use.
     Kept(PairError),
 }
 
-/// The pair in use, and the files from which it comes.
+/// The certificate and key in use, and the files they come from.
 pub(crate) struct Certificates {
     files: PairFiles,
     provider: Arc<CryptoProvider>,
     current: Mutex<Arc<CertifiedKey>>,
-    /// What the files held when they were looked at last, as far as they could be read.
+    /// The contents of the files at the last check, as far as they were readable.
     seen: Mutex<[Option<Vec<u8>>; 2]>,
 }
 
 impl Certificates {
-    /// Reads the pair.
+    /// Loads the certificate and the key.
     ///
     /// # Errors
     ///
-    /// Why it can't be used.
+    /// Why they cannot be used.
     pub(crate) fn load(files: PairFiles) -> Result<Arc<Certificates>, PairError> {
         let provider = Arc::new(ring::default_provider());
         let contents = files.read();
@@ -96,14 +96,14 @@ impl Certificates {
         Ok(Arc::new(Certificates { files, provider, current: Mutex::new(Arc::new(pair)), seen }))
     }
 
-    /// When the certificate in use expires, in seconds since 1970; `None` if it can't tell.
+    /// When the certificate in use expires, in seconds since 1970; `None` if that is unknown.
     pub(crate) fn expires_at(&self) -> Option<i64> {
         let pair = self.current.lock().clone();
         let (_, certificate) = x509_parser::parse_x509_certificate(pair.cert.first()?).ok()?;
         Some(certificate.validity().not_after.timestamp())
     }
 
-    /// How TLS is spoken: versions 1.2 and 1.3, with this certificate.
+    /// The TLS configuration: versions 1.2 and 1.3, with this certificate.
     pub(crate) fn server_config(self: &Arc<Self>) -> Arc<ServerConfig> {
         let mut config = ServerConfig::builder_with_provider(self.provider.clone())
             .with_safe_default_protocol_versions()
@@ -114,8 +114,8 @@ impl Certificates {
         Arc::new(config)
     }
 
-    /// Looks whether the files have changed, and takes what fits. Pipes hold nothing to
-    /// look at, and who opened one might wait for ever.
+    /// Checks whether the files have changed, and uses the new ones if they are valid. Pipes
+    /// are skipped: opening one might block forever.
     pub(crate) fn look(&self) -> Look {
         if self.files.are_pipes() {
             return Look::Same;
@@ -141,7 +141,7 @@ impl ResolvesServerCert for Certificates {
     }
 }
 
-/// Without the key.
+/// Leaves out the key.
 impl fmt::Debug for Certificates {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Certificates").field("files", &self.files).finish_non_exhaustive()
@@ -149,12 +149,12 @@ impl fmt::Debug for Certificates {
 }
 
 impl PairFiles {
-    /// Whether one of them is there and is a pipe, which is read once.
+    /// Whether one of the files is a pipe, which can be read only once.
     fn are_pipes(&self) -> bool {
         is_pipe(&self.certificate) || is_pipe(&self.key)
     }
 
-    /// What the two files hold. Blocks while a pipe has no writer.
+    /// The contents of both files. Blocks while a pipe has no writer.
     fn read(&self) -> Contents {
         [read_file(&self.certificate), read_file(&self.key)]
     }
@@ -184,17 +184,17 @@ impl PairFiles {
     }
 }
 
-/// Each file's bytes.
+/// The bytes of each file.
 type Contents = [io::Result<Vec<u8>>; 2];
 
-/// What could be read of them.
+/// The contents of the files that could be read.
 fn readable(contents: &Contents) -> [Option<Vec<u8>>; 2] {
     contents.each_ref().map(|content| content.as_ref().ok().cloned())
 }
 
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    // A pipe has no length to look at, and /dev/zero has no end.
+    // A pipe has no length to check, and /dev/zero has no end.
     File::open(path)?.take(FILE_BYTES + 1).read_to_end(&mut bytes)?;
     match bytes.len() as u64 > FILE_BYTES {
         true => Err(io::ErrorKind::FileTooLarge.into()),
@@ -210,7 +210,7 @@ mod tests {
 
     use super::*;
 
-    /// A folder of its own, and a pair in it.
+    /// A temporary folder with a certificate and a key.
     struct Folder(PairFiles);
 
     impl Folder {
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pair_is_named_with_its_flag() {
+    fn an_unusable_file_is_reported_with_its_flag() {
         #[track_caller]
         fn check(name: &str, certificate: &str, key: &str, expected: &str) {
             let folder = Folder::new(name);
@@ -269,7 +269,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_comes_through_a_pipe_is_read_once_and_waited_for_no_more() {
+    fn a_pipe_is_read_once_and_never_waited_for_again() {
         let folder = Folder::new("pipe");
         let pair = pair();
         for path in [&folder.0.certificate, &folder.0.key] {
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_that_changes_is_taken_when_it_fits() {
+    fn a_changed_certificate_is_used_if_it_is_valid() {
         let folder = Folder::new("changes");
         let [first, second] = [pair(), pair()];
         folder.write(&first);

@@ -1,5 +1,4 @@
-//! Bytes to messages (RFC 6455): an incremental decoder that knows neither sockets nor
-//! clocks.
+//! An incremental decoder from bytes to messages (RFC 6455), without sockets or clocks.
 
 use std::io::Cursor;
 
@@ -11,10 +10,10 @@ use tungstenite::protocol::frame::{
 
 use crate::config::{Binary, WebSocketLimits};
 
-/// The longest payload of a control frame (section 5.5).
+/// The maximum payload of a control frame (section 5.5).
 const CONTROL_BYTES: u64 = 125;
 
-/// Something that the peer has sent whole.
+/// Something that has arrived completely.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Incoming {
     Text(String),
@@ -25,12 +24,12 @@ pub(crate) enum Incoming {
     Close(Option<u16>),
 }
 
-/// Assembles messages from frames, however these are chunked, fragmented and
-/// interleaved with control frames.
+/// Assembles messages from frames, however they are chunked, fragmented or interleaved with
+/// control frames.
 ///
-/// Fill it with [`spare`](Self::spare) and [`filled`](Self::filled), empty it
-/// with [`next_bytes`](Self::next_bytes) and [`take`](Self::take). A message takes the
-/// space that has come of it.
+/// Fill it with [`spare`](Self::spare) and [`filled`](Self::filled), empty it with
+/// [`next_bytes`](Self::next_bytes) and [`take`](Self::take). Memory grows with what has
+/// arrived, not with the announced length.
 #[derive(Debug)]
 pub(crate) struct Decoder {
     limits: WebSocketLimits,
@@ -40,7 +39,7 @@ pub(crate) struct Decoder {
     /// The payload of that frame, if it is a control frame.
     control: Vec<u8>,
     message: Option<Assembly>,
-    /// What was found and not taken yet.
+    /// The next complete message or control frame, not taken yet.
     found: Option<Incoming>,
 }
 
@@ -59,20 +58,19 @@ struct Frame {
 struct Assembly {
     is_text: bool,
     payload: Vec<u8>,
-    /// How much of a text is known to be UTF-8.
+    /// How many bytes of a text are known to be valid UTF-8.
     checked: usize,
     fragments: usize,
 }
 
 impl Decoder {
-    /// A decoder that begins with what waits in `buffer`.
+    /// A decoder whose first input is the content of `buffer`.
     pub(crate) fn new(limits: WebSocketLimits, buffer: ReadBuffer) -> Decoder {
         Decoder { limits, buffer, frame: None, control: Vec::new(), message: None, found: None }
     }
 
-    /// The space for the next read. To be called when
-    /// [`next_bytes`](Self::next_bytes) has found nothing more: no more than a
-    /// header waits then.
+    /// The space for the next read. Call it when [`next_bytes`](Self::next_bytes) has found
+    /// nothing more, so that at most part of a header is left.
     pub(crate) fn spare(&mut self) -> &mut [u8] {
         self.buffer.spare()
     }
@@ -82,22 +80,22 @@ impl Decoder {
         self.buffer.filled(count);
     }
 
-    /// Whether something has begun to come and not ended.
+    /// Whether a message or frame has begun and not ended.
     pub(crate) fn holds_part(&self) -> bool {
         self.is_assembling() || !self.buffer.waiting().is_empty()
     }
 
-    /// Whether a message or frame has begun, and part of it was looked at already.
+    /// Whether a message or frame has begun whose start was processed already.
     pub(crate) fn is_assembling(&self) -> bool {
         self.message.is_some() || self.frame.is_some()
     }
 
-    /// The length of what was sent whole and is to be taken next; `None` until
-    /// more is read.
+    /// The length of the next complete message or control frame; `None` if more must be read
+    /// first.
     ///
     /// # Errors
     ///
-    /// Why the connection must be closed. The decoder is of no use afterwards.
+    /// Why the connection must be closed. The decoder cannot be used afterwards.
     pub(crate) fn next_bytes(&mut self) -> Result<Option<usize>, Goodbye> {
         if self.found.is_none() {
             self.found = self.decode()?;
@@ -109,7 +107,7 @@ impl Decoder {
         }))
     }
 
-    /// Takes what [`next_bytes`](Self::next_bytes) has found.
+    /// Takes what [`next_bytes`](Self::next_bytes) found.
     pub(crate) fn take(&mut self) -> Option<Incoming> {
         self.found.take()
     }
@@ -151,7 +149,7 @@ impl Decoder {
         Ok(Some(Frame { opcode, is_final, mask, read: 0, length }))
     }
 
-    /// Whether a frame may come now; begins the message that it begins.
+    /// Checks that a frame is allowed at this point, and starts a message if it begins one.
     fn check_place(&mut self, opcode: OpCode, is_final: bool, length: u64) -> Result<(), Goodbye> {
         let message = match (opcode, &mut self.message) {
             (OpCode::Control(_), _) if is_final && length <= CONTROL_BYTES => return Ok(()),
@@ -173,7 +171,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Moves what has come of the payload to where it is assembled.
+    /// Moves the payload read so far to where it is assembled.
     fn read_payload(&mut self, frame: &mut Frame) -> Result<(), Goodbye> {
         let count = self.buffer.waiting().len().min(frame.length - frame.read);
         let payload = self.buffer.take(count);
@@ -217,8 +215,8 @@ impl Decoder {
 }
 
 impl Assembly {
-    /// Looks at what has come of a text that is not whole yet: what can't become
-    /// UTF-8 any more is not waited for.
+    /// Checks an unfinished text so far, so that invalid UTF-8 is rejected without waiting for
+    /// the rest.
     fn check_so_far(&mut self) -> Result<(), Goodbye> {
         if self.is_text {
             match str::from_utf8(&self.payload[self.checked..]) {
@@ -247,7 +245,7 @@ fn read_close(payload: &[u8]) -> Result<Option<u16>, Goodbye> {
     }
 }
 
-/// Takes the mask off (section 5.3) a piece of payload before which `at` bytes came.
+/// Removes the mask (section 5.3) from a piece of payload at offset `at`.
 fn unmask(piece: &mut [u8], mut mask: [u8; 4], at: usize) {
     mask.rotate_left(at % 4);
     for four in piece.chunks_mut(4) {
@@ -271,7 +269,7 @@ pub(super) mod tests {
         ..WebSocketLimits::default()
     };
 
-    /// A masked frame, the first byte as it is.
+    /// A masked frame with this first byte.
     fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
         const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
         let mut out = vec![first];
@@ -287,7 +285,7 @@ pub(super) mod tests {
         out
     }
 
-    /// A buffer in which `bytes` wait.
+    /// A buffer that contains `bytes`.
     pub(crate) fn holding(bytes: &[u8]) -> ReadBuffer {
         let mut buffer = ReadBuffer::default();
         buffer.spare()[..bytes.len()].copy_from_slice(bytes);
@@ -295,7 +293,7 @@ pub(super) mod tests {
         buffer
     }
 
-    /// All that comes of `chunks`, and what ended it.
+    /// Everything decoded from `chunks`, and what ended it.
     fn decode<'a>(
         chunks: impl IntoIterator<Item = &'a [u8]>,
     ) -> (Vec<Incoming>, Option<Goodbye>, bool) {
@@ -352,7 +350,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_breaks_the_rules_is_told_apart() {
+    fn each_protocol_violation_has_its_own_reason() {
         use Goodbye::{BrokenFrame, MessageTooBig, NotUtf8};
         #[track_caller]
         fn refused(frames: &[Vec<u8>], goodbye: Goodbye) {
@@ -370,7 +368,7 @@ pub(super) mod tests {
         for code in [0u16, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000] {
             refused(&[frame(0x88, &code.to_be_bytes())], BrokenFrame);
         }
-        // Longer ways to say a length than it needs, and the highest bit.
+        // Lengths encoded in more bytes than needed, and the highest bit.
         refused(&[vec![0x81, 0xfe, 0, 1, 0, 0, 0, 0, b'x']], BrokenFrame);
         refused(&[vec![0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]], BrokenFrame);
 
@@ -388,7 +386,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_text_that_can_not_become_utf8_is_not_waited_for() {
+    fn invalid_utf8_is_rejected_before_the_message_ends() {
         let mut decoder = Decoder::new(LIMITS(), holding(&frame(0x01, b"ab\xff")));
         assert_eq!(decoder.next_bytes(), Err(Goodbye::NotUtf8));
         let part = &frame(0x81, b"ab\xffcd")[..9];
@@ -396,14 +394,14 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn binary_messages_are_refused_where_text_is_talked() {
+    fn binary_messages_are_refused_in_the_chat() {
         let limits = WebSocketLimits { binary: Binary::Refused, ..LIMITS() };
         let mut decoder = Decoder::new(limits, holding(&frame(0x82, b"x")[..6]));
         assert_eq!(decoder.next_bytes(), Err(Goodbye::NotText));
     }
 
     #[test]
-    fn a_part_is_held_until_it_is_whole() {
+    fn a_partial_message_is_kept_until_it_is_complete() {
         let bytes = [frame(0x01, b"a"), frame(0x89, b""), frame(0x80, b"b")].concat();
         for length in 1..bytes.len() {
             let (_, goodbye, holds_part) = decode([&bytes[..length]]);
@@ -414,7 +412,7 @@ pub(super) mod tests {
 
     proptest! {
         #[test]
-        fn any_chunking_of_any_bytes_gives_the_same(
+        fn chunking_never_changes_the_result(
             frames in proptest::collection::vec(
                 (prop_oneof![Just(0x81u8), Just(0x01), Just(0x80), Just(0x89), any::<u8>()],
                  proptest::collection::vec(any::<u8>(), 0..200)), 0..8),

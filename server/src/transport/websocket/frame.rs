@@ -1,5 +1,5 @@
-//! Frames towards the peer (RFC 6455 section 5.2): whole and not masked, so that one
-//! that was written for a member is good for all.
+//! Frames to the peer (RFC 6455 section 5.2): unfragmented and unmasked, so that one rendering
+//! serves all members.
 
 use std::io::Cursor;
 
@@ -8,7 +8,7 @@ use tungstenite::protocol::frame::{
     coding::{Control, Data, OpCode},
 };
 
-/// The longest reason of a Close frame beside its code (section 5.5).
+/// The maximum length of the reason in a Close frame, after its code (section 5.5).
 const REASON_BYTES: usize = 123;
 
 /// An empty Ping.
@@ -24,8 +24,8 @@ pub(crate) fn write_binary(bytes: &[u8], out: &mut Vec<u8>) {
     write(OpCode::Data(Data::Binary), bytes, out);
 }
 
-/// Appends each line of `lines` as a text message without its line end, and what
-/// has none as one too.
+/// Appends each line of `lines` as a text message without its line end. A last line without one
+/// becomes a message too.
 pub(crate) fn write_messages(lines: &[u8], out: &mut Vec<u8>) {
     for line in lines.split_inclusive(|byte| *byte == b'\n') {
         write_text(line.strip_suffix(b"\n").unwrap_or(line), out);
@@ -39,7 +39,7 @@ pub(crate) fn pong(payload: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Appends a Close frame; without a code it has no reason either.
+/// Appends a Close frame. Without a code there is no reason either.
 pub(crate) fn write_close(code: Option<u16>, reason: &str, out: &mut Vec<u8>) {
     let payload = match code {
         Some(code) => {
@@ -51,7 +51,7 @@ pub(crate) fn write_close(code: Option<u16>, reason: &str, out: &mut Vec<u8>) {
     write(OpCode::Control(Control::Close), &payload, out);
 }
 
-/// How many frames `frames` are.
+/// The number of frames in `frames`.
 pub(crate) fn count(mut frames: &[u8]) -> usize {
     let mut count = 0;
     while let Ok(Some((header, length))) = FrameHeader::parse(&mut Cursor::new(frames)) {

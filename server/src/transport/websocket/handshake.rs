@@ -1,16 +1,16 @@
-//! How an HTTP connection becomes a WebSocket connection (RFC 6455 section 4.2).
+//! The upgrade of an HTTP connection to WebSocket (RFC 6455 section 4.2).
 
 use tungstenite::handshake::derive_accept_key;
 
 use crate::transport::http::{Head, Method, Rejection, StatusCode};
 
-/// Whether a request wants to become WebSocket, rightly or not.
+/// Whether a request asks for an upgrade to WebSocket, valid or not.
 pub(crate) fn is_wanted(head: &Head) -> bool {
     let upgrade = head.list("Upgrade").any(|word| word.eq_ignore_ascii_case("websocket"));
     upgrade || head.value("Sec-WebSocket-Key").is_some()
 }
 
-/// The answer that makes it WebSocket.
+/// The response that completes the upgrade.
 ///
 /// # Errors
 ///
@@ -55,7 +55,7 @@ pub(crate) fn offers(head: &Head, subprotocol: &str) -> bool {
     head.list("Sec-WebSocket-Protocol").any(|offered| offered == subprotocol)
 }
 
-/// Whether it is 16 bytes in base64: 22 digits and the padding.
+/// Whether it is 16 bytes in base64: 22 characters and padding.
 fn is_key(key: &str) -> bool {
     key.strip_suffix("==").is_some_and(|digits| {
         let is_digit = |b: u8| b.is_ascii_alphanumeric() || b"+/".contains(&b);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn the_handshake_is_the_one_of_the_standard() {
+    fn the_handshake_matches_the_example_in_the_rfc() {
         let answer = accept(&request("", ""), Some("madang.json.v1")).expect("it is right");
         let answer = String::from_utf8(answer).expect("it is text");
         assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_gets_its_status() {
+    fn bad_requests_get_the_right_status() {
         #[track_caller]
         fn check(from: &str, to: &str, expected: StatusCode) {
             let refusal = accept(&request(from, to), None).expect_err("it is wrong");

@@ -1,39 +1,39 @@
-//! What C programs send and don't say: the NUL behind a string, and the rest of a buffer of
-//! fixed size, which may hold older words.
+//! Padding that C programs send: the NUL after a string, and the rest of a fixed-size buffer,
+//! which may contain older text.
 
 use memchr::memchr;
 
-/// What NULs mean in what a peer sends, as far as it is known.
+/// What NULs in a peer's input mean, as far as that is known.
 ///
-/// A program that does `fgets(buffer, …)` and `send(socket, buffer, sizeof buffer, 0)`
-/// sends, behind the NUL of its string, what an earlier and longer string has left in the
-/// buffer. That must not be said. Another program sends each string with its NUL, and
-/// several of them may come in one read: those are all said.
+/// A program that calls `fgets(buffer, …)` and `send(socket, buffer, sizeof buffer, 0)` sends
+/// leftovers of earlier, longer strings after the NUL of its string. These must not become
+/// messages. Other programs send each string with its NUL, and several of them may arrive in
+/// one read: these are all messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Padding {
-    /// None has come behind a text.
+    /// No NUL after text so far.
     Unknown,
-    /// Each comes behind a line end, and the next line behind it.
+    /// A NUL follows each line end, and the next line follows the NUL.
     EndsLines,
-    /// They end the string in a buffer.
+    /// A NUL ends the string in a buffer.
     EndsString(Buffers),
 }
 
-/// Where one is in what a peer sends buffer by buffer.
+/// The position in the input of a peer that sends whole buffers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Buffers {
-    /// The size of a buffer; 0 until the first one is whole.
+    /// The size of a buffer; 0 until the first one is complete.
     size: usize,
-    /// How much of a buffer has come, if a read was cut within it.
+    /// How much of the buffer has arrived, if a read ended within it.
     at: usize,
     /// Whether its string has ended.
     in_rest: bool,
 }
 
 impl Padding {
-    /// Moves what is said in `read` to its front, and returns its length; `continues` tells
-    /// that the read was cut by the space that there was for it, and `by_lines` that a NUL
-    /// within a line is a control, as the peer is known to end its lines.
+    /// Moves the text in `read` to the front and returns its length. `continues` means that the
+    /// read was cut because its space was full. `by_lines` means that the peer is known to end
+    /// its lines, so that a NUL within a line is an ordinary control character.
     ///
     /// Takes time linear in the length.
     pub(super) fn remove_rest(
@@ -51,7 +51,7 @@ impl Padding {
         }
     }
 
-    /// Sees what a read that holds a NUL shows of its peer.
+    /// Learns about the peer from a read that contains a NUL.
     fn learn(&mut self, read: &[u8], continues: bool, by_lines: bool) {
         let (mut at, mut follows_line) = (0, false);
         while at < read.len() {
@@ -82,7 +82,7 @@ impl Buffers {
             self.size = size_of_first(read);
         }
         let is_known = self.size > 0;
-        // Else it was cut on its way, and only where it begins is sure.
+        // Otherwise it was split on its way, and only its beginning is certain.
         let is_whole = continues || self.at > 0 || is_known && read.len().is_multiple_of(self.size);
         let (mut kept, mut from) = (0, 0);
         while from < read.len() {
@@ -93,7 +93,7 @@ impl Buffers {
             if !self.in_rest {
                 let (end, nuls) = next_string(&read[..until], from);
                 let is_cut = continues && end == read.len();
-                // Where several buffers come together, their strings are lines.
+                // If several buffers arrive together, their strings are lines.
                 if kept == 0 || is_cut || read[..end].ends_with(b"\n") {
                     read.copy_within(from..end, kept);
                     kept += end - from;
@@ -116,8 +116,8 @@ impl Buffers {
     }
 }
 
-/// How large the first of the buffers is that a peer's first read of them has brought: another
-/// string that is a line begins the second. Nothing older is in any of them.
+/// The size of the first buffer in a peer's first read of them: the second begins with another
+/// string that is a line. None of them holds leftovers yet.
 fn size_of_first(read: &[u8]) -> usize {
     let (end, nuls) = next_string(read, 0);
     let second = end + nuls;
@@ -127,8 +127,8 @@ fn size_of_first(read: &[u8]) -> usize {
     if are_two { second } else { read.len() }
 }
 
-/// Where the string ends that begins `at` there, and how many NULs follow it. One that
-/// comes before all text, or belongs to a line end, before or behind its CR or LF, is no end.
+/// Where the string starting at `at` ends, and how many NULs follow it. A NUL before any text,
+/// or next to a CR or LF, does not end a string.
 fn next_string(read: &[u8], at: usize) -> (usize, usize) {
     let mut from = at;
     while let Some(nul) = memchr(0, &read[from..]).map(|offset| from + offset) {
