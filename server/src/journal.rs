@@ -287,3 +287,5 @@ mod tests;
 mod crash_tests;
 #[cfg(all(test, not(feature = "shuttle")))]
 mod version_tests;
+#[cfg(all(test, not(feature = "shuttle")))]
+mod start_tests;

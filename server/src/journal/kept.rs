@@ -1,7 +1,10 @@
 //! What a server that starts goes on with: the sessions that may come back, the rooms that
 //! were in use when it ended, and the ids that must not be given again.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use madang_protocol::{
     event::{Event, Time},
@@ -20,6 +23,23 @@ const RECENT_MILLIS: i64 = 60_000;
 /// How many of a room's last events are kept in memory, and of a session's last nonces.
 const EVENTS: usize = 200;
 const NONCES: usize = 256;
+
+/// In so many of a room's last events nonces are looked for, and beyond them as far back as a
+/// program may repeat what was not acknowledged: a minute or two until a dead connection is
+/// noticed, and then as long as its session is held.
+const NONCE_EVENTS: usize = 100_000;
+const NONCE_MILLIS: i64 = 5 * 60_000;
+
+/// The highest id of all rooms, from the last row of each: a look into the table for every room,
+/// where the highest of all rows would be a look at each of them.
+const HIGHEST: &str = "
+    WITH RECURSIVE rooms (room) AS (
+        SELECT max(room) FROM event
+        UNION ALL
+        SELECT (SELECT max(room) FROM event WHERE event.room < rooms.room) FROM rooms
+        WHERE rooms.room IS NOT NULL
+    )
+    SELECT max((SELECT max(id) FROM event WHERE event.room = rooms.room)) FROM rooms";
 
 /// What is left of the server before.
 #[derive(Debug, Default, PartialEq)]
@@ -70,15 +90,14 @@ impl Store {
     /// SQLite's.
     pub(crate) fn kept(&self) -> rusqlite::Result<Leftover> {
         let connection = self.connection();
-        let newest = "SELECT max(id), max(time) FROM event";
-        let (last_id, until): (Option<i64>, Option<i64>) =
-            connection.query_row(newest, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let number = |sql| connection.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
+        let (last_id, until) = (number(HIGHEST)?, number("SELECT max(time) FROM event")?);
         let highest = self.fact::<i64>("highest")?.max(last_id).unwrap_or(0) as u64;
         let mut kept = Leftover {
             highest,
             is_complete: self.fact::<i64>("stopped")?.is_some(),
             until: until.map(Time::from_millis),
-            sessions: self.sessions()?,
+            sessions: self.sessions(until)?,
             rooms: Vec::new(),
         };
         let mut statement = connection.prepare(
@@ -101,34 +120,57 @@ impl Store {
         Ok(kept)
     }
 
-    fn sessions(&self) -> rusqlite::Result<Vec<KeptSession>> {
+    fn sessions(&self, until: Option<i64>) -> rusqlite::Result<Vec<KeptSession>> {
         let mut sessions =
             self.connection().prepare("SELECT session, token, name, room, quiet FROM session")?;
-        // A session's events are those of the room where it was: there it is looked for.
-        let mut nonces = self.connection().prepare(
-            "SELECT nonce, id FROM event WHERE session = ?1 AND room = ?2 AND nonce IS NOT NULL \
-             ORDER BY id DESC LIMIT ?3",
-        )?;
-        let mut kept = Vec::new();
-        let mut rows = sessions.query([])?;
-        while let Some(row) = rows.next()? {
-            let (session, room): (i64, i64) = (row.get(0)?, row.get(3)?);
-            let values = params![session, room, NONCES as i64];
-            let pairs = nonces.query_map(values, |row| {
-                Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64))
-            })?;
-            let mut nonces: Vec<_> = pairs.collect::<Result<_, _>>()?;
-            nonces.reverse();
-            kept.push(KeptSession {
-                session: session as u64,
+        let sessions = sessions.query_map([], |row| {
+            Ok(KeptSession {
+                session: row.get::<_, i64>(0)? as u64,
                 token: row.get(1)?,
                 name: row.get_ref(2)?.as_str()?.into(),
-                room: room as u64,
+                room: row.get::<_, i64>(3)? as u64,
                 quiet: row.get(4)?,
-                nonces,
-            });
+                nonces: Vec::new(),
+            })
+        })?;
+        let mut sessions: Vec<_> = sessions.collect::<Result<_, _>>()?;
+        let mut rooms = BTreeMap::<u64, HashMap<u64, &mut KeptSession>>::new();
+        for session in &mut sessions {
+            rooms.entry(session.room).or_default().insert(session.session, session);
         }
-        Ok(kept)
+        let since = until.map_or(i64::MAX, |until| until - NONCE_MILLIS);
+        for (room, sessions) in rooms {
+            self.read_nonces(room, sessions, since)?;
+        }
+        Ok(sessions)
+    }
+
+    /// Reads the last nonces of the sessions that were in a room, in one go for all of them.
+    fn read_nonces(
+        &self,
+        room: u64,
+        mut sessions: HashMap<u64, &mut KeptSession>,
+        since: i64,
+    ) -> rusqlite::Result<()> {
+        let mut events = self.connection().prepare_cached(
+            "SELECT time, session, nonce, id FROM event WHERE room = ?1 ORDER BY id DESC",
+        )?;
+        let mut rows = events.query([room as i64])?;
+        let (mut lacking, mut looked_at) = (sessions.len(), 0);
+        while lacking > 0
+            && let Some(row) = rows.next()?
+            && (looked_at < NONCE_EVENTS || row.get::<_, i64>(0)? >= since)
+        {
+            looked_at += 1;
+            let Some(session) = sessions.get_mut(&(row.get::<_, i64>(1)? as u64)) else { continue };
+            let Some(nonce) = row.get::<_, Option<i64>>(2)? else { continue };
+            if session.nonces.len() < NONCES {
+                session.nonces.push((nonce as u64, row.get::<_, i64>(3)? as u64));
+                lacking -= usize::from(session.nonces.len() == NONCES);
+            }
+        }
+        sessions.into_values().for_each(|session| session.nonces.reverse());
+        Ok(())
     }
 
     fn last_events(&self, room: &KeptRoom) -> rusqlite::Result<Vec<Event>> {

@@ -158,6 +158,11 @@ impl Store {
         &self.connection
     }
 
+    #[cfg(test)]
+    pub(super) fn connection_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
     /// What the journal was told last under this name.
     pub(super) fn fact<T: rusqlite::types::FromSql>(
         &self,

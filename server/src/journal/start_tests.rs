@@ -1,0 +1,63 @@
+//! What a start reads of a large database: hardly more of it than of a small one.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use super::{
+    store::{Store, Write},
+    tests::{Scratch, opened, said},
+};
+
+/// After so many of its own steps SQLite is asked how many it has taken.
+const STEPS: i32 = 10;
+
+/// A room with so many lines of one session.
+fn filled(scratch: &Scratch, lines: u64) -> Store {
+    let mut store = scratch.store();
+    let line = |id| Write::Event { room: 1_000, event: said(id, "x"), session: 9, nonce: Some(id) };
+    let mut writes = vec![opened(), held(9)];
+    writes.extend((1_000..1_000 + lines).map(line));
+    store.write(&writes).expect("a disk");
+    store
+}
+
+fn held(session: u64) -> Write {
+    let token = [session as u8; 32];
+    Write::Session { session, token, name: "alice".into(), room: 1_000, quiet: false }
+}
+
+/// How many steps of SQLite's it takes to read what is left of the server before.
+fn steps(mut store: Store) -> usize {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = count.clone();
+    let count_on = move || counted.fetch_add(1, Ordering::Relaxed) == usize::MAX;
+    store.connection_mut().progress_handler(STEPS, Some(count_on)).expect("a handler");
+    let kept = store.kept().expect("a database");
+    assert_eq!((kept.rooms.len(), kept.sessions.len()), (1, 1));
+    assert_eq!(kept.rooms[0].events.len(), 200);
+    count.load(Ordering::Relaxed) * STEPS as usize
+}
+
+#[test]
+fn a_start_does_not_read_more_where_more_is_kept() {
+    let [few, many] = [1_000, 20_000].map(|lines| {
+        let scratch = Scratch::new();
+        steps(filled(&scratch, lines))
+    });
+    assert!(many < few + few / 10, "{few} steps of 1,000 lines, {many} of 20,000");
+}
+
+#[test]
+fn the_last_nonces_of_each_held_session_are_known_again() {
+    let scratch = Scratch::new();
+    let mut store = filled(&scratch, 2_000);
+    store.write(&[held(10)]).expect("a disk");
+    let kept = store.kept().expect("a database");
+    let [alice, silent] = &kept.sessions[..] else { panic!("{kept:?}") };
+    let nonces: Vec<_> = (2_744..3_000).map(|id| (id, id)).collect();
+    assert_eq!((alice.session, &alice.nonces), (9, &nonces));
+    assert_eq!((silent.session, &silent.nonces), (10, &Vec::new()));
+    assert_eq!(kept.highest, 2_999);
+}
