@@ -1,5 +1,5 @@
-//! May this peer come in? Capacity, limits per address, bans, the flood limit, and the table
-//! of live connections. Knows addresses and numbers, not people or rooms.
+//! Whether a peer is admitted: capacity, limits per address, bans, rate limits, and the table
+//! of live connections. Works with addresses and numbers; knows no people or rooms.
 
 pub(crate) mod bans;
 pub mod rate_limit;

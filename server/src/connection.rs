@@ -1,4 +1,4 @@
-//! One socket's life, on a thread of its own: greet, log in, converse, leave.
+//! The life of one socket, on its own thread: greet, log in, converse, leave.
 
 use std::{
     convert::Infallible,
@@ -40,56 +40,57 @@ mod command;
 mod answers;
 mod ending;
 
-/// Within so long of the login, the first line that a packet peer ends belongs to the name.
+/// If a packet peer's first line with a line end comes this soon after the login, it belongs to
+/// the name.
 const NAME_PAUSE: Duration = Duration::from_secs(2);
 
-/// For so long a connection may keep stack that it no longer uses.
+/// How long a connection may keep stack pages that it no longer uses.
 const STACK_PAUSE: Duration = Duration::from_secs(1);
 
-/// A connection and who is behind it, owned by its thread.
+/// A connection and its user, owned by its thread.
 pub(crate) struct Connection {
     shared: Arc<Shared>,
     address: IpAddr,
-    /// The address of this server that the peer connected to.
+    /// The server's address that the peer connected to.
     came_by: Option<SocketAddr>,
-    /// Whether the peer is on this machine, and no proxy that passes on somebody else.
+    /// Whether the peer is on this machine, and not a proxy that forwards somebody else.
     is_local: bool,
     transport: Box<dyn Transport>,
     outbox: Arc<Outbox>,
-    /// How long what waits may take to be sent when the connection ends.
+    /// How long sending the queue may take when the connection ends.
     drain_timeout: Duration,
     bucket: Option<PooledBucket>,
     lang: Lang,
     dialect: DialectId,
-    /// Who it is, once that is known.
+    /// The session, once the user is known.
     session: Option<Arc<Session>>,
-    /// Since when.
+    /// When the session was claimed or resumed.
     named_at: Option<Instant>,
-    /// Where it says what it says; its pump knows whether it is a member.
+    /// The room that messages go to. Only its pump knows whether the session is a member.
     room: Option<Arc<Room>>,
-    /// Where who has no name yet wants to go.
+    /// Where a user without a name wants to go.
     choice: Choice,
-    /// The last word of who quits.
+    /// The message given with `/quit`.
     last_word: Option<String>,
-    /// How many wrong teacher's codes it has sent.
+    /// How many wrong teacher's codes this connection has sent.
     wrong_codes: u32,
-    /// What was said and is not posted yet.
+    /// Messages that have not been posted yet.
     speeches: Vec<Speech>,
     speech_bytes: usize,
-    /// What the line that is being carried out was charged as it was read.
+    /// What reading the current line has charged.
     paid_bytes: usize,
-    /// When it last had the stack given back that it no longer used.
+    /// When unused stack pages were last given back.
     stack_given_back: Option<Instant>,
-    /// Whether it has asked something, whose answer goes out before more is taken.
+    /// Whether it has asked a question, whose answer must be sent before more is read.
     has_asked: bool,
-    /// Last, so that its place is given away when the socket is closed.
+    /// The last field, so that its place is freed after the socket is closed.
     admission: Admission,
 }
 
 impl Connection {
-    /// Takes over a socket: the one side of it that reads, and the other, whose form
-    /// tells whether the peer speaks JSON from the beginning. What waits when it ends is
-    /// sent for at most `drain_timeout`.
+    /// Takes over a socket: its reading side, and its outbox, whose form tells whether the peer
+    /// speaks JSON from the start. When the connection ends, its queue is sent for at most
+    /// `drain_timeout`.
     pub(crate) fn new(
         shared: Arc<Shared>,
         admission: Admission,
@@ -130,17 +131,17 @@ impl Connection {
         }
     }
 
-    /// A proxy passes the peer on, who counts as being elsewhere, whatever their address.
+    /// A proxy forwards the peer, who counts as remote whatever its address is.
     pub(crate) fn pass_on(&mut self) {
         self.is_local = false;
     }
 
-    /// How a session is in rooms that asked not to be announced, over this connection.
+    /// How a quiet session is treated in rooms over this connection.
     fn quiet(&self) -> Quiet {
         if self.is_local { Quiet::Speaking } else { Quiet::ReadOnly }
     }
 
-    /// Lives the connection's life; returns when its socket may be closed.
+    /// Runs the connection to its end; the socket may be closed afterwards.
     pub(crate) fn run(mut self: Box<Self>) {
         let reason = match catch_unwind(AssertUnwindSafe(|| self.live())) {
             Ok(Err(reason)) => reason,
@@ -154,13 +155,13 @@ impl Connection {
     fn live(&mut self) -> Result<Infallible, CloseReason> {
         let deadline = Instant::now() + self.shared.config.handshake_timeout;
         self.transport.input().shake_hands(deadline)?;
-        // Again: who banned it since it was accepted might not have found it.
+        // Checked again: a ban issued since the connection was accepted may not have found it.
         if self.shared.bans.bans_address(self.address) {
             return Err(CloseReason::Told(Goodbye::Banned));
         }
         self.greet();
         let entrance = self.log_in()?;
-        // Whoever reads that they are in may let the next one connect at once.
+        // A user who reads the welcome may open the next connection at once.
         self.admission.logged_in();
         if let Some(entrance) = entrance {
             self.go_in(&entrance)?;
@@ -169,7 +170,7 @@ impl Connection {
         self.converse()
     }
 
-    /// Says and does what the peer asks until there is a reason to end.
+    /// Handles messages and commands until there is a reason to end.
     fn converse(&mut self) -> Result<Infallible, CloseReason> {
         loop {
             while let Some(line) = self.next_line(None)? {
@@ -184,9 +185,10 @@ impl Connection {
         }
     }
 
-    /// Keeps no more stack while it waits than it waits on: the deepest calls, to log in and to
-    /// pump a room, take a page or two that would otherwise stay for life. Once a second at most:
-    /// who says more than that soon takes the same pages again.
+    /// Gives back unused stack pages before waiting. The deepest calls (logging in, pumping a
+    /// room) use a page or two that would otherwise stay resident for the life of the
+    /// connection. At most once a second, because a busy connection soon needs the same pages
+    /// again.
     fn give_back_stack(&mut self) {
         let now = Instant::now();
         if self.stack_given_back.is_none_or(|at| now - at >= STACK_PAUSE) {
@@ -219,7 +221,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Tells somebody who may have gone on typing a name what it is now.
+    /// Tells users who may have continued typing their name what it is now.
     fn explain_name(&self, rest: &str) {
         let Some(session) = &self.session else { return };
         let name = session.name();
@@ -268,12 +270,12 @@ impl Connection {
         Ok(())
     }
 
-    /// Whether what is said now would be said in the room of that name, if anywhere.
+    /// Whether messages go to the room with this name.
     fn is_in(&self, room: &str) -> bool {
         self.room.as_ref().is_none_or(|current| *current.name == *room)
     }
 
-    /// Puts what is said with what goes on the next post.
+    /// Collects a message for the next post.
     fn say(&mut self, text: String, me: bool, nonce: Option<String>) {
         let Some(name) = self.session.as_ref().map(|session| session.name()) else { return };
         let rendered_bytes = match check_rendered(name.as_str(), &text, SAID_OVERHEAD) {
@@ -288,16 +290,16 @@ impl Connection {
         }
     }
 
-    /// Charges what a message takes for each of its readers beyond what was read of it:
-    /// one of many short lines is many lines to them.
+    /// Charges what a message costs its recipients beyond the bytes read: many short lines are
+    /// many lines to deliver.
     fn owe(&mut self, rendered_bytes: usize) {
         if let Some(bucket) = &mut self.bucket {
             bucket.owe(rendered_bytes.saturating_sub(self.paid_bytes));
         }
     }
 
-    /// Posts what was said since the last post; all that one read brought travels
-    /// together.
+    /// Posts the messages collected since the last post, so that all messages of one read
+    /// travel together.
     fn post_speeches(&mut self) {
         if self.speeches.is_empty() {
             return;
@@ -315,8 +317,8 @@ impl Connection {
         }
     }
 
-    /// The next whole line, paid for; `None` until more is read. Posts what was
-    /// said before it waits for the rate limit, but not beyond `deadline`.
+    /// The next complete line, paid for; `None` if more must be read. Earlier messages are
+    /// posted before waiting for the rate limit, but not beyond `deadline`.
     fn next_line(
         &mut self,
         deadline: Option<(Instant, CloseReason)>,
@@ -335,8 +337,7 @@ impl Connection {
         }
     }
 
-    /// Waits until the peer has read what it was answered, as far as that has to be, and
-    /// charges the answers.
+    /// Waits until the peer has read enough of its answers, and charges them.
     fn wait_for_space(&mut self, deadline: Option<Instant>) -> Result<(), CloseReason> {
         let until = match std::mem::take(&mut self.has_asked) {
             true => Until::Answered,
@@ -349,8 +350,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Waits until the rate limit allows `bytes` more, and charges them. What was
-    /// said before is posted first.
+    /// Waits until the rate limit allows `bytes` more, and charges them. Earlier messages are
+    /// posted first.
     fn pay(
         &mut self,
         bytes: usize,
@@ -371,16 +372,16 @@ impl Connection {
         }
     }
 
-    /// Reads once. Blocks until something comes or `until`, and before that while the peer
-    /// does not read what it was answered.
+    /// Reads once. Blocks until something arrives or `until`, and before that while the peer
+    /// does not read its answers.
     fn read(&mut self, until: Option<Instant>) -> Result<ReadOutcome, CloseReason> {
         self.wait_for_space(until)?;
         Ok(self.transport.read(until)?)
     }
 }
 
-/// Whether the first line that a peer has ended after packets belongs to the name that its
-/// last packet was taken for, so long ago.
+/// Whether the first line that a peer ends after packets belongs to its name, which was taken
+/// from the last packet this long ago.
 fn is_rest_of_name(text: &str, since_login: Duration) -> bool {
     since_login < NAME_PAUSE && matches!(Input::parse(text), Input::Text(_))
 }
@@ -390,11 +391,11 @@ mod tests {
     use super::*;
     use crate::test_server::{Peer, start};
 
-    /// The line, and the last word, that makes a connection's thread panic.
+    /// A line, or a message with `/quit`, that makes a connection's thread panic.
     pub(super) const PANIC: &str = "panic, please";
 
     #[test]
-    fn what_follows_a_name_soon_is_the_rest_of_it_unless_it_is_a_command() {
+    fn text_soon_after_a_name_belongs_to_it_unless_it_is_a_command() {
         let (soon, late) = (NAME_PAUSE / 2, NAME_PAUSE);
         assert!(is_rest_of_name("rol", soon));
         assert!(!is_rest_of_name("hello", late));
@@ -402,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_in_a_connection_costs_that_connection() {
+    fn a_panic_in_a_connection_ends_only_that_connection() {
         let (server, _console) = start();
         let login = |name: &str| {
             let mut peer = Peer::connect(&server);
@@ -410,7 +411,7 @@ mod tests {
             peer
         };
         let mut bob = login("bob");
-        // While it reads, and while it ends.
+        // While reading, and while ending.
         for (name, line) in [("alice", PANIC), ("carol", &format!("/quit {PANIC}"))] {
             let mut peer = login(name);
             peer.say(&format!("before it\n{line}"));

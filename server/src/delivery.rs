@@ -1,5 +1,5 @@
-//! From a round's events to the bytes in each socket: rendering once for each form, a queue for each
-//! connection, the thread that waits for full sockets.
+//! From a round's events to bytes in sockets: renders each event once per wire form, queues
+//! bytes for each connection, and waits for full sockets on one thread.
 
 pub mod carrier;
 pub mod batch;

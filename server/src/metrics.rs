@@ -1,5 +1,5 @@
-//! What is counted, for who runs the server. A count is kept where the thing happens,
-//! and summed when somebody asks for it; none tells of a name, a room or a key.
+//! Counters and histograms for the operator. A count is kept where the event happens, and
+//! summed up on request. No metric reveals a name, a room or a key.
 
 use std::{
     collections::BTreeMap,
@@ -14,10 +14,10 @@ use crate::sync::Mutex;
 
 pub(crate) mod exposition;
 
-/// Events in a round: what one speaker brings, up to a whole read of short lines.
+/// Buckets for events per round: what one speaker sends, up to a whole read of short lines.
 const ROUND_EVENTS: &[u64] = &[1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000];
 
-/// Nanoseconds of a round: from a few members to ten thousand.
+/// Buckets for the duration of a round in nanoseconds: from a few members to ten thousand.
 const ROUND_NANOSECONDS: &[u64] = &[
     10_000,
     25_000,
@@ -36,41 +36,41 @@ const ROUND_NANOSECONDS: &[u64] = &[
     1_000_000_000,
 ];
 
-/// What the whole server counts, beside what passes through its connections.
+/// The server's counters, apart from the traffic of its connections.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     pub(crate) started: SystemTime,
-    /// What was not granted: connections, logins, lines, requests.
+    /// Refused connections, logins, lines and requests.
     pub(crate) refused: Reasons,
     /// Connections that have ended.
     pub(crate) ended: Reasons,
-    /// What all rooms remember, in bytes, with the renderings that are kept of it.
+    /// The histories of all rooms, with their cached renderings, in bytes.
     pub(crate) history_bytes: AtomicUsize,
     pub(crate) round_events: Histogram,
     pub(crate) round_nanoseconds: Histogram,
-    /// How long the disk took for what was committed at once.
+    /// How long each commit to disk took.
     pub(crate) commit_nanoseconds: Histogram,
-    /// What was committed: events, and what else is kept.
+    /// Committed rows: events and other saved data.
     pub(crate) committed_rows: AtomicU64,
 }
 
-/// What has passed through one connection: counted by its own thread and under its
-/// outbox's lock, without anything that other connections share.
+/// The traffic of one connection: counted by its own thread and under its outbox's lock,
+/// without sharing anything with other connections.
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
-    /// Bytes that came, TLS's own aside.
+    /// Received bytes, without TLS overhead.
     pub(crate) received_bytes: Count,
-    /// Lines that came, and were paid for.
+    /// Received lines that were paid for.
     pub(crate) lines: Count,
-    /// Bytes that the sink took, TLS's own aside.
+    /// Bytes that the sink took, without TLS overhead.
     pub(crate) sent_bytes: Count,
-    /// Events of rooms that were put into the outbox.
+    /// Room events that were put into the outbox.
     pub(crate) deliveries: Count,
-    /// Those of them that gave way to a mark.
+    /// Those of them that were skipped.
     pub(crate) skipped: Count,
 }
 
-/// What has passed through several connections.
+/// The traffic of several connections.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TrafficSum {
     pub(crate) received_bytes: u64,
@@ -80,19 +80,19 @@ pub(crate) struct TrafficSum {
     pub(crate) skipped: u64,
 }
 
-/// A number that rises, with one writer at a time.
+/// A counter with one writer at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Count(AtomicU64);
 
-/// How often something happened, by its reason.
+/// How often something happened, by reason.
 #[derive(Debug, Default)]
 pub(crate) struct Reasons(Mutex<BTreeMap<&'static str, u64>>);
 
-/// How often a value was at most each of some bounds.
+/// How often a value fell into each bucket.
 #[derive(Debug)]
 pub(crate) struct Histogram {
     bounds: &'static [u64],
-    /// One for each bound, and one for what is above them all.
+    /// One for each upper bound, and one for values above them all.
     counts: Box<[AtomicU64]>,
     sum: AtomicU64,
 }
@@ -113,7 +113,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// A room has told its members of so many events, and has taken so long for it.
+    /// A room has delivered a round with this many events, in this time.
     pub(crate) fn count_round(&self, events: u64, duration: Duration) {
         self.round_events.observe(events);
         self.round_nanoseconds.observe(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
@@ -121,7 +121,7 @@ impl Metrics {
 }
 
 impl Metrics {
-    /// The disk has taken so many rows at once, and so long for it.
+    /// This many rows were committed to disk together, in this time.
     pub(crate) fn count_commit(&self, rows: usize, duration: Duration) {
         self.committed_rows.fetch_add(rows as u64, Ordering::Relaxed);
         self.commit_nanoseconds.observe(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
@@ -140,7 +140,7 @@ impl AddAssign<&Traffic> for TrafficSum {
 
 impl Count {
     pub(crate) fn add(&self, more: u64) {
-        // Nobody else writes: a load and a store, which lock no bus.
+        // There is no other writer, so a load and a store suffice; neither locks the bus.
         self.0.store(self.get() + more, Ordering::Relaxed);
     }
 
@@ -150,12 +150,12 @@ impl Count {
 }
 
 impl Reasons {
-    /// It has happened once, for the reason of that code.
+    /// Counts one event with this reason.
     pub(crate) fn count(&self, code: &'static str) {
         *self.0.lock().entry(code).or_default() += 1;
     }
 
-    /// The same, if the notice says that something was refused.
+    /// The same, if the notice is a refusal.
     pub(crate) fn count_notice(&self, notice: &Notice<'_>) {
         if let Some(code) = notice.code() {
             self.count(code);
@@ -179,7 +179,7 @@ impl Histogram {
         self.sum.fetch_add(value, Ordering::Relaxed);
     }
 
-    /// How many values were at most each bound, and at last how many there were.
+    /// How many values were at most each bound, and finally the total.
     fn at_most(&self) -> impl Iterator<Item = (Option<u64>, u64)> {
         let bounds = self.bounds.iter().copied().map(Some).chain([None]);
         let counts = self.counts.iter().scan(0, |count, more| {
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bound_belongs_to_what_is_below_it() {
+    fn a_bound_belongs_to_the_bucket_below_it() {
         let histogram = Histogram::new(&[1, 10]);
         [0, 1, 2, 10, 11].iter().for_each(|value| histogram.observe(*value));
         let counts: Vec<_> = histogram.at_most().collect();

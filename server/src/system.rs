@@ -1,5 +1,5 @@
-//! What a process asks of its operating system, sockets and memory aside: when it is to end,
-//! who it is, and its terminal. What differs by system stands in a file for each.
+//! Operating system services except sockets and memory: stop requests, the machine's name, the
+//! terminal. Platform differences are in a file each.
 
 use std::{
     io::{self, Stdin},
@@ -18,50 +18,50 @@ pub use self::platform::{ConsoleMode, StopRequests};
 /// How a process is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopRequest {
-    /// In order.
+    /// Normally.
     Asked,
-    /// At once: the window was closed, and the system waits for a few seconds.
+    /// In a hurry: the window was closed, and the system waits only a few seconds.
     Hurried,
 }
 
-/// Has the process end, as if it were asked from outside.
+/// Makes the process end as if it were asked from outside.
 pub fn end() {
     platform::end();
 }
 
-/// Keeps the window of a process open that has ended in an error, until somebody does what
-/// `request` says and presses Enter, if nobody could read the error otherwise.
+/// After an error, keeps a console window open that would close with the process: shows
+/// `request` and waits for Enter. Does nothing if the error stays readable anyway.
 pub fn hold_window(request: &str) {
     platform::hold_window(request);
 }
 
-/// What this machine is called.
+/// The name of this machine.
 pub(crate) fn own_name() -> String {
     platform::own_name()
 }
 
-/// Has the system take back the pages of the calling thread's stack that only calls which have
-/// returned have used; the next deep call gets empty ones. Only Linux does so.
+/// Returns the unused stack pages below the current call to the system; the next deep call gets
+/// fresh pages. Only Linux supports this.
 pub(crate) fn give_back_stack() {
     platform::give_back_stack();
 }
 
-/// Whether there is a pipe at `path`, which is read once.
+/// Whether `path` is a pipe, which can be read only once.
 pub(crate) fn is_pipe(path: &Path) -> bool {
     platform::is_pipe(path)
 }
 
-/// Reads once from a terminal; blocks until a line was typed. 0 at its end.
+/// Reads once from a terminal. Blocks until a line was typed; returns 0 at the end.
 ///
 /// # Errors
 ///
-/// The terminal's.
+/// The terminal's error.
 pub(crate) fn read_terminal(stdin: &Stdin, space: &mut [u8]) -> io::Result<usize> {
     platform::read_terminal(stdin, space)
 }
 
-/// How the system's firewall is told to let others in; none where it needs not be told, or
-/// the operator knows.
+/// The command that opens the system's firewall for these ports; `None` where it is not needed
+/// or the operator will know it.
 pub(crate) fn firewall_rule(ports: &[u16]) -> Option<String> {
     platform::firewall_rule(ports)
 }

@@ -1,5 +1,5 @@
-//! The command lines of `madang-server transcript` and `madang-server recover`: jobs on the
-//! folder of `--data` that need no running server.
+//! The subcommands `madang-server transcript` and `madang-server recover`, which work on the
+//! `--data` folder without a running server.
 
 use std::{
     ffi::OsString,
@@ -27,7 +27,7 @@ use crate::{
 
 mod progress;
 
-/// A job.
+/// A subcommand.
 #[derive(Debug, clap::Parser)]
 #[command(name = "madang-server", version, disable_help_subcommand = true)]
 pub enum Task {
@@ -65,25 +65,25 @@ pub enum Task {
 }
 
 impl Task {
-    /// The job that a command line asks for, or what is wrong with how it does; `None` if it
-    /// asks for none.
+    /// The subcommand on the command line, or the error in its arguments; `None` if there is no
+    /// subcommand.
     pub fn asked(args: impl IntoIterator<Item = OsString>) -> Option<Result<Task, clap::Error>> {
         let args: Vec<OsString> = args.into_iter().collect();
         let first = args.get(1)?;
         (first == "transcript" || first == "recover").then(|| Task::try_parse_from(&args))
     }
 
-    /// Does it.
+    /// Runs it.
     ///
     /// # Errors
     ///
-    /// What went wrong, for the person who asked.
+    /// What went wrong, worded for the user.
     pub fn run(self) -> anyhow::Result<()> {
         match self {
             Task::Transcript { data, room, since, until, format, lang, output } => {
                 let selection = Selection { data, room, since, until, format, lang };
                 let Some(path) = output else {
-                    // The lines themselves show how far it is on a terminal.
+                    // On a terminal, the lines themselves show the progress.
                     let has_bar = !io::stdout().is_terminal();
                     return write_transcript(&selection, &mut io::stdout().lock(), has_bar);
                 };
@@ -106,7 +106,8 @@ impl Task {
     }
 }
 
-/// Writes a transcript to `out`, with a bar on stderr if that is wished and it is a terminal.
+/// Writes a transcript to `out`, with a progress bar on stderr if wanted and if that is a
+/// terminal.
 fn write_transcript(
     selection: &Selection,
     out: &mut impl Write,
@@ -117,7 +118,7 @@ fn write_transcript(
     let mut bar = ProgressBar::begin(Instant::now());
     let written = export(selection, clock::zone().clone(), out, |done, all| {
         if has_bar && let Some(picture) = bar.advance(done, all, Instant::now()) {
-            // Whoever can't see it is not kept from the transcript.
+            // A bar that cannot be drawn must not stop the transcript.
             let _ = stderr.write_all(picture.as_bytes());
         }
     });
@@ -126,7 +127,7 @@ fn write_transcript(
     Ok(())
 }
 
-/// A day, or a time of a day, where the server is; or a moment with its own zone.
+/// A date or local time, or a time with its own zone.
 fn parse_moment(text: &str) -> Result<Time, String> {
     let zone: TimeZone = clock::zone().clone();
     let local = || text.parse::<DateTime>().ok()?.to_zoned(zone).ok();
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_else_is_asked_is_left_to_others() {
+    fn other_arguments_are_not_a_subcommand() {
         assert!(asked(&[]).is_none() && asked(&["--data", "x"]).is_none());
         assert!(asked(&["transcript"]).is_some_and(|task| task.is_err()), "--data is missing");
         assert!(asked(&["recover", "--data", "x"]).is_some_and(|task| task.is_ok()));

@@ -1,5 +1,5 @@
-//! One connection to the web port, on a thread of its own: reads one request,
-//! answers it, and closes, or goes on as WebSocket.
+//! One connection to the web port, on its own thread: reads one request, answers it, and
+//! closes, or continues as WebSocket.
 
 use std::{
     net::IpAddr,
@@ -36,28 +36,28 @@ pub(crate) mod assets;
 pub(crate) mod echo;
 mod metrics_page;
 
-/// A connection whose request was not read yet.
+/// A connection whose request has not been read yet.
 pub(crate) struct WebConnection {
     shared: Arc<Shared>,
     door: Door,
     input: Input,
     address: IpAddr,
     outbox: Arc<Outbox>,
-    /// Whether the peer came without TLS to a port that takes nothing else.
+    /// Whether the peer connected without TLS to a port that requires it.
     lacks_tls: bool,
-    /// Whether a proxy passed the request on.
+    /// Whether a proxy forwarded the request.
     is_passed_on: bool,
-    /// Last, so that its place is given away when the socket is closed.
+    /// The last field, so that its place is freed after the socket is closed.
     admission: Admission,
 }
 
-/// What becomes of a connection whose request was read.
+/// What to do with a connection after its request.
 enum AfterRequest {
-    /// A conversation in the chat, whose peer has sent this already.
+    /// The chat over WebSocket, with bytes that followed the request.
     Chat(ReadBuffer),
-    /// Echoes; with the bytes that came behind the request.
+    /// The echo service, with bytes that followed the request.
     Echo(ReadBuffer),
-    /// It was answered, or is gone.
+    /// Nothing: it was answered, or the peer is gone.
     Close,
 }
 
@@ -76,7 +76,7 @@ impl WebConnection {
         WebConnection { shared, door, input, address, outbox, lacks_tls, is_passed_on, admission }
     }
 
-    /// Lives the connection's life; returns when its socket may be closed.
+    /// Runs the connection to its end; the socket may be closed afterwards.
     pub(crate) fn run(mut self) {
         let next = catch_unwind(AssertUnwindSafe(|| self.take_request())).unwrap_or_else(|_| {
             self.outbox.end(CloseReason::Told(Goodbye::Internal));
@@ -89,7 +89,8 @@ impl WebConnection {
         }
     }
 
-    // Here and below, not inlined: server/README.md, "A connection waits on two pages of stack".
+    // This and the following are not inlined: server/README.md, "A connection waits on two
+    // pages of stack".
     #[inline(never)]
     fn into_chat(self, first: ReadBuffer) -> Box<Connection> {
         let WebConnection { shared, input, address, outbox, is_passed_on, admission, .. } = self;
@@ -109,18 +110,18 @@ impl WebConnection {
         let WebConnection { shared, input, address, outbox, mut admission, .. } = self;
         let limits = shared.config.echo.websocket;
         let transport = MessageTransport::new(input, outbox.clone(), limits, first);
-        // It has no login to be waited for.
+        // The echo service has no login.
         admission.logged_in();
         Box::new(Echo::new(shared, admission, address, transport, outbox))
     }
 
-    /// Sees to it that the answer gets out.
+    /// Makes sure that the response is sent.
     #[inline(never)]
     fn finish(self) {
         let config = &self.shared.config;
         self.outbox.close(CloseReason::Told(Goodbye::Closed), b"");
-        // An answer may be long, and its way slow: who takes nothing of it for a
-        // while is ended by the drainer.
+        // A response may be long and its path slow. The drainer ends peers that take none of it
+        // for a while.
         self.outbox.wait_drained(Instant::now() + config.stall_timeout);
         self.outbox.shut_down_write();
         self.input.linger(Instant::now() + config.linger);
@@ -147,14 +148,13 @@ impl WebConnection {
         self.respond(&head, rest).unwrap_or_else(|refusal| self.refuse(&refusal, method))
     }
 
-    /// Does the handshake, if there is to be one, and returns until when there must be
-    /// a request.
+    /// Performs the TLS handshake, if one is due, and returns the deadline for the request.
     fn begin(&mut self) -> Result<Instant, CloseReason> {
         let config = &self.shared.config;
         let deadline = Instant::now() + config.handshake_timeout;
         match self.input.shake_hands(deadline) {
             Ok(()) => Ok(Instant::now() + config.head_timeout),
-            // It gets an answer all the same, if it has a request.
+            // It gets a response if it sends a request.
             Err(CloseReason::Told(Goodbye::NoTls)) => {
                 self.lacks_tls = true;
                 Ok(deadline)
@@ -163,7 +163,7 @@ impl WebConnection {
         }
     }
 
-    /// Reads the head, and what has come behind it; `None` if the peer has gone.
+    /// Reads the head, and any bytes after it; `None` if the peer is gone.
     fn read_head(&mut self, deadline: Instant) -> Result<Option<(Head, ReadBuffer)>, Rejection> {
         let mut buffer = ReadBuffer::default();
         loop {
@@ -174,7 +174,7 @@ impl WebConnection {
                     let reason = format!("no complete request within {seconds} seconds");
                     return Err(Rejection::new(StatusCode::RequestTimeout, reason));
                 }
-                // A browser connects in advance and may have nothing to ask.
+                // Browsers open connections in advance that may never send a request.
                 Ok(false) | Err(_) => return Ok(None),
             };
             let count = match received {
@@ -195,7 +195,7 @@ impl WebConnection {
         }
     }
 
-    /// Answers a request, or has it become WebSocket.
+    /// Answers a request, or upgrades the connection to WebSocket.
     fn respond(&mut self, head: &Head, rest: ReadBuffer) -> Result<AfterRequest, Rejection> {
         if self.door == Door::Metrics {
             return self.report(head);
@@ -252,21 +252,21 @@ impl WebConnection {
         Ok(AfterRequest::Close)
     }
 
-    /// Finds out who is behind a proxy, and counts them as who they are.
+    /// Finds the client behind a proxy, and counts the connection under its address.
     fn find_person(&mut self, head: &Head) -> Result<(), Rejection> {
         self.is_passed_on = proxy::HEADERS.iter().any(|header| head.value(header).is_some());
         let hops: Vec<&str> = head.list("X-Forwarded-For").collect();
         let trusted = &self.shared.config.trust_proxy;
         self.address = proxy::person(self.address, hops.into_iter(), trusted);
         self.admission.count_under(self.address).map_err(refusal_of)?;
-        // Now that who bans it finds it.
+        // Checked again, now that a ban can find the connection by its address.
         if self.shared.bans.bans_address(self.address) {
             return Err(refusal_of(Goodbye::Banned));
         }
         Ok(())
     }
 
-    /// Answers with the server's numbers.
+    /// Responds with the metrics.
     fn report(&self, head: &Head) -> Result<AfterRequest, Rejection> {
         if head.name() != "metrics" {
             return Err(Rejection::new(StatusCode::NotFound, "the metrics are at /metrics"));
@@ -284,7 +284,7 @@ impl WebConnection {
         Ok(AfterRequest::Close)
     }
 
-    /// Sends a browser to the same address with https.
+    /// Redirects a browser to the same address with https.
     fn redirect(&self, head: &Head) -> Result<AfterRequest, Rejection> {
         tracing::info!(address = %self.address, "redirected http to https");
         let no_host =
@@ -334,7 +334,7 @@ impl WebConnection {
     }
 }
 
-/// What somebody is told over HTTP for whom there is no place.
+/// The HTTP response that corresponds to a goodbye.
 pub(crate) fn refusal_of(goodbye: Goodbye) -> Rejection {
     match goodbye {
         Goodbye::Banned => Rejection::new(StatusCode::Forbidden, "you are banned from this server"),

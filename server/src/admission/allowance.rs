@@ -1,4 +1,5 @@
-//! How often each address may do something within some time: make rooms, or try a code.
+//! How often each address may do something within a time window, such as creating rooms or
+//! trying a code.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -8,7 +9,7 @@ use std::{
 
 use crate::sync::Mutex;
 
-/// When each address did it last.
+/// The recent times for each address.
 pub(crate) struct AddressAllowance {
     most: usize,
     within: Duration,
@@ -16,16 +17,16 @@ pub(crate) struct AddressAllowance {
 }
 
 impl AddressAllowance {
-    /// So often within that time.
+    /// Allows `most` times `within` this window.
     pub(crate) fn new(most: usize, within: Duration) -> AddressAllowance {
         AddressAllowance { most, within, done: Mutex::new(HashMap::new()) }
     }
 
-    /// Notes that `address` does it at `now`.
+    /// Records that `address` does it at `now`.
     ///
     /// # Errors
     ///
-    /// How long it has to wait if it has done it too often.
+    /// How long to wait, if the limit is reached.
     pub(crate) fn take(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
         let mut done = self.done.lock();
         let is_over = |at: &Instant| now.saturating_duration_since(*at) >= self.within;
@@ -45,7 +46,7 @@ impl AddressAllowance {
     ///
     /// # Errors
     ///
-    /// How long it has to wait.
+    /// How long to wait.
     pub(crate) fn check(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
         let mut done = self.done.lock();
         let Some(times) = done.get_mut(&address) else { return Ok(()) };
@@ -68,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn so_many_a_minute_and_each_address_for_itself() {
+    fn each_address_has_its_own_limit_per_minute() {
         let allowance = AddressAllowance::new(2, Duration::from_secs(60));
         let [one, other] = [[192, 0, 2, 1], [192, 0, 2, 2]].map(IpAddr::from);
         let start = Instant::now();

@@ -1,5 +1,5 @@
-//! Whom the operator keeps out: names, and addresses. Kept in memory alone, until
-//! lifted, or for a time; nobody is ever banned by the server itself.
+//! Names and addresses that the operator has banned. Kept only in memory, until lifted or for a
+//! limited time. The server never bans anyone by itself.
 
 use std::{
     collections::HashMap,
@@ -33,16 +33,16 @@ struct BannedName {
     until: Option<Instant>,
 }
 
-/// A ban as the operator is told of it.
+/// A ban, as listed for the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ban {
     pub(crate) banned: Banned,
-    /// For how much longer, if not until it is lifted.
+    /// The remaining time; `None` if it has no end.
     pub(crate) left: Option<Duration>,
 }
 
 impl Bans {
-    /// Bans something, for a time or until that is lifted.
+    /// Bans a name or address, for a limited time or until lifted.
     pub(crate) fn ban(&self, banned: Banned, time: Option<Duration>) {
         let until = time.and_then(|time| Instant::now().checked_add(time));
         let mut table = self.table.lock();
@@ -72,7 +72,7 @@ impl Bans {
         }
     }
 
-    /// Whether a name, or one that could be mistaken for it, is banned.
+    /// Whether a name is banned, or looks like a banned one.
     pub(crate) fn bans_name(&self, name: &UserName) -> bool {
         let mut table = self.table.lock();
         table.expire();
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_banned_name_is_banned_with_what_looks_like_it_until_it_is_lifted() {
+    fn a_banned_name_includes_lookalikes_until_it_is_lifted() {
         let bans = Bans::default();
         bans.ban(Banned::Name(name("alice")), None);
         for banned in ["alice", "ALICE", "aIice"] {
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_banned_in_every_form_and_for_a_time() {
+    fn addresses_are_banned_in_every_form_for_a_limited_time() {
         let bans = Bans::default();
         let address = |text: &str| -> IpAddr { text.parse().expect("an address") };
         let network = |text: &str| Banned::Address(AddressRange::to_ban(text).expect("a range"));

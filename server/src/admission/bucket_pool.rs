@@ -1,5 +1,5 @@
-//! The buckets of connections that have closed, by address: whoever reconnects goes on
-//! with what the last connection has left. How a bucket empties, [`rate_limit`] knows.
+//! Buckets of closed connections, by address: a client that reconnects continues with the
+//! bucket of its last connection. [`rate_limit`] defines how buckets fill.
 //!
 //! [`rate_limit`]: crate::admission::rate_limit
 
@@ -17,28 +17,28 @@ use crate::{
     sync::Mutex,
 };
 
-/// The most addresses that are remembered.
+/// The maximum number of addresses remembered.
 const ADDRESSES: usize = 65_536;
 
-/// The most closed connections' buckets that are kept for one address; the emptiest.
+/// The maximum number of buckets kept for one address; the emptiest are kept.
 const BUCKETS: usize = 64;
 
-/// How long a bucket is kept that does not fill.
+/// How long a bucket is kept that does not fill up.
 const KEPT: Duration = Duration::from_secs(60);
 
-/// How many full buckets one address gets at once, and a second in the long run. A
-/// connection beyond them begins with an empty one: it logs in a tenth of a second later,
-/// and has gained nothing over one that stayed.
+/// How many full buckets one address gets at once, and per second in the long run. Further
+/// connections start with an empty one: they log in a tenth of a second later, so reconnecting
+/// gains nothing.
 const FULL_BUCKETS: f64 = 20.0;
 const FULL_BUCKETS_PER_SECOND: f64 = 5.0;
 
-/// Of more addresses than this, those with nothing to remember are looked for.
+/// Above this many addresses, those with nothing to remember are removed.
 const FEW: usize = 1_024;
 
-/// The least time between two such looks, which visit every address.
+/// The minimum time between two such sweeps, which visit every address.
 const SWEEP_PAUSE: Duration = Duration::from_secs(1);
 
-/// The buckets that wait for their address to connect again.
+/// Buckets waiting for their address to connect again.
 pub(crate) struct BucketPool {
     limit: RateLimit,
     table: Mutex<BucketTable>,
@@ -46,15 +46,15 @@ pub(crate) struct BucketPool {
 
 struct BucketTable {
     addresses: HashMap<IpAddr, Pool>,
-    /// At how many addresses those with nothing to remember are looked for.
+    /// The number of addresses at which the next sweep takes place.
     many: usize,
     swept_at: Instant,
 }
 
-/// What is remembered of one address.
+/// What is remembered about one address.
 struct Pool {
     buckets: Vec<Pooled>,
-    /// The full buckets that it may still have, as of `filled_at`.
+    /// How many full buckets it may still get, as of `filled_at`.
     full_buckets: f64,
     filled_at: Instant,
 }
@@ -64,7 +64,7 @@ struct Pooled {
     since: Instant,
 }
 
-/// A live connection's bucket. Dropped, it goes to the pool of its address.
+/// The bucket of a live connection. When dropped, it returns to the pool of its address.
 pub(crate) struct PooledBucket {
     bucket: Bucket,
     address: IpAddr,
@@ -77,8 +77,8 @@ impl BucketPool {
         Arc::new(BucketPool { limit, table: Mutex::new(table) })
     }
 
-    /// A bucket for a new connection from `address`: the emptiest that one of its closed
-    /// connections has left, or a new one.
+    /// A bucket for a new connection from `address`: the emptiest one left by a closed
+    /// connection, or a new one.
     pub(crate) fn take(self: &Arc<Self>, address: IpAddr, now: Instant) -> PooledBucket {
         let bucket = self.table.lock().take(owner_of(address), self.limit, now);
         PooledBucket { bucket, address, pool: self.clone() }
@@ -89,7 +89,7 @@ impl BucketTable {
     fn take(&mut self, address: IpAddr, limit: RateLimit, now: Instant) -> Bucket {
         self.sweep(now);
         if self.addresses.len() >= ADDRESSES && !self.addresses.contains_key(&address) {
-            // Who can't be remembered could come for a full one again and again.
+            // An address that is not remembered could get full buckets again and again.
             return Bucket::empty(limit, now);
         }
         let pool = self.addresses.entry(address).or_insert_with(|| Pool {
@@ -112,7 +112,7 @@ impl BucketTable {
     }
 
     fn give_back(&mut self, address: IpAddr, bucket: Bucket, now: Instant) {
-        // An address is forgotten only when it has nothing to lose by it.
+        // An address is forgotten only if that does not favour it.
         let Some(pool) = self.addresses.get_mut(&address) else { return };
         pool.buckets.push(Pooled { bucket, since: now });
         pool.forget(now);
@@ -124,7 +124,7 @@ impl BucketTable {
         }
     }
 
-    /// Forgets the addresses that have nothing to remember, now and then.
+    /// Forgets addresses with nothing to remember, from time to time.
     fn sweep(&mut self, now: Instant) {
         let is_time = now.saturating_duration_since(self.swept_at) >= SWEEP_PAUSE;
         if self.addresses.len() < self.many || !is_time {
@@ -140,7 +140,7 @@ impl BucketTable {
 }
 
 impl Pool {
-    /// Forgets the buckets that are full by now, or have been here for long.
+    /// Forgets buckets that are full by now or too old.
     fn forget(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.filled_at).as_secs_f64();
         self.filled_at = now;
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_again_goes_on_with_what_is_left_and_others_with_their_own() {
+    fn reconnecting_continues_with_the_old_bucket() {
         let now = Instant::now();
         let mut table = table(now);
         let [one, other] = [[127, 0, 0, 1], [192, 0, 2, 1]].map(IpAddr::from);
@@ -201,7 +201,7 @@ mod tests {
         let later = now + Duration::from_millis(500);
         let mut bucket = table.take(one, limit(), later);
         assert_eq!(spend(&mut bucket, later), 5);
-        // While it lives, it is nobody else's.
+        // While a connection lives, nobody else gets its bucket.
         assert_eq!(spend(&mut table.take(one, limit(), later), later), 20);
         table.give_back(one, bucket, later);
         let full = later + Duration::from_secs(3);
@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(table.addresses[&one].buckets.len(), BUCKETS);
         let [first, second] = [(), ()].map(|()| table.take(one, limit(), now).fullness(now));
         assert!(first < second, "{first} {second}");
-        // Whatever is owed, a minute later it is forgotten.
+        // Whatever is owed is forgotten after a minute.
         let mut deep = table.take(one, limit(), now);
         deep.owe(100 << 20);
         table.give_back(one, deep, now);
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_full_buckets_at_once_then_five_a_second() {
+    fn full_buckets_are_limited_at_once_and_per_second() {
         let mut now = Instant::now();
         let mut table = table(now);
         let one = IpAddr::from([192, 0, 2, 1]);
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_has_an_end_and_forgets_who_was_long_away() {
+    fn the_table_is_bounded_and_forgets_old_addresses() {
         let now = Instant::now();
         let mut table = table(now);
         for number in 0..ADDRESSES as u32 + 10_000 {

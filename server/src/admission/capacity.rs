@@ -1,4 +1,4 @@
-//! How many connections this process can hold, and what limits them.
+//! How many connections this process can hold, and what limits the number.
 
 use madang_protocol::text::Lang;
 
@@ -16,15 +16,15 @@ const OTHER_DESCRIPTORS: u64 = 16;
 /// Descriptors of one listener: its socket, its poller's three, its reserve.
 const LISTENER_DESCRIPTORS: u64 = 5;
 
-/// The stack of a connection's thread. Only what is touched takes memory.
+/// The stack of a connection's thread. Only touched pages use memory.
 pub(crate) const STACK_BYTES: usize = 256 * 1_024;
 
-/// How many connections there may be, and why not more.
+/// The maximum number of connections, and what limits it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
-    /// Connections at once.
+    /// The number of simultaneous connections.
     pub connections: usize,
-    /// What limits them.
+    /// The limiting resource.
     pub limit: Limit,
 }
 
@@ -43,13 +43,13 @@ pub enum Limit {
     Data(u64),
     /// This many threads for the system, the user or the control group.
     Threads(u64),
-    /// This many bytes of memory that the system has to give.
+    /// This many bytes of memory available to the system.
     Memory(u64),
 }
 
 impl Capacity {
-    /// Counts what the process can hold with so many listeners, where it may raising the
-    /// limit; `wanted` lowers it further.
+    /// Determines what the process can hold with this many listeners, after raising limits
+    /// where possible. `wanted` lowers the number further.
     pub fn of_process(listeners: usize, wanted: Option<usize>) -> Capacity {
         let others = OTHER_DESCRIPTORS + LISTENER_DESCRIPTORS * listeners as u64;
         system::limits(others)
@@ -92,16 +92,16 @@ impl Limit {
     }
 }
 
-/// Whether too little memory is left for one connection more: a thread that finds none for
-/// its stacks aborts the process. How the heap grows is not known at the start.
+/// Whether too little memory is left for another connection: a thread whose stacks cannot be
+/// allocated aborts the process. Heap growth cannot be predicted at the start.
 ///
-/// `vacated` connections fewer are open than once were at the same time.
+/// `vacated` is how many fewer connections are open now than at the peak.
 pub(crate) fn is_memory_short(vacated: usize) -> bool {
     system::is_memory_short(vacated)
 }
 
-/// Has the heap take no more addresses than it needs where they are limited. To be called
-/// before there are other threads.
+/// Keeps the heap from reserving more address space than it needs, where that is limited. Call
+/// it before other threads exist.
 pub fn save_address_space() {
     system::save_address_space();
 }

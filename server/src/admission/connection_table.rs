@@ -1,5 +1,5 @@
-//! The open connections: how many there may be, in all and of one address, and
-//! how each can be reached when the server stops.
+//! The open connections: limits on their number, in total and per address, and how to reach
+//! each one when the server stops.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -19,10 +19,10 @@ use crate::{
     sync::{Condvar, Mutex},
 };
 
-/// The most connections that ask for the server's numbers at once.
+/// The maximum number of simultaneous connections to the metrics.
 pub(crate) const METRICS_CONNECTIONS: usize = 8;
 
-/// The table of open connections; each is reached by its `R`.
+/// The table of open connections; `R` is the handle that reaches one.
 pub(crate) struct ConnectionTable<R> {
     limits: ConnectionLimits,
     table: Mutex<OpenConnections<R>>,
@@ -30,28 +30,28 @@ pub(crate) struct ConnectionTable<R> {
     empty: Condvar,
 }
 
-/// How many connections there may be.
+/// Limits on the number of connections.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ConnectionLimits {
-    /// In all.
+    /// In total.
     pub(crate) total: usize,
-    /// Of one address, if that is limited.
+    /// Per address; `None` means no limit.
     pub(crate) per_address: Option<usize>,
-    /// Of one address without a login, if that is limited.
+    /// Per address, for those that have not logged in.
     pub(crate) logins_per_address: usize,
-    /// Of one address that are none of the chat yet, if that is limited.
+    /// Per address, for those that do not belong to the chat yet.
     pub(crate) requests_per_address: usize,
 }
 
 struct OpenConnections<R> {
     last_number: u64,
     count: usize,
-    /// The most that there were at once.
+    /// The highest number of simultaneous connections so far.
     peak: usize,
     doors: BTreeMap<Door, DoorCounts>,
     open: HashMap<u64, Open<R>>,
     addresses: HashMap<IpAddr, PerAddress>,
-    /// What passed through connections that are no more.
+    /// The traffic of connections that have ended.
     past_traffic: TrafficSum,
 }
 
@@ -62,10 +62,10 @@ struct Open<R> {
     traffic: Arc<Traffic>,
 }
 
-/// How many connections have come in at a door.
+/// How many connections have arrived at a door.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DoorCounts {
-    /// Those that are open.
+    /// Open ones.
     pub(crate) open: usize,
     /// All since the start.
     pub(crate) opened: u64,
@@ -81,8 +81,8 @@ struct PerAddress {
 /// How far a connection has come, which decides where it is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// It has asked for nothing yet, or for a part of the page: a browser opens
-    /// several such connections, and each is over soon.
+    /// It has requested nothing yet, or part of the page: a browser opens several such
+    /// connections, and each ends soon.
     Request,
     /// It has to log in.
     Login,
@@ -90,7 +90,7 @@ pub(crate) enum Progress {
 }
 
 impl Progress {
-    /// How far a connection has come that was just accepted at `door`.
+    /// The state of a connection just accepted at `door`.
     fn first(door: Door) -> Progress {
         match door {
             Door::Lines | Door::TlsLines => Progress::Login,
@@ -99,16 +99,16 @@ impl Progress {
     }
 }
 
-/// An admitted connection. Dropped, it makes place for another.
+/// An admitted connection. Dropping it frees its place.
 pub(crate) struct Admitted<R> {
     connections: Arc<ConnectionTable<R>>,
     /// The connection's number; no two of a server are the same.
     pub(crate) number: u64,
-    /// What passes through it.
+    /// The traffic of the connection.
     pub(crate) traffic: Arc<Traffic>,
     door: Door,
     address: IpAddr,
-    /// The address that its limits are counted under, if it is limited.
+    /// The address under which it is counted; `None` if it is not limited.
     counted: Option<IpAddr>,
     stage: Progress,
 }
@@ -123,7 +123,7 @@ impl<R> ConnectionTable<R> {
     ///
     /// # Errors
     ///
-    /// What to tell the peer, if there are too many already.
+    /// What to tell the peer, if there are too many connections.
     pub(crate) fn admit(
         self: &Arc<Self>,
         door: Door,
@@ -134,12 +134,11 @@ impl<R> ConnectionTable<R> {
         Ok(admission)
     }
 
-    /// Admits a request that the proxy at `address` has passed on; whose it is is
-    /// not known yet.
+    /// Admits a request forwarded by the proxy at `address`, before its real origin is known.
     ///
     /// # Errors
     ///
-    /// What to tell the peer, if there are too many already.
+    /// What to tell the peer, if there are too many connections.
     pub(crate) fn admit_proxied(
         self: &Arc<Self>,
         door: Door,
@@ -164,21 +163,20 @@ impl<R> ConnectionTable<R> {
         })
     }
 
-    /// How many connections have come in, by door.
+    /// The number of connections by door.
     pub(crate) fn doors(&self) -> BTreeMap<Door, DoorCounts> {
         self.table.lock().doors.clone()
     }
 
-    /// How many connections fewer there are than there once were at the same time.
+    /// How many fewer connections are open now than at the peak.
     pub(crate) fn vacated(&self) -> usize {
         let table = self.table.lock();
         table.peak - table.count
     }
 
-    /// What has passed through all connections since the start, but those that asked
-    /// for the server's numbers.
+    /// The traffic of all connections since the start, except those to the metrics.
     pub(crate) fn traffic(&self) -> TrafficSum {
-        // Under the lock, nobody goes from the open ones to the past.
+        // Under the lock, no connection moves from the open to the ended ones.
         let table = self.table.lock();
         let mut sum = table.past_traffic;
         let of_chat = table.open.values().filter(|open| open.door != Door::Metrics);
@@ -186,12 +184,12 @@ impl<R> ConnectionTable<R> {
         sum
     }
 
-    /// Every outbox that is registered now.
+    /// Every registered outbox.
     pub(crate) fn outboxes(&self) -> Vec<Arc<R>> {
         self.table.lock().open.values().map(|open| open.outbox.clone()).collect()
     }
 
-    /// The address from which a connection has come.
+    /// The address of a connection.
     pub(crate) fn address_of(&self, connection: u64) -> Option<IpAddr> {
         self.table.lock().open.get(&connection).map(|open| open.address)
     }
@@ -208,7 +206,7 @@ impl<R> ConnectionTable<R> {
         open.map(|open| open.outbox.clone()).collect()
     }
 
-    /// Blocks until there is no connection, or `deadline`; false in that case.
+    /// Blocks until there are no connections, or `deadline`; returns false at the deadline.
     pub(crate) fn wait_empty(&self, deadline: Instant) -> bool {
         let mut table = self.table.lock();
         while table.count > 0 {
@@ -233,8 +231,8 @@ impl<R> OpenConnections<R> {
         }
     }
 
-    /// Whether nobody more may come in at `door`. The numbers can be asked for when
-    /// there is no place in the chat, and asking takes none there.
+    /// Whether no more connections are accepted at `door`. Metrics stay available when the chat
+    /// is full, and use none of its places.
     fn is_full(&self, door: Door, total: usize) -> bool {
         let asking = self.doors.get(&Door::Metrics).map_or(0, |counts| counts.open);
         match door {
@@ -245,12 +243,11 @@ impl<R> OpenConnections<R> {
 }
 
 impl<R> Admitted<R> {
-    /// The connection is one of `address`; counts it there, if it was not counted
-    /// before.
+    /// Counts the connection under `address`, if it was not counted before.
     ///
     /// # Errors
     ///
-    /// What to tell the peer, if its address has too many already.
+    /// What to tell the peer, if its address has too many connections.
     pub(crate) fn count_under(&mut self, address: IpAddr) -> Result<(), Goodbye> {
         let limits = self.connections.limits;
         let mut table = self.connections.table.lock();
@@ -275,7 +272,7 @@ impl<R> Admitted<R> {
     ///
     /// # Errors
     ///
-    /// What to tell the peer, if its address has too many already.
+    /// What to tell the peer, if its address has too many connections.
     pub(crate) fn begin_login(&mut self) -> Result<(), Goodbye> {
         if let Some(address) = self.counted
             && let Some(per_address) = self.connections.table.lock().addresses.get_mut(&address)
@@ -287,7 +284,7 @@ impl<R> Admitted<R> {
         Ok(())
     }
 
-    /// Lets the connection be reached when the server stops.
+    /// Makes the connection reachable when the server stops.
     pub(crate) fn register(&self, outbox: Arc<R>) {
         let (door, address, traffic) = (self.door, self.address, self.traffic.clone());
         let open = Open { outbox, door, address, traffic };
@@ -296,12 +293,12 @@ impl<R> Admitted<R> {
         table.open.insert(self.number, open);
     }
 
-    /// The address that its limits are counted under; none if it has no limits.
+    /// The address under which it is counted; `None` if it is not limited.
     pub(crate) fn counted(&self) -> Option<IpAddr> {
         self.counted
     }
 
-    /// The connection has logged in: it makes place for another login.
+    /// The connection has logged in, which frees its place among the logins.
     pub(crate) fn logged_in(&mut self) {
         if self.stage == Progress::Login
             && let Some(address) = self.counted
@@ -314,7 +311,7 @@ impl<R> Admitted<R> {
 }
 
 impl PerAddress {
-    /// Counts a connection that has come so far, if there may be one more.
+    /// Counts a connection at this stage, if the limits allow one more.
     fn add(&mut self, stage: Progress, limits: &ConnectionLimits) -> Result<(), Goodbye> {
         let most = limits.per_address.unwrap_or(usize::MAX);
         let is_full = match stage {
@@ -372,8 +369,8 @@ impl<R> Drop for Admitted<R> {
     }
 }
 
-/// What an address is counted as; `None` for loopback and private addresses, behind which
-/// a whole class may sit.
+/// The address to count under; `None` for loopback and private addresses, which a whole class
+/// may share.
 fn counted_as(address: IpAddr) -> Option<IpAddr> {
     let exempt = match unwrapped(address) {
         IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
@@ -382,8 +379,8 @@ fn counted_as(address: IpAddr) -> Option<IpAddr> {
     (!exempt).then(|| owner_of(address))
 }
 
-/// The address that stands for all of its owner's: IPv4 in IPv6 (mapped, or by
-/// NAT64) is IPv4, IPv6 its /64.
+/// The canonical address of an owner: IPv4 in IPv6 (mapped or NAT64) is IPv4, and IPv6 is its
+/// /64 network.
 pub(crate) fn owner_of(address: IpAddr) -> IpAddr {
     match unwrapped(address) {
         IpAddr::V4(v4) => IpAddr::V4(v4),
@@ -439,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn one_address_has_its_limit_and_others_their_own() {
+    fn each_address_has_its_own_limit() {
         let connections = connections(100);
         let mut open = Vec::new();
         for _ in 0..2 {
@@ -459,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_through_a_proxy_is_counted_once_known() {
+    fn a_client_behind_a_proxy_is_counted_once_known() {
         let connections = connections(100);
         let proxy = "10.0.0.1".parse().expect("an address");
         let mut unknown: Vec<Admitted<()>> = (0..4)
@@ -477,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_take_no_place_of_members_until_they_are_for_the_chat() {
+    fn requests_take_no_places_of_the_chat() {
         let connections = connections(100);
         let address = "203.0.113.9".parse().expect("an address");
         let request = || connections.admit(Door::Web, address);
@@ -498,7 +495,7 @@ mod tests {
     }
 
     #[test]
-    fn unfinished_logins_have_a_limit_of_their_own() {
+    fn unfinished_logins_have_their_own_limit() {
         let connections = connections(100);
         let mut first = admitted(&connections, "203.0.113.9");
         let _second = admitted(&connections, "203.0.113.9");
@@ -508,7 +505,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_server_says_so_until_somebody_goes() {
+    fn a_full_server_refuses_until_a_place_is_free() {
         let connections = connections(2);
         let first = admitted(&connections, "127.0.0.1");
         let _second = admitted(&connections, "127.0.0.1");

@@ -1,5 +1,5 @@
-//! A token bucket for what one connection may send. It delays reads; it never
-//! drops anything and ends nobody.
+//! A token bucket that limits how fast one connection may send. It delays reading; it never
+//! drops input or ends a connection.
 
 use std::{
     num::NonZeroU32,
@@ -8,23 +8,23 @@ use std::{
 
 use madang_protocol::limits::CARRIER_BYTES;
 
-/// How much may be sent at once and over time. Lines and bytes are counted both.
+/// How much may be sent at once and over time. Both lines and bytes count.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RateLimit {
-    /// Lines a second in the long run.
+    /// Lines per second in the long run.
     pub lines_per_second: f64,
-    /// Lines at once.
+    /// The maximum burst, in lines.
     pub burst_lines: f64,
-    /// Bytes a second in the long run.
+    /// Bytes per second in the long run.
     pub bytes_per_second: f64,
-    /// Bytes at once; never less than the longest carrier, which could not be
-    /// paid for otherwise.
+    /// The maximum burst, in bytes; at least the longest carrier, which could never be paid for
+    /// otherwise.
     pub burst_bytes: f64,
 }
 
 impl RateLimit {
-    /// `lines` a second and bursts of twice as many, with 1,638 bytes for each
-    /// (10 lines: 16 KiB a second, bursts of 20 lines and 64 KiB).
+    /// A rate of `lines` per second with bursts of twice as many, and 1,638 bytes for each line
+    /// (10 lines: 16 KiB per second, bursts of 20 lines and 64 KiB).
     pub fn per_second(lines: u32) -> RateLimit {
         let lines = f64::from(NonZeroU32::new(lines).map_or(1, NonZeroU32::get));
         let carrier = CARRIER_BYTES as f64;
@@ -37,7 +37,7 @@ impl RateLimit {
     }
 }
 
-/// What one connection may still send now.
+/// What one connection may still send.
 #[derive(Debug, Clone)]
 pub(crate) struct Bucket {
     limit: RateLimit,
@@ -52,18 +52,18 @@ impl Bucket {
         Bucket { limit, lines: limit.burst_lines, bytes: limit.burst_bytes, filled_at: now }
     }
 
-    /// An empty bucket, which fills as any other.
+    /// An empty bucket, which fills like any other.
     pub(crate) fn empty(limit: RateLimit, now: Instant) -> Bucket {
         Bucket { limit, lines: 0.0, bytes: 0.0, filled_at: now }
     }
 
-    /// How full it is at `now`: 1 is full, below 0 something is owed.
+    /// How full it is at `now`: 1 is full; below 0, bytes or lines are owed.
     pub(crate) fn fullness(&self, now: Instant) -> f64 {
         let (lines, bytes) = self.content(now);
         (lines / self.limit.burst_lines).min(bytes / self.limit.burst_bytes)
     }
 
-    /// The lines and the bytes in it at `now`.
+    /// The lines and bytes in it at `now`.
     fn content(&self, now: Instant) -> (f64, f64) {
         let RateLimit { lines_per_second, burst_lines, bytes_per_second, burst_bytes } = self.limit;
         let passed = now.saturating_duration_since(self.filled_at).as_secs_f64();
@@ -76,7 +76,7 @@ impl Bucket {
     ///
     /// # Errors
     ///
-    /// How long to wait before the line can be paid for; nothing is charged then.
+    /// How long to wait until the line can be paid for; nothing is charged then.
     pub(crate) fn charge(&mut self, bytes: usize, now: Instant) -> Result<(), Duration> {
         (self.lines, self.bytes) = self.content(now);
         self.filled_at = now;
@@ -84,7 +84,7 @@ impl Bucket {
         let lines_missing = (1.0 - self.lines) / self.limit.lines_per_second;
         let bytes_missing = (bytes - self.bytes) / self.limit.bytes_per_second;
         let wait = lines_missing.max(bytes_missing);
-        // Less than a microsecond is rounding, and a wait of zero would spin.
+        // Less than a microsecond is a rounding error, and waiting for zero time would spin.
         if wait > 1e-6 {
             return Err(Duration::from_secs_f64(wait));
         }
@@ -93,8 +93,7 @@ impl Bucket {
         Ok(())
     }
 
-    /// Charges `bytes` more of what was let through already; the next line waits
-    /// for them.
+    /// Charges `bytes` more for input that has already passed; the next line waits for them.
     pub(crate) fn owe(&mut self, bytes: usize) {
         self.bytes -= bytes as f64;
     }
@@ -113,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_of_a_burst_grow_with_the_rate_and_always_hold_a_carrier() {
+    fn burst_bytes_grow_with_the_rate_and_always_fit_a_carrier() {
         let burst_bytes = |lines| RateLimit::per_second(lines).burst_bytes.round();
         assert_eq!([1, 9, 10].map(burst_bytes), [65_536.0; 3]);
         assert_eq!([20, 100].map(burst_bytes), [131_072.0, 655_360.0]);
@@ -142,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_owed_holds_the_next_line_back() {
+    fn owed_bytes_delay_the_next_line() {
         let now = Instant::now();
         let mut bucket = Bucket::new(RateLimit::per_second(10), now);
         bucket.owe(2 * CARRIER_BYTES);

@@ -1,4 +1,4 @@
-//! What a connection tells its own peer, in the form that this takes.
+//! Answers and notices to a connection's own peer, in its form.
 
 use madang_protocol::{event::ServerMessage, notice::Notice, request::RequestError};
 
@@ -6,12 +6,12 @@ use super::Connection;
 use crate::dialect::{Form, answer::Answer};
 
 impl Connection {
-    /// The form that the peer takes.
+    /// The form of output for the peer.
     pub(super) fn form(&self) -> Form {
         self.outbox.form()
     }
 
-    /// Has it be that of the dialect and the language which are the peer's now.
+    /// Updates the form after a change of dialect or language.
     pub(super) fn change_form(&self) {
         let line_end = self.form().line_end();
         self.outbox.change_form(Form::new(self.dialect, self.lang, line_end));
@@ -39,27 +39,27 @@ impl Connection {
         }
     }
 
-    /// Sends a notice; one that says that something is refused is counted.
+    /// Sends a notice. Refusals are counted.
     pub(super) fn notice(&self, notice: &Notice<'_>, nonce: Option<&str>) {
         self.shared.metrics.refused.count_notice(notice);
         self.remark(notice, nonce);
     }
 
-    /// Sends a notice that follows another answer.
+    /// Sends a notice that accompanies another answer.
     pub(super) fn remark(&self, notice: &Notice<'_>, nonce: Option<&str>) {
         let mut answer = self.begin_answer();
         answer.notice_to(notice, nonce);
         self.send(answer);
     }
 
-    /// Sends people a notice that follows another answer.
+    /// Sends a notice to people that accompanies another answer.
     pub(super) fn hint(&self, hint: &Notice<'_>) {
         let mut answer = self.begin_answer();
         answer.hint(hint);
         self.send(answer);
     }
 
-    /// Says what is wrong with a program's message.
+    /// Reports an error in a program's message.
     pub(super) fn refuse_request(&self, error: RequestError) {
         self.shared.metrics.refused.count(error.kind.code());
         let mut answer = self.begin_answer();

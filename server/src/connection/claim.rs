@@ -1,4 +1,4 @@
-//! A new session: it claims its name, and goes into its first room.
+//! A new session: claims its name and enters its first room.
 
 use std::sync::Arc;
 
@@ -21,33 +21,33 @@ use crate::{
 
 /// What a login asks for.
 pub(super) struct NewLogin {
-    /// A guest's if it is empty.
+    /// The name; empty to get a guest name.
     pub(super) name: String,
     pub(super) place: FirstRoom,
-    /// Whether nobody is told of it.
+    /// Whether joining and leaving are not announced.
     pub(super) quiet: Option<Quiet>,
-    /// How much of what was said before is shown, in events.
+    /// How much history to show, in events.
     pub(super) shown: usize,
-    /// The token of the session for which the name may still be kept.
+    /// The token of the previous session, for which the name may still be reserved.
     pub(super) previous: Option<String>,
-    /// What its `ack` returns.
+    /// The nonce for its `ack`.
     pub(super) nonce: Option<String>,
 }
 
-/// Where somebody new goes.
+/// Where a new user goes.
 pub(super) enum FirstRoom {
     Lobby,
     Room(Destination),
-    /// A private room that is made for it, with that topic or an empty one.
+    /// A private room to be created, with this topic, which may be empty.
     NewRoom {
         topic: String,
     },
 }
 
-/// Who has just got a name, and has yet to go in.
+/// A new session that has not entered its first room.
 pub(crate) struct Entrance {
     session: Arc<Session>,
-    /// The first room; none is the lobby.
+    /// The first room; `None` is the lobby.
     destination: Option<Destination>,
     shown: usize,
     nonce: Option<String>,
@@ -63,8 +63,8 @@ impl FirstRoom {
 }
 
 impl Connection {
-    /// Claims a name, or a guest name if it is empty. What is refused is said, and may
-    /// be tried again.
+    /// Claims a name, or a guest name if it is empty. The user is told about a refusal and may
+    /// try again.
     pub(super) fn claim(
         &mut self,
         login: NewLogin,
@@ -118,8 +118,8 @@ impl Connection {
                 self.notice_and_prompt(&Notice::NameInUse { proposal }, nonce);
                 return Ok(None);
             };
-            // Again: who banned it in between could not find it. And now only: whoever
-            // was kicked under this name has left.
+            // Checked again: a ban in between could not find the session. Only now, because a
+            // user kicked under this name has left by now.
             if let Err(notice) = self.check_name(&user, &place) {
                 self.shared.users.end(&session);
                 self.refuse_login(&notice, nonce, tries_left)?;
@@ -138,7 +138,7 @@ impl Connection {
         let destination = match self.make_way(&session, place) {
             Ok(destination) => destination,
             Err(notice) => {
-                // The name is free again: nobody has seen it yet.
+                // The name becomes free again: nobody has seen it.
                 self.shared.users.end(&session);
                 self.notice_and_prompt(&notice, nonce);
                 return Ok(None);
@@ -152,7 +152,7 @@ impl Connection {
         Ok(Some(Box::new(Entrance { session, destination, shown, nonce: request })))
     }
 
-    /// Whether somebody who has no name yet could go there.
+    /// Whether a user without a name could go there.
     fn check_place(&self, place: &FirstRoom, quiet: Option<Quiet>) -> Result<(), Notice<'static>> {
         match place {
             FirstRoom::Lobby => Ok(()),
@@ -165,8 +165,8 @@ impl Connection {
         }
     }
 
-    /// Whether a new session may have this name: it is not banned, nor was it kicked from
-    /// the lobby or from the room where it wants to go.
+    /// Whether a new session may have this name: it is not banned, and was not kicked from the
+    /// lobby or the room it wants to enter.
     fn check_name(&self, name: &UserName, place: &FirstRoom) -> Result<(), Notice<'static>> {
         if self.shared.bans.bans_name(name) {
             return Err(Notice::NameBanned);
@@ -180,8 +180,7 @@ impl Connection {
         }
     }
 
-    /// Where a new session goes, which is made if it is to be a new room; none is the
-    /// lobby.
+    /// The first room of a new session, created if necessary; `None` is the lobby.
     fn make_way(
         &self,
         session: &Arc<Session>,
@@ -198,12 +197,12 @@ impl Connection {
         }
     }
 
-    /// Goes to the first room of a new session.
+    /// Enters the first room of a new session.
     pub(crate) fn go_in(&mut self, entrance: &Entrance) -> Result<(), CloseReason> {
         let Entrance { session, destination, shown, nonce } = entrance;
         let nonce = nonce.as_deref();
         self.choice = Choice::Open;
-        // Who takes what one read gives it for a message gets no history.
+        // Peers that treat each read as one message get no history.
         let shown = if self.outbox.pieces() == Pieces::Lines { 0 } else { *shown };
         let coming = |connection: &Connection| Coming {
             session: session.clone(),
@@ -237,7 +236,7 @@ impl Connection {
     }
 }
 
-/// A new session's token: 128 random bits in hexadecimal.
+/// The token of a new session: 128 random bits in hexadecimal.
 fn new_token() -> Result<String, CloseReason> {
     let mut bits = [0; 16];
     if let Err(error) = getrandom::fill(&mut bits) {

@@ -1,5 +1,5 @@
-//! What a connection does for its user's commands: it gives them, sends the reply, and goes
-//! to another room.
+//! Commands of a connection's user: runs them, sends the reply, and moves to another room if
+//! asked.
 
 use std::sync::Arc;
 
@@ -29,15 +29,15 @@ use crate::{
 /// How many wrong teacher's codes end a connection.
 const MOST_WRONG_CODES: u32 = 5;
 
-/// How often a room that has just ended is looked for again.
+/// How often to look up a room again that has just ended.
 const TRIES: usize = 3;
 
 impl Connection {
-    /// Carries out a command that was read as a line, or says why not.
+    /// Runs a command that was read as a line, or explains why not.
     ///
     /// # Errors
     ///
-    /// The reason to end the connection, if it does; the same below.
+    /// The reason if the connection ends; the same below.
     pub(super) fn take_command_line(
         &mut self,
         line: &str,
@@ -58,7 +58,7 @@ impl Connection {
         }
     }
 
-    /// Whether the teacher's code stands in what was sent, which is refused for that.
+    /// Whether the text contains the teacher's code; it is refused then.
     pub(super) fn gives_away_code(&self, text: &str, nonce: Option<&str>) -> bool {
         let gives_away = self.shared.users.teachers.gives_away(text);
         if gives_away {
@@ -67,13 +67,13 @@ impl Connection {
         gives_away
     }
 
-    /// Carries out a command, or says why not. Its text is sanitized.
+    /// Runs a command, or explains why not. Its text is sanitized.
     fn take_command(
         &mut self,
         command: Result<Command<'_>, CommandError>,
         nonce: Option<&str>,
     ) -> Result<(), CloseReason> {
-        // Everything has its place after what was said before; this is said too.
+        // Earlier messages come first; `/me` is a message itself.
         if !matches!(command, Ok(Command::Me(_))) {
             self.post_speeches();
         }
@@ -85,7 +85,7 @@ impl Connection {
         self.carry_on(reply, nonce)
     }
 
-    /// Does what a program's request asks of the lesson.
+    /// Runs a program's lesson request.
     pub(super) fn take_lesson_request(
         &mut self,
         command: LessonCommand<'_>,
@@ -94,7 +94,7 @@ impl Connection {
         self.take_command(Ok(Command::Lesson(command)), nonce)
     }
 
-    /// Raises or lowers a hand, with a question that is no command's and not sanitized yet.
+    /// Raises or lowers a hand, with an optional question, which is not sanitized yet.
     pub(super) fn take_hand(
         &mut self,
         up: bool,
@@ -110,7 +110,7 @@ impl Connection {
         self.take_lesson_request(command, nonce)
     }
 
-    /// Asks for what happened in the room before.
+    /// Asks for the history of the room.
     pub(super) fn ask_for_history(
         &mut self,
         span: HistorySpan,
@@ -123,8 +123,8 @@ impl Connection {
         self.carry_on(reply.unwrap_or_else(|refused| refused), nonce)
     }
 
-    /// Whether a question is answered now; else says that it is not. The next line is
-    /// taken when the answer has gone out.
+    /// Whether a question may be answered now; otherwise the user is told. The next line is not
+    /// read until the answer was sent.
     fn may_ask(&mut self, nonce: Option<&str>) -> bool {
         self.has_asked = true;
         let is_busy = self.shared.bounds.is_private_backlog_full();
@@ -134,7 +134,7 @@ impl Connection {
         !is_busy
     }
 
-    /// Whoever this is, as one who gives a command.
+    /// This connection's user, as the caller of a command.
     fn caller<'a>(&'a self, nonce: Option<&'a str>) -> Caller<'a> {
         let standing = match &self.session {
             None => Standing::Newcomer,
@@ -155,12 +155,12 @@ impl Connection {
         }
     }
 
-    /// Sends a reply and does what is left to do.
+    /// Sends a reply and carries out its effect.
     fn carry_on(&mut self, reply: Reply, nonce: Option<&str>) -> Result<(), CloseReason> {
         let Reply { answer, effect } = reply;
         self.send(answer);
         match effect {
-            // No member is shown one apart from its link.
+            // Members see the QR code only together with the link.
             Effect::Nothing | Effect::Draw(_) | Effect::ShowCode => {}
             Effect::CountWrongCode => {
                 self.wrong_codes += 1;
@@ -183,7 +183,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Has a room answer, and blocks until it has.
+    /// Asks a room a question. Blocks until it has answered.
     fn ask(&self, room: &Room, question: Question, nonce: Option<&str>) {
         let Some(session) = &self.session else { return };
         let asked = (question.clone(), nonce.map(str::to_owned));
@@ -203,8 +203,8 @@ impl Connection {
         self.send(told.answer);
     }
 
-    /// Leaves the room where the session is, if it is in one, and goes to another, which
-    /// may have been `made` for it.
+    /// Leaves the current room, if there is one, and goes to another, which may have been
+    /// `made` for this user.
     fn go_to(&mut self, destination: &Destination, made: Option<&Arc<Room>>, nonce: Option<&str>) {
         let Some(session) = self.session.clone() else { return };
         if let Some(old) = self.room.take() {
@@ -241,8 +241,7 @@ impl Connection {
         }
     }
 
-    /// Goes into a room, which is made if it is public and there is none, and blocks
-    /// until that has happened.
+    /// Enters a room; a public room is created if it does not exist. Blocks until that is done.
     pub(super) fn enter(
         &self,
         destination: &Destination,
@@ -259,7 +258,7 @@ impl Connection {
             };
             match room.enter(coming()) {
                 Ok(()) => return Ok(room),
-                // It is looked for anew, or made anew.
+                // It is looked up or created again.
                 Err(Refusal::Ended) => {
                     if shared.rooms.remove(&room) {
                         shared.console.room_ended(&room.name);
@@ -272,7 +271,7 @@ impl Connection {
     }
 }
 
-/// Whether a command is the one that the teacher's code belongs in.
+/// Whether this command is the one that takes the teacher's code.
 fn is_for_code(line: &str) -> bool {
     let line = match Input::parse(line) {
         Input::Command(command) => command,

@@ -1,5 +1,5 @@
-//! How a connection ends: it leaves its room, or lets its session go for another to take
-//! over, and its peer gets the goodbye.
+//! How a connection ends: it leaves its room or detaches its session for a later resume, and
+//! its peer gets the goodbye.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -21,9 +21,8 @@ use crate::{
 };
 
 impl Connection {
-    /// Ends the connection, also if its thread panics over it before the session was let
-    /// go or closed: then nobody stays behind in a room, and no name is kept. No socket
-    /// is left open in any case.
+    /// Ends the connection. Even if its thread panics meanwhile, nobody stays behind in a
+    /// room, no name stays taken, and no socket stays open.
     // Not inlined: server/README.md, "A connection waits on two pages of stack".
     #[inline(never)]
     pub(super) fn finish(mut self: Box<Self>, reason: CloseReason) {
@@ -33,18 +32,18 @@ impl Connection {
         self.outbox.release();
     }
 
-    /// Leaves, and sees to it that the peer gets the goodbye.
+    /// Leaves, and makes sure that the goodbye is sent.
     fn end(&mut self, reason: CloseReason) {
         if self.outbox.reason().is_none() {
-            // What came whole before what is broken was said.
+            // Complete messages before the broken input count.
             self.post_speeches();
         }
-        // The next connection from this address goes on with the bucket, and owes for answers
-        // that this one did not stay for.
+        // The next connection from this address continues with this bucket, and pays for
+        // answers that this one did not wait for.
         if let Some(mut bucket) = self.bucket.take() {
             bucket.owe(self.outbox.take_answered_bytes());
         }
-        // Who else wanted it gone wanted it first.
+        // If another thread ended the connection first, its reason counts.
         let reason = self.outbox.reason().unwrap_or(reason);
         self.shared.metrics.ended.count(reason.code());
         self.leave(reason);
@@ -52,7 +51,7 @@ impl Connection {
         self.outbox.wait_drained(Instant::now() + self.drain_timeout);
         if matches!(reason, CloseReason::Told(_) | CloseReason::Tls(_)) {
             if self.outbox.take_dismissal() {
-                // It is gone when that fails.
+                // An error means that the connection is gone.
                 let _ = self.transport.input().pause(DISMISSAL);
             }
             self.outbox.shut_down_write();
@@ -60,7 +59,7 @@ impl Connection {
         }
     }
 
-    /// Does what matters to others, if it was not done.
+    /// Frees what others depend on, if that was not done.
     fn end_after_panic(&mut self) {
         let (number, goodbye) = (self.admission.number, Goodbye::Internal);
         let reason = CloseReason::Told(goodbye);
@@ -74,8 +73,8 @@ impl Connection {
         self.outbox.close(reason, &Answer::goodbye(self.form(), goodbye));
     }
 
-    /// Ends the session, or lets it go for another connection to take it over; tells the
-    /// operator of either.
+    /// Ends the session, or detaches it for another connection to resume; tells the operator
+    /// about either.
     fn leave(&mut self, reason: CloseReason) {
         let number = self.admission.number;
         let goodbye = match reason {
@@ -97,7 +96,7 @@ impl Connection {
         let away = self.may_come_back(&session, reason).then(|| self.let_go(&session)).flatten();
         if let Some(since) = away {
             self.outbox.close(reason, &goodbye);
-            // Its room may have attached it since, as long as it was open.
+            // Its room may have attached it since, while it was open.
             session.detach(number);
             let until = since + self.shared.config.resume_window;
             let due = Due::Session(Arc::downgrade(&session), since);
@@ -107,8 +106,7 @@ impl Connection {
             let (outbox, text) = (self.outbox.clone(), self.last_word.take());
             let ending = Closing { outbox, reason, goodbye: goodbye.clone(), text };
             let room = self.room.clone();
-            // The goodbye comes after all that was said before, unless there is no
-            // room to say it.
+            // The goodbye follows all messages, unless the room has ended.
             let (going, how) = (Going::Ends(ending), Some((self.address, reason)));
             let said = self.shared.end_session(&session, room, going, how);
             if !said && session.room().is_none() {
@@ -118,11 +116,11 @@ impl Connection {
         (self.session, self.room) = (None, None);
     }
 
-    /// Lets the session go for another connection to take it over; returns since when that
-    /// may be, if it may.
+    /// Detaches the session for another connection to resume. Returns the time of detaching, or
+    /// `None` if it cannot be resumed.
     fn let_go(&self, session: &Session) -> Option<Instant> {
         if let Some(room) = &self.room {
-            // Before the next connection can come. A room that has ended has no members.
+            // Before the next connection can resume it. A room that has ended has no members.
             let _ = room.act_now(By::of(session), Op::Away);
         }
         let (number, address) = (self.admission.number, self.admission.counted());
@@ -137,7 +135,8 @@ impl Connection {
                 Goodbye::Quit | Goodbye::Shutdown | Goodbye::Banned | Goodbye::Kicked { .. }
             )
         );
-        // Who closes a WebSocket in order is done with it (RFC 6455 section 7.4.1).
+        // A peer that closes WebSocket normally is done with the session (RFC 6455 section
+        // 7.4.1).
         let done = self.transport.peer_end() == Some(PeerEnd::CloseFrame(Some(1000)));
         session.token.is_some() && !ends && !done
     }

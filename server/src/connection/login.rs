@@ -1,5 +1,4 @@
-//! The way in: the greeting, the prompt, and all that may be said before one has
-//! a name.
+//! The login: the greeting, the prompt, and what is accepted before the user has a name.
 
 use std::time::Instant;
 
@@ -19,29 +18,29 @@ use crate::{
     transport::{Line, ReadOutcome},
 };
 
-/// Where somebody goes as soon as they have a name, as they said before.
+/// Where a user goes after logging in, as requested beforehand.
 #[derive(Debug, Default)]
 pub(crate) enum Choice {
-    /// They have not said.
+    /// Not requested.
     #[default]
     Open,
-    /// There.
+    /// This destination.
     Made(Destination),
-    /// Nowhere: what they asked for was refused, and what they meant for it must not be
-    /// said in the lobby.
+    /// Nowhere: the request was refused, and messages meant for that room must not appear in
+    /// the lobby.
     Refused,
 }
 
 impl Connection {
-    /// Says who speaks, and asks for a name, in one write.
+    /// Sends the greeting and the prompt in one write.
     pub(crate) fn greet(&mut self) {
         let mut answer = self.begin_answer();
         answer.greeting(self.shared.config.motd.as_deref());
         self.send(answer);
     }
 
-    /// Asks for a name until one was claimed, or a session was come back to; only the
-    /// latter needs no entrance.
+    /// Asks for a name until one was claimed, or a session was resumed; a resumed session
+    /// has no entrance.
     // Not inlined: server/README.md, "A connection waits on two pages of stack".
     #[inline(never)]
     pub(crate) fn log_in(&mut self) -> Result<Option<Box<Entrance>>, CloseReason> {
@@ -79,7 +78,7 @@ impl Connection {
         }
     }
 
-    /// Takes one line at the prompt. Returns the login that it asks for, to be claimed.
+    /// Handles one line at the prompt. Returns the login that it asks for, to be claimed.
     fn take_login_line(
         &mut self,
         line: Line,
@@ -100,7 +99,7 @@ impl Connection {
         Ok(None)
     }
 
-    /// Takes one request before the login.
+    /// Handles one request before the login.
     fn take_login_request(
         &mut self,
         request: Request,
@@ -171,8 +170,8 @@ impl Connection {
         Ok(None)
     }
 
-    /// Carries out a command of somebody who has no name yet. Whoever asks for a room
-    /// goes there or nowhere, also if the command is mistyped.
+    /// Runs a command of a user without a name. A user who asks for a room goes there or
+    /// nowhere, even if the command is mistyped.
     fn take_early_command(&mut self, line: &str, nonce: Option<&str>) -> Result<(), CloseReason> {
         let command = match Input::parse(line) {
             Input::Command(command) => command,
@@ -183,7 +182,7 @@ impl Connection {
             (None, Err(CommandError::Unknown { nearest: Some(nearest) })) => nearest.name,
             (None, _) => "",
         };
-        // Nobody makes a room without a name; in JSON, the login does.
+        // A room needs a named owner. In JSON, the login creates it.
         if asked_for == "/new" && !self.dialect.is_for_programs() {
             self.choice = Choice::Refused;
             self.notice(&Notice::RoomFirst, nonce);
@@ -200,17 +199,17 @@ impl Connection {
         Ok(())
     }
 
-    /// Where a name leads that comes without a place; none is nowhere.
+    /// Where a login without a room goes; `None` is nowhere.
     fn chosen_place(&self) -> Option<FirstRoom> {
         match &self.choice {
             Choice::Open => Some(FirstRoom::Lobby),
-            // Kept for the next name, if this one is refused.
+            // Kept for the next name, in case this one is refused.
             Choice::Made(destination) => Some(FirstRoom::of(destination.clone())),
             Choice::Refused => None,
         }
     }
 
-    /// Refuses what is no name, and asks again, but not for ever.
+    /// Rejects an invalid name and asks again, up to a limit.
     pub(super) fn refuse_login(
         &mut self,
         notice: &Notice<'_>,
@@ -226,7 +225,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Goes on in another dialect.
+    /// Switches to another dialect.
     fn change_dialect(&mut self, dialect: DialectId) {
         self.dialect = dialect;
         self.transport.become_program();
@@ -237,7 +236,7 @@ impl Connection {
         self.send(answer);
     }
 
-    /// Sends a notice, and the prompt again where there is one, in one write.
+    /// Sends a notice, and the prompt again if there is one, in one write.
     pub(super) fn notice_and_prompt(&self, notice: &Notice<'_>, nonce: Option<&str>) {
         self.shared.metrics.refused.count_notice(notice);
         let mut answer = self.begin_answer();

@@ -1,4 +1,4 @@
-//! Coming back to a session that another connection has held.
+//! Resuming a session that another connection held.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use crate::{
     session::{Session, user_manager::NotTaken},
 };
 
-/// How long a session may take to be let go by the connection that has it.
+/// How long the connection holding a session may take to release it.
 const TAKE_OVER: Duration = Duration::from_secs(5);
 
 impl Connection {
-    /// Comes back to a session: takes it over from whatever connection had it, and is
-    /// told what that missed.
+    /// Resumes a session: takes it over from the connection that held it, and sends what was
+    /// missed.
     pub(super) fn come_back(
         &mut self,
         token: &str,
@@ -47,19 +47,19 @@ impl Connection {
             Err(NotTaken::Replaced) => return Err(CloseReason::Told(Goodbye::Replaced)),
         };
         self.lang = session.lang();
-        // It may have come from another machine now.
+        // The new connection may come from another machine.
         session.set_quiet(session.quiet().map(|_| self.quiet()));
         self.session = Some(session.clone());
         self.room = self.shared.rooms.room_of(&session);
         if self.shared.bans.bans_name(&session.name()) {
-            // It was banned while nobody held it.
+            // It was banned while no connection held it.
             return Err(CloseReason::Told(Goodbye::Banned));
         }
         let kicks = self.shared.rooms.lobby.status().access.kicks;
         if let Some(left) = kicks.left_for_session(session.number, clock::now())
             && self.room.is_none()
         {
-            // It was kicked while nobody held it.
+            // It was kicked while no connection held it.
             let goodbye = Goodbye::Kicked { seconds: whole_seconds(left) };
             return Err(CloseReason::Told(goodbye));
         }
@@ -70,7 +70,7 @@ impl Connection {
                 greeting: Greeting::Welcome,
                 shown: 0,
             };
-            // An id belongs to the room that the client was in.
+            // Event ids are valid only in the room that the client was in.
             let event = last.filter(|_| room == Some(&*current.name));
             current.resume(coming, Last { event, private: last_private }).is_ok()
         });
@@ -87,7 +87,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Welcomes who is in no room.
+    /// Welcomes a session that is in no room.
     pub(super) fn welcome_nowhere(&self, session: &Session, resumed: bool, last_private: u64) {
         let mut answer = self.begin_answer();
         answer.message(&ServerMessage::Welcome {

@@ -1,5 +1,4 @@
-//! The events of one round, rendered once per wire form in use and shared by
-//! all who are told of them.
+//! The events of one round, rendered once per wire form and shared by all recipients.
 
 use std::{
     ops::Range,
@@ -20,7 +19,7 @@ use crate::{
     transport::websocket::frame,
 };
 
-/// The events of a round in their order, and what has been rendered of them.
+/// The events of a round in order, with their renderings.
 #[derive(Debug)]
 pub struct Batch {
     room: Arc<str>,
@@ -29,10 +28,10 @@ pub struct Batch {
     rendered: [Option<Arc<Rendered>>; Form::COUNT],
 }
 
-/// What is known of an event beside what members are told.
+/// What the server knows about an event beyond what members see.
 #[derive(Debug, Clone, Copy)]
 struct EventOrigin {
-    /// The session that it comes from; 0 if it comes from none.
+    /// The session that caused it; 0 if there is none.
     speaker: u64,
     /// See [`Event::encoded_bytes`].
     encoded_bytes: usize,
@@ -45,49 +44,49 @@ impl Batch {
         Batch { room, events: Vec::new(), origins: Vec::new(), rendered }
     }
 
-    /// Adds an event that comes from the session `speaker`, or from none if that is
-    /// 0; its id is one above the last one's.
+    /// Adds an event caused by the session `speaker`, or by none if that is 0. Its id must be
+    /// one above the previous one.
     pub fn push(&mut self, event: Event, speaker: u64) {
         let encoded_bytes = event.encoded_bytes();
         self.events.push(event);
         self.origins.push(EventOrigin { speaker, encoded_bytes });
     }
 
-    /// Adds something that was said, whose rendered size is known already.
+    /// Adds a message whose rendered size is known already.
     pub(crate) fn push_said(&mut self, event: Event, speaker: u64, rendered_bytes: usize) {
         let encoded_bytes = self.room.len() + EVENT_OVERHEAD + rendered_bytes;
         self.events.push(event);
         self.origins.push(EventOrigin { speaker, encoded_bytes });
     }
 
-    /// What has happened.
+    /// The events.
     pub(crate) fn events(&self) -> &[Event] {
         &self.events
     }
 
-    /// Whether nothing has happened.
+    /// Whether there are no events.
     pub fn is_empty(&self) -> bool {
         self.events.is_empty()
     }
 
-    /// How many events it has.
+    /// The number of events.
     pub fn len(&self) -> usize {
         self.events.len()
     }
 
-    /// Its bytes in `form` as `carrier` has them; rendered at the first call.
+    /// Its bytes in `form`, framed for `carrier`; rendered at the first call.
     ///
     /// # Panics
     ///
-    /// If it is empty: nothing is rendered for nothing.
+    /// If the batch is empty.
     pub fn rendered(&mut self, form: Form, carrier: Carrier) -> &Arc<Rendered> {
         let Batch { room, events, rendered, .. } = self;
         rendered[form.index(carrier)]
             .get_or_insert_with(|| Arc::new(Rendered::new(room.clone(), &*events, form, carrier)))
     }
 
-    /// What is left of a range of events without those that `is_hidden` names by
-    /// their speaker; `None` if none of them is hidden.
+    /// The events of a range whose speaker is not hidden according to `is_hidden`; `None` if
+    /// all are visible.
     pub(crate) fn without(
         &self,
         range: &Range<u32>,
@@ -109,8 +108,8 @@ impl Batch {
         Some(Rendered::of_parts(self.room.clone(), parts.collect(), form, carrier))
     }
 
-    /// Empties it for the next round, keeps its space, and gives out what happened, each
-    /// event with the most bytes that it takes.
+    /// Empties the batch for the next round, keeping its allocations. Returns each event with
+    /// the most bytes it can take when rendered.
     pub fn drain(&mut self) -> impl ExactSizeIterator<Item = (Event, usize)> + '_ {
         self.rendered = [const { None }; Form::COUNT];
         let sizes = self.origins.drain(..).map(|origin| origin.encoded_bytes);
@@ -118,7 +117,7 @@ impl Batch {
     }
 }
 
-/// A batch in one form: bytes, and where each event begins in them.
+/// A batch in one form: its bytes, and where each event ends.
 #[derive(Debug)]
 pub struct Rendered {
     room: Arc<str>,
@@ -126,26 +125,26 @@ pub struct Rendered {
     carrier: Carrier,
     ids: Ids,
     bytes: Vec<u8>,
-    /// Where each event ends.
+    /// The end of each event.
     ends: Vec<u32>,
-    /// In how many places of queues it waits.
+    /// How many queue entries refer to it.
     holders: AtomicUsize,
 }
 
 #[derive(Debug)]
 enum Ids {
-    /// One after the other from this one on.
+    /// Consecutive, starting with this one.
     From(u64),
-    /// The first and the last of each part.
+    /// The first and the last id of each part.
     OfParts(Vec<(u64, u64)>),
 }
 
 impl Rendered {
-    /// Events whose ids rise by one.
+    /// Renders events with consecutive ids.
     ///
     /// # Panics
     ///
-    /// If there are none.
+    /// If there are no events.
     pub(crate) fn new<'a>(
         room: Arc<str>,
         events: impl IntoIterator<Item = &'a Event, IntoIter: ExactSizeIterator>,
@@ -171,7 +170,7 @@ impl Rendered {
         Rendered { room, form, carrier, ids: Ids::From(first_id), bytes, ends, holders }
     }
 
-    /// Parts of what happened before, each in the place of one event.
+    /// Renders parts of a room's history, each treated like one event.
     pub(crate) fn of_parts(
         room: Arc<str>,
         parts: Vec<Part>,
@@ -188,18 +187,18 @@ impl Rendered {
         Rendered { room, form, carrier, ids: Ids::OfParts(ids), bytes, ends, holders }
     }
 
-    /// How many events or parts it has.
+    /// The number of events or parts.
     pub(crate) fn len(&self) -> u32 {
         u32::try_from(self.ends.len()).expect("there are fewer than bytes")
     }
 
-    /// A queue holds it in one place more; whether none did before. Nothing that is sent
-    /// at once is held.
+    /// A queue entry refers to it; returns whether it is the first. Bytes that are sent at once
+    /// are never held.
     pub(crate) fn hold(&self) -> bool {
         self.holders.fetch_add(1, Ordering::Relaxed) == 0
     }
 
-    /// A queue holds it in one place less; whether none does any more.
+    /// A queue entry no longer refers to it; returns whether it was the last.
     pub(crate) fn let_go(&self) -> bool {
         self.holders.fetch_sub(1, Ordering::Relaxed) == 1
     }
@@ -209,8 +208,7 @@ impl Rendered {
         &self.bytes
     }
 
-    /// As many of the first events of a range as take at most so many bytes; at least
-    /// one.
+    /// As many events from the start of the range as fit into `most_bytes`, but at least one.
     pub(crate) fn front(&self, events: &Range<u32>, most_bytes: usize) -> Range<u32> {
         let start = self.offset(events.start);
         let ends = &self.ends[events.start as usize..events.end as usize];
@@ -223,7 +221,7 @@ impl Rendered {
         &self.bytes[self.offset(events.start)..self.offset(events.end)]
     }
 
-    /// Where the event of this number begins, and the one before it ends.
+    /// The offset at which this event begins and the previous one ends.
     fn offset(&self, event: u32) -> usize {
         match event {
             0 => 0,
@@ -231,9 +229,9 @@ impl Rendered {
         }
     }
 
-    /// The mark that stands for a range of events which are not sent.
+    /// The mark that replaces a range of events that are not sent.
     pub(crate) fn mark(&self, events: &Range<u32>) -> Mark {
-        // Programs count events.
+        // Programs count events, people lines.
         let lines = match self.form.is_for_programs() {
             true => events.len(),
             false => self.carrier.count_lines(self.bytes(events)),
@@ -248,7 +246,7 @@ impl Rendered {
     }
 }
 
-/// Stands in an outbox for events that a slow reader was not sent.
+/// Replaces events in an outbox that were not sent to a slow reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mark {
     room: Arc<str>,
@@ -258,19 +256,20 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
-    /// Whether `next` is of the same room, not of one that only has its name.
+    /// Whether `next` belongs to the same room, and not just to one with the same name.
     pub(crate) fn precedes(&self, next: &Mark) -> bool {
         Arc::ptr_eq(&self.room, &next.room)
     }
 
-    /// Takes in a mark that follows at once, and that it precedes.
+    /// Extends the mark by the one that directly follows, if this one
+    /// [`precedes`](Self::precedes) it.
     pub(crate) fn extend(&mut self, next: &Mark) {
         self.lines += next.lines;
-        // Who has gone and come again is shown anew what was said before.
+        // Members who leave and return are shown the history again, so ids may go back.
         (self.from, self.to) = (self.from.min(next.from), self.to.max(next.to));
     }
 
-    /// The mark as its reader sees it.
+    /// The mark as the reader receives it.
     pub(crate) fn render(&self, form: Form) -> Vec<u8> {
         let Mark { room, lines, from, to } = self;
         let skipped = SkippedEvents { room, lines: *lines, from: *from, to: *to };

@@ -1,5 +1,5 @@
-//! How outgoing lines are framed: raw or as WebSocket messages. All is written as lines;
-//! here they get the form in which they travel.
+//! How outgoing lines are framed: raw or as WebSocket messages. All output is written as lines
+//! and framed here.
 
 use std::borrow::Cow;
 
@@ -7,25 +7,24 @@ use madang_protocol::text::LineEnd;
 
 use crate::{close_reason::CloseReason, dialect::Form, transport::websocket::frame};
 
-/// How one connection's bytes are carried.
+/// How one connection's bytes are framed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Carrier {
-    /// As they are.
+    /// Raw lines.
     Lines,
-    /// HTTP that has not become anything else: it has no words for people.
+    /// HTTP before any upgrade: there is no way to send notices.
     Http,
     /// WebSocket: each line is a text message without its line end.
     WebSocket,
-    /// WebSocket with nothing but echoes: notices for people are left out.
+    /// WebSocket of the echo service: notices for people are left out.
     Echo,
 }
 
 impl Form {
-    /// How many wire forms there are: lines in every form, and messages, which have
-    /// no line ends.
+    /// The number of wire forms: lines with either line end, and messages, which have none.
     pub(crate) const COUNT: usize = 3 * Form::NUMBERS;
 
-    /// The number of this form as `carrier` has it.
+    /// The index of this form with `carrier`.
     pub(crate) fn index(self, carrier: Carrier) -> usize {
         let line_end = match (carrier.carries_lines(), self.line_end()) {
             (true, LineEnd::Lf) => 0,
@@ -37,12 +36,12 @@ impl Form {
 }
 
 impl Carrier {
-    /// Whether what is rendered for it is lines, and not messages.
+    /// Whether this form consists of lines rather than messages.
     pub(crate) fn carries_lines(self) -> bool {
         self != Carrier::WebSocket
     }
 
-    /// `lines` as they travel.
+    /// Frames `lines` for sending.
     pub(crate) fn carry(self, lines: &[u8]) -> Cow<'_, [u8]> {
         match self {
             Carrier::Lines => Cow::Borrowed(lines),
@@ -55,7 +54,7 @@ impl Carrier {
         }
     }
 
-    /// How many lines are carried in `bytes`.
+    /// How many lines `bytes` contains.
     pub(crate) fn count_lines(self, bytes: &[u8]) -> usize {
         match self {
             Carrier::Lines => bytes.iter().filter(|byte| **byte == b'\n').count(),
@@ -64,21 +63,21 @@ impl Carrier {
         }
     }
 
-    /// A goodbye as it travels, with the end that the carrier itself has: on
-    /// WebSocket a Close frame, which answers the peer's if that came first.
+    /// Frames a goodbye, followed by the carrier's own ending: on WebSocket a Close frame,
+    /// which also answers the peer's Close frame if that came first.
     pub(crate) fn carry_goodbye(
         self,
         lines: &[u8],
         reason: CloseReason,
         close_frame: Option<Option<u16>>,
     ) -> Cow<'_, [u8]> {
-        // Who has closed reads nothing more (RFC 6455 section 5.5.1).
+        // A peer that sent a Close frame reads nothing more (RFC 6455 section 5.5.1).
         let mut bytes = self.carry(if close_frame.is_some() { b"" } else { lines });
         if matches!(self, Carrier::WebSocket | Carrier::Echo) {
             let (code, words) = match (close_frame, reason) {
                 (Some(code), _) => (code, ""),
                 (None, CloseReason::Told(goodbye)) => (Some(goodbye.close_code()), goodbye.code()),
-                // Nobody is there who could read it.
+                // Nobody is left to read it.
                 (None, CloseReason::Lost(_) | CloseReason::Stalled | CloseReason::Tls(_)) => {
                     return bytes;
                 }
@@ -98,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_goodbye_ends_in_a_close_frame_that_answers_the_peers() {
+    fn a_goodbye_ends_with_a_close_frame_that_answers_the_peers() {
         #[track_caller]
         fn check(reason: CloseReason, close_frame: Option<Option<u16>>, expected: &[u8]) {
             let carried = Carrier::WebSocket.carry_goodbye(b"x\n", reason, close_frame);

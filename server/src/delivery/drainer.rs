@@ -1,5 +1,5 @@
-//! The one thread that waits for sockets that are full, sends what waits for
-//! them, and ends the connections whose peers do not read.
+//! The thread that waits for full sockets, sends what is queued for them, and ends connections
+//! whose peers do not read.
 
 use std::{
     collections::HashMap,
@@ -24,11 +24,11 @@ use crate::{
     transport::WriteSide as _,
 };
 
-/// The poller of full sockets and the outboxes that wait for it.
+/// The poller and the outboxes waiting for it.
 pub(crate) struct Drainer {
     poller: Poller,
-    /// Every outbox in which something waits, by its connection's number. A
-    /// number is never given twice, so that a late event finds nobody else.
+    /// Every outbox with queued bytes, by connection number. Numbers are never reused, so a
+    /// late event cannot reach another connection.
     waiting: Mutex<HashMap<u64, Arc<Outbox>>>,
     stall_timeout: Duration,
     stopping: AtomicBool,
@@ -39,7 +39,7 @@ impl Drainer {
     ///
     /// # Errors
     ///
-    /// If the system has no poller or no thread left.
+    /// If the system cannot create a poller or a thread.
     pub(crate) fn start(stall_timeout: Duration) -> io::Result<(Arc<Drainer>, JoinHandle<()>)> {
         let drainer = Arc::new(Drainer {
             poller: Poller::new()?,
@@ -54,7 +54,7 @@ impl Drainer {
         Ok((drainer, thread))
     }
 
-    /// Has the thread end; what waits is not sent any more.
+    /// Stops the thread. Queued bytes are not sent any more.
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
         if let Err(error) = self.poller.notify() {
@@ -62,7 +62,7 @@ impl Drainer {
         }
     }
 
-    /// How many outboxes wait for their sockets.
+    /// The number of outboxes waiting for their sockets.
     pub(crate) fn queue_len(&self) -> usize {
         self.waiting.lock().len()
     }
@@ -92,8 +92,8 @@ impl Drainer {
         }
     }
 
-    /// Ends the connections for which something has waited too long, and returns
-    /// when to look again. What begins to wait later is due later than that.
+    /// Ends connections with entries that have waited too long, and returns when to check
+    /// again. Entries queued later are due later.
     fn end_stalled(&self, now: Instant) -> Instant {
         let waiting: Vec<Arc<Outbox>> = self.waiting.lock().values().cloned().collect();
         let mut next_check = now + self.stall_timeout;
@@ -111,15 +111,15 @@ impl Drainer {
 }
 
 impl Waker for Drainer {
-    // A socket must be deleted from the poller before it is closed: the outbox
-    // does so when it lets its sink go, and nothing else drops a sink.
+    // A socket must be removed from the poller before it is closed. The outbox does this when
+    // it releases its sink; nothing else drops a sink.
     #[allow(unsafe_code)]
     fn arm(&self, outbox: &Arc<Outbox>, socket: Option<&TcpStream>, first: bool) -> io::Result<()> {
         self.waiting.lock().insert(outbox.number(), outbox.clone());
         let Some(socket) = socket else { return Ok(()) };
         let event = Event::writable(outbox.number() as usize);
         if first {
-            // SAFETY: as said above.
+            // SAFETY: see above.
             unsafe { self.poller.add(socket, event) }
         } else {
             self.poller.modify(socket, event)
@@ -131,7 +131,7 @@ impl Waker for Drainer {
         if let Some(socket) = socket
             && let Err(error) = self.poller.delete(socket)
         {
-            tracing::error!(%error, "failed to forget a socket");
+            tracing::error!(%error, "failed to remove a socket from the poller");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What waits for one connection. The pump, the drainer and the connection's own
-//! thread put in and take out; none of them ever waits for the peer.
+//! The queue of one connection. The pump, the drainer and the connection's own thread add and
+//! remove entries; none of them ever waits for the peer.
 //!
 //! # Guarantees
 //!
@@ -9,12 +9,12 @@
 //! 3. An entry whose first byte was sent is sent whole, or the connection ends.
 //! 4. While anything waits and the connection lives, its socket is armed or
 //!    somebody is sending under the lock: no wake-up is lost.
-//! 5. Past its bound, the shared entries that were not begun give way to marks, one for
-//!    those that follow each other in one room, that tell how many they were: first what
-//!    has just happened, then what is replayed; private entries never do.
+//! 5. Beyond its limit, shared entries that were not begun are replaced by marks that count
+//!    the skipped events, one mark per run of entries of one room: live events first, then
+//!    replayed history. Private entries are never skipped.
 //! 6. After [`close`](Outbox::close) it accepts nothing; after
 //!    [`end`](Outbox::end) it holds nothing.
-//! 7. The first [`CloseReason`] stays.
+//! 7. The first [`CloseReason`] is kept.
 
 use std::{
     io,
@@ -45,18 +45,17 @@ mod queue;
 mod reader;
 mod sending;
 
-/// What happened before is put in in parts of so many bytes, or one event.
+/// History is queued in parts of this many bytes, or single events.
 const REPLAY_BYTES: usize = 32 * 1_024;
 
-/// Waits for sockets that are full, on behalf of the outboxes.
+/// Waits for full sockets on behalf of the outboxes.
 pub(crate) trait Waker: Send + Sync {
-    /// Has [`Outbox::drain`] called when the socket takes bytes again. Called
-    /// under the outbox's lock; `first` tells whether this socket was never
-    /// waited for.
+    /// Arranges for [`Outbox::drain`] to be called when the socket accepts bytes again. Called
+    /// under the outbox's lock; `first` is true if this socket was never waited for.
     fn arm(&self, outbox: &Arc<Outbox>, socket: Option<&TcpStream>, first: bool) -> io::Result<()>;
 
-    /// Nothing waits in the outbox any more; with `socket`, it is about to be
-    /// closed and was waited for before.
+    /// The outbox is empty. With `socket`, the socket is about to be closed and must be removed
+    /// from the poller.
     fn disarm(&self, number: u64, socket: Option<&TcpStream>);
 }
 
@@ -65,7 +64,7 @@ pub(crate) struct Outbox {
     number: u64,
     bounds: Arc<Bounds>,
     waker: Arc<dyn Waker>,
-    /// Counted under the lock of the state alone.
+    /// Updated only under the lock of the state.
     traffic: Arc<Traffic>,
     state: Mutex<OutboxState>,
     /// Signalled when private entries were sent and when the connection ends.
@@ -73,39 +72,39 @@ pub(crate) struct Outbox {
 }
 
 struct OutboxState {
-    /// Empty once the socket is let go.
+    /// `None` once the socket was released.
     sink: Option<Box<dyn Sink>>,
     form: Form,
     carrier: Carrier,
-    /// The peer's Close frame, once it has come, and its code if it had one.
+    /// The peer's Close frame, if it has arrived, with its code if it has one.
     close_frame: Option<Option<u16>>,
     pieces: Pieces,
     phase: Phase,
     reason: Option<CloseReason>,
-    /// Whether somebody else has said goodbye, and its thread sees to nothing yet.
+    /// Whether another thread said goodbye and the connection's own thread has not reacted yet.
     is_dismissed: bool,
     queue: Queue,
-    /// What the peer was answered since that was last charged.
+    /// The bytes of answers sent to the peer since they were last charged.
     answered_bytes: usize,
-    /// For how long its thread has waited for space.
+    /// How long the connection's thread has waited for space, in total.
     held_up: Duration,
-    /// Whether the socket was ever waited for.
+    /// Whether the socket was ever registered with the waker.
     known_to_waker: bool,
 }
 
-/// What a connection's thread waits for before it takes more from its peer.
+/// What a connection's thread waits for before it reads on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Until {
-    /// There is space for what it may lead to.
+    /// Space for the answers it may cause.
     Space,
-    /// The answer to a question has gone out too.
+    /// That the answer to a question was sent, too.
     Answered,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Open,
-    /// The goodbye was said: what waits is sent, nothing is accepted.
+    /// The goodbye was queued: the queue is still sent, nothing more is accepted.
     Closing,
     /// The connection has ended.
     Ended,
@@ -149,39 +148,39 @@ impl Outbox {
         self.number
     }
 
-    /// The form in which shared entries are put in.
+    /// The form of the shared entries queued from now on.
     pub(crate) fn form(&self) -> Form {
         self.state.lock().form
     }
 
-    /// The form, and what carries it.
+    /// The form, and the carrier.
     pub(crate) fn form_and_carrier(&self) -> (Form, Carrier) {
         let state = self.state.lock();
         (state.form, state.carrier)
     }
 
-    /// Whether it accepts anything.
+    /// Whether entries are accepted.
     pub(crate) fn is_open(&self) -> bool {
         self.state.lock().phase == Phase::Open
     }
 
-    /// Changes the form for what is put in from now on.
+    /// Changes the form of entries queued from now on.
     pub(crate) fn change_form(&self, form: Form) {
         self.state.lock().form = form;
     }
 
-    /// Changes what carries all that is put in from now on; lines at first.
+    /// Changes the carrier of everything queued from now on. The first one is lines.
     pub(crate) fn change_carrier(&self, carrier: Carrier) {
         self.state.lock().carrier = carrier;
     }
 
-    /// How much goes into one send.
+    /// How much is sent at once.
     pub(crate) fn pieces(&self) -> Pieces {
         self.state.lock().pieces
     }
 
-    /// Puts in a range of a batch's events, which is not empty: sends it at once
-    /// if nothing waits.
+    /// Queues a range of a batch's events, which must not be empty; sends it at once if nothing
+    /// is queued.
     pub(crate) fn offer(self: &Arc<Self>, batch: &mut Batch, events: Range<u32>, now: Instant) {
         let mut state = self.state.lock();
         if state.phase == Phase::Open {
@@ -190,7 +189,8 @@ impl Outbox {
         }
     }
 
-    /// The same, without the events that `is_hidden` names.
+    /// Like [`offer`](Self::offer), without the events that are hidden according to
+    /// `is_hidden`.
     pub(crate) fn offer_without(
         self: &Arc<Self>,
         batch: &mut Batch,
@@ -215,8 +215,8 @@ impl Outbox {
         }
     }
 
-    /// Puts in what happened before, a part of what was rendered for this connection's
-    /// form and carrier; an empty part is nothing.
+    /// Queues part of a room's history, rendered for this connection's form and carrier. An
+    /// empty part is ignored.
     pub(crate) fn offer_rendered(
         self: &Arc<Self>,
         rendered: &Arc<Rendered>,
@@ -265,7 +265,7 @@ impl Outbox {
         state.queue.waiting_bytes() > self.bounds.outbox_bytes || self.bounds.is_backlog_full()
     }
 
-    /// Puts in lines for this connection alone, which are never skipped.
+    /// Queues lines for this connection only; they are never skipped.
     pub(crate) fn push(self: &Arc<Self>, lines: &[u8]) {
         let mut state = self.state.lock();
         if state.phase == Phase::Open {
@@ -275,8 +275,8 @@ impl Outbox {
         }
     }
 
-    /// Puts in lines for this connection alone, if there is space for them; false if
-    /// there is none or the connection ends.
+    /// Queues lines for this connection only, if there is space for them; false if there is
+    /// none or the connection is ending.
     pub(crate) fn try_push(self: &Arc<Self>, lines: &[u8]) -> bool {
         let mut state = self.state.lock();
         let cost = queue::cost(lines.len());
@@ -289,12 +289,13 @@ impl Outbox {
         state.phase == Phase::Open && fits
     }
 
-    /// Whether nothing waits in it.
+    /// Whether the queue is empty.
     pub(crate) fn is_idle(&self) -> bool {
         self.state.lock().queue.is_empty()
     }
 
-    /// Puts in an answer for this connection's form and carrier that others get too.
+    /// Queues an answer, rendered for this connection's form and carrier, that other
+    /// connections get too.
     pub(crate) fn push_rendered(self: &Arc<Self>, answer: &Arc<Rendered>) {
         let mut state = self.state.lock();
         let (bytes, mut sent) = (answer.all_bytes(), 0);
@@ -313,7 +314,7 @@ impl Outbox {
         }
     }
 
-    /// Puts in bytes that are the carrier's own, as they are.
+    /// Queues bytes of the carrier itself, unframed.
     pub(crate) fn push_bytes(self: &Arc<Self>, bytes: &[u8]) {
         let mut state = self.state.lock();
         if state.phase == Phase::Open {
@@ -321,8 +322,8 @@ impl Outbox {
         }
     }
 
-    /// Sends what the socket takes now; called by the drainer when it takes
-    /// anything again.
+    /// Sends as much as the socket takes now. The drainer calls this when the socket accepts
+    /// bytes again.
     pub(crate) fn drain(self: &Arc<Self>) {
         let mut state = self.state.lock();
         while !state.queue.is_empty() {
@@ -341,15 +342,15 @@ impl Outbox {
         }
     }
 
-    /// Blocks while private entries alone pass the bound, and while there are any and
-    /// those of all outboxes pass theirs; after a question, until all that were put in
-    /// before have gone. Ends at `deadline`, or when the connection ends (at the latest
-    /// when the drainer judges it stalled). Returns what its peer was answered since the
+    /// Blocks while the private entries exceed the limit by themselves, and while there are any
+    /// and those of all outboxes together exceed theirs; after a question, until everything
+    /// queued before has been sent. Returns by `deadline`, or when the connection ends (at the
+    /// latest when the drainer finds it stalled). Returns the bytes of answers sent to the peer
+    /// since the last call.
     /// last time, in bytes.
     ///
     /// # Errors
-    ///
-    /// Why the connection ends, once that is known: nothing that it says counts any
+    /// Why the connection ends, once that is known: nothing more that the peer says counts.
     /// more.
     pub(crate) fn wait_for_space(
         &self,
@@ -383,12 +384,12 @@ impl Outbox {
         }
     }
 
-    /// What the peer was answered since that was last charged, in bytes.
+    /// The bytes of answers sent to the peer since they were last charged.
     pub(crate) fn take_answered_bytes(&self) -> usize {
         std::mem::take(&mut self.state.lock().answered_bytes)
     }
 
-    /// Offers `bytes`, which are not empty, to the sink.
+    /// Offers `bytes`, which must not be empty, to the sink.
     fn send(&self, state: &mut OutboxState, bytes: &[u8]) -> Sent {
         let sent = state.send(bytes);
         if let Sent::Taken(count) = sent {
@@ -432,12 +433,12 @@ impl Outbox {
         let socket = state.sink.as_ref().and_then(|sink| sink.socket());
         match self.waker.arm(self, socket, first) {
             Ok(()) => state.known_to_waker = true,
-            // Nobody would ever send what waits.
+            // Nobody would ever send the queue.
             Err(error) => self.end_locked(state, CloseReason::from(error)),
         }
     }
 
-    /// Takes `count` sent bytes out of the front of the queue.
+    /// Removes `count` sent bytes from the front of the queue.
     fn take_out(&self, state: &mut MutexGuard<'_, OutboxState>, count: usize) {
         state.queue.take_out(count, &self.bounds);
         if state.queue.is_empty() {

@@ -1,5 +1,5 @@
-//! Where the bytes of one connection go: a socket that is never waited for, or
-//! something that stands for one in a test.
+//! The destination of one connection's bytes: a socket that is never waited for, or a fake one
+//! in tests.
 
 use std::{
     io::{self, IoSlice},
@@ -14,53 +14,53 @@ pub(crate) mod tls;
 #[cfg(test)]
 pub(crate) mod fake;
 
-/// What a sink did with the bytes that it was given.
+/// What a sink did with the bytes offered.
 #[derive(Debug)]
 pub(crate) enum Sent {
-    /// It took so many of them: all, or fewer, and is full for now.
+    /// It took this many: all, or fewer, and is full for now.
     Taken(usize),
-    /// It will never take any again.
+    /// It will never take any more.
     Gone(io::Error),
 }
 
 /// Takes bytes without ever blocking.
 pub(crate) trait Sink: Send {
-    /// Offers `bytes`, which are not empty.
+    /// Offers `bytes`, which must not be empty.
     fn send(&mut self, bytes: &[u8]) -> Sent;
 
-    /// Offers several pieces at once; the first is not empty.
+    /// Offers several pieces at once; the first must not be empty.
     fn send_all(&mut self, pieces: &[IoSlice<'_>]) -> Sent;
 
-    /// Ends the direction towards the peer, after what was sent.
+    /// Closes the direction towards the peer, after everything sent so far.
     fn shut_down_write(&mut self) {
         shut_down(self.socket(), Shutdown::Write);
     }
 
-    /// Has its reader wake; what the peer still sends goes nowhere.
+    /// Wakes the reader; further input from the peer is discarded.
     fn shut_down_read(&mut self) {
         shut_down(self.socket(), Shutdown::Read);
     }
 
-    /// Ends the connection in both directions; its reader wakes.
+    /// Closes the connection in both directions; the reader wakes.
     fn shut_down(&mut self) {
         shut_down(self.socket(), Shutdown::Both);
     }
 
-    /// The socket to wait for when it is full; none where there is no socket.
+    /// The socket to wait for when it is full; `None` if there is no socket.
     fn socket(&self) -> Option<&TcpStream>;
 
-    /// Whether it has begun to send the byte that it will be offered next.
+    /// Whether it has begun to send the byte that will be offered next.
     fn holds_byte(&self) -> bool {
         false
     }
 
-    /// The TLS session that it is, if it is one.
+    /// The TLS session, if it has one.
     fn tls(&mut self) -> Option<&mut TlsSink> {
         None
     }
 }
 
-/// A plain TCP socket, shared with the thread that reads it: one descriptor.
+/// A plain TCP socket, sharing one descriptor with the reading thread.
 pub(crate) struct TcpSink {
     stream: Arc<TcpStream>,
 }
@@ -87,7 +87,7 @@ impl Sink for TcpSink {
 
 fn shut_down(socket: Option<&TcpStream>, direction: Shutdown) {
     if let Some(socket) = socket {
-        // It fails on a socket that is not connected any more, which is as good.
+        // This fails only if the socket is no longer connected, which is fine.
         let _ = socket.shutdown(direction);
     }
 }

@@ -1,6 +1,5 @@
-//! Prometheus's text format, version 0.0.4: a family's help and type, then its
-//! samples. Names, labels and their values are the server's own words, which need no
-//! escapes.
+//! Prometheus's text format, version 0.0.4: help and type of each metric family, then its
+//! samples. Names, labels and label values come from the server itself and need no escaping.
 
 use std::fmt::{Arguments, Display, Write as _};
 
@@ -9,29 +8,29 @@ use super::Histogram;
 /// The media type of the format.
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Families of samples, as text.
+/// Metric families, as text.
 #[derive(Debug, Default)]
 pub(crate) struct Exposition {
     text: String,
 }
 
-/// What a family's samples are.
+/// The type of a family.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
-    /// They rise until the server ends.
+    /// Only increases while the server runs.
     Counter,
-    /// They rise and fall.
+    /// Goes up and down.
     Gauge,
 }
 
 impl Exposition {
-    /// Adds a family of one sample.
+    /// Adds a family with one sample.
     pub(crate) fn one(&mut self, name: &str, kind: Kind, help: &str, value: impl Display) {
         self.begin(name, kind.word(), help);
         self.line(format_args!("{name} {value}"));
     }
 
-    /// Adds a family with a sample for each value of one label.
+    /// Adds a family with one sample per value of a label.
     pub(crate) fn by<V: Display>(
         &mut self,
         name: &str,
@@ -46,7 +45,7 @@ impl Exposition {
         }
     }
 
-    /// Adds a histogram; `units` of its values make one of the unit in its name.
+    /// Adds a histogram; `units` of its values are one of the unit in its name.
     pub(crate) fn histogram(&mut self, name: &str, help: &str, values: &Histogram, units: f64) {
         self.begin(name, "histogram", help);
         let mut count = 0;
@@ -87,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn families_are_written_as_prometheus_reads_them() {
+    fn families_are_written_in_prometheus_format() {
         let mut text = Exposition::default();
         text.one("a_total", Kind::Counter, "How many.", 3);
         text.by("b", Kind::Gauge, "How many now.", "door", [("lines", 1), ("web", 0)]);

@@ -1,4 +1,4 @@
-//! A process on Unix: it ends by signals, and its terminal may be somebody else's for a while.
+//! Unix: a process is ended by signals, and other processes may own its terminal for a while.
 
 use std::{
     io::{self, Stdin},
@@ -21,28 +21,28 @@ use signal_hook::{
 
 use super::StopRequest;
 
-/// How long to leave a terminal alone that others have the foreground of.
+/// How long to leave the terminal alone while the server is in the background.
 const BACKGROUND_PAUSE: Duration = Duration::from_millis(500);
 
-/// How far below its caller a stack is looked through: as deep as any connection calls, and within
-/// the stack of each.
+/// How much stack below the caller is returned: as deep as any connection calls, and less than
+/// each stack has.
 #[cfg(target_os = "linux")]
 const GIVEN_BACK_BYTES: usize = 128 << 10;
 
-/// What lies below the caller while it calls: this function, the system call, and the 128 bytes
-/// below a stack's end that the ABI of x86-64 lets a function use.
+/// The stack used by the call itself: this function, the system call, and the red zone, the 128
+/// bytes below the stack pointer that the x86-64 ABI lets a function use.
 #[cfg(target_os = "linux")]
 const OWN_FRAME_BYTES: usize = 1_024;
 
-/// What asks the process to end: SIGINT, SIGTERM, and SIGHUP unless `nohup` has it ignored.
+/// Signals that end the process: SIGINT, SIGTERM, and SIGHUP unless `nohup` ignores it.
 pub struct StopRequests(Signals);
 
 impl StopRequests {
-    /// Takes the signals from the system.
+    /// Registers for the signals.
     ///
     /// # Errors
     ///
-    /// If it does not give them.
+    /// If the system refuses.
     pub fn take() -> io::Result<StopRequests> {
         let mut signals = vec![SIGINT, SIGTERM];
         if !is_ignored(SIGHUP) {
@@ -51,15 +51,15 @@ impl StopRequests {
         Ok(StopRequests(Signals::new(signals)?))
     }
 
-    /// Blocks until the process is to end.
+    /// Blocks until the process is asked to end.
     pub fn wait(&mut self) -> StopRequest {
         self.0.forever().next();
         StopRequest::Asked
     }
 }
 
-/// Whether the process was started with `signal` ignored; known on Linux alone,
-/// from the mask in /proc/self/status.
+/// Whether the process was started with `signal` ignored. Known only on Linux, from the mask in
+/// /proc/self/status.
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -68,11 +68,11 @@ fn is_ignored(signal: i32) -> bool {
 }
 
 pub(super) fn end() {
-    // It does not fail for a signal that exists.
+    // It cannot fail for a signal that exists.
     let _ = signal_hook::low_level::raise(SIGTERM);
 }
 
-/// A terminal takes what it is sent, in whatever encoding.
+/// Unix terminals need no setup.
 pub struct ConsoleMode(());
 
 impl ConsoleMode {
@@ -100,18 +100,18 @@ pub(super) fn give_back_stack() {
     let end = std::ptr::from_ref(std::hint::black_box(&own_frame)).addr() - OWN_FRAME_BYTES;
     let end = end - end % rustix::param::page_size();
     let begin = std::ptr::without_provenance_mut(end - GIVEN_BACK_BYTES);
-    // SAFETY: the range ends below every frame of this thread, the system call's too, so it holds
-    // nothing that is ever read again; and it begins within the same stack: that is twice as long,
-    // and callers have used a few pages.
-    // It fails where memory is locked, and then changes nothing.
+    // SAFETY: the range lies below every frame of this thread, including the system call's, so
+    // nothing in it is ever read again. It starts within this stack, which is twice as long,
+    // and callers have used only a few pages.
+    // It fails if memory is locked, and then changes nothing.
     let _ = unsafe { madvise(begin, GIVEN_BACK_BYTES, Advice::LinuxDontNeed) };
 }
 
-/// What the system would do is not known to be the same.
+/// Other systems may behave differently.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn give_back_stack() {}
 
-/// A server in the background reads nothing: that would stop it.
+/// A background process must not read from the terminal: that would stop it.
 pub(super) fn read_terminal(stdin: &Stdin, space: &mut [u8]) -> io::Result<usize> {
     loop {
         rustix::event::poll(&mut [PollFd::new(stdin, PollFlags::IN)], None)?;
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
     use crate::admission::capacity::STACK_BYTES;
 
-    /// Resident bytes of the stack that this is called on.
+    /// The resident bytes of the current thread's stack.
     #[track_caller]
     fn resident_stack_bytes() -> usize {
         let here = 0_u8;
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_keeps_nothing_of_calls_that_have_returned() {
+    fn a_stack_gives_back_the_pages_of_finished_calls() {
         let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(|| {
             let kept = black_box(vec![7_u8; 100]);
             let before = resident_stack_bytes();
@@ -163,7 +163,7 @@ mod tests {
             let deep = resident_stack_bytes();
             give_back_stack();
             let after = resident_stack_bytes();
-            // What is still in use stays as it is, and the rest can be used again.
+            // Pages in use stay as they are, and the rest can be used again.
             call_deep();
             assert!(kept.iter().all(|byte| *byte == 7));
             [before, deep, after, resident_stack_bytes()]

@@ -1,5 +1,5 @@
-//! A process on Windows: it ends by Ctrl-C, Ctrl-Break, its window, or with the user's session,
-//! and its console is asked to take UTF-8 and colours.
+//! Windows: a process is ended by Ctrl-C, Ctrl-Break, closing its window or logging off, and
+//! its console is switched to UTF-8 and colours.
 
 use std::{
     io::{self, IsTerminal as _, Read as _, Stdin, Write as _},
@@ -25,29 +25,29 @@ mod log_off;
 /// The code page of UTF-8.
 const UTF_8: u32 = 65_001;
 
-/// What was asked and was not waited for yet.
+/// Requests that were not waited for yet.
 static ASKED: Mutex<Vec<StopRequest>> = Mutex::new(Vec::new());
 static CHANGED: Condvar = Condvar::new();
 
-/// What asks the process to end: Ctrl-C, Ctrl-Break, closing the window, the end of the session.
+/// Events that end the process: Ctrl-C, Ctrl-Break, closing the window, logging off.
 pub struct StopRequests(());
 
 impl StopRequests {
-    /// Takes the events from the system.
+    /// Registers for the events.
     ///
     /// # Errors
     ///
-    /// If it does not give them.
+    /// If the system refuses.
     #[allow(unsafe_code)]
     pub fn take() -> io::Result<StopRequests> {
-        // SAFETY: the handler is a function that lives as long as the process.
+        // SAFETY: the handler is a function, which lives as long as the process.
         match unsafe { SetConsoleCtrlHandler(Some(on_event), 1) } {
             0 => Err(io::Error::last_os_error()),
             _ => log_off::watch_log_off().map(|()| StopRequests(())),
         }
     }
 
-    /// Blocks until the process is to end.
+    /// Blocks until the process is asked to end.
     pub fn wait(&mut self) -> StopRequest {
         let mut asked = ASKED.lock();
         loop {
@@ -59,13 +59,13 @@ impl StopRequests {
     }
 }
 
-/// The system calls it on a thread of its own.
+/// The system calls it on its own thread.
 #[allow(unsafe_code)]
 unsafe extern "system" fn on_event(event: u32) -> BOOL {
     let is_key = matches!(event, CTRL_C_EVENT | CTRL_BREAK_EVENT);
     tell(if is_key { StopRequest::Asked } else { StopRequest::Hurried });
     if !is_key {
-        // The process is ended when this returns, or in a few seconds.
+        // The system ends the process when this returns, or after a few seconds.
         loop {
             std::thread::park();
         }
@@ -82,19 +82,19 @@ pub(super) fn end() {
     tell(StopRequest::Asked);
 }
 
-/// The console's code page and modes, which are given back when it is dropped.
+/// The console's previous code page and modes, restored on drop.
 pub struct ConsoleMode {
     code_page: u32,
     output: Option<u32>,
-    /// An editor whose line has not ended leaves its own.
+    /// The input mode; a line editor that is interrupted leaves its own behind.
     input: Option<u32>,
 }
 
 impl ConsoleMode {
-    /// Has the console take UTF-8 and colours, if there is one.
+    /// Switches the console to UTF-8 and colours, if there is one.
     #[allow(unsafe_code)]
     pub fn set() -> ConsoleMode {
-        // SAFETY: the call fails where there is no console, and a code page is a number.
+        // SAFETY: the call fails if there is no console, and a code page is a number.
         let code_page = unsafe {
             let code_page = GetConsoleOutputCP();
             SetConsoleOutputCP(UTF_8);
@@ -123,25 +123,25 @@ impl Drop for ConsoleMode {
     }
 }
 
-/// The mode of one of the standard streams, if it is a console's.
+/// The mode of a standard stream, if it is a console.
 #[allow(unsafe_code)]
 fn console_mode(stream: STD_HANDLE) -> Option<CONSOLE_MODE> {
     let mut mode = 0;
-    // SAFETY: it writes a number of ours, and fails where there is no console.
+    // SAFETY: it writes a number that we own, and fails if there is no console.
     let is_console = unsafe { GetConsoleMode(GetStdHandle(stream), &mut mode) != 0 };
     is_console.then_some(mode)
 }
 
 #[allow(unsafe_code)]
 fn set_console_mode(stream: STD_HANDLE, mode: CONSOLE_MODE) {
-    // SAFETY: a mode is a number, and the call fails where there is no console.
+    // SAFETY: a mode is a number, and the call fails if there is no console.
     unsafe { SetConsoleMode(GetStdHandle(stream), mode) };
 }
 
-/// A page of a stack stays once it was used.
+/// Windows keeps stack pages once they were used.
 pub(super) fn give_back_stack() {}
 
-/// A window that a double click has opened is this process's only, and goes with it.
+/// A window opened by a double click belongs only to this process and closes with it.
 pub(super) fn hold_window(request: &str) {
     if is_alone() && io::stdin().is_terminal() {
         let _ = writeln!(io::stderr(), "{request}");
@@ -152,7 +152,7 @@ pub(super) fn hold_window(request: &str) {
 #[allow(unsafe_code)]
 fn is_alone() -> bool {
     let mut processes = [0; 2];
-    // SAFETY: it writes as many numbers as there is space for at most.
+    // SAFETY: it writes at most as many numbers as there is space for.
     unsafe { GetConsoleProcessList(processes.as_mut_ptr(), 2) == 1 }
 }
 
@@ -160,7 +160,7 @@ pub(super) fn own_name() -> String {
     std::env::var("COMPUTERNAME").unwrap_or_default()
 }
 
-/// Named pipes are no files here.
+/// Named pipes are not files on Windows.
 pub(super) fn is_pipe(_path: &Path) -> bool {
     false
 }

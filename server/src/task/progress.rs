@@ -1,19 +1,19 @@
-//! How far a long job has come, as a bar on one row of a terminal.
+//! A progress bar on one row of a terminal.
 
 use std::time::{Duration, Instant};
 
 use madang_protocol::notice::grouped;
 
-/// A job that is done by then shows no bar.
+/// Jobs that finish within this time show no bar.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// The time between two pictures of the bar.
+/// The time between two updates of the bar.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How many marks are a full bar.
+/// The number of characters of a full bar.
 const MARKS: usize = 40;
 
-/// Removes the row that the cursor is on.
+/// Clears the cursor's row.
 const CLEAR: &str = "\r\x1b[K";
 
 /// The bar of a job.
@@ -25,18 +25,18 @@ pub(super) struct ProgressBar {
 }
 
 impl ProgressBar {
-    /// The bar of a job that begins now.
+    /// A bar for a job that starts now.
     pub(super) fn begin(now: Instant) -> ProgressBar {
         ProgressBar { due: now + PATIENCE, is_drawn: false }
     }
 
-    /// What to write when so much of the job has been done.
+    /// The text to write when this much of the job is done, if the bar is due.
     pub(super) fn advance(&mut self, done: usize, all: usize, now: Instant) -> Option<String> {
         if now < self.due {
             return None;
         }
         (self.due, self.is_drawn) = (now + PAUSE, true);
-        // More may come while it goes on.
+        // The total may grow while the job runs.
         let (done, all) = (done.min(all), all.max(1));
         let marks = "#".repeat(done * MARKS / all);
         let percent = done * 100 / all;
@@ -44,7 +44,7 @@ impl ProgressBar {
         Some(format!("{CLEAR}[{marks:MARKS$}] {percent:3} %  {done} / {all}"))
     }
 
-    /// What to write at the end: nothing of the bar stays.
+    /// The text to write at the end, which removes the bar.
     pub(super) fn end(self) -> &'static str {
         if self.is_drawn { CLEAR } else { "" }
     }
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_job_has_a_bar_and_a_short_one_none() {
+    fn only_long_jobs_have_a_bar() {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
         let mut bar = ProgressBar::begin(start);

@@ -1,5 +1,5 @@
-//! What the web port serves to browsers as it stands: each file of `server/web` by its
-//! name, the last segment of the path. Made part of the program when it is built.
+//! The files of `server/web`, served by name (the last segment of the path). They are compiled
+//! into the program.
 
 use std::sync::LazyLock;
 
@@ -14,15 +14,15 @@ const JSON: &str = "application/json";
 /// A file.
 #[derive(Clone, Copy)]
 pub(crate) struct Asset {
-    /// Its name; empty for the page itself.
+    /// The file name; empty for the page itself.
     pub(crate) name: &'static str,
-    /// Its type (RFC 9110 section 8.3).
+    /// The media type (RFC 9110 section 8.3).
     pub(crate) content_type: &'static str,
-    /// What is in it.
+    /// The content.
     pub(crate) bytes: &'static [u8],
 }
 
-/// A file of that type in `server/web`.
+/// A file of this type in `server/web`.
 macro_rules! file {
     ($content_type:expr, $file:literal) => {
         file!($content_type, $file, as $file)
@@ -98,10 +98,10 @@ const FILES: &[Asset] = &[
     file!(SCRIPT, "dom.js"),
 ];
 
-/// The commands that a member may give, for the page's completion.
+/// The commands for members, for the page's completion.
 static COMMAND_TABLE: LazyLock<Vec<u8>> = LazyLock::new(command::table_as_json);
 
-/// The file of that name.
+/// The file with this name.
 pub(crate) fn find(name: &str) -> Option<Asset> {
     match name {
         "commands.json" => {
@@ -123,7 +123,7 @@ mod tests {
         for file in fs::read_dir(&folder).expect("the page's folder") {
             let file = file.expect("it is readable").path();
             let name = file.file_name().and_then(|name| name.to_str()).expect("a plain name");
-            // Pictures, and the page about the page.
+            // Pictures, and the README of the page.
             if file.is_dir() || name == "README.md" {
                 continue;
             }
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_has_nothing_that_its_policy_forbids() {
+    fn the_page_obeys_its_content_security_policy() {
         let page = str::from_utf8(find("").expect("the page").bytes).expect("it is text");
         for forbidden in [" style=", "<style", " onclick=", "javascript:", "://"] {
             assert!(!page.contains(forbidden), "{forbidden}");

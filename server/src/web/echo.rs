@@ -1,5 +1,5 @@
-//! `/echo`: each message comes back. The first WebSocket program of many a learner
-//! talks to it, and it shows what of a proxy's way works. No login, no rooms.
+//! `/echo` returns each message. It suits a learner's first WebSocket program, and shows
+//! whether WebSocket works through a proxy. There is no login, and there are no rooms.
 
 use std::{
     convert::Infallible,
@@ -22,18 +22,18 @@ use crate::{
     },
 };
 
-/// A connection that echoes.
+/// A connection to the echo service.
 pub(crate) struct Echo {
     shared: Arc<Shared>,
     transport: MessageTransport,
     outbox: Arc<Outbox>,
     bucket: Option<PooledBucket>,
-    /// Last, so that its place is given away when the socket is closed.
+    /// The last field, so that its place is freed after the socket is closed.
     admission: Admission,
 }
 
 impl Echo {
-    /// Goes on with a connection that has become WebSocket.
+    /// Takes over a connection after its upgrade to WebSocket.
     pub(crate) fn new(
         shared: Arc<Shared>,
         admission: Admission,
@@ -45,7 +45,7 @@ impl Echo {
         Echo { shared, transport, outbox, bucket, admission }
     }
 
-    /// Lives the connection's life; returns when its socket may be closed.
+    /// Runs the connection to its end; the socket may be closed afterwards.
     pub(crate) fn run(mut self: Box<Self>) {
         let reason = match catch_unwind(AssertUnwindSafe(|| self.echo())) {
             Ok(Err(reason)) => reason,
@@ -60,7 +60,7 @@ impl Echo {
                 self.outbox.close(reason, b"");
                 self.outbox.wait_drained(Instant::now() + config.close_timeout);
                 if self.outbox.take_dismissal() {
-                    // It is gone when that fails.
+                    // An error means that the connection is gone.
                     let _ = self.transport.input().pause(DISMISSAL);
                 }
                 self.outbox.shut_down_write();

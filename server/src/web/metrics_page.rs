@@ -1,4 +1,4 @@
-//! The report at `/metrics`: everything that is counted, summed now.
+//! The report at `/metrics`: all counters, summed up when they are requested.
 
 use std::{sync::atomic::Ordering, time::SystemTime};
 
@@ -11,7 +11,7 @@ use crate::{
 
 const NANOSECONDS: f64 = 1e9;
 
-/// Everything that is counted, in [Prometheus's text format](CONTENT_TYPE).
+/// All metrics in [Prometheus's text format](CONTENT_TYPE).
 pub(crate) fn report(shared: &Shared) -> String {
     let mut text = Exposition::default();
     about_the_process(shared, &mut text);

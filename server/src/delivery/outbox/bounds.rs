@@ -1,25 +1,26 @@
-//! How much may wait, in one outbox and in all.
+//! Limits on queued bytes: per outbox, and for all together.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The bounds that all outboxes of a server share.
+/// Limits and counters shared by all outboxes of a server.
 #[derive(Debug)]
 pub(crate) struct Bounds {
-    /// The most that waits in one outbox.
+    /// The maximum queued in one outbox, in bytes.
     pub(crate) outbox_bytes: usize,
-    /// The most that waits in all before each skips that has anything waiting.
+    /// The maximum queued in all outboxes, in bytes. Beyond it, every outbox that is not empty
+    /// skips.
     pub(crate) backlog_bytes: usize,
-    /// What waits in all of them now: 64 bytes for each entry, and each rendering once,
-    /// in however many it waits.
+    /// The bytes queued now: 64 for each entry, plus each rendering once, however many outboxes
+    /// hold it.
     pub(crate) backlog: AtomicUsize,
-    /// The part of it that private entries are.
+    /// The part of it that is private entries.
     pub(crate) private_backlog: AtomicUsize,
-    /// The most that has ever waited in one.
+    /// The most that was ever queued in one outbox.
     pub(crate) high_water: AtomicUsize,
 }
 
 impl Bounds {
-    /// Bounds of so many bytes, before anything waits.
+    /// Limits, with nothing queued.
     pub(crate) fn new(outbox_bytes: usize, backlog_bytes: usize) -> Bounds {
         Bounds {
             outbox_bytes,
@@ -30,13 +31,13 @@ impl Bounds {
         }
     }
 
-    /// Whether more waits in all outboxes than may.
+    /// Whether the limit for all outboxes is exceeded.
     pub(super) fn is_backlog_full(&self) -> bool {
         self.backlog.load(Ordering::Relaxed) > self.backlog_bytes
     }
 
-    /// Whether answers and whispers take more than their half of that: no question is
-    /// answered then, and whoever has not read its answers is not read.
+    /// Whether private entries exceed half of that limit. Then no question is answered, and
+    /// connections with unread answers are not read.
     pub(crate) fn is_private_backlog_full(&self) -> bool {
         self.private_backlog.load(Ordering::Relaxed) > self.backlog_bytes / 2
     }

@@ -1,4 +1,4 @@
-//! The end of a connection: its goodbye is the last entry, and its socket is let go.
+//! The end of a connection: the goodbye is the last entry, and the socket is released.
 
 use std::{sync::Arc, time::Instant};
 
@@ -8,7 +8,7 @@ use super::{Outbox, OutboxState, Phase};
 use crate::{close_reason::CloseReason, sync::MutexGuard};
 
 impl Outbox {
-    /// Puts in the goodbye (which may be empty) and accepts nothing afterwards.
+    /// Queues the goodbye (which may be empty) and accepts nothing afterwards.
     pub(crate) fn close(self: &Arc<Self>, reason: CloseReason, goodbye: &[u8]) {
         self.close_locked(&mut self.state.lock(), reason, goodbye);
     }
@@ -30,8 +30,7 @@ impl Outbox {
         }
     }
 
-    /// Says goodbye for somebody else than the connection's thread, which wakes if it
-    /// reads.
+    /// Says goodbye from another thread. The connection's own thread wakes if it is reading.
     pub(crate) fn dismiss(self: &Arc<Self>, reason: CloseReason, goodbye: &[u8]) {
         let mut state = self.state.lock();
         let reads = state.phase == Phase::Open;
@@ -42,12 +41,13 @@ impl Outbox {
         }
     }
 
-    /// Whether it was dismissed, asked by its thread, which sees to its end from now on.
+    /// Whether the connection was dismissed. Called by its own thread, which takes over from
+    /// here.
     pub(crate) fn take_dismissal(&self) -> bool {
         std::mem::take(&mut self.state.lock().is_dismissed)
     }
 
-    /// Ends the connection at once, if it was dismissed and its thread has not woken.
+    /// Ends the connection at once, if it was dismissed and its thread has not reacted.
     pub(crate) fn end_dismissed(&self) {
         let mut state = self.state.lock();
         if state.is_dismissed
@@ -57,21 +57,21 @@ impl Outbox {
         }
     }
 
-    /// Ends the connection at once: what waits is dropped, and the thread that
-    /// reads the socket wakes.
+    /// Ends the connection at once: the queue is dropped, and the thread reading the socket
+    /// wakes.
     pub(crate) fn end(&self, reason: CloseReason) {
         self.end_locked(&mut self.state.lock(), reason);
     }
 
-    /// Tells the peer that nothing follows what was sent; it may still send, and
-    /// close its side in peace.
+    /// Tells the peer that no more output follows. It may still send, and close its side in
+    /// order.
     pub(crate) fn shut_down_write(&self) {
         if let Some(sink) = &mut self.state.lock().sink {
             sink.shut_down_write();
         }
     }
 
-    /// Lets the socket go, so that it is closed when its reader lets it go too.
+    /// Releases the socket; it is closed once the reader releases it too.
     pub(crate) fn release(&self) {
         let mut state = self.state.lock();
         self.end_locked(&mut state, CloseReason::Told(Goodbye::Closed));
@@ -87,8 +87,8 @@ impl Outbox {
         self.state.lock().reason
     }
 
-    /// Blocks until the goodbye was put in and all was sent, or the connection
-    /// ended, or `deadline`; false in the last case.
+    /// Blocks until the goodbye was queued and everything was sent, or the connection ended, or
+    /// `deadline`; returns false at the deadline.
     pub(crate) fn wait_drained(&self, deadline: Instant) -> bool {
         let mut state = self.state.lock();
         while state.phase == Phase::Open || !state.queue.is_empty() {

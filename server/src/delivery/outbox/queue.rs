@@ -1,5 +1,5 @@
-//! What waits in one outbox, in its order, and what it counts; and the marks in the
-//! place of what a slow reader is not sent. Knows neither the sink nor who waits.
+//! The entries of one outbox in order, their sizes, and the marks that replace what is not sent
+//! to a slow reader. Does not know the sink or who waits.
 
 use std::{
     collections::VecDeque,
@@ -15,28 +15,28 @@ use crate::{
     dialect::Form,
 };
 
-/// What an entry counts in every queue that holds it, beside its length.
+/// What an entry counts in each queue that holds it, in addition to its length.
 const ENTRY_BYTES: usize = 64;
 
 /// Entries in the order in which they are sent.
 #[derive(Default)]
 pub(super) struct Queue {
     entries: VecDeque<Entry>,
-    /// How much of the first entry was sent.
+    /// How many bytes of the first entry were sent.
     sent_bytes: usize,
-    /// What all entries count.
+    /// The size of all entries.
     waiting_bytes: usize,
-    /// The part of it that private entries are.
+    /// The part of it that is private entries.
     private_bytes: usize,
-    /// How many private entries were ever put in, and how many have gone.
+    /// How many private entries were ever queued, and how many are gone.
     privates_in: u64,
     privates_out: u64,
-    /// How many entries at the front hold nothing live that could give way: the next
-    /// skip begins behind them.
+    /// How many entries at the front contain nothing live that could be skipped; the next skip
+    /// starts after them.
     settled: usize,
-    /// Where the last mark among them is.
+    /// The index of the last mark among them.
     open_mark: Option<usize>,
-    /// How many entries are replays.
+    /// The number of replay entries.
     replays: usize,
     #[cfg(test)]
     pub(super) steps: usize,
@@ -47,19 +47,19 @@ struct Entry {
     since: Instant,
 }
 
-/// What an entry has to send.
+/// The content of an entry.
 pub(super) enum Body {
-    /// What has just happened; the first to give way.
+    /// A live event; the first to be skipped.
     Live {
         rendered: Arc<Rendered>,
         events: Range<u32>,
     },
-    /// What happened before; the last to give way.
+    /// History; the last to be skipped.
     Replay {
         rendered: Arc<Rendered>,
         events: Range<u32>,
     },
-    /// An answer that others get too; private like the next.
+    /// An answer that other connections get too; private like the next.
     Answer(Arc<Rendered>),
     Private(Box<[u8]>),
     Mark {
@@ -68,7 +68,7 @@ pub(super) enum Body {
     },
 }
 
-/// Which entries give way.
+/// Which entries to skip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Skipped {
     Live,
@@ -101,7 +101,7 @@ impl Entry {
         cost(self.bytes().len())
     }
 
-    /// The rendering that it shares with other queues.
+    /// The rendering that it shares with other queues, if any.
     fn rendered(&self) -> Option<&Rendered> {
         match &self.body {
             Body::Live { rendered, .. }
@@ -116,7 +116,7 @@ impl Entry {
     }
 }
 
-/// What an entry of so many bytes counts.
+/// The size of an entry of this many bytes.
 pub(super) fn cost(bytes: usize) -> usize {
     bytes + ENTRY_BYTES
 }
@@ -126,28 +126,27 @@ impl Queue {
         self.entries.is_empty()
     }
 
-    /// What all of it counts.
+    /// The size of all entries.
     pub(super) fn waiting_bytes(&self) -> usize {
         self.waiting_bytes
     }
 
-    /// What its private entries count.
+    /// The size of the private entries.
     pub(super) fn private_bytes(&self) -> usize {
         self.private_bytes
     }
 
-    /// How many private entries were ever put in, and how many have gone.
+    /// How many private entries were ever queued, and how many are gone.
     pub(super) fn privates(&self) -> (u64, u64) {
         (self.privates_in, self.privates_out)
     }
 
-    /// Since when the oldest entry waits.
+    /// When the oldest entry was queued.
     pub(super) fn waiting_since(&self) -> Option<Instant> {
         self.entries.front().map(|entry| entry.since)
     }
 
-    /// What is to be sent next, of at most so many entries; the first piece is not
-    /// empty.
+    /// What to send next, from at most this many entries. The first piece is not empty.
     pub(super) fn pieces(&self, most: usize) -> Vec<&[u8]> {
         let mut pieces: Vec<&[u8]> = self.entries.iter().take(most).map(Entry::bytes).collect();
         if let Some(first) = pieces.first_mut() {
@@ -156,7 +155,7 @@ impl Queue {
         pieces
     }
 
-    /// Puts in an entry whose first `sent` bytes were sent: none, if anything waits.
+    /// Queues an entry of which `sent` bytes were already sent; 0 unless the queue is empty.
     pub(super) fn push(&mut self, body: Body, since: Instant, sent: usize, bounds: &Bounds) {
         let entry = Entry { body, since };
         if self.entries.is_empty() {
@@ -171,7 +170,7 @@ impl Queue {
         }
     }
 
-    /// Takes out what was sent: `count` bytes more.
+    /// Removes `count` more sent bytes.
     pub(super) fn take_out(&mut self, count: usize, bounds: &Bounds) {
         let mut count = self.sent_bytes + count;
         while let Some(entry) = self.entries.pop_front_if(|entry| entry.bytes().len() <= count) {
@@ -186,24 +185,22 @@ impl Queue {
         }
         self.sent_bytes = count;
         if self.entries.is_empty() {
-            // The space of a burst is not kept for its next.
+            // Memory used by a burst is not kept for the next one.
             self.entries = VecDeque::new();
         }
     }
 
-    /// Whether something that happened before could still give way.
+    /// Whether there are replays that could be skipped.
     pub(super) fn has_replays(&self) -> bool {
         self.replays > 0
     }
 
-    /// Replaces every shared entry that was not begun, but the newest, by marks: one
-    /// for those that follow each other in one room, where the first of them stood.
-    /// Replays stay, unless they are to give way too. `holds_byte` tells that the first
-    /// entry was begun although no byte of it was sent. Returns how many events gave
-    /// way.
+    /// Replaces every shared entry that was not begun, except the newest, by marks: one per run
+    /// of entries of the same room, in the place of the first. Replays stay, unless they are to
+    /// be skipped too. `holds_byte` means that the first entry was begun although none of its
+    /// bytes was sent. Returns how many events were skipped.
     ///
-    /// What was looked at before is not looked at again, unless replays give way, which
-    /// they do once.
+    /// Each entry is examined only once, and once more when replays are skipped.
     pub(super) fn skip(
         &mut self,
         what: Skipped,
@@ -263,8 +260,8 @@ impl Queue {
         skipped
     }
 
-    /// Adds a mark, or has the last one grow by it. Those that are new or grow have no
-    /// bytes, count nothing, and stand in `changed`.
+    /// Adds a mark, or extends the last one. New and extended marks have no bytes and count
+    /// nothing; their indexes are added to `changed`.
     fn put_mark(&mut self, mark: Mark, since: Instant, changed: &mut Vec<usize>, bounds: &Bounds) {
         if let Some(at) = self.open_mark
             && let Body::Mark { mark: open, bytes } = &mut self.entries[at].body
@@ -285,7 +282,7 @@ impl Queue {
         self.entries.push_back(Entry { body, since });
     }
 
-    /// Drops everything.
+    /// Drops all entries.
     pub(super) fn clear(&mut self, bounds: &Bounds) {
         for entry in std::mem::take(&mut self.entries) {
             self.uncount(&entry, bounds);

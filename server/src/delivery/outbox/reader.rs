@@ -1,5 +1,5 @@
-//! What the thread that reads the socket has to do with its other side: the TLS session
-//! over it, and what its transport sends and finds out.
+//! The outbox as seen by the thread that reads the socket: its TLS session, and the
+//! [`WriteSide`] of its transport.
 
 use std::{
     io,

@@ -1,4 +1,4 @@
-//! From a queue to a sink, in the pieces that the peer needs.
+//! Moves bytes from the queue to the sink, in the pieces that the peer needs.
 
 use std::io::IoSlice;
 
@@ -8,12 +8,11 @@ use crate::{
     transport::Pieces,
 };
 
-/// The most pieces that are sent in one system call.
+/// The most pieces sent in one system call.
 const PIECES: usize = 64;
 
 impl OutboxState {
-    /// Offers `bytes`, which are not empty, to the sink in the pieces that its
-    /// peer needs.
+    /// Offers `bytes`, which must not be empty, to the sink in the pieces that the peer needs.
     pub(super) fn send(&mut self, bytes: &[u8]) -> Sent {
         match &mut self.sink {
             Some(sink) => send_pieces(&mut **sink, bytes, self.pieces),
@@ -21,7 +20,7 @@ impl OutboxState {
         }
     }
 
-    /// Offers the front of the queue to the sink; also tells how much it offered.
+    /// Offers the front of the queue to the sink; also returns how many bytes it offered.
     pub(super) fn send_queued(&mut self) -> (Sent, usize) {
         let OutboxState { sink: Some(sink), queue, pieces, .. } = self else {
             return (Sent::Taken(0), 0);

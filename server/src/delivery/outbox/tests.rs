@@ -1,4 +1,4 @@
-//! The outbox's guarantees, each on a socket that is none.
+//! The outbox's guarantees, each tested on a fake socket.
 
 use std::sync::atomic::Ordering;
 
@@ -30,7 +30,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// An outbox of so many bytes before a socket with so much space.
+    /// An outbox with this limit, in front of a socket with this much space.
     fn new(outbox_bytes: usize, space: usize) -> Bench {
         let socket = FakeSocket::with_space(space);
         let bounds = Arc::new(Bounds::new(outbox_bytes, 1_000_000));
@@ -39,12 +39,12 @@ impl Bench {
         Bench { socket, bounds, traffic, outbox, room: "lobby".into(), next_id: 0 }
     }
 
-    /// Offers a batch of so many events, whose lines are their ids.
+    /// Offers a batch of this many events; each line is the event's id.
     fn offer(&mut self, events: u32) {
         self.offer_of(&self.room.clone(), events);
     }
 
-    /// The same of another room, which a member goes to.
+    /// The same for another room, as when a member changes rooms.
     fn offer_of(&mut self, room: &Arc<str>, events: u32) {
         let mut batch = Batch::new(room.clone());
         for _ in 0..events {
@@ -56,7 +56,7 @@ impl Bench {
         self.outbox.offer(&mut batch, 0..events, Instant::now());
     }
 
-    /// Gives the socket space, and the outbox its wake-up if it is armed.
+    /// Gives the socket space, and drains the outbox if it is armed.
     fn make_space(&self, space: usize) {
         self.socket.change(|state| state.space = space);
         let armed = std::mem::take(&mut self.socket.state.lock().armed);
@@ -65,7 +65,7 @@ impl Bench {
         }
     }
 
-    /// The connection's own thread, which waits before it reads on.
+    /// A connection's own thread, waiting before it reads on.
     fn waiting_reader(&self, until: Until) -> TestThread<Result<usize, CloseReason>> {
         let outbox = self.outbox.clone();
         let reader = patience::spawn(move || outbox.wait_for_space(until, None));
@@ -75,14 +75,14 @@ impl Bench {
 
     fn waiting(&self) -> (usize, bool) {
         let backlog = self.bounds.backlog.load(Ordering::Relaxed);
-        // No other outbox has any of it.
+        // No other outbox shares any of it.
         assert_eq!(backlog, self.outbox.state.lock().queue.waiting_bytes());
         (backlog, self.socket.state.lock().armed)
     }
 }
 
 #[test]
-fn what_the_socket_takes_is_sent_at_once_and_nothing_is_kept() {
+fn a_socket_with_space_gets_everything_at_once() {
     let mut bench = Bench::new(1_000, 1_000);
     bench.offer(2);
     bench.outbox.push(b"answer\n");
@@ -93,7 +93,7 @@ fn what_the_socket_takes_is_sent_at_once_and_nothing_is_kept() {
 }
 
 #[test]
-fn what_it_does_not_take_waits_armed_and_in_order() {
+fn what_does_not_fit_waits_armed_and_in_order() {
     let mut bench = Bench::new(1_000, 9);
     bench.offer(2);
     bench.outbox.push(b"answer\n");
@@ -108,9 +108,9 @@ fn what_it_does_not_take_waits_armed_and_in_order() {
 }
 
 #[test]
-fn a_slow_reader_is_skipped_and_told_and_keeps_its_answers() {
+fn a_slow_reader_gets_marks_and_all_its_answers() {
     let mut bench = Bench::new(400, 3);
-    bench.offer(1); // begun: it stays whole
+    bench.offer(1); // begun: it is sent whole
     bench.offer(2);
     bench.outbox.push(b"answer\n");
     bench.offer(3);
@@ -149,10 +149,10 @@ fn a_json_reader_is_told_which_ids_it_missed() {
 }
 
 #[test]
-fn what_was_missed_of_each_room_is_told_apart() {
+fn skipped_events_are_counted_per_room() {
     let mut bench = Bench::new(700, 0);
     bench.outbox.change_form(Form::JSON);
-    // Of the second two, the former has ended, and its name was taken again.
+    // Two of them have the same name: one has ended, and its name was reused.
     let rooms: [Arc<str>; 3] = ["a", "b", "b"].map(Arc::from);
     for room in &rooms {
         bench.offer_of(room, 3);
@@ -173,7 +173,7 @@ fn what_was_missed_of_each_room_is_told_apart() {
 }
 
 #[test]
-fn what_is_shown_anew_makes_no_gap_shorter() {
+fn replayed_history_does_not_shorten_a_gap() {
     let mut bench = Bench::new(200, 0);
     bench.outbox.change_form(Form::JSON);
     bench.offer(5);
@@ -189,7 +189,7 @@ fn what_is_shown_anew_makes_no_gap_shorter() {
 }
 
 #[test]
-fn answers_pass_the_bound_and_hold_their_reader_back() {
+fn answers_may_exceed_the_limit_and_pause_reading() {
     let bench = Bench::new(100, 0);
     for _ in 0..10 {
         bench.outbox.push(&[b'x'; 100]);
@@ -216,7 +216,7 @@ fn after_a_question_its_reader_waits_until_the_answer_has_gone() {
 }
 
 #[test]
-fn while_too_much_private_waits_readers_wait_and_whispers_are_refused() {
+fn too_many_private_bytes_pause_readers_and_refuse_whispers() {
     let bench = Bench::new(1_000, 0);
     let limit = bench.bounds.backlog_bytes / 2;
     bench.bounds.private_backlog.fetch_add(limit + 1, Ordering::Relaxed);
@@ -231,7 +231,7 @@ fn while_too_much_private_waits_readers_wait_and_whispers_are_refused() {
     assert!(bench.outbox.try_push(b"psst\n"));
 }
 
-/// A batch of one event of so many bytes, for several outboxes.
+/// A batch with one event of this many bytes, for several outboxes.
 fn long_batch(bytes: usize) -> Batch {
     let mut batch = Batch::new("lobby".into());
     let stamp = Stamp { id: 1, time: Time::from_millis(0), room: "lobby".into() };
@@ -243,7 +243,7 @@ fn long_batch(bytes: usize) -> Batch {
 }
 
 #[test]
-fn what_waits_in_many_outboxes_counts_once_in_the_servers_backlog() {
+fn bytes_shared_by_outboxes_count_once_in_the_backlog() {
     let benches: Vec<Bench> = (0..10).map(|_| Bench::new(100_000, 0)).collect();
     let bounds = benches[0].bounds.clone();
     let open = |bench: &Bench| {
@@ -259,7 +259,7 @@ fn what_waits_in_many_outboxes_counts_once_in_the_servers_backlog() {
     }
     let line = "[u] \n".len() + 10_000;
     assert_eq!(backlog(), line + 10 * 64);
-    // Each way out of a queue: sent, given way, dropped.
+    // Each way to leave a queue: sent, skipped, dropped.
     benches[0].socket.change(|state| state.space = usize::MAX);
     outboxes[0].drain();
     for outbox in &outboxes[1..] {
@@ -267,14 +267,14 @@ fn what_waits_in_many_outboxes_counts_once_in_the_servers_backlog() {
         outbox.end(CloseReason::Stalled);
     }
     assert_eq!(backlog(), 0);
-    // What is sent at once was never held.
+    // What is sent at once is never held.
     let rendered = batch.rendered(FORM, Carrier::Lines).clone();
     assert!(rendered.hold() && rendered.let_go());
 }
 
 #[test]
-fn a_skip_looks_at_each_entry_once_however_many_wait() {
-    /// How many entries are looked at for so many broadcasts behind so many answers.
+fn a_skip_examines_each_entry_once() {
+    /// How many entries are examined for this many broadcasts behind this many answers.
     fn steps(answers: usize, broadcasts: usize) -> usize {
         let mut bench = Bench::new(1_000, 0);
         for _ in 0..answers {
@@ -285,14 +285,14 @@ fn a_skip_looks_at_each_entry_once_however_many_wait() {
         }
         bench.outbox.state.lock().queue.steps
     }
-    // Each once when it comes, and the newest once more when it is not that any more.
+    // Each once when it is queued, and the newest once more when it no longer is.
     assert!(steps(1_000, 1_000) <= 1_000 + 2 * 1_000, "{}", steps(1_000, 1_000));
     let (once, twice) = (steps(2_000, 1_000), steps(2_000, 2_000));
     assert!(twice <= 2 * once, "{once} steps, and {twice} for twice as many broadcasts");
 }
 
 #[test]
-fn a_replay_waits_in_parts_and_gives_way_last() {
+fn a_replay_is_queued_in_parts_and_skipped_last() {
     let history = |bench: &Bench| {
         let part = |id: u64| Part { lines: vec![b'r'; 20_000], first_id: id, last_id: id };
         let parts = (0..4).map(part).collect();
@@ -303,7 +303,7 @@ fn a_replay_waits_in_parts_and_gives_way_last() {
     bench.outbox.change_form(Form::JSON);
     let shown = history(&bench);
     bench.outbox.offer_rendered(&shown, 0..4, Instant::now());
-    // No part passes 32 KiB.
+    // No part exceeds 32 KiB.
     assert_eq!(bench.outbox.state.lock().queue.pieces(usize::MAX).len(), 4);
     bench.next_id = 4;
     for _ in 0..100 {
@@ -316,7 +316,7 @@ fn a_replay_waits_in_parts_and_gives_way_last() {
     let gap = "r{\"type\":\"gap\",\"room\":\"lobby\",\"from\":4,\"to\":993}\n";
     assert!(text.contains(gap), "what has just happened gave way");
 
-    // Alone it is too much: then it gives way too.
+    // It alone is too much: then it is skipped too.
     let mut bench = Bench::new(50_000, 0);
     bench.outbox.change_form(Form::JSON);
     bench.outbox.offer_rendered(&history(&bench), 0..4, Instant::now());
@@ -331,7 +331,7 @@ fn a_replay_waits_in_parts_and_gives_way_last() {
 }
 
 #[test]
-fn while_the_whole_server_is_behind_everyone_who_waits_skips() {
+fn a_full_backlog_makes_every_waiting_outbox_skip() {
     let mut bench = Bench::new(1_000_000, 0);
     bench.offer(1);
     bench.offer(1);
@@ -340,7 +340,7 @@ fn while_the_whole_server_is_behind_everyone_who_waits_skips() {
     for _ in 0..5 {
         bench.offer(1);
     }
-    // The mark for what was skipped, and the newest.
+    // The mark for the skipped events, and the newest event.
     assert_eq!(bench.outbox.state.lock().queue.pieces(usize::MAX).len(), 2);
 }
 
@@ -372,7 +372,7 @@ fn after_the_end_nothing_is_held() {
 }
 
 #[test]
-fn who_is_dismissed_is_ended_unless_its_thread_sees_to_that() {
+fn a_dismissed_connection_is_ended_unless_its_thread_does_so() {
     let reason = CloseReason::Told(Goodbye::Replaced);
     for wakes in [false, true] {
         let mut bench = Bench::new(1_000, 1_000);
@@ -418,10 +418,10 @@ enum Step {
 }
 
 proptest! {
-    /// Whatever the pace: lines are whole and in order, answers are all there, and
-    /// the marks count exactly what is missing where they stand.
+    /// At any pace: lines are complete and in order, all answers arrive, and the marks count
+    /// exactly what is missing in their place.
     #[test]
-    fn nothing_is_reordered_cut_or_lost_untold(
+    fn nothing_is_reordered_cut_or_lost_without_a_mark(
         steps in proptest::collection::vec(
             prop_oneof![
                 (1u32..20).prop_map(Step::Offer),

@@ -1,5 +1,5 @@
-//! What stands for a socket in tests: takes as much as it is told to, remembers it, and is
-//! its own [`Waker`], which notes that somebody waits.
+//! A fake socket for tests: takes as many bytes as it is allowed to, records them, and is its
+//! own [`Waker`], which records that somebody waits.
 
 use std::{
     io::{self, IoSlice},
@@ -23,9 +23,9 @@ pub(crate) struct FakeSocket {
 
 #[derive(Default)]
 pub(crate) struct FakeState {
-    /// How many bytes it takes before it is full.
+    /// How many more bytes it takes.
     pub(crate) space: usize,
-    /// What it took, one piece a send; nothing if it forgets.
+    /// What it took, one piece per send; empty if it does not record.
     pub(crate) taken: Vec<Vec<u8>>,
     pub(crate) forgets: bool,
     /// Whether somebody waits for it to take more.
@@ -34,7 +34,7 @@ pub(crate) struct FakeState {
     pub(crate) panics: bool,
 }
 
-/// An outbox, and the socket before it, which is never full.
+/// An outbox with a fake socket that is never full.
 pub(crate) fn connect(number: u64, form: Form) -> (Arc<FakeSocket>, Arc<Outbox>) {
     let socket = FakeSocket::with_space(usize::MAX);
     let bounds = Arc::new(Bounds::new(1_000, 1_000));
@@ -58,13 +58,13 @@ impl FakeSocket {
         self.changed.notify_all();
     }
 
-    /// All that it took, as text.
+    /// Everything it took, as text.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.state.lock().taken.concat()).expect("UTF-8 was sent")
     }
 }
 
-/// Nobody is woken by it: a test that gives the socket space drains the outbox itself.
+/// It wakes nobody: a test that gives the socket space drains the outbox itself.
 impl Waker for FakeSocket {
     fn arm(&self, _: &Arc<Outbox>, _: Option<&TcpStream>, _: bool) -> io::Result<()> {
         self.change(|state| state.armed = true);

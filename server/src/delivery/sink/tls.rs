@@ -1,6 +1,6 @@
-//! TLS inside the outbox (RFC 8446, RFC 5246): encrypts what the socket then takes,
-//! and decrypts what it has for the connection's own thread. The outbox's lock is
-//! the session's: records leave in the order in which they were made.
+//! TLS inside the outbox (RFC 8446, RFC 5246): encrypts output for the socket, and decrypts
+//! input for the connection's own thread. The outbox's lock also protects the session, so
+//! records are sent in the order in which they were written.
 
 use std::{
     io::{self, IoSlice},
@@ -14,46 +14,45 @@ use rustls::{ServerConfig, ServerConnection};
 use super::{Sent, Sink, shut_down};
 use crate::transport::{PeerEnd, Received, socket, tls::Decrypted};
 
-/// What is encrypted before the socket is asked again, in bytes: a whole record.
+/// How much is encrypted before the socket is tried again, in bytes: one full record.
 const RECORD_BYTES: usize = 16 * 1_024;
 
-/// What a peer may send before its handshake is done, in bytes; a read more may come
-/// with its end.
+/// How much a peer may send before its handshake is finished, in bytes, plus the rest of the
+/// last read.
 const HANDSHAKE_BYTES: usize = 8 * 1_024;
 
-/// A TCP socket that is never waited for, and the TLS session that goes over it.
+/// A TCP socket that is never waited for, and its TLS session.
 pub(crate) struct TlsSink {
     stream: Arc<TcpStream>,
     session: ServerConnection,
-    /// The socket is full and has not taken all of what was encrypted. The last byte of
-    /// that counts as not taken: whoever offered it offers it again when there is
-    /// space, and until then waits for that.
+    /// The socket is full and has not taken all encrypted bytes. The last plain byte counts as
+    /// not taken, so that it is offered again when there is space; until then, the outbox waits
+    /// for the socket.
     holds_byte: bool,
-    /// What has come before the handshake was done.
+    /// Bytes received before the handshake was finished.
     handshake_bytes: usize,
 }
 
 impl TlsSink {
-    /// Begins a session; its peer is to speak first.
+    /// Starts a session in which the peer speaks first.
     pub(crate) fn new(stream: Arc<TcpStream>, config: Arc<ServerConfig>) -> TlsSink {
-        // It fails for a bad fragment size alone, and ours sets none.
+        // It fails only for a bad fragment size, and ours is not set.
         let session = ServerConnection::new(config).expect("the configuration is right");
         TlsSink { stream, session, holds_byte: false, handshake_bytes: 0 }
     }
 
-    /// The socket, of a session that is given up before it has begun.
+    /// The socket of a session that is given up before it has begun.
     pub(crate) fn stream(&self) -> Arc<TcpStream> {
         self.stream.clone()
     }
 
-    /// Takes what the socket has, without waiting for it, and decrypts as much as goes
-    /// into `space`; answers what is the session's own. An empty `space` leaves what was
-    /// said where it is.
+    /// Receives what has arrived, without blocking, decrypts as much as fits into `space`, and
+    /// answers TLS's own records. With an empty `space`, application data stays in the session.
     ///
     /// # Errors
     ///
-    /// The socket's, or a [`rustls::Error`] inside of one: then the peer was sent an
-    /// alert that says so.
+    /// The socket's error, or a [`rustls::Error`] inside of one: then the peer was sent an
+    /// alert about it.
     pub(crate) fn receive(&mut self, space: &mut [u8]) -> io::Result<Decrypted> {
         let mut received = self.decrypted(space);
         if matches!(received, Received::Nothing) {
@@ -81,7 +80,7 @@ impl TlsSink {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 Received::End(PeerEnd::Cut)
             }
-            // Nothing was decrypted yet.
+            // Nothing has been decrypted yet.
             Err(_) => Received::Nothing,
         }
     }
@@ -101,14 +100,14 @@ impl TlsSink {
             self.handshake_bytes += count;
         }
         if let Err(error) = self.session.process_new_packets() {
-            // The alert is a courtesy; the error is what counts.
+            // The alert is a courtesy; the error is what matters.
             let _ = self.flush();
             return Err(broken(error));
         }
         Ok(())
     }
 
-    /// Sends what was encrypted, as far as the socket takes it; false if it is full.
+    /// Sends encrypted bytes, as far as the socket takes them; false if it is full.
     pub(crate) fn flush(&mut self) -> io::Result<bool> {
         while self.session.wants_write() {
             match self.session.write_tls(&mut Unblocking(&self.stream)) {
@@ -121,7 +120,7 @@ impl TlsSink {
         Ok(true)
     }
 
-    /// Takes `length` bytes, which `encrypt` gives to the session range by range.
+    /// Takes `length` bytes, which `encrypt` passes to the session range by range.
     fn send_with(
         &mut self,
         length: usize,
@@ -168,11 +167,11 @@ impl Sink for TlsSink {
     }
 
     fn shut_down_write(&mut self) {
-        // Before there is a session, its end means nothing.
+        // Before there is a session, ending it means nothing.
         if !self.session.is_handshaking() {
             self.session.send_close_notify();
         }
-        // Where the socket is full, nobody waits for the end any more.
+        // If the socket is full, nobody waits to send this any more.
         let _ = self.flush();
         shut_down(Some(&self.stream), Shutdown::Write);
     }
@@ -190,7 +189,7 @@ impl Sink for TlsSink {
     }
 }
 
-/// The part of `pieces`, laid end to end, that is `range`.
+/// The part of `pieces`, joined end to end, in `range`.
 fn part<'a>(pieces: &'a [IoSlice<'_>], range: Range<usize>) -> Vec<IoSlice<'a>> {
     let mut parts = Vec::new();
     let mut begin = 0;
@@ -205,7 +204,7 @@ fn part<'a>(pieces: &'a [IoSlice<'_>], range: Range<usize>) -> Vec<IoSlice<'a>> 
     parts
 }
 
-/// A socket whose calls do not wait.
+/// A socket with non-blocking calls.
 struct Unblocking<'a>(&'a TcpStream);
 
 impl io::Read for Unblocking<'_> {

@@ -1,5 +1,6 @@
-//! Logging off and shutting down. Windows does not tell a console program about these once it has
-//! loaded user32, as Rust's library does; it tells its windows. So this has one that nobody sees.
+//! Logging off and shutting down. Windows does not tell a console program about these once it
+//! has loaded user32 (as Rust's library does); it sends messages to its windows instead. So
+//! this opens a hidden window.
 
 use std::{io, ptr};
 
@@ -18,22 +19,22 @@ use windows_sys::{
 use super::tell;
 use crate::system::StopRequest;
 
-/// Starts the thread with the window. Without it, the end of the session is as sudden as the task
-/// manager's.
+/// Starts the thread with the window. Without it, logging off ends the process as abruptly as
+/// the task manager does.
 ///
 /// # Errors
 ///
-/// There is no thread for it.
+/// If the system cannot create a thread.
 pub(super) fn watch_log_off() -> io::Result<()> {
     std::thread::Builder::new().name("log-off".into()).spawn(take_messages)?;
     Ok(())
 }
 
-/// Makes the window, and takes its messages for as long as the process lives.
+/// Creates the window, and handles its messages for the life of the process.
 #[allow(unsafe_code)]
 fn take_messages() {
-    // SAFETY: the names are constants, the procedure is a function, and the window is used on
-    // the thread that makes it.
+    // SAFETY: the names are constants, the procedure is a function, and the window is used only
+    // on the thread that creates it.
     unsafe {
         let class = WNDCLASSW {
             lpfnWndProc: Some(on_message),
@@ -75,15 +76,15 @@ unsafe extern "system" fn on_message(
 ) -> LRESULT {
     match message {
         WM_QUERYENDSESSION => 1,
-        // Whether the session does end.
+        // Whether the session really ends.
         WM_ENDSESSION if detail != 0 => {
             tell(StopRequest::Hurried);
-            // The process is ended when this returns, or in a few seconds.
+            // The system ends the process when this returns, or after a few seconds.
             loop {
                 std::thread::park();
             }
         }
-        // SAFETY: these are the arguments of the call.
+        // SAFETY: these are the arguments of this call.
         _ => unsafe { DefWindowProcW(window, message, detail, reason) },
     }
 }
