@@ -192,10 +192,11 @@ fn show_start(server: &Server, console: &Console) {
     });
     let banner = banner(server.doors(), lang);
     let hint = server.operator().draw_link(&banner);
+    let metrics = server.metrics_address().and_then(|at| reachable(&[at]).first().copied());
+    // Whoever has read the banner finds a server that takes no more descriptors for itself.
     console.say(banner);
     hint.into_iter().for_each(|hint| console.say(format!("+++ {}", hint.text(lang))));
-    let metrics: Vec<_> = server.metrics_address().into_iter().collect();
-    if let Some(address) = reachable(&metrics).first() {
+    if let Some(address) = metrics {
         console.say(match lang {
             Lang::Ko => format!("+++ 메트릭: http://{address}/metrics"),
             Lang::En => format!("+++ Metrics: http://{address}/metrics"),

@@ -94,11 +94,11 @@ impl Listener {
         // SAFETY: see above.
         unsafe { poller.add_with_mode(&socket, Event::readable(0), PollMode::Level)? };
         let stopping = Arc::new(AtomicBool::new(false));
+        let reserve = Reserve::take();
         let thread = std::thread::Builder::new().name("accept".into()).spawn({
             let (poller, stopping) = (poller.clone(), stopping.clone());
             move || {
-                Acceptor { socket: &socket, door, arrivals, reserve: Reserve::take() }
-                    .run(&poller, &stopping);
+                Acceptor { socket: &socket, door, arrivals, reserve }.run(&poller, &stopping);
                 if let Err(error) = poller.delete(&socket) {
                     tracing::error!(%error, "failed to forget a listener");
                 }
