@@ -28,35 +28,30 @@ use std::{
 };
 
 use crossbeam_channel::bounded;
-use madang_protocol::{
-    event::{ServerMessage, Time},
-    name::UserName,
-    room::RoomKey,
-};
+use madang_protocol::{event::Time, room::RoomKey};
 
 use crate::{
-    clock,
     delivery::outbox::Outbox,
     dialect::answer::Answer,
     metrics::Metrics,
     room::event_ids::EventIds,
     room::mailbox::{Ended, Mailbox, Pump, Urgency},
     room::refusal::Refusal,
-    session::{Hidden, RoomHandle, Session, token::TokenHash},
+    session::{Hidden, RoomHandle, Session},
     sync::Mutex,
 };
 
-use access::Access;
 use envelope::{Answered, Envelope};
 use executor::Executor;
 use lesson::{Lesson, class::Attended};
 use recorder::Recorder;
-use state::State;
 
 pub(crate) use envelope::{Closing, Coming, Going, Greeting, Last, Question};
 pub(crate) use history::HistorySpan;
 pub(crate) use op::{By, Muter, Op, Speech};
+pub(crate) use refusal::refuse;
 pub(crate) use state::Beginning;
+pub(crate) use status::RoomStatus;
 
 pub(crate) mod directory;
 pub(crate) mod mailbox;
@@ -64,12 +59,14 @@ mod envelope;
 mod op;
 mod fact;
 mod state;
+mod status;
 mod roster;
 mod access;
 mod kicks;
 pub(crate) mod lesson;
 pub(crate) mod refusal;
 mod executor;
+mod ending;
 mod presence;
 mod answers;
 mod members;
@@ -121,46 +118,6 @@ pub(crate) struct Context {
     pub(crate) metrics: Arc<Metrics>,
     /// Keeps what happens in public rooms.
     pub(crate) recorder: Option<Arc<dyn Recorder>>,
-}
-
-/// What may be known of a room from outside.
-#[derive(Debug, Clone)]
-pub(crate) struct RoomStatus {
-    pub(crate) members: usize,
-    pub(crate) topic: Option<Arc<str>>,
-    pub(crate) access: Access,
-    /// The tokens of those whom it keeps out, by their sessions' numbers.
-    kicked_tokens: Arc<[(u64, TokenHash)]>,
-    /// Since when it has had no members.
-    pub(crate) empty_since: Option<Time>,
-}
-
-impl RoomStatus {
-    fn of(state: &State, kicked_tokens: Arc<[(u64, TokenHash)]>) -> RoomStatus {
-        RoomStatus {
-            members: state.members().len(),
-            topic: state.topic().cloned(),
-            access: state.access().clone(),
-            kicked_tokens,
-            empty_since: state.empty_since(),
-        }
-    }
-
-    /// Whether `session` could come in under this name; before it has one, without.
-    ///
-    /// # Errors
-    ///
-    /// Why not.
-    pub(crate) fn admits(&self, session: u64, name: Option<&UserName>) -> Result<(), Refusal> {
-        self.access.admits(self.members, session, name, clock::now())
-    }
-
-    /// For how much longer somebody is kept out who had a session of this token.
-    pub(crate) fn kicked_for(&self, token: &str) -> Option<Duration> {
-        let (session, _) =
-            self.kicked_tokens.iter().find(|(_, kicked)| *kicked == TokenHash::of(token))?;
-        self.access.kicks.left_for_session(*session, clock::now())
-    }
 }
 
 impl Room {
@@ -462,36 +419,6 @@ impl Room {
 impl RoomHandle for Room {
     fn number(&self) -> u64 {
         self.number
-    }
-}
-
-/// Tells who can't speak why, once, or for each request that has a nonce. What was
-/// said before its connection was cut stays said: that is only acknowledged again.
-pub(crate) fn refuse(metrics: &Metrics, session: &Session, speeches: &[Speech], refusal: Refusal) {
-    session.tell(|answer| write_refusal(metrics, session, speeches, refusal, answer));
-}
-
-fn write_refusal(
-    metrics: &Metrics,
-    session: &Session,
-    speeches: &[Speech],
-    refusal: Refusal,
-    answer: &mut Answer,
-) {
-    let notice = refusal.notice();
-    let mut is_told = false;
-    for nonce in speeches.iter().map(|speech| speech.nonce.as_deref()) {
-        match (nonce, nonce.and_then(|nonce| session.knows_nonce(nonce))) {
-            (Some(nonce), Some(id)) => {
-                answer.message(&ServerMessage::Ack { nonce: nonce.into(), id, durable: None });
-            }
-            (nonce, _) => {
-                metrics.refused.count_notice(&notice);
-                if nonce.is_some() || !std::mem::replace(&mut is_told, true) {
-                    answer.notice_to(&notice, nonce);
-                }
-            }
-        }
     }
 }
 

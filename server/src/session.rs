@@ -18,9 +18,8 @@ use std::sync::{
 
 use madang_protocol::{
     command::Switch,
-    event::{Event, ServerMessage, Time},
+    event::{Event, Time},
     name::UserName,
-    notice::Notice,
     text::Lang,
 };
 use serde::{Deserialize, Serialize};
@@ -36,11 +35,13 @@ use crate::{
 
 pub(crate) use reading::Reading;
 
-pub(crate) use hidden::Hidden;
+pub(crate) use hidden::{Hidden, MOST_HIDDEN};
+pub(crate) use whisper::{Whispered, Whisperer};
 
 pub(crate) mod user_manager;
 pub(crate) mod teachers;
 mod hidden;
+mod whisper;
 mod mute_of_all;
 pub(crate) mod memory;
 pub(crate) mod nonces;
@@ -49,9 +50,6 @@ mod reading;
 
 /// Whoever comes back is sent them in parts of so many bytes, or one event.
 const PART_BYTES: usize = 32 * 1_024;
-
-/// How many people one may hide.
-pub(crate) const MOST_HIDDEN: usize = 100;
 
 /// A room, as sessions know it.
 pub(crate) trait RoomHandle: Send + Sync {
@@ -116,28 +114,6 @@ struct SessionState {
     quiet: Option<Quiet>,
     /// What only clients that come back need.
     memory: Option<Box<Memory>>,
-}
-
-/// Who whispers.
-#[derive(Clone, Copy)]
-pub(crate) enum Whisperer<'a> {
-    /// Somebody on the server, under this name.
-    Member(&'a Arc<Session>, &'a UserName),
-    /// The operator.
-    Operator,
-}
-
-/// What became of a whisper.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Whispered {
-    /// It was sent.
-    Sent,
-    /// It waits for them to come back.
-    Kept,
-    /// There is no space for it.
-    Refused,
-    /// They hide who whispers.
-    Hidden,
 }
 
 impl Session {
@@ -316,67 +292,6 @@ impl Session {
         }
     }
 
-    /// Whispers to them.
-    pub(crate) fn whisper(&self, from: Whisperer<'_>, text: &str, time: Time) -> Whispered {
-        let mut state = self.state.lock();
-        let user = match (from, state.lang) {
-            (Whisperer::Member(session, name), _) => {
-                if Hidden::hides(&state.hidden, session.number, name.as_str()) {
-                    return Whispered::Hidden;
-                }
-                name.as_str()
-            }
-            // Names that nobody can have.
-            (Whisperer::Operator, Lang::Ko) => "서버",
-            (Whisperer::Operator, Lang::En) => "server",
-        };
-        let SessionState { outbox, form, memory, last_whisperer, .. } = &mut *state;
-        let line = memory.as_ref().map(|memory| {
-            let mut line = Answer::new(*form);
-            line.message(&ServerMessage::Whisper {
-                private: memory.last_private + 1,
-                time,
-                user: user.into(),
-                text: text.into(),
-            });
-            line.into_bytes()
-        });
-        let outcome = match (&*outbox, &line) {
-            (Some(outbox), Some(line)) if outbox.try_push(line) => Whispered::Sent,
-            (Some(outbox), None) => {
-                let mut answer = Answer::new(outbox.form());
-                answer.notice(&Notice::Whispered { user, text });
-                if !outbox.try_push(&answer.into_bytes()) {
-                    return Whispered::Refused;
-                }
-                Whispered::Sent
-            }
-            // Who ends may come back; who does not read is full.
-            (Some(outbox), Some(_)) if outbox.is_open() => return Whispered::Refused,
-            (None, None) => return Whispered::Refused,
-            (_, Some(_)) => Whispered::Kept,
-        };
-        if let (Some(memory), Some(line)) = (memory, line)
-            && !memory.keep(line)
-        {
-            if outcome == Whispered::Kept {
-                return Whispered::Refused;
-            }
-            // Who comes back without having read it is told of a gap.
-            memory.last_private += 1;
-        }
-        if let Whisperer::Member(session, _) = from {
-            *last_whisperer = Arc::downgrade(session);
-        }
-        outcome
-    }
-
-    /// Who whispered last, whatever they are called now; none if nobody has, or if
-    /// they have gone.
-    pub(crate) fn last_whisperer(&self) -> Option<Arc<Session>> {
-        self.state.lock().last_whisperer.upgrade()
-    }
-
     /// Whether what came with this nonce was carried out already; the id that it got
     /// if it got one.
     pub(crate) fn knows_nonce(&self, nonce: &str) -> Option<Option<u64>> {
@@ -389,54 +304,6 @@ impl Session {
         if let Some(memory) = &mut self.state.lock().memory {
             memory.nonces.note(nonce, id);
         }
-    }
-
-    /// Whose lines they are not sent: the people that they ignore, and perhaps themselves.
-    pub(crate) fn hidden(&self) -> Arc<[Hidden]> {
-        let state = self.state.lock();
-        match state.own_lines {
-            Switch::On => state.hidden.clone(),
-            Switch::Off => {
-                // Without a name: what they said before is shown to them like everything.
-                let own = Hidden { session: self.number, name: "".into() };
-                state.hidden.iter().cloned().chain([own]).collect()
-            }
-        }
-    }
-
-    /// Whether what they say is sent to them too from now on; false if it was so before.
-    pub(crate) fn set_own_lines(&self, own_lines: Switch) -> bool {
-        let before = std::mem::replace(&mut self.state.lock().own_lines, own_lines);
-        before != own_lines
-    }
-
-    /// The names of the people that they ignore.
-    pub(crate) fn hidden_names(&self) -> Vec<Arc<str>> {
-        self.state.lock().hidden.iter().map(|hidden| hidden.name.clone()).collect()
-    }
-
-    /// Ignores somebody; false if the list is full.
-    pub(crate) fn hide(&self, session: u64, name: &UserName) -> bool {
-        let mut state = self.state.lock();
-        if Hidden::hides(&state.hidden, session, name.as_str()) {
-            return true;
-        }
-        let more = Hidden { session, name: name.as_str().into() };
-        if state.hidden.len() < MOST_HIDDEN {
-            state.hidden = state.hidden.iter().cloned().chain([more]).collect();
-            return true;
-        }
-        false
-    }
-
-    /// Stops ignoring somebody; false if they were not ignored.
-    pub(crate) fn show(&self, session: Option<u64>, name: &UserName) -> bool {
-        let mut state = self.state.lock();
-        let count = state.hidden.len();
-        let is_kept =
-            |hidden: &&Hidden| session != Some(hidden.session) && *hidden.name != *name.as_str();
-        state.hidden = state.hidden.iter().filter(is_kept).cloned().collect();
-        state.hidden.len() < count
     }
 
     /// They own `room` from now on.

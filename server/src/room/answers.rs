@@ -10,9 +10,8 @@ use super::{
     executor::Executor,
     history::{HistoryQuery, HistorySpan},
     op::Speech,
-    refusal::Refusal,
+    refusal::{Refusal, write_refusal},
     roster::Presence,
-    write_refusal,
 };
 use crate::{
     delivery::{batch::Rendered, outbox::Outbox},

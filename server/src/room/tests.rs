@@ -3,12 +3,14 @@
 use std::time::SystemTime;
 
 use madang_protocol::{
+    name::UserName,
     notice::{Goodbye, Notice},
     text::{Lang, LineEnd},
 };
 
 use super::*;
 use crate::{
+    clock,
     close_reason::CloseReason,
     delivery::sink::fake::{FakeSocket, connect},
     dialect::Form,

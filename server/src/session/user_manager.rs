@@ -11,7 +11,7 @@
 //! [`Rooms`]: crate::room::directory::Rooms
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::BTreeSet,
     net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -23,11 +23,11 @@ use madang_protocol::{
 };
 
 use proposal::{MOST_PROPOSED, shortened};
+use table::{Holder, SessionEntry, SessionTable};
 
 use crate::{
     session::{
         Mute, Session,
-        memory::WhisperBudget,
         nonces::NonceKey,
         teachers::Teachers,
         token::{Token, TokenHash},
@@ -36,6 +36,7 @@ use crate::{
 };
 
 mod proposal;
+mod table;
 
 /// The sessions, and the names in use.
 pub(crate) struct UserManager {
@@ -59,55 +60,6 @@ pub(crate) struct AwayLimits {
     pub(crate) total: usize,
     /// Of one address, if that is limited.
     pub(crate) per_address: Option<usize>,
-}
-
-#[derive(Default)]
-struct SessionTable {
-    /// Every key of every name in use.
-    names: HashMap<NameKey, Arc<Session>>,
-    sessions: HashMap<u64, SessionEntry>,
-    tokens: HashMap<TokenHash, Arc<Session>>,
-    /// What they keep of whispers together.
-    whispers: Arc<WhisperBudget>,
-    last_number: u64,
-    last_guest: u64,
-    /// How many sessions nobody holds, in all and by the address of who held them.
-    away: usize,
-    away_by_address: HashMap<IpAddr, usize>,
-}
-
-struct SessionEntry {
-    session: Arc<Session>,
-    holder: Holder,
-    /// How many connections have asked to take it over.
-    requests: u64,
-    /// How many of them wait for it.
-    waiting: usize,
-    /// The address under which it is counted while nobody holds it.
-    away_from: Option<IpAddr>,
-    /// The name that it has claimed beside its own; whatever ends it frees both.
-    another: Option<UserName>,
-}
-
-impl SessionEntry {
-    /// The session and the connection that holds it, if one does.
-    fn held(&self) -> Option<(Arc<Session>, u64)> {
-        match self.holder {
-            Holder::Connection(connection) => Some((self.session.clone(), connection)),
-            Holder::Nobody(_) | Holder::Ending => None,
-        }
-    }
-}
-
-/// Who holds a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Holder {
-    /// The connection of this number.
-    Connection(u64),
-    /// Nobody since then.
-    Nobody(Instant),
-    /// It is about to end.
-    Ending,
 }
 
 /// The name, or one that looks the same, is in use.
@@ -412,62 +364,6 @@ impl UserManager {
             table.tokens.remove(&token.hash);
         }
         table.sessions.len()
-    }
-}
-
-impl SessionTable {
-    /// Has `connection` hold a session that nobody holds, for its request of this
-    /// number; `None` if it is to be waited for.
-    fn take(
-        &mut self,
-        session: &Session,
-        request: u64,
-        connection: u64,
-    ) -> Option<Result<(), NotTaken>> {
-        let Some(entry) = self.sessions.get_mut(&session.number) else {
-            return Some(Err(NotTaken::NoSession));
-        };
-        match entry.holder {
-            Holder::Ending => Some(Err(NotTaken::NoSession)),
-            _ if entry.requests != request => Some(Err(NotTaken::Replaced)),
-            Holder::Nobody(_) => {
-                entry.holder = Holder::Connection(connection);
-                let address = entry.away_from.take();
-                self.count_back(address);
-                Some(Ok(()))
-            }
-            Holder::Connection(_) => None,
-        }
-    }
-
-    /// One session fewer waits for a connection.
-    fn count_back(&mut self, address: Option<IpAddr>) {
-        self.away -= 1;
-        if let Some(address) = address
-            && let Some(away) = self.away_by_address.get_mut(&address)
-        {
-            *away -= 1;
-            if *away == 0 {
-                self.away_by_address.remove(&address);
-            }
-        }
-    }
-
-    /// Takes in a session whose name nobody has.
-    fn insert(&mut self, keys: Vec<NameKey>, session: Arc<Session>, holder: Holder) {
-        self.names.extend(keys.into_iter().map(|key| (key, session.clone())));
-        let token = session.token.as_ref().map(|token| token.hash);
-        self.tokens.extend(token.map(|token| (token, session.clone())));
-        let number = session.number;
-        let entry = SessionEntry {
-            session,
-            holder,
-            requests: 0,
-            waiting: 0,
-            away_from: None,
-            another: None,
-        };
-        self.sessions.insert(number, entry);
     }
 }
 

@@ -1,0 +1,113 @@
+//! The table of sessions: which names and tokens are theirs, and who holds each.
+
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Instant};
+
+use madang_protocol::name::{NameKey, UserName};
+
+use super::NotTaken;
+use crate::session::{Session, memory::WhisperBudget, token::TokenHash};
+
+#[derive(Default)]
+pub(super) struct SessionTable {
+    /// Every key of every name in use.
+    pub(super) names: HashMap<NameKey, Arc<Session>>,
+    pub(super) sessions: HashMap<u64, SessionEntry>,
+    pub(super) tokens: HashMap<TokenHash, Arc<Session>>,
+    /// What they keep of whispers together.
+    pub(super) whispers: Arc<WhisperBudget>,
+    pub(super) last_number: u64,
+    pub(super) last_guest: u64,
+    /// How many sessions nobody holds, in all and by the address of who held them.
+    pub(super) away: usize,
+    pub(super) away_by_address: HashMap<IpAddr, usize>,
+}
+
+pub(super) struct SessionEntry {
+    pub(super) session: Arc<Session>,
+    pub(super) holder: Holder,
+    /// How many connections have asked to take it over.
+    pub(super) requests: u64,
+    /// How many of them wait for it.
+    pub(super) waiting: usize,
+    /// The address under which it is counted while nobody holds it.
+    pub(super) away_from: Option<IpAddr>,
+    /// The name that it has claimed beside its own; whatever ends it frees both.
+    pub(super) another: Option<UserName>,
+}
+
+impl SessionEntry {
+    /// The session and the connection that holds it, if one does.
+    pub(super) fn held(&self) -> Option<(Arc<Session>, u64)> {
+        match self.holder {
+            Holder::Connection(connection) => Some((self.session.clone(), connection)),
+            Holder::Nobody(_) | Holder::Ending => None,
+        }
+    }
+}
+
+/// Who holds a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holder {
+    /// The connection of this number.
+    Connection(u64),
+    /// Nobody since then.
+    Nobody(Instant),
+    /// It is about to end.
+    Ending,
+}
+
+impl SessionTable {
+    /// Has `connection` hold a session that nobody holds, for its request of this
+    /// number; `None` if it is to be waited for.
+    pub(super) fn take(
+        &mut self,
+        session: &Session,
+        request: u64,
+        connection: u64,
+    ) -> Option<Result<(), NotTaken>> {
+        let Some(entry) = self.sessions.get_mut(&session.number) else {
+            return Some(Err(NotTaken::NoSession));
+        };
+        match entry.holder {
+            Holder::Ending => Some(Err(NotTaken::NoSession)),
+            _ if entry.requests != request => Some(Err(NotTaken::Replaced)),
+            Holder::Nobody(_) => {
+                entry.holder = Holder::Connection(connection);
+                let address = entry.away_from.take();
+                self.count_back(address);
+                Some(Ok(()))
+            }
+            Holder::Connection(_) => None,
+        }
+    }
+
+    /// One session fewer waits for a connection.
+    pub(super) fn count_back(&mut self, address: Option<IpAddr>) {
+        self.away -= 1;
+        if let Some(address) = address
+            && let Some(away) = self.away_by_address.get_mut(&address)
+        {
+            *away -= 1;
+            if *away == 0 {
+                self.away_by_address.remove(&address);
+            }
+        }
+    }
+
+    /// Takes in a session whose name nobody has.
+    pub(super) fn insert(&mut self, keys: Vec<NameKey>, session: Arc<Session>, holder: Holder) {
+        self.names.extend(keys.into_iter().map(|key| (key, session.clone())));
+        let token = session.token.as_ref().map(|token| token.hash);
+        self.tokens.extend(token.map(|token| (token, session.clone())));
+        let number = session.number;
+        let entry = SessionEntry {
+            session,
+            holder,
+            requests: 0,
+            waiting: 0,
+            away_from: None,
+            another: None,
+        };
+        self.sessions.insert(number, entry);
+    }
+}

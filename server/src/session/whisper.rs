@@ -1,0 +1,99 @@
+//! What is said to one session alone: sent at once, kept until its client comes back, or
+//! refused.
+
+use std::sync::Arc;
+
+use madang_protocol::{
+    event::{ServerMessage, Time},
+    name::UserName,
+    notice::Notice,
+    text::Lang,
+};
+
+use super::{Hidden, Session, SessionState};
+use crate::dialect::answer::Answer;
+
+/// Who whispers.
+#[derive(Clone, Copy)]
+pub(crate) enum Whisperer<'a> {
+    /// Somebody on the server, under this name.
+    Member(&'a Arc<Session>, &'a UserName),
+    /// The operator.
+    Operator,
+}
+
+/// What became of a whisper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whispered {
+    /// It was sent.
+    Sent,
+    /// It waits for them to come back.
+    Kept,
+    /// There is no space for it.
+    Refused,
+    /// They hide who whispers.
+    Hidden,
+}
+
+impl Session {
+    /// Whispers to them.
+    pub(crate) fn whisper(&self, from: Whisperer<'_>, text: &str, time: Time) -> Whispered {
+        let mut state = self.state.lock();
+        let user = match (from, state.lang) {
+            (Whisperer::Member(session, name), _) => {
+                if Hidden::hides(&state.hidden, session.number, name.as_str()) {
+                    return Whispered::Hidden;
+                }
+                name.as_str()
+            }
+            // Names that nobody can have.
+            (Whisperer::Operator, Lang::Ko) => "서버",
+            (Whisperer::Operator, Lang::En) => "server",
+        };
+        let SessionState { outbox, form, memory, last_whisperer, .. } = &mut *state;
+        let line = memory.as_ref().map(|memory| {
+            let mut line = Answer::new(*form);
+            line.message(&ServerMessage::Whisper {
+                private: memory.last_private + 1,
+                time,
+                user: user.into(),
+                text: text.into(),
+            });
+            line.into_bytes()
+        });
+        let outcome = match (&*outbox, &line) {
+            (Some(outbox), Some(line)) if outbox.try_push(line) => Whispered::Sent,
+            (Some(outbox), None) => {
+                let mut answer = Answer::new(outbox.form());
+                answer.notice(&Notice::Whispered { user, text });
+                if !outbox.try_push(&answer.into_bytes()) {
+                    return Whispered::Refused;
+                }
+                Whispered::Sent
+            }
+            // Who ends may come back; who does not read is full.
+            (Some(outbox), Some(_)) if outbox.is_open() => return Whispered::Refused,
+            (None, None) => return Whispered::Refused,
+            (_, Some(_)) => Whispered::Kept,
+        };
+        if let (Some(memory), Some(line)) = (memory, line)
+            && !memory.keep(line)
+        {
+            if outcome == Whispered::Kept {
+                return Whispered::Refused;
+            }
+            // Who comes back without having read it is told of a gap.
+            memory.last_private += 1;
+        }
+        if let Whisperer::Member(session, _) = from {
+            *last_whisperer = Arc::downgrade(session);
+        }
+        outcome
+    }
+
+    /// Who whispered last, whatever they are called now; none if nobody has, or if
+    /// they have gone.
+    pub(crate) fn last_whisperer(&self) -> Option<Arc<Session>> {
+        self.state.lock().last_whisperer.upgrade()
+    }
+}
