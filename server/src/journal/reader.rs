@@ -164,7 +164,7 @@ impl Reader {
     }
 
     /// How many wait.
-    #[cfg(test)]
+    #[cfg(all(test, not(feature = "shuttle")))]
     pub(super) fn waiting(&self) -> usize {
         self.state.lock().waiting.len()
     }
