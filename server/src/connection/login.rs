@@ -170,7 +170,7 @@ impl Connection {
         Ok(None)
     }
 
-    /// Runs a command of a user without a name. A user who asks for a room goes there or
+    /// Runs a command of a user without a name. A user requesting a room goes there or
     /// nowhere, even if the command is mistyped.
     fn take_early_command(&mut self, line: &str, nonce: Option<&str>) -> Result<(), CloseReason> {
         let command = match Input::parse(line) {

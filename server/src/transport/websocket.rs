@@ -74,7 +74,7 @@ pub(crate) enum Message {
 }
 
 impl MessageTransport {
-    /// Reads `input`, of which `first` was read already.
+    /// Reads `input`, after `first` was read from it already.
     pub(crate) fn new(
         input: Input,
         writes: Arc<dyn WriteSide>,

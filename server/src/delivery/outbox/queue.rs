@@ -155,7 +155,7 @@ impl Queue {
         pieces
     }
 
-    /// Queues an entry of which `sent` bytes were already sent; 0 unless the queue is empty.
+    /// Queues an entry after `sent` of its bytes were sent; 0 unless the queue is empty.
     pub(super) fn push(&mut self, body: Body, since: Instant, sent: usize, bounds: &Bounds) {
         let entry = Entry { body, since };
         if self.entries.is_empty() {
