@@ -215,8 +215,10 @@ fn a_room_that_its_pump_ends_refuses_who_waits_and_pumps_what_it_took() {
 fn a_session_is_held_by_one_connection_at_a_time_and_let_go_to_the_next() {
     shuttle::check_random(
         || {
-            let users =
-                Arc::new(UserManager::new(AwayLimits { total: 9, per_address: None }, None));
+            let users = Arc::new(UserManager::new(
+                AwayLimits { total: 9, per_address: None },
+                Default::default(),
+            ));
             let name = UserName::parse("alice").expect("a name");
             let session = users.claim(&name, Some("token".into()), 0, Time::from_millis(0));
             let session = session.unwrap_or_else(|_| panic!("the name is free"));

@@ -34,23 +34,23 @@ use crate::{
     delivery::outbox::Outbox,
     dialect::answer::Answer,
     metrics::Metrics,
-    room::event_ids::EventIds,
-    room::mailbox::{Ended, Mailbox, Pump, Urgency},
-    room::refusal::Refusal,
-    session::{Hidden, RoomHandle, Session},
+    session::{Hidden, RoomHandle, Session, nonces::NonceKey},
     sync::Mutex,
 };
 
 use envelope::{Answered, Envelope};
+use event_ids::EventIds;
 use executor::Executor;
 use lesson::{Lesson, class::Attended};
+use mailbox::{Ended, Mailbox, Pump, Urgency};
 use recorder::Recorder;
+use refusal::Refusal;
 
 pub(crate) use envelope::{Closing, Coming, Going, Greeting, Last, Question};
 pub(crate) use history::HistorySpan;
 pub(crate) use op::{By, Muter, Op, Speech};
 pub(crate) use refusal::refuse;
-pub(crate) use state::Beginning;
+pub(crate) use state::{Awaited, Beginning};
 pub(crate) use status::RoomStatus;
 
 pub(crate) mod directory;
@@ -115,6 +115,8 @@ pub(crate) struct Context {
     pub(crate) ids: Arc<EventIds>,
     /// The lesson, in which public rooms take part.
     pub(crate) lesson: Arc<Lesson>,
+    /// The secret for hashes of nonces.
+    pub(crate) nonce_key: NonceKey,
     pub(crate) metrics: Arc<Metrics>,
     /// Keeps what happens in public rooms.
     pub(crate) recorder: Option<Arc<dyn Recorder>>,

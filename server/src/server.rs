@@ -31,6 +31,7 @@ use crate::{
     operator::{Operator, console::Console},
     room::{Context, directory::Rooms, recorder::Recorder},
     session::{
+        nonces::NonceKey,
         teachers::Teachers,
         user_manager::{AwayLimits, UserManager},
     },
@@ -153,9 +154,10 @@ impl Server {
         };
         let (journal, kept) = journal.map(|(it, kept)| (Arc::new(it), kept)).unzip();
         let lobby = kept.as_ref().map(restoring::lobby).unwrap_or_default();
-        let nonce_key = journal.as_ref().map(|journal| journal.nonce_key);
+        let nonce_key = journal.as_ref().map_or_else(NonceKey::random, |it| it.nonce_key);
         let recorder = journal.clone().map(|journal| journal as Arc<dyn Recorder>);
-        let context = Context { ids, lesson: Arc::default(), metrics: metrics.clone(), recorder };
+        let (lesson, metrics_too) = (Arc::default(), metrics.clone());
+        let context = Context { ids, lesson, nonce_key, metrics: metrics_too, recorder };
         let minute = Duration::from_secs(60);
         let mut users = UserManager::new(away, nonce_key);
         users.teachers = Teachers::new(config.teacher_code.clone());
@@ -181,8 +183,8 @@ impl Server {
             tls,
             config,
         });
-        if let Some((kept, key)) = kept.zip(nonce_key) {
-            shared.restore(kept, key);
+        if let Some(kept) = kept {
+            shared.restore(kept);
         }
         if let Some(tls) = &shared.tls {
             shared.timekeeper.schedule(Instant::now() + tls.look_interval, Due::Certificate);

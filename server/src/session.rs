@@ -153,11 +153,10 @@ impl Session {
         self
     }
 
-    /// The same, whose nonces are hashed by the server's secret and known from before a
-    /// restart: their hashes and the ids that they got.
-    pub(crate) fn knowing_nonces(self, key: NonceKey, noted: &[(u64, u64)]) -> Session {
+    /// The same, whose nonces are hashed by the server's secret.
+    pub(crate) fn hashing_nonces_by(self, key: NonceKey) -> Session {
         if let Some(memory) = &mut self.state.lock().memory {
-            memory.nonces = nonces::Nonces::kept(key, noted);
+            memory.nonce_key = key;
         }
         self
     }
@@ -289,20 +288,6 @@ impl Session {
             let mut answer = Answer::new(outbox.form()).in_lang(self.lang());
             write(&mut answer);
             outbox.try_push(&answer.into_bytes());
-        }
-    }
-
-    /// Whether what came with this nonce was carried out already; the id that it got
-    /// if it got one.
-    pub(crate) fn knows_nonce(&self, nonce: &str) -> Option<Option<u64>> {
-        self.state.lock().memory.as_ref()?.nonces.find(nonce)
-    }
-
-    /// What came with this nonce, which is not known, is carried out now, and gets this id
-    /// if it gets one.
-    pub(crate) fn note_nonce(&self, nonce: &str, id: Option<u64>) {
-        if let Some(memory) = &mut self.state.lock().memory {
-            memory.nonces.note(nonce, id);
         }
     }
 
@@ -551,10 +536,10 @@ mod tests {
     #[test]
     fn only_who_may_come_back_knows_nonces() {
         let alice = session(1, "alice", Form::JSON);
-        alice.note_nonce("n", Some(7));
-        assert_eq!(alice.knows_nonce("n"), Some(Some(7)));
+        alice.note_nonce("n");
+        assert_eq!(alice.knows_nonce("n"), Some(None));
         let text = session(2, "bob", TEXT);
-        text.note_nonce("n", None);
+        text.note_nonce("n");
         assert_eq!(text.knows_nonce("n"), None, "nobody comes back to it");
     }
 

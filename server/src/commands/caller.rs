@@ -176,7 +176,7 @@ impl<'a> Caller<'a> {
         match (self.standing, self.nonce) {
             (Standing::Member(member), Some(nonce)) => {
                 // A client that comes back and asks again does not get it done twice.
-                member.session.note_nonce(nonce, None);
+                member.session.note_nonce(nonce);
                 answer.ack(self.nonce);
             }
             _ => answer.ack(self.nonce),

@@ -121,7 +121,8 @@ impl Services for Asked {
 
 impl Stage {
     fn new() -> Stage {
-        let users = UserManager::new(AwayLimits { total: 9, per_address: Some(9) }, None);
+        let users =
+            UserManager::new(AwayLimits { total: 9, per_address: Some(9) }, Default::default());
         let metrics: Arc<Metrics> = Arc::default();
         let rooms = Rooms::new(
             9,
@@ -218,7 +219,7 @@ fn owner_and_operator_give_the_same_commands() {
     assert_eq!(stage.run_as_operator("/mute bob"), done(muted));
     assert_eq!(stage.run_as_operator("/unmute bob"), unmuted);
     assert_eq!(stage.run_as_operator("/unmute bob"), Notice::Already.text(Lang::En));
-    stage.alice.0.note_nonce("n", None);
+    stage.alice.0.note_nonce("n");
     let kicked = |user| Done::Kicked { user, seconds: 60 };
     assert_eq!(stage.run_as_operator("/kick bob"), done(kicked("bob")));
     assert_eq!(members(), 1);

@@ -42,8 +42,11 @@ impl Executor {
         tracing::error!(room = %self.name, "a room's state is torn by a panic; the room is ended");
         let last_id = self.batch.events().last().map(|event| event.id());
         let first_id = last_id.map_or(next_id, |last_id| last_id + 1);
+        self.members.iter().for_each(|member| self.keep_nonces_of(&member.session));
         let class = if self.is_lobby() { self.lesson.class() } else { Class::default() };
-        self.state = State::new(Beginning { first_id, class, ..Beginning::default() }, self.time);
+        let nonce_key = self.state.nonce_key();
+        let beginning = Beginning { first_id, class, nonce_key, ..Beginning::default() };
+        self.state = State::new(beginning, self.time);
         if !self.is_lobby() {
             let change = Change::Ended { by: None };
             self.state.apply(&Fact { id: None, time: self.time, change });

@@ -3,7 +3,6 @@
 //! outboxes and ignore lists, which lie beside the state, follows each of them.
 
 use std::{
-    collections::HashSet,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Weak,
@@ -31,7 +30,7 @@ use super::{
     recording::Recording,
     refusal::Refusal,
     refuse,
-    state::{Beginning, State},
+    state::{Beginning, Heard, State},
 };
 use crate::{
     clock,
@@ -103,6 +102,7 @@ impl Executor {
             (event, encoded_bytes)
         }));
         let first_id = beginning.first_id;
+        beginning.nonce_key = context.nonce_key;
         let lost = beginning.lost_after.map(|last| (last + 1, first_id - 1));
         let state = State::new(beginning, time);
         let published = Arc::new(Mutex::new(RoomStatus::of(&state, Arc::default())));
@@ -254,6 +254,7 @@ impl Executor {
     /// them told of it.
     pub(super) fn take_in(&mut self, fact: Fact) {
         self.torn = Some(self.state.next_id());
+        self.keep_nonces(&fact.change);
         self.state.apply(&fact);
         match fact.change {
             Change::Said { session, rendered_bytes, .. } => {
@@ -265,6 +266,27 @@ impl Executor {
             }
         }
         self.torn = None;
+    }
+
+    /// Has those who go keep the nonces of what they have said here.
+    fn keep_nonces(&self, change: &Change) {
+        match change {
+            Change::Left { session, .. } | Change::Kicked { session, .. } => {
+                if let Some(member) = self.members.of(*session) {
+                    self.keep_nonces_of(&member.session);
+                }
+            }
+            Change::Ended { .. } => {
+                self.members.iter().for_each(|member| self.keep_nonces_of(&member.session));
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn keep_nonces_of(&self, session: &Session) {
+        if let Some(nonces) = self.state.nonces(session.number) {
+            session.keep_nonces(nonces);
+        }
     }
 
     fn push_said(&mut self, fact: Fact, session: u64, rendered_bytes: usize) {
@@ -332,30 +354,26 @@ impl Executor {
         &*self.name == LOBBY
     }
 
-    fn say(&mut self, session: &Arc<Session>, mut speeches: Vec<Speech>) {
+    fn say(&mut self, session: &Arc<Session>, speeches: Vec<Speech>) {
         let (number, by) = (session.number, By::of(session));
-        // First of all: a refusal names each nonce.
-        if let Err(refusal) = self.state.check_speaks(by, self.time) {
-            return refuse(&self.metrics, session, &speeches, refusal);
-        }
-        let repeated = take_repeated(session, &mut speeches);
-        let wait = self.state.wait_after_one(by).filter(|_| speeches.len() > 1);
-        let too_soon = wait.map(|seconds| (speeches.split_off(1), Refusal::Slow { seconds }));
-        let Ok(facts) = self.state.decide(by, Op::Say(speeches), self.time) else { return };
+        let Heard { facts, repeated, refused } = self.state.hear(by, speeches, self.time);
         let mut acks = None;
         for fact in facts {
             if let Change::Said { nonce: Some(nonce), .. } = &fact.change {
-                session.note_nonce(nonce, fact.id);
                 self.acknowledge(session, nonce, fact.id, &mut acks);
             }
             self.take_in(fact);
         }
-        if let Some((others, refusal)) = too_soon {
-            self.refuse_in_place(session, &others, refusal);
-        }
-        for nonce in repeated.iter().filter_map(|speech| speech.nonce.as_deref()) {
-            let id = session.knows_nonce(nonce).flatten();
+        for nonce in &repeated {
+            let id = self.state.knows_nonce(number, nonce).flatten();
             self.acknowledge(session, nonce, id, &mut acks);
+        }
+        match refused {
+            Some((others, refusal)) if self.members.of(number).is_some() => {
+                self.refuse_in_place(session, &others, refusal);
+            }
+            Some((all, refusal)) => refuse(&self.metrics, session, &all, refusal),
+            None => {}
         }
         if let Some(acks) = acks {
             // All acks of a round go before its batch: two sends, not one for each.
@@ -412,16 +430,4 @@ impl Executor {
     pub(super) fn batch_len(&self) -> u32 {
         u32::try_from(self.batch.len()).expect("a round is far below 2^32 events")
     }
-}
-
-/// Takes out what was said before, or twice at once: that is only acknowledged.
-fn take_repeated(session: &Session, speeches: &mut Vec<Speech>) -> Vec<Speech> {
-    if speeches.iter().all(|speech| speech.nonce.is_none()) {
-        return Vec::new();
-    }
-    let (are_several, mut seen) = (speeches.len() > 1, HashSet::new());
-    let mut is_repeated = |nonce: &String| {
-        session.knows_nonce(nonce).is_some() || (are_several && !seen.insert(nonce.clone()))
-    };
-    speeches.extract_if(.., |speech| speech.nonce.as_ref().is_some_and(&mut is_repeated)).collect()
 }

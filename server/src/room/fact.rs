@@ -9,7 +9,7 @@ use madang_protocol::{
 use serde::{Deserialize, Serialize};
 
 use super::{lesson::LessonFact, op::Muter};
-use crate::session::{Mute, Quiet};
+use crate::session::{Mute, Quiet, nonces::Nonces};
 
 /// A fact: what has changed, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +118,11 @@ pub(crate) enum Change {
     Restarted,
     /// The lesson has changed.
     Lesson(Arc<LessonFact>),
+    /// Somebody has said things elsewhere, under these nonces.
+    BroughtNonces {
+        session: u64,
+        nonces: Box<Nonces>,
+    },
     /// Somebody spoke elsewhere then.
     Spoke {
         session: u64,
@@ -209,6 +214,7 @@ impl Fact {
             Change::Away { .. }
             | Change::Back { .. }
             | Change::OwnedByNobody
+            | Change::BroughtNonces { .. }
             | Change::Spoke { .. } => return None,
             #[cfg(test)]
             Change::Panic => return None,

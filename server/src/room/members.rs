@@ -71,6 +71,11 @@ impl Members {
         self.places.get(&session).map(|place| &self.members[*place])
     }
 
+    /// All of them, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter()
+    }
+
     /// The member, which has something of its own in this round.
     pub(super) fn touch(&mut self, session: u64) -> Option<&mut Member> {
         let place = *self.places.get(&session)?;

@@ -7,7 +7,7 @@ use madang_protocol::{event::Time, name::UserName};
 use serde::{Deserialize, Serialize};
 
 use super::lesson::LessonFact;
-use crate::session::{Mute, Quiet, Session};
+use crate::session::{Mute, Quiet, Session, nonces::Nonces};
 
 /// The requester.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +71,8 @@ pub(crate) enum Op {
     },
     /// The requester brings along what the operator did to it elsewhere.
     BringMute(Mute),
+    /// The requester brings along the nonces of what it has said elsewhere.
+    BringNonces(Box<Nonces>),
     /// The requester's session ends, with a last word.
     Leave {
         text: Option<String>,
@@ -83,7 +85,7 @@ pub(crate) enum Op {
     Back {
         quiet: Option<Quiet>,
     },
-    /// The requester says all this.
+    /// The requester says all this, but for what it has said already under the same nonces.
     Say(Vec<Speech>),
     /// Says something as the server.
     Announce(String),

@@ -61,6 +61,9 @@ impl Executor {
         if let Some(mute) = muted {
             self.carry_out(by, Op::BringMute(mute))?;
         }
+        if let Some(nonces) = new.nonces() {
+            self.carry_out(by, Op::BringNonces(nonces))?;
+        }
         Ok(())
     }
 

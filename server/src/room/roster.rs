@@ -8,7 +8,7 @@ use std::{
 use madang_protocol::name::UserName;
 use serde::{Deserialize, Serialize};
 
-use crate::session::{Mute, Quiet};
+use crate::session::{Mute, Quiet, nonces::Nonces};
 
 /// A member, as plain data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,8 @@ pub(crate) struct Presence {
     pub(crate) muted: Option<Mute>,
     /// Whether nobody is told that it joins and leaves.
     pub(crate) quiet: Option<Quiet>,
+    /// The nonces of what it has said, here and in other rooms; none if it never had any.
+    pub(crate) nonces: Option<Box<Nonces>>,
 }
 
 impl Presence {

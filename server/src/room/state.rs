@@ -19,7 +19,12 @@ use super::{
     op::Muter,
     roster::{Presence, Roster},
 };
-use crate::session::{Mute, Quiet};
+use crate::session::{
+    Mute, Quiet,
+    nonces::{NonceKey, Nonces, Noted},
+};
+
+pub(crate) use decide::Heard;
 
 mod decide;
 
@@ -32,6 +37,8 @@ pub(crate) struct State {
     /// The id of the next event.
     next_id: u64,
     is_private: bool,
+    /// The secret for hashes of nonces.
+    nonce_key: NonceKey,
     members: Roster,
     topic: Option<Arc<str>>,
     access: Access,
@@ -60,15 +67,27 @@ pub(crate) struct Beginning {
     pub(crate) kicks: Kicks,
     /// What [`State::lasting`] told before a restart.
     pub(crate) lasting: Option<String>,
-    /// Members from before a restart, who may come back: their sessions, their names, and
-    /// whether they are quiet.
-    pub(crate) away: Vec<(u64, UserName, Option<Quiet>)>,
+    /// Members from before a restart, who may come back.
+    pub(crate) away: Vec<Awaited>,
     /// The last id that is known from before a restart, if there may have been later ones.
     pub(crate) lost_after: Option<u64>,
     /// What happened last before a restart.
     pub(crate) events: Vec<Event>,
     /// What goes on in the lesson, if it is public.
     pub(crate) class: Class,
+    /// The secret for hashes of nonces.
+    pub(crate) nonce_key: NonceKey,
+}
+
+/// A member from before a restart.
+#[derive(Debug, Clone)]
+pub(crate) struct Awaited {
+    pub(crate) session: u64,
+    pub(crate) user: UserName,
+    /// Whether nobody is told that it comes and goes.
+    pub(crate) quiet: Option<Quiet>,
+    /// The nonces of what it said here.
+    pub(crate) nonces: Nonces,
 }
 
 /// What outlasts the members of a room.
@@ -101,10 +120,12 @@ impl Beginning {
 
 impl State {
     pub(crate) fn new(beginning: Beginning, now: Time) -> State {
-        let Beginning { first_id, owner, topic, kicks, lasting, away, class, .. } = beginning;
+        let Beginning { first_id, owner, topic, kicks, lasting, away, class, nonce_key, .. } =
+            beginning;
         let mut state = State {
             next_id: first_id,
             is_private: owner.is_some(),
+            nonce_key,
             members: Roster::default(),
             topic,
             access: Access { owner, kicks, ..Access::default() },
@@ -119,9 +140,11 @@ impl State {
             state.access = Access { owner, locked, limit, kicks, ..Access::default() };
         }
         // They joined before anything that anybody can see now.
-        for ((session, user, quiet), joined) in away.into_iter().zip(1..) {
-            let muted = None;
-            state.members.insert(Presence { session, user, joined, away: true, muted, quiet });
+        for (Awaited { session, user, quiet, nonces }, joined) in away.into_iter().zip(1..) {
+            let (muted, nonces) = (None, Some(nonces).filter(|it| !it.is_empty()).map(Box::new));
+            let away = true;
+            let presence = Presence { session, user, joined, away, muted, quiet, nonces };
+            state.members.insert(presence);
         }
         state
     }
@@ -162,6 +185,21 @@ impl State {
         !self.is_private
     }
 
+    /// The nonces of what a member has said, if there are any.
+    pub(crate) fn nonces(&self, session: u64) -> Option<&Nonces> {
+        self.member(session)?.nonces.as_deref()
+    }
+
+    /// Whether a member has said something under this nonce; the id that it got.
+    pub(crate) fn knows_nonce(&self, session: u64, nonce: &str) -> Option<Option<u64>> {
+        self.nonces(session)?.find(self.nonce_key.hash(nonce))
+    }
+
+    /// The secret for hashes of nonces.
+    pub(crate) fn nonce_key(&self) -> NonceKey {
+        self.nonce_key
+    }
+
     /// Its part of the lesson.
     pub(crate) fn class(&self) -> &Class {
         &self.class
@@ -199,6 +237,7 @@ impl State {
                     away: false,
                     muted: None,
                     quiet: *quiet,
+                    nonces: None,
                 });
                 self.empty_since = None;
                 if quiet.is_none() {
@@ -220,8 +259,12 @@ impl State {
                     }
                 }
             }
-            Change::Said { session, user, .. } => {
+            Change::Said { session, user, nonce, .. } => {
                 self.class.note_said(*session, user, fact.time);
+                if let Some((nonce, id)) = nonce.as_ref().zip(fact.id) {
+                    let noted = Noted { hash: self.nonce_key.hash(nonce), id };
+                    self.note_nonces(*session, |nonces| nonces.note(noted));
+                }
             }
             Change::Announced { .. }
             | Change::AllMuted { .. }
@@ -237,6 +280,9 @@ impl State {
                 if !self.class.is_running() {
                     self.access.known = Arc::default();
                 }
+            }
+            Change::BroughtNonces { session, nonces: brought } => {
+                self.note_nonces(*session, |nonces| nonces.add(brought));
             }
             Change::Spoke { session, at } => self.class.note_spoke(*session, *at),
             Change::Renamed { session, user, to } => {
@@ -297,6 +343,7 @@ impl State {
             | Change::Away { session }
             | Change::Back { session, .. }
             | Change::Renamed { session, .. }
+            | Change::BroughtNonces { session, .. }
             | Change::Spoke { session, .. }
             | Change::Kicked { session, .. }
             | Change::Muted { session, .. }
@@ -329,6 +376,12 @@ impl State {
         self.members.remove(session);
         if self.members.is_empty() {
             self.empty_since = Some(now);
+        }
+    }
+
+    fn note_nonces(&mut self, session: u64, note: impl FnOnce(&mut Nonces)) {
+        if let Some(member) = self.members.get_mut(session) {
+            note(member.nonces.get_or_insert_default());
         }
     }
 

@@ -10,10 +10,10 @@ use crate::{
     commands::chat::Services as _,
     expiry::Due,
     journal::kept::{KeptRoom, KeptSession, Leftover},
-    room::{Beginning, By, Op, Room},
+    room::{Awaited, Beginning, By, Op, Room},
     session::{
         Quiet, Session,
-        nonces::NonceKey,
+        nonces::{Nonces, Noted},
         token::{Token, TokenHash},
     },
     shared::Shared,
@@ -32,13 +32,21 @@ fn is_lobby(room: &KeptRoom) -> bool {
 fn beginning(room: &KeptRoom, kept: &Leftover) -> Beginning {
     let is_here =
         |session: &&KeptSession| session.room == room.room || (session.room == 0 && is_lobby(room));
-    let name = |session: &KeptSession| UserName::parse(&session.name).ok();
+    let awaited = |kept: &KeptSession| {
+        let noted = kept.nonces.iter().map(|(hash, id)| Noted { hash: *hash, id: *id });
+        Some(Awaited {
+            session: kept.session,
+            user: UserName::parse(&kept.name).ok()?,
+            quiet: quiet(kept),
+            nonces: Nonces::from(noted.collect::<Vec<_>>()),
+        })
+    };
     let here = kept.sessions.iter().filter(is_here);
     let last = room.events.last().map_or(room.room, |event| event.id());
     Beginning {
         opened: room.room,
         lasting: room.state.clone(),
-        away: here.filter_map(|it| Some((it.session, name(it)?, quiet(it)))).collect(),
+        away: here.filter_map(awaited).collect(),
         events: room.events.clone(),
         lost_after: (!kept.is_complete).then_some(last),
         ..Beginning::default()
@@ -52,7 +60,7 @@ fn quiet(session: &KeptSession) -> Option<Quiet> {
 
 impl Shared {
     /// Takes over the rooms and the sessions; the lobby has begun with what was there.
-    pub(super) fn restore(&self, kept: Leftover, nonce_key: NonceKey) {
+    pub(super) fn restore(&self, kept: Leftover) {
         let mut rooms: HashMap<u64, Arc<Room>> = HashMap::new();
         for room in &kept.rooms {
             if is_lobby(room) {
@@ -70,20 +78,19 @@ impl Shared {
         for session in kept.sessions {
             // One whose room was private is in the lobby now.
             let room = rooms.get(&session.room).unwrap_or(&self.rooms.lobby);
-            self.restore_session(session, room, nonce_key);
+            self.restore_session(session, room);
         }
         for room in rooms.values() {
             self.end_when_empty(room);
         }
     }
 
-    fn restore_session(&self, kept: KeptSession, room: &Room, nonce_key: NonceKey) {
+    fn restore_session(&self, kept: KeptSession, room: &Room) {
         let quiet = quiet(&kept);
-        let KeptSession { session, token, name, nonces, .. } = kept;
+        let KeptSession { session, token, name, .. } = kept;
         let Ok(name) = UserName::parse(&name) else { return };
         let token = Some(Token::known_by(TokenHash(token)));
-        let restored =
-            Session::new(session, name, token, clock::now()).knowing_nonces(nonce_key, &nonces);
+        let restored = Session::new(session, name, token, clock::now());
         restored.set_quiet(quiet);
         restored.enter(room.number);
         if let Some((restored, since)) = self.users.restore(restored) {

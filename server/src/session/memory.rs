@@ -12,7 +12,10 @@ use std::{
 
 use madang_protocol::event::{Event, ServerMessage};
 
-use super::nonces::Nonces;
+use super::{
+    Session,
+    nonces::{NonceKey, Nonces, Noted},
+};
 use crate::dialect::{Form, answer::Answer};
 
 /// How many private events are kept for a client that comes back.
@@ -59,6 +62,7 @@ pub(super) struct Memory {
     pub(super) private_bytes: usize,
     pub(super) budget: Arc<WhisperBudget>,
     pub(super) nonces: Nonces,
+    pub(super) nonce_key: NonceKey,
     /// What took them out of their room, since when they have been in none.
     pub(super) removal: Option<Event>,
 }
@@ -108,5 +112,37 @@ impl Memory {
         let passed_over = (last + 1).saturating_sub(oldest);
         let kept = self.privates.iter().skip(passed_over as usize);
         gap.into_iter().chain(kept.map(|line| Cow::Borrowed(&line[..])))
+    }
+}
+
+impl Session {
+    /// Whether what came with this nonce was carried out already, outside of the room where
+    /// they are now; the id that it got if it got one.
+    pub(crate) fn knows_nonce(&self, nonce: &str) -> Option<Option<u64>> {
+        let state = self.state.lock();
+        let memory = state.memory.as_ref()?;
+        memory.nonces.find(memory.nonce_key.hash(nonce))
+    }
+
+    /// The command that came with this nonce, which is not known, is carried out now.
+    pub(crate) fn note_nonce(&self, nonce: &str) {
+        if let Some(memory) = &mut self.state.lock().memory {
+            let hash = memory.nonce_key.hash(nonce);
+            memory.nonces.note(Noted { hash, id: 0 });
+        }
+    }
+
+    /// Keeps the nonces of what they have said in a room that they are leaving.
+    pub(crate) fn keep_nonces(&self, said: &Nonces) {
+        if let Some(memory) = &mut self.state.lock().memory {
+            memory.nonces.add(said);
+        }
+    }
+
+    /// The nonces that they bring along to another room, if there are any.
+    pub(crate) fn nonces(&self) -> Option<Box<Nonces>> {
+        let state = self.state.lock();
+        let nonces = state.memory.as_ref().map(|memory| &memory.nonces);
+        nonces.filter(|nonces| !nonces.is_empty()).cloned().map(Box::new)
     }
 }

@@ -1,23 +1,31 @@
 //! The nonces of what a session has carried out, to know a repeated one by: their keyed
-//! hashes, in a ring.
+//! hashes, in a ring. Plain data: a room's state has those of its members, and a session
+//! takes them along to the next room.
 
-use std::{
-    fmt,
-    hash::{BuildHasher as _, Hasher as _, RandomState},
-};
+use std::{fmt, hash::Hasher as _};
 
+use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 
 /// How many nonces are kept.
 pub(crate) const NONCES: usize = 256;
 
-/// The secret for hashes of nonces that are known after a restart too.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// The secret of a server, or of a cluster, for hashes of nonces: two that are taken for one
+/// are found by nobody who does not know it.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NonceKey([u64; 2]);
 
 impl NonceKey {
-    pub(crate) fn new(low: u64, high: u64) -> NonceKey {
+    pub(crate) const fn new(low: u64, high: u64) -> NonceKey {
         NonceKey([low, high])
+    }
+
+    /// One that nobody knows.
+    pub(crate) fn random() -> NonceKey {
+        let mut bits = [[0; 8]; 2];
+        getrandom::fill(bits.as_flattened_mut())
+            .expect("a system that has started has random bits");
+        NonceKey(bits.map(u64::from_ne_bytes))
     }
 
     /// The hash of a nonce.
@@ -34,19 +42,19 @@ impl fmt::Debug for NonceKey {
     }
 }
 
-/// By what a session's nonces are hashed.
-enum Key {
-    /// A secret of its own.
-    Own(RandomState),
-    /// That of the server, which is kept with the history.
-    Kept(NonceKey),
+/// A nonce that was carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Noted {
+    /// The nonce's keyed hash.
+    pub(crate) hash: u64,
+    /// The id of what it was; 0 if that got none.
+    pub(crate) id: u64,
 }
 
-/// The last [`NONCES`] that were noted. Nobody who does not know the key can find two nonces
-/// that are taken for one.
-#[derive(Default)]
+/// The last [`NONCES`] that were noted. Written out, they stand in that order.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<Noted>", into = "Vec<Noted>")]
 pub(crate) struct Nonces {
-    key: Key,
     /// The lower halves of their hashes, the oldest at `next` once there are [`NONCES`].
     /// Apart from the upper ones, they are looked through four at a time.
     lower: Vec<u32>,
@@ -59,39 +67,14 @@ pub(crate) struct Nonces {
 /// How many hashes are compared without looking whether one of them was it.
 const STRIDE: usize = 32;
 
-impl Default for Key {
-    fn default() -> Key {
-        Key::Own(RandomState::new())
-    }
-}
-
-impl Key {
-    fn hash(&self, nonce: &str) -> u64 {
-        match self {
-            Key::Own(key) => key.hash_one(nonce),
-            Key::Kept(key) => key.hash(nonce),
-        }
-    }
-}
-
 impl Nonces {
-    /// With the server's secret, and those that are known from before a restart: the hashes
-    /// and the ids that they got, the oldest first.
-    pub(crate) fn kept(key: NonceKey, noted: &[(u64, u64)]) -> Nonces {
-        let last = &noted[noted.len().saturating_sub(NONCES)..];
-        let mut nonces = Nonces { key: Key::Kept(key), ..Nonces::default() };
-        for (hash, id) in last {
-            let (lower, upper) = halves(*hash);
-            nonces.lower.push(lower);
-            nonces.upper.push(upper);
-            nonces.ids.push(*id);
-        }
-        nonces
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lower.is_empty()
     }
 
-    /// Whether this was noted; the id that it got if it got one.
-    pub(crate) fn find(&self, nonce: &str) -> Option<Option<u64>> {
-        let (lower, upper) = halves(self.key.hash(nonce));
+    /// Whether one of this hash was noted; the id that it got if it got one.
+    pub(crate) fn find(&self, hash: u64) -> Option<Option<u64>> {
+        let (lower, upper) = halves(hash);
         let strides = self.lower.chunks(STRIDE).zip((0..).step_by(STRIDE));
         let holds =
             |stride: &[u32]| stride.iter().fold(false, |any, known| any | (*known == lower));
@@ -104,8 +87,8 @@ impl Nonces {
     }
 
     /// Notes one that is not known.
-    pub(crate) fn note(&mut self, nonce: &str, id: Option<u64>) {
-        let ((lower, upper), id) = (halves(self.key.hash(nonce)), id.unwrap_or(0));
+    pub(crate) fn note(&mut self, Noted { hash, id }: Noted) {
+        let (lower, upper) = halves(hash);
         if self.lower.len() < NONCES {
             self.lower.push(lower);
             self.upper.push(upper);
@@ -115,6 +98,45 @@ impl Nonces {
         let next = self.next;
         (self.lower[next], self.upper[next], self.ids[next]) = (lower, upper, id);
         self.next = (next + 1) % NONCES;
+    }
+
+    /// Notes those of another list that are not known.
+    pub(crate) fn add(&mut self, others: &Nonces) {
+        for noted in others.oldest_first() {
+            if self.find(noted.hash).is_none() {
+                self.note(noted);
+            }
+        }
+    }
+
+    fn oldest_first(&self) -> impl Iterator<Item = Noted> {
+        let count = self.lower.len();
+        (0..count).map(move |at| (self.next + at) % count).map(|at| {
+            let hash = u64::from(self.lower[at]) | u64::from(self.upper[at]) << 32;
+            Noted { hash, id: self.ids[at] }
+        })
+    }
+}
+
+impl PartialEq for Nonces {
+    fn eq(&self, other: &Nonces) -> bool {
+        self.oldest_first().eq(other.oldest_first())
+    }
+}
+
+impl Eq for Nonces {}
+
+impl From<Vec<Noted>> for Nonces {
+    fn from(noted: Vec<Noted>) -> Nonces {
+        let mut nonces = Nonces::default();
+        noted.into_iter().for_each(|noted| nonces.note(noted));
+        nonces
+    }
+}
+
+impl From<Nonces> for Vec<Noted> {
+    fn from(nonces: Nonces) -> Vec<Noted> {
+        nonces.oldest_first().collect()
     }
 }
 
@@ -127,28 +149,51 @@ fn halves(hash: u64) -> (u32, u32) {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_last_256_are_known_and_take_4_kib_however_long_they_are() {
-        let mut nonces = Nonces::default();
-        let nonce = |at: u64| format!("{at:064}");
-        for at in 1..=1_000 {
-            assert_eq!(nonces.find(&nonce(at)), None);
-            nonces.note(&nonce(at), Some(at));
-            assert_eq!(nonces.find(&nonce(at)), Some(Some(at)));
-        }
-        assert_eq!(nonces.find(&nonce(744)), None, "it was long ago");
-        assert!((745..=1_000).all(|at| nonces.find(&nonce(at)) == Some(Some(at))));
-        let hashes = nonces.lower.capacity() + nonces.upper.capacity();
-        assert_eq!(4 * hashes + 8 * nonces.ids.capacity(), 4_096);
-        nonces.note("a command", None);
-        assert_eq!(nonces.find("a command"), Some(None));
+    /// The nonces of these numbers, each with an id of its own.
+    fn noted(numbers: std::ops::RangeInclusive<u64>) -> Nonces {
+        let key = NonceKey::new(1, 2);
+        let noted = |id| Noted { hash: key.hash(&format!("{id:064}")), id };
+        numbers.map(noted).collect::<Vec<_>>().into()
     }
 
     #[test]
-    fn each_session_has_a_key_of_its_own() {
-        let [mut one, mut other] = [Nonces::default(), Nonces::default()];
-        one.note("n", None);
-        other.note("n", None);
-        assert_ne!((one.lower, one.upper), (other.lower, other.upper));
+    fn the_last_256_are_known_and_take_4_kib_however_long_they_are() {
+        let (key, mut nonces) = (NonceKey::new(1, 2), Nonces::default());
+        let hash = |at: u64| key.hash(&format!("{at:064}"));
+        for at in 1..=1_000 {
+            assert_eq!(nonces.find(hash(at)), None);
+            nonces.note(Noted { hash: hash(at), id: at });
+            assert_eq!(nonces.find(hash(at)), Some(Some(at)));
+        }
+        assert_eq!(nonces.find(hash(744)), None, "it was long ago");
+        assert!((745..=1_000).all(|at| nonces.find(hash(at)) == Some(Some(at))));
+        let hashes = nonces.lower.capacity() + nonces.upper.capacity();
+        assert_eq!(4 * hashes + 8 * nonces.ids.capacity(), 4_096);
+        nonces.note(Noted { hash: key.hash("a command"), id: 0 });
+        assert_eq!(nonces.find(key.hash("a command")), Some(None));
+    }
+
+    #[test]
+    fn what_is_written_out_and_read_is_the_same_wherever_the_oldest_lies() {
+        for last in [0, 1, 255, 256, 257, 300] {
+            let nonces = noted(1..=last);
+            let written = serde_json::to_string(&nonces).expect("plain data");
+            let read: Nonces = serde_json::from_str(&written).expect("it was written");
+            assert_eq!(read, nonces);
+            assert_eq!(serde_json::to_string(&read).expect("plain data"), written);
+        }
+    }
+
+    #[test]
+    fn those_of_another_list_are_added_once_and_the_oldest_go() {
+        let mut nonces = noted(1..=200);
+        nonces.add(&noted(100..=260));
+        assert_eq!(nonces, noted(5..=260));
+    }
+
+    #[test]
+    fn each_server_has_a_key_of_its_own() {
+        assert!(NonceKey::random() != NonceKey::random());
+        assert_ne!(NonceKey::new(1, 2).hash("n"), NonceKey::new(1, 3).hash("n"));
     }
 }

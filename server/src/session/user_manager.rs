@@ -41,8 +41,8 @@ mod table;
 /// The sessions, and the names in use.
 pub(crate) struct UserManager {
     limits: AwayLimits,
-    /// The secret for hashes of nonces, if these are to be known after a restart.
-    nonce_key: Option<NonceKey>,
+    /// The secret for hashes of nonces.
+    nonce_key: NonceKey,
     table: Mutex<SessionTable>,
     /// The operator's mute of everyone, which newcomers get too.
     pub(super) muted: Mutex<Option<Mute>>,
@@ -76,7 +76,7 @@ pub(crate) enum NotTaken {
 }
 
 impl UserManager {
-    pub(crate) fn new(limits: AwayLimits, nonce_key: Option<NonceKey>) -> UserManager {
+    pub(crate) fn new(limits: AwayLimits, nonce_key: NonceKey) -> UserManager {
         let mut table = SessionTable::default();
         let mut bits = [0; 8];
         getrandom::fill(&mut bits).expect("a system that has started has random bits");
@@ -91,7 +91,8 @@ impl UserManager {
     /// since when it waits; none if its name is in use.
     pub(crate) fn restore(&self, session: Session) -> Option<(Arc<Session>, Instant)> {
         let now = Instant::now();
-        let (keys, session) = (session.name().keys(), Arc::new(session));
+        let session = Arc::new(session.hashing_nonces_by(self.nonce_key));
+        let keys = session.name().keys();
         let mut table = self.table.lock();
         if keys.iter().any(|key| table.names.contains_key(key)) {
             return None;
@@ -121,11 +122,8 @@ impl UserManager {
         // 0 is nobody's.
         table.last_number = table.last_number.checked_add(1).unwrap_or(1);
         let session = Session::new(table.last_number, name.clone(), token.map(Token::new), now)
-            .keeping_within(table.whispers.clone());
-        let session = match self.nonce_key {
-            Some(key) => session.knowing_nonces(key, &[]),
-            None => session,
-        };
+            .keeping_within(table.whispers.clone())
+            .hashing_nonces_by(self.nonce_key);
         let session = Arc::new(session);
         table.insert(keys, session.clone(), Holder::Connection(connection));
         drop(table);
@@ -379,7 +377,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(5);
 
     fn users() -> UserManager {
-        UserManager::new(AwayLimits { total: 3, per_address: Some(2) }, None)
+        UserManager::new(AwayLimits { total: 3, per_address: Some(2) }, NonceKey::default())
     }
 
     fn name(text: &str) -> UserName {

@@ -1,5 +1,7 @@
 //! What a request leads to, by the rules of a room.
 
+use std::collections::HashSet;
+
 use madang_protocol::{event::Time, name::UserName};
 
 use super::State;
@@ -12,6 +14,14 @@ use crate::{
     },
     session::{Mute, Quiet},
 };
+
+/// What comes of something that a member says: parts of it may be refused.
+pub(crate) struct Heard {
+    pub(crate) facts: Vec<Fact>,
+    /// The nonces of what it has said before, or twice at once.
+    pub(crate) repeated: Vec<String>,
+    pub(crate) refused: Option<(Vec<Speech>, Refusal)>,
+}
 
 /// The facts that follow from one op.
 struct Facts {
@@ -52,6 +62,10 @@ impl State {
                 let (user, muter) = (user.clone(), Muter::Operator);
                 facts.note(Change::Muted { session, user, muter, mute, seconds: None, by: None });
             }
+            Op::BringNonces(nonces) => {
+                let (session, _) = self.requester(by)?;
+                facts.note(Change::BroughtNonces { session, nonces });
+            }
             Op::Leave { text } => self.leave(by, text, &mut facts)?,
             Op::Move => {
                 let (session, _) = self.requester(by)?;
@@ -65,7 +79,13 @@ impl State {
                 let (session, _) = self.requester(by)?;
                 facts.note(Change::Back { session, quiet });
             }
-            Op::Say(speeches) => self.say(by, speeches, &mut facts)?,
+            Op::Say(speeches) => {
+                let heard = self.hear(by, speeches, now);
+                return match heard.refused {
+                    Some((_, refusal)) if heard.facts.is_empty() => Err(refusal),
+                    _ => Ok(heard.facts),
+                };
+            }
             Op::Announce(text) => facts.tell(Change::Announced { text }),
             Op::Topic(_) if self.class.is_running() && matches!(by, By::Member(_)) => {
                 return Err(Refusal::TeacherOnly);
@@ -257,18 +277,46 @@ impl State {
         }
     }
 
-    fn say(&self, by: By, speeches: Vec<Speech>, facts: &mut Facts) -> Result<(), Refusal> {
-        let (session, user) = self.speaker(by, facts.now)?;
-        let teacher = matches!(by, By::Teacher(_));
-        if let Some(seconds) = self.wait_after_one(by).filter(|_| speeches.len() > 1) {
-            return Err(Refusal::Slow { seconds });
+    /// What comes of something that somebody says at `now`. What they have said before is
+    /// not said again, also if they may not speak any more.
+    pub(crate) fn hear(&self, by: By, mut speeches: Vec<Speech>, now: Time) -> Heard {
+        let repeated = self.take_repeated(by, &mut speeches);
+        let mut facts = Facts { next_id: self.next_id, now, facts: Vec::new() };
+        let refused = match self.speaker(by, now) {
+            _ if speeches.is_empty() => None,
+            Err(refusal) => Some((speeches, refusal)),
+            Ok((session, user)) => {
+                let wait = self.wait_after_one(by).filter(|_| speeches.len() > 1);
+                let too_soon =
+                    wait.map(|seconds| (speeches.split_off(1), Refusal::Slow { seconds }));
+                let teacher = matches!(by, By::Teacher(_));
+                facts.facts.reserve_exact(speeches.len());
+                for Speech { text, me, nonce, rendered_bytes } in speeches {
+                    let user = user.clone();
+                    let change =
+                        Change::Said { session, user, text, me, teacher, nonce, rendered_bytes };
+                    facts.tell(change);
+                }
+                too_soon
+            }
+        };
+        Heard { facts: facts.facts, repeated, refused }
+    }
+
+    /// Takes out what was said before, or twice at once.
+    fn take_repeated(&self, by: By, speeches: &mut Vec<Speech>) -> Vec<String> {
+        if speeches.iter().all(|speech| speech.nonce.is_none()) {
+            return Vec::new();
         }
-        facts.facts.reserve_exact(speeches.len());
-        for Speech { text, me, nonce, rendered_bytes } in speeches {
-            let user = user.clone();
-            facts.tell(Change::Said { session, user, text, me, teacher, nonce, rendered_bytes });
-        }
-        Ok(())
+        let session = by.session().unwrap_or_default();
+        let (are_several, mut seen) = (speeches.len() > 1, HashSet::new());
+        let mut is_repeated = |nonce: &String| {
+            self.knows_nonce(session, nonce).is_some()
+                || (are_several && !seen.insert(nonce.clone()))
+        };
+        let repeated =
+            speeches.extract_if(.., |speech| speech.nonce.as_ref().is_some_and(&mut is_repeated));
+        repeated.filter_map(|speech| speech.nonce).collect()
     }
 
     /// Whether somebody may say something.

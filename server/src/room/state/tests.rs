@@ -11,6 +11,7 @@ use crate::room::{
 use crate::session::Quiet;
 
 const NOW: Time = Time::from_millis(100_000);
+const KEY: NonceKey = NonceKey::new(1, 2);
 
 fn name(text: &str) -> UserName {
     UserName::parse(text).expect("a name")
@@ -247,11 +248,12 @@ fn a_connection_that_is_cut_or_new_is_noted_without_a_word() {
 #[test]
 fn all_that_is_said_at_once_follows_in_its_order_or_nothing_does() {
     let said = |id, text: &str| {
-        let (nonce, text) = (Some("n".into()), text.to_owned());
+        let (nonce, text) = (None, text.to_owned());
         let (session, user, me, rendered_bytes) = (2, name("bob"), false, 64);
         let teacher = false;
         fact(id, Change::Said { session, user, text, me, teacher, nonce, rendered_bytes })
     };
+    let speech = |text| Speech { nonce: None, ..speech(text) };
     let op = || Op::Say(vec![speech("a"), speech("b")]);
     check(&private(), Member(2), op(), Ok(vec![said(13, "a"), said(14, "b")]));
     check(&private(), Member(9), op(), NO_MEMBER);
@@ -261,6 +263,42 @@ fn all_that_is_said_at_once_follows_in_its_order_or_nothing_does() {
     let text = || "hear".to_owned();
     let announced = fact(13, Change::Announced { text: text() });
     check(&private(), Operator, Op::Announce(text()), Ok(vec![announced]));
+}
+
+#[test]
+fn what_was_said_under_a_nonce_is_said_once_also_by_who_may_not_speak_any_more() {
+    let say = |nonces: &[&str]| {
+        let speech = |nonce: &&str| Speech { nonce: Some((*nonce).into()), ..speech("hi") };
+        Op::Say(nonces.iter().map(speech).collect())
+    };
+    let ids = |state: &State, by, nonces| {
+        let facts = state.decide(by, say(nonces), NOW)?;
+        Ok(facts.into_iter().filter_map(|fact| fact.id).collect::<Vec<_>>())
+    };
+    assert_eq!(ids(&private(), Member(2), &["a", "b", "a"]), Ok(vec![13, 14]), "twice at once");
+    let said = after(private(), &[(Member(2), say(&["a", "b"]))]);
+    assert_eq!(
+        (said.knows_nonce(2, "a"), said.knows_nonce(2, "b")),
+        (Some(Some(13)), Some(Some(14)))
+    );
+    assert_eq!(said.knows_nonce(3, "a"), None, "each has their own");
+    assert_eq!(ids(&said, Member(2), &["b", "c", "a"]), Ok(vec![15]));
+    assert_eq!(ids(&said, Member(3), &["a"]), Ok(vec![15]));
+
+    let muted = after(said, &[(Member(1), mute(2))]);
+    let refused = Refusal::Muted { seconds: Some(60) };
+    assert_eq!(ids(&muted, Member(2), &["a"]), Ok(vec![]));
+    assert_eq!(ids(&muted, Member(2), &["a", "c"]), Err(refused));
+    let Op::Say(speeches) = say(&["a", "c"]) else { unreachable!("it says something") };
+    let heard = muted.hear(Member(2), speeches, NOW);
+    let (others, _) = heard.refused.expect("the new one");
+    assert_eq!((heard.repeated, others[0].nonce.as_deref()), (vec!["a".into()], Some("c")));
+
+    // They are brought along to another room.
+    let brought = muted.nonces(2).cloned().map(Box::new).expect("two");
+    let there = after(private(), &[(Member(2), Op::BringNonces(brought))]);
+    assert_eq!(there.knows_nonce(2, "b"), Some(Some(14)));
+    assert_eq!(ids(&there, Member(2), &["b", "c"]), Ok(vec![13]));
 }
 
 #[test]
@@ -472,6 +510,11 @@ fn any_speech() -> impl Strategy<Value = Speech> {
     })
 }
 
+fn nonces() -> impl Strategy<Value = Box<Nonces>> {
+    let noted = (text(), 0..9u64).prop_map(|(nonce, id)| Noted { hash: KEY.hash(&nonce), id });
+    prop::collection::vec(noted, 0..3).prop_map(|noted| Box::new(Nonces::from(noted)))
+}
+
 fn muter() -> impl Strategy<Value = Muter> {
     prop_oneof![Just(Muter::Owner), Just(Muter::Operator)]
 }
@@ -513,6 +556,7 @@ fn op() -> impl Strategy<Value = Op> {
         4 => prop::collection::vec(any_speech(), 0..3).prop_map(Op::Say),
         1 => text().prop_map(Op::Announce),
         1 => any_mute().prop_map(Op::BringMute),
+        1 => nonces().prop_map(Op::BringNonces),
         2 => text().prop_map(|topic| Op::Topic(topic.into())),
         2 => user().prop_map(Op::Rename),
         10 => moderation,
@@ -546,7 +590,7 @@ proptest! {
         steps in prop::collection::vec(step(), 0..80),
     ) {
         let fresh =
-            || State::new(Beginning { first_id: 5, owner, ..Beginning::default() }, NOW);
+            || State::new(Beginning { first_id: 5, owner, nonce_key: KEY, ..Beginning::default() }, NOW);
         let (mut state, mut facts, mut now) = (fresh(), Vec::new(), 100_000);
         for (by, op, later) in steps {
             now += later;

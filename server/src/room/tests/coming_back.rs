@@ -156,3 +156,23 @@ fn what_was_said_before_a_mute_or_a_kick_stays_said_when_it_is_sent_again() {
         assert_eq!(owner.socket.text().matches("[alice] hi\n").count(), 1);
     }
 }
+
+#[test]
+fn what_was_said_in_one_room_is_not_said_again_in_the_next() {
+    let (first, next) = (room(), private_room());
+    let alice = Person::new(1, "alice", Form::JSON);
+    first.enter(alice.coming()).expect("the room is open");
+    let bob = Person::join(2, &next, "bob");
+    // 1001, and the acknowledgement is lost.
+    one_round(&first, vec![alice.says_with("hi", Some("c1"))]);
+    first.leave_for_another(1);
+    next.enter(alice.coming()).expect("the room is open");
+    one_round(&next, vec![alice.says_with("hi", Some("c1")), alice.says_with("ho", Some("c2"))]);
+    let answers = alice.socket.text();
+    let acks: Vec<&str> = answers.lines().filter(|line| line.contains("\"ack\"")).collect();
+    let ack = |nonce, id| format!(r#"{{"type":"ack","nonce":"{nonce}","id":{id}}}"#);
+    // In the private room, ids begin anew: 1000 and 1001 are the two who came.
+    assert_eq!(acks, [ack("c1", 1_001), ack("c1", 1_001), ack("c2", 1_002)]);
+    let heard = bob.socket.text();
+    assert!(heard.ends_with("[alice] ho\n") && !heard.contains("[alice] hi\n"), "{heard}");
+}
