@@ -74,7 +74,7 @@ pub enum AddressError {
     #[error("`{0}` is not a host; write HOST or HOST:PORT, as in localhost:{LINES_PORT}")]
     BadHost(String),
     /// It is a link with a scheme that is not for chat.
-    #[error("`{0}://` leads to no chat; use madang://HOST/ROOM, http://HOST/#KEY or HOST")]
+    #[error("`{0}://` is not a link to a chat; use madang://HOST/ROOM, http://HOST/#KEY or HOST")]
     BadScheme(String),
     /// The text after the `#` is not a key.
     #[error(transparent)]
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_can_be_read_again_and_gives_no_key_away() {
+    fn the_text_form_can_be_parsed_again_and_leaves_the_key_out() {
         for text in ["localhost:9009", "[::1]:9009", "[fe80::1%eth0]:1"] {
             assert_eq!(text.parse::<Address>().map(|address| address.to_string()), Ok(text.into()));
         }

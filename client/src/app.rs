@@ -87,7 +87,8 @@ struct App<'a> {
     initial: String,
     /// Text that was not sent, and goes back into that line if nothing is being typed there.
     unsent: Vec<String>,
-    /// Why the next line may not be meant for this room: it is said only on second thoughts.
+    /// Why the next line may not be meant for this room; the person is asked only if there is a
+    /// doubt.
     doubt: Option<Doubt>,
     /// The command whose answer the next line waits for, and until when.
     held: Option<(u64, Instant)>,
@@ -105,7 +106,7 @@ struct App<'a> {
     greeting: Option<Shown>,
     owner: Option<String>,
     saving: Saving,
-    /// Whether the prompt has the mark of what is not saved yet.
+    /// Whether the prompt shows the mark for unsaved lines.
     shows_mark: bool,
     /// The people on the ignore list.
     ignored: HashSet<NameKey>,
@@ -230,7 +231,7 @@ impl App<'_> {
         let held = self.held.map(|(_, until)| until);
         let catch_up = self.catch_up.as_ref().map(|catch_up| catch_up.until);
         let late = self.late().map(|(_, at)| at);
-        // Once it is marked, there is nothing more to wait for.
+        // Once the mark is shown, there is nothing more to wait for.
         let marked = self.saving.marked_at().filter(|_| !self.shows_mark);
         [held, catch_up, late, marked].into_iter().flatten().min().map_or_else(never, at)
     }

@@ -91,7 +91,7 @@ pub enum TrustError {
     #[error(transparent)]
     Read(#[from] io::Error),
     /// The file is not PEM, or has no certificate.
-    #[error("there is no certificate in PEM in it")]
+    #[error("it contains no PEM certificate")]
     NoCertificate,
     /// The system has no certificates, or one in the file is broken.
     #[error(transparent)]
@@ -409,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_tls_is_named_in_both_languages() {
+    fn tls_faults_are_explained_in_both_languages() {
         use rustls::{CertificateError, Error, InvalidMessage};
         #[track_caller]
         fn check(cause: Error, english: &str, korean: &str) {

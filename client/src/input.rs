@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_powershell_writes_is_named_and_no_half_of_it_is_said() {
+    fn powershells_utf16_is_recognised_and_none_of_it_is_sent() {
         for text in ["\u{feff}hi\r\n안녕\r\n", "hello\r\nthere\r\n"] {
             let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
             let refused = || Err(LineError::NotUtf8(Some(Wide::Utf16)));

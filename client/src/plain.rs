@@ -282,10 +282,10 @@ impl Plain<'_> {
         if rings { self.stdio.ring() } else { Ok(()) }
     }
 
-    /// Whether a line is worth the bell: said by somebody else, as far as can be told, and
-    /// with one's name in it unless every line is.
+    /// Whether a line is worth the bell: written by somebody else, as far as that is known, and
+    /// mentioning the user's name unless every line rings.
     fn rings_for(&self, line: &str) -> bool {
-        // As the seed's server writes who speaks.
+        // The form in which the seed's server writes the speaker.
         let said = line.strip_prefix('[').and_then(|line| line.split_once("] "));
         let (speaker, words) = said.unwrap_or_default();
         let is_anothers = !speaker.is_empty() && speaker != self.me;

@@ -1,5 +1,5 @@
-//! Reconnects after a lost connection: a thread tries again and again, with growing pauses, and
-//! with random ones, so that clients don't all come back at the same moment.
+//! Reconnects after a lost connection: a thread tries repeatedly, with growing random pauses,
+//! so that clients don't all come back at the same moment.
 
 use std::{thread, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
     link::Link,
 };
 
-/// The longest pause before the first try, and the longest of all pauses.
+/// The upper limit of the first pause, and of all pauses.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 

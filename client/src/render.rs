@@ -20,8 +20,8 @@ use crate::{clock::Clock, mention::mentions, words::Words};
 mod invitation;
 mod past;
 
-/// A room that was made anew begins at the microseconds of its clock: a gap of so many ids
-/// says nothing about how many events they were.
+/// A room that is created again starts its ids at the current time in microseconds, so a gap of
+/// this many ids says nothing about the number of missed events.
 const COUNTED_LINES: usize = 1 << 20;
 
 /// Who the lines are for.
@@ -115,7 +115,7 @@ impl Renderer {
             ServerMessage::Pong { token, .. } => {
                 notice(self.notice(&Notice::Pong(token.as_deref()).text(self.lang)))
             }
-            // The event that follows tells it.
+            // The next event explains it.
             ServerMessage::Gap { reason: Some(GapReason::Restart), .. } => Shown::default(),
             ServerMessage::Gap { from, to, .. } | ServerMessage::PrivateGap { from, to } => {
                 let events = to.saturating_sub(*from).saturating_add(1);
@@ -163,7 +163,7 @@ impl Renderer {
         self.clock.moment(time)
     }
 
-    /// That what is said in a room is kept on disk, if it is.
+    /// States that the room is saved on disk, if it is.
     fn recorded(&self, durable: bool) -> String {
         if durable { self.notice(&Notice::Recorded.text(self.lang)) } else { String::new() }
     }
@@ -393,7 +393,7 @@ mod tests {
             "-- 건너뛴 대화가 있습니다 --\n",
             "-- lines skipped --\n",
         );
-        // What follows a gap with this reason is told without a count.
+        // A gap with this reason is explained without a count.
         check(r#"{"type":"gap","room":"lobby","from":9,"to":90000,"reason":"restart"}"#, "", "");
         check(
             r#"{"type":"restarted","id":1,"time":"2026-11-22T18:59:00Z","room":"lobby"}"#,
@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_marked_by_whom_they_concern() {
+    fn lines_are_marked_if_they_concern_the_user() {
         #[track_caller]
         fn check(user: &str, text: &str, expected: &str, attention: Attention) {
             let mut renderer = renderer(Lang::En, Palette::Plain, Form::Person);
@@ -424,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_a_terminal_obeys_gets_through() {
+    fn no_control_sequence_gets_through() {
         let evil = r"\u001b[2J\u001b]0;title\u0007\u009b31m\u202ered\r\u0000";
         for json in [
             said(&format!("a{evil}"), evil),

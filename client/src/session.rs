@@ -148,13 +148,14 @@ impl Session {
                 self.token = Some(session.clone().into_owned());
                 self.wanted.name = user.clone().into_owned();
                 let room = room.as_deref().map(str::to_owned);
-                // Ids are compared within one room only; those of an older room are lower.
+                // Ids can be compared only within one room; those of an older room of the same
+                // name are lower.
                 let is_same = *resumed && self.room == room;
                 self.last = match resumed {
                     // The client came back before its own `joined` had arrived.
                     true if is_same => Position(self.last.0.max(*id)),
                     true => Position(*id),
-                    // No `joined` of its own follows.
+                    // Its own `joined` is not announced.
                     false if self.wanted.quiet => Position(*id),
                     false => Position::default(),
                 };

@@ -1,4 +1,4 @@
-//! Where `--since` begins: after an event, or at a time.
+//! The starting point of `--since`: an event or a time.
 
 use std::str::FromStr;
 
@@ -17,13 +17,13 @@ pub enum Since {
     Time(Time),
 }
 
-/// A text that is no place in a history.
+/// The text is neither an id nor a time.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("neither an id nor a time, such as 14:00, 2026-11-28 or 2026-11-28T14:00")]
 pub struct NoSince;
 
 impl Since {
-    /// Whether `event` lies before it.
+    /// Whether `event` is older than this.
     pub(crate) fn is_behind(self, event: &Event) -> bool {
         match self {
             Since::Id(id) => event.id() <= id,
@@ -45,7 +45,7 @@ impl Since {
     }
 }
 
-/// The last time at which clocks showed `time`.
+/// The most recent time at which local clocks showed `time`.
 fn last(time: civil::Time, now: &Zoned) -> Option<Zoned> {
     let today = now.with().time(time).build().ok()?;
     if today <= *now { Some(today) } else { today.checked_sub(1.day()).ok() }
@@ -54,8 +54,8 @@ fn last(time: civil::Time, now: &Zoned) -> Option<Zoned> {
 impl FromStr for Since {
     type Err = NoSince;
 
-    /// An id, a time of the last 24 hours, a day, or a day and a time, local unless it has a
-    /// zone.
+    /// An id, a time within the last 24 hours, a date, or a date and time; local unless it has
+    /// a zone.
     fn from_str(text: &str) -> Result<Since, NoSince> {
         Since::parse(text, &Zoned::now())
     }
@@ -86,7 +86,7 @@ mod tests {
         check("2026-11-28T09:30:00+09:00", at("2026-11-28T00:30:00Z"));
         check("09:30", at("2026-11-28T00:30:00Z"));
         check("10:00", at("2026-11-28T01:00:00Z"));
-        // It is not 14:00 yet: yesterday's is meant.
+        // It is not 14:00 yet, so this means yesterday's.
         check("14:00", at("2026-11-27T05:00:00Z"));
         for wrong in ["", "yesterday", "-1", "2026-13-01", "25:00", "1.5", "id", "2026-11-28T"] {
             check(wrong, None);

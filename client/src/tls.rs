@@ -72,7 +72,7 @@ impl TlsStream {
         host: &str,
         config: Arc<ClientConfig>,
     ) -> io::Result<TlsStream> {
-        // The zone of an address means something on this machine only.
+        // The zone of an address is meaningful only on this machine.
         let host = host.split('%').next().unwrap_or(host).to_owned();
         let name = ServerName::try_from(host).map_err(io::Error::other)?;
         let mut session = ClientConnection::new(config, name).map_err(broken)?;
@@ -90,7 +90,8 @@ impl TlsStream {
             match session.read_tls(&mut socket) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(_) => {}
-                // The socket's error speaks of a resource that is not ready.
+                // The system's message for this error is about an unavailable resource, which
+                // would mislead.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Err(io::ErrorKind::TimedOut.into());
                 }

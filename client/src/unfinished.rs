@@ -1,23 +1,23 @@
-//! What a server of lines has begun and not ended: the rest of a line that is late, or a
-//! prompt that never ends. The clock is the caller's.
+//! An unfinished line of a line server: its rest may be late, or it is a prompt. The caller
+//! provides the time.
 
 use std::time::{Duration, Instant};
 
-/// How long the rest of a line is waited for: from a server that has ended none, and
-/// from one that ends its lines, when a piece of one is only late.
+/// How long to wait for the rest of a line: from a server that has not ended any line so far,
+/// and from one that has, whose rest is merely late.
 const PAUSE: Duration = Duration::from_millis(50);
 const LONG_PAUSE: Duration = Duration::from_secs(2);
 
-/// The beginning of a line, and since when nothing more of it has come.
+/// The beginning of a line, and when more of it last arrived.
 pub(crate) struct Unfinished {
     text: String,
     heard_at: Instant,
-    /// The server has ended a line.
+    /// Whether the server has ended a line.
     ends_lines: bool,
 }
 
 impl Unfinished {
-    /// Nothing has come.
+    /// Nothing has arrived yet.
     pub(crate) fn new(now: Instant) -> Unfinished {
         Unfinished { text: String::new(), heard_at: now, ends_lines: false }
     }
@@ -27,7 +27,7 @@ impl Unfinished {
         &self.text
     }
 
-    /// Adds what has come at `now`, and returns the lines that are whole by that.
+    /// Adds the text that arrived at `now`, and returns the lines that are complete now.
     pub(crate) fn add(&mut self, text: &str, now: Instant) -> String {
         self.text += text;
         self.heard_at = now;
@@ -40,12 +40,12 @@ impl Unfinished {
         }
     }
 
-    /// Takes it as it is.
+    /// Takes the unfinished line.
     pub(crate) fn take(&mut self) -> String {
         std::mem::take(&mut self.text)
     }
 
-    /// When it has waited for long enough, if there is anything.
+    /// When it has waited long enough, if it is not empty.
     pub(crate) fn settles_at(&self) -> Option<Instant> {
         let pause = if self.ends_lines { LONG_PAUSE } else { PAUSE };
         (!self.text.is_empty()).then(|| self.heard_at + pause)
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rest_of_a_line_is_waited_for_where_lines_end() {
+    fn the_rest_of_a_line_is_waited_for_if_lines_end() {
         let now = Instant::now();
         let later = now + Duration::from_secs(9);
         let mut unfinished = Unfinished::new(now);

@@ -169,7 +169,7 @@ impl Vocabulary {
 }
 
 impl Source for Vocabulary {
-    /// A message that is too long is not sent: better to know while it is typed.
+    /// A message that is too long would not be sent, so the person is warned while typing.
     fn objection(&self, line: &str) -> Option<String> {
         let surplus = line.len().checked_sub(MESSAGE_BYTES).filter(|bytes| *bytes > 0)?;
         let mut bytes = 0;
@@ -228,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_too_long_is_told_in_letters() {
+    fn a_line_that_is_too_long_is_reported_in_letters() {
         let (vocabulary, _wishes) = Vocabulary::new();
         vocabulary.set_lang(Lang::En);
         let fits = "가".repeat(MESSAGE_BYTES / 3);
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_speaker_comes_first_and_oneself_never() {
+    fn the_latest_speaker_comes_first_and_the_user_never() {
         let (vocabulary, _wishes) = Vocabulary::new();
         vocabulary.enter("me", Some("lobby"), false);
         let members = ["alina", "me", "alice", "앨리스", "bob"];
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_asked_for_and_not_waited_for_long() {
+    fn unknown_names_are_requested_with_a_short_wait() {
         let (vocabulary, wishes) = Vocabulary::new();
         assert!(vocabulary.names().is_empty());
         assert_eq!(wishes.try_recv(), Ok(Wish::Members));

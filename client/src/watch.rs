@@ -1,5 +1,5 @@
-//! A program that listens (`--read`): messages go to stdout, as lines or as JSON, until the
-//! wanted number has come. Nothing is read from stdin, and nothing is said.
+//! `--read`: prints messages to stdout, as lines or as JSON, until the wanted number has
+//! arrived. Nothing is read from stdin, and nothing is sent to the room.
 
 use std::io::{self, Write as _};
 
@@ -30,13 +30,13 @@ use crate::{
 mod earlier;
 mod progress;
 
-/// How many requests may be without an answer; there is one at most.
+/// How many requests may be unanswered; in practice there is at most one.
 const WINDOW: usize = 4;
 
-/// The error code for a question that has to wait for others.
+/// The error code for a request that has to wait for others.
 const BUSY: &str = "busy";
 
-/// How much may arrive while earlier events are read: more is not waited for.
+/// How much may arrive while earlier events are being fetched; beyond that, fetching stops.
 const CAME_BYTES: usize = 32 * 1_024 * 1_024;
 
 struct Watch<'a> {
@@ -47,13 +47,13 @@ struct Watch<'a> {
     left: Option<u64>,
     /// With `--since`: the last event that was printed, once there is one.
     last: Option<u64>,
-    /// The earlier events that are being asked for.
+    /// The earlier events that are being fetched.
     reading: Option<Reading>,
     progress: Progress,
     reconnect: Option<Reconnect>,
 }
 
-/// Earlier events, page by page, and what arrives meanwhile.
+/// Earlier events, fetched page by page, and what arrives meanwhile.
 struct Reading {
     earlier: Earlier,
     /// The number of the request for the current page.
@@ -159,7 +159,7 @@ impl Watch<'_> {
         match (since, resumed) {
             (Some(since), false) => self.ask_for_page(Earlier::new(since), Vec::new()),
             _ => {
-                // The page that was asked for before may have been lost with the connection.
+                // The requested page may have been lost with the connection.
                 if let Some(Reading { earlier, came, .. }) = self.reading.take() {
                     self.ask_for_page(earlier, came);
                 }
@@ -180,7 +180,7 @@ impl Watch<'_> {
         self.reading.as_ref().map(|reading| reading.number)
     }
 
-    /// Handles a page that was refused: many may be reading at the moment.
+    /// Handles a page that was refused, for example because many others are reading history.
     fn page_refused(&mut self, code: &str, why: &str, out: &mut Vec<u8>) {
         let Some(Reading { earlier, came, .. }) = self.reading.take() else { return };
         if code == BUSY && !earlier.is_over() {
@@ -207,7 +207,7 @@ impl Watch<'_> {
         }
     }
 
-    /// Says why there is no more, if that has to be said, and prints what there is.
+    /// Explains why there is no more, if necessary, and prints what there is.
     fn end_reading(&mut self, earlier: Earlier, came: Vec<Received>, end: End, out: &mut Vec<u8>) {
         self.progress.clear();
         let first = earlier.first().map(|event| self.renderer.moment(event.stamp().time));
@@ -223,7 +223,7 @@ impl Watch<'_> {
         self.print_read(earlier, came, out);
     }
 
-    /// Prints what was read back, and what has come meanwhile.
+    /// Prints the fetched events, and what has arrived meanwhile.
     fn print_read(&mut self, earlier: Earlier, came: Vec<Received>, out: &mut Vec<u8>) {
         let mut last = match self.last.map(Since::Id).or(self.options.since) {
             Some(Since::Id(id)) => Some(id),
@@ -239,12 +239,12 @@ impl Watch<'_> {
         }
     }
 
-    /// Prints that events are missing between `last` and `event`, if they are.
+    /// Prints that events are missing between `last` and `event`, if any are.
     fn print_gap(&mut self, last: Option<u64>, event: &Event, out: &mut Vec<u8>) {
         let Some(from) = last.and_then(|last| last.checked_add(1)) else { return };
         let Some(to) = event.id().checked_sub(1).filter(|to| *to >= from) else { return };
         if matches!(event, Event::Restarted { .. }) {
-            // The server has begun to count anew, and tells that itself.
+            // The server has restarted its ids, and reports that itself.
             return;
         }
         let room = event.stamp().room.to_string().into();
@@ -263,7 +263,7 @@ impl Watch<'_> {
         }
     }
 
-    /// Prints a line as it came, or its message as text.
+    /// Prints a line as received, or its message as text.
     fn print(&mut self, received: &Received, out: &mut Vec<u8>) {
         match &received.message {
             Some(message) => {
@@ -273,7 +273,7 @@ impl Watch<'_> {
                     return;
                 }
                 if self.options.json && is_event(message) && self.left != Some(0) {
-                    // As it came, with fields that this version does not know.
+                    // As received, including fields that this version does not know.
                     out.extend_from_slice(sanitize_line(&received.line).as_bytes());
                     out.push(b'\n');
                     self.note(message);
@@ -289,7 +289,7 @@ impl Watch<'_> {
         }
     }
 
-    /// Whether an event is not to be printed: one has it, or never wanted it.
+    /// Whether an event was printed already, or is older than requested.
     fn has_come(&self, id: u64) -> bool {
         matches!(self.options.since, Some(Since::Id(since)) if id <= since)
             || self.last.is_some_and(|last| Position(last).has_passed(id))
@@ -346,8 +346,8 @@ impl Watch<'_> {
     }
 }
 
-/// Whether a message is printed: events and gaps are. Everything else is meant for the client
-/// only, above all the session's token.
+/// Whether a message is printed: events and gaps are. Everything else is only for the client,
+/// above all the session's token.
 fn is_event(message: &ServerMessage<'_>) -> bool {
     matches!(
         message,
@@ -358,9 +358,9 @@ fn is_event(message: &ServerMessage<'_>) -> bool {
     )
 }
 
-/// Tells whoever started the program something on stderr.
+/// Writes an error or a remark to stderr.
 fn complain(text: &str) {
-    // If that is closed, there is nobody to tell.
+    // If stderr is closed, there is nowhere to report it.
     let _ = writeln!(io::stderr(), "madang: {}", sanitize_line(text));
 }
 

@@ -33,14 +33,14 @@ pub(crate) enum Words<'a> {
         members: usize,
         topic: Option<&'a str>,
     },
-    /// The line that is typed has more letters than can be sent.
+    /// The typed line has more letters than can be sent.
     TooLong { letters: usize },
     /// The prompt: the room and its number of members.
     Prompt {
         room: Option<&'a str>,
         members: usize,
-        /// Whether something that was said is not on the server's disk yet: a mark takes the
-        /// place of the blank, so that the line being typed stays where it is.
+        /// Whether something is not on the server's disk yet: a mark replaces the blank, so
+        /// that the line being typed does not move.
         is_unsafe: bool,
     },
     /// The prompt without a connection.
@@ -85,25 +85,25 @@ pub(crate) enum Words<'a> {
     NameForRoom,
     /// The terminal is too small for the QR code.
     CodeTooLarge { columns: usize, rows: usize },
-    /// Earlier events have been read back to this moment, and older ones are asked for.
+    /// Earlier events were fetched back to this moment, and older ones were requested.
     ReadBackTo { moment: &'a str },
-    /// The server has nothing older than what it had at this moment.
+    /// The server has nothing older than this moment.
     NothingBefore { moment: &'a str },
     /// The server has no earlier events at all.
     NothingYet,
-    /// More has been said since the moment asked for than is read back.
+    /// There are more messages since the requested moment than are fetched.
     TooMuchEarlier,
-    /// The heading of what was found for these words.
+    /// The heading of the results for these words.
     SearchedFor { words: &'a str },
-    /// The server can't save what is said at the moment.
+    /// The server can't save messages at the moment.
     NotSaved,
-    /// It can again.
+    /// It can save them again.
     SavedAgain,
-    /// These lines of the input were said, but the server could not save them.
+    /// These lines of the input were delivered, but the server could not save them.
     Unsaved { first: u64, last: u64 },
     /// Lines are missing, and nobody knows how many.
     Skipped,
-    /// A search that went on further back has found nothing more.
+    /// A search that continued further back has found nothing more.
     NothingOlder,
     /// The guest name for a server that gives none.
     GuestName { number: u32 },
@@ -341,7 +341,7 @@ fn prompt(room: Option<&str>, members: usize, is_unsafe: bool, lang: Lang) -> St
     }
 }
 
-/// A room's name in the prompt. No name is longer on a server that holds to the protocol.
+/// A room's name in the prompt. A server that follows the protocol sends no longer ones.
 fn place(room: &str, lang: Lang) -> Cow<'_, str> {
     let room = sanitize_label(room_name(room, lang));
     let mut columns = 0;

@@ -54,7 +54,7 @@ impl App<'_> {
             }
             shows_own_joining |= match message {
                 ServerMessage::Event(Event::Joined { user, .. }) => **user == *self.renderer.me,
-                // In no room, there is none.
+                // A welcome to no room has none.
                 ServerMessage::Welcome { room, .. } => room.is_none(),
                 _ => false,
             };
@@ -79,7 +79,7 @@ impl App<'_> {
                     (Some(_), ServerMessage::Welcome { .. }) => {}
                     (Some(catch_up), _) => catch_up.keep(message, done, &self.renderer.me),
                     (None, ServerMessage::Welcome { .. }) if is_small(terminal_size()) => {
-                        // Behind the history, or it would scroll away at once.
+                        // After the history, because it would scroll off the screen otherwise.
                         self.greeting = Some(self.renderer.render(message));
                     }
                     (None, _) => {
@@ -205,7 +205,7 @@ impl App<'_> {
             ServerMessage::Gap { .. } | ServerMessage::Event(Event::Restarted { .. })
                 if self.members <= COUNTED_MEMBERS =>
             {
-                // Nobody is told who joined and left meanwhile.
+                // Joins and leaves in the meantime were not announced.
                 self.fulfil(Ok(Wish::Members));
             }
             ServerMessage::Invite { key: Some(key), .. } => {
@@ -311,7 +311,7 @@ impl App<'_> {
     }
 }
 
-/// Whether so few rows show the history and no more.
+/// Whether the screen has too few rows to show more than the history.
 fn is_small((_, rows): (u16, u16)) -> bool {
     rows <= SMALL_ROWS
 }

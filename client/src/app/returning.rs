@@ -115,7 +115,7 @@ impl App<'_> {
 
     /// Shows the lines that were not sent because their room or person is gone, and puts them
     /// back into the input. Commands are not put back: joined to other lines, they would be
-    /// said aloud.
+    /// sent as text.
     pub(super) fn return_unsent(&mut self) {
         for asked in self.session.take_returned() {
             if self.silent.remove(&asked.number) {

@@ -1,21 +1,22 @@
-//! Whether what one has said is on the server's disk, where the room is saved there. Lines are
-//! shown as soon as they are said; a quiet mark in the prompt stands for those that are not
-//! safe yet, and only if that takes a while.
+//! Whether the user's messages are on the server's disk yet, in rooms that are saved. Messages
+//! are shown at once; the prompt gets a small mark while some are not safe, and only if that
+//! takes a while.
 
 use std::time::{Duration, Instant};
 
 use crate::words::Words;
 
-/// How long the disk may take before the mark appears: healthy ones take a tenth of this, and
-/// a mark with every line would be noise.
+/// How long the disk may take before the mark appears. A healthy disk takes a tenth of this,
+/// and a mark for every line would be distracting.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// What is known of the room's disk.
+/// The state of the room's disk.
 #[derive(Debug, Default)]
 pub(super) struct Saving {
     /// Whether the room is saved at all.
     is_durable: bool,
-    /// Since when something is unsafe, or since one line has become safe with others behind it.
+    /// Since when something is unsafe; restarted when a line becomes safe with others behind
+    /// it.
     unsafe_since: Option<Instant>,
     /// Whether the person has been told that the disk fails.
     told_failing: bool,
@@ -28,8 +29,8 @@ impl Saving {
         *self = Saving { is_durable, unsafe_since: None, ..*self };
     }
 
-    /// Notes that a line was acknowledged, with the `durable` of the `ack`. Returns what to
-    /// tell the person: once when the disk begins to fail, and once when it works again.
+    /// Notes that a line was acknowledged, with the `durable` of the `ack`. Returns a message
+    /// for the person when the disk begins to fail and when it works again.
     pub(super) fn acknowledged(&mut self, durable: Option<bool>) -> Option<Words<'static>> {
         self.unsafe_since = None;
         if !self.is_durable {
@@ -44,7 +45,7 @@ impl Saving {
         }
     }
 
-    /// Notes whether lines are now said and not acknowledged.
+    /// Notes whether some lines are sent and not acknowledged.
     pub(super) fn note(&mut self, has_unsaved: bool, now: Instant) {
         self.unsafe_since = match has_unsaved && self.is_durable {
             true => self.unsafe_since.or(Some(now)),
@@ -57,7 +58,7 @@ impl Saving {
         self.unsafe_since.map(|since| since + PATIENCE)
     }
 
-    /// Whether the mark is to be seen.
+    /// Whether the mark is shown.
     pub(super) fn is_marked(&self, now: Instant) -> bool {
         self.marked_at().is_some_and(|at| at <= now)
     }
@@ -82,7 +83,7 @@ mod tests {
         saving.note(true, start);
         saving.note(true, later(200));
         assert!(!saving.is_marked(later(299)) && saving.is_marked(later(300)));
-        // One is safe, and others are behind it.
+        // One is safe, and others follow it.
         assert!(saving.acknowledged(None).is_none());
         saving.note(true, later(400));
         assert!(!saving.is_marked(later(699)) && saving.is_marked(later(700)));
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failing_disk_is_told_once_and_so_is_its_return() {
+    fn a_failing_disk_is_reported_once_and_so_is_its_recovery() {
         let mut saving = durable();
         let mut told = |durable| saving.acknowledged(durable);
         assert!(told(None).is_none());

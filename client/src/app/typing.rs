@@ -39,7 +39,7 @@ impl App<'_> {
         match (typed, self.stage.clone()) {
             (Typed::Failed(error), _) => return Err(Failure::Stdin(error)),
             (Typed::Cancelled { text }, _) => {
-                // Of a line that was begun elsewhere, nothing is left.
+                // The draft begun in another room has been deleted.
                 let is_over = |doubt: &Doubt| matches!(doubt, Doubt::BegunIn(_)) && is_blank(&text);
                 self.doubt = self.doubt.take().filter(|doubt| !is_over(doubt));
                 self.give_back_unsent(text);
@@ -200,7 +200,7 @@ impl App<'_> {
     }
 
     /// Adds a line to the history, unless it is private: said in a private room or to one
-    /// person, or with a private room's key or what makes a teacher in it.
+    /// person, or containing a private room's key, a teacher's code or a teacher's link.
     fn remember(&self, line: &str) {
         let is_private = self.room.as_deref().is_none_or(is_private);
         if !is_private && !is_whisper(line) && !has_key(line) && !makes_teacher(line) {
@@ -221,7 +221,7 @@ fn is_for_room(line: &str) -> bool {
 }
 
 /// The room, as `/join` takes it, that was typed where a name was asked for. A broken link
-/// is one too: the server refuses it, and the name that follows is not in the lobby unawares.
+/// counts too: the server refuses it, so that the next name does not silently enter the lobby.
 fn room_of(typed: &str) -> Option<String> {
     if let Input::Command(line) = Input::parse(typed)
         && let Ok(Command::Join(destination)) = Command::parse(&line)
@@ -246,7 +246,7 @@ fn has_key(line: &str) -> bool {
         || matches!(Input::parse(line), Input::Command(line) if is_broken(&line))
 }
 
-/// Whether `line` gives a teacher's code, or has a teacher's link in it.
+/// Whether `line` contains a teacher's code or link.
 fn makes_teacher(line: &str) -> bool {
     let is_teach = |line: &str| CommandSpec::of(line).is_some_and(|spec| spec.name == "/teach");
     line.to_ascii_lowercase().contains("#teach-")

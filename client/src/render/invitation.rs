@@ -1,5 +1,5 @@
-//! How an invitation is shown: the ways in, and the QR code where the terminal can show one that
-//! phones read.
+//! How an invitation is shown: the ways to join, and a QR code if the terminal can show one
+//! that phones can read.
 
 use madang_protocol::{
     event::ServerMessage,
@@ -11,8 +11,8 @@ use super::Renderer;
 use crate::words::Words;
 
 impl Renderer {
-    /// The lines of an `invite`, for a terminal of this size. Without colours, there is no
-    /// code: half blocks have two widths where Korean is written, and phones can't read them.
+    /// The lines of an `invite`, for a terminal of this size. There is no code without colours:
+    /// half blocks are twice as wide in Korean terminals, and phones can't read them.
     pub(super) fn invite(&self, message: &ServerMessage<'_>, size: (u16, u16)) -> String {
         let ServerMessage::Invite { link, madang, nc, encrypted, qr, .. } = message else {
             return String::new();
@@ -66,7 +66,7 @@ mod tests {
     const LINES: &str = "  browser: http://h/\n  madang: madang http://h/\n";
 
     #[test]
-    fn a_code_is_two_blanks_a_module() {
+    fn each_module_of_a_code_is_two_blanks() {
         let text = shown(DOT, Palette::Sixteen, (10, 6));
         assert_eq!(text.lines().count(), 2 + 5, "{text:?}");
         assert!(text.contains("\x1b[107m    \x1b[40m  \x1b[107m    \x1b[0m\n"), "{text:?}");
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_says_what_it_needs() {
+    fn a_code_that_does_not_fit_says_how_much_space_it_needs() {
         for size in [(5, 24), (80, 3)] {
             let text = shown(DOT, Palette::Sixteen, size);
             assert!(
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn without_colours_the_link_has_to_do_and_so_it_has_without_a_code() {
+    fn without_colours_or_code_only_the_link_is_shown() {
         assert_eq!(shown(DOT, Palette::Plain, (80, 24)), LINES);
         for nonsense in ["", "##", r"██\n█", r"\u001b[31m"] {
             let text = shown(nonsense, Palette::Sixteen, (80, 24));

@@ -1,5 +1,5 @@
-//! How what was said before is shown: history further back, with a heading, and what a search
-//! has found, with days and times, and the words in bold.
+//! How earlier messages are shown: more history, with a heading; and search results, with
+//! dates, times and the search words in bold.
 
 use std::borrow::Cow;
 
@@ -15,25 +15,27 @@ use madang_terminal::style::paint;
 use super::{Form, Renderer, Utterance};
 use crate::words::Words;
 
-/// How many events of one answer are collected for its heading. No Madang server sends more.
+/// The most events of one answer that are collected for its heading. No Madang server sends
+/// more.
 const COLLECTED_EVENTS: usize = 1_000;
 
-/// Of a message with more lines than this, a search shows those that were found.
+/// Of a found message with more lines than this, only the matching lines are shown.
 const FOUND_LINES: usize = 5;
 
-/// What is known of answers about the past.
+/// The state of answers about earlier messages.
 #[derive(Default)]
 pub(super) struct Past {
-    /// The words that were searched for last.
+    /// The words of the last search.
     searched: Option<(String, Query)>,
-    /// Whether the search that is being answered goes on with them.
+    /// Whether the current search continues the last one.
     goes_on: bool,
-    /// The events so far of an answer that comes in several messages.
+    /// The events so far of an answer that arrives in several messages.
     collected: Vec<Event>,
 }
 
 impl Renderer {
-    /// Notes the command that is being answered: a search's words are marked in what is found.
+    /// Notes the command that is being answered: the words of a search are highlighted in its
+    /// results.
     pub(crate) fn note_answered(&mut self, line: &str) {
         if let Input::Command(line) = Input::parse(line)
             && let Ok(Command::Search(words)) = Command::parse(&line)
@@ -45,7 +47,7 @@ impl Renderer {
         }
     }
 
-    /// The lines of a `history`. An answer, which has a nonce, has a heading.
+    /// The lines of a `history`. Answers, which have a nonce, get a heading.
     pub(super) fn history(
         &mut self,
         events: &[Cow<'_, Event>],
@@ -67,7 +69,7 @@ impl Renderer {
         self.notice(&heading.text(self.lang)) + &self.past_events(collected.iter())
     }
 
-    /// What a search has found; `is_all` if nothing older is left to search.
+    /// The results of a search; `is_all` if nothing older is left to search.
     pub(super) fn found(&mut self, events: &[Cow<'_, Event>], is_all: bool) -> String {
         let mut text = String::new();
         if let Some((words, _)) = self.past.searched.as_ref().filter(|_| !events.is_empty()) {
@@ -108,7 +110,7 @@ impl Renderer {
         self.said_by(&self.clock.show(stamp.time), said, self.own_mark(&user), style)
     }
 
-    /// The lines of `text` to be shown: all, or some of many, with the number of the others.
+    /// The lines of `text` to show: all, or the matching ones with the number of the others.
     fn found_lines(&self, text: &str) -> String {
         let count = text.split('\n').count();
         let query = match &self.past.searched {
@@ -133,10 +135,10 @@ impl Renderer {
         marked + &text[end..]
     }
 
-    /// Lines that have no times, each with a date and a time before it.
+    /// Lines without times, each with date and time in front.
     fn dated(&self, moment: &str, lines: &str) -> String {
         let moment = paint(self.palette.dim(), moment);
-        // A person's lines begin with a mark, or a blank in its place.
+        // A person's lines begin with a mark or a blank.
         let blank = if self.form == Form::Program { " " } else { "" };
         lines.split_inclusive('\n').map(|line| format!("{moment}{blank}{line}")).collect()
     }
@@ -187,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_found_has_its_days_and_times_and_says_how_to_go_on() {
+    fn results_have_dates_and_times_and_say_how_to_continue() {
         let mut renderer = renderer(Palette::Plain, TimeFormat::Minutes, Form::Person);
         renderer.note_answered("/search 회의");
         let shown = renderer.render(&answer("found", &three(), r#","before":3"#));
@@ -208,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_told_unless_it_is_today_and_today_after_another() {
+    fn a_date_heading_is_shown_unless_all_is_from_today() {
         let mut renderer = renderer(Palette::Plain, TimeFormat::Minutes, Form::Person);
         let [older, _, today] = three();
         let shown = renderer.render(&found(std::slice::from_ref(&today))).text;
@@ -224,12 +226,12 @@ mod tests {
     }
 
     #[test]
-    fn words_are_bold_where_colours_are() {
+    fn search_words_are_bold_if_there_are_colours() {
         let events = [said(9, "2026-11-28T00:10:00Z", "rust", "Rust and Rust")];
         let shown = |palette| {
             let mut renderer = renderer(palette, TimeFormat::Minutes, Form::Person);
             renderer.note_answered("/찾기 rust");
-            // Going on needs no words.
+            // Continuing needs no words.
             renderer.note_answered("/search");
             renderer.render(&found(&events)).text
         };
@@ -239,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_message_the_lines_that_were_found_are_shown() {
+    fn only_matching_lines_of_a_long_message_are_shown() {
         let mut renderer = renderer(Palette::Plain, TimeFormat::Minutes, Form::Person);
         renderer.note_answered("/search x3 x4");
         let lines: Vec<String> = (0..300).map(|number| format!("x{number}")).collect();
@@ -251,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn without_times_what_is_found_has_dates() {
+    fn results_have_dates_even_if_times_are_off() {
         let shown = |form| {
             let mut renderer = renderer(Palette::Plain, TimeFormat::Never, form);
             renderer.render(&found(&three()[1..2])).text
@@ -281,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_end_is_shown_as_it_comes() {
+    fn an_endless_answer_is_shown_as_it_arrives() {
         let mut renderer = renderer(Palette::Plain, TimeFormat::Minutes, Form::Program);
         let events: Vec<String> =
             (0..300).map(|id| said(id, "2026-11-28T00:10:00Z", "bob", "hi")).collect();
@@ -295,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_a_terminal_obeys_gets_through() {
+    fn no_control_sequence_gets_through() {
         let evil = r"\u001b[2J\u009b31m\u202ered\r";
         let mut renderer = renderer(Palette::Plain, TimeFormat::Minutes, Form::Person);
         renderer.note_answered("/search \u{1b}[2Jred");

@@ -1,10 +1,10 @@
 //! A position among numbered messages: the events of a room, or a session's whispers.
 
-/// A server repeats what it keeps, and that is less. What is numbered lower still is no
-/// repetition: the number before it was beyond reason.
+/// A server repeats only what it keeps, which is less than this. A number that is lower by more
+/// is not a repetition: the number before it was absurdly high.
 const REPEATED: u64 = 1_024;
 
-/// A place in an order: the number that came last.
+/// A place in the order: the number that arrived last.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Position(pub(crate) u64);
 
@@ -18,7 +18,7 @@ impl Position {
         is_new
     }
 
-    /// Whether `number` has come already.
+    /// Whether `number` has arrived already.
     pub(crate) fn has_passed(self, number: u64) -> bool {
         self.0.checked_sub(number).is_some_and(|distance| distance < REPEATED)
     }
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_repeated_is_not_new() {
+    fn repeated_numbers_are_not_new() {
         let mut position = Position(1);
         assert!(position.advance(2) && position.advance(3));
         assert!(!position.advance(2) && !position.advance(3));
@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_beyond_reason_makes_nobody_deaf() {
+    fn an_absurdly_high_number_does_not_block_later_ones() {
         for number in [u64::MAX, 1 << 53] {
             let mut position = Position::default();
             assert!(position.advance(number) && position.advance(8) && position.advance(9));

@@ -26,7 +26,7 @@ pub(crate) struct Asked {
     pub(super) written_for: WrittenFor,
     /// Whether it may have arrived, on this connection or on an earlier one.
     pub(crate) was_sent: bool,
-    /// Whether what it says has been heard in the room, though it is not acknowledged.
+    /// Whether its message has already appeared in the room, though it is not acknowledged.
     pub(crate) was_said: bool,
 }
 
@@ -204,7 +204,7 @@ impl Session {
         }
     }
 
-    /// The member has heard itself say something: the oldest that it has sent and not heard.
+    /// The server has sent the user's own message: marks the oldest one that had not appeared.
     pub(super) fn note_own_said(&mut self) {
         let mut unheard = self.requests.iter_mut().filter(|asked| asked.speaks());
         if let Some(asked) = unheard.find(|asked| asked.was_sent && !asked.was_said) {
@@ -212,7 +212,7 @@ impl Session {
         }
     }
 
-    /// Whether something has been said in the room and is not acknowledged.
+    /// Whether a message has appeared in the room and is not acknowledged.
     pub(crate) fn has_unsaved(&self) -> bool {
         self.requests.iter().any(|asked| asked.was_said)
     }

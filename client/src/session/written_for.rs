@@ -57,7 +57,7 @@ impl Asked {
             .is_some_and(|spec| matches!(spec.name, "/join" | "/leave" | "/new" | "/end"))
     }
 
-    /// Whether it becomes something said in the room when it is carried out.
+    /// Whether it becomes a message in the room when it is carried out.
     pub(crate) fn speaks(&self) -> bool {
         match &self.request {
             Request::Say { .. } => true,
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_waits_goes_only_where_it_was_written_for() {
+    fn queued_text_goes_only_where_it_was_written_for() {
         #[track_caller]
         fn check(written_for: &WrittenFor, room: Option<&str>, resumed: bool, expected: bool) {
             assert_eq!(written_for.is_met(room, resumed), expected, "{written_for:?} {room:?}");

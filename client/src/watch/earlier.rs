@@ -1,6 +1,6 @@
-//! Reading back to where `--since` begins: which page of the history to ask for next, and when
-//! to stop. A page holds what is older than the page before it; whatever a server sends, the
-//! pages and what is kept of them have a limit.
+//! Fetches earlier events for `--since`: decides which page of the history to request next, and
+//! when to stop. Each page is older than the one before it. The number of pages and of kept
+//! events is limited, whatever a server sends.
 
 use std::collections::BTreeMap;
 
@@ -8,41 +8,42 @@ use madang_protocol::event::Event;
 
 use crate::since::Since;
 
-/// How many events are asked for at once, after the newest.
+/// The number of events per request, after the newest page.
 const PAGE_EVENTS: usize = 200;
 
-/// The limits of what is read back: a busy day of a large room.
+/// Limits on fetched events: a busy day of a large room.
 const MOST_EVENTS: usize = 100_000;
 const MOST_BYTES: usize = 64 * 1_024 * 1_024;
 const MOST_PAGES: usize = 2_000;
 
-/// The limits of one page. No Madang server's is a tenth as large.
+/// Limits on one page; pages of Madang servers are less than a tenth of this.
 const MOST_PAGE_EVENTS: usize = 10_000;
 const MOST_PAGE_BYTES: usize = 4 * 1_024 * 1_024;
 
-/// What has been read back so far.
+/// What has been fetched so far.
 pub(super) struct Earlier {
     since: Since,
-    /// The events from there on, by their ids.
+    /// The events since the starting point, by id.
     events: BTreeMap<u64, Event>,
     bytes: usize,
-    /// The lowest id that has come; a page has lower ones.
+    /// The lowest id received so far; the next page has lower ones.
     lowest: Option<u64>,
     pages: usize,
-    /// The events of the current page. Its beginning comes first, and may be all that comes.
+    /// The events of the current page. They may arrive in several messages, oldest first, and
+    /// the connection may be lost in between.
     page: Vec<Event>,
     page_bytes: usize,
     end: Option<End>,
 }
 
-/// Why reading back is over.
+/// Why fetching has stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// Everything is there.
+    /// The starting point was reached.
     Reached,
     /// The server has nothing older.
     NothingOlder,
-    /// There is more, but this is as much as is read back.
+    /// There is more, but the limit was reached.
     TooMuch,
 }
 
@@ -60,15 +61,14 @@ impl Earlier {
         }
     }
 
-    /// Begins a page, or begins it again. Returns what to ask for: `before` and `limit` of the
-    /// request.
+    /// Begins a page, or begins it again. Returns `before` and `limit` for the request.
     pub(super) fn begin_page(&mut self) -> (Option<u64>, Option<usize>) {
         self.pages += 1;
         (self.page, self.page_bytes) = (Vec::new(), 0);
         (self.lowest, self.lowest.map(|_| PAGE_EVENTS))
     }
 
-    /// Adds events of the page. Those that are no part of it are left out.
+    /// Adds events of the page, and ignores those that don't belong to it.
     pub(super) fn add<'e>(&mut self, events: impl Iterator<Item = &'e Event>) {
         for event in events.filter(|event| self.lowest.is_none_or(|lowest| event.id() < lowest)) {
             if self.page.len() >= MOST_PAGE_EVENTS || self.page_bytes >= MOST_PAGE_BYTES {
@@ -80,7 +80,7 @@ impl Earlier {
         }
     }
 
-    /// Ends the page. Returns why that was the last one; `None` if another is needed.
+    /// Ends the page. Returns why it was the last one; `None` if another is needed.
     pub(super) fn end_page(&mut self) -> Option<End> {
         let before = self.lowest;
         for event in std::mem::take(&mut self.page) {
@@ -108,17 +108,17 @@ impl Earlier {
         self.end
     }
 
-    /// Whether so many pages have been asked for that no other may be.
+    /// Whether the maximum number of pages was requested.
     pub(super) fn is_over(&self) -> bool {
         self.pages >= MOST_PAGES
     }
 
-    /// The first event that was read.
+    /// The first fetched event.
     pub(super) fn first(&self) -> Option<&Event> {
         self.events.first_key_value().map(|(_, event)| event)
     }
 
-    /// The events from the beginning on, in order.
+    /// The events since the starting point, in order.
     pub(super) fn into_events(self) -> impl Iterator<Item = Event> {
         self.events.into_values()
     }
@@ -131,13 +131,13 @@ mod tests {
     use super::*;
 
     fn said(id: u64) -> Event {
-        // One a second.
+        // One event per second.
         let time = Time::from_millis(i64::try_from(id % (1 << 40)).expect("it is small") * 1_000);
         let stamp = Stamp { id, time, room: "lobby".into() };
         Event::Said { stamp, user: "bob".into(), text: "hi".into(), me: false, teacher: false }
     }
 
-    /// Reads back from a server with `kept` events, at most so many a page.
+    /// Fetches from a server that has the events `kept`, with at most `page` per request.
     fn read(since: Since, kept: &[u64], page: usize) -> (Vec<u64>, End, usize) {
         let mut earlier = Earlier::new(since);
         loop {
@@ -163,7 +163,7 @@ mod tests {
         }
         check(Since::Id(1_950), &kept, (from(1_951), End::Reached, 1));
         check(Since::Id(1_500), &kept, (from(1_501), End::Reached, 3));
-        // The event itself need not be there any more.
+        // The event itself may no longer exist.
         check(Since::Id(999), &kept, (from(1_000), End::Reached, 5));
         check(Since::Id(7), &kept, (from(1_000), End::NothingOlder, 6));
         check(Since::Id(5_000), &kept, (vec![], End::Reached, 1));
@@ -175,8 +175,8 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_answers_nonsense_is_not_asked_for_ever() {
-        // Always the same page.
+    fn a_server_with_nonsense_answers_is_not_asked_forever() {
+        // The same page every time.
         let mut earlier = Earlier::new(Since::Id(5));
         earlier.begin_page();
         earlier.add([said(30), said(10), said(20), said(10)].iter());
@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(earlier.end_page(), Some(End::NothingOlder));
         assert_eq!(earlier.into_events().map(|event| event.id()).collect::<Vec<_>>(), [10, 20, 30]);
 
-        // Ids that rise without end, and one event a page.
+        // Ids that keep rising, one event per page.
         let mut earlier = Earlier::new(Since::Id(5));
         let mut id = u64::MAX;
         loop {
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_without_end_fills_no_memory() {
+    fn an_endless_page_does_not_fill_the_memory() {
         let mut earlier = Earlier::new(Since::Id(0));
         earlier.begin_page();
         let part: Vec<Event> = (1..=200).map(said).collect();
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_history_that_is_too_long_the_newest_is_kept() {
+    fn the_newest_events_of_a_too_long_history_are_kept() {
         let kept: Vec<u64> = (1..=150_000).collect();
         let (ids, end, _) = read(Since::Id(0), &kept, PAGE_EVENTS);
         assert_eq!(end, End::TooMuch);
@@ -225,7 +225,7 @@ mod tests {
     fn a_page_that_was_cut_off_is_begun_again() {
         let mut earlier = Earlier::new(Since::Id(4));
         earlier.begin_page();
-        // Its oldest part comes first, and the connection is lost.
+        // The oldest part arrives first, and then the connection is lost.
         earlier.add([said(6), said(7)].iter());
         assert_eq!(earlier.begin_page(), (None, None));
         earlier.add([said(5), said(6), said(7), said(8), said(9)].iter());

@@ -1,5 +1,5 @@
-//! How far a program has read back, on a row of its terminal while it does: the server's rate
-//! limit makes that slow.
+//! Shows on one row of the terminal how far `--since` has come, because the server's rate limit
+//! makes it slow.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -10,12 +10,12 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Shows `text` in place of the one before.
+    /// Shows `text` in place of the previous one.
     pub(super) fn show(&mut self, text: &str) {
         let mut stderr = io::stderr();
         if stderr.is_terminal() {
             self.is_shown = true;
-            // If it can't be written, the events are read all the same.
+            // If it can't be written, fetching continues all the same.
             let _ = write!(stderr, "\r\x1b[K{text}…");
         }
     }

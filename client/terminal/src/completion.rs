@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_are_completed_by_what_they_are() {
+    fn arguments_are_completed_by_their_kind() {
         check("/join m", 6, &["math "]);
         check("/방 수", 5, &["수학 "]);
         check("/lang ", 6, &["ko ", "en "]);
@@ -304,13 +304,13 @@ mod tests {
         check("/invite ", 8, &["qr "]);
         check("/history ", 9, &[]);
         check("/지난말 ", "/지난말 ".len(), &[]);
-        // Whoever searches may look for a person.
+        // A search may be for a person's name.
         check("/search al", 8, &["alice ", "alina "]);
         check("/찾기 앨", "/찾기 ".len(), &["앨리스 "]);
     }
 
     #[test]
-    fn what_has_to_be_made_up_is_not_completed() {
+    fn new_names_are_not_completed() {
         for argument in ["N", "[N]", "[개수]", "[N|WHEN]", "[개수|언제]"] {
             assert_eq!(kind_of(argument), Kind::Nothing, "{argument}");
         }
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn hints_tell_what_is_missing() {
+    fn hints_show_the_missing_arguments() {
         #[track_caller]
         fn check(line: &str, shown: Option<&str>) {
             let hint = hint(&MEMBER, line, line.len());

@@ -12,14 +12,14 @@ const TAB_STOP: u16 = 8;
 /// The indent of a long line's further rows.
 const INDENT: &str = "      ";
 
-/// Wraps lines to `columns` columns. Further rows are indented, so that nobody's text stands
+/// Wraps lines to `columns` columns. Continuation rows are indented, so that no text appears
 /// where names and notices begin. Rows are broken at a blank if there is one; a longer word
 /// fills its row.
 pub(crate) fn hang(text: &str, columns: u16) -> Cow<'_, str> {
     let columns = usize::from(columns);
     // Except for tabs, no character has more columns than bytes.
     let fits = |line: &str| line.len() <= columns && !line.contains('\t');
-    // A row has place for one wide character at least.
+    // Each row needs space for at least one wide character.
     let indent = &INDENT[..INDENT.len().min(columns.saturating_sub(2))];
     if indent.is_empty() || text.lines().all(fits) {
         return Cow::Borrowed(text);
@@ -77,8 +77,8 @@ fn hang_line(line: &str, columns: usize, indent: &str, hung: &mut String) {
     }
 }
 
-/// How many columns a grapheme takes at most: terminals disagree about joined and emphasised
-/// ones, and a row must not be longer in any of them than it is here.
+/// The most columns that a grapheme may take: terminals disagree about joined and emphasised
+/// ones, and a row must not be longer in any terminal than it is here.
 fn widest(grapheme: &str) -> usize {
     let views = [GraphemeClusterMode::Unicode, GraphemeClusterMode::WcWidth];
     views.into_iter().map(|view| usize::from(view.width(grapheme))).max().unwrap_or_default()

@@ -75,8 +75,8 @@ struct State {
     painted_prompt: String,
     /// How wide the terminal was then.
     painted_columns: u16,
-    /// Where the text of that time filled its last row, if it did: the editor has ended that
-    /// row itself, and what was typed since begins a new one.
+    /// Where the text filled its last row at that time, if it did: the editor has ended that
+    /// row itself, and text typed since begins a new one.
     row_end: Option<usize>,
     /// The size of the terminal, if the line filled all of it.
     filled: Option<(u16, u16)>,
@@ -377,9 +377,9 @@ impl Screen {
         state.typed.cursor = cursor;
     }
 
-    /// For the editor, before it paints the line again: follows a terminal that wraps its
-    /// rows anew when it is resized. That has moved the cursor with the text, and the editor
-    /// would clear too few rows, or rows above its own.
+    /// For the editor, before it paints the line again: adjusts the cursor on a terminal that
+    /// rewraps its rows when it is resized. There, the cursor has moved with the text, and the
+    /// editor would clear too few rows, or rows above its own.
     pub(crate) fn follow_resize(&self) {
         let state = self.state.lock();
         let (columns, before) = (terminal_size().0, state.painted_columns);
@@ -434,7 +434,7 @@ impl Screen {
         let _ = write_out(&output);
         let interruption = state.interruption.take();
         if matches!(interruption, Some(Interruption::NewPrompt)) {
-            // It is begun anew with this, and has not been given up meanwhile.
+            // It will be restarted with this text, and has not been cancelled meanwhile.
             state.typed = typed.clone();
         }
         (typed, interruption)
@@ -479,8 +479,8 @@ pub fn terminal_size() -> (u16, u16) {
     size.map_or((80, u16::MAX), |(Width(columns), Height(rows))| (columns, rows))
 }
 
-/// Whether the terminal is known to wrap its rows anew when it is resized. Others, such as
-/// xterm, cut them off.
+/// Whether the terminal is known to rewrap its rows when it is resized. Others, such as xterm,
+/// cut them off.
 fn wraps_anew() -> bool {
     let programs = ["iTerm.app", "Apple_Terminal", "WezTerm", "ghostty", "vscode", "tmux"];
     let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_can_be_read_on_dark_and_on_light() {
+    fn colours_are_readable_on_dark_and_light_backgrounds() {
         for index in NAMES.into_iter().chain([GREY, RED, 133]) {
             let luminance = luminance(index);
             let (to_white, to_black) = (1.05 / (luminance + 0.05), (luminance + 0.05) / 0.05);

@@ -190,5 +190,5 @@ fn a_file_without_certificates_is_named() {
     let empty = folder.write("empty.pem", "");
     let mut client = command("localhost:9", &["--tls", "--lang=en"]);
     let output = pipe(client.arg("--ca").arg(&empty), "");
-    check_refused(&output, &["--ca: failed to use ", "there is no certificate in PEM in it"]);
+    check_refused(&output, &["--ca: failed to use ", "it contains no PEM certificate"]);
 }

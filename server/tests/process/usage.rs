@@ -172,7 +172,7 @@ fn a_certificate_and_a_key_that_are_none_are_named_with_their_flag() {
     let file = TestFile::new("cert.pem", b"no certificate");
     let path = file.0.to_string_lossy();
     let line = failure(command().args(["--tls-cert", &path, "--tls-key", &path]));
-    for part in ["--tls-cert", "no certificate in PEM", &path] {
+    for part in ["--tls-cert", "no PEM certificate", &path] {
         assert!(line.contains(part), "{part} is missing in {line}");
     }
     for (alone, other) in [("--tls-cert", "--tls-key"), ("--tls-key", "--tls-cert")] {

@@ -58,7 +58,7 @@ pub(crate) fn serve(address: SocketAddr) -> Result<()> {
     let mut stdout = std::io::stdout();
     writeln!(stdout, "baseline: listening at {bound}")
         .and_then(|()| stdout.flush())
-        .context("failed to say the address")?;
+        .context("failed to print the address")?;
 
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).context("failed to create an epoll")?;
     let listener_key = listener.as_raw_fd() as usize;

@@ -1,7 +1,7 @@
 //! A comparison as a chart: hand-written SVG, a group of bars for each figure.
 //!
-//! It is read on light and dark pages: text and bars take their colours from the reader's
-//! scheme, and each bar has its number beside it, so no colour carries a meaning alone.
+//! It works on light and dark pages: text and bars follow the reader's colour scheme, and each
+//! bar has its number beside it, so that nothing depends on colour alone.
 
 use std::fmt::Write as _;
 

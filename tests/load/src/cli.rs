@@ -16,8 +16,8 @@ use crate::{
 /// Loads a chat server on this machine and checks every delivery.
 ///
 /// One process, one thread: many members log in to one server, some speak, all listen. Each
-/// line carries its speaker, its number and its time, so that nothing is lost, doubled or out
-/// of order unseen. The exit code is 0 if every delivery was right, 1 if not or if the run
+/// line carries its speaker, its number and its time, so that lost, duplicated or reordered
+/// lines are noticed. The exit code is 0 if every delivery was right, 1 if not or if the run
 /// failed, 2 if the command line is wrong.
 ///
 /// Without a subcommand `load` does what `load run` does.
@@ -40,12 +40,12 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Runs one workload against one server, and says what it found
+    /// Runs one workload against one server, and reports the results
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunFlags),
-    /// Serves as the baseline: relays what it reads to everyone without parsing it
+    /// Runs the baseline server, which relays input to everyone without parsing it
     Baseline(BaselineFlags),
-    /// Measures madang-server and every peer that is installed, in turn, and writes table and chart
+    /// Measures madang-server and every installed peer in turn, and writes a table and a chart
     Compare(CompareFlags),
 }
 
@@ -64,19 +64,20 @@ Examples:
 
 #[derive(Args, Debug)]
 pub(crate) struct RunFlags {
-    /// What the server speaks [default: madang]
+    /// The protocol of the server [default: madang]
     #[arg(long, value_enum, default_value_t = Choice::Madang, hide_default_value = true)]
     protocol: Choice,
 
-    /// Where the server listens, a loopback address [default: 127.0.0.1:9009]
+    /// The server's address, which must be loopback [default: 127.0.0.1:9009]
     #[arg(long, default_value = "127.0.0.1:9009", hide_default_value = true)]
     address: SocketAddr,
 
-    /// The server's process, whose time and memory are watched [default: the one started by COMMAND]
+    /// The server's process, whose CPU time and memory are measured [default: the one started
+    /// by COMMAND]
     #[arg(long)]
     pub(crate) pid: Option<u32>,
 
-    /// How many log in [default: 100]
+    /// The number of members [default: 100]
     #[arg(long, value_name = "N", default_value_t = 100, hide_default_value = true)]
     members: usize,
 
@@ -84,17 +85,17 @@ pub(crate) struct RunFlags {
     #[arg(long, value_name = "N")]
     speakers: Option<usize>,
 
-    /// Length of a line, its end included [default: 64]
+    /// Length of a line, including its line end [default: 64]
     #[arg(long, value_name = "BYTES", default_value_t = 64, hide_default_value = true)]
     size: usize,
 
-    /// Lines each speaker has in flight: the next is said when one has been heard by all that
-    /// read, so 1 is strictly one at a time [default: 1]
+    /// Lines in flight per speaker: the next is sent when all listeners have received one, so 1
+    /// is strictly one at a time [default: 1]
     ///
-    /// A flood wants a window that keeps the server busy and no more: all windows together
-    /// should stay below what a server keeps for one member (256 KiB in Madang), else it skips
-    /// lines because this program reads too slowly. 2,000 lines of 64 bytes, over all speakers,
-    /// do both.
+    /// For a flood, choose a window that keeps the server busy and no more: all windows
+    /// together should stay below what a server queues for one member (256 KiB in Madang), or
+    /// it skips lines because this program reads too slowly. 2,000 lines of 64 bytes, over all
+    /// speakers, meet both conditions.
     #[arg(
         long,
         value_name = "LINES",
@@ -104,7 +105,7 @@ pub(crate) struct RunFlags {
     )]
     window: u32,
 
-    /// Lines a second of all speakers together, evenly spaced, whatever the server makes of it;
+    /// Lines per second of all speakers together, evenly spaced, however fast the server is;
     /// latency then counts from when a line was due [default: as --window says]
     #[arg(long, value_name = "LINES")]
     rate: Option<f64>,
@@ -113,76 +114,80 @@ pub(crate) struct RunFlags {
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     stalled: usize,
 
-    /// In how many rooms (NATS: subjects, Redis: channels) the members are, in equal parts [default: 1]
+    /// The number of rooms (NATS: subjects, Redis: channels), to which the members are assigned
+    /// in equal parts [default: 1]
     #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true)]
     rooms: usize,
 
-    /// How long the speakers are measured [default: 5]
+    /// How long the measurement lasts [default: 5]
     #[arg(long, default_value_t = 5.0, hide_default_value = true)]
     seconds: f64,
 
-    /// How many lines are said, all speakers together, instead of --seconds [default: no end]
+    /// Stop after this many lines, all speakers together, instead of after --seconds [default:
+    /// no limit]
     #[arg(long, value_name = "N", conflicts_with = "seconds")]
     lines: Option<u64>,
 
-    /// How long the speakers speak before they are measured [default: 0.5, or 0 with --lines]
+    /// How long the speakers speak before the measurement [default: 0.5, or 0 with --lines]
     #[arg(long, value_name = "SECONDS", default_value = "0.5", hide_default_value = true)]
     warmup: Span,
 
-    /// Wait until everyone who was there has been told of everyone who came, and say how long
-    /// that took [default: off]
+    /// Wait until every member has been notified of all later joins, and report how long that
+    /// took [default: off]
     #[arg(long)]
     join_storm: bool,
 
-    /// Let each member say one line, one after the other, before the workload [default: off]
+    /// Before the workload, let each member say one line, one after the other [default: off]
     #[arg(long)]
     roll_call: bool,
 
-    /// Hold everyone idle so long before the workload, then look at the server's memory [default: 0]
+    /// Before the workload, keep everyone idle for this long, then measure the server's memory
+    /// [default: 0]
     #[arg(long, value_name = "SECONDS")]
     idle: Option<Span>,
 
-    /// In the end let all but one leave at once, and say how long it took [default: off]
+    /// At the end, let all but one member leave at once, and report how long it took [default:
+    /// off]
     #[arg(long)]
     mass_leave: bool,
 
-    /// How many may be on their way in at once; more than the server's backlog makes them wait
-    /// a second each [default: 1 to 256, by protocol]
+    /// How many members may be logging in at once; with more than the server's backlog, each of
+    /// the others waits a second [default: 1 to 256, by protocol]
     #[arg(long, value_name = "N")]
     connecting: Option<usize>,
 
-    /// Have somebody search what the server has kept (--data), again and again, meanwhile
+    /// Meanwhile, search the server's saved history (--data) again and again
     #[arg(long)]
     search: bool,
 
-    /// Give up when nothing comes for so long that must come [default: 10]
+    /// Give up after this long without something that must arrive [default: 10]
     #[arg(long, value_name = "SECONDS", default_value = "10", hide_default_value = true)]
     silence_limit: Span,
 
-    /// Give up when the run takes longer [default: 300]
+    /// Give up if the run takes longer than this [default: 300]
     #[arg(long, value_name = "SECONDS", default_value = "300", hide_default_value = true)]
     time_limit: Span,
 
-    /// Hold the server started by COMMAND to the first core and this program to the second
-    /// [default: none]
+    /// Pin the server started by COMMAND to the first core and this program to the second
+    /// [default: not pinned]
     #[arg(long, value_name = "SERVER,TOOL")]
     pub(crate) cores: Option<Cores>,
 
-    /// Report as one JSON object [default: a table]
+    /// Report one JSON object [default: a table]
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// A server to start first, and stop in the end; it must listen at --address
+    /// A server to start first and stop at the end; it must listen at --address
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
 }
 
 impl RunFlags {
-    /// The plan these flags ask for.
+    /// The plan for these flags.
     ///
     /// # Errors
     ///
-    /// Naming the flag that is wrong.
+    /// The error names the flag that is wrong.
     pub(crate) fn plan(&self) -> Result<Plan> {
         let is_without_work = self.join_storm || self.mass_leave || self.idle.is_some();
         if self.cores.is_some() && self.command.is_empty() {
@@ -217,7 +222,8 @@ impl RunFlags {
 
 #[derive(Args, Debug)]
 pub(crate) struct BaselineFlags {
-    /// Where to listen; port 0 finds a free one, which is printed [default: 127.0.0.1:9009]
+    /// The address to listen at; port 0 finds a free one, which is printed [default:
+    /// 127.0.0.1:9009]
     #[arg(
         long,
         value_name = "ADDRESS",
@@ -229,7 +235,7 @@ pub(crate) struct BaselineFlags {
 
 #[derive(Args, Debug)]
 pub(crate) struct CompareFlags {
-    /// The server that is compared [default: target/release/madang-server]
+    /// The Madang server to compare [default: target/release/madang-server]
     #[arg(
         long,
         value_name = "PATH",
@@ -238,12 +244,12 @@ pub(crate) struct CompareFlags {
     )]
     pub(crate) madang: PathBuf,
 
-    /// Compare only these servers [default: all that are installed, without madang-json and
+    /// Compare only these servers [default: all that are installed, except madang-json and
     /// madang-data]
     #[arg(long, value_enum, value_name = "SERVER,…", value_delimiter = ',')]
     pub(crate) peers: Vec<PeerKind>,
 
-    /// Do only these workloads [default: all]
+    /// Run only these workloads [default: all]
     #[arg(
         long,
         value_enum,
@@ -254,20 +260,20 @@ pub(crate) struct CompareFlags {
     )]
     pub(crate) workloads: Vec<Workload>,
 
-    /// Also compare Madang with --data, in a folder for temporary files, and search what it keeps
+    /// Also compare Madang with --data, in a temporary folder, and search its saved messages
     #[arg(long)]
     pub(crate) data: bool,
 
-    /// A server that speaks as Madang's ancestor does, as program and arguments; `{port}` stands
-    /// for the port it is to listen at [default: none]
+    /// The program and arguments of a server that speaks the protocol of Madang's predecessor;
+    /// `{port}` is replaced by its port [default: none]
     #[arg(long, value_name = "COMMAND")]
     pub(crate) peer_command: Option<String>,
 
-    /// The port --peer-command listens at, where it can't be told one [default: a free one]
+    /// The port of --peer-command, if it can't be told one [default: a free one]
     #[arg(long, value_name = "PORT", requires = "peer_command")]
     pub(crate) peer_port: Option<u16>,
 
-    /// How often each figure is measured, all servers in turn [default: 3]
+    /// How often each figure is measured, all servers taking turns [default: 3]
     #[arg(long, value_name = "N", default_value_t = 3, hide_default_value = true)]
     pub(crate) turns: usize,
 
@@ -275,11 +281,11 @@ pub(crate) struct CompareFlags {
     #[arg(long, default_value_t = 3.0, hide_default_value = true)]
     pub(crate) seconds: f64,
 
-    /// The cores that servers and this program are held to [default: the first two there are]
+    /// The cores for the server and this program [default: the first two]
     #[arg(long, value_name = "SERVER,TOOL")]
     pub(crate) cores: Option<Cores>,
 
-    /// Where the table, the chart and the raw figures are written [default: tests/load/results]
+    /// The folder for the table, the chart and the raw figures [default: tests/load/results]
     #[arg(
         long,
         value_name = "DIRECTORY",
@@ -288,7 +294,7 @@ pub(crate) struct CompareFlags {
     )]
     pub(crate) into: PathBuf,
 
-    /// What the files are called, before .md, .svg and .json [default: today's date]
+    /// The file name, before .md, .svg and .json [default: today's date]
     #[arg(long)]
     pub(crate) name: Option<String>,
 }

@@ -330,7 +330,7 @@ impl Clients {
             return Err(anyhow!("the server {how} the connection of member {index}{last}"));
         }
         member.state = State::Gone;
-        epoll::delete(&self.epoll, &member.socket).context("failed to let a member go")?;
+        epoll::delete(&self.epoll, &member.socket).context("failed to remove a member")?;
         observer.told(index, News::Ended);
         Ok(())
     }

@@ -14,8 +14,8 @@ impl JoinCheck {
         Self { members, told: vec![0; (members * members).div_ceil(64)], told_pairs: 0, doubled: 0 }
     }
 
-    /// Notes that `member` was told that `joined` joined. Notices about oneself are not
-    /// counted.
+    /// Notes that `member` was notified that `joined` joined. Notices about the member itself
+    /// are not counted.
     pub(crate) fn tell(&mut self, member: usize, joined: usize) {
         if member == joined || joined >= self.members {
             return;
@@ -29,13 +29,13 @@ impl JoinCheck {
         }
     }
 
-    /// How many notices have come, each counted once.
+    /// How many notices have arrived, each counted once.
     pub(crate) fn told_pairs(&self) -> u64 {
         self.told_pairs
     }
 
-    /// How many there must be: one for each pair of members, because one was there first and
-    /// was told of the other.
+    /// How many there must be: one for each pair of members, because the earlier one is
+    /// notified of the later one.
     pub(crate) fn all_pairs(&self) -> u64 {
         let members = self.members as u64;
         members * members.saturating_sub(1) / 2
@@ -45,7 +45,7 @@ impl JoinCheck {
         self.doubled
     }
 
-    /// How many pairs are wrong: not exactly one of the two was told of the other.
+    /// How many pairs are wrong: not exactly one of the two was notified of the other.
     pub(crate) fn wrong_pairs(&self) -> u64 {
         let mut wrong = 0;
         for one in 0..self.members {
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_members_exactly_one_is_told_of_the_other() {
+    fn exactly_one_of_two_members_is_notified_of_the_other() {
         check(&[], 0, 0, 3);
         check(&[(0, 1), (0, 2), (1, 2)], 3, 0, 0);
         check(&[(0, 0), (0, 1), (1, 1), (0, 2), (1, 2), (2, 2)], 3, 0, 0);

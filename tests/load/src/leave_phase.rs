@@ -53,8 +53,8 @@ pub(crate) struct Left {
     pub(crate) wrong_notices: u64,
 }
 
-/// Lets all but the first member leave. The phase ends when the first member has been told of
-/// each. If the server sends no such notices, it ends when the server has closed every
+/// Lets all but the first member leave. The phase ends when the first member has been notified
+/// of each. If the server sends no such notices, it ends when the server has closed every
 /// connection and, if its process is known, has no more descriptors open than before the first
 /// login.
 pub(crate) fn leave(
@@ -100,7 +100,7 @@ pub(crate) fn leave(
         progress.show(|| {
             format!("leave_phase: {} of {leavers}", leave_phase.left_count.max(leave_phase.ended))
         });
-        // Descriptors cause no event: if they are what is waited for, look often.
+        // Descriptors cause no event, so check often while waiting for them.
         let until = deadline.end().min(clock.now() + 5_000_000);
         clients.poll(until, &mut leave_phase)?;
     }

@@ -22,7 +22,7 @@ pub(crate) enum Delivery {
     OutOfOrder,
     /// A line that had come before.
     Doubled,
-    /// A line that was never said, or not to this member.
+    /// A line that was never sent, or not to this member.
     Strange,
 }
 
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn each_delivery_is_one_thing() {
+    fn each_delivery_has_one_kind() {
         let clean = Faults::default();
         check(0, &[], 0, "", clean);
         check(4, &[0, 1, 2, 3], 0, "iiii", clean);
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_not_to_hear_a_speaker_misses_nothing_and_may_hear_nothing() {
+    fn a_member_of_another_room_misses_nothing_and_must_receive_nothing() {
         let mut ledger = Ledger::new(2, 2, |member, speaker| member == speaker);
         ledger.say(0);
         ledger.say(1);
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_member_was_told_it_skipped_does_not_excuse_another() {
+    fn lines_skipped_for_one_member_do_not_excuse_another() {
         let mut ledger = Ledger::new(2, 1, |_, _| true);
         for _ in 0..3 {
             ledger.say(0);

@@ -1,11 +1,12 @@
 //! `load`: the load generator for chat servers, which checks every delivery.
 //!
-//! Files in the order of a run: [`cli`] and [`plan`] say what is to be done; [`run`](mod@run)
-//! does it in four parts: [`login_phase`], [`warmup`], [`talk`], [`leave_phase`]; [`search`](mod@search) beside them, if asked for. All members are
-//! driven by one loop in [`clients`]; [`parser`] cuts what they receive, with one file for each
-//! [`protocol`]. [`ledger`] and [`join_check`] check the deliveries, [`latency`] times them,
-//! [`process_stats`] watches the server, [`report`] is the result. [`baseline`] is the cheapest
-//! server possible, for comparison; [`compare`] runs every [`workloads`] entry against every peer.
+//! Files in the order of a run: [`cli`] and [`plan`] define what to do; [`run`](mod@run) does
+//! it in four parts: [`login_phase`], [`warmup`], [`talk`], [`leave_phase`], with
+//! [`search`](mod@search) beside them on request. One loop in [`clients`] drives all members;
+//! [`parser`] splits what they receive, with one file for each [`protocol`]. [`ledger`] and
+//! [`join_check`] check the deliveries, [`latency`] times them, [`process_stats`] watches the
+//! server, and [`report`] is the result. [`baseline`] is the cheapest possible server, for
+//! comparison; [`compare`] runs every [`workloads`] entry against every peer.
 //!
 //! Linux only: it needs epoll, timerfd and `/proc`. Elsewhere this crate is empty.
 

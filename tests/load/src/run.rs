@@ -122,7 +122,7 @@ fn take_talk(report: &mut Report, talked: talk::Talked) {
     }
 }
 
-/// An observer for times when nobody says anything.
+/// An observer for phases in which nobody speaks.
 struct Nobody;
 
 impl Observer for Nobody {

@@ -1,5 +1,5 @@
-//! Somebody who searches what a server has kept, again and again, beside the members of a run.
-//! What is looked for was never said, so that every search looks at every message.
+//! Searches the server's saved history again and again during a run. The search text was never
+//! said, so every search examines every message.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -15,24 +15,24 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-/// Nobody says this.
+/// Text that no member says.
 const WORDS: &str = "찾을수없는말";
 
 /// How long searches took.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct SearchReport {
-    /// Searches that have looked at everything, and the answers that this took: one has looked for
-    /// as long as an answer may take.
+    /// Complete searches, and the answers that they needed: a server that reaches its time
+    /// limit answers in parts.
     pub(crate) searches: usize,
     pub(crate) answers: usize,
-    /// From the question to the last answer.
+    /// From the first request to the last answer.
     pub(crate) p50_us: f64,
     pub(crate) p95_us: f64,
     /// The slowest single answer.
     pub(crate) slowest_answer_us: f64,
 }
 
-/// A connection of its own that searches on a thread of its own.
+/// A separate connection that searches on its own thread.
 pub(crate) struct Searcher {
     has_to_end: Arc<AtomicBool>,
     thread: JoinHandle<Result<SearchReport>>,
@@ -45,11 +45,11 @@ struct Answer {
 }
 
 impl Searcher {
-    /// Logs in and begins to search.
+    /// Logs in and starts to search.
     ///
     /// # Errors
     ///
-    /// If the server can't be reached, or keeps nothing.
+    /// If the server can't be reached, or saves nothing.
     pub(crate) fn start(address: SocketAddr, silence_limit: Duration) -> Result<Self> {
         let mut questions = Questions::open(address, silence_limit)?;
         questions.ask(&format!("/search {WORDS}"))?;
@@ -60,11 +60,11 @@ impl Searcher {
         Ok(Self { has_to_end, thread: thread.context("failed to start a thread")? })
     }
 
-    /// Ends after the answer that is on its way.
+    /// Stops after the answer in progress.
     ///
     /// # Errors
     ///
-    /// If a search was refused, or none has come to its end.
+    /// If a search was refused, or none was completed.
     pub(crate) fn end(self) -> Result<SearchReport> {
         self.has_to_end.store(true, Ordering::Relaxed);
         self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -93,7 +93,7 @@ impl Questions {
     fn search_until(mut self, is_over: impl Fn() -> bool) -> Result<SearchReport> {
         let (mut whole, mut answers) = (Vec::new(), 0);
         let mut slowest_answer = Duration::ZERO;
-        // The first question was asked before; it only warms up.
+        // The first search was sent before; it is only a warm-up.
         while self.answer("found")?.before.is_some() {
             self.ask("/search")?;
         }
@@ -148,7 +148,7 @@ impl Questions {
             if count == 0 {
                 bail!("the server ended the searcher's connection");
             }
-            // The greeting in front of the first message is no JSON.
+            // The greeting before the first message is not JSON.
             let Ok(answer) = serde_json::from_str::<Answer>(&line) else { continue };
             match &*answer.r#type {
                 "error" | "bye" => bail!("a search was refused: {}", line.trim()),

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn only_where_somebody_listens_something_listens() {
+    fn only_open_ports_are_reported_as_listening() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         assert!(is_listening(address).unwrap());

@@ -22,7 +22,7 @@ pub(crate) const LINE_BYTES: usize = 64;
 /// [`Plan::widest_window`].
 pub(crate) const FLOOD_LINES: u32 = 2_000;
 
-/// How many messages are searched.
+/// The number of saved messages to search.
 const KEPT_LINES: u64 = 1_000_000;
 
 /// One of the workloads.
@@ -42,7 +42,7 @@ pub(crate) enum Workload {
     Stalled,
     /// A hundred rooms of a hundred, on one core and on two.
     Rooms,
-    /// The same over WebSocket, each server's own way of telling everyone.
+    /// The same over WebSocket, with each server's own way to broadcast.
     WsOneLine,
     #[value(name = "ws-flood-1")]
     WsFlood1,
@@ -74,7 +74,7 @@ pub(crate) enum Better {
 pub(crate) enum Reach {
     /// No worse than this figure.
     Value(f64),
-    /// With --data no worse than this many times what it is without.
+    /// With --data, no worse than this many times the value without.
     Data(f64),
     /// No worse than this many times the best of these servers.
     Times(f64, &'static [PeerKind]),
@@ -469,7 +469,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_work_s_plans_can_be_run_against_every_server_it_suits() {
+    fn every_plan_can_be_run_against_every_server_it_suits() {
         for kind in PeerKind::value_variants() {
             let peer = Peer::for_test(*kind);
             for workload in Workload::value_variants() {

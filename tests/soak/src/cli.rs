@@ -6,7 +6,7 @@ use clap::{Args, Parser};
 
 use crate::scenario::Scenario;
 
-/// Gives a Madang server a hard time, and checks that it has kept its promises.
+/// Puts a Madang server under stress, and checks that it keeps its promises.
 #[derive(Parser, Debug)]
 #[command(version)]
 pub(crate) struct Cli {
@@ -16,15 +16,15 @@ pub(crate) struct Cli {
     pub(crate) scenario: Scenario,
 }
 
-/// What every scenario needs to know.
+/// Options of every scenario.
 #[derive(Args, Debug)]
 pub(crate) struct Common {
-    /// Repeat the run of this seed; how fast the machine is, no seed can repeat [default: a
-    /// new one]
+    /// Repeat the run with this seed; the machine's timing cannot be repeated [default: a new
+    /// seed]
     #[arg(long, global = true, value_name = "N")]
     pub(crate) seed: Option<u64>,
 
-    /// The server's program [default: target/release/madang-server]
+    /// The server program [default: target/release/madang-server]
     #[arg(
         long,
         global = true,
@@ -34,21 +34,22 @@ pub(crate) struct Common {
     )]
     pub(crate) server: PathBuf,
 
-    /// Where the server keeps its data while it runs; kept if something was wrong [default: a
-    /// folder for temporary files]
+    /// The folder for the server's data during the run; kept if something was wrong [default: a
+    /// temporary folder]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) work: Option<PathBuf>,
 
-    /// Write the summary there, as NAME.md and NAME.json [default: to the terminal only]
+    /// Write the summary to this folder, as NAME.md and NAME.json [default: to the terminal
+    /// only]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) into: Option<PathBuf>,
 
-    /// What these files are called [default: scenario and date]
+    /// The name of these files [default: scenario and date]
     #[arg(long, global = true, value_name = "NAME", requires = "into")]
     pub(crate) name: Option<String>,
 
-    /// Begin no new round after this time; what was done until then is the result [default:
-    /// 3600]
+    /// Start no new round after this many seconds; the result covers the rounds done until then
+    /// [default: 3600]
     #[arg(
         long,
         global = true,

@@ -1,4 +1,4 @@
-//! One connection in JSON lines: messages out, messages in.
+//! One connection that sends and receives JSON lines.
 
 use std::{
     borrow::Cow,
@@ -10,13 +10,13 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-/// How long one read waits, so that whoever reads can look around.
+/// How long one read blocks, so that its caller can do other things.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// How long the greeting may take.
 const GREETING: Duration = Duration::from_secs(30);
 
-/// What the soak needs to know of a message from the server.
+/// The parts of a server message that the soak needs.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Message<'a> {
     #[serde(rename = "type", borrow)]
@@ -37,14 +37,14 @@ pub(crate) struct Message<'a> {
     pub(crate) to: Option<u64>,
 }
 
-/// What has become of a read.
+/// The outcome of a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Input {
-    /// There may be whole lines now.
+    /// There may be complete lines now.
     Some,
-    /// Nothing for the moment.
+    /// Nothing at the moment.
     Nothing,
-    /// Nothing will come any more.
+    /// The input has ended.
     End,
 }
 
@@ -52,12 +52,12 @@ pub(crate) enum Input {
 pub(crate) struct Connection {
     stream: TcpStream,
     received: Vec<u8>,
-    /// What was taken of it already.
+    /// How many bytes of it were taken already.
     taken: usize,
 }
 
 impl Connection {
-    /// Connects, and changes to JSON.
+    /// Connects, and switches to JSON.
     pub(crate) fn open(address: SocketAddr) -> Result<Connection> {
         let stream = TcpStream::connect(address).context("failed to connect")?;
         stream.set_nodelay(true).context("failed to set up the socket")?;
@@ -70,18 +70,18 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Sends lines; whether the connection still takes them.
+    /// Sends lines; returns whether the connection still accepts them.
     pub(crate) fn send(&mut self, lines: &str) -> bool {
         self.stream.write_all(lines.as_bytes()).is_ok()
     }
 
-    /// Says that nothing more will be sent.
+    /// Closes the sending direction.
     pub(crate) fn finish(&mut self) {
-        // An error means that it has ended already.
+        // An error means that the connection has ended already.
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
-    /// Reads what is there, and waits for something for a moment.
+    /// Reads what has arrived; blocks for a moment if that is nothing.
     pub(crate) fn read(&mut self) -> Result<Input> {
         self.received.drain(..std::mem::take(&mut self.taken));
         let mut chunk = [0; 64 * 1_024];
@@ -101,7 +101,7 @@ impl Connection {
         }
     }
 
-    /// The next whole line that was read.
+    /// The next complete line.
     pub(crate) fn line(&mut self) -> Option<&[u8]> {
         let rest = &self.received[self.taken..];
         let end = rest.iter().position(|byte| *byte == b'\n')?;
@@ -109,7 +109,7 @@ impl Connection {
         Some(&rest[..end])
     }
 
-    /// Waits for a message of a kind that `take` takes; what comes before is of no interest.
+    /// Waits for a message that `take` accepts; earlier messages are ignored.
     pub(crate) fn wait_for<T>(
         &mut self,
         kind: &str,
@@ -118,7 +118,7 @@ impl Connection {
         let deadline = Instant::now() + GREETING;
         while Instant::now() < deadline {
             while let Some(line) = self.line() {
-                // The prompt and what stands above it are no JSON.
+                // The prompt and the greeting above it are not JSON.
                 let Ok(message) = serde_json::from_slice::<Message<'_>>(line) else { continue };
                 if message.kind == "error" || message.kind == "bye" {
                     bail!("the server refuses: {}", String::from_utf8_lossy(line));

@@ -1,13 +1,13 @@
-//! `soak`: gives a server a hard time, and proves that it has kept its promises.
+//! `soak`: puts a server under stress, and verifies that it keeps its promises.
 //!
-//! [`cli`] says what is to be done. Each [`scenario`] is a file of its own: it starts a [`server`],
-//! has [`member`]s talk, each on its own thread and its own [`connection`], and does something
-//! to the server meanwhile; [`stage`] is what members and scenario tell each other. In the end
-//! the [`oracle`], which knows every line that was acknowledged, compares what members have
-//! heard with what is on the disk. [`summary`] is the result, as JSON and as a page. All that is
-//! left to chance comes from one seed ([`random`]).
+//! [`cli`] defines what to do. Each [`scenario`] is a module: it starts a [`server`], lets
+//! [`member`]s talk, each on its own thread and [`connection`], and disturbs the server
+//! meanwhile; members and scenario communicate through [`stage`]. At the end, the [`oracle`],
+//! which knows every acknowledged line, compares what members received with what is on disk.
+//! [`summary`] is the result, as JSON and as a page. All randomness comes from one seed
+//! ([`random`]).
 //!
-//! Linux only: it needs its signals and `/proc`. Elsewhere this crate is empty.
+//! Linux only: it needs signals and `/proc`. Elsewhere this crate is empty.
 
 #![cfg(target_os = "linux")]
 

@@ -1,6 +1,6 @@
-//! A member as a good client is one: it says line after line, keeps what was not acknowledged,
-//! and when the server is gone it comes back to its session and says that again. Everything it
-//! sees is kept for the oracle.
+//! A member that behaves like a good client: it sends line after line, keeps those that are not
+//! acknowledged, and when the server is gone it resumes its session and sends them again.
+//! Everything it sees is recorded for the oracle.
 
 use std::{collections::VecDeque, fmt::Write as _, net::SocketAddr, time::Instant};
 
@@ -12,48 +12,48 @@ use crate::{
     stage::{PATIENCE, Stage},
 };
 
-/// So many lines are on their way at most: a server remembers the nonces of a session's last 256.
+/// The most lines in flight: a server remembers the last 256 nonces of a session.
 const WINDOW: usize = 100;
 
-/// Makes a line as long as people's.
+/// Makes a line as long as a typical message.
 const PADDING: &str = "that is about as long as what people say to each other";
 
-/// What a member has seen, in the order in which it came.
+/// Something a member has seen, in order of arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Seen {
-    /// Somebody said its line of this number.
+    /// A member's line with this number.
     Said { id: u64, speaker: usize, number: u32 },
-    /// Something else happened in the room.
+    /// Another event of the room.
     Happened { id: u64 },
-    /// The server told that something is missing, up to this id if it knows one.
+    /// The server reported a gap, up to this id if it is known.
     Gap { to: Option<u64> },
-    /// The server told that it was restarted, and may have lost what nobody was promised.
+    /// The server reported a restart, which may have lost unacknowledged lines.
     Lost,
-    /// It was gone, and this is another one.
+    /// The server was gone, and this is the next one.
     CameBack,
 }
 
-/// What became of a line that was said.
+/// What became of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It was acknowledged, and is on the disk.
+    /// It was acknowledged as saved on disk.
     Promised { id: u64 },
-    /// It was acknowledged, but may not be on the disk.
+    /// It was acknowledged, but not as saved.
     NotDurable,
 }
 
-/// What is known of a member in the end.
+/// Everything recorded about a member.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     pub(crate) seen: Vec<Seen>,
-    /// By the number of the line.
+    /// By line number.
     pub(crate) fates: Vec<Option<Fate>>,
-    /// How many lines were said again.
+    /// How many lines were sent again.
     pub(crate) repeats: u64,
-    /// Connections that ended in a goodbye, and all that ended.
+    /// Connections that ended with a goodbye, and all that ended.
     pub(crate) goodbyes: u64,
     pub(crate) ends: u64,
-    /// Lines that others had heard when the goodbye came, and that were not acknowledged.
+    /// Lines that others had received before the goodbye, and that were not acknowledged.
     pub(crate) unacked_at_goodbye: u64,
     /// Lines that got two ids.
     pub(crate) acked_twice: u64,
@@ -61,21 +61,21 @@ pub(crate) struct Record {
 
 /// A member of a room.
 pub(crate) struct Member {
-    /// It is called `s` and this.
+    /// Its name is `s` and this number.
     number: usize,
-    /// The room, by its place in the scenario's list.
+    /// The index of its room in the scenario's list.
     pub(crate) room: usize,
     room_name: String,
     session: String,
-    /// The last id that it has seen.
+    /// The last event id it has seen.
     last: u64,
-    /// Which server it is connected to.
+    /// The number of the server it is connected to.
     server: u64,
     connection: Connection,
     unacked: VecDeque<u32>,
     next: u32,
     until: u32,
-    /// The last own line that came back since it is connected.
+    /// The last of its own lines that came back on this connection.
     own_heard: Option<u32>,
     has_goodbye: bool,
     pub(crate) record: Record,
@@ -93,7 +93,7 @@ impl Member {
         connection.send(&format!("{login}\n"));
         let (session, last) = connection.wait_for("welcome", |message| {
             ensure_durable(message)?;
-            // Its own coming is the first event that follows.
+            // Its own join is the first event that follows.
             Some((message.session.as_ref()?.to_string(), message.id? - 1))
         })?;
         Ok(Member {
@@ -113,7 +113,7 @@ impl Member {
         })
     }
 
-    /// Says so many lines more, and listens until the round is over.
+    /// Sends this many more lines, and listens until the round is over.
     pub(crate) fn talk(&mut self, stage: &Stage, lines: u32) -> Result<()> {
         self.until += lines;
         let outcome = self.take_part(stage);
@@ -152,7 +152,7 @@ impl Member {
         }
     }
 
-    /// Sends what the window has space for.
+    /// Sends as much as the window allows.
     fn speak(&mut self) {
         let first = self.next;
         while self.unacked.len() < WINDOW && self.next < self.until && !self.has_goodbye {
@@ -160,7 +160,7 @@ impl Member {
             self.next += 1;
         }
         if first < self.next {
-            // If the connection has ended, they are said again by the next one.
+            // If the connection has ended, they are sent again on the next one.
             let _ = self.connection.send(&says(first..self.next));
         }
     }
@@ -228,7 +228,7 @@ impl Member {
                 ("error", _) => bail!("refused: {}", String::from_utf8_lossy(line)),
                 (kind, Some(id)) => {
                     if kind == "restarted" {
-                        // What came before it was repeated; its acks are still to come.
+                        // Lines before it were repeated; their acks are still to come.
                         self.own_heard = None;
                     }
                     self.last = self.last.max(id);
@@ -264,7 +264,7 @@ fn name(number: usize) -> String {
 
 fn says(numbers: impl Iterator<Item = u32>) -> String {
     numbers.fold(String::new(), |mut says, number| {
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = writeln!(
             says,
             "{{\"type\":\"say\",\"text\":\"{number} {PADDING}\",\"nonce\":\"n{number}\"}}"
@@ -273,7 +273,7 @@ fn says(numbers: impl Iterator<Item = u32>) -> String {
     })
 }
 
-/// Whose line this is, and which one.
+/// The speaker and the number of a line.
 pub(crate) fn speaker(user: Option<&str>, text: Option<&str>) -> Option<(usize, u32)> {
     let speaker = user?.strip_prefix('s')?.parse().ok()?;
     let (number, rest) = text?.split_once(' ')?;
@@ -285,7 +285,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_tells_who_said_it_and_which_one_it_is() {
+    fn a_line_contains_its_speaker_and_number() {
         let line: serde_json::Value = serde_json::from_str(&says(7..8)).expect("JSON");
         assert_eq!(speaker(Some("s3"), line["text"].as_str()), Some((3, 7)));
         assert_eq!(line["nonce"], "n7");
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ack_that_comes_again_changes_nothing_and_another_id_is_noted() {
+    fn a_repeated_ack_changes_nothing_and_a_second_id_is_noted() {
         let (mut record, mut unacked) = (Record::default(), VecDeque::from([3, 4, 5]));
         for (id, left, twice) in [(40, vec![3, 5], 0), (40, vec![3, 5], 0), (41, vec![3, 5], 1)] {
             acknowledge(&mut record, &mut unacked, 4, Fate::Promised { id });

@@ -1,5 +1,5 @@
-//! Knows every line that was acknowledged and everything that members have seen, and
-//! compares it with what is on the disk. Knows no server and no time.
+//! Knows every acknowledged line and everything that members have seen, and compares it with
+//! what is on disk. Uses no server and no clock.
 //!
 //! 1. A line whose ack promised that it is safe MUST be on the disk, under the id of the ack.
 //! 2. No line may be there twice, and each speaker's lines MUST be there in the order in which
@@ -19,55 +19,55 @@ use crate::{
     member::{Fate, Record, Seen, speaker},
 };
 
-/// So many examples of each fault are told.
+/// How many examples of each fault are listed.
 const EXAMPLES: usize = 3;
 
 /// What was wrong, and how often.
 #[derive(Debug, Default, Clone, PartialEq, Serialize)]
 pub(crate) struct Faults {
-    /// Lines that were promised to be on the disk, and are not.
+    /// Lines that were acknowledged as saved, but are not on disk.
     pub(crate) lost: u64,
     pub(crate) doubled: u64,
     pub(crate) reordered: u64,
-    /// Ids that meant two things.
+    /// Ids with two meanings.
     pub(crate) ids_twice: u64,
-    /// Holes in what a member saw that nobody told it about.
+    /// Gaps in what a member saw that the server did not report.
     pub(crate) missed: u64,
-    /// Lines that others had heard at the goodbye, and whose speaker had no ack.
+    /// Lines that others had received before the goodbye, without an ack for the speaker.
     pub(crate) unacked_at_goodbye: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) examples: Vec<String>,
 }
 
-/// What was counted.
+/// Counters.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Counts {
-    /// Lines on the disk.
+    /// Lines on disk.
     pub(crate) lines: u64,
-    /// Lines that were acknowledged as safe, and as not safe.
+    /// Lines acknowledged as saved, and as not saved.
     pub(crate) acked: u64,
     pub(crate) not_durable: u64,
-    /// Lines that were said again to the next server.
+    /// Lines that were sent again to the next server.
     pub(crate) repeats: u64,
-    /// Times that a member heard a line.
+    /// How often members received a line.
     pub(crate) heard: u64,
-    /// Lines that were heard, promised to nobody, and gone with a crash.
+    /// Lines that were received, not acknowledged as saved, and lost in a crash.
     pub(crate) gone: u64,
-    /// Holes that a member was told of, because it read too slowly.
+    /// Gaps reported to a member because it read too slowly.
     pub(crate) skips: u64,
-    /// Connections that ended, and those of them that ended in a goodbye.
+    /// Connections that ended, and those that ended with a goodbye.
     pub(crate) ends: u64,
     pub(crate) goodbyes: u64,
 }
 
 impl Faults {
-    /// How many there are.
+    /// The total number of faults.
     pub(crate) fn count(&self) -> u64 {
         let Faults { lost, doubled, reordered, ids_twice, missed, unacked_at_goodbye, .. } = self;
         lost + doubled + reordered + ids_twice + missed + unacked_at_goodbye
     }
 
-    /// Adds those of another part.
+    /// Adds the faults of another part.
     pub(crate) fn add(&mut self, other: Faults) {
         self.lost += other.lost;
         self.doubled += other.doubled;
@@ -88,7 +88,7 @@ impl Faults {
 }
 
 impl Counts {
-    /// Adds those of another part.
+    /// Adds the counters of another part.
     pub(crate) fn add(&mut self, other: Counts) {
         self.lines += other.lines;
         self.acked += other.acked;
@@ -105,7 +105,7 @@ impl Counts {
 /// A line: its speaker and its number.
 type Line = (usize, u32);
 
-/// Judges a room by its members, each with its speaker's number, and by its transcript.
+/// Checks a room, given the records of its members by speaker number and its transcript.
 pub(crate) fn judge(
     members: &[(usize, &Record)],
     transcript: &str,
@@ -164,7 +164,7 @@ pub(crate) fn judge(
     Ok((faults, counts))
 }
 
-/// The lines on the disk, by their ids.
+/// The lines on disk, by id.
 fn read_disk(transcript: &str, faults: &mut Faults) -> Result<HashMap<u64, Line>> {
     let mut lines = HashMap::new();
     let mut last_id = 0;
@@ -201,10 +201,10 @@ fn read_disk(transcript: &str, faults: &mut Faults) -> Result<HashMap<u64, Line>
     Ok(lines)
 }
 
-/// Whether what one member saw has an order, and holes only where it was told of them.
+/// Checks that what one member saw is in order, with gaps only where the server reported them.
 fn look_through(member: usize, record: &Record, faults: &mut Faults, counts: &mut Counts) {
     let mut last_id = 0;
-    // By speaker: the number that comes next.
+    // By speaker: the next expected number.
     let mut next: HashMap<usize, u32> = HashMap::new();
     let mut was_skipped = false;
     for seen in &record.seen {
@@ -223,7 +223,7 @@ fn look_through(member: usize, record: &Record, faults: &mut Faults, counts: &mu
                 was_skipped = true;
                 last_id = last_id.max(to.unwrap_or(0));
             }
-            // Lines that were lost with it come again.
+            // Lines lost with the server are sent again.
             Seen::Lost => next.clear(),
             Seen::CameBack => {}
         }
@@ -252,7 +252,7 @@ mod tests {
         Seen::Said { id, speaker: 1, number }
     }
 
-    /// A transcript of lines of s1: ids and numbers.
+    /// A transcript of lines of s1, given as ids and numbers.
     fn transcript(lines: &[(u64, u32)]) -> String {
         let line = |(id, number): &(u64, u32)| {
             let padding = "that is about as long as what people say to each other";
@@ -273,13 +273,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_as_it_must_be_is_no_fault() {
+    fn correct_records_have_no_faults() {
         let seen = [said(10, 0), Seen::Happened { id: 11 }, said(12, 1)];
         check(&[10, 12], &seen, &[(10, 0), (12, 1)], false, Faults::default());
-        // A crash took what nobody was promised; it was said again.
+        // A crash lost an unacknowledged line, which was sent again.
         let seen = [said(10, 0), said(11, 1), Seen::Lost, Seen::CameBack, said(90, 1)];
         check(&[10, 90], &seen, &[(10, 0), (90, 1)], true, Faults::default());
-        // The member was too slow, and was told.
+        // The member was too slow, and got a gap report.
         let seen = [said(10, 0), Seen::Gap { to: Some(11) }, said(12, 2)];
         check(&[10, 11, 12], &seen, &[(10, 0), (11, 1), (12, 2)], false, Faults::default());
     }
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_said_is_no_transcript_of_ours() {
+    fn unknown_lines_in_a_transcript_are_an_error() {
         let strange = "{\"type\":\"said\",\"id\":1,\"user\":\"s1\",\"text\":\"torn\"}\n";
         assert!(judge(&[], strange, true).is_err());
     }

@@ -1,6 +1,6 @@
-//! Numbers that look random and are the same for the same seed, on every machine.
+//! Pseudo-random numbers that are the same for the same seed on every machine.
 
-/// A source of numbers (SplitMix64: Steele, Lea and Flood, 2014).
+/// A generator (SplitMix64: Steele, Lea and Flood, 2014).
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
 
@@ -9,7 +9,7 @@ impl Random {
         Random(seed)
     }
 
-    /// The next number, all of them equally likely.
+    /// The next number; all are equally likely.
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -18,7 +18,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number of a range.
+    /// A number in a range.
     pub(crate) fn between(&mut self, least: u64, most: u64) -> u64 {
         least + self.next() % (most - least + 1)
     }
@@ -34,7 +34,7 @@ mod tests {
             let mut random = Random::new(seed);
             [(); 3].map(|()| random.next())
         };
-        // The reference implementation's.
+        // The values of the reference implementation.
         assert_eq!(
             numbers(1_234_567),
             [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]

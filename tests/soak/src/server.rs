@@ -14,10 +14,10 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How long it may take to start, and to end.
+/// How long starting and stopping may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// So many of its last lines are shown if something is wrong.
+/// How many of its last log lines are shown if something is wrong.
 const LAST_LINES: usize = 50;
 
 /// How to start it.
@@ -27,7 +27,7 @@ pub(crate) struct Program {
     pub(crate) data: PathBuf,
 }
 
-/// A running server. Dropped, it is killed.
+/// A running server. It is killed when dropped.
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
@@ -35,7 +35,7 @@ pub(crate) struct Server {
 }
 
 impl Program {
-    /// Starts it on a free port of the loopback address.
+    /// Starts it on a free loopback port.
     pub(crate) fn start(&self) -> Result<Server> {
         let mut child = self
             .command()
@@ -65,7 +65,7 @@ impl Program {
         Ok(server)
     }
 
-    /// The messages of a room that are on the disk, as JSON lines.
+    /// The messages of a room on disk, as JSON lines.
     pub(crate) fn transcript(&self, room: &str) -> Result<String> {
         let output = self
             .command()
@@ -78,14 +78,14 @@ impl Program {
         String::from_utf8(output.stdout).context("the transcript is not UTF-8")
     }
 
-    /// What it calls itself.
+    /// Its version.
     pub(crate) fn version(&self) -> Result<String> {
         let output = self.command().arg("--version").output();
         let output = output.with_context(|| format!("failed to run `{}`", self.path.display()))?;
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
-    /// The program, without what the environment would tell it.
+    /// The command, with a clean environment.
     fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
         for (name, _) in std::env::vars_os() {
@@ -99,14 +99,14 @@ impl Program {
 }
 
 impl Server {
-    /// Kills it, as a crash does.
+    /// Kills it, like a crash.
     pub(crate) fn kill(mut self) -> Result<()> {
         self.child.kill().context("failed to kill the server")?;
         self.child.wait().context("failed to wait for the server")?;
         Ok(())
     }
 
-    /// Stops it, as an operator does, and waits for its end.
+    /// Stops it, like an operator, and waits until it has ended.
     pub(crate) fn stop(mut self) -> Result<Duration> {
         let began = Instant::now();
         kill_process(Pid::from_child(&self.child), Signal::TERM).context("failed to stop it")?;
@@ -115,7 +115,7 @@ impl Server {
         Ok(began.elapsed())
     }
 
-    /// What it has said last.
+    /// Its last log lines.
     pub(crate) fn last_lines(&self) -> String {
         let lines = self.last_lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().map(|line| format!("  {line}\n")).collect()
@@ -156,15 +156,14 @@ fn keep_last_lines(
     });
 }
 
-/// A folder for the server's data, gone when this is dropped unless it is
-/// [kept](Self::keep).
+/// A folder for the server's data, deleted on drop unless it is [kept](Self::keep).
 pub(crate) struct DataFolder {
     path: PathBuf,
     is_kept: bool,
 }
 
 impl DataFolder {
-    /// An empty folder below another.
+    /// Creates an empty folder inside another.
     pub(crate) fn new(below: &Path, name: &str) -> Result<DataFolder> {
         let path = below.join(format!("soak-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&path)
@@ -176,7 +175,7 @@ impl DataFolder {
         &self.path
     }
 
-    /// Keeps it, for whoever looks into what was wrong.
+    /// Keeps it for inspection.
     pub(crate) fn keep(&mut self) {
         self.is_kept = true;
     }

@@ -1,5 +1,5 @@
-//! What members and scenario tell each other: where the server is, how much has been
-//! acknowledged, who is back, and when a round is over.
+//! The state shared by members and scenario: the server's address, the number of acks, who has
+//! resumed, and when a round is over.
 
 use std::{
     net::SocketAddr,
@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Result, bail};
 
-/// How long anybody waits for another before it is called a fault.
+/// How long one side waits for another before that counts as a fault.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The state of a round.
@@ -20,27 +20,27 @@ pub(crate) struct Stage {
     state: Mutex<State>,
     changed: Condvar,
     acked: AtomicU64,
-    /// By room, the highest id that was acknowledged.
+    /// By room, the highest acknowledged id.
     highest: Vec<AtomicU64>,
     has_failed: AtomicBool,
-    /// At this many acks the scenario wants to know.
+    /// The number of acks that the scenario waits for.
     wanted_acks: AtomicU64,
     members: usize,
 }
 
 struct State {
-    /// Where the server is, and which one it is: counted from 1.
+    /// The server's number, counted from 1, and its address.
     server: (u64, SocketAddr),
-    /// How many members are back at this server.
+    /// How many members have resumed on this server.
     present: usize,
-    /// How many have nothing more to say in this round.
+    /// How many members have nothing more to send in this round.
     silent: usize,
-    /// Whether all has been said: what was acknowledged last is all that is still to be heard.
+    /// Whether all lines were sent: only the rest of the acknowledged lines is still to arrive.
     is_over: bool,
 }
 
 impl Stage {
-    /// For so many members of so many rooms, all of them connected to this server.
+    /// For this many members and rooms, all connected to the server at `address`.
     pub(crate) fn new(members: usize, rooms: usize, address: SocketAddr) -> Stage {
         let state = State { server: (1, address), present: members, silent: 0, is_over: false };
         Stage {
@@ -61,7 +61,7 @@ impl Stage {
         self.acked.store(0, Ordering::SeqCst);
     }
 
-    /// Tells members where the server is now.
+    /// Publishes the address of the next server.
     pub(crate) fn move_to(&self, address: SocketAddr) {
         let mut state = self.lock();
         state.server = (state.server.0 + 1, address);
@@ -69,7 +69,7 @@ impl Stage {
         self.changed.notify_all();
     }
 
-    /// Waits until so many says were acknowledged in this round.
+    /// Waits until this many lines were acknowledged in this round.
     pub(crate) fn wait_for_acks(&self, count: u64) -> Result<()> {
         self.wanted_acks.store(count, Ordering::SeqCst);
         self.wait("acknowledge what is said", |_| {
@@ -77,54 +77,55 @@ impl Stage {
         })
     }
 
-    /// Waits until nobody has anything more to say.
+    /// Waits until no member has anything more to send.
     pub(crate) fn wait_for_silence(&self) -> Result<()> {
         self.wait("acknowledge all that was said", |state| {
             (state.silent == self.members).then_some(())
         })
     }
 
-    /// Ends the round for whoever has heard what was acknowledged last.
+    /// Ends the round: members finish when they have received the last acknowledged line.
     pub(crate) fn end_round(&self) {
         self.lock().is_over = true;
     }
 
-    /// Says in a room were acknowledged, the last of them with this id.
+    /// Counts acks of lines in a room; the last one has this id.
     pub(crate) fn count_acks(&self, room: usize, count: u64, last: u64) {
         self.highest[room].fetch_max(last, Ordering::SeqCst);
         let before = self.acked.fetch_add(count, Ordering::SeqCst);
         let wanted = self.wanted_acks.load(Ordering::SeqCst);
         if before < wanted && before + count >= wanted {
-            // Whoever waits looks at the count under the lock.
+            // Waiting threads check the count under the lock.
             drop(self.lock());
             self.changed.notify_all();
         }
     }
 
-    /// A member has nothing more to say.
+    /// A member has nothing more to send.
     pub(crate) fn fall_silent(&self) {
         self.lock().silent += 1;
         self.changed.notify_all();
     }
 
-    /// The id that has to be heard in a room before the round is over, once it is known.
+    /// The id that a member of this room must have seen before the round is over, once it is
+    /// known.
     pub(crate) fn goal(&self, room: usize) -> Option<u64> {
         self.lock().is_over.then(|| self.highest[room].load(Ordering::SeqCst))
     }
 
-    /// Waits for a server after the one of this number.
+    /// Waits for a server with a higher number than `after`.
     pub(crate) fn next_server(&self, after: u64) -> Result<(u64, SocketAddr)> {
         self.wait("come back", |state| (state.server.0 > after).then_some(state.server))
     }
 
-    /// A member is back; waits for all others, so that nobody misses what was said before.
+    /// A member has resumed. Waits for all others, so that none of them misses a line.
     pub(crate) fn arrive(&self) -> Result<()> {
         self.lock().present += 1;
         self.changed.notify_all();
         self.wait("let everybody come back", |state| (state.present == self.members).then_some(()))
     }
 
-    /// Something is wrong: nobody waits any longer.
+    /// Something is wrong: all waits end.
     pub(crate) fn fail(&self) {
         self.has_failed.store(true, Ordering::SeqCst);
         drop(self.lock());

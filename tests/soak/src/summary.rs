@@ -8,19 +8,19 @@ use serde::Serialize;
 
 use crate::oracle::{Counts, Faults};
 
-/// What a run has shown.
+/// The result of a run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Summary {
     pub(crate) scenario: &'static str,
     pub(crate) date: String,
-    /// The commit of the sources, if there are any here.
+    /// The commit of the sources, if they are available.
     pub(crate) commit: String,
     pub(crate) server: String,
     pub(crate) machine: String,
     pub(crate) command: String,
     pub(crate) seed: u64,
     pub(crate) minutes: f64,
-    /// What was done to the server: words and numbers.
+    /// What was done to the server, as labels and numbers.
     pub(crate) done: Vec<(String, String)>,
     pub(crate) counts: Counts,
     pub(crate) faults: Faults,
@@ -30,12 +30,12 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    /// Whether every promise was kept, and everything was done.
+    /// Whether every promise was kept and the run was complete.
     pub(crate) fn is_right(&self) -> bool {
         self.faults.count() == 0 && self.ended.is_none()
     }
 
-    /// The page.
+    /// The summary as Markdown.
     pub(crate) fn page(&self) -> String {
         let Summary { scenario, date, commit, server, machine, command, seed, minutes, .. } = self;
         let Faults { lost, doubled, reordered, ids_twice, missed, unacked_at_goodbye, .. } =
@@ -79,7 +79,7 @@ impl Summary {
         page
     }
 
-    /// Writes page and JSON into a folder.
+    /// Writes the page and the JSON file into a folder.
     pub(crate) fn write(&self, into: &Path, name: &str) -> Result<()> {
         fs::create_dir_all(into).with_context(|| format!("failed to make `{}`", into.display()))?;
         let json = serde_json::to_string_pretty(self).context("failed to write JSON")? + "\n";
@@ -92,12 +92,12 @@ impl Summary {
     }
 }
 
-/// A number in groups of three digits.
+/// A number with its digits in groups of three.
 pub(crate) fn group(number: u64) -> String {
     HumanCount(number).to_string()
 }
 
-/// The commit of the sources in which this program runs.
+/// The commit of the sources in the current folder.
 pub(crate) fn commit() -> String {
     let output = Command::new("git").args(["describe", "--always", "--dirty"]).output();
     let told = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
@@ -114,7 +114,7 @@ pub(crate) fn machine() -> String {
     format!("{model}, {cores} cores, Linux {}", read("/proc/sys/kernel/osrelease").trim())
 }
 
-/// The command line of this program, without the path of the program itself.
+/// The command line of this program, without the program's path.
 pub(crate) fn command() -> String {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     format!("soak {}", arguments.join(" "))
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_says_what_was_wrong() {
+    fn the_page_lists_faults() {
         let mut summary = Summary {
             scenario: "journal",
             date: "2026-11-28 10:00 UTC".into(),

@@ -48,7 +48,7 @@ pub enum PairError {
         cause: io::Error,
     },
     /// A file does not contain what it should.
-    #[error("{flag}: there is no {what} in PEM in {}", path.display())]
+    #[error("{flag}: no PEM {what} in {}", path.display())]
     Pem {
         /// The flag that names the file.
         flag: &'static str,
@@ -257,9 +257,9 @@ mod tests {
             assert!(text.contains(expected), "{text}");
         }
         let [one, other] = [pair(), pair()];
-        check("empty", "", &one.1, "--tls-cert: there is no certificate in PEM in");
-        check("swapped", &one.1, &one.0, "--tls-cert: there is no certificate in PEM in");
-        check("no-key", &one.0, &one.0, "--tls-key: there is no private key in PEM in");
+        check("empty", "", &one.1, "--tls-cert: no PEM certificate in");
+        check("swapped", &one.1, &one.0, "--tls-cert: no PEM certificate in");
+        check("no-key", &one.0, &one.0, "--tls-key: no PEM private key in");
         check("others", &one.0, &other.1, "--tls-cert, --tls-key: the certificate and the key do");
         check("long", &"x".repeat((1 << 20) + 1), &one.1, "--tls-cert: failed to read");
         let files = PairFiles { certificate: "/nowhere/cert".into(), key: "/nowhere/key".into() };

@@ -1,6 +1,6 @@
-//! The scenario `journal`: members flood two rooms that are kept on disk. In each round the
-//! server is killed, or stopped, somewhere in the middle; the members come back to the next
-//! one and say again what was not acknowledged.
+//! The `journal` scenario: members flood two rooms that are saved on disk. In each round the
+//! server is killed or stopped at a random moment; the members resume on the next server and
+//! send again what was not acknowledged.
 
 use std::{
     path::PathBuf,
@@ -22,47 +22,48 @@ use crate::{
     summary::{self, Summary, group},
 };
 
-/// The rooms: a name of each kind.
+/// The rooms, one of each kind of name.
 const ROOMS: [&str; 2] = ["lobby", "수학"];
 
-/// Speakers of a room, and a member beside them who only listens.
+/// Speakers per room, plus one member that only listens.
 const SPEAKERS: usize = 4;
 const LISTENERS: usize = 1;
 
-/// After so many rounds the oracle judges, and a new folder is begun.
+/// After this many rounds the oracle checks the results, and a new folder is used.
 const ROUNDS_A_FOLDER: usize = 10;
 
-/// A crash comes up to this long after the ack that it waits for: anywhere between two commits.
+/// A crash follows the ack it waits for within this time, so it can hit any moment between two
+/// commits.
 const MOST_MICROS_AFTER: u64 = 25_000;
 
-/// What is to be done, and how often.
+/// What to do, and how often.
 #[derive(Args, Debug)]
 pub(crate) struct JournalFlags {
-    /// How often the server is killed [default: 100]
+    /// How often to kill the server [default: 100]
     #[arg(long, value_name = "N", default_value_t = 100, hide_default_value = true)]
     pub(crate) kills: usize,
 
-    /// How many lines are said in a round with a kill [default: 50000]
+    /// Lines per round with a kill [default: 50000]
     #[arg(long, value_name = "N", default_value_t = 50_000, hide_default_value = true)]
     pub(crate) lines: u32,
 
-    /// How often the server is stopped [default: 200]
+    /// How often to stop the server [default: 200]
     #[arg(long, value_name = "N", default_value_t = 200, hide_default_value = true)]
     pub(crate) stops: usize,
 
-    /// How many lines are said in a round with a stop [default: 5000]
+    /// Lines per round with a stop [default: 5000]
     #[arg(long, value_name = "N", default_value_t = 5_000, hide_default_value = true)]
     pub(crate) stop_lines: u32,
 }
 
-/// What is done to the server in a round.
+/// What happens to the server in a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Blow {
     Kill,
     Stop,
 }
 
-/// Runs it; whether every promise was kept.
+/// Runs the scenario; returns whether every promise was kept.
 pub(crate) fn run(common: &Common, flags: &JournalFlags) -> Result<bool> {
     let seed = common.seed.unwrap_or_else(|| {
         let now = jiff::Timestamp::now();
@@ -146,7 +147,7 @@ struct Soak {
     done: Done,
 }
 
-/// What was done up to now.
+/// What was done so far.
 #[derive(Default)]
 struct Done {
     kills: usize,
@@ -158,7 +159,7 @@ struct Done {
 }
 
 impl Soak {
-    /// Some rounds on one folder, and what the oracle says to them.
+    /// Several rounds on one folder, and the oracle's check of it.
     fn rounds(&mut self, blow: Blow, rounds: usize, lines: u32) -> Result<()> {
         let mut server = self.start()?;
         let mut members = Vec::new();
@@ -186,7 +187,7 @@ impl Soak {
         Ok(())
     }
 
-    /// One round: a flood, a blow somewhere in it, and the flood's rest.
+    /// One round: a flood, a kill or stop in the middle, and the rest of the flood.
     fn round(
         &mut self,
         server: Server,
@@ -230,7 +231,7 @@ impl Soak {
         })
     }
 
-    /// Waits for the moment, strikes, and starts the server again.
+    /// Waits for the moment, kills or stops the server, and starts it again.
     fn strike(
         &mut self,
         server: Server,
@@ -265,7 +266,7 @@ impl Soak {
     }
 }
 
-/// One line on stderr, if that is a terminal.
+/// A progress bar on stderr, if that is a terminal.
 fn bar(rounds: u64) -> ProgressBar {
     let style =
         ProgressStyle::with_template("{spinner} {elapsed} {bar:30} {pos}/{len} rounds, {eta} left");
