@@ -7,9 +7,13 @@ use crate::{
     server_process::{ServerProcess, command},
 };
 
-/// Connections whose coming and going fill a pipe nobody reads (64 KiB) and all
-/// that the console lets wait before it (4,096 lines).
-const ENOUGH_CONNECTIONS: usize = 6_000;
+/// Connections whose lines fill a pipe that nobody reads (64 KiB). The console shows 2,000 lines
+/// at once, each of more than 40 bytes.
+const FILL_THE_PIPE: usize = 2_000;
+
+/// Connections whose lines fill the pipe, and all that the console lets wait before it
+/// (4,096 lines).
+const FILL_THE_CONSOLE: usize = 6_200;
 
 /// Two members come, talk and go.
 #[track_caller]
@@ -152,17 +156,21 @@ fn a_closed_terminal_stops_nobody() {
     assert_eq!(server.expect_exit(), 0);
 }
 
-/// Has the server write to its terminal more than that takes.
-fn block_terminal(server: &ServerProcess) {
-    for _ in 0..ENOUGH_CONNECTIONS {
-        Peer::connect(server.address).expect("로그인ID:");
+/// Has the server write to its terminal more than that takes: a line for each connection.
+#[track_caller]
+fn block_terminal(server: &mut ServerProcess, connections: usize) {
+    for _ in 0..connections / 100 {
+        let mut peers: Vec<Peer> = (0..100).map(|_| Peer::connect(server.address)).collect();
+        peers.iter_mut().for_each(|peer| drop(peer.expect("로그인ID:")));
     }
+    // The last page of a pipe that is full may have space for a part of a line.
+    server.out().expect_unread(60 * 1_024);
 }
 
 #[test]
 fn a_blocked_terminal_stops_nobody_and_what_it_missed_is_counted() {
     let mut server = ServerProcess::start(&[]);
-    block_terminal(&server);
+    block_terminal(&mut server, FILL_THE_CONSOLE);
     expect_chat(&server);
     server.out().expect("줄을 표시하지 못함 --\n");
     expect_chat(&server);
@@ -173,7 +181,7 @@ fn a_blocked_terminal_stops_nobody_and_what_it_missed_is_counted() {
 #[test]
 fn a_blocked_terminal_does_not_keep_the_server_from_stopping() {
     let mut server = ServerProcess::start(&[]);
-    block_terminal(&server);
+    block_terminal(&mut server, FILL_THE_PIPE);
     let mut alice = Peer::join(server.address, "alice");
     server.signal(Signal::TERM);
     assert_eq!(alice.expect_end(), "서버를 종료합니다.\n");

@@ -76,6 +76,20 @@ impl Incoming {
         Ok(())
     }
 
+    /// Waits until a pipe holds so many bytes that nobody has read.
+    #[track_caller]
+    pub(crate) fn expect_unread(&self, bytes: u64) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let unread = rustix::io::ioctl_fionread(&self.source).expect("a pipe knows");
+            if unread >= bytes {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{} holds {unread} bytes, not {bytes}", self.name);
+            std::thread::yield_now();
+        }
+    }
+
     /// Reads once; 0 is the end.
     pub(crate) fn read(&mut self, deadline: Instant) -> io::Result<usize> {
         // What is there is read however late this thread is.
