@@ -29,13 +29,13 @@ use crate::{
     transport::tls::certificates::PairFiles,
 };
 
-/// The longest message of the day, in bytes.
+/// Maximum size of the message of the day, in bytes.
 const MOTD_BYTES: usize = 16 * 1_024;
 
-/// The longest list of names, in bytes.
+/// Maximum size of the class list, in bytes.
 const ROSTER_BYTES: usize = 256 * 1_024;
 
-/// What is read of a file with a teacher's code, in bytes.
+/// How much of a teacher's code file is read, in bytes.
 const CODE_FILE_BYTES: u64 = 4 * 1_024;
 
 /// A chat server for browsers, terminals and plain nc
@@ -176,12 +176,12 @@ enum OrOff<T> {
 }
 
 impl Cli {
-    /// Reads the command line and the environment, in which a variable that is empty
-    /// counts as none. Help and version are texts to print, and come as errors too.
+    /// Parses the command line and the environment; an empty variable counts as unset. Help and
+    /// version are texts to print, and are returned as errors too.
     ///
     /// # Errors
     ///
-    /// What is wrong, as clap says it; [`in_one_line`] shortens it.
+    /// The error as clap words it; [`in_one_line`] shortens it.
     pub fn read() -> Result<Cli, clap::Error> {
         let is_empty =
             |variable: &OsStr| env::var_os(variable).is_some_and(|value| value.is_empty());
@@ -198,11 +198,11 @@ impl Cli {
         self.lang
     }
 
-    /// The configuration that the flags ask for.
+    /// The configuration described by the flags.
     ///
     /// # Errors
     ///
-    /// If a file can't be read; the text names the flag.
+    /// If a file can't be read; the message names the flag.
     pub fn config(&self) -> anyhow::Result<Config> {
         Ok(Config {
             listen: self.listen.clone(),
@@ -243,7 +243,7 @@ impl Cli {
     }
 }
 
-/// What is wrong with the command line, in one line that names the flag.
+/// The error in the command line, on one line that names the flag.
 pub fn in_one_line(error: &clap::Error) -> String {
     let text = error.render().to_string();
     let cause: Vec<&str> =
@@ -295,7 +295,7 @@ fn parse_or_off<T: FromStr>(text: &str) -> Result<OrOff<T>, String> {
     }
 }
 
-/// For how many days lines are kept; for ever without.
+/// How many days messages are kept; forever if `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Keep(Option<u32>);
 
@@ -330,7 +330,7 @@ fn parse_reach(text: &str) -> Result<Duration, String> {
 
 fn read_motd(path: &Path) -> anyhow::Result<String> {
     let read = || -> anyhow::Result<String> {
-        // A pipe has no length to look at, and /dev/zero has no end.
+        // A pipe has no length to check, and /dev/zero has no end.
         let mut bytes = Vec::new();
         File::open(path)?.take(MOTD_BYTES as u64 + 1).read_to_end(&mut bytes)?;
         anyhow::ensure!(
@@ -380,18 +380,18 @@ mod tests {
     use crate::transport::http::{Head, origin};
 
     #[test]
-    fn the_definitions_hold_together() {
+    fn the_definitions_are_consistent() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn without_flags_it_is_the_default_configuration() {
+    fn without_flags_the_configuration_is_the_default() {
         let config = Cli::parse_from(["madang-server"]).config().expect("no file to read");
         assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
     }
 
     #[test]
-    fn addresses_are_read_in_every_form() {
+    fn addresses_are_parsed_in_every_form() {
         #[track_caller]
         fn check(text: &str, expected: Option<Listen>) {
             assert_eq!(parse_listen(text, LINES_PORT).ok(), expected);
@@ -446,8 +446,7 @@ mod tests {
         check("OFF", None);
     }
 
-    /// The refusal of a request that says, in one Origin header each, that it comes from
-    /// `origins`.
+    /// The refusal of a request with one Origin header for each of `origins`.
     fn refusal(origins: &[Vec<u8>], allowed: &[Origin]) -> Option<String> {
         let mut bytes = b"GET / HTTP/1.1\r\nHost: localhost:9998\r\n".to_vec();
         for origin in origins {
@@ -463,7 +462,7 @@ mod tests {
         let Some(reason) = refusal(origins, &[]) else { return };
         let (_, flags) = reason.split_once(": --").expect("the flags stand at the end");
         let flags = format!("--{flags}");
-        // A shell has nothing to do but to split it.
+        // A shell only needs to split it.
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b" -._:/@%+[]".contains(&byte);
         assert!(flags.bytes().all(is_plain), "{flags}");
         let cli = Cli::try_parse_from(["madang-server"].into_iter().chain(flags.split(' ')));
@@ -472,7 +471,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_page_may_chat_with_the_flag_that_it_was_told() {
+    fn a_refused_page_may_chat_with_the_suggested_flag() {
         for origin in [
             "null",
             "NULL",
@@ -507,9 +506,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_a_client_calls_its_origin_can_be_allowed(
+        fn every_origin_a_client_sends_can_be_allowed(
             origins in proptest::collection::vec(
-                // What a header may hold (RFC 9110 section 5.5).
+                // The bytes that a header may contain (RFC 9110 section 5.5).
                 proptest::collection::vec(
                     prop_oneof![Just(b'\t'), b' '..=b'~', 0x80..=0xffu8, Just(b':'), Just(b'/')],
                     0..40), 1..4),

@@ -1,11 +1,11 @@
-//! What time it is, as events have it, and where.
+//! The current time, as used in events, and the server's time zone.
 
 use std::{sync::LazyLock, time::SystemTime};
 
 use jiff::tz::TimeZone;
 use madang_protocol::event::Time;
 
-/// The system's zone, as it was when it was first asked for.
+/// The system's time zone when it was first needed.
 static ZONE: LazyLock<TimeZone> = LazyLock::new(TimeZone::system);
 
 /// The current time.
@@ -14,8 +14,8 @@ pub(crate) fn now() -> Time {
     Time::from_millis(since_1970.as_millis() as i64)
 }
 
-/// The zone of the server. Reading it from the system the first time takes more stack
-/// than a connection's thread has: the server asks at its start.
+/// The server's time zone. Reading it for the first time needs more stack than a connection's
+/// thread has, so the server does that at its start.
 pub(crate) fn zone() -> &'static TimeZone {
     &ZONE
 }

@@ -1,36 +1,35 @@
-//! Why a connection ends: noted once, told to its peer, logged once.
+//! Why a connection ends: recorded once, sent to the peer, and logged once.
 
 use std::io;
 
 use madang_protocol::{notice::Goodbye, text::Lang};
 use rustls::AlertDescription;
 
-/// Why a connection ends. The first that is noted stays.
+/// Why a connection ends. The first recorded reason is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CloseReason {
-    /// The server has told its peer why.
+    /// The server has told the peer why.
     Told(Goodbye),
     /// The peer is gone: reset, timed out, unreachable.
     Lost(io::ErrorKind),
-    /// The peer did not read what waited for it.
+    /// The peer did not read its queued messages.
     Stalled,
-    /// Nothing more can be said over TLS.
+    /// TLS failed, so nothing more can be sent.
     Tls(TlsFault),
 }
 
-/// How TLS has failed.
+/// How TLS failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TlsFault {
-    /// The handshake was not done in time.
+    /// The handshake was not finished in time.
     TimedOut,
-    /// The peer has said that it goes no further, and why: it does not trust the
-    /// certificate, for example.
+    /// The peer refused to continue, for example because it does not trust the certificate.
     Refused(AlertDescription),
-    /// There is no version or cipher that both know.
+    /// The two sides have no version or cipher in common.
     Incompatible,
-    /// What came breaks the rules of TLS.
+    /// The input violates the TLS protocol.
     Broken,
-    /// The peer has closed without saying so first (RFC 8446 section 6.1).
+    /// The peer closed the connection without announcing it (RFC 8446 section 6.1).
     Cut,
 }
 
@@ -73,7 +72,7 @@ impl TlsFault {
 }
 
 impl CloseReason {
-    /// The reason in one word, which stays the same in every language.
+    /// The reason as an identifier, the same in every language.
     pub(crate) fn code(self) -> &'static str {
         match self {
             CloseReason::Told(goodbye) => goodbye.code(),

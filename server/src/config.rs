@@ -23,166 +23,157 @@ use crate::{
 
 pub use crate::session::teachers::code::TeacherCode;
 
-/// The port for the server's numbers.
+/// The port for metrics.
 pub const METRICS_PORT: u16 = 9011;
 
-/// How a server runs. `Config::default()` is what `madang-server` does without flags.
+/// The configuration of a server. `Config::default()` is what `madang-server` uses without
+/// flags.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where lines over TCP are taken. Default: port 9009 of every address.
+    /// Where to listen for lines over TCP. Default: port 9009 of every address.
     pub listen: Vec<Listen>,
-    /// Where HTTP and WebSocket are taken. Default: port 9998 of every address.
+    /// Where to listen for HTTP and WebSocket. Default: port 9998 of every address.
     pub web: Vec<Listen>,
-    /// Where the server's numbers are told over HTTP, to anybody. Default: nowhere.
+    /// Where to serve metrics over HTTP, without a login. Default: nowhere.
     pub metrics: Option<Listen>,
-    /// What is encrypted, and with which certificate; `None` means nothing.
-    /// Default: `None`.
+    /// TLS listeners and the certificate; `None` means no TLS. Default: `None`.
     pub tls: Option<TlsConfig>,
-    /// The address of the page as people see it, if a proxy gives it another one.
-    /// Pages from there may open a chat. Default: none.
+    /// The page's public address, if a proxy gives it another one. Pages from there may chat.
+    /// Default: none.
     pub public_url: Option<PublicUrl>,
-    /// What other pages may open a chat, beside those that this server has served
+    /// Other origins whose pages may chat, in addition to pages that this server has served
     /// under an IP address or a local name. Default: none.
     pub allow_origin: Vec<Origin>,
-    /// Proxies that are believed who it is whose connection they pass on.
-    /// Default: none.
+    /// Proxies whose X-Forwarded-For is trusted. Default: none.
     pub trust_proxy: Vec<AddressRange>,
-    /// The language of the server's words, unless a member chooses another; the
-    /// operator's too. Default: Korean.
+    /// The language of the console, and of members until they choose another. Default: Korean.
     pub lang: Lang,
-    /// The most connections at once; `None` means as many as the process can hold.
-    /// Default: `None`.
+    /// Maximum number of connections; `None` means as many as the process can hold. Default:
+    /// `None`.
     pub max_connections: Option<usize>,
-    /// The most connections of one address; `None` means no limit. Loopback and
-    /// private addresses have none in any case. Default: 64.
+    /// Maximum number of connections per address; `None` means no limit. Loopback and private
+    /// addresses are never limited. Default: 64.
     pub max_per_address: Option<usize>,
-    /// The most connections of one address that have not logged in; has no
-    /// meaning without `max_per_address`. Default: 16.
+    /// Maximum number of connections per address that have not logged in; ignored without
+    /// `max_per_address`. Default: 16.
     pub max_logins_per_address: usize,
-    /// The most connections of one address to the web port that are not the chat's:
-    /// they have asked for nothing yet, or are being sent a part of the page. A class
-    /// that opens it at once has six of them each; has no meaning without
-    /// `max_per_address`. Default: 256.
+    /// Maximum number of connections per address to the web port that do not belong to the
+    /// chat: without a request yet, or receiving part of the page. A class that opens the page
+    /// at once has six of them per person. Ignored without `max_per_address`. Default: 256.
     pub max_requests_per_address: usize,
-    /// How much one connection may send; `None` means no limit.
-    /// Default: bursts of 20 lines and 64 KiB, then 10 lines and 16 KiB a second.
+    /// How much one connection may send; `None` means no limit. Default: bursts of 20 lines and
+    /// 64 KiB, then 10 lines and 16 KiB per second.
     pub rate_limit: Option<RateLimit>,
-    /// Where what is said in public rooms is kept on disk; `None` means nowhere.
-    /// Default: `None`.
+    /// Where messages of public rooms are saved; `None` means nowhere. Default: `None`.
     pub journal: Option<JournalConfig>,
-    /// The most rooms, the lobby aside. Default: 10,000.
+    /// Maximum number of rooms, not counting the lobby. Default: 10,000.
     pub max_rooms: usize,
-    /// How many rooms one address may make in a minute; loopback and private addresses
-    /// have no limit, and none has one without `max_per_address`. Default: 10.
+    /// How many rooms one address may create per minute. Loopback and private addresses are
+    /// never limited, and nobody is without `max_per_address`. Default: 10.
     pub rooms_per_minute: usize,
-    /// What makes a teacher; `None` draws one at each start. Default: `None`.
+    /// The teacher's code; `None` generates one at each start. Default: `None`.
     pub teacher_code: Option<TeacherCode>,
-    /// How many wrong teacher's codes one address may send in an hour. Default: 20.
+    /// How many wrong teacher's codes one address may send per hour. Default: 20.
     pub codes_per_hour: usize,
-    /// Who should attend lessons, a name each. Default: nobody in particular.
+    /// The names of those who should attend lessons. Default: empty.
     pub roster: Vec<String>,
-    /// How long a room without members lasts. Default: 60 s.
+    /// How long a room without members exists. Default: 60 s.
     pub empty_room_window: Duration,
-    /// For how long who was kicked is kept out of the room.
+    /// How long a kicked member is kept out of the room. Default: 10 min.
     pub kick_window: Duration,
-    /// How long a JSON session without a connection lasts. Default: 60 s.
+    /// How long a JSON session without a connection can be resumed. Default: 60 s.
     pub resume_window: Duration,
-    /// What is shown between the greeting and the prompt: whole lines of text,
-    /// without the last line end. Default: nothing.
+    /// The message of the day between greeting and prompt: lines of text, the last without a
+    /// line end. Default: none.
     pub motd: Option<String>,
-    /// From connecting to having a name. Default: 60 s.
+    /// From connecting to the end of the login. Default: 60 s.
     pub login_timeout: Duration,
-    /// From connecting to the end of the TLS handshake, where there is to be one.
-    /// Default: 10 s.
+    /// From connecting to the end of the TLS handshake. Default: 10 s.
     pub handshake_timeout: Duration,
-    /// From connecting, or from the end of the handshake, to the end of an HTTP
-    /// request's head. Default: 10 s.
+    /// From connecting, or from the end of the TLS handshake, to the end of an HTTP request's
+    /// head. Default: 10 s.
     pub head_timeout: Duration,
-    /// How many names that are no names may be given. Default: 5.
+    /// How many invalid names are allowed at a login. Default: 5.
     pub login_tries: u32,
-    /// How long nothing may follow an unended first packet before its peer is
-    /// taken to end its lines with packets. Default: 250 ms.
+    /// How long a peer must be silent after a first packet without a line end to be treated as
+    /// a packet peer. Default: 250 ms.
     pub packet_pause: Duration,
-    /// How long an unended first line may stand before its peer is told to press
+    /// How long a first line may remain without a line end before the peer is told to press
     /// Enter. Default: 10 s.
     pub enter_hint_pause: Duration,
-    /// The most that waits for one connection, in bytes, an entry counting 64
-    /// more than its length. Default: 256 KiB.
+    /// Maximum size of one outbox in bytes, where each entry counts its length plus 64.
+    /// Default: 256 KiB.
     pub outbox_bytes: usize,
-    /// The most that waits in all outboxes together before each that has anything
-    /// waiting skips, in bytes. Default: 256 MiB.
+    /// Maximum size of all outboxes together in bytes; beyond it, every outbox that is not
+    /// empty skips. Default: 256 MiB.
     pub backlog_bytes: usize,
-    /// The most that all rooms remember together; past it, those forget first in which
-    /// nothing has happened for the longest time.
+    /// Maximum size of the histories of all rooms in bytes; beyond it, the least recently
+    /// active rooms drop history first. Default: 256 MiB.
     pub history_bytes: usize,
-    /// How long what was rendered for whoever comes into a room is kept for the next.
-    /// Default: 10 s.
+    /// How long renderings of the history for new members are cached. Default: 10 s.
     pub renderings_window: Duration,
-    /// How long an entry may wait for its connection before that is ended.
-    /// Default: 30 s.
+    /// How long an entry may wait in an outbox before the connection is ended. Default: 30 s.
     pub stall_timeout: Duration,
-    /// How long what waits may take to be sent when a connection ends. Default: 5 s.
+    /// How long sending the rest of an outbox may take when a connection ends. Default: 5 s.
     pub drain_timeout: Duration,
-    /// The same for a WebSocket connection, whose goodbye is a Close frame.
-    /// Default: 2 s.
+    /// The same for a WebSocket connection, whose goodbye is a Close frame. Default: 2 s.
     pub close_timeout: Duration,
-    /// How long a peer may take to close its side after the server closed its
-    /// own. Default: 1 s.
+    /// How long a peer may take to close its side after the server has closed its own. Default:
+    /// 1 s.
     pub linger: Duration,
-    /// How long what waits may take to be sent when the server stops. Default: 3 s.
+    /// How long sending the rest of all outboxes may take when the server stops. Default: 3 s.
     pub stop_timeout: Duration,
-    /// How long the threads of connections may take to end when the server stops, after
-    /// their sockets were shut down. Default: 1 s.
+    /// How long the connections' threads may take to end when the server stops, after their
+    /// sockets were shut down. Default: 1 s.
     pub join_timeout: Duration,
-    /// What a WebSocket connection of the chat may send, and when it is asked
-    /// whether it lives.
+    /// Limits on WebSocket messages of the chat, and the timing of pings.
     pub websocket: WebSocketLimits,
-    /// What `/echo` does.
+    /// The echo service.
     pub echo: EchoConfig,
-    /// How many bytes the kernel takes for a connection before the outbox waits.
+    /// How many unsent bytes the kernel buffers per connection before the outbox queues.
     /// Default: 128 KiB.
     pub unsent_bytes: u32,
 }
 
-/// What is encrypted. With it, all that comes in at `web` is.
+/// The TLS configuration. With it, `web` accepts only TLS as well.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsConfig {
-    /// Where lines over TLS are taken. There is no default.
+    /// Where to listen for lines over TLS. There is no default.
     pub listen: Vec<Listen>,
     /// The certificate and its key.
     pub pair: PairFiles,
-    /// How often it is looked whether they have changed. The program's: 10 s.
+    /// How often to check the files for changes. `madang-server` uses 10 s.
     pub look_interval: Duration,
 }
 
 impl TlsConfig {
-    /// How often the program looks whether the certificate has changed.
+    /// How often `madang-server` checks the certificate files for changes.
     pub const LOOK_INTERVAL: Duration = Duration::from_secs(10);
 }
 
 /// The limits of one WebSocket connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WebSocketLimits {
-    /// The longest message, in bytes, however it is fragmented. Default: 64 KiB.
+    /// Maximum length of a message in bytes, in any number of fragments. Default: 64 KiB.
     pub message_bytes: usize,
-    /// The most fragments of one message. Default: 256.
+    /// Maximum number of fragments of a message. Default: 256.
     pub fragments: usize,
     /// From a message's first byte to its last. Default: 10 s.
     pub assembly_timeout: Duration,
-    /// How often the peer is sent a ping. Default: 25 s.
+    /// How often to ping the peer. Default: 25 s.
     pub ping_interval: Duration,
-    /// How long nothing may come after a ping has been sent. Default: 10 s.
+    /// How long the peer may be silent after a ping. Default: 10 s.
     pub pong_timeout: Duration,
-    /// What is done with a binary message. Default: it is refused.
+    /// How binary messages are handled. Default: refused.
     pub binary: Binary,
 }
 
-/// What `/echo` does.
+/// The configuration of `/echo`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EchoConfig {
-    /// What stands before each text that comes back. Default: `echo : `.
+    /// The text in front of each returned message. Default: `echo : `.
     pub prefix: String,
-    /// What may be sent. Default: as in the chat.
+    /// Limits on messages. Default: as in the chat.
     pub websocket: WebSocketLimits,
 }
 
@@ -192,12 +183,12 @@ impl Default for EchoConfig {
     }
 }
 
-/// What is done with binary WebSocket messages.
+/// How binary WebSocket messages are handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Binary {
-    /// The connection is closed with 1003.
+    /// The connection is closed with code 1003.
     Refused,
-    /// They are taken as text messages are.
+    /// They are accepted like text messages.
     Taken,
 }
 
@@ -217,10 +208,10 @@ impl Default for WebSocketLimits {
 /// An address to listen at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listen {
-    /// This port of every address of the machine, IPv6 and IPv4, or IPv4 alone
-    /// where there is no IPv6.
+    /// This port on every address of the machine: IPv6 and IPv4, or only IPv4 if there is no
+    /// IPv6.
     Everywhere(u16),
-    /// This address alone.
+    /// Only this address.
     At(SocketAddr),
 }
 
@@ -274,20 +265,20 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Every origin whose pages may open a chat, whatever Host they name.
+    /// Every origin whose pages may chat, whatever host the request names.
     pub(crate) fn allowed_origins(&self) -> Vec<Origin> {
         let public = self.public_url.iter().map(|url| &url.origin);
         public.chain(&self.allow_origin).cloned().collect()
     }
 
-    /// Whether `address` is a trusted proxy's.
+    /// Whether `address` belongs to a trusted proxy.
     pub(crate) fn trusts(&self, address: IpAddr) -> bool {
         proxy::is_trusted(address, &self.trust_proxy)
     }
 }
 
 impl Listen {
-    /// The address as it is given to the system first.
+    /// The address to bind first.
     pub fn address(self) -> SocketAddr {
         match self {
             Listen::Everywhere(port) => (Ipv6Addr::UNSPECIFIED, port).into(),

@@ -49,17 +49,17 @@ pub(crate) trait Dialect: Sync {
         true
     }
 
-    /// Parses a message; `None` if it asks for nothing.
+    /// Parses a message; `None` if there is nothing to do.
     ///
     /// # Errors
     ///
-    /// Why it is not a request.
+    /// Why it is not a valid request.
     fn parse(&self, message: String, stage: Stage) -> Result<Option<Request>, RequestError>;
 
-    /// Checks a text to be said, and sanitizes it; `None` if there is nothing to say or to
-    /// complain about.
+    /// Checks and sanitizes a message; `None` if there is nothing to send and no reason to
+    /// complain.
     ///
-    /// # Errors
+    /// Why it can't be sent.
     ///
     /// Why it can't be said.
     fn check_said(&self, text: String) -> Result<Option<String>, Notice<'static>>;
@@ -143,7 +143,7 @@ pub(crate) trait Dialect: Sync {
         }
     }
 
-    /// Writes the earlier messages `events` of `room` for a new member.
+    /// Writes the history `events` of `room` for a new member.
     fn shown_parts(&self, room: &str, events: &[&Event], words: Words) -> Vec<Part> {
         let head = HistoryHead { room, earliest: false, nonce: None };
         past::parts(head, events, |message, out| self.write_message(message, words, out))
@@ -170,12 +170,12 @@ pub(crate) trait Dialect: Sync {
     }
 }
 
-/// What an answer with history has beside its events.
+/// The fields of a history answer besides its events.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct HistoryHead<'a> {
     /// The room's name.
     pub(crate) room: &'a str,
-    /// Whether nothing older may be read.
+    /// Whether nothing older can be read.
     pub(crate) earliest: bool,
     /// The request's nonce.
     pub(crate) nonce: Option<&'a str>,
@@ -254,7 +254,7 @@ impl Deref for DialectId {
 }
 
 /// The form of a connection's messages: a dialect, and for people the language and line ends.
-/// What was rendered in a form is shared by everyone who takes it.
+/// Renderings in a form are shared by everyone who uses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Form {
     dialect: DialectId,
@@ -274,7 +274,8 @@ impl Form {
         Form { dialect: DialectId::FIRST, words: Words { lang, line_end } }
     }
 
-    /// The form of `dialect`. Programs' forms have no language: events hold no words for people.
+    /// The form of `dialect`. Forms for programs have no language: events contain no text for
+    /// people.
     pub(crate) fn new(dialect: DialectId, lang: Lang, line_end: LineEnd) -> Form {
         match dialect.is_for_programs() {
             true => Form { dialect, ..Form::JSON },
@@ -320,7 +321,7 @@ impl Form {
         self.dialect.write_skipped(skipped, self.words, out);
     }
 
-    /// The earlier messages for a new member.
+    /// The history for a new member.
     pub(crate) fn shown_parts(self, room: &str, events: &[&Event]) -> Vec<Part> {
         self.dialect.shown_parts(room, events, self.words)
     }

@@ -1,9 +1,8 @@
-//! The doors of the server: what comes in at a listener, and at which addresses others
-//! reach it.
+//! The doors of the server: what each listener accepts, and the addresses to reach it at.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// What comes in at a listener.
+/// What a listener accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Door {
     /// Lines over TCP.
@@ -30,29 +29,29 @@ impl Door {
     }
 }
 
-/// Where the server listens, door by door, and what stands before it.
+/// The addresses of each door, and a proxy in front of them.
 #[derive(Debug, Clone, Default)]
 pub struct Doors {
-    /// Where it takes lines.
+    /// Lines over TCP.
     pub lines: Vec<SocketAddr>,
-    /// Where it takes lines over TLS.
+    /// Lines over TLS.
     pub tls: Vec<SocketAddr>,
-    /// Where it takes HTTP and WebSocket.
+    /// HTTP and WebSocket.
     pub web: Vec<SocketAddr>,
-    /// Whether that goes over TLS.
+    /// Whether HTTP and WebSocket use TLS.
     pub web_is_encrypted: bool,
-    /// What a proxy makes of `web`: a URL that ends with a slash.
+    /// The public URL of `web` behind a proxy; it ends with a slash.
     pub public_url: Option<String>,
 }
 
-/// The addresses at which others reach a server that listens at `listening`:
-/// those of this machine if it listens everywhere, IPv4 first.
+/// The addresses at which others can reach a server listening at `listening`: those of this
+/// machine if it listens on all interfaces, IPv4 first.
 pub fn reachable(listening: &[SocketAddr]) -> Vec<SocketAddr> {
     expand(listening, &own_addresses())
 }
 
-/// The addresses where others reach this machine, IPv4 first; localhost alone if
-/// there is no network.
+/// The addresses at which others can reach this machine, IPv4 first; localhost only if there is
+/// no network.
 pub(crate) fn own_addresses() -> Vec<IpAddr> {
     let mut own: Vec<IpAddr> = if_addrs::get_if_addrs()
         .unwrap_or_default()
@@ -68,7 +67,7 @@ pub(crate) fn own_addresses() -> Vec<IpAddr> {
     own
 }
 
-/// A link-local address means nothing without the name of an interface.
+/// A link-local address is useless without an interface name.
 fn is_link_local(address: &IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => v4.is_link_local(),
@@ -95,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn listening_everywhere_is_each_address_of_the_machine() {
+    fn listening_everywhere_covers_each_address_of_the_machine() {
         #[track_caller]
         fn check(listening: &str, expected: &[&str]) {
             let own = ["192.168.0.5", "2001:db8::5"].map(|ip| ip.parse().expect("an address"));

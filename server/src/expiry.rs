@@ -1,9 +1,9 @@
-//! What ends or is looked at when its time has come: expired sessions, empty rooms, ended
-//! mutes, dismissed connections, cached renderings, histories that are too large, the
-//! certificate. The queue and its thread are the [`timekeeper`](crate::timekeeper)'s.
+//! What happens at a deadline: sessions expire, empty rooms close, mutes end, dismissed
+//! connections are cut, cached renderings and large histories shrink, and the certificate is
+//! checked. The queue and its thread are in [`timekeeper`](crate::timekeeper).
 //!
-//! What is posted from here waits for no space in a mailbox; as whoever posts, it may wait
-//! for a tired pump's round, and then pumps.
+//! Posts from here never wait for space in a mailbox. Like any post, they may wait for a tired
+//! pump's round, and then pump.
 
 use std::{
     sync::{Arc, Weak, atomic::Ordering},
@@ -24,36 +24,36 @@ use crate::{
     transport::tls::certificates::Look,
 };
 
-/// What is due at some time.
+/// An action with a deadline.
 pub(crate) enum Due {
-    /// A session ends if nobody has come back to it since then.
+    /// The session expires, unless it was resumed after this time.
     Session(Weak<Session>, Instant),
-    /// A room ends if it has been empty for long enough.
+    /// The room closes, if it has been empty for long enough.
     Room(Weak<Room>),
-    /// An owner's mute, which was to last until then, is over.
+    /// An owner's mute until this time ends.
     Mute(Weak<Room>, Weak<Session>, Time),
-    /// The operator's mute, which was to last until then, is over.
+    /// The operator's mute until this time ends.
     OperatorsMute(Weak<Session>, Time),
-    /// The operator's mute of everyone, which was to last until then, is over.
+    /// The operator's mute of everyone until this time ends.
     MuteOfAll(Time),
-    /// A connection that was dismissed has had its time to close by itself.
+    /// A dismissed connection has had its time to close by itself.
     Dismissal(Weak<Outbox>),
-    /// Teachers are sent how far the open poll has come.
+    /// Teachers get the current tally of the open poll.
     Tally,
-    /// The lesson's clock that is to end then has come so far.
+    /// The lesson's timer that ends at this time has reached this state.
     Timer(Time, TimerState),
-    /// Nobody has come into a room for a while: what was rendered for that goes.
+    /// Nobody has joined the room for a while: its renderings for new members are dropped.
     Renderings(Weak<Room>),
-    /// Acks are owed that the disk should have allowed by now.
+    /// Acks are due that the disk should have allowed by now.
     OwedAcks,
-    /// The rooms remember more than they may.
+    /// The histories of all rooms exceed their limit.
     Histories,
-    /// It is to be looked whether the certificate has changed.
+    /// The certificate files are checked for changes.
     Certificate,
 }
 
-/// What a due is about: its kind, and where its room, session or outbox lies in memory,
-/// where nothing else can lie while the due is to come.
+/// The subject of an action: its kind, and the address of its room, session or outbox, which
+/// stays unique while the action is pending.
 type Object = (u8, usize, usize);
 
 impl Deadline for Due {
@@ -76,13 +76,13 @@ impl Deadline for Due {
         }
     }
 
-    /// Whether it was overtaken by `other`, which is about the same object: somebody has
-    /// come back to the session meanwhile, and let it go again.
+    /// Whether `other`, about the same subject, replaces it: the session was resumed and lost
+    /// again meanwhile.
     fn is_older_than(&self, other: &Due) -> bool {
         matches!((self, other), (Due::Session(_, since), Due::Session(_, other)) if since < other)
     }
 
-    /// Whether what it is about is gone.
+    /// Whether the subject is gone.
     fn is_vain(&self) -> bool {
         match self {
             Due::Session(session, _) | Due::OperatorsMute(session, _) => {
@@ -102,13 +102,13 @@ impl Deadline for Due {
 }
 
 impl Shared {
-    /// Somebody has come into a room: what was rendered for that is kept for a while.
+    /// Somebody has joined a room: renderings for new members are kept for a while.
     pub(crate) fn keep_renderings(&self, room: &Arc<Room>) {
         let due = Due::Renderings(Arc::downgrade(room));
         self.timekeeper.schedule(Instant::now() + self.config.renderings_window, due);
     }
 
-    /// Has rooms forget if all together remember more than they may.
+    /// Makes rooms drop history if all together exceed the limit.
     pub(crate) fn check_histories(&self) {
         if self.remembers_too_much() {
             self.timekeeper.schedule(Instant::now(), Due::Histories);
@@ -119,8 +119,8 @@ impl Shared {
         self.metrics.history_bytes.load(Ordering::Relaxed) > self.config.history_bytes
     }
 
-    /// Has each room forget half, the one first in which nothing has happened for the
-    /// longest time, until all together remember no more than they may.
+    /// Makes each room drop half of its history, the least recently active first, until all
+    /// together are within the limit.
     fn forget_oldest(&self) {
         let mut rooms = self.rooms.all();
         rooms.sort_by_key(|room| room.happened_at());
@@ -128,7 +128,7 @@ impl Shared {
             if !self.remembers_too_much() {
                 return;
             }
-            // A room that has ended remembers nothing.
+            // A room that has ended has no history.
             let _ = room.forget_half();
         }
     }
@@ -143,7 +143,7 @@ impl Shared {
         }
     }
 
-    /// Does what is due.
+    /// Carries out an action that is due.
     pub(crate) fn carry_out(&self, due: Due) {
         match due {
             Due::Session(session, since) => {
@@ -205,7 +205,7 @@ impl Shared {
             }
             Due::Timer(until, state) => {
                 let (lesson, op) = (&self.rooms.lesson, LessonOp::TimerDue { until, state });
-                // Another clock may run by now, or none.
+                // Another timer may be running by now, or none.
                 let _ = lesson.act(&Asker::time(), op, || self.rooms.public());
             }
             Due::Certificate => {
@@ -234,7 +234,7 @@ mod tests {
     use crate::timekeeper::Timekeeper;
 
     #[test]
-    fn who_lets_a_session_go_late_does_not_undo_what_its_next_holder_has_scheduled() {
+    fn a_late_detach_does_not_replace_a_newer_deadline() {
         let name = UserName::parse("alice").expect("a name");
         let alice = Arc::new(Session::new(1, name, None, Time::from_millis(0)));
         let timekeeper = Timekeeper::default();

@@ -1,4 +1,4 @@
-//! The program `madang-server`: flags to a configuration, signals, exit codes.
+//! The binary `madang-server`: reads flags, handles signals, returns exit codes.
 
 use std::{io::Write, process::ExitCode, time::Duration};
 
@@ -19,7 +19,7 @@ use madang_server::{
 use madang_terminal::tty_mode::restore_terminal;
 use tracing_subscriber::EnvFilter;
 
-/// How long what waits is sent when the window was closed: Windows ends the process soon.
+/// How long outboxes are drained after the window was closed: Windows soon ends the process.
 const HURRIED_DRAIN: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
@@ -45,19 +45,19 @@ fn main() -> ExitCode {
     code
 }
 
-/// The exit code of what was done; says what went wrong.
+/// The exit code of a result; an error is printed.
 fn ended(result: anyhow::Result<()>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
     let cause = error.root_cause().downcast_ref::<std::io::Error>();
     if cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe) {
-        // A reader that has gone has read enough.
+        // The reader of a pipe has left because it has read enough.
         return ExitCode::SUCCESS;
     }
     complain(&format!("{error:#}"));
     ExitCode::FAILURE
 }
 
-/// Keeps a window open that would close with the process, and says how to close it.
+/// Keeps a console window open that would close with the process, and says how to close it.
 fn hold_window_open(lang: Lang) {
     system::hold_window(match lang {
         Lang::Ko => "창을 닫으려면 Enter를 누르세요.",
@@ -65,13 +65,13 @@ fn hold_window_open(lang: Lang) {
     });
 }
 
-/// Prints what was asked for on the command line, or says what is wrong with it.
+/// Prints help or version, or reports an error in the command line.
 fn print_or_complain(text: &clap::Error) -> ExitCode {
     if text.use_stderr() {
         complain(&in_one_line(text));
         return ExitCode::from(2);
     }
-    // A reader that has gone has read enough.
+    // The reader of a pipe has left because it has read enough.
     let _ = text.print();
     ExitCode::SUCCESS
 }
@@ -87,7 +87,7 @@ fn print(manual: &Manual) -> ExitCode {
     }
 }
 
-/// Says on stderr why the program ends, if anybody reads it.
+/// Writes to stderr why the program ends.
 fn complain(text: &str) {
     let _ = writeln!(std::io::stderr(), "madang-server: {text}");
 }
@@ -113,7 +113,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     show_start(&server, &console);
     listen_to_operator(&server, terminal);
     let request = stop_requests.wait();
-    // Without a thread for it, a second signal changes nothing.
+    // Without this thread, a second signal has no effect.
     let _ = std::thread::Builder::new().name("signals".into()).spawn(move || {
         stop_requests.wait();
         restore_terminal();
@@ -128,13 +128,13 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         StopRequest::Hurried => server.stop_within(HURRIED_DRAIN),
     };
     console_thread.stop();
-    // If its editor could not: a terminal that takes nothing is not waited for.
+    // In case the editor could not do so because the terminal is blocked.
     restore_terminal();
     Ok(())
 }
 
-/// Starts the thread that takes the operator's commands. Without it, or without a
-/// terminal, there is no operator.
+/// Starts the thread that reads the operator's commands. Without it, or without a terminal,
+/// there is no operator.
 fn listen_to_operator(server: &Server, terminal: Option<Terminal>) {
     let operator = server.operator();
     let _ = std::thread::Builder::new().name("operator".into()).spawn(move || {
@@ -143,7 +143,7 @@ fn listen_to_operator(server: &Server, terminal: Option<Terminal>) {
             None => operator::read_lines(&std::io::stdin(), &operator),
         };
         match outcome {
-            // As a signal from outside would.
+            // Like a signal from outside.
             Ok(Outcome::Stops) => system::end(),
             Ok(Outcome::GoesOn) => {}
             Err(error) => tracing::debug!(%error, "the operator's terminal is gone"),
@@ -151,7 +151,7 @@ fn listen_to_operator(server: &Server, terminal: Option<Terminal>) {
     });
 }
 
-/// Sends diagnostics, and panics with them, through the console's thread.
+/// Sends diagnostics, including panics, through the console's thread.
 fn log_to(console: &Console, format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(console.clone());
@@ -166,12 +166,12 @@ fn log_to(console: &Console, format: LogFormat) {
     }));
 }
 
-/// Tells the operator that the server runs, how to end it, and how to join: with a QR code
-/// where the terminal can show it.
+/// Tells the operator that the server has started, how to stop it, and how to join, with a QR
+/// code if the terminal can show it.
 fn show_start(server: &Server, console: &Console) {
     let lang = console.lang();
     let capacity = server.capacity();
-    // Only for those who ask: for all others it is in words.
+    // Only on request: everyone else reads it in words.
     if std::env::var_os("RUST_LOG").is_some() {
         let limit = capacity.limit.text(Lang::En);
         tracing::info!(connections = capacity.connections, %limit, "capacity");
@@ -193,7 +193,7 @@ fn show_start(server: &Server, console: &Console) {
     let banner = banner(server.doors(), lang);
     let hint = server.operator().draw_link(&banner);
     let metrics = server.metrics_address().and_then(|at| reachable(&[at]).first().copied());
-    // Whoever has read the banner finds a server that takes no more descriptors for itself.
+    // When the banner is visible, the server has opened all descriptors it needs for itself.
     console.say(banner);
     hint.into_iter().for_each(|hint| console.say(format!("+++ {}", hint.text(lang))));
     if let Some(address) = metrics {

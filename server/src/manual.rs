@@ -1,4 +1,4 @@
-//! What `madang-server completions SHELL` and `madang-server man` print, made of the
+//! The output of `madang-server completions SHELL` and `madang-server man`, generated from the
 //! definitions of the flags.
 
 use std::ffi::OsString;
@@ -8,8 +8,8 @@ use clap_complete::Shell;
 
 use crate::cli::Cli;
 
-/// A part of the manual. No flag and no value of one stands where its name does: the
-/// program takes no arguments but flags.
+/// A part of the manual. Its name cannot be confused with a flag or a flag's value, because the
+/// program takes no other arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Parser)]
 #[command(name = "madang-server", disable_help_subcommand = true)]
 pub enum Manual {
@@ -23,15 +23,15 @@ pub enum Manual {
 }
 
 impl Manual {
-    /// The part that a command line asks for, or what is wrong with how it does; `None`
-    /// if it asks for none.
+    /// The part that the command line asks for, or the error in its arguments; `None` if it
+    /// asks for none.
     pub fn asked(args: impl IntoIterator<Item = OsString>) -> Option<Result<Manual, clap::Error>> {
         let args: Vec<OsString> = args.into_iter().collect();
         let first = args.get(1)?;
         (first == "completions" || first == "man").then(|| Manual::try_parse_from(&args))
     }
 
-    /// What is printed.
+    /// The text to print.
     pub fn text(self) -> Vec<u8> {
         let (mut command, mut text) = (Cli::command(), Vec::new());
         match self {
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn completions_and_the_page_name_every_flag() {
+    fn completions_and_the_manual_page_name_every_flag() {
         #[track_caller]
         fn check(args: &[&str], parts: &[&str]) {
             let manual = asked(args).expect("it is asked for").expect("rightly");
@@ -76,7 +76,7 @@ mod tests {
         let code = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect();
         let mut told: Vec<(String, Option<String>)> = Vec::new();
         for row in section.lines().filter_map(|line| line.strip_prefix("| `--")) {
-            // `ko\|en` is no other cell.
+            // `ko\|en` is a single cell.
             let row = format!("`--{}", row.replace("\\|", "/"));
             let mut cells = row.split(" | ");
             let flags: Vec<String> = code(cells.next().expect("a flag"));
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_else_is_asked_is_left_to_others() {
+    fn other_arguments_are_not_a_part_of_the_manual() {
         assert!(asked(&[]).is_none());
         assert!(asked(&["--lang", "en"]).is_none());
         assert!(asked(&["completions", "cobol"]).is_some_and(|manual| manual.is_err()));

@@ -1,7 +1,7 @@
-//! Every interleaving that shuttle finds of the places where a wake-up could be lost:
-//! the mailbox and its ends, the hand-over of the pump, the arming of an outbox, a
-//! session that goes from one connection to the next.
-//! A lost one leaves all threads waiting, which shuttle reports as a deadlock.
+//! Tests with shuttle, which tries interleavings of threads wherever a wake-up could be lost:
+//! the mailbox and its ends, the hand-over of the pump, the arming of an outbox, a session that
+//! moves from one connection to the next. A lost wake-up leaves all threads waiting, which
+//! shuttle reports as a deadlock.
 
 use std::{
     sync::Arc,
@@ -31,7 +31,7 @@ use crate::{
 
 const SCHEDULES: usize = 20_000;
 
-/// Pumps until the duty is given up, tired at random.
+/// Pumps until the role is handed over, at random times.
 fn pump(mut pump: Pump<'_, (usize, usize)>, seen: &Mutex<Vec<(usize, usize)>>) {
     let mut round = Vec::new();
     while let Some(duty) = pump.next_round(shuttle::rand::thread_rng().gen_bool(0.5), &mut round) {
@@ -42,7 +42,7 @@ fn pump(mut pump: Pump<'_, (usize, usize)>, seen: &Mutex<Vec<(usize, usize)>>) {
 }
 
 #[test]
-fn every_post_is_taken_once_and_in_order_whoever_pumps() {
+fn every_post_is_taken_once_and_in_order_by_any_pump() {
     shuttle::check_random(
         || {
             const SPEAKERS: usize = 3;
@@ -54,7 +54,7 @@ fn every_post_is_taken_once_and_in_order_whoever_pumps() {
                     let (mailbox, seen) = (mailbox.clone(), seen.clone());
                     thread::spawn(move || {
                         for post in 0..POSTS {
-                            // Two fill the mailbox: the third speaker has to wait.
+                            // Two posts fill the mailbox, so the third speaker has to wait.
                             let bytes = MAILBOX_BYTES / 2;
                             let duty = mailbox.post((speaker, post), bytes, Urgency::Waits);
                             if let Some(duty) = duty.expect("it is open") {
@@ -79,7 +79,7 @@ fn every_post_is_taken_once_and_in_order_whoever_pumps() {
 }
 
 #[test]
-fn closing_beside_posts_takes_all_that_was_accepted() {
+fn closing_during_posts_takes_every_accepted_post() {
     shuttle::check_random(
         || {
             let mailbox = Arc::new(Mailbox::new());
@@ -119,14 +119,14 @@ fn closing_beside_posts_takes_all_that_was_accepted() {
 }
 
 #[test]
-fn a_room_is_ended_by_time_only_while_it_is_empty_and_nobody_is_forgotten() {
+fn only_an_empty_room_expires_and_no_post_is_lost() {
     #[derive(Default)]
     struct ModelRoom {
         members: Vec<usize>,
         refused: Vec<usize>,
         ended: bool,
     }
-    /// What the timekeeper posts.
+    /// The post of the timekeeper.
     const END_IF_EMPTY: usize = 9;
     shuttle::check_random(
         || {
@@ -170,7 +170,7 @@ fn a_room_is_ended_by_time_only_while_it_is_empty_and_nobody_is_forgotten() {
 }
 
 #[test]
-fn a_room_that_its_pump_ends_refuses_who_waits_and_pumps_what_it_took() {
+fn a_closing_room_refuses_waiting_posts_and_handles_accepted_ones() {
     shuttle::check_random(
         || {
             let mailbox = Arc::new(Mailbox::new());
@@ -181,7 +181,7 @@ fn a_room_that_its_pump_ends_refuses_who_waits_and_pumps_what_it_took() {
                     let (mailbox, seen, accepted) =
                         (mailbox.clone(), seen.clone(), accepted.clone());
                     thread::spawn(move || {
-                        // Each fills it: the others wait for space.
+                        // Each post fills the mailbox, so the others wait for space.
                         for post in 0..2 {
                             match mailbox.post((speaker, post), MAILBOX_BYTES, Urgency::Waits) {
                                 Ok(duty) => {
@@ -190,7 +190,7 @@ fn a_room_that_its_pump_ends_refuses_who_waits_and_pumps_what_it_took() {
                                     let mut round = Vec::new();
                                     while let Some(next) = duty.next_round(false, &mut round) {
                                         duty = next;
-                                        // The first post that is seen ends the room.
+                                        // The first post taken closes the room.
                                         mailbox.shut();
                                         seen.lock().append(&mut round);
                                     }
@@ -212,7 +212,7 @@ fn a_room_that_its_pump_ends_refuses_who_waits_and_pumps_what_it_took() {
 }
 
 #[test]
-fn a_session_is_held_by_one_connection_at_a_time_and_let_go_to_the_next() {
+fn a_session_is_held_by_one_connection_at_a_time() {
     shuttle::check_random(
         || {
             let users = Arc::new(UserManager::new(
@@ -222,7 +222,7 @@ fn a_session_is_held_by_one_connection_at_a_time_and_let_go_to_the_next() {
             let name = UserName::parse("alice").expect("a name");
             let session = users.claim(&name, Some("token".into()), 0, Time::from_millis(0));
             let session = session.unwrap_or_else(|_| panic!("the name is free"));
-            // Who dismisses a connection ends it, as the shutting down of its socket does.
+            // Dismissing a connection ends its read, like shutting down its socket.
             let dismissed = Arc::new((Mutex::new([false; 4]), Condvar::new()));
             let holders = Arc::new(Mutex::new(0_usize));
             *holders.lock() += 1;
@@ -266,7 +266,7 @@ fn a_session_is_held_by_one_connection_at_a_time_and_let_go_to_the_next() {
                     })
                 })
                 .collect();
-            // Whoever holds it at last is ended too, or this would not end.
+            // The last holder is ended too, so that the test can finish.
             let last = thread::spawn({
                 let dismiss = dismiss.clone();
                 move || (0..4).for_each(dismiss)
@@ -282,7 +282,7 @@ fn a_session_is_held_by_one_connection_at_a_time_and_let_go_to_the_next() {
 }
 
 #[test]
-fn whatever_waits_is_sent_when_the_socket_takes_it() {
+fn queued_bytes_are_sent_when_the_socket_has_space() {
     shuttle::check_random(
         || {
             const BATCHES: u64 = 3;
@@ -322,7 +322,7 @@ fn whatever_waits_is_sent_when_the_socket_takes_it() {
                         if all == "[u] 0\n[u] 1\n[u] 2\nbye\n".len() {
                             return;
                         }
-                        // A one-shot poller: an armed socket with space is reported once.
+                        // A one-shot poller reports an armed socket with space once.
                         if state.armed && state.space > 0 {
                             state.armed = false;
                             drop(state);
@@ -333,7 +333,7 @@ fn whatever_waits_is_sent_when_the_socket_takes_it() {
                     }
                 }
             });
-            // Wakes the drainer when the last bytes went out past it.
+            // Wakes the drainer in case the last bytes were sent without it.
             pump.join().expect("the pump does not panic");
             outbox.wait_drained(Instant::now());
             socket.change(|_| {});
@@ -382,7 +382,7 @@ fn a_vote_that_races_the_end_of_its_poll_is_counted_or_refused() {
             let counted: usize =
                 voters.into_iter().map(|voter| voter.join().expect("nobody panics")).sum();
             ended.join().expect("nobody panics");
-            // Both vote under one name.
+            // Both vote under the same name.
             let marks = lesson.read(|state| state.marks());
             assert_eq!(marks.get("bob").map_or(0, |marks| marks.polls), counted);
         },

@@ -40,28 +40,28 @@ pub mod banner;
 pub mod console;
 pub mod terminal;
 
-/// For how long the teacher's code is shown.
+/// How long the teacher's code is shown.
 const CODE_SHOWN: Duration = Duration::from_secs(30);
 
 /// Carries out the operator's commands.
 #[derive(Clone)]
 pub struct Operator {
     shared: Arc<Shared>,
-    /// The public room that commands about a room apply to.
+    /// The public room that room commands apply to.
     room: Arc<Mutex<RoomName>>,
     /// How QR codes are painted.
     palette: Palette,
-    /// Where the teacher's code is shown, if there is a terminal that can hide it again.
+    /// Where the teacher's code is shown, if the terminal can hide it again.
     code_place: Option<CodePlace>,
 }
 
-/// The teacher's code as it is shown, and until when; nothing if it is hidden.
+/// The teacher's code as shown, and until when; `None` while it is hidden.
 type CodePlace = Arc<Mutex<Option<(String, Instant)>>>;
 
-/// Whether the server goes on after a command.
+/// Whether the server continues after a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It goes on.
+    /// It continues.
     GoesOn,
     /// It stops.
     Stops,
@@ -74,12 +74,13 @@ impl Operator {
         Operator { shared, room, palette, code_place: None }
     }
 
-    /// The same on a terminal that shows the [prompt](Self::prompt) and can hide it again.
+    /// The same for a terminal that shows the [prompt](Self::prompt) and can hide the code
+    /// again.
     fn with_code_place(self) -> Operator {
         Operator { code_place: Some(CodePlace::default()), ..self }
     }
 
-    /// The prompt: the room that commands are about.
+    /// The prompt, which shows the current room.
     fn prompt(&self) -> String {
         let lang = self.shared.console.lang();
         let room = self.room.lock().clone();
@@ -90,7 +91,7 @@ impl Operator {
         }
     }
 
-    /// The teacher's code and its link, as long as it is shown, and until when that is.
+    /// The teacher's code and its link while they are shown, and until when.
     fn shown_code(&self) -> Option<(String, Instant)> {
         let shown = self.code_place.as_ref()?.lock().clone();
         shown.filter(|(_, until)| *until > Instant::now())
@@ -110,7 +111,7 @@ impl Operator {
         *place.lock() = Some((Notice::Lesson(notice).text(console.lang()), now + CODE_SHOWN));
     }
 
-    /// Carries out one line, and shows the outcome on the console.
+    /// Runs one line, and shows the result on the console.
     pub fn take_line(&self, line: &str) -> Outcome {
         let line = sanitize_line(line);
         if line.trim().is_empty() {
@@ -120,7 +121,7 @@ impl Operator {
         let lang = console.lang();
         let room = self.shared.rooms.find(&Destination::Public(self.room.lock().clone()));
         let room = room.unwrap_or_else(|| {
-            // It has ended.
+            // The room has ended.
             *self.room.lock() = RoomName::lobby();
             self.shared.rooms.lobby.clone()
         });
@@ -156,8 +157,8 @@ impl Operator {
         Outcome::GoesOn
     }
 
-    /// Draws the link for browsers as a QR code, if the terminal can show it together with
-    /// so many rows of `text` below it. Returns what to say if only the code would fit.
+    /// Draws the link for browsers as a QR code, if the terminal can show it together with the
+    /// rows of `text` below it. Returns a notice if only the code would fit.
     pub fn draw_link(&self, text: &str) -> Option<Notice<'static>> {
         let code = banner::link(&self.shared.doors).and_then(|url| invite::draw(&url))?;
         let (columns, rows) = terminal_size();
@@ -170,8 +171,9 @@ impl Operator {
         None
     }
 
-    /// Draws a QR code: painted, if the terminal can show that. If not, and it is `wanted` all
-    /// the same, in half blocks, which take half the rows but can't be scanned in every console.
+    /// Draws a QR code: painted, if the terminal can show that. Otherwise, if it is `wanted`
+    /// all the same, in half blocks, which need half the rows but can't be scanned in every
+    /// console.
     fn draw(&self, half_blocks: String, wanted: bool) {
         let console = &self.shared.console;
         match qr::paint_code(&half_blocks, self.palette, terminal_size()) {
@@ -185,8 +187,8 @@ impl Operator {
     }
 }
 
-/// Reads the operator's lines from a terminal without line editing, until the input ends or
-/// the server is to stop. Blocks for all that time; only the terminal wakes it.
+/// Reads the operator's lines from a terminal without line editing, until the input ends or the
+/// server is to stop. Blocks all that time; only the terminal wakes it.
 ///
 /// # Errors
 ///
@@ -241,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ban_finds_who_is_still_on_the_way_into_a_room() {
+    fn a_ban_finds_a_session_that_is_entering_a_room() {
         for ban in ["/ban alice", "/ban 127.0.0.1"] {
             let (server, _console) = start();
             let operator = server.operator();
@@ -259,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ban_finds_who_is_about_to_bear_the_name() {
+    fn a_ban_finds_a_member_who_is_taking_the_name() {
         let (server, _console) = start();
         let operator = server.operator();
         let Shared { rooms, users, .. } = &*operator.shared;

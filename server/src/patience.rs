@@ -1,5 +1,5 @@
-//! How tests wait: for a thread that must end, and for what must come about. A wake-up
-//! that was lost fails a test after the deadline, instead of leaving it waiting for ever.
+//! How tests wait: for a thread to end, or for a condition. A lost wake-up fails the test at a
+//! deadline instead of blocking it forever.
 
 use std::{
     sync::mpsc::{self, Receiver},
@@ -7,12 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a test waits for what must come.
+/// How long a test waits.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A thread of a test.
 pub(crate) struct TestThread<T> {
-    /// Where the system tells of it.
+    /// The thread's status file in /proc.
     status: String,
     result: Receiver<T>,
 }
@@ -24,21 +24,21 @@ pub(crate) fn spawn<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static)
     thread::spawn(move || {
         let own = std::fs::read_link("/proc/thread-self").unwrap_or_default();
         told.send(format!("/proc/{}/status", own.display())).expect("the test waits");
-        // The test has failed if nobody waits any more.
+        // If nobody receives this any more, the test has failed already.
         let _ = done.send(run());
     });
     TestThread { status: status.recv().expect("it begins with that"), result }
 }
 
 impl<T> TestThread<T> {
-    /// What it returns; fails if that does not come in time, or it panics.
+    /// The thread's result; fails if it does not arrive in time, or the thread panics.
     #[track_caller]
     pub(crate) fn join(self) -> T {
         self.result.recv_timeout(DEADLINE).expect("the thread ends")
     }
 
-    /// Waits until it sleeps, for which nothing may keep it but what it is to wait for.
-    /// Known on Linux alone.
+    /// Waits until the thread sleeps; nothing else may block it than what the test is about.
+    /// Works only on Linux.
     #[track_caller]
     pub(crate) fn wait_until_asleep(&self) {
         wait_until(|| {
@@ -48,7 +48,7 @@ impl<T> TestThread<T> {
     }
 }
 
-/// Waits until it has come about.
+/// Waits until the condition holds.
 #[track_caller]
 pub(crate) fn wait_until(mut has_come: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;

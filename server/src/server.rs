@@ -1,4 +1,5 @@
-//! The server as a whole: bind, one accepting thread per listener, stop, join.
+//! The server as a whole: binds its ports, starts one accepting thread per listener, stops and
+//! joins.
 
 use std::{
     io,
@@ -53,7 +54,7 @@ mod restoring;
 /// How long peers may take to close their side after the server's goodbye.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(300);
 
-/// How long the disk may take for what was said last.
+/// How long saving the last messages may take.
 const JOURNAL_PATIENCE: Duration = Duration::from_millis(1_500);
 
 /// A running server. It runs until it is [stopped](Server::stop).
@@ -68,20 +69,20 @@ pub struct Server {
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Another program listens there, or the address is not this machine's.
+    /// The port is in use, or the address does not belong to this machine.
     #[error("{flag}: failed to listen at {address}: {cause}")]
     Listen {
-        /// The flag that asks for it.
+        /// The flag of the address.
         flag: &'static str,
-        /// Where.
+        /// The address.
         address: SocketAddr,
-        /// The system's words.
+        /// The system's error.
         cause: io::Error,
     },
     /// The certificate and its key can't be used.
     #[error(transparent)]
     Pair(#[from] PairError),
-    /// History can't be kept.
+    /// Messages can't be saved.
     #[error("--data")]
     Journal(#[from] JournalError),
     /// The system has no threads, descriptors or memory left.
@@ -115,7 +116,7 @@ impl Server {
             }
         };
         let sockets: Vec<_> = doors.map(bind).collect::<Result<_, _>>()?;
-        // Here is stack enough for reading it.
+        // This thread has enough stack for it.
         clock::zone();
         let capacity = Capacity::of_process(sockets.len(), config.max_connections);
         let (drainer, drainer_thread) =
@@ -214,24 +215,24 @@ impl Server {
         Ok(server)
     }
 
-    /// Its doors, each with its addresses in the order of the configuration.
+    /// Its doors, with addresses in the order of the configuration.
     pub fn doors(&self) -> &Doors {
         &self.shared.doors
     }
 
-    /// Where it takes lines.
+    /// The addresses for lines.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.doors().lines
     }
 
-    /// Where it tells its numbers, if anywhere.
+    /// The address for metrics, if there is one.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         let mut listeners = self.listeners.iter();
         let listener = listeners.find(|listener| listener.door == Door::Metrics)?;
         Some(listener.address)
     }
 
-    /// Who carries out the operator's commands.
+    /// Runs the operator's commands.
     pub fn operator(&self) -> Operator {
         Operator::new(self.shared.clone())
     }
@@ -241,16 +242,15 @@ impl Server {
         self.capacity
     }
 
-    /// Stops: takes no connection any more, says goodbye to everyone, sends what
-    /// waits for as long as the configuration allows, and ends every thread.
-    /// What was accepted from a member before is delivered. Returns whether all
-    /// threads of connections have ended.
+    /// Stops: accepts no more connections, says goodbye to everyone, drains the outboxes for as
+    /// long as the configuration allows, and ends every thread. Messages accepted before are
+    /// delivered. Returns whether all connection threads have ended.
     pub fn stop(self) -> bool {
         let stop_timeout = self.shared.config.stop_timeout;
         self.stop_within(stop_timeout)
     }
 
-    /// Stops as [`stop`](Self::stop) does, but sends what waits for no longer than `drain`.
+    /// Like [`stop`](Self::stop), but drains the outboxes for at most `drain`.
     pub fn stop_within(self, drain: Duration) -> bool {
         let Server { shared, listeners, drainer_thread, timekeeper_thread, .. } = self;
         let started = Instant::now();
@@ -265,15 +265,15 @@ impl Server {
         let deadline = started + drain;
         shared.rooms.close().iter().for_each(|room| room.stop(deadline));
         if let Some(journal) = &shared.journal {
-            // The acks go before the goodbyes.
+            // Acks are sent before the goodbyes.
             journal.stop(Instant::now() + JOURNAL_PATIENCE);
         }
         let outboxes = shared.connections.outboxes();
         for outbox in &outboxes {
-            // Members were told by their room; this is for who has none.
+            // Members got it through their room; this is for connections in no room.
             outbox.close(reason, &Answer::goodbye(outbox.form(), Goodbye::Shutdown));
         }
-        // First who waits for nothing, then who has to be waited for.
+        // First those with an empty outbox, then those that must be waited for.
         let now = Instant::now();
         let (drained, waiting): (Vec<_>, Vec<_>) =
             outboxes.iter().partition(|outbox| outbox.wait_drained(now));
@@ -285,13 +285,13 @@ impl Server {
                 outbox.end(reason);
             }
         }
-        // A socket that is shut down for reading resets a peer that still sends,
-        // and a reset may overtake the goodbye: it gets a moment to close first.
+        // Shutting a socket down for reading resets a peer that still sends, and the reset may
+        // overtake the goodbye. So peers get a moment to close first.
         shared.connections.wait_empty(Instant::now() + CLOSE_PATIENCE);
         outboxes.iter().for_each(|outbox| outbox.end(reason));
         let all_ended = shared.connections.wait_empty(Instant::now() + shared.config.join_timeout);
         if !all_ended {
-            tracing::error!("connections are left behind");
+            tracing::error!("some connections did not end in time");
         }
         shared.drainer.stop();
         if drainer_thread.join().is_err() {

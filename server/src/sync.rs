@@ -1,5 +1,5 @@
-//! The locks of the shared structures: parking_lot's, or, to have every
-//! interleaving tried out, shuttle's behind the same interface.
+//! The locks of shared structures: parking_lot's, or shuttle's behind the same interface to
+//! test interleavings.
 
 #[cfg(feature = "shuttle")]
 pub(crate) use model::{Condvar, Mutex, MutexGuard};
@@ -22,7 +22,7 @@ mod model {
         }
 
         pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-            // Like parking_lot's, this lock survives a panic of who held it.
+            // Like parking_lot's, this lock survives a panic of its holder.
             MutexGuard(Some(self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())))
         }
     }
@@ -65,7 +65,7 @@ mod model {
             guard.0 = Some(self.0.wait(inner).unwrap_or_else(|poisoned| poisoned.into_inner()));
         }
 
-        /// No clock runs in a model: a wait with a deadline is a wait.
+        /// A model has no clock, so a wait with a deadline is an ordinary wait.
         pub(crate) fn wait_until<T>(
             &self,
             guard: &mut MutexGuard<'_, T>,

@@ -1,5 +1,4 @@
-//! A server for unit tests that need one behind a socket, and a peer that talks to it in
-//! lines.
+//! Starts a server for unit tests that need real sockets, with a peer that talks in lines.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -15,8 +14,8 @@ use crate::{
     server::Server,
 };
 
-/// Starts a server that takes lines on a free port and speaks English. Its console says
-/// nothing, and lasts as long as its thread is held.
+/// Starts an English-speaking server with lines on a free port. Its console writes nothing, and
+/// lives as long as the returned thread handle.
 pub(crate) fn start() -> (Server, ConsoleThread) {
     let streams = Streams { out: Box::new(io::sink()), err: Box::new(io::sink()) };
     let (console, thread) = Console::start(Lang::En, streams).expect("a thread");
@@ -37,14 +36,14 @@ impl Peer {
         Peer(BufReader::new(stream))
     }
 
-    /// Says a line, or several.
+    /// Sends one or more lines.
     #[track_caller]
     pub(crate) fn say(&mut self, lines: &str) -> &mut Peer {
         writeln!(self.0.get_mut(), "{lines}").expect("it reads");
         self
     }
 
-    /// Reads until a line comes that holds `expected`.
+    /// Reads until a line contains `expected`.
     #[track_caller]
     pub(crate) fn expect(&mut self, expected: &str) {
         let mut heard = String::new();
@@ -54,7 +53,7 @@ impl Peer {
         }
     }
 
-    /// All that comes until the server closes.
+    /// Everything until the server closes.
     #[track_caller]
     pub(crate) fn expect_rest(mut self) -> String {
         let mut heard = String::new();

@@ -1,6 +1,6 @@
-//! The thread that keeps deadlines: a queue of what is due at which time, and a thread that
-//! calls back when the time has come. It is woken by the next deadline, not by ticks. What
-//! is due, and what happens then, is [`expiry`](crate::expiry)'s.
+//! The timekeeper: a queue of deadlines, and a thread that carries out what is due. It sleeps
+//! until the next deadline instead of ticking. The kinds of deadlines and their actions are in
+//! [`expiry`](crate::expiry).
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -14,42 +14,42 @@ use std::{
 
 use crate::sync::{Condvar, Mutex};
 
-/// Something that is due at some time.
+/// An action with a deadline.
 pub(crate) trait Deadline: Send + 'static {
-    /// Tells what the deadline is about: of two for one object, the later one counts.
+    /// Identifies the subject: of two deadlines for one subject, the later one counts.
     type Object: Eq + Hash + Send;
 
-    /// What it is about.
+    /// Its subject.
     fn object(&self) -> Self::Object;
 
-    /// Whether `other`, which is about the same object, has overtaken it.
+    /// Whether `other`, which has the same subject, replaces it.
     fn is_older_than(&self, other: &Self) -> bool;
 
-    /// Whether what it is about is gone, so that nobody needs to be called.
+    /// Whether the subject is gone, so that nothing needs to be done.
     fn is_vain(&self) -> bool;
 }
 
-/// Of more than this, what has lost its object is forgotten before it is due.
+/// Above this number of deadlines, those whose subject is gone are removed early.
 const FEW: usize = 1_024;
 
-/// What is to come: of one kind and for one object, what was scheduled last.
+/// Pending deadlines: for each kind and subject, only the last one scheduled.
 pub(crate) struct Timekeeper<D: Deadline> {
     state: Mutex<Timetable<D>>,
-    /// Signalled when the next deadline comes earlier, and at the end.
+    /// Signalled when there is a new earliest deadline, and at the end.
     changed: Condvar,
 }
 
 struct Timetable<D: Deadline> {
-    /// In the order in which it is due; what is due at one time, as it was scheduled.
+    /// In order of time; with equal times, in the order of scheduling.
     to_come: BTreeMap<DueAt, D>,
     places: HashMap<D::Object, DueAt>,
     last_number: u64,
-    /// Of how many more what has lost its object is looked for.
+    /// The number of deadlines at which the next clean-up takes place.
     many: usize,
     stopping: bool,
 }
 
-/// When something is due, and a number that tells apart what is due at one time.
+/// The time of a deadline, and a number that distinguishes equal times.
 type DueAt = (Instant, u64);
 
 impl<D: Deadline> Default for Timekeeper<D> {
@@ -80,8 +80,8 @@ impl<D: Deadline> Timetable<D> {
 }
 
 impl<D: Deadline> Timekeeper<D> {
-    /// Has `due` done at `at`, instead of what was to be done before of the same kind
-    /// for the same object; nothing if that was about what has happened later.
+    /// Schedules `due` at `at`, replacing an earlier one of the same kind and subject, unless
+    /// that one is newer.
     pub(crate) fn schedule(&self, at: Instant, due: D) {
         let mut state = self.state.lock();
         if state.to_come.len() >= state.many.max(FEW) {
@@ -98,13 +98,13 @@ impl<D: Deadline> Timekeeper<D> {
             state.to_come.remove(&former);
         }
         state.to_come.insert(place, due);
-        // What is put off wakes nobody: at its former time, the thread looks anew.
+        // A postponed deadline wakes nobody: the thread checks again at the former time.
         if first.is_none_or(|first| place < first) {
             self.changed.notify_all();
         }
     }
 
-    /// Has the thread end; what is to come does not.
+    /// Ends the thread. Pending deadlines are dropped.
     pub(crate) fn stop(&self) {
         self.state.lock().stopping = true;
         self.changed.notify_all();
@@ -132,12 +132,12 @@ impl<D: Deadline> Timekeeper<D> {
     }
 }
 
-/// Starts the thread, which has `call` do what is due. It ends at [`Timekeeper::stop`]; a
-/// panic in a call ends that call only.
+/// Starts the thread, which passes everything that is due to `call`. It ends at
+/// [`Timekeeper::stop`]; a panic in `call` ends only that call.
 ///
 /// # Errors
 ///
-/// If the system has no thread left.
+/// If the system cannot create a thread.
 pub(crate) fn start<D: Deadline>(
     timekeeper: Arc<Timekeeper<D>>,
     call: impl Fn(D) + Send + 'static,
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
     use crate::patience;
 
-    /// A deadline of one kind for one object; the time tells which of two is newer.
+    /// A deadline of one kind for one subject; the time tells which of two is newer.
     struct Due {
         kind: u8,
         object: Weak<u64>,
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_comes_in_the_order_of_its_time() {
+    fn deadlines_are_met_in_order_of_time() {
         let (timekeeper, now) = (Timekeeper::default(), Instant::now());
         let objects = [1, 2, 3, 4].map(Arc::new);
         for (object, after) in objects.iter().zip([30, 10, 20, 10]) {
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn an_earlier_deadline_wakes_who_waits_for_a_later_one() {
+    fn a_new_earlier_deadline_wakes_the_thread() {
         let timekeeper = Arc::new(Timekeeper::default());
         let (late, early) = (Arc::new(1), Arc::new(2));
         let hour = Instant::now() + Duration::from_secs(3_600);
@@ -216,13 +216,13 @@ mod tests {
         });
         waiting.wait_until_asleep();
         timekeeper.schedule(Instant::now(), Due::new(0, &early));
-        // What is scheduled last is what counts, earlier or later.
+        // The last one scheduled counts, whether earlier or later.
         timekeeper.schedule(Instant::now(), Due::new(0, &late));
         assert_eq!(waiting.join(), [Some(2), Some(1)]);
     }
 
     #[test]
-    fn what_is_scheduled_late_does_not_undo_what_is_newer() {
+    fn an_outdated_deadline_does_not_replace_a_newer_one() {
         let (timekeeper, object) = (Timekeeper::default(), Arc::new(1));
         let (now, second) = (Instant::now(), Duration::from_secs(1));
         let (first, next) = (now - 2 * second, now - second);
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn however_often_something_is_scheduled_it_is_kept_once_and_due_at_the_last_time() {
+    fn only_the_last_deadline_of_a_subject_is_kept() {
         let (timekeeper, object) = (Timekeeper::default(), Arc::new(7));
         let now = Instant::now();
         let hour = now + Duration::from_secs(3_600);
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_lost_its_object_is_not_kept_until_it_is_due() {
+    fn deadlines_without_a_subject_are_removed_early() {
         let timekeeper = Timekeeper::default();
         let year = Instant::now() + Duration::from_secs(365 * 86_400);
         for number in 0..10_000 {

@@ -54,7 +54,7 @@ impl Answer {
         self.form.dialect.write_notice(notice, nonce, self.words(), &mut self.bytes);
     }
 
-    /// Adds that somebody is a teacher now.
+    /// Adds that somebody has become a teacher.
     pub(crate) fn teacher(&mut self, user: &str, lesson: LessonNow<'_>, nonce: Option<&str>) {
         self.message(&ServerMessage::Teacher {
             user: user.into(),
@@ -63,12 +63,12 @@ impl Answer {
         });
     }
 
-    /// Adds a notice for people. Programs know it from other messages.
+    /// Adds a notice for people only; programs know it from other messages.
     pub(crate) fn hint(&mut self, hint: &Notice<'_>) {
         self.form.dialect.write_hint(hint, self.words(), &mut self.bytes);
     }
 
-    /// Adds a line as it is, for the operator.
+    /// Adds a line unchanged, for the operator.
     pub(crate) fn line(&mut self, text: &str) {
         self.message(&ServerMessage::Notice { text: text.into(), nonce: None });
     }

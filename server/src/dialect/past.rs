@@ -6,7 +6,7 @@ use madang_protocol::event::{Event, ServerMessage};
 
 use super::{HistoryHead, Part};
 
-/// The most bytes of events in one answer, and of what new members are shown.
+/// The most bytes of events in one answer, and in the history for new members.
 pub(super) const ANSWER_BYTES: usize = 60 * 1_024;
 
 /// The most bytes of events in one message, unless a single event is longer.

@@ -39,7 +39,7 @@ impl Dialect for TextLines {
                 let line = format!("/join {message}");
                 return Ok(Some(Request::Command { line, room: None, nonce: None }));
             }
-            // It is an attempt at a name, even if all of it is invisible.
+            // An attempt at a name, even if all of it is invisible.
             _ if stage == Stage::Login => None,
             Input::Nothing => return Ok(None),
             Input::Text(Cow::Borrowed(text)) if text.len() == message.len() => None,
@@ -58,7 +58,7 @@ impl Dialect for TextLines {
             // It was sanitized as it was read.
             return Ok(Some(text));
         }
-        // From WebSocket: lines that belong together.
+        // From WebSocket: several lines of one message.
         match check_message(&text) {
             Err(Notice::NothingSaid) => Ok(None),
             checked => checked.map(Some),
@@ -252,7 +252,7 @@ fn write_lines(text: &str, line_end: LineEnd, out: &mut Vec<u8>) {
     }
 }
 
-/// The event's lines, each with its time in front, or without if that would make a message
+/// The event's lines, each with its time in front; without times if they would make a message
 /// of many lines longer than an answer may be.
 fn lines_with_time(event: &Event, words: Words, time: &str) -> Vec<u8> {
     let mut lines = Vec::new();

@@ -1,5 +1,5 @@
-//! A third dialect (a kind and a text with a tab between them), for a test: it needs nothing
-//! but this file and a line in [`DIALECTS`](super::DIALECTS).
+//! A third dialect (a kind and a text, separated by a tab), for a test. It needs only this file
+//! and a line in [`DIALECTS`](super::DIALECTS).
 
 use madang_protocol::{
     event::{Event, ServerMessage},

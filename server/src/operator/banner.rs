@@ -1,4 +1,4 @@
-//! The banner: how to join, in lines that the operator can read out, the easiest way first.
+//! The banner: how to join, short enough to read out, the easiest way first.
 
 use std::{iter, net::SocketAddr};
 
@@ -14,7 +14,7 @@ use crate::{
     system::firewall_rule,
 };
 
-/// How to join, and what the system's firewall needs for it.
+/// How to join, and the firewall command if one is needed.
 pub fn banner(doors: &Doors, lang: Lang) -> String {
     let mut told = ways_in(doors, lang);
     let doors = [&doors.lines, &doors.tls, &doors.web];
@@ -47,7 +47,7 @@ fn ways_in(doors: &Doors, lang: Lang) -> String {
     for at in each_port(&lines) {
         ways.push(("nc", format!("nc {} {}", at.ip(), at.port())));
     }
-    // For macOS and Linux without nc; curl on Windows shows nothing until Enter is pressed.
+    // For macOS and Linux without nc. On Windows, curl shows nothing until Enter is pressed.
     ways.extend(lines.first().map(|at| ("curl", format!("curl -NT. telnet://{at}"))));
     for at in each_port(&tls) {
         ways.push(("openssl", format!("openssl s_client -quiet -connect {at}")));
@@ -90,7 +90,7 @@ fn madang(doors: &Doors, lines: Option<&SocketAddr>, tls: Option<&SocketAddr>) -
     }
 }
 
-/// Leaves IPv6 addresses out, unless there are no others: they lead to the same door.
+/// Leaves IPv6 addresses out if there are others, because they lead to the same door.
 fn without_doubles(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     if addresses.iter().any(SocketAddr::is_ipv4) {
         addresses.retain(SocketAddr::is_ipv4);
@@ -159,7 +159,7 @@ mod tests {
              madang    madang 192.168.0.5\n  nc        nc 192.168.0.5 9009\n  \
              curl      curl -NT. telnet://192.168.0.5:9009",
         );
-        // IPv6 if there is nothing else; a port that is not the default.
+        // IPv6 if there is nothing else, and a port that is not the default.
         check(
             &doors(&["[2001:db8::5]:80"], &[]),
             Lang::En,
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_encrypted_is_told_before_what_is_not() {
+    fn encrypted_ways_come_first() {
         let tls = at(&["192.168.0.5:9010"]);
         let secure = Doors {
             tls: tls.clone(),

@@ -1,6 +1,6 @@
-//! The only thread that writes to the operator's terminal. All others put lines into a
-//! bounded channel and never wait, so a terminal stopped with Ctrl-S stops nobody. Lines that
-//! do not fit are counted and reported.
+//! The only thread that writes to the operator's terminal. All others put lines into a bounded
+//! channel and never wait, so a terminal stopped with Ctrl-S stops nobody. Lines that exceed
+//! the channel are counted and reported.
 
 use std::{
     io::{self, Write},
@@ -36,7 +36,7 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// The process's own.
+    /// The process's standard streams.
     pub fn standard() -> Streams {
         Streams { out: Box::new(io::stdout()), err: Box::new(io::stderr()) }
     }
@@ -44,13 +44,13 @@ impl Streams {
 
 enum Output {
     Out(String),
-    /// A drawing of the server's own, with colours.
+    /// A drawing by the server itself, with colours.
     Drawing(String),
-    /// A line about somebody who comes or goes, and their address if it is known.
+    /// A line about somebody who joins or leaves, with the address if it is known.
     Passage(Option<IpAddr>, String),
     /// A line of diagnostics, and its level.
     Err(Level, Vec<u8>),
-    /// The end: other senders, in tracing, live as long as the process.
+    /// The end. Needed because other senders, in tracing, live as long as the process.
     Stop,
 }
 
@@ -84,7 +84,7 @@ impl Console {
     ///
     /// # Errors
     ///
-    /// If the system has no thread left.
+    /// If the system cannot create a thread.
     pub fn start(lang: Lang, streams: Streams) -> io::Result<(Console, ConsoleThread)> {
         let (sender, lines) = bounded(WAITING_LINES);
         let (done_sender, done) = bounded(1);
@@ -112,17 +112,18 @@ impl Console {
         self.language.is_korean.store(lang == Lang::Ko, Ordering::Relaxed);
     }
 
-    /// Shows the operator a text of one line or several.
+    /// Shows one or more lines to the operator.
     pub fn say(&self, text: String) {
         self.put(Output::Out(text));
     }
 
-    /// Shows a drawing, which is safe for a terminal.
+    /// Shows a drawing, which must be safe for a terminal.
     pub(crate) fn draw(&self, drawing: String) {
         self.put(Output::Drawing(drawing));
     }
 
-    /// Shows a line about somebody who comes or goes; when there are many, only their number.
+    /// Shows a line about somebody who joins or leaves; if there are too many, only their
+    /// number.
     fn say_of(&self, address: Option<IpAddr>, text: String) {
         self.put(Output::Passage(address, text));
     }
@@ -138,7 +139,8 @@ impl Console {
 }
 
 impl ConsoleThread {
-    /// Has the thread write what waits, and end. Gives up on a blocked terminal after a while.
+    /// Writes the remaining lines, and ends the thread. Gives up on a blocked terminal after a
+    /// while.
     pub fn stop(self) {
         let ConsoleThread { done, sender } = self;
         let deadline = Instant::now() + STOP_PATIENCE;
@@ -210,7 +212,7 @@ fn print_lines(
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        // Only its own reader misses a closed stream.
+        // If a stream is closed, only its own reader misses the line.
         let _ = match output {
             Output::Out(text) => print_text(&mut *out, &text),
             Output::Drawing(drawing) => {
@@ -243,7 +245,7 @@ fn print_lines(
     }
 }
 
-/// Writes whole lines, without anything that a terminal would obey.
+/// Writes whole lines without control characters.
 fn print_text(stream: &mut dyn Write, text: &str) -> io::Result<()> {
     let mut line = String::with_capacity(text.len() + 1);
     for part in text.split('\n') {
@@ -274,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_stream_fills_a_disk() {
+    fn neither_stream_can_fill_the_disk() {
         let counts: [Arc<AtomicU64>; 2] = Default::default();
         let [out, err] = counts.clone().map(|count| Box::new(Lines(count)));
         let (console, thread) = Console::start(Lang::En, Streams { out, err }).expect("a thread");
@@ -284,7 +286,7 @@ mod tests {
             console.put(Output::Err(Level::INFO, b"refused a page".to_vec()));
             console.put(Output::Err(Level::WARN, b"refused a connection".to_vec()));
             console.refused(IpAddr::from([10, 0, 0, 5]), CloseReason::Stalled);
-            // Nothing is lost on the way.
+            // Gives the console time, so that nothing is dropped on the way.
             if console.sender.len() > WAITING_LINES / 2 {
                 wait_until(|| console.sender.is_empty());
             }

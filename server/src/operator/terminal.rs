@@ -76,7 +76,7 @@ impl Terminal {
         loop {
             self.screen.set_prompt(operator.prompt());
             let shown_until = operator.shown_code().map(|(_, until)| until);
-            // What is typed behind the code does not stay on the screen with it.
+            // Text typed while the code is shown must not stay on the screen together with it.
             editor.ask(match shown_until {
                 Some(_) => Ask::Line(String::new()),
                 None => Ask::Kept(String::new()),

@@ -1,4 +1,4 @@
-//! What becomes of a peer that has just connected: a thread of its own, or a word why not.
+//! What happens to a new connection: it gets a thread, or a message why not.
 
 use std::{
     net::{IpAddr, Shutdown, SocketAddr, TcpStream},
@@ -26,7 +26,7 @@ use crate::{
 /// How many times the input of a refused peer is read, 512 bytes each.
 const DISCARDED_READS: usize = 128;
 
-/// Takes in whoever connects, as long as there is space.
+/// Accepts new connections while there is capacity.
 pub(super) struct Reception {
     pub(super) shared: Arc<Shared>,
 }
@@ -53,7 +53,7 @@ impl Arrivals for Reception {
             Err(goodbye) => return self.refuse(door, &stream, address, goodbye),
         };
         if let Err(error) = listener::set_options(&stream, shared.config.unsent_bytes) {
-            // The peer may be gone already; its thread will find out.
+            // The peer may be gone already; the connection's thread will notice.
             tracing::debug!(%error, "failed to set a socket's options");
         }
         let name = format!("conn-{}", admission.number);
@@ -71,8 +71,8 @@ impl Arrivals for Reception {
 }
 
 impl Reception {
-    /// Tells a peer why it can't come in. What it has sent is read away, so that
-    /// closing does not reset the connection before the peer has read that.
+    /// Tells a peer why it is refused. Its input is discarded, so that closing the socket does
+    /// not reset the connection before the peer has read the message.
     fn refuse(&self, door: Door, stream: &TcpStream, address: IpAddr, goodbye: Goodbye) {
         let words = match door {
             door if self.shared.encrypts(door) => tls::REFUSAL.into(),
@@ -95,7 +95,7 @@ impl Reception {
     }
 }
 
-/// What the thread of a connection that came in at `door` is to do.
+/// What the thread of a connection at `door` does.
 fn life(
     door: Door,
     shared: Arc<Shared>,

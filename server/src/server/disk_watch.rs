@@ -1,10 +1,10 @@
-//! How the disk does, for the operator and the metrics.
+//! Reports the state of the disk to the operator and the metrics.
 
 use std::{sync::Arc, time::Duration};
 
 use crate::{journal::writer::Watch, metrics::Metrics, operator::console::Console};
 
-/// Tells them.
+/// Reports it.
 pub(super) struct DiskWatch {
     pub(super) console: Console,
     pub(super) metrics: Arc<Metrics>,

@@ -1,5 +1,5 @@
-//! What a server that starts takes over from the one before, where history is kept on disk:
-//! ids, sessions that may come back, and the rooms that were in use.
+//! What a starting server restores from disk: event ids, sessions that may be resumed, and the
+//! rooms in use.
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
@@ -19,7 +19,7 @@ use crate::{
     shared::Shared,
 };
 
-/// What the lobby begins with, where there was one before.
+/// The initial state of the lobby, restored if there was one.
 pub(super) fn lobby(kept: &Leftover) -> Beginning {
     let rooms = kept.rooms.iter();
     rooms.filter(|room| is_lobby(room)).map(|room| beginning(room, kept)).next().unwrap_or_default()
@@ -53,13 +53,13 @@ fn beginning(room: &KeptRoom, kept: &Leftover) -> Beginning {
     }
 }
 
-/// How it is quiet, if it is: more than to read, it is allowed when it comes back.
+/// Whether a session is quiet. Whether it may speak as well is decided when it resumes.
 fn quiet(session: &KeptSession) -> Option<Quiet> {
     session.quiet.then_some(Quiet::ReadOnly)
 }
 
 impl Shared {
-    /// Takes over the rooms and the sessions; the lobby has begun with what was there.
+    /// Restores rooms and sessions; the lobby already has its restored state.
     pub(super) fn restore(&self, kept: Leftover) {
         let mut rooms: HashMap<u64, Arc<Room>> = HashMap::new();
         for room in &kept.rooms {
@@ -72,11 +72,11 @@ impl Shared {
             }
         }
         for room in rooms.values() {
-            // Nobody is here yet to be told.
+            // No members are present to be notified.
             let _ = room.act_now(By::Time, Op::Restarted);
         }
         for session in kept.sessions {
-            // One whose room was private is in the lobby now.
+            // If its room was private, it is in the lobby now.
             let room = rooms.get(&session.room).unwrap_or(&self.rooms.lobby);
             self.restore_session(session, room);
         }

@@ -1,4 +1,4 @@
-//! Bounds the console's lines of each kind, so that nobody can fill the operator's disk.
+//! Limits the console's lines of each kind, so that nobody can fill the operator's disk.
 
 use std::{
     collections::HashMap,
@@ -49,7 +49,7 @@ impl Allowance {
     }
 }
 
-/// Lines about people who come and go.
+/// Lines about people who join and leave.
 pub(super) struct Passages {
     allowance: Allowance,
     hidden_by_address: HashMap<IpAddr, u64>,
@@ -99,8 +99,8 @@ impl Passages {
     }
 }
 
-/// Lines of diagnostics. Errors have an allowance of their own; levels that the operator
-/// asked for in detail have none.
+/// Lines of diagnostics. Errors have their own allowance; levels that the operator enabled in
+/// detail are not limited.
 pub(super) struct Diagnoses {
     errors: Allowance,
     others: Allowance,
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_many_who_come_and_go_it_is_told_how_many_and_from_where() {
+    fn too_many_joins_and_leaves_are_summarised_with_their_address() {
         let start = Instant::now();
         let mut passages = Passages::new(start);
         let [one, other] = [[10, 0, 0, 5], [10, 0, 0, 6]].map(IpAddr::from);
@@ -155,7 +155,7 @@ mod tests {
         );
         assert_eq!(passages.summary(later + Duration::from_secs(60), Lang::En), None);
         assert_eq!((0..500).filter(|_| passages.may_show(None, later)).count(), 100);
-        // Of rooms that end, none comes from anywhere.
+        // Lines about rooms have no address.
         assert_eq!(
             passages.summary(later + Duration::from_secs(10), Lang::En).as_deref(),
             Some("… and 400 more lines about connections in the last 10 s")
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn diagnostics_are_bounded_unless_they_were_asked_for() {
+    fn diagnostics_are_limited_unless_requested() {
         let start = Instant::now();
         let mut diagnoses = Diagnoses::new(start);
         let mut shown = |level, at| (0..3_000).filter(|_| diagnoses.may_show(level, at)).count();

@@ -1,4 +1,4 @@
-//! The console's lines about events of the server: one for each person who comes or goes.
+//! The console's lines about events of the server: one for each person who joins or leaves.
 
 use std::{error::Error, net::IpAddr};
 
@@ -35,7 +35,7 @@ impl Console {
         );
     }
 
-    /// Somebody has become a teacher, by the code or a ticket.
+    /// Somebody has become a teacher, by code or by link.
     pub(crate) fn became_teacher(&self, user: &UserName) {
         self.say(match self.lang() {
             Lang::Ko => format!("=== [{user}] 교사가 됨"),
@@ -155,7 +155,7 @@ impl Console {
         });
     }
 
-    /// Says that lines can't be saved, and why.
+    /// Reports that messages can't be saved, and why.
     pub(crate) fn journal_degraded(&self, why: Option<&str>) {
         let lang = self.lang();
         let why = why.unwrap_or(match lang {
@@ -168,7 +168,7 @@ impl Console {
         });
     }
 
-    /// Says that lines are saved again.
+    /// Reports that messages are saved again.
     pub(crate) fn journal_recovered(&self) {
         self.say(match self.lang() {
             Lang::Ko => "--- 대화가 다시 저장됩니다.".into(),
