@@ -34,17 +34,8 @@ pub(crate) fn run(caller: &Caller<'_>, command: Command<'_>) -> Reply {
         command,
         Command::Help(_) | Command::Lang(_) | Command::Quit(_) | Command::Join(_)
     );
-    match (caller.standing, caller.nonce) {
-        (Standing::Newcomer, _) if needs_name => return caller.refuse(&Notice::LoginFirst),
-        (Standing::Member(member), Some(nonce)) => {
-            if let Some(id) = member.session.knows_nonce(nonce)
-                && (needs_name || matches!(command, Command::Join(_)))
-            {
-                // It was carried out before; its answer was lost with the connection.
-                return caller.acknowledge(nonce, id);
-            }
-        }
-        _ => {}
+    if matches!(caller.standing, Standing::Newcomer) && needs_name {
+        return caller.refuse(&Notice::LoginFirst);
     }
     let reply = match command {
         Command::Help(Help::Basics) => Ok(caller.tell(&lesson::most_needed(caller))),

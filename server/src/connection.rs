@@ -25,7 +25,7 @@ use crate::{
     delivery::outbox::{Outbox, Until},
     dialect::{DialectId, Stage},
     room::mailbox::ROUND_BYTES,
-    room::refusal::Refusal,
+    room::recorder::Recorder,
     room::{self, HistorySpan, Room, Speech},
     session::{Quiet, Session},
     shared::{Admission, Shared},
@@ -231,6 +231,9 @@ impl Connection {
     }
 
     fn take_request(&mut self, request: Request) -> Result<(), CloseReason> {
+        if request.nonce().is_some_and(|nonce| self.acknowledge_again(nonce)) {
+            return Ok(());
+        }
         match request {
             Request::Say { room: Some(room), nonce, .. }
             | Request::Command { room: Some(room), nonce, .. }
@@ -268,6 +271,18 @@ impl Connection {
             }
         }
         Ok(())
+    }
+
+    /// Acknowledges a request that was carried out already, whose ack was lost with a
+    /// connection; whether it was. Whatever its sender may not do by now, it was done.
+    fn acknowledge_again(&self, nonce: &str) -> bool {
+        let Some(session) = &self.session else { return false };
+        room::acknowledge_again(self.recorder(), session, nonce)
+    }
+
+    /// Who keeps on disk what is said.
+    fn recorder(&self) -> Option<&dyn Recorder> {
+        self.shared.journal.as_deref().map(|journal| journal as &dyn Recorder)
     }
 
     /// Whether messages go to the room with this name.
@@ -313,7 +328,10 @@ impl Connection {
                 room.say(session, speeches);
                 self.shared.check_histories();
             }
-            None => room::refuse(&self.shared.metrics, session, &speeches, Refusal::NoMember),
+            None => {
+                let Shared { metrics, .. } = &*self.shared;
+                room::refuse_outside(metrics, self.recorder(), session, speeches);
+            }
         }
     }
 

@@ -189,6 +189,16 @@ impl Journal {
         is_done.recv_timeout(queue::PATIENCE).unwrap_or_else(|error| Err(error.to_string()))
     }
 
+    fn hand_over(
+        &self,
+        writes: impl IntoIterator<Item = Write>,
+        owed: impl IntoIterator<Item = Creditor>,
+    ) {
+        let handed = self.queue.hand_over(writes, owed);
+        handed.look_at.into_iter().for_each(|at| (self.look_at)(at));
+        handed.unpromised.into_iter().for_each(|owed| owed.pay(false));
+    }
+
     /// How much waits for the disk, in bytes.
     pub(crate) fn queue_bytes(&self) -> usize {
         self.queue.bytes()
@@ -257,9 +267,11 @@ impl Recorder for Journal {
         });
         let highest = Write::Highest(self.ids.highest());
         let writes = opened.into_iter().chain(events).chain(lasting).chain(ended).chain([highest]);
-        let handed = self.queue.hand_over(writes, round.owed.drain(..).map(Creditor::Speaker));
-        handed.look_at.into_iter().for_each(|at| (self.look_at)(at));
-        handed.unpromised.into_iter().for_each(|owed| owed.pay(false));
+        self.hand_over(writes, round.owed.drain(..).map(Creditor::Speaker));
+    }
+
+    fn owe(&self, ack: OwedAck) {
+        self.hand_over([], [Creditor::Speaker(ack)]);
     }
 }
 

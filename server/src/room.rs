@@ -49,7 +49,7 @@ use refusal::Refusal;
 pub(crate) use envelope::{Closing, Coming, Going, Greeting, Last, Question};
 pub(crate) use history::HistorySpan;
 pub(crate) use op::{By, Muter, Op, Speech};
-pub(crate) use refusal::refuse;
+pub(crate) use speaking::{acknowledge_again, refuse_outside};
 pub(crate) use state::{Awaited, Beginning};
 pub(crate) use status::RoomStatus;
 
@@ -67,6 +67,7 @@ pub(crate) mod lesson;
 pub(crate) mod refusal;
 mod executor;
 mod ending;
+mod speaking;
 mod presence;
 mod answers;
 mod members;
@@ -236,7 +237,7 @@ impl Room {
             // What was not taken in is said again after the restart.
             Err(Ended(_)) if self.is_stopping.load(Ordering::Relaxed) => {}
             Err(Ended(Envelope::Say { session, speeches })) => {
-                refuse(&self.metrics, &session, &speeches, Refusal::NoMember);
+                refuse_outside(&self.metrics, self.recorder.as_deref(), &session, speeches);
             }
             Err(Ended(_)) => {}
         }

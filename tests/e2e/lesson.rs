@@ -150,6 +150,26 @@ fn a_lesson_from_its_beginning_to_its_end() {
     bob.expect(words(LessonNotice::NoLesson));
 }
 
+#[test]
+fn what_is_sent_twice_at_once_while_slow_is_said_once_or_refused_each_time() {
+    let server = start(|_| {});
+    let mut kim = begin(&server);
+    kim.command("/slow 1h");
+    kim.next("slow");
+    let mut bob = server.login_json("bob");
+    let say = |nonce| format!("{}\n", json!({"type": "say", "text": nonce, "nonce": nonce}));
+    bob.send(["a", "a", "b", "b"].map(say).concat());
+    let mut answers = Vec::new();
+    while answers.len() < 4 {
+        let answer = bob.expect_json();
+        if let Some(nonce) = answer["nonce"].as_str() {
+            answers.push(format!("{} {nonce}", answer["type"].as_str().expect("a type")));
+        }
+    }
+    answers.sort_unstable();
+    assert_eq!(answers, ["ack a", "ack a", "error b", "error b"]);
+}
+
 /// What each may do, in which mode, by each door.
 #[test]
 fn what_listening_and_slow_forbid_is_the_same_by_every_door() {

@@ -465,4 +465,10 @@ fn what_was_said_by_a_command_is_acked_with_its_id_on_the_websocket_too() {
     // A `say` with the same nonce is the same request to the server.
     alice.send_json(&json!({"type": "say", "text": "other", "nonce": "m"}));
     assert_eq!(alice.expect_json("ack"), ack);
+    // Also from another room, where it could not be said any more.
+    alice.send_json(&json!({"type": "command", "line": "/join math"}));
+    alice.expect_json("entered");
+    alice.expect_json("joined");
+    alice.send_json(&json!({"type": "say", "text": "other", "room": "lobby", "nonce": "m"}));
+    assert_eq!(alice.expect_json("ack"), ack);
 }

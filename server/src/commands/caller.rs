@@ -8,7 +8,6 @@ use std::{
 
 use madang_protocol::{
     command::Role,
-    event::ServerMessage,
     name::UserName,
     notice::{Done, Goodbye, Notice},
     room::Destination,
@@ -181,13 +180,6 @@ impl<'a> Caller<'a> {
             }
             _ => answer.ack(self.nonce),
         }
-        reply(answer)
-    }
-
-    /// Acknowledges again what was said before, with its id.
-    pub(crate) fn acknowledge(&self, nonce: &str, id: Option<u64>) -> Reply {
-        let mut answer = self.begin();
-        answer.message(&ServerMessage::Ack { nonce: nonce.into(), id, durable: None });
         reply(answer)
     }
 

@@ -9,8 +9,7 @@ use super::{
     envelope::Question,
     executor::Executor,
     history::{HistoryQuery, HistorySpan},
-    op::Speech,
-    refusal::{Refusal, write_refusal},
+    refusal::Refusal,
     roster::Presence,
 };
 use crate::{
@@ -26,20 +25,6 @@ const NAMES: usize = 200;
 const NAMES_PER_LINE: usize = 50;
 
 impl Executor {
-    /// Tells a member why it can't say this, after all that it has said before.
-    #[inline(never)]
-    pub(super) fn refuse_in_place(
-        &mut self,
-        session: &Session,
-        speeches: &[Speech],
-        refusal: Refusal,
-    ) {
-        let Some(member) = self.members.of(session.number) else { return };
-        let mut answer = Answer::new(member.outbox.form()).in_lang(session.lang());
-        write_refusal(&self.metrics, session, speeches, refusal, &mut answer);
-        self.members.answer(session.number, self.batch_len(), &answer.into_bytes());
-    }
-
     #[inline(never)]
     pub(super) fn recall(&self, span: HistorySpan, mut answer: Answer, recalled: &Sender<Answer>) {
         let query = HistoryQuery { span, ..HistoryQuery::default() };

@@ -12,11 +12,7 @@ use std::{
 };
 
 use crossbeam_channel::Sender;
-use madang_protocol::{
-    event::{ServerMessage, Time},
-    notice::Goodbye,
-    room::LOBBY,
-};
+use madang_protocol::{event::Time, notice::Goodbye, room::LOBBY};
 
 use super::{
     Context, RoomStatus,
@@ -26,16 +22,14 @@ use super::{
     history::History,
     lesson::Lesson,
     members::{Leaver, Members},
-    op::{By, Op, Speech},
+    op::{By, Op},
     recording::Recording,
     refusal::Refusal,
-    refuse,
-    state::{Beginning, Heard, State},
+    state::{Beginning, State},
 };
 use crate::{
     clock,
     delivery::batch::Batch,
-    dialect::answer::Answer,
     metrics::Metrics,
     session::{Hidden, RoomHandle, Session, token::TokenHash},
     sync::Mutex,
@@ -352,52 +346,6 @@ impl Executor {
 
     pub(super) fn is_lobby(&self) -> bool {
         &*self.name == LOBBY
-    }
-
-    fn say(&mut self, session: &Arc<Session>, speeches: Vec<Speech>) {
-        let (number, by) = (session.number, By::of(session));
-        let Heard { facts, repeated, refused } = self.state.hear(by, speeches, self.time);
-        let mut acks = None;
-        for fact in facts {
-            if let Change::Said { nonce: Some(nonce), .. } = &fact.change {
-                self.acknowledge(session, nonce, fact.id, &mut acks);
-            }
-            self.take_in(fact);
-        }
-        for nonce in &repeated {
-            let id = self.state.knows_nonce(number, nonce).flatten();
-            self.acknowledge(session, nonce, id, &mut acks);
-        }
-        match refused {
-            Some((others, refusal)) if self.members.of(number).is_some() => {
-                self.refuse_in_place(session, &others, refusal);
-            }
-            Some((all, refusal)) => refuse(&self.metrics, session, &all, refusal),
-            None => {}
-        }
-        if let Some(acks) = acks {
-            // All acks of a round go before its batch: two sends, not one for each.
-            let from = self.members.of(number).map_or(0, |member| member.from);
-            self.members.answer(number, from, &acks.into_bytes());
-        }
-    }
-
-    /// Acknowledges what a member said: once it is on disk, where that is kept, or in `acks`.
-    fn acknowledge(
-        &mut self,
-        session: &Arc<Session>,
-        nonce: &str,
-        id: Option<u64>,
-        acks: &mut Option<Answer>,
-    ) {
-        let Some(member) = self.members.of(session.number) else { return };
-        match &mut self.recording {
-            // One that is repeated waits as well: what it repeats may not be there yet.
-            Some(recording) => recording.owe(session, nonce, id),
-            None => acks
-                .get_or_insert_with(|| Answer::new(member.outbox.form()))
-                .message(&ServerMessage::Ack { nonce: nonce.into(), id, durable: None }),
-        }
     }
 
     fn hide(&mut self, session: u64, hidden: Arc<[Hidden]>) -> Result<(), Refusal> {

@@ -15,6 +15,9 @@ pub(crate) trait Recorder: Send + Sync {
 
     /// Takes over what happened in a round, whose buffers it leaves empty. Never blocks.
     fn record(&self, round: &mut Round);
+
+    /// Takes over an ack of something that was handed over before. Never blocks.
+    fn owe(&self, ack: OwedAck);
 }
 
 /// What happened in a round of a room, for its [`Recorder`].

@@ -9,7 +9,6 @@ use super::{
     recorder::{OwedAck, Recorded, Recorder, Round},
     state::State,
 };
-use crate::session::Session;
 
 /// A room's notes for its recorder.
 pub(super) struct Recording {
@@ -39,9 +38,8 @@ impl Recording {
     }
 
     /// Notes an ack that a speaker gets once all that was noted is safe.
-    pub(super) fn owe(&mut self, session: &Arc<Session>, nonce: &str, id: Option<u64>) {
-        let (session, nonce) = (session.clone(), nonce.to_owned());
-        self.round.owed.push(OwedAck { session, nonce, id });
+    pub(super) fn owe(&mut self, ack: OwedAck) {
+        self.round.owed.push(ack);
     }
 
     /// Hands over what was noted, if anything was.

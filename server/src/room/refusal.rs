@@ -3,16 +3,11 @@
 use std::time::Duration;
 
 use madang_protocol::{
-    event::{ServerMessage, Time},
+    event::Time,
     notice::{LessonNotice, Notice},
 };
 
-use super::op::Speech;
-use crate::{
-    dialect::answer::Answer,
-    metrics::Metrics,
-    session::{Mute, Session},
-};
+use crate::session::Mute;
 
 /// Why something was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,34 +91,4 @@ impl Refusal {
 /// In whole seconds, rounded up: who waits for so long does not come too early.
 pub(crate) fn whole_seconds(left: Duration) -> u64 {
     left.as_secs() + u64::from(left.subsec_nanos() > 0)
-}
-
-/// Tells who can't speak why, once, or for each request that has a nonce. What was
-/// said before its connection was cut stays said: that is only acknowledged again.
-pub(crate) fn refuse(metrics: &Metrics, session: &Session, speeches: &[Speech], refusal: Refusal) {
-    session.tell(|answer| write_refusal(metrics, session, speeches, refusal, answer));
-}
-
-pub(super) fn write_refusal(
-    metrics: &Metrics,
-    session: &Session,
-    speeches: &[Speech],
-    refusal: Refusal,
-    answer: &mut Answer,
-) {
-    let notice = refusal.notice();
-    let mut is_told = false;
-    for nonce in speeches.iter().map(|speech| speech.nonce.as_deref()) {
-        match (nonce, nonce.and_then(|nonce| session.knows_nonce(nonce))) {
-            (Some(nonce), Some(id)) => {
-                answer.message(&ServerMessage::Ack { nonce: nonce.into(), id, durable: None });
-            }
-            (nonce, _) => {
-                metrics.refused.count_notice(&notice);
-                if nonce.is_some() || !std::mem::replace(&mut is_told, true) {
-                    answer.notice_to(&notice, nonce);
-                }
-            }
-        }
-    }
 }

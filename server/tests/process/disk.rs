@@ -171,6 +171,35 @@ fn a_disk_that_hangs_for_half_a_minute_delays_nobody() {
 
 #[test]
 #[ignore = "needs cc"]
+fn what_is_said_again_is_acknowledged_once_it_is_safe_wherever_its_speaker_is_by_then() {
+    let disk = FailingDisk::new();
+    let server = disk.start_server();
+    let mut two = Two::log_in(&server);
+    two.say();
+    assert_eq!(two.ack(), (0, true));
+    disk.order("hang");
+    for request in [
+        json!({"type": "say", "text": "hi", "room": "lobby", "nonce": "n1"}),
+        json!({"type": "command", "line": "/me waves", "room": "lobby", "nonce": "n2"}),
+    ] {
+        two.alice.send_json(request.clone());
+        wait_for(&mut two.alice, "said");
+        two.alice.send_json(json!({"type": "command", "line": "/join math"}));
+        wait_for(&mut two.alice, "joined");
+        two.alice.send_json(request);
+        two.alice.send_json(json!({"type": "command", "line": "/ping"}));
+        let answered = two.alice.expect_json();
+        assert_eq!(answered["type"], "pong", "neither refused nor promised: {answered}");
+        two.alice.send_json(json!({"type": "command", "line": "/join lobby"}));
+        wait_for(&mut two.alice, "joined");
+    }
+    disk.order("");
+    let acks: Vec<_> = (0..4).map(|_| two.ack()).collect();
+    assert_eq!(acks, [(1, true), (1, true), (2, true), (2, true)]);
+}
+
+#[test]
+#[ignore = "needs cc"]
 fn who_heard_what_a_crash_has_taken_is_told_that_something_is_missing() {
     let disk = FailingDisk::new();
     let server = disk.start_server();

@@ -280,15 +280,24 @@ impl State {
     /// What comes of something that somebody says at `now`. What they have said before is
     /// not said again, also if they may not speak any more.
     pub(crate) fn hear(&self, by: By, mut speeches: Vec<Speech>, now: Time) -> Heard {
-        let repeated = self.take_repeated(by, &mut speeches);
+        let mut repeated = self.take_repeated(by, &mut speeches);
         let mut facts = Facts { next_id: self.next_id, now, facts: Vec::new() };
         let refused = match self.speaker(by, now) {
             _ if speeches.is_empty() => None,
             Err(refusal) => Some((speeches, refusal)),
             Ok((session, user)) => {
+                let doubled = take_doubled(&mut speeches);
                 let wait = self.wait_after_one(by).filter(|_| speeches.len() > 1);
-                let too_soon =
+                let mut too_soon =
                     wait.map(|seconds| (speeches.split_off(1), Refusal::Slow { seconds }));
+                for double in doubled {
+                    match &mut too_soon {
+                        Some((refused, _)) if double.nonce != speeches[0].nonce => {
+                            refused.push(double);
+                        }
+                        _ => repeated.extend(double.nonce),
+                    }
+                }
                 let teacher = matches!(by, By::Teacher(_));
                 facts.facts.reserve_exact(speeches.len());
                 for Speech { text, me, nonce, rendered_bytes } in speeches {
@@ -303,19 +312,12 @@ impl State {
         Heard { facts: facts.facts, repeated, refused }
     }
 
-    /// Takes out what was said before, or twice at once.
+    /// Takes out what was said before.
     fn take_repeated(&self, by: By, speeches: &mut Vec<Speech>) -> Vec<String> {
-        if speeches.iter().all(|speech| speech.nonce.is_none()) {
-            return Vec::new();
-        }
         let session = by.session().unwrap_or_default();
-        let (are_several, mut seen) = (speeches.len() > 1, HashSet::new());
-        let mut is_repeated = |nonce: &String| {
-            self.knows_nonce(session, nonce).is_some()
-                || (are_several && !seen.insert(nonce.clone()))
-        };
+        let is_repeated = |nonce: &String| self.knows_nonce(session, nonce).is_some();
         let repeated =
-            speeches.extract_if(.., |speech| speech.nonce.as_ref().is_some_and(&mut is_repeated));
+            speeches.extract_if(.., |speech| speech.nonce.as_ref().is_some_and(is_repeated));
         repeated.filter_map(|speech| speech.nonce).collect()
     }
 
@@ -397,6 +399,16 @@ impl State {
     fn operators_mute(&self, session: u64) -> Option<Mute> {
         self.member(session).and_then(|member| member.muted)
     }
+}
+
+/// Takes out what is said twice at once, but for the first of each.
+fn take_doubled(speeches: &mut Vec<Speech>) -> Vec<Speech> {
+    if speeches.len() < 2 {
+        return Vec::new();
+    }
+    let mut seen = HashSet::new();
+    let mut is_doubled = |nonce: &String| !seen.insert(nonce.clone());
+    speeches.extract_if(.., |speech| speech.nonce.as_ref().is_some_and(&mut is_doubled)).collect()
 }
 
 fn check_other(by: By, session: u64) -> Result<(), Refusal> {

@@ -1,0 +1,139 @@
+//! What somebody says to a room: it is said once, and answered by one ack, however often it
+//! comes; or refused.
+
+use std::sync::Arc;
+
+use madang_protocol::event::ServerMessage;
+
+use super::{
+    executor::Executor,
+    fact::Change,
+    op::{By, Speech},
+    recorder::{OwedAck, Recorder},
+    refusal::Refusal,
+    state::Heard,
+};
+use crate::{dialect::answer::Answer, metrics::Metrics, session::Session};
+
+impl Executor {
+    pub(super) fn say(&mut self, session: &Arc<Session>, speeches: Vec<Speech>) {
+        let (number, by) = (session.number, By::of(session));
+        let Heard { facts, repeated, refused } = self.state.hear(by, speeches, self.time);
+        let mut acks = None;
+        for fact in facts {
+            if let Change::Said { nonce: Some(nonce), .. } = &fact.change {
+                self.acknowledge(session, nonce, fact.id, &mut acks);
+            }
+            self.take_in(fact);
+        }
+        for nonce in &repeated {
+            let id = self.state.knows_nonce(number, nonce).flatten();
+            self.acknowledge(session, nonce, id, &mut acks);
+        }
+        if let Some((mut speeches, refusal)) = refused {
+            self.take_said_before(session, &mut speeches, &mut acks);
+            self.refuse_in_place(session, &speeches, refusal);
+        }
+        if let Some(acks) = acks {
+            // All acks of a round go before its batch: two sends, not one for each.
+            let from = self.members.of(number).map_or(0, |member| member.from);
+            self.members.answer(number, from, &acks.into_bytes());
+        }
+    }
+
+    /// Takes out what somebody said here who was taken out of the room since: that is only
+    /// acknowledged.
+    fn take_said_before(
+        &mut self,
+        session: &Arc<Session>,
+        speeches: &mut Vec<Speech>,
+        acks: &mut Option<Answer>,
+    ) {
+        speeches.retain(|speech| {
+            let Some(nonce) = &speech.nonce else { return true };
+            let Some(id) = session.knows_nonce(nonce) else { return true };
+            self.acknowledge(session, nonce, id, acks);
+            false
+        });
+    }
+
+    /// Acknowledges what somebody said: once it is on disk, where that is kept; else with
+    /// `acks`, or at once to whoever is no member any more.
+    fn acknowledge(
+        &mut self,
+        session: &Arc<Session>,
+        nonce: &str,
+        id: Option<u64>,
+        acks: &mut Option<Answer>,
+    ) {
+        let owed = || OwedAck { session: session.clone(), nonce: nonce.to_owned(), id };
+        match (&mut self.recording, self.members.of(session.number)) {
+            // One that is repeated waits as well: what it repeats may not be there yet.
+            (Some(recording), _) => recording.owe(owed()),
+            (None, Some(member)) => acks
+                .get_or_insert_with(|| Answer::new(member.outbox.form()))
+                .message(&ServerMessage::Ack { nonce: nonce.into(), id, durable: None }),
+            (None, None) => owed().pay(true),
+        }
+    }
+
+    /// Tells somebody why they can't say this: a member after all that it has said before.
+    #[inline(never)]
+    fn refuse_in_place(&mut self, session: &Session, speeches: &[Speech], refusal: Refusal) {
+        let Some(member) = self.members.of(session.number).filter(|_| !speeches.is_empty()) else {
+            return refuse(&self.metrics, session, speeches, refusal);
+        };
+        let mut answer = Answer::new(member.outbox.form()).in_lang(session.lang());
+        write_refusal(&self.metrics, speeches, refusal, &mut answer);
+        self.members.answer(session.number, self.batch_len(), &answer.into_bytes());
+    }
+}
+
+/// Answers what somebody says who is in no room that would take it. What they said before is
+/// only acknowledged again.
+pub(crate) fn refuse_outside(
+    metrics: &Metrics,
+    recorder: Option<&dyn Recorder>,
+    session: &Arc<Session>,
+    mut speeches: Vec<Speech>,
+) {
+    speeches.retain(|speech| match &speech.nonce {
+        Some(nonce) => !acknowledge_again(recorder, session, nonce),
+        None => true,
+    });
+    refuse(metrics, session, &speeches, Refusal::NoMember);
+}
+
+/// Acknowledges what came with this nonce if it was said before; whether it was. Where that
+/// is kept on disk, the ack waits for it.
+pub(crate) fn acknowledge_again(
+    recorder: Option<&dyn Recorder>,
+    session: &Arc<Session>,
+    nonce: &str,
+) -> bool {
+    let Some(id) = session.knows_nonce(nonce) else { return false };
+    let ack = OwedAck { session: session.clone(), nonce: nonce.to_owned(), id };
+    match recorder {
+        Some(recorder) => recorder.owe(ack),
+        None => ack.pay(true),
+    }
+    true
+}
+
+/// Tells who can't speak why, once, or for each request that has a nonce.
+fn refuse(metrics: &Metrics, session: &Session, speeches: &[Speech], refusal: Refusal) {
+    if !speeches.is_empty() {
+        session.tell(|answer| write_refusal(metrics, speeches, refusal, answer));
+    }
+}
+
+fn write_refusal(metrics: &Metrics, speeches: &[Speech], refusal: Refusal, answer: &mut Answer) {
+    let notice = refusal.notice();
+    let mut is_told = false;
+    for nonce in speeches.iter().map(|speech| speech.nonce.as_deref()) {
+        metrics.refused.count_notice(&notice);
+        if nonce.is_some() || !std::mem::replace(&mut is_told, true) {
+            answer.notice_to(&notice, nonce);
+        }
+    }
+}
