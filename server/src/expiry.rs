@@ -42,6 +42,8 @@ pub(crate) enum Due {
     Tally,
     /// The lesson's timer that ends at this time has reached this state.
     Timer(Time, TimerState),
+    /// Whoever has not returned to the lesson after a restart counts as gone.
+    MissingAreGone,
     /// Nobody has joined the room for a while: its renderings for new members are dropped.
     Renderings(Weak<Room>),
     /// Acks are due that the disk should have allowed by now.
@@ -70,9 +72,10 @@ impl Deadline for Due {
             Due::Certificate => (5, 0, 0),
             Due::Renderings(room) => (6, room.as_ptr().addr(), 0),
             Due::Histories => (7, 0, 0),
-            Due::OwedAcks => (8, 0, 0),
+            Due::OwedAcks => (11, 0, 0),
             Due::Tally => (9, 0, 0),
             Due::Timer(until, state) => (10, until.as_millis() as usize, *state as usize),
+            Due::MissingAreGone => (12, 0, 0),
         }
     }
 
@@ -96,7 +99,8 @@ impl Deadline for Due {
             | Due::MuteOfAll(_)
             | Due::OwedAcks
             | Due::Tally
-            | Due::Timer(..) => false,
+            | Due::Timer(..)
+            | Due::MissingAreGone => false,
         }
     }
 }
@@ -207,6 +211,12 @@ impl Shared {
                 let (lesson, op) = (&self.rooms.lesson, LessonOp::TimerDue { until, state });
                 // Another timer may be running by now, or none.
                 let _ = lesson.act(&Asker::time(), op, || self.rooms.public());
+            }
+            Due::MissingAreGone => {
+                let lesson = &self.rooms.lesson;
+                // It may have ended by now.
+                let _ =
+                    lesson.act(&Asker::time(), LessonOp::MissingAreGone, || self.rooms.public());
             }
             Due::Certificate => {
                 let Some(tls) = &self.tls else { return };

@@ -39,6 +39,7 @@ use crate::{
     clock,
     room::{
         event_ids::EventIds,
+        lesson::{LessonChange, LessonFact},
         recorder::{OwedAck, Recorder, Round},
     },
     session::nonces::NonceKey,
@@ -135,6 +136,7 @@ impl Journal {
             database: database.clone(),
             cause: error.to_string(),
         };
+        store.end_attendance().map_err(failed)?;
         let kept = store.kept().map_err(failed)?;
         let (low, high) = store.nonce_key().map_err(failed)?;
         // From here on, only a stop in good order makes the history complete again.
@@ -259,6 +261,10 @@ impl Recorder for Journal {
             .then(|| Write::Opened { room, name: round.name.clone() });
         let lasting = round.lasting.take().map(|state| Write::State { room, state });
         let ended = round.ended.take().map(|time| Write::Ended { room, time });
+        let attended = round.attended.take().into_iter().flat_map(|(lesson, attended)| {
+            let write = move |(name, attended)| Write::Attended { lesson, room, name, attended };
+            attended.into_iter().map(write)
+        });
         let events = round.events.drain(..).map(|recorded| Write::Event {
             room,
             event: recorded.event,
@@ -266,12 +272,23 @@ impl Recorder for Journal {
             nonce: recorded.nonce.map(|nonce| self.nonce_key.hash(&nonce)),
         });
         let highest = Write::Highest(self.ids.highest());
-        let writes = opened.into_iter().chain(events).chain(lasting).chain(ended).chain([highest]);
+        let writes = opened.into_iter().chain(events).chain(lasting).chain(attended);
+        let writes = writes.chain(ended).chain([highest]);
         self.hand_over(writes, round.owed.drain(..).map(Creditor::Speaker));
     }
 
     fn owe(&self, ack: OwedAck) {
         self.hand_over([], [Creditor::Speaker(ack)]);
+    }
+
+    fn record_lesson(&self, fact: &LessonFact) {
+        let over = matches!(fact.change, LessonChange::Begun { .. } | LessonChange::Ended { .. });
+        let over = over.then_some(Write::LessonOver);
+        let lasting = fact.lasting().map(|fact| {
+            let fact = serde_json::to_string(&fact).expect("plain data");
+            Write::Lesson { fact }
+        });
+        self.hand_over(over.into_iter().chain(lasting), []);
     }
 }
 

@@ -154,10 +154,13 @@ impl Server {
             None => None,
         };
         let (journal, kept) = journal.map(|(it, kept)| (Arc::new(it), kept)).unzip();
-        let lobby = kept.as_ref().map(restoring::lobby).unwrap_or_default();
         let nonce_key = journal.as_ref().map_or_else(NonceKey::random, |it| it.nonce_key);
         let recorder = journal.clone().map(|journal| journal as Arc<dyn Recorder>);
-        let (lesson, metrics_too) = (Arc::default(), metrics.clone());
+        let left = kept.as_ref().zip(recorder.clone());
+        let lesson = left.map(|(kept, recorder)| restoring::lesson(kept, recorder));
+        let lesson = Arc::new(lesson.unwrap_or_default());
+        let lobby = kept.as_ref().map(|kept| restoring::lobby(kept, &lesson)).unwrap_or_default();
+        let metrics_too = metrics.clone();
         let context = Context { ids, lesson, nonce_key, metrics: metrics_too, recorder };
         let minute = Duration::from_secs(60);
         let mut users = UserManager::new(away, nonce_key);

@@ -139,6 +139,8 @@ impl Shared {
             name: session.name().into(),
             room,
             quiet: session.quiet().is_some(),
+            teacher: session.is_teacher(),
+            watching: session.is_watching(),
         });
     }
 

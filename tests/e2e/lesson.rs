@@ -7,8 +7,11 @@ use madang_protocol::{
     notice::{LessonNotice, Notice},
     text::Lang,
 };
-use madang_server::config::{Config, TeacherCode};
-use madang_tests::{TestClient, TestServer, WebSocketClient};
+use madang_server::{
+    config::{Config, TeacherCode},
+    journal::JournalConfig,
+};
+use madang_tests::{TestClient, TestFolder, TestServer, WebSocketClient};
 use serde_json::{Value, json};
 
 const CODE: &str = "QX7F-3K9W-2M";
@@ -719,4 +722,42 @@ fn a_link_with_a_ticket_makes_a_teacher_and_no_room() {
     other.send_json(json!({"type": "login", "name": "carol", "room": link}));
     assert_eq!(next_error(&mut other)["code"], "teachers_link");
     bob.expect_nothing_for(Duration::from_millis(1));
+}
+
+/// What people without a session that comes back had before a restart waits for their name,
+/// but not for ever.
+#[test]
+fn a_hand_goes_down_whose_owner_does_not_come_back_after_a_restart() {
+    let folder = TestFolder::new();
+    let school = |window: Duration| {
+        start(|config| {
+            config.journal = Some(JournalConfig::of(&folder.path().join("data")));
+            config.resume_window = window;
+        })
+    };
+    let mut server = school(Duration::from_secs(60));
+    let mut kim = begin(&server);
+    let mut bob = server.login("bob");
+    bob.send("/hand why?\n/ping raised\n").expect(" raised\n");
+    kim.ask(json!({"type": "say", "text": "settled", "nonce": "s"}));
+    while kim.next("ack")["nonce"] != "s" {}
+    server.stop();
+    // The teacher's session is not waited for either.
+    let server = school(Duration::from_millis(1));
+    let mut kim = server.login_json("Lee");
+    kim.command(&format!("/teach {CODE}"));
+    kim.next("teacher");
+    server.console_expect("left");
+    loop {
+        kim.command("/history 50");
+        let history = kim.next("history");
+        let hands = history["events"].as_array().expect("a list").iter();
+        let mut hands = hands.filter(|event| event["type"] == "hand");
+        let last = hands.next_back().expect("one was raised");
+        if last["up"] == false {
+            assert_eq!((&last["user"], &last["text"]), (&json!("bob"), &Value::Null));
+            break;
+        }
+    }
+    refused(&mut kim, "/hands", "no_hands");
 }

@@ -87,6 +87,9 @@ pub(crate) trait Services {
     /// Tells the operator that somebody is a teacher now.
     fn note_teacher(&self, user: &UserName);
 
+    /// Keeps over a restart that somebody is a teacher, or a teacher's screen on the wall.
+    fn keep_standing(&self, session: &Session);
+
     /// Tells the operator that a room has ended.
     fn note_room_ended(&self, room: &str);
 }

@@ -245,7 +245,7 @@ fn start_timer(caller: &Caller<'_>, time: Duration, text: Option<&str>) -> Resul
     let seconds = time.as_secs();
     let reply = teachers(caller, LessonOp::StartTimer { seconds, text })?;
     // Of two clocks that were started at once, the one that runs is the last.
-    if let Some(until) = caller.chat.rooms.lesson.read(|state| state.timer()) {
+    if let Some((until, _)) = caller.chat.rooms.lesson.read(|state| state.timer()) {
         let now = Instant::now();
         for (at, state) in timer_dues(seconds) {
             caller.chat.services.tell_timer_at(now + at, until, state);
@@ -259,6 +259,7 @@ fn watch_on_the_wall(caller: &Caller<'_>) -> Result<Reply, Reply> {
     let member = caller.member()?;
     asker(caller)?;
     member.session.watch();
+    caller.chat.services.keep_standing(member.session);
     let mut answer = caller.begin();
     write_tally(&caller.chat, member.session, caller.nonce, &mut answer);
     Ok(caller.done_with(answer))
@@ -310,6 +311,15 @@ impl NamedTally {
     fn write(&self, teacher: &Session, nonce: Option<&str>, answer: &mut Answer) {
         let names = (!teacher.is_watching()).then_some(&*self.waiting);
         answer.message(&self.tally.message(names, nonce));
+    }
+}
+
+/// Somebody new goes to a public room: after a restart, what they had before waits for them.
+pub(crate) fn return_to_lesson(chat: &Chat<'_>, session: &Session) {
+    let (lesson, rooms) = (&chat.rooms.lesson, chat.rooms);
+    if lesson.is_running() {
+        // Nobody is refused that.
+        let _ = lesson.act(&Asker::of(session), LessonOp::Return, || rooms.public());
     }
 }
 

@@ -37,6 +37,7 @@ pub(super) fn teach(caller: &Caller<'_>, given: &str) -> Result<Reply, Reply> {
     }
     teachers.make(session);
     chat.services.note_teacher(&session.name());
+    chat.services.keep_standing(session);
     let mut answer = caller.begin();
     welcome(caller, session, &mut answer, caller.nonce);
     Ok(caller.done_with(answer))
@@ -48,6 +49,7 @@ pub(super) fn make_teacher(caller: &Caller<'_>, name: &UserName) -> Result<Reply
     if !caller.chat.users.teachers.make(&session) {
         return Err(caller.refuse(&Notice::Already));
     }
+    caller.chat.services.keep_standing(&session);
     session.tell(|answer| welcome(caller, &session, answer, None));
     let user = session.name();
     Ok(caller.tell(&Notice::Lesson(LessonNotice::MadeTeacher { user: user.as_str() })))

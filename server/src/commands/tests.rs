@@ -110,6 +110,8 @@ impl Services for Asked {
         Some(path.to_owned())
     }
 
+    fn keep_standing(&self, _session: &Session) {}
+
     fn note_teacher(&self, user: &UserName) {
         self.note(format!("{user} is a teacher"));
     }

@@ -12,7 +12,10 @@ use super::{Connection, login::Choice};
 use crate::{
     clock,
     close_reason::CloseReason,
-    commands::rooms::{check_destination, check_public, make_private},
+    commands::{
+        lesson,
+        rooms::{check_destination, check_public, make_private},
+    },
     room::refusal::Refusal,
     room::{Coming, Greeting},
     session::{Quiet, Session},
@@ -202,6 +205,9 @@ impl Connection {
         let Entrance { session, destination, shown, nonce } = entrance;
         let nonce = nonce.as_deref();
         self.choice = Choice::Open;
+        if !matches!(destination, Some(Destination::Private(_))) {
+            lesson::return_to_lesson(&self.shared.chat(), session);
+        }
         // Peers that treat each read as one message get no history.
         let shown = if self.outbox.pieces() == Pieces::Lines { 0 } else { *shown };
         let coming = |connection: &Connection| Coming {

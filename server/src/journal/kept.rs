@@ -16,6 +16,7 @@ use super::{
     row::{self, EVENT},
     store::Store,
 };
+use crate::room::lesson::{LessonFact, class::Attended};
 
 /// Rooms in which something happened so long before the end are opened again.
 const RECENT_MILLIS: i64 = 60_000;
@@ -52,6 +53,10 @@ pub(crate) struct Leftover {
     pub(crate) until: Option<Time>,
     pub(crate) sessions: Vec<KeptSession>,
     pub(crate) rooms: Vec<KeptRoom>,
+    /// What had changed in the lesson that ran.
+    pub(crate) lesson: Vec<LessonFact>,
+    /// How people had attended lessons, nobody of whom is here now.
+    pub(crate) attended: Vec<KeptAttended>,
 }
 
 /// A session that may come back.
@@ -66,6 +71,9 @@ pub(crate) struct KeptSession {
     pub(crate) room: u64,
     /// Whether nobody is told that it joins and leaves.
     pub(crate) quiet: bool,
+    /// Whether it is a teacher's, and whether that is a screen on the wall.
+    pub(crate) teacher: bool,
+    pub(crate) watching: bool,
     /// The keyed hashes of its last nonces, and the ids that they got; the oldest first.
     pub(crate) nonces: Vec<(u64, u64)>,
 }
@@ -80,6 +88,17 @@ pub(crate) struct KeptRoom {
     pub(crate) state: Option<String>,
     /// Its last events.
     pub(crate) events: Vec<Event>,
+}
+
+/// How somebody had attended a lesson in a room.
+#[derive(Debug, PartialEq)]
+pub(crate) struct KeptAttended {
+    /// When the lesson began.
+    pub(crate) lesson: Time,
+    /// The room's number.
+    pub(crate) room: u64,
+    pub(crate) name: String,
+    pub(crate) attended: Attended,
 }
 
 impl Store {
@@ -99,6 +118,8 @@ impl Store {
             until: until.map(Time::from_millis),
             sessions: self.sessions(until)?,
             rooms: Vec::new(),
+            lesson: self.lesson()?,
+            attended: self.attended()?,
         };
         let mut statement = connection.prepare(
             "SELECT room, name, state FROM room WHERE ended IS NULL AND \
@@ -121,8 +142,9 @@ impl Store {
     }
 
     fn sessions(&self, until: Option<i64>) -> rusqlite::Result<Vec<KeptSession>> {
-        let mut sessions =
-            self.connection().prepare("SELECT session, token, name, room, quiet FROM session")?;
+        let mut sessions = self
+            .connection()
+            .prepare("SELECT session, token, name, room, quiet, teacher, watching FROM session")?;
         let sessions = sessions.query_map([], |row| {
             Ok(KeptSession {
                 session: row.get::<_, i64>(0)? as u64,
@@ -130,6 +152,8 @@ impl Store {
                 name: row.get_ref(2)?.as_str()?.into(),
                 room: row.get::<_, i64>(3)? as u64,
                 quiet: row.get(4)?,
+                teacher: row.get(5)?,
+                watching: row.get(6)?,
                 nonces: Vec::new(),
             })
         })?;
@@ -171,6 +195,54 @@ impl Store {
         }
         sessions.into_values().for_each(|session| session.nonces.reverse());
         Ok(())
+    }
+
+    /// Ends the attendance of everyone who was at a lesson when the server ended: nobody is
+    /// there while it is down.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's.
+    pub(crate) fn end_attendance(&self) -> rusqlite::Result<()> {
+        let stopped = self.fact::<i64>("stopped")?;
+        let newest = "SELECT max(time) FROM event";
+        let last: Option<i64> = self.connection().query_row(newest, [], |row| row.get(0))?;
+        let Some(end) = stopped.or(last) else { return Ok(()) };
+        let sql = "UPDATE attended SET millis = millis + max(0, ?1 - last), \
+                   last = max(last, ?1), here = 0 WHERE here";
+        self.connection().execute(sql, [end]).map(drop)
+    }
+
+    fn lesson(&self) -> rusqlite::Result<Vec<LessonFact>> {
+        let mut facts = self.connection().prepare("SELECT fact FROM lesson ORDER BY number")?;
+        let facts = facts.query_map([], |row| {
+            // One that another version wrote and this one does not know changes nothing.
+            Ok(serde_json::from_str(row.get_ref(0)?.as_str()?).ok())
+        })?;
+        facts.filter_map(Result::transpose).collect()
+    }
+
+    fn attended(&self) -> rusqlite::Result<Vec<KeptAttended>> {
+        let mut attended = self
+            .connection()
+            .prepare("SELECT lesson, room, name, first, last, here, millis, lines FROM attended")?;
+        let attended = attended.query_map([], |row| {
+            let time = |column| Ok::<_, rusqlite::Error>(Time::from_millis(row.get(column)?));
+            let number = |column| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)? as u64);
+            Ok(KeptAttended {
+                lesson: time(0)?,
+                room: number(1)?,
+                name: row.get(2)?,
+                attended: Attended {
+                    first: time(3)?,
+                    last: time(4)?,
+                    is_here: row.get(5)?,
+                    millis: number(6)?,
+                    lines: number(7)?,
+                },
+            })
+        })?;
+        attended.collect()
     }
 
     fn last_events(&self, room: &KeptRoom) -> rusqlite::Result<Vec<Event>> {

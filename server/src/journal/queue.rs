@@ -329,6 +329,8 @@ impl<O> QueueState<O> {
                     self.lost_events += 1;
                     self.note_hole(*room, event.id(), event.id());
                 }
+                // Whatever somebody does next in the lesson tells all of it again.
+                Write::Attended { .. } => self.waiting_bytes -= bytes(&write),
                 // Few, and what comes later stands on them.
                 _ => kept.push_back(write),
             }
@@ -357,6 +359,8 @@ fn bytes(write: &Write) -> usize {
     let carried = match write {
         Write::Event { event, .. } => Event::encoded_bytes(event),
         Write::State { state, .. } => state.len(),
+        Write::Lesson { fact } => fact.len(),
+        Write::Attended { name, .. } => name.len(),
         _ => 0,
     };
     WRITE_BYTES + carried

@@ -124,12 +124,17 @@ fn copy(damaged: &Connection, new: &Path) -> Result<(usize, usize, usize), Schem
         ("room", Some("room")),
         ("session", Some("session")),
         ("hole", None),
+        ("lesson", Some("number")),
+        ("attended", None),
         ("event", Some("id")),
     ] {
-        let columns: Vec<String> = transaction
-            .prepare(&format!("SELECT name FROM pragma_table_info('{table}')"))?
-            .query_map([], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
+        let mut columns = columns_of(&transaction, table)?;
+        // An older version's table has fewer, or is not there.
+        let old = columns_of(damaged, table).unwrap_or_else(|_| columns.clone());
+        columns.retain(|column| old.contains(column));
+        if columns.is_empty() {
+            continue;
+        }
         let (names, count) = (columns.join(", "), columns.len());
         let places: Vec<_> = (1..=count).map(|place| format!("?{place}")).collect();
         let mut insert = transaction.prepare(&format!(
@@ -163,6 +168,11 @@ fn copy(damaged: &Connection, new: &Path) -> Result<(usize, usize, usize), Schem
     }
     transaction.commit()?;
     Ok((events, others, damages))
+}
+
+fn columns_of(database: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
+    let sql = format!("SELECT name FROM pragma_table_info('{table}')");
+    database.prepare(&sql)?.query_map([], |row| row.get(0))?.collect()
 }
 
 /// Reads a table around its damaged places.

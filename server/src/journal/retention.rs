@@ -62,8 +62,9 @@ impl Store {
         Ok(true)
     }
 
-    /// Forgets all events of these rooms, or those of and about one name only, and what the
-    /// log of writes still has of them. Returns how many there were.
+    /// Forgets all events of these rooms, or those of and about one name only, what was asked
+    /// with a raised hand, and what the log of writes still has of them. Returns how many
+    /// events there were.
     ///
     /// # Errors
     ///
@@ -81,6 +82,12 @@ impl Store {
                 )?,
             };
         }
+        transaction.execute(
+            "UPDATE lesson SET fact = json_set(fact, '$.change.HandRaised.text', NULL) \
+             WHERE json_extract(fact, '$.change.HandRaised.text') IS NOT NULL \
+             AND (?1 IS NULL OR json_extract(fact, '$.change.HandRaised.user') = ?1)",
+            [name],
+        )?;
         transaction.commit()?;
         self.give_back()?;
         // Until the last reader of the old pages has gone.

@@ -9,7 +9,8 @@ use rusqlite::{Connection, TransactionBehavior};
 pub(super) const APPLICATION: i32 = 0x4d64_6e67;
 
 /// From nothing to the tables of today.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     -- A row for each time that a public room was opened. `room` is the first id that the
     -- room could give: no two rooms of a server share one.
     CREATE TABLE room (
@@ -65,7 +66,38 @@ const STEPS: &[&str] = &["
     -- highest: the highest id ever given. stopped: when the server stopped in good order;
     -- missing while it runs. key: the secret of the nonces' hashes.
     CREATE TABLE fact (name TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    -- Whether it is a teacher's, and whether that is a screen on the wall.
+    ALTER TABLE session ADD COLUMN teacher INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE session ADD COLUMN watching INTEGER NOT NULL DEFAULT 0;
+
+    -- What has changed in the lesson that runs, in its order. No vote, and nobody's question.
+    CREATE TABLE lesson (
+        number INTEGER PRIMARY KEY,
+        -- As JSON.
+        fact TEXT NOT NULL
+    );
+
+    -- How people have attended it, in each room.
+    CREATE TABLE attended (
+        -- When it began. All times are milliseconds since 1970.
+        lesson INTEGER NOT NULL,
+        room INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        first INTEGER NOT NULL,
+        -- When they were there last; of somebody who is, when they came.
+        last INTEGER NOT NULL,
+        -- Whether they are there.
+        here INTEGER NOT NULL,
+        -- For how long, before they came last.
+        millis INTEGER NOT NULL,
+        -- How many messages they have sent.
+        lines INTEGER NOT NULL,
+        PRIMARY KEY (lesson, room, name)
+    ) WITHOUT ROWID;
+",
+];
 
 /// The version of today's tables.
 pub(super) const VERSION: usize = STEPS.len();

@@ -25,7 +25,9 @@ fn filled(scratch: &Scratch, lines: u64) -> Store {
 
 fn held(session: u64) -> Write {
     let token = [session as u8; 32];
-    Write::Session { session, token, name: "alice".into(), room: 1_000, quiet: false }
+    let name = "alice".into();
+    let (quiet, teacher, watching) = (false, false, false);
+    Write::Session { session, token, name, room: 1_000, quiet, teacher, watching }
 }
 
 /// How many steps of SQLite's it takes to read what is left of the server before.

@@ -18,6 +18,7 @@ use super::{
     row::Columns,
     schema::{self, SchemaError},
 };
+use crate::room::lesson::class::Attended;
 
 /// For how long the start looks for damage.
 const CHECK_TIME: Duration = Duration::from_millis(400);
@@ -59,9 +60,23 @@ pub(crate) enum Write {
     /// A room ended.
     Ended { room: u64, time: Time },
     /// A session of a program exists, or is in another room (0: a private one).
-    Session { session: u64, token: [u8; 32], name: Arc<str>, room: u64, quiet: bool },
+    Session {
+        session: u64,
+        token: [u8; 32],
+        name: Arc<str>,
+        room: u64,
+        quiet: bool,
+        teacher: bool,
+        watching: bool,
+    },
     /// A session ended.
     SessionEnded { session: u64 },
+    /// The lesson has changed: a fact, as JSON.
+    Lesson { fact: String },
+    /// The lesson has ended, or another begins.
+    LessonOver,
+    /// How somebody has attended, in a room, the lesson that began then.
+    Attended { lesson: Time, room: u64, name: String, attended: Attended },
     /// These ids of a room, both ends included, could not be written.
     Hole { room: u64, first: u64, last: u64 },
     /// The highest id that was given in any room, private ones included.
@@ -313,14 +328,34 @@ fn carry_out(connection: &Connection, write: &Write) -> rusqlite::Result<()> {
             "UPDATE room SET ended = ?2 WHERE room = ?1",
             params![number(*room), time.as_millis()],
         ),
-        Write::Session { session, token, name, room, quiet } => run(
-            "INSERT OR REPLACE INTO session (session, token, name, room, quiet) \
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![number(*session), token, &**name, number(*room), quiet],
+        Write::Session { session, token, name, room, quiet, teacher, watching } => run(
+            "INSERT OR REPLACE INTO session (session, token, name, room, quiet, teacher, watching) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![number(*session), token, &**name, number(*room), quiet, teacher, watching],
         ),
         Write::SessionEnded { session } => {
             run("DELETE FROM session WHERE session = ?1", params![number(*session)])
         }
+        Write::Lesson { fact } => run("INSERT INTO lesson (fact) VALUES (?1)", params![fact]),
+        Write::LessonOver => {
+            run("DELETE FROM lesson", params![])?;
+            run("DELETE FROM attended", params![])
+        }
+        Write::Attended { lesson, room, name, attended } => run(
+            "INSERT OR REPLACE INTO attended \
+             (lesson, room, name, first, last, here, millis, lines) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![
+                lesson.as_millis(),
+                number(*room),
+                name,
+                attended.first.as_millis(),
+                attended.last.as_millis(),
+                attended.is_here,
+                number(attended.millis),
+                number(attended.lines)
+            ],
+        ),
         Write::Hole { room, first, last } => run(
             "INSERT OR REPLACE INTO hole (room, first, last) VALUES (?1, ?2, ?3)",
             params![number(*room), number(*first), number(*last)],

@@ -12,7 +12,7 @@ use std::{
 
 use jiff::tz::TimeZone;
 use madang_protocol::{
-    event::{Event, Stamp, Time},
+    event::{Event, LessonEvent, LessonState, Stamp, Time, TimerState},
     room::RoomName,
     text::Lang,
 };
@@ -29,7 +29,10 @@ use super::{
     store::{OpenError, Store, Write},
     transcript::Format,
 };
-use crate::patience::{spawn, wait_until};
+use crate::{
+    patience::{spawn, wait_until},
+    room::lesson::class::Attended,
+};
 
 /// A folder of its own, gone with the test.
 pub(super) struct Scratch(pub(super) PathBuf);
@@ -135,6 +138,69 @@ fn every_event() -> Vec<Event> {
         Event::Owner { stamp: stamp(15), user: user.clone() },
         Event::Announced { stamp: stamp(16), text },
         Event::Ended { stamp: stamp(17), user },
+    ]
+    .into_iter()
+    .chain(every_lesson_event().into_iter().map(Event::Lesson))
+    .collect()
+}
+
+fn every_lesson_event() -> Vec<LessonEvent> {
+    let (by, user): (_, Arc<str>) = (Some(Arc::from("선생님")), "철수".into());
+    let text: Option<Arc<str>> = Some("왜요?".into());
+    let question: Arc<str> = "점심?".into();
+    let choices: Arc<[Arc<str>]> = ["김밥", "라면"].map(Arc::from).into();
+    vec![
+        LessonEvent::Lesson {
+            stamp: stamp(18),
+            state: LessonState::Ended,
+            title: None,
+            seconds: Some(60),
+            people: Some(3),
+            hands: Some(2),
+            polls: Some(1),
+            by: by.clone(),
+        },
+        LessonEvent::Hand {
+            stamp: stamp(19),
+            user: user.clone(),
+            up: true,
+            text: text.clone(),
+            place: Some(2),
+            by: None,
+        },
+        LessonEvent::Called { stamp: stamp(20), user, by: by.clone() },
+        LessonEvent::Poll {
+            stamp: stamp(21),
+            question: question.clone(),
+            choices: choices.clone(),
+            yes_no: true,
+            counts: Some([1, 0].into()),
+            answered: Some(1),
+            members: Some(2),
+            by: by.clone(),
+        },
+        LessonEvent::PollEnded {
+            stamp: stamp(22),
+            question,
+            choices,
+            yes_no: false,
+            counts: None,
+            answered: 0,
+            members: 0,
+            cancelled: true,
+            by: by.clone(),
+        },
+        LessonEvent::Slow { stamp: stamp(23), seconds: Some(10), by: by.clone() },
+        LessonEvent::Listen { stamp: stamp(24), on: true, by: by.clone() },
+        LessonEvent::Timer {
+            stamp: stamp(25),
+            state: TimerState::Started,
+            seconds: 60,
+            until: Some(Time::from_millis(1_000)),
+            text: text.clone(),
+            by,
+        },
+        LessonEvent::Question { stamp: stamp(26), number: 3, text: "왜요?".into(), by: None },
     ]
 }
 
@@ -300,8 +366,15 @@ fn a_server_goes_on_with_held_sessions_and_rooms_in_use() {
     let mut store = scratch.store();
     let opened = |room: u64, name: &str| Write::Opened { room, name: name.into() };
     let event = |room, id, nonce| Write::Event { room, event: said(id, "x"), session: 9, nonce };
-    let session =
-        Write::Session { session: 9, token: [3; 32], name: "alice".into(), room: 20, quiet: true };
+    let session = Write::Session {
+        session: 9,
+        token: [3; 32],
+        name: "alice".into(),
+        room: 20,
+        quiet: true,
+        teacher: true,
+        watching: true,
+    };
     let writes = [
         opened(10, "lobby"),
         opened(20, "held"),
@@ -322,7 +395,8 @@ fn a_server_goes_on_with_held_sessions_and_rooms_in_use() {
     store.write(&writes).expect("a disk");
     drop(store);
     let kept = scratch.store().kept().expect("a database");
-    let Leftover { highest, is_complete, until, sessions, rooms } = kept;
+    let Leftover { highest, is_complete, until, sessions, rooms, lesson, attended } = kept;
+    assert!(lesson.is_empty() && attended.is_empty());
     assert_eq!((highest, is_complete, until), (950, false, Some(Time::from_millis(901_000))));
     let names: Vec<_> = rooms.iter().map(|room| &*room.name).collect();
     assert_eq!(names, ["lobby", "held", "recent"]);
@@ -331,7 +405,72 @@ fn a_server_goes_on_with_held_sessions_and_rooms_in_use() {
     assert_eq!(sessions.len(), 1);
     let alice = &sessions[0];
     assert_eq!((&*alice.name, alice.room, alice.quiet), ("alice", 20, true));
+    assert!(alice.teacher && alice.watching);
     assert_eq!(alice.nonces, [(u64::MAX, 20), (5, 21)]);
+}
+
+/// Whoever was at a lesson is not while the server is down: until its stop, or until the last
+/// that is known of a crash.
+#[test]
+fn nobody_attends_a_lesson_while_the_server_is_down() {
+    #[track_caller]
+    fn check(stopped: Option<i64>, until: i64) {
+        let scratch = Scratch::new();
+        let mut store = scratch.store();
+        let begun = Time::from_millis(50_000);
+        let attended = |name: &str, last: i64, is_here| Write::Attended {
+            lesson: begun,
+            room: ROOM,
+            name: name.into(),
+            attended: Attended {
+                first: begun,
+                last: Time::from_millis(last),
+                is_here,
+                millis: 1_000,
+                lines: 3,
+            },
+        };
+        // The last event is a hundred seconds old.
+        let writes = [
+            opened(),
+            attended("here", 60_000, true),
+            attended("gone", 70_000, false),
+            attended("here", 80_000, true),
+            write(said(100, "x")),
+        ];
+        store.write(&writes).expect("a disk");
+        store
+            .write(
+                &stopped
+                    .map(|at| Write::Stopped(Time::from_millis(at)))
+                    .into_iter()
+                    .collect::<Vec<_>>(),
+            )
+            .expect("a disk");
+        // Twice: a server that ends at once changes nothing.
+        for _ in 0..2 {
+            drop(store);
+            store = scratch.store();
+            store.end_attendance().expect("a disk");
+        }
+        let kept = store.kept().expect("a database").attended;
+        let people: Vec<_> = kept
+            .iter()
+            .map(|it| {
+                (&*it.name, it.attended.is_here, it.attended.last.as_millis(), it.attended.millis)
+            })
+            .collect();
+        let here = 1_000 + until as u64 - 80_000;
+        assert_eq!(people, [("gone", false, 70_000, 1_000), ("here", false, until, here)]);
+        assert!(
+            kept.iter().all(|it| it.lesson == begun && it.room == ROOM && it.attended.lines == 3)
+        );
+        store.write(&[Write::Lesson { fact: "{}".into() }, Write::LessonOver]).expect("a disk");
+        let kept = store.kept().expect("a database");
+        assert!(kept.attended.is_empty() && kept.lesson.is_empty());
+    }
+    check(None, 100_000);
+    check(Some(160_000), 160_000);
 }
 
 #[test]
@@ -406,9 +545,12 @@ fn what_is_forgotten_is_in_no_file_any_more() {
         })
     };
     let of_others = by(2, "bob", "harmless-words");
-    store
-        .write(&[opened(), by(1, "alice", "shameful-words"), of_others, by(3, "alice", "more")])
-        .expect("a disk");
+    let hand = |user: &str, text: &str| Write::Lesson {
+        fact: format!(r#"{{"change":{{"HandRaised":{{"user":"{user}","text":"{text}"}}}}}}"#),
+    };
+    let hands = [hand("alice", "shameful-question"), hand("bob", "harmless-question")];
+    let writes = [opened(), by(1, "alice", "shameful-words"), of_others, by(3, "alice", "more")];
+    store.write(&writes.into_iter().chain(hands).collect::<Vec<_>>()).expect("a disk");
     let reader = scratch.past();
     let files = || {
         let entries = fs::read_dir(&scratch.0).expect("the folder");
@@ -416,13 +558,13 @@ fn what_is_forgotten_is_in_no_file_any_more() {
         entries.map(|entry| read(entry.expect("an entry"))).collect::<Vec<_>>().concat()
     };
     let holds = |words: &str| memchr::memmem::find(&files(), words.as_bytes()).is_some();
-    assert!(holds("shameful-words"));
+    assert!(holds("shameful-words") && holds("shameful-question"));
     assert_eq!(store.forget(&[ROOM], Some("alice")).expect("a disk"), 2);
-    assert!(!holds("shameful-words") && holds("harmless-words"));
+    assert!(!holds("shameful") && holds("harmless-words") && holds("harmless-question"));
     let found = reader.newest(&span(), bounds(10), |_| true).expect("a database");
     assert_eq!(ids(&found.events), [2]);
     assert_eq!(store.forget(&[ROOM], None).expect("a disk"), 1);
-    assert!(!holds("harmless-words"));
+    assert!(!holds("harmless"));
 }
 
 #[test]

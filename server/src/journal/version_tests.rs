@@ -1,5 +1,5 @@
-//! Databases of earlier versions, as a server of their time has left them. Each was made by a
-//! short conversation and a stop; none is ever changed.
+//! Databases of earlier versions, as a server of their time has left them. The first was made by
+//! a short conversation and a stop, the second of it and a lesson; none is ever changed.
 
 use std::fs;
 
@@ -7,13 +7,15 @@ use madang_protocol::event::{Event, Time};
 
 use super::{
     past::Span,
+    recover::recover,
     schema::VERSION,
     search::Query,
     tests::{Scratch, bounds, said, write},
 };
 
 /// By version, from 1 on: who adds a step to the tables adds what the server made before it.
-const KEPT: [&[u8]; 1] = [include_bytes!("fixtures/version-1.db")];
+const KEPT: [&[u8]; 2] =
+    [include_bytes!("fixtures/version-1.db"), include_bytes!("fixtures/version-2.db")];
 
 #[test]
 fn there_is_a_database_of_every_version() {
@@ -64,6 +66,21 @@ fn a_database_of_each_earlier_version_is_opened_with_all_that_it_holds() {
         // And it goes on.
         let id = kept.highest + 1;
         store.write(&[write(said(id, "x"))]).expect("a disk");
+    }
+}
+
+#[test]
+fn a_database_of_each_earlier_version_is_recovered_with_all_that_it_holds() {
+    for (version, bytes) in (1..).zip(KEPT) {
+        let scratch = Scratch::new();
+        fs::create_dir(&scratch.0).expect("a folder");
+        fs::write(scratch.0.join("madang.db"), bytes).expect("a disk");
+        let recovered = recover(&scratch.0).expect("nothing is damaged");
+        assert_eq!((recovered.events, recovered.damaged), (20, 0), "version {version}");
+        let kept = scratch.store().kept().expect("a database");
+        assert_eq!((kept.rooms.len(), kept.sessions.len()), (2, 2), "version {version}");
+        let of_lesson = (kept.lesson.len(), kept.attended.len());
+        assert_eq!(of_lesson, if version == 1 { (0, 0) } else { (1, 1) });
     }
 }
 

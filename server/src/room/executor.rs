@@ -284,6 +284,9 @@ impl Executor {
     }
 
     fn push_said(&mut self, fact: Fact, session: u64, rendered_bytes: usize) {
+        if let Some(recording) = &mut self.recording {
+            recording.note_attended(&fact.change, self.state.class());
+        }
         self.last_said.store(fact.id.unwrap_or_default(), Ordering::Relaxed);
         let nonce = match &fact.change {
             Change::Said { nonce, .. } if self.recording.is_some() => nonce.clone(),
@@ -311,6 +314,7 @@ impl Executor {
         self.follow_before_event(&fact.change);
         if let Some(recording) = &mut self.recording {
             recording.note_change(&fact, self.stopped.is_some());
+            recording.note_attended(&fact.change, self.state.class());
         }
         let by = fact.change.session();
         if let Some(event) = fact.into_event(&self.name) {

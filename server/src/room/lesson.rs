@@ -26,7 +26,7 @@ use self::{
     class::{Attended, Class},
     state::LessonState,
 };
-use super::{By, Op, Room};
+use super::{By, Op, Room, recorder::Recorder};
 use crate::{clock, session::Session, sync::Mutex};
 
 pub(crate) use change::{LessonChange, LessonFact};
@@ -44,6 +44,8 @@ pub(crate) mod state;
 pub(crate) struct Lesson {
     is_running: AtomicBool,
     desk: Mutex<Desk>,
+    /// Keeps what happens in it on disk, if anybody does.
+    recorder: Option<Arc<dyn Recorder>>,
 }
 
 #[derive(Default)]
@@ -76,6 +78,18 @@ impl Asker {
 }
 
 impl Lesson {
+    /// The lesson that a server goes on with after a restart, and how people attended it in
+    /// rooms that are not opened again. From now on, `recorder` keeps what happens in it.
+    pub(crate) fn resumed(
+        state: LessonState,
+        kept: Vec<BTreeMap<String, Attended>>,
+        recorder: Arc<dyn Recorder>,
+    ) -> Lesson {
+        let is_running = AtomicBool::new(state.is_running());
+        let desk = Mutex::new(Desk { state, kept, ..Desk::default() });
+        Lesson { is_running, desk, recorder: Some(recorder) }
+    }
+
     /// Whether a lesson runs.
     pub(crate) fn is_running(&self) -> bool {
         self.is_running.load(Ordering::Relaxed)
@@ -99,6 +113,9 @@ impl Lesson {
                 desk.state.apply(&fact);
                 if let LessonChange::Begun { .. } = &fact.change {
                     desk.kept.clear();
+                }
+                if let Some(recorder) = &self.recorder {
+                    recorder.record_lesson(&fact);
                 }
                 if fact.change.is_told() {
                     desk.untold.push_back(fact);

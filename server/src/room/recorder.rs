@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use madang_protocol::event::{Event, ServerMessage, Time};
 
+use super::lesson::{LessonFact, class::Attended};
 use crate::session::Session;
 
 /// Keeps what happens in public rooms.
@@ -18,6 +19,9 @@ pub(crate) trait Recorder: Send + Sync {
 
     /// Takes over an ack of something that was handed over before. Never blocks.
     fn owe(&self, ack: OwedAck);
+
+    /// Keeps what [lasts](LessonFact::lasting) of a change of the lesson. Never blocks.
+    fn record_lesson(&self, fact: &LessonFact);
 }
 
 /// What happened in a round of a room, for its [`Recorder`].
@@ -31,6 +35,8 @@ pub(crate) struct Round {
     pub(crate) events: Vec<Recorded>,
     /// What lasts of the state, as JSON, if that has changed.
     pub(crate) lasting: Option<String>,
+    /// Who has attended the lesson that began then, and how, where that has changed.
+    pub(crate) attended: Option<(Time, Vec<(String, Attended)>)>,
     /// When the room ended, if it has.
     pub(crate) ended: Option<Time>,
     pub(crate) owed: Vec<OwedAck>,
@@ -56,13 +62,15 @@ pub(crate) struct OwedAck {
 impl Round {
     pub(crate) fn new(room: u64, name: Arc<str>) -> Round {
         let (events, owed) = (Vec::new(), Vec::new());
-        Round { room, name, is_first: true, events, lasting: None, ended: None, owed }
+        let is_first = true;
+        Round { room, name, is_first, events, lasting: None, attended: None, ended: None, owed }
     }
 
     /// Whether there is nothing to keep.
     pub(crate) fn is_empty(&self) -> bool {
-        let Round { events, lasting, ended, owed, .. } = self;
-        events.is_empty() && lasting.is_none() && ended.is_none() && owed.is_empty()
+        let Round { events, lasting, attended, ended, owed, .. } = self;
+        let is_nothing_new = events.is_empty() && lasting.is_none() && attended.is_none();
+        is_nothing_new && ended.is_none() && owed.is_empty()
     }
 }
 

@@ -143,6 +143,9 @@ impl State {
         for (Awaited { session, user, quiet, nonces }, joined) in away.into_iter().zip(1..) {
             let (muted, nonces) = (None, Some(nonces).filter(|it| !it.is_empty()).map(Box::new));
             let away = true;
+            if quiet.is_none() {
+                state.class.note_joined(&user, now);
+            }
             let presence = Presence { session, user, joined, away, muted, quiet, nonces };
             state.members.insert(presence);
         }

@@ -1,16 +1,28 @@
 //! What a starting server restores from disk: event ids, sessions that may be resumed, and the
 //! rooms in use.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+    time::Instant,
+};
 
-use madang_protocol::{name::UserName, room::RoomName};
+use madang_protocol::{
+    event::{Event, LessonEvent, LessonState as Told, Time},
+    name::UserName,
+    room::RoomName,
+};
 
 use crate::{
     clock,
     commands::chat::Services as _,
     expiry::Due,
-    journal::kept::{KeptRoom, KeptSession, Leftover},
-    room::{Awaited, Beginning, By, Op, Room},
+    journal::kept::{KeptAttended, KeptRoom, KeptSession, Leftover},
+    room::{
+        Awaited, Beginning, By, Op, Room,
+        lesson::{Asker, Lesson, LessonOp, class::Attended, state::LessonState, timer_dues},
+        recorder::Recorder,
+    },
     session::{
         Quiet, Session,
         nonces::{Nonces, Noted},
@@ -19,17 +31,38 @@ use crate::{
     shared::Shared,
 };
 
+/// The lesson, restored if one was running.
+pub(super) fn lesson(kept: &Leftover, recorder: Arc<dyn Recorder>) -> Lesson {
+    let state = LessonState::replay(&kept.lesson);
+    let is_opened = |room: u64| kept.rooms.iter().any(|opened| opened.room == room);
+    let rooms: BTreeSet<u64> = kept.attended.iter().map(|attended| attended.room).collect();
+    let others = rooms.into_iter().filter(|room| !is_opened(*room));
+    let attended = others.map(|room| attendance(kept, state.since(), room)).collect();
+    Lesson::resumed(state, attended, recorder)
+}
+
+/// The attendance, in one room, of the lesson that began at `since`.
+fn attendance(kept: &Leftover, since: Option<Time>, room: u64) -> BTreeMap<String, Attended> {
+    let of_room = |it: &&KeptAttended| Some(it.lesson) == since && it.room == room;
+    let attended = kept.attended.iter().filter(of_room);
+    attended.map(|it| (it.name.clone(), it.attended.clone())).collect()
+}
+
 /// The initial state of the lobby, restored if there was one.
-pub(super) fn lobby(kept: &Leftover) -> Beginning {
-    let rooms = kept.rooms.iter();
-    rooms.filter(|room| is_lobby(room)).map(|room| beginning(room, kept)).next().unwrap_or_default()
+pub(super) fn lobby(kept: &Leftover, lesson: &Lesson) -> Beginning {
+    let lobby = kept.rooms.iter().find(|room| is_lobby(room));
+    lobby.map(|room| beginning(room, kept, lesson)).unwrap_or_else(|| {
+        let class = lesson.class();
+        Beginning { class, ..Beginning::default() }
+    })
 }
 
 fn is_lobby(room: &KeptRoom) -> bool {
     RoomName::parse(&room.name).is_ok_and(|name| name.is_lobby())
 }
 
-fn beginning(room: &KeptRoom, kept: &Leftover) -> Beginning {
+/// The initial state of a restored room.
+fn beginning(room: &KeptRoom, kept: &Leftover, lesson: &Lesson) -> Beginning {
     let is_here =
         |session: &&KeptSession| session.room == room.room || (session.room == 0 && is_lobby(room));
     let awaited = |kept: &KeptSession| {
@@ -43,14 +76,28 @@ fn beginning(room: &KeptRoom, kept: &Leftover) -> Beginning {
     };
     let here = kept.sessions.iter().filter(is_here);
     let last = room.events.last().map_or(room.room, |event| event.id());
+    let class = lesson.class();
+    let attendance = attendance(kept, class.since(), room.room);
+    let class = class.resumed(began(room, lesson), attendance);
     Beginning {
         opened: room.room,
         lasting: room.state.clone(),
         away: here.filter_map(awaited).collect(),
         events: room.events.clone(),
+        class,
         lost_after: (!kept.is_complete).then_some(last),
         ..Beginning::default()
     }
+}
+
+/// The id of the event that announced the lesson; 0 if all remembered events are later.
+fn began(room: &KeptRoom, lesson: &Lesson) -> u64 {
+    let since = lesson.class().since();
+    let told = room.events.iter().rev().find_map(|event| match event {
+        Event::Lesson(LessonEvent::Lesson { stamp, state: Told::Begun, .. }) => Some(stamp),
+        _ => None,
+    });
+    told.filter(|stamp| Some(stamp.time) >= since).map_or(0, |stamp| stamp.id)
 }
 
 /// Whether a session is quiet. Whether it may speak as well is decided when it resumes.
@@ -66,7 +113,8 @@ impl Shared {
             if is_lobby(room) {
                 rooms.insert(room.room, self.rooms.lobby.clone());
             } else if let Ok(name) = RoomName::parse(&room.name)
-                && let Ok(made) = self.rooms.restore(&name, beginning(room, &kept))
+                && let Ok(made) =
+                    self.rooms.restore(&name, beginning(room, &kept, &self.rooms.lesson))
             {
                 rooms.insert(room.room, made);
             }
@@ -75,6 +123,7 @@ impl Shared {
             // No members are present to be notified.
             let _ = room.act_now(By::Time, Op::Restarted);
         }
+        let held: BTreeSet<u64> = kept.sessions.iter().map(|session| session.session).collect();
         for session in kept.sessions {
             // If its room was private, it is in the lobby now.
             let room = rooms.get(&session.room).unwrap_or(&self.rooms.lobby);
@@ -83,17 +132,48 @@ impl Shared {
         for room in rooms.values() {
             self.end_when_empty(room);
         }
+        self.restore_lesson(held);
+    }
+
+    /// Continues the lesson, if one was running: cancels its open poll, keeps the hands of
+    /// people without a session for a while, and schedules its timer.
+    fn restore_lesson(&self, held: BTreeSet<u64>) {
+        let lesson = &self.rooms.lesson;
+        if !lesson.is_running() {
+            return;
+        }
+        // Refused only without a lesson.
+        let _ = lesson.act(&Asker::time(), LessonOp::Restart { held }, || self.rooms.public());
+        let come_back_by = Instant::now() + self.config.resume_window;
+        self.timekeeper.schedule(come_back_by, Due::MissingAreGone);
+        if let Some((until, set_for)) = lesson.read(|state| state.timer()) {
+            let (now, at) = (clock::now(), Instant::now());
+            let left = until.since(now);
+            for (after, state) in timer_dues(set_for.as_secs()) {
+                // The last minute may have been announced before the restart.
+                let before_end = set_for - after;
+                if before_end.is_zero() || before_end < left {
+                    self.tell_timer_at(at + left.saturating_sub(before_end), until, state);
+                }
+            }
+        }
     }
 
     fn restore_session(&self, kept: KeptSession, room: &Room) {
         let quiet = quiet(&kept);
-        let KeptSession { session, token, name, .. } = kept;
+        let KeptSession { session, token, name, teacher, watching, .. } = kept;
         let Ok(name) = UserName::parse(&name) else { return };
         let token = Some(Token::known_by(TokenHash(token)));
         let restored = Session::new(session, name, token, clock::now());
         restored.set_quiet(quiet);
         restored.enter(room.number);
         if let Some((restored, since)) = self.users.restore(restored) {
+            if teacher {
+                self.users.teachers.make(&restored);
+            }
+            if watching {
+                restored.watch();
+            }
             let due = Due::Session(Arc::downgrade(&restored), since);
             self.timekeeper.schedule(Instant::now() + self.config.resume_window, due);
         }

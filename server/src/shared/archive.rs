@@ -17,7 +17,10 @@ use crate::{
         reader::{self, ReadKind, Request},
         search::Query,
     },
-    room::{HistorySpan, Room},
+    room::{
+        By, HistorySpan, Room,
+        lesson::{Asker, LessonOp},
+    },
     session::{Hidden, Reading},
     sync::Mutex,
 };
@@ -94,6 +97,9 @@ impl Archive for Shared {
             room.settle();
             room.forget_said(name.map(UserName::as_str));
         }
+        let (operator, of) = (Asker { by: By::Operator, user: None }, name.cloned());
+        // Without a lesson, there are no hands.
+        let _ = self.rooms.lesson.act(&operator, LessonOp::ForgetHandTexts { of }, Vec::new);
         journal.forget(room, name)
     }
 }

@@ -129,6 +129,10 @@ impl Services for Shared {
         self.console.became_teacher(user);
     }
 
+    fn keep_standing(&self, session: &Session) {
+        self.note_session(session, self.rooms.room_of(session).as_deref());
+    }
+
     fn note_room_ended(&self, room: &str) {
         self.console.room_ended(room);
     }

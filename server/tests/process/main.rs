@@ -23,6 +23,7 @@ mod clock;
 mod tls_crowd;
 mod foreign_programs;
 mod journal;
+mod lesson;
 mod story;
 #[cfg(target_os = "linux")]
 mod disk;

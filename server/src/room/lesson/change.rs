@@ -1,6 +1,6 @@
 //! What has changed in a lesson, as plain data; what members are told follows from it.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use madang_protocol::{
     event::{LessonEvent, LessonState as Told, Stamp, Time, TimerState},
@@ -66,6 +66,10 @@ pub(crate) enum LessonChange {
         user: UserName,
         choice: usize,
     },
+    /// These have answered a poll that ends now. Nobody is told of it.
+    Answered {
+        users: BTreeSet<String>,
+    },
     PollShown {
         poll: Arc<Asked>,
         result: PollResult,
@@ -90,6 +94,8 @@ pub(crate) enum LessonChange {
         session: u64,
         text: Arc<str>,
     },
+    /// What is kept of a question: that its number is taken.
+    QuestionNumbered,
     QuestionShown {
         number: u64,
         text: Arc<str>,
@@ -106,6 +112,10 @@ pub(crate) enum LessonChange {
         text: Option<Arc<str>>,
         by: Option<UserName>,
     },
+    /// The operator has forgotten what people ask with their hands: one person, or everyone.
+    HandTextsForgotten {
+        of: Option<UserName>,
+    },
     /// Somebody is in no public room any more.
     Gone {
         session: u64,
@@ -114,6 +124,16 @@ pub(crate) enum LessonChange {
     Renamed {
         session: u64,
         to: UserName,
+    },
+    /// The server was restarted, and these sessions are gone; what they had waits for whoever
+    /// comes back by their names.
+    Missing {
+        sessions: BTreeSet<u64>,
+    },
+    /// Somebody is back by name: what the session before the restart had is this one's.
+    Returned {
+        session: u64,
+        to: u64,
     },
 }
 
@@ -133,16 +153,38 @@ pub(crate) struct PollResult {
     pub(crate) members: usize,
 }
 
+impl LessonFact {
+    /// What is kept of it on disk, if anything is: no vote, no question and nobody who asked
+    /// one, and no text that only teachers were told.
+    pub(crate) fn lasting(&self) -> Option<LessonFact> {
+        let (number, time, mut change) = (self.number, self.time, self.change.clone());
+        match &mut change {
+            LessonChange::Voted { .. }
+            | LessonChange::Hushed { .. }
+            | LessonChange::QuestionShown { .. } => return None,
+            LessonChange::Questioned { .. } => change = LessonChange::QuestionNumbered,
+            LessonChange::HandRaised { text, for_teachers: true, .. } => *text = None,
+            _ => {}
+        }
+        Some(LessonFact { number, time, change })
+    }
+}
+
 impl LessonChange {
     /// Whether rooms are told of it.
     pub(crate) fn is_told(&self) -> bool {
         !matches!(
             self,
             LessonChange::Voted { .. }
+                | LessonChange::Answered { .. }
                 | LessonChange::Questioned { .. }
+                | LessonChange::QuestionNumbered
                 | LessonChange::Hushed { .. }
+                | LessonChange::HandTextsForgotten { .. }
                 | LessonChange::Gone { .. }
                 | LessonChange::Renamed { .. }
+                | LessonChange::Missing { .. }
+                | LessonChange::Returned { .. }
         )
     }
 
@@ -245,10 +287,15 @@ impl LessonChange {
                 by: named(by),
             },
             LessonChange::Voted { .. }
+            | LessonChange::Answered { .. }
             | LessonChange::Questioned { .. }
+            | LessonChange::QuestionNumbered
             | LessonChange::Hushed { .. }
+            | LessonChange::HandTextsForgotten { .. }
             | LessonChange::Gone { .. }
-            | LessonChange::Renamed { .. } => return None,
+            | LessonChange::Renamed { .. }
+            | LessonChange::Missing { .. }
+            | LessonChange::Returned { .. } => return None,
         })
     }
 }

@@ -64,6 +64,20 @@ impl Class {
         Class { seen, running }
     }
 
+    /// The same after a restart, with the id of the event that told of the lesson's beginning,
+    /// if that is known, and how people attended until then.
+    pub(crate) fn resumed(mut self, began: u64, attendance: BTreeMap<String, Attended>) -> Class {
+        if let Some(running) = &mut self.running {
+            (running.began, running.attendance) = (began, attendance);
+        }
+        self
+    }
+
+    /// Since when the lesson runs, if one does.
+    pub(crate) fn since(&self) -> Option<Time> {
+        self.running.as_ref().map(|running| running.rules.since)
+    }
+
     /// Whether a lesson runs.
     pub(crate) fn is_running(&self) -> bool {
         self.running.is_some()
@@ -193,6 +207,11 @@ impl Class {
         if running.spoke.len() > 64 && running.spoke.len().is_power_of_two() {
             running.spoke.retain(|_, spoke| !is_over(spoke));
         }
+    }
+
+    /// How somebody has attended the lesson here.
+    pub(crate) fn attended(&self, user: &str) -> Option<&Attended> {
+        self.running.as_ref()?.attendance.get(user)
     }
 
     /// How each has attended the lesson here, by their names.

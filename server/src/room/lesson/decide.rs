@@ -84,6 +84,18 @@ pub(crate) enum LessonOp {
         until: Time,
         state: TimerState,
     },
+    /// The operator has what people ask with their hands forgotten: one person, or everyone.
+    ForgetHandTexts {
+        of: Option<UserName>,
+    },
+    /// The server was restarted; the requesters of before that may come back to these sessions.
+    Restart {
+        held: BTreeSet<u64>,
+    },
+    /// Who has not come back by name so soon after a restart has gone.
+    MissingAreGone,
+    /// The requester, who is new, comes back by name after a restart.
+    Return,
     /// The requester is in no public room any more.
     Leave,
     /// The requester has another name.
@@ -136,7 +148,7 @@ impl LessonState {
                 }
                 facts.add(LessonChange::Retitled { title, by });
             }
-            (LessonOp::Leave | LessonOp::Rename(_), None) => {}
+            (LessonOp::Return | LessonOp::Leave | LessonOp::Rename(_), None) => {}
             (_, None) => return Err(refused(LessonNotice::NoLesson)),
             (op, Some(running)) => running.decide(asker, op, &mut facts)?,
         }
@@ -153,6 +165,7 @@ impl LessonOp {
                 | LessonOp::LowerHand
                 | LessonOp::Vote { .. }
                 | LessonOp::Ask(_)
+                | LessonOp::Return
                 | LessonOp::Leave
                 | LessonOp::Rename(_)
         )
@@ -224,6 +237,10 @@ impl Running {
             }
             LessonOp::EndPoll { present, cancelled } => {
                 let poll = self.open_poll()?;
+                if !cancelled {
+                    let users = poll.votes.values().map(|vote| vote.user.to_string()).collect();
+                    facts.add(LessonChange::Answered { users });
+                }
                 let (poll, result) = (poll.asked.clone(), poll.result(&present));
                 facts.add(LessonChange::PollEnded { poll, result, cancelled, by });
             }
@@ -279,12 +296,44 @@ impl Running {
                 let until = (state == TimerState::Minute).then_some(until);
                 facts.add(LessonChange::Timed { state, seconds, until, text, by: None });
             }
+            LessonOp::ForgetHandTexts { of } => {
+                facts.add(LessonChange::HandTextsForgotten { of });
+            }
+            LessonOp::Restart { held } => {
+                // Nobody's vote is known any more.
+                if let Some(poll) = &self.poll {
+                    let (poll, result) = (poll.asked.clone(), poll.result(&Present::new()));
+                    facts.add(LessonChange::PollEnded { poll, result, cancelled: true, by });
+                }
+                let called = self.called.iter().map(|(session, _)| *session);
+                let known = self.hands.iter().map(|hand| hand.session).chain(called);
+                let sessions: BTreeSet<u64> = known.filter(|it| !held.contains(it)).collect();
+                if !sessions.is_empty() {
+                    facts.add(LessonChange::Missing { sessions });
+                }
+            }
+            LessonOp::MissingAreGone => {
+                for session in &self.missing {
+                    let hand = self.hands.iter().find(|hand| hand.session == *session);
+                    self.see_off(*session, hand.map(|hand| hand.user.clone()), facts);
+                }
+            }
+            LessonOp::Return => {
+                let (to, user) = member(asker)?;
+                let key = user.spelling();
+                let is_theirs = |(session, name): &(u64, &UserName)| {
+                    self.missing.contains(session) && name.spelling() == key
+                };
+                let called = self.called.iter().map(|(session, name)| (*session, name));
+                let mut known =
+                    self.hands.iter().map(|hand| (hand.session, &hand.user)).chain(called);
+                if let Some((session, _)) = known.find(is_theirs) {
+                    facts.add(LessonChange::Returned { session, to });
+                }
+            }
             LessonOp::Leave => {
                 let (session, user) = member(asker)?;
-                if self.place(session).is_some() {
-                    facts.add(LessonChange::HandLowered { session, user });
-                }
-                facts.add(LessonChange::Gone { session });
+                self.see_off(session, self.place(session).map(|_| user), facts);
             }
             LessonOp::Rename(to) => {
                 let (session, _) = member(asker)?;
@@ -292,6 +341,14 @@ impl Running {
             }
         }
         Ok(())
+    }
+
+    /// Somebody is here no more, whose hand may be up under this name.
+    fn see_off(&self, session: u64, hand: Option<UserName>, facts: &mut LessonFacts) {
+        if let Some(user) = hand {
+            facts.add(LessonChange::HandLowered { session, user });
+        }
+        facts.add(LessonChange::Gone { session });
     }
 
     fn open_poll(&self) -> Result<&Poll, Notice<'static>> {

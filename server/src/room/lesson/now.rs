@@ -1,6 +1,8 @@
 //! What is going on in a lesson, as one session is told of it: its own vote, and no other's.
 
-use madang_protocol::event::{AskedQuestion, LessonNow, OpenPoll, RaisedHand, ServerMessage};
+use std::time::Duration;
+
+use madang_protocol::event::{AskedQuestion, LessonNow, OpenPoll, RaisedHand, ServerMessage, Time};
 
 use super::{
     decide::Present,
@@ -86,9 +88,10 @@ impl LessonState {
         (!running.hushed.contains(&session)).then_some(*number)
     }
 
-    /// When the clock ends that runs.
-    pub(crate) fn timer(&self) -> Option<madang_protocol::event::Time> {
-        self.running.as_ref()?.timer.as_ref().map(|timer| timer.until)
+    /// When the clock ends that runs, and for how long it was set.
+    pub(crate) fn timer(&self) -> Option<(Time, Duration)> {
+        let timer = self.running.as_ref()?.timer.as_ref()?;
+        Some((timer.until, Duration::from_secs(timer.seconds)))
     }
 }
 

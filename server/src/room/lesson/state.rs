@@ -54,6 +54,8 @@ pub(crate) struct Running {
     /// Whose questions go nowhere.
     pub(super) hushed: BTreeSet<u64>,
     pub(super) timer: Option<Timer>,
+    /// Sessions that a restart has ended, for whose owners something waits.
+    pub(super) missing: BTreeSet<u64>,
     /// What each has done, by their names.
     pub(super) marks: BTreeMap<String, Marks>,
 }
@@ -123,6 +125,7 @@ impl Running {
             asked: BTreeMap::new(),
             hushed: BTreeSet::new(),
             timer: None,
+            missing: BTreeSet::new(),
             marks: BTreeMap::new(),
         }
     }
@@ -132,11 +135,11 @@ impl Running {
         self.hands.iter().position(|hand| hand.session == session).map(|at| at + 1)
     }
 
-    fn mark(&mut self, user: &UserName) -> &mut Marks {
-        if !self.marks.contains_key(user.as_str()) {
-            self.marks.insert(user.as_str().to_owned(), Marks::default());
+    fn mark(&mut self, user: &str) -> &mut Marks {
+        if !self.marks.contains_key(user) {
+            self.marks.insert(user.to_owned(), Marks::default());
         }
-        self.marks.get_mut(user.as_str()).expect("it was just put there")
+        self.marks.get_mut(user).expect("it was just put there")
     }
 }
 
@@ -183,8 +186,15 @@ impl LessonState {
         marks
     }
 
+    /// The lesson that these facts make, in their order.
+    pub(crate) fn replay<'a>(facts: impl IntoIterator<Item = &'a LessonFact>) -> LessonState {
+        let mut state = LessonState::default();
+        facts.into_iter().for_each(|fact| state.apply(fact));
+        state
+    }
+
     /// What a room begins with that is made now.
-    pub(super) fn class(&self) -> Class {
+    pub(crate) fn class(&self) -> Class {
         let rules = self.running.as_ref().map(|running| Rules {
             since: running.since,
             slow: running.slow,
@@ -227,7 +237,7 @@ impl Running {
                     }
                     None => {
                         self.hands_raised += 1;
-                        self.mark(user).hands += 1;
+                        self.mark(user.as_str()).hands += 1;
                         self.hands.push(Hand {
                             session: *session,
                             user: user.clone(),
@@ -264,13 +274,12 @@ impl Running {
                 }
             }
             LessonChange::PollEnded { cancelled, .. } => {
-                let Some(poll) = self.poll.take() else { return };
-                for vote in poll.votes.values().filter(|_| !cancelled) {
-                    self.mark(&vote.user).polls += 1;
-                }
-                if *cancelled {
+                if self.poll.take().is_some() && *cancelled {
                     self.polls -= 1;
                 }
+            }
+            LessonChange::Answered { users } => {
+                users.iter().for_each(|user| self.mark(user).polls += 1);
             }
             LessonChange::Slowed { seconds, .. } => self.slow = *seconds,
             LessonChange::Listening { on, .. } => {
@@ -286,6 +295,7 @@ impl Running {
                     self.questions.pop_first();
                 }
             }
+            LessonChange::QuestionNumbered => self.last_question += 1,
             LessonChange::QuestionShown { .. } => {}
             LessonChange::Hushed { session } => {
                 self.hushed.insert(*session);
@@ -298,7 +308,12 @@ impl Running {
                 (TimerState::Started | TimerState::Minute, _) => {}
                 (TimerState::Ended | TimerState::Off, _) => self.timer = None,
             },
+            LessonChange::HandTextsForgotten { of } => {
+                let is_meant = |hand: &&mut Hand| of.as_ref().is_none_or(|of| *of == hand.user);
+                self.hands.iter_mut().filter(is_meant).for_each(|hand| hand.text = None);
+            }
             LessonChange::Gone { session } => {
+                self.missing.remove(session);
                 self.hands.retain(|hand| hand.session != *session);
                 if self.called.as_ref().is_some_and(|(called, _)| called == session) {
                     self.called = None;
@@ -313,6 +328,15 @@ impl Running {
                 let votes = self.poll.as_mut().map(|poll| &mut poll.votes);
                 if let Some(vote) = votes.and_then(|votes| votes.get_mut(session)) {
                     vote.user = to.clone();
+                }
+            }
+            LessonChange::Missing { sessions } => self.missing.extend(sessions),
+            LessonChange::Returned { session, to } => {
+                self.missing.remove(session);
+                let hands = self.hands.iter_mut().filter(|hand| hand.session == *session);
+                hands.for_each(|hand| hand.session = *to);
+                if let Some((called, _)) = self.called.as_mut().filter(|(it, _)| it == session) {
+                    *called = *to;
                 }
             }
         }

@@ -311,12 +311,13 @@ fn a_clock_that_was_replaced_says_nothing() {
     let mut stage = Stage::begun();
     let start = |seconds| LessonOp::StartTimer { seconds, text: Some("test".into()) };
     stage.does(&teacher(), start(300));
-    let first = stage.state.timer().expect("it runs");
+    let ends = |stage: &Stage| stage.state.timer().expect("it runs").0;
+    let first = ends(&stage);
     stage.wait(1);
     stage.does(&teacher(), start(120));
     let due = |until, state| LessonOp::TimerDue { until, state };
     stage.refuses(&Asker::time(), due(first, TimerState::Minute), "already");
-    let second = stage.state.timer().expect("it runs");
+    let second = ends(&stage);
     stage.does(&Asker::time(), due(second, TimerState::Minute));
     stage.does(&Asker::time(), due(second, TimerState::Ended));
     assert_eq!(stage.state.timer(), None);
@@ -344,6 +345,97 @@ fn a_lesson_is_made_again_from_its_facts() {
     let mut empty = LessonState::default();
     stage.facts[1..].iter().for_each(|fact| empty.apply(fact));
     assert!(!empty.is_running());
+}
+
+/// What is on disk of a lesson at each moment at which a server may end.
+#[test]
+fn a_lesson_goes_on_after_a_restart_at_any_moment() {
+    let mut stage = Stage::begun();
+    let for_teachers =
+        |text: &str| LessonOp::RaiseHand { text: Some(text.into()), for_teachers: true };
+    for (asker, op) in [
+        (teacher(), LessonOp::Begin { title: Some("sums".into()) }),
+        (pupil(2), hand(Some("why?"))),
+        (pupil(3), for_teachers("secret-hand")),
+        (teacher(), LessonOp::Slow(Some(10))),
+        (teacher(), poll(&["a", "b"])),
+        (pupil(2), vote(1)),
+        (teacher(), LessonOp::EndPoll { present: Present::from([2, 3]), cancelled: false }),
+        (pupil(3), LessonOp::Ask("secret-question".into())),
+        (teacher(), LessonOp::Hush(1)),
+        (teacher(), LessonOp::Listen(true)),
+        (teacher(), LessonOp::Call { whom: None }),
+        (teacher(), LessonOp::StartTimer { seconds: 300, text: Some("test".into()) }),
+        (pupil(4), hand(None)),
+        (pupil(4), LessonOp::Rename(name(44))),
+        (teacher(), poll(&["c", "d"])),
+        (pupil(3), vote(2)),
+        (pupil(2), LessonOp::Leave),
+        (pupil(5), LessonOp::Ask("another".into())),
+    ] {
+        stage.does(&asker, op.clone());
+        let lasting: Vec<_> = stage.facts.iter().filter_map(LessonFact::lasting).collect();
+        let text = serde_json::to_string(&lasting).expect("plain data");
+        assert!(!text.contains("secret") && !text.contains("Voted"), "{text}");
+        let kept: Vec<LessonFact> = serde_json::from_str(&text).expect("as it was written");
+        let again = LessonState::replay(&kept).running.expect("it goes on");
+        // All but what is secret, and what only keeps people from doing things too often.
+        let mut expected = stage.state.running.clone().expect("it runs");
+        expected.hands.iter_mut().filter(|it| it.for_teachers).for_each(|it| it.text = None);
+        (expected.questions, expected.hushed, expected.asked) = Default::default();
+        expected.poll.iter_mut().for_each(|poll| poll.votes.clear());
+        assert_eq!(again, expected, "after {op:?}");
+    }
+    let kept: Vec<_> = stage.facts.iter().filter_map(LessonFact::lasting).collect();
+    stage.state = LessonState::replay(&kept);
+    // Numbers of questions go on; the poll that was open is nobody's any more.
+    stage.does(&Asker::time(), LessonOp::Restart { held: [TEACHER, 3].into() });
+    stage.refuses(&pupil(3), vote(1), "poll_over");
+    stage.does(&pupil(3), LessonOp::Ask("third".into()));
+    assert_eq!(stage.state.last_question(3), Some(3));
+    assert_eq!(stage.state.marks()["p2"], state::Marks { hands: 1, polls: 1 });
+}
+
+#[test]
+fn what_somebody_had_before_a_restart_waits_for_their_name() {
+    let restarted = || {
+        let mut stage = Stage::begun();
+        for session in 2..=4 {
+            stage.does(&pupil(session), hand(None));
+        }
+        stage.does(&teacher(), LessonOp::Listen(true));
+        stage.does(&teacher(), LessonOp::Call { whom: Some((2, name(2))) });
+        stage.does(&Asker::time(), LessonOp::Restart { held: [TEACHER, 4].into() });
+        stage
+    };
+    let hands = |stage: &Stage| stage.state.hands().1;
+    let mut stage = restarted();
+    assert!(stage.state.keeps_silent(22) && stage.state.keeps_silent(33));
+    let back = |session: u64, name| Asker { by: By::Member(session), user: Some(name) };
+    stage.does(&back(22, name(2)), LessonOp::Return);
+    stage.does(&back(33, UserName::parse("P3").expect("a name")), LessonOp::Return);
+    stage.does(&back(55, name(5)), LessonOp::Return);
+    assert!(!stage.state.keeps_silent(22), "who was called has the word");
+    stage.refuses(&back(33, name(3)), hand(None), "hand_up");
+    // Nobody gets it twice, and nobody what a session still has that may come back.
+    stage.does(&back(34, name(3)), LessonOp::Return);
+    stage.does(&back(44, name(4)), LessonOp::Return);
+    stage.refuses(&back(34, name(3)), LessonOp::LowerHand, "hand_not_up");
+    stage.refuses(&back(44, name(4)), LessonOp::LowerHand, "hand_not_up");
+    stage.does(&Asker::time(), LessonOp::MissingAreGone);
+    assert_eq!(hands(&stage), 2);
+
+    let mut stage = restarted();
+    stage.does(&Asker::time(), LessonOp::MissingAreGone);
+    assert_eq!(hands(&stage), 1, "that of the session that is held");
+    assert!(stage.state.keeps_silent(2));
+    let lowered = stage
+        .facts
+        .iter()
+        .filter(|fact| matches!(fact.change, LessonChange::HandLowered { session: 3, .. }));
+    assert_eq!(lowered.count(), 1);
+    stage.does(&back(33, name(3)), LessonOp::Return);
+    stage.refuses(&back(33, name(3)), LessonOp::LowerHand, "hand_not_up");
 }
 
 #[test]

@@ -1,0 +1,329 @@
+//! A lesson over restarts with `--data`: it goes on where it was, whatever ended the server,
+//! and what is secret in it is in no file.
+
+use std::{fs, net::SocketAddr, path::Path};
+
+use madang_protocol::{
+    notice::{LessonNotice, Notice},
+    text::Lang,
+};
+use madang_tests::{TestClient, TestFolder};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::{
+    journal::{saved, text, wait_for},
+    server_process::ServerProcess,
+};
+
+const CODE: &str = "QX7F-3K9W-2M";
+
+/// A server that keeps what happens, in a folder, and a way to end it.
+struct School {
+    folder: TestFolder,
+    /// None between two starts.
+    server: Option<ServerProcess>,
+}
+
+impl School {
+    fn start() -> School {
+        let folder = TestFolder::new();
+        fs::write(folder.path().join("code"), CODE).expect("the folder is there");
+        let server = Some(School::server(folder.path()));
+        School { folder, server }
+    }
+
+    fn server(folder: &Path) -> ServerProcess {
+        let (data, code) = (folder.join("data"), folder.join("code"));
+        ServerProcess::start(&[
+            "--rate-limit",
+            "off",
+            "--lang",
+            "ko",
+            "--data",
+            text(&data),
+            "--teacher-code",
+            text(&code),
+        ])
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.server.as_ref().expect("it runs").address
+    }
+
+    /// Ends the server by a signal and starts it again.
+    fn restart(&mut self, signal: Signal) {
+        let mut server = self.server.take().expect("it runs");
+        server.signal(signal);
+        if signal == Signal::TERM {
+            assert_eq!(server.expect_exit(), 0);
+        }
+        // It has let go of the folder when it has ended.
+        drop(server);
+        self.server = Some(School::server(self.folder.path()));
+    }
+
+    /// Somebody in the lobby, by nc.
+    fn by_nc(&self, name: &str) -> TestClient {
+        let mut client = TestClient::connect(self.address());
+        client.login(name);
+        client
+    }
+
+    /// All bytes of all files.
+    fn files(&self) -> Vec<u8> {
+        let entries = fs::read_dir(self.folder.path().join("data")).expect("the folder");
+        let files = entries.map(|entry| fs::read(entry.expect("an entry").path()).expect("a file"));
+        files.collect::<Vec<_>>().concat()
+    }
+}
+
+/// Somebody whose program comes back by its token.
+struct Person {
+    client: TestClient,
+    token: String,
+    asked: usize,
+}
+
+impl Person {
+    fn log_in(school: &School, name: &str) -> Person {
+        let mut client = TestClient::connect(school.address());
+        let welcome = client.login_json(name);
+        let token = welcome["session"].as_str().expect("a token").to_owned();
+        Person { client, token, asked: 0 }
+    }
+
+    /// Comes back; returns what the welcome tells of the lesson.
+    fn come_back(&mut self, school: &School) -> Value {
+        self.client = TestClient::connect(school.address());
+        self.client.become_json();
+        self.client.send_json(json!({"type": "login", "session": self.token}));
+        let welcome = self.client.expect_message("welcome");
+        assert_eq!(welcome["resumed"], true, "{welcome}");
+        welcome["lesson"].clone()
+    }
+
+    fn send(&mut self, line: &str) -> String {
+        self.asked += 1;
+        let nonce = format!("n{}", self.asked);
+        self.client.send_json(match line.strip_prefix("say ") {
+            Some(text) => json!({"type": "say", "text": text, "nonce": nonce}),
+            None => json!({"type": "command", "line": line, "nonce": nonce}),
+        });
+        nonce
+    }
+
+    /// Does something and takes its answer, of this type.
+    #[track_caller]
+    fn ask(&mut self, line: &str, answer: &str) -> Value {
+        let nonce = self.send(line);
+        loop {
+            let message = self.client.expect_json();
+            // Words may come before the ack.
+            if message["nonce"] == *nonce && message["type"] != "notice" {
+                assert_eq!(message["type"], answer, "{line}: {message}");
+                return message;
+            }
+        }
+    }
+
+    /// Waits until all that happened before is on the disk.
+    fn settle(&mut self) {
+        let ack = self.ask("say -", "ack");
+        assert_eq!(ack["durable"], Value::Null, "{ack}");
+    }
+}
+
+/// A teacher with a lesson that has begun, and three pupils.
+struct Class {
+    school: School,
+    kim: Person,
+    bob: Person,
+    dan: Person,
+    nc: TestClient,
+}
+
+impl Class {
+    fn begin() -> Class {
+        let school = School::start();
+        let mut kim = Person::log_in(&school, "kim");
+        let [bob, dan] = ["bob", "dan"].map(|name| Person::log_in(&school, name));
+        let nc = school.by_nc("carol");
+        kim.ask(&format!("/teach {CODE}"), "teacher");
+        kim.ask("/lesson 포인터", "ack");
+        Class { school, kim, bob, dan, nc }
+    }
+}
+
+#[test]
+fn a_lesson_goes_on_after_a_kill_and_after_a_stop() {
+    for signal in [Signal::KILL, Signal::TERM] {
+        let Class { mut school, mut kim, mut bob, mut dan, mut nc } = Class::begin();
+        bob.ask("/hand why?", "ack");
+        nc.send("/손\n/ping raised\n").expect(" raised\n");
+        dan.ask("say hello", "ack");
+        kim.ask("/poll First? / a / b", "ack");
+        dan.ask("/1", "ack");
+        kim.ask("/poll end", "ack");
+        dan.ask("/ask nobody-shall-know", "ack");
+        for line in ["/slow 1h", "/listen on", "/call dan", "/timer 1h test"] {
+            kim.ask(line, "ack");
+        }
+        kim.ask("/poll Second? / c / d", "ack");
+        bob.ask("/2", "ack");
+        let mut visitor = Person::log_in(&school, "visitor");
+        visitor.ask("/join math", "entered");
+        kim.settle();
+        school.restart(signal);
+
+        let lesson = kim.come_back(&school);
+        assert_eq!(lesson["teacher"], true, "{lesson}");
+        wait_for(&mut kim.client, "restarted");
+        let ended = wait_for(&mut kim.client, "poll_ended");
+        assert_eq!((&ended["cancelled"], &ended["question"]), (&json!(true), &json!("Second?")));
+        assert_eq!(ended["counts"], Value::Null, "{ended}");
+        let lesson = bob.come_back(&school);
+        assert_eq!(
+            (&lesson["title"], &lesson["hands"], &lesson["place"], &lesson["called"]),
+            (&json!("포인터"), &json!(["bob", "carol"]), &json!(1), &json!("dan")),
+        );
+        assert_eq!(
+            (&lesson["listen"], &lesson["slow"], &lesson["timer_text"], &lesson["poll"]),
+            (&json!(true), &json!(3_600), &json!("test"), &Value::Null),
+        );
+        // What holds is held: bob listens, dan was called.
+        assert_eq!(bob.ask("say but", "error")["code"], "listening");
+        dan.come_back(&school);
+        dan.ask("say yes", "ack");
+        assert_eq!(dan.ask("/1", "error")["code"], "poll_over");
+        // Whoever came by nc comes back by their name.
+        let mut nc = school.by_nc("carol");
+        let is_up = Notice::Lesson(LessonNotice::HandUp { place: 2 });
+        nc.send("/손\n").expect(is_up.text(Lang::Ko));
+        // Another room is the same lesson.
+        visitor.come_back(&school);
+        assert_eq!(visitor.ask("say there", "error")["code"], "listening");
+
+        dan.ask("/ask nobody-shall-know-either", "ack");
+        assert_eq!(wait_for(&mut kim.client, "asked")["number"], 2);
+        assert_eq!(kim.ask("/show 1", "error")["code"], "no_question");
+        let attendance = kim.ask("/attendance", "attendance");
+        let person = |name: &str| {
+            let people = attendance["people"].as_array().expect("a list");
+            let person = people.iter().find(|person| person["user"] == name);
+            let person = person.unwrap_or_else(|| panic!("{name} is missing: {attendance}"));
+            ["here", "lines", "hands", "polls"].map(|field| person[field].clone())
+        };
+        assert_eq!(person("bob"), [json!(true), json!(0), json!(1), json!(0)]);
+        assert_eq!(person("carol"), [json!(true), json!(0), json!(1), json!(0)]);
+        assert_eq!(person("dan"), [json!(true), json!(2), json!(0), json!(1)]);
+        assert_eq!(person("visitor"), [json!(true), json!(0), json!(0), json!(0)]);
+
+        // Once it is over, nothing of it goes on.
+        kim.ask("/lesson end", "ack");
+        let ended = loop {
+            let lesson = wait_for(&mut dan.client, "lesson");
+            if lesson["state"] != "begun" {
+                break lesson;
+            }
+        };
+        assert_eq!(
+            (&ended["state"], &ended["hands"], &ended["polls"]),
+            (&json!("ended"), &json!(2), &json!(1))
+        );
+        kim.settle();
+        school.restart(signal);
+        let lesson = kim.come_back(&school);
+        assert_eq!((&lesson["running"], &lesson["teacher"]), (&json!(false), &json!(true)));
+        assert_eq!(kim.ask("/attendance", "error")["code"], "no_lesson");
+    }
+}
+
+/// After each step of a lesson the server is killed, and what is going on is what was.
+#[test]
+fn a_lesson_survives_a_kill_after_each_step() {
+    let Class { mut school, mut kim, mut bob, .. } = Class::begin();
+    let going_on = |lesson: &Value| {
+        let mut lesson = lesson.clone();
+        for field in ["poll", "teacher"] {
+            lesson.as_object_mut().map(|lesson| lesson.remove(field));
+        }
+        lesson
+    };
+    for (is_kims, line) in [
+        (true, "/lesson 배열"),
+        (false, "/hand"),
+        (true, "/slow 1h"),
+        (true, "/poll Q / a / b"),
+        (true, "/listen on"),
+        (true, "/timer 1h"),
+        (true, "/call"),
+        (true, "/listen off"),
+        (true, "/slow off"),
+        (true, "/timer off"),
+        (true, "/lesson end"),
+    ] {
+        if is_kims { &mut kim } else { &mut bob }.ask(line, "ack");
+        kim.settle();
+        let before = going_on(&bob.come_back(&school));
+        school.restart(Signal::KILL);
+        let after = bob.come_back(&school);
+        assert_eq!(going_on(&after), before, "after {line}");
+        assert_eq!(after["poll"], Value::Null, "after {line}");
+        kim.come_back(&school);
+    }
+}
+
+#[test]
+fn what_is_secret_in_a_lesson_is_in_no_file() {
+    let Class { mut school, mut kim, mut bob, mut dan, .. } = Class::begin();
+    kim.ask("/listen on", "ack");
+    bob.ask("/hand hand-for-teachers", "ack");
+    dan.ask("/ask question-of-nobody", "ack");
+    kim.ask("/hush 1", "ack");
+    dan.ask("/ask another-of-nobody", "error");
+    kim.ask("/poll public-question / first-choice / second-choice", "ack");
+    bob.ask("/1", "ack");
+    dan.ask("/2", "ack");
+    assert_eq!(bob.ask(&format!("/ask {CODE}"), "error")["code"], "code_in_text");
+    let link = "teach-0123456789abcdefghjkmnpqrs";
+    bob.ask(&format!("/teach {link}"), "error");
+    kim.settle();
+    let spelled = CODE.replace('-', "");
+    let secrets = [
+        "hand-for-teachers",
+        "question-of-nobody",
+        "another-of-nobody",
+        CODE,
+        &spelled,
+        link,
+        "Voted",
+        "Questioned",
+        "Hushed",
+        "\"choice\":",
+    ];
+    let look = |school: &School, when: &str| {
+        let files = school.files();
+        let holds = |words: &str| memchr::memmem::find(&files, words.as_bytes()).is_some();
+        assert!(holds("public-question"), "{when}");
+        for words in secrets {
+            assert!(!holds(words), "{words} is on the disk {when}");
+        }
+    };
+    look(&school, "while the server runs");
+    school.restart(Signal::KILL);
+    look(&school, "after it was killed");
+    kim.come_back(&school);
+    kim.ask("/lesson end", "ack");
+    school.restart(Signal::TERM);
+    look(&school, "after it was stopped");
+    // What everyone was told is there, in its order.
+    let kinds: Vec<_> = saved(&school.folder.path().join("data"), "lobby")
+        .iter()
+        .filter_map(|event| event["type"].as_str().map(str::to_owned))
+        .filter(|kind| !["joined", "left", "said"].contains(&&**kind))
+        .collect();
+    let expected =
+        ["lesson", "listen", "hand", "poll", "restarted", "poll_ended", "lesson", "restarted"];
+    assert_eq!(kinds, expected);
+}
