@@ -42,6 +42,7 @@ use envelope::{Answered, Envelope};
 use event_ids::EventIds;
 use executor::Executor;
 use lesson::{Lesson, class::Attended};
+use log::LogEntry;
 use mailbox::{Ended, Mailbox, Pump, Urgency};
 use recorder::Recorder;
 use refusal::Refusal;
@@ -66,6 +67,8 @@ mod kicks;
 pub(crate) mod lesson;
 pub(crate) mod refusal;
 mod executor;
+pub(crate) mod log;
+mod logged;
 mod ending;
 mod speaking;
 mod presence;
@@ -292,6 +295,12 @@ impl Room {
     /// The same for what nobody waits for. Never waits for space; may pump.
     pub(crate) fn act_now(&self, by: By, op: Op) -> Result<(), Ended> {
         self.post(POST_BYTES, Urgency::Now, || Envelope::Op { by, op, answered: None })
+    }
+
+    /// Takes in what comes from the room's log, in its order. Never waits for space; may pump.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no server has a log yet"))]
+    pub(crate) fn hear(&self, entry: LogEntry) -> Result<(), Ended> {
+        self.post(POST_BYTES, Urgency::Now, || Envelope::Entry(entry))
     }
 
     /// Replaces a member's ignore list, and blocks until that is done. May pump.

@@ -8,6 +8,7 @@ use crossbeam_channel::Sender;
 use super::{
     history::HistorySpan,
     lesson::class::Attended,
+    log::LogEntry,
     op::{By, Op, Speech},
     refusal::Refusal,
 };
@@ -66,6 +67,8 @@ pub(super) enum Envelope {
         hidden: Arc<[Hidden]>,
         answered: Answered,
     },
+    /// Comes from the room's log.
+    Entry(LogEntry),
     /// Changes nothing: whoever posts it waits for all that was posted before.
     Settle {
         answered: Answered,
@@ -94,6 +97,19 @@ pub(crate) struct Coming {
     pub(crate) greeting: Greeting,
     /// How many events that were said before are shown.
     pub(crate) shown: usize,
+}
+
+impl Coming {
+    /// What a new member asks for.
+    pub(super) fn joins(&self) -> (By, Op) {
+        let (user, quiet) = (self.session.name(), self.session.quiet());
+        (By::of(&self.session), Op::Join { user, quiet })
+    }
+
+    /// What a returning member asks for.
+    pub(super) fn is_back(&self) -> (By, Op) {
+        (By::of(&self.session), Op::Back { quiet: self.session.quiet() })
+    }
 }
 
 /// What a new member is told.

@@ -21,6 +21,8 @@ use super::{
     fact::{Change, Fact},
     history::History,
     lesson::Lesson,
+    log::{OpenLog, Snapshot},
+    logged::Logged,
     members::{Leaver, Members},
     op::{By, Op},
     recording::Recording,
@@ -76,6 +78,8 @@ pub(super) struct Executor {
     pub(super) lost: Option<(u64, u64)>,
     /// Who waits for the room's end, when it has come.
     stopped: Option<Sender<()>>,
+    /// What there is beside if the room's ops get their order in a log.
+    pub(super) logged: Option<Box<Logged>>,
 }
 
 impl Executor {
@@ -90,7 +94,11 @@ impl Executor {
         let recording = |recorder| Recording::new(recorder, beginning.opened, name.clone());
         let recording = context.recorder.map(recording);
         let mut history = History::new(name.clone(), context.metrics.clone());
-        let events = std::mem::take(&mut beginning.events).into_iter();
+        let events = match &mut beginning.shared {
+            Some(shared) => std::mem::take(&mut shared.snapshot.events),
+            None => std::mem::take(&mut beginning.events),
+        };
+        let events = events.into_iter();
         history.extend(events.map(|event| {
             let encoded_bytes = event.encoded_bytes();
             (event, encoded_bytes)
@@ -98,7 +106,12 @@ impl Executor {
         let first_id = beginning.first_id;
         beginning.nonce_key = context.nonce_key;
         let lost = beginning.lost_after.map(|last| (last + 1, first_id - 1));
-        let state = State::new(beginning, time);
+        let (state, logged) = match beginning.shared.take() {
+            Some(OpenLog { log, snapshot: Snapshot { entry, time, state, .. } }) => {
+                (state, Some(Box::new(Logged::new(log, entry, time))))
+            }
+            None => (State::new(beginning, time), None),
+        };
         let published = Arc::new(Mutex::new(RoomStatus::of(&state, Arc::default())));
         Executor {
             number,
@@ -126,6 +139,7 @@ impl Executor {
             recording,
             lost,
             stopped: None,
+            logged,
         }
     }
 
@@ -179,34 +193,54 @@ impl Executor {
 
     fn open_all(&mut self) {
         let mut envelopes = std::mem::take(&mut self.envelopes);
-        for envelope in envelopes.drain(..) {
-            if catch_unwind(AssertUnwindSafe(|| self.open(envelope))).is_ok() {
-                continue;
-            }
-            match self.torn.take() {
-                None => tracing::error!(room = %self.name, "a post panicked and was dropped"),
-                Some(next_id) => self.end_torn(next_id),
+        match self.logged {
+            None => envelopes.drain(..).for_each(|it| self.guarded(|room| room.open(it, None))),
+            Some(_) => {
+                envelopes.drain(..).for_each(|envelope| self.take_logged(envelope));
+                self.append_waiting();
             }
         }
         self.envelopes = envelopes;
     }
 
-    fn open(&mut self, envelope: Envelope) {
+    /// Does something that may panic; that ends the room if a fact was taken in half.
+    pub(super) fn guarded(&mut self, action: impl FnOnce(&mut Executor)) {
+        if catch_unwind(AssertUnwindSafe(|| action(self))).is_ok() {
+            return;
+        }
+        match self.torn.take() {
+            None => tracing::error!(room = %self.name, "a post panicked and was dropped"),
+            Some(next_id) => self.end_torn(next_id),
+        }
+    }
+
+    /// Does what is posted. What it asks for is `asked`, where that was fixed before.
+    pub(super) fn open(&mut self, envelope: Envelope, asked: Option<(By, Op)>) {
         match envelope {
             Envelope::Op { by, op, answered } => {
                 let result = self.carry_out(by, op);
                 self.answers.extend(answered.map(|answered| (answered, result)));
             }
             Envelope::Join { coming, answered } => {
-                let result = self.join(coming);
+                let (by, op) = asked.unwrap_or_else(|| coming.joins());
+                let result = self.join(coming, by, op);
                 self.answers.extend(answered.map(|answered| (answered, result)));
             }
             Envelope::Resume { coming, last, answered } => {
-                let result = self.resume(coming, last);
+                let (by, op) = asked.unwrap_or_else(|| coming.is_back());
+                let result = self.resume(coming, last, by, op);
                 self.answer_later(answered, result);
             }
-            Envelope::Leave { session, going } => self.leave(session, going),
-            Envelope::Say { session, speeches } => self.say(&session, speeches),
+            Envelope::Leave { session, going } => {
+                let (by, op) = asked.unwrap_or_else(|| self.leaves(session, &going));
+                self.leave(session, going, by, op);
+            }
+            Envelope::Say { session, speeches } => {
+                let by = asked.map_or_else(|| By::of(&session), |(by, _)| by);
+                self.say(&session, by, speeches);
+            }
+            // Only for a room with a log, which takes it before.
+            Envelope::Entry(_) => {}
             Envelope::Ask { session, outbox, question, nonce, answered } => {
                 self.answer(&session, &outbox, question, nonce.as_deref());
                 self.answer_later(answered, Ok(()));

@@ -273,6 +273,11 @@ impl History {
         answer.history(head, events.into_iter().rev());
     }
 
+    /// All of them, the oldest first.
+    pub(crate) fn events(&self) -> impl Iterator<Item = &Event> {
+        self.events.iter().map(|kept| &kept.event)
+    }
+
     fn oldest_first<'a>(&'a self, current: &'a [Event]) -> impl Iterator<Item = &'a Event> {
         self.events.iter().map(|kept| &kept.event).chain(current)
     }

@@ -30,11 +30,9 @@ pub(super) enum AfterRemoval {
 }
 
 impl Executor {
-    pub(super) fn join(&mut self, coming: Coming) -> Result<(), Refusal> {
+    pub(super) fn join(&mut self, coming: Coming, by: By, op: Op) -> Result<(), Refusal> {
         let Coming { session, outbox, greeting, shown } = coming;
         let (number, new) = (session.number, session.clone());
-        let by = By::of(&session);
-        let op = Op::Join { user: session.name(), quiet: session.quiet() };
         let facts = self.state.decide(by, op, self.time)?;
         let (muted, from) = (session.enter(self.number), self.batch_len());
         self.insert(session, outbox.clone(), shown);
@@ -55,14 +53,14 @@ impl Executor {
             // Who has just spoken elsewhere has spoken.
             let spoke_at = new.spoke_at();
             if spoke_at > new.since {
-                self.carry_out(by, Op::BringSpoke(spoke_at))?;
+                self.follow_up(by, Op::BringSpoke(spoke_at))?;
             }
         }
         if let Some(mute) = muted {
-            self.carry_out(by, Op::BringMute(mute))?;
+            self.follow_up(by, Op::BringMute(mute))?;
         }
         if let Some(nonces) = new.nonces() {
-            self.carry_out(by, Op::BringNonces(nonces))?;
+            self.follow_up(by, Op::BringNonces(nonces))?;
         }
         Ok(())
     }
@@ -155,10 +153,16 @@ impl Executor {
         self.state.is_public().then(|| self.lesson.now(session)).flatten().map(Box::new)
     }
 
-    pub(super) fn resume(&mut self, coming: Coming, last: Last) -> Result<(), Refusal> {
+    pub(super) fn resume(
+        &mut self,
+        coming: Coming,
+        last: Last,
+        by: By,
+        op: Op,
+    ) -> Result<(), Refusal> {
         let Coming { session, outbox, .. } = coming;
         let number = session.number;
-        self.carry_out(By::of(&session), Op::Back { quiet: session.quiet() })?;
+        self.carry_out(by, op)?;
         let (next_id, batch_len) = (self.state.next_id(), self.batch_len());
         // What was forgotten for the sake of other rooms is missing too.
         let oldest = self.history.oldest(self.batch.events()).or(Some(next_id));
@@ -204,18 +208,28 @@ impl Executor {
         Ok(())
     }
 
-    pub(super) fn leave(&mut self, session: u64, going: Going) {
-        let (op, ending) = match going {
-            Going::Ends(mut ending) => (Op::Leave { text: ending.text.take() }, Some(ending)),
-            Going::Expires => (Op::Leave { text: None }, None),
-            Going::Moves(answered) => {
-                self.answer_later(answered, Ok(()));
-                (Op::Move, None)
-            }
-        };
+    /// What is asked by somebody who goes.
+    pub(super) fn leaves(&self, session: u64, going: &Going) -> (By, Op) {
         // Nobody is told who leaves a room where it is not.
         let member = self.members.of(session);
         let by = member.map_or(By::Member(session), |member| By::of(&member.session));
+        let op = match going {
+            Going::Ends(ending) => Op::Leave { text: ending.text.clone() },
+            Going::Expires => Op::Leave { text: None },
+            Going::Moves(_) => Op::Move,
+        };
+        (by, op)
+    }
+
+    pub(super) fn leave(&mut self, session: u64, going: Going, by: By, op: Op) {
+        let ending = match going {
+            Going::Ends(ending) => Some(ending),
+            Going::Expires => None,
+            Going::Moves(answered) => {
+                self.answer_later(answered, Ok(()));
+                None
+            }
+        };
         let _ = self.carry_out(by, op);
         let Some(ending) = ending else { return };
         match self.leaver(session) {

@@ -16,8 +16,8 @@ use super::{
 use crate::{dialect::answer::Answer, metrics::Metrics, session::Session};
 
 impl Executor {
-    pub(super) fn say(&mut self, session: &Arc<Session>, speeches: Vec<Speech>) {
-        let (number, by) = (session.number, By::of(session));
+    pub(super) fn say(&mut self, session: &Arc<Session>, by: By, speeches: Vec<Speech>) {
+        let number = session.number;
         let Heard { facts, repeated, refused } = self.state.hear(by, speeches, self.time);
         let mut acks = None;
         for fact in facts {

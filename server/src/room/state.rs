@@ -16,6 +16,7 @@ use super::{
     fact::{Change, Fact},
     kicks::{Kick, Kicks},
     lesson::class::Class,
+    log::OpenLog,
     op::Muter,
     roster::{Presence, Roster},
 };
@@ -53,7 +54,7 @@ pub(crate) struct State {
 }
 
 /// What a room begins with.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Beginning {
     /// The id of its first event.
     pub(crate) first_id: u64,
@@ -77,6 +78,9 @@ pub(crate) struct Beginning {
     pub(crate) class: Class,
     /// The secret for hashes of nonces.
     pub(crate) nonce_key: NonceKey,
+    /// What it is already, and where its ops get their order, if several machines share it;
+    /// then nothing else counts.
+    pub(crate) shared: Option<OpenLog>,
 }
 
 /// A member from before a restart.

@@ -19,6 +19,7 @@ use crate::{
 
 mod coming_back;
 mod moderating;
+mod shared;
 
 const TEXT: Form = Form::text(Lang::En, LineEnd::Lf);
 const QUIT: CloseReason = CloseReason::Told(Goodbye::Quit);

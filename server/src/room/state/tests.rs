@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::room::{
+    log::{EntryBody, LogEntry},
     op::{By, Op, Speech},
     refusal::Refusal,
 };
@@ -592,11 +593,21 @@ proptest! {
         let fresh =
             || State::new(Beginning { first_id: 5, owner, nonce_key: KEY, ..Beginning::default() }, NOW);
         let (mut state, mut facts, mut now) = (fresh(), Vec::new(), 100_000);
+        // What another machine makes of the same ops, which come to it from a log.
+        let mut elsewhere = fresh();
         for (by, op, later) in steps {
             now += later;
             let before = bytes(&state);
             prop_assert_eq!(&again(&op), &op);
-            let decided = state.decide(by, op, Time::from_millis(now));
+            let mut body = EntryBody::new();
+            body.push(by, &op);
+            let (time, body) = (Time::from_millis(now), body.into_bytes().into());
+            let entry = LogEntry { number: 1, origin: 1, seq: 1, time, body };
+            let decided = state.decide(by, op, time);
+            let (by, op) = entry.ops().expect("it was written").remove(0);
+            for fact in elsewhere.decide(by, op, entry.time).into_iter().flatten() {
+                elsewhere.apply(&fact);
+            }
             prop_assert_eq!(bytes(&state), before, "deciding changes nothing");
             for fact in decided.into_iter().flatten() {
                 // Ids rise by one, and every event has one.
@@ -608,6 +619,7 @@ proptest! {
         let mut replayed = fresh();
         facts.iter().for_each(|fact| replayed.apply(fact));
         prop_assert_eq!(bytes(&replayed), bytes(&state));
+        prop_assert_eq!(bytes(&elsewhere), bytes(&state));
         prop_assert_eq!(&again(&state), &state, "it is written out whole");
         // Twice, or in the wrong order, each changes what it can.
         let mut reversed = fresh();

@@ -1,0 +1,238 @@
+//! Rooms on several machines that share a log: they stay the same, whatever is posted where.
+
+use std::collections::VecDeque;
+
+use super::*;
+use crate::room::log::{OpenLog, RoomLog, Snapshot};
+
+/// What a machine has appended, until it is heard.
+struct FakeLog {
+    origin: u64,
+    appended: Mutex<VecDeque<(u64, Vec<u8>)>>,
+    last_seq: AtomicU64,
+    kept: Mutex<Option<Snapshot>>,
+}
+
+impl RoomLog for FakeLog {
+    fn origin(&self) -> u64 {
+        self.origin
+    }
+
+    fn append(&self, body: Vec<u8>) -> u64 {
+        let seq = self.last_seq.fetch_add(1, Ordering::Relaxed) + 1;
+        self.appended.lock().push_back((seq, body));
+        seq
+    }
+
+    fn keep(&self, snapshot: Snapshot) {
+        *self.kept.lock() = Some(snapshot);
+    }
+}
+
+/// A room on several machines.
+struct Shared {
+    nodes: Vec<(Arc<Room>, Arc<FakeLog>)>,
+    entries: Vec<LogEntry>,
+}
+
+impl Shared {
+    fn new(nodes: u64) -> Shared {
+        let mut shared = Shared { nodes: Vec::new(), entries: Vec::new() };
+        (1..=nodes).for_each(|origin| shared.open(origin, first()));
+        shared
+    }
+
+    /// Opens the room on one more machine.
+    fn open(&mut self, origin: u64, snapshot: Snapshot) {
+        let log = Arc::new(FakeLog {
+            origin,
+            appended: Mutex::default(),
+            last_seq: AtomicU64::new(0),
+            kept: Mutex::default(),
+        });
+        let missing = self.entries[snapshot.entry as usize..].to_vec();
+        let shared = Some(OpenLog { log: log.clone(), snapshot });
+        let beginning = Beginning { shared, ..Beginning::default() };
+        let room = Room::new(7, "math", None, beginning, Context::default());
+        missing.into_iter().for_each(|entry| room.hear(entry).expect("the room is open"));
+        self.nodes.push((room, log));
+    }
+
+    fn room(&self, node: usize) -> &Arc<Room> {
+        &self.nodes[node].0
+    }
+
+    /// Gives the next entry of a machine its place, if there is one, and has all hear it.
+    fn order(&mut self, node: usize) -> bool {
+        let Some((seq, body)) = self.nodes[node].1.appended.lock().pop_front() else {
+            return false;
+        };
+        let number = self.entries.len() as u64 + 1;
+        let (origin, time) = (self.nodes[node].1.origin, Time::from_millis(number as i64 * 1_000));
+        let entry = LogEntry { number, origin, seq, time, body: body.into() };
+        self.entries.push(entry.clone());
+        for (room, _) in &self.nodes {
+            // One that has ended hears nothing more.
+            let _ = room.hear(entry.clone());
+        }
+        true
+    }
+
+    /// Has everyone hear everything.
+    fn order_all(&mut self) {
+        while (0..self.nodes.len()).any(|node| self.order(node)) {}
+    }
+
+    #[track_caller]
+    fn check_same(&self) {
+        let parts = self.nodes.iter().map(|(room, _)| room.executor.lock().snapshot());
+        let parts: Vec<Snapshot> = parts.collect();
+        assert!(parts.windows(2).all(|two| two[0] == two[1]), "{parts:#?}");
+    }
+
+    fn post(&self, node: usize, envelope: Envelope) {
+        let _ = self.room(node).post(POST_BYTES, Urgency::Now, || envelope);
+    }
+}
+
+fn first() -> Snapshot {
+    let beginning = Beginning { first_id: 1_000, ..Beginning::default() };
+    Snapshot::first(beginning, Time::from_millis(0))
+}
+
+fn person(number: u64, user: &str) -> Person {
+    Person::new(number, user, Form::JSON)
+}
+
+/// The ids of what was said, with the text, as a client was told.
+fn said(person: &Person) -> Vec<String> {
+    let messages = person.socket.text();
+    let messages = messages.lines().filter_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        (message["type"] == "said").then(|| format!("{} {}", message["id"], message["text"]))
+    });
+    messages.collect()
+}
+
+#[test]
+fn what_is_said_on_two_machines_has_one_order_and_the_same_ids() {
+    let mut shared = Shared::new(2);
+    let (alice, bob) = (person(1, "alice"), person(2, "bob"));
+    shared.post(0, alice.joins());
+    shared.post(1, bob.joins());
+    shared.order_all();
+    shared.post(0, alice.says_with("one", Some("a1")));
+    shared.post(1, bob.says("two"));
+    // What is posted while an entry is in flight is the next.
+    shared.post(0, alice.says("three"));
+    assert!(said(&alice).is_empty(), "nothing is said before it is heard");
+    assert!(shared.order(1) && shared.order(0));
+    shared.order_all();
+    let order = ["1002 \"two\"", "1003 \"one\"", "1004 \"three\""];
+    assert_eq!(
+        (said(&alice), said(&bob)),
+        (order.map(Into::into).into(), order.map(Into::into).into())
+    );
+    let ack = r#"{"type":"ack","nonce":"a1","id":1003}"#;
+    assert!(alice.socket.text().contains(ack) && !bob.socket.text().contains("\"ack\""));
+    shared.check_same();
+    assert!(shared.room(1).status().members == 2);
+}
+
+#[test]
+fn a_question_is_answered_after_what_was_posted_before() {
+    let mut shared = Shared::new(1);
+    let alice = person(1, "alice");
+    shared.post(0, alice.joins());
+    shared.order_all();
+    shared.post(0, alice.says("one"));
+    shared.post(0, alice.asks(Question::Ping { token: None }));
+    assert!(!alice.socket.text().contains("pong"));
+    shared.order_all();
+    let text = alice.socket.text();
+    assert!(text.find("\"one\"") < text.find("pong"), "{text}");
+    shared.post(0, alice.asks(Question::Ping { token: None }));
+    assert_eq!(alice.socket.text().matches("pong").count(), 2, "nothing is before it");
+}
+
+#[test]
+fn what_is_asked_is_what_was_posted_whatever_has_changed_since() {
+    let mut shared = Shared::new(2);
+    let alice = person(1, "alice");
+    shared.post(0, alice.joins());
+    // While that is in flight, her session changes.
+    alice.session.set_quiet(Some(crate::session::Quiet::ReadOnly));
+    alice.session.mute(Mute { until: None });
+    shared.order_all();
+    shared.check_same();
+    let state = shared.room(1).executor.lock().state.clone();
+    let presence = state.member(1).expect("she is here");
+    assert_eq!((presence.quiet, presence.muted), (None, Some(Mute { until: None })));
+    shared.post(0, alice.says("hi"));
+    shared.order_all();
+    assert!(alice.socket.text().contains("\"code\":\"muted\"") && said(&alice).is_empty());
+}
+
+#[test]
+fn a_machine_that_opens_the_room_later_has_the_same_whether_by_entries_or_by_a_snapshot() {
+    let mut shared = Shared::new(1);
+    let alice = person(1, "alice");
+    shared.post(0, alice.joins());
+    for text in ["one", "two"] {
+        shared.post(0, alice.says_with(text, Some(text)));
+        shared.order_all();
+    }
+    let snapshot = shared.room(0).executor.lock().snapshot();
+    let written = serde_json::to_vec(&snapshot).expect("plain data");
+    let read: Snapshot = serde_json::from_slice(&written).expect("it was written");
+    assert_eq!(read, snapshot);
+    shared.post(0, alice.says("three"));
+    shared.order_all();
+    shared.open(2, first());
+    shared.open(3, read);
+    shared.check_same();
+    // A repeat is known wherever it is sent to.
+    shared.post(2, alice.says_with("two", Some("two")));
+    shared.order_all();
+    shared.check_same();
+    assert_eq!(said(&alice).len(), 3);
+}
+
+#[test]
+fn every_thousand_entries_the_machine_that_made_the_last_keeps_the_state() {
+    let mut shared = Shared::new(2);
+    let (alice, bob) = (person(1, "alice"), person(2, "bob"));
+    shared.post(0, alice.joins());
+    shared.post(1, bob.joins());
+    shared.order_all();
+    while shared.entries.len() < 999 {
+        let number = shared.entries.len() as u64;
+        shared.entries.push(LogEntry {
+            number: number + 1,
+            origin: 9,
+            seq: number,
+            time: Time::from_millis(1),
+            body: b"1".as_slice().into(),
+        });
+        let entry = shared.entries.last().cloned().expect("just pushed");
+        shared.nodes.iter().for_each(|(room, _)| room.hear(entry.clone()).expect("it is open"));
+    }
+    shared.nodes.iter().for_each(|(_, log)| *log.kept.lock() = None);
+    shared.post(1, bob.says("the last"));
+    shared.order_all();
+    let kept = |node: usize| shared.nodes[node].1.kept.lock().as_ref().map(|it| it.entry);
+    assert_eq!((kept(0), kept(1)), (None, Some(1_000)));
+}
+
+#[test]
+fn a_room_that_is_ended_is_so_on_every_machine() {
+    let mut shared = Shared::new(2);
+    let bob = person(2, "bob");
+    shared.post(1, bob.joins());
+    shared.order_all();
+    shared.post(0, Envelope::Op { by: By::Operator, op: Op::End, answered: None });
+    shared.post(1, bob.says("too late"));
+    shared.order_all();
+    assert!(shared.nodes.iter().all(|(room, _)| room.executor.lock().state.has_ended()));
+    assert!(bob.socket.text().contains("\"ended\"") && said(&bob).is_empty());
+}
