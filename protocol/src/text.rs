@@ -18,7 +18,9 @@ use crate::{
     sanitize::is_mark,
 };
 
-pub(crate) mod lesson;
+pub use lesson::{CHOSEN, YES_NO, choice_in, with_commands};
+
+mod lesson;
 
 /// A language in which the server speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

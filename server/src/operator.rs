@@ -20,7 +20,7 @@ use madang_protocol::{
 };
 use madang_terminal::{
     qr::{self, NotPainted},
-    screen::terminal_size,
+    size::terminal_size,
     style::Palette,
 };
 use parking_lot::Mutex;

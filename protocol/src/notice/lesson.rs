@@ -59,7 +59,12 @@ pub enum LessonNotice<'a> {
         seconds: u64,
     },
     /// What is going on, to people who come while a lesson runs.
-    Now(&'a LessonNow<'a>),
+    Now {
+        /// All of it.
+        lesson: &'a LessonNow<'a>,
+        /// Now, for how long the clock still runs.
+        now: Time,
+    },
     /// One spoke a moment ago.
     Slow {
         /// After how many seconds one may again.
@@ -201,7 +206,7 @@ impl LessonNotice<'_> {
             | LessonNotice::NoPlaceForCode
             | LessonNotice::Code { .. }
             | LessonNotice::Running { .. }
-            | LessonNotice::Now(_)
+            | LessonNotice::Now { .. }
             | LessonNotice::HandForTeachers
             | LessonNotice::HandText { .. }
             | LessonNotice::Hands { .. }

@@ -9,6 +9,20 @@ use crate::{
     text::Lang,
 };
 
+/// The choices of a poll that names none, as events have them.
+pub const YES_NO: [&str; 2] = ["네(O)", "아니요(X)"];
+
+/// What stands before the choice that one has made.
+pub const CHOSEN: char = '✓';
+
+/// A choice of a poll in that language, if it is one of [`YES_NO`]; any other as it was written.
+pub fn choice_in(choice: &str, lang: Lang) -> &str {
+    match YES_NO.iter().position(|it| *it == choice) {
+        Some(at) if lang == Lang::En => ["yes", "no"][at],
+        _ => choice,
+    }
+}
+
 /// The line of an event, between dashes, but for a question, which has lines of its own.
 pub(super) fn lesson_line(event: &LessonEvent, lang: Lang) -> String {
     match lang {
@@ -67,17 +81,19 @@ fn korean_line(event: &LessonEvent) -> String {
             "지금까지의 투표 {}/{}명: {}",
             answered.unwrap_or_default(),
             members.unwrap_or_default(),
-            result(choices, counts, |count| format!("{count}표"))
+            result(choices, counts, Lang::Ko, |count| format!("{count}표"))
         ),
         LessonEvent::Poll { question, choices, yes_no, counts: None, .. } => {
-            format!("투표: {question}  {}", ballot_of(choices, *yes_no))
+            format!("투표: {question}  {}", ballot_of(choices, *yes_no, Lang::Ko))
         }
         LessonEvent::PollEnded { question, cancelled: true, .. } => {
             format!("투표를 취소했습니다: {question}")
         }
         LessonEvent::PollEnded { choices, counts, answered, members, .. } => format!(
             "투표 결과 {answered}/{members}명: {}",
-            result(choices, counts.as_deref().unwrap_or_default(), |count| format!("{count}표"))
+            result(choices, counts.as_deref().unwrap_or_default(), Lang::Ko, |count| {
+                format!("{count}표")
+            })
         ),
         LessonEvent::Slow { seconds: Some(seconds), .. } => {
             format!("이제 한 사람이 {}에 한 번 말할 수 있습니다", span(*seconds))
@@ -140,17 +156,19 @@ fn english_line(event: &LessonEvent) -> String {
             "poll so far, {} of {}: {}",
             answered.unwrap_or_default(),
             members.unwrap_or_default(),
-            result(choices, counts, |count| count.to_string())
+            result(choices, counts, Lang::En, |count| count.to_string())
         ),
         LessonEvent::Poll { question, choices, yes_no, counts: None, .. } => {
-            format!("poll: {question}  {}", ballot_of(choices, *yes_no))
+            format!("poll: {question}  {}", ballot_of(choices, *yes_no, Lang::En))
         }
         LessonEvent::PollEnded { question, cancelled: true, .. } => {
             format!("the poll was cancelled: {question}")
         }
         LessonEvent::PollEnded { choices, counts, answered, members, .. } => format!(
             "poll result, {answered} of {members}: {}",
-            result(choices, counts.as_deref().unwrap_or_default(), |count| count.to_string())
+            result(choices, counts.as_deref().unwrap_or_default(), Lang::En, |count| {
+                count.to_string()
+            })
         ),
         LessonEvent::Slow { seconds: Some(seconds), .. } => {
             format!("each person can now send one message every {}", span(*seconds))
@@ -179,24 +197,33 @@ fn after_colon(text: &Option<Arc<str>>) -> String {
     text.as_ref().map(|text| format!(": {text}")).unwrap_or_default()
 }
 
-fn ballot_of(choices: &[Arc<str>], yes_no: bool) -> String {
-    with_commands(choices.iter().map(|choice| &**choice), yes_no)
+fn ballot_of(choices: &[Arc<str>], yes_no: bool, lang: Lang) -> String {
+    with_commands(choices.iter().map(|choice| &**choice), yes_no, lang).join("  ")
 }
 
 /// The choices of a poll, each after the command that chooses it.
-pub(crate) fn with_commands<'a>(choices: impl Iterator<Item = &'a str>, yes_no: bool) -> String {
+pub fn with_commands<'a>(
+    choices: impl Iterator<Item = &'a str>,
+    yes_no: bool,
+    lang: Lang,
+) -> Vec<String> {
     let command = |at: usize| match (yes_no, at) {
         (true, 0) => "o".to_owned(),
         (true, _) => "x".to_owned(),
         (false, at) => (at + 1).to_string(),
     };
     let each = choices.enumerate();
-    each.map(|(at, choice)| format!("/{} {choice}", command(at))).collect::<Vec<_>>().join("  ")
+    each.map(|(at, choice)| format!("/{} {}", command(at), choice_in(choice, lang))).collect()
 }
 
-fn result(choices: &[Arc<str>], counts: &[usize], count: impl Fn(usize) -> String) -> String {
+fn result(
+    choices: &[Arc<str>],
+    counts: &[usize],
+    lang: Lang,
+    count: impl Fn(usize) -> String,
+) -> String {
     let each = choices.iter().zip(counts);
-    each.map(|(choice, votes)| format!("{choice} {}", count(*votes)))
+    each.map(|(choice, votes)| format!("{} {}", choice_in(choice, lang), count(*votes)))
         .collect::<Vec<_>>()
         .join(" · ")
 }
@@ -251,12 +278,17 @@ mod tests {
         check(
             &poll("이해했나요?", ["네(O)", "아니요(X)"], true, None),
             "투표: 이해했나요?  /o 네(O)  /x 아니요(X)",
-            "poll: 이해했나요?  /o 네(O)  /x 아니요(X)",
+            "poll: 이해했나요?  /o yes  /x no",
         );
         check(
             &poll("점심?", ["김밥", "라면"], false, Some([14, 9])),
             "지금까지의 투표 23/30명: 김밥 14표 · 라면 9표",
             "poll so far, 23 of 30: 김밥 14 · 라면 9",
+        );
+        check(
+            &poll("이해했나요?", ["네(O)", "아니요(X)"], true, Some([20, 3])),
+            "지금까지의 투표 23/30명: 네(O) 20표 · 아니요(X) 3표",
+            "poll so far, 23 of 30: yes 20 · no 3",
         );
         let ended = |cancelled: bool| LessonEvent::PollEnded {
             stamp: stamp(),

@@ -13,6 +13,7 @@ use madang_protocol::{
     limits::TOPIC_BYTES,
     name::UserName,
     notice::{LessonNotice, Notice},
+    text::YES_NO,
 };
 
 use super::{
@@ -31,9 +32,6 @@ use crate::{
     },
     session::{Quiet, Session},
 };
-
-/// The choices of a poll that names none.
-const YES_NO: [&str; 2] = ["네(O)", "아니요(X)"];
 
 /// The longest choice of a poll.
 const CHOICE_BYTES: usize = 120;

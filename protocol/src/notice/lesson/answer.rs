@@ -13,12 +13,13 @@ pub fn lesson_answer(message: &ServerMessage<'_>, lang: Lang, now: Time) -> Opti
     match message {
         ServerMessage::Welcome { lesson, .. } | ServerMessage::Entered { lesson, .. } => {
             let lesson = lesson.as_deref().filter(|lesson| lesson.running)?;
-            text(LessonNotice::Now(lesson))
+            text(LessonNotice::Now { lesson, now })
         }
         ServerMessage::Teacher { lesson, .. } => {
             let running = lesson.running;
             let teacher = text(LessonNotice::NowTeacher { running })?;
-            let going_on = lesson.running.then(|| text(LessonNotice::Now(lesson))).flatten();
+            let going_on =
+                lesson.running.then(|| text(LessonNotice::Now { lesson, now })).flatten();
             Some([Some(teacher), going_on].into_iter().flatten().collect::<Vec<_>>().join("\n"))
         }
         ServerMessage::Hands { hands, count, .. } => {

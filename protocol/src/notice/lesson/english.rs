@@ -1,6 +1,9 @@
 //! Every notice about a lesson in English.
 
-use crate::{duration::show_about, text::Lang};
+use crate::{
+    duration::show_about,
+    text::{Lang, choice_in},
+};
 
 use super::{
     LessonNotice,
@@ -46,7 +49,7 @@ pub(super) fn lesson_in_english(notice: &LessonNotice<'_>) -> String {
         LessonNotice::Running { title: None, seconds } => {
             format!("A lesson has been running for {}.", about(seconds))
         }
-        LessonNotice::Now(now) => now_in_lines(now, Lang::En),
+        LessonNotice::Now { lesson, now } => now_in_lines(lesson, now, Lang::En),
         LessonNotice::Slow { seconds } => {
             format!("Slow mode: you can send a message in {}.", about(seconds))
         }
@@ -76,16 +79,17 @@ pub(super) fn lesson_in_english(notice: &LessonNotice<'_>) -> String {
         }
         LessonNotice::TeachersDontVote => "Teachers don't vote.".into(),
         LessonNotice::Voted { choice } => {
+            let choice = choice_in(choice, Lang::En);
             format!("Your vote: {choice}. You can change it until the poll ends.")
         }
-        LessonNotice::OpenPoll(poll) => format!("-- poll: {} --", ballot(poll)),
+        LessonNotice::OpenPoll(poll) => format!("-- poll: {} --", ballot(poll, Lang::En)),
         LessonNotice::Ballot(poll) => {
             let vote = poll.vote.and_then(|vote| poll.choices.get(vote.checked_sub(1)?));
             let vote = match vote {
-                Some(choice) => format!("Your vote: {choice}"),
+                Some(choice) => format!("Your vote: {}", choice_in(choice, Lang::En)),
                 None => "You have not voted.".to_owned(),
             };
-            format!("-- poll: {} --\n{vote}", ballot(poll))
+            format!("-- poll: {} --\n{vote}", ballot(poll, Lang::En))
         }
         LessonNotice::Tally { answered, members, waiting, counts } => {
             let mut text = format!("{answered} of {members} have voted.");

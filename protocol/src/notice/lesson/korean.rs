@@ -46,7 +46,7 @@ pub(super) fn lesson_in_korean(notice: &LessonNotice<'_>) -> String {
         LessonNotice::Running { title: None, seconds } => {
             format!("수업 중입니다. ({}째)", about(seconds))
         }
-        LessonNotice::Now(now) => now_in_lines(now, Lang::Ko),
+        LessonNotice::Now { lesson, now } => now_in_lines(lesson, now, Lang::Ko),
         LessonNotice::Slow { seconds } => format!("{} 뒤에 보낼 수 있습니다.", about(seconds)),
         LessonNotice::Listening => "듣는 시간입니다. 말하고 싶으면 손을 드세요: /손".into(),
         LessonNotice::HandUp { place } => {
@@ -78,14 +78,14 @@ pub(super) fn lesson_in_korean(notice: &LessonNotice<'_>) -> String {
         LessonNotice::Voted { choice } => {
             format!("{}에 투표했습니다. 끝날 때까지 바꿀 수 있습니다.", quoted(choice))
         }
-        LessonNotice::OpenPoll(poll) => format!("-- 투표: {} --", ballot(poll)),
+        LessonNotice::OpenPoll(poll) => format!("-- 투표: {} --", ballot(poll, Lang::Ko)),
         LessonNotice::Ballot(poll) => {
             let vote = poll.vote.and_then(|vote| poll.choices.get(vote.checked_sub(1)?));
             let vote = match vote {
                 Some(choice) => format!("나의 선택: {choice}"),
                 None => "아직 투표하지 않았습니다.".to_owned(),
             };
-            format!("-- 투표: {} --\n{vote}", ballot(poll))
+            format!("-- 투표: {} --\n{vote}", ballot(poll, Lang::Ko))
         }
         LessonNotice::Tally { answered, members, waiting, counts } => {
             let mut text = format!("{members}명 가운데 {answered}명이 투표했습니다.");
