@@ -18,9 +18,11 @@ use self::{
 };
 use crate::{
     cli::{Bell, Options},
+    clock::Clock,
     connection::Incoming,
     failure::Failure,
     history::History,
+    lesson::Lesson,
     link::{Link, Received},
     reconnect::Reconnect,
     render::{Attention, Renderer, Shown},
@@ -105,6 +107,7 @@ struct App<'a> {
     /// The welcome, until the history has been shown above it.
     greeting: Option<Shown>,
     owner: Option<String>,
+    lesson: Lesson,
     saving: Saving,
     /// Whether the prompt shows the mark for unsaved lines.
     shows_mark: bool,
@@ -172,6 +175,7 @@ pub(crate) fn run(
         topic: None,
         greeting: None,
         owner: None,
+        lesson: Lesson::default(),
         saving: Saving::default(),
         shows_mark: false,
         ignored: HashSet::new(),
@@ -233,7 +237,8 @@ impl App<'_> {
         let late = self.late().map(|(_, at)| at);
         // Once the mark is shown, there is nothing more to wait for.
         let marked = self.saving.marked_at().filter(|_| !self.shows_mark);
-        [held, catch_up, late, marked].into_iter().flatten().min().map_or_else(never, at)
+        let lesson = self.lesson.changes_in(Clock::now()).map(|wait| Instant::now() + wait);
+        [held, catch_up, late, marked, lesson].into_iter().flatten().min().map_or_else(never, at)
     }
 
     /// The request that has been waiting longest, and when to tell the person that it is late.
@@ -262,6 +267,7 @@ impl App<'_> {
         if self.shows_mark != self.saving.is_marked(now) {
             self.update_prompt();
         }
+        self.update_pinned();
     }
 
     fn may_leave(&self) -> bool {
@@ -347,6 +353,12 @@ impl App<'_> {
             Words::PromptOffline { room }
         };
         self.screen.set_prompt(words.text(self.renderer.lang));
+    }
+
+    /// The row above the prompt. Without a connection, nobody knows what goes on.
+    fn update_pinned(&self) {
+        let pinned = self.lesson.pinned(self.renderer.lang, Clock::now());
+        self.screen.pin(pinned.filter(|_| self.session.is_linked()));
     }
 
     /// Gives the terminal back, and logs out.

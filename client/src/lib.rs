@@ -23,6 +23,7 @@ mod pipe;
 mod watch;
 mod plain;
 
+mod lesson;
 mod vocabulary;
 mod history;
 

@@ -4,13 +4,13 @@
 use anstyle::Style;
 use madang_protocol::{
     command::{CommandSpec, Input},
-    event::{Event, GapReason, ServerMessage, Stamp, Time},
+    event::{Event, GapReason, LessonEvent, ServerMessage, Stamp, Time},
     notice::{Notice, lesson_answer},
     sanitize::{sanitize_label, sanitize_line, sanitize_message},
     text::{Lang, LineEnd, write_event},
 };
 use madang_terminal::{
-    screen::terminal_size,
+    size::terminal_size,
     style::{Palette, paint},
 };
 
@@ -135,23 +135,24 @@ impl Renderer {
                 };
                 let removed = removed.as_ref().map(|event| self.event(event).text);
                 let welcome = remark(&welcome.text(self.lang), Style::new());
-                notice(removed.unwrap_or_default() + &welcome + &self.recorded(*durable))
+                let rest = self.going_on(message) + &self.recorded(*durable);
+                notice(removed.unwrap_or_default() + &welcome + &rest)
             }
             ServerMessage::Entered { room, members, topic, durable, .. } => {
                 let topic = topic.as_deref();
                 let entered = Notice::Entered { room, members: *members, topic };
-                notice(remark(&entered.text(self.lang), Style::new()) + &self.recorded(*durable))
+                let rest = self.going_on(message) + &self.recorded(*durable);
+                notice(remark(&entered.text(self.lang), Style::new()) + &rest)
             }
+            // It comes with each vote, and stands above the prompt.
+            ServerMessage::Tally { nonce: None, .. } => Shown::default(),
             ServerMessage::Teacher { .. }
             | ServerMessage::Hands { .. }
             | ServerMessage::HandText { .. }
             | ServerMessage::Ballot { .. }
             | ServerMessage::Tally { .. }
             | ServerMessage::Asked { .. }
-            | ServerMessage::Attendance { .. } => {
-                let text = lesson_answer(message, self.lang, Clock::now()).unwrap_or_default();
-                notice(self.notice(&sanitize_message(&text)))
-            }
+            | ServerMessage::Attendance { .. } => notice(self.going_on(message)),
             ServerMessage::Hello { .. } | ServerMessage::Ack { .. } | ServerMessage::Bye { .. } => {
                 Shown::default()
             }
@@ -166,6 +167,12 @@ impl Renderer {
     /// States that the room is saved on disk, if it is.
     fn recorded(&self, durable: bool) -> String {
         if durable { self.notice(&Notice::Recorded.text(self.lang)) } else { String::new() }
+    }
+
+    /// What `message` says of a lesson, if it does.
+    fn going_on(&self, message: &ServerMessage<'_>) -> String {
+        let text = lesson_answer(message, self.lang, Clock::now());
+        text.map(|text| self.notice(&sanitize_message(&text))).unwrap_or_default()
     }
 
     /// A message of the client itself, or of the server to this client only.
@@ -209,6 +216,12 @@ impl Renderer {
                 attention
             }
             Event::Announced { .. } => {
+                text += &self.lines(&stamp, Mark::Called, &told(event, self.lang), |line| {
+                    paint(self.palette.mention(), line)
+                });
+                Attention::Called
+            }
+            Event::Lesson(LessonEvent::Called { user, .. }) if **user == *self.me => {
                 text += &self.lines(&stamp, Mark::Called, &told(event, self.lang), |line| {
                     paint(self.palette.mention(), line)
                 });

@@ -15,7 +15,7 @@ use madang_protocol::{
 use madang_terminal::completion::Source;
 use parking_lot::{Condvar, Mutex};
 
-use crate::words::Words;
+use crate::{lesson::Lesson, words::Words};
 
 /// How long a completion waits for the server.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -48,6 +48,14 @@ struct Known {
     lang: Lang,
     me: String,
     is_owner: bool,
+    /// Whether the member is a teacher, in a public room.
+    is_teacher: bool,
+    /// Whether a lesson runs here.
+    is_lesson: bool,
+    /// Whose hands are up, the first first.
+    hands: Vec<String>,
+    /// What each command chooses in the open poll.
+    choices: Vec<(String, String)>,
     /// The speakers, the latest first.
     speakers: VecDeque<String>,
     /// The members, if the server has been asked.
@@ -83,6 +91,15 @@ impl Vocabulary {
     /// Notes whether the member owns the room.
     pub(crate) fn set_owner(&self, is_owner: bool) {
         self.known.lock().is_owner = is_owner;
+    }
+
+    /// Notes what goes on in the lesson.
+    pub(crate) fn learn_lesson(&self, lesson: &Lesson) {
+        let mut known = self.known.lock();
+        known.is_teacher = lesson.is_teacher;
+        known.is_lesson = lesson.is_running;
+        known.hands.clone_from(&lesson.hands);
+        known.choices = lesson.choices(known.lang);
     }
 
     /// Notes that somebody spoke.
@@ -183,9 +200,29 @@ impl Source for Vocabulary {
     }
 
     fn may_use(&self, spec: &CommandSpec) -> bool {
-        spec.roles.contains(&Role::Member)
-            || spec.roles.contains(&Role::Pupil)
-            || (self.known.lock().is_owner && spec.roles.contains(&Role::Owner))
+        let known = self.known.lock();
+        let is_teaching = known.is_teacher && !matches!(spec.name, "/end" | "/owner");
+        spec.roles.iter().any(|role| match role {
+            Role::Member => true,
+            Role::Pupil => known.is_lesson || spec.name == "/teach",
+            Role::Owner => known.is_owner || is_teaching,
+            Role::Teacher => known.is_teacher,
+            Role::Operator => false,
+        })
+    }
+
+    fn teaches(&self) -> bool {
+        self.known.lock().is_teacher
+    }
+
+    fn hands(&self) -> Vec<String> {
+        self.known.lock().hands.clone()
+    }
+
+    fn choice(&self, command: &str) -> Option<String> {
+        let known = self.known.lock();
+        let choice = known.choices.iter().find(|(it, _)| it == command);
+        choice.map(|(_, choice)| choice.clone())
     }
 
     /// Blocks for at most [`PATIENCE`] if the server has to be asked first.

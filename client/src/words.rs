@@ -1,9 +1,8 @@
 //! The client's own messages, in Korean and in English. The messages of failures are in
 //! [`failure`](crate::failure), those about rooms in the protocol.
 
-use std::borrow::Cow;
-
 use madang_protocol::{
+    duration::show_duration,
     josa::with_nim,
     notice::{Notice, Utf8Hint},
     room::{LOBBY, room_name},
@@ -11,7 +10,7 @@ use madang_protocol::{
     text::Lang,
 };
 
-use madang_terminal::layout::columns_of;
+use madang_terminal::layout::cut_to;
 
 use crate::input::LineError;
 
@@ -35,6 +34,10 @@ pub(crate) enum Words<'a> {
     },
     /// The typed line has more letters than can be sent.
     TooLong { letters: usize },
+    /// Above the prompt: the open poll, and to a teacher how many have answered.
+    Poll { question: &'a str, answered: Option<(usize, usize)> },
+    /// Above the prompt: how long the lesson's clock still runs.
+    Timer { seconds: u64, text: &'a str },
     /// The prompt: the room and its number of members.
     Prompt {
         room: Option<&'a str>,
@@ -143,6 +146,13 @@ impl Words<'_> {
             Words::PromptOffline { room } => {
                 format!("[{} 끊김] ", place(room.unwrap_or("-"), Lang::Ko))
             }
+            Words::Poll { question, answered: None } => format!("투표: {question}"),
+            Words::Poll { question, answered: Some((answered, members)) } => {
+                format!("투표 {answered}/{members}명: {question}")
+            }
+            Words::Timer { seconds, text } => {
+                format!("타이머 {}{}", show_duration(seconds, Lang::Ko), after_colon(text))
+            }
             Words::TooLong { letters } => format!("{letters}자 넘침"),
             Words::AskPaste { lines } => format!("{lines}줄을 보낼까요? [y/N] "),
             Words::AgainToLeave => "-- 나가려면 Ctrl-C를 한 번 더 누르거나 Ctrl-D를 누르세요 --".into(),
@@ -234,6 +244,13 @@ impl Words<'_> {
             }
             Words::PromptOffline { room } => {
                 format!("[{} offline] ", place(room.unwrap_or("-"), Lang::En))
+            }
+            Words::Poll { question, answered: None } => format!("poll: {question}"),
+            Words::Poll { question, answered: Some((answered, members)) } => {
+                format!("poll, {answered} of {members}: {question}")
+            }
+            Words::Timer { seconds, text } => {
+                format!("timer {}{}", show_duration(seconds, Lang::En), after_colon(text))
             }
             Words::TooLong { letters: 1 } => "1 letter too long".into(),
             Words::TooLong { letters } => format!("{letters} letters too long"),
@@ -341,18 +358,14 @@ fn prompt(room: Option<&str>, members: usize, is_unsafe: bool, lang: Lang) -> St
     }
 }
 
+fn after_colon(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(": {text}") }
+}
+
 /// A room's name in the prompt. A server that follows the protocol sends no longer ones.
-fn place(room: &str, lang: Lang) -> Cow<'_, str> {
-    let room = sanitize_label(room_name(room, lang));
-    let mut columns = 0;
-    let mut fits = |c: char| {
-        columns += columns_of(c.encode_utf8(&mut [0; 4]));
-        columns <= PLACE_COLUMNS
-    };
-    match room.find(|c| !fits(c)) {
-        Some(end) => Cow::Owned(format!("{}…", &room[..end])),
-        None => room,
-    }
+fn place(room: &str, lang: Lang) -> String {
+    let room = sanitize_label(room_name(room, lang)).into_owned();
+    cut_to(&room, PLACE_COLUMNS).into_owned()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use madang_protocol::{
     request::Request,
     room::is_private,
 };
-use madang_terminal::screen::terminal_size;
+use madang_terminal::size::terminal_size;
 
 use super::{App, SESSION_UNKNOWN};
 use crate::{
@@ -20,6 +20,9 @@ use crate::{
     session::{Asked, IN_ROOM_ALREADY, LOGIN, nonce_of},
     vocabulary::Wish,
 };
+
+/// The error codes for what can be sent a little later, as it is.
+const TOO_SOON: [&str; 2] = ["slow", "listening"];
 
 /// After a gap, the members are counted again if there were no more than this many.
 const COUNTED_MEMBERS: usize = 500;
@@ -42,11 +45,13 @@ impl App<'_> {
             {
                 self.held = None;
             }
-            if let (Some(asked), ServerMessage::Error { code, .. }) = (&asked, message)
-                && asked.moves()
-                && *code != IN_ROOM_ALREADY
-            {
-                self.doubt_after(asked);
+            if let (Some(asked), ServerMessage::Error { code, .. }) = (&asked, message) {
+                if asked.moves() && *code != IN_ROOM_ALREADY {
+                    self.doubt_after(asked);
+                }
+                if TOO_SOON.contains(&&**code) {
+                    self.keep_refused(asked);
+                }
             }
             if let ServerMessage::Bye { reason, seconds } = message {
                 self.show(shown);
@@ -66,6 +71,7 @@ impl App<'_> {
                 shown.text += &self.renderer.notice(&words.text(self.renderer.lang));
             }
             self.note(message, asked.as_ref());
+            self.note_lesson(message);
             if let Some(line) = self.session.command_of(message) {
                 self.renderer.note_answered(line);
             }
@@ -253,6 +259,7 @@ impl App<'_> {
                 self.renderer.lang = lang;
                 self.vocabulary.set_lang(lang);
             }
+            Ok(Command::Lesson(command)) => self.lesson.note_done(&command),
             _ => {}
         }
     }
@@ -289,6 +296,13 @@ impl App<'_> {
         }
     }
 
+    /// Updates what is known of the lesson, and what Tab completes by it.
+    fn note_lesson(&mut self, message: &ServerMessage<'_>) {
+        if self.lesson.note(message) {
+            self.vocabulary.learn_lesson(&self.lesson);
+        }
+    }
+
     fn gone(&mut self, user: &str) {
         if self.catch_up.is_none() {
             self.members = self.members.saturating_sub(1);
@@ -307,6 +321,8 @@ impl App<'_> {
 
     pub(super) fn be_nowhere(&mut self) {
         self.enter(None, 0, None);
+        self.lesson.leave();
+        self.vocabulary.learn_lesson(&self.lesson);
         self.session.set_room(None);
     }
 }

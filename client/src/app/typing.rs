@@ -6,7 +6,7 @@ use std::{
 };
 
 use madang_protocol::{
-    command::{Command, CommandError, CommandSpec, Input},
+    command::{Command, CommandError, CommandSpec, Input, LessonCommand},
     invisible::is_blank,
     message::{check_message, check_rendered},
     request::Request,
@@ -171,6 +171,18 @@ impl App<'_> {
         }
     }
 
+    /// What was refused for a while goes back into the line, to be sent again. A command does so
+    /// only by itself: behind other text, it would be said aloud.
+    pub(super) fn keep_refused(&mut self, refused: &Asked) {
+        match &refused.request {
+            Request::Say { text, .. } => self.unsent.push(text.clone()),
+            Request::Command { line, .. } if self.unsent.is_empty() => {
+                self.unsent.push(line.clone());
+            }
+            _ => {}
+        }
+    }
+
     fn give_back(&mut self, text: String) {
         self.stage = Stage::Talking;
         self.initial = text;
@@ -199,11 +211,12 @@ impl App<'_> {
         }
     }
 
-    /// Adds a line to the history, unless it is private: said in a private room or to one
-    /// person, or containing a private room's key, a teacher's code or a teacher's link.
+    /// Adds a line to the history, unless it is private: said in a private room, to one person
+    /// or without a name, or containing a private room's key, a teacher's code or a teacher's link.
     fn remember(&self, line: &str) {
+        let is_secret = has_key(line) || makes_teacher(line) || is_nameless(line);
         let is_private = self.room.as_deref().is_none_or(is_private);
-        if !is_private && !is_whisper(line) && !has_key(line) && !makes_teacher(line) {
+        if !is_private && !is_whisper(line) && !is_secret {
             self.history.add(line);
         }
     }
@@ -244,6 +257,20 @@ fn has_key(line: &str) -> bool {
     let is_broken = |line: &str| Command::parse(line) == Err(CommandError::BrokenLink);
     RoomKey::find(line).is_some()
         || matches!(Input::parse(line), Input::Command(line) if is_broken(&line))
+}
+
+/// Whether `line` is a vote, or a question without a name: the next person at this computer is
+/// not to learn it.
+fn is_nameless(line: &str) -> bool {
+    let is_secret = |line: &str| {
+        matches!(
+            Command::parse(line),
+            Ok(Command::Lesson(
+                LessonCommand::Vote(_) | LessonCommand::VoteYesNo(_) | LessonCommand::Ask(_)
+            ))
+        )
+    };
+    matches!(Input::parse(line), Input::Command(line) if is_secret(&line))
 }
 
 /// Whether `line` contains a teacher's code or link.

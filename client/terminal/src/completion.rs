@@ -5,12 +5,16 @@ use madang_protocol::{
     command::{COMMANDS, CommandSpec},
     text::Lang,
 };
+use rustyline::GraphemeClusterMode;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::layout::columns_of;
 
 /// How many names are offered before any letter of one is typed.
 const OFFERED_NAMES: usize = 8;
+
+/// What a teacher may do with the open poll, in Korean and in English.
+const OF_POLL: [&str; 6] = ["공개", "끝", "취소", "show", "end", "cancel"];
 
 /// The names and rooms that can complete a word; all are safe for a terminal.
 pub trait Source: Send + Sync {
@@ -22,6 +26,21 @@ pub trait Source: Send + Sync {
 
     /// The rooms. May block for a moment.
     fn rooms(&self) -> Vec<String>;
+
+    /// Whether the person typing is a teacher.
+    fn teaches(&self) -> bool {
+        false
+    }
+
+    /// The people whose hands are up, the first first.
+    fn hands(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What the command with this name would choose in the open poll, if one is open.
+    fn choice(&self, _command: &str) -> Option<String> {
+        None
+    }
 
     /// What is wrong with a line as far as it has been typed, in a few words.
     fn objection(&self, _line: &str) -> Option<String> {
@@ -67,21 +86,29 @@ pub fn complete(source: &dyn Source, line: &str, cursor: usize) -> (usize, Vec<C
             names.filter(begins).map(word).collect()
         }
         Kind::Name | Kind::Mention => source.names().into_iter().filter(begins).map(word).collect(),
+        Kind::Hand => {
+            let hands = source.hands();
+            let others = source.names().into_iter().filter(|name| !hands.contains(name));
+            hands.iter().cloned().chain(others).filter(begins).map(word).collect()
+        }
         Kind::Room => source.rooms().into_iter().filter(begins).map(word).collect(),
-        Kind::OneOf(words) => words
-            .split('|')
-            .filter(|choice| !choice.contains(|c: char| c.is_uppercase() || c == '#'))
-            .map(str::to_owned)
-            .filter(begins)
-            .map(word)
-            .collect(),
+        Kind::OneOf(words) => {
+            words.into_iter().map(str::to_owned).filter(begins).map(word).collect()
+        }
+        Kind::OfPoll(lang) => {
+            let has_poll = source.teaches() && source.choice("/1").is_some();
+            let (korean, english) = OF_POLL.split_at(OF_POLL.len() / 2);
+            let words = if lang == Lang::Ko { korean } else { english };
+            let words = words.iter().filter(|_| has_poll).map(|word| (*word).to_owned());
+            words.filter(begins).map(word).collect()
+        }
         Kind::Nothing => Vec::new(),
     };
     (start, candidates)
 }
 
 /// The kind of a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
     /// A command with its slash.
     Command,
@@ -91,8 +118,12 @@ enum Kind {
     Mention,
     /// A room.
     Room,
-    /// One of several words, such as `ko|en`.
-    OneOf(&'static str),
+    /// The name of a person, most likely of one whose hand is up.
+    Hand,
+    /// One of several words, such as `한국어|영어`.
+    OneOf(Vec<&'static str>),
+    /// What a teacher does with the open poll.
+    OfPoll(Lang),
     /// Anything else.
     Nothing,
 }
@@ -115,29 +146,44 @@ fn word_at(line: &str, cursor: usize) -> (usize, Kind) {
     let Some((spec, lang)) = words.next().and_then(find) else {
         return (start, Kind::Nothing);
     };
-    let at = words.count();
-    (start, spec.arguments(lang).split(' ').nth(at).map_or(Kind::Mention, kind_of))
+    (start, kind_of(spec, lang, words.count()))
 }
 
-/// The kind of an argument, by its name in the table: `NAME`, `[방]`, `ko|en`.
-fn kind_of(argument: &'static str) -> Kind {
-    let argument = argument.trim_start_matches('[').trim_end_matches(']');
-    let choices = || argument.split('|');
-    let is_one_of = |names: [&str; 2]| choices().any(|choice| names.contains(&choice));
-    let is_to_type = |choice: &str| choice.starts_with(char::is_lowercase);
-    if is_one_of(["NAME", "이름"]) {
-        Kind::Name
-    } else if is_one_of(["ROOM", "방"]) {
-        Kind::Room
-    } else if is_one_of(["CMD", "명령"]) {
-        Kind::Command
-    } else if is_one_of(["N", "개수"]) {
-        Kind::Nothing
-    } else if choices().any(is_to_type) || choices().count() > 1 {
-        Kind::OneOf(argument)
-    } else {
-        Kind::Mention
+/// The kind of the argument at `at`, by its name in the table: `NAME`, `[방]`, `ko|en`.
+fn kind_of(spec: &'static CommandSpec, lang: Lang, at: usize) -> Kind {
+    let [shown, choices] = [lang, Lang::En].map(|lang| argument_at(spec.arguments(lang), at));
+    let is_one_of = |name: &str| choices.contains(&name);
+    let is_made_up = |choice: &str| choice.contains(|c: char| c.is_uppercase() || c == '#');
+    match spec.name {
+        "/call" if at == 0 => Kind::Hand,
+        "/poll" if at == 0 => Kind::OfPoll(lang),
+        _ if is_one_of("NAME") => Kind::Name,
+        _ if is_one_of("ROOM") => Kind::Room,
+        _ if is_one_of("CMD") => Kind::Command,
+        _ if is_one_of("N") || is_one_of("CODE") => Kind::Nothing,
+        _ if choices.iter().any(|choice| !choice.is_empty() && !is_made_up(choice)) => {
+            let to_type = shown.into_iter().zip(choices).filter(|(_, choice)| !is_made_up(choice));
+            Kind::OneOf(to_type.map(|(word, _)| word).collect())
+        }
+        _ => Kind::Mention,
     }
+}
+
+/// The arguments, and the word that may stand in place of all of them: `off` in
+/// `5m [TEXT]|off`.
+fn either(arguments: &str) -> (&str, Option<&str>) {
+    match arguments.rsplit_once('|') {
+        Some((arguments, instead)) if arguments.ends_with(']') => (arguments, Some(instead)),
+        _ => (arguments, None),
+    }
+}
+
+/// What may stand there: of `5m [TEXT]|off`, first `5m` or `off`, then `TEXT`.
+fn argument_at(arguments: &'static str, at: usize) -> Vec<&'static str> {
+    let (arguments, instead) = either(arguments);
+    let choices = arguments.split(' ').nth(at).into_iter();
+    let choices = choices.flat_map(|argument| argument.trim_matches(['[', ']']).split('|'));
+    choices.chain(instead.filter(|_| at == 0)).collect()
 }
 
 /// The command with this name, slash included, and the language of the name.
@@ -166,6 +212,35 @@ fn command_candidate(spec: &'static CommandSpec, typed: &str) -> Option<Candidat
 /// The form in which words are compared: NFC, lower case.
 fn folded(word: &str) -> String {
     word.nfc().collect::<String>().to_lowercase()
+}
+
+/// Ends a list with that many empty rows. Below a list, the editor clears the rows that its line
+/// takes besides one, as if the line still stood there.
+pub(crate) fn end_with_rows(candidates: &mut [Candidate], columns: u16, rows: u16) {
+    if candidates.len() < 2 {
+        // It is no list.
+        return;
+    }
+    // The rows are counted to the width of a name, which may make the columns fewer.
+    for _ in 0..=candidates.len() {
+        let last = last_shown(candidates, columns);
+        if candidates[last].shown.ends_with('\n') || rows == 0 {
+            return;
+        }
+        for candidate in &mut *candidates {
+            candidate.shown.truncate(candidate.shown.trim_end_matches('\n').len());
+        }
+        candidates[last].shown.extend(std::iter::repeat_n('\n', rows.into()));
+    }
+}
+
+/// The last candidate of the list's last row: the editor fills column after column.
+fn last_shown(candidates: &[Candidate], columns: u16) -> usize {
+    let mode = GraphemeClusterMode::from_env();
+    let widest = candidates.iter().map(|candidate| mode.width(&candidate.shown)).max();
+    let in_a_row = columns / widest.unwrap_or(0).saturating_add(2).min(columns).max(1);
+    let rows = candidates.len().div_ceil(usize::from(in_a_row).max(1));
+    candidates.len() / rows * rows - 1
 }
 
 /// Shortens a list to what the terminal can show on one page.
@@ -200,8 +275,15 @@ pub fn hint(source: &dyn Source, line: &str, cursor: usize) -> Option<Hint> {
         return hint_for_command(source, command);
     }
     let (spec, lang) = find(command).filter(|(spec, _)| source.may_use(spec))?;
-    let arguments: Vec<&str> = spec.arguments(lang).split(' ').collect();
-    let missing = arguments.get(given..)?.join(" ");
+    let all = arguments_for(source, spec, lang);
+    let (arguments, instead) = either(all);
+    let first = line.split_whitespace().nth(1);
+    let is_keyword = |word| spec.name == "/poll" && OF_POLL.contains(&word);
+    let missing = match first {
+        None => all.to_owned(),
+        Some(word) if instead == Some(word) || is_keyword(word) => return None,
+        Some(_) => arguments.split(' ').skip(given).collect::<Vec<_>>().join(" "),
+    };
     if missing.is_empty() {
         return None;
     }
@@ -212,7 +294,10 @@ pub fn hint(source: &dyn Source, line: &str, cursor: usize) -> Option<Hint> {
 fn hint_for_command(source: &dyn Source, typed: &str) -> Option<Hint> {
     let typed = folded(typed);
     if let Some((spec, lang)) = find(&typed).filter(|(spec, _)| source.may_use(spec)) {
-        let arguments = spec.arguments(lang);
+        if let Some(choice) = source.choice(spec.name) {
+            return Some(Hint { shown: format!("  {choice}"), completion: None });
+        }
+        let arguments = arguments_for(source, spec, lang);
         let shown = format!(" {arguments}");
         return (!arguments.is_empty()).then_some(Hint { shown, completion: None });
     }
@@ -227,8 +312,16 @@ fn hint_for_command(source: &dyn Source, typed: &str) -> Option<Hint> {
         return None;
     }
     let rest = &spec.name_in(lang)[typed.len()..];
-    let shown = format!("{rest} {}", spec.arguments(lang)).trim_end().to_owned();
+    let shown = format!("{rest} {}", arguments_for(source, spec, lang)).trim_end().to_owned();
     Some(Hint { shown, completion: Some(rest.to_owned()) })
+}
+
+/// The arguments that the person typing may give: only teachers open polls.
+fn arguments_for(source: &dyn Source, spec: &CommandSpec, lang: Lang) -> &'static str {
+    match spec.name {
+        "/poll" if !source.teaches() => "",
+        _ => spec.arguments(lang),
+    }
 }
 
 #[cfg(test)]
@@ -311,10 +404,86 @@ mod tests {
 
     #[test]
     fn new_names_are_not_completed() {
-        for argument in ["N", "[N]", "[개수]", "[N|WHEN]", "[개수|언제]"] {
-            assert_eq!(kind_of(argument), Kind::Nothing, "{argument}");
+        for line in ["/history ", "/지난말 ", "/show ", "/질문공개 ", "/teach ", "/교사 "]
+        {
+            let (_, candidates) = complete(&Teacher, line, line.len());
+            assert_eq!(candidates, [], "{line}");
         }
-        assert_eq!(kind_of("[txt|html|jsonl]"), Kind::OneOf("txt|html|jsonl"));
+        // Both languages of a row have the same form.
+        for spec in COMMANDS {
+            for at in 0..4 {
+                let [ko, en] =
+                    [Lang::Ko, Lang::En].map(|lang| argument_at(spec.arguments(lang), at).len());
+                assert_eq!(ko, en, "{} at {at}", spec.name);
+            }
+        }
+    }
+
+    /// A teacher with an open poll, to whom two hands are up.
+    struct Teacher;
+
+    impl Source for Teacher {
+        fn may_use(&self, spec: &CommandSpec) -> bool {
+            !spec.roles.contains(&Role::Operator) || spec.roles.contains(&Role::Teacher)
+        }
+
+        fn names(&self) -> Vec<String> {
+            ["bob", "alice", "철수"].map(String::from).to_vec()
+        }
+
+        fn rooms(&self) -> Vec<String> {
+            Vec::new()
+        }
+
+        fn teaches(&self) -> bool {
+            true
+        }
+
+        fn hands(&self) -> Vec<String> {
+            ["철수", "alice"].map(String::from).to_vec()
+        }
+
+        fn choice(&self, command: &str) -> Option<String> {
+            (command == "/1").then(|| "김밥".to_owned())
+        }
+    }
+
+    #[test]
+    fn a_lesson_is_completed_by_what_goes_on_in_it() {
+        #[track_caller]
+        fn check(source: &dyn Source, line: &str, expected: &[&str]) {
+            let (_, candidates) = complete(source, line, line.len());
+            let shown: Vec<&str> = candidates.iter().map(|c| &*c.shown).collect();
+            assert_eq!(shown, expected, "{line}");
+        }
+        // Raised hands first, in their order.
+        check(&Teacher, "/call ", &["철수", "alice", "bob"]);
+        check(&Teacher, "/호명 ", &["철수", "alice", "bob"]);
+        check(&Teacher, "/call a", &["alice"]);
+        check(&Teacher, "/lesson ", &["end"]);
+        check(&Teacher, "/수업 ", &["끝"]);
+        check(&Teacher, "/hand ", &["down"]);
+        check(&Teacher, "/손 ", &["내리기"]);
+        check(&Teacher, "/손목록 ", &["비우기"]);
+        check(&Teacher, "/poll ", &["show", "end", "cancel"]);
+        check(&Teacher, "/투표 ", &["공개", "끝", "취소"]);
+        check(&MEMBER, "/poll ", &[]);
+        check(&Teacher, "/slow ", &["10s", "off"]);
+        check(&Teacher, "/듣기 ", &["켜기", "끄기"]);
+        check(&Teacher, "/timer ", &["5m", "off"]);
+        check(&Teacher, "/타이머 ", &["5분", "끄기"]);
+        check(&Teacher, "/timer 5m a", &["alice"]);
+        let hint = |source, line: &str| super::hint(source, line, line.len()).map(|it| it.shown);
+        assert_eq!(hint(&Teacher, "/1").as_deref(), Some("  김밥"));
+        assert_eq!(hint(&Teacher, "/2"), None);
+        assert_eq!(hint(&Teacher, "/poll").as_deref(), Some(" Q / A / B"));
+        assert_eq!(hint(&Teacher, "/poll end"), None);
+        assert_eq!(hint(&Teacher, "/timer ").as_deref(), Some("5m [TEXT]|off"));
+        assert_eq!(hint(&Teacher, "/timer 5m").as_deref(), Some(" [TEXT]"));
+        assert_eq!(hint(&Teacher, "/타이머 끄기"), None);
+        assert_eq!(hint(&Known(Role::Pupil), "/poll"), None);
+        assert_eq!(hint(&Known(Role::Pupil), "/질문").as_deref(), Some(" 질문"));
+        assert_eq!(hint(&Known(Role::Pupil), "/손").as_deref(), Some(" [질문|내리기]"));
     }
 
     #[test]
@@ -327,6 +496,29 @@ mod tests {
             cut_to_screen(&mut candidates, columns, rows);
             assert_eq!(candidates.len(), expected);
         }
+    }
+
+    #[test]
+    fn a_list_ends_with_the_rows_that_are_cleared_below_it() {
+        #[track_caller]
+        fn check(names: &[&str], columns: u16, last: usize) {
+            let candidate =
+                |name: &&str| Candidate { shown: (*name).into(), replacement: (*name).into() };
+            let mut candidates: Vec<Candidate> = names.iter().map(candidate).collect();
+            end_with_rows(&mut candidates, columns, 2);
+            let ends = candidates.iter().map(|candidate| candidate.shown.ends_with("\n\n"));
+            let ends: Vec<usize> =
+                ends.enumerate().filter(|(_, is)| *is).map(|(at, _)| at).collect();
+            assert_eq!(ends, [last], "{names:?} in {columns} columns");
+        }
+        // One row; three of two, filled column by column; one name a row.
+        check(&["bob", "철수", "alice"], 80, 2);
+        check(&["bob", "eve", "amy", "kim", "lee"], 14, 2);
+        check(&["bob", "eve", "amy", "kim"], 14, 3);
+        check(&["bob", "eve", "amy"], 5, 2);
+        let mut one = vec![Candidate { shown: "bob".into(), replacement: "bob".into() }];
+        end_with_rows(&mut one, 80, 2);
+        assert_eq!(one[0].shown, "bob");
     }
 
     #[test]

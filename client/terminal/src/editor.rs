@@ -27,9 +27,11 @@ use rustyline::{
 use crate::{
     completion::{self, Hint, Source},
     interrupts,
-    screen::{Interruption, Screen, WAKE, terminal_size},
+    screen::{Screen, WAKE},
+    size::terminal_size,
     style::{Palette, paint},
     tty_mode,
+    typing::Interruption,
 };
 
 /// How many lines can be recalled, of earlier runs and this one.
@@ -329,7 +331,9 @@ impl Completer for Helper {
         };
         let (start, mut candidates) = completion::complete(&**source, line, cursor);
         let (columns, rows) = terminal_size();
-        completion::cut_to_screen(&mut candidates, columns, rows);
+        let above = self.screen.rows_above_end();
+        completion::cut_to_screen(&mut candidates, columns, rows.saturating_sub(above));
+        completion::end_with_rows(&mut candidates, columns, above);
         let pairs = candidates
             .into_iter()
             .map(|candidate| Pair { display: candidate.shown, replacement: candidate.replacement });

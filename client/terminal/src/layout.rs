@@ -98,6 +98,21 @@ pub fn columns_of(prompt: &str) -> usize {
     prompt.graphemes(true).map(|grapheme| usize::from(mode.width(grapheme))).sum()
 }
 
+/// `text` in at most so many columns: if it is cut, an ellipsis stands for its end.
+pub fn cut_to(text: &str, columns: usize) -> Cow<'_, str> {
+    if columns_of(text) <= columns {
+        return Cow::Borrowed(text);
+    }
+    let Some(space) = columns.checked_sub(1) else { return Cow::Borrowed("") };
+    let mode = GraphemeClusterMode::from_env();
+    let mut taken = 0;
+    let fitting = text.graphemes(true).take_while(|grapheme| {
+        taken += usize::from(mode.width(grapheme));
+        taken <= space
+    });
+    Cow::Owned(fitting.collect::<String>().trim_end().to_owned() + "…")
+}
+
 /// How many rows the cursor moves down for `prompt`, `text` and the line end, with `columns`
 /// columns.
 pub(crate) fn rows_below(prompt: &str, text: &str, columns: u16) -> u16 {
@@ -107,6 +122,7 @@ pub(crate) fn rows_below(prompt: &str, text: &str, columns: u16) -> u16 {
 
 /// Whether `prompt` and `text` end where a row does.
 pub(crate) fn fills_row(prompt: &str, text: &str, columns: u16) -> bool {
+    let prompt = prompt.rsplit('\n').next().unwrap_or_default();
     !text.ends_with('\n') && row_starts(prompt, text, columns).last() == Some(text.len())
 }
 
@@ -133,7 +149,7 @@ pub(crate) fn rows_wrapped_anew(
     rows + rows_below(prompt_of_last, last, columns) - stays
 }
 
-/// For a `text` too tall for `rows` rows: where the part begins that fits below a row with
+/// For a `text` too tall for `rows` rows: where the part begins that fits below the rows of
 /// `prompt`, and how many rows are left out. `None` if all of it fits.
 pub(crate) fn end_that_fits(
     prompt: &str,
@@ -145,12 +161,14 @@ pub(crate) fn end_that_fits(
     if all <= usize::from(rows) {
         return None;
     }
-    let left_out = all - usize::from(rows.max(2) - 1);
-    let start = row_starts(prompt, text, columns).nth(left_out - 1)?;
-    Some((start, left_out))
+    let above = prompt.matches('\n').count();
+    let first = all - usize::from(rows).saturating_sub(above + 1).max(1);
+    let start = row_starts(prompt, text, columns).nth(first - 1)?;
+    Some((start, first - above))
 }
 
-/// The offsets in `text` at which its rows begin, without the first.
+/// The offsets in `text` at which its rows begin, without the first. Those of a prompt of
+/// several rows come before them.
 fn row_starts<'t>(
     prompt: &'t str,
     text: &'t str,

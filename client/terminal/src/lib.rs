@@ -4,6 +4,9 @@
 pub mod editor;
 pub mod completion;
 pub mod screen;
+mod typing;
+pub mod prompt;
+pub mod size;
 pub mod layout;
 pub mod style;
 pub mod qr;

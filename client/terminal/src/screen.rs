@@ -23,7 +23,6 @@
 //! [`is_full`]: Screen::is_full
 
 use std::{
-    env,
     io::{self, Write as _},
     mem,
     sync::Arc,
@@ -32,12 +31,14 @@ use std::{
 };
 
 use parking_lot::{Condvar, Mutex};
-use terminal_size::{Height, Width};
 
 use crate::{
     interrupts::EditorThread,
-    layout::{columns_of, end_that_fits, fills_row, hang, rows_below, rows_wrapped_anew},
+    layout::{end_that_fits, fills_row, hang, rows_below, rows_wrapped_anew},
+    prompt::{Pinned, Prompt},
+    size::{terminal_size, wraps_anew},
     style::{Palette, paint},
+    typing::{Interruption, TypedSoFar},
 };
 
 /// A full screen sends no signal when it has space again; this is the pause before the next
@@ -68,9 +69,10 @@ pub struct Screen {
 struct State {
     /// Whole lines that have not been written yet.
     waiting: String,
-    /// The current prompt, and the one with which the line began.
+    /// The current prompt and what is pinned above it, and what the line began with.
     prompt: String,
-    shown_prompt: String,
+    pinned: Option<Pinned>,
+    shown_prompt: Prompt,
     /// The prompt as last painted, which may be one of the editor's own.
     painted_prompt: String,
     /// How wide the terminal was then.
@@ -96,36 +98,6 @@ struct State {
     interruption: Option<Interruption>,
     /// Whether the screen has been closed.
     closed: bool,
-}
-
-/// A partly typed line.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct TypedSoFar {
-    pub text: String,
-    /// The cursor's position in bytes.
-    pub cursor: usize,
-    /// The hint that the editor shows after it.
-    pub hint: String,
-}
-
-/// Why a line ended without Enter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Interruption {
-    /// The prompt has another width: restart the line with its text.
-    NewPrompt,
-    /// Typing is over.
-    Cancelled,
-    /// Ctrl-C was pressed on an empty line.
-    CtrlC {
-        /// Whether it followed one that had cleared the line.
-        again: bool,
-    },
-    /// Ctrl-Z was pressed: restart the line with its text when the shell continues the process.
-    #[cfg(unix)]
-    Suspended {
-        /// The cursor's position in bytes.
-        cursor: usize,
-    },
 }
 
 impl Screen {
@@ -170,6 +142,16 @@ impl Screen {
         let mut state = self.state.lock();
         if state.prompt != prompt {
             state.prompt = prompt;
+            self.changed.notify_all();
+        }
+    }
+
+    /// Changes the row above the prompt, which must be safe for a terminal. A small terminal has
+    /// none.
+    pub fn pin(&self, pinned: Option<Pinned>) {
+        let mut state = self.state.lock();
+        if state.pinned != pinned {
+            state.pinned = pinned;
             self.changed.notify_all();
         }
     }
@@ -288,8 +270,11 @@ impl Screen {
         state.painted = false;
         state.asking = question.is_some();
         state.typed = TypedSoFar::default();
-        state.shown_prompt = question.map_or_else(|| state.prompt.clone(), str::to_owned);
-        Some(state.shown_prompt.clone())
+        state.shown_prompt = match question {
+            Some(question) => Prompt::new(question, None, terminal_size()),
+            None => state.wanted_prompt(),
+        };
+        Some(state.shown_prompt.for_editor())
     }
 
     /// For the editor: what to paint in place of the prompt, for the line or for a prompt of
@@ -316,15 +301,20 @@ impl Screen {
             }
             None => {
                 if state.prompt_is_old() {
-                    if columns_of(&state.prompt) == columns_of(&state.shown_prompt) {
-                        state.shown_prompt = state.prompt.clone();
+                    let wanted = state.wanted_prompt();
+                    if wanted.has_shape_of(&state.shown_prompt) {
+                        state.shown_prompt = wanted;
                     } else if state.interruption.is_none() {
                         state.interruption = Some(Interruption::NewPrompt);
                         state.editor.inspect(|editor| editor.interrupt());
                     }
                 }
-                state.painted_prompt = state.shown_prompt.clone();
-                painting += &paint(self.palette.prompt(), &state.shown_prompt);
+                state.painted_prompt = state.shown_prompt.on_screen();
+                if let Some(pinned) = &state.shown_prompt.pinned {
+                    painting += &paint(self.palette.dim(), pinned);
+                    painting.push('\n');
+                }
+                painting += &paint(self.palette.prompt(), &state.shown_prompt.text);
             }
         }
         painting
@@ -401,6 +391,13 @@ impl Screen {
         let _ = write_out(&moves);
     }
 
+    /// For the editor: how many rows the line takes above the one where its text ends.
+    pub(crate) fn rows_above_end(&self) -> u16 {
+        let state = self.state.lock();
+        let (columns, _) = terminal_size();
+        rows_below(&state.shown_prompt.for_editor(), &state.typed.text, columns) - 1
+    }
+
     /// For the editor: notes the hint after the text.
     pub(crate) fn note_hint(&self, hint: &str) {
         hint.clone_into(&mut self.state.lock().typed.hint);
@@ -422,7 +419,7 @@ impl Screen {
                 None => format!("{}{}", typed.text, typed.hint),
             };
             let (columns, rows) = terminal_size();
-            let rows = rows_below(&state.shown_prompt, &text, columns).min(rows);
+            let rows = rows_below(&state.shown_prompt.for_editor(), &text, columns).min(rows);
             // Row by row, because some terminals keep a copy of a screen that is cleared as a
             // whole.
             output = "\x1b[A\x1b[2K".repeat(rows.into()) + "\r";
@@ -463,29 +460,19 @@ impl State {
         }
     }
 
+    /// The prompt as it should be painted now.
+    fn wanted_prompt(&self) -> Prompt {
+        Prompt::new(&self.prompt, self.pinned.as_ref(), terminal_size())
+    }
+
     fn prompt_is_old(&self) -> bool {
-        !self.asking && self.prompt != self.shown_prompt
+        !self.asking && self.wanted_prompt() != self.shown_prompt
     }
 
     /// Whether the editor has to repaint although no lines wait.
     fn wants_painting(&self) -> bool {
         self.typing && self.painted && self.prompt_is_old() && self.interruption.is_none()
     }
-}
-
-/// The size of the terminal, with the editor's default if it is unknown.
-pub fn terminal_size() -> (u16, u16) {
-    let size = terminal_size::terminal_size_of(io::stdout());
-    size.map_or((80, u16::MAX), |(Width(columns), Height(rows))| (columns, rows))
-}
-
-/// Whether the terminal is known to rewrap its rows when it is resized. Others, such as xterm,
-/// cut them off.
-fn wraps_anew() -> bool {
-    let programs = ["iTerm.app", "Apple_Terminal", "WezTerm", "ghostty", "vscode", "tmux"];
-    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-    ["TMUX", "VTE_VERSION", "KITTY_WINDOW_ID", "WT_SESSION"].into_iter().any(is_set)
-        || env::var("TERM_PROGRAM").is_ok_and(|program| programs.contains(&&*program))
 }
 
 fn write_out(text: &str) -> io::Result<()> {

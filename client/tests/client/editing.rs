@@ -591,7 +591,13 @@ fn what_is_typed_comes_back_in_another_run_but_not_what_was_private() {
     peer.expect_say();
     terminal.enter("see http://h/#TEACH-0a1b2c");
     peer.expect_say();
-    for (line, nonce) in [("/teach 7F3K-9Q2M", "6"), ("/교사 #teach-0a1b2c", "7")] {
+    // Nor what was voted, or asked without a name.
+    for (line, nonce) in [
+        ("/teach 7F3K-9Q2M", "6"),
+        ("/교사 #teach-0a1b2c", "7"),
+        ("/2", "8"),
+        ("/질문 왜 틀렸나요?", "9"),
+    ] {
         terminal.enter(line);
         assert!(peer.line().contains(line));
         peer.ack(nonce);
@@ -599,9 +605,9 @@ fn what_is_typed_comes_back_in_another_run_but_not_what_was_private() {
     terminal.enter("/new");
     assert!(peer.line().contains("/new"));
     peer.send("{\"type\":\"entered\",\"room\":\"private-k3f9\",\"id\":1,\"members\":1,");
-    peer.send("\"owner\":\"me\",\"nonce\":\"8\"}\n{\"type\":\"ack\",\"nonce\":\"8\"}\n");
+    peer.send("\"owner\":\"me\",\"nonce\":\"10\"}\n{\"type\":\"ack\",\"nonce\":\"10\"}\n");
     assert!(peer.line().contains("/invite"));
-    peer.ack("9");
+    peer.ack("11");
     terminal.expect_last(&["[private-k3f9 1]"]);
     terminal.enter("비밀");
     peer.expect_say();

@@ -30,6 +30,8 @@ mod elsewhere;
 #[cfg(unix)]
 mod saved;
 #[cfg(unix)]
+mod lesson;
+#[cfg(unix)]
 mod real_server;
 #[cfg(unix)]
 mod data;

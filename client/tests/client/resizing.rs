@@ -133,6 +133,37 @@ fn a_window_that_is_resized_keeps_no_rows_of_the_old_line() {
     }
 }
 
+#[test]
+#[ignore = "needs tmux"]
+fn a_window_that_is_resized_keeps_one_row_above_the_prompt() {
+    let server = FakeServer::start();
+    let tmux = Tmux::start(80, 24, &server.address);
+    let mut peer = server.accept_member("me");
+    peer.event("poll", r#""question":"What is for lunch today?","choices":["rice","soup"]"#);
+    for number in 1..=15 {
+        peer.said("bob", &number.to_string());
+    }
+    let draft: String = ('a'..='z').cycle().take(140).collect();
+    tmux.type_text(&draft);
+    let whole = "poll: What is for lunch today?  /1 rice  /2 soup";
+    let cut = |columns: usize| match columns {
+        48.. => whole,
+        40..48 => "poll: What is for lun…  /1 rice  /2 soup",
+        _ => "poll: What i…  /1 rice  /2 soup",
+    };
+    for columns in [80, 60, 41, 60, 32, 80] {
+        tmux.resize(&columns.to_string(), "24");
+        let line = wrapped(&format!("{PROMPT} {draft}"), columns);
+        tmux.expect_last(&[vec![" [bob] 15".into(), cut(columns).to_owned()], line].concat());
+        let polls = tmux.rows().iter().filter(|row| row.starts_with("poll:")).count();
+        assert_eq!(polls, 1, "{}", tmux.rows().join("\n"));
+    }
+    peer.event("poll_ended", r#""question":"Q","choices":[],"answered":0,"members":1,"counts":[]"#);
+    let result = " -- poll result, 0 of 1:  --".to_owned();
+    let line = wrapped(&format!("{PROMPT} {draft}"), 80);
+    tmux.expect_last(&[vec![" [bob] 15".into(), result], line].concat());
+}
+
 #[track_caller]
 fn check_resizing(draft: &str) {
     let server = FakeServer::start();
