@@ -116,7 +116,7 @@ fn a_lesson_from_its_beginning_to_its_end() {
     bob.send("/2\n");
     bob.expect(words(LessonNotice::PollOver));
     kim.send("/poll Clear?\n");
-    bob.expect("-- poll: Clear?  /o 네(O)  /x 아니요(X) --\n");
+    bob.expect("-- poll: Clear?  /o yes  /x no --\n");
     bob.send("/ㅐ\n");
     bob.expect(words(LessonNotice::Voted { choice: "네(O)" }));
     kim.send("/poll cancel\n");
