@@ -88,7 +88,9 @@ impl Renderer {
             ServerMessage::Found { events, before, .. } => {
                 notice(self.found(events, before.is_none()))
             }
-            ServerMessage::Whisper { time, user, text, .. } => self.whisper(*time, user, text),
+            ServerMessage::Whisper { time, user, teacher, text, .. } => {
+                self.whisper(*time, user, *teacher, text)
+            }
             ServerMessage::Notice { text, .. } => notice(self.notice(text)),
             ServerMessage::Error { text, .. } => notice(self.alarm(text)),
             ServerMessage::Who { count, members, quiet, .. } => {
@@ -191,9 +193,9 @@ impl Renderer {
         self.lines(&time, Mark::Own, text, |line| paint(self.palette.whisper(), line))
     }
 
-    fn whisper(&mut self, time: Time, user: &str, text: &str) -> Shown {
-        let user = sanitize_label(user);
-        let text = Notice::Whispered { user: &user, text: &sanitize_message(text) }.text(self.lang);
+    fn whisper(&mut self, time: Time, user: &str, teacher: bool, text: &str) -> Shown {
+        let (user, text) = (sanitize_label(user), sanitize_message(text));
+        let text = Notice::Whispered { user: &user, teacher, text: &text }.text(self.lang);
         let mut shown = self.day(time);
         let time = self.clock.show(time);
         shown +=

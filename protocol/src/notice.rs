@@ -209,6 +209,8 @@ pub enum Notice<'a> {
     Whispered {
         /// Who sent it.
         user: &'a str,
+        /// Whether a teacher sent it.
+        teacher: bool,
         /// The text: one line or several.
         text: &'a str,
     },

@@ -93,8 +93,8 @@ pub fn teacher_mark(lang: Lang) -> &'static str {
 /// The most bytes that the mark of a teacher takes.
 pub const TEACHER_MARK_BYTES: usize = "·teacher".len();
 
-/// The same for a line that is whispered, in either language.
-pub const WHISPERED_OVERHEAD: usize = 24;
+/// The same for a line that is whispered, in either language, with a teacher's mark.
+pub const WHISPERED_OVERHEAD: usize = 28;
 
 /// The least that a line counts: sending a short line costs more than its bytes.
 pub const MIN_LINE_BYTES: usize = 64;

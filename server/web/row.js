@@ -66,7 +66,7 @@ const CONTENT = {
   },
   whisper(entry, goesOn, user, onPerson) {
     const label = entry.own ? phrase("whisperedTo", apart(entry.to)) : [word("whispered")];
-    const head = element("div", { class: "head" }, person(entry.user, onPerson), element("span", { class: "label" }, ...label), clock(entry.time));
+    const head = element("div", { class: "head" }, person(entry.user, onPerson), teacherMark(entry), element("span", { class: "label" }, ...label), clock(entry.time));
     return [head, element("p", { class: "text" }, ...textNodes(entry.text, null))];
   },
   changes(entry) {

@@ -316,10 +316,10 @@ export class State {
     return null;
   }
 
-  #whisper({ private: number, user, text, time }) {
+  #whisper({ private: number, user, teacher, text, time }) {
     if (number <= this.lastPrivate) return null;
     this.lastPrivate = number;
-    return this.#pushWhisper({ kind: "whisper", user, text, time: Date.parse(time), own: false });
+    return this.#pushWhisper({ kind: "whisper", user, teacher, text, time: Date.parse(time), own: false });
   }
 
   #pushWhisper(entry) {

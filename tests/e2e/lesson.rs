@@ -761,3 +761,44 @@ fn a_hand_goes_down_whose_owner_does_not_come_back_after_a_restart() {
     }
     refused(&mut kim, "/hands", "no_hands");
 }
+
+#[test]
+fn what_a_teacher_whispers_is_marked_by_every_door_and_when_it_was_kept() {
+    let server = start(|_| {});
+    let mut kim = begin(&server);
+    let mut ko = server.login("ko");
+    ko.send("/lang ko\n/ping set\n").expect(" set\n");
+    let mut en = server.login("en");
+    let mut lines = server.login_websocket("lines");
+    let mut socket = server.login_websocket_json("socket");
+    let mut away = server.connect();
+    away.become_json();
+    away.send_json(json!({"type": "login", "name": "away"}));
+    let token = away.next("welcome")["session"].clone();
+    away.reset();
+    // The server has noticed.
+    server.console_expect("[away] disconnected");
+    for name in ["ko", "en", "lines", "socket", "away"] {
+        kim.command(&format!("/msg {name} psst"));
+        kim.next("ack");
+    }
+    ko.expect("[귓속말 Kim·교사] psst\n");
+    en.expect("[whisper Kim·teacher] psst\n");
+    lines.expect("[whisper Kim·teacher] psst");
+    let teachers = |whisper: &Value| assert_eq!(whisper["teacher"], true, "{whisper}");
+    teachers(&loop {
+        let message: Value = serde_json::from_str(&socket.expect_message()).expect("JSON");
+        if message["type"] == "whisper" {
+            break message;
+        }
+    });
+    let mut back = server.connect();
+    back.become_json();
+    back.send_json(json!({"type": "login", "session": token}));
+    teachers(&back.next("whisper"));
+    // Nobody else's is.
+    en.send("/msg away hi\n");
+    assert_eq!(back.next("whisper")["teacher"], Value::Null);
+    en.send("/msg ko hi\n");
+    ko.expect("[귓속말 en] hi\n");
+}

@@ -109,6 +109,9 @@ pub enum ServerMessage<'a> {
         time: Time,
         /// Who sent it.
         user: Cow<'a, str>,
+        /// Whether a teacher sent it.
+        #[serde(default, skip_serializing_if = "is_false")]
+        teacher: bool,
         /// The text: one line, or several with LF between them.
         text: Cow<'a, str>,
     },

@@ -7,7 +7,7 @@ use crate::{
     foreign::Foreign,
     limits::{CARRIER_BYTES, LINE_BYTES, MESSAGE_BYTES, MESSAGE_LINES, PROTOCOL_VERSION},
     room::LOBBY,
-    text::Lang,
+    text::{Lang, teacher_mark},
 };
 
 use super::{
@@ -170,7 +170,10 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             format!("{user} is not in a room. To ban them from the server: /ban {user}")
         }
         Notice::Announced(text) => prefixed("[server] ", text),
-        Notice::Whispered { user, text } => prefixed(&format!("[whisper {user}] "), text),
+        Notice::Whispered { user, teacher, text } => {
+            let mark = if *teacher { teacher_mark(Lang::En) } else { "" };
+            prefixed(&format!("[whisper {user}{mark}] "), text)
+        }
         Notice::WhisperSent { user, text, away } => {
             let sent = prefixed(&format!("[whisper → {user}] "), text);
             match away {

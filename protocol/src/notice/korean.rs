@@ -8,7 +8,7 @@ use crate::{
     josa::{Josa, nim, with_josa, with_nim},
     limits::{CARRIER_BYTES, LINE_BYTES, MESSAGE_BYTES, MESSAGE_LINES, PROTOCOL_VERSION},
     room::{LOBBY_IN_KOREAN, is_private, room_name},
-    text::Lang,
+    text::{Lang, teacher_mark},
 };
 
 use super::{
@@ -183,7 +183,10 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             with_nim(user)
         ),
         Notice::Announced(text) => prefixed("[서버] ", text),
-        Notice::Whispered { user, text } => prefixed(&format!("[귓속말 {user}] "), text),
+        Notice::Whispered { user, teacher, text } => {
+            let mark = if *teacher { teacher_mark(Lang::Ko) } else { "" };
+            prefixed(&format!("[귓속말 {user}{mark}] "), text)
+        }
         Notice::WhisperSent { user, text, away } => {
             let sent = prefixed(&format!("[귓속말 → {user}] "), text);
             match away {

@@ -93,7 +93,9 @@ impl Dialect for TextLines {
                     say(Notice::Recorded);
                 }
             }
-            ServerMessage::Whisper { user, text, .. } => say(Notice::Whispered { user, text }),
+            ServerMessage::Whisper { user, teacher, text, .. } => {
+                say(Notice::Whispered { user, teacher: *teacher, text });
+            }
             ServerMessage::Error { text, .. } | ServerMessage::Notice { text, .. } => {
                 write_lines(text, words.line_end, out);
             }

@@ -39,16 +39,16 @@ impl Session {
     /// Whispers to them.
     pub(crate) fn whisper(&self, from: Whisperer<'_>, text: &str, time: Time) -> Whispered {
         let mut state = self.state.lock();
-        let user = match (from, state.lang) {
+        let (user, teacher) = match (from, state.lang) {
             (Whisperer::Member(session, name), _) => {
                 if Hidden::hides(&state.hidden, session.number, name.as_str()) {
                     return Whispered::Hidden;
                 }
-                name.as_str()
+                (name.as_str(), session.is_teacher())
             }
             // Names that nobody can have.
-            (Whisperer::Operator, Lang::Ko) => "서버",
-            (Whisperer::Operator, Lang::En) => "server",
+            (Whisperer::Operator, Lang::Ko) => ("서버", false),
+            (Whisperer::Operator, Lang::En) => ("server", false),
         };
         let SessionState { outbox, form, memory, last_whisperer, .. } = &mut *state;
         let line = memory.as_ref().map(|memory| {
@@ -57,6 +57,7 @@ impl Session {
                 private: memory.last_private + 1,
                 time,
                 user: user.into(),
+                teacher,
                 text: text.into(),
             });
             line.into_bytes()
@@ -65,7 +66,7 @@ impl Session {
             (Some(outbox), Some(line)) if outbox.try_push(line) => Whispered::Sent,
             (Some(outbox), None) => {
                 let mut answer = Answer::new(outbox.form());
-                answer.notice(&Notice::Whispered { user, text });
+                answer.notice(&Notice::Whispered { user, teacher, text });
                 if !outbox.try_push(&answer.into_bytes()) {
                     return Whispered::Refused;
                 }
