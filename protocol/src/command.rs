@@ -136,10 +136,7 @@ pub enum Command<'a> {
     /// Makes a private room, perhaps with a topic, and goes there.
     New(Option<&'a str>),
     /// Shows how to invite others to this room.
-    Invite {
-        /// Whether to draw a QR code too.
-        qr: bool,
-    },
+    Invite(InviteBy),
     /// Whispers to somebody.
     Msg(UserName, &'a str),
     /// Whispers to the last person who whispered.
@@ -200,6 +197,17 @@ pub enum Command<'a> {
     Stop,
     /// Has to do with a lesson.
     Lesson(LessonCommand<'a>),
+}
+
+/// How `/invite` says to invite others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InviteBy {
+    /// By the room's link.
+    Link,
+    /// By the link, and as a QR code too.
+    Qr,
+    /// By three words to be said aloud.
+    Words,
 }
 
 /// What `/help` shows.
@@ -566,8 +574,11 @@ mod tests {
         check("/내말 켜기", Command::Own(Switch::On));
         check("/reply ok", Command::Reply("ok"));
         check("/join 로비", Command::Join(Destination::Public(RoomName::lobby())));
-        check("/invite", Command::Invite { qr: false });
-        check("/invite QR", Command::Invite { qr: true });
+        check("/invite", Command::Invite(InviteBy::Link));
+        check("/invite QR", Command::Invite(InviteBy::Qr));
+        for words in ["/invite words", "/초대 단어", "/초대 말"] {
+            check(words, Command::Invite(InviteBy::Words));
+        }
         check("/mute bob 10m", Command::Mute(name("bob"), Some(Duration::from_secs(600))));
         for time in ["90분", "1시간 30분", "1h 30m", "1h30m"] {
             let mute = Command::Mute(name("bob"), Some(Duration::from_secs(5_400)));
@@ -696,7 +707,7 @@ mod tests {
             check(&format!("/history {wrong}"), "/history [N|WHEN]");
         }
         check("/help dance", "/help [CMD|all]");
-        check("/invite qrs", "/invite [qr]");
+        check("/invite qrs", "/invite [qr|words]");
         for line in ["/own", "/own maybe"] {
             check(line, "/own on|off");
         }

@@ -12,6 +12,7 @@ pub mod wide;
 pub mod foreign;
 pub mod name;
 pub mod room;
+pub mod words;
 pub mod command;
 pub mod message;
 pub mod request;

@@ -8,6 +8,7 @@ use crate::{
     invisible::{is_invisible, trim_start},
     name::{NameError, NameKey, parse_shown, readings, spelling_of},
     text::Lang,
+    words::RoomWords,
 };
 
 /// The name of the room where everyone starts.
@@ -52,8 +53,9 @@ impl RoomName {
     /// # Errors
     ///
     /// [`NameError`] as for the name of a person; [`NameError::Reserved`] for what
-    /// could be taken for the lobby (`1obby`, `로비.`) or for the mark of a private room
-    /// (`рrivate-k3f9` with a Cyrillic `р`, `private_k3f9`).
+    /// could be taken for the lobby (`1obby`, `로비.`), for the mark of a private room
+    /// (`рrivate-k3f9` with a Cyrillic `р`, `private_k3f9`) or for the words that open one
+    /// ([`RoomWords`]).
     pub fn parse(text: &str) -> Result<RoomName, NameError> {
         let name = RoomName(parse_shown(text)?.into());
         if name.is_lobby() {
@@ -70,6 +72,7 @@ impl RoomName {
         let word = name.as_str().split_once(is_hyphen).map(|(word, _)| word);
         if readings(name.as_str()).any(|reading| is_lobby(&reading))
             || word.is_some_and(|word| readings(word).any(|reading| is_mark_word(&reading)))
+            || RoomWords::parse(name.as_str()).is_some()
         {
             return Err(NameError::Reserved);
         }
@@ -114,7 +117,7 @@ pub struct NoKey;
 
 impl RoomKey {
     /// The key of these bits, which must be random.
-    pub fn from_bits(bits: u128) -> RoomKey {
+    pub const fn from_bits(bits: u128) -> RoomKey {
         RoomKey(bits)
     }
 
@@ -224,13 +227,16 @@ pub fn is_teachers_link(text: &str) -> bool {
     })
 }
 
-/// Where somebody wants to go: `수학`, `#KEY`, or a link, perhaps with words around it.
+/// Where somebody wants to go: `수학`, `#KEY`, a link, perhaps with text around it, or the words
+/// that open a private room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
     /// A public room.
     Public(RoomName),
     /// A private room.
     Private(RoomKey),
+    /// The private room that these words open, if they open one.
+    Words(RoomWords),
 }
 
 /// Why a text is not a [`Destination`].
@@ -258,17 +264,21 @@ impl Destination {
             Some(key) => Ok(Destination::Private(key)),
             None if is_teachers_link(text) => Err(DestinationError::Teachers),
             None if text.contains('#') => Err(NoKey.into()),
-            None => Ok(Destination::Public(RoomName::parse(text)?)),
+            None => match RoomWords::parse(text) {
+                Some(words) => Ok(Destination::Words(words)),
+                None => Ok(Destination::Public(RoomName::parse(text)?)),
+            },
         }
     }
 }
 
-/// As [`parse`](Destination::parse) reads it: a private room's key is shown.
+/// As [`parse`](Destination::parse) reads it: a private room's key is shown, and so are words.
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Destination::Public(name) => name.fmt(f),
             Destination::Private(key) => write!(f, "#{}", key.show()),
+            Destination::Words(words) => words.fmt(f),
         }
     }
 }
@@ -357,6 +367,9 @@ mod tests {
         for link in ["http://192.168.0.5:9998/#", "https://chat.example/a/b/#", "madang://h/#"] {
             check(&format!("{link}{KEY}"), Destination::Private(key(KEY)));
         }
+        let words = RoomWords::parse("파란-고래-우산").expect("they are in the list");
+        check("파란 고래 우산", Destination::Words(words));
+        assert_eq!(RoomName::parse("파란-고래-우산"), Err(NameError::Reserved));
         assert_eq!(Destination::parse("#"), Err(DestinationError::Key(NoKey)));
         assert_eq!(Destination::parse(""), Err(NameError::Empty.into()));
         assert_eq!(

@@ -54,7 +54,7 @@ pub(crate) fn run(caller: &Caller<'_>, command: Command<'_>) -> Reply {
         Command::Topic(None) => Ok(questions::topic(caller)),
         Command::History(part) => history::history(caller, part),
         Command::Search(words) => archive::search(caller, words),
-        Command::Invite { qr } => questions::invite(caller, qr),
+        Command::Invite(by) => questions::invite(caller, by),
         Command::Ignore(None) => questions::list_hidden(caller),
 
         Command::Join(destination) => Ok(rooms::join(caller, destination)),
@@ -115,7 +115,7 @@ pub(crate) fn is_question(command: &Command<'_>) -> bool {
             | Command::Topic(None)
             | Command::History(_)
             | Command::Search(_)
-            | Command::Invite { .. }
+            | Command::Invite(_)
             | Command::Ignore(None)
     )
 }

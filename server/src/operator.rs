@@ -11,7 +11,7 @@ use std::{
 };
 
 use madang_protocol::{
-    command::{Command, CommandError},
+    command::{Command, CommandError, InviteBy},
     line::LineDecoder,
     notice::{LessonNotice, Notice},
     room::{Destination, RoomName, room_name},
@@ -128,9 +128,10 @@ impl Operator {
         let standing = Standing::Operator(&room);
         let form = Form::text(lang, LineEnd::Lf);
         let chat = self.shared.chat();
-        let caller = Caller { chat, standing, form, lang, nonce: None, address: None };
+        let caller =
+            Caller { chat, standing, form, lang, nonce: None, address: None, origin: None };
         let parsed = Command::parse_operators(&line);
-        let wants_qr = parsed == Ok(Command::Invite { qr: true });
+        let wants_qr = parsed == Ok(Command::Invite(InviteBy::Qr));
         let mut reply = match parsed {
             Ok(command) => commands::run(&caller, command),
             Err(CommandError::Unknown { .. }) if !line.trim_start().starts_with('/') => {

@@ -16,6 +16,7 @@ use crate::{
         bans::Bans,
         bucket_pool::BucketPool,
         connection_table::{self, ConnectionTable},
+        spoken::SpokenWords,
     },
     close_reason::CloseReason,
     commands::{chat::Services, lesson},
@@ -81,6 +82,8 @@ pub(crate) struct Shared {
     pub(crate) room_allowance: AddressAllowance,
     /// How many wrong teacher's codes an address may send.
     pub(crate) code_allowance: AddressAllowance,
+    /// The words that open private rooms.
+    pub(crate) spoken: SpokenWords,
     pub(crate) bans: Bans,
     pub(crate) timekeeper: Arc<Timekeeper<Due>>,
     /// What can be downloaded once.

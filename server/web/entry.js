@@ -26,6 +26,10 @@ export class Entry {
       const title = await ask(word("newTitle"), "", word("make"));
       if (title !== null) this.#enter({ title });
     });
+    byId("enter-words").addEventListener("click", async () => {
+      const words = await ask(word("askWords"), "", word("enterByWords"));
+      if (words) this.#enter(null, words);
+    });
     byId("another-name").addEventListener("click", () => {
       this.#propose();
       this.refuse("");
@@ -86,6 +90,7 @@ export class Entry {
     this.#showWays(true);
     byId("enter").textContent = word(isInvited ? "enterInvited" : "enterLobby");
     byId("enter-private").hidden = isInvited;
+    byId("enter-words").hidden = isInvited;
     if (this.#proposed !== null && this.#field.value === this.#proposed) this.#propose();
   }
 
@@ -115,8 +120,8 @@ export class Entry {
     this.#field.value = this.#proposed;
   }
 
-  /** `make` is the room to make, `{title}`; null for none. */
-  #enter(make) {
+  /** `make` is the room to make, `{title}`; null for none. `words` open a private one. */
+  #enter(make, words = null) {
     if (isBroken(location.hash)) return;
     const name = this.#field.value.trim();
     if (!name) this.#propose();
@@ -124,6 +129,6 @@ export class Entry {
     const key = keyIn(location.hash);
     this.refuse("");
     this.busy(true);
-    this.#onEnter({ name: this.#field.value.trim(), isProposed, place: key ? `#${key}` : "lobby", make });
+    this.#onEnter({ name: this.#field.value.trim(), isProposed, place: words ?? (key ? `#${key}` : "lobby"), make });
   }
 }

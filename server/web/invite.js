@@ -37,6 +37,8 @@ function byNc(invite, link) {
 /** Fills the dialog and shows it. */
 export function showInvite(invite) {
   fillInvite(invite);
+  // Asked for from the dialog itself, words come into it.
+  if (byId("invite").open) return;
   byId("invite").showModal();
   byId("copy-link").focus();
 }
@@ -50,6 +52,9 @@ export function fillInvite(invite) {
   for (const place of ["invite", "start", "wall"]) byId(`${place}-code`).replaceChildren(code());
   for (const place of ["invite", "start"]) byId(`${place}-link`).value = link;
   for (const button of ["copy-link", "start-copy"]) byId(button).textContent = word("copy");
+  byId("show-words").hidden = !invite.key || Boolean(invite.words);
+  byId("invite-words").hidden = !invite.words;
+  if (invite.words) byId("invite-words").textContent = word("wordsOpen", invite.words, Math.ceil(invite.words_seconds / 60));
   byId("invite-plain").hidden = link.startsWith("https:");
   byId("invite-lines").replaceChildren(...lines(invite, link).map((line) => element("li", {}, element("code", {}, line))));
   const parts = link.replace(/^https?:\/\//u, "").split(/(?=#)/u);

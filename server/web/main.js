@@ -447,7 +447,8 @@ function speak() {
 }
 
 document.querySelector(".language").addEventListener("click", act.language);
-byId("show-invite").addEventListener("click", () => (state.invite ? showInvite(state.invite) : command("/invite")));
+byId("show-invite").addEventListener("click", () => (state.invite ? showInvite({ ...state.invite, words: null }) : command("/invite")));
+byId("show-words").addEventListener("click", () => command("/invite words"));
 byId("show-more").addEventListener("click", () => showMore(state, attention, sound, act));
 byId("menu").addEventListener("click", askRooms);
 byId("back-to-lobby").addEventListener("click", () => act.join("lobby"));

@@ -52,6 +52,12 @@ fn two_browsers_and_nc_meet_in_a_room_by_its_link() {
 }
 
 #[test]
+#[ignore = "needs Chromium"]
+fn words_that_were_heard_open_the_room_on_the_first_screen() {
+    drive("spoken.mjs");
+}
+
+#[test]
 #[ignore = "needs node, tests/browser/node_modules and chromium"]
 fn a_tab_that_slept_has_everything_once() {
     let (server, other) = (TestServer::start(|_| {}), TestServer::start(|_| {}));

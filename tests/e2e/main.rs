@@ -18,6 +18,7 @@ mod terminal;
 mod forgery;
 mod names;
 mod order;
+mod spoken;
 mod stall;
 mod limits;
 mod carriers;

@@ -311,7 +311,7 @@ fn invite_tells_every_way_in_and_that_it_is_not_encrypted() {
         assert!(lines.iter().all(|line| line.chars().count() == width), "{qr}");
         assert!(qr.chars().all(|c| "█▀▄ \n".contains(c)), "{qr}");
         alice.send("/invite me\n");
-        alice.expect_next(say("사용법: /초대 [qr]\n", "Usage: /invite [qr]\n"));
+        alice.expect_next(say("사용법: /초대 [qr|단어]\n", "Usage: /invite [qr|words]\n"));
     });
 }
 

@@ -10,7 +10,7 @@ use madang_protocol::{
     invisible::is_blank,
     message::{check_message, check_rendered},
     request::Request,
-    room::{RoomKey, asks_for_room, is_private},
+    room::{Destination, RoomKey, asks_for_room, is_private},
     text::SAID_OVERHEAD,
 };
 use madang_terminal::{
@@ -251,10 +251,13 @@ fn is_quit(line: &str) -> bool {
     }
 }
 
-/// Whether `line` contains a private room's key, alone or in a link, or one with a typing
-/// error.
+/// Whether `line` contains what opens a private room: a key, alone or in a link, or one with a
+/// typing error, or the words of `/join`.
 fn has_key(line: &str) -> bool {
-    let is_broken = |line: &str| Command::parse(line) == Err(CommandError::BrokenLink);
+    let is_broken = |line: &str| {
+        let command = Command::parse(line);
+        matches!(command, Err(CommandError::BrokenLink) | Ok(Command::Join(Destination::Words(_))))
+    };
     RoomKey::find(line).is_some()
         || matches!(Input::parse(line), Input::Command(line) if is_broken(&line))
 }

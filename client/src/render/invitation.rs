@@ -14,7 +14,9 @@ impl Renderer {
     /// The lines of an `invite`, for a terminal of this size. There is no code without colours:
     /// half blocks are twice as wide in Korean terminals, and phones can't read them.
     pub(super) fn invite(&self, message: &ServerMessage<'_>, size: (u16, u16)) -> String {
-        let ServerMessage::Invite { link, madang, nc, encrypted, qr, .. } = message else {
+        let ServerMessage::Invite { link, madang, nc, encrypted, qr, words, words_seconds, .. } =
+            message
+        else {
             return String::new();
         };
         let invitation = Invitation {
@@ -24,6 +26,8 @@ impl Renderer {
             join: nc.get(1).map(|join| &**join),
             encrypted: *encrypted,
             qr: None,
+            words: words.as_deref(),
+            words_seconds: words_seconds.unwrap_or_default(),
         };
         let ways_in = self.notice(&Notice::Invite(invitation).text(self.lang));
         ways_in + &qr.as_deref().map(|qr| self.code(qr, size)).unwrap_or_default()

@@ -253,7 +253,7 @@ fn a_list_of_completions_fits_a_small_screen_and_lines_go_on_above() {
     }
     terminal.expect_last(&[" [bob] 98", " [bob] 99", "[lobby 1] /"]);
     terminal.type_text(&format!("초{TAB}"));
-    terminal.expect_last(&["[lobby 1] /초대 [qr]"]);
+    terminal.expect_last(&["[lobby 1] /초대 [qr|단어]"]);
     let shown = terminal.scrolled();
     let said: Vec<&str> = shown.iter().filter_map(|row| row.strip_prefix(" [bob] ")).collect();
     assert_eq!(said, (0..100).map(|number| number.to_string()).collect::<Vec<_>>());

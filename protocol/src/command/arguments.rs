@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::{Banned, Command, CommandSpec, Help, HistoryPart, Switch};
+use super::{Banned, Command, CommandSpec, Help, HistoryPart, InviteBy, Switch};
 use crate::{
     address_range::AddressRange,
     duration::parse_duration,
@@ -105,8 +105,9 @@ pub(super) fn switch(text: &str) -> Result<Switch, ArgumentError> {
 /// The argument of `/invite`.
 pub(super) fn invite(text: &str) -> Result<Command<'_>, ArgumentError> {
     match &*text.nfc().collect::<String>().to_lowercase() {
-        "" => Ok(Command::Invite { qr: false }),
-        "qr" | "큐알" => Ok(Command::Invite { qr: true }),
+        "" => Ok(Command::Invite(InviteBy::Link)),
+        "qr" | "큐알" => Ok(Command::Invite(InviteBy::Qr)),
+        "words" | "단어" | "말" => Ok(Command::Invite(InviteBy::Words)),
         _ => Err(ArgumentError::Usage),
     }
 }

@@ -114,12 +114,12 @@ pub static COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "/invite",
         alias: "/초대",
-        arguments: ["[qr]", "[qr]"],
+        arguments: ["[qr|단어]", "[qr|words]"],
         roles: MEMBER_AND_OPERATOR,
         help: ["초대 링크를 봅니다", "invite others here"],
         details: [
-            "이 방의 링크와 터미널에서 쓸 명령을\n보여 줍니다.\nQR 코드까지 보려면: /초대 qr",
-            "Shows this room's link and the commands\nfor terminals. /invite qr draws a\nQR code too.",
+            "이 방의 링크와 터미널에서 쓸 명령을\n보여 줍니다.\nQR 코드까지 보려면: /초대 qr\n/초대 단어: 말로 알려 줄 단어 세 개\n(비공개 방, 10분 동안)",
+            "Shows this room's link and the commands\nfor terminals. /invite qr draws a\nQR code too. /invite words: three words\nto say aloud, which open a private room\nfor 10 minutes.",
         ],
         parse: invite,
     },

@@ -219,6 +219,12 @@ pub enum ServerMessage<'a> {
         /// The link, or else the key, as a QR code in half blocks; lines with LF.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         qr: Option<Cow<'a, str>>,
+        /// Three words that open the room, if they were asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        words: Option<Cow<'a, str>>,
+        /// For how many more seconds they do.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        words_seconds: Option<u64>,
         /// The nonce of the request that it answers, if it had one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<Cow<'a, str>>,

@@ -222,6 +222,15 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         ),
         Notice::Silenced => "Your mute is lifted, but the operator's still holds.".into(),
         Notice::OwnerOnly => "Only the owner of a private room can do that.".into(),
+        Notice::WordsArePrivate => {
+            "Words open private rooms only. Anyone can join this room by its name.".into()
+        }
+        Notice::NoSuchWords => {
+            "These words open no room. Words work for 10 minutes; ask for new ones.".into()
+        }
+        Notice::TooManyWords { seconds } => {
+            format!("Too many wrong words. Try again in {}.", show_duration(*seconds, Lang::En))
+        }
         Notice::PublicOnly => "A quiet session can only be in public rooms.".into(),
         Notice::ReadOnly => "A quiet session from another computer can only read.".into(),
         Notice::Already => "Nothing to change.".into(),

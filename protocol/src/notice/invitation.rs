@@ -1,6 +1,6 @@
 //! How to invite others to a room, as text.
 
-use crate::text::Lang;
+use crate::{duration::show_duration, text::Lang};
 
 /// The answer to `/invite`, in the order in which it is shown. A way in that is missing
 /// does not exist.
@@ -19,11 +19,26 @@ pub struct Invitation<'a> {
     pub encrypted: bool,
     /// The QR code, in lines.
     pub qr: Option<&'a str>,
+    /// The words that open the room, if these were asked for: nothing else is shown then.
+    pub words: Option<&'a str>,
+    /// For how many more seconds they do.
+    pub words_seconds: u64,
 }
 
 impl Invitation<'_> {
     /// The lines, without the last line end.
     pub(super) fn text(&self, lang: Lang) -> String {
+        if let Some(words) = self.words {
+            let span = show_duration(self.words_seconds, lang);
+            return match lang {
+                Lang::Ko => format!(
+                    "  단어: {words} ({span} 동안)\n  들어오는 방법: /방 {words}\n  브라우저에서는 첫 화면의 '초대 단어로 들어가기'를 누르세요."
+                ),
+                Lang::En => format!(
+                    "  words: {words} (for {span})\n  to join: /join {words}\n  in a browser: choose \"Enter with invite words\" on the first screen"
+                ),
+            };
+        }
         let (browser, type_first) = match lang {
             Lang::Ko => ("브라우저", "로그인ID를 물으면 먼저 입력"),
             Lang::En => ("browser", "before your name, type"),

@@ -242,6 +242,16 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         ),
         Notice::Silenced => "방장의 채팅 금지는 풀렸지만, 운영자의 금지가 남아 있습니다.".into(),
         Notice::OwnerOnly => "비공개 방의 방장만 할 수 있습니다.".into(),
+        Notice::WordsArePrivate => {
+            "초대 단어는 비공개 방에만 쓸 수 있습니다. 이 방은 이름만 알면 누구나 들어올 수 있습니다.".into()
+        }
+        Notice::NoSuchWords => {
+            "이 단어로 열리는 방이 없습니다. 초대 단어는 10분 동안만 쓸 수 있으니 새로 받으세요.".into()
+        }
+        Notice::TooManyWords { seconds } => format!(
+            "틀린 단어를 너무 많이 보냈습니다. {} 뒤에 다시 시도하세요.",
+            show_duration(*seconds, Lang::Ko)
+        ),
         Notice::PublicOnly => "알림 없이 참여하면 공개 방에만 들어갈 수 있습니다.".into(),
         Notice::ReadOnly => "다른 컴퓨터에서 알림 없이 참여하면 읽을 수만 있습니다.".into(),
         Notice::Already => "바꿀 것이 없습니다.".into(),

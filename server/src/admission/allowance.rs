@@ -1,33 +1,37 @@
-//! How often each address may do something within a time window, such as creating rooms or
-//! trying a code.
+//! How often each address, or all together, may do something within a time window, such as
+//! creating rooms or trying a code.
 
 use std::{
     collections::{HashMap, VecDeque},
+    hash::Hash,
     net::IpAddr,
     time::{Duration, Instant},
 };
 
 use crate::sync::Mutex;
 
-/// The recent times for each address.
-pub(crate) struct AddressAllowance {
+/// Counted per address.
+pub(crate) type AddressAllowance = KeyedAllowance<IpAddr>;
+
+/// The recent times for each `K`.
+pub(crate) struct KeyedAllowance<K> {
     most: usize,
     within: Duration,
-    done: Mutex<HashMap<IpAddr, VecDeque<Instant>>>,
+    done: Mutex<HashMap<K, VecDeque<Instant>>>,
 }
 
-impl AddressAllowance {
+impl<K: Eq + Hash> KeyedAllowance<K> {
     /// Allows `most` times `within` this window.
-    pub(crate) fn new(most: usize, within: Duration) -> AddressAllowance {
-        AddressAllowance { most, within, done: Mutex::new(HashMap::new()) }
+    pub(crate) fn new(most: usize, within: Duration) -> KeyedAllowance<K> {
+        KeyedAllowance { most, within, done: Mutex::new(HashMap::new()) }
     }
 
-    /// Records that `address` does it at `now`.
+    /// Records that `who` does it at `now`.
     ///
     /// # Errors
     ///
     /// How long to wait, if the limit is reached.
-    pub(crate) fn take(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn take(&self, who: K, now: Instant) -> Result<(), Duration> {
         let mut done = self.done.lock();
         let is_over = |at: &Instant| now.saturating_duration_since(*at) >= self.within;
         done.retain(|_, times| {
@@ -36,20 +40,20 @@ impl AddressAllowance {
             }
             !times.is_empty()
         });
-        let times = done.entry(address).or_default();
+        let times = done.entry(who).or_default();
         self.wait(times, now)?;
         times.push_back(now);
         Ok(())
     }
 
-    /// Whether `address` could do it at `now`.
+    /// Whether `who` could do it at `now`.
     ///
     /// # Errors
     ///
     /// How long to wait.
-    pub(crate) fn check(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn check(&self, who: K, now: Instant) -> Result<(), Duration> {
         let mut done = self.done.lock();
-        let Some(times) = done.get_mut(&address) else { return Ok(()) };
+        let Some(times) = done.get_mut(&who) else { return Ok(()) };
         times.retain(|at| now.saturating_duration_since(*at) < self.within);
         self.wait(times, now)
     }

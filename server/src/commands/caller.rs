@@ -33,6 +33,8 @@ pub(crate) struct Caller<'a> {
     pub(crate) nonce: Option<&'a str>,
     /// The address whose allowance for new rooms they use; without one there is no limit.
     pub(crate) address: Option<IpAddr>,
+    /// The address that their guesses are counted for; none for the operator.
+    pub(crate) origin: Option<IpAddr>,
 }
 
 /// The role of a caller.

@@ -16,7 +16,7 @@ use madang_protocol::{
 
 use super::archive::Archive;
 use crate::{
-    admission::{allowance::AddressAllowance, bans::Bans},
+    admission::{allowance::AddressAllowance, bans::Bans, spoken::SpokenWords},
     doors::Doors,
     metrics::Metrics,
     room::{Room, directory::Rooms},
@@ -32,6 +32,8 @@ pub(crate) struct Chat<'a> {
     pub(crate) room_allowance: &'a AddressAllowance,
     /// How many wrong teacher's codes an address may send.
     pub(crate) code_allowance: &'a AddressAllowance,
+    /// The words that open private rooms.
+    pub(crate) spoken: &'a SpokenWords,
     pub(crate) doors: &'a Doors,
     pub(crate) metrics: &'a Metrics,
     /// Who should attend lessons.

@@ -4,12 +4,14 @@
 use std::{
     borrow::Cow,
     net::{IpAddr, SocketAddr},
+    time::Duration,
 };
 
 use madang_protocol::{
     event::ServerMessage,
     limits::{LINES_PORT, TLS_PORT},
     room::LOBBY,
+    words::RoomWords,
 };
 use qrcode::{QrCode, render::unicode::Dense1x2};
 
@@ -28,6 +30,8 @@ pub(crate) struct Invite {
     join: Option<String>,
     encrypted: bool,
     qr: Option<String>,
+    /// The words that open the room, and for how many more seconds.
+    words: Option<(String, u64)>,
 }
 
 /// How to invite others to `room`, for a member who connected to the address `came_by`.
@@ -82,6 +86,7 @@ pub(crate) fn invitation(
         join: join.filter(|_| nc.is_some()),
         nc,
         qr: qr.then(|| draw(&coded)).flatten(),
+        words: None,
     }
 }
 
@@ -108,6 +113,11 @@ fn by_lines(at: SocketAddr, tls: bool, fragment: &str, room: &Room) -> String {
 }
 
 impl Invite {
+    /// With words that open the room for that time.
+    pub(crate) fn with_words(self, words: RoomWords, left: Duration) -> Invite {
+        Invite { words: Some((words.to_string(), left.as_secs())), ..self }
+    }
+
     /// Splits off the QR code.
     pub(crate) fn without_qr(self) -> (Invite, Option<String>) {
         (Invite { qr: None, ..self }, self.qr)
@@ -127,6 +137,8 @@ impl Invite {
             nc: self.nc.iter().chain(&self.join).map(Into::into).collect(),
             encrypted: self.encrypted,
             qr: self.qr.as_deref().map(Into::into),
+            words: self.words.as_ref().map(|(words, _)| words.as_str().into()),
+            words_seconds: self.words.as_ref().map(|(_, seconds)| *seconds),
             nonce: nonce.map(Into::into),
         }
     }

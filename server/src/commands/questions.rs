@@ -1,8 +1,9 @@
 //! Commands that only ask: people, rooms, earlier messages.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use madang_protocol::{
+    command::InviteBy,
     event::{ServerMessage, Time},
     name::UserName,
     notice::{Notice, Present},
@@ -146,8 +147,12 @@ pub(super) fn topic(caller: &Caller<'_>) -> Reply {
 }
 
 /// Shows how to invite others to the caller's room.
-pub(super) fn invite(caller: &Caller<'_>, qr: bool) -> Result<Reply, Reply> {
+pub(super) fn invite(caller: &Caller<'_>, by: InviteBy) -> Result<Reply, Reply> {
     if let Standing::Operator(room) = caller.standing {
+        if by == InviteBy::Words {
+            // The operator's commands apply to public rooms.
+            return Err(caller.refuse(&Notice::WordsArePrivate));
+        }
         // The console draws the code.
         let (invite, qr) = invite::invitation(room, None, caller.chat.doors, true).without_qr();
         let mut answer = caller.begin();
@@ -156,7 +161,13 @@ pub(super) fn invite(caller: &Caller<'_>, qr: bool) -> Result<Reply, Reply> {
     }
     let Membership { room, came_by, .. } = caller.member()?;
     let room = room.ok_or_else(|| caller.refuse(&Notice::NoRoom))?;
-    let invite = invite::invitation(room, came_by, caller.chat.doors, qr);
+    let qr = by == InviteBy::Qr;
+    let mut invite = invite::invitation(room, came_by, caller.chat.doors, qr);
+    if by == InviteBy::Words {
+        let key = room.key.ok_or_else(|| caller.refuse(&Notice::WordsArePrivate))?;
+        let (words, left) = caller.chat.spoken.of(key, caller.lang, Instant::now());
+        invite = invite.with_words(words, left);
+    }
     let mut answer = caller.begin();
     answer.message(&invite.message(&room.name, caller.nonce));
     Ok(ask(caller, Question::Answered(answer)))

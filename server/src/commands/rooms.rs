@@ -21,6 +21,7 @@ use super::{
     people::check_speaks,
 };
 use crate::{
+    admission::spoken::NotOpened,
     room::{Op, Room, directory::NotMade, refusal::Refusal},
     session::{Quiet, Session},
 };
@@ -32,6 +33,14 @@ pub(super) fn join(caller: &Caller<'_>, destination: Destination) -> Reply {
     if caller.is_operator() {
         return look_at(caller, destination);
     }
+    let session = caller.member().ok().map(|member| member.session);
+    let quiet = session.and_then(|session| session.quiet());
+    let opened = check_public(quiet, &destination)
+        .and_then(|()| open_words(&caller.chat, caller.origin, destination));
+    let destination = match opened {
+        Ok(destination) => destination,
+        Err(notice) => return caller.refuse(&notice),
+    };
     let Standing::Member(member) = caller.standing else {
         return match check_destination(&chat, &destination, None) {
             Ok(room) => {
@@ -40,9 +49,6 @@ pub(super) fn join(caller: &Caller<'_>, destination: Destination) -> Reply {
             Err(notice) => caller.refuse(&notice),
         };
     };
-    if let Err(notice) = check_public(member.session.quiet(), &destination) {
-        return caller.refuse(&notice);
-    }
     let there = chat.rooms.find(&destination);
     let current = member.session.room();
     if there.as_ref().is_some_and(|room| current == Some(room.number)) {
@@ -52,7 +58,7 @@ pub(super) fn join(caller: &Caller<'_>, destination: Destination) -> Reply {
         (Some(room), _) => Ok(room),
         // Before the old room is left: making one may be refused.
         (None, Destination::Public(name)) => make_public(&chat, caller.address, name),
-        (None, Destination::Private(_)) => Err(Notice::NoSuchRoom),
+        (None, Destination::Private(_) | Destination::Words(_)) => Err(Notice::NoSuchRoom),
     };
     match there.and_then(|room| check_admits(&room, member.session)) {
         Ok(()) => caller.silence().and(Effect::Go(destination, None)),
@@ -65,7 +71,7 @@ fn look_at(caller: &Caller<'_>, destination: Destination) -> Reply {
     let found = match &destination {
         Destination::Public(_) => caller.chat.rooms.find(&destination),
         // Whoever uses a link is a member that others can see.
-        Destination::Private(_) => None,
+        Destination::Private(_) | Destination::Words(_) => None,
     };
     let Some(room) = found else { return caller.refuse(&Notice::NoSuchRoom) };
     let status = room.status();
@@ -134,7 +140,7 @@ pub(crate) fn check_destination(
             Ok(room.name.clone())
         }
         (None, Destination::Public(name)) => Ok(name.as_str().into()),
-        (None, Destination::Private(_)) => Err(Notice::NoSuchRoom),
+        (None, Destination::Private(_) | Destination::Words(_)) => Err(Notice::NoSuchRoom),
     }
 }
 
@@ -145,8 +151,26 @@ pub(crate) fn check_public(
     destination: &Destination,
 ) -> Result<(), Notice<'static>> {
     match (quiet, destination) {
-        (Some(_), Destination::Private(_)) => Err(Notice::PublicOnly),
+        (Some(_), Destination::Private(_) | Destination::Words(_)) => Err(Notice::PublicOnly),
         _ => Ok(()),
+    }
+}
+
+/// Where a destination leads, if it is words: to the key of the room that they open. A wrong
+/// try is counted for `origin`.
+pub(crate) fn open_words(
+    chat: &Chat<'_>,
+    origin: Option<IpAddr>,
+    destination: Destination,
+) -> Result<Destination, Notice<'static>> {
+    let (Destination::Words(words), Some(origin)) = (&destination, origin) else {
+        return Ok(destination);
+    };
+    let is_there = |key| chat.rooms.find(&Destination::Private(key)).is_some();
+    match chat.spoken.open(*words, origin, Instant::now(), is_there) {
+        Ok(key) => Ok(Destination::Private(key)),
+        Err(NotOpened::Unknown) => Err(Notice::NoSuchWords),
+        Err(NotOpened::TooMany(wait)) => Err(Notice::TooManyWords { seconds: wait.as_secs() + 1 }),
     }
 }
 

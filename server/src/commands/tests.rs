@@ -21,7 +21,7 @@ use super::{
     *,
 };
 use crate::{
-    admission::{allowance::AddressAllowance, bans::Bans},
+    admission::{allowance::AddressAllowance, bans::Bans, spoken::SpokenWords},
     clock,
     delivery::{outbox::Outbox, sink::fake::connect},
     dialect::Form,
@@ -41,6 +41,7 @@ struct Stage {
     bans: Bans,
     room_allowance: AddressAllowance,
     code_allowance: AddressAllowance,
+    spoken: SpokenWords,
     doors: Doors,
     metrics: Arc<Metrics>,
     services: Asked,
@@ -156,6 +157,7 @@ impl Stage {
             bans,
             room_allowance,
             code_allowance,
+            spoken: SpokenWords::new(),
             doors,
             metrics,
             services,
@@ -173,6 +175,7 @@ impl Stage {
             bans: &self.bans,
             room_allowance: &self.room_allowance,
             code_allowance: &self.code_allowance,
+            spoken: &self.spoken,
             doors: &self.doors,
             metrics: &self.metrics,
             roster: &[],
@@ -201,8 +204,11 @@ impl Stage {
 
     fn reply(&self, standing: Standing<'_>, form: Form, command: Command<'_>) -> String {
         let (chat, lang) = (self.chat(), Lang::En);
-        run(&Caller { chat, standing, form, lang, nonce: Some("n"), address: None }, command)
-            .into_text()
+        run(
+            &Caller { chat, standing, form, lang, nonce: Some("n"), address: None, origin: None },
+            command,
+        )
+        .into_text()
     }
 }
 
@@ -237,7 +243,8 @@ fn an_owner_who_lifts_a_mute_is_told_that_the_operators_still_holds() {
         let member = Membership { session, room: Some(&stage.room), came_by: None };
         let (chat, standing) = (stage.chat(), Standing::Member(member));
         let (form, lang) = (Form::text(Lang::En, LineEnd::Lf), Lang::En);
-        let caller = Caller { chat, standing, form, lang, nonce: None, address: None };
+        let caller =
+            Caller { chat, standing, form, lang, nonce: None, address: None, origin: None };
         run(&caller, Command::parse(line).expect(line)).into_text()
     };
     assert_eq!(run_as_alice("/mute bob"), "");
@@ -281,7 +288,8 @@ fn what_only_a_connection_can_do_is_left_to_it() {
         let member = Membership { session, room: Some(&stage.room), came_by: None };
         let (chat, standing) = (stage.chat(), Standing::Member(member));
         let (form, lang) = (Form::JSON, Lang::En);
-        let caller = Caller { chat, standing, form, lang, nonce: None, address: None };
+        let caller =
+            Caller { chat, standing, form, lang, nonce: None, address: None, origin: None };
         run(&caller, Command::parse(line).expect(line)).effect
     };
     assert!(matches!(effect("/me waves"), Effect::Act(text) if text == "waves"));

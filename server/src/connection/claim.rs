@@ -10,11 +10,12 @@ use madang_protocol::{
 
 use super::{Connection, login::Choice};
 use crate::{
+    admission::connection_table::owner_of,
     clock,
     close_reason::CloseReason,
     commands::{
         lesson,
-        rooms::{check_destination, check_public, make_private},
+        rooms::{check_destination, check_public, make_private, open_words},
     },
     room::refusal::Refusal,
     room::{Coming, Greeting},
@@ -84,12 +85,15 @@ impl Connection {
             self.prompt();
             return Ok(None);
         }
-        if let Err(notice) = self.check_place(&place, quiet) {
-            self.notice(&notice, nonce);
-            self.hint(&Notice::RoomFirst);
-            self.prompt();
-            return Ok(None);
-        }
+        let place = match self.check_place(place, quiet) {
+            Ok(place) => place,
+            Err(notice) => {
+                self.notice(&notice, nonce);
+                self.hint(&Notice::RoomFirst);
+                self.prompt();
+                return Ok(None);
+            }
+        };
         let token = if self.dialect.is_for_programs() { Some(new_token()?) } else { None };
         let now = clock::now();
         let user = match UserName::parse(&name) {
@@ -155,16 +159,23 @@ impl Connection {
         Ok(Some(Box::new(Entrance { session, destination, shown, nonce: request })))
     }
 
-    /// Whether a user without a name could go there.
-    fn check_place(&self, place: &FirstRoom, quiet: Option<Quiet>) -> Result<(), Notice<'static>> {
+    /// Whether a user without a name could go there, and where that is: words lead to the room that
+    /// they open.
+    fn check_place(
+        &self,
+        place: FirstRoom,
+        quiet: Option<Quiet>,
+    ) -> Result<FirstRoom, Notice<'static>> {
         match place {
-            FirstRoom::Lobby => Ok(()),
             FirstRoom::Room(wanted) => {
-                check_public(quiet, wanted)?;
-                check_destination(&self.shared.chat(), wanted, None).map(|_| ())
+                check_public(quiet, &wanted)?;
+                let chat = self.shared.chat();
+                let there = open_words(&chat, Some(owner_of(self.address)), wanted)?;
+                check_destination(&chat, &there, None)?;
+                Ok(FirstRoom::Room(there))
             }
             FirstRoom::NewRoom { .. } if quiet.is_some() => Err(Notice::PublicOnly),
-            FirstRoom::NewRoom { .. } => Ok(()),
+            FirstRoom::Lobby | FirstRoom::NewRoom { .. } => Ok(place),
         }
     }
 

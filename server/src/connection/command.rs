@@ -16,6 +16,7 @@ use madang_protocol::{
 
 use super::{Connection, login::Choice};
 use crate::{
+    admission::connection_table::owner_of,
     close_reason::CloseReason,
     commands::{
         self,
@@ -152,6 +153,7 @@ impl Connection {
             lang: self.lang,
             nonce,
             address,
+            origin: Some(owner_of(self.address)),
         }
     }
 
@@ -254,7 +256,9 @@ impl Connection {
                 (None, Destination::Public(name)) => {
                     rooms::make_public(&shared.chat(), self.admission.counted(), name)?
                 }
-                (None, Destination::Private(_)) => return Err(Notice::NoSuchRoom),
+                (None, Destination::Private(_) | Destination::Words(_)) => {
+                    return Err(Notice::NoSuchRoom);
+                }
             };
             match room.enter(coming()) {
                 Ok(()) => return Ok(room),

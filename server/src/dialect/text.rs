@@ -111,7 +111,9 @@ impl Dialect for TextLines {
                 let (room, away, quiet) = (room.as_deref(), *away, *quiet);
                 say(Notice::Whois { user, room, seconds, away, quiet });
             }
-            ServerMessage::Invite { link, madang, nc, encrypted, qr, .. } => {
+            ServerMessage::Invite {
+                link, madang, nc, encrypted, qr, words, words_seconds, ..
+            } => {
                 say(Notice::Invite(Invitation {
                     link: link.as_deref(),
                     madang,
@@ -119,6 +121,8 @@ impl Dialect for TextLines {
                     join: nc.get(1).map(|join| &**join),
                     encrypted: *encrypted,
                     qr: qr.as_deref(),
+                    words: words.as_deref(),
+                    words_seconds: words_seconds.unwrap_or_default(),
                 }));
             }
             ServerMessage::History { events, .. } | ServerMessage::Found { events, .. } => {

@@ -104,6 +104,8 @@ impl Rooms {
             Destination::Public(name) if name.is_lobby() => Some(self.lobby.clone()),
             Destination::Public(name) => self.table.lock().public.get(&name.key()).cloned(),
             Destination::Private(key) => self.table.lock().private.get(key).cloned(),
+            // They lead to a key, and only through `SpokenWords`, which counts the tries.
+            Destination::Words(_) => None,
         }
     }
 

@@ -32,6 +32,7 @@ impl Shared {
             bans: &self.bans,
             room_allowance: &self.room_allowance,
             code_allowance: &self.code_allowance,
+            spoken: &self.spoken,
             doors: &self.doors,
             metrics: &self.metrics,
             roster: &self.config.roster,
