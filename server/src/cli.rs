@@ -95,8 +95,8 @@ pub struct Cli {
           requires = "data", value_parser = parse_size)]
     data_limit: u64,
 
-    /// How far back members can read, such as 24h or 7d; madang-server transcript reads
-    /// everything
+    /// How far back members can read, such as 24h or 7d; teachers, the operator and
+    /// madang-server transcript read everything
     #[arg(long, env = "MADANG_REACH", value_name = "TIME", default_value = "24h",
           requires = "data", value_parser = parse_reach)]
     reach: Duration,

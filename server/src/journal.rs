@@ -24,7 +24,7 @@ use std::{
 
 use crossbeam_channel::{Sender, bounded};
 pub(crate) use madang_protocol::search;
-use madang_protocol::{name::UserName, room::RoomName};
+use madang_protocol::{event::Time, name::UserName, room::RoomName};
 
 use self::{
     kept::Leftover,
@@ -95,6 +95,7 @@ pub(crate) struct Journal {
     pub(crate) reader: Arc<Reader>,
     pub(crate) nonce_key: NonceKey,
     ids: Arc<EventIds>,
+    reach: Duration,
     watch: Arc<dyn Watch>,
     /// Called with the time when somebody has to [look](Self::pay_overdue) for what is overdue.
     look_at: Box<dyn Fn(Instant) + Send + Sync>,
@@ -159,6 +160,7 @@ impl Journal {
             reader,
             nonce_key: NonceKey::new(low, high),
             ids,
+            reach: config.reach,
             watch,
             look_at: Box::new(look_at),
             threads: Mutex::new(Some(threads)),
@@ -275,6 +277,11 @@ impl Recorder for Journal {
         let writes = opened.into_iter().chain(events).chain(lasting).chain(attended);
         let writes = writes.chain(ended).chain([highest]);
         self.hand_over(writes, round.owed.drain(..).map(Creditor::Speaker));
+    }
+
+    fn members_reach(&self, now: Time) -> Time {
+        let reach = i64::try_from(self.reach.as_millis()).unwrap_or(i64::MAX);
+        Time::from_millis(now.as_millis().saturating_sub(reach))
     }
 
     fn owe(&self, ack: OwedAck) {

@@ -101,9 +101,14 @@ impl Caller<'_> {
         Ok((room, member.session.hidden().to_vec()))
     }
 
-    /// How far back the caller may read.
+    /// How far back the caller may read: the operator, and teachers, who own every room that is
+    /// kept, to the beginning.
     pub(super) fn allowed_reach(&self) -> Reach {
-        if self.is_operator() { Reach::Everything } else { Reach::Members }
+        match self.standing {
+            Standing::Operator(_) => Reach::Everything,
+            Standing::Member(member) if member.session.is_teacher() => Reach::Everything,
+            Standing::Member(_) | Standing::Newcomer => Reach::Members,
+        }
     }
 
     /// How far the caller has read back in a room.

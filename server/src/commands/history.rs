@@ -5,7 +5,7 @@ use jiff::{Timestamp, Zoned, civil::Date};
 use madang_protocol::{command::HistoryPart, event::Time, notice::Notice};
 
 use super::{
-    archive::{Archive, Excerpt, Unread, Wanted},
+    archive::{Archive, Excerpt, Reach, Unread, Wanted},
     caller::{Caller, Reply, Standing},
     questions::ask,
 };
@@ -107,9 +107,8 @@ fn reading_after(excerpt: &Excerpt, room: &Room, span: HistorySpan) -> Reading {
 
 /// Refuses a moment that is too long ago for the caller.
 fn check_reach(caller: &Caller<'_>, since: Time) -> Result<(), Reply> {
-    let Some(archive) = caller.chat.archive.filter(|_| !caller.is_operator()) else {
-        return Ok(());
-    };
+    let is_member = caller.allowed_reach() == Reach::Members;
+    let Some(archive) = caller.chat.archive.filter(|_| is_member) else { return Ok(()) };
     let reach = archive.members_reach();
     if since >= reach {
         return Ok(());

@@ -87,7 +87,8 @@ impl Executor {
             },
             Question::History(span) => {
                 let (hidden, is_part) = (session.hidden(), self.recording.is_some());
-                let asked = HistoryQuery { span, hidden: &hidden, is_part };
+                let reach = self.reach_of(session);
+                let asked = HistoryQuery { span, hidden: &hidden, is_part, reach };
                 self.history.answer(self.batch.events(), asked, nonce, answer);
             }
             Question::Ping { token } => answer.message(&ServerMessage::Pong {

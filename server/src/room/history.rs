@@ -67,6 +67,8 @@ pub(crate) struct HistoryQuery<'a> {
     pub(crate) hidden: &'a [Hidden],
     /// Whether older events than these are kept elsewhere.
     pub(crate) is_part: bool,
+    /// The earliest moment that they may read back to, if there is one.
+    pub(crate) reach: Option<Time>,
 }
 
 impl HistorySpan {
@@ -179,24 +181,29 @@ impl History {
 
     /// What to show to a new member: the last `count` events that were said, up to
     /// the end of `current`, which has happened since; to people nothing of whom they
-    /// hide.
+    /// hide, and to nobody what happened before `reach`.
     pub(crate) fn shown(
         &mut self,
         current: &[Event],
         count: usize,
+        reach: Option<Time>,
         hidden: &[Hidden],
         form: Form,
         carrier: Carrier,
     ) -> Arc<Rendered> {
         // Programs hide for themselves.
         let hidden = if form.is_for_programs() { &[] } else { hidden };
-        let usual =
-            count == SHOWN_EVENTS && hidden.is_empty() && !current.iter().any(Event::is_said);
+        let usual = count == SHOWN_EVENTS
+            && hidden.is_empty()
+            && self.events.front().is_none_or(|oldest| is_within(reach, &oldest.event))
+            && !current.iter().any(Event::is_said);
         let place = form.index(carrier);
         if let Some(shown) = self.shown[place].as_ref().filter(|_| usual) {
             return shown.clone();
         }
-        let is_shown = |event: &&Event| event.is_said() && !Hidden::hides_past(hidden, event);
+        let is_shown = |event: &&Event| {
+            event.is_said() && is_within(reach, event) && !Hidden::hides_past(hidden, event)
+        };
         let events = past::newest(self.newest_first(current).filter(is_shown).take(count));
         let parts = form.shown_parts(&self.room, &events);
         let shown = Arc::new(Rendered::of_parts(self.room.clone(), parts, form, carrier));
@@ -251,12 +258,13 @@ impl History {
         nonce: Option<&str>,
         answer: &mut Answer,
     ) {
-        let HistoryQuery { span, hidden, is_part } = asked;
+        let HistoryQuery { span, hidden, is_part, reach } = asked;
         let is_for_programs = answer.is_for_programs();
         let is_meant = |event: &&Event| {
             is_for_programs || (event.is_said() && !Hidden::hides_past(hidden, event))
         };
-        let in_span = |event: &&Event| span.holds(event) && is_meant(event);
+        let in_span =
+            |event: &&Event| is_within(reach, event) && span.holds(event) && is_meant(event);
         let newest_first = || self.newest_first(current);
         let events = match span.has_beginning() {
             true => past::first(self.oldest_first(current).filter(in_span).take(span.limit)),
@@ -294,6 +302,11 @@ impl Drop for History {
     }
 }
 
+/// Whether an event is not older than may be read.
+fn is_within(reach: Option<Time>, event: &Event) -> bool {
+    reach.is_none_or(|reach| event.stamp().time >= reach)
+}
+
 /// Drops cached renderings, which are not counted any more.
 fn uncount(metrics: &Metrics, cached: &mut [Option<Arc<Rendered>>; Form::COUNT]) {
     let dropped = cached.iter_mut().filter_map(Option::take);
@@ -323,6 +336,16 @@ mod tests {
         }
     }
 
+    /// The same event at another time.
+    fn at(time: Time, event: Event) -> Event {
+        match event {
+            Event::Said { stamp, user, text, me, teacher } => {
+                Event::Said { stamp: Stamp { time, ..stamp }, user, text, me, teacher }
+            }
+            event => event,
+        }
+    }
+
     fn history(events: Vec<Event>) -> History {
         let mut history = History::new("lobby".into(), Arc::default());
         history.extend(with_sizes(events));
@@ -337,7 +360,7 @@ mod tests {
     }
 
     fn shown(history: &mut History, current: &[Event], count: usize, form: Form) -> String {
-        let shown = history.shown(current, count, &[], form, Carrier::Lines);
+        let shown = history.shown(current, count, None, &[], form, Carrier::Lines);
         String::from_utf8(shown.bytes(&(0..shown.len())).to_vec()).expect("UTF-8")
     }
 
@@ -361,6 +384,31 @@ mod tests {
         history.extend(with_sizes(current.into()));
         let text = shown(&mut history, &[], SHOWN_EVENTS, TEXT);
         assert!(text.ends_with("[bob] l29\n[bob] now\n"), "{text}");
+    }
+
+    #[test]
+    fn what_is_out_of_reach_is_neither_shown_nor_answered_nor_kept_rendered() {
+        let mut history = history((1..=3).map(|id| event(id, Some(&format!("l{id}")))).collect());
+        history.events[2].event = at(Time::from_millis(5_000), event(3, Some("l3")));
+        let all = "-- 3 earlier lines --\n[bob] l1\n[bob] l2\n[bob] l3\n";
+        let recent = "-- 1 earlier line --\n[bob] l3\n";
+        let beginning = Time::from_millis(0);
+        for (reach, expected) in [
+            (None, all),
+            (Some(Time::from_millis(5_000)), recent),
+            (Some(beginning), all),
+            (Some(Time::from_millis(5_001)), ""),
+        ] {
+            let shown = history.shown(&[], SHOWN_EVENTS, reach, &[], TEXT, Carrier::Lines);
+            assert_eq!(shown.bytes(&(0..shown.len())), expected.as_bytes(), "{reach:?}");
+            let asked = HistoryQuery { span: HistorySpan::newest(9), reach, ..Default::default() };
+            let mut answer = Answer::new(TEXT);
+            history.answer(&[], asked, None, &mut answer);
+            let answer = String::from_utf8(answer.into_bytes()).expect("UTF-8");
+            for line in ["l1", "l2", "l3"] {
+                assert_eq!(answer.contains(line), expected.contains(line), "{reach:?}: {answer}");
+            }
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use madang_protocol::{
-    event::{GapReason, LessonNow, ServerMessage},
+    event::{GapReason, LessonNow, ServerMessage, Time},
     limits::SHOWN_EVENTS,
     name::UserName,
     notice::{Goodbye, Notice},
@@ -76,13 +76,21 @@ impl Executor {
         }
     }
 
+    /// The earliest moment that somebody may read back to here, if there is one.
+    pub(super) fn reach_of(&self, session: &Session) -> Option<Time> {
+        let recording = self.recording.as_ref().filter(|_| !session.is_teacher())?;
+        Some(recording.members_reach(self.time))
+    }
+
     /// Takes in a new member, who will be shown so many events of before.
     fn insert(&mut self, session: Arc<Session>, outbox: Arc<Outbox>, shown: usize) {
         let (from, hidden, answers) = (self.batch_len(), session.hidden(), Vec::new());
         let shown = self.shown_of(shown);
         let earlier = (shown > 0).then(|| {
             let (form, carrier) = outbox.form_and_carrier();
-            let shown = self.history.shown(self.batch.events(), shown, &hidden, form, carrier);
+            let reach = self.reach_of(&session);
+            let current = self.batch.events();
+            let shown = self.history.shown(current, shown, reach, &hidden, form, carrier);
             let all = 0..shown.len();
             (shown, all)
         });

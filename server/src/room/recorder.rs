@@ -17,6 +17,9 @@ pub(crate) trait Recorder: Send + Sync {
     /// Takes over what happened in a round, whose buffers it leaves empty. Never blocks.
     fn record(&self, round: &mut Round);
 
+    /// The earliest moment that members may read back to.
+    fn members_reach(&self, now: Time) -> Time;
+
     /// Takes over an ack of something that was handed over before. Never blocks.
     fn owe(&self, ack: OwedAck);
 

@@ -74,6 +74,11 @@ impl Recording {
         self.round.events.push(Recorded { event: event.clone(), session, nonce });
     }
 
+    /// The earliest moment that members may read back to.
+    pub(super) fn members_reach(&self, now: Time) -> Time {
+        self.recorder.members_reach(now)
+    }
+
     /// Notes an ack that a speaker gets once all that was noted is safe.
     pub(super) fn owe(&mut self, ack: OwedAck) {
         self.round.owed.push(ack);

@@ -20,6 +20,7 @@ use crate::{
     room::{
         By, HistorySpan, Room,
         lesson::{Asker, LessonOp},
+        recorder::Recorder as _,
     },
     session::{Hidden, Reading},
     sync::Mutex,
@@ -82,8 +83,8 @@ impl Archive for Shared {
     }
 
     fn members_reach(&self) -> Time {
-        let reach = self.config.journal.as_ref().map_or(Duration::ZERO, |config| config.reach);
-        Time::from_millis(clock::now().as_millis().saturating_sub(reach.as_millis() as i64))
+        let now = clock::now();
+        self.journal.as_ref().map_or(now, |journal| journal.members_reach(now))
     }
 
     fn operators_reading(&self) -> &Mutex<Option<Reading>> {

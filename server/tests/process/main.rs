@@ -24,6 +24,8 @@ mod tls_crowd;
 mod foreign_programs;
 mod journal;
 mod lesson;
+#[cfg(target_os = "linux")]
+mod reach;
 mod story;
 #[cfg(target_os = "linux")]
 mod disk;
