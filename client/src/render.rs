@@ -110,6 +110,10 @@ impl Renderer {
                 notice(self.notice(&whois.text(self.lang)))
             }
             ServerMessage::Invite { .. } => notice(self.invite(message, terminal_size())),
+            ServerMessage::Transcript { path, link, .. } => {
+                let link = sanitize_line(link.as_deref().unwrap_or(path));
+                notice(self.notice(&Notice::Transcript(&link).text(self.lang)))
+            }
             ServerMessage::Ignored { users, .. } => {
                 let names: Vec<&str> = users.iter().map(|name| &**name).collect();
                 notice(self.notice(&Notice::Hidden(&names).text(self.lang)))

@@ -19,11 +19,13 @@ pub use lesson::{LessonCommand, MOST_CHOICES};
 pub use table::COMMANDS;
 
 pub use history_part::HistoryPart;
+pub use transcript_format::{TranscriptFormat, UnknownFormat};
 
 use arguments::ArgumentError;
 
 mod arguments;
 mod history_part;
+mod transcript_format;
 mod table;
 mod lesson;
 
@@ -151,6 +153,8 @@ pub enum Command<'a> {
     History(Option<HistoryPart>),
     /// Looks for words in what was said; without them, goes on looking further back.
     Search(Option<&'a str>),
+    /// Gets what was said as a file, in one's own room; the operator, in any public one.
+    Transcript(Option<RoomName>, TranscriptFormat),
     /// Ignores somebody, or lists the ignore list.
     Ignore(Option<UserName>),
     /// Stops ignoring somebody.
@@ -595,6 +599,14 @@ mod tests {
         check("/history 50", Command::History(Some(HistoryPart::Last(50))));
         check("/지난말 9:05", Command::History(Some(HistoryPart::Time { hour: 9, minute: 5 })));
         check("/history 11-28", Command::History(Some(HistoryPart::Day { month: 11, day: 28 })));
+        check("/transcript", Command::Transcript(None, TranscriptFormat::Txt));
+        check("/기록 HTML", Command::Transcript(None, TranscriptFormat::Html));
+        let math = RoomName::parse("수학").ok();
+        check("/기록 수학", Command::Transcript(math.clone(), TranscriptFormat::Txt));
+        check("/transcript 수학  jsonl", Command::Transcript(math, TranscriptFormat::Jsonl));
+        // A room may be called so.
+        let named = Command::Transcript(RoomName::parse("html").ok(), TranscriptFormat::Txt);
+        check("/transcript html txt", named);
         check("/topic", Command::Topic(None));
         check("/ignore", Command::Ignore(None));
         check("/ping t1", Command::Ping(Some("t1")));

@@ -183,6 +183,15 @@ pub enum Event {
         /// The new owner.
         user: Arc<str>,
     },
+    /// Somebody was given a link to all that was said here, as a file.
+    Transcribed {
+        /// Its place in the room's order.
+        #[serde(flatten)]
+        stamp: Stamp,
+        /// Who it was; empty if it was the operator.
+        #[serde(default, skip_serializing_if = "is_empty")]
+        user: Arc<str>,
+    },
     /// The operator announced something.
     Announced {
         /// Its place in the room's order.
@@ -240,6 +249,7 @@ impl Event {
             | Event::Unlocked { stamp, .. }
             | Event::Limited { stamp, .. }
             | Event::Owner { stamp, .. }
+            | Event::Transcribed { stamp, .. }
             | Event::Announced { stamp, .. }
             | Event::Ended { stamp, .. }
             | Event::Restarted { stamp } => stamp,
@@ -263,6 +273,7 @@ impl Event {
             | Event::Unlocked { user, .. }
             | Event::Limited { user, .. }
             | Event::Owner { user, .. }
+            | Event::Transcribed { user, .. }
             | Event::Ended { user, .. } => Some(user),
             Event::Lesson(event) => Some(event.user()).filter(|user| !user.is_empty()),
             Event::Announced { .. } | Event::Restarted { .. } => None,
@@ -306,6 +317,7 @@ impl Event {
             | Event::Unlocked { user, .. }
             | Event::Limited { user, .. }
             | Event::Owner { user, .. }
+            | Event::Transcribed { user, .. }
             | Event::Ended { user, .. } => user.len(),
             Event::Restarted { .. } => 0,
             Event::Lesson(event) => event.word_bytes(),

@@ -340,6 +340,10 @@ pub enum Notice<'a> {
         /// Whether everything that may be read was looked at.
         is_all: bool,
     },
+    /// The link to what was said, as a file: once, within ten minutes.
+    Transcript(&'a str),
+    /// There is no port to get a file from; what to do instead, if this room is kept on disk.
+    NoDownload(Option<&'a str>),
     /// To the operator: what was said is gone, from disk too: so many events.
     Forgotten(usize),
     /// To the operator: it is not; why, in the system's words.

@@ -259,6 +259,9 @@ fn korean(event: &Event) -> String {
             format!("{} 정원을 {limit}명으로 정했습니다", doer(user))
         }
         Event::Owner { user, .. } => format!("{} 방장이 되었습니다", subject(user)),
+        Event::Transcribed { user, .. } => {
+            format!("{} 이 방의 대화를 파일로 받았습니다", doer(user))
+        }
         Event::Ended { user, .. } => format!("{} 방을 닫았습니다", subject(user)),
         Event::Restarted { .. } => "서버가 다시 시작되었습니다".to_owned(),
         Event::Said { .. }
@@ -306,6 +309,9 @@ fn english(event: &Event) -> String {
             format!("{} limited the room to {limit} people", doer(user))
         }
         Event::Owner { user, .. } => format!("[{user}] is now the owner of the room"),
+        Event::Transcribed { user, .. } => {
+            format!("{} got the messages of this room as a file", doer(user))
+        }
         Event::Ended { user, .. } => format!("[{user}] closed the room"),
         Event::Restarted { .. } => "the server restarted".to_owned(),
         Event::Said { .. }
@@ -404,6 +410,16 @@ mod tests {
             &Event::Locked { stamp: stamp(), user: "선생님".into() },
             "[선생님]이 방을 잠갔습니다",
             "[선생님] locked the room",
+        );
+        check(
+            &Event::Transcribed { stamp: stamp(), user: "bob".into() },
+            "[bob]님이 이 방의 대화를 파일로 받았습니다",
+            "[bob] got the messages of this room as a file",
+        );
+        check(
+            &Event::Transcribed { stamp: stamp(), user: "".into() },
+            "운영자가 이 방의 대화를 파일로 받았습니다",
+            "the operator got the messages of this room as a file",
         );
     }
 

@@ -18,6 +18,7 @@ mod moderation;
 mod people;
 mod teacher;
 mod attendance;
+mod transcript;
 pub(crate) mod lesson;
 pub(crate) mod rooms;
 pub(crate) mod questions;
@@ -77,6 +78,7 @@ pub(crate) fn run(caller: &Caller<'_>, command: Command<'_>) -> Reply {
         Command::Unmute(name) => moderation::unmute(caller, &name),
         Command::Lock => Ok(moderation::lock(caller)),
         Command::Unlock => Ok(moderation::unlock(caller)),
+        Command::Transcript(room, format) => transcript::transcript(caller, room.as_ref(), format),
         Command::Limit(limit) => Ok(moderation::limit(caller, limit)),
         Command::End => moderation::end_room(caller),
         Command::Owner(name) => moderation::hand_over(caller, &name),

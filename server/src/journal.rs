@@ -4,7 +4,8 @@
 //! A room hands over what happened in a round and never waits ([`queue`]). One thread commits
 //! ([`writer`]) to a SQLite database ([`store`], [`schema`]), another reads it for members
 //! ([`reader`], [`past`]). At a start, [`kept`] is what the server before has left.
-//! [`transcript`], [`export`] and [`recover`] work without a running server.
+//! A [`transcript`] is written of its [`pages`]. [`export`] and [`recover`] work without a running
+//! server.
 //!
 //! # Guarantees
 //!
@@ -56,7 +57,8 @@ pub(crate) mod queue;
 pub(crate) mod writer;
 pub(crate) mod past;
 pub(crate) mod reader;
-pub mod transcript;
+pub(crate) mod pages;
+pub(crate) mod transcript;
 pub mod export;
 pub mod recover;
 

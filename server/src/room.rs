@@ -28,7 +28,10 @@ use std::{
 };
 
 use crossbeam_channel::bounded;
-use madang_protocol::{event::Time, room::RoomKey};
+use madang_protocol::{
+    event::{Event, Time},
+    room::RoomKey,
+};
 
 use crate::{
     delivery::outbox::Outbox,
@@ -271,6 +274,17 @@ impl Room {
         let (recalled, answers) = bounded(1);
         let envelope = || Envelope::Recall { span, answer, recalled };
         self.post(QUESTION_BYTES, Urgency::Waits, envelope)?;
+        answers.recv().map_err(|_| Ended(()))
+    }
+
+    /// What the room remembers, the oldest first. Blocks until that is told; may pump.
+    ///
+    /// # Errors
+    ///
+    /// [`Ended`] if the room has ended, and remembers nothing.
+    pub(crate) fn remembered(&self) -> Result<Vec<Event>, Ended> {
+        let (told, answers) = bounded(1);
+        self.post(QUESTION_BYTES, Urgency::Waits, || Envelope::Remember { told })?;
         answers.recv().map_err(|_| Ended(()))
     }
 

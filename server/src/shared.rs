@@ -46,9 +46,10 @@ use crate::{
 
 mod archive;
 mod services;
-pub(crate) mod tables;
+pub(crate) mod downloads;
+pub(crate) mod talk_file;
 
-use self::tables::Tables;
+use self::downloads::Downloads;
 
 /// How long a dismissed peer may take to read the goodbye and close. When nothing more
 /// is sent to a peer and nothing more read from it, the system resets it for whatever it
@@ -87,7 +88,7 @@ pub(crate) struct Shared {
     pub(crate) bans: Bans,
     pub(crate) timekeeper: Arc<Timekeeper<Due>>,
     /// What can be downloaded once.
-    pub(crate) tables: Tables,
+    pub(crate) downloads: Downloads,
     /// When teachers were last sent how far the open poll has come.
     pub(crate) tallied: Mutex<Option<Instant>>,
     pub(crate) doors: Doors,

@@ -13,7 +13,7 @@ use std::{
 use anyhow::Context;
 use clap::Parser as _;
 use jiff::{Timestamp, Zoned, civil::DateTime, tz::TimeZone};
-use madang_protocol::{event::Time, room::RoomName, text::Lang};
+use madang_protocol::{command::TranscriptFormat, event::Time, room::RoomName, text::Lang};
 
 use self::progress::ProgressBar;
 use crate::{
@@ -21,7 +21,6 @@ use crate::{
     journal::{
         export::{Selection, export},
         recover::recover,
-        transcript::Format,
     },
 };
 
@@ -46,8 +45,8 @@ pub enum Task {
         #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
         until: Option<Time>,
         /// Form: txt, html or jsonl
-        #[arg(long, default_value = "txt", value_parser = Format::from_str)]
-        format: Format,
+        #[arg(long, default_value = "txt", value_parser = TranscriptFormat::from_str)]
+        format: TranscriptFormat,
         /// Language of what the server adds
         #[arg(long, env = "MADANG_LANG", value_name = "ko|en", default_value = "ko",
               value_parser = Lang::from_str)]

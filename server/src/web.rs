@@ -21,7 +21,7 @@ use crate::{
     delivery::outbox::Outbox,
     dialect::{DialectId, Form},
     doors::Door,
-    shared::{Admission, Shared},
+    shared::{Admission, Shared, downloads::Downloads},
     transport::{
         Received,
         http::{self, Head, Method, Rejection, StatusCode, origin, proxy},
@@ -34,6 +34,7 @@ use crate::{
 
 pub(crate) mod assets;
 pub(crate) mod echo;
+mod download;
 mod metrics_page;
 
 /// A connection whose request has not been read yet.
@@ -211,8 +212,8 @@ impl WebConnection {
             "echo" => return self.open_echo(head, rest),
             _ => {}
         }
-        if head.folder() == "attendance" {
-            return self.hand_out_table(head);
+        if Downloads::has_folder(head.folder()) {
+            return download::hand_out(&self.shared, &self.outbox, head);
         }
         let asset = assets::find(name);
         if name != "healthz" && asset.is_none() {
@@ -231,24 +232,6 @@ impl WebConnection {
             }
         };
         self.outbox.push_bytes(&answer);
-        Ok(AfterRequest::Close)
-    }
-
-    /// Hands out a table, once; who only asks for its head does not use it up.
-    fn hand_out_table(&self, head: &Head) -> Result<AfterRequest, Rejection> {
-        if head.method == Method::Other {
-            return Err(Rejection::new(
-                StatusCode::MethodNotAllowed,
-                "only GET and HEAD are supported",
-            ));
-        }
-        let (tables, now, token) = (&self.shared.tables, Instant::now(), head.name());
-        let table = match head.method {
-            Method::Head => tables.has(token, now).then(Default::default),
-            _ => tables.take(token, now),
-        };
-        let table = table.ok_or_else(|| Rejection::new(StatusCode::NotFound, "not found"))?;
-        self.outbox.push_bytes(&http::download("attendance.csv", "text/csv", &table, head.method));
         Ok(AfterRequest::Close)
     }
 

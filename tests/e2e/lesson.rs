@@ -640,7 +640,9 @@ fn without_times(mut message: Value) -> Value {
     fn strip(value: &mut Value) {
         match value {
             Value::Object(fields) => {
-                for field in ["id", "time", "since", "first", "last", "path", "until", "minutes"] {
+                for field in
+                    ["id", "time", "since", "first", "last", "path", "link", "until", "minutes"]
+                {
                     fields.remove(field);
                 }
                 fields.values_mut().for_each(strip);

@@ -25,6 +25,7 @@ mod carriers;
 mod cost;
 mod stop;
 mod dead;
+mod downloads;
 mod readme;
 mod doors;
 mod lesson;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::{Banned, Command, CommandSpec, Help, HistoryPart, InviteBy, Switch};
+use super::{Banned, Command, CommandSpec, Help, HistoryPart, InviteBy, Switch, TranscriptFormat};
 use crate::{
     address_range::AddressRange,
     duration::parse_duration,
@@ -52,6 +52,22 @@ pub(super) fn new_name(text: &str) -> Result<UserName, ArgumentError> {
 pub(super) fn room_and_person(text: &str) -> Result<Command<'_>, ArgumentError> {
     let (at, name) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     Ok(Command::Forget(room(at)?, optional(name).map(person).transpose()?))
+}
+
+/// The arguments of `/transcript`: a room, and a format, or only one of them.
+pub(super) fn transcript(text: &str) -> Result<Command<'_>, ArgumentError> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let (at, format) = match words[..] {
+        [] => (None, None),
+        [word] => match word.parse() {
+            Ok(format) => (None, Some(format)),
+            Err(_) => (Some(word), None),
+        },
+        [at, format] => (Some(at), Some(format.parse().map_err(|_| ArgumentError::Usage)?)),
+        _ => return Err(ArgumentError::Usage),
+    };
+    let format: Option<TranscriptFormat> = format;
+    Ok(Command::Transcript(at.map(room).transpose()?, format.unwrap_or_default()))
 }
 
 /// A person, and then words for them.

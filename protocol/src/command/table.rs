@@ -4,8 +4,8 @@ use super::{
     Command, CommandSpec, Role,
     arguments::{
         ArgumentError, banned, count, destination, help, history_part, invite, is_everyone,
-        new_name, nothing, optional, person, person_and_text, room_and_person, switch, who,
-        with_duration, words,
+        new_name, nothing, optional, person, person_and_text, room_and_person, switch, transcript,
+        who, with_duration, words,
     },
     lesson,
 };
@@ -343,6 +343,18 @@ pub static COMMANDS: &[CommandSpec] = &[
             "How many people the room may hold.\nExample: /limit 30",
         ],
         parse: |text| Ok(Command::Limit(count(text)?)),
+    },
+    CommandSpec {
+        name: "/transcript",
+        alias: "/기록",
+        arguments: ["[txt|html|jsonl]", "[txt|html|jsonl]"],
+        roles: OWNER_AND_OPERATOR,
+        help: ["파일로 받습니다", "get a file"],
+        details: [
+            "이 방의 대화를 파일로 내려받는 링크를\n줍니다. 한 번, 10분 안에 쓸 수 있고,\n방에 있는 모두에게 알려집니다.\n운영자: /기록 수학 html",
+            "A link to what was said here, as a file.\nIt works once, within 10 minutes; the\nroom is told.\nThe operator: /transcript math html",
+        ],
+        parse: transcript,
     },
     CommandSpec {
         name: "/end",

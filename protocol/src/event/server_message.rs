@@ -257,6 +257,23 @@ pub enum ServerMessage<'a> {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<Cow<'a, str>>,
     },
+    /// Where what was said in the room can be had as a file: once.
+    Transcript {
+        /// The room's name, or its mark if it is private.
+        room: Cow<'a, str>,
+        /// The file's format: `txt`, `html` or `jsonl`.
+        format: Cow<'a, str>,
+        /// Where it is, on the port for browsers.
+        path: Cow<'a, str>,
+        /// The same as a whole link, unless this member can't reach that port.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link: Option<Cow<'a, str>>,
+        /// For how many seconds it is there.
+        seconds: u64,
+        /// The nonce of the request that it answers, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Cow<'a, str>>,
+    },
     /// This member's ignore list.
     Ignored {
         /// The names on it; the client hides what they say in rooms.
@@ -344,6 +361,9 @@ pub enum ServerMessage<'a> {
         /// Where all of it is, as CSV, on the port for browsers: once.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         path: Option<Cow<'a, str>>,
+        /// The same as a whole link, unless this member can't reach that port.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link: Option<Cow<'a, str>>,
         /// With `path`: for how many seconds it is there.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         seconds: Option<u64>,

@@ -56,6 +56,7 @@ impl Notice<'_> {
             Notice::NotKept => "not_kept",
             Notice::OutOfReach(_) => "out_of_reach",
             Notice::NoSearch => "usage",
+            Notice::NoDownload(_) => "no_download",
             Notice::NotForgotten(_) => "disk",
             Notice::LoggedInAlready => "logged_in_already",
             Notice::Greeting { .. }
@@ -63,6 +64,7 @@ impl Notice<'_> {
             | Notice::HistoryBegins
             | Notice::NothingSince
             | Notice::Found { .. }
+            | Notice::Transcript(_)
             | Notice::Forgotten(_)
             | Notice::LoginPrompt
             | Notice::PressEnter

@@ -37,6 +37,17 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Found { count, is_all: false } => {
             format!("-- {count} found so far; older ones: /search --")
         }
+        Notice::Transcript(link) => {
+            format!("The messages as a file (once, within 10 minutes): {link}")
+        }
+        Notice::NoDownload(Some(room)) => format!(
+            "There is no web port to download from. On the server's machine, the operator can \
+             run: madang-server transcript --data DIR --room {room}"
+        ),
+        Notice::NoDownload(None) => {
+            "There is no web port to download from, and the messages are not saved on the server."
+                .into()
+        }
         Notice::Forgotten(count) => format!("Deleted {} saved events.", grouped(*count)),
         Notice::NotForgotten(cause) => format!("Not deleted: {cause}"),
         Notice::NameInUse { proposal: None } => "That name is already in use.".into(),

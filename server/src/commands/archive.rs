@@ -38,6 +38,10 @@ pub(crate) trait Archive {
     /// What went wrong, in the system's words.
     fn forget(&self, room: &RoomName, name: Option<&UserName>) -> Result<usize, String>;
 
+    /// Each public room that ever had this name, as it is kept, the first first. Blocks until that
+    /// is known; none if it can't be.
+    fn rooms_named(&self, name: &RoomName) -> Vec<(u64, Arc<str>)>;
+
     /// The earliest moment that members may read back to.
     fn members_reach(&self) -> Time;
 

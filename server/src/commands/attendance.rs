@@ -11,7 +11,7 @@ use madang_protocol::{
 
 use super::{
     caller::{Caller, Reply},
-    chat::Chat,
+    chat::{Chat, DOWNLOAD_TIME},
 };
 use crate::{
     clock,
@@ -37,19 +37,16 @@ pub(super) fn list(caller: &Caller<'_>, csv: bool) -> Result<Reply, Reply> {
         answer.line(table().trim_start_matches(table::BYTE_ORDER_MARK).trim_end());
         return Ok(caller.answered(answer));
     }
-    let path = chat.services.offer_table(table().into_bytes());
-    let link = match answer.is_for_programs() {
-        true => path,
-        // People get what they can open.
-        false => path.and_then(|path| chat.services.web_link(&path)),
-    };
+    let offer = || chat.services.offer_table(caller.session_number(), table().into_bytes());
+    let path = caller.can_download().then(offer);
     let count = people.len();
     answer.message(&ServerMessage::Attendance {
         people: people.into_iter().take(NAMES).collect(),
         count,
         missing: missing.iter().take(NAMES).map(|name| (**name).into()).collect(),
-        seconds: link.as_ref().map(|_| table::OFFERED.as_secs()),
-        path: link.map(Into::into),
+        seconds: path.as_ref().map(|_| DOWNLOAD_TIME.as_secs()),
+        link: path.as_ref().and_then(|path| caller.link_to(path)).map(Into::into),
+        path: path.map(Into::into),
         nonce: caller.nonce.map(Into::into),
     });
     Ok(caller.answered(answer))

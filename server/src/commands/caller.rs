@@ -14,7 +14,7 @@ use madang_protocol::{
     text::Lang,
 };
 
-use super::chat::Chat;
+use super::{chat::Chat, invite};
 use crate::{
     dialect::{Form, answer::Answer},
     room::refusal::Refusal,
@@ -226,6 +226,31 @@ impl<'a> Caller<'a> {
             Standing::Operator(room) => room.act(By::Operator, op),
             _ => Err(Refusal::NoMember),
         }
+    }
+
+    /// The number of the caller's session, if they have one.
+    pub(crate) fn session_number(&self) -> Option<u64> {
+        match self.standing {
+            Standing::Member(member) => Some(member.session.number),
+            _ => None,
+        }
+    }
+
+    /// Whether a path on the port for browsers is of use to the caller: people need a whole
+    /// link, programs know how they have reached the server.
+    pub(crate) fn can_download(&self) -> bool {
+        let has_door = !self.chat.doors.web.is_empty();
+        has_door && (self.form.is_for_programs() || self.link_to("/").is_some())
+    }
+
+    /// The link to a path on the port for browsers, if the caller can reach that.
+    pub(crate) fn link_to(&self, path: &str) -> Option<String> {
+        let came_by = match self.standing {
+            Standing::Member(member) => member.came_by,
+            _ => None,
+        };
+        let page = invite::web_link(came_by, self.chat.doors)?;
+        Some(page + path.trim_start_matches('/'))
     }
 
     /// The name of the caller's room, or of the one that the operator looks at.

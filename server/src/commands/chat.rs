@@ -8,10 +8,11 @@ use std::{
 };
 
 use madang_protocol::{
-    command::Banned,
+    command::{Banned, TranscriptFormat},
     event::{Time, TimerState},
     name::UserName,
     notice::Goodbye,
+    text::Lang,
 };
 
 use super::archive::Archive;
@@ -43,6 +44,20 @@ pub(crate) struct Chat<'a> {
     /// What is kept on disk, if anything is.
     pub(crate) archive: Option<&'a dyn Archive>,
     pub(crate) services: &'a dyn Services,
+}
+
+/// For how long a file can be downloaded that was offered.
+pub(crate) const DOWNLOAD_TIME: Duration = Duration::from_secs(600);
+
+/// What was said in a room, to be downloaded.
+pub(crate) struct TalkOffer<'a> {
+    pub(crate) name: &'a str,
+    /// None if it has ended.
+    pub(crate) room: Option<&'a Arc<Room>>,
+    /// What of it is kept on disk, by number and name; nothing of what only a room remembers.
+    pub(crate) saved: Vec<(u64, Arc<str>)>,
+    pub(crate) format: TranscriptFormat,
+    pub(crate) lang: Lang,
 }
 
 /// The server's services for commands: timers, connections, the console. None of them
@@ -79,12 +94,12 @@ pub(crate) trait Services {
     /// Tells everyone at that time how far the lesson's clock has come that is to end then.
     fn tell_timer_at(&self, at: Instant, until: Time, state: TimerState);
 
-    /// Offers a table to whoever has the path, once and for a while: the path on the port for
-    /// browsers, if there is one.
-    fn offer_table(&self, table: Vec<u8>) -> Option<String>;
+    /// Offers a table to whoever has its path on the port for browsers, once and for a while:
+    /// the path. `by` is the number of the requester's session, if it is not the operator.
+    fn offer_table(&self, by: Option<u64>, table: Vec<u8>) -> String;
 
-    /// The whole address of a path on the port for browsers.
-    fn web_link(&self, path: &str) -> Option<String>;
+    /// The same for what is said in a room.
+    fn offer_talk(&self, by: Option<u64>, talk: TalkOffer<'_>) -> String;
 
     /// Tells the operator that somebody is a teacher now.
     fn note_teacher(&self, user: &UserName);

@@ -44,16 +44,8 @@ pub(crate) fn invitation(
     let key = room.key.map(|key| key.show());
     let fragment = key.as_ref().map(|key| format!("#{key}")).unwrap_or_default();
     let first = |of: &[SocketAddr]| of.first().and_then(|door| reached(*door, came_by));
-    let (lines, tls, web) = (first(&doors.lines), first(&doors.tls), first(&doors.web));
-    let base = match (&doors.public_url, web) {
-        (Some(url), _) => Some(url.clone()),
-        (None, Some(web)) => {
-            let scheme = if doors.web_is_encrypted { "https" } else { "http" };
-            Some(format!("{scheme}://{web}/"))
-        }
-        (None, None) => None,
-    };
-    let link = base.map(|base| base + &fragment);
+    let (lines, tls) = (first(&doors.lines), first(&doors.tls));
+    let link = web_link(came_by, doors).map(|base| base + &fragment);
     let has_encrypted = match &link {
         Some(link) => link.starts_with("https:"),
         None => tls.is_some(),
@@ -88,6 +80,15 @@ pub(crate) fn invitation(
         qr: qr.then(|| draw(&coded)).flatten(),
         words: None,
     }
+}
+
+/// The link to the page, for somebody who connected to the address `came_by`.
+pub(super) fn web_link(came_by: Option<SocketAddr>, doors: &Doors) -> Option<String> {
+    let own = || {
+        let scheme = if doors.web_is_encrypted { "https" } else { "http" };
+        Some(format!("{scheme}://{}/", reached(*doors.web.first()?, came_by)?))
+    };
+    doors.public_url.clone().or_else(own)
 }
 
 /// The command with a link.

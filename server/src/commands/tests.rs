@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 
 use super::{
     caller::Membership,
-    chat::{Chat, Services},
+    chat::{Chat, Services, TalkOffer},
     *,
 };
 use crate::{
@@ -103,12 +103,14 @@ impl Services for Asked {
         self.note(format!("tell of the timer: {state:?}"));
     }
 
-    fn offer_table(&self, _: Vec<u8>) -> Option<String> {
-        None
+    fn offer_table(&self, _: Option<u64>, _: Vec<u8>) -> String {
+        "/attendance/0".into()
     }
 
-    fn web_link(&self, path: &str) -> Option<String> {
-        Some(path.to_owned())
+    fn offer_talk(&self, by: Option<u64>, talk: TalkOffer<'_>) -> String {
+        let by = if by.is_some() { "a member" } else { "the operator" };
+        self.note(format!("offer {by} what was said in {}", talk.name));
+        "/transcript/0".into()
     }
 
     fn keep_standing(&self, _session: &Session) {}

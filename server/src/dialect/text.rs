@@ -128,6 +128,9 @@ impl Dialect for TextLines {
             ServerMessage::History { events, .. } | ServerMessage::Found { events, .. } => {
                 events.iter().for_each(|event| self.write_event(event, words, out));
             }
+            ServerMessage::Transcript { path, link, .. } => {
+                say(Notice::Transcript(link.as_deref().unwrap_or(path)));
+            }
             ServerMessage::Ignored { users, .. } => {
                 let names: Vec<&str> = users.iter().map(|name| &**name).collect();
                 say(Notice::Hidden(&names));

@@ -7,16 +7,14 @@ use std::{
 };
 
 use jiff::tz::TimeZone;
-use madang_protocol::{event::Time, room::RoomName, text::Lang};
+use madang_protocol::{command::TranscriptFormat, event::Time, room::RoomName, text::Lang};
 
 use super::{
     folder::DATABASE,
+    pages::{PageItem, Pages},
     past::Past,
-    transcript::{Format, Heading, Transcript},
+    transcript::{Heading, Transcript},
 };
-
-/// How many events are read at once: a few milliseconds.
-const BATCH: usize = 1_000;
 
 /// What a transcript is to hold.
 #[derive(Debug, Clone)]
@@ -30,7 +28,7 @@ pub struct Selection {
     /// Only what happened before.
     pub until: Option<Time>,
     /// How it is written.
-    pub format: Format,
+    pub format: TranscriptFormat,
     /// The language of what the server adds.
     pub lang: Lang,
 }
@@ -83,12 +81,10 @@ pub fn export(
         return Err(ExportError::Missing(selection.data.clone()));
     }
     let past = Past::open(&path).map_err(failed(&path))?;
-    let all = past.rooms().map_err(failed(&path))?;
-    let wanted = selection.room.key();
-    let is_wanted = |name: &str| RoomName::parse(name).is_ok_and(|name| name.key() == wanted);
-    let rooms: Vec<_> = all.iter().filter(|(_, name)| is_wanted(name)).collect();
+    let rooms = past.rooms_named(&selection.room).map_err(failed(&path))?;
     if rooms.is_empty() {
-        let mut known: Vec<&str> = all.iter().map(|(_, name)| &**name).collect();
+        let known = past.rooms().map_err(failed(&path))?;
+        let mut known: Vec<&str> = known.iter().map(|(_, name)| &**name).collect();
         known.sort_unstable();
         known.dedup();
         let known = if known.is_empty() { "none".into() } else { known.join(", ") };
@@ -101,30 +97,34 @@ pub fn export(
         all += past.count(*room).map_err(failed(&path))?;
     }
     let (mut count, mut looked_at) = (0, 0);
-    for (room, name) in rooms {
-        let mut holes = past.holes(*room).map_err(failed(&path))?.into_iter().peekable();
-        let mut after = 0;
-        loop {
-            let events = past.following(*room, name, after, BATCH).map_err(failed(&path))?;
-            let Some(last) = events.last() else { break };
-            after = last.id();
-            looked_at += events.len();
-            for event in &events {
-                let time = event.stamp().time;
-                let is_in = selection.since.is_none_or(|since| time >= since)
-                    && selection.until.is_none_or(|until| time < until);
-                while let Some((first, last)) = holes.next_if(|(first, _)| *first < event.id()) {
-                    if is_in {
-                        transcript.hole(first, last)?;
-                    }
+    let mut pages = Pages::of(rooms);
+    // A hole belongs to what follows it, or else to what comes before.
+    let (mut holes, mut is_in) = (Vec::new(), false);
+    while let Some(entries) = pages.turn(&past).map_err(failed(&path))? {
+        for entry in entries {
+            let event = match entry {
+                PageItem::Event(event) => event,
+                PageItem::Hole { first, last } => {
+                    holes.push((first, last));
+                    continue;
                 }
-                if is_in {
-                    transcript.event(event)?;
-                    count += 1;
-                }
+            };
+            let time = event.stamp().time;
+            is_in = selection.since.is_none_or(|since| time >= since)
+                && selection.until.is_none_or(|until| time < until);
+            looked_at += 1;
+            for (first, last) in holes.drain(..).filter(|_| is_in) {
+                transcript.hole(first, last)?;
             }
-            progress(looked_at, all);
+            if is_in {
+                transcript.event(&event)?;
+                count += 1;
+            }
         }
+        progress(looked_at, all);
+    }
+    for (first, last) in holes.into_iter().filter(|_| is_in) {
+        transcript.hole(first, last)?;
     }
     transcript.end()?;
     Ok(count)

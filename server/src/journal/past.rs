@@ -3,7 +3,10 @@
 
 use std::{path::Path, sync::Arc, time::Instant};
 
-use madang_protocol::event::{Event, Time};
+use madang_protocol::{
+    event::{Event, Time},
+    room::RoomName,
+};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use super::{
@@ -151,25 +154,16 @@ impl Past {
         self.look(Order::NewestFirst, span, bounds, holds, &mut keep)
     }
 
-    /// The first events of a room after `after`, at most `count` of them.
+    /// The id of a room's last event, if there is one.
     ///
     /// # Errors
     ///
     /// SQLite's.
-    pub(crate) fn following(
-        &self,
-        room: u64,
-        name: &Arc<str>,
-        after: u64,
-        count: usize,
-    ) -> rusqlite::Result<Vec<Event>> {
-        let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT {EVENT} FROM event WHERE room = ?1 AND id > ?2 ORDER BY id LIMIT ?3"
-        ))?;
-        let after = i64::try_from(after).unwrap_or(i64::MAX);
-        let values = params![room as i64, after, count as i64];
-        let events = statement.query_map(values, |row| row::event(row, name))?;
-        events.filter_map(Result::transpose).collect()
+    pub(crate) fn last_id(&self, room: u64) -> rusqlite::Result<Option<u64>> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT max(id) FROM event WHERE room = ?1")?;
+        let last = statement.query_row([room as i64], |row| row.get::<_, Option<i64>>(0))?;
+        Ok(last.map(|id| id as u64))
     }
 
     /// Each time that a public room was opened: its number and its name, the first first.
@@ -184,6 +178,18 @@ impl Past {
             Ok((row.get::<_, i64>(0)? as u64, row.get_ref(1)?.as_str()?.into()))
         })?;
         rooms.collect()
+    }
+
+    /// The same, of those with this name.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's.
+    pub(crate) fn rooms_named(&self, name: &RoomName) -> rusqlite::Result<Vec<(u64, Arc<str>)>> {
+        let key = name.key();
+        let mut rooms = self.rooms()?;
+        rooms.retain(|(_, name)| RoomName::parse(name).is_ok_and(|name| name.key() == key));
+        Ok(rooms)
     }
 
     /// How many events of a room there are.

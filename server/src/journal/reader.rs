@@ -1,6 +1,6 @@
 //! The thread that reads the journal for members: history further back than memory goes,
-//! and searches. Each works in slices, in turn, so that a long search keeps nobody else
-//! waiting for long; history comes before searches. The requester waits for the answer.
+//! searches, and the pages of transcripts. Each works in slices, in turn, so that a long search
+//! keeps nobody else waiting for long; history comes first. The requester waits for the answer.
 
 use std::{
     collections::VecDeque,
@@ -47,7 +47,7 @@ pub(crate) struct Request {
     pub(crate) keep: Box<dyn FnMut(&Event) -> bool + Send>,
 }
 
-/// What a request is for; the first is the most urgent.
+/// What a request is for.
 #[derive(Debug)]
 pub(crate) enum ReadKind {
     /// The newest events.
@@ -58,11 +58,13 @@ pub(crate) enum ReadKind {
     Search(Query),
 }
 
-impl ReadKind {
+impl Work {
+    /// The most urgent has the lowest.
     fn urgency(&self) -> u8 {
         match self {
-            ReadKind::History | ReadKind::Beginning => 0,
-            ReadKind::Search(_) => 1,
+            Work::Job(Job { request: Request { kind: ReadKind::Search(_), .. }, .. })
+            | Work::Look(_) => 1,
+            Work::Job(_) => 0,
         }
     }
 }
@@ -86,8 +88,16 @@ pub(crate) struct Reader {
 
 #[derive(Default)]
 struct ReaderState {
-    waiting: VecDeque<Job>,
+    waiting: VecDeque<Work>,
     is_closed: bool,
+}
+
+/// What the thread does next.
+enum Work {
+    /// A slice of a request.
+    Job(Job),
+    /// Something that takes no longer than a slice, and answers by itself.
+    Look(Box<dyn FnOnce(&Past) + Send>),
 }
 
 /// A request that is being carried out.
@@ -122,10 +132,42 @@ impl Reader {
                 ReadKind::Search(_) => SEARCH_TIME,
                 ReadKind::History | ReadKind::Beginning => PATIENCE,
             };
-            state.waiting.push_back(Job { request, found: None, earliest: false, left, answer });
+            let job = Job { request, found: None, earliest: false, left, answer };
+            state.waiting.push_back(Work::Job(job));
             self.asked.notify_all();
         }
         answered.recv_timeout(PATIENCE).unwrap_or(Err(ReadError::Failed))
+    }
+
+    /// Reads something else that takes no longer than a slice; waits for its turn, which is that
+    /// of a search. Only downloads read so, and these are few.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Failed`].
+    pub(crate) fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Past) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let (answer, answered) = bounded(1);
+        // The requester may have gone.
+        let look = move |past: &Past| drop(answer.send(look(past)));
+        {
+            let mut state = self.state.lock();
+            if state.is_closed {
+                return Err(ReadError::Failed);
+            }
+            state.waiting.push_back(Work::Look(Box::new(look)));
+            self.asked.notify_all();
+        }
+        match answered.recv_timeout(PATIENCE) {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "failed to read the journal");
+                Err(ReadError::Failed)
+            }
+            Err(_) => Err(ReadError::Failed),
+        }
     }
 
     /// Starts the thread, which ends when this is [closed](Self::close).
@@ -136,9 +178,16 @@ impl Reader {
     pub(crate) fn start(self: Arc<Self>, past: Past) -> io::Result<JoinHandle<()>> {
         thread::Builder::new().name("history".into()).spawn(move || {
             be_nice();
-            while let Some(mut job) = self.next() {
+            while let Some(work) = self.next() {
+                let mut job = match work {
+                    Work::Job(job) => job,
+                    Work::Look(look) => {
+                        look(&past);
+                        continue;
+                    }
+                };
                 match job.slice(&past) {
-                    Ok(false) => self.state.lock().waiting.push_back(job),
+                    Ok(false) => self.state.lock().waiting.push_back(Work::Job(job)),
                     // The requester may have gone.
                     Ok(true) => {
                         let found = job.found.take().ok_or(ReadError::Failed);
@@ -157,8 +206,10 @@ impl Reader {
     pub(crate) fn close(&self) {
         let mut state = self.state.lock();
         state.is_closed = true;
-        for job in state.waiting.drain(..) {
-            drop(job.answer.send(Err(ReadError::Failed)));
+        for work in state.waiting.drain(..) {
+            if let Work::Job(job) = work {
+                drop(job.answer.send(Err(ReadError::Failed)));
+            }
         }
         self.asked.notify_all();
     }
@@ -169,15 +220,15 @@ impl Reader {
         self.state.lock().waiting.len()
     }
 
-    /// The most urgent job, of these the one that has waited for longest.
-    fn next(&self) -> Option<Job> {
+    /// The most urgent work, of this what has waited for longest.
+    fn next(&self) -> Option<Work> {
         let mut state = self.state.lock();
         loop {
             if state.is_closed {
                 return None;
             }
-            let jobs = state.waiting.iter().enumerate();
-            let first = jobs.min_by_key(|(at, job)| (job.request.kind.urgency(), *at));
+            let waiting = state.waiting.iter().enumerate();
+            let first = waiting.min_by_key(|(at, work)| (work.urgency(), *at));
             if let Some((at, _)) = first {
                 return state.waiting.remove(at);
             }

@@ -12,6 +12,7 @@ use std::{
 
 use jiff::tz::TimeZone;
 use madang_protocol::{
+    command::TranscriptFormat,
     event::{Event, LessonEvent, LessonState, Stamp, Time, TimerState},
     room::RoomName,
     text::Lang,
@@ -27,7 +28,6 @@ use super::{
     retention::Retention,
     search::{Query, fold_text},
     store::{OpenError, Store, Write},
-    transcript::Format,
 };
 use crate::{
     patience::{spawn, wait_until},
@@ -620,7 +620,7 @@ fn a_transcript_is_written_beside_a_running_server() {
         room: RoomName::parse(room).expect("a name"),
         since,
         until,
-        format: Format::Jsonl,
+        format: TranscriptFormat::Jsonl,
         lang: Lang::En,
     };
     let write = |selection| {

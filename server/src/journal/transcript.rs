@@ -1,54 +1,14 @@
 //! A room's talk to hand out: plain text, one HTML page, or a JSON object a line. Written
 //! event by event, so that a long transcript takes no more memory than a short one.
 
-use std::{
-    io::{self, Write},
-    str::FromStr,
-};
+use std::io::{self, Write};
 
 use jiff::{Timestamp, Zoned, civil::Date, tz::TimeZone};
 use madang_protocol::{
+    command::TranscriptFormat,
     event::{Event, ServerMessage, Time},
     text::{Lang, LineEnd, teacher_mark, write_event},
 };
-
-/// How a transcript is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Format {
-    /// Lines with times, and the days as headings.
-    #[default]
-    Txt,
-    /// A page that needs nothing else.
-    Html,
-    /// The events as programs get them, one object a line.
-    Jsonl,
-}
-
-/// A word that names no format.
-#[derive(Debug, thiserror::Error)]
-#[error("unknown format {0:?}: txt, html and jsonl are known")]
-pub struct UnknownFormat(String);
-
-impl FromStr for Format {
-    type Err = UnknownFormat;
-
-    fn from_str(word: &str) -> Result<Format, UnknownFormat> {
-        let known = [Format::Txt, Format::Html, Format::Jsonl];
-        let named = |format: &Format| format.extension().eq_ignore_ascii_case(word);
-        known.into_iter().find(named).ok_or_else(|| UnknownFormat(word.into()))
-    }
-}
-
-impl Format {
-    /// How the name of such a file ends.
-    pub(crate) fn extension(self) -> &'static str {
-        match self {
-            Format::Txt => "txt",
-            Format::Html => "html",
-            Format::Jsonl => "jsonl",
-        }
-    }
-}
 
 /// What a transcript is of, and for whom.
 #[derive(Debug, Clone)]
@@ -62,7 +22,7 @@ pub(crate) struct Heading {
 /// Writes one transcript.
 pub(crate) struct Transcript<W> {
     out: W,
-    format: Format,
+    format: TranscriptFormat,
     heading: Heading,
     day: Option<Date>,
 }
@@ -73,19 +33,25 @@ impl<W: Write> Transcript<W> {
     /// # Errors
     ///
     /// Those of `out`.
-    pub(crate) fn begin(mut out: W, format: Format, heading: Heading) -> io::Result<Self> {
+    pub(crate) fn begin(
+        mut out: W,
+        format: TranscriptFormat,
+        heading: Heading,
+    ) -> io::Result<Self> {
         match format {
-            Format::Txt => writeln!(out, "# {}", heading.room)?,
-            Format::Html => {
+            TranscriptFormat::Txt => writeln!(out, "# {}", heading.room)?,
+            TranscriptFormat::Html => {
                 let (lang, room) = (heading.lang, escape(&heading.room));
                 write!(
                     out,
                     "<!doctype html>\n<html lang=\"{lang}\">\n<meta charset=\"utf-8\">\n\
+                     <meta http-equiv=\"Content-Security-Policy\" \
+                     content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
                      <meta name=\"viewport\" content=\"width=device-width\">\n\
                      <title>{room}</title>\n<style>{STYLE}</style>\n<h1><bdi>{room}</bdi></h1>\n"
                 )?;
             }
-            Format::Jsonl => {}
+            TranscriptFormat::Jsonl => {}
         }
         Ok(Transcript { out, format, heading, day: None })
     }
@@ -96,7 +62,7 @@ impl<W: Write> Transcript<W> {
     ///
     /// Those of the output.
     pub(crate) fn event(&mut self, event: &Event) -> io::Result<()> {
-        if self.format == Format::Jsonl {
+        if self.format == TranscriptFormat::Jsonl {
             serde_json::to_writer(&mut self.out, event)?;
             return self.out.write_all(b"\n");
         }
@@ -108,7 +74,7 @@ impl<W: Write> Transcript<W> {
         // Sanitised when it was said: UTF-8 without anything that moves a cursor.
         let lines = String::from_utf8_lossy(&lines);
         match (self.format, event) {
-            (Format::Html, Event::Said { user, text, me, teacher, .. }) => {
+            (TranscriptFormat::Html, Event::Said { user, text, me, teacher, .. }) => {
                 let class = if *me { "me" } else { "said" };
                 let mark = if *teacher { teacher_mark(self.heading.lang) } else { "" };
                 let (user, text) = (escape(user), escape(text));
@@ -119,7 +85,7 @@ impl<W: Write> Transcript<W> {
                     iso = event.stamp().time
                 )
             }
-            (Format::Html, _) => {
+            (TranscriptFormat::Html, _) => {
                 let (iso, text) = (event.stamp().time, escape(lines.trim_end()));
                 writeln!(
                     self.out,
@@ -142,9 +108,9 @@ impl<W: Write> Transcript<W> {
             Lang::En => format!("-- {count} lines were not saved here --"),
         };
         match self.format {
-            Format::Txt => writeln!(self.out, "{text}"),
-            Format::Html => writeln!(self.out, "<p class=\"note hole\">{text}"),
-            Format::Jsonl => {
+            TranscriptFormat::Txt => writeln!(self.out, "{text}"),
+            TranscriptFormat::Html => writeln!(self.out, "<p class=\"note hole\">{text}"),
+            TranscriptFormat::Jsonl => {
                 let room = self.heading.room.as_str().into();
                 let gap = ServerMessage::Gap { room, from: first, to: last, reason: None };
                 serde_json::to_writer(&mut self.out, &gap)?;
@@ -153,19 +119,24 @@ impl<W: Write> Transcript<W> {
         }
     }
 
+    /// Where it is written to.
+    pub(crate) fn output(&mut self) -> &mut W {
+        &mut self.out
+    }
+
     /// Ends it, and gives the output back.
     ///
     /// # Errors
     ///
     /// Those of the output.
     pub(crate) fn end(mut self) -> io::Result<W> {
-        if self.day.is_none() && self.format != Format::Jsonl {
+        if self.day.is_none() && self.format != TranscriptFormat::Jsonl {
             let nothing = match self.heading.lang {
                 Lang::Ko => "남아 있는 대화가 없습니다.",
                 Lang::En => "Nothing was said.",
             };
             match self.format {
-                Format::Html => writeln!(self.out, "<p class=\"note\">{nothing}")?,
+                TranscriptFormat::Html => writeln!(self.out, "<p class=\"note\">{nothing}")?,
                 _ => writeln!(self.out, "{nothing}")?,
             }
         }
@@ -184,7 +155,7 @@ impl<W: Write> Transcript<W> {
         }
         self.day = Some(day);
         match self.format {
-            Format::Html => writeln!(self.out, "<h2>{day}</h2>"),
+            TranscriptFormat::Html => writeln!(self.out, "<h2>{day}</h2>"),
             _ => writeln!(self.out, "\n## {day}\n"),
         }
     }
@@ -220,7 +191,7 @@ mod tests {
 
     use super::*;
 
-    fn transcript(format: Format, lang: Lang, events: &[Event]) -> String {
+    fn transcript(format: TranscriptFormat, lang: Lang, events: &[Event]) -> String {
         let heading =
             Heading { room: "a<b".into(), lang, zone: TimeZone::fixed(jiff::tz::offset(9)) };
         let mut transcript = Transcript::begin(Vec::new(), format, heading).expect("memory");
@@ -257,7 +228,7 @@ mod tests {
     #[test]
     fn text_has_a_time_a_line_and_a_heading_a_day() {
         assert_eq!(
-            transcript(Format::Txt, Lang::Ko, &events()),
+            transcript(TranscriptFormat::Txt, Lang::Ko, &events()),
             "# a<b\n\n## 2026-11-28\n\n\
              23:59:59 [철수]님이 입장했습니다.\n23:59:59 [철수] <script>\n23:59:59 [철수] 둘째 줄\n\
              \n## 2026-11-29\n\n00:00:01 * a&b waves\n\
@@ -267,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_page_runs_nothing_that_was_said() {
-        let page = transcript(Format::Html, Lang::En, &events());
+        let page = transcript(TranscriptFormat::Html, Lang::En, &events());
         assert!(page.starts_with("<!doctype html>\n<html lang=\"en\">"), "{page}");
         assert!(!page.contains("<script"), "{page}");
         assert!(
@@ -280,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_program_gets_the_events_as_they_were() {
-        let lines = transcript(Format::Jsonl, Lang::En, &events());
+        let lines = transcript(TranscriptFormat::Jsonl, Lang::En, &events());
         let (read, gap) = lines.rsplit_once("{\"type\":\"gap\"").expect("the gap comes last");
         let read: Vec<Event> =
             read.lines().map(|line| serde_json::from_str(line).expect("an event")).collect();
@@ -290,8 +261,11 @@ mod tests {
 
     #[test]
     fn a_room_where_nothing_was_said_says_so() {
-        assert!(transcript(Format::Txt, Lang::En, &[]).ends_with("Nothing was said.\n"));
-        assert!(transcript(Format::Html, Lang::Ko, &[]).ends_with("남아 있는 대화가 없습니다.\n"));
-        assert_eq!(transcript(Format::Jsonl, Lang::Ko, &[]), "");
+        assert!(transcript(TranscriptFormat::Txt, Lang::En, &[]).ends_with("Nothing was said.\n"));
+        assert!(
+            transcript(TranscriptFormat::Html, Lang::Ko, &[])
+                .ends_with("남아 있는 대화가 없습니다.\n")
+        );
+        assert_eq!(transcript(TranscriptFormat::Jsonl, Lang::Ko, &[]), "");
     }
 }

@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crossbeam_channel::Sender;
+use madang_protocol::event::Event;
 
 use super::{
     history::HistorySpan,
@@ -56,6 +57,10 @@ pub(super) enum Envelope {
         span: HistorySpan,
         answer: Answer,
         recalled: Sender<Answer>,
+    },
+    /// Tells what the room remembers.
+    Remember {
+        told: Sender<Vec<Event>>,
     },
     /// Tells how people have attended the lesson here.
     Attendance {

@@ -246,6 +246,10 @@ impl Executor {
                 self.answer_later(answered, Ok(()));
             }
             Envelope::Recall { span, answer, recalled } => self.recall(span, answer, &recalled),
+            Envelope::Remember { told } => {
+                // Whoever asked waits for it.
+                let _ = told.send(self.history.remembered(self.batch.events()));
+            }
             Envelope::Attendance { told } => {
                 // Whoever asked waits for it.
                 let _ = told.send(self.state.class().attendance());

@@ -114,6 +114,10 @@ pub(crate) enum Change {
         user: UserName,
     },
     OwnedByNobody,
+    /// Somebody was given all that was said here, as a file.
+    Transcribed {
+        by: Option<UserName>,
+    },
     /// The server was restarted.
     Restarted,
     /// The lesson has changed.
@@ -208,6 +212,7 @@ impl Fact {
                 Event::Limited { stamp, user: named_or_empty(by), limit }
             }
             Change::Owner { user, .. } => Event::Owner { stamp, user: user.into() },
+            Change::Transcribed { by } => Event::Transcribed { stamp, user: named_or_empty(by) },
             Change::Lesson(fact) => Event::Lesson(fact.change.event(stamp)?),
             Change::Ended { by } => Event::Ended { stamp, user: named_or_empty(by) },
             Change::Restarted => Event::Restarted { stamp },

@@ -249,6 +249,11 @@ impl History {
         self.events.front().map(|kept| &kept.event).or(current.first()).map(Event::id)
     }
 
+    /// All events, up to the end of `current`.
+    pub(crate) fn remembered(&self, current: &[Event]) -> Vec<Event> {
+        self.oldest_first(current).cloned().collect()
+    }
+
     /// Answers a request for what happened before: all of it to programs, to people
     /// what was said by whom they don't hide, with times.
     pub(crate) fn answer(

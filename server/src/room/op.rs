@@ -132,6 +132,8 @@ pub(crate) enum Op {
     /// Locks the room, or unlocks it.
     Lock(bool),
     Limit(usize),
+    /// The requester is given all that was said here, as a file.
+    Transcribe,
     /// Makes somebody the owner.
     Owner(u64),
     /// The session has ended; if it was the owner's, another's is.

@@ -276,6 +276,7 @@ impl State {
             Change::Announced { .. }
             | Change::AllMuted { .. }
             | Change::AllUnmuted
+            | Change::Transcribed { .. }
             | Change::Restarted => {}
             Change::Lesson(change) => {
                 let present = self.members.in_order().filter(|it| it.quiet.is_none());
@@ -368,6 +369,7 @@ impl State {
             | Change::Locked { .. }
             | Change::Limited { .. }
             | Change::OwnedByNobody
+            | Change::Transcribed { .. }
             | Change::Restarted
             | Change::Ended { .. } => true,
             Change::Lesson(change) => !self.class.has_seen(change),

@@ -1,6 +1,9 @@
 //! How commands read what the journal keeps.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use madang_protocol::{
     event::{Event, Time},
@@ -13,6 +16,7 @@ use crate::{
     clock,
     commands::archive::{Archive, Excerpt, Reach, Unread, Wanted},
     journal::{
+        Journal,
         past::{Found, Span},
         reader::{self, ReadKind, Request},
         search::Query,
@@ -80,6 +84,14 @@ impl Archive for Shared {
         })?;
         let Found { events, looked_to, earliest, .. } = found;
         Ok(Excerpt { events, looked_to, earliest })
+    }
+
+    fn rooms_named(&self, name: &RoomName) -> Vec<(u64, Arc<str>)> {
+        let name = name.clone();
+        let look = |journal: &Arc<Journal>| {
+            journal.reader.look(move |past| past.rooms_named(&name)).unwrap_or_default()
+        };
+        self.journal.as_ref().map(look).unwrap_or_default()
     }
 
     fn members_reach(&self) -> Time {

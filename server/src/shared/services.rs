@@ -10,15 +10,16 @@ use madang_protocol::{
     notice::Goodbye,
 };
 
-use super::Shared;
+use super::{Shared, downloads::Download, talk_file::Talk};
 use crate::{
+    clock,
     commands::{
         archive::Archive,
-        chat::{Chat, Services},
+        chat::{Chat, Services, TalkOffer},
         lesson::TALLY_PAUSE,
     },
     expiry::Due,
-    operator::banner,
+    journal::transcript::Heading,
     room::Room,
     session::Session,
 };
@@ -116,14 +117,22 @@ impl Services for Shared {
         self.timekeeper.schedule(at, Due::Timer(until, state));
     }
 
-    fn offer_table(&self, table: Vec<u8>) -> Option<String> {
-        let has_web = !self.doors.web.is_empty();
-        has_web.then(|| format!("/attendance/{}", self.tables.offer(table, Instant::now())))
+    fn offer_table(&self, by: Option<u64>, table: Vec<u8>) -> String {
+        self.downloads.offer(by, Download::Attendance(table.into()), Instant::now())
     }
 
-    fn web_link(&self, path: &str) -> Option<String> {
-        let link = banner::link(&self.doors)?;
-        Some(format!("{}{path}", link.trim_end_matches('/')))
+    fn offer_talk(&self, by: Option<u64>, talk: TalkOffer<'_>) -> String {
+        let TalkOffer { name, room, saved, format, lang } = talk;
+        let zone = clock::zone().clone();
+        let today = jiff::Timestamp::now().to_zoned(zone.clone()).date();
+        let talk = Talk {
+            saved,
+            room: room.map(Arc::downgrade),
+            heading: Heading { room: name.into(), lang, zone },
+            format,
+            file_name: format!("{name}-{today}.{}", format.name()),
+        };
+        self.downloads.offer(by, Download::Talk(talk.into()), Instant::now())
     }
 
     fn note_teacher(&self, user: &UserName) {

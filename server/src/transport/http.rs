@@ -7,6 +7,7 @@ use std::{
     hash::{DefaultHasher, Hasher},
 };
 
+pub mod download;
 pub mod origin;
 pub mod proxy;
 
@@ -217,17 +218,11 @@ fn response_with(
     body: &[u8],
     method: Method,
 ) -> Vec<u8> {
-    let mut head = String::new();
-    let connection = if status == StatusCode::UpgradeRequired { "close, Upgrade" } else { "close" };
+    let mut head = begin_head(status);
     write!(
         head,
-        "HTTP/1.1 {}\r\nDate: {}\r\nServer: Madang\r\nConnection: {connection}\r\n{}{headers}\
-         Content-Type: {content_type}\r\nContent-Length: {}\r\nCache-Control: no-cache\r\n\
-         X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n\
-         Content-Security-Policy: {POLICY}\r\n\r\n",
-        status.line(),
-        jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT"),
-        status.headers(),
+        "{headers}Content-Type: {content_type}\r\nContent-Length: {}\r\n\
+         Cache-Control: no-cache\r\nContent-Security-Policy: {POLICY}\r\n\r\n",
         body.len(),
     )
     .expect("a String takes all");
@@ -236,6 +231,18 @@ fn response_with(
         response.extend_from_slice(body);
     }
     response
+}
+
+/// What the head of every response begins with.
+fn begin_head(status: StatusCode) -> String {
+    let connection = if status == StatusCode::UpgradeRequired { "close, Upgrade" } else { "close" };
+    format!(
+        "HTTP/1.1 {}\r\nDate: {}\r\nServer: Madang\r\nConnection: {connection}\r\n{}\
+         X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n",
+        status.line(),
+        jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT"),
+        status.headers(),
+    )
 }
 
 /// A file, or 304 if the client's copy is current (RFC 9110 section 13.1.2).
@@ -260,15 +267,6 @@ pub(crate) fn redirect(location: &str, method: Method) -> Vec<u8> {
     let body = format!("This port uses https and wss: {location}\n");
     let content_type = "text/plain; charset=utf-8";
     response_with(StatusCode::TemporaryRedirect, &header, content_type, body.as_bytes(), method)
-}
-
-/// A file to be saved under that name, and not to be cached.
-pub(crate) fn download(name: &str, content_type: &str, bytes: &[u8], method: Method) -> Vec<u8> {
-    let headers = format!(
-        "Content-Disposition: attachment; filename=\"{name}\"\r\nCache-Control: no-store\r\n"
-    );
-    let content_type = format!("{content_type}; charset=utf-8");
-    response_with(StatusCode::Ok, &headers, &content_type, bytes, method)
 }
 
 /// Whether `host` consists of a host and an optional port.

@@ -42,9 +42,9 @@ pub fn lesson_answer(message: &ServerMessage<'_>, lang: Lang, now: Time) -> Opti
         ServerMessage::Asked { number, text: question } => {
             text(LessonNotice::Question { number: *number, text: question })
         }
-        ServerMessage::Attendance { people, count, missing, path, .. } => {
+        ServerMessage::Attendance { people, count, missing, link, .. } => {
             let missing: Vec<&str> = missing.iter().map(|name| &**name).collect();
-            let (count, link) = (*count, path.as_deref());
+            let (count, link) = (*count, link.as_deref());
             text(LessonNotice::Attendance { people, count, missing: &missing, link })
         }
         _ => None,

@@ -1,8 +1,6 @@
 //! Attendance as CSV (RFC 4180) for spreadsheets: UTF-8 with a byte order mark, for which Excel
 //! asks, and no cell that one would carry out as a formula.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use madang_protocol::{
     event::{Attendee, Time},
@@ -12,9 +10,6 @@ use madang_protocol::{
 use crate::clock;
 
 pub(super) const BYTE_ORDER_MARK: char = '\u{FEFF}';
-
-/// For how long a table can be had.
-pub(crate) const OFFERED: Duration = Duration::from_secs(600);
 
 /// Writes the table: those who came, then those who did not.
 pub(super) fn write_table(people: &[Attendee<'_>], missing: &[&str], lang: Lang) -> String {

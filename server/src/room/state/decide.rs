@@ -183,6 +183,10 @@ impl State {
                 let by = self.check_owner(by)?.cloned();
                 facts.tell(Change::Limited { limit, by });
             }
+            Op::Transcribe => {
+                let by = self.check_owner(by)?.cloned();
+                facts.tell(Change::Transcribed { by });
+            }
             Op::Owner(_) | Op::End if matches!(by, By::Teacher(_)) && !self.is_private => {
                 return Err(Refusal::OwnerOnly);
             }

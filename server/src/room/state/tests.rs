@@ -334,6 +334,7 @@ fn only_owner_and_operator_moderate_and_neither_themselves_nor_who_is_not_here()
             Op::Unkick { name: name("carol"), session: Some(3) },
             Op::Lock(true),
             Op::Limit(5),
+            Op::Transcribe,
             Op::Owner(3),
             Op::End,
         ]
@@ -373,6 +374,7 @@ fn what_owner_and_operator_do_names_the_owner_only() {
         check(&private(), asker, Op::Lock(true), facts(locked));
         let limited = Change::Limited { limit: 5, by: by.clone() };
         check(&private(), asker, Op::Limit(5), facts(limited));
+        check(&private(), asker, Op::Transcribe, facts(Change::Transcribed { by: by.clone() }));
         let owner = Change::Owner { session: 2, user: name("bob") };
         check(&private(), asker, Op::Owner(2), facts(owner));
         check(&private(), asker, Op::End, facts(Change::Ended { by: by.clone() }));
@@ -541,6 +543,7 @@ fn op() -> impl Strategy<Value = Op> {
         }),
         any::<bool>().prop_map(Op::Lock),
         (0..9usize).prop_map(Op::Limit),
+        Just(Op::Transcribe),
         session().prop_map(Op::Owner),
         session().prop_map(Op::OwnerGone),
     ];
