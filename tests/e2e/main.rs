@@ -29,6 +29,7 @@ mod downloads;
 mod readme;
 mod doors;
 mod lesson;
+mod lessons;
 mod tls;
 mod transcripts;
 mod search;
