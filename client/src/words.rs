@@ -135,7 +135,7 @@ impl Words<'_> {
                     _ => format!("{room} 방"),
                 };
                 format!(
-                    "-- {}, {place}, {members}명: 쓰고 Enter, 도움말 /도움말, 나가기 Ctrl-D --{topic}",
+                    "-- {}, {place}에 들어왔습니다({members}명). 도움말: /도움말, 나가기: Ctrl-D --{topic}",
                     with_nim(user)
                 )
             }
@@ -202,13 +202,13 @@ impl Words<'_> {
                 "-- 서버가 지금 대화를 저장하지 못합니다. 대화는 계속할 수 있습니다 --".into()
             }
             Words::SavedAgain => "-- 서버가 대화를 다시 저장합니다 --".into(),
-            Words::ReadBackTo { moment } => format!("{moment}까지 거슬러 읽었습니다"),
+            Words::ReadBackTo { moment } => format!("{moment}까지 불러왔습니다"),
             Words::NothingBefore { moment } => {
                 format!("{moment} 이전의 대화는 서버에 남아 있지 않습니다")
             }
             Words::NothingYet => "서버에 남아 있는 이전 대화가 없습니다".into(),
             Words::TooMuchEarlier => {
-                "그 뒤에 나눈 대화가 너무 많아 최근 것만 읽었습니다".into()
+                "그 뒤에 나눈 대화가 너무 많아 최근 것만 불러왔습니다".into()
             }
             Words::SearchedFor { words } => format!("-- 찾기: {} --", sanitize_label(words)),
             Words::Unsaved { first, last } if first == last => {
@@ -218,7 +218,7 @@ impl Words<'_> {
                 format!("{first}~{last}번째 줄을 전달했지만 서버가 저장하지 못했습니다")
             }
             Words::Skipped => "-- 건너뛴 대화가 있습니다 --".into(),
-            Words::NothingOlder => "-- 더 오래된 것은 찾지 못했습니다 --".into(),
+            Words::NothingOlder => "-- 더 오래된 결과는 없습니다 --".into(),
             Words::GuestName { number } => format!("손님-{number}"),
             Words::NameNotAsked => "서버가 이름을 묻지 않아 --name을 무시합니다".into(),
             Words::NoRooms => "이 서버에는 방이 없어 --room을 무시합니다".into(),
@@ -232,8 +232,9 @@ impl Words<'_> {
             Words::Welcome { user, room: Some(room), members, topic } => {
                 let topic =
                     topic.map(|topic| format!("\n-- topic: {topic} --")).unwrap_or_default();
+                let place = if room == LOBBY { "the lobby" } else { room };
                 format!(
-                    "-- {user} in {room}, {members} here: type to talk, help: /help, leave: Ctrl-D --{topic}"
+                    "-- {user} in {place}, {members} here: type to talk, help: /help, leave: Ctrl-D --{topic}"
                 )
             }
             Words::Welcome { user, room: None, .. } => {
@@ -295,15 +296,17 @@ impl Words<'_> {
             Words::CodeTooLarge { columns, rows } => {
                 format!("-- the QR code needs a terminal of {columns} columns and {rows} rows --")
             }
-            Words::NotSaved => "-- the server can't save messages now; the chat goes on --".into(),
+            Words::NotSaved => {
+                "-- the server can't save messages now; you can go on chatting --".into()
+            }
             Words::SavedAgain => "-- messages are saved again --".into(),
-            Words::ReadBackTo { moment } => format!("read back to {moment}"),
+            Words::ReadBackTo { moment } => format!("loaded back to {moment}"),
             Words::NothingBefore { moment } => {
                 format!("the server has nothing older than {moment}")
             }
             Words::NothingYet => "the server has no earlier messages".into(),
             Words::TooMuchEarlier => {
-                "too much was said since then; only the newest part of it follows".into()
+                "there are too many messages since then; only the newest follow".into()
             }
             Words::SearchedFor { words } => format!("-- search: {} --", sanitize_label(words)),
             Words::Unsaved { first, last } if first == last => {
@@ -315,7 +318,7 @@ impl Words<'_> {
                 )
             }
             Words::Skipped => "-- lines skipped --".into(),
-            Words::NothingOlder => "-- nothing older was found --".into(),
+            Words::NothingOlder => "-- no older results --".into(),
             Words::GuestName { number } => format!("guest-{number}"),
             Words::NameNotAsked => "the server did not ask for a name; --name is ignored".into(),
             Words::NoRooms => "this server has no rooms; --room is ignored".into(),

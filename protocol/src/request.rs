@@ -157,7 +157,9 @@ pub enum RequestErrorKind {
     #[error("not a JSON object: {0}")]
     NotJson(String),
     /// An object without a type, or with an unknown one.
-    #[error("unknown type: use login, say, command, history, vote, hand or watch")]
+    #[error(
+        "unknown type: use login, say, command, history, vote, hand or watch; a command such as /who is sent as {{\"type\":\"command\",\"line\":\"/who\"}}"
+    )]
     UnknownType,
     /// A field is missing or has the wrong type.
     #[error("failed to read the {kind} request: {cause}")]

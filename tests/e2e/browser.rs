@@ -59,6 +59,21 @@ fn words_that_were_heard_open_the_room_on_the_first_screen() {
 
 #[test]
 #[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn the_first_minutes_on_the_page_are_as_written_down() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser/first_minutes");
+    for (lang, other, transcript) in [("en", "bob", "english.txt"), ("ko", "철수", "korean.txt")]
+    {
+        let server = TestServer::start(|_| {});
+        let _other = server.login(other);
+        let url = format!("http://{}/", server.web_address());
+        let mut command = node("first_minutes.mjs");
+        command.args([&url, lang]).arg(folder.join(transcript));
+        Program::start(&mut command).expect_success(PATIENCE);
+    }
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
 fn a_tab_that_slept_has_everything_once() {
     let (server, other) = (TestServer::start(|_| {}), TestServer::start(|_| {}));
     let urls = [server.web_address(), other.web_address()].map(|web| format!("http://{web}/"));

@@ -1,14 +1,14 @@
 //! The transcripts of the specification, played against a server: text after `→` is sent, and
 //! text after `←` must come, word for word. Those in JSON have the ids and times of their day;
-//! `protocol/tests/readme.rs` reads them. And the first minutes of a newcomer with `nc`, in both
-//! languages, where `…` stands for what is different each time.
+//! `protocol/tests/readme.rs` reads them. Also the first minutes of a newcomer with `nc` and of
+//! a new program, where `…` stands for text that differs each time.
 
 use madang_protocol::text::Lang;
-use madang_tests::{TestClient, TestServer, WebSocketClient};
+use madang_tests::{TestClient, TestServer, WebSocketClient, is_like};
 
 const WIRE: &str = include_str!("../../protocol/README.md");
 
-/// The first minutes of a newcomer, with somebody else in the lobby.
+/// The first minutes of a newcomer, with another member in the lobby.
 const FIRST_MINUTES: [(Lang, &str, &str); 2] = [
     (Lang::En, "bob", include_str!("first_minutes/english.txt")),
     (Lang::Ko, "철수", include_str!("first_minutes/korean.txt")),
@@ -51,6 +51,12 @@ fn bytes_of(text: &str, line_end: &str) -> Vec<u8> {
 
 #[track_caller]
 fn play_over_tcp(server: &TestServer, transcript: &str, text_of: fn(&str) -> &str) {
+    play_with(server, transcript, text_of, "\n");
+}
+
+/// Plays a transcript whose sender ends lines with `enter`.
+#[track_caller]
+fn play_with(server: &TestServer, transcript: &str, text_of: fn(&str) -> &str, enter: &str) {
     let mut client: TestClient = server.connect();
     if !transcript.starts_with("← Madang/1") {
         client.expect("Login ID:");
@@ -59,7 +65,7 @@ fn play_over_tcp(server: &TestServer, transcript: &str, text_of: fn(&str) -> &st
     for line in transcript.lines() {
         match line.chars().next() {
             Some('→') => {
-                client.send(bytes_of(text_of(line), "\n"));
+                client.send(bytes_of(text_of(line), enter));
             }
             Some('←') if line.contains('…') => expect_like(&mut client, text_of(line)),
             Some('←') => {
@@ -73,18 +79,11 @@ fn play_over_tcp(server: &TestServer, transcript: &str, text_of: fn(&str) -> &st
     }
 }
 
-/// Expects a line in which something stands for each `…`.
+/// Expects a line like this one.
 #[track_caller]
 fn expect_like(client: &mut TestClient, expected: &str) {
     let line = client.expect_line();
-    let mut rest = Some(&*line);
-    for (at, part) in expected.trim_end_matches('⏎').split('…').enumerate() {
-        let found = rest.and_then(|rest| Some((rest.find(part)?, rest)));
-        rest = found
-            .filter(|(found, _)| at > 0 || *found == 0)
-            .map(|(found, rest)| &rest[found + part.len()..]);
-    }
-    assert!(rest.is_some(), "{line:?} is not like {expected:?}");
+    assert!(is_like(&line, expected.trim_end_matches('⏎')), "{line:?} is not like {expected:?}");
 }
 
 #[track_caller]
@@ -122,8 +121,18 @@ fn every_transcript_of_lines_is_what_is_said() {
 #[test]
 fn the_first_minutes_of_a_newcomer_are_as_written_down() {
     for (lang, other, transcript) in FIRST_MINUTES {
-        let server = TestServer::start(|config| config.lang = lang);
-        let _other = server.login(other);
-        play_over_tcp(&server, transcript, whole_text_of);
+        // nc, and telnet, which ends lines with CR LF.
+        for enter in ["\n", "\r\n"] {
+            let server = TestServer::start(|config| config.lang = lang);
+            let _other = server.login(other);
+            play_with(&server, transcript, whole_text_of, enter);
+        }
     }
+}
+
+#[test]
+fn the_first_minutes_of_a_program_are_as_written_down() {
+    let server = TestServer::start(|config| config.lang = Lang::En);
+    let _bob = server.login("bob");
+    play_over_tcp(&server, include_str!("first_minutes/json.txt"), whole_text_of);
 }

@@ -49,9 +49,42 @@ pub fn who(names: &[&str]) -> String {
     told(Notice::Who { count: names.len(), names, quiet: &[] })
 }
 
+/// Whether `text` is like `pattern`, in which each `…` stands for any text.
+pub fn is_like(text: &str, pattern: &str) -> bool {
+    let mut parts = pattern.split('…');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let mut parts = parts.peekable();
+    if parts.peek().is_none() {
+        return rest.is_empty();
+    }
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return rest.ends_with(part);
+        }
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    true
+}
+
 /// How many lines were skipped, if that is what a line without its end says.
 pub fn skipped_lines(line: &str) -> Option<usize> {
     let digits: String = line.chars().filter(char::is_ascii_digit).collect();
     let lines = digits.parse().ok()?;
     (line == Notice::Skipped { lines }.text(Lang::Ko)).then_some(lines)
+}
+
+#[test]
+fn an_ellipsis_stands_for_any_text() {
+    for (text, pattern, expected) in [
+        ("12:34 hello", "… hello", true),
+        ("12:34 hello!", "… hello", false),
+        ("a-1-b-2", "a-…-b-…", true),
+        ("a-1-c-2", "a-…-b-…", false),
+        ("same", "same", true),
+        ("same", "sam", false),
+    ] {
+        assert_eq!(is_like(text, pattern), expected, "{text:?} and {pattern:?}");
+    }
 }

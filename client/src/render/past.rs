@@ -206,7 +206,7 @@ mod tests {
         assert_eq!(shown.attention, Attention::None, "a mention that was found is no alert");
         assert_eq!(renderer.render(&found(&[])).text, "No messages found.\n");
         renderer.note_answered("/search");
-        assert_eq!(renderer.render(&found(&[])).text, "-- nothing older was found --\n");
+        assert_eq!(renderer.render(&found(&[])).text, "-- no older results --\n");
     }
 
     #[test]

@@ -132,7 +132,7 @@ fn on_a_small_screen_the_welcome_stands_below_the_history() {
         peer.event("joined", "\"user\":\"me\"");
         let at = |rows: &[String], wanted: &str| rows.iter().position(|row| row.contains(wanted));
         terminal.expect_screen("the welcome at its place", |rows| {
-            let places = at(rows, "-- me in lobby").zip(at(rows, "before"));
+            let places = at(rows, "-- me in the lobby").zip(at(rows, "before"));
             places.is_some_and(|(welcome, before)| (welcome > before) == is_below)
         });
     }

@@ -18,6 +18,8 @@ mod line_server;
 #[cfg(unix)]
 mod seed_server;
 #[cfg(unix)]
+mod first_minutes;
+#[cfg(unix)]
 mod naming;
 #[cfg(unix)]
 mod editing;

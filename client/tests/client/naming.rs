@@ -22,7 +22,7 @@ fn a_name_is_asked_for_until_one_is_taken() {
     terminal.type_text(ENTER);
     peer.expect("{\"type\":\"login\",\"nonce\":\"0\"}\n");
     peer.welcome("guest-7");
-    let welcome = "-- guest-7 in lobby, 1 here: type to talk, help: /help, leave: Ctrl-D --";
+    let welcome = "-- guest-7 in the lobby, 1 here: type to talk, help: /help, leave: Ctrl-D --";
     terminal.expect_last(&[welcome, "[lobby 1]"]);
     terminal.enter("hello");
     let (text, nonce) = peer.say();

@@ -54,7 +54,7 @@ fn a_failing_disk_is_told_once_and_so_is_its_return() {
     }
     terminal.expect_last(&[
         ">[me] one",
-        "-- the server can't save messages now; the chat goes on --",
+        "-- the server can't save messages now; you can go on chatting --",
         ">[me] two",
         ">[me] three",
         "-- messages are saved again --",
@@ -125,7 +125,7 @@ fn what_is_found_has_days_and_the_words_in_bold() {
     peer.expect("{\"type\":\"command\",\"line\":\"/search\",\"nonce\":\"2\"}\n");
     peer.send("{\"type\":\"found\",\"room\":\"lobby\",\"events\":[],\"nonce\":\"2\"}\n");
     peer.ack("2");
-    terminal.expect_last(&["-- nothing older was found --", "[lobby 1]"]);
+    terminal.expect_last(&["-- no older results --", "[lobby 1]"]);
 }
 
 #[test]

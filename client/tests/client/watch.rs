@@ -166,7 +166,7 @@ fn on_a_terminal_it_is_shown_how_far_back_it_has_come() {
     let mut terminal = Terminal::start_sized(&server.address, &args, 60, 24, &[("TZ", "UTC")]);
     let mut peer = server.accept_member("watch");
     answer_history(&mut peer, 1, "", &[said(43, 41)]);
-    terminal.expect_row("read back to 2026-11-22 18:59…");
+    terminal.expect_row("loaded back to 2026-11-22 18:59…");
     answer_history(&mut peer, 2, "\"before\":43,\"limit\":200,", &[said(40, 30), said(42, 31)]);
     peer.expect_quit();
     assert_eq!(terminal.ended(), 0);

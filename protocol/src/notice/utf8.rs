@@ -1,12 +1,14 @@
-//! What is said of bytes that are not UTF-8.
+//! The notice about bytes that are not UTF-8.
 
 use crate::wide::Wide;
 
-/// In both languages: somebody whose bytes are not UTF-8 may see only one of them intact.
+/// In both languages: for a person whose bytes are not UTF-8, only one of them may be readable.
 pub(super) fn not_utf8(hint: Utf8Hint) -> String {
     let what_to_do = match hint {
         Utf8Hint::CodePage => " (Windows: chcp 65001)",
-        Utf8Hint::Telnet => " (telnet: Ctrl-], toggle binary)",
+        Utf8Hint::Telnet => {
+            " (telnet: Ctrl-] 누르고 toggle binary / press Ctrl-], type toggle binary)"
+        }
         Utf8Hint::Terminal => " (터미널의 문자 집합 / the terminal's character set: UTF-8)",
         Utf8Hint::None => "",
         Utf8Hint::Wide(wide) => {

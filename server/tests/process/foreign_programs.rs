@@ -193,6 +193,40 @@ fn telnet_in_binary_mode_carries_every_syllable() {
 
 #[test]
 #[ignore = "needs telnet and script"]
+fn the_first_minutes_with_telnet_are_those_with_nc() {
+    let transcripts = [
+        ("en", "bob", include_str!("../../../tests/e2e/first_minutes/english.txt")),
+        ("ko", "철수", include_str!("../../../tests/e2e/first_minutes/korean.txt")),
+    ];
+    for (lang, other, transcript) in transcripts {
+        let server = ServerProcess::start(&["--lang", lang]);
+        let mut peer = Peer::connect(server.address);
+        peer.say(other);
+        peer.expect(&format!("[{other}]"));
+        let (ip, port) = (server.address.ip(), server.address.port());
+        // In a file for telnet, so that nothing is typed while it handles a command.
+        let mut telnet = start_at_terminal(&format!(
+            "HOME=$(mktemp -d) && export HOME && echo {ip} toggle binary > $HOME/.telnetrc && \
+             telnet {ip} {port}; rm -r $HOME"
+        ));
+        telnet.out().expect("Escape character is");
+        telnet.out().expect("ID:");
+        for line in transcript.lines().skip(2) {
+            let text = line.trim_end_matches('⏎');
+            if let Some(typed) = text.strip_prefix("→ ") {
+                telnet.type_in(&format!("{typed}\n"));
+            } else if let Some(shown) = text.strip_prefix("← ") {
+                for part in shown.split('…').filter(|part| !part.is_empty()) {
+                    telnet.out().expect(part);
+                }
+            }
+        }
+        telnet.out().expect("Connection closed by foreign host.");
+    }
+}
+
+#[test]
+#[ignore = "needs telnet and script"]
 fn telnet_by_the_character_is_edited_by_the_server() {
     let server = ServerProcess::start(&[]);
     let mut alice = Peer::join(server.address, "alice");
