@@ -1,6 +1,6 @@
 // What the page's buttons do: most ask the server by a command, some ask first.
 
-import { ask, showAbout, showPerson } from "./dialogs.js";
+import { ask, showAbout, showPerson, showTranscript } from "./dialogs.js";
 import { roomTitle } from "./rooms.js";
 import { lang, word } from "./words.js";
 
@@ -45,6 +45,7 @@ export function actions(state, composer, command, speakIn) {
     async end() {
       if ((await ask(word("endSure"), null, word("end"))) !== null) command("/end");
     },
+    transcript: () => showTranscript(state, (format) => command(`/transcript ${format}`)),
     language: () => speakIn(lang() === "ko" ? "en" : "ko"),
     quit: () => command("/quit"),
   };

@@ -75,6 +75,7 @@ export function showMore(state, attention, sound, act) {
   const actions = [
     ["rename", act.rename],
     [state.isPrivate ? "setTitle" : "setTopic", act.topic],
+    state.mayDownload && ["transcript", act.transcript],
     attention.possible && [attention.on ? "notificationsOff" : "notifications", () => attention.toggle()],
     sound.possible && [sound.on ? "soundOff" : "sound", () => sound.toggle()],
     ["help", () => act.command("/help")],
@@ -83,6 +84,21 @@ export function showMore(state, attention, sound, act) {
   ].filter(Boolean);
   byId("more-actions").replaceChildren(...buttons(dialog, actions), ...owners(dialog, tools));
   dialog.showModal();
+}
+
+/** Asks in which form the room's talk is wanted; `onFormat` takes what `/transcript` does. */
+export function showTranscript({ durable }, onFormat) {
+  const dialog = byId("transcript");
+  byId("transcript-hint").textContent = word(durable ? "transcriptHint" : "transcriptRecent");
+  const formats = [["transcriptHtml", "html"], ["transcriptText", "txt"], ["transcriptJson", "jsonl"]];
+  byId("transcript-formats").replaceChildren(...buttons(dialog, formats.map(([name, format]) => [name, () => onFormat(format)])));
+  dialog.showModal();
+}
+
+/** Saves a file by its path, which is good for one download. */
+export function download({ path }) {
+  const address = new URL(path.replace(/^\//u, ""), document.baseURI);
+  element("a", { href: address.href, download: "" }).click();
 }
 
 /** Says that it goes no further here; `action` is `[word, function]` if something helps. */

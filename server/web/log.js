@@ -1,5 +1,5 @@
 // The conversation on the screen: a window of rows over all entries that are
-// remembered. What left the window comes back by scrolling, and what the page has not
+// remembered and not ignored. What left the window comes back by scrolling, and what the page has not
 // is asked for. Whatever comes, the row that is being read stays where it is.
 
 import { byId, element } from "./dom.js";
@@ -156,7 +156,7 @@ export class Log {
 
   /** Where the window begins: as far above what is being read as before. */
   #window() {
-    const { entries } = this.#state;
+    const { visible: entries } = this.#state;
     if (this.#following || entries.length <= ROWS) return Math.max(0, entries.length - ROWS);
     const key = this.#places[0]?.key ?? this.#keys[0];
     const at = entries.findIndex((entry) => entry.key === key);
@@ -165,7 +165,7 @@ export class Log {
 
   /** Where it begins for an entry in its middle; null if that is not here. */
   #middle(key) {
-    const at = this.#state.entries.findIndex((entry) => entry.key === key);
+    const at = this.#state.visible.findIndex((entry) => entry.key === key);
     return at < 0 ? null : at - ROWS / 2;
   }
 
@@ -174,7 +174,7 @@ export class Log {
    * not know it. `key` is that of an entry which is being read.
    */
   #bounds(key) {
-    const { entries } = this.#state;
+    const { visible: entries } = this.#state;
     const at = entries.findIndex((entry) => entry.key === key);
     if (this.#following || at < 0) return [0, entries.length];
     let [from, to] = [at, at];
@@ -189,7 +189,7 @@ export class Log {
     this.#cancel = null;
     this.#announce();
     this.#places = this.#following ? [] : this.#visible();
-    const { entries, user, timeline, exhausted } = this.#state;
+    const { visible: entries, user, timeline, exhausted } = this.#state;
     const [from, to] = this.#bounds(reading ?? this.#places.at(-1)?.key);
     const start = Math.max(from, Math.min(first ?? this.#window(), to - ROWS));
     const inWindow = entries.slice(start, Math.min(start + ROWS, to));
@@ -198,8 +198,7 @@ export class Log {
     const shown = new Map();
     let place = this.#rows.firstChild;
     for (const [index, entry] of inWindow.entries()) {
-      if (this.#state.hides(entry)) continue;
-      const follows = this.#state.follows(start + index);
+      const follows = this.#state.follows(start + index, entries);
       const isFound = entry.key === this.#found;
       const form = `${entry.version} ${follows.newDay} ${follows.goesOn} ${isFound}`;
       let drawn = this.#shown.get(entry.key);
@@ -272,7 +271,8 @@ export class Log {
     const start = this.#window();
     const [from, to] = this.#bounds(this.#places.at(-1)?.key);
     const below = scrollHeight - scrollTop - clientHeight;
-    if (start + ROWS >= this.#state.entries.length && to === this.#state.entries.length && below < AT_END) {
+    const { length } = this.#state.visible;
+    if (start + ROWS >= length && to === length && below < AT_END) {
       if (!this.#following) this.toEnd();
       return;
     }

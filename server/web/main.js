@@ -8,7 +8,7 @@ import { is, isVote, loadCommands, split, whisperOf } from "./commands.js";
 import { Classroom, PURPOSE as LESSON } from "./classroom.js";
 import { Composer } from "./composer.js";
 import { Connection, chatAddress } from "./connection.js";
-import { showMore, showStopped } from "./dialogs.js";
+import { download, showMore, showStopped } from "./dialogs.js";
 import { byId } from "./dom.js";
 import { Entry } from "./entry.js";
 import { Head } from "./head.js";
@@ -216,6 +216,9 @@ function commanded(waiting, message) {
       state.receive(message);
       invited();
       showInvite(message);
+      break;
+    case "transcript":
+      download(message);
       break;
     default: return false;
   }

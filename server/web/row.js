@@ -158,6 +158,7 @@ function sentence(event) {
     case "unlocked": return word("unlockedEvent", user);
     case "limited": return word("limitedEvent", user, event.limit);
     case "owner": return word("ownerEvent", user);
+    case "transcribed": return word("transcribedEvent", user);
     case "restarted": return word("restartedEvent");
     case "ended": return word("endedEvent", user);
     default: return lessonSentence(event);

@@ -12,7 +12,7 @@ const WHISPERS_TAKEN = 20;
 
 const EVENTS = new Set([
   "said", "joined", "left", "kicked", "unkicked", "renamed", "topic", "muted", "unmuted",
-  "locked", "unlocked", "limited", "owner", "announced", "restarted", "ended", ...LESSON_EVENTS,
+  "locked", "unlocked", "limited", "owner", "announced", "transcribed", "restarted", "ended", ...LESSON_EVENTS,
 ]);
 
 export class State {
@@ -64,6 +64,11 @@ export class State {
     return this.timeline.entries;
   }
 
+  /** What is shown to this person: nothing that they ignore. */
+  get visible() {
+    return this.ignored.size === 0 ? this.entries : this.entries.filter((entry) => !this.hides(entry));
+  }
+
   /** Whether the server has nothing older than the first entry. */
   get exhausted() {
     return this.timeline.begin === 0;
@@ -71,6 +76,11 @@ export class State {
 
   get isOwner() {
     return this.owner !== null && this.owner === this.user;
+  }
+
+  /** Whether one may have what was said here as a file. */
+  get mayDownload() {
+    return this.isOwner || (this.lesson.isTeacher && this.room !== null && !this.isPrivate);
   }
 
   get isPrivate() {
@@ -129,13 +139,13 @@ export class State {
     return own.slice(-WHISPERS_TAKEN).map(({ to, text, time, user }) => [to, text, time, user]);
   }
 
-  /** How the entry at `index` follows the one before it. */
-  follows(index) {
-    const entry = this.entries[index];
-    const before = this.entries[index - 1];
+  /** How the entry at `index` of `entries` follows the one before it. */
+  follows(index, entries = this.entries) {
+    const entry = entries[index];
+    const before = entries[index - 1];
     const day = entry.time ? dayOf(entry.time) : null;
     let previous = before;
-    for (let at = index - 1; previous && !previous.time; at -= 1) previous = this.entries[at];
+    for (let at = index - 1; previous && !previous.time; at -= 1) previous = entries[at];
     const newDay = day !== null && (!previous || dayOf(previous.time) !== day);
     const goesOn = !newDay && entry.kind === "said" && before?.kind === "said"
       && !entry.me && !before.me && entry.user === before.user
@@ -297,7 +307,8 @@ export class State {
   }
 
   #insert(events) {
-    this.timeline.insert(events, this.user);
+    // What a newer server tells of besides has been passed over live, too.
+    this.timeline.insert(events.filter(({ type }) => EVENTS.has(type)), this.user);
     this.lastId = Math.max(this.lastId, events.at(-1)?.id ?? 0);
   }
 

@@ -191,6 +191,18 @@ const WORDS = {
   searchLost: ["서버와 연결이 끊겨 찾지 못했습니다.", "The connection to the server was lost."],
   tryAgain: ["다시 찾기", "Try again"],
   notThere: ["그 메시지는 이제 남아 있지 않습니다.", "That message is no longer available."],
+  transcript: ["대화 내려받기", "Download the conversation"],
+  transcriptHint: [
+    "이 방에 저장된 대화를 모두 파일로 내려받습니다. 방에 있는 사람들에게 알려집니다.",
+    "Downloads everything saved in this room as a file. The people in the room are told.",
+  ],
+  transcriptRecent: [
+    "이 방의 대화는 저장되지 않으므로, 서버가 기억하는 최근 대화만 파일로 내려받습니다. 방에 있는 사람들에게 알려집니다.",
+    "Messages in this room are not saved, so the file has only the recent ones. The people in the room are told.",
+  ],
+  transcriptHtml: ["읽기 좋은 문서", "Document to read (HTML)"],
+  transcriptText: ["글만 있는 파일", "Plain text (TXT)"],
+  transcriptJson: ["프로그램용 자료", "Data for programs (JSONL)"],
   announced: ["서버", "server"],
   showWhole: ["모두 보기", "Show all"],
   today: ["오늘", "Today"],
@@ -237,6 +249,10 @@ const WORDS = {
   unlockedEvent: [(who) => `${koBy(who)} 방의 잠금을 풀었습니다`, (who) => `${enBy(who)} unlocked the room`],
   limitedEvent: [(who, n) => `${koBy(who)} 정원을 ${n}명으로 정했습니다`, (who, n) => `${enBy(who)} limited the room to ${n} people`],
   ownerEvent: [(who) => `${sir(who)}이 방장이 되었습니다`, (who) => `${who} is now the owner`],
+  transcribedEvent: [
+    (who) => `${koBy(who)} 이 방의 대화를 파일로 받았습니다`,
+    (who) => `${enBy(who)} got the messages of this room as a file`,
+  ],
   restartedEvent: ["서버가 다시 시작되었습니다", "The server restarted"],
   endedEvent: [(who) => `${koBy(who)} 방을 닫았습니다`, (who) => `${enBy(who)} closed the room`],
   whoisLine: [

@@ -118,6 +118,12 @@ fn the_owners_buttons_do_what_they_say() {
 
 #[test]
 #[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn an_owner_downloads_what_was_said_by_a_button() {
+    drive("transcript.mjs");
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
 fn what_needs_https_is_there_with_it_and_hidden_without() {
     let (secure, plain) = (TestServer::start_with_tls(|_| {}), TestServer::start(|_| {}));
     let mut command = node("secure.mjs");

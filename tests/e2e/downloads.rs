@@ -248,7 +248,12 @@ fn a_link_is_good_for_one_download() {
     let answer = ask(&server, &format!("GET {path} HTTP/1.0"));
     let (head, text) = answer.split_once("\r\n\r\n").expect("a head");
     assert!(!head.contains("chunked") && !head.contains("Content-Length"), "{head}");
-    assert!(text.starts_with("# math\n") && text.ends_with("as a file --\n"), "{text}");
+    let file = "-- [kim] got the messages of this room as a file --";
+    let expected = ["[kim] joined.", "[kim·teacher] hello", file, file];
+    assert_eq!(untimed(text), expected);
+    let bare: Vec<&str> =
+        text.lines().filter(|line| !untimed(text).contains(&line.get(9..).unwrap_or(""))).collect();
+    assert!(matches!(bare[..], ["# math", "", day, ""] if day.starts_with("## 20")), "{bare:?}");
 }
 
 #[test]
@@ -272,6 +277,7 @@ fn the_owner_of_a_private_room_gets_what_it_remembers_and_nothing_is_on_disk() {
     let (head, page) = get(&server, &path);
     assert!(head.contains("filename=\"private-"), "{head}");
     assert!(page.contains("a secret word") && page.contains("alice"), "{page}");
+    assert!(!page.contains("class=\"note hole\""), "nothing is missing: {page}");
     assert!(!page.contains(&key) && !head.contains(&key), "the key goes out in no file");
     let kept = path.trim_start_matches("/transcript/").to_owned();
 

@@ -68,9 +68,9 @@ pub(crate) struct TalkFile<'a> {
     pages: Option<Pages>,
     /// What the room remembers, as far as it is not on disk.
     remembered: VecDeque<Event>,
-    /// The first id that the room there is now could give.
-    opened: u64,
-    /// The id of the last event from the disk.
+    /// The first id that the room there is now could give, if it is kept on disk.
+    opened: Option<u64>,
+    /// The id of the last event from the disk; 0 if none was there.
     last: u64,
 }
 
@@ -86,7 +86,7 @@ impl<'a> TalkFile<'a> {
         talk: &Talk,
     ) -> Result<Option<TalkFile<'a>>, TalkError> {
         let room = talk.room.as_ref().and_then(Weak::upgrade);
-        let opened = room.as_ref().and_then(|room| room.kept_as()).unwrap_or_default();
+        let opened = room.as_ref().and_then(|room| room.kept_as());
         let remembered = room.and_then(|room| room.remembered().ok());
         if talk.saved.is_empty() && remembered.is_none() {
             return Ok(None);
@@ -144,7 +144,7 @@ impl<'a> TalkFile<'a> {
         let TalkFile { opened, last, .. } = *self;
         self.remembered.retain(|event| event.id() > last);
         if let Some(first) = self.remembered.front().map(Event::id)
-            && last >= opened
+            && opened.is_some_and(|opened| opened <= last)
             && last + 1 < first
         {
             transcript.hole(last + 1, first - 1)?;

@@ -69,6 +69,22 @@ test("where nothing is left of what is missing, the hole goes", () => {
   assert.deepEqual([shown(other), other.exhausted], [["50"], false]);
 });
 
+test("events that only a newer server knows are passed over, and scrolling goes on behind them", () => {
+  const state = arrived();
+  const firework = (id) => ({ type: "firework", id, time, room: "lobby", user: "bob" });
+  before(state, 100, [firework(97), said(98), firework(99)]);
+  assert.deepEqual([shown(state), state.timeline.begin], [["98"], 97]);
+  before(state, 97, [firework(95), firework(96)]);
+  assert.deepEqual([shown(state), state.timeline.begin], [["98"], 95]);
+});
+
+test("who is ignored takes no place among what is shown", () => {
+  const state = arrived();
+  state.receive({ type: "ignored", users: ["bob"] });
+  before(state, 100, [said(97, "carol"), ...saids(98, 99)]);
+  assert.deepEqual(state.visible.filter(({ kind }) => kind === "said").map(({ text }) => text), ["97"]);
+});
+
 test("of another room, nothing is loaded", () => {
   const state = arrived();
   state.loaded({ before: 100 }, { room: "math", events: saids(98, 99), isAll: true });
