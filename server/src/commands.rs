@@ -92,7 +92,7 @@ pub(crate) fn run(caller: &Caller<'_>, command: Command<'_>) -> Reply {
 
         Command::Lesson(LessonCommand::Teach(given)) => teacher::teach(caller, given),
         Command::Lesson(LessonCommand::MakeTeacher(name)) => teacher::make_teacher(caller, &name),
-        Command::Lesson(LessonCommand::Code) => Ok(teacher::show_code(caller)),
+        Command::Lesson(LessonCommand::Code { qr }) => Ok(teacher::show_code(caller, qr)),
         Command::Lesson(command) => lesson::run(caller, command),
     };
     reply.unwrap_or_else(|refused| refused)

@@ -24,6 +24,7 @@ use madang_terminal::{
     style::Palette,
 };
 use parking_lot::Mutex;
+use unicode_width::UnicodeWidthStr;
 
 use crate::{
     commands::{
@@ -55,8 +56,19 @@ pub struct Operator {
     code_place: Option<CodePlace>,
 }
 
-/// The teacher's code as shown, and until when; `None` while it is hidden.
-type CodePlace = Arc<Mutex<Option<(String, Instant)>>>;
+/// The place for the teacher's code; empty while it is hidden.
+type CodePlace = Arc<Mutex<Option<ShownCode>>>;
+
+/// The teacher's code on the terminal.
+#[derive(Debug, Clone)]
+struct ShownCode {
+    /// The code and its link.
+    text: String,
+    /// When it is hidden.
+    until: Instant,
+    /// The link as a QR code, if it was requested and fits the terminal.
+    qr: Option<String>,
+}
 
 /// Whether the server continues after a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,19 +98,26 @@ impl Operator {
         let room = self.room.lock().clone();
         let room = room_name(room.as_str(), lang);
         match self.shown_code() {
-            Some((code, _)) => format!("{code} [{room}] "),
+            Some(code) => format!("{} [{room}] ", code.text),
             None => format!("[{room}] "),
         }
     }
 
-    /// The teacher's code and its link while they are shown, and until when.
-    fn shown_code(&self) -> Option<(String, Instant)> {
+    /// The teacher's code while it is shown.
+    fn shown_code(&self) -> Option<ShownCode> {
         let shown = self.code_place.as_ref()?.lock().clone();
-        shown.filter(|(_, until)| *until > Instant::now())
+        shown.filter(|code| code.until > Instant::now())
     }
 
-    /// Shows the teacher's code for a while, with a link for one teacher.
-    fn show_code(&self) {
+    /// Hides the teacher's code.
+    fn hide_code(&self) {
+        if let Some(place) = &self.code_place {
+            *place.lock() = None;
+        }
+    }
+
+    /// Shows the teacher's code for a while, with a link for one teacher, which `qr` draws too.
+    fn show_code(&self, qr: bool) {
         let console = &self.shared.console;
         let Some(place) = &self.code_place else {
             let notice = Notice::Lesson(LessonNotice::NoPlaceForCode);
@@ -108,7 +127,32 @@ impl Operator {
         let link = banner::link(&self.shared.doors)
             .map(|url| format!("{url}#{}", teachers.draw_ticket(now)));
         let notice = LessonNotice::Code { code: teachers.show_code(), link: link.as_deref() };
-        *place.lock() = Some((Notice::Lesson(notice).text(console.lang()), now + CODE_SHOWN));
+        let text = Notice::Lesson(notice).text(console.lang());
+        let qr = link.filter(|_| qr).and_then(|link| self.paint_link(&link, &text));
+        *place.lock() = Some(ShownCode { text, until: now + CODE_SHOWN, qr });
+    }
+
+    /// A link as a QR code with room for `text` below it, in half blocks if only these fit. If
+    /// even they don't, the console says what they need.
+    fn paint_link(&self, link: &str, text: &str) -> Option<String> {
+        let half_blocks = invite::draw(link)?;
+        let (columns, rows) = terminal_size();
+        let below = rows_of(text, columns);
+        let rows_left = rows.saturating_sub(below);
+        if let Ok(painted) = qr::paint_code(&half_blocks, self.palette, (columns, rows_left)) {
+            return Some(painted);
+        }
+        let needed_columns = half_blocks.lines().map(|row| row.chars().count()).max()?;
+        // One more for the line that is typed.
+        let needed_rows = half_blocks.lines().count() + 1;
+        let fits = needed_columns <= usize::from(columns) && needed_rows <= usize::from(rows_left);
+        if !fits {
+            let console = &self.shared.console;
+            let rows = needed_rows + usize::from(below);
+            let notice = LessonNotice::CodeQrTooLarge { columns: needed_columns, rows };
+            console.say(Notice::Lesson(notice).text(console.lang()));
+        }
+        fits.then(|| half_blocks + "\n")
     }
 
     /// Runs one line, and shows the result on the console.
@@ -152,7 +196,7 @@ impl Operator {
             }
             Effect::Go(Destination::Public(there), _) => *self.room.lock() = there,
             Effect::Draw(code) => self.draw(code, wants_qr),
-            Effect::ShowCode => self.show_code(),
+            Effect::ShowCode { qr } => self.show_code(qr),
             _ => {}
         }
         Outcome::GoesOn
@@ -186,6 +230,12 @@ impl Operator {
             Err(NotPainted::Impossible) => {}
         }
     }
+}
+
+/// How many rows one line of text takes.
+fn rows_of(text: &str, columns: u16) -> u16 {
+    let rows = text.width().div_ceil(usize::from(columns.max(1))).max(1);
+    u16::try_from(rows).unwrap_or(u16::MAX)
 }
 
 /// Reads the operator's lines from a terminal without line editing, until the input ends or the

@@ -41,6 +41,8 @@ use crate::{
     typing::{Interruption, TypedSoFar},
 };
 
+mod cover;
+
 /// A full screen sends no signal when it has space again; this is the pause before the next
 /// look.
 pub const FULL_PAUSE: Duration = Duration::from_millis(20);
@@ -96,6 +98,8 @@ struct State {
     cleared_at: Option<Instant>,
     /// Why the line ends, if not with Enter.
     interruption: Option<Interruption>,
+    /// Whether the terminal's other screen is shown, on which no waiting line is written.
+    covered: bool,
     /// Whether the screen has been closed.
     closed: bool,
 }
@@ -208,6 +212,7 @@ impl Screen {
         let mut state = self.state.lock();
         state.closed = true;
         self.changed.notify_all();
+        state.show_usual_screen()?;
         write_out(&state.take_waiting())
     }
 
@@ -217,7 +222,9 @@ impl Screen {
         let mut printed_at = Instant::now().checked_sub(PAUSE);
         loop {
             let mut state = self.state.lock();
-            while !state.closed && state.waiting.is_empty() && !state.wants_painting() {
+            while !state.closed
+                && (state.covered || (state.waiting.is_empty() && !state.wants_painting()))
+            {
                 self.changed.wait(&mut state);
             }
             if state.closed {
@@ -420,11 +427,15 @@ impl Screen {
             };
             let (columns, rows) = terminal_size();
             let rows = rows_below(&state.shown_prompt.for_editor(), &text, columns).min(rows);
-            // Row by row, because some terminals keep a copy of a screen that is cleared as a
-            // whole.
+            // Row by row: some terminals keep a copy of a screen that is cleared as a whole.
             output = "\x1b[A\x1b[2K".repeat(rows.into()) + "\r";
         }
-        output += &mem::take(&mut state.waiting);
+        if state.is_suspended() {
+            let _ = state.show_usual_screen();
+        }
+        if !state.covered {
+            output += &mem::take(&mut state.waiting);
+        }
         state.typing = false;
         self.changed.notify_all();
         // The next line will get the same error.
@@ -441,6 +452,9 @@ impl Screen {
 impl State {
     /// The waiting lines, wrapped for this terminal.
     fn take_waiting(&mut self) -> String {
+        if self.covered {
+            return String::new();
+        }
         hang(&mem::take(&mut self.waiting), terminal_size().0).into_owned()
     }
 

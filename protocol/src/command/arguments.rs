@@ -128,6 +128,15 @@ pub(super) fn invite(text: &str) -> Result<Command<'_>, ArgumentError> {
     }
 }
 
+/// The argument of `/code`: whether a QR code is wanted.
+pub(super) fn wants_qr(text: &str) -> Result<bool, ArgumentError> {
+    match &*text.nfc().collect::<String>().to_lowercase() {
+        "" => Ok(false),
+        "qr" | "큐알" => Ok(true),
+        _ => Err(ArgumentError::Usage),
+    }
+}
+
 /// The arguments of `/who`: a room, and after whom, or only one of them.
 pub(super) fn who(text: &str) -> Result<Command<'_>, ArgumentError> {
     let is_after = |word: &str| matches!(&*word.to_lowercase(), "after" | "다음");

@@ -6,7 +6,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::{
     Command, CommandSpec, Role, Switch,
-    arguments::{ArgumentError, count, nothing, optional, person, switch, words},
+    arguments::{ArgumentError, count, nothing, optional, person, switch, wants_qr, words},
 };
 use crate::{duration::parse_duration, name::UserName};
 
@@ -32,7 +32,10 @@ pub enum LessonCommand<'a> {
     /// Makes somebody a teacher.
     MakeTeacher(UserName),
     /// Shows the teacher's code.
-    Code,
+    Code {
+        /// With a QR code of the link.
+        qr: bool,
+    },
     /// Begins a lesson; shows the one that runs, or gives it another title.
     Lesson(Option<&'a str>),
     /// Ends the lesson.
@@ -334,14 +337,14 @@ pub(super) const TEACHER_NAME: CommandSpec = CommandSpec {
 pub(super) const CODE: CommandSpec = CommandSpec {
     name: "/code",
     alias: "/교사코드",
-    arguments: ["", ""],
+    arguments: ["[qr]", "[qr]"],
     roles: OPERATOR,
     help: ["교사 코드를 봅니다", "show teacher's code"],
     details: [
-        "코드와 링크를 30초 동안 보여 줍니다.\n링크는 10분 안에 한 번 쓸 수 있습니다.",
-        "Shows the code and a link for 30\nseconds. The link works once, within\n10 minutes.",
+        "코드와 링크를 30초 동안 보여 줍니다.\n링크는 10분 안에 한 번 쓸 수 있습니다.\nQR 코드로 보려면: /교사코드 qr",
+        "Shows the code and a link for 30\nseconds. The link works once, within\n10 minutes. /code qr draws a QR code.",
     ],
-    parse: |text| nothing(text, of_lesson(LessonCommand::Code)),
+    parse: |text| Ok(of_lesson(LessonCommand::Code { qr: wants_qr(text)? })),
 };
 
 /// Other words for the commands that vote: what is on the keys of `o` and `x` in Korean
@@ -508,7 +511,10 @@ mod tests {
     fn the_code_is_the_operators_to_show() {
         assert!(matches!(Command::parse("/code"), Err(CommandError::Unknown { .. })));
         assert!(matches!(Command::parse("/teacher bob"), Err(CommandError::Unknown { .. })));
-        assert_eq!(Command::parse_operators("/code"), Ok(Command::Lesson(LessonCommand::Code)));
+        for (line, qr) in [("/code", false), ("/code qr", true), ("/교사코드 큐알", true)] {
+            let code = Command::Lesson(LessonCommand::Code { qr });
+            assert_eq!(Command::parse_operators(line), Ok(code), "{line}");
+        }
         let bob = UserName::parse("bob").expect("a name");
         assert_eq!(
             Command::parse_operators("/교사지정 bob"),

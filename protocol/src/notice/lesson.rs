@@ -47,6 +47,13 @@ pub enum LessonNotice<'a> {
         /// The link for browsers, if there is one.
         link: Option<&'a str>,
     },
+    /// To the operator: the QR code of the teacher's link needs a larger terminal.
+    CodeQrTooLarge {
+        /// How wide.
+        columns: usize,
+        /// How high.
+        rows: usize,
+    },
     /// There is no lesson.
     NoLesson,
     /// The lesson is in the public rooms, and the requester is in none.
@@ -205,6 +212,7 @@ impl LessonNotice<'_> {
             | LessonNotice::MadeTeacher { .. }
             | LessonNotice::NoPlaceForCode
             | LessonNotice::Code { .. }
+            | LessonNotice::CodeQrTooLarge { .. }
             | LessonNotice::Running { .. }
             | LessonNotice::Now { .. }
             | LessonNotice::HandForTeachers

@@ -83,7 +83,10 @@ pub(crate) enum Effect {
     /// It has sent a wrong teacher's code.
     CountWrongCode,
     /// It is shown the teacher's code.
-    ShowCode,
+    ShowCode {
+        /// With a QR code of the link.
+        qr: bool,
+    },
     /// Change the language.
     Speak(Lang),
     /// Go there after the login.

@@ -98,7 +98,7 @@ pub(super) fn run(caller: &Caller<'_>, command: LessonCommand<'_>) -> Result<Rep
             asker(caller)?;
             attendance::list(caller, csv)
         }
-        LessonCommand::Teach(_) | LessonCommand::MakeTeacher(_) | LessonCommand::Code => {
+        LessonCommand::Teach(_) | LessonCommand::MakeTeacher(_) | LessonCommand::Code { .. } => {
             unreachable!("commands::run has carried these out")
         }
     }

@@ -56,11 +56,11 @@ pub(super) fn make_teacher(caller: &Caller<'_>, name: &UserName) -> Result<Reply
 }
 
 /// Shows the operator the code, and a link with a ticket.
-pub(super) fn show_code(caller: &Caller<'_>) -> Reply {
+pub(super) fn show_code(caller: &Caller<'_>, qr: bool) -> Reply {
     if !caller.is_operator() {
         return caller.refuse(&Notice::Lesson(LessonNotice::TeacherOnly));
     }
-    caller.silence().and(Effect::ShowCode)
+    caller.silence().and(Effect::ShowCode { qr })
 }
 
 /// Tells somebody that they are a teacher now.

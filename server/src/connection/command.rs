@@ -163,7 +163,7 @@ impl Connection {
         self.send(answer);
         match effect {
             // Members see the QR code only together with the link.
-            Effect::Nothing | Effect::Draw(_) | Effect::ShowCode => {}
+            Effect::Nothing | Effect::Draw(_) | Effect::ShowCode { .. } => {}
             Effect::CountWrongCode => {
                 self.wrong_codes += 1;
                 if self.wrong_codes == MOST_WRONG_CODES {

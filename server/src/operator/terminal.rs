@@ -5,9 +5,10 @@ use std::{
     io::{self, IsTerminal as _, Write},
     sync::Arc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use crossbeam_channel::{RecvError, RecvTimeoutError};
 use madang_protocol::command::CommandSpec;
 use madang_terminal::{
     completion::Source,
@@ -18,7 +19,7 @@ use madang_terminal::{
 };
 
 use super::{
-    Operator, Outcome,
+    Operator, Outcome, ShownCode,
     console::{STOP_PATIENCE, Streams},
 };
 
@@ -74,8 +75,17 @@ impl Terminal {
 
     fn converse(&self, editor: &Editor, operator: &Operator) -> io::Result<Outcome> {
         loop {
+            let shown = operator.shown_code();
+            if let Some(ShownCode { text, until, qr: Some(qr) }) = &shown {
+                let typed = self.cover(editor, &format!("{qr}{text}\n"), *until);
+                operator.hide_code();
+                match take_typed(typed, operator) {
+                    Some(outcome) => return outcome,
+                    None => continue,
+                }
+            }
             self.screen.set_prompt(operator.prompt());
-            let shown_until = operator.shown_code().map(|(_, until)| until);
+            let shown_until = shown.map(|code| code.until);
             // Text typed while the code is shown must not stay on the screen together with it.
             editor.ask(match shown_until {
                 Some(_) => Ask::Line(String::new()),
@@ -88,20 +98,47 @@ impl Terminal {
                 }),
                 None => editor.typed().recv(),
             };
-            match typed {
-                Ok(Typed::Line(lines)) => {
-                    // A paste may have several.
-                    for line in lines.split('\n') {
-                        if operator.take_line(line) == Outcome::Stops {
-                            return Ok(Outcome::Stops);
-                        }
-                    }
-                }
-                Ok(Typed::Interrupted { .. }) => return Ok(Outcome::Stops),
-                Ok(Typed::Failed(error)) => return Err(error),
-                Ok(Typed::End | Typed::Cancelled { .. }) | Err(_) => return Ok(Outcome::GoesOn),
+            let typed = typed.unwrap_or(Typed::End);
+            if let Some(outcome) = take_typed(typed, operator) {
+                return outcome;
             }
         }
+    }
+
+    /// Covers the screen with `text` until a line is typed or the time is up.
+    fn cover(&self, editor: &Editor, text: &str, until: Instant) -> Typed {
+        self.screen.cover(text);
+        editor.ask(Ask::Question(String::new()));
+        let typed = editor.typed().recv_deadline(until);
+        let typed = typed.or_else(|error| match error {
+            RecvTimeoutError::Timeout => {
+                self.screen.cancel();
+                match editor.typed().recv()? {
+                    Typed::Cancelled { .. } => Ok(Typed::Line(String::new())),
+                    typed => {
+                        self.screen.forget_cancel();
+                        Ok(typed)
+                    }
+                }
+            }
+            RecvTimeoutError::Disconnected => Err(RecvError),
+        });
+        self.screen.uncover();
+        typed.unwrap_or(Typed::End)
+    }
+}
+
+/// Runs what was typed; how the reading ends, if it does.
+fn take_typed(typed: Typed, operator: &Operator) -> Option<io::Result<Outcome>> {
+    match typed {
+        Typed::Line(lines) => {
+            // A paste may have several.
+            let is_stopped = |line| operator.take_line(line) == Outcome::Stops;
+            lines.split('\n').any(is_stopped).then_some(Ok(Outcome::Stops))
+        }
+        Typed::Interrupted { .. } => Some(Ok(Outcome::Stops)),
+        Typed::Failed(error) => Some(Err(error)),
+        Typed::End | Typed::Cancelled { .. } => Some(Ok(Outcome::GoesOn)),
     }
 }
 

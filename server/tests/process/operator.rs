@@ -468,13 +468,23 @@ fn a_terminal_that_takes_nothing_stops_nobody() {
 /// The server in a window of that size, with a page, whose link has a QR code.
 #[track_caller]
 fn start_with_page(columns: u16, rows: u16, more: impl FnOnce(&mut Command)) -> Terminal {
+    start_at_page(columns, rows, more).0
+}
+
+/// The same, with the address for nc.
+#[track_caller]
+fn start_at_page(
+    columns: u16,
+    rows: u16,
+    more: impl FnOnce(&mut Command),
+) -> (Terminal, SocketAddr) {
     let mut command = command();
     command.stdin(Stdio::inherit()).args(["--listen", "127.0.0.1:0", "--web", "127.0.0.1:0"]);
     command.args(["--lang", "en"]);
     more(&mut command);
     let mut terminal = Terminal::start_sized(command, columns, rows);
-    listening_at(&mut terminal);
-    terminal
+    let address = listening_at(&mut terminal);
+    (terminal, address)
 }
 
 #[test]
@@ -593,4 +603,49 @@ fn the_teachers_code_is_shown_for_half_a_minute_and_stays_nowhere() {
         thread::sleep(Duration::from_millis(100));
     }
     terminal.screen.expect_last(&["[lobby]"]);
+}
+
+#[test]
+fn the_teachers_code_is_drawn_where_nothing_of_it_stays() {
+    let (mut terminal, address) = start_at_page(160, 50, |_| {});
+    let mut alice = join(address, "alice");
+    terminal.screen.enter("/code qr");
+    let is_drawn = |rows: &[String]| {
+        rows.iter().any(|row| row.starts_with("teacher's code ")) && rows.len() > 20
+    };
+    terminal.screen.expect_screen("a QR code", is_drawn);
+    let shown = terminal.screen.rows();
+    let code = shown.iter().find_map(|row| row.strip_prefix("teacher's code "));
+    let code = code.and_then(|rest| rest.split(' ').next()).expect("it is shown").to_owned();
+    // What happens meanwhile waits.
+    alice.say(&format!("/teach {code}"));
+    alice.expect("You are a teacher now.");
+    terminal.screen.expect_screen("a QR code still", is_drawn);
+    // Enter hides it; a command would be carried out.
+    terminal.screen.enter("");
+    terminal.expect("=== [alice] became a teacher\n");
+    terminal.screen.expect_last(&["[lobby]"]);
+    assert!(!terminal.shown().contains(&code), "{}", terminal.shown());
+    terminal.screen.enter("/code qr");
+    terminal.screen.expect_screen("a QR code again", is_drawn);
+    terminal.screen.enter("/who");
+    terminal.expect("1 person\n");
+    terminal.screen.expect_last(&["[lobby]"]);
+    assert!(!terminal.shown().contains(&code), "{}", terminal.shown());
+    // The end of the server leaves the usual screen, too.
+    terminal.screen.enter("/code qr");
+    terminal.screen.expect_screen("a QR code at last", is_drawn);
+    terminal.type_in(CTRL_C);
+    assert_eq!(terminal.expect_exit(), 0);
+    assert!(!terminal.shown().contains(&code), "{}", terminal.shown());
+}
+
+#[test]
+fn a_window_too_small_for_the_teachers_qr_code_is_told_what_it_needs() {
+    let mut terminal = start_with_page(60, 12, |_| {});
+    terminal.screen.enter("/code qr");
+    terminal.expect("The QR code needs ");
+    terminal.screen.expect_screen("the code without", |rows| {
+        rows.iter().any(|row| row.starts_with("teacher's code "))
+    });
 }

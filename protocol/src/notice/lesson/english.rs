@@ -36,6 +36,9 @@ pub(super) fn lesson_in_english(notice: &LessonNotice<'_>) -> String {
         LessonNotice::NoPlaceForCode => "The code is shown only on a terminal, where it can \
              be hidden again. Without one: --teacher-code FILE or /teacher NAME"
             .into(),
+        LessonNotice::CodeQrTooLarge { columns, rows } => {
+            format!("The QR code needs {columns} columns and {rows} rows.")
+        }
         LessonNotice::Code { code, link } => joined_code(code, link, "teacher's code"),
         LessonNotice::NoLesson => {
             "There is no lesson now. A teacher begins one with /lesson".into()

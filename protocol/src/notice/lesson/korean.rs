@@ -35,6 +35,9 @@ pub(super) fn lesson_in_korean(notice: &LessonNotice<'_>) -> String {
         LessonNotice::NoPlaceForCode => "코드는 다시 숨길 수 있는 터미널에만 보여 줍니다. \
              터미널이 없으면: --teacher-code 파일, 또는 /교사지정 이름"
             .into(),
+        LessonNotice::CodeQrTooLarge { columns, rows } => {
+            format!("QR 코드를 표시하려면 {columns}칸 {rows}줄이 필요합니다.")
+        }
         LessonNotice::Code { code, link } => joined_code(code, link, "교사 코드"),
         LessonNotice::NoLesson => {
             "지금은 수업 중이 아닙니다. 수업은 교사가 /수업 으로 시작합니다.".into()
