@@ -107,6 +107,9 @@ pub struct Config {
     /// Maximum size of all outboxes together in bytes; beyond it, every outbox that is not
     /// empty skips. Default: 256 MiB.
     pub backlog_bytes: usize,
+    /// How long a goodbye waits for acks that its member is owed, while the disk is slow.
+    /// Default: 1.5 s.
+    pub ack_patience: Duration,
     /// Maximum size of the histories of all rooms in bytes; beyond it, the least recently
     /// active rooms drop history first. Default: 256 MiB.
     pub history_bytes: usize,
@@ -249,6 +252,7 @@ impl Default for Config {
             enter_hint_pause: Duration::from_secs(10),
             outbox_bytes: 256 * 1_024,
             backlog_bytes: 256 * 1_024 * 1_024,
+            ack_patience: Duration::from_millis(1_500),
             history_bytes: 256 * 1_024 * 1_024,
             renderings_window: Duration::from_secs(10),
             stall_timeout: Duration::from_secs(30),

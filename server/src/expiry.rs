@@ -19,7 +19,7 @@ use crate::{
     room::lesson::{Asker, LessonOp},
     room::{By, Going, Muter, Op, Room},
     session::{Mute, Session},
-    shared::Shared,
+    shared::{DISMISSAL, Shared},
     timekeeper::Deadline,
     transport::tls::certificates::Look,
 };
@@ -187,8 +187,8 @@ impl Shared {
                 }
             }
             Due::Dismissal(outbox) => {
-                if let Some(outbox) = outbox.upgrade() {
-                    outbox.end_dismissed();
+                if let Some(until) = outbox.upgrade().and_then(|outbox| outbox.end_dismissed()) {
+                    self.timekeeper.schedule(until + DISMISSAL, Due::Dismissal(outbox));
                 }
             }
             Due::Renderings(room) => {

@@ -122,7 +122,7 @@ impl Server {
         let capacity = Capacity::of_process(sockets.len(), config.max_connections);
         let (drainer, drainer_thread) =
             Drainer::start(config.stall_timeout).map_err(StartError::Threads)?;
-        let bounds = Bounds::new(config.outbox_bytes, config.backlog_bytes);
+        let bounds = Bounds::new(config.outbox_bytes, config.backlog_bytes, config.ack_patience);
         let away = AwayLimits { total: capacity.connections, per_address: config.max_per_address };
         let limits = ConnectionLimits {
             total: capacity.connections,

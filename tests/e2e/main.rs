@@ -24,6 +24,7 @@ mod limits;
 mod carriers;
 mod cost;
 mod stop;
+mod owed;
 mod dead;
 mod downloads;
 mod readme;

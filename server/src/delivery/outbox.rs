@@ -12,8 +12,8 @@
 //! 5. Beyond its limit, shared entries that were not begun are replaced by marks that count
 //!    the skipped events, one mark per run of entries of one room: live events first, then
 //!    replayed history. Private entries are never skipped.
-//! 6. After [`close`](Outbox::close) it accepts nothing; after
-//!    [`end`](Outbox::end) it holds nothing.
+//! 6. After [`close`](Outbox::close) it accepts nothing but acks that are owed, which come before
+//!    the goodbye; after [`end`](Outbox::end) it holds nothing.
 //! 7. The first [`CloseReason`] is kept.
 
 use std::{
@@ -27,7 +27,10 @@ use std::{
 use madang_protocol::event::Event;
 
 pub(crate) use self::bounds::Bounds;
-use self::queue::{Body, Queue, Skipped};
+use self::{
+    ending::Farewell,
+    queue::{Body, Queue, Skipped},
+};
 use crate::{
     close_reason::CloseReason,
     delivery::batch::{Batch, Rendered},
@@ -81,6 +84,10 @@ struct OutboxState {
     pieces: Pieces,
     phase: Phase,
     reason: Option<CloseReason>,
+    /// How many acks its member is owed.
+    owed_acks: u32,
+    /// The goodbye that waits for these.
+    farewell: Option<Box<Farewell>>,
     /// Whether another thread said goodbye and the connection's own thread has not reacted yet.
     is_dismissed: bool,
     queue: Queue,
@@ -104,6 +111,8 @@ pub(crate) enum Until {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Open,
+    /// The goodbye waits for acks that are owed: nothing else is accepted.
+    Owing,
     /// The goodbye was queued: the queue is still sent, nothing more is accepted.
     Closing,
     /// The connection has ended.
@@ -127,6 +136,8 @@ impl Outbox {
             pieces: Pieces::Batches,
             phase: Phase::Open,
             reason: None,
+            owed_acks: 0,
+            farewell: None,
             is_dismissed: false,
             queue: Queue::default(),
             answered_bytes: 0,
@@ -320,6 +331,27 @@ impl Outbox {
         if state.phase == Phase::Open {
             self.push_locked(&mut state, bytes);
         }
+    }
+
+    /// Its member is owed an ack, which is [paid](Self::pay_ack) later.
+    pub(crate) fn owe_ack(&self) {
+        self.state.lock().owed_acks += 1;
+    }
+
+    /// Queues an ack that is owed; false if the connection has ended, or said goodbye without it.
+    pub(crate) fn pay_ack(self: &Arc<Self>, ack: &[u8]) -> bool {
+        let mut state = self.state.lock();
+        state.owed_acks -= 1;
+        let is_accepted = matches!(state.phase, Phase::Open | Phase::Owing);
+        if is_accepted {
+            let bytes = state.carrier.carry(ack);
+            state.answered_bytes += bytes.len();
+            self.push_locked(&mut state, &bytes);
+        }
+        if state.owed_acks == 0 {
+            self.say_farewell(&mut state);
+        }
+        is_accepted
     }
 
     /// Sends as much as the socket takes now. The drainer calls this when the socket accepts

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use madang_protocol::event::{Event, ServerMessage, Time};
 
 use super::lesson::{LessonFact, class::Attended};
-use crate::session::Session;
+use crate::{delivery::outbox::Outbox, dialect::answer::Answer, session::Session};
 
 /// Keeps what happens in public rooms.
 pub(crate) trait Recorder: Send + Sync {
@@ -56,10 +56,12 @@ pub(crate) struct Recorded {
 
 /// An ack that a speaker gets once its line is safe.
 pub(crate) struct OwedAck {
-    pub(crate) session: Arc<Session>,
-    pub(crate) nonce: String,
+    session: Arc<Session>,
+    /// Where the request came from, which waits for this before it says goodbye.
+    outbox: Option<Arc<Outbox>>,
+    nonce: String,
     /// What was said got this id.
-    pub(crate) id: Option<u64>,
+    id: Option<u64>,
 }
 
 impl Round {
@@ -78,12 +80,32 @@ impl Round {
 }
 
 impl OwedAck {
-    /// Tells the speaker, if it is here, that its line was said, and whether it is on disk.
+    /// To whoever said something; `outbox` is that of the connection, if it has one.
+    pub(crate) fn new(
+        session: &Arc<Session>,
+        outbox: Option<Arc<Outbox>>,
+        nonce: &str,
+        id: Option<u64>,
+    ) -> OwedAck {
+        outbox.iter().for_each(|outbox| outbox.owe_ack());
+        OwedAck { session: session.clone(), outbox, nonce: nonce.to_owned(), id }
+    }
+
+    /// Tells the speaker that its line was said, and whether it is on disk: where it said that,
+    /// or where it is by now.
     pub(crate) fn pay(self, is_durable: bool) {
-        let OwedAck { session, nonce, id } = self;
-        let durable = (!is_durable).then_some(false);
-        session.tell(|answer| {
-            answer.message(&ServerMessage::Ack { nonce: nonce.into(), id, durable });
+        let OwedAck { session, outbox, nonce, id } = self;
+        let write = |answer: &mut Answer| {
+            let durable = (!is_durable).then_some(false);
+            answer.message(&ServerMessage::Ack { nonce: (&*nonce).into(), id, durable });
+        };
+        let is_paid = outbox.is_some_and(|outbox| {
+            let mut answer = Answer::new(outbox.form());
+            write(&mut answer);
+            outbox.pay_ack(&answer.into_bytes())
         });
+        if !is_paid {
+            session.tell(write);
+        }
     }
 }

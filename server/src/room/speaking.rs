@@ -66,14 +66,15 @@ impl Executor {
         id: Option<u64>,
         acks: &mut Option<Answer>,
     ) {
-        let owed = || OwedAck { session: session.clone(), nonce: nonce.to_owned(), id };
-        match (&mut self.recording, self.members.of(session.number)) {
+        let member = self.members.of(session.number);
+        let outbox = || member.map_or_else(|| session.outbox(), |it| Some(it.outbox.clone()));
+        match (&mut self.recording, member) {
             // One that is repeated waits as well: what it repeats may not be there yet.
-            (Some(recording), _) => recording.owe(owed()),
+            (Some(recording), _) => recording.owe(OwedAck::new(session, outbox(), nonce, id)),
             (None, Some(member)) => acks
                 .get_or_insert_with(|| Answer::new(member.outbox.form()))
                 .message(&ServerMessage::Ack { nonce: nonce.into(), id, durable: None }),
-            (None, None) => owed().pay(true),
+            (None, None) => OwedAck::new(session, outbox(), nonce, id).pay(true),
         }
     }
 
@@ -112,7 +113,7 @@ pub(crate) fn acknowledge_again(
     nonce: &str,
 ) -> bool {
     let Some(id) = session.knows_nonce(nonce) else { return false };
-    let ack = OwedAck { session: session.clone(), nonce: nonce.to_owned(), id };
+    let ack = OwedAck::new(session, session.outbox(), nonce, id);
     match recorder {
         Some(recorder) => recorder.owe(ack),
         None => ack.pay(true),

@@ -1,6 +1,9 @@
-//! Limits on queued bytes: per outbox, and for all together.
+//! Limits on queued bytes, per outbox and for all together; and on what a goodbye waits for.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 /// Limits and counters shared by all outboxes of a server.
 #[derive(Debug)]
@@ -10,6 +13,8 @@ pub(crate) struct Bounds {
     /// The maximum queued in all outboxes, in bytes. Beyond it, every outbox that is not empty
     /// skips.
     pub(crate) backlog_bytes: usize,
+    /// How long a goodbye waits for acks that its member is owed.
+    pub(crate) ack_patience: Duration,
     /// The bytes queued now: 64 for each entry, plus each rendering once, however many outboxes
     /// hold it.
     pub(crate) backlog: AtomicUsize,
@@ -21,10 +26,11 @@ pub(crate) struct Bounds {
 
 impl Bounds {
     /// Limits, with nothing queued.
-    pub(crate) fn new(outbox_bytes: usize, backlog_bytes: usize) -> Bounds {
+    pub(crate) fn new(outbox_bytes: usize, backlog_bytes: usize, ack_patience: Duration) -> Bounds {
         Bounds {
             outbox_bytes,
             backlog_bytes,
+            ack_patience,
             backlog: AtomicUsize::new(0),
             private_backlog: AtomicUsize::new(0),
             high_water: AtomicUsize::new(0),

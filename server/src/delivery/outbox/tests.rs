@@ -32,8 +32,13 @@ struct Bench {
 impl Bench {
     /// An outbox with this limit, in front of a socket with this much space.
     fn new(outbox_bytes: usize, space: usize) -> Bench {
+        Bench::waiting_for_acks(outbox_bytes, space, patience::DEADLINE)
+    }
+
+    /// The same, whose goodbye waits for so long for acks.
+    fn waiting_for_acks(outbox_bytes: usize, space: usize, ack_patience: Duration) -> Bench {
         let socket = FakeSocket::with_space(space);
-        let bounds = Arc::new(Bounds::new(outbox_bytes, 1_000_000));
+        let bounds = Arc::new(Bounds::new(outbox_bytes, 1_000_000, ack_patience));
         let (waker, traffic) = (socket.clone(), Arc::new(Traffic::default()));
         let outbox = Outbox::new(1, FORM, socket.sink(), bounds.clone(), waker, traffic.clone());
         Bench { socket, bounds, traffic, outbox, room: "lobby".into(), next_id: 0 }
@@ -463,4 +468,46 @@ proptest! {
         }
         prop_assert_eq!((next_id, next_answer), (bench.next_id, answers));
     }
+}
+
+#[test]
+fn the_goodbye_waits_for_acks_that_are_owed_and_nothing_else_is_accepted() {
+    const QUIT: CloseReason = CloseReason::Told(Goodbye::Quit);
+    let mut bench = Bench::new(1_000, 1_000);
+    let outbox = bench.outbox.clone();
+    (0..3).for_each(|_| outbox.owe_ack());
+    assert!(outbox.pay_ack(b"ack 1\n"));
+    outbox.dismiss(QUIT, b"bye\n");
+    assert_eq!(outbox.reason(), Some(QUIT));
+    assert!(outbox.end_dismissed().is_some(), "it is not cut off as long as it waits");
+    bench.offer(1);
+    outbox.push(b"answer\n");
+    assert!(!outbox.try_push(b"whisper\n"));
+    let drained = patience::spawn({
+        let outbox = outbox.clone();
+        move || outbox.wait_drained(Instant::now() + patience::DEADLINE)
+    });
+    drained.wait_until_asleep();
+    assert!(outbox.pay_ack(b"ack 2\n"));
+    assert_eq!(bench.socket.text(), "ack 1\nack 2\n");
+    assert!(outbox.pay_ack(b"ack 3\n"));
+    assert!(drained.join());
+    assert_eq!(bench.socket.text(), "ack 1\nack 2\nack 3\nbye\n");
+}
+
+#[test]
+fn the_goodbye_waits_for_no_ack_longer_than_it_may() {
+    let bench = Bench::waiting_for_acks(1_000, 1_000, Duration::ZERO);
+    let outbox = &bench.outbox;
+    outbox.owe_ack();
+    outbox.close(CloseReason::Told(Goodbye::Quit), b"bye\n");
+    assert!(outbox.wait_drained(Instant::now() + patience::DEADLINE));
+    assert!(!outbox.pay_ack(b"ack\n"), "it is too late");
+    assert_eq!(bench.socket.text(), "bye\n");
+    // Nor does whoever dismissed a connection whose thread does not react.
+    let bench = Bench::waiting_for_acks(1_000, 1_000, Duration::ZERO);
+    bench.outbox.owe_ack();
+    bench.outbox.dismiss(CloseReason::Told(Goodbye::Closed), b"bye\n");
+    assert_eq!(bench.outbox.end_dismissed(), None);
+    assert!(bench.outbox.wait_drained(Instant::now()), "it has ended");
 }

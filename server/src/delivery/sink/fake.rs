@@ -5,6 +5,7 @@ use std::{
     io::{self, IoSlice},
     net::TcpStream,
     sync::Arc,
+    time::Duration,
 };
 
 use super::{Sent, Sink};
@@ -37,7 +38,7 @@ pub(crate) struct FakeState {
 /// An outbox with a fake socket that is never full.
 pub(crate) fn connect(number: u64, form: Form) -> (Arc<FakeSocket>, Arc<Outbox>) {
     let socket = FakeSocket::with_space(usize::MAX);
-    let bounds = Arc::new(Bounds::new(1_000, 1_000));
+    let bounds = Arc::new(Bounds::new(1_000, 1_000, Duration::ZERO));
     let outbox = Outbox::new(number, form, socket.sink(), bounds, socket.clone(), Arc::default());
     (socket, outbox)
 }
