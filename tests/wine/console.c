@@ -95,8 +95,10 @@ int wmain(int argc, WCHAR **argv) {
     start.hStdError = err;
     SetHandleInformation(out, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT);
     SetHandleInformation(err, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT);
-    if (!CreateProcessW(NULL, command, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL, NULL, &start, &program))
-        fail("CreateProcessW");
+    /* On a busy machine, Wine 8 fails now and then with an internal error. */
+    for (int tries = 0; !CreateProcessW(NULL, command, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL,
+                                        NULL, &start, &program); tries++)
+        if (GetLastError() != ERROR_INTERNAL_ERROR || tries == 10) fail("CreateProcessW");
     /* It ends with this one, however that ends. */
     job = CreateJobObjectW(NULL, NULL);
     SetInformationJobObject(job, JobObjectExtendedLimitInformation, &limits, sizeof limits);
