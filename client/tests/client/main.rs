@@ -8,6 +8,8 @@ mod proxy;
 mod terminal;
 
 mod ends;
+#[cfg(unix)]
+mod interrupts;
 mod json;
 mod pipe;
 mod hostile;
