@@ -6,7 +6,7 @@ use std::{
     io,
     net::{TcpStream, ToSocketAddrs as _},
     sync::Arc,
-    thread::{self, JoinHandle},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -72,7 +72,6 @@ pub(crate) struct Connection {
     carrier: Arc<dyn Carrier>,
     speaks: Speaks,
     incoming: Receiver<Incoming>,
-    thread: Option<JoinHandle<()>>,
 }
 
 /// What a server speaks from the beginning.
@@ -154,9 +153,8 @@ impl Connection {
         receive: impl FnOnce(Sender<Incoming>) + Send + 'static,
     ) -> io::Result<Connection> {
         let (sender, incoming) = bounded(READS_WAITING);
-        let thread =
-            thread::Builder::new().name("receive".into()).spawn(move || receive(sender))?;
-        Ok(Connection { carrier, speaks, incoming, thread: Some(thread) })
+        thread::Builder::new().name("receive".into()).spawn(move || receive(sender))?;
+        Ok(Connection { carrier, speaks, incoming })
     }
 
     /// What the server speaks from the beginning.
@@ -222,14 +220,10 @@ impl Carrier for Stream {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // The receive thread blocks in one of two places: the channel, or the read.
+        // The receive thread blocks in one of two places: the channel, or the read. Its end is
+        // not waited for: the process must not stay because a read does.
         self.incoming = never();
         self.carrier.shut_down();
-        if let Some(thread) = self.thread.take() {
-            // The thread has no code that could panic, and a drop is no place to pass a panic
-            // on.
-            let _ = thread.join();
-        }
     }
 }
 

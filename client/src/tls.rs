@@ -33,16 +33,16 @@ const CHUNK_BYTES: usize = 16 * 1_024;
 /// No trusted certificates could be loaded.
 pub(crate) fn config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, TrustError> {
     let provider = Arc::new(ring::default_provider());
-    let extra = match ca {
+    let verifier = match ca {
         Some(path) => {
             let pem = fs::read(path)?;
             let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
             let certificates = certificates.ok().filter(|found| !found.is_empty());
-            certificates.ok_or(TrustError::NoCertificate)?
+            let certificates = certificates.ok_or(TrustError::NoCertificate)?;
+            Verifier::new_with_extra_roots(certificates, provider.clone())?
         }
-        None => Vec::new(),
+        None => Verifier::new(provider.clone())?,
     };
-    let verifier = Verifier::new_with_extra_roots(extra, provider.clone())?;
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
