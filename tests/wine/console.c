@@ -4,6 +4,8 @@
    Standard output and error are the program's. Each line on standard input is an order:
      type TEXT   types TEXT and Enter (UTF-8)
      ctrl-c      presses it
+     ctrl-break  presses it
+     close       closes the window
      log-off     asks the program's windows whether the session may end, and ends it
    The end of standard input ends the program at once. The exit code is the program's. */
 #include <windows.h>
@@ -46,6 +48,16 @@ static void type(const char *text) {
     press('\r', VK_RETURN);
 }
 
+/* Sends the program an event as Windows does: with a thread in it. Wine's console itself sends
+   Ctrl-C only. */
+static void send_event(DWORD event) {
+    FARPROC routine = GetProcAddress(GetModuleHandleW(L"kernelbase.dll"), "CtrlRoutine");
+    if (!routine) fail("CtrlRoutine");
+    if (!CreateRemoteThread(program.hProcess, NULL, 0, (LPTHREAD_START_ROUTINE)(void *)routine,
+                            (void *)(ULONG_PTR)event, 0, NULL))
+        fail("CreateRemoteThread");
+}
+
 static BOOL CALLBACK end_session(HWND window, LPARAM unused) {
     DWORD owner = 0;
     (void)unused;
@@ -62,6 +74,8 @@ static DWORD WINAPI take_orders(void *unused) {
         line[strcspn(line, "\r\n")] = 0;
         if (!strncmp(line, "type ", 5)) type(line + 5);
         else if (!strcmp(line, "ctrl-c")) GenerateConsoleCtrlEvent(CTRL_C_EVENT, 0);
+        else if (!strcmp(line, "ctrl-break")) send_event(CTRL_BREAK_EVENT);
+        else if (!strcmp(line, "close")) send_event(CTRL_CLOSE_EVENT);
         else if (!strcmp(line, "log-off")) EnumWindows(end_session, 0);
         else fprintf(stderr, "console.exe: no such order: %s\n", line);
     }
