@@ -5,6 +5,8 @@ use std::{env, io::IsTerminal};
 
 use anstyle::{Ansi256Color, AnsiColor, Color, Style};
 
+use crate::tty_mode::takes_colors;
+
 /// The styles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Palette {
@@ -32,14 +34,14 @@ const GREY: u8 = 243;
 const RED: u8 = 161;
 
 impl Palette {
-    /// The palette for stdout: with colours if they are `wanted`; by default on a terminal,
-    /// unless the environment has `NO_COLOR` or `TERM=dumb`.
+    /// The palette for stdout: with colours if they are `wanted`; by default on a terminal that
+    /// takes them, unless the environment has `NO_COLOR` or `TERM=dumb`.
     pub fn choose(wanted: Option<bool>, stdout: &impl IsTerminal) -> Palette {
         let variable = |name| env::var(name).unwrap_or_default();
         let term = variable("TERM");
-        let wanted = wanted.unwrap_or_else(|| {
-            stdout.is_terminal() && variable("NO_COLOR").is_empty() && term != "dumb"
-        });
+        let has_colors = stdout.is_terminal() && takes_colors();
+        let wanted = wanted
+            .unwrap_or_else(|| has_colors && variable("NO_COLOR").is_empty() && term != "dumb");
         let many = !variable("COLORTERM").is_empty()
             || cfg!(windows)
             || !matches!(&*term, "" | "linux" | "vt100" | "vt220" | "ansi" | "xterm-color");

@@ -87,3 +87,27 @@ pub fn restore_terminal() {
         let _ = tcsetattr(std::io::stdin(), SetArg::TCSANOW, &original);
     }
 }
+
+/// Whether the terminal behind stdout shows colours. A console of Windows is asked to.
+#[cfg(windows)]
+#[allow(unsafe_code)]
+pub(crate) fn takes_colors() -> bool {
+    use windows_sys::Win32::System::Console::{
+        ENABLE_VIRTUAL_TERMINAL_PROCESSING, GetConsoleMode, GetStdHandle, STD_OUTPUT_HANDLE,
+        SetConsoleMode,
+    };
+
+    let mut mode = 0;
+    // SAFETY: the calls take a number of ours, and fail where there is no console.
+    unsafe {
+        let console = GetStdHandle(STD_OUTPUT_HANDLE);
+        GetConsoleMode(console, &mut mode) != 0
+            && SetConsoleMode(console, mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING) != 0
+    }
+}
+
+/// Every terminal does.
+#[cfg(not(windows))]
+pub(crate) fn takes_colors() -> bool {
+    true
+}
