@@ -1,8 +1,11 @@
 /* Runs a program on a console of its own, as a person at the keyboard would, for tests on
-   another system that have only pipes: console.exe PROGRAM ARGUMENT...
+   another system that have only pipes: console.exe [--screen] PROGRAM ARGUMENT...
 
-   Standard output and error are the program's. Each line on standard input is an order:
+   Standard output and error are the program's; with --screen, they are the console's for it. Each
+   line on standard input is an order:
      type TEXT   types TEXT and Enter (UTF-8)
+     show        prints the rows of the console's window, and a form feed (with --screen)
+     resize N    makes the window N columns wide
      ctrl-c      presses it
      ctrl-break  presses it
      close       closes the window
@@ -14,7 +17,7 @@
 #include <string.h>
 #include <wchar.h>
 
-static HANDLE console_input, job;
+static HANDLE console_input, console_output, job;
 static PROCESS_INFORMATION program;
 
 static void fail(const char *what) {
@@ -48,6 +51,36 @@ static void type(const char *text) {
     press('\r', VK_RETURN);
 }
 
+static void show(void) {
+    CONSOLE_SCREEN_BUFFER_INFO info;
+    static WCHAR row[1024];
+    char text[4096];
+    if (!GetConsoleScreenBufferInfo(console_output, &info)) fail("GetConsoleScreenBufferInfo");
+    for (SHORT y = info.srWindow.Top; y <= info.srWindow.Bottom; y++) {
+        COORD begin = {0, y};
+        DWORD length, bytes;
+        if (!ReadConsoleOutputCharacterW(console_output, row, info.dwSize.X, begin, &length))
+            fail("ReadConsoleOutputCharacterW");
+        while (length > 0 && row[length - 1] == L' ') length--;
+        bytes = WideCharToMultiByte(CP_UTF8, 0, row, length, text, sizeof text, NULL, NULL);
+        fwrite(text, 1, bytes, stdout);
+        fputc('\n', stdout);
+    }
+    fputs("\f\n", stdout);
+    fflush(stdout);
+}
+
+static void resize(SHORT columns) {
+    CONSOLE_SCREEN_BUFFER_INFO info;
+    if (!GetConsoleScreenBufferInfo(console_output, &info)) fail("GetConsoleScreenBufferInfo");
+    SMALL_RECT window = {0, info.srWindow.Top, columns - 1, info.srWindow.Bottom};
+    COORD size = {columns, info.dwSize.Y};
+    SMALL_RECT least = {0, info.srWindow.Top, 0, info.srWindow.Bottom};
+    SetConsoleWindowInfo(console_output, TRUE, &least);
+    if (!SetConsoleScreenBufferSize(console_output, size)) fail("SetConsoleScreenBufferSize");
+    if (!SetConsoleWindowInfo(console_output, TRUE, &window)) fail("SetConsoleWindowInfo");
+}
+
 /* Sends the program an event as Windows does: with a thread in it. Wine's console itself sends
    Ctrl-C only. */
 static void send_event(DWORD event) {
@@ -73,6 +106,8 @@ static DWORD WINAPI take_orders(void *unused) {
     while (fgets(line, sizeof line, stdin)) {
         line[strcspn(line, "\r\n")] = 0;
         if (!strncmp(line, "type ", 5)) type(line + 5);
+        else if (!strcmp(line, "show")) show();
+        else if (!strncmp(line, "resize ", 7)) resize((SHORT)atoi(line + 7));
         else if (!strcmp(line, "ctrl-c")) GenerateConsoleCtrlEvent(CTRL_C_EVENT, 0);
         else if (!strcmp(line, "ctrl-break")) send_event(CTRL_BREAK_EVENT);
         else if (!strcmp(line, "close")) send_event(CTRL_CLOSE_EVENT);
@@ -91,10 +126,11 @@ int wmain(int argc, WCHAR **argv) {
         .BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE};
     DWORD code;
     HANDLE out = GetStdHandle(STD_OUTPUT_HANDLE), err = GetStdHandle(STD_ERROR_HANDLE);
+    BOOL has_screen = argc > 1 && !wcscmp(argv[1], L"--screen");
 
-    for (int i = 1; i < argc; i++) {
+    for (int i = has_screen ? 2 : 1; i < argc; i++) {
         /* No argument of these tests has a quotation mark. */
-        wcscat(command, i > 1 ? L" \"" : L"\"");
+        wcscat(command, *command ? L" \"" : L"\"");
         wcscat(command, argv[i]);
         wcscat(command, L"\"");
     }
@@ -103,10 +139,13 @@ int wmain(int argc, WCHAR **argv) {
     console_input = CreateFileW(L"CONIN$", GENERIC_READ | GENERIC_WRITE,
         FILE_SHARE_READ | FILE_SHARE_WRITE, &inherited, OPEN_EXISTING, 0, NULL);
     if (console_input == INVALID_HANDLE_VALUE) fail("CONIN$");
+    console_output = CreateFileW(L"CONOUT$", GENERIC_READ | GENERIC_WRITE,
+        FILE_SHARE_READ | FILE_SHARE_WRITE, &inherited, OPEN_EXISTING, 0, NULL);
+    if (console_output == INVALID_HANDLE_VALUE) fail("CONOUT$");
     start.dwFlags = STARTF_USESTDHANDLES;
     start.hStdInput = console_input;
-    start.hStdOutput = out;
-    start.hStdError = err;
+    start.hStdOutput = has_screen ? console_output : out;
+    start.hStdError = has_screen ? console_output : err;
     SetHandleInformation(out, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT);
     SetHandleInformation(err, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT);
     /* On a busy machine, Wine 8 fails now and then with an internal error. */

@@ -220,6 +220,33 @@ fn lines_that_cannot_be_sent_are_named_and_fail_it() {
 }
 
 #[test]
+fn what_powershell_pipes_is_said_in_utf8_and_named_in_utf16() {
+    let text = "안녕 hello\r\n두 번째 줄\r\n";
+    for mark in ["", "\u{FEFF}"] {
+        let text = format!("{mark}{text}");
+        for order in [u16::to_le_bytes, u16::to_be_bytes] {
+            let server = FakeServer::start();
+            let mut client = Client::start(&server, &["--name", "bot"]);
+            client.write(text.encode_utf16().flat_map(order).collect::<Vec<u8>>());
+            client.end_input();
+            server.accept_member("bot").expect_quit();
+            let ended = client.ended();
+            assert_eq!(ended.code, Some(1), "{ended:?}");
+            assert!(ended.stderr.starts_with("madang: line 1: "), "{ended:?}");
+            assert!(ended.stderr.contains("UTF-16"), "{ended:?}");
+        }
+        let server = FakeServer::start();
+        let mut client = Client::start(&server, &["--name", "bot"]);
+        client.write(&text);
+        client.end_input();
+        let mut peer = server.accept_member("bot");
+        assert_eq!(lines_said(&mut peer, 2), ["안녕 hello", "두 번째 줄"]);
+        peer.expect_quit();
+        assert_eq!(client.ended().code, Some(0));
+    }
+}
+
+#[test]
 fn a_refused_name_ends_it_with_its_own_code() {
     let server = FakeServer::start();
     let mut client = Client::start(&server, &["--name", "bot"]);
