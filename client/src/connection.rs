@@ -25,8 +25,9 @@ use crate::{
 /// The time to connect to each address of the host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A server that has not sent Madang's greeting by then is treated as another kind of server.
-const GREETING_TIMEOUT: Duration = Duration::from_secs(1);
+/// A server that has not sent Madang's greeting by then is treated as another kind of server, as is
+/// one that sends anything else. Where many people come back at once, a greeting may be late.
+const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A server that accepts no bytes for this long is lost.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);

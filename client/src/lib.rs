@@ -71,7 +71,7 @@ impl Server {
     /// Connects, and finds out from the greeting which protocol to use.
     ///
     /// Blocks for as long as the name look-up takes, 10 s for each address of
-    /// the host, 1 s for the greeting, and 10 s for a Madang server's hello.
+    /// the host, 5 s for the greeting, and 10 s for a Madang server's hello.
     ///
     /// # Errors
     ///

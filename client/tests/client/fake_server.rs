@@ -5,6 +5,7 @@ use std::{
     net::{Shutdown, TcpListener, TcpStream},
     sync::mpsc,
     thread,
+    time::Duration,
 };
 
 use madang_protocol::request::Request;
@@ -208,6 +209,15 @@ impl Peer {
         let arrived = self.stream.peek(&mut [0]).is_ok();
         self.stream.set_nonblocking(false).expect("it is connected");
         arrived || !self.unread.is_empty()
+    }
+
+    /// Expects that nothing arrives for so long.
+    #[track_caller]
+    pub(crate) fn expect_silence(&mut self, span: Duration) {
+        self.stream.set_read_timeout(Some(span)).expect("the time is not zero");
+        let arrived = self.stream.peek(&mut [0]);
+        self.stream.set_read_timeout(Some(DEADLINE)).expect("the time is not zero");
+        assert!(self.unread.is_empty() && arrived.is_err(), "{arrived:?}: {:?}", self.unread());
     }
 
     /// Expects the end of the client's input.

@@ -1,5 +1,7 @@
 //! The conversation with a Madang server.
 
+use std::time::Duration;
+
 use madang_protocol::{notice::Notice, text::Lang};
 
 #[cfg(unix)]
@@ -50,6 +52,18 @@ fn a_greeting_may_come_byte_by_byte() {
     for byte in b"Madang/" {
         peer.send_bytes(&[*byte]);
     }
+    peer.expect("/lang en\n/json\n");
+    client.end_input();
+}
+
+#[test]
+fn a_greeting_may_be_late() {
+    let server = FakeServer::start();
+    let mut client = Client::start(&server, &["--name", "bot"]);
+    let mut peer = server.accept();
+    // It neither takes the server for another kind, nor speaks first.
+    peer.expect_silence(Duration::from_millis(1_500));
+    peer.send("Madang/1 0.1.0\n로그인ID:");
     peer.expect("/lang en\n/json\n");
     client.end_input();
 }
