@@ -404,8 +404,8 @@ mod tests {
         check(&Failure::bye("kicked", Some(600)), Lang::En, &["removed you", "10 minutes"]);
         check(&Failure::bye("kicked", Some(600)), Lang::Ko, &["10분"]);
         check(&Failure::Bye("x\n\x1b[31my".into()), Lang::En, &["xy"]);
-        let taken = Failure::login_refused("name_taken", "In use.\nThis one is free: bob-2");
-        check(&taken, Lang::En, &["In use. This one is free: bob-2"]);
+        let taken = Failure::login_refused("name_taken", "In use.\nFree: bob-2");
+        check(&taken, Lang::En, &["In use. Free: bob-2"]);
     }
 
     #[test]

@@ -450,7 +450,8 @@ mod tests {
             Notice::RoomChosen { room: "private-k3f9" },
             "이름을 입력하면 비공개 방(private-k3f9)으로 들어갑니다.",
         );
-        check(Notice::Hiding { user: "선생님" }, "선생님을 차단했습니다. 풀려면: /차단해제 선생님");
+        let hiding = Notice::Hiding { user: "선생님" }.text(Lang::Ko);
+        assert!(hiding.starts_with("선생님을 "), "{hiding}");
     }
 
     /// Korean sentences name commands in Korean.

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use madang_protocol::notice::{Goodbye, Notice};
+use madang_protocol::{
+    notice::{Goodbye, Notice},
+    text::Lang,
+};
 use madang_tests::{DEADLINE, TestClient, TestServer, told};
 use serde_json::{Value, json};
 
@@ -501,7 +504,8 @@ fn a_name_in_use_is_refused_with_one_that_is_free() {
     other
         .send("철수\n")
         .expect_next(told(Notice::NameInUse { proposal: Some("철수-2") }) + "로그인ID:");
-    other.send("/lang en\n철수\n").expect("This one is free: 철수-2\nLogin ID:");
+    let in_use = Notice::NameInUse { proposal: Some("철수-2") }.text(Lang::En);
+    other.send("/lang en\n철수\n").expect(in_use + "\nLogin ID:");
     other.send("철수-2\n").expect_joined("철수-2");
     let mut json = server.connect();
     json.become_json();

@@ -10,7 +10,6 @@ use madang_tests::{TestClient, TestServer};
 struct Words {
     lang: Lang,
     prompt: &'static str,
-    name_in_use: &'static str,
     joined: &'static str,
     left: &'static str,
     who: fn(usize, &str) -> String,
@@ -23,7 +22,6 @@ struct Words {
 const KOREAN: Words = Words {
     lang: Lang::Ko,
     prompt: "로그인ID:",
-    name_in_use: "이미 등록된 사용자입니다.\n",
     joined: "님이 입장했습니다.\n",
     left: "님이 퇴장했습니다.\n",
     who: |count, names| format!("대화 참여자 {count}명: {names}\n"),
@@ -36,7 +34,6 @@ const KOREAN: Words = Words {
 const ENGLISH: Words = Words {
     lang: Lang::En,
     prompt: "Login ID:",
-    name_in_use: "That name is already in use.\n",
     joined: " joined.\n",
     left: " left.\n",
     who: |count, names| format!("{count} here: {names}\n"),
@@ -45,6 +42,12 @@ const ENGLISH: Words = Words {
     guest: "guest",
     help: "/help",
 };
+
+impl Words {
+    fn name_in_use(&self) -> String {
+        Notice::NameInUse { proposal: None }.text(self.lang) + "\n"
+    }
+}
 
 fn in_both_languages(check: fn(&TestServer, &Words)) {
     for words in [KOREAN, ENGLISH] {
@@ -84,7 +87,7 @@ fn a_conversation_goes_as_in_the_seed() {
 
         let mut bob = server.connect();
         bob.expect(prompt);
-        bob.send("alice\n").expect_next(words.name_in_use).expect(prompt);
+        bob.send("alice\n").expect_next(words.name_in_use()).expect(prompt);
         bob.send("홍길동\n").expect_next(format!("[홍길동]{joined}"));
         alice.expect_next(format!("[홍길동]{joined}"));
 
@@ -202,7 +205,7 @@ fn lang_at_the_prompt_changes_it_for_oneself_alone() {
     bob.send("/lang en\n").expect_next("Messages from the server are now in English.\nLogin ID:");
     bob.send("/lang ko\n").expect_next("이제 한국어로 안내합니다.\n로그인ID:");
     bob.send("/lang en\n").expect("Login ID:");
-    bob.send("alice\n").expect_next("That name is already in use.\n").expect("Login ID:");
+    bob.send("alice\n").expect_next(ENGLISH.name_in_use()).expect("Login ID:");
     bob.send("\n").expect_next("[guest-1] joined.\n");
     alice.expect_next("[guest-1]님이 입장했습니다.\n");
 }

@@ -6,29 +6,39 @@ use std::time::Duration;
 use madang_protocol::{
     command::{CommandError, CommandSpec},
     notice::Notice,
+    room::RoomName,
     text::Lang,
 };
 use madang_tests::{TestClient, TestServer, WebSocketClient, told};
 use serde_json::json;
 
-use crate::commands::in_both_languages;
+use crate::commands::{Say, in_both_languages, words};
 
-/// Commands at the prompt, and the beginning of their answers.
-const REFUSED: [(&str, (&str, &str)); 12] = [
-    ("/join #broken", ("링크가 잘렸거나 잘못되었습니다.", "This link is incomplete or damaged.")),
-    ("\u{feff}/방 #00000-00000-00000-00000-00000-0", ("그런 방이 없습니다.", "No such room")),
-    ("/join a!b", ("이름에는 글자와 숫자", "A name can only have letters")),
-    ("/JOIN", ("사용법: /방", "Usage: /join")),
-    ("/join #LOCKED", ("방이 잠겨 있어", "The room is locked")),
-    ("/join http://192.0.2.1:9998/#FULL", ("방이 가득 찼습니다.", "The room is full")),
-    // A link without the command, and a mistyped command.
-    ("#LOCKED", ("방이 잠겨 있어", "The room is locked")),
-    ("\u{200b} http://192.0.2.1:9998/#FULL입니다", ("방이 가득 찼습니다.", "The room is full")),
-    ("#7zzzz-0abcd", ("링크가 잘렸거나 잘못되었습니다.", "This link is incomplete or damaged.")),
-    ("/jion #FULL", ("없는 명령입니다. 혹시 /방", "Unknown command. Did you mean /join")),
-    ("/jion math", ("없는 명령입니다. 혹시 /방", "Unknown command. Did you mean /join")),
-    ("/goto #FULL", ("없는 명령입니다.", "Unknown command.")),
-];
+/// Commands at the prompt, and what each is refused with.
+fn refused(say: Say) -> [(&'static str, String); 12] {
+    let command = |error: CommandError| words(say, Notice::CommandRefused(&error));
+    let join = CommandSpec::find("/join").expect("a command");
+    let name = RoomName::parse("a!b").expect_err("it has a mark");
+    let broken = words(say, Notice::BrokenLink);
+    let locked = words(say, Notice::RoomLocked);
+    let full = words(say, Notice::RoomFull { limit: 1 });
+    let unknown = |nearest| command(CommandError::Unknown { nearest });
+    [
+        ("/join #broken", broken.clone()),
+        ("\u{feff}/방 #00000-00000-00000-00000-00000-0", words(say, Notice::NoSuchRoom)),
+        ("/join a!b", command(CommandError::Name(name))),
+        ("/JOIN", command(CommandError::Usage(join))),
+        ("/join #LOCKED", locked.clone()),
+        ("/join http://192.0.2.1:9998/#FULL", full.clone()),
+        // A link without the command, and a mistyped command.
+        ("#LOCKED", locked),
+        ("\u{200b} http://192.0.2.1:9998/#FULL입니다", full),
+        ("#7zzzz-0abcd", broken),
+        ("/jion #FULL", unknown(Some(join))),
+        ("/jion math", unknown(Some(join))),
+        ("/goto #FULL", unknown(None)),
+    ]
+}
 
 const ROOM_FIRST: (&str, &str) = (
     "이름을 입력하기 전에 들어갈 방을 고르세요. 로비로 가려면: /방 로비\n",
@@ -89,12 +99,12 @@ fn who_is_refused_a_room_has_no_name_until_another_is_chosen() {
     in_both_languages(|server, say| {
         let ([locked, full], owners) = closed_rooms(server);
         let mut lobby = server.login("watcher");
-        for (at, (line, (ko, en))) in REFUSED.into_iter().enumerate() {
+        for (at, (line, refusal)) in refused(say).into_iter().enumerate() {
             let line = line.replace("LOCKED", &locked).replace("FULL", &full);
             for (door, mut peer) in Peer::at_every_door(server).into_iter().enumerate() {
                 let name = format!("carol-{at}-{door}");
                 peer.send(&line);
-                peer.expect(say(ko, en));
+                peer.expect(&refusal);
                 peer.expect(say(ROOM_FIRST.0, ROOM_FIRST.1));
                 peer.expect("ID:");
                 for line in [name.as_str(), "a secret of the room", ""] {
@@ -180,7 +190,7 @@ fn a_room_that_has_gone_since_it_was_chosen_leads_nowhere_either() {
     for (at, mut peer) in peers.into_iter().enumerate() {
         for line in ["carol", "a secret of the room"] {
             peer.send(line);
-            peer.expect("그런 방이 없습니다.");
+            peer.expect(&told(Notice::NoSuchRoom));
             peer.expect(ROOM_FIRST.0);
             peer.expect("ID:");
         }

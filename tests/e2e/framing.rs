@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use madang_protocol::{
     foreign::Foreign,
-    notice::{Goodbye, Notice},
+    notice::{Goodbye, Notice, Utf8Hint},
     text::Lang,
 };
 use madang_tests::{TestClient, TestServer, told, who};
@@ -355,7 +355,7 @@ fn telnet_options_are_refused_once_each_and_never_reach_text() {
 
     // An escaped 255 is data, but not valid UTF-8.
     alice.send([b"x".as_slice(), &[IAC, IAC], b"y\r\n"].concat());
-    alice.expect_next("UTF-8이 아닙니다 / not UTF-8 (telnet: Ctrl-] 누르고 toggle binary / press Ctrl-], type toggle binary)\r\n");
+    alice.expect_next(Notice::NotUtf8(Utf8Hint::Telnet).text(Lang::Ko) + "\r\n");
     bob.send("end\n").expect_next("[bob] end\n");
     alice.expect_next("[bob] end\r\n");
 }

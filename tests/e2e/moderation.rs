@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use madang_protocol::{
     notice::{Goodbye, Notice},
+    room::LOBBY,
     text::Lang,
 };
 use madang_tests::{TestClient, TestServer, WebSocketClient, told};
@@ -325,10 +326,8 @@ fn end_closes_the_room_for_all_and_for_good() {
         check_told(&mut [&mut alice, &mut bob], ended);
         bob.expect_next(no_room);
         // The owner moves to the lobby.
-        alice.expect_next(say(
-            "-- 로비에 들어왔습니다. 대화 참여자 1명 --\n[alice]님이 입장했습니다.\n",
-            "-- you are in the lobby; 1 here --\n[alice] joined.\n",
-        ));
+        let in_lobby = words(say, Notice::Entered { room: LOBBY, members: 1, topic: None }) + "\n";
+        alice.expect_next(&in_lobby).expect_joined("alice");
         alice.send(format!("/join #{key}\n")).expect_next(words(say, Notice::NoSuchRoom));
         for line in ["hello?", "/who", "/history", "/invite", "/end", "/lock", "/ping"] {
             bob.send(format!("{line}\n"));
@@ -337,7 +336,8 @@ fn end_closes_the_room_for_all_and_for_good() {
             assert!(answer == no_room || (line == "/ping" && answer == pong), "{answer}");
         }
         bob.send(format!("/join #{key}\n")).expect_next(words(say, Notice::NoSuchRoom) + "\n");
-        bob.send("/leave\n").expect(say("로비에 들어왔습니다.", "-- you are in the lobby;"));
+        let in_lobby = words(say, Notice::Entered { room: LOBBY, members: 2, topic: None });
+        bob.send("/leave\n").expect(in_lobby);
         server.console_expect(say(" 방이 닫혔습니다.\n", " closed.\n"));
     });
 }

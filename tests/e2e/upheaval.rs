@@ -11,7 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use madang_tests::{TestClient, TestServer};
+use madang_protocol::{notice::Notice, room::LOBBY};
+use madang_tests::{TestClient, TestServer, told};
 use serde_json::{Value, json};
 
 const SPEAKERS: usize = 6;
@@ -19,7 +20,10 @@ const SPEAKERS: usize = 6;
 /// How many lines each speaker says in a round before it does something else.
 const LINES: usize = 50;
 
-const NO_ROOM: &str = "그런 방이 없습니다.";
+/// What a speaker is told whose room is gone.
+fn no_room() -> String {
+    told(Notice::NoSuchRoom)
+}
 
 /// How long the test may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -57,7 +61,7 @@ fn flood(client: TestClient, speaker: usize, key: &str, pace: &Pace) -> (String,
     let mut words = format!("/join #{key}\n");
     for round in 0.. {
         // If the room is gone, it stays where it is, perhaps in the lobby.
-        let is_last = pace.wait_for(round) || text_of(&heard).contains(NO_ROOM);
+        let is_last = pace.wait_for(round) || text_of(&heard).contains(&no_room());
         for line in (0..LINES).filter(|_| !is_last) {
             words += &format!("{}\n", round * LINES + line);
         }
@@ -234,9 +238,13 @@ fn a_flood_is_moderated_and_the_lobby_hears_nothing() {
         floods.into_iter().map(|flood| flood.join().expect("it came to its end")).collect()
     });
 
+    // What it is told of each room begins with "-- ROOM".
+    let entered = told(Notice::Entered { room: LOBBY, members: 1, topic: None });
+    let (_, entered) = entered.split_once(" 로비").expect("it names the room");
+    let entered = entered.split('.').next().unwrap_or_default().to_owned();
     for (speaker, (text, stays)) in results.iter().enumerate() {
         assert_eq!(*stays, speaker != 5, "s{speaker}: {}", &text[text.len().saturating_sub(300)..]);
-        for stay in text.split("에 들어왔습니다.") {
+        for stay in text.split(&entered) {
             check_order(stay);
         }
     }

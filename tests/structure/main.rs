@@ -14,6 +14,7 @@ mod imports;
 mod links;
 mod names;
 mod packages;
+mod wording;
 mod words;
 
 /// A file of the repository: its path from the root, with `/`, and its text.
@@ -172,6 +173,19 @@ fn only_the_command_line_knows_clap_and_only_main_exits() {
         lines
     });
     report(faults.collect(), "Only cli.rs parses flags; return an error to main.rs instead.");
+}
+
+#[test]
+fn the_wording_of_a_notice_is_asserted_in_one_file() {
+    let notices = sources(&["protocol/src/notice", "protocol/src/notice.rs"], &["rs"]);
+    let mut tests = sources(&["protocol", "server", "client", "tests"], &["rs"]);
+    // The rules themselves, and programs that know several servers by what they say.
+    let others = ["tests/structure", "tests/load", "tests/soak"];
+    tests.retain(|source| !others.iter().any(|folder| source.path.starts_with(folder)));
+    report(
+        wording::repeated(&notices, &tests),
+        "Ask for the notice by its name: `told(Notice::…)`, `.text(lang)`.",
+    );
 }
 
 #[test]

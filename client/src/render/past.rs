@@ -277,9 +277,10 @@ mod tests {
         let (more, last) = (r#","more":true,"nonce":"4""#, r#","more":false,"nonce":"4""#);
         assert_eq!(renderer.render(&answer("history", &[first], more)).text, "");
         let shown = renderer.render(&answer("history", &rest, last)).text;
-        assert!(shown.starts_with("-- 3 earlier lines --\n-- Thursday, 26"), "{shown}");
+        let heading = Notice::Earlier { lines: 3 }.text(Lang::En);
+        assert!(shown.starts_with(&(heading + "\n-- Thursday, 26")), "{shown}");
         let shown = renderer.render(&answer("history", &[], last)).text;
-        assert_eq!(shown, "There are no earlier messages.\n");
+        assert_eq!(shown, Notice::NothingEarlier.text(Lang::En) + "\n");
     }
 
     #[test]

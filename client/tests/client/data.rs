@@ -2,7 +2,7 @@
 
 use std::{fs, net::SocketAddr, path::Path};
 
-use madang_protocol::text::Lang;
+use madang_protocol::{notice::Notice, text::Lang};
 use madang_server::{
     config::{Config, Listen},
     journal::JournalConfig,
@@ -137,6 +137,7 @@ fn a_search_marks_its_words_and_goes_further_back() {
         assert_eq!(shown, expected);
     };
     let newest: Vec<usize> = (2..12).collect();
-    search("/search ㅎㅇ", &newest, "-- 10 found so far; older ones: /search --");
-    search("/search", &[0, 1], "-- 2 found; there are no older ones --");
+    let found = |count, is_all| Notice::Found { count, is_all }.text(Lang::En);
+    search("/search ㅎㅇ", &newest, &found(10, false));
+    search("/search", &[0, 1], &found(2, true));
 }

@@ -1,6 +1,12 @@
 //! A lesson, for a person at a terminal: the row above the prompt, what is refused for a while,
 //! and servers and clients that know more or less of lessons than the other side.
 
+use madang_protocol::{
+    event::{LessonNow, Time},
+    notice::{LessonNotice, Notice},
+    text::Lang,
+};
+
 use std::process::Stdio;
 
 use crate::{
@@ -49,6 +55,11 @@ fn command(peer: &mut Peer, line: &str) -> String {
     nonce.trim_end_matches("\"}").to_owned()
 }
 
+/// A notice in words.
+fn words(notice: LessonNotice<'_>) -> String {
+    Notice::Lesson(notice).text(Lang::En)
+}
+
 #[track_caller]
 fn refuse(peer: &mut Peer, nonce: &str, code: &str, text: &str) {
     peer.send(&format!(
@@ -60,8 +71,9 @@ fn refuse(peer: &mut Peer, nonce: &str, code: &str, text: &str) {
 #[test]
 fn an_open_poll_stands_above_the_prompt_with_ones_own_vote_until_it_ends() {
     let (_server, mut terminal, mut peer) = start(80, 24, r#""running":true"#);
-    let arrival = "-- a lesson is running (/hand to raise your hand, /ask) --";
-    terminal.expect_last(&[arrival, "[lobby 3]"]);
+    let lesson = &LessonNow { running: true, ..LessonNow::default() };
+    let arrival = words(LessonNotice::Now { lesson, now: Time::from_millis(0) });
+    terminal.expect_last(&[&arrival, "[lobby 3]"]);
     terminal.type_text("a draft");
     peer.event("poll", POLL);
     let opened = " -- poll: Lunch?  /1 rice  /2 soup --";
@@ -183,7 +195,7 @@ fn a_small_terminal_keeps_its_rows_for_what_is_said() {
 #[test]
 fn what_is_refused_for_a_while_is_kept_to_be_sent_again() {
     let (_server, mut terminal, mut peer) = start(80, 24, r#""running":true,"slow":10"#);
-    let slow = "Slow mode: you can send a message in 8 s.";
+    let slow = &*words(LessonNotice::Slow { seconds: 8 });
     terminal.enter("see you");
     let (text, nonce) = peer.say();
     assert_eq!(text, "see you");
@@ -323,8 +335,8 @@ fn a_server_without_lessons_refuses_and_nothing_else_changes() {
     terminal.expect_last(&["[lobby 1]"]);
     terminal.enter("/hand");
     let nonce = command(&mut peer, "/hand");
-    refuse(&mut peer, &nonce, "unknown_command", "Unknown command.");
-    terminal.expect_last(&["Unknown command.", "[lobby 1]"]);
+    refuse(&mut peer, &nonce, "unknown_command", "No.");
+    terminal.expect_last(&["No.", "[lobby 1]"]);
     terminal.enter("hello");
     assert_eq!(peer.expect_say(), "hello");
 }

@@ -1,5 +1,7 @@
 //! On a terminal: the question for a name, and the messages at the end.
 
+use madang_protocol::{notice::Notice, text::Lang};
+
 use crate::{
     fake_server::{FakeServer, Peer},
     terminal::{CTRL_C, CTRL_D, ENTER, Terminal},
@@ -44,7 +46,8 @@ fn a_name_of_the_command_line_that_is_refused_is_asked_for() {
     let mut peer = server.accept();
     peer.send("Madang/1 0.1.0\n어서 오세요\n로그인ID:");
     peer.expect("/lang ko\n/json\n");
-    peer.send("이제 한국어로 안내합니다.\n로그인ID:\n{\"type\":\"hello\",\"server\":\"madang\",");
+    peer.send(&format!("{}\n로그인ID:\n", Notice::LangSet.text(Lang::Ko)));
+    peer.send("{\"type\":\"hello\",\"server\":\"madang\",");
     peer.send("\"version\":\"9\",\"protocol\":1,\"limits\":{\"line_bytes\":1,");
     peer.send("\"message_bytes\":1,\"carrier_bytes\":1,\"name_columns\":1}}\n");
     peer.expect("{\"type\":\"login\",\"name\":\"bob\",\"nonce\":\"0\"}\n");

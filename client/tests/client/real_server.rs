@@ -233,8 +233,8 @@ fn a_qr_code_is_painted_where_there_is_space_and_colour() {
 
     let server = RealServer::start();
     let link = format!("madang: madang {}", server.address);
-    let shown = |color: &str, columns: u16, last: &str| {
-        let args = ["--name", "a", "--time", "never", "--lang", "en", "--color", color];
+    let shown = |name: &str, color: &str, columns: u16, last: &str| {
+        let args = ["--name", name, "--time", "never", "--lang", "en", "--color", color];
         let address = server.address.to_string();
         let mut terminal = Terminal::start_sized(&address, &args, columns, 45, &[]);
         terminal.expect_raw("[lobby 1]");
@@ -246,11 +246,11 @@ fn a_qr_code_is_painted_where_there_is_space_and_colour() {
         assert!(raw.contains(&link) && !raw.contains('█'), "half blocks have two widths: {raw}");
         (raw, terminal.scrolled().join("\n"))
     };
-    let (raw, _) = shown("always", 80, LIGHT);
+    let (raw, _) = shown("a", "always", 80, LIGHT);
     assert!(raw.matches(LIGHT).count() > 40, "{raw}");
-    let (raw, rows) = shown("always", 44, "the QR code needs ");
+    let (raw, rows) = shown("b", "always", 44, "the QR code needs ");
     assert!(!raw.contains(LIGHT) && rows.contains("of 46"), "{rows}");
-    let (raw, _) = shown("never", 80, &link);
+    let (raw, _) = shown("c", "never", 80, &link);
     assert!(!raw.contains("\x1b[4"), "{raw}");
 }
 

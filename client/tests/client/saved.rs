@@ -1,5 +1,7 @@
 //! A room that the server saves on disk, for a person at a terminal.
 
+use madang_protocol::{notice::Notice, text::Lang};
+
 use crate::{
     fake_server::{FakeServer, Peer},
     terminal::{CTRL_D, Terminal},
@@ -113,7 +115,7 @@ fn what_is_found_has_days_and_the_words_in_bold() {
         "-- search: rust --",
         "-- Sunday, 22 November 2026 --",
         "18:59 [bob] we use Rust",
-        "-- 1 found so far; older ones: /search --",
+        &Notice::Found { count: 1, is_all: false }.text(Lang::En),
         "[lobby 1]",
     ]);
     let row = terminal.rows().iter().position(|row| row.ends_with("we use Rust"));
@@ -148,5 +150,6 @@ fn the_history_hides_whom_one_ignores() {
          \"nonce\":\"2\"}}\n"
     ));
     peer.ack("2");
-    terminal.expect_last(&["-- 2 earlier lines --", " [bob] hi", " [bob] hi", "[lobby 1]"]);
+    let heading = Notice::Earlier { lines: 2 }.text(Lang::En);
+    terminal.expect_last(&[&heading, " [bob] hi", " [bob] hi", "[lobby 1]"]);
 }

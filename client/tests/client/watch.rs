@@ -3,6 +3,8 @@
 #[cfg(target_os = "linux")]
 use std::process::Stdio;
 
+use madang_protocol::{notice::Notice, text::Lang};
+
 #[cfg(target_os = "linux")]
 use crate::client::command;
 #[cfg(unix)]
@@ -11,6 +13,11 @@ use crate::{
     client::Client,
     fake_server::{FakeServer, Peer},
 };
+
+/// How so many skipped lines are shown.
+fn skipped(lines: usize) -> String {
+    Notice::Skipped { lines }.text(Lang::En)
+}
 
 const READ: [&str; 3] = ["--read", "--name", "watch"];
 
@@ -139,13 +146,13 @@ fn a_time_is_a_place_in_the_history_too() {
     peer.expect_quit();
     let ended = client.ended();
     // From 9 to 42, the disk has lost some.
-    let lines = "[bob] 9\n-- 32 lines skipped --\n[bob] 42\n[bob] now\n";
-    assert_eq!((ended.code, &*ended.stdout, &*ended.stderr), (Some(0), lines, ""));
+    let lines = format!("[bob] 9\n{}\n[bob] 42\n[bob] now\n", skipped(32));
+    assert_eq!((ended.code, &*ended.stdout, &*ended.stderr), (Some(0), &*lines, ""));
 }
 
 #[test]
 fn it_is_told_if_the_server_has_nothing_as_old() {
-    for (since, gap) in [("40", "-- 1 line skipped --\n"), ("2026-11-01", "")] {
+    for (since, gap) in [("40", skipped(1) + "\n"), ("2026-11-01", String::new())] {
         let (_server, client, mut peer) = start(&["--since", since, "--count", "2"]);
         answer_history(&mut peer, 1, "", &[said(43, 41)]);
         answer_history(&mut peer, 2, "\"before\":43,\"limit\":200,", &[said(42, 40)]);
@@ -170,7 +177,7 @@ fn on_a_terminal_it_is_shown_how_far_back_it_has_come() {
     answer_history(&mut peer, 2, "\"before\":43,\"limit\":200,", &[said(40, 30), said(42, 31)]);
     peer.expect_quit();
     assert_eq!(terminal.ended(), 0);
-    assert_eq!(terminal.rows(), ["-- 1 line skipped --", "[bob] 42", "[bob] 43"]);
+    assert_eq!(terminal.rows(), [&*skipped(1), "[bob] 42", "[bob] 43"]);
 }
 
 #[test]
@@ -222,8 +229,8 @@ fn a_refusal_ends_the_reading_but_not_the_watch_and_a_busy_server_is_asked_again
     peer.send(&format!("{}\n", said(45, 50)));
     peer.expect_quit();
     let ended = client.ended();
-    let lines = "-- 3 lines skipped --\n[bob] 44\n[bob] 45\n";
-    assert_eq!((ended.code, &*ended.stdout, &*ended.stderr), (Some(0), lines, "madang: No.\n"));
+    let lines = skipped(3) + "\n[bob] 44\n[bob] 45\n";
+    assert_eq!((ended.code, &*ended.stdout, &*ended.stderr), (Some(0), &*lines, "madang: No.\n"));
 }
 
 #[test]
@@ -239,8 +246,9 @@ fn a_server_that_answers_nonsense_is_not_asked_for_ever() {
     assert!(!peer.has_more(), "it has seen that page");
     let shown: Vec<String> = client.shown().lines().map(str::to_owned).collect();
     let max = format!("[bob] {}", u64::MAX);
-    let skipped = |count: &str| format!("-- {count}lines skipped --");
-    let (four, nine, some) = (skipped("4 "), skipped("9 "), skipped(""));
+    let (four, nine) = (skipped(4), skipped(9));
+    // Nobody counts so many.
+    let some = nine.replace("9 ", "");
     let expected = [&*four, "[bob] 10", &nine, "[bob] 20", &nine, "[bob] 30", &some, &max];
     assert_eq!(shown[..8], expected);
 }

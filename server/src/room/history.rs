@@ -325,6 +325,7 @@ fn uncount(metrics: &Metrics, cached: &mut [Option<Arc<Rendered>>; Form::COUNT])
 mod tests {
     use madang_protocol::{
         event::{Stamp, Time},
+        notice::Notice,
         text::{Lang, LineEnd},
     };
 
@@ -375,12 +376,13 @@ mod tests {
         events.push(event(30, None));
         let mut history = history(events);
         let text = shown(&mut history, &[], SHOWN_EVENTS, TEXT);
-        assert!(text.starts_with("-- 20 earlier lines --\n[bob] l10\n"), "{text}");
+        let earlier = |lines| Notice::Earlier { lines }.text(Lang::En);
+        assert!(text.starts_with(&(earlier(20) + "\n[bob] l10\n")), "{text}");
         assert!(text.ends_with("[bob] l29\n"), "{text}");
 
         let current = [event(31, Some("now")), event(32, None)];
         let text = shown(&mut history, &current, 2, TEXT);
-        assert_eq!(text, "-- 2 earlier lines --\n[bob] l29\n[bob] now\n");
+        assert_eq!(text, earlier(2) + "\n[bob] l29\n[bob] now\n");
         // What is kept for others is not what this one was shown.
         let text = shown(&mut history, &[], SHOWN_EVENTS, TEXT);
         assert!(text.ends_with("[bob] l29\n"), "{text}");
@@ -395,8 +397,9 @@ mod tests {
     fn what_is_out_of_reach_is_neither_shown_nor_answered_nor_kept_rendered() {
         let mut history = history((1..=3).map(|id| event(id, Some(&format!("l{id}")))).collect());
         history.events[2].event = at(Time::from_millis(5_000), event(3, Some("l3")));
-        let all = "-- 3 earlier lines --\n[bob] l1\n[bob] l2\n[bob] l3\n";
-        let recent = "-- 1 earlier line --\n[bob] l3\n";
+        let earlier = |lines| Notice::Earlier { lines }.text(Lang::En);
+        let all = &*(earlier(3) + "\n[bob] l1\n[bob] l2\n[bob] l3\n");
+        let recent = &*(earlier(1) + "\n[bob] l3\n");
         let beginning = Time::from_millis(0);
         for (reach, expected) in [
             (None, all),

@@ -24,6 +24,11 @@ mod shared;
 const TEXT: Form = Form::text(Lang::En, LineEnd::Lf);
 const QUIT: CloseReason = CloseReason::Told(Goodbye::Quit);
 
+/// A notice as a line, in the language of these members.
+fn in_words(notice: Notice<'_>) -> String {
+    notice.text(Lang::En) + "\n"
+}
+
 fn name(text: &str) -> UserName {
     UserName::parse(text).expect("a name")
 }
@@ -176,11 +181,13 @@ fn who_joins_or_leaves_within_a_round_is_told_of_its_part_once() {
     );
     alice.heard("[alice] joined.\n[alice] one\n[bob] joined.\n[alice] two\nbye\n");
     // History up to its place, and the batch from there on.
+    let earlier = |lines| in_words(Notice::Earlier { lines });
     bob.heard(
-        "-- 1 earlier line --\n[alice] one\n\
-         [bob] joined.\n[alice] two\n[alice] left.\n[carol] joined.\n[bob] three\n",
+        &(earlier(1)
+            + "[alice] one\n[bob] joined.\n[alice] two\n[alice] left.\n[carol] joined.\n\
+               [bob] three\n"),
     );
-    carol.heard("-- 2 earlier lines --\n[alice] one\n[alice] two\n[carol] joined.\n[bob] three\n");
+    carol.heard(&(earlier(2) + "[alice] one\n[alice] two\n[carol] joined.\n[bob] three\n"));
     assert_eq!(alice.socket.state.lock().taken.len(), 2, "one batch, one send, and a goodbye");
     one_round(&room, vec![carol.says("next")]);
     assert!(carol.socket.text().ends_with("[bob] three\n[carol] next\n"));
@@ -367,7 +374,8 @@ fn a_stopped_room_delivers_what_it_accepted_and_says_goodbye() {
     room.stop(Instant::now() + Duration::from_secs(10));
     alice.say(&room, "too late");
     assert_eq!(room.leave(2, Going::Expires), Err(Ended(())));
-    bob.heard("[bob] joined.\n[alice] last words\nThe server is shutting down.\n");
+    let goodbye = in_words(Notice::Goodbye(Goodbye::Shutdown));
+    bob.heard(&format!("[bob] joined.\n[alice] last words\n{goodbye}"));
 }
 
 #[test]
@@ -379,7 +387,7 @@ fn who_goes_to_another_room_is_told_all_of_this_one_and_no_goodbye() {
     assert!(alice.socket.text().ends_with("[alice] go\n[bob] left.\n[alice] gone\n"));
     assert!(bob.session.room().is_none() && bob.outbox.is_open());
     bob.say(&room, "still here?");
-    assert!(bob.socket.text().contains("You are not in a room."), "{}", bob.socket.text());
+    assert!(bob.socket.text().contains(&in_words(Notice::NoRoom)), "{}", bob.socket.text());
     assert!(!alice.socket.text().contains("still here?"));
 }
 

@@ -9,6 +9,7 @@ use std::{
 };
 
 use madang_protocol::{
+    command::{CommandError, CommandSpec},
     notice::{Done, Goodbye, Notice},
     text::Lang,
 };
@@ -153,6 +154,7 @@ fn every_command_of_the_operator_does_what_its_table_says() {
     alice.expect("-- the operator allowed [bob] back in --\n");
     let mut bob = join(address, "bob");
     alice.expect("[bob] joined.\n");
+    let unknown = |nearest| words(Notice::CommandRefused(&CommandError::Unknown { nearest }));
     for (wrong, words) in [
         ("/kick nobody", &*words(Notice::Nobody)),
         ("/kick", "Usage: /kick "),
@@ -162,8 +164,8 @@ fn every_command_of_the_operator_does_what_its_table_says() {
         ("/ban 0.0.0.0/0 1h", "0.0.0.0/0 is all IPv4 addresses."),
         ("/ban ::/0", "::/0 is all IPv6 addresses."),
         ("/ban 192.0.2.1/2", "192.0.0.0/2 is 1/4 of all IPv4 addresses."),
-        ("/nick boss", "Unknown command."),
-        ("/nonsense", "Unknown command."),
+        ("/nick boss", &unknown(CommandSpec::find("/kick"))),
+        ("/nonsense", &unknown(None)),
         ("hello, all", "To talk to everyone: /say hello, all\n"),
     ] {
         terminal.enter(wrong, words);
@@ -239,7 +241,8 @@ fn the_operator_reads_back_what_is_saved_and_deletes_it() {
     terminal.enter("/history", "[alice] number 9\n");
     terminal.enter("/search \"number 6\"", "-- 2 found");
     terminal.enter("/forget lobby", "Deleted 6");
-    terminal.enter("/search \"number 6\"", "No messages found.\n");
+    let nothing = words(Notice::Found { count: 0, is_all: true });
+    terminal.enter("/search \"number 6\"", &nothing);
 }
 
 #[test]

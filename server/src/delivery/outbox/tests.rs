@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use madang_protocol::{
     event::{Event, Stamp, Time},
-    notice::Goodbye,
+    notice::{Goodbye, Notice},
     text::{Lang, LineEnd},
 };
 use proptest::prelude::*;
@@ -125,8 +125,8 @@ fn a_slow_reader_gets_marks_and_all_its_answers() {
     let newest = bench.next_id - 4;
     bench.make_space(usize::MAX);
     let expected = format!(
-        "[u] 0\n-- {} lines skipped --\nanswer\n[u] {newest}\n[u] {}\n[u] {}\n[u] {}\n",
-        newest - 1,
+        "[u] 0\n{}\nanswer\n[u] {newest}\n[u] {}\n[u] {}\n[u] {}\n",
+        Notice::Skipped { lines: newest as usize - 1 }.text(Lang::En),
         newest + 1,
         newest + 2,
         newest + 3
