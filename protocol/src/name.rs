@@ -143,6 +143,16 @@ impl fmt::Display for UserName {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NameKey(Kind);
 
+/// A text that no other key has: the spelling, or the look with a mark that no name has.
+impl fmt::Display for NameKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Spelling(spelling) => f.write_str(spelling),
+            Kind::Look(look) => write!(f, "~{look}"),
+        }
+    }
+}
+
 /// Why a name was refused. It repeats nothing of the name but the one bad character, by its
 /// number if it is invisible.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -163,6 +163,8 @@ pub enum Notice<'a> {
         /// The limit.
         limit: usize,
     },
+    /// The other servers that share the room can't be reached.
+    Unavailable,
     /// The server has too many rooms.
     TooManyRooms {
         /// The limit.

@@ -13,6 +13,7 @@ use madang_protocol::{
 
 use crate::{
     admission::rate_limit::RateLimit,
+    cluster::ClusterConfig,
     journal::JournalConfig,
     transport::http::{
         origin::{Origin, PublicUrl},
@@ -66,6 +67,10 @@ pub struct Config {
     pub rate_limit: Option<RateLimit>,
     /// Where messages of public rooms are saved; `None` means nowhere. Default: `None`.
     pub journal: Option<JournalConfig>,
+    /// The cluster in which the server takes part; `None` means that it is alone. The program
+    /// does not offer it yet: names, private rooms and lessons are each server's own still.
+    /// Default: `None`.
+    pub cluster: Option<ClusterConfig>,
     /// Maximum number of rooms, not counting the lobby. Default: 10,000.
     pub max_rooms: usize,
     /// How many rooms one address may create per minute. Loopback and private addresses are
@@ -235,6 +240,7 @@ impl Default for Config {
             max_requests_per_address: 256,
             rate_limit: Some(RateLimit::per_second(10)),
             journal: None,
+            cluster: None,
             max_rooms: 10_000,
             teacher_code: None,
             codes_per_hour: 20,

@@ -18,6 +18,7 @@ mod session;
 mod room;
 pub mod delivery;
 pub mod journal;
+pub mod cluster;
 mod web;
 pub mod operator;
 

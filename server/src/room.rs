@@ -45,7 +45,7 @@ use envelope::{Answered, Envelope};
 use event_ids::EventIds;
 use executor::Executor;
 use lesson::{Lesson, class::Attended};
-use log::LogEntry;
+use log::{LogEntry, RoomLogs};
 use mailbox::{Ended, Mailbox, Pump, Urgency};
 use recorder::Recorder;
 use refusal::Refusal;
@@ -112,6 +112,8 @@ pub(crate) struct Room {
     status: Arc<Mutex<RoomStatus>>,
     /// Whether the server stops, and says goodbye to everyone itself.
     is_stopping: AtomicBool,
+    /// Whether its ops get their order in a log.
+    has_log: bool,
     happened_at: Arc<AtomicI64>,
     last_said: Arc<AtomicU64>,
 }
@@ -127,6 +129,8 @@ pub(crate) struct Context {
     pub(crate) metrics: Arc<Metrics>,
     /// Keeps what happens in public rooms.
     pub(crate) recorder: Option<Arc<dyn Recorder>>,
+    /// Where the logs of public rooms are, if several machines share them.
+    pub(crate) logs: Option<Arc<dyn RoomLogs>>,
 }
 
 impl Room {
@@ -157,6 +161,7 @@ impl Room {
                 mailbox: Mailbox::new(),
                 status: executor.published_status(),
                 is_stopping: AtomicBool::new(false),
+                has_log: executor.logged.is_some(),
                 happened_at: executor.happened_at(),
                 last_said: executor.last_said(),
                 executor: Mutex::new(executor),
@@ -312,9 +317,14 @@ impl Room {
     }
 
     /// Takes in what comes from the room's log, in its order. Never waits for space; may pump.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no server has a log yet"))]
     pub(crate) fn hear(&self, entry: LogEntry) -> Result<(), Ended> {
         self.post(POST_BYTES, Urgency::Now, || Envelope::Entry(entry))
+    }
+
+    /// Has the room end here whose log takes nothing from this machine any more. Never waits
+    /// for space; may pump.
+    pub(crate) fn lose_log(&self) -> Result<(), Ended> {
+        self.post(POST_BYTES, Urgency::Now, || Envelope::LogLost)
     }
 
     /// Replaces a member's ignore list, and blocks until that is done. May pump.
@@ -360,8 +370,13 @@ impl Room {
     pub(crate) fn stop(&self, deadline: Instant) {
         let (done, is_done) = bounded(1);
         self.is_stopping.store(true, Ordering::Relaxed);
-        // Dropped, with the sender in it, if the room has ended already.
-        if let Some(pump) = self.mailbox.close(Envelope::Stop { done }) {
+        // Dropped, with the sender in it, if the room has ended already. What was posted to one
+        // with a log has to be heard first.
+        let pump = match self.has_log {
+            false => self.mailbox.close(Envelope::Stop { done }),
+            true => self.hand_in(0, Urgency::Now, || Envelope::Stop { done }).unwrap_or(None),
+        };
+        if let Some(pump) = pump {
             self.pump(pump);
         }
         if let Err(crossbeam_channel::RecvTimeoutError::Timeout) = is_done.recv_deadline(deadline) {

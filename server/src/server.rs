@@ -23,6 +23,7 @@ use crate::{
     },
     clock,
     close_reason::CloseReason,
+    cluster::{Cluster, ClusterError},
     config::{Config, Listen},
     delivery::{drainer::Drainer, outbox::Bounds},
     dialect::answer::Answer,
@@ -31,7 +32,12 @@ use crate::{
     journal::{Journal, JournalError},
     metrics::Metrics,
     operator::{Operator, console::Console},
-    room::{Context, directory::Rooms, recorder::Recorder},
+    room::{
+        Context,
+        directory::Rooms,
+        log::{RoomLogs, Unreachable},
+        recorder::Recorder,
+    },
     session::{
         nonces::NonceKey,
         teachers::Teachers,
@@ -86,6 +92,12 @@ pub enum StartError {
     /// Messages can't be saved.
     #[error("--data")]
     Journal(#[from] JournalError),
+    /// The server can't take part in the cluster.
+    #[error("--cluster")]
+    Cluster(#[from] ClusterError),
+    /// The lobby could not be opened in the cluster.
+    #[error("--cluster: failed to open the lobby")]
+    Lobby,
     /// The system has no threads, descriptors or memory left.
     #[error("failed to start the server's threads: {0}")]
     Threads(#[source] io::Error),
@@ -155,14 +167,23 @@ impl Server {
             None => None,
         };
         let (journal, kept) = journal.map(|(it, kept)| (Arc::new(it), kept)).unzip();
-        let nonce_key = journal.as_ref().map_or_else(NonceKey::random, |it| it.nonce_key);
+        let cluster = config.cluster.as_ref().map(Cluster::start).transpose()?.map(Arc::new);
+        let nonce_key = match (&cluster, &journal) {
+            (Some(cluster), _) => cluster.nonce_key,
+            (None, Some(journal)) => journal.nonce_key,
+            (None, None) => NonceKey::random(),
+        };
         let recorder = journal.clone().map(|journal| journal as Arc<dyn Recorder>);
         let left = kept.as_ref().zip(recorder.clone());
         let lesson = left.map(|(kept, recorder)| restoring::lesson(kept, recorder));
         let lesson = Arc::new(lesson.unwrap_or_default());
         let lobby = kept.as_ref().map(|kept| restoring::lobby(kept, &lesson)).unwrap_or_default();
         let metrics_too = metrics.clone();
-        let context = Context { ids, lesson, nonce_key, metrics: metrics_too, recorder };
+        let logs = cluster.clone().map(|cluster| cluster as Arc<dyn RoomLogs>);
+        let context = Context { ids, lesson, nonce_key, metrics: metrics_too, recorder, logs };
+        let rooms = Rooms::new(config.max_rooms, lobby, context)
+            .sharing_lobby()
+            .map_err(|Unreachable| StartError::Lobby)?;
         let minute = Duration::from_secs(60);
         let mut users = UserManager::new(away, nonce_key);
         users.teachers = Teachers::new(config.teacher_code.clone());
@@ -175,8 +196,9 @@ impl Server {
             connections: ConnectionTable::new(limits),
             buckets: config.rate_limit.map(|limit| BucketPool::new(limit, Instant::now())),
             users,
-            rooms: Rooms::new(config.max_rooms, lobby, context),
+            rooms,
             journal,
+            cluster,
             metrics,
             room_allowance: AddressAllowance::new(config.rooms_per_minute, minute),
             code_allowance: AddressAllowance::new(config.codes_per_hour, 60 * minute),
@@ -269,6 +291,9 @@ impl Server {
         let reason = CloseReason::Told(Goodbye::Shutdown);
         let deadline = started + drain;
         shared.rooms.close().iter().for_each(|room| room.stop(deadline));
+        if let Some(cluster) = &shared.cluster {
+            cluster.stop();
+        }
         if let Some(journal) = &shared.journal {
             // Acks are sent before the goodbyes.
             journal.stop(Instant::now() + JOURNAL_PATIENCE);

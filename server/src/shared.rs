@@ -19,6 +19,7 @@ use crate::{
         spoken::SpokenWords,
     },
     close_reason::CloseReason,
+    cluster::Cluster,
     commands::{chat::Services, lesson},
     config::{Config, TlsConfig},
     delivery::drainer::Drainer,
@@ -78,6 +79,8 @@ pub(crate) struct Shared {
     pub(crate) rooms: Rooms,
     /// None without durable history.
     pub(crate) journal: Option<Arc<Journal>>,
+    /// None if the server is alone.
+    pub(crate) cluster: Option<Arc<Cluster>>,
     /// How far the operator has read back in it.
     pub(crate) operators_reading: Mutex<Option<Reading>>,
     pub(crate) room_allowance: AddressAllowance,

@@ -29,6 +29,8 @@ mod dead;
 mod downloads;
 mod readme;
 mod doors;
+#[cfg(unix)]
+mod cluster;
 mod lesson;
 mod lessons;
 mod tls;

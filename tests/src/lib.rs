@@ -18,6 +18,8 @@ pub use websocket::{Frame, WebSocketClient, frame};
 
 #[cfg(unix)]
 pub mod terminal;
+#[cfg(unix)]
+pub mod redis;
 mod server;
 mod outside;
 mod client;

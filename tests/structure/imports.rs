@@ -22,6 +22,7 @@ pub(crate) const TABLE: &[(&str, &[&str])] = &[
     ("session", &["delivery", "dialect"]),
     ("room", &["session", "delivery", "dialect"]),
     ("journal", &["room", "session"]),
+    ("cluster", &["room", "session"]),
     ("commands", &["room", "session", "admission", "dialect"]),
     (
         "connection",

@@ -22,6 +22,7 @@ impl Notice<'_> {
             Notice::RoomLocked => "room_locked",
             Notice::RoomFull { .. } => "room_full",
             Notice::TooManyRooms { .. } => "too_many_rooms",
+            Notice::Unavailable => "unavailable",
             Notice::RoomsTooFast { .. } => "rooms_too_fast",
             Notice::NotHere | Notice::InNoRoom { .. } => "not_here",
             Notice::WhisperRefused { .. } => "whisper_refused",

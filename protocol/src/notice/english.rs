@@ -153,6 +153,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::NoRoom => "You are not in a room. Back to the lobby: /join lobby".into(),
         Notice::RoomLocked => "The room is locked. No one can join now.".into(),
         Notice::RoomFull { limit } => format!("The room is full (limit: {limit})."),
+        Notice::Unavailable => {
+            "Not connected to the other servers right now. Try again in a moment.".into()
+        }
         Notice::TooManyRooms { limit } => {
             format!("The server already has {} rooms, its limit. Try again later.", grouped(*limit))
         }

@@ -165,6 +165,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::NoRoom => "지금은 방에 들어가 있지 않습니다. 로비로 가려면: /방 로비".into(),
         Notice::RoomLocked => "방이 잠겨 있어 들어갈 수 없습니다.".into(),
         Notice::RoomFull { limit } => format!("방이 가득 찼습니다. (정원 {limit}명)"),
+        Notice::Unavailable => {
+            "지금 다른 서버와 연결되어 있지 않습니다. 잠시 후 다시 시도하세요.".into()
+        }
         Notice::TooManyRooms { limit } => format!(
             "서버에 방이 이미 {}개 있어 더 만들 수 없습니다. 나중에 다시 시도하세요.",
             grouped(*limit)

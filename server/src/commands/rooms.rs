@@ -228,5 +228,6 @@ fn not_made(error: NotMade) -> Notice<'static> {
         NotMade::TooMany { limit } => Notice::TooManyRooms { limit },
         // The goodbye follows.
         NotMade::Closed => Notice::NoSuchRoom,
+        NotMade::Unreachable => Notice::Unavailable,
     }
 }

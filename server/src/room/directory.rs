@@ -14,7 +14,13 @@ use madang_protocol::{
     room::{Destination, LOBBY, RoomKey, RoomName, private_mark},
 };
 
-use super::{Beginning, Context, Room, RoomStatus, kicks::Kicks, lesson::Lesson, refusal::Refusal};
+use super::{
+    Beginning, Context, Room, RoomStatus,
+    kicks::Kicks,
+    lesson::Lesson,
+    log::{SharedRoom, Unreachable},
+    refusal::Refusal,
+};
 use crate::{clock, session::Session, sync::Mutex};
 
 /// How many public rooms are listed, those with the most members.
@@ -67,6 +73,8 @@ pub(crate) enum NotMade {
     TooMany { limit: usize },
     /// The server stops.
     Closed,
+    /// The other machines that share it can't be asked.
+    Unreachable,
 }
 
 /// What became of an empty room.
@@ -96,6 +104,22 @@ impl Rooms {
             listed: Mutex::new(None),
             table: Mutex::new(RoomTable::default()),
         }
+    }
+
+    /// The same, whose lobby is that of all machines, if several share rooms. Blocks for as
+    /// long as asking for it takes.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreachable`].
+    pub(crate) fn sharing_lobby(self) -> Result<Rooms, Unreachable> {
+        let Some(logs) = &self.context.logs else { return Ok(self) };
+        let name = RoomName::parse(LOBBY).expect("the lobby's name is one");
+        let SharedRoom { open, .. } = logs.open(&name)?;
+        let beginning = Beginning { shared: Some(open.clone()), ..Beginning::default() };
+        let lobby = Room::new(0, LOBBY, None, beginning, self.context.clone());
+        open.log.follow(&lobby, open.snapshot.entry + 1);
+        Ok(Rooms { lobby, ..self })
     }
 
     /// The room where somebody wants to go, if it exists.
@@ -128,12 +152,21 @@ impl Rooms {
     ///
     /// [`NotMade`].
     pub(crate) fn make_public(&self, name: &RoomName) -> Result<Arc<Room>, NotMade> {
+        let shared = self.open_log(name)?;
         let key = name.key();
         let mut table = self.table.lock();
         if let Some(room) = table.public.get(&key) {
             return Ok(room.clone());
         }
         table.check(self.limit)?;
+        if let Some(SharedRoom { name, open }) = shared {
+            let beginning = Beginning { shared: Some(open.clone()), ..Beginning::default() };
+            let room = self.make(&mut table, &name, None, beginning);
+            table.public.insert(key, room.clone());
+            drop(table);
+            open.log.follow(&room, open.snapshot.entry + 1);
+            return Ok(room);
+        }
         let kicks = table.kicks.remove(&key).unwrap_or_default();
         // With the table locked: a change that this does not have is told to all that are in it.
         let class = self.lesson.class();
@@ -141,6 +174,13 @@ impl Rooms {
         let room = self.make(&mut table, name.as_str(), None, beginning);
         table.public.insert(key, room.clone());
         Ok(room)
+    }
+
+    /// Opens the log of a public room, if several machines share it. Blocks for as long as
+    /// that takes.
+    fn open_log(&self, name: &RoomName) -> Result<Option<SharedRoom>, NotMade> {
+        let logs = self.context.logs.as_ref();
+        logs.map(|logs| logs.open(name)).transpose().map_err(|Unreachable| NotMade::Unreachable)
     }
 
     /// Opens a public room again that was there before a restart.

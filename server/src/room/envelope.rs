@@ -74,6 +74,8 @@ pub(super) enum Envelope {
     },
     /// Comes from the room's log.
     Entry(LogEntry),
+    /// The log takes nothing from this machine any more.
+    LogLost,
     /// Changes nothing: whoever posts it waits for all that was posted before.
     Settle {
         answered: Answered,

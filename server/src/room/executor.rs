@@ -77,7 +77,7 @@ pub(super) struct Executor {
     /// The ids that may have been given before a restart, and are known to nobody.
     pub(super) lost: Option<(u64, u64)>,
     /// Who waits for the room's end, when it has come.
-    stopped: Option<Sender<()>>,
+    pub(super) stopped: Option<Sender<()>>,
     /// What there is beside if the room's ops get their order in a log.
     pub(super) logged: Option<Box<Logged>>,
 }
@@ -240,7 +240,7 @@ impl Executor {
                 self.say(&session, by, speeches);
             }
             // Only for a room with a log, which takes it before.
-            Envelope::Entry(_) => {}
+            Envelope::Entry(_) | Envelope::LogLost => {}
             Envelope::Ask { session, outbox, question, nonce, answered } => {
                 self.answer(&session, &outbox, question, nonce.as_deref());
                 self.answer_later(answered, Ok(()));

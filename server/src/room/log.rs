@@ -3,10 +3,14 @@
 
 use std::sync::Arc;
 
-use madang_protocol::event::{Event, Time};
+use madang_protocol::{
+    event::{Event, Time},
+    room::RoomName,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    Room,
     op::{By, Op},
     state::{Beginning, State},
 };
@@ -25,6 +29,34 @@ pub(crate) trait RoomLog: Send + Sync {
 
     /// Takes what the room is after an entry, for whoever opens it later. Never blocks.
     fn keep(&self, snapshot: Snapshot);
+
+    /// The room has ended; its next event would have had this id. Never blocks.
+    fn end(&self, next_id: u64);
+
+    /// Has `room` hear the entries from this number on.
+    fn follow(&self, room: &Arc<Room>, from: u64);
+}
+
+/// Where the logs of rooms are kept.
+pub(crate) trait RoomLogs: Send + Sync {
+    /// Opens the log of a public room, and makes the room if no machine has it. Blocks for as
+    /// long as that takes.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreachable`].
+    fn open(&self, name: &RoomName) -> Result<SharedRoom, Unreachable>;
+}
+
+/// Nobody keeps the log at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unreachable;
+
+/// A room that several machines share.
+pub(crate) struct SharedRoom {
+    /// As whoever made it has written it.
+    pub(crate) name: String,
+    pub(crate) open: OpenLog,
 }
 
 /// A log, and what its room is after the last entry that needs no carrying out.
@@ -111,7 +143,6 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     /// What a room is before its first entry: made at `time`, the same on every machine.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no server has a log yet"))]
     pub(crate) fn first(beginning: Beginning, time: Time) -> Snapshot {
         Snapshot { entry: 0, time, state: State::new(beginning, time), events: Vec::new() }
     }

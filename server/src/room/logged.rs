@@ -65,6 +65,7 @@ impl Executor {
     pub(super) fn take_logged(&mut self, envelope: Envelope) {
         match envelope {
             Envelope::Entry(entry) => self.hear(&entry),
+            Envelope::LogLost => self.lose_log(),
             Envelope::ForgetSaid { .. } | Envelope::ForgetHalf | Envelope::ForgetRenderings => {
                 self.guarded(|room| room.open(envelope, None));
             }
@@ -153,6 +154,10 @@ impl Executor {
                 Err(error) => return self.lose_track(&error),
             },
         }
+        if self.state.has_ended() && self.stopped.is_none() {
+            let next_id = self.state.next_id();
+            return self.logged().log.end(next_id);
+        }
         self.keep_state(entry, is_own);
     }
 
@@ -162,7 +167,7 @@ impl Executor {
         let logged = self.logged();
         let is_due =
             entry.number.is_multiple_of(ENTRIES) || entry.time.since(logged.kept) >= KEPT_FOR;
-        if !is_own || !is_due || self.state.has_ended() {
+        if !is_own || !is_due {
             return;
         }
         let snapshot = self.snapshot();
@@ -176,6 +181,17 @@ impl Executor {
         let entry = self.logged.as_ref().map_or(0, |logged| logged.last);
         let events = self.history.events().chain(self.batch.events()).cloned().collect();
         Snapshot { entry, time: self.time, state: self.state.clone(), events }
+    }
+
+    /// Ends this machine's part in a room whose log takes nothing from it any more.
+    fn lose_log(&mut self) {
+        tracing::error!(room = %self.name, "the room's log is lost; this machine leaves the room");
+        let logged = self.logged();
+        // Whoever waits is told that the room has ended.
+        (logged.in_flight, logged.waiting) = (None, VecDeque::new());
+        self.guarded(|room| {
+            let _ = room.carry_out(By::Time, Op::Stop);
+        });
     }
 
     /// Ends this machine's part in a room whose entries it can't read.

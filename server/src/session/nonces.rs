@@ -28,6 +28,12 @@ impl NonceKey {
         NonceKey(bits.map(u64::from_ne_bytes))
     }
 
+    /// Its two halves, as [`new`](Self::new) takes them.
+    pub(crate) fn parts(self) -> (u64, u64) {
+        let [low, high] = self.0;
+        (low, high)
+    }
+
     /// The hash of a nonce.
     pub(crate) fn hash(self, nonce: &str) -> u64 {
         let mut hasher = SipHasher13::new_with_keys(self.0[0], self.0[1]);

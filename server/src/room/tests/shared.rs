@@ -11,6 +11,7 @@ struct FakeLog {
     appended: Mutex<VecDeque<(u64, Vec<u8>)>>,
     last_seq: AtomicU64,
     kept: Mutex<Option<Snapshot>>,
+    ended: Mutex<Option<u64>>,
 }
 
 impl RoomLog for FakeLog {
@@ -26,6 +27,14 @@ impl RoomLog for FakeLog {
 
     fn keep(&self, snapshot: Snapshot) {
         *self.kept.lock() = Some(snapshot);
+    }
+
+    fn end(&self, next_id: u64) {
+        *self.ended.lock() = Some(next_id);
+    }
+
+    fn follow(&self, _room: &Arc<Room>, _from: u64) {
+        unreachable!("the test hands the entries over");
     }
 }
 
@@ -49,6 +58,7 @@ impl Shared {
             appended: Mutex::default(),
             last_seq: AtomicU64::new(0),
             kept: Mutex::default(),
+            ended: Mutex::default(),
         });
         let missing = self.entries[snapshot.entry as usize..].to_vec();
         let shared = Some(OpenLog { log: log.clone(), snapshot });
@@ -234,5 +244,7 @@ fn a_room_that_is_ended_is_so_on_every_machine() {
     shared.post(1, bob.says("too late"));
     shared.order_all();
     assert!(shared.nodes.iter().all(|(room, _)| room.executor.lock().state.has_ended()));
+    // Bob's joining, and the end.
+    assert!(shared.nodes.iter().all(|(_, log)| *log.ended.lock() == Some(1_002)));
     assert!(bob.socket.text().contains("\"ended\"") && said(&bob).is_empty());
 }

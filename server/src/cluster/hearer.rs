@@ -1,0 +1,166 @@
+//! The thread that hears what is appended to the rooms' logs, and hands it to the rooms in
+//! their order. An entry is published when it is appended; where numbers tell that one was not
+//! heard, it is read from the log.
+
+use std::{collections::HashMap, sync::Weak, thread::JoinHandle, time::Duration};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
+use redis::{Connection, Msg, PubSub, RedisResult};
+
+use super::{
+    connection::{PATIENCE, Redis},
+    keys::{RoomKeys, published, wake_channel},
+    scripts,
+};
+use crate::room::{Room, log::LogEntry, mailbox::Ended};
+
+/// How long nothing may be heard before it is asked whether anybody is there.
+const QUIET: Duration = Duration::from_secs(25);
+
+/// How long is waited after a connection has failed.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// A room that is to be heard from the entry `next` on.
+pub(super) struct Follow {
+    pub(super) keys: RoomKeys,
+    pub(super) room: Weak<Room>,
+    pub(super) next: u64,
+}
+
+/// Starts the thread; it ends when the sender of `stop` is dropped and it is woken.
+pub(super) fn start_hearer(
+    redis: Redis,
+    origin: u64,
+    requests: Receiver<Follow>,
+    stop: Receiver<()>,
+) -> std::io::Result<JoinHandle<()>> {
+    let own = wake_channel(origin);
+    let hearer = Hearer { redis, own, requests, stop, followed: HashMap::new() };
+    std::thread::Builder::new().name("hearer".to_owned()).spawn(move || hearer.run())
+}
+
+struct Hearer {
+    redis: Redis,
+    /// The channel on which this thread is woken.
+    own: String,
+    requests: Receiver<Follow>,
+    stop: Receiver<()>,
+    /// By their channels.
+    followed: HashMap<String, Follow>,
+}
+
+impl Hearer {
+    fn run(mut self) {
+        while !self.is_stopped() {
+            if let Err(error) = self.hear() {
+                tracing::warn!(%error, "failed to hear from Redis; trying again");
+            }
+            if !matches!(self.stop.recv_timeout(PAUSE), Err(RecvTimeoutError::Timeout)) {
+                return;
+            }
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.try_recv() == Err(TryRecvError::Disconnected)
+    }
+
+    /// Hears until the connection fails, or the server stops.
+    fn hear(&mut self) -> RedisResult<()> {
+        let (mut connection, mut reading) = (self.redis.connect()?, self.redis.connect()?);
+        let mut channels = connection.as_pubsub();
+        channels.subscribe(&self.own)?;
+        for channel in self.followed.keys() {
+            channels.subscribe(channel)?;
+        }
+        // What was appended while nobody listened.
+        let known: Vec<String> = self.followed.keys().cloned().collect();
+        known.iter().try_for_each(|channel| self.catch_up(channel, &mut reading))?;
+        while !self.is_stopped() {
+            self.take_requests(&mut channels, &mut reading)?;
+            if let Some(message) = next_message(&mut channels)? {
+                self.take(&message, &mut channels, &mut reading)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_requests(
+        &mut self,
+        channels: &mut PubSub<'_>,
+        reading: &mut Connection,
+    ) -> RedisResult<()> {
+        while let Ok(follow) = self.requests.try_recv() {
+            let channel = follow.keys.channel.clone();
+            // First it is known: should this fail, the next connection subscribes to it.
+            self.followed.insert(channel.clone(), follow);
+            channels.set_read_timeout(Some(PATIENCE))?;
+            channels.subscribe(&channel)?;
+            self.catch_up(&channel, reading)?;
+        }
+        Ok(())
+    }
+
+    fn take(
+        &mut self,
+        message: &Msg,
+        channels: &mut PubSub<'_>,
+        reading: &mut Connection,
+    ) -> RedisResult<()> {
+        let channel = message.get_channel_name();
+        let Some(entry) = published(message.get_payload_bytes()) else { return Ok(()) };
+        let Some(follow) = self.followed.get_mut(channel) else { return Ok(()) };
+        let heard = match entry.number.cmp(&follow.next) {
+            std::cmp::Ordering::Less => return Ok(()),
+            std::cmp::Ordering::Equal => follow.hand_over(entry),
+            std::cmp::Ordering::Greater => return self.catch_up(channel, reading),
+        };
+        if heard.is_err() {
+            self.followed.remove(channel);
+            channels.unsubscribe(channel)?;
+        }
+        Ok(())
+    }
+
+    /// Reads what a room has not heard yet from its log.
+    fn catch_up(&mut self, channel: &str, reading: &mut Connection) -> RedisResult<()> {
+        let Some(follow) = self.followed.get_mut(channel) else { return Ok(()) };
+        loop {
+            let entries = scripts::read_entries(reading, &follow.keys, follow.next)?;
+            if entries.is_empty() {
+                return Ok(());
+            }
+            for entry in entries {
+                if follow.hand_over(entry).is_err() {
+                    self.followed.remove(channel);
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+impl Follow {
+    /// Has the room take in an entry.
+    ///
+    /// # Errors
+    ///
+    /// [`Ended`] if the room is there no more.
+    fn hand_over(&mut self, entry: LogEntry) -> Result<(), Ended> {
+        self.next = entry.number + 1;
+        self.room.upgrade().ok_or(Ended(()))?.hear(entry)
+    }
+}
+
+/// Waits for a message; none if there was none for a while, but somebody is there.
+fn next_message(channels: &mut PubSub<'_>) -> RedisResult<Option<Msg>> {
+    channels.set_read_timeout(Some(QUIET))?;
+    match channels.get_message() {
+        Ok(message) => Ok(Some(message)),
+        Err(error) if error.is_timeout() => {
+            channels.set_read_timeout(Some(PATIENCE))?;
+            channels.ping::<redis::Value>().map(|_| None)
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,89 @@
+//! What a room's things are called in Redis, and the form of what is published there.
+
+use std::sync::Arc;
+
+use madang_protocol::{event::Time, room::RoomName};
+
+use crate::room::log::LogEntry;
+
+/// All that a cluster keeps begins with this.
+const PREFIX: &str = "madang:";
+
+/// The highest id that any room has given, once rooms have ended.
+pub(super) const FLOOR: &str = "madang:floor";
+
+/// The secret for hashes of nonces.
+pub(super) const NONCE_KEY: &str = "madang:nonce-key";
+
+/// The names of what Redis has of a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RoomKeys {
+    /// A hash: what the room began with. A room exists as long as this does.
+    pub(super) meta: String,
+    /// A hash: the number of the last entry, and of each server the last that it has appended.
+    pub(super) head: String,
+    /// A stream: the entries, by their numbers.
+    pub(super) log: String,
+    /// A hash: what the room was after an entry.
+    pub(super) state: String,
+    /// Where entries are published.
+    pub(super) channel: String,
+}
+
+impl RoomKeys {
+    pub(super) fn of(name: &RoomName) -> RoomKeys {
+        let key = name.key();
+        let of = |part: &str| format!("{PREFIX}room:{key}:{part}");
+        RoomKeys {
+            meta: of("meta"),
+            head: of("head"),
+            log: of("log"),
+            state: of("state"),
+            channel: of("entries"),
+        }
+    }
+}
+
+/// The channel on which a server is woken.
+pub(super) fn wake_channel(origin: u64) -> String {
+    format!("{PREFIX}server:{origin}:wake")
+}
+
+/// Exists once a server counts as dead: nothing that it appends is taken.
+pub(super) fn dead(origin: u64) -> String {
+    format!("{PREFIX}server:{origin}:dead")
+}
+
+/// Reads a published entry; none if it is no such thing.
+pub(super) fn published(message: &[u8]) -> Option<LogEntry> {
+    let end = message.iter().position(|byte| *byte == b'\n')?;
+    let head = std::str::from_utf8(&message[..end]).ok()?;
+    let mut numbers = head.split(' ').map(str::parse);
+    let mut next = || numbers.next()?.ok();
+    let (number, origin, seq, millis): (u64, u64, u64, u64) = (next()?, next()?, next()?, next()?);
+    let time = Time::from_millis(i64::try_from(millis).ok()?);
+    Some(LogEntry { number, origin, seq, time, body: Arc::from(&message[end + 1..]) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_published_is_an_entry_or_nothing() {
+        let entry = published(b"7 18446744073709551615 3 1764288000000\n1[]\n").expect("an entry");
+        assert_eq!((entry.number, entry.origin, entry.seq), (7, u64::MAX, 3));
+        assert_eq!((entry.time.as_millis(), &*entry.body), (1_764_288_000_000, &b"1[]\n"[..]));
+        for broken in ["", "\n", "7 8 9\n", "7 8 9 x\n", "7 8 -9 1\n", "7 8 9 1"] {
+            assert_eq!(published(broken.as_bytes()), None, "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn a_room_has_the_same_keys_however_its_name_is_written() {
+        let keys = |name| RoomKeys::of(&RoomName::parse(name).expect("a name"));
+        assert_eq!(keys("Math"), keys("ＭＡＴＨ"));
+        assert_ne!(keys("Math").log, keys("Maths").log);
+        assert_eq!(keys("수학").log, "madang:room:수학:log");
+    }
+}

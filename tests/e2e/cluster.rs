@@ -1,0 +1,178 @@
+//! Several servers as one chat, over a Redis that the test starts.
+
+use std::{collections::BTreeMap, thread};
+
+use madang_server::cluster::ClusterConfig;
+use madang_tests::{TestClient, TestServer, redis::TestRedis};
+use serde_json::{Value, json};
+
+/// Servers that share rooms. They stop before their Redis does.
+struct Cluster {
+    nodes: Vec<TestServer>,
+    redis: TestRedis,
+}
+
+impl Cluster {
+    #[track_caller]
+    fn start(nodes: usize) -> Cluster {
+        let redis = TestRedis::start();
+        let nodes = (0..nodes).map(|_| node(&redis)).collect();
+        Cluster { nodes, redis }
+    }
+}
+
+#[track_caller]
+fn node(redis: &TestRedis) -> TestServer {
+    let cluster = ClusterConfig { url: redis.url(), volatile: false };
+    TestServer::start(|config| config.cluster = Some(cluster))
+}
+
+#[track_caller]
+fn say(client: &mut TestClient, text: &str) {
+    client.send_json(json!({"type": "say", "text": text, "nonce": text}));
+}
+
+/// The next message of this kind.
+#[track_caller]
+fn next(client: &mut TestClient, kind: &str) -> Value {
+    loop {
+        let message = client.expect_json();
+        if message["type"] == kind {
+            return message;
+        }
+    }
+}
+
+/// The id of what is said next, which is this.
+#[track_caller]
+fn expect_said(client: &mut TestClient, text: &str) -> u64 {
+    let said = next(client, "said");
+    assert_eq!(said["text"], text);
+    said["id"].as_u64().expect("an id")
+}
+
+#[track_caller]
+fn join(client: &mut TestClient, room: &str) -> Value {
+    client.send_json(json!({"type": "command", "line": format!("/join {room}")}));
+    next(client, "entered")
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn what_is_said_on_one_server_is_heard_on_the_other_under_the_same_id() {
+    let cluster = Cluster::start(2);
+    let [one, other] = &cluster.nodes[..] else { unreachable!("two were started") };
+    let mut alice = one.login_json("alice");
+    let mut bob = other.login_json("bob");
+    while next(&mut alice, "joined")["user"] != "bob" {}
+    say(&mut alice, "hello");
+    let id = expect_said(&mut alice, "hello");
+    assert_eq!(expect_said(&mut bob, "hello"), id);
+    say(&mut bob, "hi");
+    assert_eq!(expect_said(&mut bob, "hi"), id + 1);
+    assert_eq!(expect_said(&mut alice, "hi"), id + 1);
+    // Who is there is the same everywhere, also in lines for people.
+    for server in [one, other] {
+        let mut carol = server.login("carol");
+        carol.send("/who\n");
+        carol.expect("alice");
+        carol.expect("bob");
+        carol.send("/quit\n");
+        carol.expect_rest();
+        assert_eq!(next(&mut alice, "joined")["user"], "carol");
+        assert_eq!(next(&mut alice, "left")["user"], "carol");
+    }
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn a_room_has_one_name_one_topic_and_one_history_on_all_servers() {
+    let cluster = Cluster::start(2);
+    let mut alice = cluster.nodes[0].login_json("alice");
+    assert_eq!(join(&mut alice, "Math")["room"], "Math");
+    alice.send_json(json!({"type": "command", "line": "/topic sums"}));
+    next(&mut alice, "topic");
+    say(&mut alice, "one and one");
+    expect_said(&mut alice, "one and one");
+
+    let mut bob = cluster.nodes[1].login_json("bob");
+    let entered = join(&mut bob, "MATH");
+    assert_eq!((&entered["room"], &entered["topic"]), (&json!("Math"), &json!("sums")));
+    assert_eq!(entered["members"], 2);
+    assert_eq!(next(&mut bob, "history")["events"][0]["text"], "one and one");
+    // A server that starts later begins with what there is.
+    let late = node(&cluster.redis);
+    let mut carol = late.login_json("carol");
+    assert_eq!(join(&mut carol, "math")["members"], 3);
+    assert_eq!(next(&mut carol, "history")["events"][0]["text"], "one and one");
+    drop((carol, late));
+}
+
+/// Says so many messages, and returns what was heard in the room by id, once `all` were.
+#[track_caller]
+fn talk(mut client: TestClient, name: &str, own: usize, all: usize) -> BTreeMap<u64, String> {
+    let (mut heard, mut acked, mut sent) = (BTreeMap::new(), 0, 0);
+    while heard.len() < all || acked < own {
+        // Not all at once: what is heard has to be read meanwhile.
+        while sent < own && sent < acked + 50 {
+            say(&mut client, &format!("{name} {sent}"));
+            sent += 1;
+        }
+        let message = client.expect_json();
+        match message["type"].as_str() {
+            Some("said") => {
+                let id = message["id"].as_u64().expect("an id");
+                let text = message["text"].as_str().expect("a text").to_owned();
+                assert_eq!(heard.insert(id, text), None, "{id} twice");
+            }
+            Some("ack") => acked += 1,
+            Some("joined") => {}
+            _ => panic!("{message}"),
+        }
+    }
+    heard
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn two_thousand_messages_from_both_servers_have_one_order_without_a_hole() {
+    const EACH: usize = 500;
+    let cluster = Cluster::start(2);
+    let names = ["a", "b", "c", "d"];
+    let servers = cluster.nodes.iter().cycle();
+    let clients: Vec<_> = names.iter().zip(servers).map(|(it, node)| node.login_json(it)).collect();
+    let talks: Vec<_> = clients
+        .into_iter()
+        .zip(names)
+        .map(|(client, name)| thread::spawn(move || talk(client, name, EACH, 4 * EACH)))
+        .collect();
+    let heard: Vec<_> = talks.into_iter().map(|it| it.join().expect("it has heard all")).collect();
+    assert!(heard.windows(2).all(|two| two[0] == two[1]), "they have heard the same");
+    let ids: Vec<u64> = heard[0].keys().copied().collect();
+    assert!(ids.windows(2).all(|two| two[0] + 1 == two[1]), "no hole");
+    for name in names {
+        let own: Vec<&String> = heard[0].values().filter(|text| text.starts_with(name)).collect();
+        let expected: Vec<String> = (0..EACH).map(|at| format!("{name} {at}")).collect();
+        assert!(own.into_iter().eq(&expected), "each speaker's own order is kept");
+    }
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn what_was_acknowledged_is_there_after_redis_was_killed_and_nothing_twice() {
+    let mut cluster = Cluster::start(2);
+    let mut alice = cluster.nodes[0].login_json("alice");
+    let mut bob = cluster.nodes[1].login_json("bob");
+    for round in 0..3 {
+        let before = format!("before {round}");
+        say(&mut alice, &before);
+        let id = expect_said(&mut bob, &before);
+        cluster.redis.restart();
+        // Said while nobody listens, or before it is known that nobody does.
+        let after = format!("after {round}");
+        say(&mut alice, &after);
+        assert_eq!(expect_said(&mut bob, &after), id + 1);
+        expect_said(&mut alice, &before);
+        assert_eq!(expect_said(&mut alice, &after), id + 1);
+    }
+}

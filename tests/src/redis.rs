@@ -1,0 +1,94 @@
+//! A Redis for one test: a process of its own, in a folder of its own, reached by a socket there.
+
+use std::{
+    io::{Read as _, Write as _},
+    os::unix::net::UnixStream,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{DEADLINE, program::TestFolder};
+
+/// A running Redis, which keeps what it is given on disk. Dropping it ends it.
+pub struct TestRedis {
+    process: Child,
+    folder: TestFolder,
+}
+
+impl TestRedis {
+    /// Starts one; returns once it answers.
+    ///
+    /// # Panics
+    ///
+    /// If there is no `redis-server`, or it does not answer.
+    #[track_caller]
+    pub fn start() -> TestRedis {
+        let folder = TestFolder::new();
+        let process = launch(&folder);
+        let redis = TestRedis { process, folder };
+        redis.wait_until_it_answers();
+        redis
+    }
+
+    /// Its address.
+    pub fn url(&self) -> String {
+        format!("unix://{}", self.folder.path().join("socket").display())
+    }
+
+    /// Kills it, and starts it again with what it has on disk.
+    ///
+    /// # Panics
+    ///
+    /// If it does not answer again.
+    #[track_caller]
+    pub fn restart(&mut self) {
+        self.kill();
+        self.process = launch(&self.folder);
+        self.wait_until_it_answers();
+    }
+
+    fn kill(&mut self) {
+        self.process.kill().expect("it runs");
+        self.process.wait().expect("it was killed");
+    }
+
+    #[track_caller]
+    fn wait_until_it_answers(&self) {
+        let deadline = Instant::now() + DEADLINE;
+        while !self.answers() {
+            assert!(Instant::now() < deadline, "redis-server does not answer");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn answers(&self) -> bool {
+        let Ok(mut stream) = UnixStream::connect(self.folder.path().join("socket")) else {
+            return false;
+        };
+        let mut answer = [0; 7];
+        // While it still reads what it has on disk, it answers with an error.
+        stream.write_all(b"PING\r\n").is_ok()
+            && stream.read_exact(&mut answer).is_ok()
+            && answer == *b"+PONG\r\n"
+    }
+}
+
+impl Drop for TestRedis {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+#[track_caller]
+fn launch(folder: &TestFolder) -> Child {
+    Command::new("redis-server")
+        .args(["--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", "always"])
+        .arg("--unixsocket")
+        .arg(folder.path().join("socket"))
+        .arg("--dir")
+        .arg(folder.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("redis-server is installed")
+}
