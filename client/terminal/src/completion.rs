@@ -394,7 +394,7 @@ mod tests {
         check("/방 수", 5, &["수학 "]);
         check("/lang ", 6, &["ko ", "en "]);
         check("/lang e", 6, &["en "]);
-        check("/invite ", 8, &["qr "]);
+        check("/invite ", 8, &["qr ", "words "]);
         check("/history ", 9, &[]);
         check("/지난말 ", "/지난말 ".len(), &[]);
         // A search may be for a person's name.
