@@ -112,7 +112,8 @@ impl Renderer {
             ServerMessage::Invite { .. } => notice(self.invite(message, terminal_size())),
             ServerMessage::Transcript { path, link, .. } => {
                 let link = sanitize_line(link.as_deref().unwrap_or(path));
-                notice(self.notice(&Notice::Transcript(&link).text(self.lang)))
+                let transcript = Notice::Transcript { link: &link, apart: true };
+                notice(self.notice(&transcript.text(self.lang)))
             }
             ServerMessage::Ignored { users, .. } => {
                 let names: Vec<&str> = users.iter().map(|name| &**name).collect();
@@ -423,6 +424,17 @@ mod tests {
             r#"{"type":"whisper","private":1,"time":"2026-11-22T18:59:00Z","user":"a","text":"psst"}"#,
             "[귓속말 a] psst\n",
             "[whisper a] psst\n",
+        );
+        // A link that stands alone can be copied.
+        let link = "http://192.0.2.2:9998/transcript/5457fe9c94a686fb3820abb2563df2d7";
+        let told = |lang| Notice::Transcript { link, apart: true }.text(lang) + "\n";
+        assert!(told(Lang::En).ends_with(&format!(":\n{link}\n")));
+        check(
+            &format!(
+                r#"{{"type":"transcript","room":"math","format":"txt","path":"/transcript/5457","link":"{link}\u001b[2J","seconds":600}}"#
+            ),
+            &told(Lang::Ko),
+            &told(Lang::En),
         );
         check(r#"{"type":"ack","nonce":"1","id":3}"#, "", "");
         check(r#"{"type":"bye","reason":"quit"}"#, "", "");

@@ -426,4 +426,38 @@ mod tests {
         assert_eq!(ServerMessage::parse(r#"{"type":"firework","id":1}"#), None);
         assert_eq!(ServerMessage::parse("hello"), None);
     }
+
+    #[test]
+    fn an_unknown_event_in_a_list_costs_only_itself() {
+        let said = |id: u64| Event::Said {
+            stamp: Stamp { id, time: TIME, room: "lobby".into() },
+            user: "alice".into(),
+            text: "hi".into(),
+            me: false,
+            teacher: false,
+        };
+        let [first, last] = [said(1), said(3)].map(|event| json(&event));
+        for unknown in [
+            r#"{"type":"firework","id":2,"time":"2026-11-22T18:59:00Z","room":"lobby"}"#,
+            r#"{"type":"said","id":2}"#,
+            "7",
+            "null",
+            r#"[{"type":"said"}]"#,
+        ] {
+            let events = format!("[{},{unknown},{}]", first.trim(), last.trim());
+            for line in [
+                format!(r#"{{"type":"history","room":"lobby","events":{events},"more":false}}"#),
+                format!(r#"{{"type":"found","room":"lobby","events":{events}}}"#),
+            ] {
+                let message = ServerMessage::parse(&line);
+                let (Some(ServerMessage::History { events, .. })
+                | Some(ServerMessage::Found { events, .. })) = message
+                else {
+                    panic!("{line} is lost")
+                };
+                let ids: Vec<u64> = events.iter().map(|event| event.id()).collect();
+                assert_eq!(ids, [1, 3], "{line}");
+            }
+        }
+    }
 }

@@ -343,7 +343,12 @@ pub enum Notice<'a> {
         is_all: bool,
     },
     /// The link to what was said, as a file: once, within ten minutes.
-    Transcript(&'a str),
+    Transcript {
+        /// The link.
+        link: &'a str,
+        /// Whether it has a line of its own, for terminals on which a longer one would be broken.
+        apart: bool,
+    },
     /// There is no port to get a file from; what to do instead, if this room is kept on disk.
     NoDownload(Option<&'a str>),
     /// To the operator: what was said is gone, from disk too: so many events.

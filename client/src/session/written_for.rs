@@ -24,7 +24,7 @@ impl WrittenFor {
         let Some(spec) = CommandSpec::of(line) else { return WrittenFor::Session };
         match spec.name {
             "/me" | "/topic" | "/invite" | "/kick" | "/unkick" | "/mute" | "/unmute" | "/lock"
-            | "/unlock" | "/limit" | "/end" | "/owner" => here,
+            | "/unlock" | "/limit" | "/transcript" | "/end" | "/owner" => here,
             _ => WrittenFor::Session,
         }
     }
@@ -130,6 +130,7 @@ mod tests {
         check("/me waves", Some("math"));
         check("/주제 시험", Some("math"));
         check("/kick bob", Some("math"));
+        check("/기록 html", Some("math"));
         check("/msg bob psst", None);
         check("/join art", None);
         check("/nosuch", None);

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 
 use super::{Attendee, Event, LessonNow, OpenPoll, RaisedHand, Time, is_false};
 
@@ -234,6 +234,7 @@ pub enum ServerMessage<'a> {
         /// The room's name, or its mark if it is private.
         room: Cow<'a, str>,
         /// Some of them; many come in several messages.
+        #[serde(deserialize_with = "known_events")]
         events: Vec<Cow<'a, Event>>,
         /// Whether more follow in another message.
         more: bool,
@@ -249,6 +250,7 @@ pub enum ServerMessage<'a> {
         /// The room's name.
         room: Cow<'a, str>,
         /// The messages.
+        #[serde(deserialize_with = "known_events")]
         events: Vec<Cow<'a, Event>>,
         /// The id before which `/search` goes on; none if everything was looked at.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -448,4 +450,24 @@ impl ServerMessage<'_> {
     pub fn parse(line: &str) -> Option<ServerMessage<'static>> {
         serde_json::from_str(line).ok()
     }
+}
+
+/// The events of a list that this version knows. The others are passed over, as each would be by
+/// itself.
+fn known_events<'de, 'a, D>(deserializer: D) -> Result<Vec<Cow<'a, Event>>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Listed {
+        Known(Event),
+        Unknown(IgnoredAny),
+    }
+    let listed = Vec::<Listed>::deserialize(deserializer)?;
+    let known = listed.into_iter().filter_map(|listed| match listed {
+        Listed::Known(event) => Some(Cow::Owned(event)),
+        Listed::Unknown(_) => None,
+    });
+    Ok(known.collect())
 }

@@ -65,7 +65,7 @@ impl Notice<'_> {
             | Notice::HistoryBegins
             | Notice::NothingSince
             | Notice::Found { .. }
-            | Notice::Transcript(_)
+            | Notice::Transcript { .. }
             | Notice::Forgotten(_)
             | Notice::LoginPrompt
             | Notice::PressEnter

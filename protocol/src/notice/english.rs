@@ -37,8 +37,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Found { count, is_all: false } => {
             format!("-- {count} found so far; older ones: /search --")
         }
-        Notice::Transcript(link) => {
-            format!("The messages as a file (once, within 10 minutes): {link}")
+        Notice::Transcript { link, apart } => {
+            let space = if *apart { "\n" } else { " " };
+            format!("The messages as a file (once, within 10 minutes):{space}{link}")
         }
         Notice::NoDownload(Some(room)) => format!(
             "There is no web port to download from. On the server's machine, the operator can \

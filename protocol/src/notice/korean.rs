@@ -87,8 +87,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Found { count, is_all: false } => {
             format!("-- {count}개를 찾았습니다. 더 오래된 것은 /찾기 --")
         }
-        Notice::Transcript(link) => {
-            format!("대화 파일(10분 안에 한 번 받을 수 있습니다): {link}")
+        Notice::Transcript { link, apart } => {
+            let space = if *apart { "\n" } else { " " };
+            format!("대화 파일(10분 안에 한 번 받을 수 있습니다):{space}{link}")
         }
         Notice::NoDownload(Some(room)) => format!(
             "내려받을 웹 포트가 없습니다. 운영자가 서버 컴퓨터에서 받을 수 있습니다: \

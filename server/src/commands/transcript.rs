@@ -48,15 +48,22 @@ pub(super) fn transcript(
     let (lang, room) = (caller.lang, room.as_ref());
     let offer = TalkOffer { name: &name, room, saved, format, lang };
     let path = caller.chat.services.offer_talk(caller.session_number(), offer);
+    let link = caller.link_to(&path);
     let mut answer = caller.begin();
-    answer.message(&ServerMessage::Transcript {
-        room: (&*name).into(),
-        format: format.name().into(),
-        link: caller.link_to(&path).map(Into::into),
-        path: path.into(),
-        seconds: DOWNLOAD_TIME.as_secs(),
-        nonce: caller.nonce.map(Into::into),
-    });
+    match &link {
+        // The console's line editor breaks long lines.
+        Some(link) if caller.is_operator() => {
+            answer.notice(&Notice::Transcript { link, apart: true });
+        }
+        link => answer.message(&ServerMessage::Transcript {
+            room: (&*name).into(),
+            format: format.name().into(),
+            path: path.into(),
+            link: link.as_deref().map(Into::into),
+            seconds: DOWNLOAD_TIME.as_secs(),
+            nonce: caller.nonce.map(Into::into),
+        }),
+    }
     Ok(caller.answered(answer))
 }
 

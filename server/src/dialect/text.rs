@@ -129,7 +129,7 @@ impl Dialect for TextLines {
                 events.iter().for_each(|event| self.write_event(event, words, out));
             }
             ServerMessage::Transcript { path, link, .. } => {
-                say(Notice::Transcript(link.as_deref().unwrap_or(path)));
+                say(Notice::Transcript { link: link.as_deref().unwrap_or(path), apart: false });
             }
             ServerMessage::Ignored { users, .. } => {
                 let names: Vec<&str> = users.iter().map(|name| &**name).collect();
