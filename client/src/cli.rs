@@ -16,6 +16,7 @@ use crate::{
     address::Address,
     clock::TimeFormat,
     exit_code::{ExitCode, exit_codes},
+    manual,
     since::Since,
     words,
 };
@@ -276,7 +277,7 @@ impl Print {
             Print::Completions { shell } => {
                 clap_complete::generate(shell, &mut Options::command(), "madang", &mut text);
             }
-            Print::Man => clap_mangen::Man::new(Options::command()).render(&mut text)?,
+            Print::Man => text = manual::page(Options::command())?,
         }
         out.write_all(&text)
     }

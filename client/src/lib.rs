@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod cli;
+mod manual;
 pub mod clock;
 pub mod since;
 pub mod exit_code;

@@ -1,12 +1,37 @@
-//! The output of `madang-server completions SHELL` and `madang-server man`, generated from the
-//! definitions of the flags.
+//! The output of `madang-server completions SHELL` and `madang-server man`. Flags come from their
+//! definitions and console commands from the protocol's table; the rest of the manual page is in
+//! the folder `manual`.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, io};
 
 use clap::{CommandFactory as _, Parser as _};
 use clap_complete::Shell;
+use clap_mangen::{
+    Man,
+    roff::{Roff, bold, roman},
+};
+use madang_protocol::{
+    command::{self, Role},
+    text::Lang,
+};
 
 use crate::cli::Cli;
+
+/// How to start the program, in place of a list of all flags.
+const SYNOPSIS: &str = "\
+.SH SYNOPSIS
+\\fBmadang\\-server\\fR [\\fIOPTIONS\\fR]
+.br
+\\fBmadang\\-server completions\\fR \\fISHELL\\fR
+.br
+\\fBmadang\\-server man\\fR
+.br
+\\fBmadang\\-server transcript\\fR \\fB\\-\\-data\\fR \\fIDIR\\fR [\\fIOPTIONS\\fR]
+.br
+\\fBmadang\\-server recover\\fR \\fB\\-\\-data\\fR \\fIDIR\\fR
+";
+const COMMANDS: &str = include_str!("manual/commands.roff");
+const AFTER_COMMANDS: &str = include_str!("manual/after_commands.roff");
 
 /// A part of the manual. Its name cannot be confused with a flag or a flag's value, because the
 /// program takes no other arguments.
@@ -38,12 +63,38 @@ impl Manual {
             Manual::Completions { shell } => {
                 clap_complete::generate(shell, &mut command, "madang-server", &mut text);
             }
-            Manual::Man => clap_mangen::Man::new(command.name("madang-server"))
-                .render(&mut text)
-                .expect("a Vec takes all"),
+            Manual::Man => {
+                write_page(command.name("madang-server"), &mut text).expect("a Vec takes all");
+            }
         }
         text
     }
+}
+
+/// Writes the whole page, in roff.
+fn write_page(command: clap::Command, page: &mut Vec<u8>) -> io::Result<()> {
+    let man = Man::new(command).manual("Madang");
+    man.render_title(page)?;
+    man.render_name_section(page)?;
+    page.extend_from_slice(SYNOPSIS.as_bytes());
+    man.render_description_section(page)?;
+    man.render_options_section(page)?;
+    page.extend_from_slice(COMMANDS.as_bytes());
+    operators_commands().to_writer(page)?;
+    page.extend_from_slice(AFTER_COMMANDS.as_bytes());
+    Ok(())
+}
+
+/// The commands typed at the console.
+fn operators_commands() -> Roff {
+    let mut roff = Roff::new();
+    let operators = command::COMMANDS.iter().filter(|spec| spec.roles.contains(&Role::Operator));
+    for spec in operators {
+        roff.control("TP", []);
+        roff.text([bold(spec.name), roman(format!(" {}", spec.arguments(Lang::En)))])
+            .text([roman(spec.help(Lang::En))]);
+    }
+    roff
 }
 
 #[cfg(test)]
@@ -65,7 +116,27 @@ mod tests {
         }
         check(&["completions", "bash"], &["_madang__server()", "--rate-limit", "--no-web"]);
         check(&["completions", "zsh"], &["#compdef madang-server", "--rate-limit"]);
-        check(&["man"], &[".TH madang-server 1", "rate\\-limit", "MADANG_LISTEN", "Exit codes"]);
+        check(&["man"], &[".TH madang-server 1", "rate\\-limit", "MADANG_LISTEN", "RUST_LOG"]);
+    }
+
+    #[test]
+    fn the_page_has_the_sections_of_a_manual_page() {
+        let text = String::from_utf8(Manual::Man.text()).expect("it is UTF-8");
+        let sections: Vec<&str> =
+            text.lines().filter_map(|line| line.strip_prefix(".SH ")).collect();
+        let expected = [
+            "NAME",
+            "SYNOPSIS",
+            "DESCRIPTION",
+            "OPTIONS",
+            "COMMANDS",
+            "FILES",
+            "ENVIRONMENT",
+            "\"EXIT STATUS\"",
+            "EXAMPLES",
+            "\"SEE ALSO\"",
+        ];
+        assert_eq!(sections, expected);
     }
 
     #[test]

@@ -30,34 +30,34 @@ mod progress;
 #[derive(Debug, clap::Parser)]
 #[command(name = "madang-server", version, disable_help_subcommand = true)]
 pub enum Task {
-    /// Writes a room's saved messages to stdout or a file, also while a server runs
+    /// Writes a room's saved messages to stdout or a file, even while a server runs
     Transcript {
-        /// Folder that the server was given with --data
+        /// The folder of the server's --data
         #[arg(long, env = "MADANG_DATA", value_name = "DIR")]
         data: PathBuf,
-        /// Name of the room
+        /// The room
         #[arg(long, default_value = "lobby", value_parser = RoomName::parse)]
         room: RoomName,
-        /// Begin there: a day (2026-11-28) or a time (2026-11-28T14:00), in the local time zone
+        /// Start of the period: a date (2026-11-28) or a local time (2026-11-28T14:00)
         #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
         since: Option<Time>,
-        /// End there
+        /// End of the period, in the same form
         #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
         until: Option<Time>,
-        /// Form: txt, html or jsonl
+        /// Format of the output: txt, html or jsonl
         #[arg(long, default_value = "txt", value_parser = TranscriptFormat::from_str)]
         format: TranscriptFormat,
-        /// Language of what the server adds
+        /// Language of dates and notices in the output
         #[arg(long, env = "MADANG_LANG", value_name = "ko|en", default_value = "ko",
               value_parser = Lang::from_str)]
         lang: Lang,
-        /// File to write, instead of stdout; one that exists is replaced
+        /// File to write instead of stdout; an existing file is replaced
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// Saves what can be read from a damaged database; the server must not run
+    /// Saves what can be read from a damaged database; stop the server first
     Recover {
-        /// Folder that the server was given with --data
+        /// The folder of the server's --data
         #[arg(long, env = "MADANG_DATA", value_name = "DIR")]
         data: PathBuf,
     },

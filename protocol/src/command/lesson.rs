@@ -283,7 +283,7 @@ pub(super) const HUSH: CommandSpec = CommandSpec {
     alias: "/질문차단",
     arguments: ["번호", "N"],
     roles: TEACHER,
-    help: ["그 질문자를 막습니다", "stop that asker"],
+    help: ["그 질문자를 막습니다", "mute that person"],
     details: [
         "누구인지 알려지지 않은 채, 수업이\n끝날 때까지 질문이 오지 않습니다.",
         "Who it is stays unknown; you get no\nmore questions from them in this lesson.",

@@ -337,7 +337,7 @@ pub static COMMANDS: &[CommandSpec] = &[
         alias: "/정원",
         arguments: ["인원", "N"],
         roles: OWNER_AND_OPERATOR,
-        help: ["정원을 정합니다", "set the most people"],
+        help: ["정원을 정합니다", "limit the room size"],
         details: [
             "방에 들어올 수 있는 사람 수입니다.\n예: /정원 30",
             "How many people the room may hold.\nExample: /limit 30",
@@ -417,7 +417,7 @@ pub static COMMANDS: &[CommandSpec] = &[
         alias: "/지우기",
         arguments: ["방 [이름]", "ROOM [NAME]"],
         roles: OPERATOR,
-        help: ["대화를 지웁니다", "delete saved talk"],
+        help: ["대화를 지웁니다", "delete messages"],
         details: [
             "방의 대화를 기억과 디스크에서 지웁니다.\n이름을 붙이면 그 사람의 것만 지웁니다.",
             "Deletes a room's messages from memory\nand disk; with NAME, only that person's.",
