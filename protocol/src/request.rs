@@ -97,6 +97,9 @@ pub enum Request {
     },
     /// Has tallies sent that may be seen by everyone: a teacher's screen on the wall.
     Watch {
+        /// Whether that ends: it is a teacher's own page again.
+        #[serde(default, skip_serializing_if = "is_false")]
+        off: bool,
         /// Returned in the answer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<String>,
@@ -292,7 +295,7 @@ impl Request {
             | Request::History { nonce, .. }
             | Request::Vote { nonce, .. }
             | Request::Hand { nonce, .. }
-            | Request::Watch { nonce }
+            | Request::Watch { nonce, .. }
             | Request::Command { nonce, .. } => nonce.as_deref(),
         }
     }

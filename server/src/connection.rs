@@ -9,7 +9,7 @@ use std::{
 };
 
 use madang_protocol::{
-    command::{Input, LessonCommand},
+    command::{Input, LessonCommand, Switch},
     message::check_rendered,
     name::UserName,
     notice::{Goodbye, Notice},
@@ -263,8 +263,9 @@ impl Connection {
             Request::Hand { up, text, nonce } => {
                 return self.take_hand(up, text.as_deref(), nonce.as_deref());
             }
-            Request::Watch { nonce } => {
-                return self.take_lesson_request(LessonCommand::Watch, nonce.as_deref());
+            Request::Watch { off, nonce } => {
+                let switch = if off { Switch::Off } else { Switch::On };
+                return self.take_lesson_request(LessonCommand::Watch(switch), nonce.as_deref());
             }
             Request::Login { nonce, .. } => {
                 self.notice(&Notice::LoggedInAlready, nonce.as_deref());

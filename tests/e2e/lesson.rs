@@ -92,6 +92,33 @@ fn refused(client: &mut TestClient, line: &str, code: &str) -> Value {
 }
 
 #[test]
+fn a_teachers_page_that_was_the_wall_has_what_was_asked_meanwhile() {
+    let server = start(|_| {});
+    let mut kim = begin(&server);
+    let mut bob = server.login_json("bob");
+    kim.command("/poll Q / a / b");
+    kim.ask(json!({"type": "watch", "nonce": "on"}));
+    let mut tally = kim.next("tally");
+    while tally["nonce"] != "on" {
+        tally = kim.next("tally");
+    }
+    assert!(tally["waiting"].is_null(), "{tally}");
+    bob.command("/ask Why?");
+    bob.next("ack");
+    kim.ask(json!({"type": "watch", "off": true, "nonce": "off"}));
+    let teacher = loop {
+        let message = kim.expect_json();
+        assert_ne!(message["type"], "asked", "on the wall");
+        if message["type"] == "teacher" {
+            break message;
+        }
+    };
+    assert_eq!(teacher["nonce"], "off");
+    assert_eq!(teacher["lesson"]["questions"], json!([{"number": 1, "text": "Why?"}]));
+    assert_eq!(kim.next("tally")["waiting"], json!(["bob"]));
+}
+
+#[test]
 fn a_lesson_from_its_beginning_to_its_end() {
     let server = start(|_| {});
     let (mut bob, mut kim) = server.login_two("bob", "kim");

@@ -69,8 +69,8 @@ pub enum LessonCommand<'a> {
     Vote(usize),
     /// Chooses yes or no.
     VoteYesNo(Switch),
-    /// Has tallies sent for the wall; programs only.
-    Watch,
+    /// Whether what is sent is for the wall; programs only.
+    Watch(Switch),
     /// Has each say one message in that time; none: as often as they like.
     Slow(Option<Duration>),
     /// Whether only teachers and whoever is called may speak.

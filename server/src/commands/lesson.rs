@@ -20,7 +20,7 @@ use super::{
     attendance,
     caller::{Caller, Membership, Reply, Standing},
     chat::Chat,
-    one_line,
+    one_line, teacher,
 };
 use crate::{
     clock,
@@ -93,7 +93,7 @@ pub(super) fn run(caller: &Caller<'_>, command: LessonCommand<'_>) -> Result<Rep
         }
         LessonCommand::Timer(time, text) => start_timer(caller, time, text),
         LessonCommand::StopTimer => teachers(caller, LessonOp::StopTimer),
-        LessonCommand::Watch => watch_on_the_wall(caller),
+        LessonCommand::Watch(switch) => watch_on_the_wall(caller, switch),
         LessonCommand::Attendance { csv } => {
             asker(caller)?;
             attendance::list(caller, csv)
@@ -234,7 +234,9 @@ fn open_poll(caller: &Caller<'_>, question: &str, choices: &[&str]) -> Result<Re
     let choices = if yes_no { &YES_NO[..] } else { choices };
     let choices = choices.iter().map(|choice| short(caller, choice, CHOICE_BYTES));
     let choices: Vec<Arc<str>> = choices.collect::<Result<_, _>>()?;
-    teachers(caller, LessonOp::OpenPoll { question, choices: choices.into(), yes_no })
+    let reply = teachers(caller, LessonOp::OpenPoll { question, choices: choices.into(), yes_no })?;
+    caller.chat.services.tally();
+    Ok(reply)
 }
 
 /// Starts a clock.
@@ -252,13 +254,17 @@ fn start_timer(caller: &Caller<'_>, time: Duration, text: Option<&str>) -> Resul
     Ok(reply)
 }
 
-/// Has tallies sent to a teacher's screen on the wall: those that everyone may see.
-fn watch_on_the_wall(caller: &Caller<'_>) -> Result<Reply, Reply> {
+/// Has a teacher's screen on the wall sent what everyone may see, or all of it again, with what
+/// has been asked meanwhile.
+fn watch_on_the_wall(caller: &Caller<'_>, switch: Switch) -> Result<Reply, Reply> {
     let member = caller.member()?;
     asker(caller)?;
-    member.session.watch();
+    member.session.watch(switch == Switch::On);
     caller.chat.services.keep_standing(member.session);
     let mut answer = caller.begin();
+    if switch == Switch::Off {
+        teacher::welcome(caller, member.session, &mut answer, caller.nonce);
+    }
     write_tally(&caller.chat, member.session, caller.nonce, &mut answer);
     Ok(caller.done_with(answer))
 }

@@ -63,8 +63,13 @@ pub(super) fn show_code(caller: &Caller<'_>, qr: bool) -> Reply {
     caller.silence().and(Effect::ShowCode { qr })
 }
 
-/// Tells somebody that they are a teacher now.
-fn welcome(caller: &Caller<'_>, session: &Session, answer: &mut Answer, nonce: Option<&str>) {
+/// Tells somebody that they are a teacher, and what is going on.
+pub(super) fn welcome(
+    caller: &Caller<'_>,
+    session: &Session,
+    answer: &mut Answer,
+    nonce: Option<&str>,
+) {
     let lesson = caller.chat.rooms.lesson.now(session).unwrap_or_default();
     answer.teacher(session.name().as_str(), lesson, nonce);
 }

@@ -163,7 +163,7 @@ impl Connection {
             | Request::History { nonce, .. }
             | Request::Vote { nonce, .. }
             | Request::Hand { nonce, .. }
-            | Request::Watch { nonce } => {
+            | Request::Watch { nonce, .. } => {
                 self.notice(&Notice::LoginFirst, nonce.as_deref());
             }
         }

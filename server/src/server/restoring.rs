@@ -172,7 +172,7 @@ impl Shared {
                 self.users.teachers.make(&restored);
             }
             if watching {
-                restored.watch();
+                restored.watch(true);
             }
             let due = Due::Session(Arc::downgrade(&restored), since);
             self.timekeeper.schedule(Instant::now() + self.config.resume_window, due);

@@ -146,9 +146,9 @@ impl Session {
         self.is_watching.load(Ordering::Relaxed)
     }
 
-    /// They are such a screen from now on.
-    pub(crate) fn watch(&self) {
-        self.is_watching.store(true, Ordering::Relaxed);
+    /// Whether they are such a screen from now on.
+    pub(crate) fn watch(&self, is_watching: bool) {
+        self.is_watching.store(is_watching, Ordering::Relaxed);
     }
 }
 
