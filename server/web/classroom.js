@@ -69,6 +69,12 @@ export class Classroom {
     this.#ticket = null;
   }
 
+  /** Has a wall told only what everyone may see; on their own page, teachers are told all. */
+  watch() {
+    const { isTeacher } = this.#state.lesson;
+    if (isTeacher) this.#ask({ type: "watch", ...(!document.body.classList.contains("on-wall") && { off: true }) });
+  }
+
   /** What became of something that was asked here. */
   answer({ request: { type, choice } }, message) {
     if (message.type === "error") {
@@ -79,14 +85,20 @@ export class Classroom {
       if (type === "vote") this.#state.lesson.voted(choice);
     } else {
       this.#state.receive(message);
-      if (message.type === "teacher") this.becameTeacher();
+      if (message.type === "teacher" && type === "watch") this.#askForMore();
+      else if (message.type === "teacher") this.becameTeacher();
     }
     this.#changed();
   }
 
   /** One is a teacher now: hands and the poll have more for teachers. */
   becameTeacher() {
-    this.#state.note(word("youTeach"));
+    this.#state.note(word(this.#state.lesson.isRunning ? "youTeachToo" : "youTeach"));
+    this.#askForMore();
+  }
+
+  /** What teachers are told of hands and the open poll. */
+  #askForMore() {
     if (!this.#state.lesson.isRunning) return;
     this.#request("/hands");
     if (this.#state.lesson.poll) this.#request("/poll");

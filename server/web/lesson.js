@@ -78,7 +78,12 @@ export class Lesson {
   /** Takes in what is for this person alone; false if it is none of it. */
   message(message) {
     switch (message.type) {
-      case "teacher": this.take({ ...message.lesson, teacher: true }, this.isPublic); return true;
+      case "teacher": {
+        const { result } = this;
+        this.take({ ...message.lesson, teacher: true }, this.isPublic);
+        if (this.poll === null) this.result = result;
+        return true;
+      }
       case "ballot": this.ballot(message.poll); return true;
       case "tally":
         if (this.poll) this.poll.tally = message;

@@ -5,8 +5,11 @@
 import { byId, element } from "./dom.js";
 import { choiceNames, clockFace } from "./lesson_row.js";
 import { isolated } from "./phrase.js";
-import { bars } from "./pupil.js";
+import { bars, countVotes, options } from "./pupil.js";
 import { word } from "./words.js";
+
+/** A question with more letters than this is a long one. */
+const LONG = 60;
 
 /** How many hands are shown. */
 const HANDS = 3;
@@ -28,12 +31,22 @@ export class LessonWall {
     const { poll, result, hands, timer, isOn, isPublic } = lesson;
     const left = isOn && timer ? (timer.until - Date.now()) / 1_000 : null;
     if (left !== null && left > 0) this.#timer = setTimeout(() => this.draw(), 250);
-    const face = left === null ? null : clockFace(left);
-    const shown = JSON.stringify([isOn, isPublic, poll, result, hands.slice(0, HANDS), face, timer?.text, word("lessonBar")]);
-    if (shown === this.#drawn) return;
+    const hasTimer = left !== null;
+    const counted = poll && { ...poll, tally: poll.tally?.counts?.length };
+    const shown = JSON.stringify([isOn, isPublic, counted, result, hands.slice(0, HANDS), hasTimer, timer?.text, word("lessonBar")]);
+    if (shown !== this.#drawn) this.#redraw(lesson, hasTimer);
     this.#drawn = shown;
+    // In place: the bars don't grow anew with each second or vote.
+    const part = (selector) => this.#box.querySelector(selector);
+    if (hasTimer && isPublic) part(".face").textContent = clockFace(left);
+    if (!isPublic || !poll?.tally) return;
+    part(".answered").textContent = word("answered", poll.tally.answered, poll.tally.members);
+    if (poll.isShown && poll.tally.counts) countVotes(this.#box, poll.tally.counts);
+  }
+
+  #redraw({ poll, result, hands, timer, isOn, isPublic }, hasTimer) {
     const content = isPublic ? [
-      face && element("p", { class: "clock" }, face, timer.text ? element("small", { dir: "auto" }, timer.text) : null),
+      hasTimer && element("p", { class: "clock" }, element("span", { class: "face" }), timer.text ? element("small", { dir: "auto" }, timer.text) : null),
       ...(poll ? open(poll) : result ? ended(result) : []),
       isOn && hands.length > 0 && element(
         "div", { class: "next-hands" },
@@ -43,6 +56,7 @@ export class LessonWall {
     ].filter(Boolean) : [];
     this.#box.hidden = content.length === 0;
     document.body.classList.toggle("with-lesson", content.length > 0);
+    document.body.classList.toggle("with-poll", isPublic && (poll ?? result) !== null);
     this.#box.replaceChildren(...content);
   }
 }
@@ -51,17 +65,18 @@ function open(poll) {
   const { question, isShown, tally } = poll;
   const choices = isShown && tally?.counts
     ? bars({ ...poll, counts: tally.counts })
-    : element("ol", { class: "bars" }, ...choiceNames(poll).map((name, at) => element("li", {}, element("span", { class: "choice-name", dir: "auto" }, `/${at + 1} ${name}`))));
-  return [
-    element("h3", { dir: "auto" }, question),
-    choices,
-    tally && element("p", { class: "answered" }, word("answered", tally.answered, tally.members)),
-  ];
+    : options(choiceNames(poll));
+  return [asked(question), choices, element("p", { class: "answered" })];
+}
+
+/** The question; a long one in smaller letters. */
+function asked(question) {
+  return element("h3", { dir: "auto", class: question.length > LONG ? "long" : null }, question);
 }
 
 function ended(result) {
   return [
-    element("h3", { dir: "auto" }, result.question),
+    asked(result.question),
     bars(result),
     element("p", { class: "answered" }, word("answered", result.answered, result.members)),
   ];

@@ -69,6 +69,7 @@ const search = new Search(state, askToSearch, showSaid);
 const side = new Side(state, act);
 const start = new Start(state, act.setTopic);
 const wall = new Wall(() => {
+  classroom.watch();
   classroom.draw();
   log.toEnd();
 });
@@ -233,6 +234,7 @@ function arrived(roomBefore) {
   byId("chat").hidden = false;
   document.body.classList.remove("entering");
   for (const line of ["/who", "/rooms", "/invite", "/ignore"]) request(line);
+  classroom.watch();
   keep();
   composer.turn(state.room !== null);
   if (state.room !== null && draftFrom !== null) {

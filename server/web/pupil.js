@@ -14,7 +14,8 @@ export class Pupil {
   #card = byId("poll");
   #timer = 0;
   /** What line and card were drawn from: most changes of the page don't concern them. */
-  #drawn = "";
+  #drawnLine = "";
+  #drawnCard = "";
 
   /** `act` has `command(line)`, `vote(choice)` and `hand(isUp, text)`. */
   constructor(state, act) {
@@ -57,13 +58,17 @@ export class Pupil {
     this.#hand.title = label;
     const isCalled = isPupil && lesson.isListening && lesson.called === user;
     const refusal = isPupil ? this.refusal() : null;
-    const shown = JSON.stringify([isPupil, place, isCalled, refusal, lesson.poll, lesson.result, lesson.isTeacher, lesson.isPublic, word("votes", 0)]);
     clearTimeout(this.#timer);
     if (refusal !== null && !lesson.isListening) this.#timer = setTimeout(() => this.draw(), 250);
-    if (shown === this.#drawn) return;
-    this.#drawn = shown;
-    this.#drawLine(isPupil ? place : 0, isCalled ? word("youAreCalled") : refusal);
-    this.#drawCard(lesson);
+    const line = JSON.stringify([isPupil, place, isCalled, refusal, word("hands")]);
+    if (line !== this.#drawnLine) this.#drawLine(isPupil ? place : 0, isCalled ? word("youAreCalled") : refusal);
+    this.#drawnLine = line;
+    const { poll, result, isTeacher, isPublic } = lesson;
+    // What each vote changes is written in place: nobody's click or open list is lost for it.
+    const card = JSON.stringify([poll && { ...poll, tally: poll.tally?.counts?.length }, result, isTeacher, isPublic, word("hands")]);
+    if (card !== this.#drawnCard) this.#drawCard(lesson);
+    this.#drawnCard = card;
+    if (isPublic && poll?.tally) this.#drawTally(poll.tally);
   }
 
   #drawLine(place, text) {
@@ -73,50 +78,65 @@ export class Pupil {
       if (typed) this.#act.hand(true, typed);
     };
     this.#line.replaceChildren(...[
-      text && element("span", { role: "status" }, text),
+      // Not live: each second has another text, and whoever is refused or called is told anyway.
+      text && element("span", {}, text),
       place > 0 && element("span", {}, word("handPlace", place)),
       place > 0 && element("button", { type: "button", class: "quiet", onclick: question }, word("addQuestion")),
     ].filter(Boolean));
   }
 
   #drawCard({ poll, result, isTeacher, isPublic }) {
-    const focused = document.activeElement?.closest?.("#poll .choice")?.dataset.choice;
+    const scrolled = this.#card.querySelector(".card-body")?.scrollTop ?? 0;
+    const focused = this.#card.contains(document.activeElement) ? document.activeElement.dataset : {};
     this.#card.hidden = !isPublic || (poll === null && result === null);
     if (this.#card.hidden) return this.#card.replaceChildren();
-    const content = poll ? this.#open(poll, isTeacher) : this.#ended(result);
-    this.#card.replaceChildren(...content);
-    if (focused) this.#card.querySelector(`[data-choice="${focused}"]`)?.focus();
+    const [body, foot] = poll ? this.#open(poll, isTeacher) : this.#ended(result);
+    const hasChoices = poll !== null && !isTeacher;
+    this.#card.replaceChildren(
+      // What scrolls can be reached by keyboard, too.
+      element("div", { class: "card-body", tabindex: hasChoices ? null : "0", role: "group", "aria-labelledby": "poll-asked" }, ...body),
+      element("div", { class: "card-foot" }, ...foot),
+    );
+    this.#card.querySelector(".card-body").scrollTop = scrolled;
+    const again = focused.choice ? `[data-choice="${focused.choice}"]` : `[data-tool="${focused.tool ?? ""}"]`;
+    this.#card.querySelector(again)?.focus();
   }
 
   #open(poll, isTeacher) {
     const { question, vote, isShown, tally } = poll;
     const names = choiceNames(poll);
-    const isFixed = isTeacher || (isShown && vote === null);
+    const title = element("h2", { id: "poll-asked", dir: "auto" }, question);
+    const answered = element("p", { class: "answered" });
+    if (isTeacher) {
+      const waiting = element("details", { class: "waiting" }, element("summary", {}), element("p", { class: "hint" }));
+      const list = tally?.counts ? bars({ ...poll, counts: tally.counts }) : options(names);
+      return [[title, list, waiting], [answered, this.#tools()]];
+    }
+    const isFixed = isShown && vote === null;
     const buttons = names.map((name, at) => element(
       "button",
       {
         type: "button", class: "choice", "data-choice": String(at + 1), disabled: isFixed,
-        "aria-pressed": isTeacher ? null : String(vote === at + 1), onclick: () => this.#act.vote(at + 1),
+        "aria-pressed": String(vote === at + 1), onclick: () => this.#act.vote(at + 1),
       },
       element("span", { class: "digit", "aria-hidden": "true" }, vote === at + 1 ? "✓" : String(at + 1)),
       element("span", { class: "choice-name", dir: "auto" }, name),
-      tally?.counts ? element("span", { class: "votes" }, word("votes", tally.counts[at])) : null,
+      tally?.counts ? element("span", { class: "votes" }) : null,
     ));
-    const hint = isFixed ? "pollShownHint" : "voteHint";
-    return [
-      element("h2", { dir: "auto" }, question),
-      element("div", { class: "choices" }, ...buttons),
-      isTeacher ? null : element("p", { class: "hint" }, vote === null ? word(hint) : word("yourVote", names[vote - 1])),
-      tally ? element("p", { class: "answered" }, word("answered", tally.answered, tally.members)) : null,
-      isTeacher ? this.#waiting(tally) : null,
-      isTeacher ? this.#tools() : null,
-    ].filter(Boolean);
+    const hint = vote === null ? word(isFixed ? "pollShownHint" : "voteHint") : word("yourVote", names[vote - 1]);
+    return [[title, element("div", { class: "choices" }, ...buttons)], [element("p", { class: "hint" }, hint), answered]];
   }
 
-  #waiting(tally) {
-    const waiting = tally?.waiting ?? [];
-    if (waiting.length === 0) return null;
-    return element("details", {}, element("summary", {}, word("waitingFor", tally.members - tally.answered)), element("p", { class: "hint" }, waiting.join(", ")));
+  /** How far the open poll has come. */
+  #drawTally({ answered, members, counts, waiting = [] }) {
+    const part = (selector) => this.#card.querySelector(selector);
+    part(".answered").textContent = word("answered", answered, members);
+    if (counts) countVotes(this.#card, counts);
+    const list = part(".waiting");
+    if (!list) return;
+    list.hidden = waiting.length === 0;
+    list.querySelector("summary").textContent = word("waitingFor", members - answered);
+    list.querySelector("p").textContent = waiting.join(", ");
   }
 
   #tools() {
@@ -126,18 +146,19 @@ export class Pupil {
     };
     return element(
       "div", { class: "ways" },
-      element("button", { type: "button", class: "main", onclick: () => command("/poll end") }, word("endPoll")),
-      element("button", { type: "button", onclick: () => command("/poll show") }, word("showPoll")),
-      element("button", { type: "button", class: "quiet", onclick: cancel }, word("cancelPoll")),
+      element("button", { type: "button", class: "main", "data-tool": "end", onclick: () => command("/poll end") }, word("endPoll")),
+      element("button", { type: "button", "data-tool": "show", onclick: () => command("/poll show") }, word("showPoll")),
+      element("button", { type: "button", class: "quiet", "data-tool": "cancel", onclick: cancel }, word("cancelPoll")),
     );
   }
 
   #ended(result) {
     return [
-      element("h2", { dir: "auto" }, result.question),
-      bars(result),
-      element("p", { class: "answered" }, word("answered", result.answered, result.members)),
-      element("button", { type: "button", class: "quiet", onclick: () => this.#putAway() }, word("close")),
+      [element("h2", { id: "poll-asked", dir: "auto" }, result.question), bars(result)],
+      [
+        element("p", { class: "answered" }, word("answered", result.answered, result.members)),
+        element("button", { type: "button", class: "quiet", onclick: () => this.#putAway() }, word("close")),
+      ],
     ];
   }
 
@@ -148,18 +169,31 @@ export class Pupil {
   }
 }
 
+/** The choices of a poll to read, each with its number. */
+export function options(names) {
+  return element("ol", { class: "options" }, ...names.map((name, at) => element(
+    "li", {}, element("span", { class: "digit" }, String(at + 1)), element("span", { class: "choice-name", dir: "auto" }, name),
+  )));
+}
+
 /** How often each choice was chosen, as bars with their numbers. */
 export function bars(result) {
-  const most = Math.max(1, ...result.counts);
-  return element("ol", { class: "bars" }, ...choiceNames(result).map((name, at) => {
-    const bar = element("span", { class: "bar", "aria-hidden": "true" });
+  const box = element("ol", { class: "bars" }, ...choiceNames(result).map((name) => element(
+    "li", {},
+    element("span", { class: "choice-name", dir: "auto" }, name),
+    element("span", { class: "votes" }),
+    element("span", { class: "bar", "aria-hidden": "true" }),
+  )));
+  countVotes(box, result.counts);
+  return box;
+}
+
+/** Writes how often each choice was chosen to its place. */
+export function countVotes(box, counts) {
+  const most = Math.max(1, ...counts);
+  for (const [at, place] of box.querySelectorAll(".votes").entries()) {
+    place.textContent = word("votes", counts[at]);
     // As a property: no style may stand in an attribute here.
-    bar.style.setProperty("--share", String(result.counts[at] / most));
-    return element(
-      "li", {},
-      element("span", { class: "choice-name", dir: "auto" }, name),
-      element("span", { class: "votes" }, word("votes", result.counts[at])),
-      bar,
-    );
-  }));
+    place.parentElement.querySelector(".bar")?.style.setProperty("--share", String(counts[at] / most));
+  }
 }

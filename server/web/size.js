@@ -3,14 +3,15 @@
 /** From this part of a limit on it is told how much is left. */
 const NEAR = 0.8;
 
-const bytes = (text) => new TextEncoder().encode(text).length;
+/** How many bytes a text takes on the wire. */
+export const bytesOf = (text) => new TextEncoder().encode(text).length;
 
 /** The limit that leaves some words the least: `{size, most}`, in bytes. `encoded` is the request's size. */
 export function measure(words, encoded, limits) {
-  const longest = words.split("\n").reduce((most, line) => Math.max(most, bytes(line)), 0);
+  const longest = words.split("\n").reduce((most, line) => Math.max(most, bytesOf(line)), 0);
   const sizes = [
     { size: longest, most: limits.line_bytes },
-    { size: bytes(words), most: limits.message_bytes },
+    { size: bytesOf(words), most: limits.message_bytes },
     { size: encoded, most: limits.carrier_bytes },
   ];
   return sizes.reduce((worst, it) => (it.most - it.size < worst.most - worst.size ? it : worst));
@@ -19,7 +20,7 @@ export function measure(words, encoded, limits) {
 /** How many more letters like those written have a place, below zero if too many have none; null while there are plenty. */
 export function lettersLeft(words, { size, most }) {
   if (size < most * NEAR) return null;
-  const each = bytes(words) / [...words].length;
+  const each = bytesOf(words) / [...words].length;
   const letters = (most - size) / each;
   return size > most ? Math.min(-1, Math.floor(letters)) : Math.floor(letters);
 }

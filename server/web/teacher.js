@@ -5,7 +5,13 @@ import { ask } from "./dialogs.js";
 import { byId, element } from "./dom.js";
 import { clockFace } from "./lesson_row.js";
 import { isolated } from "./phrase.js";
+import { bytesOf } from "./size.js";
 import { word } from "./words.js";
+
+/** What the server takes of a poll. */
+const MOST_CHOICES = 9;
+const QUESTION_BYTES = 400;
+const CHOICE_BYTES = 120;
 
 export class Teacher {
   #state;
@@ -21,10 +27,23 @@ export class Teacher {
     this.#openSide = openSide;
     byId("poll-form").addEventListener("submit", (event) => {
       if (event.submitter?.value !== "yes") return;
-      const question = byId("poll-question").value.trim();
-      const choices = byId("poll-choices").value.split("\n").map((line) => line.trim()).filter(Boolean);
+      const [question, ...choices] = this.#asked();
       act.command(`/poll ${[question, ...choices].join("\n")}`);
     });
+    // What the server would refuse is told while it can still be changed.
+    byId("poll-form").addEventListener("input", () => {
+      const [question, ...choices] = this.#asked();
+      const isMany = choices.length === 1 || choices.length > MOST_CHOICES;
+      const isLong = choices.some((choice) => bytesOf(choice) > CHOICE_BYTES);
+      byId("poll-question").setCustomValidity(bytesOf(question) > QUESTION_BYTES ? word("questionTooLong") : "");
+      byId("poll-choices").setCustomValidity(isMany ? word("choicesWrong", MOST_CHOICES) : isLong ? word("choiceTooLong") : "");
+    });
+  }
+
+  /** The question in the window, and its choices. */
+  #asked() {
+    const choices = byId("poll-choices").value.split("\n").map((line) => line.trim()).filter(Boolean);
+    return [byId("poll-question").value.trim(), ...choices];
   }
 
   draw() {
@@ -33,27 +52,34 @@ export class Teacher {
     const left = lesson.timer ? (lesson.timer.until - Date.now()) / 1_000 : null;
     clearTimeout(this.#timer);
     if (left !== null && left > 0) this.#timer = setTimeout(() => this.draw(), 250);
-    const face = left === null ? null : clockFace(left);
     const shown = JSON.stringify([
       isOn, isTeacher, isPublic, lesson.title, lesson.hands, lesson.questions, lesson.slow,
-      lesson.isListening, lesson.poll !== null, face, lesson.timer?.text, word("lessonBar"),
+      lesson.isListening, lesson.poll !== null, lesson.timer, word("lessonBar"),
     ]);
-    if (shown === this.#drawn) return;
+    if (shown !== this.#drawn) {
+      this.#drawBar(lesson);
+      this.#drawHands(lesson);
+      this.#drawQuestions(lesson);
+    }
     this.#drawn = shown;
-    this.#drawBar(lesson, face);
-    this.#drawHands(lesson);
-    this.#drawQuestions(lesson);
+    // In place, or a click that meets the new second would be lost.
+    const face = byId("lesson-bar").querySelector(".face");
+    if (face) face.textContent = clockFace(left);
   }
 
-  #drawBar(lesson, face) {
+  #drawBar(lesson) {
     const bar = byId("lesson-bar");
     const { isOn, isTeacher, isPublic, title } = lesson;
     bar.hidden = !isPublic || (!isOn && !isTeacher);
     const focused = bar.contains(document.activeElement) ? document.activeElement.dataset.tool : null;
+    const text = lesson.timer?.text;
     bar.replaceChildren(...[
-      isOn && element("span", { class: "lesson-title", dir: "auto", title }, title || word("lessonRuns")),
-      face && element("span", { class: "clock", role: "timer" }, face, lesson.timer.text ? element("small", { dir: "auto" }, lesson.timer.text) : null),
-      ...(isTeacher ? this.#tools(lesson) : []),
+      isOn && element(
+        "div", { class: "lesson-now" },
+        element("span", { class: "lesson-title", dir: "auto", title }, title || word("lessonRuns")),
+        lesson.timer && element("span", { class: "clock", role: "timer" }, element("span", { class: "face" }), text ? element("small", { dir: "auto", title: text }, text) : null),
+      ),
+      isTeacher && element("div", { class: "tools" }, ...this.#tools(lesson)),
     ].filter(Boolean));
     if (focused) bar.querySelector(`[data-tool="${focused}"]`)?.focus();
   }
@@ -97,6 +123,7 @@ export class Teacher {
     if (this.#state.lesson.poll) return byId("poll").querySelector("button:not(:disabled)")?.focus();
     byId("poll-question").value = "";
     byId("poll-choices").value = "";
+    for (const field of ["poll-question", "poll-choices"]) byId(field).setCustomValidity("");
     byId("poll-dialog").showModal();
     byId("poll-question").focus();
     return undefined;

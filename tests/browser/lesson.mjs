@@ -50,6 +50,19 @@ try {
   await bob.locator("#poll", { hasText: "You chose 샐러드" }).waitFor();
   await teacher.locator("#poll .answered", { hasText: "2명 중 2명" }).waitFor();
   assert.deepEqual(await bars(teacher), [], "no counts while it is open");
+  // Who has not answered is on the teacher's page, and never on the wall, not even unseen.
+  const carol = await enter(browser, url, "carol", { locale: "en" });
+  await sees(teacher, "carol");
+  const waitsForCarol = (isSo) => teacher.waitForFunction((isSo) => document.querySelector("#poll .waiting").textContent.includes("carol") === isSo, isSo);
+  await say(teacher, "/poll");
+  await waitsForCarol(true);
+  await teacher.click("#show-wall");
+  await waitsForCarol(false);
+  await teacher.locator("#wall-lesson .answered", { hasText: "3명 중 2명" }).waitFor();
+  await teacher.click("#end-wall");
+  await waitsForCarol(true);
+  await say(carol, "/quit");
+  await sees(alice, "carol님이 나갔습니다");
   await alice.reload();
   await alice.locator('#poll [data-choice="2"][aria-pressed=true]').waitFor();
   await picture(alice, "lesson-pupil-poll");
@@ -104,7 +117,11 @@ try {
   await tool(teacher, "timer").click();
   await answer(teacher, "5분");
   await alice.locator("#lesson-bar .clock", { hasText: /^[45]:\d\d/u }).waitFor();
-  await tool(teacher, "attendance").click();
+  // The second that passes changes the clock and nothing else: no click is lost for it.
+  const button = await tool(teacher, "attendance").elementHandle();
+  const face = await teacher.locator("#lesson-bar .face").textContent();
+  await teacher.waitForFunction((then) => document.querySelector("#lesson-bar .face").textContent !== then, face);
+  await button.click();
   await teacher.locator("#attendance tbody tr", { hasText: "앨리스" }).waitFor();
   await picture(teacher, "lesson-attendance");
   const table = await teacher.evaluate(async () => (await fetch(document.getElementById("attendance-csv").href)).text());

@@ -97,11 +97,30 @@ fn a_name_is_gone_on_with_on_the_same_computer_only() {
 #[test]
 #[ignore = "needs node, tests/browser/node_modules and chromium"]
 fn a_lesson_is_taught_voted_in_and_attended() {
+    drive_lesson("lesson.mjs");
+}
+
+/// Runs a program that drives a lesson at a new server, whose address and code it is given. Some
+/// look at each of many screens.
+#[track_caller]
+fn drive_lesson(script: &str) {
     let code = "7F3K-9Q2M";
     let server = TestServer::start(|config| config.teacher_code = TeacherCode::parse(code).ok());
-    let mut command = node("lesson.mjs");
+    let mut command = node(script);
     command.args([&format!("http://{}/", server.web_address()), code]);
-    Program::start(&mut command).expect_success(PATIENCE);
+    Program::start(&mut command).expect_success(3 * PATIENCE);
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn a_lesson_fits_every_screen_and_everyone() {
+    drive_lesson("lesson_looks.mjs");
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn older_and_newer_pages_and_servers_understand_each_other() {
+    drive_lesson("lesson_ages.mjs");
 }
 
 #[test]
