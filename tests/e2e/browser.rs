@@ -291,11 +291,17 @@ fn the_javascript_of_the_pages_runs_when_pasted() {
 #[test]
 #[ignore = "needs node, tests/browser/node_modules and chromium"]
 fn the_pictures_of_the_page_can_be_taken_again() {
-    let (server, folder) =
-        (TestServer::start(|config| config.rate_limit = None), TestFolder::new());
-    let mut command = node("screenshots.mjs");
-    command.arg(format!("http://{}/", server.web_address())).arg(folder.path());
-    Program::start(&mut command).expect_success(PATIENCE);
+    let folder = TestFolder::new();
+    let code = "7F3K-9Q2M";
+    for (script, code) in [("screenshots.mjs", None), ("lesson_pictures.mjs", Some(code))] {
+        let server = TestServer::start(|config| {
+            config.rate_limit = None;
+            config.teacher_code = code.and_then(|code| TeacherCode::parse(code).ok());
+        });
+        let mut command = node(script);
+        command.arg(format!("http://{}/", server.web_address())).args(code).arg(folder.path());
+        Program::start(&mut command).expect_success(PATIENCE);
+    }
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/web/screenshots");
     for picture in std::fs::read_dir(kept).expect("there are pictures") {
         let name = picture.expect("it can be read").file_name();

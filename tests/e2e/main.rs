@@ -32,6 +32,7 @@ mod doors;
 #[cfg(unix)]
 mod cluster;
 mod lesson;
+mod lesson_story;
 mod lessons;
 mod tls;
 mod transcripts;

@@ -185,6 +185,10 @@ const OTHERS: &[(&str, Proof)] = &[
     ("ncat --ssl chat.example.org 9010", Test("tests/e2e/peers.rs", "openssl_and_ncat_chat")),
     ("node --test tests/browser/parts", Test(PAGE, "the_pages_parts_do_their_part")),
     (
+        "node tests/browser/lesson_pictures.mjs URL CODE FOLDER",
+        Test(PAGE, "the_pictures_of_the_page_can_be_taken_again"),
+    ),
+    (
         "node tests/browser/screenshots.mjs URL FOLDER",
         Test(PAGE, "the_pictures_of_the_page_can_be_taken_again"),
     ),
