@@ -16,6 +16,7 @@ use madang_protocol::{
 
 use crate::{
     close_reason::CloseReason,
+    config::Binary,
     connection::Connection,
     delivery::carrier::Carrier,
     delivery::outbox::Outbox,
@@ -27,13 +28,14 @@ use crate::{
         http::{self, Head, Method, Rejection, StatusCode, origin, proxy},
         input::Input,
         tls,
-        websocket::{MessageTransport, handshake},
+        websocket::{MessageTransport, frame, handshake},
     },
-    web::echo::Echo,
+    web::echo::{Echo, Explains},
 };
 
 pub(crate) mod assets;
 pub(crate) mod echo;
+mod explained;
 mod download;
 mod metrics_page;
 
@@ -57,7 +59,7 @@ enum AfterRequest {
     /// The chat over WebSocket, with bytes that followed the request.
     Chat(ReadBuffer),
     /// The echo service, with bytes that followed the request.
-    Echo(ReadBuffer),
+    Echo(ReadBuffer, Explains),
     /// Nothing: it was answered, or the peer is gone.
     Close,
 }
@@ -85,7 +87,7 @@ impl WebConnection {
         });
         match next {
             AfterRequest::Chat(first) => self.into_chat(first).run(),
-            AfterRequest::Echo(first) => self.into_echo(first).run(),
+            AfterRequest::Echo(first, explains) => self.into_echo(first, explains).run(),
             AfterRequest::Close => self.finish(),
         }
     }
@@ -107,13 +109,16 @@ impl WebConnection {
     }
 
     #[inline(never)]
-    fn into_echo(self, first: ReadBuffer) -> Box<Echo> {
+    fn into_echo(self, first: ReadBuffer, explains: Explains) -> Box<Echo> {
         let WebConnection { shared, input, address, outbox, mut admission, .. } = self;
-        let limits = shared.config.echo.websocket;
+        let mut limits = shared.config.echo.websocket;
+        if explains == Explains::Bytes {
+            limits.binary = Binary::Taken;
+        }
         let transport = MessageTransport::new(input, outbox.clone(), limits, first);
         // The echo service has no login.
         admission.logged_in();
-        Box::new(Echo::new(shared, admission, address, transport, outbox))
+        Box::new(Echo::new(shared, admission, address, transport, outbox, explains))
     }
 
     /// Makes sure that the response is sent.
@@ -209,7 +214,7 @@ impl WebConnection {
         match name {
             "ws" => return self.open_chat(head, rest),
             "" if handshake::is_wanted(head) => return self.open_chat(head, rest),
-            "echo" => return self.open_echo(head, rest),
+            "echo" if handshake::is_wanted(head) => return self.open_echo(head, rest),
             _ => {}
         }
         if Downloads::has_folder(head.folder()) {
@@ -301,7 +306,17 @@ impl WebConnection {
         let answer = handshake::accept(head, None)?;
         self.admission.begin_login().map_err(refusal_of)?;
         self.upgrade(&answer, Carrier::Echo);
-        Ok(AfterRequest::Echo(rest))
+        let explains = match (head.asks_for("explain"), head.asks_for("raw")) {
+            (false, _) => Explains::Nothing,
+            (true, false) => Explains::Frames,
+            (true, true) => Explains::Bytes,
+        };
+        if explains != Explains::Nothing {
+            let mut frame = Vec::new();
+            frame::write_text(explained::handshake(head, &answer).as_bytes(), &mut frame);
+            self.outbox.push_bytes(&frame);
+        }
+        Ok(AfterRequest::Echo(rest, explains))
     }
 
     fn upgrade(&self, answer: &[u8], carrier: Carrier) {

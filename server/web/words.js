@@ -2,6 +2,7 @@
 // language it was asked for.
 
 import { lessonWords } from "./lesson_words.js";
+import { practiceWords } from "./practice_words.js";
 
 /** A name as Korean addresses people: with 님, unless it ends in one already. */
 function sir(name) {
@@ -21,6 +22,7 @@ const count = (n) => n.toLocaleString("en");
 
 const WORDS = {
   ...lessonWords({ sir, koBy, enBy, count }),
+  ...practiceWords(),
   title: ["마당", "Madang"],
   tagline: ["링크 하나로 모여 이야기하세요", "Share a link and start talking"],
   yourName: ["이름", "Your name"],

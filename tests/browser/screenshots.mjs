@@ -63,6 +63,15 @@ try {
   await sees(alice, "/help all");
   await shoot(alice, "english");
 
+  // The practice page.
+  const practice = await visit(browser, new URL("echo", url).href, { viewport: { width: 960, height: 980 } });
+  await practice.click("#connect");
+  await practice.waitForSelector("#send button:enabled");
+  await practice.fill("#text", "안녕");
+  await practice.press("#text", "Enter");
+  await practice.waitForFunction(() => document.querySelectorAll("#frames > li").length === 2);
+  await shoot(practice, "practice");
+
   // Forty, long words, and names of every width.
   const teacher = await enter(browser, url, "선생님", { make: true, ...WIDE });
   const names = Array.from({ length: 39 }, (_, index) => (index % 3 === 0 ? `학생-${index}` : index % 3 === 1 ? `아주긴이름의학생${index}번` : `student_${index}`));

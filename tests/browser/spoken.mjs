@@ -1,10 +1,9 @@
-// Words that are said aloud: shown to the host, typed by a guest on the first screen: URL [SHOTS].
+// Words that are said aloud: shown to the host, typed by a guest on the first screen: URL.
 import assert from "node:assert/strict";
-import { answer, enter, say, sees, start, visit } from "./browser.mjs";
+import { answer, enter, say, sees, shoot, start, visit } from "./browser.mjs";
 
-const [url, shots] = process.argv.slice(2);
+const [url] = process.argv.slice(2);
 const browser = await start();
-const picture = (page, name) => shots && page.screenshot({ path: `${shots}/${name}.png` });
 try {
   const host = await enter(browser, url, "주인", { make: true });
   await host.click("#show-invite");
@@ -14,22 +13,20 @@ try {
   const words = shown.split(" ")[0];
   assert.match(words, /^[가-힣]+-[가-힣]+-[가-힣]+$/u);
   assert.ok(await host.isHidden("#show-words"));
-  await picture(host, "host");
+  await shoot(host, "words-host");
   await host.keyboard.press("Escape");
 
   const guest = await visit(browser, url);
   await guest.fill("#name", "손님이");
-  await picture(guest, "first");
   // Wrong words leave one where one was.
   const tell = async (text) => {
     await guest.click("#enter-words");
-    await picture(guest, "ask");
     await answer(guest, text);
   };
   await tell("파란 고래 우산");
   await guest.waitForFunction(() => document.querySelector("#entry-error").textContent.includes("단어"));
   assert.ok(await guest.isVisible("#entry"));
-  await picture(guest, "wrong");
+  await shoot(guest, "words-wrong");
   await tell(words.replaceAll("-", " "));
   await sees(host, "손님이님이 들어왔습니다");
   await say(guest, "말로 들었어요");
@@ -37,7 +34,6 @@ try {
   // The address leads back, as it does for who came by link.
   // The address leads back, as it does for whoever came by link.
   await guest.waitForFunction(() => location.hash.length > 26);
-  await picture(guest, "inside");
   assert.deepEqual([...host.wrongs, ...guest.wrongs], []);
 } finally {
   await browser.close();

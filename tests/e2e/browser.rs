@@ -52,7 +52,13 @@ fn two_browsers_and_nc_meet_in_a_room_by_its_link() {
 }
 
 #[test]
-#[ignore = "needs Chromium"]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn the_practice_page_shows_each_byte_and_breaks_frames_on_purpose() {
+    drive("practice.mjs");
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
 fn words_that_were_heard_open_the_room_on_the_first_screen() {
     drive("spoken.mjs");
 }

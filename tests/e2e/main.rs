@@ -5,6 +5,7 @@ mod conversation;
 mod commands;
 mod requests;
 mod moderation;
+mod practice;
 mod private;
 mod first_room;
 mod json;

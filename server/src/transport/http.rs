@@ -48,6 +48,8 @@ pub(crate) struct Head {
     pub(crate) method: Method,
     /// The path of the target, without the query.
     pub(crate) path: String,
+    /// The query of the target, without the question mark.
+    query: String,
     /// Whether the request uses HTTP/1.1 rather than an older version.
     pub(crate) is_current: bool,
     headers: Vec<(String, String)>,
@@ -102,7 +104,8 @@ impl Head {
             _ => Method::Other,
         };
         let target = request.path.unwrap_or_default();
-        let path = path_of(target).ok_or_else(|| bad("the request target is not a path"))?;
+        let (path, query) =
+            path_of(target).ok_or_else(|| bad("the request target is not a path"))?;
         let is_current = request.version == Some(1);
         let headers = request
             .headers
@@ -114,7 +117,8 @@ impl Head {
                 (header.name.to_owned(), value.trim().to_owned())
             })
             .collect();
-        let head = Head { method, path: path.to_owned(), is_current, headers };
+        let (path, query) = (path.to_owned(), query.to_owned());
+        let head = Head { method, path, query, is_current, headers };
         if is_current && head.values("Host").count() != 1 {
             return Err(bad("exactly one Host header is required"));
         }
@@ -143,20 +147,33 @@ impl Head {
         self.path.rsplit('/').next().unwrap_or_default()
     }
 
+    /// The target of the request: its path and its query.
+    pub(crate) fn target(&self) -> String {
+        match self.query.as_str() {
+            "" => self.path.clone(),
+            query => format!("{}?{query}", self.path),
+        }
+    }
+
+    /// Whether the query has this word (`?explain&raw` has two).
+    pub(crate) fn asks_for(&self, word: &str) -> bool {
+        self.query.split('&').any(|other| other == word)
+    }
+
     /// The last but one segment of the path; empty if there is none.
     pub(crate) fn folder(&self) -> &str {
         self.path.rsplit('/').nth(1).unwrap_or_default()
     }
 }
 
-/// The path of a request's target (RFC 9112 section 3.2).
-fn path_of(target: &str) -> Option<&str> {
+/// The path and the query of a request's target (RFC 9112 section 3.2).
+fn path_of(target: &str) -> Option<(&str, &str)> {
     let path = match target.split_once("://") {
         Some(("http" | "https", rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
         _ => target,
     };
-    let end = path.find(['?', '#']).unwrap_or(path.len());
-    path.starts_with('/').then(|| &path[..end])
+    let path = path.split('#').next().unwrap_or_default();
+    path.starts_with('/').then(|| path.split_once('?').unwrap_or((path, "")))
 }
 
 impl StatusCode {

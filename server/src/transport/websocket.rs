@@ -16,8 +16,12 @@ use madang_protocol::{
 pub(crate) mod decoder;
 pub(crate) mod frame;
 pub(crate) mod handshake;
+pub(crate) mod seen;
 
-use self::decoder::{Decoder, Incoming};
+use self::{
+    decoder::{Decoder, Incoming},
+    seen::SeenFrames,
+};
 use super::{Line, PeerEnd, ReadOutcome, Received, Transport, WriteSide, input::Input};
 use crate::config::WebSocketLimits;
 
@@ -94,6 +98,17 @@ impl MessageTransport {
             pong: Pong::Heard,
             end: None,
         }
+    }
+
+    /// From now on, the frames that arrive can be taken as they looked.
+    pub(crate) fn watch_frames(&mut self) {
+        self.decoder.watch_frames();
+    }
+
+    /// The frames that have arrived since the last call, if they are
+    /// [watched](Self::watch_frames).
+    pub(crate) fn take_seen(&mut self) -> SeenFrames {
+        self.decoder.take_seen()
     }
 
     fn wait(&mut self, deadline: Option<Instant>) -> io::Result<ReadOutcome> {

@@ -38,11 +38,13 @@ macro_rules! file {
 
 const FILES: &[Asset] = &[
     file!(HTML, "index.html", as ""),
+    file!(HTML, "practice.html", as "echo"),
     file!(PICTURE, "icon.svg"),
     file!(STYLE, "look.css"),
     file!(STYLE, "room.css"),
     file!(STYLE, "search.css"),
     file!(STYLE, "lesson.css"),
+    file!(STYLE, "practice.css"),
     file!(SCRIPT, "main.js"),
     file!(SCRIPT, "connection.js"),
     file!(SCRIPT, "login.js"),
@@ -53,6 +55,8 @@ const FILES: &[Asset] = &[
     file!(SCRIPT, "lesson_row.js"),
     file!(SCRIPT, "lesson_wall.js"),
     file!(SCRIPT, "lesson_words.js"),
+    file!(SCRIPT, "practice.js"),
+    file!(SCRIPT, "practice_words.js"),
     file!(SCRIPT, "pupil.js"),
     file!(SCRIPT, "teacher.js"),
     file!(SCRIPT, "past.js"),
@@ -127,13 +131,18 @@ mod tests {
             if file.is_dir() || name == "README.md" {
                 continue;
             }
-            let asset = find(if name == "index.html" { "" } else { name }).expect(name);
+            let asset = match name {
+                "index.html" => find(""),
+                "practice.html" => find("echo"),
+                name => find(name),
+            };
+            let asset = asset.expect(name);
             let text = str::from_utf8(asset.bytes).expect("it is text");
             for before in [" src=\"", " href=\"", " from \"./", " fetch(\""] {
                 for (at, _) in text.match_indices(before) {
                     let rest = &text[at + before.len()..];
                     let wanted = &rest[..rest.find('"').expect("it ends")];
-                    let is_known = wanted == "healthz" || find(wanted).is_some();
+                    let is_known = ["healthz", "./"].contains(&wanted) || find(wanted).is_some();
                     assert!(is_known, "{name} asks for {wanted}");
                 }
             }

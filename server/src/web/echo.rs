@@ -1,5 +1,6 @@
 //! `/echo` returns each message. It suits a learner's first WebSocket program, and shows
 //! whether WebSocket works through a proxy. There is no login, and there are no rooms.
+//! `/echo?explain` tells what every frame looked like, too.
 
 use std::{
     convert::Infallible,
@@ -20,7 +21,18 @@ use crate::{
         Transport,
         websocket::{Message, MessageTransport, frame},
     },
+    web::explained,
 };
+
+/// How much a connection explains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Explains {
+    Nothing,
+    /// Every frame.
+    Frames,
+    /// Every frame, and binary messages as the bytes of a connection.
+    Bytes,
+}
 
 /// A connection to the echo service.
 pub(crate) struct Echo {
@@ -28,6 +40,7 @@ pub(crate) struct Echo {
     transport: MessageTransport,
     outbox: Arc<Outbox>,
     bucket: Option<PooledBucket>,
+    explains: Explains,
     /// The last field, so that its place is freed after the socket is closed.
     admission: Admission,
 }
@@ -38,11 +51,15 @@ impl Echo {
         shared: Arc<Shared>,
         admission: Admission,
         address: IpAddr,
-        transport: MessageTransport,
+        mut transport: MessageTransport,
         outbox: Arc<Outbox>,
+        explains: Explains,
     ) -> Echo {
+        if explains != Explains::Nothing {
+            transport.watch_frames();
+        }
         let bucket = shared.buckets.as_ref().map(|pool| pool.take(address, Instant::now()));
-        Echo { shared, transport, outbox, bucket, admission }
+        Echo { shared, transport, outbox, bucket, explains, admission }
     }
 
     /// Runs the connection to its end; the socket may be closed afterwards.
@@ -73,9 +90,7 @@ impl Echo {
 
     fn echo(&mut self) -> Result<Infallible, CloseReason> {
         loop {
-            while let Some(bytes) =
-                self.transport.next_message_bytes().map_err(CloseReason::Told)?
-            {
+            while let Some(bytes) = self.next_message_bytes()? {
                 self.pay(bytes)?;
                 self.outbox.wait_for_space(Until::Space, None)?;
                 if let Some(message) = self.transport.take_message() {
@@ -89,6 +104,24 @@ impl Echo {
             self.outbox.wait_for_space(Until::Space, None)?;
             self.transport.read(None)?;
         }
+    }
+
+    /// The length of the next message; what has arrived is explained first, and an error, too.
+    fn next_message_bytes(&mut self) -> Result<Option<usize>, CloseReason> {
+        let found = self.transport.next_message_bytes();
+        if self.explains != Explains::Nothing {
+            explained::arrived(self.transport.take_seen()).for_each(|text| self.tell(&text));
+            if let Err(goodbye) = found {
+                self.tell(&explained::closed(goodbye));
+            }
+        }
+        found.map_err(CloseReason::Told)
+    }
+
+    fn tell(&self, text: &str) {
+        let mut frame = Vec::new();
+        frame::write_text(text.as_bytes(), &mut frame);
+        self.outbox.push_bytes(&frame);
     }
 
     /// Waits until the rate limit allows `bytes` more, and charges them.
@@ -105,10 +138,18 @@ impl Echo {
         let prefix = self.shared.config.echo.prefix.as_bytes();
         let mut bytes = Vec::new();
         match message {
+            Message::Binary(payload) if self.explains == Explains::Bytes => {
+                return self.tell(&explained::judge(payload, self.shared.config.echo.websocket));
+            }
             Message::Text(text) => {
                 frame::write_text(&[prefix, text.as_bytes()].concat(), &mut bytes);
             }
             Message::Binary(payload) => frame::write_binary(payload, &mut bytes),
+        }
+        if self.explains != Explains::Nothing
+            && let Some(text) = explained::answered(&bytes)
+        {
+            self.tell(&text);
         }
         self.outbox.push_bytes(&bytes);
     }

@@ -8,6 +8,7 @@ use tungstenite::protocol::frame::{
     coding::{CloseCode, Control, Data, OpCode},
 };
 
+use super::seen::SeenFrames;
 use crate::config::{Binary, WebSocketLimits};
 
 /// The maximum payload of a control frame (section 5.5).
@@ -41,6 +42,8 @@ pub(crate) struct Decoder {
     message: Option<Assembly>,
     /// The next complete message or control frame, not taken yet.
     found: Option<Incoming>,
+    /// The frames as they looked, if somebody wants to see them.
+    seen: Option<Box<SeenFrames>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +69,25 @@ struct Assembly {
 impl Decoder {
     /// A decoder whose first input is the content of `buffer`.
     pub(crate) fn new(limits: WebSocketLimits, buffer: ReadBuffer) -> Decoder {
-        Decoder { limits, buffer, frame: None, control: Vec::new(), message: None, found: None }
+        Decoder {
+            limits,
+            buffer,
+            frame: None,
+            control: Vec::new(),
+            message: None,
+            found: None,
+            seen: None,
+        }
+    }
+
+    /// From now on, frames can be taken as they looked, by [`take_seen`](Self::take_seen).
+    pub(crate) fn watch_frames(&mut self) {
+        self.seen = Some(Box::default());
+    }
+
+    /// The frames that have arrived since the last call.
+    pub(crate) fn take_seen(&mut self) -> SeenFrames {
+        self.seen.as_mut().map(|seen| std::mem::take(&mut **seen)).unwrap_or_default()
     }
 
     /// The space for the next read. Call it when [`next_bytes`](Self::next_bytes) has found
@@ -134,6 +155,9 @@ impl Decoder {
 
     fn read_header(&mut self) -> Result<Option<Frame>, Goodbye> {
         let mut cursor = Cursor::new(self.buffer.waiting());
+        if let Some(seen) = &mut self.seen {
+            seen.begin(self.buffer.waiting());
+        }
         let parsed = FrameHeader::parse(&mut cursor).map_err(|_opcode| Goodbye::BrokenFrame)?;
         let Some((header, length)) = parsed else { return Ok(None) };
         let header_bytes = cursor.position() as usize;
@@ -176,6 +200,9 @@ impl Decoder {
         let count = self.buffer.waiting().len().min(frame.length - frame.read);
         let payload = self.buffer.take(count);
         unmask(payload, frame.mask, frame.read);
+        if let Some(seen) = &mut self.seen {
+            seen.add(payload);
+        }
         frame.read += count;
         match (frame.opcode, &mut self.message) {
             (OpCode::Data(_), Some(message)) => {
