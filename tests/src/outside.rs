@@ -18,6 +18,7 @@ use madang_protocol::text::Lang;
 use madang_server::{
     admission::rate_limit::RateLimit,
     config::{Config, Listen, TlsConfig},
+    journal::JournalConfig,
 };
 
 use crate::{DEADLINE, program::TestFolder};
@@ -183,6 +184,11 @@ fn check_flags_say(config: &Config) {
         max_connections: None,
         max_per_address: default.max_per_address,
         motd: None,
+        teacher_code: None,
+        roster: Vec::new(),
+        journal: config.journal.clone().filter(|journal| {
+            format!("{journal:?}") != format!("{:?}", JournalConfig::of(&journal.data))
+        }),
         rate_limit: match config.rate_limit {
             Some(limit) if limit != RateLimit::per_second(lines_per_second(&limit)) => Some(limit),
             _ => default.rate_limit,
@@ -242,6 +248,15 @@ fn flags(config: &Config, folder: &TestFolder) -> Vec<String> {
         let path: PathBuf = folder.write("motd", motd);
         flags.push(format!("--motd={}", path.display()));
     }
+    if let Some(code) = &config.teacher_code {
+        let path = folder.write("code", code.as_str());
+        flags.push(format!("--teacher-code={}", path.display()));
+    }
+    if !config.roster.is_empty() {
+        let path = folder.write("roster", &config.roster.join("\n"));
+        flags.push(format!("--roster={}", path.display()));
+    }
+    flags.extend(config.journal.iter().map(|it| format!("--data={}", it.data.display())));
     flags.extend(config.max_connections.map(|most| format!("--max-connections={most}")));
     flags.extend(config.allow_origin.iter().map(|origin| format!("--allow-origin={origin}")));
     flags.extend(config.trust_proxy.iter().map(|range| format!("--trust-proxy={range}")));

@@ -51,7 +51,8 @@ impl TeacherCode {
         if fits && is_made_of_letters { Ok(code) } else { Err(NoCode) }
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    /// As somebody has chosen it.
+    pub fn as_str(&self) -> &str {
         &self.shown
     }
 
