@@ -165,6 +165,10 @@ pub enum Notice<'a> {
     },
     /// The other servers that share the room can't be reached.
     Unavailable,
+    /// To everyone in a room: from now on, they can't be reached.
+    ServersAway,
+    /// The same: they can be reached again.
+    ServersBack,
     /// The server has too many rooms.
     TooManyRooms {
         /// The limit.

@@ -54,6 +54,17 @@ pub struct ClusterConfig {
     pub url: String,
     /// Whether it may lose everything when it is restarted. Default: false.
     pub volatile: bool,
+    /// How long what was said may wait for a Redis that can't be reached before members are
+    /// told, and what they say then is refused. Default: 10 s.
+    pub patience: Duration,
+}
+
+impl ClusterConfig {
+    /// The defaults, for an address.
+    pub fn at(url: &str) -> ClusterConfig {
+        let patience = Duration::from_secs(10);
+        ClusterConfig { url: url.to_owned(), volatile: false, patience }
+    }
 }
 
 /// Why a server can't take part.
@@ -133,7 +144,15 @@ impl Cluster {
         let (stop, stopped) = bounded(0);
         let (follows, requests) = unbounded();
         let uplinks: Vec<Uplink> = (0..UPLINKS)
-            .map(|number| uplink::start_uplink(redis.clone(), origin, number, stopped.clone()))
+            .map(|number| {
+                uplink::start_uplink(
+                    redis.clone(),
+                    origin,
+                    number,
+                    config.patience,
+                    stopped.clone(),
+                )
+            })
             .collect::<Result<_, io::Error>>()?;
         let hearer = hearer::start_hearer(redis.clone(), origin, requests, hearer_stopped)?;
         let (jobs, uplinks) = uplinks.into_iter().map(|it| (it.jobs, it.thread)).unzip();

@@ -46,6 +46,7 @@ use event_ids::EventIds;
 use executor::Executor;
 use lesson::{Lesson, class::Attended};
 use log::{LogEntry, RoomLogs};
+use logged::Gate;
 use mailbox::{Ended, Mailbox, Pump, Urgency};
 use recorder::Recorder;
 use refusal::Refusal;
@@ -112,8 +113,8 @@ pub(crate) struct Room {
     status: Arc<Mutex<RoomStatus>>,
     /// Whether the server stops, and says goodbye to everyone itself.
     is_stopping: AtomicBool,
-    /// Whether its ops get their order in a log.
-    has_log: bool,
+    /// Holds speakers back, if its ops get their order in a log.
+    gate: Option<Arc<Gate>>,
     happened_at: Arc<AtomicI64>,
     last_said: Arc<AtomicU64>,
 }
@@ -161,7 +162,7 @@ impl Room {
                 mailbox: Mailbox::new(),
                 status: executor.published_status(),
                 is_stopping: AtomicBool::new(false),
-                has_log: executor.logged.is_some(),
+                gate: executor.logged.as_ref().map(|logged| logged.gate.clone()),
                 happened_at: executor.happened_at(),
                 last_said: executor.last_said(),
                 executor: Mutex::new(executor),
@@ -240,6 +241,9 @@ impl Room {
         let bytes = POST_BYTES + speeches.iter().map(|speech| speech.rendered_bytes).sum::<usize>();
         if let Some(recorder) = &self.recorder {
             recorder.wait_for_space();
+        }
+        if let Some(gate) = &self.gate {
+            gate.pass();
         }
         let envelope = Envelope::Say { session: session.clone(), speeches };
         match self.mailbox.post(envelope, bytes, Urgency::Waits) {
@@ -327,6 +331,12 @@ impl Room {
         self.post(POST_BYTES, Urgency::Now, || Envelope::LogLost)
     }
 
+    /// Has the room know that its log can't be reached: it refuses what would change it until
+    /// it hears something again. Never waits for space; may pump.
+    pub(crate) fn miss_log(&self) -> Result<(), Ended> {
+        self.post(POST_BYTES, Urgency::Now, || Envelope::LogAway)
+    }
+
     /// Replaces a member's ignore list, and blocks until that is done. May pump.
     pub(crate) fn hide(&self, session: u64, hidden: Arc<[Hidden]>) -> Result<(), Refusal> {
         self.ask(Urgency::Waits, |answered| Envelope::Hide { session, hidden, answered })
@@ -372,7 +382,7 @@ impl Room {
         self.is_stopping.store(true, Ordering::Relaxed);
         // Dropped, with the sender in it, if the room has ended already. What was posted to one
         // with a log has to be heard first.
-        let pump = match self.has_log {
+        let pump = match self.gate.is_some() {
             false => self.mailbox.close(Envelope::Stop { done }),
             true => self.hand_in(0, Urgency::Now, || Envelope::Stop { done }).unwrap_or(None),
         };

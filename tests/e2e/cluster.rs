@@ -1,7 +1,8 @@
 //! Several servers as one chat, over a Redis that the test starts.
 
-use std::{collections::BTreeMap, thread};
+use std::{collections::BTreeMap, thread, time::Duration};
 
+use madang_protocol::{notice::Notice, text::Lang};
 use madang_server::cluster::ClusterConfig;
 use madang_tests::{TestClient, TestServer, redis::TestRedis};
 use serde_json::{Value, json};
@@ -23,8 +24,7 @@ impl Cluster {
 
 #[track_caller]
 fn node(redis: &TestRedis) -> TestServer {
-    let cluster = ClusterConfig { url: redis.url(), volatile: false };
-    TestServer::start(|config| config.cluster = Some(cluster))
+    TestServer::start(|config| config.cluster = Some(ClusterConfig::at(&redis.url())))
 }
 
 #[track_caller]
@@ -135,8 +135,8 @@ fn talk(mut client: TestClient, name: &str, own: usize, all: usize) -> BTreeMap<
 
 #[test]
 #[ignore = "needs redis-server"]
-fn two_thousand_messages_from_both_servers_have_one_order_without_a_hole() {
-    const EACH: usize = 500;
+fn fifty_thousand_messages_from_both_servers_have_one_order_without_a_hole() {
+    const EACH: usize = 12_500;
     let cluster = Cluster::start(2);
     let names = ["a", "b", "c", "d"];
     let servers = cluster.nodes.iter().cycle();
@@ -175,4 +175,32 @@ fn what_was_acknowledged_is_there_after_redis_was_killed_and_nothing_twice() {
         expect_said(&mut alice, &before);
         assert_eq!(expect_said(&mut alice, &after), id + 1);
     }
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn while_redis_is_away_nothing_is_lost_and_what_is_said_then_is_refused() {
+    let mut redis = TestRedis::start();
+    let cluster = ClusterConfig { patience: Duration::ZERO, ..ClusterConfig::at(&redis.url()) };
+    let server = TestServer::start(|config| config.cluster = Some(cluster));
+    let (mut alice, mut bob) = (server.login_json("alice"), server.login("bob"));
+    redis.kill();
+    say(&mut alice, "into the void");
+    let told = |notice: Notice<'_>, lang| notice.text(lang);
+    bob.expect(told(Notice::ServersAway, Lang::Ko));
+    say(&mut alice, "refused");
+    let refused = next(&mut alice, "error");
+    assert_eq!((&refused["code"], &refused["nonce"]), (&json!("unavailable"), &json!("refused")));
+    // One may ask, and go.
+    alice.send_json(json!({"type": "command", "line": "/who"}));
+    assert_eq!(next(&mut alice, "who")["count"], 2);
+    let mut carol = server.connect();
+    carol.send("/quit\n");
+    carol.expect_rest();
+    redis.start_again();
+    bob.expect(told(Notice::ServersBack, Lang::Ko));
+    bob.expect("[alice] into the void\n");
+    assert_eq!(next(&mut alice, "ack")["nonce"], "into the void");
+    say(&mut alice, "again");
+    bob.expect("[alice] again\n");
 }

@@ -44,11 +44,26 @@ impl TestRedis {
     #[track_caller]
     pub fn restart(&mut self) {
         self.kill();
+        self.start_again();
+    }
+
+    /// Starts it again after it was killed.
+    ///
+    /// # Panics
+    ///
+    /// If it does not answer again.
+    #[track_caller]
+    pub fn start_again(&mut self) {
         self.process = launch(&self.folder);
         self.wait_until_it_answers();
     }
 
-    fn kill(&mut self) {
+    /// Kills it; what it has acknowledged is on disk.
+    ///
+    /// # Panics
+    ///
+    /// If it does not run.
+    pub fn kill(&mut self) {
         self.process.kill().expect("it runs");
         self.process.wait().expect("it was killed");
     }
@@ -76,7 +91,9 @@ impl TestRedis {
 
 impl Drop for TestRedis {
     fn drop(&mut self) {
-        self.kill();
+        // It may have been killed before.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 

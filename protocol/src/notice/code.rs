@@ -60,7 +60,9 @@ impl Notice<'_> {
             Notice::NoDownload(_) => "no_download",
             Notice::NotForgotten(_) => "disk",
             Notice::LoggedInAlready => "logged_in_already",
-            Notice::Greeting { .. }
+            Notice::ServersAway
+            | Notice::ServersBack
+            | Notice::Greeting { .. }
             | Notice::Recorded
             | Notice::HistoryBegins
             | Notice::NothingSince

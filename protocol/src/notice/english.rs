@@ -157,6 +157,12 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Unavailable => {
             "Not connected to the other servers right now. Try again in a moment.".into()
         }
+        Notice::ServersAway => {
+            "-- the connection to the other servers is lost: what was just said \
+            may not have been sent --"
+                .into()
+        }
+        Notice::ServersBack => "-- connected to the other servers again --".into(),
         Notice::TooManyRooms { limit } => {
             format!("The server already has {} rooms, its limit. Try again later.", grouped(*limit))
         }

@@ -2,9 +2,10 @@
 //! own. What a room appends is sent again under its number until what became of it is known.
 
 use std::{
+    collections::VecDeque,
     sync::{Arc, Weak},
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, select, unbounded};
@@ -45,6 +46,16 @@ pub(super) enum Sending {
     Wake,
 }
 
+impl Sending {
+    /// Has the room know that what it has appended can't be written for now.
+    fn tell_it_waits(&self) {
+        if let Sending::Append { room, .. } = self {
+            // One that is not there needs not be told.
+            let _ = room.upgrade().map(|room| room.miss_log());
+        }
+    }
+}
+
 /// A thread that writes, and its queue.
 pub(super) struct Uplink {
     pub(super) jobs: Sender<Sending>,
@@ -56,10 +67,12 @@ pub(super) fn start_uplink(
     redis: Redis,
     origin: u64,
     number: usize,
+    patience: Duration,
     stop: Receiver<()>,
 ) -> std::io::Result<Uplink> {
     let (jobs, queue) = unbounded();
-    let writer = Writer { redis, origin, stop, connection: None };
+    let pending = VecDeque::new();
+    let writer = Writer { redis, origin, patience, stop, pending, connection: None };
     let thread = std::thread::Builder::new()
         .name(format!("uplink-{number}"))
         .spawn(move || writer.run(&queue))?;
@@ -69,7 +82,11 @@ pub(super) fn start_uplink(
 struct Writer {
     redis: Redis,
     origin: u64,
+    /// How long rooms wait for what they append before they are told that it takes longer.
+    patience: Duration,
     stop: Receiver<()>,
+    /// What is to be written before what the queue has.
+    pending: VecDeque<Sending>,
     connection: Option<Connection>,
 }
 
@@ -77,15 +94,21 @@ impl Writer {
     fn run(mut self, queue: &Receiver<Sending>) {
         loop {
             // What waits is written before the end.
-            let job = select! {
-                recv(queue) -> job => job.ok(),
-                recv(self.stop) -> _ => queue.try_recv().ok(),
-            };
+            let job = self.pending.pop_front().or_else(|| {
+                select! {
+                    recv(queue) -> job => job.ok(),
+                    recv(self.stop) -> _ => queue.try_recv().ok(),
+                }
+            });
             let Some(job) = job else { return };
-            let mut pause = FIRST_PAUSE;
+            let (mut pause, began) = (FIRST_PAUSE, Instant::now());
             while let Err(error) = self.write(&job) {
                 self.connection = None;
                 tracing::warn!(%error, "failed to write to Redis; trying again");
+                if began.elapsed() >= self.patience {
+                    self.pending.extend(queue.try_iter());
+                    [&job].into_iter().chain(&self.pending).for_each(Sending::tell_it_waits);
+                }
                 match self.stop.recv_timeout(pause) {
                     Err(RecvTimeoutError::Timeout) => pause = (2 * pause).min(LONGEST_PAUSE),
                     _ => return,

@@ -76,6 +76,8 @@ pub(super) enum Envelope {
     Entry(LogEntry),
     /// The log takes nothing from this machine any more.
     LogLost,
+    /// The log can't be reached, and what was appended last is not heard for a while.
+    LogAway,
     /// Changes nothing: whoever posts it waits for all that was posted before.
     Settle {
         answered: Answered,
@@ -110,7 +112,8 @@ impl Coming {
     /// What a new member asks for.
     pub(super) fn joins(&self) -> (By, Op) {
         let (user, quiet) = (self.session.name(), self.session.quiet());
-        (By::of(&self.session), Op::Join { user, quiet })
+        let muted = self.session.muted();
+        (By::of(&self.session), Op::Join { user, quiet, muted })
     }
 
     /// What a returning member asks for.

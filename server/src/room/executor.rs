@@ -240,7 +240,7 @@ impl Executor {
                 self.say(&session, by, speeches);
             }
             // Only for a room with a log, which takes it before.
-            Envelope::Entry(_) | Envelope::LogLost => {}
+            Envelope::Entry(_) | Envelope::LogLost | Envelope::LogAway => {}
             Envelope::Ask { session, outbox, question, nonce, answered } => {
                 self.answer(&session, &outbox, question, nonce.as_deref());
                 self.answer_later(answered, Ok(()));

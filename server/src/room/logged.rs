@@ -8,18 +8,27 @@
 //!    fixed when the entry is appended.
 //! 2. One entry is in flight; what is posted meanwhile is the next.
 //! 3. A question keeps its place: it is answered after what was posted before has been heard.
+//! 4. While the log can't be reached, nothing is lost that was acknowledged, and nothing is
+//!    taken: what is in flight stays so until its outcome is known, and the rest is refused.
+//! 5. A speaker waits while much waits for the log; nobody else does.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use madang_protocol::{event::Time, notice::Goodbye};
+use madang_protocol::{
+    event::Time,
+    notice::{Goodbye, Notice},
+};
 
 use super::{
-    envelope::Envelope,
+    POST_BYTES,
+    envelope::{Envelope, Going},
     executor::Executor,
     log::{EntryBody, EntryError, LogEntry, RoomLog, Snapshot},
+    mailbox::MAILBOX_BYTES,
     op::{By, Op},
     refusal::Refusal,
 };
+use crate::sync::{Condvar, Mutex};
 
 /// The most that an entry holds, but for one op.
 const ENTRY_BYTES: usize = 64 * 1_024;
@@ -38,7 +47,36 @@ pub(super) struct Logged {
     /// When the state was kept last by this machine.
     kept: Time,
     waiting: VecDeque<Envelope>,
+    /// What that counts, as the mailbox counts it.
+    waiting_bytes: usize,
     in_flight: Option<InFlight>,
+    /// Whether the log can't be reached.
+    is_away: bool,
+    pub(super) gate: Arc<Gate>,
+}
+
+/// Holds speakers back while much waits.
+#[derive(Default)]
+pub(super) struct Gate {
+    is_shut: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    /// Blocks while much waits for the log: at most until that counts as away.
+    pub(super) fn pass(&self) {
+        let mut is_shut = self.is_shut.lock();
+        while *is_shut {
+            self.opened.wait(&mut is_shut);
+        }
+    }
+
+    fn set(&self, is_shut: bool) {
+        let before = std::mem::replace(&mut *self.is_shut.lock(), is_shut);
+        if before && !is_shut {
+            self.opened.notify_all();
+        }
+    }
 }
 
 /// What was appended, and is not heard yet.
@@ -56,7 +94,27 @@ struct Post {
 impl Logged {
     /// Of a room that has carried out the entries up to `last`.
     pub(super) fn new(log: Arc<dyn RoomLog>, last: u64, now: Time) -> Logged {
-        Logged { log, last, kept: now, waiting: VecDeque::new(), in_flight: None }
+        Logged {
+            log,
+            last,
+            kept: now,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            in_flight: None,
+            is_away: false,
+            gate: Arc::default(),
+        }
+    }
+
+    fn push(&mut self, envelope: Envelope) {
+        self.waiting_bytes += waiting_bytes(&envelope);
+        self.waiting.push_back(envelope);
+    }
+
+    fn pop(&mut self) -> Option<Envelope> {
+        let envelope = self.waiting.pop_front()?;
+        self.waiting_bytes -= waiting_bytes(&envelope);
+        Some(envelope)
     }
 }
 
@@ -66,17 +124,68 @@ impl Executor {
         match envelope {
             Envelope::Entry(entry) => self.hear(&entry),
             Envelope::LogLost => self.lose_log(),
+            Envelope::LogAway => self.miss_log(),
             Envelope::ForgetSaid { .. } | Envelope::ForgetHalf | Envelope::ForgetRenderings => {
                 self.guarded(|room| room.open(envelope, None));
             }
-            _ => self.logged().waiting.push_back(envelope),
+            _ if self.logged().is_away => self.guarded(|room| room.take_while_away(envelope)),
+            _ => self.logged().push(envelope),
+        }
+    }
+
+    /// Refuses what would change a room whose log can't be reached; only whoever leaves does
+    /// so, and the others are told when it is back. Questions are answered.
+    fn take_while_away(&mut self, envelope: Envelope) {
+        match envelope {
+            Envelope::Say { session, speeches } => {
+                self.refuse_in_place(&session, &speeches, Refusal::Unavailable);
+            }
+            Envelope::Op { answered: Some(answered), .. }
+            | Envelope::Join { answered: Some(answered), .. }
+            | Envelope::Resume { answered, .. } => {
+                self.answer_later(answered, Err(Refusal::Unavailable));
+            }
+            Envelope::Leave { session, going } => {
+                let (by, op) = self.leaves(session, &going);
+                self.take_out(session, self.batch_len());
+                match going {
+                    Going::Ends(ending) => self.end_connection(session, ending),
+                    Going::Moves(answered) => self.answer_later(answered, Ok(())),
+                    Going::Expires => {}
+                }
+                self.logged().push(Envelope::Op { by, op, answered: None });
+            }
+            Envelope::Op { .. } | Envelope::Join { .. } => self.logged().push(envelope),
+            _ => self.open(envelope, None),
+        }
+    }
+
+    /// The log can't be reached, and something is in flight: that is heard some time, and what
+    /// was not appended is refused.
+    fn miss_log(&mut self) {
+        let logged = self.logged();
+        if logged.in_flight.is_none() || std::mem::replace(&mut logged.is_away, true) {
+            return;
+        }
+        for envelope in std::mem::take(&mut logged.waiting) {
+            self.guarded(|room| room.take_while_away(envelope));
+        }
+        let logged = self.logged();
+        logged.waiting_bytes = logged.waiting.iter().map(waiting_bytes).sum();
+        self.remark(&Notice::ServersAway);
+    }
+
+    /// Tells all members of this machine something that concerns them alone.
+    fn remark(&self, notice: &Notice<'_>) {
+        for member in self.members.iter() {
+            member.session.remark(|answer| answer.notice(notice));
         }
     }
 
     /// Has the log take what waits, unless something is in flight.
     pub(super) fn append_waiting(&mut self) {
         while self.logged().in_flight.is_none()
-            && let Some(envelope) = self.logged().waiting.pop_front()
+            && let Some(envelope) = self.logged().pop()
         {
             let mut post = self.post_of(envelope);
             if post.asked.is_none() {
@@ -92,13 +201,16 @@ impl Executor {
                 if body.len() >= ENTRY_BYTES {
                     break;
                 }
-                let Some(next) = self.logged().waiting.pop_front() else { break };
+                let Some(next) = self.logged().pop() else { break };
                 post = self.post_of(next);
             }
             let logged = self.logged();
             let seq = logged.log.append(body.into_bytes());
             logged.in_flight = Some(InFlight { seq, posts });
         }
+        let has_ended = self.state.has_ended();
+        let logged = self.logged();
+        logged.gate.set(logged.waiting_bytes > MAILBOX_BYTES && !has_ended);
     }
 
     /// With what is asked in it, if it asks for a change of the state.
@@ -117,11 +229,10 @@ impl Executor {
     }
 
     /// Carries out what follows from an op on this machine alone: at once, or, where the op
-    /// came from a log, in the next entry. Nothing that the requester asks for afterwards can
-    /// stand before it.
+    /// came from a log, first in the next entry.
     pub(super) fn follow_up(&mut self, by: By, op: Op) -> Result<(), Refusal> {
         let Some(logged) = &mut self.logged else { return self.carry_out(by, op) };
-        logged.waiting.push_back(Envelope::Op { by, op, answered: None });
+        logged.waiting.push_front(Envelope::Op { by, op, answered: None });
         Ok(())
     }
 
@@ -133,6 +244,10 @@ impl Executor {
             return;
         }
         logged.last = entry.number;
+        if std::mem::take(&mut logged.is_away) {
+            self.remark(&Notice::ServersBack);
+        }
+        let logged = self.logged();
         let is_own = entry.origin == logged.log.origin();
         let own = logged.in_flight.take_if(|in_flight| is_own && in_flight.seq == entry.seq);
         self.time = entry.time;
@@ -188,7 +303,7 @@ impl Executor {
         tracing::error!(room = %self.name, "the room's log is lost; this machine leaves the room");
         let logged = self.logged();
         // Whoever waits is told that the room has ended.
-        (logged.in_flight, logged.waiting) = (None, VecDeque::new());
+        (logged.in_flight, logged.waiting, logged.waiting_bytes) = (None, VecDeque::new(), 0);
         self.guarded(|room| {
             let _ = room.carry_out(By::Time, Op::Stop);
         });
@@ -202,5 +317,15 @@ impl Executor {
 
     fn logged(&mut self) -> &mut Logged {
         self.logged.as_mut().expect("asked only where there is a log")
+    }
+}
+
+/// What something counts while it waits: what speakers say, since only they are held back.
+fn waiting_bytes(envelope: &Envelope) -> usize {
+    match envelope {
+        Envelope::Say { speeches, .. } => {
+            speeches.iter().map(|speech| POST_BYTES + speech.rendered_bytes).sum()
+        }
+        _ => 0,
     }
 }

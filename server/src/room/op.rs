@@ -68,8 +68,10 @@ pub(crate) enum Op {
         user: UserName,
         /// Whether nobody is told of it.
         quiet: Option<Quiet>,
+        /// Whether the operator keeps the requester from speaking.
+        muted: Option<Mute>,
     },
-    /// The requester brings along what the operator did to it elsewhere.
+    /// The operator muted the requester while it was on its way in.
     BringMute(Mute),
     /// The requester brings along the nonces of what it has said elsewhere.
     BringNonces(Box<Nonces>),

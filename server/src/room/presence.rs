@@ -56,7 +56,9 @@ impl Executor {
                 self.follow_up(by, Op::BringSpoke(spoke_at))?;
             }
         }
-        if let Some(mute) = muted {
+        if let Some(mute) = muted
+            && self.state.member(number).and_then(|it| it.muted) != muted
+        {
             self.follow_up(by, Op::BringMute(mute))?;
         }
         if let Some(nonces) = new.nonces() {
@@ -239,7 +241,13 @@ impl Executor {
             }
         };
         let _ = self.carry_out(by, op);
-        let Some(ending) = ending else { return };
+        if let Some(ending) = ending {
+            self.end_connection(session, ending);
+        }
+    }
+
+    /// Ends the connection of a member that has left.
+    pub(super) fn end_connection(&mut self, session: u64, ending: Closing) {
         match self.leaver(session) {
             // First what it is still told of this round.
             Some(leaver) => leaver.ending = Some(ending),

@@ -44,6 +44,8 @@ pub(crate) enum Refusal {
     Listening,
     /// Only a teacher may do this, while a lesson runs.
     TeacherOnly,
+    /// The other machines that share the room can't be reached.
+    Unavailable,
     /// Who is meant may not speak all the same: the operator keeps them from it.
     MutedByOperator,
 }
@@ -80,6 +82,7 @@ impl Refusal {
             Refusal::NameKicked { seconds } => Notice::NameKicked { seconds },
             Refusal::PublicOnly => Notice::PublicOnly,
             Refusal::ReadOnly => Notice::ReadOnly,
+            Refusal::Unavailable => Notice::Unavailable,
             Refusal::MutedByOperator => Notice::Silenced,
             Refusal::Slow { seconds } => Notice::Lesson(LessonNotice::Slow { seconds }),
             Refusal::Listening => Notice::Lesson(LessonNotice::Listening),

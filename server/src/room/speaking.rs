@@ -80,7 +80,12 @@ impl Executor {
 
     /// Tells somebody why they can't say this: a member after all that it has said before.
     #[inline(never)]
-    fn refuse_in_place(&mut self, session: &Session, speeches: &[Speech], refusal: Refusal) {
+    pub(super) fn refuse_in_place(
+        &mut self,
+        session: &Session,
+        speeches: &[Speech],
+        refusal: Refusal,
+    ) {
         let Some(member) = self.members.of(session.number).filter(|_| !speeches.is_empty()) else {
             return refuse(&self.metrics, session, speeches, refusal);
         };

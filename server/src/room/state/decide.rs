@@ -56,7 +56,15 @@ impl State {
         }
         let mut facts = Facts { next_id: self.next_id, now, facts: Vec::new() };
         match op {
-            Op::Join { user, quiet } => self.join(by, user, quiet, &mut facts)?,
+            Op::Join { user, quiet, muted } => {
+                self.join(by, user.clone(), quiet, &mut facts)?;
+                let session = by.session().ok_or(Refusal::NoMember)?;
+                if let Some(mute) = muted {
+                    let (user, muter) = (user.clone(), Muter::Operator);
+                    let (seconds, by) = (None, None);
+                    facts.note(Change::Muted { session, user, muter, mute, seconds, by });
+                }
+            }
             Op::BringMute(mute) => {
                 let (session, user) = self.requester(by)?;
                 let (user, muter) = (user.clone(), Muter::Operator);

@@ -28,7 +28,7 @@ fn joined(session: u64, user: &str, id: u64) -> Fact {
 }
 
 fn join(user: &str) -> Op {
-    Op::Join { user: name(user), quiet: None }
+    Op::Join { user: name(user), quiet: None, muted: None }
 }
 
 /// A room of the session 1, alice, with the topic "tea", where 2 is bob and 3 is carol; the
@@ -157,7 +157,7 @@ fn public_with_quiet_members() -> State {
 fn quiet_sessions_join_and_leave_public_rooms_without_a_word() {
     let (session, room) = (4, State::new(Beginning::default(), NOW));
     for quiet in [Quiet::Speaking, Quiet::ReadOnly] {
-        let join = || Op::Join { user: name("reader"), quiet: Some(quiet) };
+        let join = || Op::Join { user: name("reader"), quiet: Some(quiet), muted: None };
         check(&room, Member(4), join(), Ok(vec![joined_quietly(4, "reader", quiet)]));
         check(&private(), Member(4), join(), Err(Refusal::PublicOnly));
         // Neither the key nor ownership helps.
@@ -190,7 +190,7 @@ fn quiet_sessions_count_as_members_in_the_order_in_which_they_came() {
     assert_eq!(after_bob.collect::<Vec<_>>(), [4]);
     let full = after(room.clone(), &[(Operator, Op::Limit(3))]);
     check(&full, Member(5), join("dave"), Err(Refusal::Full { limit: 3 }));
-    let quietly = Op::Join { user: name("dave"), quiet: Some(Quiet::Speaking) };
+    let quietly = Op::Join { user: name("dave"), quiet: Some(Quiet::Speaking), muted: None };
     check(&full, Member(5), quietly.clone(), Err(Refusal::Full { limit: 3 }));
     let locked = after(room, &[(Operator, Op::Lock(true))]);
     check(&locked, Member(5), quietly, Err(Refusal::Locked));
@@ -423,6 +423,10 @@ fn a_mute_is_told_when_it_begins_and_when_nothing_else_keeps_one_from_speaking()
     // Brought along, it is not told.
     let brought = private().decide(Member(2), Op::BringMute(until(60)), NOW);
     assert!(brought.is_ok_and(|facts| facts.len() == 1 && facts[0].id.is_none()));
+    let muted = Op::Join { user: name("dave"), quiet: None, muted: Some(until(60)) };
+    let joined = after(private(), &[(Member(4), muted)]);
+    let refused = Err(Refusal::Muted { seconds: Some(60) });
+    assert_eq!((joined.check_speaks(Member(4), NOW), joined.next_id()), (refused, 14));
 }
 
 #[test]
@@ -553,7 +557,8 @@ fn op() -> impl Strategy<Value = Op> {
         (0..10i64).prop_map(|at| Op::EndIfEmpty { since: Time::from_millis(100_000 + at) }),
     ];
     prop_oneof![
-        12 => (user(), quiet()).prop_map(|(user, quiet)| Op::Join { user, quiet }),
+        12 => (user(), quiet(), prop::option::of(any_mute()))
+            .prop_map(|(user, quiet, muted)| Op::Join { user, quiet, muted }),
         3 => prop::option::of(text()).prop_map(|text| Op::Leave { text }),
         2 => Just(Op::Move),
         2 => prop_oneof![Just(Op::Away), quiet().prop_map(|quiet| Op::Back { quiet })],

@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 
 use super::*;
-use crate::room::log::{OpenLog, RoomLog, Snapshot};
+use crate::{
+    patience,
+    room::log::{OpenLog, RoomLog, Snapshot},
+};
 
 /// What a machine has appended, until it is heard.
 struct FakeLog {
@@ -247,4 +250,61 @@ fn a_room_that_is_ended_is_so_on_every_machine() {
     // Bob's joining, and the end.
     assert!(shared.nodes.iter().all(|(_, log)| *log.ended.lock() == Some(1_002)));
     assert!(bob.socket.text().contains("\"ended\"") && said(&bob).is_empty());
+}
+
+#[test]
+fn while_its_log_is_away_a_room_refuses_what_would_change_it_and_lets_people_go() {
+    let mut shared = Shared::new(2);
+    let (alice, bob) = (person(1, "alice"), person(2, "bob"));
+    shared.post(0, alice.joins());
+    shared.post(0, bob.joins());
+    shared.order_all();
+    shared.room(0).miss_log().expect("the room is open");
+    shared.post(0, alice.says("nothing was in flight"));
+    shared.room(0).miss_log().expect("the room is open");
+    shared.post(0, alice.says_with("refused", Some("a1")));
+    assert!(alice.socket.text().contains(r#""code":"unavailable""#));
+    let (answer, answered) = bounded(1);
+    let op = Op::Topic("tea".into());
+    shared.post(0, Envelope::Op { by: alice.by(), op, answered: Some(answer) });
+    assert_eq!(answered.recv(), Ok(Err(Refusal::Unavailable)));
+    shared.post(0, bob.leaves());
+    assert!(bob.socket.text().ends_with("bye\n"));
+    assert!(said(&alice).is_empty());
+
+    shared.order_all();
+    assert_eq!(said(&alice), ["1002 \"nothing was in flight\""]);
+    let left = alice.socket.text().contains(r#"{"type":"left","id":1003"#);
+    assert!(left && shared.room(1).status().members == 1);
+    shared.check_same();
+    shared.post(0, alice.says("again"));
+    shared.order_all();
+    assert_eq!(said(&alice).len(), 2);
+}
+
+#[test]
+fn a_speaker_waits_while_much_waits_for_the_log_and_nobody_else_does() {
+    let mut shared = Shared::new(1);
+    let (alice, bob) = (person(1, "alice"), person(2, "bob"));
+    shared.post(0, alice.joins());
+    shared.order_all();
+    let long = || Speech {
+        text: "x".into(),
+        me: false,
+        nonce: None,
+        rendered_bytes: mailbox::MAILBOX_BYTES,
+    };
+    let room = shared.room(0).clone();
+    // The first is in flight, the second waits.
+    (0..2).for_each(|_| room.say(&alice.session, vec![long()]));
+    let speaker = patience::spawn({
+        let (room, alice) = (room.clone(), alice.session.clone());
+        move || room.say(&alice, vec![long()])
+    });
+    speaker.wait_until_asleep();
+    shared.post(0, bob.joins());
+    shared.order_all();
+    speaker.join();
+    shared.order_all();
+    assert_eq!(said(&alice).len(), 3);
 }
