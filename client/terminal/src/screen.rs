@@ -34,14 +34,17 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::{
     interrupts::EditorThread,
-    layout::{end_that_fits, fills_row, hang, rows_below, rows_wrapped_anew},
+    layout::{end_that_fits, fills_row, rows_below, rows_wrapped_anew},
     prompt::{Pinned, Prompt},
     size::{terminal_size, wraps_anew},
     style::{Palette, paint},
     typing::{Interruption, TypedSoFar},
 };
 
+use state::State;
+
 mod cover;
+mod state;
 
 /// A full screen sends no signal when it has space again; this is the pause before the next
 /// look.
@@ -65,43 +68,6 @@ pub struct Screen {
     state: Mutex<State>,
     changed: Condvar,
     palette: Palette,
-}
-
-#[derive(Default)]
-struct State {
-    /// Whole lines that have not been written yet.
-    waiting: String,
-    /// The current prompt and what is pinned above it, and what the line began with.
-    prompt: String,
-    pinned: Option<Pinned>,
-    shown_prompt: Prompt,
-    /// The prompt as last painted, which may be one of the editor's own.
-    painted_prompt: String,
-    /// How wide the terminal was then.
-    painted_columns: u16,
-    /// Where the text filled its last row at that time, if it did: the editor has ended that
-    /// row itself, and text typed since begins a new one.
-    row_end: Option<usize>,
-    /// The size of the terminal, if the line filled all of it.
-    filled: Option<(u16, u16)>,
-    /// The editor's thread, which typed the last line.
-    editor: Option<EditorThread>,
-    /// Whether a line is being typed: from before its first paint until after its last.
-    typing: bool,
-    /// Whether it answers a question, which takes the place of the prompt.
-    asking: bool,
-    /// Whether it has been painted: from then on, the editor has the terminal and its signals.
-    painted: bool,
-    /// The text typed so far.
-    typed: TypedSoFar,
-    /// When Ctrl-C cleared the line, if nothing has been typed since.
-    cleared_at: Option<Instant>,
-    /// Why the line ends, if not with Enter.
-    interruption: Option<Interruption>,
-    /// Whether the terminal's other screen is shown, on which no waiting line is written.
-    covered: bool,
-    /// Whether the screen has been closed.
-    closed: bool,
 }
 
 impl Screen {
@@ -446,46 +412,6 @@ impl Screen {
             state.typed = typed.clone();
         }
         (typed, interruption)
-    }
-}
-
-impl State {
-    /// The waiting lines, wrapped for this terminal.
-    fn take_waiting(&mut self) -> String {
-        if self.covered {
-            return String::new();
-        }
-        hang(&mem::take(&mut self.waiting), terminal_size().0).into_owned()
-    }
-
-    /// A key has ended the line, even if it was about to be restarted.
-    fn interrupt_by_key(&mut self, interruption: Interruption) {
-        if self.interruption != Some(Interruption::Cancelled) {
-            self.interruption = Some(interruption);
-        }
-    }
-
-    /// Whether the line was accepted only because of Ctrl-Z, and will be restarted.
-    fn is_suspended(&self) -> bool {
-        match self.interruption {
-            #[cfg(unix)]
-            Some(Interruption::Suspended { .. }) => true,
-            _ => false,
-        }
-    }
-
-    /// The prompt as it should be painted now.
-    fn wanted_prompt(&self) -> Prompt {
-        Prompt::new(&self.prompt, self.pinned.as_ref(), terminal_size())
-    }
-
-    fn prompt_is_old(&self) -> bool {
-        !self.asking && self.wanted_prompt() != self.shown_prompt
-    }
-
-    /// Whether the editor has to repaint although no lines wait.
-    fn wants_painting(&self) -> bool {
-        self.typing && self.painted && self.prompt_is_old() && self.interruption.is_none()
     }
 }
 

@@ -11,18 +11,19 @@ use madang_protocol::{
     telnet::{Telnet, edit_line},
     wide::Wide,
 };
-use memchr::{memchr, memchr2, memchr3};
+use memchr::{memchr, memchr3};
 
-use self::padding::Padding;
+use self::{
+    padding::{BYTE_ORDER_MARK, Padding, is_blank, padding_bytes, without_padding},
+    typing::{Typing, is_one_key},
+};
 use crate::transport::Line;
 
 mod padding;
+mod typing;
 
 /// How long after a line that ended in CR an empty line counts as part of the same Enter.
 const ENTER_ECHO: Duration = Duration::from_millis(300);
-
-/// Some .NET and Windows programs write this before text, sometimes before each message.
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Turns reads into lines.
 pub(crate) struct Framer {
@@ -67,15 +68,6 @@ enum Framing {
     Lines,
     /// By packets: each read is one or more lines.
     Packets,
-}
-
-/// Whether the peer sends each character as it is typed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Typing {
-    /// Not known yet; the number of single-character reads since the last line end.
-    Unknown { characters: usize },
-    /// Yes.
-    ByCharacter,
 }
 
 impl Framer {
@@ -380,34 +372,6 @@ impl Framer {
     }
 }
 
-impl Typing {
-    /// Inspects one read for signs of a terminal in character mode: single characters followed
-    /// by the CR of Enter, which may arrive with the last character; or a backspace alone or
-    /// after them, which no other peer sends.
-    fn observe(&mut self, text: &[u8]) {
-        let Typing::Unknown { characters } = *self else { return };
-        let key = [b"\r\n".as_slice(), b"\r\0", b"\r", b"\n"]
-            .into_iter()
-            .find_map(|end| text.strip_suffix(end));
-        let is_enter = key.is_some();
-        let key = key.unwrap_or(text);
-        let is_backspace = matches!(key, [0x08 | 0x7f]);
-        let has_backspace = memchr2(0x08, 0x7f, key).is_some();
-        let sends_cr = is_enter && !text.ends_with(b"\n") || text.ends_with(b"\r\n");
-        *self = match key {
-            [] if text.is_empty() => return,
-            // An arrow key or another key that sends a sequence.
-            [0x1b, ..] if !is_enter => return,
-            _ if is_backspace && !is_enter || has_backspace && characters > 0 => {
-                Typing::ByCharacter
-            }
-            _ if sends_cr && characters > 0 && is_one_character(key) => Typing::ByCharacter,
-            _ if is_enter || !is_one_character(key) => Typing::Unknown { characters: 0 },
-            _ => Typing::Unknown { characters: characters + 1 },
-        };
-    }
-}
-
 /// Where text in a wider encoding than UTF-8 begins in a read, if anywhere: at the start, or
 /// with a byte order mark after a line.
 fn find_wide(read: &[u8], at_line_start: bool) -> Option<(usize, Wide)> {
@@ -420,45 +384,8 @@ fn find_wide(read: &[u8], at_line_start: bool) -> Option<(usize, Wide)> {
     Wide::of_bytes(&read[at..]).map(|wide| (at, wide))
 }
 
-/// The line without byte order marks in front, and without the NULs with which C programs fill
-/// their buffers.
-fn without_padding(mut line: &[u8]) -> &[u8] {
-    line = &line[..line.len() - padding_bytes(line)];
-    loop {
-        line = match line {
-            [0, rest @ ..] => rest,
-            _ => match line.strip_prefix(BYTE_ORDER_MARK) {
-                Some(rest) => rest,
-                None => return line,
-            },
-        };
-    }
-}
-
-/// How many NULs there are at the end.
-fn padding_bytes(bytes: &[u8]) -> usize {
-    bytes.iter().rev().take_while(|byte| **byte == 0).count()
-}
-
-/// Whether there is only padding.
-fn is_blank(bytes: &[u8]) -> bool {
-    without_padding(bytes).is_empty()
-}
-
 fn is_utf8(bytes: &[u8]) -> bool {
     str::from_utf8(bytes).is_ok()
-}
-
-fn is_one_character(text: &[u8]) -> bool {
-    str::from_utf8(text).is_ok_and(|text| text.chars().nth(1).is_none())
-}
-
-/// Whether one read may be a single key of a terminal: a character in any encoding, or the
-/// sequence of an arrow or function key.
-fn is_one_key(text: &[u8]) -> bool {
-    let is_control = text.first().is_some_and(u8::is_ascii_control);
-    let is_foreign = text.len() < 4 && !is_utf8(text);
-    is_control || is_foreign || is_one_character(text)
 }
 
 /// Whether `bytes` ends in the middle of a character.

@@ -3,6 +3,9 @@
 
 use memchr::memchr;
 
+/// Some .NET and Windows programs write this before text, sometimes before each message.
+pub(super) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// What NULs in a peer's input mean, as far as that is known.
 ///
 /// A program that calls `fgets(buffer, …)` and `send(socket, buffer, sizeof buffer, 0)` sends
@@ -142,4 +145,29 @@ fn next_string(read: &[u8], at: usize) -> (usize, usize) {
         from = nul + nuls;
     }
     (read.len(), 0)
+}
+
+/// The line without byte order marks in front, and without the NULs with which C programs fill
+/// their buffers.
+pub(super) fn without_padding(mut line: &[u8]) -> &[u8] {
+    line = &line[..line.len() - padding_bytes(line)];
+    loop {
+        line = match line {
+            [0, rest @ ..] => rest,
+            _ => match line.strip_prefix(BYTE_ORDER_MARK) {
+                Some(rest) => rest,
+                None => return line,
+            },
+        };
+    }
+}
+
+/// How many NULs there are at the end.
+pub(super) fn padding_bytes(bytes: &[u8]) -> usize {
+    bytes.iter().rev().take_while(|byte| **byte == 0).count()
+}
+
+/// Whether there is only padding.
+pub(super) fn is_blank(bytes: &[u8]) -> bool {
+    without_padding(bytes).is_empty()
 }
