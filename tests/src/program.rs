@@ -1,11 +1,38 @@
 //! Other programs that a test runs. Their output is shown when they fail.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        PoisonError, RwLock,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
+
+/// Whoever starts a program at a terminal waits for the end of a pipe that this program closes.
+/// Any other program that is started at that moment inherits the pipe, and keeps it open for as
+/// long as it runs. So programs at terminals are started one at a time, and no others meanwhile.
+static STARTING: RwLock<()> = RwLock::new(());
+
+/// Starts a program, as [`Command::spawn`] does. Tests that start programs at terminals too start
+/// all of them in this way.
+///
+/// # Errors
+///
+/// The system's.
+pub fn spawn_program(command: &mut Command) -> io::Result<Child> {
+    let _others = STARTING.read().unwrap_or_else(PoisonError::into_inner);
+    command.spawn()
+}
+
+/// Starts a program at a terminal, and no other meanwhile.
+#[cfg(unix)]
+pub(crate) fn spawn_alone<T>(spawn: impl FnOnce() -> T) -> T {
+    let _alone = STARTING.write().unwrap_or_else(PoisonError::into_inner);
+    spawn()
+}
 
 /// A running program, killed when it is dropped.
 pub struct Program {
@@ -22,11 +49,8 @@ impl Program {
     #[track_caller]
     pub fn start(command: &mut Command) -> Program {
         let shown = format!("{command:?}");
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = spawn_program(command)
             .unwrap_or_else(|error| panic!("failed to start {shown}: {error}"));
         Program { child: Some(child), command: shown }
     }

@@ -10,7 +10,7 @@ use std::{
 
 use expectrl::{Session, process::unix::WaitStatus, session::OsSession};
 
-use crate::DEADLINE;
+use crate::{DEADLINE, program::spawn_alone};
 
 /// Enter.
 pub const ENTER: &str = "\r";
@@ -53,7 +53,8 @@ impl Terminal {
     /// Starts a program at a terminal of its own.
     #[track_caller]
     pub fn start(command: Command, columns: u16, rows: u16) -> Terminal {
-        let mut session = Session::spawn(command).expect("there are terminals");
+        let session = spawn_alone(|| Session::spawn(command));
+        let mut session = session.expect("there are terminals");
         session.get_process_mut().set_window_size(columns, rows).expect("it is a terminal");
         let parser = vt100::Parser::new(size(rows), size(columns), SCROLLBACK);
         Terminal { session, parser, raw: Vec::new(), seen: 0, is_open: true }

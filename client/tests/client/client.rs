@@ -8,6 +8,8 @@ use std::{
     time::Instant,
 };
 
+use madang_tests::spawn_program;
+
 use crate::{DEADLINE, fake_server::FakeServer};
 
 pub(crate) struct Client {
@@ -57,7 +59,7 @@ impl Client {
 
     fn spawn(mut command: Command, take: impl FnOnce(ChildStdout) -> Output) -> Client {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the binary is built");
+        let mut child = spawn_program(&mut command).expect("the binary is built");
         let stdin = child.stdin.take().expect("it is piped");
         let stdout = take(child.stdout.take().expect("it is piped"));
         let stderr = Output::collect(child.stderr.take().expect("it is piped"));

@@ -1,7 +1,11 @@
 //! Ends before the beginning, and ends by the server.
 
-use std::{net::SocketAddr, process::Command};
+use std::{
+    net::SocketAddr,
+    process::{Command, Stdio},
+};
 
+use madang_tests::spawn_program;
 use socket2::{Domain, Socket, Type};
 
 use crate::{
@@ -16,7 +20,9 @@ fn check(address: &str, args: &[&str], code: i32, part: &str) {
 
 #[track_caller]
 fn check_command(command: &mut Command, code: i32, part: &str) {
-    let output = command.output().expect("the binary is built");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let client = spawn_program(command).expect("the binary is built");
+    let output = client.wait_with_output().expect("it ends");
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
     assert_eq!(output.status.code(), Some(code), "{text}");

@@ -1,13 +1,14 @@
 //! A lesson, for a person at a terminal: the row above the prompt, what is refused for a while,
 //! and servers and clients that know more or less of lessons than the other side.
 
+use std::process::Stdio;
+
 use madang_protocol::{
     event::{LessonNow, Time},
     notice::{LessonNotice, Notice},
     text::Lang,
 };
-
-use std::process::Stdio;
+use madang_tests::spawn_program;
 
 use crate::{
     client,
@@ -347,7 +348,7 @@ fn a_pipe_has_no_row_above_anything() {
     let args = ["--name", "ci", "--lang", "en", "--read", "--count", "1"];
     let mut command = client::command(&server.address, &args);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let reader = command.spawn().expect("the client starts");
+    let reader = spawn_program(&mut command).expect("the client starts");
     let mut peer = server.accept_json();
     peer.expect_login("\"name\":\"ci\"");
     welcome(&mut peer, &format!(r#""running":true,"poll":{{{POLL}}}"#), false);

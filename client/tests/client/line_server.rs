@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use madang_tests::spawn_program;
+
 use crate::{
     DEADLINE,
     fake_server::{FakeServer, Peer},
@@ -136,7 +138,7 @@ impl Ncat {
         let port = address.port().to_string();
         let mut command = Command::new("ncat");
         command.args(["--chat", "-l", "127.0.0.1", &port]).stdin(Stdio::null());
-        let ncat = Ncat(command.spawn().expect("ncat is installed"));
+        let ncat = Ncat(spawn_program(&mut command).expect("ncat is installed"));
         let deadline = Instant::now() + DEADLINE;
         while TcpStream::connect(address).is_err() {
             assert!(Instant::now() < deadline, "ncat does not listen");

@@ -15,6 +15,7 @@ use madang_server::{
     operator::console::{Console, ConsoleThread, Streams},
     server::Server,
 };
+use madang_tests::spawn_program;
 
 use crate::{
     DEADLINE, client,
@@ -122,7 +123,7 @@ impl Watcher {
 fn pipe(address: &str, args: &[&str]) -> Child {
     let mut command: Command = client::command(address, args);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.spawn().expect("the client starts")
+    spawn_program(&mut command).expect("the client starts")
 }
 
 #[track_caller]

@@ -2,12 +2,12 @@
 //! most new terminals do.
 
 use std::{
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use madang_tests::TestFolder;
+use madang_tests::{TestFolder, spawn_program};
 
 use crate::{
     DEADLINE,
@@ -61,7 +61,9 @@ impl Tmux {
         // A tmux around the tests is another one.
         command.env("LC_ALL", "C.UTF-8").env_remove("TMUX");
         command.arg("-u").arg("-S").arg(self.folder.path().join("tmux"));
-        let output = command.args(arguments).output().expect("tmux is installed");
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
+        let tmux = spawn_program(command.stderr(Stdio::piped())).expect("tmux is installed");
+        let output = tmux.wait_with_output().expect("it ends");
         assert!(output.status.success(), "{arguments:?}: {output:?}");
         output
     }

@@ -9,6 +9,8 @@ use std::{
     thread,
 };
 
+use madang_tests::spawn_program;
+
 use crate::{
     DEADLINE,
     client::Client,
@@ -27,13 +29,10 @@ impl SeedServer {
     #[track_caller]
     fn start() -> SeedServer {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/peers/seed_server.py");
-        let mut child = Command::new("python3")
-            .args([Path::new("-u"), &script])
-            .env("PYTHONUTF8", "1")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("python3 is installed");
+        let mut command = Command::new("python3");
+        command.args([Path::new("-u"), &script]).env("PYTHONUTF8", "1");
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = spawn_program(&mut command).expect("python3 is installed");
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         let mut line = || lines.next().expect("it talks").expect("it is UTF-8");
         let port = loop {

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use madang_tests::{Authority, Flaw, TestFolder, TestServer};
+use madang_tests::{Authority, Flaw, TestFolder, TestServer, spawn_program};
 
 use crate::{client::command, fake_server::FakeServer};
 
@@ -26,7 +26,7 @@ fn trusting(server: &TestServer, address: &str, args: &[&str]) -> Command {
 #[track_caller]
 fn pipe(command: &mut Command, input: &str) -> Output {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut client = command.spawn().expect("the binary is built");
+    let mut client = spawn_program(command).expect("the binary is built");
     // A client that can't connect does not read its stdin.
     let _ = client.stdin.take().expect("it is piped").write_all(input.as_bytes());
     client.wait_with_output().expect("it ends")
@@ -155,7 +155,7 @@ fn a_server_that_does_not_shake_hands_is_given_up() {
     let ca = folder.write("ca.pem", &Authority::new().pem());
     let mut client = command(&server.address, &["--tls", "--lang=en"]);
     let client = client.arg("--ca").arg(&ca).stdin(Stdio::null()).stderr(Stdio::piped());
-    let client = client.stdout(Stdio::piped()).spawn().expect("the binary is built");
+    let client = spawn_program(client.stdout(Stdio::piped())).expect("the binary is built");
     let _silent = server.accept();
     let output = client.wait_with_output().expect("it ends");
     check_refused(&output, &["no answer"]);
@@ -171,7 +171,7 @@ fn a_handshake_that_never_ends_is_given_up_however_it_drips() {
     let ca = folder.write("ca.pem", &Authority::new().pem());
     let mut client = command(&server.address, &["--tls", "--lang=en"]);
     let client = client.arg("--ca").arg(&ca).stdin(Stdio::null()).stderr(Stdio::piped());
-    let client = client.stdout(Stdio::piped()).spawn().expect("the binary is built");
+    let client = spawn_program(client.stdout(Stdio::piped())).expect("the binary is built");
     let mut peer = server.accept();
     // The beginning of a record of 16 KiB, with a server's hello in it.
     let mut record = b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03".to_vec();

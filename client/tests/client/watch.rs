@@ -4,6 +4,8 @@
 use std::process::Stdio;
 
 use madang_protocol::{notice::Notice, text::Lang};
+#[cfg(target_os = "linux")]
+use madang_tests::spawn_program;
 
 #[cfg(target_os = "linux")]
 use crate::client::command;
@@ -316,7 +318,8 @@ fn an_output_that_takes_nothing_is_a_failure() {
     let server = FakeServer::start();
     let full = std::fs::File::create("/dev/full").expect("Linux has it");
     let mut command = command(&server.address, &READ);
-    let child = command.stdout(full).stderr(Stdio::piped()).spawn().expect("the binary is built");
+    command.stdout(full).stderr(Stdio::piped());
+    let child = spawn_program(&mut command).expect("the binary is built");
     let mut peer = server.accept_member("watch");
     peer.said("bob", "hello");
     peer.expect_quit();

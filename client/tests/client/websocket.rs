@@ -13,6 +13,7 @@ use madang_server::{
     operator::console::{Console, Streams},
     server::Server,
 };
+use madang_tests::spawn_program;
 
 use tungstenite::{
     Message, WebSocket,
@@ -91,13 +92,10 @@ impl Watcher {
 
 /// Runs a client that says `input` at `address`.
 fn pipe(address: &str, input: &str) -> Output {
-    let mut client = Command::new(env!("CARGO_BIN_EXE_madang"))
-        .args([address, "--name", "봇", "--lang", "en"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the client starts");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_madang"));
+    command.args([address, "--name", "봇", "--lang", "en"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut client = spawn_program(&mut command).expect("the client starts");
     // A client that fails at once reads nothing.
     let _ = client.stdin.take().expect("it is piped").write_all(input.as_bytes());
     client.wait_with_output().expect("it ends")

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use madang_tests::spawn_program;
 use rustix::process::{Pid, Signal};
 
 use crate::incoming::{Incoming, PATIENCE};
@@ -26,7 +27,7 @@ impl Program {
     pub(crate) fn start(command: &mut Command) -> Program {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let name = command.get_program().to_string_lossy().into_owned();
-        let started = command.spawn();
+        let started = spawn_program(command);
         let mut child = started.unwrap_or_else(|error| panic!("failed to start {name}: {error}"));
         let out = child.stdout.take().expect("it is piped");
         let err = child.stderr.take().expect("it is piped");
