@@ -317,7 +317,10 @@ fn what_is_secret_in_a_lesson_is_in_no_file() {
     kim.ask("/lesson end", "ack");
     school.restart(Signal::TERM);
     look(&school, "after it was stopped");
-    // What everyone was told is there, in its order.
+    // What everyone was told is there, in its order, once the server has ended.
+    let mut server = school.server.take().expect("it runs");
+    server.signal(Signal::TERM);
+    assert_eq!(server.expect_exit(), 0);
     let kinds: Vec<_> = saved(&school.folder.path().join("data"), "lobby")
         .iter()
         .filter_map(|event| event["type"].as_str().map(str::to_owned))
