@@ -10,6 +10,9 @@ import { word } from "./words.js";
 /** How the answers to what is asked here are known. */
 export const PURPOSE = "lesson";
 
+/** What asks without a name begins with this. */
+const ASK = "/ask ";
+
 export class Classroom {
   #state;
   #connection;
@@ -34,7 +37,7 @@ export class Classroom {
       command: act.command,
       vote: (choice) => this.#ask({ type: "vote", choice }),
       hand: (isUp, text) => this.#ask({ type: "hand", up: isUp, ...(text && { text }) }),
-      ask: (text) => this.#ask({ type: "command", line: `/ask ${text}` }),
+      ask: (text) => this.#ask({ type: "command", line: ASK + text }),
     });
     this.#teacher = new Teacher(state, act, openSide);
     this.#wall = new LessonWall(state);
@@ -76,8 +79,11 @@ export class Classroom {
   }
 
   /** What became of something that was asked here. */
-  answer({ request: { type, choice } }, message) {
-    if (message.type === "error") {
+  answer({ request: { type, choice, text, line = "" } }, message) {
+    const written = text ?? (line.startsWith(ASK) ? line.slice(ASK.length) : null);
+    if (message.type === "error" && message.code === "slow" && written) {
+      this.#pupil.askAgain(message.text, written, type === "hand");
+    } else if (message.type === "error") {
       // The page has missed how the poll stands, or that it is over.
       if (message.code === "poll_over") this.#request("/poll");
       this.#state.note(message.text, "error");

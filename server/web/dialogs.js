@@ -34,11 +34,11 @@ export function showPerson(state, name, act) {
   const dialog = byId("person");
   const isSelf = name === state.user;
   const isHere = state.members.has(name);
-  const tools = state.isOwner && !isSelf && isHere ? [
+  const tools = state.keepsOrder && !isSelf && isHere ? [
     ["kick", () => act.kick(name)],
     state.muted.has(name) ? ["unmute", () => act.command(`/unmute ${name}`)] : ["mute", () => act.command(`/mute ${name} 10m`)],
-    ["makeOwner", () => act.command(`/owner ${name}`)],
-  ] : [];
+    state.isOwner && ["makeOwner", () => act.command(`/owner ${name}`)],
+  ].filter(Boolean) : [];
   const actions = isSelf ? [["rename", act.rename]] : [
     ["whisper", () => act.whisper(name)],
     ["mention", () => act.mention(name)],
@@ -67,15 +67,15 @@ export function showAbout({ title, topic, durable }, label, onSet) {
 /** All that has no button of its own on the page. */
 export function showMore(state, attention, sound, act) {
   const dialog = byId("more");
-  const tools = state.isOwner ? [
+  const tools = state.keepsOrder ? [
     state.locked ? ["unlock", () => act.command("/unlock")] : ["lock", () => act.command("/lock")],
     ["limit", act.limit],
-    ["end", act.end],
-  ] : [];
+    state.isOwner && ["end", act.end],
+  ].filter(Boolean) : [];
   const actions = [
     ["rename", act.rename],
     [state.isPrivate ? "setTitle" : "setTopic", act.topic],
-    state.mayDownload && ["transcript", act.transcript],
+    state.keepsOrder && ["transcript", act.transcript],
     attention.possible && [attention.on ? "notificationsOff" : "notifications", () => attention.toggle()],
     sound.possible && [sound.on ? "soundOff" : "sound", () => sound.toggle()],
     ["help", () => act.command("/help")],

@@ -39,6 +39,13 @@ export class Pupil {
     return this.#state.lesson.placeOf(this.#state.user);
   }
 
+  /** What was asked too soon is not lost: it is asked for again, with the reason. */
+  async askAgain(reason, written, isForHand) {
+    const text = await ask(reason, written, word("ask"));
+    if (text && isForHand) this.#act.hand(true, text);
+    else if (text) this.#act.ask(text);
+  }
+
   /** Why nothing may be said now, in words; null if it may. */
   refusal() {
     const quiet = this.#state.lesson.keepsQuiet(this.#state.user, Date.now());

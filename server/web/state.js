@@ -78,8 +78,8 @@ export class State {
     return this.owner !== null && this.owner === this.user;
   }
 
-  /** Whether one may have what was said here as a file. */
-  get mayDownload() {
+  /** Whether one keeps order here, and may have what was said as a file: an owner, and a teacher. */
+  get keepsOrder() {
     return this.isOwner || (this.lesson.isTeacher && this.room !== null && !this.isPrivate);
   }
 

@@ -29,6 +29,12 @@ try {
   // A hand goes up with one press; a question may follow; a click calls.
   await alice.click("#hand");
   await alice.locator("#lesson-line", { hasText: "1번째" }).waitFor();
+  // Too soon after that: what was written is still there.
+  await alice.locator("#lesson-line button").click();
+  await answer(alice, "포인터가 뭔가요?");
+  await alice.locator("#question-text", { hasText: "뒤에 바꿀 수 있습니다" }).waitFor();
+  assert.equal(await alice.inputValue("#question-value"), "포인터가 뭔가요?");
+  await alice.keyboard.press("Escape");
   await bob.click("#hand");
   await bob.locator("#lesson-line", { hasText: "number 2" }).waitFor();
   await tool(teacher, "hands").filter({ hasText: "2" }).waitFor();
@@ -85,6 +91,12 @@ try {
   await picture(alice, "lesson-pupil-result");
   for (const page of [alice, bob]) await page.locator("#poll .quiet").click();
   await bob.locator("#poll").waitFor({ state: "hidden" });
+
+  // A teacher keeps order, but does not own the room.
+  await teacher.locator("#people button[data-name='bob']").click();
+  const offered = await teacher.locator("#person-actions button").allTextContents();
+  assert.ok(offered.includes("내보내기") && !offered.some((it) => it.includes("방장")), offered.join(", "));
+  await teacher.keyboard.press("Escape");
 
   // Calm: what may not be said stays in the field.
   await tool(teacher, "slow").click();
