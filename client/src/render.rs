@@ -7,7 +7,7 @@ use madang_protocol::{
     event::{Event, GapReason, LessonEvent, ServerMessage, Stamp, Time},
     notice::{Notice, lesson_answer},
     sanitize::{sanitize_label, sanitize_line, sanitize_message},
-    text::{Lang, LineEnd, write_event},
+    text::{Lang, LineEnd, teacher_mark, write_event},
 };
 use madang_terminal::{
     size::terminal_size,
@@ -284,10 +284,12 @@ impl Renderer {
         };
         // `[name] ` or `* name `, as in the protocol.
         let (before_bytes, behind_bytes) = if me { (2, 1) } else { (1, 2) };
+        // Behind the name of a teacher, what no name can have.
+        let behind_bytes = behind_bytes + if teacher { teacher_mark(self.lang).len() } else { 0 };
         self.lines(stamp, mark, &told(&event, self.lang), |line| {
             let (before, rest) = line.split_at(before_bytes);
             let (user, rest) = rest.split_at(user.len());
-            let (behind, words) = rest.split_at(behind_bytes.min(rest.len()));
+            let (behind, words) = rest.split_at(rest.floor_char_boundary(behind_bytes));
             format!("{before}{}{behind}{}", paint(name, user), style(words))
         })
     }

@@ -290,6 +290,21 @@ fn being_called_on_rings_the_bell() {
 }
 
 #[test]
+fn a_teacher_is_marked_where_no_name_can_be() {
+    let (_server, mut terminal, mut peer) = start(80, 24, r#""running":true"#);
+    for text in ["hello", "me, look"] {
+        peer.event("said", &format!(r#""user":"Kim","text":"{text}","teacher":true"#));
+    }
+    peer.event("said", r#""user":"Kim","text":"waves","me":true,"teacher":true"#);
+    terminal.expect_last(&[
+        " [Kim·teacher] hello",
+        "*[Kim·teacher] me, look",
+        " * Kim·teacher waves",
+        "[lobby 3]",
+    ]);
+}
+
+#[test]
 fn a_lost_connection_takes_the_row_away_and_brings_it_back_with_the_vote() {
     let (server, mut terminal, mut peer) = start(80, 24, r#""running":true"#);
     peer.event("poll", POLL);
