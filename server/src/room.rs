@@ -1,6 +1,6 @@
-//! A room: its mailbox, the pump that empties it, and what may be asked of it. What it is
-//! and what the rules are is its [`state`]; what the pump does with that, the
-//! [`executor`]'s. Knows neither sockets nor names' uniqueness.
+//! A room: its mailbox, the pump that empties it, and the requests it accepts. The room's data
+//! and rules are its [`state`]; the [`executor`] carries out what the pump takes from the
+//! mailbox. Knows no sockets, and does not check that names are unique.
 //!
 //! # Guarantees
 //!
@@ -83,35 +83,35 @@ pub(crate) mod event_ids;
 pub(crate) mod recorder;
 mod recording;
 
-/// How long a thread pumps before it would rather hand over.
+/// How long a thread pumps before it tries to hand over.
 const PUMP_PATIENCE: Duration = Duration::from_millis(20);
 
-/// What a post counts in the mailbox beside what it carries.
+/// What a post counts in the mailbox in addition to its content.
 const POST_BYTES: usize = 64;
 
-/// What a question counts in the mailbox: its answer takes the pump as long as a
-/// round of many lines does, where there is much to tell.
+/// What a question counts in the mailbox: a long answer takes the pump as much time as a round
+/// of many lines.
 const QUESTION_BYTES: usize = 4 * 1_024;
 
 /// A room.
 pub(crate) struct Room {
-    /// No two of a server are the same.
+    /// Unique among the rooms of a server.
     pub(crate) number: u64,
-    /// As events name it: the name, or the mark of a private room.
+    /// The name used in events: the room's name, or the mark of a private room.
     pub(crate) name: Arc<str>,
-    /// Opens a private room.
+    /// The key of a private room.
     pub(crate) key: Option<RoomKey>,
-    /// The number under which what happens here is kept on disk.
+    /// The number under which the room is saved on disk.
     opened: u64,
     metrics: Arc<Metrics>,
-    /// Keeps what happens here on disk, if anybody does.
+    /// Saves what happens here on disk, if messages are saved.
     recorder: Option<Arc<dyn Recorder>>,
     mailbox: Mailbox<Envelope>,
-    /// Locked by the pump alone, for as long as it pumps.
+    /// Locked only by the pump, while it pumps.
     executor: Mutex<Executor>,
-    /// As it was when members were last told of anything.
+    /// The status when members were last sent anything.
     status: Arc<Mutex<RoomStatus>>,
-    /// Whether the server stops, and says goodbye to everyone itself.
+    /// Whether the server is stopping and says goodbye to everyone itself.
     is_stopping: AtomicBool,
     /// Holds speakers back, if its ops get their order in a log.
     gate: Option<Arc<Gate>>,
@@ -119,23 +119,23 @@ pub(crate) struct Room {
     last_said: Arc<AtomicU64>,
 }
 
-/// What all rooms of a server have in common.
+/// Data shared by all rooms of a server.
 #[derive(Clone, Default)]
 pub(crate) struct Context {
     pub(crate) ids: Arc<EventIds>,
-    /// The lesson, in which public rooms take part.
+    /// The lesson, which takes place in all public rooms.
     pub(crate) lesson: Arc<Lesson>,
-    /// The secret for hashes of nonces.
+    /// The secret for hashing nonces.
     pub(crate) nonce_key: NonceKey,
     pub(crate) metrics: Arc<Metrics>,
-    /// Keeps what happens in public rooms.
+    /// Saves what happens in public rooms.
     pub(crate) recorder: Option<Arc<dyn Recorder>>,
-    /// Where the logs of public rooms are, if several machines share them.
+    /// The logs of public rooms, if several machines share them.
     pub(crate) logs: Option<Arc<dyn RoomLogs>>,
 }
 
 impl Room {
-    /// An empty room; a private one has a key.
+    /// An empty room; private if it has a key.
     pub(crate) fn new(
         number: u64,
         name: &str,
@@ -147,7 +147,7 @@ impl Room {
         Arc::new_cyclic(|room: &Weak<Room>| {
             let handle = room.clone();
             let (metrics, mut recorder) = (context.metrics.clone(), context.recorder.clone());
-            // A private room is kept nowhere.
+            // Private rooms are never saved.
             recorder.take_if(|_| key.is_some());
             let opened = beginning.opened;
             let context = Context { recorder: recorder.clone(), ..context };
@@ -170,12 +170,12 @@ impl Room {
         })
     }
 
-    /// The number under which what happens here is kept on disk; none where it isn't.
+    /// The number under which the room is saved on disk; `None` if it is not saved.
     pub(crate) fn kept_as(&self) -> Option<u64> {
         self.recorder.as_ref().map(|_| self.opened)
     }
 
-    /// When anything happened in it last, in milliseconds since 1970.
+    /// When anything last happened in it, in milliseconds since 1970.
     pub(crate) fn happened_at(&self) -> i64 {
         self.happened_at.load(Ordering::Relaxed)
     }
@@ -185,48 +185,48 @@ impl Room {
         Some(self.last_said.load(Ordering::Relaxed)).filter(|id| *id > 0)
     }
 
-    /// What may be known from outside, as of the last round that was told of.
+    /// What is visible from outside, as of the last round.
     pub(crate) fn status(&self) -> RoomStatus {
         self.status.lock().clone()
     }
 
-    /// Brings a member into a room that never ends. May wait for a round, and may
-    /// pump; does not wait to be told.
+    /// Adds a member to a room that never ends. May wait for a round, and may pump; does not
+    /// wait for the result.
     ///
     /// # Errors
     ///
-    /// [`Ended`] if the server stops.
+    /// [`Ended`] if the server is stopping.
     pub(crate) fn join(&self, coming: Coming) -> Result<(), Ended> {
         self.post(POST_BYTES, Urgency::Waits, || Envelope::Join { coming, answered: None })
     }
 
-    /// Brings a member in and blocks until it is, or is refused. May pump.
+    /// Adds a member, and blocks until that is done or refused. May pump.
     ///
     /// # Errors
     ///
-    /// Why it may not come in; the same below.
+    /// Why the member is not admitted; the same below.
     pub(crate) fn enter(&self, coming: Coming) -> Result<(), Refusal> {
         self.ask(Urgency::Waits, |answered| Envelope::Join { coming, answered: Some(answered) })
     }
 
-    /// Gives a member's place to another connection of the same session, tells it
-    /// what it missed, and blocks until that is done. May pump.
+    /// Moves a member to another connection of the same session, sends what it missed, and
+    /// blocks until that is done. May pump.
     pub(crate) fn resume(&self, coming: Coming, last: Last) -> Result<(), Refusal> {
         self.ask(Urgency::Waits, |answered| Envelope::Resume { coming, last, answered })
     }
 
-    /// Takes a member out. Never waits for space; may pump. Who is no member is only
-    /// told the goodbye.
+    /// Removes a member. Never waits for space; may pump. A session that is no member only gets
+    /// the goodbye.
     ///
     /// # Errors
     ///
-    /// [`Ended`] if the room takes no posts any more; the same below.
+    /// [`Ended`] if the room accepts no more posts; the same below.
     pub(crate) fn leave(&self, session: u64, going: Going) -> Result<(), Ended> {
         self.post(POST_BYTES, Urgency::Now, || Envelope::Leave { session, going })
     }
 
-    /// Takes a member out who goes to another room, and blocks until it has been told
-    /// all that it is told of this one. May pump.
+    /// Removes a member who moves to another room, and blocks until everything it should get
+    /// from this one was sent. May pump.
     pub(crate) fn leave_for_another(&self, session: u64) {
         // A room that has ended has no members.
         let _ = self.ask(Urgency::Now, |answered| {
@@ -235,8 +235,8 @@ impl Room {
         });
     }
 
-    /// Says something. May wait for a round, and may pump. Who is no member, or may
-    /// not speak, is told so.
+    /// Sends messages to the room. May wait for a round, and may pump. The sender gets a notice
+    /// if it is no member or may not speak.
     pub(crate) fn say(&self, session: &Arc<Session>, speeches: Vec<Speech>) {
         let bytes = POST_BYTES + speeches.iter().map(|speech| speech.rendered_bytes).sum::<usize>();
         if let Some(recorder) = &self.recorder {
@@ -249,7 +249,7 @@ impl Room {
         match self.mailbox.post(envelope, bytes, Urgency::Waits) {
             Ok(Some(pump)) => self.pump(pump),
             Ok(None) => {}
-            // What was not taken in is said again after the restart.
+            // Messages that were not accepted are sent again after the restart.
             Err(Ended(_)) if self.is_stopping.load(Ordering::Relaxed) => {}
             Err(Ended(Envelope::Say { session, speeches })) => {
                 refuse_outside(&self.metrics, self.recorder.as_deref(), &session, speeches);
@@ -258,8 +258,8 @@ impl Room {
         }
     }
 
-    /// Has a question answered to `outbox`, and blocks until it is: to a member after all
-    /// that it posted before; who is none is told that. May pump.
+    /// Sends the answer to a question to `outbox`, and blocks until that is done. A member gets
+    /// it after everything it posted before; others get a notice. May pump.
     pub(crate) fn answer(
         &self,
         session: &Arc<Session>,
@@ -277,7 +277,7 @@ impl Room {
         })
     }
 
-    /// Adds what was said last to `answer`, for somebody who is no member, and blocks until
+    /// Adds the latest messages to `answer`, for a session that is no member, and blocks until
     /// that is done. May pump.
     pub(crate) fn recall(&self, span: HistorySpan, answer: Answer) -> Result<Answer, Ended> {
         let (recalled, answers) = bounded(1);
@@ -286,46 +286,44 @@ impl Room {
         answers.recv().map_err(|_| Ended(()))
     }
 
-    /// What the room remembers, the oldest first. Blocks until that is told; may pump.
+    /// The history in memory, oldest first. Blocks until it is there; may pump.
     ///
     /// # Errors
     ///
-    /// [`Ended`] if the room has ended, and remembers nothing.
+    /// [`Ended`] if the room has ended, and has no history.
     pub(crate) fn remembered(&self) -> Result<Vec<Event>, Ended> {
         let (told, answers) = bounded(1);
         self.post(QUESTION_BYTES, Urgency::Waits, || Envelope::Remember { told })?;
         answers.recv().map_err(|_| Ended(()))
     }
 
-    /// How people have attended the lesson here, by their names. Blocks until that is told;
-    /// may pump.
+    /// The lesson's attendance in this room, by name. Blocks until it is there; may pump.
     ///
     /// # Errors
     ///
-    /// [`Ended`] if the room has ended, and handed that over to the lesson.
+    /// [`Ended`] if the room has ended, and has passed its attendance to the lesson.
     pub(crate) fn attendance(&self) -> Result<BTreeMap<String, Attended>, Ended> {
         let (told, answers) = bounded(1);
         self.post(QUESTION_BYTES, Urgency::Waits, || Envelope::Attendance { told })?;
         answers.recv().map_err(|_| Ended(()))
     }
 
-    /// Does something to the room or its members, and blocks until everyone was told.
-    /// May pump.
+    /// Carries out an op, and blocks until everyone was sent the result. May pump.
     pub(crate) fn act(&self, by: By, op: Op) -> Result<(), Refusal> {
         self.ask(Urgency::Waits, |answered| Envelope::Op { by, op, answered: Some(answered) })
     }
 
-    /// The same for what nobody waits for. Never waits for space; may pump.
+    /// The same without waiting for the result. Never waits for space; may pump.
     pub(crate) fn act_now(&self, by: By, op: Op) -> Result<(), Ended> {
         self.post(POST_BYTES, Urgency::Now, || Envelope::Op { by, op, answered: None })
     }
 
-    /// Takes in what comes from the room's log, in its order. Never waits for space; may pump.
+    /// Carries out an entry of the room's log, in its order. Never waits for space; may pump.
     pub(crate) fn hear(&self, entry: LogEntry) -> Result<(), Ended> {
         self.post(POST_BYTES, Urgency::Now, || Envelope::Entry(entry))
     }
 
-    /// Has the room end here whose log takes nothing from this machine any more. Never waits
+    /// Ends the room on this machine because its log accepts nothing more from it. Never waits
     /// for space; may pump.
     pub(crate) fn lose_log(&self) -> Result<(), Ended> {
         self.post(POST_BYTES, Urgency::Now, || Envelope::LogLost)
@@ -342,41 +340,40 @@ impl Room {
         self.ask(Urgency::Waits, |answered| Envelope::Hide { session, hidden, answered })
     }
 
-    /// Blocks until all that was posted before has happened. May pump.
+    /// Blocks until everything posted before has happened. May pump.
     pub(crate) fn settle(&self) {
-        // In a room that has ended, all has.
+        // In a room that has ended, everything has.
         let _ = self.ask(Urgency::Waits, |answered| Envelope::Settle { answered });
     }
 
-    /// Has the room forget what was said, by one person if one is named. Never waits for
-    /// space; may pump.
+    /// Drops messages from the history: all, or those of one person. Never waits for space; may
+    /// pump.
     pub(crate) fn forget_said(&self, name: Option<&str>) {
         let name = name.map(str::to_owned);
-        // A room that has ended remembers nothing.
+        // A room that has ended has no history.
         let _ = self.post(POST_BYTES, Urgency::Now, || Envelope::ForgetSaid { name });
     }
 
-    /// Has the room forget the older half of what it remembers. Never waits for space;
-    /// may pump.
+    /// Drops the older half of the history. Never waits for space; may pump.
     pub(crate) fn forget_half(&self) -> Result<(), Ended> {
         self.post(POST_BYTES, Urgency::Now, || Envelope::ForgetHalf)
     }
 
-    /// Drops what was rendered for members who came. Never waits for space; may pump.
+    /// Drops the renderings cached for new members. Never waits for space; may pump.
     pub(crate) fn forget_renderings(&self) -> Result<(), Ended> {
         self.post(POST_BYTES, Urgency::Now, || Envelope::ForgetRenderings)
     }
 
-    /// Ends the room if it has been empty since then, and blocks until that is decided.
-    /// Never waits for space; may pump.
+    /// Ends the room if it has been empty since then, and blocks until that is decided. Never
+    /// waits for space; may pump.
     pub(crate) fn end_if_empty(&self, since: Time) -> Result<(), Refusal> {
         let (by, op) = (By::Time, Op::EndIfEmpty { since });
         self.ask(Urgency::Now, |answered| Envelope::Op { by, op, answered: Some(answered) })
     }
 
-    /// Ends the room with the server: everyone is told goodbye, nobody that the
-    /// others leave. What was posted before is delivered; nothing is accepted
-    /// afterwards. Blocks until that is done, whoever pumps, or `deadline`.
+    /// Ends the room with the server: everyone gets the goodbye, and leaving is not announced.
+    /// Posts accepted before are delivered; later ones are refused. Blocks until that is done,
+    /// by whatever thread pumps, or until `deadline`.
     pub(crate) fn stop(&self, deadline: Instant) {
         let (done, is_done) = bounded(1);
         self.is_stopping.store(true, Ordering::Relaxed);
@@ -400,7 +397,7 @@ impl Room {
         self.executor.lock().state.next_id()
     }
 
-    /// Keeps whoever pumps from beginning a round, for as long as this is held.
+    /// Keeps any pump from starting a round while this is held.
     #[cfg(all(test, not(feature = "shuttle")))]
     pub(crate) fn hold_rounds(&self) -> impl Sized + '_ {
         self.executor.lock()
@@ -422,7 +419,7 @@ impl Room {
     ) -> Result<(), Refusal> {
         let (answered, answer) = bounded(1);
         self.post(bytes, urgency, || envelope(answered)).map_err(|Ended(())| Refusal::Ended)?;
-        // Dropped unanswered if the room has ended, or the post has panicked.
+        // Dropped without an answer if the room has ended or the post has panicked.
         answer.recv().unwrap_or(Err(Refusal::Ended))
     }
 
@@ -460,7 +457,7 @@ impl Room {
                 self.mailbox.shut();
             }
             for (answered, result) in answers {
-                // Whoever waited and has gone does not want to know.
+                // If the receiver is gone, nobody is waiting.
                 let _ = answered.send(result);
             }
         }

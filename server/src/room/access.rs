@@ -1,5 +1,5 @@
-//! Who may come into a room: a rule that the room decides by, and that others look up
-//! before somebody leaves another room for it.
+//! Who may join a room. The room applies the rule, and others check it before a session leaves
+//! another room.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -11,22 +11,22 @@ use super::{kicks::Kicks, refusal::Refusal};
 /// What keeps people out of a room.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Access {
-    /// The session that owns the room, if it is private; nothing but a kick keeps it out.
+    /// The session that owns a private room; only a kick keeps it out.
     pub(crate) owner: Option<u64>,
-    /// Whether nobody new may come in.
+    /// Whether the room is locked.
     pub(crate) locked: bool,
-    /// The names that get in all the same: of those who attended the lesson before.
+    /// Names that may join a locked room: those who attended the lesson before.
     #[serde(default)]
     pub(crate) known: Arc<BTreeSet<String>>,
-    /// The most members, if the owner has set that.
+    /// The maximum number of members, if the owner has set one.
     pub(crate) limit: Option<usize>,
-    /// Who was removed, and is kept out for a while.
+    /// Who was kicked, and is kept out for a while.
     pub(crate) kicks: Kicks,
 }
 
 impl Access {
-    /// Whether `session` may join so many members under this name; before it has one,
-    /// without.
+    /// Whether `session` may join this many members under this name; the name is unknown before
+    /// the login.
     ///
     /// # Errors
     ///

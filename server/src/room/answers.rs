@@ -1,4 +1,4 @@
-//! What members ask of a room, answered in the room's order.
+//! Answers to members' questions, in the room's order.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::{
 /// How many names an answer to `/who` lists.
 const NAMES: usize = 200;
 
-/// How many of them one line of it holds.
+/// How many names one line contains.
 const NAMES_PER_LINE: usize = 50;
 
 impl Executor {
@@ -29,7 +29,7 @@ impl Executor {
     pub(super) fn recall(&self, span: HistorySpan, mut answer: Answer, recalled: &Sender<Answer>) {
         let query = HistoryQuery { span, ..HistoryQuery::default() };
         self.history.answer(self.batch.events(), query, None, &mut answer);
-        // Whoever asked waits for it.
+        // The requester is waiting for it.
         let _ = recalled.send(answer);
     }
 
@@ -100,21 +100,22 @@ impl Executor {
         Ok(())
     }
 
-    /// Who came first: rendered once for all who ask in this round in one form.
+    /// The members who joined first, rendered once per form for all questions of a round.
     pub(super) fn first_names(&mut self, outbox: &Outbox) -> Arc<Rendered> {
         let (form, carrier) = outbox.form_and_carrier();
         if let Some(rendered) = self.members.listed(form, carrier) {
             return rendered.clone();
         }
         let mut answer = Answer::new(form);
-        // Only somebody after whom to begin could be missing.
+        // Only a starting member could be missing, and there is none.
         let _ = self.who(None, None, &mut answer, None);
         let part = Part { lines: answer.into_bytes(), first_id: 0, last_id: 0 };
         let rendered = Rendered::of_parts(self.name.clone(), vec![part], form, carrier);
         self.members.list(form, carrier, Arc::new(rendered))
     }
 
-    /// Lists who came first, or after somebody, of `room` unless it is one's own.
+    /// Lists the members who joined first, or after a given one; `room` is named if it is not
+    /// the requester's own.
     fn who(
         &self,
         after: Option<u64>,
@@ -131,7 +132,7 @@ impl Executor {
         let listed: Vec<&Presence> = members.by_ref().take(NAMES).collect();
         let last = members.next().and(listed.last()).map(|last| last.user.as_str());
         let count = roster.len();
-        // Nobody is a list too.
+        // An empty list is a list too.
         let mut chunks =
             listed.chunks(NAMES_PER_LINE).chain(listed.is_empty().then_some(&[][..])).peekable();
         while let Some(listed) = chunks.next() {

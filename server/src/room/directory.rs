@@ -1,5 +1,4 @@
-//! Which rooms exist: the lobby, the public ones by their names, the private ones by
-//! their keys. What happens in one is the room's.
+//! The rooms of the server: the lobby, public rooms by name, private rooms by key.
 
 use std::{
     cmp::Reverse,
@@ -23,31 +22,31 @@ use super::{
 };
 use crate::{clock, session::Session, sync::Mutex};
 
-/// How many public rooms are listed, those with the most members.
+/// How many public rooms are listed: those with the most members.
 const LISTED_ROOMS: usize = 200;
 
-/// The most bytes that they take; the rooms with the fewest members are left out.
+/// The maximum size of the list in bytes; rooms with the fewest members are left out.
 const LIST_BYTES: usize = 60 * 1_024;
 
-/// What a room takes in the list beside its name and its topic, in either dialect.
+/// What a room takes in the list besides its name and topic, in either dialect.
 const ROOM_OVERHEAD: usize = 72;
 
-/// Of more rooms than this, a list is kept for the next who ask.
+/// With more rooms than this, the list is cached for further requests.
 const FEW_ROOMS: usize = 256;
 
-/// For how long.
+/// For how long it is cached.
 const LIST_KEPT: Duration = Duration::from_millis(100);
 
 /// The rooms of a server.
 pub(crate) struct Rooms {
-    /// Where everyone starts; it never ends.
+    /// The room where everyone starts; it never ends.
     pub(crate) lobby: Arc<Room>,
-    /// The most rooms, the lobby aside.
+    /// The maximum number of rooms, not counting the lobby.
     limit: usize,
     context: Context,
-    /// The lesson in the public ones.
+    /// The lesson in the public rooms.
     pub(crate) lesson: Arc<Lesson>,
-    /// When many public rooms were listed last. Locked before the table.
+    /// The cached list, and when it was made. Locked before the table.
     listed: Mutex<Option<(Instant, Arc<[RoomSummary<'static>]>)>>,
     table: Mutex<RoomTable>,
 }
@@ -57,42 +56,41 @@ struct RoomTable {
     public: HashMap<NameKey, Arc<Room>>,
     private: HashMap<RoomKey, Arc<Room>>,
     numbers: HashMap<u64, Arc<Room>>,
-    /// Whom public rooms that have ended keep out, should they be made again.
+    /// Kicks of public rooms that have ended, in case they are created again.
     kicks: HashMap<NameKey, Kicks>,
     /// The marks of the private rooms.
     marks: HashSet<Arc<str>>,
     last_number: u64,
-    /// Whether no more are made.
+    /// Whether no more rooms are created.
     closed: bool,
 }
 
-/// Why a room is not made.
+/// Why a room was not created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotMade {
-    /// There are as many as there may be.
+    /// The maximum number of rooms is reached.
     TooMany { limit: usize },
-    /// The server stops.
+    /// The server is stopping.
     Closed,
-    /// The other machines that share it can't be asked.
+    /// The machines that share rooms can't be reached.
     Unreachable,
 }
 
-/// What became of an empty room.
+/// What happened to an empty room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It has ended.
+    /// It has ended now.
     Ended,
     /// It had ended before.
     Gone,
-    /// It has members, or had some a moment ago: it will be looked at again when they
-    /// have gone.
+    /// It has members, or had some a moment ago; it is checked again when they have left.
     Lives,
-    /// It has not been empty for long enough; when it will have been.
+    /// It has not been empty for long enough yet; when it will have been.
     Waits(Instant),
 }
 
 impl Rooms {
-    /// Has the lobby alone.
+    /// Starts with only the lobby.
     pub(crate) fn new(limit: usize, lobby: Beginning, context: Context) -> Rooms {
         let beginning = lobby.with_ids(&context.ids);
         let lobby = Room::new(0, LOBBY, None, beginning, context.clone());
@@ -106,8 +104,8 @@ impl Rooms {
         }
     }
 
-    /// The same, whose lobby is that of all machines, if several share rooms. Blocks for as
-    /// long as asking for it takes.
+    /// The same with the shared lobby, if several machines share rooms. Blocks while it is
+    /// opened.
     ///
     /// # Errors
     ///
@@ -122,18 +120,18 @@ impl Rooms {
         Ok(Rooms { lobby, ..self })
     }
 
-    /// The room where somebody wants to go, if it exists.
+    /// The room at a destination, if it exists.
     pub(crate) fn find(&self, destination: &Destination) -> Option<Arc<Room>> {
         match destination {
             Destination::Public(name) if name.is_lobby() => Some(self.lobby.clone()),
             Destination::Public(name) => self.table.lock().public.get(&name.key()).cloned(),
             Destination::Private(key) => self.table.lock().private.get(key).cloned(),
-            // They lead to a key, and only through `SpokenWords`, which counts the tries.
+            // Words lead to a key only through `SpokenWords`, which counts the attempts.
             Destination::Words(_) => None,
         }
     }
 
-    /// The room of this number, if it exists.
+    /// The room with this number, if it exists.
     pub(crate) fn numbered(&self, number: u64) -> Option<Arc<Room>> {
         if number == self.lobby.number {
             return Some(self.lobby.clone());
@@ -141,12 +139,12 @@ impl Rooms {
         self.table.lock().numbers.get(&number).cloned()
     }
 
-    /// The room where a session is, unless that has ended.
+    /// The room that a session is in, unless it has ended.
     pub(crate) fn room_of(&self, session: &Session) -> Option<Arc<Room>> {
         self.numbered(session.room()?)
     }
 
-    /// Makes a public room, unless somebody else just has.
+    /// Creates a public room, unless another thread just has.
     ///
     /// # Errors
     ///
@@ -168,7 +166,7 @@ impl Rooms {
             return Ok(room);
         }
         let kicks = table.kicks.remove(&key).unwrap_or_default();
-        // With the table locked: a change that this does not have is told to all that are in it.
+        // The table is locked, so a later change of the lesson reaches all rooms in it.
         let class = self.lesson.class();
         let beginning = Beginning { kicks, class, ..Beginning::default() };
         let room = self.make(&mut table, name.as_str(), None, beginning);
@@ -176,14 +174,14 @@ impl Rooms {
         Ok(room)
     }
 
-    /// Opens the log of a public room, if several machines share it. Blocks for as long as
-    /// that takes.
+    /// Opens the log of a public room, if several machines share it. Blocks while that takes
+    /// place.
     fn open_log(&self, name: &RoomName) -> Result<Option<SharedRoom>, NotMade> {
         let logs = self.context.logs.as_ref();
         logs.map(|logs| logs.open(name)).transpose().map_err(|Unreachable| NotMade::Unreachable)
     }
 
-    /// Opens a public room again that was there before a restart.
+    /// Opens a public room again that existed before a restart.
     ///
     /// # Errors
     ///
@@ -200,7 +198,7 @@ impl Rooms {
         Ok(room)
     }
 
-    /// Makes a private room for the session `owner`.
+    /// Creates a private room owned by the session `owner`.
     ///
     /// # Errors
     ///
@@ -240,13 +238,13 @@ impl Rooms {
         room
     }
 
-    /// Ends a room that has been empty for `window`. The lobby never is.
+    /// Ends a room that has been empty for `window`. The lobby is never ended.
     pub(crate) fn end_if_empty(&self, room: &Arc<Room>, window: Duration) -> Fate {
         if Arc::ptr_eq(room, &self.lobby) {
             return Fate::Lives;
         }
         let Some(since) = room.status().empty_since else { return Fate::Lives };
-        // However far the clock was set back, it is looked at again after a window.
+        // Even if the clock was set back, it is checked again after a window.
         let left = window.saturating_sub(clock::now().since(since));
         if !left.is_zero() {
             return Fate::Waits(Instant::now() + left);
@@ -258,8 +256,8 @@ impl Rooms {
         }
     }
 
-    /// Lets those in again whom rooms that have ended keep out: who was kicked under this
-    /// name, and the session that has it; whether there was somebody.
+    /// Lifts kicks of rooms that have ended, for this name and for the session that has it now;
+    /// returns whether there were any.
     pub(crate) fn unkick(&self, name: &UserName, session: Option<u64>) -> bool {
         let (now, mut table) = (clock::now(), self.table.lock());
         let mut any = false;
@@ -272,12 +270,12 @@ impl Rooms {
         any
     }
 
-    /// Forgets a room that has ended; false if it was forgotten before.
+    /// Removes a room that has ended; false if it was removed before.
     pub(crate) fn remove(&self, room: &Room) -> bool {
         self.table.lock().remove(room)
     }
 
-    /// The public rooms, the lobby first, the others by their names.
+    /// The public rooms: the lobby first, the others by name.
     pub(crate) fn public(&self) -> Vec<Arc<Room>> {
         let mut rooms: Vec<_> = self.table.lock().public.values().cloned().collect();
         rooms.sort_by(|one, other| one.name.cmp(&other.name));
@@ -285,9 +283,9 @@ impl Rooms {
         rooms
     }
 
-    /// The public rooms as whoever asks is told of them: the lobby first, then those with
-    /// the most members. Of many rooms, as they were a moment ago: looking at each of them
-    /// for every request would cost far more than the request.
+    /// The public rooms for `/rooms`: the lobby first, then those with the most members. With
+    /// many rooms, the list may be a moment old: examining each of them for every request would
+    /// cost far more than the request.
     pub(crate) fn listed(&self) -> Arc<[RoomSummary<'static>]> {
         let mut listed = self.listed.lock();
         if let Some((_, list)) = listed.as_ref().filter(|(made, _)| made.elapsed() < LIST_KEPT) {
@@ -295,7 +293,7 @@ impl Rooms {
         }
         let rooms = self.public();
         let mut rooms: Vec<_> = rooms.iter().map(|room| (room, room.status())).collect();
-        // The lobby first, whoever is there.
+        // The lobby first, however many are there.
         rooms[1..].sort_by_key(|(_, status)| Reverse(status.members));
         let mut bytes = 0;
         let fits = |(room, status): &&(&Arc<Room>, RoomStatus)| {
@@ -315,14 +313,14 @@ impl Rooms {
         list
     }
 
-    /// The private rooms, by their marks.
+    /// The private rooms, by mark.
     pub(crate) fn private(&self) -> Vec<Arc<Room>> {
         let mut rooms: Vec<_> = self.table.lock().private.values().cloned().collect();
         rooms.sort_by(|one, other| one.name.cmp(&other.name));
         rooms
     }
 
-    /// Makes no rooms any more; returns all that there are.
+    /// Creates no more rooms from now on; returns all that exist.
     pub(crate) fn close(&self) -> Vec<Arc<Room>> {
         self.table.lock().closed = true;
         self.all()
@@ -344,7 +342,7 @@ impl RoomTable {
     }
 
     fn remove(&mut self, room: &Room) -> bool {
-        // Another one may have its name, or its mark, by now.
+        // Its name or mark may have been reused by another room.
         let is_it = |found: &Arc<Room>| found.number == room.number;
         match room.key {
             Some(key) => {
@@ -395,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn many_rooms_are_looked_at_for_all_who_ask_in_a_moment_and_few_for_each() {
+    fn a_list_of_many_rooms_is_cached_for_a_moment() {
         let rooms = Rooms::new(1_000, Beginning::default(), Context::default());
         let make = |at: usize| {
             let name = RoomName::parse(&format!("room{at}")).expect("a name");
@@ -453,7 +451,7 @@ mod tests {
     }
 
     #[test]
-    fn none_is_made_after_those_that_stop() {
+    fn no_room_is_created_after_closing() {
         let rooms = Rooms::new(10, Beginning::default(), Context::default());
         let name = |text| RoomName::parse(text).expect("a name");
         rooms.make_public(&name("a")).expect("space");
@@ -472,14 +470,14 @@ mod tests {
         assert_eq!(rooms.end_if_empty(&public, Duration::ZERO), Fate::Ended);
         assert_eq!(rooms.end_if_empty(&public, Duration::ZERO), Fate::Gone);
         assert!(rooms.remove(&private) && !rooms.remove(&private));
-        // Another room is marked like it by now.
+        // By now, another room has the same mark.
         rooms.table.lock().marks.insert(private.name.clone());
         assert_eq!(rooms.end_if_empty(&private, Duration::ZERO), Fate::Gone);
         assert!(rooms.table.lock().marks.contains(&private.name));
     }
 
     #[test]
-    fn a_new_room_begins_above_every_id_that_was_given() {
+    fn a_new_room_starts_above_every_id_given_so_far() {
         let rooms = Rooms::new(10, Beginning::default(), Context::default());
         // As if the clock had been ahead until now.
         let ahead =
@@ -493,7 +491,7 @@ mod tests {
     }
 
     #[test]
-    fn whom_a_room_keeps_out_the_next_of_its_name_keeps_out_too() {
+    fn kicks_outlast_a_room_for_the_next_one_of_its_name() {
         let rooms = Rooms::new(10, Beginning::default(), Context::default());
         let bob = UserName::parse("bob").expect("a name");
         let session = Arc::new(Session::new(2, bob.clone(), None, Time::from_millis(0)));
@@ -520,7 +518,7 @@ mod tests {
         assert!(rooms.unkick(&bob, None));
         let third = math("MATH");
         assert!(!kicked(&third));
-        // What is over is forgotten.
+        // Expired kicks are forgotten.
         kick(&third, 0);
         end(&third);
         assert!(rooms.table.lock().kicks.is_empty());

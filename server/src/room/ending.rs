@@ -1,5 +1,5 @@
-//! How people and rooms end: the kicked are seen off and kept out, and a room that is ended,
-//! or torn by a panic, lets everyone go.
+//! How members and rooms end: kicked members are sent away and kept out, and a room that is
+//! closed, or broken by a panic, releases everyone.
 
 use madang_protocol::notice::Goodbye;
 
@@ -16,7 +16,7 @@ impl Executor {
     pub(super) fn see_kicked_off(&mut self, session: u64) {
         let Some(member) = self.members.remove(session) else { return };
         self.keep_token_out(&member.session);
-        // From the lobby one is sent away altogether.
+        // In the lobby, a kick disconnects.
         let next = match self.is_lobby() {
             true => AfterRemoval::Elsewhere,
             false => AfterRemoval::Nowhere,
@@ -24,7 +24,7 @@ impl Executor {
         self.see_off(member, next);
     }
 
-    /// Ends the room for all; its owner, who ended it, goes to another.
+    /// Closes the room for everyone; the owner, who closed it, moves to another.
     pub(super) fn end(&mut self) {
         let owner = self.state.access().owner;
         for member in self.members.remove_all() {
@@ -36,10 +36,10 @@ impl Executor {
         }
     }
 
-    /// Ends the room, whose state is not to be trusted any more, and the connections of its
-    /// members. The lobby, where everyone starts, begins anew.
+    /// Ends a room whose state cannot be trusted any more, and the connections of its members.
+    /// The lobby starts anew.
     pub(super) fn end_torn(&mut self, next_id: u64) {
-        tracing::error!(room = %self.name, "a room's state is torn by a panic; the room is ended");
+        tracing::error!(room = %self.name, "a panic has broken the room's state; the room is closed");
         let last_id = self.batch.events().last().map(|event| event.id());
         let first_id = last_id.map_or(next_id, |last_id| last_id + 1);
         self.members.iter().for_each(|member| self.keep_nonces_of(&member.session));
@@ -55,7 +55,7 @@ impl Executor {
         self.dismiss_all(Goodbye::Internal);
     }
 
-    /// Keeps the token of whoever was kicked, as long as the state keeps out its session.
+    /// Keeps the token of a kicked session, as long as the state keeps the session out.
     fn keep_token_out(&mut self, session: &Session) {
         let Some(token) = session.token.as_ref().map(|token| token.hash) else { return };
         let kicks = &self.state.access().kicks;

@@ -1,5 +1,4 @@
-//! What is posted to a room: an op, or what else the room does in its order, with whoever
-//! is told what came of it.
+//! What is posted to a room: an op or another request, with the receiver of its result.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -20,9 +19,9 @@ use crate::{
     session::{Hidden, Session},
 };
 
-/// What is posted. Members are known by their session's number.
+/// A post. Members are identified by session number.
 pub(super) enum Envelope {
-    /// What only changes the state, and is told to everyone.
+    /// A change of the state, announced to everyone.
     Op {
         by: By,
         op: Op,
@@ -52,17 +51,17 @@ pub(super) enum Envelope {
         nonce: Option<String>,
         answered: Answered,
     },
-    /// Writes what was said to an answer for somebody who is no member.
+    /// Adds messages to an answer for a session that is no member.
     Recall {
         span: HistorySpan,
         answer: Answer,
         recalled: Sender<Answer>,
     },
-    /// Tells what the room remembers.
+    /// Returns the history in memory.
     Remember {
         told: Sender<Vec<Event>>,
     },
-    /// Tells how people have attended the lesson here.
+    /// Returns the lesson's attendance.
     Attendance {
         told: Sender<BTreeMap<String, Attended>>,
     },
@@ -72,9 +71,9 @@ pub(super) enum Envelope {
         hidden: Arc<[Hidden]>,
         answered: Answered,
     },
-    /// Comes from the room's log.
+    /// An entry of the room's log.
     Entry(LogEntry),
-    /// The log takes nothing from this machine any more.
+    /// The log accepts nothing more from this machine.
     LogLost,
     /// The log can't be reached, and what was appended last is not heard for a while.
     LogAway,
@@ -82,59 +81,59 @@ pub(super) enum Envelope {
     Settle {
         answered: Answered,
     },
-    /// Has the room forget what was said, by one person if one is named.
+    /// Drops messages from the history: all, or those of one person.
     ForgetSaid {
         name: Option<String>,
     },
-    /// Has the room forget the older half of what it remembers.
+    /// Drops the older half of the history.
     ForgetHalf,
-    /// Drops what was rendered for members who came, and nobody has come for a while.
+    /// Drops the renderings cached for new members, because nobody has joined for a while.
     ForgetRenderings,
-    /// The sender is kept until everyone was told.
+    /// The sender is kept until everyone got the goodbye.
     Stop {
         done: Sender<()>,
     },
 }
 
-/// Told, after everyone has been, what became of a post.
+/// Receives the result of a post, after everyone was sent it.
 pub(super) type Answered = Sender<Result<(), Refusal>>;
 
-/// A new member, and how it comes in.
+/// A new or returning member.
 pub(crate) struct Coming {
     pub(crate) session: Arc<Session>,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) greeting: Greeting,
-    /// How many events that were said before are shown.
+    /// How many earlier events to show.
     pub(crate) shown: usize,
 }
 
 impl Coming {
-    /// What a new member asks for.
+    /// The op of a new member.
     pub(super) fn joins(&self) -> (By, Op) {
         let (user, quiet) = (self.session.name(), self.session.quiet());
         let muted = self.session.muted();
         (By::of(&self.session), Op::Join { user, quiet, muted })
     }
 
-    /// What a returning member asks for.
+    /// The op of a returning member.
     pub(super) fn is_back(&self) -> (By, Op) {
         (By::of(&self.session), Op::Back { quiet: self.session.quiet() })
     }
 }
 
-/// What a new member is told.
+/// What a new member is sent first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Greeting {
-    /// One has just logged in, or comes back; programs are given their token.
+    /// A welcome after a login or a resume; programs get their token.
     Welcome,
-    /// One comes from another room; what the request's answer returns.
+    /// For a member from another room, with the request's nonce.
     Entered { nonce: Option<String> },
 }
 
-/// What a client that comes back has.
+/// What a returning client has already received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Last {
-    /// The id of the last event of this room, if it has any.
+    /// The id of the last event of this room, if any.
     pub(crate) event: Option<u64>,
     /// The number of the last private event.
     pub(crate) private: u64,
@@ -144,9 +143,9 @@ pub(crate) struct Last {
 pub(crate) enum Going {
     /// With its connection.
     Ends(Closing),
-    /// Alone, since nothing connects it any more.
+    /// Without a connection, because its session has expired.
     Expires,
-    /// To another room; told when it has been told all of this one.
+    /// To another room; signalled when it was sent everything of this one.
     Moves(Answered),
 }
 
@@ -155,18 +154,18 @@ pub(crate) struct Closing {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) reason: CloseReason,
     pub(crate) goodbye: Vec<u8>,
-    /// The last word of who quits.
+    /// The message given with `/quit`.
     pub(crate) text: Option<String>,
 }
 
 /// What a member may ask of the room.
 #[derive(Clone)]
 pub(crate) enum Question {
-    /// Who is here: the first, or those who came after the member of a session's number.
+    /// The members: the first ones, or those who joined after the session with this number.
     Who {
         after: Option<u64>,
     },
-    /// The same for somebody who need not be a member: of a public room.
+    /// The same for a public room that the requester need not be in.
     WhoThere {
         after: Option<u64>,
     },
@@ -175,6 +174,6 @@ pub(crate) enum Question {
     Ping {
         token: Option<String>,
     },
-    /// One whose answer is known, and has its place after what was said before.
+    /// An answer that is known already, to be sent after all earlier messages.
     Answered(Answer),
 }

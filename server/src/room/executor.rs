@@ -1,6 +1,6 @@
-//! What the pump works on: it carries out the posts of a round in their order, then tells
-//! everyone once. An op is decided, its facts are applied, and what they mean for members'
-//! outboxes and ignore lists, which lie beside the state, follows each of them.
+//! Carries out the posts of a round in order, then sends the result to everyone once. An op is
+//! decided and its facts are applied; each fact is followed by what it means for members'
+//! outboxes and ignore lists, which are kept beside the state.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -37,13 +37,13 @@ use crate::{
     sync::Mutex,
 };
 
-/// A room as its pump has it.
+/// The part of a room that its pump works on.
 pub(super) struct Executor {
     pub(super) number: u64,
     pub(super) name: Arc<str>,
-    /// The room itself, handed to whoever becomes its owner.
+    /// The room itself, passed to sessions that become its owner.
     handle: Weak<dyn RoomHandle>,
-    /// Changed by [`take_in`](Self::take_in) only.
+    /// Changed only by [`take_in`](Self::take_in).
     pub(super) state: State,
     /// The time of the round.
     pub(super) time: Time,
@@ -53,32 +53,32 @@ pub(super) struct Executor {
     pub(super) history: History,
     pub(super) leavers: Vec<Leaver>,
     envelopes: Vec<Envelope>,
-    /// What became of posts in this round, for those who wait for it.
+    /// The results of posts in this round, for those waiting for them.
     answers: Vec<(Answered, Result<(), Refusal>)>,
-    /// The id of the next event, while a fact is taken in: a panic leaves the state torn.
+    /// The id of the next event, while a fact is applied: a panic then leaves the state broken.
     torn: Option<u64>,
-    /// The tokens of those whom the state keeps out, by their sessions' numbers.
+    /// The tokens of sessions that the state keeps out, by session number.
     pub(super) kicked_tokens: Arc<[(u64, TokenHash)]>,
     ids: Arc<EventIds>,
-    /// The lesson, in which the room takes part if it is public.
+    /// The lesson, which takes place in the room if it is public.
     pub(super) lesson: Arc<Lesson>,
-    /// When anything happened last, in milliseconds since 1970.
+    /// When anything last happened, in milliseconds since 1970.
     happened_at: Arc<AtomicI64>,
     /// The id of the last message; 0 before the first.
     last_said: Arc<AtomicU64>,
-    /// Whether anything has changed that may be known from outside.
+    /// Whether anything visible from outside has changed.
     pub(super) changed: bool,
     published: Arc<Mutex<RoomStatus>>,
-    /// When everyone had been told of the round.
+    /// When everyone had been sent the last round.
     told: Instant,
     pub(super) metrics: Arc<Metrics>,
-    /// What is kept on disk of this round, if anything is.
+    /// The notes for the recorder, if messages are saved.
     pub(super) recording: Option<Recording>,
-    /// The ids that may have been given before a restart, and are known to nobody.
+    /// Ids that may have been given before a restart, for events that are lost.
     pub(super) lost: Option<(u64, u64)>,
-    /// Who waits for the room's end, when it has come.
+    /// Signalled when the room has ended.
     pub(super) stopped: Option<Sender<()>>,
-    /// What there is beside if the room's ops get their order in a log.
+    /// The additional state of a room whose ops are ordered by a log.
     pub(super) logged: Option<Box<Logged>>,
 }
 
@@ -143,33 +143,33 @@ impl Executor {
         }
     }
 
-    /// Where the posts of the next round are put.
+    /// The posts of the next round go here.
     pub(super) fn envelopes(&mut self) -> &mut Vec<Envelope> {
         &mut self.envelopes
     }
 
-    /// What may be known from outside, for whoever wants to look.
+    /// The status visible from outside, shared with readers.
     pub(super) fn published_status(&self) -> Arc<Mutex<RoomStatus>> {
         self.published.clone()
     }
 
-    /// When anything happened last, for whoever wants to look.
+    /// When anything last happened, shared with readers.
     pub(super) fn happened_at(&self) -> Arc<AtomicI64> {
         self.happened_at.clone()
     }
 
-    /// The id of the last message, for whoever wants to look; 0 before the first.
+    /// The id of the last message, shared with readers; 0 before the first.
     pub(super) fn last_said(&self) -> Arc<AtomicU64> {
         self.last_said.clone()
     }
 
-    /// Does what the posts ask for in their order, then tells everyone once. Returns
-    /// what became of the posts that somebody waits for.
+    /// Carries out the posts in order, then sends the result to everyone once. Returns the
+    /// results that somebody is waiting for.
     pub(super) fn round(&mut self, now: Instant) -> Vec<(Answered, Result<(), Refusal>)> {
         self.time = clock::now();
         self.now = now;
         self.open_all();
-        // Before anyone is told: who hears that the room is open may come in.
+        // Before sending: members who read that the room is open may join at once.
         if std::mem::take(&mut self.changed) {
             *self.published.lock() = RoomStatus::of(&self.state, self.kicked_tokens.clone());
         }
@@ -186,7 +186,7 @@ impl Executor {
         std::mem::take(&mut self.answers)
     }
 
-    /// When everyone had been told of the last round.
+    /// When everyone had been sent the last round.
     pub(super) fn told(&self) -> Instant {
         self.told
     }
@@ -203,7 +203,7 @@ impl Executor {
         self.envelopes = envelopes;
     }
 
-    /// Does something that may panic; that ends the room if a fact was taken in half.
+    /// Runs something that may panic. The room ends if that happens while a fact is applied.
     pub(super) fn guarded(&mut self, action: impl FnOnce(&mut Executor)) {
         if catch_unwind(AssertUnwindSafe(|| action(self))).is_ok() {
             return;
@@ -214,7 +214,7 @@ impl Executor {
         }
     }
 
-    /// Does what is posted. What it asks for is `asked`, where that was fixed before.
+    /// Carries out a post. `asked` is its op, if that was fixed before.
     pub(super) fn open(&mut self, envelope: Envelope, asked: Option<(By, Op)>) {
         match envelope {
             Envelope::Op { by, op, answered } => {
@@ -247,11 +247,11 @@ impl Executor {
             }
             Envelope::Recall { span, answer, recalled } => self.recall(span, answer, &recalled),
             Envelope::Remember { told } => {
-                // Whoever asked waits for it.
+                // The requester is waiting for it.
                 let _ = told.send(self.history.remembered(self.batch.events()));
             }
             Envelope::Attendance { told } => {
-                // Whoever asked waits for it.
+                // The requester is waiting for it.
                 let _ = told.send(self.state.class().attendance());
             }
             Envelope::Hide { session, hidden, answered } => {
@@ -264,26 +264,25 @@ impl Executor {
             Envelope::ForgetRenderings => self.history.forget_renderings(),
             Envelope::Stop { done } => {
                 self.stopped = Some(done);
-                // A room that has ended has nobody to tell.
+                // A room that has ended has no members.
                 let _ = self.carry_out(By::Time, Op::Stop);
             }
         }
     }
 
-    /// Has whoever waits for a post told what became of it, after everyone else.
+    /// Sends the result of a post to the waiting thread, after everyone else got theirs.
     pub(super) fn answer_later(&mut self, answered: Answered, result: Result<(), Refusal>) {
         self.answers.push((answered, result));
     }
 
-    /// Decides what is asked, and has it done.
+    /// Decides an op, and carries out the result.
     pub(super) fn carry_out(&mut self, by: By, op: Op) -> Result<(), Refusal> {
         let facts = self.state.decide(by, op, self.time)?;
         facts.into_iter().for_each(|fact| self.take_in(fact));
         Ok(())
     }
 
-    /// Changes the state by a fact, then does what that means for the members, and has
-    /// them told of it.
+    /// Applies a fact to the state, then does what it means for the members, and announces it.
     pub(super) fn take_in(&mut self, fact: Fact) {
         self.torn = Some(self.state.next_id());
         self.keep_nonces(&fact.change);
@@ -300,7 +299,7 @@ impl Executor {
         self.torn = None;
     }
 
-    /// Has those who go keep the nonces of what they have said here.
+    /// Stores the nonces of leaving members in their sessions.
     fn keep_nonces(&self, change: &Change) {
         match change {
             Change::Left { session, .. } | Change::Kicked { session, .. } => {
@@ -338,7 +337,7 @@ impl Executor {
         }
     }
 
-    /// Does what a change of the state means for the members, and has them told of it.
+    /// Does what a change of the state means for the members, and announces it.
     fn follow(&mut self, fact: Fact) {
         let is_told = fact.id.is_some();
         let kicked = match fact.change {
@@ -366,7 +365,7 @@ impl Executor {
         }
         match has_ended {
             true if is_told => self.end(),
-            // Where acks are owed, goodbyes come after them: the server says these.
+            // If acks are owed, goodbyes must follow them, so the server sends these.
             true if self.recording.is_some() => self.let_all_go(),
             true => self.dismiss_all(Goodbye::Shutdown),
             false => {}
@@ -393,14 +392,14 @@ impl Executor {
     fn hide(&mut self, session: u64, hidden: Arc<[Hidden]>) -> Result<(), Refusal> {
         let (to, now) = (self.batch_len(), self.now);
         let member = self.members.touch(session).ok_or(Refusal::NoMember)?;
-        // What came before in this round is told as it was asked for then.
+        // Earlier events of this round are sent in the previous form.
         member.tell(&mut self.batch, to, now);
         (member.from, member.earlier, member.answers) = (to, None, Vec::new());
         member.hidden = hidden;
         Ok(())
     }
 
-    /// Offers the batch to everyone, and gives it to the history.
+    /// Offers the batch to everyone, and adds it to the history.
     fn tell(&mut self) {
         let (to, now) = (self.batch_len(), self.now);
         self.members.tell(&mut self.batch, to, now);

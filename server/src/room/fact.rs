@@ -1,4 +1,4 @@
-//! What has changed a room's state, as plain data; what members are told follows from it.
+//! What has changed in a room's state, as plain data. Events for members are derived from it.
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ use crate::session::{Mute, Quiet, nonces::Nonces};
 /// A fact: what has changed, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Fact {
-    /// The id of the event that tells members of it; none if they aren't told.
+    /// The id of the event that announces it; `None` if it is not announced.
     pub(crate) id: Option<u64>,
     pub(crate) time: Time,
     pub(crate) change: Change,
 }
 
-/// What has changed. Members are known by their session's number; where `by` is missing,
-/// the operator did it, or time.
+/// What has changed. Members are identified by session number. Without `by`, the operator or a
+/// deadline caused it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Change {
     Joined {
@@ -34,7 +34,7 @@ pub(crate) enum Change {
         user: UserName,
         text: Option<String>,
     },
-    /// A member has no connection any more.
+    /// A member has lost its connection.
     Away {
         session: u64,
     },
@@ -62,12 +62,12 @@ pub(crate) enum Change {
         user: UserName,
         to: UserName,
     },
-    /// An empty topic is none.
+    /// The topic; empty means none.
     Topic {
         by: Option<UserName>,
         topic: Arc<str>,
     },
-    /// Somebody was removed, and is kept out until then.
+    /// Somebody was kicked, and is kept out until then.
     Kicked {
         session: u64,
         user: UserName,
@@ -75,7 +75,7 @@ pub(crate) enum Change {
         until: Time,
         by: Option<UserName>,
     },
-    /// Whoever was removed under this name may come in again.
+    /// Those who were kicked under this name may join again.
     Unkicked {
         user: UserName,
         by: Option<UserName>,
@@ -88,15 +88,14 @@ pub(crate) enum Change {
         seconds: Option<u64>,
         by: Option<UserName>,
     },
-    /// One of the two who can do so no longer keeps somebody from speaking. Without a
-    /// name, it isn't here.
+    /// An owner's or operator's mute was lifted. Without a name, the person is not here.
     Unmuted {
         session: u64,
         user: Option<UserName>,
         muter: Muter,
         by: Option<UserName>,
     },
-    /// The operator keeps everyone from speaking, which is a fact of each.
+    /// The operator muted everyone; this is one person's part of it.
     AllMuted {
         seconds: Option<u64>,
     },
@@ -114,7 +113,7 @@ pub(crate) enum Change {
         user: UserName,
     },
     OwnedByNobody,
-    /// Somebody was given all that was said here, as a file.
+    /// Somebody got a transcript of the room.
     Transcribed {
         by: Option<UserName>,
     },
@@ -122,17 +121,17 @@ pub(crate) enum Change {
     Restarted,
     /// The lesson has changed.
     Lesson(Arc<LessonFact>),
-    /// Somebody has said things elsewhere, under these nonces.
+    /// A member brings nonces from another room.
     BroughtNonces {
         session: u64,
         nonces: Box<Nonces>,
     },
-    /// Somebody spoke elsewhere then.
+    /// A member last spoke elsewhere at this time.
     Spoke {
         session: u64,
         at: Time,
     },
-    /// The room has ended, for everyone.
+    /// The room has ended for everyone.
     Ended {
         by: Option<UserName>,
     },
@@ -141,7 +140,7 @@ pub(crate) enum Change {
 }
 
 impl Change {
-    /// The number of the session whose doing it is; 0 for the room's, or the operator's.
+    /// The session that caused it; 0 for the room or the operator.
     pub(crate) fn session(&self) -> u64 {
         match self {
             Change::Joined { session, .. }
@@ -153,7 +152,7 @@ impl Change {
         }
     }
 
-    /// Whether it changes what outlasts the members: what [`State::lasting`] has.
+    /// Whether it changes data that outlasts the members: what [`State::lasting`] returns.
     ///
     /// [`State::lasting`]: super::state::State::lasting
     pub(crate) fn lasts(&self) -> bool {
@@ -170,7 +169,7 @@ impl Change {
 }
 
 impl Fact {
-    /// What members of `room` are told, if they are.
+    /// The event for the members of `room`, if it is announced.
     pub(crate) fn into_event(self, room: &Arc<str>) -> Option<Event> {
         let stamp = Stamp { id: self.id?, time: self.time, room: room.clone() };
         let named = |by: Option<UserName>| by.map(Arc::from);

@@ -1,5 +1,5 @@
-//! What a room remembers: its last events, in memory alone. Knows what to show to
-//! new members, what a returning one has missed, and what a request asks for.
+//! A room's history in memory: its last events. Selects what new members are shown, what a
+//! returning one has missed, and what a request asks for.
 
 use std::{
     collections::VecDeque,
@@ -20,64 +20,64 @@ use crate::{
     session::Hidden,
 };
 
-/// The most events that are kept.
+/// The maximum number of events.
 const EVENTS: usize = 200;
 
-/// The most bytes that they take, each as much as its longest form does.
+/// The maximum size in bytes, each event counted in its longest form.
 const EVENT_BYTES: usize = 96 * 1_024;
 
-/// The last events of a room, whose ids rise by one.
+/// The last events of a room, with increasing ids.
 pub(crate) struct History {
     room: Arc<str>,
     events: VecDeque<Kept>,
     bytes: usize,
-    /// What all histories of the server take together is counted here.
+    /// Counts the total size of all histories of the server.
     metrics: Arc<Metrics>,
-    /// What is shown to new members, until something is said again.
+    /// Renderings for new members, valid until the next message.
     shown: [Option<Arc<Rendered>>; Form::COUNT],
-    /// All events, until there is another.
+    /// Renderings of all events, valid until the next event.
     whole: [Option<Arc<Rendered>>; Form::COUNT],
 }
 
-/// An event, and the most bytes that it takes in any form.
+/// An event, and its maximum size in any form.
 struct Kept {
     event: Event,
     encoded_bytes: usize,
 }
 
-/// Which of the events that happened before are wanted: the newest, or, where it is said
-/// where to begin, the first from there on.
+/// Which earlier events are requested: the newest or, if a starting point is given, the first
+/// from there.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct HistorySpan {
     /// Only events with lower ids.
     pub(crate) before: Option<u64>,
-    /// Only events with higher ids, from the first on.
+    /// Only events with higher ids, the first ones.
     pub(crate) after: Option<u64>,
-    /// Only what happened then or later, from the first on.
+    /// Only events from this time on, the first ones.
     pub(crate) since: Option<Time>,
-    /// At most so many.
+    /// At most this many.
     pub(crate) limit: usize,
 }
 
-/// What somebody wants to know of what happened before.
+/// A request for earlier events.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct HistoryQuery<'a> {
     pub(crate) span: HistorySpan,
-    /// The people that they ignore.
+    /// The people that the requester ignores.
     pub(crate) hidden: &'a [Hidden],
-    /// Whether older events than these are kept elsewhere.
+    /// Whether older events are saved elsewhere.
     pub(crate) is_part: bool,
-    /// The earliest moment that they may read back to, if there is one.
+    /// The earliest time that the requester may read, if there is a limit.
     pub(crate) reach: Option<Time>,
 }
 
 impl HistorySpan {
-    /// The newest, so many.
+    /// The newest events, at most this many.
     pub(crate) fn newest(limit: usize) -> HistorySpan {
         HistorySpan { limit, ..HistorySpan::default() }
     }
 
-    /// Whether it is said where to begin.
+    /// Whether a starting point is given.
     pub(crate) fn has_beginning(&self) -> bool {
         self.after.is_some() || self.since.is_some()
     }
@@ -90,7 +90,7 @@ impl HistorySpan {
 }
 
 impl History {
-    /// Nothing has happened in `room`.
+    /// An empty history of `room`.
     pub(crate) fn new(room: Arc<str>, metrics: Arc<Metrics>) -> History {
         History {
             room,
@@ -102,7 +102,7 @@ impl History {
         }
     }
 
-    /// Takes in what has happened in a round. Of more than is kept, the first go.
+    /// Adds the events of a round, and drops the oldest beyond the limits.
     pub(crate) fn extend(&mut self, events: impl ExactSizeIterator<Item = (Event, usize)>) {
         let passed_over = events.len().saturating_sub(EVENTS);
         let (mut anything, mut anything_said, before) = (false, false, self.bytes);
@@ -124,7 +124,7 @@ impl History {
         self.count(before);
     }
 
-    /// Counts what it takes more, or less, than `before`.
+    /// Counts the change in size since it was `before`.
     fn count(&self, before: usize) {
         let total = &self.metrics.history_bytes;
         match self.bytes.checked_sub(before) {
@@ -133,7 +133,7 @@ impl History {
         };
     }
 
-    /// Forgets the older half of its bytes.
+    /// Drops the older half of its bytes.
     pub(crate) fn forget_half(&mut self) {
         let before = self.bytes;
         while self.bytes > before / 2 {
@@ -143,7 +143,7 @@ impl History {
         self.count(before);
     }
 
-    /// Forgets all events, or those of one person.
+    /// Drops all events, or those of one person.
     pub(crate) fn forget_said(&mut self, name: Option<&str>) {
         let before = self.bytes;
         self.events.retain(|kept| {
@@ -158,7 +158,7 @@ impl History {
         self.count(before);
     }
 
-    /// Drops the renderings that are kept for whoever comes next.
+    /// Drops the cached renderings for new members.
     pub(crate) fn forget_renderings(&mut self) {
         self.forget_shown();
         self.forget_whole();
@@ -172,16 +172,16 @@ impl History {
         uncount(&self.metrics, &mut self.whole);
     }
 
-    /// Forgets the oldest event; whether it was said.
+    /// Drops the oldest event; returns whether it was a message.
     fn pop(&mut self) -> bool {
         let Some(Kept { event, encoded_bytes }) = self.events.pop_front() else { return false };
         self.bytes -= encoded_bytes;
         event.is_said()
     }
 
-    /// What to show to a new member: the last `count` events that were said, up to
-    /// the end of `current`, which has happened since; to people nothing of whom they
-    /// hide, and to nobody what happened before `reach`.
+    /// What to show a new member: the last `count` messages, up to the end of `current`, the
+    /// events since. Leaves out people that the member ignores (for people), and what happened
+    /// before `reach`.
     pub(crate) fn shown(
         &mut self,
         current: &[Event],
@@ -191,7 +191,7 @@ impl History {
         form: Form,
         carrier: Carrier,
     ) -> Arc<Rendered> {
-        // Programs hide for themselves.
+        // Programs apply the ignore list themselves.
         let hidden = if form.is_for_programs() { &[] } else { hidden };
         let usual = count == SHOWN_EVENTS
             && hidden.is_empty()
@@ -215,13 +215,13 @@ impl History {
         shown
     }
 
-    /// How many events were said from that id on, up to the end of `current`.
+    /// The number of messages from that id on, up to the end of `current`.
     pub(crate) fn count_said_from(&self, current: &[Event], first: u64) -> usize {
         let recent = self.newest_first(current).take_while(|event| event.id() >= first);
         recent.filter(|event| event.is_said()).count()
     }
 
-    /// All events, at least one, rendered as they happened.
+    /// All events, at least one, in their original rendering.
     pub(crate) fn whole(&mut self, form: Form, carrier: Carrier) -> Arc<Rendered> {
         let History { room, events, whole, metrics, .. } = self;
         whole[form.index(carrier)]
@@ -235,16 +235,16 @@ impl History {
             .clone()
     }
 
-    /// Where in the history the events after `last` are, none if it has none.
+    /// The range of events after `last`; empty if there are none.
     pub(crate) fn after(&self, last: u64) -> Range<u32> {
         let end = u32::try_from(self.events.len()).expect("few are kept");
-        // Their ids rise, but not by one each: not over a restart.
+        // The ids increase, but not always by one: a restart leaves a gap.
         let start = self.events.partition_point(|kept| kept.event.id() <= last);
-        // At most `end`, which is one.
+        // At most `end`, which fits.
         start as u32..end
     }
 
-    /// The id of the oldest event that is kept, or happened since as `current`.
+    /// The id of the oldest event in memory or in `current`.
     pub(crate) fn oldest(&self, current: &[Event]) -> Option<u64> {
         self.events.front().map(|kept| &kept.event).or(current.first()).map(Event::id)
     }
@@ -254,8 +254,8 @@ impl History {
         self.oldest_first(current).cloned().collect()
     }
 
-    /// Answers a request for what happened before: all of it to programs, to people
-    /// what was said by whom they don't hide, with times.
+    /// Answers a request for earlier events: programs get all of them, people get messages with
+    /// times, without those of people they ignore.
     pub(crate) fn answer(
         &self,
         current: &[Event],
@@ -286,7 +286,7 @@ impl History {
         answer.history(head, events.into_iter().rev());
     }
 
-    /// All of them, the oldest first.
+    /// All events, oldest first.
     pub(crate) fn events(&self) -> impl Iterator<Item = &Event> {
         self.events.iter().map(|kept| &kept.event)
     }
@@ -307,12 +307,12 @@ impl Drop for History {
     }
 }
 
-/// Whether an event is not older than may be read.
+/// Whether an event is recent enough to be read.
 fn is_within(reach: Option<Time>, event: &Event) -> bool {
     reach.is_none_or(|reach| event.stamp().time >= reach)
 }
 
-/// Drops cached renderings, which are not counted any more.
+/// Drops cached renderings, and no longer counts them.
 fn uncount(metrics: &Metrics, cached: &mut [Option<Arc<Rendered>>; Form::COUNT]) {
     let dropped = cached.iter_mut().filter_map(Option::take);
     let bytes: usize = dropped.map(|rendered| rendered.all_bytes().len()).sum();
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_is_shown_what_was_said_last_and_nothing_else() {
+    fn new_members_are_shown_only_the_last_messages() {
         let mut events: Vec<Event> = (0..30).map(|id| event(id, Some(&format!("l{id}")))).collect();
         events.push(event(30, None));
         let mut history = history(events);
@@ -383,7 +383,7 @@ mod tests {
         let current = [event(31, Some("now")), event(32, None)];
         let text = shown(&mut history, &current, 2, TEXT);
         assert_eq!(text, earlier(2) + "\n[bob] l29\n[bob] now\n");
-        // What is kept for others is not what this one was shown.
+        // The rendering cached for others is not the one shown here.
         let text = shown(&mut history, &[], SHOWN_EVENTS, TEXT);
         assert!(text.ends_with("[bob] l29\n"), "{text}");
         assert_eq!(shown(&mut history, &[], 0, TEXT), "");
@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_out_of_reach_is_neither_shown_nor_answered_nor_kept_rendered() {
+    fn events_out_of_reach_are_never_shown_or_cached() {
         let mut history = history((1..=3).map(|id| event(id, Some(&format!("l{id}")))).collect());
         history.events[2].event = at(Time::from_millis(5_000), event(3, Some("l3")));
         let earlier = |lines| Notice::Earlier { lines }.text(Lang::En);
@@ -430,7 +430,7 @@ mod tests {
         let mut large = history((0..100).map(|id| event(id, Some(&long))).collect());
         assert!(large.bytes <= EVENT_BYTES && large.events.len() == 5, "{}", large.events.len());
         assert!(large.bytes >= large.events.iter().map(|kept| kept.encoded_bytes).sum());
-        // Quotes take twice their bytes, empty lines a name each.
+        // Quotes take twice their bytes, and each empty line takes a name.
         for text in ["\"".repeat(16 * 1_024), "\n".repeat(499)] {
             large.extend(with_sizes((100..200).map(|id| event(id, Some(&text))).collect()));
             for form in [TEXT, Form::JSON] {
@@ -442,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_remembered_is_counted_with_its_renderings_until_it_goes() {
+    fn the_history_is_counted_with_its_renderings() {
         let mut history = history((0..50).map(|id| event(id, Some("hi"))).collect());
         let metrics = history.metrics.clone();
         let total = || metrics.history_bytes.load(Ordering::Relaxed);
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_shown_more_than_64_kib_however_it_is_asked_for() {
+    fn nobody_is_shown_more_than_64_kib() {
         let quotes = "\"".repeat(4_000);
         let lines = format!("{}\n", "x".repeat(20)).repeat(499);
         let empty = "\n".repeat(499);
@@ -486,7 +486,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_an_id_is_found() {
+    fn events_after_an_id_are_found() {
         let history = history((100..110).map(|id| event(id, None)).collect());
         assert_eq!(history.after(99), 0..10);
         assert_eq!(history.after(3), 0..10);
@@ -497,7 +497,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_has_its_newest_events_or_its_first_and_says_what_is_earliest() {
+    fn a_span_has_its_newest_or_first_events() {
         let mut history = History::new("lobby".into(), Arc::default());
         history.extend(with_sizes((1..=6).map(|id| event(id, Some("x"))).collect()));
         let current = [event(7, Some("x")), event(8, None)];
@@ -545,7 +545,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_comes_with_times_to_people_and_whole_to_programs() {
+    fn people_get_times_and_programs_whole_events() {
         let history = history(vec![event(1, Some("a")), event(2, None), event(3, Some("b"))]);
         let mut answer = Answer::new(TEXT);
         history.answer(

@@ -1,5 +1,5 @@
-//! Who was removed from a room and is kept out of it for a while, by session and by
-//! name. Another name gets past it; what is meant to hold is `/lock` and `/ban`.
+//! Who was kicked from a room and is kept out for a while, by session and by name. A new name
+//! evades it; `/lock` and `/ban` are stronger.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use madang_protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-/// The most that one room keeps out. Of more, the first may come in again.
+/// The maximum number of kicks of one room; beyond it, the oldest are dropped.
 const MOST_KICKS: usize = 100;
 
 /// The kicks of one room. Cheap to clone.
@@ -21,13 +21,13 @@ pub(crate) struct Kicks(Arc<[Kick]>);
 #[serde(from = "KickRecord", into = "KickRecord")]
 pub(crate) struct Kick {
     name: UserName,
-    /// Of the name: another that could be mistaken for it is kept out too.
+    /// The keys of the name: lookalikes are kept out too.
     keys: Vec<NameKey>,
     session: u64,
     until: Time,
 }
 
-/// A kick as it is written out: the keys follow from the name.
+/// A kick as serialized: the keys follow from the name.
 #[derive(Serialize, Deserialize)]
 struct KickRecord {
     name: UserName,
@@ -36,7 +36,7 @@ struct KickRecord {
 }
 
 impl Kick {
-    /// Keeps a session out until then, and with it the name that it has.
+    /// Keeps a session out until then, together with its current name.
     pub(crate) fn new(name: UserName, session: u64, until: Time) -> Kick {
         Kick { keys: name.keys(), name, session, until }
     }
@@ -63,8 +63,8 @@ impl Kicks {
         self.0 = kicks.drain(too_many..).collect();
     }
 
-    /// The names under which those were kicked who are let in again by this name, or
-    /// are the session that has it now.
+    /// The names whose kicks are lifted by this name: those kicked under it, or whose session
+    /// has it now.
     pub(crate) fn lifted_by(
         &self,
         name: &UserName,
@@ -88,12 +88,12 @@ impl Kicks {
         self.0.iter().any(|kick| kick.name == *name)
     }
 
-    /// Lets those in again who were kicked under exactly this name.
+    /// Lifts the kicks of exactly this name.
     pub(crate) fn remove(&mut self, name: &UserName, now: Time) {
         self.0 = self.in_force(now).filter(|kick| kick.name != *name).cloned().collect();
     }
 
-    /// For how much longer this name, or one that could be mistaken for it, is kept out.
+    /// How much longer this name, or one that looks like it, is kept out.
     pub(crate) fn left_for_name(&self, name: &UserName, now: Time) -> Option<Duration> {
         if self.0.is_empty() {
             return None;
@@ -102,12 +102,12 @@ impl Kicks {
         self.left(now, |kick| keys.iter().any(|key| kick.keys.contains(key)))
     }
 
-    /// For how much longer the session of this number is kept out.
+    /// How much longer the session with this number is kept out.
     pub(crate) fn left_for_session(&self, session: u64, now: Time) -> Option<Duration> {
         self.left(now, |kick| kick.session == session)
     }
 
-    /// Whether anybody is kept out still.
+    /// Whether anybody is still kept out.
     pub(crate) fn keep_somebody_out(&self, now: Time) -> bool {
         self.in_force(now).next().is_some()
     }
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_are_kept_out_and_each_once() {
+    fn the_number_of_kicks_is_limited() {
         let mut kicks = Kicks::default();
         for session in 0..MOST_KICKS as u64 + 1 {
             kick(&mut kicks, session, &format!("n{session}"), NOW);
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_out_holds_for_the_same_names() {
+    fn serialized_kicks_cover_the_same_names() {
         let mut kicks = Kicks::default();
         kick(&mut kicks, 1, "bob", NOW);
         let written = serde_json::to_string(&kicks).expect("plain data");

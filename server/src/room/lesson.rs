@@ -1,7 +1,7 @@
-//! The lesson: one for the whole server, in all its public rooms. It is decided as a room is,
-//! from plain data ([`state`]), in an order of its own; what comes of it is posted to every
-//! public room, in that order and once, as an op of that room. Votes, questions and whoever
-//! asked them stay here.
+//! The lesson: one for the whole server, in all its public rooms. Like a room, it decides
+//! requests from plain data ([`state`]), in an order of its own. Each result is posted to every
+//! public room, in that order and once, as an op of the room. Votes, and questions with their
+//! authors, never leave this module.
 //!
 //! # Guarantees
 //!
@@ -39,31 +39,31 @@ mod decide;
 mod now;
 pub(crate) mod state;
 
-/// The lesson of a server, and what its public rooms are still to be told of it.
+/// The lesson of a server, and the changes that its public rooms have not received yet.
 #[derive(Default)]
 pub(crate) struct Lesson {
     is_running: AtomicBool,
     desk: Mutex<Desk>,
-    /// Keeps what happens in it on disk, if anybody does.
+    /// Saves the lesson on disk, if messages are saved.
     recorder: Option<Arc<dyn Recorder>>,
 }
 
 #[derive(Default)]
 struct Desk {
     state: LessonState,
-    /// What the rooms are to be told.
+    /// Changes to be posted to the rooms.
     untold: VecDeque<LessonFact>,
-    /// Whether a thread is telling them.
+    /// Whether a thread is posting them.
     is_telling: bool,
-    /// How people attended the lesson in rooms that have ended.
+    /// Attendance from rooms that have ended.
     kept: Vec<BTreeMap<String, Attended>>,
 }
 
-/// The requester of something that has to do with the lesson.
+/// The requester of something in a lesson.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Asker {
     pub(crate) by: By,
-    /// Their name; none if it is the operator or time.
+    /// The name; `None` for the operator or a deadline.
     pub(crate) user: Option<UserName>,
 }
 
@@ -78,8 +78,8 @@ impl Asker {
 }
 
 impl Lesson {
-    /// The lesson that a server goes on with after a restart, and how people attended it in
-    /// rooms that are not opened again. From now on, `recorder` keeps what happens in it.
+    /// Restores the lesson after a restart, with the attendance of rooms that are not opened
+    /// again. From now on, it is saved by `recorder`.
     pub(crate) fn resumed(
         state: LessonState,
         kept: Vec<BTreeMap<String, Attended>>,
@@ -90,16 +90,17 @@ impl Lesson {
         Lesson { is_running, desk, recorder: Some(recorder) }
     }
 
-    /// Whether a lesson runs.
+    /// Whether a lesson is running.
     pub(crate) fn is_running(&self) -> bool {
         self.is_running.load(Ordering::Relaxed)
     }
 
-    /// Does what is asked, and has the rooms told that `rooms` lists then. May pump them.
+    /// Carries out a request, and posts the result to the rooms that `rooms` returns then. May
+    /// pump them.
     ///
     /// # Errors
     ///
-    /// Why it is not done.
+    /// Why it was refused.
     pub(crate) fn act(
         &self,
         asker: &Asker,
@@ -127,7 +128,7 @@ impl Lesson {
         Ok(())
     }
 
-    /// Posts to the rooms what they are to be told, unless another thread does.
+    /// Posts pending changes to the rooms, unless another thread is doing so.
     fn tell(&self, rooms: &impl Fn() -> Vec<Arc<Room>>) {
         let mut desk = self.desk.lock();
         if desk.is_telling {
@@ -139,24 +140,24 @@ impl Lesson {
             let telling = Telling(self);
             let fact = Arc::new(fact);
             for room in rooms() {
-                // A room that has ended has nobody to tell.
+                // A room that has ended has no members.
                 let _ = room.act_now(By::Time, Op::Lesson(fact.clone()));
             }
             drop(telling);
             desk = self.desk.lock();
-            // Another thread may have begun with the next.
+            // Another thread may have started with the next change.
             if desk.is_telling {
                 return;
             }
         }
     }
 
-    /// What a room that is made now begins with.
+    /// The initial state of the lesson in a room created now.
     pub(crate) fn class(&self) -> Class {
         self.desk.lock().state.class()
     }
 
-    /// What is going on, as a session is told of it; nothing to most while there is no lesson.
+    /// The current lesson from the point of view of a session; usually `None` without a lesson.
     pub(crate) fn now(&self, session: &Session) -> Option<LessonNow<'static>> {
         if !self.is_running() && !session.is_teacher() {
             return None;
@@ -164,12 +165,12 @@ impl Lesson {
         Some(self.desk.lock().state.now(session.number, session.is_teacher()))
     }
 
-    /// How people attended in rooms that have ended.
+    /// Attendance from rooms that have ended.
     pub(crate) fn kept_attendance(&self) -> Vec<BTreeMap<String, Attended>> {
         self.desk.lock().kept.clone()
     }
 
-    /// Keeps what a room knows of who attended, since it ends.
+    /// Takes over the attendance of a room that is ending.
     pub(crate) fn keep_attendance(&self, class: &Class) {
         if class.is_running() {
             self.desk.lock().kept.push(class.attendance());
@@ -182,7 +183,7 @@ impl Lesson {
     }
 }
 
-/// Lets another thread tell the rooms, also if this one panics over it.
+/// Lets another thread continue, even if this one panics.
 struct Telling<'a>(&'a Lesson);
 
 impl Drop for Telling<'_> {

@@ -1,5 +1,5 @@
-//! The log of a room that several machines share: its ops get their order there, and come back
-//! to every machine that follows the room. What keeps it is the cluster's.
+//! The log of a room that several machines share: it orders the room's ops and delivers them to
+//! every machine that follows the room. The cluster provides it.
 
 use std::sync::Arc;
 
@@ -15,25 +15,25 @@ use super::{
     state::{Beginning, State},
 };
 
-/// The form of an entry's body, its first byte.
+/// The format of an entry's body: its first byte.
 const FORMAT: u8 = b'1';
 
-/// What keeps the order of a room's ops.
+/// Orders the ops of a room.
 pub(crate) trait RoomLog: Send + Sync {
-    /// What tells this run of this machine's server from every other.
+    /// Identifies this run of this machine's server.
     fn origin(&self) -> u64;
 
     /// Takes an entry's body, and returns the number under which it is heard again. Never
     /// blocks. Until that one is heard, the room appends no other.
     fn append(&self, body: Vec<u8>) -> u64;
 
-    /// Takes what the room is after an entry, for whoever opens it later. Never blocks.
+    /// Saves the room's state after an entry, for machines that open it later. Never blocks.
     fn keep(&self, snapshot: Snapshot);
 
     /// The room has ended; its next event would have had this id. Never blocks.
     fn end(&self, next_id: u64);
 
-    /// Has `room` hear the entries from this number on.
+    /// Makes `room` receive the entries from this number on.
     fn follow(&self, room: &Arc<Room>, from: u64);
 }
 
@@ -48,30 +48,30 @@ pub(crate) trait RoomLogs: Send + Sync {
     fn open(&self, name: &RoomName) -> Result<SharedRoom, Unreachable>;
 }
 
-/// Nobody keeps the log at the moment.
+/// The log can't be reached at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unreachable;
 
 /// A room that several machines share.
 pub(crate) struct SharedRoom {
-    /// As whoever made it has written it.
+    /// The name as written by the machine that created the room.
     pub(crate) name: String,
     pub(crate) open: OpenLog,
 }
 
-/// A log, and what its room is after the last entry that needs no carrying out.
+/// A log, and the room's state after the last entry that is not to be carried out any more.
 #[derive(Clone)]
 pub(crate) struct OpenLog {
     pub(crate) log: Arc<dyn RoomLog>,
     pub(crate) snapshot: Snapshot,
 }
 
-/// Some ops, in the one order of their room.
+/// Several ops in the order of their room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LogEntry {
-    /// Its place: the next has the next.
+    /// Its position; consecutive.
     pub(crate) number: u64,
-    /// Who has [appended](RoomLog::append) it.
+    /// The machine that [appended](RoomLog::append) it.
     pub(crate) origin: u64,
     /// The number that `append` returned there.
     pub(crate) seq: u64,
@@ -83,14 +83,14 @@ pub(crate) struct LogEntry {
 /// A body that this program can't read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum EntryError {
-    /// A newer program's, perhaps.
+    /// Perhaps written by a newer program.
     #[error("entry of the unknown format {0:?}")]
     Format(Option<u8>),
     #[error("entry with an unknown op: {0}")]
     Op(String),
 }
 
-/// A body, as it is written.
+/// A body in its serialized form.
 pub(crate) struct EntryBody(Vec<u8>);
 
 impl EntryBody {
@@ -114,11 +114,11 @@ impl EntryBody {
 }
 
 impl LogEntry {
-    /// What is asked, and by whom.
+    /// The ops and their requesters.
     ///
     /// # Errors
     ///
-    /// [`EntryError`]; then nothing of it is to be carried out.
+    /// [`EntryError`]; none of its ops may be carried out then.
     pub(crate) fn ops(&self) -> Result<Vec<(By, Op)>, EntryError> {
         let Some((&FORMAT, ops)) = self.body.split_first() else {
             return Err(EntryError::Format(self.body.first().copied()));
@@ -130,7 +130,7 @@ impl LogEntry {
     }
 }
 
-/// What a room is after an entry.
+/// The state of a room after an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
     /// The number of that entry; 0 before the first.
@@ -142,7 +142,8 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
-    /// What a room is before its first entry: made at `time`, the same on every machine.
+    /// The state of a room before its first entry: created at `time`, identical on every
+    /// machine.
     pub(crate) fn first(beginning: Beginning, time: Time) -> Snapshot {
         Snapshot { entry: 0, time, state: State::new(beginning, time), events: Vec::new() }
     }
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_newer_program_has_written_is_refused_whole() {
+    fn a_newer_programs_entry_is_refused_as_a_whole() {
         let is_unknown_op = |body: &[u8]| matches!(entry(body).ops(), Err(EntryError::Op(_)));
         assert_eq!(entry(b"").ops(), Err(EntryError::Format(None)));
         assert_eq!(entry(b"2[]").ops(), Err(EntryError::Format(Some(b'2'))));

@@ -1,5 +1,5 @@
-//! What is posted to a room waits here for its round, and the duty to pump goes
-//! from hand to hand. Knows nothing of what is posted.
+//! The mailbox: posts to a room wait here for their round, and the role of the pump passes from
+//! thread to thread. The content of posts does not matter here.
 //!
 //! # Guarantees
 //!
@@ -20,30 +20,30 @@ use std::{collections::VecDeque, mem};
 
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
-/// The most that waits in a mailbox, as the posts count themselves.
+/// The maximum that may wait in a mailbox, as counted by the posts.
 pub(crate) const MAILBOX_BYTES: usize = 256 * 1_024;
 
-/// The most that a round takes.
+/// The maximum that a round takes.
 pub(crate) const ROUND_BYTES: usize = 64 * 1_024;
 
-/// Whether a post waits when the mailbox is full.
+/// Whether a post waits while the mailbox is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Urgency {
     /// It waits for the next round.
     Waits,
-    /// It waits for no space, but perhaps for a tired pump's round.
+    /// It does not wait for space, but may wait for a tired pump's round.
     Now,
 }
 
-/// The room has ended and takes no posts: this one comes back.
+/// The room has ended and accepts no posts; the post is returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ended<P = ()>(pub(crate) P);
 
-/// Posts in their order, and whose turn it is to pump.
+/// Posts in order, and the state of the pump's role.
 #[derive(Debug)]
 pub(crate) struct Mailbox<P> {
     state: Mutex<MailboxState<P>>,
-    /// Signalled when a round has been taken or the duty changes hands.
+    /// Signalled when a round was taken or the role changes hands.
     changed: Condvar,
 }
 
@@ -63,11 +63,11 @@ enum Duty {
     Free,
     /// A thread pumps.
     Taken,
-    /// A thread pumps and would rather not.
+    /// A thread pumps and would like to hand over.
     Tired,
     /// A thread pumps, and another waits to take over.
     Wanted,
-    /// Given up for the thread that waits for it.
+    /// Handed over to the waiting thread.
     Offered,
 }
 
@@ -85,7 +85,7 @@ impl<P> Mailbox<P> {
         }
     }
 
-    /// Posts, and returns the duty to pump if it falls to the caller.
+    /// Posts, and returns the pump's role if the caller has to take it.
     ///
     /// Blocks while the mailbox is full, and until a tired pump's round is over.
     ///
@@ -99,8 +99,8 @@ impl<P> Mailbox<P> {
         urgency: Urgency,
     ) -> Result<Option<Pump<'_, P>>, Ended<P>> {
         let mut state = self.state.lock();
-        // One post finds space in an empty mailbox, however long it is; and without a
-        // pump, waiting would be for nothing.
+        // A post always fits into an empty mailbox, however long it is; and without a pump,
+        // waiting would be pointless.
         while urgency == Urgency::Waits
             && !state.closed
             && state.duty != Duty::Free
@@ -115,8 +115,8 @@ impl<P> Mailbox<P> {
         Ok(self.push(state, post, bytes))
     }
 
-    /// Posts the last post: nothing is taken in after it. Returns the duty to
-    /// pump if it falls to the caller. Waits only for a tired pump's round.
+    /// Posts the last post; nothing is accepted after it. Returns the pump's role if the caller
+    /// has to take it. Waits only for a tired pump's round.
     pub(crate) fn close(&self, last: P) -> Option<Pump<'_, P>> {
         let mut state = self.state.lock();
         if state.closed {
@@ -127,11 +127,11 @@ impl<P> Mailbox<P> {
         self.push(state, last, 0)
     }
 
-    /// Takes nothing in any more; what waits is still taken out. For the pump.
+    /// Accepts nothing more; what waits is still taken. Called by the pump.
     pub(crate) fn shut(&self) {
         let mut state = self.state.lock();
         state.closed = true;
-        // Who waits for space waits for nothing.
+        // Waiting for space is pointless now.
         self.signal(&state);
     }
 
@@ -178,19 +178,19 @@ impl<P> Mailbox<P> {
     }
 }
 
-/// The duty to pump, which one thread at a time has.
+/// The role of the pump, which one thread at a time has.
 pub(crate) struct Pump<'a, P> {
     mailbox: &'a Mailbox<P>,
 }
 
 impl<'a, P> Pump<'a, P> {
-    /// Moves what is to be done in the next round into `round`, and keeps the
-    /// duty; `None` if nothing waits or another thread takes over.
+    /// Moves the posts of the next round into `round`, and keeps the role; `None` if nothing
+    /// waits or another thread takes over.
     pub(crate) fn next_round(self, tired: bool, round: &mut Vec<P>) -> Option<Pump<'a, P>> {
         let mut state = self.mailbox.state.lock();
         if state.duty == Duty::Wanted || state.posts.is_empty() {
-            // Given up under the lock under which it was seen that nothing waits:
-            // no post can come in between and find a pump that has gone.
+            // The role is given up under the lock that protects the check that nothing waits,
+            // so no post can slip in between and find no pump.
             self.mailbox.give_up_duty(&mut state);
             drop(state);
             mem::forget(self);
@@ -214,7 +214,7 @@ impl<'a, P> Pump<'a, P> {
     }
 }
 
-/// Reached only by a pump that panics.
+/// Reached only if a pump panics.
 impl<P> Drop for Pump<'_, P> {
     fn drop(&mut self) {
         let mut state = self.mailbox.state.lock();
@@ -232,7 +232,7 @@ mod tests {
     use super::*;
     use crate::patience;
 
-    /// Posts, and returns the duty, which falls to whoever posts first.
+    /// Posts, and returns the role, which the first post gets.
     #[track_caller]
     fn first_post(mailbox: &Mailbox<u32>, post: u32, bytes: usize) -> Pump<'_, u32> {
         mailbox.post(post, bytes, Urgency::Waits).expect("it is open").expect("nobody pumps")
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_mailbox_holds_its_speaker_until_the_next_round() {
+    fn a_full_mailbox_blocks_a_speaker_until_the_next_round() {
         let mailbox = Arc::new(Mailbox::new());
         let pump = first_post(&mailbox, 0, MAILBOX_BYTES);
         let speaker = patience::spawn({
@@ -272,7 +272,7 @@ mod tests {
             move || mailbox.post(1, 1, Urgency::Waits).is_ok_and(|duty| duty.is_none())
         });
         patience::wait_until(|| mailbox.state.lock().waiting_threads > 0);
-        // A leave does not wait for what a speaker waits for.
+        // A leave does not wait for space as a speaker does.
         beside_a_pump(&mailbox, 2, 1);
         let mut round = Vec::new();
         let pump = pump.next_round(false, &mut round).expect("something waited");
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tired_pump_hands_over_to_the_first_who_posts() {
+    fn a_tired_pump_hands_over_to_the_next_poster() {
         let mailbox = Arc::new(Mailbox::new());
         let mut round = Vec::new();
         let pump = first_post(&mailbox, 0, 1).next_round(true, &mut round);
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pump_that_panics_gives_up_its_duty() {
+    fn a_panicking_pump_gives_up_its_role() {
         let mailbox = Mailbox::new();
         let panicked = catch_unwind(AssertUnwindSafe(|| {
             let _pump = first_post(&mailbox, 0, 1);

@@ -1,4 +1,4 @@
-//! Who is in a room: found by session, with what each is still to be told.
+//! The members of a room, by session, with what each is still to be sent.
 
 use std::{
     collections::HashMap,
@@ -25,32 +25,32 @@ use super::envelope::Closing;
 pub(super) struct Member {
     pub(super) session: Arc<Session>,
     pub(super) outbox: Arc<Outbox>,
-    /// Whom it hides.
+    /// The people on its ignore list.
     pub(super) hidden: Arc<[Hidden]>,
-    /// The first event of the batch that it is told of.
+    /// The first event of the batch that it gets.
     pub(super) from: u32,
-    /// What happened before the batch and is told before it.
+    /// Earlier events to send before the batch.
     pub(super) earlier: Option<(Arc<Rendered>, Range<u32>)>,
-    /// What it alone is told in this round, before the event of that number.
+    /// Private answers in this round, each with the number of the event it precedes.
     pub(super) answers: Vec<(u32, Told)>,
 }
 
-/// What a member alone is told, though perhaps not the only one.
+/// An answer for one member, which may be shared with others.
 pub(super) enum Told {
-    /// As lines.
+    /// Its own lines.
     Own(Vec<u8>),
-    /// As others are told it too.
+    /// A rendering shared with others.
     Shared(Arc<Rendered>),
 }
 
 /// A member who left in this round.
 pub(super) struct Leaver {
     pub(super) member: Member,
-    /// The first event of the batch that it is not told of.
+    /// The first event of the batch that it does not get.
     pub(super) to: u32,
-    /// What it is told after that.
+    /// What it is sent after that.
     pub(super) after: Vec<u8>,
-    /// How its connection ends, if that does.
+    /// How its connection ends, if it does.
     pub(super) ending: Option<Closing>,
 }
 
@@ -58,11 +58,12 @@ pub(super) struct Leaver {
 #[derive(Default)]
 pub(super) struct Members {
     members: Vec<Member>,
-    /// Where in `members` the member of a session's number is.
+    /// The index in `members` by session number.
     places: HashMap<u64, usize>,
-    /// Who came first, as it was told in this round; none since somebody came or went.
+    /// The list of the first members rendered in this round; cleared when somebody joins or
+    /// leaves.
     listed: [Option<Arc<Rendered>>; Form::COUNT],
-    /// Who has answers or came in this round.
+    /// Members with answers, or new in this round.
     touched: Vec<u64>,
 }
 
@@ -71,12 +72,12 @@ impl Members {
         self.places.get(&session).map(|place| &self.members[*place])
     }
 
-    /// All of them, in no order.
+    /// All members, in no particular order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Member> {
         self.members.iter()
     }
 
-    /// The member, which has something of its own in this round.
+    /// A member that has something of its own in this round.
     pub(super) fn touch(&mut self, session: u64) -> Option<&mut Member> {
         let place = *self.places.get(&session)?;
         self.touched.push(session);
@@ -107,17 +108,17 @@ impl Members {
         std::mem::take(&mut self.members)
     }
 
-    /// Has who came first be told anew: somebody has another name.
+    /// Drops the cached list of the first members, because a name has changed.
     pub(super) fn forget_listed(&mut self) {
         self.listed = Default::default();
     }
 
-    /// Who came first, if that was told in this form already, and is as it was.
+    /// The cached list of the first members in this form, if it is current.
     pub(super) fn listed(&self, form: Form, carrier: Carrier) -> Option<&Arc<Rendered>> {
         self.listed[form.index(carrier)].as_ref()
     }
 
-    /// Keeps how it is told in this form who came first.
+    /// Caches the list of the first members in this form.
     pub(super) fn list(
         &mut self,
         form: Form,
@@ -128,7 +129,7 @@ impl Members {
         rendered
     }
 
-    /// Has a member told something in this round, before the event of that number.
+    /// Sends a member an answer in this round, before the event with that number.
     pub(super) fn answer(&mut self, session: u64, at: u32, bytes: &[u8]) {
         let Some(member) = self.touch(session) else { return };
         let answers = &mut member.answers;
@@ -139,14 +140,14 @@ impl Members {
         }
     }
 
-    /// The same with what others are told too.
+    /// The same for an answer shared with others.
     pub(super) fn answer_shared(&mut self, session: u64, at: u32, rendered: Arc<Rendered>) {
         let Some(member) = self.touch(session) else { return };
         let after = member.answers.partition_point(|(other, _)| *other <= at);
         member.answers.insert(after, (at, Told::Shared(rendered)));
     }
 
-    /// Offers everyone its part of the batch, which has `to` events.
+    /// Offers each member its part of the batch, which has `to` events.
     pub(super) fn tell(&mut self, batch: &mut Batch, to: u32, now: Instant) {
         for member in self.members.iter().filter(|_| to > 0) {
             member.tell(batch, to, now);
@@ -156,7 +157,7 @@ impl Members {
             if let Some(&place) = self.places.get(&session) {
                 let member = &mut self.members[place];
                 if to == 0 {
-                    // Nothing for the others, who may be many.
+                    // Nothing special for the others, who may be many.
                     member.tell(batch, to, now);
                 }
                 (member.from, member.earlier, member.answers) = (0, None, Vec::new());
@@ -166,8 +167,7 @@ impl Members {
 }
 
 impl Member {
-    /// Offers it its part of the batch up to the event `to`, and what it alone is
-    /// told at its place.
+    /// Offers it its part of the batch up to the event `to`, with its answers in their places.
     pub(super) fn tell(&self, batch: &mut Batch, to: u32, now: Instant) {
         self.guarded(|| {
             let mut answers = self.answers.iter().peekable();
@@ -199,14 +199,14 @@ impl Member {
             return;
         }
         if self.hidden.is_empty() || self.session.token.is_some() {
-            // Programs hide for themselves.
+            // Programs apply the ignore list themselves.
             return self.outbox.offer(batch, events, now);
         }
         let hides = |speaker, event: &_| Hidden::hides_event(&self.hidden, speaker, event);
         self.outbox.offer_without(batch, events, hides, now);
     }
 
-    /// Does something to its outbox; a panic costs this member.
+    /// Does something to its outbox; a panic affects only this member.
     pub(super) fn guarded(&self, action: impl FnOnce()) {
         if catch_unwind(AssertUnwindSafe(action)).is_err() {
             tracing::error!(
@@ -219,7 +219,7 @@ impl Member {
 }
 
 impl Leaver {
-    /// Tells it all that it is still told.
+    /// Sends it everything it is still to get.
     pub(super) fn tell(&self, batch: &mut Batch, now: Instant) {
         let Leaver { member, to, after, ending } = self;
         member.tell(batch, *to, now);

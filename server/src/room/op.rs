@@ -1,5 +1,5 @@
-//! What is asked of a room's state, as plain data: it can be logged, sent to another
-//! machine and decided there again.
+//! Requests to a room's state, as plain data that can be logged, sent to another machine and
+//! decided there again.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use crate::session::{Mute, Quiet, Session, nonces::Nonces};
 /// The requester.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum By {
-    /// The session of this number.
+    /// The session with this number.
     Member(u64),
-    /// The same, who is a teacher.
+    /// The same, if it is a teacher.
     Teacher(u64),
     Operator,
-    /// Nobody: it was due.
+    /// Nobody: a deadline.
     Time,
 }
 
@@ -38,7 +38,7 @@ impl By {
     }
 }
 
-/// Who keeps somebody from speaking.
+/// Who muted somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Muter {
     /// The room's owner, in this room.
@@ -47,55 +47,55 @@ pub(crate) enum Muter {
     Operator,
 }
 
-/// Something that a member says.
+/// A message of a member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Speech {
-    /// One line, or several; sanitized.
+    /// One or more lines; sanitized.
     pub(crate) text: String,
-    /// Whether it tells what the speaker does.
+    /// Whether it is a `/me` message.
     pub(crate) me: bool,
-    /// What its `ack` returns.
+    /// The nonce for its `ack`.
     pub(crate) nonce: Option<String>,
-    /// What it takes for one member: rate limit, mailbox, round and history count that.
+    /// Its rendered size for one member, as counted by rate limit, mailbox, round and history.
     pub(crate) rendered_bytes: usize,
 }
 
-/// What is asked. Members are known by their session's number.
+/// What is requested. Members are identified by session number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Op {
-    /// The requester comes in.
+    /// The requester joins.
     Join {
         user: UserName,
-        /// Whether nobody is told of it.
+        /// Whether that is not announced.
         quiet: Option<Quiet>,
         /// Whether the operator keeps the requester from speaking.
         muted: Option<Mute>,
     },
     /// The operator muted the requester while it was on its way in.
     BringMute(Mute),
-    /// The requester brings along the nonces of what it has said elsewhere.
+    /// The requester brings along the nonces of its messages elsewhere.
     BringNonces(Box<Nonces>),
-    /// The requester's session ends, with a last word.
+    /// The requester's session ends, with an optional message.
     Leave {
         text: Option<String>,
     },
-    /// The requester goes to another room.
+    /// The requester moves to another room.
     Move,
-    /// The requester's connection is cut.
+    /// The requester has lost its connection.
     Away,
     /// The requester has another connection, perhaps on another machine.
     Back {
         quiet: Option<Quiet>,
     },
-    /// The requester says all this, but for what it has said already under the same nonces.
+    /// The requester sends these messages, except those already sent under the same nonces.
     Say(Vec<Speech>),
-    /// Says something as the server.
+    /// The server says something.
     Announce(String),
-    /// Sets the topic; an empty one is none.
+    /// Sets the topic; empty means none.
     Topic(Arc<str>),
-    /// Gives the requester another name.
+    /// Renames the requester.
     Rename(UserName),
-    /// Removes somebody, and keeps them out for so many seconds.
+    /// Kicks somebody, and keeps them out for this many seconds.
     Kick {
         session: u64,
         seconds: u64,
@@ -105,44 +105,43 @@ pub(crate) enum Op {
         name: UserName,
         session: Option<u64>,
     },
-    /// Keeps somebody from speaking: for so many seconds, if that ends by itself.
+    /// Mutes somebody, for this many seconds or until lifted.
     Mute {
         session: u64,
         mute: Mute,
         seconds: Option<u64>,
     },
-    /// Keeps everyone who is here from speaking, as the operator: for so many seconds, if
-    /// that ends by itself.
+    /// Mutes everyone here, as the operator, for this many seconds or until lifted.
     MuteAll {
         mute: Mute,
         seconds: Option<u64>,
     },
-    /// Lifts the operator's mute of everyone, or of those who have exactly this one.
+    /// Lifts the operator's mute of everyone, or only exactly this one.
     UnmuteAll {
         only: Option<Mute>,
     },
-    /// Lets somebody speak again.
+    /// Unmutes somebody.
     Unmute {
         session: u64,
     },
-    /// A mute that was to last until then is over.
+    /// A mute until this time has ended.
     MuteOver {
         session: u64,
         muter: Muter,
         until: Time,
     },
-    /// Locks the room, or unlocks it.
+    /// Locks or unlocks the room.
     Lock(bool),
     Limit(usize),
-    /// The requester is given all that was said here, as a file.
+    /// The requester gets a transcript of the room.
     Transcribe,
     /// Makes somebody the owner.
     Owner(u64),
-    /// The session has ended; if it was the owner's, another's is.
+    /// The session has ended; if it was the owner, somebody else becomes the owner.
     OwnerGone(u64),
     /// The server was restarted.
     Restarted,
-    /// Ends the room for all.
+    /// Closes the room for everyone.
     End,
     /// Ends the room if it has been empty since then.
     EndIfEmpty {
@@ -152,9 +151,9 @@ pub(crate) enum Op {
     Stop,
     /// The lesson has changed.
     Lesson(Arc<LessonFact>),
-    /// The requester spoke elsewhere then.
+    /// The requester last spoke elsewhere at this time.
     BringSpoke(Time),
-    /// Asks only whether the requester may speak.
+    /// Only checks whether the requester may speak.
     MaySpeak,
     /// Panics while it is decided, or when its fact is applied.
     #[cfg(test)]

@@ -1,4 +1,4 @@
-//! How members come into a room and leave it: what they are told first and last.
+//! How members join and leave a room: what they are sent first and last.
 
 use std::sync::Arc;
 
@@ -20,12 +20,12 @@ use crate::{
     close_reason::CloseReason, delivery::outbox::Outbox, dialect::answer::Answer, session::Session,
 };
 
-/// What follows when somebody is taken out of a room.
+/// What follows for somebody who is removed from a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AfterRemoval {
-    /// Nothing, until they go somewhere.
+    /// Nothing, until they go to another room.
     Nowhere,
-    /// Their connection takes them somewhere, or ends.
+    /// Their connection moves them, or ends.
     Elsewhere,
 }
 
@@ -38,19 +38,19 @@ impl Executor {
         self.insert(session, outbox.clone(), shown);
         let mut facts = facts.into_iter();
         facts.next().into_iter().for_each(|fact| self.take_in(fact));
-        // Its own joining is the last event now, if that is one.
+        // Its own `joined` is the last event now, if it is announced.
         let last = self.state.next_id().saturating_sub(1);
         let is_new = greeting == Greeting::Welcome;
         let welcome = self.greeting(&new, &outbox, greeting, last);
         if is_new {
-            // At once, before anybody whispers to the new connection.
+            // At once, before anybody can whisper to the new connection.
             new.attach(outbox, welcome, 0);
         } else if !welcome.is_empty() {
             self.members.answer(number, from, &welcome);
         }
         facts.for_each(|fact| self.take_in(fact));
         if self.state.class().is_slow() {
-            // Who has just spoken elsewhere has spoken.
+            // Having just spoken elsewhere counts here too.
             let spoke_at = new.spoke_at();
             if spoke_at > new.since {
                 self.follow_up(by, Op::BringSpoke(spoke_at))?;
@@ -67,8 +67,8 @@ impl Executor {
         Ok(())
     }
 
-    /// How many earlier events a new member is shown, who asked for `wanted`. While a lesson
-    /// runs, the usual number stands for all that was said since the lesson began.
+    /// How many earlier events a new member is shown that asked for `wanted`. During a lesson,
+    /// the default means everything since the lesson began.
     fn shown_of(&self, wanted: usize) -> usize {
         match self.state.class().began() {
             Some(began) if wanted == SHOWN_EVENTS => {
@@ -78,13 +78,13 @@ impl Executor {
         }
     }
 
-    /// The earliest moment that somebody may read back to here, if there is one.
+    /// The earliest time that a session may read here, if there is a limit.
     pub(super) fn reach_of(&self, session: &Session) -> Option<Time> {
         let recording = self.recording.as_ref().filter(|_| !session.is_teacher())?;
         Some(recording.members_reach(self.time))
     }
 
-    /// Takes in a new member, who will be shown so many events of before.
+    /// Adds a new member, who will be shown this many earlier events.
     fn insert(&mut self, session: Arc<Session>, outbox: Arc<Outbox>, shown: usize) {
         let (from, hidden, answers) = (self.batch_len(), session.hidden(), Vec::new());
         let shown = self.shown_of(shown);
@@ -99,7 +99,7 @@ impl Executor {
         self.members.insert(Member { session, outbox, hidden, from, earlier, answers });
     }
 
-    /// What a new member is told first.
+    /// The first message to a new member.
     fn greeting(&self, session: &Session, outbox: &Outbox, greeting: Greeting, id: u64) -> Vec<u8> {
         let mut answer = Answer::new(outbox.form());
         let user = session.name();
@@ -110,7 +110,7 @@ impl Executor {
         answer.into_bytes()
     }
 
-    /// The first message of a connection: to somebody new, or to a session that comes back.
+    /// The first message of a connection, for a new or a resumed session.
     fn welcome<'a>(
         &'a self,
         session: &'a Session,
@@ -136,7 +136,7 @@ impl Executor {
         }
     }
 
-    /// What a member is told first of another room.
+    /// The first message about another room.
     fn entered<'a>(
         &'a self,
         session: &Session,
@@ -158,7 +158,7 @@ impl Executor {
         }
     }
 
-    /// What is going on in the lesson, for a member, if the room takes part in it.
+    /// The current lesson for a member, if it takes place in the room.
     fn lesson_now(&self, session: &Session) -> Option<Box<LessonNow<'static>>> {
         self.state.is_public().then(|| self.lesson.now(session)).flatten().map(Box::new)
     }
@@ -174,10 +174,10 @@ impl Executor {
         let number = session.number;
         self.carry_out(by, op)?;
         let (next_id, batch_len) = (self.state.next_id(), self.batch_len());
-        // What was forgotten for the sake of other rooms is missing too.
+        // Events dropped in favour of other rooms are missing too.
         let oldest = self.history.oldest(self.batch.events()).or(Some(next_id));
         let Some(presence) = self.state.member(number) else { return Err(Refusal::NoMember) };
-        // Who has nothing of this room has its own joining to learn first.
+        // A client without events of this room starts with its own `joined`.
         let last_event = last.event.unwrap_or(presence.joined.saturating_sub(1)).min(next_id - 1);
         let mut answer = Answer::new(outbox.form());
         answer.message(&self.welcome(&session, &presence.user, last_event, true));
@@ -188,7 +188,7 @@ impl Executor {
             answer.message(&ServerMessage::Gap { room, from, to, reason: None });
         }
         if let Some((from, to)) = self.lost.filter(|(_, to)| last_event < *to) {
-            // It may have heard some of what was lost, and there may have been more.
+            // It may have received some of the lost events, and there may have been more.
             let from = from.max(first_missing);
             let (room, reason) = ((&*self.name).into(), Some(GapReason::Restart));
             answer.message(&ServerMessage::Gap { room, from, to, reason });
@@ -197,7 +197,7 @@ impl Executor {
         let (form, carrier) = outbox.form_and_carrier();
         let missing = self.history.after(last_event);
         let earlier = (!missing.is_empty()).then(|| (self.history.whole(form, carrier), missing));
-        // The batch's first event has the id that followed the history's last.
+        // The batch's first event follows the history's last.
         let first_of_batch = next_id - u64::from(batch_len);
         let seen = first_missing.saturating_sub(first_of_batch);
         let from = u32::try_from(seen).unwrap_or(u32::MAX).min(batch_len);
@@ -218,9 +218,9 @@ impl Executor {
         Ok(())
     }
 
-    /// What is asked by somebody who goes.
+    /// The op for a session that leaves.
     pub(super) fn leaves(&self, session: u64, going: &Going) -> (By, Op) {
-        // Nobody is told who leaves a room where it is not.
+        // Leaving a room that it is not in is not announced.
         let member = self.members.of(session);
         let by = member.map_or(By::Member(session), |member| By::of(&member.session));
         let op = match going {
@@ -249,18 +249,18 @@ impl Executor {
     /// Ends the connection of a member that has left.
     pub(super) fn end_connection(&mut self, session: u64, ending: Closing) {
         match self.leaver(session) {
-            // First what it is still told of this round.
+            // Sent after what it is still to get of this round.
             Some(leaver) => leaver.ending = Some(ending),
             None => ending.outbox.close(ending.reason, &ending.goodbye),
         }
     }
 
-    /// Who was taken out in this round, and is still to be told so.
+    /// A member that was removed in this round, and is still to be notified.
     pub(super) fn leaver(&mut self, session: u64) -> Option<&mut Leaver> {
         self.leavers.iter_mut().rev().find(|leaver| leaver.member.session.number == session)
     }
 
-    /// Takes out a member that leaves by itself; it is told the events before `to`.
+    /// Removes a member that leaves by itself; it gets the events before `to`.
     pub(super) fn take_out(&mut self, session: u64, to: u32) {
         if let Some(member) = self.members.remove(session) {
             member.session.exit(self.number);
@@ -268,8 +268,8 @@ impl Executor {
         }
     }
 
-    /// Sees a member off that did not leave by itself: it is told of that with all that
-    /// has happened so far, and then, if nothing follows, how to go on.
+    /// Removes a member that does not leave by itself: it gets everything so far, and then, if
+    /// nothing follows, how to continue.
     pub(super) fn see_off(&mut self, member: Member, next: AfterRemoval) {
         member.session.exit(self.number);
         // It has just been pushed.
@@ -282,7 +282,7 @@ impl Executor {
         self.leavers.push(Leaver { member, to, after, ending: None });
     }
 
-    /// Lets all members go without a word.
+    /// Removes all members without a message.
     pub(super) fn let_all_go(&mut self) {
         let to = self.batch_len();
         for member in self.members.remove_all() {
@@ -291,7 +291,7 @@ impl Executor {
         }
     }
 
-    /// Ends the connections of all members after what has happened so far.
+    /// Ends the connections of all members after sending everything so far.
     pub(super) fn dismiss_all(&mut self, goodbye: Goodbye) {
         let (to, reason) = (self.batch_len(), CloseReason::Told(goodbye));
         for member in self.members.remove_all() {

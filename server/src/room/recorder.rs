@@ -1,6 +1,6 @@
-//! What a room hands to whoever keeps what happens in it on disk: the events of a round, what
-//! lasts of its state, and the acks that are owed until these are safe. Who keeps them, and
-//! how, is the [`journal`](crate::journal)'s.
+//! The interface between a room and the code that saves it: the events of a round, the lasting
+//! part of the state, and the acks owed once these are safe. The [`journal`](crate::journal)
+//! implements it.
 
 use std::sync::Arc;
 
@@ -9,58 +9,58 @@ use madang_protocol::event::{Event, ServerMessage, Time};
 use super::lesson::{LessonFact, class::Attended};
 use crate::{delivery::outbox::Outbox, dialect::answer::Answer, session::Session};
 
-/// Keeps what happens in public rooms.
+/// Saves what happens in public rooms.
 pub(crate) trait Recorder: Send + Sync {
-    /// Blocks a speaker for as long as the disk can't follow. Never called by a pump.
+    /// Blocks a speaker while the disk cannot keep up. Never called by a pump.
     fn wait_for_space(&self);
 
-    /// Takes over what happened in a round, whose buffers it leaves empty. Never blocks.
+    /// Takes over the events of a round, leaving its buffers empty. Never blocks.
     fn record(&self, round: &mut Round);
 
-    /// The earliest moment that members may read back to.
+    /// The earliest time that members may read.
     fn members_reach(&self, now: Time) -> Time;
 
-    /// Takes over an ack of something that was handed over before. Never blocks.
+    /// Takes over the ack of something recorded before. Never blocks.
     fn owe(&self, ack: OwedAck);
 
-    /// Keeps what [lasts](LessonFact::lasting) of a change of the lesson. Never blocks.
+    /// Saves the [lasting](LessonFact::lasting) part of a lesson's change. Never blocks.
     fn record_lesson(&self, fact: &LessonFact);
 }
 
-/// What happened in a round of a room, for its [`Recorder`].
+/// The events of a room's round, for its [`Recorder`].
 pub(crate) struct Round {
-    /// The first id that the room could give: no other room has the same.
+    /// The first id that the room could give, which is unique among all rooms.
     pub(crate) room: u64,
     pub(crate) name: Arc<str>,
-    /// Whether nothing was handed over before.
+    /// Whether this is the room's first round.
     pub(crate) is_first: bool,
-    /// What members were told of.
+    /// Announced events.
     pub(crate) events: Vec<Recorded>,
-    /// What lasts of the state, as JSON, if that has changed.
+    /// The lasting part of the state as JSON, if it has changed.
     pub(crate) lasting: Option<String>,
-    /// Who has attended the lesson that began then, and how, where that has changed.
+    /// Changed attendance of the lesson that began at this time.
     pub(crate) attended: Option<(Time, Vec<(String, Attended)>)>,
     /// When the room ended, if it has.
     pub(crate) ended: Option<Time>,
     pub(crate) owed: Vec<OwedAck>,
 }
 
-/// Something that members were told of.
+/// An announced event.
 pub(crate) struct Recorded {
     pub(crate) event: Event,
-    /// The number of the session whose doing it was; 0 for the room's own.
+    /// The session that caused it; 0 for the room.
     pub(crate) session: u64,
-    /// That of the request.
+    /// The request's nonce.
     pub(crate) nonce: Option<String>,
 }
 
-/// An ack that a speaker gets once its line is safe.
+/// An ack sent to a speaker once its line is safe.
 pub(crate) struct OwedAck {
     session: Arc<Session>,
-    /// Where the request came from, which waits for this before it says goodbye.
+    /// The outbox of the request, whose goodbye waits for this ack.
     outbox: Option<Arc<Outbox>>,
     nonce: String,
-    /// What was said got this id.
+    /// The id of the message.
     id: Option<u64>,
 }
 
@@ -71,7 +71,7 @@ impl Round {
         Round { room, name, is_first, events, lasting: None, attended: None, ended: None, owed }
     }
 
-    /// Whether there is nothing to keep.
+    /// Whether there is nothing to save.
     pub(crate) fn is_empty(&self) -> bool {
         let Round { events, lasting, attended, ended, owed, .. } = self;
         let is_nothing_new = events.is_empty() && lasting.is_none() && attended.is_none();
@@ -91,8 +91,8 @@ impl OwedAck {
         OwedAck { session: session.clone(), outbox, nonce: nonce.to_owned(), id }
     }
 
-    /// Tells the speaker that its line was said, and whether it is on disk: where it said that,
-    /// or where it is by now.
+    /// Acknowledges the line, and states whether it is on disk: to the connection that sent it,
+    /// or to the session's current one.
     pub(crate) fn pay(self, is_durable: bool) {
         let OwedAck { session, outbox, nonce, id } = self;
         let write = |answer: &mut Answer| {

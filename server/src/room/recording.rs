@@ -1,4 +1,4 @@
-//! What a room notes in the course of a round for its [`Recorder`], and hands over at the end.
+//! Notes what happens in a round for the room's [`Recorder`], and hands it over at the end.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -21,14 +21,14 @@ use super::{
 pub(super) struct Recording {
     recorder: Arc<dyn Recorder>,
     round: Round,
-    /// Whether anything has changed that outlasts members.
+    /// Whether data that outlasts members has changed.
     lasting_changed: bool,
-    /// Whose attendance of the lesson has changed.
+    /// The names whose attendance has changed.
     attended: BTreeSet<String>,
 }
 
 impl Recording {
-    /// The notes of a room, which was opened with the id `room`.
+    /// Notes for a room that was opened with the id `room`.
     pub(super) fn new(recorder: Arc<dyn Recorder>, room: u64, name: Arc<str>) -> Recording {
         let (round, attended) = (Round::new(room, name), BTreeSet::new());
         Recording { recorder, round, lasting_changed: false, attended }
@@ -42,7 +42,7 @@ impl Recording {
         }
     }
 
-    /// Notes whose attendance of the lesson a fact has changed, which the state has taken in.
+    /// Notes whose attendance has changed by a fact that was applied.
     pub(super) fn note_attended(&mut self, change: &Change, class: &Class) {
         if !class.is_running() {
             return;
@@ -69,22 +69,22 @@ impl Recording {
         }
     }
 
-    /// Notes what members are told of, by whose doing it came, and the request's nonce.
+    /// Notes an announced event, the session that caused it, and the request's nonce.
     pub(super) fn note(&mut self, event: &Event, session: u64, nonce: Option<String>) {
         self.round.events.push(Recorded { event: event.clone(), session, nonce });
     }
 
-    /// The earliest moment that members may read back to.
+    /// The earliest time that members may read.
     pub(super) fn members_reach(&self, now: Time) -> Time {
         self.recorder.members_reach(now)
     }
 
-    /// Notes an ack that a speaker gets once all that was noted is safe.
+    /// Notes an ack that is owed once everything noted is safe.
     pub(super) fn owe(&mut self, ack: OwedAck) {
         self.round.owed.push(ack);
     }
 
-    /// Hands over what was noted, if anything was.
+    /// Hands over the notes, if there are any.
     pub(super) fn hand_over(&mut self, state: &State) {
         let lasting_changed = std::mem::take(&mut self.lasting_changed);
         self.round.lasting = lasting_changed.then(|| state.lasting());
@@ -94,7 +94,7 @@ impl Recording {
         }
     }
 
-    /// How those have attended the lesson so far whose attendance has changed.
+    /// The attendance of those for whom it has changed.
     fn take_attended(&mut self, class: &Class) -> Option<(Time, Vec<(String, Attended)>)> {
         if self.attended.is_empty() {
             return None;

@@ -1,4 +1,4 @@
-//! Why a room or a session does not do what it was asked; sent only to the requester.
+//! Why a room or a session refuses a request; sent only to the requester.
 
 use std::time::Duration;
 
@@ -16,33 +16,33 @@ pub(crate) enum Refusal {
     Ended,
     /// The requester is no member.
     NoMember,
-    /// Who is meant is no member.
+    /// The target is no member.
     NotHere,
-    /// Nobody new may come in.
+    /// The room is locked.
     Locked,
-    /// There are as many members as there may be.
+    /// The maximum number of members is reached.
     Full { limit: usize },
     /// Only the owner may do this.
     OwnerOnly,
-    /// To oneself, this can't be done.
+    /// The request makes no sense for oneself.
     Oneself,
-    /// It is as asked for already.
+    /// Nothing to change.
     Already,
-    /// The requester may not speak, perhaps for so many seconds more.
+    /// The requester is muted, perhaps for this many more seconds.
     Muted { seconds: Option<u64> },
-    /// The requester was removed from there, and is kept out for so many seconds more.
+    /// The requester was kicked, and is kept out for this many more seconds.
     Kicked { seconds: u64 },
-    /// Who had this name was removed from there; the name is kept out.
+    /// Somebody with this name was kicked; the name is kept out.
     NameKicked { seconds: u64 },
-    /// Whose joining is told to nobody can't join a private room.
+    /// A quiet session can't join a private room.
     PublicOnly,
-    /// Whose joining was told to nobody may not say anything, from another machine.
+    /// A quiet session on another machine can't speak.
     ReadOnly,
-    /// The requester spoke a moment ago, and may speak again after so many seconds.
+    /// Slow mode: the requester may speak again after this many seconds.
     Slow { seconds: u64 },
-    /// Only teachers and whoever was called may speak.
+    /// Listening mode: only teachers and whoever was called may speak.
     Listening,
-    /// Only a teacher may do this, while a lesson runs.
+    /// During a lesson, only a teacher may do this.
     TeacherOnly,
     /// The other machines that share the room can't be reached.
     Unavailable,
@@ -51,12 +51,12 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    /// Who is kept from speaking by this is refused at `now`.
+    /// The refusal for a muted person who speaks at `now`.
     pub(crate) fn muted(mute: Mute, now: Time) -> Refusal {
         Refusal::Muted { seconds: mute.until.map(|until| whole_seconds(until.since(now))) }
     }
 
-    /// Who is kept out for `left` is refused.
+    /// The refusal for somebody who is kept out for `left`.
     pub(crate) fn kicked_for(left: Duration) -> Refusal {
         Refusal::Kicked { seconds: whole_seconds(left) }
     }
@@ -66,7 +66,7 @@ impl Refusal {
         Refusal::NameKicked { seconds: whole_seconds(left) }
     }
 
-    /// The words for it.
+    /// The notice for it.
     pub(crate) fn notice(self) -> Notice<'static> {
         match self {
             Refusal::Ended => Notice::NoSuchRoom,
@@ -91,7 +91,7 @@ impl Refusal {
     }
 }
 
-/// In whole seconds, rounded up: who waits for so long does not come too early.
+/// Whole seconds, rounded up, so that waiting this long is enough.
 pub(crate) fn whole_seconds(left: Duration) -> u64 {
     left.as_secs() + u64::from(left.subsec_nanos() > 0)
 }

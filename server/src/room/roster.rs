@@ -1,4 +1,4 @@
-//! Who is in a room: found by session, and in the order in which they came.
+//! The members of a room as plain data, by session and in the order of joining.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -15,27 +15,27 @@ use crate::session::{Mute, Quiet, nonces::Nonces};
 pub(crate) struct Presence {
     pub(crate) session: u64,
     pub(crate) user: UserName,
-    /// The id of its joining; of the next event then, if that was told to nobody.
+    /// The id of its `joined`, or of the next event if that was not announced.
     pub(crate) joined: u64,
-    /// Whether its connection is cut.
+    /// Whether it has lost its connection.
     pub(crate) away: bool,
-    /// Whether the operator keeps it from speaking.
+    /// The operator's mute.
     pub(crate) muted: Option<Mute>,
-    /// Whether nobody is told that it joins and leaves.
+    /// Whether joining and leaving are not announced.
     pub(crate) quiet: Option<Quiet>,
-    /// The nonces of what it has said, here and in other rooms; none if it never had any.
+    /// The nonces of its messages here and in other rooms; `None` if there never were any.
     pub(crate) nonces: Option<Box<Nonces>>,
 }
 
 impl Presence {
-    /// Its place in the order in which members came. Who joined unannounced has one before
-    /// the next event, among others like it by the numbers of their sessions.
+    /// Its position in the order of joining. Quiet members come before the next event, ordered
+    /// by session number.
     fn place(&self) -> Place {
         Place { joined: self.joined, is_announced: self.quiet.is_none(), session: self.session }
     }
 }
 
-/// The order in which members came.
+/// A position in the order of joining.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     joined: u64,
@@ -43,12 +43,12 @@ struct Place {
     session: u64,
 }
 
-/// The members of a room. Written out, they stand in the order in which they came.
+/// The members of a room, serialized in the order of joining.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Vec<Presence>", into = "Vec<Presence>")]
 pub(crate) struct Roster {
     members: HashMap<u64, Presence>,
-    /// In which order they came.
+    /// The order of joining.
     order: BTreeSet<Place>,
 }
 
@@ -69,7 +69,7 @@ impl Roster {
         self.members.get_mut(&session)
     }
 
-    /// Takes in somebody who is not here.
+    /// Adds somebody who is not here.
     pub(crate) fn insert(&mut self, member: Presence) {
         self.order.insert(member.place());
         self.members.insert(member.session, member);
@@ -86,12 +86,12 @@ impl Roster {
         self.order.clear();
     }
 
-    /// Everyone, in the order in which they came.
+    /// All members in the order of joining.
     pub(crate) fn in_order(&self) -> impl Iterator<Item = &Presence> {
         self.after(Bound::Unbounded)
     }
 
-    /// Who came after a member.
+    /// The members who joined after a given one.
     pub(crate) fn after_member(&self, member: &Presence) -> impl Iterator<Item = &Presence> {
         self.after(Bound::Excluded(member.place()))
     }

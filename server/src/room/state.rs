@@ -1,6 +1,6 @@
-//! What a room is, as plain data: who is in it, who may come in, who may speak. What is
-//! asked of it is [decided](decide) without changing anything; what follows is a fact, and
-//! facts alone change it. So it can be tested, stored and made again without a socket.
+//! A room's state as plain data: its members, who may join, who may speak. Requests are
+//! [decided](decide) without changing it; they result in facts, and only facts change it. So it
+//! can be tested, stored and restored without sockets.
 
 use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
@@ -29,10 +29,10 @@ pub(crate) use decide::Heard;
 
 mod decide;
 
-/// How many sessions that are elsewhere the owner's mutes are kept for.
+/// For how many absent sessions the owner's mutes are kept.
 const ABSENT_MUTES: usize = 100;
 
-/// What a room is. Members are known by their session's number.
+/// A room's state. Members are identified by session number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct State {
     /// The id of the next event.
@@ -43,43 +43,43 @@ pub(crate) struct State {
     members: Roster,
     topic: Option<Arc<str>>,
     access: Access,
-    /// Whom the owner keeps from speaking, here or after they have been elsewhere.
+    /// Sessions muted by the owner, also while they are elsewhere.
     muted: BTreeMap<u64, OwnersMute>,
     /// Since when there have been no members.
     empty_since: Option<Time>,
     ended: bool,
-    /// Its part of the lesson.
+    /// The lesson in this room.
     #[serde(default)]
     class: Class,
 }
 
-/// What a room begins with.
+/// The initial state of a room.
 #[derive(Clone, Default)]
 pub(crate) struct Beginning {
     /// The id of its first event.
     pub(crate) first_id: u64,
-    /// The number under which what happens is kept: the first id that the room had when it
-    /// was opened, before any restart.
+    /// The number under which the room is saved: its first id when it was opened, before any
+    /// restart.
     pub(crate) opened: u64,
     /// The session that owns it, if it is private.
     pub(crate) owner: Option<u64>,
     pub(crate) topic: Option<Arc<str>>,
-    /// Whom a room of its name, which has ended, kept out.
+    /// Kicks of an earlier room with this name.
     pub(crate) kicks: Kicks,
-    /// What [`State::lasting`] told before a restart.
+    /// The result of [`State::lasting`] before a restart.
     pub(crate) lasting: Option<String>,
     /// Members from before a restart, who may come back.
     pub(crate) away: Vec<Awaited>,
-    /// The last id that is known from before a restart, if there may have been later ones.
+    /// The last id known from before a restart, if there may have been later ones.
     pub(crate) lost_after: Option<u64>,
-    /// What happened last before a restart.
+    /// The last events before a restart.
     pub(crate) events: Vec<Event>,
-    /// What goes on in the lesson, if it is public.
+    /// The lesson, if the room is public.
     pub(crate) class: Class,
     /// The secret for hashes of nonces.
     pub(crate) nonce_key: NonceKey,
-    /// What it is already, and where its ops get their order, if several machines share it;
-    /// then nothing else counts.
+    /// The shared state and log, if several machines share the room; then all other fields are
+    /// ignored.
     pub(crate) shared: Option<OpenLog>,
 }
 
@@ -88,13 +88,13 @@ pub(crate) struct Beginning {
 pub(crate) struct Awaited {
     pub(crate) session: u64,
     pub(crate) user: UserName,
-    /// Whether nobody is told that it comes and goes.
+    /// Whether joining and leaving are not announced.
     pub(crate) quiet: Option<Quiet>,
     /// The nonces of what it said here.
     pub(crate) nonces: Nonces,
 }
 
-/// What outlasts the members of a room.
+/// Data that outlasts the members of a room.
 #[derive(Serialize, Deserialize)]
 struct Lasting {
     topic: Option<Arc<str>>,
@@ -108,13 +108,13 @@ struct Lasting {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct OwnersMute {
     mute: Mute,
-    /// The id of its event: of too many, the first go.
+    /// The id of its event: beyond the limit, the oldest are dropped.
     given: u64,
 }
 
 impl Beginning {
-    /// The same with the ids that a room has which is opened now; one that is opened again
-    /// after a restart is kept as it was.
+    /// Assigns ids to a newly opened room; one that is opened again after a restart keeps its
+    /// ids.
     pub(crate) fn with_ids(self, ids: &EventIds) -> Beginning {
         let first_id = ids.first(SystemTime::now());
         let opened = if self.opened > 0 { self.opened } else { first_id };
@@ -143,7 +143,7 @@ impl State {
             (state.topic, state.muted) = (topic, muted);
             state.access = Access { owner, locked, limit, kicks, ..Access::default() };
         }
-        // They joined before anything that anybody can see now.
+        // They joined before any event that is visible now.
         for (Awaited { session, user, quiet, nonces }, joined) in away.into_iter().zip(1..) {
             let (muted, nonces) = (None, Some(nonces).filter(|it| !it.is_empty()).map(Box::new));
             let away = true;
@@ -156,7 +156,7 @@ impl State {
         state
     }
 
-    /// What outlasts the members, as JSON.
+    /// The data that outlasts the members, as JSON.
     pub(crate) fn lasting(&self) -> String {
         let State { topic, access, muted, .. } = self;
         let Access { locked, limit, kicks, .. } = access;
@@ -182,22 +182,22 @@ impl State {
         self.topic.as_ref()
     }
 
-    /// Who may come in.
+    /// Who may join.
     pub(crate) fn access(&self) -> &Access {
         &self.access
     }
 
-    /// Whether everyone may come in, and it takes part in the lesson.
+    /// Whether it is a public room, in which lessons take place.
     pub(crate) fn is_public(&self) -> bool {
         !self.is_private
     }
 
-    /// The nonces of what a member has said, if there are any.
+    /// The nonces of a member's messages, if there are any.
     pub(crate) fn nonces(&self, session: u64) -> Option<&Nonces> {
         self.member(session)?.nonces.as_deref()
     }
 
-    /// Whether a member has said something under this nonce; the id that it got.
+    /// Whether a member has sent a message with this nonce, and its id.
     pub(crate) fn knows_nonce(&self, session: u64, nonce: &str) -> Option<Option<u64>> {
         self.nonces(session)?.find(self.nonce_key.hash(nonce))
     }
@@ -207,12 +207,12 @@ impl State {
         self.nonce_key
     }
 
-    /// Its part of the lesson.
+    /// The lesson in this room.
     pub(crate) fn class(&self) -> &Class {
         &self.class
     }
 
-    /// The owner, if it is here.
+    /// The owner's name, if the owner is here.
     pub(crate) fn owner_name(&self) -> Option<&str> {
         self.access.owner.and_then(|owner| self.member(owner)).map(|member| member.user.as_str())
     }
@@ -222,7 +222,7 @@ impl State {
         self.empty_since
     }
 
-    /// Whether it takes nobody in any more.
+    /// Whether it accepts no more members.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended
     }
@@ -260,7 +260,7 @@ impl State {
             Change::Back { session, quiet } => {
                 if let Some(member) = self.members.get_mut(*session) {
                     member.away = false;
-                    // Whether its joining was told does not change any more.
+                    // Whether joining was announced does not change any more.
                     if let (Some(before), Some(quiet)) = (&mut member.quiet, quiet) {
                         *before = *quiet;
                     }
@@ -324,7 +324,7 @@ impl State {
             }
             Change::Locked { locked, .. } => {
                 self.access.locked = *locked;
-                // Who has attended the lesson so far may come back.
+                // Members who have attended the lesson so far may come back.
                 self.access.known = match locked {
                     true => Arc::new(self.class.attendance().into_keys().collect()),
                     false => Arc::default(),
@@ -343,7 +343,7 @@ impl State {
         }
     }
 
-    /// Whether what a fact is about is here, or, of a joining, is not yet.
+    /// Whether the object of a fact is here, or, for a `joined`, is not here yet.
     fn has_object(&self, fact: &Fact) -> bool {
         match &fact.change {
             Change::Joined { session, .. } => self.member(*session).is_none(),
@@ -400,7 +400,7 @@ impl State {
         }
     }
 
-    /// Forgets mutes of people who are elsewhere and may never come back, if they are many.
+    /// Drops mutes of absent people who may never come back, if there are many.
     fn forget_absent_mutes(&mut self) {
         if self.muted.len() <= ABSENT_MUTES {
             return;

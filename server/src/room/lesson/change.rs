@@ -1,4 +1,4 @@
-//! What has changed in a lesson, as plain data; what members are told follows from it.
+//! What has changed in a lesson, as plain data. Events for members are derived from it.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -8,17 +8,17 @@ use madang_protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-/// A change of the lesson, and when it was.
+/// A change of the lesson, and its time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LessonFact {
-    /// Its place in the lesson's order; those that rooms are told of rise by one.
+    /// Its place in the lesson's order; numbers of announced changes are consecutive.
     pub(crate) number: u64,
     pub(crate) time: Time,
     pub(crate) change: LessonChange,
 }
 
-/// What has changed. People are known by their session's number; where `by` is missing, the
-/// operator did it, or time.
+/// What has changed. People are identified by session number. Without `by`, the operator or a
+/// deadline caused it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum LessonChange {
     Begun {
@@ -40,7 +40,7 @@ pub(crate) enum LessonChange {
         session: u64,
         user: UserName,
         text: Option<Arc<str>>,
-        /// Whether only teachers are told the text.
+        /// Whether only teachers see the text.
         for_teachers: bool,
         place: usize,
     },
@@ -60,13 +60,13 @@ pub(crate) enum LessonChange {
         poll: Arc<Asked>,
         by: Option<UserName>,
     },
-    /// Nobody is told of it.
+    /// Not announced.
     Voted {
         session: u64,
         user: UserName,
         choice: usize,
     },
-    /// These have answered a poll that ends now. Nobody is told of it.
+    /// These people have answered a poll that is ending. Not announced.
     Answered {
         users: BTreeSet<String>,
     },
@@ -89,19 +89,19 @@ pub(crate) enum LessonChange {
         on: bool,
         by: Option<UserName>,
     },
-    /// Only teachers are told of it, without who it was.
+    /// Sent only to teachers, without the author.
     Questioned {
         session: u64,
         text: Arc<str>,
     },
-    /// What is kept of a question: that its number is taken.
+    /// What is saved of a question: that its number is taken.
     QuestionNumbered,
     QuestionShown {
         number: u64,
         text: Arc<str>,
         by: Option<UserName>,
     },
-    /// Nobody is told of it.
+    /// Not announced.
     Hushed {
         session: u64,
     },
@@ -112,7 +112,7 @@ pub(crate) enum LessonChange {
         text: Option<Arc<str>>,
         by: Option<UserName>,
     },
-    /// The operator has forgotten what people ask with their hands: one person, or everyone.
+    /// The operator has deleted the texts of hands: one person's, or everyone's.
     HandTextsForgotten {
         of: Option<UserName>,
     },
@@ -120,24 +120,24 @@ pub(crate) enum LessonChange {
     Gone {
         session: u64,
     },
-    /// Somebody has another name.
+    /// Somebody has a new name.
     Renamed {
         session: u64,
         to: UserName,
     },
-    /// The server was restarted, and these sessions are gone; what they had waits for whoever
-    /// comes back by their names.
+    /// The server was restarted, and these sessions are gone; what they had is kept for those
+    /// who come back with their names.
     Missing {
         sessions: BTreeSet<u64>,
     },
-    /// Somebody is back by name: what the session before the restart had is this one's.
+    /// Somebody is back by name: what the session before the restart had is this one's now.
     Returned {
         session: u64,
         to: u64,
     },
 }
 
-/// What a poll asks.
+/// The question and choices of a poll.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Asked {
     pub(crate) question: Arc<str>,
@@ -145,7 +145,7 @@ pub(crate) struct Asked {
     pub(crate) yes_no: bool,
 }
 
-/// What has come of a poll.
+/// The result of a poll.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PollResult {
     pub(crate) counts: Arc<[usize]>,
@@ -154,8 +154,8 @@ pub(crate) struct PollResult {
 }
 
 impl LessonFact {
-    /// What is kept of it on disk, if anything is: no vote, no question and nobody who asked
-    /// one, and no text that only teachers were told.
+    /// What is saved of it on disk, if anything: no vote, no question or its author, and no
+    /// text that only teachers got.
     pub(crate) fn lasting(&self) -> Option<LessonFact> {
         let (number, time, mut change) = (self.number, self.time, self.change.clone());
         match &mut change {
@@ -171,7 +171,7 @@ impl LessonFact {
 }
 
 impl LessonChange {
-    /// Whether rooms are told of it.
+    /// Whether rooms are notified of it.
     pub(crate) fn is_told(&self) -> bool {
         !matches!(
             self,
@@ -188,7 +188,7 @@ impl LessonChange {
         )
     }
 
-    /// What members of a room are told, if they are.
+    /// The event for members of a room, if it is announced.
     pub(crate) fn event(&self, stamp: Stamp) -> Option<LessonEvent> {
         let named = |by: &Option<UserName>| by.clone().map(Arc::from);
         let lesson = |state, title: &Option<Arc<str>>, by| LessonEvent::Lesson {

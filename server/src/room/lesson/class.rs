@@ -1,5 +1,5 @@
-//! What a public room has of the lesson: its rules, when each has spoken last, and who was
-//! here for how long. Part of the room's state, and changed by its facts alone.
+//! The lesson in one public room: its rules, when each person last spoke, and attendance. Part
+//! of the room's state, and changed only by its facts.
 
 use std::collections::BTreeMap;
 
@@ -12,45 +12,45 @@ use crate::room::refusal::{Refusal, whole_seconds};
 /// A room's part of a lesson.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Class {
-    /// The number of the last change of the lesson that it has taken in.
+    /// The number of the last change of the lesson that was applied.
     seen: u64,
     running: Option<Box<InLesson>>,
 }
 
-/// What a room has while a lesson runs.
+/// The data of a room during a lesson.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct InLesson {
     rules: Rules,
-    /// The id of the event that told of its beginning; 0 if the room was made later.
+    /// The id of the event that announced its beginning; 0 if the room was created later.
     began: u64,
-    /// When each spoke last, by their session's number, while that matters.
+    /// When each person last spoke, by session number, while that matters.
     spoke: BTreeMap<u64, Time>,
-    /// By their names.
+    /// By name.
     attendance: BTreeMap<String, Attended>,
 }
 
-/// The rules of a lesson that a room decides by.
+/// The lesson's rules in a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rules {
-    /// Since when it runs.
+    /// When it began.
     pub(crate) since: Time,
-    /// Each may say one message in so many seconds.
+    /// Slow mode: one message in this many seconds.
     pub(crate) slow: Option<u64>,
-    /// Whether only teachers and whoever was called may speak.
+    /// Listening mode: only teachers and whoever was called may speak.
     pub(crate) listen: bool,
     /// The session that was called.
     pub(crate) called: Option<u64>,
 }
 
-/// How somebody attended a lesson in one room.
+/// Somebody's attendance of a lesson in one room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Attended {
     pub(crate) first: Time,
-    /// When they were there last; of somebody who is, when they came.
+    /// When they left; for somebody who is present, when they joined.
     pub(crate) last: Time,
-    /// Whether they are there.
+    /// Whether they are present.
     pub(crate) is_here: bool,
-    /// For how long, before they came last.
+    /// For how long, before they last joined.
     pub(crate) millis: u64,
     pub(crate) lines: u64,
 }
@@ -64,8 +64,8 @@ impl Class {
         Class { seen, running }
     }
 
-    /// The same after a restart, with the id of the event that told of the lesson's beginning,
-    /// if that is known, and how people attended until then.
+    /// The same after a restart, with the id of the event that announced the lesson, if known,
+    /// and the attendance so far.
     pub(crate) fn resumed(mut self, began: u64, attendance: BTreeMap<String, Attended>) -> Class {
         if let Some(running) = &mut self.running {
             (running.began, running.attendance) = (began, attendance);
@@ -73,32 +73,32 @@ impl Class {
         self
     }
 
-    /// Since when the lesson runs, if one does.
+    /// When the running lesson began.
     pub(crate) fn since(&self) -> Option<Time> {
         self.running.as_ref().map(|running| running.rules.since)
     }
 
-    /// Whether a lesson runs.
+    /// Whether a lesson is running.
     pub(crate) fn is_running(&self) -> bool {
         self.running.is_some()
     }
 
-    /// Whether it has taken in a change already.
+    /// Whether a change was applied already.
     pub(crate) fn has_seen(&self, fact: &LessonFact) -> bool {
         fact.number <= self.seen
     }
 
-    /// The id of the first event of the lesson here, if one runs.
+    /// The id of the lesson's first event here, if it is running.
     pub(crate) fn began(&self) -> Option<u64> {
         self.running.as_ref().map(|running| running.began)
     }
 
-    /// Whether each may only say so many messages.
+    /// Whether slow mode is on.
     pub(crate) fn is_slow(&self) -> bool {
         self.running.as_ref().is_some_and(|running| running.rules.slow.is_some())
     }
 
-    /// Whether a session that is no teacher's may speak.
+    /// Whether a session other than a teacher's may speak.
     ///
     /// # Errors
     ///
@@ -118,12 +118,12 @@ impl Class {
         Ok(())
     }
 
-    /// How long somebody has to wait who speaks now, if that is so.
+    /// How long somebody has to wait after speaking now, in slow mode.
     pub(crate) fn wait(&self) -> Option<u64> {
         self.running.as_ref()?.rules.slow
     }
 
-    /// Takes in a change of the lesson, which an event of that id tells of; `here` are the
+    /// Applies a change of the lesson, which the event with that id announces; `here` are the
     /// members.
     pub(crate) fn apply<'a>(
         &mut self,
@@ -148,7 +148,7 @@ impl Class {
                 running.spoke.clear();
             }
             (LessonChange::Listening { on, .. }, Some(running)) => {
-                // Whoever was called before listens too, until called again.
+                // Those called before must listen too, until called again.
                 (running.rules.listen, running.rules.called) = (*on, None);
             }
             (LessonChange::Called { session, .. }, Some(running)) => {
@@ -158,7 +158,7 @@ impl Class {
         }
     }
 
-    /// Somebody has come.
+    /// Somebody has joined.
     pub(crate) fn note_joined(&mut self, user: &UserName, now: Time) {
         let Some(running) = &mut self.running else { return };
         let new = || Attended { first: now, last: now, is_here: false, millis: 0, lines: 0 };
@@ -166,7 +166,7 @@ impl Class {
         (attended.last, attended.is_here) = (now, true);
     }
 
-    /// Somebody has gone.
+    /// Somebody has left.
     pub(crate) fn note_left(&mut self, user: &UserName, now: Time) {
         let Some(running) = &mut self.running else { return };
         let attended = running.attendance.get_mut(user.as_str());
@@ -176,7 +176,7 @@ impl Class {
         }
     }
 
-    /// Somebody has another name, which counts as speaking.
+    /// Somebody has a new name, which counts as speaking.
     pub(crate) fn note_renamed(&mut self, session: u64, user: &UserName, to: &UserName, now: Time) {
         let is_here = |running: &InLesson| {
             running.attendance.get(user.as_str()).is_some_and(|attended| attended.is_here)
@@ -197,47 +197,47 @@ impl Class {
         self.note_spoke(session, now);
     }
 
-    /// Somebody has done what counts as speaking.
+    /// Somebody has done something that counts as speaking.
     pub(crate) fn note_spoke(&mut self, session: u64, now: Time) {
         let Some(running) = &mut self.running else { return };
         let Some(slow) = running.rules.slow else { return };
         running.spoke.insert(session, now);
-        // Who may speak again is forgotten, a few at a time.
+        // Entries of those who may speak again are dropped, a few at a time.
         let is_over = |spoke: &Time| now.since(*spoke).as_secs() >= slow;
         if running.spoke.len() > 64 && running.spoke.len().is_power_of_two() {
             running.spoke.retain(|_, spoke| !is_over(spoke));
         }
     }
 
-    /// How somebody has attended the lesson here.
+    /// Somebody's attendance of the lesson here.
     pub(crate) fn attended(&self, user: &str) -> Option<&Attended> {
         self.running.as_ref()?.attendance.get(user)
     }
 
-    /// How each has attended the lesson here, by their names.
+    /// The attendance of the lesson here, by name.
     pub(crate) fn attendance(&self) -> BTreeMap<String, Attended> {
         self.running.as_ref().map(|running| running.attendance.clone()).unwrap_or_default()
     }
 }
 
 impl Attended {
-    /// Adds how the same person has attended in another room.
+    /// Adds the same person's attendance in another room.
     pub(crate) fn add(&mut self, other: &Attended) {
         self.first = self.first.min(other.first);
         self.lines += other.lines;
         self.millis += other.millis;
-        // Where somebody is, they came last.
+        // The room they are in now is the one they last joined.
         if other.is_here || (!self.is_here && other.last > self.last) {
             (self.last, self.is_here) = (other.last, other.is_here);
         }
     }
 
-    /// How long they have been here in all, until `now`.
+    /// How long they have been here in total, until `now`.
     pub(crate) fn millis_in_all(&self, now: Time) -> u64 {
         self.millis + if self.is_here { self.millis_until(now) } else { 0 }
     }
 
-    /// How long they have been here since they came last.
+    /// How long they have been here since they last joined.
     fn millis_until(&self, now: Time) -> u64 {
         u64::try_from(now.since(self.last).as_millis()).unwrap_or(u64::MAX)
     }

@@ -1,4 +1,4 @@
-//! What is asked of a lesson, and what it leads to.
+//! Requests to a lesson, and their results.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -16,26 +16,26 @@ use super::{
 };
 use crate::room::{By, refusal::whole_seconds};
 
-/// How long a hand stays as it is.
+/// How long a hand must stay as it is.
 const HAND_PAUSE: Duration = Duration::from_secs(10);
 
-/// How long one waits between two questions.
+/// The minimum time between two questions of one person.
 const ASK_PAUSE: Duration = Duration::from_secs(30);
 
-/// Before the end of a longer clock, so much time is left when everyone is told.
+/// When everyone is reminded of a longer timer: this long before its end.
 const LAST_MINUTE: Duration = Duration::from_secs(60);
 
-/// The sessions that could vote: those of people in public rooms who are no teachers.
+/// The sessions that may vote: people in public rooms who are not teachers.
 pub(crate) type Present = BTreeSet<u64>;
 
-/// What is asked. People are known by their session's number.
+/// What is requested. People are identified by session number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum LessonOp {
-    /// Begins a lesson, or gives the one that runs another title.
+    /// Begins a lesson, or changes the title of the running one.
     Begin {
         title: Option<Arc<str>>,
     },
-    /// Ends it, after so many people attended.
+    /// Ends it, after this many people attended.
     End {
         people: usize,
     },
@@ -46,11 +46,11 @@ pub(crate) enum LessonOp {
     },
     LowerHand,
     ClearHands,
-    /// Calls on the first in the queue, or on a session by its number and name.
+    /// Calls on the first in the queue, or on a given session.
     Call {
         whom: Option<(u64, UserName)>,
     },
-    /// Opens a poll; without choices, they are these for yes and no.
+    /// Opens a poll; without choices, they are yes and no in these words.
     OpenPoll {
         question: Arc<str>,
         choices: Arc<[Arc<str>]>,
@@ -63,10 +63,10 @@ pub(crate) enum LessonOp {
         present: Present,
         cancelled: bool,
     },
-    /// Chooses, from 1.
+    /// A choice, counted from 1.
     Vote {
         choice: usize,
-        /// Whether it was said as yes or no.
+        /// Whether it was given as yes or no.
         yes_no: bool,
     },
     Slow(Option<u64>),
@@ -79,26 +79,26 @@ pub(crate) enum LessonOp {
         text: Option<Arc<str>>,
     },
     StopTimer,
-    /// The clock that is to end then has come so far.
+    /// The timer that ends at this time has reached this state.
     TimerDue {
         until: Time,
         state: TimerState,
     },
-    /// The operator has what people ask with their hands forgotten: one person, or everyone.
+    /// Deletes the texts of hands for the operator: one person's, or everyone's.
     ForgetHandTexts {
         of: Option<UserName>,
     },
-    /// The server was restarted; the requesters of before that may come back to these sessions.
+    /// The server was restarted; people from before may come back to these sessions.
     Restart {
         held: BTreeSet<u64>,
     },
-    /// Who has not come back by name so soon after a restart has gone.
+    /// Those who have not come back by name so soon after a restart are gone.
     MissingAreGone,
     /// The requester, who is new, comes back by name after a restart.
     Return,
     /// The requester is in no public room any more.
     Leave,
-    /// The requester has another name.
+    /// The requester has a new name.
     Rename(UserName),
 }
 
@@ -123,11 +123,11 @@ fn refused(notice: LessonNotice<'static>) -> Notice<'static> {
 }
 
 impl LessonState {
-    /// What a request leads to at `now`, in this order.
+    /// The facts that a request leads to at `now`, in order.
     ///
     /// # Errors
     ///
-    /// Why it leads to nothing.
+    /// Why it is refused.
     pub(super) fn decide(
         &self,
         asker: &Asker,
@@ -157,7 +157,7 @@ impl LessonState {
 }
 
 impl LessonOp {
-    /// Whether only a teacher may ask it.
+    /// Whether only a teacher may request it.
     fn is_teachers(&self) -> bool {
         !matches!(
             self,
@@ -276,7 +276,8 @@ impl Running {
             LessonOp::Hush(number) => {
                 let question = self.questions.get(&number);
                 let session = question.ok_or(refused(LessonNotice::NoQuestion))?.session;
-                // A second time says nothing either: that two questions are one's is not told.
+                // A second time changes nothing either, and does not reveal that two questions
+                // have the same author.
                 facts.add(LessonChange::Hushed { session });
             }
             LessonOp::StartTimer { seconds, text } => {
@@ -289,7 +290,7 @@ impl Running {
                 facts.add(LessonChange::Timed { state, seconds, until: None, text, by });
             }
             LessonOp::TimerDue { until, state } => {
-                // Another clock may run by now.
+                // Another timer may be running by now.
                 let timer = self.timer.as_ref().filter(|timer| timer.until == until);
                 let Some(timer) = timer else { return Err(Notice::Already) };
                 let (seconds, text) = (timer.seconds, timer.text.clone());
@@ -300,7 +301,7 @@ impl Running {
                 facts.add(LessonChange::HandTextsForgotten { of });
             }
             LessonOp::Restart { held } => {
-                // Nobody's vote is known any more.
+                // From now on, nobody's vote can be attributed.
                 if let Some(poll) = &self.poll {
                     let (poll, result) = (poll.asked.clone(), poll.result(&Present::new()));
                     facts.add(LessonChange::PollEnded { poll, result, cancelled: true, by });
@@ -343,7 +344,7 @@ impl Running {
         Ok(())
     }
 
-    /// Somebody is here no more, whose hand may be up under this name.
+    /// Removes somebody from the lesson, whose hand may be up under this name.
     fn see_off(&self, session: u64, hand: Option<UserName>, facts: &mut LessonFacts) {
         if let Some(user) = hand {
             facts.add(LessonChange::HandLowered { session, user });
@@ -371,8 +372,8 @@ impl Running {
             let choices = (!is_yes_no).then_some(choices);
             return Err(refused(LessonNotice::NoChoice { choices }));
         }
-        // Once counts are shown, a first vote would tell by its difference whose it was:
-        // teachers know who was waiting. A changed one may be anybody's.
+        // Once counts are shown, a first vote would be revealed by the difference, because
+        // teachers know who had not voted. A changed vote may be anybody's.
         if poll.shown && !poll.votes.contains_key(&session) {
             return Err(refused(LessonNotice::PollOver));
         }
@@ -395,15 +396,15 @@ impl Poll {
         PollResult { counts: self.counts().into(), answered: self.votes.len(), members }
     }
 
-    /// How many could vote, those who did and have gone among them.
+    /// How many could vote, including those who voted and left.
     pub(super) fn voters(&self, present: &Present) -> usize {
         let gone = self.votes.keys().filter(|session| !present.contains(session)).count();
         present.len() + gone
     }
 }
 
-/// When everyone is told of a clock that takes so long and was started at `now`: after how
-/// long, and of what.
+/// When everyone is notified of a timer of this length started at `now`: after how long, and of
+/// what.
 pub(crate) fn timer_dues(seconds: u64) -> Vec<(Duration, TimerState)> {
     let whole = Duration::from_secs(seconds);
     let minute = whole.checked_sub(LAST_MINUTE).filter(|left| !left.is_zero());
@@ -411,7 +412,7 @@ pub(crate) fn timer_dues(seconds: u64) -> Vec<(Duration, TimerState)> {
     minute.into_iter().chain([(whole, TimerState::Ended)]).collect()
 }
 
-/// The session and the name of whoever asks, if it is a member.
+/// The session and name of the requester, if it is a member.
 fn member(asker: &Asker) -> Result<(u64, UserName), Notice<'static>> {
     let session = asker.by.session().ok_or(Notice::NoRoom)?;
     Ok((session, asker.user.clone().ok_or(Notice::NoRoom)?))

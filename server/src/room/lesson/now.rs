@@ -1,4 +1,4 @@
-//! What is going on in a lesson, as one session is told of it: its own vote, and no other's.
+//! The current lesson as one session may see it: with its own vote, and no other's.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use super::{
     state::{LessonState, Poll, Running},
 };
 
-/// How many names one message lists.
+/// How many names one message contains.
 const NAMES: usize = 200;
 
-/// How many questions.
+/// How many questions one message contains.
 const QUESTIONS: usize = 50;
 
 impl LessonState {
-    /// What is going on, for a session.
+    /// The current lesson, for a session.
     pub(super) fn now(&self, session: u64, teacher: bool) -> LessonNow<'static> {
         let Some(running) = &self.running else {
             return LessonNow { teacher, ..LessonNow::default() };
@@ -42,7 +42,7 @@ impl LessonState {
         }
     }
 
-    /// The open poll, as a session knows it.
+    /// The open poll, as a session may see it.
     pub(crate) fn ballot(&self, session: u64) -> Option<OpenPoll<'static>> {
         Some(self.running.as_ref()?.poll.as_ref()?.now(session))
     }
@@ -53,8 +53,8 @@ impl LessonState {
         Some(poll.asked.choices.get(choice.checked_sub(1)?)?.to_string())
     }
 
-    /// How far the open poll has come, where `present` could vote. Who has not voted is told
-    /// by their sessions, as long as no counts are.
+    /// The state of the open poll, if `present` may vote. The sessions that have not voted are
+    /// listed as long as no counts are shown.
     pub(crate) fn tally(&self, present: &Present) -> Option<Tally> {
         let poll = self.running.as_ref()?.poll.as_ref()?;
         let waiting = || {
@@ -69,7 +69,7 @@ impl LessonState {
         })
     }
 
-    /// The hands, as teachers are told.
+    /// The hands, as teachers see them.
     pub(crate) fn hands(&self) -> (Vec<RaisedHand<'static>>, usize) {
         let Some(running) = &self.running else { return (Vec::new(), 0) };
         let hands = running.hands.iter().take(NAMES).map(|hand| RaisedHand {
@@ -80,7 +80,7 @@ impl LessonState {
         (hands.collect(), running.hands.len())
     }
 
-    /// The number of the question that a session has just asked, unless it goes nowhere.
+    /// The number of the question that a session just asked, unless its questions are dropped.
     pub(crate) fn last_question(&self, session: u64) -> Option<u64> {
         let running = self.running.as_ref()?;
         let mut questions = running.questions.iter().rev();
@@ -88,14 +88,14 @@ impl LessonState {
         (!running.hushed.contains(&session)).then_some(*number)
     }
 
-    /// When the clock ends that runs, and for how long it was set.
+    /// When the running timer ends, and its full length.
     pub(crate) fn timer(&self) -> Option<(Time, Duration)> {
         let timer = self.running.as_ref()?.timer.as_ref()?;
         Some((timer.until, Duration::from_secs(timer.seconds)))
     }
 }
 
-/// How far a poll has come.
+/// The state of a poll.
 pub(crate) struct Tally {
     pub(crate) answered: usize,
     pub(crate) members: usize,
@@ -105,7 +105,8 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// As teachers are told it, those who wait by `names`; on the wall, without them.
+    /// The message for teachers, with those who have not voted by `names`; for the wall,
+    /// without them.
     pub(crate) fn message<'a>(
         &'a self,
         names: Option<&'a [String]>,

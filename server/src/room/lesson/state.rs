@@ -1,6 +1,5 @@
-//! What a lesson is, as plain data: hands, the open poll and its votes, questions, settings.
-//! What is asked of it is [decided](super::decide) without changing anything; facts alone
-//! change it.
+//! The state of a lesson, as plain data: hands, the open poll and its votes, questions,
+//! settings. Requests are [decided](super::decide) without changing it; only facts change it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,27 +17,27 @@ use super::{
     class::{Class, Rules},
 };
 
-/// How many questions are kept: of more, the first are forgotten.
+/// The maximum number of questions kept; beyond it, the oldest are dropped.
 pub(super) const MOST_QUESTIONS: usize = 1_000;
 
-/// A lesson. Without one, it is empty but for its number.
+/// A lesson. If none is running, only its number is set.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LessonState {
-    /// The number of the last change that rooms were told of.
+    /// The number of the last change announced to rooms.
     pub(super) number: u64,
     pub(super) running: Option<Running>,
 }
 
-/// What a running lesson has. People are known by their session's number.
+/// The data of a running lesson. People are identified by session number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Running {
     pub(super) title: Option<Arc<str>>,
     pub(super) since: Time,
     /// In the order in which they were raised.
     pub(super) hands: Vec<Hand>,
-    /// When each changed their hand last.
+    /// When each person last changed their hand.
     pub(super) hand_changes: BTreeMap<u64, Time>,
-    /// How many were raised in all.
+    /// How many were raised in total.
     pub(super) hands_raised: usize,
     pub(super) called: Option<(u64, UserName)>,
     pub(super) poll: Option<Poll>,
@@ -46,17 +45,17 @@ pub(crate) struct Running {
     pub(super) polls: usize,
     pub(super) slow: Option<u64>,
     pub(super) listen: bool,
-    /// By their numbers.
+    /// By number.
     pub(super) questions: BTreeMap<u64, NamelessQuestion>,
     pub(super) last_question: u64,
-    /// When each asked last.
+    /// When each person last asked.
     pub(super) asked: BTreeMap<u64, Time>,
-    /// Whose questions go nowhere.
+    /// People whose questions are dropped.
     pub(super) hushed: BTreeSet<u64>,
     pub(super) timer: Option<Timer>,
-    /// Sessions that a restart has ended, for whose owners something waits.
+    /// Sessions ended by a restart, whose data is kept for their owners.
     pub(super) missing: BTreeSet<u64>,
-    /// What each has done, by their names.
+    /// What each person has done, by name.
     pub(super) marks: BTreeMap<String, Marks>,
 }
 
@@ -72,16 +71,16 @@ pub(super) struct Hand {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Poll {
     pub(super) asked: Arc<Asked>,
-    /// Whether how it stands was shown.
+    /// Whether the counts were shown.
     pub(super) shown: bool,
     pub(super) votes: BTreeMap<u64, Vote>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Vote {
-    /// Who has to be counted for having answered.
+    /// The name, to count who has answered.
     pub(super) user: UserName,
-    /// From 1.
+    /// Counted from 1.
     pub(super) choice: usize,
 }
 
@@ -130,7 +129,7 @@ impl Running {
         }
     }
 
-    /// The place of somebody's hand in the queue, from 1, if it is up.
+    /// The position of somebody's hand in the queue, from 1, if it is up.
     pub(super) fn place(&self, session: u64) -> Option<usize> {
         self.hands.iter().position(|hand| hand.session == session).map(|at| at + 1)
     }
@@ -144,7 +143,7 @@ impl Running {
 }
 
 impl Poll {
-    /// How many chose each.
+    /// The number of votes for each choice.
     pub(super) fn counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.asked.choices.len()];
         for vote in self.votes.values() {
@@ -161,7 +160,7 @@ impl LessonState {
         self.running.is_some()
     }
 
-    /// When the lesson began, if one runs.
+    /// When the running lesson began.
     pub(crate) fn since(&self) -> Option<Time> {
         self.running.as_ref().map(|running| running.since)
     }
@@ -170,7 +169,7 @@ impl LessonState {
         self.running.as_ref()?.title.as_ref()
     }
 
-    /// Whether somebody may speak while the others listen, and these do.
+    /// Whether a session must be silent because listening mode is on.
     pub(crate) fn keeps_silent(&self, session: u64) -> bool {
         let called = |running: &Running| running.called.as_ref().map(|(called, _)| *called);
         self.running
@@ -178,22 +177,22 @@ impl LessonState {
             .is_some_and(|running| running.listen && called(running) != Some(session))
     }
 
-    /// What each has done in the lesson, by their names.
+    /// What each person has done in the lesson, by name.
     pub(crate) fn marks(&self) -> BTreeMap<String, Marks> {
         let mut marks = self.running.as_ref().map(|it| it.marks.clone()).unwrap_or_default();
-        // The open poll tells of nobody that they have answered.
+        // The open poll reveals nobody who has answered.
         marks.retain(|_, marks| *marks != Marks::default());
         marks
     }
 
-    /// The lesson that these facts make, in their order.
+    /// The lesson that results from these facts, in order.
     pub(crate) fn replay<'a>(facts: impl IntoIterator<Item = &'a LessonFact>) -> LessonState {
         let mut state = LessonState::default();
         facts.into_iter().for_each(|fact| state.apply(fact));
         state
     }
 
-    /// What a room begins with that is made now.
+    /// The initial state of the lesson in a room created now.
     pub(crate) fn class(&self) -> Class {
         let rules = self.running.as_ref().map(|running| Rules {
             since: running.since,
@@ -204,7 +203,7 @@ impl LessonState {
         Class::new(self.number, rules)
     }
 
-    /// Changes what a fact says. A fact whose object is gone changes nothing.
+    /// Applies a fact. A fact whose object is gone changes nothing.
     pub(super) fn apply(&mut self, fact: &LessonFact) {
         let LessonFact { number, time, change } = fact;
         if change.is_told() {
@@ -283,7 +282,7 @@ impl Running {
             }
             LessonChange::Slowed { seconds, .. } => self.slow = *seconds,
             LessonChange::Listening { on, .. } => {
-                // Whoever was called before listens too, until called again.
+                // Those called before must listen too, until called again.
                 (self.listen, self.called) = (*on, None);
             }
             LessonChange::Questioned { session, text } => {

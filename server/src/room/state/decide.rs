@@ -1,4 +1,4 @@
-//! What a request leads to, by the rules of a room.
+//! What a request leads to, according to the rules of a room.
 
 use std::collections::HashSet;
 
@@ -15,10 +15,10 @@ use crate::{
     session::{Mute, Quiet},
 };
 
-/// What comes of something that a member says: parts of it may be refused.
+/// The result of messages: some of them may be refused.
 pub(crate) struct Heard {
     pub(crate) facts: Vec<Fact>,
-    /// The nonces of what it has said before, or twice at once.
+    /// The nonces of messages sent before, or twice at once.
     pub(crate) repeated: Vec<String>,
     pub(crate) refused: Option<(Vec<Speech>, Refusal)>,
 }
@@ -32,24 +32,24 @@ struct Facts {
 }
 
 impl Facts {
-    /// Adds one that members are told of.
+    /// Adds one that is announced.
     fn tell(&mut self, change: Change) {
         self.facts.push(Fact { id: Some(self.next_id), time: self.now, change });
         self.next_id += 1;
     }
 
-    /// Adds one that members are not told of.
+    /// Adds one that is not announced.
     fn note(&mut self, change: Change) {
         self.facts.push(Fact { id: None, time: self.now, change });
     }
 }
 
 impl State {
-    /// What a request leads to at `now`, in this order; nothing, if nothing changes.
+    /// The facts that a request leads to at `now`, in order; empty if nothing changes.
     ///
     /// # Errors
     ///
-    /// Why it leads to nothing.
+    /// Why it is refused.
     pub(crate) fn decide(&self, by: By, op: Op, now: Time) -> Result<Vec<Fact>, Refusal> {
         if self.ended {
             return Err(Refusal::Ended);
@@ -174,7 +174,7 @@ impl State {
                     Muter::Owner => self.owners_mute(session),
                     Muter::Operator => self.operators_mute(session),
                 };
-                // It was lifted, or another has come in its place.
+                // It was lifted, or replaced by another.
                 if mute != Some(Mute { until: Some(until) }) {
                     return Err(Refusal::Already);
                 }
@@ -217,7 +217,7 @@ impl State {
                 facts.tell(Change::Ended { by });
             }
             Op::EndIfEmpty { since } => {
-                // Somebody has come, and perhaps gone again, since that was due.
+                // Somebody has joined, and perhaps left again, since that was due.
                 if self.empty_since != Some(since) {
                     return Err(Refusal::Already);
                 }
@@ -269,7 +269,7 @@ impl State {
 
     fn leave(&self, by: By, text: Option<String>, facts: &mut Facts) -> Result<(), Refusal> {
         let session = by.session().ok_or(Refusal::NoMember)?;
-        // The last word of somebody who may not speak is not said.
+        // The parting message of a muted person is not shown.
         let text = text.filter(|_| self.check_speaks(by, facts.now).is_ok());
         self.depart(session, text, facts);
         if self.owners_mute(session).is_some() {
@@ -279,7 +279,7 @@ impl State {
         Ok(())
     }
 
-    /// Takes out a member, if it is one: with a word to the others, unless it came without.
+    /// Removes a member, if it is one: announced, unless it is quiet.
     fn depart(&self, session: u64, text: Option<String>, facts: &mut Facts) {
         let Some(member) = self.member(session) else { return };
         let user = member.user.clone();
@@ -289,8 +289,8 @@ impl State {
         }
     }
 
-    /// What comes of something that somebody says at `now`. What they have said before is
-    /// not said again, also if they may not speak any more.
+    /// The result of messages sent at `now`. Repeated ones are not sent again, even if the
+    /// sender is muted now.
     pub(crate) fn hear(&self, by: By, mut speeches: Vec<Speech>, now: Time) -> Heard {
         let mut repeated = self.take_repeated(by, &mut speeches);
         let mut facts = Facts { next_id: self.next_id, now, facts: Vec::new() };
@@ -324,7 +324,7 @@ impl State {
         Heard { facts: facts.facts, repeated, refused }
     }
 
-    /// Takes out what was said before.
+    /// Removes messages that were sent before.
     fn take_repeated(&self, by: By, speeches: &mut Vec<Speech>) -> Vec<String> {
         let session = by.session().unwrap_or_default();
         let is_repeated = |nonce: &String| self.knows_nonce(session, nonce).is_some();
@@ -333,7 +333,7 @@ impl State {
         repeated.filter_map(|speech| speech.nonce).collect()
     }
 
-    /// Whether somebody may say something.
+    /// Whether somebody may speak.
     ///
     /// # Errors
     ///
@@ -347,7 +347,7 @@ impl State {
         self.class.wait().filter(|_| matches!(by, By::Member(_)))
     }
 
-    /// Lifts mutes, and tells of the last unless another still keeps them from speaking.
+    /// Lifts mutes, and announces the last unless another mute remains.
     fn unmute(&self, session: u64, lifted: &[Muter], by: Option<&UserName>, facts: &mut Facts) {
         let user = self.name_of(session);
         let is_kept = |muter: Muter, mute: Option<Mute>| mute.is_some() && !lifted.contains(&muter);
@@ -362,7 +362,7 @@ impl State {
         }
     }
 
-    /// The requester, if it is a member: its session's number and its name.
+    /// The requester's session number and name, if it is a member.
     fn requester(&self, by: By) -> Result<(u64, &UserName), Refusal> {
         let session = by.session().ok_or(Refusal::NoMember)?;
         let member = self.member(session).ok_or(Refusal::NoMember)?;
@@ -385,8 +385,8 @@ impl State {
         Ok((session, &member.user))
     }
 
-    /// The requester's name, if it is the owner of this room; none for the operator, who
-    /// may do the same.
+    /// The requester's name, if it owns this room; `None` for the operator, who may do the
+    /// same.
     fn check_owner(&self, by: By) -> Result<Option<&UserName>, Refusal> {
         if by == By::Operator {
             return Ok(None);
@@ -400,7 +400,7 @@ impl State {
         }
     }
 
-    /// The names of the owner, and of somebody else whom it may moderate.
+    /// The names of the owner, and of another member that it may moderate.
     fn moderated(&self, by: By, session: u64) -> Result<(Option<UserName>, UserName), Refusal> {
         let owner = self.check_owner(by)?.cloned();
         check_other(by, session)?;
@@ -413,7 +413,7 @@ impl State {
     }
 }
 
-/// Takes out what is said twice at once, but for the first of each.
+/// Removes all but the first of messages sent twice at once.
 fn take_doubled(speeches: &mut Vec<Speech>) -> Vec<Speech> {
     if speeches.len() < 2 {
         return Vec::new();
