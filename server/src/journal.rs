@@ -1,5 +1,5 @@
-//! Durable history (`--data DIR`): what is said in public rooms, on disk, for as long as
-//! `--keep` says. Private rooms and whispers are never here.
+//! Durable history (`--data DIR`): messages of public rooms, saved on disk for as long as
+//! `--keep` says. Private rooms and whispers are never saved.
 //!
 //! A room hands over what happened in a round and never waits ([`queue`]). One thread commits
 //! ([`writer`]) to a SQLite database ([`store`], [`schema`]), another reads it for members
@@ -62,11 +62,11 @@ pub(crate) mod transcript;
 pub mod export;
 pub mod recover;
 
-/// After an end that was not in good order, ids go on so far above the highest that is known:
-/// more than can have been given without being written.
+/// After an unclean end, ids continue this far above the highest known one: more than can have
+/// been given without being saved.
 const UNKNOWN_IDS: u64 = 1 << 20;
 
-/// How the journal is kept.
+/// The configuration of the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JournalConfig {
     /// The folder.
@@ -75,7 +75,7 @@ pub struct JournalConfig {
     pub retention: Retention,
     /// How far back members may read. Default: 24 h.
     pub reach: Duration,
-    /// How long after a failure the disk is tried again. Default: 5 s.
+    /// How long after a failure to try the disk again. Default: 5 s.
     pub retry: Duration,
 }
 
@@ -91,7 +91,7 @@ impl JournalConfig {
     }
 }
 
-/// Keeps what happens in public rooms, and reads it back.
+/// Saves what happens in public rooms, and reads it back.
 pub(crate) struct Journal {
     queue: Arc<WriteQueue<Creditor>>,
     pub(crate) reader: Arc<Reader>,
@@ -99,7 +99,7 @@ pub(crate) struct Journal {
     ids: Arc<EventIds>,
     reach: Duration,
     watch: Arc<dyn Watch>,
-    /// Called with the time when somebody has to [look](Self::pay_overdue) for what is overdue.
+    /// Called with the time when overdue acks must be [checked](Self::pay_overdue).
     look_at: Box<dyn Fn(Instant) + Send + Sync>,
     threads: Mutex<Option<Threads>>,
 }
@@ -109,20 +109,20 @@ struct Threads {
     reader: JoinHandle<()>,
 }
 
-/// Why the journal does not start.
+/// Why the journal can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The folder or its database can't be used.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The system has no threads left.
+    /// The system can't create a thread.
     #[error("failed to start the journal's threads: {0}")]
     Threads(#[from] io::Error),
 }
 
 impl Journal {
-    /// Opens the folder and starts the threads. Returns with it what the server before has
-    /// left. Rooms begin above all ids that were ever given: `ids` knows that afterwards.
+    /// Opens the folder and starts the threads. Also returns what the previous server has left.
+    /// `ids` is raised above all ids ever given.
     ///
     /// # Errors
     ///
@@ -142,7 +142,7 @@ impl Journal {
         store.end_attendance().map_err(failed)?;
         let kept = store.kept().map_err(failed)?;
         let (low, high) = store.nonce_key().map_err(failed)?;
-        // From here on, only a stop in good order makes the history complete again.
+        // From here on, only a clean stop makes the history complete again.
         store.write(&[Write::Started]).map_err(failed)?;
         let past = Past::open(&database).map_err(failed)?;
         ids.note(kept.highest + if kept.is_complete { 0 } else { UNKNOWN_IDS });
@@ -170,12 +170,12 @@ impl Journal {
         Ok((journal, kept))
     }
 
-    /// Writes something beside what rooms hand over.
+    /// Saves something that does not come from a room.
     pub(crate) fn write(&self, write: Write) {
         self.queue.hand_over([write], []);
     }
 
-    /// Waits until all that was handed over is on disk, or `deadline`; whether it is.
+    /// Waits until everything handed over is on disk, or `deadline`; returns whether it is.
     pub(crate) fn settle(&self, deadline: Instant) -> bool {
         let (done, is_done) = bounded(1);
         let handed = self.queue.hand_over([], [Creditor::Reader(done)]);
@@ -183,8 +183,8 @@ impl Journal {
         handed.unpromised.is_empty() && is_done.recv_deadline(deadline) == Ok(true)
     }
 
-    /// Forgets what was said in the rooms of a name, by one person if one is named. Blocks
-    /// until that is done.
+    /// Deletes the messages in rooms with this name, or those of one person. Blocks until that
+    /// is done.
     ///
     /// # Errors
     ///
@@ -205,23 +205,23 @@ impl Journal {
         handed.unpromised.into_iter().for_each(|owed| owed.pay(false));
     }
 
-    /// How much waits for the disk, in bytes.
+    /// The size of unsaved data in bytes.
     pub(crate) fn queue_bytes(&self) -> usize {
         self.queue.bytes()
     }
 
-    /// Whether acks can't promise anything: the disk fails.
+    /// Whether the disk is failing, so that acks can promise nothing.
     pub(crate) fn is_degraded(&self) -> bool {
         self.queue.is_degraded()
     }
 
-    /// How many events could not be written.
+    /// How many events could not be saved.
     pub(crate) fn lost_events(&self) -> u64 {
         self.queue.lost_events()
     }
 
-    /// Tells those whose acks are overdue that their lines may not be safe. Returns when it
-    /// is to be looked again, if there is anything to look for.
+    /// Sends overdue acks without a promise. Returns when to check again, if there is anything
+    /// left.
     pub(crate) fn pay_overdue(&self) -> Option<Instant> {
         let overdue = self.queue.look(Instant::now());
         if overdue.has_begun {
@@ -231,8 +231,8 @@ impl Journal {
         overdue.look_at
     }
 
-    /// Writes what is left, pays what is owed, and ends; not later than `deadline`: a disk
-    /// that hangs is left alone.
+    /// Saves the rest, sends owed acks, and ends, by `deadline` at the latest: a hanging disk
+    /// is left alone.
     pub(crate) fn stop(&self, deadline: Instant) {
         self.queue.hand_over([Write::Stopped(clock::now())], []);
         self.queue.close();
@@ -246,7 +246,7 @@ impl Journal {
             let overdue = self.queue.look(Instant::now() + queue::PATIENCE);
             overdue.owed.into_iter().for_each(|owed| owed.pay(false));
         } else if writer.join().is_err() {
-            tracing::error!("the journal's thread had panicked");
+            tracing::error!("the journal's thread has panicked");
         }
         if reader.is_finished() && reader.join().is_err() {
             tracing::error!("the thread that reads the journal had panicked");
@@ -301,11 +301,11 @@ impl Recorder for Journal {
     }
 }
 
-/// Who is told what has come of the disk.
+/// The receiver of a commit's result.
 pub(crate) enum Creditor {
-    /// A speaker, by an ack.
+    /// A speaker, through an ack.
     Speaker(OwedAck),
-    /// Somebody who wants to read what was just said.
+    /// A reader of recent messages.
     Reader(Sender<bool>),
 }
 
@@ -313,7 +313,7 @@ impl Owed for Creditor {
     fn pay(self, is_durable: bool) {
         match self {
             Creditor::Speaker(ack) => ack.pay(is_durable),
-            // Whoever waited too long has gone.
+            // A reader that waited too long is gone.
             Creditor::Reader(done) => drop(done.send(is_durable)),
         }
     }

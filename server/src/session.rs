@@ -1,6 +1,6 @@
-//! Who someone is: a name, a room, and what was said to them alone. A session that
-//! speaks JSON outlives its connection for a while, to be taken over by the next. What a
-//! room is, is no business of a session: it knows rooms by their numbers.
+//! A session: who somebody is, with a name, a room and private messages. A JSON session
+//! outlives its connection for a while, so that the next one can resume it. Sessions know rooms
+//! only by their numbers.
 //!
 //! # Guarantees
 //!
@@ -48,45 +48,45 @@ pub(crate) mod nonces;
 pub(crate) mod token;
 mod reading;
 
-/// Whoever comes back is sent them in parts of so many bytes, or one event.
+/// Missed messages are sent in parts of this many bytes, or single events.
 const PART_BYTES: usize = 32 * 1_024;
 
-/// A room, as sessions know it.
+/// A room, as sessions see it.
 pub(crate) trait RoomHandle: Send + Sync {
-    /// No two rooms of a server have the same.
+    /// Unique among the rooms of a server.
     fn number(&self) -> u64;
 }
 
-/// What keeps somebody from speaking.
+/// A mute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Mute {
-    /// When it is over; if that is not known, it holds until it is lifted.
+    /// When it ends; `None` if it lasts until it is lifted.
     pub(crate) until: Option<Time>,
 }
 
-/// How somebody is in rooms whose joining and leaving is told to nobody. They are members of
-/// public rooms only, and marked where members are listed.
+/// A quiet session joins and leaves without an announcement. It can join only public rooms, and
+/// is marked in lists of members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Quiet {
-    /// On this machine: they may speak.
+    /// On this machine: it may speak.
     Speaking,
-    /// Elsewhere: they only read.
+    /// Elsewhere: it only reads.
     ReadOnly,
 }
 
-/// Somebody on the server.
+/// A session of somebody on the server.
 pub(crate) struct Session {
-    /// No two of a server are the same.
+    /// Unique on the server.
     pub(crate) number: u64,
-    /// Since when they are here.
+    /// When they logged in.
     pub(crate) since: Time,
-    /// Brings a JSON client back; text members have none.
+    /// Lets a JSON client resume; people in text dialects have none.
     pub(crate) token: Option<Token>,
-    /// When they last said something, in milliseconds; when they came, if they have not.
+    /// When they last spoke, in milliseconds; initially when they logged in.
     spoke_at: AtomicI64,
-    /// Whether they are a teacher, until they have gone.
+    /// Whether they are a teacher, until the session ends.
     is_teacher: AtomicBool,
-    /// Whether they are a teacher's screen on the wall.
+    /// Whether this is a teacher's projector.
     is_watching: AtomicBool,
     state: Mutex<SessionState>,
 }
@@ -94,30 +94,30 @@ pub(crate) struct Session {
 struct SessionState {
     name: UserName,
     lang: Lang,
-    /// The connection that is told; none while they are away.
+    /// The connection's outbox; `None` while they are disconnected.
     outbox: Option<Arc<Outbox>>,
-    /// The form in which they were told last.
+    /// The form of the last message to them.
     form: Form,
-    /// The number of the room where they are.
+    /// The number of the room that they are in.
     room: Option<u64>,
     /// The private rooms that they own.
     owned: Vec<Weak<dyn RoomHandle>>,
     hidden: Arc<[Hidden]>,
-    /// Whether what they say in a room is sent to them too.
+    /// Whether their own messages are sent to them too.
     own_lines: Switch,
     last_whisperer: Weak<Session>,
     /// How far they have read back.
     reading: Option<Box<Reading>>,
-    /// Whether the operator keeps them from speaking.
+    /// The operator's mute.
     muted: Option<Mute>,
-    /// Whether their joining and leaving is told to nobody.
+    /// Whether and how they are quiet.
     quiet: Option<Quiet>,
-    /// What only clients that come back need.
+    /// Data needed only by clients that can resume.
     memory: Option<Box<Memory>>,
 }
 
 impl Session {
-    /// A session under a claimed name. Who has a `token` may come back by it.
+    /// A session under a claimed name. It can be resumed if it has a `token`.
     pub(crate) fn new(number: u64, name: UserName, token: Option<Token>, since: Time) -> Session {
         let memory = token.is_some().then(Box::default);
         Session {
@@ -145,7 +145,7 @@ impl Session {
         }
     }
 
-    /// The same, which keeps whispers out of a budget that others have too.
+    /// The same, with the size of kept whispers limited by a shared budget.
     pub(crate) fn keeping_within(self, budget: Arc<WhisperBudget>) -> Session {
         if let Some(memory) = &mut self.state.lock().memory {
             memory.budget = budget;
@@ -153,7 +153,7 @@ impl Session {
         self
     }
 
-    /// The same, whose nonces are hashed by the server's secret.
+    /// The same, with nonces hashed using the server's secret.
     pub(crate) fn hashing_nonces_by(self, key: NonceKey) -> Session {
         if let Some(memory) = &mut self.state.lock().memory {
             memory.nonce_key = key;
@@ -161,7 +161,7 @@ impl Session {
         self
     }
 
-    /// What brings its client back; empty for people.
+    /// The token's text for the client; empty for people.
     pub(crate) fn token_text(&self) -> &str {
         self.token.as_ref().map_or("", Token::text)
     }
@@ -174,22 +174,22 @@ impl Session {
         self.state.lock().name = name;
     }
 
-    /// The language in which the server speaks to them.
+    /// The language of the server's messages to them.
     pub(crate) fn lang(&self) -> Lang {
         self.state.lock().lang
     }
 
-    /// The server speaks `lang` to them from now on.
+    /// Changes the language of the server's messages to them.
     pub(crate) fn change_lang(&self, lang: Lang) {
         self.state.lock().lang = lang;
     }
 
-    /// Whether their joining and leaving is told to nobody.
+    /// Whether and how they are quiet.
     pub(crate) fn quiet(&self) -> Option<Quiet> {
         self.state.lock().quiet
     }
 
-    /// Sets how they are in the rooms that they join from now on.
+    /// Sets how they are treated in rooms that they join from now on.
     pub(crate) fn set_quiet(&self, quiet: Option<Quiet>) {
         self.state.lock().quiet = quiet;
     }
@@ -199,8 +199,8 @@ impl Session {
         self.state.lock().room
     }
 
-    /// They are a member of `room` now; called by its pump. Returns the operator's mute,
-    /// for the room to know of: any later one is given where they are from now on.
+    /// They are a member of `room` now; called by its pump. Returns the operator's mute for the
+    /// room; later mutes are sent to the room they are in.
     pub(crate) fn enter(&self, room: u64) -> Option<Mute> {
         let mut state = self.state.lock();
         state.room = Some(room);
@@ -210,19 +210,19 @@ impl Session {
         state.muted
     }
 
-    /// They were taken out of their room by `event`, which is kept until they come back.
+    /// They were removed from their room by `event`, which is kept until they come back.
     pub(crate) fn note_removal(&self, event: Option<&Event>) {
         if let Some(memory) = &mut self.state.lock().memory {
             memory.removal = event.cloned();
         }
     }
 
-    /// What took them out of their room, if they have been in none since.
+    /// The event that removed them from their room, if they have joined none since.
     pub(crate) fn removal(&self) -> Option<Event> {
         self.state.lock().memory.as_ref()?.removal.clone()
     }
 
-    /// They are no member of `room` any more, if they still were; called by its pump.
+    /// They are no longer a member of `room`, if they were; called by its pump.
     pub(crate) fn exit(&self, room: u64) {
         let mut state = self.state.lock();
         if state.room == Some(room) {
@@ -230,18 +230,18 @@ impl Session {
         }
     }
 
-    /// Whether their connection is cut.
+    /// Whether they are disconnected.
     pub(crate) fn is_away(&self) -> bool {
         self.state.lock().outbox.is_none()
     }
 
-    /// The connection that is told.
+    /// The outbox of their connection.
     pub(crate) fn outbox(&self) -> Option<Arc<Outbox>> {
         self.state.lock().outbox.clone()
     }
 
-    /// From now on, `outbox` is told: first `welcome`, then what was whispered after
-    /// the private event `last`.
+    /// Attaches a connection: it is sent `welcome`, then whispers after the private event
+    /// `last`.
     pub(crate) fn attach(&self, outbox: Arc<Outbox>, welcome: Vec<u8>, last: u64) {
         let mut state = self.state.lock();
         let mut part = welcome;
@@ -249,7 +249,7 @@ impl Session {
         let form = state.form;
         let missed = state.memory.iter().flat_map(|memory| memory.after(last, form));
         for line in missed {
-            // In parts: the queue frees each as it goes.
+            // In parts, so that the queue can free each one after sending.
             if !part.is_empty() && part.len() + line.len() > PART_BYTES {
                 outbox.push(&std::mem::take(&mut part));
             }
@@ -258,13 +258,13 @@ impl Session {
         if !part.is_empty() {
             outbox.push(&part);
         }
-        // Who has ended on its way in is away; nobody would detach it any more.
+        // A connection that has ended meanwhile counts as disconnected; nobody would detach it.
         if outbox.is_open() {
             state.outbox = Some(outbox);
         }
     }
 
-    /// Nobody is told from now on, if that was `outbox`'s connection.
+    /// Detaches this connection, if it is attached.
     pub(crate) fn detach(&self, connection: u64) {
         let mut state = self.state.lock();
         if state.outbox.as_ref().is_some_and(|outbox| outbox.number() == connection) {
@@ -272,7 +272,7 @@ impl Session {
         }
     }
 
-    /// Tells them something alone, if they are here.
+    /// Sends them something privately, if they are connected.
     pub(crate) fn tell(&self, write: impl FnOnce(&mut Answer)) {
         if let Some(outbox) = self.outbox() {
             let mut answer = Answer::new(outbox.form()).in_lang(self.lang());
@@ -281,8 +281,8 @@ impl Session {
         }
     }
 
-    /// Tells them something alone that they have not asked for and are not charged for, if
-    /// they are here and there is space.
+    /// Sends them something unrequested that is not charged to them, if they are connected and
+    /// there is space.
     pub(crate) fn remark(&self, write: impl FnOnce(&mut Answer)) {
         if let Some(outbox) = self.outbox() {
             let mut answer = Answer::new(outbox.form()).in_lang(self.lang());
@@ -294,12 +294,12 @@ impl Session {
     /// They own `room` from now on.
     pub(crate) fn own(&self, room: Weak<dyn RoomHandle>) {
         let mut state = self.state.lock();
-        // One that they own again is kept once.
+        // A room that they own again is kept once.
         state.owned.retain(|owned| owned.strong_count() > 0 && !owned.ptr_eq(&room));
         state.owned.push(room);
     }
 
-    /// The numbers of the rooms that they own, or did.
+    /// The numbers of rooms that they own, or owned.
     pub(crate) fn take_owned(&self) -> Vec<u64> {
         let owned = std::mem::take(&mut self.state.lock().owned);
         owned.iter().filter_map(|room| Some(room.upgrade()?.number())).collect()
@@ -310,23 +310,23 @@ impl Session {
         self.spoke_at.store(now.as_millis(), Ordering::Relaxed);
     }
 
-    /// When they last said something; when they came, if they have not.
+    /// When they last spoke; initially when they logged in.
     pub(crate) fn spoke_at(&self) -> Time {
         Time::from_millis(self.spoke_at.load(Ordering::Relaxed))
     }
 
-    /// Whether the operator keeps them from speaking: in any room, and to one person alone.
+    /// The operator's mute, which also covers whispers.
     pub(crate) fn muted(&self) -> Option<Mute> {
         self.state.lock().muted
     }
 
-    /// Keeps them from speaking. Their room is told apart from that.
+    /// Mutes them. Their room is notified separately.
     pub(crate) fn mute(&self, mute: Mute) {
         self.state.lock().muted = Some(mute);
     }
 
-    /// Lets them speak again; false if they might anyway. With `until`, only if they were to
-    /// be kept from it until then.
+    /// Unmutes them; false if they were not muted. With `until`, only if the mute was to end
+    /// then.
     pub(crate) fn unmute(&self, until: Option<Time>) -> bool {
         let muted = &mut self.state.lock().muted;
         if until.is_some() && *muted != Some(Mute { until }) {
@@ -366,7 +366,7 @@ mod tests {
         to.whisper(Whisperer::Member(bob, &bob.name()), text, NOW())
     }
 
-    /// The numbers and texts of the whispers that a client got, and its gaps.
+    /// The numbers and texts of whispers that a client got, and its gaps.
     fn private(socket: &FakeSocket) -> Vec<String> {
         let text = socket.text();
         let messages = text.lines().filter_map(|line| {
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_ended_on_the_way_in_is_away() {
+    fn a_connection_that_ended_while_joining_counts_as_disconnected() {
         let alice = session(1, "alice", Form::JSON);
         let (_, outbox) = connect(1, Form::JSON);
         outbox.close(CloseReason::Told(Goodbye::Closed), b"");
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_that_is_owned_again_and_again_is_kept_once_and_a_former_one_not_at_all() {
+    fn an_owned_room_is_kept_once_and_a_former_one_is_dropped() {
         struct FakeRoom(u64);
         impl RoomHandle for FakeRoom {
             fn number(&self) -> u64 {
@@ -438,7 +438,7 @@ mod tests {
         };
         let away = |alice: &Session, _: &FakeSocket, _: &Arc<Outbox>| alice.detach(1);
         let hiding = |alice: &Session, _: &FakeSocket, _: &Arc<Outbox>| {
-            // By the session or by the name.
+            // By session or by name.
             assert!(alice.hide(7, &UserName::parse("bob").expect("a name")));
         };
         let nothing = |_: &Session, _: &FakeSocket, _: &Arc<Outbox>| {};
@@ -455,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_connection_is_told_what_the_last_one_does_not_have() {
+    fn the_next_connection_gets_missed_whispers() {
         #[track_caller]
         fn check(last: u64, expected: &[&str]) {
             let alice = session(1, "alice", Form::JSON);
@@ -468,7 +468,7 @@ mod tests {
             let (second, outbox) = connect(2, Form::JSON);
             alice.attach(outbox, b"{\"type\":\"welcome\"}\n".to_vec(), last);
             assert!(second.text().starts_with("{\"type\":\"welcome\"}\n"));
-            // The thread of the first connection is late.
+            // The first connection's thread is late.
             alice.detach(1);
             whisper(&alice, "four");
             assert_eq!(private(&first), ["1 \"one\"", "2 \"two\""]);
@@ -478,12 +478,12 @@ mod tests {
         check(1, &["2 \"two\"", "3 \"three\"", "4 \"four\""]);
         check(2, &["3 \"three\"", "4 \"four\""]);
         check(3, &["4 \"four\""]);
-        // It can't have what was not whispered yet.
+        // The client can't have received what was not whispered yet.
         check(u64::MAX, &["4 \"four\""]);
     }
 
     #[test]
-    fn of_many_whispers_the_last_are_kept_and_the_others_are_a_gap() {
+    fn only_the_last_whispers_are_kept_and_the_rest_is_a_gap() {
         #[track_caller]
         fn check(count: usize, bytes: usize, last: u64, first: &str, kept: usize) {
             let alice = session(1, "alice", Form::JSON);
@@ -512,7 +512,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_back_is_sent_what_was_whispered_in_parts_of_32_kib() {
+    fn missed_whispers_are_sent_in_parts_of_32_kib() {
         #[track_caller]
         fn check(bytes: usize, parts: usize) {
             let alice = session(1, "alice", Form::JSON);
@@ -528,13 +528,13 @@ mod tests {
         }
         check(1, 1);
         check(1_000, 3);
-        // The last of them alone are kept.
+        // Only the last of them are kept.
         check(16_000, 8);
         check(40_000, 7);
     }
 
     #[test]
-    fn only_who_may_come_back_knows_nonces() {
+    fn only_resumable_sessions_know_nonces() {
         let alice = session(1, "alice", Form::JSON);
         alice.note_nonce("n");
         assert_eq!(alice.knows_nonce("n"), Some(None));
@@ -544,18 +544,18 @@ mod tests {
     }
 
     #[test]
-    fn all_sessions_keep_whispers_out_of_one_budget_and_give_it_back() {
+    fn kept_whispers_of_all_sessions_share_one_budget() {
         let budget = Arc::new(WhisperBudget::of(1_000));
         let left = || budget.0.load(Ordering::Relaxed);
         let away = |number, name| session(number, name, Form::JSON).keeping_within(budget.clone());
         let [alice, carol] = [away(1, "alice"), away(3, "carol")];
         assert_eq!(whisper(&alice, &"x".repeat(700)), Whispered::Kept);
         assert!(left() < 300);
-        // Nothing of her own makes way for it.
+        // She has nothing of her own to drop for it.
         assert_eq!(whisper(&carol, &"x".repeat(400)), Whispered::Refused);
-        // One's own oldest do.
+        // One's own oldest are dropped.
         assert_eq!(whisper(&alice, &"y".repeat(600)), Whispered::Kept);
-        // To whoever is here it is said all the same, and not kept.
+        // A connected person gets it all the same; it is not kept.
         let (socket, outbox) = connect(3, Form::JSON);
         carol.attach(outbox, Vec::new(), 0);
         assert_eq!(whisper(&carol, &"z".repeat(400)), Whispered::Sent);
@@ -584,7 +584,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mute_ends_when_it_is_due_unless_it_was_prolonged() {
+    fn a_mute_ends_on_time_unless_it_was_extended() {
         let alice = session(1, "alice", TEXT);
         let [first, second] = [60_000, 120_000].map(|at| Some(Time::from_millis(at)));
         alice.mute(Mute { until: first });

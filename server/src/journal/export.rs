@@ -1,5 +1,5 @@
-//! `madang-server transcript`: a room's talk from the folder of `--data`, also while a server
-//! runs on it. It reads in batches, so that the server's log of writes never waits for it.
+//! `madang-server transcript`: a room's messages from the `--data` folder, even while a server
+//! uses it. Reads in batches, so that the server's write-ahead log never waits for it.
 
 use std::{
     io::{self, Write},
@@ -16,35 +16,35 @@ use super::{
     transcript::{Heading, Transcript},
 };
 
-/// What a transcript is to hold.
+/// What a transcript contains.
 #[derive(Debug, Clone)]
 pub struct Selection {
     /// The folder of `--data`.
     pub data: PathBuf,
-    /// The room; of a name that was used several times, all of them.
+    /// The room; if its name was reused, all rooms with it.
     pub room: RoomName,
-    /// Only what happened from then on.
+    /// The start of the period.
     pub since: Option<Time>,
-    /// Only what happened before.
+    /// The end of the period, excluded.
     pub until: Option<Time>,
-    /// How it is written.
+    /// The output format.
     pub format: TranscriptFormat,
-    /// The language of what the server adds.
+    /// The language of notices.
     pub lang: Lang,
 }
 
-/// Why there is no transcript.
+/// Why a transcript can't be written.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// Nothing was ever written there.
     #[error("there is no database in {path}", path = .0.display())]
     Missing(PathBuf),
-    /// No public room of this name was ever recorded.
+    /// No public room with this name was ever saved.
     #[error("no room {wanted:?} is recorded; recorded are: {known}")]
     UnknownRoom {
-        /// The name that was asked for.
+        /// The requested name.
         wanted: String,
-        /// Those that there are.
+        /// The known names.
         known: String,
     },
     /// The database can't be read.
@@ -52,7 +52,7 @@ pub enum ExportError {
     Database {
         /// The file.
         path: PathBuf,
-        /// SQLite's words.
+        /// SQLite's error.
         cause: String,
     },
     /// The output can't be written.
@@ -60,8 +60,8 @@ pub enum ExportError {
     Output(#[from] io::Error),
 }
 
-/// Writes a transcript to `out`, and calls `progress` now and then with how many events it has
-/// looked at and how many there are. Returns how many it has written.
+/// Writes a transcript to `out`, and regularly calls `progress` with the number of events
+/// examined and the total. Returns how many were written.
 ///
 /// # Errors
 ///
@@ -98,7 +98,7 @@ pub fn export(
     }
     let (mut count, mut looked_at) = (0, 0);
     let mut pages = Pages::of(rooms);
-    // A hole belongs to what follows it, or else to what comes before.
+    // A gap belongs to the next event, or to the previous one if there is no next.
     let (mut holes, mut is_in) = (Vec::new(), false);
     while let Some(entries) = pages.turn(&past).map_err(failed(&path))? {
         for entry in entries {

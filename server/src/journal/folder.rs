@@ -1,5 +1,5 @@
-//! The folder of `--data`: made for its owner only, held by one server at a time, and not on
-//! a network file system, where SQLite's write-ahead log is not safe.
+//! The `--data` folder: created for its owner only, locked by one server at a time, and refused
+//! on network file systems, where SQLite's write-ahead log is not safe.
 
 #[cfg(unix)]
 use std::{
@@ -15,10 +15,10 @@ use std::{
 /// The database in the folder.
 pub(crate) const DATABASE: &str = "madang.db";
 
-/// Locked for as long as a server has the folder.
+/// Locked while a server uses the folder.
 const LOCK: &str = "lock";
 
-/// The folder, for as long as this server holds it.
+/// The folder, locked by this server.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
@@ -28,12 +28,12 @@ pub(crate) struct Folder {
 /// Why a folder can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
-    /// It can't be made, or the files in it can't be opened.
+    /// It can't be created, or its files can't be opened.
     #[error("failed to open {path}: {cause}", path = path.display())]
     Io {
         /// The folder, or the file in it.
         path: PathBuf,
-        /// The system's words.
+        /// The system's error.
         cause: io::Error,
     },
     /// Another server has it.
@@ -54,7 +54,7 @@ pub enum FolderError {
 }
 
 impl Folder {
-    /// Takes the folder, and makes it if there is none (0700, and its files 0600).
+    /// Locks the folder, and creates it if it does not exist (mode 0700, files 0600).
     ///
     /// # Errors
     ///
@@ -72,7 +72,7 @@ impl Folder {
         }
         #[cfg(target_os = "linux")]
         check_is_local(path)?;
-        // Elsewhere, who may read a folder is its parent's affair.
+        // On other systems, the parent folder decides who may read it.
         #[cfg(unix)]
         fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(failed(path))?;
         let lock_path = path.join(LOCK);
@@ -90,7 +90,7 @@ impl Folder {
     }
 }
 
-/// Opens a file for its owner only, and makes it if there is none.
+/// Opens a file for its owner only, and creates it if it does not exist.
 pub(crate) fn create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -99,7 +99,7 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Network file systems by the number that `statfs` tells (Linux, `statfs(2)`).
+/// Network file systems by the type that `statfs` reports (Linux, `statfs(2)`).
 #[cfg(target_os = "linux")]
 const NETWORK: &[(u32, &str)] = &[
     (0x6969, "NFS"),
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn network_file_systems_are_known_by_their_numbers() {
+    fn network_file_systems_are_recognised_by_type() {
         assert_eq!(network_kind(0x6969), Some("NFS"));
         assert_eq!(network_kind(0xfe53_4d42), Some("SMB 2"));
         // ext4, tmpfs

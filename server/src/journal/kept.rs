@@ -1,5 +1,5 @@
-//! What a server that starts goes on with: the sessions that may come back, the rooms that
-//! were in use when it ended, and the ids that must not be given again.
+//! What a starting server restores: sessions that may be resumed, rooms that were in use, and
+//! the ids that must not be given again.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -18,21 +18,21 @@ use super::{
 };
 use crate::room::lesson::{LessonFact, class::Attended};
 
-/// Rooms in which something happened so long before the end are opened again.
+/// Rooms with events this recent at the end are opened again.
 const RECENT_MILLIS: i64 = 60_000;
 
-/// How many of a room's last events are kept in memory, and of a session's last nonces.
+/// How many last events of a room are kept in memory, and how many last nonces of a session.
 const EVENTS: usize = 200;
 const NONCES: usize = 256;
 
-/// In so many of a room's last events nonces are looked for, and beyond them as far back as a
-/// program may repeat what was not acknowledged: a minute or two until a dead connection is
-/// noticed, and then as long as its session is held.
+/// In how many of a room's last events nonces are looked for, so as to cover the time in which
+/// a program may repeat unacknowledged requests: a minute or two until a dead connection is
+/// noticed, plus the time its session is kept.
 const NONCE_EVENTS: usize = 100_000;
 const NONCE_MILLIS: i64 = 5 * 60_000;
 
-/// The highest id of all rooms, from the last row of each: a look into the table for every room,
-/// where the highest of all rows would be a look at each of them.
+/// The highest id of all rooms, from the last row of each: one lookup per room instead of a
+/// scan of all rows.
 const HIGHEST: &str = "
     WITH RECURSIVE rooms (room) AS (
         SELECT max(room) FROM event
@@ -42,24 +42,24 @@ const HIGHEST: &str = "
     )
     SELECT max((SELECT max(id) FROM event WHERE event.room = rooms.room)) FROM rooms";
 
-/// What is left of the server before.
+/// What the previous server has left.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Leftover {
-    /// The highest id that it gave, as far as is known.
+    /// The highest id given, as far as is known.
     pub(crate) highest: u64,
-    /// Whether it stopped in good order, so that nothing happened that is not here.
+    /// Whether it stopped cleanly, so that nothing is missing.
     pub(crate) is_complete: bool,
-    /// When something was written last, if ever.
+    /// When something was last saved, if ever.
     pub(crate) until: Option<Time>,
     pub(crate) sessions: Vec<KeptSession>,
     pub(crate) rooms: Vec<KeptRoom>,
-    /// What had changed in the lesson that ran.
+    /// The changes of the running lesson.
     pub(crate) lesson: Vec<LessonFact>,
-    /// How people had attended lessons, nobody of whom is here now.
+    /// The lesson's attendance; nobody is present now.
     pub(crate) attended: Vec<KeptAttended>,
 }
 
-/// A session that may come back.
+/// A session that may be resumed.
 #[derive(Debug, PartialEq)]
 pub(crate) struct KeptSession {
     /// Its random number.
@@ -67,14 +67,14 @@ pub(crate) struct KeptSession {
     /// SHA-256 of its token.
     pub(crate) token: [u8; 32],
     pub(crate) name: Arc<str>,
-    /// The number of the room where it was; 0 for a private one.
+    /// The number of its room; 0 for a private one.
     pub(crate) room: u64,
-    /// Whether nobody is told that it joins and leaves.
+    /// Whether joining and leaving are not announced.
     pub(crate) quiet: bool,
-    /// Whether it is a teacher's, and whether that is a screen on the wall.
+    /// Whether it is a teacher's, and whether that is a projector.
     pub(crate) teacher: bool,
     pub(crate) watching: bool,
-    /// The keyed hashes of its last nonces, and the ids that they got; the oldest first.
+    /// The hashes of its last nonces with the ids they got, oldest first.
     pub(crate) nonces: Vec<(u64, u64)>,
 }
 
@@ -84,13 +84,13 @@ pub(crate) struct KeptRoom {
     /// Its number: the first id that it could give.
     pub(crate) room: u64,
     pub(crate) name: Arc<str>,
-    /// What holds there, as JSON.
+    /// Its lasting state, as JSON.
     pub(crate) state: Option<String>,
     /// Its last events.
     pub(crate) events: Vec<Event>,
 }
 
-/// How somebody had attended a lesson in a room.
+/// Somebody's attendance of a lesson in a room.
 #[derive(Debug, PartialEq)]
 pub(crate) struct KeptAttended {
     /// When the lesson began.
@@ -102,11 +102,11 @@ pub(crate) struct KeptAttended {
 }
 
 impl Store {
-    /// Reads what is left of the server before.
+    /// Reads what the previous server has left.
     ///
     /// # Errors
     ///
-    /// SQLite's.
+    /// SQLite's error.
     pub(crate) fn kept(&self) -> rusqlite::Result<Leftover> {
         let connection = self.connection();
         let number = |sql| connection.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
@@ -169,7 +169,7 @@ impl Store {
         Ok(sessions)
     }
 
-    /// Reads the last nonces of the sessions that were in a room, in one go for all of them.
+    /// Reads the last nonces of the sessions in a room, all in one pass.
     fn read_nonces(
         &self,
         room: u64,
@@ -197,12 +197,12 @@ impl Store {
         Ok(())
     }
 
-    /// Ends the attendance of everyone who was at a lesson when the server ended: nobody is
-    /// there while it is down.
+    /// Ends the attendance of everyone who was present when the server ended: nobody is there
+    /// while it is down.
     ///
     /// # Errors
     ///
-    /// SQLite's.
+    /// SQLite's error.
     pub(crate) fn end_attendance(&self) -> rusqlite::Result<()> {
         let stopped = self.fact::<i64>("stopped")?;
         let newest = "SELECT max(time) FROM event";
@@ -216,7 +216,7 @@ impl Store {
     fn lesson(&self) -> rusqlite::Result<Vec<LessonFact>> {
         let mut facts = self.connection().prepare("SELECT fact FROM lesson ORDER BY number")?;
         let facts = facts.query_map([], |row| {
-            // One that another version wrote and this one does not know changes nothing.
+            // An unknown change from another version is skipped.
             Ok(serde_json::from_str(row.get_ref(0)?.as_str()?).ok())
         })?;
         facts.filter_map(Result::transpose).collect()

@@ -1,5 +1,5 @@
-//! All that is kept of some rooms, page by page, for a transcript. Between two pages nothing is
-//! held in the database: its log of writes never waits for whoever reads slowly.
+//! The saved events of some rooms, page by page, for a transcript. No transaction stays open
+//! between pages, so a slow reader never blocks the write-ahead log.
 
 use std::{
     collections::VecDeque,
@@ -11,34 +11,34 @@ use madang_protocol::event::{Event, Time};
 
 use super::past::{Past, ReadBounds, Span};
 
-/// The most that stands on a page, and how long it may take to read one.
+/// The maximum number of events on a page, and how long reading one may take.
 const PAGE_EVENTS: usize = 1_000;
 const PAGE_BYTES: usize = 128 * 1_024;
 const PAGE_TIME: Duration = Duration::from_millis(10);
 
-/// The pages that are left.
+/// The remaining pages.
 #[derive(Debug)]
 pub(crate) struct Pages {
-    /// The rooms, by their numbers and names.
+    /// The remaining rooms, by number and name.
     rooms: VecDeque<(u64, Arc<str>)>,
-    /// The place in the room before these, if that has not been read to its end.
+    /// The position in the current room, if it was not read to its end.
     bookmark: Option<Bookmark>,
 }
 
-/// A place in a room.
+/// A position in a room.
 #[derive(Debug)]
 struct Bookmark {
-    /// What is left of it: up to what was its last event when its first page was read.
+    /// The rest of it, up to the last event when its first page was read.
     span: Span,
-    /// What could not be written: the first and the last id of each hole that is left.
+    /// Gaps that could not be saved: the first and last id of each remaining one.
     holes: VecDeque<(u64, u64)>,
 }
 
-/// What stands on a page.
+/// An item on a page.
 #[derive(Debug, PartialEq)]
 pub(crate) enum PageItem {
     Event(Event),
-    /// The events of these ids, both included, could not be written.
+    /// The events with these ids, both included, could not be saved.
     Hole {
         first: u64,
         last: u64,
@@ -46,7 +46,7 @@ pub(crate) enum PageItem {
 }
 
 impl Pages {
-    /// All that is kept of these rooms, one after the other.
+    /// All saved events of these rooms, one room after the other.
     pub(crate) fn of(rooms: Vec<(u64, Arc<str>)>) -> Pages {
         Pages { rooms: rooms.into(), bookmark: None }
     }
@@ -55,7 +55,7 @@ impl Pages {
     ///
     /// # Errors
     ///
-    /// SQLite's.
+    /// SQLite's error.
     pub(crate) fn turn(&mut self, past: &Past) -> rusqlite::Result<Option<Vec<PageItem>>> {
         let mut bookmark = match self.bookmark.take() {
             Some(bookmark) => bookmark,
@@ -89,7 +89,7 @@ impl Bookmark {
         Ok(Bookmark { span, holes: past.holes(room)?.into() })
     }
 
-    /// Takes out the holes before that id.
+    /// Takes the gaps before that id.
     fn holes_before(&mut self, id: u64) -> impl Iterator<Item = PageItem> {
         let end = self.holes.partition_point(|(first, _)| *first < id);
         self.holes.drain(..end).map(|(first, last)| PageItem::Hole { first, last })
@@ -108,7 +108,7 @@ mod tests {
         Write::Hole { room: 1_000, first, last }
     }
 
-    /// What stands on all pages: an event as its id twice, a hole as its two.
+    /// All items: an event as its id twice, a gap as its two ids.
     fn read(pages: &mut Pages, past: &Past) -> Vec<(u64, u64)> {
         let mut items = Vec::new();
         while let Some(page) = pages.turn(past).expect("a database") {

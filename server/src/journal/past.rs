@@ -1,5 +1,5 @@
-//! Reading back: the history of a room further than memory goes, searches, and the events of a
-//! transcript. Each call takes a bounded time, on a connection that can't write.
+//! Reading back: more history than memory has, searches, and the events of a transcript. Each
+//! call takes a limited time, on a read-only connection.
 
 use std::{path::Path, sync::Arc, time::Instant};
 
@@ -14,13 +14,13 @@ use super::{
     search::Query,
 };
 
-/// The database, for reading.
+/// The database, opened for reading.
 #[derive(Debug)]
 pub(crate) struct Past {
     connection: Connection,
 }
 
-/// Which events of a room are looked at.
+/// The events of a room to examine.
 #[derive(Debug, Clone)]
 pub(crate) struct Span {
     /// The room's number.
@@ -31,26 +31,25 @@ pub(crate) struct Span {
     pub(crate) after: u64,
     /// Only events with lower ids.
     pub(crate) before: u64,
-    /// Only events that did not happen before.
+    /// Only events at or after this time.
     pub(crate) since: Time,
 }
 
-/// What was found, in the order in which it happened.
+/// The result, in chronological order.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Found {
     pub(crate) events: Vec<Event>,
-    /// From which id on everything was looked at, or, where the first events were wanted, up
-    /// to which.
+    /// The id from which everything was examined or, for the first events, up to which.
     pub(crate) looked_to: u64,
     /// Whether there is nothing more in the span.
     pub(crate) is_all: bool,
-    /// Whether there is, and it did not fit.
+    /// Whether there is more that did not fit.
     pub(crate) is_full: bool,
-    /// Whether there is nothing older than these that may be read.
+    /// Whether nothing older may be read.
     pub(crate) earliest: bool,
 }
 
-/// In which order events are looked at.
+/// The order in which events are examined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
     NewestFirst,
@@ -58,7 +57,7 @@ enum Order {
 }
 
 impl Found {
-    /// What is newer in this and the other, behind what is older.
+    /// Joins two results; `is_older` tells which of them is the older part.
     pub(crate) fn joined_to(self, other: Found, is_older: bool) -> Found {
         let Found { looked_to, is_all, is_full, earliest, .. } = self;
         let (mut events, newer) =
@@ -68,26 +67,26 @@ impl Found {
     }
 }
 
-/// How much is looked for at the most.
+/// The limits of a result.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReadBounds {
     /// Events.
     pub(crate) events: usize,
-    /// What these take as they are sent.
+    /// The size of the events when sent.
     pub(crate) bytes: usize,
-    /// Until when.
+    /// When to stop.
     pub(crate) deadline: Instant,
 }
 
-/// After so many rows the clock is looked at.
+/// How many rows are read between two looks at the clock.
 const ROWS_A_LOOK: usize = 256;
 
 impl Past {
-    /// Opens the database of a running server, or of none.
+    /// Opens the database, whether or not a server is using it.
     ///
     /// # Errors
     ///
-    /// SQLite's.
+    /// SQLite's error.
     pub(crate) fn open(database: &Path) -> rusqlite::Result<Past> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(database, flags)?;
@@ -96,11 +95,11 @@ impl Past {
         Ok(Past { connection })
     }
 
-    /// The newest events of the span that `keep` wants.
+    /// The newest events of the span that `keep` accepts.
     ///
     /// # Errors
     ///
-    /// SQLite's.
+    /// SQLite's error.
     pub(crate) fn newest(
         &self,
         span: &Span,
@@ -110,11 +109,11 @@ impl Past {
         self.look(Order::NewestFirst, span, bounds, |_| true, &mut keep)
     }
 
-    /// The first events of the span that `keep` wants.
+    /// The first events of the span that `keep` accepts.
     ///
     /// # Errors
     ///
-    /// SQLite's.
+    /// SQLite's error.
     pub(crate) fn first(
         &self,
         span: &Span,
@@ -124,11 +123,11 @@ impl Past {
         self.look(Order::OldestFirst, span, bounds, |_| true, &mut keep)
     }
 
-    /// The id of a room's first event that did not happen before, if there is one.
+    /// The id of a room's first event at or after a time, if there is one.
     ///
     /// # Errors
     ///
-    /// SQLite's.
+    /// SQLite's error.
     pub(crate) fn first_since(&self, room: u64, since: Time) -> rusqlite::Result<Option<u64>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT id FROM event INDEXED BY event_by_time WHERE time >= ?1 AND room = ?2 \
@@ -138,11 +137,11 @@ impl Past {
         statement.query_row(values, |row| Ok(row.get::<_, i64>(0)? as u64)).optional()
     }
 
-    /// The newest messages of the span that hold the query and that `keep` wants.
+    /// The newest messages of the span that match the query and that `keep` accepts.
     ///
     /// # Errors
     ///
-    /// SQLite's.
+    /// SQLite's error.
     pub(crate) fn search(
         &self,
         span: &Span,
@@ -158,7 +157,7 @@ impl Past {
     ///
     /// # Errors
     ///
-    /// SQLite's.
+    /// SQLite's error.
     pub(crate) fn last_id(&self, room: u64) -> rusqlite::Result<Option<u64>> {
         let mut statement =
             self.connection.prepare_cached("SELECT max(id) FROM event WHERE room = ?1")?;
@@ -166,11 +165,11 @@ impl Past {
         Ok(last.map(|id| id as u64))
     }
 
-    /// Each time that a public room was opened: its number and its name, the first first.
+    /// Each opening of a public room: its number and name, oldest first.
     ///
     /// # Errors
     ///
-    /// SQLite's.
+    /// SQLite's error.
     pub(crate) fn rooms(&self) -> rusqlite::Result<Vec<(u64, Arc<str>)>> {
         let mut statement =
             self.connection.prepare_cached("SELECT room, name FROM room ORDER BY room")?;
@@ -180,11 +179,11 @@ impl Past {
         rooms.collect()
     }
 
-    /// The same, of those with this name.
+    /// The same for rooms with this name.
     ///
     /// # Errors
     ///
-    /// SQLite's.
+    /// SQLite's error.
     pub(crate) fn rooms_named(&self, name: &RoomName) -> rusqlite::Result<Vec<(u64, Arc<str>)>> {
         let key = name.key();
         let mut rooms = self.rooms()?;
@@ -192,11 +191,11 @@ impl Past {
         Ok(rooms)
     }
 
-    /// How many events of a room there are.
+    /// The number of saved events of a room.
     ///
     /// # Errors
     ///
-    /// SQLite's.
+    /// SQLite's error.
     pub(crate) fn count(&self, room: u64) -> rusqlite::Result<usize> {
         let mut statement =
             self.connection.prepare_cached("SELECT count(*) FROM event WHERE room = ?1")?;
@@ -204,11 +203,11 @@ impl Past {
         Ok(usize::try_from(count).unwrap_or_default())
     }
 
-    /// What could not be written of a room: the first and the last id of each hole.
+    /// The gaps of a room that could not be saved: the first and last id of each.
     ///
     /// # Errors
     ///
-    /// SQLite's.
+    /// SQLite's error.
     pub(crate) fn holes(&self, room: u64) -> rusqlite::Result<Vec<(u64, u64)>> {
         let mut statement = self
             .connection

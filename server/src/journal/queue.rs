@@ -1,6 +1,5 @@
-//! What waits for the disk: writes in the order in which they happened, and the acks that
-//! are owed once these are on it. Rooms hand over and never wait; one thread takes. Knows
-//! no database and no clock but deadlines.
+//! The queue for the disk: writes in order, and the acks owed once they are saved. Rooms hand
+//! over and never wait; one thread takes. Uses no database, and no clock except for deadlines.
 //!
 //! 1. Each debt MUST be paid once: by the commit it waits for, or by whoever finds it
 //!    overdue, never by both.
@@ -20,27 +19,27 @@ use madang_protocol::{event::Event, name::UserName, room::RoomName};
 use super::store::Write;
 use crate::sync::{Condvar, Mutex};
 
-/// While more waits, who says something in a recorded room waits too.
+/// Beyond this size, speakers in saved rooms wait.
 pub(crate) const MOST_BYTES: usize = 4 * 1_024 * 1_024;
 
-/// How long an ack may be owed before its member is told that the line is not safe.
+/// How long an ack may be owed before it is sent without a promise.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What a write takes beside its event.
+/// What a write counts in addition to its event.
 const WRITE_BYTES: usize = 64;
 
-/// What a member is owed once its line is on the disk.
+/// What a member is owed once its line is saved.
 pub(crate) trait Owed: Send + 'static {
-    /// Tells the member whether it is.
+    /// Tells the member whether it is saved.
     fn pay(self, is_durable: bool);
 }
 
-/// What waits for the disk.
+/// The queue.
 pub(crate) struct WriteQueue<O> {
     state: Mutex<QueueState<O>>,
-    /// Something is there to be taken, or the end has come.
+    /// Signalled when there is something to take, or at the end.
     filled: Condvar,
-    /// There is space again.
+    /// Signalled when there is space again.
     emptied: Condvar,
 }
 
@@ -49,13 +48,13 @@ struct QueueState<O> {
     waiting_bytes: usize,
     taken_bytes: usize,
     owed: VecDeque<Debt<O>>,
-    /// Since when the disk has got nothing done although something waits for it.
+    /// Since when the disk has completed nothing although something is waiting.
     stuck_since: Option<Instant>,
-    /// Whether somebody will [look](WriteQueue::look) for what is overdue.
+    /// Whether a [check](WriteQueue::look) for overdue acks is scheduled.
     is_watched: bool,
-    /// The number that the next batch gets.
+    /// The number of the next batch.
     next_batch: u64,
-    /// What found no space, by room and first id: the last id.
+    /// Events dropped for lack of space, by room and first id: the last id.
     holes: BTreeMap<(u64, u64), u64>,
     lost_events: u64,
     errands: Vec<Errand>,
@@ -64,18 +63,18 @@ struct QueueState<O> {
 }
 
 struct Debt<O> {
-    /// The batch that pays it.
+    /// The batch that it waits for.
     batch: u64,
     since: Instant,
     owed: O,
 }
 
-/// What the one who writes has to do next.
+/// What the writer has to do next.
 #[derive(Debug)]
 pub(crate) enum Taken {
-    /// To write this.
+    /// Write this.
     Batch(WriteBatch),
-    /// To carry this out.
+    /// Carry this out.
     Errand(Errand),
     /// Nothing: there is time to tidy up.
     Idle,
@@ -83,32 +82,32 @@ pub(crate) enum Taken {
     End,
 }
 
-/// Something to be forgotten.
+/// A request to delete messages.
 #[derive(Debug)]
 pub(crate) struct Errand {
     /// The name of the room.
     pub(crate) room: RoomName,
-    /// Only what this person said, if anybody is named.
+    /// Only messages of this person, if given.
     pub(crate) name: Option<UserName>,
-    /// Told how many events there were, or why nothing was forgotten.
+    /// Receives the number of deleted events, or the error.
     pub(crate) done: Sender<Result<usize, String>>,
 }
 
-/// What became of what was handed over.
+/// The result of handing over.
 pub(crate) struct HandedOver<O> {
-    /// What can't be promised: to be paid at once.
+    /// Acks that can't promise anything, to be sent at once.
     pub(crate) unpromised: Vec<O>,
-    /// When somebody has to look for what is overdue, if nobody will.
+    /// When to check for overdue acks, if no check is scheduled.
     pub(crate) look_at: Option<Instant>,
 }
 
-/// What whoever looks for what is overdue has found.
+/// The result of a check for overdue acks.
 pub(crate) struct Overdue<O> {
-    /// What can't be promised any more.
+    /// Acks that can't promise anything any more.
     pub(crate) owed: Vec<O>,
-    /// Whether times were good until now.
+    /// Whether the disk was fine until now.
     pub(crate) has_begun: bool,
-    /// When to look again, if there is anything to look for.
+    /// When to check again, if anything is left.
     pub(crate) look_at: Option<Instant>,
 }
 
@@ -141,7 +140,7 @@ impl<O> Default for WriteQueue<O> {
 }
 
 impl<O: Owed> WriteQueue<O> {
-    /// Takes over what happened in a round, and what is owed for it.
+    /// Takes over the writes of a round, and the acks owed for it.
     pub(crate) fn hand_over(
         &self,
         writes: impl IntoIterator<Item = Write>,
@@ -164,14 +163,13 @@ impl<O: Owed> WriteQueue<O> {
         HandedOver { unpromised: Vec::new(), look_at }
     }
 
-    /// Has something forgotten once what waits is written.
+    /// Requests a deletion, to be done after the queued writes.
     pub(crate) fn send_on_errand(&self, errand: Errand) {
         self.state.lock().errands.push(errand);
         self.filled.notify_all();
     }
 
-    /// Waits for as long as the disk can't follow; not in bad times, in which nothing would
-    /// come of it.
+    /// Blocks while the disk can't keep up; not while it fails, because waiting would not help.
     pub(crate) fn wait_for_space(&self) {
         let mut state = self.state.lock();
         while state.is_full() && !state.is_degraded && !state.is_closing {
@@ -179,7 +177,7 @@ impl<O: Owed> WriteQueue<O> {
         }
     }
 
-    /// Takes all that waits, at `not_before` or, at the end, at once; waits until there is
+    /// Takes everything queued, at `not_before` or, at the end, at once; waits until there is
     /// something, or until `idle_at`.
     pub(crate) fn take(&self, not_before: Instant, idle_at: Instant) -> Taken {
         let mut state = self.state.lock();
@@ -207,7 +205,7 @@ impl<O: Owed> WriteQueue<O> {
         let holes = mem::take(&mut state.holes).into_iter();
         let holes = holes.map(|((room, first), last)| Write::Hole { room, first, last });
         let mut writes: Vec<_> = state.waiting.drain(..).collect();
-        // After the rooms that these are in were opened.
+        // After the opening of the rooms that these are in.
         writes.extend(holes);
         let bytes = mem::take(&mut state.waiting_bytes);
         state.taken_bytes = bytes;
@@ -216,8 +214,8 @@ impl<O: Owed> WriteQueue<O> {
         Taken::Batch(WriteBatch { number, bytes, writes })
     }
 
-    /// The batch is on the disk: returns what is to be paid for it, and whether times were
-    /// bad until now.
+    /// The batch is saved: returns the acks to send for it, and whether the disk was failing
+    /// until now.
     pub(crate) fn committed(&self, batch: WriteBatch) -> (Vec<O>, bool) {
         let mut state = self.state.lock();
         state.taken_bytes = 0;
@@ -229,8 +227,8 @@ impl<O: Owed> WriteQueue<O> {
         (paid, was_degraded)
     }
 
-    /// The batch is not on the disk: it waits again, before all else. Returns what can't be
-    /// promised any more, and whether times were good until now.
+    /// The batch is not saved and is queued again, before everything else. Returns acks that
+    /// can't promise anything any more, and whether the disk was fine until now.
     pub(crate) fn failed(&self, batch: WriteBatch) -> (Vec<O>, bool) {
         let mut state = self.state.lock();
         state.taken_bytes = 0;
@@ -244,8 +242,8 @@ impl<O: Owed> WriteQueue<O> {
         self.degrade(&mut state)
     }
 
-    /// Looks for what is overdue: times are bad if an ack was owed, or the disk got nothing
-    /// done, for too long.
+    /// Checks for overdue acks: the disk counts as failing if an ack was owed, or nothing was
+    /// completed, for too long.
     pub(crate) fn look(&self, now: Instant) -> Overdue<O> {
         let mut state = self.state.lock();
         let (owed, has_begun) = match state.overdue_at() {
@@ -257,13 +255,13 @@ impl<O: Owed> WriteQueue<O> {
         Overdue { owed, has_begun, look_at }
     }
 
-    /// How much waits, in bytes.
+    /// The size of the queue in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let state = self.state.lock();
         state.waiting_bytes + state.taken_bytes
     }
 
-    /// How many events found no space.
+    /// How many events were dropped for lack of space.
     pub(crate) fn lost_events(&self) -> u64 {
         self.state.lock().lost_events
     }
@@ -273,19 +271,19 @@ impl<O: Owed> WriteQueue<O> {
         self.state.lock().is_degraded
     }
 
-    /// What waits is written once more, then it ends.
+    /// The rest is written once more, then the thread ends.
     pub(crate) fn close(&self) {
         self.state.lock().is_closing = true;
         self.filled.notify_all();
         self.emptied.notify_all();
     }
 
-    /// Whether the end has been asked for.
+    /// Whether the end was requested.
     pub(crate) fn is_closing(&self) -> bool {
         self.state.lock().is_closing
     }
 
-    /// Waits until `until`, or until the end is asked for.
+    /// Waits until `until`, or until the end is requested.
     pub(crate) fn pause(&self, until: Instant) {
         let mut state = self.state.lock();
         while !state.is_closing && Instant::now() < until {
@@ -303,7 +301,7 @@ impl<O: Owed> WriteQueue<O> {
 }
 
 impl<O> QueueState<O> {
-    /// When times become bad unless the disk gets something done.
+    /// When the disk counts as failing unless it completes something.
     fn overdue_at(&self) -> Option<Instant> {
         let owed_since = self.owed.front().map(|debt| debt.since);
         let since = owed_since.into_iter().chain(self.stuck_since).min();
@@ -314,7 +312,7 @@ impl<O> QueueState<O> {
         self.waiting_bytes + self.taken_bytes > MOST_BYTES
     }
 
-    /// In bad times, makes holes of the oldest events until the rest fits.
+    /// While the disk fails, replaces the oldest events by gaps until the rest fits.
     fn make_space(&mut self) {
         if !self.is_degraded {
             return;
@@ -329,9 +327,9 @@ impl<O> QueueState<O> {
                     self.lost_events += 1;
                     self.note_hole(*room, event.id(), event.id());
                 }
-                // Whatever somebody does next in the lesson tells all of it again.
+                // The person's next action in the lesson records all of it again.
                 Write::Attended { .. } => self.waiting_bytes -= bytes(&write),
-                // Few, and what comes later stands on them.
+                // There are few of these, and later writes depend on them.
                 _ => kept.push_back(write),
             }
         }
@@ -340,7 +338,7 @@ impl<O> QueueState<O> {
         }
     }
 
-    /// Notes a hole, joined to those that it touches.
+    /// Records a gap, merged with adjacent ones.
     fn note_hole(&mut self, room: u64, mut first: u64, mut last: u64) {
         let before = self.holes.range(..(room, first)).next_back();
         if let Some((&(other, start), &end)) = before

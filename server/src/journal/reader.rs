@@ -1,6 +1,6 @@
-//! The thread that reads the journal for members: history further back than memory goes,
-//! searches, and the pages of transcripts. Each works in slices, in turn, so that a long search
-//! keeps nobody else waiting for long; history comes first. The requester waits for the answer.
+//! The thread that reads the journal for members: older history, searches, and pages of
+//! transcripts. Requests take turns in slices, so that a long search delays nobody for long;
+//! history comes first. Requesters wait for their answers.
 
 use std::{
     collections::VecDeque,
@@ -19,47 +19,47 @@ use super::{
 };
 use crate::sync::{Condvar, Mutex};
 
-/// How long one may read before the next has its turn.
+/// How long one request may read before the next has its turn.
 const SLICE: Duration = Duration::from_millis(10);
 
-/// How long a search may look, waiting for its turn not counted.
+/// How long a search may take, not counting waits.
 pub(crate) const SEARCH_TIME: Duration = Duration::from_millis(250);
 
-/// How many may wait.
+/// How many requests may wait.
 const MOST_WAITING: usize = 64;
 
-/// How long an answer is waited for. Longer than all others' searches together.
+/// How long to wait for an answer: longer than all other searches together.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How much less urgent than conversation reading is (Unix `nice`).
+/// How much lower the priority of reading is (Unix `nice`).
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
-/// What somebody wants to read.
+/// A request.
 pub(crate) struct Request {
     pub(crate) kind: ReadKind,
     pub(crate) span: Span,
-    /// The most events.
+    /// The maximum number of events.
     pub(crate) events: usize,
-    /// The most bytes of events, as they are sent.
+    /// The maximum size of the events when sent, in bytes.
     pub(crate) bytes: usize,
-    /// Which events are wanted: not those of whom the requester ignores.
+    /// Which events to return, leaving out ignored people.
     pub(crate) keep: Box<dyn FnMut(&Event) -> bool + Send>,
 }
 
-/// What a request is for.
+/// The kind of a request.
 #[derive(Debug)]
 pub(crate) enum ReadKind {
     /// The newest events.
     History,
     /// The first events.
     Beginning,
-    /// The newest messages that hold the query.
+    /// The newest messages that match the query.
     Search(Query),
 }
 
 impl Work {
-    /// The most urgent has the lowest.
+    /// Lower is more urgent.
     fn urgency(&self) -> u8 {
         match self {
             Work::Job(Job { request: Request { kind: ReadKind::Search(_), .. }, .. })
@@ -72,17 +72,17 @@ impl Work {
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReadError {
-    /// Too many wait.
+    /// Too many requests are waiting.
     Busy,
-    /// The disk fails, or the server stops.
+    /// The disk fails, or the server is stopping.
     Failed,
 }
 
-/// Reads for whoever asks.
+/// Handles requests.
 #[derive(Default)]
 pub(crate) struct Reader {
     state: Mutex<ReaderState>,
-    /// Somebody asks, or the end has come.
+    /// Signalled by a new request, and at the end.
     asked: Condvar,
 }
 
@@ -92,7 +92,7 @@ struct ReaderState {
     is_closed: bool,
 }
 
-/// What the thread does next.
+/// A unit of work.
 enum Work {
     /// A slice of a request.
     Job(Job),
@@ -100,20 +100,20 @@ enum Work {
     Look(Box<dyn FnOnce(&Past) + Send>),
 }
 
-/// A request that is being carried out.
+/// A request in progress.
 struct Job {
     request: Request,
-    /// What was found up to now.
+    /// The result so far.
     found: Option<Found>,
-    /// Whether nothing older may be read, if the first events are wanted.
+    /// Whether nothing older may be read, for the first events.
     earliest: bool,
-    /// How long it may still look.
+    /// How much time it has left.
     left: Duration,
     answer: Sender<Result<Found, ReadError>>,
 }
 
 impl Reader {
-    /// Reads; waits until it is done, in the order of urgency.
+    /// Handles a request; blocks until it is done, in the order of urgency.
     ///
     /// # Errors
     ///
@@ -139,8 +139,8 @@ impl Reader {
         answered.recv_timeout(PATIENCE).unwrap_or(Err(ReadError::Failed))
     }
 
-    /// Reads something else that takes no longer than a slice; waits for its turn, which is that
-    /// of a search. Only downloads read so, and these are few.
+    /// Runs something that takes no longer than a slice; blocks until its turn, which is that
+    /// of a search. Only downloads use it, and there are few.
     ///
     /// # Errors
     ///
@@ -150,7 +150,7 @@ impl Reader {
         look: impl FnOnce(&Past) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, ReadError> {
         let (answer, answered) = bounded(1);
-        // The requester may have gone.
+        // The requester may be gone.
         let look = move |past: &Past| drop(answer.send(look(past)));
         {
             let mut state = self.state.lock();
@@ -170,11 +170,11 @@ impl Reader {
         }
     }
 
-    /// Starts the thread, which ends when this is [closed](Self::close).
+    /// Starts the thread, which ends when the reader is [closed](Self::close).
     ///
     /// # Errors
     ///
-    /// If the system has no thread.
+    /// If the system can't create a thread.
     pub(crate) fn start(self: Arc<Self>, past: Past) -> io::Result<JoinHandle<()>> {
         thread::Builder::new().name("history".into()).spawn(move || {
             be_nice();
@@ -188,7 +188,7 @@ impl Reader {
                 };
                 match job.slice(&past) {
                     Ok(false) => self.state.lock().waiting.push_back(Work::Job(job)),
-                    // The requester may have gone.
+                    // The requester may be gone.
                     Ok(true) => {
                         let found = job.found.take().ok_or(ReadError::Failed);
                         drop(job.answer.send(found));
@@ -202,7 +202,7 @@ impl Reader {
         })
     }
 
-    /// Answers nobody any more.
+    /// Answers no more requests.
     pub(crate) fn close(&self) {
         let mut state = self.state.lock();
         state.is_closed = true;
@@ -214,13 +214,13 @@ impl Reader {
         self.asked.notify_all();
     }
 
-    /// How many wait.
+    /// The number of waiting requests.
     #[cfg(all(test, not(feature = "shuttle")))]
     pub(super) fn waiting(&self) -> usize {
         self.state.lock().waiting.len()
     }
 
-    /// The most urgent work, of this what has waited for longest.
+    /// The most urgent work; of equally urgent ones, the oldest.
     fn next(&self) -> Option<Work> {
         let mut state = self.state.lock();
         loop {
@@ -238,7 +238,7 @@ impl Reader {
 }
 
 impl Job {
-    /// Looks further back for a slice of time; whether it is done.
+    /// Continues for a slice of time; returns whether it is done.
     fn slice(&mut self, past: &Past) -> rusqlite::Result<bool> {
         let Request { kind, span, events, bytes, keep } = &mut self.request;
         let began = Instant::now();
@@ -270,7 +270,7 @@ impl Job {
     }
 }
 
-/// Gives way to conversation where there is one core for both.
+/// Lowers the thread's priority, in case it shares a core with the conversation.
 fn be_nice() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {

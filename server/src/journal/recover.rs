@@ -1,5 +1,5 @@
-//! `madang-server recover`: saves what can still be read from a damaged database into a new
-//! one. The damaged one is kept beside it, under another name.
+//! `madang-server recover`: copies what is readable in a damaged database into a new one, and
+//! keeps the damaged one under another name.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -14,26 +14,26 @@ use super::{
     schema::{self, SchemaError},
 };
 
-/// How often a damaged range is halved: enough to read around thousands of damaged pages.
+/// How often a damaged range is halved: enough to work around thousands of damaged pages.
 const MOST_TRIES: usize = 20_000;
 
-/// What became of a database.
+/// The result of a recovery.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Recovered {
-    /// How many events were saved.
+    /// The number of copied events.
     pub events: usize,
-    /// How many other rows (rooms, sessions, holes).
+    /// The number of other copied rows (rooms, sessions, gaps).
     pub others: usize,
-    /// How many places could not be read.
+    /// The number of unreadable places.
     pub damaged: usize,
-    /// Where the damaged database is now.
+    /// The new path of the damaged database.
     pub kept: PathBuf,
 }
 
 /// Why nothing was recovered.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoverError {
-    /// The folder can't be used: a server runs on it, for one.
+    /// The folder can't be used, for example because a server is using it.
     #[error(transparent)]
     Folder(#[from] FolderError),
     /// There is nothing to recover.
@@ -47,7 +47,7 @@ pub enum RecoverError {
         /// Why.
         cause: String,
     },
-    /// Nothing in it can be read.
+    /// Nothing in it is readable.
     #[error(
         "nothing in {path} can be read ({cause}); move it away, and the server starts with an \
          empty history",
@@ -56,16 +56,16 @@ pub enum RecoverError {
     Nothing {
         /// The file.
         path: PathBuf,
-        /// SQLite's words.
+        /// SQLite's error.
         cause: String,
     },
 }
 
-/// Recovers the database in the folder of `--data`, on which no server may run.
+/// Recovers the database in a `--data` folder that no server is using.
 ///
 /// # Errors
 ///
-/// [`RecoverError`]; the database is as it was then.
+/// [`RecoverError`]; the database is unchanged then.
 pub fn recover(data: &Path) -> Result<Recovered, RecoverError> {
     let damaged_path = data.join(DATABASE);
     if !damaged_path.exists() {
@@ -106,14 +106,14 @@ pub fn recover(data: &Path) -> Result<Recovered, RecoverError> {
     Ok(Recovered { events, others, damaged: damages, kept })
 }
 
-/// A name for the damaged database that no file has.
+/// An unused name for the damaged database.
 fn unused(data: &Path) -> PathBuf {
     let names = (1..).map(|number| data.join(format!("{DATABASE}.damaged-{number}")));
     names.into_iter().find(|path| !path.exists()).expect("there are more numbers than files")
 }
 
-/// Copies every row that can be read; returns how many events, how many other rows, and how
-/// many places could not be read.
+/// Copies every readable row; returns the number of events, of other rows, and of unreadable
+/// places.
 fn copy(damaged: &Connection, new: &Path) -> Result<(usize, usize, usize), SchemaError> {
     let mut new = Connection::open(new)?;
     schema::migrate(&mut new, true)?;
@@ -129,7 +129,7 @@ fn copy(damaged: &Connection, new: &Path) -> Result<(usize, usize, usize), Schem
         ("event", Some("id")),
     ] {
         let mut columns = columns_of(&transaction, table)?;
-        // An older version's table has fewer, or is not there.
+        // An older version's table has fewer columns, or does not exist.
         let old = columns_of(damaged, table).unwrap_or_else(|_| columns.clone());
         columns.retain(|column| old.contains(column));
         if columns.is_empty() {
@@ -184,7 +184,7 @@ struct Salvage<'a> {
 }
 
 impl Salvage<'_> {
-    /// The rooms that events may be in.
+    /// The rooms that events may belong to.
     fn rooms(&mut self) -> Vec<i64> {
         let mut rooms = BTreeSet::new();
         for sql in ["SELECT room FROM room", "SELECT DISTINCT room FROM event"] {
@@ -195,15 +195,15 @@ impl Salvage<'_> {
         rooms.into_iter().collect()
     }
 
-    /// Takes the rows of `sql` up to the first that can't be read.
+    /// Copies the rows of `sql` up to the first unreadable one.
     fn all(&mut self, sql: &str) {
         if self.read(sql).is_err() {
             self.damages += 1;
         }
     }
 
-    /// Takes the rows of a table whose key is between two, both included: from below up to the
-    /// first damage, from above down to the last, and so on with the halves of what is between.
+    /// Copies the rows of a table with keys in a range, both ends included: upwards to the
+    /// first damage, downwards to the last, then each half of what lies between.
     fn range(&mut self, columns: &str, table: &str, key: &str, first: i64, last: i64) {
         let mut ranges = VecDeque::from([(first, last)]);
         let mut tries = 0;
@@ -237,7 +237,7 @@ impl Salvage<'_> {
         Ok(())
     }
 
-    /// Reads until the end, or until something can't be read: then the last key that could.
+    /// Reads until the end or until an unreadable row; then returns the last key that was read.
     fn read_keyed(&mut self, sql: &str) -> Result<(), Option<i64>> {
         let mut reached = None;
         let mut read = || -> rusqlite::Result<()> {

@@ -1,24 +1,24 @@
-//! What goes again: talk that is older than `--keep`, the oldest talk above `--data-limit`, and
-//! what the operator has the server forget. What is deleted is overwritten (`secure_delete`)
-//! and gives its space back.
+//! Deletion: messages older than `--keep`, the oldest ones beyond `--data-limit`, and what the
+//! operator deletes with `/forget`. Deleted data is overwritten (`secure_delete`), and its
+//! space is released.
 
 use madang_protocol::{event::Time, name::UserName, room::RoomName};
 use rusqlite::{TransactionBehavior, params};
 
 use super::store::Store;
 
-/// How many events go in one transaction: others wait for some milliseconds at most.
+/// How many events are deleted in one transaction: others wait a few milliseconds at most.
 const SLICE: usize = 1_000;
 
-/// How many free pages are given back in one go.
+/// How many free pages are released at once.
 const PAGES: usize = 1_000;
 
-/// How much is kept.
+/// How long and how much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// For how many days; for ever without.
+    /// For how many days; forever if `None`.
     pub keep_days: Option<u32>,
-    /// The most bytes that the database takes.
+    /// The maximum size of the database in bytes.
     pub limit_bytes: u64,
 }
 
@@ -28,11 +28,11 @@ impl Retention {
 }
 
 impl Store {
-    /// Deletes a slice of what has been kept for long enough; whether there is more.
+    /// Deletes a slice of what is no longer kept; returns whether there is more.
     ///
     /// # Errors
     ///
-    /// SQLite's.
+    /// SQLite's error.
     pub(crate) fn tidy(&mut self, retention: Retention, now: Time) -> rusqlite::Result<bool> {
         let too_old = retention.keep_days.map_or(i64::MIN, |days| {
             now.as_millis().saturating_sub(i64::from(days) * 24 * 3_600 * 1_000)
@@ -51,7 +51,7 @@ impl Store {
              INDEXED BY event_by_time WHERE time < ?1 ORDER BY time LIMIT ?2)",
             params![before, SLICE as i64],
         )?;
-        // A room that has ended and has no events left is forgotten too.
+        // A room that has ended and has no events left is deleted too.
         transaction.execute(
             "DELETE FROM room WHERE ended IS NOT NULL AND NOT EXISTS \
              (SELECT 1 FROM event WHERE event.room = room.room)",
@@ -62,13 +62,12 @@ impl Store {
         Ok(true)
     }
 
-    /// Forgets all events of these rooms, or those of and about one name only, what was asked
-    /// with a raised hand, and what the log of writes still has of them. Returns how many
-    /// events there were.
+    /// Deletes all events of these rooms, or those of and about one name, the texts of raised
+    /// hands, and their traces in the write-ahead log. Returns the number of events.
     ///
     /// # Errors
     ///
-    /// SQLite's.
+    /// SQLite's error.
     pub(crate) fn forget(&mut self, rooms: &[u64], name: Option<&str>) -> rusqlite::Result<usize> {
         let transaction = self.transaction(TransactionBehavior::Immediate)?;
         let mut count = 0;
@@ -90,7 +89,7 @@ impl Store {
         )?;
         transaction.commit()?;
         self.give_back()?;
-        // Until the last reader of the old pages has gone.
+        // This waits until the last reader of the old pages is gone.
         self.connection().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         Ok(count)
     }
@@ -113,7 +112,7 @@ impl Store {
         self.forget(&rooms.collect::<Vec<_>>(), name.map(UserName::as_str))
     }
 
-    /// What the database takes, without what is free in it.
+    /// The size of the database without its free pages.
     pub(crate) fn used_bytes(&self) -> rusqlite::Result<u64> {
         let number =
             |name| self.connection().pragma_query_value(None, name, |row| row.get::<_, i64>(0));

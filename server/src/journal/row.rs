@@ -8,19 +8,19 @@ use serde_json::{Map, Value};
 
 use super::search::fold_text;
 
-/// The kind of what was said with `/me`.
+/// The kind of a `/me` message.
 const ME: &str = "me";
 const SAID: &str = "said";
 
-/// The other fields of what a teacher said.
+/// The other fields of a teacher's message.
 const TEACHER: &str = r#"{"teacher":true}"#;
 
-/// What a row holds beside the event's place.
+/// The columns of an event besides its position.
 pub(super) struct Columns<'a> {
     pub(super) kind: Cow<'a, str>,
     pub(super) user: Option<Cow<'a, str>>,
     pub(super) text: Option<Cow<'a, str>>,
-    /// The text as it is searched, where that differs.
+    /// The text in its searchable form, if that differs.
     pub(super) folded: Option<String>,
     /// The other fields, as JSON.
     pub(super) rest: Option<String>,
@@ -65,8 +65,8 @@ impl<'a> From<&'a Event> for Columns<'a> {
 pub(super) const EVENT: &str =
     "event.id, event.time, event.kind, event.user, event.text, event.rest";
 
-/// The event of a row that begins with the columns of [`EVENT`]; `None` if the row is none of
-/// today's events.
+/// The event of a row that starts with the columns of [`EVENT`]; `None` if this version does
+/// not know it.
 pub(super) fn event(row: &Row<'_>, room: &Arc<str>) -> rusqlite::Result<Option<Event>> {
     let id = row.get::<_, i64>(0)? as u64;
     let time = Time::from_millis(row.get(1)?);

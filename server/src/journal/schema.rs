@@ -1,4 +1,4 @@
-//! The tables of the journal, and how an older database becomes one of today.
+//! The tables of the journal, and the migration of older databases.
 //!
 //! Every change of the tables is a step of its own in [`STEPS`]; a step that has been released
 //! is never edited. SQLite's `user_version` counts the steps that a database has taken.
@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 /// Marks a database as Madang's (SQLite's `application_id`): "Mdng".
 pub(super) const APPLICATION: i32 = 0x4d64_6e67;
 
-/// From nothing to the tables of today.
+/// From an empty database to the current tables.
 const STEPS: &[&str] = &[
     "
     -- A row for each time that a public room was opened. `room` is the first id that the
@@ -99,10 +99,10 @@ const STEPS: &[&str] = &[
 ",
 ];
 
-/// The version of today's tables.
+/// The version of the current tables.
 pub(super) const VERSION: usize = STEPS.len();
 
-/// Why a database is not taken.
+/// Why a database is refused.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SchemaError {
     /// It belongs to another program.
@@ -117,8 +117,8 @@ pub(super) enum SchemaError {
     Sqlite(#[from] rusqlite::Error),
 }
 
-/// Brings a database to today's tables, in one transaction: after a crash it has either
-/// all steps or none.
+/// Migrates a database to the current tables in one transaction: after a crash, either all
+/// steps are done or none.
 pub(super) fn migrate(connection: &mut Connection, is_new: bool) -> Result<(), SchemaError> {
     let found = check_version(connection, is_new)?;
     if found < VERSION {
@@ -133,7 +133,7 @@ pub(super) fn migrate(connection: &mut Connection, is_new: bool) -> Result<(), S
     Ok(())
 }
 
-/// Which version of the tables a database has.
+/// The version of a database's tables.
 pub(super) fn check_version(connection: &Connection, is_new: bool) -> Result<usize, SchemaError> {
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     if !is_new && number("application_id")? != i64::from(APPLICATION) {

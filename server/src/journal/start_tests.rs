@@ -1,4 +1,4 @@
-//! What a start reads of a large database: hardly more of it than of a small one.
+//! How much of a database is read at the start: hardly more of a large one than of a small one.
 
 use std::sync::{
     Arc,
@@ -10,10 +10,10 @@ use super::{
     tests::{Scratch, opened, said},
 };
 
-/// After so many of its own steps SQLite is asked how many it has taken.
+/// SQLite reports its steps in units of this many.
 const STEPS: i32 = 10;
 
-/// A room with so many lines of one session.
+/// A room with this many lines of one session.
 fn filled(scratch: &Scratch, lines: u64) -> Store {
     let mut store = scratch.store();
     let line = |id| Write::Event { room: 1_000, event: said(id, "x"), session: 9, nonce: Some(id) };
@@ -30,7 +30,7 @@ fn held(session: u64) -> Write {
     Write::Session { session, token, name, room: 1_000, quiet, teacher, watching }
 }
 
-/// How many steps of SQLite's it takes to read what is left of the server before.
+/// How many steps SQLite needs to read what the previous server has left.
 fn steps(mut store: Store) -> usize {
     let count = Arc::new(AtomicUsize::new(0));
     let counted = count.clone();
@@ -43,7 +43,7 @@ fn steps(mut store: Store) -> usize {
 }
 
 #[test]
-fn a_start_does_not_read_more_where_more_is_kept() {
+fn a_start_reads_no_more_of_a_larger_database() {
     let [few, many] = [1_000, 20_000].map(|lines| {
         let scratch = Scratch::new();
         steps(filled(&scratch, lines))

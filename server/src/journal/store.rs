@@ -1,5 +1,5 @@
-//! The database as its one writer uses it: opening it, writing a batch of what happened in
-//! one transaction, and reading back at the start what a server goes on with.
+//! The database as used by its single writer: opens it, writes batches in one transaction each,
+//! and reads what a starting server needs.
 
 use std::{
     fs, io,
@@ -20,13 +20,13 @@ use super::{
 };
 use crate::room::lesson::class::Attended;
 
-/// For how long the start looks for damage.
+/// How long the check for damage at the start may take.
 const CHECK_TIME: Duration = Duration::from_millis(400);
 
-/// So many events are inserted by one statement: an event costs half of what it costs alone.
+/// How many events one statement inserts; this halves the cost per event.
 const EVENTS_AT_ONCE: usize = 16;
 
-/// Why there is no journal.
+/// Why the journal can't be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The folder can't be used.
@@ -42,24 +42,24 @@ pub enum OpenError {
     Database {
         /// The file.
         database: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong.
         cause: String,
     },
 }
 
-/// Something to write. A room is known by its number: the first id that it could give.
+/// Something to write. A room is identified by its number: the first id that it could give.
 #[derive(Debug)]
 pub(crate) enum Write {
     /// A public room was opened.
     Opened { room: u64, name: Arc<str> },
-    /// Something happened in a room. `session` is the random number of whoever did it, 0 for
-    /// the room; `nonce` the keyed hash of the request's.
+    /// An event in a room. `session` is the random number of the session that caused it, 0 for
+    /// the room; `nonce` is the keyed hash of the request's nonce.
     Event { room: u64, event: Event, session: u64, nonce: Option<u64> },
-    /// What holds in a room has changed.
+    /// A room's lasting state has changed.
     State { room: u64, state: String },
     /// A room ended.
     Ended { room: u64, time: Time },
-    /// A session of a program exists, or is in another room (0: a private one).
+    /// A program's session exists, or is in another room (0: a private one).
     Session {
         session: u64,
         token: [u8; 32],
@@ -71,23 +71,23 @@ pub(crate) enum Write {
     },
     /// A session ended.
     SessionEnded { session: u64 },
-    /// The lesson has changed: a fact, as JSON.
+    /// A change of the lesson, as JSON.
     Lesson { fact: String },
-    /// The lesson has ended, or another begins.
+    /// The lesson has ended, or another one begins.
     LessonOver,
-    /// How somebody has attended, in a room, the lesson that began then.
+    /// Somebody's attendance, in a room, of the lesson that began at this time.
     Attended { lesson: Time, room: u64, name: String, attended: Attended },
-    /// These ids of a room, both ends included, could not be written.
+    /// These ids of a room, both ends included, could not be saved.
     Hole { room: u64, first: u64, last: u64 },
-    /// The highest id that was given in any room, private ones included.
+    /// The highest id given in any room, including private ones.
     Highest(u64),
-    /// The server has started: until it stops in good order, something may be missing.
+    /// The server has started: until it stops cleanly, something may be missing.
     Started,
-    /// The server stops in good order.
+    /// The server has stopped cleanly.
     Stopped(Time),
 }
 
-/// The database, for its one writer.
+/// The database, for its single writer.
 #[derive(Debug)]
 pub(crate) struct Store {
     connection: Connection,
@@ -95,7 +95,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the database in the folder, or makes one.
+    /// Opens the database in the folder, or creates one.
     ///
     /// # Errors
     ///
@@ -120,16 +120,16 @@ impl Store {
         Ok(Store { connection, folder })
     }
 
-    /// Where the database is.
+    /// The path of the database.
     pub(crate) fn database(&self) -> PathBuf {
         self.folder.database()
     }
 
-    /// Writes all of it in one transaction; when this returns, it is on the disk.
+    /// Writes everything in one transaction; it is on disk when this returns.
     ///
     /// # Errors
     ///
-    /// If the disk is full, or fails; nothing of it was written then.
+    /// If the disk is full or fails; nothing was written then.
     pub(crate) fn write(&mut self, writes: &[Write]) -> rusqlite::Result<()> {
         let transaction = self.transaction(TransactionBehavior::Immediate)?;
         let mut rest = writes;
@@ -146,11 +146,11 @@ impl Store {
         transaction.commit()
     }
 
-    /// The secret of the nonces' hashes, drawn when it is asked for the first time.
+    /// The secret for hashing nonces, generated on first use.
     ///
     /// # Errors
     ///
-    /// SQLite's.
+    /// SQLite's error.
     pub(crate) fn nonce_key(&self) -> rusqlite::Result<(u64, u64)> {
         if let Some(key) = self.fact::<[u8; 16]>("key")? {
             let [low, high] = [0, 8].map(|at| key[at..at + 8].try_into().expect("eight bytes"));
@@ -178,7 +178,7 @@ impl Store {
         &mut self.connection
     }
 
-    /// What the journal was told last under this name.
+    /// The value that was last stored under this name.
     pub(super) fn fact<T: rusqlite::types::FromSql>(
         &self,
         name: &str,
@@ -188,15 +188,15 @@ impl Store {
     }
 }
 
-/// A file of SQLite's beside the database.
+/// One of SQLite's files beside the database.
 fn beside(database: &Path, end: &str) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push(end);
     name.into()
 }
 
-/// Makes a database with all its tables. It gets its name when it is whole: a crash leaves
-/// either none or this one.
+/// Creates a database with all its tables. It gets its final name when it is complete, so a
+/// crash leaves either none or a complete one.
 fn make_database(database: &Path) -> Result<(), FolderError> {
     let unfinished = beside(database, ".new");
     let failed = |cause| FolderError::Io { path: unfinished.clone(), cause };
@@ -206,11 +206,11 @@ fn make_database(database: &Path) -> Result<(), FolderError> {
             _ => {}
         }
     }
-    // SQLite gives its other files the permissions of this one.
+    // SQLite creates its other files with the permissions of this one.
     folder::create(&unfinished).map_err(failed)?;
     let fill = || -> Result<(), SchemaError> {
         let mut connection = connection_to(&unfinished)?;
-        // Before the first table: what is deleted later gives its space back.
+        // Before the first table, so that deletions release their space later.
         connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         schema::migrate(&mut connection, true)?;
@@ -220,7 +220,7 @@ fn make_database(database: &Path) -> Result<(), FolderError> {
     fs::rename(&unfinished, database).map_err(failed)?;
     #[cfg(unix)]
     if let Some(folder) = database.parent() {
-        // The name is on the disk too.
+        // Makes sure that the new name is on disk too.
         fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
     }
     Ok(())
@@ -251,7 +251,7 @@ fn open(database: &Path) -> Result<Connection, SchemaError> {
     Ok(connection)
 }
 
-/// Looks through the database for as long as a start may take.
+/// Checks the database for damage, for as long as a start may take.
 fn look_for_damage(connection: &mut Connection) -> rusqlite::Result<()> {
     let deadline = Instant::now() + CHECK_TIME;
     connection.progress_handler(10_000, Some(move || Instant::now() > deadline))?;

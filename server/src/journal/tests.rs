@@ -34,7 +34,7 @@ use crate::{
     room::lesson::class::Attended,
 };
 
-/// A folder of its own, gone with the test.
+/// A temporary folder, deleted after the test.
 pub(super) struct Scratch(pub(super) PathBuf);
 
 impl Scratch {
@@ -63,7 +63,7 @@ impl Drop for Scratch {
 const ROOM: u64 = 1_000;
 
 fn stamp(id: u64) -> Stamp {
-    // A message a second.
+    // One message per second.
     Stamp { id, time: Time::from_millis(id as i64 * 1_000), room: "수학".into() }
 }
 
@@ -103,7 +103,7 @@ pub(super) fn ids(events: &[Event]) -> Vec<u64> {
     events.iter().map(Event::id).collect()
 }
 
-/// One of each kind that members are told of.
+/// An event of each kind that is announced.
 fn every_event() -> Vec<Event> {
     let user: Arc<str> = "철수".into();
     let by = Some(Arc::from("선생님"));
@@ -243,7 +243,7 @@ fn history_is_read_back_piece_by_piece_without_hole_or_repetition() {
 }
 
 #[test]
-fn who_may_read_back_a_day_gets_no_more() {
+fn a_reader_limited_to_a_day_gets_no_more() {
     let scratch = Scratch::new();
     let mut store = scratch.store();
     store.write(&(1..=100).map(|id| write(said(id, "x"))).collect::<Vec<_>>()).expect("a disk");
@@ -269,7 +269,7 @@ fn the_first_events_of_a_span_are_read_in_slices_from_its_beginning_on() {
     };
     assert_eq!(read(0, 0, 2), (vec![2, 4], false, true));
     assert_eq!(read(4, 0, 2), (vec![6, 8], false, false));
-    // What happened before that may not be read.
+    // Earlier events that may not be read.
     assert_eq!(read(4, 100, 2), (vec![100, 102], false, true));
     assert_eq!(read(101, 100, 2), (vec![102, 104], false, false));
     assert_eq!(read(2_996, 0, 9), (vec![2_998, 3_000], true, false));
@@ -280,7 +280,7 @@ fn the_first_events_of_a_span_are_read_in_slices_from_its_beginning_on() {
 }
 
 #[test]
-fn a_search_whose_time_is_over_says_how_far_it_got() {
+fn a_search_that_times_out_says_how_far_it_got() {
     let scratch = Scratch::new();
     let mut store = scratch.store();
     store
@@ -291,7 +291,7 @@ fn a_search_whose_time_is_over_says_how_far_it_got() {
     let past = scratch.past();
     let found = past.search(&span(), &query, over, |_| true).expect("a database");
     assert!(!found.is_all && found.events.is_empty());
-    // What it did not look at is still to be found.
+    // The next search finds what this one did not examine.
     let span = Span { before: found.looked_to, ..span() };
     let query = Query::parse("ㅎㅇ").expect("initials");
     let found = past.search(&span, &query, bounds(10), |_| true).expect("a database");
@@ -300,7 +300,7 @@ fn a_search_whose_time_is_over_says_how_far_it_got() {
 }
 
 #[test]
-fn all_read_in_turn_and_a_crowd_is_told_that_the_reader_is_busy() {
+fn readers_take_turns_and_too_many_are_refused_as_busy() {
     let scratch = Scratch::new();
     let mut store = scratch.store();
     store
@@ -314,7 +314,7 @@ fn all_read_in_turn_and_a_crowd_is_told_that_the_reader_is_busy() {
         bytes: 64 * 1_024,
         keep: Box::new(|event| event.id().is_multiple_of(2)),
     };
-    // Nobody reads yet.
+    // Nobody is reading yet.
     let askers: Vec<_> = (0..64)
         .map(|at| {
             let kind = match at % 2 {
@@ -341,7 +341,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn a_search_of_the_database_finds_what_looking_at_each_text_finds(
+    fn a_database_search_finds_the_same_as_a_full_scan(
         texts in prop::collection::vec("[가나하회의ㅎㅇaA é%_\"']{0,8}", 1..40),
         query in "[가하회의ㅎㅇaA é%_']{1,3}",
     ) {
@@ -361,7 +361,7 @@ proptest! {
 }
 
 #[test]
-fn a_server_goes_on_with_held_sessions_and_rooms_in_use() {
+fn held_sessions_and_rooms_in_use_are_restored() {
     let scratch = Scratch::new();
     let mut store = scratch.store();
     let opened = |room: u64, name: &str| Write::Opened { room, name: name.into() };
@@ -409,8 +409,8 @@ fn a_server_goes_on_with_held_sessions_and_rooms_in_use() {
     assert_eq!(alice.nonces, [(u64::MAX, 20), (5, 21)]);
 }
 
-/// Whoever was at a lesson is not while the server is down: until its stop, or until the last
-/// that is known of a crash.
+/// People at a lesson are not present while the server is down: their attendance ends with its
+/// stop, or with the last saved event before a crash.
 #[test]
 fn nobody_attends_a_lesson_while_the_server_is_down() {
     #[track_caller]
@@ -474,7 +474,7 @@ fn nobody_attends_a_lesson_while_the_server_is_down() {
 }
 
 #[test]
-fn what_is_no_database_is_refused_and_left_as_it_is() {
+fn a_file_that_is_no_database_is_refused_and_unchanged() {
     type Spoil = fn(&PathBuf);
     let cases: [(&str, Spoil); 4] = [
         ("another program's file", |path| fs::write(path, "x".repeat(8_192)).expect("a disk")),
@@ -503,7 +503,7 @@ fn what_is_no_database_is_refused_and_left_as_it_is() {
 }
 
 #[test]
-fn talk_goes_when_it_is_too_old_or_too_much_the_oldest_first() {
+fn messages_are_deleted_by_age_and_size_oldest_first() {
     let scratch = Scratch::new();
     let mut store = scratch.store();
     let writes = (1..=10_000).map(|id| write(said(id, &"x".repeat(500))));
@@ -532,7 +532,7 @@ fn talk_goes_when_it_is_too_old_or_too_much_the_oldest_first() {
 }
 
 #[test]
-fn what_is_forgotten_is_in_no_file_any_more() {
+fn forgotten_messages_are_in_no_file() {
     let scratch = Scratch::new();
     let mut store = scratch.store();
     let by = |id, user: &str, text: &str| {
@@ -593,7 +593,7 @@ fn a_damaged_page_costs_its_own_rows_only() {
 }
 
 #[test]
-fn a_database_of_which_nothing_can_be_read_stays_where_it_is() {
+fn an_unreadable_database_is_not_moved() {
     let scratch = Scratch::new();
     assert!(matches!(recover(&scratch.0), Err(RecoverError::Missing(_))));
     drop(scratch.store());

@@ -1,5 +1,5 @@
-//! A room's talk to hand out: plain text, one HTML page, or a JSON object a line. Written
-//! event by event, so that a long transcript takes no more memory than a short one.
+//! Formats a room's messages as plain text, as one HTML page, or as JSON lines. Works event by
+//! event, so that a long transcript needs no more memory than a short one.
 
 use std::io::{self, Write};
 
@@ -10,12 +10,12 @@ use madang_protocol::{
     text::{Lang, LineEnd, teacher_mark, write_event},
 };
 
-/// What a transcript is of, and for whom.
+/// The heading of a transcript, and its language and time zone.
 #[derive(Debug, Clone)]
 pub(crate) struct Heading {
     pub(crate) room: String,
     pub(crate) lang: Lang,
-    /// Where its times are told.
+    /// The time zone of its times.
     pub(crate) zone: TimeZone,
 }
 
@@ -32,7 +32,7 @@ impl<W: Write> Transcript<W> {
     ///
     /// # Errors
     ///
-    /// Those of `out`.
+    /// Errors of `out`.
     pub(crate) fn begin(
         mut out: W,
         format: TranscriptFormat,
@@ -56,11 +56,11 @@ impl<W: Write> Transcript<W> {
         Ok(Transcript { out, format, heading, day: None })
     }
 
-    /// Writes what happened next.
+    /// Writes the next event.
     ///
     /// # Errors
     ///
-    /// Those of the output.
+    /// Errors of the output.
     pub(crate) fn event(&mut self, event: &Event) -> io::Result<()> {
         if self.format == TranscriptFormat::Jsonl {
             serde_json::to_writer(&mut self.out, event)?;
@@ -71,7 +71,7 @@ impl<W: Write> Transcript<W> {
         let time = moment.strftime("%H:%M:%S");
         let mut lines = Vec::new();
         write_event(event, self.heading.lang, LineEnd::Lf, &mut lines);
-        // Sanitised when it was said: UTF-8 without anything that moves a cursor.
+        // Sanitized before it was saved: UTF-8 without cursor movements.
         let lines = String::from_utf8_lossy(&lines);
         match (self.format, event) {
             (TranscriptFormat::Html, Event::Said { user, text, me, teacher, .. }) => {
@@ -96,11 +96,12 @@ impl<W: Write> Transcript<W> {
         }
     }
 
-    /// Writes that the events of these ids, both included, are missing: the disk took none.
+    /// Writes that the events with these ids, both included, are missing because they could not
+    /// be saved.
     ///
     /// # Errors
     ///
-    /// Those of the output.
+    /// Errors of the output.
     pub(crate) fn hole(&mut self, first: u64, last: u64) -> io::Result<()> {
         let count = last.saturating_sub(first) + 1;
         let text = match self.heading.lang {
@@ -119,16 +120,16 @@ impl<W: Write> Transcript<W> {
         }
     }
 
-    /// Where it is written to.
+    /// The output.
     pub(crate) fn output(&mut self) -> &mut W {
         &mut self.out
     }
 
-    /// Ends it, and gives the output back.
+    /// Ends it, and returns the output.
     ///
     /// # Errors
     ///
-    /// Those of the output.
+    /// Errors of the output.
     pub(crate) fn end(mut self) -> io::Result<W> {
         if self.day.is_none() && self.format != TranscriptFormat::Jsonl {
             let nothing = match self.heading.lang {
@@ -161,7 +162,7 @@ impl<W: Write> Transcript<W> {
     }
 }
 
-/// Reads well on a screen of any size, at night and on paper.
+/// Readable on screens of any size, at night and on paper.
 const STYLE: &str = "\
 :root{color-scheme:light dark}\
 body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}\
@@ -170,7 +171,7 @@ p{margin:.15rem 0;padding-left:5rem;text-indent:-5rem;overflow-wrap:anywhere}\
 time{display:inline-block;width:5rem;text-indent:0;opacity:.65;font-variant-numeric:tabular-nums}\
 span{white-space:pre-wrap}.me{font-style:italic}.note{opacity:.75}";
 
-/// Text for HTML.
+/// Escapes text for HTML.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn text_has_a_time_a_line_and_a_heading_a_day() {
+    fn text_has_a_time_per_line_and_a_heading_per_day() {
         assert_eq!(
             transcript(TranscriptFormat::Txt, Lang::Ko, &events()),
             "# a<b\n\n## 2026-11-28\n\n\
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_runs_nothing_that_was_said() {
+    fn a_page_executes_nothing_from_messages() {
         let page = transcript(TranscriptFormat::Html, Lang::En, &events());
         assert!(page.starts_with("<!doctype html>\n<html lang=\"en\">"), "{page}");
         assert!(!page.contains("<script"), "{page}");
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_gets_the_events_as_they_were() {
+    fn json_has_the_original_events() {
         let lines = transcript(TranscriptFormat::Jsonl, Lang::En, &events());
         let (read, gap) = lines.rsplit_once("{\"type\":\"gap\"").expect("the gap comes last");
         let read: Vec<Event> =
@@ -260,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_where_nothing_was_said_says_so() {
+    fn an_empty_transcript_says_so() {
         assert!(transcript(TranscriptFormat::Txt, Lang::En, &[]).ends_with("Nothing was said.\n"));
         assert!(
             transcript(TranscriptFormat::Html, Lang::Ko, &[])

@@ -1,5 +1,5 @@
-//! Databases of earlier versions, as a server of their time has left them. The first was made by
-//! a short conversation and a stop, the second of it and a lesson; none is ever changed.
+//! Databases written by earlier versions. The first was made by a short conversation and a
+//! stop, the second by continuing it with a lesson; they are never changed.
 
 use std::fs;
 
@@ -13,7 +13,8 @@ use super::{
     tests::{Scratch, bounds, said, write},
 };
 
-/// By version, from 1 on: who adds a step to the tables adds what the server made before it.
+/// By version, from 1 on. When a step is added to the tables, the previous version's database
+/// is added here.
 const KEPT: [&[u8]; 2] =
     [include_bytes!("fixtures/version-1.db"), include_bytes!("fixtures/version-2.db")];
 
@@ -63,7 +64,7 @@ fn a_database_of_each_earlier_version_is_opened_with_all_that_it_holds() {
         let found = found.expect("a database").events;
         let texts: Vec<_> = found.iter().map(text).collect();
         assert_eq!(texts, ["내일 회의는 3시", "네, 회의실에서 봬요"]);
-        // And it goes on.
+        // It can be continued.
         let id = kept.highest + 1;
         store.write(&[write(said(id, "x"))]).expect("a disk");
     }

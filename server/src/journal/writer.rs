@@ -1,6 +1,6 @@
-//! The journal's thread: it alone writes. It commits what has been handed over at once if its
-//! last commit began [`PACE`] ago, else at that moment, so that a busy server pays for few
-//! transactions; then it pays the acks that were owed.
+//! The journal's writing thread. It commits queued writes at once if the last commit began at
+//! least [`PACE`] ago, otherwise at that moment, so that a busy server needs few transactions;
+//! then it sends the owed acks.
 
 use std::{
     io,
@@ -18,37 +18,36 @@ use super::{
 };
 use crate::clock;
 
-/// How long after the beginning of one commit the next begins, at the earliest.
+/// The minimum time between the starts of two commits.
 const PACE: Duration = Duration::from_millis(20);
 
-/// How long after a failure the disk is tried again.
+/// How long after a failure to try the disk again.
 pub(crate) const RETRY: Duration = Duration::from_secs(5);
 
-/// How often it is looked for what has been kept for long enough.
+/// How often to delete what is no longer kept.
 const TIDY: Duration = Duration::from_secs(60);
 
-/// What the thread writes to: the database, or a test's disk.
+/// The destination of writes: the database, or a fake disk in tests.
 pub(crate) trait Disk: Send + 'static {
-    /// Writes all of it; on the disk when this returns.
+    /// Writes everything; it is on disk when this returns.
     ///
     /// # Errors
     ///
-    /// Why nothing of it was written.
+    /// Why nothing was written.
     fn write(&mut self, writes: &[Write]) -> Result<(), String>;
 
-    /// Deletes a little of what has been kept for long enough; whether there is more.
+    /// Deletes a slice of what is no longer kept; returns whether there is more.
     ///
     /// # Errors
     ///
-    /// Why that was not possible.
+    /// Why that failed.
     fn tidy(&mut self, retention: Retention) -> Result<bool, String>;
 
-    /// Forgets what was said in a room, by one person if one is named. Returns how many
-    /// events there were.
+    /// Deletes messages of a room, or those of one person. Returns the number of events.
     ///
     /// # Errors
     ///
-    /// Why that was not possible.
+    /// Why that failed.
     fn forget(&mut self, room: &RoomName, name: Option<&UserName>) -> Result<usize, String>;
 }
 
@@ -66,22 +65,22 @@ impl Disk for Store {
     }
 }
 
-/// Who is told how the disk does.
+/// Observes the state of the disk.
 pub(crate) trait Watch: Send + Sync + 'static {
-    /// A commit of so many writes took so long.
+    /// A commit with this many writes took this long.
     fn committed(&self, writes: usize, took: Duration);
-    /// From now on nothing can be promised; why, or `None` if the disk does not answer.
+    /// The disk fails: acks promise nothing from now on. `None` means that it does not answer.
     fn degraded(&self, why: Option<&str>);
-    /// All is well again.
+    /// The disk works again.
     fn recovered(&self);
 }
 
-/// Starts the thread. It ends when the queue was closed, what was left is written (or can't be), and
-/// gives back the disk.
+/// Starts the thread. It ends when the queue was closed and the rest is written (or can't be),
+/// and returns the disk.
 ///
 /// # Errors
 ///
-/// If the system has no thread.
+/// If the system can't create a thread.
 pub(crate) fn start_writer<D: Disk, O: Owed>(
     mut disk: D,
     queue: Arc<WriteQueue<O>>,
@@ -96,7 +95,7 @@ pub(crate) fn start_writer<D: Disk, O: Owed>(
             let batch = match queue.take(not_before, tidy_at) {
                 Taken::Batch(batch) => batch,
                 Taken::Errand(Errand { room, name, done }) => {
-                    // Whoever asked may have gone.
+                    // The requester may be gone.
                     let _ = done.send(disk.forget(&room, name.as_ref()));
                     continue;
                 }
@@ -152,7 +151,7 @@ mod tests {
         patience::{DEADLINE, spawn, wait_until},
     };
 
-    /// A disk that does what the test says, commit by commit.
+    /// A fake disk controlled by the test, commit by commit.
     struct Puppet {
         orders: Receiver<Result<(), String>>,
         written: Sender<Vec<u64>>,
@@ -233,7 +232,7 @@ mod tests {
             Bench { queue, orders, written, pays, paid, counts, thread }
         }
 
-        /// Hands over a line with an ack that is owed for it.
+        /// Hands over a line with an owed ack.
         fn say(&self, id: u64) {
             let handed = self.queue.hand_over([write(id, 1)], [Debt(id, self.pays.clone())]);
             handed.unpromised.into_iter().for_each(|owed| owed.pay(false));
@@ -267,7 +266,7 @@ mod tests {
     fn an_ack_waits_for_the_commit_that_holds_its_line() {
         let bench = Bench::new();
         bench.say(1);
-        // The first commit has begun, and holds the first line only.
+        // The first commit has begun, with only the first line.
         wait_until(|| {
             bench.queue.bytes() > 0 && bench.queue.look(Instant::now()).look_at.is_some()
         });
@@ -288,18 +287,18 @@ mod tests {
     }
 
     #[test]
-    fn what_a_disk_refused_is_tried_again_and_its_acks_promise_nothing() {
+    fn refused_writes_are_retried_and_their_acks_promise_nothing() {
         let bench = Bench::new();
         bench.say(1);
         bench.orders.send(Err("full".into())).expect("it waits");
         assert_eq!(bench.paid(), (1, false));
         assert!(bench.queue.is_degraded());
-        // The chat goes on, and is told the truth at once.
+        // The chat continues, and learns the truth at once.
         bench.say(2);
         assert_eq!(bench.paid(), (2, false));
         bench.orders.send(Ok(())).expect("it waits");
         let mut written = bench.written();
-        // If the next try had begun before the second line was said.
+        // In case the next attempt began before the second line.
         if written == [1] {
             bench.orders.send(Ok(())).expect("it waits");
             written.extend(bench.written());
@@ -314,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ack_that_is_overdue_is_paid_once() {
+    fn an_overdue_ack_is_sent_once() {
         let bench = Bench::new();
         bench.say(1);
         let now = Instant::now();
@@ -323,7 +322,7 @@ mod tests {
         assert_eq!((overdue.owed.len(), overdue.has_begun, overdue.look_at), (1, true, None));
         overdue.owed.into_iter().for_each(|owed| owed.pay(false));
         assert_eq!(bench.paid(), (1, false));
-        // The commit returns at last.
+        // The commit finally returns.
         bench.orders.send(Ok(())).expect("it waits");
         assert_eq!(bench.written(), [1]);
         wait_until(|| !bench.queue.is_degraded());
@@ -347,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn one_look_is_asked_for_at_a_time() {
+    fn one_check_is_scheduled_at_a_time() {
         let bench = Bench::new();
         (0..20).for_each(|_| bench.orders.send(Ok(())).expect("it waits"));
         assert!(bench.queue.hand_over([write(1, 1)], []).look_at.is_some());
@@ -361,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_speaker_waits_while_the_disk_cannot_follow_but_not_in_bad_times() {
+    fn a_speaker_waits_for_a_slow_disk_but_not_for_a_failing_one() {
         let bench = Bench::new();
         bench.queue.hand_over([write(1, MOST_BYTES)], []);
         let queue = bench.queue.clone();
@@ -380,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn what_finds_no_space_in_bad_times_becomes_a_hole() {
+    fn events_without_space_on_a_failing_disk_become_a_gap() {
         let bench = Bench::new();
         bench.say(1);
         bench.orders.send(Err("full".into())).expect("it waits");
@@ -389,7 +388,7 @@ mod tests {
             bench.queue.hand_over([write(id, MOST_BYTES / 100)], []);
         }
         assert!(bench.queue.bytes() <= MOST_BYTES);
-        // Whether a part of it was just being tried or not.
+        // Whether or not a part of it was just being tried.
         let (mut ids, mut holes) = (Vec::new(), 0);
         while ids.iter().max() != Some(&200) {
             bench.orders.send(Ok(())).expect("it waits");
@@ -406,13 +405,13 @@ mod tests {
     }
 
     #[test]
-    fn the_end_writes_what_is_left_and_does_not_wait_for_a_disk_that_fails() {
+    fn the_end_writes_the_rest_without_waiting_for_a_failing_disk() {
         let bench = Bench::new();
         bench.say(1);
         bench.orders.send(Err("full".into())).expect("it waits");
         assert_eq!(bench.paid(), (1, false));
         bench.queue.close();
-        // A try that had begun before that is followed by the last one.
+        // An attempt that had begun before is followed by the last one.
         (0..2).for_each(|_| bench.orders.send(Err("still full".into())).expect("it waits"));
         bench.end();
     }

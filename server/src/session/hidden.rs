@@ -1,4 +1,4 @@
-//! The people on an ignore list, and what that hides of them.
+//! Ignore lists, and which events they hide.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use madang_protocol::{command::Switch, event::Event, name::UserName};
 
 use super::Session;
 
-/// How many people one may hide.
+/// The maximum length of an ignore list.
 pub(crate) const MOST_HIDDEN: usize = 100;
 
-/// Somebody who is hidden: by their session, and by their name if they come again.
+/// An ignored person: by session, and by name in case they reconnect.
 #[derive(Debug, Clone)]
 pub(crate) struct Hidden {
     pub(super) session: u64,
@@ -17,18 +17,17 @@ pub(crate) struct Hidden {
 }
 
 impl Hidden {
-    /// Whether what `session` says under `name` is hidden by one of `hidden`.
+    /// Whether messages of `session` under `name` are hidden.
     pub(crate) fn hides(hidden: &[Hidden], session: u64, name: &str) -> bool {
         hidden.iter().any(|hidden| hidden.session == session || *hidden.name == *name)
     }
 
-    /// Whether `event`, which comes from `session`, is hidden. Only what people say
-    /// is.
+    /// Whether `event`, caused by `session`, is hidden. Only messages are.
     pub(crate) fn hides_event(hidden: &[Hidden], session: u64, event: &Event) -> bool {
         matches!(event, Event::Said { user, .. } if Hidden::hides(hidden, session, user))
     }
 
-    /// The same for what is only known by its speaker's name any more.
+    /// The same for events whose speaker is known only by name.
     pub(crate) fn hides_past(hidden: &[Hidden], event: &Event) -> bool {
         // No session has the number 0.
         Hidden::hides_event(hidden, 0, event)
@@ -36,31 +35,31 @@ impl Hidden {
 }
 
 impl Session {
-    /// Whose lines they are not sent: the people that they ignore, and perhaps themselves.
+    /// Whose messages they are not sent: people on their ignore list, and perhaps themselves.
     pub(crate) fn hidden(&self) -> Arc<[Hidden]> {
         let state = self.state.lock();
         match state.own_lines {
             Switch::On => state.hidden.clone(),
             Switch::Off => {
-                // Without a name: what they said before is shown to them like everything.
+                // Without a name, so that their own earlier messages are still shown.
                 let own = Hidden { session: self.number, name: "".into() };
                 state.hidden.iter().cloned().chain([own]).collect()
             }
         }
     }
 
-    /// Whether what they say is sent to them too from now on; false if it was so before.
+    /// Sets whether their own messages are sent to them; false if nothing changed.
     pub(crate) fn set_own_lines(&self, own_lines: Switch) -> bool {
         let before = std::mem::replace(&mut self.state.lock().own_lines, own_lines);
         before != own_lines
     }
 
-    /// The names of the people that they ignore.
+    /// The names on their ignore list.
     pub(crate) fn hidden_names(&self) -> Vec<Arc<str>> {
         self.state.lock().hidden.iter().map(|hidden| hidden.name.clone()).collect()
     }
 
-    /// Ignores somebody; false if the list is full.
+    /// Adds somebody to the ignore list; false if it is full.
     pub(crate) fn hide(&self, session: u64, name: &UserName) -> bool {
         let mut state = self.state.lock();
         if Hidden::hides(&state.hidden, session, name.as_str()) {
@@ -74,7 +73,7 @@ impl Session {
         false
     }
 
-    /// Stops ignoring somebody; false if they were not ignored.
+    /// Removes somebody from the ignore list; false if they were not on it.
     pub(crate) fn show(&self, session: Option<u64>, name: &UserName) -> bool {
         let mut state = self.state.lock();
         let count = state.hidden.len();

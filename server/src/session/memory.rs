@@ -1,5 +1,5 @@
-//! What a session remembers for a client that comes back: the last private events, what it
-//! has asked already, what took it out of its room.
+//! What a session keeps for a client that resumes: its last private events, the nonces of its
+//! requests, and what removed it from its room.
 
 use std::{
     borrow::Cow,
@@ -18,16 +18,16 @@ use super::{
 };
 use crate::dialect::{Form, answer::Answer};
 
-/// How many private events are kept for a client that comes back.
+/// How many private events are kept.
 const PRIVATE_EVENTS: usize = 64;
 
-/// The most bytes that they take, but for the newest.
+/// The maximum size of private events in bytes, not counting the newest.
 const PRIVATE_BYTES: usize = 256 * 1_024;
 
-/// The most bytes of whispers that are kept for all sessions of a server together.
+/// The maximum size of kept whispers of all sessions together, in bytes.
 const ALL_PRIVATE_BYTES: usize = 64 * 1_024 * 1_024;
 
-/// What all sessions of a server may still keep of whispers, in bytes.
+/// How many more bytes of whispers may be kept by all sessions together.
 #[derive(Debug)]
 pub(crate) struct WhisperBudget(pub(super) AtomicUsize);
 
@@ -38,12 +38,12 @@ impl Default for WhisperBudget {
 }
 
 impl WhisperBudget {
-    /// So many bytes.
+    /// A budget of this many bytes.
     pub(super) fn of(bytes: usize) -> WhisperBudget {
         WhisperBudget(AtomicUsize::new(bytes))
     }
 
-    /// Takes so many bytes, if there are as many.
+    /// Takes this many bytes, if there are enough.
     fn take(&self, bytes: usize) -> bool {
         let less = |left: usize| left.checked_sub(bytes);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
@@ -57,13 +57,13 @@ impl WhisperBudget {
 #[derive(Default)]
 pub(super) struct Memory {
     pub(super) last_private: u64,
-    /// The last private events, as lines of JSON; the newest has `last_private`.
+    /// The last private events as lines of JSON; the newest has the number `last_private`.
     pub(super) privates: VecDeque<Vec<u8>>,
     pub(super) private_bytes: usize,
     pub(super) budget: Arc<WhisperBudget>,
     pub(super) nonces: Nonces,
     pub(super) nonce_key: NonceKey,
-    /// What took them out of their room, since when they have been in none.
+    /// The event that removed them from their last room.
     pub(super) removal: Option<Event>,
 }
 
@@ -74,8 +74,8 @@ impl Drop for Memory {
 }
 
 impl Memory {
-    /// Keeps a private event; false if the server keeps as much as it may, and nothing of
-    /// this session's that could make way for it.
+    /// Keeps a private event; false if the server's budget is used up and this session has
+    /// nothing to drop for it.
     pub(super) fn keep(&mut self, line: Vec<u8>) -> bool {
         while !self.budget.take(line.len()) {
             if !self.drop_oldest() {
@@ -100,7 +100,7 @@ impl Memory {
         true
     }
 
-    /// The private events after number `last`, and first a gap for those not kept.
+    /// The private events after number `last`, preceded by a gap for those that were dropped.
     pub(super) fn after(&self, last: u64, form: Form) -> impl Iterator<Item = Cow<'_, [u8]>> {
         let last = last.min(self.last_private);
         let oldest = self.last_private + 1 - self.privates.len() as u64;
@@ -116,15 +116,15 @@ impl Memory {
 }
 
 impl Session {
-    /// Whether what came with this nonce was carried out already, outside of the room where
-    /// they are now; the id that it got if it got one.
+    /// Whether a request with this nonce was carried out already, outside of the current room,
+    /// and the id it got.
     pub(crate) fn knows_nonce(&self, nonce: &str) -> Option<Option<u64>> {
         let state = self.state.lock();
         let memory = state.memory.as_ref()?;
         memory.nonces.find(memory.nonce_key.hash(nonce))
     }
 
-    /// The command that came with this nonce, which is not known, is carried out now.
+    /// A command with this nonce, which is new, is carried out now.
     pub(crate) fn note_nonce(&self, nonce: &str) {
         if let Some(memory) = &mut self.state.lock().memory {
             let hash = memory.nonce_key.hash(nonce);
@@ -132,14 +132,14 @@ impl Session {
         }
     }
 
-    /// Keeps the nonces of what they have said in a room that they are leaving.
+    /// Keeps the nonces of messages in a room that they are leaving.
     pub(crate) fn keep_nonces(&self, said: &Nonces) {
         if let Some(memory) = &mut self.state.lock().memory {
             memory.nonces.add(said);
         }
     }
 
-    /// The nonces that they bring along to another room, if there are any.
+    /// The nonces to take along to another room, if there are any.
     pub(crate) fn nonces(&self) -> Option<Box<Nonces>> {
         let state = self.state.lock();
         let nonces = state.memory.as_ref().map(|memory| &memory.nonces);

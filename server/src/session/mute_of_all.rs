@@ -1,11 +1,10 @@
-//! The operator's mute of everyone: of all sessions that there are, and of those to come,
-//! which [`UserManager::claim`] makes.
+//! The operator's mute of everyone: of all current sessions, and of new ones created by
+//! [`UserManager::claim`].
 
 use super::{Mute, user_manager::UserManager};
 
 impl UserManager {
-    /// Keeps everyone from speaking, and whoever comes; without a mute, lifts the operator's
-    /// mute of each.
+    /// Mutes everyone, including newcomers; without a mute, lifts the operator's mutes.
     pub(crate) fn mute_all(&self, mute: Option<Mute>) {
         *self.muted.lock() = mute;
         for session in self.sessions() {
@@ -16,7 +15,7 @@ impl UserManager {
         }
     }
 
-    /// Lifts that mute of everyone; false if another has come in its place, or none.
+    /// Ends this mute of everyone; false if it was replaced or lifted.
     pub(crate) fn end_mute_of_all(&self, mute: Mute) -> bool {
         if self.muted.lock().take_if(|muted| *muted == mute).is_none() {
             return false;

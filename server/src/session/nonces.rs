@@ -1,6 +1,6 @@
-//! The nonces of what a session has carried out, to know a repeated one by: their keyed
-//! hashes, in a ring. Plain data: a room's state has those of its members, and a session
-//! takes them along to the next room.
+//! The nonces of a session's requests, to recognise repeated ones: keyed hashes in a ring.
+//! Plain data: a room's state has those of its members, and a session takes them along to the
+//! next room.
 
 use std::{fmt, hash::Hasher as _};
 
@@ -10,8 +10,8 @@ use siphasher::sip::SipHasher13;
 /// How many nonces are kept.
 pub(crate) const NONCES: usize = 256;
 
-/// The secret of a server, or of a cluster, for hashes of nonces: two that are taken for one
-/// are found by nobody who does not know it.
+/// The secret of a server or cluster for hashing nonces. Without it, nobody can construct
+/// collisions.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NonceKey([u64; 2]);
 
@@ -20,7 +20,7 @@ impl NonceKey {
         NonceKey([low, high])
     }
 
-    /// One that nobody knows.
+    /// A random key.
     pub(crate) fn random() -> NonceKey {
         let mut bits = [[0; 8]; 2];
         getrandom::fill(bits.as_flattened_mut())
@@ -48,21 +48,21 @@ impl fmt::Debug for NonceKey {
     }
 }
 
-/// A nonce that was carried out.
+/// A nonce of a request that was carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Noted {
     /// The nonce's keyed hash.
     pub(crate) hash: u64,
-    /// The id of what it was; 0 if that got none.
+    /// The id of its event; 0 if it got none.
     pub(crate) id: u64,
 }
 
-/// The last [`NONCES`] that were noted. Written out, they stand in that order.
+/// The last [`NONCES`] nonces, serialized in order.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(from = "Vec<Noted>", into = "Vec<Noted>")]
 pub(crate) struct Nonces {
-    /// The lower halves of their hashes, the oldest at `next` once there are [`NONCES`].
-    /// Apart from the upper ones, they are looked through four at a time.
+    /// The lower halves of the hashes, the oldest at `next` once there are [`NONCES`]. Kept
+    /// apart from the upper halves, so that four are compared at once.
     lower: Vec<u32>,
     upper: Vec<u32>,
     /// The id that each got; 0 if it got none.
@@ -70,7 +70,7 @@ pub(crate) struct Nonces {
     next: usize,
 }
 
-/// How many hashes are compared without looking whether one of them was it.
+/// How many hashes are compared before the result is checked.
 const STRIDE: usize = 32;
 
 impl Nonces {
@@ -78,7 +78,7 @@ impl Nonces {
         self.lower.is_empty()
     }
 
-    /// Whether one of this hash was noted; the id that it got if it got one.
+    /// Whether a nonce with this hash is known, and the id it got.
     pub(crate) fn find(&self, hash: u64) -> Option<Option<u64>> {
         let (lower, upper) = halves(hash);
         let strides = self.lower.chunks(STRIDE).zip((0..).step_by(STRIDE));
@@ -92,7 +92,7 @@ impl Nonces {
         Some(Some(self.ids[at]).filter(|id| *id > 0))
     }
 
-    /// Notes one that is not known.
+    /// Adds one that is not known.
     pub(crate) fn note(&mut self, Noted { hash, id }: Noted) {
         let (lower, upper) = halves(hash);
         if self.lower.len() < NONCES {
@@ -106,7 +106,7 @@ impl Nonces {
         self.next = (next + 1) % NONCES;
     }
 
-    /// Notes those of another list that are not known.
+    /// Adds those of another list that are not known.
     pub(crate) fn add(&mut self, others: &Nonces) {
         for noted in others.oldest_first() {
             if self.find(noted.hash).is_none() {
@@ -155,7 +155,7 @@ fn halves(hash: u64) -> (u32, u32) {
 mod tests {
     use super::*;
 
-    /// The nonces of these numbers, each with an id of its own.
+    /// Nonces with these numbers and distinct ids.
     fn noted(numbers: std::ops::RangeInclusive<u64>) -> Nonces {
         let key = NonceKey::new(1, 2);
         let noted = |id| Noted { hash: key.hash(&format!("{id:064}")), id };
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_256_are_known_and_take_4_kib_however_long_they_are() {
+    fn the_last_256_nonces_are_known_and_take_4_kib() {
         let (key, mut nonces) = (NonceKey::new(1, 2), Nonces::default());
         let hash = |at: u64| key.hash(&format!("{at:064}"));
         for at in 1..=1_000 {
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_out_and_read_is_the_same_wherever_the_oldest_lies() {
+    fn nonces_survive_serialization() {
         for last in [0, 1, 255, 256, 257, 300] {
             let nonces = noted(1..=last);
             let written = serde_json::to_string(&nonces).expect("plain data");
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn those_of_another_list_are_added_once_and_the_oldest_go() {
+    fn another_list_is_added_once_and_the_oldest_are_dropped() {
         let mut nonces = noted(1..=200);
         nonces.add(&noted(100..=260));
         assert_eq!(nonces, noted(5..=260));

@@ -1,5 +1,5 @@
-//! How far somebody has read back in what is kept on disk: the same command again goes on
-//! from there.
+//! How far somebody has read back in the saved history: repeating the command continues from
+//! there.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use super::Session;
 pub(crate) struct Reading {
     /// The room's number.
     pub(crate) room: u64,
-    /// What they looked for; nothing if they read everything.
+    /// The search words; `None` for `/history`.
     pub(crate) words: Option<Arc<str>>,
-    /// The id before which they go on.
+    /// The id before which to continue.
     pub(crate) before: u64,
 }
 
@@ -22,7 +22,7 @@ impl Session {
         self.state.lock().reading.as_deref().cloned()
     }
 
-    /// They have read back so far.
+    /// Stores how far they have read back.
     pub(crate) fn note_reading(&self, reading: Reading) {
         self.state.lock().reading = Some(Box::new(reading));
     }

@@ -1,6 +1,6 @@
-//! Who is a teacher, and how one becomes one: by the code, by the ticket in a link, or
-//! because the operator says so. One stays a teacher until one's session ends. Neither the
-//! code nor a ticket is ever logged or announced.
+//! Teachers, and how to become one: by the code, by the ticket in a link, or through the
+//! operator. A teacher's role lasts until the session ends. Codes and tickets are never logged
+//! or announced.
 
 use std::{
     sync::{
@@ -17,23 +17,23 @@ use crate::{session::Session, sync::Mutex};
 
 pub(crate) mod code;
 
-/// How long the ticket in a link is good.
+/// How long a link's ticket is valid.
 pub(crate) const TICKET_PATIENCE: Duration = Duration::from_secs(600);
 
-/// How many tickets may wait at once: of more, the first go.
+/// The maximum number of unused tickets; beyond it, the oldest are dropped.
 const MOST_TICKETS: usize = 100;
 
-/// What a link's ticket begins with, in the fragment of the link.
+/// The prefix of a ticket in the fragment of a link.
 const TICKET_PREFIX: &str = "teach-";
 
-/// The teachers of a server, and what makes one.
+/// The teachers of a server, the code and the tickets.
 pub(crate) struct Teachers {
     code: TeacherCode,
-    /// Whether anybody may know the code: only then is it looked for in what is said.
+    /// Whether anybody may know the code; only then are messages checked for it.
     is_code_out: AtomicBool,
     tickets: Mutex<Vec<Ticket>>,
     sessions: Mutex<Vec<Weak<Session>>>,
-    /// How many teachers there are.
+    /// The number of teachers.
     count: AtomicUsize,
 }
 
@@ -43,7 +43,7 @@ struct Ticket {
 }
 
 impl Teachers {
-    /// Nobody is a teacher yet. Without a code that was chosen, one is drawn.
+    /// Starts without teachers. Without a chosen code, one is generated.
     pub(crate) fn new(chosen: Option<TeacherCode>) -> Teachers {
         let is_code_out = AtomicBool::new(chosen.is_some());
         Teachers {
@@ -55,13 +55,13 @@ impl Teachers {
         }
     }
 
-    /// The code, for the operator to see.
+    /// The code, for the operator.
     pub(crate) fn show_code(&self) -> &str {
         self.is_code_out.store(true, Ordering::Relaxed);
         self.code.as_str()
     }
 
-    /// A new ticket, with what marks it as one: it makes one teacher, once.
+    /// A new ticket with its prefix. It is valid for one teacher, once.
     pub(crate) fn draw_ticket(&self, now: Instant) -> String {
         let text = format!("{TICKET_PREFIX}{}", code::draw_digits(26));
         let mut tickets = self.tickets.lock();
@@ -73,8 +73,7 @@ impl Teachers {
         text
     }
 
-    /// Whether what was given is a good ticket, or a link with one, which is used up by
-    /// this.
+    /// Whether the text is a valid ticket, or a link with one; the ticket is used up.
     pub(crate) fn take_ticket(&self, given: &str, now: Instant) -> bool {
         let given = given.rsplit('#').next().unwrap_or(given).trim().to_ascii_lowercase();
         let mut tickets = self.tickets.lock();
@@ -82,17 +81,17 @@ impl Teachers {
         place.map(|place| tickets.remove(place)).is_some()
     }
 
-    /// Whether what was given is the code.
+    /// Whether the text is the code.
     pub(crate) fn knows(&self, given: &str) -> bool {
         self.code.is(given)
     }
 
-    /// Whether the code stands in a text. Costs a flag's test as long as nobody knows it.
+    /// Whether a text contains the code. Costs only a flag check while nobody knows it.
     pub(crate) fn gives_away(&self, text: &str) -> bool {
         self.is_code_out.load(Ordering::Relaxed) && self.code.is_in(text)
     }
 
-    /// Makes somebody a teacher; false if they are one.
+    /// Makes somebody a teacher; false if they are one already.
     pub(crate) fn make(&self, session: &Arc<Session>) -> bool {
         let mut sessions = self.sessions.lock();
         if !session.become_teacher() {
@@ -119,7 +118,7 @@ impl Teachers {
         self.count.load(Ordering::Relaxed) > 0
     }
 
-    /// Whether a name is a teacher's to have: it calls itself one, and there is one.
+    /// Whether a name is reserved for teachers: it claims to be one, and there is one.
     pub(crate) fn reserve(&self, name: &UserName) -> bool {
         self.is_any() && name.calls_itself_teacher()
     }
@@ -131,22 +130,22 @@ impl Teachers {
 }
 
 impl Session {
-    /// Whether they are a teacher, until they have gone.
+    /// Whether they are a teacher.
     pub(crate) fn is_teacher(&self) -> bool {
         self.is_teacher.load(Ordering::Relaxed)
     }
 
-    /// They are a teacher from now on; false if they were.
+    /// Makes them a teacher; false if they were one already.
     fn become_teacher(&self) -> bool {
         !self.is_teacher.swap(true, Ordering::Relaxed)
     }
 
-    /// Whether they are a screen on the wall: what all may see, and nobody's name beside it.
+    /// Whether this is a projector, which shows only what everyone may see.
     pub(crate) fn is_watching(&self) -> bool {
         self.is_watching.load(Ordering::Relaxed)
     }
 
-    /// Whether they are such a screen from now on.
+    /// Sets whether this session is a projector.
     pub(crate) fn watch(&self, is_watching: bool) {
         self.is_watching.store(is_watching, Ordering::Relaxed);
     }
@@ -158,7 +157,7 @@ impl Ticket {
     }
 }
 
-/// Whether two texts are the same, in a time that tells nothing of how far they agree.
+/// Compares two texts in constant time.
 fn same(one: &str, other: &str) -> bool {
     let pairs = one.bytes().zip(other.bytes());
     one.len() == other.len() && pairs.fold(0, |all, (one, other)| all | (one ^ other)) == 0
@@ -216,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_gives_away_a_code_that_nobody_knows() {
+    fn messages_are_not_checked_for_a_code_that_nobody_knows() {
         let teachers = Teachers::new(None);
         let said = |teachers: &Teachers| format!("it is {}!", teachers.code.as_str());
         assert!(!teachers.gives_away(&said(&teachers)));

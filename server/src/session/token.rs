@@ -1,5 +1,5 @@
-//! What brings a session back: a secret text that its client keeps, and its hash, which the
-//! server keeps. After a restart only the hash is left, until the client comes.
+//! A session's token: a secret text kept by its client, and the text's hash, kept by the
+//! server. After a restart, the server has only the hash until the client returns.
 
 use std::sync::OnceLock;
 
@@ -22,22 +22,22 @@ impl TokenHash {
 }
 
 impl Token {
-    /// The token of a client that is being told it.
+    /// A token that is being sent to its client.
     pub(crate) fn new(text: String) -> Token {
         Token { hash: TokenHash::of(&text), text: text.into() }
     }
 
-    /// One whose text is not known.
+    /// A token of which only the hash is known.
     pub(crate) fn known_by(hash: TokenHash) -> Token {
         Token { hash, text: OnceLock::new() }
     }
 
-    /// The client has come with it: this is its text.
+    /// The client has sent its text.
     pub(crate) fn learn(&self, text: &str) {
         let _ = self.text.set(text.to_owned());
     }
 
-    /// Its text; empty until that is known.
+    /// Its text; empty while unknown.
     pub(crate) fn text(&self) -> &str {
         self.text.get().map_or("", String::as_str)
     }

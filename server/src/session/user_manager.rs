@@ -1,6 +1,5 @@
-//! Who is here under which name: the only place where names are claimed, and where a
-//! session goes from one connection to the next. Which rooms exist, [`Rooms`] knows.
-//!
+//! Sessions and names: the only place where names are claimed, and where a session passes from
+//! one connection to the next. Rooms are in [`Rooms`].
 //! # Guarantees
 //!
 //! 1. A name has one bearer. It is claimed before its bearer joins a room, and given
@@ -41,37 +40,37 @@ mod table;
 /// The sessions, and the names in use.
 pub(crate) struct UserManager {
     limits: AwayLimits,
-    /// The secret for hashes of nonces.
+    /// The secret for hashing nonces.
     nonce_key: NonceKey,
     table: Mutex<SessionTable>,
-    /// The operator's mute of everyone, which newcomers get too.
+    /// The operator's mute of everyone, which also applies to newcomers.
     pub(super) muted: Mutex<Option<Mute>>,
     /// The teachers among them.
     pub(crate) teachers: Teachers,
-    /// Signalled when a connection has let a session go.
+    /// Signalled when a connection has released a session.
     let_go: Condvar,
 }
 
-/// How many sessions may wait for a connection. Who comes and goes without an end
-/// would fill the memory with them.
+/// How many sessions may wait to be resumed, so that clients that keep reconnecting cannot fill
+/// the memory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AwayLimits {
-    /// In all.
+    /// In total.
     pub(crate) total: usize,
-    /// Of one address, if that is limited.
+    /// Per address; `None` means no limit.
     pub(crate) per_address: Option<usize>,
 }
 
-/// The name, or one that looks the same, is in use.
+/// The name, or a lookalike, is in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NameInUse;
 
 /// Why a connection does not get a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotTaken {
-    /// There is none, or it was not let go.
+    /// It does not exist, or was not released.
     NoSession,
-    /// Another connection has asked for it since.
+    /// Another connection has requested it since.
     Replaced,
 }
 
@@ -80,15 +79,15 @@ impl UserManager {
         let mut table = SessionTable::default();
         let mut bits = [0; 8];
         getrandom::fill(&mut bits).expect("a system that has started has random bits");
-        // What a room remembers by a session's number means nobody of another run.
+        // Session numbers of this run must not match those of an earlier one.
         table.last_number = u64::from_ne_bytes(bits);
         let (table, muted) = (Mutex::new(table), Mutex::new(None));
         let teachers = Teachers::new(None);
         UserManager { limits, nonce_key, table, muted, teachers, let_go: Condvar::new() }
     }
 
-    /// Takes in a session from before a restart, which nobody holds yet. Returns it, and
-    /// since when it waits; none if its name is in use.
+    /// Restores a session from before a restart, without a connection. Returns it and since
+    /// when it waits; `None` if its name is in use.
     pub(crate) fn restore(&self, session: Session) -> Option<(Arc<Session>, Instant)> {
         let now = Instant::now();
         let session = Arc::new(session.hashing_nonces_by(self.nonce_key));
@@ -102,11 +101,11 @@ impl UserManager {
         Some((session, now))
     }
 
-    /// Claims a name for a new session, held by `connection`.
+    /// Claims a name for a new session held by `connection`.
     ///
     /// # Errors
     ///
-    /// [`NameInUse`] if it, or one that could be mistaken for it, is claimed.
+    /// [`NameInUse`] if the name or a lookalike is claimed.
     pub(crate) fn claim(
         &self,
         name: &UserName,
@@ -119,7 +118,7 @@ impl UserManager {
         if keys.iter().any(|key| table.names.contains_key(key)) {
             return Err(NameInUse);
         }
-        // 0 is nobody's.
+        // 0 is reserved.
         table.last_number = table.last_number.checked_add(1).unwrap_or(1);
         let session = Session::new(table.last_number, name.clone(), token.map(Token::new), now)
             .keeping_within(table.whispers.clone())
@@ -133,7 +132,7 @@ impl UserManager {
         Ok(session)
     }
 
-    /// A free name that is like one in use: `철수-2`. None if many of them are taken.
+    /// A free name similar to one in use: `철수-2`. `None` if many of them are taken.
     pub(crate) fn free_name_like(&self, name: &UserName) -> Option<UserName> {
         let text = name.as_str();
         let stem = match text.rsplit_once('-') {
@@ -150,7 +149,7 @@ impl UserManager {
         self.table.lock().sessions.len()
     }
 
-    /// Who has this name, in whatever case.
+    /// The session with this name, in any case.
     pub(crate) fn find(&self, name: &UserName) -> Option<Arc<Session>> {
         self.table.lock().names.get(&name.spelling()).cloned()
     }
@@ -165,18 +164,18 @@ impl UserManager {
         self.table.lock().sessions.values().map(|entry| entry.session.clone()).collect()
     }
 
-    /// The sessions that connections hold, with the numbers of these.
+    /// The connected sessions, with their connections' numbers.
     pub(crate) fn held(&self) -> Vec<(Arc<Session>, u64)> {
         self.table.lock().sessions.values().filter_map(SessionEntry::held).collect()
     }
 
-    /// The connection that holds a session, if one does.
+    /// The connection of a session, if it has one.
     pub(crate) fn holder(&self, session: &Session) -> Option<u64> {
         let (_, connection) = self.table.lock().sessions.get(&session.number)?.held()?;
         Some(connection)
     }
 
-    /// Those that bear a name, or one that could be mistaken for it, or are about to.
+    /// Connected sessions whose name, or next name, is this one or a lookalike.
     pub(crate) fn held_as(&self, name: &UserName) -> Vec<(Arc<Session>, u64)> {
         let keys = name.keys();
         let table = self.table.lock();
@@ -185,12 +184,11 @@ impl UserManager {
         numbers.iter().filter_map(|number| table.sessions.get(number)?.held()).collect()
     }
 
-    /// Claims another name for a session beside its own, until one of the two is
-    /// [given up](Self::give_up).
+    /// Claims a second name for a session, until one of the two is [given up](Self::give_up).
     ///
     /// # Errors
     ///
-    /// [`NameInUse`] if somebody else's could be mistaken for it.
+    /// [`NameInUse`] if it looks like somebody else's.
     pub(crate) fn claim_another(
         &self,
         session: &Arc<Session>,
@@ -211,7 +209,7 @@ impl UserManager {
         Ok(())
     }
 
-    /// Gives up `name`, which a session has claimed beside the one that it has now.
+    /// Gives up `name`, one of the two that a session has claimed.
     pub(crate) fn give_up(&self, session: &Session, name: &UserName) {
         let (kept, mut keys) = (session.name().keys(), name.keys());
         keys.retain(|key| !kept.contains(key));
@@ -224,10 +222,10 @@ impl UserManager {
         }
     }
 
-    /// Hands the session of this token to `connection`. If another one holds it,
-    /// `dismiss` is called with its number and must see to it that it ends; blocks
-    /// until it has let the session go, or for `patience`. Of several connections that
-    /// want it, the last that asked gets it.
+    /// Passes the session with this token to `connection`. If another one holds it, `dismiss`
+    /// is called with that connection's number and must make it end; blocks until it has
+    /// released the session, for at most `patience`. Of several connections that request it,
+    /// the last one gets it.
     ///
     /// # Errors
     ///
@@ -249,9 +247,9 @@ impl UserManager {
         entry.waiting += 1;
         let request = entry.requests;
         if let Holder::Connection(holder) = entry.holder {
-            // Who asked before gives up.
+            // The earlier requester gives up.
             self.let_go.notify_all();
-            // Without the lock: dismissing takes others.
+            // Without the lock, because dismissing takes others.
             drop(table);
             dismiss(holder);
             table = self.table.lock();
@@ -270,9 +268,9 @@ impl UserManager {
         taken.map(|()| session)
     }
 
-    /// `connection`, which is counted under `address`, holds a session no more, and
-    /// somebody may come back to it. Returns since when; `None` if another one holds
-    /// it, or if nobody waits for it and too many sessions wait already.
+    /// `connection`, counted under `address`, releases a session, which may be resumed from now
+    /// on. Returns the time; `None` if another connection holds it, or if nobody waits for it
+    /// and too many sessions are waiting to be resumed.
     pub(crate) fn let_go(
         &self,
         session: &Session,
@@ -285,7 +283,7 @@ impl UserManager {
         let is_full = table.away >= self.limits.total
             || self.limits.per_address.zip(away_there).is_some_and(|(most, away)| *away >= most);
         let entry = table.sessions.get_mut(&session.number)?;
-        // Who waits for it takes it at once.
+        // A waiting connection takes it at once.
         if entry.holder != Holder::Connection(connection) || (is_full && entry.waiting == 0) {
             return None;
         }
@@ -298,8 +296,7 @@ impl UserManager {
         Some(now)
     }
 
-    /// Nobody comes back to a session from now on, if nobody has since `since`;
-    /// whether that is so.
+    /// Makes a session expire, unless it was resumed after `since`; returns whether it did.
     pub(crate) fn expire(&self, session: &Session, since: Instant) -> bool {
         let mut table = self.table.lock();
         let Some(entry) = table.sessions.get_mut(&session.number) else { return false };
@@ -312,9 +309,8 @@ impl UserManager {
         expires
     }
 
-    /// Nobody comes back to the session of this token from now on, if it bears `name`, or
-    /// one that could be mistaken for it, and no connection has it or waits for it.
-    /// Returns it, for its leaving to be posted.
+    /// Makes the session with this token expire if its name is `name` or a lookalike, and no
+    /// connection holds it or waits for it. Returns it, so that its leaving can be posted.
     pub(crate) fn expire_away(&self, token: &str, name: &UserName) -> Option<Arc<Session>> {
         let keys = name.keys();
         let mut table = self.table.lock();
@@ -333,8 +329,8 @@ impl UserManager {
         Some(session)
     }
 
-    /// Nobody comes back to a session from now on, which its connection ends; false if
-    /// another one holds it.
+    /// Makes a session expire because its connection ends it; false if another connection holds
+    /// it.
     pub(crate) fn close(&self, session: &Session, connection: u64) -> bool {
         let mut table = self.table.lock();
         let Some(entry) = table.sessions.get_mut(&session.number) else { return false };
@@ -346,13 +342,12 @@ impl UserManager {
         closes
     }
 
-    /// Ends a session, whose leaving was posted: its name is free. Returns how many
-    /// are left.
+    /// Ends a session whose leaving was posted: its name is free. Returns how many are left.
     pub(crate) fn end(&self, session: &Session) -> usize {
         self.teachers.end(session);
         let mut keys = session.name().keys();
         let mut table = self.table.lock();
-        // Whoever renamed it may have panicked over it.
+        // A panic may have interrupted a rename.
         let another = table.sessions.remove(&session.number).and_then(|entry| entry.another);
         keys.extend(another.iter().flat_map(UserName::keys));
         for key in keys {
@@ -373,7 +368,7 @@ mod tests {
     use crate::patience::{self, TestThread};
 
     const NOW: fn() -> Time = || Time::from_millis(0);
-    /// Whoever is not woken has waited in vain before its test gives up.
+    /// A wake-up that is lost makes the test fail after this time.
     const PATIENCE: Duration = Duration::from_secs(5);
 
     fn users() -> UserManager {
@@ -407,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn people_are_found_in_whatever_case_but_not_by_their_look() {
+    fn names_are_found_in_any_case_but_not_by_lookalikes() {
         let users = users();
         let alice = claim(&users, "Alice");
         let found = |text| users.find(&name(text)).map(|session| session.number);
@@ -426,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn another_name_is_ones_own_before_the_old_one_is_free() {
+    fn a_rename_claims_the_new_name_before_freeing_the_old() {
         let users = users();
         let alice = claim(&users, "alice");
         claim(&users, "bob");
@@ -436,14 +431,14 @@ mod tests {
         alice.rename(name("carol"));
         users.give_up(&alice, &name("alice"));
         assert!(!is_taken(&users, "alice") && is_taken(&users, "carol"));
-        // What looks like one's own name is one's own.
+        // A lookalike of one's own name is allowed.
         users.claim_another(&alice, &name("CAROL")).expect("it is hers");
         users.give_up(&alice, &name("CAROL"));
         assert!(is_taken(&users, "carol"));
     }
 
     #[test]
-    fn a_session_that_ends_over_a_renaming_keeps_neither_name() {
+    fn a_session_that_ends_during_a_rename_frees_both_names() {
         let users = users();
         let alice = claim(&users, "alice");
         users.claim_another(&alice, &name("carol")).expect("it is free");
@@ -452,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_goes_to_the_next_connection_once_it_is_let_go() {
+    fn a_released_session_passes_to_the_next_connection() {
         let users = Arc::new(users());
         let alice = claim(&users, "alice");
         let next = patience::spawn({
@@ -468,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_who_come_at_once_the_last_gets_it() {
+    fn of_several_requesters_the_last_gets_the_session() {
         let users = Arc::new(users());
         let alice = claim(&users, "alice");
         let (dismiss, dismissed) = std::sync::mpsc::channel();
@@ -490,7 +485,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_waits_for_is_let_go_however_many_others_wait() {
+    fn a_requested_session_is_released_despite_the_limit() {
         let users = Arc::new(users());
         let address = Some(IpAddr::from([192, 0, 2, 1]));
         let sessions = ["a1", "a2", "a3", "a4"].map(|name| claim(&users, name));
@@ -515,7 +510,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_comes_back_to_what_ends() {
+    fn an_ended_session_cannot_be_resumed() {
         let users = users();
         let take = |token: &str| users.take_over(token, 9, PATIENCE, |_| {}).is_ok();
         assert!(!take("alice"));
@@ -544,7 +539,7 @@ mod tests {
         check(&users, "철수-2", "철수-3");
         check(&users, "alice", "alice-2");
         check(&users, "x-y", "x-y-2");
-        // Twenty-four columns are the most.
+        // The maximum is 24 columns.
         check(&users, "일이삼사오육칠팔구십일이", "일이삼사오육칠팔구십일-2");
         for number in 2..=MOST_PROPOSED {
             claim(&users, &format!("bob-{number}"));
@@ -570,7 +565,7 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_sessions_wait_for_a_connection() {
+    fn the_number_of_waiting_sessions_is_limited() {
         let users = users();
         let [one, other] = [[192, 0, 2, 1], [192, 0, 2, 2]].map(|ip| Some(IpAddr::from(ip)));
         let sessions = ["a1", "a2", "a3", "a4", "a5"].map(|name| claim(&users, name));

@@ -1,5 +1,4 @@
-//! What is said to one session alone: sent at once, kept until its client comes back, or
-//! refused.
+//! Private messages to a session: sent at once, kept until its client resumes, or refused.
 
 use std::sync::Arc;
 
@@ -13,25 +12,25 @@ use madang_protocol::{
 use super::{Hidden, Session, SessionState};
 use crate::dialect::answer::Answer;
 
-/// Who whispers.
+/// The sender of a whisper.
 #[derive(Clone, Copy)]
 pub(crate) enum Whisperer<'a> {
-    /// Somebody on the server, under this name.
+    /// A member, under this name.
     Member(&'a Arc<Session>, &'a UserName),
     /// The operator.
     Operator,
 }
 
-/// What became of a whisper.
+/// The result of a whisper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Whispered {
     /// It was sent.
     Sent,
-    /// It waits for them to come back.
+    /// It is kept until they resume.
     Kept,
     /// There is no space for it.
     Refused,
-    /// They hide who whispers.
+    /// The sender is on their ignore list.
     Hidden,
 }
 
@@ -72,7 +71,7 @@ impl Session {
                 }
                 Whispered::Sent
             }
-            // Who ends may come back; who does not read is full.
+            // An ending connection may be resumed; an unread outbox is full.
             (Some(outbox), Some(_)) if outbox.is_open() => return Whispered::Refused,
             (None, None) => return Whispered::Refused,
             (_, Some(_)) => Whispered::Kept,
@@ -83,7 +82,7 @@ impl Session {
             if outcome == Whispered::Kept {
                 return Whispered::Refused;
             }
-            // Who comes back without having read it is told of a gap.
+            // A client that resumes without having read it gets a gap.
             memory.last_private += 1;
         }
         if let Whisperer::Member(session, _) = from {
@@ -92,8 +91,8 @@ impl Session {
         outcome
     }
 
-    /// Who whispered last, whatever they are called now; none if nobody has, or if
-    /// they have gone.
+    /// The last sender of a whisper, under their current name; `None` if there was none, or
+    /// they have left.
     pub(crate) fn last_whisperer(&self) -> Option<Arc<Session>> {
         self.state.lock().last_whisperer.upgrade()
     }

@@ -1,35 +1,34 @@
-//! The teacher's code: how it is drawn, read, and found in what somebody says.
+//! The teacher's code: how it is generated, parsed, and found in messages.
 
 use std::fmt;
 
-/// How many digits a code has that is drawn: 40 bits.
+/// The length of a generated code: 40 bits.
 const DRAWN_DIGITS: usize = 8;
 
-/// How many letters and digits a code has at least that somebody chooses.
+/// The minimum number of letters and digits of a chosen code.
 const LEAST: usize = 8;
 
-/// And at most.
+/// The maximum.
 const MOST: usize = 64;
 
 /// The digits of Crockford's base 32: no I, L, O or U.
 const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// A code. Whoever has it may become a teacher: it is shown on purpose only, never by
-/// `Debug`.
+/// A code. Whoever has it may become a teacher, so `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TeacherCode {
     shown: String,
-    /// As it is compared.
+    /// The form used for comparison.
     folded: String,
 }
 
-/// A text is no code.
+/// The text is not a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a code has {LEAST} to {MOST} letters and digits")]
 pub struct NoCode;
 
 impl TeacherCode {
-    /// Draws one: `7F3K-9Q2M`.
+    /// Generates one: `7F3K-9Q2M`.
     pub(crate) fn draw() -> TeacherCode {
         let digits = draw_digits(DRAWN_DIGITS).to_ascii_uppercase();
         let (first, rest) = digits.split_at(DRAWN_DIGITS / 2);
@@ -37,7 +36,7 @@ impl TeacherCode {
         TeacherCode { folded: folded(&shown), shown }
     }
 
-    /// Reads one that somebody has chosen.
+    /// Parses a chosen one.
     ///
     /// # Errors
     ///
@@ -56,14 +55,14 @@ impl TeacherCode {
         &self.shown
     }
 
-    /// Whether this is it, however it is written.
+    /// Whether the text is this code, in any spelling.
     pub(super) fn is(&self, given: &str) -> bool {
         super::same(&self.folded, &folded(given))
     }
 
-    /// Whether it stands in a text, however it is written there.
+    /// Whether a text contains this code, in any spelling.
     pub(super) fn is_in(&self, text: &str) -> bool {
-        // Folding makes a character no shorter than a third of its bytes.
+        // Folding shrinks a character to no less than a third of its bytes.
         3 * text.len() >= self.folded.len() && folded(text).contains(&self.folded)
     }
 }
@@ -74,8 +73,7 @@ impl fmt::Debug for TeacherCode {
     }
 }
 
-/// As codes are compared: letters and digits only, in capitals, and those that look alike
-/// as the same.
+/// The form used for comparison: only letters and digits, in capitals, with lookalikes unified.
 fn folded(text: &str) -> String {
     let letters = text.chars().map(narrow).filter(|c| c.is_alphanumeric());
     letters
@@ -88,7 +86,7 @@ fn folded(text: &str) -> String {
         .collect()
 }
 
-/// The character in its usual width: Ａ is A.
+/// The character in its normal width: Ａ becomes A.
 fn narrow(c: char) -> char {
     match c {
         '\u{FF01}'..='\u{FF5E}' => char::from_u32(u32::from(c) - 0xFEE0).unwrap_or(c),
@@ -96,7 +94,7 @@ fn narrow(c: char) -> char {
     }
 }
 
-/// So many random digits, in small letters: five bits each.
+/// Random digits in lower case, five bits each.
 pub(super) fn draw_digits(count: usize) -> String {
     let mut bytes = vec![0; count];
     getrandom::fill(&mut bytes).expect("a system that has started has random bits");
@@ -109,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_drawn_code_has_forty_bits_and_a_hyphen() {
+    fn a_generated_code_has_forty_bits_and_a_hyphen() {
         let codes: Vec<TeacherCode> = (0..50).map(|_| TeacherCode::draw()).collect();
         for code in &codes {
             let (first, rest) = code.as_str().split_once('-').expect("a hyphen");
@@ -121,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_read_however_it_is_written() {
+    fn a_code_is_recognised_in_any_spelling() {
         let code = TeacherCode::parse("7F3K-90QM").expect("a code");
         for given in ["7f3k90qm", " 7F3K 90QM ", "7F3K-9OQM", "７Ｆ３Ｋ９０ＱＭ", "7.f.3.k.9.0.q.m"]
         {
@@ -140,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_short_or_no_text_is_no_code() {
+    fn short_or_invalid_texts_are_not_codes() {
         for text in ["", "1234567", "a-b-c-d", "12345678\n9", &"a".repeat(65)] {
             assert_eq!(TeacherCode::parse(text), Err(NoCode), "{text:?}");
         }

@@ -1,4 +1,4 @@
-//! Names that the server finds: for guests, and where one is in use.
+//! Names proposed by the server: for guests, and instead of names in use.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use madang_protocol::{event::Time, name::UserName, text::Lang};
 use super::UserManager;
 use crate::session::Session;
 
-/// The highest number in a name that is proposed.
+/// The highest number in a proposed name.
 pub(super) const MOST_PROPOSED: u32 = 20;
 
-/// As much of `stem` as is a name with `end` behind it.
+/// As much of `stem` as fits into a name together with `end`.
 pub(super) fn shortened(stem: &str, end: &str) -> Option<UserName> {
     let shorter = stem.char_indices().rev().map(|(at, _)| &stem[..at]);
     std::iter::once(stem)

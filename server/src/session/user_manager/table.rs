@@ -1,4 +1,4 @@
-//! The table of sessions: which names and tokens are theirs, and who holds each.
+//! The table of sessions: their names and tokens, and the connection that holds each.
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Instant};
 
@@ -9,15 +9,15 @@ use crate::session::{Session, memory::WhisperBudget, token::TokenHash};
 
 #[derive(Default)]
 pub(super) struct SessionTable {
-    /// Every key of every name in use.
+    /// Every key of each name in use.
     pub(super) names: HashMap<NameKey, Arc<Session>>,
     pub(super) sessions: HashMap<u64, SessionEntry>,
     pub(super) tokens: HashMap<TokenHash, Arc<Session>>,
-    /// What they keep of whispers together.
+    /// The shared budget for kept whispers.
     pub(super) whispers: Arc<WhisperBudget>,
     pub(super) last_number: u64,
     pub(super) last_guest: u64,
-    /// How many sessions nobody holds, in all and by the address of who held them.
+    /// The number of sessions without a connection, in total and by their last address.
     pub(super) away: usize,
     pub(super) away_by_address: HashMap<IpAddr, usize>,
 }
@@ -25,18 +25,18 @@ pub(super) struct SessionTable {
 pub(super) struct SessionEntry {
     pub(super) session: Arc<Session>,
     pub(super) holder: Holder,
-    /// How many connections have asked to take it over.
+    /// How many connections have requested it.
     pub(super) requests: u64,
-    /// How many of them wait for it.
+    /// How many of them are waiting for it.
     pub(super) waiting: usize,
-    /// The address under which it is counted while nobody holds it.
+    /// The address under which it is counted while it has no connection.
     pub(super) away_from: Option<IpAddr>,
-    /// The name that it has claimed beside its own; whatever ends it frees both.
+    /// The second name that it has claimed; freed together with the first.
     pub(super) another: Option<UserName>,
 }
 
 impl SessionEntry {
-    /// The session and the connection that holds it, if one does.
+    /// The session and its connection, if it has one.
     pub(super) fn held(&self) -> Option<(Arc<Session>, u64)> {
         match self.holder {
             Holder::Connection(connection) => Some((self.session.clone(), connection)),
@@ -48,17 +48,17 @@ impl SessionEntry {
 /// Who holds a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Holder {
-    /// The connection of this number.
+    /// The connection with this number.
     Connection(u64),
-    /// Nobody since then.
+    /// Nobody, since this time.
     Nobody(Instant),
     /// It is about to end.
     Ending,
 }
 
 impl SessionTable {
-    /// Has `connection` hold a session that nobody holds, for its request of this
-    /// number; `None` if it is to be waited for.
+    /// Gives a session without a connection to `connection`, for its request with this number;
+    /// `None` if it must wait.
     pub(super) fn take(
         &mut self,
         session: &Session,
@@ -81,7 +81,7 @@ impl SessionTable {
         }
     }
 
-    /// One session fewer waits for a connection.
+    /// One session less is waiting to be resumed.
     pub(super) fn count_back(&mut self, address: Option<IpAddr>) {
         self.away -= 1;
         if let Some(address) = address
@@ -94,7 +94,7 @@ impl SessionTable {
         }
     }
 
-    /// Takes in a session whose name nobody has.
+    /// Adds a session whose name is free.
     pub(super) fn insert(&mut self, keys: Vec<NameKey>, session: Arc<Session>, holder: Holder) {
         self.names.extend(keys.into_iter().map(|key| (key, session.clone())));
         let token = session.token.as_ref().map(|token| token.hash);
