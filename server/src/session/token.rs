@@ -27,7 +27,7 @@ impl Token {
         Token { hash: TokenHash::of(&text), text: text.into() }
     }
 
-    /// A token of which only the hash is known.
+    /// A token that is known only by its hash.
     pub(crate) fn known_by(hash: TokenHash) -> Token {
         Token { hash, text: OnceLock::new() }
     }
