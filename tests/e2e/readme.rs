@@ -201,7 +201,7 @@ const OTHERS: &[(&str, Proof)] = &[
     ("podman run --rm --network host madang --lang en", CONTAINER),
     (
         r"printf 'robot\nhello\n/quit\n' | nc localhost 9009",
-        Test("tests/e2e/lessons.rs", "the_first_exercise_is_a_conversation_without_a_client"),
+        Test("tests/e2e/exercises.rs", "the_first_exercise_is_a_conversation_without_a_client"),
     ),
     ("rustup target add x86_64-unknown-linux-musl", NotRun("it changes the machine's Rust")),
     ("sudo apt install ./madang*.deb", INSTALL),

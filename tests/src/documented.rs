@@ -6,8 +6,8 @@ use std::{collections::BTreeSet, fs, path::Path};
 /// The pages that tell people to type something.
 pub const PAGES: [&str; 10] = [
     "README.md",
-    "server/LESSONS.md",
-    "server/LESSONS.ko.md",
+    "server/EXERCISES.md",
+    "server/EXERCISES.ko.md",
     "server/OPERATING.md",
     "server/README.md",
     "server/web/README.md",

@@ -1,4 +1,4 @@
-//! The exercises of `server/LESSONS.md`: each program is run as it stands on the page, against a
+//! The exercises of `server/EXERCISES.md`: each program is run as it stands on the page, against a
 //! server at other addresses.
 
 use std::{
@@ -11,8 +11,8 @@ use std::{
 use madang_protocol::text::Lang;
 use madang_tests::{Program, TestServer, documented_commands};
 
-const PAGE: &str = include_str!("../../server/LESSONS.md");
-const KOREAN_PAGE: &str = include_str!("../../server/LESSONS.ko.md");
+const PAGE: &str = include_str!("../../server/EXERCISES.md");
+const KOREAN_PAGE: &str = include_str!("../../server/EXERCISES.ko.md");
 
 /// How long an exercise may take.
 const PATIENCE: Duration = Duration::from_secs(120);
