@@ -17,11 +17,17 @@ use crate::{
 /// Starts an English-speaking server with lines on a free port. Its console writes nothing, and
 /// lives as long as the returned thread handle.
 pub(crate) fn start() -> (Server, ConsoleThread) {
+    start_with(|_| {})
+}
+
+/// The same with other settings.
+pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> (Server, ConsoleThread) {
     let streams = Streams { out: Box::new(io::sink()), err: Box::new(io::sink()) };
     let (console, thread) = Console::start(Lang::En, streams).expect("a thread");
     let listen = vec![Listen::At(([127, 0, 0, 1], 0).into())];
     let (web, lang, join_timeout) = (Vec::new(), Lang::En, DEADLINE);
-    let config = Config { listen, web, lang, join_timeout, ..Config::default() };
+    let mut config = Config { listen, web, lang, join_timeout, ..Config::default() };
+    change(&mut config);
     (Server::start(config, console).expect("a free port"), thread)
 }
 
@@ -43,14 +49,15 @@ impl Peer {
         self
     }
 
-    /// Reads until a line contains `expected`.
+    /// Reads until a line contains `expected`; returns what was read.
     #[track_caller]
-    pub(crate) fn expect(&mut self, expected: &str) {
+    pub(crate) fn expect(&mut self, expected: &str) -> String {
         let mut heard = String::new();
         while !heard.lines().last().is_some_and(|line| line.contains(expected)) {
             let count = self.0.read_line(&mut heard).expect("a line in time");
             assert!(count > 0, "closed before {expected:?}: {heard}");
         }
+        heard
     }
 
     /// Everything until the server closes.

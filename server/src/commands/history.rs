@@ -140,6 +140,9 @@ fn moment(part: HistoryPart, now: &Zoned) -> Option<Time> {
     }
 }
 
+#[cfg(all(test, not(feature = "shuttle")))]
+mod reading_tests;
+
 #[cfg(test)]
 mod tests {
     use jiff::{civil::DateTime, tz::TimeZone};

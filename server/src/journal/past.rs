@@ -153,6 +153,19 @@ impl Past {
         self.look(Order::NewestFirst, span, bounds, holds, &mut keep)
     }
 
+    /// When a room's last event up to that id happened, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's.
+    pub(crate) fn last_up_to(&self, room: u64, id: u64) -> rusqlite::Result<Option<Time>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT time FROM event WHERE room = ?1 AND id <= ?2 ORDER BY id DESC LIMIT 1",
+        )?;
+        let values = params![room as i64, i64::try_from(id).unwrap_or(i64::MAX)];
+        statement.query_row(values, |row| row.get(0).map(Time::from_millis)).optional()
+    }
+
     /// The id of a room's last event, if there is one.
     ///
     /// # Errors

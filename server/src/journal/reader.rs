@@ -11,7 +11,7 @@ use std::{
 };
 
 use crossbeam_channel::{Sender, bounded};
-use madang_protocol::event::Event;
+use madang_protocol::event::{Event, Time};
 
 use super::{
     past::{Found, Past, ReadBounds, Span},
@@ -39,6 +39,8 @@ const NICENESS: i32 = 10;
 pub(crate) struct Request {
     pub(crate) kind: ReadKind,
     pub(crate) span: Span,
+    /// The earliest moment that the requester may read.
+    pub(crate) reach: Time,
     /// The maximum number of events.
     pub(crate) events: usize,
     /// The maximum size of the events when sent, in bytes.
@@ -240,15 +242,16 @@ impl Reader {
 impl Job {
     /// Continues for a slice of time; returns whether it is done.
     fn slice(&mut self, past: &Past) -> rusqlite::Result<bool> {
-        let Request { kind, span, events, bytes, keep } = &mut self.request;
+        let Request { kind, span, reach, events, bytes, keep } = &mut self.request;
         let began = Instant::now();
         let bounds =
             ReadBounds { events: *events, bytes: *bytes, deadline: began + SLICE.min(self.left) };
         let is_forward = matches!(kind, ReadKind::Beginning);
         if is_forward && self.found.is_none() {
             let first = past.first_since(span.room, span.since)?;
-            self.earliest = first.is_none_or(|first| first > span.after);
             span.after = span.after.max(first.map_or(u64::MAX, |first| first - 1));
+            let before = past.last_up_to(span.room, span.after)?;
+            self.earliest = before.is_none_or(|time| time < *reach);
         }
         let mut more = match kind {
             ReadKind::Search(query) => past.search(span, query, bounds, keep)?,

@@ -262,8 +262,8 @@ fn the_first_events_of_a_span_are_read_in_slices_from_its_beginning_on() {
     let read = |after: u64, since: i64, events: usize| {
         let span = Span { after, since: Time::from_millis(since * 1_000), ..span() };
         let keep = Box::new(|event: &Event| event.id().is_multiple_of(2));
-        let kind = ReadKind::Beginning;
-        let found = reader.read(Request { kind, span, events, bytes: 64 * 1_024, keep });
+        let (kind, reach) = (ReadKind::Beginning, span.since);
+        let found = reader.read(Request { kind, span, reach, events, bytes: 64 * 1_024, keep });
         let found = found.expect("a database");
         (ids(&found.events), found.is_all, found.earliest)
     };
@@ -310,6 +310,7 @@ fn readers_take_turns_and_too_many_are_refused_as_busy() {
     let request = |kind| Request {
         kind,
         span: span(),
+        reach: Time::from_millis(0),
         events: 10,
         bytes: 64 * 1_024,
         keep: Box::new(|event| event.id().is_multiple_of(2)),

@@ -74,6 +74,7 @@ impl Archive for Shared {
                 before: before.unwrap_or(u64::MAX),
                 since: since.map_or(reach, |since| since.max(reach)),
             },
+            reach,
             events: limit.min(ANSWER_EVENTS),
             bytes: ANSWER_BYTES,
             keep: Box::new(keep),
