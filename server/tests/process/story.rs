@@ -2,6 +2,7 @@
 //! middle, looking for what was said before it, and in the end something to hand out.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -12,9 +13,8 @@ use serde_json::{Value, json};
 
 use crate::{
     incoming::PATIENCE,
-    journal::{saved, start, text, wait_for},
-    program::Program,
-    server_process::command,
+    journal::{saved, text, wait_for},
+    server_process::ServerProcess,
 };
 
 /// What was said in the lesson, in its order.
@@ -48,10 +48,25 @@ fn say(teacher: &mut TestClient, pupils: &mut [(&str, TestClient)], user: &str, 
     }
 }
 
-/// The lesson; returns the folder that the server kept it in.
-fn teach(folder: &TestFolder) -> PathBuf {
-    let data = folder.path().join("data");
-    let mut server = start(&data);
+/// What the teacher types to be one.
+const CODE: &str = "7F3K-9Q2M";
+
+/// A lesson that is over: the server goes on, and the teacher is there.
+struct Lesson {
+    data: PathBuf,
+    server: ServerProcess,
+    teacher: TestClient,
+}
+
+/// Gives the lesson.
+fn teach(folder: &TestFolder) -> Lesson {
+    let (data, code) = (folder.path().join("data"), folder.path().join("code"));
+    fs::write(&code, CODE).expect("a disk");
+    let start = || {
+        let flags = ["--rate-limit", "off", "--lang", "ko", "--teacher-code", text(&code)];
+        ServerProcess::start(&[&flags[..], &["--data", text(&data)]].concat())
+    };
+    let mut server = start();
     let mut teacher = TestClient::connect(server.address);
     let welcome = teacher.login_json("김선생");
     let token = welcome["session"].as_str().expect("a token").to_owned();
@@ -71,7 +86,7 @@ fn teach(folder: &TestFolder) -> PathBuf {
     wait_for(&mut teacher, "bye");
     assert_eq!(server.expect_exit(), 0);
 
-    let server = start(&data);
+    let server = start();
     let last = saved(&data, "수학").iter().filter_map(|event| event["id"].as_u64()).max();
     let mut teacher = TestClient::connect(server.address);
     teacher.become_json();
@@ -91,28 +106,34 @@ fn teach(folder: &TestFolder) -> PathBuf {
             .expect("[김선생] 오늘은 피타고라스 정리를 배웁니다\n");
         pupil.expect("-- 1개를 찾았습니다.");
     }
-    data
+    teacher.send_json(json!({"type": "command", "line": format!("/교사 {CODE}")}));
+    wait_for(&mut teacher, "teacher");
+    Lesson { data, server, teacher }
 }
 
-fn transcript(data: &Path, format: &str, output: &Path) {
-    let mut written = Program::start(command().args([
-        "transcript",
-        "--room",
-        "수학",
-        "--data",
-        text(data),
-        "--format",
-        format,
-        "--output",
-        text(output),
-    ]));
-    assert_eq!(written.expect_exit(), 0);
+/// Has a transcript made, and saves it as a browser does: by its link, once.
+fn download(lesson: &mut Lesson, format: &str, output: &Path) {
+    let line = format!("/기록 {format}");
+    lesson.teacher.send_json(json!({"type": "command", "line": line}));
+    let answer = wait_for(&mut lesson.teacher, "transcript");
+    let link = answer["link"].as_str().expect("a link");
+    assert!(link.starts_with(&format!("http://{}/", lesson.server.web_address)), "{link}");
+    let curl = |args: &[&str]| {
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--show-error", "--noproxy", "*"]).args(args).arg(link);
+        Helper::start(&mut curl)
+    };
+    curl(&["--output", text(output)]).expect_success(PATIENCE);
+    // The link was good for one download.
+    let again = curl(&["--output", "/dev/null", "--write-out", "%{http_code}"]);
+    assert_eq!(again.expect_success(PATIENCE), "404");
 }
 
 #[test]
 fn a_lesson_goes_on_after_a_restart_and_can_be_read_by_programs() {
     let folder = TestFolder::new();
-    let data = teach(&folder);
+    let Lesson { data, server, .. } = teach(&folder);
+    drop(server);
     let said: Vec<_> = saved(&data, "수학")
         .into_iter()
         .filter(|event| event["type"] == "said")
@@ -125,19 +146,29 @@ fn a_lesson_goes_on_after_a_restart_and_can_be_read_by_programs() {
 }
 
 #[test]
-#[ignore = "needs chromium and python3"]
+#[ignore = "needs chromium, curl and python3"]
 fn a_lesson_s_transcript_is_read_in_a_browser_and_by_python() {
     let folder = TestFolder::new();
-    let data = teach(&folder);
+    let mut lesson = teach(&folder);
     let (page, lines) = (folder.path().join("lesson.html"), folder.path().join("lesson.jsonl"));
-    transcript(&data, "html", &page);
-    transcript(&data, "jsonl", &lines);
+    download(&mut lesson, "html", &page);
+    download(&mut lesson, "jsonl", &lines);
 
-    let mut chromium = Command::new("chromium");
-    chromium.args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]);
-    let profile = format!("--user-data-dir={}", text(&folder.path().join("profile")));
-    let shown = Helper::start(chromium.args([profile, format!("file://{}", text(&page))]));
-    let shown = shown.expect_success(PATIENCE);
+    let picture = match std::env::var_os("PICTURES") {
+        Some(pictures) => Path::new(&pictures).join("lesson.png"),
+        None => folder.path().join("lesson.png"),
+    };
+    let in_chromium = |flag: &str| {
+        let mut chromium = Command::new("chromium");
+        chromium.args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", flag]);
+        let profile = format!("--user-data-dir={}", text(&folder.path().join("profile")));
+        let shown = Helper::start(chromium.args([profile, format!("file://{}", text(&page))]));
+        shown.expect_success(PATIENCE)
+    };
+    in_chromium(&format!("--screenshot={}", text(&picture)));
+    let picture = fs::read(&picture).expect("a picture");
+    assert!(picture.starts_with(b"\x89PNG") && picture.len() > 10_000, "something is on it");
+    let shown = in_chromium("--dump-dom");
     assert!(
         shown.contains("<title>수학</title>"),
         "a script has run, or there is no title: {shown}"
