@@ -148,6 +148,7 @@ impl Shared {
             quiet: session.quiet().is_some(),
             teacher: session.is_teacher(),
             watching: session.is_watching(),
+            muted: session.muted(),
         });
     }
 

@@ -9,6 +9,7 @@ use std::{
 };
 
 use expectrl::{Session, process::unix::WaitStatus, session::OsSession};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{DEADLINE, program::spawn_alone};
 
@@ -264,6 +265,22 @@ impl Terminal {
     /// Waits for the end of the process and returns its exit code.
     #[track_caller]
     pub fn ended(&mut self) -> i32 {
+        match self.wait_for_end() {
+            WaitStatus::Exited(_, code) => code,
+            other => panic!("the program ended with {other:?}"),
+        }
+    }
+
+    /// Kills the process, and waits until it is gone.
+    #[track_caller]
+    pub fn kill(&mut self) {
+        let process = Pid::from_raw(self.process()).expect("it is not zero");
+        kill_process(process, Signal::KILL).expect("it runs");
+        self.wait_for_end();
+    }
+
+    #[track_caller]
+    fn wait_for_end(&mut self) -> WaitStatus {
         let deadline = Instant::now() + DEADLINE;
         while self.is_open {
             self.look();
@@ -271,10 +288,7 @@ impl Terminal {
             assert!(Instant::now() < deadline, "the program has not ended:\n{}", shown());
             thread::sleep(PAUSE);
         }
-        match self.session.get_process().wait() {
-            Ok(WaitStatus::Exited(_, code)) => code,
-            other => panic!("the program ended with {other:?}"),
-        }
+        self.session.get_process().wait().expect("it is a child of ours")
     }
 }
 

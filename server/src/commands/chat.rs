@@ -104,7 +104,8 @@ pub(crate) trait Services {
     /// Tells the operator that somebody is a teacher now.
     fn note_teacher(&self, user: &UserName);
 
-    /// Keeps over a restart that somebody is a teacher, or a teacher's screen on the wall.
+    /// Keeps over a restart that somebody is a teacher, or a teacher's screen on the wall, or
+    /// muted by the operator.
     fn keep_standing(&self, session: &Session);
 
     /// Tells the operator that a room has ended.

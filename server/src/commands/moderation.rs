@@ -101,8 +101,10 @@ pub(super) fn mute(
         }
         return Ok(caller.settle(result, done));
     }
-    // Before the room is told: the session takes the mute along to any other room.
+    // Before the room is told: the session takes the mute along to any other room, and over a
+    // restart.
     other.mute(mute);
+    services.keep_standing(&other);
     if let Some((at, until)) = over_at {
         services.end_operators_mute_at(at, until, &other);
     }
@@ -126,6 +128,7 @@ pub(super) fn unmute(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Re
         return Ok(caller.settle(result, done));
     }
     let was_muted = other.unmute(None);
+    caller.chat.services.keep_standing(&other);
     let here = caller.chat.rooms.room_of(&other).map(|room| room.act(By::Operator, op));
     match here {
         Some(Err(Refusal::Already)) | None if !was_muted => Err(caller.refuse(&Notice::Already)),
@@ -145,6 +148,7 @@ pub(super) fn mute_all(caller: &Caller<'_>, time: Option<Duration>) -> Reply {
     // Newcomers are muted from now on. The others are found below, and take the mute along
     // if they change rooms meanwhile.
     chat.users.mute_all(Some(mute));
+    keep_standings(caller);
     if let Some((at, until)) = over_at {
         chat.services.end_mute_of_all_at(at, until);
     }
@@ -155,6 +159,12 @@ pub(super) fn mute_all(caller: &Caller<'_>, time: Option<Duration>) -> Reply {
     caller.done(Done::AllMuted { seconds })
 }
 
+/// Keeps over a restart who is muted.
+fn keep_standings(caller: &Caller<'_>) {
+    let chat = caller.chat;
+    chat.users.sessions().iter().for_each(|session| chat.services.keep_standing(session));
+}
+
 /// Lifts all of the operator's mutes.
 pub(super) fn unmute_all(caller: &Caller<'_>) -> Reply {
     if !caller.is_operator() {
@@ -162,6 +172,7 @@ pub(super) fn unmute_all(caller: &Caller<'_>) -> Reply {
     }
     let chat = caller.chat;
     chat.users.mute_all(None);
+    keep_standings(caller);
     for room in chat.rooms.all() {
         let _ = room.act(By::Operator, Op::UnmuteAll { only: None });
     }

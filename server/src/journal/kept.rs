@@ -16,7 +16,10 @@ use super::{
     row::{self, EVENT},
     store::Store,
 };
-use crate::room::lesson::{LessonFact, class::Attended};
+use crate::{
+    room::lesson::{LessonFact, class::Attended},
+    session::Mute,
+};
 
 /// Rooms with events this recent at the end are opened again.
 const RECENT_MILLIS: i64 = 60_000;
@@ -74,6 +77,8 @@ pub(crate) struct KeptSession {
     /// Whether it is a teacher's, and whether that is a projector.
     pub(crate) teacher: bool,
     pub(crate) watching: bool,
+    /// Whether the operator mutes it.
+    pub(crate) muted: Option<Mute>,
     /// The hashes of its last nonces with the ids they got, oldest first.
     pub(crate) nonces: Vec<(u64, u64)>,
 }
@@ -142,9 +147,9 @@ impl Store {
     }
 
     fn sessions(&self, until: Option<i64>) -> rusqlite::Result<Vec<KeptSession>> {
-        let mut sessions = self
-            .connection()
-            .prepare("SELECT session, token, name, room, quiet, teacher, watching FROM session")?;
+        let mut sessions = self.connection().prepare(
+            "SELECT session, token, name, room, quiet, teacher, watching, muted FROM session",
+        )?;
         let sessions = sessions.query_map([], |row| {
             Ok(KeptSession {
                 session: row.get::<_, i64>(0)? as u64,
@@ -154,6 +159,9 @@ impl Store {
                 quiet: row.get(4)?,
                 teacher: row.get(5)?,
                 watching: row.get(6)?,
+                muted: row.get::<_, Option<i64>>(7)?.map(|until| Mute {
+                    until: Some(until).filter(|until| *until > 0).map(Time::from_millis),
+                }),
                 nonces: Vec::new(),
             })
         })?;

@@ -97,6 +97,11 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (lesson, room, name)
     ) WITHOUT ROWID;
 ",
+    "
+    -- Until when the operator mutes it, in milliseconds since 1970: 0 until that is lifted, NULL if
+    -- it may speak.
+    ALTER TABLE session ADD COLUMN muted INTEGER;
+",
 ];
 
 /// The version of the current tables.

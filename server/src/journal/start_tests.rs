@@ -27,7 +27,8 @@ fn held(session: u64) -> Write {
     let token = [session as u8; 32];
     let name = "alice".into();
     let (quiet, teacher, watching) = (false, false, false);
-    Write::Session { session, token, name, room: 1_000, quiet, teacher, watching }
+    let (room, muted) = (1_000, None);
+    Write::Session { session, token, name, room, quiet, teacher, watching, muted }
 }
 
 /// How many steps SQLite needs to read what the previous server has left.

@@ -18,7 +18,7 @@ use super::{
     row::Columns,
     schema::{self, SchemaError},
 };
-use crate::room::lesson::class::Attended;
+use crate::{room::lesson::class::Attended, session::Mute};
 
 /// How long the check for damage at the start may take.
 const CHECK_TIME: Duration = Duration::from_millis(400);
@@ -68,6 +68,8 @@ pub(crate) enum Write {
         quiet: bool,
         teacher: bool,
         watching: bool,
+        /// The operator's.
+        muted: Option<Mute>,
     },
     /// A session ended.
     SessionEnded { session: u64 },
@@ -328,11 +330,16 @@ fn carry_out(connection: &Connection, write: &Write) -> rusqlite::Result<()> {
             "UPDATE room SET ended = ?2 WHERE room = ?1",
             params![number(*room), time.as_millis()],
         ),
-        Write::Session { session, token, name, room, quiet, teacher, watching } => run(
-            "INSERT OR REPLACE INTO session (session, token, name, room, quiet, teacher, watching) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![number(*session), token, &**name, number(*room), quiet, teacher, watching],
-        ),
+        Write::Session { session, token, name, room, quiet, teacher, watching, muted } => {
+            let muted = muted.map(|mute| mute.until.map_or(0, Time::as_millis));
+            let (session, room) = (number(*session), number(*room));
+            run(
+                "INSERT OR REPLACE INTO session \
+                 (session, token, name, room, quiet, teacher, watching, muted) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                params![session, token, &**name, room, quiet, teacher, watching, muted],
+            )
+        }
         Write::SessionEnded { session } => {
             run("DELETE FROM session WHERE session = ?1", params![number(*session)])
         }

@@ -32,6 +32,7 @@ use super::{
 use crate::{
     patience::{spawn, wait_until},
     room::lesson::class::Attended,
+    session::Mute,
 };
 
 /// A temporary folder, deleted after the test.
@@ -375,6 +376,7 @@ fn held_sessions_and_rooms_in_use_are_restored() {
         quiet: true,
         teacher: true,
         watching: true,
+        muted: Some(Mute { until: Some(Time::from_millis(70_000)) }),
     };
     let writes = [
         opened(10, "lobby"),
@@ -407,6 +409,7 @@ fn held_sessions_and_rooms_in_use_are_restored() {
     let alice = &sessions[0];
     assert_eq!((&*alice.name, alice.room, alice.quiet), ("alice", 20, true));
     assert!(alice.teacher && alice.watching);
+    assert_eq!(alice.muted, Some(Mute { until: Some(Time::from_millis(70_000)) }));
     assert_eq!(alice.nonces, [(u64::MAX, 20), (5, 21)]);
 }
 

@@ -1,5 +1,5 @@
 //! Databases written by earlier versions. The first was made by a short conversation and a
-//! stop, the second by continuing it with a lesson; they are never changed.
+//! stop, the second by continuing it with a lesson, the third by a mute; they are never changed.
 
 use std::fs;
 
@@ -15,8 +15,11 @@ use super::{
 
 /// By version, from 1 on. When a step is added to the tables, the previous version's database
 /// is added here.
-const KEPT: [&[u8]; 2] =
-    [include_bytes!("fixtures/version-1.db"), include_bytes!("fixtures/version-2.db")];
+const KEPT: [&[u8]; 3] = [
+    include_bytes!("fixtures/version-1.db"),
+    include_bytes!("fixtures/version-2.db"),
+    include_bytes!("fixtures/version-3.db"),
+];
 
 #[test]
 fn there_is_a_database_of_every_version() {

@@ -90,6 +90,8 @@ pub(crate) struct Awaited {
     pub(crate) user: UserName,
     /// Whether joining and leaving are not announced.
     pub(crate) quiet: Option<Quiet>,
+    /// Whether the operator mutes it.
+    pub(crate) muted: Option<Mute>,
     /// The nonces of what it said here.
     pub(crate) nonces: Nonces,
 }
@@ -113,6 +115,14 @@ struct OwnersMute {
 }
 
 impl Beginning {
+    /// The owner's mutes from before a restart that end by themselves: the sessions, and when
+    /// that is.
+    pub(crate) fn timed_mutes(&self) -> Vec<(u64, Time)> {
+        let lasting = self.lasting.as_ref().and_then(|it| serde_json::from_str::<Lasting>(it).ok());
+        let muted = lasting.into_iter().flat_map(|lasting| lasting.muted);
+        muted.filter_map(|(session, muted)| Some((session, muted.mute.until?))).collect()
+    }
+
     /// Assigns ids to a newly opened room; one that is opened again after a restart keeps its
     /// ids.
     pub(crate) fn with_ids(self, ids: &EventIds) -> Beginning {
@@ -144,8 +154,9 @@ impl State {
             state.access = Access { owner, locked, limit, kicks, ..Access::default() };
         }
         // They joined before any event that is visible now.
-        for (Awaited { session, user, quiet, nonces }, joined) in away.into_iter().zip(1..) {
-            let (muted, nonces) = (None, Some(nonces).filter(|it| !it.is_empty()).map(Box::new));
+        for (awaited, joined) in away.into_iter().zip(1..) {
+            let Awaited { session, user, quiet, muted, nonces } = awaited;
+            let nonces = Some(nonces).filter(|nonces| !nonces.is_empty()).map(Box::new);
             let away = true;
             if quiet.is_none() {
                 state.class.note_joined(&user, now);

@@ -71,6 +71,7 @@ fn beginning(room: &KeptRoom, kept: &Leftover, lesson: &Lesson) -> Beginning {
             session: kept.session,
             user: UserName::parse(&kept.name).ok()?,
             quiet: quiet(kept),
+            muted: kept.muted,
             nonces: Nonces::from(noted.collect::<Vec<_>>()),
         })
     };
@@ -109,12 +110,14 @@ impl Shared {
     /// Restores rooms and sessions; the lobby already has its restored state.
     pub(super) fn restore(&self, kept: Leftover) {
         let mut rooms: HashMap<u64, Arc<Room>> = HashMap::new();
+        let mut mutes = Vec::new();
         for room in &kept.rooms {
+            let beginning = beginning(room, &kept, &self.rooms.lesson);
+            mutes.push((room.room, beginning.timed_mutes()));
             if is_lobby(room) {
                 rooms.insert(room.room, self.rooms.lobby.clone());
             } else if let Ok(name) = RoomName::parse(&room.name)
-                && let Ok(made) =
-                    self.rooms.restore(&name, beginning(room, &kept, &self.rooms.lesson))
+                && let Ok(made) = self.rooms.restore(&name, beginning)
             {
                 rooms.insert(room.room, made);
             }
@@ -124,15 +127,36 @@ impl Shared {
             let _ = room.act_now(By::Time, Op::Restarted);
         }
         let held: BTreeSet<u64> = kept.sessions.iter().map(|session| session.session).collect();
+        let mut sessions = HashMap::new();
         for session in kept.sessions {
             // If its room was private, it is in the lobby now.
             let room = rooms.get(&session.room).unwrap_or(&self.rooms.lobby);
-            self.restore_session(session, room);
+            let restored = self.restore_session(session, room);
+            sessions.extend(restored.map(|session| (session.number, session)));
         }
         for room in rooms.values() {
             self.end_when_empty(room);
         }
+        for (room, mutes) in mutes {
+            if let Some(room) = rooms.get(&room) {
+                self.end_mutes(room, mutes, &sessions);
+            }
+        }
         self.restore_lesson(held);
+    }
+
+    /// Has the mutes end that a room's owner gave before the restart, each when it is due.
+    fn end_mutes(
+        &self,
+        room: &Arc<Room>,
+        mutes: Vec<(u64, Time)>,
+        sessions: &HashMap<u64, Arc<Session>>,
+    ) {
+        for (session, until) in mutes {
+            if let Some(session) = sessions.get(&session) {
+                self.end_mute_at(instant(until), until, room, session);
+            }
+        }
     }
 
     /// Continues the lesson, if one was running: cancels its open poll, keeps the hands of
@@ -159,23 +183,35 @@ impl Shared {
         }
     }
 
-    fn restore_session(&self, kept: KeptSession, room: &Room) {
+    fn restore_session(&self, kept: KeptSession, room: &Room) -> Option<Arc<Session>> {
         let quiet = quiet(&kept);
-        let KeptSession { session, token, name, teacher, watching, .. } = kept;
-        let Ok(name) = UserName::parse(&name) else { return };
+        let KeptSession { session, token, name, teacher, watching, muted, .. } = kept;
+        let name = UserName::parse(&name).ok()?;
         let token = Some(Token::known_by(TokenHash(token)));
         let restored = Session::new(session, name, token, clock::now());
         restored.set_quiet(quiet);
         restored.enter(room.number);
-        if let Some((restored, since)) = self.users.restore(restored) {
-            if teacher {
-                self.users.teachers.make(&restored);
-            }
-            if watching {
-                restored.watch(true);
-            }
-            let due = Due::Session(Arc::downgrade(&restored), since);
-            self.timekeeper.schedule(Instant::now() + self.config.resume_window, due);
+        let (restored, since) = self.users.restore(restored)?;
+        if teacher {
+            self.users.teachers.make(&restored);
         }
+        if watching {
+            restored.watch(true);
+        }
+        if let Some(mute) = muted {
+            restored.mute(mute);
+            if let Some(until) = mute.until {
+                self.end_operators_mute_at(instant(until), until, &restored);
+            }
+        }
+        let due = Due::Session(Arc::downgrade(&restored), since);
+        self.timekeeper.schedule(Instant::now() + self.config.resume_window, due);
+        Some(restored)
     }
+}
+
+/// When it will be `time`; now, if that is past.
+fn instant(time: Time) -> Instant {
+    let now = Instant::now();
+    now.checked_add(time.since(clock::now())).unwrap_or(now)
 }

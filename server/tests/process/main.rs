@@ -26,6 +26,8 @@ mod journal;
 mod lesson;
 #[cfg(target_os = "linux")]
 mod reach;
+#[cfg(target_os = "linux")]
+mod mutes;
 mod story;
 #[cfg(target_os = "linux")]
 mod disk;

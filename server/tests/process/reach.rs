@@ -13,7 +13,7 @@ use crate::{
     terminal::Terminal,
 };
 
-const CODE: &str = "QX7F-3K9W-2M";
+pub(crate) const CODE: &str = "QX7F-3K9W-2M";
 
 /// What was said so long ago is out of members' reach.
 const LONG_AGO: Duration = Duration::from_secs(2 * 24 * 3_600);
@@ -37,7 +37,10 @@ fn two_days_later(folder: &TestFolder) -> std::path::PathBuf {
 
 /// The server at a terminal, and where it takes lines and browsers.
 #[track_caller]
-fn start_at_terminal(folder: &TestFolder, data: &Path) -> (Terminal, SocketAddr, SocketAddr) {
+pub(crate) fn start_at_terminal(
+    folder: &TestFolder,
+    data: &Path,
+) -> (Terminal, SocketAddr, SocketAddr) {
     let code = folder.write("code", CODE);
     let mut command = command();
     command.stdin(Stdio::inherit()).args(["--listen", "127.0.0.1:0", "--lang", "en"]);
