@@ -331,6 +331,10 @@ pub enum Notice<'a> {
     Recorded,
     /// Nothing is kept on disk here.
     NotKept,
+    /// Messages can't be kept at the moment, for those whose rooms these are.
+    SavingFails,
+    /// They are kept again.
+    SavedAgain,
     /// Nothing older may be read.
     HistoryBegins,
     /// Members may read back to this moment only.

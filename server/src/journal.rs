@@ -48,6 +48,8 @@ use crate::{
 };
 
 mod folder;
+#[cfg(target_os = "linux")]
+mod file_system;
 mod schema;
 mod row;
 pub mod store;

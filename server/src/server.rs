@@ -4,7 +4,7 @@
 use std::{
     io,
     net::SocketAddr,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -157,12 +157,15 @@ impl Server {
             (Arc::new(Metrics::default()), Arc::<Timekeeper<Due>>::default());
         let ids = Arc::default();
         let due = timekeeper.clone();
+        let watch = Arc::new(DiskWatch {
+            console: console.clone(),
+            metrics: metrics.clone(),
+            shared: OnceLock::new(),
+        });
         let journal = match &config.journal {
             Some(journal) => {
-                let console = console.clone();
-                let watch = Arc::new(DiskWatch { console, metrics: metrics.clone() });
                 let look_at = move |at| due.schedule(at, Due::OwedAcks);
-                Some(Journal::start(journal, Arc::clone(&ids), watch, look_at)?)
+                Some(Journal::start(journal, Arc::clone(&ids), watch.clone(), look_at)?)
             }
             None => None,
         };
@@ -211,6 +214,8 @@ impl Server {
             tls,
             config,
         });
+        // Nobody else sets it.
+        let _ = watch.shared.set(Arc::downgrade(&shared));
         if let Some(kept) = kept {
             shared.restore(kept);
         }

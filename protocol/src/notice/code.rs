@@ -64,6 +64,8 @@ impl Notice<'_> {
             | Notice::ServersBack
             | Notice::Greeting { .. }
             | Notice::Recorded
+            | Notice::SavingFails
+            | Notice::SavedAgain
             | Notice::HistoryBegins
             | Notice::NothingSince
             | Notice::Found { .. }

@@ -24,6 +24,10 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             format!("Madang/{PROTOCOL_VERSION} {version} · help: /help · 한국어: /lang ko")
         }
         Notice::LoginPrompt => "Login ID:".into(),
+        Notice::SavingFails => {
+            "-- messages can't be saved at the moment; the chat goes on --".into()
+        }
+        Notice::SavedAgain => "-- messages are saved again --".into(),
         Notice::Recorded => "Messages in this room are saved on the server.".into(),
         Notice::NotKept => "Messages in this room are not saved on the server.".into(),
         Notice::OutOfReach(since) => format!("Members can read back to {since} only."),

@@ -12,6 +12,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+#[cfg(target_os = "linux")]
+use super::file_system;
+
 /// The database in the folder.
 pub(crate) const DATABASE: &str = "madang.db";
 
@@ -99,33 +102,13 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Network file systems by the type that `statfs` reports (Linux, `statfs(2)`).
-#[cfg(target_os = "linux")]
-const NETWORK: &[(u32, &str)] = &[
-    (0x6969, "NFS"),
-    (0x517b, "SMB"),
-    (0xff53_4d42, "CIFS"),
-    (0xfe53_4d42, "SMB 2"),
-    (0x5346_414f, "AFS"),
-    (0x00c3_6400, "Ceph"),
-    (0x0102_1997, "9P"),
-    (0x7375_7245, "Coda"),
-];
-
 #[cfg(target_os = "linux")]
 fn check_is_local(path: &Path) -> Result<(), FolderError> {
-    let told = rustix::fs::statfs(path);
-    let told =
-        told.map_err(|error| FolderError::Io { path: path.to_owned(), cause: error.into() })?;
-    match network_kind(told.f_type as u32) {
-        Some(kind) => Err(FolderError::Network { path: path.to_owned(), kind }),
-        None => Ok(()),
+    match file_system::network_kind_of(path) {
+        Ok(Some(kind)) => Err(FolderError::Network { path: path.to_owned(), kind }),
+        Ok(None) => Ok(()),
+        Err(cause) => Err(FolderError::Io { path: path.to_owned(), cause }),
     }
-}
-
-#[cfg(target_os = "linux")]
-fn network_kind(number: u32) -> Option<&'static str> {
-    NETWORK.iter().find(|(known, _)| *known == number).map(|(_, kind)| *kind)
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -166,14 +149,5 @@ mod tests {
         fs::write(&path, "").expect("a file");
         assert!(matches!(Folder::take(&path), Err(FolderError::Io { .. })));
         fs::remove_file(&path).expect("its own file");
-    }
-
-    #[test]
-    fn network_file_systems_are_recognised_by_type() {
-        assert_eq!(network_kind(0x6969), Some("NFS"));
-        assert_eq!(network_kind(0xfe53_4d42), Some("SMB 2"));
-        // ext4, tmpfs
-        assert_eq!(network_kind(0xef53), None);
-        assert_eq!(network_kind(0x0102_1994), None);
     }
 }

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use madang_protocol::{notice::Notice, text::Lang};
 use madang_tests::{TestClient, TestFolder};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -17,6 +18,7 @@ use crate::{
     incoming::PATIENCE,
     journal::{saved, start, text, wait_for},
     program::Program,
+    reach::CODE,
     server_process::{ServerProcess, command, command_under},
 };
 
@@ -58,7 +60,9 @@ impl FailingDisk {
         let data = self.data();
         let mut command = command();
         command.env("LD_PRELOAD", &self.library).env("TEST_DISK", &self.orders);
+        let code = self.folder.write("code", CODE);
         command.args(["--rate-limit", "off", "--lang", "en", "--data", text(&data)]);
+        command.args(["--teacher-code", text(&code)]);
         ServerProcess::start_as(&mut command)
     }
 }
@@ -268,6 +272,8 @@ fn a_disk_whose_writes_or_syncs_fail_is_tried_again() {
         let disk = FailingDisk::new();
         let mut server = disk.start_server();
         let mut two = Two::log_in(&server);
+        let mut kim = TestClient::connect(server.address);
+        kim.login("kim").send(format!("/teach {CODE}\n")).expect("You are a teacher now.");
         two.say();
         assert_eq!(two.ack(), (0, true), "{order}");
         disk.order(order);
@@ -277,6 +283,14 @@ fn a_disk_whose_writes_or_syncs_fail_is_tried_again() {
         }
         disk.order("");
         two.say_when_saved_again(&mut server);
+        // Teachers own the rooms that are saved: they are told, once each; pupils are not.
+        let told = |heard: &str, notice: Notice<'_>| heard.matches(&notice.text(Lang::En)).count();
+        for (member, times) in [(&mut kim, 1), (&mut two.bob, 0)] {
+            let heard = member.send("/ping\n").expect("pong\n");
+            for notice in [Notice::SavingFails, Notice::SavedAgain] {
+                assert_eq!(told(&heard, notice), times, "{order}: {heard}");
+            }
+        }
         let said = two.said;
         assert_eq!(stop(server), (1, 1), "{order}: told once each");
         assert_eq!(
