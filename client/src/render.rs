@@ -81,9 +81,9 @@ impl Renderer {
         let notice = |text: String| Shown { text, attention: Attention::None };
         match message {
             ServerMessage::Event(event) => self.event(event),
-            ServerMessage::History { events, more, nonce, .. } => {
+            ServerMessage::History { events, more, gaps, nonce, .. } => {
                 // A mention in the history is not an alert.
-                notice(self.history(events, *more, nonce.as_deref()))
+                notice(self.history(events, gaps, *more, nonce.as_deref()))
             }
             ServerMessage::Found { events, before, .. } => {
                 notice(self.found(events, before.is_none()))

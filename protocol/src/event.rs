@@ -12,7 +12,7 @@ pub use self::{
         AskedQuestion, Attendee, LessonEvent, LessonNow, LessonState, OpenPoll, RaisedHand,
         TimerState,
     },
-    server_message::{GapReason, Limits, RoomSummary, ServerMessage},
+    server_message::{GapReason, IdRange, Limits, RoomSummary, ServerMessage},
 };
 pub use crate::time::Time;
 

@@ -335,6 +335,11 @@ pub enum Notice<'a> {
     SavingFails,
     /// They are kept again.
     SavedAgain,
+    /// Among earlier messages: so many could not be kept.
+    NotSaved {
+        /// How many.
+        lines: u64,
+    },
     /// Nothing older may be read.
     HistoryBegins,
     /// Members may read back to this moment only.

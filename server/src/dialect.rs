@@ -145,8 +145,9 @@ pub(crate) trait Dialect: Sync {
 
     /// Writes the history `events` of `room` for a new member.
     fn shown_parts(&self, room: &str, events: &[&Event], words: Words) -> Vec<Part> {
-        let head = HistoryHead { room, earliest: false, nonce: None };
-        past::parts(head, events, |message, out| self.write_message(message, words, out))
+        past::parts(HistoryHead::of(room), events, |message, out| {
+            self.write_message(message, words, out)
+        })
     }
 
     /// Writes the answer to a request for history, as much as fits.
@@ -179,6 +180,17 @@ pub(crate) struct HistoryHead<'a> {
     pub(crate) earliest: bool,
     /// The request's nonce.
     pub(crate) nonce: Option<&'a str>,
+    /// What could not be saved among them: the first and the last id of each gap.
+    pub(crate) gaps: &'a [(u64, u64)],
+    /// When the server was restarted meanwhile; programs have that among the events.
+    pub(crate) restarts: &'a [Event],
+}
+
+impl<'a> HistoryHead<'a> {
+    /// Of a room, and nothing else to tell.
+    pub(crate) fn of(room: &'a str) -> HistoryHead<'a> {
+        HistoryHead { room, earliest: false, nonce: None, gaps: &[], restarts: &[] }
+    }
 }
 
 /// The stage of a connection.

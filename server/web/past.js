@@ -48,11 +48,12 @@ export class Past {
   /** Takes a part of an answer, or its end. */
   answer(waiting, message) {
     const { nonce, request } = waiting;
-    waiting.answer ??= { room: null, events: [], isAll: false };
+    waiting.answer ??= { room: null, events: [], gaps: [], isAll: false };
     const { answer } = waiting;
     if (message.type === "history") {
       answer.room = message.room;
       answer.events.push(...message.events);
+      answer.gaps.push(...(message.gaps ?? []));
       answer.isAll ||= message.earliest ?? false;
       return;
     }

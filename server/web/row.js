@@ -96,6 +96,9 @@ const CONTENT = {
   gap(entry) {
     return [element("p", {}, word("gap", entry.count))];
   },
+  unsaved(entry) {
+    return [element("p", {}, word("unsaved", entry.count))];
+  },
   hole: () => [element("p", {}, word("loading"))],
   recorded: () => [element("p", {}, word("recorded"))],
   unsent(entry, goesOn, user, onPerson, act) {

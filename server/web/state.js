@@ -297,12 +297,13 @@ export class State {
    * What was asked for has come: all `events` `before` an id or `after` one, as far as
    * they reach; `isAll` if there is nothing older than these.
    */
-  loaded({ before, after }, { room, events, isAll }) {
+  loaded({ before, after }, { room, events, gaps, isAll }) {
     if (room !== this.room) return;
     const [first, last] = [events[0]?.id, events.at(-1)?.id];
     if (before === undefined) this.timeline.cover(after + 1, last ?? Infinity);
     else this.timeline.cover(isAll ? 0 : first, before - 1);
     this.#insert(events);
+    for (const gap of gaps) this.timeline.addUnsaved(gap);
     this.#trim();
   }
 

@@ -97,6 +97,13 @@ export class Timeline {
     return this.push({ kind: "gap", from, to, id: from, count: to - from + 1 });
   }
 
+  /** These events could not be saved when the disk failed. */
+  addUnsaved({ from, to }) {
+    if (this.entries.some((it) => it.kind === "unsaved" && it.id === from)) return;
+    const entry = this.#make({ kind: "unsaved", id: from, count: to - from + 1 });
+    this.entries.splice(this.#placeOf(from), 0, entry);
+  }
+
   /** The gap was asked about: what is still missing of it stays one. */
   closeGap(gap) {
     let missing = 0;

@@ -168,6 +168,10 @@ const WORDS = {
     (n) => `대화 ${count(n)}건은 남아 있지 않습니다`,
     (n) => (n === 1 ? "1 message is no longer available" : `${count(n)} messages are no longer available`),
   ],
+  unsaved: [
+    (n) => `여기서 대화 ${count(n)}건이 저장되지 않았습니다`,
+    (n) => (n === 1 ? "1 message was not saved here" : `${count(n)} messages were not saved here`),
+  ],
   privateGap: [
     (n) => `귓속말 ${count(n)}개는 남아 있지 않습니다`,
     (n) => (n === 1 ? "1 whisper is no longer available" : `${count(n)} whispers are no longer available`),

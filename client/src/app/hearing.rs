@@ -160,7 +160,7 @@ impl App<'_> {
         message: &'m ServerMessage<'static>,
     ) -> Cow<'m, ServerMessage<'static>> {
         match message {
-            ServerMessage::History { room, events, more, earliest, nonce }
+            ServerMessage::History { room, events, more, gaps, earliest, nonce }
                 if !self.ignored.is_empty() =>
             {
                 let is_shown = |event: &&Cow<'_, Event>| !self.hides_event(event);
@@ -170,6 +170,7 @@ impl App<'_> {
                     room,
                     events,
                     more: *more,
+                    gaps: gaps.clone(),
                     earliest: *earliest,
                     nonce,
                 })

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use madang_protocol::{
     command::{Command, Input},
-    event::Event,
+    event::{Event, IdRange},
     notice::Notice,
     sanitize::{sanitize_label, sanitize_message},
     search::Query,
@@ -31,6 +31,8 @@ pub(super) struct Past {
     goes_on: bool,
     /// The events so far of an answer that arrives in several messages.
     collected: Vec<Event>,
+    /// What of it could not be saved.
+    gaps: Vec<IdRange>,
 }
 
 impl Renderer {
@@ -51,22 +53,25 @@ impl Renderer {
     pub(super) fn history(
         &mut self,
         events: &[Cow<'_, Event>],
+        gaps: &[IdRange],
         more: bool,
         nonce: Option<&str>,
     ) -> String {
         if nonce.is_none() {
-            return self.past_events(events.iter().map(|event| &**event));
+            return self.past_events(events.iter().map(|event| &**event), gaps);
         }
+        self.past.gaps.extend(gaps);
         self.past.collected.extend(events.iter().map(|event| event.clone().into_owned()));
         if more && self.past.collected.len() < COLLECTED_EVENTS {
             return String::new();
         }
         let collected = std::mem::take(&mut self.past.collected);
+        let gaps = std::mem::take(&mut self.past.gaps);
         let heading = match collected.len() {
             0 => Notice::NothingEarlier,
             lines => Notice::Earlier { lines },
         };
-        self.notice(&heading.text(self.lang)) + &self.past_events(collected.iter())
+        self.notice(&heading.text(self.lang)) + &self.past_events(collected.iter(), &gaps)
     }
 
     /// The results of a search; `is_all` if nothing older is left to search.
@@ -92,9 +97,26 @@ impl Renderer {
         text + &self.notice(&found)
     }
 
-    fn past_events<'e>(&mut self, events: impl Iterator<Item = &'e Event>) -> String {
+    fn past_events<'e>(
+        &mut self,
+        events: impl Iterator<Item = &'e Event>,
+        gaps: &[IdRange],
+    ) -> String {
         self.clock.begin_today();
-        events.map(|event| self.event(event).text).collect()
+        let (mut text, mut gaps) = (String::new(), gaps.iter().peekable());
+        for event in events {
+            while let Some(gap) = gaps.next_if(|gap| gap.from < event.id()) {
+                text += &self.gap(gap);
+            }
+            text += &self.event(event).text;
+        }
+        gaps.for_each(|gap| text += &self.gap(gap));
+        text
+    }
+
+    fn gap(&self, gap: &IdRange) -> String {
+        let lines = gap.to.saturating_sub(gap.from).saturating_add(1);
+        self.notice(&Notice::NotSaved { lines }.text(self.lang))
     }
 
     fn found_event(&mut self, event: &Event) -> String {

@@ -6,6 +6,15 @@ use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 
 use super::{Attendee, Event, LessonNow, OpenPoll, RaisedHand, Time, is_false};
 
+/// Some ids of a room that follow one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdRange {
+    /// The first.
+    pub from: u64,
+    /// The last.
+    pub to: u64,
+}
+
 /// Why events are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -238,6 +247,9 @@ pub enum ServerMessage<'a> {
         events: Vec<Cow<'a, Event>>,
         /// Whether more follow in another message.
         more: bool,
+        /// What could not be saved among them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        gaps: Vec<IdRange>,
         /// Whether nothing older than this answer may be read.
         #[serde(default, skip_serializing_if = "is_false")]
         earliest: bool,

@@ -66,6 +66,7 @@ impl Notice<'_> {
             | Notice::Recorded
             | Notice::SavingFails
             | Notice::SavedAgain
+            | Notice::NotSaved { .. }
             | Notice::HistoryBegins
             | Notice::NothingSince
             | Notice::Found { .. }

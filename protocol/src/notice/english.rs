@@ -27,6 +27,8 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::SavingFails => {
             "-- messages can't be saved at the moment; the chat goes on --".into()
         }
+        Notice::NotSaved { lines: 1 } => "-- 1 line was not saved here --".into(),
+        Notice::NotSaved { lines } => format!("-- {lines} lines were not saved here --"),
         Notice::SavedAgain => "-- messages are saved again --".into(),
         Notice::Recorded => "Messages in this room are saved on the server.".into(),
         Notice::NotKept => "Messages in this room are not saved on the server.".into(),

@@ -75,6 +75,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
             "이 컴퓨터도 추방했습니다. 이 컴퓨터의 프록시로 들어오는 사람도 모두 막힙니다.".into()
         }
         Notice::SavingFails => "-- 지금은 대화가 저장되지 않습니다. 채팅은 계속됩니다 --".into(),
+        Notice::NotSaved { lines } => {
+            format!("-- 여기서 {lines}줄이 저장되지 않았습니다 --")
+        }
         Notice::SavedAgain => "-- 대화가 다시 저장됩니다 --".into(),
         Notice::Recorded => "이 방의 대화는 서버에 저장됩니다.".into(),
         Notice::NotKept => "이 방의 대화는 서버에 저장되지 않습니다.".into(),

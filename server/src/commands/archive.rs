@@ -77,6 +77,10 @@ pub(crate) struct Excerpt {
     pub(crate) looked_to: u64,
     /// Whether nothing older may be read.
     pub(crate) earliest: bool,
+    /// What could not be saved: the first and the last id of each gap.
+    pub(crate) gaps: Vec<(u64, u64)>,
+    /// When the server was restarted.
+    pub(crate) restarts: Vec<Event>,
 }
 
 /// Why nothing was read.
@@ -157,7 +161,7 @@ pub(super) fn search(caller: &Caller<'_>, words: Option<&str>) -> Result<Reply, 
         Unread::NotKept => not_kept(),
         Unread::NoWords => caller.refuse(&Notice::NoSearch),
     })?;
-    let Excerpt { events, looked_to, earliest } = excerpt;
+    let Excerpt { events, looked_to, earliest, .. } = excerpt;
     let before = if earliest { 0 } else { looked_to };
     let reading = Reading { room: room.number, words: Some(words), before };
     caller.note_reading(archive, reading);
@@ -172,7 +176,7 @@ pub(super) fn search(caller: &Caller<'_>, words: Option<&str>) -> Result<Reply, 
         return Ok(caller.answered(answer));
     }
     if !events.is_empty() {
-        let head = HistoryHead { room: &room.name, earliest, nonce: None };
+        let head = HistoryHead { earliest, ..HistoryHead::of(&room.name) };
         answer.history(head, events.iter().rev());
     }
     answer.notice(&Notice::Found { count: events.len(), is_all: earliest });

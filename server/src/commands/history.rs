@@ -79,17 +79,19 @@ fn read_saved(
         Err(_) => return None,
     };
     caller.note_reading(archive, reading_after(&excerpt, room, span));
-    let Excerpt { events, earliest, .. } = excerpt;
+    let Excerpt { events, earliest, gaps, restarts, .. } = excerpt;
     let mut answer = caller.begin();
-    match &events[..] {
-        [] if !is_for_programs && span.since.is_some() => answer.notice(&Notice::NothingSince),
-        [] if !is_for_programs => answer.notice(&Notice::HistoryBegins),
-        _ => {
-            let head = HistoryHead { room: &room.name, earliest, nonce: caller.nonce };
-            answer.history(head, events.iter().rev());
-        }
+    let is_empty = events.is_empty() && gaps.is_empty();
+    if is_for_programs || !is_empty {
+        let (room, nonce) = (&*room.name, caller.nonce);
+        let head = HistoryHead { room, earliest, nonce, gaps: &gaps, restarts: &restarts };
+        answer.history(head, events.iter().rev());
+    } else if span.since.is_some() {
+        answer.notice(&Notice::NothingSince);
+    } else {
+        answer.notice(&Notice::HistoryBegins);
     }
-    if earliest && !events.is_empty() && !span.has_beginning() {
+    if earliest && !is_empty && !span.has_beginning() {
         answer.hint(&Notice::HistoryBegins);
     }
     Some(Ok(caller.answered(answer)))

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use madang_protocol::event::{Event, ServerMessage};
+use madang_protocol::event::{Event, IdRange, ServerMessage};
 
 use super::{HistoryHead, Part};
 
@@ -34,7 +34,7 @@ pub(crate) fn first<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<&'a Even
 /// The messages to a program, each with at most [`MESSAGE_BYTES`] of events, unless a single
 /// event is longer.
 pub(super) fn parts(
-    head: HistoryHead<'_>,
+    mut head: HistoryHead<'_>,
     events: &[&Event],
     write: impl Fn(&ServerMessage<'_>, &mut Vec<u8>),
 ) -> Vec<Part> {
@@ -49,8 +49,14 @@ pub(super) fn parts(
         let count = rest.iter().take_while(fits).count().max(1);
         let (taken, after) = rest.split_at(count);
         let mut lines = Vec::new();
-        write(&message(head, taken, !after.is_empty()), &mut lines);
         let last_id = taken.last().unwrap_or(first).id();
+        // Each gap goes with the events around it.
+        let (gaps, later) = match after.is_empty() {
+            true => (head.gaps, &[][..]),
+            false => head.gaps.split_at(head.gaps.partition_point(|(from, _)| *from < last_id)),
+        };
+        write(&message(HistoryHead { gaps, ..head }, taken, !after.is_empty()), &mut lines);
+        head.gaps = later;
         parts.push(Part { lines, first_id: first.id(), last_id });
         rest = after;
     }
@@ -63,11 +69,12 @@ pub(super) fn message<'a>(
     events: &[&'a Event],
     more: bool,
 ) -> ServerMessage<'a> {
-    let HistoryHead { room, earliest, nonce } = head;
+    let HistoryHead { room, earliest, nonce, gaps, .. } = head;
     ServerMessage::History {
         room: room.into(),
         events: events.iter().map(|event| Cow::Borrowed(*event)).collect(),
         more,
+        gaps: gaps.iter().map(|(from, to)| IdRange { from: *from, to: *to }).collect(),
         earliest,
         nonce: nonce.map(Into::into),
     }

@@ -212,7 +212,7 @@ impl Dialect for TextLines {
 
     fn write_history(
         &self,
-        _head: HistoryHead<'_>,
+        head: HistoryHead<'_>,
         newest_first: &mut dyn Iterator<Item = &Event>,
         words: Words,
         out: &mut Vec<u8>,
@@ -220,19 +220,45 @@ impl Dialect for TextLines {
         let zone = clock::zone();
         let today = Timestamp::now().to_zoned(zone.clone()).date();
         let (mut said, mut bytes) = (Vec::new(), 0);
+        let mut breaks = self.breaks(head, words).into_iter().rev().peekable();
         for event in newest_first {
+            while let Some((_, line)) = breaks.next_if(|(id, _)| *id > event.id()) {
+                said.push(line);
+            }
             let time = time_of_day(event.stamp().time, zone, today);
             let lines = lines_with_time(event, words, &time);
             bytes += lines.len();
             if bytes > ANSWER_BYTES && !said.is_empty() {
+                breaks.by_ref().for_each(drop);
                 break;
             }
             said.push(lines);
         }
+        said.extend(breaks.map(|(_, line)| line));
         if said.is_empty() {
             self.write_notice(&Notice::NothingEarlier, None, words, out);
         }
         said.iter().rev().for_each(|lines| out.extend_from_slice(lines));
+    }
+}
+
+impl TextLines {
+    /// The lines about what is missing and about restarts, each with the id where it stands.
+    fn breaks(&self, head: HistoryHead<'_>, words: Words) -> Vec<(u64, Vec<u8>)> {
+        let gaps = head.gaps.iter().map(|(from, to)| {
+            let mut line = Vec::new();
+            let lines = to.saturating_sub(*from).saturating_add(1);
+            self.write_notice(&Notice::NotSaved { lines }, None, words, &mut line);
+            (*from, line)
+        });
+        let restarts = head.restarts.iter().map(|event| {
+            let mut line = Vec::new();
+            self.write_event(event, words, &mut line);
+            (event.id(), line)
+        });
+        let mut breaks: Vec<_> = gaps.chain(restarts).collect();
+        breaks.sort_by_key(|(id, _)| *id);
+        breaks
     }
 }
 

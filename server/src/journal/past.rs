@@ -47,6 +47,10 @@ pub(crate) struct Found {
     pub(crate) is_full: bool,
     /// Whether nothing older may be read.
     pub(crate) earliest: bool,
+    /// What could not be written of what was looked at: the first and the last id of each hole.
+    pub(crate) gaps: Vec<(u64, u64)>,
+    /// The restarts of the server among what was looked at.
+    pub(crate) restarts: Vec<Event>,
 }
 
 /// The order in which events are examined.
@@ -60,10 +64,12 @@ impl Found {
     /// Joins two results; `is_older` tells which of them is the older part.
     pub(crate) fn joined_to(self, other: Found, is_older: bool) -> Found {
         let Found { looked_to, is_all, is_full, earliest, .. } = self;
-        let (mut events, newer) =
-            if is_older { (self.events, other.events) } else { (other.events, self.events) };
-        events.extend(newer);
-        Found { events, looked_to, is_all, is_full, earliest }
+        let (older, newer) = if is_older { (self, other) } else { (other, self) };
+        let Found { mut events, mut gaps, mut restarts, .. } = older;
+        events.extend(newer.events);
+        gaps.extend(newer.gaps);
+        restarts.extend(newer.restarts);
+        Found { events, looked_to, is_all, is_full, earliest, gaps, restarts }
     }
 }
 
@@ -231,6 +237,22 @@ impl Past {
         holes.collect()
     }
 
+    /// The holes of a room that begin within these ids, the second not included.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's.
+    pub(crate) fn holes_within(
+        &self,
+        room: u64,
+        from: u64,
+        to: u64,
+    ) -> rusqlite::Result<Vec<(u64, u64)>> {
+        let mut holes = self.holes(room)?;
+        holes.retain(|(first, _)| (from..to).contains(first));
+        Ok(holes)
+    }
+
     fn look(
         &self,
         order: Order,
@@ -252,7 +274,9 @@ impl Past {
             [span.after, span.before].map(|id| i64::try_from(id).unwrap_or(i64::MAX));
         let mut rows = statement.query(params![span.room as i64, after, before])?;
         let events = Vec::new();
-        let mut found = Found { events, looked_to, is_all: true, is_full: false, earliest: false };
+        let (gaps, restarts) = (Vec::new(), Vec::new());
+        let (is_all, is_full, earliest) = (true, false, false);
+        let mut found = Found { events, looked_to, is_all, is_full, earliest, gaps, restarts };
         let (mut bytes, mut looked_at) = (0, 0_usize);
         while let Some(row) = rows.next()? {
             let is_too_old = row.get::<_, i64>(1)? < span.since.as_millis();
@@ -267,8 +291,14 @@ impl Past {
             if !is_too_old
                 && holds(row.get_ref(6)?.as_str_or_null()?)
                 && let Some(event) = row::event(row, &span.name)?
-                && keep(&event)
             {
+                if matches!(event, Event::Restarted { .. }) {
+                    found.restarts.push(event.clone());
+                }
+                if !keep(&event) {
+                    found.looked_to = row.get::<_, i64>(0)? as u64;
+                    continue;
+                }
                 bytes += event.encoded_bytes();
                 let is_too_much = bytes > bounds.bytes && !found.events.is_empty();
                 if is_too_much || found.events.len() == bounds.events {
@@ -281,6 +311,7 @@ impl Past {
         }
         if order == Order::NewestFirst {
             found.events.reverse();
+            found.restarts.reverse();
             found.earliest = found.is_all;
         }
         Ok(found)

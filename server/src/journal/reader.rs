@@ -64,9 +64,8 @@ impl Work {
     /// Lower is more urgent.
     fn urgency(&self) -> u8 {
         match self {
-            Work::Job(Job { request: Request { kind: ReadKind::Search(_), .. }, .. })
-            | Work::Look(_) => 1,
-            Work::Job(_) => 0,
+            Work::Job(job) if !matches!(job.request.kind, ReadKind::Search(_)) => 0,
+            Work::Job(_) | Work::Look(_) => 1,
         }
     }
 }
@@ -97,7 +96,7 @@ struct ReaderState {
 /// A unit of work.
 enum Work {
     /// A slice of a request.
-    Job(Job),
+    Job(Box<Job>),
     /// Something that takes no longer than a slice, and answers by itself.
     Look(Box<dyn FnOnce(&Past) + Send>),
 }
@@ -134,7 +133,7 @@ impl Reader {
                 ReadKind::Search(_) => SEARCH_TIME,
                 ReadKind::History | ReadKind::Beginning => PATIENCE,
             };
-            let job = Job { request, found: None, earliest: false, left, answer };
+            let job = Box::new(Job { request, found: None, earliest: false, left, answer });
             state.waiting.push_back(Work::Job(job));
             self.asked.notify_all();
         }
@@ -259,6 +258,18 @@ impl Job {
             ReadKind::Beginning => past.first(span, bounds, keep)?,
         };
         more.earliest |= self.earliest;
+        if !matches!(kind, ReadKind::Search(_)) {
+            // Up to both ends of the span, where there is nothing more; not before what may be
+            // read.
+            let is_unlimited = span.since.as_millis() == 0;
+            let from = match more.is_all && is_unlimited || is_forward {
+                true => span.after.saturating_add(1),
+                false => more.looked_to,
+            };
+            let is_up_to_there = is_forward && !more.is_all;
+            let to = if is_up_to_there { more.looked_to } else { span.before };
+            more.gaps = past.holes_within(span.room, from, to)?;
+        }
         *events -= more.events.len();
         let taken = more.events.iter().map(Event::encoded_bytes).sum();
         *bytes = bytes.saturating_sub(taken);

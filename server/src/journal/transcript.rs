@@ -7,6 +7,7 @@ use jiff::{Timestamp, Zoned, civil::Date, tz::TimeZone};
 use madang_protocol::{
     command::TranscriptFormat,
     event::{Event, ServerMessage, Time},
+    notice::Notice,
     text::{Lang, LineEnd, teacher_mark, write_event},
 };
 
@@ -103,11 +104,8 @@ impl<W: Write> Transcript<W> {
     ///
     /// Errors of the output.
     pub(crate) fn hole(&mut self, first: u64, last: u64) -> io::Result<()> {
-        let count = last.saturating_sub(first) + 1;
-        let text = match self.heading.lang {
-            Lang::Ko => format!("-- 여기서 {count}줄이 저장되지 않았습니다 --"),
-            Lang::En => format!("-- {count} lines were not saved here --"),
-        };
+        let lines = last.saturating_sub(first).saturating_add(1);
+        let text = Notice::NotSaved { lines }.text(self.heading.lang);
         match self.format {
             TranscriptFormat::Txt => writeln!(self.out, "{text}"),
             TranscriptFormat::Html => writeln!(self.out, "<p class=\"note hole\">{text}"),

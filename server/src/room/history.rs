@@ -278,11 +278,8 @@ impl History {
         let first = events.first().map(|event| event.id());
         let first = first.or(span.after.map(|after| after + 1)).or(span.before);
         let is_older = |event: &Event| first.is_none_or(|first| event.id() < first);
-        let head = HistoryHead {
-            room: &self.room,
-            earliest: !is_part && !newest_first().any(is_older),
-            nonce,
-        };
+        let earliest = !is_part && !newest_first().any(is_older);
+        let head = HistoryHead { earliest, nonce, ..HistoryHead::of(&self.room) };
         answer.history(head, events.into_iter().rev());
     }
 

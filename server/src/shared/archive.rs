@@ -83,8 +83,8 @@ impl Archive for Shared {
             reader::ReadError::Busy => Unread::Busy,
             reader::ReadError::Failed => Unread::NotKept,
         })?;
-        let Found { events, looked_to, earliest, .. } = found;
-        Ok(Excerpt { events, looked_to, earliest })
+        let Found { events, looked_to, earliest, gaps, restarts, .. } = found;
+        Ok(Excerpt { events, looked_to, earliest, gaps, restarts })
     }
 
     fn rooms_named(&self, name: &RoomName) -> Vec<(u64, Arc<str>)> {

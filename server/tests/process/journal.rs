@@ -258,6 +258,8 @@ fn talk_is_read_back_and_searched_over_restarts_from_nc() {
     let shown = bob.expect("퐁");
     assert!(shown.contains("30번째 줄\n") && shown.contains("내일 회의는 3시\n"), "{shown}");
     assert!(!shown.contains("29번째 줄\n"), "{shown}");
+    // Nothing was said since; the restart stands in its place, and counts for no line.
+    assert!(shown.contains("3시\n-- 서버가 다시 시작되었습니다 --\n"), "{shown}");
     bob.send("/지난말\n/ping\n");
     let shown = bob.expect("퐁");
     assert!(shown.contains(" 29번째 줄\n") && !shown.contains(" 30번째 줄\n"), "{shown}");
