@@ -273,7 +273,7 @@ fn a_disk_whose_writes_or_syncs_fail_is_tried_again() {
         let mut server = disk.start_server();
         let mut two = Two::log_in(&server);
         let mut kim = TestClient::connect(server.address);
-        kim.login("kim").send(format!("/teach {CODE}\n")).expect("You are a teacher now.");
+        kim.login("kim").send(format!("/teach {CODE}\n/ping\n")).expect("pong\n");
         two.say();
         assert_eq!(two.ack(), (0, true), "{order}");
         disk.order(order);
