@@ -35,6 +35,8 @@ mod doors;
 mod cluster;
 mod lesson;
 mod lesson_story;
+mod lesson_secrets;
+mod lessons;
 mod tls;
 mod transcripts;
 mod search;
