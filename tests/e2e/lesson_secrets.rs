@@ -1,7 +1,10 @@
 //! What nobody may learn in a lesson: two worlds that differ only in who voted what and who
 //! asked what look the same to everyone else, and tallies go to nobody but teachers.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use madang_tests::{TestClient, TestServer};
 use serde_json::{Value, json};
@@ -241,4 +244,56 @@ fn nothing_tells_who_voted_or_asked_what() {
     has("table", "ann,here,0,0,1");
     has("console", "[ann]");
     has("metrics", "madang_sessions 8");
+}
+
+#[test]
+fn tallies_go_to_teachers_and_their_wall_at_most_twice_a_second() {
+    let server = start(|config| config.rate_limit = None);
+    let mut kim = begin(&server);
+    let mut wall = server.login_json("wall");
+    wall.command(&format!("/teach {CODE}"));
+    wall.next("teacher");
+    wall.ask(json!({"type": "watch", "nonce": "w"}));
+    let mut dave = server.login_json("dave");
+    let mut pupil = server.login_json("pupil");
+    let mut nc = server.login("nc");
+    kim.command("/poll Q / a / b");
+    pupil.next("poll");
+    let started = Instant::now();
+    // For more than a second, as fast as they are taken.
+    let mut votes = 0;
+    while started.elapsed() < Duration::from_millis(1_200) {
+        votes += 1;
+        pupil.ask(json!({"type": "vote", "choice": 1 + votes % 2, "nonce": "v"}));
+        pupil.next("ack");
+    }
+    dave.ask(json!({"type": "vote", "choice": 1, "nonce": "v"}));
+    dave.next("ack");
+    for (teacher, has_names) in [(&mut kim, true), (&mut wall, false)] {
+        let mut tallies = 0;
+        loop {
+            let tally = teacher.next("tally");
+            assert_eq!(tally["waiting"].is_array(), has_names, "{tally}");
+            assert_eq!(tally["counts"], Value::Null, "{tally}");
+            tallies += 1;
+            if tally["answered"] == 2 {
+                break;
+            }
+        }
+        // Half a second before each, but for the first.
+        let most = started.elapsed().as_millis() / 500 + 1;
+        assert!(tallies <= most, "{tallies} tallies for {votes} votes, at most {most}");
+    }
+    for client in [&mut dave, &mut pupil] {
+        client.command("/ping over");
+        loop {
+            let message = client.expect_json();
+            assert_ne!(message["type"], "tally", "{message}");
+            if message["type"] == "pong" {
+                break;
+            }
+        }
+    }
+    nc.send("/ping over\n");
+    assert!(!nc.expect("over").contains("voted"));
 }

@@ -23,7 +23,10 @@ use super::{
 use crate::{
     admission::{allowance::AddressAllowance, bans::Bans, spoken::SpokenWords},
     clock,
-    delivery::{outbox::Outbox, sink::fake::connect},
+    delivery::{
+        outbox::Outbox,
+        sink::fake::{FakeSocket, connect},
+    },
     dialect::Form,
     doors::Doors,
     metrics::Metrics,
@@ -319,4 +322,31 @@ fn timers_connections_and_the_console_are_the_servers() {
     check(|stage| stage.run_as_operator("/kick bob"), "end ROOM when empty");
     check(|stage| stage.run(&stage.alice, "/end"), "ROOM has ended");
     check(|stage| stage.run_as_operator("/ban bob"), "close whoever is bob");
+}
+
+#[test]
+fn a_tally_goes_to_json_teachers_whose_outbox_is_empty() {
+    let stage = Stage::new();
+    let person = |number: u64, name: &str, token: Option<&str>| {
+        let name = UserName::parse(name).expect("a name");
+        let token = token.map(str::to_owned);
+        let session = stage.users.claim(&name, token, number, clock::now()).expect("it is free");
+        let (socket, outbox) = connect(number, Form::JSON);
+        session.attach(outbox, Vec::new(), 0);
+        (session, socket)
+    };
+    let (reads, full) = (person(3, "reads", Some("3")), person(4, "full", Some("4")));
+    let (nc, pupil) = (person(5, "nc", None), person(6, "pupil", Some("6")));
+    [&reads.0, &full.0, &nc.0].iter().for_each(|it| assert!(stage.users.teachers.make(it)));
+    stage.run_as_operator("/lesson");
+    let send = || lesson::send_tallies(&stage.chat());
+    assert!(send(), "there is no poll, and nothing to send");
+    stage.run(&(reads.0.clone(), stage.alice.1.clone()), "/poll Q / a / b");
+    full.1.change(|state| state.space = 0);
+    full.0.tell(|answer| answer.line("the socket takes none of it"));
+    assert!(!send(), "it is to be sent again");
+    let tallies = |socket: &FakeSocket| socket.text().matches("\"type\":\"tally\"").count();
+    full.1.change(|state| state.space = usize::MAX);
+    let counts = [&reads, &full, &nc, &pupil].map(|(_, socket)| tallies(socket));
+    assert_eq!(counts, [1, 0, 0, 0]);
 }
