@@ -36,6 +36,7 @@ mod cluster;
 mod lesson;
 mod lesson_story;
 mod lesson_secrets;
+mod whole_lesson;
 mod lessons;
 mod tls;
 mod transcripts;
