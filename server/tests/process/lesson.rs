@@ -1,19 +1,26 @@
 //! A lesson over restarts with `--data`: it goes on where it was, whatever ended the server,
 //! and what is secret in it is in no file.
 
-use std::{fs, net::SocketAddr, path::Path};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
 
 use madang_protocol::{
     notice::{LessonNotice, Notice},
     text::Lang,
 };
-use madang_tests::{TestClient, TestFolder};
+use madang_tests::{TestClient, TestFolder, WebSocketClient};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::{
     journal::{saved, text, wait_for},
-    server_process::ServerProcess,
+    program::Program,
+    server_process::{ServerProcess, command_under},
 };
 
 const CODE: &str = "QX7F-3K9W-2M";
@@ -329,4 +336,79 @@ fn what_is_secret_in_a_lesson_is_in_no_file() {
     let expected =
         ["lesson", "listen", "hand", "poll", "restarted", "poll_ended", "lesson", "restarted"];
     assert_eq!(kinds, expected);
+}
+
+/// Thirty vote at once, four of them in real browsers, on a server that has one core.
+#[test]
+#[cfg(target_os = "linux")]
+#[ignore = "needs node, tests/browser/node_modules, chromium and taskset"]
+fn thirty_votes_at_once_take_a_server_on_one_core_a_part_of_two_seconds() {
+    const PROGRAMS: usize = 26;
+    const BROWSERS: usize = 4;
+    let folder = TestFolder::new();
+    let code = folder.path().join("code");
+    fs::write(&code, CODE).expect("the folder is there");
+    let mut command = command_under("taskset", &["-c", "0"]);
+    let server = ServerProcess::start_as(command.args(["--teacher-code", text(&code)]));
+    let school = School { folder, server: Some(server) };
+    let mut kim = Person::log_in(&school, "kim");
+    kim.ask(&format!("/teach {CODE}"), "teacher");
+    kim.ask("/lesson", "ack");
+    let server = school.server.as_ref().expect("it runs");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/browser/votes.mjs");
+    let mut node = Command::new("node");
+    node.arg(script).arg(format!("http://{}/", server.web_address)).arg(BROWSERS.to_string());
+    let mut browsers = Program::start(node.stdin(Stdio::piped()));
+    browsers.out().expect("here\n");
+    let mut programs: Vec<WebSocketClient> = (0..PROGRAMS)
+        .map(|at| {
+            let mut client = WebSocketClient::open_json(server.web_address);
+            client.login_json(&format!("program{at}"));
+            client
+        })
+        .collect();
+    kim.ask("/poll Lunch? / rice / soup", "ack");
+    programs.iter_mut().for_each(|client| hear(client, "poll"));
+    browsers.out().expect("ready\n");
+
+    let (began, used) = (Instant::now(), processor_time(server.pid()));
+    browsers.type_in("go\n");
+    for client in &mut programs {
+        client.send_json(&json!({"type": "vote", "choice": 2, "nonce": "v"}));
+    }
+    programs.iter_mut().for_each(|client| hear(client, "ack"));
+    let acked = began.elapsed();
+    let voters = PROGRAMS + BROWSERS;
+    while wait_for(&mut kim.client, "tally")["answered"] != voters {}
+    let tallied = began.elapsed();
+    browsers.out().expect("voted in ");
+    let shown = browsers.out().expect("\n");
+    let used = processor_time(server.pid()) - used;
+    println!(
+        "{PROGRAMS} programs had their acks after {acked:?}, {BROWSERS} browsers showed their votes \
+         after {shown}; the teacher was told of all after {tallied:?}; the server used {used:?}"
+    );
+    assert!(used < Duration::from_millis(500), "{used:?}: two seconds would be at risk");
+    kim.send("/poll end");
+    let ended = wait_for(&mut kim.client, "poll_ended");
+    assert_eq!(ended["counts"], json!([BROWSERS, PROGRAMS]), "{ended}");
+}
+
+/// Waits for a message of this type.
+#[cfg(target_os = "linux")]
+#[track_caller]
+fn hear(client: &mut WebSocketClient, kind: &str) {
+    let kind = format!("{{\"type\":\"{kind}\"");
+    while !client.expect_message().starts_with(&kind) {}
+}
+
+/// The processor time that a process has used.
+#[cfg(target_os = "linux")]
+fn processor_time(pid: rustix::process::Pid) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).expect("it runs");
+    let (_, fields) = stat.rsplit_once(") ").expect("behind its name");
+    let fields: Vec<i64> = fields.split(' ').filter_map(|it| it.parse().ok()).collect();
+    // The first field is no number; of the others, user and system time are the 11th and 12th,
+    // in hundredths of a second.
+    Duration::from_millis(10 * (fields[10] + fields[11]).unsigned_abs())
 }
