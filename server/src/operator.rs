@@ -163,6 +163,10 @@ impl Operator {
         }
         let console = &self.shared.console;
         let lang = console.lang();
+        if self.shared.users.teachers.gives_away(&line) {
+            console.say(Notice::Lesson(LessonNotice::CodeInText).text(lang));
+            return Outcome::GoesOn;
+        }
         let room = self.shared.rooms.find(&Destination::Public(self.room.lock().clone()));
         let room = room.unwrap_or_else(|| {
             // The room has ended.

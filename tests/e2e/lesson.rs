@@ -384,18 +384,50 @@ fn the_code_is_refused_wherever_it_is_said_and_stands_nowhere() {
         format!("/quit {CODE}"),
         format!("/new {CODE}"),
         format!("/frobnicate {CODE}"),
+        format!("/join {CODE}"),
+        format!("/ask {}", CODE.replace('-', "\n")),
+        format!("/lesson {CODE}"),
+        format!("/poll {CODE} / a / b"),
+        format!("/timer 5m {spelled}"),
+        format!("/who after {CODE}"),
     ] {
         refused(&mut bob, &line, "code_in_text");
     }
     for message in [
         json!({"type": "say", "text": format!("it is {spelled}"), "nonce": "1"}),
+        json!({"type": "say", "text": CODE.replace('-', "\n-"), "nonce": "1"}),
         json!({"type": "hand", "up": true, "text": CODE, "nonce": "1"}),
     ] {
         bob.send_json(message);
         assert_eq!(next_error(&mut bob)["code"], "code_in_text");
     }
+    for login in [
+        json!({"type": "login", "name": CODE}),
+        json!({"type": "login", "name": "erin", "room": CODE}),
+        json!({"type": "login", "name": "erin", "new_room": true, "topic": spelled}),
+    ] {
+        let mut erin = server.connect();
+        erin.become_json();
+        erin.send_json(login);
+        assert_eq!(next_error(&mut erin)["code"], "code_in_text");
+    }
+    // A teacher's lines are refused too, and the operator's.
+    refused(&mut kim, &format!("/lesson {CODE}"), "code_in_text");
+    kim.ask(json!({"type": "say", "text": CODE, "nonce": "1"}));
+    assert_eq!(next_error(&mut kim)["code"], "code_in_text");
+    server.operate(&format!("/say {CODE}"));
+    server.console_expect(&words(LessonNotice::CodeInText));
+    let (mut lines, mut socket) =
+        (server.login_websocket("ws"), server.login_websocket_json("wsj"));
+    lines.send(&format!("two lines\n{CODE}"));
+    lines.expect(&words(LessonNotice::CodeInText));
+    socket.send_json(&json!({"type": "say", "text": spelled, "nonce": "1"}));
+    assert_eq!(next_error_of(&mut socket)["code"], "code_in_text");
     let mut text = server.connect();
     text.expect("Login ID:");
+    text.send(format!("/join {CODE}\n"));
+    text.expect(words(LessonNotice::CodeInText));
+    text.send("/join lobby\n");
     text.send(format!("{CODE}\n"));
     text.expect(words(LessonNotice::CodeInText));
     text.expect("Login ID:");

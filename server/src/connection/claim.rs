@@ -77,11 +77,12 @@ impl Connection {
         let NewLogin { name, place, quiet, shown, previous, nonce: request } = login;
         let nonce = request.as_deref();
         let number = self.admission.number;
-        let topic = match &place {
+        let room = match &place {
             FirstRoom::NewRoom { topic } => topic,
+            FirstRoom::Room(Destination::Public(name)) => name.as_str(),
             FirstRoom::Lobby | FirstRoom::Room(_) => "",
         };
-        if self.gives_away_code(&name, nonce) || self.gives_away_code(topic, nonce) {
+        if self.gives_away_code(&name, nonce) || self.gives_away_code(room, nonce) {
             self.prompt();
             return Ok(None);
         }

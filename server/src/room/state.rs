@@ -151,7 +151,12 @@ impl State {
         if let Some(lasting) = lasting.and_then(|lasting| serde_json::from_str(&lasting).ok()) {
             let Lasting { topic, locked, limit, kicks, muted } = lasting;
             (state.topic, state.muted) = (topic, muted);
-            state.access = Access { owner, locked, limit, kicks, ..Access::default() };
+            // Who has attended the lesson so far may come back, as before.
+            let known = match locked {
+                true => Arc::new(state.class.attendance().into_keys().collect()),
+                false => Arc::default(),
+            };
+            state.access = Access { owner, locked, limit, kicks, known, ..Access::default() };
         }
         // They joined before any event that is visible now.
         for (awaited, joined) in away.into_iter().zip(1..) {
