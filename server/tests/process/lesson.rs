@@ -173,14 +173,14 @@ fn a_lesson_goes_on_after_a_kill_and_after_a_stop() {
         dan.ask("/1", "ack");
         kim.ask("/poll end", "ack");
         dan.ask("/ask nobody-shall-know", "ack");
+        let mut visitor = Person::log_in(&school, "visitor");
+        visitor.ask("/join math", "entered");
         // Whoever has attended may come back to a locked room.
         for line in ["/slow 1h", "/listen on", "/call dan", "/timer 1h test", "/lock"] {
             kim.ask(line, "ack");
         }
         kim.ask("/poll Second? / c / d", "ack");
         bob.ask("/2", "ack");
-        let mut visitor = Person::log_in(&school, "visitor");
-        visitor.ask("/join math", "entered");
         kim.settle();
         school.restart(signal);
 
