@@ -37,6 +37,7 @@ mod lesson;
 mod lesson_story;
 mod lesson_secrets;
 mod whole_lesson;
+mod spreadsheets;
 mod lessons;
 mod tls;
 mod transcripts;

@@ -156,7 +156,7 @@ impl State {
                 true => Arc::new(state.class.attendance().into_keys().collect()),
                 false => Arc::default(),
             };
-            state.access = Access { owner, locked, limit, kicks, known, ..Access::default() };
+            state.access = Access { owner, locked, limit, kicks, known };
         }
         // They joined before any event that is visible now.
         for (awaited, joined) in away.into_iter().zip(1..) {

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::{
     journal::{saved, text, wait_for},
     program::Program,
-    server_process::{ServerProcess, command_under},
+    server_process::{ServerProcess, command, command_under},
 };
 
 const CODE: &str = "QX7F-3K9W-2M";
@@ -337,6 +337,56 @@ fn what_is_secret_in_a_lesson_is_in_no_file() {
     let expected =
         ["lesson", "listen", "hand", "poll", "restarted", "poll_ended", "lesson", "restarted"];
     assert_eq!(kinds, expected);
+}
+
+/// What the console and the log of a server show of a lesson in which two people vote and ask.
+fn shown_of(votes: [usize; 2], questions: [(usize, &str); 2]) -> Vec<String> {
+    let folder = TestFolder::new();
+    let code = folder.path().join("code");
+    fs::write(&code, CODE).expect("the folder is there");
+    let mut command = command();
+    command.env("RUST_LOG", "madang_server=trace");
+    let server = ServerProcess::start_as(command.args(["--teacher-code", text(&code)]));
+    let mut school = School { folder, server: Some(server) };
+    let mut kim = Person::log_in(&school, "kim");
+    let mut pupils = ["bob", "dan"].map(|name| Person::log_in(&school, name));
+    kim.ask(&format!("/teach {CODE}"), "teacher");
+    kim.ask("/lesson", "ack");
+    kim.ask("/poll Q / a / b", "ack");
+    for (pupil, vote) in pupils.iter_mut().zip(votes) {
+        pupil.ask(&format!("/{vote}"), "ack");
+    }
+    for (at, question) in questions {
+        pupils[at].ask(&format!("/ask {question}"), "ack");
+    }
+    for line in ["/poll show", "/show 1", "/hush 2", "/poll end", "/lesson end"] {
+        kim.ask(line, "ack");
+    }
+    let mut server = school.server.take().expect("it runs");
+    server.signal(Signal::TERM);
+    assert_eq!(server.expect_exit(), 0);
+    let shown = server.out().expect_end() + &server.err().expect_end();
+    assert!(shown.contains("[bob]"), "{shown}");
+    // Times and addresses differ from run to run, and the order in which connections end.
+    let is_of_a_run =
+        |word: &str| word.contains("127.0.0.1") || word.starts_with(|c: char| c.is_ascii_digit());
+    let timeless = |line: &str| -> Vec<String> {
+        line.split_whitespace().filter(|word| !is_of_a_run(word)).map(str::to_owned).collect()
+    };
+    let mut lines: Vec<String> = shown.lines().map(|line| timeless(line).join(" ")).collect();
+    lines.sort_unstable();
+    lines
+}
+
+#[test]
+fn neither_console_nor_log_tells_who_voted_or_asked_what() {
+    let one = shown_of([1, 2], [(0, "why?"), (1, "how?")]);
+    let other = shown_of([2, 1], [(1, "why?"), (0, "how?")]);
+    assert_eq!(one, other);
+    let all = one.concat();
+    for secret in ["why?", "how?", CODE, "Voted", "vote"] {
+        assert!(!all.contains(secret), "{secret}: {one:#?}");
+    }
 }
 
 /// Thirty vote at once, four of them in real browsers, on a server that has one core.
