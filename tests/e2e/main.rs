@@ -38,7 +38,6 @@ mod lesson_story;
 mod lesson_secrets;
 mod whole_lesson;
 mod spreadsheets;
-mod lessons;
 mod tls;
 mod transcripts;
 mod search;
