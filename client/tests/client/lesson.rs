@@ -178,7 +178,7 @@ fn a_small_terminal_keeps_its_rows_for_what_is_said() {
     terminal.resize(30, 12);
     terminal.expect_screen("the poll in fewer columns", |rows| {
         let [.., above, prompt] = rows else { return false };
-        above.starts_with("poll: ") && above.len() < 32 && prompt == "[lobby 3]"
+        above.starts_with("poll: ") && above.chars().count() < 30 && prompt == "[lobby 3]"
     });
     terminal.enter("mine");
     assert_eq!(peer.expect_say(), "mine");
