@@ -23,8 +23,8 @@ function arrived() {
   return state;
 }
 
-const before = (state, id, events, isAll = false) => state.loaded({ before: id }, { room: "lobby", events, isAll });
-const after = (state, id, events) => state.loaded({ after: id }, { room: "lobby", events, isAll: false });
+const before = (state, id, events, isAll = false) => state.loaded({ before: id }, { room: "lobby", events, gaps: [], isAll });
+const after = (state, id, events) => state.loaded({ after: id }, { room: "lobby", events, gaps: [], isAll: false });
 
 test("whoever comes into a saved room is told once, where they came", () => {
   const state = arrived();
@@ -40,6 +40,15 @@ test("what is loaded from before goes on until there is nothing older", () => {
   assert.deepEqual([shown(state), state.timeline.begin, state.exhausted], [["97", "98", "99"], 97, false]);
   before(state, 97, saids(95, 96), true);
   assert.deepEqual([shown(state), state.exhausted], [["95", "96", "97", "98", "99"], true]);
+});
+
+test("what could not be saved is told in its place, once", () => {
+  const state = arrived();
+  const answer = { room: "lobby", events: [...saids(91, 93), ...saids(97, 99)], gaps: [{ from: 94, to: 96 }], isAll: false };
+  state.loaded({ before: 100 }, answer);
+  state.loaded({ before: 100 }, answer);
+  const rows = state.entries.map(({ kind, text, count }) => text ?? `${kind} ${count}`);
+  assert.deepEqual(rows.slice(0, 7), ["91", "92", "93", "unsaved 3", "97", "98", "99"]);
 });
 
 test("a message that is far from all others stands between holes, which fill from both sides", () => {
@@ -87,7 +96,7 @@ test("who is ignored takes no place among what is shown", () => {
 
 test("of another room, nothing is loaded", () => {
   const state = arrived();
-  state.loaded({ before: 100 }, { room: "math", events: saids(98, 99), isAll: true });
+  state.loaded({ before: 100 }, { room: "math", events: saids(98, 99), gaps: [], isAll: true });
   assert.deepEqual([shown(state), state.exhausted], [[], false]);
 });
 
