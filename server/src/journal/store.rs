@@ -175,7 +175,7 @@ impl Store {
         &self.connection
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(feature = "shuttle")))]
     pub(super) fn connection_mut(&mut self) -> &mut Connection {
         &mut self.connection
     }
