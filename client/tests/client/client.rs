@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use madang_tests::spawn_program;
+use crate::spawn_program;
 
 use crate::{DEADLINE, fake_server::FakeServer};
 

@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use madang_tests::spawn_program;
+use crate::spawn_program;
 use socket2::{Domain, Socket, Type};
 
 use crate::{

@@ -44,6 +44,7 @@ impl FakeServer {
     }
 
     /// Whether another client has connected by now.
+    #[cfg(unix)]
     pub(crate) fn is_asked_again(&self) -> bool {
         self.accepted.try_recv().is_ok()
     }

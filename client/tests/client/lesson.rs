@@ -3,12 +3,12 @@
 
 use std::process::Stdio;
 
+use crate::spawn_program;
 use madang_protocol::{
     event::{LessonNow, Time},
     notice::{LessonNotice, Notice},
     text::Lang,
 };
-use madang_tests::spawn_program;
 
 use crate::{
     client,

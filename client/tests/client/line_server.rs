@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use madang_tests::spawn_program;
+use crate::spawn_program;
 
 use crate::{
     DEADLINE,

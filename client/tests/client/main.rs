@@ -46,6 +46,18 @@ mod tls;
 #[cfg(unix)]
 mod websocket;
 
+/// Starts a program, unless another test is starting one at a terminal.
+#[cfg(unix)]
+pub(crate) use madang_tests::spawn_program;
+
+/// Starts a program. No test starts one at a terminal here.
+#[cfg(windows)]
+pub(crate) fn spawn_program(
+    command: &mut std::process::Command,
+) -> std::io::Result<std::process::Child> {
+    command.spawn()
+}
+
 use std::time::Duration;
 
 /// How long a test waits for something that must come.

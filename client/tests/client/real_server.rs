@@ -9,13 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::spawn_program;
 use madang_protocol::{notice::Notice, text::Lang};
 use madang_server::{
     config::{Config, Listen},
     operator::console::{Console, ConsoleThread, Streams},
     server::Server,
 };
-use madang_tests::spawn_program;
 
 use crate::{
     DEADLINE, client,

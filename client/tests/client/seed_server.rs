@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use madang_tests::spawn_program;
+use crate::spawn_program;
 
 use crate::{
     DEADLINE,

@@ -3,9 +3,9 @@
 #[cfg(target_os = "linux")]
 use std::process::Stdio;
 
-use madang_protocol::{notice::Notice, text::Lang};
 #[cfg(target_os = "linux")]
-use madang_tests::spawn_program;
+use crate::spawn_program;
+use madang_protocol::{notice::Notice, text::Lang};
 
 #[cfg(target_os = "linux")]
 use crate::client::command;

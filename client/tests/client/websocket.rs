@@ -7,13 +7,13 @@ use std::{
     thread,
 };
 
+use crate::spawn_program;
 use madang_protocol::text::Lang;
 use madang_server::{
     config::{Config, Listen},
     operator::console::{Console, Streams},
     server::Server,
 };
-use madang_tests::spawn_program;
 
 use tungstenite::{
     Message, WebSocket,
