@@ -45,7 +45,8 @@ pub fn nim(name: &str) -> &'static str {
 }
 
 impl Josa {
-    /// The form that follows `word`, or both of them, such as 은(는), if its sound is unknown.
+    /// The form to put after `word`; if the last sound of `word` is unknown, both forms, such as
+    /// 은(는).
     pub fn after(self, word: &str) -> &'static str {
         let [consonant, vowel, unknown] = match self {
             Josa::EunNeun => ["은", "는", "은(는)"],

@@ -94,7 +94,7 @@ impl Recording {
         }
     }
 
-    /// The attendance of those for whom it has changed.
+    /// The attendance records that have changed, and when the lesson began.
     fn take_attended(&mut self, class: &Class) -> Option<(Time, Vec<(String, Attended)>)> {
         if self.attended.is_empty() {
             return None;
