@@ -18,7 +18,7 @@ use std::{fmt, sync::LazyLock};
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::text::Lang;
+use crate::{invisible::is_invisible, text::Lang};
 
 /// How many words a list has.
 pub const LIST_LENGTH: u16 = 2_048;
@@ -96,7 +96,8 @@ fn word_at(place: u16) -> &'static str {
 }
 
 fn place_of_word(word: &str) -> Option<u16> {
-    let word: String = word.nfc().flat_map(char::to_lowercase).collect();
+    let visible = word.chars().filter(|c| !is_invisible(*c));
+    let word: String = visible.nfc().flat_map(char::to_lowercase).collect();
     let is_english = word.is_ascii();
     let place = LISTS[usize::from(is_english)].binary_search(&&*word).ok()?;
     let first = if is_english { LIST_LENGTH } else { 0 };
@@ -256,9 +257,12 @@ mod tests {
         let whale = RoomWords::parse("노란색-고래-우산");
         assert!(whale.is_none(), "노란색 is in no list");
         let umbrella = RoomWords::parse("파란-고래-우산").expect("they are in the list");
-        for text in
-            ["파란 고래 우산", " 파란\u{3000}고래, 우산 ", "파란_고래.우산", "파란--고래-우산"]
-        {
+        for text in [
+            "파란 고래 우산",
+            " 파란\u{3000}고래, \u{200b}우산 ",
+            "파란_고래.우산",
+            "파란--고래-우산",
+        ] {
             assert_eq!(RoomWords::parse(text), Some(umbrella), "{text}");
         }
         let decomposed: String = "파란-고래-우산".nfd().collect();
