@@ -204,3 +204,25 @@ fn while_redis_is_away_nothing_is_lost_and_what_is_said_then_is_refused() {
     say(&mut alice, "again");
     bob.expect("[alice] again\n");
 }
+
+#[test]
+#[ignore = "needs redis-server"]
+fn the_members_of_a_server_that_stops_leave_and_their_room_lives_on() {
+    let mut cluster = Cluster::start(2);
+    let mut alice = cluster.nodes[0].login_json("alice");
+    let mut bob = cluster.nodes[1].login_json("bob");
+    while next(&mut alice, "joined")["user"] != "bob" {}
+    say(&mut bob, "my last words");
+    expect_said(&mut bob, "my last words");
+    cluster.nodes[1].stop();
+    assert_eq!(next(&mut bob, "bye")["reason"], "shutdown");
+    expect_said(&mut alice, "my last words");
+    assert_eq!(next(&mut alice, "left")["user"], "bob");
+    // It is named as before by a server that comes in its place.
+    let third = node(&cluster.redis);
+    let mut bob = third.login_json("bob");
+    assert_eq!(next(&mut alice, "joined")["user"], "bob");
+    say(&mut bob, "back");
+    expect_said(&mut alice, "back");
+    drop((bob, third));
+}

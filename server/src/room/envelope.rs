@@ -108,11 +108,11 @@ pub(crate) struct Coming {
 }
 
 impl Coming {
-    /// The op of a new member.
-    pub(super) fn joins(&self) -> (By, Op) {
+    /// The op of a new member whose server has this origin.
+    pub(super) fn joins(&self, origin: u64) -> (By, Op) {
         let (user, quiet) = (self.session.name(), self.session.quiet());
         let muted = self.session.muted();
-        (By::of(&self.session), Op::Join { user, quiet, muted })
+        (By::of(&self.session), Op::Join { user, quiet, muted, origin })
     }
 
     /// The op of a returning member.

@@ -222,7 +222,7 @@ impl Executor {
                 self.answers.extend(answered.map(|answered| (answered, result)));
             }
             Envelope::Join { coming, answered } => {
-                let (by, op) = asked.unwrap_or_else(|| coming.joins());
+                let (by, op) = asked.unwrap_or_else(|| coming.joins(0));
                 let result = self.join(coming, by, op);
                 self.answers.extend(answered.map(|answered| (answered, result)));
             }
@@ -266,6 +266,7 @@ impl Executor {
                 self.stopped = Some(done);
                 // A room that has ended has no members.
                 let _ = self.carry_out(By::Time, Op::Stop);
+                self.bury_members();
             }
         }
     }

@@ -28,6 +28,9 @@ pub(crate) enum Change {
         session: u64,
         user: UserName,
         quiet: Option<Quiet>,
+        /// The server that it is connected to, if several share the room; otherwise 0.
+        #[serde(default)]
+        origin: u64,
     },
     Left {
         session: u64,

@@ -213,11 +213,24 @@ impl Executor {
         logged.gate.set(logged.waiting_bytes > MAILBOX_BYTES && !has_ended);
     }
 
+    fn origin(&self) -> u64 {
+        self.logged.as_ref().map_or(0, |logged| logged.log.origin())
+    }
+
+    /// Has the other machines know that this one stops, if there are any: its members leave.
+    pub(super) fn bury_members(&mut self) {
+        if let Some(logged) = &self.logged {
+            let mut body = EntryBody::new();
+            body.push(By::Time, &Op::Buried(logged.log.origin()));
+            logged.log.append(body.into_bytes());
+        }
+    }
+
     /// With what is asked in it, if it asks for a change of the state.
     fn post_of(&self, envelope: Envelope) -> Post {
         let asked = match &envelope {
             Envelope::Op { by, op, .. } => Some((*by, op.clone())),
-            Envelope::Join { coming, .. } => Some(coming.joins()),
+            Envelope::Join { coming, .. } => Some(coming.joins(self.origin())),
             Envelope::Resume { coming, .. } => Some(coming.is_back()),
             Envelope::Leave { session, going } => Some(self.leaves(*session, going)),
             Envelope::Say { session, speeches } => {

@@ -70,6 +70,9 @@ pub(crate) enum Op {
         quiet: Option<Quiet>,
         /// Whether the operator keeps the requester from speaking.
         muted: Option<Mute>,
+        /// The server of the requester's connection, if several share the room; otherwise 0.
+        #[serde(default)]
+        origin: u64,
     },
     /// The operator muted the requester while it was on its way in.
     BringMute(Mute),
@@ -141,6 +144,8 @@ pub(crate) enum Op {
     OwnerGone(u64),
     /// The server was restarted.
     Restarted,
+    /// The server of this origin, of several that share the room, is gone: its members leave.
+    Buried(u64),
     /// Closes the room for everyone.
     End,
     /// Ends the room if it has been empty since then.

@@ -19,6 +19,8 @@ pub(crate) struct Presence {
     pub(crate) joined: u64,
     /// Whether it has lost its connection.
     pub(crate) away: bool,
+    /// The server that it is connected to, if several share the room; otherwise 0.
+    pub(crate) origin: u64,
     /// The operator's mute.
     pub(crate) muted: Option<Mute>,
     /// Whether joining and leaving are not announced.

@@ -166,7 +166,8 @@ impl State {
             if quiet.is_none() {
                 state.class.note_joined(&user, now);
             }
-            let presence = Presence { session, user, joined, away, muted, quiet, nonces };
+            let origin = 0;
+            let presence = Presence { session, user, joined, away, origin, muted, quiet, nonces };
             state.members.insert(presence);
         }
         state
@@ -252,12 +253,13 @@ impl State {
             self.next_id = self.next_id.max(id + 1);
         }
         match &fact.change {
-            Change::Joined { session, user, quiet } => {
+            Change::Joined { session, user, quiet, origin } => {
                 self.members.insert(Presence {
                     session: *session,
                     user: user.clone(),
                     joined: fact.id.unwrap_or(self.next_id),
                     away: false,
+                    origin: *origin,
                     muted: None,
                     quiet: *quiet,
                     nonces: None,

@@ -56,8 +56,8 @@ impl State {
         }
         let mut facts = Facts { next_id: self.next_id, now, facts: Vec::new() };
         match op {
-            Op::Join { user, quiet, muted } => {
-                self.join(by, user.clone(), quiet, &mut facts)?;
+            Op::Join { user, quiet, muted, origin } => {
+                self.join(by, user.clone(), quiet, origin, &mut facts)?;
                 let session = by.session().ok_or(Refusal::NoMember)?;
                 if let Some(mute) = muted {
                     let (user, muter) = (user.clone(), Muter::Operator);
@@ -212,6 +212,13 @@ impl State {
                 None => facts.note(Change::OwnedByNobody),
             },
             Op::Restarted => facts.tell(Change::Restarted),
+            Op::Buried(_) if by.session().is_some() => return Err(Refusal::OwnerOnly),
+            Op::Buried(origin) => {
+                let members = self.members.in_order().filter(|it| it.origin == origin);
+                for Presence { session, .. } in members {
+                    self.depart(*session, None, &mut facts);
+                }
+            }
             Op::End => {
                 let by = self.check_owner(by)?.cloned();
                 facts.tell(Change::Ended { by });
@@ -244,6 +251,7 @@ impl State {
         by: By,
         user: UserName,
         quiet: Option<Quiet>,
+        origin: u64,
         facts: &mut Facts,
     ) -> Result<(), Refusal> {
         let session = by.session().ok_or(Refusal::NoMember)?;
@@ -255,7 +263,7 @@ impl State {
             return Err(Refusal::PublicOnly);
         }
         self.access.admits(self.members.len(), session, Some(&user), facts.now)?;
-        let joined = Change::Joined { session, user: user.clone(), quiet };
+        let joined = Change::Joined { session, user: user.clone(), quiet, origin };
         if quiet.is_some() {
             facts.note(joined)
         } else {

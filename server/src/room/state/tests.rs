@@ -24,11 +24,11 @@ fn fact(id: impl Into<Option<u64>>, change: Change) -> Fact {
 
 /// Somebody's joining, with the event of this id.
 fn joined(session: u64, user: &str, id: u64) -> Fact {
-    fact(id, Change::Joined { session, user: name(user), quiet: None })
+    fact(id, Change::Joined { session, user: name(user), quiet: None, origin: 0 })
 }
 
 fn join(user: &str) -> Op {
-    Op::Join { user: name(user), quiet: None, muted: None }
+    Op::Join { user: name(user), quiet: None, muted: None, origin: 0 }
 }
 
 /// A room of the session 1, alice, with the topic "tea", where 2 is bob and 3 is carol; the
@@ -140,7 +140,7 @@ fn who_leaves_is_told_of_with_a_last_word_unless_it_is_muted() {
 
 /// Somebody's joining that nobody is told of.
 fn joined_quietly(session: u64, user: &str, quiet: Quiet) -> Fact {
-    fact(None, Change::Joined { session, user: name(user), quiet: Some(quiet) })
+    fact(None, Change::Joined { session, user: name(user), quiet: Some(quiet), origin: 0 })
 }
 
 /// A public room where 2 is bob, 3 is logbot from this machine and 4 is reader from another;
@@ -157,7 +157,7 @@ fn public_with_quiet_members() -> State {
 fn quiet_sessions_join_and_leave_public_rooms_without_a_word() {
     let (session, room) = (4, State::new(Beginning::default(), NOW));
     for quiet in [Quiet::Speaking, Quiet::ReadOnly] {
-        let join = || Op::Join { user: name("reader"), quiet: Some(quiet), muted: None };
+        let join = || Op::Join { user: name("reader"), quiet: Some(quiet), muted: None, origin: 0 };
         check(&room, Member(4), join(), Ok(vec![joined_quietly(4, "reader", quiet)]));
         check(&private(), Member(4), join(), Err(Refusal::PublicOnly));
         // Neither the key nor ownership helps.
@@ -190,7 +190,8 @@ fn quiet_sessions_count_as_members_in_the_order_in_which_they_came() {
     assert_eq!(after_bob.collect::<Vec<_>>(), [4]);
     let full = after(room.clone(), &[(Operator, Op::Limit(3))]);
     check(&full, Member(5), join("dave"), Err(Refusal::Full { limit: 3 }));
-    let quietly = Op::Join { user: name("dave"), quiet: Some(Quiet::Speaking), muted: None };
+    let quietly =
+        Op::Join { user: name("dave"), quiet: Some(Quiet::Speaking), muted: None, origin: 0 };
     check(&full, Member(5), quietly.clone(), Err(Refusal::Full { limit: 3 }));
     let locked = after(room, &[(Operator, Op::Lock(true))]);
     check(&locked, Member(5), quietly, Err(Refusal::Locked));
@@ -423,7 +424,7 @@ fn a_mute_is_told_when_it_begins_and_when_nothing_else_keeps_one_from_speaking()
     // Brought along, it is not told.
     let brought = private().decide(Member(2), Op::BringMute(until(60)), NOW);
     assert!(brought.is_ok_and(|facts| facts.len() == 1 && facts[0].id.is_none()));
-    let muted = Op::Join { user: name("dave"), quiet: None, muted: Some(until(60)) };
+    let muted = Op::Join { user: name("dave"), quiet: None, muted: Some(until(60)), origin: 0 };
     let joined = after(private(), &[(Member(4), muted)]);
     let refused = Err(Refusal::Muted { seconds: Some(60) });
     assert_eq!((joined.check_speaks(Member(4), NOW), joined.next_id()), (refused, 14));
@@ -473,6 +474,20 @@ fn the_room_goes_to_who_has_been_here_for_the_longest_time_or_to_nobody() {
         state = after(state, &[gone, (Due, Op::OwnerGone(owner))]);
         assert_eq!(state.access().owner, heir);
     }
+}
+
+#[test]
+fn a_server_that_is_no_more_takes_its_members_out_and_nobody_else() {
+    let join = |user: &str, origin| Op::Join { user: name(user), quiet: None, muted: None, origin };
+    let joined = [(Member(4), join("dave", 7)), (Member(5), join("eve", 8))];
+    let state = after(private(), &joined);
+    check(&state, Member(1), Op::Buried(7), Err(Refusal::OwnerOnly));
+    let left = Change::Left { session: 4, user: name("dave"), text: None };
+    check(&state, Due, Op::Buried(7), Ok(vec![fact(15, left)]));
+    // What is posted twice happens once.
+    let state = after(state, &[(Due, Op::Buried(7))]);
+    check(&state, Due, Op::Buried(7), Ok(vec![]));
+    assert_eq!(state.members().len(), 4);
 }
 
 #[test]
@@ -557,8 +572,10 @@ fn op() -> impl Strategy<Value = Op> {
         (0..10i64).prop_map(|at| Op::EndIfEmpty { since: Time::from_millis(100_000 + at) }),
     ];
     prop_oneof![
-        12 => (user(), quiet(), prop::option::of(any_mute()))
-            .prop_map(|(user, quiet, muted)| Op::Join { user, quiet, muted }),
+        12 => (user(), quiet(), prop::option::of(any_mute()), 0..3u64).prop_map(
+            |(user, quiet, muted, origin)| Op::Join { user, quiet, muted, origin },
+        ),
+        1 => (0..3u64).prop_map(Op::Buried),
         3 => prop::option::of(text()).prop_map(|text| Op::Leave { text }),
         2 => Just(Op::Move),
         2 => prop_oneof![Just(Op::Away), quiet().prop_map(|quiet| Op::Back { quiet })],

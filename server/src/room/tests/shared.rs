@@ -308,3 +308,18 @@ fn a_speaker_waits_while_much_waits_for_the_log_and_nobody_else_does() {
     shared.order_all();
     assert_eq!(said(&alice).len(), 3);
 }
+
+#[test]
+fn the_members_of_a_server_that_stops_leave_on_the_others() {
+    let mut shared = Shared::new(2);
+    let (alice, bob) = (person(1, "alice"), person(2, "bob"));
+    shared.post(0, alice.joins());
+    shared.post(1, bob.joins());
+    shared.order_all();
+    shared.room(1).stop(Instant::now() + patience::DEADLINE);
+    assert!(bob.socket.text().contains("\"bye\""));
+    shared.order_all();
+    assert!(alice.socket.text().ends_with("\"room\":\"math\",\"user\":\"bob\"}\n"));
+    assert_eq!(alice.socket.text().matches("\"left\"").count(), 1);
+    assert_eq!(shared.room(0).status().members, 1);
+}
