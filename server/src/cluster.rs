@@ -1,12 +1,13 @@
-//! Several machines as one chat (`--cluster`): rooms whose ops get their order in Redis, and
-//! are carried out on every machine that has members there.
+//! Several machines as one chat (`--cluster`): Redis puts each room's ops in order, and every
+//! machine that has members in the room carries them out.
 //!
 //! [`uplink`] writes what rooms append, [`hearer`] hands the entries of all machines to the
-//! rooms, [`scripts`] is what Redis does at once, [`keys`] how things are called there.
+//! rooms, [`scripts`] holds the atomic Redis scripts, and [`keys`] the names of keys and
+//! channels.
 //!
 //! # Guarantees
 //!
-//! 1. What a room appends gets one place in the room's order, however often it is sent.
+//! 1. Each entry that a room appends is put in order once, however often it is sent.
 //! 2. A room hears each entry once, in the order of their numbers.
 //! 3. No pump waits for Redis.
 
@@ -47,62 +48,62 @@ mod hearer;
 /// How long the hearer may take to end.
 const LAST_WORD: Duration = Duration::from_millis(500);
 
-/// How a server takes part in a cluster.
+/// A server's cluster settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterConfig {
     /// Where Redis, or Valkey, is: `redis://HOST`, or `rediss://` over TLS.
     pub url: String,
-    /// Whether it may lose everything when it is restarted. Default: false.
+    /// Accept a Redis that loses its data when it restarts. Default: false.
     pub volatile: bool,
-    /// How long what was said may wait for a Redis that can't be reached before members are
-    /// told, and what they say then is refused. Default: 10 s.
+    /// How long messages may wait for an unreachable Redis before members are told and new
+    /// messages are refused. Default: 10 s.
     pub patience: Duration,
 }
 
 impl ClusterConfig {
-    /// The defaults, for an address.
+    /// The default settings for an address.
     pub fn at(url: &str) -> ClusterConfig {
         let patience = Duration::from_secs(10);
         ClusterConfig { url: url.to_owned(), volatile: false, patience }
     }
 }
 
-/// Why a server can't take part.
+/// Why a server can't join the cluster.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
-    /// The address is none.
+    /// Not a valid address.
     #[error("not the address of a Redis: {0}")]
     Address(String),
-    /// Nobody answers there, or not as Redis does.
+    /// Nothing answers there, or it is not Redis.
     #[error("failed to reach Redis at {address}: {cause}")]
     Unreachable {
-        /// Where; without the password.
+        /// The address, without the password.
         address: String,
         /// What happened.
         cause: String,
     },
-    /// It lacks what is needed.
+    /// This Redis lacks a feature that is needed.
     #[error("Redis {version} is too old: 6.2 is needed, or Valkey")]
     Version {
         /// Its version.
         version: String,
     },
-    /// It forgets things by itself.
+    /// It evicts keys.
     #[error(
         "this Redis drops what it has when its memory is full (maxmemory-policy {policy}): set \
          it to noeviction"
     )]
     Eviction {
-        /// Its rule for that.
+        /// Its eviction policy.
         policy: String,
     },
-    /// It keeps nothing on disk.
+    /// It saves nothing to disk.
     #[error(
         "this Redis keeps nothing over a restart: turn on appendonly, or accept that with \
          --cluster-volatile"
     )]
     Volatile,
-    /// The system has no threads left.
+    /// The system can't start another thread.
     #[error("failed to start the cluster's threads: {0}")]
     Threads(#[from] io::Error),
 }
@@ -110,9 +111,9 @@ pub enum ClusterError {
 /// This server's part in a cluster.
 pub(crate) struct Cluster {
     redis: Redis,
-    /// What tells this run of this server from every other.
+    /// Identifies this run of this server.
     origin: u64,
-    /// The secret for hashes of nonces, which all servers have in common.
+    /// The secret for hashes of nonces, shared by all servers.
     pub(crate) nonce_key: NonceKey,
     last_seq: Arc<AtomicU64>,
     jobs: Vec<Sender<Sending>>,
@@ -162,7 +163,7 @@ impl Cluster {
         Ok(Cluster { redis, origin, nonce_key, last_seq, jobs, follows, threads })
     }
 
-    /// Writes what waits, as far as Redis takes it, and ends the threads.
+    /// Writes what is queued, as far as Redis accepts it, and ends the threads.
     pub(crate) fn stop(&self) {
         let Some(ClusterThreads { stops, uplinks, hearer }) = self.threads.lock().take() else {
             return;
@@ -181,7 +182,7 @@ impl Cluster {
         while !hearer.is_finished() && Instant::now() < deadline {
             std::thread::park_timeout(Duration::from_millis(1));
         }
-        // One that Redis has left alone waits for as long as the process lives.
+        // A hearer that still waits for Redis ends with the process.
         if hearer.is_finished() && hearer.join().is_err() {
             tracing::error!("the hearer had panicked");
         }
@@ -223,7 +224,7 @@ struct Log {
 
 impl Log {
     fn send(&self, job: Sending) {
-        // After the end of the threads nothing is written.
+        // Once the threads have ended, nothing is written.
         let _ = self.jobs.send(job);
     }
 }

@@ -1,4 +1,4 @@
-//! A connection to Redis, and whether what is at its other end will do.
+//! A connection to Redis, and the check whether that Redis is suitable.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::{ClusterConfig, ClusterError};
 /// How long connecting may take, and each answer afterwards.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The oldest Redis that has all that is used.
+/// The oldest Redis with all features used here.
 const OLDEST: (u64, u64) = (6, 2);
 
 /// Where Redis is. Cheap to clone.
@@ -24,12 +24,12 @@ pub(super) struct Redis {
 }
 
 impl Redis {
-    /// Reads the address; connects nowhere.
+    /// Parses the address; does not connect.
     pub(super) fn at(url: &str) -> Result<Redis, ClusterError> {
         let not_an_address = |error: RedisError| ClusterError::Address(error.to_string());
         let info: ConnectionInfo = url.into_connection_info().map_err(not_an_address)?;
         let address = info.addr().to_string();
-        // Over TLS, the library takes what the process has.
+        // Over TLS, the library uses the process's default provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let tcp = TcpSettings::default().set_nodelay(true);
         #[cfg(target_os = "linux")]
@@ -38,12 +38,12 @@ impl Redis {
         Ok(Redis { client, address })
     }
 
-    /// What a failure before the start says.
+    /// The error message for a failure before the start.
     pub(super) fn unreachable(&self, cause: &RedisError) -> ClusterError {
         ClusterError::Unreachable { address: self.address.clone(), cause: cause.to_string() }
     }
 
-    /// Connects. Whatever is asked on the connection is answered within [`PATIENCE`], or fails.
+    /// Connects. Every request on the connection is answered within [`PATIENCE`], or fails.
     pub(super) fn connect(&self) -> RedisResult<Connection> {
         let connection = self.client.get_connection_with_timeout(PATIENCE)?;
         connection.set_read_timeout(Some(PATIENCE))?;
@@ -51,11 +51,11 @@ impl Redis {
         Ok(connection)
     }
 
-    /// Connects, and looks whether this Redis keeps what it is given.
+    /// Connects, and checks that this Redis keeps its data.
     ///
     /// # Errors
     ///
-    /// Why it won't do.
+    /// Why this Redis is not suitable.
     pub(super) fn check(&self, config: &ClusterConfig) -> Result<Connection, ClusterError> {
         let mut connection = self.connect().map_err(|it| self.unreachable(&it))?;
         let info: RedisResult<String> = redis::cmd("INFO").query(&mut connection);
@@ -65,7 +65,7 @@ impl Redis {
     }
 }
 
-/// Whether what `INFO` tells of a Redis will do.
+/// Whether `INFO` describes a suitable Redis.
 fn check_info(info: &str, volatile: bool) -> Result<(), ClusterError> {
     let field = |name: &str| {
         let lines = info.lines().filter_map(|line| line.split_once(':'));

@@ -1,6 +1,6 @@
-//! The thread that hears what is appended to the rooms' logs, and hands it to the rooms in
-//! their order. An entry is published when it is appended; where numbers tell that one was not
-//! heard, it is read from the log.
+//! The thread that receives what is appended to the rooms' logs and hands it to the rooms in
+//! order. An entry is published when it is appended; if a number is missing, the entry is read
+//! from the log.
 
 use std::{collections::HashMap, sync::Weak, thread::JoinHandle, time::Duration};
 
@@ -14,13 +14,13 @@ use super::{
 };
 use crate::room::{Room, log::LogEntry, mailbox::Ended};
 
-/// How long nothing may be heard before it is asked whether anybody is there.
+/// How long the channel may be silent before a ping checks the connection.
 const QUIET: Duration = Duration::from_secs(25);
 
-/// How long is waited after a connection has failed.
+/// How long to wait after a connection has failed.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// A room that is to be heard from the entry `next` on.
+/// A room that needs the entries from `next` on.
 pub(super) struct Follow {
     pub(super) keys: RoomKeys,
     pub(super) room: Weak<Room>,
@@ -45,7 +45,7 @@ struct Hearer {
     own: String,
     requests: Receiver<Follow>,
     stop: Receiver<()>,
-    /// By their channels.
+    /// The rooms, by channel.
     followed: HashMap<String, Follow>,
 }
 
@@ -65,7 +65,7 @@ impl Hearer {
         self.stop.try_recv() == Err(TryRecvError::Disconnected)
     }
 
-    /// Hears until the connection fails, or the server stops.
+    /// Listens until the connection fails or the server stops.
     fn hear(&mut self) -> RedisResult<()> {
         let (mut connection, mut reading) = (self.redis.connect()?, self.redis.connect()?);
         let mut channels = connection.as_pubsub();
@@ -92,7 +92,7 @@ impl Hearer {
     ) -> RedisResult<()> {
         while let Ok(follow) = self.requests.try_recv() {
             let channel = follow.keys.channel.clone();
-            // First it is known: should this fail, the next connection subscribes to it.
+            // Registered first: if subscribing fails, the next connection does it.
             self.followed.insert(channel.clone(), follow);
             channels.set_read_timeout(Some(PATIENCE))?;
             channels.subscribe(&channel)?;
@@ -122,7 +122,7 @@ impl Hearer {
         Ok(())
     }
 
-    /// Reads what a room has not heard yet from its log.
+    /// Reads the entries that a room has missed from its log.
     fn catch_up(&mut self, channel: &str, reading: &mut Connection) -> RedisResult<()> {
         let Some(follow) = self.followed.get_mut(channel) else { return Ok(()) };
         loop {
@@ -141,18 +141,18 @@ impl Hearer {
 }
 
 impl Follow {
-    /// Has the room take in an entry.
+    /// Hands an entry to the room.
     ///
     /// # Errors
     ///
-    /// [`Ended`] if the room is there no more.
+    /// [`Ended`] if the room has ended.
     fn hand_over(&mut self, entry: LogEntry) -> Result<(), Ended> {
         self.next = entry.number + 1;
         self.room.upgrade().ok_or(Ended(()))?.hear(entry)
     }
 }
 
-/// Waits for a message; none if there was none for a while, but somebody is there.
+/// Waits for a message; returns none if the channel was silent but the connection is alive.
 fn next_message(channels: &mut PubSub<'_>) -> RedisResult<Option<Msg>> {
     channels.set_read_timeout(Some(QUIET))?;
     match channels.get_message() {

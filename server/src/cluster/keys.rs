@@ -1,4 +1,4 @@
-//! What a room's things are called in Redis, and the form of what is published there.
+//! The names of a room's keys and channels in Redis, and the format of published entries.
 
 use std::sync::Arc;
 
@@ -6,27 +6,27 @@ use madang_protocol::{event::Time, room::RoomName};
 
 use crate::room::log::LogEntry;
 
-/// All that a cluster keeps begins with this.
+/// The prefix of all keys of a cluster.
 const PREFIX: &str = "madang:";
 
-/// The highest id that any room has given, once rooms have ended.
+/// The highest id that any ended room has given.
 pub(super) const FLOOR: &str = "madang:floor";
 
 /// The secret for hashes of nonces.
 pub(super) const NONCE_KEY: &str = "madang:nonce-key";
 
-/// The names of what Redis has of a room.
+/// The names of a room's keys in Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RoomKeys {
-    /// A hash: what the room began with. A room exists as long as this does.
+    /// A hash: the room's first state. A room exists as long as this key does.
     pub(super) meta: String,
-    /// A hash: the number of the last entry, and of each server the last that it has appended.
+    /// A hash: the number of the last entry, and the number of each server's last entry.
     pub(super) head: String,
     /// A stream: the entries, by their numbers.
     pub(super) log: String,
-    /// A hash: what the room was after an entry.
+    /// A hash: the room's state after an entry.
     pub(super) state: String,
-    /// Where entries are published.
+    /// The channel where entries are published.
     pub(super) channel: String,
 }
 
@@ -49,12 +49,12 @@ pub(super) fn wake_channel(origin: u64) -> String {
     format!("{PREFIX}server:{origin}:wake")
 }
 
-/// Exists once a server counts as dead: nothing that it appends is taken.
+/// Exists once a server counts as dead: its entries are refused.
 pub(super) fn dead(origin: u64) -> String {
     format!("{PREFIX}server:{origin}:dead")
 }
 
-/// Reads a published entry; none if it is no such thing.
+/// Parses a published entry; none if it is malformed.
 pub(super) fn published(message: &[u8]) -> Option<LogEntry> {
     let end = message.iter().position(|byte| *byte == b'\n')?;
     let head = std::str::from_utf8(&message[..end]).ok()?;

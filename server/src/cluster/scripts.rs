@@ -1,5 +1,4 @@
-//! What Redis does at once, with nothing in between: opening a room, appending to its log,
-//! keeping its state, ending it.
+//! The atomic Redis scripts: open a room, append to its log, keep its state, end it.
 
 use std::sync::LazyLock;
 
@@ -15,10 +14,10 @@ use crate::{
     session::nonces::NonceKey,
 };
 
-/// How many entries are read at once.
+/// How many entries one read returns.
 const PART: usize = 500;
 
-/// Makes the room unless it exists; returns what it began with, and its state if that is kept.
+/// Makes the room unless it exists; returns its first state, and its kept state if there is one.
 static OPEN: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -37,7 +36,7 @@ static OPEN: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Appends an entry, and publishes it. What was appended before is not appended again.
+/// Appends an entry and publishes it. An entry that was appended before is not appended again.
 static APPEND: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -64,8 +63,8 @@ static APPEND: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Keeps the state, unless a later one is kept, and drops entries from before an earlier one
-/// once that is a minute old.
+/// Keeps the state unless a later one is kept, and drops the entries before an earlier state once
+/// that is a minute old.
 static KEEP: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -87,7 +86,7 @@ static KEEP: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Ends the room, unless another of its name was made since.
+/// Ends the room, unless another of the same name was made since.
 static END: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -104,17 +103,17 @@ static END: LazyLock<Script> = LazyLock::new(|| {
 
 /// A room as Redis has it.
 pub(super) struct OpenedRoom {
-    /// As whoever made it has written it.
+    /// As its maker wrote it.
     pub(super) name: String,
-    /// The first id that it could give: no other room has the same.
+    /// Its first id: no other room has the same.
     pub(super) first: u64,
     pub(super) snapshot: Snapshot,
 }
 
-/// What became of an entry.
+/// The outcome of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Appended {
-    /// It has its place, now or since before.
+    /// It has its place, now or already before.
     Done,
     /// This server counts as dead.
     Fenced,
@@ -122,7 +121,7 @@ pub(super) enum Appended {
     Gone,
 }
 
-/// The secret for hashes of nonces, which all servers have in common; the first draws it.
+/// The secret for hashes of nonces, shared by all servers; the first server draws it.
 pub(super) fn nonce_key(connection: &mut Connection) -> RedisResult<NonceKey> {
     let (low, high) = NonceKey::random().parts();
     let drawn = format!("{low} {high}");
@@ -134,7 +133,7 @@ pub(super) fn nonce_key(connection: &mut Connection) -> RedisResult<NonceKey> {
     halves.ok_or_else(|| (ErrorKind::Parse, "the secret of nonces can't be read").into())
 }
 
-/// Opens a room; makes it if it does not exist.
+/// Opens a room, and makes it if it does not exist.
 pub(super) fn open_room(
     connection: &mut Connection,
     keys: &RoomKeys,
@@ -178,7 +177,7 @@ pub(super) fn append(
     })
 }
 
-/// Keeps what a room is.
+/// Keeps a room's state.
 pub(super) fn keep(
     connection: &mut Connection,
     keys: &RoomKeys,
@@ -205,7 +204,7 @@ pub(super) fn forget_room(
         .invoke(connection)
 }
 
-/// The first entries from the one of this number on; none if there are no more.
+/// The entries from this number on, up to one read's worth; none at the end.
 pub(super) fn read_entries(
     connection: &mut Connection,
     keys: &RoomKeys,

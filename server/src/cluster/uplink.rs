@@ -1,5 +1,5 @@
-//! The threads that write to Redis: each has the rooms of one quarter, and a connection of its
-//! own. What a room appends is sent again under its number until what became of it is known.
+//! The threads that write to Redis: each serves a quarter of the rooms over a connection of its
+//! own. A room's entry is sent again under its number until Redis has answered for it.
 
 use std::{
     collections::VecDeque,
@@ -21,48 +21,48 @@ use crate::room::{Room, log::Snapshot};
 /// How many threads share the rooms.
 pub(super) const UPLINKS: usize = 4;
 
-/// How long is waited after the first failure; twice as long after each that follows.
+/// The wait after the first failure; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-/// But never longer.
+/// The longest wait.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A room, as it is written to.
+/// A room to write for.
 pub(super) struct LogPlace {
     pub(super) keys: RoomKeys,
-    /// The first id that it could give.
+    /// Its first id.
     pub(super) first: u64,
 }
 
-/// What is to be written.
+/// What to write.
 pub(super) enum Sending {
     /// An entry; the room is told if it has ended.
     Append { place: Arc<LogPlace>, seq: u64, body: Vec<u8>, room: Weak<Room> },
-    /// What the room is.
+    /// The room's state.
     Keep { place: Arc<LogPlace>, snapshot: Box<Snapshot> },
-    /// The room has ended.
+    /// The end of the room.
     End { place: Arc<LogPlace>, next_id: u64 },
-    /// The hearer has something to look at.
+    /// A wake-up for the hearer.
     Wake,
 }
 
 impl Sending {
-    /// Has the room know that what it has appended can't be written for now.
+    /// Tells the room that its entries can't be written for now.
     fn tell_it_waits(&self) {
         if let Sending::Append { room, .. } = self {
-            // One that is not there needs not be told.
+            // A room that is gone need not be told.
             let _ = room.upgrade().map(|room| room.miss_log());
         }
     }
 }
 
-/// A thread that writes, and its queue.
+/// A writing thread and its queue.
 pub(super) struct Uplink {
     pub(super) jobs: Sender<Sending>,
     pub(super) thread: JoinHandle<()>,
 }
 
-/// Starts a thread; it ends when `stop` is dropped, and leaves what it could not write.
+/// Starts a thread. It ends when `stop` is dropped, and discards what it could not write.
 pub(super) fn start_uplink(
     redis: Redis,
     origin: u64,
@@ -82,10 +82,10 @@ pub(super) fn start_uplink(
 struct Writer {
     redis: Redis,
     origin: u64,
-    /// How long rooms wait for what they append before they are told that it takes longer.
+    /// How long rooms wait for their entries before they are told of a delay.
     patience: Duration,
     stop: Receiver<()>,
-    /// What is to be written before what the queue has.
+    /// What to write before the queue.
     pending: VecDeque<Sending>,
     connection: Option<Connection>,
 }
@@ -93,7 +93,7 @@ struct Writer {
 impl Writer {
     fn run(mut self, queue: &Receiver<Sending>) {
         loop {
-            // What waits is written before the end.
+            // The queue is written before the end.
             let job = self.pending.pop_front().or_else(|| {
                 select! {
                     recv(queue) -> job => job.ok(),
@@ -128,7 +128,7 @@ impl Writer {
                 match scripts::append(connection, &place.keys, place.first, by, body)? {
                     Appended::Done => {}
                     Appended::Fenced | Appended::Gone => {
-                        // One that is not there needs not be told.
+                        // A room that is gone need not be told.
                         let _ = room.upgrade().map(|room| room.lose_log());
                     }
                 }
