@@ -28,8 +28,7 @@ pub(crate) mod invite;
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests;
 
-/// Carries out a command that the caller may give. May block until a room has done its
-/// part.
+/// Carries out a command that the caller may give. May block until a room has done its part.
 pub(crate) fn run(caller: &Caller<'_>, command: Command<'_>) -> Reply {
     let needs_name = !matches!(
         command,

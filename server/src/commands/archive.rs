@@ -1,5 +1,5 @@
-//! What commands read of what is kept on disk: searches, and for [`history`](super::history)
-//! what a room does not remember. The same search again goes further back.
+//! What commands read from disk: searches, and for [`history`](super::history) what a room no
+//! longer remembers. The same search again goes further back.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::{
 /// How many messages a search shows at once.
 const FOUND_EVENTS: usize = 10;
 
-/// What is kept on disk of public rooms.
+/// What is kept on disk about public rooms.
 pub(crate) trait Archive {
     /// Reads the events of a room that are wanted. Blocks until they are there.
     ///
@@ -30,54 +30,53 @@ pub(crate) trait Archive {
     /// [`Unread`].
     fn read(&self, room: &Room, wanted: Wanted<'_>) -> Result<Excerpt, Unread>;
 
-    /// Forgets what was said in the rooms of that name, by one person if one is named, on
-    /// disk. Blocks until it is gone; returns how many events there were.
+    /// Deletes what was said in the rooms of that name from disk, or only what one person said
+    /// there. Blocks until it is gone; returns how many events there were.
     ///
     /// # Errors
     ///
-    /// What went wrong, in the system's words.
+    /// The system's error message.
     fn forget(&self, room: &RoomName, name: Option<&UserName>) -> Result<usize, String>;
 
-    /// Each public room that ever had this name, as it is kept, the first first. Blocks until that
-    /// is known; none if it can't be.
+    /// Each public room that ever had this name, as it is kept, oldest first. Blocks until they
+    /// are known; none if they can't be read.
     fn rooms_named(&self, name: &RoomName) -> Vec<(u64, Arc<str>)>;
 
-    /// The earliest moment that members may read back to.
+    /// The earliest time that members may read back to.
     fn members_reach(&self) -> Time;
 
     /// How far the operator has read back.
     fn operators_reading(&self) -> &Mutex<Option<Reading>>;
 }
 
-/// How far back somebody may read.
+/// How far back a caller may read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// As far as members may.
+    /// As far as members.
     Members,
     /// To the beginning.
     Everything,
 }
 
-/// Which events are wanted, and by whom.
+/// Which events are wanted, and for whom.
 pub(crate) struct Wanted<'a> {
     pub(crate) span: HistorySpan,
     pub(crate) reach: Reach,
-    /// Only messages that hold these words.
+    /// Only messages that contain these words.
     pub(crate) words: Option<&'a str>,
-    /// Only what people are shown, and nothing of those whom they ignore. Programs get
+    /// Only what people are shown, without messages from those they ignore. Programs get
     /// everything.
     pub(crate) hidden: Option<Vec<Hidden>>,
 }
 
-/// A piece of history, in the order in which it happened.
+/// A piece of history, oldest first.
 pub(crate) struct Excerpt {
     pub(crate) events: Vec<Event>,
-    /// From which id on everything was looked at; up to which, where it was said where to
-    /// begin.
+    /// The first id that was examined, and the last if the request named where to begin.
     pub(crate) looked_to: u64,
-    /// Whether nothing older may be read.
+    /// Whether this is the start of what the caller may read.
     pub(crate) earliest: bool,
-    /// What could not be saved: the first and the last id of each gap.
+    /// What could not be saved: the first and last id of each gap.
     pub(crate) gaps: Vec<(u64, u64)>,
     /// When the server was restarted.
     pub(crate) restarts: Vec<Event>,
@@ -86,20 +85,20 @@ pub(crate) struct Excerpt {
 /// Why nothing was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unread {
-    /// The room is kept nowhere, or the disk fails: what it remembers is all there is.
+    /// The room is not kept on disk, or the disk fails: only its memory can answer.
     NotKept,
-    /// Too many read at once.
+    /// Too many reads at once.
     Busy,
-    /// There are no words to look for.
+    /// No words to search for.
     NoWords,
 }
 
 impl Caller<'_> {
-    /// The room whose past the caller reads, and the people that they ignore.
+    /// The room whose history the caller reads, and the people they ignore.
     ///
     /// # Errors
     ///
-    /// The refusal, if they are in none.
+    /// The refusal, if they are in no room.
     pub(super) fn reads_in(&self) -> Result<(&Arc<Room>, Vec<Hidden>), Reply> {
         if let Standing::Operator(room) = self.standing {
             return Ok((room, Vec::new()));
@@ -109,8 +108,8 @@ impl Caller<'_> {
         Ok((room, member.session.hidden().to_vec()))
     }
 
-    /// How far back the caller may read: the operator, and teachers, who own every room that is
-    /// kept, to the beginning.
+    /// How far back the caller may read: to the beginning for the operator and for teachers, who
+    /// own every room that is kept.
     pub(super) fn allowed_reach(&self) -> Reach {
         match self.standing {
             Standing::Operator(_) => Reach::Everything,
@@ -137,7 +136,7 @@ impl Caller<'_> {
     }
 }
 
-/// Looks for words in what was said in the caller's room.
+/// Searches the caller's room for words.
 pub(super) fn search(caller: &Caller<'_>, words: Option<&str>) -> Result<Reply, Reply> {
     let (room, hidden) = caller.reads_in()?;
     let not_kept = || caller.refuse(&Notice::NotKept);
@@ -147,7 +146,7 @@ pub(super) fn search(caller: &Caller<'_>, words: Option<&str>) -> Result<Reply, 
     let (words, before) = match (words, last) {
         (None, None) => return Err(caller.refuse(&Notice::NoSearch)),
         (None, Some((words, before))) => (words, Some(before)),
-        // The same words go further back, and from the end begin again.
+        // The same words continue further back; at the end, they start over.
         (Some(words), Some((same, before))) if *words == *same && before > 0 => {
             (same, Some(before))
         }
@@ -183,7 +182,7 @@ pub(super) fn search(caller: &Caller<'_>, words: Option<&str>) -> Result<Reply, 
     Ok(caller.answered(answer))
 }
 
-/// Forgets what was said in a room, by one person if one is named.
+/// Deletes what was said in a room, or only what one person said.
 pub(super) fn forget(
     caller: &Caller<'_>,
     room: &RoomName,

@@ -1,5 +1,5 @@
-//! Who was at the lesson: what its rooms know, put together by name, as a list and as a table
-//! for a spreadsheet.
+//! Who was at the lesson: the rooms' records merged by name, as a list and as a table for
+//! spreadsheets.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -20,10 +20,10 @@ use crate::{
 
 mod table;
 
-/// How many people, and how many who did not come, one answer lists.
+/// How many people one answer lists, and how many of those absent.
 const NAMES: usize = 200;
 
-/// Lists who attends the lesson; to the operator who wants that, as the table.
+/// Lists who attends the lesson; or, at the operator's request, offers the table.
 pub(super) fn list(caller: &Caller<'_>, csv: bool) -> Result<Reply, Reply> {
     let (chat, lesson) = (caller.chat, &caller.chat.rooms.lesson);
     if !lesson.is_running() {
@@ -52,12 +52,12 @@ pub(super) fn list(caller: &Caller<'_>, csv: bool) -> Result<Reply, Reply> {
     Ok(caller.answered(answer))
 }
 
-/// How each has attended the lesson, by their names, teachers aside. Blocks until every public
-/// room has answered.
+/// Each person's attendance, by name, without teachers. Blocks until every public room has
+/// answered.
 pub(super) fn attended(chat: &Chat<'_>) -> BTreeMap<String, Attended> {
     let lesson = &chat.rooms.lesson;
     let here: Vec<_> = chat.rooms.public().into_iter().map(|room| room.attendance()).collect();
-    // Afterwards: a room that has ended meanwhile has handed over what it knew.
+    // Read last: a room that ended meanwhile has handed over its record.
     let kept = lesson.kept_attendance();
     let mut all = BTreeMap::<String, Attended>::new();
     for room in here.into_iter().flatten().chain(kept) {
@@ -76,7 +76,7 @@ pub(super) fn attended(chat: &Chat<'_>) -> BTreeMap<String, Attended> {
     all
 }
 
-/// The same with what each has done.
+/// The same, with what each person did.
 fn attendees(chat: &Chat<'_>) -> Vec<Attendee<'static>> {
     let (attended, now) = (attended(chat), clock::now());
     let marks = chat.rooms.lesson.read(|state| state.marks());
@@ -96,14 +96,14 @@ fn attendees(chat: &Chat<'_>) -> Vec<Attendee<'static>> {
     attendees.collect()
 }
 
-/// Who stands on the list of names and has not come, under that name or one in another case.
+/// Who is on the class list and has not come, under that name or one that differs only in case.
 fn missing<'a>(roster: &'a [String], people: &[Attendee<'_>]) -> Vec<&'a str> {
     let came: HashSet<String> = people.iter().map(|attendee| compared(&attendee.user)).collect();
     let names = roster.iter().map(String::as_str);
     names.filter(|name| !came.contains(&compared(name))).collect()
 }
 
-/// A name as it is compared: a class list may have blanks in it.
+/// A name in the form in which names are compared: a class list may have blanks in it.
 fn compared(name: &str) -> String {
     let name: String = name.chars().filter(|c| !c.is_whitespace()).collect();
     match UserName::parse(&name) {

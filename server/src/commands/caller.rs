@@ -1,5 +1,4 @@
-//! Who gives a command, and the reply. A command needs nothing else: no connection, socket
-//! or thread.
+//! Who gives a command, and the reply. A command needs no connection, socket or thread.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -22,7 +21,7 @@ use crate::{
     session::Session,
 };
 
-/// Who gives a command.
+/// The person or program that gives a command.
 pub(crate) struct Caller<'a> {
     pub(crate) chat: Chat<'a>,
     pub(crate) standing: Standing<'a>,
@@ -31,9 +30,9 @@ pub(crate) struct Caller<'a> {
     pub(crate) lang: Lang,
     /// The request's nonce.
     pub(crate) nonce: Option<&'a str>,
-    /// The address whose allowance for new rooms they use; without one there is no limit.
+    /// The address whose allowance for new rooms is used; without one, there is no limit.
     pub(crate) address: Option<IpAddr>,
-    /// The address that their guesses are counted for; none for the operator.
+    /// The address whose wrong guesses are counted; none for the operator.
     pub(crate) origin: Option<IpAddr>,
 }
 
@@ -44,7 +43,7 @@ pub(crate) enum Standing<'a> {
     Newcomer,
     /// Somebody who has.
     Member(Membership<'a>),
-    /// The operator, with the room that their commands are about.
+    /// The operator, with the room that their commands apply to.
     Operator(&'a Arc<Room>),
 }
 
@@ -60,7 +59,7 @@ pub(crate) struct Membership<'a> {
 
 /// The outcome of a command.
 pub(crate) struct Reply {
-    /// The answer to the caller; a room sends its own.
+    /// The answer to the caller; a room's answer goes out by itself.
     pub(crate) answer: Answer,
     /// What the caller's connection has left to do.
     pub(crate) effect: Effect,
@@ -72,15 +71,15 @@ pub(crate) enum Effect {
     /// Nothing.
     #[default]
     Nothing,
-    /// Ask a room, which answers after everything that was said before.
+    /// Ask a room, which answers after everything said before.
     Ask(Arc<Room>, Question),
-    /// Say that the member does this (`/me`).
+    /// Announce that the member does this (`/me`).
     Act(String),
-    /// Charge the rate limit for a message of so many rendered bytes.
+    /// Charge the rate limit for a message of this many rendered bytes.
     Owe(usize),
     /// Show this QR code, given in half blocks.
     Draw(String),
-    /// It has sent a wrong teacher's code.
+    /// It sent a wrong teacher's code.
     CountWrongCode,
     /// It is shown the teacher's code.
     ShowCode {
@@ -89,18 +88,18 @@ pub(crate) enum Effect {
     },
     /// Change the language.
     Speak(Lang),
-    /// Go there after the login.
+    /// Begin in this room after the login.
     Choose(Destination),
-    /// Go to another room, perhaps to one that was made for this.
+    /// Go to another room, which may be new.
     Go(Destination, Option<Arc<Room>>),
     /// Note that the current room has ended.
     LeaveEnded,
-    /// End the connection, perhaps with parting words.
+    /// End the connection, optionally with parting words.
     End(Goodbye, Option<String>),
 }
 
 impl Reply {
-    /// The same reply with something left to do.
+    /// The same reply with an effect for the connection.
     pub(crate) fn and(self, effect: Effect) -> Reply {
         Reply { effect, ..self }
     }
@@ -113,7 +112,7 @@ impl Reply {
 }
 
 impl<'a> Caller<'a> {
-    /// The role whose commands they may give.
+    /// The role whose commands they may use.
     pub(crate) fn role(&self) -> Role {
         match self.standing {
             Standing::Newcomer | Standing::Member(_) => Role::Member,
@@ -133,7 +132,7 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// An empty answer in their form and language.
+    /// An empty answer in the caller's form and language.
     pub(crate) fn begin(&self) -> Answer {
         Answer::new(self.form).in_lang(self.lang)
     }
@@ -166,7 +165,8 @@ impl<'a> Caller<'a> {
         reply(answer)
     }
 
-    /// Tells the operator what was done. A member only gets the `ack`: the room announces it.
+    /// Tells the operator what was done. A member only gets the `ack`, because the room announces
+    /// it.
     pub(crate) fn done(&self, done: Done<'_>) -> Reply {
         let mut answer = self.begin();
         if self.is_operator() {
@@ -179,7 +179,7 @@ impl<'a> Caller<'a> {
     pub(crate) fn done_with(&self, mut answer: Answer) -> Reply {
         match (self.standing, self.nonce) {
             (Standing::Member(member), Some(nonce)) => {
-                // A client that comes back and asks again does not get it done twice.
+                // A client that reconnects and asks again does not get it done twice.
                 member.session.note_nonce(nonce);
                 answer.ack(self.nonce);
             }
@@ -196,7 +196,7 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// Refuses what a room refused.
+    /// Passes on a room's refusal.
     pub(crate) fn not_done(&self, refusal: Refusal) -> Reply {
         match (refusal, self.standing) {
             (Refusal::Ended, Standing::Member(_)) => {
@@ -216,7 +216,7 @@ impl<'a> Caller<'a> {
         self.chat.users.find(name).ok_or_else(|| self.refuse(&Notice::Nobody))
     }
 
-    /// Does something to the caller's room, and blocks until everyone was told.
+    /// Carries out an op in the caller's room, and blocks until everyone was told.
     ///
     /// # Errors
     ///
@@ -239,14 +239,14 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// Whether a path on the port for browsers is of use to the caller: people need a whole
-    /// link, programs know how they have reached the server.
+    /// Whether a path on the browser port is useful to the caller: people need a complete link,
+    /// programs know how they reached the server.
     pub(crate) fn can_download(&self) -> bool {
         let has_door = !self.chat.doors.web.is_empty();
         has_door && (self.form.is_for_programs() || self.link_to("/").is_some())
     }
 
-    /// The link to a path on the port for browsers, if the caller can reach that.
+    /// The link to a path on the browser port, if the caller can reach that port.
     pub(crate) fn link_to(&self, path: &str) -> Option<String> {
         let came_by = match self.standing {
             Standing::Member(member) => member.came_by,
@@ -256,7 +256,7 @@ impl<'a> Caller<'a> {
         Some(page + path.trim_start_matches('/'))
     }
 
-    /// The name of the caller's room, or of the one that the operator looks at.
+    /// The name of the caller's room, or of the room the operator has chosen.
     pub(crate) fn room_name(&self) -> &'a str {
         match self.standing {
             Standing::Member(Membership { room: Some(room), .. }) | Standing::Operator(room) => {

@@ -1,5 +1,5 @@
-//! `/history`, and what programs ask for in its place: from disk where that is kept, else as
-//! far as the room remembers. The same command again goes further back.
+//! `/history`, and the requests that programs send in its place: answered from disk if the room
+//! is kept there, otherwise from its memory. The same command again goes further back.
 
 use jiff::{Timestamp, Zoned, civil::Date};
 use madang_protocol::{command::HistoryPart, event::Time, notice::Notice};
@@ -19,7 +19,7 @@ use crate::{
 /// How many messages are shown unless a number is given.
 const HISTORY_EVENTS: usize = 50;
 
-/// A leap year comes at least so often: a date is looked for in so many.
+/// Leap years are at most this far apart: a date is looked for in this many years.
 const YEARS: i16 = 8;
 
 /// Shows what `/history` asks for.
@@ -42,7 +42,7 @@ pub(super) fn history(caller: &Caller<'_>, part: Option<HistoryPart>) -> Result<
     }
 }
 
-/// Shows a part of what happened before in the caller's room.
+/// Shows part of the caller's room's history.
 ///
 /// # Errors
 ///
@@ -97,7 +97,7 @@ fn read_saved(
     Some(Ok(caller.answered(answer)))
 }
 
-/// From where the next `/history` goes on further back.
+/// Where the next `/history` continues further back.
 fn reading_after(excerpt: &Excerpt, room: &Room, span: HistorySpan) -> Reading {
     let first = excerpt.events.first().map(|event| event.id());
     let before = match span.has_beginning() {
@@ -107,7 +107,7 @@ fn reading_after(excerpt: &Excerpt, room: &Room, span: HistorySpan) -> Reading {
     Reading { room: room.number, words: None, before }
 }
 
-/// Refuses a moment that is too long ago for the caller.
+/// Refuses a time that is further back than the caller may read.
 fn check_reach(caller: &Caller<'_>, since: Time) -> Result<(), Reply> {
     let is_member = caller.allowed_reach() == Reach::Members;
     let Some(archive) = caller.chat.archive.filter(|_| is_member) else { return Ok(()) };
@@ -124,7 +124,8 @@ fn zoned(time: Time) -> Zoned {
     timestamp.to_zoned(clock::zone().clone())
 }
 
-/// When clocks where `now` is have last shown a time, or when the last day of a date began.
+/// The last time that clocks in the zone of `now` showed this time, or the last start of this
+/// date.
 fn moment(part: HistoryPart, now: &Zoned) -> Option<Time> {
     let at = |date: Date, hour, minute| {
         let moment = date.at(hour, minute, 0, 0).to_zoned(now.time_zone().clone()).ok()?;
@@ -172,7 +173,7 @@ mod tests {
         check(&seoul, noon, day(11, 28), "2026-11-28T00:00");
         check(&seoul, noon, day(12, 24), "2025-12-24T00:00");
         check(&seoul, noon, day(2, 29), "2024-02-29T00:00");
-        // The clocks are put forward at 2: there is no half past two.
+        // The clocks go forward at 2: there is no half past two.
         let berlin = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").expect("a zone");
         check(&berlin, "2026-03-29T12:00", time(2, 30), "2026-03-29T03:30");
     }

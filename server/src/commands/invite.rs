@@ -1,5 +1,5 @@
-//! How to invite others to a room: the link, and commands for people without a browser. The
-//! only place where a room's key goes out.
+//! How to invite others to a room: the link, and commands for people without a browser. Only this
+//! file gives out a room's key.
 
 use std::{
     borrow::Cow,
@@ -30,7 +30,7 @@ pub(crate) struct Invite {
     join: Option<String>,
     encrypted: bool,
     qr: Option<String>,
-    /// The words that open the room, and for how many more seconds.
+    /// The words that open the room, and for how many more seconds they do.
     words: Option<(String, u64)>,
 }
 
@@ -50,8 +50,8 @@ pub(crate) fn invitation(
         Some(link) => link.starts_with("https:"),
         None => tls.is_some(),
     };
-    // Where an encrypted way exists, no other is listed. Without TLS for lines, the plain
-    // port is listed only for rooms without a key.
+    // If there is an encrypted way, no other is listed. Without TLS for lines, the plain port is
+    // listed only for rooms without a key.
     let (lines, tls) = match has_encrypted {
         true => (lines.filter(|_| tls.is_none() && key.is_none()), tls),
         false => (lines, tls.filter(|_| lines.is_none())),
@@ -99,7 +99,7 @@ fn by_link(link: &str, room: &Room) -> String {
     }
 }
 
-/// The command for a port that takes lines; `fragment` is the key's, if the room has one.
+/// The command for a line port; `fragment` is the room's key, if it has one.
 fn by_lines(at: SocketAddr, tls: bool, fragment: &str, room: &Room) -> String {
     let (program, port) = match tls {
         true => ("madang --tls", TLS_PORT),
@@ -114,7 +114,7 @@ fn by_lines(at: SocketAddr, tls: bool, fragment: &str, room: &Room) -> String {
 }
 
 impl Invite {
-    /// With words that open the room for that time.
+    /// With words that open the room for a limited time.
     pub(crate) fn with_words(self, words: RoomWords, left: Duration) -> Invite {
         Invite { words: Some((words.to_string(), left.as_secs())), ..self }
     }
@@ -145,8 +145,8 @@ impl Invite {
     }
 }
 
-/// Where others reach a door of this server, if they can: one that is open to this machine
-/// only does not exist for a member elsewhere.
+/// Where others reach a door of this server, if they can: a door that only this machine can reach
+/// does not exist for members elsewhere.
 fn reached(door: SocketAddr, came_by: Option<SocketAddr>) -> Option<SocketAddr> {
     let is_here = came_by.is_none_or(|address| address.ip().to_canonical().is_loopback());
     match door.ip().to_canonical() {
@@ -156,8 +156,8 @@ fn reached(door: SocketAddr, came_by: Option<SocketAddr>) -> Option<SocketAddr> 
     }
 }
 
-/// The address where others reach this machine: the one that the member connected to, or, for
-/// a member on this machine, one that others can reach.
+/// The address where others reach this machine: the address the member connected to, or, for a
+/// member on this machine, one that others can reach.
 fn host(came_by: Option<SocketAddr>) -> IpAddr {
     let ip = came_by.map(|address| address.ip().to_canonical());
     match ip {
@@ -166,7 +166,7 @@ fn host(came_by: Option<SocketAddr>) -> IpAddr {
     }
 }
 
-/// A QR code in half blocks, light on dark as terminals are, in lines.
+/// A QR code in half blocks, light on dark, line by line.
 pub(crate) fn draw(text: &str) -> Option<String> {
     let code = QrCode::with_error_correction_level(shortest(text).as_ref(), qrcode::EcLevel::L);
     let code = code.ok()?;
@@ -174,7 +174,7 @@ pub(crate) fn draw(text: &str) -> Option<String> {
     Some(code.render::<Dense1x2>().dark_color(dark).light_color(light).build())
 }
 
-/// The link in the letters that make the smallest code. Scheme and host have no case
+/// The link in the characters that make the smallest code. Scheme and host are case-insensitive
 /// (RFC 3986 section 6.2.2.1), and capitals take half the modules.
 fn shortest(link: &str) -> Cow<'_, str> {
     let host = link.split_once("://").and_then(|(_, rest)| rest.strip_suffix('/'));

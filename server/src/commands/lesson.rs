@@ -1,5 +1,5 @@
-//! Commands of a lesson: hands, polls, calm, questions and the clock. What a lesson is and what
-//! its rules are, is [`lesson`](crate::room::lesson)'s.
+//! A lesson's commands: hands, polls, calm, questions and the clock. What a lesson is, and its
+//! rules, are in [`lesson`](crate::room::lesson).
 
 use std::{
     collections::{HashMap, HashSet},
@@ -36,10 +36,10 @@ use crate::{
 /// The longest choice of a poll.
 const CHOICE_BYTES: usize = 120;
 
-/// Between two tallies goes at least so much time.
+/// The shortest time between two tallies.
 pub(crate) const TALLY_PAUSE: Duration = Duration::from_millis(500);
 
-/// Whose commands somebody may give in a lesson.
+/// Whose commands a caller may use in a lesson.
 pub(super) fn role(caller: &Caller<'_>) -> Role {
     match caller.standing {
         Standing::Operator(_) => Role::Operator,
@@ -48,7 +48,7 @@ pub(super) fn role(caller: &Caller<'_>) -> Role {
     }
 }
 
-/// The commands that the caller needs most: while a lesson runs, a pupil's first.
+/// The commands that the caller needs most; during a lesson, a pupil's first.
 pub(super) fn most_needed(caller: &Caller<'_>) -> Notice<'static> {
     match role(caller) {
         Role::Member if caller.chat.rooms.lesson.is_running() => Notice::HelpInLesson,
@@ -56,7 +56,7 @@ pub(super) fn most_needed(caller: &Caller<'_>) -> Notice<'static> {
     }
 }
 
-/// Carries out a command of a lesson.
+/// Carries out a lesson command.
 pub(super) fn run(caller: &Caller<'_>, command: LessonCommand<'_>) -> Result<Reply, Reply> {
     match command {
         LessonCommand::Hand(text) => raise_hand(caller, text),
@@ -104,7 +104,7 @@ pub(super) fn run(caller: &Caller<'_>, command: LessonCommand<'_>) -> Result<Rep
     }
 }
 
-/// Begins a lesson, shows the one that runs, or gives it another title.
+/// Begins a lesson, shows the running one, or gives it another title.
 fn begin(caller: &Caller<'_>, title: Option<&str>) -> Result<Reply, Reply> {
     let lesson = &caller.chat.rooms.lesson;
     if title.is_none() && lesson.is_running() {
@@ -124,11 +124,11 @@ fn end_lesson(caller: &Caller<'_>) -> Result<Reply, Reply> {
     teachers(caller, LessonOp::End { people })
 }
 
-/// Raises the caller's hand, or adds a question to it.
+/// Raises the caller's hand, or adds a question to a raised one.
 fn raise_hand(caller: &Caller<'_>, text: Option<&str>) -> Result<Reply, Reply> {
     let member = pupil(caller)?;
     let text = text.map(|text| short(caller, text, TOPIC_BYTES)).transpose()?;
-    // Everyone is told what they may say aloud.
+    // Everyone learns that these people may speak.
     let for_teachers = match caller.act(Op::MaySpeak) {
         Err(Refusal::Muted { .. } | Refusal::Listening) => text.is_some(),
         Ok(()) | Err(Refusal::Slow { .. }) => false,
@@ -160,7 +160,7 @@ fn vote(caller: &Caller<'_>, choice: usize, yes_no: bool) -> Result<Reply, Reply
     Ok(caller.done_with(answer))
 }
 
-/// Asks teachers something, without a name. Neither counts as speaking nor ends being idle.
+/// Sends teachers an anonymous question. It neither counts as speaking nor ends being idle.
 fn ask_teachers(caller: &Caller<'_>, text: &str) -> Result<Reply, Reply> {
     let member = pupil(caller)?;
     if let Err(refusal @ Refusal::Muted { .. }) = caller.act(Op::MaySpeak) {
@@ -179,7 +179,7 @@ fn ask_teachers(caller: &Caller<'_>, text: &str) -> Result<Reply, Reply> {
     Ok(caller.done_with(answer))
 }
 
-/// Tells of the open poll: to a teacher, how far it has come.
+/// Describes the open poll; teachers also get its progress.
 fn show_ballot(caller: &Caller<'_>) -> Result<Reply, Reply> {
     let (member, lesson) = (caller.member()?, &caller.chat.rooms.lesson);
     let no_poll = || caller.refuse(&Notice::Lesson(LessonNotice::NoPoll));
@@ -195,7 +195,7 @@ fn show_ballot(caller: &Caller<'_>) -> Result<Reply, Reply> {
     Ok(caller.answered(answer))
 }
 
-/// Lists the hands.
+/// Lists the raised hands.
 fn list_hands(caller: &Caller<'_>) -> Result<Reply, Reply> {
     asker(caller)?;
     let (hands, count) = caller.chat.rooms.lesson.read(|state| state.hands());
@@ -207,7 +207,7 @@ fn list_hands(caller: &Caller<'_>) -> Result<Reply, Reply> {
     Ok(caller.answered(answer))
 }
 
-/// Calls on the first in the queue, or on somebody.
+/// Calls on the first in the queue, or on a named pupil.
 fn call(caller: &Caller<'_>, whom: Option<&UserName>) -> Result<Reply, Reply> {
     asker(caller)?;
     let whom = match whom {
@@ -239,12 +239,12 @@ fn open_poll(caller: &Caller<'_>, question: &str, choices: &[&str]) -> Result<Re
     Ok(reply)
 }
 
-/// Starts a clock.
+/// Starts the clock.
 fn start_timer(caller: &Caller<'_>, time: Duration, text: Option<&str>) -> Result<Reply, Reply> {
     let text = text.map(|text| short(caller, text, TOPIC_BYTES)).transpose()?;
     let seconds = time.as_secs();
     let reply = teachers(caller, LessonOp::StartTimer { seconds, text })?;
-    // Of two clocks that were started at once, the one that runs is the last.
+    // If two clocks start at once, the last one counts.
     if let Some((until, _)) = caller.chat.rooms.lesson.read(|state| state.timer()) {
         let now = Instant::now();
         for (at, state) in timer_dues(seconds) {
@@ -254,8 +254,8 @@ fn start_timer(caller: &Caller<'_>, time: Duration, text: Option<&str>) -> Resul
     Ok(reply)
 }
 
-/// Has a teacher's screen on the wall sent what everyone may see, or all of it again, with what
-/// has been asked meanwhile.
+/// Switches a teacher's wall screen: it is sent what everyone may see, or everything again,
+/// including questions asked meanwhile.
 fn watch_on_the_wall(caller: &Caller<'_>, switch: Switch) -> Result<Reply, Reply> {
     let member = caller.member()?;
     asker(caller)?;
@@ -269,19 +269,19 @@ fn watch_on_the_wall(caller: &Caller<'_>, switch: Switch) -> Result<Reply, Reply
     Ok(caller.done_with(answer))
 }
 
-/// Writes how far the open poll has come, if there is one, as this teacher may know it.
+/// Writes the open poll's progress, as far as this teacher may know it.
 fn write_tally(chat: &Chat<'_>, teacher: &Session, nonce: Option<&str>, answer: &mut Answer) {
     if let Some(tally) = NamedTally::of(chat) {
         tally.write(teacher, nonce, answer);
     }
 }
 
-/// Sends every teacher how far the open poll has come, as far as nothing else is on its way to
-/// them; whether it reached all.
+/// Sends every teacher the open poll's progress, unless something else is on its way to them;
+/// returns whether it reached all.
 pub(crate) fn send_tallies(chat: &Chat<'_>) -> bool {
     let Some(tally) = NamedTally::of(chat) else { return true };
     let mut reached_all = true;
-    // People read it when they ask: a line twice a second is noise.
+    // People read it on request: a line twice a second would be noise.
     for teacher in chat.users.teachers.all().iter().filter(|it| it.token.is_some()) {
         let Some(outbox) = teacher.outbox() else { continue };
         match outbox.is_idle() {
@@ -292,8 +292,7 @@ pub(crate) fn send_tallies(chat: &Chat<'_>) -> bool {
     reached_all
 }
 
-/// How far the open poll has come, and the names of those who have not voted, if these may be
-/// told.
+/// The open poll's progress, and who has not voted, if these names may be told.
 struct NamedTally {
     tally: Tally,
     waiting: Vec<String>,
@@ -307,7 +306,7 @@ impl NamedTally {
         let waiting = tally.waiting.iter().flatten();
         let mut waiting: Vec<String> =
             waiting.filter_map(|session| names.get(session)).map(ToString::to_string).collect();
-        // In no order that has to do with when they came, or voted.
+        // Sorted by name, so that the order tells nothing about when they joined or voted.
         waiting.sort_unstable();
         Some(NamedTally { tally, waiting })
     }
@@ -318,25 +317,25 @@ impl NamedTally {
     }
 }
 
-/// Somebody new goes to a public room: after a restart, what they had before waits for them.
+/// Somebody enters a public room: after a restart, their earlier state waits for them.
 pub(crate) fn return_to_lesson(chat: &Chat<'_>, session: &Session) {
     let (lesson, rooms) = (&chat.rooms.lesson, chat.rooms);
     if lesson.is_running() {
-        // Nobody is refused that.
+        // This is never refused.
         let _ = lesson.act(&Asker::of(session), LessonOp::Return, || rooms.public());
     }
 }
 
-/// Somebody is in no public room any more: their hand goes down.
+/// Somebody has left the public rooms: their hand goes down.
 pub(crate) fn leave_lesson(chat: &Chat<'_>, session: &Session) {
     let (lesson, rooms) = (&chat.rooms.lesson, chat.rooms);
     if lesson.is_running() {
-        // Nobody is refused leaving.
+        // Leaving is never refused.
         let _ = lesson.act(&Asker::of(session), LessonOp::Leave, || rooms.public());
     }
 }
 
-/// Somebody has another name.
+/// Somebody has changed their name.
 pub(super) fn rename_in_lesson(chat: &Chat<'_>, session: &Session, to: &UserName) {
     let (lesson, rooms) = (&chat.rooms.lesson, chat.rooms);
     if lesson.is_running() {
@@ -345,7 +344,7 @@ pub(super) fn rename_in_lesson(chat: &Chat<'_>, session: &Session, to: &UserName
     }
 }
 
-/// Whether the lesson keeps a member from whispering to another: pupils listen.
+/// Whether the lesson forbids a member to whisper to another: pupils listen.
 pub(super) fn check_whispers(
     caller: &Caller<'_>,
     member: Membership<'_>,
@@ -362,7 +361,7 @@ pub(super) fn check_whispers(
     }
 }
 
-/// Who could vote: the people in public rooms who are no teachers and whom others see.
+/// Who could vote: the visible people in public rooms, without teachers.
 fn people(chat: &Chat<'_>) -> HashMap<u64, UserName> {
     let public: HashSet<u64> = chat.rooms.public().iter().map(|room| room.number).collect();
     let sessions = chat.users.sessions();
@@ -382,7 +381,7 @@ fn is_in_public(chat: &Chat<'_>, session: &Session) -> bool {
     chat.rooms.room_of(session).is_some_and(|room| room.key.is_none())
 }
 
-/// Tells every teacher something, but for screens on the wall.
+/// Tells every teacher something, except on wall screens.
 fn tell_teachers(chat: &Chat<'_>, write: impl Fn(&mut Answer)) {
     let teachers = chat.users.teachers.all();
     teachers.iter().filter(|it| !it.is_watching()).for_each(|teacher| teacher.remark(&write));
@@ -403,14 +402,14 @@ fn pupil<'a>(caller: &Caller<'a>) -> Result<Membership<'a>, Reply> {
     Ok(member)
 }
 
-/// Has a pupil's op done, and acknowledges it.
+/// Carries out a pupil's op, and acknowledges it.
 fn pupils(caller: &Caller<'_>, op: LessonOp) -> Result<Reply, Reply> {
     let member = pupil(caller)?;
     act(caller, &Asker::of(member.session), op)?;
     Ok(caller.done_with(caller.begin()))
 }
 
-/// Has a teacher's op done, and acknowledges it.
+/// Carries out a teacher's op, and acknowledges it.
 fn teachers(caller: &Caller<'_>, op: LessonOp) -> Result<Reply, Reply> {
     act(caller, &asker(caller)?, op)?;
     Ok(caller.done_with(caller.begin()))
@@ -433,7 +432,7 @@ fn act(caller: &Caller<'_>, asker: &Asker, op: LessonOp) -> Result<(), Reply> {
     rooms.lesson.act(asker, op, || rooms.public()).map_err(|notice| caller.refuse(&notice))
 }
 
-/// One line of at most so many bytes.
+/// Shortens a text to one line of at most so many bytes.
 fn short(caller: &Caller<'_>, text: &str, limit: usize) -> Result<Arc<str>, Reply> {
     let text = one_line(text);
     let bytes = text.len();

@@ -1,4 +1,4 @@
-//! Commands of a private room's owner. The operator has some of them too, for every room.
+//! Commands of a private room's owner. The operator has some of them too, for all rooms.
 
 use std::{
     sync::Arc,
@@ -39,7 +39,7 @@ pub(super) fn kick(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Repl
     let nowhere = || caller.refuse(&Notice::InNoRoom { user: target.as_str() });
     let room = chat.rooms.room_of(&other).ok_or_else(nowhere)?;
     let result = room.act(By::Operator, op);
-    // Perhaps nobody is left whose leaving would do that.
+    // If nobody is left, no leaving would do this.
     chat.services.end_when_empty(&room);
     if result.is_ok() {
         see_off(caller, &other, Arc::ptr_eq(&room, &chat.rooms.lobby));
@@ -51,14 +51,13 @@ pub(super) fn kick(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Repl
     }
 }
 
-/// Does what follows when somebody was kicked: their hand goes down, and from the lobby, they
-/// are sent away.
+/// What follows a kick: their hand goes down, and from the lobby they are disconnected.
 fn see_off(caller: &Caller<'_>, other: &Session, is_lobby: bool) {
     let chat = caller.chat;
     lesson::leave_lesson(&chat, other);
     if is_lobby {
         let goodbye = Goodbye::Kicked { seconds: chat.kick_window.as_secs() };
-        // Whoever comes back to the session from now on finds the kick.
+        // Anyone who resumes the session from now on finds the kick.
         chat.services.close_connection_of(other, goodbye);
     }
 }
@@ -101,7 +100,7 @@ pub(super) fn mute(
         }
         return Ok(caller.settle(result, done));
     }
-    // Before the room is told: the session takes the mute along to any other room, and over a
+    // Before the room is told: the session carries the mute into other rooms and across a
     // restart.
     other.mute(mute);
     services.keep_standing(&other);
@@ -145,8 +144,8 @@ pub(super) fn mute_all(caller: &Caller<'_>, time: Option<Duration>) -> Reply {
     let mute = Mute { until: time.map(|time| clock::now().after(time)) };
     let over_at = time.and_then(|time| Instant::now().checked_add(time)).zip(mute.until);
     let seconds = time.map(|time| time.as_secs());
-    // Newcomers are muted from now on. The others are found below, and take the mute along
-    // if they change rooms meanwhile.
+    // Newcomers are muted from now on. The others are found below, and keep the mute if they
+    // change rooms meanwhile.
     chat.users.mute_all(Some(mute));
     keep_standings(caller);
     if let Some((at, until)) = over_at {
@@ -159,7 +158,7 @@ pub(super) fn mute_all(caller: &Caller<'_>, time: Option<Duration>) -> Reply {
     caller.done(Done::AllMuted { seconds })
 }
 
-/// Keeps over a restart who is muted.
+/// Remembers across a restart who is muted.
 fn keep_standings(caller: &Caller<'_>) {
     let chat = caller.chat;
     chat.users.sessions().iter().for_each(|session| chat.services.keep_standing(session));

@@ -63,7 +63,7 @@ fn whisper_to(
     }
 }
 
-/// Whispers as the server: nobody can ignore or answer that.
+/// Whispers as the server: it can't be ignored or answered.
 fn whisper_as_operator(caller: &Caller<'_>, other: &Session, text: &str) -> Result<Reply, Reply> {
     let user = other.name();
     let user = user.as_str();
@@ -71,7 +71,7 @@ fn whisper_as_operator(caller: &Caller<'_>, other: &Session, text: &str) -> Resu
     deliver(caller, other, Whisperer::Operator, user, text, clock::now())
 }
 
-/// Whispers to `other`, who is called `user`, and tells the caller whether it arrived.
+/// Whispers to `other`, whose name is `user`, and tells the caller whether it arrived.
 fn deliver(
     caller: &Caller<'_>,
     other: &Session,
@@ -116,7 +116,7 @@ pub(super) fn rename(caller: &Caller<'_>, name: UserName) -> Result<Reply, Reply
         let proposal = proposal.as_ref().map(UserName::as_str);
         return Err(caller.refuse(&Notice::NameInUse { proposal }));
     }
-    // Again: a ban in between could not find the name.
+    // Checked again: a ban in between could not find the name.
     if chat.bans.bans_name(&name) {
         chat.users.give_up(session, &name);
         return Err(caller.refuse(&Notice::NameBanned));
@@ -181,7 +181,7 @@ pub(super) fn own_lines(caller: &Caller<'_>, switch: Switch) -> Result<Reply, Re
 
 fn tell_room_of_hidden(caller: &Caller<'_>, session: &Session) {
     if let Standing::Member(Membership { room: Some(room), .. }) = caller.standing {
-        // Without a room there is nothing to hide; the next room gets the list on joining.
+        // In no room, there is nothing to update; the next room gets the list on joining.
         let _ = room.hide(session.number, session.hidden());
     }
 }
@@ -192,8 +192,8 @@ fn told_and_done(caller: &Caller<'_>, notice: &Notice<'_>) -> Reply {
     caller.done_with(answer)
 }
 
-/// Whether a member may say something outside their room: they are not a quiet session on
-/// another machine, and the operator has not muted them.
+/// Whether a member may say something outside their room: not a quiet session on another machine,
+/// and not muted by the operator.
 pub(super) fn check_speaks(caller: &Caller<'_>, member: Membership<'_>) -> Result<(), Reply> {
     if member.session.quiet() == Some(Quiet::ReadOnly) {
         return Err(caller.refuse(&Notice::ReadOnly));

@@ -1,4 +1,4 @@
-//! Commands that only ask: people, rooms, earlier messages.
+//! Commands that only ask: about people, rooms and earlier messages.
 
 use std::{net::IpAddr, sync::Arc, time::Instant};
 
@@ -189,7 +189,7 @@ pub(super) fn ping(caller: &Caller<'_>, token: Option<&str>) -> Reply {
     ask(caller, Question::Ping { token: token.map(one_line) })
 }
 
-/// Has the caller's room answer, after everything that was said before.
+/// Has the caller's room answer, after everything said before.
 pub(super) fn ask(caller: &Caller<'_>, question: Question) -> Reply {
     match caller.standing {
         Standing::Member(Membership { room: Some(room), .. }) => {

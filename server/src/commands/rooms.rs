@@ -26,8 +26,8 @@ use crate::{
     session::{Quiet, Session},
 };
 
-/// Goes to a room; a public one is made if it does not exist. Before the login, this chooses
-/// the room to begin in.
+/// Goes to a room; a public room is made if it does not exist. Before the login, this chooses the
+/// first room.
 pub(super) fn join(caller: &Caller<'_>, destination: Destination) -> Reply {
     let chat = caller.chat;
     if caller.is_operator() {
@@ -66,11 +66,11 @@ pub(super) fn join(caller: &Caller<'_>, destination: Destination) -> Reply {
     }
 }
 
-/// Makes the operator's commands apply to a room. They do not join it.
+/// Makes the operator's commands apply to a room. The operator does not join it.
 fn look_at(caller: &Caller<'_>, destination: Destination) -> Reply {
     let found = match &destination {
         Destination::Public(_) => caller.chat.rooms.find(&destination),
-        // Whoever uses a link is a member that others can see.
+        // A link makes its user a member whom others see, so it is refused here.
         Destination::Private(_) | Destination::Words(_) => None,
     };
     let Some(room) = found else { return caller.refuse(&Notice::NoSuchRoom) };
@@ -144,8 +144,8 @@ pub(crate) fn check_destination(
     }
 }
 
-/// Checks that a quiet session may go there. It comes before the room is looked up: a key
-/// that opens nothing is refused like one that does.
+/// Checks that a quiet session may go there. This comes before the room is looked up, so that a
+/// wrong key is refused like a right one.
 pub(crate) fn check_public(
     quiet: Option<Quiet>,
     destination: &Destination,
@@ -156,8 +156,8 @@ pub(crate) fn check_public(
     }
 }
 
-/// Where a destination leads, if it is words: to the key of the room that they open. A wrong
-/// try is counted for `origin`.
+/// Resolves a destination given as words to the key of their room. A wrong try is counted for
+/// `origin`.
 pub(crate) fn open_words(
     chat: &Chat<'_>,
     origin: Option<IpAddr>,
@@ -215,7 +215,7 @@ fn allow_room(chat: &Chat<'_>, address: Option<IpAddr>) -> Result<(), Notice<'st
 
 /// The topic, sanitized, or what is wrong with it.
 fn read_topic(topic: &str) -> Result<Arc<str>, Notice<'static>> {
-    // A login's topic was not part of a command, and is sanitized nowhere else.
+    // A login's topic is not part of a command, so it is sanitized only here.
     let topic = one_line(&sanitize_message(topic));
     if topic.len() > TOPIC_BYTES {
         return Err(Notice::TextTooLong { bytes: topic.len(), limit: TOPIC_BYTES });

@@ -22,7 +22,7 @@ pub(super) fn ban(caller: &Caller<'_>, banned: Banned, time: Option<Duration>) -
     {
         return caller.refuse(&Notice::RangeTooWide(*range));
     }
-    // A newcomer looks here after it can be found below.
+    // Newcomers check the bans after they become visible to the search below.
     caller.chat.bans.ban(banned.clone(), time);
     let closed = caller.chat.services.close_banned(&banned);
     let what = banned.to_string();
@@ -74,8 +74,8 @@ pub(super) fn announce(caller: &Caller<'_>, text: &str) -> Reply {
         // A room that has just ended has nobody to tell.
         let _ = room.act_now(By::Operator, Op::Announce(text.to_owned()));
     }
-    // People in no room are told one by one, after the rooms, so that nobody who changes
-    // rooms meanwhile misses it.
+    // People in no room are told one by one, after the rooms, so that nobody who changes rooms
+    // meanwhile misses it.
     let sessions = caller.chat.users.sessions();
     for session in &sessions {
         if session.room().is_none() {

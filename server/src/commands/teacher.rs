@@ -10,7 +10,7 @@ use madang_protocol::{
 use super::caller::{Caller, Effect, Reply};
 use crate::{admission::connection_table::owner_of, dialect::answer::Answer, session::Session};
 
-/// Makes the caller a teacher, by the code or by a link's ticket.
+/// Makes the caller a teacher, with the code or with a link's ticket.
 pub(super) fn teach(caller: &Caller<'_>, given: &str) -> Result<Reply, Reply> {
     let (member, chat) = (caller.member()?, caller.chat);
     let session = member.session;
@@ -18,7 +18,7 @@ pub(super) fn teach(caller: &Caller<'_>, given: &str) -> Result<Reply, Reply> {
         return Err(caller.refuse(&Notice::Already));
     }
     let (teachers, now) = (&chat.users.teachers, Instant::now());
-    // Nobody guesses a ticket, and who was given one is not kept from it by others' guesses.
+    // A ticket can't be guessed, and others' wrong guesses must not block its holder.
     if !teachers.take_ticket(given, now) {
         let address = chat.services.address_of(session).map(owner_of);
         let allowed = address.map_or(Ok(()), |it| chat.code_allowance.check(it, now));
@@ -28,7 +28,7 @@ pub(super) fn teach(caller: &Caller<'_>, given: &str) -> Result<Reply, Reply> {
         }
         if !teachers.knows(given) {
             if let Some(address) = address {
-                // Of several at once, more than that are wrong and none is right.
+                // If several arrive at once, all beyond the limit count as wrong.
                 let _ = chat.code_allowance.take(address, now);
             }
             let refused = caller.refuse(&Notice::Lesson(LessonNotice::WrongCode));

@@ -53,7 +53,7 @@ struct Stage {
     room: Arc<Room>,
 }
 
-/// Services that do nothing but note what was asked.
+/// Services that only record what they were asked to do.
 #[derive(Default)]
 struct Asked(Mutex<Vec<String>>);
 

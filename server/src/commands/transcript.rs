@@ -1,5 +1,5 @@
-//! `/transcript`: a link to all that was said in a room, as a file that can be downloaded once.
-//! Nobody takes a conversation along unseen: the room is told.
+//! `/transcript`: a link to a room's whole conversation, as a file that can be downloaded once.
+//! Nobody takes a conversation away unnoticed: the room is told.
 
 use std::sync::Arc;
 
@@ -21,12 +21,12 @@ struct TalkSource {
     name: Arc<str>,
     /// None if it has ended.
     room: Option<Arc<Room>>,
-    /// What of it is kept on disk, by number and name: to the operator, all rooms that ever had
-    /// this name.
+    /// Its parts on disk, by number and name: for the operator, all rooms that ever had this
+    /// name.
     saved: Vec<(u64, Arc<str>)>,
 }
 
-/// Gives the caller a link to what was said in their room; the operator, in the one they name.
+/// Gives the caller a link to their room's conversation; the operator names the room.
 pub(super) fn transcript(
     caller: &Caller<'_>,
     named: Option<&RoomName>,
@@ -51,7 +51,7 @@ pub(super) fn transcript(
     let link = caller.link_to(&path);
     let mut answer = caller.begin();
     match &link {
-        // The console's line editor breaks long lines.
+        // The console's line editor wraps long lines.
         Some(link) if caller.is_operator() => {
             answer.notice(&Notice::Transcript { link, apart: true });
         }
@@ -96,7 +96,7 @@ fn find_source(caller: &Caller<'_>, named: Option<&RoomName>) -> Result<TalkSour
         }
         return Ok(TalkSource { name: named.as_str().into(), room: None, saved });
     };
-    // The room that there is now comes last, and may not be on disk yet.
+    // The current room comes last, and may not be on disk yet.
     saved.retain(|(number, _)| source.saved.iter().all(|(there, _)| there != number));
     saved.append(&mut source.saved);
     Ok(TalkSource { saved, ..source })

@@ -1,5 +1,5 @@
-//! Attendance as CSV (RFC 4180) for spreadsheets: UTF-8 with a byte order mark, for which Excel
-//! asks, and no cell that one would carry out as a formula.
+//! Attendance as CSV (RFC 4180) for spreadsheets: UTF-8 with the byte order mark that Excel
+//! needs, and no cell that a spreadsheet would run as a formula.
 
 use jiff::Timestamp;
 use madang_protocol::{
@@ -54,7 +54,7 @@ fn write_row(cells: &[String], table: &mut String) {
 
 /// A cell, in quotes if it needs them.
 fn quoted(cell: &str) -> String {
-    // What begins so is a formula to a spreadsheet, also behind blanks.
+    // Spreadsheets take a cell that begins like this for a formula, even after blanks.
     let is_formula = cell.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
     let cell = if is_formula { format!("'{cell}") } else { cell.to_owned() };
     match cell.contains(['"', ',', '\r', '\n', '\t', ';']) {
@@ -63,7 +63,7 @@ fn quoted(cell: &str) -> String {
     }
 }
 
-/// The time in the server's zone, as spreadsheets read it.
+/// The time in the server's zone, in the format of spreadsheets.
 fn show_time(time: Time) -> String {
     let timestamp = Timestamp::from_millisecond(time.as_millis()).unwrap_or_default();
     timestamp.to_zoned(clock::zone().clone()).strftime("%Y-%m-%d %H:%M").to_string()

@@ -1,4 +1,4 @@
-//! `/history` again and again, line by line, on a database of some days: from a day or a time on,
+//! `/history` repeated, line by line, over several days of messages: from a day or a time on,
 //! then further back.
 
 use std::{fs, path::PathBuf, time::Duration};
@@ -28,19 +28,19 @@ const FIRST: u64 = 1_000;
 /// How many messages are shown at once.
 const SHOWN: usize = 50;
 
-/// A message that was kept.
+/// A stored message.
 struct Line {
     id: u64,
     at: Zoned,
     text: String,
 }
 
-/// A server with 60 messages from noon three days ago on, 70 from noon two days ago on, and 3
-/// from two hours ago on, a minute apart.
+/// A server with 60 messages from noon three days ago, 70 from noon two days ago, and 3 from two
+/// hours ago, each a minute apart.
 struct Stage {
     data: PathBuf,
     lines: Vec<Line>,
-    /// Held until the end.
+    /// Kept until the end.
     server: Option<(Server, ConsoleThread)>,
 }
 
@@ -91,7 +91,7 @@ impl Stage {
         &self.lines[place(first)..=place(last)]
     }
 
-    /// The day of a message, as `/history` takes it.
+    /// The day of a message, in the form that `/history` takes.
     fn day(&self, text: &str) -> String {
         self.between(text, text)[0].at.strftime("%m-%d").to_string()
     }
@@ -106,8 +106,8 @@ impl Drop for Stage {
     }
 }
 
-/// What a person is shown of messages: with the date, unless it is today's; then a line of the
-/// server's.
+/// What a person is shown of messages: with the date unless it is today, then a line from the
+/// server.
 fn shown(lines: &[Line], last: Option<&str>) -> Vec<String> {
     let today = Zoned::now().with_time_zone(clock::zone().clone()).date();
     let show = |line: &Line| {
@@ -125,7 +125,7 @@ fn people_read_further_back_from_a_day_or_a_time_line_by_line() {
     peer.expect("[alice] joined.");
     let mut check = |command: &str, lines: &[Line], last: Option<&str>| {
         peer.say(&format!("{command}\n/ping end"));
-        // The day may end meanwhile.
+        // Midnight may pass meanwhile.
         let before = shown(lines, last);
         let heard = peer.expect("pong end");
         let heard: Vec<&str> = heard.lines().filter(|line| *line != "pong end").collect();
@@ -134,7 +134,7 @@ fn people_read_further_back_from_a_day_or_a_time_line_by_line() {
     };
     let begins = Notice::HistoryBegins.text(Lang::En);
     let begins = Some(&*begins);
-    // The stage's server has started over what was said.
+    // The test server has started after the last message.
     let restarted = Some("-- the server restarted --");
     assert_eq!(stage.between("b0", "b49").len(), SHOWN);
     check(&format!("/history {}", stage.day("b0")), stage.between("b0", "b49"), None);
@@ -149,7 +149,7 @@ fn people_read_further_back_from_a_day_or_a_time_line_by_line() {
     check(&format!("/history {time}"), stage.between("c0", "c2"), restarted);
     check("/history", stage.between("b20", "b69"), None);
     check("/history", stage.between("a30", "b19"), None);
-    // A number begins at the end again, and goes on from there.
+    // A number starts at the end again and continues from there.
     check("/history 2", stage.between("c1", "c2"), restarted);
     check("/history", stage.between("b21", "c0"), None);
 }
