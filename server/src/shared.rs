@@ -1,6 +1,5 @@
-//! What every thread of a server can reach: its tables, its queues and its settings; and
-//! what takes several of them at once: opening a connection, dismissing one, ending a
-//! session.
+//! What all threads of a server share: its tables, queues and settings; and the steps that
+//! involve several of them: opening a connection, dismissing one, ending a session.
 
 use std::{
     net::{IpAddr, TcpStream},
@@ -52,15 +51,15 @@ pub(crate) mod talk_file;
 
 use self::downloads::Downloads;
 
-/// How long a dismissed peer may take to read the goodbye and close. When nothing more
-/// is sent to a peer and nothing more read from it, the system resets it for whatever it
-/// still sends, and a reset may overtake the goodbye.
+/// How long a dismissed peer may take to read the goodbye and close. If the server closed at
+/// once, the system would answer anything the peer still sends with a reset, and that may
+/// overtake the goodbye.
 pub(crate) const DISMISSAL: Duration = Duration::from_millis(300);
 
-/// The live connections and how each is reached.
+/// The live connections and their outboxes.
 pub(crate) type Connections = ConnectionTable<Outbox>;
 
-/// A connection that was let in.
+/// An admitted connection.
 pub(crate) type Admission = connection_table::Admitted<Outbox>;
 
 /// What every connection's thread works with.
@@ -79,20 +78,20 @@ pub(crate) struct Shared {
     pub(crate) rooms: Rooms,
     /// None without durable history.
     pub(crate) journal: Option<Arc<Journal>>,
-    /// None if the server is alone.
+    /// None without a cluster.
     pub(crate) cluster: Option<Arc<Cluster>>,
-    /// How far the operator has read back in it.
+    /// How far the operator has read back in the history.
     pub(crate) operators_reading: Mutex<Option<Reading>>,
     pub(crate) room_allowance: AddressAllowance,
-    /// How many wrong teacher's codes an address may send.
+    /// How many wrong teacher's codes each address may still send.
     pub(crate) code_allowance: AddressAllowance,
     /// The words that open private rooms.
     pub(crate) spoken: SpokenWords,
     pub(crate) bans: Bans,
     pub(crate) timekeeper: Arc<Timekeeper<Due>>,
-    /// What can be downloaded once.
+    /// Files that can be downloaded once.
     pub(crate) downloads: Downloads,
-    /// When teachers were last sent how far the open poll has come.
+    /// When teachers were last sent the open poll's progress.
     pub(crate) tallied: Mutex<Option<Instant>>,
     pub(crate) doors: Doors,
     pub(crate) tls: Option<Tls>,
@@ -106,9 +105,8 @@ pub(crate) struct Tls {
 }
 
 impl Shared {
-    /// Both sides of a new connection that came in at `door`; the outbox is registered, so
-    /// that it is reached when the server stops. It carries lines for people until it is
-    /// told otherwise.
+    /// Both halves of a new connection that arrived at `door`. Its outbox is registered, so that
+    /// a stopping server reaches it. It carries lines for people until told otherwise.
     pub(crate) fn open(
         &self,
         door: Door,
@@ -136,7 +134,7 @@ impl Shared {
         (input, outbox)
     }
 
-    /// Has the journal know of a session that may come back, where and under which name.
+    /// Tells the journal of a session that may come back: its room and its name.
     pub(crate) fn note_session(&self, session: &Session, room: Option<&Room>) {
         let (Some(journal), Some(token)) = (&self.journal, &session.token) else { return };
         let room = room.and_then(Room::kept_as).unwrap_or_default();
@@ -152,7 +150,7 @@ impl Shared {
         });
     }
 
-    /// Whether what comes in at `door` is encrypted.
+    /// Whether connections at `door` are encrypted.
     pub(crate) fn encrypts(&self, door: Door) -> bool {
         match door {
             Door::Lines | Door::Metrics => false,
@@ -161,16 +159,15 @@ impl Shared {
         }
     }
 
-    /// Ends a connection for somebody else than its thread: it is told why, and has a
-    /// moment to close by itself.
+    /// Ends a connection from another thread: the peer is told why, and has a moment to close it.
     pub(crate) fn dismiss(&self, outbox: &Arc<Outbox>, goodbye: Goodbye) {
         outbox.dismiss(CloseReason::Told(goodbye), &Answer::goodbye(outbox.form(), goodbye));
         let due = Due::Dismissal(Arc::downgrade(outbox));
         self.timekeeper.schedule(Instant::now() + DISMISSAL, due);
     }
 
-    /// Ends the session of this token, which bears `name` or one like it, if it has no
-    /// connection; whether it did. It leaves like any other whose time is over.
+    /// Ends the session of this token, whose name is `name` or one like it, if it has no
+    /// connection; returns whether it did. It leaves like any session whose time is over.
     pub(crate) fn end_away(&self, token: &str, name: &UserName) -> bool {
         let Some(session) = self.users.expire_away(token, name) else { return false };
         let room = self.rooms.room_of(&session);
@@ -178,10 +175,10 @@ impl Shared {
         true
     }
 
-    /// Ends a session to which nobody comes back: it leaves `room`, its rooms get
-    /// other owners, its name is free. The operator is told, with the address and the end
-    /// of its connection if it had one until now. Returns whether a room has taken the leaving,
-    /// and with it the end of its connection.
+    /// Ends a session that nobody resumed: it leaves `room`, its rooms get other owners, its name
+    /// becomes free. The operator is told, with the address and close reason if it had a
+    /// connection until now. Returns whether a room has taken the leaving, and with it the end of
+    /// its connection.
     pub(crate) fn end_session(
         &self,
         session: &Session,
@@ -208,7 +205,7 @@ impl Shared {
 }
 
 impl Shared {
-    /// Warns the operator of a certificate that has expired or does so soon.
+    /// Warns the operator of a certificate that has expired or will soon.
     pub(crate) fn warn_of_expiry(&self) {
         let expires_at = self.tls.as_ref().and_then(|tls| tls.certificates.expires_at());
         if let Some(expires_at) = expires_at {

@@ -1,4 +1,4 @@
-//! How commands read what the journal keeps.
+//! How commands read the journal.
 
 use std::{
     sync::Arc,
@@ -36,7 +36,7 @@ const ANSWER_BYTES: usize = 60 * 1_024;
 /// The most events in one answer.
 const ANSWER_EVENTS: usize = 200;
 
-/// How long what was just said may take to be on disk before memory answers instead.
+/// How long recent messages may take to reach the disk before memory answers instead.
 const SETTLE_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Archive for Shared {
@@ -50,7 +50,7 @@ impl Archive for Shared {
         };
         let HistorySpan { before, after, since, limit } = wanted.span;
         if before.is_none() {
-            // What was said before the question belongs to the answer.
+            // The answer includes everything said before the question.
             room.settle();
             if !journal.settle(Instant::now() + SETTLE_PATIENCE) {
                 return Err(Unread::NotKept);

@@ -1,11 +1,11 @@
-//! Files that can be downloaded once, for a while, by whoever has the link.
+//! Files that anyone with the link can download once, for a limited time.
 
 use std::{sync::Arc, time::Instant};
 
 use super::talk_file::Talk;
 use crate::{commands::chat::DOWNLOAD_TIME, session::token::TokenHash, sync::Mutex};
 
-/// How many files of one requester wait at once, and how many in all: of more, the first go.
+/// How many files may wait for one requester, and in all; beyond that, the oldest go.
 const MOST_OF_ONE: usize = 4;
 const MOST: usize = 256;
 
@@ -24,14 +24,14 @@ struct Offered {
 /// A file.
 #[derive(Clone)]
 pub(crate) enum Download {
-    /// The table of who attended the lesson.
+    /// The table of attendance.
     Attendance(Arc<[u8]>),
-    /// What was said in a room, which is written when it is downloaded.
+    /// A room's conversation, which is written during the download.
     Talk(Arc<Talk>),
 }
 
 impl Download {
-    /// The last segment but one of its path.
+    /// The last segment of its path but one.
     fn folder(&self) -> &'static str {
         match self {
             Download::Attendance(_) => "attendance",
@@ -39,7 +39,7 @@ impl Download {
         }
     }
 
-    /// Under which name it is kept.
+    /// The name under which it is saved.
     pub(crate) fn file_name(&self) -> &str {
         match self {
             Download::Attendance(_) => "attendance.csv",
@@ -55,7 +55,7 @@ impl Download {
         }
     }
 
-    /// Whether it still exists: what only a room remembers is gone with the room.
+    /// Whether it still exists: what only a room remembers ends with the room.
     fn exists(&self) -> bool {
         match self {
             Download::Attendance(_) => true,
@@ -65,7 +65,7 @@ impl Download {
 }
 
 impl Downloads {
-    /// Whether such a path is one of a download's, by its last segment but one.
+    /// Whether this is the last segment but one of a download's path.
     pub(crate) fn has_folder(folder: &str) -> bool {
         matches!(folder, "attendance" | "transcript")
     }
@@ -90,7 +90,7 @@ impl Downloads {
         path
     }
 
-    /// The file of a path's last two segments, which stays.
+    /// Looks up the file of a path's last two segments, without taking it.
     pub(crate) fn look(&self, folder: &str, token: &str, now: Instant) -> Option<Download> {
         let token = TokenHash::of(token);
         let all = self.0.lock();
@@ -98,7 +98,7 @@ impl Downloads {
         Some(found.download.clone())
     }
 
-    /// The same, which is gone then.
+    /// Takes the same file.
     pub(crate) fn take(&self, folder: &str, token: &str, now: Instant) -> Option<Download> {
         let token = TokenHash::of(token);
         let mut all = self.0.lock();

@@ -1,5 +1,4 @@
-//! What a server does for commands: it schedules, closes connections, and tells the
-//! operator.
+//! The services that commands use: timers, closing connections, and messages to the operator.
 
 use std::{net::IpAddr, sync::Arc, time::Instant};
 
@@ -93,7 +92,7 @@ impl Services for Shared {
             closed.extend(connections.address_of(connection).map(|from| (session.name(), from)));
         }
         if let Banned::Address(range) = banned {
-            // Those too who have no name yet.
+            // Those without a name, too.
             let nameless = connections.outboxes_from(range);
             nameless.iter().for_each(|outbox| self.dismiss(outbox, Goodbye::Banned));
         }

@@ -1,6 +1,6 @@
-//! What was said in a room, as a file that is written while it is downloaded: the pages on disk,
-//! and what the room remembers if that is all there is, or if the disk does not follow. Nothing
-//! of it is kept for the download but where to find it.
+//! A room's conversation as a file that is written during the download: the pages on disk, then
+//! the room's memory if nothing is on disk or the disk lags. The download stores only where to
+//! find it.
 
 use std::{
     collections::VecDeque,
@@ -20,10 +20,10 @@ use crate::{
     room::Room,
 };
 
-/// How long what was just said may take to be on disk.
+/// How long recent messages may take to reach the disk.
 const SETTLE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Where what was said in a room is found, and how it is written.
+/// Where a room's conversation is found, and how it is written.
 pub(crate) struct Talk {
     /// The rooms that are kept on disk, by number and name.
     pub(crate) saved: Vec<(u64, Arc<str>)>,
@@ -35,7 +35,7 @@ pub(crate) struct Talk {
 }
 
 impl Talk {
-    /// Whether anything of it is left: what is kept nowhere is gone with its room.
+    /// Whether any of it is left: what is not on disk ends with its room.
     pub(super) fn exists(&self) -> bool {
         !self.saved.is_empty() || self.room.as_ref().is_some_and(|room| room.strong_count() > 0)
     }
@@ -49,7 +49,7 @@ impl Talk {
     }
 }
 
-/// Why a file ends before its time.
+/// Why a file ends early.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TalkError {
     /// The disk fails, or the server stops.
@@ -64,19 +64,19 @@ pub(crate) struct TalkFile<'a> {
     shared: &'a Shared,
     /// None at its end.
     transcript: Option<Transcript<Vec<u8>>>,
-    /// What is left on disk.
+    /// The pages left on disk.
     pages: Option<Pages>,
-    /// What the room remembers, as far as it is not on disk.
+    /// What the room remembers beyond the disk.
     remembered: VecDeque<Event>,
-    /// The first id that the room there is now could give, if it is kept on disk.
+    /// The first id of the current room, if it is kept on disk.
     opened: Option<u64>,
-    /// The id of the last event from the disk; 0 if none was there.
+    /// The id of the last event from disk; 0 if there was none.
     last: u64,
 }
 
 impl<'a> TalkFile<'a> {
     /// Begins the file; `None` if nothing is left to write. Blocks for a round of the room, and
-    /// until what was just said is on disk.
+    /// until recent messages are on disk.
     ///
     /// # Errors
     ///
@@ -138,7 +138,7 @@ impl<'a> TalkFile<'a> {
         Ok(Some(mem::take(transcript.output())))
     }
 
-    /// Writes what is on no disk, behind what is.
+    /// Writes what is not on disk, after what is.
     fn write_remembered(&mut self) -> Result<(), TalkError> {
         let Some(transcript) = &mut self.transcript else { return Ok(()) };
         let TalkFile { opened, last, .. } = *self;
