@@ -1,4 +1,4 @@
-//! The room's guarantees, on sockets that are none.
+//! The room's guarantees, on fake sockets.
 
 use std::time::SystemTime;
 
@@ -86,7 +86,7 @@ impl Person {
         Going::Ends(Closing { outbox, reason: QUIT, goodbye: b"bye\n".to_vec(), text: None })
     }
 
-    /// Going to another room. The answer is not waited for.
+    /// Goes to another room, without waiting for the answer.
     fn moves(&self) -> Envelope {
         Envelope::Leave { session: self.session.number, going: Going::Moves(bounded(1).0) }
     }
@@ -128,7 +128,7 @@ fn room() -> Arc<Room> {
     made(0, "lobby", None)
 }
 
-/// A private room of the session 1.
+/// A private room of session 1.
 fn private_room() -> Arc<Room> {
     made(7, "private-k3f9", Some(1))
 }
@@ -180,7 +180,7 @@ fn who_joins_or_leaves_within_a_round_is_told_of_its_part_once() {
         ],
     );
     alice.heard("[alice] joined.\n[alice] one\n[bob] joined.\n[alice] two\nbye\n");
-    // History up to its place, and the batch from there on.
+    // The history up to its place, then the rest of the batch.
     let earlier = |lines| in_words(Notice::Earlier { lines });
     bob.heard(
         &(earlier(1)
@@ -239,7 +239,7 @@ fn a_room_that_is_made_again_after_the_clock_went_back_gives_no_id_twice() {
     let former = made_at(5_000);
     assert_eq!(joined_as(&former), 5_000);
     assert_eq!(joined_as(&made_at(1_000)), 5_003, "above the last of the former");
-    // Its first event is its place, whatever other rooms have given since.
+    // Its first event is its own joining, whatever ids other rooms have given since.
     let (one, other) = (made_at(9_000), made_at(9_000));
     assert_eq!((joined_as(&one), joined_as(&other)), (9_000, 9_000));
     assert_eq!(joined_as(&made_at(0)), 9_003);
@@ -274,7 +274,7 @@ fn of_a_crowd_the_first_200_are_listed_and_the_next_after_the_last_of_them() {
     let room = room();
     let mut people: Vec<Person> =
         (1..=450).map(|number| Person::join(number, &room, &format!("n{number}"))).collect();
-    // The last one is moved to the place of the one that goes; the order stays.
+    // The last entry is moved into the gap; the order stays.
     room.leave(5, people[4].going()).expect("it is open");
     people.remove(4);
     let asker = &people[0];
@@ -418,9 +418,9 @@ fn who_is_hidden_is_not_heard_by_who_hides_it_and_by_all_others() {
     one_round(&room, vec![carol.says("1"), bob.says("2"), carol.says("3")]);
     assert!(alice.socket.text().ends_with("[carol] 1\n[carol] 3\n"), "{}", alice.socket.text());
     assert!(carol.socket.text().ends_with("[carol] 1\n[bob] 2\n[carol] 3\n"));
-    // Programs hide for themselves.
+    // Programs filter for themselves.
     assert!(json.socket.text().contains("\"text\":\"2\""));
-    // Only what it says is hidden.
+    // Only their messages are hidden.
     bob.act(&room, Op::Rename(name("rob"))).expect("a member");
     bob.say(&room, "4");
     room.leave(2, bob.going()).expect("the room is open");
@@ -442,7 +442,7 @@ fn a_repeated_nonce_is_acknowledged_with_its_id_and_says_nothing() {
     let bob = Person::join(2, &room, "bob");
     one_round(&room, vec![alice.says_with("hi", Some("c1"))]);
     one_round(&room, vec![alice.says_with("hi", Some("c1")), alice.says_with("ho", Some("c2"))]);
-    // Within one round too.
+    // Also within one round.
     one_round(&room, vec![alice.says_with("x", Some("c3")), alice.says_with("x", Some("c3"))]);
     bob.heard("[bob] joined.\n[alice] hi\n[alice] ho\n[alice] x\n");
     let text = alice.socket.text();
@@ -465,7 +465,7 @@ fn telling_allocates_nothing_for_each_member() {
             person.socket.change(|state| state.forgets = true);
             room.enter(person.coming()).expect("the room is open");
         }
-        // Until the history has its space.
+        // Once the history has its memory.
         (0..1_000).for_each(|_| speaker.say(&room, "words"));
         allocation_counter::measure(|| speaker.say(&room, "words")).count_total
     });

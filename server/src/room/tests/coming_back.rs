@@ -1,9 +1,9 @@
-//! Who comes back gets its place and exactly what it missed.
+//! A member who reconnects gets the same place and exactly what was missed.
 
 use super::*;
 use crate::session::Whisperer;
 
-/// Comes back by another connection: the post, and what its socket takes.
+/// Reconnects: the post, and what the new socket takes.
 fn back(person: &Person, event: Option<u64>, private: u64) -> (Envelope, Arc<FakeSocket>) {
     let (socket, outbox) = connect(70, Form::JSON);
     let coming = Coming { outbox, ..person.coming() };
@@ -20,7 +20,7 @@ fn ids(text: &str) -> Vec<u64> {
         .unwrap_or_else(|| panic!("{text}"))
 }
 
-/// 1000 alice comes, 1001 bob, then he has said as much.
+/// Alice joins with id 1000, bob with 1001, then he says this many things.
 fn alice_and_bob(room: &Arc<Room>, said: u64) -> (Person, Person) {
     let alice = Person::new(1, "alice", Form::JSON);
     room.enter(alice.coming()).expect("the room is open");
@@ -33,8 +33,8 @@ fn alice_and_bob(room: &Arc<Room>, said: u64) -> (Person, Person) {
 
 #[test]
 fn who_comes_back_is_told_exactly_what_it_missed() {
-    // 1002 and 1003 are in the history, 1004 to 1006 in the round in which she comes
-    // back: before that, and after.
+    // 1002 and 1003 are in the history; 1004 to 1006 are in the round in which she reconnects,
+    // before and after it.
     #[track_caller]
     fn check(last: Option<u64>, first_missing: u64) {
         let room = room();
@@ -56,9 +56,9 @@ fn who_comes_back_is_told_exactly_what_it_missed() {
     for last in 1_000..=1_005 {
         check(Some(last), last + 1);
     }
-    // Who has nothing gets its own joining first.
+    // A client that has nothing gets its own joining first.
     check(None, 1_000);
-    // What this room has not given yet is not waited for: 1005 was the last.
+    // An id that this room has not given yet is not waited for: 1005 was the last.
     check(Some(1_006), 1_006);
     check(Some(u64::MAX), 1_006);
 }
@@ -75,7 +75,7 @@ fn what_is_not_kept_any_more_is_told_as_a_gap() {
     let events: String = text.lines().skip(2).collect::<Vec<_>>().join("\n");
     assert_eq!(ids(&format!("\n{events}")), (1_102..=1_301).collect::<Vec<u64>>());
 
-    // The id of a former life of the room is smaller than all of this one.
+    // An id from an earlier life of the room is smaller than all ids of this one.
     let (post, socket) = back(&alice, Some(7), 0);
     one_round(&room, vec![post]);
     assert!(socket.text().contains(r#""from":8,"to":1101}"#), "{}", socket.text());
@@ -143,11 +143,11 @@ fn what_was_said_before_a_mute_or_a_kick_stays_said_when_it_is_sent_again() {
         let owner = Person::join(1, &room, "owner");
         let alice = Person::new(2, "alice", Form::JSON);
         room.enter(alice.coming()).expect("the room is open");
-        // 1002, and the acknowledgement is lost.
+        // This is 1002, and its acknowledgement is lost.
         one_round(&room, vec![alice.says_with("hi", Some("c1"))]);
         one_round(&room, vec![owner.acts(op)]);
         let heard = alice.socket.text().len();
-        // In the same read as something new, which came twice.
+        // In the same read as something new that was sent twice.
         let said = |nonce: &str| Speech {
             text: "hi".into(),
             me: false,
@@ -171,7 +171,7 @@ fn what_was_said_in_one_room_is_not_said_again_in_the_next() {
     let alice = Person::new(1, "alice", Form::JSON);
     first.enter(alice.coming()).expect("the room is open");
     let bob = Person::join(2, &next, "bob");
-    // 1001, and the acknowledgement is lost.
+    // This is 1001, and its acknowledgement is lost.
     one_round(&first, vec![alice.says_with("hi", Some("c1"))]);
     first.leave_for_another(1);
     next.enter(alice.coming()).expect("the room is open");
@@ -179,7 +179,7 @@ fn what_was_said_in_one_room_is_not_said_again_in_the_next() {
     let answers = alice.socket.text();
     let acks: Vec<&str> = answers.lines().filter(|line| line.contains("\"ack\"")).collect();
     let ack = |nonce, id| format!(r#"{{"type":"ack","nonce":"{nonce}","id":{id}}}"#);
-    // In the private room, ids begin anew: 1000 and 1001 are the two who came.
+    // In the private room, ids start anew: 1000 and 1001 are the two joins.
     assert_eq!(acks, [ack("c1", 1_001), ack("c1", 1_001), ack("c2", 1_002)]);
     let heard = bob.socket.text();
     assert!(heard.ends_with("[alice] ho\n") && !heard.contains("[alice] hi\n"), "{heard}");

@@ -1,10 +1,10 @@
-//! What owner, operator and time do to a room, and the order in which it is told.
+//! What the owner, the operator and expiry do to a room, and in which order members are told.
 
 use crossbeam_channel::TryRecvError;
 
 use super::*;
 
-/// For how long who is kicked is kept out.
+/// How long a kick lasts.
 const WINDOW: u64 = 600;
 
 fn kick(person: &Person, seconds: u64) -> Op {
@@ -48,7 +48,7 @@ fn three() -> (Arc<Room>, [Person; 3]) {
     (room, people)
 }
 
-/// What somebody heard after `start`.
+/// What a member was told after `start`.
 #[track_caller]
 fn heard_after(person: &Person, start: &str) -> String {
     let text = person.socket.text();
@@ -88,7 +88,7 @@ fn a_kick_holds_by_session_and_name_until_it_is_lifted_or_over() {
     }
     assert_eq!(room.status().admits(0, None), Ok(()), "nobody in particular");
     assert!(is_name_kicked(carol.act(&room, Op::Rename(name("Bob")))));
-    // Another session under another name gets past it.
+    // Another session under another name is not affected.
     let _rob = Person::join(13, &room, "rob");
 
     assert_eq!(unkick("carol", Some(3)), Err(Refusal::Already));
@@ -206,7 +206,7 @@ fn who_is_muted_says_nothing_by_any_way_until_it_is_lifted() {
     room.leave_for_another(2);
     room.enter(bob.coming()).expect("the room is open");
     bob.say(&room, "psst");
-    // Another one was due.
+    // Another mute was due.
     let other = over(&bob, Muter::Owner, Time::from_millis(1));
     assert_eq!(room.act(By::Time, other), Err(Refusal::Already));
     bob.say(&room, "psst");
@@ -242,7 +242,7 @@ fn who_is_muted_twice_may_speak_when_both_have_been_lifted() {
     let until = clock::now().after(Duration::from_secs(3_600));
     let mute = || mute_until(&bob, until);
 
-    // The operator's is over first.
+    // The operator's ends first.
     alice.act(&room, mute()).expect("she owns it");
     room.act(By::Operator, mute()).expect("the operator may");
     room.act(By::Time, over(&bob, Muter::Operator, until)).expect("it is due");
@@ -251,11 +251,11 @@ fn who_is_muted_twice_may_speak_when_both_have_been_lifted() {
     alice.act(&room, unmute(&bob)).expect("she owns it");
     bob.say(&room, "one");
     assert_eq!(heard(), 1);
-    // The owner's would have been due now.
+    // The owner's would end now.
     assert_eq!(room.act(By::Time, over(&bob, Muter::Owner, until)), Err(Refusal::Already));
     assert_eq!(heard(), 1);
 
-    // The owner's is over first, because it is lifted or due.
+    // The owner's ends first, lifted or expired.
     room.act(By::Operator, mute()).expect("the operator may");
     alice.act(&room, mute()).expect("she owns it");
     alice.act(&room, unmute(&bob)).expect("she owns it");
@@ -267,7 +267,7 @@ fn who_is_muted_twice_may_speak_when_both_have_been_lifted() {
     bob.say(&room, "two");
     assert_eq!(heard(), 2);
 
-    // The operator's word lifts both.
+    // The operator lifts both.
     alice.act(&room, mute()).expect("she owns it");
     room.act(By::Operator, mute()).expect("the operator may");
     room.act(By::Operator, unmute(&bob)).expect("the operator may");
@@ -318,7 +318,7 @@ fn a_locked_or_full_room_takes_nobody_new_but_its_owner() {
 #[test]
 fn who_has_been_here_for_the_longest_time_owns_the_room_after_its_owner() {
     let (room, [alice, bob, carol]) = three();
-    // In the order of coming, not of numbers.
+    // By order of joining, not by number.
     room.leave_for_another(2);
     room.enter(bob.coming()).expect("the room is open");
     room.leave(1, alice.going()).expect("the room is open");
@@ -333,7 +333,7 @@ fn who_has_been_here_for_the_longest_time_owns_the_room_after_its_owner() {
     bob.act(&room, Op::Lock(true)).expect("he owns it now");
     assert_eq!(bob.session.take_owned(), [room.number]);
 
-    // Nobody is left: the next who comes owns it.
+    // Nobody is left: the next to join owns it.
     bob.act(&room, Op::Lock(false)).expect("he owns it now");
     room.leave(2, bob.going()).expect("the room is open");
     room.leave(3, carol.going()).expect("the room is open");

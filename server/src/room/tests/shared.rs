@@ -1,4 +1,4 @@
-//! Rooms on several machines that share a log: they stay the same, whatever is posted where.
+//! Rooms on several machines with a shared log stay identical, whatever is posted where.
 
 use std::collections::VecDeque;
 
@@ -8,7 +8,7 @@ use crate::{
     room::log::{OpenLog, RoomLog, Snapshot},
 };
 
-/// What a machine has appended, until it is heard.
+/// What a machine has appended and not heard yet.
 struct FakeLog {
     origin: u64,
     appended: Mutex<VecDeque<(u64, Vec<u8>)>>,
@@ -75,7 +75,7 @@ impl Shared {
         &self.nodes[node].0
     }
 
-    /// Gives the next entry of a machine its place, if there is one, and has all hear it.
+    /// Gives the next entry of a machine its place, if there is one, and delivers it to all.
     fn order(&mut self, node: usize) -> bool {
         let Some((seq, body)) = self.nodes[node].1.appended.lock().pop_front() else {
             return false;
@@ -85,13 +85,13 @@ impl Shared {
         let entry = LogEntry { number, origin, seq, time, body: body.into() };
         self.entries.push(entry.clone());
         for (room, _) in &self.nodes {
-            // One that has ended hears nothing more.
+            // A machine whose room has ended hears nothing more.
             let _ = room.hear(entry.clone());
         }
         true
     }
 
-    /// Has everyone hear everything.
+    /// Delivers everything to everyone.
     fn order_all(&mut self) {
         while (0..self.nodes.len()).any(|node| self.order(node)) {}
     }
@@ -204,7 +204,7 @@ fn a_machine_that_opens_the_room_later_has_the_same_whether_by_entries_or_by_a_s
     shared.open(2, first());
     shared.open(3, read);
     shared.check_same();
-    // A repeat is known wherever it is sent to.
+    // A repeat is recognized on every machine.
     shared.post(2, alice.says_with("two", Some("two")));
     shared.order_all();
     shared.check_same();
