@@ -1,4 +1,4 @@
-//! A machine whose clock is set back while the server runs: faketime tells it the time.
+//! A machine whose clock is set back while the server runs: faketime gives the server its time.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::server_process::{ServerProcess, command_under};
 
-/// Goes to a room: the id of one's coming.
+/// Joins a room and returns the id of that event.
 #[track_caller]
 fn join(member: &mut TestClient, room: &str) -> u64 {
     member.send_json(json!({"type": "command", "line": format!("/join {room}")}));
@@ -25,8 +25,8 @@ fn a_clock_that_is_set_back_gives_no_id_twice() {
     let folder = TestFolder::new();
     let time = folder.write("time", "+0");
     let time = time.to_str().expect("the folder's name is UTF-8");
-    // What waits goes by the other clock, which nobody sets. The time is read from the
-    // file again each time that it is asked for.
+    // Timers use the monotonic clock, which stays as it is. faketime reads the time from the file
+    // again on every call.
     let file = format!("FAKETIME_TIMESTAMP_FILE={time}");
     let mut command = command_under(
         "faketime",
@@ -36,7 +36,7 @@ fn a_clock_that_is_set_back_gives_no_id_twice() {
     let mut member = TestClient::connect(server.address);
     let welcome = member.login_json("alice");
     let mut highest = welcome["id"].as_u64().expect("it is a number");
-    // Later than any.
+    // A day later than any id.
     let mut day = String::from("z");
     for (at, room) in ["math", "art", "music"].into_iter().enumerate() {
         let id = join(&mut member, room);

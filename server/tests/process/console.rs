@@ -1,4 +1,4 @@
-//! The operator's terminal: what it shows, and that it can stop nobody.
+//! The operator's terminal: what it shows, and that a slow one stops nobody.
 
 use rustix::process::Signal;
 
@@ -11,11 +11,10 @@ use crate::{
 /// at once, each of more than 40 bytes.
 const FILL_THE_PIPE: usize = 2_000;
 
-/// Connections whose lines fill the pipe, and all that the console lets wait before it
-/// (4,096 lines).
+/// Connections whose lines fill the pipe and the console's own queue (4,096 lines).
 const FILL_THE_CONSOLE: usize = 6_200;
 
-/// Two members come, talk and go.
+/// Two members join, talk and leave.
 #[track_caller]
 fn expect_chat(server: &ServerProcess) {
     let [mut one, mut other] = ["하나", "둘"].map(|name| Peer::join(server.address, name));
@@ -40,7 +39,7 @@ fn who_comes_and_goes_is_shown_and_what_is_said_is_not() {
     bob.expect("[alice] a secret of ours\n");
     alice.say("/quit");
     alice.expect_end();
-    // One line for each person who comes or goes.
+    // One line for each person who joins or leaves.
     let lines = "+++ 대화 참여자 수 [1] · [alice] 입장 (127.0.0.1)\n\
                  +++ 대화 참여자 수 [2] · [bob] 입장 (127.0.0.1)\n\
                  --- 대화 참여자 수 [1] · [alice] 퇴장 (127.0.0.1: 나감)\n";
@@ -78,7 +77,7 @@ fn a_rooms_key_stands_in_no_line_of_console_or_diagnostics() {
     json.say("/json");
     json.say(&format!(r##"{{"type":"login","name":"carol","room":"#{bare}"}}"##));
     alice.expect("[carol]님이 입장했습니다.\n");
-    // Requests that are refused, with the key in them.
+    // Requests that are refused and contain the key.
     json.say(&format!(r##"{{"type":"command","line":"/join #{key}x","nonce":"#{key}"}}"##));
     json.expect("\"error\"");
     alice.say(&format!("/nick #{key}"));
@@ -156,14 +155,14 @@ fn a_closed_terminal_stops_nobody() {
     assert_eq!(server.expect_exit(), 0);
 }
 
-/// Has the server write to its terminal more than that takes: a line for each connection.
+/// Makes the server write more to its terminal than it takes: a line for each connection.
 #[track_caller]
 fn block_terminal(server: &mut ServerProcess, connections: usize) {
     for _ in 0..connections / 100 {
         let mut peers: Vec<Peer> = (0..100).map(|_| Peer::connect(server.address)).collect();
         peers.iter_mut().for_each(|peer| drop(peer.expect("로그인ID:")));
     }
-    // The last page of a pipe that is full may have space for a part of a line.
+    // The last page of a full pipe may have space for part of a line.
     server.out().expect_unread(60 * 1_024);
 }
 
@@ -174,7 +173,7 @@ fn a_blocked_terminal_stops_nobody_and_what_it_missed_is_counted() {
     expect_chat(&server);
     server.out().expect("줄을 표시하지 못함 --\n");
     expect_chat(&server);
-    // So many have come that not all are shown, but it goes on telling.
+    // There were too many to show them all, but the console continues.
     server.out().expect("접속 기록 ");
 }
 

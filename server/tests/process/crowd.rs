@@ -1,5 +1,5 @@
-//! Five hundred at the web port at once who mean no good: what they may cost, and that
-//! others talk meanwhile.
+//! Five hundred hostile connections to the web port: what they may cost, and that others can
+//! still talk.
 
 use std::{
     fs,
@@ -14,20 +14,20 @@ use crate::{incoming::PATIENCE, peer::Peer, server_process::ServerProcess};
 
 const CROWD: usize = 500;
 
-/// What one of them may cost: the longest message and the read buffer, which a flood
-/// makes as long, and the thread with its stack as a debug build uses it.
+/// What each may cost: the longest message, the read buffer that a flood grows to the same
+/// length, and a thread with the stack that a debug build uses.
 const MEMBER_KIB: usize = 2 * 64 + 64;
 
-/// The time that a message and a head may take.
+/// The time allowed for a message or a request head.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// An upgrade, and after it as many bytes as a message may have, without its end.
+/// An upgrade, then as many bytes as a message may have, without its end.
 fn endless_message() -> Vec<u8> {
     let mut bytes = b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
         Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         .to_vec();
-    // Without FIN, masked with nothing, and not all of it.
+    // Without FIN, masked with zeros, and incomplete.
     bytes.extend([0x01, 0xff]);
     bytes.extend(65_536u64.to_be_bytes());
     bytes.extend([0; 4]);
@@ -43,7 +43,7 @@ pub(crate) fn resident_kib(pid: Pid) -> usize {
     number.expect("it has a resident size")
 }
 
-/// Whether a connection was sent anything, or has ended.
+/// Whether a connection has been sent anything or has ended.
 #[track_caller]
 fn is_answered(stream: &TcpStream) -> bool {
     stream.set_nonblocking(true).expect("a socket takes it");
@@ -52,7 +52,7 @@ fn is_answered(stream: &TcpStream) -> bool {
     !peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
 }
 
-/// All that a connection is sent until it ends, whichever way.
+/// All bytes that a connection is sent until it ends, in whatever way.
 #[track_caller]
 fn read_to_end(mut stream: TcpStream) -> Vec<u8> {
     let patience = DEADLINE + PATIENCE;
@@ -85,7 +85,7 @@ fn five_hundred_unfinished_cost_little_and_hinder_nobody() {
     }
     let mut heard_beside_all = 0;
     let mut most = before;
-    // A byte a second from each, which moves no deadline.
+    // A byte a second from each, which extends no deadline.
     while !is_answered(&heads[0]) {
         assert!(started.elapsed() < DEADLINE + PATIENCE, "the first has no deadline");
         alice.say("들려요?");

@@ -1,4 +1,4 @@
-//! Too few descriptors: refusals with a word, recovery, no busy loop.
+//! Too few descriptors: refusals are explained, the server recovers, and no loop is busy.
 
 use std::{
     collections::HashSet,
@@ -31,8 +31,8 @@ fn cpu_time(pid: Pid) -> Duration {
     Duration::from_millis(ticks * 1_000 / rustix::param::clock_ticks_per_second())
 }
 
-/// Waits for a second in which a process uses hardly any processor time. On a busy machine
-/// it may still be working on what came before.
+/// Waits for a second in which a process uses hardly any processor time. On a busy machine it may
+/// still be working on earlier input.
 #[track_caller]
 pub(crate) fn expect_idle(pid: Pid) {
     let deadline = Instant::now() + PATIENCE;
@@ -47,7 +47,7 @@ pub(crate) fn expect_idle(pid: Pid) {
     }
 }
 
-/// Connects until the server has a place again.
+/// Connects until the server has room again.
 #[track_caller]
 fn expect_place(address: SocketAddr) -> Peer {
     let deadline = Instant::now() + PATIENCE;
@@ -60,7 +60,7 @@ fn expect_place(address: SocketAddr) -> Peer {
     }
 }
 
-/// What diagnostics tell of how many connections there may be, and why.
+/// The log's line about the number of connections and what limits it.
 fn capacity(server: &mut ServerProcess) -> String {
     server.err().expect("capacity connections=");
     server.err().expect("\n")
@@ -92,7 +92,7 @@ fn two_hundred_peers_at_64_descriptors_are_taken_or_told() {
     // Members can talk, and refused connections do not disturb them.
     expect_talk(&mut taken);
 
-    // Who leaves makes place.
+    // Someone leaves and makes room.
     let places = taken.len() / 2;
     taken.truncate(places);
     let mut late: Vec<Peer> = (0..places).map(|_| expect_place(server.address)).collect();
@@ -102,9 +102,9 @@ fn two_hundred_peers_at_64_descriptors_are_taken_or_told() {
     taken[0].expect("[late] hi\n");
 }
 
-/// Takes from a running server all descriptors but `spare`, behind its back: the
-/// number that it has worked out at its start is wrong from then on. Since its banner it
-/// has all that it needs for itself.
+/// Takes all descriptors but `spare` from a running server behind its back, so that the number it
+/// worked out at the start is wrong. Once its banner is shown, it has all descriptors that it
+/// needs for itself.
 fn leave_descriptors(pid: Pid, spare: usize) {
     let folder = fs::read_dir(format!("/proc/{}/fd", pid.as_raw_pid())).expect("it runs");
     let used: HashSet<u64> =
@@ -115,7 +115,7 @@ fn leave_descriptors(pid: Pid, spare: usize) {
     prlimit(Some(pid), Resource::Nofile, limit).expect("a limit may be lowered");
 }
 
-/// Connects `count` peers; each is taken or told why not. Returns those taken.
+/// Connects `count` peers; each is admitted or told why not. Returns those admitted.
 #[track_caller]
 fn connect(address: SocketAddr, count: usize) -> Vec<Peer> {
     let mut taken = Vec::new();
@@ -162,13 +162,13 @@ fn without_descriptors_nobody_waits_long_for_a_word() {
     assert_eq!(connect(server.address, 100).len(), 0);
     server.signal(Signal::TERM);
     assert_eq!(server.expect_exit(), 0);
-    // A try that fails is followed by a pause.
+    // A failed attempt is followed by a pause.
     let diagnostics = server.err().expect_end();
     assert_eq!(diagnostics.matches("refused a connection").count(), 100, "{diagnostics}");
     assert!(!diagnostics.contains("failed to accept"), "{diagnostics}");
 }
 
-/// How much of its address space or of its data (proc_pid_statm(5)) a process uses.
+/// How much address space or data (proc_pid_statm(5)) a process uses.
 #[track_caller]
 fn used_bytes(pid: Pid, resource: Resource) -> u64 {
     let statm = fs::read_to_string(format!("/proc/{}/statm", pid.as_raw_pid())).expect("it runs");
@@ -184,7 +184,7 @@ fn who_leaves_makes_place_where_memory_was_short() {
         let server = ServerProcess::start_as(&mut command_after("ulimit -v 1048576"));
         let taken = connect(server.address, 100);
         assert_eq!(taken.len(), 100);
-        // Behind its back, as if the heap had grown by the rest.
+        // Behind its back, as if the heap had taken the rest.
         let limit = Some(used_bytes(server.pid(), resource) + (8 << 20));
         let limit = Rlimit { current: limit, maximum: limit };
         prlimit(Some(server.pid()), resource, limit).expect("a limit may be lowered");
@@ -214,14 +214,14 @@ fn four_hundred_peers_in_little_memory_are_taken_or_told() {
         assert!(said.contains(named), "{said}");
         let mut taken = connect(server.address, 400);
         assert!((1..400).contains(&taken.len()), "{} of 400 were taken", taken.len());
-        // All of them can talk, whatever that takes.
+        // All of them can talk, whatever memory that takes.
         expect_talk(&mut taken);
         drop(taken);
         expect_place(server.address);
     }
 }
 
-/// All of them log in, and hear what the first one says then.
+/// All of them log in, and then read what the first one says.
 #[track_caller]
 fn expect_talk(peers: &mut [Peer]) {
     for (number, peer) in peers.iter_mut().enumerate() {

@@ -1,6 +1,6 @@
-//! `--data` on a disk that misbehaves: that hangs, fails, is full, or is on another machine; and
-//! what the kernel saw of the order of syncs and acks. Nobody's chat is harmed by the disk, and
-//! no ack promises what is not so.
+//! `--data` on a misbehaving disk: one that hangs, fails, is full, or is on another machine; and
+//! the order of syncs and acks as the kernel saw it. The disk harms nobody's chat, and an ack
+//! never promises too much.
 
 use std::{
     fs,
@@ -22,10 +22,10 @@ use crate::{
     server_process::{ServerProcess, command, command_under},
 };
 
-/// After so long a speaker is told that its line may not be safe (DESIGN, section 8).
+/// After this time, a speaker is told that a line may not be safe (DESIGN, section 8).
 const OWED: Duration = Duration::from_secs(5);
 
-/// A disk that does what the test orders: `failing_disk.c`, compiled for this test.
+/// A disk that does what the test tells it: `failing_disk.c`, compiled for this test.
 struct FailingDisk {
     folder: TestFolder,
     library: PathBuf,
@@ -47,7 +47,7 @@ impl FailingDisk {
     }
 
     fn order(&self, order: &str) {
-        // In one step: the server looks all the time.
+        // Atomically: the server looks at it all the time.
         let new = self.folder.write("new", order);
         fs::rename(new, &self.orders).expect("the folder is there");
     }
@@ -67,7 +67,7 @@ impl FailingDisk {
     }
 }
 
-/// Somebody who says lines, and somebody who hears them in lines.
+/// A speaker over JSON and a listener in lines.
 struct Two {
     alice: TestClient,
     bob: TestClient,
@@ -83,7 +83,7 @@ impl Two {
         Two { alice, bob, said: 0 }
     }
 
-    /// Says a line; how long it took until the other heard it.
+    /// Says a line; returns how long it took to reach the other.
     #[track_caller]
     fn say(&mut self) -> Duration {
         let (number, began) = (self.said, Instant::now());
@@ -103,7 +103,7 @@ impl Two {
         (number.expect("the test's nonce"), ack["durable"] != false)
     }
 
-    /// Waits until the server says that lines are saved again, and says one that is.
+    /// Says lines until the server reports that they are saved again.
     #[track_caller]
     fn say_when_saved_again(&mut self, server: &mut ServerProcess) {
         server.out().expect("--- Messages are saved again.");
@@ -112,7 +112,7 @@ impl Two {
     }
 }
 
-/// Ends the server in good order; how often its console has told of trouble, and of its end.
+/// Stops the server cleanly; returns how often its console reported the trouble and its end.
 #[track_caller]
 fn stop(mut server: ServerProcess) -> (usize, usize) {
     server.signal(Signal::TERM);
@@ -126,7 +126,7 @@ fn stop(mut server: ServerProcess) -> (usize, usize) {
     )
 }
 
-/// The numbers of alice's lines that are on the disk.
+/// The numbers of Alice's lines on the disk.
 fn numbers(events: &[Value]) -> Vec<usize> {
     let said = events.iter().filter_map(|event| {
         event["text"].as_str()?.strip_prefix("line ")?.strip_suffix(" of alice")?.parse().ok()
@@ -146,7 +146,7 @@ fn a_disk_that_hangs_for_half_a_minute_delays_nobody() {
     disk.order("hang");
     let began = Instant::now();
     let mut latencies = vec![two.say()];
-    // What is owed is told when it is overdue, not before.
+    // An overdue ack is reported when it is overdue, not before.
     assert_eq!(two.ack(), (1, false));
     let owed_for = began.elapsed();
     assert!(owed_for >= OWED - Duration::from_millis(20), "{owed_for:?}");
@@ -154,7 +154,7 @@ fn a_disk_that_hangs_for_half_a_minute_delays_nobody() {
         latencies.push(two.say());
         // From now on nothing is promised, and nobody waits.
         assert_eq!(two.ack(), (two.said - 1, false));
-        // As fast as people speak: what waits for the disk has space.
+        // At the speed of people: the queue for the disk has room.
         std::thread::sleep(Duration::from_millis(20));
     }
     latencies.sort_unstable();
@@ -283,7 +283,7 @@ fn a_disk_whose_writes_or_syncs_fail_is_tried_again() {
         }
         disk.order("");
         two.say_when_saved_again(&mut server);
-        // Teachers own the rooms that are saved: they are told, once each; pupils are not.
+        // Teachers own the rooms that are saved, so each is told once; pupils are not.
         let told = |heard: &str, notice: Notice<'_>| heard.matches(&notice.text(Lang::En)).count();
         for (member, times) in [(&mut kim, 1), (&mut two.bob, 0)] {
             let heard = member.send("/ping\n").expect("pong\n");
@@ -310,7 +310,7 @@ fn what_a_failing_disk_had_no_space_for_is_a_hole_that_is_shown() {
     two.say();
     assert_eq!(two.ack(), (0, true));
     disk.order("sync");
-    // More than may wait for the disk.
+    // More than the queue for the disk holds.
     let long = "x".repeat(4_000);
     for number in 0..1_500 {
         two.alice.send_json(json!({"type": "say", "text": long, "nonce": format!("m{number}")}));
@@ -323,7 +323,7 @@ fn what_a_failing_disk_had_no_space_for_is_a_hole_that_is_shown() {
     assert_eq!(stop(server), (1, 1));
 
     let events = saved(&disk.data(), "lobby");
-    // What is just being tried is not given up for what waits: there may be two holes.
+    // A batch being written is not given up for the queue: there may be two holes.
     let holes: Vec<_> = events.iter().filter(|event| event["type"] == "gap").collect();
     assert!(!holes.is_empty());
     let id = |value: &Value| value.as_u64().expect("an id");
@@ -344,7 +344,7 @@ fn what_a_failing_disk_had_no_space_for_is_a_hole_that_is_shown() {
     let told = |hole: &Value| Notice::NotSaved { lines: lines(hole) }.text(Lang::En) + "\n";
     assert!(holes.iter().all(|hole| shown.contains(&told(hole))));
 
-    // Whoever reads back finds it in its place, once: a program, and a person.
+    // Reading back shows the hole once, in its place, to programs and to people.
     let mut carol = TestClient::connect(server.address);
     carol.login_json("carol");
     let (mut before, mut gaps) = (u64::MAX, Vec::new());
@@ -409,7 +409,7 @@ fn a_disk_that_is_full_is_used_again_once_there_is_space() {
     let data = place.join("data");
     shell.args([text(&place), "--rate-limit", "off", "--lang", "en", "--data", text(&data)]);
     let mut server = ServerProcess::start_as(&mut shell);
-    // The place as the server sees it.
+    // The folder as the server sees it.
     let seen = |path: &Path| {
         let pid = server.pid().as_raw_nonzero();
         PathBuf::from(format!("/proc/{pid}/root{}", path.display()))
@@ -418,7 +418,7 @@ fn a_disk_that_is_full_is_used_again_once_there_is_space() {
     let mut two = Two::log_in(&server);
     let long = "x".repeat(4_000);
     let mut saved_lines = 0;
-    // Far more than there is space for, and less than may wait for the disk.
+    // Far more than the disk holds, and less than the queue holds.
     for number in 0..600 {
         two.alice.send_json(json!({"type": "say", "text": long, "nonce": format!("m{number}")}));
         two.bob.expect("x\n");
@@ -428,7 +428,7 @@ fn a_disk_that_is_full_is_used_again_once_there_is_space() {
     fs::remove_file(filler).expect("the server's folder is seen from here");
     two.say_when_saved_again(&mut server);
     let said = two.said;
-    // With the server, its disk is gone.
+    // When the server ends, its disk is gone.
     let copy = folder.path().join("copy");
     fs::create_dir(&copy).expect("the folder is there");
     for name in ["madang.db", "madang.db-wal"] {
@@ -446,7 +446,7 @@ fn no_ack_leaves_before_its_line_is_synced() {
     let folder = TestFolder::new();
     let (data, trace) = (folder.path().join("data"), folder.path().join("trace"));
     let calls = "trace=pwrite64,fdatasync,fsync,sendto,sendmsg,write,writev";
-    // -D: the server is this test's child, and not the tracer's.
+    // -D: the server is a child of this test, not of the tracer.
     let strace = ["-D", "-f", "-y", "-s", "100000", "-e", calls, "-o", text(&trace)];
     let mut traced = command_under("strace", &strace);
     traced.args(["--rate-limit", "off", "--lang", "en", "--data", text(&data)]);
@@ -461,7 +461,7 @@ fn no_ack_leaves_before_its_line_is_synced() {
     }
     while two.ack() != (LINES - 1, true) {}
     stop(server);
-    // What is left of the trace is written when the tracer ends.
+    // The rest of the trace is written when the tracer ends.
     let deadline = Instant::now() + PATIENCE;
     let trace = loop {
         let trace = fs::read_to_string(&trace).expect("a trace");
@@ -490,7 +490,7 @@ fn no_ack_leaves_before_its_line_is_synced() {
     }
 }
 
-/// Calls of the system, in the order in which the kernel saw them.
+/// System calls in the order in which the kernel saw them.
 struct Trace(Vec<Call>);
 
 /// A call: its text, and the lines of the trace where it began and ended.
@@ -504,7 +504,7 @@ struct Call {
 impl Trace {
     fn parse(trace: &str) -> Trace {
         let mut calls = Vec::new();
-        // By thread: a call that has not come back.
+        // Unfinished calls, by thread.
         let mut open: std::collections::HashMap<&str, Call> = Default::default();
         for (at, line) in trace.lines().enumerate() {
             let Some((thread, text)) = line.split_once(' ') else { continue };
@@ -530,7 +530,7 @@ impl Trace {
         found.unwrap_or_else(|| panic!("no such call of {name:?} in {} calls", self.0.len()))
     }
 
-    /// The first that began after a line of the trace, and whose name holds a word.
+    /// The first call after a line of the trace whose name contains a word.
     #[track_caller]
     fn first_after(&self, line: usize, word: &str, is_it: impl Fn(&str) -> bool) -> &Call {
         let is_named =
@@ -543,7 +543,7 @@ impl Trace {
 #[test]
 #[ignore = "needs strace"]
 fn a_folder_on_a_network_file_system_is_refused() {
-    // What `statfs` would say on NFS, 0x6969, stands where it says ext4 or tmpfs.
+    // `statfs` reports the magic number of NFS, 0x6969, instead of that of ext4 or tmpfs.
     for (number, name) in [("6969000000000000", "NFS"), ("424d53fe00000000", "SMB 2")] {
         let folder = TestFolder::new();
         let data = folder.path().join("data");

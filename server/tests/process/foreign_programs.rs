@@ -1,5 +1,5 @@
-//! The programs that people connect with. Tests of those that a machine may lack are
-//! ignored unless `.ci/run` has installed them.
+//! The programs that people connect with. Tests of programs that a machine may lack are ignored
+//! unless `.ci/run` has installed them.
 
 use std::{
     io::{Read, Write},
@@ -34,7 +34,7 @@ fn start(program: &str, arguments: &[&str]) -> Program {
     Program::start(command.args(arguments).env("LC_ALL", "C.UTF-8").stdin(Stdio::piped()))
 }
 
-/// Logs a program in that has its user's words sent line by line.
+/// Logs in with a program that sends what its user types line by line.
 #[track_caller]
 fn log_in(program: &mut Program, name: &str) {
     program.out().expect("로그인ID:");
@@ -42,20 +42,20 @@ fn log_in(program: &mut Program, name: &str) {
     program.out().expect(&format!("[{name}]님이 입장했습니다."));
 }
 
-/// Quits, and waits until the program ends by that.
+/// Quits, and waits until the program ends because of it.
 #[track_caller]
 fn quit(program: &mut Program) -> i32 {
     program.type_in("/quit\n");
     program.expect_exit()
 }
 
-/// Starts a command line that believes to be at a terminal.
+/// Starts a command line that sees a terminal.
 #[track_caller]
 fn start_at_terminal(command_line: &str) -> Program {
     start("script", &["--quiet", "--return", "--command", command_line, "/dev/null"])
 }
 
-/// The command line that the server has said for `program`, as people copy it.
+/// The command line that the server prints for `program`, as people copy it.
 #[track_caller]
 fn door(server: &mut ServerProcess, program: &str) -> String {
     let said = String::from_utf8_lossy(server.out().bytes()).into_owned();
@@ -85,7 +85,7 @@ fn two_nc_talk() {
     alice.out().expect("[홍길동] 반가워요\n");
     bob.type_in("/quit\n");
     alice.out().expect("[홍길동]님이 퇴장했습니다.\n");
-    // Without its input's end, nc waits for a last Enter although all is over.
+    // Until its input ends, nc waits for one more Enter although the connection is closed.
     bob.end_input();
     assert_eq!(bob.expect_exit(), 0);
 }
@@ -129,7 +129,7 @@ fn the_line_for_curl_works_as_it_stands() {
     assert_eq!(quit(&mut curl), 0);
 }
 
-/// A telnet that has greeted its user.
+/// A telnet that has shown its greeting.
 #[track_caller]
 fn start_telnet(server: &ServerProcess) -> Program {
     let (ip, port) = (server.address.ip(), server.address.port());
@@ -138,7 +138,7 @@ fn start_telnet(server: &ServerProcess) -> Program {
     telnet
 }
 
-/// Gives telnet itself a command.
+/// Gives a command to telnet itself.
 #[track_caller]
 fn command_telnet(telnet: &mut Program, command: &str) {
     telnet.type_in("\u{1d}");
@@ -154,13 +154,13 @@ fn telnet_talks_and_its_interrupt_does_not_mute_it() {
     let mut alice = Peer::join(server.address, "alice");
     let mut telnet = start_telnet(&server);
     log_in(&mut telnet, "telnet");
-    // A typing error that was corrected is not sent.
+    // A corrected typing error is not sent.
     telnet.type_in("hellp\u{7f}o\n");
     alice.expect("[telnet] hello\n");
     telnet.out().expect("[telnet] hello\r\n");
 
-    // ^C becomes IAC IP, DO TIMING-MARK, and telnet shows nothing until that is answered.
-    // The server answers it before the line that was typed after it.
+    // Ctrl-C becomes IAC IP, DO TIMING-MARK, and telnet shows nothing until the server answers,
+    // which it does before the line typed next.
     for round in 0..3 {
         telnet.type_in("\u{3}");
         telnet.out().expect("^C");
@@ -180,11 +180,11 @@ fn telnet_in_binary_mode_carries_every_syllable() {
     let server = ServerProcess::start(&[]);
     let mut alice = Peer::join(server.address, "alice");
     let mut telnet = start_telnet(&server);
-    // Outside of binary mode telnet drops the high bit to see whether a byte is a
-    // character of its own: 녕 holds ^E then, which is its echo toggle.
+    // Outside binary mode telnet drops the high bit to look for its special characters: 녕
+    // contains ^E then, which toggles its echo.
     telnet.out().expect("로그인ID:");
     command_telnet(&mut telnet, "toggle binary");
-    // The answer to the next line comes after telnet's.
+    // The answer to the next line comes after the answer to telnet's options.
     telnet.type_in("telnet\n");
     telnet.out().expect("[telnet]님이 입장했습니다.");
     telnet.type_in("안녕하세요\n");
@@ -204,7 +204,7 @@ fn the_first_minutes_with_telnet_are_those_with_nc() {
         peer.say(other);
         peer.expect(&format!("[{other}]"));
         let (ip, port) = (server.address.ip(), server.address.port());
-        // In a file for telnet, so that nothing is typed while it handles a command.
+        // Commands come from telnet's own file, so that nothing is typed while it handles one.
         let mut telnet = start_at_terminal(&format!(
             "HOME=$(mktemp -d) && export HOME && echo {ip} toggle binary > $HOME/.telnetrc && \
              telnet {ip} {port}; rm -r $HOME"
@@ -270,7 +270,7 @@ impl SeedLikePeer {
         self.0.write_all(text.as_bytes()).expect("the server reads");
     }
 
-    /// Reads until something ends in `text`, or the end if that is empty.
+    /// Reads until something ends in `text`; until the end if that is empty.
     #[track_caller]
     fn expect(&mut self, text: &str) {
         let mut shown = String::new();

@@ -1,5 +1,5 @@
-//! What comes out of a socket or a pipe, waited for with a deadline. Nothing is
-//! read unless a test waits: a pipe that nobody waits for is a blocked one.
+//! The output of a socket or a pipe, awaited with a deadline. Nothing is read unless a test waits
+//! for it: a pipe that nobody waits for is a blocked pipe.
 
 use std::{
     io,
@@ -9,15 +9,15 @@ use std::{
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
-/// How long a thing that must come may take on a busy machine.
+/// How long an expected output may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The bytes that have come out of one stream.
+/// The bytes read from one stream.
 pub(crate) struct Incoming {
     name: String,
     source: OwnedFd,
     bytes: Vec<u8>,
-    /// How many of them a test has waited for.
+    /// How many of them a test has consumed.
     seen: usize,
 }
 
@@ -26,13 +26,13 @@ impl Incoming {
         Incoming { name: name.into(), source: source.into(), bytes: Vec::new(), seen: 0 }
     }
 
-    /// Waits until `text` has come, and returns what came before it.
+    /// Waits until `text` has arrived, and returns what came before it.
     #[track_caller]
     pub(crate) fn expect(&mut self, text: &str) -> String {
         self.expect_any([text]).1
     }
 
-    /// Waits until one of `texts` has come: which, and what came before it.
+    /// Waits until one of `texts` has arrived; returns which, and what came before it.
     #[track_caller]
     pub(crate) fn expect_any<const N: usize>(&mut self, texts: [&str; N]) -> (usize, String) {
         let deadline = Instant::now() + PATIENCE;
@@ -66,7 +66,7 @@ impl Incoming {
         rest
     }
 
-    /// Everything that has come.
+    /// Everything read so far.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -76,7 +76,7 @@ impl Incoming {
         Ok(())
     }
 
-    /// Waits until a pipe holds so many bytes that nobody has read.
+    /// Waits until a pipe holds this many unread bytes.
     #[track_caller]
     pub(crate) fn expect_unread(&self, bytes: u64) {
         let deadline = Instant::now() + PATIENCE;
@@ -92,7 +92,7 @@ impl Incoming {
 
     /// Reads once; 0 is the end.
     pub(crate) fn read(&mut self, deadline: Instant) -> io::Result<usize> {
-        // What is there is read however late this thread is.
+        // Available bytes are read even if this thread is late.
         let left = deadline.saturating_duration_since(Instant::now());
         let timeout = Timespec::try_from(left).expect("a few seconds");
         let mut fds = [PollFd::new(&self.source, PollFlags::IN)];

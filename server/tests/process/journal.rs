@@ -1,5 +1,5 @@
-//! `--data`: what was said and acknowledged is there after the server was killed, stopped, or
-//! had a disk that was full; what is private is nowhere.
+//! `--data`: what was acknowledged is still there after the server was killed or stopped, or its
+//! disk was full; and nothing private is ever written.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -27,7 +27,7 @@ pub(crate) fn text(path: &Path) -> &str {
     path.to_str().expect("a test's folder is UTF-8")
 }
 
-/// The events of a room, as they are on the disk.
+/// The events of a room on the disk.
 #[track_caller]
 pub(crate) fn saved(data: &Path, room: &str) -> Vec<Value> {
     let mut transcript = Program::start(command().args([
@@ -44,14 +44,14 @@ pub(crate) fn saved(data: &Path, room: &str) -> Vec<Value> {
     lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
-/// Somebody who says number after number, and says again what was not acknowledged.
+/// Somebody who says numbers in turn, and repeats those that were not acknowledged.
 struct Speaker {
     client: TestClient,
     token: String,
     last: u64,
     next: usize,
     unacked: VecDeque<usize>,
-    /// The ids that the numbers got.
+    /// The id of each number.
     acked: BTreeMap<usize, u64>,
 }
 
@@ -87,7 +87,7 @@ impl Speaker {
         self.next += count;
     }
 
-    /// Reads until so many acks have come; every ack must promise that the line is safe.
+    /// Reads until this many acks have come; every ack must promise that the line is safe.
     #[track_caller]
     fn read_acks(&mut self, mut count: usize) {
         while count > 0 {
@@ -107,8 +107,7 @@ impl Speaker {
         }
     }
 
-    /// What is on the disk is what was said: each line once, in its order, under the id that
-    /// its ack had.
+    /// The disk has what was said: each line once, in order, under the id of its ack.
     #[track_caller]
     fn check(&self, events: &[Value]) {
         let ids: Vec<_> = events.iter().map(|event| event["id"].as_u64()).collect();
@@ -124,7 +123,7 @@ impl Speaker {
     }
 }
 
-/// The next message of a kind, whatever comes before.
+/// The next message of a type, skipping others.
 #[track_caller]
 pub(crate) fn wait_for(client: &mut TestClient, kind: &str) -> Value {
     loop {
@@ -148,7 +147,7 @@ fn what_was_acknowledged_survives_kills_once_and_in_order() {
     let data = folder.path().join("data");
     let mut server = start(&data);
     let mut alice = Speaker::log_in(server.address);
-    // As many as a session's nonces are remembered.
+    // As many as the nonces that a session remembers.
     for acks in [1, 150, 255] {
         alice.say(256 - alice.unacked.len());
         alice.read_acks(acks);
@@ -193,7 +192,7 @@ fn what_was_said_before_a_stop_is_acknowledged_before_the_goodbye() {
             }
         }
         assert_eq!(server.expect_exit(), 0);
-        // Whatever others have heard was acknowledged.
+        // Whatever others have read was acknowledged.
         let heard = saved(&data, "lobby");
         let heard = heard.iter().filter(|event| event["type"] == "said").count();
         assert_eq!(heard, alice.acked.len());
@@ -253,12 +252,12 @@ fn talk_is_read_back_and_searched_over_restarts_from_nc() {
     let server = start(&data);
     let mut bob = TestClient::connect(server.address);
     bob.login("bob");
-    // 20 earlier lines are shown; these are in memory again.
+    // 20 earlier lines are shown; they are in memory again.
     bob.send("/지난말 2\n/ping\n");
     let shown = bob.expect("퐁");
     assert!(shown.contains("30번째 줄\n") && shown.contains("내일 회의는 3시\n"), "{shown}");
     assert!(!shown.contains("29번째 줄\n"), "{shown}");
-    // Nothing was said since; the restart stands in its place, and counts for no line.
+    // Nothing was said since; the restart is shown in its place, and does not count as a line.
     assert!(shown.contains("3시\n-- 서버가 다시 시작되었습니다 --\n"), "{shown}");
     bob.send("/지난말\n/ping\n");
     let shown = bob.expect("퐁");
@@ -270,7 +269,7 @@ fn talk_is_read_back_and_searched_over_restarts_from_nc() {
     bob.send("/찾기 번째\n").expect("30번째 줄\n");
     bob.expect("-- 10개를 찾았습니다.");
     bob.send("/찾기\n").expect(" 11번째 줄\n");
-    // The same words go further back too, and from the end begin again.
+    // The same words go further back too, and start over at the end.
     bob.send("/찾기 번째\n").expect(" 1번째 줄\n");
     bob.send("/찾기 번째\n").expect("30번째 줄\n");
     bob.send("/찾기 없는말\n").expect("찾는 대화가 없습니다.\n");
@@ -365,7 +364,7 @@ struct Asker {
 }
 
 impl Asker {
-    /// Logs in; also returns the token.
+    /// Logs in, and returns the token too.
     fn log_in(address: SocketAddr, name: &str) -> (Asker, String) {
         let mut client = TestClient::connect(address);
         let welcome = client.login_json(name);
@@ -397,7 +396,7 @@ fn a_busy_hour_leaves_nothing_private_in_any_file() {
     let folder = TestFolder::new();
     let data = folder.path().join("data");
     let mut server = start(&data);
-    // What each private text begins with; a private room's mark does, too.
+    // The beginning of each private text, and the mark of a private room.
     let texts = ["whisper-", "topic-", "private-", "action-"];
     let mut secrets = texts.map(|text| text.as_bytes().to_vec()).to_vec();
     let names: Vec<String> = (0..8).map(|number| format!("m{number}")).collect();
@@ -445,7 +444,7 @@ fn a_busy_hour_leaves_nothing_private_in_any_file() {
     };
     talk(0);
     let secrets = talk(1);
-    // With the log and its index.
+    // With the write-ahead log and its index.
     look(&secrets, "while the server runs");
     server.signal(Signal::KILL);
     drop(server);
@@ -465,7 +464,7 @@ fn a_database_of_a_newer_server_is_refused_by_its_name() {
     assert_eq!(server.expect_exit(), 0);
     let path = data.join("madang.db");
     let mut database = fs::read(&path).expect("it is there");
-    // SQLite's file format: the user version.
+    // The user version in SQLite's file format.
     database[60..64].copy_from_slice(&99_u32.to_be_bytes());
     fs::write(&path, &database).expect("the folder is there");
     let mut refused =

@@ -1,5 +1,5 @@
-//! A lesson over restarts with `--data`: it goes on where it was, whatever ended the server,
-//! and what is secret in it is in no file.
+//! A lesson across restarts with `--data`: it continues where it was, however the server ended,
+//! and its secrets are in no file.
 
 use std::{
     fs,
@@ -25,7 +25,7 @@ use crate::{
 
 const CODE: &str = "QX7F-3K9W-2M";
 
-/// A server that keeps what happens, in a folder, and a way to end it.
+/// A server that keeps its data in a folder, and a way to end it.
 struct School {
     folder: TestFolder,
     /// None between two starts.
@@ -58,14 +58,14 @@ impl School {
         self.server.as_ref().expect("it runs").address
     }
 
-    /// Ends the server by a signal and starts it again.
+    /// Ends the server with a signal and starts it again.
     fn restart(&mut self, signal: Signal) {
         let mut server = self.server.take().expect("it runs");
         server.signal(signal);
         if signal == Signal::TERM {
             assert_eq!(server.expect_exit(), 0);
         }
-        // It has let go of the folder when it has ended.
+        // When it has ended, the folder is free.
         drop(server);
         self.server = Some(School::server(self.folder.path()));
     }
@@ -85,7 +85,7 @@ impl School {
     }
 }
 
-/// Somebody whose program comes back by its token.
+/// Somebody whose client resumes its session by token.
 struct Person {
     client: TestClient,
     token: String,
@@ -100,7 +100,7 @@ impl Person {
         Person { client, token, asked: 0 }
     }
 
-    /// Comes back; returns what the welcome tells of the lesson.
+    /// Reconnects; returns what the welcome says about the lesson.
     fn come_back(&mut self, school: &School) -> Value {
         self.client = TestClient::connect(school.address());
         self.client.become_json();
@@ -120,13 +120,13 @@ impl Person {
         nonce
     }
 
-    /// Does something and takes its answer, of this type.
+    /// Sends a command and takes its answer, of this type.
     #[track_caller]
     fn ask(&mut self, line: &str, answer: &str) -> Value {
         let nonce = self.send(line);
         loop {
             let message = self.client.expect_json();
-            // Words may come before the ack.
+            // Messages may come before the ack.
             if message["nonce"] == *nonce && message["type"] != "notice" {
                 assert_eq!(message["type"], answer, "{line}: {message}");
                 return message;
@@ -134,7 +134,7 @@ impl Person {
         }
     }
 
-    /// Waits until all that happened before is on the disk.
+    /// Waits until everything so far is on the disk.
     fn settle(&mut self) {
         let ack = self.ask("say -", "ack");
         assert_eq!(ack["durable"], Value::Null, "{ack}");
@@ -175,7 +175,7 @@ fn a_lesson_goes_on_after_a_kill_and_after_a_stop() {
         dan.ask("/ask nobody-shall-know", "ack");
         let mut visitor = Person::log_in(&school, "visitor");
         visitor.ask("/join math", "entered");
-        // Whoever has attended may come back to a locked room.
+        // Those who attended may return to a locked room.
         for line in ["/slow 1h", "/listen on", "/call dan", "/timer 1h test", "/lock"] {
             kim.ask(line, "ack");
         }
@@ -199,16 +199,16 @@ fn a_lesson_goes_on_after_a_kill_and_after_a_stop() {
             (&lesson["listen"], &lesson["slow"], &lesson["timer_text"], &lesson["poll"]),
             (&json!(true), &json!(3_600), &json!("test"), &Value::Null),
         );
-        // What holds is held: bob listens, dan was called.
+        // What was in force is still in force: Bob listens, Dan was called on.
         assert_eq!(bob.ask("say but", "error")["code"], "listening");
         dan.come_back(&school);
         dan.ask("say yes", "ack");
         assert_eq!(dan.ask("/1", "error")["code"], "poll_over");
-        // Whoever came by nc comes back by their name.
+        // Those who came by nc return by name.
         let mut nc = school.by_nc("carol");
         let is_up = Notice::Lesson(LessonNotice::HandUp { place: 2 });
         nc.send("/손\n").expect(is_up.text(Lang::Ko));
-        // Another room is the same lesson.
+        // Another room belongs to the same lesson.
         visitor.come_back(&school);
         assert_eq!(visitor.ask("say there", "error")["code"], "listening");
 
@@ -227,7 +227,7 @@ fn a_lesson_goes_on_after_a_kill_and_after_a_stop() {
         assert_eq!(person("dan"), [json!(true), json!(2), json!(0), json!(1)]);
         assert_eq!(person("visitor"), [json!(true), json!(0), json!(0), json!(0)]);
 
-        // Once it is over, nothing of it goes on.
+        // Once the lesson is over, nothing of it continues.
         kim.ask("/lesson end", "ack");
         let ended = loop {
             let lesson = wait_for(&mut dan.client, "lesson");
@@ -247,7 +247,7 @@ fn a_lesson_goes_on_after_a_kill_and_after_a_stop() {
     }
 }
 
-/// After each step of a lesson the server is killed, and what is going on is what was.
+/// The server is killed after each step of a lesson, and its state is the same afterwards.
 #[test]
 fn a_lesson_survives_a_kill_after_each_step() {
     let Class { mut school, mut kim, mut bob, .. } = Class::begin();
@@ -325,7 +325,7 @@ fn what_is_secret_in_a_lesson_is_in_no_file() {
     kim.ask("/lesson end", "ack");
     school.restart(Signal::TERM);
     look(&school, "after it was stopped");
-    // What everyone was told is there, in its order, once the server has ended.
+    // What everyone was told is there, in order, once the server has ended.
     let mut server = school.server.take().expect("it runs");
     server.signal(Signal::TERM);
     assert_eq!(server.expect_exit(), 0);
@@ -339,7 +339,7 @@ fn what_is_secret_in_a_lesson_is_in_no_file() {
     assert_eq!(kinds, expected);
 }
 
-/// What the console and the log of a server show of a lesson in which two people vote and ask.
+/// What a server's console and log show of a lesson in which two people vote and ask.
 fn shown_of(votes: [usize; 2], questions: [(usize, &str); 2]) -> Vec<String> {
     let folder = TestFolder::new();
     let code = folder.path().join("code");
@@ -367,7 +367,7 @@ fn shown_of(votes: [usize; 2], questions: [(usize, &str); 2]) -> Vec<String> {
     assert_eq!(server.expect_exit(), 0);
     let shown = server.out().expect_end() + &server.err().expect_end();
     assert!(shown.contains("[bob]"), "{shown}");
-    // Times and addresses differ from run to run, and the order in which a stop ends connections.
+    // Times, addresses, and the order in which a stop ends connections differ from run to run.
     let shown = shown.lines().filter(|line| !line.contains("퇴장"));
     let is_of_a_run =
         |word: &str| word.contains("127.0.0.1") || word.starts_with(|c: char| c.is_ascii_digit());
@@ -460,7 +460,7 @@ fn processor_time(pid: rustix::process::Pid) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).expect("it runs");
     let (_, fields) = stat.rsplit_once(") ").expect("behind its name");
     let fields: Vec<i64> = fields.split(' ').filter_map(|it| it.parse().ok()).collect();
-    // The first field is no number; of the others, user and system time are the 11th and 12th,
+    // The first field is not a number; of the others, user and system time are the 11th and 12th,
     // in hundredths of a second.
     Duration::from_millis(10 * (fields[10] + fields[11]).unsigned_abs())
 }

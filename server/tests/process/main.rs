@@ -1,7 +1,7 @@
-//! The real binary as a child process: flags, exit codes, signals, descriptors,
-//! the operator's terminal, and (ignored without them) the real programs that
-//! people use. They live in this package because cargo builds its binary for
-//! them and says where it is. What goes over the wire is tested in `tests/`.
+//! The real binary as a child process: flags, exit codes, signals, descriptors, the operator's
+//! terminal, and (ignored where they are missing) the programs that people use. These tests live
+//! in this package because cargo builds its binary for them and tells them its path. The wire is
+//! tested in `tests/`.
 
 mod incoming;
 mod peer;

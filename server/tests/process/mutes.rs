@@ -1,5 +1,5 @@
-//! Mutes of people whose connection is cut: they hold, also over a restart of the server, and
-//! end when they are due.
+//! Mutes of people whose connection was cut: they hold, also across a restart of the server, and
+//! end on time.
 
 use std::net::SocketAddr;
 
@@ -17,7 +17,7 @@ use crate::{
     terminal::Terminal,
 };
 
-/// Somebody whose program comes back.
+/// Somebody whose client reconnects.
 struct Program {
     client: TestClient,
     token: String,
@@ -33,7 +33,7 @@ impl Program {
         Program { client, token, last: welcome["id"].as_u64().expect("an id") }
     }
 
-    /// Loses its connection; returns when the operator has seen that.
+    /// Cuts the connection; returns when the operator has seen that.
     #[track_caller]
     fn lose_connection(self, terminal: &mut Terminal, name: &str) -> (String, u64) {
         self.client.reset();
@@ -41,7 +41,7 @@ impl Program {
         (self.token, self.last)
     }
 
-    /// Comes back to a session.
+    /// Resumes a session.
     #[track_caller]
     fn comes_back(address: SocketAddr, (token, last): (String, u64)) -> Program {
         let mut client = TestClient::connect(address);
@@ -53,7 +53,7 @@ impl Program {
         Program { client, token, last }
     }
 
-    /// Says something: the answer to that.
+    /// Says something; returns the answer.
     #[track_caller]
     fn say(&mut self, nonce: &str) -> Value {
         self.client.send_json(json!({"type": "say", "text": "may I?", "nonce": nonce}));
@@ -76,7 +76,7 @@ fn the_operator_mutes_whoever_is_away_also_over_a_restart() {
         let alice = Program::log_in(address, "alice").lose_connection(&mut terminal, "alice");
         let muted = Done::Muted { user: "alice", seconds: Some(3_600) };
         terminal.enter("/mute alice 1h", &Notice::Done(muted).text(Lang::En));
-        // Whoever comes back has missed that, and is told.
+        // Those who return are told what they missed.
         let mut back = Program::comes_back(address, alice.clone());
         assert_eq!(wait_for(&mut back.client, "muted")["user"], "alice");
         assert_eq!(back.say("a1")["code"], "muted");

@@ -1,4 +1,4 @@
-//! The operator at the server's terminal; and servers that have none, which run on.
+//! The operator at the server's terminal; and servers without an operator, which keep running.
 
 use std::{
     fs,
@@ -26,7 +26,7 @@ use crate::{
 
 const FLAGS: [&str; 5] = ["--listen", "127.0.0.1:0", "--no-web", "--lang", "en"];
 
-/// A line of a notice: its words are asserted in the end-to-end tests.
+/// A notice as a line; its words are asserted in the end-to-end tests.
 fn words(notice: Notice<'_>) -> String {
     notice.text(Lang::En) + "\n"
 }
@@ -36,7 +36,7 @@ fn done(done: Done<'_>) -> String {
     words(Notice::Done(done))
 }
 
-/// The server in the foreground of a terminal, and where it listens.
+/// The server in the foreground of a terminal, and the address where it listens.
 #[track_caller]
 fn start() -> (Terminal, SocketAddr) {
     start_sized(160, 50)
@@ -64,7 +64,7 @@ fn listening_at(terminal: &mut Terminal) -> SocketAddr {
     format!("127.0.0.1:{}", port.trim()).parse().expect("nc is told a port")
 }
 
-/// Somebody logs in, on a server in English.
+/// Logs somebody in on an English server.
 #[track_caller]
 fn join(address: SocketAddr, name: &str) -> Peer {
     let mut peer = Peer::connect(address);
@@ -79,7 +79,7 @@ fn enter(peer: &mut Peer, name: &str) {
     peer.expect(&format!("[{name}] joined.\n"));
 }
 
-/// What one says, the other hears.
+/// What one says, the other reads.
 #[track_caller]
 fn expect_chat(one: &mut Peer, other: &mut Peer) {
     one.say("hello there");
@@ -215,13 +215,13 @@ fn the_operator_looks_at_a_room_without_being_a_member() {
     terminal.enter("/leave", "Commands are now about the lobby");
     terminal.enter("/join nowhere", &words(Notice::NoSuchRoom));
 
-    // A code too, in blanks that have a colour.
+    // The QR code too, in blanks with a background colour.
     terminal.enter("/invite", "  nc: nc 127.0.0.1 ");
     terminal.screen.expect_raw("\x1b[48;5;231m");
     assert!(!terminal.shown().contains('▀'));
     terminal.enter("/lang ko", &(Notice::LangSet.text(Lang::Ko) + "\n"));
     terminal.enter("/누구", "대화 참여자 2명\n");
-    // Rooms are called as in the page.
+    // Rooms have the same names as on the page.
     terminal.screen.expect_last(&["[로비]"]);
     terminal.enter("/잠금", "로비를 잠갔습니다.");
 }
@@ -328,7 +328,7 @@ fn the_end_of_the_input_ends_the_operator_alone() {
     let [mut alice, mut bob] = ["alice", "bob"].map(|name| join(address, name));
     expect_chat(&mut alice, &mut bob);
     expect_idle(terminal.pid());
-    // The terminal still shows who joins, and still sends its signals.
+    // The terminal still shows who joins, and still sends signals.
     terminal.expect("[bob]");
     terminal.type_in(CTRL_C);
     assert_eq!(terminal.expect_exit(), 0);
@@ -359,7 +359,7 @@ fn a_server_in_the_background_of_a_terminal_neither_stops_nor_spins() {
     terminal.expect("$");
     let mut bob = join(address, "bob");
     expect_chat(&mut alice, &mut bob);
-    // The shell reads what is typed now.
+    // What is typed now goes to the shell.
     terminal.screen.enter("echo $((40 + 2))");
     terminal.expect("42\n");
     // Half a line waits in the terminal for the shell; the server does not read it.
@@ -371,15 +371,15 @@ fn a_server_in_the_background_of_a_terminal_neither_stops_nor_spins() {
 
     terminal.screen.enter("fg");
     terminal.expect(BINARY);
-    // What had been typed is there again.
+    // What had been typed is back.
     terminal.screen.expect_row("[lobby] half a li");
     terminal.type_in(CTRL_U);
-    // It looks for the foreground now and then.
+    // The server checks now and then whether it is in the foreground.
     terminal.screen.enter("/who");
     terminal.expect("2 people\n");
     terminal.enter("/stop", "--- Chat server stopping.\n");
     terminal.expect("$\n");
-    // The shell has its terminal as it was.
+    // The shell finds its terminal as it was.
     terminal.screen.enter("stty -a");
     let modes = terminal.expect("echoke");
     assert!(modes.contains(" icanon") && modes.contains(" icrnl"), "{modes}");
@@ -400,7 +400,7 @@ fn lines_of_the_console_never_break_the_line_that_is_typed() {
         terminal.type_in(" 줄");
         terminal.type_in(ENTER);
         members[0].expect("[server] 반쯤 쓴 줄\n");
-        // It stays where it was typed, with its answer below.
+        // The typed line stays where it was, with its answer below.
         let shown = terminal.shown();
         assert_eq!(shown.matches("반쯤").count(), 1, "{shown}");
         for name in &names {
@@ -446,10 +446,10 @@ fn a_terminal_that_takes_nothing_stops_nobody() {
     for stalls in [true, false] {
         let (mut terminal, address) = start();
         if !stalls {
-            // The editor's own key now; it must not stop anybody either.
+            // The key is the editor's now; it must not stop anybody either.
             terminal.type_in(CTRL_S);
         }
-        // From here on, nobody looks: the terminal takes a few KiB more, and then nothing.
+        // From here on nobody reads: the terminal takes a few KiB more, and then nothing.
         for _ in 0..1_000 {
             Peer::connect(address).expect("Login ID:");
         }
@@ -468,7 +468,7 @@ fn a_terminal_that_takes_nothing_stops_nobody() {
     }
 }
 
-/// The server in a window of that size, with a page, whose link has a QR code.
+/// The server in a window of this size, with a page, whose link has a QR code.
 #[track_caller]
 fn start_with_page(columns: u16, rows: u16, more: impl FnOnce(&mut Command)) -> Terminal {
     start_at_page(columns, rows, more).0
@@ -497,7 +497,7 @@ fn a_qr_code_fits_the_window_or_its_size_is_told() {
     wide.enter("/invite", "nc 127.0.0.1 ");
     wide.screen.expect_raw(painted);
 
-    // One row for the line that is typed, and the code: not with the banner below it.
+    // The code and one row for the typed line fit, but not with the banner below.
     let mut usual = start_with_page(80, 24, |_| {});
     usual.expect(&Notice::QrOnRequest.text(Lang::En));
     assert!(!usual.screen.raw().contains(painted));
@@ -521,7 +521,7 @@ fn without_colours_the_console_sends_none() {
     });
     terminal.enter("/invite", "nc 127.0.0.1 ");
     terminal.enter("/who", "0 people\n");
-    // Blocks have no colour.
+    // Half blocks need no colour.
     terminal.enter("/invite qr", "█");
     terminal.enter("/hlep", "/help");
     terminal.enter("/stop", "--- Chat server stopping.\n");
@@ -566,7 +566,7 @@ fn a_server_without_a_terminal_has_no_operator_and_runs() {
         one.say("들려요?");
         other.expect("[하나] 들려요?\n");
         if at == 2 {
-            // A pipe is nobody's terminal.
+            // A pipe has no operator.
             server.type_in("/stop\n");
             other.say("네");
             one.expect("[둘] 네\n");
@@ -582,7 +582,7 @@ fn a_server_without_a_terminal_has_no_operator_and_runs() {
 fn the_teachers_code_is_shown_for_half_a_minute_and_stays_nowhere() {
     let (mut terminal, address) = start();
     let mut alice = join(address, "alice");
-    // Typed, the command is kept on the screen; what it shows stands before the next line.
+    // The typed command stays on the screen; what it shows is part of the prompt.
     terminal.screen.enter("/code");
     let code = loop {
         let row = terminal.shown();
@@ -597,7 +597,7 @@ fn the_teachers_code_is_shown_for_half_a_minute_and_stays_nowhere() {
     alice.expect("You are a teacher now.");
     terminal.expect("=== [alice] became a teacher\n");
     terminal.screen.expect_last(&[&format!("teacher's code {code} [lobby]")]);
-    // What is typed meanwhile is carried out, and leaves no code behind.
+    // Commands typed meanwhile are carried out, and leave no code behind.
     terminal.screen.enter("/who");
     terminal.expect("1 person\n");
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -635,7 +635,7 @@ fn the_teachers_code_is_drawn_where_nothing_of_it_stays() {
     terminal.expect("1 person\n");
     terminal.screen.expect_last(&["[lobby]"]);
     assert!(!terminal.shown().contains(&code), "{}", terminal.shown());
-    // The end of the server leaves the usual screen, too.
+    // The end of the server restores the screen, too.
     terminal.screen.enter("/code qr");
     terminal.screen.expect_screen("a QR code at last", is_drawn);
     terminal.type_in(CTRL_C);

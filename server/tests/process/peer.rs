@@ -1,4 +1,4 @@
-//! A peer over plain TCP, as small as the tests of the process need it.
+//! A minimal peer over plain TCP.
 
 use std::{
     io::Write,
@@ -10,7 +10,7 @@ use socket2::{Domain, Socket, Type};
 
 use crate::incoming::Incoming;
 
-/// The receive buffer of a peer that is going to read nothing.
+/// The receive buffer of a peer that is not going to read.
 const SMALL_BUFFER_BYTES: usize = 4 * 1_024;
 
 /// One connection to a server.
@@ -25,7 +25,7 @@ impl Peer {
         Peer::over(TcpStream::connect(address).expect("the server takes connections"))
     }
 
-    /// Connects, and logs in to a server that speaks Korean.
+    /// Connects, and logs in to a Korean server.
     #[track_caller]
     pub(crate) fn join(address: SocketAddr, name: &str) -> Peer {
         let mut peer = Peer::connect(address);
@@ -42,7 +42,7 @@ impl Peer {
         Peer::over(socket.into())
     }
 
-    /// As [`join`](Self::join), with little room for what is not read.
+    /// Like [`join`](Self::join), with a small receive buffer.
     #[track_caller]
     pub(crate) fn join_with_small_buffer(address: SocketAddr, name: &str) -> Peer {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");

@@ -11,18 +11,17 @@ use rustix::process::{Pid, Signal};
 
 use crate::incoming::{Incoming, PATIENCE};
 
-/// A running program. Dropped, it is killed; a test that fails prints what it
-/// had to say.
+/// A running program. It is killed when dropped, and prints its output if the test fails.
 pub(crate) struct Program {
     child: Child,
     input: Option<ChildStdin>,
-    /// `None` once it was closed.
+    /// `None` once it is closed.
     out: Option<Incoming>,
     err: Incoming,
 }
 
 impl Program {
-    /// Starts `command`, which sets its own standard input.
+    /// Starts `command`, which has set its own standard input.
     #[track_caller]
     pub(crate) fn start(command: &mut Command) -> Program {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());

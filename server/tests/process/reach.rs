@@ -1,4 +1,4 @@
-//! How far back who may read (`--reach`): members, teachers and the operator, by every door.
+//! How far back members, teachers and the operator may read (`--reach`), by every door.
 
 use std::{net::SocketAddr, path::Path, process::Stdio, time::Duration};
 
@@ -15,10 +15,10 @@ use crate::{
 
 pub(crate) const CODE: &str = "QX7F-3K9W-2M";
 
-/// What was said so long ago is out of members' reach.
+/// A message this old is out of members' reach.
 const LONG_AGO: Duration = Duration::from_secs(2 * 24 * 3_600);
 
-/// A folder in which `old news` was said to the lobby two days ago.
+/// A folder where `old news` was said in the lobby two days ago.
 #[track_caller]
 fn two_days_later(folder: &TestFolder) -> std::path::PathBuf {
     let data = folder.path().join("data");
@@ -35,7 +35,7 @@ fn two_days_later(folder: &TestFolder) -> std::path::PathBuf {
     data
 }
 
-/// The server at a terminal, and where it takes lines and browsers.
+/// The server at a terminal, and its addresses for lines and for browsers.
 #[track_caller]
 pub(crate) fn start_at_terminal(
     folder: &TestFolder,
@@ -60,13 +60,13 @@ fn words(notice: Notice<'_>) -> String {
     notice.text(Lang::En) + "\n"
 }
 
-/// What a program finds: by `history` from the end, by `history` from the beginning, and by a
+/// What a program finds by `history` from the end, by `history` from the beginning, and by a
 /// search; and whether it is told that nothing older may be read.
 fn found(mut ask: impl FnMut(Value) -> Value) -> Vec<(Vec<String>, bool)> {
     let texts = |answer: Value| {
         let events = answer["events"].as_array().expect("a list").iter();
         let texts = events.filter_map(|event| event["text"].as_str().map(str::to_owned));
-        // A search that is at its end has no `before`.
+        // A search that has reached its end has no `before`.
         let earliest = answer["earliest"] == true || answer["type"] == "found";
         (texts.collect(), earliest)
     };
@@ -89,7 +89,7 @@ fn members_read_back_a_day_and_teachers_and_the_operator_everything_by_every_doo
     let mut bob = TestClient::connect(lines);
     bob.expect("Login ID:");
     bob.send("bob\n");
-    // The room remembers the old line too, and does not show it.
+    // The room remembers the old line too, but does not show it.
     bob.expect_next(words(Notice::Recorded)).expect_next("[bob] joined.\n");
     bob.send("new news\n").expect_next("[bob] new news\n");
     let day = jiff::Zoned::now().checked_sub(jiff::ToSpan::days(2)).expect("a date");
@@ -139,7 +139,7 @@ fn members_read_back_a_day_and_teachers_and_the_operator_everything_by_every_doo
     over_websocket(json!({"type": "command", "line": format!("/teach {CODE}")}));
     assert_eq!(found(&mut over_websocket), teachers);
 
-    // Whoever comes as a teacher is shown all of it.
+    // Somebody who joins as a teacher is shown everything.
     bob.send("/join math\n").expect("[bob] joined.\n");
     bob.send("/leave\n").expect("-- 2 earlier lines --\n[alice] old news\n");
 

@@ -1,5 +1,5 @@
-//! The commands with which the project's pages start the server: each starts one on which
-//! people can talk, and which Ctrl-C ends.
+//! The server commands in the project's documents: each starts a server on which people can talk
+//! and which Ctrl-C stops.
 
 use std::process::Command;
 
@@ -8,11 +8,11 @@ use rustix::process::Signal;
 
 use crate::{peer::Peer, program::Program, server_process};
 
-/// The arguments, at free ports of this machine.
+/// The arguments, with free ports of this machine.
 fn arguments(installed: &str) -> Vec<String> {
     let ports = [(":9998", ":0"), (":9011", ":0"), (" 9010", " 127.0.0.1:0")];
     let installed = &installed.replace("/var/lib/madang", "data");
-    // The page's public address is not an address to listen on.
+    // The public address of the page is not an address to listen on.
     let (listen, seen) = installed.split_once(" --public-url").unwrap_or((installed, ""));
     let listen = ports.iter().fold(listen.to_owned(), |text, (from, to)| text.replace(from, to));
     let public_url = (!seen.is_empty()).then_some("--public-url");
@@ -20,7 +20,7 @@ fn arguments(installed: &str) -> Vec<String> {
     words.map(str::to_owned).collect()
 }
 
-/// A program in a folder with the certificates that the pages speak of.
+/// A program in a folder with the certificates that the documents mention.
 fn command_in(folder: &TestFolder) -> Command {
     let mut command = server_process::command();
     command.current_dir(folder.path());
@@ -51,7 +51,7 @@ fn prints(folder: &TestFolder, arguments: &[String], part: &str) {
     assert_eq!(program.expect_exit(), 0);
 }
 
-/// Reads back what people said on the server that [`serves`] started with `--data`.
+/// Reads what people said on the server that [`serves`] started with `--data`.
 #[track_caller]
 fn transcribes(folder: &TestFolder, arguments: &[String]) {
     let arguments: Vec<_> =

@@ -8,19 +8,19 @@ use std::{
 
 use crate::program::Program;
 
-/// The binary that cargo has built for these tests.
+/// The binary that cargo built for these tests.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_madang-server");
 
-/// A server that listens on a port of its own.
+/// A server on a port of its own.
 pub(crate) struct ServerProcess {
     program: Program,
     pub(crate) address: SocketAddr,
-    /// Where it takes lines over TLS, if it does.
+    /// Its address for lines over TLS, if it has one.
     pub(crate) tls_address: Option<SocketAddr>,
     pub(crate) web_address: SocketAddr,
 }
 
-/// The binary, without what the environment of the tests would tell it.
+/// The binary, without the variables that the test's environment may set.
 pub(crate) fn command() -> Command {
     isolated(Command::new(BINARY))
 }
@@ -47,7 +47,7 @@ fn isolated(mut command: Command) -> Command {
             command.env_remove(variable);
         }
     }
-    // Many run at once.
+    // Many tests run at once.
     command.env("MADANG_WEB", "127.0.0.1:0");
     command.stdin(Stdio::null());
     command
@@ -60,8 +60,8 @@ impl ServerProcess {
         ServerProcess::start_as(command().args(flags))
     }
 
-    /// Starts `command` on a free port of the loopback address, and waits until
-    /// its banner has the address.
+    /// Starts `command` on a free port of the loopback address, and waits until its banner shows
+    /// the address.
     #[track_caller]
     pub(crate) fn start_as(command: &mut Command) -> ServerProcess {
         let mut program = Program::start(command.args(["--listen", "127.0.0.1:0"]));

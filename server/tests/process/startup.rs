@@ -37,7 +37,7 @@ fn one_address_is_told_for_every_program_and_the_browser_first() {
     assert_eq!(madang, format!("  madang   madang {address}"));
     if let Some(first) = own.iter().min_by_key(|ip| (ip.is_ipv6(), **ip)) {
         assert_eq!(ip, *first);
-        // Its others are the same door, and told once at the most.
+        // Its other addresses lead to the same door, and are shown at most once.
         for other in own.iter().filter(|ip| **ip != *first) {
             let most = usize::from(other.is_ipv4() || first.is_ipv6());
             assert_eq!(said.matches(&other.to_string()).count(), most, "{said}");

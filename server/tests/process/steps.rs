@@ -1,6 +1,6 @@
-//! The path of a line does work linear in it: valgrind counts the instructions that the
-//! whole server takes to read, decide and render what somebody sends. Neither the
-//! machine's speed nor its load changes their number.
+//! A line's path through the server takes time linear in its length: valgrind counts the
+//! instructions that the whole server takes to read, decide and render what somebody sends.
+//! Neither the machine's speed nor its load changes that number.
 
 use madang_tests::{TestClient, WebSocketClient};
 use rustix::process::Signal;
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::server_process::{ServerProcess, command_under};
 
-/// What is repeated until it is long enough: everything that some rule looks for.
+/// Texts to repeat until they are long enough: everything that some rule looks for.
 const PIECES: [&str; 16] = [
     "a",
     "가",
@@ -28,7 +28,7 @@ const PIECES: [&str; 16] = [
     "http://a)",
 ];
 
-/// The same of what ends lines, or may.
+/// The same for characters that end lines, or might.
 const LINES: [&[u8]; 10] = [
     b"\n",
     b"\r\n",
@@ -45,23 +45,23 @@ const LINES: [&[u8]; 10] = [
 /// How the input arrives.
 #[derive(Debug, Clone, Copy)]
 enum Way {
-    /// Each in one line.
+    /// One line each.
     Line,
     /// Many lines in one read.
     Read,
-    /// Each in one request of JSON.
+    /// One JSON request each.
     Json,
-    /// Each in one message over WebSocket.
+    /// One WebSocket message each.
     Message,
 }
 
 impl Way {
-    /// The most bytes of each.
+    /// The largest input of each kind.
     fn most_bytes(self) -> usize {
         match self {
             Way::Line => 3_900,
             Way::Read => 12_000,
-            // A control takes six bytes in JSON.
+            // A control character takes six bytes in JSON.
             Way::Json | Way::Message => 10_000,
         }
     }
@@ -75,7 +75,7 @@ fn instructions(way: Way, all: &[Vec<u8>]) -> u64 {
     let mut server = ServerProcess::start_as(command.args(["--rate-limit", "off"]));
     match way {
         Way::Line | Way::Read => {
-            // One after another: some of it has the rest of a connection read otherwise.
+            // One connection each: some inputs change how the rest of a connection is read.
             for sent in all {
                 let mut member = TestClient::connect(server.address);
                 member.login("alice").send(sent).send("\n").finish_sending();
@@ -118,7 +118,7 @@ fn check(way: Way, pieces: &[&[u8]]) {
     let (once, twice) = (once.saturating_sub(none), twice.saturating_sub(none));
     let told = format!("{way:?}: {once} instructions, {twice} for twice as much");
     println!("{told}");
-    // A tenth of that: reads and wake-ups come at other moments.
+    // A tenth on top: reads and wake-ups come at other moments.
     assert!(twice <= 2 * once + once / 10, "{told}");
 }
 

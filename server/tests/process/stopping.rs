@@ -1,5 +1,4 @@
-//! Signals: a clean stop and its exit code. The server's configuration bounds how long a
-//! stop may take.
+//! Signals: a clean stop and its exit code. The server's configuration bounds the time of a stop.
 
 use madang_protocol::{
     notice::{Goodbye, Notice},
@@ -63,7 +62,7 @@ fn what_was_said_before_the_signal_is_delivered() {
     assert_eq!(server.expect_exit(), 0);
 }
 
-/// A server whose stop takes its time: a member does not read what waits for it.
+/// A server that takes a while to stop: a member does not read what waits for it.
 #[track_caller]
 fn server_with_stalled_member() -> (ServerProcess, Peer) {
     let server = ServerProcess::start(&["--rate-limit", "off"]);
@@ -92,7 +91,7 @@ fn a_second_signal_ends_at_once_with_130() {
         server.signal(first);
         server.out().expect("--- 채팅 서버를 종료합니다.\n");
         server.signal(second);
-        // Had it waited for the member, its end would be the first signal's.
+        // If it had waited for the member, the first signal would have ended it.
         assert_eq!(server.expect_exit(), 130);
     }
 }

@@ -1,5 +1,5 @@
-//! A lesson on a server with `--data`, as a teacher lives through it: talk, a restart in the
-//! middle, looking for what was said before it, and in the end something to hand out.
+//! A lesson on a server with `--data` as a teacher experiences it: talk, a restart in the middle,
+//! a search for what was said before, and finally a handout.
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ use crate::{
     server_process::ServerProcess,
 };
 
-/// What was said in the lesson, in its order.
+/// What is said in the lesson, in order.
 const SAID: [(&str, &str); 8] = [
     ("김선생", "오늘은 피타고라스 정리를 배웁니다"),
     ("철수", "a² + b² = c² 맞나요?"),
@@ -30,10 +30,10 @@ const SAID: [(&str, &str); 8] = [
     ("김선생", "숙제: 금요일까지 100쪽"),
 ];
 
-/// How many of them come before the restart.
+/// How many of these come before the restart.
 const BEFORE: usize = 4;
 
-/// Says a line with the program of the teacher, or with `nc`.
+/// Says a line with the teacher's client, or with `nc`.
 fn say(teacher: &mut TestClient, pupils: &mut [(&str, TestClient)], user: &str, said: &str) {
     match pupils.iter_mut().find(|(name, _)| *name == user) {
         Some((_, pupil)) => drop(pupil.send(format!("{said}\n"))),
@@ -48,17 +48,17 @@ fn say(teacher: &mut TestClient, pupils: &mut [(&str, TestClient)], user: &str, 
     }
 }
 
-/// What the teacher types to be one.
+/// What the teacher types to become one.
 const CODE: &str = "7F3K-9Q2M";
 
-/// A lesson that is over: the server goes on, and the teacher is there.
+/// A lesson that is over: the server runs, and the teacher is still there.
 struct Lesson {
     data: PathBuf,
     server: ServerProcess,
     teacher: TestClient,
 }
 
-/// Gives the lesson.
+/// Holds the lesson.
 fn teach(folder: &TestFolder) -> Lesson {
     let (data, code) = (folder.path().join("data"), folder.path().join("code"));
     fs::write(&code, CODE).expect("a disk");
@@ -81,7 +81,7 @@ fn teach(folder: &TestFolder) -> Lesson {
     for (user, said) in &SAID[..BEFORE] {
         say(&mut teacher, &mut pupils, user, said);
     }
-    // The second pupil's coming was heard before what was said: this is the last thing.
+    // The second pupil's joining was seen before anything was said: this is the last thing.
     server.signal(Signal::TERM);
     wait_for(&mut teacher, "bye");
     assert_eq!(server.expect_exit(), 0);
@@ -111,7 +111,7 @@ fn teach(folder: &TestFolder) -> Lesson {
     Lesson { data, server, teacher }
 }
 
-/// Has a transcript made, and saves it as a browser does: by its link, once.
+/// Requests a transcript, and saves it as a browser does: by its link, once.
 fn download(lesson: &mut Lesson, format: &str, output: &Path) {
     let line = format!("/기록 {format}");
     lesson.teacher.send_json(json!({"type": "command", "line": line}));
@@ -124,7 +124,7 @@ fn download(lesson: &mut Lesson, format: &str, output: &Path) {
         Helper::start(&mut curl)
     };
     curl(&["--output", text(output)]).expect_success(PATIENCE);
-    // The link was good for one download.
+    // The link is good for one download.
     let again = curl(&["--output", "/dev/null", "--write-out", "%{http_code}"]);
     assert_eq!(again.expect_success(PATIENCE), "404");
 }

@@ -1,5 +1,5 @@
-//! A terminal with the server, or a shell that starts it, in its foreground: what is shown
-//! is waited for line by line.
+//! A terminal with the server, or a shell that starts it, in the foreground; tests wait for its
+//! output line by line.
 
 use std::{process::Command, thread, time::Duration, time::Instant};
 
@@ -9,24 +9,24 @@ use rustix::process::Pid;
 
 use crate::incoming::PATIENCE;
 
-/// Between two looks at a terminal that shows nothing new.
+/// The pause between two looks at an unchanged terminal.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// Takes the line away.
+/// Erases the line.
 pub(crate) const CTRL_U: &str = "\x15";
 
-/// What stops a terminal, where no line is edited.
+/// Stops a terminal's output where no line is edited (Ctrl-S).
 pub(crate) const CTRL_S: &str = "\x13";
 
-/// What somebody sits at.
+/// A terminal and the program in it.
 pub(crate) struct Terminal {
     pub(crate) screen: Screen,
-    /// How much of what is and was on the screen a test has waited for.
+    /// How much of the screen and its scrollback a test has consumed.
     seen: usize,
 }
 
 impl Terminal {
-    /// Starts a program at a terminal of its own, so wide that no line is broken.
+    /// Starts a program in a terminal of its own, so wide that no line wraps.
     #[track_caller]
     pub(crate) fn start(command: Command) -> Terminal {
         Terminal::start_sized(command, 160, 50)
@@ -35,7 +35,7 @@ impl Terminal {
     /// The same in another size.
     #[track_caller]
     pub(crate) fn start_sized(mut command: Command, columns: u16, rows: u16) -> Terminal {
-        // Whatever the test has not set is as on no terminal in particular.
+        // Whatever the test has not set is as on an ordinary terminal.
         let is_set = |command: &Command, variable: &str| {
             command.get_envs().any(|(name, _)| name == variable)
         };
@@ -61,21 +61,20 @@ impl Terminal {
         self.screen.type_text(text);
     }
 
-    /// All lines that are on the screen or have scrolled off it.
+    /// All lines on the screen or scrolled off it.
     pub(crate) fn shown(&mut self) -> String {
         self.screen.look();
         self.screen.scrolled().join("\n") + "\n"
     }
 
-    /// Waits until `text` is shown, and returns what stands between it and what was waited
-    /// for last.
+    /// Waits until `text` is shown, and returns what stands between it and the last awaited text.
     #[track_caller]
     pub(crate) fn expect(&mut self, text: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let was_open = self.screen.is_open();
             let shown = self.shown();
-            // The line that is typed moves down as others come.
+            // The line being typed moves down as others arrive.
             let unseen = shown.get(self.seen..).unwrap_or_default();
             if let Some(at) = unseen.find(text) {
                 let before = unseen[..at].to_owned();
@@ -88,7 +87,7 @@ impl Terminal {
         }
     }
 
-    /// Types a line, and waits for what is shown behind it.
+    /// Types a line, and waits for what is shown after it.
     #[track_caller]
     pub(crate) fn enter(&mut self, line: &str, answer: &str) {
         self.screen.enter(line);
@@ -96,7 +95,7 @@ impl Terminal {
         self.expect(answer);
     }
 
-    /// Waits for the end of the program: its exit code.
+    /// Waits for the end of the program; returns its exit code.
     #[track_caller]
     pub(crate) fn expect_exit(&mut self) -> i32 {
         self.screen.ended()

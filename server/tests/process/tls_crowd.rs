@@ -1,5 +1,5 @@
-//! A thousand members over TLS in a flood: none misses a line, each sees one order, and
-//! what each of them costs.
+//! A thousand members over TLS in a flood: nobody misses a line, all see one order, and each
+//! costs little.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -17,16 +17,15 @@ const CROWD: usize = 1_000;
 const SPEAKERS: usize = 10;
 const LINES: usize = 100;
 
-/// What a member over TLS may cost; a debug build uses more of its threads' stacks.
+/// What a member over TLS may cost; a debug build uses more stack per thread.
 const MEMBER_KIB: usize = if cfg!(debug_assertions) { 96 } else { 64 };
 
-/// A debug build encrypts a million records in its own time.
+/// A debug build needs its time to encrypt a million records.
 const CROWD_PATIENCE: Duration = Duration::from_secs(60);
 
 type Member = BufReader<StreamOwned<ClientConnection, TcpStream>>;
 
-/// What the speakers have said, in the order in which `member` hears it, which must be
-/// all of it.
+/// What the speakers said, in the order in which `member` reads it; it must be complete.
 #[track_caller]
 fn hear(member: &mut Member) -> Vec<String> {
     let mut heard = Vec::with_capacity(SPEAKERS * LINES);

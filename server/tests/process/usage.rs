@@ -1,4 +1,4 @@
-//! Help, and what wrong flags, variables and files get.
+//! Help, and the answers to wrong flags, variables and files.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ use crate::{
     server_process::{ServerProcess, command},
 };
 
-/// Each flag with its variable, its default, and a value that it does not take.
+/// Each flag with its variable, its default, and an invalid value.
 const FLAGS: [(&str, &str, Option<&str>, &str); 21] = [
     ("--listen", "MADANG_LISTEN", Some("[::]:9009"), "localhost:9009"),
     ("--web", "MADANG_WEB", Some("[::]:9998"), "localhost:9998"),
@@ -38,11 +38,11 @@ const FLAGS: [(&str, &str, Option<&str>, &str); 21] = [
     ("--log-format", "MADANG_LOG_FORMAT", Some("text"), "xml"),
 ];
 
-/// Those whose value is looked at later, since it is a file.
+/// Flags whose value is a file, which is checked later.
 const FILES: [&str; 6] =
     ["--data", "--motd", "--teacher-code", "--roster", "--tls-cert", "--tls-key"];
 
-/// What a run that was to end by itself has left.
+/// The outcome of a run that ends by itself.
 struct Run {
     exit_code: i32,
     out: String,
@@ -56,7 +56,7 @@ fn run(command: &mut Command) -> Run {
     Run { exit_code, out: program.out().expect_end(), err: program.err().expect_end() }
 }
 
-/// Runs into wrong usage, and returns the line that says what is wrong.
+/// Runs into wrong usage, and returns the line that explains it.
 #[track_caller]
 fn usage_error(command: &mut Command) -> String {
     let run = run(command);
@@ -64,7 +64,7 @@ fn usage_error(command: &mut Command) -> String {
     run.err.lines().next().unwrap_or_default().to_owned()
 }
 
-/// Runs into a failure, and returns the one line that says which.
+/// Runs into a failure, and returns the one line that explains it.
 #[track_caller]
 fn failure(command: &mut Command) -> String {
     let run = run(command);
@@ -73,7 +73,7 @@ fn failure(command: &mut Command) -> String {
     run.err
 }
 
-/// A file that is gone when its test is over.
+/// A file that is removed after the test.
 struct TestFile(PathBuf);
 
 impl TestFile {
@@ -158,7 +158,7 @@ fn an_empty_variable_is_none() {
     }
     let flags = ["--listen=127.0.0.1:0", "--no-web"];
     let mut server = Program::start(command.args(flags));
-    // As its default has it: in Korean.
+    // In the default language: Korean.
     server.out().expect("+++ 채팅 서버를 시작합니다.");
 }
 
