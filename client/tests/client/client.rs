@@ -19,7 +19,7 @@ pub(crate) struct Client {
     stderr: Output,
 }
 
-/// How a client has ended.
+/// The outcome of a client.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
@@ -28,12 +28,12 @@ pub(crate) struct Ended {
 }
 
 impl Client {
-    /// With pipes, in English unless `args` say otherwise.
+    /// With pipes, in English unless `args` choose another language.
     pub(crate) fn start(server: &FakeServer, args: &[&str]) -> Client {
         Client::start_at(&server.address, args)
     }
 
-    /// The same, with any address.
+    /// The same with any address.
     pub(crate) fn start_at(address: &str, args: &[&str]) -> Client {
         Client::start_with(address, args, Output::collect)
     }
@@ -94,12 +94,12 @@ impl Client {
         self.stdout.seen += at + text.len();
     }
 
-    /// All that stdout has shown, as far as it was waited for.
+    /// Everything on stdout up to the last awaited text.
     pub(crate) fn shown(&self) -> String {
         self.stdout.text()
     }
 
-    /// As Ctrl-C does.
+    /// Interrupts it, as Ctrl-C does.
     #[cfg(unix)]
     pub(crate) fn interrupt(&self) {
         use nix::{sys::signal, unistd::Pid};
@@ -158,7 +158,7 @@ pub(crate) fn isolated(program: &str) -> Command {
     }
     // An empty name: the tests keep no history.
     command.env("MADANG_HISTORY", "").env("LC_ALL", "C").env_remove("NO_COLOR");
-    // Where the resolver has no answer, it is not asked for long.
+    // If the resolver has no answer, it does not wait long.
     command.env("RES_OPTIONS", "timeout:1 attempts:1");
     command
 }

@@ -1,4 +1,4 @@
-//! On a terminal: the connection is lost and comes back.
+//! On a terminal: the connection is lost and restored.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ fn start(args: &[&str]) -> (FakeServer, Terminal, Peer) {
     (server, terminal, peer)
 }
 
-/// The rows as one text, without the indent of further rows.
+/// The rows as one text, without the indent of continuation rows.
 fn unwrapped(rows: &[String]) -> String {
     rows.iter().map(|row| row.trim_start()).collect::<Vec<_>>().join(" ")
 }
@@ -78,7 +78,7 @@ fn what_was_missed_stands_in_the_order_in_which_it_happened() {
     let mut peer = server.accept_json();
     peer.expect_login("\"session\":\"t\"");
     peer.resume("me", 1);
-    // In the order of servers: private events first, then those of the room.
+    // In the order in which servers send them: private events first, then those of the room.
     for (number, time) in [(1, "18:59:01.000"), (2, "18:59:03.000")] {
         peer.send(&format!(
             "{{\"type\":\"whisper\",\"private\":{number},\"time\":\"2026-11-22T{time}Z\",\
@@ -86,7 +86,7 @@ fn what_was_missed_stands_in_the_order_in_which_it_happened() {
         ));
     }
     peer.send("{\"type\":\"gap\",\"room\":\"lobby\",\"from\":2,\"to\":4}\n");
-    // A clock that was set back does not change the room's order.
+    // A clock that was set back does not change the order of the room.
     for (id, time) in [(5, "18:59:00.000"), (6, "18:59:02.000"), (7, "18:58:00.000")] {
         peer.send(&format!(
             "{{\"type\":\"said\",\"id\":{id},\"time\":\"2026-11-22T{time}Z\",\
@@ -122,7 +122,7 @@ fn what_is_said_meanwhile_is_sent_once() {
     assert_eq!((&*text, again), ("sent, not answered", nonce.clone()));
     peer.ack(&nonce);
     assert_eq!(peer.expect_say(), "said offline");
-    // One's own messages were not missed.
+    // The client's own messages were not missed.
     peer.said("me", "sent, not answered");
     peer.said("me", "said offline");
     pong(&mut peer);

@@ -1,4 +1,4 @@
-//! The real `madang` with the real server, which saves its rooms on disk and is started anew.
+//! The real `madang` with the real server, which saves its rooms on disk and is restarted.
 
 use std::{fs, net::SocketAddr, path::Path};
 
@@ -96,7 +96,7 @@ fn since_reads_to_the_disk_over_a_restart_and_more_than_memory_has() {
         assert!(restart < stdout.find("[bob] after the restart\n").expect("it was said"));
         assert!(stderr.contains("the server has nothing older than "), "{stderr}");
     }
-    // A place that is far back, by its id.
+    // A place far back, by its id.
     let (stdout, _) = told(&["--since", "0", "--json"]);
     let id = |text: &str| -> u64 {
         let line = stdout.lines().find(|line| line.contains(&format!("\"text\":\"{text}\"")));

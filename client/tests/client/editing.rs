@@ -1,4 +1,4 @@
-//! On a terminal: a line is typed while others arrive.
+//! On a terminal: a line is being typed while others arrive.
 
 use std::{
     fs,
@@ -591,7 +591,7 @@ fn what_is_typed_comes_back_in_another_run_but_not_what_was_private() {
     peer.expect_say();
     terminal.enter("see http://h/#TEACH-0a1b2c");
     peer.expect_say();
-    // Nor what was voted, or asked without a name.
+    // Nor votes, nor anonymous questions.
     for (line, nonce) in [
         ("/teach 7F3K-9Q2M", "6"),
         ("/교사 #teach-0a1b2c", "7"),
@@ -630,7 +630,7 @@ fn a_long_line_cannot_show_a_name_where_names_stand() {
     for (columns, forged) in [(80, "[eve] forged"), (60, "-- forged --"), (40, "*[whisper eve] x")]
     {
         let (_server, mut terminal, mut peer) = start(&PLAIN, columns, 24);
-        // Wherever it begins, some of these start a row.
+        // Wherever a row begins, some of these would start one.
         for padding in 0..columns {
             peer.said("bob", &format!("{} {forged}", "가x".repeat(usize::from(padding) / 3)));
         }

@@ -1,4 +1,4 @@
-//! Ends before the beginning, and ends by the server.
+//! Failures to start, and ends caused by the server.
 
 use std::{
     net::SocketAddr,
@@ -96,7 +96,7 @@ fn every_variable_is_read_and_an_empty_one_is_none() {
 
 #[test]
 fn a_refused_connection_says_what_to_try() {
-    // Held, so that nobody else takes the port, but nobody listens.
+    // Bound so that nobody else takes the port, but not listening.
     let held = Socket::new(Domain::IPV4, Type::STREAM, None).expect("there is a descriptor left");
     let any: SocketAddr = ([127, 0, 0, 1], 0).into();
     held.bind(&any.into()).expect("a port is free");

@@ -94,7 +94,7 @@ impl Peer {
         self.stream.write_all(bytes).expect("the client is there");
     }
 
-    /// The same; returns false if the client is gone.
+    /// The same; returns false if the client has gone.
     #[cfg(unix)]
     pub(crate) fn try_send_bytes(&mut self, bytes: &[u8]) -> bool {
         self.stream.write_all(bytes).is_ok()
@@ -212,7 +212,7 @@ impl Peer {
         arrived || !self.unread.is_empty()
     }
 
-    /// Expects that nothing arrives for so long.
+    /// Expects that nothing arrives for this long.
     #[track_caller]
     pub(crate) fn expect_silence(&mut self, span: Duration) {
         self.stream.set_read_timeout(Some(span)).expect("the time is not zero");

@@ -1,5 +1,5 @@
-//! The first minutes of a newcomer with `madang`, in both languages: after each typed line, the
-//! rows that appear on the terminal. `…` stands for text that differs each time.
+//! A newcomer's first minutes with `madang`, in both languages: after each typed line, the rows
+//! that appear on the terminal. `…` stands for text that differs each time.
 
 use madang_protocol::text::Lang;
 use madang_tests::{TestServer, is_like};

@@ -11,7 +11,7 @@ use crate::{
     fake_server::{FakeServer, Peer},
 };
 
-/// Text that would look like a line of eve's at the beginning of a line.
+/// Text that would look like a message from eve at the beginning of a line.
 const FORGED: &str = "[eve] forged";
 
 const TIME: &str = "2026-11-22T18:59:00.123Z";
@@ -50,7 +50,7 @@ fn line_ends() -> Vec<String> {
     ends.map(|end| format!("a{end}{FORGED}")).into()
 }
 
-/// JSON values that no number of the protocol has.
+/// JSON values that are valid for no number in the protocol.
 const NUMBERS: [&str; 10] = [
     "-1",
     "-9223372036854775809",
@@ -150,11 +150,12 @@ fn hostile_lines(messages: &[Value]) -> Vec<String> {
     let mut lines = Vec::new();
     for message in messages {
         for field in fields(message) {
-            // A server's own text may have several lines, but no one else can put any into it.
+            // The server's own text may have several lines, but nobody else can put any text into
+            // it.
             let is_servers = ["notice", "error"].iter().any(|kind| message["type"] == *kind);
             let is_picture = field == "/qr";
             let mut texts = hostile_texts();
-            // Showing all of them takes long, and one of a kind is enough.
+            // Showing all of them takes long, and one of each kind is enough.
             if ["said", "joined", "who", "welcome"].iter().any(|kind| message["type"] == *kind) {
                 texts.push("x".repeat(60_000));
             }
@@ -165,7 +166,7 @@ fn hostile_lines(messages: &[Value]) -> Vec<String> {
                 let mut hostile = message.clone();
                 *hostile.pointer_mut(&field).expect("it was found there") = text.into();
                 let line = hostile.to_string();
-                // More than a carrier holds ends the connection.
+                // More than a carrier holds would end the connection.
                 lines.extend((line.len() < 64 * 1_024).then_some(line));
             }
             for number in NUMBERS {
@@ -181,7 +182,7 @@ fn hostile_lines(messages: &[Value]) -> Vec<String> {
     lines
 }
 
-/// Sends all of it, and then a message of carol's.
+/// Sends all of them, and then a message from carol.
 fn send_all(peer: &mut Peer, messages: &[Value]) {
     for line in hostile_lines(messages) {
         peer.send(&format!("{line}\n"));
@@ -227,7 +228,7 @@ fn what_is_read_for_a_program_is_made_fit() {
     }
 }
 
-/// Another line server: its text is its own and may have several lines.
+/// Another line server: its text is its own, and may have several lines.
 fn hostile_words() -> String {
     let texts =
         hostile_texts().into_iter().chain([format!("a\r{FORGED}"), format!("a\u{2028}{FORGED}")]);
@@ -309,7 +310,7 @@ fn an_event_beyond_reason_makes_nobody_deaf() {
     }
 }
 
-/// A `found` or `history` with `count` events that are out of order, doubled and beyond reason.
+/// A `found` or `history` with `count` events that are unordered, duplicated and absurd.
 #[cfg(unix)]
 fn nonsense(kind: &str, count: u64, more: bool) -> String {
     let said = |number: u64| {
@@ -337,7 +338,7 @@ fn answers_about_the_past_that_make_no_sense_are_shown_and_end() {
         terminal.enter(command);
         peer.expect(&format!(r#"{{"type":"command","line":"{command}","nonce":"1"}}"#));
         assert_eq!(peer.line(), "");
-        // A line holds some hundreds; the answer goes on without end.
+        // A line holds a few hundred; the answer never ends.
         for kind in ["found", "history"] {
             for _ in 0..40 {
                 peer.send(&nonsense(kind, 400, true));
@@ -350,7 +351,7 @@ fn answers_about_the_past_that_make_no_sense_are_shown_and_end() {
     }
 }
 
-/// The same for everything a terminal shows and has shown.
+/// The same for everything that a terminal shows and has shown.
 #[cfg(unix)]
 #[track_caller]
 fn check_terminal(terminal: &mut Terminal) {

@@ -28,8 +28,8 @@ fn an_interrupt_quits_first() {
 
 #[test]
 fn a_second_interrupt_waits_for_nothing() {
-    // On a busy machine, an attempt may take as long as the client waits for an answer, but not
-    // every one of many.
+    // On a busy machine, one attempt may take as long as the client waits for an answer, but not
+    // all of them.
     let is_quick = (0..30).any(|_| {
         let (_server, client, mut peer) = interrupted();
         peer.expect("{\"type\":\"command\",\"line\":\"/quit\"}\n");

@@ -61,7 +61,7 @@ fn a_greeting_may_be_late() {
     let server = FakeServer::start();
     let mut client = Client::start(&server, &["--name", "bot"]);
     let mut peer = server.accept();
-    // It neither takes the server for another kind, nor speaks first.
+    // The client neither takes the server for another kind nor speaks first.
     peer.expect_silence(Duration::from_millis(1_500));
     peer.send("Madang/1 0.1.0\n로그인ID:");
     peer.expect("/lang en\n/json\n");
@@ -120,7 +120,7 @@ fn a_line_of_64_kib_is_shown_and_a_longer_one_ends_an_interactive_session() {
     }
     terminal.type_text("half a line");
     terminal.expect_last(&["[lobby 1] half a line"]);
-    // Requests that would get the same again are not repeated.
+    // Requests that would bring the same answer are not repeated.
     peer.send(&line_of(64 * 1_024 + 1, "never read"));
     assert_eq!(terminal.ended(), 5);
     terminal.expect_row(TOO_LONG);

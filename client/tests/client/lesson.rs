@@ -1,5 +1,5 @@
-//! A lesson, for a person at a terminal: the row above the prompt, what is refused for a while,
-//! and servers and clients that know more or less of lessons than the other side.
+//! A lesson as a person at a terminal sees it: the row above the prompt, temporary refusals, and
+//! servers and clients that know more or less about lessons than the other side.
 
 use std::process::Stdio;
 
@@ -19,7 +19,7 @@ use crate::{
 const POLL: &str = r#""question":"Lunch?","choices":["rice","soup"]"#;
 const PINNED: &str = "poll: Lunch?  /1 rice  /2 soup";
 
-/// A client of this size that comes while `lesson` goes on.
+/// A client of this size that joins during `lesson`.
 #[track_caller]
 fn start(columns: u16, rows: u16, lesson: &str) -> (FakeServer, Terminal, Peer) {
     let server = FakeServer::start();
@@ -56,7 +56,7 @@ fn command(peer: &mut Peer, line: &str) -> String {
     nonce.trim_end_matches("\"}").to_owned()
 }
 
-/// A notice in words.
+/// A notice as text.
 fn words(notice: LessonNotice<'_>) -> String {
     Notice::Lesson(notice).text(Lang::En)
 }
@@ -79,19 +79,19 @@ fn an_open_poll_stands_above_the_prompt_with_ones_own_vote_until_it_ends() {
     peer.event("poll", POLL);
     let opened = " -- poll: Lunch?  /1 rice  /2 soup --";
     terminal.expect_last(&[opened, PINNED, "[lobby 3] a draft"]);
-    // What is said scrolls by above it, and the draft stays.
+    // Messages scroll by above it, and the draft stays.
     peer.said("bob", "hm");
     terminal.expect_last(&[opened, " [bob] hm", PINNED, "[lobby 3] a draft"]);
     terminal.type_text(CTRL_C);
     terminal.expect_last(&[PINNED, "[lobby 3]"]);
-    // What a vote would choose is told while it is typed.
+    // While a vote is being typed, the client shows what it would choose.
     terminal.type_text("/2");
     terminal.expect_last(&[PINNED, "[lobby 3] /2  soup"]);
     terminal.enter("");
     expect_command(&mut peer, "/2");
     terminal.expect_last(&[" [bob] hm", "poll: Lunch?  /1 rice  ✓/2 soup", "[lobby 3]"]);
     terminal.enter("/1");
-    // One that is refused changes nothing.
+    // A refused vote changes nothing.
     let nonce = command(&mut peer, "/1");
     refuse(&mut peer, &nonce, "poll_over", "The poll takes no more votes.");
     let over = "The poll takes no more votes.";
@@ -110,13 +110,13 @@ fn whoever_comes_sees_what_goes_on_and_the_clock_in_two_lines() {
         r#""poll":{"question":"Clear?","choices":["네(O)","아니요(X)"],"yes_no":true,"vote":1}"#,
     );
     let (_server, mut terminal, mut peer) = start(100, 24, lesson);
-    // The clock is over by now.
+    // The clock has run out by now.
     terminal.expect_screen("what goes on", |rows| {
         rows.iter().any(|row| row.starts_with("-- a lesson is running: Pointers · time to listen"))
     });
     let pinned = "poll: Clear?  ✓/o yes  /x no";
     terminal.expect_last(&["-- poll: Clear?  ✓/o yes  /x no --", pinned, "[lobby 3]"]);
-    // A room without a lesson has neither.
+    // A room without a lesson shows neither.
     terminal.enter("/new");
     let nonce = command(&mut peer, "/new");
     peer.send("{\"type\":\"entered\",\"room\":\"private-k3f9\",\"id\":1,\"members\":1,");
@@ -140,7 +140,7 @@ fn the_row_above_the_prompt_fits_every_terminal() {
             let [.., above, prompt] = rows else { return false };
             prompt == "[lobby 3]" && fits(above) && rows.iter().filter(|row| fits(row)).count() == 1
         });
-        // A line that fills its row, and one that is taller than the screen.
+        // A line that fills its row, and one taller than the screen.
         let fill = "x".repeat(usize::from(columns) - "[lobby 3] ".len());
         terminal.enter(&fill);
         assert_eq!(peer.expect_say(), fill);
@@ -171,7 +171,7 @@ fn a_small_terminal_keeps_its_rows_for_what_is_said() {
     peer.event("poll", POLL);
     peer.said("bob", "hm");
     terminal.expect_last(&[" -- poll: Lunch?  /1 rice  /2 soup --", " [bob] hm", "[lobby 3]"]);
-    // With more rows, it has space for it.
+    // With more rows, there is space for it.
     terminal.resize(60, 12);
     peer.said("bob", "more");
     terminal.expect_last(&[" [bob] hm", " [bob] more", PINNED, "[lobby 3]"]);
@@ -182,7 +182,7 @@ fn a_small_terminal_keeps_its_rows_for_what_is_said() {
     });
     terminal.enter("mine");
     assert_eq!(peer.expect_say(), "mine");
-    // A search of earlier lines takes the row for itself, and gives it back.
+    // A search of earlier lines takes over the row, and gives it back.
     terminal.type_text(CTRL_R);
     terminal
         .expect_screen("the search", |rows| rows.last().is_some_and(|row| row.contains("search")));
@@ -205,14 +205,14 @@ fn what_is_refused_for_a_while_is_kept_to_be_sent_again() {
     terminal.type_text(BACKSPACE);
     terminal.enter("r later");
     assert_eq!(peer.expect_say(), "see yor later");
-    // What is being typed by then is not lost for it: the arrow key has the refused line.
+    // The text being typed is not lost: the arrow key recalls the refused line.
     terminal.expect_last(&[slow, "[lobby 3]"]);
     terminal.enter("/me waves");
     let nonce = command(&mut peer, "/me waves");
     refuse(&mut peer, &nonce, "listening", "It is time to listen.");
     terminal.expect_last(&["It is time to listen.", "[lobby 3] /me waves"]);
     terminal.type_text(CTRL_C);
-    // What would be refused again stays where it is.
+    // A line that would be refused again is not put back.
     terminal.enter("other");
     let (_, nonce) = peer.say();
     refuse(&mut peer, &nonce, "muted", "You are muted.");
@@ -230,7 +230,7 @@ fn a_teacher_sees_the_count_and_completes_what_a_teacher_does() {
         peer.send(&format!("{tally}\n"));
     }
     let opened = " -- poll: Lunch?  /1 rice  /2 soup --";
-    // It is counted above the prompt, without a line for each vote.
+    // Votes are counted above the prompt, without a line for each.
     let counted = "poll, 2 of 3: Lunch?  /1 rice  /2 soup";
     terminal.expect_last(&[opened, counted, "[lobby 3]"]);
     terminal.type_text("/poll e");
@@ -245,7 +245,7 @@ fn a_teacher_sees_the_count_and_completes_what_a_teacher_does() {
     ));
     peer.ack(&nonce);
     terminal.expect_last(&["2 of 3 have voted.", "Not yet: bob", counted, "[lobby 3]"]);
-    // The hand that has been up longest comes first, whatever the list of members is.
+    // The hand that has been up longest comes first, whatever the order of the members.
     terminal.type_text("/call ");
     terminal.type_text(TAB);
     terminal.expect_screen("the names", |rows| {
@@ -266,11 +266,11 @@ fn a_pupil_completes_what_a_lesson_has_and_no_more() {
     terminal.type_text("/as");
     terminal.expect_last(&["[lobby 3] /ask TEXT"]);
     terminal.type_text(CTRL_C);
-    // Only teachers call.
+    // Only teachers call on people.
     terminal.type_text("/call");
     terminal.expect_last(&["[lobby 3] /call"]);
     terminal.type_text(CTRL_C);
-    // Behind the lesson, nobody votes.
+    // After the lesson, nobody votes.
     peer.event("lesson", r#""state":"ended","seconds":60,"people":2,"hands":0,"polls":0"#);
     terminal.expect_screen("the end of the lesson", |rows| {
         rows.iter().any(|row| row.contains("the lesson has ended"))

@@ -39,10 +39,10 @@ fn what_arrives_scrolls_above_the_line_being_typed() {
         peer.send(&format!("[bob] {number}번째\n"));
     }
     terminal.expect_last(&["[bob] 39번째", "[bob] 40번째", "> 반쯤 쓴"]);
-    // Without an end, it counts as a line too.
+    // Without a line end, it counts as a line too.
     peer.send("[bob] 끝없음");
     terminal.expect_last(&["[bob] 40번째", "[bob] 끝없음", "> 반쯤 쓴"]);
-    // Behind the prompt and three and a half syllables, a blank among them.
+    // After the prompt and three and a half syllables, one of them a blank.
     terminal.expect_cursor(2 + 7);
     terminal.type_text(" 줄");
     terminal.type_text(ENTER);
@@ -210,7 +210,8 @@ fn a_paste_is_sent_line_by_line() {
     terminal.type_text(ENTER);
     peer.expect("하나\n");
     peer.send("[앨리스] 하나");
-    // Without an end, it is a line only once it is shown: the next must not come with it.
+    // Without a line end, it becomes a line when it is shown, so the next must not arrive with
+    // it.
     terminal.expect_row("[앨리스] 하나");
     peer.expect("둘\n");
     peer.send("[앨리스] 둘");

@@ -1,4 +1,4 @@
-//! The real `madang` with a fake server, which each test plays itself, and with the real one.
+//! The real `madang` with a fake server that each test plays itself, and with the real server.
 
 mod client;
 mod fake_server;

@@ -67,7 +67,7 @@ fn ctrl_d_leaves_after_all_is_answered() {
     let mut peer = server.accept_member("bob");
     terminal.expect_row("[lobby 1]");
     terminal.enter("hi");
-    // At any moment: while the line is removed, or the next one begins.
+    // At any moment: while the line is being erased, or while the next one begins.
     terminal.type_text(CTRL_D);
     assert_eq!(peer.expect_say(), "hi");
     peer.expect_quit();

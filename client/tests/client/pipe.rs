@@ -69,7 +69,7 @@ fn a_slow_server_holds_the_input_back_and_lines_travel_together() {
     let mut client = Client::start(&server, &["--name", "bot"]);
     let mut peer = server.accept_member("bot");
     let mut unacked = Vec::new();
-    // Four messages may be without an answer. Waiting for each one here keeps two lines from
+    // Up to four messages may be unanswered. Waiting for each one here keeps two lines from
     // sharing a message.
     for number in 1..=4 {
         client.write(format!("{number}\n"));

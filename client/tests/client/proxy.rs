@@ -54,7 +54,7 @@ impl Proxy {
         Proxy { address, open, sent }
     }
 
-    /// The clients' reads so far: the same as the server's, if it is not slower than this
+    /// The clients' reads so far: the same as the server's, unless the server is slower than this
     /// proxy.
     pub(crate) fn sent(&self) -> Vec<String> {
         let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);

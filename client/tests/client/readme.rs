@@ -1,5 +1,5 @@
-//! The commands that start the client on the project's pages: each delivers its input, or reads
-//! messages, on the real server.
+//! The client commands in the project's documents: each delivers its input, or reads messages, on
+//! the real server.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
@@ -16,7 +16,7 @@ use crate::{
     terminal::Terminal,
 };
 
-/// Servers and files in place of those on the pages.
+/// Servers and files in place of those in the documents.
 struct Places {
     plain: TestServer,
     encrypted: TestServer,
@@ -190,7 +190,7 @@ fn the_conversation_of_the_manual_looks_as_it_is_shown() {
     let arguments: Vec<&str> = arguments.split(' ').collect();
     let address = server.address().to_string();
     let mut alice = Terminal::start_sized(&address, &arguments, 80, 24, &[]);
-    // Waits until `more` further rows are shown.
+    // Waits for `more` further rows.
     let mut shown = 0;
     let mut shows = |alice: &mut Terminal, more: usize| {
         shown += more;

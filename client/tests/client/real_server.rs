@@ -205,7 +205,7 @@ fn a_private_room_is_reached_by_its_link() {
     let mut alice = terminal(&address, &["--name", "alice"]);
     alice.expect_last(&["[lobby 1]"]);
     alice.enter("/new secret");
-    // Its title stands in the prompt, and how others come in is told at once.
+    // Its title is in the prompt, and how to invite others is shown at once.
     alice.expect_raw("madang http://");
     alice.expect_last(&["[secret 1]"]);
     alice.expect_screen("the invitation", |rows| rows.concat().contains("Not encrypted"));

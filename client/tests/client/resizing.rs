@@ -1,5 +1,5 @@
-//! The client in a real multiplexer, which wraps its rows anew when its window is resized, as
-//! most new terminals do.
+//! The client in a real multiplexer, which rewraps its rows when its window is resized, as most
+//! modern terminals do.
 
 use std::{
     process::{Command, Output, Stdio},
@@ -58,7 +58,7 @@ impl Tmux {
     #[track_caller]
     fn run(&self, arguments: &[&str]) -> Output {
         let mut command: Command = isolated("tmux");
-        // A tmux around the tests is another one.
+        // A tmux around the tests is not affected.
         command.env("LC_ALL", "C.UTF-8").env_remove("TMUX");
         command.arg("-u").arg("-S").arg(self.folder.path().join("tmux"));
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
@@ -109,7 +109,7 @@ impl Drop for Tmux {
     }
 }
 
-/// `text` in rows of so many columns, with Hangul two columns wide.
+/// `text` in rows of this many columns, with Hangul two columns wide.
 fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut rows = vec![String::new()];
     let mut column = 0;
@@ -180,17 +180,17 @@ fn check_resizing(draft: &str) {
         let line = wrapped(&format!("{PROMPT} {draft}"), columns);
         [vec![format!(" [bob] {last}")], line].concat()
     };
-    // Letter by letter: the editor ends the full row itself.
+    // Letter by letter: the editor itself ends the full row.
     for letter in draft.chars() {
         tmux.type_text(&letter.to_string());
     }
     tmux.expect_last(&window("15", 80));
-    // In small and large steps; 25, 30 and 75 columns are filled to the last.
+    // In small and large steps; 25, 30 and 75 columns are filled exactly.
     for columns in [60, 40, 39, 25, 40, 80, 30, 79, 75, 76, 24, 80] {
         tmux.resize(&columns.to_string(), "24");
         tmux.expect_last(&window("15", columns));
     }
-    // What arrives is shown above the line, which is whole.
+    // What arrives is shown above the line, which stays whole.
     peer.said("bob", "16");
     tmux.expect_last(&window("16", 80));
     tmux.run(&["send-keys", "Enter"]);

@@ -35,7 +35,7 @@ fn a_line_is_shown_when_it_is_said_and_marked_until_it_is_saved() {
     peer.said("me", &text);
     terminal.expect_row(">[me] hi");
     terminal.type_text("next");
-    // The line that is being typed stays where it is.
+    // The line being typed stays where it is.
     terminal.expect_last(&[">[me] hi", "[lobby 1]~next"]);
     ack(&mut peer, &nonce, ",\"id\":2");
     terminal.expect_last(&[">[me] hi", "[lobby 1] next"]);
@@ -122,7 +122,7 @@ fn what_is_found_has_days_and_the_words_in_bold() {
     let row = u16::try_from(row.expect("it was there")).expect("a small screen");
     let is_bold = |column| terminal.cell(row, column).bold();
     assert!(!is_bold(14) && (19..23).all(is_bold) && !is_bold(12));
-    // Going on needs no words.
+    // Continuing needs no words.
     terminal.enter("/search");
     peer.expect("{\"type\":\"command\",\"line\":\"/search\",\"nonce\":\"2\"}\n");
     peer.send("{\"type\":\"found\",\"room\":\"lobby\",\"events\":[],\"nonce\":\"2\"}\n");

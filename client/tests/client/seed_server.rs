@@ -115,7 +115,7 @@ fn a_pipe_is_a_plain_client_of_the_seeds_server() {
     client.write("안녕하세요\n둘째 줄\n");
     friend.expect("[봇] 안녕하세요\n");
     friend.expect("[봇] 둘째 줄\n");
-    // That server's threads don't keep an order.
+    // That server's threads keep no order.
     client.expect("[봇] 둘째 줄\n");
     friend.say("어서 와");
     client.expect("[철수] 어서 와");

@@ -65,7 +65,7 @@ impl DerefMut for Terminal {
 /// The environment variables about the terminal.
 fn on_terminal(mut command: Command) -> Command {
     command.env("LC_ALL", "C.UTF-8").env("LANGUAGE", "").env("TERM", "xterm-256color");
-    // The tests' terminal wraps nothing anew when it is resized.
+    // The tests' terminal does not rewrap rows when it is resized.
     for variable in ["TERM_PROGRAM", "COLORTERM", "TMUX", "VTE_VERSION", "KITTY_WINDOW_ID"] {
         command.env_remove(variable);
     }

@@ -1,4 +1,4 @@
-//! `--read`: messages are printed, and nothing is said.
+//! `--read`: prints messages, and says nothing.
 
 #[cfg(target_os = "linux")]
 use std::process::Stdio;
@@ -100,7 +100,7 @@ fn what_was_said_since_an_id_comes_first_and_only_once() {
     assert_eq!((ended.code, &*ended.stdout), (Some(0), &*expected));
 }
 
-/// The line of something that bob said at this second.
+/// A message that bob said at this second.
 fn said(id: u64, second: u64) -> String {
     format!(
         "{{\"type\":\"said\",\"id\":{id},\"time\":\"2026-11-22T18:59:{second:02}.123Z\",\
@@ -147,7 +147,7 @@ fn a_time_is_a_place_in_the_history_too() {
     peer.said("bob", "now");
     peer.expect_quit();
     let ended = client.ended();
-    // From 9 to 42, the disk has lost some.
+    // The disk has lost some events between 9 and 42.
     let lines = format!("[bob] 9\n{}\n[bob] 42\n[bob] now\n", skipped(32));
     assert_eq!((ended.code, &*ended.stdout, &*ended.stderr), (Some(0), &*lines, ""));
 }
@@ -200,7 +200,7 @@ fn a_page_that_is_lost_with_the_connection_is_asked_for_again() {
     let (server, client, mut peer) = start(&["--since", "40", "--count", "4"]);
     answer_history(&mut peer, 1, "", &[said(44, 50)]);
     peer.expect("{\"type\":\"history\",\"before\":44,\"limit\":200,\"nonce\":\"2\"}\n");
-    // Only the beginning of the answer arrives, which is its oldest part.
+    // Only the beginning of the answer arrives, which holds its oldest events.
     let part = said(41, 31);
     peer.send(&format!(
         "{{\"type\":\"history\",\"room\":\"lobby\",\"events\":[{part}],\"more\":true,\
@@ -238,7 +238,7 @@ fn a_refusal_ends_the_reading_but_not_the_watch_and_a_busy_server_is_asked_again
 #[test]
 fn a_server_that_answers_nonsense_is_not_asked_for_ever() {
     let (_server, mut client, mut peer) = start(&["--since", "5"]);
-    // Out of order, doubled, beyond reason; then always the same.
+    // Unordered, duplicated and absurd; then always the same.
     let page = [said(u64::MAX, 9), said(30, 8), said(10, 7), said(30, 6), said(20, 5)];
     answer_history(&mut peer, 1, "", &page);
     answer_history(&mut peer, 2, "\"before\":10,\"limit\":200,", &page);
@@ -249,7 +249,7 @@ fn a_server_that_answers_nonsense_is_not_asked_for_ever() {
     let shown: Vec<String> = client.shown().lines().map(str::to_owned).collect();
     let max = format!("[bob] {}", u64::MAX);
     let (four, nine) = (skipped(4), skipped(9));
-    // Nobody counts so many.
+    // Nobody will ever count this many.
     let some = nine.replace("9 ", "");
     let expected = [&*four, "[bob] 10", &nine, "[bob] 20", &nine, "[bob] 30", &some, &max];
     assert_eq!(shown[..8], expected);
@@ -268,7 +268,7 @@ fn an_answer_without_end_is_given_up() {
     for _ in 0..200 {
         peer.send(&part);
     }
-    // Live lines wait only up to a limit for an answer that does not come.
+    // Live lines wait for a missing answer only up to a limit.
     let line = format!(
         "{{\"type\":\"whisper\",\"private\":PRIVATE,\"time\":\"2026-11-22T18:59:00.123Z\",\
          \"user\":\"bob\",\"text\":\"{}\"}}\n",

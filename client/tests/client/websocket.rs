@@ -1,4 +1,4 @@
-//! The real `madang` over WebSocket: the same conversation through another door.
+//! The real `madang` over WebSocket: the same conversation by another door.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -150,8 +150,7 @@ fn what_does_not_work_is_said() {
     assert!(chat.server.stop());
 }
 
-/// A server of the test's own, with a client that says "hello". The test plays everything after
-/// that.
+/// A server that the test plays, with a client that says "hello".
 #[allow(clippy::result_large_err)]
 fn serve_until_hello() -> (TcpListener, thread::JoinHandle<Output>, WebSocket<TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -181,7 +180,7 @@ fn serve_until_hello() -> (TcpListener, thread::JoinHandle<Output>, WebSocket<Tc
     (listener, client, server)
 }
 
-/// Expects that the client gives its line up as lost, and does not repeat it.
+/// Expects that the client gives up its line as lost, and does not repeat it.
 #[track_caller]
 fn expect_over(listener: &TcpListener, client: thread::JoinHandle<Output>, words: &str) {
     let output = client.join().expect("no panic");
