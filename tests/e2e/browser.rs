@@ -106,8 +106,8 @@ fn a_lesson_is_taught_voted_in_and_attended() {
     drive_lesson("lesson.mjs");
 }
 
-/// Runs a program that drives a lesson at a new server, whose address and code it is given. Some
-/// look at each of many screens.
+/// Runs a program that drives a lesson on a new server, whose address and code it is given. Some
+/// of them check many screens, one after the other.
 #[track_caller]
 fn drive_lesson(script: &str) {
     let code = "7F3K-9Q2M";

@@ -32,7 +32,7 @@ fn say(client: &mut TestClient, text: &str) {
     client.send_json(json!({"type": "say", "text": text, "nonce": text}));
 }
 
-/// The next message of this kind.
+/// The next message of this type.
 #[track_caller]
 fn next(client: &mut TestClient, kind: &str) -> Value {
     loop {
@@ -43,7 +43,7 @@ fn next(client: &mut TestClient, kind: &str) -> Value {
     }
 }
 
-/// The id of what is said next, which is this.
+/// Says this, and returns its id.
 #[track_caller]
 fn expect_said(client: &mut TestClient, text: &str) -> u64 {
     let said = next(client, "said");
@@ -71,7 +71,7 @@ fn what_is_said_on_one_server_is_heard_on_the_other_under_the_same_id() {
     say(&mut bob, "hi");
     assert_eq!(expect_said(&mut bob, "hi"), id + 1);
     assert_eq!(expect_said(&mut alice, "hi"), id + 1);
-    // Who is there is the same everywhere, also in lines for people.
+    // Every server lists the same members, also in lines for people.
     for server in [one, other] {
         let mut carol = server.login("carol");
         carol.send("/who\n");
@@ -100,7 +100,7 @@ fn a_room_has_one_name_one_topic_and_one_history_on_all_servers() {
     assert_eq!((&entered["room"], &entered["topic"]), (&json!("Math"), &json!("sums")));
     assert_eq!(entered["members"], 2);
     assert_eq!(next(&mut bob, "history")["events"][0]["text"], "one and one");
-    // A server that starts later begins with what there is.
+    // A server that starts later begins with the current state.
     let late = node(&cluster.redis);
     let mut carol = late.login_json("carol");
     assert_eq!(join(&mut carol, "math")["members"], 3);
@@ -108,12 +108,12 @@ fn a_room_has_one_name_one_topic_and_one_history_on_all_servers() {
     drop((carol, late));
 }
 
-/// Says so many messages, and returns what was heard in the room by id, once `all` were.
+/// Says this many messages; returns everything heard in the room by id, once `all` have arrived.
 #[track_caller]
 fn talk(mut client: TestClient, name: &str, own: usize, all: usize) -> BTreeMap<u64, String> {
     let (mut heard, mut acked, mut sent) = (BTreeMap::new(), 0, 0);
     while heard.len() < all || acked < own {
-        // Not all at once: what is heard has to be read meanwhile.
+        // Not all at once: incoming messages have to be read meanwhile.
         while sent < own && sent < acked + 50 {
             say(&mut client, &format!("{name} {sent}"));
             sent += 1;
@@ -168,7 +168,7 @@ fn what_was_acknowledged_is_there_after_redis_was_killed_and_nothing_twice() {
         say(&mut alice, &before);
         let id = expect_said(&mut bob, &before);
         cluster.redis.restart();
-        // Said while nobody listens, or before it is known that nobody does.
+        // Said while nobody listens, or before anybody knows that.
         let after = format!("after {round}");
         say(&mut alice, &after);
         assert_eq!(expect_said(&mut bob, &after), id + 1);
@@ -191,7 +191,7 @@ fn while_redis_is_away_nothing_is_lost_and_what_is_said_then_is_refused() {
     say(&mut alice, "refused");
     let refused = next(&mut alice, "error");
     assert_eq!((&refused["code"], &refused["nonce"]), (&json!("unavailable"), &json!("refused")));
-    // One may ask, and go.
+    // Asking and leaving still work.
     alice.send_json(json!({"type": "command", "line": "/who"}));
     assert_eq!(next(&mut alice, "who")["count"], 2);
     let mut carol = server.connect();

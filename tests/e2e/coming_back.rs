@@ -1,4 +1,4 @@
-//! Sessions that come back: what they get, what they keep, and when they can't come back.
+//! Sessions that are resumed: what they get, what they keep, and when they can't be resumed.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use madang_protocol::{
 use madang_tests::{DEADLINE, TestClient, TestServer, told};
 use serde_json::{Value, json};
 
-/// A client that has logged in, and what it needs to come back.
+/// A client that has logged in, and what it needs to resume its session.
 struct Member {
     client: TestClient,
     token: String,
@@ -44,8 +44,7 @@ impl Member {
         self.last = self.client.expect_message("joined")["id"].as_u64().expect("an id");
     }
 
-    /// Resets the connection, so that nothing is said at its end. The server has noticed when
-    /// this returns.
+    /// Resets the connection without a goodbye. The server has noticed when this returns.
     #[track_caller]
     fn cut(self, server: &TestServer) -> (String, u64) {
         let before = server.console().matches("연결 끊김").count();

@@ -456,18 +456,18 @@ fn own_off_keeps_ones_own_lines_and_nothing_else() {
     in_both_languages(|server, say| {
         let (mut alice, mut bob) = server.login_two("alice", "bob");
         let off = words(say, Notice::OwnLines(Switch::Off));
-        // One read, and so one round.
+        // One read, so one round.
         alice.send("before\n/own off\none\n/me two\n/ping\n");
         alice.expect_next(format!("[alice] before\n{off}\n{}", say("퐁\n", "pong\n")));
         bob.expect_next("[alice] before\n[alice] one\n* alice two\n");
         bob.send("three\n").expect_next("[bob] three\n");
-        // What others say comes, and what is refused or answered.
+        // Other people's messages, refusals and answers still come.
         alice.expect_next("[bob] three\n");
         check(&mut alice, "/내말 끄기", &words(say, Notice::Already));
         let long = "x".repeat(4_097);
         check(&mut alice, &long, &words(say, Notice::LineTooLong { bytes: 4_097 }));
         alice.send("/topic x\n").expect(say("정한 주제: x --\n", "set the topic: x --\n"));
-        // In another room, under another name, and in what was said before.
+        // It also holds in another room, under another name, and for earlier messages.
         alice.send("/nick alicia\n").expect(" --\n");
         alice.send("/history\n/ping\n");
         let history = alice.expect(say("퐁\n", "pong\n"));
@@ -525,7 +525,7 @@ fn the_operators_commands_are_unknown_to_members() {
         let unknown =
             say("없는 명령입니다. 명령 목록: /도움말", "Unknown command. All commands: /help");
         check(&mut alice, "/abracadabra", unknown);
-        // Those that are like one of a member's are followed by it.
+        // The answer to a command that resembles a member's suggests that one.
         let begins = unknown.split_inclusive('.').next().unwrap_or_default();
         for line in ["/stop", "/ban alice", "/say hi", "/bans", "/종료"] {
             alice.send(format!("{line}\n"));

@@ -1,5 +1,5 @@
 //! Two clients talk and whisper while their connections are cut a thousand times, at random
-//! bytes, in every way that a connection can end. Nothing is lost, doubled or out of order.
+//! bytes, in every way that a connection can end. Nothing is lost, duplicated or out of order.
 
 use std::{
     collections::VecDeque,
@@ -196,7 +196,7 @@ impl Link {
         loop {
             if let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.unread.drain(..=end).collect();
-                // Everything before the hello is for people.
+                // Everything before the hello is meant for people.
                 match serde_json::from_slice(&line) {
                     Ok(message) => return Incoming::Message(message),
                     Err(_) if line.starts_with(b"{") => {

@@ -1,5 +1,5 @@
-//! Deployment: behind a real nginx, with the configuration that we ship (over TLS) and with one
-//! that many have copied from an article; and as a service.
+//! Deployment: behind a real nginx, with the configuration that the project ships (over TLS) and
+//! with one that many people have copied from an article; and as a service.
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
@@ -53,7 +53,7 @@ pub(crate) fn free_address() -> SocketAddr {
 }
 
 impl Nginx {
-    /// The configuration that we ship, in front of `web`.
+    /// The configuration that the project ships, in front of `web`.
     #[track_caller]
     fn shipped(web: SocketAddr) -> Nginx {
         Nginx::shipped_at(free_address(), web)
@@ -222,7 +222,7 @@ fn a_restart_is_a_goodbye_and_then_a_welcome() {
 fn the_service_is_one_that_systemd_takes() {
     let folder = TestFolder::new();
     let unit = include_str!("../../server/deploy/madang.service");
-    // The program need not be installed where the test runs.
+    // The program need not be installed on the machine that runs the test.
     let unit = unit.replace("ExecStart=madang-server", "ExecStart=true");
     let path = folder.write("madang.service", &unit);
     let mut command = Command::new("systemd-analyze");
@@ -233,7 +233,7 @@ fn the_service_is_one_that_systemd_takes() {
 #[test]
 fn the_service_may_use_what_ten_thousand_members_and_every_bound_take() {
     const MEMBERS: usize = 10_000;
-    // Three pages of stack, and what a member's tables take, twice over.
+    // Three pages of stack, and a member's tables, twice over.
     const MEMBER_BYTES: usize = 2 * (12 + 8) * 1_024;
     let unit = include_str!("../../server/deploy/madang.service");
     let limit = unit.lines().find_map(|line| line.strip_prefix("MemoryMax=")?.strip_suffix('G'));

@@ -363,7 +363,7 @@ fn who_closes_has_left_however_it_closed() {
     watcher.expect_next("[four]님이 퇴장했습니다.\n");
 }
 
-/// Comes back to a session, and returns the connection and its welcome.
+/// Resumes a session; returns the connection and its welcome.
 #[track_caller]
 fn come_back(server: &TestServer, welcome: &Value) -> (WebSocketClient, Value) {
     let mut client = WebSocketClient::open_json(server.web_address());

@@ -1,5 +1,5 @@
-//! `/transcript`: what was said in a room, as a file that can be downloaded once: who may have
-//! it, what is in it, and what becomes of the link.
+//! `/transcript`: a room's conversation as a file that can be downloaded once: who may have it,
+//! what it contains, and what becomes of the link.
 
 use std::{
     io::{Read as _, Write as _},
@@ -29,7 +29,7 @@ fn in_memory() -> TestServer {
     TestServer::start(|config| config.lang = Lang::En)
 }
 
-/// A client in JSON that has given a name, and gone to a public room or made a private one.
+/// A JSON client that has logged in, and gone to a public room or made a private one.
 fn json_client(server: &TestServer, name: &str, room: Option<&str>) -> TestClient {
     let mut client = server.login_json(name);
     let line = room.map_or("/new".to_owned(), |room| format!("/join {room}"));
@@ -54,7 +54,7 @@ fn command(client: &mut TestClient, line: &str) {
     client.send_json(json!({"type": "command", "line": line, "nonce": line}));
 }
 
-/// The next message of a kind; no error comes before.
+/// The next message of a type, without an error before it.
 #[track_caller]
 fn next(client: &mut TestClient, kind: &str) -> Value {
     loop {
@@ -82,7 +82,7 @@ fn refused(client: &mut TestClient, line: &str) -> String {
 /// Says something, and waits until it is acknowledged.
 #[track_caller]
 fn say(client: &mut TestClient, text: &str) {
-    // A nonce that comes again says nothing again.
+    // A repeated nonce says nothing again.
     client.send_json(json!({"type": "say", "text": text, "nonce": text}));
     while next(client, "ack")["nonce"] != text {}
 }
@@ -108,7 +108,7 @@ fn ask(server: &TestServer, request: &str) -> String {
     client.expect_rest()
 }
 
-/// The head of an answer, and its body, put together if it comes in chunks.
+/// The head of an answer, and its body, with chunks joined.
 #[track_caller]
 fn get(server: &TestServer, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect(server.web_address()).expect("it listens");
@@ -125,7 +125,7 @@ fn get(server: &TestServer, path: &str) -> (String, String) {
     (head, String::from_utf8(rest).expect("UTF-8"))
 }
 
-/// A body that comes in chunks (RFC 9112 section 7.1).
+/// Joins a body in chunks (RFC 9112 section 7.1).
 #[track_caller]
 fn joined(mut rest: &[u8]) -> Vec<u8> {
     let mut whole = Vec::new();
@@ -155,7 +155,7 @@ fn expect_not_there(server: &TestServer, path: &str) {
     assert_eq!(answer, other, "nothing tells that there was one");
 }
 
-/// What a person is shown of a line of a transcript, without its time.
+/// What a person sees of a transcript's line, without its time.
 fn untimed(text: &str) -> Vec<&str> {
     let is_time = |line: &&str| line.len() > 9 && line.as_bytes()[2] == b':';
     text.lines().filter(is_time).map(|line| &line[9..]).collect()
@@ -243,7 +243,7 @@ fn a_link_is_good_for_one_download() {
     let (_, text) = get(&server, &format!("/some/prefix{path}?x=y"));
     assert!(text.contains("hello"), "{text}");
     expect_not_there(&server, &path);
-    // To a client that knows no chunks, the end is the end of the connection.
+    // For a client that knows no chunks, the body ends with the connection.
     let path = transcript(&mut kim, "/transcript");
     let answer = ask(&server, &format!("GET {path} HTTP/1.0"));
     let (head, text) = answer.split_once("\r\n\r\n").expect("a head");
@@ -267,7 +267,7 @@ fn the_owner_of_a_private_room_gets_what_it_remembers_and_nothing_is_on_disk() {
     bob.login_to(&format!("#{key}"), "bob");
     say(&mut alice, "a secret word");
     bob.send("/transcript\n").expect(Notice::OwnerOnly.text(Lang::En));
-    // A teacher is no owner there.
+    // A teacher does not own a private room.
     server.operate("/teacher bob");
     bob.expect(teacher_now());
     bob.send("/transcript\n").expect(Notice::OwnerOnly.text(Lang::En));
@@ -281,7 +281,7 @@ fn the_owner_of_a_private_room_gets_what_it_remembers_and_nothing_is_on_disk() {
     assert!(!page.contains(&key) && !head.contains(&key), "the key goes out in no file");
     let kept = path.trim_start_matches("/transcript/").to_owned();
 
-    // A room that is gone takes its links along.
+    // A room that is gone takes its links with it.
     let path = transcript(&mut alice, "/transcript");
     command(&mut alice, "/end");
     next(&mut alice, "entered");
@@ -339,7 +339,7 @@ fn the_operator_gets_any_public_room_and_those_that_were() {
     assert!(head.contains("filename=\"math-20") && head.contains(".html\""), "{head}");
     assert!(page.contains("in the first room"), "{page}");
 
-    // The room that the console looks at.
+    // The room that the console has chosen.
     server.operate("/transcript");
     carol.expect("-- the operator got the messages of this room as a file --\n");
     let (_, text) = get(&server, path_of(&link_on(&server, 2)));
@@ -351,7 +351,7 @@ fn the_operator_gets_any_public_room_and_those_that_were() {
     server.console_expect("Usage: /transcript [txt|html|jsonl]");
 }
 
-/// The last of so many links on the console.
+/// The last of this many links on the console.
 #[track_caller]
 fn link_on(server: &TestServer, count: usize) -> String {
     server.console_expect_count("/transcript/", count);
@@ -434,7 +434,7 @@ fn a_long_room_is_sent_as_it_is_read_and_who_does_not_read_is_dropped_alone() {
         say(&mut kim, &format!("{} to go", 39 - count));
     }
     let [one, other] = [0; 2].map(|_| transcript(&mut kim, "/transcript jsonl"));
-    // 12 MB do not fit into sockets: this one takes nothing.
+    // 12 MB do not fit into sockets, and this client reads nothing.
     let mut stalled = TestClient::connect_with_buffer(server.web_address(), 4_096);
     stalled.send(format!("GET {one} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     let (_, lines) = get(&server, &other);
@@ -443,7 +443,7 @@ fn a_long_room_is_sent_as_it_is_read_and_who_does_not_read_is_dropped_alone() {
     // Then it is dropped.
     metrics::expect_samples(&server, &[("madang_connections{door=\"web\"}", 0.0)]);
     let mut rest = Vec::new();
-    // It was reset, or has ended, before the end.
+    // It was reset, or ended early.
     let _ = stalled.into_stream().read_to_end(&mut rest);
     assert!(!rest.ends_with(b"0\r\n\r\n"), "it took everything");
 }

@@ -1,4 +1,4 @@
-//! The exercises of `server/EXERCISES.md`: each program is run as it stands on the page, against a
+//! The exercises of `server/EXERCISES.md`: each program is run exactly as printed, but against a
 //! server at other addresses.
 
 use std::{
@@ -17,7 +17,7 @@ const KOREAN_PAGE: &str = include_str!("../../server/EXERCISES.ko.md");
 /// How long an exercise may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The programs on a page, in their order; the first belongs to the second exercise.
+/// The programs on a page, in order; the first belongs to the second exercise.
 fn programs(page: &str) -> Vec<&str> {
     let blocks = page.split("```python\n").skip(1);
     blocks.filter_map(|block| block.split_once("```")).map(|(program, _)| program).collect()
@@ -27,7 +27,7 @@ fn server() -> TestServer {
     TestServer::start(|config| config.lang = Lang::En)
 }
 
-/// Python with the program of an exercise, which finds the server at its addresses.
+/// Python with an exercise's program, which finds the server at its addresses.
 fn python(exercise: usize, server: &TestServer) -> Command {
     let at = |address: SocketAddr| format!("(\"{}\", {})", address.ip(), address.port());
     let program = programs(PAGE)[exercise - 2]

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::commands::{Say, in_both_languages, words};
 
-/// Commands at the prompt, and what each is refused with.
+/// Commands at the prompt, and how each is refused.
 fn refused(say: Say) -> [(&'static str, String); 12] {
     let command = |error: CommandError| words(say, Notice::CommandRefused(&error));
     let join = CommandSpec::find("/join").expect("a command");

@@ -18,7 +18,7 @@ fn lines_of(client: &mut TestClient) -> Vec<String> {
     lines
 }
 
-/// Every kind of line that a server sends to `victim`, collected in a session where everything
+/// Every kind of line that a server sends to `victim`, collected in a session in which each event
 /// happens once.
 #[track_caller]
 fn genuine_lines(server: &TestServer, victim: &mut TestClient) -> BTreeSet<String> {

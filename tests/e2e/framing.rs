@@ -256,7 +256,7 @@ fn packet_peers_get_each_line_in_a_send_of_its_own() {
     assert!(segments(before.0, after.0).is_none_or(|count| count == LINES), "{before:?} {after:?}");
     assert!(segments(before.1, after.1).is_none_or(|count| count == 1), "{before:?} {after:?}");
 
-    // Once it ends lines, it is a line peer in this respect too.
+    // Once it ends lines, it is a line peer in this respect, too.
     packets.send("\n").wait_until_read();
     packets.send("/ping x\n").expect(" x\n");
     let before = packets.received_segments();

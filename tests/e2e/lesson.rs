@@ -25,7 +25,7 @@ pub(crate) fn start(change: impl FnOnce(&mut Config)) -> TestServer {
     })
 }
 
-/// What a notice about a lesson says.
+/// The text of a notice about a lesson.
 pub(crate) fn words(notice: LessonNotice<'_>) -> String {
     Notice::Lesson(notice).text(Lang::En)
 }
@@ -47,7 +47,7 @@ impl Program for TestClient {
         self.ask(json!({"type": "command", "line": line, "nonce": line}))
     }
 
-    /// The next message of this type, whatever comes before it.
+    /// The next message of this type, skipping others.
     #[track_caller]
     fn next(&mut self, kind: &str) -> Value {
         loop {
@@ -59,7 +59,7 @@ impl Program for TestClient {
         }
     }
 
-    /// Waits until all that was sent before is answered.
+    /// Waits until everything sent before is answered.
     #[track_caller]
     fn settled(&mut self) {
         self.command("/ping settled");
@@ -200,7 +200,7 @@ fn what_is_sent_twice_at_once_while_slow_is_said_once_or_refused_each_time() {
     assert_eq!(answers, ["ack a", "ack a", "error b", "error b"]);
 }
 
-/// What each may do, in which mode, by each door.
+/// What each may do in which mode, by each door.
 #[test]
 fn what_listening_and_slow_forbid_is_the_same_by_every_door() {
     let server = start(|_| {});
@@ -229,7 +229,7 @@ fn what_listening_and_slow_forbid_is_the_same_by_every_door() {
     }
     text.send("/topic mine\n");
     text.expect(words(LessonNotice::TeacherOnly));
-    // Whispers pass to a teacher, and not between pupils.
+    // A pupil may whisper to a teacher, but not to another pupil.
     text.send("/msg json psst\n");
     text.expect(&listening);
     text.send("/msg Kim psst\n");
@@ -262,13 +262,13 @@ fn what_listening_and_slow_forbid_is_the_same_by_every_door() {
             assert!((3_590..=3_600).contains(&wait), "{error}");
         }
     }
-    // Another room is the same lesson.
+    // Another room belongs to the same lesson.
     packets.command("/join math");
     let entered = packets.next("entered");
     assert_eq!(entered["lesson"]["slow"], 3_600, "{entered}");
     packets.send_json(json!({"type": "say", "text": "third", "nonce": "3"}));
     assert_eq!(next_error(&mut packets)["code"], "slow");
-    // A private one is none of it.
+    // A private room does not.
     packets.command("/new");
     assert_eq!(packets.next("entered")["lesson"], Value::Null);
     packets.send_json(json!({"type": "say", "text": "free", "nonce": "4"}));
@@ -329,7 +329,7 @@ fn only_teachers_lead_by_every_door() {
     for line in ["/end", "/owner bob"] {
         refused(&mut kim, line, "owner_only");
     }
-    // A teacher owns every public room otherwise.
+    // Otherwise a teacher owns every public room.
     for (line, event) in [
         ("/mute bob 10m", "muted"),
         ("/unmute bob", "unmuted"),
@@ -341,7 +341,7 @@ fn only_teachers_lead_by_every_door() {
         kim.command(line);
         assert_eq!(bob.next(event)["type"], event);
     }
-    // From the lobby one is sent away altogether.
+    // A kick from the lobby ends the connection.
     assert_eq!(bob.next("bye")["reason"], "kicked");
     bob.expect_closed();
 }
@@ -359,7 +359,7 @@ fn wrong_codes_end_a_connection_and_are_counted_by_address() {
     let mut carol = server.login_json("carol");
     refused(&mut carol, "/teach 12345678", "wrong_code");
     refused(&mut carol, "/teach 12345678", "wrong_code");
-    // Even the right one is not read any more; only the operator can help.
+    // After that even the right code is not read; only the operator can help.
     let refusal = refused(&mut carol, &format!("/teach {CODE}"), "too_many_codes");
     assert!(refusal["wait_seconds"].as_u64().is_some_and(|wait| wait > 3_000), "{refusal}");
     server.operate("/teacher carol");
@@ -411,7 +411,7 @@ fn the_code_is_refused_wherever_it_is_said_and_stands_nowhere() {
         erin.send_json(login);
         assert_eq!(next_error(&mut erin)["code"], "code_in_text");
     }
-    // A teacher's lines are refused too, and the operator's.
+    // A teacher's lines and the operator's are refused, too.
     refused(&mut kim, &format!("/lesson {CODE}"), "code_in_text");
     kim.ask(json!({"type": "say", "text": CODE, "nonce": "1"}));
     assert_eq!(next_error(&mut kim)["code"], "code_in_text");
@@ -539,7 +539,7 @@ fn who_comes_back_in_mid_poll_finds_their_vote_and_their_hand() {
     assert_eq!((&lesson["poll"]["vote"], &lesson["place"]), (&json!(2), &json!(1)), "{lesson}");
     back.command("/poll");
     assert_eq!(back.next("ballot")["poll"]["vote"], 2);
-    // Somebody else sees neither.
+    // Others see neither.
     let mut carol = server.connect();
     carol.become_json();
     carol.send_json(json!({"type": "login", "name": "carol"}));
@@ -696,8 +696,8 @@ fn a_link_with_a_ticket_makes_a_teacher_and_no_room() {
     bob.expect_nothing_for(Duration::from_millis(1));
 }
 
-/// What people without a session that comes back had before a restart waits for their name,
-/// but not for ever.
+/// What people without a resumable session had before a restart waits for their name, but not for
+/// ever.
 #[test]
 fn a_hand_goes_down_whose_owner_does_not_come_back_after_a_restart() {
     let folder = TestFolder::new();
@@ -714,7 +714,7 @@ fn a_hand_goes_down_whose_owner_does_not_come_back_after_a_restart() {
     kim.ask(json!({"type": "say", "text": "settled", "nonce": "s"}));
     while kim.next("ack")["nonce"] != "s" {}
     server.stop();
-    // The teacher's session is not waited for either.
+    // The teacher's session is not waited for, either.
     let server = school(Duration::from_millis(1));
     let mut kim = server.login_json("Lee");
     kim.command(&format!("/teach {CODE}"));
@@ -748,7 +748,7 @@ fn what_a_teacher_whispers_is_marked_by_every_door_and_when_it_was_kept() {
     away.send_json(json!({"type": "login", "name": "away"}));
     let token = away.next("welcome")["session"].clone();
     away.reset();
-    // The server has noticed.
+    // The server has noticed the lost connection.
     server.console_expect("[away] disconnected");
     for name in ["ko", "en", "lines", "socket", "away"] {
         kim.command(&format!("/msg {name} psst"));
@@ -768,7 +768,7 @@ fn what_a_teacher_whispers_is_marked_by_every_door_and_when_it_was_kept() {
     back.become_json();
     back.send_json(json!({"type": "login", "session": token}));
     teachers(&back.next("whisper"));
-    // Nobody else's is.
+    // Other people's whispers are not marked.
     en.send("/msg away hi\n");
     assert_eq!(back.next("whisper")["teacher"], Value::Null);
     en.send("/msg ko hi\n");

@@ -1,5 +1,5 @@
-//! What nobody may learn in a lesson: two worlds that differ only in who voted what and who
-//! asked what look the same to everyone else, and tallies go to nobody but teachers.
+//! What nobody may learn in a lesson: two runs that differ only in who voted for what and who
+//! asked what look the same to everyone else, and tallies go only to teachers.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +15,7 @@ use crate::{
     web::answer,
 };
 
-/// Who voted what, first and at last, and who asked what, in this order.
+/// Who voted for what, at first and finally, and who asked what, in this order.
 struct World {
     votes: [[usize; 2]; 3],
     questions: [(usize, &'static str); 2],
@@ -29,7 +29,7 @@ const WORLDS: [World; 2] = [
 
 const PUPILS: [&str; 3] = ["ann", "ben", "cat"];
 
-/// What anybody but the voters themselves gets, by who or what tells it.
+/// What anybody but the voters themselves receives, by its source.
 type Seen = BTreeMap<&'static str, Vec<String>>;
 
 /// Everything that can be asked about people and the lesson.
@@ -53,7 +53,7 @@ impl World {
         let mut socket = server.login_websocket("socket");
         let mut pupils: Vec<TestClient> = PUPILS.map(|name| server.login_json(name)).into();
         kim.command("/poll Q / a / b");
-        // One after the other: in both worlds they vote and ask at the same times.
+        // One after the other: in both runs they vote and ask at the same times.
         for round in 0..2 {
             for (pupil, votes) in pupils.iter_mut().zip(self.votes) {
                 if round == 0 {
@@ -120,8 +120,8 @@ trait Observer {
 }
 
 impl Observer for TestClient {
-    /// Takes all that has come so far, but for tallies that come by themselves: how many is a
-    /// matter of time. An event of the room and an answer may change places.
+    /// Takes everything that has arrived, except tallies that come unasked: their number depends
+    /// on the timing. A room's event and an answer may change places.
     fn take_seen(&mut self) -> Vec<String> {
         let mut seen = Vec::new();
         self.command("/ping taken");
@@ -139,7 +139,7 @@ impl Observer for TestClient {
     }
 }
 
-/// A message without what differs from run to run.
+/// A message without the parts that differ from run to run.
 fn timeless(mut message: Value) -> Value {
     const FIELDS: [&str; 12] = [
         "id",
@@ -169,7 +169,7 @@ fn timeless(mut message: Value) -> Value {
     message
 }
 
-/// Lines without times, ports and what a link draws, in no order.
+/// Lines without times, ports and random links, sorted.
 fn timeless_lines(text: &str) -> Vec<String> {
     let is_of_a_time = |word: &str| {
         word.contains("://")
@@ -185,7 +185,7 @@ fn timeless_lines(text: &str) -> Vec<String> {
             let mut words: Vec<&str> = Vec::new();
             for word in line.split([' ', '·']) {
                 if is_of_a_time(word) {
-                    // How many of them.
+                    // Only their number.
                     words.pop_if(|before| before.chars().all(|c| c.is_ascii_digit()));
                 } else {
                     words.push(word);
@@ -198,7 +198,7 @@ fn timeless_lines(text: &str) -> Vec<String> {
     lines
 }
 
-/// The table of who attended, without the columns of times.
+/// The table of attendance, without the columns of times.
 fn table(server: &TestServer, kim: &mut TestClient) -> Vec<String> {
     kim.command("/attendance");
     let path = kim.next("attendance")["path"].as_str().expect("there is a page").to_owned();
@@ -212,8 +212,8 @@ fn table(server: &TestServer, kim: &mut TestClient) -> Vec<String> {
     table.lines().map(without_times).collect()
 }
 
-/// The metrics, but for those that count bytes, rounds and seconds: how many tallies are sent
-/// is a matter of time.
+/// The metrics, except those that count bytes, rounds and seconds: the number of tallies depends
+/// on the timing.
 fn timeless_metrics(server: &TestServer) -> Vec<String> {
     let of_time = ["bytes", "round", "seconds", "deliveries", "connections", "drainer"];
     let samples = samples(server).into_iter();
@@ -232,7 +232,7 @@ fn nothing_tells_who_voted_or_asked_what() {
         assert_eq!(differs(one, other), differs(other, one), "{name}");
         assert_eq!(one, other, "{name}");
     }
-    // And there was something to see.
+    // The comparison had something to look at.
     let has = |name: &str, part: &str| {
         assert!(one[name].iter().any(|line| line.contains(part)), "{name}: {:?}", one[name]);
     };
@@ -260,7 +260,7 @@ fn tallies_go_to_teachers_and_their_wall_at_most_twice_a_second() {
     kim.command("/poll Q / a / b");
     pupil.next("poll");
     let started = Instant::now();
-    // For more than a second, as fast as they are taken.
+    // For more than a second, as fast as votes are accepted.
     let mut votes = 0;
     while started.elapsed() < Duration::from_millis(1_200) {
         votes += 1;
@@ -280,7 +280,7 @@ fn tallies_go_to_teachers_and_their_wall_at_most_twice_a_second() {
                 break;
             }
         }
-        // Half a second before each, but for the first.
+        // Half a second before each tally except the first.
         let most = started.elapsed().as_millis() / 500 + 1;
         assert!(tallies <= most, "{tallies} tallies for {votes} votes, at most {most}");
     }

@@ -1,5 +1,5 @@
-//! The lesson that the manual tells: each line that it has people type is typed, and answered as
-//! it says. What the READMEs tell of a lesson is a part of that.
+//! The lesson in the manual: each line that it tells people to type is typed, and answered as it
+//! says. The lesson in the READMEs is part of it.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ const README: &str = include_str!("../../README.md");
 
 const CODE: &str = "7F3K-9Q2M";
 
-/// A row of the story: who types what, and the line that they see then.
+/// A row of the story: who types what, and the line they see then.
 struct Step<'s> {
     who: &'s str,
     typed: &'s str,
@@ -78,7 +78,7 @@ fn the_readme_tells_the_same_lesson() {
         let told: Vec<&str> = spans.collect();
         assert!(told.len() >= 14, "{told:?}");
         for line in told {
-            // The console's, which shows it on a terminal only.
+            // Only the console shows this, and only on a terminal.
             let is_known = ["/code", "/교사코드"].contains(&line) || steps.contains(&line);
             assert!(is_known, "{line} is not in server/LESSON.md");
         }

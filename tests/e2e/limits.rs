@@ -1,4 +1,4 @@
-//! Limits for one peer: time to log in, lines a second, connections.
+//! Limits for one peer: time to log in, lines per second, connections.
 
 use std::{
     io::{Read, Write},
@@ -77,14 +77,14 @@ fn the_rate_limit_delays_lines_and_drops_none() {
         bob.expect_next(format!("[alice] line {n}\n"));
     }
     let passed = started.elapsed();
-    // 51 more lines at 50 a second, minus the allowance that came in during the burst.
+    // 51 more lines at 50 a second, minus the allowance that accrued during the burst.
     assert!(passed >= Duration::from_millis(900), "{passed:?}");
     // Others can talk in the meantime, and nobody is disconnected.
     alice.send("/quit\n").expect("line 59\n");
     alice.expect_closed();
 }
 
-/// A name and two lines; the next one has to wait longer than any test does.
+/// A name and two lines; the next line would wait longer than any test does.
 fn three_lines() -> RateLimit {
     let lines_per_second = 1.0 / NEVER.as_secs_f64();
     RateLimit { lines_per_second, burst_lines: 3.0, ..RateLimit::per_second(10) }
@@ -101,12 +101,12 @@ fn who_is_delayed_delays_nobody_else() {
     alice.expect_next("[bob] not hindered\n");
 }
 
-/// Connects, says 18 lines and quits, again and again until `deadline`; returns how many of
-/// these lines were said.
+/// Connects, says 18 lines and quits, again and again until `deadline`; returns how many of the
+/// lines were said.
 fn say_and_reconnect(address: SocketAddr, name: &str, deadline: Instant) -> usize {
     let mut said = 0;
     for round in (0..).take_while(|_| Instant::now() < deadline) {
-        // A name of its own: what is shown of the past is not counted again.
+        // A new name each time, so that earlier messages are not counted again.
         let name = format!("{name}-{round}");
         let mut stream = TcpStream::connect(address).expect("it listens");
         let lines = format!("{name}\n{}/quit\n", "x\n".repeat(18));
@@ -132,13 +132,13 @@ fn who_reconnects_says_no_more_than_who_stays() {
         .collect();
     let said: usize = peers.into_iter().map(|peer| peer.join().expect("no panic")).sum();
     let seconds = started.elapsed().as_secs_f64();
-    // Twenty bursts, five more a second, and each peer its ten lines a second.
+    // Twenty bursts, five more per second, and ten lines per second for each peer.
     let most = 20.0 * (20.0 + 5.0 * seconds) + 10.0 * PEERS as f64 * seconds;
     println!("{said} lines in {seconds:.1} s: {:.0} a second", said as f64 / seconds);
     assert!(said > 18 && said as f64 <= most, "{said} lines in {seconds} s, at most {most}");
 }
 
-/// Somebody in lines, over whatever.
+/// A line client over any transport.
 enum Peer {
     Lines(TestClient),
     Messages(WebSocketClient),
@@ -219,7 +219,7 @@ fn stopping_ends_the_wait_of_who_is_delayed() {
 fn answers_that_are_not_read_end_the_reading() {
     const IAC: u8 = 255;
     const IP: u8 = 244;
-    /// A server that takes nothing for so long does not read, however busy it is.
+    /// A server that accepts nothing for this long has stopped reading, however busy it is.
     const STALL: Duration = Duration::from_secs(3);
     /// What goes out before both kernels' buffers are full, and much more.
     const FLOOD_BYTES: usize = 128 << 20;
@@ -261,14 +261,14 @@ fn a_peer_too_many_is_told_so_and_there_is_room_when_one_has_left() {
         assert!(words.contains("server is full"), "{words}");
         refused.expect_closed();
     }
-    // Who talks before it listens reads the refusal all the same.
+    // A peer that talks before it listens reads the refusal, too.
     let mut refused = server.connect();
     refused.try_send("carol\n");
     refused.expect("server is full");
     server.console_expect("연결 거절 (서버가 가득 참)\n");
     drop(bob);
     alice.expect("[bob]님이 퇴장했습니다.\n");
-    // A moment passes between the leaving and the end of the connection.
+    // There is a moment between leaving and the end of the connection.
     let deadline = Instant::now() + DEADLINE;
     loop {
         let mut carol = server.connect();

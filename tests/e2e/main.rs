@@ -1,5 +1,5 @@
-//! End-to-end tests: what can be seen of Madang over real sockets and from real
-//! processes. One binary, a module per topic.
+//! End-to-end tests: Madang as seen over real sockets and from real processes. One binary, with a
+//! module for each topic.
 
 mod conversation;
 mod commands;

@@ -56,7 +56,7 @@ pub(crate) fn expect_samples(server: &TestServer, expected: &[(&str, f64)]) {
     }
 }
 
-/// A conversation over every door, and what the metrics count of it.
+/// A conversation over every door, and the metrics that it should lead to.
 fn conversation(server: &TestServer) -> ([TestClient; 2], Vec<(&'static str, f64)>) {
     // Notices of joining: three for alice, two for bob, one for carol.
     let mut alice = server.login("alice");

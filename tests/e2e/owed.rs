@@ -1,15 +1,15 @@
-//! A connection that ends while its member is owed acks, because the disk is slow: the goodbye
-//! comes behind them, whoever ends it.
+//! A connection that ends while the slow disk still owes its member acks: the goodbye comes after
+//! them, whoever ends it.
 
 use madang_server::{config::Config, journal::JournalConfig};
 use madang_tests::{DEADLINE, TestClient, TestFolder, TestServer};
 use serde_json::{Value, json};
 
-/// A disk on which the server's writes have to wait.
+/// A disk where the server's writes have to wait.
 struct SlowDisk(rusqlite::Connection);
 
 impl SlowDisk {
-    /// Waits for the write that is under way.
+    /// Waits for the current write.
     #[track_caller]
     fn hold(folder: &TestFolder) -> SlowDisk {
         let database = folder.path().join("data").join("madang.db");
@@ -24,7 +24,7 @@ impl SlowDisk {
     }
 }
 
-/// A server whose goodbyes wait for acks for as long as tests wait for anything.
+/// A server whose goodbyes wait for acks as long as tests wait for anything.
 fn start(folder: &TestFolder) -> TestServer {
     TestServer::start(|config: &mut Config| {
         config.journal = Some(JournalConfig::of(&folder.path().join("data")));
@@ -33,7 +33,7 @@ fn start(folder: &TestFolder) -> TestServer {
     })
 }
 
-/// The types of the messages until the last, which says goodbye.
+/// The types of all messages up to the goodbye.
 #[track_caller]
 fn types_until_bye(alice: &mut TestClient) -> Vec<String> {
     let mut types = Vec::new();
@@ -44,8 +44,8 @@ fn types_until_bye(alice: &mut TestClient) -> Vec<String> {
     types
 }
 
-/// Alice says something, `end` ends her connection and waits until the server knows, and only
-/// then the disk is quick again.
+/// Alice says something; `end` ends her connection and waits until the server knows; only then
+/// does the disk continue.
 #[track_caller]
 fn check(how: &str, end: impl FnOnce(&TestServer, &mut TestClient, Value, &mut TestClient)) {
     let folder = TestFolder::new();
@@ -53,7 +53,7 @@ fn check(how: &str, end: impl FnOnce(&TestServer, &mut TestClient, Value, &mut T
     let mut bob = server.login("bob");
     let mut alice = server.connect();
     let welcome = alice.login_json("alice");
-    // What she came by is on the disk.
+    // Everything up to her joining is on the disk.
     alice.send_json(json!({"type": "say", "text": "hello", "nonce": "first"}));
     alice.expect_message("said");
     alice.expect_message("ack");

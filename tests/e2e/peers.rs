@@ -1,5 +1,5 @@
 //! Independent clients: over WebSocket with the chat and `/echo`, and over TLS in lines.
-//! `.ci/run` installs them, as listed in `tests/peers` and `tests/browser`.
+//! `.ci/run` installs them from the lists in `tests/peers` and `tests/browser`.
 
 use std::{path::Path, process::Command, time::Duration};
 
@@ -25,7 +25,7 @@ fn node(script: &str) -> Command {
     command
 }
 
-/// Runs a program's conversation twice, in lines and in JSON, with a host at another door.
+/// Plays a program's conversation twice, in lines and in JSON, with a host at another door.
 #[track_caller]
 fn chat_with(mut command: impl FnMut() -> Command) {
     let server = TestServer::start(|_| {});
@@ -143,7 +143,7 @@ fn openssl_and_ncat_chat() {
         format!("{OPENSSL} -tls1_3"),
         "ncat -4 --ssl-verify --ssl-trustfile {ca} localhost {port}".to_owned(),
     ];
-    // And as written in the READMEs.
+    // And exactly as the READMEs say.
     for (there, here) in [(":9010", ":{port}"), (" 9010", " {port}")] {
         let there = format!("chat.example.org{there}");
         let told = documented_commands()
@@ -231,7 +231,7 @@ fn a_java_program_that_writes_utf_is_told_what_is_wrong() {
     server.console_expect("writeUTF");
 }
 
-/// The bytes of a peer, read by read: it logs in as `peer`, says `안녕`, and quits.
+/// What a peer sends, read by read: it logs in as `peer`, says `안녕`, and quits.
 type Reads = &'static [&'static [u8]];
 
 #[test]

@@ -1,4 +1,4 @@
-//! `/echo?explain`, for learners: what arrives is explained, and broken frames are judged.
+//! `/echo?explain`, for learners: received frames are explained, and broken ones are judged.
 
 use madang_tests::{TestServer, WebSocketClient, frame};
 use serde_json::{Value, json};
@@ -65,7 +65,7 @@ fn many_fragments_are_not_many_explanations() {
             kind => assert_eq!(kind, Some("frame"), "{message}"),
         }
     };
-    // However many reads they came in, most are only counted.
+    // However many reads there were, most of them are only counted.
     assert!(more.is_some() && told < 16 * 1_024, "{told} {more:?}");
 }
 

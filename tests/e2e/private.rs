@@ -63,7 +63,7 @@ fn an_evening_of_two_in_a_private_room() {
         let seen = lobby.expect(say("퐁\n", "pong\n"));
         assert!(!seen.contains("private") && !seen.contains("작전"), "{seen}");
 
-        // A member goes to the lobby, and finds the history on coming back.
+        // A member goes to the lobby, and finds the history after coming back.
         bob.send("/leave\n").expect_joined("bob");
         lobby.expect_joined("bob");
         alice.expect_line();
@@ -389,7 +389,7 @@ fn the_key_goes_out_in_invite_alone() {
     seen += &bob.expect("[bob]");
     bob.expect_line();
     alice.expect_message("joined");
-    // Every command of a member, and every kind of mistake with the key in it.
+    // Every command of a member, and every kind of mistake, with the key in it.
     let lines = [
         "안녕",
         "/me waves",
@@ -498,7 +498,7 @@ fn words_for_another_room_are_not_said_in_this_one() {
     alice.send_json(json!({"type": "say", "text": "비밀", "room": mark}));
     alice.expect_said("alice", "비밀");
 
-    // In one write, like text that is on its way during a change of room.
+    // In one write, like text sent during a change of room.
     let requests = [
         json!({"type": "command", "line": "/leave"}),
         json!({"type": "say", "text": "비밀", "room": mark, "nonce": "1"}),

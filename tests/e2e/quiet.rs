@@ -1,5 +1,5 @@
-//! Quiet sessions: they join and leave public rooms without a word, are marked in lists, and
-//! say something only if they are on this machine.
+//! Quiet sessions: they join and leave public rooms unannounced, are marked in lists, and may
+//! speak only from this machine.
 
 use madang_protocol::{notice::Notice, text::Lang};
 use madang_tests::{TestClient, TestServer, WebSocketClient};
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 const JSON: (&str, &str) = ("Sec-WebSocket-Protocol", "madang.json.v1");
 
-/// A program, by whichever door it came.
+/// A program at one of the doors.
 enum Bot {
     Lines(TestClient),
     WebSocket(WebSocketClient),
 }
 
 impl Bot {
-    /// One by each of the doors, before the login.
+    /// One at each door, before the login.
     fn by_each_door(server: &TestServer) -> [Bot; 2] {
         let mut lines = server.connect();
         lines.become_json();
@@ -49,7 +49,7 @@ impl Bot {
         }
     }
 
-    /// The next message, which is of this type.
+    /// The next message, which must have this type.
     #[track_caller]
     fn expect(&mut self, kind: &str) -> Value {
         match self {
@@ -109,13 +109,13 @@ impl Bot {
     }
 }
 
-/// What `/who` answers while bob and logbot are here.
+/// The answer to `/who` while bob and logbot are here.
 fn who_of_both() -> String {
     let (count, names, quiet) = (2, &["bob", "logbot"][..], &["logbot"][..]);
     Notice::Who { count, names, quiet }.text(Lang::Ko) + "\n"
 }
 
-/// The same when bob is left.
+/// The same when only bob is left.
 fn who_of_bob() -> String {
     let (count, names, quiet) = (1, &["bob"][..], &[][..]);
     Notice::Who { count, names, quiet }.text(Lang::Ko) + "\n"
@@ -203,7 +203,7 @@ fn a_quiet_session_is_kept_out_of_private_rooms_however_it_asks() {
         }
         bot.send(json!({"type": "login", "quiet": true, "new_room": true, "nonce": "1"}));
         bot.expect_refused_login("public_only");
-        // A place that was chosen before the login counts too.
+        // A room chosen before the login counts, too.
         bot.command(&format!("/join #{key}"));
         bot.expect("notice");
         bot.expect("ack");
@@ -222,7 +222,7 @@ fn a_quiet_session_is_kept_out_of_private_rooms_however_it_asks() {
             bot.command(line);
             bot.expect_refused("public_only", line);
         }
-        // Public rooms stay open to it, and it has not left the last one for nothing.
+        // Public rooms stay open to it, and the refusals did not make it leave its room.
         bot.command("/who");
         assert_eq!(bot.expect("who")["room"], "news");
         bot.expect("ack");
@@ -249,7 +249,7 @@ fn a_quiet_session_stays_quiet_when_it_is_cut_and_comes_back() {
     server.console_expect("[logbot] 연결 끊김");
     bob.send("missed\n").expect_next("[bob] missed\n");
 
-    // Nothing has happened in its time yet: the id of the welcome is the last that it has.
+    // Nothing has happened since it joined: the id in the welcome is its last.
     let back = json!({
         "type": "login", "session": welcome["session"], "room": "lobby", "last": welcome["id"],
     });
@@ -264,7 +264,7 @@ fn a_quiet_session_stays_quiet_when_it_is_cut_and_comes_back() {
     bob.expect_next("[logbot] I am here\n");
     bob.send("/who\n").expect_next(who_of_both());
 
-    // On another machine it only reads from then on.
+    // From another machine it can only read from then on.
     let mut elsewhere = Bot::through_proxy(&server, ("X-Forwarded-For", "203.0.113.9"));
     elsewhere.send(back);
     elsewhere.expect("welcome");
@@ -298,7 +298,7 @@ fn quiet_members_are_marked_for_everyone_who_asks() {
     server.operate("/who");
     server.console_expect("  quiet\n");
 
-    // What is done to it is announced.
+    // What happens to it is announced.
     bot.command("/nick newsbot");
     assert_eq!(bot.expect("renamed")["to"], "newsbot");
     assert_eq!(alice.expect_message("renamed")["to"], "newsbot");

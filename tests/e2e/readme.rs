@@ -1,5 +1,5 @@
-//! What the READMEs say is so: the table of commands, the map of the server's folders, and
-//! which test runs each command that they tell people to type.
+//! Checks the READMEs: the table of commands, the map of the server's folders, and which test
+//! runs each command that they tell people to type.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -89,7 +89,7 @@ fn the_architecture_page_maps_every_folder_and_file_and_no_other() {
         let entry = entry.expect("it can be read");
         let name = entry.file_name().into_string().expect("names are UTF-8");
         let is_folder = entry.file_type().expect("it has a type").is_dir();
-        // The file that goes with a folder is in the folder's row, but for the exceptions.
+        // A folder's own file belongs to the folder's row, with a few exceptions.
         let has_folder = sources.join(name.trim_end_matches(".rs")).is_dir();
         if is_folder {
             expected.push(format!("{name}/"));
@@ -102,13 +102,13 @@ fn the_architecture_page_maps_every_folder_and_file_and_no_other() {
     assert_eq!(mapped, expected);
 }
 
-/// How it is known that a command works.
+/// How a command is known to work.
 enum Proof {
-    /// This file has this test, which runs it.
+    /// This file has this test, which runs the command.
     Test(&'static str, &'static str),
     /// A step of `.ci/run`.
     Ci,
-    /// None: the reason.
+    /// It is not tested, for this reason.
     NotRun(&'static str),
 }
 
@@ -132,7 +132,7 @@ const FIREWALL: Proof = NotRun("it changes the firewall of the machine");
 const CONTAINER: Proof =
     NotRun("it fetches images; tests/structure/packages.rs reads the Containerfile");
 
-/// All commands but those that start one of the two programs.
+/// All commands except those that start one of the two programs.
 const OTHERS: &[(&str, Proof)] = &[
     (".ci/package archive", Ci),
     (
@@ -221,7 +221,7 @@ const OTHERS: &[(&str, Proof)] = &[
     ("telnet HOST 9009", Test(PROGRAMS, "telnet_talks_and_its_interrupt_does_not_mute_it")),
 ];
 
-/// The command that makes a certificate, and the block of JavaScript, by how they begin.
+/// The beginnings of the command that makes a certificate and of the block of JavaScript.
 const LONG: &[(&str, Proof)] = &[
     (
         "openssl req -x509 ",

@@ -1,6 +1,5 @@
-//! The rules of WebSocket, as the public Autobahn test suite checks them with an echo server:
-//! the cases of its sections 1 to 7 and 10 by their numbers, and those of section 9 without
-//! some of the sizes.
+//! The rules of WebSocket, as the public Autobahn test suite checks them with an echo server: the
+//! cases of its sections 1 to 7 and 10 by number, and those of section 9 except for some sizes.
 
 use std::time::Duration;
 

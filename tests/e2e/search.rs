@@ -1,5 +1,5 @@
-//! `/search` over what is on disk, asked as a program asks: page by page, until nothing older
-//! is left. What it finds is what the plainest possible search of the same messages finds.
+//! `/search` over what is on disk, as a program uses it: page by page, until nothing older is
+//! left. It must find what the simplest possible search of the same messages finds.
 
 use std::cell::RefCell;
 
@@ -9,10 +9,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use unicode_normalization::UnicodeNormalization;
 
-/// Somebody who says things and looks for them.
+/// Somebody who says things and searches for them.
 struct Searcher {
     client: TestClient,
-    /// What was said in the room: ids and texts, as members have seen them.
+    /// What was said in the room: ids and texts as members saw them.
     said: Vec<(u64, String)>,
     requests: usize,
 }
@@ -70,7 +70,7 @@ impl Searcher {
         self.client.send_json(json!({"type": "command", "line": line}));
     }
 
-    /// Goes to a room where nothing was said yet.
+    /// Goes to a room where nothing has been said yet.
     #[track_caller]
     fn go_to(&mut self, room: &str) {
         self.ask(&format!("/join {room}"));
@@ -78,7 +78,7 @@ impl Searcher {
         self.said.clear();
     }
 
-    /// All ids that a search finds, the oldest first.
+    /// All ids that a search finds, oldest first.
     #[track_caller]
     fn search(&mut self, query: &str) -> Vec<u64> {
         let mut ids = Vec::new();
@@ -104,7 +104,7 @@ impl Searcher {
     }
 }
 
-/// The words of a query; what stands in quotes is one.
+/// The words of a query; text in quotes is one word.
 fn words(query: &str) -> Vec<String> {
     let mut words = Vec::new();
     for (at, part) in query.split('"').enumerate() {
@@ -129,7 +129,7 @@ fn is_in(word: &str, text: &str) -> bool {
     text.windows(word.len()).any(fits)
 }
 
-/// Whether a letter of a query stands for one of a text: itself, or the consonant that a
+/// Whether a letter of a query matches a letter of a text: itself, or the consonant that a
 /// syllable begins with.
 fn stands(wanted: char, letter: char) -> bool {
     let keys = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ";
@@ -140,7 +140,7 @@ fn stands(wanted: char, letter: char) -> bool {
     wanted == letter || is_syllable && key.is_some_and(|(_, begins)| Some(begins) == initial)
 }
 
-/// What was said, among much else.
+/// What is said, among much else.
 const SAID: [&str; 34] = [
     "내일 회의는 3시에 시작합니다",
     "회의록을 올렸어요",
@@ -178,7 +178,7 @@ const SAID: [&str; 34] = [
     "하늘 색과 하늘색",
 ];
 
-/// Queries, and whether there is something to be found.
+/// Queries, and whether they find anything.
 const QUERIES: [(&str, bool); 48] = [
     // Hangul of one to five syllables, with particles.
     ("회", true),
@@ -202,12 +202,12 @@ const QUERIES: [(&str, bool); 48] = [
     ("ㄲ", true),
     ("ㄱㅈ ㄱㅇㅇ", true),
     ("ㅎㅎㅎㅎ", false),
-    // Decomposed, in the query and in what was said.
+    // Decomposed, in the query or in the message.
     ("\u{1112}\u{116c}\u{110b}\u{1174}", true),
     ("끝났나요 회의는", true),
     ("cafe\u{301}", true),
     ("café", true),
-    // Latin and others, whatever the case.
+    // Latin and other scripts, in any case.
     ("rust", true),
     ("RUST", true),
     ("strasse", true),
@@ -218,7 +218,7 @@ const QUERIES: [(&str, bool); 48] = [
     ("😀", true),
     ("👨‍👩‍👧", true),
     ("👨", true),
-    // Nothing has a meaning of its own.
+    // No character has a special meaning.
     ("x AND", true),
     ("NOT", true),
     ("OR", true),
@@ -232,7 +232,7 @@ const QUERIES: [(&str, bool); 48] = [
     ("--", true),
     ("'; DROP TABLE event", false),
     ("\\temp", true),
-    // Quotes, also one that is never closed.
+    // Quotes, also unclosed ones.
     ("\"회의는 3시\"", true),
     ("\"3시 내일", false),
 ];
@@ -242,7 +242,7 @@ fn a_search_finds_what_looking_at_each_message_finds() {
     let folder = TestFolder::new();
     let server = start(&folder);
     let mut alice = Searcher::log_in(&server);
-    // Several pages of everything, with other lines between.
+    // Several pages of each, with other messages between them.
     for round in 0..3 {
         let other = format!("{round}번째 다른 이야기, some letters");
         alice.say(SAID.into_iter().flat_map(|text| [text, &other]));

@@ -43,14 +43,14 @@ fn words_are_told_in_the_language_of_whoever_asks() {
         assert!(RoomWords::parse(&words).is_some(), "{line}");
         alice.expect(format!("{words}\n"));
         alice.expect_line();
-        // With blanks, in capitals, at the prompt: never seen in the lobby.
+        // With blanks, in capitals, at the prompt: they are never seen in the lobby.
         let mut lobby = server.login("lobbyist");
         let mut bob = server.connect();
         bob.login_to(&words.replace('-', " ").to_uppercase(), "bob");
         alice.expect_joined("bob");
         lobby.send("/ping\n");
         assert!(!lobby.expect(say("퐁\n", "pong\n")).contains("bob"));
-        // Asked again, they are the same.
+        // A second request returns the same words.
         alice.send("/invite words\n").expect(words);
     });
 }
@@ -76,7 +76,7 @@ fn words_open_the_room_at_every_door() {
     assert_eq!(new_json.expect_message("welcome")["room"], *mark);
     host.expect_message("joined");
 
-    // A word more, or one that is in no list, is a name for a public room or none at all.
+    // One word too many, or a word in no list, is the name of a public room or no name at all.
     member.send(format!("/join {words}-x\n"));
     member.expect_joined("member");
 }
@@ -122,7 +122,7 @@ fn guessing_is_stopped_whatever_the_door_and_the_name() {
     let (_host, words, _) = host(&server);
     let mut bob = server.login("bob");
     let mut refused = 0;
-    // A new connection begins no new count.
+    // A new connection does not reset the count.
     while refused < 5 {
         let mut guesser = server.connect();
         guesser.expect("ID:");
@@ -143,7 +143,7 @@ fn guessing_is_stopped_whatever_the_door_and_the_name() {
     let error: Value = json.expect_message("error");
     assert_eq!(error["code"], "too_many_words", "{error}");
     assert!(error["wait_seconds"].as_u64().is_some_and(|seconds| seconds <= 60), "{error}");
-    // A key is no guess.
+    // A key is not a guess.
     let wrong_key = RoomKey::from_bits(7).show();
     bob.send(format!("/join #{wrong_key}\n"));
     bob.expect(Notice::NoSuchRoom.text(Lang::Ko));

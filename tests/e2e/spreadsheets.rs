@@ -1,5 +1,5 @@
-//! The table of who attended a lesson, opened by programs of other makers: Hangul is right,
-//! each cell is one cell, and none is a formula.
+//! The attendance table opened by independent programs: Hangul is right, each cell is one cell,
+//! and none is a formula.
 
 use std::{fs, path::Path, process::Command, time::Duration};
 
@@ -11,10 +11,10 @@ use crate::{
     web::answer,
 };
 
-/// How long a program may take, the first start of LibreOffice included.
+/// How long a program may take, including LibreOffice's first start.
 const PATIENCE: Duration = Duration::from_secs(150);
 
-/// Names that a spreadsheet could take for something else.
+/// Names that a spreadsheet could misread.
 const ROSTER: [&str; 11] =
     ["최 영희", "=1+1", "+82", "-1", "@SUM(A1)", "＝1", "a,b", "q\"uote", "  =2", "\t=3", ";x"];
 
@@ -74,14 +74,14 @@ fn libreoffice_opens_the_table_with_hangul_and_without_a_formula() {
     let expected = save_table(&path);
     let mut soffice = Command::new("soffice");
     soffice.arg(format!("-env:UserInstallation=file://{}/profile", folder.path().display()));
-    // Separated by commas, quoted by double quotes, in UTF-8.
+    // Separated by commas, quoted with double quotes, in UTF-8.
     soffice.args(["--headless", "--infilter=CSV:44,34,76,1", "--convert-to", "fods", "--outdir"]);
     Program::start(soffice.arg(folder.path()).arg(&path)).expect_success(PATIENCE);
     let opened = fs::read_to_string(folder.path().join("attendance.fods")).expect("it was opened");
     assert!(!opened.contains("table:formula"), "{opened}");
     for name in expected {
         let name = name.trim().replace('"', "&quot;").replace('\'', "&apos;");
-        // Blanks at the beginning of a cell have a form of their own.
+        // Blanks at the beginning of a cell have their own notation.
         let shown = name.split_whitespace().next_back().expect("a name");
         assert!(opened.contains(&format!("{shown}</text:p>")), "{name} is not in\n{opened}");
     }

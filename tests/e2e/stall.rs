@@ -84,7 +84,7 @@ fn slow_reader_is_skipped_and_marked_and_nobody_waits_for_it() {
     assert!(skipped > LINES / 2, "{skipped} of {LINES} lines were skipped");
     assert_eq!(marks, 1, "marks that meet become one");
 
-    // It is an ordinary member again.
+    // After that it is an ordinary member again.
     slow.send("back\n").expect_next("[slow] back\n");
     listeners[1].expect_next("[speaker] end\n[slow] back\n");
 }

@@ -1,4 +1,4 @@
-//! What may reach a terminal: none of 63 control characters and the like arrives raw, by any
+//! What may reach a terminal: none of 63 control characters and their kind arrives raw, by any
 //! path and in any form.
 
 use madang_protocol::text::Lang;

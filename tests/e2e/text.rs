@@ -1,5 +1,5 @@
-//! What may be said, and what is shown of it: valid UTF-8, however the bytes are split, without
-//! anything that a terminal would obey.
+//! What may be said, and what is shown of it: valid UTF-8, however the bytes are split, and
+//! nothing that a terminal would obey.
 
 use madang_protocol::{
     notice::{Goodbye, Notice},

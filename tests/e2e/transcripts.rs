@@ -1,14 +1,14 @@
-//! The transcripts of the specification, played against a server: text after `→` is sent, and
-//! text after `←` must come, word for word. Those in JSON have the ids and times of their day;
-//! `protocol/tests/readme.rs` reads them. Also the first minutes of a newcomer with `nc` and of
-//! a new program, where `…` stands for text that differs each time.
+//! Plays the transcripts of the specification against a server: text after `→` is sent, and text
+//! after `←` must come back word for word. Those in JSON contain the ids and times of their day,
+//! so `protocol/tests/readme.rs` parses them instead. Also plays a newcomer's first minutes with
+//! `nc` and a new program's, where `…` stands for text that differs each time.
 
 use madang_protocol::text::Lang;
 use madang_tests::{TestClient, TestServer, WebSocketClient, is_like};
 
 const WIRE: &str = include_str!("../../protocol/README.md");
 
-/// The first minutes of a newcomer, with another member in the lobby.
+/// A newcomer's first minutes, with another member in the lobby.
 const FIRST_MINUTES: [(Lang, &str, &str); 2] = [
     (Lang::En, "bob", include_str!("first_minutes/english.txt")),
     (Lang::Ko, "철수", include_str!("first_minutes/korean.txt")),
@@ -20,18 +20,18 @@ fn transcripts() -> Vec<&'static str> {
     blocks.filter(|block| block.contains("← ") && !block.contains(" {\"")).collect()
 }
 
-/// A line without its arrow and without the remark behind it.
+/// A line without its arrow and the remark at its end.
 fn text_of(line: &str) -> &str {
     line[line.find(' ').expect("an arrow and a blank") + 1..].split("   ").next().unwrap_or(line)
 }
 
-/// A line without its arrow, where no remarks are made.
+/// A line without its arrow, in a transcript without remarks.
 fn whole_text_of(line: &str) -> &str {
     line.split_once(' ').expect("an arrow and a blank").1
 }
 
-/// The bytes that a line of a transcript stands for: `⏎` is a line end, and what telnet says is
-/// written in its names (RFC 854).
+/// The bytes that a line of a transcript stands for: `⏎` is a line end, and telnet's commands are
+/// written by name (RFC 854).
 fn bytes_of(text: &str, line_end: &str) -> Vec<u8> {
     let code = |name: &str| match name {
         "IAC" => 255,
@@ -121,7 +121,7 @@ fn every_transcript_of_lines_is_what_is_said() {
 #[test]
 fn the_first_minutes_of_a_newcomer_are_as_written_down() {
     for (lang, other, transcript) in FIRST_MINUTES {
-        // nc, and telnet, which ends lines with CR LF.
+        // First nc, then telnet, which ends lines with CR LF.
         for enter in ["\n", "\r\n"] {
             let server = TestServer::start(|config| config.lang = lang);
             let _other = server.login(other);

@@ -1,5 +1,5 @@
-//! Kicks, mutes, a ban, leaves and the end of the room during a flood: nobody waits for
-//! anybody, the order holds, and the lobby sees nothing of it.
+//! Kicks, mutes, a ban, leaves and the end of a room during a flood: nobody waits for anybody,
+//! the order holds, and the lobby sees none of it.
 
 use std::{
     borrow::Cow,
@@ -40,7 +40,7 @@ struct Pace {
 }
 
 impl Pace {
-    /// Waits until a speaker may begin its round. Returns whether it is the last.
+    /// Waits until a speaker may begin its round. Returns whether it is the last round.
     fn wait_for(&self, round: usize) -> bool {
         while !self.is_over.load(Ordering::SeqCst) {
             if round / ROUNDS <= self.commands.load(Ordering::SeqCst) {
@@ -52,8 +52,8 @@ impl Pace {
     }
 }
 
-/// Says line after line in the room of `key`, leaves and comes back, and comes back after a
-/// kick, until the end. Returns everything it received, and whether it stayed connected.
+/// Says line after line in the room of `key`, leaves and comes back, and returns after a kick,
+/// until the end. Returns everything it received, and whether it stayed connected.
 fn flood(client: TestClient, speaker: usize, key: &str, pace: &Pace) -> (String, bool) {
     let mut stream = client.into_stream();
     stream.set_read_timeout(Some(PATIENCE)).expect("the time is not zero");
@@ -157,8 +157,8 @@ impl Owner {
     }
 }
 
-/// Between two joins, each member sees each speaker's lines in order and nothing twice: the
-/// history, then the lines since it joined.
+/// Between two joins, each member sees each speaker's lines in order, with none twice: the
+/// history, then the lines since joining.
 #[track_caller]
 fn check_order(stay: &str) {
     let mut last_of: HashMap<&str, usize> = HashMap::new();
@@ -238,7 +238,7 @@ fn a_flood_is_moderated_and_the_lobby_hears_nothing() {
         floods.into_iter().map(|flood| flood.join().expect("it came to its end")).collect()
     });
 
-    // What it is told of each room begins with "-- ROOM".
+    // What it is told about each room begins with "-- ROOM".
     let entered = told(Notice::Entered { room: LOBBY, members: 1, topic: None });
     let (_, entered) = entered.split_once(" 로비").expect("it names the room");
     let entered = entered.split('.').next().unwrap_or_default().to_owned();

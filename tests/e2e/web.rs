@@ -106,7 +106,7 @@ fn pages_may_chat_by_their_origin() {
     });
     let web = server.web_address();
     let own = format!("http://{web}");
-    // Programs other than browsers send ws://, or an empty one.
+    // Programs other than browsers may send ws://, or an empty origin.
     let made_up = format!("ws://{web}");
     let accepted =
         [own.as_str(), made_up.as_str(), "", "https://chat.example.org", "http://other.example:80"];

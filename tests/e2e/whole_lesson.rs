@@ -1,4 +1,4 @@
-//! A whole lesson with thirty pupils by every door, from its beginning to its end.
+//! A whole lesson with thirty pupils, by every door, from beginning to end.
 
 use madang_protocol::{
     notice::{LessonNotice, Notice},
@@ -30,7 +30,7 @@ impl Pupil {
         }
     }
 
-    /// Sends a line, or what a program sends for it.
+    /// Sends a line, or the request that a program sends in its place.
     fn send(&mut self, line: &str) {
         let request = match (line.strip_prefix('/'), line.strip_prefix("/hand")) {
             (None, _) => json!({"type": "say", "text": line, "nonce": line}),
@@ -56,7 +56,7 @@ impl Pupil {
         }
     }
 
-    /// Waits for something that comes as this line, or as a message with these fields.
+    /// Waits for this line, or for a message with these fields.
     #[track_caller]
     fn hear(&mut self, line: &str, message: &Value) {
         let is_it = |heard: &Value| {
@@ -88,12 +88,12 @@ fn thirty_pupils_by_every_door_have_a_whole_lesson() {
     let all = |class: &mut [Pupil], line: &str, message: Value| {
         class.iter_mut().for_each(|pupil| pupil.hear(line, &message));
     };
-    // Each has heard of all who came after.
+    // Each pupil has seen everyone who joined later.
     let last = format!("p{}", PUPILS - 1);
     let (line, message) = (format!("[{last}] joined."), json!({"type": "joined", "user": last}));
     all(&mut class[..PUPILS - 4], &line, message);
 
-    // Hands, by each door; the first is called.
+    // Hands, by each door; the first one is called on.
     for (at, pupil) in class[..4].iter_mut().enumerate() {
         pupil.send("/hand why?");
         let line = format!("[p{at}] raised a hand: why? (number {})", at + 1);
@@ -103,7 +103,7 @@ fn thirty_pupils_by_every_door_have_a_whole_lesson() {
     let called = json!({"type": "called", "user": "p0"});
     all(&mut class, "-- [Kim] called on [p0] --", called);
 
-    // A poll: a third each, then half change to the first; everyone sees the same.
+    // A poll: a third for each choice, then half change to the first; everyone sees the same.
     kim.command("/poll Lunch? / rice / soup / cake");
     let question = json!({"type": "poll", "question": "Lunch?", "counts": null});
     all(&mut class, "-- poll: Lunch?  /1 rice  /2 soup  /3 cake --", question);
@@ -124,7 +124,7 @@ fn thirty_pupils_by_every_door_have_a_whole_lesson() {
     let ended = json!({"type": "poll_ended", "counts": [20, 5, 5], "answered": 30, "members": 30});
     all(&mut class, "-- poll result, 30 of 30: rice 20 · soup 5 · cake 5 --", ended);
 
-    // Slow, then listening; whoever is called speaks.
+    // Slow mode, then listening; a pupil who is called on speaks.
     kim.command("/slow 1h");
     all(&mut class, "one message every 1 hour", json!({"type": "slow", "seconds": 3_600}));
     for pupil in &mut class[4..8] {
@@ -145,7 +145,7 @@ fn thirty_pupils_by_every_door_have_a_whole_lesson() {
     kim.command("/listen off");
     all(&mut class, "everyone can speak now", json!({"type": "listen", "on": false}));
 
-    // Questions without a name, by each door.
+    // Anonymous questions, by each door.
     for (at, pupil) in class[16..20].iter_mut().enumerate() {
         pupil.send(&format!("/ask question of nobody {at}"));
         let asked = Notice::Lesson(LessonNotice::Asked).text(Lang::En);
