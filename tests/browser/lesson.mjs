@@ -1,5 +1,5 @@
-// A lesson in the page, as a teacher, two pupils and the wall see it: hands, a poll, calm,
-// a question without a name, the clock and attendance: URL CODE [FOLDER for pictures].
+// A lesson on the page as a teacher, two pupils and the wall see it: hands, a poll, calm, an
+// anonymous question, the clock and attendance: URL CODE [FOLDER for pictures].
 import assert from "node:assert/strict";
 import { answer, enter, say, sees, start } from "./browser.mjs";
 
@@ -22,14 +22,14 @@ try {
   await sees(bob, "김하나 began the lesson: 포인터");
   await alice.locator("#lesson-bar .lesson-title", { hasText: "포인터" }).waitFor();
   assert.equal(await alice.locator("#lesson-bar button").count(), 0, "a pupil has no teacher's buttons");
-  // The code is not brought back for whoever sits here next.
+  // The code is not restored for the next person at this computer.
   await teacher.press("#text", "ArrowUp");
   assert.equal(await teacher.inputValue("#text"), "");
 
-  // A hand goes up with one press; a question may follow; a click calls.
+  // One press raises a hand; a question may follow; a click calls on somebody.
   await alice.click("#hand");
   await alice.locator("#lesson-line", { hasText: "1번째" }).waitFor();
-  // Too soon after that: what was written is still there.
+  // Too soon after that, and the text is still there.
   await alice.locator("#lesson-line button").click();
   await answer(alice, "포인터가 뭔가요?");
   await alice.locator("#question-text", { hasText: "뒤에 바꿀 수 있습니다" }).waitFor();
@@ -43,7 +43,7 @@ try {
   await sees(bob, "김하나 called on 앨리스");
   await alice.locator("#hand[aria-pressed=false]").waitFor();
 
-  // A poll: opened in a window, voted on by a press or a digit, secret, changed, ended.
+  // A poll: opened in a dialog, voted on by button or digit, secret, changed, ended.
   await tool(teacher, "poll").click();
   await teacher.fill("#poll-question", "점심은?");
   await teacher.fill("#poll-choices", "김밥\n라면\n\n샐러드");
@@ -56,7 +56,8 @@ try {
   await bob.locator("#poll", { hasText: "You chose 샐러드" }).waitFor();
   await teacher.locator("#poll .answered", { hasText: "2명 중 2명" }).waitFor();
   assert.deepEqual(await bars(teacher), [], "no counts while it is open");
-  // Who has not answered is on the teacher's page, and never on the wall, not even unseen.
+  // The names of those who have not voted are on the teacher's page, and never on the wall, not
+  // even hidden.
   const carol = await enter(browser, url, "carol", { locale: "en" });
   await sees(teacher, "carol");
   const waitsForCarol = (isSo) => teacher.waitForFunction((isSo) => document.querySelector("#poll .waiting").textContent.includes("carol") === isSo, isSo);
@@ -73,7 +74,7 @@ try {
   await alice.locator('#poll [data-choice="2"][aria-pressed=true]').waitFor();
   await picture(alice, "lesson-pupil-poll");
   await picture(teacher, "lesson-teacher");
-  // Typed, a vote shows as well.
+  // A typed vote is shown, too.
   await say(alice, "/1");
   await alice.locator('#poll [data-choice="1"][aria-pressed=true]').waitFor();
   await teacher.click("#show-wall");
@@ -92,13 +93,13 @@ try {
   for (const page of [alice, bob]) await page.locator("#poll .quiet").click();
   await bob.locator("#poll").waitFor({ state: "hidden" });
 
-  // A teacher keeps order, but does not own the room.
+  // A teacher moderates, but does not own the room.
   await teacher.locator("#people button[data-name='bob']").click();
   const offered = await teacher.locator("#person-actions button").allTextContents();
   assert.ok(offered.includes("내보내기") && !offered.some((it) => it.includes("방장")), offered.join(", "));
   await teacher.keyboard.press("Escape");
 
-  // Calm: what may not be said stays in the field.
+  // Calm: text that may not be said stays in the field.
   await tool(teacher, "slow").click();
   await sees(bob, "Slow: one message every 10 s");
   await say(bob, "one");
@@ -114,7 +115,7 @@ try {
   await bob.locator("#composer-error", { hasText: "Listening time" }).waitFor();
   assert.equal(await bob.inputValue("#text"), "two");
 
-  // A question without a name reaches teachers alone, until one shows it.
+  // Only teachers see an anonymous question, until one of them shows it.
   await alice.click("#ask-nameless");
   await answer(alice, "왜 별표를 두 번 쓰나요?");
   await teacher.locator("#questions .nameless", { hasText: "왜 별표를" }).waitFor();
@@ -129,7 +130,7 @@ try {
   await tool(teacher, "timer").click();
   await answer(teacher, "5분");
   await alice.locator("#lesson-bar .clock", { hasText: /^[45]:\d\d/u }).waitFor();
-  // The second that passes changes the clock and nothing else: no click is lost for it.
+  // A passing second changes the clock and nothing else, so no click is lost.
   const button = await tool(teacher, "attendance").elementHandle();
   const face = await teacher.locator("#lesson-bar .face").textContent();
   await teacher.waitForFunction((then) => document.querySelector("#lesson-bar .face").textContent !== then, face);

@@ -1,5 +1,5 @@
-// A page with a server that has no lessons, or more of them than the page knows, and an older
-// page in a lesson: nothing breaks, and the talk goes on: URL CODE.
+// A page with a server that knows nothing of lessons, or more than the page does, and an older
+// page in a lesson: nothing breaks, and the conversation goes on: URL CODE.
 import assert from "node:assert/strict";
 import { enter, intercept, say, sees, start } from "./browser.mjs";
 
@@ -8,7 +8,7 @@ const OF_LESSONS = ["lesson", "hand", "called", "poll", "poll_ended", "slow", "l
 const [url, code] = process.argv.slice(2);
 const browser = await start();
 
-/** A server of the time before lessons. */
+/** A server from the time before lessons. */
 const older = intercept((message, { up }) => {
   if (up && ["vote", "hand", "watch"].includes(message.type)) return { ...message, type: "unheard_of" };
   if (up || message.type === "event") return message;
@@ -16,7 +16,7 @@ const older = intercept((message, { up }) => {
   return OF_LESSONS.includes(message.type) ? null : rest;
 });
 
-/** A server whose lessons have what the page has never heard of, as all of it is to an older page. */
+/** A server whose lessons have features that the page does not know, as every lesson does for an older page. */
 const newer = intercept((message, { up }) => {
   if (up) return message;
   if (OF_LESSONS.includes(message.type)) return { ...message, type: `new_${message.type}` };
@@ -36,11 +36,11 @@ try {
     assert.equal(await page.locator("#lesson-bar").isVisible(), false);
     assert.equal(await page.locator("#poll").isVisible(), false);
   }
-  // So it is for somebody who joins later.
+  // The same for somebody who joins later.
   const later = await enter(browser, url, "later", { prepare: newer });
   await say(later, "여기");
   for (const page of [teacher, old, fresh, later]) await sees(page, "여기");
-  // The others' talk has no hole in it where events were passed over.
+  // The conversation has no gap where events were skipped.
   assert.equal(await old.locator(".row.gap").count(), 0);
   for (const page of [teacher, old, fresh, later]) assert.deepEqual(page.wrongs, []);
 } finally {

@@ -1,6 +1,6 @@
-// How a lesson looks to a pupil, a teacher and on the wall, on every screen: URL CODE [FOLDER
-// for pictures]. Nothing is wider than the screen, every button can be pressed with a thumb,
-// and axe-core finds nothing wrong.
+// How a lesson looks to a pupil, a teacher and on the wall, on every screen: URL CODE [FOLDER for
+// pictures]. Nothing is wider than the screen, every button is large enough for a thumb, and
+// axe-core finds nothing wrong.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { answer, enter, say, sees, start } from "./browser.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-// The last but one is what a zoom of 200 % leaves of the one before it.
+// The last but one is the one before it at a zoom of 200 %.
 const SCREENS = [[360, 640], [1280, 800], [640, 400], [1920, 1080]];
 const WIDE = { width: 1280, height: 800 };
 const LONG_NAME = "아주긴이름을가진학생한명";
@@ -17,16 +17,16 @@ const CHOICES = ["프로그램이 조용히 끝난다", "정의되지 않은 동
 
 const [url, code, folder] = process.argv.slice(2);
 const browser = await start();
-/** All that is wrong with any look. */
+/** Everything that is wrong with any view. */
 const wrongs = [];
 
-/** Looks at the page on every screen, light and dark. */
+/** Checks the page on every screen, light and dark. */
 async function look(page, name) {
   for (const [width, height] of SCREENS) {
     await page.setViewportSize({ width, height });
     for (const colorScheme of ["light", "dark"]) {
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      // What axe looks at is the same on a screen and on a larger one.
+      // For axe, a larger screen makes no difference.
       await check(page, `${name}-${width}-${colorScheme}`, { withAxe: width === 360 || (width === 1280 && colorScheme === "light") });
     }
   }

@@ -1,5 +1,5 @@
-// Takes the pictures of a lesson that the manuals show: URL CODE FOLDER. The server must be
-// new and started with --rate-limit off.
+// Takes the pictures of a lesson that the manuals show: URL CODE FOLDER. The server must be new
+// and started with --rate-limit off.
 import { join } from "node:path";
 import { enter, say, sees, start } from "./browser.mjs";
 

@@ -86,7 +86,7 @@ try {
   await person(bob, "carol", "차단 풀기");
   await sees(bob, "안 보일 말");
 
-  // Whispering and calling by button.
+  // Whispering and calling people by button.
   await person(bob, "carol", "귓속말");
   await say(bob, "쉿");
   await sees(carol, "쉿");
@@ -125,7 +125,7 @@ try {
   await answer(bob);
   await sees(alice, "bob님이 방을 닫았습니다");
   await alice.locator("#removed-text", { hasText: "bob님이 방을 닫았습니다" }).waitFor();
-  // Whoever ends a room moves to the lobby.
+  // The owner who ends a room moves to the lobby.
   await bob.locator("#room-title", { hasText: "로비" }).waitFor();
   for (const page of [alice, bob]) {
     await page.locator("#room-list button", { hasText: "작전" }).waitFor({ state: "detached" });

@@ -1,5 +1,5 @@
 // Pastes a block of JavaScript into the console of the page: URL BLOCK. Then says hello on its
-// WebSocket, `ws`, and waits until that comes back.
+// WebSocket, `ws`, and waits until the message comes back.
 import { start, visit } from "./browser.mjs";
 
 const [url, block] = process.argv.slice(2);

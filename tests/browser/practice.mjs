@@ -1,4 +1,4 @@
-// The practice page: the handshake, frames as they go, and frames broken on purpose: URL.
+// The practice page: the handshake, frames in both directions, and frames broken on purpose: URL.
 import assert from "node:assert/strict";
 import { shoot, start, visit } from "./browser.mjs";
 
@@ -14,7 +14,7 @@ try {
     assert.match(await page.textContent("#request"), key);
     assert.match(await page.textContent("#answer"), accept);
 
-    // A text goes masked, and comes back without a mask.
+    // A text is sent with a mask, and comes back without one.
     await page.fill("#text", "안녕");
     await page.press("#text", "Enter");
     await page.waitForFunction(() => document.querySelectorAll("#frames > li").length === 2);
@@ -23,7 +23,7 @@ try {
     assert.match(received, /81[^]*0d[^]*65 63 68 6f[^]*echo : 안녕/u);
     await shoot(page, `practice-sent-${locale}`);
 
-    // Each broken frame has its code; the last is right.
+    // Each broken frame gets its code; the last frame is valid.
     const codes = [];
     for (const button of await page.locator("#breaks button").all()) {
       const before = await page.textContent("#for-real");
@@ -35,7 +35,7 @@ try {
     assert.match(await page.textContent("#for-real"), /printf '\\201\\202/u);
     await shoot(page, `practice-broken-${locale}`);
 
-    // What the server does not take ends the connection, with its code.
+    // Input that the server rejects ends the connection, with its code.
     await page.click("#send-binary");
     await page.waitForFunction(() => document.querySelector("#status").textContent.includes("1003"));
     assert.match(await page.locator("#frames > li").last().innerText(), /1003/u);

@@ -1,6 +1,6 @@
-// A server that saves messages is started again: members are back under their names with all
-// that was said, see that it was, and nobody has left: URL HOST PORT. A line to that port has
-// the server started again; the answer is its new address.
+// A server that saves messages is restarted: members are back under their names with everything
+// that was said, the page shows the restart, and nobody has left: URL HOST PORT. A line to that
+// port has the server restarted; the answer is its new address.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import net from "node:net";
@@ -39,13 +39,13 @@ try {
     await shoot(page, `restarted-${await page.evaluate(() => document.documentElement.lang)}`);
   }
 
-  // A private room is gone with the server, and its members are told.
+  // A private room ends with the server, and its members are told.
   await secret.locator("#room-title", { hasText: "로비" }).waitFor();
   await sees(secret, "‘비밀방’에 돌아갈 수 없어 로비로 왔습니다");
   await say(secret, "여기 있었네요");
   await sees(korean, "여기 있었네요");
 
-  // A new member reads what was said before, too.
+  // A new member can read what was said before, too.
   const late = await enter(browser, through, "늦은이");
   await sees(late, "여기 있었네요");
   await late.waitForFunction(() => document.querySelector("#rows").textContent.includes("다시 시작하기 전"));

@@ -1,5 +1,5 @@
-// A room whose messages are saved: scrolling up reads on beyond the server's memory, and the
-// row that is read stays where it is, whatever comes above it or below: URL HOST PORT.
+// A room whose messages are saved: scrolling up reads beyond the server's memory, and the row
+// being read stays where it is, whatever arrives above or below it: URL HOST PORT.
 import assert from "node:assert/strict";
 import net from "node:net";
 import { enter, say, sees, shoot, start } from "./browser.mjs";
@@ -26,7 +26,7 @@ try {
     await sees(first, line(at + 249));
   }
 
-  // A new member reads all of it, though the server remembers only the last 200 events.
+  // A new member can read everything, though the server remembers only the last 200 events.
   const readers = [await enter(browser, url, "독자"), await enter(browser, url, "phone", { ...PHONE, locale: "en-US", colorScheme: "dark" })];
   for (const page of readers) {
     await sees(page, line(COUNT - 1));
@@ -39,7 +39,7 @@ try {
     await shoot(page, `saved-beginning-${await page.evaluate(() => document.documentElement.lang)}`);
     assert.ok((await page.locator("#rows .row").count()) <= 200);
 
-    // What is said meanwhile comes at the end, and moves nothing.
+    // What is said meanwhile appears at the end, and moves nothing.
     const top = await page.evaluate(() => document.querySelector("#log").scrollTop);
     const news = `새 소식 ${readers.indexOf(page)}`;
     speaker.write(`${news}\n`);
@@ -51,7 +51,7 @@ try {
     assert.deepEqual(page.wrongs, []);
   }
 
-  // By keyboard alone.
+  // With the keyboard only.
   const keys = await enter(browser, url, "키보드");
   await sees(keys, line(COUNT - 1));
   await keys.focus("#log");
@@ -61,7 +61,7 @@ try {
   }
   assert.ok((await inDocument(keys)).includes(line(COUNT - 300)));
 
-  // After a reload, the newest are there again.
+  // After a reload, the newest messages are there again.
   await keys.reload();
   await sees(keys, line(COUNT - 1));
   await say(keys, "다 읽었습니다");

@@ -1,5 +1,5 @@
-// One's own words in a room whose messages are saved: they stand as said at once, with a mark
-// until they are safe on the server's disk: URL HOST PORT.
+// One's own messages in a room that is saved: they appear at once, with a mark until they are
+// safe on the server's disk: URL HOST PORT.
 import assert from "node:assert/strict";
 import { enter, intercept, say, sees, shoot, start } from "./browser.mjs";
 import { Proxy, wake } from "./proxy.mjs";
@@ -10,7 +10,7 @@ const proxy = new Proxy(url);
 const through = await proxy.start();
 const browser = await start();
 
-/** What to do with the acks of messages: `pass`, `hold` or `refuse` (to promise anything). */
+/** What to do with the acks of messages: `pass`, `hold`, or `refuse` (as not saved). */
 let acks = "pass";
 const held = [];
 const prepare = intercept((message, { up, toPage }) => {
@@ -32,7 +32,7 @@ try {
     const page = await enter(browser, through, locale, { locale, prepare, ...more });
     const long = `${"아주 긴 말이라서 한 줄에 다 들어가지 않습니다. ".repeat(4)}${locale}`;
 
-    // Said, and not yet safe: nothing waits below, and the mark takes no place.
+    // Said, but not safe yet: nothing waits below, and the mark takes no space.
     acks = "hold";
     await say(page, long);
     await sees(page, long.trim());
@@ -44,13 +44,14 @@ try {
     await last(page).locator(".saving").waitFor({ state: "detached" });
     assert.deepEqual(await box(page), before);
 
-    // What a member does is marked, too.
+    // Actions (`/me`) are marked, too.
     await say(page, "/me 손을 든다");
     await last(page).locator(".saving").waitFor();
     release();
     await last(page).locator(".saving").waitFor({ state: "detached" });
 
-    // The connection is lost before the server has answered: said once, and safe in the end.
+    // The connection is lost before the server has answered: the message is said once, and
+    // finally safe.
     await say(page, `한 번만 ${locale}`);
     await last(page).locator(".saving").waitFor();
     acks = "pass";

@@ -1,6 +1,5 @@
-// Takes the pictures of the page that the README shows: URL FOLDER. The server must be
-// new, started with --rate-limit off, and reached by the address that is to be read in
-// the pictures.
+// Takes the pictures of the page that the README shows: URL FOLDER. The server must be new,
+// started with --rate-limit off, and reached by the address that the pictures should show.
 import { join } from "node:path";
 import { enter, say, sees, start, visit } from "./browser.mjs";
 
@@ -23,7 +22,7 @@ try {
   await shoot(await visit(browser, url, WIDE), "entry");
   await shoot(await visit(browser, url, { ...PHONE, viewport: { width: 360, height: 330 }, locale: "en-US" }), "entry-small");
 
-  // Three in a private room, which begins empty.
+  // Three people in a private room, which is empty at first.
   const haneul = await enter(browser, url, "김하늘", { make: "3반 프로그래밍", ...WIDE });
   await haneul.waitForSelector("#start:not([hidden])");
   await shoot(haneul, "empty");
@@ -52,7 +51,7 @@ try {
   await haneul.click("#show-wall");
   await shoot(haneul, "projector");
 
-  // The same page in English, with what the commands answer.
+  // The same page in English, with answers to commands.
   const alice = await enter(browser, url, "alice", { make: "Rehearsal", ...WIDE, locale: "en-US" });
   const dave = await enter(browser, alice.url(), "dave", { ...WIDE, locale: "en-US" });
   for (const [page, text] of [[alice, "Hello! Can you hear me?"], [dave, "Loud and clear."], [dave, "/me tunes the violin"]]) {
@@ -72,7 +71,7 @@ try {
   await practice.waitForFunction(() => document.querySelectorAll("#frames > li").length === 2);
   await shoot(practice, "practice");
 
-  // Forty, long words, and names of every width.
+  // Forty people, long words, and names of every width.
   const teacher = await enter(browser, url, "선생님", { make: true, ...WIDE });
   const names = Array.from({ length: 39 }, (_, index) => (index % 3 === 0 ? `학생-${index}` : index % 3 === 1 ? `아주긴이름의학생${index}번` : `student_${index}`));
   const sockets = names.map((name) => teacher.evaluate(({ name, place }) => new Promise((resolve) => {

@@ -1,5 +1,5 @@
-// Searching a room whose messages are saved: what is found, its words marked, and the way to
-// its place and back; with a mouse, a keyboard and on a phone: URL HOST PORT.
+// Searching a room whose messages are saved: the results, the marked words, and the way to a
+// result's place and back; with a mouse, with a keyboard, and on a phone: URL HOST PORT.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
@@ -23,7 +23,7 @@ async function search(page, words) {
   await page.press("#search-words", "Enter");
 }
 
-/** Waits until the search has led to a message, which can be seen whole. */
+/** Waits until the search has led to a message that is wholly visible. */
 async function isShown(page, text) {
   await page.locator(".row.is-found", { hasText: text }).waitFor();
   const { row, view } = await page.evaluate(() => {
@@ -60,7 +60,7 @@ try {
   assert.equal(await page.evaluate(() => document.activeElement.id), "search-words");
   await shoot(page, "search-hint");
 
-  // The newest ten, then the rest; the words are marked, whatever stands for them.
+  // The newest ten, then the rest; matching words are marked, however they were written.
   await search(page, "ㅎㅇ 호에서");
   await state(page, "메시지 10개를 찾았습니다");
   const hits = Array.from({ length: 15 }, (_, index) => line(857 - 60 * index)).filter((text) => text.includes("회의"));
@@ -70,7 +70,7 @@ try {
   await shoot(page, "search-found");
   await check(page, "found");
 
-  // Its place; what is around it comes, and what is read stays.
+  // A result's place; messages around it are loaded, and the visible ones stay.
   await page.locator("#found button", { hasText: "317호" }).click();
   await isShown(page, line(317));
   assert.equal(await page.locator("#found [aria-current]").innerText().then((it) => it.includes("317호")), true);
@@ -82,13 +82,13 @@ try {
     assert.equal(text, line(317 + offset));
   }
 
-  // Having read there, the search goes on where it was.
+  // After reading there, the search continues where it was.
   await page.click("#older-results");
   await state(page, `메시지 ${hits.length}개를 찾았습니다`);
   assert.deepEqual(await found(page), hits);
   assert.ok(await page.locator("#older-results").isHidden());
 
-  // From there to the newest by scrolling: nothing is missing, and no row moves by itself.
+  // Scrolling from there to the newest: nothing is missing, and no row moves by itself.
   await page.locator("#found button", { hasText: line(17).slice(0, 10) }).last().click();
   await isShown(page, line(17));
   await watchRows(page);
@@ -104,7 +104,7 @@ try {
   assert.deepEqual(await page.evaluate(() => window.movedRows), []);
   assert.ok(asked.some(({ after }) => after !== undefined), "what follows is asked for from where one reads");
 
-  // Back to the newest at once; new messages come there.
+  // Back to the newest at once; new messages appear there.
   await page.locator("#found button", { hasText: "137호" }).click();
   await isShown(page, line(137));
   speaker.write("회의 끝\n");
@@ -113,7 +113,7 @@ try {
   await sees(page, "회의 끝");
   await page.waitForSelector(".row.is-found", { state: "detached" });
 
-  // The same words once more find what was said since; by command, too.
+  // The same words again find what was said since; by command, too.
   await search(page, "ㅎㅇ 호에서");
   await state(page, "메시지 10개를 찾았습니다");
   assert.deepEqual(await found(page), hits.slice(0, 10));
@@ -126,7 +126,7 @@ try {
   assert.ok(await page.locator("#search").isHidden());
   assert.equal(await page.evaluate(() => document.activeElement.id), "show-search");
 
-  // By keyboard alone: the field, the first result, its place.
+  // With the keyboard only: the field, the first result, its place.
   await page.keyboard.press("Enter");
   await page.keyboard.type("회의 끝");
   await page.keyboard.press("Enter");
@@ -136,7 +136,7 @@ try {
   await isShown(page, "회의 끝");
   assert.ok(await page.evaluate(() => document.activeElement.matches(".row.is-found")));
 
-  // A room that is not saved has no search; what was found in the other one is gone.
+  // A room that is not saved has no search, and the other room's results are gone.
   await say(page, "/new 비밀");
   await page.locator("#room-title", { hasText: "비밀" }).waitFor();
   assert.ok(await page.locator("#search").isHidden());
@@ -144,7 +144,7 @@ try {
   await say(page, "/search 회의");
   await sees(page, "저장되지 않습니다");
 
-  // On a phone, it lies over the conversation until something is chosen.
+  // On a phone, it covers the conversation until a result is chosen.
   const phone = await enter(browser, url, "phone", { ...PHONE, colorScheme: "dark", bypassCSP: true });
   await sees(phone, "회의 끝");
   await phone.tap("#show-search");

@@ -1,5 +1,5 @@
-// What a search says while it lasts, when it fails and when it is not done; the
-// server's answers are changed or held on their way: URL.
+// What a search shows while it runs, when it fails and when it is incomplete; the server's
+// answers are changed or held on their way: URL.
 import assert from "node:assert/strict";
 import { enter, intercept, say, sees, shoot, start } from "./browser.mjs";
 import { Proxy, wake } from "./proxy.mjs";
@@ -9,7 +9,7 @@ const proxy = new Proxy(url);
 const through = await proxy.start();
 const browser = await start();
 
-/** What becomes of the next answer: `held`, `{code, text}` to refuse, `{before}` for not all. */
+/** What to do with the next answer: `held`, `{code, text}` to refuse, `{before}` for an incomplete one. */
 let next = null;
 let held = [];
 const prepare = intercept((message, { up, toPage }) => {
@@ -24,7 +24,7 @@ const prepare = intercept((message, { up, toPage }) => {
   return { type: "found", room, events: [], before: next.before, nonce };
 });
 
-/** Lets go of what was held. */
+/** Releases the held answer. */
 function release() {
   next = null;
   for (const { send } of held.splice(0)) send();
@@ -55,7 +55,7 @@ try {
     await page.click("#older-results");
     await state(page, next.text);
 
-    // It lasts.
+    // It takes long.
     next = "held";
     await page.click("#older-results");
     await state(page, words.searching);
@@ -65,7 +65,7 @@ try {
     await state(page, words.one);
     assert.equal(await page.locator("#found").getAttribute("aria-busy"), "false");
 
-    // Only part of what is saved was searched: it says how far, and goes on on request.
+    // Only part of what is saved was searched: it says how far, and continues on request.
     next = { before: 1 };
     await page.fill("#search-words", `그런 말 ${locale}`);
     await page.press("#search-words", "Enter");
@@ -76,7 +76,7 @@ try {
     await page.waitForFunction((none) => document.querySelector("#search-state").textContent === none, words.none);
     assert.ok(await page.locator("#older-results").isHidden());
 
-    // The connection is lost meanwhile; afterwards, the same search can be given again.
+    // The connection is lost meanwhile; afterwards, the same search works again.
     next = "held";
     await page.fill("#search-words", text);
     await page.press("#search-words", "Enter");

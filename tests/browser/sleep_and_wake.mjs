@@ -17,7 +17,7 @@ try {
   const phone = await enter(browser, through, "폰");
   await say(phone, "하나");
   await sees(teacher, "하나");
-  // What is cut before it is acknowledged would wait with the others.
+  // A message cut before its ack would wait with the others.
   await phone.waitForFunction(() => document.querySelector("#pending .text") === null);
 
   // The connection is cut and the server can't be reached. The phone's message waits; by

@@ -1,4 +1,4 @@
-// Words that are said aloud: shown to the host, typed by a guest on the first screen: URL.
+// Words to be said aloud: shown to the host, typed by a guest on the first screen: URL.
 import assert from "node:assert/strict";
 import { answer, enter, say, sees, shoot, start, visit } from "./browser.mjs";
 
@@ -18,7 +18,7 @@ try {
 
   const guest = await visit(browser, url);
   await guest.fill("#name", "손님이");
-  // Wrong words leave one where one was.
+  // Wrong words leave people where they are.
   const tell = async (text) => {
     await guest.click("#enter-words");
     await answer(guest, text);
@@ -31,8 +31,7 @@ try {
   await sees(host, "손님이님이 들어왔습니다");
   await say(guest, "말로 들었어요");
   await sees(host, "말로 들었어요");
-  // The address leads back, as it does for who came by link.
-  // The address leads back, as it does for whoever came by link.
+  // The address leads back to the room, as a link does.
   await guest.waitForFunction(() => location.hash.length > 26);
   assert.deepEqual([...host.wrongs, ...guest.wrongs], []);
 } finally {

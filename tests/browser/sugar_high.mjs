@@ -1,5 +1,5 @@
-// The source of server/web/sugar-high.js, built from the npm package by `npx esbuild
-// tests/browser/sugar_high.mjs --bundle --format=esm --target=es2022 --minify`, behind its
+// The source of server/web/sugar-high.js, which is built from the npm package by `npx esbuild
+// tests/browser/sugar_high.mjs --bundle --format=esm --target=es2022 --minify`, and placed below its
 // licence.
 export { tokenize } from "sugar-high/core";
 export * as c from "sugar-high/lang/c";

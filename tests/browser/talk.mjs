@@ -55,7 +55,7 @@ try {
   await bob.locator(".code .is-keyword", { hasText: "fn" }).waitFor();
   assert.deepEqual((await texts(bob)).at(-1), CODE);
   await bob.evaluate(() => {
-    // As it is over plain http.
+    // As it must be over plain http.
     Object.defineProperty(navigator, "clipboard", { value: undefined, configurable: true });
     addEventListener("copy", () => { window.copied = document.activeElement.value; });
   });

@@ -1,5 +1,5 @@
-// What was said, as a file: the owner of a private room gets it by a button, others have no
-// such button and are told: URL.
+// A room's conversation as a file: the owner of a private room gets it with a button; others have
+// no such button and are told: URL.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { enter, say, sees, shoot, start } from "./browser.mjs";
@@ -34,7 +34,7 @@ try {
   const said = lines.text.trim().split("\n").map((line) => JSON.parse(line)).filter(({ type }) => type === "said");
   assert.deepEqual(said.map(({ user }) => user), ["앨리스", "bob"]);
 
-  // Opened from where it was saved, the page shows what was said and runs none of it.
+  // Opened from where it was saved, the page shows the conversation and runs no script in it.
   const read = await (await browser.newContext()).newPage();
   await read.setContent(page.text);
   await read.locator("p.said span", { hasText: "안녕 & 반가워요" }).waitFor();

@@ -47,7 +47,7 @@ try {
   await late.press("#text", "Enter");
   await sees(bob, "a draft");
 
-  // Text that crosses one's removal comes back, in order.
+  // Text sent while its author is being removed comes back, in order.
   const crossing = await enter(browser, owner.url(), "crossing");
   let isHeld = false;
   const held = [];

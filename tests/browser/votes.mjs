@@ -1,5 +1,5 @@
-// Pupils in browsers who vote when they are told to: URL COUNT. Prints "ready" when each sees
-// the poll, waits for a line, and prints how long it took until each saw its own vote.
+// Pupils in browsers who vote on a signal: URL COUNT. Prints "ready" when each sees the poll,
+// waits for a line, and prints how long it took until each saw its own vote.
 import { once } from "node:events";
 import { enter, start } from "./browser.mjs";
 

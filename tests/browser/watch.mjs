@@ -1,4 +1,4 @@
-// Watches whether what somebody reads moves under their eyes, and scrolls.
+// Watches whether a message moves while somebody reads it, and scrolls.
 
 /** The texts of the messages in the document, in order. */
 export const inDocument = (page) => page.locator("#rows .row.said .text").allTextContents();

@@ -1,4 +1,4 @@
-// What the page knows of a lesson.
+// What the page knows about a lesson.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Lesson } from "../../../server/web/lesson.js";

@@ -1,6 +1,6 @@
-// The cost of a long message for the browsers that show it: counted, not timed. The test counts
-// executed blocks of code, and the characters that methods of strings and regular expressions
-// look at; neither depends on the machine.
+// The cost of a long message in browsers that show it: counted, not timed. The test counts
+// executed blocks of code, and the characters that string methods and regular expressions look
+// at; neither depends on the machine.
 import assert from "node:assert/strict";
 import { Session } from "node:inspector";
 import { test } from "node:test";
@@ -62,7 +62,7 @@ async function characters(work) {
 }
 
 async function cost(work) {
-  // What is set up once is set up before.
+  // One-time setup happens before the count.
   await work();
   await blocks();
   await work();
@@ -70,7 +70,7 @@ async function cost(work) {
   return { blocks: run, characters: await characters(work) };
 }
 
-/** That `work` costs at most twice as much of twice the text, whatever `unit` it is made of. */
+/** Checks that twice the text costs `work` at most twice as much, whatever `unit` it is made of. */
 async function check(unit, work) {
   const of = (length) => cost(() => work(unit.repeat(length / unit.length)));
   const [half, whole] = [await of(HALF), await of(WHOLE)];

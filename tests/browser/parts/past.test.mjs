@@ -1,5 +1,5 @@
-// Messages that are saved on the server: what is missing is a hole until it is loaded, what is
-// found is marked, and one's own words are safe or not.
+// Messages that are saved on the server: missing ones are a hole until they are loaded, search
+// results are marked, and one's own messages are safe or not.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setCommands } from "../../../server/web/commands.js";
@@ -15,7 +15,7 @@ const saids = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => 
 const shown = (state) => state.entries.filter(({ kind }) => kind !== "recorded")
   .map(({ kind, text, from, to, event }) => (kind === "hole" ? `${from}–${to}` : text ?? event?.type ?? kind));
 
-/** A member of a saved room who came with the id 100. */
+/** A member of a saved room who joined with the id 100. */
 function arrived() {
   const state = new State();
   state.receive({ type: "welcome", user: "me", room: "lobby", session: "s", id: 100, members: 2, durable: true, resumed: false });
@@ -146,7 +146,7 @@ test("of too much, what is far from what is read goes, and can be loaded again",
   for (let id = 1_000; id < 4_000; id += 1) state.receive(said(id));
   assert.equal(state.entries.filter(({ kind }) => kind === "hole").length, 1);
   assert.ok(state.entries.length <= MOST_ENTRIES);
-  // Whoever reads the newest loses the oldest.
+  // Somebody who reads the newest messages loses the oldest.
   state.timeline.reading = null;
   for (let id = 4_000; id < 7_000; id += 1) state.receive(said(id));
   assert.ok(state.entries.length <= MOST_ENTRIES);
@@ -203,7 +203,7 @@ test("one's own words are marked until they are safe", () => {
   assert.ok(saving.acked(one, { id: 101 }));
   saving.acked(act, { id: 102, durable: false });
   assert.deepEqual(entries.map(({ mark }) => mark), [null, "unsafe", "saving"]);
-  // The server was killed before these were safe, and they were said once more.
+  // The server was killed before these were safe, and they were said again.
   state.receive({ type: "restarted", id: 1_000, time, room: "lobby" });
   const again = comes(1_001);
   saving.acked(two, { id: 1_001 });

@@ -75,7 +75,7 @@ test("a room is unread once something is said there after one left it, or came",
   assert.deepEqual(list({ room: "lobby", last: 9 }, { room: "a", last: 100 }, { room: "b" }), []);
   assert.deepEqual(list({ room: "lobby", last: 11 }, { room: "a", last: 100 }, { room: "b" }), []);
   assert.deepEqual(list({ room: "lobby", last: 11 }, { room: "a", last: 101 }, { room: "b", last: 200 }), ["a", "b"]);
-  // One that opens later, in which something was said.
+  // A room that opens later, in which something was said.
   assert.deepEqual(list({ room: "a", last: 101 }, { room: "c", last: 300 }), ["a", "c"]);
   state.receive({ type: "entered", room: "a", id: 102, members: 1 });
   assert.deepEqual(list({ room: "lobby", last: 11 }, { room: "a", last: 101 }), ["lobby"]);
@@ -107,7 +107,7 @@ test("what is typed is a request, and is measured as it is sent", () => {
 });
 
 test("a request of 64 KiB as encoded has a place, and one byte more has none", () => {
-  // A control takes one byte, and six in JSON; its line end takes two.
+  // A control character takes one byte, and six in JSON; its line end takes two.
   const typed = (bytes) => {
     const rest = bytes - encodedBytes({ type: "say", text: "" });
     const line = `${"\u0007".repeat(1_000)}\n`;
@@ -156,7 +156,7 @@ test("what is long is shortened between characters", () => {
   assert.equal(shortened("a b c d", 5), "a b…");
 });
 
-/** The values that a text of the page needs. */
+/** Values for the placeholders in the page's texts. */
 const DETAILS = ["철수", 3, 5];
 
 test("Korean words hold no English", () => {
