@@ -36,7 +36,7 @@ async def chat(host, port, name, form, certificate):
         while await receive() != PROMPT.decode():
             pass
         await send("/json")
-        # The line end behind the prompt.
+        # The line end after the prompt.
         assert await receive() == ""
         await conversation.in_json(name, send, receive)
     else:

@@ -6,7 +6,7 @@ import WebSocket from "ws";
 const [url, name, form] = process.argv.slice(2);
 const socket = new WebSocket(url, form === "json" ? ["madang.json.v1"] : []);
 
-// Messages wait here until they are heard; null is the end.
+// Messages wait here until they are read; null is the end.
 const messages = [];
 let wake = () => {};
 const put = (message) => { messages.push(message); wake(); };

@@ -1,9 +1,9 @@
-//! The commands that the project's pages tell people to type, for the tests that run them.
-//! `tests/e2e/readme.rs` knows which test runs which, and why some are run by none.
+//! The commands that the project's documents tell people to type, for the tests that run them.
+//! `tests/e2e/readme.rs` lists which test runs each, and why some are not run.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-/// The pages that tell people to type something.
+/// The documents that tell people to type something.
 pub const PAGES: [&str; 10] = [
     "README.md",
     "server/EXERCISES.md",
@@ -17,13 +17,12 @@ pub const PAGES: [&str; 10] = [
     ".github/CONTRIBUTING.md",
 ];
 
-/// What a command begins with, where it stands within a sentence. With nothing behind it,
-/// such a word only names the program.
+/// The beginnings of commands within sentences. Such a word on its own only names the program.
 const PROGRAMS: &str = " apt cargo chcp curl git journalctl madang madang-server madang.exe make \
                         nc ncat node openssl podman rustup sudo systemctl telnet ";
 
-/// Every command on the [`PAGES`], once: those in blocks of `sh`, those within sentences,
-/// and each block of `js` as a whole.
+/// Every command in the [`PAGES`], once: those in blocks of `sh`, those within sentences, and
+/// each block of `js` as a whole.
 ///
 /// # Panics
 ///
@@ -36,7 +35,7 @@ pub fn documented_commands() -> BTreeSet<String> {
     pages.flat_map(|page| commands(&page)).collect()
 }
 
-/// The command to type once both programs are installed, instead of one that builds first.
+/// The command once both programs are installed, in place of one that builds first.
 pub fn as_installed(command: &str) -> String {
     let mut installed = command.to_owned();
     for package in ["madang-server", "madang"] {
@@ -53,7 +52,7 @@ pub fn as_installed(command: &str) -> String {
 
 fn commands(page: &str) -> Vec<String> {
     let mut found = Vec::new();
-    // What stands between fences is at the odd places, with its kind in the first line.
+    // Every second part is inside fences, with its language on the first line.
     for (at, part) in page.split("```").enumerate() {
         let (kind, block) = part.split_once('\n').unwrap_or((part, ""));
         match (at % 2, kind) {
@@ -72,7 +71,7 @@ fn commands(page: &str) -> Vec<String> {
     found
 }
 
-/// The code between backticks that is a command.
+/// The code between backticks, if it is a command.
 fn within_sentences(text: &str) -> impl Iterator<Item = String> {
     let spans = text.split('`').skip(1).step_by(2);
     spans.map(without_comment).filter(|span| {
@@ -84,10 +83,10 @@ fn within_sentences(text: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// The command with single blanks, and without the comment behind it.
+/// The command with single blanks, without a trailing comment.
 fn without_comment(line: &str) -> String {
     let line = line.split("  # ").next().expect("one part at least");
-    // In a table a bar is written with a backslash.
+    // In a table, a bar is written with a backslash.
     line.replace("\\|", "|").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

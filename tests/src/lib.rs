@@ -40,13 +40,13 @@ pub const NEVER: Duration = Duration::from_secs(600);
 /// How long a test waits for something that must not come.
 pub const QUIET: Duration = Duration::from_millis(100);
 
-/// A notice as a line in Korean, which servers of tests speak. The wording itself is asserted in
-/// one test for each notice; others ask for it by its name.
+/// A notice as a line in Korean, the language of the tests' servers. One test for each notice
+/// asserts the wording; others ask for it by name.
 pub fn told(notice: Notice<'_>) -> String {
     notice.text(Lang::Ko) + "\n"
 }
 
-/// The answer to `/who` where these are, in this order.
+/// The answer to `/who` with these members, in this order.
 pub fn who(names: &[&str]) -> String {
     told(Notice::Who { count: names.len(), names, quiet: &[] })
 }
@@ -70,7 +70,7 @@ pub fn is_like(text: &str, pattern: &str) -> bool {
     true
 }
 
-/// How many lines were skipped, if that is what a line without its end says.
+/// How many lines were skipped, if the line (without its end) says that.
 pub fn skipped_lines(line: &str) -> Option<usize> {
     let digits: String = line.chars().filter(char::is_ascii_digit).collect();
     let lines = digits.parse().ok()?;

@@ -1,7 +1,6 @@
 //! A server in a process of its own, started by the command in `MADANG_TEST_SERVER`: the same
-//! tests then run against a program of another system, as
-//! `wine console.exe madang-server.exe`. The program takes orders on its standard input, as
-//! `tests/wine/console.c` does.
+//! tests then run against a program of another system, as `wine console.exe madang-server.exe`.
+//! The program takes orders on its standard input, as `tests/wine/console.c` does.
 
 use std::{
     env,
@@ -23,16 +22,16 @@ use madang_server::{
 
 use crate::{DEADLINE, program::TestFolder};
 
-/// The variable with the command, and arguments that come before all others.
+/// The variable with the command and its first arguments.
 const VARIABLE: &str = "MADANG_TEST_SERVER";
 
-/// How a test fails that no such server can pass. Whoever counts failures looks for this.
+/// The message of a test that such a server can't pass. Scripts that count failures look for it.
 const NOT_OUTSIDE: &str = "not for a server outside the test";
 
-/// How what the operator types begins that is no command.
+/// The beginning of an operator's line that is not a command.
 const NONSENSE: &str = "nonsense";
 
-/// The pause between two looks whether the program has ended.
+/// The pause between two checks whether the program has ended.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// A server that was started, and its output. Dropping it kills it.
@@ -52,17 +51,17 @@ pub(crate) struct Addresses {
 }
 
 impl Outside {
-    /// Whether servers are to be started so.
+    /// Whether tests start servers this way.
     pub(crate) fn is_wanted() -> bool {
         env::var_os(VARIABLE).is_some()
     }
 
-    /// Starts a server as `config` says; `screen` takes what it writes, and `wait_for` waits
+    /// Starts a server configured by `config`; `screen` takes its output, and `wait_for` waits
     /// until that is a banner with every address.
     ///
     /// # Panics
     ///
-    /// If no flag says some of `config`.
+    /// If flags can't express `config`.
     #[track_caller]
     pub(crate) fn start(
         config: &Config,
@@ -90,16 +89,16 @@ impl Outside {
         ];
         for mut output in outputs {
             let mut screen = screen.clone();
-            // They end with the pipes, which a program that is started with the first one
-            // may keep: Wine has such a server.
+            // The threads end with the pipes, but a process that the first program starts may
+            // keep these open, as Wine's server does.
             thread::spawn(move || io::copy(&mut output, &mut screen));
         }
         outside.listens = wait_for(&|shown| Addresses::read(shown, config));
         outside
     }
 
-    /// Has the operator type a line, and then one that is no command. When the console has
-    /// shown what is returned, part of the answer to the second, the first was carried out.
+    /// Makes the operator type a line, and then one that is not a command. Once the console shows
+    /// the returned text, part of the answer to the second line, the first was carried out.
     #[track_caller]
     pub(crate) fn operate(&self, line: &str) -> String {
         let nonsense = format!("{NONSENSE} {}", self.typed_lines.fetch_add(1, Ordering::Relaxed));
@@ -108,8 +107,7 @@ impl Outside {
         format!("{nonsense}\n")
     }
 
-    /// Presses Ctrl-C, and waits until the program has ended; false if it does not, or ends in
-    /// an error.
+    /// Presses Ctrl-C, and waits for the end of the program; false if it does not end, or fails.
     #[track_caller]
     pub(crate) fn stop(mut self) -> bool {
         self.order("ctrl-c");
@@ -138,10 +136,9 @@ impl Drop for Outside {
 }
 
 impl Addresses {
-    /// The addresses in a banner that was shown up to here, if it has one for each door of
-    /// `config`.
+    /// The addresses in the banner shown so far, if it has one for each door of `config`.
     fn read(shown: &str, config: &Config) -> Option<Addresses> {
-        // The rest of a line that was begun may hold the rest of an address.
+        // The rest of an unfinished line may contain the rest of an address.
         let (whole, _) = shown.rsplit_once('\n')?;
         let after = |marks: &[&str]| {
             let parts = marks.iter().find_map(|mark| Some(whole.split_once(mark)?.1))?;
@@ -156,13 +153,13 @@ impl Addresses {
     }
 }
 
-/// Fails the test that calls it: it needs what only a server inside of it has.
+/// Fails the test: it needs something that only an in-process server has.
 #[track_caller]
 pub(crate) fn refuse(what: &str) -> ! {
     panic!("{NOT_OUTSIDE}: {what}");
 }
 
-/// What `console` shows of the conversation: neither the banner nor answers to nonsense.
+/// What `console` shows of the conversation, without the banner and answers to nonsense.
 pub(crate) fn of_conversation(console: &str) -> String {
     let lasts = ["  netsh ", "  curl -NT. telnet://", "  openssl s_client -quiet -connect "];
     let last = lasts.iter().filter_map(|last| console.rfind(last)).max().unwrap_or(0);
@@ -170,7 +167,7 @@ pub(crate) fn of_conversation(console: &str) -> String {
     after.filter(|line| !line.contains(NONSENSE)).collect()
 }
 
-/// Fails the test if flags can't say all of `config`, or its banner won't.
+/// Fails the test if flags can't express `config`, or its banner can't show it.
 #[track_caller]
 fn check_flags_say(config: &Config) {
     let default = Config::default();
@@ -193,12 +190,12 @@ fn check_flags_say(config: &Config) {
             Some(limit) if limit != RateLimit::per_second(lines_per_second(&limit)) => Some(limit),
             _ => default.rate_limit,
         },
-        // More time than the default is more than any test waits, and less for a packet is
-        // for a test that would wait.
+        // No test waits longer than the default times, and a shorter packet pause only saves
+        // waiting.
         stall_timeout: config.stall_timeout.min(default.stall_timeout),
         login_timeout: config.login_timeout.min(default.login_timeout),
         packet_pause: config.packet_pause.max(default.packet_pause),
-        // How long the last threads may take concerns nobody who is served.
+        // The time that the last threads get affects no client.
         join_timeout: default.join_timeout,
         ..config.clone()
     };
@@ -210,13 +207,13 @@ fn check_flags_say(config: &Config) {
     }
 }
 
-/// What `--rate-limit` is.
+/// The value of `--rate-limit`.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It is a small whole number.
 fn lines_per_second(limit: &RateLimit) -> u32 {
     limit.lines_per_second as u32
 }
 
-/// What flags can say of `config`.
+/// The part of `config` that flags can express.
 fn flags(config: &Config, folder: &TestFolder) -> Vec<String> {
     let lang = match config.lang {
         Lang::Ko => "ko",

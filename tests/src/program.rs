@@ -11,23 +11,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Whoever starts a program at a terminal waits for the end of a pipe that this program closes.
-/// Any other program that is started at that moment inherits the pipe, and keeps it open for as
-/// long as it runs. So programs at terminals are started one at a time, and no others meanwhile.
+/// Starting a program at a terminal waits for the end of a pipe that the new program closes. Any
+/// other program started at that moment inherits the pipe, and keeps it open as long as it runs.
+/// So programs at terminals are started one at a time, with no others meanwhile.
 static STARTING: RwLock<()> = RwLock::new(());
 
-/// Starts a program, as [`Command::spawn`] does. Tests that start programs at terminals too start
-/// all of them in this way.
+/// Starts a program, like [`Command::spawn`]. Tests that also start programs at terminals start
+/// all programs in this way.
 ///
 /// # Errors
 ///
-/// The system's.
+/// The system's error.
 pub fn spawn_program(command: &mut Command) -> io::Result<Child> {
     let _others = STARTING.read().unwrap_or_else(PoisonError::into_inner);
     command.spawn()
 }
 
-/// Starts a program at a terminal, and no other meanwhile.
+/// Starts a program at a terminal, while no other is being started.
 #[cfg(unix)]
 pub(crate) fn spawn_alone<T>(spawn: impl FnOnce() -> T) -> T {
     let _alone = STARTING.write().unwrap_or_else(PoisonError::into_inner);

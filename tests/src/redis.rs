@@ -1,4 +1,4 @@
-//! A Redis for one test: a process of its own, in a folder of its own, reached by a socket there.
+//! A Redis for one test: its own process and folder, reached by a socket in that folder.
 
 use std::{
     io::{Read as _, Write as _},
@@ -10,7 +10,7 @@ use std::{
 
 use crate::{DEADLINE, program::TestFolder};
 
-/// A running Redis, which keeps what it is given on disk. Dropping it ends it.
+/// A running Redis that saves its data on disk. Dropping it ends it.
 pub struct TestRedis {
     process: Child,
     folder: TestFolder,
@@ -36,7 +36,7 @@ impl TestRedis {
         format!("unix://{}", self.folder.path().join("socket").display())
     }
 
-    /// Kills it, and starts it again with what it has on disk.
+    /// Kills it, and restarts it with its data on disk.
     ///
     /// # Panics
     ///
@@ -47,7 +47,7 @@ impl TestRedis {
         self.start_again();
     }
 
-    /// Starts it again after it was killed.
+    /// Starts it again after a kill.
     ///
     /// # Panics
     ///
@@ -58,11 +58,11 @@ impl TestRedis {
         self.wait_until_it_answers();
     }
 
-    /// Kills it; what it has acknowledged is on disk.
+    /// Kills it; acknowledged data is on disk.
     ///
     /// # Panics
     ///
-    /// If it does not run.
+    /// If it is not running.
     pub fn kill(&mut self) {
         self.process.kill().expect("it runs");
         self.process.wait().expect("it was killed");
@@ -82,7 +82,7 @@ impl TestRedis {
             return false;
         };
         let mut answer = [0; 7];
-        // While it still reads what it has on disk, it answers with an error.
+        // While it still loads its data, it answers with an error.
         stream.write_all(b"PING\r\n").is_ok()
             && stream.read_exact(&mut answer).is_ok()
             && answer == *b"+PONG\r\n"

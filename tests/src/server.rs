@@ -127,7 +127,7 @@ impl TestServer {
         TestServer { address: lines, web_address: web, tls, screen, running }
     }
 
-    /// The server, where it runs in this process.
+    /// The server, if it runs in this process.
     #[track_caller]
     fn inside(&self) -> &Server {
         match &self.running {
@@ -323,7 +323,7 @@ impl TestServer {
         }
     }
 
-    /// Gives the server a command as its operator.
+    /// Gives the server an operator's command.
     ///
     /// # Panics
     ///
@@ -436,7 +436,7 @@ impl Screen {
         self.wait_until(text, |shown| (shown.matches(text).count() >= count).then_some(()));
     }
 
-    /// Waits until `found` finds what it looks for, `what`, in all that was shown.
+    /// Waits until `found` finds `what` in everything that was shown.
     #[track_caller]
     fn wait_until<T>(&self, what: &str, found: impl Fn(&str) -> Option<T>) -> T {
         let deadline = Instant::now() + DEADLINE;

@@ -51,7 +51,7 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts a program at a terminal of its own.
+    /// Starts a program in a terminal of its own.
     #[track_caller]
     pub fn start(command: Command, columns: u16, rows: u16) -> Terminal {
         let session = spawn_alone(|| Session::spawn(command));
@@ -220,7 +220,7 @@ impl Terminal {
         }
     }
 
-    /// Waits until the bell has rung so often since the start, and no more often.
+    /// Waits until the bell has rung this often since the start, and not more often.
     ///
     /// # Panics
     ///

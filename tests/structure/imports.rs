@@ -1,5 +1,5 @@
-//! Which folder of the server imports which, as the sources have it and as the table
-//! allows it. Imports that only a file's tests need are left out.
+//! Which folder of the server imports which, in the sources and in the table that allows it.
+//! Imports used only by a file's tests are left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -85,7 +85,7 @@ pub(crate) fn between_folders(sources: &[Source]) -> BTreeMap<(String, String), 
     found
 }
 
-/// The modules at the root of the crate that a file names, its tests aside.
+/// The modules at the root of the crate that a file names, without its tests.
 #[derive(Default)]
 struct Imports {
     roots: BTreeSet<String>,
@@ -144,7 +144,7 @@ fn attributes(item: &Item) -> &[Attribute] {
     }
 }
 
-/// Whether the attribute keeps an item out of everything but tests.
+/// Whether the attribute marks an item as for tests only.
 pub(crate) fn is_for_tests(attribute: &Attribute) -> bool {
     let syn::Meta::List(list) = &attribute.meta else { return false };
     attribute.path().is_ident("cfg") && list.tokens.to_string().contains("test")

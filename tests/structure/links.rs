@@ -1,4 +1,4 @@
-//! Links between the project's pages lead to files and headings that exist.
+//! Links between the project's documents lead to files and headings that exist.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -7,7 +7,7 @@ use crate::{Source, report, root, sources};
 /// Links that lead out of the repository, to the site that hosts it.
 const ELSEWHERE: [&str; 3] = ["http://", "https://", "../../releases"];
 
-/// The anchor of a heading: small letters, and a hyphen for each blank.
+/// The anchor of a heading: lower case, and a hyphen for each blank.
 fn anchor(heading: &str) -> String {
     let kept = heading.chars().filter(|&c| c.is_alphanumeric() || [' ', '-', '_'].contains(&c));
     kept.collect::<String>().to_lowercase().replace(' ', "-")
@@ -18,7 +18,7 @@ fn anchors(page: &Source) -> BTreeSet<String> {
     headings.map(|line| anchor(line.trim_start_matches('#').trim())).collect()
 }
 
-/// The targets of the links of a page, pictures too.
+/// The targets of a document's links, including pictures.
 fn targets(page: &Source) -> impl Iterator<Item = &str> {
     page.text.split("](").skip(1).filter_map(|rest| rest.split(')').next())
 }

@@ -32,14 +32,14 @@ impl Source {
     }
 }
 
-/// The most lines that a file has, its own tests aside.
+/// The most lines that a file may have, without its tests.
 const MOST_LINES: usize = 500;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// All files below these folders, or these files, with one of the extensions.
+/// All files with one of the extensions below these folders, or these files.
 fn sources(places: &[&str], extensions: &[&str]) -> Vec<Source> {
     let mut sources = Vec::new();
     let mut left: Vec<PathBuf> = places.iter().map(|place| root().join(place)).collect();
@@ -66,7 +66,7 @@ fn rust_sources() -> Vec<Source> {
     sources(&["protocol", "server", "client", "tests"], &["rs"])
 }
 
-/// Fails with all that is wrong, one a line.
+/// Fails with all faults, one per line.
 #[track_caller]
 fn report(faults: Vec<String>, advice: &str) {
     assert!(faults.is_empty(), "\n{}\n{advice}\n", faults.join("\n"));
@@ -124,7 +124,7 @@ fn allowed_imports_have_no_cycle() {
     }
 }
 
-/// The sources of each crate, the files that only its tests need aside.
+/// The sources of each crate, without files that only tests need.
 fn crates() -> impl Iterator<Item = Vec<Source>> {
     let folders = [
         "protocol/src",
@@ -159,7 +159,7 @@ fn only_the_command_line_knows_clap_and_only_main_exits() {
     let faults = sources(&["server/src", "client/src"], &["rs"]).into_iter().flat_map(|source| {
         let file = source.path.rsplit('/').next().unwrap_or_default().to_owned();
         let knows_clap = ["cli.rs", "main.rs", "manual.rs", "task.rs"].contains(&&*file);
-        // The values of a flag may name themselves where they are defined.
+        // The value of a flag may be named where it is defined.
         let rules = [("clap::", knows_clap), ("process::exit(", file == "main.rs")];
         let text = source.text.clone();
         let lines: Vec<String> = text
@@ -179,7 +179,8 @@ fn only_the_command_line_knows_clap_and_only_main_exits() {
 fn the_wording_of_a_notice_is_asserted_in_one_file() {
     let notices = sources(&["protocol/src/notice", "protocol/src/notice.rs"], &["rs"]);
     let mut tests = sources(&["protocol", "server", "client", "tests"], &["rs"]);
-    // The rules themselves, and programs that know several servers by what they say.
+    // Excluded: the rules themselves, and programs that recognize several servers by their
+    // messages.
     let others = ["tests/structure", "tests/load", "tests/soak"];
     tests.retain(|source| !others.iter().any(|folder| source.path.starts_with(folder)));
     report(

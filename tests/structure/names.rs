@@ -1,9 +1,9 @@
 //! Types and free functions that share a name. Each word means one thing in a crate.
 //!
 //! A method belongs to its type, and a trait's function to the trait, so only free functions are
-//! compared. Three kinds of namesakes are one thing in several versions: a file for each operating
-//! system with the file in front of them, a file for each language, and a function that stands
-//! twice in a file under `#[cfg]`. Tests' own types and helpers are left alone.
+//! compared. Three kinds of namesakes are versions of one thing: a file for each operating system
+//! and the file above them, a file for each language, and a function that appears twice in a file
+//! under `#[cfg]`. Types and helpers of tests are ignored.
 
 use std::collections::BTreeMap;
 
@@ -14,16 +14,16 @@ use syn::{
 
 use crate::{Source, imports::is_for_tests};
 
-/// Functions that each module may have: a program, or a module that is one of a program's ways to
-/// work, begins there. Callers name the module: `pipe::run`.
+/// Functions that each module may have: the entry point of a program, or of one of its modes.
+/// Callers name the module: `pipe::run`.
 const ENTRY_POINTS: &[&str] = &["main", "run"];
 
-/// Each name that several types of these sources have, with the files where they stand.
+/// Each name that several types of these sources have, with their files.
 pub(crate) fn shared_types(sources: &[Source]) -> Vec<String> {
     shared(sources, |names| names.types)
 }
 
-/// Each name that several free functions of these sources have, with the files where they stand.
+/// Each name that several free functions of these sources have, with their files.
 pub(crate) fn shared_functions(sources: &[Source]) -> Vec<String> {
     let mut functions = shared(sources, |names| names.functions);
     functions
@@ -49,14 +49,14 @@ fn shared(sources: &[Source], of: impl Fn(Names) -> Vec<String>) -> Vec<String> 
     shared.map(|(name, places)| format!("{name}: {}", places.join(", "))).collect()
 }
 
-/// A file; for one of several versions, the file in front of them.
+/// A file; for one of several versions, the file above them.
 fn place_of(path: &str) -> String {
     let versions = ["linux", "unix", "windows", "english", "korean"];
     let front = versions.iter().find_map(|file| path.strip_suffix(&format!("/{file}.rs")));
     front.map_or_else(|| path.to_owned(), |folder| format!("{folder}.rs"))
 }
 
-/// What a file defines, its tests aside.
+/// The definitions in a file, without its tests.
 #[derive(Default)]
 struct Names {
     types: Vec<String>,

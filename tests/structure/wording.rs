@@ -1,6 +1,6 @@
-//! Sentences of the server's notices that the tests of several files repeat. One file asserts
-//! the wording, byte for byte; elsewhere a test asks for the notice by its name, so that a
-//! better sentence changes its table and one test.
+//! Sentences of the server's notices that tests in several files repeat. One file asserts the
+//! wording, byte for byte; elsewhere a test asks for the notice by name, so that a better
+//! sentence changes only its table and one test.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,10 +18,10 @@ use crate::{
 /// Lines of the server that Madang comes from, which stay as they are.
 const SEED: &[&str] = &["이미 등록된 사용자입니다."];
 
-/// No sentence that could be known again has fewer words.
+/// Shorter sentences are too common to be recognized.
 const FEWEST_WORDS: usize = 3;
 
-/// Each sentence of `notices` that tests of several files have, with the files.
+/// Each sentence of `notices` that tests in several files contain, with the files.
 pub(crate) fn repeated(notices: &[Source], tests: &[Source]) -> Vec<String> {
     let sentences: BTreeSet<String> = notices
         .iter()
@@ -58,10 +58,10 @@ pub(crate) fn repeated(notices: &[Source], tests: &[Source]) -> Vec<String> {
     places.into_iter().filter(are_several).map(shown).collect()
 }
 
-/// Whether a part of a text is long enough to be known again: five words, or three that end as a
-/// sentence does or are Korean, which says the same in fewer.
+/// Whether a part of a text is long enough to be recognized: five words, or three if they end
+/// like a sentence or are Korean, which needs fewer.
 fn is_sentence(part: &str) -> bool {
-    // A flag is no word.
+    // A flag is not a word.
     let is_word = |word: &&str| word.contains(char::is_alphanumeric) && !word.starts_with('-');
     let words = part.split_whitespace().filter(is_word).count();
     let is_korean = part.contains(|letter| ('가'..='힣').contains(&letter));
@@ -69,7 +69,7 @@ fn is_sentence(part: &str) -> bool {
     words >= if ends || is_korean { FEWEST_WORDS } else { 5 }
 }
 
-/// The string literals of a source; without those of its own tests, or these alone.
+/// The string literals of a source: of its program, of its tests, or all.
 fn literals(source: &Source, of: Part) -> Vec<String> {
     let file = syn::parse_file(&source.text).expect("Rust");
     let mut literals = Literals { found: Vec::new(), is_wanted: of != Part::OwnTests, of };
@@ -77,14 +77,14 @@ fn literals(source: &Source, of: Part) -> Vec<String> {
     literals.found
 }
 
-/// What of a file is looked at.
+/// The part of a file to look at.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
-    /// A file that is for tests altogether.
+    /// A file that is only for tests.
     Whole,
-    /// What is not for tests.
+    /// The part that is not for tests.
     Program,
-    /// What is for tests only.
+    /// The part that is for tests only.
     OwnTests,
 }
 
@@ -95,7 +95,7 @@ struct Literals {
 }
 
 impl Literals {
-    /// Those in a macro's arguments.
+    /// Takes the literals in a macro's arguments.
     fn take(&mut self, tokens: TokenStream) {
         for token in tokens {
             match token {

@@ -1,8 +1,8 @@
-//! Words and phrases that no one who writes plain English would use here.
+//! Words and phrases that plain English does not have.
 
 use crate::Source;
 
-/// What must not be written, in lower case, and what to write instead.
+/// Forbidden phrases in lower case, and what to write instead.
 const FORBIDDEN: &[(&str, &str)] = &[
     ("likewise", "say the thing again, or \"also\""),
     ("by which", "\"that\", or two sentences"),
@@ -38,7 +38,7 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("님님", "님"),
 ];
 
-/// Each place where a file says such a thing.
+/// Each place where a file has such a phrase.
 pub(crate) fn faults(source: &Source) -> Vec<String> {
     let lines = source.text.lines().enumerate();
     let found = lines.flat_map(|(at, line)| {
@@ -51,7 +51,7 @@ pub(crate) fn faults(source: &Source) -> Vec<String> {
     found.collect()
 }
 
-/// Whether the line has the phrase, as whole words.
+/// Whether the line contains the phrase, as whole words.
 fn stands_in(line: &str, phrase: &str) -> bool {
     let is_whole = |(at, _): (usize, &str)| {
         let before = line[..at].chars().next_back();

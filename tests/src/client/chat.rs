@@ -1,4 +1,4 @@
-//! What a peer of the chat says and waits for, in lines and in JSON.
+//! What a chat client says and waits for, in lines and in JSON.
 
 use serde_json::{Value, json};
 
@@ -15,21 +15,21 @@ impl TestClient {
         self
     }
 
-    /// Waits for being told in lines that `name` has come.
+    /// Waits for the line that `name` has joined.
     #[track_caller]
     pub fn expect_joined(&mut self, name: &str) {
         let lines = [format!("[{name}]님이 입장했습니다."), format!("[{name}] joined.")];
         while !lines.contains(&self.expect_line()) {}
     }
 
-    /// Makes a private room in lines, goes there, and returns its key.
+    /// Makes a private room in lines, and returns its key.
     #[track_caller]
     pub fn make_room(&mut self) -> String {
         self.send("/new\n/ping made\n").expect(" made\n");
         self.invite_key()
     }
 
-    /// Asks in lines for the key of the private room, and takes the answer.
+    /// Requests the key of the private room in lines, and takes the answer.
     #[track_caller]
     pub fn invite_key(&mut self) -> String {
         let ways = self.send("/invite\n/ping invited\n").expect(" invited\n");
@@ -37,8 +37,7 @@ impl TestClient {
         key.lines().next().expect("it is not empty").to_owned()
     }
 
-    /// Says in lines at the prompt where to go, then who it is, and waits for being
-    /// told of itself there.
+    /// Chooses a room at the prompt in lines, logs in, and waits for its own announcement there.
     #[track_caller]
     pub fn login_to(&mut self, destination: &str, name: &str) -> &mut TestClient {
         self.expect("ID:");
@@ -105,8 +104,7 @@ impl TestClient {
         said["id"].as_u64().unwrap_or_else(|| self.fail("expected an id"))
     }
 
-    /// The next line, which is an error with this `code` and `nonce`; returns its
-    /// words.
+    /// The next line, which is an error with this `code` and `nonce`; returns its text.
     #[track_caller]
     pub fn expect_error(&mut self, code: &str, nonce: Option<&str>) -> String {
         let error = self.expect_message("error");

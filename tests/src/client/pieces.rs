@@ -1,5 +1,5 @@
-//! How what a peer sends and gets is cut into pieces: by the reads of the server, and by the
-//! kernels between.
+//! How a client's input and output are cut into pieces: by the server's reads, and by the kernels
+//! in between.
 
 use std::{
     io::{ErrorKind, Write},
@@ -54,9 +54,9 @@ impl TestClient {
         }
     }
 
-    /// Sends as much of this as the server reads and the kernels hold while it does not: until
-    /// nothing has gone out for `pause`. Returns how much that was, and how much of all that was
-    /// ever sent to it the server has read, if the kernel tells.
+    /// Sends as much of this as the server reads and the kernels buffer: until nothing has gone
+    /// out for `pause`. Returns how much was sent, and how much of everything ever sent the
+    /// server has read, if the kernel tells.
     #[track_caller]
     pub fn flood(&mut self, bytes: &[u8], pause: Duration) -> (usize, Option<u64>) {
         let (mut sent, mut since) = (0, Instant::now());
