@@ -1,12 +1,12 @@
-// What the page's buttons do: most ask the server by a command, some ask first.
+// The actions of the page's buttons: most send the server a command, some ask first.
 
 import { ask, showAbout, showPerson, showTranscript } from "./dialogs.js";
 import { roomTitle } from "./rooms.js";
 import { lang, word } from "./words.js";
 
 /**
- * The actions, by the names under which the views call them. `command` gives the server a
- * line; `speakIn` turns the page to another language, and the server with it.
+ * The actions, by the names that the views use. `command` gives the server a line; `speakIn`
+ * changes the language of the page and of the server's messages.
  */
 export function actions(state, composer, command, speakIn) {
   const act = {

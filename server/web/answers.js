@@ -1,14 +1,14 @@
-// What a command's answer says where the page has words of its own for it.
+// The page's own wording for answers to commands.
 
 import { choiceNames } from "./lesson_row.js";
 import { roomTitle } from "./rooms.js";
 import { shortened } from "./text.js";
 import { lang, word } from "./words.js";
 
-/** How much of a topic stands in the list of rooms. */
+/** How much of a topic the list of rooms shows. */
 const TOPIC_LETTERS = 60;
 
-/** The words for an answer; null if it has its own, or needs none. */
+/** The text for an answer; null if the answer has its own, or needs none. */
 export function answerText(state, message) {
   switch (message.type) {
     case "who": return `${word("roomLine", roomTitle(state, message.room), message.count)}: ${marked(message).join(", ")}`;
@@ -24,7 +24,7 @@ export function answerText(state, message) {
   }
 }
 
-/** The words for what somebody has asked about a lesson. */
+/** The text for the answer to a question about a lesson. */
 export function lessonAnswer(message) {
   switch (message.type) {
     case "hands": {
@@ -40,7 +40,7 @@ export function lessonAnswer(message) {
   }
 }
 
-/** The names of a list, with a mark behind those who joined unannounced. */
+/** A list of names, with a mark after those who joined unannounced. */
 function marked({ members, quiet = [] }) {
   return members.map((name) => (quiet.includes(name) ? `${name} (${word("quietMark")})` : name));
 }

@@ -1,5 +1,5 @@
-// How a page that nobody looks at asks to be looked at: the number of unread messages
-// in its title, and a sound and notifications where they are wanted.
+// Draws attention to a page in the background: the number of unread messages in its title, and
+// sound and notifications if they are enabled.
 
 import { choices } from "./memory.js";
 import { word } from "./words.js";
@@ -15,7 +15,7 @@ export class Attention {
     addEventListener("focus", () => this.#seen());
   }
 
-  /** Whether this page may show any: browsers allow it over https alone. */
+  /** Whether this page may show notifications: browsers allow them only over https. */
   get possible() {
     return isSecureContext && "Notification" in globalThis && Notification.permission !== "denied";
   }
@@ -29,13 +29,13 @@ export class Attention {
     else if ((await Notification.requestPermission()) === "granted") choices.notify = "on";
   }
 
-  /** Where one is. */
+  /** The current room. */
   setTitle(title) {
     this.#title = title;
     this.#show();
   }
 
-  /** Something was said. */
+  /** A message has arrived. */
   news(entry) {
     if (entry.own || !["said", "whisper", "announced"].includes(entry.kind)) return;
     const isCall = entry.mention || entry.kind === "whisper";

@@ -1,5 +1,5 @@
-// What one does in a lesson, and what the server says to it: votes, hands, questions
-// without a name, and the ticket in a link that makes a teacher.
+// Actions in a lesson, and the server's answers to them: votes, hands, anonymous questions, and
+// the ticket in a link that makes a teacher.
 
 import { ticketIn } from "./keys.js";
 import { Pupil } from "./pupil.js";
@@ -7,10 +7,10 @@ import { Teacher } from "./teacher.js";
 import { LessonWall } from "./lesson_wall.js";
 import { word } from "./words.js";
 
-/** How the answers to what is asked here are known. */
+/** The nonces of requests from this file begin with this. */
 export const PURPOSE = "lesson";
 
-/** What asks without a name begins with this. */
+/** The prefix of an anonymous question's command. */
 const ASK = "/ask ";
 
 export class Classroom {
@@ -21,12 +21,12 @@ export class Classroom {
   #pupil;
   #teacher;
   #wall;
-  /** What makes a teacher, from the link that led here, until the server has it. */
+  /** The ticket from the link that led here, until the server has it. */
   #ticket = null;
 
   /**
-   * `act` has `command(line)`, `openSide` shows the list of hands, `request` asks for what
-   * the page wants to know, and `changed` draws.
+   * `act` has `command(line)`, `openSide` shows the list of hands, `request` sends the page's own
+   * questions, and `changed` redraws.
    */
   constructor(state, connection, { act, openSide, request, changed }) {
     this.#state = state;
@@ -49,7 +49,7 @@ export class Classroom {
     this.#wall.draw();
   }
 
-  /** Why nothing may be said now, in words; null if it may. */
+  /** Why nothing may be said now, as text; null if it may. */
   refusal() {
     return this.#pupil.refusal();
   }
@@ -58,7 +58,7 @@ export class Classroom {
     this.#teacher.showAttendance(message);
   }
 
-  /** Takes the ticket out of the address at once: an address is seen and kept. */
+  /** Takes the ticket out of the address at once: an address is visible and stays in the history. */
   takeTicket() {
     const found = ticketIn(location.hash);
     if (found === null) return;
@@ -72,19 +72,19 @@ export class Classroom {
     this.#ticket = null;
   }
 
-  /** Has a wall told only what everyone may see; on their own page, teachers are told all. */
+  /** Limits a wall screen to what everyone may see; on their own page, teachers see everything. */
   watch() {
     const { isTeacher } = this.#state.lesson;
     if (isTeacher) this.#ask({ type: "watch", ...(!document.body.classList.contains("on-wall") && { off: true }) });
   }
 
-  /** What became of something that was asked here. */
+  /** Takes the answer to a request from this file. */
   answer({ request: { type, choice, text, line = "" } }, message) {
     const written = text ?? (line.startsWith(ASK) ? line.slice(ASK.length) : null);
     if (message.type === "error" && message.code === "slow" && written) {
       this.#pupil.askAgain(message.text, written, type === "hand");
     } else if (message.type === "error") {
-      // The page has missed how the poll stands, or that it is over.
+      // The page has missed the poll's progress, or its end.
       if (message.code === "poll_over") this.#request("/poll");
       this.#state.note(message.text, "error");
     } else if (message.type === "ack") {
@@ -97,13 +97,13 @@ export class Classroom {
     this.#changed();
   }
 
-  /** One is a teacher now: hands and the poll have more for teachers. */
+  /** This person is a teacher now: hands and the poll have more for teachers. */
   becameTeacher() {
     this.#state.note(word(this.#state.lesson.isRunning ? "youTeachToo" : "youTeach"));
     this.#askForMore();
   }
 
-  /** What teachers are told of hands and the open poll. */
+  /** Asks for what teachers may know about hands and the open poll. */
   #askForMore() {
     if (!this.#state.lesson.isRunning) return;
     this.#request("/hands");

@@ -1,6 +1,6 @@
-// Copies what is on the page.
+// Copies text from the page.
 
-/** Copies a text; false if the browser lets nothing be copied. Keeps the focus where it is. */
+/** Copies a text; false if the browser does not allow it. Keeps the focus where it is. */
 export async function copy(text) {
   try {
     if (navigator.clipboard) {
@@ -13,13 +13,13 @@ export async function copy(text) {
   }
 }
 
-/** Without https there is no clipboard; the old way copies what is selected. */
+/** Without https there is no clipboard API; the old way copies the selection. */
 function copySelected(text) {
   const focused = document.activeElement;
   const field = document.createElement("textarea");
   field.className = "unseen";
   field.value = text;
-  // A dialog that is open has all the focus there is.
+  // An open dialog keeps the focus inside.
   (document.querySelector("dialog[open]") ?? document.body).append(field);
   field.focus();
   field.select();

@@ -1,15 +1,15 @@
-// A block of code: its columns stay, a button copies it, a long one opens on a press, and
-// what lies beyond an edge is hinted at by a shadow there (room.css).
+// A block of code: its columns stay, a button copies it, a long one opens on a press, and a
+// shadow shows that it continues beyond an edge (room.css).
 
 import { copy } from "./clipboard.js";
 import { element } from "./dom.js";
 import { highlight } from "./highlight.js";
 import { word } from "./words.js";
 
-/** So many lines are shown of a longer block. */
+/** How many lines of a longer block are shown. */
 export const MOST_LINES = 20;
 
-/** How long the button says that it has copied. */
+/** How long the button confirms that it has copied. */
 const SAID_MS = 2_000;
 
 /** The element of a block. */
@@ -48,12 +48,12 @@ function opener(lines) {
   return button;
 }
 
-/** Colours come when the lexer has: the letters stand where they stood. */
+/** Colours are added once the lexer is loaded; the letters stay where they are. */
 async function colour(code, text) {
   try {
     const pieces = await highlight(text);
     code.replaceChildren(...pieces.map(([kind, value]) => (kind ? element("span", { class: `is-${kind}` }, value) : value)));
   } catch {
-    // It is as readable without.
+    // It is readable without colours, too.
   }
 }

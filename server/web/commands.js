@@ -1,12 +1,12 @@
-// Commands that begin with a slash: which there are, as the server tells it, and what
-// may complete a line. What a command does is the server's business.
+// Slash commands: the list that the server sends, and completion. What a command does is up to
+// the server.
 
 import { sanitize, trimPlaceless, trimStart, trimUnspaced, withoutInvisible } from "./visible.js";
 
-/** Rows of `{name, alias, arguments, arguments_ko, ko, en}`; filled once they have come. */
+/** Rows of `{name, alias, arguments, arguments_ko, ko, en}`, once they have been loaded. */
 let table = [];
 
-/** Fetches the table. Without it nothing is completed, and all works. */
+/** Loads the table. Without it, there is no completion, and everything else works. */
 export async function loadCommands() {
   try {
     const answer = await fetch("commands.json");
@@ -16,14 +16,14 @@ export async function loadCommands() {
   }
 }
 
-/** For tests, and for who has the table already. */
+/** For tests, and for callers that have the table already. */
 export function setCommands(rows) {
   table = rows;
 }
 
 /**
- * What was typed asks for: `{command}`, `{say}` for the room, or `{}` if nothing of it
- * can be seen. Whatever is invisible before a slash makes a command no less of one.
+ * What the typed text asks for: `{command}`, `{say}` for the room, or `{}` if none of it is
+ * visible. Invisible characters before a slash don't hide a command.
  */
 export function read(typed) {
   const text = sanitize(typed);
@@ -36,20 +36,20 @@ export function read(typed) {
     const isEscape = rest.length > 1 && withoutInvisible(rest[1]) !== "";
     return { say: isEscape ? before + rest : text };
   }
-  // What takes no place hides no command either: a slash, U+200B and a word.
+  // Characters without width don't hide a command either: a slash, U+200B and a word.
   const isCommand = /^[\p{Alphabetic}\p{N}]/u.test(trimUnspaced(rest));
   if (isCommand) return { command: seen.trimEnd() };
   return { say: text };
 }
 
-/** What to type so that `text` is said; null if nothing does. */
+/** What to type to say `text`; null if nothing does. */
 export function typedFor(text) {
   const seen = trimPlaceless(text);
   const escaped = `${text.slice(0, text.length - seen.length)}/${seen}`;
   return [text, escaped].find((typed) => read(typed).say === text) ?? null;
 }
 
-/** Whom a whisper goes to, and what it says: `null` if the line is none. */
+/** The recipient and the text of a whisper; `null` if the line is not a whisper. */
 export function whisperOf(line) {
   const { word, argument } = split(line);
   if (find(word)?.name !== "/msg" && word !== "/msg") return null;
@@ -57,7 +57,7 @@ export function whisperOf(line) {
   return match && { to: match[1].replace(/^[@[]+|[\]:,]+$/gu, ""), text: match[2] };
 }
 
-/** Whether a line gives that command, by whichever name. */
+/** Whether a line gives this command, under any of its names. */
 export function is(line, name) {
   const { word } = split(line);
   return word === name || find(word)?.name === name;
@@ -69,13 +69,13 @@ export function isVote(line) {
   return /^\/[1-9ox]$/u.test(name);
 }
 
-/** A command's word as it is compared, and its argument. */
+/** A command's word in the form that is compared, and its argument. */
 export function split(line) {
   const [, word, argument = ""] = /^(\S*)(?:\s([^]*))?$/u.exec(trimStart(line));
   return { word: withoutInvisible(word).normalize("NFC").toLowerCase(), argument: argument.trim() };
 }
 
-/** What could stand where the cursor is: a command, or after some words a name. */
+/** Completions at the cursor: commands, or a name after some of them. */
 export function completions(before, members, lang) {
   const command = /^\/\S*$/u.exec(before);
   if (command) {
@@ -116,7 +116,7 @@ function argumentsIn(row, typed, lang) {
   return isKorean(row, typed, lang) ? row.arguments_ko : row.arguments;
 }
 
-/** Whether a command is shown under its Korean name: in Korean, or where that was begun. */
+/** Whether to show a command under its Korean name: on a Korean page, or if its beginning is Korean. */
 function isKorean(row, typed, lang) {
   return typed === "/" ? lang === "ko" : !row.name.startsWith(typed);
 }

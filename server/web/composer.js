@@ -1,5 +1,5 @@
-// The field for what one wants to say: sends with Enter, grows with its text, completes
-// commands and names, and never sends a syllable that is still being composed.
+// The message field: sends with Enter, grows with its text, completes commands and names, and
+// never sends a syllable that is still being composed.
 
 import { completions, is, read, typedFor } from "./commands.js";
 import { byId, element } from "./dom.js";
@@ -21,18 +21,18 @@ export class Composer {
   #sendWhenComposed = false;
   #earlier = [];
   #at = 0;
-  /** What comes back as soon as no syllable is being composed. */
+  /** Text to put back as soon as no syllable is being composed. */
   #returned = [];
-  /** How much of the field came back unsent. */
+  /** How much of the field is unsent text that was put back. */
   #backLength = 0;
-  /** What to say before the draft is sent where it was not meant for. */
+  /** The warning before a draft is sent to a room it was not written for. */
   #held = null;
-  /** Whom what is written is whispered to, if it is. */
+  /** Who receives the text as a whisper, if anybody. */
   whisperTo = null;
 
   /**
-   * Of a text and whom it is whispered to (null: nobody), `onSend` says what is wrong with
-   * it if something is, and `lettersLeft` how many more letters it may have, or null.
+   * `onSend(text, recipient)` returns what is wrong with the text, if anything; the recipient is
+   * null without a whisper. `lettersLeft` returns how many more letters fit, or null.
    */
   constructor(state, onSend, lettersLeft) {
     this.#state = state;
@@ -46,7 +46,7 @@ export class Composer {
     field.addEventListener("compositionstart", () => { this.#composing = true; });
     field.addEventListener("compositionend", () => {
       this.#composing = false;
-      // What came back meanwhile waits until the syllable stands.
+      // Text that came back meanwhile waits for the end of the syllable.
       for (const text of this.#returned.splice(0)) setTimeout(() => this.giveBack(text));
       if (!this.#sendWhenComposed) return;
       this.#sendWhenComposed = false;
@@ -64,7 +64,7 @@ export class Composer {
     if (matchMedia("(pointer: fine)").matches) this.#field.focus();
   }
 
-  /** Puts words at the cursor. */
+  /** Inserts text at the cursor. */
   insert(text) {
     this.#field.setRangeText(text, this.#field.selectionStart, this.#field.selectionEnd, "end");
     this.#field.focus();
@@ -72,8 +72,8 @@ export class Composer {
   }
 
   /**
-   * Puts words that were not sent before what is being typed, behind those that came
-   * back before them. False if that can't be: a whisper or a command is being typed.
+   * Puts unsent text before what is being typed, after text that was put back earlier. Returns
+   * false if that is impossible because a whisper or a command is being typed.
    */
   giveBack(text) {
     const draft = this.#field.value;
@@ -94,7 +94,7 @@ export class Composer {
     return true;
   }
 
-  /** Puts a line in the field instead of what stands there, which the up arrow brings back. */
+  /** Replaces the line in the field; the up arrow recalls the old one. */
   retype(line) {
     if (this.#field.value.trim()) this.#remember(this.#field.value);
     this.whisper(null);
@@ -103,7 +103,7 @@ export class Composer {
     this.#changed();
   }
 
-  /** What stands in the field was written elsewhere: `warning` is said before it is sent. */
+  /** The draft was written elsewhere: `warning` is shown before it is sent. */
   hold(warning) {
     this.#held = this.#field.value.trim() ? warning : null;
   }
@@ -113,7 +113,7 @@ export class Composer {
     this.#form.hidden = !isOn;
   }
 
-  /** Whispers to somebody from now on, or to nobody. */
+  /** Whispers to this person from now on, or to nobody. */
   whisper(name) {
     this.whisperTo = name;
     byId("whisper-mode").hidden = name === null;
@@ -122,7 +122,7 @@ export class Composer {
     this.#field.focus();
   }
 
-  /** The words that stand in the empty field. */
+  /** The placeholder of the empty field. */
   prompt(text) {
     this.#field.placeholder = text;
   }
@@ -133,7 +133,7 @@ export class Composer {
 
   #send() {
     if (this.#composing) {
-      // A button was pressed on while a syllable was open: it ends first.
+      // A button was pressed while a syllable was open: it ends first.
       this.#sendWhenComposed = true;
       this.#field.blur();
       this.#field.focus();
@@ -153,7 +153,7 @@ export class Composer {
   }
 
   #remember(text) {
-    // A teacher's code is not for whoever sits down here next.
+    // A teacher's code must not be recalled by the next person at this computer.
     if (is(read(text).command ?? "", "/teach")) return;
     if (this.#earlier.at(-1) !== text) this.#earlier.push(text);
     this.#earlier = this.#earlier.slice(-REMEMBERED);
@@ -161,7 +161,7 @@ export class Composer {
   }
 
   #key(event) {
-    // 229: the key belongs to the input method (Safari says no more than this).
+    // 229: the key belongs to the input method (Safari reports nothing else).
     if (event.isComposing || event.keyCode === 229) return;
     if (this.#offers.length > 0 && this.#keyInList(event)) return;
     if (event.key === "Enter" && !event.shiftKey && !event.altKey && !event.ctrlKey) {
@@ -221,7 +221,7 @@ export class Composer {
     this.#field.style.height = `${this.#field.scrollHeight}px`;
   }
 
-  /** Near the limit, and beyond it, says how much is left. */
+  /** Near the limit and beyond it, shows how much is left. */
   #count() {
     const left = this.#lettersLeft(this.#field.value, this.whisperTo);
     const counter = byId("counter");

@@ -1,17 +1,16 @@
-// The WebSocket: opens it, opens it again after it was lost, finds out whether it still
-// lives, and sees to it that what was asked is asked once. What the messages mean is
-// the business of others.
+// The WebSocket: opens it, reopens it after a loss, checks whether it still works, and makes sure
+// that each request is carried out once. Other files interpret the messages.
 
 import { wellFormed } from "./visible.js";
 
-/** The first pause before it is tried again; each is twice the one before. */
+/** The first pause before a new attempt; each is twice the one before. */
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
 
-/** How long a probe may stay without an answer. */
+/** How long a probe may stay unanswered. */
 const PROBE_MS = 4_000;
 
-/** After so long without a word, the server is asked for one. */
+/** After this much silence, the page sends a probe. */
 const SILENCE_MS = 40_000;
 
 /** How long an opening may take. */
@@ -20,21 +19,21 @@ const OPENING_MS = 10_000;
 /** The subprotocol in which each message is a JSON object. */
 export const SUBPROTOCOL = "madang.json.v1";
 
-/** After these words of the server, the page does not come back by itself. */
+/** After these goodbyes, the page does not reconnect by itself. */
 const FINAL = ["replaced", "quit", "banned", "kicked"];
 
 /** The close code of a connection whose session another one has taken over. */
 export const REPLACED = 4001;
 
-/** The close code of a connection that was sent too much at once (RFC 6455 section 7.4.1). */
+/** The close code after a message that was too big (RFC 6455 section 7.4.1). */
 const TOO_BIG = 1009;
 
-/** A request as it is sent. */
+/** A request in the form in which it is sent. */
 export function encode(request) {
   return JSON.stringify(request, (_, value) => (typeof value === "string" ? wellFormed(value) : value));
 }
 
-/** How many bytes a request takes on its way, with the longest nonce there is. */
+/** The size of a request as sent, with the longest possible nonce. */
 export function encodedBytes(request) {
   return new TextEncoder().encode(encode({ ...request, nonce: "0".repeat(32) })).length;
 }
@@ -45,7 +44,7 @@ export function pause(failures, random) {
   return longest / 2 + (longest / 2) * random;
 }
 
-/** The address of the chat that belongs to a page. */
+/** The address of the chat that a page belongs to. */
 export function chatAddress(page) {
   const url = new URL("ws", page);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
@@ -67,13 +66,13 @@ export class Connection {
   #stopped = true;
   #nonces = 0;
   #prefix;
-  /** Requests that wait for their answers, in their order, by nonce. */
+  /** Unanswered requests in order, by nonce. */
   #waiting = new Map();
 
   /**
-   * `handlers`: `open` (say who you are), `message`, `answer` (a request and what
-   * became of it), `change` (of `status`), `stop` (why it is not opened again),
-   * `unsendable` (requests that the server has closed the connection over).
+   * `handlers`: `open` (log in), `message`, `answer` (a request and its outcome), `change` (of
+   * `status`), `stop` (why the page does not reconnect), `unsendable` (requests that made the
+   * server close the connection).
    */
   constructor(url, handlers, Socket = globalThis.WebSocket) {
     this.#url = url;
@@ -86,7 +85,7 @@ export class Connection {
     this.everOpened = false;
     /** When the last connection ended; null while there is one. */
     this.endedAt = null;
-    /** Why the server ended the last connection, if it said so. */
+    /** Why the server ended the last connection, if it gave a reason. */
     this.lastBye = null;
   }
 
@@ -99,7 +98,7 @@ export class Connection {
     this.#open();
   }
 
-  /** Ends it for good. */
+  /** Closes the connection for good. */
   stop() {
     this.#stopped = true;
     this.#drop(1000);
@@ -108,17 +107,17 @@ export class Connection {
     this.#become("closed");
   }
 
-  /** Takes back all that was said and has no answer. */
+  /** Takes back all unanswered messages. */
   withdrawAll() {
     return this.#withdraw(() => true);
   }
 
-  /** What was said and has no answer yet, in its order. */
+  /** Unanswered messages, in order. */
   unanswered() {
     return [...this.#waiting.values()].filter((request) => request.keep);
   }
 
-  /** Sends a request at once, in this connection or never. Returns its nonce. */
+  /** Sends a request at once, on this connection or never. Returns its nonce. */
   ask(request, purpose) {
     const nonce = this.#nonce();
     this.#waiting.set(nonce, { nonce, request, purpose, keep: false, sent: true });
@@ -127,8 +126,8 @@ export class Connection {
   }
 
   /**
-   * Sends a request when that is possible, again if its answer was lost; `place` is the
-   * room for which it was written.
+   * Sends a request as soon as possible, and again if its answer was lost; `place` is the room it
+   * was written for.
    */
   submit(request, purpose, place) {
     const nonce = this.#nonce();
@@ -139,8 +138,8 @@ export class Connection {
   }
 
   /**
-   * The server knows who this is: what waits may go, and what has no answer again, as
-   * far as `mayGo` lets it. The rest is taken back.
+   * The login is done: waiting requests are sent, and unanswered ones again, if `mayGo` allows
+   * it. The rest is taken back.
    */
   ready(mayGo = () => true) {
     const rest = this.#withdraw((waiting) => !mayGo(waiting));
@@ -158,7 +157,7 @@ export class Connection {
     return withdrawn;
   }
 
-  /** Something may have happened to the network, or to this page: finds out. */
+  /** The network or the page may have changed: checks the connection. */
   probe() {
     if (this.#stopped) return;
     if (this.status === "waiting") {
@@ -241,7 +240,7 @@ export class Connection {
     this.handlers.change(this.status);
   }
 
-  /** Lets go of the socket: a dead one may not say for minutes that it is closed. */
+  /** Abandons the socket: a dead one may take minutes to report its end. */
   #drop(code) {
     clearTimeout(this.#deadline);
     clearTimeout(this.#silence);
@@ -253,7 +252,7 @@ export class Connection {
     socket.close(code);
   }
 
-  /** Anything must come within `ms`, or the socket is taken for dead. */
+  /** If nothing arrives within `ms`, the socket counts as dead. */
   #expect(ms) {
     clearTimeout(this.#deadline);
     this.#deadline = setTimeout(() => this.#lost(1006), ms);

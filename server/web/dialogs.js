@@ -1,24 +1,23 @@
-// Small windows: a question, what can be done with a person or with the room, and why
-// the conversation stopped.
+// Dialogs: a question, actions on a person or on the room, and why the conversation has stopped.
 
 import { byId, element } from "./dom.js";
 import { textNodes } from "./row.js";
 import { word } from "./words.js";
 
-/** Answers the question that is asked now. */
+/** Answers the current question. */
 let settle = () => {};
 
-/** Asks for words, or for a yes if `value` is null; answers null for no. */
+/** Asks for text, or for a yes if `value` is null; answers null for no. */
 export function ask(text, value, yes) {
   const dialog = byId("question");
   const field = byId("question-value");
   byId("question-text").textContent = text;
   byId("question-yes").textContent = yes;
-  // What only wants a yes can't be taken back.
+  // An action that only needs a yes can't be undone.
   byId("question-yes").classList.toggle("danger", value === null);
   field.hidden = value === null;
   field.value = value ?? "";
-  // A question that was put away a moment ago is answered with no.
+  // A question closed a moment ago counts as answered with no.
   settle(null);
   dialog.returnValue = "";
   dialog.onclose = () => {
@@ -29,7 +28,7 @@ export function ask(text, value, yes) {
   return new Promise((resolve) => { settle = resolve; });
 }
 
-/** What can be done with a person. `act` has `whisper`, `mention`, `kick` and `command`. */
+/** Actions on a person. `act` has `whisper`, `mention`, `kick` and `command`. */
 export function showPerson(state, name, act) {
   const dialog = byId("person");
   const isSelf = name === state.user;
@@ -49,7 +48,7 @@ export function showPerson(state, name, act) {
   dialog.showModal();
 }
 
-/** The whole of what stands shortened elsewhere of a room: `{title, topic, durable}`. `onSet` changes the topic. */
+/** Everything about a room that is shortened elsewhere: `{title, topic, durable}`. `onSet` changes the topic. */
 export function showAbout({ title, topic, durable }, label, onSet) {
   const dialog = byId("about");
   byId("about-title").textContent = title;
@@ -64,7 +63,7 @@ export function showAbout({ title, topic, durable }, label, onSet) {
   dialog.showModal();
 }
 
-/** All that has no button of its own on the page. */
+/** All actions without a button of their own on the page. */
 export function showMore(state, attention, sound, act) {
   const dialog = byId("more");
   const tools = state.keepsOrder ? [
@@ -86,7 +85,7 @@ export function showMore(state, attention, sound, act) {
   dialog.showModal();
 }
 
-/** Asks in which form the room's talk is wanted; `onFormat` takes what `/transcript` does. */
+/** Asks for the format of a room's transcript; `onFormat` takes an argument of `/transcript`. */
 export function showTranscript({ durable }, onFormat) {
   const dialog = byId("transcript");
   byId("transcript-hint").textContent = word(durable ? "transcriptHint" : "transcriptRecent");
@@ -95,13 +94,13 @@ export function showTranscript({ durable }, onFormat) {
   dialog.showModal();
 }
 
-/** Saves a file by its path, which is good for one download. */
+/** Saves a file by its path, which works for one download. */
 export function download({ path }) {
   const address = new URL(path.replace(/^\//u, ""), document.baseURI);
   element("a", { href: address.href, download: "" }).click();
 }
 
-/** Says that it goes no further here; `action` is `[word, function]` if something helps. */
+/** Explains why the chat has stopped here; `action` is `[word, function]` if something helps. */
 export function showStopped(text, action) {
   const dialog = byId("stopped");
   byId("stopped-text").textContent = text;

@@ -1,4 +1,4 @@
-// Making elements. What people have written goes in as text nodes alone.
+// Creates elements. Text written by people is only ever inserted as text nodes.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -12,7 +12,7 @@ export function drawing(tag, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, tag), attributes, children);
 }
 
-/** The element of that id, which the document has. */
+/** The element with this id, which exists in the document. */
 export function byId(id) {
   return document.getElementById(id);
 }
@@ -39,9 +39,9 @@ export function qrPicture(modules, label) {
   );
 }
 
-/** A number that stays the same for a name: which colour it is shown in. */
+/** A number derived from a name, for its colour. */
 export function tint(name) {
-  // FNV-1a, its high bits mixed in: names of one class differ in a single digit.
+  // FNV-1a with its high bits mixed in: names in one class often differ in a single digit.
   let hash = 0x811c9dc5;
   for (const character of name) hash = Math.imul(hash ^ character.codePointAt(0), 0x01000193);
   return ((hash ^ (hash >>> 15)) >>> 0) % 12;

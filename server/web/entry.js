@@ -1,4 +1,4 @@
-// The way in: a name, and where to. Nothing is sent before a button is pressed.
+// The entry form: a name, and a room. Nothing is sent before a button is pressed.
 
 import { ask } from "./dialogs.js";
 import { byId } from "./dom.js";
@@ -12,7 +12,7 @@ export class Entry {
   #error = byId("entry-error");
   #proposed = null;
   #onEnter;
-  /** What is chosen by going on with a name that this browser had. */
+  /** The choices for a name that this browser used before. */
   #taken = null;
 
   /** `onEnter` takes `{name, isProposed, place, make}`, or what `askToGoOn` was given. */
@@ -52,7 +52,7 @@ export class Entry {
     this.#field.addEventListener("input", () => this.#showWays(true));
   }
 
-  /** The name was this browser's a moment ago: `choice` goes on with it, or another is chosen. */
+  /** This browser used the name a moment ago: `choice` continues with it, or another name is chosen. */
   askToGoOn(choice) {
     this.busy(false);
     this.#taken = choice;
@@ -79,7 +79,7 @@ export class Entry {
     this.#field.select();
   }
 
-  /** The words that depend on the link that led here. */
+  /** The texts that depend on the link that led here. */
   relabel() {
     const isInvited = keyIn(location.hash) !== null;
     const leadsNowhere = isBroken(location.hash);
@@ -94,13 +94,13 @@ export class Entry {
     if (this.#proposed !== null && this.#field.value === this.#proposed) this.#propose();
   }
 
-  /** Nothing can be pressed while it is tried. */
+  /** Disables the buttons during an attempt. */
   busy(isBusy) {
     for (const button of byId("entry-form").querySelectorAll("button")) button.disabled = isBusy;
     byId("entry-form").setAttribute("aria-busy", String(isBusy));
   }
 
-  /** Says what is wrong, and lets it be tried again, perhaps with a name that is free. */
+  /** Shows what is wrong, and enables another attempt, with a free name if one is known. */
   refuse(text, proposal = null) {
     this.busy(false);
     this.#error.textContent = text;

@@ -1,12 +1,12 @@
-// Around the conversation: where one is, with how many, what the field asks for, and how
-// it stands with the connection if that is not as it should be.
+// The frame around the conversation: the room, its number of members, the placeholder of the
+// field, and the state of the connection if something is wrong.
 
 import { byId } from "./dom.js";
 import { roomTitle } from "./rooms.js";
 import { shortened } from "./text.js";
 import { word } from "./words.js";
 
-/** How much of the room's title stands in the empty field. */
+/** How much of the room's title the empty field shows. */
 const PROMPT_LETTERS = 24;
 
 export class Head {
@@ -23,7 +23,7 @@ export class Head {
     this.#composer = composer;
   }
 
-  /** Draws soon what has changed. */
+  /** Schedules a redraw. */
   changed() {
     this.#timer ||= setTimeout(() => {
       this.#timer = 0;
@@ -53,7 +53,7 @@ export class Head {
     this.drawStatus();
   }
 
-  /** What else there is to know of the room; a private one's topic is its title. */
+  /** Further facts about the room; a private room's topic is its title. */
   #about() {
     const { room, isPrivate, topic, locked, limit, durable } = this.#state;
     if (room === null) return "";
@@ -66,7 +66,7 @@ export class Head {
     return parts.filter(Boolean).join(" · ");
   }
 
-  /** At once: who is cut off should not wait to be told. */
+  /** At once: somebody who is disconnected should not wait to be told. */
   drawStatus() {
     const text = this.#status();
     setText("status", text);

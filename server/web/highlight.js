@@ -1,7 +1,7 @@
-// Code in colours: which language it is in, as far as one can tell, and its words by
-// what they are. The lexer is a library's, fetched with the first code that is shown.
+// Highlights code: guesses its language, and classifies its words. The lexer is a library, which
+// is loaded with the first block of code.
 
-/** What tells languages apart, the surest first. */
+/** Features of languages, the most reliable first. */
 const SIGNS = [
   ["rust", /\bfn \w+.*(?:->|\{)|\blet mut\b|\bimpl\b.*\{|\b\w+!\(|^use \w+::/mu],
   ["go", /^package \w+$|\bfunc \w*\(|:= |\bfmt\./mu],
@@ -14,7 +14,7 @@ const SIGNS = [
   ["shell", /^#!.*sh\b|^[ \t]*(?:\$ |sudo |echo |cd |export )|\bfi$|\bdone$/mu],
 ];
 
-/** JavaScript's words; the rest of it is as in C. */
+/** JavaScript's keywords; otherwise its syntax is like C's. */
 const JAVASCRIPT = { keywords: new Set([
   "async", "await", "break", "case", "catch", "class", "const", "continue", "default", "delete", "do", "else",
   "export", "extends", "false", "finally", "for", "from", "function", "if", "import", "in", "instanceof", "let",
@@ -22,22 +22,22 @@ const JAVASCRIPT = { keywords: new Set([
   "undefined", "var", "void", "while", "yield",
 ]) };
 
-/** Kinds of words that have a colour of their own, by the library's numbers. */
+/** Kinds of tokens with a colour of their own, by the library's numbers. */
 const KINDS = new Map([[1, "keyword"], [2, "string"], [3, "type"], [4, "property"], [8, "comment"]]);
 
-/** How much of a block is looked at for its language. */
+/** How much of a block is examined for its language. */
 const LOOKED_AT = 2_000;
 
-/** The language of a block of code: JavaScript if nothing speaks for another. */
+/** The language of a block of code: JavaScript if nothing suggests another. */
 export function languageOf(text) {
   const beginning = text.slice(0, LOOKED_AT);
   return SIGNS.find(([, sign]) => sign.test(beginning))?.[0] ?? "javascript";
 }
 
-/** A block of code as `[kind, text]`, in its order; the kind is null where there is none. */
+/** A block of code as `[kind, text]` in order; the kind is null for plain text. */
 export async function highlight(text) {
   const library = await import("./sugar-high.js");
-  // Comments are as in C where a language says nothing else of them.
+  // Comments are as in C unless the language says otherwise.
   const { onCommentStart, onCommentEnd } = library.c;
   const options = { onCommentStart, onCommentEnd, ...(library[languageOf(text)] ?? JAVASCRIPT) };
   const pieces = [];

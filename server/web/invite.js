@@ -1,5 +1,5 @@
-// How others come into the room: the link, its QR code, and the lines for terminals, in
-// a dialog, where a private room begins, and on the classroom's wall.
+// How to invite others: the link, its QR code, and the commands for terminals, in a dialog, in an
+// empty private room, and on the classroom's wall.
 
 import { copy } from "./clipboard.js";
 import { byId, element, qrPicture } from "./dom.js";
@@ -7,8 +7,8 @@ import { qrCode } from "./qr.js";
 import { word } from "./words.js";
 
 /**
- * The link to a room: the address at which this page was reached, which others reach
- * too, unless it is this machine alone; then the one that the server knows.
+ * The link to a room: with the address of this page, which others can reach too unless it belongs
+ * to this machine only; otherwise with the address that the server knows.
  */
 export function linkTo(invite, page) {
   const url = new URL("./", page);
@@ -18,10 +18,10 @@ export function linkTo(invite, page) {
   return url.href;
 }
 
-/** The lines for people at terminals. */
+/** The commands for people at terminals. */
 export function lines(invite, link) {
   const madang = invite.key ? `madang ${link}` : invite.madang;
-  // There are none where lines are taken from this machine alone.
+  // There are none if lines are accepted only from this machine.
   const [nc, join] = byNc(invite, link);
   if (!nc) return [madang];
   const [program, host, port] = nc.split(" ");
@@ -29,21 +29,21 @@ export function lines(invite, link) {
   return [madang, nc, curl, join].filter(Boolean);
 }
 
-/** What to type without madang. No key goes in the clear where the page comes encrypted. */
+/** What to type without madang. A page loaded over https shows no command that sends the key unencrypted. */
 function byNc(invite, link) {
   return invite.key && link.startsWith("https:") && !invite.encrypted ? [] : invite.nc;
 }
 
-/** Fills the dialog and shows it. */
+/** Fills and shows the dialog. */
 export function showInvite(invite) {
   fillInvite(invite);
-  // Asked for from the dialog itself, words come into it.
+  // If the dialog itself asked for words, they are added to it.
   if (byId("invite").open) return;
   byId("invite").showModal();
   byId("copy-link").focus();
 }
 
-/** Puts the way into a room wherever it is shown. */
+/** Shows the invitation to a room wherever it belongs. */
 export function fillInvite(invite) {
   const link = linkTo(invite, location.href);
   const modules = qrCode(link);
@@ -62,12 +62,12 @@ export function fillInvite(invite) {
   byId("wall-lines").textContent = byNc(invite, link).join("\n");
 }
 
-/** Has the buttons copy the link, as well as the page may. */
+/** Makes the buttons copy the link, as far as the page may. */
 export function prepareCopying() {
   for (const [button, field] of [["copy-link", "invite-link"], ["start-copy", "start-link"]]) {
     byId(button).addEventListener("click", async () => {
       const isCopied = await copy(byId(field).value);
-      // What the browser doesn't let the page copy, one copies oneself.
+      // If the browser does not allow that, people can copy it themselves.
       if (!isCopied) {
         byId(field).focus();
         byId(field).select();

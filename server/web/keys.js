@@ -1,14 +1,14 @@
-// The key of a private room in a link, whatever is written around it; held to
+// The key of a private room in a link, whatever is written around it; tested with
 // tests/cases/keys.json.
 
-/** Crockford's digits; the first of a key gives three bits. */
+/** Crockford's digits; the first digit of a key gives three bits. */
 const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
 const LENGTH = 26;
 
 const isSkipped = (character) => /^[-\u2010-\u2015]$/u.test(character)
   || (/^[\p{Cc}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\u2800\ufff0-\ufffb]$/u.test(character) && !/^\p{White_Space}$/u.test(character));
 
-/** The first key behind a `#`, in groups of five; null if there is none. */
+/** The first key after a `#`, in groups of five; null if there is none. */
 export function findKey(text) {
   for (const rest of text.split("#").slice(1)) {
     const key = keyAt(rest);
@@ -17,7 +17,7 @@ export function findKey(text) {
   return null;
 }
 
-/** The key in an address's fragment, where a browser has encoded what is stuck to it. */
+/** The key in an address's fragment, where the browser has encoded any text attached to it. */
 export function keyIn(fragment) {
   try {
     return findKey(decodeURIComponent(fragment));
@@ -31,7 +31,7 @@ export function ticketIn(fragment) {
   return /^#(teach-[0-9a-z-]+)$/iu.exec(fragment)?.[1] ?? null;
 }
 
-/** Whether there is a fragment, and no key in it. */
+/** Whether there is a fragment without a key. */
 export function isBroken(fragment) {
   return fragment.includes("#") && keyIn(fragment) === null;
 }
@@ -40,7 +40,7 @@ function keyAt(text) {
   let digits = "";
   for (const character of text) {
     if (isSkipped(character)) continue;
-    // Of Latin letters only: U+212A is no K.
+    // Latin letters only: U+212A is not a K.
     const letter = /^[A-Z]$/u.test(character) ? character.toLowerCase() : character;
     const digit = letter.replace("o", "0").replace(/[il]/u, "1");
     if (digits.length === LENGTH) {

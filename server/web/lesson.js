@@ -1,24 +1,24 @@
-// What goes on in a lesson, as the server tells it: hands, the open poll, calm, the clock,
-// and what only teachers are told. No socket, no document, no clock of its own.
+// The state of a lesson as the server reports it: hands, the open poll, calm, the clock, and what
+// only teachers know. No socket, no document, no clock of its own.
 
-/** The events of a lesson, which stand in the room's order. */
+/** The lesson's events, which are part of the room's order. */
 export const LESSON_EVENTS = ["lesson", "hand", "called", "poll", "poll_ended", "slow", "listen", "timer", "question"];
 
 export class Lesson {
   constructor() {
-    /** Whether one is a teacher, with a lesson or without. */
+    /** Whether this person is a teacher, with or without a lesson. */
     this.isTeacher = false;
-    /** Whether this room knows of lessons: private ones don't. */
+    /** Whether this room can have lessons: private ones can't. */
     this.isPublic = false;
     this.#clear();
   }
 
-  /** Whether a lesson runs here. */
+  /** Whether a lesson is running here. */
   get isOn() {
     return this.isPublic && this.isRunning;
   }
 
-  /** Takes in what `welcome`, `entered` and `teacher` say of it; undefined if they say nothing. */
+  /** Takes in the lesson part of `welcome`, `entered` and `teacher`; undefined if there is none. */
   take(now, isPublic) {
     this.isPublic = isPublic;
     this.isTeacher = now?.teacher ?? false;
@@ -35,7 +35,7 @@ export class Lesson {
     this.questions = now.questions ?? [];
   }
 
-  /** Takes in an event of the room; `me` is who one is. */
+  /** Takes in an event of the room; `me` is this person's name. */
   event(event, me) {
     switch (event.type) {
       case "lesson": this.#lesson(event); break;
@@ -75,7 +75,7 @@ export class Lesson {
     }
   }
 
-  /** Takes in what is for this person alone; false if it is none of it. */
+  /** Takes in a message for this person only; false if it is not about the lesson. */
   message(message) {
     switch (message.type) {
       case "teacher": {
@@ -99,29 +99,29 @@ export class Lesson {
     }
   }
 
-  /** The open poll, as one that comes or asks is told. */
+  /** The open poll as newcomers and requesters are told about it. */
   ballot({ question, choices, yes_no: isYesNo = false, vote = null, shown: isShown = false }) {
     const tally = this.poll?.tally ?? null;
     this.poll = { question, choices, isYesNo, vote, isShown, tally };
     this.result = null;
   }
 
-  /** The server has counted one's vote. */
+  /** The server has counted this person's vote. */
   voted(choice) {
     if (this.poll) this.poll.vote = choice;
   }
 
-  /** One may speak again `seconds` after `from`. */
+  /** This person may speak again `seconds` after `from`. */
   wait(seconds, from) {
     this.freeAt = from + seconds * 1_000;
   }
 
-  /** The place of that person's hand in the queue, from 1; 0 if it is not up. */
+  /** The place of this person's hand in the queue, from 1; 0 if it is not raised. */
   placeOf(user) {
     return this.hands.findIndex((hand) => hand.user === user) + 1;
   }
 
-  /** Why that person may not speak at that time: `"listening"`, seconds to wait, or null. */
+  /** Why this person may not speak at that time: `"listening"`, seconds to wait, or null. */
   keepsQuiet(user, now) {
     if (!this.isOn || this.isTeacher) return null;
     if (this.isListening && this.called !== user) return "listening";
@@ -131,22 +131,22 @@ export class Lesson {
   #clear() {
     this.isRunning = false;
     this.title = "";
-    /** Raised hands, the first first: `{user, text}`. */
+    /** Raised hands in order: `{user, text}`. */
     this.hands = [];
-    /** Who was called last. */
+    /** Who was called on last. */
     this.called = null;
     /** `{question, choices, isYesNo, vote, isShown, tally}`, or null. */
     this.poll = null;
-    /** How the last poll ended, until it is put away. */
+    /** The result of the last poll, until it is dismissed. */
     this.result = null;
-    /** Each may say one message in so many seconds; null: as often as they like. */
+    /** The shortest time between two messages of a person, in seconds; null: no limit. */
     this.slow = null;
-    /** When one may speak again, in ms. */
+    /** When this person may speak again, in ms. */
     this.freeAt = 0;
     this.isListening = false;
     /** `{until, text}`, or null. */
     this.timer = null;
-    /** Questions without a name that were not shown yet: `{number, text}`. */
+    /** Anonymous questions that were not shown yet: `{number, text}`. */
     this.questions = [];
   }
 
@@ -177,7 +177,7 @@ export class Lesson {
 
   #poll(event) {
     if (event.counts === undefined) {
-      // After a lost connection it comes again, behind what `welcome` has told of it.
+      // After a lost connection it is sent again, after the `welcome` that described it.
       const isKnown = this.poll?.question === event.question && this.poll.choices.join("\n") === event.choices.join("\n");
       const { vote = null, isShown = false } = isKnown ? this.poll : {};
       this.poll = null;
@@ -189,5 +189,5 @@ export class Lesson {
   }
 }
 
-/** How many questions the page keeps, as the server does. */
+/** How many questions the page keeps, like the server. */
 const MOST_QUESTIONS = 200;

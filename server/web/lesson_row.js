@@ -1,4 +1,4 @@
-// What happened in a lesson, as a sentence of the conversation.
+// An event of a lesson as a sentence in the conversation.
 
 import { apart } from "./phrase.js";
 import { word } from "./words.js";
@@ -6,7 +6,7 @@ import { word } from "./words.js";
 
 
 
-/** The sentence of an event of a lesson, with the names in it `apart`; null if it is none. */
+/** The sentence for a lesson event, with names `apart`; null for other events. */
 export function lessonSentence(event) {
   const [by, user] = [apart(event.by ?? null), apart(event.user ?? null)];
   const text = event.text ? apart(event.text) : "";
@@ -29,17 +29,17 @@ export function lessonSentence(event) {
   }
 }
 
-/** Whether an event of the room is read out to those who listen. */
+/** Whether a screen reader announces an event of the room. */
 export function isSpoken({ type }) {
   return !["hand", "slow", "question"].includes(type);
 }
 
-/** The names of a poll's choices. */
+/** The labels of a poll's choices. */
 export function choiceNames({ choices, isYesNo, yes_no: yesNo }) {
   return isYesNo || yesNo ? [word("yes"), word("no")] : choices;
 }
 
-/** A time as a clock shows it: 5:00. */
+/** A duration on a clock: 5:00. */
 export function clockFace(seconds) {
   const left = Math.max(0, Math.ceil(seconds));
   const two = (number) => String(number).padStart(2, "0");
@@ -61,7 +61,7 @@ function timer({ state, seconds }, text) {
   }
 }
 
-/** How often each choice was chosen, in one line. */
+/** The count of each choice, in one line. */
 function votes(event) {
   return choiceNames(event).map((name, at) => word("choiceVotes", apart(name), event.counts[at])).join(" · ");
 }

@@ -1,6 +1,6 @@
-// A lesson on the wall: the open poll with how many have answered, its bars at the end, the
-// next hands, and a large clock. Nothing here says who has not answered, or what teachers
-// alone are told.
+// A lesson on the wall: the open poll with the number of answers, its bars at the end, the next
+// hands, and a large clock. It never shows who has not answered, or anything meant only for
+// teachers.
 
 import { byId, element } from "./dom.js";
 import { choiceNames, clockFace } from "./lesson_row.js";
@@ -8,7 +8,7 @@ import { isolated } from "./phrase.js";
 import { bars, countVotes, options } from "./pupil.js";
 import { word } from "./words.js";
 
-/** A question with more letters than this is a long one. */
+/** A question with more letters than this is long. */
 const LONG = 60;
 
 /** How many hands are shown. */
@@ -36,7 +36,7 @@ export class LessonWall {
     const shown = JSON.stringify([isOn, isPublic, counted, result, hands.slice(0, HANDS), hasTimer, timer?.text, word("lessonBar")]);
     if (shown !== this.#drawn) this.#redraw(lesson, hasTimer);
     this.#drawn = shown;
-    // In place: the bars don't grow anew with each second or vote.
+    // Updated in place, so that the bars don't grow again with each second or vote.
     const part = (selector) => this.#box.querySelector(selector);
     if (hasTimer && isPublic) part(".face").textContent = clockFace(left);
     if (!isPublic || !poll?.tally) return;
@@ -69,7 +69,7 @@ function open(poll) {
   return [asked(question), choices, element("p", { class: "answered" })];
 }
 
-/** The question; a long one in smaller letters. */
+/** The question; a long one in smaller type. */
 function asked(question) {
   return element("h3", { dir: "auto", class: question.length > LONG ? "long" : null }, question);
 }

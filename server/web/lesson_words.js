@@ -1,6 +1,6 @@
-// The words of a lesson, in Korean and in English; `words.js` has the rest.
+// The texts of a lesson, in Korean and in English; `words.js` has the rest.
 
-/** The words, with what makes a Korean subject of a name (`koBy`, `sir`) and an English one (`enBy`). */
+/** The texts, given functions that make a Korean subject (`koBy`, `sir`) and an English one (`enBy`) of a name. */
 export function lessonWords({ sir, koBy, enBy, count }) {
   return {
     lessonBar: ["수업", "Lesson"],

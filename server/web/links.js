@@ -1,20 +1,20 @@
-// Addresses in what people write: where one ends, and how it is shown so that everyone
-// sees which host it opens. Held to tests/cases/links.json.
+// Addresses in messages: where one ends, and how it is shown so that everyone sees which host it
+// opens. Tested with tests/cases/links.json.
 
-/** A longer address is no link: it only costs whoever has to show it. */
+/** A longer address is not a link: it would only cost everyone who shows it. */
 const LONGEST = 2_000;
 
-/** What may belong to an address; the brackets and stops of East Asian text do not. */
+/** What may be part of an address; brackets and stops of East Asian text may not. */
 const RUN = /https?:\/\/[^\s<>"'`{}|\\^「」『』《》〈〉【】〔〕（）［］｛｝“”‘’、。，．！？；：…·]+/giu;
 
 /** Punctuation that ends a sentence rather than an address. */
 const STOPS = ".,;:!?";
 const CLOSING = { ")": "(", "]": "[" };
 
-/** The domains in Hangul that there are; any other Hangul there is words. */
+/** The existing Hangul domains; any other Hangul there is text. */
 const HANGUL_DOMAIN = /^(?:한국|닷컴|닷넷|삼성)/u;
 
-/** Scripts that are shown together, as their readers mix them. */
+/** Scripts shown together, because their readers mix them. */
 const FAMILIES = [
   /^[a-z\p{Script=Hangul}]*$/u,
   /^[a-z\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}ー]*$/u,
@@ -23,7 +23,7 @@ const FAMILIES = [
   /^\p{Script=Greek}*$/u,
 ];
 
-/** The links in a text, in their order: `{index, length, href, text}`. */
+/** The links in a text, in order: `{index, length, href, text}`. */
 export function links(text) {
   const found = [];
   for (const { 0: run, index } of text.matchAll(RUN)) {
@@ -34,7 +34,7 @@ export function links(text) {
   return found;
 }
 
-/** The link up to where words are stuck to its host, its port, or the key of a room. */
+/** The link, cut where text is attached to its host, its port, or the key of a room. */
 function cutAuthority(run) {
   const begin = run.indexOf("//") + 2;
   const after = run.slice(begin).search(/[/?#]/u);
@@ -47,19 +47,19 @@ function cutAuthority(run) {
   return key ? run.slice(0, end + key.index + key[0].length) : run;
 }
 
-/** How much of an authority is host and port. */
+/** The length of host and port in an authority. */
 function hostLength(authority) {
   const port = /:\d{1,5}/u.exec(authority.replace(/^\[[^\]]*\]/u, (address) => "x".repeat(address.length)));
   if (port) return port.index + port[0].length;
   const label = authority.slice(authority.lastIndexOf(".") + 1);
   const start = authority.length - label.length;
   if (start > 0 && /^\p{Script=Hangul}/u.test(label) && !HANGUL_DOMAIN.test(label)) return start;
-  // Hangul behind a label in Latin letters or digits is a particle: `.com에서`.
+  // Hangul after a label of Latin letters or digits is a particle: `.com에서`.
   const latin = /^[a-z0-9-]+(?=[^ -~])/iu.exec(label) ?? (start > 0 && HANGUL_DOMAIN.exec(label));
   return latin ? start + latin[0].length : authority.length;
 }
 
-/** The link without what ends the sentence around it: stops, and brackets it does not open. */
+/** The link without the end of the sentence around it: stops, and brackets that it does not open. */
 function trim(link) {
   const count = { "(": 0, ")": 0, "[": 0, "]": 0 };
   for (const character of link) if (character in count) count[character] += 1;
@@ -73,7 +73,7 @@ function trim(link) {
   return link.slice(0, end);
 }
 
-/** What a link opens, and what it says: the host that is opened, and nobody's `user@`. */
+/** What a link opens, and what it shows: the host that is opened, without any `user@`. */
 function open(raw) {
   let url;
   try {
@@ -89,7 +89,7 @@ function open(raw) {
   return { href: url.href, text: scheme.toLowerCase() + shown + (url.port && `:${url.port}`) + rest };
 }
 
-/** The host as it was written, if nobody can take it for another; else as it is opened. */
+/** The host as it was written, unless it could be mistaken for another; then as it is opened. */
 function shownHost(authority, hostname) {
   if (!hostname.includes("xn--")) return hostname;
   const written = authority.replace(/:\d*$/u, "").normalize("NFC").toLowerCase();

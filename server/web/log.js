@@ -1,21 +1,21 @@
-// The conversation on the screen: a window of rows over all entries that are
-// remembered and not ignored. What left the window comes back by scrolling, and what the page has not
-// is asked for. Whatever comes, the row that is being read stays where it is.
+// The conversation on the screen: a window of rows over all remembered entries that are not
+// ignored. Rows that left the window come back by scrolling, and missing entries are requested
+// from the server. Whatever arrives, the row being read stays where it is.
 
 import { byId, element } from "./dom.js";
 import { row, spoken } from "./row.js";
 import { word } from "./words.js";
 
-/** How many rows the document has at most. */
+/** The most rows in the document. */
 const ROWS = 200;
 
-/** How near to an end of the window, in pixels, it is moved. */
+/** How close to an end of the window, in pixels, it is moved. */
 const NEAR = 600;
 
-/** How much of what is new is read out at once. */
+/** How much of new text is announced at once. */
 const SPOKEN = 5;
 
-/** How near to its end the log counts as being there. */
+/** How close to its end the log counts as being at the end. */
 const AT_END = 48;
 
 export class Log {
@@ -36,21 +36,21 @@ export class Log {
   #keys = [];
   #following = true;
   #unseen = 0;
-  /** What is new and was not read out yet. */
+  /** New text that was not announced yet. */
   #unspoken = [];
-  /** Takes back the drawing that is to come, if one is. */
+  /** Cancels the scheduled drawing, if there is one. */
   #cancel = null;
   #asked = false;
-  /** The key of the answer that is to be shown from its first line on. */
+  /** The key of the answer to be shown from its first line on. */
   #revealed = null;
-  /** The key of the message to which a search has led. */
+  /** The key of the message that a search has led to. */
   #found = null;
-  /** Where the rows are that can be seen. */
+  /** The positions of the visible rows. */
   #places = [];
 
   /**
-   * `act` has `person(name)`, `retype(entry)` and `about(topic)`; `load` asks the server for
-   * what was `before` an id or `after` one, and answers with a promise.
+   * `act` has `person(name)`, `retype(entry)` and `about(topic)`; `load` asks the server for what
+   * came `before` or `after` an id, and returns a promise.
    */
   constructor(state, act, load) {
     this.#state = state;
@@ -61,12 +61,12 @@ export class Log {
       this.#found = null;
       this.toEnd();
     });
-    // Without a mouse to point with, a touch shows when something was said.
+    // Without a mouse to point with, a touch shows the time of a message.
     this.#rows.addEventListener("click", ({ target }) => {
       if (!target.closest("a, button, pre") && getSelection().isCollapsed) target.closest(".row")?.classList.toggle("timed");
       if (this.#following) this.#stick();
     });
-    // Whoever turns the phone or opens its keyboard stays where they are.
+    // When the phone is turned or its keyboard opens, the reader stays in place.
     new ResizeObserver(() => (this.#following ? this.#stick() : this.#hold())).observe(this.#box);
   }
 
@@ -74,7 +74,7 @@ export class Log {
     return this.#following;
   }
 
-  /** Draws with the next picture what has changed; `news` is what came live. */
+  /** Draws changes with the next frame; `news` is what arrived live. */
   changed(news = null) {
     if (news && !this.#state.hides(news)) {
       if (!this.#following && !news.own && ["said", "whisper", "announced", "question"].includes(news.kind)) {
@@ -84,7 +84,7 @@ export class Log {
       if (!news.own) this.#unspoken = [...this.#unspoken, news].slice(-SPOKEN);
     }
     if (this.#cancel) return;
-    // A tab that nobody sees gets no pictures, and need not be drawn as often.
+    // A hidden tab gets no frames, and need not be drawn as often.
     if (document.hidden) {
       const timer = setTimeout(() => this.#draw(), 250);
       this.#cancel = () => clearTimeout(timer);
@@ -94,7 +94,7 @@ export class Log {
     }
   }
 
-  /** Shows the newest, and follows it. */
+  /** Shows the newest messages, and follows them. */
   toEnd() {
     this.#following = true;
     this.#unseen = 0;
@@ -122,7 +122,7 @@ export class Log {
     row.focus({ preventScroll: true });
   }
 
-  /** Draws all rows anew, in another language or room. */
+  /** Draws all rows again, in another language or room. */
   redraw() {
     this.#found = null;
     this.#shown.clear();
@@ -131,7 +131,7 @@ export class Log {
     this.toEnd();
   }
 
-  /** Shows what was said and has no answer yet. */
+  /** Shows messages that have no answer yet. */
   setPending(texts) {
     this.#pending.replaceChildren(...texts.map((text) => element(
       "div", { class: "row said own waiting" },
@@ -146,7 +146,7 @@ export class Log {
     this.#latest.textContent = this.#unseen > 0 ? `${word("newMessages", this.#unseen)} ↓` : `${word("toNewest")} ↓`;
   }
 
-  /** Only the last few words are read out: nobody can listen to a flood. */
+  /** Only the last few messages are announced: nobody can listen to a flood. */
   #announce() {
     const words = this.#unspoken.map(spoken).filter(Boolean);
     this.#unspoken = [];
@@ -154,7 +154,7 @@ export class Log {
     while (this.#announcer.childElementCount > SPOKEN) this.#announcer.firstElementChild.remove();
   }
 
-  /** Where the window begins: as far above what is being read as before. */
+  /** Where the window begins: as far above the row being read as before. */
   #window() {
     const { visible: entries } = this.#state;
     if (this.#following || entries.length <= ROWS) return Math.max(0, entries.length - ROWS);
@@ -163,15 +163,15 @@ export class Log {
     return at < 0 ? entries.length - ROWS : Math.max(0, at - this.#keys.indexOf(key));
   }
 
-  /** Where it begins for an entry in its middle; null if that is not here. */
+  /** Where it begins with this entry in its middle; null if the entry is not here. */
   #middle(key) {
     const at = this.#state.visible.findIndex((entry) => entry.key === key);
     return at < 0 ? null : at - ROWS / 2;
   }
 
   /**
-   * Which entries may be in the window, from and to: nobody should scroll past a hole and
-   * not know it. `key` is that of an entry which is being read.
+   * The range of entries that may be in the window: nobody should scroll past a hole without
+   * noticing. `key` is that of an entry being read.
    */
   #bounds(key) {
     const { visible: entries } = this.#state;
@@ -183,7 +183,7 @@ export class Log {
     return [from, Math.min(to + 1, entries.length)];
   }
 
-  /** Draws the window, from the entry at `first` on, around the one that is being read. */
+  /** Draws the window from the entry at `first` on, around the one being read. */
   #draw(first = null, reading = null) {
     this.#cancel?.();
     this.#cancel = null;
@@ -226,20 +226,20 @@ export class Log {
     this.#refill(start);
   }
 
-  /** Where the rows are that can be seen, by the keys of their entries. */
+  /** The positions of the visible rows, by the keys of their entries. */
   #visible() {
     const view = this.#box.getBoundingClientRect();
     const places = [];
     for (const [key, drawn] of this.#shown) {
       const { top, bottom } = rowIn(drawn).getBoundingClientRect();
       if (top >= view.bottom) break;
-      // What fills a hole stands before it or after it, and the hole moves.
+      // What fills a hole comes before it or after it, and the hole moves.
       if (bottom > view.top && !drawn.hole) places.push({ key, top });
     }
     return places;
   }
 
-  /** Keeps the first of these rows that is still there where it was. */
+  /** Keeps the first of these rows that still exists in its position. */
   #hold() {
     const place = this.#places.find(({ key }) => this.#shown.has(key));
     if (place) this.#box.scrollTop += rowIn(this.#shown.get(place.key)).getBoundingClientRect().top - place.top;
@@ -250,7 +250,7 @@ export class Log {
     if (!this.#isAtStart()) this.#box.scrollTop = this.#box.scrollHeight;
   }
 
-  /** Whether there is nothing to follow yet but how the room begins. */
+  /** Whether there is nothing yet except the beginning of the room. */
   #isAtStart() {
     return !this.#start.hidden && this.#state.entries.length === 0;
   }
@@ -285,7 +285,7 @@ export class Log {
     else this.#refill(start);
   }
 
-  /** Loads what is missing near what can be seen. */
+  /** Loads missing entries near the visible ones. */
   async #refill(start) {
     const missing = this.#asked ? null : this.#missing(start);
     if (!missing) return;
@@ -293,7 +293,7 @@ export class Log {
     const came = await this.#load(missing);
     this.#asked = false;
     if (!came) return;
-    // What came beyond an end of the window has to be there before it is scrolled to.
+    // Entries beyond an end of the window have to be drawn before somebody scrolls there.
     this.#draw(this.#following ? null : this.#middle(this.#places[0]?.key));
   }
 
@@ -313,7 +313,7 @@ export class Log {
   }
 }
 
-/** The row in what was drawn of an entry; a new day's name may stand above it. */
+/** The row among an entry's elements; the heading of a new day may be above it. */
 function rowIn({ element: drawn }) {
   return drawn.lastElementChild;
 }

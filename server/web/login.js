@@ -1,5 +1,5 @@
-// Who this is, and where to: asks for a name, or for the session of before, and finds
-// another way when that is refused.
+// The login: asks for a name, or for the previous session, and finds another way if that is
+// refused.
 
 import { keyIn } from "./keys.js";
 import { away, choices, forget, remember } from "./memory.js";
@@ -7,13 +7,13 @@ import { guestName } from "./names.js";
 import { isPrivate } from "./state.js";
 import { lang } from "./words.js";
 
-/** How many events a newcomer asks for. */
+/** How many events a newcomer requests. */
 const HISTORY = 60;
 
-/** Why who was in a room is in the lobby now. */
+/** Why somebody who was in a room is in the lobby now. */
 const NO_WAY_IN = ["no_such_room", "room_locked", "room_full", "kicked"];
 
-/** How many other names are tried for who did not choose one. */
+/** How many other names to try if none was chosen. */
 const NAME_TRIES = 4;
 
 export class Login {
@@ -21,15 +21,15 @@ export class Login {
   #memory;
   #connection;
   #handlers;
-  /** What was chosen on the way in: `{name, isProposed, place, make, previous, tries}`. */
+  /** The choice on the entry form: `{name, isProposed, place, make, previous, tries}`. */
   #wanted = null;
-  /** The last event that was here before the session was lost; null if it was not. */
+  /** The last event on this page before the session was lost; null if it was not lost. */
   #lastBefore = null;
 
   /**
-   * `memory` is what was known before a reload. `handlers`: `done` (`isNew`, and
-   * `lastBefore` if a new session follows one that was lost), `refused` (with words for
-   * people), and `taken` (the name was this browser's a moment ago).
+   * `memory` is what was known before a reload. `handlers`: `done` (`isNew`, and `lastBefore` if
+   * a new session follows a lost one), `refused` (with a text for people), and `taken` (this
+   * browser used the name a moment ago).
    */
   constructor(state, memory, connection, handlers) {
     this.#state = state;
@@ -38,12 +38,12 @@ export class Login {
     this.#handlers = handlers;
   }
 
-  /** Takes what was chosen on the way in, for when the connection is there. */
+  /** Takes the choice on the entry form, for when there is a connection. */
   want(choice) {
     this.#wanted = { ...choice, tries: 0 };
   }
 
-  /** The connection is there: says who this is. */
+  /** There is a connection: logs in. */
   begin() {
     const { session, room, lastId, lastPrivate } = this.#state;
     if (session) {
@@ -55,7 +55,7 @@ export class Login {
     }
   }
 
-  /** Takes the answer, before which the room has told what was before. */
+  /** Takes the answer, which comes after the room's history. */
   answer(message) {
     if (message.type === "ack") this.#done();
     if (message.type === "error") this.#refused(message);
@@ -81,7 +81,7 @@ export class Login {
     const state = this.#state;
     const { user, room } = this.#lastKnown();
     if (code === "session_unknown") {
-      // It was away for too long, or the server has forgotten everything.
+      // The page was away for too long, or the server has forgotten everything.
       this.#lastBefore ??= state.lastId;
       const key = state.keys.get(room)?.key ?? keyIn(location.hash);
       const place = key ? `#${key}` : isPrivate(room) ? null : room;
@@ -118,7 +118,7 @@ export class Login {
     this.#handlers.refused(text, proposal);
   }
 
-  /** Who this was, and where, when the session was last known. */
+  /** The last known name and room. */
   #lastKnown() {
     const { user, room } = this.#state.user === null ? this.#memory : this.#state;
     return { user, room };

@@ -1,5 +1,5 @@
-// The page as a whole: what comes from the server goes to the state and from there to
-// the views, what people do goes to the server. Each part stands in a module of its own.
+// The page as a whole: the server's messages go to the state and from there to the views, and
+// people's actions go to the server. Each part is a module of its own.
 
 import { actions } from "./actions.js";
 import { answerText, lessonAnswer } from "./answers.js";
@@ -31,14 +31,14 @@ import { fate } from "./unsent.js";
 import { Wall } from "./wall.js";
 import { chooseLang, lang, languageCalled, putWords, word } from "./words.js";
 
-/** How often the list of rooms is asked for, and how often if it is a long one. */
+/** How often to ask for the list of rooms, and how often if it is a long one. */
 const ROOMS_MS = 20_000;
 const LONG_LIST_MS = 60_000;
 
 /** How many rooms make a long list. */
 const LONG_LIST = 20;
 
-/** How long coming back after a reload may take before it is said. */
+/** How long reconnecting after a reload may take before the page says so. */
 const PATIENCE_MS = 800;
 
 const state = new State();
@@ -48,11 +48,11 @@ state.session = memory.session;
 for (const whisper of memory.whispers) state.whispered(...whisper);
 
 let limits = { line_bytes: 4_096, message_bytes: 16_384, carrier_bytes: 65_536 };
-/** Who this was, and where, before the connection was lost: `{user, room, title}`. */
+/** Name and room before the connection was lost: `{user, room, title}`. */
 let before = null;
-/** The title of the room that one had to leave, while a draft for it may stand in the field. */
+/** The title of the room that one had to leave, while a draft for it may be in the field. */
 let draftFrom = null;
-/** When the list of rooms was asked for last. */
+/** When the list of rooms was last requested. */
 let roomsAt = 0;
 
 const sound = new Sound();
@@ -104,13 +104,13 @@ function opened() {
   login.begin();
 }
 
-/** Who this is, and where; before a reload, if the page knows no better. */
+/** The current name and room; those from before a reload if the page knows no others. */
 function lastPlace() {
   const { user, room } = state.user === null ? memory : state;
   return user === null ? null : { user, room, title: roomTitle(state, room) };
 }
 
-/** Something that belongs to no request, or that its request lets through. */
+/** A message that belongs to no request, or that its request passes on. */
 function take(message) {
   const { room } = state;
   const title = roomTitle(state, room);
@@ -140,7 +140,7 @@ function take(message) {
 function settle(waiting, message) {
   const { purpose, request } = waiting;
   const { type } = message;
-  // What was refused was not carried out, for certain.
+  // A refused request was certainly not carried out.
   if (type === "error") waiting.sent = false;
   if (type === "ack" && saving.acked(waiting, message)) changed();
   switch (purpose) {
@@ -176,7 +176,7 @@ function settle(waiting, message) {
   }
 }
 
-/** What answers a command that somebody gave. */
+/** The answer to a command that somebody gave. */
 function commanded(waiting, message) {
   const { line } = waiting.request;
   switch (message.type) {
@@ -228,7 +228,7 @@ function commanded(waiting, message) {
   return true;
 }
 
-/** One is in a room, perhaps in the one where one was before. */
+/** One is in a room, possibly the same as before. */
 function arrived(roomBefore) {
   byId("entry").hidden = true;
   byId("chat").hidden = false;
@@ -249,7 +249,7 @@ function arrived(roomBefore) {
   }
 }
 
-/** `lastBefore` is the last event of a session that was lost, if this is another one. */
+/** `lastBefore` is the last event of a lost session, if this is another one. */
 function loggedIn(isNew, lastBefore) {
   const from = before;
   before = null;
@@ -275,7 +275,7 @@ function loggedIn(isNew, lastBefore) {
   classroom.useTicket();
 }
 
-/** Nobody should have to guess why much is different now. */
+/** Explains why so much is different now, so that nobody has to guess. */
 function tellOfNewSession({ user }) {
   state.note(word(connection.lastBye === "shutdown" ? "restarted" : "newSession"));
   if (state.user !== user) state.note(word("newName", state.user));
@@ -291,7 +291,7 @@ function refused(text, proposal) {
 
 function stopped(reason, seconds) {
   if (reason === "quit") {
-    // Whoever sits down here next is somebody else.
+    // The next person at this computer is somebody else.
     away.end(state.session);
     choices.name = null;
     forget();
@@ -305,14 +305,14 @@ function stopped(reason, seconds) {
   }
 }
 
-/** Shows an answer; of one in several parts, where the first begins. */
+/** Shows an answer; if it has several parts, from the beginning of the first. */
 function answered(waiting, entry) {
   if (waiting.isAnswered) log.changed(entry);
   else log.reveal(entry);
   waiting.isAnswered = true;
 }
 
-/** What somebody has written: words, or a command. Returns what is wrong with it. */
+/** What somebody has typed: text, or a command. Returns what is wrong with it. */
 function say(typed, whisperTo) {
   const meant = speech(typed, whisperTo, state.room);
   const { words, isCommand, request } = meant;
@@ -346,12 +346,12 @@ function askRooms() {
   request("/rooms");
 }
 
-/** Asks for something that the page itself wants to know. */
+/** Sends a question of the page itself. */
 function request(line) {
   connection.ask({ type: "command", line }, "state");
 }
 
-/** The way into this room is known: its key goes into the address, never to a server. */
+/** The room's key is known: it goes into the address, never to a server. */
 function invited() {
   const { invite } = state;
   if (invite.room !== state.room) return;
@@ -364,7 +364,7 @@ function keep() {
   if (state.session) remember(state);
 }
 
-/** A link was opened in a tab that is in the chat already. */
+/** A link was opened in a tab that is already in the chat. */
 function goToLink() {
   const key = keyIn(location.hash);
   const current = state.keys.get(state.room)?.key;
@@ -377,14 +377,14 @@ function goToLink() {
   }
 }
 
-/** Has the server search; false if there is no connection. */
+/** Asks the server to search; false without a connection. */
 function askToSearch(line) {
   if (connection.status !== "open" || state.user === null) return false;
   connection.ask({ type: "command", line }, "search");
   return true;
 }
 
-/** Shows a message that a search has found, in its place; returns what is wrong if it can't. */
+/** Shows a search result in its place; returns what is wrong if that is impossible. */
 async function showSaid(id) {
   const entry = await past.find(id);
   if (entry === null || state.hides(entry)) return word(connection.status === "open" ? "notThere" : "searchLost");
@@ -414,7 +414,7 @@ function showStatus() {
   }
 }
 
-/** A browser doesn't tell why a WebSocket was refused; whether the server is there does. */
+/** Browsers don't say why a WebSocket was refused; whether the server answers does. */
 async function explainRefusal() {
   try {
     if ((await fetch("healthz")).ok && !connection.everOpened) {
@@ -422,23 +422,23 @@ async function explainRefusal() {
       entry.refuse(word("refusedPage"));
     }
   } catch {
-    // It is not there: that is what is said already.
+    // It does not answer, which the page says already.
   }
 }
 
-/** Says everything in another language, and has the server do so. */
+/** Changes the page's language, and the server's. */
 function chooseLanguage(language) {
   speakIn(language);
   if (state.user) connection.ask({ type: "command", line: `/lang ${language}` }, "quiet");
 }
 
-/** Says everything in another language. */
+/** Changes the page's language. */
 function speakIn(language) {
   choices.lang = language;
   speak();
 }
 
-/** Says everything in the language that was chosen. */
+/** Shows everything in the chosen language. */
 function speak() {
   chooseLang(choices.lang, navigator.languages);
   document.documentElement.lang = lang();
@@ -460,7 +460,7 @@ byId("back-to-lobby").addEventListener("click", () => act.join("lobby"));
 byId("room-topic").addEventListener("click", () => act.about());
 prepareCopying();
 
-// A page that slept does not know how long: it finds out at once.
+// A page that slept does not know for how long, so it checks at once.
 addEventListener("online", () => connection.probe());
 addEventListener("pageshow", ({ persisted }) => {
   if (persisted) away.end(state.session);
@@ -490,7 +490,7 @@ speak();
 loadCommands();
 if (state.session) {
   connection.start();
-  // Mostly it is back before anybody has seen that it was away.
+  // Usually it is back before anybody has noticed.
   setTimeout(() => {
     if (state.user !== null || connection.status === "closed") return;
     entry.show();

@@ -1,17 +1,17 @@
-// What this tab remembers over a reload, and this browser over a visit. A session and
-// the keys of rooms stay in the tab: another one is another visitor.
+// What this tab remembers across a reload, and this browser across visits. A session and the keys
+// of rooms stay in the tab: another tab is another visitor.
 
 const TAB = "madang";
 const LEFT = "madang.left";
 const AWAY = "madang.away";
 
-/** How long a name may be gone on with after its connection ended. */
+/** How long a name can be used again after its connection ended. */
 const AWAY_MS = 60_000;
 
-/** How long another tab may take to say that a session is its own. */
+/** How long another tab may take to claim a session. */
 const ANSWER_MS = 300;
 
-/** A store of the browser's; where it may not be used, what is put there lasts as long as the page. */
+/** The browser's storage; if that is blocked, values last as long as the page. */
 class Store {
   #name;
   #own = new Map();
@@ -38,7 +38,7 @@ class Store {
     this.#try((store) => store.removeItem(key));
   }
 
-  /** Even to name a store throws where storage is blocked. */
+  /** Even naming a storage throws where it is blocked. */
   #try(use) {
     try {
       return use(globalThis[this.#name]);
@@ -60,9 +60,9 @@ function read(store, key) {
 }
 
 /**
- * What a reload needs of a state: `{session, user, room, keys, whispers}`, without a
- * session if this is no reload. A duplicated tab has a copy of all that the first one
- * remembers, and may not take its session.
+ * What a reload needs from a state: `{session, user, room, keys, whispers}`; without a session if
+ * this is not a reload. A duplicated tab has a copy of everything that the first one remembers,
+ * and must not take its session.
  */
 export async function recall() {
   const { session = null, user = null, room = null, keys = [], whispers = [] } = read(tab, TAB) ?? {};
@@ -87,7 +87,7 @@ function isReload() {
   return type === "reload" || type === "back_forward";
 }
 
-/** Opens what tabs of this browser ask each other by; null where that is blocked. */
+/** Opens the channel between this browser's tabs; null where that is blocked. */
 function channel() {
   try {
     return new BroadcastChannel(TAB);
@@ -96,7 +96,7 @@ function channel() {
   }
 }
 
-/** Tells other tabs which session is this one's: the one that `current` gives. */
+/** Tells other tabs which session belongs to this one: the one that `current` returns. */
 export function answerTabs(current) {
   const tabs = channel();
   tabs?.addEventListener("message", ({ data }) => {
@@ -104,7 +104,7 @@ export function answerTabs(current) {
   });
 }
 
-/** Whether a tab that was not left has this session. */
+/** Whether another open tab has this session. */
 function isElsewhere(session) {
   const tabs = channel();
   if (tabs === null) return Promise.resolve(false);
@@ -115,19 +115,19 @@ function isElsewhere(session) {
   }).finally(() => tabs.close());
 }
 
-/** Names whose connection has just ended in this browser, each with its session. */
+/** Names whose connection in this browser has just ended, each with its session. */
 export const away = {
-  /** The page goes, perhaps to be loaded again; its connection ended at `at`. */
+  /** The page is closing, possibly for a reload; its connection ended at `at`. */
   leave(name, session, at) {
     tab.set(LEFT, session);
     keepAway([...recentlyAway().filter((it) => it.session !== session), { name, session, at }]);
   },
-  /** The session is this tab's again, or over. */
+  /** The session belongs to this tab again, or is over. */
   end(session) {
     tab.remove(LEFT);
     keepAway(recentlyAway().filter((it) => it.session !== session));
   },
-  /** The session that had that name; null if none has just ended. */
+  /** The session of that name; null if none has just ended. */
   find(name) {
     const folded = (it) => it.normalize("NFC").toLowerCase();
     return recentlyAway().findLast((it) => folded(it.name) === folded(name))?.session ?? null;
@@ -145,7 +145,7 @@ function keepAway(sessions) {
   else browser.remove(AWAY);
 }
 
-/** What was chosen the last time: one's own name, the language, whether to be notified, and to hear it. */
+/** The last choices: name, language, notifications and sound. */
 export const choices = {};
 for (const choice of ["name", "lang", "notify", "sound"]) {
   const key = `madang.${choice}`;

@@ -1,18 +1,18 @@
-// What was said before: asks the server for what is missing, and has it put in its place.
+// Earlier messages: requests missing ones from the server, and puts them in their place.
 
-/** How many events are asked for at once. */
+/** How many events to request at once. */
 const EVENTS = 60;
 
-/** The most that the server gives at once. */
+/** The most that the server sends at once. */
 const MOST_EVENTS = 200;
 
-/** How long after a refusal it is asked for again. */
+/** The pause after a refusal. */
 const AGAIN_MS = 2_000;
 
 export class Past {
   #state;
   #connection;
-  /** Called with whether it is worth a look what has come, by the nonces of requests. */
+  /** Called with whether a new check makes sense, by the nonces of requests. */
   #came = new Map();
 
   constructor(state, connection) {
@@ -21,8 +21,8 @@ export class Past {
   }
 
   /**
-   * Asks for what was `before` an id, or `after` one. Answers with a promise: whether there
-   * is reason to look again what is missing.
+   * Requests what came `before` or `after` an id. Returns a promise: whether a new check for
+   * missing messages makes sense.
    */
   load(range) {
     if (this.#connection.status !== "open" || this.#state.room === null) return Promise.resolve(false);
@@ -32,14 +32,14 @@ export class Past {
     });
   }
 
-  /** Finds a message, and loads it with what is before it if it is not here; null if it is gone. */
+  /** Finds a message, loading it and those before it if it is not here; null if it is gone. */
   async find(id) {
     const { timeline } = this.#state;
     if (!timeline.said(id)) await this.load({ before: id + 1 });
     return timeline.said(id) ?? null;
   }
 
-  /** Asks for what is missing in a gap before it is lost. */
+  /** Requests a gap's missing messages before they are lost. */
   fill(gap) {
     const limit = Math.min(MOST_EVENTS, gap.to - gap.from + 1);
     gap.nonce = this.#connection.ask({ type: "history", before: gap.to + 1, limit }, "past");
@@ -70,7 +70,7 @@ export class Past {
     if (gap) this.#state.timeline.closeGap(gap);
   }
 
-  /** What was asked over a connection that was lost will not be answered. */
+  /** Requests on a lost connection will not be answered. */
   lost() {
     for (const came of this.#came.values()) came(false);
     this.#came.clear();

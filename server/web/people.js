@@ -1,16 +1,16 @@
-// Who is in the room, as a list beside the conversation.
+// The list of the room's members beside the conversation.
 
 import { byId, element, tint } from "./dom.js";
 import { isolated } from "./phrase.js";
 import { lang, word } from "./words.js";
 
-/** Above so many people the list can be filtered. */
+/** With more people, the list can be filtered. */
 export const FEW = 15;
 
-/** The most names in the document: of more, the filter finds the others. */
+/** The most names in the document; the filter finds the others. */
 const SHOWN = 200;
 
-/** Compares names as people look for them: 학생2 stands before 학생10. */
+/** Compares names in natural order: 학생2 comes before 학생10. */
 const collators = new Map();
 
 function collator() {
@@ -18,14 +18,14 @@ function collator() {
   return collators.get(lang());
 }
 
-/** Names in the order in which they are listed: oneself, teachers, the owner, then by name. */
+/** Names in the order of the list: oneself, teachers, the owner, then by name. */
 export function inOrder(names, { user, teachers, owner }) {
   const rank = (name) => (name === user ? 0 : teachers.has(name) ? 1 : name === owner ? 2 : 3);
   const { compare } = collator();
   return [...names].sort((a, b) => rank(a) - rank(b) || compare(a, b));
 }
 
-/** The names that hold what was typed to find one. */
+/** The names that contain the text in the filter. */
 export function found(names, typed) {
   const folded = (text) => text.normalize("NFC").toLowerCase();
   const wanted = folded(typed.trim());
@@ -37,7 +37,7 @@ export class People {
   #onPerson;
   #list = byId("people");
   #filter = byId("people-filter");
-  /** What the list was drawn from: most changes of the page don't concern it. */
+  /** The data that the list was drawn from: most changes don't concern it. */
   #drawn = "";
 
   /** `onPerson` takes a name that was chosen. */

@@ -1,10 +1,10 @@
-// Names and titles within the page's own sentences: set apart, so that one written from
-// right to left turns nothing around it.
+// Names and titles within the page's own sentences: isolated, so that a right-to-left one does
+// not reorder the text around it.
 
 import { element } from "./dom.js";
 import { word } from "./words.js";
 
-/** What stands around a name while a sentence is made (Unicode's FSI and PDI); no name has them. */
+/** Characters around a name while a sentence is made (Unicode's FSI and PDI); no name contains them. */
 const [OPEN, CLOSE] = ["\u2068", "\u2069"];
 const SET_APART = new RegExp(`${OPEN}([^${CLOSE}]*)${CLOSE}`, "u");
 
@@ -13,12 +13,12 @@ export function isolated(text) {
   return element("bdi", {}, text);
 }
 
-/** A name as it is handed to `phrase`; null stays null. */
+/** A name in the form that `phrase` takes; null stays null. */
 export function apart(name) {
   return name === null ? null : `${OPEN}${name}${CLOSE}`;
 }
 
-/** The words of that key as nodes, those `apart` as elements of their own. */
+/** The text of that key as nodes, with those `apart` as elements of their own. */
 export function phrase(key, ...details) {
   return nodesOf(word(key, ...details));
 }
@@ -28,7 +28,7 @@ export function nodesOf(text) {
   return text.split(SET_APART).map((part, index) => (index % 2 === 1 ? isolated(part) : part));
 }
 
-/** A sentence without what sets names apart. */
+/** A sentence without the characters that isolate names. */
 export function plain(text) {
   return text.replaceAll(OPEN, "").replaceAll(CLOSE, "");
 }

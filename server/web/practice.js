@@ -4,10 +4,10 @@ import { byId, element } from "./dom.js";
 import { choices } from "./memory.js";
 import { chooseLang, lang, putWords, word } from "./words.js";
 
-/** The most frames that stay on the page. */
+/** The most frames kept on the page. */
 const SHOWN_FRAMES = 100;
 
-/** Frames that no browser sends, by the words of their buttons. */
+/** Frames that no browser sends, by the keys of their buttons. */
 const BREAKS = [
   ["breakUnmasked", [0x81, 0x02, 0x68, 0x69]],
   ["breakOpcode", [0x83, 0x80, 0, 0, 0, 0]],
@@ -26,9 +26,9 @@ const HANDSHAKE = [
 ];
 
 let socket = null;
-/** What is said of the connection: a word's key, with what belongs in it. */
+/** The state of the connection: a text's key and its values. */
 let status = ["notConnected"];
-/** The last verdict, with the bytes that it is on. */
+/** The last verdict, with the bytes it is about. */
 let judged = null;
 
 function address(query) {
@@ -70,7 +70,7 @@ function turn(isOn) {
   if (!isOn) for (const button of byId("send").querySelectorAll("button")) button.disabled = true;
 }
 
-/** An explanation; what is echoed comes behind the explanation of its frame. */
+/** An explanation; an echo comes after the explanation of its frame. */
 function explained(data) {
   const message = typeof data === "string" && data.startsWith("{") ? JSON.parse(data) : null;
   switch (message?.type) {
@@ -99,7 +99,7 @@ function show(row) {
   byId("no-frames").hidden = true;
 }
 
-/** A frame as its bytes, with what they mean. */
+/** A frame as bytes, with their meaning. */
 function frameRow(frame, from) {
   const header = frame.header.split(" ");
   const masked = frame.mask ? 1 : 0;
@@ -121,14 +121,14 @@ function frameRow(frame, from) {
   );
 }
 
-/** What the first bytes of the payload say. */
+/** What the first bytes of the payload mean. */
 function payload({ opcode, payload: hex, length }) {
   const bytes = Uint8Array.from(hex.split(" "), (byte) => parseInt(byte, 16));
   if (opcode === 8 && bytes.length >= 2) return word("payload", `${(bytes[0] << 8) | bytes[1]} ${text(bytes.subarray(2))}`);
   return word(bytes.length < length ? "payloadStart" : "payload", text(bytes));
 }
 
-/** Bytes as text; a character that is cut, or a control, is shown as such. */
+/** Bytes as text; incomplete characters and controls are shown as such. */
 function text(bytes) {
   return new TextDecoder().decode(bytes).replace(/\p{Cc}/gu, "\ufffd");
 }
@@ -160,7 +160,7 @@ function tellVerdict() {
   byId("for-real").textContent = command(bytes);
 }
 
-/** The same with nc. `printf` of every shell knows octal digits. */
+/** The same with nc. The `printf` of every shell knows octal escapes. */
 function command(bytes) {
   const { hostname, port, protocol } = location;
   const host = hostname.replace(/^\[|\]$/gu, "");

@@ -1,4 +1,4 @@
-// The words of the practice page, in Korean and in English; `words.js` has the rest.
+// The texts of the practice page, in Korean and in English; `words.js` has the rest.
 
 const CODES = {
   1000: ["정상 종료", "normal end"],
@@ -9,10 +9,10 @@ const CODES = {
   1009: ["너무 큰 메시지", "message too big"],
 };
 
-/** What a Close code means (RFC 6455 section 7.4.1), in one language. */
+/** The meaning of a Close code (RFC 6455 section 7.4.1), in one language. */
 const meaning = (code, index) => CODES[code]?.[index] ?? String(code);
 
-/** The words. */
+/** The texts. */
 export function practiceWords() {
   return {
     practiceTitle: ["웹소켓 연습", "WebSocket practice"],

@@ -1,5 +1,5 @@
-// A lesson for a member: the line above the field (hand, calm), the card of a poll, and
-// the button for a question without a name.
+// A lesson for a member: the line above the field (hand, calm), the poll's card, and the button
+// for an anonymous question.
 
 import { ask } from "./dialogs.js";
 import { byId, element } from "./dom.js";
@@ -13,7 +13,7 @@ export class Pupil {
   #line = byId("lesson-line");
   #card = byId("poll");
   #timer = 0;
-  /** What line and card were drawn from: most changes of the page don't concern them. */
+  /** The data that line and card were drawn from: most changes don't concern them. */
   #drawnLine = "";
   #drawnCard = "";
 
@@ -39,14 +39,14 @@ export class Pupil {
     return this.#state.lesson.placeOf(this.#state.user);
   }
 
-  /** What was asked too soon is not lost: it is asked for again, with the reason. */
+  /** A question asked too soon is not lost: the dialog opens again, with the reason. */
   async askAgain(reason, written, isForHand) {
     const text = await ask(reason, written, word("ask"));
     if (text && isForHand) this.#act.hand(true, text);
     else if (text) this.#act.ask(text);
   }
 
-  /** Why nothing may be said now, in words; null if it may. */
+  /** Why nothing may be said now, as text; null if it may. */
   refusal() {
     const quiet = this.#state.lesson.keepsQuiet(this.#state.user, Date.now());
     if (quiet === null) return null;
@@ -71,7 +71,7 @@ export class Pupil {
     if (line !== this.#drawnLine) this.#drawLine(isPupil ? place : 0, isCalled ? word("youAreCalled") : refusal);
     this.#drawnLine = line;
     const { poll, result, isTeacher, isPublic } = lesson;
-    // What each vote changes is written in place: nobody's click or open list is lost for it.
+    // Counts are updated in place, so that no click and no open list is lost.
     const card = JSON.stringify([poll && { ...poll, tally: poll.tally?.counts?.length }, result, isTeacher, isPublic, word("hands")]);
     if (card !== this.#drawnCard) this.#drawCard(lesson);
     this.#drawnCard = card;
@@ -85,7 +85,7 @@ export class Pupil {
       if (typed) this.#act.hand(true, typed);
     };
     this.#line.replaceChildren(...[
-      // Not live: each second has another text, and whoever is refused or called is told anyway.
+      // Not live: the text changes every second, and a refusal or a call is announced anyway.
       text && element("span", {}, text),
       place > 0 && element("span", {}, word("handPlace", place)),
       place > 0 && element("button", { type: "button", class: "quiet", onclick: question }, word("addQuestion")),
@@ -100,7 +100,7 @@ export class Pupil {
     const [body, foot] = poll ? this.#open(poll, isTeacher) : this.#ended(result);
     const hasChoices = poll !== null && !isTeacher;
     this.#card.replaceChildren(
-      // What scrolls can be reached by keyboard, too.
+      // A scrolling area can be reached by keyboard, too.
       element("div", { class: "card-body", tabindex: hasChoices ? null : "0", role: "group", "aria-labelledby": "poll-asked" }, ...body),
       element("div", { class: "card-foot" }, ...foot),
     );
@@ -134,7 +134,7 @@ export class Pupil {
     return [[title, element("div", { class: "choices" }, ...buttons)], [element("p", { class: "hint" }, hint), answered]];
   }
 
-  /** How far the open poll has come. */
+  /** The open poll's progress. */
   #drawTally({ answered, members, counts, waiting = [] }) {
     const part = (selector) => this.#card.querySelector(selector);
     part(".answered").textContent = word("answered", answered, members);
@@ -176,14 +176,14 @@ export class Pupil {
   }
 }
 
-/** The choices of a poll to read, each with its number. */
+/** The choices of a poll as text, each with its number. */
 export function options(names) {
   return element("ol", { class: "options" }, ...names.map((name, at) => element(
     "li", {}, element("span", { class: "digit" }, String(at + 1)), element("span", { class: "choice-name", dir: "auto" }, name),
   )));
 }
 
-/** How often each choice was chosen, as bars with their numbers. */
+/** The count of each choice, as bars with numbers. */
 export function bars(result) {
   const box = element("ol", { class: "bars" }, ...choiceNames(result).map((name) => element(
     "li", {},
@@ -195,12 +195,12 @@ export function bars(result) {
   return box;
 }
 
-/** Writes how often each choice was chosen to its place. */
+/** Updates the count of each choice in place. */
 export function countVotes(box, counts) {
   const most = Math.max(1, ...counts);
   for (const [at, place] of box.querySelectorAll(".votes").entries()) {
     place.textContent = word("votes", counts[at]);
-    // As a property: no style may stand in an attribute here.
+    // As a property: the content security policy forbids style attributes.
     place.parentElement.querySelector(".bar")?.style.setProperty("--share", String(counts[at] / most));
   }
 }

@@ -1,7 +1,7 @@
-// QR codes (ISO/IEC 18004), as far as a link needs them: bytes, error correction
-// level L, versions 1 to 10.
+// QR codes (ISO/IEC 18004), as far as links need them: bytes, error correction level L, versions
+// 1 to 10.
 
-/** For each version: error correction bytes a block, and data bytes of each block. */
+/** For each version: error correction bytes per block, and data bytes of each block. */
 const BLOCKS = [
   [7, [19]], [10, [34]], [15, [55]], [20, [80]], [26, [108]], [18, [68, 68]],
   [20, [78, 78]], [24, [97, 97]], [30, [116, 116]], [18, [68, 68, 69, 69]],
@@ -23,7 +23,7 @@ const MASKS = [
   (x, y) => (((x + y) % 2) + ((x * y) % 3)) % 2 === 0,
 ];
 
-/** The code of a text as rows of booleans, true for dark; null if it is too long. */
+/** The code for a text as rows of booleans, true for dark; null if the text is too long. */
 export function qrCode(text) {
   const bytes = new TextEncoder().encode(text);
   const version = BLOCKS.findIndex(([, blocks], index) => {
@@ -37,7 +37,7 @@ export function qrCode(text) {
   return candidates[penalties.indexOf(Math.min(...penalties))];
 }
 
-/** The bits of the text, filled up to what the version holds, in bytes. */
+/** The bits of the text, padded to the version's capacity, in bytes. */
 function dataOf(bytes, version) {
   const bits = [];
   const put = (value, count) => {
@@ -57,7 +57,7 @@ function dataOf(bytes, version) {
   return data;
 }
 
-/** Adds error correction, and mixes the blocks byte by byte. */
+/** Adds error correction, and interleaves the blocks byte by byte. */
 function interleave(data, version) {
   const [correction, lengths] = BLOCKS[version - 1];
   const generator = generatorOf(correction);
@@ -171,7 +171,7 @@ function drawVersion(set, size, version) {
   }
 }
 
-/** Lays the bits in their zigzag where nothing stands yet, under the mask. */
+/** Places the bits in their zigzag on the free modules, under the mask. */
 function fill(modules, codewords, mask) {
   const size = modules.length;
   let at = 0;
@@ -191,7 +191,7 @@ function fill(modules, codewords, mask) {
   }
 }
 
-/** How hard a code is to read (section 7.8.3), as far as masks differ by it. */
+/** How hard a code is to read (section 7.8.3), as far as the mask matters. */
 function penalty(modules) {
   const size = modules.length;
   let points = 0;

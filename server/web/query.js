@@ -1,18 +1,18 @@
-// What a search looks for, to mark it in what was found; the same rules as the server's
+// The words of a search, to mark them in the results; the same rules as the server's
 // (server/src/journal/search.rs).
 
-/** The consonants that Hangul syllables begin with, in the order of Unicode's syllables. */
+/** The consonants that Hangul syllables begin with, in Unicode's order. */
 const INITIALS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ";
 const FIRST_SYLLABLE = "가".codePointAt(0);
 const SYLLABLES_AN_INITIAL = 21 * 28;
 
-/** How much of a query is looked at. */
+/** How much of a query is used. */
 const MOST_LETTERS = 256;
 
-/** How much of a text stands before the first word that was found, if that is far into it. */
+/** How much of a text to show before the first match, if that is far from the beginning. */
 const LETTERS_BEFORE = 24;
 
-/** The text from near the first of the query's words on, in pieces: `{text, isMarked}`. */
+/** The text from shortly before the first match on, in pieces: `{text, isMarked}`. */
 export function excerpt(text, query) {
   const wanted = pattern(query);
   const at = wanted ? text.search(wanted) : 0;
@@ -27,7 +27,7 @@ function marked(text, wanted) {
   return parts.map((part, index) => ({ text: part, isMarked: index % 2 === 1 })).filter((piece) => piece.text !== "");
 }
 
-/** Finds any of a query's words, as a group; null if it has none. */
+/** Matches any of a query's words, as a group; null if it has none. */
 function pattern(query) {
   const words = [...query.slice(0, MOST_LETTERS).normalize("NFC").matchAll(/"([^"]*)"?|[^\s"]+/gu)]
     .map(([whole, phrase]) => (phrase ?? whole).trim())
@@ -40,7 +40,7 @@ function wordPattern(word) {
   return [...word].map(letterPattern).join("");
 }
 
-/** A consonant stands for every syllable that begins with it, too. */
+/** A consonant also matches every syllable that begins with it. */
 function letterPattern(letter) {
   const initial = INITIALS.indexOf(letter);
   if (initial < 0) return letter.replace(/[\\^$.*+?()[\]{}|/]/u, "\\$&");

@@ -1,11 +1,11 @@
-// The rooms one can go to, as a list beside the conversation.
+// The list of rooms beside the conversation.
 
 import { byId, drawing, element } from "./dom.js";
 import { isolated } from "./phrase.js";
 import { isPrivate } from "./state.js";
 import { lang, word } from "./words.js";
 
-/** A room as it is called: the lobby in one's language, a private one by its title. */
+/** The name of a room for people: the lobby in the page's language, a private room by its title. */
 export function roomTitle(state, room) {
   if (room === null) return word("title");
   if (room === "lobby") return word("lobby");
@@ -28,10 +28,10 @@ export class Rooms {
   #state;
   #onGo;
   #list = byId("room-list");
-  /** What the list was drawn from: most changes of the page don't concern it. */
+  /** The data that the list was drawn from: most changes don't concern it. */
   #drawn = "";
 
-  /** `onGo` takes the place of another room that was chosen, or null for the one where one is. */
+  /** `onGo` takes the place of another room that was chosen, or null for the current one. */
   constructor(state, onGo) {
     this.#state = state;
     this.#onGo = onGo;

@@ -10,13 +10,13 @@ import { isBlock, pieces, shortened } from "./text.js";
 import { dayName, format } from "./times.js";
 import { word } from "./words.js";
 
-/** How many names stand in a line of comings and goings. */
+/** The most names in a line about joins and leaves. */
 const MOST_NAMES = 5;
 
-/** How much of a topic stands in the line that tells of it. */
+/** How much of a topic the line about its change shows. */
 const TOPIC_LETTERS = 80;
 
-/** The row of an entry; `follows` is how it follows the one before it. */
+/** The row of an entry; `follows` is how it relates to the one before it. */
 export function row(entry, { newDay, goesOn }, user, act) {
   const content = (CONTENT[entry.kind] ?? CONTENT.notice)(entry, goesOn, user, act.person, act);
   const made = element("div", { class: `row ${entry.kind}` }, ...content);
@@ -26,7 +26,7 @@ export function row(entry, { newDay, goesOn }, user, act) {
   return element("div", {}, day, made);
 }
 
-/** The same in words alone, for who listens. */
+/** The same as text only, for screen readers. */
 export function spoken(entry) {
   switch (entry.kind) {
     case "said": return `${entry.user}: ${entry.text}`;
@@ -122,7 +122,7 @@ function teacherMark({ teacher }) {
   return teacher ? element("span", { class: "teacher" }, word("teacher")) : null;
 }
 
-/** That one's own words are not safe on the server's disk yet, or may not be. */
+/** Shows that one's own message is not safe on the server's disk yet, or may not be. */
 function savingMark({ mark }) {
   return mark ? element("span", { class: mark, role: "img", "aria-label": word(mark), title: word(mark) }) : null;
 }
@@ -143,7 +143,7 @@ function namesOf(entry, type) {
   return names.length > MOST_NAMES ? word("andOthers", shown, names.length - MOST_NAMES) : word("names", shown);
 }
 
-/** What happened, with the names in it `apart`. */
+/** The text for an event, with the names in it `apart`. */
 function sentence(event) {
   const [by, user] = [apart(event.by ?? null), apart(event.user ?? null)];
   switch (event.type) {

@@ -1,5 +1,5 @@
-// Words of one's own where messages are saved on the server's disk: they stand as said as
-// soon as they are, with a mark until the server has answered that they are safe.
+// One's own messages in a room that is saved: they are shown as soon as they are said, with a
+// mark until the server confirms that they are on its disk.
 
 import { is } from "./commands.js";
 
@@ -12,7 +12,7 @@ export class Saving {
     this.#connection = connection;
   }
 
-  /** One's own words came: they answer the first that were sent and not said yet. */
+  /** One's own message arrived: it belongs to the first one sent and not said yet. */
   said(entry) {
     const isMeant = ({ purpose, request }) => (entry.me ? purpose === "command" && is(request.line, "/me") : purpose === "say");
     const waiting = this.#connection.unanswered().find((it) => it.sent && !it.said && isMeant(it));
@@ -21,7 +21,7 @@ export class Saving {
     mark(entry, "saving");
   }
 
-  /** The server has answered: the words are safe, or may not be. Whether that is to be shown. */
+  /** The server has answered: the message is safe, or may not be. Returns whether to show that. */
   acked({ said }, { id, durable }) {
     const { timeline, restartedAt } = this.#state;
     const entry = id === undefined ? undefined : timeline.said(id);
@@ -32,7 +32,7 @@ export class Saving {
     return true;
   }
 
-  /** The session is over: nobody will answer any more. */
+  /** The session is over: no more answers will come. */
   giveUp(requests) {
     for (const { said } of requests) {
       if (said) mark(said, "unsafe");

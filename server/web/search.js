@@ -1,5 +1,5 @@
-// The search beside the conversation: a field, what was found with the words marked, and
-// the way to its place. The server does the searching.
+// The search panel: a field, results with marked words, and the way to their places. The server
+// does the searching.
 
 import { byId, element, tint } from "./dom.js";
 import { isolated } from "./phrase.js";
@@ -7,7 +7,7 @@ import { excerpt } from "./query.js";
 import { moment } from "./times.js";
 import { word } from "./words.js";
 
-/** Where it lies over the conversation (search.css). */
+/** Where it covers the conversation (search.css). */
 const NARROW = matchMedia("(max-width: 68rem)");
 
 export class Search {
@@ -19,23 +19,23 @@ export class Search {
   #field = byId("search-words");
   #list = byId("found");
   #older = byId("older-results");
-  /** What is looked for. */
+  /** The text being searched for. */
   #words = "";
-  /** The command for it, as it was sent last. */
+  /** The command as it was last sent. */
   #line = "";
-  /** What was found, the newest first. */
+  /** The results, newest first. */
   #events = [];
-  /** All from this id on was searched; null if there is nothing older. */
+  /** Everything from this id on was searched; null if there is nothing older. */
   #before = null;
-  /** The same, while the server goes once more through what was searched before. */
+  /** The same, while the server searches once more what it had searched before. */
   #reached = null;
-  /** What goes on: `idle`, `searching`, `found`, or `failed` for the reason `#why`. */
+  /** The state: `idle`, `searching`, `found`, or `failed` for the reason `#why`. */
   #status = "idle";
   #why = "";
 
   /**
-   * `ask` gives the server a command and returns whether it could; `onChoose` takes the id
-   * of a message, shows its place, and returns a promise: why it could not, or null.
+   * `ask` gives the server a command and returns whether it could; `onChoose` takes the id of a
+   * message, shows its place, and returns a promise: why it could not, or null.
    */
   constructor(state, ask, onChoose) {
     this.#state = state;
@@ -68,7 +68,7 @@ export class Search {
     this.#button.focus();
   }
 
-  /** Looks for words, from the newest message on. */
+  /** Searches for words, beginning with the newest message. */
   find(words) {
     const wanted = words.trim();
     if (wanted === "") return this.open();
@@ -76,31 +76,31 @@ export class Search {
     this.#field.value = wanted;
     this.#words = wanted;
     this.#clear();
-    // To the server, the same words again mean what is older. An empty phrase changes
-    // nothing but that.
+    // For the server, the same words again continue with older messages. An empty phrase makes
+    // the command different, and changes nothing else.
     const line = `/search ${wanted}`;
     this.#line = line === this.#line ? `${line} ""` : line;
     this.#send();
   }
 
-  /** Takes an answer of the server's to a command. */
+  /** Takes the server's answer to a command. */
   answer({ request }, message) {
     if (this.#status !== "searching" || request.line !== this.#line) return;
     if (message.type === "found") this.#found(message);
     if (message.type === "error") this.#fail(message.text);
   }
 
-  /** The connection was lost, and what was asked with it. */
+  /** The connection was lost, and the request with it. */
   lost() {
     if (this.#status === "searching") this.#fail(word("searchLost"));
   }
 
-  /** Lets the conversation be seen, if the search lies over it. */
+  /** Uncovers the conversation, if the search is over it. */
   makeWay() {
     if (NARROW.matches) this.#show(false);
   }
 
-  /** One is in another room: what was found goes. */
+  /** The room has changed: the results go. */
   reset() {
     if (!this.#state.durable) this.#show(false);
     this.#field.value = "";
@@ -109,7 +109,7 @@ export class Search {
     this.#draw();
   }
 
-  /** Says everything in another language. */
+  /** Changes the language of the panel. */
   relabel() {
     this.#list.replaceChildren(...this.#events.map((event) => this.#row(event)));
     this.#draw();
@@ -134,7 +134,7 @@ export class Search {
     this.#draw();
   }
 
-  /** Goes on where it stopped, or tries again what failed. */
+  /** Continues where it stopped, or repeats what failed. */
   #goOn() {
     if (this.#status === "searching") return;
     if (this.#before === null) this.find(this.#words);
@@ -149,7 +149,7 @@ export class Search {
     this.#list.append(...rows);
     const isRepeated = this.#before !== null && before !== null && before >= this.#before;
     if (isRepeated && before !== this.#reached) {
-      // Whoever has read history since begins anew: from there it goes on.
+      // Reading history in between makes the server start over, so this catches up first.
       this.#reached = before;
       return this.#send();
     }

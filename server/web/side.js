@@ -1,10 +1,10 @@
-// Beside the conversation, rooms and people; on a phone a drawer over it.
+// The rooms and people beside the conversation; on a phone, a drawer over it.
 
 import { byId } from "./dom.js";
 import { People } from "./people.js";
 import { Rooms } from "./rooms.js";
 
-/** Where there is no place beside the conversation (room.css). */
+/** Where there is no room beside the conversation (room.css). */
 const NARROW = matchMedia("(max-width: 50rem)");
 
 export class Side {
@@ -23,7 +23,7 @@ export class Side {
     byId("menu").addEventListener("click", () => this.open(true));
     for (const id of ["shade", "close-side"]) byId(id).addEventListener("click", () => this.open(false));
     addEventListener("keydown", (event) => {
-      // A dialog over the drawer takes its own.
+      // A dialog over the drawer handles its own Escape.
       if (event.key === "Escape" && this.isOpen && !document.querySelector("dialog[open]")) this.open(false);
     });
     NARROW.addEventListener("change", () => this.open(false));
@@ -49,7 +49,7 @@ export class Side {
     return document.body.classList.contains("side-open");
   }
 
-  /** Shows the drawer, or puts it away; what it lies over can't be reached meanwhile. */
+  /** Opens or closes the drawer; the elements below it can't be reached while it is open. */
   open(isOpen) {
     const wasOpen = this.isOpen;
     if (isOpen === wasOpen) return;
@@ -60,7 +60,7 @@ export class Side {
     byId(isOpen ? "close-side" : "menu").focus();
   }
 
-  /** Draws with the next picture what has changed. */
+  /** Draws changes with the next frame. */
   changed() {
     this.#timer ||= setTimeout(() => {
       this.#timer = 0;

@@ -1,12 +1,12 @@
-// How long a message may be: measured as the server measures it, and told in letters.
+// How long a message may be: measured like the server measures it, and shown in letters.
 
-/** From this part of a limit on it is told how much is left. */
+/** From this share of a limit on, the page shows how much is left. */
 const NEAR = 0.8;
 
-/** How many bytes a text takes on the wire. */
+/** The size of a text on the wire, in bytes. */
 export const bytesOf = (text) => new TextEncoder().encode(text).length;
 
-/** The limit that leaves some words the least: `{size, most}`, in bytes. `encoded` is the request's size. */
+/** The limit that leaves the least for a text: `{size, most}`, in bytes. `encoded` is the request's size. */
 export function measure(words, encoded, limits) {
   const longest = words.split("\n").reduce((most, line) => Math.max(most, bytesOf(line)), 0);
   const sizes = [
@@ -17,7 +17,7 @@ export function measure(words, encoded, limits) {
   return sizes.reduce((worst, it) => (it.most - it.size < worst.most - worst.size ? it : worst));
 }
 
-/** How many more letters like those written have a place, below zero if too many have none; null while there are plenty. */
+/** How many more letters of the same kind fit, below zero if there are too many; null while there are plenty. */
 export function lettersLeft(words, { size, most }) {
   if (size < most * NEAR) return null;
   const each = bytesOf(words) / [...words].length;

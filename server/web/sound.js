@@ -1,13 +1,13 @@
-// Two soft tones for whoever wants to hear that they were called. Off until it is chosen.
+// Two soft tones for mentions. Off by default.
 
 import { choices } from "./memory.js";
 
-/** The tones in Hz, one after the other, and how long each is, in seconds. */
+/** The tones in Hz, one after the other, and the length of each in seconds. */
 const TONES = [659, 880];
 const TONE_SECONDS = 0.14;
 const VOLUME = 0.12;
 
-/** Of several calls at once one is heard. */
+/** If several mentions come at once, only one is heard. */
 const PAUSE_MS = 2_000;
 
 export class Sound {
@@ -15,7 +15,7 @@ export class Sound {
   #played = -Infinity;
 
   constructor() {
-    // A browser plays nothing before somebody has touched the page.
+    // Browsers play nothing before somebody has touched the page.
     for (const touch of ["pointerdown", "keydown"]) {
       addEventListener(touch, () => { if (this.on) this.#open(); }, { capture: true, passive: true });
     }
@@ -37,7 +37,7 @@ export class Sound {
     this.play();
   }
 
-  /** Plays, if that was chosen and the browser lets it. */
+  /** Plays the tones if they are enabled and the browser allows it. */
   play() {
     if (!this.on || performance.now() - this.#played < PAUSE_MS) return;
     const context = this.#context;
@@ -56,13 +56,13 @@ export class Sound {
     });
   }
 
-  /** Wakes the browser's sound; only a touch of the page lets it be woken. */
+  /** Wakes the browser's sound, which only a touch of the page may do. */
   async #open() {
     try {
       this.#context ??= new AudioContext();
       await this.#context.resume();
     } catch {
-      // Where there is nothing to play on, nothing is played.
+      // Without an audio device, nothing is played.
     }
   }
 }

@@ -1,5 +1,5 @@
-// How a private room begins: nobody is there yet, so it shows the way in and asks for the
-// room's name. It stays above the conversation until one goes to another room.
+// The beginning of a private room: nobody else is there yet, so it shows the invitation and asks
+// for the room's name. It stays above the conversation until one goes to another room.
 
 import { byId } from "./dom.js";
 
@@ -7,7 +7,7 @@ export class Start {
   #state;
   #box = byId("start");
   #field = byId("start-name-field");
-  /** The room that it is shown for; null if for none. */
+  /** The room that it is shown for; null for none. */
   #room = null;
 
   /** `onName` takes the name that the room is given. */

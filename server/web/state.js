@@ -1,13 +1,13 @@
-// What the page knows of the chat: takes in what the server sends, one message after
-// the other, and holds the result. No socket, no document, no clock of its own.
+// What the page knows about the chat: takes in the server's messages one by one, and holds the
+// result. No socket, no document, no clock of its own.
 
 import { LESSON_EVENTS, Lesson } from "./lesson.js";
 import { Timeline } from "./timeline.js";
 
-/** How long somebody may pause and still go on in the same group of messages. */
+/** How long a speaker may pause within one group of messages. */
 const GROUP_MS = 5 * 60_000;
 
-/** How many whispers are taken along into another room. */
+/** How many whispers are kept when the room changes. */
 const WHISPERS_TAKEN = 20;
 
 const EVENTS = new Set([
@@ -23,39 +23,39 @@ export class State {
     this.room = null;
     this.topic = "";
     this.owner = null;
-    /** Those whom an event has shown to be teachers. */
+    /** People whom an event has shown to be teachers. */
     this.teachers = new Set();
     this.locked = false;
-    /** The most members, if the owner has set that. */
+    /** The most members, if the owner has set a limit. */
     this.limit = null;
     this.muted = new Set();
     this.count = 0;
-    /** Names in the order in which they came. */
+    /** Names in order of joining. */
     this.members = new Set();
-    /** Those of them who joined unannounced, as the last list told. */
+    /** Those who joined unannounced, according to the last list. */
     this.quiet = new Set();
     this.ignored = new Set();
     this.rooms = [];
-    /** The last message of each room that is known to have been seen, or was there before. */
+    /** For each room, the last message that was seen, or that was there before. */
     this.seen = new Map();
-    /** Keys of private rooms by their marks, with their titles. */
+    /** Keys and titles of private rooms, by their marks. */
     this.keys = new Map();
     this.invite = null;
     /** Whether messages are saved on the server's disk. */
     this.durable = false;
-    /** What goes on in a lesson. */
+    /** The state of the lesson. */
     this.lesson = new Lesson();
     /** What is shown. */
     this.timeline = new Timeline();
     this.lastPrivate = 0;
     this.lastId = 0;
-    /** The id of one's own coming into the room. */
+    /** The id of this person's joining. */
     this.cameAt = 0;
-    /** The id with which the room went on after the server was started again. */
+    /** The room's first id after the server's restart. */
     this.restartedAt = 0;
     this.whoIsNew = true;
     this.roomsAreNew = true;
-    /** Why one is in no room: `{type, by}`, or null. */
+    /** Why this person is in no room: `{type, by}`, or null. */
     this.removed = null;
   }
 
@@ -64,7 +64,7 @@ export class State {
     return this.timeline.entries;
   }
 
-  /** What is shown to this person: nothing that they ignore. */
+  /** What this person is shown: nothing that they ignore. */
   get visible() {
     return this.ignored.size === 0 ? this.entries : this.entries.filter((entry) => !this.hides(entry));
   }
@@ -78,7 +78,7 @@ export class State {
     return this.owner !== null && this.owner === this.user;
   }
 
-  /** Whether one keeps order here, and may have what was said as a file: an owner, and a teacher. */
+  /** Whether this person moderates the room and may have its transcript: an owner, or a teacher. */
   get keepsOrder() {
     return this.isOwner || (this.lesson.isTeacher && this.room !== null && !this.isPrivate);
   }
@@ -87,7 +87,7 @@ export class State {
     return isPrivate(this.room);
   }
 
-  /** Takes in a message; returns the entry that came of it and is news, if one did. */
+  /** Takes in a message; returns the new entry if it is news. */
   receive(message) {
     if (EVENTS.has(message.type)) return this.#event(message);
     switch (message.type) {
@@ -118,28 +118,28 @@ export class State {
     }
   }
 
-  /** Words for this person alone, as the newest entry. */
+  /** Adds a text for this person only, as the newest entry. */
   note(text, kind = "notice", time = null) {
     return this.#push({ kind, text, time });
   }
 
-  /** What this person has whispered: nobody sends it back. */
+  /** Adds this person's own whisper, which the server does not send back. */
   whispered(to, text, time, user = this.user) {
     return this.#push({ kind: "whisper", user, to, text, time, own: true });
   }
 
-  /** What was written and not said; `typed` is what to type so that it is. */
+  /** Adds unsent text; `typed` is what to type to say it. */
   unsent({ text, to, typed, isDoubtful, time }) {
     return this.#push({ kind: "unsent", text, to, typed, isDoubtful, time, own: true });
   }
 
-  /** The last of that, for a reload: what `whispered` takes. */
+  /** The last whispers, for a reload: what `whispered` takes. */
   get ownWhispers() {
     const own = this.entries.filter(({ kind, own: isOwn }) => kind === "whisper" && isOwn);
     return own.slice(-WHISPERS_TAKEN).map(({ to, text, time, user }) => [to, text, time, user]);
   }
 
-  /** How the entry at `index` of `entries` follows the one before it. */
+  /** How the entry at `index` of `entries` relates to the one before it. */
   follows(index, entries = this.entries) {
     const entry = entries[index];
     const before = entries[index - 1];
@@ -153,7 +153,7 @@ export class State {
     return { newDay, goesOn };
   }
 
-  /** Whether what was said is hidden from this person. */
+  /** Whether a message is hidden from this person. */
   hides(entry) {
     return (entry.kind === "said" || entry.kind === "whisper") && this.ignored.has(entry.user);
   }
@@ -167,10 +167,10 @@ export class State {
       this.#placed(message);
     } else {
       this.#moved(message);
-      // Without a resumed session the room shows what is before the welcome's id;
-      // with one, what comes after it.
+      // Without a resumed session the room sends what came before the welcome's id; with one,
+      // what came after it.
       this.#goOnAfter(message.resumed ? message.id : message.id - 1);
-      // Whoever was removed meanwhile sees by whom.
+      // A removal in the meantime is shown with its author.
       if (message.removed) this.timeline.add(message.removed, this.user);
     }
     return null;
@@ -182,7 +182,7 @@ export class State {
     return null;
   }
 
-  /** The events that follow come after that id. */
+  /** The next events come after that id. */
   #goOnAfter(id) {
     if (this.timeline.begin === Infinity) this.timeline.begin = id + 1;
     else if (this.lastId < id) this.timeline.addHole(this.lastId + 1, id);
@@ -230,7 +230,7 @@ export class State {
     return added;
   }
 
-  /** What an event changes, beside what it shows. */
+  /** The changes an event makes besides what it shows. */
   #apply(event) {
     if (event.teacher) this.teachers.add(event.user);
     this.lesson.event(event, this.user);
@@ -262,7 +262,7 @@ export class State {
       case "locked": this.locked = true; break;
       case "unlocked": this.locked = false; break;
       case "limited": this.limit = event.limit; break;
-      // Without a name, it is everyone.
+      // Without a name, it is for everyone.
       case "muted": for (const user of event.user ? [event.user] : this.members) this.muted.add(user); break;
       case "unmuted": event.user ? this.muted.delete(event.user) : this.muted.clear(); break;
       case "ended":
@@ -285,7 +285,7 @@ export class State {
     this.count = Math.max(0, this.count - 1);
   }
 
-  /** What happened before one came; or before something else, if one has asked for it. */
+  /** Earlier events: from before this person joined, or before an id if they were requested. */
   #history({ room, events, nonce }) {
     if (room !== this.room || events.length === 0) return null;
     this.timeline.cover(events[0].id, nonce === undefined ? this.cameAt - 1 : events.at(-1).id);
@@ -294,8 +294,8 @@ export class State {
   }
 
   /**
-   * What was asked for has come: all `events` `before` an id or `after` one, as far as
-   * they reach; `isAll` if there is nothing older than these.
+   * The requested events have arrived: all `events` `before` or `after` an id, as far as they
+   * reach; `isAll` if there is nothing older.
    */
   loaded({ before, after }, { room, events, gaps, isAll }) {
     if (room !== this.room) return;
@@ -308,12 +308,12 @@ export class State {
   }
 
   #insert(events) {
-    // What a newer server tells of besides has been passed over live, too.
+    // Events that only a newer server knows were skipped live, too.
     this.timeline.insert(events.filter(({ type }) => EVENTS.has(type)), this.user);
     this.lastId = Math.max(this.lastId, events.at(-1)?.id ?? 0);
   }
 
-  /** Returns what should be asked about before it is lost for good. */
+  /** Returns what to request before it is lost for good. */
   #gap({ room, from, to, reason }) {
     if (room !== this.room) return null;
     this.lastId = Math.max(this.lastId, to);
@@ -350,13 +350,13 @@ export class State {
     return null;
   }
 
-  /** Whether something was said in another room since one was there, or since one came. */
+  /** Whether something was said in another room since this person was there, or since they joined. */
   isUnread({ room, last = 0 }) {
     return room !== this.room && last > (this.seen.get(room) ?? Infinity);
   }
 
   #rooms({ rooms, more }) {
-    // What was said before one came is nothing new; in a room that opens later, all is.
+    // Messages from before the login are not news; in a room that opens later, all are.
     const isFirst = this.seen.size === 0;
     for (const { room, last = 0 } of rooms) {
       if (!this.seen.has(room)) this.seen.set(room, isFirst ? last : 0);
@@ -377,13 +377,13 @@ export class State {
   }
 }
 
-/** What one was removed by, and by whom: a kick names its victim, an end whoever closed the room. */
+/** Why this person was removed, and by whom: a kick names its victim, an end names who closed the room. */
 function whyRemoved(event) {
   if (!event) return { type: "gone", by: null };
   return { type: event.type, by: (event.type === "kicked" ? event.by : event.user) ?? null };
 }
 
-/** Whether that is the mark of a private room. */
+/** Whether this is the mark of a private room. */
 export function isPrivate(room) {
   return room?.startsWith("private-") ?? false;
 }

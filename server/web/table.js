@@ -1,12 +1,12 @@
-// A table in the server's words, as `/help` is one: two columns with blanks between them,
-// which here are a grid whose cells wrap.
+// Tables in the server's texts, such as `/help`: two columns separated by blanks, shown here as a
+// grid whose cells wrap.
 
 import { element } from "./dom.js";
 
-/** What stands in both columns of a line. */
+/** The two columns of a line. */
 const COLUMNS = /^\s*(\S.*?)\s{2,}(\S.*)$/u;
 
-/** The lines of a text: `[first, second]`, or `[whole]` without a second column; null if it is no table. */
+/** The lines of a text: `[first, second]`, or `[whole]` without a second column; null if it is not a table. */
 export function rowsOf(text) {
   const lines = text.split("\n").filter((line) => line.trim() !== "");
   const rows = lines.map((line) => COLUMNS.exec(line)?.slice(1) ?? [line.trim()]);
@@ -14,7 +14,7 @@ export function rowsOf(text) {
   return isTable ? rows : null;
 }
 
-/** The element of such a table; null if the text is none. */
+/** The element of such a table; null if the text is not one. */
 export function tableOf(text) {
   const rows = rowsOf(text);
   return rows && element("dl", { class: "text table" }, ...rows.flatMap(([first, second]) => (

@@ -1,5 +1,5 @@
-// A lesson for a teacher: the bar with all that a lesson has, hands and questions on top of
-// the list of people, the window that opens a poll, and who attended.
+// A lesson for a teacher: the toolbar, hands and questions above the list of people, the dialog
+// for a new poll, and attendance.
 
 import { ask } from "./dialogs.js";
 import { byId, element } from "./dom.js";
@@ -8,7 +8,7 @@ import { isolated } from "./phrase.js";
 import { bytesOf } from "./size.js";
 import { word } from "./words.js";
 
-/** What the server takes of a poll. */
+/** The server's limits for a poll. */
 const MOST_CHOICES = 9;
 const QUESTION_BYTES = 400;
 const CHOICE_BYTES = 120;
@@ -20,7 +20,7 @@ export class Teacher {
   #timer = 0;
   #drawn = "";
 
-  /** `act` has `command(line)`; `openSide` shows the list of hands where it is put away. */
+  /** `act` has `command(line)`; `openSide` shows the list of hands if it is hidden. */
   constructor(state, act, openSide) {
     this.#state = state;
     this.#act = act;
@@ -30,7 +30,7 @@ export class Teacher {
       const [question, ...choices] = this.#asked();
       act.command(`/poll ${[question, ...choices].join("\n")}`);
     });
-    // What the server would refuse is told while it can still be changed.
+    // Shows what the server would refuse while it can still be changed.
     byId("poll-form").addEventListener("input", () => {
       const [question, ...choices] = this.#asked();
       const isMany = choices.length === 1 || choices.length > MOST_CHOICES;
@@ -40,7 +40,7 @@ export class Teacher {
     });
   }
 
-  /** The question in the window, and its choices. */
+  /** The question in the dialog, and its choices. */
   #asked() {
     const choices = byId("poll-choices").value.split("\n").map((line) => line.trim()).filter(Boolean);
     return [byId("poll-question").value.trim(), ...choices];
@@ -62,7 +62,7 @@ export class Teacher {
       this.#drawQuestions(lesson);
     }
     this.#drawn = shown;
-    // In place, or a click that meets the new second would be lost.
+    // Updated in place, or a click at the wrong moment would be lost.
     const face = byId("lesson-bar").querySelector(".face");
     if (face) face.textContent = clockFace(left);
   }
@@ -161,7 +161,7 @@ export class Teacher {
     )));
   }
 
-  /** Shows who attended, as the server has answered. */
+  /** Shows the attendance that the server has sent. */
   showAttendance({ people, count, missing = [], path }) {
     const headings = ["attendanceName", "attendanceMinutes", "attendanceLines", "attendanceHands", "attendancePolls"];
     byId("attendance-title").textContent = word("attendancePresent", count);

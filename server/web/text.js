@@ -1,16 +1,15 @@
-// What people have written, cut into pieces that are shown differently: links, names,
-// code. Text is never markup.
+// Messages cut into pieces that are shown differently: links, names, code. Text is never markup.
 
 import { links } from "./links.js";
 
-/** How much of a text around a name tells whether it ends there. */
+/** How much text after a name is examined to tell whether the name ends there. */
 const NEAR = 24;
 
-/** A word that a name would go on with: a hyphen or a dot joins two of them. */
+/** A longer name would continue like this: a hyphen or a dot joins two words. */
 const WORD_BEFORE = /[\p{L}\p{M}\p{N}_][-.]?$/u;
 const WORD_AFTER = /^[-.]?[\p{L}\p{M}\p{N}_]/u;
 
-/** Letters of Hangul that stand alone, as in ㅋㅋ; and what is written without spaces. */
+/** Single Hangul letters, as in ㅋㅋ; and scripts written without spaces. */
 const JAMO = "ㄱ-ㅣ";
 const UNSPACED = "가-힣々ぁ-ゖァ-ヺー-ヿｦ-ﾟ\\u3400-\\u4dbf\\u4e00-\\u9fff";
 
@@ -19,7 +18,7 @@ const beginsWith = (letters) => new RegExp(`^[${letters}]`, "u");
 const [JAMO_END, HANGUL_END, UNSPACED_END] = [JAMO, "가-힣", UNSPACED].map(endsIn);
 const [JAMO_BEGIN, HANGUL_BEGIN, UNSPACED_BEGIN] = [JAMO, "가-힣", UNSPACED].map(beginsWith);
 
-/** What stands behind a name in Hangul without a space: titles, particles, endings. */
+/** What follows a name in Hangul without a space: titles, particles, endings. */
 const PARTICLES = new RegExp(`^(?:${[
   "님", "씨", "군", "양", "쌤", "선생", "아", "야", "여", "이", "가", "은", "는", "을", "를", "의", "에", "에게",
   "에게서", "한테", "한테서", "께", "께서", "도", "만", "와", "과", "랑", "이랑", "하고", "로", "으로", "보다", "처럼",
@@ -28,10 +27,10 @@ const PARTICLES = new RegExp(`^(?:${[
   "서", "였", "다", "이다", "입니까", "같이", "말고",
 ].join("|")})*$`, "u");
 
-/** As far as a run of particles reaches: nobody has called with more letters. */
+/** The longest run of particles: no mention is followed by more letters. */
 const LONGEST_RUN = 12;
 
-/** The pieces of a text: `{text}`, `{link, text}` or `{name, text}`, in their order. */
+/** The pieces of a text: `{text}`, `{link, text}` or `{name, text}`, in order. */
 export function pieces(text, user) {
   const calls = callsOf(user);
   const found = [];
@@ -45,7 +44,7 @@ export function pieces(text, user) {
   return found;
 }
 
-/** Whether `text` calls `user` by name, as a word of its own. */
+/** Whether `text` mentions `user`, as a word of its own. */
 export function mentions(text, user) {
   return names(text, user, callsOf(user)).some(({ name }) => name);
 }
@@ -58,18 +57,18 @@ export function isBlock(text) {
   return looksLikeCode.length * 3 >= lines.length;
 }
 
-/** A text without what is beyond so many characters of it. */
+/** A text, cut after this many characters. */
 export function shortened(text, most) {
   const characters = [...text];
   return characters.length > most ? `${characters.slice(0, most - 1).join("").trimEnd()}…` : text;
 }
 
-/** What finds the letters of a name, with an `@` or without; null for nobody's. */
+/** Matches the letters of a name, with or without an `@`; null without a name. */
 function callsOf(user) {
   return user ? new RegExp(`@?${user.replace(/[.*+?^${}()|[\]\\]/gu, "\\$&")}`, "giu") : null;
 }
 
-/** A piece of text with the places where it calls `user`. */
+/** A piece of text with the places where it mentions `user`. */
 function names(text, user, calls) {
   const found = [];
   let at = 0;
@@ -85,7 +84,7 @@ function names(text, user, calls) {
   return found;
 }
 
-/** Whether a name ends where `after` follows it, and is not the beginning of a longer one. */
+/** Whether a name ends before `after`, and is not the beginning of a longer one. */
 function isEnd(name, after) {
   if (!WORD_AFTER.test(after)) return true;
   if (JAMO_BEGIN.test(after)) return !JAMO_END.test(name);

@@ -1,17 +1,17 @@
-// The conversation of a room as far as this page has it, oldest first. Where something is
-// missing that the server may still have, a hole stands for it until it is loaded. No
-// socket, no document, no clock of its own.
+// The conversation of a room as far as this page has it, oldest first. A hole stands for events
+// that are missing but may still be on the server, until they are loaded. No socket, no document,
+// no clock of its own.
 
 import { mentions } from "./text.js";
 
 /** The most entries that are remembered of a room. */
 export const MOST_ENTRIES = 20_000;
 
-/** How many of them are dropped at once; so many of the newest always stay. */
+/** How many of them are dropped at once; at least this many of the newest always stay. */
 const DROPPED = MOST_ENTRIES / 10;
 const NEWEST = 200;
 
-/** Comings and goings that stand in one line: so many, and so long after one another. */
+/** Joins and leaves in one line: at most this many, and at most this far apart. */
 const MOST_CHANGES = 200;
 const CHANGES_MS = 10 * 60_000;
 
@@ -22,13 +22,13 @@ export class Timeline {
     this.entries = [];
     /** The ids of all events that are shown, or need not be. */
     this.ids = new Set();
-    /** From this id on, all is known but for the holes; 0 if there is nothing older. */
+    /** From this id on, everything but the holes is known; 0 if there is nothing older. */
     this.begin = Infinity;
-    /** The key of an entry that is being read; null while the newest are. */
+    /** The key of an entry being read; null while the newest are. */
     this.reading = null;
   }
 
-  /** Begins anew, in another room; `taken` are entries that come along. */
+  /** Starts over in another room; `taken` are entries to keep. */
   restart(taken) {
     this.entries = taken;
     for (const entry of taken) entry.id = undefined;
@@ -37,13 +37,13 @@ export class Timeline {
     this.reading = null;
   }
 
-  /** Adds an entry that has no event of its own as the newest. */
+  /** Adds an entry without an event of its own as the newest. */
   push(entry) {
     this.entries.push(this.#make(entry));
     return entry;
   }
 
-  /** Whispers that come again after a reload find their places among one's own. */
+  /** Whispers restored after a reload go between one's own messages. */
   pushWhisper(entry) {
     let at = this.entries.length;
     while (at > 0 && this.entries[at - 1].kind === "whisper" && this.entries[at - 1].time > entry.time) at -= 1;
@@ -51,12 +51,12 @@ export class Timeline {
     return entry;
   }
 
-  /** Adds what has just happened; returns the entry if it is a new one. */
+  /** Adds a new event; returns the entry if it is a new one. */
   add(event, user) {
     return this.ids.has(event.id) ? null : this.#append(this.entries, event, user);
   }
 
-  /** Puts what happened before in its place, each event once. */
+  /** Puts earlier events in their places, each once. */
   insert(events, user) {
     let rest = events.filter(({ id }) => !this.ids.has(id));
     while (rest.length > 0) {
@@ -104,7 +104,7 @@ export class Timeline {
     this.entries.splice(this.#placeOf(from), 0, entry);
   }
 
-  /** The gap was asked about: what is still missing of it stays one. */
+  /** The gap was requested: what is still missing stays a gap. */
   closeGap(gap) {
     let missing = 0;
     for (let id = gap.from; id <= gap.to && missing < 1_000; id += 1) {
@@ -116,25 +116,25 @@ export class Timeline {
     else gap.version += 1;
   }
 
-  /** What was said under that id; undefined if it is not here. */
+  /** The message with that id; undefined if it is not here. */
   said(id) {
     return this.entries.find((entry) => entry.kind === "said" && entry.id === id);
   }
 
-  /** When the first event was that is here and has that id or a higher one. */
+  /** The time of the first event with that id or a higher one. */
   timeFrom(id) {
     return this.entries.find((entry) => entry.id >= id && entry.time)?.time;
   }
 
-  /** What the server does not have, after all, is not shown any more. */
+  /** Removes a hole that the server can't fill after all. */
   drop(entry) {
     this.#forgetIds(entry);
     this.#remove(entry);
   }
 
   /**
-   * Drops what is far from what is being read, if there is too much; `canReload` says
-   * whether the server still has it.
+   * Drops entries far from the one being read, if there are too many; `canReload` says whether
+   * the server still has them.
    */
   trim(canReload) {
     const { entries } = this;
@@ -165,20 +165,20 @@ export class Timeline {
     if (at >= 0) this.entries.splice(at, 1);
   }
 
-  /** Where what follows that id begins. */
+  /** Where entries after that id begin. */
   #placeOf(id) {
     const at = this.entries.findIndex((entry) => entry.id > id);
     return at < 0 ? this.entries.length : at;
   }
 
-  /** Puts events before the entry at `at`, with which they are in order. */
+  /** Puts events before the entry at `at`, in order with it. */
   #insertRun(events, at, user) {
     const inserted = [];
     for (const event of events) this.#append(inserted, event, user);
     let start = at;
     while (start > 0 && !this.entries[start - 1].id) start -= 1;
-    // What has no place in the room's order stands where its time says; without one, it
-    // stays with what it followed, or came before.
+    // An entry without a place in the room's order goes by its time; without a time, it stays
+    // next to its neighbour.
     const loose = this.entries.slice(start, at);
     const timeless = at < this.entries.length ? Infinity : -Infinity;
     const merged = [];
@@ -211,7 +211,7 @@ function lastIdOf({ id, to, changes }) {
   return changes?.at(-1).id ?? to ?? id;
 }
 
-/** The entry of an event that comes after the entry `before`; null if that tells of it, or none need. */
+/** The entry for an event after the entry `before`; null if that covers it, or none is needed. */
 function entryOf(event, me, before) {
   const { id, type, user, text } = event;
   const time = Date.parse(event.time);
@@ -220,7 +220,7 @@ function entryOf(event, me, before) {
     return { kind: "said", id, time, user, text, me: event.me ?? false, teacher: event.teacher ?? false, own, mention: !own && mentions(text, me) };
   }
   if (type === "joined" || type === "left") {
-    // One's own coming is what brought one here.
+    // One's own joining is what led here.
     if (user === me) return null;
     const change = { id, type, user, text };
     if (before?.kind !== "changes" || before.changes.length >= MOST_CHANGES || time - before.time >= CHANGES_MS) {
@@ -230,7 +230,7 @@ function entryOf(event, me, before) {
     before.version += 1;
     return null;
   }
-  // It was told with what was lost when the server was killed.
+  // It was shown with what was lost when the server was killed.
   if (type === "restarted" && before?.event?.type === type) return null;
   return { kind: ["announced", "question"].includes(type) ? type : "event", id, time, event, text };
 }

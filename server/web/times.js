@@ -11,7 +11,7 @@ const OPTIONS = {
 };
 const formats = new Map();
 
-/** A time as its `kind` in the options says. */
+/** A time, formatted by the options for its `kind`. */
 export function format(kind, time) {
   const key = `${lang()} ${kind}`;
   if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat(lang(), OPTIONS[kind]));
@@ -23,7 +23,7 @@ export function dayName(time) {
   return isToday(time) ? word("today") : format("day", time);
 }
 
-/** A time as short as it is clear. */
+/** A time, as short as possible while clear. */
 export function moment(time) {
   return format(isToday(time) ? "time" : "moment", time);
 }

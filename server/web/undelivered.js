@@ -1,13 +1,12 @@
-// Words that were written and not said: they stand in the log as not sent, and in the
-// field again where that is possible.
+// Unsent text: it is shown in the log as not sent, and put back in the field if possible.
 
 import { is, typedFor, whisperOf } from "./commands.js";
 import { word } from "./words.js";
 
-/** Codes of errors that say that one is not in the room any more for which one wrote. */
+/** Error codes for being in another room than the one the text was written for. */
 const ELSEWHERE = ["no_room", "other_room"];
 
-/** Among how many entries a reason is looked for that was told already. */
+/** How many entries are searched for a reason that was shown already. */
 const RECENT = 20;
 
 export class Undelivered {
@@ -15,14 +14,14 @@ export class Undelivered {
   #composer;
   #onChange;
 
-  /** `onChange` is called after anything was kept. */
+  /** `onChange` is called after any text was kept. */
   constructor(state, composer, onChange) {
     this.#state = state;
     this.#composer = composer;
     this.#onChange = onChange;
   }
 
-  /** The server has refused what was to be said. */
+  /** The server has refused the text. */
   refused(waiting, { code, text }) {
     if (ELSEWHERE.includes(code)) {
       this.keep([waiting], code === "no_room" ? "removedUnsent" : "movedUnsent");
@@ -33,7 +32,7 @@ export class Undelivered {
     this.#onChange();
   }
 
-  /** Requests that did not go out, and why (a word's key), if that is to be told. */
+  /** Requests that were not sent, and why (a text's key), if that is to be shown. */
   keep(requests, why) {
     const kept = requests.filter(({ purpose }) => purpose !== "quiet");
     if (kept.length === 0) return;
@@ -47,14 +46,14 @@ export class Undelivered {
     this.#onChange();
   }
 
-  /** Several words that come back one after another have one reason. */
+  /** Several texts that come back together share one reason. */
   #noteOnce(text) {
     const recent = this.#state.entries.slice(-RECENT);
     if (!recent.some((entry) => entry.kind === "error" && entry.text === text)) this.#state.note(text, "error");
   }
 }
 
-/** The words of a request that people would miss; null if it has none. */
+/** The text of a request that people would miss; null if it has none. */
 export function missed({ purpose, request }) {
   if (purpose === "say") return { text: request.text, typed: typedFor(request.text) };
   const whisper = whisperOf(request.line);

@@ -1,13 +1,13 @@
-// What can be seen of a text: the same rules as the server's, for what is a command,
-// held to tests/cases/commands.json. What is shown is sanitized by the server.
+// Which characters of a text are visible: the server's rules for recognizing commands, tested
+// with tests/cases/commands.json. Displayed text is sanitized by the server.
 
-/** What the server takes away as one (`control_bytes` in protocol/src/sanitize.rs). */
+/** A sequence that the server removes as a whole (`control_bytes` in protocol/src/sanitize.rs). */
 const CSI = "(?:\\x1b\\[|\\x9b)";
 const STRING = "[^\\n\\x07\\x18\\x1a\\x1b\\x80-\\x9f]*";
 const STRING_END = "(?:\\x07|\\x1b\\\\|\\x9c)";
 const CONTROL = "\\p{Cc}\\u2028-\\u202e\\u2066-\\u2069";
 const SEQUENCE = [
-  // The mouse, the function keys of the Linux console, then all the others.
+  // The mouse, the function keys of the Linux console, then all others.
   `${CSI}M(?:[^${CONTROL}]|\\t){0,3}`,
   `${CSI}\\[[\\x40-\\x7e]`,
   `${CSI}[\\x30-\\x3f]*[\\x20-\\x2f]*[\\x40-\\x7e]?`,
@@ -17,19 +17,19 @@ const SEQUENCE = [
   "\\x1b(?:[\\x20-\\x2f]*(?:[\\x30-\\x7e]|(?=[\\x00-\\x1f\\x7f])|(?![^])))?",
   `[${CONTROL}]`,
 ].join("|");
-/** A line end stays; so does a tab. */
+/** Line ends and tabs stay. */
 const UNWANTED = new RegExp(`(?![\\t\\n])(?:${SEQUENCE})`, "gu");
 
 const NOBODY_SEES = "\\p{White_Space}\\p{Cc}\\p{Default_Ignorable_Code_Point}\\p{Noncharacter_Code_Point}\\u2800\\ufff0-\\ufffb";
 const INVISIBLE = new RegExp(`[${NOBODY_SEES}]`, "gu");
 const INVISIBLE_BEFORE = new RegExp(`^[${NOBODY_SEES}]+`, "u");
-/** A mark before a slash has no letter to stand on. */
+/** A combining mark before a slash has no letter to combine with. */
 const PLACELESS_BEFORE = new RegExp(`^[${NOBODY_SEES}\\p{M}]+`, "u");
 const UNSPACED_BEFORE = new RegExp(`^(?:(?!\\p{White_Space})[${NOBODY_SEES}\\p{M}])+`, "u");
 
 /**
- * A text without controls and escape sequences. A sequence that has only begun before a
- * slash doesn't take that with it, or of a command its end would be said aloud.
+ * A text without controls and escape sequences. An unfinished sequence before a slash does not
+ * include the slash, or the rest of a command would be said aloud.
  */
 export function sanitize(typed) {
   const text = typed.replace(/^\ufeff+/u, "");
@@ -38,7 +38,7 @@ export function sanitize(typed) {
   if (shown === text || slash < 0 || trimPlaceless(shown).startsWith("/")) return shown;
   const before = text.slice(0, slash);
   if (withoutInvisible(withoutUnwanted(before)) !== "") return shown;
-  // What a cut sequence may take instead; only the slash of a control string is its own.
+  // An unfinished sequence may include these instead; only a control string includes a slash.
   const rest = trimStart(withoutUnwanted(`${before}ㄱㄱㄱ${text.slice(slash)}`)).replace(/^ㄱ+/u, "");
   return rest.startsWith("/") ? rest : shown;
 }
@@ -47,17 +47,17 @@ function withoutUnwanted(text) {
   return text.replace(UNWANTED, "").normalize("NFC");
 }
 
-/** Without whatever nobody sees, in it or only before it. */
+/** Without invisible characters: everywhere, or only at the beginning. */
 export const withoutInvisible = (text) => text.replace(INVISIBLE, "");
 export const trimStart = (text) => text.replace(INVISIBLE_BEFORE, "");
 
-/** Without whatever takes no place, not even a blank's. */
+/** Without characters that take no space, not even that of a blank. */
 export const trimUnspaced = (text) => text.replace(UNSPACED_BEFORE, "");
 
-/** Without whatever before a slash makes a command no less of one. */
+/** Without characters that don't hide a command before its slash. */
 export const trimPlaceless = (text) => text.replace(PLACELESS_BEFORE, "");
 
-/** Without halves of characters, which no JSON reader takes. */
+/** Without lone surrogates, which no JSON parser accepts. */
 export function wellFormed(text) {
   return text.replace(/\p{Surrogate}/gu, "\ufffd");
 }

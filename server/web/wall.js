@@ -1,4 +1,5 @@
-// The projector view: the conversation in big type for the back row, beside it the way in.
+// The projector view: the conversation in big type for the back row, with the invitation beside
+// it.
 
 import { byId } from "./dom.js";
 import { word } from "./words.js";
@@ -6,7 +7,7 @@ import { word } from "./words.js";
 export class Wall {
   #onChange;
 
-  /** `onChange` is called whenever it is shown or put away. */
+  /** `onChange` is called whenever it is shown or hidden. */
   constructor(onChange) {
     this.#onChange = onChange;
     byId("show-wall").addEventListener("click", () => this.show(true));
@@ -40,7 +41,7 @@ export class Wall {
       if (isFull) await document.documentElement.requestFullscreen();
       else await document.exitFullscreen();
     } catch {
-      // The browser has its reasons; the view is there without it.
+      // The browser may refuse; the view works without full screen.
     }
   }
 }

@@ -1,20 +1,20 @@
-// The page's own words, in Korean and in English. What the server says comes in the
-// language it was asked for.
+// The page's own texts, in Korean and in English. The server's messages come in the language that
+// was requested.
 
 import { lessonWords } from "./lesson_words.js";
 import { practiceWords } from "./practice_words.js";
 
 /** A name as Korean addresses people: with 님, unless it ends in one already. */
 function sir(name) {
-  // What shows it apart from the text around it may stand behind it.
+  // A character that isolates the name may follow it.
   return /님\u2069?$/u.test(name) ? name : `${name}님`;
 }
 
-/** Who did something, as the subject of a Korean sentence and of an English one; null is the operator. */
+/** Who did something, as the subject of a Korean and of an English sentence; null is the operator. */
 const koBy = (name) => (name === null ? "운영자가" : `${sir(name)}이`);
 const enBy = (name) => name ?? "The operator";
 
-/** To whom it was done; null is everyone. */
+/** Whom it was done to; null is everyone. */
 const koAll = (name) => (name === null ? "모두" : sir(name));
 const enAll = (name) => name ?? "everyone";
 
@@ -271,7 +271,7 @@ const WORDS = {
 
 const LANGS = ["ko", "en"];
 
-/** What `/lang` takes for them. */
+/** The arguments of `/lang`. */
 const CALLED = { ko: "ko", korean: "ko", 한국어: "ko", en: "en", english: "en", 영어: "en" };
 
 let index = 0;
@@ -281,24 +281,24 @@ export function lang() {
   return LANGS[index];
 }
 
-/** The language that a word means in `/lang`; undefined if it means none. */
+/** The language that an argument of `/lang` names; undefined if it names none. */
 export function languageCalled(called) {
   return CALLED[called.normalize("NFC").toLowerCase()];
 }
 
-/** Chooses the language that was chosen before, or the browser's. */
+/** Chooses the remembered language, or the browser's. */
 export function chooseLang(chosen, preferred) {
   const wanted = LANGS.includes(chosen) ? chosen : preferred.find((it) => /^(ko|en)\b/u.test(it))?.slice(0, 2);
   index = Math.max(0, LANGS.indexOf(wanted ?? "en"));
 }
 
-/** The words of that key, with what belongs in them. */
+/** The text of that key, with its values. */
 export function word(key, ...details) {
   const words = WORDS[key][index];
   return typeof words === "function" ? words(...details) : words;
 }
 
-/** Puts the words in where the document asks for them by `data-word` and `data-label`. */
+/** Fills in the texts that the document asks for by `data-word` and `data-label`. */
 export function putWords(root) {
   for (const element of root.querySelectorAll("[data-word]")) element.textContent = word(element.dataset.word);
   for (const element of root.querySelectorAll("[data-label]")) {
@@ -309,5 +309,5 @@ export function putWords(root) {
   }
 }
 
-/** The keys of all words, for tests. */
+/** The keys of all texts, for tests. */
 export const KEYS = Object.keys(WORDS);
