@@ -3,7 +3,7 @@
 //!
 //! [`uplink`] writes what rooms append, [`hearer`] hands the entries of all machines to the
 //! rooms, [`scripts`] holds the atomic Redis scripts, and [`keys`] the names of keys and
-//! channels.
+//! channels. A room has its [`place`] in Redis, and what is private is [`sealed`] there.
 //!
 //! # Guarantees
 //!
@@ -22,17 +22,20 @@ use std::{
 };
 
 use crossbeam_channel::{Sender, bounded, unbounded};
-use madang_protocol::room::RoomName;
+use madang_protocol::room::{RoomKey, RoomName};
 
 use self::{
-    connection::Redis,
-    hearer::Follow,
-    keys::RoomKeys,
-    uplink::{LogPlace, Sending, UPLINKS, Uplink},
+    connection::{PATIENCE, Redis},
+    hearer::{Follow, Hearing},
+    place::LogPlace,
+    scripts::StoredRoom,
+    sealed::Sealed,
+    server::{ClusterServer, OwnServer},
+    uplink::{Sending, UPLINKS, Uplink},
 };
 use crate::{
     room::{
-        Room,
+        Beginning, Room,
         log::{OpenLog, RoomLog, RoomLogs, SharedRoom, Snapshot, Unreachable},
     },
     session::nonces::NonceKey,
@@ -41,7 +44,10 @@ use crate::{
 
 mod connection;
 mod keys;
+mod sealed;
+mod place;
 mod scripts;
+pub(crate) mod server;
 mod uplink;
 mod hearer;
 
@@ -117,7 +123,8 @@ pub(crate) struct Cluster {
     pub(crate) nonce_key: NonceKey,
     last_seq: Arc<AtomicU64>,
     jobs: Vec<Sender<Sending>>,
-    follows: Sender<Follow>,
+    follows: Sender<Hearing>,
+    server: OwnServer,
     threads: Mutex<Option<ClusterThreads>>,
 }
 
@@ -155,12 +162,19 @@ impl Cluster {
                 )
             })
             .collect::<Result<_, io::Error>>()?;
-        let hearer = hearer::start_hearer(redis.clone(), origin, requests, hearer_stopped)?;
+        let server = OwnServer::default();
+        let hearer =
+            hearer::start_hearer(redis.clone(), origin, server.clone(), requests, hearer_stopped)?;
         let (jobs, uplinks) = uplinks.into_iter().map(|it| (it.jobs, it.thread)).unzip();
         let threads =
             Mutex::new(Some(ClusterThreads { stops: [stop_hearer, stop], uplinks, hearer }));
         let last_seq = Arc::default();
-        Ok(Cluster { redis, origin, nonce_key, last_seq, jobs, follows, threads })
+        Ok(Cluster { redis, origin, nonce_key, last_seq, jobs, follows, server, threads })
+    }
+
+    /// Has the cluster's threads know the server that they work for.
+    pub(crate) fn serve(&self, server: Weak<dyn ClusterServer>) {
+        self.server.set(server);
     }
 
     /// Writes what is queued, as far as Redis accepts it, and ends the threads.
@@ -189,27 +203,81 @@ impl Cluster {
     }
 }
 
-impl RoomLogs for Cluster {
-    fn open(&self, name: &RoomName) -> Result<SharedRoom, Unreachable> {
-        let keys = RoomKeys::of(name);
-        let opened = self.redis.connect().and_then(|mut connection| {
-            scripts::open_room(&mut connection, &keys, name, self.nonce_key)
-        });
-        let opened = opened.map_err(|error| {
+impl Cluster {
+    /// What Redis has of a room; it is made under this name if it does not exist, or not at all
+    /// without one. Its place is complete then.
+    fn find(
+        &self,
+        place: &mut LogPlace,
+        name: Option<&[u8]>,
+    ) -> Result<Option<StoredRoom>, Unreachable> {
+        let found = self
+            .redis
+            .connect()
+            .and_then(|mut connection| scripts::open_room(&mut connection, &place.keys, name));
+        let found = found.map_err(|error| {
             tracing::warn!(%error, "failed to open a room in Redis");
             Unreachable
         })?;
-        let quarter = (opened.first % UPLINKS as u64) as usize;
-        let log = Arc::new(Log {
+        found.iter().for_each(|kept| place.first = kept.first);
+        Ok(found)
+    }
+
+    fn open_kept(&self, place: LogPlace, kept: StoredRoom) -> Result<SharedRoom, Unreachable> {
+        let (name, snapshot) = place.read_room(kept, self.nonce_key).map_err(|error| {
+            tracing::error!(%error, "failed to open a room");
+            Unreachable
+        })?;
+        Ok(SharedRoom { name, open: OpenLog { log: self.log_at(place), snapshot } })
+    }
+
+    fn log_at(&self, place: LogPlace) -> Arc<Log> {
+        let quarter = (place.first % UPLINKS as u64) as usize;
+        Arc::new(Log {
             origin: self.origin,
-            place: Arc::new(LogPlace { keys, first: opened.first }),
+            place: Arc::new(place),
             last_seq: self.last_seq.clone(),
             jobs: self.jobs[quarter].clone(),
             follows: self.follows.clone(),
             room: Mutex::default(),
-        });
-        Ok(SharedRoom { name: opened.name, open: OpenLog { log, snapshot: opened.snapshot } })
+        })
     }
+}
+
+impl RoomLogs for Cluster {
+    fn open(&self, name: &RoomName) -> Result<SharedRoom, Unreachable> {
+        let mut place = LogPlace::public(name);
+        let kept = self.find(&mut place, Some(name.as_str().as_bytes()))?;
+        self.open_kept(place, kept.expect("it was made if it did not exist"))
+    }
+
+    fn make_private(
+        &self,
+        key: RoomKey,
+        mark: &str,
+        beginning: Beginning,
+    ) -> Result<SharedRoom, Unreachable> {
+        let mut place = LogPlace::private(key);
+        let by = (self.origin, next_seq(&self.last_seq));
+        let sealed = place.write(Sealed::Mark, by, mark.into());
+        let made = self.find(&mut place, Some(&sealed))?;
+        let StoredRoom { first, time, .. } = made.expect("it was made");
+        let beginning = Beginning { first_id: first, nonce_key: self.nonce_key, ..beginning };
+        let (log, snapshot) = (self.log_at(place), Snapshot::first(beginning, time));
+        // Written before anything is appended; until then, nobody is told the key.
+        log.keep(snapshot.clone());
+        Ok(SharedRoom { name: mark.to_owned(), open: OpenLog { log, snapshot } })
+    }
+
+    fn open_private(&self, key: RoomKey) -> Result<Option<SharedRoom>, Unreachable> {
+        let mut place = LogPlace::private(key);
+        let kept = self.find(&mut place, None)?;
+        kept.map(|kept| self.open_kept(place, kept)).transpose()
+    }
+}
+
+fn next_seq(last_seq: &AtomicU64) -> u64 {
+    last_seq.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 /// The log of one room.
@@ -218,7 +286,7 @@ struct Log {
     place: Arc<LogPlace>,
     last_seq: Arc<AtomicU64>,
     jobs: Sender<Sending>,
-    follows: Sender<Follow>,
+    follows: Sender<Hearing>,
     room: Mutex<Weak<Room>>,
 }
 
@@ -235,24 +303,35 @@ impl RoomLog for Log {
     }
 
     fn append(&self, body: Vec<u8>) -> u64 {
-        let seq = self.last_seq.fetch_add(1, Ordering::Relaxed) + 1;
+        let seq = next_seq(&self.last_seq);
+        // Once, however often it is sent.
+        let body = self.place.write(Sealed::Entry, (self.origin, seq), body);
         let (place, room) = (self.place.clone(), self.room.lock().clone());
         self.send(Sending::Append { place, seq, body, room });
         seq
     }
 
     fn keep(&self, snapshot: Snapshot) {
-        self.send(Sending::Keep { place: self.place.clone(), snapshot: Box::new(snapshot) });
+        let (place, seq) = (self.place.clone(), next_seq(&self.last_seq));
+        self.send(Sending::Keep { place, seq, snapshot: Box::new(snapshot) });
     }
 
     fn end(&self, next_id: u64) {
         self.send(Sending::End { place: self.place.clone(), next_id });
+        let _ = self.follows.send(Hearing::End(self.place.clone(), self.room.lock().clone()));
+        self.send(Sending::Wake);
     }
 
     fn follow(&self, room: &Arc<Room>, from: u64) {
-        let (keys, room) = (self.place.keys.clone(), Arc::downgrade(room));
+        let (place, room) = (self.place.clone(), Arc::downgrade(room));
         *self.room.lock() = room.clone();
-        let _ = self.follows.send(Follow { keys, room, next: from });
+        if !place.life().is_zero() {
+            self.send(Sending::LetLive(Arc::downgrade(&place)));
+        }
+        let (hears, heard) = bounded(0);
+        let _ = self.follows.send(Hearing::Begin(Follow { place, room, next: from }, hears));
         self.send(Sending::Wake);
+        // What it has not heard by then follows.
+        let _ = heard.recv_timeout(PATIENCE);
     }
 }

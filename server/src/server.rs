@@ -23,7 +23,7 @@ use crate::{
     },
     clock,
     close_reason::CloseReason,
-    cluster::{Cluster, ClusterError},
+    cluster::{Cluster, ClusterError, server::ClusterServer},
     config::{Config, Listen},
     delivery::{drainer::Drainer, outbox::Bounds},
     dialect::answer::Answer,
@@ -216,6 +216,10 @@ impl Server {
         });
         // Nobody else sets it.
         let _ = watch.shared.set(Arc::downgrade(&shared));
+        if let Some(cluster) = &shared.cluster {
+            let own: Arc<dyn ClusterServer> = shared.clone();
+            cluster.serve(Arc::downgrade(&own));
+        }
         if let Some(kept) = kept {
             shared.restore(kept);
         }

@@ -46,6 +46,7 @@ use crate::{
 
 mod archive;
 mod services;
+mod clustering;
 pub(crate) mod downloads;
 pub(crate) mod talk_file;
 

@@ -1,6 +1,7 @@
 //! A Redis for one test: its own process and folder, reached by a socket in that folder.
 
 use std::{
+    fs,
     io::{Read as _, Write as _},
     os::unix::net::UnixStream,
     process::{Child, Command, Stdio},
@@ -34,6 +35,49 @@ impl TestRedis {
     /// Its address.
     pub fn url(&self) -> String {
         format!("unix://{}", self.folder.path().join("socket").display())
+    }
+
+    /// Everything that it has on disk, readable: the log of its commands, and a dump of its data.
+    ///
+    /// # Panics
+    ///
+    /// If it does not write it.
+    #[track_caller]
+    pub fn on_disk(&self) -> Vec<u8> {
+        assert_eq!(self.ask("SAVE"), "+OK\r\n");
+        let mut files = vec![self.folder.path().to_owned()];
+        let mut bytes = Vec::new();
+        while let Some(path) = files.pop() {
+            match fs::read_dir(&path) {
+                Ok(inside) => files.extend(inside.map(|entry| entry.expect("a file").path())),
+                // The socket is no file.
+                Err(_) => bytes.extend(fs::read(&path).unwrap_or_default()),
+            }
+        }
+        bytes
+    }
+
+    /// The keys that begin like this.
+    ///
+    /// # Panics
+    ///
+    /// If it does not answer.
+    #[track_caller]
+    pub fn keys(&self, beginning: &str) -> Vec<String> {
+        let answer = self.ask(&format!("KEYS {beginning}*"));
+        let keys = answer.lines().filter(|line| line.starts_with(beginning));
+        keys.map(str::to_owned).collect()
+    }
+
+    /// Its raw answer to a command.
+    #[track_caller]
+    fn ask(&self, command: &str) -> String {
+        let mut stream = UnixStream::connect(self.folder.path().join("socket")).expect("it runs");
+        // `QUIT` makes it close the connection after the answer.
+        write!(stream, "{command}\r\nQUIT\r\n").expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        answer.strip_suffix("+OK\r\n").expect("it says goodbye").to_owned()
     }
 
     /// Kills it, and restarts it with its data on disk.
@@ -101,6 +145,8 @@ impl Drop for TestRedis {
 fn launch(folder: &TestFolder) -> Child {
     Command::new("redis-server")
         .args(["--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", "always"])
+        // Tests look for words in its files.
+        .args(["--rdbcompression", "no"])
         .arg("--unixsocket")
         .arg(folder.path().join("socket"))
         .arg("--dir")

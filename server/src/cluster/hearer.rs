@@ -2,15 +2,22 @@
 //! order. An entry is published when it is appended; if a number is missing, the entry is read
 //! from the log.
 
-use std::{collections::HashMap, sync::Weak, thread::JoinHandle, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+    thread::JoinHandle,
+    time::Duration,
+};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use redis::{Connection, Msg, PubSub, RedisResult};
 
 use super::{
     connection::{PATIENCE, Redis},
-    keys::{RoomKeys, published, wake_channel},
+    keys::{published, wake_channel},
+    place::LogPlace,
     scripts,
+    server::OwnServer,
 };
 use crate::room::{Room, log::LogEntry, mailbox::Ended};
 
@@ -20,9 +27,17 @@ const QUIET: Duration = Duration::from_secs(25);
 /// How long to wait after a connection has failed.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// A request to the thread.
+pub(super) enum Hearing {
+    /// To follow a room; the sender is dropped once the room has received the existing entries.
+    Begin(Follow, Sender<()>),
+    /// To forget a room that has ended.
+    End(Arc<LogPlace>, Weak<Room>),
+}
+
 /// A room that needs the entries from `next` on.
 pub(super) struct Follow {
-    pub(super) keys: RoomKeys,
+    pub(super) place: Arc<LogPlace>,
     pub(super) room: Weak<Room>,
     pub(super) next: u64,
 }
@@ -31,11 +46,12 @@ pub(super) struct Follow {
 pub(super) fn start_hearer(
     redis: Redis,
     origin: u64,
-    requests: Receiver<Follow>,
+    server: OwnServer,
+    requests: Receiver<Hearing>,
     stop: Receiver<()>,
 ) -> std::io::Result<JoinHandle<()>> {
     let own = wake_channel(origin);
-    let hearer = Hearer { redis, own, requests, stop, followed: HashMap::new() };
+    let hearer = Hearer { redis, own, server, requests, stop, followed: HashMap::new() };
     std::thread::Builder::new().name("hearer".to_owned()).spawn(move || hearer.run())
 }
 
@@ -43,7 +59,8 @@ struct Hearer {
     redis: Redis,
     /// The channel on which this thread is woken.
     own: String,
-    requests: Receiver<Follow>,
+    server: OwnServer,
+    requests: Receiver<Hearing>,
     stop: Receiver<()>,
     /// The rooms, by channel.
     followed: HashMap<String, Follow>,
@@ -90,13 +107,30 @@ impl Hearer {
         channels: &mut PubSub<'_>,
         reading: &mut Connection,
     ) -> RedisResult<()> {
-        while let Ok(follow) = self.requests.try_recv() {
-            let channel = follow.keys.channel.clone();
-            // Registered first: if subscribing fails, the next connection does it.
-            self.followed.insert(channel.clone(), follow);
-            channels.set_read_timeout(Some(PATIENCE))?;
-            channels.subscribe(&channel)?;
-            self.catch_up(&channel, reading)?;
+        while let Ok(request) = self.requests.try_recv() {
+            match request {
+                Hearing::Begin(follow, _until_heard) => {
+                    let channel = follow.place.keys.channel.clone();
+                    // Registered first: if subscribing fails, the next connection does it.
+                    self.followed.insert(channel.clone(), follow);
+                    channels.set_read_timeout(Some(PATIENCE))?;
+                    channels.subscribe(&channel)?;
+                    self.catch_up(&channel, reading)?;
+                }
+                Hearing::End(place, room) => {
+                    if let Some((room, server)) = room.upgrade().zip(self.server.get()) {
+                        server.room_ended(&room);
+                    }
+                    let channel = &place.keys.channel;
+                    // Another room of its name may be followed by now.
+                    let is_it = |follow: &Follow| follow.place.first == place.first;
+                    if self.followed.get(channel).is_some_and(is_it) {
+                        self.followed.remove(channel);
+                        channels.set_read_timeout(Some(PATIENCE))?;
+                        channels.unsubscribe(channel)?;
+                    }
+                }
+            }
         }
         Ok(())
     }
@@ -126,7 +160,7 @@ impl Hearer {
     fn catch_up(&mut self, channel: &str, reading: &mut Connection) -> RedisResult<()> {
         let Some(follow) = self.followed.get_mut(channel) else { return Ok(()) };
         loop {
-            let entries = scripts::read_entries(reading, &follow.keys, follow.next)?;
+            let entries = scripts::read_entries(reading, &follow.place.keys, follow.next)?;
             if entries.is_empty() {
                 return Ok(());
             }
@@ -148,7 +182,7 @@ impl Follow {
     /// [`Ended`] if the room has ended.
     fn hand_over(&mut self, entry: LogEntry) -> Result<(), Ended> {
         self.next = entry.number + 1;
-        self.room.upgrade().ok_or(Ended(()))?.hear(entry)
+        self.room.upgrade().ok_or(Ended(()))?.hear(self.place.read_entry(entry))
     }
 }
 

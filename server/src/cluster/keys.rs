@@ -31,9 +31,18 @@ pub(super) struct RoomKeys {
 }
 
 impl RoomKeys {
+    /// Of a public room.
     pub(super) fn of(name: &RoomName) -> RoomKeys {
-        let key = name.key();
-        let of = |part: &str| format!("{PREFIX}room:{key}:{part}");
+        RoomKeys::named(&format!("room:{}", name.key()))
+    }
+
+    /// Of the private room with this [name](super::sealed::Seal::name).
+    pub(super) fn private(name: &str) -> RoomKeys {
+        RoomKeys::named(&format!("private:{name}"))
+    }
+
+    fn named(name: &str) -> RoomKeys {
+        let of = |part: &str| format!("{PREFIX}{name}:{part}");
         RoomKeys {
             meta: of("meta"),
             head: of("head"),

@@ -2,27 +2,31 @@
 
 use std::sync::LazyLock;
 
-use madang_protocol::{event::Time, room::RoomName};
-use redis::{Connection, ErrorKind, RedisError, RedisResult, Script, Value};
+use madang_protocol::event::Time;
+use redis::{Connection, ErrorKind, RedisResult, Script, Value};
 
-use super::keys::{FLOOR, NONCE_KEY, RoomKeys, dead};
+use super::{
+    keys::{FLOOR, NONCE_KEY, RoomKeys, dead},
+    place::LogPlace,
+};
 use crate::{
-    room::{
-        Beginning,
-        log::{LogEntry, Snapshot},
-    },
+    room::log::{LogEntry, Snapshot},
     session::nonces::NonceKey,
 };
 
 /// How many entries one read returns.
 const PART: usize = 500;
 
-/// Makes the room unless it exists; returns its first state, and its kept state if there is one.
+/// Makes the room unless it exists or no name is given; returns its first state, and its kept
+/// state if there is one.
 static OPEN: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
         local meta = redis.call('HMGET', KEYS[1], 'name', 'first', 'time')
         if not meta[1] then
+            if ARGV[1] == '' then
+                return {}
+            end
             local now = redis.call('TIME')
             local first = tonumber(now[1]) * 1000000 + tonumber(now[2])
             local floor = tonumber(redis.call('GET', KEYS[3]) or '0') + 1
@@ -57,6 +61,11 @@ static APPEND: LazyLock<Script> = LazyLock::new(|| {
         redis.call('HSET', KEYS[2], last, ARGV[2])
         redis.call('XADD', KEYS[3], number .. '-0', 'o', ARGV[1], 's', ARGV[2], 't', time,
             'b', ARGV[5])
+        if ARGV[6] ~= '0' then
+            for at = 1, 3 do
+                redis.call('EXPIRE', KEYS[at], ARGV[6])
+            end
+        end
         redis.call('PUBLISH', ARGV[4],
             number .. ' ' .. ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. time .. '\n' .. ARGV[5])
         return 'appended'",
@@ -82,6 +91,10 @@ static KEEP: LazyLock<Script> = LazyLock::new(|| {
             redis.call('XTRIM', KEYS[3], 'MINID', string.format('%.0f-0', tonumber(kept[2]) + 1))
             redis.call('HSET', KEYS[2], 'mark', ARGV[2], 'marked', ARGV[3])
         end
+        if ARGV[5] ~= '0' then
+            redis.call('EXPIRE', KEYS[1], ARGV[5])
+            redis.call('EXPIRE', KEYS[2], ARGV[5])
+        end
         return 1",
     )
 });
@@ -101,13 +114,16 @@ static END: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// A room as Redis has it.
-pub(super) struct OpenedRoom {
+/// A room as Redis has it; sealed if it is private.
+pub(super) struct StoredRoom {
     /// As its maker wrote it.
-    pub(super) name: String,
+    pub(super) name: Vec<u8>,
     /// Its first id: no other room has the same.
     pub(super) first: u64,
-    pub(super) snapshot: Snapshot,
+    /// When it was made.
+    pub(super) time: Time,
+    /// A [`Snapshot`] as [`keep`] was given it, if there is one.
+    pub(super) snapshot: Option<Vec<u8>>,
 }
 
 /// The outcome of an append.
@@ -133,42 +149,43 @@ pub(super) fn nonce_key(connection: &mut Connection) -> RedisResult<NonceKey> {
     halves.ok_or_else(|| (ErrorKind::Parse, "the secret of nonces can't be read").into())
 }
 
-/// Opens a room, and makes it if it does not exist.
+/// Opens a room; with a name, makes it if it does not exist.
 pub(super) fn open_room(
     connection: &mut Connection,
     keys: &RoomKeys,
-    name: &RoomName,
-    nonce_key: NonceKey,
-) -> RedisResult<OpenedRoom> {
-    let (name, first, time, snapshot): (String, u64, i64, Vec<u8>) =
-        OPEN.key(&[&keys.meta, &keys.state]).key(FLOOR).arg(name.as_str()).invoke(connection)?;
-    let snapshot = if snapshot.is_empty() {
-        let beginning = Beginning { first_id: first, nonce_key, ..Beginning::default() };
-        Snapshot::first(beginning, Time::from_millis(time))
-    } else {
-        serde_json::from_slice(&snapshot).map_err(unreadable)?
+    name: Option<&[u8]>,
+) -> RedisResult<Option<StoredRoom>> {
+    let opened: Vec<Vec<u8>> = OPEN
+        .key(&[&keys.meta, &keys.state])
+        .key(FLOOR)
+        .arg(name.unwrap_or_default())
+        .invoke(connection)?;
+    let Ok([name, first, time, snapshot]) = <[Vec<u8>; 4]>::try_from(opened) else {
+        return Ok(None);
     };
-    Ok(OpenedRoom { name, first, snapshot })
+    let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<i64>().ok();
+    let numbers = number(&first).and_then(|first| u64::try_from(first).ok()).zip(number(&time));
+    let (first, time) =
+        numbers.ok_or((ErrorKind::Parse, "what a room began with can't be read"))?;
+    let snapshot = Some(snapshot).filter(|snapshot| !snapshot.is_empty());
+    Ok(Some(StoredRoom { name, first, time: Time::from_millis(time), snapshot }))
 }
 
-fn unreadable(error: serde_json::Error) -> RedisError {
-    (ErrorKind::Parse, "a room's state can't be read", error.to_string()).into()
-}
-
-/// Appends an entry to the log of the room that began with the id `first`.
+/// Appends an entry to a room's log.
 pub(super) fn append(
     connection: &mut Connection,
-    keys: &RoomKeys,
-    first: u64,
+    place: &LogPlace,
     (origin, seq): (u64, u64),
     body: &[u8],
 ) -> RedisResult<Appended> {
+    let keys = &place.keys;
     let outcome: String = APPEND
         .key(&[&keys.meta, &keys.head, &keys.log])
         .key(dead(origin))
-        .arg((origin, seq, first))
+        .arg((origin, seq, place.first))
         .arg(&keys.channel)
         .arg(body)
+        .arg(place.life().as_secs())
         .invoke(connection)?;
     Ok(match &*outcome {
         "fenced" => Appended::Fenced,
@@ -177,30 +194,41 @@ pub(super) fn append(
     })
 }
 
-/// Keeps a room's state.
+/// Keeps a room's state: `written` is `snapshot` as [`LogPlace::write`] returns it.
 pub(super) fn keep(
     connection: &mut Connection,
-    keys: &RoomKeys,
-    first: u64,
+    place: &LogPlace,
     snapshot: &Snapshot,
+    written: &[u8],
 ) -> RedisResult<()> {
-    let written = serde_json::to_vec(snapshot).expect("plain data");
+    let keys = &place.keys;
     KEEP.key(&[&keys.meta, &keys.state, &keys.log])
-        .arg((first, snapshot.entry, snapshot.time.as_millis()))
+        .arg((place.first, snapshot.entry, snapshot.time.as_millis()))
         .arg(written)
+        .arg(place.life().as_secs())
         .invoke(connection)
+}
+
+/// Extends the life of a room in Redis.
+pub(super) fn let_live(connection: &mut Connection, place: &LogPlace) -> RedisResult<()> {
+    let (keys, seconds) = (&place.keys, place.life().as_secs());
+    let mut pipe = redis::pipe();
+    for key in [&keys.meta, &keys.state, &keys.log, &keys.head] {
+        pipe.cmd("EXPIRE").arg(key).arg(seconds).ignore();
+    }
+    pipe.query(connection)
 }
 
 /// Ends a room whose next event would have had the id `next_id`.
 pub(super) fn forget_room(
     connection: &mut Connection,
-    keys: &RoomKeys,
-    first: u64,
+    place: &LogPlace,
     next_id: u64,
 ) -> RedisResult<()> {
+    let keys = &place.keys;
     END.key(&[&keys.meta, &keys.state, &keys.log, &keys.head])
         .key(FLOOR)
-        .arg((first, next_id))
+        .arg((place.first, next_id))
         .invoke(connection)
 }
 

@@ -13,8 +13,10 @@ use redis::{Connection, RedisResult};
 
 use super::{
     connection::Redis,
-    keys::{RoomKeys, wake_channel},
+    keys::wake_channel,
+    place::LogPlace,
     scripts::{self, Appended},
+    sealed::Sealed,
 };
 use crate::room::{Room, log::Snapshot};
 
@@ -27,19 +29,17 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest wait.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A room to write for.
-pub(super) struct LogPlace {
-    pub(super) keys: RoomKeys,
-    /// Its first id.
-    pub(super) first: u64,
-}
+/// How often Redis is told which private rooms are still followed.
+const LIFE_TOLD: Duration = Duration::from_secs(60 * 60);
 
 /// What to write.
 pub(super) enum Sending {
     /// An entry; the room is told if it has ended.
     Append { place: Arc<LogPlace>, seq: u64, body: Vec<u8>, room: Weak<Room> },
-    /// The room's state.
-    Keep { place: Arc<LogPlace>, snapshot: Box<Snapshot> },
+    /// The room's state; it takes a `seq` as entries do.
+    Keep { place: Arc<LogPlace>, seq: u64, snapshot: Box<Snapshot> },
+    /// That the room is still followed.
+    LetLive(Weak<LogPlace>),
     /// The end of the room.
     End { place: Arc<LogPlace>, next_id: u64 },
     /// A wake-up for the hearer.
@@ -72,7 +72,9 @@ pub(super) fn start_uplink(
 ) -> std::io::Result<Uplink> {
     let (jobs, queue) = unbounded();
     let pending = VecDeque::new();
-    let writer = Writer { redis, origin, patience, stop, pending, connection: None };
+    let (followed, let_live_at) = (Vec::new(), Instant::now() + LIFE_TOLD);
+    let writer =
+        Writer { redis, origin, patience, stop, pending, followed, let_live_at, connection: None };
     let thread = std::thread::Builder::new()
         .name(format!("uplink-{number}"))
         .spawn(move || writer.run(&queue))?;
@@ -87,20 +89,22 @@ struct Writer {
     stop: Receiver<()>,
     /// What to write before the queue.
     pending: VecDeque<Sending>,
+    /// The private rooms.
+    followed: Vec<Weak<LogPlace>>,
+    /// When to tell Redis next that they are followed.
+    let_live_at: Instant,
     connection: Option<Connection>,
 }
 
 impl Writer {
     fn run(mut self, queue: &Receiver<Sending>) {
         loop {
-            // The queue is written before the end.
-            let job = self.pending.pop_front().or_else(|| {
-                select! {
-                    recv(queue) -> job => job.ok(),
-                    recv(self.stop) -> _ => queue.try_recv().ok(),
-                }
-            });
-            let Some(job) = job else { return };
+            let Some(job) = self.next(queue) else { return };
+            if let Sending::LetLive(place) = &job
+                && place.strong_count() > 0
+            {
+                self.followed.push(place.clone());
+            }
             let (mut pause, began) = (FIRST_PAUSE, Instant::now());
             while let Err(error) = self.write(&job) {
                 self.connection = None;
@@ -117,6 +121,25 @@ impl Writer {
         }
     }
 
+    /// The next job; none at the end, once the queue is written.
+    fn next(&mut self, queue: &Receiver<Sending>) -> Option<Sending> {
+        loop {
+            let now = Instant::now();
+            if now >= self.let_live_at {
+                self.let_live_at = now + LIFE_TOLD;
+                self.pending.extend(self.followed.drain(..).map(Sending::LetLive));
+            }
+            if let Some(job) = self.pending.pop_front() {
+                return Some(job);
+            }
+            select! {
+                recv(queue) -> job => return job.ok(),
+                recv(self.stop) -> _ => return queue.try_recv().ok(),
+                default(self.let_live_at - now) => {}
+            }
+        }
+    }
+
     fn write(&mut self, job: &Sending) -> RedisResult<()> {
         let connection = match &mut self.connection {
             Some(connection) => connection,
@@ -125,7 +148,7 @@ impl Writer {
         match job {
             Sending::Append { place, seq, body, room } => {
                 let by = (self.origin, *seq);
-                match scripts::append(connection, &place.keys, place.first, by, body)? {
+                match scripts::append(connection, place, by, body)? {
                     Appended::Done => {}
                     Appended::Fenced | Appended::Gone => {
                         // A room that is gone need not be told.
@@ -134,12 +157,15 @@ impl Writer {
                 }
                 Ok(())
             }
-            Sending::Keep { place, snapshot } => {
-                scripts::keep(connection, &place.keys, place.first, snapshot)
+            Sending::Keep { place, seq, snapshot } => {
+                let plain = serde_json::to_vec(snapshot).expect("plain data");
+                let written = place.write(Sealed::State, (self.origin, *seq), plain);
+                scripts::keep(connection, place, snapshot, &written)
             }
-            Sending::End { place, next_id } => {
-                scripts::forget_room(connection, &place.keys, place.first, *next_id)
+            Sending::LetLive(place) => {
+                place.upgrade().map_or(Ok(()), |place| scripts::let_live(connection, &place))
             }
+            Sending::End { place, next_id } => scripts::forget_room(connection, place, *next_id),
             Sending::Wake => {
                 redis::cmd("PUBLISH").arg(wake_channel(self.origin)).arg("").query(connection)
             }

@@ -49,7 +49,10 @@ pub(super) fn join(caller: &Caller<'_>, destination: Destination) -> Reply {
             Err(notice) => caller.refuse(&notice),
         };
     };
-    let there = chat.rooms.find(&destination);
+    let there = match chat.rooms.reach(&destination) {
+        Ok(there) => there,
+        Err(error) => return caller.refuse(&not_made(error)),
+    };
     let current = member.session.room();
     if there.as_ref().is_some_and(|room| current == Some(room.number)) {
         return caller.refuse(&Notice::InRoomAlready);
@@ -134,7 +137,7 @@ pub(crate) fn check_destination(
     destination: &Destination,
     name: Option<&UserName>,
 ) -> Result<Arc<str>, Notice<'static>> {
-    match (chat.rooms.find(destination), destination) {
+    match (chat.rooms.reach(destination).map_err(not_made)?, destination) {
         (Some(room), _) => {
             room.status().admits(0, name).map_err(Refusal::notice)?;
             Ok(room.name.clone())
@@ -223,7 +226,7 @@ fn read_topic(topic: &str) -> Result<Arc<str>, Notice<'static>> {
     Ok(topic.into())
 }
 
-fn not_made(error: NotMade) -> Notice<'static> {
+pub(crate) fn not_made(error: NotMade) -> Notice<'static> {
     match error {
         NotMade::TooMany { limit } => Notice::TooManyRooms { limit },
         // The goodbye follows.

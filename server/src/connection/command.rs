@@ -251,7 +251,8 @@ impl Connection {
     ) -> Result<Arc<Room>, Notice<'static>> {
         let shared = &self.shared;
         for _ in 0..TRIES {
-            let room = match (shared.rooms.find(destination), destination) {
+            let reached = shared.rooms.reach(destination).map_err(rooms::not_made)?;
+            let room = match (reached, destination) {
                 (Some(room), _) => room,
                 (None, Destination::Public(name)) => {
                     rooms::make_public(&shared.chat(), self.admission.counted(), name)?

@@ -198,7 +198,8 @@ impl Rooms {
         Ok(room)
     }
 
-    /// Creates a private room owned by the session `owner`.
+    /// Creates a private room owned by the session `owner`. Blocks while its log is made, if
+    /// several machines share rooms.
     ///
     /// # Errors
     ///
@@ -209,18 +210,77 @@ impl Rooms {
         topic: Option<Arc<str>>,
     ) -> Result<Arc<Room>, NotMade> {
         let key = RoomKey::from_bits(u128::from_ne_bytes(random()));
+        let beginning = Beginning { owner: Some(owner), topic, ..Beginning::default() };
+        let mark = self.reserve_mark()?;
+        let made = match &self.context.logs {
+            None => self.insert_private(key, &mark, beginning),
+            Some(logs) => match logs.make_private(key, &mark, beginning) {
+                Ok(shared) => self.insert_shared(key, shared),
+                Err(Unreachable) => Err(NotMade::Unreachable),
+            },
+        };
+        if made.is_err() {
+            self.table.lock().marks.remove(&mark);
+        }
+        made
+    }
+
+    /// A mark that no private room of this server has, for one that is about to be made.
+    fn reserve_mark(&self) -> Result<Arc<str>, NotMade> {
         let mut table = self.table.lock();
         table.check(self.limit)?;
-        let mark = loop {
+        loop {
             let mark: Arc<str> = private_mark(u32::from_ne_bytes(random())).into();
             if table.marks.insert(mark.clone()) {
-                break mark;
+                return Ok(mark);
             }
-        };
-        let beginning = Beginning { owner: Some(owner), topic, ..Beginning::default() };
-        let room = self.make(&mut table, &mark, Some(key), beginning);
+        }
+    }
+
+    /// The private room with this key, from its log.
+    fn insert_shared(&self, key: RoomKey, shared: SharedRoom) -> Result<Arc<Room>, NotMade> {
+        let beginning = Beginning { shared: Some(shared.open), ..Beginning::default() };
+        self.insert_private(key, &shared.name, beginning)
+    }
+
+    fn insert_private(
+        &self,
+        key: RoomKey,
+        mark: &str,
+        beginning: Beginning,
+    ) -> Result<Arc<Room>, NotMade> {
+        let shared = beginning.shared.as_ref();
+        let follows = shared.map(|shared| (shared.log.clone(), shared.snapshot.entry + 1));
+        let mut table = self.table.lock();
+        if let Some(room) = table.private.get(&key) {
+            return Ok(room.clone());
+        }
+        table.check(self.limit)?;
+        let room = self.make(&mut table, mark, Some(key), beginning);
+        table.marks.insert(room.name.clone());
         table.private.insert(key, room.clone());
+        drop(table);
+        if let Some((log, from)) = follows {
+            log.follow(&room, from);
+        }
         Ok(room)
+    }
+
+    /// The room at a destination, if there is one on any machine that shares rooms; public
+    /// rooms are looked for on this one only. Blocks while a private room is opened.
+    ///
+    /// # Errors
+    ///
+    /// [`NotMade`], if it exists but can't be opened here.
+    pub(crate) fn reach(&self, destination: &Destination) -> Result<Option<Arc<Room>>, NotMade> {
+        let (Destination::Private(key), Some(logs)) = (destination, &self.context.logs) else {
+            return Ok(self.find(destination));
+        };
+        if let Some(room) = self.find(destination) {
+            return Ok(Some(room));
+        }
+        let shared = logs.open_private(*key).map_err(|Unreachable| NotMade::Unreachable)?;
+        shared.map(|shared| self.insert_shared(*key, shared)).transpose()
     }
 
     fn make(

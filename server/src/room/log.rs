@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use madang_protocol::{
     event::{Event, Time},
-    room::RoomName,
+    room::{RoomKey, RoomName},
 };
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +33,8 @@ pub(crate) trait RoomLog: Send + Sync {
     /// The room has ended; its next event would have had this id. Never blocks.
     fn end(&self, next_id: u64);
 
-    /// Makes `room` receive the entries from this number on.
+    /// Makes `room` receive the entries from this number on. Blocks until it has received those
+    /// that there are, or a moment has passed.
     fn follow(&self, room: &Arc<Room>, from: u64);
 }
 
@@ -46,6 +47,26 @@ pub(crate) trait RoomLogs: Send + Sync {
     ///
     /// [`Unreachable`].
     fn open(&self, name: &RoomName) -> Result<SharedRoom, Unreachable>;
+
+    /// Makes the private room with this key, which nobody has yet; `mark` stands for it in
+    /// events. Blocks as [`open`](Self::open) does.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreachable`].
+    fn make_private(
+        &self,
+        key: RoomKey,
+        mark: &str,
+        beginning: Beginning,
+    ) -> Result<SharedRoom, Unreachable>;
+
+    /// Opens the log of a private room, if there is one with this key. Blocks as [`open`](Self::open) does.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreachable`].
+    fn open_private(&self, key: RoomKey) -> Result<Option<SharedRoom>, Unreachable>;
 }
 
 /// The log can't be reached at the moment.
@@ -54,7 +75,7 @@ pub(crate) struct Unreachable;
 
 /// A room that several machines share.
 pub(crate) struct SharedRoom {
-    /// The name as written by the machine that created the room.
+    /// The name as written by the machine that created the room, or the private room's mark.
     pub(crate) name: String,
     pub(crate) open: OpenLog,
 }

@@ -284,9 +284,22 @@ impl Executor {
         }
         if self.state.has_ended() && self.stopped.is_none() {
             let next_id = self.state.next_id();
-            return self.logged().log.end(next_id);
+            self.logged().log.end(next_id);
+            return self.answer_rest();
         }
         self.keep_state(entry, is_own);
+    }
+
+    /// Answers what is posted to a room that has ended, and is not heard any more.
+    fn answer_rest(&mut self) {
+        let logged = self.logged();
+        let in_flight = logged.in_flight.take().into_iter().flat_map(|it| it.posts);
+        let waiting = std::mem::take(&mut logged.waiting).into_iter();
+        logged.waiting_bytes = 0;
+        let waiting = waiting.map(|envelope| Post { envelope, asked: None });
+        for Post { envelope, asked } in in_flight.chain(waiting) {
+            self.guarded(|room| room.open(envelope, asked));
+        }
     }
 
     /// Keeps the state for whoever opens the room later, if that falls to this machine: to

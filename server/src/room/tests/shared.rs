@@ -253,6 +253,25 @@ fn a_room_that_is_ended_is_so_on_every_machine() {
 }
 
 #[test]
+fn whoever_has_posted_something_that_is_not_heard_before_the_end_is_answered() {
+    let mut shared = Shared::new(2);
+    let bob = person(2, "bob");
+    shared.post(1, bob.joins());
+    shared.order_all();
+    shared.post(0, Envelope::Op { by: By::Operator, op: Op::End, answered: None });
+    let (answer, answered) = bounded(2);
+    let asks = |op| Envelope::Op { by: bob.by(), op, answered: Some(answer.clone()) };
+    // The first is in flight, the second waits, as does what is said.
+    shared.post(1, asks(Op::Topic("tea".into())));
+    shared.post(1, asks(Op::Topic("cake".into())));
+    shared.post(1, bob.says_with("too late", Some("b1")));
+    assert!(shared.order(0));
+    let answers: Vec<_> = answered.try_iter().collect();
+    assert!(answers.len() == 2 && answers.iter().all(Result::is_err), "{answers:?}");
+    assert!(bob.socket.text().contains(r#""nonce":"b1""#), "{}", bob.socket.text());
+}
+
+#[test]
 fn while_its_log_is_away_a_room_refuses_what_would_change_it_and_lets_people_go() {
     let mut shared = Shared::new(2);
     let (alice, bob) = (person(1, "alice"), person(2, "bob"));
