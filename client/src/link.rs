@@ -36,9 +36,13 @@ const MOTD_BYTES: usize = 16 * 1_024;
 /// A connection that has been switched to JSON.
 pub(crate) struct Link {
     connection: Connection,
-    decoder: LineDecoder,
+    messages: Messages,
     motd: String,
 }
+
+/// Turns incoming bytes into lines and messages.
+#[derive(Default)]
+pub(crate) struct Messages(LineDecoder);
 
 /// One line from the server.
 pub(crate) struct Received {
@@ -54,7 +58,8 @@ impl Link {
     pub(crate) fn open(connection: Connection, first: &[u8], lang: Lang) -> Result<Link, Failure> {
         let deadline = Instant::now() + HELLO_TIMEOUT;
         let speaks = connection.speaks();
-        let mut link = Link { connection, decoder: LineDecoder::default(), motd: String::new() };
+        let (messages, motd) = (Messages::default(), String::new());
+        let mut link = Link { connection, messages, motd };
         let mut preamble = match speaks {
             Speaks::Lines => Preamble::Greeting,
             Speaks::Json => Preamble::Hello,
@@ -68,7 +73,7 @@ impl Link {
         }
         let mut bytes = first.to_vec();
         loop {
-            for line in link.decode(&bytes)? {
+            for line in link.messages.lines(&bytes)? {
                 preamble = preamble.next(&line, &mut link.motd);
                 if preamble == Preamble::Over {
                     return Ok(link);
@@ -104,8 +109,7 @@ impl Link {
             Incoming::TooLong => return Err(Failure::LineTooLong),
             Incoming::End(cause) => return Err(Failure::Lost(cause)),
         };
-        let lines = self.decode(&bytes)?.into_iter();
-        Ok(lines.map(|line| Received { message: parse(&line), line }).collect())
+        self.messages.read(&bytes)
     }
 
     /// Sends requests, in one write if the socket takes it. A failure is reported as the end of
@@ -119,18 +123,31 @@ impl Link {
             self.connection.send(&bytes);
         }
     }
+}
+
+impl Messages {
+    /// The messages that `bytes` complete.
+    ///
+    /// # Errors
+    ///
+    /// Too many bytes without a line end.
+    pub(crate) fn read(&mut self, bytes: &[u8]) -> Result<Vec<Received>, Failure> {
+        let lines = self.lines(bytes)?.into_iter();
+        Ok(lines.map(|line| Received { message: parse(&line), line }).collect())
+    }
 
     /// The lines that `bytes` complete, without those that are not UTF-8.
-    fn decode(&mut self, mut bytes: &[u8]) -> Result<Vec<String>, Failure> {
+    fn lines(&mut self, mut bytes: &[u8]) -> Result<Vec<String>, Failure> {
+        let Messages(decoder) = self;
         let mut lines = Vec::new();
         while !bytes.is_empty() {
-            let spare = self.decoder.spare();
+            let spare = decoder.spare();
             let count = spare.len().min(bytes.len());
             spare[..count].copy_from_slice(&bytes[..count]);
-            self.decoder.filled(count);
+            decoder.filled(count);
             bytes = &bytes[count..];
             while let Some(line) =
-                self.decoder.next_line().map_err(|LineTooLong| Failure::LineTooLong)?
+                decoder.next_line().map_err(|LineTooLong| Failure::LineTooLong)?
             {
                 lines.extend(str::from_utf8(line).map(str::to_owned));
             }
