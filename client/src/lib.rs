@@ -37,6 +37,9 @@ mod mention;
 mod utf8;
 mod words;
 
+#[doc(hidden)]
+pub mod fuzzing;
+
 use std::io::{self, IsTerminal as _};
 
 use crossbeam_channel::Receiver;

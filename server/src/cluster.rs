@@ -43,7 +43,7 @@ use crate::{
 };
 
 mod connection;
-mod keys;
+pub(crate) mod keys;
 mod sealed;
 mod place;
 mod scripts;

@@ -32,6 +32,9 @@ mod metrics;
 mod close_reason;
 mod sync;
 
+#[doc(hidden)]
+pub mod fuzzing;
+
 #[cfg(all(test, feature = "shuttle"))]
 mod model;
 #[cfg(test)]

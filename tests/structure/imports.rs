@@ -48,7 +48,7 @@ const EVERYWHERE: &[&str] =
 
 /// Files that put the server together, or describe it.
 const WHOLE: &[&str] =
-    &["cli", "config", "expiry", "lib", "main", "manual", "server", "shared", "task"];
+    &["cli", "config", "expiry", "fuzzing", "lib", "main", "manual", "server", "shared", "task"];
 
 /// Modules that are compiled for tests only, in files of their own.
 const TEST_FILES: &[&str] =

@@ -134,6 +134,7 @@ fn crates() -> impl Iterator<Item = Vec<Source>> {
         "tests/src",
         "tests/load/src",
         "tests/soak/src",
+        "tests/fuzz/src",
     ];
     folders.into_iter().map(|folder| {
         let mut sources = sources(&[folder], &["rs"]);

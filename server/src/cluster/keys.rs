@@ -64,7 +64,7 @@ pub(super) fn dead(origin: u64) -> String {
 }
 
 /// Parses a published entry; none if it is malformed.
-pub(super) fn published(message: &[u8]) -> Option<LogEntry> {
+pub(crate) fn published(message: &[u8]) -> Option<LogEntry> {
     let end = message.iter().position(|byte| *byte == b'\n')?;
     let head = std::str::from_utf8(&message[..end]).ok()?;
     let mut numbers = head.split(' ').map(str::parse);

@@ -12,7 +12,7 @@ use madang_protocol::{notice::Goodbye, text::LineEnd};
 use self::framing::Framer;
 use super::{Line, PeerEnd, Pieces, ReadOutcome, Received, Transport, WriteSide, input::Input};
 
-mod framing;
+pub(crate) mod framing;
 
 /// Splits a connection's input into lines, without telnet commands. Peers may end lines or send
 /// one packet per line.

@@ -1,0 +1,29 @@
+//! Entries that several machines hear from the log of a room: each makes the same of them.
+
+use madang_server::fuzzing::{HeardEntry, Replica};
+
+/// Checks entries, with a NUL between them. One that does not begin with its numbers gets some.
+pub fn run(input: &[u8]) {
+    let Some((choice, input)) = input.split_first() else { return };
+    let mut here = Replica::new(choice % 2 == 1);
+    let (mut there, mut from_facts) = (here.clone(), here.clone());
+    for (entry, number) in input.split(|byte| *byte == 0).zip(1..) {
+        let message = match entry.first() {
+            Some(b'0'..=b'9') if !entry.starts_with(b"1[") => entry.to_vec(),
+            _ => [format!("{number} 1 {number} {}\n", 1_000 * number).as_bytes(), entry].concat(),
+        };
+        let heard = here.hear(&message);
+        assert_eq!(there.hear(&message), heard, "another machine hears the same");
+        assert_eq!(there, here, "and has the same room then");
+        match heard {
+            HeardEntry::CarriedOut(facts) => {
+                facts.iter().for_each(|fact| from_facts.replay(fact));
+                assert_eq!(from_facts, here, "facts alone make the same room");
+            }
+            HeardEntry::Nothing | HeardEntry::Unknown(_) => {}
+        }
+        // A machine that opens the room now goes on from there.
+        there = here.handed_over();
+        assert_eq!(there, here, "a room that was handed over is the same");
+    }
+}

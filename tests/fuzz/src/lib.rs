@@ -1,0 +1,46 @@
+//! What must hold whatever bytes come: one module for each kind of input, with a function
+//! `run` that panics if something doesn't hold. `fuzz_targets/` gives each to `cargo fuzz`;
+//! `tests/corpus.rs` runs each over its corpus and over mutations of that. See `README.md`.
+
+pub mod lines;
+pub mod openings;
+pub mod frames;
+pub mod heads;
+pub mod addresses;
+
+pub mod text;
+pub mod names;
+pub mod commands;
+pub mod requests;
+
+pub mod entries;
+pub mod recovery;
+pub mod client;
+
+pub mod chunks;
+pub mod cost;
+pub mod mutation;
+
+/// One kind of input.
+pub struct Target {
+    /// Its name, also that of the folder of its corpus.
+    pub name: &'static str,
+    /// Panics if something does not hold for these bytes.
+    pub run: fn(&[u8]),
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    Target { name: "lines", run: lines::run },
+    Target { name: "openings", run: openings::run },
+    Target { name: "frames", run: frames::run },
+    Target { name: "heads", run: heads::run },
+    Target { name: "addresses", run: addresses::run },
+    Target { name: "text", run: text::run },
+    Target { name: "names", run: names::run },
+    Target { name: "commands", run: commands::run },
+    Target { name: "requests", run: requests::run },
+    Target { name: "entries", run: entries::run },
+    Target { name: "recovery", run: recovery::run },
+    Target { name: "client", run: client::run },
+];
