@@ -23,6 +23,7 @@ use madang_protocol::{
 
 use crate::{
     admission::rate_limit::RateLimit,
+    cluster::ClusterConfig,
     config::{Config, Listen, METRICS_PORT, TeacherCode, TlsConfig},
     journal::{JournalConfig, retention::Retention},
     transport::http::origin::{Origin, PublicUrl},
@@ -37,6 +38,9 @@ const ROSTER_BYTES: usize = 256 * 1_024;
 
 /// How much of a teacher's code file is read, in bytes.
 const CODE_FILE_BYTES: u64 = 4 * 1_024;
+
+/// The variable with the password of the cluster's Redis.
+const PASSWORD_VARIABLE: &str = "MADANG_CLUSTER_PASSWORD";
 
 /// A chat server for browsers, terminals and plain nc
 ///
@@ -100,6 +104,25 @@ pub struct Cli {
     #[arg(long, env = "MADANG_REACH", value_name = "TIME", default_value = "24h",
           requires = "data", value_parser = parse_reach)]
     reach: Duration,
+
+    /// Be one chat with all servers that use the same Redis or Valkey: <redis://HOST>, or
+    /// <rediss://HOST> over TLS. A password is better kept in MADANG_CLUSTER_PASSWORD
+    #[arg(long, env = "MADANG_CLUSTER", hide_env_values = true, value_name = "URL", hide = true)]
+    cluster: Option<String>,
+
+    /// What this server is called among the others [default: the name of this machine]
+    #[arg(long, env = "MADANG_NODE", value_name = "NAME", requires = "cluster", hide = true)]
+    node: Option<String>,
+
+    /// Take a Redis that keeps nothing on disk: when it restarts, rooms without members on any
+    /// server are gone
+    #[arg(long, requires = "cluster", hide = true)]
+    cluster_volatile: bool,
+
+    /// How long a server that is silent counts as alive; for tests
+    #[arg(long, requires = "cluster", hide = true, default_value = "15000",
+          value_name = "MILLISECONDS", value_parser = clap::value_parser!(u64).range(300..))]
+    cluster_lease: u64,
 
     /// Turn off the page, HTTP and WebSocket
     #[arg(long)]
@@ -218,6 +241,7 @@ impl Cli {
                 reach: self.reach,
                 ..JournalConfig::of(data)
             }),
+            cluster: self.cluster(),
             max_connections: self.max_connections.map(NonZeroUsize::get),
             max_per_address: self.max_per_address.on().map(NonZeroUsize::get),
             rate_limit: self.rate_limit.on().map(|lines| RateLimit::per_second(lines.get())),
@@ -225,6 +249,20 @@ impl Cli {
             roster: self.roster.as_deref().map(read_roster).transpose()?.unwrap_or_default(),
             teacher_code: self.teacher_code.as_deref().map(read_teacher_code).transpose()?,
             ..Config::default()
+        })
+    }
+
+    fn cluster(&self) -> Option<ClusterConfig> {
+        let url = self.cluster.as_deref()?;
+        let default = ClusterConfig::at(url);
+        let lease = Duration::from_millis(self.cluster_lease);
+        Some(ClusterConfig {
+            password: env::var(PASSWORD_VARIABLE).ok().filter(|password| !password.is_empty()),
+            volatile: self.cluster_volatile,
+            node: self.node.clone().unwrap_or(default.node),
+            lease,
+            settling: lease * 4 / 3,
+            ..default
         })
     }
 

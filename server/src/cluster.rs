@@ -12,7 +12,7 @@
 //! 3. No pump waits for Redis.
 
 use std::{
-    io,
+    fmt, io,
     sync::{
         Arc, Weak,
         atomic::{AtomicU64, Ordering},
@@ -21,12 +21,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use madang_protocol::room::{RoomKey, RoomName};
 
 use self::{
     connection::{PATIENCE, Redis},
     hearer::{Follow, Hearing},
+    leases::{Lease, Link, Timing},
     place::LogPlace,
     scripts::StoredRoom,
     sealed::Sealed,
@@ -40,6 +41,7 @@ use crate::{
     },
     session::nonces::NonceKey,
     sync::Mutex,
+    system,
 };
 
 mod connection;
@@ -50,27 +52,58 @@ mod scripts;
 pub(crate) mod server;
 mod uplink;
 mod hearer;
+mod leases;
 
 /// How long the hearer may take to end.
 const LAST_WORD: Duration = Duration::from_millis(500);
 
 /// A server's cluster settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ClusterConfig {
     /// Where Redis, or Valkey, is: `redis://HOST`, or `rediss://` over TLS.
     pub url: String,
+    /// Its password, if that is not in the address. Default: none.
+    pub password: Option<String>,
     /// Accept a Redis that loses its data when it restarts. Default: false.
     pub volatile: bool,
     /// How long messages may wait for an unreachable Redis before members are told and new
     /// messages are refused. Default: 10 s.
     pub patience: Duration,
+    /// What this server is called among the others. Default: the name of its machine.
+    pub node: String,
+    /// How long a server that is not heard of counts as alive. Default: 15 s.
+    pub lease: Duration,
+    /// How long a server must have been there itself before it may declare another dead.
+    /// Default: 20 s.
+    pub settling: Duration,
 }
 
 impl ClusterConfig {
     /// The default settings for an address.
     pub fn at(url: &str) -> ClusterConfig {
-        let patience = Duration::from_secs(10);
-        ClusterConfig { url: url.to_owned(), volatile: false, patience }
+        ClusterConfig {
+            url: url.to_owned(),
+            password: None,
+            volatile: false,
+            patience: Duration::from_secs(10),
+            node: system::own_name(),
+            lease: Duration::from_secs(15),
+            settling: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Without the address and the password, which are secret.
+impl fmt::Debug for ClusterConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ClusterConfig { volatile, patience, node, lease, settling, .. } = self;
+        f.debug_struct("ClusterConfig")
+            .field("volatile", volatile)
+            .field("patience", patience)
+            .field("node", node)
+            .field("lease", lease)
+            .field("settling", settling)
+            .finish_non_exhaustive()
     }
 }
 
@@ -125,7 +158,11 @@ pub(crate) struct Cluster {
     jobs: Vec<Sender<Sending>>,
     follows: Sender<Hearing>,
     server: OwnServer,
+    node: String,
+    timing: Timing,
+    link: Arc<Link>,
     threads: Mutex<Option<ClusterThreads>>,
+    keeper: Mutex<Option<(Sender<()>, JoinHandle<()>)>>,
 }
 
 struct ClusterThreads {
@@ -142,12 +179,17 @@ impl Cluster {
     ///
     /// [`ClusterError`].
     pub(crate) fn start(config: &ClusterConfig) -> Result<Cluster, ClusterError> {
-        let redis = Redis::at(&config.url)?;
+        let redis = Redis::at(&config.url, config.password.as_deref())?;
         let mut connection = redis.check(config)?;
         let nonce_key = scripts::nonce_key(&mut connection).map_err(|it| redis.unreachable(&it))?;
         let mut bits = [0; 8];
         getrandom::fill(&mut bits).expect("a system that has started has random bits");
         let origin = u64::from_ne_bytes(bits);
+        let (node, link) = (config.node.clone(), Arc::new(Link::new()));
+        let timing = Timing { lease: config.lease, settling: config.settling };
+        let lease =
+            Lease { redis: redis.clone(), origin, name: node.clone(), timing, link: link.clone() };
+        lease.take(&mut connection).map_err(|it| redis.unreachable(&it))?;
         let (stop_hearer, hearer_stopped) = bounded(0);
         let (stop, stopped) = bounded(0);
         let (follows, requests) = unbounded();
@@ -168,8 +210,20 @@ impl Cluster {
         let (jobs, uplinks) = uplinks.into_iter().map(|it| (it.jobs, it.thread)).unzip();
         let threads =
             Mutex::new(Some(ClusterThreads { stops: [stop_hearer, stop], uplinks, hearer }));
-        let last_seq = Arc::default();
-        Ok(Cluster { redis, origin, nonce_key, last_seq, jobs, follows, server, threads })
+        Ok(Cluster {
+            redis,
+            origin,
+            nonce_key,
+            last_seq: Arc::default(),
+            jobs,
+            follows,
+            server,
+            node,
+            timing,
+            link,
+            threads,
+            keeper: Mutex::default(),
+        })
     }
 
     /// Has the cluster's threads know the server that they work for.
@@ -177,7 +231,42 @@ impl Cluster {
         self.server.set(server);
     }
 
-    /// Writes what is queued, as far as Redis accepts it, and ends the threads.
+    /// Begins to renew this server's lease, and to bury others.
+    ///
+    /// # Errors
+    ///
+    /// If there is no thread left for it.
+    pub(crate) fn keep_lease(&self) -> Result<(), ClusterError> {
+        let (stop, stopped) = bounded(0);
+        let lease = Lease {
+            redis: self.redis.clone(),
+            origin: self.origin,
+            name: self.node.clone(),
+            timing: self.timing,
+            link: self.link.clone(),
+        };
+        let keeper = leases::start_keeper(lease, self.server.clone(), stopped)?;
+        *self.keeper.lock() = Some((stop, keeper));
+        Ok(())
+    }
+
+    /// Whether it reaches Redis, and the other servers don't take it for dead.
+    pub(crate) fn is_linked(&self) -> bool {
+        self.link.is_linked()
+    }
+
+    /// Where it is said that the other servers took it for dead.
+    pub(crate) fn fenced(&self) -> Receiver<()> {
+        self.link.fenced()
+    }
+
+    /// Where Redis is, and how many servers there are with this one.
+    pub(crate) fn size(&self) -> (&str, usize) {
+        (&self.redis.address, self.link.servers())
+    }
+
+    /// Writes what is queued, as far as Redis accepts it, ends the threads, and gives the lease
+    /// up.
     pub(crate) fn stop(&self) {
         let Some(ClusterThreads { stops, uplinks, hearer }) = self.threads.lock().take() else {
             return;
@@ -192,13 +281,19 @@ impl Cluster {
                 tracing::error!("a thread of the cluster had panicked");
             }
         }
+        let keeper = self.keeper.lock().take().map(|(stop, keeper)| {
+            drop(stop);
+            keeper
+        });
         let deadline = Instant::now() + LAST_WORD;
-        while !hearer.is_finished() && Instant::now() < deadline {
-            std::thread::park_timeout(Duration::from_millis(1));
-        }
-        // A hearer that still waits for Redis ends with the process.
-        if hearer.is_finished() && hearer.join().is_err() {
-            tracing::error!("the hearer had panicked");
+        for thread in keeper.into_iter().chain([hearer]) {
+            while !thread.is_finished() && Instant::now() < deadline {
+                std::thread::park_timeout(Duration::from_millis(1));
+            }
+            // One that still waits for Redis ends with the process.
+            if thread.is_finished() && thread.join().is_err() {
+                tracing::error!("a thread of the cluster had panicked");
+            }
         }
     }
 }
@@ -211,10 +306,9 @@ impl Cluster {
         place: &mut LogPlace,
         name: Option<&[u8]>,
     ) -> Result<Option<StoredRoom>, Unreachable> {
-        let found = self
-            .redis
-            .connect()
-            .and_then(|mut connection| scripts::open_room(&mut connection, &place.keys, name));
+        let found = self.redis.connect().and_then(|mut connection| {
+            scripts::open_room(&mut connection, place, name, self.origin)
+        });
         let found = found.map_err(|error| {
             tracing::warn!(%error, "failed to open a room in Redis");
             Unreachable

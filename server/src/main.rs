@@ -1,6 +1,14 @@
 //! The binary `madang-server`: reads flags, handles signals, returns exit codes.
 
-use std::{io::Write, process::ExitCode, time::Duration};
+use std::{
+    io::Write,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::Context;
 use madang_protocol::text::Lang;
@@ -112,6 +120,8 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     };
     show_start(&server, &console);
     listen_to_operator(&server, terminal);
+    let was_fenced = Arc::new(AtomicBool::new(false));
+    watch_fence(&server, was_fenced.clone())?;
     let request = stop_requests.wait();
     // Without this thread, a second signal has no effect.
     let _ = std::thread::Builder::new().name("signals".into()).spawn(move || {
@@ -130,7 +140,23 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     console_thread.stop();
     // In case the editor could not do so because the terminal is blocked.
     restore_terminal();
+    anyhow::ensure!(
+        !was_fenced.load(Ordering::Relaxed),
+        "--cluster: the other servers took this one for dead"
+    );
     Ok(())
+}
+
+/// Stops the server, as a signal would, when the other servers of its cluster take it for dead.
+fn watch_fence(server: &Server, was_fenced: Arc<AtomicBool>) -> anyhow::Result<()> {
+    let Some(wait) = server.fence() else { return Ok(()) };
+    let watch = move || {
+        wait();
+        was_fenced.store(true, Ordering::Relaxed);
+        system::end();
+    };
+    let thread = std::thread::Builder::new().name("fence".into()).spawn(watch);
+    thread.map(|_| ()).context("failed to start the thread that watches the cluster")
 }
 
 /// Starts the thread that reads the operator's commands. Without it, or without a terminal,
@@ -196,6 +222,13 @@ fn show_start(server: &Server, console: &Console) {
     // When the banner is visible, the server has opened all descriptors it needs for itself.
     console.say(banner);
     hint.into_iter().for_each(|hint| console.say(format!("+++ {}", hint.text(lang))));
+    if let Some((address, servers)) = server.cluster() {
+        console.say(match lang {
+            Lang::Ko => format!("+++ 클러스터: {address}, 서버 {servers}대"),
+            Lang::En if servers == 1 => format!("+++ Cluster: {address}, 1 server"),
+            Lang::En => format!("+++ Cluster: {address}, {servers} servers"),
+        });
+    }
     if let Some(address) = metrics {
         console.say(match lang {
             Lang::Ko => format!("+++ 메트릭: http://{address}/metrics"),

@@ -158,7 +158,8 @@ mod tests {
             }
         }
         let command = Cli::command();
-        let flags = command.get_arguments().filter(|flag| flag.get_long().is_some());
+        let is_shown = |flag: &&clap::Arg| flag.get_long().is_some() && !flag.is_hide_set();
+        let flags = command.get_arguments().filter(is_shown);
         let mut expected: Vec<(String, Option<String>)> = flags
             .map(|flag| {
                 let variable = flag.get_env().map(|name| name.to_string_lossy().into_owned());

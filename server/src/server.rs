@@ -238,6 +238,12 @@ impl Server {
         };
         let mut server =
             Server { shared, listeners: Vec::new(), drainer_thread, timekeeper_thread, capacity };
+        if let Some(cluster) = server.shared.cluster.clone()
+            && let Err(error) = cluster.keep_lease()
+        {
+            server.stop();
+            return Err(error.into());
+        }
         let arrivals = Arc::new(Reception { shared: server.shared.clone() });
         for (door, socket) in sockets {
             match Listener::start(socket, door, arrivals.clone()) {
@@ -259,6 +265,22 @@ impl Server {
     /// The addresses for lines.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.doors().lines
+    }
+
+    /// Where the cluster's Redis is, and how many servers take part, with this one; none if this
+    /// one is alone.
+    pub fn cluster(&self) -> Option<(&str, usize)> {
+        self.shared.cluster.as_ref().map(|cluster| cluster.size())
+    }
+
+    /// What blocks until the other servers of the cluster have taken this one for dead, if it
+    /// takes part in one; otherwise none. It has to be stopped then.
+    pub fn fence(&self) -> Option<impl FnOnce() + Send + 'static> {
+        let fenced = self.shared.cluster.as_ref()?.fenced();
+        // The sender is never dropped before something was sent.
+        Some(move || {
+            let _ = fenced.recv();
+        })
     }
 
     /// The address for metrics, if there is one.

@@ -230,8 +230,13 @@ impl WebConnection {
                 "only GET and HEAD are supported",
             ));
         }
+        let is_linked = self.shared.cluster.as_ref().is_none_or(|cluster| cluster.is_linked());
         let answer = match asset {
             Some(asset) => http::file(head, asset.content_type, asset.bytes),
+            None if !is_linked => {
+                let status = StatusCode::ServiceUnavailable;
+                http::response(status, "text/plain; charset=utf-8", b"not linked\n", head.method)
+            }
             None => {
                 http::response(StatusCode::Ok, "text/plain; charset=utf-8", b"ok\n", head.method)
             }

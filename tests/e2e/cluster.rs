@@ -212,12 +212,12 @@ fn while_redis_is_away_nothing_is_lost_and_what_is_said_then_is_refused() {
 fn the_members_of_a_server_that_stops_leave_and_their_room_lives_on() {
     let mut cluster = Cluster::start(2);
     let mut alice = cluster.nodes[0].login_json("alice");
-    let mut bob = cluster.nodes[1].login_json("bob");
+    let mut bob = cluster.nodes[1].login("bob");
     while next(&mut alice, "joined")["user"] != "bob" {}
-    say(&mut bob, "my last words");
-    expect_said(&mut bob, "my last words");
+    bob.send("my last words\n");
+    bob.expect("[bob] my last words\n");
     cluster.nodes[1].stop();
-    assert_eq!(next(&mut bob, "bye")["reason"], "shutdown");
+    bob.expect_rest();
     expect_said(&mut alice, "my last words");
     assert_eq!(next(&mut alice, "left")["user"], "bob");
     // It is named as before by a server that comes in its place.

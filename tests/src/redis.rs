@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Signal};
+
 use crate::{DEADLINE, program::TestFolder};
 
 /// A running Redis that saves its data on disk. Dropping it ends it.
@@ -110,6 +112,29 @@ impl TestRedis {
     pub fn kill(&mut self) {
         self.process.kill().expect("it runs");
         self.process.wait().expect("it was killed");
+    }
+
+    /// Makes it stand still, as if its machine did.
+    ///
+    /// # Panics
+    ///
+    /// If it does not run.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Has it go on.
+    ///
+    /// # Panics
+    ///
+    /// If it does not run.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let process = Pid::from_child(&self.process);
+        rustix::process::kill_process(process, signal).expect("it runs");
     }
 
     #[track_caller]

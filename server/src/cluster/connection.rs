@@ -25,9 +25,13 @@ pub(super) struct Redis {
 
 impl Redis {
     /// Parses the address; does not connect.
-    pub(super) fn at(url: &str) -> Result<Redis, ClusterError> {
+    pub(super) fn at(url: &str, password: Option<&str>) -> Result<Redis, ClusterError> {
         let not_an_address = |error: RedisError| ClusterError::Address(error.to_string());
-        let info: ConnectionInfo = url.into_connection_info().map_err(not_an_address)?;
+        let mut info: ConnectionInfo = url.into_connection_info().map_err(not_an_address)?;
+        if let Some(password) = password {
+            let settings = info.redis_settings().clone().set_password(password);
+            info = info.set_redis_settings(settings);
+        }
         let address = info.addr().to_string();
         // Over TLS, the library uses the process's default provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -114,8 +118,8 @@ mod tests {
 
     #[test]
     fn an_address_without_a_scheme_is_none_and_no_password_is_repeated() {
-        assert!(matches!(Redis::at("cache.local:6379"), Err(ClusterError::Address(_))));
-        let redis = Redis::at("redis://:secret@cache.local:6379/2").expect("an address");
+        assert!(matches!(Redis::at("cache.local:6379", None), Err(ClusterError::Address(_))));
+        let redis = Redis::at("redis://:secret@cache.local:6379/2", None).expect("an address");
         assert_eq!(redis.address, "cache.local:6379");
     }
 }

@@ -15,6 +15,12 @@ pub(super) const FLOOR: &str = "madang:floor";
 /// The secret for hashes of nonces.
 pub(super) const NONCE_KEY: &str = "madang:nonce-key";
 
+/// A hash: the servers that were not declared dead, by origin, and what they are called.
+pub(super) const SERVERS: &str = "madang:servers";
+
+/// A hash: the servers that were declared dead and are not buried yet, and when that was.
+pub(super) const BURIALS: &str = "madang:burials";
+
 /// The names of a room's keys in Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RoomKeys {
@@ -41,6 +47,12 @@ impl RoomKeys {
         RoomKeys::named(&format!("private:{name}"))
     }
 
+    /// The public room whose `meta` this is.
+    pub(super) fn room_of(meta: &str) -> Option<RoomName> {
+        let name = meta.strip_prefix(PREFIX)?.strip_prefix("room:")?.strip_suffix(":meta")?;
+        RoomName::parse(name).ok()
+    }
+
     fn named(name: &str) -> RoomKeys {
         let of = |part: &str| format!("{PREFIX}{name}:{part}");
         RoomKeys {
@@ -58,7 +70,18 @@ pub(super) fn wake_channel(origin: u64) -> String {
     format!("{PREFIX}server:{origin}:wake")
 }
 
-/// Exists once a server counts as dead: its entries are refused.
+/// Exists for as long as a server's lease lasts.
+pub(super) fn lease(origin: u64) -> String {
+    format!("{PREFIX}server:{origin}:lease")
+}
+
+/// A set: the keys ([`RoomKeys::meta`]) of the public rooms that a server has opened.
+pub(super) fn rooms(origin: u64) -> String {
+    format!("{PREFIX}server:{origin}:rooms")
+}
+
+/// Exists once a server counts as dead: nothing that it appends is taken. `declared` until its
+/// members have left, then `buried`.
 pub(super) fn dead(origin: u64) -> String {
     format!("{PREFIX}server:{origin}:dead")
 }
@@ -94,5 +117,9 @@ mod tests {
         assert_eq!(keys("Math"), keys("ＭＡＴＨ"));
         assert_ne!(keys("Math").log, keys("Maths").log);
         assert_eq!(keys("수학").log, "madang:room:수학:log");
+        for name in ["Math", "수학", "straße", "lobby"] {
+            let back = RoomKeys::room_of(&keys(name).meta).expect("a public room's");
+            assert_eq!(RoomKeys::of(&back), keys(name));
+        }
     }
 }

@@ -6,7 +6,7 @@ use madang_protocol::event::Time;
 use redis::{Connection, ErrorKind, RedisResult, Script, Value};
 
 use super::{
-    keys::{FLOOR, NONCE_KEY, RoomKeys, dead},
+    keys::{FLOOR, NONCE_KEY, RoomKeys, dead, rooms},
     place::LogPlace,
 };
 use crate::{
@@ -34,6 +34,9 @@ static OPEN: LazyLock<Script> = LazyLock::new(|| {
             local time = string.format('%.0f', tonumber(now[1]) * 1000 + math.floor(now[2] / 1000))
             meta = {ARGV[1], first, time}
             redis.call('HSET', KEYS[1], 'name', meta[1], 'first', meta[2], 'time', meta[3])
+        end
+        if ARGV[2] == '1' then
+            redis.call('SADD', KEYS[4], KEYS[1])
         end
         local snapshot = redis.call('HGET', KEYS[2], 'snapshot')
         return {meta[1], meta[2], meta[3], snapshot or ''}",
@@ -103,6 +106,7 @@ static KEEP: LazyLock<Script> = LazyLock::new(|| {
 static END: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
+        redis.call('SREM', KEYS[6], KEYS[1])
         if redis.call('HGET', KEYS[1], 'first') ~= ARGV[1] then
             return 0
         end
@@ -149,16 +153,18 @@ pub(super) fn nonce_key(connection: &mut Connection) -> RedisResult<NonceKey> {
     halves.ok_or_else(|| (ErrorKind::Parse, "the secret of nonces can't be read").into())
 }
 
-/// Opens a room; with a name, makes it if it does not exist.
+/// Opens a room for the server `origin`; with a name, makes it if it does not exist.
 pub(super) fn open_room(
     connection: &mut Connection,
-    keys: &RoomKeys,
+    place: &LogPlace,
     name: Option<&[u8]>,
+    origin: u64,
 ) -> RedisResult<Option<StoredRoom>> {
+    let is_public = place.life().is_zero();
     let opened: Vec<Vec<u8>> = OPEN
-        .key(&[&keys.meta, &keys.state])
-        .key(FLOOR)
-        .arg(name.unwrap_or_default())
+        .key(&[&place.keys.meta, &place.keys.state])
+        .key((FLOOR, rooms(origin)))
+        .arg((name.unwrap_or_default(), is_public))
         .invoke(connection)?;
     let Ok([name, first, time, snapshot]) = <[Vec<u8>; 4]>::try_from(opened) else {
         return Ok(None);
@@ -224,10 +230,11 @@ pub(super) fn forget_room(
     connection: &mut Connection,
     place: &LogPlace,
     next_id: u64,
+    origin: u64,
 ) -> RedisResult<()> {
     let keys = &place.keys;
     END.key(&[&keys.meta, &keys.state, &keys.log, &keys.head])
-        .key(FLOOR)
+        .key((FLOOR, rooms(origin)))
         .arg((place.first, next_id))
         .invoke(connection)
 }

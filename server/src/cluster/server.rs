@@ -1,13 +1,27 @@
 //! What the cluster needs from its own server, which provides it.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::{
+    sync::{Arc, OnceLock, Weak},
+    time::Duration,
+};
 
-use crate::room::Room;
+use crate::room::{Room, directory::Rooms};
 
 /// The server on this machine, for the cluster's threads.
 pub(crate) trait ClusterServer: Send + Sync {
     /// Removes a room that has ended, perhaps because another server has ended it.
     fn room_ended(&self, room: &Room);
+
+    fn rooms(&self) -> &Rooms;
+
+    /// Ends a room once it has been empty for long enough.
+    fn end_room_when_empty(&self, room: &Arc<Room>);
+
+    /// How long a session without a connection can be resumed.
+    fn resume_window(&self) -> Duration;
+
+    /// The other servers took this one for dead, and nothing is taken from it any more.
+    fn fenced(&self);
 }
 
 /// The server, once it has started and until it has stopped.

@@ -165,7 +165,9 @@ impl Writer {
             Sending::LetLive(place) => {
                 place.upgrade().map_or(Ok(()), |place| scripts::let_live(connection, &place))
             }
-            Sending::End { place, next_id } => scripts::forget_room(connection, place, *next_id),
+            Sending::End { place, next_id } => {
+                scripts::forget_room(connection, place, *next_id, self.origin)
+            }
             Sending::Wake => {
                 redis::cmd("PUBLISH").arg(wake_channel(self.origin)).arg("").query(connection)
             }

@@ -112,12 +112,13 @@ impl Coming {
     pub(super) fn joins(&self, origin: u64) -> (By, Op) {
         let (user, quiet) = (self.session.name(), self.session.quiet());
         let muted = self.session.muted();
-        (By::of(&self.session), Op::Join { user, quiet, muted, origin })
+        let comes_back = self.session.token.is_some();
+        (By::of(&self.session), Op::Join { user, quiet, muted, origin, comes_back })
     }
 
-    /// The op of a returning member.
-    pub(super) fn is_back(&self) -> (By, Op) {
-        (By::of(&self.session), Op::Back { quiet: self.session.quiet() })
+    /// The op of a returning member, at the server of this origin.
+    pub(super) fn is_back(&self, origin: u64) -> (By, Op) {
+        (By::of(&self.session), Op::Back { quiet: self.session.quiet(), origin })
     }
 }
 

@@ -227,7 +227,7 @@ impl Executor {
                 self.answers.extend(answered.map(|answered| (answered, result)));
             }
             Envelope::Resume { coming, last, answered } => {
-                let (by, op) = asked.unwrap_or_else(|| coming.is_back());
+                let (by, op) = asked.unwrap_or_else(|| coming.is_back(0));
                 let result = self.resume(coming, last, by, op);
                 self.answer_later(answered, result);
             }
@@ -376,6 +376,10 @@ impl Executor {
     fn follow_before_event(&mut self, change: &Change) {
         match change {
             Change::Left { session, .. } => self.take_out(*session, self.batch_len()),
+            // Its session is another machine's now.
+            Change::Back { session, origin, .. } if *origin != self.origin() => {
+                self.take_out(*session, self.batch_len());
+            }
             Change::Renamed { .. } => self.members.forget_listed(),
             Change::Owner { session, .. } => {
                 if let Some(member) = self.members.of(*session) {

@@ -29,8 +29,9 @@ pub(crate) enum Change {
         user: UserName,
         quiet: Option<Quiet>,
         /// The server that it is connected to, if several share the room; otherwise 0.
-        #[serde(default)]
         origin: u64,
+        /// Whether its session can be resumed.
+        comes_back: bool,
     },
     Left {
         session: u64,
@@ -45,6 +46,8 @@ pub(crate) enum Change {
     Back {
         session: u64,
         quiet: Option<Quiet>,
+        /// The server that it is connected to now.
+        origin: u64,
     },
     Said {
         session: u64,

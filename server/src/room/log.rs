@@ -185,7 +185,10 @@ mod tests {
     fn a_body_holds_its_ops_in_their_order() {
         let user = UserName::parse("김철수").expect("a name");
         let asked = vec![
-            (By::Member(u64::MAX), Op::Join { user, quiet: None, muted: None, origin: 1 }),
+            (
+                By::Member(u64::MAX),
+                Op::Join { user, quiet: None, muted: None, origin: 1, comes_back: true },
+            ),
             (By::Operator, Op::Announce("one\ntwo \u{2028} \"three\"".into())),
             (By::Time, Op::EndIfEmpty { since: Time::from_millis(7) }),
         ];

@@ -213,7 +213,8 @@ impl Executor {
         logged.gate.set(logged.waiting_bytes > MAILBOX_BYTES && !has_ended);
     }
 
-    fn origin(&self) -> u64 {
+    /// This machine's server; 0 if it is the only one.
+    pub(super) fn origin(&self) -> u64 {
         self.logged.as_ref().map_or(0, |logged| logged.log.origin())
     }
 
@@ -231,7 +232,7 @@ impl Executor {
         let asked = match &envelope {
             Envelope::Op { by, op, .. } => Some((*by, op.clone())),
             Envelope::Join { coming, .. } => Some(coming.joins(self.origin())),
-            Envelope::Resume { coming, .. } => Some(coming.is_back()),
+            Envelope::Resume { coming, .. } => Some(coming.is_back(self.origin())),
             Envelope::Leave { session, going } => Some(self.leaves(*session, going)),
             Envelope::Say { session, speeches } => {
                 Some((By::of(session), Op::Say(speeches.clone())))

@@ -71,8 +71,9 @@ pub(crate) enum Op {
         /// Whether the operator keeps the requester from speaking.
         muted: Option<Mute>,
         /// The server of the requester's connection, if several share the room; otherwise 0.
-        #[serde(default)]
         origin: u64,
+        /// Whether the requester's session can be resumed.
+        comes_back: bool,
     },
     /// The operator muted the requester while it was on its way in.
     BringMute(Mute),
@@ -89,6 +90,8 @@ pub(crate) enum Op {
     /// The requester has another connection, perhaps on another machine.
     Back {
         quiet: Option<Quiet>,
+        /// The server of that connection, if several share the room; otherwise 0.
+        origin: u64,
     },
     /// The requester sends these messages, except those already sent under the same nonces.
     Say(Vec<Speech>),
@@ -144,8 +147,11 @@ pub(crate) enum Op {
     OwnerGone(u64),
     /// The server was restarted.
     Restarted,
-    /// The server of this origin, of several that share the room, is gone: its members leave.
+    /// The server of this origin, of several that share the room, is gone: its members are away
+    /// if their sessions can be resumed; the others leave.
     Buried(u64),
+    /// Whoever has not come back since that server was buried leaves.
+    Unclaimed(u64),
     /// Closes the room for everyone.
     End,
     /// Ends the room if it has been empty since then.

@@ -21,6 +21,8 @@ pub(crate) struct Presence {
     pub(crate) away: bool,
     /// The server that it is connected to, if several share the room; otherwise 0.
     pub(crate) origin: u64,
+    /// Whether its session can be resumed.
+    pub(crate) comes_back: bool,
     /// The operator's mute.
     pub(crate) muted: Option<Mute>,
     /// Whether joining and leaving are not announced.

@@ -166,9 +166,17 @@ impl State {
             if quiet.is_none() {
                 state.class.note_joined(&user, now);
             }
-            let origin = 0;
-            let presence = Presence { session, user, joined, away, origin, muted, quiet, nonces };
-            state.members.insert(presence);
+            state.members.insert(Presence {
+                session,
+                user,
+                joined,
+                away,
+                origin: 0,
+                comes_back: true,
+                muted,
+                quiet,
+                nonces,
+            });
         }
         state
     }
@@ -253,13 +261,14 @@ impl State {
             self.next_id = self.next_id.max(id + 1);
         }
         match &fact.change {
-            Change::Joined { session, user, quiet, origin } => {
+            Change::Joined { session, user, quiet, origin, comes_back } => {
                 self.members.insert(Presence {
                     session: *session,
                     user: user.clone(),
                     joined: fact.id.unwrap_or(self.next_id),
                     away: false,
                     origin: *origin,
+                    comes_back: *comes_back,
                     muted: None,
                     quiet: *quiet,
                     nonces: None,
@@ -275,9 +284,9 @@ impl State {
                     member.away = true;
                 }
             }
-            Change::Back { session, quiet } => {
+            Change::Back { session, quiet, origin } => {
                 if let Some(member) = self.members.get_mut(*session) {
-                    member.away = false;
+                    (member.away, member.origin) = (false, *origin);
                     // Whether joining was announced does not change any more.
                     if let (Some(before), Some(quiet)) = (&mut member.quiet, quiet) {
                         *before = *quiet;

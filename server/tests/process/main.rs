@@ -20,6 +20,8 @@ mod crowd;
 mod steps;
 #[cfg(target_os = "linux")]
 mod clock;
+#[cfg(target_os = "linux")]
+mod cluster;
 mod tls_crowd;
 mod foreign_programs;
 mod journal;

@@ -112,6 +112,20 @@ impl Console {
         );
     }
 
+    /// The other servers of the cluster took this one for dead.
+    pub(crate) fn fenced(&self) {
+        self.say(match self.lang() {
+            Lang::Ko => {
+                "=== 이 서버가 오래 응답하지 않아 다른 서버들이 종료된 것으로 처리했습니다. \
+                 서버를 끝냅니다."
+                    .into()
+            }
+            Lang::En => "=== This server was silent for so long that the others took it for dead. \
+                 It stops."
+                .into(),
+        });
+    }
+
     /// The certificate was renewed, and is in use for new connections.
     pub(crate) fn certificate_taken(&self) {
         self.say(match self.lang() {

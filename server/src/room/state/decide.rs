@@ -56,9 +56,11 @@ impl State {
         }
         let mut facts = Facts { next_id: self.next_id, now, facts: Vec::new() };
         match op {
-            Op::Join { user, quiet, muted, origin } => {
-                self.join(by, user.clone(), quiet, origin, &mut facts)?;
+            Op::Join { user, quiet, muted, origin, comes_back } => {
                 let session = by.session().ok_or(Refusal::NoMember)?;
+                let joined =
+                    Change::Joined { session, user: user.clone(), quiet, origin, comes_back };
+                self.join(joined, &mut facts)?;
                 if let Some(mute) = muted {
                     let (user, muter) = (user.clone(), Muter::Operator);
                     let (seconds, by) = (None, None);
@@ -83,9 +85,9 @@ impl State {
                 let (session, _) = self.requester(by)?;
                 facts.note(Change::Away { session });
             }
-            Op::Back { quiet } => {
+            Op::Back { quiet, origin } => {
                 let (session, _) = self.requester(by)?;
-                facts.note(Change::Back { session, quiet });
+                facts.note(Change::Back { session, quiet, origin });
             }
             Op::Say(speeches) => {
                 let heard = self.hear(by, speeches, now);
@@ -212,13 +214,19 @@ impl State {
                 None => facts.note(Change::OwnedByNobody),
             },
             Op::Restarted => facts.tell(Change::Restarted),
-            Op::Buried(_) if by.session().is_some() => return Err(Refusal::OwnerOnly),
-            Op::Buried(origin) => {
-                let members = self.members.in_order().filter(|it| it.origin == origin);
-                for Presence { session, .. } in members {
-                    self.depart(*session, None, &mut facts);
-                }
+            Op::Buried(_) | Op::Unclaimed(_) if by.session().is_some() => {
+                return Err(Refusal::OwnerOnly);
             }
+            Op::Buried(origin) => {
+                let is_its = |it: &Presence| it.origin == origin;
+                for held in self.members.in_order().filter(|it| is_its(it) && it.comes_back) {
+                    if !held.away {
+                        facts.note(Change::Away { session: held.session });
+                    }
+                }
+                self.depart_all(|it| is_its(it) && !it.comes_back, &mut facts);
+            }
+            Op::Unclaimed(origin) => self.depart_all(|it| it.origin == origin, &mut facts),
             Op::End => {
                 let by = self.check_owner(by)?.cloned();
                 facts.tell(Change::Ended { by });
@@ -246,15 +254,8 @@ impl State {
         Ok(facts.facts)
     }
 
-    fn join(
-        &self,
-        by: By,
-        user: UserName,
-        quiet: Option<Quiet>,
-        origin: u64,
-        facts: &mut Facts,
-    ) -> Result<(), Refusal> {
-        let session = by.session().ok_or(Refusal::NoMember)?;
+    fn join(&self, joined: Change, facts: &mut Facts) -> Result<(), Refusal> {
+        let Change::Joined { session, ref user, quiet, .. } = joined else { return Ok(()) };
         if self.member(session).is_some() {
             return Err(Refusal::Already);
         }
@@ -262,8 +263,8 @@ impl State {
         if self.is_private && quiet.is_some() {
             return Err(Refusal::PublicOnly);
         }
-        self.access.admits(self.members.len(), session, Some(&user), facts.now)?;
-        let joined = Change::Joined { session, user: user.clone(), quiet, origin };
+        self.access.admits(self.members.len(), session, Some(user), facts.now)?;
+        let user = user.clone();
         if quiet.is_some() {
             facts.note(joined)
         } else {
@@ -285,6 +286,23 @@ impl State {
             facts.note(Change::Unmuted { session, user: None, muter, by: None });
         }
         Ok(())
+    }
+
+    /// Removes members; the owner's room passes to the first of those who stay.
+    fn depart_all(&self, departs: impl Fn(&Presence) -> bool, facts: &mut Facts) {
+        let owner = self.access.owner.and_then(|owner| self.member(owner));
+        for member in self.members.in_order().filter(|member| departs(member)) {
+            self.depart(member.session, None, facts);
+        }
+        if !owner.is_some_and(&departs) {
+            return;
+        }
+        match self.members.in_order().find(|member| !departs(member)) {
+            Some(Presence { session, user, .. }) => {
+                facts.tell(Change::Owner { session: *session, user: user.clone() });
+            }
+            None => facts.note(Change::OwnedByNobody),
+        }
     }
 
     /// Removes a member, if it is one: announced, unless it is quiet.

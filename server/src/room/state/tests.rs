@@ -24,11 +24,14 @@ fn fact(id: impl Into<Option<u64>>, change: Change) -> Fact {
 
 /// Somebody's joining, with the event of this id.
 fn joined(session: u64, user: &str, id: u64) -> Fact {
-    fact(id, Change::Joined { session, user: name(user), quiet: None, origin: 0 })
+    fact(
+        id,
+        Change::Joined { session, user: name(user), quiet: None, origin: 0, comes_back: false },
+    )
 }
 
 fn join(user: &str) -> Op {
-    Op::Join { user: name(user), quiet: None, muted: None, origin: 0 }
+    Op::Join { user: name(user), quiet: None, muted: None, origin: 0, comes_back: false }
 }
 
 /// A room of the session 1, alice, with the topic "tea", where 2 is bob and 3 is carol; the
@@ -140,7 +143,16 @@ fn who_leaves_is_told_of_with_a_last_word_unless_it_is_muted() {
 
 /// Somebody's joining that nobody is told of.
 fn joined_quietly(session: u64, user: &str, quiet: Quiet) -> Fact {
-    fact(None, Change::Joined { session, user: name(user), quiet: Some(quiet), origin: 0 })
+    fact(
+        None,
+        Change::Joined {
+            session,
+            user: name(user),
+            quiet: Some(quiet),
+            origin: 0,
+            comes_back: false,
+        },
+    )
 }
 
 /// A public room where 2 is bob, 3 is logbot from this machine and 4 is reader from another;
@@ -157,7 +169,13 @@ fn public_with_quiet_members() -> State {
 fn quiet_sessions_join_and_leave_public_rooms_without_a_word() {
     let (session, room) = (4, State::new(Beginning::default(), NOW));
     for quiet in [Quiet::Speaking, Quiet::ReadOnly] {
-        let join = || Op::Join { user: name("reader"), quiet: Some(quiet), muted: None, origin: 0 };
+        let join = || Op::Join {
+            user: name("reader"),
+            quiet: Some(quiet),
+            muted: None,
+            origin: 0,
+            comes_back: false,
+        };
         check(&room, Member(4), join(), Ok(vec![joined_quietly(4, "reader", quiet)]));
         check(&private(), Member(4), join(), Err(Refusal::PublicOnly));
         // Neither the key nor ownership helps.
@@ -190,8 +208,13 @@ fn quiet_sessions_count_as_members_in_the_order_in_which_they_came() {
     assert_eq!(after_bob.collect::<Vec<_>>(), [4]);
     let full = after(room.clone(), &[(Operator, Op::Limit(3))]);
     check(&full, Member(5), join("dave"), Err(Refusal::Full { limit: 3 }));
-    let quietly =
-        Op::Join { user: name("dave"), quiet: Some(Quiet::Speaking), muted: None, origin: 0 };
+    let quietly = Op::Join {
+        user: name("dave"),
+        quiet: Some(Quiet::Speaking),
+        muted: None,
+        origin: 0,
+        comes_back: false,
+    };
     check(&full, Member(5), quietly.clone(), Err(Refusal::Full { limit: 3 }));
     let locked = after(room, &[(Operator, Op::Lock(true))]);
     check(&locked, Member(5), quietly, Err(Refusal::Locked));
@@ -211,14 +234,15 @@ fn a_quiet_session_says_something_on_this_machine_only() {
     assert_eq!(room.check_speaks(Member(4), NOW), Err(Refusal::ReadOnly));
 
     // It is decided anew where it comes back from.
-    let from = |session, quiet| (Member(session), Op::Back { quiet: Some(quiet) });
+    let from = |session, quiet| (Member(session), Op::Back { quiet: Some(quiet), origin: 0 });
     let room = after(room, &[from(4, Quiet::Speaking), from(3, Quiet::ReadOnly)]);
     for op in all() {
         check(&room, Member(3), op.clone(), Err(Refusal::ReadOnly));
         assert_eq!(room.decide(Member(4), op, NOW).map(|facts| facts.len()), Ok(1));
     }
     // Nobody becomes quiet, or loud, on the way.
-    let room = after(room, &[from(2, Quiet::ReadOnly), (Member(4), Op::Back { quiet: None })]);
+    let room =
+        after(room, &[from(2, Quiet::ReadOnly), (Member(4), Op::Back { quiet: None, origin: 0 })]);
     let is_quiet = |session| room.member(session).is_some_and(|member| member.quiet.is_some());
     assert!(!is_quiet(2) && is_quiet(4));
 }
@@ -238,10 +262,15 @@ fn what_is_done_to_a_quiet_member_is_told_like_anything_else() {
 
 #[test]
 fn a_connection_that_is_cut_or_new_is_noted_without_a_word() {
-    let back = || Op::Back { quiet: None };
+    let back = || Op::Back { quiet: None, origin: 0 };
     let (session, quiet) = (2, None);
     check(&private(), Member(2), Op::Away, Ok(vec![fact(None, Change::Away { session })]));
-    check(&private(), Member(2), back(), Ok(vec![fact(None, Change::Back { session, quiet })]));
+    check(
+        &private(),
+        Member(2),
+        back(),
+        Ok(vec![fact(None, Change::Back { session, quiet, origin: 0 })]),
+    );
     check(&private(), Member(9), back(), NO_MEMBER);
     let state = after(private(), &[(Member(2), Op::Away)]);
     assert!(state.member(2).is_some_and(|bob| bob.away) && state.next_id() == 13);
@@ -424,7 +453,13 @@ fn a_mute_is_told_when_it_begins_and_when_nothing_else_keeps_one_from_speaking()
     // Brought along, it is not told.
     let brought = private().decide(Member(2), Op::BringMute(until(60)), NOW);
     assert!(brought.is_ok_and(|facts| facts.len() == 1 && facts[0].id.is_none()));
-    let muted = Op::Join { user: name("dave"), quiet: None, muted: Some(until(60)), origin: 0 };
+    let muted = Op::Join {
+        user: name("dave"),
+        quiet: None,
+        muted: Some(until(60)),
+        origin: 0,
+        comes_back: false,
+    };
     let joined = after(private(), &[(Member(4), muted)]);
     let refused = Err(Refusal::Muted { seconds: Some(60) });
     assert_eq!((joined.check_speaks(Member(4), NOW), joined.next_id()), (refused, 14));
@@ -478,16 +513,44 @@ fn the_room_goes_to_who_has_been_here_for_the_longest_time_or_to_nobody() {
 
 #[test]
 fn a_server_that_is_no_more_takes_its_members_out_and_nobody_else() {
-    let join = |user: &str, origin| Op::Join { user: name(user), quiet: None, muted: None, origin };
-    let joined = [(Member(4), join("dave", 7)), (Member(5), join("eve", 8))];
+    let join = |user: &str, origin, comes_back| {
+        let (user, quiet, muted) = (name(user), None, None);
+        Op::Join { user, quiet, muted, origin, comes_back }
+    };
+    let joined = [
+        (Member(4), join("dave", 7, false)),
+        (Member(5), join("eve", 8, false)),
+        (Member(6), join("finn", 7, true)),
+        (Member(7), join("gil", 7, true)),
+        (Member(7), Op::Away),
+        (Member(8), join("hal", 7, true)),
+    ];
     let state = after(private(), &joined);
     check(&state, Member(1), Op::Buried(7), Err(Refusal::OwnerOnly));
-    let left = Change::Left { session: 4, user: name("dave"), text: None };
-    check(&state, Due, Op::Buried(7), Ok(vec![fact(15, left)]));
+    check(&state, Member(1), Op::Unclaimed(7), Err(Refusal::OwnerOnly));
+    let left =
+        |session, user: &str, id| fact(id, Change::Left { session, user: name(user), text: None });
+    let away = |session| fact(None, Change::Away { session });
+    let buried = vec![away(6), away(8), left(4, "dave", 18)];
+    check(&state, Due, Op::Buried(7), Ok(buried));
     // What is posted twice happens once.
     let state = after(state, &[(Due, Op::Buried(7))]);
     check(&state, Due, Op::Buried(7), Ok(vec![]));
-    assert_eq!(state.members().len(), 4);
+    // Whoever has come back to another server stays.
+    let state = after(state, &[(Member(8), Op::Back { quiet: None, origin: 8 })]);
+    let unclaimed = vec![left(6, "finn", 19), left(7, "gil", 20)];
+    check(&state, Due, Op::Unclaimed(7), Ok(unclaimed));
+    let state = after(state, &[(Due, Op::Unclaimed(7))]);
+    check(&state, Due, Op::Unclaimed(7), Ok(vec![]));
+    assert_eq!(state.members().len(), 5);
+}
+
+#[test]
+fn a_room_whose_owner_was_on_a_server_that_is_no_more_goes_to_another_member() {
+    let state = after(private(), &[(Member(1), Op::Back { quiet: None, origin: 7 })]);
+    let owner = fact(14, Change::Owner { session: 2, user: name("bob") });
+    let left = fact(13, Change::Left { session: 1, user: name("alice"), text: None });
+    check(&state, Due, Op::Buried(7), Ok(vec![left, owner]));
 }
 
 #[test]
@@ -572,13 +635,16 @@ fn op() -> impl Strategy<Value = Op> {
         (0..10i64).prop_map(|at| Op::EndIfEmpty { since: Time::from_millis(100_000 + at) }),
     ];
     prop_oneof![
-        12 => (user(), quiet(), prop::option::of(any_mute()), 0..3u64).prop_map(
-            |(user, quiet, muted, origin)| Op::Join { user, quiet, muted, origin },
+        12 => (user(), quiet(), prop::option::of(any_mute()), 0..3u64, any::<bool>()).prop_map(
+            |(user, quiet, muted, origin, comes_back)| {
+                Op::Join { user, quiet, muted, origin, comes_back }
+            },
         ),
         1 => (0..3u64).prop_map(Op::Buried),
+        1 => (0..3u64).prop_map(Op::Unclaimed),
         3 => prop::option::of(text()).prop_map(|text| Op::Leave { text }),
         2 => Just(Op::Move),
-        2 => prop_oneof![Just(Op::Away), quiet().prop_map(|quiet| Op::Back { quiet })],
+        2 => prop_oneof![Just(Op::Away), (quiet(), 0..3u64).prop_map(|(quiet, origin)| Op::Back { quiet, origin })],
         4 => prop::collection::vec(any_speech(), 0..3).prop_map(Op::Say),
         1 => text().prop_map(Op::Announce),
         1 => any_mute().prop_map(Op::BringMute),
@@ -662,7 +728,7 @@ proptest! {
         let changes = [
             Change::Left { session, user: user.clone(), text: None },
             Change::Away { session },
-            Change::Back { session, quiet: Some(Quiet::Speaking) },
+            Change::Back { session, quiet: Some(Quiet::Speaking), origin: 0 },
             Change::Renamed { session, user: user.clone(), to: name("eve") },
             Change::Kicked { session, user: user.clone(), seconds: 1, until, by: by() },
             Change::Unkicked { user: user.clone(), by: by() },

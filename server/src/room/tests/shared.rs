@@ -331,14 +331,46 @@ fn a_speaker_waits_while_much_waits_for_the_log_and_nobody_else_does() {
 #[test]
 fn the_members_of_a_server_that_stops_leave_on_the_others() {
     let mut shared = Shared::new(2);
+    let (alice, bob, carol) = (person(1, "alice"), Person::new(2, "bob", TEXT), person(3, "carol"));
+    shared.post(0, alice.joins());
+    shared.post(1, bob.joins());
+    shared.post(1, carol.joins());
+    shared.order_all();
+    shared.room(1).stop(Instant::now() + patience::DEADLINE);
+    assert!(carol.socket.text().contains("\"bye\""));
+    shared.order_all();
+    assert!(alice.socket.text().ends_with("\"room\":\"math\",\"user\":\"bob\"}\n"));
+    assert_eq!(alice.socket.text().matches("\"left\"").count(), 1);
+    // Whoever can come back is waited for.
+    assert_eq!(shared.room(0).status().members, 2);
+    shared.post(0, Envelope::Op { by: By::Time, op: Op::Unclaimed(2), answered: None });
+    shared.order_all();
+    assert!(alice.socket.text().ends_with("\"room\":\"math\",\"user\":\"carol\"}\n"));
+    assert_eq!(shared.room(0).status().members, 1);
+}
+
+#[test]
+fn a_member_that_comes_back_to_another_server_stays_and_is_told_what_it_missed() {
+    let mut shared = Shared::new(2);
     let (alice, bob) = (person(1, "alice"), person(2, "bob"));
     shared.post(0, alice.joins());
     shared.post(1, bob.joins());
     shared.order_all();
-    shared.room(1).stop(Instant::now() + patience::DEADLINE);
-    assert!(bob.socket.text().contains("\"bye\""));
+    let last = shared.room(0).next_id() - 1;
+    shared.post(0, alice.says("while bob is away"));
     shared.order_all();
-    assert!(alice.socket.text().ends_with("\"room\":\"math\",\"user\":\"bob\"}\n"));
-    assert_eq!(alice.socket.text().matches("\"left\"").count(), 1);
-    assert_eq!(shared.room(0).status().members, 1);
+    let again = person(2, "bob");
+    let (answered, answer) = bounded(1);
+    let last = Last { event: Some(last), private: 0 };
+    shared.post(0, Envelope::Resume { coming: again.coming(), last, answered });
+    shared.order_all();
+    assert_eq!(answer.recv(), Ok(Ok(())));
+    assert_eq!(said(&again).len(), 1, "{}", again.socket.text());
+    // What is said now, it is told once, where it is; a burial of its old server takes no notice.
+    shared.post(1, Envelope::Op { by: By::Time, op: Op::Buried(2), answered: None });
+    shared.post(0, alice.says("welcome back"));
+    shared.order_all();
+    assert_eq!((said(&again).len(), said(&bob).len()), (2, 1));
+    assert_eq!(shared.room(1).status().members, 2);
+    shared.check_same();
 }

@@ -1,0 +1,385 @@
+//! Which servers are alive. Each holds a lease and renews it; one whose lease has run out is
+//! declared dead by another and buried: its members leave their rooms.
+//!
+//! # Guarantees
+//!
+//! 1. A Redis that was paused or restarted kills nobody: death is declared only by a server
+//!    that has renewed its own lease for a while without a gap, by Redis's clock.
+//! 2. A server that was declared dead stays dead: nothing more is taken from it.
+//! 3. A burial is carried on by the first of the servers alive until it is done, and a part
+//!    of it that is done twice changes nothing.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use madang_protocol::room::Destination;
+use redis::{Connection, ErrorKind, RedisResult, Script};
+
+use super::{
+    connection::Redis,
+    keys::{self, BURIALS, RoomKeys, SERVERS},
+    server::{ClusterServer, OwnServer},
+};
+use crate::room::{By, Op, refusal::Refusal};
+
+/// A lease is renewed this many times before it would run out.
+const RENEWALS: u32 = 15;
+
+/// Renews the lease. Returns the time, the other servers alive or not, those of them without a
+/// lease, and the burials that are not done; nothing if this server counts as dead.
+static RENEW: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+        if redis.call('EXISTS', KEYS[2]) == 1 then
+            return false
+        end
+        redis.call('SET', KEYS[1], '1', 'PX', ARGV[3])
+        redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
+        local now = redis.call('TIME')
+        local time = string.format('%.0f', tonumber(now[1]) * 1000 + math.floor(now[2] / 1000))
+        local servers = redis.call('HKEYS', KEYS[3])
+        local silent = {}
+        for _, server in ipairs(servers) do
+            if redis.call('EXISTS', 'madang:server:' .. server .. ':lease') == 0 then
+                table.insert(silent, server)
+            end
+        end
+        return {time, servers, silent, redis.call('HGETALL', KEYS[4])}",
+    )
+});
+
+/// Declares a server dead that has no lease, unless time has passed since that was seen: then
+/// Redis was away, and with it the chance to renew one.
+static DECLARE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+        local now = redis.call('TIME')
+        local time = tonumber(now[1]) * 1000 + math.floor(now[2] / 1000)
+        if time - tonumber(ARGV[2]) > tonumber(ARGV[3]) or redis.call('EXISTS', KEYS[1]) == 1 then
+            return 0
+        end
+        redis.call('HDEL', KEYS[3], ARGV[1])
+        if redis.call('EXISTS', KEYS[2]) == 1 then
+            return 0
+        end
+        redis.call('SET', KEYS[2], 'declared')
+        redis.call('HSET', KEYS[4], ARGV[1], string.format('%.0f', time))
+        return 1",
+    )
+});
+
+/// Gives the lease up for good: this server has stopped.
+static RESIGN: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+        redis.call('DEL', KEYS[1])
+        redis.call('HDEL', KEYS[3], ARGV[1])
+        if redis.call('EXISTS', KEYS[2]) == 0 then
+            local now = redis.call('TIME')
+            local time = tonumber(now[1]) * 1000 + math.floor(now[2] / 1000)
+            redis.call('SET', KEYS[2], 'declared')
+            redis.call('HSET', KEYS[4], ARGV[1], string.format('%.0f', time))
+        end
+        return 1",
+    )
+});
+
+/// Whether this server takes part, and with how many others.
+pub(super) struct Link {
+    /// Whether its lease was renewed the last time it tried.
+    is_linked: AtomicBool,
+    /// How many servers there are, with this one.
+    servers: AtomicUsize,
+    /// Sent to once the others have taken it for dead.
+    fence: Sender<()>,
+    fenced: Receiver<()>,
+}
+
+impl Link {
+    pub(super) fn new() -> Link {
+        let (fence, fenced) = bounded(1);
+        let (is_linked, servers) = (AtomicBool::new(false), AtomicUsize::new(0));
+        Link { is_linked, servers, fence, fenced }
+    }
+
+    /// Whether this server reaches Redis and counts as alive.
+    pub(super) fn is_linked(&self) -> bool {
+        self.is_linked.load(Ordering::Relaxed)
+    }
+
+    /// Where it is said that the others have taken it for dead.
+    pub(super) fn fenced(&self) -> Receiver<()> {
+        self.fenced.clone()
+    }
+
+    pub(super) fn servers(&self) -> usize {
+        self.servers.load(Ordering::Relaxed)
+    }
+}
+
+/// How long things take among servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Timing {
+    /// How long a lease lasts.
+    pub(super) lease: Duration,
+    /// For how long one's own must have been renewed before another may be declared dead.
+    pub(super) settling: Duration,
+}
+
+/// A server's own lease, and what it needs to renew it.
+pub(super) struct Lease {
+    pub(super) redis: Redis,
+    pub(super) origin: u64,
+    /// What operators call this server.
+    pub(super) name: String,
+    pub(super) timing: Timing,
+    pub(super) link: Arc<Link>,
+}
+
+/// What renewing a lease has shown.
+struct Renewed {
+    /// Redis's clock, in milliseconds.
+    time: u64,
+    /// All servers that were not declared dead.
+    servers: Vec<u64>,
+    /// Those without a lease.
+    silent: Vec<u64>,
+    /// The dead that are not buried, and when they were declared dead.
+    burials: Vec<(u64, u64)>,
+}
+
+impl Lease {
+    /// Renews the lease; none if this server counts as dead.
+    fn renew(&self, connection: &mut Connection) -> RedisResult<Option<Renewed>> {
+        type Fields = (u64, Vec<u64>, Vec<u64>, Vec<(u64, u64)>);
+        let lease_millis = self.timing.lease.as_millis() as u64;
+        let answer: Option<Fields> = RENEW
+            .key(keys::lease(self.origin))
+            .key(keys::dead(self.origin))
+            .key((SERVERS, BURIALS))
+            .arg((self.origin, &self.name, lease_millis))
+            .invoke(connection)?;
+        Ok(answer.map(|(time, servers, silent, burials)| {
+            self.link.servers.store(servers.len(), Ordering::Relaxed);
+            self.link.is_linked.store(true, Ordering::Relaxed);
+            Renewed { time, servers, silent, burials }
+        }))
+    }
+
+    /// Takes a lease for the first time.
+    pub(super) fn take(&self, connection: &mut Connection) -> RedisResult<()> {
+        self.renew(connection).map(|_| ())
+    }
+
+    fn resign(&self) -> RedisResult<()> {
+        RESIGN
+            .key(keys::lease(self.origin))
+            .key(keys::dead(self.origin))
+            .key((SERVERS, BURIALS))
+            .arg(self.origin)
+            .invoke(&mut self.redis.connect()?)
+    }
+}
+
+/// Starts the thread that renews the lease; it gives the lease up when `stop` is dropped.
+pub(super) fn start_keeper(
+    lease: Lease,
+    server: OwnServer,
+    stop: Receiver<()>,
+) -> std::io::Result<JoinHandle<()>> {
+    let keeper = Keeper {
+        lease,
+        server,
+        stop,
+        connection: None,
+        steady: None,
+        buried: HashSet::new(),
+        told: HashSet::new(),
+        burial: None,
+    };
+    std::thread::Builder::new().name("keeper".to_owned()).spawn(move || keeper.run())
+}
+
+struct Keeper {
+    lease: Lease,
+    server: OwnServer,
+    stop: Receiver<()>,
+    connection: Option<Connection>,
+    /// Since when the lease has been renewed without a gap, and when it was last.
+    steady: Option<(u64, u64)>,
+    /// The dead whose members have left.
+    buried: HashSet<u64>,
+    /// The dead that this server's private rooms were told of.
+    told: HashSet<u64>,
+    /// The burial under way: the thread tells whether it is done.
+    burial: Option<(u64, JoinHandle<RedisResult<()>>)>,
+}
+
+impl Keeper {
+    fn run(mut self) {
+        let pause = self.lease.timing.lease / RENEWALS;
+        let mut is_away = false;
+        loop {
+            match self.renew() {
+                Ok(true) => is_away = false,
+                Ok(false) => {
+                    self.lease.link.is_linked.store(false, Ordering::Relaxed);
+                    if let Some(server) = self.server.get() {
+                        server.fenced();
+                    }
+                    // It holds one, and one was said.
+                    let _ = self.lease.link.fence.try_send(());
+                    return;
+                }
+                Err(error) => {
+                    (self.connection, self.steady) = (None, None);
+                    self.lease.link.is_linked.store(false, Ordering::Relaxed);
+                    if !std::mem::replace(&mut is_away, true) {
+                        tracing::warn!(%error, "failed to renew this server's lease in Redis");
+                    }
+                }
+            }
+            if !matches!(self.stop.recv_timeout(pause), Err(RecvTimeoutError::Timeout)) {
+                break;
+            }
+        }
+        if let Err(error) = self.lease.resign() {
+            tracing::warn!(%error, "failed to give up this server's lease");
+        }
+    }
+
+    /// Renews the lease, and does what that has shown to be necessary; false if this server
+    /// counts as dead.
+    fn renew(&mut self) -> RedisResult<bool> {
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            none => none.insert(self.lease.redis.connect()?),
+        };
+        let Some(renewed) = self.lease.renew(connection)? else { return Ok(false) };
+        let gap = (self.lease.timing.lease * 2 / 3).as_millis() as u64;
+        let since = match self.steady {
+            Some((since, last)) if renewed.time.abs_diff(last) <= gap => since,
+            _ => renewed.time,
+        };
+        self.steady = Some((since, renewed.time));
+        let settling = self.lease.timing.settling.as_millis() as u64;
+        if renewed.time.saturating_sub(since) >= settling {
+            self.declare_dead(&renewed)?;
+        }
+        self.tell_private_rooms(&renewed);
+        // The first of those alive buries.
+        let alive = renewed.servers.iter().filter(|server| !renewed.silent.contains(server));
+        if alive.min() == Some(&self.lease.origin) {
+            self.carry_on_burials(&renewed);
+        }
+        Ok(true)
+    }
+
+    fn declare_dead(&mut self, renewed: &Renewed) -> RedisResult<()> {
+        let Some(connection) = &mut self.connection else { return Ok(()) };
+        let tolerance = (self.lease.timing.lease / 3).as_millis() as u64;
+        for silent in &renewed.silent {
+            let declared: bool = DECLARE
+                .key(keys::lease(*silent))
+                .key(keys::dead(*silent))
+                .key((SERVERS, BURIALS))
+                .arg((*silent, renewed.time, tolerance))
+                .invoke(connection)?;
+            if declared {
+                tracing::warn!(server = silent, "a server of the cluster is gone");
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the private rooms of burials that have begun or ended: whoever has not opened such
+    /// a room can't.
+    fn tell_private_rooms(&mut self, renewed: &Renewed) {
+        let burials: HashSet<u64> = renewed.burials.iter().map(|(dead, _)| *dead).collect();
+        let begun = burials.difference(&self.told).map(|dead| Op::Buried(*dead));
+        let over = self.told.difference(&burials).map(|dead| Op::Unclaimed(*dead));
+        let ops: Vec<Op> = begun.chain(over).collect();
+        if let Some(server) = self.server.get().filter(|_| !ops.is_empty()) {
+            for room in server.rooms().private() {
+                for op in &ops {
+                    // One that has ended has no members.
+                    let _ = room.act_now(By::Time, op.clone());
+                }
+                server.end_room_when_empty(&room);
+            }
+            self.told = burials;
+        }
+    }
+
+    /// Begins a part of a burial that is due, unless another is under way.
+    fn carry_on_burials(&mut self, renewed: &Renewed) {
+        if let Some((dead, burial)) = self.burial.take_if(|(_, burial)| burial.is_finished()) {
+            match burial.join() {
+                Ok(Ok(())) => {
+                    self.buried.insert(dead);
+                }
+                Ok(Err(error)) => tracing::warn!(%error, "failed to bury a server; trying again"),
+                Err(_) => tracing::error!("a burial has panicked"),
+            }
+        }
+        let Some(server) = self.server.get().filter(|_| self.burial.is_none()) else { return };
+        let held_for = server.resume_window().as_millis() as u64;
+        let due = renewed.burials.iter().find_map(|(dead, died)| {
+            let is_over = renewed.time.saturating_sub(*died) >= held_for;
+            match self.buried.contains(dead) {
+                false => Some((*dead, Op::Buried(*dead))),
+                true if is_over => Some((*dead, Op::Unclaimed(*dead))),
+                true => None,
+            }
+        });
+        let Some((dead, op)) = due else { return };
+        let redis = self.lease.redis.clone();
+        let burial = std::thread::Builder::new().name("burial".to_owned());
+        match burial.spawn(move || bury(&redis, &*server, dead, &op)) {
+            Ok(burial) => self.burial = Some((dead, burial)),
+            Err(error) => tracing::warn!(%error, "failed to bury a server; trying again"),
+        }
+    }
+}
+
+/// Has an op of a burial carried out in every public room that the dead server was in, and
+/// notes that.
+fn bury(redis: &Redis, server: &dyn ClusterServer, dead: u64, op: &Op) -> RedisResult<()> {
+    let mut connection = redis.connect()?;
+    let rooms: Vec<String> =
+        redis::cmd("SMEMBERS").arg(keys::rooms(dead)).query(&mut connection)?;
+    for meta in rooms {
+        let Some(name) = RoomKeys::room_of(&meta) else { continue };
+        let room = match server.rooms().find(&Destination::Public(name.clone())) {
+            Some(room) => room,
+            None if redis::cmd("EXISTS").arg(meta).query(&mut connection)? => {
+                let unopened = |_| (ErrorKind::Io, "a room of the dead server can't be opened");
+                server.rooms().make_public(&name).map_err(unopened)?
+            }
+            None => continue,
+        };
+        match room.act(By::Time, op.clone()) {
+            Err(Refusal::Unavailable) => return Err((ErrorKind::Io, "Redis is away").into()),
+            // One that has ended has no members.
+            _ => server.end_room_when_empty(&room),
+        }
+    }
+    match op {
+        Op::Buried(_) => {
+            redis::cmd("SET").arg(keys::dead(dead)).arg("buried").query(&mut connection)
+        }
+        _ => {
+            let mut forget = redis::pipe();
+            forget.del(keys::rooms(dead)).ignore().hdel(BURIALS, dead).ignore();
+            forget.query(&mut connection)
+        }
+    }
+}

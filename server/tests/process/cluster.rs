@@ -1,0 +1,164 @@
+//! Servers of a cluster that are killed or stand still, and a Redis that does, over a real
+//! Redis that the test starts.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use madang_tests::redis::TestRedis;
+use rustix::process::Signal;
+
+use crate::{
+    incoming::PATIENCE,
+    peer::Peer,
+    program::Program,
+    server_process::{ServerProcess, command},
+};
+
+/// How long a server that is silent counts as alive here.
+const LEASE: Duration = Duration::from_millis(1_500);
+
+#[track_caller]
+fn node(redis: &TestRedis) -> ServerProcess {
+    let lease = LEASE.as_millis().to_string();
+    let flags = ["--cluster", &redis.url(), "--cluster-lease", &lease, "--rate-limit", "off"];
+    ServerProcess::start_as(command().args(flags))
+}
+
+fn left(name: &str) -> String {
+    format!("[{name}]님이 퇴장했습니다.\n")
+}
+
+fn joined(name: &str) -> String {
+    format!("[{name}]님이 입장했습니다.\n")
+}
+
+/// What `/healthz` answers: the status line.
+#[track_caller]
+fn health(server: &ServerProcess) -> String {
+    let mut peer = Peer::connect(server.web_address);
+    peer.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    peer.expect("HTTP/1.1 ");
+    peer.expect("\r\n")
+}
+
+#[track_caller]
+fn wait_for_health(server: &ServerProcess, status: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    while health(server) != status {
+        assert!(Instant::now() < deadline, "{status} is not what /healthz says");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// How often a peer was sent this, once it was sent `last`.
+#[track_caller]
+fn count(peer: &mut Peer, text: &str, last: &str) -> usize {
+    peer.expect(last);
+    String::from_utf8_lossy(peer.bytes()).matches(text).count()
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn the_members_of_a_killed_server_leave_and_its_rooms_are_whole_on_the_other() {
+    let redis = TestRedis::start();
+    let doomed = node(&redis);
+    let other = node(&redis);
+    let mut bob = Peer::join(other.address, "bob");
+    let mut carol = Peer::join(doomed.address, "carol");
+    let mut alice = Peer::join(doomed.address, "alice");
+    bob.expect(&joined("alice"));
+    alice.say("/join 수학");
+    alice.say("/topic 덧셈");
+    for number in 0..50 {
+        alice.say(&format!("{number}"));
+    }
+    alice.expect("[alice] 49\n");
+    carol.say("before the end");
+    bob.expect("[carol] before the end\n");
+    // Somebody who may come back: their name is kept for them.
+    let mut finn = Peer::connect(doomed.address);
+    finn.say("/json");
+    finn.say(r#"{"type":"login","name":"finn"}"#);
+    bob.expect(&joined("finn"));
+    // It is killed.
+    drop(doomed);
+    bob.expect(&left("carol"));
+    // Their names are free, and nobody leaves twice.
+    let _carol = Peer::join(other.address, "carol");
+    bob.expect(&joined("carol"));
+    bob.say("/who");
+    bob.expect("finn");
+    bob.say("/join 수학");
+    bob.expect("덧셈");
+    bob.expect("[alice] 49\n");
+    bob.say("still here");
+    assert_eq!(count(&mut bob, &left("carol"), "[bob] still here\n"), 1);
+    bob.say("/who");
+    let before = bob.expect("bob");
+    assert!(!before.contains("alice"), "{before}");
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn a_redis_that_stands_still_for_longer_than_a_lease_kills_nobody() {
+    let redis = TestRedis::start();
+    let servers = [node(&redis), node(&redis)];
+    let mut alice = Peer::join(servers[0].address, "alice");
+    let mut bob = Peer::join(servers[1].address, "bob");
+    alice.expect(&joined("bob"));
+    // Long enough that each might declare the other dead.
+    thread::sleep(2 * LEASE);
+    redis.pause();
+    servers.iter().for_each(|server| wait_for_health(server, "503 Service Unavailable"));
+    thread::sleep(2 * LEASE);
+    redis.resume();
+    servers.iter().for_each(|server| wait_for_health(server, "200 OK"));
+    thread::sleep(2 * LEASE);
+    alice.say("are you there?");
+    assert_eq!(count(&mut bob, &left("alice"), "[alice] are you there?\n"), 0);
+    bob.say("I am");
+    assert_eq!(count(&mut alice, &left("bob"), "[bob] I am\n"), 0);
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn a_server_that_stood_still_for_longer_than_its_lease_says_nothing_more_and_ends() {
+    let redis = TestRedis::start();
+    let (mut frozen, other) = (node(&redis), node(&redis));
+    let mut alice = Peer::join(frozen.address, "alice");
+    let mut bob = Peer::join(other.address, "bob");
+    alice.expect(&joined("bob"));
+    frozen.signal(Signal::STOP);
+    alice.say("from an old life");
+    bob.expect(&left("alice"));
+    let _alice = Peer::join(other.address, "alice");
+    bob.expect(&joined("alice"));
+    frozen.signal(Signal::CONT);
+    let told = alice.expect_end();
+    assert!(told.contains("서버"), "{told}");
+    assert_eq!(frozen.expect_exit(), 1);
+    let why = "madang-server: --cluster: the other servers took this one for dead\n";
+    frozen.err().expect(why);
+    bob.say("the end");
+    assert_eq!(count(&mut bob, "from an old life", "[bob] the end\n"), 0);
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn a_server_says_which_cluster_it_is_part_of_or_why_it_is_not() {
+    let redis = TestRedis::start();
+    let first = node(&redis);
+    let mut second = command();
+    second.args(["--lang", "en", "--cluster", &redis.url(), "--node", "second"]);
+    let mut second = Program::start(second.args(["--listen", "127.0.0.1:0"]));
+    second.out().expect("+++ Cluster: ");
+    second.out().expect(", 2 servers\n");
+    drop(first);
+    let mut nowhere = command();
+    nowhere.args(["--cluster", "unix:///nowhere/socket"]);
+    let mut nowhere = Program::start(&mut nowhere);
+    assert_eq!(nowhere.expect_exit(), 1);
+    nowhere.err().expect("madang-server: --cluster: failed to reach Redis at /nowhere/socket: ");
+}
