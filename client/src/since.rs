@@ -6,7 +6,7 @@ use jiff::{
     Timestamp, ToSpan as _, Zoned,
     civil::{self, DateTime},
 };
-use madang_protocol::event::{Event, Time};
+use madang_protocol::event::Time;
 
 /// A place in a room's history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,11 +23,12 @@ pub enum Since {
 pub struct NoSince;
 
 impl Since {
-    /// Whether `event` is older than this.
-    pub(crate) fn is_behind(self, event: &Event) -> bool {
+    /// Whether an event is older than this. Its time is `None` if this version does not know the
+    /// event.
+    pub(crate) fn is_behind(self, id: u64, time: Option<Time>) -> bool {
         match self {
-            Since::Id(id) => event.id() <= id,
-            Since::Time(time) => event.stamp().time < time,
+            Since::Id(since) => id <= since,
+            Since::Time(since) => time.is_some_and(|time| time < since),
         }
     }
 

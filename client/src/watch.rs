@@ -138,7 +138,8 @@ impl Watch<'_> {
                 }
                 Some(ServerMessage::History { events, .. }) => {
                     if let Some(reading) = &mut self.reading {
-                        reading.earlier.add(events.iter().map(|event| &**event));
+                        let known = events.iter().map(|event| &**event);
+                        reading.earlier.add(&earlier::ids(&received.line), known);
                     }
                 }
                 message if number.is_some() && number == self.page_number() => match message {
@@ -229,25 +230,26 @@ impl Watch<'_> {
             Some(Since::Id(id)) => Some(id),
             Some(Since::Time(_)) | None => None,
         };
-        for event in earlier.into_events() {
-            self.print_gap(last, &event, out);
-            last = Some(event.id());
-            self.print_message(&ServerMessage::Event(event), out);
+        for (id, event) in earlier.into_events() {
+            // The server has restarted its ids, and reports that itself.
+            if !matches!(event, Some(Event::Restarted { .. })) {
+                self.print_gap(last, id, out);
+            }
+            last = Some(id);
+            if let Some(event) = event {
+                self.print_message(&ServerMessage::Event(event), out);
+            }
         }
         for received in came {
             self.print(&received, out);
         }
     }
 
-    /// Prints that events are missing between `last` and `event`, if any are.
-    fn print_gap(&mut self, last: Option<u64>, event: &Event, out: &mut Vec<u8>) {
+    /// Prints that events are missing between `last` and `next`, if any are.
+    fn print_gap(&mut self, last: Option<u64>, next: u64, out: &mut Vec<u8>) {
         let Some(from) = last.and_then(|last| last.checked_add(1)) else { return };
-        let Some(to) = event.id().checked_sub(1).filter(|to| *to >= from) else { return };
-        if matches!(event, Event::Restarted { .. }) {
-            // The server has restarted its ids, and reports that itself.
-            return;
-        }
-        let room = event.stamp().room.to_string().into();
+        let Some(to) = next.checked_sub(1).filter(|to| *to >= from) else { return };
+        let room = self.session.room().unwrap_or_default().into();
         self.print_message(&ServerMessage::Gap { room, from, to, reason: None }, out);
     }
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use madang_protocol::event::Event;
+use serde::Deserialize;
 
 use crate::since::Since;
 
@@ -23,15 +24,15 @@ const MOST_PAGE_BYTES: usize = 4 * 1_024 * 1_024;
 /// What has been fetched so far.
 pub(super) struct Earlier {
     since: Since,
-    /// The events since the starting point, by id.
-    events: BTreeMap<u64, Event>,
+    /// The events since the starting point, by id; `None` if this version does not know one.
+    events: BTreeMap<u64, Option<Event>>,
     bytes: usize,
     /// The lowest id received so far; the next page has lower ones.
     lowest: Option<u64>,
     pages: usize,
     /// The events of the current page. They may arrive in several messages, oldest first, and
     /// the connection may be lost in between.
-    page: Vec<Event>,
+    page: BTreeMap<u64, Option<Event>>,
     page_bytes: usize,
     end: Option<End>,
 }
@@ -55,7 +56,7 @@ impl Earlier {
             bytes: 0,
             lowest: None,
             pages: 0,
-            page: Vec::new(),
+            page: BTreeMap::new(),
             page_bytes: 0,
             end: None,
         }
@@ -64,37 +65,46 @@ impl Earlier {
     /// Begins a page, or begins it again. Returns `before` and `limit` for the request.
     pub(super) fn begin_page(&mut self) -> (Option<u64>, Option<usize>) {
         self.pages += 1;
-        (self.page, self.page_bytes) = (Vec::new(), 0);
+        (self.page, self.page_bytes) = (BTreeMap::new(), 0);
         (self.lowest, self.lowest.map(|_| PAGE_EVENTS))
     }
 
-    /// Adds events of the page, and ignores those that don't belong to it.
-    pub(super) fn add<'e>(&mut self, events: impl Iterator<Item = &'e Event>) {
-        for event in events.filter(|event| self.lowest.is_none_or(|lowest| event.id() < lowest)) {
+    /// Adds a part of the page: the ids of all its events, and the events that this version knows.
+    /// Ignores those that don't belong to the page.
+    pub(super) fn add<'e>(&mut self, ids: &[u64], known: impl Iterator<Item = &'e Event>) {
+        let before = self.lowest.unwrap_or(u64::MAX);
+        let ids = ids.iter().map(|id| (*id, None));
+        let all = ids.chain(known.map(|event| (event.id(), Some(event))));
+        for (id, event) in all.filter(|(id, _)| self.lowest.is_none() || *id < before) {
             if self.page.len() >= MOST_PAGE_EVENTS || self.page_bytes >= MOST_PAGE_BYTES {
                 self.end = Some(End::TooMuch);
                 return;
             }
-            self.page_bytes += event.encoded_bytes();
-            self.page.push(event.clone());
+            let entry = self.page.entry(id).or_default();
+            if let Some(event) = event {
+                self.page_bytes += event.encoded_bytes();
+                *entry = Some(event.clone());
+            }
         }
     }
 
     /// Ends the page. Returns why it was the last one; `None` if another is needed.
     pub(super) fn end_page(&mut self) -> Option<End> {
         let before = self.lowest;
-        for event in std::mem::take(&mut self.page) {
-            self.lowest = Some(self.lowest.map_or(event.id(), |lowest| lowest.min(event.id())));
-            if self.since.is_behind(&event) {
+        let page = std::mem::take(&mut self.page);
+        self.lowest = page.first_key_value().map(|(id, _)| *id).or(before);
+        for (id, event) in page {
+            if self.since.is_behind(id, event.as_ref().map(|event| event.stamp().time)) {
                 self.end = self.end.or(Some(End::Reached));
             } else {
-                self.bytes += event.encoded_bytes();
-                self.events.insert(event.id(), event);
+                self.bytes += event.as_ref().map_or(0, Event::encoded_bytes);
+                self.events.insert(id, event);
             }
         }
         while self.events.len() > MOST_EVENTS || self.bytes > MOST_BYTES {
             // The newest are kept.
-            self.bytes -= self.events.pop_first().map_or(self.bytes, |(_, it)| it.encoded_bytes());
+            let oldest = self.events.pop_first().and_then(|(_, event)| event);
+            self.bytes -= oldest.map_or(0, |event| event.encoded_bytes());
             self.end = Some(End::TooMuch);
         }
         let is_next =
@@ -113,15 +123,30 @@ impl Earlier {
         self.pages >= MOST_PAGES
     }
 
-    /// The first fetched event.
+    /// The first fetched event that this version knows.
     pub(super) fn first(&self) -> Option<&Event> {
-        self.events.first_key_value().map(|(_, event)| event)
+        self.events.values().flatten().next()
     }
 
-    /// The events since the starting point, in order.
-    pub(super) fn into_events(self) -> impl Iterator<Item = Event> {
-        self.events.into_values()
+    /// The events since the starting point, in order, by id; `None` if this version does not
+    /// know one.
+    pub(super) fn into_events(self) -> impl Iterator<Item = (u64, Option<Event>)> {
+        self.events.into_iter()
     }
+}
+
+/// The ids of all events of a `history` message, even of those that this version does not know.
+pub(super) fn ids(message: &str) -> Vec<u64> {
+    #[derive(Default, Deserialize)]
+    struct Page {
+        events: Vec<Listed>,
+    }
+    #[derive(Deserialize)]
+    struct Listed {
+        id: Option<u64>,
+    }
+    let page: Page = serde_json::from_str(message).unwrap_or_default();
+    page.events.into_iter().filter_map(|event| event.id).collect()
 }
 
 #[cfg(test)]
@@ -137,6 +162,15 @@ mod tests {
         Event::Said { stamp, user: "bob".into(), text: "hi".into(), me: false, teacher: false }
     }
 
+    /// Adds events that this version knows.
+    fn add(earlier: &mut Earlier, events: &[Event]) {
+        earlier.add(&events.iter().map(Event::id).collect::<Vec<_>>(), events.iter());
+    }
+
+    fn into_ids(earlier: Earlier) -> Vec<u64> {
+        earlier.into_events().map(|(id, _)| id).collect()
+    }
+
     /// Fetches from a server that has the events `kept`, with at most `page` per request.
     fn read(since: Since, kept: &[u64], page: usize) -> (Vec<u64>, End, usize) {
         let mut earlier = Earlier::new(since);
@@ -145,10 +179,10 @@ mod tests {
             let end = before.map_or(kept.len(), |before| kept.partition_point(|id| *id < before));
             let start = end.saturating_sub(page.min(limit.unwrap_or(page)));
             let page: Vec<Event> = kept[start..end].iter().map(|id| said(*id)).collect();
-            earlier.add(page.iter());
+            add(&mut earlier, &page);
             if let Some(end) = earlier.end_page() {
                 let pages = earlier.pages;
-                return (earlier.into_events().map(|event| event.id()).collect(), end, pages);
+                return (into_ids(earlier), end, pages);
             }
         }
     }
@@ -179,19 +213,19 @@ mod tests {
         // The same page every time.
         let mut earlier = Earlier::new(Since::Id(5));
         earlier.begin_page();
-        earlier.add([said(30), said(10), said(20), said(10)].iter());
+        add(&mut earlier, &[said(30), said(10), said(20), said(10)]);
         assert_eq!(earlier.end_page(), None);
         assert_eq!(earlier.begin_page(), (Some(10), Some(PAGE_EVENTS)));
-        earlier.add([said(10), said(20), said(30)].iter());
+        add(&mut earlier, &[said(10), said(20), said(30)]);
         assert_eq!(earlier.end_page(), Some(End::NothingOlder));
-        assert_eq!(earlier.into_events().map(|event| event.id()).collect::<Vec<_>>(), [10, 20, 30]);
+        assert_eq!(into_ids(earlier), [10, 20, 30]);
 
         // Ids that keep rising, one event per page.
         let mut earlier = Earlier::new(Since::Id(5));
         let mut id = u64::MAX;
         loop {
             earlier.begin_page();
-            earlier.add([said(id), said(u64::MAX)].iter());
+            add(&mut earlier, &[said(id), said(u64::MAX)]);
             id -= 1;
             if earlier.end_page().is_some() {
                 break;
@@ -201,12 +235,29 @@ mod tests {
     }
 
     #[test]
+    fn events_that_only_newer_versions_know_are_read_past() {
+        let page = "{\"type\":\"history\",\"room\":\"lobby\",\"more\":false,\"events\":[\
+                    {\"type\":\"firework\",\"id\":8,\"time\":5},{\"type\":\"firework\",\"id\":9}]}";
+        assert_eq!(ids(page), [8, 9]);
+        let mut earlier = Earlier::new(Since::Id(4));
+        earlier.begin_page();
+        earlier.add(&ids(page), [].iter());
+        assert_eq!(earlier.end_page(), None);
+        assert_eq!(earlier.first(), None);
+        assert_eq!(earlier.begin_page(), (Some(8), Some(PAGE_EVENTS)));
+        earlier.add(&[4, 5, 6], [said(6)].iter());
+        assert_eq!(earlier.end_page(), Some(End::Reached));
+        assert_eq!(earlier.first(), Some(&said(6)));
+        assert_eq!(into_ids(earlier), [5, 6, 8, 9]);
+    }
+
+    #[test]
     fn an_endless_page_does_not_fill_the_memory() {
         let mut earlier = Earlier::new(Since::Id(0));
         earlier.begin_page();
         let part: Vec<Event> = (1..=200).map(said).collect();
         for _ in 0..1_000 {
-            earlier.add(part.iter());
+            add(&mut earlier, &part);
         }
         assert!(earlier.page.len() <= MOST_PAGE_EVENTS);
         assert_eq!(earlier.end_page(), Some(End::TooMuch));
@@ -226,11 +277,10 @@ mod tests {
         let mut earlier = Earlier::new(Since::Id(4));
         earlier.begin_page();
         // The oldest part arrives first, and then the connection is lost.
-        earlier.add([said(6), said(7)].iter());
+        add(&mut earlier, &[said(6), said(7)]);
         assert_eq!(earlier.begin_page(), (None, None));
-        earlier.add([said(5), said(6), said(7), said(8), said(9)].iter());
+        add(&mut earlier, &[said(5), said(6), said(7), said(8), said(9)]);
         assert_eq!(earlier.end_page(), Some(End::Reached));
-        let ids: Vec<u64> = earlier.into_events().map(|event| event.id()).collect();
-        assert_eq!(ids, [5, 6, 7, 8, 9]);
+        assert_eq!(into_ids(earlier), [5, 6, 7, 8, 9]);
     }
 }

@@ -183,6 +183,21 @@ fn on_a_terminal_it_is_shown_how_far_back_it_has_come() {
 }
 
 #[test]
+fn events_that_only_a_newer_server_knows_end_nothing_and_are_no_gap() {
+    let (_server, client, mut peer) = start(&["--since", "40", "--count", "2"]);
+    let firework =
+        |id| said(id, 40).replacen("\"said\"", "\"firework\"", 1).replace("text", "colour");
+    answer_history(&mut peer, 1, "", &[firework(45), firework(46)]);
+    answer_history(&mut peer, 2, "\"before\":45,\"limit\":200,", &[firework(43), said(44, 31)]);
+    let last = [said(40, 29), said(41, 30), firework(42)];
+    answer_history(&mut peer, 3, "\"before\":43,\"limit\":200,", &last);
+    peer.expect_quit();
+    let ended = client.ended();
+    let lines = "[bob] 41\n[bob] 44\n";
+    assert_eq!((ended.code, &*ended.stdout, &*ended.stderr), (Some(0), lines, ""));
+}
+
+#[test]
 fn a_restart_is_no_gap_though_ids_jump() {
     let (_server, client, mut peer) = start(&["--since", "41", "--count", "2"]);
     let restarted = "{\"type\":\"restarted\",\"id\":9000000,\"time\":\"2026-11-22T18:59:45.000Z\",\
