@@ -87,6 +87,7 @@ fn exit_status() -> Roff {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
+    use madang_tests::manual_sections;
 
     use super::*;
     use crate::cli::Options;
@@ -95,22 +96,9 @@ mod tests {
     fn the_page_has_the_sections_of_a_manual_page_and_every_exit_code() {
         let page = page(Options::command()).expect("a Vec takes all");
         let page = String::from_utf8(page).expect("it is UTF-8");
-        let sections: Vec<&str> =
-            page.lines().filter_map(|line| line.strip_prefix(".SH ")).collect();
-        let expected = [
-            "NAME",
-            "SYNOPSIS",
-            "DESCRIPTION",
-            "OPTIONS",
-            "\"IN A PIPE\"",
-            "COMMANDS",
-            "FILES",
-            "ENVIRONMENT",
-            "\"EXIT STATUS\"",
-            "EXAMPLES",
-            "\"SEE ALSO\"",
-        ];
-        assert_eq!(sections, expected);
+        let expected = "NAME, SYNOPSIS, DESCRIPTION, OPTIONS, IN A PIPE, COMMANDS, FILES, \
+                        ENVIRONMENT, EXIT STATUS, EXAMPLES, SEE ALSO";
+        assert_eq!(manual_sections(&page), expected);
         for line in exit_codes!().lines().skip(1) {
             let code = line.split_whitespace().next().expect("a code");
             assert!(page.contains(&format!("\n\\fB{code}\\fR\n")), "no exit status {code}");

@@ -182,7 +182,7 @@ impl Plain<'_> {
 
     /// When the stage ends.
     fn deadline(&self) -> Option<Instant> {
-        let within = |pause, timeout| {
+        let within = |pause: Duration, timeout: Duration| {
             let silent = self.heard_at.map(|heard_at| heard_at + pause);
             silent.unwrap_or(self.since + timeout).min(self.since + timeout)
         };

@@ -59,9 +59,9 @@ pub(crate) trait Dialect: Sync {
     /// Checks and sanitizes a message; `None` if there is nothing to send and no reason to
     /// complain.
     ///
-    /// Why it can't be sent.
+    /// # Errors
     ///
-    /// Why it can't be said.
+    /// Why it can't be sent.
     fn check_said(&self, text: String) -> Result<Option<String>, Notice<'static>>;
 
     /// Writes what happened in a room.

@@ -78,40 +78,59 @@ fn every_post_is_taken_once_and_in_order_by_any_pump() {
     );
 }
 
+/// A mailbox whose room closes while people post, and what became of the posts.
+struct Posts {
+    mailbox: Mailbox<(usize, usize)>,
+    accepted: Mutex<usize>,
+    seen: Mutex<Vec<(usize, usize)>>,
+}
+
+impl Posts {
+    fn new() -> Posts {
+        Posts { mailbox: Mailbox::new(), accepted: Mutex::new(0), seen: Mutex::new(Vec::new()) }
+    }
+
+    /// Starts speakers who post twice each, and fill the mailbox each time: the others wait for
+    /// space. Whoever becomes the pump does as `pump` says.
+    fn speak(
+        self: Arc<Self>,
+        speakers: usize,
+        pump: impl Fn(Pump<'_, (usize, usize)>, &Posts) + Copy + Send + 'static,
+    ) -> Vec<thread::JoinHandle<()>> {
+        let speak = |speaker| {
+            let posts = self.clone();
+            thread::spawn(move || {
+                for post in [(speaker, 0), (speaker, 1)] {
+                    match posts.mailbox.post(post, MAILBOX_BYTES, Urgency::Waits) {
+                        Ok(duty) => {
+                            *posts.accepted.lock() += 1;
+                            if let Some(duty) = duty {
+                                pump(duty, &posts);
+                            }
+                        }
+                        Err(Ended(refused)) => assert_eq!(refused, post),
+                    }
+                }
+            })
+        };
+        (0..speakers).map(speak).collect()
+    }
+}
+
 #[test]
 fn closing_during_posts_takes_every_accepted_post() {
     shuttle::check_random(
         || {
-            let mailbox = Arc::new(Mailbox::new());
-            let seen = Arc::new(Mutex::new(Vec::new()));
-            let accepted = Arc::new(Mutex::new(0));
-            let speakers: Vec<_> = (0..2)
-                .map(|speaker| {
-                    let (mailbox, seen, accepted) =
-                        (mailbox.clone(), seen.clone(), accepted.clone());
-                    thread::spawn(move || {
-                        for post in 0..2 {
-                            match mailbox.post((speaker, post), MAILBOX_BYTES, Urgency::Waits) {
-                                Ok(duty) => {
-                                    *accepted.lock() += 1;
-                                    if let Some(duty) = duty {
-                                        pump(duty, &seen);
-                                    }
-                                }
-                                Err(_) => return,
-                            }
-                        }
-                    })
-                })
-                .collect();
-            if let Some(duty) = mailbox.close((9, 9)) {
-                pump(duty, &seen);
+            let posts = Arc::new(Posts::new());
+            let speakers = posts.clone().speak(2, |duty, posts| pump(duty, &posts.seen));
+            if let Some(duty) = posts.mailbox.close((9, 9)) {
+                pump(duty, &posts.seen);
             }
             for speaker in speakers {
                 speaker.join().expect("no speaker panics");
             }
-            let seen = seen.lock();
-            assert_eq!(seen.len(), *accepted.lock() + 1);
+            let seen = posts.seen.lock();
+            assert_eq!(seen.len(), *posts.accepted.lock() + 1);
             assert_eq!(seen.last(), Some(&(9, 9)));
         },
         SCHEDULES,
@@ -173,39 +192,25 @@ fn only_an_empty_room_expires_and_no_post_is_lost() {
 fn a_closing_room_refuses_waiting_posts_and_handles_accepted_ones() {
     shuttle::check_random(
         || {
-            let mailbox = Arc::new(Mailbox::new());
-            let seen = Arc::new(Mutex::new(Vec::new()));
-            let accepted = Arc::new(Mutex::new(0));
-            let speakers: Vec<_> = (0..3)
-                .map(|speaker| {
-                    let (mailbox, seen, accepted) =
-                        (mailbox.clone(), seen.clone(), accepted.clone());
-                    thread::spawn(move || {
-                        // Each post fills the mailbox, so the others wait for space.
-                        for post in 0..2 {
-                            match mailbox.post((speaker, post), MAILBOX_BYTES, Urgency::Waits) {
-                                Ok(duty) => {
-                                    *accepted.lock() += 1;
-                                    let Some(mut duty) = duty else { continue };
-                                    let mut round = Vec::new();
-                                    while let Some(next) = duty.next_round(false, &mut round) {
-                                        duty = next;
-                                        // The first post taken closes the room.
-                                        mailbox.shut();
-                                        seen.lock().append(&mut round);
-                                    }
-                                }
-                                Err(Ended(post)) => assert_eq!(post.0, speaker),
-                            }
-                        }
-                    })
-                })
-                .collect();
+            let posts = Arc::new(Posts::new());
+            let speakers = posts.clone().speak(3, |mut duty, posts| {
+                let mut round = Vec::new();
+                while let Some(next) = duty.next_round(false, &mut round) {
+                    duty = next;
+                    // The first post taken closes the room.
+                    posts.mailbox.shut();
+                    posts.seen.lock().append(&mut round);
+                }
+            });
             for speaker in speakers {
                 speaker.join().expect("no speaker panics");
             }
-            assert_eq!(seen.lock().len(), *accepted.lock(), "what was taken in is seen");
-            assert!(mailbox.post((9, 9), 1, Urgency::Now).is_err());
+            assert_eq!(
+                posts.seen.lock().len(),
+                *posts.accepted.lock(),
+                "what was taken in is seen"
+            );
+            assert!(posts.mailbox.post((9, 9), 1, Urgency::Now).is_err());
         },
         SCHEDULES,
     );

@@ -1,5 +1,6 @@
-//! The commands that the project's documents tell people to type, for the tests that run them.
-//! `tests/e2e/readme.rs` lists which test runs each, and why some are not run.
+//! What the project's documents say: the commands to type, for the tests that run them, and the
+//! sections of a manual page. `tests/e2e/readme.rs` lists which test runs each command, and why some
+//! are not run.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -48,6 +49,12 @@ pub fn as_installed(command: &str) -> String {
         }
     }
     installed
+}
+
+/// The headings of a manual page in roff, as they are read.
+pub fn manual_sections(page: &str) -> String {
+    let sections = page.lines().filter_map(|line| line.strip_prefix(".SH "));
+    sections.map(|section| section.trim_matches('"')).collect::<Vec<_>>().join(", ")
 }
 
 fn commands(page: &str) -> Vec<String> {

@@ -11,7 +11,7 @@ use madang_protocol::{notice::Notice, text::Lang};
 
 pub use authority::{Authority, Flaw, Pair};
 pub use client::{TestClient, read_lines};
-pub use documented::{PAGES, as_installed, documented_commands};
+pub use documented::{PAGES, as_installed, documented_commands, manual_sections};
 pub use program::{Program, TestFolder, spawn_program};
 pub use server::TestServer;
 pub use websocket::{Frame, WebSocketClient, frame};

@@ -113,8 +113,7 @@ fn what_is_said_meanwhile_is_sent_once() {
     let (_, nonce) = peer.say();
     drop(peer);
     terminal.expect_last(&["[lobby offline]"]);
-    terminal.enter("said offline");
-    terminal.expect_row("-- will be sent once connected: said offline --");
+    terminal.enter_offline("said offline");
     let mut peer = server.accept_json();
     peer.expect_login("\"session\":\"t\"");
     peer.resume("me", 1);
@@ -165,8 +164,7 @@ fn a_session_that_has_ended_is_begun_anew_and_doubts_are_told() {
     peer.say();
     drop(peer);
     terminal.expect_last(&["[lobby offline]"]);
-    terminal.enter("said offline");
-    terminal.expect_row("-- will be sent once connected: said offline --");
+    terminal.enter_offline("said offline");
     let mut peer = server.accept_json();
     peer.expect_login("\"session\":\"t\"");
     peer.send(
@@ -243,8 +241,7 @@ fn a_reply_is_for_whoever_had_whispered_by_then() {
     terminal.expect_row("*[whisper bob] psst");
     drop(peer);
     terminal.expect_last(&["[lobby offline]"]);
-    terminal.enter("/reply for bob");
-    terminal.expect_row("-- will be sent once connected: /reply for bob --");
+    terminal.enter_offline("/reply for bob");
     let mut peer = server.accept_json();
     peer.expect_login("\"session\":\"t\"");
     peer.resume("me", 1);

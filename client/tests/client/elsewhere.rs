@@ -30,14 +30,6 @@ fn start_and_lose(room: &str) -> (FakeServer, Terminal) {
     (server, terminal)
 }
 
-/// Enters a line while there is no connection, and waits until it is kept: a line that the client
-/// reads later may find another room.
-#[track_caller]
-fn enter_offline(terminal: &mut Terminal, line: &str) {
-    terminal.enter(line);
-    terminal.expect_row(&format!("-- will be sent once connected: {line} --"));
-}
-
 /// The server has restarted: the session is gone, the client logs in anew.
 #[track_caller]
 fn accept_after_restart(server: &FakeServer) -> Peer {
@@ -58,7 +50,7 @@ fn expect_only(terminal: &mut Terminal, peer: &mut Peer, line: &str) {
 #[test]
 fn words_for_a_private_room_are_not_said_in_the_lobby_after_a_restart() {
     let (server, mut terminal) = start_and_lose(PRIVATE);
-    enter_offline(&mut terminal, "the secret");
+    terminal.enter_offline("the secret");
     let mut peer = accept_after_restart(&server);
     peer.welcome("me");
     terminal.expect_row("-- that room is gone; not sent: the secret --");
@@ -72,7 +64,7 @@ fn words_for_a_private_room_are_not_said_in_the_lobby_after_a_restart() {
 #[test]
 fn what_is_being_typed_stays_and_an_arrow_brings_back_what_was_not_sent() {
     let (server, mut terminal) = start_and_lose(PRIVATE);
-    enter_offline(&mut terminal, "the secret");
+    terminal.enter_offline("the secret");
     terminal.type_text("half a");
     terminal.expect_last(&["[private-k3f9 offline] half a"]);
     let mut peer = accept_after_restart(&server);
@@ -129,10 +121,10 @@ fn a_command_in_a_draft_is_not_held() {
 #[test]
 fn words_for_a_public_room_are_said_there_by_a_new_session_too() {
     let (server, mut terminal) = start_and_lose("math");
-    enter_offline(&mut terminal, "two");
+    terminal.enter_offline("two");
     // By now, bob may be somebody else, and a command may affect another room.
-    enter_offline(&mut terminal, "/msg bob psst");
-    enter_offline(&mut terminal, "/kick carol");
+    terminal.enter_offline("/msg bob psst");
+    terminal.enter_offline("/kick carol");
     let mut peer = accept_after_restart(&server);
     peer.welcome_in("me", "math", 1, false);
     assert_eq!(peer.expect_say(), "two");
@@ -146,8 +138,8 @@ fn words_for_a_public_room_are_said_there_by_a_new_session_too() {
 #[test]
 fn a_session_that_was_moved_meanwhile_says_nothing_in_the_other_room() {
     let (server, mut terminal) = start_and_lose(PRIVATE);
-    enter_offline(&mut terminal, "the secret");
-    enter_offline(&mut terminal, "/msg bob psst");
+    terminal.enter_offline("the secret");
+    terminal.enter_offline("/msg bob psst");
     let mut peer = server.accept_json();
     peer.expect_login("\"session\":\"t\"");
     peer.resume("me", 1);
@@ -160,7 +152,7 @@ fn a_session_that_was_moved_meanwhile_says_nothing_in_the_other_room() {
 fn a_room_that_takes_nobody_back_leads_to_the_lobby_with_nothing_said() {
     for code in ["no_such_room", "room_locked", "room_full", "kicked"] {
         let (server, mut terminal) = start_and_lose(PRIVATE);
-        enter_offline(&mut terminal, "the secret");
+        terminal.enter_offline("the secret");
         let mut peer = accept_after_restart(&server);
         peer.refuse("0", code);
         let login = peer.expect_login("\"name\":\"me\"");
@@ -308,14 +300,21 @@ fn a_pipe_that_is_removed_says_nothing_elsewhere() {
     }
 }
 
-#[test]
-fn a_script_whose_join_is_refused_says_nothing_where_it_is() {
+/// A script whose first line is a `/join` that is refused.
+#[track_caller]
+fn run_script(script: &str, refusal: &str) -> (FakeServer, Client, Peer) {
     let server = FakeServer::start();
     let mut client = Client::start(&server, &["--name", "bot", "--commands"]);
-    client.write("/join #nothing\nthe secret\nmore\n");
+    client.write(script);
     let mut peer = server.accept_member("bot");
     assert!(peer.line().contains("/join"));
-    peer.refuse("1", "no_such_room");
+    peer.refuse("1", refusal);
+    (server, client, peer)
+}
+
+#[test]
+fn a_script_whose_join_is_refused_says_nothing_where_it_is() {
+    let (_server, client, peer) = run_script("/join #nothing\nthe secret\nmore\n", "no_such_room");
     peer.expect_quit();
     let ended = client.ended();
     assert_eq!(ended.code, Some(1), "{ended:?}");
@@ -324,12 +323,7 @@ fn a_script_whose_join_is_refused_says_nothing_where_it_is() {
 
 #[test]
 fn a_script_that_is_where_it_wants_to_go_goes_on() {
-    let server = FakeServer::start();
-    let mut client = Client::start(&server, &["--name", "bot", "--commands"]);
-    client.write("/join lobby\nhello\n");
-    let mut peer = server.accept_member("bot");
-    assert!(peer.line().contains("/join"));
-    peer.refuse("1", "in_room_already");
+    let (_server, mut client, mut peer) = run_script("/join lobby\nhello\n", "in_room_already");
     assert_eq!(peer.expect_say(), "hello");
     client.end_input();
     peer.expect_quit();

@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Write},
     net::{SocketAddr, TcpStream},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdin, Command, Stdio},
     sync::mpsc,
     thread,
     time::{Duration, Instant},
@@ -146,15 +146,22 @@ fn what_is_piped_in_has_been_heard_when_it_exits() {
     }
 }
 
-#[test]
-fn what_is_said_in_a_room_is_read_there() {
-    let server = RealServer::start();
+/// Somebody in the room 수학 who has said "first": the process, its input, and its next line.
+#[track_caller]
+fn say_first(server: &RealServer) -> (Child, ChildStdin, impl FnMut() -> String) {
     let mut talker = pipe(&format!("madang://{}/수학", server.address), &["--name", "a"]);
     let mut stdin = talker.stdin.take().expect("it is piped");
     let mut said = BufReader::new(talker.stdout.take().expect("it is piped")).lines();
     let mut line = move || said.next().expect("it talks").expect("a line");
     writeln!(stdin, "first").expect("it reads");
     assert_eq!([line(), line()], ["[a] joined.", "[a] first"]);
+    (talker, stdin, line)
+}
+
+#[test]
+fn what_is_said_in_a_room_is_read_there() {
+    let server = RealServer::start();
+    let (mut talker, mut stdin, mut line) = say_first(&server);
     let args = ["--read", "--room", "수학", "--count", "1", "--name", "w"];
     let reader = pipe(&server.address.to_string(), &args);
     assert_eq!(line(), "[w] joined.");
@@ -174,12 +181,7 @@ fn what_is_said_in_a_room_is_read_there() {
 #[test]
 fn a_quiet_reader_comes_and_goes_without_a_word_and_into_no_private_room() {
     let server = RealServer::start();
-    let mut talker = pipe(&format!("madang://{}/수학", server.address), &["--name", "a"]);
-    let mut stdin = talker.stdin.take().expect("it is piped");
-    let mut said = BufReader::new(talker.stdout.take().expect("it is piped")).lines();
-    let mut line = move || said.next().expect("it talks").expect("a line");
-    writeln!(stdin, "first").expect("it reads");
-    assert_eq!([line(), line()], ["[a] joined.", "[a] first"]);
+    let (mut talker, mut stdin, mut line) = say_first(&server);
     let quiet = ["--read", "--quiet", "--name", "w", "--count", "1", "--since", "1", "--room"];
     let read = |room| {
         let args = [&quiet[..], &[room]].concat();

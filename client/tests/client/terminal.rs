@@ -46,6 +46,14 @@ impl Terminal {
         shell.arg("-i").env("PS1", "$ ").env_remove("ENV");
         Terminal(Screen::start(shell, 80, 24))
     }
+
+    /// Enters a line while there is no connection, and waits until it is kept: a line that the
+    /// client reads later may find another room.
+    #[track_caller]
+    pub(crate) fn enter_offline(&mut self, line: &str) {
+        self.enter(line);
+        self.expect_row(&format!("-- will be sent once connected: {line} --"));
+    }
 }
 
 impl Deref for Terminal {

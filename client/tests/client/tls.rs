@@ -3,7 +3,7 @@
 use std::{
     io::Write,
     net::SocketAddr,
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
     time::Duration,
 };
 
@@ -30,6 +30,15 @@ fn pipe(command: &mut Command, input: &str) -> Output {
     // A client that can't connect does not read its stdin.
     let _ = client.stdin.take().expect("it is piped").write_all(input.as_bytes());
     client.wait_with_output().expect("it ends")
+}
+
+/// A client that waits for a handshake with `server`.
+#[track_caller]
+fn start_with_tls(server: &FakeServer, folder: &TestFolder) -> Child {
+    let mut client = command(&server.address, &["--tls", "--lang=en"]);
+    client.arg("--ca").arg(folder.write("ca.pem", &Authority::new().pem()));
+    client.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    spawn_program(&mut client).expect("the binary is built")
 }
 
 #[track_caller]
@@ -152,10 +161,7 @@ fn a_server_that_speaks_no_tls_is_found_out() {
 fn a_server_that_does_not_shake_hands_is_given_up() {
     let server = FakeServer::start();
     let folder = TestFolder::new();
-    let ca = folder.write("ca.pem", &Authority::new().pem());
-    let mut client = command(&server.address, &["--tls", "--lang=en"]);
-    let client = client.arg("--ca").arg(&ca).stdin(Stdio::null()).stderr(Stdio::piped());
-    let client = spawn_program(client.stdout(Stdio::piped())).expect("the binary is built");
+    let client = start_with_tls(&server, &folder);
     let _silent = server.accept();
     let output = client.wait_with_output().expect("it ends");
     check_refused(&output, &["no answer"]);
@@ -168,10 +174,7 @@ fn a_handshake_that_never_ends_is_given_up_however_it_drips() {
     const BYTES: usize = 20;
     let server = FakeServer::start();
     let folder = TestFolder::new();
-    let ca = folder.write("ca.pem", &Authority::new().pem());
-    let mut client = command(&server.address, &["--tls", "--lang=en"]);
-    let client = client.arg("--ca").arg(&ca).stdin(Stdio::null()).stderr(Stdio::piped());
-    let client = spawn_program(client.stdout(Stdio::piped())).expect("the binary is built");
+    let client = start_with_tls(&server, &folder);
     let mut peer = server.accept();
     // The beginning of a record of 16 KiB, with a server's hello in it.
     let mut record = b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03".to_vec();

@@ -9,6 +9,7 @@ use crate::{
     name::MOST_MEMBERS,
     protocol::{Choice, Rooms},
     text::{MOST_SPEAKERS, SHORTEST_LINE_BYTES},
+    workloads::LINE_BYTES,
 };
 
 /// How fast the speakers speak.
@@ -70,6 +71,33 @@ pub(crate) struct Plan {
 const MOST_PAIRS: usize = 1 << 28;
 
 impl Plan {
+    /// One of 100 members speaks, one line at a time, for so many seconds after half a second of
+    /// warming up.
+    pub(crate) fn one_line(protocol: Choice, address: SocketAddr, seconds: f64) -> Plan {
+        Plan {
+            protocol,
+            address,
+            members: 100,
+            speakers: 1,
+            stalled: 0,
+            rooms: 1,
+            server_cores: 1,
+            shares_core: false,
+            line_bytes: LINE_BYTES,
+            pace: Pace::Window(1),
+            length: Length::Seconds(seconds),
+            warmup: Duration::from_millis(500),
+            connecting: None,
+            join_storm: false,
+            roll_call: false,
+            idle: None,
+            mass_leave: false,
+            searches: false,
+            silence_limit: Duration::from_secs(10),
+            time_limit: Duration::from_secs(120),
+        }
+    }
+
     /// Checks that the plan can be run.
     ///
     /// # Errors
@@ -197,28 +225,7 @@ mod tests {
     use super::*;
 
     fn plan() -> Plan {
-        Plan {
-            protocol: Choice::Madang,
-            address: SocketAddr::from(([127, 0, 0, 1], 9009)),
-            members: 100,
-            speakers: 1,
-            stalled: 0,
-            rooms: 1,
-            server_cores: 1,
-            shares_core: false,
-            line_bytes: 64,
-            pace: Pace::Window(1),
-            length: Length::Seconds(5.0),
-            warmup: Duration::ZERO,
-            connecting: None,
-            join_storm: false,
-            roll_call: false,
-            idle: None,
-            mass_leave: false,
-            searches: false,
-            silence_limit: Duration::from_secs(10),
-            time_limit: Duration::from_secs(300),
-        }
+        Plan::one_line(Choice::Madang, SocketAddr::from(([127, 0, 0, 1], 9009)), 5.0)
     }
 
     /// `wrong` is the flag the error must begin with, or empty if the plan is right.

@@ -190,26 +190,13 @@ mod tests {
     #[track_caller]
     fn check(lie: Lie, faults: Faults) {
         let plan = Plan {
-            protocol: Choice::Plain,
-            address: start_liar(lie),
             members: 2,
-            speakers: 1,
-            stalled: 0,
-            rooms: 1,
-            server_cores: 1,
-            shares_core: false,
-            line_bytes: 64,
             pace: Pace::Window(4),
             length: Length::Lines(10),
             warmup: Duration::ZERO,
-            connecting: None,
-            join_storm: false,
-            roll_call: false,
-            idle: None,
-            mass_leave: false,
-            searches: false,
             silence_limit: Duration::from_secs(1),
             time_limit: Duration::from_secs(10),
+            ..Plan::one_line(Choice::Plain, start_liar(lie), 0.0)
         };
         let report = run(&plan, None, &mut Progress::new()).unwrap();
         assert_eq!(report.faults, faults);

@@ -92,28 +92,7 @@ impl Workload {
             (true, Some(web)) => (peer.protocol, web),
             _ => (peer.protocol, peer.address),
         };
-        let plan = Plan {
-            protocol,
-            address,
-            members: 100,
-            speakers: 1,
-            stalled: 0,
-            rooms: 1,
-            server_cores: 1,
-            shares_core: false,
-            line_bytes: LINE_BYTES,
-            pace: Pace::Window(1),
-            length: Length::Seconds(seconds),
-            warmup: Duration::from_millis(500),
-            connecting: None,
-            join_storm: false,
-            roll_call: false,
-            idle: None,
-            mass_leave: false,
-            searches: false,
-            silence_limit: Duration::from_secs(10),
-            time_limit: Duration::from_secs(120),
-        };
+        let plan = Plan::one_line(protocol, address, seconds);
         let flood = |speakers: u32| {
             let pace = Pace::Window((FLOOD_LINES / speakers).min(plan.widest_window()));
             Plan { speakers: speakers as usize, pace, ..plan.clone() }
