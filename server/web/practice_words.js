@@ -2,7 +2,7 @@
 
 const CODES = {
   1000: ["정상 종료", "normal end"],
-  1001: ["서버가 멈춥니다", "the server stops"],
+  1001: ["서버 종료", "server is stopping"],
   1002: ["프로토콜 위반", "protocol error"],
   1003: ["받지 않는 종류의 데이터", "unsupported kind of data"],
   1007: ["UTF-8이 아닌 글", "text that is not UTF-8"],
@@ -18,7 +18,7 @@ export function practiceWords() {
     practiceTitle: ["웹소켓 연습", "WebSocket practice"],
     practiceHint: [
       "연결하고 보내 보면 오가는 바이트가 그대로 보입니다. 로그인도 방도 없습니다.",
-      "Connect and send: every byte that travels is shown. There is no login and no room.",
+      "Connect and send: the page shows every byte, both ways. There is no login and no room.",
     ],
     practiceConnect: ["1. 연결", "1. Connect"],
     connectNow: ["연결하기", "Connect"],
@@ -30,7 +30,7 @@ export function practiceWords() {
       (code) => `연결이 끝났습니다: ${code}, ${meaning(code, 0)}`,
       (code) => `closed: ${code}, ${meaning(code, 1)}`,
     ],
-    cannotConnect: ["연결할 수 없습니다. 서버가 켜져 있는지 확인하세요.", "Can't connect. Is the server running?"],
+    cannotConnect: ["연결할 수 없습니다. 서버가 켜져 있는지 확인하세요.", "Can't connect. Check that the server is running."],
     sentByBrowser: ["브라우저의 요청", "The browser's request"],
     answeredByServer: ["서버의 응답", "The server's response"],
     handshakeHint: [
@@ -65,13 +65,13 @@ export function practiceWords() {
     ],
     practiceBreak: ["4. 일부러 틀리기", "4. Break it on purpose"],
     breakHint: [
-      "브라우저는 틀린 프레임을 보낼 수 없습니다. 그래서 아래 단추는 그 바이트를 서버에 알려 주고, 서버는 자기 해석기에 넣어 본 결과를 답합니다. 실제 연결이 아니라 모의 실험입니다.",
+      "브라우저는 틀린 프레임을 보낼 수 없습니다. 그래서 아래 버튼을 누르면 그 바이트를 서버에 보내고, 서버가 직접 해석해 본 결과를 알려 줍니다. 실제 연결이 아니라 모의실험입니다.",
       "A browser can't send a broken frame. These buttons hand its bytes to the server, which runs them through its own parser and says what would have happened. This is a simulation, not a real connection.",
     ],
     breakUnmasked: ["마스크 없음", "No mask"],
     breakOpcode: ["없는 종류 (3)", "Unknown opcode (3)"],
     breakReserved: ["예약 비트", "Reserved bit"],
-    breakLost: ["시작 없는 이어짐", "Continuation of nothing"],
+    breakLost: ["시작 없는 이어짐", "Nothing to continue"],
     breakPing: ["126바이트 핑", "Ping of 126 bytes"],
     breakCut: ["잘린 한글", "Half a syllable"],
     breakLong: ["너무 큰 메시지", "Message too big"],
@@ -83,6 +83,6 @@ export function practiceWords() {
     ],
     verdictGoesOn: [(received) => `문제없습니다. 받은 것: ${received}`, (received) => `Nothing wrong. Received: ${received}`],
     forReal: ["실제로 해 보기 (macOS, Linux 터미널)", "For real (in a terminal on macOS or Linux)"],
-    backToChat: ["채팅으로 가기", "To the chat"],
+    backToChat: ["채팅으로 가기", "Go to the chat"],
   };
 }

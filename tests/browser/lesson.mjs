@@ -101,7 +101,7 @@ try {
 
   // Calm: text that may not be said stays in the field.
   await tool(teacher, "slow").click();
-  await sees(bob, "Slow: one message every 10 s");
+  await sees(bob, "Slow mode: one message every 10 s");
   await say(bob, "one");
   await sees(alice, "one");
   await say(bob, "two");
@@ -109,10 +109,10 @@ try {
   assert.equal(await bob.inputValue("#text"), "two");
   await tool(teacher, "slow").click();
   await tool(teacher, "listen").click();
-  await bob.locator("#lesson-line", { hasText: "Listening time" }).waitFor();
+  await bob.locator("#lesson-line", { hasText: "Time to listen" }).waitFor();
   await alice.locator("#lesson-line", { hasText: "선생님이 불렀습니다" }).waitFor();
   await bob.press("#text", "Enter");
-  await bob.locator("#composer-error", { hasText: "Listening time" }).waitFor();
+  await bob.locator("#composer-error", { hasText: "Time to listen" }).waitFor();
   assert.equal(await bob.inputValue("#text"), "two");
 
   // Only teachers see an anonymous question, until one of them shows it.
@@ -125,7 +125,7 @@ try {
   await bob.locator(".row.question", { hasText: "왜 별표를" }).waitFor();
   await teacher.locator("#questions-section").waitFor({ state: "hidden" });
   await tool(teacher, "listen").click();
-  await bob.locator("#lesson-line", { hasText: "Listening time" }).waitFor({ state: "hidden" });
+  await bob.locator("#lesson-line", { hasText: "Time to listen" }).waitFor({ state: "hidden" });
 
   await tool(teacher, "timer").click();
   await answer(teacher, "5분");

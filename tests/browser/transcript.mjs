@@ -30,7 +30,7 @@ try {
   assert.match(page.name, /^private-[a-z0-9]+-\d{4}-\d\d-\d\d\.html$/u);
   assert.ok(page.text.includes("안녕 &amp; 반가워요") && page.text.includes("&lt;script&gt;"), page.text);
   await sees(bob, "앨리스님이 이 방의 대화를 파일로 받았습니다");
-  const lines = await download(alice, "프로그램용 자료");
+  const lines = await download(alice, "프로그램용 데이터");
   const said = lines.text.trim().split("\n").map((line) => JSON.parse(line)).filter(({ type }) => type === "said");
   assert.deepEqual(said.map(({ user }) => user), ["앨리스", "bob"]);
 

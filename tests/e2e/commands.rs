@@ -32,7 +32,7 @@ fn help_explains_one_command_by_any_of_its_names() {
     in_both_languages(|server, say| {
         let mut alice = server.login("alice");
         let invite = say(
-            "/초대 [qr|단어]    초대 링크를 봅니다\n이 방의 링크와 터미널에서 쓸 명령을\n\
+            "/초대 [qr|단어]     초대 링크를 봅니다\n이 방의 링크와 터미널에서 쓸 명령을\n\
              보여 줍니다.\nQR 코드까지 보려면: /초대 qr\n/초대 단어: 말로 알려 줄 단어 세 개\n\
              (비공개 방, 10분 동안)",
             "/invite [qr|words]  invite others here\nShows this room's link and the commands\n\

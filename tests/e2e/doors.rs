@@ -311,7 +311,7 @@ fn words_for_one_member_are_a_message_a_line() {
     client.send("/lang en").expect_next(&Notice::LangSet.text(Lang::En));
     client.expect_next("Login ID:");
     client.send("").expect_next("[guest-1] joined.");
-    client.send("/help").expect_next("/who [ROOM]        see who is here");
+    client.send("/help").expect_next("/who [ROOM]         see who is here");
 }
 
 #[test]

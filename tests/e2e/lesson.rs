@@ -154,7 +154,7 @@ fn a_lesson_from_its_beginning_to_its_end() {
     bob.expect("[bob] one\n");
     bob.expect("Slow mode: you can send a message in ");
     kim.send("/slow off\n/listen on\n");
-    bob.expect("-- time to listen: only teachers and whoever is called can speak --\n");
+    bob.expect("-- time to listen: only teachers, and whoever they call on, can speak --\n");
     bob.send("but\n");
     bob.expect(words(LessonNotice::Listening));
     kim.send("/call bob\n");
@@ -165,7 +165,7 @@ fn a_lesson_from_its_beginning_to_its_end() {
     bob.expect("-- everyone can speak now --\n");
     bob.send("/ask Is this in the exam?\n");
     bob.expect(words(LessonNotice::Asked));
-    kim.expect("-- question 1, without a name: Is this in the exam? (to show it: /show 1) --\n");
+    kim.expect("-- anonymous question 1: Is this in the exam? (to show it: /show 1) --\n");
     kim.send("/show 1\n");
     bob.expect("[question 1] Is this in the exam?\n");
     kim.send("/timer 5m exercise 3\n");

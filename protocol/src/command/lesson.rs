@@ -166,7 +166,7 @@ pub(super) const VOTE_YES: CommandSpec = CommandSpec {
     alias: "/네",
     arguments: ["", ""],
     roles: PUPIL,
-    help: ["'네'에 투표합니다", "vote yes"],
+    help: ["'네'를 고릅니다", "vote yes"],
     details: ["", ""],
     parse: |text| nothing(text, of_lesson(LessonCommand::VoteYesNo(Switch::On))),
 };
@@ -176,7 +176,7 @@ pub(super) const VOTE_NO: CommandSpec = CommandSpec {
     alias: "/아니요",
     arguments: ["", ""],
     roles: PUPIL,
-    help: ["'아니요'에 투표합니다", "vote no"],
+    help: ["'아니요'를 고릅니다", "vote no"],
     details: ["", ""],
     parse: |text| nothing(text, of_lesson(LessonCommand::VoteYesNo(Switch::Off))),
 };
@@ -204,7 +204,7 @@ pub(super) const HANDS: CommandSpec = CommandSpec {
     alias: "/손목록",
     arguments: ["[비우기]", "[clear]"],
     roles: TEACHER,
-    help: ["든 손을 봅니다", "list the hands"],
+    help: ["손 든 사람을 봅니다", "list the hands"],
     details: ["", ""],
     parse: |text| match &*keyword(text) {
         "" => Ok(of_lesson(LessonCommand::Hands)),
@@ -231,7 +231,7 @@ pub(super) const POLL: CommandSpec = CommandSpec {
     alias: "/투표",
     arguments: ["질문 / 가 / 나", "Q / A / B"],
     roles: PUPIL,
-    help: ["투표를 다룹니다", "open or show a poll"],
+    help: ["투표를 열고 봅니다", "open or show a poll"],
     details: [
         "교사: /투표 점심? / 김밥 / 라면\n보기를 안 쓰면 네·아니요입니다.\n/투표 공개, /투표 끝, /투표 취소\n/투표: 열린 투표를 봅니다.",
         "Teachers: /poll Lunch? / rice / soup\nWithout choices: yes and no.\n/poll show, /poll end, /poll cancel\n/poll: shows the open poll.",
@@ -263,7 +263,7 @@ pub(super) const LISTEN: CommandSpec = CommandSpec {
     help: ["듣게 합니다", "have everyone listen"],
     details: [
         "교사와 호명된 사람만 말할 수 있습니다.",
-        "Only teachers and whoever is called\ncan speak.",
+        "Only teachers, and whoever they call\non, can speak.",
     ],
     parse: |text| Ok(of_lesson(LessonCommand::Listen(switch(text)?))),
 };

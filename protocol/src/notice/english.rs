@@ -32,7 +32,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::SavedAgain => "-- messages are saved again --".into(),
         Notice::Recorded => "Messages in this room are saved on the server.".into(),
         Notice::NotKept => "Messages in this room are not saved on the server.".into(),
-        Notice::OutOfReach(since) => format!("Members can read back to {since} only."),
+        Notice::OutOfReach(since) => format!("Members can only read back to {since}."),
         Notice::NothingSince => "Nothing has been said since then.".into(),
         Notice::HistoryBegins => "-- start of available history --".into(),
         Notice::NoSearch => "Type the words to search for: /search WORDS".into(),

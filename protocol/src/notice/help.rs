@@ -20,7 +20,7 @@ const OPERATORS_BASICS: [&str; 8] =
 const PUPILS_WORDS: [&str; 3] = ["/hand", "/1", "/ask"];
 
 /// The width of the column of commands; longer ones push their help to the right.
-const COMMAND_COLUMNS: usize = 17;
+const COMMAND_COLUMNS: usize = 18;
 
 /// The commands that `role` needs most, and how to see the others.
 pub(super) fn basics(role: Role, lang: Lang) -> String {
@@ -154,6 +154,16 @@ mod tests {
             }
             check_size(&owners(lang));
             COMMANDS.iter().for_each(|spec| check_size(&on(spec, lang)));
+        }
+    }
+
+    #[test]
+    fn what_members_need_most_is_in_two_straight_columns() {
+        for lang in LANGS {
+            for line in basics(Role::Member, lang).lines().filter(|line| line.starts_with('/')) {
+                let (command, help) = line.rsplit_once("  ").expect("two columns");
+                assert_eq!((command.width(), help.trim()), (COMMAND_COLUMNS, help), "{line}");
+            }
         }
     }
 

@@ -82,7 +82,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Recorded => "이 방의 대화는 서버에 저장됩니다.".into(),
         Notice::NotKept => "이 방의 대화는 서버에 저장되지 않습니다.".into(),
         Notice::OutOfReach(since) => format!("{since} 이후의 대화만 볼 수 있습니다."),
-        Notice::NothingSince => "그때부터 나눈 대화가 없습니다.".into(),
+        Notice::NothingSince => "그 뒤로 나눈 대화가 없습니다.".into(),
         Notice::HistoryBegins => "-- 남아 있는 대화의 처음입니다 --".into(),
         Notice::NoSearch => "찾을 말을 입력하세요: /찾기 낱말".into(),
         Notice::Found { count: 0, is_all: true } => "찾는 대화가 없습니다.".into(),
@@ -266,7 +266,7 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Silenced => "방장의 채팅 금지는 풀렸지만, 운영자의 금지가 남아 있습니다.".into(),
         Notice::OwnerOnly => "비공개 방의 방장만 할 수 있습니다.".into(),
         Notice::WordsArePrivate => {
-            "초대 단어는 비공개 방에만 쓸 수 있습니다. 이 방은 이름만 알면 누구나 들어올 수 있습니다.".into()
+            "초대 단어는 비공개 방에서만 쓸 수 있습니다. 이 방은 이름만 알면 누구나 들어올 수 있습니다.".into()
         }
         Notice::NoSuchWords => {
             "이 단어로 열리는 방이 없습니다. 초대 단어는 10분 동안만 쓸 수 있으니 새로 받으세요.".into()

@@ -31,7 +31,7 @@ pub(super) fn lesson_line(event: &LessonEvent, lang: Lang) -> String {
     }
 }
 
-/// What stands before each line of a question without a name: no name can look so.
+/// The prefix of each line of an anonymous question; no name can look like it.
 pub(super) fn question_mark(number: u64, lang: Lang) -> String {
     match lang {
         Lang::Ko => format!("[질문 {number}] "),
@@ -129,7 +129,7 @@ fn english_line(event: &LessonEvent) -> String {
             format!("{} began the lesson{}", who(by), after_colon(title))
         }
         LessonEvent::Lesson { state: LessonState::Renamed, title, .. } => {
-            format!("the lesson has another title{}", after_colon(title))
+            format!("new title of the lesson{}", after_colon(title))
         }
         LessonEvent::Lesson {
             state: LessonState::Ended, seconds, people, hands, polls, ..
@@ -175,7 +175,7 @@ fn english_line(event: &LessonEvent) -> String {
         }
         LessonEvent::Slow { seconds: None, .. } => "slow mode is off".to_owned(),
         LessonEvent::Listen { on: true, .. } => {
-            "time to listen: only teachers and whoever is called can speak".to_owned()
+            "time to listen: only teachers, and whoever they call on, can speak".to_owned()
         }
         LessonEvent::Listen { on: false, .. } => "everyone can speak now".to_owned(),
         LessonEvent::Timer { state, seconds, text, .. } => {

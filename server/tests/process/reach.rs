@@ -100,7 +100,7 @@ fn members_read_back_a_day_and_teachers_and_the_operator_everything_by_every_doo
     let shown = bob.expect("pong\n");
     assert!(shown.contains("new news") && !shown.contains("old news"), "{shown}");
     assert!(shown.contains(&words(Notice::HistoryBegins)), "{shown}");
-    bob.send(&day).expect("Members can read back to ");
+    bob.send(&day).expect("Members can only read back to ");
     bob.send("/search old\n").expect(words(Notice::Found { count: 0, is_all: true }));
     bob.send(format!("/teach {CODE}\n/ping\n")).expect("pong\n");
     for asked in ["/history\n", &day, "/search news\n"] {

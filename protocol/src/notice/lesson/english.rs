@@ -24,7 +24,7 @@ pub(super) fn lesson_in_english(notice: &LessonNotice<'_>) -> String {
             "Not sent: it contains the teacher's code. To become a teacher: /teach CODE".into()
         }
         LessonNotice::TeachersLink => {
-            "That link makes a teacher. Type a name first, then /teach and the link.".into()
+            "That link makes you a teacher. Type a name first, then /teach and the link.".into()
         }
         LessonNotice::NowTeacher { running: false } => {
             "You are a teacher now. To begin a lesson: /lesson (all commands: /help lesson)".into()
@@ -109,11 +109,11 @@ pub(super) fn lesson_in_english(notice: &LessonNotice<'_>) -> String {
             format!("You can ask again in {}.", about(seconds))
         }
         LessonNotice::Question { number, text } => {
-            format!("-- question {number}, without a name: {text} (to show it: /show {number}) --")
+            format!("-- anonymous question {number}: {text} (to show it: /show {number}) --")
         }
-        LessonNotice::NoQuestion => "There is no question of that number.".into(),
+        LessonNotice::NoQuestion => "There is no question with that number.".into(),
         LessonNotice::Hushed { number } => {
-            format!("You get no more questions from whoever asked question {number}.")
+            format!("You will get no more questions from the person who asked question {number}.")
         }
         LessonNotice::NoTimer => "No timer is running.".into(),
         LessonNotice::Attendance { people, count, missing, link } => {

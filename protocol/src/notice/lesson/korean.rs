@@ -40,7 +40,7 @@ pub(super) fn lesson_in_korean(notice: &LessonNotice<'_>) -> String {
         }
         LessonNotice::Code { code, link } => joined_code(code, link, "교사 코드"),
         LessonNotice::NoLesson => {
-            "지금은 수업 중이 아닙니다. 수업은 교사가 /수업 으로 시작합니다.".into()
+            "지금은 수업 중이 아닙니다. 교사가 수업을 시작할 수 있습니다: /수업".into()
         }
         LessonNotice::NotInLesson => "수업은 공개 방에서 합니다. 로비로 돌아가려면: /로비".into(),
         LessonNotice::Running { title: Some(title), seconds } => {
@@ -72,11 +72,9 @@ pub(super) fn lesson_in_korean(notice: &LessonNotice<'_>) -> String {
         LessonNotice::PollOpen => "이미 열린 투표가 있습니다. 먼저 /투표 끝 또는 /투표 취소".into(),
         LessonNotice::PollOver => "투표가 마감되어 더는 투표할 수 없습니다.".into(),
         LessonNotice::NoChoice { choices: Some(choices) } => {
-            format!("이 투표의 보기는 /1 ~ /{choices} 입니다.")
+            format!("이 투표의 보기: /1 ~ /{choices}")
         }
-        LessonNotice::NoChoice { choices: None } => {
-            "이 투표의 보기는 /네 와 /아니요 입니다.".into()
-        }
+        LessonNotice::NoChoice { choices: None } => "이 투표의 보기: /네, /아니요".into(),
         LessonNotice::TeachersDontVote => "교사는 투표하지 않습니다.".into(),
         LessonNotice::Voted { choice } => {
             format!("{}에 투표했습니다. 끝날 때까지 바꿀 수 있습니다.", quoted(choice))
@@ -109,9 +107,9 @@ pub(super) fn lesson_in_korean(notice: &LessonNotice<'_>) -> String {
         }
         LessonNotice::NoQuestion => "그런 번호의 질문이 없습니다.".into(),
         LessonNotice::Hushed { number } => {
-            format!("{number}번 질문을 한 사람의 질문은 더 오지 않습니다.")
+            format!("이제 {number}번 질문을 한 사람의 질문을 받지 않습니다.")
         }
-        LessonNotice::NoTimer => "타이머가 돌고 있지 않습니다.".into(),
+        LessonNotice::NoTimer => "켜져 있는 타이머가 없습니다.".into(),
         LessonNotice::Attendance { people, count, missing, link } => {
             let titles = ["있음", "나감", "안 옴", "표(10분 안에 한 번)"];
             attendance(format!("출석 {count}명"), titles, people, missing, link)
