@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::{
     clients::Clients,
@@ -65,6 +65,12 @@ pub(crate) fn run(plan: &Plan, server: Option<Process>, progress: &mut Progress)
         take_talk(&mut report, talked);
     }
     report.search = searcher.map(Searcher::end).transpose().context("failed to search")?;
+    // Beside a flood the server may answer in parts for longer than the run.
+    if plan.speakers == 0
+        && let Some(search) = report.search
+    {
+        ensure!(search.searches > 0, "no search was completed; {} answers came", search.answers);
+    }
     if let Some((server, before)) = server.zip(before) {
         let full = server.holdings()?;
         let growth_kib = full.resident_kib as f64 - before.resident_kib as f64;

@@ -397,7 +397,7 @@ const SEARCH: &[Figure] = &[
     Figure {
         title: "a search through 1,000,000 kept messages, nobody speaks: p95",
         better: Better::Less,
-        take: |reports| Some(Quantity::Micros(reports.get(1)?.search?.p95_us)),
+        take: |reports| Some(Quantity::Micros(reports.get(1)?.search?.p95_us?)),
         reach: &[Reach::Value(500_000.0)],
     },
     Figure {
