@@ -34,6 +34,7 @@ mod doors;
 #[cfg(unix)]
 mod cluster;
 mod lesson;
+mod lesson_rules;
 mod lesson_story;
 mod lesson_secrets;
 mod whole_lesson;
