@@ -93,20 +93,22 @@ impl Renderer {
             }
             ServerMessage::Notice { text, .. } => notice(self.notice(text)),
             ServerMessage::Error { text, .. } => notice(self.alarm(text)),
-            ServerMessage::Who { count, members, quiet, .. } => {
-                let [names, quiet] = [members, quiet]
+            ServerMessage::Who { count, members, quiet, streams, .. } => {
+                let [names, quiet, streams] = [members, quiet, streams]
                     .map(|names| names.iter().map(|name| &**name).collect::<Vec<_>>());
-                let who = Notice::Who { count: *count, names: &names, quiet: &quiet };
+                let who =
+                    Notice::Who { count: *count, names: &names, quiet: &quiet, streams: &streams };
                 notice(self.notice(&who.text(self.lang)))
             }
             ServerMessage::Rooms { rooms, .. } => {
                 notice(self.notice(&Notice::Rooms(rooms).text(self.lang)))
             }
-            ServerMessage::Whois { user, room, since, away, quiet, .. } => {
+            ServerMessage::Whois { user, room, since, away, quiet, stream, .. } => {
                 let millis = Clock::now().as_millis().saturating_sub(since.as_millis());
                 let seconds = u64::try_from(millis / 1_000).unwrap_or(0);
-                let (room, away, quiet) = (room.as_deref(), *away, *quiet);
-                let whois = Notice::Whois { user, room, seconds, away, quiet };
+                let (room, away) = (room.as_deref(), *away);
+                let (quiet, stream) = (*quiet, *stream);
+                let whois = Notice::Whois { user, room, seconds, away, quiet, stream };
                 notice(self.notice(&whois.text(self.lang)))
             }
             ServerMessage::Invite { .. } => notice(self.invite(message, terminal_size())),

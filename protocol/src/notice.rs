@@ -11,6 +11,7 @@ use crate::{
 
 pub use done::Done;
 pub use goodbye::Goodbye;
+pub use http::HttpNotice;
 pub use invitation::Invitation;
 pub use lesson::{LessonNotice, lesson_answer};
 pub use number::grouped;
@@ -24,6 +25,7 @@ mod english;
 mod done;
 mod goodbye;
 mod help;
+mod http;
 mod invitation;
 mod korean;
 mod list;
@@ -82,6 +84,8 @@ pub enum Notice<'a> {
         names: &'a [&'a str],
         /// Those of them who are quiet.
         quiet: &'a [&'a str],
+        /// Those of them who are streams over HTTP, and only read.
+        streams: &'a [&'a str],
     },
     /// How to list the members after the first page.
     WhoMore {
@@ -200,6 +204,8 @@ pub enum Notice<'a> {
         away: bool,
         /// Whether they are quiet.
         quiet: bool,
+        /// Whether they are a stream over HTTP, and only read.
+        stream: bool,
     },
     /// Nobody has that name.
     Nobody,

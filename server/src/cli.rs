@@ -26,7 +26,7 @@ use crate::{
     cluster::ClusterConfig,
     config::{Config, Listen, METRICS_PORT, TeacherCode, TlsConfig},
     journal::{JournalConfig, retention::Retention},
-    transport::http::origin::{Origin, PublicUrl},
+    transport::http::origin::{Host, Origin, PublicUrl},
     transport::tls::certificates::PairFiles,
 };
 
@@ -139,6 +139,12 @@ pub struct Cli {
     #[arg(long, env = "MADANG_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     allow_origin: Vec<Origin>,
 
+    /// Let rooms be reached over HTTP (curl, EventSource) under another name of this server, such
+    /// as chat.example.org (repeatable). IP addresses, localhost, this machine's name, *.local and
+    /// the host of --public-url need no flag
+    #[arg(long, env = "MADANG_ALLOW_HOST", value_name = "HOST", value_delimiter = ',')]
+    allow_host: Vec<Host>,
+
     /// Trust X-Forwarded-For from these proxies: addresses or ranges, such as 127.0.0.1 or
     /// 10.0.0.0/8 (repeatable)
     #[arg(long, env = "MADANG_TRUST_PROXY", value_name = "CIDR", value_delimiter = ',')]
@@ -234,6 +240,7 @@ impl Cli {
             metrics: self.metrics,
             public_url: self.public_url.clone(),
             allow_origin: self.allow_origin.clone(),
+            allow_host: self.allow_host.clone(),
             trust_proxy: self.trust_proxy.clone(),
             lang: self.lang,
             journal: self.data.as_deref().map(|data| JournalConfig {

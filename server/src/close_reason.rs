@@ -10,6 +10,8 @@ use rustls::AlertDescription;
 pub(crate) enum CloseReason {
     /// The server has told the peer why.
     Told(Goodbye),
+    /// The request was refused, and the refusal was its answer.
+    Refused,
     /// The peer is gone: reset, timed out, unreachable.
     Lost(io::ErrorKind),
     /// The peer did not read its queued messages.
@@ -76,6 +78,7 @@ impl CloseReason {
     pub(crate) fn code(self) -> &'static str {
         match self {
             CloseReason::Told(goodbye) => goodbye.code(),
+            CloseReason::Refused => "refused",
             CloseReason::Lost(_) => "lost",
             CloseReason::Stalled => "stalled",
             CloseReason::Tls(TlsFault::TimedOut) => "tls_timeout",
@@ -91,6 +94,12 @@ impl CloseReason {
         let goodbye = match self {
             CloseReason::Told(goodbye) => goodbye,
             CloseReason::Tls(fault) => return fault.text(lang),
+            CloseReason::Refused => {
+                return match lang {
+                    Lang::Ko => "요청을 거절함".into(),
+                    Lang::En => "request refused".into(),
+                };
+            }
             CloseReason::Lost(kind) => {
                 return match lang {
                     Lang::Ko => format!("연결 끊김: {kind}"),
@@ -149,6 +158,8 @@ impl CloseReason {
             (Goodbye::Banned, Lang::En) => "banned",
             (Goodbye::Kicked { .. }, Lang::Ko) => "로비에서 내보냄",
             (Goodbye::Kicked { .. }, Lang::En) => "removed from the lobby",
+            (Goodbye::RoomEnded, Lang::Ko) => "방이 닫힘",
+            (Goodbye::RoomEnded, Lang::En) => "room closed",
             (Goodbye::Replaced, Lang::Ko) => "다른 연결에서 이어 감",
             (Goodbye::Replaced, Lang::En) => "taken over by another connection",
             (Goodbye::Internal, Lang::Ko) => "서버 오류",

@@ -16,7 +16,7 @@ use crate::{
     cluster::ClusterConfig,
     journal::JournalConfig,
     transport::http::{
-        origin::{Origin, PublicUrl},
+        origin::{Host, Origin, PublicUrl},
         proxy,
     },
     transport::tls::certificates::PairFiles,
@@ -45,6 +45,9 @@ pub struct Config {
     /// Other origins whose pages may chat, in addition to pages that this server has served
     /// under an IP address or a local name. Default: none.
     pub allow_origin: Vec<Origin>,
+    /// Further names of this server under which its rooms can be reached over HTTP, in addition
+    /// to IP addresses, local names and the host of `public_url`. Default: none.
+    pub allow_host: Vec<Host>,
     /// Proxies whose X-Forwarded-For is trusted. Default: none.
     pub trust_proxy: Vec<AddressRange>,
     /// The language of the console, and of members until they choose another. Default: Korean.
@@ -136,6 +139,9 @@ pub struct Config {
     pub join_timeout: Duration,
     /// Limits on WebSocket messages of the chat, and the timing of pings.
     pub websocket: WebSocketLimits,
+    /// How often a silent stream of events is sent a comment, so that proxies keep it open and
+    /// a dead one is noticed. Default: 25 s.
+    pub heartbeat_interval: Duration,
     /// The echo service.
     pub echo: EchoConfig,
     /// How many unsent bytes the kernel buffers per connection before the outbox queues.
@@ -232,6 +238,7 @@ impl Default for Config {
             tls: None,
             public_url: None,
             allow_origin: Vec::new(),
+            allow_host: Vec::new(),
             trust_proxy: Vec::new(),
             lang: Lang::Ko,
             max_connections: None,
@@ -268,6 +275,7 @@ impl Default for Config {
             stop_timeout: Duration::from_secs(3),
             join_timeout: Duration::from_secs(1),
             websocket: WebSocketLimits::default(),
+            heartbeat_interval: Duration::from_secs(25),
             echo: EchoConfig::default(),
             unsent_bytes: 128 * 1_024,
         }
@@ -279,6 +287,12 @@ impl Config {
     pub(crate) fn allowed_origins(&self) -> Vec<Origin> {
         let public = self.public_url.iter().map(|url| &url.origin);
         public.chain(&self.allow_origin).cloned().collect()
+    }
+
+    /// Every name that the operator has given the server.
+    pub(crate) fn allowed_hosts(&self) -> Vec<Host> {
+        let public = self.public_url.iter().filter_map(|url| url.origin.host());
+        public.chain(self.allow_host.iter().cloned()).collect()
     }
 
     /// Whether `address` belongs to a trusted proxy.

@@ -34,8 +34,9 @@ use crate::{
 };
 
 mod login;
-mod claim;
+pub(crate) mod claim;
 mod resume;
+pub(crate) mod stream;
 mod command;
 mod answers;
 mod ending;
@@ -142,8 +143,16 @@ impl Connection {
     }
 
     /// Runs the connection to its end; the socket may be closed afterwards.
-    pub(crate) fn run(mut self: Box<Self>) {
-        let reason = match catch_unwind(AssertUnwindSafe(|| self.live())) {
+    pub(crate) fn run(self: Box<Self>) {
+        self.run_with(Connection::live);
+    }
+
+    /// The same with another life.
+    fn run_with(
+        mut self: Box<Self>,
+        live: impl FnOnce(&mut Connection) -> Result<Infallible, CloseReason>,
+    ) {
+        let reason = match catch_unwind(AssertUnwindSafe(|| live(&mut self))) {
             Ok(Err(reason)) => reason,
             Ok(Ok(never)) => match never {},
             Err(_) => CloseReason::Told(Goodbye::Internal),

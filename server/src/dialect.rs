@@ -12,11 +12,12 @@ use madang_protocol::{
     text::{Lang, LineEnd},
 };
 
-use self::{json::JsonLines, text::TextLines};
+use self::{event_stream::EventStream, json::JsonLines, text::TextLines};
 
 pub(crate) mod answer;
 mod text;
 mod json;
+mod event_stream;
 pub(crate) mod past;
 #[cfg(test)]
 mod tsv;
@@ -25,6 +26,7 @@ mod tsv;
 const DIALECTS: &[&dyn Dialect] = &[
     &TextLines,
     &JsonLines,
+    &EventStream,
     #[cfg(test)]
     &tsv::TsvLines,
 ];
@@ -35,11 +37,23 @@ const ROOMS_PER_MESSAGE: usize = 50;
 /// A dialect. The default methods suit all programs, which get every message in one form; a
 /// dialect for people has words of its own.
 pub(crate) trait Dialect: Sync {
-    /// Its name: `/NAME` at the prompt changes to it.
-    fn name(&self) -> &'static str;
+    /// Its name, if `/NAME` at the prompt changes to it.
+    fn name(&self) -> Option<&'static str> {
+        None
+    }
 
     /// The WebSocket subprotocol that asks for it.
     fn subprotocol(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The media type in which a room is streamed to whoever asks for it over HTTP.
+    fn media_type(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// What shows a silent reader, and proxies on the way, that the connection lives.
+    fn heartbeat(&self) -> Option<&'static [u8]> {
         None
     }
 
@@ -241,15 +255,21 @@ impl DialectId {
     /// The dialect that connections begin with, unless the client asks for another.
     pub(crate) const FIRST: DialectId = DialectId(0);
 
-    /// The dialect for programs that `command` at the prompt changes to.
+    /// The dialect that `command` at the prompt changes to.
     pub(crate) fn chosen_by(self, command: &str) -> Option<DialectId> {
         let name = command.strip_prefix('/').filter(|_| !self.is_for_programs())?;
-        DialectId::all().find(|dialect| dialect.is_for_programs() && dialect.name() == name)
+        DialectId::all().find(|dialect| dialect.name() == Some(name))
     }
 
     /// The first dialect whose subprotocol `is_offered`.
     pub(crate) fn offered(is_offered: impl Fn(&str) -> bool) -> Option<DialectId> {
         DialectId::all().find(|dialect| dialect.subprotocol().is_some_and(&is_offered))
+    }
+
+    /// The dialect in which a room is streamed to whoever accepts these media types.
+    pub(crate) fn streamed(accepts: impl Fn(&str) -> bool) -> DialectId {
+        let is_accepted = |dialect: &DialectId| dialect.media_type().is_some_and(&accepts);
+        DialectId::all().find(is_accepted).unwrap_or(DialectId::FIRST)
     }
 
     fn all() -> impl Iterator<Item = DialectId> {

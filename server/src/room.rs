@@ -51,7 +51,7 @@ use mailbox::{Ended, Mailbox, Pump, Urgency};
 use recorder::Recorder;
 use refusal::Refusal;
 
-pub(crate) use envelope::{Closing, Coming, Going, Greeting, Last, Question};
+pub(crate) use envelope::{Closing, Coming, Going, Greeting, Last, Missed, Question};
 pub(crate) use history::HistorySpan;
 pub(crate) use op::{By, Muter, Op, Speech};
 pub(crate) use speaking::{acknowledge_again, refuse_outside};

@@ -88,6 +88,8 @@ pub(crate) struct Session {
     is_teacher: AtomicBool,
     /// Whether this is a teacher's projector.
     is_watching: AtomicBool,
+    /// Whether this is a stream over HTTP, which only reads.
+    is_stream: AtomicBool,
     state: Mutex<SessionState>,
 }
 
@@ -127,6 +129,7 @@ impl Session {
             spoke_at: AtomicI64::new(since.as_millis()),
             is_teacher: AtomicBool::new(false),
             is_watching: AtomicBool::new(false),
+            is_stream: AtomicBool::new(false),
             state: Mutex::new(SessionState {
                 name,
                 lang: Lang::default(),
@@ -192,6 +195,16 @@ impl Session {
     /// Sets how they are treated in rooms that they join from now on.
     pub(crate) fn set_quiet(&self, quiet: Option<Quiet>) {
         self.state.lock().quiet = quiet;
+    }
+
+    /// Whether this is a stream over HTTP, which only reads.
+    pub(crate) fn is_stream(&self) -> bool {
+        self.is_stream.load(Ordering::Relaxed)
+    }
+
+    /// This is a stream, before it joins a room.
+    pub(crate) fn become_stream(&self) {
+        self.is_stream.store(true, Ordering::Relaxed);
     }
 
     /// The number of the room that they are in.

@@ -23,6 +23,7 @@ pub mod tls;
 pub(crate) mod tcp;
 pub mod http;
 pub(crate) mod websocket;
+pub(crate) mod reader;
 
 #[cfg(test)]
 mod chunks;

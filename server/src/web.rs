@@ -38,6 +38,7 @@ pub(crate) mod echo;
 mod explained;
 mod download;
 mod metrics_page;
+mod rooms;
 
 /// A connection whose request has not been read yet.
 pub(crate) struct WebConnection {
@@ -60,6 +61,8 @@ enum AfterRequest {
     Chat(ReadBuffer),
     /// The echo service, with bytes that followed the request.
     Echo(ReadBuffer, Explains),
+    /// A room, streamed.
+    Stream(rooms::Stream),
     /// Nothing: it was answered, or the peer is gone.
     Close,
 }
@@ -88,6 +91,10 @@ impl WebConnection {
         match next {
             AfterRequest::Chat(first) => self.into_chat(first).run(),
             AfterRequest::Echo(first, explains) => self.into_echo(first, explains).run(),
+            AfterRequest::Stream(stream) => {
+                let (connection, request) = self.into_stream(stream);
+                connection.run_stream(request);
+            }
             AfterRequest::Close => self.finish(),
         }
     }
@@ -145,13 +152,13 @@ impl WebConnection {
                 return AfterRequest::Close;
             }
         };
-        let (head, rest) = match self.read_head(deadline) {
+        let (head, length, rest) = match self.read_head(deadline) {
             Ok(Some(read)) => read,
             Ok(None) => return AfterRequest::Close,
             Err(refusal) => return self.refuse(&refusal, Method::Get),
         };
         let method = head.method;
-        self.respond(&head, rest).unwrap_or_else(|refusal| self.refuse(&refusal, method))
+        self.respond(&head, length, rest).unwrap_or_else(|refusal| self.refuse(&refusal, method))
     }
 
     /// Performs the TLS handshake, if one is due, and returns the deadline for the request.
@@ -169,8 +176,12 @@ impl WebConnection {
         }
     }
 
-    /// Reads the head, and any bytes after it; `None` if the peer is gone.
-    fn read_head(&mut self, deadline: Instant) -> Result<Option<(Head, ReadBuffer)>, Rejection> {
+    /// Reads the head, and any bytes after it; `None` if the peer is gone. Returns the head with
+    /// its length.
+    fn read_head(
+        &mut self,
+        deadline: Instant,
+    ) -> Result<Option<(Head, usize, ReadBuffer)>, Rejection> {
         let mut buffer = ReadBuffer::default();
         loop {
             let received = match self.input.wait_readable(deadline) {
@@ -196,19 +207,27 @@ impl WebConnection {
             }
             if let Some((head, length)) = Head::parse(buffer.waiting())? {
                 buffer.take(length);
-                return Ok(Some((head, buffer)));
+                return Ok(Some((head, length, buffer)));
             }
         }
     }
 
     /// Answers a request, or upgrades the connection to WebSocket.
-    fn respond(&mut self, head: &Head, rest: ReadBuffer) -> Result<AfterRequest, Rejection> {
+    fn respond(
+        &mut self,
+        head: &Head,
+        length: usize,
+        rest: ReadBuffer,
+    ) -> Result<AfterRequest, Rejection> {
         if self.door == Door::Metrics {
             return self.report(head);
         }
         self.find_person(head)?;
         if self.lacks_tls {
             return self.redirect(head);
+        }
+        if head.folder() == rooms::FOLDER {
+            return Ok(self.serve_room(head, length));
         }
         let name = head.name();
         match name {
@@ -224,7 +243,7 @@ impl WebConnection {
         if name != "healthz" && asset.is_none() {
             return Err(Rejection::new(StatusCode::NotFound, "not found"));
         }
-        if head.method == Method::Other {
+        if !head.method.reads() {
             return Err(Rejection::new(
                 StatusCode::MethodNotAllowed,
                 "only GET and HEAD are supported",
@@ -264,7 +283,7 @@ impl WebConnection {
         if head.name() != "metrics" {
             return Err(Rejection::new(StatusCode::NotFound, "the metrics are at /metrics"));
         }
-        if head.method == Method::Other {
+        if !head.method.reads() {
             return Err(Rejection::new(
                 StatusCode::MethodNotAllowed,
                 "only GET and HEAD are supported",
@@ -293,7 +312,7 @@ impl WebConnection {
         let config = &self.shared.config;
         let allowed = config.allowed_origins();
         origin::check(head, &allowed, &self.shared.own_name).inspect_err(|refusal| {
-            let Rejection { status, reason } = refusal;
+            let Rejection { status, reason, .. } = refusal;
             tracing::info!(address = %self.address, ?status, "refused a page: {reason:.300}");
         })?;
         let dialect = DialectId::offered(|subprotocol| handshake::offers(head, subprotocol));

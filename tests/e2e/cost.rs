@@ -414,5 +414,5 @@ fn a_list_goes_on_after_a_name_in_both_dialects() {
     program.send_json(json!({"type": "command", "line": "/ping t"}));
     program.expect_message("pong");
     bob.send("/who lobby after program\n");
-    bob.expect(told(Notice::Who { count: 2, names: &["carol"], quiet: &[] }));
+    bob.expect(told(Notice::Who { count: 2, names: &["carol"], quiet: &[], streams: &[] }));
 }

@@ -43,6 +43,7 @@ mod tls;
 mod transcripts;
 mod search;
 mod web;
+mod streams;
 mod metrics;
 mod hostile;
 mod rfc6455;

@@ -112,13 +112,13 @@ impl Bot {
 /// The answer to `/who` while bob and logbot are here.
 fn who_of_both() -> String {
     let (count, names, quiet) = (2, &["bob", "logbot"][..], &["logbot"][..]);
-    Notice::Who { count, names, quiet }.text(Lang::Ko) + "\n"
+    Notice::Who { count, names, quiet, streams: &[] }.text(Lang::Ko) + "\n"
 }
 
 /// The same when only bob is left.
 fn who_of_bob() -> String {
     let (count, names, quiet) = (1, &["bob"][..], &[][..]);
-    Notice::Who { count, names, quiet }.text(Lang::Ko) + "\n"
+    Notice::Who { count, names, quiet, streams: &[] }.text(Lang::Ko) + "\n"
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn a_quiet_session_is_kept_out_of_private_rooms_however_it_asks() {
     }
     // Nobody in the room has noticed.
     let (count, names, quiet) = (1, &["alice"][..], &[][..]);
-    let who = Notice::Who { count, names, quiet }.text(Lang::Ko);
+    let who = Notice::Who { count, names, quiet, streams: &[] }.text(Lang::Ko);
     alice.send("/who\n").expect_next(format!("{who}\n"));
 }
 

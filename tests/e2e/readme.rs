@@ -121,6 +121,7 @@ const CLIENT: Proof =
 const PROGRAMS: &str = "server/tests/process/foreign_programs.rs";
 const NC: Proof = Test(PROGRAMS, "the_line_for_nc_works_as_it_stands");
 const PAGE: &str = "tests/e2e/browser.rs";
+const STREAM: Proof = Test("tests/e2e/streams.rs", "the_commands_for_curl_stream_a_room");
 const PART: Proof = NotRun("it is a part of cargo test --workspace");
 const NAME: Proof = NotRun("it is the name of a program, with what makes it that one");
 const BUILD: Proof = NotRun("it only builds what .ci/package deb builds in the same profile");
@@ -168,6 +169,14 @@ const OTHERS: &[(&str, Proof)] = &[
     ("cargo test -p madang-server --lib room", PART),
     ("cargo test -p madang-tests --test e2e commands", PART),
     ("chcp 65001", NotRun("it is for Windows")),
+    ("curl -N -H 'Accept: text/event-stream' http://localhost:9998/rooms/lobby", STREAM),
+    ("curl -N -H 'Name: logger' 'http://localhost:9998/rooms/lobby?history=0'", STREAM),
+    (
+        "curl -N -H 'X-Room-Key: 78e4c-v9s0a-c0m7h-8129r-zech6s' \
+         http://localhost:9998/rooms/private",
+        STREAM,
+    ),
+    ("curl -N http://localhost:9998/rooms/lobby", STREAM),
     ("curl -NT. telnet://HOST:9009", Test(PROGRAMS, "the_line_for_curl_works_as_it_stands")),
     (
         "curl http://127.0.0.1:9011/metrics",

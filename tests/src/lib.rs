@@ -48,7 +48,7 @@ pub fn told(notice: Notice<'_>) -> String {
 
 /// The answer to `/who` with these members, in this order.
 pub fn who(names: &[&str]) -> String {
-    told(Notice::Who { count: names.len(), names, quiet: &[] })
+    told(Notice::Who { count: names.len(), names, quiet: &[], streams: &[] })
 }
 
 /// Whether `text` is like `pattern`, in which each `…` stands for any text.

@@ -175,6 +175,7 @@ fn check_flags_say(config: &Config) {
         listen: default.listen.clone(),
         web: default.web.clone(),
         tls: None,
+        allow_host: Vec::new(),
         allow_origin: Vec::new(),
         trust_proxy: Vec::new(),
         lang: default.lang,
@@ -255,6 +256,7 @@ fn flags(config: &Config, folder: &TestFolder) -> Vec<String> {
     }
     flags.extend(config.journal.iter().map(|it| format!("--data={}", it.data.display())));
     flags.extend(config.max_connections.map(|most| format!("--max-connections={most}")));
+    flags.extend(config.allow_host.iter().map(|host| format!("--allow-host={host}")));
     flags.extend(config.allow_origin.iter().map(|origin| format!("--allow-origin={origin}")));
     flags.extend(config.trust_proxy.iter().map(|range| format!("--trust-proxy={range}")));
     flags

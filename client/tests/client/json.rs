@@ -39,7 +39,7 @@ fn what_is_said_and_done_is_shown_in_the_clients_own_language() {
         [(Lang::Ko, "ko", "[bob]님이 입장했습니다."), (Lang::En, "en", "[bob] joined.")]
     {
         let skipped = Notice::Skipped { lines: 37 }.text(lang);
-        let who = Notice::Who { count: 1, names: &["b"], quiet: &[] }.text(lang);
+        let who = Notice::Who { count: 1, names: &["b"], quiet: &[], streams: &[] }.text(lang);
         check(flag, joined, &skipped, &who);
     }
 }

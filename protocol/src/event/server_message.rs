@@ -48,7 +48,8 @@ pub enum ServerMessage<'a> {
         /// The room that the session is in; none if it was removed from it while away.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         room: Option<Cow<'a, str>>,
-        /// The session's token.
+        /// The session's token; empty for a stream over HTTP, which has none.
+        #[serde(default, skip_serializing_if = "str::is_empty")]
         session: Cow<'a, str>,
         /// The id of the session's own `joined`, which follows. Of the last event before it in a
         /// quiet session, and of the last that the client has when it comes back.
@@ -171,6 +172,9 @@ pub enum ServerMessage<'a> {
         /// Those of them who are quiet.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         quiet: Vec<Cow<'a, str>>,
+        /// Those of them who are streams over HTTP.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        streams: Vec<Cow<'a, str>>,
         /// Whether more names follow in another message.
         more: bool,
         /// In the last message, if members remain: the name after which `/who after NAME` goes on.
@@ -204,6 +208,9 @@ pub enum ServerMessage<'a> {
         /// Whether they are quiet.
         #[serde(default, skip_serializing_if = "is_false")]
         quiet: bool,
+        /// Whether they are a stream over HTTP, which only reads.
+        #[serde(default, skip_serializing_if = "is_false")]
+        stream: bool,
         /// The nonce of the request that it answers, if it had one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<Cow<'a, str>>,

@@ -112,8 +112,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         }
         Notice::LangSet => "Messages from the server are now in English.".into(),
         Notice::Who { count: 0, .. } => "Nobody is here.".into(),
-        Notice::Who { count, names, quiet } => {
-            format!("{count} here: {}", list::names_in_row(names, quiet, " (quiet)"))
+        Notice::Who { count, names, quiet, streams } => {
+            let marks = [(*quiet, " (quiet)"), (*streams, " (read only)")];
+            format!("{count} here: {}", list::names_in_row(names, &marks))
         }
         Notice::WhoMore { room, after } => {
             format!("More: {}", list::who_after(*room, after, Lang::En))
@@ -182,15 +183,16 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Rooms(rooms) => list::rooms_list(rooms, "Public rooms:", |room| {
             (room.room.to_string(), room.members.to_string())
         }),
-        Notice::Whois { user, room, seconds, away, quiet } => {
+        Notice::Whois { user, room, seconds, away, quiet, stream } => {
             let place = match room {
                 Some(room) => format!("in {}", place(room)),
                 None => "not in a public room".into(),
             };
             let away = if *away { ", disconnected" } else { "" };
             let quiet = if *quiet { ", quiet" } else { "" };
+            let stream = if *stream { ", read only" } else { "" };
             let time = show_about(*seconds, Lang::En);
-            format!("{user}: {place}, connected for {time}{away}{quiet}")
+            format!("{user}: {place}, connected for {time}{away}{quiet}{stream}")
         }
         Notice::NotHere => "No one in this room has that name. (who is here: /who)".into(),
         Notice::InNoRoom { user } => {
@@ -309,6 +311,7 @@ fn goodbye_text(goodbye: Goodbye) -> String {
             "The operator removed you. You can join again in {}.",
             show_about(seconds, Lang::En)
         ),
+        Goodbye::RoomEnded => "The room was closed.".into(),
         Goodbye::Replaced => "This session continues on another connection.".into(),
         Goodbye::Internal => "Server error.".into(),
     }

@@ -53,6 +53,8 @@ pub enum Goodbye {
         /// For how many seconds the name and the session are kept out.
         seconds: u64,
     },
+    /// The room of a stream over HTTP was closed.
+    RoomEnded,
     /// Another connection has taken the session over.
     Replaced,
     /// An internal error.
@@ -81,6 +83,7 @@ impl Goodbye {
             Goodbye::AddressFull => "address_full",
             Goodbye::Banned => "banned",
             Goodbye::Kicked { .. } => "kicked",
+            Goodbye::RoomEnded => "room_ended",
             Goodbye::Replaced => "replaced",
             Goodbye::Internal => "internal_error",
         }
@@ -97,7 +100,7 @@ impl Goodbye {
     /// The code of the WebSocket Close frame (RFC 6455 section 7.4.1).
     pub fn close_code(self) -> u16 {
         match self {
-            Goodbye::Quit | Goodbye::Closed => 1000,
+            Goodbye::Quit | Goodbye::Closed | Goodbye::RoomEnded => 1000,
             Goodbye::Shutdown => 1001,
             Goodbye::BrokenFrame
             | Goodbye::EndlessLine

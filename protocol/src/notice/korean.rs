@@ -113,11 +113,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         }
         Notice::LangSet => "이제 한국어로 안내합니다.".into(),
         Notice::Who { count: 0, .. } => "방에 아무도 없습니다.".into(),
-        Notice::Who { count, names, quiet } => {
-            format!(
-                "대화 참여자 {count}명: {}",
-                list::names_in_row(names, quiet, "(알림 없이 참여)")
-            )
+        Notice::Who { count, names, quiet, streams } => {
+            let marks = [(*quiet, "(알림 없이 참여)"), (*streams, "(보기만)")];
+            format!("대화 참여자 {count}명: {}", list::names_in_row(names, &marks))
         }
         Notice::WhoMore { room, after } => {
             format!("더 보려면: {}", list::who_after(*room, after, Lang::Ko))
@@ -191,14 +189,16 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Rooms(rooms) => list::rooms_list(rooms, "공개 방:", |room| {
             (room_name(&room.room, Lang::Ko).to_owned(), format!("{}명", room.members))
         }),
-        Notice::Whois { user, room, seconds, away, quiet } => {
+        Notice::Whois { user, room, seconds, away, quiet, stream } => {
             let place = match room {
                 Some(room) => place(room),
                 None => "공개 방에 없음".into(),
             };
             let away = if *away { ", 연결 끊김" } else { "" };
             let quiet = if *quiet { ", 알림 없이 참여" } else { "" };
-            format!("{user}: {place}, 접속한 지 {}{away}{quiet}", show_about(*seconds, Lang::Ko))
+            let stream = if *stream { ", 보기만" } else { "" };
+            let time = show_about(*seconds, Lang::Ko);
+            format!("{user}: {place}, 접속한 지 {time}{away}{quiet}{stream}")
         }
         Notice::NotHere => "이 방에 그런 사람이 없습니다. (방에 있는 사람: /누구)".into(),
         Notice::InNoRoom { user } => format!(
@@ -332,6 +332,7 @@ fn goodbye_text(goodbye: Goodbye) -> String {
             "운영자가 내보냈습니다. {} 뒤에 다시 들어올 수 있습니다.",
             show_about(seconds, Lang::Ko)
         ),
+        Goodbye::RoomEnded => "방이 닫혔습니다.".into(),
         Goodbye::Replaced => "다른 연결에서 이 세션을 이어 갑니다.".into(),
         Goodbye::Internal => "서버 오류로 연결을 끊습니다.".into(),
     }

@@ -2,11 +2,11 @@
 
 use crate::{event::RoomSummary, text::Lang};
 
-/// Names in a row, those in `marked` with a mark behind them.
-pub(super) fn names_in_row(names: &[&str], marked: &[&str], mark: &str) -> String {
-    let shown = names.iter().map(|name| match marked.contains(name) {
-        true => format!("{name}{mark}"),
-        false => (*name).to_owned(),
+/// Names in a row, each with the mark behind it of the list that it is in.
+pub(super) fn names_in_row(names: &[&str], marks: &[(&[&str], &str)]) -> String {
+    let shown = names.iter().map(|name| {
+        let mark = marks.iter().find(|(marked, _)| marked.contains(name));
+        format!("{name}{}", mark.map_or("", |(_, mark)| mark))
     });
     shown.collect::<Vec<_>>().join(", ")
 }
@@ -44,13 +44,17 @@ mod tests {
     use crate::notice::Notice;
 
     #[test]
-    fn quiet_names_are_marked() {
-        let who = |names, quiet, lang| Notice::Who { count: 2, names, quiet }.text(lang);
+    fn quiet_names_and_streams_are_marked() {
+        let who =
+            |names, quiet, lang| Notice::Who { count: 2, names, quiet, streams: &[] }.text(lang);
         let (names, quiet): (&[&str], &[&str]) = (&["bob", "logbot"], &["logbot"]);
         assert_eq!(who(names, quiet, Lang::En), "2 here: bob, logbot (quiet)");
         assert_eq!(who(names, quiet, Lang::Ko), "대화 참여자 2명: bob, logbot(알림 없이 참여)");
         assert_eq!(who(names, &[], Lang::En), "2 here: bob, logbot");
-        let nobody = Notice::Who { count: 0, names: &[], quiet: &[] };
+        let streams = |lang| Notice::Who { count: 2, names, quiet: &[], streams: quiet }.text(lang);
+        assert_eq!(streams(Lang::En), "2 here: bob, logbot (read only)");
+        assert_eq!(streams(Lang::Ko), "대화 참여자 2명: bob, logbot(보기만)");
+        let nobody = Notice::Who { count: 0, names: &[], quiet: &[], streams: &[] };
         assert_eq!(nobody.text(Lang::En), "Nobody is here.");
     }
 }

@@ -21,6 +21,8 @@ pub struct Present<'a> {
     pub muted: Option<Option<u64>>,
     /// Whether they are quiet.
     pub quiet: bool,
+    /// Whether they are a stream over HTTP, and only read.
+    pub stream: bool,
 }
 
 impl Present<'_> {
@@ -47,7 +49,12 @@ impl Present<'_> {
             Lang::Ko => "알림 없이 참여".to_owned(),
             Lang::En => "quiet".to_owned(),
         });
-        let remarks: Vec<String> = away.into_iter().chain(muted).chain(quiet).collect();
+        let stream = self.stream.then(|| match lang {
+            Lang::Ko => "보기만".to_owned(),
+            Lang::En => "read only".to_owned(),
+        });
+        let remarks: Vec<String> =
+            away.into_iter().chain(muted).chain(quiet).chain(stream).collect();
         [
             self.user.to_owned(),
             self.room.map_or("-", |room| room_name(room, lang)).to_owned(),
@@ -103,6 +110,7 @@ mod tests {
                 idle: 12,
                 muted: None,
                 quiet: true,
+                stream: false,
             },
             Present {
                 user: "alice",
@@ -111,6 +119,7 @@ mod tests {
                 idle: 240,
                 muted: Some(Some(300)),
                 quiet: false,
+                stream: false,
             },
             Present {
                 user: "bob",
@@ -119,6 +128,7 @@ mod tests {
                 idle: 30,
                 muted: Some(None),
                 quiet: false,
+                stream: true,
             },
         ];
         assert_eq!(
@@ -127,7 +137,7 @@ mod tests {
                name   room          address    idle\n  \
                철수   lobby         192.0.2.7  12 seconds  quiet\n  \
                alice  private-k3f9  10.0.0.5   4 minutes   muted for 5 minutes\n  \
-               bob    -             -          30 seconds  connection lost, muted"
+               bob    -             -          30 seconds  connection lost, muted, read only"
         );
         assert_eq!(
             table(None, &people[1..2], Lang::Ko),

@@ -368,6 +368,7 @@ fn people(chat: &Chat<'_>) -> HashMap<u64, UserName> {
     let pupils = sessions.iter().filter(|session| {
         !session.is_teacher()
             && session.quiet().is_none()
+            && !session.is_stream()
             && session.room().is_some_and(|room| public.contains(&room))
     });
     pupils.map(|session| (session.number, session.name())).collect()

@@ -62,6 +62,7 @@ struct Person {
     idle: u64,
     muted: Option<Option<u64>>,
     quiet: bool,
+    stream: bool,
 }
 
 impl Person {
@@ -76,6 +77,7 @@ impl Person {
             idle: seconds_between(session.spoke_at(), now),
             muted: muted.map(|until| until.map(|until| seconds_between(now, until))),
             quiet: session.quiet().is_some(),
+            stream: session.is_stream(),
         }
     }
 
@@ -87,6 +89,7 @@ impl Person {
             idle: self.idle,
             muted: self.muted,
             quiet: self.quiet,
+            stream: self.stream,
         }
     }
 }
@@ -126,6 +129,7 @@ pub(super) fn whois(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Rep
         since: session.since,
         away: session.is_away(),
         quiet: session.quiet().is_some(),
+        stream: session.is_stream(),
         nonce: caller.nonce.map(Into::into),
     });
     if caller.is_operator() {

@@ -1,11 +1,12 @@
 //! A new session: claims its name and enters its first room.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use madang_protocol::{
     name::{NameError, UserName},
-    notice::{Goodbye, Notice},
+    notice::{Goodbye, LessonNotice, Notice},
     room::Destination,
+    text::Lang,
 };
 
 use super::{Connection, login::Choice};
@@ -20,11 +21,12 @@ use crate::{
     room::refusal::Refusal,
     room::{Coming, Greeting},
     session::{Quiet, Session},
+    shared::{Admission, Shared},
     transport::Pieces,
 };
 
 /// What a login asks for.
-pub(super) struct NewLogin {
+pub(crate) struct NewLogin {
     /// The name; empty to get a guest name.
     pub(super) name: String,
     pub(super) place: FirstRoom,
@@ -39,7 +41,7 @@ pub(super) struct NewLogin {
 }
 
 /// Where a new user goes.
-pub(super) enum FirstRoom {
+pub(crate) enum FirstRoom {
     Lobby,
     Room(Destination),
     /// A private room to be created, with this topic, which may be empty.
@@ -66,80 +68,101 @@ impl FirstRoom {
     }
 }
 
-impl Connection {
-    /// Claims a name, or a guest name if it is empty. The user is told about a refusal and may
-    /// try again.
-    pub(super) fn claim(
-        &mut self,
+/// Somebody at the login, without a name.
+pub(crate) struct Newcomer<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) admission: &'a Admission,
+    pub(super) address: IpAddr,
+    pub(super) lang: Lang,
+}
+
+/// Why somebody gets no name or no room.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum NotClaimed {
+    /// It is no name, or one that is reserved.
+    NoName(NameError),
+    /// The name is banned, or kept out; the same is said of a guest's name.
+    NameRefused(Notice<'static>),
+    /// The name is in use; perhaps a similar one is free.
+    NameInUse { proposal: Option<UserName> },
+    /// The room, before a name was claimed.
+    Room(Notice<'static>),
+    /// Anything else.
+    Other(Notice<'static>),
+}
+
+impl NotClaimed {
+    /// The notice for it.
+    pub(crate) fn notice(&self) -> Notice<'_> {
+        match self {
+            NotClaimed::NoName(error) => Notice::NameRefused(error),
+            NotClaimed::NameInUse { proposal } => {
+                Notice::NameInUse { proposal: proposal.as_ref().map(UserName::as_str) }
+            }
+            NotClaimed::NameRefused(notice)
+            | NotClaimed::Room(notice)
+            | NotClaimed::Other(notice) => *notice,
+        }
+    }
+}
+
+impl Newcomer<'_> {
+    /// Claims a name, or a guest name if it is empty, with a `token` for programs. The operator
+    /// is told. Returns the session, and its first room; `None` is the lobby.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    pub(crate) fn claim(
+        &self,
         login: NewLogin,
-        tries_left: &mut u32,
-    ) -> Result<Option<Box<Entrance>>, CloseReason> {
-        let NewLogin { name, place, quiet, shown, previous, nonce: request } = login;
-        let nonce = request.as_deref();
-        let number = self.admission.number;
+        token: Option<String>,
+    ) -> Result<(Arc<Session>, Option<Destination>), NotClaimed> {
+        let NewLogin { name, place, quiet, previous, .. } = login;
+        let shared = self.shared;
         let room = match &place {
             FirstRoom::NewRoom { topic } => topic,
             FirstRoom::Room(Destination::Public(name)) => name.as_str(),
             FirstRoom::Lobby | FirstRoom::Room(_) => "",
         };
-        if self.gives_away_code(&name, nonce) || self.gives_away_code(room, nonce) {
-            self.prompt();
-            return Ok(None);
+        if [&*name, room].iter().any(|text| shared.users.teachers.gives_away(text)) {
+            return Err(NotClaimed::Other(Notice::Lesson(LessonNotice::CodeInText)));
         }
-        let place = match self.check_place(place, quiet) {
-            Ok(place) => place,
-            Err(notice) => {
-                self.notice(&notice, nonce);
-                self.hint(&Notice::RoomFirst);
-                self.prompt();
-                return Ok(None);
-            }
-        };
-        let token = if self.dialect.is_for_programs() { Some(new_token()?) } else { None };
-        let now = clock::now();
+        let place = self.check_place(place, quiet).map_err(NotClaimed::Room)?;
+        let (number, now) = (self.admission.number, clock::now());
         let user = match UserName::parse(&name) {
             Ok(user) => Some(user),
             Err(NameError::Empty) => None,
-            Err(error) => {
-                self.refuse_login(&Notice::NameRefused(&error), nonce, tries_left)?;
-                return Ok(None);
-            }
+            Err(error) => return Err(NotClaimed::NoName(error)),
         };
         let session = if let Some(user) = user {
-            if self.shared.bans.bans_name(&user) {
-                self.refuse_login(&Notice::NameBanned, nonce, tries_left)?;
-                return Ok(None);
+            if shared.bans.bans_name(&user) {
+                return Err(NotClaimed::NameRefused(Notice::NameBanned));
             }
-            if self.shared.users.teachers.reserve(&user) {
-                let notice = Notice::NameRefused(&NameError::Reserved);
-                self.refuse_login(&notice, nonce, tries_left)?;
-                return Ok(None);
+            if shared.users.teachers.reserve(&user) {
+                return Err(NotClaimed::NoName(NameError::Reserved));
             }
-            let claim = || self.shared.users.claim(&user, token.clone(), number, now);
+            let claim = || shared.users.claim(&user, token.clone(), number, now);
             let claimed = claim().or_else(|taken| {
                 let Some(previous) = &previous else { return Err(taken) };
-                self.shared.end_away(previous, &user).then(claim).unwrap_or(Err(taken))
+                shared.end_away(previous, &user).then(claim).unwrap_or(Err(taken))
             });
             let Ok(session) = claimed else {
-                let proposal = self.shared.users.free_name_like(&user);
-                let proposal = proposal.as_ref().map(UserName::as_str);
-                self.notice_and_prompt(&Notice::NameInUse { proposal }, nonce);
-                return Ok(None);
+                let proposal = shared.users.free_name_like(&user);
+                return Err(NotClaimed::NameInUse { proposal });
             };
             // Checked again: a ban in between could not find the session. Only now, because a
             // user kicked under this name has left by now.
             if let Err(notice) = self.check_name(&user, &place) {
-                self.shared.users.end(&session);
-                self.refuse_login(&notice, nonce, tries_left)?;
-                return Ok(None);
+                shared.users.end(&session);
+                return Err(NotClaimed::NameRefused(notice));
             }
             session
         } else {
-            let session = self.shared.users.claim_guest(self.lang, token, number, now);
+            let session = shared.users.claim_guest(self.lang, token, number, now);
             if let Err(notice) = self.check_name(&session.name(), &place) {
-                self.shared.users.end(&session);
-                self.notice_and_prompt(&notice, nonce);
-                return Ok(None);
+                shared.users.end(&session);
+                return Err(NotClaimed::Other(notice));
             }
             session
         };
@@ -147,17 +170,14 @@ impl Connection {
             Ok(destination) => destination,
             Err(notice) => {
                 // The name becomes free again: nobody has seen it.
-                self.shared.users.end(&session);
-                self.notice_and_prompt(&notice, nonce);
-                return Ok(None);
+                shared.users.end(&session);
+                return Err(NotClaimed::Other(notice));
             }
         };
-        let present = self.shared.users.present();
-        self.shared.console.joined(&session.name(), self.address, present);
+        shared.console.joined(&session.name(), self.address, shared.users.present());
         session.change_lang(self.lang);
         session.set_quiet(quiet);
-        self.session = Some(session.clone());
-        Ok(Some(Box::new(Entrance { session, destination, shown, nonce: request })))
+        Ok((session, destination))
     }
 
     /// Whether a user without a name could go there, and where that is: words lead to the room that
@@ -211,6 +231,47 @@ impl Connection {
             }
         }
     }
+}
+
+impl Connection {
+    /// This connection's peer, before it has a name.
+    pub(super) fn newcomer(&self) -> Newcomer<'_> {
+        let Connection { shared, admission, address, lang, .. } = self;
+        Newcomer { shared, admission, address: *address, lang: *lang }
+    }
+
+    /// Claims a name, or a guest name if it is empty. The user is told about a refusal and may
+    /// try again.
+    pub(super) fn claim(
+        &mut self,
+        login: NewLogin,
+        tries_left: &mut u32,
+    ) -> Result<Option<Box<Entrance>>, CloseReason> {
+        let token = if self.dialect.is_for_programs() { Some(new_token()?) } else { None };
+        let (shown, request) = (login.shown, login.nonce.clone());
+        let nonce = request.as_deref();
+        match self.newcomer().claim(login, token) {
+            Ok((session, destination)) => {
+                self.session = Some(session.clone());
+                return Ok(Some(Box::new(Entrance {
+                    session,
+                    destination,
+                    shown,
+                    nonce: request,
+                })));
+            }
+            Err(refused @ (NotClaimed::NoName(_) | NotClaimed::NameRefused(_))) => {
+                self.refuse_login(&refused.notice(), nonce, tries_left)?;
+            }
+            Err(NotClaimed::Room(notice)) => {
+                self.notice(&notice, nonce);
+                self.hint(&Notice::RoomFirst);
+                self.prompt();
+            }
+            Err(refused) => self.notice_and_prompt(&refused.notice(), nonce),
+        }
+        Ok(None)
+    }
 
     /// Enters the first room of a new session.
     pub(crate) fn go_in(&mut self, entrance: &Entrance) -> Result<(), CloseReason> {
@@ -255,7 +316,7 @@ impl Connection {
 }
 
 /// The token of a new session: 128 random bits in hexadecimal.
-fn new_token() -> Result<String, CloseReason> {
+pub(super) fn new_token() -> Result<String, CloseReason> {
     let mut bits = [0; 16];
     if let Err(error) = getrandom::fill(&mut bits) {
         tracing::error!(%error, "failed to draw a token");

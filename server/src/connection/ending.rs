@@ -49,7 +49,7 @@ impl Connection {
         self.leave(reason);
 
         self.outbox.wait_drained(Instant::now() + self.drain_timeout);
-        if matches!(reason, CloseReason::Told(_) | CloseReason::Tls(_)) {
+        if matches!(reason, CloseReason::Told(_) | CloseReason::Refused | CloseReason::Tls(_)) {
             if self.outbox.take_dismissal() {
                 // An error means that the connection is gone.
                 let _ = self.transport.input().pause(DISMISSAL);
@@ -79,7 +79,7 @@ impl Connection {
         let number = self.admission.number;
         let goodbye = match reason {
             CloseReason::Told(goodbye) => Answer::goodbye(self.form(), goodbye),
-            CloseReason::Tls(_) => Vec::new(),
+            CloseReason::Refused | CloseReason::Tls(_) => Vec::new(),
             CloseReason::Lost(_) | CloseReason::Stalled => {
                 self.outbox.end(reason);
                 Vec::new()
@@ -87,7 +87,9 @@ impl Connection {
         };
         let Some(session) = self.session.clone() else {
             self.outbox.close(reason, &goodbye);
-            self.shared.console.closed_unnamed(self.address, number, reason);
+            if reason != CloseReason::Refused {
+                self.shared.console.closed_unnamed(self.address, number, reason);
+            }
             return;
         };
         session.detach(number);

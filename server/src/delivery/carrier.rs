@@ -78,9 +78,7 @@ impl Carrier {
                 (Some(code), _) => (code, ""),
                 (None, CloseReason::Told(goodbye)) => (Some(goodbye.close_code()), goodbye.code()),
                 // Nobody is left to read it.
-                (None, CloseReason::Lost(_) | CloseReason::Stalled | CloseReason::Tls(_)) => {
-                    return bytes;
-                }
+                (None, _) => return bytes,
             };
             frame::write_close(code, words, bytes.to_mut());
         }

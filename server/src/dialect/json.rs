@@ -13,8 +13,8 @@ use super::{Dialect, Stage, Words};
 pub(super) struct JsonLines;
 
 impl Dialect for JsonLines {
-    fn name(&self) -> &'static str {
-        "json"
+    fn name(&self) -> Option<&'static str> {
+        Some("json")
     }
 
     fn subprotocol(&self) -> Option<&'static str> {

@@ -20,8 +20,8 @@ use crate::clock;
 pub(super) struct TextLines;
 
 impl Dialect for TextLines {
-    fn name(&self) -> &'static str {
-        "text"
+    fn media_type(&self) -> Option<&'static str> {
+        Some("text/plain")
     }
 
     fn is_for_programs(&self) -> bool {
@@ -85,8 +85,12 @@ impl Dialect for TextLines {
             ServerMessage::Hello { .. }
             | ServerMessage::Ack { .. }
             | ServerMessage::Bye { .. }
-            | ServerMessage::Gap { .. }
+            | ServerMessage::Gap { reason: Some(_), .. }
             | ServerMessage::PrivateGap { .. } => {}
+            ServerMessage::Gap { from, to, reason: None, .. } => {
+                let lines = usize::try_from(to.saturating_sub(*from) + 1).unwrap_or(usize::MAX);
+                say(Notice::Skipped { lines });
+            }
             ServerMessage::Entered { room, members, topic, durable, .. } => {
                 say(Notice::Entered { room, members: *members, topic: topic.as_deref() });
                 if *durable {
@@ -99,17 +103,19 @@ impl Dialect for TextLines {
             ServerMessage::Error { text, .. } | ServerMessage::Notice { text, .. } => {
                 write_lines(text, words.line_end, out);
             }
-            ServerMessage::Who { count, members, quiet, .. } => {
-                let [names, quiet] = [members, quiet]
+            ServerMessage::Who { count, members, quiet, streams, .. } => {
+                let [names, quiet, streams] = [members, quiet, streams]
                     .map(|names| names.iter().map(|name| &**name).collect::<Vec<_>>());
-                say(Notice::Who { count: *count, names: &names, quiet: &quiet });
+                let (count, names, quiet, streams) = (*count, &*names, &*quiet, &*streams);
+                say(Notice::Who { count, names, quiet, streams });
             }
             ServerMessage::Rooms { rooms, .. } => say(Notice::Rooms(rooms)),
-            ServerMessage::Whois { user, room, since, away, quiet, .. } => {
+            ServerMessage::Whois { user, room, since, away, quiet, stream, .. } => {
                 let millis = clock::now().as_millis() - since.as_millis();
                 let seconds = u64::try_from(millis / 1_000).unwrap_or_default();
-                let (room, away, quiet) = (room.as_deref(), *away, *quiet);
-                say(Notice::Whois { user, room, seconds, away, quiet });
+                let (room, away) = (room.as_deref(), *away);
+                let (quiet, stream) = (*quiet, *stream);
+                say(Notice::Whois { user, room, seconds, away, quiet, stream });
             }
             ServerMessage::Invite {
                 link, madang, nc, encrypted, qr, words, words_seconds, ..

@@ -14,8 +14,8 @@ use super::{Dialect, Stage, Words};
 pub(super) struct TsvLines;
 
 impl Dialect for TsvLines {
-    fn name(&self) -> &'static str {
-        "tsv"
+    fn name(&self) -> Option<&'static str> {
+        Some("tsv")
     }
 
     fn parse(&self, message: String, _stage: Stage) -> Result<Option<Request>, RequestError> {

@@ -138,11 +138,13 @@ impl Executor {
         while let Some(listed) = chunks.next() {
             let more = chunks.peek().is_some();
             let quiet = listed.iter().filter(|member| member.quiet.is_some());
+            let streams = listed.iter().filter(|member| member.stream);
             answer.message(&ServerMessage::Who {
                 room: (&*self.name).into(),
                 count,
                 members: listed.iter().map(|member| member.user.as_str().into()).collect(),
                 quiet: quiet.map(|member| member.user.as_str().into()).collect(),
+                streams: streams.map(|member| member.user.as_str().into()).collect(),
                 more,
                 after: last.filter(|_| !more).map(Into::into),
                 nonce: nonce.map(Into::into),

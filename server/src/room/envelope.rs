@@ -112,8 +112,8 @@ impl Coming {
     pub(super) fn joins(&self, origin: u64) -> (By, Op) {
         let (user, quiet) = (self.session.name(), self.session.quiet());
         let muted = self.session.muted();
-        let comes_back = self.session.token.is_some();
-        (By::of(&self.session), Op::Join { user, quiet, muted, origin, comes_back })
+        let (comes_back, stream) = (self.session.token.is_some(), self.session.is_stream());
+        (By::of(&self.session), Op::Join { user, quiet, muted, origin, comes_back, stream })
     }
 
     /// The op of a returning member, at the server of this origin.
@@ -127,8 +127,20 @@ impl Coming {
 pub(crate) enum Greeting {
     /// A welcome after a login or a resume; programs get their token.
     Welcome,
+    /// For a stream over HTTP: the head of the response (empty if that was sent), then a
+    /// welcome, then everything that it has missed.
+    Response { head: Vec<u8>, missed: Option<Missed> },
     /// For a member from another room, with the request's nonce.
     Entered { nonce: Option<String> },
+}
+
+/// What a stream has missed that is back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Missed {
+    /// The last event that it had received.
+    pub(crate) after: u64,
+    /// The last one that it has been sent since: the same, or a later one.
+    pub(crate) sent: u64,
 }
 
 /// What a returning client has already received.

@@ -41,6 +41,8 @@ use crate::{
 pub(super) struct Executor {
     pub(super) number: u64,
     pub(super) name: Arc<str>,
+    /// The first id of this room, in this run of the server or an earlier one.
+    pub(super) opened: u64,
     /// The room itself, passed to sessions that become its owner.
     handle: Weak<dyn RoomHandle>,
     /// Changed only by [`take_in`](Self::take_in).
@@ -91,7 +93,8 @@ impl Executor {
         context: Context,
     ) -> Executor {
         let (time, now) = (clock::now(), Instant::now());
-        let recording = |recorder| Recording::new(recorder, beginning.opened, name.clone());
+        let opened = beginning.opened;
+        let recording = |recorder| Recording::new(recorder, opened, name.clone());
         let recording = context.recorder.map(recording);
         let mut history = History::new(name.clone(), context.metrics.clone());
         let events = match &mut beginning.shared {
@@ -116,6 +119,7 @@ impl Executor {
         Executor {
             number,
             name: name.clone(),
+            opened,
             handle,
             state,
             time,

@@ -32,6 +32,9 @@ pub(crate) enum Change {
         origin: u64,
         /// Whether its session can be resumed.
         comes_back: bool,
+        /// Whether it is a stream over HTTP.
+        #[serde(default)]
+        stream: bool,
     },
     Left {
         session: u64,

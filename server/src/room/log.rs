@@ -187,7 +187,14 @@ mod tests {
         let asked = vec![
             (
                 By::Member(u64::MAX),
-                Op::Join { user, quiet: None, muted: None, origin: 1, comes_back: true },
+                Op::Join {
+                    user,
+                    quiet: None,
+                    muted: None,
+                    origin: 1,
+                    comes_back: true,
+                    stream: false,
+                },
             ),
             (By::Operator, Op::Announce("one\ntwo \u{2028} \"three\"".into())),
             (By::Time, Op::EndIfEmpty { since: Time::from_millis(7) }),

@@ -30,10 +30,13 @@ pub(super) struct Member {
     /// The first event of the batch that it gets.
     pub(super) from: u32,
     /// Earlier events to send before the batch.
-    pub(super) earlier: Option<(Arc<Rendered>, Range<u32>)>,
+    pub(super) earlier: Option<Earlier>,
     /// Private answers in this round, each with the number of the event it precedes.
     pub(super) answers: Vec<(u32, Told)>,
 }
+
+/// A part of a room's history.
+pub(super) type Earlier = (Arc<Rendered>, Range<u32>);
 
 /// An answer for one member, which may be shared with others.
 pub(super) enum Told {
@@ -52,6 +55,8 @@ pub(super) struct Leaver {
     pub(super) after: Vec<u8>,
     /// How its connection ends, if it does.
     pub(super) ending: Option<Closing>,
+    /// Whether somebody else ends its connection, whose thread has to be woken.
+    pub(super) is_dismissed: bool,
 }
 
 /// The members of a room.
@@ -219,16 +224,25 @@ impl Member {
 }
 
 impl Leaver {
+    /// A former member that gets the events before `to`.
+    pub(super) fn new(member: Member, to: u32) -> Leaver {
+        Leaver { member, to, after: Vec::new(), ending: None, is_dismissed: false }
+    }
+
     /// Sends it everything it is still to get.
     pub(super) fn tell(&self, batch: &mut Batch, now: Instant) {
-        let Leaver { member, to, after, ending } = self;
+        let Leaver { member, to, after, ending, is_dismissed } = self;
         member.tell(batch, *to, now);
         member.guarded(|| {
             if !after.is_empty() {
                 member.outbox.push(after);
             }
-            if let Some(Closing { outbox, reason, goodbye, .. }) = ending {
-                outbox.close(*reason, goodbye);
+            match ending {
+                Some(Closing { outbox, reason, goodbye, .. }) if *is_dismissed => {
+                    outbox.dismiss(*reason, goodbye);
+                }
+                Some(Closing { outbox, reason, goodbye, .. }) => outbox.close(*reason, goodbye),
+                None => {}
             }
         });
     }

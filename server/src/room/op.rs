@@ -74,6 +74,9 @@ pub(crate) enum Op {
         origin: u64,
         /// Whether the requester's session can be resumed.
         comes_back: bool,
+        /// Whether the requester is a stream over HTTP.
+        #[serde(default)]
+        stream: bool,
     },
     /// The operator muted the requester while it was on its way in.
     BringMute(Mute),

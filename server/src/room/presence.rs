@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use madang_protocol::{
-    event::{GapReason, LessonNow, ServerMessage, Time},
+    event::{Event, GapReason, LessonNow, ServerMessage, Time},
     limits::SHOWN_EVENTS,
     name::UserName,
     notice::{Goodbye, Notice},
 };
 
 use super::{
-    envelope::{Closing, Coming, Going, Greeting, Last},
+    envelope::{Closing, Coming, Going, Greeting, Last, Missed},
     executor::Executor,
-    members::{Leaver, Member},
+    members::{Earlier, Leaver, Member},
     op::{By, Op},
     refusal::Refusal,
 };
@@ -35,12 +35,21 @@ impl Executor {
         let (number, new) = (session.number, session.clone());
         let facts = self.state.decide(by, op, self.time)?;
         let (muted, from) = (session.enter(self.number), self.batch_len());
-        self.insert(session, outbox.clone(), shown);
+        match &greeting {
+            Greeting::Response { missed: Some(missed), .. } => {
+                let (earlier, from) = self.missed(&outbox, self.last_received(missed.sent));
+                self.insert(session, outbox.clone(), earlier, from);
+            }
+            _ => {
+                let earlier = self.shown_earlier(&session, &outbox, shown);
+                self.insert(session, outbox.clone(), earlier, from);
+            }
+        }
         let mut facts = facts.into_iter();
         facts.next().into_iter().for_each(|fact| self.take_in(fact));
         // Its own `joined` is the last event now, if it is announced.
         let last = self.state.next_id().saturating_sub(1);
-        let is_new = greeting == Greeting::Welcome;
+        let is_new = !matches!(greeting, Greeting::Entered { .. });
         let welcome = self.greeting(&new, &outbox, greeting, last);
         if is_new {
             // At once, before anybody can whisper to the new connection.
@@ -84,19 +93,70 @@ impl Executor {
         Some(recording.members_reach(self.time))
     }
 
-    /// Adds a new member, who will be shown this many earlier events.
-    fn insert(&mut self, session: Arc<Session>, outbox: Arc<Outbox>, shown: usize) {
-        let (from, hidden, answers) = (self.batch_len(), session.hidden(), Vec::new());
+    /// Adds a new member, who gets these earlier events, and the batch from the event `from` on.
+    fn insert(
+        &mut self,
+        session: Arc<Session>,
+        outbox: Arc<Outbox>,
+        earlier: Option<Earlier>,
+        from: u32,
+    ) {
+        let (hidden, answers) = (session.hidden(), Vec::new());
+        self.members.insert(Member { session, outbox, hidden, from, earlier, answers });
+    }
+
+    /// The last messages for a new member, at most so many.
+    fn shown_earlier(
+        &mut self,
+        session: &Session,
+        outbox: &Outbox,
+        shown: usize,
+    ) -> Option<Earlier> {
         let shown = self.shown_of(shown);
-        let earlier = (shown > 0).then(|| {
+        (shown > 0).then(|| {
             let (form, carrier) = outbox.form_and_carrier();
-            let reach = self.reach_of(&session);
+            let (reach, hidden) = (self.reach_of(session), session.hidden());
             let current = self.batch.events();
             let shown = self.history.shown(current, shown, reach, &hidden, form, carrier);
             let all = 0..shown.len();
             (shown, all)
-        });
-        self.members.insert(Member { session, outbox, hidden, from, earlier, answers });
+        })
+    }
+
+    /// The event that a client has received, or the last one if there is none of that id yet.
+    fn last_received(&self, event: u64) -> u64 {
+        event.min(self.state.next_id() - 1)
+    }
+
+    /// What a client is to get that has everything up to the event `last`: what memory holds of
+    /// the events after that, and the first of the batch.
+    fn missed(&mut self, outbox: &Outbox, last: u64) -> (Option<Earlier>, u32) {
+        let batch_len = self.batch_len();
+        let (form, carrier) = outbox.form_and_carrier();
+        let missing = self.history.after(last);
+        let earlier = (!missing.is_empty()).then(|| (self.history.whole(form, carrier), missing));
+        // The batch's first event follows the history's last.
+        let first_of_batch = self.state.next_id() - u64::from(batch_len);
+        let seen = (last + 1).saturating_sub(first_of_batch);
+        (earlier, u32::try_from(seen).unwrap_or(u32::MAX).min(batch_len))
+    }
+
+    /// Tells a client that is back which of the events that it has missed are gone.
+    fn write_gaps(&self, missed: Missed, answer: &mut Answer) {
+        let room: &str = &self.name;
+        // What happened in an earlier room of that name is not missing here.
+        let first_missing = missed.sent.saturating_add(1).max(self.opened);
+        // Events dropped in favour of other rooms are missing too.
+        let oldest = self.history.oldest(self.batch.events()).unwrap_or(self.state.next_id());
+        if first_missing < oldest {
+            let (from, to) = (first_missing, oldest - 1);
+            answer.message(&ServerMessage::Gap { room: room.into(), from, to, reason: None });
+        }
+        if let Some((from, to)) = self.lost.filter(|(_, to)| missed.after < *to) {
+            // It may have received some of the lost events, and there may have been more.
+            let (from, reason) = (from.max(missed.after + 1), Some(GapReason::Restart));
+            answer.message(&ServerMessage::Gap { room: room.into(), from, to, reason });
+        }
     }
 
     /// The first message to a new member.
@@ -104,10 +164,17 @@ impl Executor {
         let mut answer = Answer::new(outbox.form());
         let user = session.name();
         answer.message(&match &greeting {
-            Greeting::Welcome => self.welcome(session, &user, id, false),
+            Greeting::Welcome | Greeting::Response { .. } => {
+                self.welcome(session, &user, id, false)
+            }
             Greeting::Entered { nonce } => self.entered(session, id, nonce.as_deref()),
         });
-        answer.into_bytes()
+        let Greeting::Response { mut head, missed } = greeting else { return answer.into_bytes() };
+        if let Some(missed) = missed {
+            self.write_gaps(missed, &mut answer);
+        }
+        head.extend_from_slice(&answer.into_bytes());
+        head
     }
 
     /// The first message of a connection, for a new or a resumed session.
@@ -173,34 +240,15 @@ impl Executor {
         let Coming { session, outbox, .. } = coming;
         let number = session.number;
         self.carry_out(by, op)?;
-        let (next_id, batch_len) = (self.state.next_id(), self.batch_len());
-        // Events dropped in favour of other rooms are missing too.
-        let oldest = self.history.oldest(self.batch.events()).or(Some(next_id));
         let Some(presence) = self.state.member(number) else { return Err(Refusal::NoMember) };
         // A client without events of this room starts with its own `joined`.
-        let last_event = last.event.unwrap_or(presence.joined.saturating_sub(1)).min(next_id - 1);
+        let last_event = last.event.unwrap_or(presence.joined.saturating_sub(1));
+        let last_event = self.last_received(last_event);
         let mut answer = Answer::new(outbox.form());
         answer.message(&self.welcome(&session, &presence.user, last_event, true));
-        let first_missing = last_event + 1;
-        if let Some(oldest) = oldest.filter(|oldest| first_missing < *oldest) {
-            let room = (&*self.name).into();
-            let (from, to) = (first_missing, oldest - 1);
-            answer.message(&ServerMessage::Gap { room, from, to, reason: None });
-        }
-        if let Some((from, to)) = self.lost.filter(|(_, to)| last_event < *to) {
-            // It may have received some of the lost events, and there may have been more.
-            let from = from.max(first_missing);
-            let (room, reason) = ((&*self.name).into(), Some(GapReason::Restart));
-            answer.message(&ServerMessage::Gap { room, from, to, reason });
-        }
+        self.write_gaps(Missed { after: last_event, sent: last_event }, &mut answer);
         session.attach(outbox.clone(), answer.into_bytes(), last.private);
-        let (form, carrier) = outbox.form_and_carrier();
-        let missing = self.history.after(last_event);
-        let earlier = (!missing.is_empty()).then(|| (self.history.whole(form, carrier), missing));
-        // The batch's first event follows the history's last.
-        let first_of_batch = next_id - u64::from(batch_len);
-        let seen = first_missing.saturating_sub(first_of_batch);
-        let from = u32::try_from(seen).unwrap_or(u32::MAX).min(batch_len);
+        let (earlier, from) = self.missed(&outbox, last_event);
         match self.members.touch(number) {
             Some(member) => {
                 member.outbox = outbox;
@@ -210,9 +258,7 @@ impl Executor {
             // It was here before a restart.
             None => {
                 session.enter(self.number);
-                let hidden = session.hidden();
-                let answers = Vec::new();
-                self.members.insert(Member { session, outbox, hidden, from, earlier, answers });
+                self.insert(session, outbox, earlier, from);
             }
         }
         Ok(())
@@ -264,7 +310,7 @@ impl Executor {
     pub(super) fn take_out(&mut self, session: u64, to: u32) {
         if let Some(member) = self.members.remove(session) {
             member.session.exit(self.number);
-            self.leavers.push(Leaver { member, to, after: Vec::new(), ending: None });
+            self.leavers.push(Leaver::new(member, to));
         }
     }
 
@@ -272,6 +318,9 @@ impl Executor {
     /// nothing follows, how to continue.
     pub(super) fn see_off(&mut self, member: Member, next: AfterRemoval) {
         member.session.exit(self.number);
+        if member.session.is_stream() {
+            return self.end_stream(member);
+        }
         // It has just been pushed.
         member.session.note_removal(self.batch.events().last());
         let mut answer = Answer::new(member.outbox.form());
@@ -279,7 +328,28 @@ impl Executor {
             answer.hint(&Notice::NoRoom);
         }
         let (to, after) = (self.batch_len(), answer.into_bytes());
-        self.leavers.push(Leaver { member, to, after, ending: None });
+        self.leavers.push(Leaver { after, ..Leaver::new(member, to) });
+    }
+
+    /// Ends a stream whose member was removed: it has nowhere else to go.
+    fn end_stream(&mut self, member: Member) {
+        let (outbox, form) = (member.outbox.clone(), member.outbox.form());
+        let mut answer = Answer::new(form);
+        let goodbye = match self.batch.events().last() {
+            Some(Event::Kicked { seconds, .. }) => {
+                answer.hint(&Notice::Kicked { seconds: *seconds });
+                Goodbye::Kicked { seconds: *seconds }
+            }
+            _ => Goodbye::RoomEnded,
+        };
+        let reason = CloseReason::Told(goodbye);
+        let goodbye = match form.is_for_programs() {
+            true => Answer::goodbye(form, goodbye),
+            false => answer.into_bytes(),
+        };
+        let ending = Some(Closing { outbox, reason, goodbye, text: None });
+        let to = self.batch_len();
+        self.leavers.push(Leaver { ending, is_dismissed: true, ..Leaver::new(member, to) });
     }
 
     /// Removes all members without a message.
@@ -287,7 +357,7 @@ impl Executor {
         let to = self.batch_len();
         for member in self.members.remove_all() {
             member.session.exit(self.number);
-            self.leavers.push(Leaver { member, to, after: Vec::new(), ending: None });
+            self.leavers.push(Leaver::new(member, to));
         }
     }
 
@@ -299,7 +369,7 @@ impl Executor {
             let outbox: Arc<Outbox> = member.outbox.clone();
             let goodbye = Answer::goodbye(outbox.form(), goodbye);
             let ending = Some(Closing { outbox, reason, goodbye, text: None });
-            self.leavers.push(Leaver { member, to, after: Vec::new(), ending });
+            self.leavers.push(Leaver { ending, ..Leaver::new(member, to) });
         }
     }
 }

@@ -27,6 +27,9 @@ pub(crate) struct Presence {
     pub(crate) muted: Option<Mute>,
     /// Whether joining and leaving are not announced.
     pub(crate) quiet: Option<Quiet>,
+    /// Whether it is a stream over HTTP.
+    #[serde(default)]
+    pub(crate) stream: bool,
     /// The nonces of its messages here and in other rooms; `None` if there never were any.
     pub(crate) nonces: Option<Box<Nonces>>,
 }

@@ -175,6 +175,7 @@ impl State {
                 comes_back: true,
                 muted,
                 quiet,
+                stream: false,
                 nonces,
             });
         }
@@ -261,7 +262,7 @@ impl State {
             self.next_id = self.next_id.max(id + 1);
         }
         match &fact.change {
-            Change::Joined { session, user, quiet, origin, comes_back } => {
+            Change::Joined { session, user, quiet, origin, comes_back, stream } => {
                 self.members.insert(Presence {
                     session: *session,
                     user: user.clone(),
@@ -271,6 +272,7 @@ impl State {
                     comes_back: *comes_back,
                     muted: None,
                     quiet: *quiet,
+                    stream: *stream,
                     nonces: None,
                 });
                 self.empty_since = None;

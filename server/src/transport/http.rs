@@ -9,7 +9,9 @@ use std::{
 
 pub mod download;
 pub mod origin;
+pub(crate) mod percent;
 pub mod proxy;
+pub(crate) mod room;
 
 /// The maximum length of a head, in bytes.
 pub(crate) const HEAD_BYTES: usize = 8 * 1_024;
@@ -28,6 +30,7 @@ pub(crate) enum StatusCode {
     NotFound,
     MethodNotAllowed,
     RequestTimeout,
+    Conflict,
     UriTooLong,
     UpgradeRequired,
     TooManyRequests,
@@ -40,6 +43,8 @@ pub(crate) enum StatusCode {
 pub(crate) struct Rejection {
     pub(crate) status: StatusCode,
     pub(crate) reason: String,
+    /// Headers of the response, each ending in CR LF.
+    headers: String,
 }
 
 /// The head of a request.
@@ -50,6 +55,8 @@ pub(crate) struct Head {
     pub(crate) path: String,
     /// The query of the target, without the question mark.
     query: String,
+    /// The authority of the target, which few requests have: it stands for the Host header.
+    authority: Option<String>,
     /// Whether the request uses HTTP/1.1 rather than an older version.
     pub(crate) is_current: bool,
     headers: Vec<(String, String)>,
@@ -59,12 +66,30 @@ pub(crate) struct Head {
 pub(crate) enum Method {
     Get,
     Head,
+    Post,
     Other,
 }
 
 impl Rejection {
     pub(crate) fn new(status: StatusCode, reason: impl Into<String>) -> Rejection {
-        Rejection { status, reason: reason.into() }
+        Rejection { status, reason: reason.into(), headers: status.headers().into() }
+    }
+
+    /// The same with other headers than those of its status; each ends in CR LF.
+    pub(crate) fn with_headers(self, headers: impl Into<String>) -> Rejection {
+        Rejection { headers: headers.into(), ..self }
+    }
+
+    /// The body of the response, one line.
+    fn body(&self) -> String {
+        format!("{}: {}\n", self.status.line(), self.reason)
+    }
+}
+
+impl Method {
+    /// Whether it only asks for something.
+    pub(crate) fn reads(self) -> bool {
+        matches!(self, Method::Get | Method::Head)
     }
 }
 
@@ -101,6 +126,7 @@ impl Head {
         let method = match request.method {
             Some("GET") => Method::Get,
             Some("HEAD") => Method::Head,
+            Some("POST") => Method::Post,
             _ => Method::Other,
         };
         let target = request.path.unwrap_or_default();
@@ -118,7 +144,10 @@ impl Head {
             })
             .collect();
         let (path, query) = (path.to_owned(), query.to_owned());
-        let head = Head { method, path, query, is_current, headers };
+        let authority = target
+            .split_once("://")
+            .map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default().to_owned());
+        let head = Head { method, path, query, authority, is_current, headers };
         if is_current && head.values("Host").count() != 1 {
             return Err(bad("exactly one Host header is required"));
         }
@@ -142,6 +171,11 @@ impl Head {
         self.values(name).flat_map(|value| value.split(',')).map(str::trim)
     }
 
+    /// What the request calls the server: the authority of its target, and its Host header.
+    pub(crate) fn authorities(&self) -> impl Iterator<Item = &str> {
+        self.authority.as_deref().into_iter().chain(self.values("Host"))
+    }
+
     /// The last segment of the path, which names the resource. Any prefix may precede it.
     pub(crate) fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or_default()
@@ -158,6 +192,12 @@ impl Head {
     /// Whether the query has this word (`?explain&raw` has two).
     pub(crate) fn asks_for(&self, word: &str) -> bool {
         self.query.split('&').any(|other| other == word)
+    }
+
+    /// The value of a word in the query (`?history=20`).
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        let values = self.query.split('&').filter_map(|pair| pair.split_once('='));
+        values.filter(|(other, _)| *other == name).map(|(_, value)| value).next()
     }
 
     /// The last but one segment of the path; empty if there is none.
@@ -192,6 +232,7 @@ impl StatusCode {
             StatusCode::NotFound => "404 Not Found",
             StatusCode::MethodNotAllowed => "405 Method Not Allowed",
             StatusCode::RequestTimeout => "408 Request Timeout",
+            StatusCode::Conflict => "409 Conflict",
             StatusCode::UriTooLong => "414 URI Too Long",
             StatusCode::UpgradeRequired => "426 Upgrade Required",
             StatusCode::TooManyRequests => "429 Too Many Requests",
@@ -210,6 +251,9 @@ impl StatusCode {
         }
     }
 }
+
+/// The type of texts.
+pub(crate) const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 
 /// The policy for pages from this server: they may run this server's scripts and styles and
 /// connect to this server. `'self'` includes WebSocket (CSP 3 section 6.7.2.8).
@@ -254,11 +298,10 @@ fn response_with(
 fn begin_head(status: StatusCode) -> String {
     let connection = if status == StatusCode::UpgradeRequired { "close, Upgrade" } else { "close" };
     format!(
-        "HTTP/1.1 {}\r\nDate: {}\r\nServer: Madang\r\nConnection: {connection}\r\n{}\
+        "HTTP/1.1 {}\r\nDate: {}\r\nServer: Madang\r\nConnection: {connection}\r\n\
          X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n",
         status.line(),
         jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT"),
-        status.headers(),
     )
 }
 
@@ -294,9 +337,8 @@ pub(crate) fn is_authority(host: &str) -> bool {
 
 /// The response to a rejected request.
 pub(crate) fn refusal(refusal: &Rejection, method: Method) -> Vec<u8> {
-    let Rejection { status, reason } = refusal;
-    let body = format!("{}: {reason}\n", status.line());
-    response(*status, "text/plain; charset=utf-8", body.as_bytes(), method)
+    let Rejection { status, headers, .. } = refusal;
+    response_with(*status, headers, PLAIN_TEXT, refusal.body().as_bytes(), method)
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ pub(super) fn hand_out(
     let found = match head.method {
         Method::Get => shared.downloads.take(folder, token, now),
         Method::Head => shared.downloads.look(folder, token, now),
-        Method::Other => {
+        Method::Post | Method::Other => {
             return Err(Rejection::new(
                 StatusCode::MethodNotAllowed,
                 "only GET and HEAD are supported",

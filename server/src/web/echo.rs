@@ -73,7 +73,7 @@ impl Echo {
         self.shared.metrics.ended.count(self.outbox.reason().unwrap_or(reason).code());
         let config = &self.shared.config;
         match reason {
-            CloseReason::Told(_) | CloseReason::Tls(_) => {
+            CloseReason::Told(_) | CloseReason::Refused | CloseReason::Tls(_) => {
                 self.outbox.close(reason, b"");
                 self.outbox.wait_drained(Instant::now() + config.close_timeout);
                 if self.outbox.take_dismissal() {

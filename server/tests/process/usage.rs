@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Each flag with its variable, its default, and an invalid value.
-const FLAGS: [(&str, &str, Option<&str>, &str); 21] = [
+const FLAGS: [(&str, &str, Option<&str>, &str); 22] = [
     ("--listen", "MADANG_LISTEN", Some("[::]:9009"), "localhost:9009"),
     ("--web", "MADANG_WEB", Some("[::]:9998"), "localhost:9998"),
     ("--listen-tls", "MADANG_LISTEN_TLS", None, "localhost:9010"),
@@ -27,6 +27,7 @@ const FLAGS: [(&str, &str, Option<&str>, &str); 21] = [
     ("--reach", "MADANG_REACH", Some("24h"), "day"),
     ("--public-url", "MADANG_PUBLIC_URL", None, "chat.example.org"),
     ("--allow-origin", "MADANG_ALLOW_ORIGIN", None, " "),
+    ("--allow-host", "MADANG_ALLOW_HOST", None, "http://a"),
     ("--trust-proxy", "MADANG_TRUST_PROXY", None, "10.0.0.0/99"),
     ("--lang", "MADANG_LANG", Some("ko"), "fr"),
     ("--max-connections", "MADANG_MAX_CONNECTIONS", None, "0"),

@@ -56,10 +56,16 @@ impl State {
         }
         let mut facts = Facts { next_id: self.next_id, now, facts: Vec::new() };
         match op {
-            Op::Join { user, quiet, muted, origin, comes_back } => {
+            Op::Join { user, quiet, muted, origin, comes_back, stream } => {
                 let session = by.session().ok_or(Refusal::NoMember)?;
-                let joined =
-                    Change::Joined { session, user: user.clone(), quiet, origin, comes_back };
+                let joined = Change::Joined {
+                    session,
+                    user: user.clone(),
+                    quiet,
+                    origin,
+                    comes_back,
+                    stream,
+                };
                 self.join(joined, &mut facts)?;
                 if let Some(mute) = muted {
                     let (user, muter) = (user.clone(), Muter::Operator);

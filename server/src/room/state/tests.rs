@@ -26,12 +26,26 @@ fn fact(id: impl Into<Option<u64>>, change: Change) -> Fact {
 fn joined(session: u64, user: &str, id: u64) -> Fact {
     fact(
         id,
-        Change::Joined { session, user: name(user), quiet: None, origin: 0, comes_back: false },
+        Change::Joined {
+            session,
+            user: name(user),
+            quiet: None,
+            origin: 0,
+            comes_back: false,
+            stream: false,
+        },
     )
 }
 
 fn join(user: &str) -> Op {
-    Op::Join { user: name(user), quiet: None, muted: None, origin: 0, comes_back: false }
+    Op::Join {
+        user: name(user),
+        quiet: None,
+        muted: None,
+        origin: 0,
+        comes_back: false,
+        stream: false,
+    }
 }
 
 /// A room of the session 1, alice, with the topic "tea", where 2 is bob and 3 is carol; the
@@ -151,6 +165,7 @@ fn joined_quietly(session: u64, user: &str, quiet: Quiet) -> Fact {
             quiet: Some(quiet),
             origin: 0,
             comes_back: false,
+            stream: false,
         },
     )
 }
@@ -175,6 +190,7 @@ fn quiet_sessions_join_and_leave_public_rooms_without_a_word() {
             muted: None,
             origin: 0,
             comes_back: false,
+            stream: false,
         };
         check(&room, Member(4), join(), Ok(vec![joined_quietly(4, "reader", quiet)]));
         check(&private(), Member(4), join(), Err(Refusal::PublicOnly));
@@ -214,6 +230,7 @@ fn quiet_sessions_count_as_members_in_the_order_in_which_they_came() {
         muted: None,
         origin: 0,
         comes_back: false,
+        stream: false,
     };
     check(&full, Member(5), quietly.clone(), Err(Refusal::Full { limit: 3 }));
     let locked = after(room, &[(Operator, Op::Lock(true))]);
@@ -459,6 +476,7 @@ fn a_mute_is_told_when_it_begins_and_when_nothing_else_keeps_one_from_speaking()
         muted: Some(until(60)),
         origin: 0,
         comes_back: false,
+        stream: false,
     };
     let joined = after(private(), &[(Member(4), muted)]);
     let refused = Err(Refusal::Muted { seconds: Some(60) });
@@ -515,7 +533,7 @@ fn the_room_goes_to_who_has_been_here_for_the_longest_time_or_to_nobody() {
 fn a_server_that_is_no_more_takes_its_members_out_and_nobody_else() {
     let join = |user: &str, origin, comes_back| {
         let (user, quiet, muted) = (name(user), None, None);
-        Op::Join { user, quiet, muted, origin, comes_back }
+        Op::Join { user, quiet, muted, origin, comes_back, stream: false }
     };
     let joined = [
         (Member(4), join("dave", 7, false)),
@@ -637,7 +655,7 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         12 => (user(), quiet(), prop::option::of(any_mute()), 0..3u64, any::<bool>()).prop_map(
             |(user, quiet, muted, origin, comes_back)| {
-                Op::Join { user, quiet, muted, origin, comes_back }
+                Op::Join { user, quiet, muted, origin, comes_back, stream: false }
             },
         ),
         1 => (0..3u64).prop_map(Op::Buried),

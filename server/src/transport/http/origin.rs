@@ -52,6 +52,16 @@ pub struct PublicUrl {
 )]
 pub struct NoPublicUrl;
 
+impl Origin {
+    /// The host of the page, if it has one.
+    pub(crate) fn host(&self) -> Option<Host> {
+        match self {
+            Origin::Host { host, .. } => Some(Host(host.clone())),
+            Origin::Null | Origin::Other(_) => None,
+        }
+    }
+}
+
 impl FromStr for Origin {
     type Err = NoOrigin;
 
@@ -174,12 +184,55 @@ fn is_own(origin: &Origin, host: Option<&str>, own_name: &str) -> bool {
     };
     let Some((host, port)) = host.and_then(split_port) else { return false };
     let same = host == *page_host && port.or(default_port(scheme)) == *page_port;
+    same && is_local(&host, own_name)
+}
+
+/// Whether nobody else can control what a host name, in lower case, stands for.
+fn is_local(host: &str, own_name: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let local = bare.parse::<IpAddr>().is_ok()
+    bare.parse::<IpAddr>().is_ok()
         || host == "localhost"
         || host.eq_ignore_ascii_case(own_name)
-        || host.ends_with(".local");
-    same && local
+        || host.ends_with(".local")
+}
+
+/// The host of an authority, in lower case and without its port, if a DNS name or address can
+/// look like that.
+pub(crate) fn host_of(authority: &str) -> Option<String> {
+    split_port(authority).map(|(host, _)| host)
+}
+
+/// Whether a request may name the server by this host, as returned by [`host_of`]: nobody else
+/// can control it, or it is one of `allowed`. A page whose owner points its own name at this
+/// server (DNS rebinding) sends that name.
+pub(crate) fn is_known_host(host: &str, allowed: &[Host], own_name: &str) -> bool {
+    is_local(host, own_name) || allowed.iter().any(|allowed| allowed.0 == host)
+}
+
+/// The name of a host, as in `--allow-host`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host(String);
+
+/// The text is not the name of a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the name of a host, such as chat.example.org, without a scheme, port or path")]
+pub struct NoHost;
+
+impl FromStr for Host {
+    type Err = NoHost;
+
+    fn from_str(text: &str) -> Result<Host, NoHost> {
+        match split_port(text) {
+            Some((host, None)) => Ok(Host(host)),
+            _ => Err(NoHost),
+        }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
 }
 
 fn default_port(scheme: &str) -> Option<u16> {
