@@ -106,7 +106,7 @@ fn the_architecture_page_maps_every_folder_and_file_and_no_other() {
 enum Proof {
     /// This file has this test, which runs the command.
     Test(&'static str, &'static str),
-    /// A step of `.ci/run`.
+    /// A step of `.ci/run`, or of the workflow that runs it.
     Ci,
     /// It is not tested, for this reason.
     NotRun(&'static str),
@@ -130,11 +130,14 @@ const SYSTEMD: Proof = NotRun(
     "it takes a machine that systemd has started; .ci/try-packages starts the service's command",
 );
 const FIREWALL: Proof = NotRun("it changes the firewall of the machine");
+const FUZZ: Proof = NotRun("it takes hours; CI runs each target for 5 s");
 const CONTAINER: Proof =
     NotRun("it fetches images; tests/structure/packages.rs reads the Containerfile");
 
 /// All commands except those that start one of the two programs.
 const OTHERS: &[(&str, Proof)] = &[
+    (".ci/fuzz -runs=1000000", FUZZ),
+    (".ci/fuzz 5", Ci),
     (".ci/package archive", Ci),
     (
         ".ci/package archive x86_64-unknown-linux-musl",
@@ -143,16 +146,20 @@ const OTHERS: &[(&str, Proof)] = &[
     (".ci/package deb", Ci),
     (".ci/run", NotRun("it runs these tests")),
     (".ci/windows --run", NotRun("it takes Wine; .ci/run runs it, and shows what came of it")),
+    ("FUZZ_JOBS=8 .ci/fuzz -runs=100000000", FUZZ),
     ("PROPTEST_CASES=2000 cargo test -p madang-protocol", Ci),
     ("apt purge madang-server", INSTALL),
     ("cargo build --release -p madang-server", BUILD),
     ("cargo build --release -p madang-server -p madang-load", BUILD),
+    ("cargo build --release -p madang-server -p madang-soak", BUILD),
     ("cargo clippy --workspace --all-targets", Ci),
     (
         "cargo doc --workspace --no-deps --document-private-items --open",
         NotRun("it opens a browser; .ci/run builds the same pages"),
     ),
     ("cargo fmt", Ci),
+    ("cargo fuzz", NAME),
+    ("cargo install cargo-fuzz", NotRun("CI installs a fixed version of it")),
     ("cargo install --path client", INSTALL),
     ("cargo install --path server", INSTALL),
     (
@@ -165,6 +172,7 @@ const OTHERS: &[(&str, Proof)] = &[
     ),
     ("cargo test --workspace", Ci),
     ("cargo test --workspace -- --ignored", Ci),
+    ("cargo test -p madang-fuzz", PART),
     ("cargo test -p madang-server --features shuttle --lib model", Ci),
     ("cargo test -p madang-server --lib room", PART),
     ("cargo test -p madang-tests --test e2e commands", PART),
@@ -224,6 +232,10 @@ const OTHERS: &[(&str, Proof)] = &[
         NotRun("it measures; .ci/run has the same with checks only"),
     ),
     (
+        "target/release/soak journal --into tests/soak/results",
+        NotRun("it takes minutes; .ci/run has a shorter run"),
+    ),
+    (
         "sqlite3 /var/lib/madang/madang.db \"VACUUM INTO 'backup.db'\"",
         Test("server/tests/process/journal.rs", "the_backup_of_the_pages_is_whole"),
     ),
@@ -261,7 +273,7 @@ fn proof(command: &str) -> Option<&'static Proof> {
 fn every_command_of_the_pages_is_run_by_a_test_or_has_a_reason() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let read = |path: &str| fs::read_to_string(root.join(path)).expect("the file is there");
-    let ci = read(".ci/run");
+    let ci = read(".ci/run") + &read(".github/workflows/ci.yml");
     let commands = documented_commands();
     let mut sources = BTreeMap::new();
     let mut faults = Vec::new();
@@ -275,7 +287,7 @@ fn every_command_of_the_pages_is_run_by_a_test_or_has_a_reason() {
                 }
             }
             Some(Ci) if !ci.contains(command) => {
-                faults.push(format!("no step of .ci/run: {command}"));
+                faults.push(format!("no step of CI: {command}"));
             }
             Some(Ci) => {}
             Some(NotRun(reason)) => assert!(!reason.is_empty()),

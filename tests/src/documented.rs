@@ -5,16 +5,19 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// The documents that tell people to type something.
-pub const PAGES: [&str; 10] = [
+pub const PAGES: [&str; 13] = [
     "README.md",
     "server/EXERCISES.md",
     "server/EXERCISES.ko.md",
+    "server/LESSON.md",
     "server/OPERATING.md",
     "server/README.md",
     "server/web/README.md",
     "client/README.md",
     "protocol/README.md",
+    "tests/fuzz/README.md",
     "tests/load/README.md",
+    "tests/soak/README.md",
     ".github/CONTRIBUTING.md",
 ];
 
