@@ -1,5 +1,5 @@
-//! Databases written by earlier versions. The first was made by a short conversation and a
-//! stop, the second by continuing it with a lesson, the third by a mute; they are never changed.
+//! Databases left by the servers of earlier versions, each after the same short conversation and a
+//! stop: the second with a lesson, the third with a mute by the operator too. They are never changed.
 
 use std::fs;
 
@@ -13,29 +13,55 @@ use super::{
     tests::{Scratch, bounds, said, write},
 };
 
-/// By version, from 1 on. When a step is added to the tables, the previous version's database
+/// What a server has left.
+struct Kept {
+    bytes: &'static [u8],
+    /// The events of the lobby and of 수학.
+    events: [usize; 2],
+    /// The facts of the lesson, and who has attended it.
+    lesson: [usize; 2],
+    /// Whether 영희 may not speak.
+    is_muted: bool,
+}
+
+/// By version, from 1 on. When a step is added to the tables, a database of the previous version
 /// is added here.
-const KEPT: [&[u8]; 3] = [
-    include_bytes!("fixtures/version-1.db"),
-    include_bytes!("fixtures/version-2.db"),
-    include_bytes!("fixtures/version-3.db"),
+const KEPT: [Kept; 3] = [
+    Kept {
+        bytes: include_bytes!("fixtures/version-1.db"),
+        events: [13, 7],
+        lesson: [0, 0],
+        is_muted: false,
+    },
+    Kept {
+        bytes: include_bytes!("fixtures/version-2.db"),
+        events: [15, 8],
+        lesson: [1, 2],
+        is_muted: false,
+    },
+    Kept {
+        bytes: include_bytes!("fixtures/version-3.db"),
+        events: [16, 8],
+        lesson: [1, 2],
+        is_muted: true,
+    },
 ];
 
 #[test]
 fn there_is_a_database_of_every_version() {
     assert_eq!(KEPT.len(), VERSION, "keep one of today's version in `fixtures`");
-    for (version, bytes) in (1_u32..).zip(KEPT) {
+    for (version, kept) in (1_u32..).zip(KEPT) {
         // SQLite's file format: the user version.
-        assert_eq!(bytes[60..64], version.to_be_bytes(), "version {version}");
+        assert_eq!(kept.bytes[60..64], version.to_be_bytes(), "version {version}");
     }
 }
 
 #[test]
 fn a_database_of_each_earlier_version_is_opened_with_all_that_it_holds() {
-    for (version, bytes) in (1..).zip(KEPT) {
+    for (version, left) in (1..).zip(KEPT) {
         let scratch = Scratch::new();
         fs::create_dir(&scratch.0).expect("a folder");
-        fs::write(scratch.0.join("madang.db"), bytes).expect("a disk");
+        fs::write(scratch.0.join("madang.db"), left.bytes).expect("a disk");
         let mut store = scratch.store();
         let version_now: i64 = store
             .connection()
@@ -46,12 +72,15 @@ fn a_database_of_each_earlier_version_is_opened_with_all_that_it_holds() {
         assert!(kept.is_complete);
         let rooms: Vec<_> =
             kept.rooms.iter().map(|room| (&*room.name, room.events.len())).collect();
-        assert_eq!(rooms, [("lobby", 13), ("수학", 7)], "version {version}");
+        let [lobby, math] = left.events;
+        assert_eq!(rooms, [("lobby", lobby), ("수학", math)], "version {version}");
         let topic = kept.rooms[1].state.as_deref().expect("what holds there");
         assert!(topic.contains("증명"), "{topic}");
-        let mut names: Vec<_> = kept.sessions.iter().map(|session| &*session.name).collect();
-        names.sort_unstable();
-        assert_eq!(names, ["alice", "영희"]);
+        let mut sessions: Vec<_> = kept.sessions.iter().collect();
+        sessions.sort_unstable_by_key(|session| &session.name);
+        let [alice, young] = sessions[..] else { panic!("{sessions:?}") };
+        assert_eq!((&*alice.name, alice.teacher), ("alice", version > 1));
+        assert_eq!((&*young.name, young.muted.is_some()), ("영희", left.is_muted));
         assert!(kept.sessions.iter().all(|session| !session.nonces.is_empty()));
 
         let lobby = kept.rooms[0].room;
@@ -75,16 +104,16 @@ fn a_database_of_each_earlier_version_is_opened_with_all_that_it_holds() {
 
 #[test]
 fn a_database_of_each_earlier_version_is_recovered_with_all_that_it_holds() {
-    for (version, bytes) in (1..).zip(KEPT) {
+    for (version, left) in (1..).zip(KEPT) {
         let scratch = Scratch::new();
         fs::create_dir(&scratch.0).expect("a folder");
-        fs::write(scratch.0.join("madang.db"), bytes).expect("a disk");
+        fs::write(scratch.0.join("madang.db"), left.bytes).expect("a disk");
         let recovered = recover(&scratch.0).expect("nothing is damaged");
-        assert_eq!((recovered.events, recovered.damaged), (20, 0), "version {version}");
+        let events = left.events.iter().sum();
+        assert_eq!((recovered.events, recovered.damaged), (events, 0), "version {version}");
         let kept = scratch.store().kept().expect("a database");
         assert_eq!((kept.rooms.len(), kept.sessions.len()), (2, 2), "version {version}");
-        let of_lesson = (kept.lesson.len(), kept.attended.len());
-        assert_eq!(of_lesson, if version == 1 { (0, 0) } else { (1, 1) });
+        assert_eq!([kept.lesson.len(), kept.attended.len()], left.lesson, "version {version}");
     }
 }
 
