@@ -26,7 +26,7 @@ use crate::{
 const OWED: Duration = Duration::from_secs(5);
 
 /// A disk that does what the test tells it: `failing_disk.c`, compiled for this test.
-struct FailingDisk {
+pub(crate) struct FailingDisk {
     folder: TestFolder,
     library: PathBuf,
     orders: PathBuf,
@@ -34,7 +34,7 @@ struct FailingDisk {
 
 impl FailingDisk {
     #[track_caller]
-    fn new() -> FailingDisk {
+    pub(crate) fn new() -> FailingDisk {
         let folder = TestFolder::new();
         let library = folder.path().join("failing_disk.so");
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/process/failing_disk.c");
@@ -46,7 +46,7 @@ impl FailingDisk {
         FailingDisk { folder, library, orders }
     }
 
-    fn order(&self, order: &str) {
+    pub(crate) fn order(&self, order: &str) {
         // Atomically: the server looks at it all the time.
         let new = self.folder.write("new", order);
         fs::rename(new, &self.orders).expect("the folder is there");
@@ -56,7 +56,7 @@ impl FailingDisk {
         self.folder.path().join("data")
     }
 
-    fn start_server(&self) -> ServerProcess {
+    pub(crate) fn start_server(&self) -> ServerProcess {
         let data = self.data();
         let mut command = command();
         command.env("LD_PRELOAD", &self.library).env("TEST_DISK", &self.orders);
@@ -68,14 +68,14 @@ impl FailingDisk {
 }
 
 /// A speaker over JSON and a listener in lines.
-struct Two {
-    alice: TestClient,
+pub(crate) struct Two {
+    pub(crate) alice: TestClient,
     bob: TestClient,
     said: usize,
 }
 
 impl Two {
-    fn log_in(server: &ServerProcess) -> Two {
+    pub(crate) fn log_in(server: &ServerProcess) -> Two {
         let mut alice = TestClient::connect(server.address);
         assert_eq!(alice.login_json("alice")["durable"], true);
         let mut bob = TestClient::connect(server.address);
@@ -85,7 +85,7 @@ impl Two {
 
     /// Says a line; returns how long it took to reach the other.
     #[track_caller]
-    fn say(&mut self) -> Duration {
+    pub(crate) fn say(&mut self) -> Duration {
         let (number, began) = (self.said, Instant::now());
         self.said += 1;
         self.alice.send_json(json!({
@@ -97,7 +97,7 @@ impl Two {
 
     /// The next ack: the number of its line, and whether it promises that the line is safe.
     #[track_caller]
-    fn ack(&mut self) -> (usize, bool) {
+    pub(crate) fn ack(&mut self) -> (usize, bool) {
         let ack = wait_for(&mut self.alice, "ack");
         let number = ack["nonce"].as_str().expect("a nonce")[1..].parse();
         (number.expect("the test's nonce"), ack["durable"] != false)
@@ -127,7 +127,7 @@ fn stop(mut server: ServerProcess) -> (usize, usize) {
 }
 
 /// The numbers of Alice's lines on the disk.
-fn numbers(events: &[Value]) -> Vec<usize> {
+pub(crate) fn numbers(events: &[Value]) -> Vec<usize> {
     let said = events.iter().filter_map(|event| {
         event["text"].as_str()?.strip_prefix("line ")?.strip_suffix(" of alice")?.parse().ok()
     });

@@ -1,9 +1,11 @@
-/* A disk that fails on request. Preloaded into the server, this looks before every write and
- * sync of the journal into the file that TEST_DISK names:
+/* A disk that fails on request. Preloaded into the server, this looks before every read, write
+ * and sync of the journal into the file that TEST_DISK names:
  *
- *   hang   nothing returns until the file says something else
+ *   hang   no write or sync returns until the file says something else
  *   write  writes fail with EIO
  *   sync   syncs fail with EIO
+ *   read   reads fail with EIO
+ *   block  no read returns until the file says something else
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -39,12 +41,12 @@ static char order(void)
 }
 
 /* Whether the call is to fail. */
-static int obey(int fd, char failing)
+static int obey(int fd, char failing, char hanging)
 {
     struct timespec moment = {0, 5000000};
     if (!is_journal(fd))
         return 0;
-    while (order() == 'h')
+    while (order() == hanging)
         nanosleep(&moment, NULL);
     if (order() != failing)
         return 0;
@@ -57,20 +59,26 @@ static void *next(const char *name)
     return dlsym(RTLD_NEXT, name);
 }
 
+ssize_t pread64(int fd, void *bytes, size_t count, off64_t offset)
+{
+    ssize_t (*real)(int, void *, size_t, off64_t) = next("pread64");
+    return obey(fd, 'r', 'b') ? -1 : real(fd, bytes, count, offset);
+}
+
 ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t offset)
 {
     ssize_t (*real)(int, const void *, size_t, off64_t) = next("pwrite64");
-    return obey(fd, 'w') ? -1 : real(fd, bytes, count, offset);
+    return obey(fd, 'w', 'h') ? -1 : real(fd, bytes, count, offset);
 }
 
 int fdatasync(int fd)
 {
     int (*real)(int) = next("fdatasync");
-    return obey(fd, 's') ? -1 : real(fd);
+    return obey(fd, 's', 'h') ? -1 : real(fd);
 }
 
 int fsync(int fd)
 {
     int (*real)(int) = next("fsync");
-    return obey(fd, 's') ? -1 : real(fd);
+    return obey(fd, 's', 'h') ? -1 : real(fd);
 }

@@ -33,6 +33,8 @@ mod mutes;
 mod story;
 #[cfg(target_os = "linux")]
 mod disk;
+#[cfg(target_os = "linux")]
+mod disk_reading;
 mod startup;
 mod readme;
 mod stopping;
