@@ -219,17 +219,37 @@ fn what_was_missed_over_a_stop_is_told_and_over_a_kill_the_gap_too() {
         bob.send_json(json!({"type": "say", "text": "missed", "nonce": "m"}));
         wait_for(&mut bob, "ack");
         server.signal(signal);
+        if signal == Signal::TERM {
+            assert_eq!(server.expect_exit(), 0);
+        }
         drop(server);
         server = start(&data);
         alice.last = seen;
         alice.come_back(server.address);
-        if signal == Signal::KILL {
-            let gap = wait_for(&mut alice.client, "gap");
-            assert_eq!(gap["reason"], "restart");
+        let (mut ids, mut gaps, mut said) = (vec![seen], Vec::new(), Vec::new());
+        loop {
+            let message = alice.client.expect_json();
+            match message["type"].as_str() {
+                Some("gap") => gaps.push(message["reason"].clone()),
+                Some("said") => said.push((message["user"].clone(), message["text"].clone())),
+                _ => {}
+            }
+            ids.extend(message["id"].as_u64());
+            if message["type"] == "restarted" {
+                break;
+            }
         }
-        let missed = wait_for(&mut alice.client, "said");
-        assert_eq!((&missed["user"], &missed["text"]), (&json!("bob"), &json!("missed")));
-        wait_for(&mut alice.client, "restarted");
+        assert_eq!(said, [(json!("bob"), json!("missed"))]);
+        let last = ids.pop().expect("an id of the restart");
+        assert!(ids.is_sorted_by(|one, other| one + 1 == *other), "{ids:?}");
+        let before = ids.last().expect("at least what she has seen");
+        // Ids that may have been given before a kill are left out.
+        let (expected, left_out) = match signal {
+            Signal::KILL => (vec!["restart"], 1 << 20),
+            _ => (vec![], 0),
+        };
+        assert_eq!(gaps, expected);
+        assert!(last > before + left_out, "{before}, then {last}");
     }
 }
 
