@@ -12,6 +12,8 @@ use std::{
 
 use madang_server::{config::TeacherCode, journal::JournalConfig};
 use madang_tests::{Program, TestFolder, TestServer, documented_commands};
+use rusqlite::Connection;
+use serde_json::json;
 
 use crate::deploy::{Nginx, free_address};
 
@@ -197,6 +199,27 @@ fn ten_thousand_messages_are_no_burden() {
 #[ignore = "needs node, tests/browser/node_modules and chromium"]
 fn saved_messages_are_read_back_and_no_row_moves() {
     drive_at(&saving_server(&TestFolder::new()), "saved_talk.mjs");
+}
+
+#[test]
+#[ignore = "needs node, tests/browser/node_modules and chromium"]
+fn what_could_not_be_saved_is_told_in_its_place_on_the_page() {
+    let folder = TestFolder::new();
+    let server = saving_server(&folder);
+    let mut alice = server.login_json("alice");
+    let say = |number: u32| json!({"type": "say", "text": format!("line {number}"), "nonce": number.to_string()});
+    alice.send((0..400).map(|number| format!("{}\n", say(number))).collect::<String>());
+    let mut owed = 400;
+    while owed > 0 {
+        owed -= u32::from(alice.expect_json()["type"] == "ack");
+    }
+    // As a disk that fails for five lines leaves it; these are in no memory any more.
+    let database = Connection::open(folder.path().join("data/madang.db")).expect("a database");
+    let lost = "FROM event WHERE text BETWEEN 'line 100' AND 'line 104'";
+    let hole = format!("INSERT INTO hole SELECT room, min(id), max(id) {lost}");
+    assert_eq!(database.execute(&hole, []), Ok(1));
+    assert_eq!(database.execute(&format!("DELETE {lost}"), []), Ok(5));
+    drive_at(&server, "unsaved.mjs");
 }
 
 #[test]

@@ -131,6 +131,34 @@ fn what_is_found_has_days_and_the_words_in_bold() {
 }
 
 #[test]
+fn what_could_not_be_saved_is_told_in_its_place() {
+    let (_server, mut terminal, mut peer) = start(&[]);
+    terminal.enter("/history");
+    peer.expect("{\"type\":\"command\",\"line\":\"/history\",\"nonce\":\"1\"}\n");
+    let said = |id: u64| {
+        format!(
+            "{{\"type\":\"said\",\"id\":{id},\"time\":\"2026-11-22T18:59:00.123Z\",\
+             \"room\":\"lobby\",\"user\":\"bob\",\"text\":\"{id}\"}}"
+        )
+    };
+    let part = |events: [String; 2], gaps: &str, more: bool| {
+        let events = events.join(",");
+        format!(
+            "{{\"type\":\"history\",\"room\":\"lobby\",\"events\":[{events}],\"more\":{more},\
+             \"gaps\":[{gaps}],\"nonce\":\"1\"}}\n"
+        )
+    };
+    // The answer comes in two messages, and the last thing before the question was lost, too.
+    peer.send(&part([said(1), said(5)], "{\"from\":2,\"to\":4}", true));
+    peer.send(&part([said(6), said(7)], "{\"from\":8,\"to\":8}", false));
+    peer.ack("1");
+    let heading = Notice::Earlier { lines: 4 }.text(Lang::En);
+    let unsaved = |lines| Notice::NotSaved { lines }.text(Lang::En);
+    let rows = [" [bob] 1", &unsaved(3), " [bob] 5", " [bob] 6", " [bob] 7", &unsaved(1)];
+    terminal.expect_last(&[&[&*heading], &rows[..], &["[lobby 1]"]].concat());
+}
+
+#[test]
 fn the_history_hides_whom_one_ignores() {
     let (_server, mut terminal, mut peer) = start(&[]);
     terminal.enter("/ignore eve");
