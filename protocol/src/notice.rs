@@ -169,6 +169,8 @@ pub enum Notice<'a> {
     },
     /// The other servers that share the room can't be reached.
     Unavailable,
+    /// Another server did not answer in time: whether the request was carried out is not known.
+    Unanswered,
     /// To everyone in a room: from now on, they can't be reached.
     ServersAway,
     /// The same: they can be reached again.

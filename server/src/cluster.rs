@@ -26,7 +26,8 @@ use madang_protocol::room::{RoomKey, RoomName};
 
 use self::{
     connection::{PATIENCE, Redis},
-    hearer::{Follow, Hearing},
+    control::{Answers, Control, Once},
+    hearer::{ControlLine, Follow, Hearing},
     leases::{Lease, Link, Timing},
     place::LogPlace,
     scripts::StoredRoom,
@@ -47,6 +48,7 @@ use crate::{
 mod connection;
 pub(crate) mod keys;
 mod sealed;
+pub(crate) mod control;
 mod place;
 mod scripts;
 pub(crate) mod server;
@@ -161,6 +163,7 @@ pub(crate) struct Cluster {
     node: String,
     timing: Timing,
     link: Arc<Link>,
+    control: Arc<Control>,
     threads: Mutex<Option<ClusterThreads>>,
     keeper: Mutex<Option<(Sender<()>, JoinHandle<()>)>>,
 }
@@ -205,8 +208,16 @@ impl Cluster {
             })
             .collect::<Result<_, io::Error>>()?;
         let server = OwnServer::default();
-        let hearer =
-            hearer::start_hearer(redis.clone(), origin, server.clone(), requests, hearer_stopped)?;
+        let control = Arc::new(Control::new(redis.clone(), origin));
+        let line = ControlLine { control: control.clone(), jobs: uplinks[0].jobs.clone() };
+        let hearer = hearer::start_hearer(
+            redis.clone(),
+            origin,
+            server.clone(),
+            line,
+            requests,
+            hearer_stopped,
+        )?;
         let (jobs, uplinks) = uplinks.into_iter().map(|it| (it.jobs, it.thread)).unzip();
         let threads =
             Mutex::new(Some(ClusterThreads { stops: [stop_hearer, stop], uplinks, hearer }));
@@ -221,9 +232,21 @@ impl Cluster {
             node,
             timing,
             link,
+            control,
             threads,
             keeper: Mutex::default(),
         })
+    }
+
+    /// Asks all other servers, and blocks until all have answered, or `is_enough` is true of an
+    /// answer, or a moment has passed. Repeated as the same `once`, it has its effect once.
+    pub(crate) fn ask(
+        &self,
+        question: &[u8],
+        once: Option<Once>,
+        is_enough: &dyn Fn(&[u8]) -> bool,
+    ) -> Answers {
+        self.control.ask(question, once, is_enough)
     }
 
     /// Has the cluster's threads know the server that they work for.
@@ -301,7 +324,7 @@ impl Cluster {
 impl Cluster {
     /// What Redis has of a room; it is made under this name if it does not exist, or not at all
     /// without one. Its place is complete then.
-    fn find(
+    fn stored(
         &self,
         place: &mut LogPlace,
         name: Option<&[u8]>,
@@ -313,12 +336,12 @@ impl Cluster {
             tracing::warn!(%error, "failed to open a room in Redis");
             Unreachable
         })?;
-        found.iter().for_each(|kept| place.first = kept.first);
+        found.iter().for_each(|stored| place.first = stored.first);
         Ok(found)
     }
 
-    fn open_kept(&self, place: LogPlace, kept: StoredRoom) -> Result<SharedRoom, Unreachable> {
-        let (name, snapshot) = place.read_room(kept, self.nonce_key).map_err(|error| {
+    fn open_stored(&self, place: LogPlace, stored: StoredRoom) -> Result<SharedRoom, Unreachable> {
+        let (name, snapshot) = place.read_room(stored, self.nonce_key).map_err(|error| {
             tracing::error!(%error, "failed to open a room");
             Unreachable
         })?;
@@ -341,8 +364,14 @@ impl Cluster {
 impl RoomLogs for Cluster {
     fn open(&self, name: &RoomName) -> Result<SharedRoom, Unreachable> {
         let mut place = LogPlace::public(name);
-        let kept = self.find(&mut place, Some(name.as_str().as_bytes()))?;
-        self.open_kept(place, kept.expect("it was made if it did not exist"))
+        let stored = self.stored(&mut place, Some(name.as_str().as_bytes()))?;
+        self.open_stored(place, stored.expect("it was made if it did not exist"))
+    }
+
+    fn find(&self, name: &RoomName) -> Result<Option<SharedRoom>, Unreachable> {
+        let mut place = LogPlace::public(name);
+        let stored = self.stored(&mut place, None)?;
+        stored.map(|stored| self.open_stored(place, stored)).transpose()
     }
 
     fn make_private(
@@ -354,7 +383,7 @@ impl RoomLogs for Cluster {
         let mut place = LogPlace::private(key);
         let by = (self.origin, next_seq(&self.last_seq));
         let sealed = place.write(Sealed::Mark, by, mark.into());
-        let made = self.find(&mut place, Some(&sealed))?;
+        let made = self.stored(&mut place, Some(&sealed))?;
         let StoredRoom { first, time, .. } = made.expect("it was made");
         let beginning = Beginning { first_id: first, nonce_key: self.nonce_key, ..beginning };
         let (log, snapshot) = (self.log_at(place), Snapshot::first(beginning, time));
@@ -365,8 +394,8 @@ impl RoomLogs for Cluster {
 
     fn open_private(&self, key: RoomKey) -> Result<Option<SharedRoom>, Unreachable> {
         let mut place = LogPlace::private(key);
-        let kept = self.find(&mut place, None)?;
-        kept.map(|kept| self.open_kept(place, kept)).transpose()
+        let stored = self.stored(&mut place, None)?;
+        stored.map(|stored| self.open_stored(place, stored)).transpose()
     }
 }
 

@@ -13,6 +13,7 @@ use self::caller::{Caller, Effect, Reply, Standing};
 pub(crate) mod archive;
 pub(crate) mod history;
 pub(crate) mod caller;
+pub(crate) mod elsewhere;
 pub(crate) mod chat;
 mod moderation;
 mod people;

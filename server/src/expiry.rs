@@ -31,7 +31,7 @@ pub(crate) enum Due {
     /// The room closes, if it has been empty for long enough.
     Room(Weak<Room>),
     /// An owner's mute until this time ends.
-    Mute(Weak<Room>, Weak<Session>, Time),
+    Mute(Weak<Room>, u64, Time),
     /// The operator's mute until this time ends.
     OperatorsMute(Weak<Session>, Time),
     /// The operator's mute of everyone until this time ends.
@@ -65,7 +65,7 @@ impl Deadline for Due {
         match self {
             Due::Session(session, _) => (0, session.as_ptr().addr(), 0),
             Due::Room(room) => (1, room.as_ptr().addr(), 0),
-            Due::Mute(room, session, _) => (2, room.as_ptr().addr(), session.as_ptr().addr()),
+            Due::Mute(room, session, _) => (2, room.as_ptr().addr(), *session as usize),
             Due::OperatorsMute(session, _) => (3, session.as_ptr().addr(), 0),
             Due::MuteOfAll(_) => (8, 0, 0),
             Due::Dismissal(outbox) => (4, outbox.as_ptr().addr(), 0),
@@ -91,8 +91,9 @@ impl Deadline for Due {
             Due::Session(session, _) | Due::OperatorsMute(session, _) => {
                 session.strong_count() == 0
             }
-            Due::Room(room) | Due::Renderings(room) => room.strong_count() == 0,
-            Due::Mute(room, session, _) => room.strong_count() == 0 || session.strong_count() == 0,
+            Due::Room(room) | Due::Renderings(room) | Due::Mute(room, ..) => {
+                room.strong_count() == 0
+            }
             Due::Dismissal(outbox) => outbox.strong_count() == 0,
             Due::Certificate
             | Due::Histories
@@ -164,8 +165,8 @@ impl Shared {
                 }
             }
             Due::Mute(room, session, until) => {
-                if let (Some(room), Some(session)) = (room.upgrade(), session.upgrade()) {
-                    let (session, muter) = (session.number, Muter::Owner);
+                if let Some(room) = room.upgrade() {
+                    let muter = Muter::Owner;
                     let _ = room.act_now(By::Time, Op::MuteOver { session, muter, until });
                 }
             }

@@ -36,7 +36,7 @@ use crate::{
 pub(crate) use reading::Reading;
 
 pub(crate) use hidden::{Hidden, MOST_HIDDEN};
-pub(crate) use whisper::{Whispered, Whisperer};
+pub(crate) use whisper::{LastWhisperer, Sender, Whispered, Whisperer};
 
 pub(crate) mod user_manager;
 pub(crate) mod teachers;
@@ -107,7 +107,7 @@ struct SessionState {
     hidden: Arc<[Hidden]>,
     /// Whether their own messages are sent to them too.
     own_lines: Switch,
-    last_whisperer: Weak<Session>,
+    last_whisperer: LastWhisperer,
     /// How far they have read back.
     reading: Option<Box<Reading>>,
     /// The operator's mute.
@@ -139,7 +139,7 @@ impl Session {
                 owned: Vec::new(),
                 hidden: Arc::new([]),
                 own_lines: Switch::On,
-                last_whisperer: Weak::new(),
+                last_whisperer: LastWhisperer::Here(Weak::new()),
                 reading: None,
                 muted: None,
                 quiet: None,
@@ -435,7 +435,8 @@ mod tests {
             prepare(&alice, &socket, &outbox);
             let bob = Arc::new(session(2, "bob", TEXT));
             assert_eq!(whisper_from(&bob, &alice, "psst"), expected, "{form:?}");
-            let replies_to = alice.last_whisperer().map(|bob| bob.name().to_string());
+            let LastWhisperer::Here(bob) = alice.last_whisperer() else { panic!("he is here") };
+            let replies_to = bob.upgrade().map(|bob| bob.name().to_string());
             let is_known = matches!(expected, Whispered::Sent | Whispered::Kept);
             assert_eq!(replies_to, is_known.then(|| "bob".to_owned()), "{form:?}");
             assert_eq!(socket.text().contains("psst"), expected == Whispered::Sent, "{form:?}");

@@ -23,6 +23,7 @@ impl Notice<'_> {
             Notice::RoomFull { .. } => "room_full",
             Notice::TooManyRooms { .. } => "too_many_rooms",
             Notice::Unavailable => "unavailable",
+            Notice::Unanswered => "unknown",
             Notice::RoomsTooFast { .. } => "rooms_too_fast",
             Notice::NotHere | Notice::InNoRoom { .. } => "not_here",
             Notice::WhisperRefused { .. } => "whisper_refused",

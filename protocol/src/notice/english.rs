@@ -164,6 +164,11 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Unavailable => {
             "Not connected to the other servers right now. Try again in a moment.".into()
         }
+        Notice::Unanswered => {
+            "Another server did not answer in time, so it is not known whether this was done. You \
+             can repeat it."
+                .into()
+        }
         Notice::ServersAway => {
             "-- the connection to the other servers is lost: what was just said \
             may not have been sent --"

@@ -172,6 +172,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::Unavailable => {
             "지금 다른 서버와 연결되어 있지 않습니다. 잠시 후 다시 시도하세요.".into()
         }
+        Notice::Unanswered => "다른 서버가 제때 응답하지 않아 처리되었는지 알 수 없습니다. 다시 시도해도 \
+            됩니다."
+            .into(),
         Notice::ServersAway => "-- 다른 서버와의 연결이 끊겼습니다. 방금 한 말은 전달되지 않았을 수 \
             있습니다 --"
             .into(),

@@ -14,10 +14,12 @@ use redis::{Connection, Msg, PubSub, RedisResult};
 
 use super::{
     connection::{PATIENCE, Redis},
-    keys::{published, wake_channel},
+    control::Control,
+    keys::{CONTROL, published, wake_channel},
     place::LogPlace,
     scripts,
     server::OwnServer,
+    uplink::Sending,
 };
 use crate::room::{Room, log::LogEntry, mailbox::Ended};
 
@@ -47,12 +49,19 @@ pub(super) fn start_hearer(
     redis: Redis,
     origin: u64,
     server: OwnServer,
+    control: ControlLine,
     requests: Receiver<Hearing>,
     stop: Receiver<()>,
 ) -> std::io::Result<JoinHandle<()>> {
     let own = wake_channel(origin);
-    let hearer = Hearer { redis, own, server, requests, stop, followed: HashMap::new() };
+    let hearer = Hearer { redis, own, server, control, requests, stop, followed: HashMap::new() };
     std::thread::Builder::new().name("hearer".to_owned()).spawn(move || hearer.run())
+}
+
+/// Where questions of other servers and answers to this one's go.
+pub(super) struct ControlLine {
+    pub(super) control: Arc<Control>,
+    pub(super) jobs: Sender<Sending>,
 }
 
 struct Hearer {
@@ -60,6 +69,7 @@ struct Hearer {
     /// The channel on which this thread is woken.
     own: String,
     server: OwnServer,
+    control: ControlLine,
     requests: Receiver<Hearing>,
     stop: Receiver<()>,
     /// The rooms, by channel.
@@ -87,6 +97,7 @@ impl Hearer {
         let (mut connection, mut reading) = (self.redis.connect()?, self.redis.connect()?);
         let mut channels = connection.as_pubsub();
         channels.subscribe(&self.own)?;
+        channels.subscribe(CONTROL)?;
         for channel in self.followed.keys() {
             channels.subscribe(channel)?;
         }
@@ -142,6 +153,14 @@ impl Hearer {
         reading: &mut Connection,
     ) -> RedisResult<()> {
         let channel = message.get_channel_name();
+        if channel == self.own {
+            self.control.control.take_answer(message.get_payload_bytes());
+            return Ok(());
+        }
+        if channel == CONTROL {
+            self.control.answer(message.get_payload_bytes(), &self.server);
+            return Ok(());
+        }
         let Some(entry) = published(message.get_payload_bytes()) else { return Ok(()) };
         let Some(follow) = self.followed.get_mut(channel) else { return Ok(()) };
         let heard = match entry.number.cmp(&follow.next) {
@@ -170,6 +189,16 @@ impl Hearer {
                     return Ok(());
                 }
             }
+        }
+    }
+}
+
+impl ControlLine {
+    fn answer(&self, question: &[u8], server: &OwnServer) {
+        let Some(server) = server.get() else { return };
+        if let Some(answered) = self.control.hear(question, |question| server.answer(question)) {
+            // After the end of the threads nothing is sent.
+            let _ = self.jobs.send(Sending::Answer(answered));
         }
     }
 }

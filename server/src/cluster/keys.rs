@@ -21,6 +21,9 @@ pub(super) const SERVERS: &str = "madang:servers";
 /// A hash: the servers that were declared dead and are not buried yet, and when that was.
 pub(super) const BURIALS: &str = "madang:burials";
 
+/// The channel on which all servers are asked.
+pub(super) const CONTROL: &str = "madang:control";
+
 /// The names of a room's keys in Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RoomKeys {

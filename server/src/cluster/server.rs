@@ -22,6 +22,9 @@ pub(crate) trait ClusterServer: Send + Sync {
 
     /// The other servers took this one for dead, and nothing is taken from it any more.
     fn fenced(&self);
+
+    /// Answers another server's question. Must not block.
+    fn answer(&self, question: &[u8]) -> Vec<u8>;
 }
 
 /// The server, once it has started and until it has stopped.

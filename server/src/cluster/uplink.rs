@@ -13,6 +13,7 @@ use redis::{Connection, RedisResult};
 
 use super::{
     connection::Redis,
+    control::ControlAnswer,
     keys::wake_channel,
     place::LogPlace,
     scripts::{self, Appended},
@@ -42,6 +43,8 @@ pub(super) enum Sending {
     LetLive(Weak<LogPlace>),
     /// The end of the room.
     End { place: Arc<LogPlace>, next_id: u64 },
+    /// The answer to another server's question.
+    Answer(ControlAnswer),
     /// A wake-up for the hearer.
     Wake,
 }
@@ -167,6 +170,9 @@ impl Writer {
             }
             Sending::End { place, next_id } => {
                 scripts::forget_room(connection, place, *next_id, self.origin)
+            }
+            Sending::Answer(ControlAnswer { channel, message }) => {
+                redis::cmd("PUBLISH").arg(channel).arg(message).query(connection)
             }
             Sending::Wake => {
                 redis::cmd("PUBLISH").arg(wake_channel(self.origin)).arg("").query(connection)

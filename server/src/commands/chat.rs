@@ -14,7 +14,7 @@ use madang_protocol::{
     text::Lang,
 };
 
-use super::archive::Archive;
+use super::{archive::Archive, elsewhere::Elsewhere};
 use crate::{
     admission::{allowance::AddressAllowance, bans::Bans, spoken::SpokenWords},
     doors::Doors,
@@ -42,6 +42,8 @@ pub(crate) struct Chat<'a> {
     pub(crate) kick_window: Duration,
     /// What is kept on disk, with `--data`.
     pub(crate) archive: Option<&'a dyn Archive>,
+    /// The other servers, if there are any.
+    pub(crate) elsewhere: Option<&'a dyn Elsewhere>,
     pub(crate) services: &'a dyn Services,
 }
 
@@ -66,7 +68,7 @@ pub(crate) trait Services {
     fn end_when_empty(&self, room: &Arc<Room>);
 
     /// Schedules the end of an owner's mute.
-    fn end_mute_at(&self, at: Instant, until: Time, room: &Arc<Room>, session: &Arc<Session>);
+    fn end_mute_at(&self, at: Instant, until: Time, room: &Arc<Room>, session: u64);
 
     /// Schedules the end of an operator's mute.
     fn end_operators_mute_at(&self, at: Instant, until: Time, session: &Arc<Session>);

@@ -350,15 +350,19 @@ pub(super) fn check_whispers(
     member: Membership<'_>,
     other: &Session,
 ) -> Result<(), Reply> {
-    let lesson = &caller.chat.rooms.lesson;
-    let passes = !lesson.is_running()
-        || member.session.is_teacher()
-        || other.is_teacher()
-        || !lesson.read(|state| state.keeps_silent(member.session.number));
+    let passes = other.is_teacher() || !must_whisper_to_teachers(caller, member.session);
     match passes {
         true => Ok(()),
         false => Err(caller.refuse(&Notice::Lesson(LessonNotice::Listening))),
     }
+}
+
+/// Whether the lesson lets somebody whisper to teachers only.
+pub(super) fn must_whisper_to_teachers(caller: &Caller<'_>, session: &Session) -> bool {
+    let lesson = &caller.chat.rooms.lesson;
+    lesson.is_running()
+        && !session.is_teacher()
+        && lesson.read(|state| state.keeps_silent(session.number))
 }
 
 /// Who could vote: the visible people in public rooms, without teachers.

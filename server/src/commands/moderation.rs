@@ -6,14 +6,16 @@ use std::{
 };
 
 use madang_protocol::{
+    event::Time,
     name::UserName,
-    notice::{Done, Goodbye, Notice},
+    notice::{Done, Notice},
     room::{Destination, LOBBY, RoomName},
 };
 
 use super::{
     caller::{Caller, Effect, Reply, Standing},
-    lesson,
+    chat::Chat,
+    elsewhere::{Finding, Inquiry, Located, see_off_here},
     rooms::check_admits,
 };
 use crate::{
@@ -25,40 +27,48 @@ use crate::{
 /// Removes somebody from the caller's room. The operator removes them from any room, and
 /// from the server if that is the lobby.
 pub(super) fn kick(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
-    let (other, chat) = (caller.find(target)?, caller.chat);
+    let (other, chat) = (caller.locate(target)?, caller.chat);
     let seconds = chat.kick_window.as_secs();
-    let op = Op::Kick { session: other.number, seconds };
+    let op = Op::Kick { session: other.number(), seconds };
     let done = Done::Kicked { user: target.as_str(), seconds };
     if !caller.is_operator() {
         let result = caller.act(op);
         if result.is_ok() {
-            see_off(caller, &other, caller.room_name() == LOBBY);
+            let seconds = (caller.room_name() == LOBBY).then_some(seconds);
+            match &other {
+                Located::Here(session) => _ = see_off_here(&chat, session, seconds),
+                Located::Elsewhere(profile) => {
+                    let session = profile.session;
+                    caller.ask_elsewhere(&Inquiry::SeeOff { session, seconds });
+                }
+            }
         }
         return Ok(caller.settle(result, done));
     }
     let nowhere = || caller.refuse(&Notice::InNoRoom { user: target.as_str() });
+    let other = match other {
+        Located::Here(session) => session,
+        Located::Elsewhere(profile) => {
+            let kick = Inquiry::Kick { session: profile.session, seconds };
+            return match caller.ask_elsewhere(&kick).one() {
+                Ok(Finding::InNoRoom) => Err(nowhere()),
+                Ok(_) => Ok(caller.done(done)),
+                Err(notice) => Err(caller.refuse(&notice)),
+            };
+        }
+    };
     let room = chat.rooms.room_of(&other).ok_or_else(nowhere)?;
     let result = room.act(By::Operator, op);
     // If nobody is left, no leaving would do this.
     chat.services.end_when_empty(&room);
     if result.is_ok() {
-        see_off(caller, &other, Arc::ptr_eq(&room, &chat.rooms.lobby));
+        let is_lobby = Arc::ptr_eq(&room, &chat.rooms.lobby);
+        see_off_here(&chat, &other, is_lobby.then_some(seconds));
     }
     match result {
         // They have just left.
         Err(Refusal::NotHere | Refusal::Ended) => Err(nowhere()),
         result => Ok(caller.settle(result, done)),
-    }
-}
-
-/// What follows a kick: their hand goes down, and from the lobby they are disconnected.
-fn see_off(caller: &Caller<'_>, other: &Session, is_lobby: bool) {
-    let chat = caller.chat;
-    lesson::leave_lesson(&chat, other);
-    if is_lobby {
-        let goodbye = Goodbye::Kicked { seconds: chat.kick_window.as_secs() };
-        // Anyone who resumes the session from now on finds the kick.
-        chat.services.close_connection_of(other, goodbye);
     }
 }
 
@@ -87,45 +97,77 @@ pub(super) fn mute(
     target: &UserName,
     time: Option<Duration>,
 ) -> Result<Reply, Reply> {
-    let (other, services) = (caller.find(target)?, caller.chat.services);
+    let (other, chat) = (caller.locate(target)?, caller.chat);
     let mute = Mute { until: time.map(|time| clock::now().after(time)) };
-    let over_at = time.and_then(|time| Instant::now().checked_add(time)).zip(mute.until);
     let seconds = time.map(|time| time.as_secs());
-    let op = Op::Mute { session: other.number, mute, seconds };
+    let op = Op::Mute { session: other.number(), mute, seconds };
     let done = Done::Muted { user: target.as_str(), seconds };
     if let Standing::Member(member) = caller.standing {
         let result = caller.act(op);
-        if let (Ok(()), Some((at, until)), Some(room)) = (&result, over_at, member.room) {
-            services.end_mute_at(at, until, room, &other);
+        if let (Ok(()), Some((at, until)), Some(room)) = (&result, over_at(mute), member.room) {
+            chat.services.end_mute_at(at, until, room, other.number());
         }
         return Ok(caller.settle(result, done));
     }
-    // Before the room is told: the session carries the mute into other rooms and across a
-    // restart.
-    other.mute(mute);
-    services.keep_standing(&other);
-    if let Some((at, until)) = over_at {
-        services.end_operators_mute_at(at, until, &other);
-    }
-    if let Some(room) = caller.chat.rooms.room_of(&other) {
-        // The mute holds everywhere, and a room that has ended has no members.
-        let _ = room.act(By::Operator, op);
+    match other {
+        Located::Here(other) => {
+            mute_everywhere(&chat, &other, mute);
+            if let Some(room) = chat.rooms.room_of(&other) {
+                // The mute applies everywhere, and a room that has ended has no members.
+                let _ = room.act(By::Operator, op);
+            }
+        }
+        Located::Elsewhere(profile) => {
+            let mute = Inquiry::Mute { session: profile.session, mute, seconds };
+            caller.ask_elsewhere(&mute).one().map_err(|notice| caller.refuse(&notice))?;
+        }
     }
     Ok(caller.done(done))
 }
 
+/// Mutes somebody of this server as the operator, before their room is told: the session takes
+/// the mute along to any other room, and over a restart.
+pub(super) fn mute_everywhere(chat: &Chat<'_>, session: &Arc<Session>, mute: Mute) {
+    session.mute(mute);
+    chat.services.keep_standing(session);
+    if let Some((at, until)) = over_at(mute) {
+        chat.services.end_operators_mute_at(at, until, session);
+    }
+}
+
+/// When a mute ends by itself, by both clocks.
+fn over_at(mute: Mute) -> Option<(Instant, Time)> {
+    let until = mute.until?;
+    Some((Instant::now().checked_add(until.since(clock::now()))?, until))
+}
+
 /// Unmutes somebody in the caller's room; for the operator, everywhere.
 pub(super) fn unmute(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
-    let other = caller.find(target)?;
-    let op = Op::Unmute { session: other.number };
+    let other = caller.locate(target)?;
+    let op = Op::Unmute { session: other.number() };
     let done = Done::Unmuted { user: target.as_str() };
     if !caller.is_operator() {
+        let muted = match &other {
+            Located::Here(session) => session.muted(),
+            Located::Elsewhere(profile) => profile.muted,
+        };
         let result = match caller.act(op) {
-            Ok(()) if other.muted().is_some() => Err(Refusal::MutedByOperator),
+            Ok(()) if muted.is_some() => Err(Refusal::MutedByOperator),
             result => result,
         };
         return Ok(caller.settle(result, done));
     }
+    let other = match other {
+        Located::Here(session) => session,
+        Located::Elsewhere(profile) => {
+            let unmute = Inquiry::Unmute { session: profile.session };
+            return match caller.ask_elsewhere(&unmute).one() {
+                Ok(Finding::Already) => Err(caller.refuse(&Notice::Already)),
+                Ok(_) => Ok(caller.done(done)),
+                Err(notice) => Err(caller.refuse(&notice)),
+            };
+        }
+    };
     let was_muted = other.unmute(None);
     caller.chat.services.keep_standing(&other);
     let here = caller.chat.rooms.room_of(&other).map(|room| room.act(By::Operator, op));
@@ -142,13 +184,12 @@ pub(super) fn mute_all(caller: &Caller<'_>, time: Option<Duration>) -> Reply {
     }
     let chat = caller.chat;
     let mute = Mute { until: time.map(|time| clock::now().after(time)) };
-    let over_at = time.and_then(|time| Instant::now().checked_add(time)).zip(mute.until);
     let seconds = time.map(|time| time.as_secs());
     // Newcomers are muted from now on. The others are found below, and keep the mute if they
     // change rooms meanwhile.
     chat.users.mute_all(Some(mute));
     keep_standings(caller);
-    if let Some((at, until)) = over_at {
+    if let Some((at, until)) = over_at(mute) {
         chat.services.end_mute_of_all_at(at, until);
     }
     for room in chat.rooms.all() {
@@ -214,8 +255,8 @@ pub(super) fn end_room(caller: &Caller<'_>) -> Result<Reply, Reply> {
 
 /// Hands the caller's room over to somebody.
 pub(super) fn hand_over(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
-    let other = caller.find(target)?;
-    Ok(match caller.act(Op::Owner(other.number)) {
+    let other = caller.locate(target)?;
+    Ok(match caller.act(Op::Owner(other.number())) {
         Ok(()) => caller.done_with(caller.begin()),
         Err(refusal) => caller.not_done(refusal),
     })

@@ -5,35 +5,87 @@ use madang_protocol::{
     event::Time,
     message::check_rendered,
     name::{NameError, UserName},
-    notice::Notice,
+    notice::{LessonNotice, Notice},
     text::WHISPERED_OVERHEAD,
 };
 
 use super::{
     caller::{Caller, Effect, Membership, Reply, Standing},
+    elsewhere::{Finding, Inquiry, Recipient},
     lesson,
 };
 use crate::{
     clock,
     room::{Op, refusal::Refusal},
-    session::{MOST_HIDDEN, Quiet, Session, Whispered, Whisperer},
+    session::{LastWhisperer, MOST_HIDDEN, Quiet, Sender, Session, Whispered, Whisperer},
 };
 
 /// Whispers to somebody.
 pub(super) fn whisper(caller: &Caller<'_>, target: &UserName, text: &str) -> Result<Reply, Reply> {
-    if caller.is_operator() {
-        return whisper_as_operator(caller, &*caller.find(target)?, text);
+    match caller.chat.users.find(target) {
+        Some(other) if caller.is_operator() => whisper_as_operator(caller, &other, text),
+        Some(other) => whisper_to(caller, caller.member()?, &other, text),
+        None => whisper_elsewhere(caller, Recipient::Named(target.clone()), target, text),
     }
-    let (member, other) = (caller.member()?, caller.find(target)?);
-    whisper_to(caller, member, &other, text)
 }
 
 /// Whispers to the last person who whispered.
 pub(super) fn answer_whisper(caller: &Caller<'_>, text: &str) -> Result<Reply, Reply> {
     let member = caller.member()?;
     match member.session.last_whisperer() {
-        Some(other) if caller.chat.users.has(&other) => whisper_to(caller, member, &other, text),
-        _ => Err(caller.refuse(&Notice::NoWhisper)),
+        LastWhisperer::Here(other) => match other.upgrade() {
+            Some(other) if caller.chat.users.has(&other) => {
+                whisper_to(caller, member, &other, text)
+            }
+            _ => Err(caller.refuse(&Notice::NoWhisper)),
+        },
+        LastWhisperer::Elsewhere(session, name) => {
+            whisper_elsewhere(caller, Recipient::Session(session), &name, text)
+        }
+    }
+}
+
+/// Whispers to somebody who may be on another server, and was last called `user`.
+fn whisper_elsewhere(
+    caller: &Caller<'_>,
+    to: Recipient,
+    user: &UserName,
+    text: &str,
+) -> Result<Reply, Reply> {
+    if caller.chat.elsewhere.is_none() {
+        return Err(caller.refuse(&Notice::Nobody));
+    }
+    let (mut from, mut longest, mut to_teachers) = (None, user.as_str().to_owned(), false);
+    if !caller.is_operator() {
+        let session = caller.member()?.session;
+        check_speaks(caller, caller.member()?)?;
+        to_teachers = lesson::must_whisper_to_teachers(caller, session);
+        let name = session.name();
+        if name.as_str().len() > longest.len() {
+            longest = name.to_string();
+        }
+        let is_teacher = session.is_teacher();
+        from = Some(Sender { session: session.number, user: name, is_teacher });
+    }
+    let rendered_bytes = check_rendered(&longest, text, WHISPERED_OVERHEAD)
+        .map_err(|notice| caller.refuse(&notice))?;
+    let time = clock::now();
+    if let Standing::Member(member) = caller.standing {
+        member.session.note_spoke(time);
+    }
+    let inquiry = Inquiry::Whisper { to, from, text: text.to_owned(), time, to_teachers };
+    let reply = match caller.ask_elsewhere(&inquiry).one() {
+        Ok(Finding::Whispered { outcome, user }) => {
+            tell_whispered(caller, outcome, user.as_str(), text)
+        }
+        Ok(Finding::NoTeacher) => Err(caller.refuse(&Notice::Lesson(LessonNotice::Listening))),
+        Ok(_) => Err(caller.refuse(&Notice::Nobody)),
+        Err(notice) => Err(caller.refuse(&notice)),
+    };
+    let owed = Effect::Owe(rendered_bytes);
+    match reply {
+        Ok(reply) => Ok(reply.and(owed)),
+        Err(refusal) => Err(refusal.and(owed)),
     }
 }
 
@@ -80,7 +132,17 @@ fn deliver(
     text: &str,
     now: Time,
 ) -> Result<Reply, Reply> {
-    let away = match other.whisper(from, text, now) {
+    tell_whispered(caller, other.whisper(from, text, now), user, text)
+}
+
+/// Tells the caller whether what they whispered arrived.
+fn tell_whispered(
+    caller: &Caller<'_>,
+    outcome: Whispered,
+    user: &str,
+    text: &str,
+) -> Result<Reply, Reply> {
+    let away = match outcome {
         Whispered::Sent => false,
         Whispered::Kept => true,
         Whispered::Refused => return Err(caller.refuse(&Notice::WhisperRefused { user })),
@@ -143,12 +205,12 @@ pub(super) fn rename(caller: &Caller<'_>, name: UserName) -> Result<Reply, Reply
 
 /// Puts somebody on the caller's ignore list.
 pub(super) fn ignore(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
-    let (session, other) = (caller.member()?.session, caller.find(target)?);
-    if other.number == session.number {
+    let (session, other) = (caller.member()?.session, caller.locate(target)?);
+    if other.number() == session.number {
         return Err(caller.refuse(&Notice::Oneself));
     }
     let user = other.name();
-    if !session.hide(other.number, &user) {
+    if !session.hide(other.number(), &user) {
         return Err(caller.refuse(&Notice::TooManyHidden { limit: MOST_HIDDEN }));
     }
     tell_room_of_hidden(caller, session);

@@ -1,10 +1,10 @@
 //! Commands that only ask: about people, rooms and earlier messages.
 
-use std::{net::IpAddr, sync::Arc, time::Instant};
+use std::{collections::HashSet, net::IpAddr, sync::Arc, time::Instant};
 
 use madang_protocol::{
     command::InviteBy,
-    event::{ServerMessage, Time},
+    event::{RoomSummary, ServerMessage, Time},
     name::UserName,
     notice::{Notice, Present},
     room::{Destination, RoomName, is_private, room_name},
@@ -12,9 +12,14 @@ use madang_protocol::{
 
 use super::{
     caller::{Caller, Effect, Membership, Reply, Standing},
+    elsewhere::{Finding, Inquiry, Profile},
     invite, one_line,
+    rooms::not_made,
 };
-use crate::{clock, room::Question, session::Session};
+use crate::{
+    clock,
+    room::{Question, Room, directory::list_of},
+};
 
 /// Lists the members of a room; for the operator, everyone on the server.
 pub(super) fn who(
@@ -27,28 +32,30 @@ pub(super) fn who(
     }
     caller.member()?;
     let after = match after {
-        Some(name) => Some(caller.find(name)?.number),
+        Some(name) => Some(caller.locate(name)?.number()),
         None => None,
     };
     let Some(room) = room else { return Ok(ask(caller, Question::Who { after })) };
-    let no_room = || caller.refuse(&Notice::NoSuchRoom);
-    let room = caller.chat.rooms.find(&Destination::Public(room.clone())).ok_or_else(no_room)?;
+    let room = reach_public(caller, room)?;
     Ok(caller.silence().and(Effect::Ask(room, Question::WhoThere { after })))
 }
 
 /// Lists everyone on the server, or in one room, with their rooms.
 fn who_is_where(caller: &Caller<'_>, room: Option<&RoomName>) -> Result<Reply, Reply> {
     let chat = caller.chat;
-    let room = match room.map(|room| chat.rooms.find(&Destination::Public(room.clone()))) {
-        Some(None) => return Err(caller.refuse(&Notice::NoSuchRoom)),
-        Some(found) => found,
-        None => None,
+    let room = room.map(|room| reach_public(caller, room)).transpose()?;
+    let sessions = chat.users.sessions();
+    let here = sessions.iter().map(|session| Profile::of(&chat, session));
+    let elsewhere = caller.ask_elsewhere(&Inquiry::People).findings.into_iter();
+    let elsewhere = elsewhere.flat_map(|finding| match finding {
+        Finding::People(people) => people,
+        _ => Vec::new(),
+    });
+    let is_there = |profile: &Profile| {
+        room.as_ref().is_none_or(|room| profile.room.as_ref() == Some(&room.name))
     };
-    let is_there = |session: &Arc<Session>| {
-        room.as_ref().is_none_or(|room| session.room() == Some(room.number))
-    };
-    let sessions = chat.users.sessions().into_iter().filter(is_there);
-    let mut people: Vec<Person> = sessions.map(|session| Person::of(caller, &session)).collect();
+    let people = here.chain(elsewhere).filter(is_there);
+    let mut people: Vec<Person> = people.map(Person::of).collect();
     people.sort_by(|one, other| (&one.room, &one.user).cmp(&(&other.room, &other.user)));
     let people: Vec<Present<'_>> = people.iter().map(Person::present).collect();
     Ok(caller.tell(&Notice::People { count: Some(people.len()), people: &people }))
@@ -66,18 +73,17 @@ struct Person {
 }
 
 impl Person {
-    fn of(caller: &Caller<'_>, session: &Session) -> Person {
+    fn of(profile: Profile) -> Person {
         let now = clock::now();
-        let room = caller.chat.rooms.room_of(session);
-        let muted = session.muted().map(|mute| mute.until);
+        let muted = profile.muted.map(|mute| mute.until);
         Person {
-            user: session.name().to_string(),
-            room: room.map(|room| room.name.clone()),
-            address: caller.chat.services.address_of(session),
-            idle: seconds_between(session.spoke_at(), now),
+            user: profile.user.to_string(),
+            room: profile.room,
+            address: profile.address,
+            idle: seconds_between(profile.spoke_at, now),
             muted: muted.map(|until| until.map(|until| seconds_between(now, until))),
-            quiet: session.quiet().is_some(),
-            stream: session.is_stream(),
+            quiet: profile.is_quiet,
+            stream: profile.is_stream,
         }
     }
 
@@ -112,28 +118,49 @@ pub(super) fn list_rooms(caller: &Caller<'_>) -> Reply {
         return caller.answered(answer);
     }
     let rooms = caller.chat.rooms.listed();
-    answer.rooms(&rooms, caller.nonce);
+    match caller.chat.elsewhere {
+        None => answer.rooms(&rooms, caller.nonce),
+        Some(_) => answer.rooms(&with_others(caller, &rooms), caller.nonce),
+    }
     caller.answered(answer)
+}
+
+/// The list of public rooms, with those that only other servers have.
+fn with_others(caller: &Caller<'_>, here: &[RoomSummary<'static>]) -> Vec<RoomSummary<'static>> {
+    let mut rooms = here.to_vec();
+    let mut known: HashSet<String> = rooms.iter().map(|room| room.room.to_string()).collect();
+    for finding in caller.ask_elsewhere(&Inquiry::Rooms).findings {
+        if let Finding::Rooms(others) = finding {
+            rooms.extend(others.into_iter().filter(|room| known.insert(room.room.to_string())));
+        }
+    }
+    list_of(rooms)
+}
+
+/// The public room with this name, on any server.
+fn reach_public(caller: &Caller<'_>, room: &RoomName) -> Result<Arc<Room>, Reply> {
+    let reached = caller.chat.rooms.reach(&Destination::Public(room.clone()));
+    let reached = reached.map_err(|error| caller.refuse(&not_made(error)))?;
+    reached.ok_or_else(|| caller.refuse(&Notice::NoSuchRoom))
 }
 
 /// Looks somebody up.
 pub(super) fn whois(caller: &Caller<'_>, target: &UserName) -> Result<Reply, Reply> {
-    let session = caller.find(target)?;
-    let (user, room) = (session.name(), caller.chat.rooms.room_of(&session));
+    let profile = caller.locate(target)?.profile(&caller.chat);
     let is_shown = |room: &&str| caller.is_operator() || !is_private(room);
-    let room = room.as_ref().map(|room| &*room.name).filter(is_shown);
+    let room = profile.room.as_deref().filter(is_shown);
     let mut answer = caller.begin();
     answer.message(&ServerMessage::Whois {
-        user: user.as_str().into(),
+        user: profile.user.as_str().into(),
         room: room.map(Into::into),
-        since: session.since,
-        away: session.is_away(),
-        quiet: session.quiet().is_some(),
-        stream: session.is_stream(),
+        since: profile.since,
+        away: profile.is_away,
+        quiet: profile.is_quiet,
+        stream: profile.is_stream,
         nonce: caller.nonce.map(Into::into),
     });
     if caller.is_operator() {
-        let person = Person::of(caller, &session);
+        let person = Person::of(profile);
         answer.notice(&Notice::People { count: None, people: &[person.present()] });
     }
     Ok(caller.answered(answer))

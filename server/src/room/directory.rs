@@ -76,6 +76,12 @@ pub(crate) enum NotMade {
     Unreachable,
 }
 
+impl From<Unreachable> for NotMade {
+    fn from(_: Unreachable) -> NotMade {
+        NotMade::Unreachable
+    }
+}
+
 /// What happened to an empty room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -150,21 +156,15 @@ impl Rooms {
     ///
     /// [`NotMade`].
     pub(crate) fn make_public(&self, name: &RoomName) -> Result<Arc<Room>, NotMade> {
-        let shared = self.open_log(name)?;
+        if let Some(logs) = &self.context.logs {
+            return self.insert_public(name, logs.open(name)?);
+        }
         let key = name.key();
         let mut table = self.table.lock();
         if let Some(room) = table.public.get(&key) {
             return Ok(room.clone());
         }
         table.check(self.limit)?;
-        if let Some(SharedRoom { name, open }) = shared {
-            let beginning = Beginning { shared: Some(open.clone()), ..Beginning::default() };
-            let room = self.make(&mut table, &name, None, beginning);
-            table.public.insert(key, room.clone());
-            drop(table);
-            open.log.follow(&room, open.snapshot.entry + 1);
-            return Ok(room);
-        }
         let kicks = table.kicks.remove(&key).unwrap_or_default();
         // The table is locked, so a later change of the lesson reaches all rooms in it.
         let class = self.lesson.class();
@@ -174,11 +174,21 @@ impl Rooms {
         Ok(room)
     }
 
-    /// Opens the log of a public room, if several machines share it. Blocks while that takes
-    /// place.
-    fn open_log(&self, name: &RoomName) -> Result<Option<SharedRoom>, NotMade> {
-        let logs = self.context.logs.as_ref();
-        logs.map(|logs| logs.open(name)).transpose().map_err(|Unreachable| NotMade::Unreachable)
+    /// Adds a public room from its log, unless another thread just has.
+    fn insert_public(&self, name: &RoomName, shared: SharedRoom) -> Result<Arc<Room>, NotMade> {
+        let SharedRoom { name: written, open } = shared;
+        let (log, from) = (open.log.clone(), open.snapshot.entry + 1);
+        let mut table = self.table.lock();
+        if let Some(room) = table.public.get(&name.key()) {
+            return Ok(room.clone());
+        }
+        table.check(self.limit)?;
+        let beginning = Beginning { shared: Some(open), ..Beginning::default() };
+        let room = self.make(&mut table, &written, None, beginning);
+        table.public.insert(name.key(), room.clone());
+        drop(table);
+        log.follow(&room, from);
+        Ok(room)
     }
 
     /// Opens a public room again that existed before a restart.
@@ -216,7 +226,7 @@ impl Rooms {
             None => self.insert_private(key, &mark, beginning),
             Some(logs) => match logs.make_private(key, &mark, beginning) {
                 Ok(shared) => self.insert_shared(key, shared),
-                Err(Unreachable) => Err(NotMade::Unreachable),
+                Err(unreachable) => Err(unreachable.into()),
             },
         };
         if made.is_err() {
@@ -266,21 +276,27 @@ impl Rooms {
         Ok(room)
     }
 
-    /// The room at a destination, if there is one on any machine that shares rooms; public
-    /// rooms are looked for on this one only. Blocks while a private room is opened.
+    /// The room at a destination, if it exists on any machine that shares rooms. Blocks while it
+    /// is opened.
     ///
     /// # Errors
     ///
     /// [`NotMade`], if it exists but can't be opened here.
     pub(crate) fn reach(&self, destination: &Destination) -> Result<Option<Arc<Room>>, NotMade> {
-        let (Destination::Private(key), Some(logs)) = (destination, &self.context.logs) else {
-            return Ok(self.find(destination));
+        let here = self.find(destination);
+        let Some(logs) = self.context.logs.as_ref().filter(|_| here.is_none()) else {
+            return Ok(here);
         };
-        if let Some(room) = self.find(destination) {
-            return Ok(Some(room));
-        }
-        let shared = logs.open_private(*key).map_err(|Unreachable| NotMade::Unreachable)?;
-        shared.map(|shared| self.insert_shared(*key, shared)).transpose()
+        let opened = match destination {
+            Destination::Public(name) => {
+                logs.find(name)?.map(|shared| self.insert_public(name, shared))
+            }
+            Destination::Private(key) => {
+                logs.open_private(*key)?.map(|shared| self.insert_shared(*key, shared))
+            }
+            Destination::Words(_) => None,
+        };
+        opened.transpose()
     }
 
     fn make(
@@ -355,20 +371,14 @@ impl Rooms {
         let mut rooms: Vec<_> = rooms.iter().map(|room| (room, room.status())).collect();
         // The lobby first, however many are there.
         rooms[1..].sort_by_key(|(_, status)| Reverse(status.members));
-        let mut bytes = 0;
-        let fits = |(room, status): &&(&Arc<Room>, RoomStatus)| {
-            let topic = status.topic.as_ref().map_or(0, |topic| 2 * topic.len());
-            bytes += room.name.len() + topic + ROOM_OVERHEAD;
-            bytes <= LIST_BYTES
-        };
         let summary = |(room, status): &(&Arc<Room>, RoomStatus)| RoomSummary {
             room: room.name.to_string().into(),
             members: status.members,
             topic: status.topic.as_ref().map(|topic| topic.to_string().into()),
             last: room.last_said(),
         };
-        let list: Arc<[_]> =
-            rooms.iter().take(LISTED_ROOMS).take_while(fits).map(summary).collect();
+        let first = rooms.iter().take(LISTED_ROOMS).map(summary).collect();
+        let list: Arc<[_]> = list_of(first).into();
         *listed = (rooms.len() > FEW_ROOMS).then(|| (Instant::now(), list.clone()));
         list
     }
@@ -429,6 +439,20 @@ impl RoomTable {
             }
         }
     }
+}
+
+/// The rooms for a list: the first one, then those with the most members, as many as fit.
+pub(crate) fn list_of(mut rooms: Vec<RoomSummary<'static>>) -> Vec<RoomSummary<'static>> {
+    if let Some(others) = rooms.get_mut(1..) {
+        others.sort_by_key(|room| Reverse(room.members));
+    }
+    let mut bytes = 0;
+    let fits = |room: &RoomSummary<'_>| {
+        let topic = room.topic.as_ref().map_or(0, |topic| 2 * topic.len());
+        bytes += room.room.len() + topic + ROOM_OVERHEAD;
+        bytes <= LIST_BYTES
+    };
+    rooms.into_iter().take(LISTED_ROOMS).take_while(fits).collect()
 }
 
 fn random<const BYTES: usize>() -> [u8; BYTES] {

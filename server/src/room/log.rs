@@ -48,6 +48,13 @@ pub(crate) trait RoomLogs: Send + Sync {
     /// [`Unreachable`].
     fn open(&self, name: &RoomName) -> Result<SharedRoom, Unreachable>;
 
+    /// The same, but makes no room.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreachable`].
+    fn find(&self, name: &RoomName) -> Result<Option<SharedRoom>, Unreachable>;
+
     /// Makes the private room with this key, which nobody has yet; `mark` stands for it in
     /// events. Blocks as [`open`](Self::open) does.
     ///

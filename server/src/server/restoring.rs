@@ -154,7 +154,7 @@ impl Shared {
     ) {
         for (session, until) in mutes {
             if let Some(session) = sessions.get(&session) {
-                self.end_mute_at(instant(until), until, room, session);
+                self.end_mute_at(instant(until), until, room, session.number);
             }
         }
     }

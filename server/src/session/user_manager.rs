@@ -154,6 +154,11 @@ impl UserManager {
         self.table.lock().names.get(&name.spelling()).cloned()
     }
 
+    /// The session with this number.
+    pub(crate) fn numbered(&self, number: u64) -> Option<Arc<Session>> {
+        self.table.lock().sessions.get(&number).map(|entry| entry.session.clone())
+    }
+
     /// Whether a session has not ended.
     pub(crate) fn has(&self, session: &Session) -> bool {
         self.table.lock().sessions.contains_key(&session.number)

@@ -1,6 +1,6 @@
 //! Private messages to a session: sent at once, kept until its client resumes, or refused.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use madang_protocol::{
     event::{ServerMessage, Time},
@@ -8,6 +8,8 @@ use madang_protocol::{
     notice::Notice,
     text::Lang,
 };
+
+use serde::{Deserialize, Serialize};
 
 use super::{Hidden, Session, SessionState};
 use crate::dialect::answer::Answer;
@@ -17,12 +19,30 @@ use crate::dialect::answer::Answer;
 pub(crate) enum Whisperer<'a> {
     /// A member, under this name.
     Member(&'a Arc<Session>, &'a UserName),
+    /// A member on another server.
+    Elsewhere(&'a Sender),
     /// The operator.
     Operator,
 }
 
+/// A sender on another server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Sender {
+    pub(crate) session: u64,
+    pub(crate) user: UserName,
+    pub(crate) is_teacher: bool,
+}
+
+/// The last sender of a whisper, to whom it can be answered.
+#[derive(Debug, Clone)]
+pub(crate) enum LastWhisperer {
+    Here(Weak<Session>),
+    /// The session with this number and its name, on another server.
+    Elsewhere(u64, UserName),
+}
+
 /// The result of a whisper.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Whispered {
     /// It was sent.
     Sent,
@@ -44,6 +64,12 @@ impl Session {
                     return Whispered::Hidden;
                 }
                 (name.as_str(), session.is_teacher())
+            }
+            (Whisperer::Elsewhere(sender), _) => {
+                if Hidden::hides(&state.hidden, sender.session, sender.user.as_str()) {
+                    return Whispered::Hidden;
+                }
+                (sender.user.as_str(), sender.is_teacher)
             }
             // Names that nobody can have.
             (Whisperer::Operator, Lang::Ko) => ("서버", false),
@@ -85,15 +111,20 @@ impl Session {
             // A client that resumes without having read it gets a gap.
             memory.last_private += 1;
         }
-        if let Whisperer::Member(session, _) = from {
-            *last_whisperer = Arc::downgrade(session);
+        match from {
+            Whisperer::Member(session, _) => {
+                *last_whisperer = LastWhisperer::Here(Arc::downgrade(session));
+            }
+            Whisperer::Elsewhere(Sender { session, user, .. }) => {
+                *last_whisperer = LastWhisperer::Elsewhere(*session, user.clone());
+            }
+            Whisperer::Operator => {}
         }
         outcome
     }
 
-    /// The last sender of a whisper, under their current name; `None` if there was none, or
-    /// they have left.
-    pub(crate) fn last_whisperer(&self) -> Option<Arc<Session>> {
-        self.state.lock().last_whisperer.upgrade()
+    /// The last sender of a whisper.
+    pub(crate) fn last_whisperer(&self) -> LastWhisperer {
+        self.state.lock().last_whisperer.clone()
     }
 }

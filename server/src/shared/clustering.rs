@@ -1,11 +1,15 @@
-//! What a server does for the cluster that it is part of.
+//! What a server does for the cluster that it is part of, and what the cluster does for its
+//! commands.
 
 use std::{sync::Arc, time::Duration};
 
 use super::Shared;
 use crate::{
     cluster::server::ClusterServer,
-    commands::chat::Services as _,
+    commands::{
+        chat::Services as _,
+        elsewhere::{Elsewhere, Finding, Findings, Inquiry, answer_server},
+    },
     room::{Room, directory::Rooms},
 };
 
@@ -34,5 +38,31 @@ impl ClusterServer for Shared {
             // One that has ended has no members.
             let _ = room.lose_log();
         }
+    }
+
+    fn answer(&self, question: &[u8]) -> Vec<u8> {
+        let finding = match serde_json::from_slice(question) {
+            Ok(inquiry) => answer_server(&self.chat(), inquiry),
+            Err(error) => {
+                tracing::warn!(%error, "another server asks what this one does not understand");
+                Finding::Nobody
+            }
+        };
+        serde_json::to_vec(&finding).expect("plain data")
+    }
+}
+
+impl Elsewhere for Shared {
+    fn ask(&self, inquiry: &Inquiry, once: Option<(u64, &str)>) -> Findings {
+        let Some(cluster) = &self.cluster else {
+            return Findings { findings: Vec::new(), is_complete: true };
+        };
+        let question = serde_json::to_vec(inquiry).expect("plain data");
+        let once = once.map(|(session, nonce)| (session, cluster.nonce_key.hash(nonce)));
+        let read = |answer: &[u8]| serde_json::from_slice::<Finding>(answer).ok();
+        let is_enough = |answer: &[u8]| read(answer).is_some_and(|finding| finding.is_enough());
+        let answers = cluster.ask(&question, once, &is_enough);
+        let findings = answers.answers.iter().filter_map(|answer| read(answer)).collect();
+        Findings { findings, is_complete: answers.is_complete }
     }
 }

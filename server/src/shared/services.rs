@@ -15,6 +15,7 @@ use crate::{
     commands::{
         archive::Archive,
         chat::{Chat, Services, TalkOffer},
+        elsewhere::Elsewhere,
         lesson::TALLY_PAUSE,
     },
     expiry::Due,
@@ -38,6 +39,7 @@ impl Shared {
             roster: &self.config.roster,
             kick_window: self.config.kick_window,
             archive: self.journal.as_ref().map(|_| self as &dyn Archive),
+            elsewhere: self.cluster.as_ref().map(|_| self as &dyn Elsewhere),
             services: self,
         }
     }
@@ -49,8 +51,8 @@ impl Services for Shared {
         self.timekeeper.schedule(at, Due::Room(Arc::downgrade(room)));
     }
 
-    fn end_mute_at(&self, at: Instant, until: Time, room: &Arc<Room>, session: &Arc<Session>) {
-        let due = Due::Mute(Arc::downgrade(room), Arc::downgrade(session), until);
+    fn end_mute_at(&self, at: Instant, until: Time, room: &Arc<Room>, session: u64) {
+        let due = Due::Mute(Arc::downgrade(room), session, until);
         self.timekeeper.schedule(at, due);
     }
 

@@ -1,0 +1,283 @@
+//! The other servers, if several are one chat: what commands ask them about their people and
+//! rooms, and how a server answers. How questions travel is the cluster's business.
+
+use std::{net::IpAddr, sync::Arc};
+
+use madang_protocol::{
+    event::{RoomSummary, Time},
+    name::UserName,
+    notice::{Goodbye, Notice},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    caller::{Caller, Reply},
+    chat::Chat,
+    lesson,
+};
+use crate::{
+    room::{By, Op},
+    session::{Mute, Sender, Session, Whispered, Whisperer},
+};
+
+/// The other servers.
+pub(crate) trait Elsewhere {
+    /// Asks all of them; blocks until whoever can answer has, or a moment has passed. Under the
+    /// same session and nonce, it has its effect once.
+    fn ask(&self, inquiry: &Inquiry, once: Option<(u64, &str)>) -> Findings;
+}
+
+/// What a server is asked, or asked to do.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Inquiry {
+    /// For the profile of the person with this name.
+    Find(UserName),
+    /// For the profiles of everyone.
+    People,
+    /// For the public rooms.
+    Rooms,
+    Whisper {
+        to: Recipient,
+        /// The sender; `None` is the operator.
+        from: Option<Sender>,
+        text: String,
+        time: Time,
+        /// Whether the lesson lets the sender whisper to teachers only.
+        to_teachers: bool,
+    },
+    /// To kick somebody from their room, as the operator.
+    Kick { session: u64, seconds: u64 },
+    /// To do the rest for somebody who was kicked, from the lobby if there are `seconds`.
+    SeeOff { session: u64, seconds: Option<u64> },
+    /// To mute somebody everywhere, as the operator.
+    Mute { session: u64, mute: Mute, seconds: Option<u64> },
+    /// To lift that.
+    Unmute { session: u64 },
+}
+
+/// Who is to get a whisper.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Recipient {
+    Named(UserName),
+    /// The session with this number, whatever its name is now.
+    Session(u64),
+}
+
+/// The answer of one server.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Finding {
+    /// Not here.
+    Nobody,
+    Person(Box<Profile>),
+    People(Vec<Profile>),
+    Rooms(Vec<RoomSummary<'static>>),
+    Whispered {
+        outcome: Whispered,
+        user: UserName,
+    },
+    /// The lesson lets the sender whisper to teachers only.
+    NoTeacher,
+    /// They are in no room.
+    InNoRoom,
+    Done,
+    /// It was so already.
+    Already,
+}
+
+/// The answers of the servers that have one.
+pub(crate) struct Findings {
+    pub(crate) findings: Vec<Finding>,
+    /// Whether nobody else could have had one.
+    pub(crate) is_complete: bool,
+}
+
+/// What others may know of somebody; the address and the rest are for the operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Profile {
+    pub(crate) session: u64,
+    pub(crate) user: UserName,
+    /// The name of their room, or the mark of a private one.
+    pub(crate) room: Option<Arc<str>>,
+    pub(crate) since: Time,
+    pub(crate) spoke_at: Time,
+    pub(crate) muted: Option<Mute>,
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) is_away: bool,
+    pub(crate) is_quiet: bool,
+    /// Whether they only watch, as a stream over HTTP.
+    pub(crate) is_stream: bool,
+}
+
+/// Somebody on any of the servers.
+pub(crate) enum Located {
+    Here(Arc<Session>),
+    Elsewhere(Box<Profile>),
+}
+
+impl Located {
+    /// The number of their session.
+    pub(crate) fn number(&self) -> u64 {
+        match self {
+            Located::Here(session) => session.number,
+            Located::Elsewhere(profile) => profile.session,
+        }
+    }
+
+    pub(crate) fn name(&self) -> UserName {
+        match self {
+            Located::Here(session) => session.name(),
+            Located::Elsewhere(profile) => profile.user.clone(),
+        }
+    }
+
+    /// Their profile, if it is not to be looked up here.
+    pub(crate) fn profile(self, chat: &Chat<'_>) -> Profile {
+        match self {
+            Located::Here(session) => Profile::of(chat, &session),
+            Located::Elsewhere(profile) => *profile,
+        }
+    }
+}
+
+impl Profile {
+    pub(crate) fn of(chat: &Chat<'_>, session: &Session) -> Profile {
+        Profile {
+            session: session.number,
+            user: session.name(),
+            room: chat.rooms.room_of(session).map(|room| room.name.clone()),
+            since: session.since,
+            spoke_at: session.spoke_at(),
+            muted: session.muted(),
+            address: chat.services.address_of(session),
+            is_away: session.is_away(),
+            is_quiet: session.quiet().is_some(),
+            is_stream: session.is_stream(),
+        }
+    }
+}
+
+impl Finding {
+    /// Whether no other server has anything to add.
+    pub(crate) fn is_enough(&self) -> bool {
+        !matches!(self, Finding::Nobody | Finding::Rooms(_) | Finding::People(_))
+    }
+}
+
+impl Findings {
+    /// Of a server that is alone.
+    fn none() -> Findings {
+        Findings { findings: Vec::new(), is_complete: true }
+    }
+
+    /// The one answer that counts.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    pub(crate) fn one(self) -> Result<Finding, Notice<'static>> {
+        let found = self.findings.into_iter().find(Finding::is_enough);
+        found.ok_or(if self.is_complete { Notice::Nobody } else { Notice::Unanswered })
+    }
+}
+
+impl Caller<'_> {
+    /// Asks the other servers, if there are any.
+    pub(crate) fn ask_elsewhere(&self, inquiry: &Inquiry) -> Findings {
+        let once = self.session_number().zip(self.nonce);
+        self.chat.elsewhere.map_or_else(Findings::none, |others| others.ask(inquiry, once))
+    }
+
+    /// Finds somebody by their name, on any server.
+    ///
+    /// # Errors
+    ///
+    /// The refusal, if nobody has it.
+    pub(crate) fn locate(&self, name: &UserName) -> Result<Located, Reply> {
+        if let Some(session) = self.chat.users.find(name) {
+            return Ok(Located::Here(session));
+        }
+        let found = match self.chat.elsewhere {
+            Some(others) => others.ask(&Inquiry::Find(name.clone()), None).one(),
+            None => Err(Notice::Nobody),
+        };
+        match found {
+            Ok(Finding::Person(profile)) => Ok(Located::Elsewhere(profile)),
+            Ok(_) => Err(self.refuse(&Notice::Nobody)),
+            Err(notice) => Err(self.refuse(&notice)),
+        }
+    }
+}
+
+/// Answers another server. Does not block.
+pub(crate) fn answer_server(chat: &Chat<'_>, inquiry: Inquiry) -> Finding {
+    match inquiry {
+        Inquiry::Find(name) => match chat.users.find(&name) {
+            Some(session) => Finding::Person(Profile::of(chat, &session).into()),
+            None => Finding::Nobody,
+        },
+        Inquiry::People => {
+            let sessions = chat.users.sessions();
+            Finding::People(sessions.iter().map(|session| Profile::of(chat, session)).collect())
+        }
+        Inquiry::Rooms => Finding::Rooms(chat.rooms.listed().to_vec()),
+        Inquiry::Whisper { to, from, text, time, to_teachers } => {
+            let session = match &to {
+                Recipient::Named(name) => chat.users.find(name),
+                Recipient::Session(number) => chat.users.numbered(*number),
+            };
+            let Some(session) = session else { return Finding::Nobody };
+            if to_teachers && !session.is_teacher() {
+                return Finding::NoTeacher;
+            }
+            let from = from.as_ref().map_or(Whisperer::Operator, Whisperer::Elsewhere);
+            Finding::Whispered { outcome: session.whisper(from, &text, time), user: session.name() }
+        }
+        Inquiry::Kick { session, seconds } => with(chat, session, |session| {
+            let Some(room) = chat.rooms.room_of(session) else { return Finding::InNoRoom };
+            let op = Op::Kick { session: session.number, seconds };
+            if room.act_now(By::Operator, op).is_err() {
+                return Finding::InNoRoom;
+            }
+            chat.services.end_when_empty(&room);
+            let is_lobby = Arc::ptr_eq(&room, &chat.rooms.lobby);
+            see_off_here(chat, session, is_lobby.then_some(seconds))
+        }),
+        Inquiry::SeeOff { session, seconds } => {
+            with(chat, session, |session| see_off_here(chat, session, seconds))
+        }
+        Inquiry::Mute { session, mute, seconds } => with(chat, session, |session| {
+            super::moderation::mute_everywhere(chat, session, mute);
+            if let Some(room) = chat.rooms.room_of(session) {
+                let op = Op::Mute { session: session.number, mute, seconds };
+                // A room that has ended has no members.
+                let _ = room.act_now(By::Operator, op);
+            }
+            Finding::Done
+        }),
+        Inquiry::Unmute { session } => with(chat, session, |session| {
+            if !session.unmute(None) {
+                return Finding::Already;
+            }
+            chat.services.keep_standing(session);
+            if let Some(room) = chat.rooms.room_of(session) {
+                let _ = room.act_now(By::Operator, Op::Unmute { session: session.number });
+            }
+            Finding::Done
+        }),
+    }
+}
+
+fn with(chat: &Chat<'_>, session: u64, act: impl FnOnce(&Arc<Session>) -> Finding) -> Finding {
+    chat.users.numbered(session).as_ref().map_or(Finding::Nobody, act)
+}
+
+/// Does what follows on the server of somebody who was kicked; from the lobby, if there are
+/// `seconds`, they are sent away.
+pub(super) fn see_off_here(chat: &Chat<'_>, session: &Session, seconds: Option<u64>) -> Finding {
+    lesson::leave_lesson(chat, session);
+    if let Some(seconds) = seconds {
+        // Whoever comes back to the session from now on finds the kick.
+        chat.services.close_connection_of(session, Goodbye::Kicked { seconds });
+    }
+    Finding::Done
+}
