@@ -1,4 +1,4 @@
-//! What a lesson forbids, as one table: who, while what, by which door.
+//! The lesson's rules about speaking as one table: by role, mode and door.
 
 use madang_protocol::{
     notice::{LessonNotice, Notice},
