@@ -112,7 +112,7 @@ try {
     await look(teacher, `${name}-wall-1-poll`);
     await teacher.click("#end-wall");
     await say(teacher, "/listen on");
-    await pupil.locator("#lesson-line", { hasText: locale === "ko-KR" ? "듣는 시간" : "Listening" }).waitFor();
+    await pupil.locator("#lesson-line", { hasText: locale === "ko-KR" ? "듣는 시간" : "Time to listen" }).waitFor();
     await look(pupil, `${name}-pupil-3-listen`);
     await say(teacher, "/poll end");
     await pupil.locator("#poll .bars").waitFor();

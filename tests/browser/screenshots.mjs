@@ -31,7 +31,7 @@ try {
   const sora = await enter(browser, link, "윤소라", PHONE);
   const talk = [
     [haneul, "안녕하세요, 다들 들어왔나요?"], [bob, "네! nc로도 들어와 봤어요"], [bob, "신기하네요"],
-    [sora, "저는 전화기로 들어왔어요"], [haneul, "오늘은 함수를 만들어 봅시다. 아래 코드를 읽어 보세요."], [haneul, CODE],
+    [sora, "저는 휴대전화로 들어왔어요"], [haneul, "오늘은 함수를 만들어 봅시다. 아래 코드를 읽어 보세요."], [haneul, CODE],
     [sora, "김하늘 선생님, &str은 뭐예요?"], [haneul, "좋은 질문이에요. https://doc.rust-lang.org/book/ 의 4장을 같이 봅시다."],
     [bob, "아하, 빌려 온 글자네요"], [bob, "/msg 김하늘 저 잠깐 나갔다 와도 될까요?"],
   ];
