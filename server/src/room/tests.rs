@@ -472,3 +472,56 @@ fn telling_allocates_nothing_for_each_member() {
     assert!(allocations[0] > 0, "nothing is counted");
     assert_eq!(allocations[0], allocations[1]);
 }
+
+#[test]
+fn a_round_waits_for_no_listener() {
+    let room = room();
+    let [stuck, speaker] =
+        [(1, "alice"), (2, "bob")].map(|(it, name)| Person::join(it, &room, name));
+    stuck.socket.change(|state| state.space = 0);
+    let (done, is_done) = bounded(1);
+    let room_of_speaker = room.clone();
+    std::thread::spawn(move || {
+        (0..3).for_each(|_| speaker.say(&room_of_speaker, "hi"));
+        let _ = done.send(speaker.socket.text());
+    });
+    let heard = is_done.recv_timeout(crate::patience::DEADLINE).expect("a round waits");
+    assert_eq!(heard.matches("[bob] hi\n").count(), 3, "{heard}");
+    assert!(!stuck.socket.text().contains("hi"));
+}
+
+#[test]
+fn what_was_said_is_remembered_until_it_is_forgotten() {
+    let room = room();
+    let [alice, bob] = [(1, "alice"), (2, "bob")].map(|(it, name)| Person::join(it, &room, name));
+    assert_eq!(room.last_said(), None);
+    let before = clock::now().as_millis();
+    alice.say(&room, "hi");
+    bob.say(&room, "hello");
+    assert_eq!(room.last_said(), Some(1_003));
+    assert!((before..=clock::now().as_millis()).contains(&room.happened_at()));
+
+    let said = |room: &Room| {
+        let events = room.remembered().expect("it is open").into_iter();
+        events.filter(Event::is_said).map(|event| event.id()).collect::<Vec<_>>()
+    };
+    assert_eq!(said(&room), [1_002, 1_003]);
+    room.forget_said(Some("alice"));
+    assert_eq!(said(&room), [1_003]);
+    let late = Person::join(3, &room, "carol");
+    assert!(!late.socket.text().contains("] hi\n"), "{}", late.socket.text());
+    room.forget_said(None);
+    assert_eq!(room.remembered(), Ok(vec![]));
+    assert_eq!(room.last_said(), Some(1_003), "that something was said is still known");
+}
+
+#[test]
+fn half_of_the_history_can_be_forgotten() {
+    let room = room();
+    let alice = Person::join(1, &room, "alice");
+    (0..20).for_each(|_| alice.say(&room, "hi"));
+    let remembered = || room.remembered().expect("it is open").len();
+    assert_eq!(remembered(), 21);
+    room.forget_half().expect("it is open");
+    assert!((5..=11).contains(&remembered()), "{}", remembered());
+}

@@ -242,3 +242,157 @@ impl Attended {
         u64::try_from(now.since(self.last).as_millis()).unwrap_or(u64::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const BEGIN: Time = Time::from_millis(1_000_000);
+    const ALICE: u64 = 1;
+    const BOB: u64 = 2;
+
+    fn name(text: &str) -> UserName {
+        UserName::parse(text).expect("a name")
+    }
+
+    fn after(seconds: u64) -> Time {
+        BEGIN.after(Duration::from_secs(seconds))
+    }
+
+    /// Applies the next change of the lesson, which the event 100 announces; alice is here.
+    fn apply(class: &mut Class, change: LessonChange) {
+        let fact = LessonFact { number: class.seen + 1, time: BEGIN, change };
+        assert!(!class.has_seen(&fact));
+        class.apply(&fact, 100, [&name("alice")].into_iter());
+        assert!(class.has_seen(&fact), "it is applied once");
+    }
+
+    fn begun() -> Class {
+        let mut class = Class::default();
+        apply(&mut class, LessonChange::Begun { title: None, by: None });
+        class
+    }
+
+    fn slow(seconds: Option<u64>) -> LessonChange {
+        LessonChange::Slowed { seconds, by: None }
+    }
+
+    #[test]
+    fn a_lesson_begins_with_those_who_are_here_and_ends_with_nothing() {
+        let mut class = begun();
+        assert!(class.is_running() && !class.is_slow());
+        assert_eq!((class.since(), class.began(), class.wait()), (Some(BEGIN), Some(100), None));
+        assert_eq!(class.attendance().into_keys().collect::<Vec<_>>(), ["alice"]);
+        let ended = LessonChange::Ended { seconds: 1, people: 1, hands: 0, polls: 0, by: None };
+        apply(&mut class, ended);
+        assert!(!class.is_running() && class.attendance().is_empty());
+        assert_eq!((class.since(), class.began(), class.attended("alice")), (None, None, None));
+        // Whatever happens without one is no part of one.
+        class.note_joined(&name("bob"), BEGIN);
+        class.note_said(ALICE, &name("alice"), BEGIN);
+        assert_eq!(class, Class { seen: 2, running: None });
+    }
+
+    #[test]
+    fn in_listening_mode_only_who_is_called_speaks() {
+        let mut class = begun();
+        let listening = |on| LessonChange::Listening { on, by: None };
+        let called = || LessonChange::Called { session: BOB, user: name("bob"), by: None };
+        let speaks = |class: &Class| [ALICE, BOB].map(|it| class.check_speaks(it, BEGIN).is_ok());
+        apply(&mut class, called());
+        apply(&mut class, listening(true));
+        assert_eq!(speaks(&class), [false, false], "a call from before counts no more");
+        assert_eq!(class.check_speaks(ALICE, BEGIN), Err(Refusal::Listening));
+        apply(&mut class, called());
+        assert_eq!(speaks(&class), [false, true]);
+        apply(&mut class, listening(false));
+        assert_eq!(speaks(&class), [true, true]);
+    }
+
+    #[test]
+    fn in_slow_mode_each_waits_from_when_they_last_spoke() {
+        let mut class = begun();
+        class.note_spoke(BOB, after(1));
+        apply(&mut class, slow(Some(10)));
+        assert!(class.is_slow());
+        assert_eq!(class.wait(), Some(10));
+        assert_eq!(class.check_speaks(BOB, after(2)), Ok(()), "what came before does not count");
+        class.note_said(ALICE, &name("alice"), after(2));
+        let waits = |seconds| Err(Refusal::Slow { seconds });
+        assert_eq!(class.check_speaks(ALICE, after(2)), waits(10));
+        assert_eq!(class.check_speaks(ALICE, after(11)), waits(1));
+        assert_eq!(class.check_speaks(ALICE, after(12)), Ok(()));
+        assert_eq!(class.check_speaks(BOB, after(3)), Ok(()), "others don't wait");
+        class.note_renamed(BOB, &name("bob"), &name("robert"), after(20));
+        assert_eq!(class.check_speaks(BOB, after(21)), waits(9), "a new name counts too");
+        apply(&mut class, slow(None));
+        assert_eq!(class.check_speaks(BOB, after(21)), Ok(()));
+    }
+
+    #[test]
+    fn of_many_speakers_only_those_who_still_wait_are_kept() {
+        let mut class = begun();
+        apply(&mut class, slow(Some(10)));
+        let kept = |class: &Class| class.running.as_ref().expect("it runs").spoke.len();
+        (0..64).for_each(|session| class.note_spoke(session, BEGIN));
+        // The last seconds of a wait count.
+        (64..127).for_each(|session| class.note_spoke(session, after(9)));
+        assert_eq!(kept(&class), 127);
+        class.note_spoke(127, after(10));
+        assert_eq!(kept(&class), 64, "the first 64 may speak again");
+    }
+
+    #[test]
+    fn attendance_adds_up_times_and_lines_under_the_name_that_somebody_has() {
+        let mut class = begun();
+        let alice = name("alice");
+        class.note_said(ALICE, &alice, after(1));
+        class.note_said(ALICE, &alice, after(2));
+        class.note_left(&alice, after(10));
+        class.note_left(&alice, after(15));
+        class.note_joined(&alice, after(60));
+        let attended = class.attended("alice").expect("she was here");
+        assert_eq!((attended.first, attended.last, attended.is_here), (BEGIN, after(60), true));
+        assert_eq!((attended.lines, attended.millis), (2, 10_000));
+        assert_eq!(attended.millis_in_all(after(65)), 15_000);
+
+        class.note_renamed(ALICE, &alice, &name("alicia"), after(70));
+        let attended = class.attended("alice").expect("she was here");
+        assert_eq!((attended.is_here, attended.millis_in_all(after(99))), (false, 20_000));
+        let attended = class.attended("alicia").expect("she is here");
+        assert_eq!((attended.first, attended.millis_in_all(after(99))), (after(70), 29_000));
+        // Nobody comes in by a new name.
+        class.note_renamed(BOB, &name("bob"), &name("robert"), after(71));
+        assert_eq!(class.attended("robert"), None);
+
+        let kept =
+            Class::new(7, Some(Rules { since: BEGIN, slow: None, listen: false, called: None }))
+                .resumed(200, class.attendance());
+        assert_eq!((kept.began(), kept.attendance()), (Some(200), class.attendance()));
+    }
+
+    #[test]
+    fn attendance_in_two_rooms_is_one_persons() {
+        let of = |first, last, is_here| Attended {
+            first: after(first),
+            last: after(last),
+            is_here,
+            millis: 1_000,
+            lines: 1,
+        };
+        #[track_caller]
+        fn check(one: &Attended, other: &Attended, last: u64, is_here: bool) {
+            let mut both = one.clone();
+            both.add(other);
+            assert_eq!((both.first, both.millis, both.lines), (after(0), 2_000, 2));
+            assert_eq!((both.last, both.is_here), (after(last), is_here));
+        }
+        // Where they are counts, and else where they were last.
+        check(&of(0, 30, false), &of(20, 20, true), 20, true);
+        check(&of(20, 20, true), &of(0, 30, false), 20, true);
+        check(&of(0, 10, false), &of(20, 30, false), 30, false);
+        check(&of(20, 30, false), &of(0, 10, false), 30, false);
+    }
+}

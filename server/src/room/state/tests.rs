@@ -721,7 +721,9 @@ proptest! {
             for fact in decided.into_iter().flatten() {
                 // Ids rise by one, and every event has one.
                 prop_assert!(fact.id.is_none_or(|id| id == state.next_id()));
+                let lasting = state.lasting();
                 state.apply(&fact);
+                prop_assert!(fact.change.lasts() || state.lasting() == lasting, "{:?}", fact);
                 facts.push(again(&fact));
             }
         }
