@@ -75,6 +75,8 @@ pub enum Command<'a> {
     Lang(Lang),
     /// Sets whether the member's own lines are sent back.
     Own(Switch),
+    /// Sets whether the member's connection is explained to it.
+    Wire(Switch),
     /// Checks the connection: answered after everything that this member sent before.
     Ping(Option<&'a str>),
     /// Removes somebody from the room.
@@ -176,6 +178,8 @@ pub enum CommandError {
         /// The command that they probably meant, if one is like it.
         nearest: Option<&'static CommandSpec>,
     },
+    /// Members have this command, and the operator's console has no use for it.
+    ForMembers(&'static CommandSpec),
     /// The arguments are wrong.
     Usage(&'static CommandSpec),
     /// The new name of a person or a room breaks a rule.
@@ -348,7 +352,11 @@ impl<'a> Command<'a> {
     ///
     /// [`CommandError`]; what only members may use is unknown here.
     pub fn parse_operators(line: &'a str) -> Result<Command<'a>, CommandError> {
-        parse(line, CommandSpec::is_operators)
+        let parsed = parse(line, CommandSpec::is_operators);
+        match (&parsed, CommandSpec::of(line)) {
+            (Err(CommandError::Unknown { .. }), Some(spec)) => Err(CommandError::ForMembers(spec)),
+            _ => parsed,
+        }
     }
 }
 
@@ -491,6 +499,8 @@ mod tests {
         check("/OWN On", Command::Own(Switch::On));
         check("/내말 끄기", Command::Own(Switch::Off));
         check("/내말 켜기", Command::Own(Switch::On));
+        check("/wire on", Command::Wire(Switch::On));
+        check("/통신보기 끄기", Command::Wire(Switch::Off));
         check("/reply ok", Command::Reply("ok"));
         check("/join 로비", Command::Join(Destination::Public(RoomName::lobby())));
         check("/invite", Command::Invite(InviteBy::Link));
@@ -559,9 +569,15 @@ mod tests {
             assert!(matches!(Command::parse(line), Err(CommandError::Unknown { .. })), "{line}");
         }
         for line in ["/reply hi", "/nick x", "/end"] {
-            let parsed = Command::parse_operators(line);
-            assert!(matches!(parsed, Err(CommandError::Unknown { .. })), "{line}");
+            let spec = CommandSpec::of(line).expect("a member's command");
+            assert_eq!(
+                Command::parse_operators(line),
+                Err(CommandError::ForMembers(spec)),
+                "{line}"
+            );
         }
+        let mistyped = Command::parse_operators("/stpo");
+        assert!(matches!(mistyped, Err(CommandError::Unknown { nearest: Some(_) })));
     }
 
     #[test]
@@ -638,6 +654,7 @@ mod tests {
         for line in ["/own", "/own maybe"] {
             check(line, "/own on|off");
         }
+        check("/wire tap", "/wire on|off");
         for duration in ["10", "0s", "m", "-1m", "1y", "400d", "99999999999999999999d", "10m x"] {
             check(&format!("/mute bob {duration}"), "/mute NAME [10m]");
         }

@@ -13,6 +13,7 @@ pub use self::{
         TimerState,
     },
     server_message::{GapReason, IdRange, Limits, RoomSummary, ServerMessage},
+    wire::{WireFrame, WireFraming, WireNote, WireSide, WireTransport, escaped},
 };
 pub use crate::time::Time;
 
@@ -21,6 +22,7 @@ use crate::text::{SAID_OVERHEAD, TEACHER_MARK_BYTES, rendered_bytes};
 mod json;
 mod lesson;
 mod server_message;
+pub(crate) mod wire;
 
 /// What every event has: its room, and its place in the order there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

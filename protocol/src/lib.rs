@@ -23,6 +23,7 @@ pub mod search;
 pub mod josa;
 pub mod duration;
 pub mod notice;
+pub mod secret;
 pub mod sanitize;
 pub mod invisible;
 pub mod address_range;

@@ -4,7 +4,7 @@
 use crate::{
     address_range::AddressRange,
     command::{CommandError, CommandSpec, Role, Switch},
-    event::RoomSummary,
+    event::{RoomSummary, WireNote},
     name::NameError,
     text::Lang,
 };
@@ -33,6 +33,7 @@ mod lesson;
 mod number;
 mod people;
 mod utf8;
+mod wire;
 mod phrases;
 
 /// Something that the server says to one person. All are whole lines but the prompt.
@@ -289,6 +290,10 @@ pub enum Notice<'a> {
     },
     /// Whether the member's own lines are sent back from now on.
     OwnLines(Switch),
+    /// Whether the member's connection is explained from now on.
+    Wire(Switch),
+    /// Something about it.
+    Explained(&'a WireNote),
     /// The command is for text connections; programs decide for themselves.
     TextOnly,
     /// The answer to `/ping`.

@@ -8,6 +8,10 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use crate::sanitize::remove_controls_but;
 
+pub use seen::{SeenCommands, names_of_answers};
+
+mod seen;
+
 /// The lowest command (end of file, RFC 1184).
 const EOF: u8 = 236;
 const SE: u8 = 240;
@@ -44,6 +48,8 @@ pub struct Telnet {
     state: State,
     /// Allocated when the peer first sends an IAC, which most never do.
     answered: Option<Box<Answered>>,
+    /// The commands that have arrived, if somebody wants to see them.
+    seen: Option<Box<SeenCommands>>,
 }
 
 #[derive(Debug, Default)]
@@ -78,12 +84,25 @@ impl Telnet {
         let mut kept = 0;
         for at in 0..bytes.len() {
             let byte = bytes[at];
+            if let Some(seen) = &mut self.seen {
+                seen.note(&self.state, byte);
+            }
             if let Some(text) = self.step(byte, answers) {
                 bytes[kept] = text;
                 kept += 1;
             }
         }
         kept
+    }
+
+    /// Whether commands can be taken by name from now on, by [`take_seen`](Self::take_seen).
+    pub fn watch_commands(&mut self, watched: bool) {
+        self.seen = watched.then(Box::default);
+    }
+
+    /// The commands that have arrived since the last call.
+    pub fn take_seen(&mut self) -> SeenCommands {
+        self.seen.as_mut().map(|seen| std::mem::take(&mut **seen)).unwrap_or_default()
     }
 
     /// Whether the peer has ever sent an IAC.

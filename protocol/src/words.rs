@@ -56,9 +56,7 @@ impl RoomWords {
         if text.len() > 4 * MOST_BYTES {
             return None;
         }
-        let is_between =
-            |c: char| c.is_whitespace() || matches!(c, '-' | '‐' | '‑' | '–' | '_' | '.' | ',');
-        let mut words = text.split(is_between).filter(|word| !word.is_empty());
+        let mut words = text.split(is_between_words).filter(|word| !word.is_empty());
         let (Some(first), Some(second), Some(third), None) =
             (words.next(), words.next(), words.next(), words.next())
         else {
@@ -89,6 +87,16 @@ static LISTS: LazyLock<[Vec<&str>; 2]> = LazyLock::new(|| {
     let lines = |list: &'static str| list.lines().collect();
     [lines(include_str!("words/korean.txt")), lines(include_str!("words/english.txt"))]
 });
+
+/// Whether a word is in one of the lists.
+pub(crate) fn is_listed(word: &str) -> bool {
+    word.len() <= MOST_BYTES && place_of_word(word).is_some()
+}
+
+/// Whether a character may stand between two words.
+pub(crate) fn is_between_words(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '-' | '‐' | '‑' | '–' | '_' | '.' | ',')
+}
 
 fn word_at(place: u16) -> &'static str {
     let (list, place) = (usize::from(place / LIST_LENGTH), usize::from(place % LIST_LENGTH));

@@ -13,6 +13,7 @@ const README: &str = include_str!("../README.md");
 const REQUEST: &str = include_str!("../src/request.rs");
 const EVENT: &str = include_str!("../src/event.rs");
 const SERVER_MESSAGE: &str = include_str!("../src/event/server_message.rs");
+const WIRE: &str = include_str!("../src/event/wire.rs");
 const LESSON: &str = include_str!("../src/event/lesson.rs");
 const LESSON_NOTICE: &str = include_str!("../src/notice/lesson.rs");
 const NOTICE: &str = include_str!("../src/notice/code.rs");
@@ -117,7 +118,23 @@ fn events() -> BTreeMap<String, Fields> {
 }
 
 fn answers() -> BTreeMap<String, Fields> {
-    variants(SERVER_MESSAGE, "pub enum ServerMessage<'a> {")
+    let mut answers = variants(SERVER_MESSAGE, "pub enum ServerMessage<'a> {");
+    answers.insert("wire".to_owned(), wire_fields());
+    answers
+}
+
+/// The fields of all notes about a connection; each note has some of them.
+fn wire_fields() -> Fields {
+    let mut fields: Fields = variants(WIRE, "pub enum WireNote {")
+        .into_values()
+        .flatten()
+        .map(|it| (it.0, true))
+        .collect();
+    assert!(fields.remove("frame").is_some(), "its fields stand in its place");
+    let frame = source_fields(block(WIRE, "pub struct WireFrame {"), "    ");
+    fields.extend(frame.into_keys().map(|name| (name, true)));
+    fields.insert("what".to_owned(), false);
+    fields
 }
 
 /// The arms of the match that is the body of the last function that begins with `start`: the

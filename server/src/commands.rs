@@ -69,6 +69,7 @@ pub(crate) fn run(caller: &Caller<'_>, command: Command<'_>) -> Reply {
         Command::Ignore(Some(name)) => people::ignore(caller, &name),
         Command::Unignore(name) => people::unignore(caller, &name),
         Command::Own(switch) => people::own_lines(caller, switch),
+        Command::Wire(switch) => Ok(caller.silence().and(Effect::Explain(switch))),
 
         Command::Kick(name) => moderation::kick(caller, &name),
         Command::Unkick(name) => Ok(moderation::unkick(caller, name)),

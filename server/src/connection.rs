@@ -10,6 +10,7 @@ use std::{
 
 use madang_protocol::{
     command::{Input, LessonCommand, Switch},
+    event::WireNote,
     message::check_rendered,
     name::UserName,
     notice::{Goodbye, Notice},
@@ -30,7 +31,7 @@ use crate::{
     session::{Quiet, Session},
     shared::{Admission, Shared},
     system,
-    transport::{Line, ReadOutcome, Transport},
+    transport::{Line, ReadOutcome, Transport, WriteSide},
 };
 
 mod login;
@@ -84,6 +85,8 @@ pub(crate) struct Connection {
     stack_given_back: Option<Instant>,
     /// Whether it has asked a question, whose answer must be sent before more is read.
     has_asked: bool,
+    /// Whether the connection is explained to its member.
+    explains: Switch,
     /// The last field, so that its place is freed after the socket is closed.
     admission: Admission,
 }
@@ -129,6 +132,7 @@ impl Connection {
             paid_bytes: 0,
             stack_given_back: None,
             has_asked: false,
+            explains: Switch::Off,
         }
     }
 
@@ -396,6 +400,10 @@ impl Connection {
                     return Err(timed_out);
                 }
                 _ => self.transport.input().pause(wait)?,
+            }
+            if self.explains == Switch::On {
+                let milliseconds = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                self.outbox.clone().explain(WireNote::Wait { waits: 1, milliseconds });
             }
         }
     }

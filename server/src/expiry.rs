@@ -14,13 +14,13 @@ use madang_protocol::event::{Time, TimerState};
 
 use crate::{
     commands::{chat::Services, lesson},
-    delivery::outbox::Outbox,
+    delivery::outbox::{Alarm, Outbox},
     room::directory::Fate,
     room::lesson::{Asker, LessonOp},
     room::{By, Going, Muter, Op, Room},
     session::{Mute, Session},
     shared::{DISMISSAL, Shared},
-    timekeeper::Deadline,
+    timekeeper::{Deadline, Timekeeper},
     transport::tls::certificates::Look,
 };
 
@@ -38,6 +38,8 @@ pub(crate) enum Due {
     MuteOfAll(Time),
     /// A dismissed connection has had its time to close by itself.
     Dismissal(Weak<Outbox>),
+    /// A member is told what waits about its own connection.
+    Wire(Weak<Outbox>),
     /// Teachers get the current tally of the open poll.
     Tally,
     /// The lesson's timer that ends at this time has reached this state.
@@ -69,6 +71,7 @@ impl Deadline for Due {
             Due::OperatorsMute(session, _) => (3, session.as_ptr().addr(), 0),
             Due::MuteOfAll(_) => (8, 0, 0),
             Due::Dismissal(outbox) => (4, outbox.as_ptr().addr(), 0),
+            Due::Wire(outbox) => (13, outbox.as_ptr().addr(), 0),
             Due::Certificate => (5, 0, 0),
             Due::Renderings(room) => (6, room.as_ptr().addr(), 0),
             Due::Histories => (7, 0, 0),
@@ -94,7 +97,7 @@ impl Deadline for Due {
             Due::Room(room) | Due::Renderings(room) | Due::Mute(room, ..) => {
                 room.strong_count() == 0
             }
-            Due::Dismissal(outbox) => outbox.strong_count() == 0,
+            Due::Dismissal(outbox) | Due::Wire(outbox) => outbox.strong_count() == 0,
             Due::Certificate
             | Due::Histories
             | Due::MuteOfAll(_)
@@ -103,6 +106,12 @@ impl Deadline for Due {
             | Due::Timer(..)
             | Due::MissingAreGone => false,
         }
+    }
+}
+
+impl Alarm for Timekeeper<Due> {
+    fn ring(&self, outbox: &Arc<Outbox>, at: Instant) {
+        self.schedule(at, Due::Wire(Arc::downgrade(outbox)));
     }
 }
 
@@ -185,6 +194,11 @@ impl Shared {
                     for room in self.rooms.all() {
                         let _ = room.act_now(By::Time, Op::UnmuteAll { only: Some(mute) });
                     }
+                }
+            }
+            Due::Wire(outbox) => {
+                if let Some(outbox) = outbox.upgrade() {
+                    outbox.tell_notes();
                 }
             }
             Due::Dismissal(outbox) => {

@@ -131,7 +131,7 @@ pub fn read_frames<'a>(
 ) -> (Vec<Understood>, usize) {
     let mut decoder = Decoder::new(limits, ReadBuffer::default());
     if is_watched {
-        decoder.watch_frames();
+        decoder.watch_frames(true);
     }
     let (mut understood, mut paid_bytes) = (Vec::new(), 0);
     for mut bytes in reads {

@@ -9,15 +9,17 @@ use std::{
 };
 
 use madang_protocol::{
+    event::WireNote,
     notice::{Goodbye, Notice, Utf8Hint},
     text::LineEnd,
 };
 
-use self::input::Input;
+use self::{explainer::Explainer, input::Input};
 use crate::close_reason::{CloseReason, TlsFault};
 
 pub(crate) mod listener;
 pub(crate) mod input;
+pub(crate) mod explainer;
 pub(crate) mod socket;
 pub mod tls;
 pub(crate) mod tcp;
@@ -58,6 +60,10 @@ pub(crate) trait Transport: Send {
     /// corrections meant for typed text.
     fn become_program(&mut self);
 
+    /// Tells the write side about what arrives from now on, beginning with how the connection
+    /// travels; without an `explainer`, no longer.
+    fn explain(&mut self, explainer: Option<Explainer>);
+
     /// The source of the bytes.
     fn input(&mut self) -> &mut Input;
 }
@@ -81,6 +87,13 @@ pub(crate) trait WriteSide: Send + Sync {
 
     /// Changes how much is sent at once.
     fn change_pieces(&self, pieces: Pieces);
+
+    /// Tells the peer about its own connection, if it wants to know.
+    fn explain(self: Arc<Self>, note: WireNote);
+
+    /// Whether the details of the next note are shown: no other that is `like` it waits, with
+    /// which it would be merged.
+    fn shows_details(&self, like: fn(&WireNote) -> bool) -> bool;
 }
 
 /// How much is sent at once.

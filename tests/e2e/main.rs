@@ -6,6 +6,7 @@ mod commands;
 mod requests;
 mod moderation;
 mod practice;
+mod wire;
 mod private;
 mod exercises;
 mod first_room;

@@ -250,6 +250,18 @@ pub static COMMANDS: &[CommandSpec] = &[
         parse: |text| Ok(Command::Own(switch(text)?)),
     },
     CommandSpec {
+        name: "/wire",
+        alias: "/통신보기",
+        arguments: ["켜기|끄기", "on|off"],
+        roles: MEMBER,
+        help: ["내 통신을 봅니다", "see your own bytes"],
+        details: [
+            "내 연결에서 오간 바이트와 줄, 기다린\n까닭을 나에게만 설명합니다.\n비밀일 수 있는 글은 가립니다.\n다시 접속하면 꺼집니다.",
+            "Explains to you, and only you, which\nbytes and lines your connection carries\nand why it waits. What may be secret is\nhidden. Off again when you reconnect.",
+        ],
+        parse: |text| Ok(Command::Wire(switch(text)?)),
+    },
+    CommandSpec {
         name: "/ping",
         alias: "/핑",
         arguments: ["[글]", "[TEXT]"],

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 
-use super::{Attendee, Event, LessonNow, OpenPoll, RaisedHand, Time, is_false};
+use super::{Attendee, Event, LessonNow, OpenPoll, RaisedHand, Time, WireNote, is_false};
 
 /// Some ids of a room that follow one another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -420,6 +420,8 @@ pub enum ServerMessage<'a> {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         seconds: Option<u64>,
     },
+    /// Something about one's own connection, after `/wire on`.
+    Wire(Box<WireNote>),
     /// An event of the room.
     #[serde(untagged)]
     Event(Event),

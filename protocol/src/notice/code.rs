@@ -11,6 +11,7 @@ impl Notice<'_> {
             Notice::NameInUse { .. } => "name_taken",
             Notice::NameRefused(error) => error.code(),
             Notice::CommandRefused(CommandError::Unknown { .. }) => "unknown_command",
+            Notice::CommandRefused(CommandError::ForMembers(_)) => "unknown_command",
             Notice::CommandRefused(CommandError::Usage(_)) | Notice::RangeTooWide(_) => "usage",
             Notice::CommandRefused(CommandError::Name(error)) => error.code(),
             Notice::CommandRefused(CommandError::Nobody) | Notice::Nobody => "nobody",
@@ -103,6 +104,8 @@ impl Notice<'_> {
             | Notice::Showing { .. }
             | Notice::Hidden(_)
             | Notice::OwnLines(_)
+            | Notice::Wire(_)
+            | Notice::Explained(_)
             | Notice::Pong(_)
             | Notice::Invite(_)
             | Notice::QrOnRequest

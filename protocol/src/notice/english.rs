@@ -15,7 +15,7 @@ use super::{
     number::{HANGUL_BYTES, grouped},
     people, prefixed, share,
     utf8::not_utf8,
-    version,
+    version, wire,
 };
 
 pub(super) fn text(notice: &Notice<'_>) -> String {
@@ -76,6 +76,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         }
         Notice::CommandRefused(CommandError::Unknown { nearest: Some(nearest) }) => {
             format!("Unknown command. Did you mean {}? (all commands: /help)", nearest.name)
+        }
+        Notice::CommandRefused(CommandError::ForMembers(spec)) => {
+            format!("{} is a command of members; the console has no use for it.", spec.name)
         }
         Notice::CommandRefused(CommandError::Usage(spec)) => {
             format!("Usage: {}", spec.usage(Lang::En))
@@ -239,6 +242,13 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::OwnLines(Switch::Off) => {
             "What you say is no longer sent back to you. To undo: /own on".into()
         }
+        Notice::Wire(Switch::On) => {
+            "Your connection is explained, to you only, in lines that begin with -- wire. To stop: \
+             /wire off"
+                .into()
+        }
+        Notice::Wire(Switch::Off) => "Your connection is no longer explained.".into(),
+        Notice::Explained(note) => wire::explained(note, Lang::En),
         Notice::TextOnly => "Only for text connections; programs decide for themselves.".into(),
         Notice::Pong(None) => "pong".into(),
         Notice::Pong(Some(token)) => format!("pong {token}"),

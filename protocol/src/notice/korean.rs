@@ -16,7 +16,7 @@ use super::{
     number::{HANGUL_BYTES, grouped},
     people, prefixed, share,
     utf8::not_utf8,
-    version,
+    version, wire,
 };
 
 pub(super) fn text(notice: &Notice<'_>) -> String {
@@ -44,6 +44,9 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         }
         Notice::CommandRefused(CommandError::Unknown { nearest: Some(nearest) }) => {
             format!("없는 명령입니다. 혹시 {}인가요? (명령 목록: /도움말)", nearest.alias)
+        }
+        Notice::CommandRefused(CommandError::ForMembers(spec)) => {
+            format!("{} 명령은 대화에 들어온 사람만 쓸 수 있습니다.", spec.alias)
         }
         Notice::CommandRefused(CommandError::Usage(spec)) => {
             format!("사용법: {}", spec.usage(Lang::Ko))
@@ -251,6 +254,13 @@ pub(super) fn text(notice: &Notice<'_>) -> String {
         Notice::OwnLines(Switch::Off) => {
             "내가 보낸 말을 나에게는 보여 주지 않습니다. 되돌리려면: /내말 켜기".into()
         }
+        Notice::Wire(Switch::On) => {
+            "내 연결에서 일어나는 일을 '-- 통신'으로 시작하는 줄로 나에게만 설명합니다. 그만 보려면: \
+             /통신보기 끄기"
+                .into()
+        }
+        Notice::Wire(Switch::Off) => "내 연결을 더는 설명하지 않습니다.".into(),
+        Notice::Explained(note) => wire::explained(note, Lang::Ko),
         Notice::TextOnly => "텍스트 연결에서만 쓸 수 있습니다.".into(),
         Notice::Pong(None) => "퐁".into(),
         Notice::Pong(Some(token)) => format!("퐁 {token}"),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use madang_protocol::{
-    command::Role,
+    command::{Role, Switch},
     name::UserName,
     notice::{Done, Goodbye, Notice},
     room::Destination,
@@ -88,6 +88,8 @@ pub(crate) enum Effect {
     },
     /// Change the language.
     Speak(Lang),
+    /// Explain the connection to its member, or no longer.
+    Explain(Switch),
     /// Begin in this room after the login.
     Choose(Destination),
     /// Go to another room, which may be new.

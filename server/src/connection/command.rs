@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use madang_protocol::{
-    command::{Command, CommandError, CommandSpec, Input, LessonCommand},
+    command::{Command, CommandError, CommandSpec, Input, LessonCommand, Switch},
     invisible::is_blank,
     limits::SHOWN_EVENTS,
     message::check_message,
@@ -24,7 +24,9 @@ use crate::{
         chat::Services,
         history, lesson, questions, rooms,
     },
+    delivery::outbox::Alarm,
     room::{Coming, Greeting, HistorySpan, Question, Room, refusal::Refusal},
+    transport::explainer::Explainer,
 };
 
 /// How many wrong teacher's codes end a connection.
@@ -174,6 +176,7 @@ impl Connection {
             Effect::Act(text) => self.say(text, true, nonce.map(str::to_owned)),
             Effect::Owe(rendered_bytes) => self.owe(rendered_bytes),
             Effect::Speak(lang) => self.change_lang(lang, nonce),
+            Effect::Explain(switch) => self.explain(switch, nonce),
             Effect::Choose(destination) => self.choice = Choice::Made(destination),
             Effect::Go(destination, made) => self.go_to(&destination, made.as_ref(), nonce),
             Effect::LeaveEnded => self.room = None,
@@ -203,6 +206,29 @@ impl Connection {
         self.change_form();
         let told = self.caller(nonce).tell(&Notice::LangSet);
         self.send(told.answer);
+    }
+
+    /// Explains the connection to its member from now on, or no longer.
+    fn explain(&mut self, switch: Switch, nonce: Option<&str>) {
+        if self.explains == switch {
+            return self.notice(&Notice::Already, nonce);
+        }
+        self.explains = switch;
+        if switch == Switch::Off {
+            self.transport.explain(None);
+            self.outbox.change_wire(None);
+        }
+        let caller = self.caller(nonce);
+        let mut answer = caller.begin();
+        answer.notice_to(&Notice::Wire(switch), nonce);
+        self.send(caller.done_with(answer).answer);
+        if switch == Switch::On {
+            let alarm: Arc<dyn Alarm> = self.shared.timekeeper.clone();
+            self.outbox.change_wire(Some(alarm));
+            let shared = self.shared.clone();
+            let is_secret = move |text: &str| shared.users.teachers.gives_away(text);
+            self.transport.explain(Some(Explainer::new(is_secret)));
+        }
     }
 
     /// Leaves the current room, if there is one, and goes to another, which may have been

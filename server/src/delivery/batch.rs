@@ -25,6 +25,8 @@ pub struct Batch {
     room: Arc<str>,
     events: Vec<Event>,
     origins: Vec<EventOrigin>,
+    /// How many members it is for.
+    members: usize,
     rendered: [Option<Arc<Rendered>>; Form::COUNT],
 }
 
@@ -41,7 +43,7 @@ impl Batch {
     /// An empty batch for `room`.
     pub fn new(room: Arc<str>) -> Batch {
         let rendered = [const { None }; Form::COUNT];
-        Batch { room, events: Vec::new(), origins: Vec::new(), rendered }
+        Batch { room, events: Vec::new(), origins: Vec::new(), members: 0, rendered }
     }
 
     /// Adds an event caused by the session `speaker`, or by none if that is 0. Its id must be
@@ -72,6 +74,16 @@ impl Batch {
     /// The number of events.
     pub fn len(&self) -> usize {
         self.events.len()
+    }
+
+    /// How many members it is for.
+    pub(crate) fn members(&self) -> usize {
+        self.members
+    }
+
+    /// Sets how many members it is for.
+    pub(crate) fn set_members(&mut self, members: usize) {
+        self.members = members;
     }
 
     /// Its bytes in `form`, framed for `carrier`; rendered at the first call.

@@ -26,10 +26,11 @@ use std::{
 
 use madang_protocol::event::Event;
 
-pub(crate) use self::bounds::Bounds;
+pub(crate) use self::{bounds::Bounds, space::Until, wire::Alarm};
 use self::{
     ending::Farewell,
     queue::{Body, Queue, Skipped},
+    wire::Wire,
 };
 use crate::{
     close_reason::CloseReason,
@@ -47,6 +48,8 @@ mod ending;
 mod queue;
 mod reader;
 mod sending;
+mod space;
+mod wire;
 
 /// History is queued in parts of this many bytes, or single events.
 const REPLAY_BYTES: usize = 32 * 1_024;
@@ -97,15 +100,8 @@ struct OutboxState {
     held_up: Duration,
     /// Whether the socket was ever registered with the waker.
     known_to_waker: bool,
-}
-
-/// What a connection's thread waits for before it reads on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Until {
-    /// Space for the answers it may cause.
-    Space,
-    /// That the answer to a question was sent, too.
-    Answered,
+    /// If the member wants to see its own connection.
+    wire: Option<Box<Wire>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,6 +139,7 @@ impl Outbox {
             answered_bytes: 0,
             held_up: Duration::ZERO,
             known_to_waker: false,
+            wire: None,
         };
         Arc::new(Outbox {
             number,
@@ -195,8 +192,9 @@ impl Outbox {
     pub(crate) fn offer(self: &Arc<Self>, batch: &mut Batch, events: Range<u32>, now: Instant) {
         let mut state = self.state.lock();
         if state.phase == Phase::Open {
+            let members = batch.members();
             let rendered = batch.rendered(state.form, state.carrier);
-            self.offer_locked(&mut state, rendered, events, now, Body::live);
+            self.offer_live(&mut state, rendered, events, now, members);
         }
     }
 
@@ -213,14 +211,15 @@ impl Outbox {
         if state.phase != Phase::Open {
             return;
         }
+        let members = batch.members();
         match batch.without(&events, is_hidden, state.form, state.carrier) {
             None => {
                 let rendered = batch.rendered(state.form, state.carrier);
-                self.offer_locked(&mut state, rendered, events, now, Body::live);
+                self.offer_live(&mut state, rendered, events, now, members);
             }
             Some(rendered) if rendered.len() > 0 => {
                 let events = 0..rendered.len();
-                self.offer_locked(&mut state, &Arc::new(rendered), events, now, Body::live);
+                self.offer_live(&mut state, &Arc::new(rendered), events, now, members);
             }
             Some(_) => {}
         }
@@ -241,6 +240,21 @@ impl Outbox {
             rest.start = events.end;
             state.answered_bytes += rendered.bytes(&events).len();
             self.offer_locked(&mut state, rendered, events, now, Body::replay);
+        }
+    }
+
+    #[inline]
+    fn offer_live(
+        self: &Arc<Self>,
+        state: &mut MutexGuard<'_, OutboxState>,
+        rendered: &Arc<Rendered>,
+        events: Range<u32>,
+        now: Instant,
+        members: usize,
+    ) {
+        match state.wire {
+            None => self.offer_locked(state, rendered, events, now, Body::live),
+            Some(_) => self.offer_explained(state, rendered, events, now, members),
         }
     }
 
@@ -374,53 +388,6 @@ impl Outbox {
         }
     }
 
-    /// Blocks while the private entries exceed the limit by themselves, and while there are any
-    /// and those of all outboxes together exceed theirs; after a question, until everything
-    /// queued before has been sent. Returns by `deadline`, or when the connection ends (at the
-    /// latest when the drainer finds it stalled). Returns the bytes of answers sent to the peer
-    /// since the last call.
-    /// last time, in bytes.
-    ///
-    /// # Errors
-    /// Why the connection ends, once that is known: nothing more that the peer says counts.
-    /// more.
-    pub(crate) fn wait_for_space(
-        &self,
-        until: Until,
-        deadline: Option<Instant>,
-    ) -> Result<usize, CloseReason> {
-        let mut since = None;
-        let mut state = self.state.lock();
-        let (asked, _) = state.queue.privates();
-        let has_space = |state: &OutboxState| match (until, state.queue.private_bytes()) {
-            (_, 0) => true,
-            (Until::Answered, _) => state.queue.privates().1 >= asked,
-            (Until::Space, bytes) => {
-                bytes <= self.bounds.outbox_bytes && !self.bounds.is_private_backlog_full()
-            }
-        };
-        while state.phase == Phase::Open && !has_space(&state) {
-            since.get_or_insert_with(Instant::now);
-            match deadline {
-                None => self.changed.wait(&mut state),
-                Some(deadline) if self.changed.wait_until(&mut state, deadline).timed_out() => {
-                    break;
-                }
-                Some(_) => {}
-            }
-        }
-        state.held_up += since.map_or(Duration::ZERO, |since| since.elapsed());
-        match state.reason {
-            Some(reason) => Err(reason),
-            None => Ok(std::mem::take(&mut state.answered_bytes)),
-        }
-    }
-
-    /// The bytes of answers sent to the peer since they were last charged.
-    pub(crate) fn take_answered_bytes(&self) -> usize {
-        std::mem::take(&mut self.state.lock().answered_bytes)
-    }
-
     /// Offers `bytes`, which must not be empty, to the sink.
     fn send(&self, state: &mut OutboxState, bytes: &[u8]) -> Sent {
         let sent = state.send(bytes);
@@ -455,6 +422,10 @@ impl Outbox {
     ) {
         let was_empty = state.queue.is_empty();
         state.queue.push(body, since, sent, &self.bounds);
+        let OutboxState { wire, queue, .. } = &mut **state;
+        if let Some(wire) = wire {
+            wire.note_filling(queue.waiting_bytes(), since);
+        }
         if was_empty {
             self.arm(state);
         }
@@ -471,10 +442,11 @@ impl Outbox {
     }
 
     /// Removes `count` sent bytes from the front of the queue.
-    fn take_out(&self, state: &mut MutexGuard<'_, OutboxState>, count: usize) {
+    fn take_out(self: &Arc<Self>, state: &mut MutexGuard<'_, OutboxState>, count: usize) {
         state.queue.take_out(count, &self.bounds);
         if state.queue.is_empty() {
             self.waker.disarm(self.number, None);
+            self.explain_drained(state);
         }
         self.changed.notify_all();
     }
@@ -484,6 +456,9 @@ impl Outbox {
         let holds_byte = sink.as_ref().is_some_and(|sink| sink.holds_byte());
         let skipped = queue.skip(what, holds_byte, *form, *carrier, &self.bounds);
         self.traffic.skipped.add(skipped);
+        if let Some(wire) = &mut state.wire {
+            wire.note_skipped(skipped);
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use self::tls::TlsSink;
 use crate::transport::socket;
 
 pub(crate) mod tls;
+mod records;
 #[cfg(test)]
 pub(crate) mod fake;
 
@@ -49,6 +50,9 @@ pub(crate) trait Sink: Send {
     /// The socket to wait for when it is full; `None` if there is no socket.
     fn socket(&self) -> Option<&TcpStream>;
 
+    /// How many system calls it has made to send.
+    fn calls(&self) -> usize;
+
     /// Whether it has begun to send the byte that will be offered next.
     fn holds_byte(&self) -> bool {
         false
@@ -63,25 +67,32 @@ pub(crate) trait Sink: Send {
 /// A plain TCP socket, sharing one descriptor with the reading thread.
 pub(crate) struct TcpSink {
     stream: Arc<TcpStream>,
+    calls: usize,
 }
 
 impl TcpSink {
     pub(crate) fn new(stream: Arc<TcpStream>) -> TcpSink {
-        TcpSink { stream }
+        TcpSink { stream, calls: 0 }
     }
 }
 
 impl Sink for TcpSink {
     fn send(&mut self, bytes: &[u8]) -> Sent {
+        self.calls += 1;
         outcome_of(|| socket::send(&self.stream, bytes))
     }
 
     fn send_all(&mut self, pieces: &[IoSlice<'_>]) -> Sent {
+        self.calls += 1;
         outcome_of(|| socket::send_all(&self.stream, pieces))
     }
 
     fn socket(&self) -> Option<&TcpStream> {
         Some(&self.stream)
+    }
+
+    fn calls(&self) -> usize {
+        self.calls
     }
 }
 

@@ -154,6 +154,7 @@ impl Members {
 
     /// Offers each member its part of the batch, which has `to` events.
     pub(super) fn tell(&mut self, batch: &mut Batch, to: u32, now: Instant) {
+        batch.set_members(self.members.len());
         for member in self.members.iter().filter(|_| to > 0) {
             member.tell(batch, to, now);
         }

@@ -97,6 +97,27 @@ impl Input {
         Ok(received)
     }
 
+    /// Whether it is encrypted.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        matches!(self.source, Source::Tls(_))
+    }
+
+    /// Over TLS: notes the sizes of records from now on, or no longer.
+    pub(crate) fn watch_records(&self, watched: bool) {
+        if let Source::Tls(input) = &self.source {
+            input.watch_records(watched);
+        }
+    }
+
+    /// Over TLS: the sizes of the records that have begun to arrive since the last call, in
+    /// bytes, if they are [watched](Self::watch_records).
+    pub(crate) fn take_records(&self) -> Vec<usize> {
+        match &self.source {
+            Source::Plain(_) => Vec::new(),
+            Source::Tls(input) => input.take_records(),
+        }
+    }
+
     /// Waits for `pause` without reading. Returns early if the socket is reset or shut down.
     ///
     /// # Errors

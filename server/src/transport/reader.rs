@@ -8,7 +8,9 @@ use std::{
 
 use madang_protocol::notice::Goodbye;
 
-use super::{Line, PeerEnd, ReadOutcome, Received, Transport, WriteSide, input::Input};
+use super::{
+    Line, PeerEnd, ReadOutcome, Received, Transport, WriteSide, explainer::Explainer, input::Input,
+};
 
 /// How much is discarded at once, in bytes.
 const DISCARDED_BYTES: usize = 512;
@@ -101,6 +103,9 @@ impl Transport for ReaderTransport {
     }
 
     fn become_program(&mut self) {}
+
+    /// It gives no command, so nobody asks for this.
+    fn explain(&mut self, _: Option<Explainer>) {}
 
     fn input(&mut self) -> &mut Input {
         &mut self.input

@@ -7,10 +7,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use madang_protocol::{notice::Goodbye, text::LineEnd};
+use madang_protocol::{
+    event::{WireNote, WireTransport},
+    notice::Goodbye,
+    text::LineEnd,
+};
 
 use self::framing::Framer;
-use super::{Line, PeerEnd, Pieces, ReadOutcome, Received, Transport, WriteSide, input::Input};
+use super::{
+    Line, PeerEnd, Pieces, ReadOutcome, Received, Transport, WriteSide,
+    explainer::{Explainer, ReadSeen},
+    input::Input,
+};
 
 pub(crate) mod framing;
 
@@ -26,6 +34,8 @@ pub(crate) struct LineTransport {
     web_port: Option<u16>,
     line_end: LineEnd,
     end: Option<PeerEnd>,
+    /// If the peer wants to see what it sends.
+    explainer: Option<Explainer>,
 }
 
 impl LineTransport {
@@ -38,7 +48,8 @@ impl LineTransport {
         web_port: Option<u16>,
     ) -> LineTransport {
         let (framer, line_end) = (Framer::new(), LineEnd::Lf);
-        LineTransport { input, writes, framer, packet_pause, web_port, line_end, end: None }
+        let (end, explainer) = (None, None);
+        LineTransport { input, writes, framer, packet_pause, web_port, line_end, end, explainer }
     }
 
     /// Reads once; false at the deadline.
@@ -55,7 +66,11 @@ impl LineTransport {
                 let continues = count == space
                     && self.framer.tells_reads_apart()
                     && self.input.is_readable()?;
+                let before = self.explainer.is_some().then(|| self.framer.waiting().len());
                 self.framer.filled(count, continues, Instant::now());
+                if let Some(before) = before {
+                    self.explain_read(count, before);
+                }
             }
             Received::Nothing => {}
             Received::End(end) => self.finish(end),
@@ -68,10 +83,30 @@ impl LineTransport {
         self.framer.finish();
     }
 
+    /// Tells about a read of `bytes` bytes, where `before` bytes waited already.
+    fn explain_read(&mut self, bytes: usize, before: usize) {
+        let commands = self.framer.explain_commands();
+        let records = self.input.take_records();
+        let Some(explainer) = &self.explainer else { return };
+        let (waiting, ends) = (self.framer.waiting(), self.framer.line_ends());
+        let is_packet = self.framer.ends_with_packet();
+        let before = before.min(waiting.len());
+        let read = ReadSeen { bytes, waiting, before, ends, is_packet, records };
+        let is_shown = self.writes.shows_details(|note| matches!(note, WireNote::Read { .. }));
+        let note = explainer.read(read, is_shown);
+        [Some(note), commands].into_iter().flatten().for_each(|note| {
+            self.writes.clone().explain(note);
+        });
+    }
+
     /// Adapts the write side to what the last read revealed about the peer.
     fn adapt(&mut self) -> io::Result<()> {
         if self.framer.unlearns_packets() {
             self.writes.change_pieces(Pieces::Batches);
+            if self.explainer.is_some() {
+                let framing = self.framer.explain_framing();
+                self.writes.clone().explain(WireNote::Framing { framing });
+            }
         }
         if self.line_end == LineEnd::Lf && self.framer.is_terminal() {
             self.line_end = LineEnd::CrLf;
@@ -129,6 +164,19 @@ impl Transport for LineTransport {
 
     fn become_program(&mut self) {
         self.framer.become_program();
+    }
+
+    fn explain(&mut self, explainer: Option<Explainer>) {
+        self.framer.watch_commands(explainer.is_some());
+        self.input.watch_records(explainer.is_some());
+        self.explainer = explainer;
+        if self.explainer.is_some() {
+            self.writes.clone().explain(WireNote::Connection {
+                transport: WireTransport::Tcp,
+                encrypted: self.input.is_encrypted(),
+                framing: self.framer.explain_framing(),
+            });
+        }
     }
 
     fn input(&mut self) -> &mut Input {

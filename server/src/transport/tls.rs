@@ -40,6 +40,12 @@ pub(crate) trait TlsSession: Send + Sync {
     /// The socket's error.
     fn flush(&self) -> io::Result<bool>;
 
+    /// Notes the sizes of records that arrive from now on, or no longer.
+    fn watch_records(&self, watched: bool);
+
+    /// The sizes of the first records that have begun to arrive since the last call.
+    fn take_records(&self) -> Vec<usize>;
+
     /// Gives up a session that has not begun. Output is sent unencrypted from then on.
     fn give_up(&self);
 }
@@ -156,6 +162,14 @@ impl TlsInput {
     pub(super) fn read(&mut self, space: &mut [u8]) -> io::Result<Received> {
         self.wait_readable(None)?;
         Ok(self.receive(space)?.received)
+    }
+
+    pub(super) fn watch_records(&self, watched: bool) {
+        self.session.watch_records(watched);
+    }
+
+    pub(super) fn take_records(&self) -> Vec<usize> {
+        self.session.take_records()
     }
 
     fn receive(&mut self, space: &mut [u8]) -> io::Result<Decrypted> {

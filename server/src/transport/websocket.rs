@@ -8,6 +8,7 @@ use std::{
 };
 
 use madang_protocol::{
+    event::{WireFraming, WireNote, WireSide, WireTransport},
     limits::{LINE_BYTES, MESSAGE_BYTES},
     notice::{Goodbye, Utf8Hint},
     read_buffer::ReadBuffer,
@@ -22,7 +23,9 @@ use self::{
     decoder::{Decoder, Incoming},
     seen::SeenFrames,
 };
-use super::{Line, PeerEnd, ReadOutcome, Received, Transport, WriteSide, input::Input};
+use super::{
+    Line, PeerEnd, ReadOutcome, Received, Transport, WriteSide, explainer::Explainer, input::Input,
+};
 use crate::config::WebSocketLimits;
 
 /// How often to check whether a queued ping has been sent.
@@ -45,6 +48,10 @@ pub(crate) struct MessageTransport {
     ping_at: Instant,
     pong: Pong,
     end: Option<PeerEnd>,
+    /// If the peer wants to see what it sends.
+    explainer: Option<Explainer>,
+    /// Where in its message the next frame begins, if frames are explained.
+    frame_offset: usize,
 }
 
 /// A message or frame that has begun, with a deadline for its end.
@@ -97,12 +104,14 @@ impl MessageTransport {
             ping_at: Instant::now() + limits.ping_interval,
             pong: Pong::Heard,
             end: None,
+            explainer: None,
+            frame_offset: 0,
         }
     }
 
     /// From now on, the frames that arrive can be taken as they looked.
     pub(crate) fn watch_frames(&mut self) {
-        self.decoder.watch_frames();
+        self.decoder.watch_frames(true);
     }
 
     /// The frames that have arrived since the last call, if they are
@@ -190,6 +199,9 @@ impl MessageTransport {
                 if let Some(Unfinished { unread_bytes: Some(bytes), .. }) = &mut self.part {
                     *bytes = bytes.saturating_sub(count);
                 }
+                if self.explainer.is_some() {
+                    self.explain_read(count);
+                }
             }
             Received::Nothing => {}
             Received::End(end) => self.end = Some(end),
@@ -209,7 +221,64 @@ impl MessageTransport {
         match self.end {
             // Nothing may follow a Close frame (section 5.5.1).
             Some(PeerEnd::CloseFrame(_)) => Ok(None),
-            _ => self.decoder.next_bytes(),
+            _ => {
+                let found = self.decoder.next_bytes();
+                if self.explainer.is_some() {
+                    self.explain_frames();
+                }
+                found
+            }
+        }
+    }
+
+    /// Tells about a read of `bytes` bytes. What they mean is told with their frames.
+    fn explain_read(&mut self, bytes: usize) {
+        self.writes.clone().explain(WireNote::Read {
+            reads: 1,
+            bytes,
+            start: None,
+            hidden: false,
+            lines: None,
+            packet: false,
+            waiting: 0,
+            cut: 0,
+            records: self.input.take_records(),
+        });
+    }
+
+    /// Tells about the frames that have arrived whole.
+    fn explain_frames(&mut self) {
+        let seen = self.decoder.take_whole_frames();
+        let Some(explainer) = &self.explainer else { return };
+        if seen.frames.is_empty() {
+            return;
+        }
+        let like = |note: &_| matches!(note, WireNote::Frame { from: WireSide::Client, .. });
+        let (message, is_whole) = self.decoder.message_so_far();
+        let shown_bytes = match self.writes.shows_details(like) {
+            true => explainer.shown_bytes(message, is_whole),
+            false => 0,
+        };
+        for mut frame in seen.frames {
+            let shown_bytes = match frame.opcode {
+                0..=2 => {
+                    let begins = frame.opcode != 0;
+                    let offset = if begins { 0 } else { self.frame_offset };
+                    let length = usize::try_from(frame.length).unwrap_or(usize::MAX);
+                    self.frame_offset = offset.saturating_add(length);
+                    shown_bytes.saturating_sub(offset)
+                }
+                // Its code.
+                8 => 2,
+                _ => explainer.shown_bytes(&frame.start, true),
+            };
+            frame.start.truncate(shown_bytes);
+            let (from, frame) = (WireSide::Client, frame.into());
+            self.writes.clone().explain(WireNote::Frame { from, frame, more: 0 });
+        }
+        if seen.more > 0 {
+            // Where the next one begins is not known.
+            self.frame_offset = usize::MAX;
         }
     }
 
@@ -268,6 +337,19 @@ impl Transport for MessageTransport {
         self.is_program = true;
     }
 
+    fn explain(&mut self, explainer: Option<Explainer>) {
+        self.decoder.watch_frames(explainer.is_some());
+        self.input.watch_records(explainer.is_some());
+        self.explainer = explainer;
+        if self.explainer.is_some() {
+            self.writes.clone().explain(WireNote::Connection {
+                transport: WireTransport::WebSocket,
+                encrypted: self.input.is_encrypted(),
+                framing: WireFraming::Messages,
+            });
+        }
+    }
+
     fn input(&mut self) -> &mut Input {
         &mut self.input
     }
@@ -318,6 +400,12 @@ mod tests {
         fn end_lines_with(&self, _line_end: LineEnd) {}
 
         fn change_pieces(&self, _pieces: Pieces) {}
+
+        fn explain(self: Arc<Self>, _note: WireNote) {}
+
+        fn shows_details(&self, _like: fn(&WireNote) -> bool) -> bool {
+            false
+        }
     }
 
     /// A reader that has read `first` and whose deadline for the rest is immediate, and its

@@ -2,7 +2,12 @@
 //! With `&raw`, a binary message is a piece of a connection that is never opened: its bytes are
 //! judged as if they had been received.
 
-use madang_protocol::{notice::Goodbye, read_buffer::ReadBuffer, sanitize::sanitize_line};
+use madang_protocol::{
+    event::{WireFrame, WireSide},
+    notice::Goodbye,
+    read_buffer::ReadBuffer,
+    sanitize::sanitize_line,
+};
 use serde::Serialize;
 
 use crate::{
@@ -44,9 +49,9 @@ enum Explained<'a> {
     },
     /// A frame that has arrived, or that follows.
     Frame {
-        from: Side,
+        from: WireSide,
         #[serde(flatten)]
-        frame: ShownFrame,
+        frame: WireFrame,
     },
     /// So many more frames have arrived, which are not shown.
     More { frames: usize },
@@ -54,7 +59,7 @@ enum Explained<'a> {
     Close(Ending),
     /// What raw bytes would have led to.
     Verdict {
-        frames: Vec<ShownFrame>,
+        frames: Vec<WireFrame>,
         /// So many more are not listed.
         more: usize,
         /// What would have been received, in order: `text`, `binary`, `ping`, `pong`, `close`.
@@ -67,13 +72,6 @@ enum Explained<'a> {
     },
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Side {
-    Client,
-    Server,
-}
-
 /// Why a connection is closed.
 #[derive(Serialize)]
 struct Ending {
@@ -81,45 +79,6 @@ struct Ending {
     code: u16,
     /// The reason, as programs know it.
     reason: &'static str,
-}
-
-/// A frame. Bytes are in hexadecimal digits.
-#[derive(Serialize)]
-struct ShownFrame {
-    fin: bool,
-    reserved: bool,
-    opcode: u8,
-    name: &'static str,
-    header: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mask: Option<String>,
-    /// The length of the payload.
-    length: u64,
-    /// Its first bytes, without the mask.
-    payload: String,
-}
-
-impl From<SeenFrame> for ShownFrame {
-    fn from(frame: SeenFrame) -> ShownFrame {
-        ShownFrame {
-            fin: frame.is_final,
-            reserved: frame.has_reserved_bit,
-            opcode: frame.opcode,
-            name: match frame.opcode {
-                0 => "continuation",
-                1 => "text",
-                2 => "binary",
-                8 => "close",
-                9 => "ping",
-                10 => "pong",
-                _ => "unknown",
-            },
-            header: hex(&frame.header),
-            mask: frame.mask.map(|mask| hex(&mask)),
-            length: frame.length,
-            payload: hex(&frame.start),
-        }
-    }
 }
 
 impl From<Goodbye> for Ending {
@@ -142,7 +101,7 @@ pub(super) fn handshake(head: &Head, answer: &[u8]) -> String {
 
 /// What has arrived, a text for each frame.
 pub(super) fn arrived(seen: SeenFrames) -> impl Iterator<Item = String> {
-    let frames = seen.frames.into_iter().map(|frame| shown(Side::Client, frame));
+    let frames = seen.frames.into_iter().map(|frame| shown(WireSide::Client, frame));
     let more = Some(seen.more).filter(|more| *more > 0);
     frames.chain(more.map(|frames| json(&Explained::More { frames })))
 }
@@ -151,7 +110,7 @@ pub(super) fn arrived(seen: SeenFrames) -> impl Iterator<Item = String> {
 pub(super) fn answered(frame: &[u8]) -> Option<String> {
     let mut seen = SeenFrames::default();
     seen.note_whole(frame);
-    seen.frames.pop().map(|frame| shown(Side::Server, frame))
+    seen.frames.pop().map(|frame| shown(WireSide::Server, frame))
 }
 
 /// Why the connection is closed.
@@ -162,7 +121,7 @@ pub(super) fn closed(goodbye: Goodbye) -> String {
 /// What `bytes` would have led to on a new connection with these limits.
 pub(super) fn judge(mut bytes: &[u8], limits: WebSocketLimits) -> String {
     let mut decoder = Decoder::new(limits, ReadBuffer::default());
-    decoder.watch_frames();
+    decoder.watch_frames(true);
     let (mut received, mut close) = (Vec::new(), None);
     let (mut frames, mut more) = (Vec::new(), 0);
     while close.is_none() && !bytes.is_empty() {
@@ -189,7 +148,7 @@ pub(super) fn judge(mut bytes: &[u8], limits: WebSocketLimits) -> String {
             }
         }
         let seen = decoder.take_seen();
-        frames.extend(seen.frames.into_iter().map(ShownFrame::from));
+        frames.extend(seen.frames.into_iter().map(WireFrame::from));
         more += seen.more;
     }
     more += frames.len().saturating_sub(LISTED_MESSAGES);
@@ -199,17 +158,12 @@ pub(super) fn judge(mut bytes: &[u8], limits: WebSocketLimits) -> String {
     json(&Explained::Verdict { frames, more, received, close, unfinished })
 }
 
-fn shown(from: Side, frame: SeenFrame) -> String {
+fn shown(from: WireSide, frame: SeenFrame) -> String {
     json(&Explained::Frame { from, frame: frame.into() })
 }
 
 fn json(explained: &Explained<'_>) -> String {
     serde_json::to_string(explained).expect("plain data")
-}
-
-/// Bytes as `81 02 68`.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

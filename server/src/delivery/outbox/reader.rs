@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use madang_protocol::text::LineEnd;
+use madang_protocol::{event::WireNote, text::LineEnd};
 
 use super::Outbox;
 use crate::{
@@ -34,6 +34,18 @@ impl TlsSession for Outbox {
         }
     }
 
+    fn watch_records(&self, watched: bool) {
+        if let Some(session) = self.state.lock().sink.as_mut().and_then(|sink| sink.tls()) {
+            session.watch_records(watched);
+        }
+    }
+
+    fn take_records(&self) -> Vec<usize> {
+        let mut state = self.state.lock();
+        let session = state.sink.as_mut().and_then(|sink| sink.tls());
+        session.map(|session| session.take_records()).unwrap_or_default()
+    }
+
     fn give_up(&self) {
         let mut state = self.state.lock();
         if let Some(session) = state.sink.as_mut().and_then(|sink| sink.tls()) {
@@ -46,6 +58,7 @@ impl TlsSession for Outbox {
 impl WriteSide for Outbox {
     fn send_control(self: Arc<Self>, bytes: &[u8]) {
         self.push_bytes(bytes);
+        self.explain_control(bytes);
     }
 
     fn note_close_frame(&self, code: Option<u16>) {
@@ -67,5 +80,13 @@ impl WriteSide for Outbox {
 
     fn change_pieces(&self, pieces: Pieces) {
         self.state.lock().pieces = pieces;
+    }
+
+    fn explain(self: Arc<Self>, note: WireNote) {
+        self.tell_note(note);
+    }
+
+    fn shows_details(&self, like: fn(&WireNote) -> bool) -> bool {
+        self.shows_note(like)
     }
 }

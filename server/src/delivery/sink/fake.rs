@@ -51,7 +51,7 @@ impl FakeSocket {
     }
 
     pub(crate) fn sink(self: &Arc<Self>) -> Box<dyn Sink> {
-        Box::new(FakeSink { socket: self.clone() })
+        Box::new(FakeSink { socket: self.clone(), calls: 0 })
     }
 
     pub(crate) fn change(&self, change: impl FnOnce(&mut FakeState)) {
@@ -79,10 +79,12 @@ impl Waker for FakeSocket {
 
 struct FakeSink {
     socket: Arc<FakeSocket>,
+    calls: usize,
 }
 
 impl Sink for FakeSink {
     fn send(&mut self, bytes: &[u8]) -> Sent {
+        self.calls += 1;
         let mut state = self.socket.state.lock();
         assert!(!state.panics, "as the test asked");
         if state.gone {
@@ -106,5 +108,9 @@ impl Sink for FakeSink {
 
     fn socket(&self) -> Option<&TcpStream> {
         None
+    }
+
+    fn calls(&self) -> usize {
+        self.calls
     }
 }

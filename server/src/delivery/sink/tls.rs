@@ -11,7 +11,7 @@ use std::{
 
 use rustls::{ServerConfig, ServerConnection};
 
-use super::{Sent, Sink, shut_down};
+use super::{Sent, Sink, records::Records, shut_down};
 use crate::transport::{PeerEnd, Received, socket, tls::Decrypted};
 
 /// How much is encrypted before the socket is tried again, in bytes: one full record.
@@ -31,6 +31,10 @@ pub(crate) struct TlsSink {
     holds_byte: bool,
     /// Bytes received before the handshake was finished.
     handshake_bytes: usize,
+    /// The records that arrive.
+    records: Records,
+    /// How many system calls were made to send.
+    calls: usize,
 }
 
 impl TlsSink {
@@ -38,7 +42,14 @@ impl TlsSink {
     pub(crate) fn new(stream: Arc<TcpStream>, config: Arc<ServerConfig>) -> TlsSink {
         // It fails only for a bad fragment size, and ours is not set.
         let session = ServerConnection::new(config).expect("the configuration is right");
-        TlsSink { stream, session, holds_byte: false, handshake_bytes: 0 }
+        TlsSink {
+            stream,
+            session,
+            holds_byte: false,
+            handshake_bytes: 0,
+            records: Records::default(),
+            calls: 0,
+        }
     }
 
     /// The socket of a session that is given up before it has begun.
@@ -69,6 +80,16 @@ impl TlsSink {
         })
     }
 
+    /// Notes the sizes of records that arrive from now on, or no longer.
+    pub(crate) fn watch_records(&mut self, watched: bool) {
+        self.records.watch(watched);
+    }
+
+    /// The sizes of the first records that have begun to arrive since the last call.
+    pub(crate) fn take_records(&mut self) -> Vec<usize> {
+        self.records.take()
+    }
+
     fn decrypted(&mut self, space: &mut [u8]) -> Received {
         use std::io::Read as _;
         if space.is_empty() {
@@ -90,7 +111,7 @@ impl TlsSink {
         if is_handshaking && self.handshake_bytes > HANDSHAKE_BYTES {
             return Err(broken(rustls::Error::General("endless handshake".into())));
         }
-        let count = match self.session.read_tls(&mut Unblocking(&self.stream)) {
+        let count = match self.session.read_tls(&mut Followed(&self.stream, &mut self.records)) {
             Ok(0) if is_handshaking => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
@@ -110,6 +131,7 @@ impl TlsSink {
     /// Sends encrypted bytes, as far as the socket takes them; false if it is full.
     pub(crate) fn flush(&mut self) -> io::Result<bool> {
         while self.session.wants_write() {
+            self.calls += 1;
             match self.session.write_tls(&mut Unblocking(&self.stream)) {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -184,6 +206,10 @@ impl Sink for TlsSink {
         self.holds_byte
     }
 
+    fn calls(&self) -> usize {
+        self.calls
+    }
+
     fn tls(&mut self) -> Option<&mut TlsSink> {
         Some(self)
     }
@@ -204,14 +230,19 @@ fn part<'a>(pieces: &'a [IoSlice<'_>], range: Range<usize>) -> Vec<IoSlice<'a>> 
     parts
 }
 
-/// A socket with non-blocking calls.
-struct Unblocking<'a>(&'a TcpStream);
+/// A socket with non-blocking calls, whose records are followed.
+struct Followed<'a>(&'a TcpStream, &'a mut Records);
 
-impl io::Read for Unblocking<'_> {
+impl io::Read for Followed<'_> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        socket::receive(self.0, space)
+        let count = socket::receive(self.0, space)?;
+        self.1.follow(&space[..count]);
+        Ok(count)
     }
 }
+
+/// A socket with non-blocking calls.
+struct Unblocking<'a>(&'a TcpStream);
 
 impl io::Write for Unblocking<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

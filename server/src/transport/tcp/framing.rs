@@ -4,11 +4,12 @@
 use std::time::{Duration, Instant};
 
 use madang_protocol::{
+    event::{WireFraming, WireNote},
     foreign::{Foreign, OPENING_BYTES},
     limits::LINE_BYTES,
     line::{LineDecoder, LineEnds, LineTooLong},
     notice::Utf8Hint,
-    telnet::{Telnet, edit_line},
+    telnet::{SeenCommands, Telnet, edit_line, names_of_answers},
     wide::Wide,
 };
 use memchr::{memchr, memchr3};
@@ -251,9 +252,7 @@ impl Framer {
             return Ok(Some(bytes));
         }
         let rest = self.decoder.unfinished();
-        let is_packet =
-            self.framing == Framing::Packets && !self.continues && !cuts_character(rest);
-        if !(self.at_end || is_packet) || rest.is_empty() {
+        if !(self.at_end || self.ends_with_packet()) || rest.is_empty() {
             return Ok(None);
         }
         if is_blank(rest) {
@@ -359,6 +358,45 @@ impl Framer {
             self.foreign = self.peek_line().and_then(Foreign::of_line);
         }
         self.foreign
+    }
+
+    /// Notes telnet commands by name from now on, or no longer.
+    pub(crate) fn watch_commands(&mut self, watched: bool) {
+        self.telnet.watch_commands(watched);
+    }
+
+    /// The telnet commands that have arrived since the last call, if there were any.
+    pub(crate) fn explain_commands(&mut self) -> Option<WireNote> {
+        let SeenCommands { names, more } = self.telnet.take_seen();
+        let answers = names_of_answers(&self.answers);
+        (!names.is_empty()).then_some(WireNote::Telnet { commands: names, answers, more })
+    }
+
+    /// What was read and not taken yet.
+    pub(crate) fn waiting(&self) -> &[u8] {
+        self.decoder.unfinished()
+    }
+
+    /// What ends the next line.
+    pub(crate) fn line_ends(&self) -> LineEnds {
+        self.decoder.ends()
+    }
+
+    /// How the peer separates its lines.
+    pub(crate) fn explain_framing(&self) -> WireFraming {
+        match (self.framing, self.decoder.ends()) {
+            (Framing::Packets, _) => WireFraming::Packets,
+            (Framing::Unknown | Framing::Lines, LineEnds::Cr) => WireFraming::CarriageReturns,
+            (Framing::Unknown | Framing::Lines, LineEnds::Lf | LineEnds::FirstDecides) => {
+                WireFraming::Lines
+            }
+        }
+    }
+
+    /// Whether what waits behind the last line end is a line, since the peer sends packets.
+    pub(crate) fn ends_with_packet(&self) -> bool {
+        let rest = self.decoder.unfinished();
+        self.framing == Framing::Packets && !self.continues && !cuts_character(rest)
     }
 
     /// How many bytes were not text and were not [taken](Self::take_commands) yet.

@@ -80,14 +80,36 @@ impl Decoder {
         }
     }
 
-    /// From now on, frames can be taken as they looked, by [`take_seen`](Self::take_seen).
-    pub(crate) fn watch_frames(&mut self) {
-        self.seen = Some(Box::default());
+    /// Whether frames can be taken as they looked from now on, by [`take_seen`](Self::take_seen).
+    pub(crate) fn watch_frames(&mut self, watched: bool) {
+        self.seen = watched.then(Box::default);
     }
 
     /// The frames that have arrived since the last call.
     pub(crate) fn take_seen(&mut self) -> SeenFrames {
         self.seen.as_mut().map(|seen| std::mem::take(&mut **seen)).unwrap_or_default()
+    }
+
+    /// The frames that have arrived whole since the last call. The last one stays if its payload
+    /// is still being read.
+    pub(crate) fn take_whole_frames(&mut self) -> SeenFrames {
+        let mut taken = self.take_seen();
+        let begun = taken.frames.pop_if(|_| self.frame.is_some() && taken.more == 0);
+        if let Some(seen) = &mut self.seen {
+            seen.frames.extend(begun);
+        }
+        taken
+    }
+
+    /// The payload of the message that was found, or of what has arrived of the next one; and
+    /// whether that is all of it.
+    pub(crate) fn message_so_far(&self) -> (&[u8], bool) {
+        match (&self.found, &self.message) {
+            (Some(Incoming::Text(text)), _) => (text.as_bytes(), true),
+            (Some(Incoming::Binary(bytes)), _) => (bytes, true),
+            (_, Some(message)) => (&message.payload, false),
+            (_, None) => (&[], false),
+        }
     }
 
     /// The space for the next read. Call it when [`next_bytes`](Self::next_bytes) has found

@@ -1,6 +1,8 @@
 //! Frames as they looked on the wire (RFC 6455 section 5.2), for learners: whole headers and the
 //! beginnings of payloads. What may be read is decided by the decoder.
 
+use madang_protocol::event::WireFrame;
+
 /// The number of payload bytes that are kept.
 const START_BYTES: usize = 24;
 
@@ -55,6 +57,35 @@ impl SeenFrame {
         let room = START_BYTES - self.start.len();
         self.start.extend_from_slice(&payload[..payload.len().min(room)]);
     }
+}
+
+impl From<SeenFrame> for WireFrame {
+    fn from(frame: SeenFrame) -> WireFrame {
+        let name = match frame.opcode {
+            0 => "continuation",
+            1 => "text",
+            2 => "binary",
+            8 => "close",
+            9 => "ping",
+            10 => "pong",
+            _ => "unknown",
+        };
+        WireFrame {
+            fin: frame.is_final,
+            reserved: frame.has_reserved_bit,
+            opcode: frame.opcode,
+            name: name.into(),
+            header: hex(&frame.header),
+            mask: frame.mask.map(|mask| hex(&mask)),
+            length: frame.length,
+            payload: hex(&frame.start),
+        }
+    }
+}
+
+/// Bytes as `81 02 68`.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
 }
 
 /// The frames that have arrived since they were taken last.

@@ -1,0 +1,439 @@
+//! What `/wire` explains of a member's own connection, in words.
+
+use super::number::grouped;
+use crate::{
+    event::{WireFrame, WireFraming, WireNote, WireSide, WireTransport, escaped, wire::unhex},
+    text::Lang,
+};
+
+/// A note as a line that nobody can have said: `-- wire: … --`.
+pub(super) fn explained(note: &WireNote, lang: Lang) -> String {
+    match lang {
+        Lang::Ko => format!("-- 통신: {} --", in_korean(note)),
+        Lang::En => format!("-- wire: {} --", in_english(note)),
+    }
+}
+
+fn in_english(note: &WireNote) -> String {
+    match note {
+        WireNote::Connection { transport, encrypted, framing } => {
+            let transport = match transport {
+                WireTransport::Tcp => "TCP",
+                WireTransport::WebSocket => "WebSocket over TCP",
+            };
+            let encrypted = if *encrypted { ", encrypted by TLS" } else { "" };
+            format!("{transport}{encrypted}; {}", english_framing(*framing))
+        }
+        WireNote::Framing { framing } => format!("from now on, {}", english_framing(*framing)),
+        WireNote::Read { reads, bytes, start, hidden, lines, packet, waiting, cut, records } => {
+            let mut text = match reads {
+                1 => format!("read {}", many(*bytes, "byte")),
+                _ => format!("read {} in {reads} reads", many(*bytes, "byte")),
+            };
+            if let Some(start) = start {
+                let first = if *reads > 1 { ", the first" } else { "" };
+                text.push_str(&format!("{first} {}", shown(start, *hidden)));
+            }
+            match (lines, *waiting) {
+                (None, _) => {}
+                (Some(lines), _) if *packet => {
+                    text.push_str(": ");
+                    if *lines > 0 {
+                        text.push_str(&format!("{}, and ", many(*lines, "line")));
+                    }
+                    text.push_str("no line end, so what was read is a line");
+                }
+                (Some(0), 0) => text.push_str(": no text"),
+                (Some(0), waiting) => {
+                    let verb = if waiting == 1 { "waits" } else { "wait" };
+                    text.push_str(&format!(": no line end, {} {verb}", many(waiting, "byte")));
+                }
+                (Some(lines), 0) => text.push_str(&format!(": {}", many(*lines, "line"))),
+                (Some(lines), waiting) => {
+                    let verb = if waiting == 1 { "waits" } else { "wait" };
+                    let (lines, waiting) = (many(*lines, "line"), many(waiting, "byte"));
+                    text.push_str(&format!(": {lines}, {waiting} {verb} for the line's end"));
+                }
+            }
+            match cut {
+                0 => {}
+                1 => text.push_str("; the last one is part of a character"),
+                cut => text.push_str(&format!("; the last {cut} are part of a character")),
+            }
+            if !records.is_empty() {
+                text.push_str(&format!("; TLS records of {} bytes", added(records)));
+            }
+            text
+        }
+        WireNote::Telnet { commands, answers, more } => {
+            let mut text = format!("telnet {}", commands.join(", "));
+            if *more > 0 {
+                text.push_str(&format!(" and {more} more"));
+            }
+            if !answers.is_empty() {
+                text.push_str(&format!("; answered {}", answers.join(", ")));
+            }
+            text
+        }
+        WireNote::Frame { from, frame, more } => {
+            let from = match from {
+                WireSide::Client => "your frame",
+                WireSide::Server => "frame to you",
+            };
+            let mask = match &frame.mask {
+                Some(mask) => format!("mask {mask}"),
+                None => "no mask".into(),
+            };
+            let fin = if frame.fin { "FIN, " } else { "" };
+            let (name, opcode) = (&frame.name, frame.opcode);
+            let length = many(usize::try_from(frame.length).unwrap_or(usize::MAX), "byte");
+            let mut text = format!("{from}: {fin}opcode {opcode} ({name}), {mask}, {length}");
+            text.push_str(&payload(frame));
+            if *more > 0 {
+                text.push_str(&format!("; and {}", many(*more, "other")));
+            }
+            text
+        }
+        WireNote::Wait { waits, milliseconds } => {
+            let times = if *waits == 1 { String::new() } else { format!(", {waits} times") };
+            format!("the rate limit made you wait {milliseconds} ms{times}")
+        }
+        WireNote::Told { rounds, lines, bytes, members, calls } => {
+            let rounds = match rounds {
+                1 => "one round".into(),
+                _ => format!("{rounds} rounds"),
+            };
+            let (lines, bytes) = (many(*lines, "line"), many(*bytes, "byte"));
+            let (calls, members) = (many(*calls, "system call"), many(*members, "member"));
+            format!("{rounds} for {members}: {lines}, {bytes}, sent to you in {calls}")
+        }
+        WireNote::Queue { bytes, limit, milliseconds, skipped, dropped } => {
+            let (bytes, limit) = (grouped(*bytes), grouped(*limit));
+            let mut text = format!(
+                "you read too slowly: up to {bytes} of {limit} bytes waited; all sent after \
+                 {milliseconds} ms"
+            );
+            if *skipped > 0 {
+                text.push_str(&format!("; {} skipped", many(*skipped, "event")));
+            }
+            if *dropped > 0 {
+                text.push_str(&format!("; {} like this dropped", many(*dropped, "line")));
+            }
+            text
+        }
+        WireNote::Unknown => "something that this program does not know".into(),
+    }
+}
+
+fn english_framing(framing: WireFraming) -> &'static str {
+    match framing {
+        WireFraming::Lines => "a line ends with LF or CR LF",
+        WireFraming::CarriageReturns => "a line ends with CR",
+        WireFraming::Packets => "each read is a line, since you began without a line end",
+        WireFraming::Messages => "each message is one, whatever its frames",
+    }
+}
+
+fn in_korean(note: &WireNote) -> String {
+    match note {
+        WireNote::Connection { transport, encrypted, framing } => {
+            let transport = match transport {
+                WireTransport::Tcp => "TCP",
+                WireTransport::WebSocket => "TCP 위의 웹소켓",
+            };
+            let encrypted = if *encrypted { ", TLS로 암호화" } else { "" };
+            format!("{transport}{encrypted}. {}", korean_framing(*framing))
+        }
+        WireNote::Framing { framing } => format!("이제부터 {}", korean_framing(*framing)),
+        WireNote::Read { reads, bytes, start, hidden, lines, packet, waiting, cut, records } => {
+            let bytes = grouped(*bytes);
+            let mut text = match reads {
+                1 => format!("{bytes}바이트 읽음"),
+                _ => format!("{reads}번에 {bytes}바이트 읽음"),
+            };
+            if let Some(start) = start {
+                let first = if *reads > 1 { ", 처음은" } else { "" };
+                text.push_str(&format!("{first} {}", shown(start, *hidden)));
+            }
+            match (lines, *waiting) {
+                (None, _) => {}
+                (Some(lines), _) if *packet => {
+                    let before = match lines {
+                        0 => String::new(),
+                        lines => format!("{}줄, ", grouped(*lines)),
+                    };
+                    text.push_str(&format!(": {before}줄 끝이 없어 읽은 것이 한 줄"));
+                }
+                (Some(0), 0) => text.push_str(": 글자 없음"),
+                (Some(0), waiting) => {
+                    text.push_str(&format!(": 줄 끝이 없어 {}바이트 기다림", grouped(waiting)));
+                }
+                (Some(lines), 0) => text.push_str(&format!(": {}줄", grouped(*lines))),
+                (Some(lines), waiting) => {
+                    let (lines, waiting) = (grouped(*lines), grouped(waiting));
+                    text.push_str(&format!(": {lines}줄, {waiting}바이트는 줄 끝을 기다림"));
+                }
+            }
+            if *cut > 0 {
+                text.push_str(&format!(". 마지막 {cut}바이트는 잘린 글자의 앞부분"));
+            }
+            if !records.is_empty() {
+                text.push_str(&format!(". TLS 레코드 {}바이트", added(records)));
+            }
+            text
+        }
+        WireNote::Telnet { commands, answers, more } => {
+            let mut text = format!("텔넷 명령 {}", commands.join(", "));
+            if *more > 0 {
+                text.push_str(&format!(" 외 {more}개"));
+            }
+            if !answers.is_empty() {
+                text.push_str(&format!(". 답은 {}", answers.join(", ")));
+            }
+            text
+        }
+        WireNote::Frame { from, frame, more } => {
+            let from = match from {
+                WireSide::Client => "내 프레임",
+                WireSide::Server => "나에게 온 프레임",
+            };
+            let mask = match &frame.mask {
+                Some(mask) => format!("마스크 {mask}"),
+                None => "마스크 없음".into(),
+            };
+            let fin = if frame.fin { "FIN, " } else { "" };
+            let (name, opcode, length) = (&frame.name, frame.opcode, frame.length);
+            let mut text = format!("{from}: {fin}opcode {opcode}({name}), {mask}, {length}바이트");
+            text.push_str(&payload(frame));
+            if *more > 0 {
+                text.push_str(&format!(". 그 밖에 {more}개"));
+            }
+            text
+        }
+        WireNote::Wait { waits, milliseconds } => {
+            let times = if *waits == 1 { String::new() } else { format!("{waits}번에 걸쳐 ") };
+            format!("속도 제한으로 {times}{milliseconds}ms 기다림")
+        }
+        WireNote::Told { rounds, lines, bytes, members, calls } => {
+            let (lines, bytes) = (grouped(*lines), grouped(*bytes));
+            let rounds = match rounds {
+                1 => "한 번에".into(),
+                _ => format!("{rounds}번에"),
+            };
+            format!(
+                "방에서 {members}명에게 {rounds} {lines}줄({bytes}바이트) 보냄. \
+                 나에게는 시스템 호출 {calls}번"
+            )
+        }
+        WireNote::Queue { bytes, limit, milliseconds, skipped, dropped } => {
+            let (bytes, limit) = (grouped(*bytes), grouped(*limit));
+            let mut text = format!(
+                "읽는 속도가 느려 최대 {bytes}바이트(한도 {limit})가 밀림. {milliseconds}ms 만에 모두 보냄"
+            );
+            if *skipped > 0 {
+                text.push_str(&format!(". 알림 {}개 건너뜀", grouped(*skipped)));
+            }
+            if *dropped > 0 {
+                text.push_str(&format!(". 이런 설명 {}줄 버림", grouped(*dropped)));
+            }
+            text
+        }
+        WireNote::Unknown => "이 프로그램이 모르는 것".into(),
+    }
+}
+
+fn korean_framing(framing: WireFraming) -> &'static str {
+    match framing {
+        WireFraming::Lines => "줄은 LF나 CR LF로 끝남",
+        WireFraming::CarriageReturns => "줄은 CR로 끝남",
+        WireFraming::Packets => "줄 끝 없이 시작했으므로 한 번 읽은 것이 한 줄",
+        WireFraming::Messages => "프레임이 몇 개든 메시지 하나가 한 번에 한 말",
+    }
+}
+
+/// `"hi\n"`, or `"/join"…` if more is hidden.
+fn shown(start: &str, hidden: bool) -> String {
+    let more = if hidden { "…" } else { "" };
+    format!("\"{start}\"{more}")
+}
+
+/// The beginning of a frame's payload, if it is shown.
+fn payload(frame: &WireFrame) -> String {
+    let start = unhex(&frame.payload);
+    if let (8, [high, low, ..]) = (frame.opcode, &start[..]) {
+        return format!(" {}", u16::from_be_bytes([*high, *low]));
+    }
+    match start[..] {
+        [] => String::new(),
+        _ => format!(" \"{}\"", escaped(&start)),
+    }
+}
+
+/// `27 + 30`.
+fn added(sizes: &[usize]) -> String {
+    let sizes: Vec<String> = sizes.iter().map(|size| grouped(*size)).collect();
+    sizes.join(" + ")
+}
+
+/// `1 line`, `2 lines`.
+fn many(count: usize, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {thing}{plural}", grouped(count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notice::Notice;
+
+    #[track_caller]
+    fn check(note: &WireNote, english: &str, korean: &str) {
+        assert_eq!(Notice::Explained(note).text(Lang::En), format!("-- wire: {english} --"));
+        assert_eq!(Notice::Explained(note).text(Lang::Ko), format!("-- 통신: {korean} --"));
+    }
+
+    #[derive(Clone, Copy, Default)]
+    struct Reading {
+        reads: usize,
+        bytes: usize,
+        lines: usize,
+        packet: bool,
+        waiting: usize,
+        cut: usize,
+    }
+
+    fn read(start: &str, hidden: bool, reading: Reading) -> WireNote {
+        let Reading { reads, bytes, lines, packet, waiting, cut } = reading;
+        let (start, lines) = (Some(start.to_owned()), Some(lines));
+        let records = Vec::new();
+        WireNote::Read { reads, bytes, start, hidden, lines, packet, waiting, cut, records }
+    }
+
+    #[test]
+    fn a_read_is_explained() {
+        let one = Reading { reads: 1, ..Reading::default() };
+        check(
+            &read("hi\\n", false, Reading { bytes: 3, lines: 1, ..one }),
+            "read 3 bytes \"hi\\n\": 1 line",
+            "3바이트 읽음 \"hi\\n\": 1줄",
+        );
+        check(
+            &read("안\\xeb", false, Reading { bytes: 4, waiting: 4, cut: 1, ..one }),
+            "read 4 bytes \"안\\xeb\": no line end, 4 bytes wait; \
+             the last one is part of a character",
+            "4바이트 읽음 \"안\\xeb\": 줄 끝이 없어 4바이트 기다림. \
+             마지막 1바이트는 잘린 글자의 앞부분",
+        );
+        check(
+            &read("hello", false, Reading { bytes: 5, packet: true, ..one }),
+            "read 5 bytes \"hello\": no line end, so what was read is a line",
+            "5바이트 읽음 \"hello\": 줄 끝이 없어 읽은 것이 한 줄",
+        );
+        check(
+            &read("/join", true, Reading { bytes: 38, lines: 1, ..one }),
+            "read 38 bytes \"/join\"…: 1 line",
+            "38바이트 읽음 \"/join\"…: 1줄",
+        );
+        let many = Reading { reads: 40, bytes: 1_040, lines: 12, waiting: 1, ..one };
+        check(
+            &read("a", false, many),
+            "read 1,040 bytes in 40 reads, the first \"a\": 12 lines, \
+             1 byte waits for the line's end",
+            "40번에 1,040바이트 읽음, 처음은 \"a\": 12줄, 1바이트는 줄 끝을 기다림",
+        );
+    }
+
+    #[test]
+    fn what_carries_a_read_is_explained() {
+        let WireNote::Read { reads, bytes, hidden, packet, waiting, cut, .. } =
+            read("", false, Reading { reads: 1, bytes: 9, ..Reading::default() })
+        else {
+            panic!("it is one")
+        };
+        let (start, lines, records) = (None, None, vec![31, 22]);
+        check(
+            &WireNote::Read { reads, bytes, start, hidden, lines, packet, waiting, cut, records },
+            "read 9 bytes; TLS records of 31 + 22 bytes",
+            "9바이트 읽음. TLS 레코드 31 + 22바이트",
+        );
+        let connection =
+            |transport, encrypted, framing| WireNote::Connection { transport, encrypted, framing };
+        check(
+            &connection(WireTransport::Tcp, false, WireFraming::Lines),
+            "TCP; a line ends with LF or CR LF",
+            "TCP. 줄은 LF나 CR LF로 끝남",
+        );
+        check(
+            &connection(WireTransport::WebSocket, true, WireFraming::Messages),
+            "WebSocket over TCP, encrypted by TLS; each message is one, whatever its frames",
+            "TCP 위의 웹소켓, TLS로 암호화. 프레임이 몇 개든 메시지 하나가 한 번에 한 말",
+        );
+        check(
+            &WireNote::Framing { framing: WireFraming::Lines },
+            "from now on, a line ends with LF or CR LF",
+            "이제부터 줄은 LF나 CR LF로 끝남",
+        );
+        check(
+            &WireNote::Telnet {
+                commands: vec!["DO ECHO".into(), "WILL NAWS".into()],
+                answers: vec!["WONT ECHO".into()],
+                more: 3,
+            },
+            "telnet DO ECHO, WILL NAWS and 3 more; answered WONT ECHO",
+            "텔넷 명령 DO ECHO, WILL NAWS 외 3개. 답은 WONT ECHO",
+        );
+    }
+
+    #[test]
+    fn frames_are_explained() {
+        let frame = |opcode, name: &str, mask: Option<&str>, length, payload: &str| WireFrame {
+            fin: true,
+            reserved: false,
+            opcode,
+            name: name.into(),
+            header: String::new(),
+            mask: mask.map(str::to_owned),
+            length,
+            payload: payload.into(),
+        };
+        let text = frame(1, "text", Some("01 02 03 04"), 2, "68 69");
+        check(
+            &WireNote::Frame { from: WireSide::Client, frame: text, more: 0 },
+            "your frame: FIN, opcode 1 (text), mask 01 02 03 04, 2 bytes \"hi\"",
+            "내 프레임: FIN, opcode 1(text), 마스크 01 02 03 04, 2바이트 \"hi\"",
+        );
+        let close = frame(8, "close", None, 2, "03 e8");
+        check(
+            &WireNote::Frame { from: WireSide::Server, frame: close, more: 2 },
+            "frame to you: FIN, opcode 8 (close), no mask, 2 bytes 1000; and 2 others",
+            "나에게 온 프레임: FIN, opcode 8(close), 마스크 없음, 2바이트 1000. 그 밖에 2개",
+        );
+    }
+
+    #[test]
+    fn waits_rounds_and_queues_are_explained() {
+        check(
+            &WireNote::Wait { waits: 1, milliseconds: 100 },
+            "the rate limit made you wait 100 ms",
+            "속도 제한으로 100ms 기다림",
+        );
+        check(
+            &WireNote::Told { rounds: 1, lines: 1, bytes: 11, members: 3, calls: 1 },
+            "one round for 3 members: 1 line, 11 bytes, sent to you in 1 system call",
+            "방에서 3명에게 한 번에 1줄(11바이트) 보냄. 나에게는 시스템 호출 1번",
+        );
+        check(
+            &WireNote::Queue {
+                bytes: 262_000,
+                limit: 262_144,
+                milliseconds: 1_200,
+                skipped: 37,
+                dropped: 1,
+            },
+            "you read too slowly: up to 262,000 of 262,144 bytes waited; all sent after 1200 ms; \
+             37 events skipped; 1 line like this dropped",
+            "읽는 속도가 느려 최대 262,000바이트(한도 262,144)가 밀림. 1200ms 만에 모두 보냄. \
+             알림 37개 건너뜀. 이런 설명 1줄 버림",
+        );
+    }
+}
