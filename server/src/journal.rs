@@ -145,7 +145,8 @@ impl Journal {
         let kept = store.kept().map_err(failed)?;
         let (low, high) = store.nonce_key().map_err(failed)?;
         // From here on, only a clean stop makes the history complete again.
-        store.write(&[Write::Started]).map_err(failed)?;
+        let crashes = kept.crashes.clone();
+        store.write(&[Write::Started { crashes }]).map_err(failed)?;
         let past = Past::open(&database).map_err(failed)?;
         ids.note(kept.highest + if kept.is_complete { 0 } else { UNKNOWN_IDS });
         let (queue, reader) = (Arc::<WriteQueue<Creditor>>::default(), Arc::<Reader>::default());

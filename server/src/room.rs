@@ -55,7 +55,7 @@ pub(crate) use envelope::{Closing, Coming, Going, Greeting, Last, Missed, Questi
 pub(crate) use history::HistorySpan;
 pub(crate) use op::{By, Muter, Op, Speech};
 pub(crate) use speaking::{acknowledge_again, refuse_outside};
-pub(crate) use state::{Awaited, Beginning};
+pub(crate) use state::{Awaited, Beginning, LostIds};
 pub(crate) use status::RoomStatus;
 
 pub(crate) mod directory;

@@ -1,10 +1,7 @@
 //! What a starting server restores: sessions that may be resumed, rooms that were in use, and
 //! the ids that must not be given again.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use madang_protocol::{
     event::{Event, Time},
@@ -28,11 +25,17 @@ const RECENT_MILLIS: i64 = 60_000;
 const EVENTS: usize = 200;
 const NONCES: usize = 256;
 
+/// How many crashes are remembered.
+const CRASHES: usize = 16;
+
 /// In how many of a room's last events nonces are looked for, so as to cover the time in which
 /// a program may repeat unacknowledged requests: a minute or two until a dead connection is
 /// noticed, plus the time its session is kept.
 const NONCE_EVENTS: usize = 100_000;
 const NONCE_MILLIS: i64 = 5 * 60_000;
+
+/// The same in a room that none of the sessions is in any more.
+const OTHERS_NONCE_EVENTS: usize = 10_000;
 
 /// The highest id of all rooms, from the last row of each: one lookup per room instead of a
 /// scan of all rows.
@@ -52,6 +55,9 @@ pub(crate) struct Leftover {
     pub(crate) highest: u64,
     /// Whether it stopped cleanly, so that nothing is missing.
     pub(crate) is_complete: bool,
+    /// The highest known id at each of the last crashes, the lowest first: higher ids may have
+    /// been given to events that are lost.
+    pub(crate) crashes: Vec<u64>,
     /// When something was last saved, if ever.
     pub(crate) until: Option<Time>,
     pub(crate) sessions: Vec<KeptSession>,
@@ -93,6 +99,8 @@ pub(crate) struct KeptRoom {
     pub(crate) state: Option<String>,
     /// Its last events.
     pub(crate) events: Vec<Event>,
+    /// What could not be saved since the first of them: the first and the last id of each hole.
+    pub(crate) holes: Vec<(u64, u64)>,
 }
 
 /// Somebody's attendance of a lesson in a room.
@@ -117,11 +125,13 @@ impl Store {
         let number = |sql| connection.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
         let (last_id, until) = (number(HIGHEST)?, number("SELECT max(time) FROM event")?);
         let highest = self.fact::<i64>("highest")?.max(last_id).unwrap_or(0) as u64;
+        let is_complete = self.fact::<i64>("stopped")?.is_some();
         let mut kept = Leftover {
             highest,
-            is_complete: self.fact::<i64>("stopped")?.is_some(),
+            is_complete,
+            crashes: self.crashes(highest, is_complete)?,
             until: until.map(Time::from_millis),
-            sessions: self.sessions(until)?,
+            sessions: self.sessions()?,
             rooms: Vec::new(),
             lesson: self.lesson()?,
             attended: self.attended()?,
@@ -136,17 +146,41 @@ impl Store {
         let rooms = statement.query_map(params![LOBBY, recent], |row| {
             let name: Arc<str> = row.get_ref(1)?.as_str()?.into();
             let room = row.get::<_, i64>(0)? as u64;
-            Ok(KeptRoom { room, name, state: row.get(2)?, events: Vec::new() })
+            Ok(KeptRoom { room, name, state: row.get(2)?, events: Vec::new(), holes: Vec::new() })
         })?;
         for room in rooms {
             let mut room = room?;
             room.events = self.last_events(&room)?;
+            room.holes = self.holes(&room)?;
             kept.rooms.push(room);
         }
+        self.read_nonces(&mut kept)?;
         Ok(kept)
     }
 
-    fn sessions(&self, until: Option<i64>) -> rusqlite::Result<Vec<KeptSession>> {
+    fn crashes(&self, highest: u64, is_complete: bool) -> rusqlite::Result<Vec<u64>> {
+        let saved = self.fact::<String>("crashes")?;
+        // What another version may have written otherwise is skipped.
+        let saved = saved.and_then(|saved| serde_json::from_str(&saved).ok());
+        let mut crashes: Vec<u64> = saved.unwrap_or_default();
+        let is_new = !is_complete && highest > 0 && crashes.last() != Some(&highest);
+        crashes.extend(is_new.then_some(highest));
+        crashes.drain(..crashes.len().saturating_sub(CRASHES));
+        Ok(crashes)
+    }
+
+    fn holes(&self, room: &KeptRoom) -> rusqlite::Result<Vec<(u64, u64)>> {
+        let Some(first) = room.events.first() else { return Ok(Vec::new()) };
+        let mut holes = self.connection().prepare_cached(
+            "SELECT first, last FROM hole WHERE room = ?1 AND last > ?2 ORDER BY first",
+        )?;
+        let holes = holes.query_map([room.room as i64, first.id() as i64], |row| {
+            Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64))
+        })?;
+        holes.collect()
+    }
+
+    fn sessions(&self) -> rusqlite::Result<Vec<KeptSession>> {
         let mut sessions = self.connection().prepare(
             "SELECT session, token, name, room, quiet, teacher, watching, muted FROM session",
         )?;
@@ -165,43 +199,48 @@ impl Store {
                 nonces: Vec::new(),
             })
         })?;
-        let mut sessions: Vec<_> = sessions.collect::<Result<_, _>>()?;
-        let mut rooms = BTreeMap::<u64, HashMap<u64, &mut KeptSession>>::new();
-        for session in &mut sessions {
-            rooms.entry(session.room).or_default().insert(session.session, session);
-        }
-        let since = until.map_or(i64::MAX, |until| until - NONCE_MILLIS);
-        for (room, sessions) in rooms {
-            self.read_nonces(room, sessions, since)?;
-        }
-        Ok(sessions)
+        sessions.collect()
     }
 
-    /// Reads the last nonces of the sessions in a room, all in one pass.
-    fn read_nonces(
-        &self,
-        room: u64,
-        mut sessions: HashMap<u64, &mut KeptSession>,
-        since: i64,
-    ) -> rusqlite::Result<()> {
-        let mut events = self.connection().prepare_cached(
-            "SELECT time, session, nonce, id FROM event WHERE room = ?1 ORDER BY id DESC",
-        )?;
-        let mut rows = events.query([room as i64])?;
-        let (mut lacking, mut looked_at) = (sessions.len(), 0);
-        while lacking > 0
-            && let Some(row) = rows.next()?
-            && (looked_at < NONCE_EVENTS || row.get::<_, i64>(0)? >= since)
-        {
-            looked_at += 1;
-            let Some(session) = sessions.get_mut(&(row.get::<_, i64>(1)? as u64)) else { continue };
-            let Some(nonce) = row.get::<_, Option<i64>>(2)? else { continue };
-            if session.nonces.len() < NONCES {
-                session.nonces.push((nonce as u64, row.get::<_, i64>(3)? as u64));
-                lacking -= usize::from(session.nonces.len() == NONCES);
+    /// Reads the last nonces of all sessions: what somebody said before moving to another room may
+    /// not have been acknowledged either.
+    fn read_nonces(&self, kept: &mut Leftover) -> rusqlite::Result<()> {
+        let since = kept.until.map_or(i64::MAX, |until| until.as_millis() - NONCE_MILLIS);
+        let numbers = kept.sessions.iter().enumerate();
+        let at: HashMap<u64, usize> = numbers.map(|(at, it)| (it.session, at)).collect();
+        for room in &kept.rooms {
+            let is_here = |it: &KeptSession| it.room == room.room;
+            let events =
+                if kept.sessions.iter().any(is_here) { NONCE_EVENTS } else { OTHERS_NONCE_EVENTS };
+            let mut found: HashMap<usize, Vec<(u64, u64)>> = HashMap::new();
+            let mut statement = self.connection().prepare_cached(
+                "SELECT time, session, nonce, id FROM event WHERE room = ?1 ORDER BY id DESC",
+            )?;
+            let mut rows = statement.query([room.room as i64])?;
+            let (mut lacking, mut looked_at) = (at.len(), 0);
+            while lacking > 0
+                && let Some(row) = rows.next()?
+                && (looked_at < events || row.get::<_, i64>(0)? >= since)
+            {
+                looked_at += 1;
+                let Some(session) = at.get(&(row.get::<_, i64>(1)? as u64)) else { continue };
+                let Some(nonce) = row.get::<_, Option<i64>>(2)? else { continue };
+                let nonces = found.entry(*session).or_default();
+                if nonces.len() < NONCES {
+                    nonces.push((nonce as u64, row.get::<_, i64>(3)? as u64));
+                    lacking -= usize::from(nonces.len() == NONCES);
+                }
+            }
+            for (session, nonces) in found {
+                kept.sessions[session].nonces.extend(nonces);
             }
         }
-        sessions.into_values().for_each(|session| session.nonces.reverse());
+        for session in &mut kept.sessions {
+            let nonces = &mut session.nonces;
+            // Ids of several rooms follow the time well enough to tell which nonces are the last.
+            nonces.sort_unstable_by_key(|(_, id)| *id);
+            nonces.drain(..nonces.len().saturating_sub(NONCES));
+        }
         Ok(())
     }
 

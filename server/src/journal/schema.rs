@@ -64,7 +64,8 @@ const STEPS: &[&str] = &[
     ) WITHOUT ROWID;
 
     -- highest: the highest id ever given. stopped: when the server stopped in good order;
-    -- missing while it runs. key: the secret of the nonces' hashes.
+    -- missing while it runs. key: the secret of the nonces' hashes. crashes: the highest known
+    -- id at each of the last crashes, as JSON.
     CREATE TABLE fact (name TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
 ",
     "

@@ -84,7 +84,9 @@ pub(crate) enum Write {
     /// The highest id given in any room, including private ones.
     Highest(u64),
     /// The server has started: until it stops cleanly, something may be missing.
-    Started,
+    ///
+    /// After each of these ids, a crash may have lost events.
+    Started { crashes: Vec<u64> },
     /// The server has stopped cleanly.
     Stopped(Time),
 }
@@ -372,7 +374,11 @@ fn carry_out(connection: &Connection, write: &Write) -> rusqlite::Result<()> {
              ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
             params![number(*id)],
         ),
-        Write::Started => run("DELETE FROM fact WHERE name = 'stopped'", params![]),
+        Write::Started { crashes } => {
+            run("DELETE FROM fact WHERE name = 'stopped'", params![])?;
+            let crashes = serde_json::to_string(crashes).expect("plain data");
+            run("INSERT OR REPLACE INTO fact VALUES ('crashes', ?1)", params![crashes])
+        }
         Write::Stopped(time) => {
             run("INSERT OR REPLACE INTO fact VALUES ('stopped', ?1)", params![time.as_millis()])
         }

@@ -398,8 +398,9 @@ fn held_sessions_and_rooms_in_use_are_restored() {
     store.write(&writes).expect("a disk");
     drop(store);
     let kept = scratch.store().kept().expect("a database");
-    let Leftover { highest, is_complete, until, sessions, rooms, lesson, attended } = kept;
+    let Leftover { highest, is_complete, crashes, until, sessions, rooms, lesson, attended } = kept;
     assert!(lesson.is_empty() && attended.is_empty());
+    assert_eq!(crashes, [950]);
     assert_eq!((highest, is_complete, until), (950, false, Some(Time::from_millis(901_000))));
     let names: Vec<_> = rooms.iter().map(|room| &*room.name).collect();
     assert_eq!(names, ["lobby", "held", "recent"]);

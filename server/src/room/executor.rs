@@ -12,7 +12,11 @@ use std::{
 };
 
 use crossbeam_channel::Sender;
-use madang_protocol::{event::Time, notice::Goodbye, room::LOBBY};
+use madang_protocol::{
+    event::{GapReason, Time},
+    notice::Goodbye,
+    room::LOBBY,
+};
 
 use super::{
     Context, RoomStatus,
@@ -76,8 +80,9 @@ pub(super) struct Executor {
     pub(super) metrics: Arc<Metrics>,
     /// The notes for the recorder, if messages are saved.
     pub(super) recording: Option<Recording>,
-    /// Ids that may have been given before a restart, for events that are lost.
-    pub(super) lost: Option<(u64, u64)>,
+    /// Ids that may have been given before a restart, for events that are lost: the first, the
+    /// last, and why.
+    pub(super) lost: Vec<(u64, u64, Option<GapReason>)>,
     /// Signalled when the room has ended.
     pub(super) stopped: Option<Sender<()>>,
     /// The additional state of a room whose ops are ordered by a log.
@@ -108,7 +113,8 @@ impl Executor {
         }));
         let first_id = beginning.first_id;
         beginning.nonce_key = context.nonce_key;
-        let lost = beginning.lost_after.map(|last| (last + 1, first_id - 1));
+        let lost = std::mem::take(&mut beginning.lost).into_iter();
+        let lost = lost.map(|it| (it.first, it.last.unwrap_or(first_id - 1), it.reason)).collect();
         let (state, logged) = match beginning.shared.take() {
             Some(OpenLog { log, snapshot: Snapshot { entry, time, state, .. } }) => {
                 (state, Some(Box::new(Logged::new(log, entry, time))))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use madang_protocol::{
-    event::{Event, GapReason, LessonNow, ServerMessage, Time},
+    event::{Event, LessonNow, ServerMessage, Time},
     limits::SHOWN_EVENTS,
     name::UserName,
     notice::{Goodbye, Notice},
@@ -152,9 +152,9 @@ impl Executor {
             let (from, to) = (first_missing, oldest - 1);
             answer.message(&ServerMessage::Gap { room: room.into(), from, to, reason: None });
         }
-        if let Some((from, to)) = self.lost.filter(|(_, to)| missed.after < *to) {
+        for (from, to, reason) in self.lost.iter().filter(|(_, to, _)| missed.after < *to) {
             // It may have received some of the lost events, and there may have been more.
-            let (from, reason) = (from.max(missed.after + 1), Some(GapReason::Restart));
+            let (from, to, reason) = ((*from).max(missed.after + 1), *to, *reason);
             answer.message(&ServerMessage::Gap { room: room.into(), from, to, reason });
         }
     }

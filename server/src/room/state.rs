@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use madang_protocol::{
-    event::{Event, Time},
+    event::{Event, GapReason, Time},
     name::UserName,
 };
 use serde::{Deserialize, Serialize};
@@ -70,8 +70,8 @@ pub(crate) struct Beginning {
     pub(crate) lasting: Option<String>,
     /// Members from before a restart, who may come back.
     pub(crate) away: Vec<Awaited>,
-    /// The last id known from before a restart, if there may have been later ones.
-    pub(crate) lost_after: Option<u64>,
+    /// The ids of events from before a restart that are lost, in order.
+    pub(crate) lost: Vec<LostIds>,
     /// The last events before a restart.
     pub(crate) events: Vec<Event>,
     /// The lesson, if the room is public.
@@ -81,6 +81,15 @@ pub(crate) struct Beginning {
     /// The shared state and log, if several machines share the room; then all other fields are
     /// ignored.
     pub(crate) shared: Option<OpenLog>,
+}
+
+/// Ids that may have been given to events that are lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LostIds {
+    pub(crate) first: u64,
+    /// The last one; `None` if those of this server follow.
+    pub(crate) last: Option<u64>,
+    pub(crate) reason: Option<GapReason>,
 }
 
 /// A member from before a restart.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use madang_protocol::{
-    event::{Event, LessonEvent, LessonState as Told, Time},
+    event::{Event, GapReason, LessonEvent, LessonState as Told, Time},
     name::UserName,
     room::RoomName,
 };
@@ -19,7 +19,7 @@ use crate::{
     expiry::Due,
     journal::kept::{KeptAttended, KeptRoom, KeptSession, Leftover},
     room::{
-        Awaited, Beginning, By, Op, Room,
+        Awaited, Beginning, By, LostIds, Op, Room,
         lesson::{Asker, Lesson, LessonOp, class::Attended, state::LessonState, timer_dues},
         recorder::Recorder,
     },
@@ -76,7 +76,6 @@ fn beginning(room: &KeptRoom, kept: &Leftover, lesson: &Lesson) -> Beginning {
         })
     };
     let here = kept.sessions.iter().filter(is_here);
-    let last = room.events.last().map_or(room.room, |event| event.id());
     let class = lesson.class();
     let attendance = attendance(kept, class.since(), room.room);
     let class = class.resumed(began(room, lesson), attendance);
@@ -86,9 +85,39 @@ fn beginning(room: &KeptRoom, kept: &Leftover, lesson: &Lesson) -> Beginning {
         away: here.filter_map(awaited).collect(),
         events: room.events.clone(),
         class,
-        lost_after: (!kept.is_complete).then_some(last),
+        lost: lost(room, kept),
         ..Beginning::default()
     }
+}
+
+/// The ids, among those of the restored events and after them, of events that are lost.
+fn lost(room: &KeptRoom, kept: &Leftover) -> Vec<LostIds> {
+    let ids = || room.events.iter().map(Event::id);
+    let by_crash = kept.crashes.iter().filter_map(|highest| {
+        let before = ids().rev().find(|id| id <= highest);
+        let next = ids().find(|id| id > highest);
+        let after = match (before, next) {
+            (Some(before), _) => before,
+            // All restored events are later than this crash.
+            (None, Some(_)) => return None,
+            (None, None) => room.room,
+        };
+        // After a crash before the last one, there are events, unless it was not in use then.
+        let is_last = !kept.is_complete && kept.crashes.last() == Some(highest);
+        (next.is_some() || is_last).then_some(LostIds {
+            first: after + 1,
+            last: next.map(|next| next - 1),
+            reason: Some(GapReason::Restart),
+        })
+    });
+    let by_disk = room.holes.iter().map(|(first, last)| LostIds {
+        first: *first,
+        last: Some(*last),
+        reason: None,
+    });
+    let mut lost: Vec<LostIds> = by_crash.chain(by_disk).collect();
+    lost.sort_by_key(|lost| lost.first);
+    lost
 }
 
 /// The id of the event that announced the lesson; 0 if all remembered events are later.
@@ -214,4 +243,45 @@ impl Shared {
 fn instant(time: Time) -> Instant {
     let now = Instant::now();
     now.checked_add(time.since(clock::now())).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use madang_protocol::event::Stamp;
+
+    use super::*;
+
+    /// What is lost of a room with these events and holes, as first and last id; `*` is a crash.
+    #[track_caller]
+    fn check(events: &[u64], holes: &[(u64, u64)], crashes: &[u64], complete: bool, wanted: &str) {
+        let event = |id: &u64| {
+            let stamp = Stamp { id: *id, time: Time::from_millis(0), room: "lobby".into() };
+            Event::Joined { stamp, user: "bob".into() }
+        };
+        let events = events.iter().map(event).collect();
+        let holes = holes.to_vec();
+        let room = KeptRoom { room: 5, name: "lobby".into(), state: None, events, holes };
+        let kept =
+            Leftover { crashes: crashes.to_vec(), is_complete: complete, ..Leftover::default() };
+        let lost = lost(&room, &kept).into_iter().map(|LostIds { first, last, reason }| {
+            let last = last.map_or("on".to_owned(), |last| last.to_string());
+            format!("{first}-{last}{}", if reason.is_some() { "*" } else { "" })
+        });
+        assert_eq!(lost.collect::<Vec<_>>().join(" "), wanted);
+    }
+
+    #[test]
+    fn what_is_lost_is_known_from_every_crash_and_every_hole() {
+        check(&[10, 11], &[], &[], true, "");
+        check(&[10, 11], &[], &[11], false, "12-on*");
+        // The server has been stopped in good order since.
+        check(&[10, 11, 90, 91], &[], &[11], true, "12-89*");
+        check(&[10, 11, 90, 91], &[], &[20, 95], false, "12-89* 92-on*");
+        // All that is in memory is later.
+        check(&[90, 91], &[], &[11], true, "");
+        // Nothing was said here since, and nothing before.
+        check(&[10, 11], &[], &[15], true, "");
+        check(&[], &[], &[4], false, "6-on*");
+        check(&[10, 20, 90], &[(11, 19)], &[30], true, "11-19 21-89*");
+    }
 }

@@ -254,6 +254,81 @@ fn what_was_missed_over_a_stop_is_told_and_over_a_kill_the_gap_too() {
 }
 
 #[test]
+fn what_was_said_before_moving_to_another_room_is_not_said_again_after_a_kill() {
+    let folder = TestFolder::new();
+    for elsewhere in ["/new", "/join math"] {
+        let data = folder.path().join(&elsewhere[1..4]);
+        let server = start(&data);
+        let mut alice = Speaker::log_in(server.address);
+        alice.say(3);
+        alice.read_acks(3);
+        let said = alice.acked.clone();
+        alice.client.send_json(json!({"type": "command", "line": elsewhere}));
+        wait_for(&mut alice.client, "joined");
+        alice.client.send_json(json!({"type": "say", "text": "there", "nonce": "there"}));
+        wait_for(&mut alice.client, "ack");
+        server.signal(Signal::KILL);
+        drop(server);
+        let server = start(&data);
+        let mut client = TestClient::connect(server.address);
+        client.become_json();
+        client.send_json(json!({"type": "login", "session": alice.token}));
+        let room = client.expect_message("welcome")["room"].clone();
+        assert_eq!(room, if elsewhere == "/new" { "lobby" } else { "math" });
+        client.send_json(json!({"type": "command", "line": "/join lobby"}));
+        alice.client = client;
+        // As if the acknowledgements had been lost with the server.
+        for number in said.keys() {
+            let say =
+                json!({"type": "say", "text": number.to_string(), "nonce": format!("n{number}")});
+            alice.client.send_json(say);
+            let ack = wait_for(&mut alice.client, "ack");
+            assert_eq!(ack["id"].as_u64(), Some(said[number]), "{elsewhere}");
+        }
+        server.signal(Signal::TERM);
+        drop(server);
+        let saved = saved(&data, "lobby");
+        assert_eq!(saved.iter().filter(|event| event["type"] == "said").count(), 3, "{elsewhere}");
+    }
+}
+
+/// A client that was away while the server was killed, and stopped or killed once more.
+#[test]
+fn a_gap_of_a_crash_is_told_after_later_restarts_too() {
+    let folder = TestFolder::new();
+    for signals in [[Signal::KILL, Signal::TERM], [Signal::KILL, Signal::KILL]] {
+        let data = folder.path().join(format!("{signals:?}"));
+        let mut server = start(&data);
+        let mut alice = Speaker::log_in(server.address);
+        alice.say(1);
+        alice.read_acks(1);
+        for (signal, name) in signals.into_iter().zip(["bob", "carol"]) {
+            server.signal(signal);
+            drop(server);
+            server = start(&data);
+            // Somebody is there meanwhile, so that more than the restart is saved.
+            let mut bob = TestClient::connect(server.address);
+            bob.login_json(name);
+            bob.send_json(json!({"type": "say", "text": "hi", "nonce": "m"}));
+            wait_for(&mut bob, "ack");
+        }
+        let seen = alice.last;
+        alice.come_back(server.address);
+        let mut next = seen + 1;
+        for signal in signals {
+            if signal == Signal::KILL {
+                let gap = wait_for(&mut alice.client, "gap");
+                assert_eq!(gap["reason"], "restart");
+                assert!(gap["from"].as_u64().is_some_and(|from| from >= next), "{gap}");
+                next = gap["to"].as_u64().expect("an id") + 1;
+            }
+        }
+        let restarted = wait_for(&mut alice.client, "restarted");
+        assert!(restarted["id"].as_u64() > Some(seen), "{restarted}");
+    }
+}
+
+#[test]
 fn talk_is_read_back_and_searched_over_restarts_from_nc() {
     let folder = TestFolder::new();
     let data = folder.path().join("data");
