@@ -364,8 +364,46 @@ impl Server {
 
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
+    use madang_tests::TestFolder;
+
     use super::*;
-    use crate::operator::console::STOP_PATIENCE;
+    use crate::{
+        journal::JournalConfig,
+        operator::console::STOP_PATIENCE,
+        patience::DEADLINE,
+        test_server::{Peer, start_with},
+    };
+
+    /// Members of private rooms are told before the journal is closed. They come back to the
+    /// lobby, even if nothing was ever saved of it.
+    #[test]
+    fn a_session_that_ends_with_the_server_can_be_resumed_on_the_next() {
+        let folder = TestFolder::new();
+        let data = folder.path().join("data");
+        let log_in = |server: &Server, login: &str| {
+            let mut peer = Peer::connect(server);
+            let heard = peer.say("/json").say(login).expect("\"welcome\"");
+            (peer, heard)
+        };
+        let save = |config: &mut Config| config.journal = Some(JournalConfig::of(&data));
+        let (server, _console) = start_with(save);
+        let (mut peer, heard) = log_in(&server, "{\"type\":\"login\",\"new_room\":true}");
+        let token = heard.split("\"session\":\"").nth(1).and_then(|rest| rest.split('"').next());
+        let token = token.expect("a token").to_owned();
+        for outbox in server.shared.connections.outboxes() {
+            server.shared.dismiss(&outbox, Goodbye::Shutdown);
+        }
+        peer.expect("\"bye\"");
+        drop(peer);
+        assert!(server.shared.connections.wait_empty(Instant::now() + DEADLINE));
+        server.stop();
+
+        let (server, _console) = start_with(save);
+        let login = format!("{{\"type\":\"login\",\"session\":\"{token}\"}}");
+        let (_peer, heard) = log_in(&server, &login);
+        assert!(heard.contains("\"resumed\":true") && heard.contains("\"lobby\""), "{heard}");
+        server.stop();
+    }
 
     #[test]
     fn a_stop_takes_five_seconds_at_most() {

@@ -195,7 +195,10 @@ impl Shared {
             let _ = room.act_now(By::Time, Op::OwnerGone(session.number));
             self.end_when_empty(&room);
         }
-        if let (Some(journal), Some(_)) = (&self.journal, &session.token) {
+        // One that ends with the server may be resumed on the next. Members of private rooms get
+        // their goodbye before the journal is closed.
+        let stops = matches!(how, Some((_, CloseReason::Told(Goodbye::Shutdown))));
+        if let (Some(journal), Some(_), false) = (&self.journal, &session.token, stops) {
             journal.write(Write::SessionEnded { session: session.number });
         }
         lesson::leave_lesson(&self.chat(), session);

@@ -52,8 +52,10 @@ fn attendance(kept: &Leftover, since: Option<Time>, room: u64) -> BTreeMap<Strin
 pub(super) fn lobby(kept: &Leftover, lesson: &Lesson) -> Beginning {
     let lobby = kept.rooms.iter().find(|room| is_lobby(room));
     lobby.map(|room| beginning(room, kept, lesson)).unwrap_or_else(|| {
-        let class = lesson.class();
-        Beginning { class, ..Beginning::default() }
+        // Nothing was ever said there, but members of private rooms come back to it.
+        let here = kept.sessions.iter().filter(|session| session.room == 0);
+        let away = here.filter_map(awaited).collect();
+        Beginning { class: lesson.class(), away, ..Beginning::default() }
     })
 }
 
@@ -65,16 +67,6 @@ fn is_lobby(room: &KeptRoom) -> bool {
 fn beginning(room: &KeptRoom, kept: &Leftover, lesson: &Lesson) -> Beginning {
     let is_here =
         |session: &&KeptSession| session.room == room.room || (session.room == 0 && is_lobby(room));
-    let awaited = |kept: &KeptSession| {
-        let noted = kept.nonces.iter().map(|(hash, id)| Noted { hash: *hash, id: *id });
-        Some(Awaited {
-            session: kept.session,
-            user: UserName::parse(&kept.name).ok()?,
-            quiet: quiet(kept),
-            muted: kept.muted,
-            nonces: Nonces::from(noted.collect::<Vec<_>>()),
-        })
-    };
     let here = kept.sessions.iter().filter(is_here);
     let class = lesson.class();
     let attendance = attendance(kept, class.since(), room.room);
@@ -88,6 +80,18 @@ fn beginning(room: &KeptRoom, kept: &Leftover, lesson: &Lesson) -> Beginning {
         lost: lost(room, kept),
         ..Beginning::default()
     }
+}
+
+/// A member who may come back.
+fn awaited(kept: &KeptSession) -> Option<Awaited> {
+    let noted = kept.nonces.iter().map(|(hash, id)| Noted { hash: *hash, id: *id });
+    Some(Awaited {
+        session: kept.session,
+        user: UserName::parse(&kept.name).ok()?,
+        quiet: quiet(kept),
+        muted: kept.muted,
+        nonces: Nonces::from(noted.collect::<Vec<_>>()),
+    })
 }
 
 /// The ids, among those of the restored events and after them, of events that are lost.
